@@ -1,0 +1,12 @@
+#!/usr/bin/env node
+// The start of the program. No static import: a Node that is too old must reach the version guard, and Node opens its
+// debugger on SIGUSR1 unless a handler stands before anything else is loaded.
+process.on('SIGUSR1', () => {})
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+if (major < 24 || (major === 24 && minor < 15)) {
+  process.stderr.write(`popfetch: needs Node.js 24.15 or newer, this is ${process.versions.node}: install a newer Node.js\n`)
+  process.exit(78)
+}
+const { main } = await import('../src/cli/main.ts')
+await main(process.argv.slice(2))
