@@ -1,0 +1,46 @@
+// The contract of every destination. One file per kind implements it; `deliver/index.ts` lists the kinds.
+import type { Message, Origin } from '../message.ts'
+
+/** One try to hand one message to one destination for one recipient. Recorded in the ledger, durably, before it starts. */
+export interface Attempt {
+  /** Random, 16 hexadecimal digits, new for each attempt; a Maildir file carries it in its name (DESIGN 4.3). */
+  readonly intent: string
+  readonly origin: Origin
+  /** The recipient's address; '' for a destination that has none (maildir, command, mbox). */
+  readonly recipient: string
+}
+
+/** Where the message is now: a file's path, a server's answer. For people and the ledger; at most 500 characters. */
+export interface Receipt {
+  readonly text: string
+}
+
+/** How a large message may be written so that delivering it there is a rename: same file system, final form. */
+export interface SpoolPlace {
+  readonly directory: string
+  readonly mode: number
+  readonly lineEndings: 'crlf' | 'lf'
+  /** The bytes that the destination wants on top, with its own line ends. */
+  prefix(attempt: Attempt): Buffer
+}
+
+export interface Destination extends AsyncDisposable {
+  /** For people: "maildir ~/Mail". */
+  readonly description: string
+  /** The recipients it hands a message to, one delivery each; [''] for a destination without recipients. */
+  readonly recipients: readonly string[]
+  readonly spool: SpoolPlace | null
+
+  /** Is it there at all? Runs beside sign-in when there is something to deliver; RETR waits for it.
+   *  Rejects with DeliveryError of scope 'destination'. */
+  ready(signal: AbortSignal): Promise<void>
+
+  /** What became of an earlier attempt that was not settled; null: nothing known. Leaves nothing of a half-done one behind. */
+  recall(attempt: Attempt, signal: AbortSignal): Promise<Receipt | null>
+
+  /** One recipient. Resolves only when the message would survive a power cut, or the next hop has taken responsibility.
+   *  Rejects with DeliveryError; after 'temporary' or 'refused' nothing of the message is visible there.
+   *  Does not own the message: its spool file, if it has one, is removed by the caller (who tolerates that it is gone,
+   *  since a Maildir renames a file that lies in its own `spool.directory`). */
+  deliver(attempt: Attempt, message: Message, signal: AbortSignal): Promise<Receipt>
+}

@@ -1,0 +1,162 @@
+// What popfetch remembers, and the promises that go with it. Nothing outside this room knows SQL.
+// Every method that changes something resolves only when the change would survive a power cut; changes that are asked
+// for while another commit is under way share the next one (group commit). All reject with PopfetchError ERR_LEDGER.
+import type { Retry } from '../errors.ts'
+
+/** Identifies a message of an account. `uidl`: latin1 text of the bytes; see Origin. */
+export interface EntryKey {
+  readonly uidl: string
+  readonly copy: number
+}
+
+/** `open`: some delivery is not done. `delivered`: all are. `seen`: skipped by `first`, never deleted, never fetched.
+ *  `held`: kept back (too large, poisonous, a loop, three unknown answers); fetched again only when a person says so. */
+export type MessageState = 'open' | 'delivered' | 'seen' | 'held'
+
+/** `pending`: fixed as a target, not tried. `started`: tried, outcome not recorded. `done`. `refused`: for good, as it is.
+ *  `unknown`: may have been delivered. `failed`: the last try failed for the time being. */
+export type DeliveryState = 'pending' | 'started' | 'done' | 'refused' | 'unknown' | 'failed'
+
+export interface Delivery {
+  readonly destination: string
+  readonly recipient: string
+  readonly state: DeliveryState
+  /** Of the last attempt; '' before the first. */
+  readonly intent: string
+  readonly attempts: number
+  /** How many attempts ended without an answer. */
+  readonly unknowns: number
+  readonly error: string | null
+}
+
+export interface KnownMessage {
+  readonly state: MessageState
+  readonly firstSeenMs: number
+  /** As the server announced it when it was first retrieved; null: never announced. */
+  readonly listedBytes: number | null
+  readonly receivedBytes: number | null
+  readonly fingerprint: Buffer | null
+  readonly digest: Buffer | null
+  /** How often it was begun (P122). */
+  readonly attempts: number
+  /** Not to be retrieved again before then (refused messages); 0: any time. */
+  readonly retryAfterMs: number
+  /** How many sessions asked for its deletion and ended well (P134). */
+  readonly deletions: number
+  /** Why it is held, or the last thing that went wrong. */
+  readonly reason: string | null
+  /** Of an `open` or `held` message; empty for the others. */
+  readonly deliveries: readonly Delivery[]
+}
+
+export interface AccountIdentity {
+  readonly host: string
+  readonly port: number
+  readonly user: string
+}
+
+/** How the last polls of an account went (DESIGN 5: back-off lives here, for cron and daemon alike). */
+export interface AccountHealth {
+  readonly lastPollMs: number | null
+  readonly lastSuccessMs: number | null
+  /** Failed polls in a row. */
+  readonly failures: number
+  /** Refused sign-ins in a row with the same secret. */
+  readonly refusals: number
+  /** 16 bits of a salted hash of the secret of the last sign-in; null: none yet. */
+  readonly secretMark: number | null
+  /** Not before then, unless a person asks; 0: any time. */
+  readonly pausedUntilMs: number
+  readonly error: { readonly code: string; readonly message: string; readonly retry: Retry } | null
+}
+
+export interface AccountRecord extends AccountHealth {
+  readonly name: string
+  /** As last seen; the caller compares it with the configuration. */
+  readonly identity: AccountIdentity
+  /** False until the first listing was dealt with (`first`). */
+  readonly started: boolean
+  /** Messages known, of any state. */
+  readonly known: number
+  /** Small facts about the server that save exchanges or avoid a fault: `pipelining: off`, remembered capabilities. */
+  readonly facts: Readonly<Record<string, string>>
+}
+
+/** One message about to be retrieved: its attempt is counted, its targets are fixed if it is new. */
+export interface Beginning {
+  readonly key: EntryKey
+  readonly listedBytes: number | null
+  /** New intents of the deliveries that will be tried; for a new message all of its deliveries. */
+  readonly deliveries: readonly { readonly destination: string; readonly recipient: string; readonly intent: string }[]
+}
+
+/** What was received; recorded with the first outcome. */
+export interface ReceivedFacts {
+  readonly receivedBytes: number
+  readonly digest: Buffer
+  readonly fingerprint: Buffer
+  readonly messageId: string | null
+}
+
+export type Outcome =
+  | { readonly state: 'done'; readonly receipt: string }
+  | { readonly state: 'refused' | 'failed' | 'unknown'; readonly error: string; readonly retryAfterMs: number }
+
+export interface Settlement {
+  readonly key: EntryKey
+  readonly destination: string
+  readonly recipient: string
+  readonly outcome: Outcome
+  readonly received: ReceivedFacts | null
+}
+
+/** A right to poll one account, held until disposed of; freed by the kernel when the process dies (DESIGN 4.5). */
+export interface Lease extends AsyncDisposable {
+  readonly account: string
+}
+
+export interface Ledger extends AsyncDisposable {
+  readonly path: string
+
+  /** The right to poll `account`; null: another popfetch that is alive has it. */
+  lease(account: string): Promise<Lease | null>
+
+  /** Makes the account known if need be and gives what is recorded of it. `identity` is recorded beside a new one. */
+  account(name: string, identity: AccountIdentity): Promise<AccountRecord>
+  /** All accounts of the ledger, in the order of their names; changes nothing. */
+  accounts(): Promise<readonly AccountRecord[]>
+
+  /** What is known of these entries, in their order; null: never seen. Up to 5,000 keys a call. Changes nothing. */
+  known(account: string, keys: readonly EntryKey[]): Promise<readonly (KnownMessage | null)[]>
+
+  /** Remembers entries as `seen` (`first: new`, `last:N`) and the account as started, in one commit. Existing entries stay. */
+  start(account: string, seen: readonly { readonly key: EntryKey; readonly listedBytes: number | null }[]): Promise<void>
+
+  /** Before RETR: see Beginning. Each delivery named becomes `started` with its intent. */
+  begin(account: string, batch: readonly Beginning[]): Promise<void>
+
+  /** After an attempt. When all deliveries of the message are `done`, the message is `delivered`. */
+  settle(account: string, settlement: Settlement): Promise<void>
+
+  /** A begun message whose deliveries were not tried after all (cut, refused RETR): `started` ones are `pending` again.
+   *  `reason` is kept for people; null leaves it. */
+  abandon(account: string, keys: readonly { readonly key: EntryKey; readonly reason: string | null }[]): Promise<void>
+
+  /** Keeps messages back for good, with the reason; creates them if need be. */
+  hold(
+    account: string,
+    held: readonly { readonly key: EntryKey; readonly listedBytes: number | null; readonly reason: string }[],
+  ): Promise<void>
+
+  /** Their DELE was answered +OK and the session ended with QUIT. */
+  deleted(account: string, keys: readonly EntryKey[]): Promise<void>
+
+  /** Ends a poll: how it went, and facts to merge (null removes one). */
+  finish(
+    account: string,
+    poll: { readonly identity: AccountIdentity; readonly health: AccountHealth; readonly facts: Readonly<Record<string, string | null>> },
+  ): Promise<void>
+
+  /** How many messages of the account are `held`, and how many `open` ones have a refused delivery. */
+  counts(account: string): Promise<{ readonly held: number; readonly refused: number }>
+}
