@@ -1,0 +1,99 @@
+// What became of a poll: counts and outcomes as DESIGN 2 names them. Plain data; the command line prints it.
+import type { PopfetchError, Retry } from '../errors.ts'
+
+/** `partial`: some messages were deferred, refused or held now. `paused`: back-off, not tried. `busy`: another popfetch
+ *  is at work on this account, not a failure. */
+export type PollOutcome = 'ok' | 'partial' | 'failed' | 'paused' | 'busy'
+
+export interface ReportedError {
+  readonly code: string
+  readonly message: string
+  readonly retry: Retry
+}
+
+/** A message that was deferred, or became refused or held, in this run. */
+export interface MessageProblem {
+  readonly uidl: string
+  readonly kind: 'deferred' | 'refused' | 'held' | 'possibleDuplicate' | 'short' | 'undeletable'
+  readonly reason: string
+}
+
+/** One line of `--dry-run`. `fetch` and `delete` are what a poll would do now; the others are left alone, and why. */
+export interface PlannedMessage {
+  readonly uidl: string
+  readonly sizeBytes: number | null
+  readonly action: 'fetch' | 'delete' | 'skip' | 'hold' | 'wait'
+  readonly destinations: readonly string[]
+}
+
+export interface AccountReport {
+  readonly account: string
+  readonly outcome: PollOutcome
+  /** Messages in the server's listing. */
+  readonly listed: number
+  /** Of those, never seen before. */
+  readonly new: number
+  readonly delivered: number
+  readonly deferred: number
+  readonly refused: number
+  readonly held: number
+  readonly possibleDuplicates: number
+  readonly deleted: number
+  /** Already delivered earlier, or skipped by `first`. */
+  readonly skipped: number
+  /** Received, as the server sent them. */
+  readonly bytes: number
+  readonly durationMs: number
+  readonly error: ReportedError | null
+  /** At most 100 are kept; the counts above count all. */
+  readonly problems: readonly MessageProblem[]
+  /** With `--dry-run` only: at most 1,000 of what differs. */
+  readonly plan: readonly PlannedMessage[]
+}
+
+export interface CheckReport {
+  readonly account: string
+  readonly outcome: 'ok' | 'failed' | 'busy'
+  /** Messages in the listing, and those of them that a poll would fetch. */
+  readonly waiting: number
+  readonly new: number
+  readonly waitingBytes: number
+  readonly durationMs: number
+  readonly error: ReportedError | null
+  /** What `check --verbose` tells of the server: greeting, TLS, capabilities …, in the order they were learnt. */
+  readonly findings: readonly { readonly name: string; readonly value: string }[]
+}
+
+export interface Progress {
+  readonly stage: 'connecting' | 'listing' | 'fetching' | 'finishing'
+  readonly messages: number
+  readonly totalMessages: number
+  readonly bytes: number
+  /** Announced by the server; a hint (P101). */
+  readonly totalBytes: number
+}
+
+/** How a poll tells what it does while it does it. Called often: implementations are quick and never throw. */
+export interface Observer {
+  progress(account: string, progress: Progress): void
+  /** One sentence about what is being done, for `--verbose` and the log. Foreign text in it is already safe. */
+  note(account: string, text: string): void
+}
+
+/** How a person or cron wants this run to go. */
+export interface PollOptions {
+  readonly dryRun: boolean
+  /** At most so many messages per account; null: no limit of the run's own. */
+  readonly limit: number | null
+  /** Deliver again what was delivered (new intents). */
+  readonly all: boolean
+  readonly acceptNewIds: boolean
+  /** Goes past ERR_DELETE_GUARD and ERR_FIRST_POLL once. */
+  readonly yes: boolean
+  /** A person asked for it (named the account, sits at a terminal): back-off is not obeyed. */
+  readonly eager: boolean
+}
+
+export function reportError(error: PopfetchError): ReportedError {
+  return { code: error.code, message: error.message, retry: error.retry }
+}
