@@ -70,6 +70,12 @@ export interface AccountHealth {
   readonly error: { readonly code: string; readonly message: string; readonly retry: Retry } | null
 }
 
+/** `state`: the kind of failure as the command line names it, at most 40 characters; the ledger only keeps it. */
+export interface Told {
+  readonly state: string
+  readonly atMs: number
+}
+
 export interface AccountRecord extends AccountHealth {
   readonly name: string
   /** As last seen; the caller compares it with the configuration. */
@@ -78,6 +84,8 @@ export interface AccountRecord extends AccountHealth {
   readonly started: boolean
   /** Messages known, of any state. */
   readonly known: number
+  /** The failure that was last told without a terminal, by its kind, and when; null: told of none, or all is well again (N034). */
+  readonly told: Told | null
   /** Small facts about the server that save exchanges or avoid a fault: `pipelining: off`, remembered capabilities. */
   readonly facts: Readonly<Record<string, string>>
 }
@@ -156,6 +164,9 @@ export interface Ledger extends AsyncDisposable {
     account: string,
     poll: { readonly identity: AccountIdentity; readonly health: AccountHealth; readonly facts: Readonly<Record<string, string | null>> },
   ): Promise<void>
+
+  /** Remembers what a person was told of a known account's failure; null forgets it. An unknown account: nothing happens. */
+  told(account: string, told: Told | null): Promise<void>
 
   /** How many messages of the account are `held`, and how many `open` ones have a refused delivery. */
   counts(account: string): Promise<{ readonly held: number; readonly refused: number }>
