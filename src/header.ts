@@ -1,0 +1,198 @@
+// Looks at the header of a message without trusting it: where it ends, what a field says, a fingerprint, a date.
+// Works on bytes as received, at most the first 64 KiB; every function is linear and never throws. Nothing here decides
+// whether a message is delivered, and nothing is ever rewritten (P119, P121).
+import { hash } from 'node:crypto'
+
+/** Servers that cut a header in TOP do so from 64 KiB on (P127); no field that matters stands beyond that. */
+const LIMIT_BYTES = 64 * 1024
+const TAB = 9
+const LF = 10
+const CR = 13
+const SPACE = 32
+
+/** What identifies a message and is the same in TOP and in RETR. */
+const STABLE: ReadonlySet<string> = new Set(['from', 'to', 'cc', 'subject', 'date', 'message-id'])
+
+/** What servers add, count or rewrite between two fetches of one message (P127, P128). */
+const VOLATILE: ReadonlySet<string> = new Set([
+  'received',
+  'return-path',
+  'delivered-to',
+  'status',
+  'x-status',
+  'x-uid',
+  'x-uidl',
+  'x-keywords',
+  'x-mozilla-status',
+  'x-mozilla-status2',
+  'content-length',
+  'lines',
+])
+
+/** The header with the line end of its last line, without the empty line after it. A message without an empty line is
+ *  all header, one that begins with it has an empty one. A view of `bytes`, not a copy. */
+export function splitHeader(bytes: Buffer): Buffer {
+  if (bytes[0] === LF || (bytes[0] === CR && bytes[1] === LF)) return bytes.subarray(0, 0)
+  const head = bytes.length > LIMIT_BYTES ? bytes.subarray(0, LIMIT_BYTES) : bytes
+  const beforeEmpty = head.indexOf('\n\r\n', 0, 'latin1')
+  const upTo = beforeEmpty < 0 ? head : head.subarray(0, beforeEmpty + 1)
+  // A lone LF ends a line in the file that a Maildir keeps, so it does here.
+  const bare = upTo.indexOf('\n\n', 0, 'latin1')
+  if (bare >= 0) return upTo.subarray(0, bare + 1)
+  if (beforeEmpty >= 0 || bytes.length <= LIMIT_BYTES) return upTo
+  // Cut: a line that is there by half would not be what TOP gives.
+  const lastLineEnd = head.lastIndexOf(LF)
+  return lastLineEnd < 0 ? head : head.subarray(0, lastLineEnd + 1)
+}
+
+/** 16 bytes that TOP n 0 and RETR agree on (P098, P128): SHA-256 of From, To, Cc, Subject, Date and Message-ID in their
+ *  order, white space collapsed; of all that is not volatile when a message has none of them. */
+export function fingerprint(header: Buffer): Buffer {
+  const text = latin1(header)
+  let stable = ''
+  eachField(text, (name, value) => {
+    if (STABLE.has(name)) stable += `${name}:${collapse(value)}\n`
+  })
+  if (stable === '') {
+    eachField(text, (name, value) => {
+      if (!VOLATILE.has(name)) stable += `${name}:${collapse(value)}\n`
+    })
+  }
+  return hash('sha256', stable, 'buffer').subarray(0, 16)
+}
+
+/** The first such field's value, unfolded (RFC 5322 section 2.2.3), without white space around it; null without one. */
+export function field(header: Buffer, name: string): string | null {
+  const wanted = name.toLowerCase()
+  let found: string | null = null
+  eachField(latin1(header), (each, value) => {
+    if (each !== wanted) return true
+    found = unfold(value)
+    return false
+  })
+  return found
+}
+
+export function countField(header: Buffer, name: string): number {
+  const wanted = name.toLowerCase()
+  let count = 0
+  eachField(latin1(header), (each) => {
+    if (each === wanted) count += 1
+  })
+  return count
+}
+
+/** When the server took the message, by the topmost `Received` field (RFC 5321 section 4.4: the part after the last
+ *  semicolon); null when that is missing or not a date of RFC 5322. The caller decides which dates are believable. */
+export function receivedDateMs(header: Buffer): number | null {
+  const received = field(header, 'received')
+  if (received === null) return null
+  const semicolon = received.lastIndexOf(';')
+  return semicolon < 0 ? null : parseDateMs(received.slice(semicolon + 1))
+}
+
+const MONTHS: readonly string[] = 'jan feb mar apr may jun jul aug sep oct nov dec'.split(' ')
+// Zone names of RFC 822, in hours; all others mean "unknown", which RFC 5322 section 4.3 reads as -0000.
+const ZONE_HOURS: Readonly<Record<string, number>> = {
+  EST: -5,
+  EDT: -4,
+  CST: -6,
+  CDT: -5,
+  MST: -7,
+  MDT: -6,
+  PST: -8,
+  PDT: -7,
+}
+const DATE =
+  /^[ \t]*(?:[a-z]{3}[ \t]*,)?[ \t]*(\d{1,2})[ \t]+([a-z]{3})[ \t]+(\d{4}|\d{2})[ \t]+(\d{2}):(\d{2})(?::(\d{2}))?[ \t]+(?:([+-])(\d{2})(\d{2})|([a-z]{1,5}))[ \t]*(?:\([^()]*\)[ \t]*)?$/i
+
+/** A date-time of RFC 5322 section 3.3, with the two-digit years and zone names of section 4.3 and one comment at the
+ *  end; null for all else. Not Date.parse: that one believes nearly anything. */
+export function parseDateMs(text: string): number | null {
+  if (text.length > 100) return null
+  const match = DATE.exec(text)
+  if (match === null) return null
+  const [
+    ,
+    day = '',
+    monthName = '',
+    yearText = '',
+    hour = '',
+    minute = '',
+    second = '0',
+    sign,
+    zoneHours,
+    zoneMinutes,
+    zone,
+  ] = match
+  const month = MONTHS.indexOf(monthName.toLowerCase())
+  const short = Number(yearText)
+  const year = yearText.length === 4 ? short : short < 50 ? 2000 + short : 1900 + short
+  if (month < 0 || Number(hour) > 23 || Number(minute) > 59 || Number(second) > 60 || Number(zoneMinutes ?? '0') > 59)
+    return null
+  const dayMs = Date.UTC(year, month, Number(day))
+  // 31 Nov would silently be 1 Dec; a year below 100 would be in the 20th century.
+  const date = new Date(dayMs)
+  if (date.getUTCMonth() !== month || date.getUTCDate() !== Number(day) || date.getUTCFullYear() !== year) return null
+  const offsetMinutes =
+    zone === undefined
+      ? (sign === '-' ? -1 : 1) * (Number(zoneHours ?? '0') * 60 + Number(zoneMinutes ?? '0'))
+      : (ZONE_HOURS[zone.toUpperCase()] ?? 0) * 60
+  return dayMs + ((Number(hour) * 60 + Number(minute) - offsetMinutes) * 60 + Number(second)) * 1000
+}
+
+/** Calls `visit` with each field in order, its name in lower case, its value as it stands with folds and line end, until
+ *  that answers false. A line that is no field (mbox `From `, text without a colon) has the name '' and is its own value. */
+function eachField(text: string, visit: (name: string, value: string) => boolean | void): void {
+  let colon = -1
+  for (let start = 0, end = 0; start < text.length; start = end) {
+    do {
+      const lineEnd = text.indexOf('\n', end)
+      end = lineEnd < 0 ? text.length : lineEnd + 1
+    } while (end < text.length && isBlank(text.charCodeAt(end)))
+    // Looked for only when the last one found lies behind: lines without a colon must not cost the square of their number.
+    if (colon < start) {
+      colon = text.indexOf(':', start)
+      if (colon < 0) colon = text.length
+    }
+    const name = colon < end ? fieldName(text, start, colon) : ''
+    if (visit(name, text.slice(name === '' ? start : colon + 1, end)) === false) return
+  }
+}
+
+function fieldName(text: string, start: number, colon: number): string {
+  let end = colon
+  // RFC 5322 section 4.5.8: white space before the colon was allowed once.
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end -= 1
+  const name = text.slice(start, end)
+  return name.includes(' ') || name.includes('\t') ? '' : name.toLowerCase()
+}
+
+function unfold(value: string): string {
+  return trim(value.includes('\n') ? value.replaceAll(/\r?\n(?=[ \t])/g, '') : value)
+}
+
+function collapse(value: string): string {
+  return trim(value.replaceAll(/[ \t\r\n]+/g, ' '))
+}
+
+/** White space of RFC 5322 only; a regular expression anchored at the end would be quadratic in blanks. */
+function trim(value: string): string {
+  let start = 0
+  let end = value.length
+  while (start < end && isSpace(value.charCodeAt(start))) start += 1
+  while (end > start && isSpace(value.charCodeAt(end - 1))) end -= 1
+  return value.slice(start, end)
+}
+
+function isBlank(code: number): boolean {
+  return code === SPACE || code === TAB
+}
+
+function isSpace(code: number): boolean {
+  return code === SPACE || code === TAB || code === CR || code === LF
+}
+
+function latin1(header: Buffer): string {
+  return header.toString('latin1', 0, Math.min(header.length, LIMIT_BYTES))
+}
