@@ -236,7 +236,9 @@ export class Listing {
   #same(row: number, start: number, end: number): boolean {
     const otherStart = this.#uidlStarts[row] ?? 0
     const otherEnd = this.#uidlEnds[row] ?? 0
-    return otherEnd - otherStart === end - start && this.#texts.compare(this.#texts, start, end, otherStart, otherEnd) === 0
+    return (
+      otherEnd - otherStart === end - start && this.#texts.compare(this.#texts, start, end, otherStart, otherEnd) === 0
+    )
   }
 }
 

@@ -43,7 +43,8 @@ function responseCode(rest: Buffer): string | null {
 
 function hint(head: string): string {
   if (head.startsWith('220')) return ': this looks like an SMTP server'
-  if (head.startsWith('* OK') || head.startsWith('* BY') || head.startsWith('* PR')) return ': this looks like an IMAP server'
+  if (head.startsWith('* OK') || head.startsWith('* BY') || head.startsWith('* PR'))
+    return ': this looks like an IMAP server'
   if (head.startsWith('HTTP/')) return ': this looks like a web server or a captive portal'
   if (head.startsWith('SSH-')) return ': this looks like an SSH server'
   return ''
@@ -85,7 +86,10 @@ export function parseCapabilities(answer: Buffer): Capabilities {
   let loginDelaySeconds: number | null = null
   let expireDays: number | null = null
   for (const line of answer.toString('latin1').split(/\r?\n/).slice(0, 100)) {
-    const [name, ...args] = line.toUpperCase().split(/[ \t]+/).filter((token) => token !== '')
+    const [name, ...args] = line
+      .toUpperCase()
+      .split(/[ \t]+/)
+      .filter((token) => token !== '')
     if (name === undefined) continue
     lines.push(displayBytes(Buffer.from(line, 'latin1')))
     names.add(name)

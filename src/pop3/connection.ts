@@ -1,0 +1,235 @@
+// TCP and TLS for one POP3 session: the room's only door to the network. Knows bytes, not POP3.
+// The one rule: `secure` is true only for a socket whose peer was verified, and nobody sends a secret without asking it.
+import { createHash, X509Certificate } from 'node:crypto'
+import * as net from 'node:net'
+import * as tls from 'node:tls'
+import { display } from '../display.ts'
+import { PopfetchError } from '../errors.ts'
+import { abortedError, connectError, lostError, timedOut, tlsError, tlsFailure } from './network-error.ts'
+
+export interface TlsOptions {
+  /** PEM of the only authorities to trust; null: the system's and Node's own. */
+  readonly ca: string | null
+  /** SHA-256 of the leaf certificate, 64 hexadecimal digits; replaces chain, name and date checks. */
+  readonly pin: string | null
+  readonly clientCert: string | null
+  readonly clientKey: string | null
+}
+
+export interface ConnectionOptions {
+  readonly host: string
+  readonly port: number
+  readonly tls: TlsOptions
+  /** Connecting and each TLS handshake must be complete within it. */
+  readonly timeoutMs: number
+}
+
+export interface TlsFacts {
+  readonly protocol: string
+  readonly cipher: string
+  /** Safe to print. */
+  readonly subject: string
+  readonly issuer: string
+  readonly validTo: string
+  /** SHA-256 of the leaf, hexadecimal. */
+  readonly fingerprint: string
+}
+
+/** How long one address may take before the next is tried beside it; Node's own 250 ms aborts slow links (P003). */
+const ADDRESS_ATTEMPT_MS = 3000
+const KEEP_ALIVE_MS = 60_000
+
+export interface ConnectionSink {
+  data(chunk: Buffer): void
+  /** The connection is gone, once; `error` null: the peer ended it without one. Not called after destroy(). */
+  closed(error: PopfetchError | null): void
+}
+
+export class Connection {
+  readonly #options: ConnectionOptions
+  #socket: net.Socket
+  #sink: ConnectionSink | null = null
+  #secure = false
+  #destroyed = false
+  /** Our own: why we stopped reading. */
+  #pauses = 0
+
+  private constructor(options: ConnectionOptions, socket: net.Socket) {
+    this.#options = options
+    this.#socket = socket
+  }
+
+  /** A TCP connection. Rejects with ERR_CONNECT, ERR_TIMEOUT or ERR_ABORTED; then nothing is left open. */
+  static async open(options: ConnectionOptions, signal: AbortSignal): Promise<Connection> {
+    const { host, port } = options
+    const socket = net.connect({
+      host,
+      port,
+      autoSelectFamily: true,
+      autoSelectFamilyAttemptTimeout: ADDRESS_ATTEMPT_MS,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_MS,
+    })
+    await established(socket, 'connect', options.timeoutMs, signal, `connecting to ${host}:${port}`, (cause) =>
+      connectError(cause, host, port),
+    )
+    return new Connection(options, socket)
+  }
+
+  /** Encrypted, and the peer is who it should be. */
+  get secure(): boolean {
+    return this.#secure
+  }
+
+  /** Starts reading; call once, after `secureNow` where TLS comes first. */
+  attach(sink: ConnectionSink): void {
+    this.#sink = sink
+    this.#listen()
+  }
+
+  /** TLS over the open connection (implicit TLS, or after `+OK` to STLS). Nothing is read or written in clear meanwhile
+   *  (P044, P050). Rejects with ERR_TLS, ERR_TIMEOUT, ERR_ABORTED; then the connection is destroyed. */
+  async secureNow(signal: AbortSignal): Promise<TlsFacts> {
+    const { host, port, timeoutMs } = this.#options
+    const { ca, pin, clientCert, clientKey } = this.#options.tls
+    const plain = this.#socket
+    plain.pause()
+    if (plain.readableLength > 0) {
+      this.destroy()
+      throw tlsFailure(
+        `${host}:${port} sent bytes in clear where TLS begins, as an attacker on the way would: not going on`,
+      )
+    }
+    plain.removeAllListeners('data')
+    plain.removeAllListeners('end')
+    plain.removeAllListeners('close')
+    if (ca === null && pin === null) trustSystem()
+    const secured = tls.connect({
+      socket: plain,
+      secureContext: secureContext(this.#options.tls),
+      // A pin replaces chain, name and date checks; it is compared below, before anything is sent.
+      rejectUnauthorized: pin === null,
+      ...(net.isIP(host) === 0 ? { servername: host, host } : { host }),
+      ...(clientCert === null || clientKey === null ? {} : { cert: clientCert, key: clientKey }),
+    })
+    this.#socket = secured
+    await established(secured, 'secureConnect', timeoutMs, signal, `the TLS handshake with ${host}:${port}`, (cause) =>
+      tlsError(cause, host, port),
+    )
+    const leaf = secured.getPeerCertificate().raw
+    const certificate = new X509Certificate(leaf)
+    const fingerprint = createHash('sha256').update(leaf).digest('hex')
+    if (pin !== null && fingerprint !== pin) {
+      this.destroy()
+      throw tlsFailure(
+        `the certificate of ${host}:${port} has the SHA-256 ${fingerprint}, not the pinned ${pin}: if the server has a new certificate, check it and change pin`,
+      )
+    }
+    this.#secure = pin !== null || secured.authorized
+    if (this.#sink !== null) this.#listen()
+    return {
+      protocol: secured.getProtocol() ?? 'TLS',
+      cipher: secured.getCipher().standardName,
+      subject: display(certificate.subject?.replaceAll('\n', ', ') ?? ''),
+      issuer: display(certificate.issuer?.replaceAll('\n', ', ') ?? ''),
+      validTo: display(certificate.validTo),
+      fingerprint,
+    }
+  }
+
+  #listen(): void {
+    const socket = this.#socket
+    const { host, port } = this.#options
+    let failure: unknown = null
+    socket.on('data', (chunk: Buffer) => this.#sink?.data(chunk))
+    // An error is followed by 'close'; the listener stays to the end, for errors during teardown too (N005).
+    socket.on('error', (error) => (failure ??= error))
+    socket.on('end', () => this.#closed(failure === null ? null : lostError(failure, host, port)))
+    socket.on('close', () => this.#closed(failure === null ? null : lostError(failure, host, port)))
+  }
+
+  #closed(error: PopfetchError | null): void {
+    const sink = this.#sink
+    this.#sink = null
+    this.#socket.destroy()
+    if (!this.#destroyed) sink?.closed(error)
+  }
+
+  write(bytes: Buffer): void {
+    if (!this.#destroyed) this.#socket.write(bytes)
+  }
+
+  /** Stops reading, so that the server waits; each call wants a resume() of its own. */
+  pause(): void {
+    if (this.#pauses++ === 0) this.#socket.pause()
+  }
+
+  resume(): void {
+    if (--this.#pauses === 0) this.#socket.resume()
+  }
+
+  /** Ends the connection at once, without a word: nothing that was not committed is committed (rule 1). Idempotent. */
+  destroy(): void {
+    this.#destroyed = true
+    this.#sink = null
+    this.#socket.destroy()
+  }
+}
+
+/** Waits for `event` within a limit; destroys the socket on anything else. */
+async function established(
+  socket: net.Socket,
+  event: 'connect' | 'secureConnect',
+  timeoutMs: number,
+  signal: AbortSignal,
+  doing: string,
+  failure: (cause: unknown) => PopfetchError,
+): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const timer = setTimeout(() => reject(timedOut(doing, timeoutMs, event)), timeoutMs)
+  const aborted = (): void => reject(abortedError(doing))
+  const failed = (error: unknown): void => reject(failure(error))
+  const closed = (): void => reject(failure(new Error('the connection was closed')))
+  socket.once(event, resolve)
+  // Stays for good: an error after the wait is over must not be one without a listener (N005).
+  socket.on('error', failed)
+  socket.once('close', closed)
+  signal.addEventListener('abort', aborted, { once: true })
+  if (signal.aborted) aborted()
+  try {
+    await promise
+  } catch (error) {
+    socket.destroy()
+    throw error
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', aborted)
+    socket.off('close', closed)
+  }
+}
+
+let systemTrusted = false
+
+/** Trust what the system trusts beside what Node brings: a company's own authority is often only there. */
+function trustSystem(): void {
+  if (systemTrusted) return
+  systemTrusted = true
+  tls.setDefaultCACertificates([...tls.getCACertificates('default'), ...tls.getCACertificates('system')])
+}
+
+const contexts = new Map<string, tls.SecureContext>()
+
+/** One context per process and set of authorities: making one costs 20 ms. */
+function secureContext({ ca, clientCert, clientKey }: TlsOptions): tls.SecureContext {
+  const key = JSON.stringify([ca, clientCert, clientKey])
+  const known = contexts.get(key)
+  if (known !== undefined) return known
+  const context = tls.createSecureContext({
+    minVersion: 'TLSv1.2',
+    ...(ca === null ? {} : { ca }),
+    ...(clientCert === null || clientKey === null ? {} : { cert: clientCert, key: clientKey }),
+  })
+  contexts.set(key, context)
+  return context
+}

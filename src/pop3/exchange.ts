@@ -1,0 +1,272 @@
+// Commands out, answers in, in order: which answer belongs to which command, how many may be under way, and how long each
+// may take. Knows no command's meaning. The one rule: out of step means dead. A line that fits no command, a clock that
+// ran out, a lost connection botch the queue: everything that waits is rejected once, and nothing is sent any more.
+import { displayBytes } from '../display.ts'
+import { asPopfetchError, PopfetchError } from '../errors.ts'
+import { AnswerClock, type ClockKind } from './clock.ts'
+import type { Command } from './command.ts'
+import type { Connection, ConnectionSink } from './connection.ts'
+import { Decoder, type DecoderSink, UnaskedBytesError } from './decoder.ts'
+import { parseReply, type Reply } from './reply.ts'
+
+/** Takes the bytes of a multi-line answer. A promise: stop reading until it resolves. A throw or rejection ends the session
+ *  with that error, since the rest of the answer can be neither used nor skipped. */
+export interface BodySink {
+  write(chunk: Buffer): Promise<void> | undefined
+}
+
+/** RFC 2449 §6.6 leaves it to the client; a server must never have to hold more of our commands than a TCP window (P144). */
+const OUTSTANDING_LIMIT = 100
+const OUTSTANDING_BYTES_LIMIT = 4096
+
+interface Exchange {
+  /** Null for the greeting, which nobody asked for by a command. */
+  readonly command: Command | null
+  readonly bytes: Buffer
+  readonly clock: ClockKind
+  readonly body: BodySink | null
+  readonly resolve: (reply: Reply) => void
+  readonly reject: (error: PopfetchError) => void
+  reply: Reply | null
+  bodyBytes: number
+}
+
+export class ExchangeQueue implements DecoderSink, ConnectionSink {
+  /** May further commands go out before the answer to the last one? */
+  pipelining = false
+  readonly #connection: Connection
+  readonly #decoder = new Decoder(this)
+  readonly #trace: ((direction: 'C' | 'S', text: string) => void) | null
+  #waiting: Exchange[] = []
+  #outstanding: Exchange[] = []
+  #outstandingBytes = 0
+  #pumpDue = false
+  #botched: PopfetchError | null = null
+  readonly #clock: AnswerClock
+  #pauses = 0
+
+  constructor(connection: Connection, timeoutMs: number, trace: ((direction: 'C' | 'S', text: string) => void) | null) {
+    this.#connection = connection
+    this.#clock = new AnswerClock(timeoutMs, (waitedMs) => this.#late(waitedMs))
+    this.#trace = trace
+  }
+
+  get botched(): PopfetchError | null {
+    return this.#botched
+  }
+  get idle(): boolean {
+    return this.#outstanding.length === 0 && this.#waiting.length === 0
+  }
+
+  expectGreeting(): Promise<Reply> {
+    const { exchange, promise } = this.#exchange(null, Buffer.alloc(0), 'step', null)
+    this.#outstanding.push(exchange)
+    this.#clock.start(this.#outstanding[0]?.clock ?? null)
+    return promise
+  }
+
+  /** Resolves with the answer, once its multi-line part, if it has one, is complete. Rejects when the queue is botched. */
+  run(command: Command, clock: ClockKind, body: BodySink | null = null): Promise<Reply> {
+    return this.#enqueue(command, command.bytes, clock, body)
+  }
+
+  /** A line of a SASL exchange, right after a `continue`. */
+  runSasl(line: Buffer): Promise<Reply> {
+    return this.#enqueue(null, line, 'sasl', null)
+  }
+
+  #enqueue(command: Command | null, bytes: Buffer, clock: ClockKind, body: BodySink | null): Promise<Reply> {
+    if (this.#botched !== null) return Promise.reject(this.#botched)
+    const { exchange, promise } = this.#exchange(command, bytes, clock, body)
+    this.#waiting.push(exchange)
+    if (!this.#pumpDue) {
+      this.#pumpDue = true
+      // At the end of this turn's work: commands asked for together go out together.
+      queueMicrotask(() => this.#pump())
+    }
+    return promise
+  }
+
+  #exchange(command: Command | null, bytes: Buffer, clock: ClockKind, body: BodySink | null) {
+    const { promise, resolve, reject } = Promise.withResolvers<Reply>()
+    const exchange: Exchange = { command, bytes, clock, body, resolve, reject, reply: null, bodyBytes: 0 }
+    return { exchange, promise }
+  }
+
+  #pump(): void {
+    this.#pumpDue = false
+    if (this.#botched !== null) return
+    const wasIdle = this.#outstanding.length === 0
+    const burst: Buffer[] = []
+    let taken = 0
+    for (const exchange of this.#waiting) {
+      if (!this.#mayWrite(exchange.bytes.length)) break
+      taken++
+      this.#outstanding.push(exchange)
+      this.#outstandingBytes += exchange.bytes.length
+      burst.push(exchange.bytes)
+      this.#trace?.('C', exchange.command?.shown ?? '****')
+    }
+    if (taken === 0) return
+    this.#waiting = this.#waiting.slice(taken)
+    if (wasIdle) this.#clock.start(this.#outstanding[0]?.clock ?? null)
+    this.#connection.write(burst.length === 1 && burst[0] !== undefined ? burst[0] : Buffer.concat(burst))
+  }
+
+  #mayWrite(bytes: number): boolean {
+    if (this.#outstanding.length === 0) return true
+    return (
+      this.pipelining &&
+      this.#outstanding.length < OUTSTANDING_LIMIT &&
+      this.#outstandingBytes + bytes <= OUTSTANDING_BYTES_LIMIT
+    )
+  }
+
+  // DecoderSink
+
+  expects(): boolean {
+    return this.#outstanding.length > 0
+  }
+
+  status(line: Buffer): boolean {
+    const exchange = this.#outstanding[0]
+    if (exchange === undefined) return false
+    const reply = parseReply(line)
+    if (this.#trace !== null)
+      this.#trace('S', exchange.clock === 'sasl' && reply.status === 'continue' ? '+ ****' : displayBytes(line))
+    if (reply.status === 'continue' && exchange.clock !== 'sasl') {
+      throw new PopfetchError('ERR_POP3_PROTOCOL', `"${displayBytes(line, 80)}" is no answer to ${nameOf(exchange)}`, {
+        scope: 'account',
+        retry: 'later',
+      })
+    }
+    exchange.reply = reply
+    if (reply.status === 'ok' && exchange.command?.multiline === true) return true
+    this.#complete(exchange, reply)
+    return false
+  }
+
+  body(bytes: Buffer): void {
+    const exchange = this.#outstanding[0]
+    if (exchange === undefined) return
+    exchange.bodyBytes += bytes.length
+    this.#clock.progress(bytes.length)
+    const wait = exchange.body?.write(bytes)
+    if (wait === undefined) return
+    this.pause()
+    wait.then(
+      () => this.resume(),
+      (error: unknown) => this.botch(asPopfetchError(error)),
+    )
+  }
+
+  end(): void {
+    const exchange = this.#outstanding[0]
+    if (exchange?.reply === undefined || exchange.reply === null) return
+    this.#trace?.('S', `(${exchange.bodyBytes} bytes) .`)
+    this.#complete(exchange, exchange.reply)
+  }
+
+  #complete(exchange: Exchange, reply: Reply): void {
+    this.#outstanding.shift()
+    this.#outstandingBytes -= exchange.bytes.length
+    this.#clock.start(this.#outstanding[0]?.clock ?? null)
+    exchange.resolve(reply)
+    if (this.#waiting.length > 0 && !this.#pumpDue) {
+      this.#pumpDue = true
+      queueMicrotask(() => this.#pump())
+    }
+  }
+
+  // ConnectionSink
+
+  data(chunk: Buffer): void {
+    this.#clock.progress(0)
+    try {
+      this.#decoder.feed(chunk)
+    } catch (error) {
+      this.botch(error instanceof UnaskedBytesError ? farewell(error) : asPopfetchError(error))
+    }
+  }
+
+  closed(error: PopfetchError | null): void {
+    const head = this.#outstanding[0]
+    const doing = head === undefined ? '' : ` in the middle of ${nameOf(head)}`
+    this.botch(
+      error ??
+        new PopfetchError('ERR_CONNECT', `the server closed the connection${doing}: it may be busy, try again later`, {
+          scope: 'account',
+          retry: 'soon',
+        }),
+    )
+  }
+
+  /** Ends the connection without QUIT and rejects everything that waits, each once. The first reason stays. */
+  botch(error: PopfetchError): void {
+    if (this.#botched !== null) return
+    this.#botched = error
+    this.close()
+    const all = [...this.#outstanding, ...this.#waiting]
+    this.#outstanding = []
+    this.#waiting = []
+    for (const exchange of all) exchange.reject(error)
+  }
+
+  /** Closes the connection; what still waits is rejected. */
+  close(): void {
+    this.#clock.stop()
+    this.#connection.destroy()
+    if (this.#botched === null) {
+      this.botch(new PopfetchError('ERR_ABORTED', 'the session was closed', { scope: 'account', retry: 'soon' }))
+    }
+  }
+
+  /** Stops reading, so that the server waits. */
+  pause(): void {
+    if (this.#pauses++ > 0) return
+    this.#clock.pause()
+    this.#connection.pause()
+  }
+
+  resume(): void {
+    if (--this.#pauses > 0) return
+    this.#clock.resume()
+    this.#connection.resume()
+  }
+
+  #late(waitedMs: number): void {
+    const head = this.#outstanding[0]
+    if (head === undefined) return
+    const came = head.bodyBytes > 0 ? `, ${head.bodyBytes} bytes came` : ''
+    this.botch(
+      new PopfetchError(
+        'ERR_TIMEOUT',
+        `no complete answer to ${nameOf(head)} in time (waited ${Math.round(waitedMs / 1000)} s${came}): the server is slow or hangs, try again later`,
+        { scope: 'account', retry: 'soon' },
+      ),
+    )
+  }
+}
+
+function nameOf(exchange: Exchange): string {
+  return exchange.command?.verb ?? (exchange.clock === 'sasl' ? 'AUTH' : 'the connection (the greeting)')
+}
+
+/** Servers say goodbye unasked when they shut down or we were idle (P146); anything else unasked is a desync (P126). */
+function farewell(error: UnaskedBytesError): PopfetchError {
+  const text = displayBytes(error.bytes)
+  if (error.bytes.subarray(0, 4).toString('latin1').toUpperCase() === '-ERR') {
+    return new PopfetchError('ERR_POP3_REPLY', `the server ended the session: "${text}"`, {
+      scope: 'account',
+      retry: 'soon',
+    })
+  }
+  return new PopfetchError(
+    'ERR_POP3_PROTOCOL',
+    `the server sent bytes that nobody asked for: "${text}": not going on`,
+    {
+      scope: 'account',
+      retry: 'later',
+    },
+  )
+}

@@ -1,0 +1,44 @@
+// What a refusal means: -ERR lines → errors. Response codes decide (RFC 2449 §8, RFC 3206); without one, words may only
+// soften a refused password into "busy", never the other way (P058, P059).
+import { PopfetchError, type Retry } from '../errors.ts'
+import { codeIs, type Reply } from './reply.ts'
+import type { SignIn } from './sasl.ts'
+
+/** Busy, locked or limited, in the words of servers without response codes (P058, P059, P060). */
+const BUSY = /\b(?:lock(?:ed)?|busy|wait|in use|unavailable|too many|try again|temporar|exceed|limit|concurrent)/i
+/** Limits on how often: come back after a longer pause. */
+const LIMITED = /\b(?:exceed|limit|too many|minute)/i
+
+/** When to come back after a refusal of any command but a sign-in. */
+function retryOf(reply: Reply): Retry {
+  if (codeIs(reply.code, 'LOGIN-DELAY') || LIMITED.test(reply.text)) return 'later'
+  return codeIs(reply.code, 'SYS/PERM') ? 'later' : 'soon'
+}
+
+export function replyError(doing: string, reply: Reply): PopfetchError {
+  return new PopfetchError('ERR_POP3_REPLY', `the server refused ${doing}: "${reply.text}"`, {
+    scope: 'account',
+    retry: retryOf(reply),
+  })
+}
+
+/** A sign-in that was answered with anything but `+OK`. `why` replaces the server's own words. */
+export function refusedSignIn(signIn: SignIn, reply: Reply, why?: string): PopfetchError {
+  const said = why ?? `"${reply.text}"`
+  const temporary =
+    codeIs(reply.code, 'IN-USE') ||
+    codeIs(reply.code, 'LOGIN-DELAY') ||
+    codeIs(reply.code, 'SYS/TEMP') ||
+    (reply.code === null && BUSY.test(reply.text))
+  if (temporary) {
+    return new PopfetchError('ERR_POP3_REPLY', `the server does not let us in now: ${said}`, {
+      scope: 'account',
+      retry: retryOf(reply),
+    })
+  }
+  return new PopfetchError(
+    'ERR_AUTH',
+    `sign-in refused (${signIn}): ${said}: check user and password; some providers want an app password, or POP switched on first`,
+    { scope: 'account', retry: 'later' },
+  )
+}

@@ -1,0 +1,271 @@
+// One POP3 session: greeting → capabilities → sign-in → listing → retrieve … → remove … → quit (RFC 1939).
+// Knows the protocol and its order, no account, no ledger, no policy. Commands are pipelined when the server says it can.
+// The one rule: QUIT is a commit. Any doubt makes the session botched: the connection is destroyed without QUIT, every
+// waiting command is rejected, and no further byte is sent.
+import { PopfetchError } from '../errors.ts'
+import { command, saslLine } from './command.ts'
+import { Connection, type ConnectionOptions, type TlsFacts } from './connection.ts'
+import { type BodySink, ExchangeQueue } from './exchange.ts'
+import { Listing, ListParser } from './listing.ts'
+import { CAPABILITIES_LIMIT, type Capabilities, noCapabilities, parseCapabilities, type Reply } from './reply.ts'
+import { chooseSignIn, type Credentials, mechanism, type SignIn, type SignInChoice } from './sasl.ts'
+import { refusedSignIn, replyError } from './reply-error.ts'
+
+export interface SessionOptions extends ConnectionOptions {
+  readonly tlsMode: 'implicit' | 'starttls' | 'none'
+  /** False: one command at a time whatever the server says. */
+  readonly pipelining: boolean
+  /** The wire for a log, secrets and bodies masked; null: not wanted. */
+  readonly trace: ((direction: 'C' | 'S', text: string) => void) | null
+}
+
+export class Session implements AsyncDisposable {
+  readonly #options: SessionOptions
+  readonly #connection: Connection
+  readonly #queue: ExchangeQueue
+  readonly #signal: AbortSignal
+  readonly #onAbort: () => void
+  #capabilities: Capabilities = noCapabilities
+  #tlsFacts: TlsFacts | null = null
+  #greeting = ''
+  #signedIn: SignIn | null = null
+
+  private constructor(options: SessionOptions, connection: Connection, signal: AbortSignal) {
+    this.#options = options
+    this.#connection = connection
+    this.#signal = signal
+    this.#queue = new ExchangeQueue(connection, options.timeoutMs, options.trace)
+    this.#onAbort = () =>
+      this.#queue.botch(new PopfetchError('ERR_ABORTED', 'interrupted', { scope: 'account', retry: 'soon' }))
+    signal.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  /** Connects, secures the connection as asked (implicit TLS, or STLS that must succeed), and learns what the server can do.
+   *  Rejects with ERR_CONNECT, ERR_TLS, ERR_TIMEOUT, ERR_POP3_REPLY, ERR_POP3_PROTOCOL, ERR_ABORTED; then nothing is left open. */
+  static async open(options: SessionOptions, signal: AbortSignal): Promise<Session> {
+    const connection = await Connection.open(options, signal)
+    const session = new Session(options, connection, signal)
+    try {
+      if (options.tlsMode === 'implicit') session.#tlsFacts = await connection.secureNow(signal)
+      await session.#greet()
+      session.#capabilities = await session.#askCapabilities()
+      if (options.tlsMode === 'starttls') await session.#startTls(signal)
+      return session
+    } catch (error) {
+      await session[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  async #greet(): Promise<void> {
+    const greeting = this.#queue.expectGreeting()
+    this.#connection.attach(this.#queue)
+    const reply = await greeting
+    if (reply.status !== 'ok') throw replyError('the greeting', reply)
+    this.#greeting = reply.text
+  }
+
+  async #startTls(signal: AbortSignal): Promise<void> {
+    // Sent also when the list lacks STLS: only the command's answer counts, and without TLS there is no going on (P042).
+    const reply = await this.#queue.run(command('STLS'), 'step')
+    if (reply.status !== 'ok') {
+      throw new PopfetchError(
+        'ERR_TLS',
+        `the server refused STLS: "${reply.text}": without TLS no password is sent; try tls: implicit (port 995)`,
+        { scope: 'account', retry: 'later' },
+      )
+    }
+    this.#tlsFacts = await this.#connection.secureNow(signal)
+    // Whatever was learnt in clear may have come from somebody else (RFC 2595 §4, P035, P049).
+    this.#capabilities = await this.#askCapabilities()
+  }
+
+  async #askCapabilities(): Promise<Capabilities> {
+    const answer = new CollectedBody(CAPABILITIES_LIMIT)
+    const reply = await this.#queue.run(command('CAPA'), 'step', answer)
+    return reply.status === 'ok' ? parseCapabilities(answer.bytes()) : noCapabilities
+  }
+
+  get capabilities(): Capabilities {
+    return this.#capabilities
+  }
+  /** Safe to print. */
+  get greeting(): string {
+    return this.#greeting
+  }
+  get tlsFacts(): TlsFacts | null {
+    return this.#tlsFacts
+  }
+  get signedInWith(): SignIn | null {
+    return this.#signedIn
+  }
+  /** Why the session ended, or null while it has not. */
+  get botched(): PopfetchError | null {
+    return this.#queue.botched
+  }
+  /** Is no command waiting for an answer? */
+  get idle(): boolean {
+    return this.#queue.idle
+  }
+
+  /** Signs in once. Rejects with ERR_AUTH when the server clearly refuses, ERR_POP3_REPLY when it is busy or says to wait,
+   *  ERR_MECHANISM; then the session is botched: no second attempt in it (P052). */
+  async signIn(choice: SignInChoice, credentials: Credentials): Promise<void> {
+    const signIn = chooseSignIn(choice, this.#capabilities)
+    this.#assertMaySendSecrets()
+    try {
+      const reply =
+        signIn === 'user' ? await this.#userAndPass(credentials) : await this.#authenticate(signIn, credentials)
+      if (reply.status !== 'ok') throw refusedSignIn(signIn, reply)
+    } catch (error) {
+      this.#connection.destroy()
+      throw error
+    }
+    this.#signedIn = signIn
+  }
+
+  /** The one place that lets a secret out: only to a peer that TLS verified, or where the user said `tls: none` (P048). */
+  #assertMaySendSecrets(): void {
+    if (this.#connection.secure || this.#options.tlsMode === 'none') return
+    throw new PopfetchError('ERR_TLS', 'refusing to send a password over a connection that is not secure', {
+      scope: 'account',
+      retry: 'later',
+    })
+  }
+
+  async #userAndPass({ user, password }: Credentials): Promise<Reply> {
+    const first = await this.#queue.run(command('USER', user), 'step')
+    if (first.status !== 'ok') throw refusedSignIn('user', first)
+    return await this.#queue.run(command('PASS', password), 'step')
+  }
+
+  async #authenticate(signIn: Exclude<SignIn, 'user'>, credentials: Credentials): Promise<Reply> {
+    const sasl = mechanism(signIn, credentials)
+    const initial = sasl.initial?.toString('base64')
+    // With the initial response only where the line keeps to 255 octets (RFC 5034 §4, P066).
+    const fits = initial !== undefined && `AUTH ${sasl.name} ${initial}\r\n`.length <= 255
+    let reply = await this.#queue.run(fits ? command('AUTH', sasl.name, initial) : command('AUTH', sasl.name), 'sasl')
+    for (let step = 0; reply.status === 'continue'; step++) {
+      const challenge = decodeBase64(reply.rest)
+      const answer = challenge === null || step > 10 || (fits && step === 0) ? null : sasl.answer(challenge)
+      reply = await this.#queue.runSasl(saslLine(answer ?? '*'))
+      if (answer === null)
+        throw refusedSignIn(signIn, reply, 'it answered with a challenge that does not belong to this mechanism')
+    }
+    return reply
+  }
+
+  /** LIST and UIDL, and CAPA again in front of them (P036), in one burst when the server pipelines. Call once, before any
+   *  DELE (P102). Rejects with ERR_POP3_REPLY when LIST is refused. */
+  async list(): Promise<Listing> {
+    const early = this.#options.pipelining && this.#capabilities.names.has('PIPELINING')
+    this.#queue.pipelining = early
+    const capabilities = this.#capabilities === noCapabilities ? null : this.#askCapabilities()
+    if (!early && capabilities !== null) this.#updateCapabilities(await capabilities)
+    const sizes = new ListParser()
+    const uidls = new ListParser()
+    const list = this.#queue.run(command('LIST'), 'listing', listingBody(sizes))
+    const uidl = this.#queue.run(command('UIDL'), 'listing', listingBody(uidls))
+    const [capaAnswer, listReply, uidlReply] = await Promise.all([early ? capabilities : null, list, uidl])
+    if (capaAnswer !== null) this.#updateCapabilities(capaAnswer)
+    if (listReply.status !== 'ok') throw replyError('LIST', listReply)
+    if (uidlReply.status !== 'ok' && uidlReply.code !== null) throw replyError('UIDL', uidlReply)
+    return new Listing(sizes, uidlReply.status === 'ok' ? uidls : null)
+  }
+
+  #updateCapabilities(after: Capabilities): void {
+    if (after === noCapabilities) return
+    this.#capabilities = after
+    this.#queue.pipelining = this.#options.pipelining && after.names.has('PIPELINING')
+  }
+
+  /** RETR. The bytes go to `body` as they come; resolves with the reply, `status: 'err'` when the server has not got the
+   *  message (P106): the session goes on. Rejects when the session is botched; the bytes so far are then worth nothing. */
+  retrieve(number: number, body: BodySink): Promise<Reply> {
+    return this.#queue.run(command('RETR', number), 'message', body)
+  }
+
+  /** TOP n 0: the header, at most 64 KiB of it; null when the server refuses. */
+  async header(number: number): Promise<Buffer | null> {
+    const answer = new CollectedBody(65_536)
+    const reply = await this.#queue.run(command('TOP', number, 0), 'message', answer)
+    return reply.status === 'ok' ? answer.bytes() : null
+  }
+
+  /** DELE: marks for deletion; QUIT commits it. */
+  remove(number: number): Promise<Reply> {
+    return this.#queue.run(command('DELE', number), 'step')
+  }
+
+  async noop(): Promise<void> {
+    await this.#queue.run(command('NOOP'), 'step')
+  }
+
+  /** QUIT: commits every DELE of this session. Resolves with the reply, whose `+OK` is no proof of deletion (P134). */
+  async quit(): Promise<Reply> {
+    const reply = await this.#queue.run(command('QUIT'), 'quit')
+    await this[Symbol.asyncDispose]()
+    return reply
+  }
+
+  /** Keeps reading from the server waiting until the returned function is called. */
+  pause(): () => void {
+    this.#queue.pause()
+    let held = true
+    return () => {
+      if (held) this.#queue.resume()
+      held = false
+    }
+  }
+
+  /** Ends the session; without quit() before, nothing is deleted. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#signal.removeEventListener('abort', this.#onAbort)
+    this.#queue.close()
+    return Promise.resolve()
+  }
+}
+
+/** The bytes of a short multi-line answer, or of the head of a long one: what is past the limit is let go. */
+class CollectedBody implements BodySink {
+  readonly #limit: number
+  readonly #chunks: Buffer[] = []
+  #size = 0
+
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  write(chunk: Buffer): undefined {
+    const kept = chunk.subarray(0, Math.max(0, this.#limit - this.#size))
+    if (kept.length > 0) this.#chunks.push(kept)
+    this.#size += chunk.length
+    // Far past any honest answer: it may never end (P033).
+    if (this.#size > this.#limit * 64) {
+      throw new PopfetchError('ERR_POP3_PROTOCOL', 'the server sent an answer that does not end', {
+        scope: 'account',
+        retry: 'later',
+      })
+    }
+  }
+
+  bytes(): Buffer {
+    return Buffer.concat(this.#chunks)
+  }
+}
+
+function listingBody(parser: ListParser): BodySink {
+  return {
+    write(chunk) {
+      parser.feed(chunk)
+      return undefined
+    },
+  }
+}
+
+/** Strict (P072); null for anything else. */
+function decodeBase64(text: Buffer): Buffer | null {
+  const encoded = text.toString('latin1')
+  if (encoded.length > 4096 || !/^[A-Za-z0-9+/]*={0,2}$/.test(encoded)) return null
+  return Buffer.from(encoded, 'base64')
+}
