@@ -1,0 +1,106 @@
+// The kinds of destination that can be configured, with their keys and defaults. How each delivers is in deliver/.
+// A new kind is a function that makes its schema and one line in `destinationSchemas`.
+import * as z from 'zod'
+import { isAddress } from './address.ts'
+import { isLoopback, parseHost } from './host.ts'
+import * as value from './values.ts'
+import type { Conflict, Frozen, Written } from './written.ts'
+import type { ResolvePath } from './values.ts'
+
+/** The envelope's sender: `original` is what the message's Return-Path says. An address may hold `{account}`. */
+export type Sender =
+  | { readonly kind: 'original' }
+  | { readonly kind: 'null' }
+  | { readonly kind: 'address'; readonly address: string }
+
+export type MaildirConfig = Frozen<z.output<ReturnType<typeof maildir>>> & { readonly name: string }
+export type SmtpConfig = Frozen<z.output<ReturnType<typeof smtp>>> & { readonly name: string }
+export type DestinationConfig = MaildirConfig | SmtpConfig
+
+/** One schema for all kinds; `type` tells them apart. */
+export function destination(resolve: ResolvePath) {
+  return z.discriminatedUnion('type', [maildir(resolve), smtp(resolve)], {
+    error: 'a mapping with the type maildir or smtp',
+  })
+}
+
+const common = { trace: value.flag.default(true), label: value.flag.default(false) }
+
+function maildir(resolve: ResolvePath) {
+  return value.mapping({
+    type: z.literal('maildir'),
+    path: value.accountPath(resolve),
+    create: value.flag.default(true),
+    lineEndings: z.enum(['lf', 'crlf']).default('lf'),
+    mode: value.fileMode.default(0o600),
+    date: z.enum(['received', 'now']).default('received'),
+    ...common,
+  })
+}
+
+const SMTP_PORTS = { starttls: 587, implicit: 465, none: 25 } as const
+
+function smtp(resolve: ResolvePath) {
+  return value
+    .mapping({
+      type: z.literal('smtp'),
+      host: value.host,
+      port: value.orNull(value.port),
+      tls: value.orNull(z.enum(['starttls', 'implicit', 'none'])),
+      ca: value.orNull(value.filePath(resolve)),
+      pin: value.orNull(value.pin),
+      user: value.orNull(value.wireText('a user name')),
+      password: value.orNull(value.secret(resolve)),
+      auth: z.enum(['auto', 'plain', 'login', 'cram-md5']).default('auto'),
+      to: recipients,
+      from: value.orNull(sender),
+      // Postfix takes 50 connections from one client, most others 10 to 20.
+      concurrency: value.wholeNumber(1, 50).default(4),
+      timeout: value.orNull(value.timeout),
+      ...common,
+    })
+    .transform(({ timeout, ...written }) => {
+      const { host, user, to } = written
+      const tls = written.tls ?? (isLoopback(host) ? 'none' : 'starttls')
+      const address = user !== null && isAddress(user) ? user : (to[0] ?? '')
+      const usual: Sender = isLoopback(host) ? { kind: 'original' } : { kind: 'address', address }
+      return { ...written, tls, port: written.port ?? SMTP_PORTS[tls], from: written.from ?? usual, timeoutMs: timeout }
+    })
+}
+
+const recipients = z
+  .union([value.recipient, z.array(value.recipient).min(1)], { error: 'a mail address or a list of them' })
+  .transform((to) => (typeof to === 'string' ? [to] : to))
+
+const SENDER = 'a plain mail address, original or null'
+
+/** YAML reads a bare `null` as null, and means the same by it here. */
+const sender = z.union([z.null(), z.string()], { error: SENDER }).transform((written, context): Sender => {
+  if (written === null || written === 'null') return { kind: 'null' }
+  if (written === 'original') return { kind: 'original' }
+  if (isAddress(written)) return { kind: 'address', address: written }
+  context.addIssue({ code: 'custom', message: SENDER })
+  return z.NEVER
+})
+
+/** What no key can say alone; asked whether or not each is right by itself, so that one report names everything. */
+export function destinationConflicts(written: Written): readonly Conflict[] {
+  const conflicts: Conflict[] = []
+  if (written['type'] !== 'smtp') return conflicts
+  const { user, password, to, auth, host } = written
+  const loopback = typeof host === 'string' && isLoopback(parseHost(host) ?? '')
+  const tls = written['tls'] ?? (loopback ? 'none' : 'starttls')
+  if (user !== undefined && password === undefined) conflicts.push({ key: 'user', expected: 'a password with it' })
+  if (password !== undefined && user === undefined) conflicts.push({ key: 'password', expected: 'a user with it' })
+  if (auth !== undefined && user === undefined) conflicts.push({ key: 'auth', expected: 'a user and a password with it' })
+  if (password !== undefined && tls === 'none' && typeof host === 'string' && !loopback) {
+    conflicts.push({ key: 'tls', expected: 'starttls or implicit: a password goes without TLS only to this machine itself' })
+  }
+  for (const key of ['ca', 'pin']) {
+    if (written[key] !== undefined && tls === 'none') {
+      conflicts.push({ key, expected: 'no such key with tls: none, where no certificate is seen' })
+    }
+  }
+  if (Array.isArray(to) && new Set(to).size !== to.length) conflicts.push({ key: 'to', expected: 'every address once' })
+  return conflicts
+}

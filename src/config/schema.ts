@@ -1,0 +1,159 @@
+// What a configuration may hold: the keys, their defaults, the JSON Schema. zod is the single source of truth: the types that
+// everybody else uses are derived here. Destinations have a file of their own; reading the file is load.ts.
+// The one rule: what comes out has no optional fields, and nobody else knows a default.
+import * as z from 'zod'
+import { destination } from './destinations.ts'
+import { parseDuration } from './quantity.ts'
+import * as value from './values.ts'
+import type { DestinationConfig } from './destinations.ts'
+import type { ResolvePath } from './values.ts'
+import type { Conflict, Frozen, Written } from './written.ts'
+
+export type { DestinationConfig, MaildirConfig, Sender, SmtpConfig } from './destinations.ts'
+export type { SecretSource } from './secret.ts'
+
+/** When a delivered message is deleted from the server. An age counts from when it was first seen. */
+export type DeletePolicy =
+  | { readonly kind: 'never' }
+  | { readonly kind: 'after-delivery' }
+  | { readonly kind: 'age'; readonly ageMs: number }
+
+/** What the very first poll of an account takes. `default`: nothing was written, which means all (and ERR_FIRST_POLL). */
+export type FirstPolicy =
+  | { readonly kind: 'default' }
+  | { readonly kind: 'all' }
+  | { readonly kind: 'new' }
+  | { readonly kind: 'last'; readonly count: number }
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error'
+
+type AccountKeys = Frozen<z.output<ReturnType<typeof account>>>
+type TopKeys = Frozen<z.output<ReturnType<typeof top>>>
+
+/** `deliver`: names of destinations, in the order written, without duplicates. */
+export type Account = Omit<AccountKeys, 'deliver'> & { readonly name: string; readonly deliver: readonly string[] }
+
+export interface Configuration extends Omit<TopKeys, 'accounts' | 'destinations' | 'defaults' | 'state'> {
+  /** The file it came from; absolute. */
+  readonly file: string
+  /** In the order of the file. */
+  readonly accounts: readonly Account[]
+  /** By name. One written in place has its canonical URL for a name. */
+  readonly destinations: ReadonlyMap<string, DestinationConfig>
+  /** The ledger's file; absolute. */
+  readonly statePath: string
+  /** Sentences for a person at a terminal and `config check`; nothing that stops a poll. */
+  readonly warnings: readonly string[]
+}
+
+const ACCOUNT_PORTS = { implicit: 995, starttls: 110, none: 110 } as const
+
+/** 100 years: beyond what anybody means. */
+const AGE_LIMIT_MS = 36_500 * 86_400_000
+
+const deletion = value.parsed('never, after-delivery or an age such as 30d', (text): DeletePolicy | null => {
+  if (text === 'never' || text === 'after-delivery') return { kind: text }
+  const ageMs = value.within(parseDuration(text), 1, AGE_LIMIT_MS)
+  return ageMs === null ? null : { kind: 'age', ageMs }
+})
+
+const first = value.parsed('all, new or last:N such as last:100', (text): FirstPolicy | null => {
+  if (text === 'all' || text === 'new') return { kind: text }
+  const count = /^last:([1-9]\d{0,8})$/.exec(text)?.[1]
+  return count === undefined ? null : { kind: 'last', count: Number(count) }
+})
+
+function accountKeys(resolve: ResolvePath) {
+  const target = z.union([z.string().min(1), destination(resolve)], { error: 'a destination' })
+  return value.mapping({
+    host: value.host,
+    port: value.orNull(value.port),
+    tls: z.enum(['implicit', 'starttls', 'none']).default('implicit'),
+    ca: value.orNull(value.filePath(resolve)),
+    pin: value.orNull(value.pin),
+    clientCert: value.orNull(value.filePath(resolve)),
+    clientKey: value.orNull(value.filePath(resolve)),
+    user: value.wireText('a user name'),
+    password: value.orNull(value.secret(resolve)),
+    auth: z.enum(['auto', 'plain', 'login', 'user']).default('auto'),
+    deliver: z.union([target, z.array(target).min(1)], {
+      error: 'the name of a destination, a destination written in place, a URL, or a list of them',
+    }),
+    delete: deletion.default({ kind: 'never' }),
+    first: first.default({ kind: 'default' }),
+    limit: value.orNull(value.wholeNumber(1, Number.MAX_SAFE_INTEGER)),
+    maxSize: value.orNull(value.size(1000)),
+    timeout: value.timeout.default(60_000),
+    pipelining: z.enum(['auto', 'off']).default('auto'),
+  })
+}
+
+/** One account, `defaults` merged into it. Names in `deliver` are not looked up yet. */
+export function account(resolve: ResolvePath) {
+  return accountKeys(resolve).transform(({ maxSize, timeout, deliver, ...written }) => ({
+    ...written,
+    port: written.port ?? ACCOUNT_PORTS[written.tls],
+    deliver: Array.isArray(deliver) ? deliver : [deliver],
+    maxSizeBytes: maxSize,
+    timeoutMs: timeout,
+  }))
+}
+
+/** What no key can say alone; asked whether or not each is right by itself, so that one report names everything. */
+export function accountConflicts(written: Written): readonly Conflict[] {
+  const conflicts: Conflict[] = []
+  const { clientCert, clientKey, tls } = written
+  if (written['password'] === undefined) conflicts.push({ key: 'password', expected: 'a password' })
+  if (clientCert !== undefined && clientKey === undefined) {
+    conflicts.push({ key: 'clientCert', expected: 'a clientKey with it' })
+  }
+  if (clientKey !== undefined && clientCert === undefined) {
+    conflicts.push({ key: 'clientKey', expected: 'a clientCert with it' })
+  }
+  for (const key of ['ca', 'pin', 'clientCert', 'clientKey']) {
+    if (written[key] !== undefined && tls === 'none') {
+      conflicts.push({ key, expected: 'no such key with tls: none, where no certificate is seen' })
+    }
+  }
+  return conflicts
+}
+
+/** Any account key, as `defaults` may hold them. */
+export function accountDefaults(resolve: ResolvePath) {
+  return accountKeys(resolve).partial()
+}
+
+/** The top level. The parts are given: `z.unknown()` where each of them is looked at by itself. */
+export function top<A extends z.ZodType, D extends z.ZodType, P extends z.ZodType>(
+  resolve: ResolvePath,
+  parts: { readonly account: A; readonly destination: D; readonly defaults: P },
+) {
+  return value.mapping({
+    accounts: z.record(z.string(), parts.account, { error: 'a mapping of names to accounts' }),
+    destinations: z.record(z.string(), parts.destination, { error: 'a mapping of names to destinations' }).default({}),
+    defaults: parts.defaults,
+    state: value.orNull(value.filePath(resolve)),
+    concurrency: value.wholeNumber(1, 10_000).default(64),
+    perHost: value.orNull(value.wholeNumber(1, 10_000)),
+    log: value
+      .mapping({
+        file: value.orNull(value.filePath(resolve)),
+        level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
+      })
+      .default({ file: null, level: 'info' }),
+  })
+}
+
+/** The JSON Schema (draft 2020-12) of the file, for editors. */
+export function jsonSchema(): object {
+  const asWritten: ResolvePath = (text) => text
+  const schema = z.toJSONSchema(
+    top(asWritten, {
+      account: account(asWritten),
+      destination: destination(asWritten),
+      defaults: accountDefaults(asWritten).optional(),
+    }),
+    { io: 'input', unrepresentable: 'any' },
+  )
+  return { ...schema, title: 'popfetch configuration', patternProperties: { '^x-': true } }
+}

@@ -1,0 +1,26 @@
+// The configuration as it was written: plain values, before any schema has looked at them; and small types for both sides.
+
+/** A mapping of the file: text, numbers, true and false, null, lists and mappings. */
+export type Written = Readonly<Record<string, unknown>>
+
+export function isWritten(value: unknown): value is Written {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** A key that does not go together with another one. */
+export interface Conflict {
+  readonly key: string
+  /** The words after "expected". */
+  readonly expected: string
+}
+
+/** What a schema gives, as nobody may change it afterwards. Functions are methods of a secret and stay as they are. */
+export type Frozen<T> = T extends (...args: never[]) => unknown
+  ? T
+  : T extends readonly (infer Item)[]
+    ? readonly Frozen<Item>[]
+    : T extends { reveal(): string }
+      ? T
+      : T extends object
+        ? { readonly [Key in keyof T]: Frozen<T[Key]> }
+        : T
