@@ -138,7 +138,10 @@ export interface Ledger extends AsyncDisposable {
   known(account: string, keys: readonly EntryKey[]): Promise<readonly (KnownMessage | null)[]>
 
   /** Remembers entries as `seen` (`first: new`, `last:N`) and the account as started, in one commit. Existing entries stay. */
-  start(account: string, seen: readonly { readonly key: EntryKey; readonly listedBytes: number | null }[]): Promise<void>
+  start(
+    account: string,
+    seen: readonly { readonly key: EntryKey; readonly listedBytes: number | null }[],
+  ): Promise<void>
 
   /** Before RETR: see Beginning. Each delivery named becomes `started` with its intent. */
   begin(account: string, batch: readonly Beginning[]): Promise<void>
@@ -162,7 +165,11 @@ export interface Ledger extends AsyncDisposable {
   /** Ends a poll: how it went, and facts to merge (null removes one). */
   finish(
     account: string,
-    poll: { readonly identity: AccountIdentity; readonly health: AccountHealth; readonly facts: Readonly<Record<string, string | null>> },
+    poll: {
+      readonly identity: AccountIdentity
+      readonly health: AccountHealth
+      readonly facts: Readonly<Record<string, string | null>>
+    },
   ): Promise<void>
 
   /** Remembers what a person was told of a known account's failure; null forgets it. An unknown account: nothing happens. */
