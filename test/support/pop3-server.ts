@@ -1,13 +1,14 @@
 // A real POP3 server on 127.0.0.1 for tests, benches and the demo: mailboxes in memory, deletions committed at QUIT only, a
 // journal of all it saw, and faults set by assignment. It is the oracle's witness (HAZARDS F2), so it is plain.
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
-import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer, type TlsOptions } from 'node:tls'
-import { certificates, type CertificateKind } from './certificates.ts'
+import type { TlsOptions } from 'node:tls'
+import type { CertificateKind } from './certificates.ts'
 import { Faults } from './faults.ts'
 import { Journal } from './journal.ts'
 import { Mailbox } from './mailbox.ts'
 import { Pop3Session, type Capabilities, type Premises } from './pop3-session.ts'
 import { defaultMechanisms } from './sasl-server.ts'
+import { TlsSide } from './tls-side.ts'
 
 export type { Action, Answer, ServedSession } from './faults.ts'
 export { Faults } from './faults.ts'
@@ -39,10 +40,8 @@ export class Pop3Server implements Premises, AsyncDisposable {
   /** The most connections that were open at once. */
   peak = 0
   readonly #listener: Server
-  readonly #tlsServer: TlsServer | null
+  readonly #tlsSide: TlsSide | null
   readonly #sockets = new Set<Socket>()
-  /** By the client's port: who waits for the TLS side of that connection. */
-  readonly #handshakes = new Map<number, (socket: TLSSocket | null) => void>()
   readonly #problems: unknown[] = []
   #sessions = 0
 
@@ -55,7 +54,7 @@ export class Pop3Server implements Premises, AsyncDisposable {
       afterLogin: [...common],
     }
     this.#listener = createServer((socket) => this.#accept(socket))
-    this.#tlsServer = this.tls === 'none' ? null : this.#createTls(options)
+    this.#tlsSide = this.tls === 'none' ? null : new TlsSide(options.certificate ?? 'good', options.tlsOptions)
   }
 
   static async start(options: Pop3ServerOptions = {}): Promise<Pop3Server> {
@@ -100,25 +99,9 @@ export class Pop3Server implements Premises, AsyncDisposable {
       throw new AggregateError(this.#problems, 'the fake POP3 server had problems of its own')
   }
 
-  /** For sessions: the TLS side of a raw connection, null when the handshake failed. */
-  secure(raw: Socket): Promise<TLSSocket | null> {
-    const port = raw.remotePort ?? 0
-    return new Promise<TLSSocket | null>((resolve) => {
-      this.#handshakes.set(port, resolve)
-      raw.once('close', () => resolve(null))
-      this.#tlsServer?.emit('connection', raw)
-    }).finally(() => this.#handshakes.delete(port))
-  }
-
-  #createTls(options: Pop3ServerOptions): TlsServer {
-    const { certificate, key } = certificates[options.certificate ?? 'good']
-    const server = createTlsServer({ cert: certificate, key, ...options.tlsOptions })
-    server.on('secureConnection', (socket) => this.#handshakes.get(socket.remotePort ?? 0)?.(socket))
-    server.on('tlsClientError', (_error, socket) => {
-      this.#handshakes.get(socket.remotePort ?? 0)?.(null)
-      socket.destroy()
-    })
-    return server
+  /** For sessions: see Premises. */
+  secure(raw: Socket): Promise<Socket | null> {
+    return this.#tlsSide?.secure(raw) ?? Promise.resolve(null)
   }
 
   #accept(socket: Socket): void {
