@@ -1,0 +1,52 @@
+// Exit codes (sysexits) from error codes: the one table. Pure.
+import type { AccountReport, CheckReport, ReportedError } from '../poll/report.ts'
+
+export const EXIT_OK = 0
+export const EXIT_USAGE = 64
+export const EXIT_BUG = 70
+export const EXIT_TEMPORARY = 75
+export const EXIT_SIGNAL = 128
+
+const BY_CODE: Readonly<Record<string, number>> = {
+  ERR_USAGE: EXIT_USAGE,
+  ERR_CONFIG: 78,
+  ERR_CONNECT: EXIT_TEMPORARY,
+  ERR_TIMEOUT: EXIT_TEMPORARY,
+  ERR_POP3_REPLY: EXIT_TEMPORARY,
+  ERR_ABORTED: EXIT_TEMPORARY,
+  ERR_TLS: 76,
+  ERR_POP3_PROTOCOL: 76,
+  ERR_MECHANISM: 76,
+  ERR_AUTH: 77,
+  ERR_LEDGER: 74,
+  ERR_NO_UIDL: 78,
+  ERR_ACCOUNT_RENAMED: 78,
+  ERR_UIDS_CHANGED: 78,
+  ERR_DELETE_GUARD: 78,
+  ERR_FIRST_POLL: 78,
+  ERR_BUG: EXIT_BUG,
+}
+
+// The most serious first. Wrong usage never meets another code: nothing ran.
+const SERIOUSNESS: readonly number[] = [EXIT_USAGE, 78, 77, 76, 74, 73, EXIT_BUG, EXIT_TEMPORARY]
+
+/** A code that is not in the table is a bug of ours. */
+export function exitCodeOfError(error: Pick<ReportedError, 'code' | 'retry'>): number {
+  // A missing secret is the configuration's fault, a command that failed to give it may succeed the next time.
+  if (error.code === 'ERR_SECRET') return error.retry === 'never' ? 78 : EXIT_TEMPORARY
+  // A destination that is busy or away is temporary; one that is full, cannot be created or refuses is not.
+  if (error.code === 'ERR_DELIVERY') return error.retry === 'soon' ? EXIT_TEMPORARY : 73
+  return BY_CODE[error.code] ?? EXIT_BUG
+}
+
+/** `busy` is no failure; a paused account counts with the failure that paused it. */
+export function exitCodeOfReport(report: Pick<AccountReport | CheckReport, 'outcome' | 'error'>): number {
+  if (report.outcome === 'ok' || report.outcome === 'busy') return EXIT_OK
+  return report.error === null ? EXIT_TEMPORARY : exitCodeOfError(report.error)
+}
+
+/** Of several accounts: that of the most serious failure. */
+export function exitCodeOfReports(reports: readonly Pick<AccountReport | CheckReport, 'outcome' | 'error'>[]): number {
+  const codes = new Set(reports.map(exitCodeOfReport))
+  return SERIOUSNESS.find((code) => codes.has(code)) ?? EXIT_OK
+}

@@ -1,0 +1,22 @@
+// The words of `popfetch --help` that no option and no command carries. Only text.
+
+export const PROLOGUE = 'Fetches mail from POP3 mailboxes and delivers each message exactly once.\n\n$0 [account...]'
+
+export const EXAMPLES: readonly (readonly [string, string])[] = [
+  ['$0', 'Poll all accounts once; silent when all is well'],
+  ['$0 work --verbose', 'Poll the account "work" and say what is being done'],
+  ['$0 --dry-run', 'Print what would be fetched and deleted'],
+  ['$0 check', 'Sign in everywhere, say what is waiting'],
+  ['$0 config check', 'Find mistakes in the configuration'],
+]
+
+export const EPILOGUE = `Configuration: --config FILE, else $POPFETCH_CONFIG, else the first of
+  $XDG_CONFIG_HOME/popfetch/config.{yaml,yml,json}  (normally in ~/.config)
+  /etc/popfetch/config.{yaml,yml,json}
+
+Exit codes:
+   0  all polled, mail or not          75  temporary: try again later
+  64  wrong usage                      76  TLS refused or protocol broken
+  70  a bug                            77  sign-in refused
+  73  a destination cannot take mail   78  configuration wrong, or a guard
+  74  the ledger cannot be used            stopped a surprising change`

@@ -1,0 +1,86 @@
+// From argv to an exit code: the only place that knows the process. Which command runs, what a thrown error means for
+// the exit code, and that the program ends even when something hangs. `bin/popfetch.ts` loads it after the version guard.
+// Static imports are small files of ours: whatever costs time is loaded by the command that needs it.
+import { asPopfetchError } from '../errors.ts'
+import { exitCodeOfError, EXIT_BUG, EXIT_OK } from './exit.ts'
+import type { Invocation } from './options.ts'
+import { Output } from './output.ts'
+import { watchInterruptions } from './signals.ts'
+import { rooms, type Surroundings } from './surroundings.ts'
+import { version } from './version.ts'
+
+/** Runs the command line and ends the process. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const output = new Output(process.stdout, process.stderr)
+  if (argv.length === 1 && argv[0] === '--version') {
+    output.answer(`popfetch ${version}`)
+    return
+  }
+  // Whatever is made on the way is private, also where a mode was forgotten (D009, N017).
+  process.umask(0o077)
+  const exit = (code: number): never => process.exit(code)
+  const crash = (thrown: unknown): void => {
+    const error = asPopfetchError(thrown, 'process')
+    output.failure(error, { json: wantsJson(argv) })
+    if (argv.includes('--verbose')) output.note(stackOf(error.cause ?? error))
+    exit(EXIT_BUG)
+  }
+  process.on('uncaughtException', crash)
+  process.on('unhandledRejection', crash)
+  const interruptions = watchInterruptions(exit)
+  const code = await execute(argv, {
+    env: process.env,
+    cwd: process.cwd(),
+    uid: process.getuid?.() ?? -1,
+    output,
+    terminal: process.stderr.isTTY ? process.stderr : null,
+    person: process.stderr.isTTY || process.stdin.isTTY,
+    nowMs: Date.now,
+    signal: interruptions.signal,
+    interruption: interruptions.code,
+    rooms,
+  })
+  await output.drained()
+  // Not left to the event loop: a socket that somebody forgot must not keep cron's process for ever.
+  exit(code)
+}
+
+/** One command line, start to end: says what went wrong and resolves to the exit code; never rejects. */
+export async function execute(argv: readonly string[], surroundings: Surroundings): Promise<number> {
+  try {
+    const { parseArguments } = await import('./options.ts')
+    return await carriedOut(await parseArguments(argv, process.stdout.columns ?? 80), surroundings)
+  } catch (thrown) {
+    const error = asPopfetchError(thrown, 'process')
+    surroundings.output.failure(error, { json: wantsJson(argv) })
+    if (error.code === 'ERR_BUG' && argv.includes('--verbose')) surroundings.output.note(stackOf(error.cause ?? error))
+    return surroundings.interruption() ?? exitCodeOfError(error)
+  }
+}
+
+async function carriedOut(invocation: Invocation, surroundings: Surroundings): Promise<number> {
+  switch (invocation.command) {
+    case 'help':
+      surroundings.output.answer(invocation.text)
+      return EXIT_OK
+    case 'version':
+      surroundings.output.answer(`popfetch ${version}`)
+      return EXIT_OK
+    case 'poll':
+      return await (await import('./poll.ts')).pollCommand(invocation, surroundings)
+    case 'check':
+      return await (await import('./check.ts')).checkCommand(invocation, surroundings)
+    case 'config':
+      return await (await import('./config.ts')).configCommand(invocation, surroundings)
+  }
+}
+
+/** Also true for a command line that could not be understood: whoever asked for JSON reads JSON. */
+function wantsJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf('--')
+  return (end === -1 ? argv : argv.slice(0, end)).includes('--json')
+}
+
+function stackOf(thrown: unknown): string {
+  return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
+}

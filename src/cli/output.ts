@@ -1,0 +1,113 @@
+// Standard streams. Everything popfetch prints goes through here: it is redacted, escaped line by line, and a reader
+// that went away or stopped changes nothing for the mail (N003, N004, N019, N027).
+// Answers go to standard output; problems, notes and progress to standard error.
+import { display } from '../display.ts'
+import { redact } from '../redact.ts'
+import type { PopfetchError } from '../errors.ts'
+import { reportError } from '../poll/report.ts'
+
+export interface TextStream {
+  readonly isTTY?: boolean
+  readonly columns?: number
+  readonly rows?: number
+  readonly writableLength: number
+  write(text: string, done?: (error?: Error | null) => void): boolean
+  on(event: 'error', listener: (error: Error) => void): unknown
+}
+
+/** Where printed lines go while progress lines stand at the bottom of the terminal. */
+export interface Screen {
+  persist(line: string): void
+}
+
+/** A line may hold a path and a server's answer; nothing sensible is longer. */
+const LINE_LIMIT = 4000
+/** What may wait for a reader that is slow: notes are dropped early, problems late. */
+const NOTE_QUEUE_BYTES = 1024 * 1024
+const LINE_QUEUE_BYTES = 16 * 1024 * 1024
+/** How long the end of the program waits for a reader that takes nothing: a pager whose owner thinks. */
+const READER_IDLE_MS = 600_000
+
+export class Output {
+  readonly #stdout: TextStream
+  readonly #stderr: TextStream
+  #dropped = 0
+  screen: Screen | null = null
+
+  constructor(stdout: TextStream, stderr: TextStream) {
+    this.#stdout = stdout
+    this.#stderr = stderr
+    // Without a listener an EPIPE would be an uncaught exception.
+    for (const stream of [stdout, stderr]) stream.on('error', () => {})
+  }
+
+  /** Lines of the answer to a question, on standard output. */
+  answer(text: string): void {
+    this.#stdout.write(`${printable(text)}\n`)
+  }
+
+  /** The one object of `--json`: ASCII only, so that nothing in it can act on a terminal. */
+  object(value: object): void {
+    const redacted = JSON.stringify(value, (_key, item: unknown) => (typeof item === 'string' ? redact(item) : item))
+    const ascii = redacted.replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    this.#stdout.write(`${ascii}\n`)
+  }
+
+  /** A line for people on standard error: a summary, a problem, a warning. */
+  say(text: string): void {
+    this.#line(text, LINE_QUEUE_BYTES)
+  }
+
+  /** Narration on standard error, of which nothing is lost if it is not read. */
+  note(text: string): void {
+    this.#line(text, NOTE_QUEUE_BYTES)
+  }
+
+  problem(text: string): void {
+    this.say(`popfetch: ${text}`)
+  }
+
+  /** Nothing could be started: the problem, and with `--json` the object that says so. */
+  failure(error: PopfetchError, options: { readonly json: boolean }): void {
+    this.problem(error.message)
+    if (options.json) this.object({ ok: false, accounts: [], error: reportError(error) })
+  }
+
+  #line(text: string, limitBytes: number): void {
+    if (this.#stderr.writableLength > limitBytes) {
+      this.#dropped++
+      return
+    }
+    const lost = this.#dropped === 0 ? '' : `popfetch: ${this.#dropped} lines were dropped: nobody read them\n`
+    this.#dropped = 0
+    const lines = lost + printable(text)
+    if (this.screen === null) this.#stderr.write(`${lines}\n`)
+    else this.screen.persist(lines)
+  }
+
+  /** Resolves when all is written, or its reader is gone, or takes nothing for ten minutes. */
+  async drained(): Promise<void> {
+    await Promise.all([drained(this.#stdout), drained(this.#stderr)])
+  }
+}
+
+function printable(text: string): string {
+  return redact(text)
+    .split('\n')
+    .map((line) => display(line, LINE_LIMIT))
+    .join('\n')
+}
+
+async function drained(stream: TextStream): Promise<void> {
+  let left = stream.writableLength
+  if (left === 0) return
+  const { promise, resolve } = Promise.withResolvers<void>()
+  // The callback comes after everything written before, or with the error that ended the stream.
+  stream.write('', () => resolve())
+  const watch = setInterval(() => {
+    if (stream.writableLength >= left) resolve()
+    left = stream.writableLength
+  }, READER_IDLE_MS)
+  await promise
+  clearInterval(watch)
+}
