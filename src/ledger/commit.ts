@@ -5,7 +5,7 @@ import { asLedgerError, isOfOneChange, isBusy, newerLedger, pauseMs } from './fa
 import { number, rowOf } from './row.ts'
 
 /** A transaction takes in no further change after this long, so that timers and sockets get their turn (S007). */
-const SLICE_MS = 20
+const SLICE_MS = 10
 
 /** `disk`: survives a power cut. `process`: only until then (leases, which a power cut ends anyway); costs no fsync when
  *  nothing else is in the transaction. */
@@ -34,6 +34,7 @@ export class GroupCommit {
   readonly #version: StatementSync
   #queue: Change[] = []
   #scheduled = false
+  #synchronous: 'FULL' | 'NORMAL' = 'FULL'
   /** Since when another process has been in the way (performance.now); null: nobody is. */
   #busySinceMs: number | null = null
   #drained: (() => void)[] = []
@@ -95,15 +96,13 @@ export class GroupCommit {
   /** One transaction over the front of the queue; what it made durable is taken off and returned. */
   #transaction(): readonly (() => void)[] {
     const changes = this.#queue
-    const lazy = changes.every((change) => change.durability === 'process')
     const startMs = performance.now()
     const told: (() => void)[] = []
     let current: Change | null = null
     try {
-      // A commit in NORMAL mode is not followed by an fsync; the next one in FULL mode covers it too.
-      if (lazy) this.#database.exec('PRAGMA synchronous = NORMAL')
+      this.#setSynchronous(changes.every((change) => change.durability === 'process') ? 'NORMAL' : 'FULL')
       this.#begin.run()
-      this.#refuseNewerSchema()
+      this.refuseNewerSchema()
       this.#settings.begun()
       for (const change of changes) {
         if (told.length > 0 && performance.now() - startMs > SLICE_MS) break
@@ -119,13 +118,18 @@ export class GroupCommit {
       this.#undo()
       this.#fail(thrown, current, told.length)
       return []
-    } finally {
-      if (lazy) this.#database.exec('PRAGMA synchronous = FULL')
     }
   }
 
-  /** The binary may have been updated, and the schema migrated, while this process ran (N040). */
-  #refuseNewerSchema(): void {
+  /** A commit in NORMAL mode is not followed by an fsync; the next one in FULL mode covers it too. */
+  #setSynchronous(wanted: 'FULL' | 'NORMAL'): void {
+    if (this.#synchronous === wanted) return
+    this.#database.exec(`PRAGMA synchronous = ${wanted}`)
+    this.#synchronous = wanted
+  }
+
+  /** The program may have been updated, and the schema migrated, while this process ran (N040). */
+  refuseNewerSchema(): void {
     const found = number(rowOf(this.#version)?.[0])
     if (found > this.#settings.schemaVersion) {
       throw newerLedger(this.#settings.path, found, this.#settings.schemaVersion)
@@ -134,7 +138,12 @@ export class GroupCommit {
 
   #undo(): void {
     // SQLite rolls back by itself after some errors (a full disk, an I/O error).
-    if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+    if (!this.#database.isTransaction) return
+    try {
+      this.#database.exec('ROLLBACK')
+    } catch {
+      // The transaction stays open: the next one cannot begin and says so to whoever asked for it.
+    }
   }
 
   /** Decides who learns of a failed transaction; the others stay in the queue for the next one. */

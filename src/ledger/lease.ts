@@ -1,12 +1,12 @@
 // One popfetch at a time for an account (DESIGN 4.5). A lease is a row that names the lock file of the process that has it;
 // the kernel frees the lock when the process dies, and not when it is only suspended. Pid, boot and host do not enter (S002).
 // One rule: lock files are made, tried and removed only inside a write transaction of the ledger, so nobody sees one half-made.
-import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
 import { isBusy } from './fault.ts'
-import { rowOf, text } from './row.ts'
+import { Misread, rowOf, text } from './row.ts'
 
 const NAME = /^[0-9a-f]{32}$/
 
@@ -54,7 +54,6 @@ export class Leases {
   /** Gives up the lock and its file: whatever this process still had is free. */
   close(): void {
     if (this.#own === null) return
-    // Removed first: a file that can be locked and still exists is taken for the trace of a crash.
     rmSync(join(this.#directory, this.#own.name), { force: true })
     this.#own.lock.close()
     this.#own = null
@@ -76,7 +75,9 @@ export class Leases {
   /** Whether the process that made this file is gone. The file is opened through SQLite alone: a POSIX lock is lost when
    *  its process closes any descriptor of the file. */
   #removeIfDead(name: string): boolean {
+    if (!NAME.test(name)) throw new Misread('a lease that names no lock file')
     const path = join(this.#directory, name)
+    if (!existsSync(path)) return true
     let lock: DatabaseSync | null = null
     try {
       // mode=rw: without it SQLite would make the file that is missing.
@@ -86,6 +87,8 @@ export class Leases {
       return true
     } catch (thrown) {
       if (isBusy(thrown)) return false
+      // A process that ends removes its own file at any time.
+      if (!existsSync(path)) return true
       throw thrown
     } finally {
       lock?.close()

@@ -137,7 +137,8 @@ export interface Ledger extends AsyncDisposable {
   /** What is known of these entries, in their order; null: never seen. Up to 5,000 keys a call. Changes nothing. */
   known(account: string, keys: readonly EntryKey[]): Promise<readonly (KnownMessage | null)[]>
 
-  /** Remembers entries as `seen` (`first: new`, `last:N`) and the account as started, in one commit. Existing entries stay. */
+  /** Remembers entries as `seen` (`first: new`, `last:N`), and the account as started once all of them are durable.
+   *  Existing entries stay. Cut short, it is simply done again. */
   start(
     account: string,
     seen: readonly { readonly key: EntryKey; readonly listedBytes: number | null }[],

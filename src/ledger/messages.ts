@@ -66,7 +66,7 @@ export class MessageRows {
       `SELECT count(*), min(retry_after_ms), max(state = ${REFUSED}) FROM delivery WHERE message = ? AND state <> ${DONE}`,
     )
     this.#settle = database.prepare(
-      `UPDATE message SET state = ?, retry_after_ms = ?, reason = coalesce(?, reason), delivered_ms = ? WHERE id = ?`,
+      `UPDATE message SET state = ?1, retry_after_ms = ?2, reason = iif(?3, NULL, coalesce(?4, reason)), delivered_ms = ?5 WHERE id = ?6`,
     )
     this.#facts = database.prepare(
       'UPDATE message SET received_bytes = ?, digest = ?, fingerprint = ?, message_id = ? WHERE id = ?',
@@ -125,7 +125,8 @@ export class MessageRows {
     if (changes !== 1) throw bug('settling a delivery that was never begun')
     const { state, retryAfterMs } = this.#undoneOf(id)
     const kept = number(found[1]) === HELD && state !== DELIVERED ? HELD : state
-    this.#settle.run(kept, retryAfterMs, error, state === DELIVERED ? nowMs : null, id)
+    const delivered = state === DELIVERED
+    this.#settle.run(kept, retryAfterMs, delivered ? 1 : 0, error, delivered ? nowMs : null, id)
     if (received !== null) this.#receive(id, received)
   }
 

@@ -38,8 +38,10 @@ export const fileSystemType: FileSystemType = async (directory) => (await statfs
 /** Makes the directory if need be (0700) and refuses a place where a ledger cannot be safe.
  *  Gives the real path, so that a symbolic link and its target are one ledger with one set of locks. */
 export async function preparePlace(path: string, typeOf: FileSystemType, readOnly: boolean): Promise<string> {
-  if (!readOnly) await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  const made = readOnly ? undefined : await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  if (readOnly && (await statOrNull(dirname(path))) === null) return path
   const directory = await realpath(dirname(path))
+  if (made !== undefined) await syncUpwards(directory, await realpath(dirname(made)))
   const network = NETWORK_FILE_SYSTEMS.get(await typeOf(directory))
   if (network !== undefined) {
     throw refused(
@@ -98,11 +100,19 @@ async function appear(draft: string, path: string): Promise<void> {
     if (errno !== 'EPERM' && errno !== 'ENOTSUP' && errno !== 'ENOSYS' && errno !== 'EMLINK') throw thrown
     if ((await statOrNull(path)) === null) await rename(draft, path)
   }
-  const directory = await open(dirname(path), 'r')
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
+  await syncUpwards(dirname(path), dirname(path))
+}
+
+/** Makes the names in `directory` durable, and those in the directories above it up to `top`. */
+async function syncUpwards(directory: string, top: string): Promise<void> {
+  for (let each = directory; ; each = dirname(each)) {
+    const opened = await open(each, 'r')
+    try {
+      await opened.sync()
+    } finally {
+      await opened.close()
+    }
+    if (each === top || each === dirname(each)) return
   }
 }
 

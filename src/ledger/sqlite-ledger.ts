@@ -190,7 +190,11 @@ export class SqliteLedger implements Ledger {
   /** Reads what is committed. */
   async #read<T>(read: () => T): Promise<T> {
     if (this.#closed) throw bugAfterClose()
-    return whenFree(this.path, read, this.#surroundings.busyLimitMs)
+    const attempt = (): T => {
+      this.#commit.refuseNewerSchema()
+      return read()
+    }
+    return whenFree(this.path, attempt, this.#surroundings.busyLimitMs)
   }
 }
 
