@@ -20,6 +20,8 @@ export interface SpoolPlace {
   readonly directory: string
   readonly mode: number
   readonly lineEndings: 'crlf' | 'lf'
+  /** A name nobody else uses there, by which the destination finds the file again after a crash. */
+  fileName(attempt: Attempt): string
   /** The bytes that the destination wants on top, with its own line ends. */
   prefix(attempt: Attempt): Buffer
 }

@@ -1,0 +1,175 @@
+// Receives one message from the POP3 session and holds it until its destinations have it: up to 1 MiB in memory, beyond
+// that in a file; where the message has one destination and that is a Maildir, in its tmp/ and in its form. Nothing is
+// interpreted: the digest is of the bytes as received. One rule: what is not complete is discarded (P110–P113).
+import { createHash, hash, randomBytes, type Hash } from 'node:crypto'
+import fs from 'node:fs'
+import { display } from '../display.ts'
+import { DeliveryError } from '../errors.ts'
+import { field, fingerprint, splitHeader } from '../header.ts'
+import type { Body, Message, Origin } from '../message.ts'
+import { BodyFile } from './body-file.ts'
+import type { Attempt, SpoolPlace } from './destination.ts'
+import { diskError } from './disk-error.ts'
+import type { Reserve } from './reserve.ts'
+
+/** Most mail is below; a window of a few dozen such messages stays within DESIGN 11's 150 MB. */
+export const MEMORY_LIMIT_BYTES = 1 << 20
+
+/** More was received than `maxSize` allows: the message is held, never deleted (P124). */
+export class MessageTooLarge extends DeliveryError {
+  override readonly name = 'MessageTooLarge'
+
+  constructor(maxSizeBytes: number) {
+    super(`the message is larger than ${maxSizeBytes} bytes (maxSize): raise maxSize to fetch it`, {
+      verdict: 'refused',
+      scope: 'message',
+      retry: 'never',
+    })
+  }
+}
+
+export interface SpoolOptions {
+  readonly origin: Origin
+  /** Of the only destination, with the attempt; null: as received, into `directory`. */
+  readonly place: SpoolPlace | null
+  readonly attempt: Attempt | null
+  /** A directory of popfetch's own, made (0700) when the first message needs it. */
+  readonly directory: string
+  readonly maxSizeBytes: number | null
+  readonly reserve: Reserve
+  readonly signal: AbortSignal
+}
+
+/** Owns its file until a destination has renamed it away; disposing of it removes what is left. */
+export class Spool implements AsyncDisposable {
+  readonly #options: SpoolOptions
+  #sizeBytes = 0
+  #chunks: Buffer[] = []
+  #file: BodyFile | null = null
+  #digest: Hash | null = null
+  #header: Buffer | null = null
+  #discarded = false
+
+  constructor(options: SpoolOptions) {
+    this.#options = options
+  }
+
+  /** The next bytes as received. `chunk` must not change afterwards. undefined: go on; a promise: stop reading until it
+   *  has resolved. Throws or rejects with MessageTooLarge, or with DeliveryError when the file cannot be written. */
+  write(chunk: Buffer): Promise<void> | undefined {
+    this.#sizeBytes += chunk.length
+    const { maxSizeBytes } = this.#options
+    if (maxSizeBytes !== null && this.#sizeBytes > maxSizeBytes) throw new MessageTooLarge(maxSizeBytes)
+    if (this.#file === null && this.#sizeBytes <= MEMORY_LIMIT_BYTES) {
+      this.#chunks.push(chunk)
+      return undefined
+    }
+    try {
+      const wait = this.#file === null ? this.#spill(chunk) : this.#file.append(chunk)
+      if (wait === undefined) return undefined
+      const told = wait.catch((error: unknown) => {
+        throw this.#failure(error)
+      })
+      // Who writes on without waiting hears of a failure at the next call.
+      told.catch(() => {})
+      return told
+    } catch (error) {
+      throw this.#failure(error)
+    }
+  }
+
+  /** The complete message when it is in memory; null: `complete` must be waited for. */
+  completeNow(nowMs: number): Message | null {
+    if (this.#file !== null) return null
+    const [only] = this.#chunks
+    const bytes = this.#chunks.length === 1 && only !== undefined ? only : Buffer.concat(this.#chunks, this.#sizeBytes)
+    this.#chunks = [bytes]
+    return this.#message(hash('sha256', bytes, 'buffer'), splitHeader(bytes), { kind: 'memory', bytes }, nowMs)
+  }
+
+  /** The complete message, after the terminator was seen and not before. */
+  async complete(nowMs: number): Promise<Message> {
+    const small = this.completeNow(nowMs)
+    if (small !== null) return small
+    if (this.#file === null || this.#digest === null || this.#header === null) throw new Error('a spool without a file')
+    try {
+      await this.#file.finish()
+    } catch (error) {
+      throw this.#failure(error)
+    }
+    const body: Body = { kind: 'file', path: this.#file.path, form: this.#file.form }
+    return this.#message(this.#digest.digest(), this.#header, body, nowMs)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#discarded) return
+    this.#discarded = true
+    this.#chunks = []
+    await this.#file?.[Symbol.asyncDispose]()
+  }
+
+  #message(digest: Buffer, header: Buffer, body: Body, receivedMs: number): Message {
+    return {
+      origin: this.#options.origin,
+      sizeBytes: this.#sizeBytes,
+      digest,
+      fingerprint: fingerprint(header),
+      messageId: field(header, 'message-id'),
+      header,
+      body,
+      receivedMs,
+    }
+  }
+
+  /** From memory to a file. */
+  #spill(chunk: Buffer): Promise<void> | undefined {
+    const { place, attempt, reserve, signal } = this.#options
+    const digest = createHash('sha256')
+    const form =
+      place !== null && attempt !== null
+        ? {
+            directory: place.directory,
+            name: place.fileName(attempt),
+            mode: place.mode,
+            lineEndings: place.lineEndings,
+            prefix: place.prefix(attempt),
+          }
+        : {
+            directory: this.#ownDirectory(),
+            name: `spool-${randomBytes(16).toString('hex')}`,
+            mode: 0o600,
+            lineEndings: 'crlf' as const,
+            prefix: Buffer.alloc(0),
+          }
+    const file = new BodyFile({ ...form, reserve, signal, onBytes: (bytes) => digest.update(bytes) })
+    this.#file = file
+    this.#digest = digest
+    const chunks = [...this.#chunks, chunk]
+    this.#chunks = []
+    // A copy: the buffers that the chunks lie in are to be freed.
+    this.#header = Buffer.from(splitHeader(Buffer.concat(chunks)))
+    return chunks.map((each) => file.append(each)).findLast((wait) => wait !== undefined)
+  }
+
+  /** On this machine and once for a large message: the calls may stay on the loop. */
+  #ownDirectory(): string {
+    const { directory } = this.#options
+    fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
+    const stats = fs.lstatSync(directory)
+    const uid = process.getuid?.() ?? stats.uid
+    if (!stats.isDirectory() || (stats.mode & 0o022) !== 0 || stats.uid !== uid) {
+      throw new DeliveryError(`${display(directory)} is not a directory that only popfetch writes to: remove it`, {
+        verdict: 'temporary',
+        scope: 'message',
+        retry: 'later',
+      })
+    }
+    return directory
+  }
+
+  #failure(error: unknown): DeliveryError {
+    const { place, directory } = this.#options
+    const scope = place === null ? 'message' : 'destination'
+    return diskError(`cannot keep a large message in ${display(place?.directory ?? directory)}`, error, { scope })
+  }
+}
