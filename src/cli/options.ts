@@ -1,10 +1,10 @@
 // argv → Invocation, or a usage error; nothing runs here. yargs' only door.
 // yargs reads words, zod decides what they may say: yargs by itself turns `--dry-run=maybe` into false and a repeated
 // option into a list, and goes on after a `fail` that does not throw.
+import { nearest } from '../config/nearest.ts'
 import { PopfetchError } from '../errors.ts'
 import type { LogLevel } from '../log.ts'
 import { EPILOGUE, EXAMPLES, PROLOGUE } from './help.ts'
-import { near } from './near.ts'
 
 // Exists since yargs 17.7; its types lack it.
 declare module 'yargs' {
@@ -148,7 +148,7 @@ function inOurWords(message: string): string {
   const unknown = /^Unknown arguments?: ([^,]+)/.exec(message)?.[1]
   if (unknown === undefined) return message
   if (OPTIONS.includes(unknown)) return `--${unknown} does not belong to this command`
-  const hint = near(unknown, OPTIONS)
+  const hint = nearest(unknown, OPTIONS)
   return hint === null ? message : `${message} (did you mean --${hint}?)`
 }
 

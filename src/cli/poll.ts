@@ -7,7 +7,7 @@ import { exitCodeOfReports, EXIT_OK } from './exit.ts'
 import type { PollInvocation } from './options.ts'
 import { ProgressScreen } from './progress.ts'
 import { failureState, toldAfter, worthSaying } from './quiet.ts'
-import { openRun, type Run } from './run.ts'
+import { openRun, type OpenedRun } from './run.ts'
 import { planLines, problemLines, summaryLine } from './summary.ts'
 import type { Surroundings } from './surroundings.ts'
 
@@ -90,7 +90,7 @@ function tell(
 }
 
 async function rememberTold(
-  run: Run,
+  run: OpenedRun,
   reports: readonly AccountReport[],
   told: ToldByAccount,
   nowMs: number,

@@ -1,16 +1,15 @@
 // What `poll` and `check` have in common: the configuration, the accounts that were named, the log and the ledger,
 // open for as long as the run lasts. Here unknown accounts are refused, before anything is touched.
-import { homedir } from 'node:os'
-import { resolve } from 'node:path'
+import { nearest } from '../config/nearest.ts'
+import { resolvePath } from '../config/places.ts'
 import type { Account, Configuration } from '../config/schema.ts'
 import { errnoOf } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { openLog, silentLog, type Log } from '../log.ts'
-import { near } from './near.ts'
 import { usageError, type CommonOptions } from './options.ts'
 import type { Surroundings } from './surroundings.ts'
 
-export interface Run extends AsyncDisposable {
+export interface OpenedRun extends AsyncDisposable {
   readonly configuration: Configuration
   /** Those named, in the order of the configuration; all of them when none was named. */
   readonly accounts: readonly Account[]
@@ -22,7 +21,7 @@ export interface Run extends AsyncDisposable {
 export async function openRun(
   invocation: CommonOptions & { readonly accounts: readonly string[] },
   surroundings: Surroundings,
-): Promise<Run> {
+): Promise<OpenedRun> {
   const { output, person, rooms } = surroundings
   const configuration = await readConfiguration(invocation, surroundings)
   const accounts = selected(configuration.accounts, invocation.accounts)
@@ -48,7 +47,7 @@ function selected(configured: readonly Account[], named: readonly string[]): rea
   const names = configured.map((account) => account.name)
   for (const name of named) {
     if (names.includes(name)) continue
-    const hint = near(name, names)
+    const hint = nearest(name, names)
     const guess = hint === null ? '' : ` (did you mean "${hint}"?)`
     throw usageError(`no account or command is called "${name}"${guess}; the accounts are ${listed(names)}`)
   }
@@ -68,7 +67,7 @@ async function openConfiguredLog(
   options: CommonOptions,
   { cwd, env, output }: Surroundings,
 ): Promise<Log> {
-  const file = options.logFile === null ? configuration.log.file : typedPath(options.logFile, cwd, env)
+  const file = options.logFile === null ? configuration.log.file : resolvePath(options.logFile, cwd, env)
   if (file === null) {
     if (options.logLevel !== null && !options.quiet) {
       output.problem('--log-level has no effect: there is no log: add --log-file FILE')
@@ -81,9 +80,4 @@ async function openConfiguredLog(
     output.problem(`cannot open the log ${file} (${errnoOf(error) ?? String(error)}): going on without it`)
     return silentLog
   }
-}
-
-/** `--log-file=~/x` reaches us with the tilde: shells expand it only at the start of a word. */
-function typedPath(path: string, cwd: string, env: NodeJS.ProcessEnv): string {
-  return resolve(cwd, path === '~' || path.startsWith('~/') ? `${env['HOME'] ?? homedir()}${path.slice(1)}` : path)
 }

@@ -1,0 +1,173 @@
+// The shape of the code, read from its imports (static, dynamic and of types): which way they run, and who may open
+// which door. A rule that is broken here is broken in DESIGN parts 6 and 9 too.
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { describe, expect, test } from 'vitest'
+
+const ROOT = resolve(import.meta.dirname, '..')
+
+interface Import {
+  readonly from: string
+  /** A file of ours, relative to the checkout, or the bare name of a module. */
+  readonly to: string
+  /** The names between braces; [] for everything else. */
+  readonly names: readonly string[]
+}
+
+const files = ['src', 'bin'].flatMap((directory) =>
+  readdirSync(join(ROOT, directory), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join(directory, name)),
+)
+const texts = new Map(files.map((file) => [file, readFileSync(join(ROOT, file), 'utf8')]))
+const imports = [...texts].flatMap(([file, text]) => importsOf(file, text))
+
+function importsOf(from: string, text: string): Import[] {
+  const code = text.replace(/^\s*\/\/.*$/gm, '').replace(/\/\*[\s\S]*?\*\//g, '')
+  const found = [
+    ...code.matchAll(/^\s*(?:import|export)\b(?<what>[^'"`;]*?)\bfrom\s*['"](?<name>[^'"]+)['"]/gm),
+    ...code.matchAll(/^\s*import\s*['"](?<name>[^'"]+)['"]/gm),
+    ...code.matchAll(/\b(?:import|require|getBuiltinModule)\s*\(\s*['"`](?<name>[^'"`]+)['"`]/g),
+  ]
+  return found.map(({ groups }) => {
+    const name = groups?.['name'] ?? ''
+    return {
+      from,
+      to: name.startsWith('.') ? relative(ROOT, resolve(ROOT, dirname(from), name)) : name,
+      names: /^[^{]*\{([^}]*)\}/.exec(groups?.['what'] ?? '')?.[1]?.match(/\w+/g) ?? [],
+    }
+  })
+}
+
+/** The floor a file is on: imports go down, or stay in the same room; the ground floor is one room. */
+const FLOORS: readonly (readonly string[])[] = [
+  ['bin', 'index'],
+  ['cli'],
+  ['daemon', 'migrate'],
+  ['poll'],
+  ['config'],
+  ['pop3', 'deliver', 'ledger'],
+  ['ground'],
+]
+
+function roomOf(file: string): string {
+  const [top = '', room = '', ...rest] = file.split('/')
+  if (top === 'bin') return 'bin'
+  if (file === 'src/index.ts') return 'index'
+  return rest.length === 0 ? 'ground' : room
+}
+
+function floorOf(file: string): number {
+  const floor = FLOORS.findIndex((rooms) => rooms.includes(roomOf(file)))
+  if (floor === -1) throw new Error(`${file} is in a room that has no floor: add it to FLOORS`)
+  return floor
+}
+
+const DOORS: Readonly<Record<string, readonly string[]>> = {
+  yargs: ['src/cli/options.ts'],
+  'log-update': ['src/cli/progress.ts'],
+  zod: ['src/cli/', 'src/config/'],
+  cosmiconfig: ['src/config/load.ts'],
+  yaml: ['src/config/'],
+  nodemailer: ['src/deliver/smtp.ts'],
+  'p-queue': ['src/poll/pool.ts'],
+  pino: ['src/log.ts'],
+  'node:sqlite': ['src/ledger/'],
+  'node:net': ['src/pop3/connection.ts', 'src/deliver/smtp-socket.ts'],
+  'node:tls': ['src/pop3/connection.ts', 'src/deliver/smtp-socket.ts'],
+}
+/** What node:net knows of addresses opens nothing. */
+const ADDRESSES: readonly string[] = ['isIP', 'isIPv4', 'isIPv6', 'BlockList', 'SocketAddress']
+
+const ours = imports.filter(({ to }) => texts.has(to))
+
+describe('imports', () => {
+  test('are found, of every form', () => {
+    expect(imports).toContainEqual({ from: 'bin/popfetch.ts', to: 'src/cli/main.ts', names: [] })
+    expect(imports).toContainEqual({ from: 'src/cli/surroundings.ts', to: 'src/cli/output.ts', names: ['Output'] })
+    const forms = `import a from 'a'\nimport type {\n  B,\n} from "b"\nexport * from 'c'\nimport 'd'\nawait import('e')\nprocess.getBuiltinModule('f')\n// import x from 'x'`
+    expect(importsOf('src/x.ts', forms).map(({ to }) => to)).toEqual(['a', 'b', 'c', 'd', 'e', 'f'])
+  })
+
+  test('of our own files name files that exist', () => {
+    const missing = imports.filter(({ to }) => /^(src|bin)\//.test(to) && !texts.has(to))
+    expect(missing).toEqual([])
+  })
+
+  test('go down only, and rooms of one floor do not see each other', () => {
+    const wrong = ours.filter(({ from, to }) => roomOf(from) !== roomOf(to) && floorOf(to) <= floorOf(from))
+    expect(wrong).toEqual([])
+  })
+
+  test('make no circle', () => {
+    expect(circleOf(ours)).toEqual([])
+  })
+
+  test('of the start file are not static: an old Node must reach the version guard', () => {
+    expect(texts.get('bin/popfetch.ts')).not.toMatch(/^\s*(import|export)\b(?!\s*\()/m)
+  })
+
+  test('do not leave src and bin, but for package.json', () => {
+    const outside = imports.filter(({ to }) => /^(test|examples|\.\.)/.test(to))
+    expect(outside).toEqual([])
+  })
+})
+
+describe('a dependency has one door', () => {
+  test.each(Object.entries(DOORS))('%s', (name, doors) => {
+    const bare = name.replace('node:', '')
+    const users = imports
+      .filter(({ to }) => to === name || to === bare || to.startsWith(`${name}/`))
+      .filter(({ names }) => names.length === 0 || !names.every((word) => ADDRESSES.includes(word)))
+      .map(({ from }) => from)
+      .filter((from) => !doors.some((door) => (door.endsWith('/') ? from.startsWith(door) : from === door)))
+    expect(users).toEqual([])
+  })
+
+  test('and there are no others', () => {
+    const unknown = imports.filter(({ to }) => !texts.has(to) && !/^(src|bin|node:)|^package.json$/.test(to))
+    expect(unknown.filter(({ to }) => !(topName(to) in DOORS))).toEqual([])
+  })
+})
+
+function topName(module: string): string {
+  return module
+    .split('/')
+    .slice(0, module.startsWith('@') ? 2 : 1)
+    .join('/')
+}
+
+test('no file of src is longer than 250 lines', () => {
+  const long = [...texts].filter(([, text]) => text.split('\n').length - 1 > 250).map(([file]) => file)
+  expect(long).toEqual([])
+})
+
+test('every file begins with what lives in it', () => {
+  const silent = [...texts].filter(([, text]) => !/^(#!.*\n)?\/\/ /.test(text)).map(([file]) => file)
+  expect(silent).toEqual([])
+})
+
+/** The files of one circle, in order; [] when there is none. */
+function circleOf(edges: readonly Import[]): string[] {
+  const targets = Map.groupBy(edges, ({ from }) => from)
+  const done = new Set<string>()
+  const path: string[] = []
+  const visit = (file: string): string[] => {
+    const at = path.indexOf(file)
+    if (at !== -1) return [...path.slice(at), file]
+    if (done.has(file)) return []
+    path.push(file)
+    for (const { to } of targets.get(file) ?? []) {
+      const circle = visit(to)
+      if (circle.length > 0) return circle
+    }
+    path.pop()
+    done.add(file)
+    return []
+  }
+  for (const file of targets.keys()) {
+    const circle = visit(file)
+    if (circle.length > 0) return circle
+  }
+  return []
+}

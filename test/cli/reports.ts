@@ -1,0 +1,38 @@
+// Reports for the tests of the command line: quiet defaults, overridden by name.
+import type { AccountReport, CheckReport } from '../../src/poll/report.ts'
+
+export function accountReport(facts: Partial<AccountReport> = {}): AccountReport {
+  return {
+    account: 'work',
+    outcome: 'ok',
+    listed: 0,
+    new: 0,
+    delivered: 0,
+    deferred: 0,
+    refused: 0,
+    held: 0,
+    possibleDuplicates: 0,
+    deleted: 0,
+    skipped: 0,
+    bytes: 0,
+    durationMs: 0,
+    error: null,
+    problems: [],
+    plan: [],
+    ...facts,
+  }
+}
+
+export function checkReport(facts: Partial<CheckReport> = {}): CheckReport {
+  return {
+    account: 'work',
+    outcome: 'ok',
+    waiting: 0,
+    new: 0,
+    waitingBytes: 0,
+    durationMs: 0,
+    error: null,
+    findings: [],
+    ...facts,
+  }
+}

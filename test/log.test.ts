@@ -1,0 +1,92 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { openLog, silentLog } from '../src/log.ts'
+import { redactor } from '../src/redact.ts'
+
+let directory: string
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'popfetch-log-'))
+})
+afterEach(async () => {
+  await rm(directory, { recursive: true })
+})
+
+async function lines(file: string): Promise<Record<string, unknown>[]> {
+  const text = await readFile(file, 'utf8')
+  return text
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+}
+
+test('each call is one JSON line with time, level, facts and text', async () => {
+  const file = join(directory, 'log')
+  {
+    await using log = await openLog(file, 'info')
+    log.info('polled', { account: 'work', delivered: 3 })
+  }
+  const [line] = await lines(file)
+  expect(line).toMatchObject({ level: 30, account: 'work', delivered: 3, msg: 'polled' })
+  expect(line?.['time']).toMatch(/^\d{4}-\d\d-\d\dT/)
+})
+
+test('the file is private and is appended to', async () => {
+  const file = join(directory, 'log')
+  for (const text of ['one', 'two']) {
+    await using log = await openLog(file, 'info')
+    log.warn(text)
+  }
+  expect((await stat(file)).mode & 0o777).toBe(0o600)
+  expect((await lines(file)).map((line) => line['msg'])).toEqual(['one', 'two'])
+})
+
+test('less important lines than the level are left out, and the wire is traced at trace only', async () => {
+  const file = join(directory, 'log')
+  {
+    await using log = await openLog(file, 'warn')
+    log.info('not this')
+    log.warn('this')
+    expect(log.wire('work')).toBeNull()
+  }
+  {
+    await using log = await openLog(file, 'trace')
+    log.wire('work')?.('S', '+OK ready')
+  }
+  expect((await lines(file)).map((line) => line['msg'])).toEqual(['this', 'S: +OK ready'])
+})
+
+test('secrets are masked and control characters escaped, in text and in facts', async () => {
+  const file = join(directory, 'log')
+  redactor.add('log-test-secret')
+  {
+    await using log = await openLog(file, 'info')
+    log.info('said log-test-secret\u001b[2J', { answer: 'log-test-secret\r\nforged' })
+  }
+  const [line] = await lines(file)
+  expect(line).toMatchObject({ msg: 'said ****\\x1b[2J', answer: '****\\x0d\\x0aforged' })
+})
+
+test('a file that cannot be opened is the only failure', async () => {
+  await expect(openLog(join(directory, 'no', 'log'), 'info')).rejects.toMatchObject({ code: 'ENOENT' })
+})
+
+test('a full disk is swallowed, and closing does not wait for it', async () => {
+  await using log = await openLog('/dev/full', 'info')
+  for (let i = 0; i < 100; i++) log.error('x'.repeat(1000))
+  expect(log.wire('work')).toBeNull()
+})
+
+test('a pipe that nobody reads is refused at once instead of blocking', async () => {
+  const pipe = join(directory, 'pipe')
+  execFileSync('mkfifo', [pipe])
+  await expect(openLog(pipe, 'info')).rejects.toMatchObject({ code: 'ENXIO' })
+})
+
+test('the silent log takes everything and writes nothing', async () => {
+  await using log = silentLog
+  log.error('lost')
+  expect(log.wire('work')).toBeNull()
+})
