@@ -32,6 +32,8 @@ export type ErrorCode =
 export interface ErrorFacts {
   readonly scope: Scope
   readonly retry: Retry
+  /** The other side asked for a pause of at least so long, also from cron (DESIGN 5); absent: it did not. */
+  readonly pauseMs?: number
   readonly cause?: unknown
 }
 
@@ -40,12 +42,14 @@ export class PopfetchError extends Error {
   readonly code: ErrorCode
   readonly scope: Scope
   readonly retry: Retry
+  readonly pauseMs: number
 
   constructor(code: ErrorCode, message: string, facts: ErrorFacts) {
     super(message, facts.cause === undefined ? undefined : { cause: facts.cause })
     this.code = code
     this.scope = facts.scope
     this.retry = facts.retry
+    this.pauseMs = facts.pauseMs ?? 0
   }
 }
 

@@ -38,3 +38,11 @@ export interface Message {
   readonly body: Body
   readonly receivedMs: number
 }
+
+/** What is remembered of a received message, to know it again. */
+export interface ReceivedFacts {
+  readonly receivedBytes: number
+  readonly digest: Buffer
+  readonly fingerprint: Buffer
+  readonly messageId: string | null
+}

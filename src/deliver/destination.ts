@@ -1,5 +1,5 @@
 // The contract of every destination. One file per kind implements it; `deliver/index.ts` lists the kinds.
-import type { Message, Origin } from '../message.ts'
+import type { Message, Origin, ReceivedFacts } from '../message.ts'
 
 /** One try to hand one message to one destination for one recipient. Recorded in the ledger, durably, before it starts. */
 export interface Attempt {
@@ -13,6 +13,12 @@ export interface Attempt {
 /** Where the message is now: a file's path, a server's answer. For people and the ledger; at most 500 characters. */
 export interface Receipt {
   readonly text: string
+}
+
+/** An earlier attempt that did arrive. */
+export interface Recollection extends Receipt {
+  /** Read back from what is there, the fields put on top taken off; null: it cannot be. */
+  readonly received: ReceivedFacts | null
 }
 
 /** How a large message may be written so that delivering it there is a rename: same file system, final form. */
@@ -32,13 +38,15 @@ export interface Destination extends AsyncDisposable {
   /** The recipients it hands a message to, one delivery each; [''] for a destination without recipients. */
   readonly recipients: readonly string[]
   readonly spool: SpoolPlace | null
+  /** True: when recall() knows nothing of an attempt, it did not arrive. False: then it may have (SMTP, a command). */
+  readonly remembers: boolean
 
   /** Is it there at all? Runs beside sign-in when there is something to deliver; RETR waits for it.
    *  Rejects with DeliveryError of scope 'destination'. */
   ready(signal: AbortSignal): Promise<void>
 
   /** What became of an earlier attempt that was not settled; null: nothing known. Leaves nothing of a half-done one behind. */
-  recall(attempt: Attempt, signal: AbortSignal): Promise<Receipt | null>
+  recall(attempt: Attempt, signal: AbortSignal): Promise<Recollection | null>
 
   /** One recipient. Resolves only when the message would survive a power cut, or the next hop has taken responsibility.
    *  Rejects with DeliveryError; after 'temporary' or 'refused' nothing of the message is visible there.

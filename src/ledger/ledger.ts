@@ -2,6 +2,9 @@
 // Every method that changes something resolves only when the change would survive a power cut; changes that are asked
 // for while another commit is under way share the next one (group commit). All reject with PopfetchError ERR_LEDGER.
 import type { Retry } from '../errors.ts'
+import type { ReceivedFacts } from '../message.ts'
+
+export type { ReceivedFacts } from '../message.ts'
 
 /** Identifies a message of an account. `uidl`: latin1 text of the bytes; see Origin. */
 export interface EntryKey {
@@ -37,7 +40,7 @@ export interface KnownMessage {
   readonly receivedBytes: number | null
   readonly fingerprint: Buffer | null
   readonly digest: Buffer | null
-  /** How often it was begun (P122). */
+  /** How often it was begun without coming to an end: neither settled nor abandoned (P122). */
   readonly attempts: number
   /** Not to be retrieved again before then (refused messages); 0: any time. */
   readonly retryAfterMs: number
@@ -98,14 +101,6 @@ export interface Beginning {
   readonly deliveries: readonly { readonly destination: string; readonly recipient: string; readonly intent: string }[]
 }
 
-/** What was received; recorded with the first outcome. */
-export interface ReceivedFacts {
-  readonly receivedBytes: number
-  readonly digest: Buffer
-  readonly fingerprint: Buffer
-  readonly messageId: string | null
-}
-
 export type Outcome =
   | { readonly state: 'done'; readonly receipt: string }
   | { readonly state: 'refused' | 'failed' | 'unknown'; readonly error: string; readonly retryAfterMs: number }
@@ -147,12 +142,16 @@ export interface Ledger extends AsyncDisposable {
   /** Before RETR: see Beginning. Each delivery named becomes `started` with its intent. */
   begin(account: string, batch: readonly Beginning[]): Promise<void>
 
-  /** After an attempt. When all deliveries of the message are `done`, the message is `delivered`. */
+  /** After an attempt: `attempts` is 0 again. When all deliveries of the message are `done`, the message is `delivered`.
+   *  `received` is recorded with it; null leaves what is there. */
   settle(account: string, settlement: Settlement): Promise<void>
 
   /** A begun message whose deliveries were not tried after all (cut, refused RETR): `started` ones are `pending` again.
-   *  `reason` is kept for people; null leaves it. */
-  abandon(account: string, keys: readonly { readonly key: EntryKey; readonly reason: string | null }[]): Promise<void>
+   *  `reason` is kept for people; null leaves it. The attempt is not counted, unless `counts`: the message made us fail. */
+  abandon(
+    account: string,
+    keys: readonly { readonly key: EntryKey; readonly reason: string | null; readonly counts: boolean }[],
+  ): Promise<void>
 
   /** Keeps messages back for good, with the reason; creates them if need be. */
   hold(

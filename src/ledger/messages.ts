@@ -38,7 +38,7 @@ export class MessageRows {
   readonly #settle: StatementSync
   readonly #facts: StatementSync
   readonly #unstart: StatementSync
-  readonly #reason: StatementSync
+  readonly #abandon: StatementSync
   readonly #hold: StatementSync
   readonly #deleted: StatementSync
   readonly #counts: StatementSync
@@ -72,7 +72,9 @@ export class MessageRows {
       'UPDATE message SET received_bytes = ?, digest = ?, fingerprint = ?, message_id = ? WHERE id = ?',
     )
     this.#unstart = database.prepare(`UPDATE delivery SET state = ${PENDING} WHERE message = ? AND state = ${STARTED}`)
-    this.#reason = database.prepare('UPDATE message SET reason = ? WHERE id = ?')
+    this.#abandon = database.prepare(
+      'UPDATE message SET reason = coalesce(?, reason), attempts = max(0, attempts - ?) WHERE id = ?',
+    )
     this.#hold = database.prepare(`UPDATE message SET state = ${HELD}, reason = ? WHERE id = ?`)
     this.#deleted = database.prepare('UPDATE message SET deletions = deletions + 1, deleted_ms = ? WHERE id = ?')
     this.#counts = database.prepare(
@@ -130,10 +132,10 @@ export class MessageRows {
     if (received !== null) this.#receive(id, received)
   }
 
-  abandon(account: number, key: EntryKey, reason: string | null): void {
+  abandon(account: number, key: EntryKey, reason: string | null, counts: boolean): void {
     const id = this.#idOf(account, key)
     this.#unstart.run(id)
-    if (reason !== null) this.#reason.run(reason, id)
+    this.#abandon.run(reason, counts ? 0 : 1, id)
   }
 
   /** 1 if the message was new, 0 if it was known. */

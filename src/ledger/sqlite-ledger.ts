@@ -113,7 +113,9 @@ export class SqliteLedger implements Ledger {
   }
 
   abandon(account: string, keys: Parameters<Ledger['abandon']>[1]): Promise<void> {
-    return this.#writeAll(account, keys, ({ key, reason }, id) => this.#messages.abandon(id, key, reason))
+    return this.#writeAll(account, keys, ({ key, reason, counts }, id) =>
+      this.#messages.abandon(id, key, reason, counts),
+    )
   }
 
   hold(account: string, held: Parameters<Ledger['hold']>[1]): Promise<void> {

@@ -4,7 +4,7 @@ import { createHash, X509Certificate } from 'node:crypto'
 import * as net from 'node:net'
 import * as tls from 'node:tls'
 import { display } from '../display.ts'
-import { PopfetchError } from '../errors.ts'
+import type { PopfetchError } from '../errors.ts'
 import { abortedError, connectError, lostError, timedOut, tlsError, tlsFailure } from './network-error.ts'
 
 export interface TlsOptions {

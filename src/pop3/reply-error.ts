@@ -9,6 +9,15 @@ const BUSY = /\b(?:lock(?:ed)?|busy|wait|in use|unavailable|too many|try again|t
 /** Limits on how often: come back after a longer pause. */
 const LIMITED = /\b(?:exceed|limit|too many|minute)/i
 
+const MINUTE_MS = 60_000
+
+/** How long the server wants to be left alone (P055, P056, P059); 0: it did not say. */
+function pauseOf(reply: Reply): number {
+  if (codeIs(reply.code, 'IN-USE')) return 3 * MINUTE_MS
+  if (codeIs(reply.code, 'LOGIN-DELAY')) return MINUTE_MS
+  return reply.code === null && LIMITED.test(reply.text) ? 15 * MINUTE_MS : 0
+}
+
 /** When to come back after a refusal of any command but a sign-in. */
 function retryOf(reply: Reply): Retry {
   if (codeIs(reply.code, 'LOGIN-DELAY') || LIMITED.test(reply.text)) return 'later'
@@ -19,6 +28,7 @@ export function replyError(doing: string, reply: Reply): PopfetchError {
   return new PopfetchError('ERR_POP3_REPLY', `the server refused ${doing}: "${reply.text}"`, {
     scope: 'account',
     retry: retryOf(reply),
+    pauseMs: pauseOf(reply),
   })
 }
 
@@ -34,6 +44,7 @@ export function refusedSignIn(signIn: SignIn, reply: Reply, why?: string): Popfe
     return new PopfetchError('ERR_POP3_REPLY', `the server does not let us in now: ${said}`, {
       scope: 'account',
       retry: retryOf(reply),
+      pauseMs: pauseOf(reply),
     })
   }
   return new PopfetchError(

@@ -1,0 +1,140 @@
+// The destinations of a run: opened at first use, shared by all accounts, closed at the end. Knows which of them are down,
+// so that nobody asks a broken one again in this poll (P4, D032). Configuration → the rooms below, nothing else.
+import { readFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import path from 'node:path'
+import type { Account, Configuration, DestinationConfig } from '../config/schema.ts'
+import { resolveSecret } from '../config/secret.ts'
+import type { Destination } from '../deliver/destination.ts'
+import { openDestination } from '../deliver/index.ts'
+import { Reserve } from '../deliver/reserve.ts'
+import { asPopfetchError, DeliveryError, PopfetchError } from '../errors.ts'
+import { redactor } from '../redact.ts'
+
+/** One destination as one account uses it. */
+export interface Target {
+  /** As in the configuration, and in the ledger. */
+  readonly name: string
+  readonly destination: Destination
+  /** Why it cannot take mail now; null: it can, as far as we know. Set by whoever finds out. */
+  down: PopfetchError | null
+}
+
+export class Destinations implements AsyncDisposable {
+  readonly #configuration: Configuration
+  readonly #env: NodeJS.ProcessEnv
+  readonly #nowMs: () => number
+  readonly #opened = new Map<string, Promise<Destination>>()
+  readonly reserve = new Reserve()
+
+  constructor(configuration: Configuration, env: NodeJS.ProcessEnv, nowMs: () => number) {
+    this.#configuration = configuration
+    this.#env = env
+    this.#nowMs = nowMs
+  }
+
+  /** Where spool files go: beside the ledger, never in /tmp (N031). */
+  get spoolDirectory(): string {
+    return path.join(path.dirname(this.#configuration.statePath), 'spool')
+  }
+
+  /** The destination called `name`, for `account`. A name that the configuration no longer has (a message fixed earlier
+   *  may still want it) gives a target that is down. */
+  async target(name: string, account: Account): Promise<Target> {
+    const config = this.#configuration.destinations.get(name)
+    if (config === undefined) return { name, destination: gone(name), down: goneError(name) }
+    const key = usesAccount(config) ? `${name}\0${account.name}` : name
+    let opening = this.#opened.get(key)
+    if (opening === undefined) {
+      opening = this.#open(config, account)
+      this.#opened.set(key, opening)
+    }
+    try {
+      return { name, destination: await opening, down: null }
+    } catch (error) {
+      this.#opened.delete(key)
+      throw asPopfetchError(error, 'destination')
+    }
+  }
+
+  async #open(config: DestinationConfig, account: Account): Promise<Destination> {
+    const context = { hostName: hostname(), nowMs: this.#nowMs, reserve: this.reserve }
+    switch (config.type) {
+      case 'maildir':
+        return openDestination(
+          { ...config, path: filled(config.path, account), description: `maildir ${filled(config.path, account)}` },
+          context,
+        )
+      case 'smtp': {
+        const { password } = config
+        return openDestination(
+          {
+            ...config,
+            ca: config.ca === null ? null : await pem(config.ca),
+            to: config.to.map((address) => filled(address, account)),
+            password: password === null ? null : () => this.#secret(password, config),
+            description: `smtp ${config.host}:${config.port}`,
+          },
+          context,
+        )
+      }
+    }
+  }
+
+  async #secret(source: Parameters<typeof resolveSecret>[0], config: DestinationConfig): Promise<string> {
+    const what = `the password of destination ${config.name}`
+    const secret = await resolveSecret(source, { env: this.#env, signal: AbortSignal.timeout(60_000), what })
+    redactor.add(secret)
+    return secret
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const opened = await Promise.allSettled(this.#opened.values())
+    await Promise.allSettled(
+      opened.map((result) => (result.status === 'fulfilled' ? result.value[Symbol.asyncDispose]() : null)),
+    )
+  }
+}
+
+/** PEM of a file named in the configuration. */
+export async function pem(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'latin1')
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new PopfetchError('ERR_CONFIG', `cannot read the certificate file ${file}: ${reason}`, {
+      scope: 'account',
+      retry: 'never',
+      cause,
+    })
+  }
+}
+
+function usesAccount(config: DestinationConfig): boolean {
+  return JSON.stringify(config.type === 'maildir' ? config.path : config.to).includes('{account}')
+}
+
+function filled(text: string, account: Account): string {
+  return text.replaceAll('{account}', account.name)
+}
+
+function goneError(name: string): DeliveryError {
+  return new DeliveryError(
+    `the destination ${name}, which this message was fixed to when it was first retrieved, is not configured any more: put it back`,
+    { verdict: 'temporary', scope: 'destination', retry: 'never' },
+  )
+}
+
+/** Stands for a destination that was taken out of the configuration while messages wait for it. */
+function gone(name: string): Destination {
+  const refuse = (): Promise<never> => Promise.reject(goneError(name))
+  return {
+    description: name,
+    recipients: [],
+    spool: null,
+    ready: refuse,
+    recall: refuse,
+    deliver: refuse,
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  }
+}

@@ -1,0 +1,186 @@
+// What differs between a listing and the ledger × policy × now → what to do. Pure. Takes the listing in batches, so that a
+// million known messages cost a count, not a million objects. The one rule: what is not clearly known is fetched, what is
+// not clearly delivered is not deleted.
+import type { KnownMessage } from '../ledger/ledger.ts'
+
+export interface Policy {
+  readonly delete:
+    | { readonly kind: 'never' }
+    | { readonly kind: 'after-delivery' }
+    | { readonly kind: 'age'; readonly ageMs: number }
+  readonly first: { readonly kind: 'default' | 'all' | 'new' } | { readonly kind: 'last'; readonly count: number }
+  /** The smaller of the account's limit and the run's; null: none. */
+  readonly limit: number | null
+  readonly maxSizeBytes: number | null
+  /** Deliver again what was delivered. */
+  readonly all: boolean
+}
+
+export interface Entry {
+  readonly number: number
+  readonly uidl: string
+  readonly copy: number
+  readonly sizeBytes: number | null
+}
+
+export interface PlannedFetch extends Entry {
+  readonly known: KnownMessage | null
+}
+
+/** Delivered in an earlier session and due to be deleted, after a look at its header (P098). */
+export interface PlannedDeletion extends Entry {
+  readonly known: KnownMessage
+}
+
+export interface PlannedHold extends Entry {
+  readonly reason: string
+}
+
+export interface Plan {
+  readonly listed: number
+  readonly new: number
+  readonly skipped: number
+  /** Held or refused earlier and not due now. */
+  readonly waiting: number
+  /** Messages without a UIDL: the ledger cannot know them (P086, P091). */
+  readonly withoutUidl: number
+  /** New ones in the order of the listing; those that failed before come last (P122). */
+  readonly fetch: readonly PlannedFetch[]
+  readonly deletions: readonly PlannedDeletion[]
+  readonly holds: readonly PlannedHold[]
+  /** To be remembered as seen, and the account as started; null: it was started before. */
+  readonly seen: readonly Entry[] | null
+}
+
+/** A message that was begun so often without coming to an end is kept back: it may be what brings us down (P122). */
+export const MOST_ATTEMPTS = 5
+
+/** After so many answers that got lost, another copy would be one too many (DESIGN 4.3, P2). */
+export const MOST_UNKNOWNS = 3
+
+export class Planner {
+  readonly #policy: Policy
+  readonly #nowMs: number
+  /** Entries at the start of the listing that `first` skips; 0 on any but the very first poll. */
+  readonly #skipFirst: number
+  readonly #firstPoll: boolean
+  #index = 0
+  #new = 0
+  #skipped = 0
+  #waiting = 0
+  #withoutUidl = 0
+  readonly #fresh: PlannedFetch[] = []
+  readonly #again: PlannedFetch[] = []
+  readonly #deletions: PlannedDeletion[] = []
+  readonly #holds: PlannedHold[] = []
+  readonly #seen: Entry[] = []
+
+  /** `listed`: the length of the whole listing. `started`: was an earlier listing of this account dealt with? */
+  constructor(policy: Policy, listed: number, started: boolean, nowMs: number) {
+    this.#policy = policy
+    this.#nowMs = nowMs
+    this.#firstPoll = !started
+    this.#skipFirst = started ? 0 : skippedByFirst(policy.first, listed)
+  }
+
+  /** The next entries of the listing, in its order, and what the ledger knows of each. */
+  add(entries: readonly Entry[], known: readonly (KnownMessage | null)[]): void {
+    entries.forEach((entry, at) => this.#one(entry, known[at] ?? null))
+  }
+
+  #one(entry: Entry, known: KnownMessage | null): void {
+    const position = this.#index++
+    if (entry.uidl === '') {
+      this.#withoutUidl++
+      return
+    }
+    if (known === null) {
+      this.#new++
+      if (position < this.#skipFirst) {
+        this.#seen.push(entry)
+        this.#skipped++
+      } else this.#wanted(entry, null)
+      return
+    }
+    switch (known.state) {
+      case 'seen':
+        this.#skipped++
+        return
+      case 'delivered':
+        if (this.#policy.all) this.#wanted(entry, known)
+        else this.#delivered(entry, known)
+        return
+      case 'held':
+        this.#waiting++
+        return
+      case 'open':
+        this.#open(entry, known)
+        return
+    }
+  }
+
+  #delivered(entry: Entry, known: KnownMessage): void {
+    if (mayDelete(this.#policy.delete, known.firstSeenMs, this.#nowMs)) this.#deletions.push({ ...entry, known })
+    this.#skipped++
+  }
+
+  #open(entry: Entry, known: KnownMessage): void {
+    if (known.retryAfterMs > this.#nowMs && !this.#policy.all) this.#waiting++
+    else if (known.attempts >= MOST_ATTEMPTS) {
+      this.#holds.push({ ...entry, reason: `begun ${known.attempts} times without coming to an end` })
+    } else if (known.deliveries.some((delivery) => delivery.unknowns >= MOST_UNKNOWNS)) {
+      this.#holds.push({
+        ...entry,
+        reason: `the answer to its delivery was lost ${MOST_UNKNOWNS} times; it may be there already`,
+      })
+    } else this.#wanted(entry, known)
+  }
+
+  #wanted(entry: Entry, known: KnownMessage | null): void {
+    const { maxSizeBytes } = this.#policy
+    if (maxSizeBytes !== null && entry.sizeBytes !== null && entry.sizeBytes > maxSizeBytes) {
+      this.#holds.push({ ...entry, reason: `too large: ${entry.sizeBytes} bytes, maxSize is ${maxSizeBytes}` })
+    } else if (known === null || known.attempts === 0) this.#fresh.push({ ...entry, known })
+    else this.#again.push({ ...entry, known })
+  }
+
+  finish(): Plan {
+    this.#again.sort((a, b) => (a.known?.attempts ?? 0) - (b.known?.attempts ?? 0))
+    const wanted = [...this.#fresh, ...this.#again]
+    return {
+      listed: this.#index,
+      new: this.#new,
+      skipped: this.#skipped,
+      waiting: this.#waiting,
+      withoutUidl: this.#withoutUidl,
+      fetch: this.#policy.limit === null ? wanted : wanted.slice(0, this.#policy.limit),
+      deletions: this.#deletions,
+      holds: this.#holds,
+      seen: this.#firstPoll ? this.#seen : null,
+    }
+  }
+}
+
+function skippedByFirst(first: Policy['first'], listed: number): number {
+  switch (first.kind) {
+    case 'default':
+    case 'all':
+      return 0
+    case 'new':
+      return listed
+    case 'last':
+      return Math.max(0, listed - first.count)
+  }
+}
+
+/** Does the policy want a delivered message gone? Ages count from when we first saw it; one in the future is 0 (S031). */
+export function mayDelete(policy: Policy['delete'], firstSeenMs: number, nowMs: number): boolean {
+  switch (policy.kind) {
+    case 'never':
+      return false
+    case 'after-delivery':
+      return true
+    case 'age':
+      return nowMs - firstSeenMs >= policy.ageMs
+  }
+}

@@ -1,0 +1,28 @@
+// What one run of popfetch shares between the accounts it polls. Made in pool.ts, handed down, never changed.
+import type { Account, Configuration } from '../config/schema.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Log } from '../log.ts'
+import type { Destinations } from './destinations.ts'
+import type { Observer, PollOptions } from './report.ts'
+import type { MemoryBudget } from './window.ts'
+
+/** What the command line asks for. */
+export interface RunRequest {
+  readonly configuration: Configuration
+  readonly accounts: readonly Account[]
+  readonly ledger: Ledger
+  readonly options: PollOptions
+  readonly observer: Observer
+  readonly log: Log
+  readonly env: NodeJS.ProcessEnv
+  /** Aborted: no new messages, sessions end without QUIT, what is complete is still delivered and recorded. */
+  readonly signal: AbortSignal
+}
+
+export interface Run extends RunRequest {
+  readonly destinations: Destinations
+  readonly budget: MemoryBudget
+  /** Ends deliveries that are under way; some time after `signal`. */
+  readonly deliverySignal: AbortSignal
+  readonly nowMs: () => number
+}

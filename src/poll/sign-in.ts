@@ -1,0 +1,50 @@
+// From an account of the configuration to a session that is signed in: files and secrets are read here, at the last moment.
+import type { Account } from '../config/schema.ts'
+import { resolveSecret } from '../config/secret.ts'
+import { PopfetchError } from '../errors.ts'
+import type { Log } from '../log.ts'
+import { Session } from '../pop3/session.ts'
+import { redactor } from '../redact.ts'
+import { pem } from './destinations.ts'
+
+export interface SignInContext {
+  readonly env: NodeJS.ProcessEnv
+  readonly log: Log
+  readonly signal: AbortSignal
+  /** What is remembered about the server: `pipelining: off` after it lied about it (P143). */
+  readonly pipelining: boolean
+}
+
+/** The account's secret. Rejects with ERR_SECRET. From now on it is masked in everything popfetch writes. */
+export async function secretOf(
+  account: Account,
+  { env, signal }: Pick<SignInContext, 'env' | 'signal'>,
+): Promise<string> {
+  const { password, name } = account
+  if (password === null) {
+    throw new PopfetchError('ERR_SECRET', `${name} has no password`, { scope: 'account', retry: 'never' })
+  }
+  const secret = await resolveSecret(password, { env, signal, what: `the password of ${name}` })
+  redactor.add(secret)
+  return secret
+}
+
+/** A session up to its capabilities, not signed in yet. */
+export async function connect(account: Account, { log, signal, pipelining }: SignInContext): Promise<Session> {
+  const { host, port, tls, timeoutMs, ca, pin, clientCert, clientKey, name } = account
+  const [caPem, certPem, keyPem] = await Promise.all(
+    [ca, clientCert, clientKey].map((file) => (file === null ? null : pem(file))),
+  )
+  return await Session.open(
+    {
+      host,
+      port,
+      timeoutMs,
+      tlsMode: tls,
+      tls: { ca: caPem ?? null, pin, clientCert: certPem ?? null, clientKey: keyPem ?? null },
+      pipelining: pipelining && account.pipelining === 'auto',
+      trace: log.wire(name),
+    },
+    signal,
+  )
+}

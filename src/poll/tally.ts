@@ -1,0 +1,112 @@
+// Counts while a poll runs → the report at its end. Plain counting; what a count means is decided elsewhere.
+import type { PopfetchError } from '../errors.ts'
+import {
+  type AccountReport,
+  type MessageProblem,
+  type Observer,
+  type PlannedMessage,
+  type PollOutcome,
+  type Progress,
+  reportError,
+} from './report.ts'
+
+const PROBLEMS_KEPT = 100
+
+export class Tally {
+  listed = 0
+  new = 0
+  delivered = 0
+  deferred = 0
+  refused = 0
+  held = 0
+  possibleDuplicates = 0
+  deleted = 0
+  skipped = 0
+  bytes = 0
+  plan: readonly PlannedMessage[] = []
+  totalMessages = 0
+  totalBytes = 0
+  readonly #account: string
+  readonly #observer: Observer
+  readonly #nowMs: () => number
+  readonly #startMs: number
+  readonly #problems: MessageProblem[] = []
+  #error: PopfetchError | null = null
+  #outcome: 'paused' | 'busy' | null = null
+  #stage: Progress['stage'] = 'connecting'
+
+  constructor(account: string, observer: Observer, nowMs: () => number) {
+    this.#account = account
+    this.#observer = observer
+    this.#nowMs = nowMs
+    this.#startMs = nowMs()
+  }
+
+  stage(stage: Progress['stage']): void {
+    this.#stage = stage
+    this.progress()
+  }
+
+  progress(): void {
+    this.#observer.progress(this.#account, {
+      stage: this.#stage,
+      messages: this.delivered + this.deferred + this.refused,
+      totalMessages: this.totalMessages,
+      bytes: this.bytes,
+      totalBytes: this.totalBytes,
+    })
+  }
+
+  note(text: string): void {
+    this.#observer.note(this.#account, text)
+  }
+
+  problem(problem: MessageProblem): void {
+    if (this.#problems.length < PROBLEMS_KEPT) this.#problems.push(problem)
+  }
+
+  get error(): PopfetchError | null {
+    return this.#error
+  }
+
+  /** What ended the poll; the first reason stays. */
+  fail(error: PopfetchError): void {
+    this.#error ??= error
+  }
+
+  busy(): void {
+    this.#outcome = 'busy'
+  }
+
+  /** Not tried; `error` is the last failure, if there was one. */
+  paused(): void {
+    this.#outcome = 'paused'
+  }
+
+  report(pausedError: AccountReport['error'] = null): AccountReport {
+    return {
+      account: this.#account,
+      outcome: this.#finalOutcome(),
+      listed: this.listed,
+      new: this.new,
+      delivered: this.delivered,
+      deferred: this.deferred,
+      refused: this.refused,
+      held: this.held,
+      possibleDuplicates: this.possibleDuplicates,
+      deleted: this.deleted,
+      skipped: this.skipped,
+      bytes: this.bytes,
+      durationMs: Math.max(0, Math.round(this.#nowMs() - this.#startMs)),
+      error: this.#error === null ? pausedError : reportError(this.#error),
+      problems: this.#problems,
+      plan: this.plan,
+    }
+  }
+
+  #finalOutcome(): PollOutcome {
+    if (this.#outcome !== null) return this.#outcome
+    if (this.#error !== null) return 'failed'
+    return this.deferred + this.refused + this.held > 0 ? 'partial' : 'ok'
+  }
+}

@@ -1,0 +1,320 @@
+// RETR → deliver → record, for the messages of a plan, many under way at once. What was begun is always brought to an end
+// here: settled, or abandoned. The one rule is the order of DESIGN 4.2: the attempt is recorded before the message is asked
+// for, and a message counts as delivered only when the ledger says so durably; DELE comes later, in removal.ts.
+import { randomBytes } from 'node:crypto'
+import type { Account } from '../config/schema.ts'
+import { MessageTooLarge, Spool } from '../deliver/spool.ts'
+import { asPopfetchError, DeliveryError, PopfetchError } from '../errors.ts'
+import type { Outcome, ReceivedFacts } from '../ledger/ledger.ts'
+import type { Message, Origin } from '../message.ts'
+import { codeIs, type Reply } from '../pop3/reply.ts'
+import type { Session } from '../pop3/session.ts'
+import type { Target } from './destinations.ts'
+import type { PlannedFetch } from './plan.ts'
+import type { Run } from './run.ts'
+import type { SizeWatch } from './sizes.ts'
+import type { Tally } from './tally.ts'
+import type { Window } from './window.ts'
+
+/** Attempts recorded in one commit; the next batch is recorded while this one is on the wire. */
+const BATCH = 50
+
+const HOUR_MS = 3_600_000
+
+/** One delivery that is to be tried now. */
+export interface Due {
+  readonly target: Target
+  readonly recipient: string
+  readonly intent: string
+  /** How often it was tried before. */
+  readonly attempts: number
+  /** An earlier attempt may have arrived. */
+  readonly doubtful: boolean
+}
+
+export interface Job extends PlannedFetch {
+  readonly due: readonly Due[]
+}
+
+export interface TransferContext {
+  readonly account: Account
+  readonly run: Run
+  readonly session: Session
+  readonly window: Window
+  readonly sizes: SizeWatch
+  readonly tally: Tally
+}
+
+export function newIntent(): string {
+  return randomBytes(8).toString('hex')
+}
+
+export function originOf(account: Account, entry: { readonly uidl: string; readonly copy: number }): Origin {
+  const { name, host, user, tls } = account
+  return { account: name, host, user, uidl: entry.uidl, copy: entry.copy, protocol: tls === 'none' ? 'POP3' : 'POP3S' }
+}
+
+export class Transfer {
+  readonly #context: TransferContext
+  readonly #underWay = new Set<Promise<void>>()
+  readonly #done: PlannedFetch[] = []
+  #undelivered = false
+  #fatal: PopfetchError | null = null
+
+  constructor(context: TransferContext) {
+    this.#context = context
+  }
+
+  /** Delivered and recorded in this session, announced and received size agreeing: DELE may follow. */
+  get done(): readonly PlannedFetch[] {
+    return this.#done
+  }
+
+  /** Was something retrieved that is not at all its destinations? On some servers QUIT would end it (P129). */
+  get undelivered(): boolean {
+    return this.#undelivered
+  }
+
+  /** Resolves when nothing is under way any more. Never rejects: what ended it is in the tally. */
+  async run(jobs: readonly Job[]): Promise<void> {
+    const batches = inBatches(jobs)
+    let beginning = this.#begin(batches[0] ?? [])
+    for (const [at, batch] of batches.entries()) {
+      const begun = await beginning
+      if (!begun) break
+      // A message that never came to an end is handled alone, so that only it is begun when it brings us down (P122).
+      const alone = batch.length === 1 && isSuspect(batch[0])
+      if (alone) await this.#quiet()
+      const next = batches[at + 1] ?? []
+      const nextAlone = alone || isSuspect(next[0])
+      if (!nextAlone) beginning = this.#begin(next)
+      for (const job of batch) await this.#start(job)
+      if (nextAlone) {
+        await this.#quiet()
+        beginning = this.#begin(next)
+      }
+      if (this.#stopped) {
+        await this.#abandonAll((await beginning) ? next : [])
+        break
+      }
+    }
+    await this.#quiet()
+    const { session, tally } = this.#context
+    if (this.#fatal !== null) tally.fail(this.#fatal)
+    else if (session.botched !== null && !(session.botched instanceof MessageTooLarge)) tally.fail(session.botched)
+  }
+
+  get #stopped(): boolean {
+    return this.#fatal !== null || this.#context.session.botched !== null || this.#context.run.signal.aborted
+  }
+
+  async #quiet(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay)
+  }
+
+  /** Records the attempts of a batch; false: the ledger cannot, nothing of it was begun. */
+  async #begin(batch: readonly Job[]): Promise<boolean> {
+    if (batch.length === 0) return true
+    if (this.#stopped) return false
+    const { run, account } = this.#context
+    try {
+      await run.ledger.begin(
+        account.name,
+        batch.map(({ uidl, copy, sizeBytes, due }) => ({
+          key: { uidl, copy },
+          listedBytes: sizeBytes,
+          deliveries: due.map(({ target, recipient, intent }) => ({ destination: target.name, recipient, intent })),
+        })),
+      )
+      return true
+    } catch (error) {
+      this.#fatal ??= asPopfetchError(error)
+      return false
+    }
+  }
+
+  /** Asks for one message as soon as there is room; returns when it was asked for, not when it is there. */
+  async #start(job: Job): Promise<void> {
+    if (this.#stopped || job.due.every(({ target }) => target.down !== null)) return await this.#abandon(job, null)
+    const leave = await this.#context.window.enter(job.sizeBytes)
+    const work = this.#one(job).finally(() => {
+      leave()
+      this.#underWay.delete(work)
+    })
+    this.#underWay.add(work)
+  }
+
+  async #one(job: Job): Promise<void> {
+    const { account, run, session, tally } = this.#context
+    const [only] = job.due.length === 1 ? job.due : []
+    const origin = originOf(account, job)
+    await using spool = new Spool({
+      origin,
+      place: only?.target.destination.spool ?? null,
+      attempt: only === undefined ? null : { intent: only.intent, origin, recipient: only.recipient },
+      directory: run.destinations.spoolDirectory,
+      reserve: run.destinations.reserve,
+      maxSizeBytes: account.maxSizeBytes,
+      signal: run.deliverySignal,
+    })
+    try {
+      const reply = await session.retrieve(job.number, spool)
+      if (reply.status !== 'ok') return await this.#refusedRetrieval(job, reply)
+      const message = spool.completeNow(run.nowMs()) ?? (await spool.complete(run.nowMs()))
+      tally.bytes += message.sizeBytes
+      await this.#complete(job, message)
+    } catch (error) {
+      await this.#failed(job, error, spool.receivedBytes > 0)
+    }
+    tally.progress()
+  }
+
+  /** P106, P107: the server has not got it; the others are not to suffer. P146: it may also be the server's farewell. */
+  async #refusedRetrieval(job: Job, reply: Reply): Promise<void> {
+    if (codeIs(reply.code, 'SYS/TEMP')) {
+      this.#fatal ??= new PopfetchError('ERR_POP3_REPLY', `the server refused RETR: "${reply.text}"`, {
+        scope: 'account',
+        retry: 'soon',
+      })
+      return await this.#abandon(job, null)
+    }
+    await this.#defer(job, `the server did not give it: "${reply.text}"`)
+  }
+
+  async #complete(job: Job, message: Message): Promise<void> {
+    const { sizes, tally } = this.#context
+    const verdict = sizes.judge(job.sizeBytes, message.sizeBytes)
+    if (verdict === 'short') {
+      const reason = `short: ${message.sizeBytes} of ${job.sizeBytes} announced bytes came`
+      const again = job.known?.reason?.startsWith('short:') === true
+      // Fetched once more in another session before it is believed; nothing at all is never believed (P108).
+      if (!again || message.sizeBytes === 0) return await this.#defer(job, reason)
+      tally.problem({ uidl: job.uidl, kind: 'short', reason: `${reason}, twice: delivered, and kept on the server` })
+    }
+    const delivered = await this.#deliver(job, message)
+    if (delivered && verdict === 'agrees') this.#done.push(job)
+  }
+
+  /** Hands it to all destinations that have not got it. True: each of them has it, and the ledger knows. */
+  async #deliver(job: Job, message: Message): Promise<boolean> {
+    const { tally } = this.#context
+    const received: ReceivedFacts = {
+      receivedBytes: message.sizeBytes,
+      digest: message.digest,
+      fingerprint: message.fingerprint,
+      messageId: message.messageId,
+    }
+    const outcomes = await Promise.all(job.due.map((due) => this.#hand(job, due, message, received)))
+    if (outcomes.every((outcome) => outcome.state === 'done')) {
+      tally.delivered++
+      return true
+    }
+    this.#undelivered = true
+    const worst = outcomes.find(({ state }) => state === 'failed' || state === 'unknown')
+    const refused = outcomes.find(({ state }) => state === 'refused')
+    if (worst !== undefined && worst.state !== 'done') {
+      tally.deferred++
+      tally.problem({ uidl: job.uidl, kind: 'deferred', reason: worst.error })
+    } else if (refused !== undefined && refused.state !== 'done') {
+      tally.refused++
+      tally.problem({ uidl: job.uidl, kind: 'refused', reason: refused.error })
+    }
+    return false
+  }
+
+  async #hand(job: Job, due: Due, message: Message, received: ReceivedFacts): Promise<Outcome> {
+    const { account, run, tally } = this.#context
+    const outcome = await this.#try(due, message)
+    await run.ledger.settle(account.name, {
+      key: { uidl: job.uidl, copy: job.copy },
+      destination: due.target.name,
+      recipient: due.recipient,
+      outcome,
+      received,
+    })
+    if (outcome.state === 'done' && due.doubtful) {
+      tally.possibleDuplicates++
+      const reason = 'an earlier delivery may have arrived already'
+      tally.problem({ uidl: job.uidl, kind: 'possibleDuplicate', reason })
+    }
+    return outcome
+  }
+
+  async #try({ target, recipient, intent, attempts }: Due, message: Message): Promise<Outcome> {
+    const { run } = this.#context
+    if (target.down !== null) return { state: 'failed', error: target.down.message, retryAfterMs: 0 }
+    try {
+      const attempt = { intent, origin: message.origin, recipient }
+      const receipt = await target.destination.deliver(attempt, message, run.deliverySignal)
+      return { state: 'done', receipt: receipt.text }
+    } catch (thrown) {
+      const error = asPopfetchError(thrown, 'message')
+      if (error.scope === 'destination') target.down ??= error
+      const verdict = error instanceof DeliveryError ? error.verdict : 'temporary'
+      return {
+        state: verdict === 'temporary' ? 'failed' : verdict,
+        error: error.message,
+        // What was refused is tried again, ever more seldom, up to once a day (D031).
+        retryAfterMs: verdict === 'refused' ? run.nowMs() + Math.min(HOUR_MS * 2 ** attempts, 24 * HOUR_MS) : 0,
+      }
+    }
+  }
+
+  /** The retrieval, the spool or the ledger failed. */
+  async #failed(job: Job, thrown: unknown, cameToIt: boolean): Promise<void> {
+    const { account, run, session, tally } = this.#context
+    if (thrown instanceof MessageTooLarge) {
+      tally.held++
+      tally.problem({ uidl: job.uidl, kind: 'held', reason: thrown.message })
+      const held = { key: { uidl: job.uidl, copy: job.copy }, listedBytes: job.sizeBytes, reason: thrown.message }
+      return await this.#record(() => run.ledger.hold(account.name, [held]))
+    }
+    const error = asPopfetchError(thrown, 'message')
+    if (error.code === 'ERR_LEDGER') {
+      this.#fatal ??= error
+      return
+    }
+    if (session.botched === null) return await this.#defer(job, error.message, error.code === 'ERR_BUG')
+    await this.#abandon(job, cameToIt ? error.message : null)
+  }
+
+  async #defer(job: Job, reason: string, counts = false): Promise<void> {
+    const { tally } = this.#context
+    this.#undelivered = true
+    tally.deferred++
+    tally.problem({ uidl: job.uidl, kind: 'deferred', reason })
+    await this.#abandon(job, reason, counts)
+  }
+
+  async #abandonAll(jobs: readonly Job[]): Promise<void> {
+    for (const job of jobs) await this.#abandon(job, null)
+  }
+
+  async #abandon(job: Job, reason: string | null, counts = false): Promise<void> {
+    const { account, run } = this.#context
+    const abandoned = { key: { uidl: job.uidl, copy: job.copy }, reason, counts }
+    await this.#record(() => run.ledger.abandon(account.name, [abandoned]))
+  }
+
+  async #record(change: () => Promise<void>): Promise<void> {
+    try {
+      await change()
+    } catch (error) {
+      this.#fatal ??= asPopfetchError(error)
+    }
+  }
+}
+
+function isSuspect(job: Job | undefined): boolean {
+  return (job?.known?.attempts ?? 0) >= 2
+}
+
+function inBatches(jobs: readonly Job[]): readonly (readonly Job[])[] {
+  const batches: Job[][] = []
+  for (const job of jobs) {
+    const last = batches.at(-1)
+    if (last === undefined || last.length === BATCH || isSuspect(job) || isSuspect(last[0])) batches.push([job])
+    else last.push(job)
+  }
+  return batches
+}
