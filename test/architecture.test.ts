@@ -10,6 +10,8 @@ interface Import {
   readonly from: string
   /** A file of ours, relative to the checkout, or the bare name of a module. */
   readonly to: string
+  /** `import type`: gone when the program runs. */
+  readonly erased: boolean
   /** The names between braces; [] for everything else. */
   readonly names: readonly string[]
 }
@@ -34,6 +36,7 @@ function importsOf(from: string, text: string): Import[] {
     return {
       from,
       to: name.startsWith('.') ? relative(ROOT, resolve(ROOT, dirname(from), name)) : name,
+      erased: /^\s*type\b/.test(groups?.['what'] ?? ''),
       names: /^[^{]*\{([^}]*)\}/.exec(groups?.['what'] ?? '')?.[1]?.match(/\w+/g) ?? [],
     }
   })
@@ -83,8 +86,13 @@ const ours = imports.filter(({ to }) => texts.has(to))
 
 describe('imports', () => {
   test('are found, of every form', () => {
-    expect(imports).toContainEqual({ from: 'bin/popfetch.ts', to: 'src/cli/main.ts', names: [] })
-    expect(imports).toContainEqual({ from: 'src/cli/surroundings.ts', to: 'src/cli/output.ts', names: ['Output'] })
+    expect(imports).toContainEqual({ from: 'bin/popfetch.ts', to: 'src/cli/main.ts', erased: false, names: [] })
+    expect(imports).toContainEqual({
+      from: 'src/cli/surroundings.ts',
+      to: 'src/cli/output.ts',
+      erased: true,
+      names: ['Output'],
+    })
     const forms = `import a from 'a'\nimport type {\n  B,\n} from "b"\nexport * from 'c'\nimport 'd'\nawait import('e')\nprocess.getBuiltinModule('f')\n// import x from 'x'`
     expect(importsOf('src/x.ts', forms).map(({ to }) => to)).toEqual(['a', 'b', 'c', 'd', 'e', 'f'])
   })
@@ -118,6 +126,7 @@ describe('a dependency has one door', () => {
     const bare = name.replace('node:', '')
     const users = imports
       .filter(({ to }) => to === name || to === bare || to.startsWith(`${name}/`))
+      .filter(({ erased }) => !erased)
       .filter(({ names }) => names.length === 0 || !names.every((word) => ADDRESSES.includes(word)))
       .map(({ from }) => from)
       .filter((from) => !doors.some((door) => (door.endsWith('/') ? from.startsWith(door) : from === door)))

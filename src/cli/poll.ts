@@ -82,9 +82,11 @@ function tell(
   invocation: PollInvocation,
   { output, terminal, nowMs }: Surroundings,
 ): void {
-  const answers = invocation.dryRun && !invocation.json
-  if (answers) output.answer(planLines(report).join('\n'))
-  else if (terminal !== null && !invocation.quiet && !invocation.json) output.say(summaryLine(report))
+  if (invocation.dryRun && !invocation.json) {
+    output.answer(planLines(report).join('\n'))
+    return
+  }
+  if (terminal !== null && !invocation.quiet && !invocation.json) output.say(summaryLine(report))
   const lasting = told === null || worthSaying(told.get(report.account) ?? null, failureState(report), nowMs())
   for (const line of problemLines(report, { lasting })) output.problem(line)
 }

@@ -76,7 +76,7 @@ test('of several accounts the most serious failure counts: 78, 77, 76, 74, 73, 7
     failed('ERR_CONNECT'),
     ok,
   ]
-  const worst = inOrder.map((_report, i) => exitCodeOfReports(inOrder.slice(i).reverse()))
+  const worst = inOrder.map((_report, i) => exitCodeOfReports(inOrder.slice(i).toReversed()))
   expect(worst).toEqual([78, 77, 76, 74, 73, 70, 75, 0])
   expect(exitCodeOfReports([])).toBe(0)
 })
