@@ -7,7 +7,14 @@ export type Answer = string | Buffer
 
 /** `serve`: as a healthy server. `drop`: FIN. `reset`: RST. `stall`: never say anything again. Any other Answer: say that
  *  instead. */
-export type Action = Answer | { readonly answer: Answer; readonly then?: 'drop' | 'reset' | 'stall' | undefined }
+export type Action = Answer | { readonly answer: Answer; readonly next?: 'drop' | 'reset' | 'stall' | undefined }
+
+/** The lines of CAPA's answer: in the clear or without TLS, under TLS, signed in (P035, P036). */
+export interface Capabilities {
+  before: string[]
+  afterTls: string[]
+  afterLogin: string[]
+}
 
 /** What a hook gets to see of a connection, and may do to it. */
 export interface ServedSession {
@@ -82,4 +89,8 @@ export class Faults {
 
   /** Everything is sent in pieces of that size with a pause between them; 0: one turn of the event loop (P123, P125). */
   pace: { readonly chunkBytes: number; readonly pauseMs: number } | null = null
+
+  canned(verb: string, args: string): Answer | undefined {
+    return this.reply.get(`${verb} ${args}`) ?? this.reply.get(verb)
+  }
 }

@@ -3,18 +3,17 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import type { TlsOptions } from 'node:tls'
 import type { CertificateKind } from './certificates.ts'
-import { Faults } from './faults.ts'
+import { Faults, type Capabilities } from './faults.ts'
 import { Journal } from './journal.ts'
 import { Mailbox } from './mailbox.ts'
-import { Pop3Session, type Capabilities, type Premises } from './pop3-session.ts'
+import { Pop3Session, type Premises } from './pop3-session.ts'
 import { defaultMechanisms } from './sasl-server.ts'
 import { TlsSide } from './tls-side.ts'
 
-export type { Action, Answer, ServedSession } from './faults.ts'
+export type { Action, Answer, Capabilities, ServedSession } from './faults.ts'
 export { Faults } from './faults.ts'
 export { Journal, tick, type JournalEntry, type JournalKind } from './journal.ts'
 export { Mailbox, type Sparse, type StoredMessage } from './mailbox.ts'
-export type { Capabilities } from './pop3-session.ts'
 
 export interface Pop3ServerOptions {
   readonly tls?: 'none' | 'implicit' | 'starttls'

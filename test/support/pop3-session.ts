@@ -1,48 +1,39 @@
-// One connection of the fake POP3 server: reads commands, signs in, hands the rest to the Maildrop, and does what the
-// faults say. A connection that broke is dead at once: nothing that arrives later is obeyed.
+// One connection of the fake POP3 server: reads commands, hands them to SignIn and then to the Maildrop, and does
+// what the faults say. A connection that broke is dead at once: nothing that arrives later is obeyed.
 import type { Socket } from 'node:net'
-import type { Action, Answer, Faults, ServedSession } from './faults.ts'
+import type { Action, Answer, Capabilities, ServedSession } from './faults.ts'
 import type { Journal, JournalKind } from './journal.ts'
 import { Maildrop, type Pieces } from './maildrop.ts'
-import type { Mailbox } from './mailbox.ts'
 import { Outgoing } from './outgoing.ts'
-import { decodeResponse, type Claim, type Mechanism } from './sasl-server.ts'
-
-export interface Capabilities {
-  before: string[]
-  afterTls: string[]
-  afterLogin: string[]
-}
+import { SignIn, type SignInAnswer, type SignInPremises } from './sign-in.ts'
 
 /** What a session needs of its server. */
-export interface Premises {
+export interface Premises extends SignInPremises {
   readonly tls: 'none' | 'implicit' | 'starttls'
-  readonly faults: Faults
   readonly journal: Journal
-  readonly mailboxes: ReadonlyMap<string, Mailbox>
-  readonly mechanisms: ReadonlyMap<string, Mechanism>
   readonly capabilities: Capabilities | null
-  readonly now: () => number
   /** Resolves with the TLS side of a raw connection, null when the handshake failed. */
   secure(raw: Socket): Promise<Socket | null>
 }
 
 const NOTHING = Buffer.alloc(0)
+const ENDING = { fin: 'drop', rst: 'reset', stall: 'stall' } as const
 
 export class Pop3Session implements ServedSession {
   readonly id: number
-  user = ''
   secure = false
+  /** What went wrong in the fake itself, or in a hook of the test. */
+  problem: unknown = null
   readonly #premises: Premises
   readonly #raw: Socket
   readonly #out: Outgoing
+  readonly #signIn: SignIn
   #socket: Socket
   #input: Buffer = NOTHING
   #commandsInPacket = 0
   #pumping = false
   #over = false
   #maildrop: Maildrop | null = null
-  #exchange: { readonly name: string; readonly steps: ReturnType<Mechanism> } | null = null
   #badCommands = 0
   readonly #receive = (chunk: Buffer): void => {
     if (this.#over) return
@@ -55,9 +46,8 @@ export class Pop3Session implements ServedSession {
     this.#raw = raw
     this.#socket = raw
     this.id = id
-    this.#out = new Outgoing(raw, premises.faults, (mode) =>
-      this.#end(mode === 'fin' ? 'drop' : mode === 'rst' ? 'reset' : 'stall'),
-    )
+    this.#out = new Outgoing(raw, premises.faults, (mode) => this.#end(ENDING[mode]))
+    this.#signIn = new SignIn(premises, (outcome) => this.#record('auth', outcome))
     raw.setNoDelay(true)
     raw.on('error', () => {})
     raw.on('close', () => {
@@ -65,6 +55,10 @@ export class Pop3Session implements ServedSession {
       this.#record('close', '')
     })
     this.#record('connect', '')
+  }
+
+  get user(): string {
+    return this.#signIn.user
   }
 
   async greet(): Promise<void> {
@@ -126,16 +120,12 @@ export class Pop3Session implements ServedSession {
         }
       }
     } catch (error) {
-      // A hook of the test threw, or the fake has a fault of its own: whoever disposes of the server is told.
       this.#raw.destroy()
       this.problem = error
     }
     this.#pumping = false
     this.#out.flush()
   }
-
-  /** What went wrong in the fake itself. */
-  problem: unknown = null
 
   #nextLine(): string | null {
     const end = this.#input.indexOf(10)
@@ -155,8 +145,8 @@ export class Pop3Session implements ServedSession {
   #obey(line: string): Promise<void> | void {
     this.#record('command', line)
     const space = line.indexOf(' ')
-    const verb = this.#exchange ? '+' : (space === -1 ? line : line.slice(0, space)).toUpperCase()
-    const args = this.#exchange ? line : space === -1 ? '' : line.slice(space + 1)
+    const verb = this.#signIn.inExchange ? '+' : (space === -1 ? line : line.slice(0, space)).toUpperCase()
+    const args = verb === '+' ? line : space === -1 ? '' : line.slice(space + 1)
     const action = this.#premises.faults.onCommand?.(verb, args, this) ?? 'serve'
     if (!(action instanceof Promise)) return this.#act(action, verb, args)
     return action.then((decided) => this.#act(decided, verb, args))
@@ -165,14 +155,13 @@ export class Pop3Session implements ServedSession {
   #act(action: Action, verb: string, args: string): Promise<void> | void {
     if (this.#over) return
     if (action === 'drop' || action === 'reset' || action === 'stall') return this.#end(action)
-    const { reply } = this.#premises.faults
-    const chosen = action === 'serve' ? (reply.get(`${verb} ${args}`) ?? reply.get(verb)) : action
+    const chosen = action === 'serve' ? this.#premises.faults.canned(verb, args) : action
     if (chosen === undefined) return this.#serve(verb, args)
     // A canned word in the middle of an exchange ends the exchange, as a refusal would.
-    this.#exchange = null
+    this.#signIn.abandonExchange()
     if (typeof chosen === 'string' || Buffer.isBuffer(chosen)) return this.#say(chosen)
     this.#say(chosen.answer)
-    if (chosen.then) this.#end(chosen.then)
+    if (chosen.next) this.#end(chosen.next)
   }
 
   #say(answer: Answer): void {
@@ -181,24 +170,23 @@ export class Pop3Session implements ServedSession {
 
   #serve(verb: string, args: string): Promise<void> | void {
     if (verb === 'CONNECT') return this.#say(this.#premises.faults.greeting ?? '+OK POP3 server ready')
-    if (verb === '+') return this.#respond(args)
     if (verb === 'CAPA') return this.#capa()
     if (verb === 'QUIT') return this.#quit()
     const pieces = this.#maildrop?.answer(verb, args)
     if (pieces) return this.#send(pieces)
     if (!this.#maildrop && verb === 'STLS') return this.#stls()
-    if (!this.#maildrop && verb === 'USER') {
-      this.user = Buffer.from(args, 'latin1').toString('utf8')
-      return this.#say('+OK send PASS')
-    }
-    if (!this.#maildrop && verb === 'PASS' && this.user !== '') {
-      const sent = Buffer.from(args, 'latin1').toString('utf8')
-      return this.#signIn('PASS', { user: this.user, proves: (password) => password === sent })
-    }
-    if (!this.#maildrop && verb === 'AUTH') return this.#auth(args)
+    const signIn = this.#maildrop ? null : this.#signIn.answer(verb, args)
+    if (signIn) return this.#admit(signIn)
     this.#say('-ERR unknown command')
-    this.#badCommands += 1
-    if (this.#badCommands >= (this.#premises.faults.badCommandLimit ?? Infinity)) this.#end('drop')
+    if (++this.#badCommands >= (this.#premises.faults.badCommandLimit ?? Infinity)) this.#end('drop')
+  }
+
+  #admit({ line, mailbox }: SignInAnswer): void {
+    this.#say(line)
+    if (!mailbox) return
+    const { faults } = this.#premises
+    mailbox.sessions += 1
+    this.#maildrop = new Maildrop(mailbox, faults, (kind, text, uidl) => this.#record(kind, text, uidl))
   }
 
   #send(pieces: Pieces): Promise<void> | void {
@@ -256,50 +244,7 @@ export class Pop3Session implements ServedSession {
     // What came in the clear before the handshake is not a command of the secured session.
     this.#input = NOTHING
     this.secure = true
-    this.user = ''
+    this.#signIn.restart()
     return true
-  }
-
-  #auth(args: string): void {
-    const [name = '', initial] = args.split(' ')
-    const mechanism = this.#premises.mechanisms.get(name.toUpperCase())
-    if (!mechanism) return this.#say('-ERR no such mechanism')
-    if (initial !== undefined && this.#premises.faults.refuseInitialResponse)
-      return this.#say('-ERR no initial response')
-    this.#exchange = { name: name.toUpperCase(), steps: mechanism() }
-    const first = this.#exchange.steps.next()
-    if (initial !== undefined) this.#respond(initial)
-    else if (!first.done) this.#challenge(first.value)
-  }
-
-  #challenge(text: string): void {
-    this.#say(`${this.#premises.faults.continuation}${Buffer.from(text).toString('base64')}`)
-  }
-
-  #respond(line: string): void {
-    const response = decodeResponse(line)
-    const { steps, name } = this.#exchange ?? {}
-    const next = response === null ? null : steps?.next(response)
-    if (next && !next.done) return this.#challenge(next.value)
-    this.#exchange = null
-    this.#signIn(name ?? '', next?.value || null)
-  }
-
-  #signIn(name: string, claim: Claim | null): void {
-    const { faults, mailboxes, now } = this.#premises
-    const mailbox = mailboxes.get(claim?.user ?? '')
-    this.user = claim?.user ?? ''
-    if (!claim || !mailbox || !claim.proves(mailbox.password)) {
-      this.#record('auth', `refused ${name}`)
-      return this.#say('-ERR [AUTH] wrong user name or password')
-    }
-    if (faults.exclusive && mailbox.sessions > 0) return this.#say('-ERR [IN-USE] mailbox is locked by another session')
-    if (faults.loginDelayMs !== null && now() - (mailbox.lastQuitMs ?? -Infinity) < faults.loginDelayMs) {
-      return this.#say('-ERR [LOGIN-DELAY] too soon')
-    }
-    this.#record('auth', `accepted ${name}`)
-    mailbox.sessions += 1
-    this.#maildrop = new Maildrop(mailbox, faults, (kind, text, uidl) => this.#record(kind, text, uidl))
-    this.#say('+OK signed in')
   }
 }

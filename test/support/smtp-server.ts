@@ -109,8 +109,6 @@ export class SmtpSink implements AsyncDisposable {
             secure: session.secure,
             user: typeof session.user === 'string' ? session.user : null,
           }
-          // The package ends the stream also when the client is gone in mid-message: that is no message.
-          if (!this.#connected(session.id)) return
           this.#ask(this.faults.dot, message, session.id, (error, lost) => {
             if (!error || lost === true) this.messages.push({ at: tick(), ...message })
             if (lost !== true) done(error)
@@ -144,10 +142,6 @@ export class SmtpSink implements AsyncDisposable {
     })
     this.crash()
     await closed
-  }
-
-  #connected(id: string): boolean {
-    return [...this.#server.connections].some((connection) => connection.id === id && !connection._socket.destroyed)
   }
 
   #ask<Subject>(
