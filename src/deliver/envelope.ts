@@ -1,6 +1,8 @@
-// The fields popfetch puts on top of a message. Pure; every value in them is ours or sanitised (D017, D048).
-// One rule: nothing that a server, a sender or a configuration wrote can end a line or add a field here.
-import { isIPv6 } from 'node:net'
+// The envelope sender, and the fields popfetch puts on top of a message. Pure; every value is ours, checked or sanitised.
+// One rule: nothing that a server, a sender or a configuration wrote can end a line, add a field or reach the envelope
+// unless it is plainly an address (D017, D045, D048).
+import { isIPv4, isIPv6 } from 'node:net'
+import { field } from '../header.ts'
 import type { Origin } from '../message.ts'
 
 /** RFC 5321 4.5.3.1.2 allows a domain of 255 octets; two of them and the rest stay far below a line of 998. */
@@ -39,4 +41,58 @@ function hostToken(host: string): string {
 /** Text that stands in a comment or a value: parentheses, backslashes and semicolons would change what follows. */
 function token(text: string): string {
   return text.slice(0, NAME_LIMIT).replace(/[^A-Za-z0-9@.+_-]/g, '_') || 'unknown'
+}
+
+/** What the configuration says about the envelope sender (DESIGN 3, `from`). */
+export type Sender =
+  | { readonly kind: 'original' }
+  | { readonly kind: 'null' }
+  | { readonly kind: 'address'; readonly address: string }
+
+export interface EnvelopeSender {
+  /** '' is the null sender, `<>`. */
+  readonly address: string
+  /** It was taken from the message: a server may refuse it for this message alone. */
+  readonly foreign: boolean
+}
+
+/** The sender of one message. `fallback` ('' for none) stands in where `original` finds no address in `Return-Path`. What
+ *  came from the null sender goes out with it, whatever was configured: a notice about a notice would go round (D044). */
+export function envelopeSender(from: Sender, header: Buffer, fallback: string): EnvelopeSender {
+  const returnPath = field(header, 'Return-Path')
+  if (returnPath !== null && /^<\s*>/.test(returnPath)) return { address: '', foreign: true }
+  if (returnPath === null && isDeliveryReport(header)) return { address: '', foreign: true }
+  switch (from.kind) {
+    case 'null':
+      return { address: '', foreign: false }
+    case 'address':
+      return { address: from.address, foreign: false }
+    case 'original': {
+      const address = returnPath?.replace(/^<(.*)>$/, '$1') ?? ''
+      return isAddress(address) ? { address, foreign: true } : { address: fallback, foreign: false }
+    }
+  }
+}
+
+/** A server that adds no `Return-Path` hides that a bounce is one (RFC 6522, RFC 3464). */
+function isDeliveryReport(header: Buffer): boolean {
+  const type = field(header, 'Content-Type')
+  return type !== null && /^multipart\/report\b/i.test(type) && /;\s*report-type="?delivery-status\b/i.test(type)
+}
+
+const LOCAL_PART = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/
+const DOMAIN = /^[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*$/
+
+/** Plainly an address: RFC 5321 4.1.2 without quoted strings, source routes and anything beyond ASCII; its sizes from
+ *  4.5.3.1. Stricter than the RFC on purpose: what is doubtful never becomes a sender. */
+export function isAddress(text: string): boolean {
+  const at = text.lastIndexOf('@')
+  if (at < 1 || at > 64 || text.length > 254) return false
+  const domain = text.slice(at + 1)
+  const literal = /^\[(IPv6:)?([^\]]*)\]$/.exec(domain)
+  if (literal !== null) {
+    const address = literal[2] ?? ''
+    return LOCAL_PART.test(text.slice(0, at)) && (literal[1] === undefined ? isIPv4(address) : isIPv6(address))
+  }
+  return LOCAL_PART.test(text.slice(0, at)) && DOMAIN.test(domain)
 }

@@ -1,0 +1,31 @@
+// What a server offers in its answer to EHLO, read by popfetch itself: nodemailer signs in with the first mechanism it
+// likes, or goes on without signing in. Pure.
+import type { Fault } from './smtp-verdict.ts'
+
+export type Auth = 'auto' | 'plain' | 'login' | 'cram-md5'
+
+export interface SignIn {
+  readonly user: string
+  readonly auth: Auth
+  /** Called just before each sign-in. */
+  readonly password: () => Promise<string>
+}
+
+/** The mechanism to sign in with, or why there is none: a configured user always signs in (D050). `auto` never picks
+ *  CRAM-MD5, for which the server must keep the password itself. */
+export function mechanismOf(offers: string, auth: Auth): 'PLAIN' | 'LOGIN' | 'CRAM-MD5' | Fault {
+  const offered = new Set<string>()
+  for (const [, list] of offers.matchAll(/^\d{3}[ -]AUTH[ =](.*)$/gim)) {
+    for (const name of (list ?? '').split(/[\s=]+/)) if (name !== '') offered.add(name.toUpperCase())
+  }
+  if (offered.size === 0) return { kind: 'unfit', text: 'the server does not offer to sign in' }
+  const wanted = { auto: ['PLAIN', 'LOGIN'], plain: ['PLAIN'], login: ['LOGIN'], 'cram-md5': ['CRAM-MD5'] } as const
+  for (const name of wanted[auth]) if (offered.has(name)) return name
+  return { kind: 'unfit', text: `the server offers ${[...offered].join(', ')}, not ${wanted[auth].join(' or ')}` }
+}
+
+/** RFC 1870: the largest message the server takes; null: it does not say. */
+export function sizeLimitOf(offers: string): number | null {
+  const limit = Number(/^\d{3}[ -]SIZE[ \t]+(\d{1,15})[ \t]*$/im.exec(offers)?.[1] ?? 0)
+  return limit > 0 ? limit : null
+}

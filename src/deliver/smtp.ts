@@ -1,0 +1,224 @@
+// The smtp destination: hands each message to a mail server and takes only a final answer for delivery. nodemailer's only
+// door, loaded at first use. Here: one delivery from envelope to verdict, and when the destination as a whole has failed;
+// beside it: smtp-session (one connection), smtp-pool (how many), smtp-verdict (what a failure means).
+// The rule: until `ready` has succeeded again, a failed destination refuses everything at once, so nothing is fetched in vain.
+import { DeliveryError, errnoOf, PopfetchError } from '../errors.ts'
+import type { Message } from '../message.ts'
+import type { Attempt, Destination, Receipt } from './destination.ts'
+import { type EnvelopeSender, envelopeSender, isAddress, labelField, type Sender, traceField } from './envelope.ts'
+import { RefusalBreaker } from './smtp-breaker.ts'
+import { type Content, contentOf, SpoolError } from './smtp-content.ts'
+import { raised, RFC_LIMITS, type SmtpLimits } from './smtp-limits.ts'
+import type { Auth } from './smtp-offers.ts'
+import { SmtpPool } from './smtp-pool.ts'
+import { SmtpSession } from './smtp-session.ts'
+import { notBegun, type Peer, SmtpFailure } from './smtp-socket.ts'
+import { failureText, said } from './smtp-text.ts'
+import type { Transport, TransportOptions } from './smtp-transport.ts'
+import { type Fault, type Judgement, judge } from './smtp-verdict.ts'
+
+export interface SmtpConfig extends Peer {
+  readonly user: string | null
+  /** Called just before each sign-in; null when there is no user. */
+  readonly password: (() => Promise<string>) | null
+  readonly auth: Auth
+  readonly to: readonly string[]
+  readonly from: Sender
+  readonly concurrency: number
+  /** Raises RFC 5321's limits, never lowers them. */
+  readonly timeoutMs: number | null
+  readonly trace: boolean
+  readonly label: boolean
+  readonly bareNewlines: 'fix'
+  /** For people: "smtp relay.example:587". */
+  readonly description: string
+}
+
+export interface SmtpContext {
+  readonly hostName: string
+  readonly nowMs: () => number
+}
+
+export function openSmtp(config: SmtpConfig, context: SmtpContext, limits: SmtpLimits = RFC_LIMITS): Destination {
+  return new SmtpDestination(config, context, raised(limits, config.timeoutMs))
+}
+
+interface Letter {
+  readonly attempt: Attempt
+  readonly sender: EnvelopeSender
+  readonly recipient: string
+}
+
+/** Sessions that turn out to be dead before the server heard of the message: as many as are kept, and then some. */
+const MOST_SESSIONS = 6
+
+class SmtpDestination implements Destination {
+  readonly description: string
+  readonly recipients: readonly string[]
+  readonly spool = null
+  readonly remembers = false
+  readonly #config: SmtpConfig
+  readonly #context: SmtpContext
+  readonly #pool: SmtpPool
+  readonly #breaker = new RefusalBreaker()
+  /** What every delivery fails with until `ready` succeeds; null: the destination takes mail. */
+  #broken: DeliveryError | null = null
+
+  constructor(config: SmtpConfig, context: SmtpContext, limits: SmtpLimits) {
+    this.description = config.description
+    this.recipients = config.to
+    this.#config = config
+    this.#context = context
+    this.#pool = new SmtpPool({
+      concurrency: config.concurrency,
+      idleMs: limits.idleMs,
+      open: (signal) => openSession(config, context, limits, signal),
+    })
+  }
+
+  async ready(signal: AbortSignal): Promise<void> {
+    this.#broken = null
+    this.#pool.restore()
+    // At work for another account: it is there.
+    while (!this.#pool.busy) {
+      let session: SmtpSession
+      try {
+        session = await this.#pool.acquire(signal)
+      } catch (error) {
+        throw this.#failure(error, null)
+      }
+      try {
+        // One that was opened just now has answered; one that was kept may be dead without anybody knowing.
+        if (session.kept) await session.reset(signal)
+        return
+      } catch {
+        session.destroy()
+        this.#pool.dropIdle()
+      } finally {
+        this.#pool.release(session)
+      }
+    }
+  }
+
+  /** SMTP cannot say what became of a message. */
+  recall(): Promise<null> {
+    return Promise.resolve(null)
+  }
+
+  async deliver(attempt: Attempt, message: Message, signal: AbortSignal): Promise<Receipt> {
+    if (this.#broken !== null) throw this.#broken
+    const letter = this.#letter(attempt, message)
+    try {
+      if (!isRecipient(letter.recipient)) throw notBegun('RCPT', { kind: 'unfit', text: 'this is no address' })
+      const content = await this.#content(attempt, message)
+      const answer = await this.#send(letter, content, signal)
+      this.#breaker.accepted()
+      return { text: said(answer) }
+    } catch (error) {
+      throw this.#failure(error, letter)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pool[Symbol.asyncDispose]()
+  }
+
+  #letter(attempt: Attempt, message: Message): Letter {
+    const { from, user, to } = this.#config
+    const named = (text: string): string => text.replaceAll('{account}', attempt.origin.account)
+    const fallback = user !== null && isAddress(user) ? user : named(to[0] ?? '')
+    return { attempt, sender: envelopeSender(from, message.header, fallback), recipient: named(attempt.recipient) }
+  }
+
+  #content(attempt: Attempt, message: Message): Promise<Content> {
+    const { trace, label } = this.#config
+    const { hostName, nowMs } = this.#context
+    const traced = trace ? traceField(attempt.origin, { hostName, nowMs: nowMs() }) : ''
+    return contentOf(message, traced + (label ? labelField(attempt.origin.account) : ''))
+  }
+
+  async #send({ sender, recipient }: Letter, content: Content, signal: AbortSignal): Promise<string> {
+    for (let tried = 1; ; tried++) {
+      const session = await this.#pool.acquire(signal)
+      const used = session.kept || session.served > 0
+      try {
+        if (this.#broken !== null) throw this.#broken
+        return await session.send(sender.address, recipient, content, signal)
+      } catch (error) {
+        if (!used || !isStale(error) || tried === MOST_SESSIONS) throw error
+        this.#pool.dropIdle()
+      } finally {
+        this.#pool.release(session)
+      }
+    }
+  }
+
+  /** Whatever was thrown, as the verdict on this message; and from now on on the destination, if it is about that. */
+  #failure(thrown: unknown, letter: Letter | null): DeliveryError {
+    if (thrown instanceof DeliveryError) return thrown
+    const failure = thrown instanceof SmtpFailure ? thrown : notBegun('connect', faultOf(thrown), thrown)
+    const { stage, fault } = failure
+    const judgement = this.#judgement(failure, letter)
+    const told = {
+      description: this.description,
+      stage,
+      fault,
+      sender: letter?.sender.address ?? '',
+      recipient: letter?.recipient ?? '',
+    }
+    if (judgement.scope === 'destination') {
+      // For others the same fault means that nothing was tried.
+      const untried: Judgement = { ...judgement, verdict: 'temporary' }
+      this.#broken = new DeliveryError(failureText({ ...told, judgement: untried }), { ...untried, cause: failure })
+      if (judgement.verdict === 'temporary') return this.#broken
+    }
+    return new DeliveryError(failureText({ ...told, judgement }), { ...judgement, cause: failure })
+  }
+
+  #judgement(failure: SmtpFailure, letter: Letter | null): Judgement {
+    const { stage, fault, handed, cause } = failure
+    const judged = judge(stage, fault, { handed, foreignSender: letter?.sender.foreign ?? false })
+    // A secret that could not be had knows best whether it can be had later.
+    const judgement = cause instanceof PopfetchError ? { ...judged, retry: cause.retry } : judged
+    if (letter === null) return { ...judgement, scope: 'destination', verdict: 'temporary' }
+    if (stage === 'content') this.#breaker.accepted()
+    if (judgement.verdict !== 'refused' || stage === 'content' || fault.kind !== 'reply') return judgement
+    const { account, uidl, copy } = letter.attempt.origin
+    const message = JSON.stringify([account, uidl, copy])
+    const { address } = letter.sender
+    const all = this.#breaker.refused({ message, sender: address, recipient: letter.recipient, reply: fault.text })
+    return all ? { verdict: 'temporary', scope: 'destination', retry: 'later' } : judgement
+  }
+}
+
+async function openSession(
+  config: SmtpConfig,
+  { hostName }: SmtpContext,
+  limits: SmtpLimits,
+  signal: AbortSignal,
+): Promise<SmtpSession> {
+  const { user, password, auth } = config
+  const missing = (): Promise<string> => Promise.reject(new Error('no password is configured'))
+  const signIn = user === null ? null : { user, password: password ?? missing, auth }
+  // 26 ms that a poll without mail does not pay.
+  const { default: SMTPConnection } = await import('nodemailer/lib/smtp-connection')
+  const create = (options: TransportOptions): Transport => new SMTPConnection(options)
+  return SmtpSession.open({ peer: config, signIn, hostName, limits, create }, signal)
+}
+
+/** The server ended a session it had kept, or had enough of it, before it knew anything of this message. */
+function isStale(thrown: unknown): boolean {
+  if (!(thrown instanceof SmtpFailure) || thrown.begun) return false
+  const { fault } = thrown
+  return fault.kind === 'cut' || (fault.kind === 'reply' && fault.code === 421)
+}
+
+function isRecipient(text: string): boolean {
+  // eslint-disable-next-line no-control-regex
+  return text !== '' && !/[\s<>\u0000-\u001f\u007f]/.test(text)
+}
+
+function faultOf(thrown: unknown): Fault {
+  const text = thrown instanceof Error ? thrown.message : String(thrown)
+  return errnoOf(thrown) !== null || thrown instanceof SpoolError ? { kind: 'spool', text } : { kind: 'stopped', text }
+}
