@@ -15,12 +15,14 @@ export type Sender =
 
 export type MaildirConfig = Frozen<z.output<ReturnType<typeof maildir>>> & { readonly name: string }
 export type SmtpConfig = Frozen<z.output<ReturnType<typeof smtp>>> & { readonly name: string }
+/** As parsed: without a name. */
+export type DestinationKeys = z.output<ReturnType<typeof destination>>
 export type DestinationConfig = MaildirConfig | SmtpConfig
 
 /** One schema for all kinds; `type` tells them apart. */
 export function destination(resolve: ResolvePath) {
   return z.discriminatedUnion('type', [maildir(resolve), smtp(resolve)], {
-    error: 'a mapping with the type maildir or smtp',
+    error: 'a mapping with a type',
   })
 }
 
@@ -32,7 +34,7 @@ function maildir(resolve: ResolvePath) {
     path: value.accountPath(resolve),
     create: value.flag.default(true),
     lineEndings: z.enum(['lf', 'crlf']).default('lf'),
-    mode: value.fileMode.default(0o600),
+    mode: value.fileMode.prefault('0600'),
     date: z.enum(['received', 'now']).default('received'),
     ...common,
   })
@@ -69,7 +71,9 @@ function smtp(resolve: ResolvePath) {
 }
 
 const recipients = z
-  .union([value.recipient, z.array(value.recipient).min(1)], { error: 'a mail address or a list of them' })
+  .union([value.recipient, z.array(value.recipient).min(1, { error: 'at least one mail address' })], {
+    error: 'a mail address or a list of them',
+  })
   .transform((to) => (typeof to === 'string' ? [to] : to))
 
 const SENDER = 'a plain mail address, original or null'
@@ -92,9 +96,13 @@ export function destinationConflicts(written: Written): readonly Conflict[] {
   const tls = written['tls'] ?? (loopback ? 'none' : 'starttls')
   if (user !== undefined && password === undefined) conflicts.push({ key: 'user', expected: 'a password with it' })
   if (password !== undefined && user === undefined) conflicts.push({ key: 'password', expected: 'a user with it' })
-  if (auth !== undefined && user === undefined) conflicts.push({ key: 'auth', expected: 'a user and a password with it' })
+  if (auth !== undefined && user === undefined)
+    conflicts.push({ key: 'auth', expected: 'a user and a password with it' })
   if (password !== undefined && tls === 'none' && typeof host === 'string' && !loopback) {
-    conflicts.push({ key: 'tls', expected: 'starttls or implicit: a password goes without TLS only to this machine itself' })
+    conflicts.push({
+      key: 'tls',
+      expected: 'starttls or implicit: a password goes without TLS only to this machine itself',
+    })
   }
   for (const key of ['ca', 'pin']) {
     if (written[key] !== undefined && tls === 'none') {

@@ -51,20 +51,36 @@ const ACCOUNT_PORTS = { implicit: 995, starttls: 110, none: 110 } as const
 /** 100 years: beyond what anybody means. */
 const AGE_LIMIT_MS = 36_500 * 86_400_000
 
-const deletion = value.parsed('never, after-delivery or an age such as 30d', (text): DeletePolicy | null => {
-  if (text === 'never' || text === 'after-delivery') return { kind: text }
-  const ageMs = value.within(parseDuration(text), 1, AGE_LIMIT_MS)
-  return ageMs === null ? null : { kind: 'age', ageMs }
-})
+const deletion = value.parsed(
+  'never, after-delivery or an age such as 30d',
+  (text): DeletePolicy | null => {
+    if (text === 'never' || text === 'after-delivery') return { kind: text }
+    const ageMs = value.within(parseDuration(text), 1, AGE_LIMIT_MS)
+    return ageMs === null ? null : { kind: 'age', ageMs }
+  },
+  /^(?:never|after-delivery|\d+[smhd])$/,
+)
 
-const first = value.parsed('all, new or last:N such as last:100', (text): FirstPolicy | null => {
-  if (text === 'all' || text === 'new') return { kind: text }
-  const count = /^last:([1-9]\d{0,8})$/.exec(text)?.[1]
-  return count === undefined ? null : { kind: 'last', count: Number(count) }
-})
+const first = value.parsed(
+  'all, new or last:N such as last:100',
+  (text): FirstPolicy => {
+    if (text === 'all' || text === 'new') return { kind: text }
+    return { kind: 'last', count: Number(text.slice('last:'.length)) }
+  },
+  /^(?:all|new|last:[1-9]\d{0,8})$/,
+)
+
+const DELIVER = 'the name of a destination, one written in place, a URL, or a list of these'
+
+/** Always a list of what was written: names and URLs as text, destinations written in place as their keys. */
+export function deliver(resolve: ResolvePath) {
+  const target = z.union([z.string(), destination(resolve)], { error: DELIVER })
+  return z
+    .union([target, z.array(target).min(1, { error: 'at least one destination' })], { error: DELIVER })
+    .transform((written) => (Array.isArray(written) ? written : [written]))
+}
 
 function accountKeys(resolve: ResolvePath) {
-  const target = z.union([z.string().min(1), destination(resolve)], { error: 'a destination' })
   return value.mapping({
     host: value.host,
     port: value.orNull(value.port),
@@ -76,24 +92,21 @@ function accountKeys(resolve: ResolvePath) {
     user: value.wireText('a user name'),
     password: value.orNull(value.secret(resolve)),
     auth: z.enum(['auto', 'plain', 'login', 'user']).default('auto'),
-    deliver: z.union([target, z.array(target).min(1)], {
-      error: 'the name of a destination, a destination written in place, a URL, or a list of them',
-    }),
-    delete: deletion.default({ kind: 'never' }),
+    deliver: deliver(resolve),
+    delete: deletion.prefault('never'),
     first: first.default({ kind: 'default' }),
-    limit: value.orNull(value.wholeNumber(1, Number.MAX_SAFE_INTEGER)),
+    limit: value.orNull(value.wholeNumber(1, 1_000_000_000)),
     maxSize: value.orNull(value.size(1000)),
-    timeout: value.timeout.default(60_000),
+    timeout: value.timeout.prefault('60s'),
     pipelining: z.enum(['auto', 'off']).default('auto'),
   })
 }
 
 /** One account, `defaults` merged into it. Names in `deliver` are not looked up yet. */
 export function account(resolve: ResolvePath) {
-  return accountKeys(resolve).transform(({ maxSize, timeout, deliver, ...written }) => ({
+  return accountKeys(resolve).transform(({ maxSize, timeout, ...written }) => ({
     ...written,
     port: written.port ?? ACCOUNT_PORTS[written.tls],
-    deliver: Array.isArray(deliver) ? deliver : [deliver],
     maxSizeBytes: maxSize,
     timeoutMs: timeout,
   }))
@@ -149,7 +162,8 @@ export function jsonSchema(): object {
   const asWritten: ResolvePath = (text) => text
   const schema = z.toJSONSchema(
     top(asWritten, {
-      account: account(asWritten),
+      // Any key may come from `defaults`, so none is required here.
+      account: accountDefaults(asWritten),
       destination: destination(asWritten),
       defaults: accountDefaults(asWritten).optional(),
     }),

@@ -104,7 +104,11 @@ function ending(code: number | null, killedBy: NodeJS.Signals | null, stderr: Bu
 }
 
 function failed(what: string, from: string, how: string, cause?: unknown): PopfetchError {
-  return new PopfetchError('ERR_SECRET', `reading the ${what} from ${from}: ${how}`, { scope: 'account', retry: 'soon', cause })
+  return new PopfetchError('ERR_SECRET', `reading the ${what} from ${from}: ${how}`, {
+    scope: 'account',
+    retry: 'soon',
+    cause,
+  })
 }
 
 function aborted(what: string): PopfetchError {

@@ -64,7 +64,8 @@ export async function resolveSecret(source: SecretSource, context: SecretContext
       return checked(source.reveal(), what, 'its text in the configuration', 'never')
     case 'env': {
       const value = env[source.name]
-      if (value === undefined) throw missing(what, `the environment variable ${source.name}`, 'it is not set: export it')
+      if (value === undefined)
+        throw missing(what, `the environment variable ${source.name}`, 'it is not set: export it')
       return checked(value, what, `the environment variable ${source.name}`, 'never')
     }
     case 'file':
@@ -114,7 +115,8 @@ async function readSecretFile(file: string, what: string, from: string): Promise
       const { bytesRead } = await handle.read(buffer, length, buffer.length - length)
       if (bytesRead === 0) return buffer.subarray(0, length)
       length += bytesRead
-      if (length > SECRET_LIMIT_BYTES) throw missing(what, from, 'it is larger than 64 KiB: put only the secret into it')
+      if (length > SECRET_LIMIT_BYTES)
+        throw missing(what, from, 'it is larger than 64 KiB: put only the secret into it')
     }
   } catch (error) {
     if (error instanceof PopfetchError) throw error
@@ -141,7 +143,8 @@ function withoutNewline(text: string): string {
 function checked(secret: string, what: string, from: string, retry: Retry): string {
   if (secret === '') throw refusal(what, from, 'it is empty: put the secret there', retry)
   // eslint-disable-next-line no-control-regex
-  if (/[\r\n\0]/.test(secret)) throw refusal(what, from, 'there is a line break or NUL in it: leave only the secret', retry)
+  if (/[\r\n\0]/.test(secret))
+    throw refusal(what, from, 'there is a line break or NUL in it: leave only the secret', retry)
   return secret
 }
 

@@ -19,9 +19,8 @@ export function mapping<S extends z.core.$ZodLooseShape>(shape: S) {
 
 /** Text that `parse` can make something of; null: it cannot. */
 export function parsed<T>(expected: string, parse: (text: string) => T | null, pattern?: RegExp) {
-  const text = pattern
-    ? z.string({ error: expected }).regex(pattern, { error: expected, abort: true })
-    : z.string({ error: expected })
+  const string = z.string({ error: expected })
+  const text = pattern ? string.regex(pattern, { error: expected, abort: true }) : string
   return text.transform((written, context): T => {
     const value = parse(written)
     if (value !== null) return value
@@ -48,10 +47,9 @@ export const flag = z.boolean({ error: 'true or false' })
 
 /** Text for the wire: a CR, LF or NUL in it would start a command of its own (P073). */
 export function wireText(expected: string) {
-  // eslint-disable-next-line no-control-regex
-  return z.string({ error: `${expected}, in quotes if it looks like a number` }).regex(/^[^\r\n\0]+$/, {
-    error: `${expected}, not empty, without line breaks and NUL`,
-  })
+  const error = (issue: { readonly input?: unknown }): string =>
+    issue.input === undefined ? expected : `${expected}, as text in quotes`
+  return z.string({ error }).regex(/^[^\r\n\0]+$/, { error: `${expected}, not empty, without line breaks and NUL` })
 }
 
 export function filePath(resolve: ResolvePath) {
@@ -128,7 +126,9 @@ export function secret(resolve: ResolvePath) {
   return z.union(
     [
       wireText('text').transform((text): SecretSource => new SecretText(text)),
-      z.strictObject({ env: z.string().regex(/^[A-Za-z_]\w*$/) }).transform(({ env }): SecretSource => ({ kind: 'env', name: env })),
+      z
+        .strictObject({ env: z.string().regex(/^[A-Za-z_]\w*$/) })
+        .transform(({ env }): SecretSource => ({ kind: 'env', name: env })),
       z.strictObject({ file: filePath(resolve) }).transform(({ file }): SecretSource => ({ kind: 'file', path: file })),
       z
         .strictObject({ command: z.union([word, z.tuple([word], z.string())]) })

@@ -1,0 +1,164 @@
+// From what was written to what is in force: defaults merged, names looked up, everything checked together. Pure.
+// Reading the file and line numbers are load.ts; what each key may hold is schema.ts.
+// The one rule: every part is looked at even when another is wrong, so that one report names all problems.
+import * as z from 'zod'
+import { isLoopback } from './host.ts'
+import { conflictProblems, foundText, issueProblems } from './problem.ts'
+import { account, accountConflicts, accountDefaults, deliver, top } from './schema.ts'
+import { Targets } from './targets.ts'
+import { SECRET_KEYS } from './values.ts'
+import { isWritten } from './written.ts'
+import type { Path, Problem } from './problem.ts'
+import type { Account, Configuration } from './schema.ts'
+import type { ResolvePath } from './values.ts'
+import type { Written } from './written.ts'
+
+export interface Assembled {
+  /** Null when there are problems. `statePath` is null when none was written. */
+  readonly configuration: (Omit<Configuration, 'file' | 'statePath'> & { readonly statePath: string | null }) | null
+  readonly problems: readonly Problem[]
+}
+
+/** Commands of now and later: `popfetch NAME` must go on meaning the account. */
+const COMMANDS = new Set(
+  'check migrate status state stop reload wake import init config completion poll help version'.split(' '),
+)
+
+/** `root`: the file's contents as plain values. */
+export function assemble(root: unknown, resolve: ResolvePath): Assembled {
+  const problems: Problem[] = []
+  const written = isWritten(root) ? withoutOwnKeys(root) : root
+  const parsed = topKeys(resolve).safeParse(written)
+  if (!parsed.success) problems.push(...issueProblems(parsed.error.issues, written, []))
+
+  const { accounts: writtenAccounts, destinations, defaults } = isWritten(written) ? written : {}
+  const targets = new Targets(resolve)
+  for (const [name, value] of entries(destinations)) targets.configure(name, value, problems)
+
+  if (isWritten(defaults)) {
+    const checked = accountDefaults(resolve).safeParse(defaults)
+    if (!checked.success) problems.push(...issueProblems(checked.error.issues, defaults, ['defaults']))
+  }
+  const schemas = { account: account(resolve), deliver: deliver(resolve) }
+  const accounts: Account[] = []
+  for (const [name, value] of entries(writtenAccounts)) {
+    const own = isWritten(value) ? value : {}
+    const inherited = isWritten(defaults) ? defaults : {}
+    const found: Problem[] = []
+    const merged = isWritten(value) ? { ...inherited, ...own } : value
+    const result = oneAccount(name, merged, { schemas, targets, problems: found })
+    problems.push(...found.map((problem) => atItsOrigin(problem, own, inherited)))
+    if (result !== null) accounts.push(result)
+  }
+  if (isWritten(writtenAccounts) && Object.keys(writtenAccounts).length === 0) {
+    problems.push({ path: ['accounts'], at: 'value', found: 'no account', expected: 'at least one' })
+  }
+  if (!parsed.success || problems.length > 0) return { configuration: null, problems: withoutRepetition(problems) }
+
+  const { state, concurrency, perHost, log } = parsed.data
+  const warnings = warningsOf(accounts, targets)
+  return {
+    configuration: { accounts, destinations: targets.byName, statePath: state, concurrency, perHost, log, warnings },
+    problems,
+  }
+}
+
+/** Where the first secret stands that is written out; null: there is none. Right or wrong, anchors of the user's own too. */
+export function findWrittenSecret(value: unknown, path: Path = []): Path | null {
+  if (!isWritten(value)) return null
+  for (const [key, inner] of Object.entries(value)) {
+    const here = [...path, key]
+    if (SECRET_KEYS.has(key) && (typeof inner === 'string' || typeof inner === 'number')) return here
+    const deeper = Array.isArray(inner)
+      ? inner.map((item, index) => findWrittenSecret(item, [...here, index])).find((at) => at !== null)
+      : findWrittenSecret(inner, here)
+    if (deeper) return deeper
+  }
+  return null
+}
+
+/** Each account, destination and the defaults are looked at one by one: here they may be anything. */
+function topKeys(resolve: ResolvePath) {
+  const defaults = z.record(z.string(), z.unknown(), { error: 'a mapping of account keys' }).optional()
+  return top(resolve, { account: z.unknown(), destination: z.unknown(), defaults })
+}
+
+function withoutOwnKeys(root: Written): Written {
+  return Object.fromEntries(Object.entries(root).filter(([key]) => !key.startsWith('x-')))
+}
+
+function entries(value: unknown): readonly (readonly [string, unknown])[] {
+  return isWritten(value) ? Object.entries(value) : []
+}
+
+interface AccountContext {
+  readonly schemas: { readonly account: ReturnType<typeof account>; readonly deliver: ReturnType<typeof deliver> }
+  readonly targets: Targets
+  readonly problems: Problem[]
+}
+
+function oneAccount(name: string, merged: unknown, { schemas, targets, problems }: AccountContext): Account | null {
+  const path = ['accounts', name]
+  const fault = nameFault(name)
+  if (fault !== null) problems.push({ path, at: 'key', ...fault })
+  const parsed = schemas.account.safeParse(merged)
+  if (!parsed.success) problems.push(...issueProblems(parsed.error.issues, merged, path))
+  if (!isWritten(merged)) return null
+
+  problems.push(...conflictProblems(accountConflicts(merged), merged, path))
+  // By itself, so that an unknown destination is reported beside other problems of the account.
+  const wanted = schemas.deliver.safeParse(merged['deliver'])
+  const names: string[] = []
+  for (const [index, target] of (wanted.success ? wanted.data : []).entries()) {
+    const list = merged['deliver']
+    const at = Array.isArray(list) ? [...path, 'deliver', index] : [...path, 'deliver']
+    const found = targets.find(target, Array.isArray(list) ? list[index] : list, at, problems)
+    if (found === null) continue
+    if (names.includes(found)) {
+      problems.push({
+        path: at,
+        at: 'value',
+        found: `${foundText(found, at)} again`,
+        expected: 'every destination once',
+      })
+      continue
+    }
+    names.push(found)
+    if (fault === null) targets.checkAccount(name, found, problems)
+  }
+  return parsed.success ? { ...parsed.data, name, deliver: names } : null
+}
+
+function nameFault(name: string): { readonly found: string; readonly expected: string } | null {
+  if (COMMANDS.has(name)) return { found: `the name ${name}`, expected: 'another one: this is a command of popfetch' }
+  // A dot alone would be a directory where {account} stands in a path, a leading hyphen an option on the command line.
+  if (/^(?!\.\.?$)[A-Za-z0-9._][A-Za-z0-9._-]{0,99}$/.test(name)) return null
+  const found = `the name ${foundText(name, [])}`
+  return { found, expected: 'a name of letters, digits, ".", "_" and "-", which does not begin with "-"' }
+}
+
+/** A problem of a key that the account has from `defaults` is reported there, and once. */
+function atItsOrigin(problem: Problem, own: Written, inherited: Written): Problem {
+  const [, , key, ...rest] = problem.path
+  const foreign = typeof key === 'string' && !Object.hasOwn(own, key) && Object.hasOwn(inherited, key)
+  return foreign ? { ...problem, path: ['defaults', key, ...rest] } : problem
+}
+
+function withoutRepetition(problems: readonly Problem[]): readonly Problem[] {
+  return [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()]
+}
+
+function warningsOf(accounts: readonly Account[], targets: Targets): readonly string[] {
+  const open = (what: string, host: string): string =>
+    `${what}: everything goes to ${host} unencrypted (tls: none): use starttls or implicit if the server can`
+  return [
+    ...accounts.flatMap(({ name, tls, host }) =>
+      tls === 'none' && !isLoopback(host) ? [open(`account ${name}`, host)] : [],
+    ),
+    ...[...targets.byName.values()].flatMap((target) =>
+      target.type === 'smtp' && target.tls === 'none' && !isLoopback(target.host)
+        ? [open(`destination ${target.name}`, target.host)]
+        : [],
+    ),
+  ]
+}

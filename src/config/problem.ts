@@ -1,0 +1,105 @@
+// What is wrong with a configuration, in words: "found X, expected Y". Turns zod's issues into problems.
+// The one rule: a value under a secret's key is named by its type only, and a URL never shows what stands before its `@`.
+import type * as z from 'zod'
+import { display } from '../display.ts'
+import { nearest } from './nearest.ts'
+import { SECRET_KEYS } from './values.ts'
+import { isWritten } from './written.ts'
+import type { Conflict, Written } from './written.ts'
+
+export type Path = readonly (string | number)[]
+
+export interface Problem {
+  readonly path: Path
+  /** Whether the line of the key or that of its value is meant. */
+  readonly at: 'key' | 'value'
+  readonly found: string
+  /** The words after "expected". */
+  readonly expected: string
+}
+
+/** `accounts.old-isp.deliver[1]`. */
+export function pathText(path: Path): string {
+  const text = path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${display(step, 60)}`)).join('')
+  return text.replace(/^\./, '')
+}
+
+/** A value as a report may show it. */
+export function foundText(value: unknown, path: Path): string {
+  if (value === undefined) return 'nothing'
+  if (value === null) return 'nothing (null)'
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
+  if (isWritten(value)) return 'a mapping'
+  const secret = path.some((step) => typeof step === 'string' && SECRET_KEYS.has(step))
+  if (secret) return typeof value === 'string' ? 'text' : `a ${typeof value} without quotes`
+  return typeof value === 'string' ? `"${display(withoutUserinfo(value), 80)}"` : String(value)
+}
+
+/** `smtp://alice:secret@host` with what stands between `//` and the last `@` hidden: a password may be in it. */
+function withoutUserinfo(text: string): string {
+  return text.replace(/^([A-Za-z0-9+.-]*:\/\/).*@/s, '$1…@')
+}
+
+export function unknownKey(path: Path, key: string, keys: readonly string[]): Problem {
+  const near = nearest(key, keys)
+  const expected = near === null ? `one of ${keys.join(', ')}` : `a known one: did you mean ${near}?`
+  return { path: [...path, key], at: 'key', found: 'an unknown key', expected }
+}
+
+/** The problems zod found in `input`, which stands at `base` in the configuration. */
+export function issueProblems(issues: readonly z.core.$ZodIssue[], input: unknown, base: Path): readonly Problem[] {
+  return issues.flatMap((issue): readonly Problem[] => {
+    const steps = issue.path.map((step) => (typeof step === 'number' ? step : String(step)))
+    const path = [...base, ...steps]
+    const value = valueAt(input, steps)
+    switch (issue.code) {
+      case 'unrecognized_keys':
+        // The message is the list of known keys: see mapping() in values.ts.
+        return issue.keys.map((key) => unknownKey(path, key, issue.message.split(', ')))
+      case 'invalid_union': {
+        if ('options' in issue) return [wrong(path, value, choice(issue.options.map(String)))]
+        const meant = meantBranch(issue.errors)
+        return meant ? issueProblems(meant, value, path) : [wrong(path, value, issue.message)]
+      }
+      case 'invalid_value':
+        return [wrong(path, value, choice(issue.values.map(String)))]
+      default:
+        return [wrong(path, value, issue.message)]
+    }
+  })
+}
+
+/** Keys of `written`, which stands at `path`, that do not go together. */
+export function conflictProblems(conflicts: readonly Conflict[], written: Written, path: Path): readonly Problem[] {
+  return conflicts.map(({ key, expected }) => wrong([...path, key], written[key], expected))
+}
+
+/** Of the alternatives the only one that is of the right type: what is wrong within it is worth more than a list. */
+function meantBranch(branches: readonly Branch[]): Branch | null {
+  const near = branches.filter((branch) => !isOfAnotherType(branch))
+  return near.length === 1 ? (near[0] ?? null) : null
+}
+
+type Branch = readonly z.core.$ZodIssue[]
+
+function isOfAnotherType([issue]: Branch): boolean {
+  if (issue === undefined || issue.path.length > 0) return false
+  return issue.code === 'invalid_type' || (issue.code === 'invalid_union' && issue.errors.every(isOfAnotherType))
+}
+
+function choice(values: readonly string[]): string {
+  return values.length === 1 ? values.join('') : `one of ${values.join(', ')}`
+}
+
+export function wrong(path: Path, value: unknown, expected: string): Problem {
+  return { path, at: 'value', found: foundText(value, path), expected }
+}
+
+function valueAt(input: unknown, steps: Path): unknown {
+  let value = input
+  for (const step of steps) {
+    if (Array.isArray(value)) value = value[Number(step)]
+    else value = isWritten(value) && Object.hasOwn(value, step) ? value[step] : undefined
+  }
+  return value
+}

@@ -1,0 +1,68 @@
+// The configuration in force as the keys of the file, all defaults filled in: what `config show` prints.
+// The one rule: no secret. Text is masked; of a command only the first word is shown, the others may hold one.
+import { formatDuration, formatSize } from './quantity.ts'
+import { commandName, MASK } from './secret.ts'
+import type { Account, Configuration, DestinationConfig, Sender } from './schema.ts'
+import type { SecretSource } from './secret.ts'
+import type { Written } from './written.ts'
+
+export function asWritten(configuration: Configuration): Written {
+  const { accounts, destinations, statePath, concurrency, perHost, log } = configuration
+  return {
+    accounts: Object.fromEntries(accounts.map((account) => [account.name, accountKeys(account)])),
+    destinations: Object.fromEntries(
+      [...destinations.values()].map((target) => [target.name, destinationKeys(target)]),
+    ),
+    state: statePath,
+    concurrency,
+    ...withoutNull({ perHost }),
+    log: withoutNull(log),
+  }
+}
+
+function accountKeys({ name: _, password, maxSizeBytes, timeoutMs, ...account }: Account): Written {
+  const { first } = account
+  return withoutNull({
+    ...account,
+    password: source(password),
+    delete: account.delete.kind === 'age' ? formatDuration(account.delete.ageMs) : account.delete.kind,
+    first: first.kind === 'last' ? `last:${first.count}` : first.kind === 'default' ? 'all' : first.kind,
+    maxSize: maxSizeBytes === null ? null : formatSize(maxSizeBytes),
+    timeout: formatDuration(timeoutMs),
+  })
+}
+
+function destinationKeys(target: DestinationConfig): Written {
+  if (target.type === 'maildir') {
+    const { name: _, mode, ...maildir } = target
+    return withoutNull({ ...maildir, mode: `0${mode.toString(8)}` })
+  }
+  const { name: _, password, from, timeoutMs, ...smtp } = target
+  const timeout = timeoutMs === null ? null : formatDuration(timeoutMs)
+  return withoutNull({ ...smtp, password: source(password), from: sender(from), timeout })
+}
+
+function sender(from: Sender): string {
+  return from.kind === 'address' ? from.address : from.kind
+}
+
+function source(secret: SecretSource | null): Written | string | null {
+  switch (secret?.kind) {
+    case undefined:
+      return null
+    case 'text':
+      return MASK
+    case 'env':
+      return { env: secret.name }
+    case 'file':
+      return { file: secret.path }
+    case 'command':
+      return { command: commandName(secret.run) }
+    case 'credential':
+      return { credential: secret.name }
+  }
+}
+
+function withoutNull(keys: Written): Written {
+  return Object.fromEntries(Object.entries(keys).filter(([, value]) => value !== null))
+}
