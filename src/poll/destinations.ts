@@ -90,9 +90,10 @@ export class Destinations implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const opened = await Promise.allSettled(this.#opened.values())
-    await Promise.allSettled(
-      opened.map((result) => (result.status === 'fulfilled' ? result.value[Symbol.asyncDispose]() : null)),
+    const closing = opened.flatMap((result) =>
+      result.status === 'fulfilled' ? [result.value[Symbol.asyncDispose]()] : [],
     )
+    await Promise.allSettled(closing)
   }
 }
 

@@ -140,7 +140,7 @@ export class Planner {
     const { maxSizeBytes } = this.#policy
     if (maxSizeBytes !== null && entry.sizeBytes !== null && entry.sizeBytes > maxSizeBytes) {
       this.#holds.push({ ...entry, reason: `too large: ${entry.sizeBytes} bytes, maxSize is ${maxSizeBytes}` })
-    } else if (known === null || known.attempts === 0) this.#fresh.push({ ...entry, known })
+    } else if (known === null || (known.attempts === 0 && known.reason === null)) this.#fresh.push({ ...entry, known })
     else this.#again.push({ ...entry, known })
   }
 

@@ -33,7 +33,7 @@ export async function secretOf(
 export async function connect(account: Account, { log, signal, pipelining }: SignInContext): Promise<Session> {
   const { host, port, tls, timeoutMs, ca, pin, clientCert, clientKey, name } = account
   const [caPem, certPem, keyPem] = await Promise.all(
-    [ca, clientCert, clientKey].map((file) => (file === null ? null : pem(file))),
+    [ca, clientCert, clientKey].map(async (file) => (file === null ? null : await pem(file))),
   )
   return await Session.open(
     {
