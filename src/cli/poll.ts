@@ -51,11 +51,12 @@ export async function pollCommand(invocation: PollInvocation, surroundings: Surr
 /** Runs `work` with an observer that draws, narrates and logs, as this invocation asks. */
 export async function watched<T>(
   invocation: { readonly quiet: boolean; readonly verbose: boolean },
-  { output, terminal, nowMs }: Surroundings,
+  { output, terminal, env, nowMs }: Surroundings,
   log: Log,
   work: (observer: Observer) => Promise<T>,
 ): Promise<T> {
-  using screen = terminal === null || invocation.quiet ? null : new ProgressScreen(terminal, nowMs)
+  const draws = terminal !== null && env['TERM'] !== 'dumb' && !invocation.quiet
+  using screen = draws ? new ProgressScreen(terminal, nowMs) : null
   output.screen = screen
   try {
     return await work({
