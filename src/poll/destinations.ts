@@ -66,10 +66,12 @@ export class Destinations implements AsyncDisposable {
           context,
         )
       case 'smtp': {
-        const { password } = config
+        const { password, from } = config
         return openDestination(
           {
             ...config,
+            bareNewlines: 'fix',
+            from: from.kind === 'address' ? { ...from, address: filled(from.address, account) } : from,
             ca: config.ca === null ? null : await pem(config.ca),
             to: config.to.map((address) => filled(address, account)),
             password: password === null ? null : () => this.#secret(password, config),
@@ -112,7 +114,7 @@ export async function pem(file: string): Promise<string> {
 }
 
 function usesAccount(config: DestinationConfig): boolean {
-  return JSON.stringify(config.type === 'maildir' ? config.path : config.to).includes('{account}')
+  return JSON.stringify(config.type === 'maildir' ? config.path : [config.to, config.from]).includes('{account}')
 }
 
 function filled(text: string, account: Account): string {
@@ -133,6 +135,8 @@ function gone(name: string): Destination {
     description: name,
     recipients: [],
     spool: null,
+    // A message that may have arrived there is not to be sent again once it is back.
+    remembers: false,
     ready: refuse,
     recall: refuse,
     deliver: refuse,
