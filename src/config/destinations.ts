@@ -1,17 +1,12 @@
 // The kinds of destination that can be configured, with their keys and defaults. How each delivers is in deliver/.
 // A new kind is a function that makes its schema and one line in `destinationSchemas`.
 import * as z from 'zod'
-import { isAddress } from './address.ts'
+import { isAddress } from '../deliver/envelope.ts'
+import type { Sender } from '../deliver/envelope.ts'
 import { isLoopback, parseHost } from './host.ts'
 import * as value from './values.ts'
 import type { Conflict, Frozen, Written } from './written.ts'
 import type { ResolvePath } from './values.ts'
-
-/** The envelope's sender: `original` is what the message's Return-Path says. An address may hold `{account}`. */
-export type Sender =
-  | { readonly kind: 'original' }
-  | { readonly kind: 'null' }
-  | { readonly kind: 'address'; readonly address: string }
 
 export type MaildirConfig = Frozen<z.output<ReturnType<typeof maildir>>> & { readonly name: string }
 export type SmtpConfig = Frozen<z.output<ReturnType<typeof smtp>>> & { readonly name: string }

@@ -32,7 +32,8 @@ export function foundText(value: unknown, path: Path): string {
   if (isWritten(value)) return 'a mapping'
   const secret = path.some((step) => typeof step === 'string' && SECRET_KEYS.has(step))
   if (secret) return typeof value === 'string' ? 'text' : `a ${typeof value} without quotes`
-  return typeof value === 'string' ? `"${display(withoutUserinfo(value), 80)}"` : String(value)
+  if (typeof value === 'string') return `"${display(withoutUserinfo(value), 80)}"`
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : `a ${typeof value}`
 }
 
 /** `smtp://alice:secret@host` with what stands between `//` and the last `@` hidden: a password may be in it. */
@@ -52,20 +53,15 @@ export function issueProblems(issues: readonly z.core.$ZodIssue[], input: unknow
     const steps = issue.path.map((step) => (typeof step === 'number' ? step : String(step)))
     const path = [...base, ...steps]
     const value = valueAt(input, steps)
-    switch (issue.code) {
-      case 'unrecognized_keys':
-        // The message is the list of known keys: see mapping() in values.ts.
-        return issue.keys.map((key) => unknownKey(path, key, issue.message.split(', ')))
-      case 'invalid_union': {
-        if ('options' in issue) return [wrong(path, value, choice(issue.options.map(String)))]
-        const meant = meantBranch(issue.errors)
-        return meant ? issueProblems(meant, value, path) : [wrong(path, value, issue.message)]
-      }
-      case 'invalid_value':
-        return [wrong(path, value, choice(issue.values.map(String)))]
-      default:
-        return [wrong(path, value, issue.message)]
+    if (issue.code === 'unrecognized_keys') {
+      // The message is the list of known keys: see mapping() in values.ts.
+      return issue.keys.map((key) => unknownKey(path, key, issue.message.split(', ')))
     }
+    if (issue.code === 'invalid_value') return [wrong(path, value, choice(issue.values))]
+    if (issue.code !== 'invalid_union') return [wrong(path, value, issue.message)]
+    if ('options' in issue) return [wrong(path, value, choice(issue.options))]
+    const meant = meantBranch(issue.errors)
+    return meant ? issueProblems(meant, value, path) : [wrong(path, value, issue.message)]
   })
 }
 
@@ -87,7 +83,8 @@ function isOfAnotherType([issue]: Branch): boolean {
   return issue.code === 'invalid_type' || (issue.code === 'invalid_union' && issue.errors.every(isOfAnotherType))
 }
 
-function choice(values: readonly string[]): string {
+function choice(options: readonly unknown[]): string {
+  const values = options.map(String)
   return values.length === 1 ? values.join('') : `one of ${values.join(', ')}`
 }
 

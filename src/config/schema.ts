@@ -9,7 +9,8 @@ import type { DestinationConfig } from './destinations.ts'
 import type { ResolvePath } from './values.ts'
 import type { Conflict, Frozen, Written } from './written.ts'
 
-export type { DestinationConfig, MaildirConfig, Sender, SmtpConfig } from './destinations.ts'
+export type { Sender } from '../deliver/envelope.ts'
+export type { DestinationConfig, MaildirConfig, SmtpConfig } from './destinations.ts'
 export type { SecretSource } from './secret.ts'
 
 /** When a delivered message is deleted from the server. An age counts from when it was first seen. */

@@ -104,7 +104,7 @@ function ending(code: number | null, killedBy: NodeJS.Signals | null, stderr: Bu
 }
 
 function failed(what: string, from: string, how: string, cause?: unknown): PopfetchError {
-  return new PopfetchError('ERR_SECRET', `reading the ${what} from ${from}: ${how}`, {
+  return new PopfetchError('ERR_SECRET', `reading ${what} from ${from}: ${how}`, {
     scope: 'account',
     retry: 'soon',
     cause,
@@ -112,5 +112,5 @@ function failed(what: string, from: string, how: string, cause?: unknown): Popfe
 }
 
 function aborted(what: string): PopfetchError {
-  return new PopfetchError('ERR_ABORTED', `reading the ${what}: stopped`, { scope: 'process', retry: 'soon' })
+  return new PopfetchError('ERR_ABORTED', `reading ${what}: stopped`, { scope: 'process', retry: 'soon' })
 }

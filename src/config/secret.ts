@@ -51,7 +51,7 @@ export const SECRET_LIMIT_BYTES = 65_536
 export interface SecretContext {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly signal: AbortSignal
-  /** For error texts: "password of old-isp". */
+  /** For error texts: "the password of old-isp". */
   readonly what: string
 }
 
@@ -153,5 +153,5 @@ function missing(what: string, from: string, how: string, cause?: unknown): Popf
 }
 
 function refusal(what: string, from: string, how: string, retry: Retry, cause?: unknown): PopfetchError {
-  return new PopfetchError('ERR_SECRET', `reading the ${what} from ${from}: ${how}`, { scope: 'account', retry, cause })
+  return new PopfetchError('ERR_SECRET', `reading ${what} from ${from}: ${how}`, { scope: 'account', retry, cause })
 }

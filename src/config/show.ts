@@ -20,26 +20,38 @@ export function asWritten(configuration: Configuration): Written {
   }
 }
 
-function accountKeys({ name: _, password, maxSizeBytes, timeoutMs, ...account }: Account): Written {
-  const { first } = account
+function accountKeys(account: Account): Written {
+  const { password, first, maxSizeBytes, timeoutMs } = account
   return withoutNull({
     ...account,
+    name: null,
     password: source(password),
     delete: account.delete.kind === 'age' ? formatDuration(account.delete.ageMs) : account.delete.kind,
     first: first.kind === 'last' ? `last:${first.count}` : first.kind === 'default' ? 'all' : first.kind,
+    maxSizeBytes: null,
     maxSize: maxSizeBytes === null ? null : formatSize(maxSizeBytes),
+    timeoutMs: null,
     timeout: formatDuration(timeoutMs),
   })
 }
 
 function destinationKeys(target: DestinationConfig): Written {
-  if (target.type === 'maildir') {
-    const { name: _, mode, ...maildir } = target
-    return withoutNull({ ...maildir, mode: `0${mode.toString(8)}` })
+  switch (target.type) {
+    case 'maildir':
+      return withoutNull({ ...target, name: null, mode: `0${target.mode.toString(8)}` })
+    case 'smtp': {
+      const { password, from, timeoutMs } = target
+      const timeout = timeoutMs === null ? null : formatDuration(timeoutMs)
+      return withoutNull({
+        ...target,
+        name: null,
+        password: source(password),
+        from: sender(from),
+        timeoutMs: null,
+        timeout,
+      })
+    }
   }
-  const { name: _, password, from, timeoutMs, ...smtp } = target
-  const timeout = timeoutMs === null ? null : formatDuration(timeoutMs)
-  return withoutNull({ ...smtp, password: source(password), from: sender(from), timeout })
 }
 
 function sender(from: Sender): string {

@@ -2,9 +2,10 @@
 // URL, which get their canonical URL for a name. What keys they have is destinations.ts.
 // The one rule: every method adds what is wrong to the list it is given, and goes on.
 import { isDeepStrictEqual } from 'node:util'
-import { expandAccount, isAddress } from './address.ts'
+import { isAddress } from '../deliver/envelope.ts'
 import { destination, destinationConflicts } from './destinations.ts'
 import { nearest } from './nearest.ts'
+import { expandAccount } from './placeholder.ts'
 import { conflictProblems, foundText, issueProblems, pathText, wrong } from './problem.ts'
 import { canonicalUrl, isUrl, parseDestinationUrl } from './url.ts'
 import { isWritten } from './written.ts'

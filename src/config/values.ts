@@ -2,8 +2,9 @@
 // What keys there are is in schema.ts and destinations.ts. The one rule: the `error` of a schema is not a sentence but the
 // words that follow "expected" in a report (problem.ts), and it never repeats what was found.
 import * as z from 'zod'
-import { hasUnknownPlaceholder, isAddress } from './address.ts'
+import { isAddress } from '../deliver/envelope.ts'
 import { parseHost } from './host.ts'
+import { hasUnknownPlaceholder } from './placeholder.ts'
 import { formatDuration, formatSize, parseDuration, parseSize } from './quantity.ts'
 import { SecretText } from './secret.ts'
 import type { SecretSource } from './secret.ts'
