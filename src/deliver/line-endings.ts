@@ -22,3 +22,17 @@ export function crlfToLf(source: Uint8Array, target: Uint8Array): number {
   }
   return written
 }
+
+/** The way back: every LF gets a CR before it, also one that has one. `target` is twice as long. */
+export function lfToCrlf(source: Uint8Array, target: Uint8Array): number {
+  let written = 0
+  for (const byte of source) {
+    if (byte === LF) {
+      target[written] = CR
+      written += 1
+    }
+    target[written] = byte
+    written += 1
+  }
+  return written
+}

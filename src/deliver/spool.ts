@@ -10,6 +10,7 @@ import type { Body, Message, Origin } from '../message.ts'
 import { BodyFile } from './body-file.ts'
 import type { Attempt, SpoolPlace } from './destination.ts'
 import { diskError } from './disk-error.ts'
+import { offLoop, type FileSystem } from './filesystem.ts'
 import type { Reserve } from './reserve.ts'
 
 /** Most mail is below; a window of a few dozen such messages stays within DESIGN 11's 150 MB. */
@@ -38,6 +39,8 @@ export interface SpoolOptions {
   readonly maxSizeBytes: number | null
   readonly reserve: Reserve
   readonly signal: AbortSignal
+  /** For tests. */
+  readonly fileSystem?: FileSystem
 }
 
 /** Owns its file until a destination has renamed it away; disposing of it removes what is left. */
@@ -52,6 +55,10 @@ export class Spool implements AsyncDisposable {
 
   constructor(options: SpoolOptions) {
     this.#options = options
+  }
+
+  get receivedBytes(): number {
+    return this.#sizeBytes
   }
 
   /** The next bytes as received. `chunk` must not change afterwards. undefined: go on; a promise: stop reading until it
@@ -123,7 +130,7 @@ export class Spool implements AsyncDisposable {
 
   /** From memory to a file. */
   #spill(chunk: Buffer): Promise<void> | undefined {
-    const { place, attempt, reserve, signal } = this.#options
+    const { place, attempt, reserve, signal, fileSystem = offLoop } = this.#options
     const digest = createHash('sha256')
     const form =
       place !== null && attempt !== null
@@ -141,7 +148,7 @@ export class Spool implements AsyncDisposable {
             lineEndings: 'crlf' as const,
             prefix: Buffer.alloc(0),
           }
-    const file = new BodyFile({ ...form, reserve, signal, onBytes: (bytes) => digest.update(bytes) })
+    const file = new BodyFile({ ...form, reserve, signal, fileSystem, onBytes: (bytes) => digest.update(bytes) })
     this.#file = file
     this.#digest = digest
     const chunks = [...this.#chunks, chunk]

@@ -1,0 +1,246 @@
+// A Maildir as a destination (B1 of HAZARDS): every message a file that appears complete, durably and once. What happens to
+// one file is in maildir-file.ts, many at once in maildir-batch.ts, after a crash in maildir-recall.ts; here is what holds
+// them together. One rule: every wait ends, also when a file server hangs.
+import { constants } from 'node:fs'
+import path from 'node:path'
+import type { Message } from '../message.ts'
+import { BodyFile } from './body-file.ts'
+import type { Attempt, Destination, Receipt, Recollection, SpoolPlace } from './destination.ts'
+import { diskError } from './disk-error.ts'
+import { fileSystems, type FileSystem, type FileSystems } from './filesystem.ts'
+import { MaildirBatches } from './maildir-batch.ts'
+import { MaildirFile, receiptText, type Room } from './maildir-file.ts'
+import { foldersOf, openFolders, type Folders } from './maildir-folders.ts'
+import { fileName, hostPart, intentOf } from './maildir-name.ts'
+import { readBack } from './maildir-read-back.ts'
+import { MaildirRecall } from './maildir-recall.ts'
+import type { Reserve } from './reserve.ts'
+import { sweep } from './sweep.ts'
+import { NoAnswer, within } from './within.ts'
+
+export interface MaildirConfig {
+  /** Absolute. */
+  readonly path: string
+  readonly create: boolean
+  readonly lineEndings: 'crlf' | 'lf'
+  readonly mode: number
+  readonly date: 'received' | 'now'
+  /** "maildir ~/Mail". */
+  readonly description: string
+}
+
+export interface MaildirContext {
+  readonly hostName: string
+  readonly nowMs: () => number
+  /** The fields to put on top, with CRLF line ends; '' for none. */
+  readonly prefix: (attempt: Attempt) => string
+  readonly reserve: Reserve
+  /** For tests. */
+  readonly uid?: number | null
+  readonly fileSystems?: FileSystems
+  readonly limitMs?: number
+}
+
+/** For one small message or a look at the folders: no working disk or server needs as long. */
+const LIMIT_MS = 120_000
+/** A large one may be copied or synced more slowly than that, but not below this rate. */
+const LEAST_BYTES_PER_MS = 1000
+const COPY_BYTES = 256 * 1024
+
+export function openMaildir(config: MaildirConfig, context: MaildirContext): Destination {
+  return new Maildir(config, context)
+}
+
+/** What `ready` found. */
+interface Opened {
+  readonly room: Room
+  readonly batches: MaildirBatches
+}
+
+class Maildir implements Destination {
+  readonly description: string
+  readonly recipients = ['']
+  readonly remembers = true
+  readonly spool: SpoolPlace
+  readonly #config: MaildirConfig
+  readonly #context: MaildirContext
+  readonly #folders: Folders
+  readonly #host: string
+  readonly #fileSystems: FileSystems
+  readonly #limitMs: number
+  #opening: Promise<Opened> | null = null
+  #opened: Opened | null = null
+  #recall: MaildirRecall | null = null
+
+  constructor(config: MaildirConfig, context: MaildirContext) {
+    this.#config = config
+    this.#context = context
+    this.#folders = foldersOf(path.resolve(config.path))
+    this.#host = hostPart(context.hostName)
+    this.#fileSystems = context.fileSystems ?? fileSystems
+    this.#limitMs = context.limitMs ?? LIMIT_MS
+    this.description = config.description
+    this.spool = {
+      directory: this.#folders.tmp,
+      mode: config.mode,
+      lineEndings: config.lineEndings,
+      fileName: (attempt) => fileName(attempt, this.#host, context.nowMs()),
+      prefix: (attempt) => this.#prefix(attempt),
+    }
+  }
+
+  async ready(signal: AbortSignal): Promise<void> {
+    this.#recall = null
+    await this.#within(this.#open(), signal, 'cannot be used')
+  }
+
+  async recall(attempt: Attempt, signal: AbortSignal): Promise<Recollection | null> {
+    const { room } = this.#opened ?? (await this.#within(this.#open(), signal, 'cannot be used'))
+    this.#recall ??= new MaildirRecall(room.fileSystem, room.folders)
+    const file = await this.#within(this.#recall.find(attempt.intent), signal, 'cannot look for an earlier delivery')
+    if (file === null) return null
+    const form = { lineEndings: room.lineEndings, prefix: this.#prefix(attempt) }
+    const reading = readBack(this.#fileSystems.offLoop, file, form)
+    return { text: receiptText(file), received: await this.#within(reading, signal, 'cannot read an earlier delivery') }
+  }
+
+  async deliver(attempt: Attempt, message: Message, signal: AbortSignal): Promise<Receipt> {
+    const opened = this.#opened ?? (await this.#within(this.#open(), signal, 'cannot be used'))
+    const { body } = message
+    if (body.kind === 'memory') return this.#add(opened, attempt, message, null, signal)
+    if (path.dirname(body.path) === this.#folders.tmp && body.form.lineEndings === this.#config.lineEndings) {
+      return this.#add(opened, attempt, message, body.path, signal)
+    }
+    await using copy = this.#copy(opened.room, attempt, message, signal)
+    try {
+      await fill(copy, message, this.#fileSystems.offLoop)
+    } catch (error) {
+      throw diskError(`${this.description}: cannot copy a large message`, error)
+    }
+    return await this.#add(opened, attempt, message, copy.path, signal)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#opened?.batches.idle()
+  }
+
+  async #add(
+    { room, batches }: Opened,
+    attempt: Attempt,
+    message: Message,
+    standing: string | null,
+    signal: AbortSignal,
+  ): Promise<Receipt> {
+    const file = new MaildirFile(room, attempt, message, standing)
+    const limitMs = this.#limitMs + message.sizeBytes / LEAST_BYTES_PER_MS
+    const timer = setTimeout(
+      () => file.abandon(new NoAnswer(`no answer within ${Math.round(limitMs / 1000)} s`)),
+      limitMs,
+    )
+    const onAbort = (): void => file.abandon(signal.reason)
+    signal.addEventListener('abort', onAbort)
+    if (signal.aborted) onAbort()
+    batches.add(file)
+    try {
+      return await file.receipt
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  /** At most one at a time; who asks meanwhile waits for the same. */
+  #open(): Promise<Opened> {
+    this.#opening ??= this.#look().finally(() => {
+      this.#opening = null
+    })
+    return this.#opening
+  }
+
+  /** Off the loop: what kind of file system it is, is not known yet. */
+  async #look(): Promise<Opened> {
+    const { offLoop } = this.#fileSystems
+    const { nowMs, reserve } = this.#context
+    const { create } = this.#config
+    const uid = this.#context.uid === undefined ? (process.getuid?.() ?? null) : this.#context.uid
+    const folders = await openFolders(offLoop, path.dirname(this.#folders.tmp), {
+      create,
+      uid,
+      description: this.description,
+    })
+    const fileSystem = this.#fileSystems.of((await offLoop.statfs(folders.new)).type)
+    reserve.refresh(folders.tmp)
+    await reserve.take(offLoop, folders.tmp, 0)
+    await sweep(offLoop, folders.tmp, (name) => intentOf(name) !== null, nowMs())
+    if (this.#opened?.room.fileSystem !== fileSystem) {
+      const { description, mode, lineEndings, date } = this.#config
+      const room: Room = {
+        description,
+        mode,
+        lineEndings,
+        date,
+        folders,
+        fileSystem,
+        reserve,
+        nowMs,
+        host: this.#host,
+        prefix: (attempt) => this.#prefix(attempt),
+      }
+      this.#opened = { room, batches: new MaildirBatches(room) }
+    }
+    return this.#opened
+  }
+
+  #prefix(attempt: Attempt): Buffer {
+    const fields = this.#context.prefix(attempt)
+    return Buffer.from(this.#config.lineEndings === 'lf' ? fields.replaceAll('\r\n', '\n') : fields, 'latin1')
+  }
+
+  #copy(room: Room, attempt: Attempt, message: Message, signal: AbortSignal): BodyFile {
+    const asItIs = message.body.kind === 'file' && message.body.form.lineEndings === this.#config.lineEndings
+    return new BodyFile({
+      directory: room.folders.tmp,
+      name: fileName(attempt, room.host, room.nowMs()),
+      mode: room.mode,
+      // 'crlf' leaves line ends as they are.
+      lineEndings: asItIs ? 'crlf' : this.#config.lineEndings,
+      prefix: this.#prefix(attempt),
+      reserve: room.reserve,
+      signal,
+      fileSystem: this.#fileSystems.offLoop,
+    })
+  }
+
+  async #within<T>(work: Promise<T>, signal: AbortSignal, what: string): Promise<T> {
+    try {
+      return await within(work, this.#limitMs, signal)
+    } catch (error) {
+      throw diskError(`${this.description}: ${what}`, error)
+    }
+  }
+}
+
+/** Copies a body file without the fields that another destination has on top. */
+async function fill(copy: BodyFile, message: Message, fileSystem: FileSystem): Promise<void> {
+  const { body } = message
+  if (body.kind !== 'file') return
+  const fd = await fileSystem.open(body.path, constants.O_RDONLY | constants.O_NOFOLLOW)
+  try {
+    const buffer = Buffer.allocUnsafeSlow(COPY_BYTES)
+    let skip = body.form.prefixBytes
+    let copied = 0
+    for (let length = await fileSystem.read(fd, buffer); length > 0; length = await fileSystem.read(fd, buffer)) {
+      const part = buffer.subarray(Math.min(skip, length), length)
+      skip -= length - part.length
+      copied += part.length
+      await copy.append(part)
+    }
+    // K3: what a file of ours says is believed only when it is whole.
+    if (body.form.lineEndings === 'crlf' && copied !== message.sizeBytes) {
+      throw new Error(`its file has ${copied} bytes instead of ${message.sizeBytes}`)
+    }
+  } finally {
+    await fileSystem.close(fd)
+  }
+  await copy.finish()
+}
