@@ -1,0 +1,98 @@
+// One client at one case, as something that can be run again and again: every run has a fresh Maildir and a fresh record of
+// seen messages, and counts only when everything arrived.
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Dovecot } from '../servers/dovecot.ts'
+import type { Sink } from '../servers/postfix.ts'
+import { mailboxNames, totalMessages, type Case } from './cases.ts'
+import { measure, type Command, type Usage } from './measure.ts'
+import { makeMaildir, type Client, type Destination, type Job } from './peers.ts'
+
+export interface Contender extends AsyncDisposable {
+  readonly name: string
+  /** Prepares, measures, checks and cleans up one run. */
+  run(): Promise<Usage>
+}
+
+export interface Scene {
+  readonly dovecot: Dovecot
+  readonly sink: Sink
+  /** The way to Dovecot for this case. */
+  readonly port: number
+  /** Where runs are kept: in memory or on disk. */
+  readonly directory: string
+}
+
+// Ten minutes: getmail6 needs several for five thousand messages.
+const timeoutMs = 600_000
+
+/** A client's name for an unusual destination says so: fetchmail has no Maildir. */
+export function contender(client: Client, each: Case, scene: Scene): Contender {
+  const wanted = each.destination === 'smtp' ? 'smtp' : 'maildir'
+  const kind = client.delivers.includes(wanted) ? wanted : 'smtp'
+  const name = kind === wanted ? client.name : `${client.name} (to SMTP)`
+  const expected = totalMessages(each.waiting)
+
+  const begin = async (): Promise<{ job: Job; command: Command }> => {
+    const directory = await mkdtemp(join(scene.directory, `${client.name}-`))
+    const destination: Destination =
+      kind === 'maildir' ? { kind, path: join(directory, 'Mail') } : { kind, port: scene.sink.port }
+    if (destination.kind === 'maildir') await makeMaildir(destination.path)
+    const { password, certificate } = scene.dovecot
+    const caFile = each.tls ? certificate.caFile : null
+    const job: Job = { users: mailboxNames(each.waiting), password, port: scene.port, caFile, destination, directory }
+    return { job, command: await client.configure(job) }
+  }
+  const measured = async (job: Job, command: Command): Promise<Usage> => {
+    const before = scene.sink.count()
+    const usage = await measure(command, timeoutMs)
+    const arrived =
+      job.destination.kind === 'maildir' ? await countMaildir(job.destination.path) : scene.sink.count() - before
+    if (arrived !== expected) throw new Error(`${name}: ${arrived} of ${expected} messages arrived`)
+    return usage
+  }
+
+  let prepared: { job: Job; command: Command } | null = null
+  return {
+    name,
+    async run() {
+      if (each.measured === 'first') {
+        const { job, command } = await begin()
+        const usage = await measured(job, command)
+        await rm(job.directory, { recursive: true })
+        return usage
+      }
+      if (prepared === null) {
+        prepared = await begin()
+        await measured(prepared.job, prepared.command)
+      }
+      const before = scene.sink.count()
+      const usage = await measure(prepared.command, timeoutMs)
+      const { destination } = prepared.job
+      const extra =
+        destination.kind === 'maildir' ? (await countMaildir(destination.path)) - expected : scene.sink.count() - before
+      if (extra !== 0) throw new Error(`${name}: ${extra} known messages were delivered again`)
+      return usage
+    },
+    async [Symbol.asyncDispose]() {
+      if (prepared !== null) await rm(prepared.job.directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** A command that is only timed: how long it takes to start. */
+export function plainContender(name: string, directory: string, make: (directory: string) => Command): Contender {
+  return {
+    name,
+    async run() {
+      await mkdir(directory, { recursive: true })
+      return measure(make(directory), timeoutMs)
+    },
+    async [Symbol.asyncDispose]() {},
+  }
+}
+
+async function countMaildir(path: string): Promise<number> {
+  const lists = await Promise.all(['new', 'cur'].map((part) => readdir(join(path, part))))
+  return lists.flat().length
+}

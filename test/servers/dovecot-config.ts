@@ -1,0 +1,96 @@
+// The text of a private Dovecot's configuration, for 2.3 (Debian 12, Ubuntu 22.04 and 24.04) and 2.4 (Debian 13), whose
+// languages differ. Everything lies below one directory; one password opens every mailbox, so accounts need no set-up.
+import { join } from 'node:path'
+import type { Certificate } from './certificate.ts'
+
+export interface DovecotSettings {
+  /** Holds run/, state/ and mail/USER; short, because Unix sockets lie in it (108 bytes). */
+  readonly directory: string
+  readonly pop3Port: number
+  readonly pop3sPort: number
+  readonly certificate: Certificate
+  readonly password: string
+  readonly mechanisms: readonly string[]
+  /** False: a mailbox is the same after a session as before, so that measurements can be repeated. */
+  readonly flagUpdates: boolean
+  /** Started by root it changes to these; otherwise everything runs as the user who started it. */
+  readonly mailUser: { readonly uid: number; readonly gid: number }
+  /** The user who started it, by name; null: root, and Dovecot's own users run it. */
+  readonly startedBy: { readonly user: string; readonly group: string } | null
+}
+
+export function dovecotConfig(version: string, settings: DovecotSettings): string {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  const isNew = major > 2 || (major === 2 && minor >= 4)
+  const lines = [...(isNew ? named24(settings) : named23(settings)), ...common(settings)]
+  return `${lines.join('\n')}\n`
+}
+
+function common(settings: DovecotSettings): string[] {
+  const { directory, startedBy } = settings
+  return [
+    'protocols = pop3',
+    'listen = 127.0.0.1',
+    `base_dir = ${join(directory, 'run')}`,
+    `state_dir = ${join(directory, 'state')}`,
+    `log_path = ${join(directory, 'dovecot.log')}`,
+    'ssl = yes',
+    'auth_failure_delay = 0',
+    'first_valid_uid = 1',
+    'first_valid_gid = 1',
+    'mail_max_userip_connections = 0',
+    `pop3_no_flag_updates = ${settings.flagUpdates ? 'no' : 'yes'}`,
+    ...(startedBy === null
+      ? []
+      : [
+          `default_internal_user = ${startedBy.user}`,
+          `default_internal_group = ${startedBy.group}`,
+          `default_login_user = ${startedBy.user}`,
+        ]),
+    // Many sign-ins at once from one address, and wrong passwords among them: neither may slow the others down.
+    'service pop3 {\n  process_limit = 512\n}',
+    'service anvil {\n  client_limit = 4096\n  unix_listener anvil-auth-penalty {\n    mode = 0\n  }\n}',
+    ...(startedBy === null ? [] : ['service anvil {\n  chroot =\n}']),
+    [
+      'service pop3-login {',
+      '  service_count = 0',
+      '  client_limit = 1024',
+      '  process_min_avail = 1',
+      ...(startedBy === null ? [] : ['  chroot =']),
+      `  inet_listener pop3 {\n    port = ${settings.pop3Port}\n  }`,
+      `  inet_listener pop3s {\n    port = ${settings.pop3sPort}\n    ssl = yes\n  }`,
+      '}',
+    ].join('\n'),
+  ]
+}
+
+function named23(settings: DovecotSettings): string[] {
+  const { certificate, directory, mailUser } = settings
+  const home = join(directory, 'mail', '%u')
+  return [
+    'disable_plaintext_auth = no',
+    `auth_mechanisms = ${settings.mechanisms.join(' ')}`,
+    `ssl_cert = <${certificate.certificateFile}`,
+    `ssl_key = <${certificate.keyFile}`,
+    `mail_location = maildir:${home}`,
+    `passdb {\n  driver = static\n  args = password=${settings.password}\n}`,
+    `userdb {\n  driver = static\n  args = uid=${mailUser.uid} gid=${mailUser.gid} home=${home}\n}`,
+  ]
+}
+
+function named24(settings: DovecotSettings): string[] {
+  const { certificate, directory, mailUser } = settings
+  const home = join(directory, 'mail', '%{user}')
+  return [
+    'dovecot_config_version = 2.4.0',
+    'dovecot_storage_version = 2.4.0',
+    'auth_allow_cleartext = yes',
+    `auth_mechanisms = ${settings.mechanisms.join(' ')}`,
+    `ssl_server_cert_file = ${certificate.certificateFile}`,
+    `ssl_server_key_file = ${certificate.keyFile}`,
+    'mail_driver = maildir',
+    `mail_path = ${home}`,
+    `passdb static {\n  password = ${settings.password}\n}`,
+    `userdb static {\n  fields {\n    uid = ${mailUser.uid}\n    gid = ${mailUser.gid}\n    home = ${home}\n  }\n}`,
+  ]
+}

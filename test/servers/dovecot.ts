@@ -1,0 +1,170 @@
+// A private Dovecot: its own directory, ports, certificate and accounts, no trace of it left afterwards. Mail is put into
+// its mailboxes as files; what it then says over POP3 is Dovecot's own doing.
+import { createHash } from 'node:crypto'
+import { createWriteStream } from 'node:fs'
+import { chown, mkdir, readFile, readdir, writeFile } from 'node:fs/promises'
+import { userInfo } from 'node:os'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { makeCertificate, type Certificate } from './certificate.ts'
+import { dovecotConfig } from './dovecot-config.ts'
+import { makeMessage } from './mail.ts'
+import {
+  debianMailUser,
+  findProgram,
+  freePort,
+  greets,
+  isRoot,
+  runProgram,
+  startProgram,
+  temporaryDirectory,
+} from './program.ts'
+
+export interface DovecotOptions {
+  /** Where its directory is made: /dev/shm for speed; the system's temporary directory by default. */
+  readonly parent?: string
+  readonly mechanisms?: readonly string[]
+  readonly flagUpdates?: boolean
+}
+
+export interface Mailbox {
+  readonly user: string
+  readonly maildir: string
+}
+
+export interface Dovecot extends AsyncDisposable {
+  readonly pop3Port: number
+  readonly pop3sPort: number
+  readonly certificate: Certificate
+  readonly version: string
+  /** Of every mailbox. */
+  readonly password: string
+  /** Makes the mailbox if need be. */
+  mailbox(user: string): Promise<Mailbox>
+  /** Adds `count` messages with LF line ends, written by `makeMessage(0)` … `makeMessage(count - 1)`. */
+  seed(user: string, count: number, makeMessage: (index: number) => Buffer): Promise<void>
+  /** Adds one message of about `sizeBytes`, written in pieces; gives the SHA-256 of its file. */
+  seedLarge(user: string, sizeBytes: number): Promise<string>
+  /** How many messages lie in the mailbox's files. */
+  remaining(user: string): Promise<number>
+  log(): Promise<string>
+}
+
+/** What `apt-get install` is to be given. */
+export const dovecotPackages = 'dovecot-core dovecot-pop3d openssl'
+
+export async function startDovecot(options: DovecotOptions = {}): Promise<Dovecot> {
+  await using stack = new AsyncDisposableStack()
+  const dovecot = await findProgram('dovecot', dovecotPackages)
+  const directory = stack.use(await temporaryDirectory(options.parent)).path
+  const mailUser = isRoot ? debianMailUser : { uid: userInfo().uid, gid: userInfo().gid }
+  const version = (await runProgram(dovecot, ['--version'], directory)).trim()
+  const certificate = await makeCertificate(directory)
+  const pop3Port = await freePort()
+  const pop3sPort = await freePort()
+  const password = 'correct-horse'
+  const configFile = join(directory, 'dovecot.conf')
+  await mkdir(join(directory, 'state'))
+  await writeFile(
+    configFile,
+    dovecotConfig(version, {
+      directory,
+      pop3Port,
+      pop3sPort,
+      certificate,
+      password,
+      mechanisms: options.mechanisms ?? ['plain', 'login', 'cram-md5', 'scram-sha-1', 'scram-sha-256'],
+      flagUpdates: options.flagUpdates ?? true,
+      mailUser,
+      startedBy: isRoot
+        ? null
+        : { user: userInfo().username, group: (await runProgram('id', ['-gn'], directory)).trim() },
+    }),
+  )
+  const log = (): Promise<string> => readFile(join(directory, 'dovecot.log'), 'utf8').catch(() => '')
+  const running = stack.use(await startProgram(dovecot, ['-F', '-c', configFile], directory))
+  await Promise.race([
+    greets(pop3Port, '+OK', () => running.output()),
+    running.exited.then(async (code) => {
+      throw new Error(`dovecot ended with ${code}: ${running.output()}${await log()}`)
+    }),
+  ])
+
+  const own = async (path: string): Promise<void> => {
+    if (isRoot) await chown(path, mailUser.uid, mailUser.gid)
+  }
+  const mailbox = async (user: string): Promise<Mailbox> => {
+    const maildir = join(directory, 'mail', user)
+    for (const path of [
+      join(directory, 'mail'),
+      maildir,
+      ...['cur', 'new', 'tmp'].map((part) => join(maildir, part)),
+    ]) {
+      await mkdir(path, { recursive: true })
+      await own(path)
+    }
+    return { user, maildir }
+  }
+
+  let seeded = 0
+  const ending = stack.move()
+  return {
+    pop3Port,
+    pop3sPort,
+    certificate,
+    version,
+    password,
+    mailbox,
+    log,
+    async seed(user, count, makeMessage) {
+      const { maildir } = await mailbox(user)
+      for (let index = 0; index < count; index++) {
+        const message = makeMessage(index)
+        // S and W tell Dovecot the sizes on disk and on the wire; without them it reads every message before LIST.
+        const sizes = `S=${message.length},W=${message.length + countLines(message)}`
+        const path = join(maildir, 'cur', `${1_700_000_000 + seeded++}.M${index}.test,${sizes}:2,`)
+        await writeFile(path, message)
+        await own(path)
+      }
+    },
+    async seedLarge(user, sizeBytes) {
+      const { maildir } = await mailbox(user)
+      const head = makeMessage(seeded)
+      const block = Buffer.from(`${'x'.repeat(71)}\n`.repeat(14_564))
+      const blocks = Math.ceil((sizeBytes - head.length) / block.length)
+      const written = head.length + blocks * block.length
+      const sizes = `S=${written},W=${written + countLines(head) + blocks * countLines(block)}`
+      const path = join(maildir, 'cur', `${1_700_000_000 + seeded++}.M0.test,${sizes}:2,`)
+      const hash = createHash('sha256')
+      const pieces = function* (): Generator<Buffer> {
+        yield head
+        for (let count = 0; count < blocks; count++) yield block
+      }
+      await pipeline(
+        pieces,
+        async function* (source) {
+          for await (const piece of source) {
+            hash.update(piece)
+            yield piece
+          }
+        },
+        createWriteStream(path),
+      )
+      await own(path)
+      return hash.digest('hex')
+    },
+    async remaining(user) {
+      const { maildir } = await mailbox(user)
+      const lists = await Promise.all(['cur', 'new'].map((part) => readdir(join(maildir, part))))
+      return lists.flat().length
+    },
+    [Symbol.asyncDispose]: () => ending.disposeAsync(),
+  }
+}
+
+/** Lines that gain a CR on the wire: those that end in LF without one. */
+function countLines(message: Buffer): number {
+  let count = 0
+  for (let at = message.indexOf(10); at !== -1; at = message.indexOf(10, at + 1)) if (message[at - 1] !== 13) count++
+  return count
+}
