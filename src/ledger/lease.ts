@@ -8,6 +8,9 @@ import { pathToFileURL } from 'node:url'
 import { isBusy } from './fault.ts'
 import { Misread, rowOf, text } from './row.ts'
 
+// Nothing is ever written to the file: the lock lies on an empty one. In memory, for the journal would be a second file.
+const LOCK = 'PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE'
+
 const NAME = /^[0-9a-f]{32}$/
 
 export class Leases {
@@ -66,8 +69,7 @@ export class Leases {
     for (const name of readdirSync(this.#directory)) if (NAME.test(name)) this.#removeIfDead(name)
     const name = this.#random(16).toString('hex')
     const lock = new DatabaseSync(join(this.#directory, name), { timeout: 0 })
-    // Nothing is ever written to it: the lock lies on the empty file.
-    lock.exec('BEGIN EXCLUSIVE')
+    lock.exec(LOCK)
     this.#own = { name, lock }
     return name
   }
@@ -82,7 +84,7 @@ export class Leases {
     try {
       // mode=rw: without it SQLite would make the file that is missing.
       lock = new DatabaseSync(new URL(`${pathToFileURL(path).href}?mode=rw`), { timeout: 0 })
-      lock.exec('BEGIN EXCLUSIVE')
+      lock.exec(LOCK)
       rmSync(path, { force: true })
       return true
     } catch (thrown) {

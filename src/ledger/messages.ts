@@ -66,7 +66,8 @@ export class MessageRows {
       `SELECT count(*), min(retry_after_ms), max(state = ${REFUSED}) FROM delivery WHERE message = ? AND state <> ${DONE}`,
     )
     this.#settle = database.prepare(
-      `UPDATE message SET state = ?1, retry_after_ms = ?2, reason = iif(?3, NULL, coalesce(?4, reason)), delivered_ms = ?5 WHERE id = ?6`,
+      `UPDATE message SET state = ?1, retry_after_ms = ?2, reason = iif(?3, NULL, coalesce(?4, reason)),
+       delivered_ms = ?5, attempts = 0 WHERE id = ?6`,
     )
     this.#facts = database.prepare(
       'UPDATE message SET received_bytes = ?, digest = ?, fingerprint = ?, message_id = ? WHERE id = ?',

@@ -1,6 +1,8 @@
 // The ledger's tables, as the steps that led to them. `user_version` counts the steps a file has been through; each runs in
 // one transaction (K14). A step that was released is never edited: add another one below it.
-import { backup, type DatabaseSync } from 'node:sqlite'
+import { randomBytes } from 'node:crypto'
+import { open, rename, rm } from 'node:fs/promises'
+import type { DatabaseSync } from 'node:sqlite'
 import { damaged, newerLedger, whenFree } from './fault.ts'
 import { number, rowOf } from './row.ts'
 
@@ -75,10 +77,24 @@ export async function migrate(
   const from = schemaVersion(database)
   if (from > steps.length) throw newerLedger(path, from, steps.length)
   if (from === steps.length) return
-  if (from > 0) await backup(database, `${path}.v${from}`)
+  if (from > 0) await keepCopy(database, path, `${path}.v${from}`)
   for (const [index, sql] of steps.entries()) {
     if (index < from) continue
     await whenFree(path, () => step(database, path, index, sql))
+  }
+}
+
+/** Two processes may do this at once: each writes a draft of its own. */
+async function keepCopy(database: DatabaseSync, path: string, name: string): Promise<void> {
+  const draft = `${name}.new-${randomBytes(8).toString('hex')}`
+  const copy = await open(draft, 'wx', 0o600)
+  try {
+    await whenFree(path, () => database.prepare('VACUUM INTO ?').run(draft))
+    await copy.sync()
+    await rename(draft, name)
+  } finally {
+    await copy.close()
+    await rm(draft, { force: true })
   }
 }
 

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { DatabaseSync } from 'node:sqlite'
+import { display } from '../display.ts'
 import { BUSY_LIMIT_MS, LOCK_TIMEOUT_MS, asLedgerError, corrupt, damaged, refused, whenFree } from './fault.ts'
 import type { Ledger } from './ledger.ts'
 import { APPLICATION_ID, MIGRATIONS, migrate, schemaVersion } from './migrations.ts'
@@ -69,7 +70,7 @@ async function connect(path: string, readOnly: boolean): Promise<DatabaseSync> {
     await migrate(database, path)
     if (log !== null && log.size > 0 && (await stat(path)).size <= CHECK_LIMIT_BYTES) {
       const verdict = await whenFree(path, () => text(rowOf(database.prepare('PRAGMA quick_check(1)'))?.[0]))
-      if (verdict !== 'ok') throw corrupt(path, `it is damaged (${verdict})`)
+      if (verdict !== 'ok') throw corrupt(path, `it is damaged (${display(verdict.split('\n').at(-1) ?? '')})`)
     }
     return database
   } catch (thrown) {

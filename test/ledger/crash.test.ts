@@ -1,0 +1,51 @@
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { openLedger } from '../../src/ledger/sqlite.ts'
+import { IDENTITY, child, key, temporaryDirectory } from './scene.ts'
+
+test('what was resolved before kill -9 is there afterwards, and nothing that was not asked for', async () => {
+  const path = join(await temporaryDirectory(), 'state.db')
+  for (const [round, lines] of [1, 40, 170].entries()) {
+    const writer = child('writer.ts', path, 'old-isp', `${round}-`)
+    let last = ''
+    for (let n = 0; n < lines; n++) last = await writer.line()
+    writer.process.kill('SIGKILL')
+    await once(writer.process, 'exit')
+    // Lines that were still in the pipe were resolved too.
+    for (let more = await writer.line(); more !== ''; more = await writer.line()) last = more
+    await using ledger = await openLedger(path)
+    const resolved = Array.from({ length: Number(last) + 1 }, (_, n) => key(`${round}-${n}`))
+    const found = await ledger.known('old-isp', resolved)
+    expect(found.filter((message) => message?.state !== 'delivered')).toEqual([])
+    // At most the one message that was under way.
+    const beyond = await ledger.known('old-isp', [
+      key(`${round}-${resolved.length}`),
+      key(`${round}-${resolved.length + 1}`),
+    ])
+    expect(beyond[1]).toBeNull()
+  }
+})
+
+test('two processes that write at once both get everything in', async () => {
+  const path = join(await temporaryDirectory(), 'state.db')
+  await using ledger = await openLedger(path)
+  await ledger.account('mine', IDENTITY)
+  const writers = ['left', 'right'].map((name) => ({ name, writer: child('writer.ts', path, name, 'n') }))
+  const lasts = new Map<string, number>()
+  await Promise.all([
+    ...writers.map(async ({ name, writer }) => {
+      for (let n = 0; n < 150; n++) lasts.set(name, Number(await writer.line()))
+    }),
+    ledger.hold(
+      'mine',
+      Array.from({ length: 3000 }, (_, n) => ({ key: key(`m${n}`), listedBytes: null, reason: 'r' })),
+    ),
+  ])
+  for (const { name } of writers) {
+    const keys = Array.from({ length: (lasts.get(name) ?? 0) + 1 }, (_, n) => key(`n${n}`))
+    expect(keys.length).toBe(150)
+    expect((await ledger.known(name, keys)).every((message) => message?.state === 'delivered')).toBe(true)
+  }
+  expect((await ledger.counts('mine')).held).toBe(3000)
+})

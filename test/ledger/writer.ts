@@ -1,0 +1,15 @@
+// Begins and settles one message after the other until it is killed; prints the number of each once that is resolved.
+// Arguments: the ledger's path, the account, a prefix for UIDLs.
+import { openLedger } from '../../src/ledger/sqlite.ts'
+
+const [path = '', account = '', prefix = ''] = process.argv.slice(2)
+await using ledger = await openLedger(path)
+await ledger.account(account, { host: 'pop.example.net', port: 995, user: 'alice' })
+for (let number = 0; ; number++) {
+  const key = { uidl: `${prefix}${number}`, copy: 0 }
+  const deliveries = [{ destination: 'inbox', recipient: '', intent: number.toString(16).padStart(16, '0') }]
+  await ledger.begin(account, [{ key, listedBytes: number, deliveries }])
+  const outcome = { state: 'done', receipt: 'x'.repeat(60) } as const
+  await ledger.settle(account, { key, destination: 'inbox', recipient: '', outcome, received: null })
+  process.stdout.write(`${number}\n`)
+}
