@@ -59,7 +59,9 @@ function tracesOf(secret: string): Traces {
   const hex = bytes.toString('hex')
   const escaped = (text: string): string =>
     text.replace(/[^\x20-\x7e]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
-  const plain = new Set([secret, JSON.stringify(secret).slice(1, -1), latin1, escaped(latin1), percentEncoded(secret)])
+  // A server may say it back in UTF-8 or in latin1; bytes that are not UTF-8 are shown as `\xNN`.
+  const plain = new Set([secret, latin1, escaped(secret), escaped(latin1), percentEncoded(secret)])
+  plain.add(JSON.stringify(secret).slice(1, -1))
   if (bytes.length >= SHORT) plain.add(hex).add(hex.toUpperCase())
   return { plain: [...plain], base64: bytes.length >= SHORT ? base64Cores(bytes) : [] }
 }

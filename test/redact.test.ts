@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { displayBytes } from '../src/display.ts'
 import { Redactor } from '../src/redact.ts'
 
 const SECRET = 'pä"ss/w&rd+7'
@@ -16,6 +17,7 @@ describe('a secret is masked', () => {
   test.each([
     ['as it is', SECRET],
     ['as the server echoes its bytes', bytes.toString('latin1')],
+    ['as the server says it back in latin1', displayBytes(Buffer.from(SECRET, 'latin1'))],
     ['as JSON shows it', JSON.stringify(SECRET)],
     ['in a URL', encodeURIComponent(SECRET)],
     ['as hexadecimal digits', bytes.toString('hex')],

@@ -1,14 +1,11 @@
 // The process itself: exit codes, streams that go away, signals, crashes. `node bin/popfetch.ts` as a child.
-import { spawn, type ChildProcess } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-
-const ROOT = join(import.meta.dirname, '..', '..')
-const BIN = join(ROOT, 'bin', 'popfetch.ts')
+import { BIN, ended, ROOT, startNode } from './child.ts'
 
 let directory: string
 beforeEach(async () => {
@@ -18,23 +15,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true })
 })
 
-function started(args: readonly string[]): ChildProcess {
-  const env = { PATH: process.env['PATH'], HOME: directory, XDG_CONFIG_HOME: directory, XDG_STATE_HOME: directory }
-  return spawn(process.execPath, args, { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] })
-}
-
-interface Ended {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-async function ended(child: ChildProcess): Promise<Ended> {
-  const exit = once(child, 'close') as Promise<[number | null]>
-  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout!), text(child.stderr!), exit])
-  return { code, stdout, stderr }
-}
-
+const started = (args: readonly string[]) => startNode(directory, args)
 const popfetch = (...args: string[]) => ended(started([BIN, ...args]))
 
 /** A program around the real parts: `main` of a command line whose poll does what `poll` says. */
