@@ -57,6 +57,12 @@ export class Tally {
     })
   }
 
+  /** Some bytes of a message came. */
+  received(bytes: number): void {
+    this.bytes += bytes
+    this.progress()
+  }
+
   note(text: string): void {
     this.#observer.note(this.#account, text)
   }

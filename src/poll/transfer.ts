@@ -158,10 +158,14 @@ export class Transfer {
       signal: run.deliverySignal,
     })
     try {
-      const reply = await session.retrieve(job.number, spool)
+      const reply = await session.retrieve(job.number, {
+        write(chunk) {
+          tally.received(chunk.length)
+          return spool.write(chunk)
+        },
+      })
       if (reply.status !== 'ok') return await this.#refusedRetrieval(job, reply)
       const message = spool.completeNow(run.nowMs()) ?? (await spool.complete(run.nowMs()))
-      tally.bytes += message.sizeBytes
       await this.#complete(job, message)
     } catch (error) {
       await this.#failed(job, error, spool.receivedBytes > 0)

@@ -1,0 +1,161 @@
+// A mailbox, a configuration, a ledger and destinations in a temporary directory, and polls of them through the real rooms:
+// everything but the command line.
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { loadConfiguration } from '../../src/config/load.ts'
+import { openLedger } from '../../src/ledger/sqlite.ts'
+import { silentLog } from '../../src/log.ts'
+import { checkAll, pollAll } from '../../src/poll/pool.ts'
+import type { AccountReport, CheckReport, PollOptions } from '../../src/poll/report.ts'
+import { Pop3Server, type Pop3ServerOptions } from '../support/pop3-server.ts'
+
+const usual: PollOptions = {
+  dryRun: false,
+  limit: null,
+  all: false,
+  acceptNewIds: false,
+  yes: false,
+  eager: true,
+}
+
+export class Scene implements AsyncDisposable {
+  readonly directory = mkdtempSync(path.join(tmpdir(), 'popfetch-poll-'))
+  readonly server: Pop3Server
+  /** Lines below the account, four spaces deep. */
+  account: readonly string[] = []
+  /** Whole lines below `destinations`, two spaces deep. */
+  destinations: readonly string[] = ['inbox: { type: maildir, path: inbox }']
+  deliver = 'inbox'
+  password = 'secret'
+  readonly notes: string[] = []
+
+  private constructor(server: Pop3Server) {
+    this.server = server
+  }
+
+  static async create(options: Pop3ServerOptions = {}): Promise<Scene> {
+    return new Scene(await Pop3Server.start(options))
+  }
+
+  /** Puts `count` numbered messages into the mailbox. */
+  fill(count: number, from = 0): void {
+    const mailbox = this.server.mailbox('alice')
+    for (let at = from; at < from + count; at++) mailbox.add(letter(at), { uidl: `uid-${at}` })
+  }
+
+  path(name: string): string {
+    return path.join(this.directory, name)
+  }
+
+  async poll(options: Partial<PollOptions> = {}, signal = new AbortController().signal): Promise<AccountReport> {
+    const configuration = await this.#configuration()
+    await using ledger = await openLedger(configuration.statePath)
+    const observer = { progress: () => {}, note: (_: string, text: string) => void this.notes.push(text) }
+    const reports = await pollAll({
+      configuration,
+      accounts: configuration.accounts,
+      ledger,
+      options: { ...usual, ...options },
+      observer,
+      log: silentLog,
+      env: {},
+      signal,
+    })
+    return only(reports)
+  }
+
+  async check(): Promise<CheckReport> {
+    const configuration = await this.#configuration()
+    await using ledger = await openLedger(configuration.statePath)
+    return only(
+      await checkAll({
+        configuration,
+        accounts: configuration.accounts,
+        ledger,
+        options: usual,
+        observer: { progress: () => {}, note: () => {} },
+        log: silentLog,
+        env: {},
+        signal: new AbortController().signal,
+      }),
+    )
+  }
+
+  async #configuration() {
+    const file = this.path('config.yaml')
+    const lines = [
+      'accounts:',
+      '  old-isp:',
+      `    host: ${this.server.host}`,
+      `    port: ${this.server.port}`,
+      `    tls: ${this.server.tls === 'none' ? 'none' : this.server.tls}`,
+      '    user: alice',
+      `    password: ${this.password}`,
+      `    deliver: ${this.deliver}`,
+      ...this.account.map((line) => `    ${line}`),
+      'destinations:',
+      ...this.destinations.map((line) => `  ${line}`),
+      'state: state/state.db',
+    ]
+    writeFileSync(file, lines.join('\n'), { mode: 0o600 })
+    chmodSync(file, 0o600)
+    return await loadConfiguration({ file, state: null, env: { HOME: this.directory }, cwd: this.directory, uid: 0 })
+  }
+
+  /** The contents of a Maildir's new/ and cur/, in no order. */
+  mail(name = 'inbox'): string[] {
+    return ['new', 'cur'].flatMap((folder) => {
+      const directory = this.path(`${name}/${folder}`)
+      if (!existsSync(directory)) return []
+      return readdirSync(directory).map((file) => readFileSync(path.join(directory, file), 'latin1'))
+    })
+  }
+
+  /** The subjects in a Maildir, sorted by number: each exactly once when all is well. */
+  subjects(name = 'inbox'): number[] {
+    return this.mail(name)
+      .map((text) => Number(/^Subject: letter (\d+)$/m.exec(text)?.[1] ?? Number.NaN))
+      .sort((a, b) => a - b)
+  }
+
+  /** What the server still has. */
+  left(): string[] {
+    return this.server.mailbox('alice').messages.map(({ uidl }) => uidl)
+  }
+
+  count(verb: string): number {
+    return this.server.journal.commands().filter((line) => line.startsWith(verb)).length
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.server[Symbol.asyncDispose]()
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+}
+
+export function letter(number: number): string {
+  return [
+    'From: Ada <ada@example.org>',
+    'To: alice@example.net',
+    `Subject: letter ${number}`,
+    'Date: Tue, 24 Nov 2026 10:00:00 +0000',
+    `Message-ID: <${number}@example.org>`,
+    '',
+    '.a line that begins with a dot',
+    '..',
+    `the end of ${number}`,
+    '',
+  ].join('\r\n')
+}
+
+function only<T>(reports: readonly T[]): T {
+  const [report] = reports
+  if (report === undefined) throw new Error('no report')
+  return report
+}
+
+/** 0, 1, … count - 1 */
+export function upTo(count: number): number[] {
+  return Array.from({ length: count }, (_, at) => at)
+}
