@@ -3,9 +3,8 @@
 
 const LIMIT = 200
 
-// C0, DEL, C1; soft hyphen, zero-width and bidirectional controls, line and paragraph separators, BOM, tags.
-// eslint-disable-next-line no-control-regex
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]|\p{Cs}/gu
+// Controls, format characters (zero-width, bidirectional, tags, BOM, soft hyphen), lone surrogates, line and paragraph ends.
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
 
 /** Text safe to print: unsafe characters as `\xNN` or `\u{NNNN}`, cut at `limit` characters (default 200). */
 export function display(text: string, limit = LIMIT): string {
@@ -19,12 +18,17 @@ export function display(text: string, limit = LIMIT): string {
 
 /** Bytes from the wire as safe text: UTF-8 where they are UTF-8, else every byte above ASCII as `\xNN` (P157). */
 export function displayBytes(bytes: Uint8Array, limit = LIMIT): string {
+  // No character has more than three bytes per UTF-16 unit, so that a cut here always shows as a cut below.
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, limit * 4))
+  const isWhole = head.length === bytes.byteLength
   try {
-    // `stream: true` forgives a character cut in two at the end of the head.
-    return display(new TextDecoder('utf-8', { fatal: true }).decode(head, { stream: true }), limit)
+    // `stream` forgives a character that our own cut left incomplete, and only that.
+    const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(head, { stream: !isWhole })
+    return display(utf8, limit)
   } catch {
-    const latin1 = head.toString('latin1').slice(0, limit)
-    return display(latin1, limit).replace(/[\u0080-\u00ff]/g, (c) => `\\x${c.charCodeAt(0).toString(16)}`)
+    return display(head.toString('latin1'), limit).replace(
+      /[\u0080-\u00ff]/g,
+      (c) => `\\x${c.charCodeAt(0).toString(16)}`,
+    )
   }
 }

@@ -1,0 +1,70 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { display, displayBytes } from '../src/display.ts'
+
+describe('display', () => {
+  it('leaves honest text as it is', () => {
+    expect(display('Grüße, 世界 ✉ 😀')).toBe('Grüße, 世界 ✉ 😀')
+  })
+
+  it.each([
+    ['\u001b]0;owned\u0007', '\\x1b]0;owned\\x07'],
+    ['\u001b[2J', '\\x1b[2J'],
+    ['a\rb\nc\td', 'a\\x0db\\x0ac\\x09d'],
+    ['\u0000\u007f\u009b31m', '\\x00\\x7f\\x9b31m'],
+    ['exe\u202egpj', 'exe\\u{202e}gpj'],
+    ['\u2066a\u2069', '\\u{2066}a\\u{2069}'],
+    ['pass\u200bword', 'pass\\u{200b}word'],
+    ['soft\u00adhyphen', 'soft\\xadhyphen'],
+    ['line\u2028and\u2029paragraph', 'line\\u{2028}and\\u{2029}paragraph'],
+    ['\ufeffbom', '\\u{feff}bom'],
+    ['\u206adeprecated', '\\u{206a}deprecated'],
+    ['tag\u{e0041}', 'tag\\u{e0041}'],
+    ['half \ud83d', 'half \\u{d83d}'],
+  ])('escapes what could act on a terminal or forge a line: %j', (text, shown) => {
+    expect(display(text)).toBe(shown)
+  })
+
+  it('cuts ten megabytes at the limit and says so', () => {
+    const shown = display('x'.repeat(10_000_000))
+    expect(shown).toBe(`${'x'.repeat(200)}…`)
+    expect(display('abcdef', 3)).toBe('abc…')
+    expect(display('abc', 3)).toBe('abc')
+  })
+
+  it('lets no control, format or surrogate character through, whatever comes', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (text) => {
+        expect(display(text)).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u)
+      }),
+    )
+  })
+})
+
+describe('displayBytes', () => {
+  it.each([
+    ['UTF-8 as text', Buffer.from('Grüße 世界'), 'Grüße 世界'],
+    ['anything else byte by byte', Buffer.from([0x2d, 0xb5, 0xc7, 0x20, 0x61]), '-\\xb5\\xc7 a'],
+    ['a lone byte at the end, not dropped', Buffer.from('abc\xe4', 'latin1'), 'abc\\xe4'],
+    ['a byte order mark, not dropped', Buffer.from('\ufeffabc'), '\\u{feff}abc'],
+    ['C1 controls in latin1', Buffer.from([0x9b, 0x41, 0xff]), '\\x9bA\\xff'],
+    ['overlong forms as bytes', Buffer.from([0xc0, 0xaf]), '\\xc0\\xaf'],
+    ['nothing', Buffer.alloc(0), ''],
+  ])('shows %s', (_what, bytes, shown) => {
+    expect(displayBytes(bytes)).toBe(shown)
+  })
+
+  it('says that it was cut, in UTF-8 and in bytes, also in the middle of a character', () => {
+    expect(displayBytes(Buffer.from('世'.repeat(100)), 5)).toBe('世世世世世…')
+    expect(displayBytes(Buffer.from('😀'.repeat(100)), 5)).toBe('😀😀\\u{d83d}…')
+    expect(displayBytes(Buffer.alloc(100, 0xff), 2)).toBe('\\xff\\xff…')
+  })
+
+  it('gives bytes that no terminal obeys, whatever comes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+        expect(displayBytes(bytes)).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u)
+      }),
+    )
+  })
+})
