@@ -32,6 +32,7 @@ export interface Delivery {
   readonly error: string | null
 }
 
+/** Read its fields, do not copy it with `...`: the digests are made when they are asked for, most never are. */
 export interface KnownMessage {
   readonly state: MessageState
   readonly firstSeenMs: number

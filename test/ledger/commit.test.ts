@@ -123,6 +123,16 @@ test('a full disk is ERR_LEDGER to try later; nothing of that transaction stays,
   expect(values()).toEqual(['before', large])
 })
 
+test('when the commit itself fails, nobody is told that it went well', async () => {
+  const { database, commit, add, values } = await bench()
+  database.exec('CREATE TABLE child (line TEXT REFERENCES line (text) DEFERRABLE INITIALLY DEFERRED)')
+  const orphan = (): void => database.exec("INSERT INTO child VALUES ('nobody')")
+  const outcomes = await Promise.allSettled([commit.submit(add('a')), commit.submit(orphan)])
+  expect(outcomes.map((outcome) => outcome.status)).toEqual(['rejected', 'rejected'])
+  await commit.submit(add('b'))
+  expect(values()).toEqual(['b'])
+})
+
 test('a schema that a newer program brought while this one ran stops every change and read (N040)', async () => {
   const { database, commit, add, values } = await bench()
   database.exec('PRAGMA user_version = 2')

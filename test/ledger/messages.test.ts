@@ -1,3 +1,4 @@
+import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
 import { PopfetchError } from '../../src/errors.ts'
 import type { KnownMessage, Ledger, ReceivedFacts } from '../../src/ledger/ledger.ts'
@@ -95,6 +96,18 @@ describe('a message that is settled', () => {
     expect(await ledger.counts('old-isp')).toEqual({ held: 0, refused: 0 })
     await ledger.settle('old-isp', settlement(ONE, DONE))
     expect(await known(ledger)).toMatchObject({ state: 'delivered', retryAfterMs: 0, reason: null })
+  })
+
+  test('counts as refused while a refused delivery is left alone, and is due at once when that is begun again', async () => {
+    const ledger = await ledgerWithAccount()
+    await ledger.begin('old-isp', [beginning(ONE, ['inbox', 'office'])])
+    await ledger.settle('old-isp', settlement(ONE, { state: 'refused', error: '550', retryAfterMs: LATER }, 'inbox'))
+    await ledger.begin('old-isp', [beginning(ONE, ['office'])])
+    expect(await ledger.counts('old-isp')).toEqual({ held: 0, refused: 1 })
+    await ledger.settle('old-isp', settlement(ONE, DONE, 'office'))
+    expect((await known(ledger)).retryAfterMs).toBe(LATER)
+    await ledger.begin('old-isp', [beginning(ONE, ['inbox'])])
+    expect((await known(ledger)).retryAfterMs).toBe(0)
   })
 
   test('is due as soon as the first of its deliveries is', async () => {
@@ -212,5 +225,8 @@ describe('what is known of a listing', () => {
     const found = await ledger.known('old-isp', keys.toReversed())
     expect(found.map((message) => message?.listedBytes)).toEqual(keys.map((_, n) => n).toReversed())
     expect((await ledger.accounts())[0]?.known).toBe(keys.length)
+    const database = new DatabaseSync(ledger.path)
+    expect(database.prepare('SELECT max(length(uidl)) AS bytes FROM message').get()).toEqual({ bytes: 1024 })
+    database.close()
   })
 })

@@ -1,9 +1,10 @@
 import { chmod, mkdir, open, readFile, readdir, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { DatabaseSync } from 'node:sqlite'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { PopfetchError } from '../../src/errors.ts'
 import { MIGRATIONS } from '../../src/ledger/migrations.ts'
+import { create } from '../../src/ledger/place.ts'
 import { openLedger, type LedgerOptions } from '../../src/ledger/sqlite.ts'
 import { IDENTITY, beginning, child, key, temporaryDirectory } from './scene.ts'
 
@@ -63,6 +64,14 @@ describe('a new ledger', () => {
     await Promise.all(ledgers.map((ledger, n) => ledger.account(`account-${n}`, IDENTITY)))
     expect((await ledgers[0]!.accounts()).length).toBe(4)
     await Promise.all(ledgers.map((ledger) => ledger[Symbol.asyncDispose]()))
+  })
+
+  test('never takes the place of one that another process was faster to make', async () => {
+    const path = await ledgerWithMessages(1)
+    const before = await stat(path)
+    await create(path)
+    expect((await stat(path)).ino).toBe(before.ino)
+    expect(await readdir(dirname(path))).toEqual(['state.db'])
   })
 
   test('keeps a write-ahead log, and so does a copy that had lost that', async () => {
