@@ -41,7 +41,7 @@ export async function openLedger(path: string, options: LedgerOptions = {}): Pro
   }
 }
 
-/** A ledger whose last user was killed is checked when it is opened if it is at most this large (a few milliseconds); a
+/** A ledger whose last user was killed is checked when it is opened if it is at most this large (20 ms); a
  *  larger one tells of damage when the damaged page is read. */
 const CHECK_LIMIT_BYTES = 8 * 1024 * 1024
 
