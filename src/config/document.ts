@@ -2,7 +2,7 @@
 // code for some files and know no lines.
 // The one rule: the parser's own messages are never shown. They quote the text, and the text may hold a secret.
 import * as yaml from 'yaml'
-import { display } from '../display.ts'
+import { SECRET_KEYS } from './values.ts'
 import type { Path, Problem } from './problem.ts'
 
 export interface TextDocument {
@@ -12,6 +12,11 @@ export interface TextDocument {
   readonly problems: readonly (Problem & { readonly line: number })[]
   /** The line, from 1, of the nearest thing there is on the way to `path`. */
   lineOf(path: Path, at: 'key' | 'value'): number
+}
+
+interface Fault {
+  readonly code: string
+  readonly offset: number
 }
 
 type Step = { readonly key: yaml.Node; readonly value: unknown; readonly name: string | number }
@@ -29,6 +34,14 @@ const FAULTS: Readonly<Record<string, readonly [found: string, expected: string]
   NON_STRING_KEY: ['a key that is not text', 'text'],
 }
 
+/** Faults that leave no doubt about what is a key and what is a value. */
+const UNDERSTOOD: ReadonlySet<string> = new Set([
+  'DUPLICATE_KEY',
+  'TAG_RESOLVE_FAILED',
+  'BAD_ALIAS',
+  'RESOURCE_EXHAUSTION',
+])
+
 export function parseText(text: string): TextDocument {
   const lines = new yaml.LineCounter()
   const document = yaml.parseDocument(text, {
@@ -39,31 +52,34 @@ export function parseText(text: string): TextDocument {
     prettyErrors: false,
     lineCounter: lines,
   })
-  const faults = [...document.errors, ...document.warnings].map(({ code, pos }) => fault(code, pos[0]))
-  yaml.visit(document, {
-    Alias(_, alias) {
-      if (alias.resolve(document) === undefined) faults.push(fault('BAD_ALIAS', alias.range?.[0] ?? 0))
-    },
-    Scalar(_, scalar) {
-      // 0123 is text to whoever writes it (a password, a mode), and one hundred and twenty-three to YAML 1.2 (N025).
-      if (typeof scalar.value === 'number' && /^[-+]?0[\do]/.test(scalar.source ?? '')) scalar.value = scalar.source
-    },
+  const found: Fault[] = [...document.errors, ...document.warnings].map(({ code, pos }) => ({ code, offset: pos[0] }))
+  const anchors = new Set<string>()
+  yaml.visit(document, (_, node) => {
+    // By a list of our own: alias.resolve() walks through the whole document each time.
+    if (yaml.isAlias(node) && !anchors.has(node.source)) found.push({ code: 'BAD_ALIAS', offset: node.range?.[0] ?? 0 })
+    if ((yaml.isScalar(node) || yaml.isCollection(node)) && node.anchor !== undefined) anchors.add(node.anchor)
+    // 0123 is text to whoever writes it (a password, a mode), and one hundred and twenty-three to YAML 1.2 (N025).
+    if (yaml.isScalar(node) && typeof node.value === 'number' && /^[-+]?0[\do]/.test(node.source ?? '')) {
+      node.value = node.source
+    }
   })
-  let readable = faults.every(({ code }) => code === 'DUPLICATE_KEY')
+  let readable = found.every(({ code }) => code === 'DUPLICATE_KEY')
   let root: unknown = null
   try {
     // Each of ten thousand accounts may name a shared anchor; the default of 100 is for strangers' documents.
     if (readable) root = document.toJS({ maxAliasCount: 10_000 })
   } catch {
-    faults.push(fault('RESOURCE_EXHAUSTION', 0))
+    found.push({ code: 'RESOURCE_EXHAUSTION', offset: 0 })
     readable = false
   }
 
-  function fault(code: string, offset: number) {
-    const [found, expected] = FAULTS[code] ?? ['something that is no YAML', 'key: value lines, indented with spaces']
-    const path = pathAt(document.contents, offset)
-    return { code, path, at: 'key' as const, found, expected, line: lines.linePos(offset).line }
-  }
+  // Where the structure itself is in doubt, a piece of a secret may have become a key: no path then.
+  const understood = found.every(({ code }) => UNDERSTOOD.has(code))
+  const problems = found.map(({ code, offset }) => {
+    const [what, expected] = FAULTS[code] ?? ['something that is no YAML', 'key: value lines, indented with spaces']
+    const path = understood ? pathAt(document.contents, offset) : []
+    return { path, at: 'key' as const, found: what, expected, line: lines.linePos(offset).line }
+  })
 
   function lineOf(path: Path, at: 'key' | 'value'): number {
     let node: unknown = document.contents
@@ -79,7 +95,7 @@ export function parseText(text: string): TextDocument {
     return lines.linePos(offset).line
   }
 
-  return { root, readable, problems: faults, lineOf }
+  return { root, readable, problems, lineOf }
 }
 
 /** Plain values as YAML. */
@@ -110,13 +126,15 @@ function keyName(key: yaml.Scalar): string {
   return typeof key.value === 'symbol' ? (key.value.description ?? '') : String(key.value)
 }
 
-/** The path of what stands at an offset of the text, as far as the parser understood it. */
+/** The path of what stands at an offset of the text; it ends at the key of a secret. */
 function pathAt(node: unknown, offset: number): Path {
   if (yaml.isMap(node)) {
     for (const { key, value } of node.items) {
       if (!yaml.isScalar(key) || !key.range) continue
       const end = yaml.isNode(value) && value.range ? value.range[2] : key.range[2]
-      if (key.range[0] <= offset && offset < end) return [display(keyName(key), 60), ...pathAt(value, offset)]
+      if (offset < key.range[0] || offset >= end) continue
+      const name = keyName(key)
+      return SECRET_KEYS.has(name) ? [name] : [name, ...pathAt(value, offset)]
     }
   }
   if (yaml.isSeq(node)) {

@@ -59,7 +59,7 @@ export function canonicalUrl(config: Omit<MaildirConfig, 'name'> | Omit<SmtpConf
 /** `//[user@]host[:port][?name=value&…]` as keys; of the parameters only those named. The last `@` counts. */
 function parseServer(text: string, names: readonly string[], forms: string): ParsedUrl {
   const [address, query] = cut(text, '?')
-  const parts = /^\/\/(?:(.*)@)?(\[[^\]]*\]|[^:@]*)(?::(\d{1,5}))?\/?$/s.exec(address)
+  const parts = /^\/\/(?:(.*)@)?(\[[^\]]*\]|[^:@/]*)(?::(\d{1,5}))?\/?$/s.exec(address)
   if (parts === null) return wrong(address.includes('@') ? `${forms}, without a password` : forms)
   const [, userinfo, host, port] = parts
   if (userinfo?.includes(':')) return wrong('no password in a URL, and a colon in a user name as %3A')
