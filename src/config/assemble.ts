@@ -2,6 +2,7 @@
 // Reading the file and line numbers are load.ts; what each key may hold is schema.ts.
 // The one rule: every part is looked at even when another is wrong, so that one report names all problems.
 import * as z from 'zod'
+import { display } from '../display.ts'
 import { isLoopback } from './host.ts'
 import { conflictProblems, foundText, issueProblems } from './problem.ts'
 import { account, accountConflicts, accountDefaults, deliver, top } from './schema.ts'
@@ -118,7 +119,7 @@ function oneAccount(name: string, merged: unknown, { schemas, targets, problems 
       problems.push({
         path: at,
         at: 'value',
-        found: `${foundText(found, at)} again`,
+        found: `"${display(found)}" again`,
         expected: 'every destination once',
       })
       continue

@@ -1,5 +1,5 @@
 // What is wrong with a configuration, in words: "found X, expected Y". Turns zod's issues into problems.
-// The one rule: a value under a secret's key is named by its type only, and a URL never shows what stands before its `@`.
+// The one rule: a value under a secret's key is named by its type only, and a URL never shows what may be a password in it.
 import type * as z from 'zod'
 import { display } from '../display.ts'
 import { nearest } from './nearest.ts'
@@ -32,13 +32,13 @@ export function foundText(value: unknown, path: Path): string {
   if (isWritten(value)) return 'a mapping'
   const secret = path.some((step) => typeof step === 'string' && SECRET_KEYS.has(step))
   if (secret) return typeof value === 'string' ? 'text' : `a ${typeof value} without quotes`
-  if (typeof value === 'string') return `"${display(withoutUserinfo(value), 80)}"`
+  if (typeof value === 'string') return `"${display(withoutPassword(value), 80)}"`
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : `a ${typeof value}`
 }
 
-/** `smtp://alice:secret@host` with what stands between `//` and the last `@` hidden: a password may be in it. */
-function withoutUserinfo(text: string): string {
-  return text.replace(/^([A-Za-z0-9+.-]*:\/\/).*@/s, '$1…@')
+/** `smtp://alice:secret@host` with what stands between `//` and the last `@` hidden, if a colon in it may begin a password. */
+function withoutPassword(text: string): string {
+  return text.replace(/^([A-Za-z0-9+.-]*:\/\/).*:.*@/s, '$1…@')
 }
 
 export function unknownKey(path: Path, key: string, keys: readonly string[]): Problem {

@@ -3,6 +3,7 @@
 // The one rule: every method adds what is wrong to the list it is given, and goes on.
 import { isDeepStrictEqual } from 'node:util'
 import { isAddress } from '../deliver/envelope.ts'
+import { display } from '../display.ts'
 import { destination, destinationConflicts } from './destinations.ts'
 import { nearest } from './nearest.ts'
 import { expandAccount } from './placeholder.ts'
@@ -96,7 +97,7 @@ export class Targets {
     const config: DestinationConfig = { ...keys, name: canonicalUrl(keys) }
     const same = this.#byName.get(config.name)
     if (same !== undefined && !isSame(same, config)) {
-      const found = `a second ${foundText(config.name, [])} with other keys`
+      const found = `a second "${display(config.name)}" with other keys`
       problems.push({ path, at: 'value', found, expected: 'both under destinations, each with a name' })
       return null
     }
