@@ -60,7 +60,7 @@ export interface EnvelopeSender {
  *  came from the null sender goes out with it, whatever was configured: a notice about a notice would go round (D044). */
 export function envelopeSender(from: Sender, header: Buffer, fallback: string): EnvelopeSender {
   const returnPath = field(header, 'Return-Path')
-  if (returnPath !== null && /^<\s*>/.test(returnPath)) return { address: '', foreign: true }
+  if (returnPath !== null && /^<\s*>\s*(?:\(|$)/.test(returnPath)) return { address: '', foreign: true }
   if (returnPath === null && isDeliveryReport(header)) return { address: '', foreign: true }
   switch (from.kind) {
     case 'null':

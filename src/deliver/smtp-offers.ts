@@ -1,5 +1,5 @@
-// What a server offers in its answer to EHLO, read by popfetch itself: nodemailer signs in with the first mechanism it
-// likes, or goes on without signing in. Pure.
+// EHLO: what popfetch calls itself in it, and what a server offers in its answer, read by popfetch: nodemailer signs in
+// with the first mechanism it likes, or goes on without signing in. Pure.
 import type { Fault } from './smtp-verdict.ts'
 
 export type Auth = 'auto' | 'plain' | 'login' | 'cram-md5'
@@ -28,4 +28,11 @@ export function mechanismOf(offers: string, auth: Auth): 'PLAIN' | 'LOGIN' | 'CR
 export function sizeLimitOf(offers: string): number | null {
   const limit = Number(/^\d{3}[ -]SIZE[ \t]+(\d{1,15})[ \t]*$/im.exec(offers)?.[1] ?? 0)
   return limit > 0 ? limit : null
+}
+
+/** RFC 5321 4.1.4: a name with a domain, else the address as a literal (4.1.3). */
+export function greetingName(hostName: string, address: string | undefined): string {
+  if (/^[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+$/.test(hostName)) return hostName
+  const local = address?.replace(/^::ffff:/, '').replace(/%.*$/, '') ?? '127.0.0.1'
+  return local.includes(':') ? `[IPv6:${local}]` : `[${local}]`
 }

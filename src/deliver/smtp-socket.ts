@@ -54,7 +54,7 @@ export async function dial(peer: Peer, limits: SmtpLimits, signal: AbortSignal):
   const socket = implicit ? tls.connect({ ...address, ...tlsOptions(peer) }) : net.connect(address)
   let stage: 'connect' | 'TLS' = 'connect'
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const failed = (cause: Error): void => reject(notBegun(stage, { kind: 'cut', text: causeOf(cause) }, cause))
+  const failed = (cause: Error): void => reject(notBegun(stage, connectionFault(cause, stage === 'TLS'), cause))
   const late = (): void => reject(notBegun(stage, { kind: 'timeout', text: 'no answer' }))
   const stopped = (): void => reject(notBegun(stage, { kind: 'stopped', text: 'stopped' }))
   let timer = setTimeout(late, limits.connectMs)
@@ -119,8 +119,15 @@ function contextOf(ca: Buffer | string | null): tls.SecureContext {
   return context
 }
 
-/** The first of the errors of several addresses says more than "all failed". */
-function causeOf(error: Error): string {
+/** The network's doing. All else in a TLS handshake is a peer that is not the one, or speaks no TLS. */
+const CUT = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ENETRESET', 'EHOSTUNREACH', 'ENETUNREACH'])
+
+export function connectionFault(error: Error, inTls: boolean): Fault {
+  // The first of the errors of several addresses says more than "all failed".
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error
-  return display(first instanceof Error ? first.message : error.message)
+  const text = display(first instanceof Error ? first.message : error.message)
+  // nodemailer puts its own code in front of the system's.
+  const code = 'originalCode' in error ? error.originalCode : 'code' in error ? error.code : undefined
+  const unfit = inTls && typeof code === 'string' && !CUT.has(code) && code !== 'ECONNECTION' && code !== 'ETLS'
+  return { kind: unfit ? 'unfit' : 'cut', text }
 }

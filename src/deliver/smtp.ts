@@ -125,9 +125,15 @@ class SmtpDestination implements Destination {
 
   #letter(attempt: Attempt, message: Message): Letter {
     const { from, user, to } = this.#config
+    // Recipients come with the account's name in them, a configured sender does not.
     const named = (text: string): string => text.replaceAll('{account}', attempt.origin.account)
-    const fallback = user !== null && isAddress(user) ? user : named(to[0] ?? '')
-    return { attempt, sender: envelopeSender(from, message.header, fallback), recipient: named(attempt.recipient) }
+    const sender = from.kind === 'address' ? { ...from, address: named(from.address) } : from
+    const fallback = user !== null && isAddress(user) ? user : (to[0] ?? '')
+    return {
+      attempt,
+      sender: envelopeSender(sender, message.header, fallback),
+      recipient: attempt.recipient,
+    }
   }
 
   #content(attempt: Attempt, message: Message): Promise<Content> {

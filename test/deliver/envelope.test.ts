@@ -1,6 +1,6 @@
 // What popfetch writes on top of a message and who it says the sender is.
 import { describe, expect, test } from 'vitest'
-import { labelField, traceField } from '../../src/deliver/envelope.ts'
+import { envelopeSender, isAddress, labelField, traceField } from '../../src/deliver/envelope.ts'
 import type { Origin } from '../../src/message.ts'
 
 const origin: Origin = {
@@ -56,4 +56,87 @@ describe('labelField', () => {
     expect(labelField('old-isp')).toBe('X-Popfetch-Account: old-isp\r\n')
     expect(labelField('a\r\nTo: b')).toBe('X-Popfetch-Account: a__To__b\r\n')
   })
+})
+
+describe('envelopeSender', () => {
+  const header = (...lines: readonly string[]): Buffer =>
+    Buffer.from(lines.map((line) => `${line}\r\n`).join(''), 'latin1')
+  const original = { kind: 'original' } as const
+  const mine = { kind: 'address', address: 'me@example.com' } as const
+  const fallback = 'fallback@example.com'
+
+  test('original is what Return-Path says', () => {
+    const returned = header('Return-Path: <bounces+1=a.b@lists.example.org>', 'Subject: x')
+    expect(envelopeSender(original, returned, fallback)).toEqual({
+      address: 'bounces+1=a.b@lists.example.org',
+      foreign: true,
+    })
+    expect(envelopeSender(original, header('Return-Path: bare@example.org'), fallback).address).toBe('bare@example.org')
+  })
+
+  test('original without a Return-Path is the fallback', () => {
+    expect(envelopeSender(original, header('From: x@example.org'), fallback)).toEqual({
+      address: fallback,
+      foreign: false,
+    })
+  })
+
+  test.each([
+    '@',
+    '<>x',
+    '<a b@example.org>',
+    '<a@example.org> SIZE=1',
+    '<a@x> SIZE=1\r\n RCPT TO:<z@z>',
+    '<@relay.example:a@example.org>',
+    '<a@example.org, b@example.org>',
+    '<"a b"@example.org>',
+    `<${'a'.repeat(4096)}@example.org>`,
+    `<a@${'b.'.repeat(200)}org>`,
+    '<a@-example.org>',
+    '<a..b@example.org>',
+    '<.a@example.org>',
+    '<a@example..org>',
+    '<a@exa\u00e4mple.org>',
+    '<a@[1.2.3]>',
+    '<MAILER-DAEMON>',
+    '"x" <a@example.org>',
+  ])('a Return-Path of %j becomes the fallback, never another address', (value) => {
+    expect(envelopeSender(original, header(`Return-Path: ${value}`), fallback).address).toBe(fallback)
+  })
+
+  test.each([original, { kind: 'null' } as const, mine])(
+    'mail from the null sender goes out with it, whatever $kind says',
+    (from) => {
+      for (const value of ['<>', '< >', '<> (bounce)']) {
+        expect(envelopeSender(from, header(`Return-Path: ${value}`), fallback).address).toBe('')
+      }
+    },
+  )
+
+  test('a delivery report whose server added no Return-Path counts as from the null sender', () => {
+    const report = header('Content-Type: multipart/report; report-type=delivery-status;', '\tboundary="x"')
+    expect(envelopeSender(mine, report, fallback).address).toBe('')
+    const receipt = header('Content-Type: multipart/report; report-type=disposition-notification')
+    expect(envelopeSender(mine, receipt, fallback).address).toBe('me@example.com')
+  })
+
+  test('an address and null are taken as they are configured', () => {
+    expect(envelopeSender(mine, header('Return-Path: <x@example.org>'), fallback)).toEqual({
+      address: 'me@example.com',
+      foreign: false,
+    })
+    expect(envelopeSender({ kind: 'null' }, header('Return-Path: <x@example.org>'), fallback).address).toBe('')
+  })
+})
+
+describe('isAddress', () => {
+  test.each(['a@b', 'a.b+c@example.org', 'x@[192.0.2.1]', 'x@[IPv6:2001:db8::1]', `${'l'.repeat(64)}@example.org`])(
+    'takes %j',
+    (text) => expect(isAddress(text)).toBe(true),
+  )
+
+  test.each(['', '@b', 'a@', 'a', 'a@b.', 'a@b c', `${'l'.repeat(65)}@example.org`, 'a@[2001:db8::1]'])(
+    'refuses %j',
+    (text) => expect(isAddress(text)).toBe(false),
+  )
 })
