@@ -25,8 +25,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     if (argv.includes('--verbose')) output.note(stackOf(error.cause ?? error))
     exit(EXIT_BUG)
   }
+  // Unhandled rejections come here as well (N005).
   process.on('uncaughtException', crash)
-  process.on('unhandledRejection', crash)
   const interruptions = watchInterruptions(exit)
   const code = await execute(argv, {
     env: process.env,
