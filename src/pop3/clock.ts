@@ -9,6 +9,8 @@ export type ClockKind = 'step' | 'sasl' | 'listing' | 'message' | 'quit'
 /** Below this rate, counted after the first five minutes, an answer is a drip, not a transfer (P123). */
 const SLOWEST_BYTES_PER_SECOND = 1024
 const SLOW_START_MS = 300_000
+/** A timer may be late by that much on a busy machine without anything being wrong. */
+const STANDSTILL_MS = 50
 
 export class AnswerClock {
   readonly #limitMs: number
@@ -19,6 +21,7 @@ export class AnswerClock {
   #bytes = 0
   #pausedMs: number | null = null
   #timer: NodeJS.Timeout | null = null
+  #dueMs = 0
 
   constructor(limitMs: number, expired: (waitedMs: number) => void) {
     this.#limitMs = limitMs
@@ -31,6 +34,7 @@ export class AnswerClock {
     this.#sinceMs = performance.now()
     this.#progressMs = this.#sinceMs
     this.#bytes = 0
+    if (this.#pausedMs !== null) this.#pausedMs = this.#sinceMs
     if (kind !== null && this.#timer === null) this.#arm(this.#limitMs)
   }
 
@@ -59,6 +63,7 @@ export class AnswerClock {
   }
 
   #arm(delayMs: number): void {
+    this.#dueMs = performance.now() + delayMs
     this.#timer = setTimeout(() => this.#tick(), delayMs)
   }
 
@@ -66,6 +71,12 @@ export class AnswerClock {
     this.#timer = null
     if (this.#kind === null) return
     const now = performance.now()
+    // Our own loop stood still and has not read what came meanwhile: that time is ours as well (S007).
+    const lateMs = now - this.#dueMs
+    if (lateMs > STANDSTILL_MS && this.#pausedMs === null) {
+      this.#sinceMs += lateMs
+      this.#progressMs += lateMs
+    }
     const leftMs = this.#pausedMs === null ? this.#leftMs(this.#kind, now) : this.#limitMs
     if (leftMs > 0) this.#arm(Math.min(Math.max(leftMs, 5), this.#limitMs))
     else this.#expired(now - this.#sinceMs)

@@ -1,5 +1,6 @@
 // POP3 commands → bytes (RFC 1939 §3, RFC 2449 §4, RFC 2595, RFC 5034). Pure. Refuses CR, LF and NUL in any argument,
 // since they would start a second command (P073), and knows which arguments are secret so that a trace can mask them.
+import { display } from '../display.ts'
 import { PopfetchError } from '../errors.ts'
 
 export type Verb =
@@ -49,7 +50,7 @@ export interface Command {
   /** Ends with CRLF. */
   readonly bytes: Buffer
   readonly multiline: boolean
-  /** The same for a trace, secrets masked. */
+  /** The same for a trace, secrets masked, safe to print. */
   readonly shown: string
 }
 
@@ -58,7 +59,7 @@ export interface Command {
 export function command(verb: Verb, ...args: readonly (string | number | Buffer)[]): Command {
   const shape = shapes[verb]
   const parts = args.map((argument) => argumentBytes(verb, argument))
-  const shown = args.map((argument, index) => (index < shape.open ? String(argument) : '****'))
+  const shown = args.map((argument, index) => (index < shape.open ? display(String(argument)) : '****'))
   return {
     verb,
     bytes: Buffer.concat([Buffer.from(verb), ...parts.flatMap((part) => [SPACE, part]), CRLF]),

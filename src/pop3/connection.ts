@@ -5,7 +5,15 @@ import * as net from 'node:net'
 import * as tls from 'node:tls'
 import { display } from '../display.ts'
 import type { PopfetchError } from '../errors.ts'
-import { abortedError, connectError, lostError, timedOut, tlsError, tlsFailure } from './network-error.ts'
+import {
+  abortedError,
+  connectError,
+  lostError,
+  timedOut,
+  tlsError,
+  tlsFailure,
+  unusableCertificate,
+} from './network-error.ts'
 
 export interface TlsOptions {
   /** PEM of the only authorities to trust; null: the system's and Node's own. */
@@ -92,7 +100,7 @@ export class Connection {
    *  (P044, P050). Rejects with ERR_TLS, ERR_TIMEOUT, ERR_ABORTED; then the connection is destroyed. */
   async secureNow(signal: AbortSignal): Promise<TlsFacts> {
     const { host, port, timeoutMs } = this.#options
-    const { ca, pin, clientCert, clientKey } = this.#options.tls
+    const { pin } = this.#options.tls
     const plain = this.#socket
     plain.pause()
     if (plain.readableLength > 0) {
@@ -104,14 +112,12 @@ export class Connection {
     plain.removeAllListeners('data')
     plain.removeAllListeners('end')
     plain.removeAllListeners('close')
-    if (ca === null && pin === null) trustSystem()
     const secured = tls.connect({
       socket: plain,
       secureContext: secureContext(this.#options.tls),
       // A pin replaces chain, name and date checks; it is compared below, before anything is sent.
       rejectUnauthorized: pin === null,
       ...(net.isIP(host) === 0 ? { servername: host, host } : { host }),
-      ...(clientCert === null || clientKey === null ? {} : { cert: clientCert, key: clientKey }),
     })
     this.#socket = secured
     await established(secured, 'secureConnect', timeoutMs, signal, `the TLS handshake with ${host}:${port}`, (cause) =>
@@ -221,15 +227,22 @@ function trustSystem(): void {
 const contexts = new Map<string, tls.SecureContext>()
 
 /** One context per process and set of authorities: making one costs 20 ms. */
-function secureContext({ ca, clientCert, clientKey }: TlsOptions): tls.SecureContext {
-  const key = JSON.stringify([ca, clientCert, clientKey])
+function secureContext({ ca, pin, clientCert, clientKey }: TlsOptions): tls.SecureContext {
+  // A context knows the authorities of the moment it was made at: one made for a pin must not serve without one.
+  const trust = ca ?? (pin === null ? 'system' : 'pin')
+  const key = JSON.stringify([trust, clientCert, clientKey])
   const known = contexts.get(key)
   if (known !== undefined) return known
-  const context = tls.createSecureContext({
-    minVersion: 'TLSv1.2',
-    ...(ca === null ? {} : { ca }),
-    ...(clientCert === null || clientKey === null ? {} : { cert: clientCert, key: clientKey }),
-  })
-  contexts.set(key, context)
-  return context
+  if (trust === 'system') trustSystem()
+  try {
+    const context = tls.createSecureContext({
+      minVersion: 'TLSv1.2',
+      ...(ca === null ? {} : { ca }),
+      ...(clientCert === null || clientKey === null ? {} : { cert: clientCert, key: clientKey }),
+    })
+    contexts.set(key, context)
+    return context
+  } catch (error) {
+    throw unusableCertificate(error)
+  }
 }

@@ -1,7 +1,7 @@
 // Bytes from a POP3 server → status lines and the bytes of multi-line answers, dots undone (RFC 1939 §3). Pure: no
 // socket, no timer, no idea of what was asked; the sink says after each status line whether a multi-line answer follows.
 // The one rule: only CRLF "." CRLF ends a multi-line answer (P111, P115), however the bytes were cut into chunks.
-// A server whose first line ends in a bare LF is an LF server for the whole session, and then only LF "." LF ends one.
+// A server is taken for an LF server, where a bare LF ends a line too, until its first status line that ends in CRLF.
 import { PopfetchError } from '../errors.ts'
 
 export interface DecoderSink {
@@ -33,7 +33,7 @@ export class Decoder {
   #match: Match = 'line-start'
   #line: Buffer[] = []
   #lineBytes = 0
-  #lineEnds: 'unknown' | 'crlf' | 'lf' = 'unknown'
+  #lineEnds: 'crlf' | 'lf' = 'lf'
 
   constructor(sink: DecoderSink) {
     this.#sink = sink
@@ -66,7 +66,8 @@ export class Decoder {
       this.#line.push(chunk.subarray(start))
       return chunk.length
     }
-    if (this.#lineEnds === 'unknown') this.#lineEnds = this.#endsWithCr(chunk, start, newline) ? 'crlf' : 'lf'
+    // For good: some greet from a script with a bare LF and go on with CRLF.
+    this.#lineEnds = this.#endsWithCr(chunk, start, newline) ? 'crlf' : 'lf'
     let line = chunk.subarray(start, newline)
     if (this.#line.length > 0) line = Buffer.concat([...this.#line, line])
     if (line[line.length - 1] === CR) line = line.subarray(0, -1)
@@ -157,7 +158,7 @@ export class Decoder {
             this.#finish()
             return at + 1
           }
-          if (byte === CR && !bareLf) {
+          if (byte === CR) {
             from = at + 1
             this.#match = 'dot-cr'
           } else {
@@ -189,8 +190,10 @@ function protocolError(text: string): PopfetchError {
   return new PopfetchError('ERR_POP3_PROTOCOL', text, { scope: 'account', retry: 'later' })
 }
 
+/** The first line of them, or the start of it. */
 function unasked(bytes: Buffer): PopfetchError {
-  const end = bytes.indexOf(LF)
+  const newline = bytes.indexOf(LF)
+  const end = newline > 0 && bytes[newline - 1] === CR ? newline - 1 : newline
   return new UnaskedBytesError(bytes.subarray(0, Math.min(end < 0 ? bytes.length : end, 512)))
 }
 

@@ -7,6 +7,7 @@ import { AnswerClock, type ClockKind } from './clock.ts'
 import type { Command } from './command.ts'
 import type { Connection, ConnectionSink } from './connection.ts'
 import { Decoder, type DecoderSink, UnaskedBytesError } from './decoder.ts'
+import { closedByServer, strayChallenge, tooLate, unaskedBytes } from './exchange-error.ts'
 import { parseReply, type Reply } from './reply.ts'
 
 /** Takes the bytes of a multi-line answer. A promise: stop reading until it resolves. A throw or rejection ends the session
@@ -37,7 +38,9 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
   readonly #connection: Connection
   readonly #decoder = new Decoder(this)
   readonly #trace: ((direction: 'C' | 'S', text: string) => void) | null
+  /** From #next on; what is before it was sent. */
   #waiting: Exchange[] = []
+  #next = 0
   #outstanding: Exchange[] = []
   #outstandingBytes = 0
   #pumpDue = false
@@ -55,7 +58,7 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
     return this.#botched
   }
   get idle(): boolean {
-    return this.#outstanding.length === 0 && this.#waiting.length === 0
+    return this.#outstanding.length === 0 && this.#next === this.#waiting.length
   }
 
   expectGreeting(): Promise<Reply> {
@@ -98,17 +101,20 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
     if (this.#botched !== null) return
     const wasIdle = this.#outstanding.length === 0
     const burst: Buffer[] = []
-    let taken = 0
-    for (const exchange of this.#waiting) {
+    for (let exchange = this.#waiting[this.#next]; exchange !== undefined; exchange = this.#waiting[this.#next]) {
       if (!this.#mayWrite(exchange.bytes.length)) break
-      taken++
+      this.#next++
       this.#outstanding.push(exchange)
       this.#outstandingBytes += exchange.bytes.length
       burst.push(exchange.bytes)
       this.#trace?.('C', exchange.command?.shown ?? '****')
     }
-    if (taken === 0) return
-    this.#waiting = this.#waiting.slice(taken)
+    if (burst.length === 0) return
+    // Moved seldom, so that fifty thousand waiting DELEs do not cost their square.
+    if (this.#next * 2 > this.#waiting.length) {
+      this.#waiting = this.#waiting.slice(this.#next)
+      this.#next = 0
+    }
     if (wasIdle) this.#clock.start(this.#outstanding[0]?.clock ?? null)
     this.#connection.write(burst.length === 1 && burst[0] !== undefined ? burst[0] : Buffer.concat(burst))
   }
@@ -135,10 +141,7 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
     if (this.#trace !== null)
       this.#trace('S', exchange.clock === 'sasl' && reply.status === 'continue' ? '+ ****' : displayBytes(line))
     if (reply.status === 'continue' && exchange.clock !== 'sasl') {
-      throw new PopfetchError('ERR_POP3_PROTOCOL', `"${displayBytes(line, 80)}" is no answer to ${nameOf(exchange)}`, {
-        scope: 'account',
-        retry: 'later',
-      })
+      throw strayChallenge(line, nameOf(exchange))
     }
     exchange.reply = reply
     if (reply.status === 'ok' && exchange.command?.multiline === true) return true
@@ -172,7 +175,7 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
     this.#outstandingBytes -= exchange.bytes.length
     this.#clock.start(this.#outstanding[0]?.clock ?? null)
     exchange.resolve(reply)
-    if (this.#waiting.length > 0 && !this.#pumpDue) {
+    if (this.#next < this.#waiting.length && !this.#pumpDue) {
       this.#pumpDue = true
       queueMicrotask(() => this.#pump())
     }
@@ -185,20 +188,13 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
     try {
       this.#decoder.feed(chunk)
     } catch (error) {
-      this.botch(error instanceof UnaskedBytesError ? farewell(error) : asPopfetchError(error))
+      this.botch(error instanceof UnaskedBytesError ? unaskedBytes(error) : asPopfetchError(error))
     }
   }
 
   closed(error: PopfetchError | null): void {
     const head = this.#outstanding[0]
-    const doing = head === undefined ? '' : ` in the middle of ${nameOf(head)}`
-    this.botch(
-      error ??
-        new PopfetchError('ERR_CONNECT', `the server closed the connection${doing}: it may be busy, try again later`, {
-          scope: 'account',
-          retry: 'soon',
-        }),
-    )
+    this.botch(error ?? closedByServer(head === undefined ? null : nameOf(head)))
   }
 
   /** Ends the connection without QUIT and rejects everything that waits, each once. The first reason stays. */
@@ -206,9 +202,10 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
     if (this.#botched !== null) return
     this.#botched = error
     this.close()
-    const all = [...this.#outstanding, ...this.#waiting]
+    const all = [...this.#outstanding, ...this.#waiting.slice(this.#next)]
     this.#outstanding = []
     this.#waiting = []
+    this.#next = 0
     for (const exchange of all) exchange.reject(error)
   }
 
@@ -236,37 +233,10 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
 
   #late(waitedMs: number): void {
     const head = this.#outstanding[0]
-    if (head === undefined) return
-    const came = head.bodyBytes > 0 ? `, ${head.bodyBytes} bytes came` : ''
-    this.botch(
-      new PopfetchError(
-        'ERR_TIMEOUT',
-        `no complete answer to ${nameOf(head)} in time (waited ${Math.round(waitedMs / 1000)} s${came}): the server is slow or hangs, try again later`,
-        { scope: 'account', retry: 'soon' },
-      ),
-    )
+    if (head !== undefined) this.botch(tooLate(nameOf(head), waitedMs, head.bodyBytes))
   }
 }
 
 function nameOf(exchange: Exchange): string {
   return exchange.command?.verb ?? (exchange.clock === 'sasl' ? 'AUTH' : 'the connection (the greeting)')
-}
-
-/** Servers say goodbye unasked when they shut down or we were idle (P146); anything else unasked is a desync (P126). */
-function farewell(error: UnaskedBytesError): PopfetchError {
-  const text = displayBytes(error.bytes)
-  if (error.bytes.subarray(0, 4).toString('latin1').toUpperCase() === '-ERR') {
-    return new PopfetchError('ERR_POP3_REPLY', `the server ended the session: "${text}"`, {
-      scope: 'account',
-      retry: 'soon',
-    })
-  }
-  return new PopfetchError(
-    'ERR_POP3_PROTOCOL',
-    `the server sent bytes that nobody asked for: "${text}": not going on`,
-    {
-      scope: 'account',
-      retry: 'later',
-    },
-  )
 }

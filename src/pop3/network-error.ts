@@ -95,3 +95,12 @@ function altNames(certificate: unknown): string {
 export function tlsFailure(text: string, cause?: unknown): PopfetchError {
   return new PopfetchError('ERR_TLS', text, { scope: 'account', retry: 'later', cause })
 }
+
+export function unusableCertificate(cause: unknown): PopfetchError {
+  const reason = cause instanceof Error ? display(cause.message) : 'unknown reason'
+  return new PopfetchError(
+    'ERR_CONFIG',
+    `cannot use the certificates of this account: ${reason}: ca, clientCert and clientKey must be PEM files that belong together`,
+    { scope: 'account', retry: 'never', cause },
+  )
+}

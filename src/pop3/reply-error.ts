@@ -5,9 +5,11 @@ import { codeIs, type Reply } from './reply.ts'
 import type { SignIn } from './sasl.ts'
 
 /** Busy, locked or limited, in the words of servers without response codes (P058, P059, P060). */
-const BUSY = /\b(?:lock(?:ed)?|busy|wait|in use|unavailable|too many|try again|temporar|exceed|limit|concurrent)/i
+const BUSY = /\b(?:lock|busy|wait|in use|unavailable|too many|try again (?:later|in)|temporar|exceed|limit|concurrent)/i
 /** Limits on how often: come back after a longer pause. */
 const LIMITED = /\b(?:exceed|limit|too many|minute)/i
+
+const BUSY_CODES = ['IN-USE', 'LOGIN-DELAY', 'SYS/TEMP']
 
 const MINUTE_MS = 60_000
 
@@ -24,8 +26,23 @@ function retryOf(reply: Reply): Retry {
   return codeIs(reply.code, 'SYS/PERM') ? 'later' : 'soon'
 }
 
+/** Does a refusal speak of now, not of what was asked? By its code, or in the words of a server without codes. */
+export function isBusy(reply: Reply): boolean {
+  if (reply.code === null) return BUSY.test(reply.text)
+  return BUSY_CODES.some((code) => codeIs(reply.code, code))
+}
+
 export function replyError(doing: string, reply: Reply): PopfetchError {
   return new PopfetchError('ERR_POP3_REPLY', `the server refused ${doing}: "${reply.text}"`, {
+    scope: 'account',
+    retry: retryOf(reply),
+    pauseMs: pauseOf(reply),
+  })
+}
+
+/** `-ERR` that no command asked for: servers say goodbye so when they shut down or had to wait for us (P146). */
+export function farewell(reply: Reply): PopfetchError {
+  return new PopfetchError('ERR_POP3_REPLY', `the server ended the session: "${reply.text}": trying again later`, {
     scope: 'account',
     retry: retryOf(reply),
     pauseMs: pauseOf(reply),
@@ -35,12 +52,7 @@ export function replyError(doing: string, reply: Reply): PopfetchError {
 /** A sign-in that was answered with anything but `+OK`. `why` replaces the server's own words. */
 export function refusedSignIn(signIn: SignIn, reply: Reply, why?: string): PopfetchError {
   const said = why ?? `"${reply.text}"`
-  const temporary =
-    codeIs(reply.code, 'IN-USE') ||
-    codeIs(reply.code, 'LOGIN-DELAY') ||
-    codeIs(reply.code, 'SYS/TEMP') ||
-    (reply.code === null && BUSY.test(reply.text))
-  if (temporary) {
+  if (isBusy(reply)) {
     return new PopfetchError('ERR_POP3_REPLY', `the server does not let us in now: ${said}`, {
       scope: 'account',
       retry: retryOf(reply),

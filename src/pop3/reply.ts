@@ -8,7 +8,8 @@ export type Status = 'ok' | 'err' | 'continue'
 
 export interface Reply {
   readonly status: Status
-  /** In upper case, such as `IN-USE` or `SYS/TEMP`; null without one. Only directly after `-ERR ` (P041). */
+  /** In upper case, such as `IN-USE` or `SYS/TEMP`; null without one, or with one that nobody knows. Only directly after
+   *  `-ERR ` (P041). */
   readonly code: string | null
   /** After the status indicator; raw bytes for machines (challenges, APOP), never printed. */
   readonly rest: Buffer
@@ -35,10 +36,15 @@ function reply(status: Status, line: Buffer, indicatorBytes: number): Reply {
   return { status, code: status === 'err' ? responseCode(rest) : null, rest, text: displayBytes(rest) }
 }
 
+/** The roots of RFC 2449, 3206 and 6856, and Dovecot's referral. Anything else in brackets is text (P041). */
+const KNOWN_CODES = ['IN-USE', 'LOGIN-DELAY', 'SYS', 'AUTH', 'UTF8', 'REFERRAL']
+
 function responseCode(rest: Buffer): string | null {
   if (rest[0] !== 0x5b) return null
   const end = rest.subarray(0, 100).indexOf(0x5d)
-  return end < 2 ? null : rest.toString('latin1', 1, end).trim().toUpperCase()
+  if (end < 2) return null
+  const code = rest.toString('latin1', 1, end).trim().toUpperCase()
+  return KNOWN_CODES.some((known) => codeIs(code, known)) ? code : null
 }
 
 function hint(head: string): string {

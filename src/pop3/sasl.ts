@@ -17,6 +17,8 @@ export interface Mechanism {
   readonly name: string
   /** May go along with AUTH, when the line stays within 255 octets (RFC 5034 §4); null: the server speaks first. */
   readonly initial: Buffer | null
+  /** How many messages of ours it takes at least; `+OK` before the last of them is no success (P063). */
+  readonly messages: number
   /** The answer to a challenge; null: the challenge is not what this mechanism expects, cancel (P068, P069, P072). */
   answer(challenge: Buffer): Buffer | null
 }
@@ -28,8 +30,10 @@ function plain({ user, password }: Credentials): Mechanism {
   return {
     name: 'PLAIN',
     initial: message,
+    messages: 1,
     answer(challenge) {
-      // A server that asks something after PLAIN runs LOGIN under its name (P069): the password is not for it.
+      // A server that asks something after PLAIN runs LOGIN under its name (P069): the password is not for it. One that
+      // asks nothing has not looked at the initial response (P065): once more, then.
       if (sent || challenge.length > 0) return null
       sent = true
       return message
@@ -40,7 +44,7 @@ function plain({ user, password }: Credentials): Mechanism {
 /** draft-murchison-sasl-login: user name, then password, whatever the prompts say. */
 function login({ user, password }: Credentials): Mechanism {
   const answers = [Buffer.from(user), Buffer.from(password)]
-  return { name: 'LOGIN', initial: null, answer: () => answers.shift() ?? null }
+  return { name: 'LOGIN', initial: null, messages: 2, answer: () => answers.shift() ?? null }
 }
 
 const mechanisms = { plain, login } as const

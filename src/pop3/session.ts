@@ -2,14 +2,24 @@
 // Knows the protocol and its order, no account, no ledger, no policy. Commands are pipelined when the server says it can.
 // The one rule: QUIT is a commit. Any doubt makes the session botched: the connection is destroyed without QUIT, every
 // waiting command is rejected, and no further byte is sent.
-import { PopfetchError } from '../errors.ts'
-import { command, saslLine } from './command.ts'
+import { asPopfetchError, PopfetchError } from '../errors.ts'
+import { CollectedBody } from './collected-body.ts'
+import { command } from './command.ts'
 import { Connection, type ConnectionOptions, type TlsFacts } from './connection.ts'
 import { type BodySink, ExchangeQueue } from './exchange.ts'
-import { Listing, ListParser } from './listing.ts'
+import { ListParser } from './list-parser.ts'
+import { Listing } from './listing.ts'
 import { CAPABILITIES_LIMIT, type Capabilities, noCapabilities, parseCapabilities, type Reply } from './reply.ts'
-import { chooseSignIn, type Credentials, mechanism, type SignIn, type SignInChoice } from './sasl.ts'
-import { refusedSignIn, replyError } from './reply-error.ts'
+import { isBusy, refusedSignIn, replyError } from './reply-error.ts'
+import { chooseSignIn, type Credentials, type SignIn, type SignInChoice } from './sasl.ts'
+import { signInWith } from './sign-in.ts'
+
+/** Of a header we want the fields that identify a message; they stand in the first of it. */
+const HEADER_KEPT_BYTES = 65_536
+/** A sender's huge header is let go, not an end to the session; what goes on after this is no header. */
+const HEADER_END_BYTES = 256 * 1024 * 1024
+/** Sixty-four times what is looked at. */
+const CAPABILITIES_END_BYTES = CAPABILITIES_LIMIT * 64
 
 export interface SessionOptions extends ConnectionOptions {
   readonly tlsMode: 'implicit' | 'starttls' | 'none'
@@ -61,7 +71,7 @@ export class Session implements AsyncDisposable {
     const greeting = this.#queue.expectGreeting()
     this.#connection.attach(this.#queue)
     const reply = await greeting
-    if (reply.status !== 'ok') throw replyError('the greeting', reply)
+    if (reply.status !== 'ok') throw replyError('the connection', reply)
     this.#greeting = reply.text
   }
 
@@ -81,7 +91,7 @@ export class Session implements AsyncDisposable {
   }
 
   async #askCapabilities(): Promise<Capabilities> {
-    const answer = new CollectedBody(CAPABILITIES_LIMIT)
+    const answer = new CollectedBody({ keepBytes: CAPABILITIES_LIMIT, endBytes: CAPABILITIES_END_BYTES })
     const reply = await this.#queue.run(command('CAPA'), 'step', answer)
     return reply.status === 'ok' ? parseCapabilities(answer.bytes()) : noCapabilities
   }
@@ -111,17 +121,16 @@ export class Session implements AsyncDisposable {
   /** Signs in once. Rejects with ERR_AUTH when the server clearly refuses, ERR_POP3_REPLY when it is busy or says to wait,
    *  ERR_MECHANISM; then the session is botched: no second attempt in it (P052). */
   async signIn(choice: SignInChoice, credentials: Credentials): Promise<void> {
-    const signIn = chooseSignIn(choice, this.#capabilities)
-    this.#assertMaySendSecrets()
     try {
-      const reply =
-        signIn === 'user' ? await this.#userAndPass(credentials) : await this.#authenticate(signIn, credentials)
+      const signIn = chooseSignIn(choice, this.#capabilities)
+      this.#assertMaySendSecrets()
+      const reply = await signInWith(this.#queue, signIn, credentials)
       if (reply.status !== 'ok') throw refusedSignIn(signIn, reply)
+      this.#signedIn = signIn
     } catch (error) {
-      this.#connection.destroy()
+      this.#queue.botch(asPopfetchError(error))
       throw error
     }
-    this.#signedIn = signIn
   }
 
   /** The one place that lets a secret out: only to a peer that TLS verified, or where the user said `tls: none` (P048). */
@@ -131,28 +140,6 @@ export class Session implements AsyncDisposable {
       scope: 'account',
       retry: 'later',
     })
-  }
-
-  async #userAndPass({ user, password }: Credentials): Promise<Reply> {
-    const first = await this.#queue.run(command('USER', user), 'step')
-    if (first.status !== 'ok') throw refusedSignIn('user', first)
-    return await this.#queue.run(command('PASS', password), 'step')
-  }
-
-  async #authenticate(signIn: Exclude<SignIn, 'user'>, credentials: Credentials): Promise<Reply> {
-    const sasl = mechanism(signIn, credentials)
-    const initial = sasl.initial?.toString('base64')
-    // With the initial response only where the line keeps to 255 octets (RFC 5034 §4, P066).
-    const fits = initial !== undefined && `AUTH ${sasl.name} ${initial}\r\n`.length <= 255
-    let reply = await this.#queue.run(fits ? command('AUTH', sasl.name, initial) : command('AUTH', sasl.name), 'sasl')
-    for (let step = 0; reply.status === 'continue'; step++) {
-      const challenge = decodeBase64(reply.rest)
-      const answer = challenge === null || step > 10 || (fits && step === 0) ? null : sasl.answer(challenge)
-      reply = await this.#queue.runSasl(saslLine(answer ?? '*'))
-      if (answer === null)
-        throw refusedSignIn(signIn, reply, 'it answered with a challenge that does not belong to this mechanism')
-    }
-    return reply
   }
 
   /** LIST and UIDL, and CAPA again in front of them (P036), in one burst when the server pipelines. Call once, before any
@@ -169,14 +156,16 @@ export class Session implements AsyncDisposable {
     const [capaAnswer, listReply, uidlReply] = await Promise.all([early ? capabilities : null, list, uidl])
     if (capaAnswer !== null) this.#updateCapabilities(capaAnswer)
     if (listReply.status !== 'ok') throw replyError('LIST', listReply)
-    if (uidlReply.status !== 'ok' && uidlReply.code !== null) throw replyError('UIDL', uidlReply)
+    // "Not now" is no "never": only a plain refusal means that the server has no UIDL (P059, P084).
+    if (uidlReply.status !== 'ok' && (uidlReply.code !== null || isBusy(uidlReply))) throw replyError('UIDL', uidlReply)
     return new Listing(sizes, uidlReply.status === 'ok' ? uidls : null)
   }
 
   #updateCapabilities(after: Capabilities): void {
-    if (after === noCapabilities) return
-    this.#capabilities = after
-    this.#queue.pipelining = this.#options.pipelining && after.names.has('PIPELINING')
+    // Refused now: what was said before still stands, but for the one claim that could cost a message (P036).
+    const lasting = new Set([...this.#capabilities.names].filter((name) => name !== 'PIPELINING'))
+    this.#capabilities = after === noCapabilities ? { ...this.#capabilities, names: lasting } : after
+    this.#queue.pipelining = this.#options.pipelining && this.#capabilities.names.has('PIPELINING')
   }
 
   /** RETR. The bytes go to `body` as they come; resolves with the reply, `status: 'err'` when the server has not got the
@@ -187,7 +176,7 @@ export class Session implements AsyncDisposable {
 
   /** TOP n 0: the header, at most 64 KiB of it; null when the server refuses. */
   async header(number: number): Promise<Buffer | null> {
-    const answer = new CollectedBody(65_536)
+    const answer = new CollectedBody({ keepBytes: HEADER_KEPT_BYTES, endBytes: HEADER_END_BYTES })
     const reply = await this.#queue.run(command('TOP', number, 0), 'message', answer)
     return reply.status === 'ok' ? answer.bytes() : null
   }
@@ -226,34 +215,6 @@ export class Session implements AsyncDisposable {
   }
 }
 
-/** The bytes of a short multi-line answer, or of the head of a long one: what is past the limit is let go. */
-class CollectedBody implements BodySink {
-  readonly #limit: number
-  readonly #chunks: Buffer[] = []
-  #size = 0
-
-  constructor(limit: number) {
-    this.#limit = limit
-  }
-
-  write(chunk: Buffer): undefined {
-    const kept = chunk.subarray(0, Math.max(0, this.#limit - this.#size))
-    if (kept.length > 0) this.#chunks.push(kept)
-    this.#size += chunk.length
-    // Far past any honest answer: it may never end (P033).
-    if (this.#size > this.#limit * 64) {
-      throw new PopfetchError('ERR_POP3_PROTOCOL', 'the server sent an answer that does not end', {
-        scope: 'account',
-        retry: 'later',
-      })
-    }
-  }
-
-  bytes(): Buffer {
-    return Buffer.concat(this.#chunks)
-  }
-}
-
 function listingBody(parser: ListParser): BodySink {
   return {
     write(chunk) {
@@ -261,11 +222,4 @@ function listingBody(parser: ListParser): BodySink {
       return undefined
     },
   }
-}
-
-/** Strict (P072); null for anything else. */
-function decodeBase64(text: Buffer): Buffer | null {
-  const encoded = text.toString('latin1')
-  if (encoded.length > 4096 || !/^[A-Za-z0-9+/]*={0,2}$/.test(encoded)) return null
-  return Buffer.from(encoded, 'base64')
 }

@@ -1,0 +1,149 @@
+// One answer to LIST or UIDL, parsed as it streams in: number → the bytes after it, in columns, so that a million lines are
+// a few arrays and not a million objects (P103). Pure. The lines are hostile: numbers never index or size memory, a bad
+// line costs only itself (P088), and what is kept of a line does not depend on how it was cut into chunks.
+import { PopfetchError } from '../errors.ts'
+
+/** A longer line is dropped: no server has such UIDs, and the message is treated as one without (P092, P104). */
+const LINE_LIMIT = 16_384
+/** Entries of one listing; past that it is an attack or a fault (P104). */
+export const LISTING_LIMIT = 5_000_000
+/** Bytes of one answer: LISTING_LIMIT lines with UIDs of the longest legal kind and some to spare (P104). */
+export const LISTING_BYTES_LIMIT = 512 * 1024 * 1024
+/** RFC 1939 sets no limit; what no signed 32-bit integer holds is no count of messages (P088). */
+const NUMBER_LIMIT = 0x7fffffff
+
+const LF = 0x0a
+const CR = 0x0d
+const SPACE = 0x20
+const TAB = 0x09
+
+/** What was listed, ascending by number; a number that was listed twice is left out (P088). */
+export interface Column {
+  readonly length: number
+  number(index: number): number
+  /** Where in `texts` stands what followed the number. */
+  start(index: number): number
+  end(index: number): number
+  readonly texts: Buffer
+}
+
+export const emptyColumn: Column = { length: 0, number: () => 0, start: () => 0, end: () => 0, texts: Buffer.alloc(0) }
+
+export class ListParser {
+  #numbers = new Uint32Array(1024)
+  /** Texts stand one behind the other: each starts where the one before it ends. */
+  #ends = new Uint32Array(1024)
+  #texts: Buffer = Buffer.allocUnsafe(16_384)
+  #textBytes = 0
+  #count = 0
+  #fedBytes = 0
+  #carry: Buffer | null = null
+  #skipping = false
+  #ascending = true
+
+  /** Takes the next bytes of the multi-line answer. Throws ERR_POP3_PROTOCOL past a limit. */
+  feed(chunk: Buffer): void {
+    this.#fedBytes += chunk.length
+    if (this.#fedBytes > LISTING_BYTES_LIMIT) throw tooLong(`${LISTING_BYTES_LIMIT} bytes`)
+    let start = 0
+    for (let newline = chunk.indexOf(LF, 0); newline >= 0; newline = chunk.indexOf(LF, start)) {
+      if (this.#carry !== null || this.#skipping) this.#endCarry(chunk.subarray(start, newline))
+      else this.#line(chunk, start, newline)
+      start = newline + 1
+    }
+    if (start === chunk.length || this.#skipping) return
+    const rest = chunk.subarray(start)
+    this.#carry = this.#carry === null ? Buffer.from(rest) : Buffer.concat([this.#carry, rest])
+    if (this.#carry.length > LINE_LIMIT) {
+      this.#carry = null
+      this.#skipping = true
+    }
+  }
+
+  #endCarry(rest: Buffer): void {
+    if (!this.#skipping) {
+      const line = Buffer.concat([this.#carry ?? Buffer.alloc(0), rest])
+      this.#line(line, 0, line.length)
+    }
+    this.#carry = null
+    this.#skipping = false
+  }
+
+  #line(bytes: Buffer, start: number, newline: number): void {
+    if (newline - start > LINE_LIMIT) return
+    let end = newline
+    if (end > start && bytes[end - 1] === CR) end--
+    let at = start
+    // Some servers put `+OK ` before every line (P090).
+    if (end - at > 4 && bytes[at] === 0x2b && bytes.toString('latin1', at, at + 4).toUpperCase() === '+OK ') at += 4
+    let number = 0
+    const digits = at
+    for (let byte = bytes[at]; at < end && byte !== undefined && byte >= 0x30 && byte <= 0x39; byte = bytes[++at]) {
+      number = number * 10 + (byte - 0x30)
+    }
+    if (at === digits || at - digits > 10 || number === 0 || number > NUMBER_LIMIT) return
+    if (at < end && !isBlank(bytes[at])) return
+    while (at < end && isBlank(bytes[at])) at++
+    this.#push(number, bytes, at, end)
+  }
+
+  #push(number: number, bytes: Buffer, start: number, end: number): void {
+    if (this.#count >= LISTING_LIMIT) throw tooLong(`${LISTING_LIMIT} messages`)
+    if (this.#count === this.#numbers.length) {
+      this.#numbers = grown(this.#numbers)
+      this.#ends = grown(this.#ends)
+    }
+    const size = end - start
+    if (this.#textBytes + size > this.#texts.length) {
+      const larger = Buffer.allocUnsafe(Math.max(this.#texts.length * 2, this.#textBytes + size))
+      this.#texts.copy(larger, 0, 0, this.#textBytes)
+      this.#texts = larger
+    }
+    bytes.copy(this.#texts, this.#textBytes, start, end)
+    if (this.#count > 0 && number <= (this.#numbers[this.#count - 1] ?? 0)) this.#ascending = false
+    this.#textBytes += size
+    this.#numbers[this.#count] = number
+    this.#ends[this.#count] = this.#textBytes
+    this.#count++
+  }
+
+  /** Call once the answer is complete. */
+  finish(): Column {
+    const [numbers, ends, texts] = [this.#numbers, this.#ends, this.#texts]
+    const order = this.#ascending ? null : this.#sorted()
+    const row = (index: number): number => (order === null ? index : (order[index] ?? 0))
+    return {
+      length: order?.length ?? this.#count,
+      number: (index) => numbers[row(index)] ?? 0,
+      start: (index) => (row(index) === 0 ? 0 : (ends[row(index) - 1] ?? 0)),
+      end: (index) => ends[row(index)] ?? 0,
+      texts,
+    }
+  }
+
+  #sorted(): Uint32Array {
+    const numbers = this.#numbers
+    const order = Uint32Array.from({ length: this.#count }, (_, index) => index)
+    order.sort((a, b) => (numbers[a] ?? 0) - (numbers[b] ?? 0))
+    return order.filter(
+      (row, at) => numbers[row] !== numbers[order[at - 1] ?? -1] && numbers[row] !== numbers[order[at + 1] ?? -1],
+    )
+  }
+}
+
+export function isBlank(byte: number | undefined): boolean {
+  return byte === SPACE || byte === TAB
+}
+
+function grown(column: Uint32Array): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(column.length * 2)
+  larger.set(column)
+  return larger
+}
+
+function tooLong(limit: string): PopfetchError {
+  return new PopfetchError('ERR_POP3_PROTOCOL', `the server lists more than ${limit}: not going on`, {
+    scope: 'account',
+    retry: 'later',
+  })
+}
