@@ -9,7 +9,7 @@ import { EPILOGUE, EXAMPLES, PROLOGUE } from './help.ts'
 // Exists since yargs 17.7; its types lack it.
 declare module 'yargs' {
   interface Argv<T> {
-    usageConfiguration(configuration: { readonly 'hide-types': boolean }): Argv<T>
+    usageConfiguration(configuration: { readonly 'hide-types': boolean }): this
   }
 }
 

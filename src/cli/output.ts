@@ -78,15 +78,20 @@ export class Output {
       this.#dropped++
       return
     }
-    const lost = this.#dropped === 0 ? '' : `popfetch: ${this.#dropped} lines were dropped: nobody read them\n`
-    this.#dropped = 0
-    const lines = lost + printable(text)
+    const lines = this.#lostLines() + printable(text)
     if (this.screen === null) this.#stderr.write(`${lines}\n`)
     else this.screen.persist(lines)
   }
 
+  #lostLines(): string {
+    const lost = this.#dropped
+    this.#dropped = 0
+    return lost === 0 ? '' : `popfetch: ${lost} lines were dropped: nobody read them\n`
+  }
+
   /** Resolves when all is written, or its reader is gone, or takes nothing for ten minutes. */
   async drained(): Promise<void> {
+    this.#stderr.write(this.#lostLines())
     await Promise.all([drained(this.#stdout), drained(this.#stderr)])
   }
 }

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { BIN, ended, ROOT, startNode } from './child.ts'
 
@@ -94,6 +95,17 @@ describe('a poll', () => {
     child.stdout?.destroy()
     child.stderr?.destroy()
     expect(await once(child, 'exit')).toEqual([0, null])
+  })
+
+  test('goes on when the reader of its notes has stopped, and says how many it did without', async () => {
+    const child = program(
+      `for (let i = 0; i < 40000; i++) observer.note('work', 'x'.repeat(100)); return [${REPORT}]`,
+      `['--verbose', '--json']`,
+    )
+    const closed = once(child, 'close')
+    await once(child.stdout!, 'data')
+    expect(await text(child.stderr!)).toMatch(/\npopfetch: \d+ lines were dropped: nobody read them\n$/)
+    expect(await closed).toEqual([0, null])
   })
 
   test('a late error that nobody handles is one line and 70', async () => {
