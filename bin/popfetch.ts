@@ -5,7 +5,9 @@ process.on('SIGUSR1', () => {})
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 if (major < 24 || (major === 24 && minor < 15)) {
-  process.stderr.write(`popfetch: needs Node.js 24.15 or newer, this is ${process.versions.node}: install a newer Node.js\n`)
+  process.stderr.write(
+    `popfetch: needs Node.js 24.15 or newer, this is ${process.versions.node}: install a newer Node.js\n`,
+  )
   process.exit(78)
 }
 const { main } = await import('../src/cli/main.ts')
