@@ -37,6 +37,11 @@ const DAY_MS = 86_400_000
 /** FAT, some FUSE and SMB file systems have no links. */
 const NO_LINKS: ReadonlySet<string | null> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
 
+/** Looks like what link(2) says. */
+class NameTaken extends Error {
+  readonly code = 'EEXIST'
+}
+
 export class MaildirFile {
   readonly receipt: Promise<Receipt>
   /** What writing it costs the loop. */
@@ -181,7 +186,7 @@ export class MaildirFile {
       // NFS may have done what it says it could not (D011).
       if (!(await this.#isLinked())) {
         if (!NO_LINKS.has(errnoOf(error))) throw error
-        await this.#rename(error)
+        await this.#rename()
         return
       }
     }
@@ -193,9 +198,9 @@ export class MaildirFile {
   }
 
   /** A rename replaces what is there without a word (D005), so it is looked for first; the name is random enough. */
-  async #rename(noLink: unknown): Promise<void> {
+  async #rename(): Promise<void> {
     const { fileSystem } = this.#room
-    if ((await this.#look(this.#target)) !== null) throw noLink
+    if ((await this.#look(this.#target)) !== null) throw new NameTaken('the name is taken')
     try {
       await fileSystem.rename(this.#tmp, this.#target)
     } catch (error) {

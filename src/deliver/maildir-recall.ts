@@ -22,6 +22,8 @@ export class MaildirRecall {
   /** The first 52 bits of every intent that was seen. */
   #seen = new Float64Array(0)
   #newest = new Map<string, Entry>()
+  /** What stands in tmp/, by intent: few. */
+  readonly #unfinished = new Map<string, string>()
   readonly #durable = new Map<string, Promise<void>>()
 
   constructor(fileSystem: FileSystem, folders: Folders) {
@@ -34,41 +36,43 @@ export class MaildirRecall {
   async find(intent: string): Promise<string | null> {
     this.#walk ??= this.#look()
     await this.#walk
-    const entry =
-      this.#newest.get(intent) ?? (this.#seen.includes(markOf(intent)) ? await this.#search(intent) : undefined)
+    const unfinished = this.#unfinished.get(intent)
+    if (unfinished !== undefined) await this.#remove(unfinished)
+    const known = this.#newest.get(intent)
+    const entry = known ?? (this.#seen.includes(markOf(intent)) ? await this.#search(intent) : undefined)
     if (entry === undefined) return null
-    const { folder, name } = entry
-    const file = `${folder}/${name}`
-    if (folder === this.#folders.tmp) {
-      await this.#remove(file)
-      return null
-    }
-    let durable = this.#durable.get(folder)
+    let durable = this.#durable.get(entry.folder)
     if (durable === undefined) {
-      durable = syncDirectory(this.#fileSystem, folder)
-      this.#durable.set(folder, durable)
+      durable = syncDirectory(this.#fileSystem, entry.folder)
+      this.#durable.set(entry.folder, durable)
+      durable.catch(() => this.#durable.delete(entry.folder))
     }
     await durable
-    return file
+    return `${entry.folder}/${entry.name}`
   }
 
   async #look(): Promise<void> {
     const seen: number[] = []
     let newest: Entry[] = []
     for await (const entry of this.#entries()) {
+      if (entry.folder === this.#folders.tmp) {
+        this.#unfinished.set(entry.intent, `${entry.folder}/${entry.name}`)
+        continue
+      }
       seen.push(markOf(entry.intent))
       newest.push(entry)
       if (newest.length > 2 * KEPT_NAMES) newest = newestOf(newest)
     }
     this.#seen = Float64Array.from(seen)
-    // Of two names the later one counts: in new/ rather than in tmp/.
     this.#newest = new Map(newestOf(newest).map((entry) => [entry.intent, entry]))
   }
 
   /** For an old file, walks once more. */
   async #search(intent: string): Promise<Entry | undefined> {
     let found: Entry | undefined
-    for await (const entry of this.#entries()) if (entry.intent === intent) found = entry
+    for await (const entry of this.#entries()) {
+      if (entry.intent === intent && entry.folder !== this.#folders.tmp) found = entry
+    }
     return found
   }
 

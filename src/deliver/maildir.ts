@@ -43,6 +43,7 @@ export interface MaildirContext {
 
 /** For one small message or a look at the folders: no working disk or server needs as long. */
 const LIMIT_MS = 120_000
+const DISPOSE_LIMIT_MS = 5000
 /** A large one may be copied or synced more slowly than that, but not below this rate. */
 const LEAST_BYTES_PER_MS = 1000
 const COPY_BYTES = 256 * 1024
@@ -121,7 +122,9 @@ class Maildir implements Destination {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#opened?.batches.idle()
+    if (this.#opened === null) return
+    // What hangs was given up by its caller; it is not waited for.
+    await within(this.#opened.batches.idle(), Math.min(this.#limitMs, DISPOSE_LIMIT_MS)).catch(() => {})
   }
 
   async #add(
@@ -170,7 +173,7 @@ class Maildir implements Destination {
     })
     const fileSystem = this.#fileSystems.of((await offLoop.statfs(folders.new)).type)
     reserve.refresh(folders.tmp)
-    await reserve.take(offLoop, folders.tmp, 0)
+    await reserve.take(offLoop, folders.tmp, 1)
     await sweep(offLoop, folders.tmp, (name) => intentOf(name) !== null, nowMs())
     if (this.#opened?.room.fileSystem !== fileSystem) {
       const { description, mode, lineEndings, date } = this.#config

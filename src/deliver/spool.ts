@@ -12,9 +12,17 @@ import type { Attempt, SpoolPlace } from './destination.ts'
 import { diskError } from './disk-error.ts'
 import { offLoop, type FileSystem } from './filesystem.ts'
 import type { Reserve } from './reserve.ts'
+import { sweep } from './sweep.ts'
 
 /** Most mail is below; a window of a few dozen such messages stays within DESIGN 11's 150 MB. */
 export const MEMORY_LIMIT_BYTES = 1 << 20
+
+const OWN_FILE = /^spool-[0-9a-f]{32}$/
+
+/** Removes what a popfetch that was killed left in `directory`, which need not be there. */
+export async function sweepSpool(directory: string, nowMs: number): Promise<void> {
+  await sweep(offLoop, directory, (name) => OWN_FILE.test(name), nowMs)
+}
 
 /** More was received than `maxSize` allows: the message is held, never deleted (P124). */
 export class MessageTooLarge extends DeliveryError {

@@ -1,0 +1,324 @@
+// A message is received whole or not at all, whatever its bytes, its size and the disk.
+import { hash } from 'node:crypto'
+import fs from 'node:fs'
+import path from 'node:path'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { SpoolPlace } from '../../src/deliver/destination.ts'
+import { crlfToLf, lfToCrlf } from '../../src/deliver/line-endings.ts'
+import { NoRoom, Reserve } from '../../src/deliver/reserve.ts'
+import { MessageTooLarge, Spool, sweepSpool, type SpoolOptions } from '../../src/deliver/spool.ts'
+import { DeliveryError } from '../../src/errors.ts'
+import { EXT4, FaultyFileSystems } from '../support/faulty-filesystem.ts'
+import { asLf, attempt, directory, large, never, NOW_MS, ODD, origin, SMALL } from './scene.ts'
+
+function options(at: string, changes: Partial<SpoolOptions> = {}): SpoolOptions {
+  const common = { origin: origin(), place: null, attempt: null, maxSizeBytes: null, signal: never }
+  return { ...common, directory: path.join(at, 'spool'), reserve: new Reserve(), ...changes }
+}
+
+function place(at: string, changes: Partial<SpoolPlace> = {}): SpoolPlace {
+  return {
+    directory: at,
+    mode: 0o640,
+    lineEndings: 'lf',
+    fileName: ({ intent }) => `file-${intent}`,
+    prefix: () => Buffer.from('X-On-Top: 1\n'),
+    ...changes,
+  }
+}
+
+/** As a session does: it stops when told to. */
+async function receive(spool: Spool, bytes: Buffer, chunkBytes = 65_536): Promise<void> {
+  for (let at = 0; at < bytes.length; at += chunkBytes) await spool.write(bytes.subarray(at, at + chunkBytes))
+}
+
+describe('a small message', () => {
+  test('that came in one piece is not copied', async () => {
+    await using spool = new Spool(options(directory()))
+    expect(spool.write(SMALL)).toBeUndefined()
+    const message = spool.completeNow(NOW_MS)
+    expect(message?.body).toEqual({ kind: 'memory', bytes: SMALL })
+    expect(message?.body.kind === 'memory' && message.body.bytes).toBe(SMALL)
+  })
+
+  test('knows its size, digest, header and Message-ID', async () => {
+    await using spool = new Spool(options(directory()))
+    await receive(spool, SMALL, 1)
+    expect(await spool.complete(NOW_MS)).toMatchObject({
+      origin: origin(),
+      sizeBytes: SMALL.length,
+      digest: hash('sha256', SMALL, 'buffer'),
+      messageId: '<1@example.net>',
+      body: { kind: 'memory', bytes: SMALL },
+      receivedMs: NOW_MS,
+    })
+  })
+
+  test('may be empty', async () => {
+    await using spool = new Spool(options(directory()))
+    expect(await spool.complete(NOW_MS)).toMatchObject({
+      sizeBytes: 0,
+      messageId: null,
+      body: { bytes: Buffer.alloc(0) },
+    })
+  })
+
+  test('touches no disk', async () => {
+    const at = directory()
+    await using spool = new Spool(options(at))
+    await receive(spool, Buffer.alloc(1 << 20, 'a'))
+    expect((await spool.complete(NOW_MS)).body.kind).toBe('memory')
+    expect(fs.readdirSync(at)).toEqual([])
+  })
+})
+
+describe('a large message', () => {
+  const bytes = large()
+  const digest = hash('sha256', bytes, 'buffer')
+
+  test('for several destinations goes as received to a directory of our own, made when it is needed', async () => {
+    const at = directory()
+    await using spool = new Spool(options(at))
+    await receive(spool, bytes)
+    expect(spool.completeNow(NOW_MS)).toBeNull()
+    const message = await spool.complete(NOW_MS)
+    const body = message.body.kind === 'file' ? message.body : null
+    expect(body).toMatchObject({ form: { lineEndings: 'crlf', prefixBytes: 0 } })
+    expect(fs.readFileSync(body!.path).equals(bytes)).toBe(true)
+    expect(message).toMatchObject({ sizeBytes: bytes.length, digest, messageId: '<1@example.net>' })
+    expect(fs.statSync(body!.path).mode & 0o777).toBe(0o600)
+    expect(fs.statSync(path.join(at, 'spool')).mode & 0o777).toBe(0o700)
+  })
+
+  test.each([1, 63, 4096, 65_521, 524_288, 3_000_000])(
+    'stands in the form of its place, whether it came in pieces of %i bytes or others',
+    async (chunkBytes) => {
+      const at = directory()
+      const short = chunkBytes === 1 ? bytes.subarray(0, 1_200_000) : bytes
+      await using spool = new Spool(options(at, { place: place(at), attempt: attempt() }))
+      await receive(spool, short, chunkBytes)
+      const message = await spool.complete(NOW_MS)
+      const [name] = fs.readdirSync(at)
+      const file = path.join(at, name!)
+      expect(fs.readFileSync(file).equals(Buffer.concat([Buffer.from('X-On-Top: 1\n'), asLf(short)]))).toBe(true)
+      expect(fs.statSync(file).mode & 0o777).toBe(0o640)
+      expect(message.body).toEqual({ kind: 'file', path: file, form: { lineEndings: 'lf', prefixBytes: 12 } })
+      expect(message.digest.equals(hash('sha256', short, 'buffer'))).toBe(true)
+    },
+  )
+
+  test('keeps its bytes when the writer does not wait', async () => {
+    const at = directory()
+    await using spool = new Spool(options(at))
+    for (let from = 0; from < bytes.length; from += 10_000) void spool.write(bytes.subarray(from, from + 10_000))
+    const { body } = await spool.complete(NOW_MS)
+    expect(fs.readFileSync(body.kind === 'file' ? body.path : '').equals(bytes)).toBe(true)
+  })
+
+  test('keeps its bytes when the disk writes a little at a time', async () => {
+    const faults = new FaultyFileSystems(EXT4)
+    faults.writeBytes = 99_999
+    await using spool = new Spool(options(directory(), { fileSystem: faults.offLoop }))
+    await receive(spool, bytes)
+    const { body } = await spool.complete(NOW_MS)
+    expect(fs.readFileSync(body.kind === 'file' ? body.path : '').equals(bytes)).toBe(true)
+  })
+
+  test('stops its writer while the disk is behind, and not before two buffers are full', async () => {
+    const faults = new FaultyFileSystems(EXT4)
+    const gate = Promise.withResolvers<void>()
+    faults.before = (call) => (call === 'write' ? gate.promise : undefined)
+    await using spool = new Spool(options(directory(), { fileSystem: faults.offLoop }))
+    const mebibyte = Buffer.alloc(1 << 20, 'a')
+    expect(spool.write(mebibyte)).toBeUndefined()
+    const stop = spool.write(Buffer.from('b'))
+    expect(stop).toBeInstanceOf(Promise)
+    let resumed = false
+    const resuming = stop!.then(() => {
+      resumed = true
+    })
+    await new Promise(setImmediate)
+    expect(resumed).toBe(false)
+    gate.resolve()
+    await resuming
+    expect((await spool.complete(NOW_MS)).sizeBytes).toBe((1 << 20) + 1)
+  })
+
+  test('is gone after disposal, complete or not, once or twice', async () => {
+    const at = directory()
+    for (const complete of [true, false]) {
+      const spool = new Spool(options(at))
+      await receive(spool, bytes)
+      expect(fs.readdirSync(path.join(at, 'spool'))).toHaveLength(1)
+      if (complete) await spool.complete(NOW_MS)
+      await spool[Symbol.asyncDispose]()
+      await spool[Symbol.asyncDispose]()
+      expect(fs.readdirSync(path.join(at, 'spool'))).toEqual([])
+    }
+  })
+
+  test('may have been renamed away by then', async () => {
+    const at = directory()
+    await using spool = new Spool(options(at, { place: place(at), attempt: attempt() }))
+    await receive(spool, bytes)
+    await spool.complete(NOW_MS)
+    fs.renameSync(path.join(at, fs.readdirSync(at)[0]!), path.join(at, 'delivered'))
+    await spool[Symbol.asyncDispose]()
+    expect(fs.readdirSync(at)).toEqual(['delivered'])
+  })
+
+  test('does not follow a link that somebody put in its place, nor replace a file', async () => {
+    const at = directory()
+    const secret = path.join(at, 'secret')
+    fs.writeFileSync(secret, 'precious')
+    fs.symlinkSync(secret, path.join(at, 'taken'))
+    await using spool = new Spool(options(at, { place: place(at, { fileName: () => 'taken' }), attempt: attempt() }))
+    await expect(receive(spool, bytes).then(() => spool.complete(NOW_MS))).rejects.toThrow('is there already')
+    expect(fs.readFileSync(secret, 'latin1')).toBe('precious')
+  })
+
+  test('is not put into a directory that others may write to', async () => {
+    const at = directory()
+    fs.mkdirSync(path.join(at, 'spool'))
+    fs.chmodSync(path.join(at, 'spool'), 0o777)
+    await using spool = new Spool(options(at))
+    await expect(receive(spool, bytes)).rejects.toThrow('not a directory that only popfetch writes to')
+  })
+
+  test('is given up, with its file, when the signal is aborted while the disk hangs', async () => {
+    const at = directory()
+    const faults = new FaultyFileSystems(EXT4)
+    const stopped = new AbortController()
+    faults.hanging.add('write')
+    const spool = new Spool(options(at, { fileSystem: faults.offLoop, signal: stopped.signal }))
+    const receiving = receive(spool, bytes)
+    stopped.abort(new Error('told to stop'))
+    await expect(receiving).rejects.toMatchObject({
+      verdict: 'temporary',
+      message: expect.stringContaining('told to stop'),
+    })
+  })
+
+  test('leaves no file and a temporary error behind, whichever call fails', async () => {
+    for (let failing = 1; ; failing++) {
+      const at = directory()
+      const faults = new FaultyFileSystems(EXT4)
+      faults.failing = failing
+      faults.errno = 'ENOSPC'
+      const own = place(at)
+      const spool = new Spool(options(at, { fileSystem: faults.offLoop, place: own, attempt: attempt() }))
+      const receiving = receive(spool, bytes).then(() => spool.complete(NOW_MS))
+      const outcome = await receiving.catch((error: unknown) => error)
+      if (faults.calls < failing) {
+        expect(outcome).toMatchObject({ sizeBytes: bytes.length })
+        expect(failing).toBeGreaterThan(6)
+        return
+      }
+      expect(outcome).toBeInstanceOf(DeliveryError)
+      expect(outcome).toMatchObject({ verdict: 'temporary', scope: 'destination', retry: 'later' })
+      await spool[Symbol.asyncDispose]()
+      expect(fs.readdirSync(at)).toEqual([])
+    }
+  })
+
+  test('is not taken when it would leave too little room', async () => {
+    const faults = new FaultyFileSystems(EXT4)
+    faults.freeBytes = 100_300_000
+    await using spool = new Spool(options(directory(), { fileSystem: faults.offLoop }))
+    const receiving = receive(spool, bytes).then(() => spool.complete(NOW_MS))
+    await expect(receiving).rejects.toMatchObject({
+      scope: 'message',
+      message: expect.stringContaining('100 MB are free'),
+    })
+  })
+})
+
+describe('maxSize', () => {
+  test.each([10, 1_500_000])('of %i bytes: as many are taken, one more is not', async (maxSizeBytes) => {
+    await using spool = new Spool(options(directory(), { maxSizeBytes }))
+    await receive(spool, Buffer.alloc(maxSizeBytes, 'a'))
+    expect(() => spool.write(Buffer.from('b'))).toThrow(MessageTooLarge)
+    await using exact = new Spool(options(directory(), { maxSizeBytes }))
+    await receive(exact, Buffer.alloc(maxSizeBytes, 'a'))
+    expect((await exact.complete(NOW_MS)).sizeBytes).toBe(maxSizeBytes)
+  })
+})
+
+test('what a killed popfetch left in the directory is removed after 36 hours, other files are not', async () => {
+  const at = directory()
+  const left = `spool-${'a'.repeat(32)}`
+  for (const name of [left, 'spool-x', 'mine']) fs.writeFileSync(path.join(at, name), '')
+  await sweepSpool(at, Date.now() + 35 * 3_600_000)
+  expect(fs.readdirSync(at)).toContain(left)
+  await sweepSpool(at, Date.now() + 37 * 3_600_000)
+  expect(fs.readdirSync(at).sort()).toEqual(['mine', 'spool-x'])
+  await sweepSpool(path.join(at, 'absent'), NOW_MS)
+})
+
+describe('line ends', () => {
+  const soup = fc
+    .array(fc.constantFrom('\r', '\n', '\r\n', 'a', '\0', '\xff'), { maxLength: 60 })
+    .map((parts) => Buffer.from(parts.join(''), 'latin1'))
+
+  test('CRLF becomes LF and nothing else changes', () => {
+    fc.assert(
+      fc.property(soup, (bytes) => {
+        const target = Buffer.alloc(bytes.length)
+        expect(target.subarray(0, crlfToLf(bytes, target))).toEqual(asLf(bytes))
+        const inPlace = Buffer.from(bytes)
+        expect(inPlace.subarray(0, crlfToLf(inPlace, inPlace))).toEqual(asLf(bytes))
+      }),
+    )
+    expect(asLf(ODD).length).toBeLessThan(ODD.length)
+  })
+
+  test('the way back gives what was received, where that had no lone LF', () => {
+    fc.assert(
+      fc.property(soup, (bytes) => {
+        const received = Buffer.from(bytes.toString('latin1').replaceAll(/(?<!\r)\n/g, ''), 'latin1')
+        const kept = asLf(received)
+        const target = Buffer.alloc(2 * kept.length)
+        expect(target.subarray(0, lfToCrlf(kept, target))).toEqual(received)
+      }),
+    )
+  })
+})
+
+describe('the reserve', () => {
+  const faults = new FaultyFileSystems(EXT4)
+  const fileSystem = faults.of()
+
+  test('looks at the file system once for many small messages, and again after 64 MiB', async () => {
+    const reserve = new Reserve()
+    faults.freeBytes = 500_000_000
+    faults.calls = 0
+    for (let count = 0; count < 1000; count++) await reserve.take(fileSystem, '/', 4000)
+    expect(faults.calls).toBe(1)
+    for (let count = 0; count < 64; count++) await reserve.take(fileSystem, '/', 1 << 20)
+    expect(faults.calls).toBe(2)
+  })
+
+  test('keeps 100 MB free, looking again before it refuses', async () => {
+    const reserve = new Reserve()
+    faults.freeBytes = 100_008_192
+    await reserve.take(fileSystem, '/', 8192)
+    faults.freeBytes = 100_000_000
+    expect(() => reserve.take(fileSystem, '/', 1)).toThrow(NoRoom)
+    faults.freeBytes = 100_004_096
+    await reserve.take(fileSystem, '/', 1)
+  })
+
+  test('keeps 2 % of a large file system free', () => {
+    const big = {
+      ...fileSystem,
+      statfs: () => ({ ...fs.statfsSync('/'), bsize: 4096, blocks: 1e9, bavail: 19_999_999 }),
+    }
+    expect(() => new Reserve().take(big, '/', 1)).toThrow('must stay free')
+  })
+
+  test('believes a file system that does not know its size', async () => {
+    const vague = { ...fileSystem, statfs: () => ({ ...fs.statfsSync('/'), bsize: 4096, blocks: 0, bavail: 0 }) }
+    await new Reserve().take(vague, '/', 1e9)
+  })
+})
