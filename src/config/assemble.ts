@@ -7,7 +7,7 @@ import { isLoopback } from './host.ts'
 import { conflictProblems, foundText, issueProblems } from './problem.ts'
 import { account, accountConflicts, accountDefaults, deliver, top } from './schema.ts'
 import { Targets } from './targets.ts'
-import { SECRET_KEYS } from './values.ts'
+import { SECRET_KEYS, WITHOUT_COMPILING } from './values.ts'
 import { isWritten } from './written.ts'
 import type { Path, Problem } from './problem.ts'
 import type { Account, Configuration } from './schema.ts'
@@ -29,7 +29,7 @@ const COMMANDS = new Set(
 export function assemble(root: unknown, resolve: ResolvePath): Assembled {
   const problems: Problem[] = []
   const written = isWritten(root) ? withoutOwnKeys(root) : root
-  const parsed = topKeys(resolve).safeParse(written)
+  const parsed = topKeys(resolve).safeParse(written, WITHOUT_COMPILING)
   if (!parsed.success) problems.push(...issueProblems(parsed.error.issues, written, []))
 
   const { accounts: writtenAccounts, destinations, defaults } = isWritten(written) ? written : {}
@@ -37,7 +37,7 @@ export function assemble(root: unknown, resolve: ResolvePath): Assembled {
   for (const [name, value] of entries(destinations)) targets.configure(name, value, problems)
 
   if (isWritten(defaults)) {
-    const checked = accountDefaults(resolve).safeParse(defaults)
+    const checked = accountDefaults(resolve).safeParse(defaults, WITHOUT_COMPILING)
     if (!checked.success) problems.push(...issueProblems(checked.error.issues, defaults, ['defaults']))
   }
   const schemas = { account: account(resolve), deliver: deliver(resolve) }
@@ -102,13 +102,13 @@ function oneAccount(name: string, merged: unknown, { schemas, targets, problems 
   const path = ['accounts', name]
   const fault = nameFault(name)
   if (fault !== null) problems.push({ path, at: 'key', ...fault })
-  const parsed = schemas.account.safeParse(merged)
+  const parsed = schemas.account.safeParse(merged, WITHOUT_COMPILING)
   if (!parsed.success) problems.push(...issueProblems(parsed.error.issues, merged, path))
   if (!isWritten(merged)) return null
 
   problems.push(...conflictProblems(accountConflicts(merged), merged, path))
   // By itself, so that an unknown destination is reported beside other problems of the account.
-  const wanted = schemas.deliver.safeParse(merged['deliver'])
+  const wanted = schemas.deliver.safeParse(merged['deliver'], WITHOUT_COMPILING)
   const names: string[] = []
   for (const [index, target] of (wanted.success ? wanted.data : []).entries()) {
     const list = merged['deliver']

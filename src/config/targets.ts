@@ -9,6 +9,7 @@ import { nearest } from './nearest.ts'
 import { expandAccount } from './placeholder.ts'
 import { conflictProblems, foundText, issueProblems, pathText, wrong } from './problem.ts'
 import { canonicalUrl, isUrl, parseDestinationUrl } from './url.ts'
+import { WITHOUT_COMPILING } from './values.ts'
 import { isWritten } from './written.ts'
 import type { DestinationConfig, DestinationKeys } from './destinations.ts'
 import type { Path, Problem } from './problem.ts'
@@ -36,7 +37,7 @@ export class Targets {
       const found = `the name ${foundText(name, [])}`
       problems.push({ path, at: 'key', found, expected: 'a name of letters, digits, ".", "_" and "-"' })
     }
-    const parsed = this.#schema.safeParse(written)
+    const parsed = this.#schema.safeParse(written, WITHOUT_COMPILING)
     if (parsed.success) this.#byName.set(name, { ...parsed.data, name })
     else problems.push(...issueProblems(parsed.error.issues, written, path))
     if (isWritten(written)) problems.push(...conflictProblems(destinationConflicts(written), written, path))
@@ -83,7 +84,7 @@ export class Targets {
       return null
     }
     const { written } = url
-    const parsed = this.#schema.safeParse(written)
+    const parsed = this.#schema.safeParse(written, WITHOUT_COMPILING)
     const within = parsed.success ? [] : issueProblems(parsed.error.issues, written, [])
     const faults = [...within, ...conflictProblems(destinationConflicts(written), written, [])]
     for (const { path: inner, expected } of faults) {

@@ -12,6 +12,9 @@ import type { SecretSource } from './secret.ts'
 /** Makes a path as written absolute: relative to the configuration file, `~` expanded. */
 export type ResolvePath = (text: string) => string
 
+/** For every parse: zod would compile each schema first, which takes longer than parsing the accounts most people have. */
+export const WITHOUT_COMPILING = { jitless: true } as const
+
 /** A mapping whose keys are all known. Of an unknown key the `error` is the list of those that exist: see problem.ts. */
 export function mapping<S extends z.core.$ZodLooseShape>(shape: S) {
   const keys = Object.keys(shape).join(', ')

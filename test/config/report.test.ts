@@ -195,17 +195,10 @@ accounts:
 
   test('a text that unfolds without end is refused, not unfolded', async () => {
     await using scene = await Scene.create()
-    const levels = Array.from(
-      { length: 20 },
-      (_, i) =>
-        `x-${i}: &l${i} [${
-          i === 0
-            ? '1'
-            : Array(10)
-                .fill(`*l${i - 1}`)
-                .join()
-        }]`,
-    )
+    const levels = Array.from({ length: 12 }, (_, level) => {
+      const inner = Array.from({ length: 10 }, (_, key) => `k${key}: ${level === 0 ? 1 : `*l${level - 1}`}`)
+      return `x-${level}: &l${level} {${inner.join(', ')}}`
+    })
     await expect(scene.load(levels.join('\n'))).rejects.toMatchObject({ code: 'ERR_CONFIG' })
   })
 
