@@ -2,6 +2,7 @@
 // Contenders take turns, so that a slow moment of the machine meets all of them; figures are medians; `±` is the distance
 // between the slowest and the fastest run.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { availableParallelism, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { dovecotPackages, startDovecot } from '../servers/dovecot.ts'
@@ -63,6 +64,8 @@ async function main(): Promise<void> {
   const onDisk = join(repository, '.bench')
   await mkdir(onDisk, { recursive: true })
   const disk = await mkdtemp(join(onDisk, 'run-'))
+  const machine = `Node ${process.version}, ${availableParallelism()} processors, load ${loadavg()[0]?.toFixed(1)} at the start`
+  console.log(`${machine}; medians of ${runs} runs`)
   const results: object[] = []
   try {
     for (const each of cases.filter(({ name }) => chosen.includes(name))) {
@@ -73,13 +76,14 @@ async function main(): Promise<void> {
         each.roundTripMs === 0 ? server : stack.use(await startProxy(server, each.roundTripMs, memory.path)).port
       const scene: Scene = { dovecot, sink, port, directory: each.destination === 'disk' ? disk : memory.path }
       const contenders = (await takingPart(each)).map((client) => stack.use(contender(client, each, scene)))
+      const reference = contenders.find(({ name }) => name === 'mpop') ?? contenders[1]
       const messages = each.measured === 'first' ? totalMessages(each.waiting) : 0
       results.push(
         report(
           each,
           await measureAll(contenders, runs),
           { messages, bytes: messages * each.waiting.sizeBytes },
-          'mpop',
+          reference?.name ?? '',
         ),
       )
     }
@@ -91,10 +95,7 @@ async function main(): Promise<void> {
     await rm(disk, { recursive: true, force: true })
   }
   const file = join(import.meta.dirname, 'results', 'latest.json')
-  await writeFile(
-    file,
-    `${JSON.stringify({ date: new Date().toISOString(), node: process.version, results }, null, 2)}\n`,
-  )
+  await writeFile(file, `${JSON.stringify({ date: new Date().toISOString(), machine, results }, null, 2)}\n`)
   console.log(`\nfigures in ${file}`)
 }
 

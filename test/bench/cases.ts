@@ -80,7 +80,7 @@ export const cases: readonly Case[] = [
     title: 'a poll of one account without new mail',
     waiting: { name: 'idle', mailboxes: 1, messages: 10, sizeBytes: 600 },
     measured: 'second',
-    peers: ['mpop', 'fdm', 'getmail6', 'fetchmail'],
+    peers: ['mpop', 'fdm', 'fetchmail'],
   },
   {
     ...plain,

@@ -1,5 +1,4 @@
 // From a real Dovecot into a Maildir: exactly once, byte for byte, and deleted only where that was asked for.
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startDovecot, type Dovecot } from './dovecot.ts'
@@ -71,19 +70,6 @@ describe('two thousand messages', () => {
     expect(await dovecot.remaining('later')).toBe(0)
     expect((await readMaildir(desk.maildir)).size).toBe(2_000)
   })
-})
-
-test('a lost ledger is rebuilt from the Maildir: nothing comes twice', async () => {
-  await using desk = await openDesk()
-  await dovecot.seed('lost', 300, makeMessage)
-  await desk.configure(config(desk, 'lost'))
-  expect(only(await desk.run())).toMatchObject({ outcome: 'ok', delivered: 300 })
-
-  for (const suffix of ['', '-wal', '-shm']) await rm(join(desk.directory, `state.db${suffix}`), { force: true })
-  const again = await desk.run()
-
-  expect(only(again).outcome).toBe('ok')
-  expect((await readMaildir(desk.maildir)).size).toBe(300)
 })
 
 test('mail that came meanwhile is fetched, and only that', async () => {

@@ -58,18 +58,33 @@ test('through a real Postfix into a mailbox, content and envelope sender are the
   expect(damaged(arrived, 60, original)).toEqual([])
 })
 
-test('mail that Postfix refuses is reported, stays on the server and does not hold up the rest', async () => {
+test('a message that Postfix refuses is reported and stays on the server; the others go on', async () => {
   await using postfix = await startPostfix()
   await using desk = await openDesk()
-  await dovecot.seed('refused', 3, makeMessage)
-  await desk.configure(config('refused', postfix.port, 'inbox@elsewhere.test', { delete: 'after-delivery' }))
+  const refused = Buffer.concat([Buffer.from(`${postfix.refusedField}\n`), makeMessage(2)])
+  await dovecot.seed('refused', 5, (index) => (index === 2 ? refused : makeMessage(index)))
+  await desk.configure(config('refused', postfix.port, `inbox@${postfix.domain}`, { delete: 'after-delivery' }))
 
   const result = await desk.run()
 
-  expect(only(result)).toMatchObject({ outcome: 'partial', delivered: 0, refused: 3, deleted: 0 })
+  expect(only(result)).toMatchObject({ outcome: 'partial', delivered: 4, refused: 1, deleted: 4 })
   expect(result.exitCode).toBe(75)
+  expect(result.stderr).toContain('not wanted here')
+  expect(await dovecot.remaining('refused')).toBe(1)
+})
+
+test('a recipient that Postfix refuses is reported, and all mail stays on the server', async () => {
+  await using postfix = await startPostfix()
+  await using desk = await openDesk()
+  await dovecot.seed('elsewhere', 3, makeMessage)
+  await desk.configure(config('elsewhere', postfix.port, 'inbox@elsewhere.test', { delete: 'after-delivery' }))
+
+  const result = await desk.run()
+
+  expect(only(result)).toMatchObject({ delivered: 0, possibleDuplicates: 0, deleted: 0 })
+  expect(result.exitCode).not.toBe(0)
   expect(result.stderr).toContain('Relay access denied')
-  expect(await dovecot.remaining('refused')).toBe(3)
+  expect(await dovecot.remaining('elsewhere')).toBe(3)
 })
 
 /** Postfix delivers a moment after it has taken responsibility. */

@@ -60,6 +60,8 @@ export interface Postfix extends AsyncDisposable {
   readonly port: number
   /** The domain it takes mail for, any local part; all goes into one Maildir. */
   readonly domain: string
+  /** A message with this header field is refused for good, after its content. */
+  readonly refusedField: string
   /** Messages as they lie in the Maildir. */
   delivered(): Promise<readonly Buffer[]>
   log(): Promise<string>
@@ -74,9 +76,11 @@ export async function startPostfix(): Promise<Postfix> {
   const at = (name: string): string => join(directory, name)
   const port = await freePort()
   const domain = 'destination.test'
+  const refusedField = 'X-Refuse: yes'
   for (const part of ['etc', 'queue', 'state', 'mail']) await mkdir(at(part))
   const owner = isRoot ? debianMailUser : { uid: userInfo().uid, gid: userInfo().gid }
   await writeFile(at('etc/main.cf'), mainConfig(directory, domain, owner))
+  await writeFile(at('etc/header_checks'), `/^${refusedField}$/ REJECT not wanted here\n`)
   await writeFile(at('etc/master.cf'), masterConfig(port))
   const asRoot = (...words: string[]): Promise<string> => runAs(root, words, directory)
   await asRoot('chown', 'postfix', at('state'))
@@ -98,6 +102,7 @@ export async function startPostfix(): Promise<Postfix> {
   return {
     port,
     domain,
+    refusedField,
     log,
     async delivered() {
       const list = at('mail/inbox/new')
@@ -136,6 +141,7 @@ virtual_mailbox_maps = static:inbox/
 virtual_uid_maps = static:${owner.uid}
 virtual_gid_maps = static:${owner.gid}
 virtual_minimum_uid = 1
+header_checks = regexp:${directory}/etc/header_checks
 mailbox_size_limit = 0
 virtual_mailbox_limit = 0
 message_size_limit = 0
