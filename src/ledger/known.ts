@@ -9,8 +9,8 @@ export const KEYS_PER_STATEMENT = 1000
 
 const NO_DELIVERIES: readonly Delivery[] = []
 
-const COLUMNS = `m.state, m.first_seen_ms, m.listed_bytes, m.received_bytes, hex(m.fingerprint), hex(m.digest), m.attempts,
-  m.retry_after_ms, m.deletions, m.reason, m.id`
+export const COLUMNS = `m.state, m.first_seen_ms, m.listed_bytes, m.received_bytes, hex(m.fingerprint), hex(m.digest), m.attempts,
+  m.retry_after_ms, m.deletions, m.reason, m.id, m.gone_since_ms`
 
 export class KnownRows {
   readonly #ordinary: StatementSync
@@ -42,18 +42,19 @@ export class KnownRows {
         places.push(place)
       } else {
         const row = rowOf(this.#any, account, uidlBytes(key.uidl), key.copy)
-        if (row !== null) found[place] = this.#message(row)
+        if (row !== null) found[place] = this.message(row)
       }
     }
     if (ordinary.length === 0) return found
     for (const row of rowsOf(this.#ordinary, JSON.stringify(ordinary), account)) {
-      const place = places[number(row[11])]
-      if (place !== undefined) found[place] = this.#message(row)
+      const place = places[number(row[12])]
+      if (place !== undefined) found[place] = this.message(row)
     }
     return found
   }
 
-  #message(row: Row): KnownMessage {
+  /** Of a row that begins with COLUMNS. */
+  message(row: Row): KnownMessage {
     const state = messageState(number(row[0]))
     const deliveries = state === 'open' || state === 'held' ? this.#deliveriesOf(number(row[10])) : NO_DELIVERIES
     return new KnownRow(state, row, deliveries)
@@ -74,6 +75,7 @@ export class KnownRows {
 
 /** The two digests are wanted for few of the many: they are bytes only when somebody asks. */
 class KnownRow implements KnownMessage {
+  readonly row: number
   readonly state: MessageState
   readonly firstSeenMs: number
   readonly listedBytes: number | null
@@ -82,6 +84,7 @@ class KnownRow implements KnownMessage {
   readonly retryAfterMs: number
   readonly deletions: number
   readonly reason: string | null
+  readonly goneSinceMs: number | null
   readonly deliveries: readonly Delivery[]
   readonly #fingerprint: string
   readonly #digest: string
@@ -97,6 +100,8 @@ class KnownRow implements KnownMessage {
     this.retryAfterMs = number(row[7])
     this.deletions = number(row[8])
     this.reason = textOrNull(row[9])
+    this.row = number(row[10])
+    this.goneSinceMs = numberOrNull(row[11])
     this.deliveries = deliveries
   }
 

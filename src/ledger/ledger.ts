@@ -34,6 +34,8 @@ export interface Delivery {
 
 /** Read its fields, do not copy it with `...`: the digests are made when they are asked for, most never are. */
 export interface KnownMessage {
+  /** The ledger's own number of it, for `gone`. */
+  readonly row: number
   readonly state: MessageState
   readonly firstSeenMs: number
   /** As the server announced it when it was first retrieved; null: never announced. */
@@ -49,6 +51,8 @@ export interface KnownMessage {
   readonly deletions: number
   /** Why it is held, or the last thing that went wrong. */
   readonly reason: string | null
+  /** Since when complete listings lacked it; null: they did not. */
+  readonly goneSinceMs: number | null
   /** Of an `open` or `held` message; empty for the others. */
   readonly deliveries: readonly Delivery[]
 }
@@ -114,6 +118,30 @@ export interface Settlement {
   readonly received: ReceivedFacts | null
 }
 
+/** One of the messages that came under the same UIDL. */
+export interface KnownCopy {
+  readonly copy: number
+  readonly known: KnownMessage
+}
+
+/** A message that stands at its destinations from before the ledger (DESIGN 4.3). */
+export interface Adoption {
+  readonly key: EntryKey
+  readonly listedBytes: number | null
+  readonly deliveries: readonly {
+    readonly destination: string
+    readonly recipient: string
+    readonly intent: string
+    readonly receipt: string
+  }[]
+}
+
+export interface FingerprintedKey {
+  readonly key: EntryKey
+  readonly fingerprint: Buffer
+  readonly receivedBytes: number | null
+}
+
 /** A right to poll one account, held until disposed of; freed by the kernel when the process dies (DESIGN 4.5). */
 export interface Lease extends AsyncDisposable {
   readonly account: string
@@ -162,6 +190,27 @@ export interface Ledger extends AsyncDisposable {
 
   /** Their DELE was answered +OK and the session ended with QUIT. */
   deleted(account: string, keys: readonly EntryKey[]): Promise<void>
+
+  /** All copies known of each of these UIDLs, by UIDL, ascending by number (P095); one without any is left out. */
+  copies(account: string, uidls: readonly string[]): Promise<ReadonlyMap<string, readonly KnownCopy[]>>
+  /** The UIDLs that have stood for more than one message (P095, P096, P098). */
+  duplicated(account: string): Promise<readonly string[]>
+
+  /** How many messages are recorded as gone from the server. */
+  absent(account: string): Promise<number>
+  /** After a complete listing: what it lacked is gone since now. `listed` answers by KnownMessage.row. */
+  gone(account: string, listed: { has(row: number): boolean }): Promise<void>
+  /** They are listed again, and are the same messages. */
+  returned(account: string, keys: readonly EntryKey[]): Promise<void>
+
+  /** Remembers messages as delivered that a destination has from before this ledger; known ones stay as they are. */
+  adopt(account: string, adoptions: readonly Adoption[]): Promise<void>
+  /** Adds what was received to a message of which only the key was known. */
+  confirm(account: string, key: EntryKey, received: ReceivedFacts): Promise<void>
+  /** Messages that the server lists under new UIDLs; the new keys must not be known. */
+  rekey(account: string, changes: readonly { readonly from: EntryKey; readonly to: EntryKey }[]): Promise<void>
+  /** Every message whose header is known, in slices. */
+  fingerprints(account: string): AsyncIterable<readonly FingerprintedKey[]>
 
   /** Ends a poll: how it went, and facts to merge (null removes one). */
   finish(

@@ -43,6 +43,8 @@ const FIRST = `
     UNIQUE (account, uidl, copy)
   ) STRICT;
   CREATE INDEX message_trouble ON message (account, state) WHERE state IN (3, 4);
+  CREATE INDEX message_copies ON message (account, uidl) WHERE copy > 0;
+  CREATE INDEX message_gone ON message (account) WHERE gone_since_ms IS NOT NULL;
 
   CREATE TABLE delivery (
     message INTEGER NOT NULL, destination TEXT NOT NULL, recipient TEXT NOT NULL,

@@ -38,6 +38,11 @@ export function textOrNull(value: SQLOutputValue | undefined): string | null {
   return value === null ? null : text(value)
 }
 
+export function bytes(value: SQLOutputValue | undefined): Buffer {
+  if (!(value instanceof Uint8Array)) throw new Misread(`the ledger holds ${typeof value} where bytes belong`)
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+}
+
 // The numbers are on people's disks: never renumber, only add.
 export const OPEN = 0
 export const DELIVERED = 1

@@ -5,16 +5,21 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { AccountRows, blankRecord } from './accounts.ts'
 import { GroupCommit, type Durability } from './commit.ts'
 import { bug, refused, whenFree } from './fault.ts'
+import { IdentityRows } from './identity.ts'
 import { KEYS_PER_STATEMENT, KnownRows } from './known.ts'
 import { Leases } from './lease.ts'
 import type {
   AccountIdentity,
   AccountRecord,
+  Adoption,
   Beginning,
   EntryKey,
+  FingerprintedKey,
+  KnownCopy,
   KnownMessage,
   Ledger,
   Lease,
+  ReceivedFacts,
   Settlement,
   Told,
 } from './ledger.ts'
@@ -36,6 +41,7 @@ export class SqliteLedger implements Ledger {
   readonly #accounts: AccountRows
   readonly #messages: MessageRows
   readonly #known: KnownRows
+  readonly #identity: IdentityRows
   readonly #leases: Leases
   /** Accounts leased in this process, or being leased. */
   readonly #leased = new Set<string>()
@@ -48,6 +54,7 @@ export class SqliteLedger implements Ledger {
     this.#accounts = new AccountRows(database)
     this.#messages = new MessageRows(database)
     this.#known = new KnownRows(database)
+    this.#identity = new IdentityRows(database, this.#known)
     this.#leases = new Leases(database, `${path}.leases`, surroundings.random)
     this.#commit = new GroupCommit(database, {
       path,
@@ -126,6 +133,82 @@ export class SqliteLedger implements Ledger {
 
   deleted(account: string, keys: readonly EntryKey[]): Promise<void> {
     return this.#writeAll(account, keys, (key, id, nowMs) => this.#messages.deleted(id, key, nowMs))
+  }
+
+  async copies(account: string, uidls: readonly string[]): Promise<ReadonlyMap<string, readonly KnownCopy[]>> {
+    const found = new Map<string, readonly KnownCopy[]>()
+    for (let first = 0; first < uidls.length; first += KEYS_PER_STATEMENT) {
+      const slice = uidls.slice(first, first + KEYS_PER_STATEMENT)
+      await this.#read(() => {
+        const id = this.#accounts.find(account)
+        if (id === null) return
+        for (const uidl of slice) {
+          const copies = this.#identity.copies(id, uidl)
+          if (copies.length > 0) found.set(uidl, copies)
+        }
+      })
+      await turn()
+    }
+    return found
+  }
+
+  duplicated(account: string): Promise<readonly string[]> {
+    return this.#read(() => {
+      const id = this.#accounts.find(account)
+      return id === null ? [] : this.#identity.duplicated(id)
+    })
+  }
+
+  absent(account: string): Promise<number> {
+    return this.#read(() => {
+      const id = this.#accounts.find(account)
+      return id === null ? 0 : this.#identity.absent(id)
+    })
+  }
+
+  async gone(account: string, listed: { has(row: number): boolean }): Promise<void> {
+    for (let after = 0; ;) {
+      const from = after
+      const rows = await this.#read(() =>
+        this.#identity.present(this.#accounts.find(account) ?? 0, from, KEYS_PER_STATEMENT),
+      )
+      const gone = rows.filter((row) => !listed.has(row))
+      await this.#writeAll(account, gone, (row, _, nowMs) => this.#identity.go(row, nowMs))
+      const last = rows.at(-1)
+      if (last === undefined) return
+      after = last
+      await turn()
+    }
+  }
+
+  returned(account: string, keys: readonly EntryKey[]): Promise<void> {
+    return this.#writeAll(account, keys, (key, id) => this.#identity.return(id, key))
+  }
+
+  adopt(account: string, adoptions: readonly Adoption[]): Promise<void> {
+    return this.#writeAll(account, adoptions, (adoption, id, nowMs) => this.#identity.adopt(id, adoption, nowMs))
+  }
+
+  confirm(account: string, key: EntryKey, received: ReceivedFacts): Promise<void> {
+    return this.#write(() => this.#identity.confirm(this.#accounts.idOf(account), key, received))
+  }
+
+  rekey(account: string, changes: Parameters<Ledger['rekey']>[1]): Promise<void> {
+    return this.#writeAll(account, changes, ({ from, to }, id) => this.#identity.rekey(id, from, to))
+  }
+
+  async *fingerprints(account: string): AsyncIterable<readonly FingerprintedKey[]> {
+    for (let after = 0; ;) {
+      const from = after
+      const rows = await this.#read(() =>
+        this.#identity.fingerprints(this.#accounts.find(account) ?? 0, from, KEYS_PER_STATEMENT),
+      )
+      const last = rows.at(-1)
+      if (last === undefined) return
+      yield rows
+      after = last.row
+      await turn()
+    }
   }
 
   finish(account: string, poll: Parameters<Ledger['finish']>[1]): Promise<void> {

@@ -29,6 +29,8 @@ function known(facts: Partial<KnownMessage> = {}): KnownMessage {
     retryAfterMs: 0,
     deletions: 0,
     reason: null,
+    row: 1,
+    goneSinceMs: null,
     deliveries: [],
     ...facts,
   }
