@@ -21,16 +21,25 @@ export function destination(resolve: ResolvePath) {
   })
 }
 
-const common = { trace: value.flag.default(true), label: value.flag.default(false) }
+const common = {
+  trace: value.flag.default(true).describe('Puts a Received field on top of each message'),
+  label: value.flag.default(false).describe('Adds X-Popfetch-Account: NAME'),
+}
 
 function maildir(resolve: ResolvePath) {
   return value.mapping({
     type: z.literal('maildir'),
-    path: value.accountPath(resolve),
-    create: value.flag.default(true),
-    lineEndings: z.enum(['lf', 'crlf']).default('lf'),
-    mode: value.fileMode.prefault('0600'),
-    date: z.enum(['received', 'now']).default('received'),
+    path: value.accountPath(resolve).describe('Directory; {account} stands for the name of the account'),
+    create: value.flag.default(true).describe('Missing directories are made'),
+    lineEndings: z
+      .enum(['lf', 'crlf'])
+      .default('lf')
+      .describe('As most programs expect in files (lf), or as mail travels (crlf)'),
+    mode: value.fileMode.prefault('0600').describe('Permissions of a message: four octal digits'),
+    date: z
+      .enum(['received', 'now'])
+      .default('received')
+      .describe('Time of the file: when the message was received, or now'),
     ...common,
   })
 }
@@ -41,19 +50,29 @@ function smtp(resolve: ResolvePath) {
   return value
     .mapping({
       type: z.literal('smtp'),
-      host: value.host,
-      port: value.orNull(value.port),
-      tls: value.orNull(z.enum(['starttls', 'implicit', 'none'])),
-      ca: value.orNull(value.filePath(resolve)),
-      pin: value.orNull(value.pin),
-      user: value.orNull(value.wireText('a user name')),
-      password: value.orNull(value.secret(resolve)),
-      auth: z.enum(['auto', 'plain', 'login', 'cram-md5']).default('auto'),
-      to: recipients,
-      from: value.orNull(sender),
+      host: value.host.describe('Name or address of the SMTP server'),
+      port: value.orNull(value.port).describe('587 with tls: starttls, 465 with implicit, 25 with none'),
+      tls: value
+        .orNull(z.enum(['starttls', 'implicit', 'none']))
+        .describe('starttls, mandatory; implicit: from the first byte; none: the default for this machine itself'),
+      ca: value
+        .orNull(value.filePath(resolve))
+        .describe('PEM file of the authorities to trust instead of those of the system'),
+      pin: value.orNull(value.pin).describe('SHA-256 of the certificate; replaces the checks of chain, name and date'),
+      user: value.orNull(value.wireText('a user name')).describe('Name to sign in with'),
+      password: value.orNull(value.secret(resolve)).describe('Text, or where it is to be had'),
+      auth: z
+        .enum(['auto', 'plain', 'login', 'cram-md5'])
+        .default('auto')
+        .describe('How to sign in; auto: the best the server offers'),
+      to: recipients.describe('Recipients; {account} stands for the name of the account'),
+      from: value.orNull(sender).describe('Envelope sender: an address, original (from Return-Path) or null'),
       // Postfix takes 50 connections from one client, most others 10 to 20.
-      concurrency: value.wholeNumber(1, 50).default(4),
-      timeout: value.orNull(value.timeout),
+      concurrency: value
+        .wholeNumber(1, 50)
+        .default(4)
+        .describe('Messages handed over at once; their order is kept only with 1'),
+      timeout: value.orNull(value.timeout).describe('Raises the time limits of RFC 5321, never lowers them'),
       ...common,
     })
     .transform(({ timeout, ...written }) => {

@@ -83,23 +83,37 @@ export function deliver(resolve: ResolvePath) {
 
 function accountKeys(resolve: ResolvePath) {
   return value.mapping({
-    host: value.host,
-    port: value.orNull(value.port),
-    tls: z.enum(['implicit', 'starttls', 'none']).default('implicit'),
-    ca: value.orNull(value.filePath(resolve)),
-    pin: value.orNull(value.pin),
-    clientCert: value.orNull(value.filePath(resolve)),
-    clientKey: value.orNull(value.filePath(resolve)),
-    user: value.wireText('a user name'),
-    password: value.orNull(value.secret(resolve)),
-    auth: z.enum(['auto', 'plain', 'login', 'user']).default('auto'),
-    deliver: deliver(resolve),
-    delete: deletion.prefault('never'),
-    first: first.default({ kind: 'default' }),
-    limit: value.orNull(value.wholeNumber(1, 1_000_000_000)),
-    maxSize: value.orNull(value.size(1000)),
-    timeout: value.timeout.prefault('60s'),
-    pipelining: z.enum(['auto', 'off']).default('auto'),
+    host: value.host.describe('Name or address of the POP3 server; the certificate must be for it'),
+    port: value.orNull(value.port).describe('995 with tls: implicit, else 110'),
+    tls: z
+      .enum(['implicit', 'starttls', 'none'])
+      .default('implicit')
+      .describe('implicit: from the first byte; starttls: STLS, mandatory; none: unencrypted'),
+    ca: value
+      .orNull(value.filePath(resolve))
+      .describe('PEM file of the authorities to trust instead of those of the system'),
+    pin: value.orNull(value.pin).describe('SHA-256 of the certificate; replaces the checks of chain, name and date'),
+    clientCert: value.orNull(value.filePath(resolve)).describe('PEM file of a certificate to sign in with'),
+    clientKey: value.orNull(value.filePath(resolve)).describe('PEM file of its key'),
+    user: value.wireText('a user name').describe('Name to sign in with'),
+    password: value
+      .orNull(value.secret(resolve))
+      .describe('Text, or where it is to be had; read just before each sign-in'),
+    auth: z
+      .enum(['auto', 'plain', 'login', 'user'])
+      .default('auto')
+      .describe('How to sign in; auto: the best the server offers'),
+    deliver: deliver(resolve).describe('Where every message goes; several: to each of them'),
+    delete: deletion
+      .prefault('never')
+      .describe('When a delivered message is deleted from the server; an age counts from when it was first seen'),
+    first: first
+      .default({ kind: 'default' })
+      .describe('What the very first poll takes; what it skips is never deleted'),
+    limit: value.orNull(value.wholeNumber(1, 1_000_000_000)).describe('Messages in one session'),
+    maxSize: value.orNull(value.size(1000)).describe('Larger messages are held back and stay on the server'),
+    timeout: value.timeout.prefault('60s').describe('A session without progress for that long is ended'),
+    pipelining: z.enum(['auto', 'off']).default('auto').describe('off: one command at a time'),
   })
 }
 
@@ -146,9 +160,11 @@ export function top<A extends z.ZodType, D extends z.ZodType, P extends z.ZodTyp
     accounts: z.record(z.string(), parts.account, { error: 'a mapping of names to accounts' }),
     destinations: z.record(z.string(), parts.destination, { error: 'a mapping of names to destinations' }).default({}),
     defaults: parts.defaults,
-    state: value.orNull(value.filePath(resolve)),
-    concurrency: value.wholeNumber(1, 10_000).default(64),
-    perHost: value.orNull(value.wholeNumber(1, 10_000)),
+    state: value.orNull(value.filePath(resolve)).describe('File of the ledger, which remembers what was delivered'),
+    concurrency: value.wholeNumber(1, 10_000).default(64).describe('Accounts polled at once'),
+    perHost: value
+      .orNull(value.wholeNumber(1, 10_000))
+      .describe('Of these at one server; 8 when it is not written, without a limit for this machine itself'),
     log: value
       .mapping({
         file: value.orNull(value.filePath(resolve)),

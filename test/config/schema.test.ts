@@ -322,3 +322,17 @@ test('the JSON Schema knows the keys, requires nothing that defaults may give, a
   expect(account.properties.delete).toMatchObject({ default: 'never' })
   expect(account.properties.tls.enum).toEqual(['implicit', 'starttls', 'none'])
 })
+
+test('the JSON Schema says of every key what it is', () => {
+  const schema = JSON.parse(JSON.stringify(jsonSchema()))
+  const mappings = [
+    schema.properties.accounts.additionalProperties,
+    ...schema.properties.destinations.additionalProperties.oneOf,
+  ]
+  const silent = mappings.flatMap(({ properties }) =>
+    Object.entries<{ description?: string }>(properties).filter(
+      ([key, { description }]) => key !== 'type' && !description,
+    ),
+  )
+  expect(silent).toEqual([])
+})
