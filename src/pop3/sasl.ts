@@ -1,5 +1,6 @@
 // SASL mechanisms as small state machines (RFC 4422), and the choice between them. Pure: payloads in, payloads out.
 // Adding a mechanism is one function and one line in `mechanisms`.
+import { display } from '../display.ts'
 import { PopfetchError } from '../errors.ts'
 import type { Capabilities } from './reply.ts'
 
@@ -62,7 +63,7 @@ export function chooseSignIn(choice: SignInChoice, capabilities: Capabilities): 
     if (capabilities.sasl.size > 0 && !capabilities.sasl.has(choice.toUpperCase())) {
       throw new PopfetchError(
         'ERR_MECHANISM',
-        `the server does not offer the sign-in mechanism ${choice}; it offers ${[...capabilities.sasl].join(', ')}: change auth`,
+        `the server does not offer the sign-in mechanism ${choice}; it offers ${display([...capabilities.sasl].join(', '))}: change auth`,
         { scope: 'account', retry: 'never' },
       )
     }
