@@ -57,7 +57,7 @@ export class IdentityRows {
 
   copies(account: number, uidl: string): readonly KnownCopy[] {
     return rowsOf(this.#copies, account, uidlBytes(uidl)).map((row) => ({
-      copy: number(row[13]),
+      copy: number(row[12]),
       known: this.#known.message(row),
     }))
   }

@@ -30,7 +30,15 @@ export async function checkAccount(account: Account, run: RunRequest, nowMs: () 
     findings.push({ name: 'signed in with', value: session.signedInWith ?? '' })
     const listing = await session.list()
     findings.push(...afterSignIn(session, listing.hasUidls))
-    const plan = await compare(listing, account, record, run, nowMs())
+    const { plan } = await compare(listing, {
+      ...run,
+      account,
+      record,
+      session,
+      exactSizes: record.facts['sizes'] !== 'hints',
+      nowMs: nowMs(),
+      agedMs: null,
+    })
     counts.waiting = plan.listed
     counts.waitingBytes = listing.totalBytes
     counts.new = plan.fetch.length

@@ -1,34 +1,79 @@
 // A listing compared with the ledger, in batches, → a plan. Bounded memory and no long turn of the loop, whatever the size
-// of the mailbox (P103).
+// of the mailbox (P103). Most entries are known by their UIDL; the others are told apart in identify.ts.
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Account } from '../config/schema.ts'
-import type { AccountRecord } from '../ledger/ledger.ts'
+import type { AccountRecord, EntryKey } from '../ledger/ledger.ts'
 import type { Listing } from '../pop3/listing.ts'
-import { type Plan, Planner } from './plan.ts'
+import type { Session } from '../pop3/session.ts'
+import { identify, isDoubtful, keyByHeader } from './identify.ts'
+import { type Entry, type Plan, Planner, type Policy } from './plan.ts'
+import { RowSet } from './row-set.ts'
 import type { RunRequest } from './run.ts'
 
 const BATCH = 2000
 
-export async function compare(
-  listing: Listing,
-  account: Account,
-  record: AccountRecord,
-  { ledger, options }: Pick<RunRequest, 'ledger' | 'options'>,
-  nowMs: number,
-): Promise<Plan> {
+export interface Comparison {
+  readonly plan: Plan
+  /** The ledger's rows that this listing showed. */
+  readonly rows: RowSet
+  readonly returned: readonly EntryKey[]
+}
+
+export interface ComparisonContext extends Pick<RunRequest, 'ledger' | 'options'> {
+  readonly account: Account
+  readonly record: AccountRecord
+  readonly session: Session
+  readonly exactSizes: boolean
+  readonly nowMs: number
+  /** What messages are aged by; see age-clock.ts. */
+  readonly agedMs: number | null
+}
+
+/** Asks for headers where a UIDL does not tell; changes nothing. */
+export async function compare(listing: Listing, context: ComparisonContext): Promise<Comparison> {
+  const { account, record, ledger, session, exactSizes, nowMs, agedMs } = context
+  const planner = new Planner(policyOf(context), listing.length, record.started, nowMs, agedMs)
+  const rows = new RowSet()
+  const duplicated = new Set(record.known === 0 ? [] : await ledger.duplicated(account.name))
+  const doubtful: Entry[] = []
+  const nameless: Entry[] = []
+  const shared = listing.sharedUidls()
+  for (let at = 0; at < listing.length; at += BATCH) {
+    const entries: Entry[] = []
+    for (const entry of listing.slice(at, at + BATCH)) {
+      if (entry.uidl === '') nameless.push(entry)
+      else if (shared.has(entry.uidl) || duplicated.has(entry.uidl)) doubtful.push(entry)
+      else entries.push(entry)
+    }
+    const known = await ledger.known(account.name, entries)
+    entries.forEach((entry, index) => {
+      const message = known[index] ?? null
+      if (message !== null && isDoubtful(entry, message, exactSizes)) doubtful.push(entry)
+      else {
+        if (message !== null) rows.add(message.row)
+        planner.add(entry, message)
+      }
+    })
+    await turn()
+  }
+  const keyed = nameless.length === 0 ? [] : await keyByHeader(nameless, session)
+  const known = await ledger.known(account.name, keyed)
+  keyed.forEach((entry, index) => planner.add(entry, known[index] ?? null))
+  planner.leave(nameless.length - keyed.length)
+  const { identified, returned } = await identify(doubtful, { account: account.name, ledger, session })
+  for (const { entry, known: message } of identified) planner.add(entry, message)
+  for (const message of [...known, ...identified.map(({ known: one }) => one)])
+    if (message !== null) rows.add(message.row)
+  return { plan: planner.finish(), rows, returned }
+}
+
+function policyOf({ account, options }: ComparisonContext): Policy {
   const limits = [account.limit, options.limit].filter((limit) => limit !== null)
-  const policy = {
+  return {
     delete: account.delete,
     first: account.first,
     limit: limits.length === 0 ? null : Math.min(...limits),
     maxSizeBytes: account.maxSizeBytes,
     all: options.all,
   }
-  const planner = new Planner(policy, listing.length, record.started, nowMs)
-  for (let at = 0; at < listing.length; at += BATCH) {
-    const entries = listing.slice(at, at + BATCH)
-    planner.add(entries, await ledger.known(account.name, entries))
-    await turn()
-  }
-  return planner.finish()
 }

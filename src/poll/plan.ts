@@ -17,6 +17,8 @@ export interface Policy {
 }
 
 export interface Entry {
+  /** Its place in the listing. */
+  readonly index: number
   readonly number: number
   readonly uidl: string
   readonly copy: number
@@ -61,10 +63,11 @@ export const MOST_UNKNOWNS = 3
 export class Planner {
   readonly #policy: Policy
   readonly #nowMs: number
+  readonly #agedMs: number | null
   /** Entries at the start of the listing that `first` skips; 0 on any but the very first poll. */
   readonly #skipFirst: number
   readonly #firstPoll: boolean
-  #index = 0
+  readonly #listed: number
   #new = 0
   #skipped = 0
   #waiting = 0
@@ -75,28 +78,27 @@ export class Planner {
   readonly #holds: PlannedHold[] = []
   readonly #seen: Entry[] = []
 
-  /** `listed`: the length of the whole listing. `started`: was an earlier listing of this account dealt with? */
-  constructor(policy: Policy, listed: number, started: boolean, nowMs: number) {
+  /** `listed`: the length of the whole listing. `started`: was an earlier listing of this account dealt with? `agedMs`: up
+   *  to when ages are counted, null: nothing is old enough (age-clock.ts). */
+  constructor(policy: Policy, listed: number, started: boolean, nowMs: number, agedMs: number | null) {
     this.#policy = policy
+    this.#listed = listed
     this.#nowMs = nowMs
+    this.#agedMs = agedMs
     this.#firstPoll = !started
     this.#skipFirst = started ? 0 : skippedByFirst(policy.first, listed)
   }
 
-  /** The next entries of the listing, in its order, and what the ledger knows of each. */
-  add(entries: readonly Entry[], known: readonly (KnownMessage | null)[]): void {
-    entries.forEach((entry, at) => this.#one(entry, known[at] ?? null))
+  /** So many entries cannot be told from each other and are left alone: no UIDL, and the server shows no header. */
+  leave(entries: number): void {
+    this.#withoutUidl += entries
   }
 
-  #one(entry: Entry, known: KnownMessage | null): void {
-    const position = this.#index++
-    if (entry.uidl === '') {
-      this.#withoutUidl++
-      return
-    }
+  /** An entry of the listing, in any order, and what the ledger knows of it. */
+  add(entry: Entry, known: KnownMessage | null): void {
     if (known === null) {
       this.#new++
-      if (position < this.#skipFirst) {
+      if (entry.index < this.#skipFirst) {
         this.#seen.push(entry)
         this.#skipped++
       } else this.#wanted(entry, null)
@@ -120,7 +122,7 @@ export class Planner {
   }
 
   #delivered(entry: Entry, known: KnownMessage): void {
-    if (mayDelete(this.#policy.delete, known.firstSeenMs, this.#nowMs)) this.#deletions.push({ ...entry, known })
+    if (mayDelete(this.#policy.delete, known.firstSeenMs, this.#agedMs)) this.#deletions.push({ ...entry, known })
     this.#skipped++
   }
 
@@ -145,10 +147,11 @@ export class Planner {
   }
 
   finish(): Plan {
+    this.#fresh.sort((a, b) => a.index - b.index)
     this.#again.sort((a, b) => (a.known?.attempts ?? 0) - (b.known?.attempts ?? 0))
     const wanted = [...this.#fresh, ...this.#again]
     return {
-      listed: this.#index,
+      listed: this.#listed,
       new: this.#new,
       skipped: this.#skipped,
       waiting: this.#waiting,
@@ -174,13 +177,13 @@ function skippedByFirst(first: Policy['first'], listed: number): number {
 }
 
 /** Does the policy want a delivered message gone? Ages count from when we first saw it; one in the future is 0 (S031). */
-export function mayDelete(policy: Policy['delete'], firstSeenMs: number, nowMs: number): boolean {
+export function mayDelete(policy: Policy['delete'], firstSeenMs: number, agedMs: number | null): boolean {
   switch (policy.kind) {
     case 'never':
       return false
     case 'after-delivery':
       return true
     case 'age':
-      return nowMs - firstSeenMs >= policy.ageMs
+      return agedMs !== null && agedMs - firstSeenMs >= policy.ageMs
   }
 }

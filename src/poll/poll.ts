@@ -3,14 +3,16 @@
 // The one rule: nothing is deleted on doubt. Whatever goes wrong, the session ends without QUIT and the mail stays.
 import type { Account } from '../config/schema.ts'
 import { asPopfetchError, PopfetchError } from '../errors.ts'
-import type { AccountRecord } from '../ledger/ledger.ts'
+import type { AccountRecord, EntryKey } from '../ledger/ledger.ts'
 import type { Session } from '../pop3/session.ts'
+import { type AgeClock, ageClock } from './age-clock.ts'
 import { isPaused, nextHealth, secretMark } from './backoff.ts'
 import { guard } from './guard.ts'
 import { compare } from './listing.ts'
 import type { Plan } from './plan.ts'
 import { remove } from './removal.ts'
 import type { AccountReport } from './report.ts'
+import type { RowSet } from './row-set.ts'
 import type { Run } from './run.ts'
 import { connect, secretOf } from './sign-in.ts'
 import { SizeWatch } from './sizes.ts'
@@ -46,6 +48,7 @@ class Poll {
   readonly #run: Run
   readonly #tally: Tally
   readonly #sizes: SizeWatch
+  readonly #ages: AgeClock
   readonly #facts: Record<string, string | null> = {}
   #secretMark: number | null = null
   #signedInMs: number | null = null
@@ -57,6 +60,9 @@ class Poll {
     this.#run = run
     this.#tally = tally
     this.#sizes = new SizeWatch(record.facts['sizes'] !== 'hints')
+    const { clock, clockBefore } = record.facts
+    const time = (fact: string | undefined): number | null => (fact === undefined ? null : Number(fact))
+    this.#ages = ageClock({ lastMs: time(clock), beforeMs: time(clockBefore) }, run.nowMs())
   }
 
   async run(): Promise<AccountReport> {
@@ -102,8 +108,16 @@ class Poll {
     tally.stage('listing')
     const listing = await session.list()
     this.#loginDelaySeconds = session.capabilities.loginDelaySeconds
-    if (!listing.hasUidls && listing.length > 0) throw noUidls(account)
-    const plan = await compare(listing, account, this.#record, this.#run, nowMs())
+    const { plan, rows, returned } = await compare(listing, {
+      ...this.#run,
+      account,
+      session,
+      record: this.#record,
+      exactSizes: this.#sizes.exact,
+      nowMs: nowMs(),
+      agedMs: this.#ages.agedMs,
+    })
+    if (!listing.hasUidls && plan.withoutUidl > 0) throw noUidls(account)
     tally.listed = plan.listed
     tally.new = plan.new
     tally.skipped = plan.skipped
@@ -114,6 +128,7 @@ class Poll {
       await session.quit()
       return
     }
+    await this.#noteAbsent(plan, rows, returned)
     await this.#carryOut(plan, session)
   }
 
@@ -142,7 +157,14 @@ class Poll {
     if (tally.error !== null || session.botched !== null || run.signal.aborted) throw interrupted(run.signal)
 
     tally.stage('finishing')
-    const removed = await remove(transfer.done, plan, { account, run, session, sizes, tally })
+    const removed = await remove(transfer.done, plan, {
+      account,
+      run,
+      session,
+      sizes,
+      tally,
+      agedMs: this.#ages.agedMs,
+    })
     // Some servers drop what was retrieved when QUIT comes, delivered or not (EXPIRE 0, P129): then better no QUIT.
     if (transfer.undelivered && session.capabilities.expireDays === 0) {
       tally.note('the session ends without QUIT: this server could drop what is not delivered yet')
@@ -150,6 +172,15 @@ class Poll {
     }
     await this.#quit(session, removed)
     this.#facts['alive'] = String(plan.listed - removed.length - jobs.length + transfer.done.length)
+  }
+
+  /** What the listing lacks is gone, unless it lacks so much that it may not be the whole truth (P083, P099, P100). */
+  async #noteAbsent(plan: Plan, rows: RowSet, returned: readonly EntryKey[]): Promise<void> {
+    const { ledger } = this.#run
+    const { name } = this.#account
+    if (returned.length > 0) await ledger.returned(name, returned)
+    const present = this.#record.known - (await ledger.absent(name))
+    if (rows.size < present && plan.listed > 0 && plan.listed >= present / 2) await ledger.gone(name, rows)
   }
 
   /** What is known without RETR: skipped by `first`, too large, begun too often. */
@@ -221,6 +252,9 @@ class Poll {
     const { host, port, user } = this.#account
     if (error === null) {
       this.#facts['delete'] = deleteText(this.#account)
+      const { lastMs, beforeMs } = this.#ages.checkpoints
+      this.#facts['clock'] = lastMs === null ? null : String(lastMs)
+      this.#facts['clockBefore'] = beforeMs === null ? null : String(beforeMs)
       this.#facts['sizes'] = this.#sizes.exact ? 'exact' : 'hints'
     }
     try {

@@ -23,6 +23,8 @@ export interface RemovalContext {
   readonly session: Session
   readonly sizes: SizeWatch
   readonly tally: Tally
+  /** See age-clock.ts. */
+  readonly agedMs: number | null
 }
 
 /** The messages whose DELE was answered `+OK`; QUIT is still to come. Rejects when the session is botched. */
@@ -31,9 +33,8 @@ export async function remove(
   plan: Plan,
   context: RemovalContext,
 ): Promise<readonly Removable[]> {
-  const { account, run, session } = context
-  const now = run.nowMs()
-  const fresh = done.filter(({ known }) => mayDelete(account.delete, known?.firstSeenMs ?? now, now))
+  const { account, run, session, agedMs } = context
+  const fresh = done.filter(({ known }) => mayDelete(account.delete, known?.firstSeenMs ?? run.nowMs(), agedMs))
   const older = await verified(plan.deletions, context)
   const removable: readonly Removable[] = [...fresh, ...older]
   const replies = await Promise.all(removable.map(({ number }) => session.remove(number)))

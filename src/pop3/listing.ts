@@ -4,6 +4,8 @@ import { randomInt } from 'node:crypto'
 import { type Column, emptyColumn, isBlank, type ListParser } from './list-parser.ts'
 
 export interface ListingEntry {
+  /** Its place in the listing, from 0. */
+  readonly index: number
   /** Of this session only; never stored (P141). */
   readonly number: number
   /** Latin1 text of the UIDL's bytes; '' when the server gave none (P086, P091). */
@@ -62,6 +64,7 @@ export class Listing {
     for (let index = from; index < Math.min(to, this.length); index++) {
       const size = this.#sizes[index] ?? -1
       entries.push({
+        index,
         number: this.#numbers[index] ?? 0,
         uidl: this.#texts.toString('latin1', this.#uidlStarts[index] ?? 0, this.#uidlEnds[index] ?? 0),
         copy: this.#copies.get(index) ?? 0,
@@ -69,6 +72,11 @@ export class Listing {
       })
     }
     return entries
+  }
+
+  /** The UIDLs that stand for more than one entry (P095). */
+  sharedUidls(): ReadonlySet<string> {
+    return new Set([...this.#copies.keys()].map((index) => this.slice(index, index + 1)[0]?.uidl ?? ''))
   }
 
   /** Entries that share a UIDL with an earlier one, found with a table of row numbers: no strings, no objects. */

@@ -14,7 +14,7 @@ const policy: Policy = {
 }
 
 function entry(number: number, uidl = `u${number}`, sizeBytes: number | null = 1000): Entry {
-  return { number, uidl, copy: 0, sizeBytes }
+  return { index: number - 1, number, uidl, copy: 0, sizeBytes }
 }
 
 function known(facts: Partial<KnownMessage> = {}): KnownMessage {
@@ -41,11 +41,8 @@ function planned(
   changed: Partial<Policy> = {},
   started = true,
 ): Plan {
-  const planner = new Planner({ ...policy, ...changed }, rows.length, started, NOW)
-  planner.add(
-    rows.map(([e]) => e),
-    rows.map(([, k]) => k),
-  )
+  const planner = new Planner({ ...policy, ...changed }, rows.length, started, NOW, NOW)
+  for (const [listed, message] of rows) planner.add(listed, message)
   return planner.finish()
 }
 
@@ -137,7 +134,9 @@ describe('a plan', () => {
     expect(numbers(planned(rows, { all: true }).fetch)).toEqual([1])
   })
 
-  test('leaves a message without a UIDL alone and says so (P091)', () => {
-    expect(planned([[entry(1, ''), null]])).toMatchObject({ withoutUidl: 1, fetch: [], new: 0 })
+  test('counts what it was told to leave alone (P091)', () => {
+    const planner = new Planner(policy, 1, true, NOW, NOW)
+    planner.leave(1)
+    expect(planner.finish()).toMatchObject({ withoutUidl: 1, fetch: [], new: 0 })
   })
 })

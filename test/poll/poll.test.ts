@@ -73,17 +73,6 @@ describe('deletion', () => {
     expect(scene.left()).toEqual([])
   })
 
-  test('spares a message whose UIDL now belongs to another one (P098)', async () => {
-    await using scene = await Scene.create()
-    scene.fill(1)
-    await scene.poll()
-    scene.server.mailbox('alice').messages.splice(0)
-    scene.server.mailbox('alice').add(letter(7), { uidl: 'uid-0' })
-    scene.account = ['delete: after-delivery']
-    expect(await scene.poll()).toMatchObject({ deleted: 0 })
-    expect(scene.left()).toEqual(['uid-0'])
-  })
-
   test('waits for the age', async () => {
     await using scene = await Scene.create()
     scene.account = ['delete: 30d']
@@ -299,13 +288,6 @@ describe('what goes wrong', () => {
     expect(scene.subjects()).toEqual([0, 1])
     expect(await scene.poll()).toMatchObject({ delivered: 0, deleted: 0 })
     expect(scene.left()).toEqual(['uid-1'])
-  })
-
-  test('a server without UIDL is refused (P084)', async () => {
-    await using scene = await Scene.create()
-    scene.fill(1)
-    scene.server.faults.reply.set('UIDL', '-ERR not implemented')
-    expect(await scene.poll()).toMatchObject({ outcome: 'failed', error: { code: 'ERR_NO_UIDL' } })
   })
 
   test('an aborted run ends without QUIT and leaves what it delivered recorded (N001)', async () => {

@@ -1,0 +1,141 @@
+import { describe, expect, test } from 'vitest'
+import { ageClock } from '../../src/poll/age-clock.ts'
+import { RowSet } from '../../src/poll/row-set.ts'
+import { letter, Scene, upTo } from './scene.ts'
+
+describe('messages that share a UIDL (P095)', () => {
+  test('are told apart by their header when one of them is gone', async () => {
+    await using scene = await Scene.create()
+    const mailbox = scene.server.mailbox('alice')
+    for (const at of [0, 1]) mailbox.add(letter(at), { uidl: 'same' })
+    await scene.poll()
+    mailbox.messages.shift()
+    mailbox.add(letter(2), { uidl: 'same' })
+    expect(await scene.poll()).toMatchObject({ listed: 2, new: 1, delivered: 1 })
+    expect(scene.subjects()).toEqual([0, 1, 2])
+    expect(await scene.poll()).toMatchObject({ new: 0, delivered: 0 })
+  })
+
+  test('are deleted by number, each only when it was delivered', async () => {
+    await using scene = await Scene.create()
+    const mailbox = scene.server.mailbox('alice')
+    for (const at of [0, 1, 2]) mailbox.add(letter(at), { uidl: 'same' })
+    await scene.poll({ limit: 2 })
+    scene.account = ['delete: after-delivery', 'limit: 1']
+    scene.server.faults.reply.set('RETR', '-ERR not now')
+    expect(await scene.poll()).toMatchObject({ deleted: 2, deferred: 1 })
+    expect(mailbox.messages.map(({ bytes }) => /letter (\d)/.exec(bytes.toString())?.[1])).toEqual(['2'])
+  })
+})
+
+describe('a UIDL that is used again (P096, P098)', () => {
+  test('with another size brings the new message', async () => {
+    await using scene = await Scene.create()
+    scene.fill(1)
+    await scene.poll()
+    scene.server.mailbox('alice').messages.splice(0)
+    scene.server.mailbox('alice').add(letter(1000), { uidl: 'uid-0' })
+    expect(await scene.poll()).toMatchObject({ new: 1, delivered: 1 })
+    expect(await scene.poll()).toMatchObject({ new: 0, delivered: 0 })
+    expect(scene.subjects()).toEqual([0, 1000])
+  })
+
+  test('after it was gone brings the new message, also of the same size', async () => {
+    await using scene = await Scene.create()
+    scene.fill(2)
+    await scene.poll()
+    const [first] = scene.server.mailbox('alice').messages.splice(0, 1)
+    await scene.poll()
+    scene.server.mailbox('alice').add(letter(7), { uidl: 'uid-0' })
+    expect(await scene.poll()).toMatchObject({ new: 1, delivered: 1 })
+    expect(scene.subjects()).toEqual([0, 1, 7])
+    expect(first?.uidl).toBe('uid-0')
+  })
+
+  test('after it was gone brings nothing when it is the same message again (P139)', async () => {
+    await using scene = await Scene.create()
+    scene.fill(2)
+    await scene.poll()
+    const mailbox = scene.server.mailbox('alice')
+    const away = mailbox.messages.splice(0, 1)
+    await scene.poll()
+    mailbox.messages.push(...away)
+    expect(await scene.poll()).toMatchObject({ new: 0, delivered: 0 })
+    expect(await scene.poll()).toMatchObject({ new: 0, delivered: 0 })
+    expect(scene.count('RETR')).toBe(2)
+  })
+})
+
+describe('a listing', () => {
+  test('that is empty for once forgets nothing (P083)', async () => {
+    await using scene = await Scene.create()
+    scene.fill(3)
+    await scene.poll()
+    const away = scene.server.mailbox('alice').messages.splice(0)
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', listed: 0 })
+    scene.server.mailbox('alice').messages.push(...away)
+    expect(await scene.poll()).toMatchObject({ new: 0, delivered: 0 })
+    expect(scene.count('RETR')).toBe(3)
+    expect(scene.count('TOP')).toBe(0)
+  })
+
+  test('without some UIDLs still brings those messages, once (P086, P091)', async () => {
+    await using scene = await Scene.create()
+    scene.account = ['delete: after-delivery']
+    scene.fill(3)
+    scene.server.faults.ignoreDeletes = true
+    scene.server.faults.uidlLine = (number, { uidl }) =>
+      number === 2 ? null : number === 3 ? '3 ' : `${number} ${uidl}`
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', new: 3, delivered: 3 })
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', new: 0, delivered: 0 })
+    expect(scene.subjects()).toEqual(upTo(3))
+  })
+
+  test('of a server without UIDL goes by the headers (P084)', async () => {
+    await using scene = await Scene.create()
+    scene.server.faults.reply.set('UIDL', '-ERR not implemented')
+    scene.fill(3)
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', new: 3, delivered: 3 })
+    scene.fill(1, 3)
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', new: 1, delivered: 1 })
+    expect(scene.subjects()).toEqual(upTo(4))
+  })
+
+  test('of a server without UIDL and TOP is refused', async () => {
+    await using scene = await Scene.create()
+    scene.server.faults.reply.set('UIDL', '-ERR not implemented').set('TOP', '-ERR not implemented')
+    scene.fill(3)
+    expect(await scene.poll()).toMatchObject({ outcome: 'failed', error: { code: 'ERR_NO_UIDL', retry: 'never' } })
+    expect(scene.count('RETR')).toBe(0)
+  })
+})
+
+describe('the clock by which messages age (S030, P142)', () => {
+  const HOUR = 3_600_000
+  const NOW = Date.UTC(2026, 10, 24)
+
+  test('is one that an earlier poll, at least an hour ago, saw too', () => {
+    const first = ageClock({ lastMs: null, beforeMs: null }, NOW)
+    expect(first.agedMs).toBeNull()
+    const soon = ageClock(first.checkpoints, NOW + HOUR / 2)
+    expect(soon.agedMs).toBeNull()
+    const later = ageClock(soon.checkpoints, NOW + HOUR)
+    expect(later.agedMs).toBe(NOW)
+    expect(ageClock(later.checkpoints, NOW + HOUR + 1).agedMs).toBe(NOW)
+    expect(ageClock(later.checkpoints, NOW + 2 * HOUR).agedMs).toBe(NOW + HOUR)
+  })
+
+  test('does not follow a jump ahead for one poll, nor what comes after a jump back', () => {
+    const settled = { lastMs: NOW, beforeMs: NOW - HOUR }
+    const ahead = ageClock(settled, NOW + 3650 * 24 * HOUR)
+    expect(ahead.agedMs).toBe(NOW)
+    expect(ageClock(ahead.checkpoints, NOW + HOUR).agedMs).toBeNull()
+  })
+})
+
+test('a row set holds what was added and nothing else', () => {
+  const rows = new RowSet()
+  for (const row of [1, 8, 9, 100_000, 9]) rows.add(row)
+  expect(rows.size).toBe(4)
+  expect([0, 1, 7, 8, 9, 10, 100_000, 100_001].filter((row) => rows.has(row))).toEqual([1, 8, 9, 100_000])
+})
