@@ -9,8 +9,8 @@ export type ClockKind = 'step' | 'sasl' | 'listing' | 'message' | 'quit'
 /** Below this rate, counted after the first five minutes, an answer is a drip, not a transfer (P123). */
 const SLOWEST_BYTES_PER_SECOND = 1024
 const SLOW_START_MS = 300_000
-/** A timer may be late by that much on a busy machine without anything being wrong. */
-const STANDSTILL_MS = 50
+/** A timer that is later than that was not late because the machine is busy. */
+const STANDSTILL_MS = 1000
 
 export class AnswerClock {
   readonly #limitMs: number
@@ -71,11 +71,12 @@ export class AnswerClock {
     this.#timer = null
     if (this.#kind === null) return
     const now = performance.now()
-    // Our own loop stood still and has not read what came meanwhile: that time is ours as well (S007).
     const lateMs = now - this.#dueMs
-    if (lateMs > STANDSTILL_MS && this.#pausedMs === null) {
+    if (lateMs > STANDSTILL_MS) {
+      // Our own loop stood still and has not read what came meanwhile: that time is ours, and now it shall read (S007).
       this.#sinceMs += lateMs
       this.#progressMs += lateMs
+      return this.#arm(STANDSTILL_MS)
     }
     const leftMs = this.#pausedMs === null ? this.#leftMs(this.#kind, now) : this.#limitMs
     if (leftMs > 0) this.#arm(Math.min(Math.max(leftMs, 5), this.#limitMs))

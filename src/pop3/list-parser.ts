@@ -115,7 +115,7 @@ export class ListParser {
     return {
       length: order?.length ?? this.#count,
       number: (index) => numbers[row(index)] ?? 0,
-      start: (index) => (row(index) === 0 ? 0 : (ends[row(index) - 1] ?? 0)),
+      start: (index) => ends[row(index) - 1] ?? 0,
       end: (index) => ends[row(index)] ?? 0,
       texts,
     }

@@ -1,0 +1,67 @@
+// What the tests of the session share: options for a server of ours, a body that keeps what it gets, the error of a promise.
+import { expect } from 'vitest'
+import { PopfetchError } from '../../src/errors.ts'
+import type { BodySink } from '../../src/pop3/exchange.ts'
+import { Session, type SessionOptions } from '../../src/pop3/session.ts'
+import { ca } from '../support/certificates.ts'
+
+export const alice = { user: 'alice', password: 'secret' } as const
+
+export function optionsFor(server: { readonly port: number }, changes: Partial<SessionOptions> = {}): SessionOptions {
+  return {
+    host: '127.0.0.1',
+    port: server.port,
+    tls: { ca, pin: null, clientCert: null, clientKey: null },
+    // Generous, and never reached but by those tests that set their own.
+    timeoutMs: 10_000,
+    tlsMode: 'none',
+    pipelining: true,
+    trace: null,
+    ...changes,
+  }
+}
+
+export function open(
+  server: { readonly port: number },
+  changes: Partial<SessionOptions> = {},
+  signal: AbortSignal = new AbortController().signal,
+): Promise<Session> {
+  return Session.open(optionsFor(server, changes), signal)
+}
+
+export async function signedIn(
+  server: { readonly port: number },
+  changes: Partial<SessionOptions> = {},
+  signal?: AbortSignal,
+): Promise<Session> {
+  const session = await open(server, changes, signal)
+  await session.signIn('auto', alice)
+  return session
+}
+
+/** The error that the promise is rejected with. */
+export async function failure(promise: Promise<unknown>): Promise<PopfetchError> {
+  const outcome = await promise.then(
+    () => 'nothing was thrown',
+    (error: unknown) => error,
+  )
+  expect(outcome).toBeInstanceOf(PopfetchError)
+  return outcome as PopfetchError
+}
+
+export class Kept implements BodySink {
+  readonly #chunks: Buffer[] = []
+
+  write(chunk: Buffer): undefined {
+    this.#chunks.push(chunk)
+    return undefined
+  }
+
+  get bytes(): Buffer {
+    return Buffer.concat(this.#chunks)
+  }
+
+  get text(): string {
+    return this.bytes.toString('latin1')
+  }
+}
