@@ -1,5 +1,5 @@
 // The smtp destination against a whole server (SmtpSink) and against servers that do what no library does (ScriptedServer).
-import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
+import { appendFile, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
 import { readFileSync } from 'node:fs'
 import { createServer, type Socket, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -204,6 +204,24 @@ describe('what is sent', () => {
     expect(error.message).toMatch(/300000 bytes where 600000/)
     // It was seen before anything was said, the second time.
     expect(outcome(await failure(smtp.deliver(attempt(), message(text, body), never)))).toBe('temporary message soon')
+    expect(server.messages).toEqual([])
+  })
+
+  test('ends without a dot when a file in another form than received changes between count and sending', async () => {
+    const text = `Return-Path: <list@example.org>\n\n${'x'.repeat(78)}\n`.padEnd(600_000, 'y')
+    const path = join(directory, 'spooled')
+    const form = { lineEndings: 'lf', prefixBytes: 0 } as const
+    const server = await sink()
+    const smtp = destination(server.port)
+    for (const change of [() => truncate(path, 300_000), () => appendFile(path, 'more')]) {
+      await writeFile(path, text)
+      server.faults.rcpt = async () => {
+        await change()
+        return null
+      }
+      const error = await failure(smtp.deliver(attempt(), message(text, { kind: 'file', path, form }), never))
+      expect(outcome(error)).toBe('temporary message soon')
+    }
     expect(server.messages).toEqual([])
   })
 
@@ -430,7 +448,10 @@ describe('a server out of step', () => {
 })
 
 /** A server that asks for the content and then does `then`, without reading on by itself. */
-async function stalling(then: (socket: Socket) => Promise<void>): Promise<{ port: number; heard: () => string }> {
+async function stalling(
+  then: (socket: Socket) => Promise<void>,
+  atMail: (socket: Socket) => void = (socket) => socket.write('250 ok\r\n'),
+): Promise<{ port: number; heard: () => string }> {
   let heard = ''
   const server = createServer((socket) => {
     socket.on('error', () => {})
@@ -439,7 +460,8 @@ async function stalling(then: (socket: Socket) => Promise<void>): Promise<{ port
       const text = chunk.toString('latin1')
       heard += text
       if (text.startsWith('DATA')) socket.write('354 go\r\n')
-      else if (/^(?:EHLO|MAIL|RCPT|RSET)/.test(text)) socket.write('250 ok\r\n')
+      else if (text.startsWith('MAIL')) atMail(socket)
+      else if (/^(?:EHLO|RCPT)/.test(text)) socket.write('250 ok\r\n')
       else void then(socket)
     })
   })
@@ -450,6 +472,40 @@ async function stalling(then: (socket: Socket) => Promise<void>): Promise<{ port
     server.close()
   })
   return { port: (server.address() as AddressInfo).port, heard: () => heard }
+}
+
+/** Answers each of `asks` with one of `says`, and closes once it has said so many bytes. */
+async function cutting(
+  says: readonly string[],
+  asks: readonly RegExp[],
+  bytes: number,
+): Promise<AsyncDisposable & { port: number }> {
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    let left = bytes
+    let next = 0
+    let heard = ''
+    const answer = (): void => {
+      if (!asks[next]?.test(heard)) return
+      heard = ''
+      const text = says[next++] ?? ''
+      socket.write(text.slice(0, left))
+      left -= text.length
+      if (left < 0) socket.end()
+    }
+    answer()
+    socket.on('data', (chunk: Buffer) => {
+      heard += chunk.toString('latin1')
+      answer()
+    })
+  })
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  return {
+    port: (server.address() as AddressInfo).port,
+    [Symbol.asyncDispose]: () => new Promise((resolve) => void server.close(() => resolve())),
+  }
 }
 
 describe('a lost connection', () => {
@@ -513,10 +569,48 @@ describe('a lost connection', () => {
     const half = await scripted([...hello, ...envelope, ...content, { send: Buffer.from('250 o') }, { cut: 'fin' }])
     const error = await failure(destination(half.port).deliver(attempt(), message(MAIL), never))
     expect(outcome(error)).toBe('unknown message soon')
+    const less = await scripted([...hello, ...envelope, ...content, { send: Buffer.from('2') }, { cut: 'fin' }])
+    expect(outcome(await failure(destination(less.port).deliver(attempt(), message(MAIL), never)))).toBe(
+      'unknown message soon',
+    )
     const no = await scripted([...hello, ...envelope, ...content, { send: Buffer.from('554 n') }, { cut: 'fin' }])
     expect(outcome(await failure(destination(no.port).deliver(attempt(), message(MAIL), never)))).toBe(
       'refused message later',
     )
+  })
+
+  test('at any byte of what the server says delivers only with the whole final answer', async () => {
+    const says = [
+      '220 mx\r\n',
+      '250-mx\r\n250 SIZE 9999\r\n',
+      '250 ok\r\n',
+      '250 ok\r\n',
+      '354 go\r\n',
+      '250 taken\r\n',
+    ]
+    const asks = [/^/, /^EHLO/, /^MAIL/, /^RCPT/, /^DATA/, /Body\r\n\.\r\n$/]
+    const total = says.join('').length
+    const seen: string[] = []
+    for (let bytes = 0; bytes <= total; bytes++) {
+      await using server = await cutting(says, asks, bytes)
+      await using smtp = destination(server.port, {}, { quitMs: 1 })
+      const result = await smtp.deliver(attempt(), message(MAIL), never).then(
+        () => 'delivered',
+        (error: unknown) => (error instanceof DeliveryError ? error.verdict : 'bug'),
+      )
+      seen.push(result)
+    }
+    const beforeContent = says.slice(0, 5).join('').length
+    expect(seen.slice(0, beforeContent)).toEqual(Array(beforeContent).fill('temporary'))
+    expect(seen.slice(beforeContent, total)).toEqual(Array(total - beforeContent).fill('unknown'))
+    expect(seen[total]).toBe('delivered')
+  })
+
+  test('byte by byte is no loss: a server that sends single bytes is understood', async () => {
+    const steps = [...hello, ...envelope, ...content, { send: '250-ok\r\n250 ok' }, { ignore: true } as const]
+    const server = open.use(await ScriptedServer.start([steps], { split: 1 }))
+    const receipt = await destination(server.port).deliver(attempt(), message(MAIL), never)
+    expect(receipt.text).toBe('250-ok 250 ok')
   })
 
   test('that was idle is replaced, and the message is delivered once', async () => {
@@ -590,13 +684,15 @@ describe('time limits', () => {
   })
 
   test('hold for the message as a whole, so that a drip keeps nobody waiting', async () => {
-    const drip: Step[] = Array.from(
-      { length: 400 },
-      () => [{ send: Buffer.from('2') }, { pause: true }] as const,
-    ).flat()
-    const server = await scripted([...hello, { expect: /^MAIL/ }, ...drip, { cut: 'stall' }])
-    // A limit of silence that would never be reached, and one for the whole that is.
-    const limits = { ...soon, commandMs: 20, bytesPerSecond: 1_000_000 }
+    const server = await stalling(
+      async () => {},
+      (socket) => {
+        const drip = setInterval(() => socket.write('2'), 5)
+        socket.on('close', () => clearInterval(drip))
+      },
+    )
+    // The limit of silence is never reached, the one for the whole is.
+    const limits = { ...soon, commandMs: 200, bytesPerSecond: 1_000_000 }
     const error = await failure(destination(server.port, {}, limits).deliver(attempt(), message(MAIL), never))
     expect(outcome(error)).toBe('temporary destination soon')
   })
@@ -691,6 +787,15 @@ describe('refusals', () => {
     expect(new Set(outcomes.slice(3))).toEqual(new Set(['temporary destination later']))
     expect(asked).toBe(3)
   })
+  test('after a message that got as far as its content are counted anew', async () => {
+    const server = await sink()
+    const smtp = destination(server.port)
+    for (const [n, stage] of (['rcpt', 'rcpt', 'dot', 'rcpt', 'rcpt'] as const).entries()) {
+      server.faults[stage] = '554 5.7.1 no'
+      expect((await failure(smtp.deliver(attempt(`${n}`), message(MAIL), never))).scope).toBe('message')
+      server.faults[stage] = null
+    }
+  })
 })
 
 describe('a failed destination', () => {
@@ -730,11 +835,15 @@ describe('a failed destination', () => {
     const error = await failure(smtp.ready(never))
     expect(outcome(error)).toBe('temporary destination soon')
     expect(error.message).toMatch(/^smtp mx: connecting failed: .*ECONNREFUSED/)
-    // All who wait for a connection are told, not one after the other.
-    const all = await Promise.all(
-      [1, 2, 3, 4, 5, 6].map((n) => failure(smtp.deliver(attempt(`${n}`), message(MAIL), never))),
-    )
-    expect(all.map(outcome)).toEqual(Array(6).fill('temporary destination soon'))
+  })
+
+  test('is told to all who wait for a connection, not one after the other', async () => {
+    const server = await sink()
+    server.faults.connect = '421 busy'
+    const smtp = destination(server.port, { concurrency: 2 })
+    const all = Array.from({ length: 6 }, (_, n) => failure(smtp.deliver(attempt(`${n}`), message(MAIL), never)))
+    expect((await Promise.all(all)).map(outcome)).toEqual(Array(6).fill('temporary destination soon'))
+    expect(server.connections).toBe(2)
   })
 })
 
