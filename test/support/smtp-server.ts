@@ -131,6 +131,11 @@ export class SmtpSink implements AsyncDisposable {
     return (this.#server.server.address() as AddressInfo).port
   }
 
+  /** Connections now. */
+  get open(): number {
+    return this.#server.connections.size
+  }
+
   /** Cuts every connection. */
   crash(): void {
     for (const connection of this.#server.connections) connection._socket.destroy()

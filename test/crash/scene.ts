@@ -1,0 +1,203 @@
+// A mailbox, a Maildir, a sink and a popfetch that can be killed: everything in one temporary directory, the servers in
+// this process, popfetch as a child. What is right is for the oracle to say; here is only what happens.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { text } from 'node:stream/consumers'
+import { setImmediate as turn } from 'node:timers/promises'
+import { inject } from 'vitest'
+import { openLedger } from '../../src/ledger/sqlite.ts'
+import { Pop3Server, type Mailbox } from '../support/pop3-server.ts'
+import { SmtpSink } from '../support/smtp-server.ts'
+import { Oracle } from './oracle.ts'
+
+export type SetUp = 'maildir' | 'smtp' | 'both'
+export const SET_UPS: readonly SetUp[] = ['maildir', 'smtp', 'both']
+export type Deletion = 'never' | 'after-delivery'
+export const DELETIONS: readonly Deletion[] = ['after-delivery', 'never']
+
+export interface Ran {
+  readonly code: number | null
+  readonly killed: boolean
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface RunOptions {
+  /** Before Node's own arguments: strace and its. */
+  readonly tracer?: readonly string[]
+  /** Given the way to kill it, once it has been started. */
+  readonly started?: (kill: () => void) => void
+}
+
+const ACCOUNT = 'old-isp'
+/** More than any number of kills in a row needs (a message that was begun twice is fetched alone). */
+const MOST_POLLS = 6
+const LARGE_BYTES = 1_300_000
+
+export class Scene implements AsyncDisposable {
+  readonly directory: string
+  readonly server: Pop3Server
+  readonly sink: SmtpSink | null
+  readonly oracle: Oracle
+  readonly maildir: string
+  readonly statePath: string
+  /** Called with each command before it is obeyed. */
+  onCommand: (verb: string) => void = () => {}
+  readonly #setUp: SetUp
+  readonly #deletion: Deletion
+  readonly #mailbox: Mailbox
+  #sent = 0
+  #kills = 0
+
+  private constructor(setUp: SetUp, deletion: Deletion, server: Pop3Server, sink: SmtpSink | null) {
+    this.directory = mkdtempSync(path.join(tmpdir(), 'popfetch-crash-'))
+    this.maildir = path.join(this.directory, 'inbox')
+    this.statePath = path.join(this.directory, 'state', 'state.db')
+    this.server = server
+    this.sink = sink
+    this.#setUp = setUp
+    this.#deletion = deletion
+    this.#mailbox = server.mailbox('alice')
+    this.oracle = new Oracle({
+      server,
+      mailbox: this.#mailbox,
+      maildir: setUp === 'smtp' ? null : this.maildir,
+      sink,
+    })
+    server.faults.onCommand = (verb, _, session) => {
+      if (verb === 'QUIT') this.oracle.atQuit(session.id)
+      this.onCommand(verb)
+      return 'serve'
+    }
+    this.#configure()
+  }
+
+  static async create(setUp: SetUp, deletion: Deletion): Promise<Scene> {
+    const sink = setUp === 'maildir' ? null : await SmtpSink.start()
+    return new Scene(setUp, deletion, await Pop3Server.start(), sink)
+  }
+
+  /** New mail, small, or with a large one among it that does not stay in memory. */
+  mail(count: number, large = false): void {
+    for (let n = 0; n < count; n++) {
+      this.#sent += 1
+      const body = large && n === 1 ? `${'x'.repeat(98)}\r\n`.repeat(LARGE_BYTES / 100) : '.a dot\r\n..\r\nthe end\r\n'
+      this.oracle.sent(this.#mailbox.add(letter(this.#sent, body)))
+    }
+  }
+
+  /** One poll in a child process. Resolves when all connections of it are gone. */
+  async run({ tracer = [], started }: RunOptions = {}): Promise<Ran> {
+    const [command = '', ...args] = [...tracer, process.execPath, inject('popfetch')]
+    const child = spawn(command, [...args, '--config', path.join(this.directory, 'config.yaml'), '--json', ACCOUNT], {
+      cwd: this.directory,
+      env: { PATH: process.env['PATH'], HOME: this.directory },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const closed = once(child, 'close') as Promise<[number | null, string | null]>
+    started?.(() => child.kill('SIGKILL'))
+    const [stdout, stderr, [code, signal]] = await Promise.all([text(child.stdout), text(child.stderr), closed])
+    while (this.server.open > 0 || (this.sink?.open ?? 0) > 0) await turn()
+    const killed = signal === 'SIGKILL'
+    if (killed) this.#kills += 1
+    await this.#account()
+    return { code, killed, stdout, stderr }
+  }
+
+  /** Polls until nothing happens any more (I8), then lets the oracle judge. All of them must go well. The first one may
+   *  find in the Maildir what needs no fetching, and delete it in the next. */
+  async settle(): Promise<readonly string[]> {
+    const { violations } = this.oracle
+    for (let poll = 1; ; poll++) {
+      const before = this.#activity()
+      const ran = await this.run()
+      if (ran.code !== 0) violations.push(`poll ${poll} ended with ${ran.code}: ${ran.stderr}${ran.stdout}`)
+      const over = poll > 1 || this.#mailbox.messages.length === 0
+      if (ran.code === 0 && over && this.#activity() === before) break
+      if (poll === MOST_POLLS) {
+        violations.push(`still at work after ${poll} polls`)
+        break
+      }
+    }
+    this.oracle.judge({ deletes: this.#deletion === 'after-delivery' })
+    this.#judgeFiles()
+    return violations
+  }
+
+  /** A mail reader looks at what is new: to cur/, with a flag. */
+  read(): void {
+    for (const name of existsSync(`${this.maildir}/new`) ? readdirSync(`${this.maildir}/new`) : []) {
+      renameSync(`${this.maildir}/new/${name}`, `${this.maildir}/cur/${name}:2,S`)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.server[Symbol.asyncDispose]()
+    await this.sink?.[Symbol.asyncDispose]()
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+
+  #activity(): number {
+    const { journal } = this.server
+    return journal.of('retr').length + journal.of('dele').length + (this.sink?.messages.length ?? 0)
+  }
+
+  /** Tells the oracle which answers of the sink reached the ledger. */
+  async #account(): Promise<void> {
+    if (this.sink === null || !existsSync(this.statePath)) return
+    await using ledger = await openLedger(this.statePath, { readOnly: true })
+    const { uidls } = this.oracle
+    const known = await ledger.known(
+      ACCOUNT,
+      uidls.map((uidl) => ({ uidl, copy: 0 })),
+    )
+    const recorded = new Set(
+      uidls.filter((_, at) => {
+        const message = known[at] ?? null
+        const delivery = message?.deliveries.find(({ destination }) => destination === 'relay')
+        return message?.state === 'delivered' || delivery?.state === 'done'
+      }),
+    )
+    this.oracle.ran((uidl) => recorded.has(uidl))
+  }
+
+  /** I7: each kill may leave its spool files for the sweep, which cannot know that they are dead for 36 hours. */
+  #judgeFiles(): void {
+    const { violations } = this.oracle
+    const state = path.dirname(this.statePath)
+    const names = existsSync(`${state}/spool`) ? readdirSync(`${state}/spool`) : []
+    if (names.length > this.#kills) violations.push(`left in spool/: ${names.join(' ')}`)
+    const leases = existsSync(`${this.statePath}.leases`) ? readdirSync(`${this.statePath}.leases`) : []
+    if (leases.length > 0) violations.push(`left in leases: ${leases.join(' ')}`)
+  }
+
+  #configure(): void {
+    const deliver = { maildir: 'inbox', smtp: 'relay', both: '[inbox, relay]' }[this.#setUp]
+    const lines = [
+      'accounts:',
+      `  ${ACCOUNT}:`,
+      `    host: ${this.server.host}`,
+      `    port: ${this.server.port}`,
+      '    tls: none',
+      '    user: alice',
+      '    password: secret',
+      `    deliver: ${deliver}`,
+      `    delete: ${this.#deletion}`,
+      '    first: all',
+      'destinations:',
+      ...(this.#setUp === 'smtp' ? [] : [`  inbox: { type: maildir, path: ${this.maildir} }`]),
+      ...(this.sink === null
+        ? []
+        : [`  relay: { type: smtp, host: ${this.sink.host}, port: ${this.sink.port}, tls: none, to: alice@here.example }`]),
+      'state: state/state.db',
+    ]
+    writeFileSync(path.join(this.directory, 'config.yaml'), `${lines.join('\n')}\n`, { mode: 0o600 })
+  }
+}
+
+function letter(token: number, body: string): string {
+  return `From: Ada <ada@example.org>\r\nTo: alice@here.example\r\nSubject: letter ${token}\r\nMessage-ID: <${token}@crash.example>\r\n\r\n${body}`
+}
