@@ -1,5 +1,5 @@
 // What header.ts sees in well-formed, odd and hostile headers.
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { countField, field, fingerprint, parseDateMs, receivedDateMs, splitHeader } from '../src/header.ts'
 

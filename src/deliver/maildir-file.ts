@@ -12,6 +12,7 @@ import type { FileSystem } from './filesystem.ts'
 import { crlfToLf } from './line-endings.ts'
 import type { Folders } from './maildir-folders.ts'
 import { fileName, sizedName } from './maildir-name.ts'
+import { look, publish } from './maildir-link.ts'
 import type { Reserve } from './reserve.ts'
 
 /** What all files of one Maildir share. */
@@ -34,14 +35,6 @@ type Stage = 'waiting' | 'written' | 'linking' | 'visible' | 'over'
 
 const EARLIEST_MS = Date.UTC(1990, 0, 1)
 const DAY_MS = 86_400_000
-/** FAT, some FUSE and SMB file systems have no links. */
-const NO_LINKS: ReadonlySet<string | null> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
-
-/** Looks like what link(2) says. */
-class NameTaken extends Error {
-  readonly code = 'EEXIST'
-}
-
 export class MaildirFile {
   readonly receipt: Promise<Receipt>
   /** What writing it costs the loop. */
@@ -74,11 +67,11 @@ export class MaildirFile {
   }
 
   /** Nobody waits any longer: the caller hears at once; the steps still to come do not make it visible. */
-  abandon(reason: unknown): void {
+  abandon(reason: unknown, scope: 'message' | 'destination'): void {
     if (this.#stage === 'over' || this.#abandoned) return
     this.#abandoned = true
     const mayBeVisible = this.#stage === 'linking' || this.#stage === 'visible'
-    this.#settle.reject(this.#error(reason, { verdict: mayBeVisible ? 'unknown' : 'temporary', scope: 'message' }))
+    this.#settle.reject(this.#error(reason, { verdict: mayBeVisible ? 'unknown' : 'temporary', scope }))
   }
 
   async write(): Promise<void> {
@@ -113,7 +106,7 @@ export class MaildirFile {
       await this.#room.fileSystem.close(fd)
       if (this.#abandoned) return await this.#fail(null)
       this.#stage = 'linking'
-      await this.#link()
+      await publish(this.#room.fileSystem, this.#tmp, this.#target)
       this.#stage = 'visible'
     } catch (error) {
       return this.#fail(error)
@@ -178,53 +171,6 @@ export class MaildirFile {
     return dateMs !== null && dateMs >= EARLIEST_MS && dateMs <= this.#room.nowMs() + DAY_MS ? dateMs : null
   }
 
-  async #link(): Promise<void> {
-    const { fileSystem } = this.#room
-    try {
-      await fileSystem.link(this.#tmp, this.#target)
-    } catch (error) {
-      // NFS may have done what it says it could not (D011).
-      if (!(await this.#isLinked())) {
-        if (!NO_LINKS.has(errnoOf(error))) throw error
-        await this.#rename()
-        return
-      }
-    }
-    try {
-      await fileSystem.unlink(this.#tmp)
-    } catch {
-      // It is delivered; the second name is swept one day.
-    }
-  }
-
-  /** A rename replaces what is there without a word (D005), so it is looked for first; the name is random enough. */
-  async #rename(): Promise<void> {
-    const { fileSystem } = this.#room
-    if ((await this.#look(this.#target)) !== null) throw new NameTaken('the name is taken')
-    try {
-      await fileSystem.rename(this.#tmp, this.#target)
-    } catch (error) {
-      const done = (await this.#look(this.#tmp)) === null && (await this.#look(this.#target)) !== null
-      if (!done) throw error
-    }
-  }
-
-  async #isLinked(): Promise<boolean> {
-    const target = await this.#look(this.#target)
-    if (target === null) return false
-    const tmp = await this.#look(this.#tmp)
-    return tmp !== null && tmp.ino === target.ino && tmp.dev === target.dev
-  }
-
-  async #look(file: string): Promise<{ readonly ino: number; readonly dev: number } | null> {
-    try {
-      return await this.#room.fileSystem.lstat(file)
-    } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return null
-      throw error
-    }
-  }
-
   /** Takes back what was done; `reason` null: it was abandoned and the caller knows. */
   async #fail(reason: unknown): Promise<void> {
     const wasLinking = this.#stage === 'linking'
@@ -238,7 +184,8 @@ export class MaildirFile {
       // The first error is the one to tell.
     }
     try {
-      if (wasLinking && (await this.#look(this.#target)) !== null && errnoOf(reason) !== 'EEXIST') verdict = 'unknown'
+      if (wasLinking && (await look(fileSystem, this.#target)) !== null && errnoOf(reason) !== 'EEXIST')
+        verdict = 'unknown'
     } catch {
       verdict = 'unknown'
     }
@@ -252,7 +199,7 @@ export class MaildirFile {
 
   #error(
     reason: unknown,
-    facts: { readonly verdict?: 'temporary' | 'unknown'; readonly scope?: 'message' } = {},
+    facts: { readonly verdict?: 'temporary' | 'unknown'; readonly scope?: 'message' | 'destination' } = {},
   ): DeliveryError {
     const errno = errnoOf(reason)
     // A name that is taken, or a file that somebody removed from tmp/ (D021), says nothing about the next message.

@@ -137,10 +137,10 @@ class Maildir implements Destination {
     const file = new MaildirFile(room, attempt, message, standing)
     const limitMs = this.#limitMs + message.sizeBytes / LEAST_BYTES_PER_MS
     const timer = setTimeout(
-      () => file.abandon(new NoAnswer(`no answer within ${Math.round(limitMs / 1000)} s`)),
+      () => file.abandon(new NoAnswer(`no answer within ${Math.round(limitMs / 1000)} s`), 'destination'),
       limitMs,
     )
-    const onAbort = (): void => file.abandon(signal.reason)
+    const onAbort = (): void => file.abandon(signal.reason, 'message')
     signal.addEventListener('abort', onAbort)
     if (signal.aborted) onAbort()
     batches.add(file)

@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { SpoolPlace } from '../../src/deliver/destination.ts'
 import { crlfToLf, lfToCrlf } from '../../src/deliver/line-endings.ts'
@@ -312,13 +312,16 @@ describe('the reserve', () => {
   test('keeps 2 % of a large file system free', () => {
     const big = {
       ...fileSystem,
-      statfs: () => ({ ...fs.statfsSync('/'), bsize: 4096, blocks: 1e9, bavail: 19_999_999 }),
+      statfs: () => Object.assign(fs.statfsSync('/'), { bsize: 4096, blocks: 1e9, bavail: 19_999_999 }),
     }
     expect(() => new Reserve().take(big, '/', 1)).toThrow('must stay free')
   })
 
   test('believes a file system that does not know its size', async () => {
-    const vague = { ...fileSystem, statfs: () => ({ ...fs.statfsSync('/'), bsize: 4096, blocks: 0, bavail: 0 }) }
+    const vague = {
+      ...fileSystem,
+      statfs: () => Object.assign(fs.statfsSync('/'), { bsize: 4096, blocks: 0, bavail: 0 }),
+    }
     await new Reserve().take(vague, '/', 1e9)
   })
 })

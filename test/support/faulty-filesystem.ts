@@ -45,8 +45,8 @@ export class FaultyFileSystems implements FileSystems {
   #wrap(real: FileSystem): FileSystem {
     return new Proxy(real, {
       get: (target, property: keyof FileSystem) => {
-        if (property === 'names') return target.names
-        return (...given: never[]) => this.#call(property, target[property] as (...all: never[]) => unknown, given)
+        if (property === 'names') return (folder: string) => target.names(folder)
+        return (...given: never[]) => this.#call(property, target[property], given)
       },
     })
   }
@@ -77,7 +77,7 @@ export class FaultyFileSystems implements FileSystems {
       this.after(call, subject)
       if (error !== undefined) throw failure(error.errno, call)
       if (call !== 'statfs' || this.freeBytes === null) return value
-      return { ...(value as fs.StatsFs), bsize: 1, blocks: 1e9, bavail: this.freeBytes }
+      return Object.assign(value as fs.StatsFs, { bsize: 1, blocks: 1e9, bavail: this.freeBytes })
     }
     return result instanceof Promise ? result.then(finish) : finish(result)
   }
