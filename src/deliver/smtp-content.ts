@@ -19,8 +19,8 @@ export interface Content {
 /** The body is not what was received: somebody changed the spool file, or it is gone. */
 export class SpoolError extends Error {}
 
-/** Large enough that a 25 MB message takes a hundred reads, small enough for forty at once. */
-const CHUNK_BYTES = 256 * 1024
+/** As fast as larger ones, and four messages of 25 MB at once cost 15 MB of memory. */
+const CHUNK_BYTES = 64 * 1024
 
 export async function contentOf(message: Message, prefix: string): Promise<Content> {
   const { body, sizeBytes } = message

@@ -4,12 +4,11 @@
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
-import { errnoOf } from '../errors.ts'
 import { redactor } from '../redact.ts'
-import { type Content, SpoolError } from './smtp-content.ts'
+import type { Content } from './smtp-content.ts'
 import { messageMs, openingMs, type SmtpLimits } from './smtp-limits.ts'
 import { greetingName, mechanismOf, type SignIn, sizeLimitOf } from './smtp-offers.ts'
-import { checkPin, connectionFault, dial, isLoopback, type Peer, SmtpFailure, tlsOptions } from './smtp-socket.ts'
+import { checkPin, dial, isLoopback, type Peer, SmtpFailure, tlsOptions } from './smtp-socket.ts'
 import type { Sent, Transport, TransportOptions } from './smtp-transport.ts'
 import type { Fault, Stage } from './smtp-verdict.ts'
 import { SmtpWatch } from './smtp-watch.ts'
@@ -53,7 +52,7 @@ export class SmtpSession {
       secured: peer.tls === 'implicit',
       requireTLS: peer.tls === 'starttls',
       ignoreTLS: peer.tls === 'none',
-      tls: tlsOptions(peer),
+      tls: peer.tls === 'starttls' ? tlsOptions(peer) : {},
       connectionTimeout: openingMs(limits),
       greetingTimeout: Math.max(limits.greetingMs, limits.tlsMs),
       socketTimeout: limits.greetingMs,
@@ -94,11 +93,12 @@ export class SmtpSession {
       throw this.#failure({ kind: 'size', text }, 'MAIL')
     }
     const message = content.open()
-    const envelope = { from: from === '' ? (false as const) : from, to: [to], size: content.sizeBytes }
     try {
       const sent = await this.#wait<Sent>(messageMs(this.#options.limits, content.wireBytes), signal, (resolve) =>
-        this.#transport.send({ ...envelope, use8BitMime: content.eightBit }, message, (error, sent) =>
-          error !== null || sent === undefined ? this.#failed(error ?? undefined) : resolve(sent),
+        this.#transport.send(
+          { from: from || false, to: [to], size: content.sizeBytes, use8BitMime: content.eightBit },
+          message,
+          (error, sent) => (error !== null || sent === undefined ? this.#failed(error ?? undefined) : resolve(sent)),
         ),
       )
       await this.#inStep()
@@ -225,12 +225,8 @@ export class SmtpSession {
     this.destroy()
   }
 
-  /** nodemailer reports a failure, in one of its many shapes (D071); what was seen on the wire says more. */
   #failed(error: Error | undefined): void {
-    if (this.#reject === null) return
-    const { refusal, waiting } = this.#watch.replies
-    if (refusal !== null) this.#reject(this.#failure({ kind: 'reply', ...refusal }, refusal.stage, error))
-    else this.#reject(this.#failure(faultOf(error, waiting), undefined, error))
+    this.#reject?.(this.#watch.reported(error))
   }
 
   #failure(fault: Fault, stage?: Stage, cause?: unknown): SmtpFailure {
@@ -241,11 +237,4 @@ export class SmtpSession {
     const socket = this.#transport._socket
     return socket === false ? null : socket
   }
-}
-
-function faultOf(error: Error | undefined, waiting: Stage | null): Fault {
-  if (error === undefined) return { kind: 'cut', text: 'the connection was closed' }
-  if (errnoOf(error) === 'ETIMEDOUT') return { kind: 'timeout', text: error.message }
-  if (error instanceof SpoolError || errnoOf(error) === 'ESTREAM') return { kind: 'spool', text: error.message }
-  return connectionFault(error, waiting === 'TLS')
 }

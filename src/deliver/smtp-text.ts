@@ -61,7 +61,7 @@ function whatCame({ stage, fault, sender, recipient }: Tried): string {
     case 'nonsense':
       return `${doing} was answered "${said(fault.text)}", which is no answer to it`
     case 'cut':
-      return `${doing} failed: ${said(fault.text)}`
+      return `${stage === 'connect' ? doing : `the connection at ${doing}`} failed: ${said(fault.text)}`
     case 'timeout':
       return `${doing} was not answered in time`
     case 'unfit':
@@ -77,6 +77,7 @@ function whatToDo({ stage, fault, judgement }: Tried): string {
   if (judgement.verdict === 'unknown') return 'it may have been delivered, and may come twice when it is sent again'
   if (judgement.verdict === 'refused') return 'the message stays on the server and is tried again now and then'
   if (fault.kind === 'nonsense') return 'the connection was closed, nothing was delivered'
+  if (stage === 'connect' && fault.kind === 'cut') return `${CHECK.connect}, it will be tried again`
   if (judgement.scope === 'message' || judgement.retry === 'soon') return 'it will be tried again'
   return CHECK[stage]
 }

@@ -2,9 +2,11 @@
 // on: which stage is waited for and how long, whether the server is in step, whether the content is through. Decides
 // nothing but when to give up. The rule: what nodemailer would take for a success must be one here first (D049).
 import type { Socket } from 'node:net'
+import { errnoOf } from '../errors.ts'
+import { SpoolError } from './smtp-content.ts'
 import type { SmtpLimits } from './smtp-limits.ts'
 import { Replies } from './smtp-replies.ts'
-import { SmtpFailure } from './smtp-socket.ts'
+import { connectionFault, SmtpFailure } from './smtp-socket.ts'
 import type { TransportLog } from './smtp-transport.ts'
 import type { Fault, Stage } from './smtp-verdict.ts'
 
@@ -39,6 +41,13 @@ export class SmtpWatch {
     const begun = this.#contentStart !== null
     const at = stage ?? this.replies.waiting ?? (begun ? 'content' : 'connect')
     return new SmtpFailure(at, fault, { handed: this.#handed(), begun, cause })
+  }
+
+  /** What nodemailer's failure is, whose shapes are many (D071): what was seen on the wire says more. */
+  reported(error: Error | undefined): SmtpFailure {
+    const { refusal, waiting } = this.replies
+    const fault: Fault = refusal === null ? faultOf(error, waiting) : { kind: 'reply', ...refusal }
+    return this.failure(fault, refusal?.stage, error)
   }
 
   /** For nodemailer, with `transactionLog`. */
@@ -106,4 +115,11 @@ export class SmtpWatch {
     if (waiting === 'content') return this.#handed() ? contentMs : blockMs
     return commandMs
   }
+}
+
+function faultOf(error: Error | undefined, waiting: Stage | null): Fault {
+  if (error === undefined) return { kind: 'cut', text: 'the connection was closed' }
+  if (errnoOf(error) === 'ETIMEDOUT') return { kind: 'timeout', text: error.message }
+  if (error instanceof SpoolError || errnoOf(error) === 'ESTREAM') return { kind: 'spool', text: error.message }
+  return connectionFault(error, waiting === 'TLS')
 }

@@ -49,6 +49,9 @@ interface Letter {
   readonly recipient: string
 }
 
+/** What the contract allows. */
+const RECEIPT_LENGTH = 500
+
 /** Sessions that turn out to be dead before the server heard of the message: as many as are kept, and then some. */
 const MOST_SESSIONS = 6
 
@@ -100,7 +103,11 @@ class SmtpDestination implements Destination {
     }
   }
 
-  /** SMTP cannot say what became of a message. */
+  /** SMTP cannot say what became of a message, nor what it ever took. */
+  census(): Promise<null> {
+    return Promise.resolve(null)
+  }
+
   recall(): Promise<null> {
     return Promise.resolve(null)
   }
@@ -113,7 +120,7 @@ class SmtpDestination implements Destination {
       const content = await this.#content(attempt, message)
       const answer = await this.#send(letter, content, signal)
       this.#breaker.accepted()
-      return { text: said(answer) }
+      return { text: said(answer).slice(0, RECEIPT_LENGTH) }
     } catch (error) {
       throw this.#failure(error, letter)
     }
