@@ -25,9 +25,9 @@ export function straceMissing(): string | null {
   return status === 0 ? null : `strace may not trace here: ${stderr.trim()}`
 }
 
-/** `strings`: so many bytes of what is written are in the log. */
-export function recording(log: string, strings = 64): readonly string[] {
-  const trace = `trace=${CALLS.join(',')}`
+/** `strings`: so many bytes of what is written are in the log. `reads`: what is read, too. */
+export function recording(log: string, { strings = 64, reads = false } = {}): readonly string[] {
+  const trace = `trace=${[...CALLS, ...(reads ? ['read'] : [])].join(',')}`
   return ['strace', '-f', '--seccomp-bpf', '-qq', '-y', '-s', String(strings), '-o', log, '-e', trace]
 }
 

@@ -1,0 +1,64 @@
+// What no kill can show, because the kernel keeps what a process wrote: that everything was synced when it counted. A
+// power cut would tell (K6b, K11, K12); here the log of the system calls does.
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { disorder, recallDisorder, relayDisorder, type Delivered } from './call-order.ts'
+import { tokenOf } from './oracle.ts'
+import { Scene, type Deletion } from './scene.ts'
+import { injecting, readCalls, recording, straceMissing, type Call } from './strace.ts'
+
+const MESSAGES = 70
+const missing = straceMissing()
+
+describe.skipIf(missing !== null)('the order of system calls', () => {
+  test.each<Deletion>(['after-delivery', 'never'])(
+    'delete: %s: each message is synced, linked, synced, recorded and only then deleted',
+    async (deletion) => {
+      await using scene = await Scene.create('maildir', deletion)
+      scene.mail(MESSAGES, true)
+      const calls = await recorded(scene)
+      const delivered = deliveredTo(scene)
+      expect(delivered).toHaveLength(MESSAGES)
+      expect(disorder(calls, delivered, places(scene), deletion === 'after-delivery')).toEqual([])
+      expect(await scene.settle()).toEqual([])
+    },
+  )
+
+  test('what is found in the Maildir after a crash is synced before it is recorded', async () => {
+    await using scene = await Scene.create('maildir', 'after-delivery')
+    scene.mail(5)
+    const { killed } = await scene.run({ tracer: injecting('fsync', 'signal=KILL', '1', `${scene.maildir}/new`) })
+    expect(killed).toBe(true)
+    const files = deliveredTo(scene).map(({ file }) => file)
+    expect(files).toHaveLength(5)
+    expect(recallDisorder(await recorded(scene), files, places(scene))).toEqual([])
+    expect(await scene.settle()).toEqual([])
+  })
+
+  test('the answer of a mail server is recorded before DELE', async () => {
+    await using scene = await Scene.create('smtp', 'after-delivery')
+    scene.mail(5)
+    expect(relayDisorder(await recorded(scene), places(scene))).toEqual([])
+    expect(await scene.settle()).toEqual([])
+  })
+})
+
+async function recorded(scene: Scene): Promise<readonly Call[]> {
+  const log = path.join(scene.directory, 'calls')
+  const { code } = await scene.run({ tracer: recording(log, { strings: 9000, reads: true }) })
+  expect(code).toBe(0)
+  return readCalls(readFileSync(log, 'latin1'))
+}
+
+/** Nothing is deleted before QUIT: numbers are places in the order in which mail came. */
+function deliveredTo(scene: Scene): readonly Delivered[] {
+  return readdirSync(`${scene.maildir}/new`).map((file) => ({
+    file,
+    number: tokenOf(readFileSync(`${scene.maildir}/new/${file}`)) ?? 0,
+  }))
+}
+
+function places(scene: Scene) {
+  return { maildir: scene.maildir, log: `${scene.statePath}-wal` }
+}

@@ -1,0 +1,101 @@
+// The order of DESIGN 4.2, read off the log of a run's system calls: attempt recorded → RETR → file synced → linked →
+// new/ synced → recorded → DELE → QUIT, "recorded" meaning that the ledger's log was synced after it was written. Pure.
+import type { Call } from './strace.ts'
+
+export interface Delivered {
+  /** In the server's listing. */
+  readonly number: number
+  /** In new/. */
+  readonly file: string
+}
+
+export interface Places {
+  readonly maildir: string
+  /** The ledger's write-ahead log. */
+  readonly log: string
+}
+
+const INTENT = /I([0-9a-f]{16})\./
+
+/** One line for each thing out of order; `deleted`: a DELE is expected of each. */
+export function disorder(calls: readonly Call[], delivered: readonly Delivered[], places: Places, deleted: boolean): string[] {
+  const found: string[] = []
+  const quit = sent(calls, 'QUIT')
+  for (const { number, file } of delivered) {
+    const order = steps(calls, number, file, places)
+    for (const [at, step] of order.entries()) {
+      if (step.call === undefined) {
+        if (deleted || step.name !== 'DELE') found.push(`${file}: no ${step.name}`)
+        continue
+      }
+      const before = order.slice(0, at).findLast(({ call }) => call !== undefined)
+      if (before?.call !== undefined && step.call.began <= before.call.ended) {
+        found.push(`${file}: ${step.name} began before the end of ${before.name}`)
+      }
+    }
+    const dele = sent(calls, `DELE ${number}`)
+    if (dele !== undefined && (quit === undefined || quit.began < dele.began)) found.push(`${file}: QUIT before DELE`)
+  }
+  return found
+}
+
+/** What recovery found in the Maildir: new/ synced → recorded. */
+export function recallDisorder(calls: readonly Call[], files: readonly string[], { maildir, log }: Places): string[] {
+  const synced = firstSync(calls, `${maildir}/new`, -1)
+  if (synced === undefined) return ['new/ was not synced']
+  return files.flatMap((file) => {
+    const recorded = calls.find((call) => isWrite(call, log) && call.args.includes(`/new/${file}`))
+    if (recorded === undefined) return [`${file}: not recorded`]
+    return recorded.began > synced.ended ? [] : [`${file}: recorded before new/ was synced`]
+  })
+}
+
+/** The last answer of the sink → recorded → the first DELE. */
+export function relayDisorder(calls: readonly Call[], { log }: Places): string[] {
+  const answer = calls.findLast(({ name, args }) => name === 'read' && /<socket:.*"250[ -].*queued/i.test(args))
+  if (answer === undefined) return ['the sink did not answer']
+  const recorded = calls.find((call) => isWrite(call, log) && call.began > answer.ended)
+  const synced = recorded === undefined ? undefined : firstSync(calls, log, recorded.ended)
+  const dele = calls.find(({ args }) => args.includes('<socket:') && /["\\]n?DELE 1\\r/.test(args))
+  if (synced === undefined) return ['the last answer of the sink was never recorded']
+  return dele === undefined || dele.began > synced.ended ? [] : ['DELE before the last answer of the sink was recorded']
+}
+
+function steps(calls: readonly Call[], number: number, file: string, { maildir, log }: Places) {
+  const intent = INTENT.exec(file)?.[1] ?? 'no intent'
+  const link = calls.find(({ name, args, failed }) => name === 'link' && !failed && args.includes(`${maildir}/new/${file}"`))
+  const tmp = /"([^"]+)"/.exec(link?.args ?? '')?.[1] ?? 'no file'
+  const written = calls.findLast((call) => isWrite(call, tmp))
+  const attempt = calls.find((call) => isWrite(call, log) && call.args.includes(intent))
+  const receipt = calls.find((call) => isWrite(call, log) && call.args.includes(`/new/${file}`))
+  return [
+    { name: 'record of the attempt', call: attempt === undefined ? undefined : firstSync(calls, log, attempt.ended) },
+    { name: 'RETR', call: sent(calls, `RETR ${number}`) },
+    { name: 'write', call: written },
+    { name: 'fsync of the file', call: firstSync(calls, tmp, written?.ended ?? -1) },
+    { name: 'link', call: link },
+    { name: 'fsync of new/', call: firstSync(calls, `${maildir}/new`, link?.ended ?? -1) },
+    { name: 'record of the delivery', call: receipt },
+    { name: 'fsync of the record', call: receipt === undefined ? undefined : firstSync(calls, log, receipt.ended) },
+    { name: 'DELE', call: sent(calls, `DELE ${number}`) },
+  ] as const
+}
+
+function isWrite({ name, args }: Call, file: string): boolean {
+  return (name === 'write' || name === 'writev' || name === 'pwrite64') && args.includes(`<${file}>`)
+}
+
+function firstSync(calls: readonly Call[], file: string, after: number): Call | undefined {
+  return calls.find(
+    ({ name, args, began, failed }) =>
+      (name === 'fsync' || name === 'fdatasync') && !failed && began > after && args.endsWith(`<${file}>`),
+  )
+}
+
+/** The call by which a command left, alone or among others. */
+function sent(calls: readonly Call[], command: string): Call | undefined {
+  return calls.find(
+    ({ args }) =>
+      args.includes('<socket:') && (args.includes(`"${command}\\r\\n`) || args.includes(`\\n${command}\\r\\n`)),
+  )
+}

@@ -1,0 +1,206 @@
+// Proof that the suite bites (HAZARDS F3, method 14): takes one safeguard at a time out of a copy of the program and runs
+// the sample against it, which must fail. `node test/crash/mutations.ts [WORD …]`, by hand; minutes. Each mutation names
+// the line it changes; one that does not fit the source any more is a failure as well.
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+
+interface Mutation {
+  readonly what: string
+  readonly file: string
+  readonly from: string
+  readonly to: string
+}
+
+const ROOT = path.join(import.meta.dirname, '../..')
+
+const MUTATIONS: readonly Mutation[] = [
+  {
+    what: 'a Maildir file is not synced',
+    file: 'src/deliver/maildir-file.ts',
+    from: 'await this.#room.fileSystem.fsync(this.#fd)',
+    to: 'await Promise.resolve()',
+  },
+  {
+    what: 'a Maildir file is linked while it is being synced',
+    file: 'src/deliver/maildir-batch.ts',
+    from: 'await Promise.all(batch.map((file) => file.sync()))',
+    to: 'void Promise.all(batch.map((file) => file.sync()))',
+  },
+  {
+    what: 'new/ is not synced',
+    file: 'src/deliver/maildir-batch.ts',
+    from: 'await syncDirectory(this.#room.fileSystem, this.#room.folders.new)',
+    to: 'await Promise.resolve()',
+  },
+  {
+    what: 'nobody waits for the fsync of new/',
+    file: 'src/deliver/maildir-batch.ts',
+    from: 'await syncDirectory(this.#room.fileSystem, this.#room.folders.new)',
+    to: 'void syncDirectory(this.#room.fileSystem, this.#room.folders.new)',
+  },
+  {
+    what: 'what is found after a crash is not synced',
+    file: 'src/deliver/maildir-recall.ts',
+    from: '    await durable\n',
+    to: '',
+  },
+  {
+    what: 'an interrupted delivery is not looked for',
+    file: 'src/poll/targets.ts',
+    from: 'if (target.down === null) {',
+    to: 'if (target.down === null && delivery.attempts > 99) {',
+  },
+  {
+    what: 'a half-written file stays in tmp/',
+    file: 'src/deliver/maildir-recall.ts',
+    from: 'await this.#remove(file)\n      return null',
+    to: 'return null',
+  },
+  {
+    what: 'the second name stays in tmp/',
+    file: 'src/deliver/maildir-file.ts',
+    from: 'await fileSystem.unlink(this.#tmp)\n    } catch {\n      // It is delivered;',
+    to: 'await Promise.resolve()\n    } catch {\n      // It is delivered;',
+  },
+  {
+    what: 'a file is withdrawn by word only when new/ cannot be synced',
+    file: 'src/deliver/maildir-file.ts',
+    from: 'await this.#room.fileSystem.unlink(this.#target)',
+    to: 'await Promise.resolve()',
+  },
+  {
+    what: 'the ledger does not sync',
+    file: 'src/ledger/commit.ts',
+    from: 'PRAGMA synchronous = ${wanted}',
+    to: 'PRAGMA synchronous = OFF',
+  },
+  {
+    what: 'the ledger syncs at checkpoints only',
+    file: 'src/ledger/commit.ts',
+    from: "durability: Durability = 'disk'",
+    to: "durability: Durability = 'process'",
+  },
+  {
+    what: 'a change is told before it is committed',
+    file: 'src/ledger/commit.ts',
+    from: 'return () => resolve(value)',
+    to: 'resolve(value)\n          return () => {}',
+  },
+  {
+    what: 'RETR does not wait for the record of the attempt',
+    file: 'src/poll/transfer.ts',
+    from: 'await run.ledger.begin(',
+    to: 'void run.ledger.begin(',
+  },
+  {
+    what: 'nobody waits for the record of a delivery',
+    file: 'src/poll/transfer.ts',
+    from: 'await run.ledger.settle(account.name, {\n      key: { uidl: job.uidl',
+    to: 'void run.ledger.settle(account.name, {\n      key: { uidl: job.uidl',
+  },
+  {
+    what: 'DELE does not ask whether it was delivered',
+    file: 'src/poll/transfer.ts',
+    from: "if (delivered && verdict === 'agrees') this.#done.push(job)",
+    to: "if (verdict === 'agrees' || delivered) this.#done.push(job)",
+  },
+  {
+    what: 'one destination of two is enough',
+    file: 'src/poll/transfer.ts',
+    from: "outcomes.every((outcome) => outcome.state === 'done')",
+    to: "outcomes.some((outcome) => outcome.state === 'done')",
+  },
+  {
+    what: 'QUIT follows whatever happened',
+    file: 'src/poll/poll.ts',
+    from: 'if (tally.error !== null || session.botched !== null || run.signal.aborted) throw interrupted(run.signal)',
+    to: 'if (session.botched !== null) throw interrupted(run.signal)',
+  },
+  {
+    what: 'QUIT comes before DELE is answered',
+    file: 'src/poll/removal.ts',
+    from: "const removed = removable.filter((_, at) => replies[at]?.status === 'ok')",
+    to: "await session.quit()\n  const removed = removable.filter((_, at) => replies[at]?.status === 'ok')",
+  },
+  {
+    what: 'an unanswered delivery to a mail server counts as made',
+    file: 'src/poll/targets.ts',
+    from: "return 'unknown'\n  }",
+    to: "return 'delivered'\n  }",
+  },
+  {
+    what: 'a possible duplicate is not reported',
+    file: 'src/poll/transfer.ts',
+    from: "if (outcome.state === 'done' && due.doubtful) {",
+    to: "if (outcome.state === 'failed' && due.doubtful) {",
+  },
+  {
+    what: 'two pollers do not see each other',
+    file: 'src/ledger/lease.ts',
+    from: 'if (file !== own && !this.#removeIfDead(file)) return false',
+    to: 'if (file !== own) this.#removeIfDead(file)',
+  },
+  {
+    what: 'a new UID for an old message is fetched unasked',
+    file: 'src/poll/guard.ts',
+    from: '  uidsChanged(view)\n',
+    to: '',
+  },
+]
+
+const wanted = process.argv.slice(2)
+const tree = mkdtempSync(path.join(tmpdir(), 'popfetch-mutations-'))
+try {
+  const archive = execFileSync('git', ['archive', 'HEAD'], { cwd: ROOT, maxBuffer: 1 << 28 })
+  execFileSync('tar', ['x', '-C', tree], { input: archive })
+  symlinkSync(path.join(ROOT, 'node_modules'), path.join(tree, 'node_modules'))
+  for (const mutation of MUTATIONS.filter(({ what }) => wanted.every((word) => what.includes(word)))) {
+    const verdict = judge(mutation)
+    if (verdict.startsWith('SURVIVED')) process.exitCode = 1
+    console.log(`${mutation.what}\n    ${verdict}`)
+  }
+} finally {
+  rmSync(tree, { recursive: true, force: true })
+}
+
+function judge({ file, from, to }: Mutation): string {
+  const source = path.join(tree, file)
+  const text = readFileSync(source, 'utf8')
+  if (text.split(from).length !== 2) return `SURVIVED: ${file} does not have this line once`
+  writeFileSync(source, text.replace(from, () => to))
+  try {
+    return firstFailure()
+  } finally {
+    writeFileSync(source, text)
+  }
+}
+
+function firstFailure(): string {
+  const result = path.join(tree, 'result.json')
+  rmSync(result, { force: true })
+  const reporters = ['--reporter=json', `--outputFile.json=${result}`]
+  const args = ['run', '--config', 'test/crash/vitest.config.ts', '--mode', 'sample', '--bail=1', ...reporters]
+  const { status } = spawnSync(path.join(tree, 'node_modules/.bin/vitest'), args, { cwd: tree, stdio: 'ignore' })
+  if (status === 0) return 'SURVIVED'
+  const report = JSON.parse(readFileSync(result, 'utf8')) as {
+    readonly testResults: readonly {
+      readonly name: string
+      readonly message: string
+      readonly assertionResults: readonly {
+        readonly status: string
+        readonly fullName: string
+        readonly failureMessages: readonly string[]
+      }[]
+    }[]
+  }
+  for (const { name, message, assertionResults } of report.testResults) {
+    const failed = assertionResults.find((assertion) => assertion.status === 'failed')
+    if (failed === undefined && message === '') continue
+    const violation = /^ *\+ +"(.*)",?$/m.exec(failed?.failureMessages[0] ?? '')?.[1]
+    const said = violation ?? failed?.failureMessages[0]?.split('\n')[0] ?? message
+    return `caught by ${path.basename(name)}: ${failed?.fullName ?? 'loading it'}: ${said}`
+  }
+  return `SURVIVED: vitest ended with ${status} and no failed test`
+}
