@@ -5,11 +5,12 @@ import { startDovecot, type Dovecot } from './dovecot.ts'
 import { damaged, makeMessage, readMaildir } from './mail.ts'
 import { only, openDesk, type Desk } from './popfetch.ts'
 
+const servers = new AsyncDisposableStack()
 let dovecot: Dovecot
 beforeAll(async () => {
-  dovecot = await startDovecot()
+  dovecot = servers.use(await startDovecot())
 })
-afterAll(() => dovecot[Symbol.asyncDispose]())
+afterAll(() => servers.disposeAsync())
 
 function config(desk: Desk, user: string, keys: object = {}): object {
   const { pop3Port, password } = dovecot

@@ -22,11 +22,14 @@ export interface DovecotSettings {
 export function dovecotConfig(version: string, settings: DovecotSettings): string {
   const [major = 0, minor = 0] = version.split('.').map(Number)
   const isNew = major > 2 || (major === 2 && minor >= 4)
-  const lines = [...(isNew ? named24(settings) : named23(settings)), ...common(settings)]
+  const lines = [
+    ...(isNew ? named24(settings) : named23(settings)),
+    ...common(settings, isNew ? 'restart_request_count = unlimited' : 'service_count = 0'),
+  ]
   return `${lines.join('\n')}\n`
 }
 
-function common(settings: DovecotSettings): string[] {
+function common(settings: DovecotSettings, manyRequestsPerProcess: string): string[] {
   const { directory, startedBy } = settings
   return [
     'protocols = pop3',
@@ -53,7 +56,7 @@ function common(settings: DovecotSettings): string[] {
     ...(startedBy === null ? [] : ['service anvil {\n  chroot =\n}']),
     [
       'service pop3-login {',
-      '  service_count = 0',
+      `  ${manyRequestsPerProcess}`,
       '  client_limit = 1024',
       '  process_min_avail = 1',
       ...(startedBy === null ? [] : ['  chroot =']),

@@ -6,11 +6,12 @@ import { afterField, damaged, makeMessage, messageId } from './mail.ts'
 import { only, openDesk } from './popfetch.ts'
 import { startPostfix, startSink } from './postfix.ts'
 
+const servers = new AsyncDisposableStack()
 let dovecot: Dovecot
 beforeAll(async () => {
-  dovecot = await startDovecot()
+  dovecot = servers.use(await startDovecot())
 })
-afterAll(() => dovecot[Symbol.asyncDispose]())
+afterAll(() => servers.disposeAsync())
 
 function config(user: string, port: number, to: string, keys: object = {}): object {
   const { pop3Port, password } = dovecot

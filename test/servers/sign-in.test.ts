@@ -4,11 +4,12 @@ import { startDovecot, type Dovecot } from './dovecot.ts'
 import { makeMessage, readMaildir } from './mail.ts'
 import { only, openDesk, type Desk } from './popfetch.ts'
 
+const servers = new AsyncDisposableStack()
 let dovecot: Dovecot
 beforeAll(async () => {
-  dovecot = await startDovecot()
+  dovecot = servers.use(await startDovecot())
 })
-afterAll(() => dovecot[Symbol.asyncDispose]())
+afterAll(() => servers.disposeAsync())
 
 /** An account on this Dovecot, over TLS unless `keys` say otherwise, into the desk's Maildir. */
 function account(desk: Desk, keys: object): object {
