@@ -17,6 +17,10 @@ export class AccountRows {
   readonly #start: StatementSync
   readonly #finish: StatementSync
   readonly #told: StatementSync
+  readonly #names: StatementSync
+  readonly #merge: StatementSync
+  readonly #remove: StatementSync
+  readonly #rename: StatementSync
   /** Valid within one transaction. */
   readonly #ids = new Map<string, number>()
 
@@ -34,6 +38,10 @@ export class AccountRows {
        secret_mark = ?, paused_until_ms = ?, error = ?, facts = ? WHERE id = ?`,
     )
     this.#told = database.prepare('UPDATE account SET told_state = ?, told_ms = ? WHERE name = ?')
+    this.#names = database.prepare('SELECT id, name FROM account')
+    this.#merge = database.prepare('UPDATE account SET facts = ? WHERE id = ?')
+    this.#remove = database.prepare('DELETE FROM account WHERE id = ?')
+    this.#rename = database.prepare('UPDATE account SET name = ? WHERE id = ?')
   }
 
   /** To be called when a transaction begins: another process may have renamed or removed an account. */
@@ -69,9 +77,32 @@ export class AccountRows {
     return rowsOf(this.#all).map(record)
   }
 
-  /** So many of its messages were new. */
+  names(): ReadonlyMap<number, string> {
+    return new Map(rowsOf(this.#names).map((row) => [number(row[0]), text(row[1])]))
+  }
+
+  /** So many of its messages were new; fewer than none: were removed. */
   grow(id: number, messages: number): void {
-    if (messages > 0) this.#grow.run(messages, id)
+    if (messages !== 0) this.#grow.run(messages, id)
+  }
+
+  remove(id: number): void {
+    this.#remove.run(id)
+    this.forgetIds()
+  }
+
+  rename(id: number, name: string): void {
+    this.#rename.run(name, id)
+    this.forgetIds()
+  }
+
+  merge(name: string, facts: Readonly<Record<string, string | null>>): void {
+    this.#merge.run(this.#merged(name, facts), this.idOf(name))
+  }
+
+  #merged(name: string, facts: Readonly<Record<string, string | null>>): string {
+    const merged = { ...this.read(name)?.facts, ...facts }
+    return JSON.stringify(Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null)))
   }
 
   start(id: number): void {
@@ -89,8 +120,6 @@ export class AccountRows {
     facts: Readonly<Record<string, string | null>>,
   ): void {
     const id = this.idOf(name)
-    const merged = { ...this.read(name)?.facts, ...facts }
-    const kept = Object.entries(merged).filter(([, value]) => value !== null)
     this.#finish.run(
       identity.host,
       identity.port,
@@ -102,7 +131,7 @@ export class AccountRows {
       health.secretMark,
       health.pausedUntilMs,
       health.error === null ? null : JSON.stringify(health.error),
-      JSON.stringify(Object.fromEntries(kept)),
+      this.#merged(name, facts),
       id,
     )
   }

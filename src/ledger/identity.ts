@@ -21,6 +21,7 @@ export class IdentityRows {
   readonly #confirm: StatementSync
   readonly #rekey: StatementSync
   readonly #fingerprints: StatementSync
+  readonly #last: StatementSync
 
   constructor(database: DatabaseSync, known: KnownRows) {
     this.#known = known
@@ -30,7 +31,7 @@ export class IdentityRows {
     this.#duplicated = database.prepare('SELECT DISTINCT uidl FROM message WHERE account = ? AND copy > 0')
     this.#absent = database.prepare('SELECT count(*) FROM message WHERE account = ? AND gone_since_ms IS NOT NULL')
     this.#present = database.prepare(
-      'SELECT id FROM message WHERE account = ? AND id > ? AND gone_since_ms IS NULL ORDER BY id LIMIT ?',
+      'SELECT id FROM message NOT INDEXED WHERE account = ? AND id > ? AND id <= ? AND gone_since_ms IS NULL',
     )
     this.#go = database.prepare('UPDATE message SET gone_since_ms = ? WHERE id = ?')
     this.#return = database.prepare(
@@ -50,9 +51,10 @@ export class IdentityRows {
     )
     this.#rekey = database.prepare('UPDATE message SET uidl = ?, copy = ? WHERE account = ? AND uidl = ? AND copy = ?')
     this.#fingerprints = database.prepare(
-      `SELECT id, uidl, copy, fingerprint, received_bytes FROM message
-       WHERE account = ? AND id > ? AND fingerprint IS NOT NULL ORDER BY id LIMIT ?`,
+      `SELECT id, uidl, copy, fingerprint, received_bytes FROM message NOT INDEXED
+       WHERE account = ? AND id > ? AND id <= ? AND fingerprint IS NOT NULL`,
     )
+    this.#last = database.prepare('SELECT max(id) FROM message')
   }
 
   copies(account: number, uidl: string): readonly KnownCopy[] {
@@ -70,9 +72,14 @@ export class IdentityRows {
     return number(rowOf(this.#absent, account)?.[0])
   }
 
-  /** The next rows after `after` that are not recorded as gone; at most `limit`. */
-  present(account: number, after: number, limit: number): readonly number[] {
-    return rowsOf(this.#present, account, after, limit).map((row) => number(row[0]))
+  /** The number of the last row. The two below go by row numbers: by an index each slice would sort all that are left. */
+  last(): number {
+    return numberOrNull(rowOf(this.#last)?.[0]) ?? 0
+  }
+
+  /** The rows after `after`, up to `until`, that are not recorded as gone. */
+  present(account: number, after: number, until: number): readonly number[] {
+    return rowsOf(this.#present, account, after, until).map((row) => number(row[0]))
   }
 
   go(row: number, nowMs: number): void {
@@ -106,13 +113,9 @@ export class IdentityRows {
     if (changes !== 1) throw bug('giving a new UIDL to a message that is not known')
   }
 
-  /** The next messages after row `after` whose header is known; at most `limit`. */
-  fingerprints(
-    account: number,
-    after: number,
-    limit: number,
-  ): readonly (FingerprintedKey & { readonly row: number })[] {
-    return rowsOf(this.#fingerprints, account, after, limit).map((row) => ({
+  /** Those messages between the rows `after` and `until` whose header is known. */
+  fingerprints(account: number, after: number, until: number): readonly FingerprintedKey[] {
+    return rowsOf(this.#fingerprints, account, after, until).map((row) => ({
       row: number(row[0]),
       key: { uidl: bytes(row[1]).toString('latin1'), copy: number(row[2]) },
       fingerprint: bytes(row[3]),

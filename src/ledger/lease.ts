@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
 import { isBusy } from './fault.ts'
+import type { Lease } from './ledger.ts'
 import { Misread, rowOf, text } from './row.ts'
 
 // Nothing is ever written to the file: the lock lies on an empty one. In memory, for the journal would be a second file.
@@ -95,5 +96,22 @@ export class Leases {
     } finally {
       lock?.close()
     }
+  }
+}
+
+/** Calls `release` once, however often it is disposed of. */
+export class HeldLease implements Lease {
+  readonly account: string
+  readonly #release: () => Promise<void>
+  #released: Promise<void> | null = null
+
+  constructor(account: string, release: () => Promise<void>) {
+    this.account = account
+    this.#release = release
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#released ??= this.#release()
+    return this.#released
   }
 }

@@ -3,34 +3,11 @@
 // for while another commit is under way share the next one (group commit). All reject with PopfetchError ERR_LEDGER.
 import type { Retry } from '../errors.ts'
 import type { ReceivedFacts } from '../message.ts'
+import type { Delivery, EntryKey, MessageState } from './entry.ts'
+import type { Records } from './records.ts'
 
 export type { ReceivedFacts } from '../message.ts'
-
-/** Identifies a message of an account. `uidl`: latin1 text of the bytes; see Origin. */
-export interface EntryKey {
-  readonly uidl: string
-  readonly copy: number
-}
-
-/** `open`: some delivery is not done. `delivered`: all are. `seen`: skipped by `first`, never deleted, never fetched.
- *  `held`: kept back (too large, poisonous, a loop, three unknown answers); fetched again only when a person says so. */
-export type MessageState = 'open' | 'delivered' | 'seen' | 'held'
-
-/** `pending`: fixed as a target, not tried. `started`: tried, outcome not recorded. `done`. `refused`: for good, as it is.
- *  `unknown`: may have been delivered. `failed`: the last try failed for the time being. */
-export type DeliveryState = 'pending' | 'started' | 'done' | 'refused' | 'unknown' | 'failed'
-
-export interface Delivery {
-  readonly destination: string
-  readonly recipient: string
-  readonly state: DeliveryState
-  /** Of the last attempt; '' before the first. */
-  readonly intent: string
-  readonly attempts: number
-  /** How many attempts ended without an answer. */
-  readonly unknowns: number
-  readonly error: string | null
-}
+export type { Delivery, DeliveryState, EntryKey, MessageState } from './entry.ts'
 
 /** Read its fields, do not copy it with `...`: the digests are made when they are asked for, most never are. */
 export interface KnownMessage {
@@ -137,6 +114,7 @@ export interface Adoption {
 }
 
 export interface FingerprintedKey {
+  readonly row: number
   readonly key: EntryKey
   readonly fingerprint: Buffer
   readonly receivedBytes: number | null
@@ -149,6 +127,8 @@ export interface Lease extends AsyncDisposable {
 
 export interface Ledger extends AsyncDisposable {
   readonly path: string
+  /** What no poll needs: looking in and mending. */
+  readonly records: Records
 
   /** The right to poll `account`; null: another popfetch that is alive has it. */
   lease(account: string): Promise<Lease | null>

@@ -104,7 +104,7 @@ async function appear(draft: string, path: string): Promise<void> {
 }
 
 /** Makes the names in `directory` durable, and those in the directories above it up to `top`. */
-async function syncUpwards(directory: string, top: string): Promise<void> {
+export async function syncUpwards(directory: string, top: string): Promise<void> {
   for (let each = directory; ; each = dirname(each)) {
     const opened = await open(each, 'r')
     try {

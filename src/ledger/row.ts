@@ -43,6 +43,10 @@ export function bytes(value: SQLOutputValue | undefined): Buffer {
   return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
 }
 
+export function bytesOrNull(value: SQLOutputValue | undefined): Buffer | null {
+  return value === null ? null : bytes(value)
+}
+
 // The numbers are on people's disks: never renumber, only add.
 export const OPEN = 0
 export const DELIVERED = 1

@@ -1,0 +1,82 @@
+// How the methods of a ledger get at its rows: reads between commits, changes within one, many changes in slices. Nobody else
+// waits for the file, and nothing goes past a ledger that was closed or opened to be read.
+import type { AccountRows } from './accounts.ts'
+import type { Durability, GroupCommit } from './commit.ts'
+import { bug, refused, whenFree } from './fault.ts'
+import { KEYS_PER_STATEMENT } from './known.ts'
+
+export interface Surroundings {
+  readonly nowMs: () => number
+  readonly random: (bytes: number) => Buffer
+  readonly readOnly: boolean
+  readonly busyLimitMs: number
+}
+
+export class Access {
+  readonly path: string
+  readonly surroundings: Surroundings
+  readonly #commit: GroupCommit
+  readonly #accounts: AccountRows
+  #closed = false
+
+  constructor(path: string, surroundings: Surroundings, commit: GroupCommit, accounts: AccountRows) {
+    this.path = path
+    this.surroundings = surroundings
+    this.#commit = commit
+    this.#accounts = accounts
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** From now on everything is refused. Resolves when what was asked for before is written. */
+  close(): Promise<void> {
+    this.#closed = true
+    return this.#commit.drained()
+  }
+
+  /** Reads what is committed. */
+  async read<T>(read: () => T): Promise<T> {
+    if (this.#closed) throw bugAfterClose()
+    const attempt = (): T => {
+      this.#commit.refuseNewerSchema()
+      return read()
+    }
+    return whenFree(this.path, attempt, this.surroundings.busyLimitMs)
+  }
+
+  write<T>(apply: () => T, durability?: Durability): Promise<T> {
+    if (this.#closed) return Promise.reject(bugAfterClose())
+    if (this.surroundings.readOnly)
+      return Promise.reject(refused(this.path, 'it was opened to be read', 'this is a bug, please report it'))
+    return this.#commit.submit(apply, durability)
+  }
+
+  /** Applies a change to each item, a thousand to a transaction at most, so that no commit holds up the event loop.
+   *  `apply` gives how many messages it added. */
+  async writeAll<T>(
+    account: string,
+    items: readonly T[],
+    apply: (item: T, accountId: number, nowMs: number) => number | void,
+  ): Promise<void> {
+    const slices: Promise<void>[] = []
+    for (let first = 0; first < items.length; first += KEYS_PER_STATEMENT) {
+      const slice = items.slice(first, first + KEYS_PER_STATEMENT)
+      slices.push(
+        this.write(() => {
+          const id = this.#accounts.idOf(account)
+          const nowMs = this.surroundings.nowMs()
+          let added = 0
+          for (const item of slice) added += apply(item, id, nowMs) ?? 0
+          this.#accounts.grow(id, added)
+        }),
+      )
+    }
+    await Promise.all(slices)
+  }
+}
+
+function bugAfterClose(): Error {
+  return bug('it is closed')
+}

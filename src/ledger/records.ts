@@ -1,0 +1,86 @@
+// What `popfetch state` and `status` look up and mend: the rest of the ledger's contract, which no poll needs. Kept apart from
+// ledger.ts, the contract of polls; the same promises hold (durable when it resolves, ERR_LEDGER, no long turn of the loop).
+import type { Delivery, EntryKey, MessageState } from './entry.ts'
+
+/** `open` includes what a destination refused; `refused`: those of them alone. */
+export type Selection = 'all' | 'open' | 'refused' | 'delivered' | 'seen' | 'held'
+
+export interface DeliveryRecord extends Delivery {
+  /** Not to be tried again before then; 0: any time. */
+  readonly retryAfterMs: number
+  /** When the last attempt came to an end; null: none did. */
+  readonly settledMs: number | null
+  /** What the destination said when it took it; null: it has not. */
+  readonly receipt: string | null
+}
+
+/** Everything that is recorded of a message. */
+export interface MessageRecord {
+  /** A UIDL of more than 1,024 bytes is recorded as its SHA-256, and stands here as those 32 bytes. */
+  readonly key: EntryKey
+  readonly state: MessageState
+  readonly firstSeenMs: number
+  readonly listedBytes: number | null
+  readonly receivedBytes: number | null
+  readonly messageId: string | null
+  readonly fingerprint: Buffer | null
+  readonly digest: Buffer | null
+  /** How often it was begun without coming to an end. */
+  readonly attempts: number
+  readonly retryAfterMs: number
+  /** Why it is held, or the last thing that went wrong. */
+  readonly reason: string | null
+  readonly deliveredMs: number | null
+  readonly deletions: number
+  /** When its deletion was last asked for; null: never. */
+  readonly deletedMs: number | null
+  /** Since when complete listings lacked it; null: they did not. */
+  readonly goneSinceMs: number | null
+  /** Of a message in any state, in the order of destination and recipient. */
+  readonly deliveries: readonly DeliveryRecord[]
+}
+
+/** How many messages of an account are not settled. */
+export interface Unsettled {
+  /** Open, none of its deliveries refused. */
+  readonly waiting: number
+  readonly refused: number
+  readonly held: number
+}
+
+/** Facts to merge into those of the account; null removes one. */
+export type FactChanges = Readonly<Record<string, string | null>>
+
+export interface Records {
+  /** The account's messages in the order in which they were first seen, in slices that are short enough for a turn of the
+   *  loop. What changes meanwhile is given as it was or as it is. An unknown account has none. */
+  list(account: string, selection: Selection): AsyncIterable<readonly MessageRecord[]>
+
+  /** The messages that came under this UIDL, by copy number; none: it is not known. */
+  find(account: string, uidl: string): Promise<readonly MessageRecord[]>
+
+  /** Of every account that has unsettled messages. Looks at each message of the ledger: 0.1 s for a million. */
+  unsettled(): Promise<ReadonlyMap<string, Unsettled>>
+
+  /** How many of `uidls` each of `accounts` knows; an account that knows none is left out. */
+  owners(accounts: readonly string[], uidls: readonly string[]): Promise<ReadonlyMap<string, number>>
+
+  /** Removes these messages, so that the next poll that lists them takes them for new; gives how many there were.
+   *  The caller holds the account's lease. */
+  forget(account: string, keys: readonly EntryKey[], facts: FactChanges): Promise<number>
+
+  /** The same for all of them, in many short transactions: cut short, it is simply done again. */
+  forgetAll(account: string, facts: FactChanges): Promise<number>
+
+  /** Removes an account and what was remembered of its polls. The caller holds its lease and has forgotten its messages;
+   *  rejects with ERR_BUG when it has some. */
+  remove(account: string): Promise<void>
+
+  /** Gives all that is recorded of `from` to `to`, at once or not at all. False, and nothing is changed, when `to` has
+   *  messages of its own. The caller holds both leases; `from` is known. */
+  rename(from: string, to: string): Promise<boolean>
+
+  /** A copy of the whole ledger as of now, in a new file that only its owner can read; resolves when it would survive a power
+   *  cut. Rejects, and leaves nothing behind, when there is a file of this name. Polls may go on meanwhile. */
+  backup(file: string): Promise<void>
+}
