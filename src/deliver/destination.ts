@@ -21,6 +21,13 @@ export interface Recollection extends Receipt {
   readonly received: ReceivedFacts | null
 }
 
+/** A message that was delivered there some time, as far as its name tells. */
+export interface Standing extends Receipt {
+  readonly intent: string
+  /** With the fields on top; null: the name does not tell. */
+  readonly fileBytes: number | null
+}
+
 /** How a large message may be written so that delivering it there is a rename: same file system, final form. */
 export interface SpoolPlace {
   readonly directory: string
@@ -47,6 +54,10 @@ export interface Destination extends AsyncDisposable {
 
   /** What became of an earlier attempt that was not settled; null: nothing known. Leaves nothing of a half-done one behind. */
   recall(attempt: Attempt, signal: AbortSignal): Promise<Recollection | null>
+
+  /** Which of these messages stand there from whatever attempt, in their order, null for those that do not: for a ledger
+   *  that was lost. Null instead of the list: it cannot tell. */
+  census(origins: readonly Origin[], signal: AbortSignal): Promise<readonly (Standing | null)[] | null>
 
   /** One recipient. Resolves only when the message would survive a power cut, or the next hop has taken responsibility.
    *  Rejects with DeliveryError; after 'temporary' or 'refused' nothing of the message is visible there.

@@ -7,7 +7,8 @@ import type { Attempt } from './destination.ts'
 /** The whole name stays below 200 bytes (D006): the fixed parts need 75 at most. */
 const HOST_LIMIT = 120
 const INTENT = /^[0-9a-f]{16}$/
-const OWN = /^\d{1,16}\.K[0-9a-f]{24}I([0-9a-f]{16})\./
+const OWN = /^\d{1,16}\.K([0-9a-f]{24})I([0-9a-f]{16})\./
+const SIZE = /,S=(\d{1,15})(?=[:,]|$)/
 
 /** 24 hexadecimal digits for a message of an account. The UIDL's bytes are hashed, never part of a path (P094). */
 export function messageKey(origin: Origin): string {
@@ -45,5 +46,15 @@ export function sizedName(name: string, fileBytes: number): string {
 
 /** The intent in the name of a file of ours, with or without flags; null: not ours. */
 export function intentOf(name: string): string | null {
-  return OWN.exec(name)?.[1] ?? null
+  return OWN.exec(name)?.[2] ?? null
+}
+
+/** What the name of a file of ours in new/ or cur/ says; null: not ours. */
+export function ownName(
+  name: string,
+): { readonly key: string; readonly intent: string; readonly fileBytes: number | null } | null {
+  const [, key, intent] = OWN.exec(name) ?? []
+  if (key === undefined || intent === undefined) return null
+  const size = SIZE.exec(name)?.[1]
+  return { key, intent, fileBytes: size === undefined ? null : Number(size) }
 }

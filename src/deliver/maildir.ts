@@ -1,14 +1,15 @@
 // A Maildir as a destination (B1 of HAZARDS): every message a file that appears complete, durably and once. What happens to
 // one file is in maildir-file.ts, many at once in maildir-batch.ts, after a crash in maildir-recall.ts; here is what holds
 // them together. One rule: every wait ends, also when a file server hangs.
-import { constants } from 'node:fs'
 import path from 'node:path'
-import type { Message } from '../message.ts'
+import type { Message, Origin } from '../message.ts'
 import { BodyFile } from './body-file.ts'
-import type { Attempt, Destination, Receipt, Recollection, SpoolPlace } from './destination.ts'
+import type { Attempt, Destination, Receipt, Recollection, SpoolPlace, Standing } from './destination.ts'
 import { diskError } from './disk-error.ts'
-import { fileSystems, type FileSystem, type FileSystems } from './filesystem.ts'
+import { fileSystems, type FileSystems } from './filesystem.ts'
 import { MaildirBatches } from './maildir-batch.ts'
+import { census } from './maildir-census.ts'
+import { fill } from './maildir-copy.ts'
 import { MaildirFile, receiptText, type Room } from './maildir-file.ts'
 import { foldersOf, openFolders, type Folders } from './maildir-folders.ts'
 import { fileName, hostPart, intentOf } from './maildir-name.ts'
@@ -46,7 +47,6 @@ const LIMIT_MS = 120_000
 const DISPOSE_LIMIT_MS = 5000
 /** A large one may be copied or synced more slowly than that, but not below this rate. */
 const LEAST_BYTES_PER_MS = 1000
-const COPY_BYTES = 256 * 1024
 
 export function openMaildir(config: MaildirConfig, context: MaildirContext): Destination {
   return new Maildir(config, context)
@@ -103,6 +103,15 @@ class Maildir implements Destination {
     const form = { lineEndings: room.lineEndings, prefix: this.#prefix(attempt) }
     const reading = readBack(this.#fileSystems.offLoop, file, form)
     return { text: receiptText(file), received: await this.#within(reading, signal, 'cannot read an earlier delivery') }
+  }
+
+  async census(origins: readonly Origin[], signal: AbortSignal): Promise<readonly (Standing | null)[]> {
+    const { room } = this.#opened ?? (await this.#within(this.#open(), signal, 'cannot be used'))
+    return await this.#within(
+      census(this.#fileSystems.offLoop, room.folders, origins),
+      signal,
+      'cannot be looked through',
+    )
   }
 
   async deliver(attempt: Attempt, message: Message, signal: AbortSignal): Promise<Receipt> {
@@ -221,29 +230,4 @@ class Maildir implements Destination {
       throw diskError(`${this.description}: ${what}`, error)
     }
   }
-}
-
-/** Copies a body file without the fields that another destination has on top. */
-async function fill(copy: BodyFile, message: Message, fileSystem: FileSystem): Promise<void> {
-  const { body } = message
-  if (body.kind !== 'file') return
-  const fd = await fileSystem.open(body.path, constants.O_RDONLY | constants.O_NOFOLLOW)
-  try {
-    const buffer = Buffer.allocUnsafeSlow(COPY_BYTES)
-    let skip = body.form.prefixBytes
-    let copied = 0
-    for (let length = await fileSystem.read(fd, buffer); length > 0; length = await fileSystem.read(fd, buffer)) {
-      const part = buffer.subarray(Math.min(skip, length), length)
-      skip -= length - part.length
-      copied += part.length
-      await copy.append(part)
-    }
-    // K3: what a file of ours says is believed only when it is whole.
-    if (body.form.lineEndings === 'crlf' && copied !== message.sizeBytes) {
-      throw new Error(`its file has ${copied} bytes instead of ${message.sizeBytes}`)
-    }
-  } finally {
-    await fileSystem.close(fd)
-  }
-  await copy.finish()
 }

@@ -8,6 +8,7 @@ import { resolveSecret } from '../config/secret.ts'
 import type { Destination } from '../deliver/destination.ts'
 import { openDestination } from '../deliver/index.ts'
 import { Reserve } from '../deliver/reserve.ts'
+import { sweepSpool } from '../deliver/spool.ts'
 import { asPopfetchError, DeliveryError, PopfetchError } from '../errors.ts'
 import { redactor } from '../redact.ts'
 
@@ -36,6 +37,11 @@ export class Destinations implements AsyncDisposable {
   /** Where spool files go: beside the ledger, never in /tmp (N031). */
   get spoolDirectory(): string {
     return path.join(path.dirname(this.#configuration.statePath), 'spool')
+  }
+
+  /** Removes what a killed run left in the spool. */
+  sweep(): Promise<void> {
+    return sweepSpool(this.spoolDirectory, this.#nowMs())
   }
 
   /** The destination called `name`, for `account`. A name that the configuration no longer has (a message fixed earlier
@@ -139,6 +145,7 @@ function gone(name: string): Destination {
     remembers: false,
     ready: refuse,
     recall: refuse,
+    census: () => Promise.resolve(null),
     deliver: refuse,
     [Symbol.asyncDispose]: () => Promise.resolve(),
   }

@@ -142,7 +142,7 @@ export class Planner {
     const { maxSizeBytes } = this.#policy
     if (maxSizeBytes !== null && entry.sizeBytes !== null && entry.sizeBytes > maxSizeBytes) {
       this.#holds.push({ ...entry, reason: `too large: ${entry.sizeBytes} bytes, maxSize is ${maxSizeBytes}` })
-    } else if (known === null || (known.attempts === 0 && known.reason === null)) this.#fresh.push({ ...entry, known })
+    } else if (isFresh({ known })) this.#fresh.push({ ...entry, known })
     else this.#again.push({ ...entry, known })
   }
 
@@ -162,6 +162,11 @@ export class Planner {
       seen: this.#firstPoll ? this.#seen : null,
     }
   }
+}
+
+/** Did it never fail before? */
+export function isFresh({ known }: { readonly known: KnownMessage | null }): boolean {
+  return known === null || (known.attempts === 0 && known.reason === null)
 }
 
 function skippedByFirst(first: Policy['first'], listed: number): number {

@@ -24,6 +24,7 @@ export async function pollAll(request: RunRequest): Promise<readonly AccountRepo
   request.signal.addEventListener('abort', onAbort, { once: true })
   try {
     await using destinations = new Destinations(request.configuration, request.env, Date.now)
+    await destinations.sweep()
     const run = {
       ...request,
       destinations,

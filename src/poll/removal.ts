@@ -1,30 +1,36 @@
 // DELE, after everything is delivered and recorded, and never on doubt. A message of an earlier session is looked at once
-// more before it goes: its number must still bring the header that was delivered (P098, P130).
+// more before it goes: its number must still bring the header that was delivered (P098, P130). One that only a Maildir's
+// file name knows is compared with that file (DESIGN 4.3).
 import type { Account } from '../config/schema.ts'
-import { fingerprint, splitHeader } from '../header.ts'
+import { Spool } from '../deliver/spool.ts'
+import type { EntryKey } from '../ledger/ledger.ts'
 import type { Session } from '../pop3/session.ts'
+import { originOf } from './hand-over.ts'
+import { fingerprintsOf } from './identify.ts'
+import type { Memory } from './memory.ts'
 import { mayDelete, type Plan, type PlannedDeletion, type PlannedFetch } from './plan.ts'
 import type { Run } from './run.ts'
-import { compareSizes, type SizeWatch } from './sizes.ts'
+import { compareSizes } from './sizes.ts'
 import type { Tally } from './tally.ts'
+import type { Targets } from './targets.ts'
 
-/** Headers asked for at once: each answer is up to 64 KiB. */
-const HEADERS_AT_ONCE = 64
+/** Retrieved at once to be compared: in memory up to 1 MiB each. */
+const COMPARED_AT_ONCE = 16
 
-export interface Removable {
+/** A server that keeps what it was told so often to delete will not do it the next time either (P134). */
+const MOST_DELETIONS = 5
+
+export interface Removable extends EntryKey {
   readonly number: number
-  readonly uidl: string
-  readonly copy: number
 }
 
 export interface RemovalContext {
   readonly account: Account
   readonly run: Run
   readonly session: Session
-  readonly sizes: SizeWatch
+  readonly memory: Memory
+  readonly targets: Targets
   readonly tally: Tally
-  /** See age-clock.ts. */
-  readonly agedMs: number | null
 }
 
 /** The messages whose DELE was answered `+OK`; QUIT is still to come. Rejects when the session is botched. */
@@ -33,43 +39,92 @@ export async function remove(
   plan: Plan,
   context: RemovalContext,
 ): Promise<readonly Removable[]> {
-  const { account, run, session, agedMs } = context
+  const { account, run, session, memory, tally } = context
+  const { agedMs } = memory.ages
   const fresh = done.filter(({ known }) => mayDelete(account.delete, known?.firstSeenMs ?? run.nowMs(), agedMs))
-  const older = await verified(plan.deletions, context)
-  const removable: readonly Removable[] = [...fresh, ...older]
-  const replies = await Promise.all(removable.map(({ number }) => session.remove(number)))
-  const removed = removable.filter((_, at) => replies[at]?.status === 'ok')
-  const refusal = replies.find(({ status }) => status !== 'ok')
-  if (refusal !== undefined) {
-    context.tally.note(`the server refused ${removable.length - removed.length} deletions: "${refusal.text}"`)
+  const older = plan.deletions.filter(({ known }) => known.deletions < MOST_DELETIONS)
+  await giveUp(plan.deletions, context)
+  const verified = [
+    ...(await matching(
+      older.filter(({ known }) => known.fingerprint !== null),
+      context,
+    )),
+    ...(await compared(
+      older.filter(({ known }) => known.fingerprint === null),
+      context,
+    )),
+  ]
+  if (verified.length < older.length) {
+    tally.note(
+      `${older.length - verified.length} delivered messages are kept: what the server has now does not match them`,
+    )
   }
-  return removed
+  const removable: readonly Removable[] = [...fresh, ...verified]
+  const replies = await Promise.all(removable.map(({ number }) => session.remove(number)))
+  const refusal = replies.find(({ status }) => status !== 'ok')
+  if (refusal !== undefined) tally.note(`the server refused to delete: "${refusal.text}"`)
+  return removable.filter((_, at) => replies[at]?.status === 'ok')
 }
 
-async function verified(
+/** Says once that the server keeps what it was told to delete. */
+async function giveUp(deletions: readonly PlannedDeletion[], { account, run, tally }: RemovalContext): Promise<void> {
+  const ignored = deletions.filter(({ known }) => known.deletions === MOST_DELETIONS)
+  if (ignored.length === 0) return
+  const reason = `the server keeps it although it was deleted ${MOST_DELETIONS} times: not asked again`
+  for (const { uidl } of ignored) tally.problem({ uidl, kind: 'undeletable', reason })
+  await run.ledger.deleted(account.name, ignored)
+}
+
+async function matching(
   deletions: readonly PlannedDeletion[],
-  { session, sizes, tally }: RemovalContext,
+  { session, memory }: RemovalContext,
+): Promise<readonly PlannedDeletion[]> {
+  const prints = await fingerprintsOf(deletions, session)
+  return deletions.filter(({ known, sizeBytes }, at) => {
+    const print = prints[at] ?? null
+    if (print === null || known.fingerprint === null || known.receivedBytes === null) return false
+    if (sizeBytes !== null && known.listedBytes !== null && sizeBytes !== known.listedBytes) return false
+    const sizes = compareSizes(known.listedBytes, known.receivedBytes, memory.sizes.exact)
+    return sizes === 'agrees' && known.fingerprint.equals(print)
+  })
+}
+
+async function compared(
+  deletions: readonly PlannedDeletion[],
+  context: RemovalContext,
 ): Promise<readonly PlannedDeletion[]> {
   const same: PlannedDeletion[] = []
-  for (let at = 0; at < deletions.length; at += HEADERS_AT_ONCE) {
-    const batch = deletions.slice(at, at + HEADERS_AT_ONCE)
-    const headers = await Promise.all(batch.map(({ number }) => session.header(number)))
-    batch.forEach((deletion, index) => {
-      const header = headers[index] ?? null
-      if (header !== null && isSame(deletion, header, sizes)) same.push(deletion)
-    })
-  }
-  if (same.length < deletions.length) {
-    tally.note(
-      `${deletions.length - same.length} delivered messages are kept: what the server shows now does not match them`,
-    )
+  for (let at = 0; at < deletions.length; at += COMPARED_AT_ONCE) {
+    const batch = deletions.slice(at, at + COMPARED_AT_ONCE)
+    const verdicts = await Promise.all(batch.map((deletion) => isOnDisk(deletion, context)))
+    same.push(...batch.filter((_, index) => verdicts[index]))
   }
   return same
 }
 
-function isSame({ known, sizeBytes }: PlannedDeletion, header: Buffer, sizes: SizeWatch): boolean {
-  if (known.fingerprint === null || known.receivedBytes === null) return false
-  if (sizeBytes !== null && known.listedBytes !== null && sizeBytes !== known.listedBytes) return false
-  if (compareSizes(known.listedBytes, known.receivedBytes, sizes.exact) !== 'agrees') return false
-  return known.fingerprint.equals(fingerprint(splitHeader(header)))
+/** Is what the server has what the file has, to the byte? Then it is recorded, and not asked again. */
+async function isOnDisk(deletion: PlannedDeletion, context: RemovalContext): Promise<boolean> {
+  const { account, run, session, targets } = context
+  const origin = originOf(account, deletion)
+  await using spool = new Spool({
+    origin,
+    place: null,
+    attempt: null,
+    directory: run.destinations.spoolDirectory,
+    reserve: run.destinations.reserve,
+    maxSizeBytes: null,
+    signal: run.signal,
+  })
+  const reply = await session.retrieve(deletion.number, spool)
+  if (reply.status !== 'ok') return false
+  const { sizeBytes, digest, fingerprint, messageId } = await spool.complete(run.nowMs())
+  for (const { destination } of await targets.configured()) {
+    const [standing] = (await destination.census([origin], run.signal)) ?? []
+    if (standing === null || standing === undefined) continue
+    const recalled = await destination.recall({ intent: standing.intent, origin, recipient: '' }, run.signal)
+    if (recalled?.received?.digest.equals(digest) !== true) continue
+    await run.ledger.confirm(account.name, deletion, { receivedBytes: sizeBytes, digest, fingerprint, messageId })
+    return true
+  }
+  return false
 }

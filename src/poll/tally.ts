@@ -42,6 +42,13 @@ export class Tally {
     this.#startMs = nowMs()
   }
 
+  /** These are to be fetched. */
+  begin(jobs: readonly { readonly sizeBytes: number | null }[]): void {
+    this.totalMessages = jobs.length
+    this.totalBytes = jobs.reduce((sum, { sizeBytes }) => sum + (sizeBytes ?? 0), 0)
+    this.stage('fetching')
+  }
+
   stage(stage: Progress['stage']): void {
     this.#stage = stage
     this.progress()

@@ -7,7 +7,7 @@ import type { Target } from './destinations.ts'
 import { MOST_UNKNOWNS, type PlannedFetch } from './plan.ts'
 import type { Run } from './run.ts'
 import type { Tally } from './tally.ts'
-import { type Due, type Job, newIntent, originOf } from './transfer.ts'
+import { type Due, type Job, newIntent, originOf } from './hand-over.ts'
 
 export class Targets {
   readonly #account: Account
@@ -31,12 +31,19 @@ export class Targets {
       for (const { destination } of known?.deliveries ?? []) await this.#target(destination)
     await this.#ready()
     for (const fetch of fetches) {
-      const due = fetch.known === null || fetch.known.state === 'delivered' ? this.#all() : await this.#undone(fetch)
-      if (due === null) continue
-      if (due.length > 0) jobs.push({ ...fetch, due })
-      else this.#tally.delivered++
+      const due = isUntouched(fetch) ? this.#all() : await this.#undone(fetch)
+      if (due === 'delivered') this.#tally.delivered++
+      else if (due === 'waiting') this.#tally.deferred++
+      else if (due !== 'held') jobs.push({ ...fetch, due })
     }
     return jobs
+  }
+
+  /** Those of the configuration, each asked whether it is there. */
+  async configured(): Promise<readonly Target[]> {
+    const targets = await Promise.all(this.#account.deliver.map((name) => this.#target(name)))
+    await this.#ready()
+    return targets
   }
 
   async #target(name: string): Promise<Target> {
@@ -77,49 +84,60 @@ export class Targets {
     })
   }
 
-  /** Null: an answer was lost once too often, the message is held now. */
-  async #undone(fetch: PlannedFetch): Promise<readonly Due[] | null> {
+  /** `waiting`: what is left cannot be tried now, since a destination that may have it already is down. `held`: an answer
+   *  was lost once too often. */
+  async #undone(fetch: PlannedFetch): Promise<readonly Due[] | 'delivered' | 'waiting' | 'held'> {
     const due: Due[] = []
+    let waiting = false
     for (const delivery of fetch.known?.deliveries ?? []) {
-      if (delivery.state === 'done') continue
+      const { state, recipient, attempts, unknowns } = delivery
+      if (state === 'done') continue
       const target = await this.#target(delivery.destination)
-      const { recipient, attempts } = delivery
-      let doubtful = delivery.state === 'unknown'
-      if (delivery.state === 'started') {
-        const found = await this.#recall(fetch, delivery, target)
-        if (found === 'delivered') continue
-        doubtful = found === 'unknown'
-        if (doubtful && delivery.unknowns + 1 >= MOST_UNKNOWNS) {
+      let doubtful = false
+      if (state === 'started' || state === 'unknown') {
+        if (target.down !== null) {
+          waiting = true
+          continue
+        }
+        if (await this.#recalled(fetch, delivery, target)) continue
+        doubtful = !target.destination.remembers
+        if (doubtful && state === 'started') await this.#unknown(fetch, delivery)
+        if (doubtful && unknowns + (state === 'started' ? 1 : 0) >= MOST_UNKNOWNS) {
           await this.#hold(fetch)
-          return null
+          return 'held'
         }
       }
       due.push({ target, recipient, intent: newIntent(), attempts, doubtful })
     }
-    return due
+    if (due.length > 0) return due
+    return waiting ? 'waiting' : 'delivered'
   }
 
-  async #recall(
-    fetch: PlannedFetch,
-    delivery: Delivery,
-    target: Target,
-  ): Promise<'delivered' | 'not there' | 'unknown'> {
+  /** Did the cut-off attempt arrive after all? Then it is settled. */
+  async #recalled(fetch: PlannedFetch, delivery: Delivery, target: Target): Promise<boolean> {
     const { destination, recipient, intent } = delivery
-    const key = { uidl: fetch.uidl, copy: fetch.copy }
-    if (target.down === null) {
-      const attempt = { intent, recipient, origin: originOf(this.#account, fetch) }
-      const receipt = await target.destination.recall(attempt, this.#run.signal)
-      if (receipt !== null) {
-        const outcome = { state: 'done', receipt: receipt.text } as const
-        const { received } = receipt
-        await this.#run.ledger.settle(this.#account.name, { key, destination, recipient, outcome, received })
-        return 'delivered'
-      }
-    }
-    if (target.destination.remembers) return 'not there'
-    const outcome = { state: 'unknown', error: 'interrupted before its answer was recorded', retryAfterMs: 0 } as const
-    await this.#run.ledger.settle(this.#account.name, { key, destination, recipient, outcome, received: null })
-    return 'unknown'
+    const attempt = { intent, recipient, origin: originOf(this.#account, fetch) }
+    const receipt = await target.destination.recall(attempt, this.#run.signal)
+    if (receipt === null) return false
+    const { received } = receipt
+    await this.#run.ledger.settle(this.#account.name, {
+      key: { uidl: fetch.uidl, copy: fetch.copy },
+      destination,
+      recipient,
+      outcome: { state: 'done', receipt: receipt.text },
+      received,
+    })
+    return true
+  }
+
+  async #unknown(fetch: PlannedFetch, { destination, recipient }: Delivery): Promise<void> {
+    await this.#run.ledger.settle(this.#account.name, {
+      key: { uidl: fetch.uidl, copy: fetch.copy },
+      destination,
+      recipient,
+      outcome: { state: 'unknown', error: 'interrupted before its answer was recorded', retryAfterMs: 0 },
+      received: null,
+    })
   }
 
   async #hold(fetch: PlannedFetch): Promise<void> {
@@ -129,4 +147,9 @@ export class Targets {
     this.#tally.held++
     this.#tally.problem({ uidl, kind: 'held', reason })
   }
+}
+
+/** No deliveries were fixed for it yet, or all were done and it is to be delivered again. */
+function isUntouched({ known }: PlannedFetch): boolean {
+  return known === null || known.deliveries.length === 0
 }

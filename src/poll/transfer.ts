@@ -1,15 +1,13 @@
 // RETR → deliver → record, for the messages of a plan, many under way at once. What was begun is always brought to an end
 // here: settled, or abandoned. The one rule is the order of DESIGN 4.2: the attempt is recorded before the message is asked
 // for, and a message counts as delivered only when the ledger says so durably; DELE comes later, in removal.ts.
-import { randomBytes } from 'node:crypto'
 import type { Account } from '../config/schema.ts'
 import { MessageTooLarge, Spool } from '../deliver/spool.ts'
-import { asPopfetchError, DeliveryError, PopfetchError } from '../errors.ts'
-import type { Outcome, ReceivedFacts } from '../ledger/ledger.ts'
-import type { Message, Origin } from '../message.ts'
+import { asPopfetchError, PopfetchError } from '../errors.ts'
+import type { Message } from '../message.ts'
 import { codeIs, type Reply } from '../pop3/reply.ts'
 import type { Session } from '../pop3/session.ts'
-import type { Target } from './destinations.ts'
+import { handOver, type Job, originOf } from './hand-over.ts'
 import type { PlannedFetch } from './plan.ts'
 import type { Run } from './run.ts'
 import type { SizeWatch } from './sizes.ts'
@@ -19,23 +17,6 @@ import type { Window } from './window.ts'
 /** Attempts recorded in one commit; the next batch is recorded while this one is on the wire. */
 const BATCH = 50
 
-const HOUR_MS = 3_600_000
-
-/** One delivery that is to be tried now. */
-export interface Due {
-  readonly target: Target
-  readonly recipient: string
-  readonly intent: string
-  /** How often it was tried before. */
-  readonly attempts: number
-  /** An earlier attempt may have arrived. */
-  readonly doubtful: boolean
-}
-
-export interface Job extends PlannedFetch {
-  readonly due: readonly Due[]
-}
-
 export interface TransferContext {
   readonly account: Account
   readonly run: Run
@@ -43,15 +24,6 @@ export interface TransferContext {
   readonly window: Window
   readonly sizes: SizeWatch
   readonly tally: Tally
-}
-
-export function newIntent(): string {
-  return randomBytes(8).toString('hex')
-}
-
-export function originOf(account: Account, entry: { readonly uidl: string; readonly copy: number }): Origin {
-  const { name, host, user, tls } = account
-  return { account: name, host, user, uidl: entry.uidl, copy: entry.copy, protocol: tls === 'none' ? 'POP3' : 'POP3S' }
 }
 
 export class Transfer {
@@ -195,73 +167,9 @@ export class Transfer {
       if (!again || message.sizeBytes === 0) return await this.#defer(job, reason)
       tally.problem({ uidl: job.uidl, kind: 'short', reason: `${reason}, twice: delivered, and kept on the server` })
     }
-    const delivered = await this.#deliver(job, message)
-    if (delivered && verdict === 'agrees') this.#done.push(job)
-  }
-
-  /** Hands it to all destinations that have not got it. True: each of them has it, and the ledger knows. */
-  async #deliver(job: Job, message: Message): Promise<boolean> {
-    const { tally } = this.#context
-    const received: ReceivedFacts = {
-      receivedBytes: message.sizeBytes,
-      digest: message.digest,
-      fingerprint: message.fingerprint,
-      messageId: message.messageId,
-    }
-    const outcomes = await Promise.all(job.due.map((due) => this.#hand(job, due, message, received)))
-    if (outcomes.every((outcome) => outcome.state === 'done')) {
-      tally.delivered++
-      return true
-    }
-    this.#undelivered = true
-    const worst = outcomes.find(({ state }) => state === 'failed' || state === 'unknown')
-    const refused = outcomes.find(({ state }) => state === 'refused')
-    if (worst !== undefined && worst.state !== 'done') {
-      tally.deferred++
-      tally.problem({ uidl: job.uidl, kind: 'deferred', reason: worst.error })
-    } else if (refused !== undefined && refused.state !== 'done') {
-      tally.refused++
-      tally.problem({ uidl: job.uidl, kind: 'refused', reason: refused.error })
-    }
-    return false
-  }
-
-  async #hand(job: Job, due: Due, message: Message, received: ReceivedFacts): Promise<Outcome> {
-    const { account, run, tally } = this.#context
-    const outcome = await this.#try(due, message)
-    await run.ledger.settle(account.name, {
-      key: { uidl: job.uidl, copy: job.copy },
-      destination: due.target.name,
-      recipient: due.recipient,
-      outcome,
-      received,
-    })
-    if (outcome.state === 'done' && due.doubtful) {
-      tally.possibleDuplicates++
-      const reason = 'an earlier delivery may have arrived already'
-      tally.problem({ uidl: job.uidl, kind: 'possibleDuplicate', reason })
-    }
-    return outcome
-  }
-
-  async #try({ target, recipient, intent, attempts }: Due, message: Message): Promise<Outcome> {
-    const { run } = this.#context
-    if (target.down !== null) return { state: 'failed', error: target.down.message, retryAfterMs: 0 }
-    try {
-      const attempt = { intent, origin: message.origin, recipient }
-      const receipt = await target.destination.deliver(attempt, message, run.deliverySignal)
-      return { state: 'done', receipt: receipt.text }
-    } catch (thrown) {
-      const error = asPopfetchError(thrown, 'message')
-      if (error.scope === 'destination') target.down ??= error
-      const verdict = error instanceof DeliveryError ? error.verdict : 'temporary'
-      return {
-        state: verdict === 'temporary' ? 'failed' : verdict,
-        error: error.message,
-        // What was refused is tried again, ever more seldom, up to once a day (D031).
-        retryAfterMs: verdict === 'refused' ? run.nowMs() + Math.min(HOUR_MS * 2 ** attempts, 24 * HOUR_MS) : 0,
-      }
-    }
+    const delivered = await handOver(job, message, this.#context)
+    if (!delivered) this.#undelivered = true
+    else if (verdict === 'agrees') this.#done.push(job)
   }
 
   /** The retrieval, the spool or the ledger failed. */

@@ -1,0 +1,107 @@
+// What an account's record says to this poll, and what this poll leaves in it: facts about the server, the clock that
+// messages age by, how it went. Written once, at the end.
+import type { Account } from '../config/schema.ts'
+import { asPopfetchError } from '../errors.ts'
+import type { AccountRecord } from '../ledger/ledger.ts'
+import { type AgeClock, ageClock } from './age-clock.ts'
+import { nextHealth, secretMark } from './backoff.ts'
+import { newIntent } from './hand-over.ts'
+import type { Plan } from './plan.ts'
+import type { Run } from './run.ts'
+import { secretOf } from './sign-in.ts'
+import { SizeWatch } from './sizes.ts'
+import type { Tally } from './tally.ts'
+
+export class Memory {
+  readonly record: AccountRecord
+  readonly sizes: SizeWatch
+  readonly ages: AgeClock
+  signedInMs: number | null = null
+  loginDelaySeconds: number | null = null
+  readonly #account: Account
+  readonly #run: Run
+  readonly #facts: Record<string, string | null> = {}
+  #secretMark: number | null = null
+
+  constructor(account: Account, record: AccountRecord, run: Run) {
+    this.#account = account
+    this.#run = run
+    this.record = record
+    this.sizes = new SizeWatch(record.facts['sizes'] !== 'hints')
+    const { clock, clockBefore } = record.facts
+    this.ages = ageClock({ lastMs: timeOf(clock), beforeMs: timeOf(clockBefore) }, run.nowMs())
+  }
+
+  /** False: the server said that it pipelines, and did not (P143). */
+  get pipelining(): boolean {
+    return this.record.facts['pipelining'] !== 'off'
+  }
+
+  /** Rejects with ERR_SECRET. */
+  async secret(): Promise<string> {
+    const secret = await secretOf(this.#account, this.#run)
+    const salt = this.record.facts['salt'] ?? newIntent()
+    this.#facts['salt'] = salt
+    this.#secretMark = secretMark(salt, secret)
+    return secret
+  }
+
+  /** Is the secret another one than at the last sign-in? Asked after `secret`. */
+  get secretChanged(): boolean {
+    return this.#secretMark !== this.record.secretMark
+  }
+
+  /** How many delivered messages the server still has: what the next listing is held against (S020). */
+  alive(messages: number): void {
+    this.#facts['alive'] = String(messages)
+  }
+
+  /** What the guards look at. */
+  guardView(plan: Plan) {
+    const { options, configuration } = this.#run
+    const { alive, delete: lastDelete } = this.record.facts
+    return {
+      account: this.#account.name,
+      plan,
+      hasHistory: this.record.known > 0,
+      lastAlive: timeOf(alive),
+      lastDelete: lastDelete ?? null,
+      delete: deleteText(this.#account),
+      firstWritten: this.#account.first.kind !== 'default',
+      onlyMaildirs: this.#account.deliver.every((name) => configuration.destinations.get(name)?.type === 'maildir'),
+      yes: options.yes || options.dryRun,
+      acceptNewIds: options.acceptNewIds || options.dryRun,
+    }
+  }
+
+  /** How it went, for the next poll. A ledger that fails now costs only that. */
+  async remember(tally: Tally): Promise<void> {
+    const { options, nowMs, ledger } = this.#run
+    const { error } = tally
+    if (options.dryRun || error?.code === 'ERR_ABORTED') return
+    const { host, port, user, name } = this.#account
+    if (error === null) {
+      const { lastMs, beforeMs } = this.ages.checkpoints
+      this.#facts['delete'] = deleteText(this.#account)
+      this.#facts['clock'] = lastMs === null ? null : String(lastMs)
+      this.#facts['clockBefore'] = beforeMs === null ? null : String(beforeMs)
+      this.#facts['sizes'] = this.sizes.exact ? 'exact' : 'hints'
+    }
+    const { signedInMs, loginDelaySeconds } = this
+    const end = { error, secretMark: this.#secretMark, signedInMs, loginDelaySeconds }
+    try {
+      const health = nextHealth(this.record, end, nowMs())
+      await ledger.finish(name, { identity: { host, port, user }, health, facts: this.#facts })
+    } catch (failure) {
+      tally.fail(asPopfetchError(failure))
+    }
+  }
+}
+
+function timeOf(fact: string | undefined): number | null {
+  return fact === undefined ? null : Number(fact)
+}
+
+function deleteText({ delete: policy }: Account): string {
+  return policy.kind === 'age' ? `${policy.ageMs / 86_400_000}d` : policy.kind
+}

@@ -1,0 +1,100 @@
+import { readdirSync, renameSync, rmSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { letter, Scene, upTo } from './scene.ts'
+
+function loseLedger(scene: Scene): void {
+  rmSync(scene.path('state'), { recursive: true })
+}
+
+describe('a lost ledger (DESIGN 4.3)', () => {
+  test('is rebuilt from the names in the Maildir, also of messages that were read', async () => {
+    await using scene = await Scene.create()
+    scene.fill(4)
+    await scene.poll()
+    const [read] = readdirSync(scene.path('inbox/new'))
+    renameSync(scene.path(`inbox/new/${read}`), scene.path(`inbox/cur/${read}:2,RS`))
+    loseLedger(scene)
+    scene.fill(1, 4)
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', listed: 5, new: 1, delivered: 1, skipped: 4 })
+    expect(scene.subjects()).toEqual(upTo(5))
+    expect(await scene.poll()).toMatchObject({ new: 0, delivered: 0 })
+  })
+
+  test('lets a message be deleted only after it was compared with the file, once', async () => {
+    await using scene = await Scene.create()
+    scene.fill(2)
+    await scene.poll()
+    loseLedger(scene)
+    await scene.poll()
+    scene.account = ['delete: after-delivery']
+    scene.server.faults.ignoreDeletes = true
+    expect(await scene.poll()).toMatchObject({ deleted: 2, delivered: 0 })
+    expect(scene.count('RETR')).toBe(4)
+    expect(await scene.poll()).toMatchObject({ deleted: 2 })
+    expect(scene.count('RETR')).toBe(4)
+    expect(scene.subjects()).toEqual([0, 1])
+  })
+
+  test('keeps a message on the server that differs from the file', async () => {
+    await using scene = await Scene.create()
+    scene.fill(1)
+    await scene.poll()
+    loseLedger(scene)
+    const mailbox = scene.server.mailbox('alice')
+    mailbox.messages.splice(0)
+    mailbox.add(letter(5), { uidl: 'uid-0' })
+    await scene.poll()
+    scene.account = ['delete: after-delivery']
+    expect(await scene.poll()).toMatchObject({ deleted: 0 })
+    expect(scene.left()).toEqual(['uid-0'])
+  })
+})
+
+describe('new UIDs for all (P097, S020)', () => {
+  async function renumbered(): Promise<Scene> {
+    const scene = await Scene.create()
+    scene.fill(30)
+    await scene.poll()
+    for (const message of scene.server.mailbox('alice').messages) message.uidl = message.uidl.toUpperCase()
+    scene.fill(1, 30)
+    return scene
+  }
+
+  test('stop the account before anything is fetched', async () => {
+    await using scene = await renumbered()
+    expect(await scene.poll()).toMatchObject({ outcome: 'failed', error: { code: 'ERR_UIDS_CHANGED' } })
+    expect(scene.count('RETR')).toBe(30)
+  })
+
+  test('are taken over by header with --accept-new-ids, and only what is new is fetched', async () => {
+    await using scene = await renumbered()
+    expect(await scene.poll({ acceptNewIds: true })).toMatchObject({ outcome: 'ok', new: 1, delivered: 1 })
+    expect(scene.subjects()).toEqual(upTo(31))
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', new: 0, delivered: 0 })
+  })
+})
+
+test('a server that keeps what it was told to delete is told five times, then a person is, once (P134)', async () => {
+  await using scene = await Scene.create()
+  scene.account = ['delete: after-delivery']
+  scene.server.faults.ignoreDeletes = true
+  scene.fill(1)
+  for (const _ of upTo(5)) expect(await scene.poll()).toMatchObject({ outcome: 'ok', deleted: 1, problems: [] })
+  expect(await scene.poll()).toMatchObject({ deleted: 0, problems: [{ uidl: 'uid-0', kind: 'undeletable' }] })
+  expect(await scene.poll()).toMatchObject({ deleted: 0, problems: [] })
+  expect(scene.subjects()).toEqual([0])
+})
+
+test('where QUIT drops what was retrieved, what failed before waits for a session of its own (P129)', async () => {
+  await using scene = await Scene.create()
+  scene.server.capabilities?.afterLogin.push('EXPIRE 0')
+  scene.fill(1)
+  scene.server.faults.reply.set('RETR', '-ERR not now')
+  await scene.poll()
+  scene.server.faults.reply.clear()
+  scene.fill(1, 1)
+  expect(await scene.poll()).toMatchObject({ delivered: 1 })
+  expect(scene.subjects()).toEqual([1])
+  expect(await scene.poll()).toMatchObject({ delivered: 1 })
+  expect(scene.subjects()).toEqual([0, 1])
+})
