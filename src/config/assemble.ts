@@ -56,10 +56,19 @@ export function assemble(root: unknown, resolve: ResolvePath): Assembled {
   }
   if (!parsed.success || problems.length > 0) return { configuration: null, problems: withoutRepetition(problems) }
 
-  const { state, concurrency, perHost, log } = parsed.data
+  const { state, concurrency, perHost, daemon, log } = parsed.data
   const warnings = warningsOf(accounts, targets)
   return {
-    configuration: { accounts, destinations: targets.byName, statePath: state, concurrency, perHost, log, warnings },
+    configuration: {
+      accounts,
+      destinations: targets.byName,
+      statePath: state,
+      concurrency,
+      perHost,
+      daemon,
+      log,
+      warnings,
+    },
     problems,
   }
 }

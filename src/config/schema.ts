@@ -4,6 +4,7 @@
 import * as z from 'zod'
 import { destination } from './destinations.ts'
 import { parseDuration } from './quantity.ts'
+import { daemon, poll } from './rhythm.ts'
 import * as value from './values.ts'
 import type { DestinationConfig } from './destinations.ts'
 import type { ResolvePath } from './values.ts'
@@ -112,6 +113,9 @@ function accountKeys(resolve: ResolvePath) {
       .describe('What the very first poll takes; what it skips is never deleted'),
     limit: value.orNull(value.wholeNumber(1, 1_000_000_000)).describe('Messages in one session'),
     maxSize: value.orNull(value.size(1000)).describe('Larger messages are held back and stay on the server'),
+    poll: poll
+      .prefault('5m')
+      .describe('How often the background process polls; { min, max }: fast after mail came, slower while none does'),
     timeout: value.timeout.prefault('60s').describe('A session without progress for that long is ended'),
     pipelining: z.enum(['auto', 'off']).default('auto').describe('off: one command at a time'),
   })
@@ -165,6 +169,7 @@ export function top<A extends z.ZodType, D extends z.ZodType, P extends z.ZodTyp
     perHost: value
       .orNull(value.wholeNumber(1, 10_000))
       .describe('Of these at one server; 8 when it is not written, without a limit for this machine itself'),
+    daemon: daemon.describe('What the background process serves, and whom it tells of trouble'),
     log: value
       .mapping({
         file: value.orNull(value.filePath(resolve)),

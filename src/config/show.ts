@@ -1,13 +1,14 @@
 // The configuration in force as the keys of the file, all defaults filled in: what `config show` prints.
 // The one rule: no secret. Text is masked; of a command only the first word is shown, the others may hold one.
 import { formatDuration, formatSize } from './quantity.ts'
+import { listenText, pollText } from './rhythm.ts'
 import { commandName, MASK } from './secret.ts'
 import type { Account, Configuration, DestinationConfig, Sender } from './schema.ts'
 import type { SecretSource } from './secret.ts'
 import type { Written } from './written.ts'
 
 export function asWritten(configuration: Configuration): Written {
-  const { accounts, destinations, statePath, concurrency, perHost, log } = configuration
+  const { accounts, destinations, statePath, concurrency, perHost, daemon, log } = configuration
   return {
     accounts: Object.fromEntries(accounts.map((account) => [account.name, accountKeys(account)])),
     destinations: Object.fromEntries(
@@ -16,6 +17,7 @@ export function asWritten(configuration: Configuration): Written {
     state: statePath,
     concurrency,
     ...withoutNull({ perHost }),
+    daemon: daemonKeys(daemon),
     log: withoutNull(log),
   }
 }
@@ -27,11 +29,21 @@ function accountKeys(account: Account): Written {
     name: null,
     password: source(password),
     delete: account.delete.kind === 'age' ? formatDuration(account.delete.ageMs) : account.delete.kind,
+    poll: pollText(account.poll),
     first: first.kind === 'last' ? `last:${first.count}` : first.kind === 'default' ? 'all' : first.kind,
     maxSizeBytes: null,
     maxSize: maxSizeBytes === null ? null : formatSize(maxSizeBytes),
     timeoutMs: null,
     timeout: formatDuration(timeoutMs),
+  })
+}
+
+/** Of a program's words only the first is shown, the others may hold a secret. */
+function daemonKeys({ metrics, onProblem, alertAfterMs }: Configuration['daemon']): Written {
+  return withoutNull({
+    metrics: metrics === null ? null : listenText(metrics),
+    onProblem: onProblem === null ? null : [commandName(onProblem)],
+    alertAfter: formatDuration(alertAfterMs),
   })
 }
 

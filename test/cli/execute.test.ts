@@ -102,6 +102,7 @@ function configurationOf(warnings: readonly string[]): Configuration {
     statePath: join(directory, 'state.db'),
     concurrency: 64,
     perHost: null,
+    daemon: { metrics: null, onProblem: null, alertAfterMs: 21_600_000 },
     log: { file: null, level: 'info' },
     warnings,
   }

@@ -25,6 +25,7 @@ describe('an account', () => {
       first: { kind: 'default' },
       limit: null,
       maxSizeBytes: null,
+      poll: { minMs: 300_000, maxMs: 300_000 },
       timeoutMs: 60_000,
       pipelining: 'auto',
     })
@@ -50,6 +51,8 @@ describe('an account', () => {
     ['limit: 10', { limit: 10 }],
     ['maxSize: 50MB', { maxSizeBytes: 50_000_000 }],
     ['timeout: 5m', { timeoutMs: 300_000 }],
+    ['poll: 90s', { poll: { minMs: 90_000, maxMs: 90_000 } }],
+    ['poll: {min: 1m, max: 30m}', { poll: { minMs: 60_000, maxMs: 1_800_000 } }],
     ['pipelining: off', { pipelining: 'off' }],
     ['auth: user', { auth: 'user' }],
     ['ca: ca.pem', { ca: '/ca.pem' }],
@@ -306,6 +309,7 @@ test('the top level has its defaults', async () => {
     statePath: scene.path('home/.local/state/popfetch/state.db'),
     concurrency: 64,
     perHost: null,
+    daemon: { metrics: null, onProblem: null, alertAfterMs: 21_600_000 },
     log: { file: null, level: 'info' },
     warnings: [],
   })

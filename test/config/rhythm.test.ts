@@ -1,0 +1,58 @@
+// The keys of the background process: `poll` of an account, `daemon` of the top level.
+import { describe, expect, test } from 'vitest'
+import { showConfiguration } from '../../src/config/load.ts'
+import { Scene } from './scene.ts'
+
+const ACCOUNTS = 'accounts: {a: {host: h, user: u, password: {env: P}, deliver: "maildir:/m"}}'
+
+describe('daemon', () => {
+  test('takes its keys, and shows them again', async () => {
+    await using scene = await Scene.create()
+    const keys = '{metrics: "[::1]:9464", onProblem: [notify, --account], alertAfter: 2h}'
+    const configuration = await scene.load(`${ACCOUNTS}\ndaemon: ${keys}`)
+    expect(configuration.daemon).toEqual({
+      metrics: { host: '::1', port: 9464 },
+      onProblem: ['notify', '--account'],
+      alertAfterMs: 7_200_000,
+    })
+    const shown = showConfiguration(configuration)
+    expect(shown).toContain('metrics: "[::1]:9464"')
+    expect(shown).toContain('alertAfter: 2h')
+    expect(shown).not.toContain('--account')
+    expect(shown).toContain('poll: 5m')
+  })
+
+  test.each([
+    [
+      'metrics: 9464',
+      'daemon.metrics: found 9464, expected an address and a port such as 127.0.0.1:9464 or [::1]:9464',
+    ],
+    ['metrics: "localhost:9464"', 'daemon.metrics: found "localhost:9464", expected an address and a port'],
+    ['metrics: "127.0.0.1:99999"', 'expected an address and a port'],
+    ['metrics: "::1:9464"', 'expected an address and a port'],
+    ['onProblem: "notify --account"', 'expected a list of words: the program, then its arguments'],
+    ['onProblem: []', 'expected a list of words: the program, then its arguments'],
+    ['alertAfter: 6', 'daemon.alertAfter: found 6, expected a duration from 1m to 365d'],
+    ['metric: "127.0.0.1:1"', 'did you mean metrics?'],
+  ])('with %s is refused', async (key, expected) => {
+    await using scene = await Scene.create()
+    const problems = await scene.problems(`${ACCOUNTS}\ndaemon: {${key}}`)
+    expect(problems).toEqual([expect.stringContaining(expected)])
+  })
+})
+
+describe('poll', () => {
+  test.each([
+    ['poll: 300', 'accounts.a.poll: found 300, expected a duration 1s to 20d such as 5m, or { min: 1m, max: 30m }'],
+    ['poll: 0s', 'expected a duration 1s to 20d'],
+    ['poll: 30d', 'expected a duration 1s to 20d'],
+    ['poll: {min: 30m, max: 1m}', 'accounts.a.poll: found a mapping, expected a min that is not longer than max'],
+    ['poll: {min: 30m}', 'accounts.a.poll.max: found nothing, expected a duration'],
+  ])('with %s is refused', async (key, expected) => {
+    await using scene = await Scene.create()
+    const problems = await scene.problems(
+      `accounts: {a: {host: h, user: u, password: {env: P}, deliver: "maildir:/m", ${key}}}`,
+    )
+    expect(problems).toEqual([expect.stringContaining(expected)])
+  })
+})
