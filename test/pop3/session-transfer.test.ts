@@ -479,6 +479,14 @@ describe('a server that stops', () => {
     expect(error.message).toMatch(message)
   })
 
+  it('in the middle of a listing has no more than the usual limit, unlike one that has not begun (P103)', async () => {
+    await using server = await withMessages(2)
+    await using session = await signedIn(server, { timeoutMs: 150 })
+    server.faults.onCommand = (verb) => (verb === 'UIDL' ? { answer: '+OK\r\n1 uid', next: 'stall' } : 'serve')
+    const error = await failure(session.list())
+    expect(error.message).toMatch(/answer to UIDL in time \(waited \d{3} ms, 7 bytes came\)/)
+  })
+
   it('while we do not read is not given up: the time is ours', async () => {
     await using server = await withMessages(1, () => 'x\n'.repeat(100_000))
     await using session = await signedIn(server, { timeoutMs: 150 })
