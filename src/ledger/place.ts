@@ -81,6 +81,8 @@ export async function create(path: string): Promise<void> {
     try {
       database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA application_id = ${APPLICATION_ID}`)
       await migrate(database, draft)
+      // Closing would do it too, but says nothing when it cannot: half a ledger would then get the name.
+      database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
     } finally {
       database.close()
     }
