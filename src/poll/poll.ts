@@ -125,6 +125,8 @@ class Poll {
     try {
       await transfer.run(jobs)
       if (tally.error !== null || session.botched !== null || run.signal.aborted) throw interrupted(run.signal)
+      // The poll has failed then, but what was delivered before that is deleted as always.
+      if (targets.allDown !== null) tally.fail(targets.allDown)
       tally.stage('finishing')
       const removed = await remove(transfer.done, comparison.plan, { ...context, targets })
       // Some servers drop what was retrieved when QUIT comes, delivered or not (EXPIRE 0, P129): then better no QUIT.

@@ -1,7 +1,7 @@
 // Which deliveries of a message are due: fixed when it is first retrieved, later what the ledger says (DESIGN 4.1). Looks
 // at the destination for what became of attempts that a crash cut off (4.3), so that they are not made twice.
 import type { Account } from '../config/schema.ts'
-import { asPopfetchError } from '../errors.ts'
+import { asPopfetchError, type PopfetchError } from '../errors.ts'
 import type { Delivery } from '../ledger/ledger.ts'
 import type { Target } from './destinations.ts'
 import { MOST_UNKNOWNS, type PlannedFetch } from './plan.ts'
@@ -67,10 +67,14 @@ export class Targets {
         }
       }),
     )
-    const [first] = targets
-    if (first?.down !== null && first?.down !== undefined && targets.every(({ down }) => down !== null))
-      throw first.down
+    if (this.allDown !== null) throw this.allDown
     for (const { down, name } of targets) if (down !== null) this.#tally.note(`${name} is down: ${down.message}`)
+  }
+
+  /** Why nothing can be delivered at all; null: some destination takes mail, or none was asked. */
+  get allDown(): PopfetchError | null {
+    const downs = [...this.#byName.values()].map(({ down }) => down)
+    return downs.every((down) => down !== null) ? (downs[0] ?? null) : null
   }
 
   /** Every destination and recipient of the configuration. */
