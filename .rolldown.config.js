@@ -3,6 +3,7 @@
 import { defineConfig } from 'rolldown'
 
 export default defineConfig({
+  logLevel: 'warn',
   input: { popfetch: 'bin/popfetch.ts', index: 'src/index.ts' },
   platform: 'node',
   output: {

@@ -67,7 +67,11 @@ export class ProgressScreen implements Screen, Disposable {
       // The cursor stays: hiding it installs signal handlers that end the process in our place.
       this.#update = logUpdate.createLogUpdate(this.#terminal, { showCursor: true })
     }
-    this.#update(progressLines(this.#atWork, nowMs, this.#terminal.columns ?? 80, this.#terminal.rows ?? 24).join('\n'))
+    this.#update(
+      progressLines(this.#atWork, nowMs, positive(this.#terminal.columns, 80), positive(this.#terminal.rows, 24)).join(
+        '\n',
+      ),
+    )
   }
 
   [Symbol.dispose](): void {
@@ -106,4 +110,9 @@ function progressText({ progress, fetching }: AtWork, nowMs: number): string {
   const leftMs = (totalBytes - bytes) / perMs
   const left = leftMs > 0 ? `  ${duration(Math.max(1000, leftMs)).replace(/\.\d+ s$/, ' s')} left` : ''
   return `${counts}  ${size(Math.round(perMs * 1000))}/s${left}`
+}
+
+/** Some terminals say that they have 0 columns. */
+function positive(told: number | undefined, usual: number): number {
+  return told === undefined || told <= 0 ? usual : told
 }
