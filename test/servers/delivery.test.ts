@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startDovecot, type Dovecot } from './dovecot.ts'
-import { damaged, makeMessage, readMaildir } from './mail.ts'
+import { damaged, makeMessage, makeOddMessage, readMaildir } from './mail.ts'
 import { only, openDesk, type Desk } from './popfetch.ts'
 
 const servers = new AsyncDisposableStack()
@@ -21,14 +21,14 @@ function config(desk: Desk, user: string, keys: object = {}): object {
 describe('two thousand messages', () => {
   test('arrive exactly once and unchanged, stay on the server, and are not fetched again', async () => {
     await using desk = await openDesk()
-    await dovecot.seed('keep', 2_000, makeMessage)
+    await dovecot.seed('keep', 2_000, makeOddMessage)
     await desk.configure(config(desk, 'keep'))
 
     const first = await desk.run()
     expect(only(first)).toMatchObject({ outcome: 'ok', listed: 2_000, new: 2_000, delivered: 2_000, deleted: 0 })
     const arrived = await readMaildir(desk.maildir)
     expect(arrived.size).toBe(2_000)
-    expect(damaged(arrived, 2_000)).toEqual([])
+    expect(damaged(arrived, 2_000, makeOddMessage)).toEqual([])
 
     const second = await desk.run()
     expect(only(second)).toMatchObject({

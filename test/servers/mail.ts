@@ -38,6 +38,11 @@ export function makeMessage(index: number, sizeBytes = 600): Buffer {
   return Buffer.from(head + odd + line.repeat(Math.ceil(missing / line.length)), 'latin1')
 }
 
+/** With bytes that a Maildir must keep and SMTP may not carry: a bare CR and NUL (P116). */
+export function makeOddMessage(index: number): Buffer {
+  return Buffer.concat([makeMessage(index), Buffer.from('bare\rreturn, nul \0, and an end\r without line feed\n')])
+}
+
 /** Every message in a Maildir's new/ and cur/, by Message-ID. Rejects when one is there twice or something lies in tmp/. */
 export async function readMaildir(path: string): Promise<Map<string, Buffer>> {
   const messages = new Map<string, Buffer>()
