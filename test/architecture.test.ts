@@ -73,7 +73,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   cosmiconfig: ['src/config/load.ts'],
   yaml: ['src/config/'],
   nodemailer: ['src/deliver/smtp.ts'],
-  'p-queue': ['src/poll/pool.ts'],
+  'p-queue': ['src/poll/turns.ts'],
   pino: ['src/log.ts'],
   'node:sqlite': ['src/ledger/'],
   'node:net': ['src/pop3/connection.ts', 'src/deliver/smtp-socket.ts'],

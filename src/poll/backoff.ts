@@ -50,6 +50,20 @@ function pausedUntil({ error, signedInMs, loginDelaySeconds }: PollEnd, refusals
   return Math.max(asked, delayed)
 }
 
+/** How long the background process waits with the next poll, at `nowMs`. A network or a server that failed is asked again
+ *  after 1 minute, doubling to an hour; what only a person can mend, never sooner than usual. */
+export function waitMs(health: AccountHealth, intervalMs: number, nowMs: number): number {
+  const { failures, refusals, error, pausedUntilMs } = health
+  const backOffMs = failures === 0 ? 0 : Math.min(MINUTE_MS * 2 ** Math.min(failures - 1, 10), HOUR_MS)
+  const mendsItself = failures > 0 && error?.retry === 'soon'
+  const usualMs = mendsItself ? backOffMs : Math.max(intervalMs, backOffMs)
+  if (!isPaused(health, nowMs)) return usualMs
+  const pausedMs = pausedUntilMs + SLACK_MS - nowMs
+  // A changed password is tried at once (N010): the poll looks at it, and at nothing else while it is the old one.
+  if (refusals > REFUSALS_FORGIVEN) return Math.min(pausedMs, Math.max(intervalMs, MINUTE_MS))
+  return Math.max(usualMs, pausedMs)
+}
+
 /** Must the account be left alone? A clock that was set back must not leave it alone for ever (S030). */
 export function isPaused(health: AccountHealth, nowMs: number): boolean {
   return health.pausedUntilMs > nowMs && health.pausedUntilMs - nowMs <= LONGEST_PAUSE_MS

@@ -1,65 +1,141 @@
-// Many accounts at once: how many in all, how many at one host. p-queue's only door. Its `timeout` is not used: it frees
-// the place while the task runs on; accounts end by their own limits.
-import { isIP } from 'node:net'
-import PQueue from 'p-queue'
-import type { Account } from '../config/schema.ts'
+// Many accounts at once, for one run or for months: what their polls share, and what of it a new configuration replaces.
+// Whose turn it is: turns.ts. When to poll is not known here.
+import type { Account, Configuration } from '../config/schema.ts'
 import { asPopfetchError } from '../errors.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Log } from '../log.ts'
 import { checkAccount } from './check.ts'
 import { Destinations } from './destinations.ts'
 import { pollAccount } from './poll.ts'
-import type { AccountReport, CheckReport } from './report.ts'
+import type { AccountReport, CheckReport, Observer, PollOptions } from './report.ts'
 import type { RunRequest } from './run.ts'
+import { Turns, type Urgency } from './turns.ts'
 import { MEMORY_BUDGET_BYTES, MemoryBudget } from './window.ts'
-
-/** Providers limit connections from one address, often to 10 or 20 (N008). */
-const PER_HOST = 8
 
 /** After a signal, what is complete may still be delivered for so long; the command line waits 10 s (N001). */
 const LAST_DELIVERIES_MS = 8000
 
 /** Polls each account once; reports in the order of `request.accounts`. Rejects only on a bug of ours. */
 export async function pollAll(request: RunRequest): Promise<readonly AccountReport[]> {
-  const deliveries = new AbortController()
-  const onAbort = (): void => void setTimeout(() => deliveries.abort(), LAST_DELIVERIES_MS).unref()
-  request.signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    await using destinations = new Destinations(request.configuration, request.env, Date.now)
-    await destinations.sweep()
-    const run = {
-      ...request,
-      destinations,
-      budget: new MemoryBudget(MEMORY_BUDGET_BYTES),
-      deliverySignal: deliveries.signal,
-      nowMs: Date.now,
-    }
-    return await each(request, (account) => pollAccount(account, run))
-  } finally {
-    request.signal.removeEventListener('abort', onAbort)
-  }
+  await using poller = new Poller(request.configuration, request)
+  await poller.sweep()
+  return await each(request.accounts, (account) => poller.poll(account, request.options))
 }
 
 /** Signs in to each account and says what waits there; reports in the order of `request.accounts`. */
 export function checkAll(request: RunRequest): Promise<readonly CheckReport[]> {
-  return each(request, (account) => checkAccount(account, request, Date.now))
+  const turns = new Turns(request.configuration)
+  return each(request.accounts, (account) => turns.take(account, () => checkAccount(account, request, Date.now)))
 }
 
-async function each<T>({ configuration, accounts }: RunRequest, work: (account: Account) => Promise<T>): Promise<T[]> {
-  const overall = new PQueue({ concurrency: configuration.concurrency })
-  const hosts = new Map<string, PQueue>()
-  return await Promise.all(
-    accounts.map(async (account) => {
-      const inTurn = () => overall.add(() => work(account))
-      const limit = configuration.perHost ?? (isLoopback(account.host) ? null : PER_HOST)
-      if (limit === null) return await inTurn()
-      const host = hosts.get(account.host) ?? new PQueue({ concurrency: limit })
-      hosts.set(account.host, host)
-      return await host.add(inTurn)
-    }),
-  ).catch((error: unknown) => {
+async function each<T>(accounts: readonly Account[], work: (account: Account) => Promise<T>): Promise<readonly T[]> {
+  return await Promise.all(accounts.map(work)).catch((error: unknown) => {
     throw asPopfetchError(error, 'process')
   })
 }
 
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
+export interface PollerContext {
+  readonly ledger: Ledger
+  readonly observer: Observer
+  readonly log: Log
+  readonly env: NodeJS.ProcessEnv
+  /** Aborted: no new messages, sessions end without QUIT, what is complete is still delivered and recorded. */
+  readonly signal: AbortSignal
+}
+
+/** A configuration, and the destinations that were opened as it says. */
+interface Era {
+  readonly configuration: Configuration
+  readonly destinations: Destinations
+  polls: number
+}
+
+/** Disposing waits for the polls that run, then closes the destinations. */
+export class Poller implements AsyncDisposable {
+  readonly #context: PollerContext
+  readonly #turns: Turns
+  readonly #budget = new MemoryBudget(MEMORY_BUDGET_BYTES)
+  readonly #deliveries = new AbortController()
+  readonly #running = new Map<AbortController, Promise<unknown>>()
+  readonly #closing = new Set<Promise<void>>()
+  readonly #onAbort: () => void
+  #era: Era
+
+  constructor(configuration: Configuration, context: PollerContext) {
+    this.#context = context
+    this.#turns = new Turns(configuration)
+    this.#era = this.#begin(configuration)
+    this.#onAbort = () => {
+      this.interrupt()
+      setTimeout(() => this.#deliveries.abort(), LAST_DELIVERIES_MS).unref()
+    }
+    if (context.signal.aborted) this.#onAbort()
+    else context.signal.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  /** Removes what killed runs left in the spool. */
+  sweep(): Promise<void> {
+    return this.#era.destinations.sweep()
+  }
+
+  /** Polls `account` when its turn comes, under the configuration of that moment. The caller never polls one account twice
+   *  at once. Rejects only on a bug of ours. */
+  poll(account: Account, options: PollOptions, urgency: Urgency = 'usual'): Promise<AccountReport> {
+    return this.#turns.take(account, () => this.#poll(account, options), urgency)
+  }
+
+  /** Ends the sessions of all polls that run, as a signal would: nothing is lost, the next poll begins where they stopped. */
+  interrupt(): void {
+    for (const poll of this.#running.keys()) poll.abort(this.#context.signal.reason)
+  }
+
+  /** Polls that begin from now on are under `configuration`; those that run finish under the old one. */
+  configure(configuration: Configuration): void {
+    const before = this.#era
+    this.#era = this.#begin(configuration)
+    this.#turns.limit(configuration)
+    if (before.polls === 0) this.#end(before)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled(this.#running.values())
+    this.#context.signal.removeEventListener('abort', this.#onAbort)
+    this.#end(this.#era)
+    await Promise.all(this.#closing)
+  }
+
+  async #poll(account: Account, options: PollOptions): Promise<AccountReport> {
+    const era = this.#era
+    era.polls++
+    const controller = new AbortController()
+    if (this.#context.signal.aborted) controller.abort(this.#context.signal.reason)
+    const poll = pollAccount(account, {
+      ...this.#context,
+      configuration: era.configuration,
+      accounts: era.configuration.accounts,
+      destinations: era.destinations,
+      options,
+      budget: this.#budget,
+      signal: controller.signal,
+      deliverySignal: this.#deliveries.signal,
+      nowMs: Date.now,
+    })
+    this.#running.set(controller, poll)
+    try {
+      return await poll
+    } finally {
+      this.#running.delete(controller)
+      era.polls--
+      if (era.polls === 0 && era !== this.#era) this.#end(era)
+    }
+  }
+
+  #begin(configuration: Configuration): Era {
+    return { configuration, destinations: new Destinations(configuration, this.#context.env, Date.now), polls: 0 }
+  }
+
+  #end({ destinations }: Era): void {
+    const closing = destinations[Symbol.asyncDispose]().finally(() => this.#closing.delete(closing))
+    this.#closing.add(closing)
+  }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { PopfetchError } from '../../src/errors.ts'
 import type { AccountHealth } from '../../src/ledger/ledger.ts'
-import { isPaused, nextHealth, type PollEnd, secretMark } from '../../src/poll/backoff.ts'
+import { isPaused, nextHealth, type PollEnd, secretMark, waitMs } from '../../src/poll/backoff.ts'
 
 const NOW = Date.UTC(2026, 10, 24)
 const MINUTE = 60_000
@@ -69,5 +69,40 @@ describe('back-off', () => {
   test('the mark of a secret is 16 bits and depends on the salt', () => {
     expect(secretMark('a', 'secret')).toBeLessThan(65_536)
     expect(secretMark('a', 'secret')).not.toBe(secretMark('b', 'secret'))
+  })
+})
+
+describe('the background process waits', () => {
+  const failed = (failures: number, retry: 'soon' | 'later'): AccountHealth => ({
+    ...fresh,
+    failures,
+    error: { code: 'ERR_CONNECT', message: 'no route', retry },
+  })
+
+  test('its interval after a poll that went well', () => {
+    expect(waitMs(fresh, 300_000, NOW)).toBe(300_000)
+  })
+
+  test('a minute after a server failed, doubling to an hour, whatever the interval (N008)', () => {
+    const waits = [1, 2, 3, 6, 7, 50].map((count) => waitMs(failed(count, 'soon'), 5 * MINUTE, NOW) / MINUTE)
+    expect(waits).toEqual([1, 2, 4, 32, 60, 60])
+    expect(waitMs(failed(1, 'soon'), 10_000, NOW)).toBe(MINUTE)
+    expect(waitMs(failed(30, 'soon'), 24 * 60 * MINUTE, NOW)).toBe(60 * MINUTE)
+  })
+
+  test('never less than its interval when only a person can mend it', () => {
+    expect(waitMs(failed(1, 'later'), 5 * MINUTE, NOW)).toBe(5 * MINUTE)
+    expect(waitMs(failed(7, 'later'), 5 * MINUTE, NOW)).toBe(60 * MINUTE)
+  })
+
+  test('for as long as LOGIN-DELAY says, not a moment less (P056)', () => {
+    const health = nextHealth(fresh, end({ signedInMs: NOW, loginDelaySeconds: 900 }), NOW)
+    expect(waitMs(health, 5 * MINUTE, NOW)).toBe(15 * MINUTE)
+    expect(waitMs(health, 20 * MINUTE, NOW)).toBe(20 * MINUTE)
+  })
+
+  test('only its interval when a password is refused: it may have been changed, and the poll looks (N010)', () => {
+    expect(waitMs(afterRefusals(12), 5 * MINUTE, NOW)).toBe(5 * MINUTE)
+    expect(waitMs(afterRefusals(12), 1000, NOW)).toBe(MINUTE)
   })
 })

@@ -1,0 +1,49 @@
+// Whose turn it is: how many accounts at once in all, how many at one host. p-queue's only door. Its `timeout` is not used:
+// it frees the place while the task runs on; accounts end by their own limits.
+import PQueue from 'p-queue'
+import type { Account, Configuration } from '../config/schema.ts'
+import { isLoopback } from '../config/host.ts'
+
+/** Providers limit connections from one address, often to 10 or 20 (N008). */
+const PER_HOST = 8
+
+export type Limits = Pick<Configuration, 'concurrency' | 'perHost'>
+
+/** `now`: before all that wait, because somebody asked. */
+export type Urgency = 'now' | 'usual'
+
+export class Turns {
+  readonly #overall: PQueue
+  readonly #hosts = new Map<string, PQueue>()
+  #perHost: number | null
+
+  constructor({ concurrency, perHost }: Limits) {
+    this.#overall = new PQueue({ concurrency })
+    this.#perHost = perHost
+  }
+
+  /** Does `work` when it is this account's turn; settles as it does. */
+  async take<T>({ host }: Pick<Account, 'host'>, work: () => Promise<T>, urgency: Urgency = 'usual'): Promise<T> {
+    const order = { priority: urgency === 'now' ? 1 : 0 }
+    const inTurn = (): Promise<T> => this.#overall.add(work, order)
+    const limit = this.#limitOf(host)
+    if (limit === null) return await inTurn()
+    const queue = this.#hosts.get(host) ?? new PQueue({ concurrency: limit })
+    this.#hosts.set(host, queue)
+    return await queue.add(inTurn, order)
+  }
+
+  /** From now on these limits; what runs goes on. Hosts that nobody polls now are forgotten. */
+  limit({ concurrency, perHost }: Limits): void {
+    this.#overall.concurrency = concurrency
+    this.#perHost = perHost
+    for (const [host, queue] of this.#hosts) {
+      if (queue.size + queue.pending === 0) this.#hosts.delete(host)
+      else queue.concurrency = this.#limitOf(host) ?? Infinity
+    }
+  }
+
+  #limitOf(host: string): number | null {
+    return this.#perHost ?? (isLoopback(host) ? null : PER_HOST)
+  }
+}
