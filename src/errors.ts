@@ -1,6 +1,7 @@
 // Every failure popfetch can name. One base class with a stable `code`; `scope` says how much to abandon and `retry`
 // whether trying again can help. Wrapped once, at the boundary that knows the words, with `cause`.
 // The text reads: what we tried, what they said, what to do. Foreign text in it has been through display().
+import { constants } from 'node:os'
 
 /** How much of the work a failure ends: this message, this account's poll, a destination, or the whole process. */
 export type Scope = 'message' | 'account' | 'destination' | 'process'
@@ -84,5 +85,9 @@ export function asPopfetchError(thrown: unknown, scope: Scope = 'account'): Popf
 
 /** The errno name of a system error (`ENOSPC`), or null. */
 export function errnoOf(thrown: unknown): string | null {
-  return thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : null
+  if (!(thrown instanceof Error) || !('code' in thrown) || typeof thrown.code !== 'string') return null
+  // libuv has no name for some numbers, EDQUOT and ESTALE among them (Node 24).
+  const number = /^Unknown system error -(\d+)$/.exec(thrown.code)?.[1]
+  if (number === undefined) return thrown.code
+  return Object.entries(constants.errno).find(([, value]) => value === Number(number))?.[0] ?? thrown.code
 }
