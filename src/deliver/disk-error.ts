@@ -40,7 +40,7 @@ export function diskError(
   const meaning = errno === null ? undefined : MEANINGS[errno]
   const text = thrown instanceof Error ? thrown.message : String(thrown)
   // Node's own text repeats the path; ours (NoRoom) says how much is free.
-  const own = errno !== null && text.startsWith(`${errno}:`) ? '' : ` (${display(text)})`
+  const own = errno !== null && /^(E[A-Z0-9]+|Unknown system error -\d+): /.test(text) ? '' : ` (${display(text)})`
   const said = meaning === undefined ? display(text) : `${meaning.says}${own}: ${meaning.advice}`
   return new DeliveryError(`${tried}: ${said}`, {
     verdict: facts.verdict ?? 'temporary',

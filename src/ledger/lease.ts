@@ -58,7 +58,11 @@ export class Leases {
   /** Gives up the lock and its file: whatever this process still had is free. */
   close(): void {
     if (this.#own === null) return
-    rmSync(join(this.#directory, this.#own.name), { force: true })
+    try {
+      rmSync(join(this.#directory, this.#own.name), { force: true })
+    } catch {
+      // It is the file of a dead process then, and the next one removes it.
+    }
     this.#own.lock.close()
     this.#own = null
   }
