@@ -93,7 +93,10 @@ export class Session implements AsyncDisposable {
   async #askCapabilities(): Promise<Capabilities> {
     const answer = new CollectedBody({ keepBytes: CAPABILITIES_LIMIT, endBytes: CAPABILITIES_END_BYTES })
     const reply = await this.#queue.run(command('CAPA'), 'step', answer)
-    return reply.status === 'ok' ? parseCapabilities(answer.bytes()) : noCapabilities
+    if (reply.status === 'ok') return parseCapabilities(answer.bytes())
+    // No server says "unknown command" with such a code: this is a goodbye (P146).
+    if (reply.code !== null && isBusy(reply)) throw replyError('CAPA', reply)
+    return noCapabilities
   }
 
   get capabilities(): Capabilities {

@@ -143,6 +143,18 @@ describe('CAPA', () => {
     expect(server.journal.commands()).toEqual(['CAPA', 'USER alice', 'PASS secret', 'LIST', 'UIDL'])
   })
 
+  it('that is answered with a code for "not now" ends the session (P146)', async () => {
+    await using server = await Pop3Server.start()
+    server.mailbox('alice')
+    server.faults.onCommand = (verb, _args, { user }) =>
+      verb === 'CAPA' && user !== '' ? { answer: '-ERR [SYS/TEMP] shutting down', next: 'drop' } : 'serve'
+    await using session = await signedIn(server)
+    expect(await failure(session.list())).toMatchObject({
+      code: 'ERR_POP3_REPLY',
+      message: 'the server refused CAPA: "[SYS/TEMP] shutting down"',
+    })
+  })
+
   it('whose answer does not end is given up, however fast it comes (P033)', async () => {
     await using server = await Pop3Server.start()
     server.faults.reply.set('CAPA', Buffer.from(`+OK\r\n${'XENDLESS\r\n'.repeat(300_000)}`))
