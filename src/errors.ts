@@ -27,6 +27,7 @@ export type ErrorCode =
   | 'ERR_UIDS_CHANGED'
   | 'ERR_DELETE_GUARD'
   | 'ERR_FIRST_POLL'
+  | 'ERR_BUSY'
   | 'ERR_ABORTED'
   | 'ERR_BUG'
 

@@ -7,6 +7,7 @@ export const EXAMPLES: readonly (readonly [string, string])[] = [
   ['$0 work --verbose', 'Poll the account "work" and say what is being done'],
   ['$0 --dry-run', 'Print what would be fetched and deleted'],
   ['$0 check', 'Sign in everywhere, say what is waiting'],
+  ['$0 status', 'How the last polls went, what is refused or kept back'],
   ['$0 config check', 'Find mistakes in the configuration'],
 ]
 
@@ -20,3 +21,14 @@ Exit codes:
   70  a bug                            77  sign-in refused
   73  a destination cannot take mail   78  configuration wrong, or a guard
   74  the ledger cannot be used            stopped a surprising change`
+
+export const STATE = `  list ACCOUNT            the messages that are known, or those of one kind
+  explain ACCOUNT UIDL    the story of one message, and what happens next
+  forget ACCOUNT UIDL...  take messages for new again: the next poll fetches
+                          them; also releases messages that are kept back
+  rename OLD NEW          an account was given another name: keep what is known
+  export [ACCOUNT]        all that is known, as JSON lines
+  backup FILE             a copy of the ledger, also while a poll runs
+
+A UIDL is written as it was printed, or as it is; -- before one that begins with
+a hyphen. With --json, list prints one object a line.`

@@ -70,6 +70,10 @@ async function carriedOut(invocation: Invocation, surroundings: Surroundings): P
       return await (await import('./poll.ts')).pollCommand(invocation, surroundings)
     case 'check':
       return await (await import('./check.ts')).checkCommand(invocation, surroundings)
+    case 'status':
+      return await (await import('./status.ts')).statusCommand(invocation, surroundings)
+    case 'state':
+      return await (await import('./state.ts')).stateCommand(invocation, surroundings)
     case 'config':
       return await (await import('./config.ts')).configCommand(invocation, surroundings)
   }

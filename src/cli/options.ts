@@ -2,9 +2,12 @@
 // yargs reads words, zod decides what they may say: yargs by itself turns `--dry-run=maybe` into false and a repeated
 // option into a list, and goes on after a `fail` that does not throw.
 import { nearest } from '../config/nearest.ts'
-import { PopfetchError } from '../errors.ts'
-import type { LogLevel } from '../log.ts'
-import { EPILOGUE, EXAMPLES, PROLOGUE } from './help.ts'
+import { EPILOGUE, EXAMPLES, PROLOGUE, STATE } from './help.ts'
+import type { CommonOptions, Invocation } from './invocation.ts'
+import { OPERATIONS, STATE_OPTIONS, stateOperation } from './state-options.ts'
+import { usageError } from './usage.ts'
+
+export type * from './invocation.ts'
 
 // Exists since yargs 17.7; its types lack it.
 declare module 'yargs' {
@@ -12,45 +15,6 @@ declare module 'yargs' {
     usageConfiguration(configuration: { readonly 'hide-types': boolean }): this
   }
 }
-
-/** What every command understands. Paths are as they were typed. */
-export interface CommonOptions {
-  readonly config: string | null
-  readonly state: string | null
-  readonly quiet: boolean
-  readonly verbose: boolean
-  readonly json: boolean
-  readonly logFile: string | null
-  readonly logLevel: LogLevel | null
-}
-
-export interface PollInvocation extends CommonOptions {
-  readonly command: 'poll'
-  /** Without duplicates, in the order in which they were named; empty: all. */
-  readonly accounts: readonly string[]
-  readonly dryRun: boolean
-  readonly limit: number | null
-  readonly acceptNewIds: boolean
-  readonly yes: boolean
-  readonly all: boolean
-}
-
-export interface CheckInvocation extends CommonOptions {
-  readonly command: 'check'
-  readonly accounts: readonly string[]
-}
-
-export interface ConfigInvocation extends CommonOptions {
-  readonly command: 'config'
-  readonly action: 'check' | 'show' | 'schema'
-}
-
-export type Invocation =
-  | PollInvocation
-  | CheckInvocation
-  | ConfigInvocation
-  | { readonly command: 'help'; readonly text: string }
-  | { readonly command: 'version' }
 
 const text = (describe: string) => ({ type: 'string', nargs: 1, requiresArg: true, describe }) as const
 const flag = (describe: string) => ({ type: 'boolean', describe }) as const
@@ -75,13 +39,17 @@ const POLL = {
   yes: flag('Go on although very many messages would be fetched or deleted'),
 } as const
 
-const OPTIONS: readonly string[] = Object.keys({ ...COMMON, ...POLL })
+const ALL = { ...COMMON, ...POLL, ...STATE_OPTIONS } as const
+
+const OPTIONS: readonly string[] = Object.keys(ALL)
 
 const FLAGS: ReadonlySet<string> = new Set(
-  Object.entries({ ...COMMON, ...POLL }).flatMap(([name, option]) => (option.type === 'boolean' ? [name] : [])),
+  Object.entries(ALL).flatMap(([name, option]) => (option.type === 'boolean' ? [name] : [])),
 )
 
 type Words = Readonly<Record<string, unknown>>
+
+type Command = 'poll' | 'check' | 'status' | 'state' | 'config'
 
 /** Rejects with ERR_USAGE (exit 64), one line. `columns`: how wide help may be. */
 export async function parseArguments(argv: readonly string[], columns: number): Promise<Invocation> {
@@ -89,9 +57,9 @@ export async function parseArguments(argv: readonly string[], columns: number): 
   if (argv.length === 0) return await checked('poll', {})
   refuseValuesOfFlags(argv)
   const { default: yargs } = await import('yargs')
-  let command: 'poll' | 'check' | 'config' = 'poll'
+  let command: Command = 'poll'
   let words: Words = {}
-  const take = (name: typeof command) => (given: Words) => {
+  const take = (name: Command) => (given: Words) => {
     command = name
     words = given
   }
@@ -130,6 +98,13 @@ export async function parseArguments(argv: readonly string[], columns: number): 
       take('poll'),
     )
     .command('check [account...]', 'Sign in and say what is waiting; changes nothing', (y) => y, take('check'))
+    .command('status [account...]', 'Per account: how it went, what waits, what is kept back', (y) => y, take('status'))
+    .command(
+      'state [operation] [argument...]',
+      `Look into and mend the ledger: ${OPERATIONS.join(', ')}`,
+      (y) => y.options(STATE_OPTIONS).group(Object.keys(STATE_OPTIONS), 'Of state:').epilogue(STATE),
+      take('state'),
+    )
     .command(
       'config [action]',
       'check: validate the configuration; show: print what is in force; schema: print its JSON Schema',
@@ -154,6 +129,8 @@ function inOurWords(message: string): string {
   return hint === null ? message : `${message} (did you mean --${hint}?)`
 }
 
+const POSITIONS: Readonly<Record<string, string>> = { action: 'config ACTION', operation: 'state OPERATION' }
+
 /** A flag is there or not. `--dry-run=yes`, or worse `--dry-run=ture`, must not be guessed at. */
 function refuseValuesOfFlags(argv: readonly string[]): void {
   for (const word of argv) {
@@ -163,7 +140,7 @@ function refuseValuesOfFlags(argv: readonly string[]): void {
   }
 }
 
-async function checked(command: 'poll' | 'check' | 'config', words: Words): Promise<Invocation> {
+async function checked(command: Command, words: Words): Promise<Invocation> {
   const { z } = await import('zod')
   const isSet = z
     .literal(true)
@@ -179,6 +156,10 @@ async function checked(command: 'poll' | 'check' | 'config', words: Words): Prom
   const count = z
     .string('is given twice')
     .regex(/^[1-9]\d{0,8}$/, 'must be a whole number from 1 to 999999999')
+    .transform(Number)
+  const copy = z
+    .string('is given twice')
+    .regex(/^\d{1,9}$/, 'must be a whole number from 0 to 999999999')
     .transform(Number)
   const schema = z.object({
     config: word,
@@ -196,12 +177,21 @@ async function checked(command: 'poll' | 'check' | 'config', words: Words): Prom
     yes: isSet,
     all: isSet,
     action: z.enum(['check', 'show', 'schema'], 'must be one of check, show, schema').optional(),
+    operation: z.enum(OPERATIONS, `must be one of ${OPERATIONS.join(', ')}`).optional(),
+    argument: names,
+    copy: copy.optional().transform((value) => value ?? null),
+    'all-messages': isSet,
+    held: isSet,
+    refused: isSet,
+    open: isSet,
+    delivered: isSet,
+    seen: isSet,
   })
   const parsed = schema.safeParse(words)
   if (!parsed.success) {
     const [issue] = parsed.error.issues
     const name = String(issue?.path[0] ?? '')
-    throw usageError(`${name === 'action' ? 'config ACTION' : `--${name}`} ${issue?.message ?? 'is wrong'}`)
+    throw usageError(`${POSITIONS[name] ?? `--${name}`} ${issue?.message ?? 'is wrong'}`)
   }
   const given = parsed.data
   if (given.quiet && given.verbose) throw usageError('--quiet and --verbose contradict each other')
@@ -215,7 +205,14 @@ async function checked(command: 'poll' | 'check' | 'config', words: Words): Prom
     logLevel: given['log-level'],
   }
   const accounts = [...new Set([...given.account, ...given['--']])]
-  if (command === 'check') return { command, ...common, accounts }
+  if (command === 'check' || command === 'status') return { command, ...common, accounts }
+  if (command === 'state') {
+    return {
+      command,
+      ...common,
+      ...stateOperation({ ...given, operation: given.operation, words: [...given.argument, ...given['--']] }),
+    }
+  }
   if (command === 'poll') {
     const { limit, yes, all } = given
     return {
@@ -232,11 +229,4 @@ async function checked(command: 'poll' | 'check' | 'config', words: Words): Prom
   if (given['--'].length > 0) throw usageError(`unknown argument: ${given['--'].join(' ')}`)
   if (given.action === undefined) throw usageError('config needs one of check, show, schema')
   return { command, ...common, action: given.action }
-}
-
-/** One line, and where to read more. */
-export function usageError(what: string): PopfetchError {
-  const first = what.trim().split('\n', 1)[0] ?? ''
-  const sentence = first.charAt(0).toLowerCase() + first.slice(1)
-  return new PopfetchError('ERR_USAGE', `${sentence}: see popfetch --help`, { scope: 'process', retry: 'never' })
 }

@@ -25,25 +25,46 @@ const LINE_LIMIT = 4000
 /** What may wait for a reader that is slow: notes are dropped early, problems late. */
 const NOTE_QUEUE_BYTES = 1024 * 1024
 const LINE_QUEUE_BYTES = 16 * 1024 * 1024
+/** An answer longer than this waits for its reader. */
+const ANSWER_QUEUE_BYTES = 256 * 1024
 /** How long the end of the program waits for a reader that takes nothing: a pager whose owner thinks. */
 const READER_IDLE_MS = 600_000
+
+/** `bad`: it is wrong now. `doubtful`: it may be. */
+export type Tone = 'plain' | 'bad' | 'doubtful'
+const TONES = { bad: '\u001b[31m', doubtful: '\u001b[33m' } as const
 
 export class Output {
   readonly #stdout: TextStream
   readonly #stderr: TextStream
   #dropped = 0
+  #readerGone = false
+  #colours = false
   screen: Screen | null = null
 
   constructor(stdout: TextStream, stderr: TextStream) {
     this.#stdout = stdout
     this.#stderr = stderr
     // Without a listener an EPIPE would be an uncaught exception.
-    for (const stream of [stdout, stderr]) stream.on('error', () => {})
+    stdout.on('error', () => void (this.#readerGone = true))
+    stderr.on('error', () => {})
+  }
+
+  /** From now on `answer` may colour, if a terminal shows it that wants colours (https://no-color.org). */
+  allowColours(env: NodeJS.ProcessEnv): void {
+    this.#colours = this.#stdout.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb'
   }
 
   /** Lines of the answer to a question, on standard output. */
-  answer(text: string): void {
-    this.#stdout.write(`${printable(text)}\n`)
+  answer(text: string, tone: Tone = 'plain'): void {
+    const lines = printable(text)
+    this.#stdout.write(this.#colours && tone !== 'plain' ? `${TONES[tone]}${lines}\u001b[0m\n` : `${lines}\n`)
+  }
+
+  /** For long answers: resolves when the reader has caught up with them; false: it is gone, and no more need be said. */
+  async caughtUp(): Promise<boolean> {
+    if (this.#stdout.writableLength > ANSWER_QUEUE_BYTES) await drained(this.#stdout)
+    return !this.#readerGone
   }
 
   /** The one object of `--json`: ASCII only, so that nothing in it can act on a terminal. */

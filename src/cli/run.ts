@@ -1,13 +1,13 @@
 // What `poll` and `check` have in common: the configuration, the accounts that were named, the log and the ledger,
 // open for as long as the run lasts. Here unknown accounts are refused, before anything is touched.
-import { nearest } from '../config/nearest.ts'
 import { resolvePath } from '../config/places.ts'
 import type { Account, Configuration } from '../config/schema.ts'
 import { errnoOf } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { openLog, silentLog, type Log } from '../log.ts'
-import { usageError, type CommonOptions } from './options.ts'
+import type { CommonOptions } from './options.ts'
 import type { Surroundings } from './surroundings.ts'
+import { unknownAccount } from './usage.ts'
 
 export interface OpenedRun extends AsyncDisposable {
   readonly configuration: Configuration
@@ -46,19 +46,9 @@ function selected(configured: readonly Account[], named: readonly string[]): rea
   if (named.length === 0) return configured
   const names = configured.map((account) => account.name)
   for (const name of named) {
-    if (names.includes(name)) continue
-    const hint = nearest(name, names)
-    const guess = hint === null ? '' : ` (did you mean "${hint}"?)`
-    throw usageError(`no account or command is called "${name}"${guess}; the accounts are ${listed(names)}`)
+    if (!names.includes(name)) throw unknownAccount(name, names)
   }
   return configured.filter((account) => named.includes(account.name))
-}
-
-function listed(names: readonly string[]): string {
-  const shown = 20
-  return names.length <= shown
-    ? names.join(', ')
-    : `${names.slice(0, shown).join(', ')} and ${names.length - shown} more`
 }
 
 /** A log that cannot be opened is a pity, not a reason to leave mail where it is. */

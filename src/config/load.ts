@@ -53,7 +53,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
     )
   }
   const file = await findConfiguration(options.file, env, cwd)
-  const { owner, text, exposures } = await readFile(file, uid)
+  const { owner, text, exposures } = await readText(file, uid)
   const document = parseText(text)
   if (document.readable && document.root === null)
     throw refusal(`${reading(file)}: it is empty: write accounts into it`)
@@ -87,7 +87,8 @@ export function showConfiguration(configuration: Configuration): string {
   return `${head.join('\n')}\n${formatText(asWritten(configuration))}`
 }
 
-async function readFile(file: string, uid: number) {
+/** The text of a configuration file, its owner, and what is wrong with its permissions. Rejects with ERR_CONFIG. */
+export async function readText(file: string, uid: number) {
   try {
     const entry = await stat(file)
     if (!entry.isFile()) throw refusal(`${reading(file)}: it is not a regular file: name one`)

@@ -1,0 +1,31 @@
+// Points in time, for people and for programs. Pure; times are kept as milliseconds since 1970, UTC (S032).
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+const DAY_MS = 24 * HOUR_MS
+
+/** ISO 8601, UTC; null stays null, and so does 0 where it means "any time" (`retryAfterMs`, `pausedUntilMs`). */
+export function iso(ms: number | null): string | null {
+  return ms === null || ms === 0 ? null : exact(ms)
+}
+
+/** ISO 8601, UTC, to the second. */
+export function stamp(ms: number): string {
+  return exact(ms).replace(/\.\d+Z$/, 'Z')
+}
+
+// Beyond this a Date is invalid (ECMAScript 21.4.1.1); a ledger that was written under a broken clock must still be shown.
+const LAST_DATE_MS = 8.64e15
+
+function exact(ms: number): string {
+  return new Date(Math.max(-LAST_DATE_MS, Math.min(LAST_DATE_MS, ms))).toISOString()
+}
+
+/** A span in its largest unit: `40 s`, `3 min`, `5 h`, `2 days`. Negative ones, of a clock that was set back, are none. */
+export function span(ms: number): string {
+  if (ms < MINUTE_MS) return `${Math.max(0, Math.floor(ms / 1000))} s`
+  if (ms < HOUR_MS) return `${Math.floor(ms / MINUTE_MS)} min`
+  // Up to two days in hours: "1 day" may be nearly two.
+  if (ms < 2 * DAY_MS) return `${Math.floor(ms / HOUR_MS)} h`
+  return `${Math.floor(ms / DAY_MS)} days`
+}

@@ -1,0 +1,64 @@
+// What `status` and `state` need of a configuration: where the ledger is, which accounts there are. They work when the rest of
+// the file is broken (DESIGN 5), for that is when people look in. What is in force is load.ts.
+import path from 'node:path'
+import { PopfetchError } from '../errors.ts'
+import { parseText } from './document.ts'
+import { loadConfiguration, readText, type LoadOptions } from './load.ts'
+import { findConfiguration, resolvePath, usualStatePath } from './places.ts'
+import type { Configuration } from './schema.ts'
+import { isWritten } from './written.ts'
+
+export interface Outline {
+  /** The ledger's file; absolute. */
+  readonly statePath: string
+  /** Names of accounts, as written; null: they cannot be told. */
+  readonly accounts: readonly string[] | null
+  /** All that is in force; null: something in it is wrong. */
+  readonly configuration: Configuration | null
+  /** What is wrong; null: nothing. */
+  readonly problem: PopfetchError | null
+}
+
+/** Rejects with ERR_CONFIG when the place of the ledger cannot be told. Runs no command and reads no secret. */
+export async function outlineConfiguration(options: LoadOptions): Promise<Outline> {
+  try {
+    const configuration = await loadConfiguration(options)
+    const { statePath, accounts } = configuration
+    return { statePath, accounts: accounts.map(({ name }) => name), configuration, problem: null }
+  } catch (error) {
+    if (!(error instanceof PopfetchError) || error.code !== 'ERR_CONFIG') throw error
+    const { state, cwd, env } = options
+    const legible = await readLegible(options)
+    const statePath = state === null ? legible.statePath : resolvePath(state, cwd, env)
+    if (statePath === null) throw error
+    return { statePath, accounts: legible.accounts, configuration: null, problem: error }
+  }
+}
+
+interface Legible {
+  readonly statePath: string | null
+  readonly accounts: readonly string[] | null
+}
+
+async function readLegible({ file: named, env, cwd, uid }: LoadOptions): Promise<Legible> {
+  const nothing = { statePath: null, accounts: null }
+  try {
+    const file = await findConfiguration(named, env, cwd)
+    const { text } = await readText(file, uid)
+    const { readable, root } = parseText(text)
+    if (!readable || !isWritten(root)) return nothing
+    const { state, accounts } = root
+    return {
+      statePath: statePathOf(state, path.dirname(file), env),
+      accounts: isWritten(accounts) ? Object.keys(accounts) : null,
+    }
+  } catch {
+    // loadConfiguration has said why.
+    return nothing
+  }
+}
+
+function statePathOf(state: unknown, directory: string, env: LoadOptions['env']): string | null {
+  if (state === undefined) return usualStatePath(env)
+  return typeof state === 'string' && state !== '' ? resolvePath(state, directory, env) : null
+}
