@@ -38,6 +38,8 @@ export async function checkAccount(account: Account, run: RunRequest, nowMs: () 
       exactSizes: record.facts['sizes'] !== 'hints',
       nowMs: nowMs(),
       agedMs: null,
+      fetched: 0,
+      sessionLimit: Infinity,
     })
     counts.waiting = plan.listed
     counts.waitingBytes = listing.totalBytes

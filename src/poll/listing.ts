@@ -25,6 +25,9 @@ export interface ComparisonContext extends Pick<RunRequest, 'ledger' | 'options'
   readonly session: Session
   readonly exactSizes: boolean
   readonly nowMs: number
+  /** By this run, in earlier sessions. */
+  readonly fetched: number
+  readonly sessionLimit: number
   /** What messages are aged by; see age-clock.ts. */
   readonly agedMs: number | null
 }
@@ -67,13 +70,16 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
   return { plan: planner.finish(), rows, returned }
 }
 
-function policyOf({ account, options }: ComparisonContext): Policy {
-  const limits = [account.limit, options.limit].filter((limit) => limit !== null)
+function policyOf({ account, options, fetched, sessionLimit }: ComparisonContext): Policy {
+  const runLimit = options.limit === null ? null : Math.max(0, options.limit - fetched)
+  const limits = [account.limit, runLimit].filter((limit) => limit !== null)
   return {
     delete: account.delete,
     first: account.first,
     limit: limits.length === 0 ? null : Math.min(...limits),
     maxSizeBytes: account.maxSizeBytes,
+    // What is delivered again cannot be told from what was: all of it in one session.
+    sessionLimit: options.all ? Infinity : sessionLimit,
     all: options.all,
   }
 }

@@ -13,7 +13,8 @@ import { SizeWatch } from './sizes.ts'
 import type { Tally } from './tally.ts'
 
 export class Memory {
-  readonly record: AccountRecord
+  /** As it was before this session. */
+  record: AccountRecord
   readonly sizes: SizeWatch
   readonly ages: AgeClock
   signedInMs: number | null = null

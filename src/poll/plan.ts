@@ -12,6 +12,8 @@ export interface Policy {
   /** The smaller of the account's limit and the run's; null: none. */
   readonly limit: number | null
   readonly maxSizeBytes: number | null
+  /** A session that fetched so many ends, so that its deletions are committed, and another one goes on (P154). */
+  readonly sessionLimit: number
   /** Deliver again what was delivered. */
   readonly all: boolean
 }
@@ -48,6 +50,8 @@ export interface Plan {
   readonly withoutUidl: number
   /** New ones in the order of the listing; those that failed before come last (P122). */
   readonly fetch: readonly PlannedFetch[]
+  /** To be fetched too, but more than one session should carry. */
+  readonly left: number
   readonly deletions: readonly PlannedDeletion[]
   readonly holds: readonly PlannedHold[]
   /** To be remembered as seen, and the account as started; null: it was started before. */
@@ -72,6 +76,7 @@ export class Planner {
   #skipped = 0
   #waiting = 0
   #withoutUidl = 0
+  #left = 0
   readonly #fresh: PlannedFetch[] = []
   readonly #again: PlannedFetch[] = []
   readonly #deletions: PlannedDeletion[] = []
@@ -140,7 +145,8 @@ export class Planner {
 
   #wanted(entry: Entry, known: KnownMessage | null): void {
     const { maxSizeBytes } = this.#policy
-    if (maxSizeBytes !== null && entry.sizeBytes !== null && entry.sizeBytes > maxSizeBytes) {
+    if (this.#fresh.length >= 2 * this.#policy.sessionLimit) this.#left++
+    else if (maxSizeBytes !== null && entry.sizeBytes !== null && entry.sizeBytes > maxSizeBytes) {
       this.#holds.push({ ...entry, reason: `too large: ${entry.sizeBytes} bytes, maxSize is ${maxSizeBytes}` })
     } else if (isFresh({ known })) this.#fresh.push({ ...entry, known })
     else this.#again.push({ ...entry, known })
@@ -149,14 +155,17 @@ export class Planner {
   finish(): Plan {
     this.#fresh.sort((a, b) => a.index - b.index)
     this.#again.sort((a, b) => (a.known?.attempts ?? 0) - (b.known?.attempts ?? 0))
-    const wanted = [...this.#fresh, ...this.#again]
+    const all = [...this.#fresh, ...this.#again]
+    const { limit, sessionLimit } = this.#policy
+    const wanted = Math.min(all.length + this.#left, limit ?? Infinity)
     return {
       listed: this.#listed,
       new: this.#new,
       skipped: this.#skipped,
       waiting: this.#waiting,
       withoutUidl: this.#withoutUidl,
-      fetch: this.#policy.limit === null ? wanted : wanted.slice(0, this.#policy.limit),
+      fetch: all.slice(0, Math.min(wanted, sessionLimit)),
+      left: Math.max(0, wanted - sessionLimit),
       deletions: this.#deletions,
       holds: this.#holds,
       seen: this.#firstPoll ? this.#seen : null,

@@ -1,6 +1,7 @@
 // One account, polled once: the story of the program on one page. lease → session → sign in → list → compare → guard →
 // retrieve, deliver and record → remove → quit → remember how it went. What each step promises is told where it lives.
 // The one rule: nothing is deleted on doubt. Whatever goes wrong, the session ends without QUIT and the mail stays.
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Account } from '../config/schema.ts'
 import { asPopfetchError, PopfetchError } from '../errors.ts'
 import type { Session } from '../pop3/session.ts'
@@ -22,6 +23,10 @@ import { Window } from './window.ts'
 
 /** Servers that close a session after a minute or so of silence want a word while a slow destination is at work (P149). */
 const KEEP_ALIVE_MS = 20_000
+
+const SHORTEST_WAIT_S = 2
+/** A server that wants more than that between two sign-ins is left to the next poll (P155). */
+const LONGEST_WAIT_S = 30
 
 /** Never rejects: what went wrong is in the report. */
 export async function pollAccount(account: Account, run: Run): Promise<AccountReport> {
@@ -66,7 +71,8 @@ class Poll {
       }
     }
     try {
-      await this.#poll(secret ?? (await this.#memory.secret()))
+      const password = secret ?? (await this.#memory.secret())
+      while (await this.#session(password)) await this.#betweenSessions()
     } catch (error) {
       this.#tally.fail(asPopfetchError(error))
     }
@@ -74,7 +80,8 @@ class Poll {
     return this.#tally.report()
   }
 
-  async #poll(password: string): Promise<void> {
+  /** From sign-in to QUIT; true: there is more to fetch, and it went well. */
+  async #session(password: string): Promise<boolean> {
     const account = this.#account
     const run = this.#run
     const tally = this.#tally
@@ -96,18 +103,31 @@ class Poll {
       exactSizes: memory.sizes.exact,
       nowMs: run.nowMs(),
       agedMs: memory.ages.agedMs,
+      fetched: tally.totalMessages,
     })
     const { plan } = comparison
     if (!listing.hasUidls && plan.withoutUidl > 0) throw noUidls(account)
-    tally.listed = plan.listed
-    tally.new = plan.new
-    tally.skipped = plan.skipped
+    tally.see(plan)
     tally.note(`${plan.listed} messages listed, ${plan.new} new, ${plan.fetch.length} to fetch`)
     guard(memory.guardView(plan))
     if (run.options.dryRun) {
       tally.plan = plannedMessages(plan, account)
       await session.quit()
-    } else await this.#carryOut(comparison, session)
+      return false
+    }
+    await this.#carryOut(comparison, session)
+    return plan.left > 0 && (memory.loginDelaySeconds ?? 0) <= LONGEST_WAIT_S
+  }
+
+  /** The server may need a moment to let go of the mailbox (P137). */
+  async #betweenSessions(): Promise<void> {
+    const seconds = Math.max(SHORTEST_WAIT_S, this.#memory.loginDelaySeconds ?? 0)
+    this.#tally.note(`going on with another session in ${seconds} s`)
+    const { host, port, user, name } = this.#account
+    this.#memory.record = await this.#run.ledger.account(name, { host, port, user })
+    await pause(seconds * 1000, undefined, { signal: this.#run.signal }).catch(() => {
+      throw interrupted(this.#run.signal)
+    })
   }
 
   async #carryOut(comparison: Comparison, session: Session): Promise<void> {
@@ -161,7 +181,7 @@ class Poll {
       this.#tally.note(`QUIT got no answer: ${asPopfetchError(error).message}`)
       return
     }
-    this.#tally.deleted = removed.length
+    this.#tally.deleted += removed.length
     if (removed.length > 0) await this.#run.ledger.deleted(this.#account.name, removed)
   }
 }

@@ -8,7 +8,7 @@ import { checkAccount } from './check.ts'
 import { Destinations } from './destinations.ts'
 import { pollAccount } from './poll.ts'
 import type { AccountReport, CheckReport, Observer, PollOptions } from './report.ts'
-import type { RunRequest } from './run.ts'
+import { type RunRequest, SESSION_LIMIT } from './run.ts'
 import { Turns, type Urgency } from './turns.ts'
 import { MEMORY_BUDGET_BYTES, MemoryBudget } from './window.ts'
 
@@ -41,6 +41,8 @@ export interface PollerContext {
   readonly env: NodeJS.ProcessEnv
   /** Aborted: no new messages, sessions end without QUIT, what is complete is still delivered and recorded. */
   readonly signal: AbortSignal
+  /** For tests: instead of SESSION_LIMIT. */
+  readonly sessionLimit?: number
 }
 
 /** A configuration, and the destinations that were opened as it says. */
@@ -119,6 +121,7 @@ export class Poller implements AsyncDisposable {
       signal: controller.signal,
       deliverySignal: this.#deliveries.signal,
       nowMs: Date.now,
+      sessionLimit: this.#context.sessionLimit ?? SESSION_LIMIT,
     })
     this.#running.set(controller, poll)
     try {

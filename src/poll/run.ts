@@ -17,6 +17,8 @@ export interface RunRequest {
   readonly env: NodeJS.ProcessEnv
   /** Aborted: no new messages, sessions end without QUIT, what is complete is still delivered and recorded. */
   readonly signal: AbortSignal
+  /** For tests: instead of SESSION_LIMIT. */
+  readonly sessionLimit?: number
 }
 
 export interface Run extends RunRequest {
@@ -25,4 +27,9 @@ export interface Run extends RunRequest {
   /** Ends deliveries that are under way; some time after `signal`. */
   readonly deliverySignal: AbortSignal
   readonly nowMs: () => number
+  /** Messages that one session fetches at most. */
+  readonly sessionLimit: number
 }
+
+/** Enough to make the cost of another sign-in nothing; bounds what a cut connection undoes, and what a plan holds in memory. */
+export const SESSION_LIMIT = 20_000

@@ -33,6 +33,7 @@ export class Tally {
   readonly #problems: MessageProblem[] = []
   #error: PopfetchError | null = null
   #outcome: 'paused' | 'busy' | null = null
+  #seen = false
   #stage: Progress['stage'] = 'connecting'
 
   constructor(account: string, observer: Observer, nowMs: () => number) {
@@ -42,10 +43,19 @@ export class Tally {
     this.#startMs = nowMs()
   }
 
+  /** What a listing showed; of the first session, where a poll takes several. */
+  see(plan: { readonly listed: number; readonly new: number; readonly skipped: number }): void {
+    if (this.#seen) return
+    this.#seen = true
+    this.listed = plan.listed
+    this.new = plan.new
+    this.skipped = plan.skipped
+  }
+
   /** These are to be fetched. */
   begin(jobs: readonly { readonly sizeBytes: number | null }[]): void {
-    this.totalMessages = jobs.length
-    this.totalBytes = jobs.reduce((sum, { sizeBytes }) => sum + (sizeBytes ?? 0), 0)
+    this.totalMessages += jobs.length
+    this.totalBytes += jobs.reduce((sum, { sizeBytes }) => sum + (sizeBytes ?? 0), 0)
     this.stage('fetching')
   }
 

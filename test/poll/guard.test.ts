@@ -9,6 +9,7 @@ const plan: Plan = {
   waiting: 0,
   withoutUidl: 0,
   fetch: [],
+  left: 0,
   deletions: [],
   holds: [],
   seen: null,

@@ -10,6 +10,7 @@ const policy: Policy = {
   first: { kind: 'default' },
   limit: null,
   maxSizeBytes: null,
+  sessionLimit: Infinity,
   all: false,
 }
 
@@ -112,6 +113,14 @@ describe('a plan', () => {
     ] as const
     expect(numbers(planned(rows).fetch)).toEqual([2, 3, 1])
     expect(numbers(planned(rows, { limit: 2 }).fetch)).toEqual([2, 3])
+  })
+
+  test('leaves to a next session what one should not carry, unless the limit says less (P154)', () => {
+    const rows = [1, 2, 3, 4, 5].map((number) => [entry(number), null] as const)
+    expect(planned(rows, { sessionLimit: 2 })).toMatchObject({ left: 3, new: 5 })
+    expect(numbers(planned(rows, { sessionLimit: 2 }).fetch)).toEqual([1, 2])
+    expect(planned(rows, { sessionLimit: 2, limit: 2 }).left).toBe(0)
+    expect(planned(rows, { sessionLimit: 2, limit: 4 }).left).toBe(2)
   })
 
   test('waits for the pause of a refused message', () => {

@@ -98,3 +98,17 @@ test('where QUIT drops what was retrieved, what failed before waits for a sessio
   expect(await scene.poll()).toMatchObject({ delivered: 1 })
   expect(scene.subjects()).toEqual([0, 1])
 })
+
+test('a poll takes as many sessions as it needs, each with a QUIT of its own, and a limit counts over all (P154)', async () => {
+  await using scene = await Scene.create()
+  scene.account = ['delete: after-delivery']
+  scene.fill(7)
+  expect(await scene.poll({ limit: 5 }, undefined, 3)).toMatchObject({
+    outcome: 'ok',
+    listed: 7,
+    delivered: 5,
+    deleted: 5,
+  })
+  expect(scene.count('QUIT')).toBe(2)
+  expect(scene.left()).toEqual(['uid-5', 'uid-6'])
+})

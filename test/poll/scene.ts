@@ -48,7 +48,11 @@ export class Scene implements AsyncDisposable {
     return path.join(this.directory, name)
   }
 
-  async poll(options: Partial<PollOptions> = {}, signal = new AbortController().signal): Promise<AccountReport> {
+  async poll(
+    options: Partial<PollOptions> = {},
+    signal = new AbortController().signal,
+    sessionLimit = 1000,
+  ): Promise<AccountReport> {
     const configuration = await this.#configuration()
     await using ledger = await openLedger(configuration.statePath)
     const observer = { progress: () => {}, note: (_: string, text: string) => void this.notes.push(text) }
@@ -61,6 +65,7 @@ export class Scene implements AsyncDisposable {
       log: silentLog,
       env: {},
       signal,
+      sessionLimit,
     })
     return only(reports)
   }
