@@ -18,7 +18,12 @@ export interface Places {
 const INTENT = /I([0-9a-f]{16})\./
 
 /** One line for each thing out of order; `deleted`: a DELE is expected of each. */
-export function disorder(calls: readonly Call[], delivered: readonly Delivered[], places: Places, deleted: boolean): string[] {
+export function disorder(
+  calls: readonly Call[],
+  delivered: readonly Delivered[],
+  places: Places,
+  deleted: boolean,
+): string[] {
   const found: string[] = []
   const quit = sent(calls, 'QUIT')
   for (const { number, file } of delivered) {
@@ -63,7 +68,9 @@ export function relayDisorder(calls: readonly Call[], { log }: Places): string[]
 
 function steps(calls: readonly Call[], number: number, file: string, { maildir, log }: Places) {
   const intent = INTENT.exec(file)?.[1] ?? 'no intent'
-  const link = calls.find(({ name, args, failed }) => name === 'link' && !failed && args.includes(`${maildir}/new/${file}"`))
+  const link = calls.find(
+    ({ name, args, failed }) => name === 'link' && !failed && args.includes(`${maildir}/new/${file}"`),
+  )
   const tmp = /"([^"]+)"/.exec(link?.args ?? '')?.[1] ?? 'no file'
   const written = calls.findLast((call) => isWrite(call, tmp))
   const attempt = calls.find((call) => isWrite(call, log) && call.args.includes(intent))

@@ -22,7 +22,11 @@ describe.skipIf(missing !== null)('killed at a system call', () => {
       test(`${setUp}, delete: ${deletion}: nothing is lost and nothing comes twice without need`, async () => {
         const points = spread(await pointsOf(setUp, deletion), Math.ceil(KILL_POINTS / 6))
         const random = dice(SEED)
-        const rounds = points.map((point) => ({ point, second: random() < 0.5 ? pick(points, random) : null, reads: random() < 0.5 }))
+        const rounds = points.map((point) => ({
+          point,
+          second: random() < 0.5 ? pick(points, random) : null,
+          reads: random() < 0.5,
+        }))
         const results = await each(rounds, async ({ point, second, reads }) => {
           await using scene = await Scene.create(setUp, deletion)
           scene.mail(MESSAGES, true)

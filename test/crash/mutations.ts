@@ -169,7 +169,10 @@ function judge({ file, from, to }: Mutation): string {
   const source = path.join(tree, file)
   const text = readFileSync(source, 'utf8')
   if (text.split(from).length !== 2) return `SURVIVED: ${file} does not have this line once`
-  writeFileSync(source, text.replace(from, () => to))
+  writeFileSync(
+    source,
+    text.replace(from, () => to),
+  )
   try {
     return firstFailure()
   } finally {

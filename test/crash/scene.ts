@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { constants, tmpdir } from 'node:os'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -101,8 +101,9 @@ export class Scene implements AsyncDisposable {
     started?.(() => child.kill('SIGKILL'))
     const [stdout, stderr, [code, signal]] = await Promise.all([text(child.stdout), text(child.stderr), closed])
     while (this.server.open > 0 || (this.sink?.open ?? 0) > 0) await turn()
-    const killed = signal === 'SIGKILL'
-    if (killed) this.#kills += 1
+    // strace passes the signal on, or ends with its number.
+    const killed = signal === 'SIGKILL' || code === 128 + constants.signals.SIGKILL
+    if (killed || signal !== null) this.#kills += 1
     await this.#account()
     return { code, killed, stdout, stderr }
   }
@@ -191,7 +192,9 @@ export class Scene implements AsyncDisposable {
       ...(this.#setUp === 'smtp' ? [] : [`  inbox: { type: maildir, path: ${this.maildir} }`]),
       ...(this.sink === null
         ? []
-        : [`  relay: { type: smtp, host: ${this.sink.host}, port: ${this.sink.port}, tls: none, to: alice@here.example }`]),
+        : [
+            `  relay: { type: smtp, host: ${this.sink.host}, port: ${this.sink.port}, tls: none, to: alice@here.example }`,
+          ]),
       'state: state/state.db',
     ]
     writeFileSync(path.join(this.directory, 'config.yaml'), `${lines.join('\n')}\n`, { mode: 0o600 })

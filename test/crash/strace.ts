@@ -3,7 +3,18 @@
 import { spawnSync } from 'node:child_process'
 
 /** Calls by which something outside the process changes. */
-export const CALLS = ['openat', 'write', 'writev', 'pwrite64', 'fsync', 'fdatasync', 'link', 'unlink', 'rename', 'close'] as const
+export const CALLS = [
+  'openat',
+  'write',
+  'writev',
+  'pwrite64',
+  'fsync',
+  'fdatasync',
+  'link',
+  'unlink',
+  'rename',
+  'close',
+] as const
 
 export interface Call {
   readonly thread: string
@@ -67,5 +78,7 @@ export function readCalls(log: string): Call[] {
 
 /** Those after which a crash leaves something behind: files of the scene, sockets. Others belong to Node's start. */
 export function consequential(calls: readonly Call[], directory: string): Call[] {
-  return calls.filter(({ args }) => args.includes(`${directory}/`) || args.includes('<socket:') || args.includes('<TCP:'))
+  return calls.filter(
+    ({ args }) => args.includes(`${directory}/`) || args.includes('<socket:') || args.includes('<TCP:'),
+  )
 }

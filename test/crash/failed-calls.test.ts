@@ -1,0 +1,131 @@
+// The n-th system call fails, once or from then on: a full disk, a quota, a bad disk, at the Maildir and at the ledger.
+// popfetch stops with a line that says so and the exit code of DESIGN 2; nothing is lost, and the next healthy run ends it.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { describe, expect, test } from 'vitest'
+import { Scene, SET_UPS, type Ran } from './scene.ts'
+import { dice, each, FAILED_CALLS, SEED, spread } from './sizes.ts'
+import { consequential, injecting, readCalls, recording, straceMissing } from './strace.ts'
+
+const MESSAGES = 8
+const ERRORS = ['ENOSPC', 'EIO', 'EDQUOT', 'EACCES'] as const
+const missing = straceMissing()
+
+describe.skipIf(missing !== null)('a system call that fails', () => {
+  test.each([
+    { call: 'link', error: 'ENOSPC', says: 'no space left' },
+    { call: 'link', error: 'EDQUOT', says: 'disk quota exceeded' },
+    { call: 'link', error: 'EACCES', says: 'permission denied' },
+  ])('$call with $error at the Maildir ends with 73 and leaves nothing behind', async ({ call, error, says }) => {
+    await using scene = await sceneWithLedger()
+    scene.mail(MESSAGES)
+    const ran = await scene.run({ tracer: injecting(call, `error=${error}`, '1+') })
+    expect(ran).toMatchObject({ code: 73, stderr: expect.stringContaining(says) as string })
+    expectNothingDone(scene)
+    expect(await scene.settle()).toEqual([])
+  })
+
+  test.each(['EIO', 'ENOSPC'])(
+    'fsync of new/ with %s ends with 73, and what was linked is taken back',
+    async (error) => {
+      await using scene = await Scene.create('maildir', 'after-delivery')
+      scene.mail(MESSAGES)
+      const ran = await scene.run({ tracer: injecting('fsync', `error=${error}`, '1+', `${scene.maildir}/new`) })
+      expect(ran.code).toBe(73)
+      expectNothingDone(scene)
+      expect(await scene.settle()).toEqual([])
+    },
+  )
+
+  test.each([
+    { call: 'pwrite64', error: 'ENOSPC' },
+    { call: 'pwrite64', error: 'EIO' },
+    { call: 'fsync', error: 'EIO' },
+  ])('$call of the ledger with $error ends with 74 and deletes nothing', async ({ call, error }) => {
+    await using scene = await sceneWithLedger()
+    scene.mail(MESSAGES)
+    // Past the lease and the attempt: what fails is the record of deliveries.
+    const ran = await scene.run({ tracer: injecting(call, `error=${error}`, '3+', `${scene.statePath}-wal`) })
+    expect(ran).toMatchObject({ code: 74, killed: false })
+    expectOneLine(ran)
+    expect(scene.server.journal.of('commit')).toEqual([])
+    expect(await scene.settle()).toEqual([])
+  })
+
+  for (const setUp of SET_UPS) {
+    test(`${setUp}: any call, once: nothing is lost, nothing comes twice without need`, async () => {
+      const points = spread(await pointsOf(setUp), Math.ceil(FAILED_CALLS / SET_UPS.length))
+      const random = dice(SEED)
+      const rounds = points.map((point) => ({ ...point, error: ERRORS[Math.floor(random() * ERRORS.length)]! }))
+      const found = await each(rounds, async ({ call, nth, error }) => {
+        await using scene = await Scene.create(setUp, 'after-delivery')
+        scene.mail(MESSAGES, true)
+        const ran = await scene.run({ tracer: injecting(call, `error=${error}`, String(nth)) })
+        // Of the calls named `write` some wake Node's own threads: it aborts when one fails.
+        const aborted = call === 'write' && ran.code === null
+        const bad = aborted || [0, 73, 74, 75].includes(ran.code ?? -1) ? [] : [`ended with ${ran.code}: ${ran.stderr}`]
+        // A second name that could not be removed is swept after 36 hours; so it is gone, but not here.
+        const violations = (await scene.settle()).filter((text) => call !== 'unlink' || !text.startsWith('left in'))
+        return [...bad, ...violations].map((text) => `${call} number ${nth} with ${error}: ${text}`)
+      })
+      expect(found.flat()).toEqual([])
+    })
+  }
+})
+
+test('DELE waits for a ledger that another process keeps busy', async () => {
+  await using scene = await sceneWithLedger()
+  scene.mail(MESSAGES)
+  const other = new DatabaseSync(scene.statePath)
+  let busy = false
+  let early = false
+  let retrieved = 0
+  scene.onCommand = (verb) => {
+    if (verb === 'RETR') retrieved += 1
+    if (verb === 'DELE' && busy) early = true
+    if (retrieved < MESSAGES || busy || verb !== 'RETR') return
+    other.exec('BEGIN IMMEDIATE')
+    busy = true
+    setTimeout(() => {
+      busy = false
+      other.exec('ROLLBACK')
+    }, 500)
+  }
+  const { code } = await scene.run()
+  other.close()
+  expect({ code, early }).toEqual({ code: 0, early: false })
+  expect(await scene.settle()).toEqual([])
+})
+
+async function sceneWithLedger(): Promise<Scene> {
+  const scene = await Scene.create('maildir', 'after-delivery')
+  expect((await scene.run()).code).toBe(0)
+  return scene
+}
+
+function expectNothingDone(scene: Scene): void {
+  expect(readdirSync(`${scene.maildir}/new`)).toEqual([])
+  expect(readdirSync(`${scene.maildir}/tmp`)).toEqual([])
+  expect(scene.server.journal.of('commit')).toEqual([])
+}
+
+function expectOneLine({ stderr }: Ran): void {
+  expect(stderr.trimEnd().split('\n')).toHaveLength(1)
+}
+
+async function pointsOf(
+  setUp: (typeof SET_UPS)[number],
+): Promise<readonly { readonly call: string; readonly nth: number }[]> {
+  await using scene = await Scene.create(setUp, 'after-delivery')
+  scene.mail(MESSAGES, true)
+  const log = path.join(scene.directory, 'calls')
+  expect((await scene.run({ tracer: recording(log) })).code).toBe(0)
+  expect(existsSync(log)).toBe(true)
+  // A close that fails has closed all the same.
+  const files = consequential(readCalls(readFileSync(log, 'latin1')), scene.directory).filter(
+    ({ args, name }) => name !== 'close' && (args.includes(`${scene.maildir}/`) || args.includes(scene.statePath)),
+  )
+  const points = new Map(files.map(({ name, nth }) => [`${name} ${nth}`, { call: name, nth }]))
+  return [...points.values()].sort((a, b) => a.call.localeCompare(b.call) || a.nth - b.nth)
+}
