@@ -157,6 +157,15 @@ describe('a listing', () => {
     ])
   })
 
+  it('says which place an entry has, and which UIDLs stand for more than one', () => {
+    const listing = new Listing(parsed(), parsed(latin1('1 a\r\n5 b\r\n6 a\r\n7\r\n8\r\n9 \xe4\r\n10 \xe4\r\n')))
+    expect(listing.slice(1, 3).map(({ index, number }) => [index, number])).toEqual([
+      [1, 5],
+      [2, 6],
+    ])
+    expect(listing.sharedUidls()).toEqual(new Set(['a', '\xe4']))
+  })
+
   it('numbers copies as a table of strings would, whatever the UIDLs', () => {
     const uidl = fc.string({ unit: fc.constantFrom('a', 'b', '\xff', ' '), minLength: 1, maxLength: 3 })
     fc.assert(
