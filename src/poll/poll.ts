@@ -32,8 +32,8 @@ const LONGEST_WAIT_S = 30
 export async function pollAccount(account: Account, run: Run): Promise<AccountReport> {
   const tally = new Tally(account.name, run.observer, run.nowMs)
   try {
-    await using lease = await run.ledger.lease(account.name)
-    if (lease === null) {
+    await using lease = run.terms.leased ? null : await run.ledger.lease(account.name)
+    if (lease === null && !run.terms.leased) {
       tally.busy()
       return tally.report()
     }
@@ -95,7 +95,7 @@ class Poll {
     tally.stage('listing')
     const listing = await session.list()
     memory.loginDelaySeconds = session.capabilities.loginDelaySeconds
-    const comparison = await compare(listing, {
+    const compared = await compare(listing, {
       ...run,
       account,
       session,
@@ -105,6 +105,7 @@ class Poll {
       agedMs: memory.ages.agedMs,
       fetched: tally.totalMessages,
     })
+    const comparison = { ...compared, plan: await run.terms.wanted(compared.plan, session) }
     const { plan } = comparison
     if (!listing.hasUidls && plan.withoutUidl > 0) throw noUidls(account)
     tally.see(plan)
@@ -116,7 +117,7 @@ class Poll {
       return false
     }
     await this.#carryOut(comparison, session)
-    return plan.left > 0 && (memory.loginDelaySeconds ?? 0) <= LONGEST_WAIT_S
+    return plan.left > 0 && !run.terms.stop.aborted && (memory.loginDelaySeconds ?? 0) <= LONGEST_WAIT_S
   }
 
   /** The server may need a moment to let go of the mailbox (P137). */

@@ -9,6 +9,7 @@ import { Destinations } from './destinations.ts'
 import { pollAccount } from './poll.ts'
 import type { AccountReport, CheckReport, Observer, PollOptions } from './report.ts'
 import { type RunRequest, SESSION_LIMIT } from './run.ts'
+import { type Terms, usualTerms } from './terms.ts'
 import { Turns, type Urgency } from './turns.ts'
 import { MEMORY_BUDGET_BYTES, MemoryBudget } from './window.ts'
 
@@ -43,6 +44,8 @@ export interface PollerContext {
   readonly signal: AbortSignal
   /** For tests: instead of SESSION_LIMIT. */
   readonly sessionLimit?: number
+  /** For a migration: what it wants otherwise than a plain poll. */
+  readonly terms?: (account: Account) => Terms
 }
 
 /** A configuration, and the destinations that were opened as it says. */
@@ -122,6 +125,7 @@ export class Poller implements AsyncDisposable {
       deliverySignal: this.#deliveries.signal,
       nowMs: Date.now,
       sessionLimit: this.#context.sessionLimit ?? SESSION_LIMIT,
+      terms: this.#context.terms?.(account) ?? usualTerms,
     })
     this.#running.set(controller, poll)
     try {

@@ -41,8 +41,10 @@ export async function remove(
 ): Promise<readonly Removable[]> {
   const { account, run, session, memory, tally } = context
   const { agedMs } = memory.ages
-  const fresh = done.filter(({ known }) => mayDelete(account.delete, known?.firstSeenMs ?? run.nowMs(), agedMs))
-  const older = plan.deletions.filter(({ known }) => known.deletions < MOST_DELETIONS)
+  const fresh = await run.terms.removable(
+    done.filter(({ known }) => mayDelete(account.delete, known?.firstSeenMs ?? run.nowMs(), agedMs)),
+  )
+  const older = await run.terms.removable(plan.deletions.filter(({ known }) => known.deletions < MOST_DELETIONS))
   await giveUp(plan.deletions, context)
   const verified = [
     ...(await matching(

@@ -4,6 +4,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
 import type { Destinations } from './destinations.ts'
 import type { Observer, PollOptions } from './report.ts'
+import type { Terms } from './terms.ts'
 import type { MemoryBudget } from './window.ts'
 
 /** What the command line asks for. */
@@ -29,6 +30,7 @@ export interface Run extends RunRequest {
   readonly nowMs: () => number
   /** Messages that one session fetches at most. */
   readonly sessionLimit: number
+  readonly terms: Terms
 }
 
 /** Enough to make the cost of another sign-in nothing; bounds what a cut connection undoes, and what a plan holds in memory. */

@@ -77,7 +77,8 @@ export class Transfer {
   }
 
   get #stopped(): boolean {
-    return this.#fatal !== null || this.#context.session.botched !== null || this.#context.run.signal.aborted
+    const { session, run } = this.#context
+    return this.#fatal !== null || session.botched !== null || run.signal.aborted || run.terms.stop.aborted
   }
 
   async #quiet(): Promise<void> {
@@ -133,7 +134,9 @@ export class Transfer {
       const reply = await session.retrieve(job.number, {
         write(chunk) {
           tally.received(chunk.length)
-          return spool.write(chunk)
+          const written = spool.write(chunk)
+          const paced = run.terms.pace(chunk.length)
+          return paced === undefined ? written : Promise.all([written, paced]).then(() => {})
         },
       })
       if (reply.status !== 'ok') return await this.#refusedRetrieval(job, reply)
