@@ -58,6 +58,8 @@ export interface Command {
  *  Throws ERR_CONFIG for an argument that could not be one. */
 export function command(verb: Verb, ...args: readonly (string | number | Buffer)[]): Command {
   const shape = shapes[verb]
+  const [first] = args
+  if (args.length === 1 && typeof first === 'number') return numbered(verb, first, shape)
   const parts = args.map((argument) => argumentBytes(verb, argument))
   const shown = args.map((argument, index) => (index < shape.open ? display(String(argument)) : '****'))
   return {
@@ -66,6 +68,12 @@ export function command(verb: Verb, ...args: readonly (string | number | Buffer)
     multiline: shape.multiline === 'always' || (shape.multiline === 'without argument' && args.length === 0),
     shown: [verb, ...shown].join(' '),
   }
+}
+
+/** RETR and DELE, thousands at a time: nothing in them can be wrong or secret. */
+function numbered(verb: Verb, number: number, shape: Shape): Command {
+  const shown = `${verb} ${number}`
+  return { verb, bytes: Buffer.from(`${shown}\r\n`, 'latin1'), multiline: shape.multiline === 'always', shown }
 }
 
 /** A line of a SASL exchange: base64, or `*` to cancel (RFC 5034 §4). Always secret. */

@@ -33,7 +33,24 @@ function reply(status: Status, line: Buffer, indicatorBytes: number): Reply {
   let start = indicatorBytes
   while (line[start] === 0x20 || line[start] === 0x09) start++
   const rest = line.subarray(start)
-  return { status, code: status === 'err' ? responseCode(rest) : null, rest, text: displayBytes(rest) }
+  return new ParsedReply(status, status === 'err' ? responseCode(rest) : null, rest)
+}
+
+/** Thousands come in a second, and the words of hardly any are looked at: they are made printable when somebody asks. */
+class ParsedReply implements Reply {
+  readonly status: Status
+  readonly code: string | null
+  readonly rest: Buffer
+
+  constructor(status: Status, code: string | null, rest: Buffer) {
+    this.status = status
+    this.code = code
+    this.rest = rest
+  }
+
+  get text(): string {
+    return displayBytes(this.rest)
+  }
 }
 
 /** The roots of RFC 2449, 3206 and 6856, and Dovecot's referral. Anything else in brackets is text (P041). */
