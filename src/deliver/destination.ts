@@ -65,3 +65,14 @@ export interface Destination extends AsyncDisposable {
    *  since a Maildir renames a file that lies in its own `spool.directory`). */
   deliver(attempt: Attempt, message: Message, signal: AbortSignal): Promise<Receipt>
 }
+
+/** A destination that can show again what it took: a Maildir can, a mail server cannot. */
+export interface ReadableDestination extends Destination {
+  /** What stands there of these settled attempts, read from where it lies, in their order; null: nothing does. Rejects with
+   *  DeliveryError of scope 'destination'. */
+  reread(attempts: readonly Attempt[], signal: AbortSignal): Promise<readonly (Recollection | null)[]>
+}
+
+export function isReadable(destination: Destination): destination is ReadableDestination {
+  return 'reread' in destination
+}

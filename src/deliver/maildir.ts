@@ -4,7 +4,7 @@
 import path from 'node:path'
 import type { Message, Origin } from '../message.ts'
 import { BodyFile } from './body-file.ts'
-import type { Attempt, Destination, Receipt, Recollection, SpoolPlace, Standing } from './destination.ts'
+import type { Attempt, ReadableDestination, Receipt, Recollection, SpoolPlace, Standing } from './destination.ts'
 import { diskError } from './disk-error.ts'
 import { fileSystems, type FileSystems } from './filesystem.ts'
 import { MaildirBatches } from './maildir-batch.ts'
@@ -15,6 +15,7 @@ import { foldersOf, openFolders, type Folders } from './maildir-folders.ts'
 import { fileName, hostPart, intentOf } from './maildir-name.ts'
 import { readBack } from './maildir-read-back.ts'
 import { MaildirRecall } from './maildir-recall.ts'
+import { reread } from './maildir-rereading.ts'
 import type { Reserve } from './reserve.ts'
 import { sweep } from './sweep.ts'
 import { NoAnswer, within } from './within.ts'
@@ -48,7 +49,7 @@ const DISPOSE_LIMIT_MS = 5000
 /** A large one may be copied or synced more slowly than that, but not below this rate. */
 const LEAST_BYTES_PER_MS = 1000
 
-export function openMaildir(config: MaildirConfig, context: MaildirContext): Destination {
+export function openMaildir(config: MaildirConfig, context: MaildirContext): ReadableDestination {
   return new Maildir(config, context)
 }
 
@@ -58,7 +59,7 @@ interface Opened {
   readonly batches: MaildirBatches
 }
 
-class Maildir implements Destination {
+class Maildir implements ReadableDestination {
   readonly description: string
   readonly recipients = ['']
   readonly remembers = true
@@ -128,6 +129,17 @@ class Maildir implements Destination {
       throw diskError(`${this.description}: cannot copy a large message`, error)
     }
     return await this.#add(opened, attempt, message, copy.path, signal)
+  }
+
+  async reread(attempts: readonly Attempt[], signal: AbortSignal): Promise<readonly (Recollection | null)[]> {
+    const { room } = this.#opened ?? (await this.#within(this.#open(), signal, 'cannot be used'))
+    return await reread(attempts, {
+      fileSystem: this.#fileSystems.offLoop,
+      folders: room.folders,
+      formOf: (attempt) => ({ lineEndings: room.lineEndings, prefix: this.#prefix(attempt) }),
+      limited: (work, bytes) =>
+        this.#within(work, signal, 'cannot be read', this.#limitMs + bytes / LEAST_BYTES_PER_MS),
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -223,9 +235,9 @@ class Maildir implements Destination {
     })
   }
 
-  async #within<T>(work: Promise<T>, signal: AbortSignal, what: string): Promise<T> {
+  async #within<T>(work: Promise<T>, signal: AbortSignal, what: string, limitMs = this.#limitMs): Promise<T> {
     try {
-      return await within(work, this.#limitMs, signal)
+      return await within(work, limitMs, signal)
     } catch (error) {
       throw diskError(`${this.description}: ${what}`, error)
     }
