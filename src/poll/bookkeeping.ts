@@ -30,7 +30,7 @@ export async function keepBooks(comparison: Comparison, context: BookkeepingCont
   await hold(plan, context)
   if (plan.withoutUidl > 0) tally.note(`${plan.withoutUidl} messages have no UIDL and show no header: left alone`)
   let fetches = plan.fetch
-  if (memory.record.known === 0 && fetches.length > 0) fetches = await adopt(fetches, targets, account, run)
+  if (memory.mayBeLost && fetches.length > 0) fetches = await adopt(fetches, targets, account, run)
   if (run.options.acceptNewIds && memory.record.known > 0) fetches = await takeOver(fetches, comparison, context)
   const known = plan.fetch.length - fetches.length
   if (known > 0) tally.note(`${known} messages were delivered before and are not fetched again`)

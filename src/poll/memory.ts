@@ -52,6 +52,11 @@ export class Memory {
     return this.#secretMark !== this.record.secretMark
   }
 
+  /** Nothing is known: the ledger may be new because an older one was lost (DESIGN 4.3), unless a person emptied it (forget.ts). */
+  get mayBeLost(): boolean {
+    return this.record.known === 0 && this.record.facts['forgotten'] === undefined
+  }
+
   /** How many delivered messages the server still has: what the next listing is held against (S020). */
   alive(messages: number): void {
     this.#facts['alive'] = String(messages)

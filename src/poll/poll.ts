@@ -87,6 +87,7 @@ class Poll {
     const tally = this.#tally
     const memory = this.#memory
     tally.stage('connecting')
+    await run.departed.refuseMailbox(account, memory.record, run.options)
     await using session = await connect(account, { ...run, pipelining: memory.pipelining })
     await session.signIn(account.auth, { user: account.user, password })
     memory.signedInMs = run.nowMs()
@@ -95,6 +96,7 @@ class Poll {
     tally.stage('listing')
     const listing = await session.list()
     memory.loginDelaySeconds = session.capabilities.loginDelaySeconds
+    await run.departed.refuseListing(account, memory.record, listing, run.options)
     const compared = await compare(listing, {
       ...run,
       account,

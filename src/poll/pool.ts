@@ -5,6 +5,7 @@ import { asPopfetchError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
 import { checkAccount } from './check.ts'
+import { Departed } from './departed.ts'
 import { Destinations } from './destinations.ts'
 import { pollAccount } from './poll.ts'
 import type { AccountReport, CheckReport, Observer, PollOptions } from './report.ts'
@@ -52,6 +53,7 @@ export interface PollerContext {
 interface Era {
   readonly configuration: Configuration
   readonly destinations: Destinations
+  readonly departed: Departed
   polls: number
 }
 
@@ -119,6 +121,7 @@ export class Poller implements AsyncDisposable {
       configuration: era.configuration,
       accounts: era.configuration.accounts,
       destinations: era.destinations,
+      departed: era.departed,
       options,
       budget: this.#budget,
       signal: controller.signal,
@@ -138,7 +141,8 @@ export class Poller implements AsyncDisposable {
   }
 
   #begin(configuration: Configuration): Era {
-    return { configuration, destinations: new Destinations(configuration, this.#context.env, Date.now), polls: 0 }
+    const destinations = new Destinations(configuration, this.#context.env, Date.now)
+    return { configuration, destinations, departed: new Departed(this.#context.ledger, configuration), polls: 0 }
   }
 
   #end({ destinations }: Era): void {

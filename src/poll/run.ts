@@ -2,6 +2,7 @@
 import type { Account, Configuration } from '../config/schema.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
+import type { Departed } from './departed.ts'
 import type { Destinations } from './destinations.ts'
 import type { Observer, PollOptions } from './report.ts'
 import type { Terms } from './terms.ts'
@@ -24,6 +25,7 @@ export interface RunRequest {
 
 export interface Run extends RunRequest {
   readonly destinations: Destinations
+  readonly departed: Departed
   readonly budget: MemoryBudget
   /** Ends deliveries that are under way; some time after `signal`. */
   readonly deliverySignal: AbortSignal

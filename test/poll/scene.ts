@@ -22,6 +22,7 @@ const usual: PollOptions = {
 export class Scene implements AsyncDisposable {
   readonly directory = mkdtempSync(path.join(tmpdir(), 'popfetch-poll-'))
   readonly server: Pop3Server
+  name = 'old-isp'
   /** Lines below the account, four spaces deep. */
   account: readonly string[] = []
   /** Whole lines below `destinations`, two spaces deep. */
@@ -91,7 +92,7 @@ export class Scene implements AsyncDisposable {
     const file = this.path('config.yaml')
     const lines = [
       'accounts:',
-      '  old-isp:',
+      `  ${this.name}:`,
       `    host: ${this.server.host}`,
       `    port: ${this.server.port}`,
       `    tls: ${this.server.tls === 'none' ? 'none' : this.server.tls}`,

@@ -1,0 +1,46 @@
+// What a person had forgotten comes again, past everything that guards against mail that comes again.
+import { expect, test } from 'vitest'
+import type { EntryKey } from '../../src/ledger/ledger.ts'
+import { openLedger } from '../../src/ledger/sqlite.ts'
+import { forgetMessages } from '../../src/poll/forget.ts'
+import { Scene, upTo } from './scene.ts'
+
+async function forget(scene: Scene, keys: readonly EntryKey[] | 'all'): Promise<number> {
+  await using ledger = await openLedger(scene.path('state/state.db'))
+  return await forgetMessages(ledger, 'old-isp', keys)
+}
+
+const keys = (count: number) => upTo(count).map((at) => ({ uidl: `uid-${at}`, copy: 0 }))
+
+test('one message that is forgotten is delivered again, the others are not', async () => {
+  await using scene = await Scene.create()
+  scene.fill(3)
+  await scene.poll()
+  expect(await forget(scene, [{ uidl: 'uid-1', copy: 0 }])).toBe(1)
+  expect(await scene.poll()).toMatchObject({ outcome: 'ok', new: 1, delivered: 1 })
+  expect(scene.subjects()).toEqual([0, 1, 1, 2])
+})
+
+test.each(['all', keys(25)] as const)(
+  'a mailbox that is forgotten is neither found in the Maildir nor taken for renumbered (%#)',
+  async (which) => {
+    await using scene = await Scene.create()
+    scene.fill(25)
+    await scene.poll()
+    expect(await forget(scene, which)).toBe(25)
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', new: 25, delivered: 25 })
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', new: 0, delivered: 0 })
+  },
+)
+
+test('a held message that is forgotten is released', async () => {
+  await using scene = await Scene.create()
+  scene.account = ['maxSize: 1KB']
+  scene.server.mailbox('alice').add(`Subject: letter 7\r\n\r\n${'x'.repeat(2000)}\r\n`, { uidl: 'large' })
+  expect(await scene.poll()).toMatchObject({ held: 1, delivered: 0 })
+  scene.account = []
+  expect(await scene.poll()).toMatchObject({ delivered: 0 })
+  await forget(scene, [{ uidl: 'large', copy: 0 }])
+  expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 1 })
+  expect(scene.subjects()).toEqual([7])
+})
