@@ -40,6 +40,7 @@ export async function checkAccount(account: Account, run: RunRequest, nowMs: () 
       agedMs: null,
       fetched: 0,
       sessionLimit: Infinity,
+      skippedToo: false,
     })
     counts.waiting = plan.listed
     counts.waitingBytes = listing.totalBytes

@@ -28,6 +28,7 @@ export interface ComparisonContext extends Pick<RunRequest, 'ledger' | 'options'
   /** By this run, in earlier sessions. */
   readonly fetched: number
   readonly sessionLimit: number
+  readonly skippedToo: boolean
   /** What messages are aged by; see age-clock.ts. */
   readonly agedMs: number | null
 }
@@ -70,7 +71,7 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
   return { plan: planner.finish(), rows, returned }
 }
 
-function policyOf({ account, options, fetched, sessionLimit }: ComparisonContext): Policy {
+function policyOf({ account, options, fetched, sessionLimit, skippedToo }: ComparisonContext): Policy {
   const runLimit = options.limit === null ? null : Math.max(0, options.limit - fetched)
   const limits = [account.limit, runLimit].filter((limit) => limit !== null)
   return {
@@ -81,5 +82,6 @@ function policyOf({ account, options, fetched, sessionLimit }: ComparisonContext
     // What is delivered again cannot be told from what was: all of it in one session.
     sessionLimit: options.all ? Infinity : sessionLimit,
     all: options.all,
+    skippedToo,
   }
 }

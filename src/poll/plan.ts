@@ -16,6 +16,8 @@ export interface Policy {
   readonly sessionLimit: number
   /** Deliver again what was delivered. */
   readonly all: boolean
+  /** Fetch what `first` skipped, too. */
+  readonly skippedToo: boolean
 }
 
 export interface Entry {
@@ -111,7 +113,8 @@ export class Planner {
     }
     switch (known.state) {
       case 'seen':
-        this.#skipped++
+        if (this.#policy.skippedToo) this.#wanted(entry, known)
+        else this.#skipped++
         return
       case 'delivered':
         if (this.#policy.all) this.#wanted(entry, known)

@@ -106,6 +106,7 @@ class Poll {
       nowMs: run.nowMs(),
       agedMs: memory.ages.agedMs,
       fetched: tally.totalMessages,
+      skippedToo: run.terms.skippedToo,
     })
     const comparison = { ...compared, plan: await run.terms.wanted(compared.plan, session) }
     const { plan } = comparison

@@ -7,6 +7,8 @@ import type { Entry, Plan } from './plan.ts'
 export interface Terms {
   /** The caller has the account's lease, for longer than one poll. */
   readonly leased: boolean
+  /** What `first` skipped is wanted as well. */
+  readonly skippedToo: boolean
   /** Aborted: no further message is asked for; what is under way comes to its end, deletions and QUIT follow. */
   readonly stop: AbortSignal
   /** The plan as this run wants it, once the listing was compared. May ask the server for headers. */
@@ -19,6 +21,7 @@ export interface Terms {
 
 export const usualTerms: Terms = {
   leased: false,
+  skippedToo: false,
   stop: new AbortController().signal,
   wanted: (plan) => Promise.resolve(plan),
   pace: () => undefined,

@@ -12,6 +12,7 @@ const policy: Policy = {
   maxSizeBytes: null,
   sessionLimit: Infinity,
   all: false,
+  skippedToo: false,
 }
 
 function entry(number: number, uidl = `u${number}`, sizeBytes: number | null = 1000): Entry {
