@@ -19,13 +19,19 @@ interface Sent {
   readonly bytes: Buffer
   /** Times the sink took it while its answer did not reach the ledger: one more copy each may follow (I3). */
   answersLost: number
-  /** It left the mailbox or the Maildir by another hand: nothing is expected of it but that it does not come twice. */
+  /** It left the mailbox by another hand: nothing is expected of it but that it does not come twice. */
   excused: boolean
 }
 
 export interface Settled {
   readonly deletes: boolean
+  /** Kept back by popfetch, as it says (I1). */
+  readonly held: ReadonlySet<string>
 }
+
+/** So many lost answers and a message may be held; so many kills, each of which may have begun it (DESIGN 1, P122). */
+const ANSWERS_UNTIL_HELD = 3
+const KILLS_UNTIL_HELD = 5
 
 const TOKEN = /^Message-ID: <(\d+)@crash\.example>\r?$/m
 /** What popfetch may put on top, and nothing else. */
@@ -41,6 +47,7 @@ export class Oracle {
   readonly #witnesses: Witnesses
   readonly #sent = new Map<number, Sent>()
   readonly #tokens = new Map<string, number>()
+  #kills = 0
   /** Of the sink's messages, how many earlier runs have been accounted for. */
   #accounted = 0
 
@@ -58,6 +65,21 @@ export class Oracle {
   excuse(uidl: string): void {
     const sent = this.#sent.get(this.#tokens.get(uidl) ?? -1)
     if (sent !== undefined) sent.excused = true
+  }
+
+  /** The server has given its messages new UIDs. */
+  renamed(): void {
+    for (const { uidl, bytes } of this.#witnesses.mailbox.messages) {
+      const token = tokenOf(bytes) ?? -1
+      const sent = this.#sent.get(token)
+      if (sent === undefined) continue
+      this.#sent.set(token, { ...sent, uidl })
+      this.#tokens.set(uidl, token)
+    }
+  }
+
+  killed(): void {
+    this.#kills += 1
   }
 
   get uidls(): string[] {
@@ -118,17 +140,19 @@ export class Oracle {
   }
 
   /** At the fix-point: all that was sent is where it belongs, once, whole, and nothing else is. */
-  judge({ deletes }: Settled): void {
+  judge({ deletes, held }: Settled): void {
     const { mailbox, maildir, sink } = this.#witnesses
     const inMaildir = this.maildirCopies()
     const atSink = this.sinkCopies()
     const left = new Set(mailbox.messages.map(({ uidl }) => uidl))
     for (const [token, { uidl, answersLost, excused }] of this.#sent) {
-      const least = excused ? 0 : 1
+      const isHeld = held.has(uidl)
+      if (isHeld && answersLost < ANSWERS_UNTIL_HELD && this.#kills < KILLS_UNTIL_HELD) this.#say(`${uidl} is held`)
+      const least = excused || isHeld ? 0 : 1
       if (maildir !== null) this.#between(`${uidl} in the Maildir`, inMaildir.get(token) ?? 0, least, 1)
       if (sink !== null) this.#between(`${uidl} at the sink`, atSink.get(token) ?? 0, least, 1 + answersLost)
-      if (deletes && !excused && left.has(uidl)) this.#say(`${uidl} was not deleted`)
-      if (!deletes && !excused && !left.has(uidl)) this.#say(`${uidl} was deleted though nobody wanted it`)
+      if (deletes && !excused && !isHeld && left.has(uidl)) this.#say(`${uidl} was not deleted`)
+      if ((!deletes || isHeld) && !excused && !left.has(uidl)) this.#say(`${uidl} was deleted though nobody wanted it`)
     }
     if (maildir !== null) this.#empty(path.join(maildir, 'tmp'))
   }

@@ -8,6 +8,7 @@ import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setImmediate as turn } from 'node:timers/promises'
 import { inject } from 'vitest'
+import type { KnownMessage } from '../../src/ledger/ledger.ts'
 import { openLedger } from '../../src/ledger/sqlite.ts'
 import { Pop3Server, type Mailbox } from '../support/pop3-server.ts'
 import { SmtpSink } from '../support/smtp-server.ts'
@@ -32,9 +33,10 @@ export interface RunOptions {
   readonly started?: (kill: () => void) => void
 }
 
-const ACCOUNT = 'old-isp'
+export const ACCOUNT = 'old-isp'
 /** More than any number of kills in a row needs (a message that was begun twice is fetched alone). */
 const MOST_POLLS = 6
+const KEYS_AT_ONCE = 5000
 const LARGE_BYTES = 1_300_000
 
 export class Scene implements AsyncDisposable {
@@ -46,24 +48,26 @@ export class Scene implements AsyncDisposable {
   readonly statePath: string
   /** Called with each command before it is obeyed. */
   onCommand: (verb: string) => void = () => {}
-  readonly #setUp: SetUp
+  readonly setUp: SetUp
+  readonly mailbox: Mailbox
+  readonly configFile: string
   readonly #deletion: Deletion
-  readonly #mailbox: Mailbox
   #sent = 0
   #kills = 0
 
   private constructor(setUp: SetUp, deletion: Deletion, server: Pop3Server, sink: SmtpSink | null) {
     this.directory = mkdtempSync(path.join(tmpdir(), 'popfetch-crash-'))
     this.maildir = path.join(this.directory, 'inbox')
+    this.configFile = path.join(this.directory, 'config.yaml')
     this.statePath = path.join(this.directory, 'state', 'state.db')
     this.server = server
     this.sink = sink
-    this.#setUp = setUp
+    this.setUp = setUp
     this.#deletion = deletion
-    this.#mailbox = server.mailbox('alice')
+    this.mailbox = server.mailbox('alice')
     this.oracle = new Oracle({
       server,
-      mailbox: this.#mailbox,
+      mailbox: this.mailbox,
       maildir: setUp === 'smtp' ? null : this.maildir,
       sink,
     })
@@ -85,14 +89,14 @@ export class Scene implements AsyncDisposable {
     for (let n = 0; n < count; n++) {
       this.#sent += 1
       const body = large && n === 1 ? `${'x'.repeat(98)}\r\n`.repeat(LARGE_BYTES / 100) : '.a dot\r\n..\r\nthe end\r\n'
-      this.oracle.sent(this.#mailbox.add(letter(this.#sent, body)))
+      this.oracle.sent(this.mailbox.add(letter(this.#sent, body)))
     }
   }
 
   /** One poll in a child process. Resolves when all connections of it are gone. */
   async run({ tracer = [], started }: RunOptions = {}): Promise<Ran> {
     const [command = '', ...args] = [...tracer, process.execPath, inject('popfetch')]
-    const child = spawn(command, [...args, '--config', path.join(this.directory, 'config.yaml'), '--json', ACCOUNT], {
+    const child = spawn(command, [...args, '--config', this.configFile, '--json', ACCOUNT], {
       cwd: this.directory,
       env: { PATH: process.env['PATH'], HOME: this.directory },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -103,27 +107,34 @@ export class Scene implements AsyncDisposable {
     while (this.server.open > 0 || (this.sink?.open ?? 0) > 0) await turn()
     // strace passes the signal on, or ends with its number.
     const killed = signal === 'SIGKILL' || code === 128 + constants.signals.SIGKILL
-    if (killed || signal !== null) this.#kills += 1
-    await this.#account()
+    if (killed || signal !== null) this.killed()
+    await this.account()
     return { code, killed, stdout, stderr }
+  }
+
+  killed(): void {
+    this.#kills += 1
+    this.oracle.killed()
   }
 
   /** Polls until nothing happens any more (I8), then lets the oracle judge. All of them must go well. The first one may
    *  find in the Maildir what needs no fetching, and delete it in the next. */
-  async settle(): Promise<readonly string[]> {
+  async settle(
+    run: () => Promise<Pick<Ran, 'code' | 'stdout' | 'stderr'>> = () => this.run(),
+  ): Promise<readonly string[]> {
     const { violations } = this.oracle
     for (let poll = 1; ; poll++) {
       const before = this.#activity()
-      const ran = await this.run()
+      const ran = await run()
       if (ran.code !== 0) violations.push(`poll ${poll} ended with ${ran.code}: ${ran.stderr}${ran.stdout}`)
-      const over = poll > 1 || this.#mailbox.messages.length === 0
+      const over = poll > 1 || this.mailbox.messages.length === 0
       if (ran.code === 0 && over && this.#activity() === before) break
       if (poll === MOST_POLLS) {
         violations.push(`still at work after ${poll} polls`)
         break
       }
     }
-    this.oracle.judge({ deletes: this.#deletion === 'after-delivery' })
+    this.oracle.judge({ deletes: this.#deletion === 'after-delivery', held: await this.#held() })
     this.#judgeFiles()
     return violations
   }
@@ -147,22 +158,34 @@ export class Scene implements AsyncDisposable {
   }
 
   /** Tells the oracle which answers of the sink reached the ledger. */
-  async #account(): Promise<void> {
+  async account(): Promise<void> {
     if (this.sink === null || !existsSync(this.statePath)) return
+    const recorded = new Set<string>()
+    for (const [uidl, message] of await this.#known()) {
+      const delivery = message.deliveries.find(({ destination }) => destination === 'relay')
+      if (message.state === 'delivered' || delivery?.state === 'done') recorded.add(uidl)
+    }
+    this.oracle.ran((uidl) => recorded.has(uidl))
+  }
+
+  async #held(): Promise<ReadonlySet<string>> {
+    if (!existsSync(this.statePath)) return new Set()
+    return new Set((await this.#known()).filter(([, { state }]) => state === 'held').map(([uidl]) => uidl))
+  }
+
+  async #known(): Promise<readonly (readonly [string, KnownMessage])[]> {
     await using ledger = await openLedger(this.statePath, { readOnly: true })
     const { uidls } = this.oracle
-    const known = await ledger.known(
-      ACCOUNT,
-      uidls.map((uidl) => ({ uidl, copy: 0 })),
-    )
-    const recorded = new Set(
-      uidls.filter((_, at) => {
-        const message = known[at] ?? null
-        const delivery = message?.deliveries.find(({ destination }) => destination === 'relay')
-        return message?.state === 'delivered' || delivery?.state === 'done'
-      }),
-    )
-    this.oracle.ran((uidl) => recorded.has(uidl))
+    const found: (readonly [string, KnownMessage])[] = []
+    for (let from = 0; from < uidls.length; from += KEYS_AT_ONCE) {
+      const some = uidls.slice(from, from + KEYS_AT_ONCE)
+      const known = await ledger.known(
+        ACCOUNT,
+        some.map((uidl) => ({ uidl, copy: 0 })),
+      )
+      for (const [at, message] of known.entries()) if (message !== null) found.push([some[at]!, message])
+    }
+    return found
   }
 
   /** I7: each kill may leave its spool files for the sweep, which cannot know that they are dead for 36 hours. */
@@ -176,7 +199,7 @@ export class Scene implements AsyncDisposable {
   }
 
   #configure(): void {
-    const deliver = { maildir: 'inbox', smtp: 'relay', both: '[inbox, relay]' }[this.#setUp]
+    const deliver = { maildir: 'inbox', smtp: 'relay', both: '[inbox, relay]' }[this.setUp]
     const lines = [
       'accounts:',
       `  ${ACCOUNT}:`,
@@ -189,7 +212,7 @@ export class Scene implements AsyncDisposable {
       `    delete: ${this.#deletion}`,
       '    first: all',
       'destinations:',
-      ...(this.#setUp === 'smtp' ? [] : [`  inbox: { type: maildir, path: ${this.maildir} }`]),
+      ...(this.setUp === 'smtp' ? [] : [`  inbox: { type: maildir, path: ${this.maildir} }`]),
       ...(this.sink === null
         ? []
         : [
@@ -197,7 +220,7 @@ export class Scene implements AsyncDisposable {
           ]),
       'state: state/state.db',
     ]
-    writeFileSync(path.join(this.directory, 'config.yaml'), `${lines.join('\n')}\n`, { mode: 0o600 })
+    writeFileSync(this.configFile, `${lines.join('\n')}\n`, { mode: 0o600 })
   }
 }
 
