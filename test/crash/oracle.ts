@@ -134,9 +134,9 @@ export class Oracle {
     this.#accounted = messages.length
   }
 
-  /** Whether any message may come to the sink once more. */
-  get answersLost(): number {
-    return [...this.#sent.values()].reduce((sum, { answersLost }) => sum + answersLost, 0)
+  /** Copies at the sink beyond the first of each. */
+  get extraCopies(): number {
+    return [...this.sinkCopies().values()].reduce((sum, copies) => sum + copies - 1, 0)
   }
 
   /** At the fix-point: all that was sent is where it belongs, once, whole, and nothing else is. */

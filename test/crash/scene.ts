@@ -54,6 +54,8 @@ export class Scene implements AsyncDisposable {
   readonly #deletion: Deletion
   #sent = 0
   #kills = 0
+  #runs = 0
+  #duplicatesTold = 0
 
   private constructor(setUp: SetUp, deletion: Deletion, server: Pop3Server, sink: SmtpSink | null) {
     this.directory = mkdtempSync(path.join(tmpdir(), 'popfetch-crash-'))
@@ -108,6 +110,8 @@ export class Scene implements AsyncDisposable {
     // strace passes the signal on, or ends with its number.
     const killed = signal === 'SIGKILL' || code === 128 + constants.signals.SIGKILL
     if (killed || signal !== null) this.killed()
+    this.#runs += 1
+    if (!killed) this.#duplicatesTold += possibleDuplicates(stdout)
     await this.account()
     return { code, killed, stdout, stderr }
   }
@@ -136,6 +140,10 @@ export class Scene implements AsyncDisposable {
     }
     this.oracle.judge({ deletes: this.#deletion === 'after-delivery', held: await this.#held() })
     this.#judgeFiles()
+    // P2. A run that was killed after such a delivery could not say so.
+    if (this.#runs > 0 && this.#kills < 2 && this.oracle.extraCopies > this.#duplicatesTold) {
+      violations.push(`${this.oracle.extraCopies} extra copies at the sink, ${this.#duplicatesTold} told of`)
+    }
     return violations
   }
 
@@ -222,6 +230,10 @@ export class Scene implements AsyncDisposable {
     ]
     writeFileSync(this.configFile, `${lines.join('\n')}\n`, { mode: 0o600 })
   }
+}
+
+function possibleDuplicates(stdout: string): number {
+  return Number(/"possibleDuplicates":(\d+)/.exec(stdout)?.[1] ?? 0)
 }
 
 function letter(token: number, body: string): string {
