@@ -97,8 +97,8 @@ export class Scene implements AsyncDisposable {
 
   /** One poll in a child process. Resolves when all connections of it are gone. */
   async run({ tracer = [], started }: RunOptions = {}): Promise<Ran> {
-    const [command = '', ...args] = [...tracer, process.execPath, inject('popfetch')]
-    const child = spawn(command, [...args, '--config', this.configFile, '--json', ACCOUNT], {
+    const words = [...tracer, process.execPath, inject('popfetch'), '--config', this.configFile, '--json', ACCOUNT]
+    const child = spawn(words[0]!, words.slice(1), {
       cwd: this.directory,
       env: { PATH: process.env['PATH'], HOME: this.directory },
       stdio: ['ignore', 'pipe', 'pipe'],
