@@ -13,6 +13,9 @@ export interface FileSystem {
   write(fd: number, bytes: Uint8Array, offset: number, length: number): Awaitable<number>
   /** From the current position; 0 at the end. */
   read(fd: number, into: Uint8Array): Awaitable<number>
+  /** From `position`; where reading goes on is not changed. */
+  readAt(fd: number, into: Uint8Array, position: number): Awaitable<number>
+  ftruncate(fd: number, length: number): Awaitable<void>
   fstat(fd: number): Awaitable<fs.Stats>
   fchmod(fd: number, mode: number): Awaitable<void>
   futimes(fd: number, accessMs: number, changeMs: number): Awaitable<void>
@@ -59,6 +62,8 @@ export const offLoop: FileSystem = {
   open: promisify(fs.open),
   write: async (fd, bytes, offset, length) => (await write(fd, bytes, offset, length, null)).bytesWritten,
   read: async (fd, into) => (await read(fd, into, 0, into.length, null)).bytesRead,
+  readAt: async (fd, into, position) => (await read(fd, into, 0, into.length, position)).bytesRead,
+  ftruncate: promisify(fs.ftruncate),
   fstat: promisify(fs.fstat),
   fchmod: promisify(fs.fchmod),
   futimes: (fd, accessMs, changeMs) => futimes(fd, accessMs / 1000, changeMs / 1000),
@@ -79,6 +84,8 @@ const onLoop: FileSystem = {
   open: fs.openSync,
   write: (fd, bytes, offset, length) => fs.writeSync(fd, bytes, offset, length, null),
   read: (fd, into) => fs.readSync(fd, into, 0, into.length, null),
+  readAt: (fd, into, position) => fs.readSync(fd, into, 0, into.length, position),
+  ftruncate: fs.ftruncateSync,
   fstat: (fd) => fs.fstatSync(fd),
   fchmod: fs.fchmodSync,
   futimes: (fd, accessMs, changeMs) => fs.futimesSync(fd, accessMs / 1000, changeMs / 1000),

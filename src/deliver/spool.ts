@@ -2,7 +2,6 @@
 // that in a file; where the message has one destination and that is a Maildir, in its tmp/ and in its form. Nothing is
 // interpreted: the digest is of the bytes as received. One rule: what is not complete is discarded (P110–P113).
 import { createHash, hash, randomBytes, type Hash } from 'node:crypto'
-import fs from 'node:fs'
 import { display } from '../display.ts'
 import { DeliveryError } from '../errors.ts'
 import { field, fingerprint, splitHeader } from '../header.ts'
@@ -11,6 +10,7 @@ import { BodyFile } from './body-file.ts'
 import type { Attempt, SpoolPlace } from './destination.ts'
 import { diskError } from './disk-error.ts'
 import { offLoop, type FileSystem } from './filesystem.ts'
+import { ownDirectory } from './own-directory.ts'
 import type { Reserve } from './reserve.ts'
 import { sweep } from './sweep.ts'
 
@@ -18,6 +18,11 @@ import { sweep } from './sweep.ts'
 export const MEMORY_LIMIT_BYTES = 1 << 20
 
 const OWN_FILE = /^spool-[0-9a-f]{32}$/
+
+/** A new one, which `sweepSpool` knows. */
+export function spoolName(): string {
+  return `spool-${randomBytes(16).toString('hex')}`
+}
 
 /** Removes what a popfetch that was killed left in `directory`, which need not be there. */
 export async function sweepSpool(directory: string, nowMs: number): Promise<void> {
@@ -150,8 +155,8 @@ export class Spool implements AsyncDisposable {
             prefix: place.prefix(attempt),
           }
         : {
-            directory: this.#ownDirectory(),
-            name: `spool-${randomBytes(16).toString('hex')}`,
+            directory: ownDirectory(this.#options.directory),
+            name: spoolName(),
             mode: 0o600,
             lineEndings: 'crlf' as const,
             prefix: Buffer.alloc(0),
@@ -164,22 +169,6 @@ export class Spool implements AsyncDisposable {
     // A copy: the buffers that the chunks lie in are to be freed.
     this.#header = Buffer.from(splitHeader(Buffer.concat(chunks)))
     return chunks.map((each) => file.append(each)).findLast((wait) => wait !== undefined)
-  }
-
-  /** On this machine and once for a large message: the calls may stay on the loop. */
-  #ownDirectory(): string {
-    const { directory } = this.#options
-    fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
-    const stats = fs.lstatSync(directory)
-    const uid = process.getuid?.() ?? stats.uid
-    if (!stats.isDirectory() || (stats.mode & 0o022) !== 0 || stats.uid !== uid) {
-      throw new DeliveryError(`${display(directory)} is not a directory that only popfetch writes to: remove it`, {
-        verdict: 'temporary',
-        scope: 'message',
-        retry: 'later',
-      })
-    }
-    return directory
   }
 
   #failure(error: unknown): DeliveryError {

@@ -1,0 +1,84 @@
+// Several destinations as one: the first that does not refuse a message takes it, so that mail which a forward refuses still
+// lands somewhere. One rule: the next is asked after a refusal only. After anything else the one asked may still take the
+// message, or has it already, and a second copy elsewhere would be one too many.
+import { display } from '../display.ts'
+import { asPopfetchError, DeliveryError } from '../errors.ts'
+import type { Message } from '../message.ts'
+import type { Attempt, Destination, Receipt, Recollection } from './destination.ts'
+
+export interface Member {
+  /** As in the configuration. */
+  readonly name: string
+  /** With one recipient. Closed by its owner, not here. */
+  readonly destination: Destination
+}
+
+export function firstOf(name: string, members: readonly Member[]): Destination {
+  const [first, ...others] = members
+  return {
+    description: name,
+    recipients: [''],
+    // Who takes it is not known when it is received.
+    spool: null,
+    remembers: members.every(({ destination }) => destination.remembers),
+
+    /** The first decides; the others are made ready for what it refuses. */
+    async ready(signal) {
+      const ready = others.map(({ destination }) => destination.ready(signal))
+      await Promise.all([first?.destination.ready(signal), Promise.allSettled(ready)])
+    },
+
+    async recall(attempt, signal) {
+      for (const member of members) {
+        const found: Recollection | null = await member.destination.recall(addressed(attempt, member), signal)
+        if (found !== null) return { ...receiptOf(member, found), received: found.received }
+      }
+      return null
+    },
+
+    census: () => Promise.resolve(null),
+
+    async deliver(attempt, message, signal) {
+      const refusals: string[] = []
+      for (const member of members) {
+        const taken = await offered(member, { attempt, message, signal, isFirst: member === first })
+        if (!(taken instanceof DeliveryError)) return receiptOf(member, taken)
+        refusals.push(taken.message)
+      }
+      throw new DeliveryError(refusals.join('; '), { verdict: 'refused', scope: 'message', retry: 'later' })
+    },
+
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  }
+}
+
+interface Offer {
+  readonly attempt: Attempt
+  readonly message: Message
+  readonly signal: AbortSignal
+  readonly isFirst: boolean
+}
+
+/** The receipt, or the refusal. Rejects with anything else that went wrong. */
+async function offered(member: Member, { attempt, message, signal, isFirst }: Offer): Promise<Receipt | DeliveryError> {
+  try {
+    return await member.destination.deliver(addressed(attempt, member), message, signal)
+  } catch (thrown) {
+    const error = asPopfetchError(thrown, 'message')
+    if (!(error instanceof DeliveryError)) throw error
+    if (error.verdict === 'refused') return error
+    // One of the others being down keeps only those waiting that the first refuses.
+    if (isFirst || error.scope === 'message') throw error
+    const { verdict, retry } = error
+    throw new DeliveryError(error.message, { verdict, scope: 'message', retry, cause: error })
+  }
+}
+
+function addressed(attempt: Attempt, { destination }: Member): Attempt {
+  return { ...attempt, recipient: destination.recipients[0] ?? '' }
+}
+
+/** The ledger says who took it. */
+function receiptOf({ name }: Member, { text }: Receipt): Receipt {
+  return { text: display(`${name}: ${text}`, 500) }
+}

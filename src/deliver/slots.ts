@@ -1,0 +1,40 @@
+// How many may be at work at once; who comes later waits in the order of coming.
+
+export class Slots {
+  #free: number
+  readonly #waiting: (() => void)[] = []
+
+  constructor(count: number) {
+    this.#free = count
+  }
+
+  /** Resolves with the function that gives the slot back. Rejects with the signal's reason when it is aborted first. */
+  async take(signal: AbortSignal): Promise<() => void> {
+    signal.throwIfAborted()
+    if (this.#free > 0) this.#free -= 1
+    else await this.#turn(signal)
+    let held = true
+    return () => {
+      if (!held) return
+      held = false
+      const next = this.#waiting.shift()
+      if (next === undefined) this.#free += 1
+      else next()
+    }
+  }
+
+  #turn(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const onTurn = (): void => {
+        signal.removeEventListener('abort', onAbort)
+        resolve()
+      }
+      const onAbort = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(onTurn), 1)
+        reject(signal.reason instanceof Error ? signal.reason : new Error('stopped'))
+      }
+      signal.addEventListener('abort', onAbort, { once: true })
+      this.#waiting.push(onTurn)
+    })
+  }
+}
