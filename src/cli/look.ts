@@ -24,7 +24,7 @@ export async function outlineOf(options: CommonOptions, surroundings: Surroundin
   const { outlineConfiguration } = await import('../config/outline.ts')
   const outline = await outlineConfiguration({ file: options.config, state: options.state, env, cwd, uid })
   // With --state no configuration is needed, and often there is none.
-  if (outline.problem !== null && (options.state === null || options.config !== null)) {
+  if (outline.problem !== null && !options.quiet && (options.state === null || options.config !== null)) {
     const [what = ''] = outline.problem.message.split('\n', 1)
     output.problem(`warning: ${what.replace(/:$/, '')}: see popfetch config check`)
   }

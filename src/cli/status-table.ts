@@ -27,7 +27,7 @@ export interface StatusLine {
 /** An account that has had no success for so long stands out, also when nothing is known to be wrong: cron may have stopped. */
 const LONG_MS = 24 * 3_600_000
 
-const HEADINGS = ['', 'account', 'last success', 'last poll', 'waiting', 'refused', 'held', 'failures', 'next poll']
+const HEADINGS = [' ', 'account', 'last success', 'last poll', 'waiting', 'refused', 'held', 'failures', 'next poll']
 /** Columns of numbers. */
 const RIGHT: ReadonlySet<number> = new Set([4, 5, 6, 7])
 
@@ -91,7 +91,7 @@ function details({ account, record, unsettled, troubles }: AccountStatus): reado
     ...(error === null ? [] : [`${account}: ${error.message}`]),
     ...lines,
     ...(more > 0
-      ? [`${account}: and ${counted(more, 'other')}: popfetch state list ${account} --refused, --held`]
+      ? [`${account}: and ${counted(more, 'other')}: see popfetch state list ${account} --refused and --held`]
       : []),
   ]
 }

@@ -23,8 +23,8 @@ import {
   type Row,
 } from './row.ts'
 
-/** Messages looked at by one statement: 4 ms when all of them are wanted. */
-export const ROWS_PER_STATEMENT = 1000
+/** Messages looked at by one statement, and given in one slice: some milliseconds, with the printing of all of them. */
+export const ROWS_PER_STATEMENT = 200
 /** Counting looks at the state alone: 5 ms. */
 export const COUNTED_PER_STATEMENT = 20_000
 

@@ -7,9 +7,12 @@ import type { AccountRows } from './accounts.ts'
 import { backup } from './backup.ts'
 import { bug } from './fault.ts'
 import type { EntryKey } from './ledger.ts'
-import { COUNTED_PER_STATEMENT, RecordRows, ROWS_PER_STATEMENT, type UnsettledRow } from './record-rows.ts'
+import { COUNTED_PER_STATEMENT, RecordRows, type UnsettledRow } from './record-rows.ts'
 import type { FactChanges, MessageRecord, Records, Selection, Unsettled } from './records.ts'
 import { HELD, OPEN, OPEN_REFUSED } from './row.ts'
+
+/** Messages removed in one transaction, with one fsync. */
+const REMOVED_AT_ONCE = 1000
 
 /** Keys asked of one account before the event loop gets its turn. */
 const KEYS_PER_TURN = 500
@@ -79,8 +82,8 @@ export class SqliteRecords implements Records {
 
   async forget(account: string, keys: readonly EntryKey[], facts: FactChanges): Promise<number> {
     let forgotten = 0
-    for (let first = 0; first < keys.length; first += ROWS_PER_STATEMENT) {
-      const slice = keys.slice(first, first + ROWS_PER_STATEMENT)
+    for (let first = 0; first < keys.length; first += REMOVED_AT_ONCE) {
+      const slice = keys.slice(first, first + REMOVED_AT_ONCE)
       forgotten += await this.#remove(account, facts, (id) =>
         slice.reduce((removed, key) => removed + this.#rows.remove(id, key), 0),
       )
@@ -90,9 +93,9 @@ export class SqliteRecords implements Records {
 
   async forgetAll(account: string, facts: FactChanges): Promise<number> {
     for (let forgotten = 0; ;) {
-      const removed = await this.#remove(account, facts, (id) => this.#rows.removeSome(id, ROWS_PER_STATEMENT))
+      const removed = await this.#remove(account, facts, (id) => this.#rows.removeSome(id, REMOVED_AT_ONCE))
       forgotten += removed
-      if (removed < ROWS_PER_STATEMENT) return forgotten
+      if (removed < REMOVED_AT_ONCE) return forgotten
     }
   }
 

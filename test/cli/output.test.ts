@@ -70,3 +70,29 @@ test('an error of a stream is swallowed', () => {
     expect(() => stream.emit('error', Object.assign(new Error('EPIPE'), { code: 'EPIPE' }))).not.toThrow()
   }
 })
+
+test('an answer is coloured on a terminal only, and not where NO_COLOR says so', () => {
+  const shown = (isTTY: boolean, env: NodeJS.ProcessEnv): string => {
+    const { stdout, output } = streams()
+    stdout.isTTY = isTTY
+    output.allowColours(env)
+    output.answer('work\u001b[2J', 'bad')
+    output.answer('home')
+    return stdout.text
+  }
+  expect(shown(true, {})).toBe('\u001b[31mwork\\x1b[2J\u001b[0m\nhome\n')
+  for (const [isTTY, env] of [
+    [false, {}],
+    [true, { NO_COLOR: '1' }],
+    [true, { TERM: 'dumb' }],
+  ] as const) {
+    expect(shown(isTTY, env)).toBe('work\\x1b[2J\nhome\n')
+  }
+})
+
+test('a long answer waits for its reader, and learns that it is gone', async () => {
+  const { stdout, output } = streams()
+  expect(await output.caughtUp()).toBe(true)
+  stdout.emit('error', new Error('EPIPE'))
+  expect(await output.caughtUp()).toBe(false)
+})
