@@ -80,7 +80,7 @@ class Poll {
     return this.#tally.report()
   }
 
-  /** From sign-in to QUIT; true: there is more to fetch, and it went well. */
+  /** From sign-in to QUIT; true: there is more to fetch, and another session may get it. */
   async #session(password: string): Promise<boolean> {
     const account = this.#account
     const run = this.#run
@@ -119,7 +119,10 @@ class Poll {
       await session.quit()
       return false
     }
+    const before = tally.delivered
     await this.#carryOut(comparison, session)
+    // A session that brought nothing will not be followed by one that does.
+    if (tally.error !== null || tally.delivered === before) return false
     return plan.left > 0 && !run.terms.stop.aborted && (memory.loginDelaySeconds ?? 0) <= LONGEST_WAIT_S
   }
 
