@@ -63,13 +63,16 @@ export type Verdict = 'temporary' | 'refused' | 'unknown'
 export class DeliveryError extends PopfetchError {
   override readonly name: string = 'DeliveryError'
   readonly verdict: Verdict
+  /** With `refused`: never to be tried again unless a person says so (a possible loop, D046). */
+  readonly hold: boolean
 
   constructor(
     message: string,
-    facts: { verdict: Verdict; scope: 'message' | 'destination'; retry: Retry; cause?: unknown },
+    facts: { verdict: Verdict; scope: 'message' | 'destination'; retry: Retry; hold?: boolean; cause?: unknown },
   ) {
     super('ERR_DELIVERY', message, facts)
     this.verdict = facts.verdict
+    this.hold = facts.hold ?? false
   }
 }
 

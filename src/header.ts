@@ -73,13 +73,14 @@ export function field(header: Buffer, name: string): string | null {
   return found
 }
 
-export function countField(header: Buffer, name: string): number {
+/** All such fields' values, unfolded, from the top. */
+export function fields(header: Buffer, name: string): readonly string[] {
   const wanted = name.toLowerCase()
-  let count = 0
-  eachField(latin1(header), (each) => {
-    if (each === wanted) count += 1
+  const found: string[] = []
+  eachField(latin1(header), (each, value) => {
+    if (each === wanted) found.push(unfold(value))
   })
-  return count
+  return found
 }
 
 /** When the server took the message, by the topmost `Received` field (RFC 5321 section 4.4: the part after the last

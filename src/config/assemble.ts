@@ -2,10 +2,10 @@
 // Reading the file and line numbers are load.ts; what each key may hold is schema.ts.
 // The one rule: every part is looked at even when another is wrong, so that one report names all problems.
 import * as z from 'zod'
-import { display } from '../display.ts'
 import { isLoopback } from './host.ts'
 import { conflictProblems, foundText, issueProblems } from './problem.ts'
-import { account, accountConflicts, accountDefaults, deliver, top } from './schema.ts'
+import { deliver } from './deliver.ts'
+import { account, accountConflicts, accountDefaults, top } from './schema.ts'
 import { Targets } from './targets.ts'
 import { SECRET_KEYS, WITHOUT_COMPILING } from './values.ts'
 import { isWritten } from './written.ts'
@@ -116,27 +116,20 @@ function oneAccount(name: string, merged: unknown, { schemas, targets, problems 
   if (!isWritten(merged)) return null
 
   problems.push(...conflictProblems(accountConflicts(merged), merged, path))
+  const known = { account: fault === null ? name : null, problems }
   // By itself, so that an unknown destination is reported beside other problems of the account.
-  const wanted = schemas.deliver.safeParse(merged['deliver'], WITHOUT_COMPILING)
-  const names: string[] = []
-  for (const [index, target] of (wanted.success ? wanted.data : []).entries()) {
-    const list = merged['deliver']
-    const at = Array.isArray(list) ? [...path, 'deliver', index] : [...path, 'deliver']
-    const found = targets.find(target, Array.isArray(list) ? list[index] : list, at, problems)
-    if (found === null) continue
-    if (names.includes(found)) {
-      problems.push({
-        path: at,
-        at: 'value',
-        found: `"${display(found)}" again`,
-        expected: 'every destination once',
-      })
-      continue
-    }
-    names.push(found)
-    if (fault === null) targets.checkAccount(name, found, problems)
+  const lookUp = (written: unknown, at: Path): readonly string[] => {
+    const wanted = schemas.deliver.safeParse(written, WITHOUT_COMPILING)
+    return wanted.success ? targets.findAll(wanted.data, written, { path: [...at, 'deliver'], ...known }) : []
   }
-  return parsed.success ? { ...parsed.data, name, deliver: names } : null
+  const names = lookUp(merged['deliver'], path)
+  const rules = Array.isArray(merged['route']) ? merged['route'] : []
+  const ruled = rules.map((rule, index) =>
+    lookUp(isWritten(rule) ? rule['deliver'] : undefined, [...path, 'route', index]),
+  )
+  if (!parsed.success) return null
+  const route = parsed.data.route.map(({ when }, index) => ({ when, deliver: ruled[index] ?? [] }))
+  return { ...parsed.data, name, deliver: names, route }
 }
 
 /** What is wrong with the name of an account; null: nothing. */

@@ -2,6 +2,7 @@
 // The one rule: a value under a secret's key is named by its type only, and a URL never shows what may be a password in it.
 import type * as z from 'zod'
 import { display } from '../display.ts'
+import { FIRST_OF } from './first-of.ts'
 import { nearest } from './nearest.ts'
 import { SECRET_KEYS } from './values.ts'
 import { isWritten } from './written.ts'
@@ -60,7 +61,7 @@ export function issueProblems(issues: readonly z.core.$ZodIssue[], input: unknow
     if (issue.code === 'invalid_value') return [wrong(path, value, choice(issue.values))]
     if (issue.code !== 'invalid_union') return [wrong(path, value, issue.message)]
     if ('options' in issue) return [wrong(path, value, choice(issue.options))]
-    const meant = meantBranch(issue.errors)
+    const meant = meantBranch(issue.errors, value)
     return meant ? issueProblems(meant, value, path) : [wrong(path, value, issue.message)]
   })
 }
@@ -71,16 +72,28 @@ export function conflictProblems(conflicts: readonly Conflict[], written: Writte
 }
 
 /** Of the alternatives the only one that is of the right type: what is wrong within it is worth more than a list. */
-function meantBranch(branches: readonly Branch[]): Branch | null {
-  const near = branches.filter((branch) => !isOfAnotherType(branch))
+function meantBranch(branches: readonly Branch[], value: unknown): Branch | null {
+  const near = branches.filter((branch) => !isOfAnotherType(branch, value))
   return near.length === 1 ? (near[0] ?? null) : null
 }
 
 type Branch = readonly z.core.$ZodIssue[]
 
-function isOfAnotherType([issue]: Branch): boolean {
-  if (issue === undefined || issue.path.length > 0) return false
-  return issue.code === 'invalid_type' || (issue.code === 'invalid_union' && issue.errors.every(isOfAnotherType))
+function isOfAnotherType([issue]: Branch, value: unknown): boolean {
+  if (issue === undefined) return false
+  const [key] = issue.path
+  // A destination and a group of them are both mappings; the key of a group tells.
+  if (key === FIRST_OF || (key === 'type' && 'options' in issue)) {
+    const isGroup = isWritten(value) && Object.hasOwn(value, FIRST_OF)
+    return (key === FIRST_OF) !== isGroup
+  }
+  if (issue.path.length > 0) return false
+  return (
+    issue.code === 'invalid_type' ||
+    (issue.code === 'invalid_union' &&
+      issue.errors.length > 0 &&
+      issue.errors.every((branch) => isOfAnotherType(branch, value)))
+  )
 }
 
 function choice(options: readonly unknown[]): string {

@@ -2,16 +2,27 @@
 // everybody else uses are derived here. Destinations have a file of their own; reading the file is load.ts.
 // The one rule: what comes out has no optional fields, and nobody else knows a default.
 import * as z from 'zod'
+import { deliver, route } from './deliver.ts'
 import { destination } from './destinations.ts'
 import { parseDuration } from './quantity.ts'
 import { daemon, poll } from './rhythm.ts'
 import * as value from './values.ts'
+import type { RouteRule } from './deliver.ts'
 import type { DestinationConfig } from './destinations.ts'
 import type { ResolvePath } from './values.ts'
 import type { Conflict, Frozen, Written } from './written.ts'
 
 export type { Sender } from '../deliver/envelope.ts'
-export type { DestinationConfig, MaildirConfig, SmtpConfig } from './destinations.ts'
+export type { Pattern, RouteRule, When } from './deliver.ts'
+export type {
+  CommandConfig,
+  DestinationConfig,
+  FirstOfConfig,
+  LmtpConfig,
+  MaildirConfig,
+  MboxConfig,
+  SmtpConfig,
+} from './destinations.ts'
 export type { SecretSource } from './secret.ts'
 
 /** When a delivered message is deleted from the server. An age counts from when it was first seen. */
@@ -32,15 +43,19 @@ export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error'
 type AccountKeys = Frozen<z.output<ReturnType<typeof account>>>
 type TopKeys = Frozen<z.output<ReturnType<typeof top>>>
 
-/** `deliver`: names of destinations, in the order written, without duplicates. */
-export type Account = Omit<AccountKeys, 'deliver'> & { readonly name: string; readonly deliver: readonly string[] }
+/** `deliver`: names of destinations, in the order written, without duplicates; also in each rule of `route`. */
+export type Account = Omit<AccountKeys, 'deliver' | 'route'> & {
+  readonly name: string
+  readonly deliver: readonly string[]
+  readonly route: readonly RouteRule[]
+}
 
 export interface Configuration extends Omit<TopKeys, 'accounts' | 'destinations' | 'defaults' | 'state'> {
   /** The file it came from; absolute. */
   readonly file: string
   /** In the order of the file. */
   readonly accounts: readonly Account[]
-  /** By name. One written in place has its canonical URL for a name. */
+  /** By name. One written in place has its canonical URL for a name, a group its members (`first-of: a, b`). */
   readonly destinations: ReadonlyMap<string, DestinationConfig>
   /** The ledger's file; absolute. */
   readonly statePath: string
@@ -72,16 +87,6 @@ const first = value.parsed(
   /^(?:all|new|last:[1-9]\d{0,8})$/,
 )
 
-const DELIVER = 'the name of a destination, one written in place, a URL, or a list of these'
-
-/** Always a list of what was written: names and URLs as text, destinations written in place as their keys. */
-export function deliver(resolve: ResolvePath) {
-  const target = z.union([z.string(), destination(resolve)], { error: DELIVER })
-  return z
-    .union([target, z.array(target).min(1, { error: 'at least one destination' })], { error: DELIVER })
-    .transform((written) => (Array.isArray(written) ? written : [written]))
-}
-
 function accountKeys(resolve: ResolvePath) {
   return value.mapping({
     host: value.host.describe('Name or address of the POP3 server; the certificate must be for it'),
@@ -104,7 +109,10 @@ function accountKeys(resolve: ResolvePath) {
       .enum(['auto', 'plain', 'login', 'user'])
       .default('auto')
       .describe('How to sign in; auto: the best the server offers'),
-    deliver: deliver(resolve).describe('Where every message goes; several: to each of them'),
+    deliver: deliver(resolve).describe(
+      'Where every message goes; several: to each of them; { first-of: [a, b] }: to b what a refuses',
+    ),
+    route: route(resolve).default([]).describe('Where some messages go instead: the first rule that fits counts'),
     delete: deletion
       .prefault('never')
       .describe('When a delivered message is deleted from the server; an age counts from when it was first seen'),

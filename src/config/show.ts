@@ -1,18 +1,21 @@
 // The configuration in force as the keys of the file, all defaults filled in: what `config show` prints.
 // The one rule: no secret. Text is masked; of a command only the first word is shown, the others may hold one.
+import { FIRST_OF } from './first-of.ts'
 import { formatDuration, formatSize } from './quantity.ts'
 import { listenText, pollText } from './rhythm.ts'
 import { commandName, MASK } from './secret.ts'
-import type { Account, Configuration, DestinationConfig, Sender } from './schema.ts'
+import type { Account, Configuration, DestinationConfig, FirstOfConfig, Sender, When } from './schema.ts'
 import type { SecretSource } from './secret.ts'
 import type { Written } from './written.ts'
 
 export function asWritten(configuration: Configuration): Written {
   const { accounts, destinations, statePath, concurrency, perHost, daemon, log } = configuration
   return {
-    accounts: Object.fromEntries(accounts.map((account) => [account.name, accountKeys(account)])),
+    accounts: Object.fromEntries(accounts.map((account) => [account.name, accountKeys(account, destinations)])),
     destinations: Object.fromEntries(
-      [...destinations.values()].map((target) => [target.name, destinationKeys(target)]),
+      [...destinations.values()].flatMap((target) =>
+        target.type === FIRST_OF ? [] : [[target.name, destinationKeys(target)]],
+      ),
     ),
     state: statePath,
     concurrency,
@@ -22,12 +25,22 @@ export function asWritten(configuration: Configuration): Written {
   }
 }
 
-function accountKeys(account: Account): Written {
+function accountKeys(account: Account, destinations: Configuration['destinations']): Written {
   const { password, first, maxSizeBytes, timeoutMs } = account
+  const targets = (names: readonly string[]) =>
+    names.map((name) => {
+      const target = destinations.get(name)
+      return target?.type === FIRST_OF ? { [FIRST_OF]: target.of } : name
+    })
   return withoutNull({
     ...account,
     name: null,
     password: source(password),
+    deliver: targets(account.deliver),
+    route:
+      account.route.length === 0
+        ? null
+        : account.route.map(({ when, deliver }) => ({ when: conditions(when), deliver: targets(deliver) })),
     delete: account.delete.kind === 'age' ? formatDuration(account.delete.ageMs) : account.delete.kind,
     poll: pollText(account.poll),
     first: first.kind === 'last' ? `last:${first.count}` : first.kind === 'default' ? 'all' : first.kind,
@@ -47,23 +60,48 @@ function daemonKeys({ metrics, onProblem, alertAfterMs }: Configuration['daemon'
   })
 }
 
-function destinationKeys(target: DestinationConfig): Written {
+function destinationKeys(target: Exclude<DestinationConfig, FirstOfConfig>): Written {
   switch (target.type) {
+    case 'mbox':
+      return withoutNull({ ...target, name: null })
+    case 'command': {
+      const { run, timeoutMs } = target
+      return withoutNull({
+        ...target,
+        name: null,
+        run: [commandName(run)],
+        timeoutMs: null,
+        timeout: formatDuration(timeoutMs),
+      })
+    }
     case 'maildir':
       return withoutNull({ ...target, name: null, mode: `0${target.mode.toString(8)}` })
-    case 'smtp': {
-      const { password, from, timeoutMs } = target
+    case 'smtp':
+    case 'lmtp': {
+      const { password, token, from, timeoutMs } = target
       const timeout = timeoutMs === null ? null : formatDuration(timeoutMs)
       return withoutNull({
         ...target,
         name: null,
+        socketPath: null,
+        socket: target.type === 'lmtp' ? target.socketPath : null,
         password: source(password),
+        token: source(token),
         from: sender(from),
         timeoutMs: null,
         timeout,
       })
     }
   }
+}
+
+function conditions(when: When): Written {
+  const { header, size } = when
+  return withoutNull({
+    ...when,
+    header: header.length === 0 ? null : Object.fromEntries(header.map(({ name, pattern }) => [name, pattern])),
+    size: size === null ? null : `${size.than === 'larger' ? '>' : '<'}${formatSize(size.bytes)}`,
+  })
 }
 
 function sender(from: Sender): string {

@@ -2,15 +2,17 @@
 // URL, which get their canonical URL for a name. What keys they have is destinations.ts.
 // The one rule: every method adds what is wrong to the list it is given, and goes on.
 import { isDeepStrictEqual } from 'node:util'
-import { isAddress } from '../deliver/envelope.ts'
+import { isLocalPart, isUtf8Address } from '../deliver/address.ts'
 import { display } from '../display.ts'
 import { destination, destinationConflicts } from './destinations.ts'
+import { FIRST_OF } from './first-of.ts'
 import { nearest } from './nearest.ts'
 import { expandAccount } from './placeholder.ts'
 import { conflictProblems, foundText, issueProblems, pathText, wrong } from './problem.ts'
 import { canonicalUrl, isUrl, parseDestinationUrl } from './url.ts'
 import { WITHOUT_COMPILING } from './values.ts'
 import { isWritten } from './written.ts'
+import type { Group, Member } from './deliver.ts'
 import type { DestinationConfig, DestinationKeys } from './destinations.ts'
 import type { Path, Problem } from './problem.ts'
 import type { ResolvePath } from './values.ts'
@@ -43,8 +45,52 @@ export class Targets {
     if (isWritten(written)) problems.push(...conflictProblems(destinationConflicts(written), written, path))
   }
 
-  /** The name of what stands at `path` in a `deliver`: `target` is it as parsed. Null: there is a problem. */
-  find(target: string | DestinationKeys, written: unknown, path: Path, problems: Problem[]): string | null {
+  /** The names of what stands at `path` in a `deliver`, as parsed and as written, for the account of that name. */
+  findAll(
+    targets: readonly (Member | Group)[],
+    written: unknown,
+    { path, account, problems }: { readonly path: Path; readonly account: string | null; readonly problems: Problem[] },
+  ): readonly string[] {
+    const names: string[] = []
+    for (const [index, target] of targets.entries()) {
+      const [at, one] = Array.isArray(written) ? [[...path, index], written[index]] : [path, written]
+      const found = this.#find(target, one, at, problems)
+      if (found === null) continue
+      if (names.includes(found)) problems.push(twice(at, found))
+      else names.push(found)
+      if (account !== null) this.#checkAccount(account, found, problems)
+    }
+    return names
+  }
+
+  /** The name of what stands at `path`. Null: there is a problem. */
+  #find(target: Member | Group, written: unknown, path: Path, problems: Problem[]): string | null {
+    return typeof target !== 'string' && FIRST_OF in target
+      ? this.#findGroup(target, written, path, problems)
+      : this.#findOne(target, written, path, problems)
+  }
+
+  #findGroup({ [FIRST_OF]: members }: Group, written: unknown, path: Path, problems: Problem[]): string | null {
+    const list = isWritten(written) ? written[FIRST_OF] : null
+    const of: string[] = []
+    for (const [index, member] of members.entries()) {
+      const at = [...path, FIRST_OF, index]
+      const found = this.#findOne(member, Array.isArray(list) ? list[index] : null, at, problems)
+      const config = found === null ? undefined : this.#byName.get(found)
+      if (found === null) continue
+      if (of.includes(found)) problems.push(twice(at, found))
+      // Some of its recipients might take what others refuse: then nobody could say who of the group has it.
+      else if ((config?.type === 'smtp' || config?.type === 'lmtp') && config.to.length > 1) {
+        problems.push(wrong(at, found, 'a destination with one recipient'))
+      } else of.push(found)
+    }
+    if (of.length < members.length) return null
+    const name = `${FIRST_OF}: ${of.join(', ')}`
+    this.#byName.set(name, { type: FIRST_OF, name, of })
+    return name
+  }
+
+  #findOne(target: Member, written: unknown, path: Path, problems: Problem[]): string | null {
     if (typeof target !== 'string') {
       const conflicts = isWritten(written) ? conflictProblems(destinationConflicts(written), written, path) : []
       problems.push(...conflicts)
@@ -57,13 +103,14 @@ export class Targets {
   }
 
   /** With the account's name in them, the addresses of the destination must still be addresses. */
-  checkAccount(account: string, destinationName: string, problems: Problem[]): void {
+  #checkAccount(account: string, destinationName: string, problems: Problem[]): void {
     const config = this.#byName.get(destinationName)
-    if (config?.type !== 'smtp') return
+    if (config?.type === FIRST_OF) for (const member of config.of) this.#checkAccount(account, member, problems)
+    if (config?.type !== 'smtp' && config?.type !== 'lmtp') return
     const addresses = config.from.kind === 'address' ? [...config.to, config.from.address] : config.to
     for (const address of addresses) {
       const expanded = expandAccount(address, account)
-      if (isAddress(expanded)) continue
+      if (isUtf8Address(expanded) || (config.type === 'lmtp' && isLocalPart(expanded))) continue
       const found = `an account's name that makes ${foundText(expanded, [])} of ${foundText(address, [])}`
       problems.push({ path: ['accounts', account], at: 'key', found, expected: 'one that makes a mail address' })
       return
@@ -107,11 +154,17 @@ export class Targets {
   }
 }
 
+function twice(path: Path, name: string): Problem {
+  return { path, at: 'value', found: `"${display(name)}" again`, expected: 'every destination once' }
+}
+
 /** Two secrets written out look alike to isDeepStrictEqual, which cannot see into them. */
 function isSame(a: DestinationConfig, b: DestinationConfig): boolean {
   return isDeepStrictEqual(a, b) && secretText(a) === secretText(b)
 }
 
 function secretText(config: DestinationConfig): string | null {
-  return config.type === 'smtp' && config.password?.kind === 'text' ? config.password.reveal() : null
+  if (config.type !== 'smtp' && config.type !== 'lmtp') return null
+  const secret = config.token ?? config.password
+  return secret?.kind === 'text' ? secret.reveal() : null
 }

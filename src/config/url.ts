@@ -1,8 +1,10 @@
-// Mailboxes and destinations as URLs: `pop3s://user@host`, `maildir:PATH`, `smtp://host?to=a@b`. Pure.
+// Mailboxes and destinations as URLs: `pop3s://user@host`, `maildir:PATH`, `mbox:PATH`,
+// `smtp://host?to=a@b`, `lmtp:SOCKET?to=a`. Pure.
 // A URL becomes the keys that would have been written instead, so that the schema alone knows what is right and what the
 // defaults are. The one rule: no password stands in a URL, and no error text repeats one.
 import { bracketed, isLoopback } from './host.ts'
-import type { MaildirConfig, SmtpConfig } from './destinations.ts'
+import { commandName } from './secret.ts'
+import type { DestinationKeys } from './destinations.ts'
 import type { Written } from './written.ts'
 
 export type ParsedUrl =
@@ -10,7 +12,8 @@ export type ParsedUrl =
   /** The words after "expected". */
   | { readonly kind: 'wrong'; readonly expected: string }
 
-const DESTINATION_FORMS = 'maildir:PATH, smtp://[user@]host[:port]?to=ADDRESS or smtps://…'
+const DESTINATION_FORMS =
+  'maildir:PATH, mbox:PATH, smtp://[user@]host[:port]?to=ADDRESS, smtps://…, lmtp:SOCKET?to=ADDRESS or lmtp://…'
 const SOURCE_FORMS = 'pop3s://user@host[:port] or pop3://user@host[:port]'
 
 /** Whether a text in `deliver` means a URL, not a name. */
@@ -21,18 +24,21 @@ export function isUrl(text: string): boolean {
 /** The keys of a destination. */
 export function parseDestinationUrl(text: string): ParsedUrl {
   const [scheme, rest] = cut(text, ':')
-  if (scheme === 'maildir') {
+  if (scheme === 'maildir' || scheme === 'mbox') {
     // `maildir://~/Mail` and `maildir://Mail` would quietly mean directories of the root.
-    if (/^\/\/(?!\/)/.test(rest)) return wrong('maildir:PATH without slashes in front, such as maildir:~/Mail')
-    return { kind: 'written', written: { type: 'maildir', path: rest } }
+    if (/^\/\/(?!\/)/.test(rest)) return wrong(`${scheme}:PATH without slashes in front, such as ${scheme}:~/Mail`)
+    return { kind: 'written', written: { type: scheme, path: rest } }
   }
-  if (scheme !== 'smtp' && scheme !== 'smtps') return wrong(DESTINATION_FORMS)
-  const server = parseServer(rest, scheme === 'smtps' ? ['to'] : ['to', 'tls'], DESTINATION_FORMS)
+  if (scheme !== 'smtp' && scheme !== 'smtps' && scheme !== 'lmtp') return wrong(DESTINATION_FORMS)
+  const parameters = scheme === 'smtps' ? ['to'] : ['to', 'tls']
+  const server =
+    scheme === 'lmtp' && !rest.startsWith('//') ? parseSocket(rest) : parseServer(rest, parameters, DESTINATION_FORMS)
   if (server.kind === 'wrong') return server
   const { to, tls, ...written } = server.written
   if (typeof to !== 'string') return wrong('a recipient: ?to=ADDRESS')
   const encryption = scheme === 'smtps' ? { tls: 'implicit' } : tls === undefined ? {} : { tls }
-  return { kind: 'written', written: { type: 'smtp', ...written, ...encryption, to: to.split(',') } }
+  const type = scheme === 'lmtp' ? 'lmtp' : 'smtp'
+  return { kind: 'written', written: { type, ...written, ...encryption, to: to.split(',') } }
 }
 
 /** The keys of an account: `host`, `user`, `tls`, and `port` if it is there. */
@@ -45,15 +51,21 @@ export function parseSourceUrl(text: string): ParsedUrl {
   return { kind: 'written', written: { tls: scheme === 'pop3s' ? 'implicit' : 'starttls', ...server.written } }
 }
 
-/** The URL that means this destination however it was written: the name of one written in place. */
-export function canonicalUrl(config: Omit<MaildirConfig, 'name'> | Omit<SmtpConfig, 'name'>): string {
-  if (config.type === 'maildir') return `maildir:${config.path}`
-  const scheme = config.tls === 'implicit' ? 'smtps' : 'smtp'
-  const user = config.user === null ? '' : `${config.user.replace(/[%?:]/g, encodeURIComponent)}@`
+/** The URL that means this destination however it was written: the name of one written in place. A command has none: its
+ *  name is its program, the arguments may hold a secret. */
+export function canonicalUrl(config: DestinationKeys): string {
+  if (config.type === 'maildir' || config.type === 'mbox') return `${config.type}:${config.path}`
+  if (config.type === 'command') return `command:${commandName([config.run[0]]).slice(1, -1)}`
   const to = config.to.map((address) => address.replace(/[%&]/g, encodeURIComponent)).join(',')
-  const usual = isLoopback(config.host) ? 'none' : 'starttls'
+  if (config.type === 'lmtp' && config.socketPath !== null) {
+    return `lmtp:${config.socketPath.replace(/[%?]/g, encodeURIComponent)}?to=${to}`
+  }
+  const scheme = config.type === 'lmtp' ? 'lmtp' : config.tls === 'implicit' ? 'smtps' : 'smtp'
+  const host = config.host ?? ''
+  const user = config.user === null ? '' : `${config.user.replace(/[%?:]/g, encodeURIComponent)}@`
+  const usual = isLoopback(host) ? 'none' : 'starttls'
   const tls = scheme === 'smtps' || config.tls === usual ? '' : `&tls=${config.tls}`
-  return `${scheme}://${user}${bracketed(config.host)}:${config.port}?to=${to}${tls}`
+  return `${scheme}://${user}${bracketed(host)}:${config.port}?to=${to}${tls}`
 }
 
 /** `//[user@]host[:port][?name=value&…]` as keys; of the parameters only those named. The last `@` counts. */
@@ -69,6 +81,19 @@ function parseServer(text: string, names: readonly string[], forms: string): Par
     written['user'] = decode(userinfo)
     if (written['user'] === null) return wrong('a percent sign in a user name as %25')
   }
+  return parameters(written, query, names)
+}
+
+/** `PATH?to=…`: a Unix socket. */
+function parseSocket(text: string): ParsedUrl {
+  const [encoded, query] = cut(text, '?')
+  const socket = decode(encoded)
+  if (socket === null || socket === '') return wrong('lmtp:SOCKET?to=ADDRESS, and a percent sign in a path as %25')
+  return parameters({ socket }, query, ['to'])
+}
+
+/** Adds what stands after the `?`. */
+function parameters(written: Record<string, unknown>, query: string, names: readonly string[]): ParsedUrl {
   for (const parameter of query === '' ? [] : query.split('&')) {
     const [name, encoded] = cut(parameter, '=')
     // Not URLSearchParams: it reads the plus of alice+pop@example.net as a space.

@@ -2,9 +2,10 @@
 // What keys there are is in schema.ts and destinations.ts. The one rule: the `error` of a schema is not a sentence but the
 // words that follow "expected" in a report (problem.ts), and it never repeats what was found.
 import * as z from 'zod'
-import { isAddress } from '../deliver/envelope.ts'
+import { isLocalPart } from '../deliver/address.ts'
+import { parseAddress } from './address.ts'
 import { parseHost } from './host.ts'
-import { hasUnknownPlaceholder } from './placeholder.ts'
+import { expandAccount, hasUnknownPlaceholder } from './placeholder.ts'
 import { formatDuration, formatSize, parseDuration, parseSize } from './quantity.ts'
 import { SecretText } from './secret.ts'
 import type { SecretSource } from './secret.ts'
@@ -73,9 +74,23 @@ function isPath(text: string): boolean {
 }
 
 /** `{account}` may stand in it, and its names are harmless there. */
-export const recipient = parsed('a plain mail address such as alice@example.net; in braces only {account}', (text) =>
-  !hasUnknownPlaceholder(text) && isAddress(text.replaceAll('{account}', 'a')) ? text : null,
+export const recipient = parsed('a plain mail address such as alice@example.net; in braces only {account}', recipientOf)
+
+/** LMTP servers know their own users without a domain. */
+export const localRecipient = parsed(
+  'a mail address or the name of a user such as alice; in braces only {account}',
+  (text) => recipientOf(text) ?? (!hasUnknownPlaceholder(text) && isLocalPart(expandAccount(text, 'a')) ? text : null),
 )
+
+function recipientOf(text: string): string | null {
+  const at = text.lastIndexOf('@')
+  if (at < 0 || hasUnknownPlaceholder(text)) return null
+  const domain = text.slice(at)
+  const address = parseAddress(expandAccount(text.slice(0, at), 'a') + expandAccount(domain, 'a'))
+  if (address === null) return null
+  // With a placeholder in it a domain is taken as it stands.
+  return domain.includes('{') ? text : text.slice(0, at) + address.slice(address.lastIndexOf('@'))
+}
 
 export function duration(minimumMs: number, maximumMs: number) {
   const range = `from ${formatDuration(minimumMs)} to ${formatDuration(maximumMs)}`
@@ -122,7 +137,7 @@ export const fileMode = parsed(
 const SECRET = 'text, { env: NAME }, { file: PATH }, { command: COMMAND } or { credential: NAME }'
 
 /** Keys whose values are secrets, or where they come from: reports name such a value by its type only. */
-export const SECRET_KEYS: ReadonlySet<string> = new Set(['password'])
+export const SECRET_KEYS: ReadonlySet<string> = new Set(['password', 'token'])
 
 /** Where a secret comes from. Has no content of its own yet: see secret.ts. */
 export function secret(resolve: ResolvePath) {

@@ -1,9 +1,10 @@
 // The envelope sender, and the fields popfetch puts on top of a message. Pure; every value is ours, checked or sanitised.
 // One rule: nothing that a server, a sender or a configuration wrote can end a line, add a field or reach the envelope
-// unless it is plainly an address (D017, D045, D048).
-import { isIPv4, isIPv6 } from 'node:net'
+// unless it is plainly an address (D017, D045, D048). What an address is stands in address.ts, loops in loop.ts.
+import { isIPv6 } from 'node:net'
 import { field } from '../header.ts'
 import type { Origin } from '../message.ts'
+import { isAddress, isUtf8Address } from './address.ts'
 
 /** RFC 5321 4.5.3.1.2 allows a domain of 255 octets; two of them and the rest stay far below a line of 998. */
 const NAME_LIMIT = 255
@@ -11,12 +12,15 @@ const NAME_LIMIT = 255
 export interface TracedBy {
   readonly hostName: string
   readonly nowMs: number
+  /** The field's `id`, by which a destination knows what it has already forwarded (loop.ts); absent: none. */
+  readonly id?: string
 }
 
 /** One `Received:` field (RFC 5321 4.4), folded, CRLF line ends, ASCII. Its date is UTC and knows no locale. */
 export function traceField(origin: Origin, by: TracedBy): string {
+  const id = by.id === undefined ? '' : ` id ${by.id}`
   return (
-    `Received: from ${hostToken(origin.host)} by ${hostToken(by.hostName)} with ${origin.protocol}\r\n` +
+    `Received: from ${hostToken(origin.host)} by ${hostToken(by.hostName)} with ${origin.protocol}${id}\r\n` +
     `\t(popfetch; account ${token(origin.account)}); ${dateTime(by.nowMs)}\r\n`
   )
 }
@@ -32,7 +36,7 @@ function dateTime(atMs: number): string {
 }
 
 /** A host's name, or its address: an IPv6 one as a literal (RFC 5321 4.1.3). */
-function hostToken(host: string): string {
+export function hostToken(host: string): string {
   const bare = host.replace(/^\[(?:IPv6:)?|\]$/g, '')
   if (isIPv6(bare) && !bare.includes('%')) return `[IPv6:${bare}]`
   return bare.slice(0, NAME_LIMIT).replace(/[^A-Za-z0-9._-]/g, '_') || 'unknown'
@@ -69,7 +73,10 @@ export function envelopeSender(from: Sender, header: Buffer, fallback: string): 
       return { address: from.address, foreign: false }
     case 'original': {
       const address = returnPath?.replace(/^<(.*)>$/, '$1') ?? ''
-      return isAddress(address) ? { address, foreign: true } : { address: fallback, foreign: false }
+      if (isAddress(address)) return { address, foreign: true }
+      // Header text is one character a byte; a mailbox beyond ASCII is UTF-8 there (RFC 6532).
+      const utf8 = Buffer.from(address, 'latin1').toString()
+      return isUtf8Address(utf8) ? { address: utf8, foreign: true } : { address: fallback, foreign: false }
     }
   }
 }
@@ -78,21 +85,4 @@ export function envelopeSender(from: Sender, header: Buffer, fallback: string): 
 function isDeliveryReport(header: Buffer): boolean {
   const type = field(header, 'Content-Type')
   return type !== null && /^multipart\/report\b/i.test(type) && /;\s*report-type="?delivery-status\b/i.test(type)
-}
-
-const LOCAL_PART = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/
-const DOMAIN = /^[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*$/
-
-/** Plainly an address: RFC 5321 4.1.2 without quoted strings, source routes and anything beyond ASCII; its sizes from
- *  4.5.3.1. Stricter than the RFC on purpose: what is doubtful never becomes a sender. */
-export function isAddress(text: string): boolean {
-  const at = text.lastIndexOf('@')
-  if (at < 1 || at > 64 || text.length > 254) return false
-  const domain = text.slice(at + 1)
-  const literal = /^\[(IPv6:)?([^\]]*)\]$/.exec(domain)
-  if (literal !== null) {
-    const address = literal[2] ?? ''
-    return LOCAL_PART.test(text.slice(0, at)) && (literal[1] === undefined ? isIPv4(address) : isIPv6(address))
-  }
-  return LOCAL_PART.test(text.slice(0, at)) && DOMAIN.test(domain)
 }

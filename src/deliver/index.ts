@@ -1,8 +1,10 @@
 // The table of destinations. A new kind is one file that fulfils destination.ts and one line here; what a kind does not use
 // is not loaded.
+import type { CommandConfig } from './command.ts'
 import type { Attempt, Destination } from './destination.ts'
 import { labelField, traceField } from './envelope.ts'
 import type { MaildirConfig } from './maildir.ts'
+import type { MboxConfig } from './mbox.ts'
 import type { Reserve } from './reserve.ts'
 import type { SmtpConfig } from './smtp.ts'
 
@@ -15,24 +17,39 @@ interface Common {
 
 export type DestinationSettings =
   | ({ readonly type: 'maildir' } & Common & MaildirConfig)
-  | ({ readonly type: 'smtp' } & Common & SmtpConfig)
+  | ({ readonly type: 'smtp' | 'lmtp' } & Common & SmtpConfig)
+  | ({ readonly type: 'command' } & Common & CommandConfig)
+  | ({ readonly type: 'mbox' } & Common & MboxConfig)
 
 export interface DestinationContext {
   readonly hostName: string
   readonly nowMs: () => number
   readonly reserve: Reserve
+  /** popfetch's own directory for messages under way. */
+  readonly spoolDirectory: string
+  readonly env: Readonly<Record<string, string | undefined>>
 }
 
 export async function openDestination(
   settings: DestinationSettings,
   context: DestinationContext,
 ): Promise<Destination> {
+  const prefix = (attempt: Attempt): string => fieldsOnTop(settings, attempt, context)
   switch (settings.type) {
+    case 'command': {
+      const { openCommand } = await import('./command.ts')
+      return openCommand(settings, { ...context, prefix })
+    }
+    case 'mbox': {
+      const { openMbox } = await import('./mbox.ts')
+      return openMbox(settings, { ...context, prefix })
+    }
     case 'maildir': {
       const { openMaildir } = await import('./maildir.ts')
-      return openMaildir(settings, { ...context, prefix: (attempt) => fieldsOnTop(settings, attempt, context) })
+      return openMaildir(settings, { ...context, prefix })
     }
-    case 'smtp': {
+    case 'smtp':
+    case 'lmtp': {
       const { openSmtp } = await import('./smtp.ts')
       return openSmtp(settings, context)
     }

@@ -11,6 +11,8 @@ const LF = 0x0a
 
 /** Repairs a message that comes in chunks: what all of them and `end()` give has CRLF line ends only. */
 export class NewlineRepair {
+  /** Something had to be mended so far. */
+  repaired = false
   /** The chunk before ended in a CR, which is held back until the next byte is known. */
   #heldCr = false
 
@@ -19,12 +21,16 @@ export class NewlineRepair {
     const endsInCr = chunk.at(-1) === CR
     const whole = this.#heldCr ? Buffer.concat([Buffer.of(CR), chunk]) : chunk
     this.#heldCr = endsInCr
-    return repaired(endsInCr ? whole.subarray(0, -1) : whole)
+    const known = endsInCr ? whole.subarray(0, -1) : whole
+    const mended = repaired(known)
+    if (mended !== known) this.repaired = true
+    return mended
   }
 
   end(): Buffer {
     const held = this.#heldCr
     this.#heldCr = false
+    if (held) this.repaired = true
     return held ? Buffer.from('\r\n') : Buffer.alloc(0)
   }
 }

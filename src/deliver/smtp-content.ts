@@ -12,6 +12,8 @@ export interface Content {
   /** As DATA carries it, with stuffed dots and the final one. */
   readonly wireBytes: number
   readonly eightBit: boolean
+  /** A bare CR or LF was made a line end. */
+  readonly repaired: boolean
   /** All of it, from the beginning, at every call. A stream that cannot give it all ends with an error. */
   open(): Buffer | Readable
 }
@@ -22,47 +24,63 @@ export class SpoolError extends Error {}
 /** As fast as larger ones, and four messages of 25 MB at once cost 15 MB of memory. */
 const CHUNK_BYTES = 64 * 1024
 
+/** `prefix`: the fields on top, latin1. */
 export async function contentOf(message: Message, prefix: string): Promise<Content> {
   const { body, sizeBytes } = message
-  const top = Buffer.from(prefix, 'latin1')
-  if (body.kind === 'memory') {
-    if (body.bytes.length !== sizeBytes) throw new SpoolError(changed(sizeBytes, body.bytes.length))
-    const whole = withCrlf(top.length === 0 ? body.bytes : Buffer.concat([top, body.bytes]))
-    const count = new WireCount()
-    count.add(whole)
-    return { sizeBytes: whole.length, wireBytes: count.wireBytes, eightBit: count.eightBit, open: () => whole }
+  if (body.kind === 'file') {
+    const content = await streamedContent(prefix, () => receivedChunks(message))
+    // In a file with LF line ends nobody can tell which of them were bare.
+    return { ...content, repaired: content.repaired && body.form.lineEndings === 'crlf' }
   }
-  const { path, form } = body
-  // Only a file in wire form has as many bytes as were received.
-  const wanted = form.lineEndings === 'crlf' ? sizeBytes : null
-  const chunks = (): AsyncGenerator<Buffer> => repairedFile(path, form.prefixBytes, top, wanted)
+  if (body.bytes.length !== sizeBytes) throw new SpoolError(changed(sizeBytes, body.bytes.length))
+  const top = Buffer.from(prefix, 'latin1')
+  const came = top.length === 0 ? body.bytes : Buffer.concat([top, body.bytes])
+  const whole = withCrlf(came)
   const count = new WireCount()
-  for await (const chunk of chunks()) count.add(chunk)
+  count.add(whole)
+  const { wireBytes, eightBit } = count
+  return { sizeBytes: whole.length, wireBytes, eightBit, repaired: whole !== came, open: () => whole }
+}
+
+/** Content that is made anew at every reading, the same each time. */
+export async function streamedContent(prefix: string, source: () => AsyncIterable<Buffer>): Promise<Content> {
+  const top = Buffer.from(prefix, 'latin1')
+  const count = new WireCount()
+  const repair = new NewlineRepair()
+  for await (const chunk of repaired(top, source(), repair)) count.add(chunk)
   const { sizeBytes: total, wireBytes, eightBit } = count
+  const chunks = (): AsyncGenerator<Buffer> => repaired(top, source(), new NewlineRepair())
   return {
     sizeBytes: total,
     wireBytes,
     eightBit,
+    repaired: repair.repaired,
     open: () => Readable.from(exactly(chunks(), total), { objectMode: false }),
   }
 }
 
-async function* repairedFile(
-  path: string,
-  start: number,
-  top: Buffer,
-  wanted: number | null,
-): AsyncGenerator<Buffer, void, void> {
-  const repair = new NewlineRepair()
+/** The bytes of a message as they were received, without what a destination has put before them in its file. */
+export async function* receivedChunks({ body, sizeBytes }: Message): AsyncGenerator<Buffer, void, void> {
+  if (body.kind === 'memory') return yield body.bytes
+  const { path, form } = body
   let received = 0
-  yield top
-  for await (const chunk of createReadStream(path, { start, highWaterMark: CHUNK_BYTES })) {
+  for await (const chunk of createReadStream(path, { start: form.prefixBytes, highWaterMark: CHUNK_BYTES })) {
     const bytes: unknown = chunk
     if (!Buffer.isBuffer(bytes)) throw new SpoolError(`${path} was not read as bytes`)
     received += bytes.length
-    yield repair.repair(bytes)
+    yield bytes
   }
-  if (wanted !== null && received !== wanted) throw new SpoolError(changed(wanted, received))
+  // Only a file in wire form has as many bytes as were received.
+  if (form.lineEndings === 'crlf' && received !== sizeBytes) throw new SpoolError(changed(sizeBytes, received))
+}
+
+async function* repaired(
+  top: Buffer,
+  source: AsyncIterable<Buffer>,
+  repair: NewlineRepair,
+): AsyncGenerator<Buffer, void, void> {
+  yield top
+  for await (const chunk of source) yield repair.repair(chunk)
   yield repair.end()
 }
 

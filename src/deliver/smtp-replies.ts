@@ -83,6 +83,7 @@ export class Replies {
 const VERBS: Readonly<Record<string, Waiting>> = {
   EHLO: 'EHLO',
   HELO: 'EHLO',
+  LHLO: 'EHLO',
   STARTTLS: 'STARTTLS',
   AUTH: 'AUTH',
   MAIL: 'MAIL',

@@ -7,12 +7,13 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { redactor } from '../redact.ts'
 import type { Content } from './smtp-content.ts'
 import { messageMs, openingMs, type SmtpLimits } from './smtp-limits.ts'
-import { greetingName, mechanismOf, type SignIn, sizeLimitOf } from './smtp-offers.ts'
-import { checkPin, dial, isLoopback, type Peer, SmtpFailure, tlsOptions } from './smtp-socket.ts'
+import { greetingName, mechanismOf, type SignIn, sizeLimitOf, takesUtf8 } from './smtp-offers.ts'
+import { checkPin, dial, isLocal, type Peer, SmtpFailure, tlsOptions } from './smtp-socket.ts'
 import type { Sent, Transport, TransportOptions } from './smtp-transport.ts'
 import type { Fault, Stage } from './smtp-verdict.ts'
 import { SmtpWatch } from './smtp-watch.ts'
 import { within } from './within.ts'
+import { XOAUTH2, xoauth2 } from './smtp-xoauth2.ts'
 
 export interface SessionOptions {
   readonly peer: Peer
@@ -53,6 +54,8 @@ export class SmtpSession {
       requireTLS: peer.tls === 'starttls',
       ignoreTLS: peer.tls === 'none',
       tls: peer.tls === 'starttls' ? tlsOptions(peer) : {},
+      lmtp: peer.protocol === 'lmtp',
+      customAuth: { [XOAUTH2]: xoauth2 },
       connectionTimeout: openingMs(limits),
       greetingTimeout: Math.max(limits.greetingMs, limits.tlsMs),
       socketTimeout: limits.greetingMs,
@@ -82,6 +85,11 @@ export class SmtpSession {
     }
   }
 
+  /** Whether it takes addresses beyond ASCII. */
+  get takesUtf8(): boolean {
+    return takesUtf8(this.#watch.replies.offers)
+  }
+
   /** The server's final answer: it has taken responsibility for the message. Rejects with SmtpFailure; `alive` then tells
    *  whether the session can go on. */
   async send(from: string, to: string, content: Content, signal: AbortSignal): Promise<string> {
@@ -102,6 +110,8 @@ export class SmtpSession {
         ),
       )
       await this.#inStep()
+      // For LMTP nodemailer calls it a success when each recipient was refused after the dot (D062).
+      if (this.#watch.replies.refusal !== null) throw this.#watch.reported(undefined)
       if (sent.accepted.length !== 1 || sent.rejected.length > 0 || sent.messageSize !== content.wireBytes) {
         throw this.#failure({ kind: 'nonsense', text: sent.response }, 'content')
       }
@@ -150,28 +160,45 @@ export class SmtpSession {
     if (signIn !== null) await this.#signIn(signIn, signal)
   }
 
-  async #signIn({ user, auth, password }: SignIn, signal: AbortSignal): Promise<void> {
-    // A refused EHLO that HELO made good says nothing about what comes now.
-    this.#watch.begin(0)
-    const unfit = (text: string, cause?: unknown): SmtpFailure => this.#failure({ kind: 'unfit', text }, 'AUTH', cause)
-    if (!this.#transport.secure && !isLoopback(this.#socket?.remoteAddress)) {
-      throw unfit('a password goes without TLS only to this machine itself')
+  async #signIn({ user, auth, secret }: SignIn, signal: AbortSignal): Promise<void> {
+    const { peer, limits } = this.#options
+    if (!this.#transport.secure && !isLocal(this.#socket, peer)) {
+      const text = 'a password goes without TLS only to this machine itself'
+      throw this.#failure({ kind: 'unfit', text }, 'AUTH')
     }
     const method = mechanismOf(this.#watch.replies.offers, auth)
     if (typeof method === 'object') throw this.#failure(method, 'AUTH')
-    const { commandMs } = this.#options.limits
-    const pass = await within(password(), commandMs, signal).catch((error: unknown) => {
+    let pass = await this.#secret(secret, signal)
+    for (let tries = 1; ; tries++) {
+      // A refused EHLO that HELO made good, or a refused token, says nothing about what comes now.
+      this.#watch.begin(0)
+      try {
+        await this.#wait<void>(4 * limits.commandMs, signal, (resolve) =>
+          this.#transport.login(
+            { method: method === 'XOAUTH2' ? XOAUTH2 : method, user, credentials: { user, pass } },
+            (error) => (error === null ? resolve() : this.#failed(error)),
+          ),
+        )
+        return await this.#inStep()
+      } catch (error) {
+        // A token may have expired since it was made: once more, if asking again gives another one.
+        const again = method === 'XOAUTH2' && tries === 1 && this.alive && this.#watch.replies.refusal !== null
+        const newer = again ? await this.#secret(secret, signal) : pass
+        if (newer === pass) throw error
+        pass = newer
+      }
+    }
+  }
+
+  async #secret(secret: () => Promise<string>, signal: AbortSignal): Promise<string> {
+    const unfit = (text: string, cause?: unknown): SmtpFailure => this.#failure({ kind: 'unfit', text }, 'AUTH', cause)
+    const had = await within(secret(), this.#options.limits.commandMs, signal).catch((error: unknown) => {
       if (signal.aborted) throw this.#failure({ kind: 'stopped', text: 'stopped' }, 'AUTH')
       throw unfit(error instanceof Error ? error.message : 'there is no password', error)
     })
-    if (pass === '') throw unfit('the password is empty')
-    redactor.add(pass)
-    await this.#wait<void>(4 * commandMs, signal, (resolve) =>
-      this.#transport.login({ method, user, credentials: { user, pass } }, (error) =>
-        error === null ? resolve() : this.#failed(error),
-      ),
-    )
-    await this.#inStep()
+    if (had === '') throw unfit('the password is empty')
+    redactor.add(had)
+    return had
   }
 
   /** What to throw for `thrown`. After a refused recipient the session goes on, once the server has said that the

@@ -10,6 +10,9 @@ import type { Fault, Stage } from './smtp-verdict.ts'
 export interface Peer {
   readonly host: string
   readonly port: number
+  /** A Unix socket, which takes the place of host and port; null: TCP. */
+  readonly socketPath: string | null
+  readonly protocol: 'smtp' | 'lmtp'
   readonly tls: 'starttls' | 'implicit' | 'none'
   /** PEM of the only authorities to trust; null: the system's and Node's own. */
   readonly ca: Buffer | string | null
@@ -44,12 +47,13 @@ const ADDRESS_ATTEMPT_MS = 3_000
 
 /** A connected socket, with TLS where it comes first; nothing was read from it. Rejects with SmtpFailure. */
 export async function dial(peer: Peer, limits: SmtpLimits, signal: AbortSignal): Promise<net.Socket> {
-  const address = {
+  const tcp = {
     host: peer.host,
     port: peer.port,
     autoSelectFamily: true,
     autoSelectFamilyAttemptTimeout: ADDRESS_ATTEMPT_MS,
   }
+  const address = peer.socketPath === null ? tcp : { path: peer.socketPath }
   const implicit = peer.tls === 'implicit'
   const socket = implicit ? tls.connect({ ...address, ...tlsOptions(peer) }) : net.connect(address)
   let stage: 'connect' | 'TLS' = 'connect'
@@ -73,6 +77,10 @@ export async function dial(peer: Peer, limits: SmtpLimits, signal: AbortSignal):
   if (signal.aborted) stopped()
   try {
     await promise
+    // RFC 2033 5: LMTP has no business on a network, whatever a name turned out to mean (D081).
+    if (peer.protocol === 'lmtp' && !isLocal(socket, peer)) {
+      throw notBegun('connect', { kind: 'unfit', text: 'LMTP is spoken only with this machine itself' })
+    }
     return socket
   } catch (error) {
     socket.destroy()
@@ -102,8 +110,9 @@ export function checkPin(socket: net.Socket, pin: string | null): Fault | null {
   return { kind: 'unfit', text: `its certificate has the SHA-256 ${digest}, not the pinned ${pin}` }
 }
 
-export function isLoopback(address: string | undefined): boolean {
-  return address !== undefined && /^(?:127\.|::1$|::ffff:127\.)/.test(address)
+/** Nothing of what is said over it leaves this machine. */
+export function isLocal(socket: net.Socket | null, { socketPath }: Peer): boolean {
+  return socketPath !== null || /^(?:127\.|::1$|::ffff:127\.)/.test(socket?.remoteAddress ?? '')
 }
 
 const contexts = new Map<string, tls.SecureContext>()

@@ -25,7 +25,7 @@ const CHECK: Readonly<Record<Stage, string>> = {
   greeting: 'check that the server takes mail from this machine',
   EHLO: 'check that the server takes mail from this machine',
   STARTTLS: 'check tls, ca and pin',
-  AUTH: 'check user, password and auth',
+  AUTH: 'check user, password or token, and auth',
   MAIL: 'check from, user and what the server allows',
   RCPT: 'check to, user and what the server allows',
   DATA: 'check to, user and what the server allows',
@@ -68,6 +68,7 @@ function whatCame({ stage, fault, sender, recipient }: Tried): string {
     case 'stopped':
       return `${doing}: ${said(fault.text)}`
     case 'size':
+    case 'content':
     case 'spool':
       return said(fault.text)
   }

@@ -47,6 +47,8 @@ export interface TransportOptions {
   readonly secure: boolean
   readonly secured: boolean
   readonly requireTLS: boolean
+  readonly lmtp: boolean
+  readonly customAuth: { [mechanism: string]: (exchange: AuthExchange) => Promise<void> }
   readonly ignoreTLS: boolean
   readonly tls: ConnectionOptions
   readonly connectionTimeout: number
@@ -56,6 +58,12 @@ export interface TransportOptions {
   readonly maxResponseSize: number
   readonly transactionLog: boolean
   readonly logger: TransportLog
+}
+
+/** A mechanism of our own: resolving means signed in. */
+export interface AuthExchange {
+  readonly auth: { readonly credentials: { readonly user: string; readonly pass: string } }
+  sendCommand(line: string): Promise<{ readonly status: number }>
 }
 
 /** nodemailer tells every command and every reply here, a reply just before it acts on it. */

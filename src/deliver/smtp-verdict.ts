@@ -29,6 +29,8 @@ export type Fault =
   | { readonly kind: 'unfit'; readonly text: string }
   /** Larger than the server says it takes. */
   | { readonly kind: 'size'; readonly text: string }
+  /** Its bytes are such as the configuration does not send. */
+  | { readonly kind: 'content'; readonly text: string }
   /** The spool file is not what was received. */
   | { readonly kind: 'spool'; readonly text: string }
   | { readonly kind: 'stopped'; readonly text: string }
@@ -58,6 +60,7 @@ export function judge(stage: Stage, fault: Fault, { handed, foreignSender }: Cir
     case 'spool':
       return message(handed ? 'unknown' : 'temporary', 'soon')
     case 'size':
+    case 'content':
       return message('refused', 'later')
     case 'unfit':
       return destination('temporary', 'later')

@@ -1,52 +1,27 @@
-// The smtp destination: hands each message to a mail server and takes only a final answer for delivery. nodemailer's only
+// The smtp and lmtp destinations: hand each message to a mail server and take only a final answer for delivery. nodemailer's only
 // door, loaded at first use. Here: one delivery from envelope to verdict, and when the destination as a whole has failed;
 // beside it: smtp-session (one connection), smtp-pool (how many), smtp-verdict (what a failure means).
 // The rule: until `ready` has succeeded again, a failed destination refuses everything at once, so nothing is fetched in vain.
 import { DeliveryError, errnoOf, PopfetchError } from '../errors.ts'
 import type { Message } from '../message.ts'
 import type { Attempt, Destination, Receipt } from './destination.ts'
-import { type EnvelopeSender, envelopeSender, isAddress, labelField, type Sender, traceField } from './envelope.ts'
 import { RefusalBreaker } from './smtp-breaker.ts'
-import { type Content, contentOf, SpoolError } from './smtp-content.ts'
+import type { SmtpConfig, SmtpContext } from './smtp-config.ts'
+import { type Content, SpoolError } from './smtp-content.ts'
+import { checkLetter, contentOfLetter, envelopeFor, type Letter, letterOf } from './smtp-letter.ts'
 import { raised, RFC_LIMITS, type SmtpLimits } from './smtp-limits.ts'
-import type { Auth } from './smtp-offers.ts'
 import { SmtpPool } from './smtp-pool.ts'
 import { SmtpSession } from './smtp-session.ts'
-import { notBegun, type Peer, SmtpFailure } from './smtp-socket.ts'
+import { notBegun, SmtpFailure } from './smtp-socket.ts'
 import { failureText, said } from './smtp-text.ts'
 import type { Transport, TransportOptions } from './smtp-transport.ts'
 import { type Fault, type Judgement, judge } from './smtp-verdict.ts'
+import { type Cover, isAboutBytes, wrapped } from './smtp-wrap.ts'
 
-export interface SmtpConfig extends Peer {
-  readonly user: string | null
-  /** Called just before each sign-in; null when there is no user. */
-  readonly password: (() => Promise<string>) | null
-  readonly auth: Auth
-  readonly to: readonly string[]
-  readonly from: Sender
-  readonly concurrency: number
-  /** Raises RFC 5321's limits, never lowers them. */
-  readonly timeoutMs: number | null
-  readonly trace: boolean
-  readonly label: boolean
-  readonly bareNewlines: 'fix'
-  /** For people: "smtp relay.example:587". */
-  readonly description: string
-}
-
-export interface SmtpContext {
-  readonly hostName: string
-  readonly nowMs: () => number
-}
+export type { SmtpConfig, SmtpContext } from './smtp-config.ts'
 
 export function openSmtp(config: SmtpConfig, context: SmtpContext, limits: SmtpLimits = RFC_LIMITS): Destination {
   return new SmtpDestination(config, context, raised(limits, config.timeoutMs))
-}
-
-interface Letter {
-  readonly attempt: Attempt
-  readonly sender: EnvelopeSender
-  readonly recipient: string
 }
 
 /** What the contract allows. */
@@ -114,11 +89,10 @@ class SmtpDestination implements Destination {
 
   async deliver(attempt: Attempt, message: Message, signal: AbortSignal): Promise<Receipt> {
     if (this.#broken !== null) throw this.#broken
-    const letter = this.#letter(attempt, message)
+    const letter = letterOf(attempt, message, this.#config, this.#context)
     try {
-      if (!isRecipient(letter.recipient)) throw notBegun('RCPT', { kind: 'unfit', text: 'this is no address' })
-      const content = await this.#content(attempt, message)
-      const answer = await this.#send(letter, content, signal)
+      checkLetter(letter, this.#config)
+      const answer = await this.#hand(letter, signal)
       this.#breaker.accepted()
       return { text: said(answer).slice(0, RECEIPT_LENGTH) }
     } catch (error) {
@@ -130,33 +104,31 @@ class SmtpDestination implements Destination {
     await this.#pool[Symbol.asyncDispose]()
   }
 
-  #letter(attempt: Attempt, message: Message): Letter {
-    const { from, user, to } = this.#config
-    // Recipients come with the account's name in them, a configured sender does not.
-    const named = (text: string): string => text.replaceAll('{account}', attempt.origin.account)
-    const sender = from.kind === 'address' ? { ...from, address: named(from.address) } : from
-    const fallback = user !== null && isAddress(user) ? user : (to[0] ?? '')
-    return {
-      attempt,
-      sender: envelopeSender(sender, message.header, fallback),
-      recipient: attempt.recipient,
+  /** As it is, or where that was refused for its bytes, as an attachment. */
+  async #hand(letter: Letter, signal: AbortSignal): Promise<string> {
+    try {
+      return await this.#send(letter, await contentOfLetter(letter, this.#config), signal)
+    } catch (error) {
+      const { description, wrap } = this.#config
+      if (wrap === 'never' || !(error instanceof SmtpFailure) || !isAboutBytes(error)) throw error
+      const { hostName, nowMs } = this.#context
+      const content = await wrapped(letter, error, { description, hostName, nowMs: nowMs(), compose })
+      if (content === null) throw error
+      // Ours: a notice about it belongs to us, but what came from nobody goes on from nobody (D044).
+      const address = letter.sender.address === '' ? '' : letter.ownSender
+      const answer = await this.#send({ ...letter, sender: { address, foreign: false } }, content, signal)
+      return `sent as an attachment: ${answer}`
     }
   }
 
-  #content(attempt: Attempt, message: Message): Promise<Content> {
-    const { trace, label } = this.#config
-    const { hostName, nowMs } = this.#context
-    const traced = trace ? traceField(attempt.origin, { hostName, nowMs: nowMs() }) : ''
-    return contentOf(message, traced + (label ? labelField(attempt.origin.account) : ''))
-  }
-
-  async #send({ sender, recipient }: Letter, content: Content, signal: AbortSignal): Promise<string> {
+  async #send(letter: Letter, content: Content, signal: AbortSignal): Promise<string> {
     for (let tried = 1; ; tried++) {
       const session = await this.#pool.acquire(signal)
       const used = session.kept || session.served > 0
       try {
         if (this.#broken !== null) throw this.#broken
-        return await session.send(sender.address, recipient, content, signal)
+        const { from, to } = envelopeFor(letter, session.takesUtf8)
+        return await session.send(from, to, content, signal)
       } catch (error) {
         if (!used || !isStale(error) || tried === MOST_SESSIONS) throw error
         this.#pool.dropIdle()
@@ -210,13 +182,19 @@ async function openSession(
   limits: SmtpLimits,
   signal: AbortSignal,
 ): Promise<SmtpSession> {
-  const { user, password, auth } = config
+  const { user, secret, auth } = config
   const missing = (): Promise<string> => Promise.reject(new Error('no password is configured'))
-  const signIn = user === null ? null : { user, password: password ?? missing, auth }
+  const signIn = user === null ? null : { user, secret: secret ?? missing, auth }
   // 26 ms that a poll without mail does not pay.
   const { default: SMTPConnection } = await import('nodemailer/lib/smtp-connection')
   const create = (options: TransportOptions): Transport => new SMTPConnection(options)
   return SmtpSession.open({ peer: config, signIn, hostName, limits, create }, signal)
+}
+
+async function* compose(cover: Cover): AsyncGenerator<Buffer, void, void> {
+  const { default: MailComposer } = await import('nodemailer/lib/mail-composer')
+  const mail = { ...cover, attachments: [...cover.attachments], disableFileAccess: true, disableUrlAccess: true }
+  yield* new MailComposer(mail).compile().createReadStream()
 }
 
 /** The server ended a session it had kept, or had enough of it, before it knew anything of this message. */
@@ -224,11 +202,6 @@ function isStale(thrown: unknown): boolean {
   if (!(thrown instanceof SmtpFailure) || thrown.begun) return false
   const { fault } = thrown
   return fault.kind === 'cut' || (fault.kind === 'reply' && fault.code === 421)
-}
-
-function isRecipient(text: string): boolean {
-  // eslint-disable-next-line no-control-regex
-  return text !== '' && !/[\s<>\u0000-\u001f\u007f]/.test(text)
 }
 
 function faultOf(thrown: unknown): Fault {

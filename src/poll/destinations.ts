@@ -3,12 +3,14 @@
 import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import path from 'node:path'
-import type { Account, Configuration, DestinationConfig } from '../config/schema.ts'
+import type { Account, Configuration, DestinationConfig, LmtpConfig, SmtpConfig } from '../config/schema.ts'
 import { resolveSecret } from '../config/secret.ts'
 import type { Destination } from '../deliver/destination.ts'
-import { openDestination } from '../deliver/index.ts'
+import { firstOf } from '../deliver/first-of.ts'
+import { type DestinationSettings, openDestination } from '../deliver/index.ts'
 import { Reserve } from '../deliver/reserve.ts'
 import { sweepSpool } from '../deliver/spool.ts'
+import { display } from '../display.ts'
 import { asPopfetchError, DeliveryError, PopfetchError } from '../errors.ts'
 import { redactor } from '../redact.ts'
 
@@ -20,6 +22,8 @@ export interface Target {
   /** Why it cannot take mail now; null: it can, as far as we know. Set by whoever finds out. */
   down: PopfetchError | null
 }
+
+type ServerSettings = Extract<DestinationSettings, { readonly type: 'smtp' | 'lmtp' }>
 
 export class Destinations implements AsyncDisposable {
   readonly #configuration: Configuration
@@ -49,7 +53,7 @@ export class Destinations implements AsyncDisposable {
   async target(name: string, account: Account): Promise<Target> {
     const config = this.#configuration.destinations.get(name)
     if (config === undefined) return { name, destination: gone(name), down: goneError(name) }
-    const key = usesAccount(config) ? `${name}\0${account.name}` : name
+    const key = this.#usesAccount(config) ? `${name}\0${account.name}` : name
     let opening = this.#opened.get(key)
     if (opening === undefined) {
       opening = this.#open(config, account)
@@ -64,36 +68,71 @@ export class Destinations implements AsyncDisposable {
   }
 
   async #open(config: DestinationConfig, account: Account): Promise<Destination> {
-    const context = { hostName: hostname(), nowMs: this.#nowMs, reserve: this.reserve }
+    const context = {
+      hostName: hostname(),
+      nowMs: this.#nowMs,
+      reserve: this.reserve,
+      spoolDirectory: this.spoolDirectory,
+      env: this.#env,
+    }
     switch (config.type) {
+      case 'first-of': {
+        const members = await Promise.all(config.of.map((name) => this.target(name, account)))
+        return firstOf(config.name, members)
+      }
+      case 'command':
+        return openDestination({ ...config, description: `command ${display(config.run[0] ?? '')}` }, context)
+      case 'mbox': {
+        const file = filled(config.path, account)
+        return openDestination({ ...config, path: file, description: `mbox ${file}` }, context)
+      }
       case 'maildir':
         return openDestination(
           { ...config, path: filled(config.path, account), description: `maildir ${filled(config.path, account)}` },
           context,
         )
-      case 'smtp': {
-        const { password, from } = config
-        return openDestination(
-          {
-            ...config,
-            bareNewlines: 'fix',
-            from: from.kind === 'address' ? { ...from, address: filled(from.address, account) } : from,
-            ca: config.ca === null ? null : await pem(config.ca),
-            to: config.to.map((address) => filled(address, account)),
-            password: password === null ? null : () => this.#secret(password, config),
-            description: `smtp ${config.host}:${config.port}`,
-          },
-          context,
-        )
-      }
+      case 'smtp':
+      case 'lmtp':
+        return openDestination(await this.#server(config, account), context)
+    }
+  }
+
+  async #server(config: SmtpConfig | LmtpConfig, account: Account): Promise<ServerSettings> {
+    const { type, from, password, token } = config
+    const source = token ?? password
+    const socketPath = type === 'lmtp' ? config.socketPath : null
+    const host = config.host ?? 'localhost'
+    const port = config.port ?? 0
+    return {
+      ...config,
+      protocol: type,
+      host,
+      port,
+      socketPath,
+      from: from.kind === 'address' ? { ...from, address: filled(from.address, account) } : from,
+      ca: config.ca === null ? null : await pem(config.ca),
+      to: config.to.map((address) => filled(address, account)),
+      secret: source === null ? null : () => this.#secret(source, config),
+      description: `${type} ${socketPath ?? `${host}:${port}`}`,
     }
   }
 
   async #secret(source: Parameters<typeof resolveSecret>[0], config: DestinationConfig): Promise<string> {
-    const what = `the password of destination ${config.name}`
+    const what = `the ${'token' in config && config.token !== null ? 'token' : 'password'} of destination ${config.name}`
     const secret = await resolveSecret(source, { env: this.#env, signal: AbortSignal.timeout(60_000), what })
     redactor.add(secret)
     return secret
+  }
+
+  #usesAccount(config: DestinationConfig): boolean {
+    if (config.type === 'first-of') {
+      return config.of.some((name) => {
+        const member = this.#configuration.destinations.get(name)
+        return member !== undefined && this.#usesAccount(member)
+      })
+    }
+    const places = 'to' in config ? [config.to, config.from] : 'path' in config ? config.path : ''
+    return JSON.stringify(places).includes('{account}')
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -117,10 +156,6 @@ export async function pem(file: string): Promise<string> {
       cause,
     })
   }
-}
-
-function usesAccount(config: DestinationConfig): boolean {
-  return JSON.stringify(config.type === 'maildir' ? config.path : [config.to, config.from]).includes('{account}')
 }
 
 function filled(text: string, account: Account): string {

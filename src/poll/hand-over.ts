@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Account } from '../config/schema.ts'
 import { asPopfetchError, DeliveryError } from '../errors.ts'
-import type { Outcome, ReceivedFacts } from '../ledger/ledger.ts'
+import type { Beginning, Outcome, ReceivedFacts } from '../ledger/ledger.ts'
 import type { Message, Origin } from '../message.ts'
 import type { Target } from './destinations.ts'
 import type { PlannedFetch } from './plan.ts'
@@ -24,13 +24,28 @@ export interface Due {
 }
 
 export interface Job extends PlannedFetch {
+  /** Empty as long as `choice` is to be made. */
   readonly due: readonly Due[]
+  /** Where it goes is seen when it is there (`route`); null: that is fixed. */
+  readonly choice: Choice | null
+}
+
+export interface Choice {
+  /** All that may be chosen. */
+  readonly targets: readonly Target[]
+  due(message: Message): readonly Due[]
 }
 
 export interface HandOverContext {
   readonly account: Account
   readonly run: Run
   readonly tally: Tally
+}
+
+interface Result {
+  readonly outcome: Outcome
+  /** Why the message is to be held; null: it is not. */
+  readonly hold: string | null
 }
 
 export function newIntent(): string {
@@ -42,6 +57,34 @@ export function originOf(account: Account, entry: { readonly uidl: string; reado
   return { account: name, host, user, uidl: entry.uidl, copy: entry.copy, protocol: tls === 'none' ? 'POP3' : 'POP3S' }
 }
 
+/** The job with its targets fixed, in the ledger too: DESIGN 4.1. Rejects when that cannot be written. */
+export async function chosen(job: Job, message: Message, { account, run }: HandOverContext): Promise<Job> {
+  if (job.choice === null) return job
+  const due = job.choice.due(message)
+  if (due.length === 0) throw new Error('a message that would go nowhere')
+  const key = { uidl: job.uidl, copy: job.copy }
+  // It is the same attempt, which is not to be counted twice.
+  if (isBegun(job)) await run.ledger.abandon(account.name, [{ key, reason: null, counts: false }])
+  await run.ledger.begin(account.name, [{ key, listedBytes: job.sizeBytes, deliveries: due.map(beginning) }])
+  return { ...job, due, choice: null }
+}
+
+/** Before it is retrieved. A delivered message that is to be delivered again and has no targets yet is not: it would stay
+ *  open when it does not come. */
+export function isBegun({ choice, known }: Job): boolean {
+  return choice === null || known?.state !== 'delivered'
+}
+
+export function beginning({ target, recipient, intent }: Due): Beginning['deliveries'][number] {
+  return { destination: target.name, recipient, intent }
+}
+
+/** Are all that it may go to down? */
+export function isStuck({ due, choice }: Job): boolean {
+  const targets = choice?.targets ?? due.map(({ target }) => target)
+  return targets.every(({ down }) => down !== null)
+}
+
 /** True: each destination has it, and the ledger says so durably. Rejects when the ledger cannot be written. */
 export async function handOver(job: Job, message: Message, context: HandOverContext): Promise<boolean> {
   const { tally } = context
@@ -51,16 +94,24 @@ export async function handOver(job: Job, message: Message, context: HandOverCont
     fingerprint: message.fingerprint,
     messageId: message.messageId,
   }
-  const outcomes = await Promise.all(job.due.map((due) => handOne(job, due, message, received, context)))
+  const results = await Promise.all(job.due.map((due) => handOne(job, due, message, received, context)))
+  const outcomes = results.map(({ outcome }) => outcome)
   if (outcomes.every((outcome) => outcome.state === 'done')) {
     tally.delivered++
     return true
   }
   const passing = outcomes.find(({ state }) => state === 'failed' || state === 'unknown')
   const refused = outcomes.find(({ state }) => state === 'refused')
+  const hold = results.find((result) => result.hold !== null)?.hold ?? null
+  // What another destination may yet take is held only once that has it.
   if (passing !== undefined && passing.state !== 'done') {
     tally.deferred++
     tally.problem({ uidl: job.uidl, kind: 'deferred', reason: passing.error })
+  } else if (hold !== null) {
+    const { uidl, copy, sizeBytes } = job
+    await context.run.ledger.hold(context.account.name, [{ key: { uidl, copy }, listedBytes: sizeBytes, reason: hold }])
+    tally.held++
+    tally.problem({ uidl, kind: 'held', reason: hold })
   } else if (refused !== undefined && refused.state !== 'done') {
     tally.refused++
     tally.problem({ uidl: job.uidl, kind: 'refused', reason: refused.error })
@@ -74,8 +125,9 @@ async function handOne(
   message: Message,
   received: ReceivedFacts,
   { account, run, tally }: HandOverContext,
-): Promise<Outcome> {
-  const outcome = await attempt(due, message, run)
+): Promise<Result> {
+  const result = await attempt(due, message, run)
+  const { outcome } = result
   await run.ledger.settle(account.name, {
     key: { uidl: job.uidl, copy: job.copy },
     destination: due.target.name,
@@ -88,24 +140,26 @@ async function handOne(
     const reason = 'an earlier delivery may have arrived already'
     tally.problem({ uidl: job.uidl, kind: 'possibleDuplicate', reason })
   }
-  return outcome
+  return result
 }
 
-async function attempt({ target, recipient, intent, attempts }: Due, message: Message, run: Run): Promise<Outcome> {
-  if (target.down !== null) return { state: 'failed', error: target.down.message, retryAfterMs: 0 }
+async function attempt({ target, recipient, intent, attempts }: Due, message: Message, run: Run): Promise<Result> {
+  if (target.down !== null)
+    return { outcome: { state: 'failed', error: target.down.message, retryAfterMs: 0 }, hold: null }
   try {
     const tried = { intent, origin: message.origin, recipient }
     const receipt = await target.destination.deliver(tried, message, run.deliverySignal)
-    return { state: 'done', receipt: receipt.text }
+    return { outcome: { state: 'done', receipt: receipt.text }, hold: null }
   } catch (thrown) {
     const error = asPopfetchError(thrown, 'message')
     if (error.scope === 'destination') target.down ??= error
     const verdict = error instanceof DeliveryError ? error.verdict : 'temporary'
-    return {
+    const outcome: Outcome = {
       state: verdict === 'temporary' ? 'failed' : verdict,
       error: error.message,
       // What was refused is tried again, ever more seldom, up to once a day (D031).
       retryAfterMs: verdict === 'refused' ? run.nowMs() + Math.min(HOUR_MS * 2 ** attempts, 24 * HOUR_MS) : 0,
     }
+    return { outcome, hold: error instanceof DeliveryError && error.hold ? error.message : null }
   }
 }

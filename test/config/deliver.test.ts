@@ -1,5 +1,6 @@
 // Where an account delivers to: names, destinations written in place, URLs, and lists of these.
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { showConfiguration } from '../../src/config/load.ts'
 import { Scene } from './scene.ts'
 
 function text(deliver: string, destinations = '{}'): string {
@@ -66,15 +67,29 @@ test.each([
   ['[]', 'found an empty list, expected at least one destination'],
   ['[inbox, inbox]', 'found "inbox" again, expected every destination once'],
   ['["maildir:/m", {type: maildir, path: /m}]', 'found "maildir:/m" again, expected every destination once'],
-  ['"imap://h"', 'found "imap://h", expected maildir:PATH, smtp://[user@]host[:port]?to=ADDRESS or smtps://…'],
+  ['"imap://h"', 'found "imap://h", expected maildir:PATH, mbox:PATH, smtp://[user@]host[:port]?to=ADDRESS'],
+  ['"mbox://Mail"', 'found "mbox://Mail", expected mbox:PATH without slashes in front'],
   ['"smtp://h"', 'found "smtp://h", expected a recipient: ?to=ADDRESS'],
   ['"smtp://h?to=nobody"', 'found "smtp://h?to=nobody", expected as its to[0] a plain mail address'],
-  ['"smtp://u@h?to=a@b.c"', 'expected as its user a password with it: write this destination under destinations'],
+  [
+    '"smtp://u@h?to=a@b.c"',
+    'expected as its user a password with it, or a token: write this destination under destinations',
+  ],
   ['"smtp://h?to=a@b.c&to=a@b.c"', 'expected as its to every address once'],
   ['{ type: maildir }', 'found nothing, expected a path'],
   ['{ type: smtp, host: h, to: a@b.c, user: u }', 'found "u", expected a password with it'],
-  ['{ path: m }', 'found nothing, expected one of maildir, smtp'],
-  ['{ first-of: [inbox] }', 'found nothing, expected one of maildir, smtp'],
+  ['{ path: m }', 'found nothing, expected one of maildir, smtp, lmtp, command, mbox'],
+  ['{ type: command, run: maildrop }', 'found "maildrop", expected a list of words: the program, then its arguments'],
+  ['{ type: command, run: [] }', 'run[0]: found nothing, expected a list of words'],
+  ['{ type: mbox }', 'found nothing, expected a path'],
+  ['{ first-of: [inbox] }', 'found a list, expected a list of two or more destinations'],
+  ['{ first-of: inbox }', 'found "inbox", expected a list of two or more destinations'],
+  ['{ first-of: [inbox, inbox] }', 'first-of[1]: found "inbox" again, expected every destination once'],
+  ['{ first-of: [inbox, inbos] }', 'first-of[1]: found "inbos", expected the name of a destination or a URL'],
+  ['{ first-of: [inbox, { type: mbox }] }', 'first-of[1].path: found nothing, expected a path'],
+  ['{ first-of: [inbox, { first-of: [inbox, "mbox:m"] }] }', 'first-of[1]'],
+  ['{ first-of: [inbox, "mbox:m"], or: x }', 'or: found an unknown key'],
+  ['{ first-of: [inbox, "smtp://h?to=a@b.c,d@e.f"] }', 'expected a destination with one recipient'],
   ['7', 'found 7, expected the name of a destination'],
   ['[7, inbox]', 'found 7, expected the name of a destination'],
 ])('deliver: %s is refused', async (deliver, expected) => {
@@ -97,4 +112,96 @@ test('an account whose name would spoil the addresses of its destination is refu
   expect(await scene.problems(`accounts: { .a: { ${common} }, b.c: { ${common} } }`)).toEqual([
     '1: accounts..a: found an account\'s name that makes ".a@b.c" of "{account}@b.c", expected one that makes a mail address',
   ])
+})
+
+test('the first of several is one destination, named after them; those written in place are there as well', async () => {
+  await using scene = await Scene.create()
+  const { accounts, destinations } = await scene.load(
+    text('[{ first-of: ["smtp://localhost?to=a@b.c", inbox] }, inbox]', '{ inbox: { type: mbox, path: in } }'),
+  )
+  const name = 'first-of: smtp://localhost:25?to=a@b.c, inbox'
+  expect(accounts[0]?.deliver).toEqual([name, 'inbox'])
+  expect(destinations.get(name)).toEqual({ type: 'first-of', name, of: ['smtp://localhost:25?to=a@b.c', 'inbox'] })
+})
+
+test('a command written in place is named after its program alone: its arguments may hold a secret', async () => {
+  await using scene = await Scene.create()
+  const { accounts, destinations } = await scene.load(text('{ type: command, run: [/bin/x, --token, hunter2] }'))
+  expect(accounts[0]?.deliver).toEqual(['command:/bin/x'])
+  expect(destinations.get('command:/bin/x')).toMatchObject({ run: ['/bin/x', '--token', 'hunter2'] })
+})
+
+test('the program of a command is a path like any other, or a name to be looked up', async () => {
+  await using scene = await Scene.create()
+  const run = async (program: string): Promise<unknown> => {
+    const config = await scene.destination(`type: command, run: [${program}, ./x]`)
+    return config.type === 'command' ? config.run : null
+  }
+  expect(await run('maildrop')).toEqual(['maildrop', './x'])
+  expect(await run('./deliver.sh')).toEqual([scene.path('deliver.sh'), './x'])
+  expect(await run('~/bin/deliver')).toEqual([scene.path('home/bin/deliver'), './x'])
+})
+
+describe('route', () => {
+  const route = (rules: string): string => text(`inbox, route: ${rules}`, '{ inbox: { type: mbox, path: in } }')
+
+  test('is a list of conditions, all of them, and where what fits them goes', async () => {
+    await using scene = await Scene.create()
+    const { accounts, destinations } = await scene.load(
+      route(
+        '[{ when: { from: "*@Shop.example", header: { List-Id: "*dev*", X-A: b }, size: ">5MB" }, deliver: [inbox, "mbox:shop"] }, { when: { to: a@b.c, subject: "*x*" }, deliver: { first-of: ["mbox:a", inbox] } }]',
+      ),
+    )
+    expect(accounts[0]?.route).toEqual([
+      {
+        when: {
+          from: '*@Shop.example',
+          to: null,
+          subject: null,
+          header: [
+            { name: 'List-Id', pattern: '*dev*' },
+            { name: 'X-A', pattern: 'b' },
+          ],
+          size: { than: 'larger', bytes: 5_000_000 },
+        },
+        deliver: ['inbox', `mbox:${scene.path('shop')}`],
+      },
+      {
+        when: { from: null, to: 'a@b.c', subject: '*x*', header: [], size: null },
+        deliver: [`first-of: mbox:${scene.path('a')}, inbox`],
+      },
+    ])
+    expect(destinations.has(`mbox:${scene.path('shop')}`)).toBe(true)
+  })
+
+  test('is empty when it is not written', async () => {
+    await using scene = await Scene.create()
+    expect((await scene.account('')).route).toEqual([])
+  })
+
+  test.each([
+    ['{}', 'route: found a mapping, expected a list of rules { when, deliver }'],
+    ['[{ when: {}, deliver: inbox }]', 'route[0].when: found a mapping, expected at least one of from, to, subject'],
+    ['[{ deliver: inbox }]', 'route[0].when: found nothing, expected a mapping'],
+    ['[{ when: { from: a } }]', 'route[0].deliver: found nothing, expected the name of a destination'],
+    ['[{ when: { from: a }, deliver: inbos }]', 'route[0].deliver: found "inbos", expected the name of a destination'],
+    ['[{ when: { form: a }, deliver: inbox }]', 'route[0].when.form: found an unknown key, expected a known one'],
+    ['[{ when: { from: "" }, deliver: inbox }]', 'route[0].when.from: found "", expected text to look for'],
+    ['[{ when: { size: 5MB }, deliver: inbox }]', 'route[0].when.size: found "5MB", expected a size with > or <'],
+    ['[{ when: { header: { "A:": b } }, deliver: inbox }]', 'route[0].when.header'],
+  ])('%s is refused', async (rules, expected) => {
+    await using scene = await Scene.create()
+    const problems = await scene.problems(route(rules))
+    expect(problems).toContainEqual(expect.stringContaining(expected))
+  })
+
+  test('is shown as it is written', async () => {
+    await using scene = await Scene.create()
+    const rules =
+      '[{ when: { from: "*@a.b", header: { X-A: b }, size: "<5MB" }, deliver: { first-of: ["mbox:/a", inbox] } }]'
+    const shown = showConfiguration(await scene.load(route(rules)))
+    for (const line of ['from: "*@a.b"', 'X-A: b', 'size: <5MB', 'first-of:', '- mbox:/a'])
+      expect(shown).toContain(line)
+    expect(shown).not.toContain('first-of: mbox')
+  })
 })

@@ -21,6 +21,7 @@ describe('an account', () => {
       password: { kind: 'env', name: 'PW' },
       auth: 'auto',
       deliver: ['maildir:/mail'],
+      route: [],
       delete: { kind: 'never' },
       first: { kind: 'default' },
       limit: null,
@@ -218,6 +219,62 @@ describe('a maildir', () => {
   })
 })
 
+describe('an LMTP server', () => {
+  test('at a socket has every key filled in', async () => {
+    await using scene = await Scene.create()
+    expect(await scene.destination('type: lmtp, socket: /run/lmtp, to: alice')).toEqual({
+      name: 'd',
+      type: 'lmtp',
+      host: null,
+      port: null,
+      socketPath: '/run/lmtp',
+      tls: 'none',
+      ca: null,
+      pin: null,
+      user: null,
+      password: null,
+      token: null,
+      auth: 'auto',
+      to: ['alice'],
+      from: { kind: 'original' },
+      concurrency: 4,
+      timeoutMs: null,
+      bareNewlines: 'fix',
+      wrap: 'never',
+      trace: true,
+      label: false,
+    })
+  })
+
+  test.each([
+    ['host: localhost', 24],
+    ['host: 127.0.0.1, port: 2424', 2424],
+    ['host: "::1"', 24],
+  ])('with %s is spoken to at port %i', async (keys, port) => {
+    await using scene = await Scene.create()
+    expect(await scene.destination(`type: lmtp, to: "{account}@c.example", ${keys}`)).toMatchObject({
+      port,
+      tls: 'none',
+    })
+  })
+
+  test.each([
+    'to: alice',
+    'host: mx.example.net, to: alice',
+    'host: 192.0.2.1, to: alice',
+    'host: localhost, port: 25, to: alice',
+    'host: localhost, socket: /run/lmtp, to: alice',
+    'port: 24, socket: /run/lmtp, to: alice',
+    'socket: /run/lmtp, tls: starttls, to: alice',
+    'socket: /run/lmtp, to: "al ice"',
+    'socket: /run/lmtp, to: "{acount}"',
+    'socket: /run/lmtp',
+  ])('with %s is refused (D081)', async (keys) => {
+    await using scene = await Scene.create()
+    await expect(scene.destination(`type: lmtp, ${keys}`)).rejects.toMatchObject({ code: 'ERR_CONFIG' })
+  })
+})
+
 describe('an SMTP server', () => {
   test('has every key filled in when only host and recipient are written', async () => {
     await using scene = await Scene.create()
@@ -231,11 +288,14 @@ describe('an SMTP server', () => {
       pin: null,
       user: null,
       password: null,
+      token: null,
       auth: 'auto',
       to: ['b@c.example'],
       from: { kind: 'address', address: 'b@c.example' },
       concurrency: 4,
       timeoutMs: null,
+      bareNewlines: 'fix',
+      wrap: 'never',
       trace: true,
       label: false,
     })
@@ -265,6 +325,7 @@ describe('an SMTP server', () => {
     ['host: h, from: null', { kind: 'null' }],
     ['host: h, from: "null"', { kind: 'null' }],
     ['host: localhost, from: x@y.example', { kind: 'address', address: 'x@y.example' }],
+    ['host: h, from: jörg@müller.example', { kind: 'address', address: 'jörg@xn--mller-kva.example' }],
   ])('with %s has the envelope sender %j', async (keys, from) => {
     await using scene = await Scene.create()
     expect(await scene.destination(`type: smtp, to: b@c.example, ${keys}`)).toMatchObject({ from })
@@ -289,9 +350,31 @@ describe('an SMTP server', () => {
     'host: h, to: b@c.example, concurrency: 51',
     'host: h, to: b@c.example, timeout: 5',
     'host: h, to: b@c.example, path: p',
+    'host: h, to: b@c.example, bareNewlines: keep',
+    'host: h, to: b@c.example, wrap: always',
+    'host: h, to: b@c.example, socket: /run/s',
+    'host: h, to: b@c.example, token: {env: T}',
+    'host: h, to: b@c.example, user: u, password: {env: P}, token: {env: T}',
+    'host: h, to: b@c.example, user: u, password: {env: P}, auth: xoauth2',
+    'host: h, to: b@c.example, user: u, token: {env: T}, auth: plain',
+    'host: h, to: b@c.example, user: u, token: {env: T}, tls: none',
+    'host: h, to: "b @c.example"',
+    'host: h, to: "b\u200e@c.example"',
   ])('with %s is refused', async (keys) => {
     await using scene = await Scene.create()
     await expect(scene.destination(`type: smtp, ${keys}`)).rejects.toMatchObject({ code: 'ERR_CONFIG' })
+  })
+
+  test('signs in with xoauth2 where a token is given', async () => {
+    await using scene = await Scene.create()
+    const config = await scene.destination('type: smtp, host: h, to: b@c.example, user: u, token: {command: t}')
+    expect(config).toMatchObject({ auth: 'xoauth2', token: { kind: 'command' }, password: null })
+  })
+
+  test('takes addresses beyond ASCII, their domain as servers know it', async () => {
+    await using scene = await Scene.create()
+    const config = await scene.destination('type: smtp, host: h, to: ["爱丽丝@müller.example", "{account}@c.example"]')
+    expect(config).toMatchObject({ to: ['爱丽丝@xn--mller-kva.example', '{account}@c.example'] })
   })
 
   test('takes a password without TLS on this machine itself', async () => {
@@ -339,4 +422,32 @@ test('the JSON Schema says of every key what it is', () => {
     ),
   )
   expect(silent).toEqual([])
+})
+
+describe('a command', () => {
+  test('has every key filled in when only run is written', async () => {
+    await using scene = await Scene.create()
+    expect(await scene.destination('type: command, run: [maildrop]')).toEqual({
+      name: 'd',
+      type: 'command',
+      run: ['maildrop'],
+      timeoutMs: 300_000,
+      concurrency: 1,
+      trace: true,
+      label: false,
+    })
+  })
+})
+
+describe('an mbox', () => {
+  test('has every key filled in when only path is written', async () => {
+    await using scene = await Scene.create()
+    expect(await scene.destination('type: mbox, path: "in/{account}"')).toEqual({
+      name: 'd',
+      type: 'mbox',
+      path: scene.path('in/{account}'),
+      trace: true,
+      label: false,
+    })
+  })
 })

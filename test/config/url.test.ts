@@ -63,6 +63,10 @@ describe('a destination as a URL', () => {
     ['smtp://h:2525/?to=a@b.c,d@e.f', 'smtp://h:2525?to=a@b.c,d@e.f'],
     ['smtp://h?to=a@b.c&to=d@e.f', 'smtp://h:587?to=a@b.c,d@e.f'],
     ['smtp://h?tls=none&to=a@b.c', 'smtp://h:25?to=a@b.c&tls=none'],
+    ['lmtp:/run/dovecot/lmtp?to=alice', 'lmtp:/run/dovecot/lmtp?to=alice'],
+    ['lmtp:/run/a%3Fb%25?to=alice,bob', 'lmtp:/run/a%3Fb%25?to=alice,bob'],
+    ['lmtp://localhost?to=a@b.c', 'lmtp://localhost:24?to=a@b.c'],
+    ['lmtp://127.0.0.1:2424?to=%7Baccount%7D', 'lmtp://127.0.0.1:2424?to={account}'],
     ['smtps://[::1]?to=%7Baccount%7D@b.c', 'smtps://[::1]:465?to={account}@b.c'],
   ])('%s is called %s', (url, name) => {
     expect(canonicalUrl(keysOf(url))).toBe(name)
@@ -74,6 +78,10 @@ describe('a destination as a URL', () => {
     'smtp://h',
     'smtps://h?tls=none&to=a@b.c',
     'smtp:h?to=a@b.c',
+    'lmtp:/run/lmtp',
+    'lmtp:?to=alice',
+    'lmtp:/run/%zz?to=alice',
+    'lmtp:/run/lmtp?tls=none&to=alice',
     'mailto:a@b.c',
   ])('%s is none', (url) => {
     expect(parseDestinationUrl(url)).toMatchObject({ kind: 'wrong' })

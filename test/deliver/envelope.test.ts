@@ -1,6 +1,7 @@
 // What popfetch writes on top of a message and who it says the sender is.
 import { describe, expect, test } from 'vitest'
-import { envelopeSender, isAddress, labelField, traceField } from '../../src/deliver/envelope.ts'
+import { isAddress } from '../../src/deliver/address.ts'
+import { envelopeSender, labelField, traceField } from '../../src/deliver/envelope.ts'
 import type { Origin } from '../../src/message.ts'
 
 const origin: Origin = {

@@ -5,19 +5,30 @@ import { createServer, type Socket, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Attempt, Destination } from '../../src/deliver/destination.ts'
-import { RFC_LIMITS, raised, type SmtpLimits } from '../../src/deliver/smtp-limits.ts'
-import { openSmtp, type SmtpConfig } from '../../src/deliver/smtp.ts'
+import type { Destination } from '../../src/deliver/destination.ts'
+import { RFC_LIMITS, raised } from '../../src/deliver/smtp-limits.ts'
+import type { SmtpConfig } from '../../src/deliver/smtp.ts'
 import { DeliveryError, PopfetchError } from '../../src/errors.ts'
-import type { Body, Message, Origin } from '../../src/message.ts'
 import { badKinds, ca, certificates } from '../support/certificates.ts'
-import { ScriptedServer, SmtpSink, type Step } from '../support/smtp-server.ts'
-
-const nowMs = Date.UTC(2026, 10, 24, 13, 10, 22)
-const never = new AbortController().signal
-const TRACE =
-  'Received: from pop.example.net by host.example with POP3S\r\n' +
-  '\t(popfetch; account old-isp); Tue, 24 Nov 2026 13:10:22 +0000\r\n'
+import { ScriptedServer, type Step } from '../support/smtp-server.ts'
+import {
+  attempt,
+  content,
+  destination,
+  envelope,
+  failure,
+  heardBy,
+  hello,
+  mail,
+  MAIL,
+  message,
+  never,
+  outcome,
+  rcpt,
+  scripted,
+  sink,
+  TRACE,
+} from './smtp-scene.ts'
 
 /** What is open at the end of a test. */
 let open: AsyncDisposableStack
@@ -28,86 +39,6 @@ beforeEach(async () => {
   open.defer(() => rm(directory, { recursive: true }))
 })
 afterEach(() => open.disposeAsync())
-
-function destination(port: number, more: Partial<SmtpConfig> = {}, limits: Partial<SmtpLimits> = {}): Destination {
-  const config: SmtpConfig = {
-    host: '127.0.0.1',
-    port,
-    tls: 'none',
-    ca: null,
-    pin: null,
-    user: null,
-    password: null,
-    auth: 'auto',
-    to: ['me@example.com'],
-    from: { kind: 'original' },
-    concurrency: 4,
-    timeoutMs: null,
-    trace: false,
-    label: false,
-    bareNewlines: 'fix',
-    description: 'smtp mx',
-    ...more,
-  }
-  return open.use(
-    openSmtp(config, { hostName: 'host.example', nowMs: () => nowMs }, { ...RFC_LIMITS, quitMs: 20, ...limits }),
-  )
-}
-
-const origin: Origin = { account: 'old-isp', host: 'pop.example.net', user: 'u', uidl: '1', copy: 0, protocol: 'POP3S' }
-const attempt = (uidl = '1', recipient = 'me@example.com'): Attempt => ({
-  intent: '0123456789abcdef',
-  origin: { ...origin, uidl },
-  recipient,
-})
-
-function message(text: string | Buffer, body?: Body): Message {
-  const bytes = Buffer.isBuffer(text) ? text : Buffer.from(text, 'latin1')
-  const end = bytes.indexOf('\r\n\r\n')
-  return {
-    origin,
-    sizeBytes: bytes.length,
-    digest: Buffer.alloc(32),
-    fingerprint: Buffer.alloc(16),
-    messageId: null,
-    header: bytes.subarray(0, end < 0 ? bytes.length : end + 2),
-    body: body ?? { kind: 'memory', bytes },
-    receivedMs: nowMs,
-  }
-}
-
-const MAIL = 'Return-Path: <list@example.org>\r\nSubject: hello\r\n\r\nBody\r\n'
-
-async function sink(options: Parameters<typeof SmtpSink.start>[0] = {}): Promise<SmtpSink> {
-  return open.use(await SmtpSink.start(options))
-}
-
-async function scripted(...scripts: readonly (readonly Step[])[]): Promise<ScriptedServer> {
-  return open.use(await ScriptedServer.start(scripts))
-}
-
-async function failure(work: Promise<unknown>): Promise<DeliveryError> {
-  const error: unknown = await work.then(
-    (value) => expect.fail(`resolved with ${JSON.stringify(value)}`),
-    (thrown: unknown) => thrown,
-  )
-  if (!(error instanceof DeliveryError)) throw error
-  return error
-}
-
-const outcome = ({ verdict, scope, retry }: DeliveryError): string => `${verdict} ${scope} ${retry}`
-
-const hello: readonly Step[] = [
-  { send: '220 mx ESMTP' },
-  { expect: 'EHLO host.example' },
-  { send: '250-mx\r\n250-SIZE 10000\r\n250 8BITMIME' },
-]
-const mail: readonly Step[] = [{ expect: /^MAIL FROM:<list@example.org>/ }, { send: '250 ok' }]
-const rcpt: readonly Step[] = [{ expect: 'RCPT TO:<me@example.com>' }, { send: '250 ok' }]
-const envelope: readonly Step[] = [...mail, ...rcpt, { expect: 'DATA' }, { send: '354 go on' }]
-const content: readonly Step[] = [{ expectUntil: '\r\n.\r\n' }]
-const heardBy = (server: ScriptedServer, connection = 0): string =>
-  Buffer.concat(server.heard[connection] ?? []).toString('latin1')
 
 describe('what is sent', () => {
   test('is the message, byte for byte, with the fields on top, to the configured recipient alone', async () => {
@@ -227,12 +158,12 @@ describe('what is sent', () => {
 
   test('uses the null sender where the message came with it, and the user where it names nobody', async () => {
     const server = await sink({ users: { 'me@example.com': 'secret' } })
-    const smtp = destination(server.port, { user: 'me@example.com', password: () => Promise.resolve('secret') })
+    const smtp = destination(server.port, { user: 'me@example.com', secret: () => Promise.resolve('secret') })
     await smtp.deliver(attempt('1'), message('Return-Path: <>\r\n\r\n'), never)
     await smtp.deliver(attempt('2'), message('Subject: x\r\n\r\n'), never)
     await destination(server.port, {
       user: 'me@example.com',
-      password: () => Promise.resolve('secret'),
+      secret: () => Promise.resolve('secret'),
       from: { kind: 'address', address: '{account}@example.com' },
     }).deliver(attempt('3'), message(MAIL), never)
     expect(server.messages.map((sunk) => sunk.from)).toEqual(['', 'me@example.com', 'old-isp@example.com'])
@@ -286,7 +217,7 @@ describe('TLS', () => {
     'another certificate than the pinned one gets no password and no mail with %s',
     async (tls) => {
       const server = await sink({ tls, users: { me: 'secret' } })
-      const more = { tls, ca, pin: '0'.repeat(64), user: 'me', password: () => Promise.resolve('secret') }
+      const more = { tls, ca, pin: '0'.repeat(64), user: 'me', secret: () => Promise.resolve('secret') }
       let asked = 0
       server.faults.auth = () => `${535 + asked++} no`
       const error = await failure(destination(server.port, more).deliver(attempt(), message(MAIL), never))
@@ -321,7 +252,7 @@ describe('TLS', () => {
 describe('signing in', () => {
   const signIn = (password: string): Partial<SmtpConfig> => ({
     user: 'me',
-    password: () => Promise.resolve(password),
+    secret: () => Promise.resolve(password),
   })
 
   test.each(['auto', 'plain', 'login', 'cram-md5'] as const)('works with %s', async (auth) => {
@@ -334,7 +265,7 @@ describe('signing in', () => {
     const server = await scripted([...hello, { ignore: true }])
     const error = await failure(destination(server.port, signIn('secret')).deliver(attempt(), message(MAIL), never))
     expect(outcome(error)).toBe('temporary destination later')
-    expect(error.message).toMatch(/does not offer to sign in: check user, password and auth/)
+    expect(error.message).toMatch(/does not offer to sign in: check user, password or token, and auth/)
     expect(heardBy(server)).toBe('EHLO host.example\r\n')
   })
 
@@ -361,7 +292,7 @@ describe('signing in', () => {
     const server = await sink({ users: { me: 'x' } })
     const cause = new PopfetchError('ERR_SECRET', 'pass show failed', { scope: 'destination', retry: 'soon' })
     const error = await failure(
-      destination(server.port, { user: 'me', password: () => Promise.reject(cause) }).ready(never),
+      destination(server.port, { user: 'me', secret: () => Promise.reject(cause) }).ready(never),
     )
     expect(outcome(error)).toBe('temporary destination soon')
     expect(error.message).toContain('pass show failed')

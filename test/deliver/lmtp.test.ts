@@ -1,0 +1,150 @@
+// LMTP: over a Unix socket and over TCP, one recipient and one answer at a time (D062, D080, D081).
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import type { SmtpConfig } from '../../src/deliver/smtp.ts'
+import type { Step } from '../support/smtp-server.ts'
+import { attempt, destination, failure, heardBy, MAIL, message, never, outcome, scripted, sink } from './smtp-scene.ts'
+
+const lmtp: Partial<SmtpConfig> = { protocol: 'lmtp', description: 'lmtp here' }
+const hello: readonly Step[] = [
+  { send: '220 mx LMTP' },
+  { expect: 'LHLO host.example' },
+  { send: '250-mx\r\n250-PIPELINING\r\n250 8BITMIME' },
+]
+/** Up to the end of the message. */
+const transaction: readonly Step[] = [
+  { expect: /^MAIL FROM:<list@example.org>/ },
+  { expect: 'RCPT TO:<me@example.com>' },
+  { expect: 'DATA' },
+  { send: '250 ok\r\n250 ok\r\n354 go on' },
+  { expectUntil: '\r\n.\r\n' },
+]
+
+describe('lmtp', () => {
+  test('hands over each recipient by itself, and goes on with the same connection', async () => {
+    const server = await sink({ lmtp: true })
+    const to = destination(server.port, { ...lmtp, to: ['a@example.com', 'b@example.com'] })
+    expect((await to.deliver(attempt('1', 'a@example.com'), message(MAIL), never)).text).toMatch(/^250 /)
+    await to.deliver(attempt('1', 'b@example.com'), message(MAIL), never)
+    expect(server.messages.map(({ to: recipients }) => recipients)).toEqual([['a@example.com'], ['b@example.com']])
+    expect(server.connections).toBe(1)
+  })
+
+  test('a user of this machine needs no domain, which SMTP would want', async () => {
+    const [mail, , ...rest] = transaction
+    const server = await scripted([
+      ...hello,
+      ...(mail === undefined ? [] : [mail]),
+      { expect: 'RCPT TO:<bob>' },
+      ...rest,
+      { send: '250 saved' },
+      { ignore: true },
+    ])
+    await destination(server.port, lmtp).deliver(attempt('1', 'bob'), message(MAIL), never)
+    const error = await failure(destination(server.port).deliver(attempt('1', 'bob'), message(MAIL), never))
+    expect(error.message).toContain('this is no address')
+  })
+
+  test('a refusal after the dot, which nodemailer calls a success, is one; the next message goes through (D062)', async () => {
+    const server = await scripted([
+      ...hello,
+      ...transaction,
+      { send: '552 5.2.2 mailbox full' },
+      ...transaction,
+      { send: '451 4.2.0 locked' },
+      ...transaction,
+      { send: '250 2.0.0 saved' },
+      { ignore: true },
+    ])
+    const to = destination(server.port, lmtp)
+    const full = await failure(to.deliver(attempt('1'), message(MAIL), never))
+    expect(outcome(full)).toBe('refused message later')
+    expect(full.message).toContain('552 5.2.2 mailbox full')
+    expect(outcome(await failure(to.deliver(attempt('2'), message(MAIL), never)))).toBe('temporary message soon')
+    expect((await to.deliver(attempt('3'), message(MAIL), never)).text).toBe('250 2.0.0 saved')
+  })
+
+  test('a recipient that is refused gets no message, although 503 answers DATA (D080)', async () => {
+    const server = await scripted([
+      ...hello,
+      ...transaction.slice(0, 3),
+      { send: '250 ok\r\n550 5.1.1 nobody\r\n503 5.5.1 no recipient' },
+      { expect: 'RSET' },
+      { send: '250 ok' },
+      { ignore: true },
+    ])
+    const error = await failure(destination(server.port, lmtp).deliver(attempt(), message(MAIL), never))
+    expect(outcome(error)).toBe('refused message later')
+    expect(error.message).toContain('550 5.1.1 nobody')
+  })
+
+  test('a connection that ends instead of the answer leaves it unknown (D080)', async () => {
+    const server = await scripted([...hello, ...transaction, { cut: 'fin' }])
+    const error = await failure(destination(server.port, lmtp).deliver(attempt(), message(MAIL), never))
+    expect(outcome(error)).toBe('unknown message soon')
+  })
+
+  test('one answer too many makes the message unknown', async () => {
+    const server = await scripted([...hello, ...transaction, { send: '250 saved\r\n250 saved' }, { ignore: true }])
+    const error = await failure(destination(server.port, lmtp).deliver(attempt(), message(MAIL), never))
+    expect(outcome(error)).toBe('unknown destination later')
+  })
+
+  test('a server that speaks only SMTP is not spoken to in SMTP', async () => {
+    const server = await scripted([
+      { send: '220 mx ESMTP' },
+      { expect: 'LHLO host.example' },
+      { send: '500 5.5.1 what' },
+      { ignore: true },
+    ])
+    const error = await failure(destination(server.port, lmtp).deliver(attempt(), message(MAIL), never))
+    expect(outcome(error)).toBe('temporary destination later')
+    expect(heardBy(server)).not.toContain('HELO')
+  })
+
+  test('mail that names no sender comes from nobody', async () => {
+    const server = await sink({ lmtp: true })
+    await destination(server.port, lmtp).deliver(attempt(), message('Subject: x\r\n\r\nx\r\n'), never)
+    expect(server.messages[0]?.from).toBe('')
+  })
+
+  test('is not spoken over a network, whatever the host means (D081)', async () => {
+    // Any address of this machine but loopback would do; not every machine has one, so a server that nobody may reach.
+    const error = await failure(
+      destination(9, { ...lmtp, host: '192.0.2.1' }, { connectMs: 1 }).deliver(attempt(), message(MAIL), never),
+    )
+    expect(outcome(error)).toMatch(/^temporary destination/)
+  })
+})
+
+describe('a Unix socket', () => {
+  test('is connected to by its path, even one that looks like a port, and a password may go over it (D080)', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'popfetch-lmtp-'))
+    onTestFinished(() => rm(directory, { recursive: true }))
+    const server = await sink({ lmtp: true, users: { me: 'secret' } })
+    const socketPath = join(directory, '24')
+    const { connect } = await import('node:net')
+    const front = createServer((socket) => {
+      const behind = connect(server.port, '127.0.0.1')
+      socket
+        .on('error', () => {})
+        .pipe(behind.on('error', () => {}))
+        .pipe(socket)
+    })
+    await new Promise<void>((resolve) => void front.listen(socketPath, resolve))
+    onTestFinished(() => void front.close())
+    const to = destination(0, { ...lmtp, socketPath, user: 'me', secret: () => Promise.resolve('secret') })
+    await to.deliver(attempt(), message(MAIL), never)
+    expect(server.messages.map(({ user }) => user)).toEqual(['me'])
+  })
+
+  test('where nobody listens is a destination that is down', async () => {
+    const to = destination(0, { ...lmtp, socketPath: '/nonexistent/lmtp', description: 'lmtp /nonexistent/lmtp' })
+    const error = await failure(to.ready(never))
+    expect(outcome(error)).toBe('temporary destination soon')
+    expect(error.message).toMatch(/^lmtp \/nonexistent\/lmtp: connecting failed: .*ENOENT/)
+  })
+})
