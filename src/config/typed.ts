@@ -6,18 +6,14 @@ import path from 'node:path'
 import { PopfetchError } from '../errors.ts'
 import { assemble } from './assemble.ts'
 import { pathText } from './problem.ts'
-import { canonicalUrl, parseDestinationUrl, parseSourceUrl } from './url.ts'
+import { parseDestinationUrl, parseSourceUrl } from './url.ts'
 import type { Account, Configuration, DestinationConfig } from './schema.ts'
 import type { ResolvePath } from './values.ts'
 
 export { isUrl } from './url.ts'
 
 /** A password itself, typed where nobody sees it, or where it is to be had. */
-export type TypedPassword =
-  | string
-  | { readonly env: string }
-  | { readonly file: string }
-  | { readonly command: string }
+export type TypedPassword = string | { readonly env: string } | { readonly file: string } | { readonly command: string }
 
 /** Stands where the schema wants a destination while only the mailbox is looked at. */
 const NOWHERE = 'maildir:/nowhere'
@@ -44,18 +40,12 @@ export function typedDestination(url: string, resolve: ResolvePath): Destination
   return destination
 }
 
-/** The name that means this destination whatever it is called in a configuration. */
-export function lastingName(destination: DestinationConfig): string {
-  return destination.type === 'first-of' ? destination.name : canonicalUrl(destination)
-}
-
 /** One account and where it goes, with a ledger of their own beside the usual one: the same two have the same ledger again. */
 export function typedConfiguration(
   account: Account,
-  to: DestinationConfig,
+  destination: DestinationConfig,
   { usual, statePath }: { readonly usual: Configuration | null; readonly statePath: string },
 ): Configuration {
-  const destination = { ...to, name: lastingName(to) }
   const pair = [account.host, account.port, account.user, destination.name].join('\0')
   const file = `${createHash('sha256').update(pair).digest('hex').slice(0, 24)}.db`
   const base = usual ?? { ...blank(), file: '', warnings: [] }

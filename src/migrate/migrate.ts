@@ -1,0 +1,85 @@
+// A whole mailbox, moved once: the story on one page. lease → what failed before is tried afresh → sessions, until one makes
+// no progress → everything is read again where it stands → the account of it. Each session is a poll (poll/poll.ts) on the
+// migration's terms. The one rule: with `--delete` a message goes from the server only after it was read again (S024).
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Account, Configuration } from '../config/schema.ts'
+import { asPopfetchError } from '../errors.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Log } from '../log.ts'
+import { Destinations } from '../poll/destinations.ts'
+import { Poller } from '../poll/pool.ts'
+import { usualTerms } from '../poll/terms.ts'
+import { Migration } from './migration.ts'
+import { Rate } from './rate.ts'
+import type { MigrationObserver, MigrationReport } from './report.ts'
+
+export interface MigrationOptions {
+  /** From the server, once verified. */
+  readonly delete: boolean
+  /** Messages at most, for each account; null: all. */
+  readonly limit: number | null
+  /** Only those of that time or later; null: all. */
+  readonly sinceMs: number | null
+  /** All accounts together; null: as fast as it goes. */
+  readonly maxBytesPerSecond: number | null
+  /** Says what would be moved. */
+  readonly dryRun: boolean
+}
+
+export interface MigrationRequest {
+  readonly configuration: Configuration
+  /** Their `deliver` says where to. */
+  readonly accounts: readonly Account[]
+  readonly ledger: Ledger
+  /** The ledger knows nothing but this migration. */
+  readonly ownLedger: boolean
+  readonly options: MigrationOptions
+  readonly observer: MigrationObserver
+  readonly log: Log
+  readonly env: NodeJS.ProcessEnv
+  /** Aborted: what is under way comes to its end, then it is over; what was moved is remembered. */
+  readonly signal: AbortSignal
+  readonly nowMs: () => number
+  /** Between sessions; rejects when the signal is given. For tests. */
+  readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>
+}
+
+/** After a signal: so long for messages that are on the wire, before the lines are cut. The command line waits 10 s (N001). */
+const FINISH_MS = 7000
+
+/** Moves each account's mailbox, side by side; reports in the order of `request.accounts`. Rejects only on a bug of ours. */
+export async function migrateAll(request: MigrationRequest): Promise<readonly MigrationReport[]> {
+  const { configuration, accounts, ledger, options, observer, log, env, signal, nowMs } = request
+  const cut = new AbortController()
+  const onStop = (): void => void setTimeout(() => cut.abort(signal.reason), FINISH_MS).unref()
+  if (signal.aborted) onStop()
+  else signal.addEventListener('abort', onStop, { once: true })
+  const rate = options.maxBytesPerSecond === null ? null : new Rate(options.maxBytesPerSecond, nowMs, signal)
+  const migrations = new Map<string, Migration>()
+  try {
+    await using destinations = new Destinations(configuration, env, nowMs)
+    await using poller = new Poller(configuration, {
+      ledger,
+      log,
+      env,
+      signal: cut.signal,
+      observer: {
+        progress: (account, progress) => migrations.get(account)?.observe(progress),
+        note: (account, text) => observer.note(account, text),
+      },
+      terms: ({ name }) => migrations.get(name)?.terms ?? usualTerms,
+    })
+    await poller.sweep()
+    const context = { ...request, poller, destinations, rate, wait: request.wait ?? waitFor }
+    for (const account of accounts) migrations.set(account.name, new Migration(account, context))
+    return await Promise.all([...migrations.values()].map((migration) => migration.run()))
+  } catch (error) {
+    throw asPopfetchError(error, 'process')
+  } finally {
+    signal.removeEventListener('abort', onStop)
+  }
+}
+
+async function waitFor(ms: number, signal: AbortSignal): Promise<void> {
+  await pause(ms, undefined, { signal })
+}

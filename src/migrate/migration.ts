@@ -1,0 +1,236 @@
+// One account's migration, from lease to report. Its sessions are polls, its terms say what they may do; how far it is, is
+// course.ts, when to go on rests.ts, what became of it closing.ts. The one rule: the lease is held from the first session to
+// the last, also between them, so that a daemon keeps out of the way.
+import type { Account } from '../config/schema.ts'
+import { isReadable } from '../deliver/destination.ts'
+import { asPopfetchError } from '../errors.ts'
+import type { Lease } from '../ledger/ledger.ts'
+import type { Destinations } from '../poll/destinations.ts'
+import type { Poller } from '../poll/pool.ts'
+import type { Entry } from '../poll/plan.ts'
+import { type AccountReport, type Progress, type ReportedError, reportError } from '../poll/report.ts'
+import type { Terms } from '../poll/terms.ts'
+import { close, type Counts } from './closing.ts'
+import { Course } from './course.ts'
+import type { MigrationRequest } from './migrate.ts'
+import type { Rate } from './rate.ts'
+import { emptyReport, type MigrationReport } from './report.ts'
+import { Rests } from './rests.ts'
+import { begin, finish, tryAfresh } from './resumption.ts'
+import { Since } from './since.ts'
+import { provenEntries } from './verify.ts'
+
+export interface MigrationContext extends MigrationRequest {
+  readonly poller: Poller
+  readonly destinations: Destinations
+  readonly rate: Rate | null
+  /** Rejects when the signal is given. */
+  readonly wait: (ms: number, signal: AbortSignal) => Promise<void>
+}
+
+/** A poll of a daemon that was under way may be finished first. */
+const LEASE_TRIES = 30
+const LEASE_PAUSE_MS = 2000
+
+export class Migration {
+  readonly terms: Terms
+  readonly #account: Account
+  readonly #context: MigrationContext
+  readonly #course: Course
+  readonly #rests = new Rests()
+  readonly #startMs: number
+  #acceptNewIds = false
+  #deletedLast = 0
+
+  constructor(account: Account, context: MigrationContext) {
+    const { options, observer, nowMs, signal, rate } = context
+    this.#account = {
+      ...account,
+      first: { kind: 'all' },
+      limit: null,
+      delete: { kind: options.delete ? 'after-delivery' : 'never' },
+    }
+    this.#context = context
+    this.#startMs = nowMs()
+    const since = options.sinceMs === null ? null : new Since(options.sinceMs)
+    const course = new Course(account.name, { options, observer, since, nowMs })
+    this.#course = course
+    this.terms = {
+      leased: true,
+      skippedToo: true,
+      stop: signal,
+      wanted: (plan, session) => course.wanted(plan, session),
+      pace: (bytes) => rate?.take(bytes),
+      removable: (delivered) => this.#removable(delivered),
+    }
+  }
+
+  observe(progress: Progress): void {
+    this.#course.observe(progress)
+  }
+
+  /** Never rejects: what went wrong is in the report. */
+  async run(): Promise<MigrationReport> {
+    try {
+      await using lease = await this.#lease()
+      if (lease === null) return { ...this.#report(), outcome: 'busy' }
+      return this.#context.options.dryRun ? await this.#look() : await this.#move()
+    } catch (thrown) {
+      return { ...this.#report(), outcome: 'failed', error: reportError(asPopfetchError(thrown)) }
+    }
+  }
+
+  /** Null: another popfetch is at work on this account, and does not come to an end. */
+  async #lease(): Promise<Lease | null> {
+    const { ledger, observer, wait, signal } = this.#context
+    const { name } = this.#account
+    for (let tries = 1; ; tries++) {
+      const lease = await ledger.lease(name)
+      if (lease !== null || tries === LEASE_TRIES || signal.aborted) return lease
+      if (tries === 1) observer.note(name, 'another popfetch is at work on it: waiting for its end')
+      observer.pause(name, 'waiting for another popfetch')
+      await wait(LEASE_PAUSE_MS, signal).catch(() => {})
+    }
+  }
+
+  async #look(): Promise<MigrationReport> {
+    const { error, skipped, plan } = await this.#session({ dryRun: true })
+    const { shown } = this.#course
+    const wanted = shown?.wanted ?? []
+    return {
+      ...this.#report(),
+      outcome: error === null ? 'ok' : 'failed',
+      error,
+      messages: wanted.length + (shown?.plan.left ?? 0),
+      bytes: wanted.reduce((sum, { sizeBytes }) => sum + (sizeBytes ?? 0), 0),
+      older: shown?.older ?? 0,
+      earlier: skipped,
+      plan,
+    }
+  }
+
+  async #move(): Promise<MigrationReport> {
+    const { ledger, ownLedger, observer, signal, nowMs } = this.#context
+    const { name } = this.#account
+    const afresh = await tryAfresh(ledger, name)
+    if (afresh > 0) observer.note(name, `${afresh} messages that failed before are tried afresh`)
+    const sinceMs = ownLedger ? 0 : await begin(ledger, this.#account, nowMs())
+    const error = await this.#sessions()
+    if (signal.aborted) return await this.#interrupted(sinceMs)
+    const counts = await this.#close(sinceMs, false).catch((thrown: unknown) => {
+      if (signal.aborted) return null
+      throw thrown
+    })
+    if (counts === null) return await this.#interrupted(sinceMs)
+    const undeleted = this.#undeleted(counts)
+    const whole = counts.unmovedCount + undeleted === 0
+    const outcome = error !== null ? 'failed' : whole ? 'ok' : 'partial'
+    if (outcome === 'ok' && !ownLedger) await finish(ledger, this.#account)
+    const where = await this.#where()
+    return { ...this.#report(), ...counts, ...where, outcome, error, undeleted, durationMs: this.#elapsedMs }
+  }
+
+  async #interrupted(sinceMs: number): Promise<MigrationReport> {
+    const counts = await this.#close(sinceMs, true)
+    return { ...this.#report(), ...counts, ...(await this.#where()), outcome: 'interrupted' }
+  }
+
+  /** What ended them early; null: they came to their end, or were stopped. */
+  async #sessions(): Promise<ReportedError | null> {
+    const { signal, observer, wait } = this.#context
+    const { name } = this.#account
+    while (!signal.aborted) {
+      const report = await this.#session({ dryRun: false })
+      this.#course.add(report)
+      this.#deletedLast = report.deleted
+      if (signal.aborted || (report.error === null && this.#course.isLimitReached)) return null
+      const next = await this.#next(report)
+      if (next.kind !== 'again') return next.kind === 'end' ? null : report.error
+      const why = report.error === null ? '' : `: ${report.error.message}`
+      const waiting = `another session in ${Math.ceil(next.waitMs / 1000)} s${why}`
+      observer.note(name, waiting)
+      observer.pause(name, waiting)
+      await wait(next.waitMs, signal).catch(() => {})
+    }
+    return null
+  }
+
+  async #next({ error, delivered, deleted, deferred }: AccountReport) {
+    const { nowMs, ledger } = this.#context
+    // Either the mailbox was rebuilt, or its window moved on (P100): the headers tell, so that nothing comes twice.
+    const renumbered = error?.code === 'ERR_UIDS_CHANGED' && !this.#acceptNewIds
+    if (renumbered) this.#acceptNewIds = true
+    const records = await ledger.accounts()
+    return this.#rests.after({
+      error: renumbered ? null : error,
+      progress: renumbered || delivered + deleted > 0,
+      deferred: deferred > 0,
+      nowMs: nowMs(),
+      delayedUntilMs: this.#course.delayedUntilMs,
+      pausedUntilMs: records.find((record) => record.name === this.#account.name)?.pausedUntilMs ?? 0,
+    })
+  }
+
+  #session({ dryRun }: { readonly dryRun: boolean }): Promise<AccountReport> {
+    const acceptNewIds = this.#acceptNewIds
+    const options = { dryRun, acceptNewIds, limit: null, all: false, yes: true, eager: true }
+    return this.#context.poller.poll(this.#account, options)
+  }
+
+  /** Read again first, and no more than one session should delete. */
+  async #removable<T extends Entry>(delivered: readonly T[]): Promise<readonly T[]> {
+    const { ledger, destinations, signal, observer } = this.#context
+    // Somebody waits for the end: the next run deletes them.
+    if (signal.aborted) return []
+    const batch = delivered.slice(0, this.#course.batch)
+    const account = this.#account
+    const { proven, flaws } = await provenEntries(batch, { account, ledger, destinations, signal: neverAborted })
+    for (const flaw of flaws) observer.note(account.name, `stays on the server: ${flaw}`)
+    return proven
+  }
+
+  #close(sinceMs: number, unread: boolean): Promise<Counts> {
+    const { ledger, destinations, signal, observer } = this.#context
+    const { shown, isLimitReached } = this.#course
+    const { name } = this.#account
+    return close({
+      account: this.#account,
+      ledger,
+      destinations,
+      signal: unread ? neverAborted : signal,
+      sinceMs,
+      shown,
+      isLimitReached,
+      unread,
+      onProgress: (messages) => observer.pause(name, `verifying: ${messages} messages`),
+    })
+  }
+
+  /** Of the last listing, if that session deleted nothing any more. */
+  #undeleted({ unmoved }: Counts): number {
+    const listed = this.#course.shown?.plan.deletions.length ?? 0
+    if (!this.#context.options.delete || this.#deletedLast > 0) return 0
+    return Math.max(0, listed - unmoved.filter(({ kind }) => kind === 'unverified').length)
+  }
+
+  async #where(): Promise<Pick<MigrationReport, 'destinations' | 'readAgain'>> {
+    const { destinations } = this.#context
+    const targets = await Promise.all(this.#account.deliver.map((name) => destinations.target(name, this.#account)))
+    return {
+      destinations: targets.map(({ destination }) => destination.description),
+      readAgain: targets.every(({ destination }) => isReadable(destination)),
+    }
+  }
+
+  get #elapsedMs(): number {
+    return Math.max(0, Math.round(this.#context.nowMs() - this.#startMs))
+  }
+
+  #report(): MigrationReport {
+    const { sessions, lostSessions, deleted, possibleDuplicates } = this.#course
+    const empty = emptyReport(this.#account.name)
+    return { ...empty, sessions, lostSessions, deleted, possibleDuplicates, durationMs: this.#elapsedMs }
+  }
+}
+
+const neverAborted = new AbortController().signal

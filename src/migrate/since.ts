@@ -1,0 +1,44 @@
+// Which messages are from a day on (`--since`): told by the header, asked for with TOP n 0 once for each message and run.
+// The one rule: what shows no date is taken, for a message left behind is worse than one too many.
+import { field, parseDateMs, receivedDateMs, splitHeader } from '../header.ts'
+import type { PlannedFetch } from '../poll/plan.ts'
+import type { Session } from '../pop3/session.ts'
+
+/** Headers asked for at once: each answer is up to 64 KiB. */
+const HEADERS_AT_ONCE = 64
+
+export class Since {
+  readonly #sinceMs: number
+  /** By UIDL and copy, what was found out; a migration may take many sessions. */
+  readonly #taken = new Map<string, boolean>()
+
+  constructor(sinceMs: number) {
+    this.#sinceMs = sinceMs
+  }
+
+  /** Those of `fetches` that are not older, in their order. */
+  async select(fetches: readonly PlannedFetch[], session: Session): Promise<readonly PlannedFetch[]> {
+    const unknown = fetches.filter((fetch) => !this.#taken.has(keyOf(fetch)))
+    for (let at = 0; at < unknown.length; at += HEADERS_AT_ONCE) {
+      const batch = unknown.slice(at, at + HEADERS_AT_ONCE)
+      const headers = await Promise.all(batch.map(({ number }) => session.header(number)))
+      batch.forEach((fetch, index) => this.#taken.set(keyOf(fetch), this.#isTaken(headers[index] ?? null)))
+    }
+    return fetches.filter((fetch) => this.#taken.get(keyOf(fetch)) !== false)
+  }
+
+  #isTaken(header: Buffer | null): boolean {
+    if (header === null) return true
+    const dateMs = dateOf(splitHeader(header))
+    return dateMs === null || dateMs >= this.#sinceMs
+  }
+}
+
+/** When the server took it; else what the sender says, who may say anything. */
+function dateOf(header: Buffer): number | null {
+  return receivedDateMs(header) ?? parseDateMs(field(header, 'date') ?? '')
+}
+
+function keyOf({ uidl, copy }: PlannedFetch): string {
+  return `${copy} ${uidl}`
+}

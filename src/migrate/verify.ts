@@ -1,0 +1,110 @@
+// Is what was received what stands there? For a Maildir (or whatever can be read again) the digest of what came over the line
+// against what is on the disk; of a mail server the accepted answer, which the ledger has. Changes nothing.
+// The one rule: what was not seen to be the same is not verified (S024).
+import type { Account } from '../config/schema.ts'
+import { isReadable, type Attempt } from '../deliver/destination.ts'
+import { asPopfetchError } from '../errors.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { MessageRecord } from '../ledger/records.ts'
+import type { Destinations, Target } from '../poll/destinations.ts'
+import { originOf } from '../poll/hand-over.ts'
+import type { Entry } from '../poll/plan.ts'
+
+export interface VerifyContext {
+  readonly account: Account
+  readonly destinations: Destinations
+  readonly signal: AbortSignal
+}
+
+export interface Proof {
+  readonly message: MessageRecord
+  /** What is wrong; null: verified. */
+  readonly flaw: string | null
+}
+
+/** Those of delivered entries that are verified, in their order, and what is wrong with the others. One that only its name tells
+ *  is let through: poll/removal.ts compares it with the server's before it goes. */
+export async function provenEntries<T extends Entry>(
+  entries: readonly T[],
+  { ledger, ...context }: VerifyContext & { readonly ledger: Ledger },
+): Promise<{ readonly proven: readonly T[]; readonly flaws: readonly string[] }> {
+  const proven = new Set<T>()
+  const recorded: { readonly entry: T; readonly message: MessageRecord }[] = []
+  for (const entry of entries) {
+    const found = await ledger.records.find(context.account.name, entry.uidl)
+    const message = found.find(({ key }) => key.copy === entry.copy)
+    if (message?.digest === null) proven.add(entry)
+    else if (message !== undefined) recorded.push({ entry, message })
+  }
+  const proofs = await verify(
+    recorded.map(({ message }) => message),
+    context,
+  )
+  const flaws: string[] = []
+  recorded.forEach(({ entry, message }, at) => {
+    const flaw = proofs[at]?.flaw ?? null
+    if (flaw === null) proven.add(entry)
+    else flaws.push(`${message.messageId ?? 'a message without a Message-ID'}: ${flaw}`)
+  })
+  return { proven: entries.filter((entry) => proven.has(entry)), flaws }
+}
+
+interface Claim {
+  readonly message: MessageRecord
+  readonly attempt: Attempt
+}
+
+/** Of delivered messages, in their order. Rejects only when the signal is given. */
+export async function verify(messages: readonly MessageRecord[], context: VerifyContext): Promise<readonly Proof[]> {
+  const { account, signal } = context
+  const claims = new Map<string, Claim[]>()
+  const flaws = new Map<MessageRecord, string>()
+  for (const message of messages) {
+    if (message.deliveries.length === 0) flaws.set(message, 'the ledger has no delivery of it')
+    for (const { destination, recipient, intent, state, receipt } of message.deliveries) {
+      if (state !== 'done' || receipt === null) flaws.set(message, `${destination} has not taken it`)
+      const attempt = { intent, recipient, origin: originOf(account, message.key) }
+      const list = claims.get(destination)
+      if (list === undefined) claims.set(destination, [{ message, attempt }])
+      else list.push({ message, attempt })
+    }
+  }
+  for (const [name, list] of claims) {
+    for (const [message, flaw] of await flawsAt(name, list, context)) flaws.set(message, flaws.get(message) ?? flaw)
+    signal.throwIfAborted()
+  }
+  return messages.map((message) => ({ message, flaw: flaws.get(message) ?? null }))
+}
+
+async function flawsAt(
+  name: string,
+  claims: readonly Claim[],
+  { account, destinations, signal }: VerifyContext,
+): Promise<readonly (readonly [MessageRecord, string])[]> {
+  try {
+    const { destination, down } = await destinations.target(name, account)
+    if (down !== null) throw down
+    if (!isReadable(destination)) return []
+    const found = await destination.reread(
+      claims.map(({ attempt }) => attempt),
+      signal,
+    )
+    return claims.flatMap(({ message }, at) => {
+      const flaw = flawOf(message, found[at] ?? null, destination)
+      return flaw === null ? [] : [[message, flaw] as const]
+    })
+  } catch (error) {
+    const { message: why } = asPopfetchError(error, 'destination')
+    return claims.map(({ message }) => [message, `it could not be read again: ${why}`] as const)
+  }
+}
+
+type Found = { readonly text: string; readonly received: { readonly digest: Buffer } | null } | null
+
+function flawOf({ digest }: MessageRecord, found: Found, { description }: Target['destination']): string | null {
+  if (found === null) return `it is not in ${description} any more`
+  const { text, received } = found
+  if (received === null) return `${text} cannot be read, or does not begin as popfetch wrote it`
+  if (digest === null) return `${text} is from before this ledger: only name and size say that it is the same`
+  return received.digest.equals(digest) ? null : `${text} is not, byte for byte, what the server sent`
+}
