@@ -31,6 +31,8 @@ export interface MigrationContext extends MigrationRequest {
 /** A poll of a daemon that was under way may be finished first. */
 const LEASE_TRIES = 30
 const LEASE_PAUSE_MS = 2000
+/** A line that breaks in the middle of much that was asked for ahead may bring nothing of it; one by one brings something. */
+const FAILURES_BEFORE_ONE_BY_ONE = 3
 
 export class Migration {
   readonly terms: Terms
@@ -40,6 +42,7 @@ export class Migration {
   readonly #rests = new Rests()
   readonly #startMs: number
   #acceptNewIds = false
+  #oneByOne = false
   #deletedLast = 0
 
   constructor(account: Account, context: MigrationContext) {
@@ -161,7 +164,7 @@ export class Migration {
     const renumbered = error?.code === 'ERR_UIDS_CHANGED' && !this.#acceptNewIds
     if (renumbered) this.#acceptNewIds = true
     const records = await ledger.accounts()
-    return this.#rests.after({
+    const next = this.#rests.after({
       error: renumbered ? null : error,
       progress: renumbered || delivered + deleted > 0,
       deferred: deferred > 0,
@@ -169,12 +172,15 @@ export class Migration {
       delayedUntilMs: this.#course.delayedUntilMs,
       pausedUntilMs: records.find((record) => record.name === this.#account.name)?.pausedUntilMs ?? 0,
     })
+    if (this.#rests.failures >= FAILURES_BEFORE_ONE_BY_ONE) this.#oneByOne = true
+    return next
   }
 
   #session({ dryRun }: { readonly dryRun: boolean }): Promise<AccountReport> {
     const acceptNewIds = this.#acceptNewIds
     const options = { dryRun, acceptNewIds, limit: null, all: false, yes: true, eager: true }
-    return this.#context.poller.poll(this.#account, options)
+    const account = this.#oneByOne ? { ...this.#account, pipelining: 'off' as const } : this.#account
+    return this.#context.poller.poll(account, options)
   }
 
   /** Read again first, and no more than one session should delete. */

@@ -36,6 +36,11 @@ export class Rests {
   #idle = 0
   #worked = false
 
+  /** Sessions in a row that brought nothing. */
+  get failures(): number {
+    return this.#failures
+  }
+
   after(end: SessionEnd): Next {
     const { error, progress, deferred, nowMs, delayedUntilMs } = end
     if (progress) {

@@ -32,6 +32,8 @@ export class Scene implements AsyncDisposable {
   user = 'alice'
   /** Called instead of waiting between sessions. */
   onWait: (ms: number) => void = () => {}
+  /** What a wait lasts for. */
+  hold: () => Promise<unknown> = () => Promise.resolve()
   readonly waits: number[] = []
   readonly notes: string[] = []
   /** "messages/total" of every progress. */
@@ -86,10 +88,11 @@ export class Scene implements AsyncDisposable {
       env: {},
       signal: signal ?? new AbortController().signal,
       nowMs: Date.now,
-      wait: (ms, stop) => {
+      wait: async (ms, stop) => {
         this.waits.push(ms)
         this.onWait(ms)
-        return stop.aborted ? Promise.reject(new Error('stopped')) : Promise.resolve()
+        await this.hold()
+        stop.throwIfAborted()
       },
     })
     if (report === undefined) throw new Error('no report')
