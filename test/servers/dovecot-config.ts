@@ -8,6 +8,8 @@ export interface DovecotSettings {
   readonly directory: string
   readonly pop3Port: number
   readonly pop3sPort: number
+  /** Null: it takes no mail. */
+  readonly lmtp: { readonly port: number; readonly socket: string } | null
   readonly certificate: Certificate
   readonly password: string
   readonly mechanisms: readonly string[]
@@ -32,7 +34,7 @@ export function dovecotConfig(version: string, settings: DovecotSettings): strin
 function common(settings: DovecotSettings, manyRequestsPerProcess: string): string[] {
   const { directory, startedBy } = settings
   return [
-    'protocols = pop3',
+    `protocols = pop3${settings.lmtp === null ? '' : ' lmtp'}`,
     'listen = 127.0.0.1',
     `base_dir = ${join(directory, 'run')}`,
     `state_dir = ${join(directory, 'state')}`,
@@ -54,6 +56,7 @@ function common(settings: DovecotSettings, manyRequestsPerProcess: string): stri
     'service pop3 {\n  process_limit = 512\n}',
     'service anvil {\n  client_limit = 4096\n  unix_listener anvil-auth-penalty {\n    mode = 0\n  }\n}',
     ...(startedBy === null ? [] : ['service anvil {\n  chroot =\n}']),
+    ...(settings.lmtp === null ? [] : [lmtpService(settings.lmtp)]),
     [
       'service pop3-login {',
       `  ${manyRequestsPerProcess}`,
@@ -67,6 +70,15 @@ function common(settings: DovecotSettings, manyRequestsPerProcess: string): stri
   ]
 }
 
+function lmtpService({ port, socket }: NonNullable<DovecotSettings['lmtp']>): string {
+  return [
+    'service lmtp {',
+    `  unix_listener ${socket} {\n    mode = 0666\n  }`,
+    `  inet_listener lmtp {\n    port = ${port}\n  }`,
+    '}',
+  ].join('\n')
+}
+
 function named23(settings: DovecotSettings): string[] {
   const { certificate, directory, mailUser } = settings
   const home = join(directory, 'mail', '%u')
@@ -77,7 +89,7 @@ function named23(settings: DovecotSettings): string[] {
     `ssl_key = <${certificate.keyFile}`,
     `mail_location = maildir:${home}`,
     `passdb {\n  driver = static\n  args = password=${settings.password}\n}`,
-    `userdb {\n  driver = static\n  args = uid=${mailUser.uid} gid=${mailUser.gid} home=${home}\n}`,
+    `userdb {\n  driver = static\n  args = uid=${mailUser.uid} gid=${mailUser.gid} home=${home} allow_all_users=yes\n}`,
   ]
 }
 
@@ -94,6 +106,6 @@ function named24(settings: DovecotSettings): string[] {
     'mail_driver = maildir',
     `mail_path = ${home}`,
     `passdb static {\n  password = ${settings.password}\n}`,
-    `userdb static {\n  fields {\n    uid = ${mailUser.uid}\n    gid = ${mailUser.gid}\n    home = ${home}\n  }\n}`,
+    `userdb static {\n  allow_all_users = yes\n  fields {\n    uid = ${mailUser.uid}\n    gid = ${mailUser.gid}\n    home = ${home}\n  }\n}`,
   ]
 }

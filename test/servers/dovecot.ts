@@ -25,6 +25,8 @@ export interface DovecotOptions {
   readonly parent?: string
   readonly mechanisms?: readonly string[]
   readonly flagUpdates?: boolean
+  /** It takes mail over LMTP too: in the package dovecot-lmtpd. */
+  readonly lmtp?: boolean
 }
 
 export interface Mailbox {
@@ -35,6 +37,9 @@ export interface Mailbox {
 export interface Dovecot extends AsyncDisposable {
   readonly pop3Port: number
   readonly pop3sPort: number
+  /** Where LMTP is spoken, when it is. */
+  readonly lmtpPort: number
+  readonly lmtpSocket: string
   readonly certificate: Certificate
   readonly version: string
   /** Of every mailbox. */
@@ -51,7 +56,7 @@ export interface Dovecot extends AsyncDisposable {
 }
 
 /** What `apt-get install` is to be given. */
-export const dovecotPackages = 'dovecot-core dovecot-pop3d openssl'
+export const dovecotPackages = 'dovecot-core dovecot-pop3d dovecot-lmtpd openssl'
 
 export async function startDovecot(options: DovecotOptions = {}): Promise<Dovecot> {
   await using stack = new AsyncDisposableStack()
@@ -62,6 +67,8 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<Doveco
   const certificate = await makeCertificate(directory)
   const pop3Port = await freePort()
   const pop3sPort = await freePort()
+  const lmtpPort = await freePort()
+  const lmtpSocket = join(directory, 'lmtp')
   const password = 'correct-horse'
   const configFile = join(directory, 'dovecot.conf')
   await mkdir(join(directory, 'state'))
@@ -71,6 +78,7 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<Doveco
       directory,
       pop3Port,
       pop3sPort,
+      lmtp: options.lmtp === true ? { port: lmtpPort, socket: lmtpSocket } : null,
       certificate,
       password,
       mechanisms: options.mechanisms ?? ['plain', 'login', 'cram-md5', 'scram-sha-1', 'scram-sha-256'],
@@ -89,6 +97,8 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<Doveco
       throw new Error(`dovecot ended with ${code}: ${running.output()}${await log()}`)
     }),
   ])
+
+  if (options.lmtp === true) await greets(lmtpPort, '220', () => running.output())
 
   const own = async (path: string): Promise<void> => {
     if (isRoot) await chown(path, mailUser.uid, mailUser.gid)
@@ -111,6 +121,8 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<Doveco
   return {
     pop3Port,
     pop3sPort,
+    lmtpPort,
+    lmtpSocket,
     certificate,
     version,
     password,
