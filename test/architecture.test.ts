@@ -73,10 +73,13 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   cosmiconfig: ['src/config/load.ts'],
   yaml: ['src/config/'],
   nodemailer: ['src/deliver/smtp.ts'],
+  'postal-mime': ['src/poll/conditions.ts'],
   'p-queue': ['src/poll/turns.ts'],
   pino: ['src/log.ts'],
   'node:sqlite': ['src/ledger/'],
-  'node:net': ['src/pop3/connection.ts', 'src/deliver/smtp-socket.ts'],
+  'prom-client': ['src/daemon/metrics.ts'],
+  'node:http': ['src/daemon/metrics.ts'],
+  'node:net': ['src/pop3/connection.ts', 'src/deliver/smtp-socket.ts', 'src/daemon/control.ts', 'src/daemon/ask.ts'],
   'node:tls': ['src/pop3/connection.ts', 'src/deliver/smtp-socket.ts'],
 }
 /** What node:net knows of addresses opens nothing. */

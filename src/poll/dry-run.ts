@@ -2,6 +2,7 @@
 import type { Account } from '../config/schema.ts'
 import type { Entry, Plan } from './plan.ts'
 import type { PlannedMessage } from './report.ts'
+import { possibleNames } from './route.ts'
 
 const SHOWN = 1000
 
@@ -10,7 +11,8 @@ export function plannedMessages(plan: Plan, account: Account): readonly PlannedM
     (action: PlannedMessage['action'], destinations: readonly string[]) =>
     ({ uidl, sizeBytes }: Entry): PlannedMessage => ({ uidl, sizeBytes, action, destinations })
   return [
-    ...plan.fetch.map(line('fetch', account.deliver)),
+    // Which of them, its header decides.
+    ...plan.fetch.map(line('fetch', possibleNames(account))),
     ...plan.deletions.map(line('delete', [])),
     ...plan.holds.map(line('hold', [])),
     ...(plan.seen ?? []).map(line('skip', [])),

@@ -7,6 +7,7 @@ import { type AgeClock, ageClock } from './age-clock.ts'
 import { nextHealth, secretMark } from './backoff.ts'
 import { newIntent } from './hand-over.ts'
 import type { Plan } from './plan.ts'
+import { possibleNames } from './route.ts'
 import type { Run } from './run.ts'
 import { secretOf } from './sign-in.ts'
 import { SizeWatch } from './sizes.ts'
@@ -74,7 +75,9 @@ export class Memory {
       lastDelete: lastDelete ?? null,
       delete: deleteText(this.#account),
       firstWritten: this.#account.first.kind !== 'default',
-      onlyMaildirs: this.#account.deliver.every((name) => configuration.destinations.get(name)?.type === 'maildir'),
+      onlyMaildirs: possibleNames(this.#account).every(
+        (name) => configuration.destinations.get(name)?.type === 'maildir',
+      ),
       yes: options.yes || options.dryRun,
       acceptNewIds: options.acceptNewIds || options.dryRun,
     }

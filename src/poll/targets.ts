@@ -5,9 +5,10 @@ import { asPopfetchError, type PopfetchError } from '../errors.ts'
 import type { Delivery } from '../ledger/ledger.ts'
 import type { Target } from './destinations.ts'
 import { MOST_UNKNOWNS, type PlannedFetch } from './plan.ts'
+import { possibleNames, router } from './route.ts'
 import type { Run } from './run.ts'
 import type { Tally } from './tally.ts'
-import { type Due, type Job, newIntent, originOf } from './hand-over.ts'
+import { type Choice, type Due, type Job, newIntent, originOf } from './hand-over.ts'
 
 export class Targets {
   readonly #account: Account
@@ -26,22 +27,27 @@ export class Targets {
   async prepare(fetches: readonly PlannedFetch[]): Promise<readonly Job[]> {
     const jobs: Job[] = []
     if (fetches.length === 0) return jobs
-    for (const name of this.#account.deliver) await this.#target(name)
+    for (const name of possibleNames(this.#account)) await this.#target(name)
     for (const { known } of fetches)
       for (const { destination } of known?.deliveries ?? []) await this.#target(destination)
     await this.#ready()
+    const choice = await this.#choice()
     for (const fetch of fetches) {
-      const due = isUntouched(fetch) ? this.#all() : await this.#undone(fetch)
+      if (choice !== null && isUntouched(fetch)) {
+        jobs.push({ ...fetch, due: [], choice })
+        continue
+      }
+      const due = isUntouched(fetch) ? this.#all(this.#account.deliver) : await this.#undone(fetch)
       if (due === 'delivered') this.#tally.delivered++
       else if (due === 'waiting') this.#tally.deferred++
-      else if (due !== 'held') jobs.push({ ...fetch, due })
+      else if (due !== 'held') jobs.push({ ...fetch, due, choice: null })
     }
     return jobs
   }
 
   /** Those of the configuration, each asked whether it is there. */
   async configured(): Promise<readonly Target[]> {
-    const targets = await Promise.all(this.#account.deliver.map((name) => this.#target(name)))
+    const targets = await Promise.all(possibleNames(this.#account).map((name) => this.#target(name)))
     await this.#ready()
     return targets
   }
@@ -77,9 +83,17 @@ export class Targets {
     return downs.every((down) => down !== null) ? (downs[0] ?? null) : null
   }
 
-  /** Every destination and recipient of the configuration. */
-  #all(): readonly Due[] {
-    return this.#account.deliver.flatMap((name) => {
+  /** null: every message goes to the same destinations. */
+  async #choice(): Promise<Choice | null> {
+    const route = await router(this.#account)
+    if (route === null) return null
+    const targets = possibleNames(this.#account).flatMap((name) => this.#byName.get(name) ?? [])
+    return { targets, due: (message) => this.#all(route(message)) }
+  }
+
+  /** Every recipient of these destinations. */
+  #all(names: readonly string[]): readonly Due[] {
+    return names.flatMap((name) => {
       const target = this.#byName.get(name)
       const recipients = target?.destination.recipients ?? []
       return target === undefined

@@ -7,7 +7,7 @@ import { asPopfetchError, PopfetchError } from '../errors.ts'
 import type { Message } from '../message.ts'
 import { codeIs, type Reply } from '../pop3/reply.ts'
 import type { Session } from '../pop3/session.ts'
-import { handOver, type Job, originOf } from './hand-over.ts'
+import { beginning, chosen, handOver, isBegun, isStuck, type Job, originOf } from './hand-over.ts'
 import type { PlannedFetch } from './plan.ts'
 import type { Run } from './run.ts'
 import type { SizeWatch } from './sizes.ts'
@@ -93,10 +93,10 @@ export class Transfer {
     try {
       await run.ledger.begin(
         account.name,
-        batch.map(({ uidl, copy, sizeBytes, due }) => ({
+        batch.filter(isBegun).map(({ uidl, copy, sizeBytes, due }) => ({
           key: { uidl, copy },
           listedBytes: sizeBytes,
-          deliveries: due.map(({ target, recipient, intent }) => ({ destination: target.name, recipient, intent })),
+          deliveries: due.map(beginning),
         })),
       )
       return true
@@ -108,7 +108,7 @@ export class Transfer {
 
   /** Asks for one message as soon as there is room; returns when it was asked for, not when it is there. */
   async #start(job: Job): Promise<void> {
-    if (this.#stopped || job.due.every(({ target }) => target.down !== null)) return await this.#abandon(job, null)
+    if (this.#stopped || isStuck(job)) return await this.#abandon(job, null)
     const leave = await this.#context.window.enter(job.sizeBytes)
     const work = this.#one(job).finally(() => {
       leave()
@@ -170,7 +170,7 @@ export class Transfer {
       if (!again || message.sizeBytes === 0) return await this.#defer(job, reason)
       tally.problem({ uidl: job.uidl, kind: 'short', reason: `${reason}, twice: delivered, and kept on the server` })
     }
-    const delivered = await handOver(job, message, this.#context)
+    const delivered = await handOver(await chosen(job, message, this.#context), message, this.#context)
     if (!delivered) this.#undelivered = true
     else if (verdict === 'agrees') this.#done.push(job)
   }
