@@ -3,24 +3,31 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { disorder, recallDisorder, relayDisorder, type Delivered } from './call-order.ts'
+import { disorder, nameDisorder, recallDisorder, relayDisorder, type Delivered } from './call-order.ts'
 import { tokenOf } from './oracle.ts'
-import { Scene, type Deletion } from './scene.ts'
+import { Scene, type Deletion, type SetUp } from './scene.ts'
 import { injecting, readCalls, recording, straceMissing, type Call } from './strace.ts'
 
 const MESSAGES = 70
 const missing = straceMissing()
 
 describe.skipIf(missing !== null)('the order of system calls', () => {
-  test.each<Deletion>(['after-delivery', 'never'])(
-    'delete: %s: each message is synced, linked, synced, recorded and only then deleted',
-    async (deletion) => {
-      await using scene = await Scene.create('maildir', deletion)
+  test.each<{ setUp: SetUp; deletion: Deletion }>([
+    { setUp: 'maildir', deletion: 'after-delivery' },
+    { setUp: 'maildir', deletion: 'never' },
+    { setUp: 'both', deletion: 'after-delivery' },
+  ])(
+    '$setUp, delete: $deletion: each message is synced, linked, synced, recorded and only then deleted',
+    async ({ setUp, deletion }) => {
+      await using scene = await Scene.create(setUp, deletion)
       scene.mail(MESSAGES, true)
       const calls = await recorded(scene)
       const delivered = deliveredTo(scene)
       expect(delivered).toHaveLength(MESSAGES)
       expect(disorder(calls, delivered, places(scene), deletion === 'after-delivery')).toEqual([])
+      const { maildir, statePath } = scene
+      const names = [maildir, `${maildir}/tmp`, `${maildir}/new`, `${maildir}/cur`, path.dirname(statePath), statePath]
+      expect(nameDisorder(calls, names)).toEqual([])
       expect(await scene.settle()).toEqual([])
     },
   )

@@ -1,5 +1,6 @@
 // The order of DESIGN 4.2, read off the log of a run's system calls: attempt recorded → RETR → file synced → linked →
 // new/ synced → recorded → DELE → QUIT, "recorded" meaning that the ledger's log was synced after it was written. Pure.
+import path from 'node:path'
 import type { Call } from './strace.ts'
 
 export interface Delivered {
@@ -15,6 +16,7 @@ export interface Places {
   readonly log: string
 }
 
+const MAKES: ReadonlySet<string> = new Set(['mkdir', 'link', 'rename'])
 const INTENT = /I([0-9a-f]{16})\./
 
 /** One line for each thing out of order; `deleted`: a DELE is expected of each. */
@@ -42,6 +44,19 @@ export function disorder(
     if (dele !== undefined && (quit === undefined || quit.began < dele.began)) found.push(`${file}: QUIT before DELE`)
   }
   return found
+}
+
+/** New folders and the new ledger: their names are durable before the first message is asked for. */
+export function nameDisorder(calls: readonly Call[], names: readonly string[]): string[] {
+  const retr = sent(calls, 'RETR 1')
+  return names.flatMap((name) => {
+    const made = calls.find(({ args, failed, name: call }) => MAKES.has(call) && !failed && args.includes(`"${name}"`))
+    if (made === undefined) return [`${name}: not made`]
+    const synced = firstSync(calls, path.dirname(name), made.ended)
+    return synced !== undefined && retr !== undefined && synced.ended < retr.began
+      ? []
+      : [`${name}: not synced in time`]
+  })
 }
 
 /** What recovery found in the Maildir: new/ synced → recorded. */

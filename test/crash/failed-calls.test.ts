@@ -1,12 +1,12 @@
 // The n-th system call fails, once or from then on: a full disk, a quota, a bad disk, at the Maildir and at the ledger.
 // popfetch stops with a line that says so and the exit code of DESIGN 2; nothing is lost, and the next healthy run ends it.
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
-import { Scene, SET_UPS, type Ran } from './scene.ts'
+import { Scene, SET_UPS, type Ran, type SetUp } from './scene.ts'
 import { dice, each, FAILED_CALLS, SEED, spread } from './sizes.ts'
-import { consequential, injecting, readCalls, recording, straceMissing } from './strace.ts'
+import { injecting, readCalls, recording, straceMissing, type Call } from './strace.ts'
 
 const MESSAGES = 8
 const ERRORS = ['ENOSPC', 'EIO', 'EDQUOT', 'EACCES'] as const
@@ -51,6 +51,20 @@ describe.skipIf(missing !== null)('a system call that fails', () => {
     expectOneLine(ran)
     expect(scene.server.journal.of('commit')).toEqual([])
     expect(await scene.settle()).toEqual([])
+  })
+
+  test('a disk that is full while a new ledger is made leaves none, or a whole one', async () => {
+    const draft = 'state.db.new-'
+    const writes = (await callsOf('maildir')).filter(({ name, args }) => name === 'pwrite64' && args.includes(draft))
+    // The last of them copy the pages from the log to where they belong.
+    const found = await each(spread(writes, Math.ceil(FAILED_CALLS / 2)), async ({ nth }) => {
+      await using scene = await Scene.create('maildir', 'after-delivery')
+      scene.mail(1)
+      const { code } = await scene.run({ tracer: injecting('pwrite64', 'error=ENOSPC', `${nth}+`) })
+      const stopped = code === 74 ? [] : [`ended with ${code}`]
+      return [...stopped, ...(await scene.settle())].map((text) => `write ${nth}: ${text}`)
+    })
+    expect(found.flat()).toEqual([])
   })
 
   for (const setUp of SET_UPS) {
@@ -114,18 +128,20 @@ function expectOneLine({ stderr }: Ran): void {
   expect(stderr.trimEnd().split('\n')).toHaveLength(1)
 }
 
-async function pointsOf(
-  setUp: (typeof SET_UPS)[number],
-): Promise<readonly { readonly call: string; readonly nth: number }[]> {
+async function callsOf(setUp: SetUp): Promise<readonly Call[]> {
   await using scene = await Scene.create(setUp, 'after-delivery')
   scene.mail(MESSAGES, true)
   const log = path.join(scene.directory, 'calls')
   expect((await scene.run({ tracer: recording(log) })).code).toBe(0)
-  expect(existsSync(log)).toBe(true)
-  // A close that fails has closed all the same.
-  const files = consequential(readCalls(readFileSync(log, 'latin1')), scene.directory).filter(
-    ({ args, name }) => name !== 'close' && (args.includes(`${scene.maildir}/`) || args.includes(scene.statePath)),
+  const { maildir, statePath } = scene
+  return readCalls(readFileSync(log, 'latin1')).filter(
+    ({ args }) => args.includes(`${maildir}/`) || args.includes(statePath),
   )
-  const points = new Map(files.map(({ name, nth }) => [`${name} ${nth}`, { call: name, nth }]))
+}
+
+async function pointsOf(setUp: SetUp): Promise<readonly { readonly call: string; readonly nth: number }[]> {
+  // A close that fails has closed all the same.
+  const calls = (await callsOf(setUp)).filter(({ name }) => name !== 'close')
+  const points = new Map(calls.map(({ name, nth }) => [`${name} ${nth}`, { call: name, nth }]))
   return [...points.values()].sort((a, b) => a.call.localeCompare(b.call) || a.nth - b.nth)
 }

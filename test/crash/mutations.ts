@@ -71,6 +71,24 @@ const MUTATIONS: readonly Mutation[] = [
     to: 'await Promise.resolve()',
   },
   {
+    what: 'a new folder is not synced in the one above it',
+    file: 'src/deliver/maildir-folders.ts',
+    from: '  await syncDirectory(fileSystem, above)\n',
+    to: '',
+  },
+  {
+    what: 'a new ledger is not synced in its directory',
+    file: 'src/ledger/place.ts',
+    from: '  await syncUpwards(dirname(path), dirname(path))\n',
+    to: '',
+  },
+  {
+    what: 'a new ledger gets its name without a look at its last checkpoint',
+    file: 'src/ledger/place.ts',
+    from: "      database.exec('PRAGMA wal_checkpoint(TRUNCATE)')\n",
+    to: '',
+  },
+  {
     what: 'the ledger does not sync',
     file: 'src/ledger/commit.ts',
     from: 'PRAGMA synchronous = ${wanted}',

@@ -38,7 +38,7 @@ export function straceMissing(): string | null {
 
 /** `strings`: so many bytes of what is written are in the log. `reads`: what is read, too. */
 export function recording(log: string, { strings = 64, reads = false } = {}): readonly string[] {
-  const trace = `trace=${[...CALLS, ...(reads ? ['read'] : [])].join(',')}`
+  const trace = `trace=${[...CALLS, 'mkdir', ...(reads ? ['read'] : [])].join(',')}`
   return ['strace', '-f', '--seccomp-bpf', '-qq', '-y', '-s', String(strings), '-o', log, '-e', trace]
 }
 
