@@ -1,4 +1,5 @@
-// The log: JSON lines to a file, for those who look later; silent without one. pino's only door.
+// The log: JSON lines to a file for those who look later, or lines handed to somebody who prints them; silent without
+// either. pino's only door.
 // A log never changes what happens to mail: lines wait in a bounded queue, are dropped (and counted) when the disk or a
 // reader does not keep up, and a file that cannot be written is given up quietly (N003, N004). Every text is redacted
 // here. By default it holds accounts, sizes and codes; headers and addresses only from `debug` on (N030).
@@ -45,9 +46,97 @@ export const silentLog: Log = {
   [Symbol.asyncDispose]: () => Promise.resolve(),
 }
 
+/** A log whose file may be moved away under it. */
+export interface FileLog extends Log {
+  /** Goes on in `file` as it is now, made if need be, at `level`. Rejects with the system's error when it cannot be opened;
+   *  then everything stays as it was. */
+  reopen(file: string, level: LogLevel): Promise<void>
+}
+
 /** Opens `file` to append, made 0600. Rejects with the system's error when it cannot be opened; later errors are swallowed.
  *  Disposing waits, at most two seconds, until what was logged is written. */
-export async function openLog(file: string, level: LogLevel): Promise<Log> {
+export async function openLog(file: string, level: LogLevel): Promise<FileLog> {
+  let out = await openLines(file, level)
+  return {
+    ...forwarding((at, text, facts) => out.write(at, text, facts)),
+    wire: (account) =>
+      out.level === 'trace' ? (direction, text) => out.write('trace', `${direction}: ${text}`, { account }) : null,
+    async reopen(newFile, newLevel) {
+      const before = out
+      out = await openLines(newFile, newLevel)
+      await before.close()
+    },
+    [Symbol.asyncDispose]: () => out.close(),
+  }
+}
+
+/** `json`: as in a file. `plain`: `12:34:56 account: text`, for a person at a terminal. */
+export type LineForm = 'json' | 'plain'
+
+/** Lines for `print`, which neither blocks nor throws. `nowMs` dates the plain ones. */
+export async function printedLog(
+  print: (line: string) => void,
+  level: LogLevel,
+  form: LineForm,
+  nowMs: () => number = Date.now,
+): Promise<Log> {
+  const { pino } = await import('pino')
+  const lines = pino(
+    { level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime },
+    { write: (line: string) => print(line.trimEnd()) },
+  )
+  const write: Write = (at, text, facts) => {
+    if (!lines.isLevelEnabled(at)) return
+    if (form === 'json') lines[at](safeFacts(facts), safe(text))
+    else print(plainLine(at, text, facts, nowMs()))
+  }
+  return {
+    ...forwarding(write),
+    wire: (account) =>
+      level === 'trace' ? (direction, text) => write('trace', `${direction}: ${text}`, { account }) : null,
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  }
+}
+
+/** Everything to both of them. */
+export function bothLogs(one: Log, other: Log): Log {
+  return {
+    ...forwarding((at, text, facts) => {
+      if (at === 'trace') return
+      one[at](text, facts)
+      other[at](text, facts)
+    }),
+    wire(account) {
+      const [first, second] = [one.wire(account), other.wire(account)]
+      if (first === null || second === null) return first ?? second
+      return (direction, text) => {
+        first(direction, text)
+        second(direction, text)
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all([one[Symbol.asyncDispose](), other[Symbol.asyncDispose]()])
+    },
+  }
+}
+
+type Write = (at: LogLevel, text: string, facts: LogFacts) => void
+
+function forwarding(write: Write): Pick<Log, 'debug' | 'info' | 'warn' | 'error'> {
+  const writer =
+    (at: LogLevel) =>
+    (text: string, facts: LogFacts = {}): void =>
+      write(at, text, facts)
+  return { debug: writer('debug'), info: writer('info'), warn: writer('warn'), error: writer('error') }
+}
+
+interface Lines {
+  readonly level: LogLevel
+  readonly write: Write
+  close(): Promise<void>
+}
+
+async function openLines(file: string, level: LogLevel): Promise<Lines> {
   const { pino } = await import('pino')
   // O_NONBLOCK: a named pipe without a reader fails here, one whose reader stopped fills our queue, not a thread.
   const { O_APPEND, O_CREAT, O_NONBLOCK, O_NOCTTY, O_WRONLY } = constants
@@ -72,19 +161,11 @@ export async function openLog(file: string, level: LogLevel): Promise<Log> {
       queue.flush()
     }, WRITE_DELAY_MS).unref()
   }
-  const writer =
-    (at: LogLevel) =>
-    (text: string, facts: LogFacts = {}): void =>
-      write(at, text, facts)
 
   return {
-    wire: (account) =>
-      level === 'trace' ? (direction, text) => write('trace', `${direction}: ${text}`, { account }) : null,
-    debug: writer('debug'),
-    info: writer('info'),
-    warn: writer('warn'),
-    error: writer('error'),
-    async [Symbol.asyncDispose]() {
+    level,
+    write,
+    async close() {
       if (writing !== null) clearTimeout(writing)
       const closed = Promise.withResolvers<void>()
       const limit = setTimeout(closed.resolve, CLOSE_LIMIT_MS)
@@ -95,6 +176,16 @@ export async function openLog(file: string, level: LogLevel): Promise<Log> {
       clearTimeout(limit)
     },
   }
+}
+
+/** `12:34:56 work: text (2 delivered)`: what is not the account's name stands behind, if it says anything. */
+function plainLine(at: LogLevel, text: string, facts: LogFacts, nowMs: number): string {
+  const { account, ...others } = facts
+  const time = new Date(nowMs).toTimeString().slice(0, 8)
+  const mark = at === 'warn' ? 'warning: ' : at === 'error' ? 'error: ' : ''
+  const told = Object.entries(safeFacts(others)).filter(([, value]) => value !== null && value !== 0 && value !== '')
+  const behind = told.length === 0 ? '' : ` (${told.map(([name, value]) => `${name} ${value}`).join(', ')})`
+  return `${time} ${mark}${account === undefined || account === null ? '' : `${account}: `}${safe(text)}${behind}`
 }
 
 function safe(text: string): string {

@@ -3,6 +3,7 @@ import type { AccountReport, CheckReport, ReportedError } from '../poll/report.t
 
 export const EXIT_OK = 0
 export const EXIT_USAGE = 64
+export const EXIT_NO_DAEMON = 69
 export const EXIT_BUG = 70
 export const EXIT_TEMPORARY = 75
 export const EXIT_SIGNAL = 128
@@ -15,6 +16,7 @@ const BY_CODE: Readonly<Record<string, number>> = {
   ERR_POP3_REPLY: EXIT_TEMPORARY,
   ERR_ABORTED: EXIT_TEMPORARY,
   ERR_BUSY: EXIT_TEMPORARY,
+  ERR_NO_DAEMON: EXIT_NO_DAEMON,
   ERR_TLS: 76,
   ERR_POP3_PROTOCOL: 76,
   ERR_MECHANISM: 76,
@@ -28,8 +30,8 @@ const BY_CODE: Readonly<Record<string, number>> = {
   ERR_BUG: EXIT_BUG,
 }
 
-// The most serious first. Wrong usage never meets another code: nothing ran.
-const SERIOUSNESS: readonly number[] = [EXIT_USAGE, 78, 77, 76, 74, 73, EXIT_BUG, EXIT_TEMPORARY]
+// The most serious first. The first two never meet another code: nothing ran.
+const SERIOUSNESS: readonly number[] = [EXIT_USAGE, EXIT_NO_DAEMON, 78, 77, 76, 74, 73, EXIT_BUG, EXIT_TEMPORARY]
 
 /** A code that is not in the table is a bug of ours. */
 export function exitCodeOfError(error: Pick<ReportedError, 'code' | 'retry'>): number {

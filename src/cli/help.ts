@@ -8,6 +8,7 @@ export const EXAMPLES: readonly (readonly [string, string])[] = [
   ['$0 --dry-run', 'Print what would be fetched and deleted'],
   ['$0 check', 'Sign in everywhere, say what is waiting'],
   ['$0 status', 'How the last polls went, what is refused or kept back'],
+  ['$0 --daemon', 'Keep polling in the background'],
   ['$0 config check', 'Find mistakes in the configuration'],
 ]
 
@@ -16,11 +17,12 @@ export const EPILOGUE = `Configuration: --config FILE, else $POPFETCH_CONFIG, el
   /etc/popfetch/config.{yaml,yml,json}
 
 Exit codes:
-   0  all polled, mail or not          75  temporary: try again later
-  64  wrong usage                      76  TLS refused or protocol broken
-  70  a bug                            77  sign-in refused
-  73  a destination cannot take mail   78  configuration wrong, or a guard
-  74  the ledger cannot be used            stopped a surprising change`
+   0  all polled, mail or not          74  the ledger cannot be used
+  64  wrong usage                      75  temporary: try again later
+  69  no background process to         76  TLS refused or protocol broken
+      speak to                         77  sign-in refused
+  70  a bug                            78  configuration wrong, or a guard
+  73  a destination cannot take mail       stopped a surprising change`
 
 export const STATE = `  list ACCOUNT            the messages that are known, or those of one kind
   explain ACCOUNT UIDL    the story of one message, and what happens next

@@ -24,6 +24,22 @@ export interface PollInvocation extends CommonOptions {
   readonly all: boolean
 }
 
+export interface DaemonInvocation extends CommonOptions {
+  readonly command: 'daemon'
+  readonly accounts: readonly string[]
+  readonly foreground: boolean
+}
+
+/** A word to the background process. */
+export type SpeakInvocation = CommonOptions &
+  ({ readonly command: 'stop' | 'reload' } | { readonly command: 'wake'; readonly accounts: readonly string[] })
+
+export interface CompletionInvocation extends CommonOptions {
+  readonly command: 'completion'
+  /** `accounts`: their names, which the scripts of the shells ask for. Null: the shell of the user. */
+  readonly shell: 'bash' | 'zsh' | 'fish' | 'accounts' | null
+}
+
 export interface CheckInvocation extends CommonOptions {
   readonly command: 'check'
   readonly accounts: readonly string[]
@@ -59,6 +75,9 @@ export type StateInvocation = CommonOptions & { readonly command: 'state' } & St
 
 export type Invocation =
   | PollInvocation
+  | DaemonInvocation
+  | SpeakInvocation
+  | CompletionInvocation
   | CheckInvocation
   | StatusInvocation
   | StateInvocation

@@ -3,6 +3,7 @@
 // Static imports are small files of ours: whatever costs time is loaded by the command that needs it.
 import { asPopfetchError } from '../errors.ts'
 import { exitCodeOfError, EXIT_BUG, EXIT_OK } from './exit.ts'
+import { processHost } from './host.ts'
 import type { Invocation } from './options.ts'
 import { Output } from './output.ts'
 import { watchInterruptions } from './signals.ts'
@@ -19,7 +20,9 @@ export async function main(argv: readonly string[]): Promise<void> {
   // Whatever is made on the way is private, also where a mode was forgotten (D009, N017).
   process.umask(0o077)
   const exit = (code: number): never => process.exit(code)
+  let contains: (thrown: unknown) => boolean = () => false
   const crash = (thrown: unknown): void => {
+    if (contains(thrown)) return
     const error = asPopfetchError(thrown, 'process')
     output.failure(error, { json: wantsJson(argv) })
     if (argv.includes('--verbose')) output.note(stackOf(error.cause ?? error))
@@ -39,6 +42,9 @@ export async function main(argv: readonly string[]): Promise<void> {
     signal: interruptions.signal,
     interruption: interruptions.code,
     rooms,
+    host: processHost((attempt) => {
+      contains = attempt
+    }),
   })
   await output.drained()
   // Not left to the event loop: a socket that somebody forgot must not keep cron's process for ever.
@@ -68,6 +74,14 @@ async function carriedOut(invocation: Invocation, surroundings: Surroundings): P
       return EXIT_OK
     case 'poll':
       return await (await import('./poll.ts')).pollCommand(invocation, surroundings)
+    case 'daemon':
+      return await (await import('./daemon.ts')).daemonCommand(invocation, surroundings)
+    case 'stop':
+    case 'reload':
+    case 'wake':
+      return await (await import('./speak.ts')).speakCommand(invocation, surroundings)
+    case 'completion':
+      return await (await import('./completion.ts')).completionCommand(invocation, surroundings)
     case 'check':
       return await (await import('./check.ts')).checkCommand(invocation, surroundings)
     case 'status':

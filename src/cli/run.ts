@@ -42,7 +42,8 @@ export async function readConfiguration(options: CommonOptions, surroundings: Su
   return await loadConfiguration({ file: options.config, state: options.state, env, cwd, uid })
 }
 
-function selected(configured: readonly Account[], named: readonly string[]): readonly Account[] {
+/** Rejects names that are not configured with ERR_USAGE. */
+export function selected(configured: readonly Account[], named: readonly string[]): readonly Account[] {
   if (named.length === 0) return configured
   const names = configured.map((account) => account.name)
   for (const name of named) {
@@ -52,7 +53,7 @@ function selected(configured: readonly Account[], named: readonly string[]): rea
 }
 
 /** A log that cannot be opened is a pity, not a reason to leave mail where it is. */
-async function openConfiguredLog(
+export async function openConfiguredLog(
   configuration: Configuration,
   options: CommonOptions,
   { cwd, env, output }: Surroundings,

@@ -4,6 +4,7 @@
 import type { jsonSchema, loadConfiguration, showConfiguration } from '../config/load.ts'
 import type { openLedger } from '../ledger/sqlite.ts'
 import type { checkAll, pollAll } from '../poll/pool.ts'
+import type { Host } from './host.ts'
 import type { Output } from './output.ts'
 
 export interface Rooms {
@@ -33,6 +34,7 @@ export interface Surroundings {
   /** The exit code that a signal which ended the run asks for; null: none came. */
   readonly interruption: () => number | null
   readonly rooms: Rooms
+  readonly host: Host
 }
 
 export const rooms: Rooms = {

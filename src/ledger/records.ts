@@ -80,6 +80,9 @@ export interface Records {
    *  messages of its own. The caller holds both leases; `from` is known. */
   rename(from: string, to: string): Promise<boolean>
 
+  /** Merges facts into those of an account. An unknown account: nothing happens. */
+  note(account: string, facts: FactChanges): Promise<void>
+
   /** A copy of the whole ledger as of now, in a new file that only its owner can read; resolves when it would survive a power
    *  cut. Rejects, and leaves nothing behind, when there is a file of this name. Polls may go on meanwhile. */
   backup(file: string): Promise<void>

@@ -129,6 +129,12 @@ export class SqliteRecords implements Records {
     })
   }
 
+  note(account: string, facts: FactChanges): Promise<void> {
+    return this.#access.write(() => {
+      if (this.#accounts.find(account) !== null) this.#accounts.merge(account, facts)
+    })
+  }
+
   async backup(file: string): Promise<void> {
     // Asked first, so that a ledger that is closed or damaged says so by itself.
     await this.#access.read(() => this.#rows.lastNumber())

@@ -1,5 +1,6 @@
 // Many accounts at once, for one run or for months: what their polls share, and what of it a new configuration replaces.
 // Whose turn it is: turns.ts. When to poll is not known here.
+import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Account, Configuration } from '../config/schema.ts'
 import { asPopfetchError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -49,6 +50,13 @@ export interface PollerContext {
   readonly terms?: (account: Account) => Terms
 }
 
+const atWork = new AsyncLocalStorage<string>()
+
+/** The account on whose behalf the running code was started, also where it is thrown past every promise; null: none. */
+export function accountAtWork(): string | null {
+  return atWork.getStore() ?? null
+}
+
 /** A configuration, and the destinations that were opened as it says. */
 interface Era {
   readonly configuration: Configuration
@@ -63,7 +71,7 @@ export class Poller implements AsyncDisposable {
   readonly #turns: Turns
   readonly #budget = new MemoryBudget(MEMORY_BUDGET_BYTES)
   readonly #deliveries = new AbortController()
-  readonly #running = new Map<AbortController, Promise<unknown>>()
+  readonly #running = new Map<AbortController, { readonly account: string; readonly poll: Promise<unknown> }>()
   readonly #closing = new Set<Promise<void>>()
   readonly #onAbort: () => void
   #era: Era
@@ -91,9 +99,12 @@ export class Poller implements AsyncDisposable {
     return this.#turns.take(account, () => this.#poll(account, options), urgency)
   }
 
-  /** Ends the sessions of all polls that run, as a signal would: nothing is lost, the next poll begins where they stopped. */
-  interrupt(): void {
-    for (const poll of this.#running.keys()) poll.abort(this.#context.signal.reason)
+  /** Ends the sessions of polls that run (all, or that of one account), as a signal would: nothing is lost, the next poll
+   *  begins where they stopped. */
+  interrupt(only: string | null = null): void {
+    for (const [controller, { account }] of this.#running) {
+      if (only === null || only === account) controller.abort(this.#context.signal.reason)
+    }
   }
 
   /** Polls that begin from now on are under `configuration`; those that run finish under the old one. */
@@ -105,7 +116,7 @@ export class Poller implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.allSettled(this.#running.values())
+    await Promise.allSettled([...this.#running.values()].map(({ poll }) => poll))
     this.#context.signal.removeEventListener('abort', this.#onAbort)
     this.#end(this.#era)
     await Promise.all(this.#closing)
@@ -116,21 +127,23 @@ export class Poller implements AsyncDisposable {
     era.polls++
     const controller = new AbortController()
     if (this.#context.signal.aborted) controller.abort(this.#context.signal.reason)
-    const poll = pollAccount(account, {
-      ...this.#context,
-      configuration: era.configuration,
-      accounts: era.configuration.accounts,
-      destinations: era.destinations,
-      departed: era.departed,
-      options,
-      budget: this.#budget,
-      signal: controller.signal,
-      deliverySignal: this.#deliveries.signal,
-      nowMs: Date.now,
-      sessionLimit: this.#context.sessionLimit ?? SESSION_LIMIT,
-      terms: this.#context.terms?.(account) ?? usualTerms,
-    })
-    this.#running.set(controller, poll)
+    const poll = atWork.run(account.name, () =>
+      pollAccount(account, {
+        ...this.#context,
+        configuration: era.configuration,
+        accounts: era.configuration.accounts,
+        destinations: era.destinations,
+        departed: era.departed,
+        options,
+        budget: this.#budget,
+        signal: controller.signal,
+        deliverySignal: this.#deliveries.signal,
+        nowMs: Date.now,
+        sessionLimit: this.#context.sessionLimit ?? SESSION_LIMIT,
+        terms: this.#context.terms?.(account) ?? usualTerms,
+      }),
+    )
+    this.#running.set(controller, { account: account.name, poll })
     try {
       return await poll
     } finally {

@@ -1,0 +1,52 @@
+// `popfetch completion bash|zsh|fish`: a script for the shell, made from the tables of grammar.ts. For the names of accounts it
+// asks `popfetch completion accounts`.
+import { SHELLS } from './checked.ts'
+import { EXIT_OK } from './exit.ts'
+import { bash, fish, zsh, type Vocabulary } from './completion-scripts.ts'
+import { ALL, COMMANDS } from './grammar.ts'
+import type { CompletionInvocation } from './invocation.ts'
+import { OPERATIONS } from './state-options.ts'
+import type { Surroundings } from './surroundings.ts'
+import { usageError } from './usage.ts'
+
+const SCRIPTS = { bash, zsh, fish } as const
+
+const FILES: readonly string[] = ['config', 'state', 'log-file']
+
+const VOCABULARY: Vocabulary = {
+  commands: COMMANDS,
+  options: Object.entries(ALL).map(([name, option]) => ({
+    name,
+    describe: option.describe,
+    takes: option.type === 'boolean' ? null : FILES.includes(name) ? 'file' : name === 'log-level' ? 'level' : 'word',
+  })),
+  levels: ['trace', 'debug', 'info', 'warn', 'error'],
+  follows: [
+    { command: 'config', words: ['check', 'show', 'schema'] },
+    { command: 'state', words: OPERATIONS },
+    { command: 'completion', words: SHELLS },
+  ],
+}
+
+/** Resolves to the exit code 0; rejects with ERR_USAGE when the shell is not named and cannot be told. */
+export async function completionCommand(invocation: CompletionInvocation, surroundings: Surroundings): Promise<number> {
+  const shell = invocation.shell ?? shellOf(surroundings.env['SHELL'])
+  if (shell === null) throw usageError(`completion needs one of ${SHELLS.join(', ')}`)
+  if (shell === 'accounts') await printAccounts(invocation, surroundings)
+  else surroundings.output.answer(SCRIPTS[shell](VOCABULARY))
+  return EXIT_OK
+}
+
+function shellOf(program: string | undefined): (typeof SHELLS)[number] | null {
+  const name = program?.split('/').at(-1)
+  return SHELLS.find((shell) => shell === name) ?? null
+}
+
+/** Whoever presses the tabulator key wants no error: a configuration that cannot be read has no names. */
+async function printAccounts(invocation: CompletionInvocation, surroundings: Surroundings): Promise<void> {
+  const { env, cwd, uid, output } = surroundings
+  const { outlineConfiguration } = await import('../config/outline.ts')
+  const options = { file: invocation.config, state: invocation.state, env, cwd, uid }
+  const outline = await outlineConfiguration(options).catch(() => null)
+  for (const name of outline?.accounts ?? []) output.answer(name)
+}

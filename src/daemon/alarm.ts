@@ -1,0 +1,110 @@
+// Tells somebody, through a program, when an account has had no success for long, once, and again when it has. What was told
+// is in the ledger: a process that is started again does not tell it again.
+import type { AccountRecord, Ledger } from '../ledger/ledger.ts'
+import type { Log } from '../log.ts'
+import { runProgram } from './program.ts'
+
+/** Since when it fails, and when that was told; milliseconds, in AccountRecord.facts. */
+const TROUBLE = 'troubleSince'
+const TOLD = 'troubleTold'
+
+/** What a program is told with beside the account: enough of the surroundings to send mail or open a window. */
+const INHERITED = [
+  'PATH',
+  'HOME',
+  'USER',
+  'LOGNAME',
+  'LANG',
+  'TZ',
+  'XDG_RUNTIME_DIR',
+  'DBUS_SESSION_BUS_ADDRESS',
+  'DISPLAY',
+  'WAYLAND_DISPLAY',
+] as const
+
+export interface AlarmSettings {
+  readonly onProblem: readonly string[] | null
+  readonly alertAfterMs: number
+}
+
+interface AlarmContext {
+  readonly ledger: Pick<Ledger, 'accounts' | 'records'>
+  readonly log: Log
+  readonly env: NodeJS.ProcessEnv
+  readonly nowMs: () => number
+  readonly signal: AbortSignal
+}
+
+export class Alarm {
+  readonly #context: AlarmContext
+  #looking: Promise<void> | null = null
+
+  constructor(context: AlarmContext) {
+    this.#context = context
+  }
+
+  /** Looks at all accounts that are polled; `hangs`: those whose poll does not end. Asked every minute; does nothing while it
+   *  is still at it. Never rejects. */
+  async look(settings: AlarmSettings, polled: ReadonlySet<string>, hangs: ReadonlySet<string>): Promise<void> {
+    this.#looking ??= this.#look(settings, polled, hangs)
+      .catch((error: unknown) =>
+        this.#context.log.warn('cannot look for accounts in trouble', { error: String(error) }),
+      )
+      .finally(() => {
+        this.#looking = null
+      })
+    await this.#looking
+  }
+
+  async #look(settings: AlarmSettings, polled: ReadonlySet<string>, hangs: ReadonlySet<string>): Promise<void> {
+    for (const record of await this.#context.ledger.accounts()) {
+      if (!polled.has(record.name)) continue
+      if (record.failures > 0 || hangs.has(record.name)) await this.#inTrouble(record, settings)
+      else if (record.facts[TROUBLE] !== undefined) await this.#recovered(record, settings)
+    }
+  }
+
+  async #inTrouble(record: AccountRecord, settings: AlarmSettings): Promise<void> {
+    const { ledger, nowMs } = this.#context
+    const now = nowMs()
+    const written = record.facts[TROUBLE]
+    // Not the last success: whoever closes a laptop for a night has no trouble in the morning.
+    const sinceMs = written === undefined ? now : Number(written)
+    if (written === undefined) await ledger.records.note(record.name, { [TROUBLE]: String(now) })
+    if (record.facts[TOLD] !== undefined || now - sinceMs < settings.alertAfterMs) return
+    await this.#tell('problem', record, settings)
+    await ledger.records.note(record.name, { [TOLD]: String(now) })
+  }
+
+  async #recovered(record: AccountRecord, settings: AlarmSettings): Promise<void> {
+    if (record.facts[TOLD] !== undefined) await this.#tell('recovery', record, settings)
+    await this.#context.ledger.records.note(record.name, { [TROUBLE]: null, [TOLD]: null })
+  }
+
+  /** A program that fails is told of in the log, and not run again for this. */
+  async #tell(event: 'problem' | 'recovery', record: AccountRecord, { onProblem }: AlarmSettings): Promise<void> {
+    const { log, env, signal } = this.#context
+    const { name: account, lastSuccessMs, error } = record
+    if (event === 'problem') log.error('no success for long', { account, lastSuccess: isoOf(lastSuccessMs) })
+    else log.info('success again', { account })
+    if (onProblem === null) return
+    const surroundings = Object.fromEntries(INHERITED.map((key) => [key, env[key]]))
+    const failure = await runProgram(
+      onProblem,
+      {
+        ...surroundings,
+        POPFETCH_EVENT: event,
+        POPFETCH_ACCOUNT: account,
+        POPFETCH_LAST_SUCCESS: isoOf(lastSuccessMs),
+        POPFETCH_CODE: error?.code ?? '',
+        POPFETCH_MESSAGE: error?.message ?? '',
+      },
+      signal,
+    )
+    if (failure !== null) log.warn('onProblem failed', { account, reason: failure })
+  }
+}
+
+function isoOf(timeMs: number | null): string {
+  return timeMs === null ? '' : new Date(timeMs).toISOString()
+}

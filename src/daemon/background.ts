@@ -1,0 +1,93 @@
+// Into the background: the program is started anew, in a session of its own and without a terminal, and tells whoever started it
+// whether it came up. Node cannot fork; a new process also begins with nothing that the old one had open.
+import { spawn, type ChildProcess } from 'node:child_process'
+import { asPopfetchError, PopfetchError, type ErrorCode, type Retry } from '../errors.ts'
+import { type ReportedError, reportError } from '../poll/report.ts'
+
+/** In the surroundings of the new process: it is to tell its starter. */
+const MARK = 'POPFETCH_DETACHED'
+
+/** The ledger may be waited for for 30 s, its lease for 5. */
+const START_LIMIT_MS = 60_000
+
+type Word = { readonly kind: 'up' } | { readonly kind: 'failed'; readonly error: ReportedError }
+
+export interface Start {
+  /** A program and its arguments, all paths in them absolute. */
+  readonly command: readonly string[]
+  readonly env: NodeJS.ProcessEnv
+  /** Ends the new process if it has not come up yet. */
+  readonly signal: AbortSignal
+  /** For error texts: where the new process writes what happens to it. */
+  readonly logFile: string
+}
+
+/** Resolves to the number of the new process once it works. Rejects with what it said that keeps it from that. */
+export async function startInBackground({ command, env, signal, logFile }: Start): Promise<number> {
+  const [program = '', ...args] = command
+  const child = spawn(program, args, {
+    // setsid(2): the end of the terminal's session is not the end of this one.
+    detached: true,
+    // A directory that is never unmounted.
+    cwd: '/',
+    env: { ...env, [MARK]: '1' },
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  })
+  const onAbort = (): void => void child.kill('SIGTERM')
+  signal.addEventListener('abort', onAbort, { once: true })
+  const limit = setTimeout(() => child.kill('SIGKILL'), START_LIMIT_MS)
+  try {
+    const word = await firstWord(child, logFile)
+    if (word.kind === 'failed') throw failureOf(word.error)
+    return child.pid ?? 0
+  } finally {
+    clearTimeout(limit)
+    signal.removeEventListener('abort', onAbort)
+    if (child.connected) child.disconnect()
+    child.unref()
+  }
+}
+
+function firstWord(child: ChildProcess, logFile: string): Promise<Word> {
+  return new Promise((resolve, reject) => {
+    child.once('message', (word) => resolve(word as Word))
+    child.once('error', (cause) => reject(notStarted(`it cannot be started (${cause.message})`, logFile, cause)))
+    child.once('exit', (code, killedBy) => reject(notStarted(`it ended with ${killedBy ?? code}`, logFile)))
+  })
+}
+
+function failureOf({ code, message, retry }: { code: string; message: string; retry: Retry }): PopfetchError {
+  return new PopfetchError(code as ErrorCode, message, { scope: 'process', retry })
+}
+
+function notStarted(why: string, logFile: string, cause?: unknown): PopfetchError {
+  const text = `the background process did not come up: ${why}: see ${logFile}, or try popfetch --daemon --foreground`
+  return new PopfetchError('ERR_ABORTED', text, { scope: 'process', retry: 'soon', cause })
+}
+
+/** Whoever started this process in the background. */
+export interface Starter {
+  up(): void
+  failed(error: unknown): void
+}
+
+export interface StartedProcess {
+  readonly env: NodeJS.ProcessEnv
+  readonly connected: boolean
+  send?(message: Word, done: () => void): unknown
+  disconnect(): void
+}
+
+/** Null: this process was not started in the background. What it starts itself does not take itself for that. */
+export function takeStarter(self: StartedProcess): Starter | null {
+  if (self.env[MARK] === undefined || !self.connected) return null
+  delete self.env[MARK]
+  const say = (word: Word): void => {
+    // A starter that has gone away meanwhile changes nothing.
+    if (self.connected) self.send?.(word, () => self.connected && self.disconnect())
+  }
+  return {
+    up: () => say({ kind: 'up' }),
+    failed: (thrown) => say({ kind: 'failed', error: reportError(asPopfetchError(thrown, 'process')) }),
+  }
+}

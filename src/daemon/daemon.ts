@@ -1,0 +1,233 @@
+// The background process: what it is made of, what the verbs of its control socket do, how it ends. One for a ledger.
+// Detaching from the terminal is background.ts; signals, streams and exit codes belong to the command line.
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Configuration } from '../config/schema.ts'
+import { asPopfetchError, PopfetchError } from '../errors.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Log } from '../log.ts'
+import { Poller } from '../poll/pool.ts'
+import { Alarm } from './alarm.ts'
+import { type Clock, systemClock } from './clock.ts'
+import { Containment } from './containment.ts'
+import { Control } from './control.ts'
+import { InForce, type InForceContext } from './in-force.ts'
+import { Journal } from './journal.ts'
+import { daemonLease } from './lease.ts'
+import { ServiceManager } from './notify.ts'
+import { type Answers, type Request, type Requests, socketPath } from './protocol.ts'
+import { type PollEnded, Scheduler } from './scheduler.ts'
+
+/** From the order to stop to the end, whatever hangs (DESIGN 5); the command line would end the process after ten. */
+const LAST_WORK_MS = 9000
+/** How often it looks for accounts in trouble. */
+const LOOK_MS = 60_000
+
+export interface DaemonContext extends Pick<InForceContext, 'only' | 'load' | 'prepare'> {
+  readonly configuration: Configuration
+  readonly ledger: Ledger
+  readonly log: Log
+  readonly env: NodeJS.ProcessEnv
+  /** Aborted: stop in good order. */
+  readonly signal: AbortSignal
+  readonly version: string
+  readonly clock?: Clock
+  readonly random?: () => number
+  /** For those who measure. */
+  readonly ended?: (ended: PollEnded) => void
+}
+
+export class Daemon implements AsyncDisposable {
+  readonly #context: DaemonContext
+  readonly #owned = new AsyncDisposableStack()
+  readonly #stop = new AbortController()
+  readonly #end = Promise.withResolvers<void>()
+  readonly #gone = Promise.withResolvers<void>()
+  readonly #journal: Journal
+  readonly #poller: Poller
+  readonly #scheduler: Scheduler
+  readonly #containment: Containment
+  readonly #alarm: Alarm
+  readonly #manager: ServiceManager
+  readonly #sinceMs = Date.now()
+  #inForce: InForce | null = null
+  #reloading: Promise<readonly string[]> = Promise.resolve([])
+
+  private constructor(context: DaemonContext) {
+    const { configuration, ledger, log, env, clock = systemClock, random = Math.random } = context
+    this.#context = context
+    this.#journal = new Journal(log, clock.nowMs)
+    this.#manager = new ServiceManager(env, process.pid)
+    const { signal } = this.#stop
+    const observer = {
+      progress: (account: string) => this.#scheduler.heard(account),
+      note: (account: string, text: string) => log.debug(text, { account }),
+    }
+    this.#poller = new Poller(configuration, { ledger, observer, log, env, signal })
+    this.#scheduler = new Scheduler({
+      poller: this.#poller,
+      ledger,
+      clock,
+      random,
+      ended: (ended) => this.#ended(ended),
+    })
+    this.#containment = new Containment(this.#scheduler, clock.nowMs)
+    this.#alarm = new Alarm({ ledger, log, env, nowMs: clock.nowMs, signal })
+    // Nobody waits for it when it is not asked for.
+    this.#end.promise.catch(() => {})
+  }
+
+  /** Rejects, and leaves nothing behind, with ERR_BUSY when the ledger has its background process already, with ERR_CONFIG when
+   *  the socket or the metrics cannot be served, with ERR_LEDGER. */
+  static async start(context: DaemonContext): Promise<Daemon> {
+    const daemon = new Daemon(context)
+    try {
+      await daemon.#start()
+      return daemon
+    } catch (error) {
+      await daemon[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  /** Resolves when it is to end: by `stop`, by the signal. Rejects when it cannot go on (the ledger). */
+  get end(): Promise<void> {
+    return this.#end.promise
+  }
+
+  /** Polls everything now, as a person who asks. */
+  wake(): void {
+    for (const poll of this.#scheduler.wake(this.#inForce?.names ?? [], true)) poll.catch(() => {})
+  }
+
+  /** Takes over the configuration as it is now, whole or not at all; gives what changed. Rejects with what is wrong, which is
+   *  in the log as well. */
+  reload(): Promise<readonly string[]> {
+    this.#reloading = this.#reloading.catch(() => []).then(() => this.#reload())
+    return this.#reloading
+  }
+
+  /** See Containment. */
+  contain(thrown: unknown): boolean {
+    return this.#containment.contain(thrown)
+  }
+
+  /** Ends what runs in good order, within nine seconds. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#manager.stopping()
+    this.#stop.abort(stopped())
+    this.#end.resolve()
+    const limit = new AbortController()
+    await Promise.race([
+      this.#scheduler[Symbol.asyncDispose]().then(() => this.#poller[Symbol.asyncDispose]()),
+      wait(LAST_WORK_MS, undefined, { signal: limit.signal }).catch(() => {}),
+    ])
+    limit.abort()
+    await this.#owned.disposeAsync()
+    this.#gone.resolve()
+  }
+
+  async #start(): Promise<void> {
+    const { ledger, env, log, signal, configuration, version } = this.#context
+    this.#owned.use(await daemonLease(ledger, signal))
+    await this.#poller.sweep()
+    const [poller, scheduler] = [this.#poller, this.#scheduler]
+    const watched = {
+      ledger,
+      get plan() {
+        return scheduler.plan
+      },
+    }
+    this.#inForce = this.#owned.use(
+      await InForce.begin(configuration, { ...this.#context, poller, scheduler, watched }),
+    )
+    const inForce = this.#inForce
+    const file = await socketPath(ledger.path, env)
+    this.#owned.use(await Control.listen(file, (request) => this.#answer(request, inForce)))
+
+    const onAbort = (): void => this.#end.resolve()
+    signal.addEventListener('abort', onAbort, { once: true })
+    if (signal.aborted) onAbort()
+    this.#every(LOOK_MS, () => void this.#look(inForce))
+    const { watchdogMs } = this.#manager
+    if (watchdogMs !== null) this.#every(watchdogMs, () => this.#feed())
+    this.#manager.ready(inForce.names.length)
+    log.info('started', { accounts: inForce.names.length, configuration: configuration.file, version })
+  }
+
+  #every(ms: number, act: () => void): void {
+    const timer = setInterval(act, ms)
+    this.#owned.defer(() => clearInterval(timer))
+  }
+
+  #ended(ended: PollEnded): void {
+    const { report } = ended
+    this.#journal.ended(ended)
+    this.#inForce?.metrics?.ended(report)
+    this.#context.ended?.(ended)
+    // A ledger that is damaged, or that a newer popfetch has taken over (N040), is so for all accounts.
+    if (report.error?.code === 'ERR_LEDGER' && report.error.retry === 'never') {
+      const { message } = report.error
+      this.#end.reject(new PopfetchError('ERR_LEDGER', message, { scope: 'process', retry: 'never' }))
+    }
+  }
+
+  /** systemd starts us again when it hears nothing: not while a poll hangs, for then we are not well (N035). */
+  #feed(): void {
+    if (this.#scheduler.plan.every(({ overdue }) => !overdue)) this.#manager.alive()
+  }
+
+  async #look({ names, configuration }: InForce): Promise<void> {
+    const hangs = this.#scheduler.plan.flatMap(({ account, overdue }) => (overdue ? [account] : []))
+    await this.#alarm.look(configuration.daemon, new Set(names), new Set(hangs))
+  }
+
+  async #answer(request: Request, inForce: InForce): Promise<Answers[keyof Answers]> {
+    const { pid } = process
+    switch (request.verb) {
+      case 'status': {
+        const { file } = inForce.configuration
+        return { pid, sinceMs: this.#sinceMs, version: this.#context.version, file, accounts: this.#scheduler.plan }
+      }
+      case 'wake':
+        return await this.#woken(request, inForce)
+      case 'reload':
+        return { changes: await this.reload() }
+      case 'stop':
+        this.#end.resolve()
+        await this.#gone.promise
+        return { pid }
+    }
+  }
+
+  async #woken(request: Requests['wake'], inForce: InForce): Promise<Answers['wake']> {
+    const { names } = inForce
+    const accounts = request.accounts.length === 0 ? names : request.accounts
+    if (request.mark !== null) {
+      const same = inForce.isMarked(request.mark) && accounts.every((name) => names.includes(name))
+      if (!same) return { accounts, reports: null }
+    }
+    const polls = this.#scheduler.wake(accounts, request.eager)
+    if (request.wait) return { accounts, reports: await Promise.all(polls) }
+    // What becomes of the polls is for the log; a name that is not known is refused at once.
+    for (const poll of polls) poll.catch(() => {})
+    await polls[accounts.findIndex((name) => !names.includes(name))]
+    return { accounts, reports: null }
+  }
+
+  async #reload(): Promise<readonly string[]> {
+    const { log } = this.#context
+    try {
+      const changes = (await this.#inForce?.renew()) ?? []
+      log.info(changes.length === 0 ? 'reloaded: nothing changed' : `reloaded: ${changes.join(', ')}`)
+      return changes
+    } catch (thrown) {
+      const error = asPopfetchError(thrown, 'process')
+      log.error(`reload: the old configuration stays in force: ${error.message}`, { error: error.code })
+      throw error
+    }
+  }
+}
+
+function stopped(): PopfetchError {
+  return new PopfetchError('ERR_ABORTED', 'the background process is stopping', { scope: 'process', retry: 'soon' })
+}
