@@ -8,6 +8,7 @@ export type Verb =
   | 'STLS'
   | 'USER'
   | 'PASS'
+  | 'APOP'
   | 'AUTH'
   | 'STAT'
   | 'LIST'
@@ -32,6 +33,7 @@ const shapes: Readonly<Record<Verb, Shape>> = {
   STLS: { multiline: 'never', open: 0 },
   USER: { multiline: 'never', open: 1 },
   PASS: { multiline: 'never', open: 0 },
+  APOP: { multiline: 'never', open: 1 },
   AUTH: { multiline: 'never', open: 1 },
   STAT: { multiline: 'never', open: 0 },
   LIST: { multiline: 'without argument', open: 1 },

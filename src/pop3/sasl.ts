@@ -1,41 +1,26 @@
-// SASL mechanisms as small state machines (RFC 4422), and the choice between them. Pure: payloads in, payloads out.
-// Adding a mechanism is one function and one line in `mechanisms`.
+// The mechanisms by which a session may sign in, and the choice between them. Pure.
+// Adding a mechanism is one function and one line in `mechanisms`; what one is: mechanism.ts.
 import { display } from '../display.ts'
 import { PopfetchError } from '../errors.ts'
+import { oauthbearer, xoauth2 } from './bearer.ts'
+import { cramMd5 } from './digest.ts'
+import { type Credentials, type Mechanism, misplaced, opaqueString, type Peer, secretOf } from './mechanism.ts'
 import type { Capabilities } from './reply.ts'
+import { scram } from './scram.ts'
 
-/** How to sign in: a SASL mechanism, or USER and PASS (RFC 1939 §7). */
-export type SignIn = 'plain' | 'login' | 'user'
-export type SignInChoice = SignIn | 'auto'
-
-export interface Credentials {
-  readonly user: string
-  readonly password: string
-}
-
-export interface Mechanism {
-  /** As in `AUTH NAME`. */
-  readonly name: string
-  /** May go along with AUTH, when the line stays within 255 octets (RFC 5034 §4); null: the server speaks first. */
-  readonly initial: Buffer | null
-  /** How many messages of ours it takes at least; `+OK` before the last of them is no success (P063). */
-  readonly messages: number
-  /** The answer to a challenge; null: the challenge is not what this mechanism expects, cancel (P068, P069, P072). */
-  answer(challenge: Buffer): Buffer | null
-}
-
-/** RFC 4616. The password is normalised to NFC, as SASLprep would; nothing is trimmed or quoted (P074, P075). */
-function plain({ user, password }: Credentials): Mechanism {
-  const message = Buffer.from(`\0${user.normalize('NFC')}\0${password.normalize('NFC')}`)
+/** RFC 4616. Nothing is trimmed or quoted (P074). */
+function plain(credentials: Credentials): Mechanism {
+  const message = Buffer.from(`\0${credentials.user.normalize('NFC')}\0${opaqueString(secretOf(credentials))}`)
   let sent = false
   return {
     name: 'PLAIN',
     initial: message,
     messages: 1,
+    complaint: null,
     answer(challenge) {
       // A server that asks something after PLAIN runs LOGIN under its name (P069): the password is not for it. One that
       // asks nothing has not looked at the initial response (P065): once more, then.
-      if (sent || challenge.length > 0) return null
+      if (sent || challenge.length > 0) return misplaced
       sent = true
       return message
     },
@@ -43,33 +28,60 @@ function plain({ user, password }: Credentials): Mechanism {
 }
 
 /** draft-murchison-sasl-login: user name, then password, whatever the prompts say. */
-function login({ user, password }: Credentials): Mechanism {
-  const answers = [Buffer.from(user), Buffer.from(password)]
-  return { name: 'LOGIN', initial: null, messages: 2, answer: () => answers.shift() ?? null }
+function login(credentials: Credentials): Mechanism {
+  const answers = [credentials.user, secretOf(credentials)].map((text) => Buffer.from(text.normalize('NFC')))
+  return { name: 'LOGIN', initial: null, messages: 2, complaint: null, answer: () => answers.shift() ?? misplaced }
 }
 
-const mechanisms = { plain, login } as const
+const mechanisms = {
+  'scram-sha-256': (credentials: Credentials) => scram('sha256', credentials),
+  'scram-sha-1': (credentials: Credentials) => scram('sha1', credentials),
+  plain,
+  login,
+  'cram-md5': cramMd5,
+  xoauth2,
+  oauthbearer,
+} as const
 
-export function mechanism(signIn: Exclude<SignIn, 'user'>, credentials: Credentials): Mechanism {
-  return mechanisms[signIn](credentials)
+export type SaslName = keyof typeof mechanisms
+
+/** How to sign in: a SASL mechanism, USER and PASS, or APOP (RFC 1939 §7). */
+export type SignIn = SaslName | 'user' | 'apop'
+export type SignInChoice = SignIn | 'auto'
+
+/** Throws ERR_CONFIG for a secret that it cannot carry. */
+export function mechanism(name: SaslName, credentials: Credentials, peer: Peer): Mechanism {
+  return mechanisms[name](credentials, peer)
 }
+
+/** What `auto` prefers. CRAM-MD5 and APOP are not worth their name any more: only who asks for them gets them (P028, P070).
+ *  Of the two for tokens the one that Google and Microsoft both have. */
+const PREFERRED = {
+  password: ['scram-sha-256', 'scram-sha-1', 'plain', 'login'],
+  token: ['xoauth2', 'oauthbearer'],
+} as const
 
 /** What to sign in with. `auto` takes the best that is offered and falls back to USER, which every server has unless it
- *  says otherwise. A mechanism asked for by name is used also when the list lacks it: the command's answer wins (P038),
+ *  says otherwise. What was asked for by name is used also when nothing is listed: the command's answer wins (P038),
  *  but a server that lists mechanisms and not this one is refused with ERR_MECHANISM (P070). */
-export function chooseSignIn(choice: SignInChoice, capabilities: Capabilities): SignIn {
-  if (choice === 'user') return 'user'
+export function chooseSignIn(choice: SignInChoice, capabilities: Capabilities, credentials: Credentials): SignIn {
+  const { sasl } = capabilities
   if (choice !== 'auto') {
-    if (capabilities.sasl.size > 0 && !capabilities.sasl.has(choice.toUpperCase())) {
-      throw new PopfetchError(
-        'ERR_MECHANISM',
-        `the server does not offer the sign-in mechanism ${choice}; it offers ${display([...capabilities.sasl].join(', '))}: change auth`,
-        { scope: 'account', retry: 'never' },
-      )
-    }
-    return choice
+    if (choice === 'user' || choice === 'apop' || sasl.size === 0 || sasl.has(choice.toUpperCase())) return choice
+    throw notOffered(choice, sasl)
   }
-  if (capabilities.sasl.has('PLAIN')) return 'plain'
-  if (capabilities.sasl.has('LOGIN')) return 'login'
-  return 'user'
+  const preferred = 'token' in credentials ? PREFERRED.token : PREFERRED.password
+  const best = preferred.find((name) => sasl.has(name.toUpperCase()))
+  if (best !== undefined) return best
+  if (!('token' in credentials)) return 'user'
+  if (sasl.size === 0) return 'xoauth2'
+  throw notOffered('xoauth2', sasl)
+}
+
+function notOffered(name: string, sasl: ReadonlySet<string>): PopfetchError {
+  return new PopfetchError(
+    'ERR_MECHANISM',
+    `the server does not offer the sign-in mechanism ${name}; it offers ${display([...sasl].join(', '))}: change auth`,
+    { scope: 'account', retry: 'never' },
+  )
 }

@@ -10,8 +10,9 @@ import { type BodySink, ExchangeQueue } from './exchange.ts'
 import { ListParser } from './list-parser.ts'
 import { Listing } from './listing.ts'
 import { CAPABILITIES_LIMIT, type Capabilities, noCapabilities, parseCapabilities, type Reply } from './reply.ts'
-import { isBusy, refusedSignIn, replyError } from './reply-error.ts'
-import { chooseSignIn, type Credentials, type SignIn, type SignInChoice } from './sasl.ts'
+import type { Credentials } from './mechanism.ts'
+import { expiredToken, isBusy, replyError } from './reply-error.ts'
+import { chooseSignIn, type SignIn, type SignInChoice } from './sasl.ts'
 import { signInWith } from './sign-in.ts'
 
 /** Of a header we want the fields that identify a message; they stand in the first of it. */
@@ -37,8 +38,10 @@ export class Session implements AsyncDisposable {
   readonly #onAbort: () => void
   #capabilities: Capabilities = noCapabilities
   #tlsFacts: TlsFacts | null = null
-  #greeting = ''
+  #greeting: Reply | null = null
   #signedIn: SignIn | null = null
+  /** Signed in with a token, which may run out in mid-session. */
+  #mayExpire = false
 
   private constructor(options: SessionOptions, connection: Connection, signal: AbortSignal) {
     this.#options = options
@@ -72,7 +75,7 @@ export class Session implements AsyncDisposable {
     this.#connection.attach(this.#queue)
     const reply = await greeting
     if (reply.status !== 'ok') throw replyError('the connection', reply)
-    this.#greeting = reply.text
+    this.#greeting = reply
   }
 
   async #startTls(signal: AbortSignal): Promise<void> {
@@ -104,7 +107,7 @@ export class Session implements AsyncDisposable {
   }
   /** Safe to print. */
   get greeting(): string {
-    return this.#greeting
+    return this.#greeting?.text ?? ''
   }
   get tlsFacts(): TlsFacts | null {
     return this.#tlsFacts
@@ -121,15 +124,16 @@ export class Session implements AsyncDisposable {
     return this.#queue.idle
   }
 
-  /** Signs in once. Rejects with ERR_AUTH when the server clearly refuses, ERR_POP3_REPLY when it is busy or says to wait,
-   *  ERR_MECHANISM; then the session is botched: no second attempt in it (P052). */
+  /** Signs in once. Rejects with what signInWith names; then the session is botched: no second attempt in it (P052). */
   async signIn(choice: SignInChoice, credentials: Credentials): Promise<void> {
     try {
-      const signIn = chooseSignIn(choice, this.#capabilities)
+      const signIn = chooseSignIn(choice, this.#capabilities, credentials)
       this.#assertMaySendSecrets()
-      const reply = await signInWith(this.#queue, signIn, credentials)
-      if (reply.status !== 'ok') throw refusedSignIn(signIn, reply)
+      const { host, port } = this.#options
+      const greeting = this.#greeting?.rest ?? Buffer.alloc(0)
+      await signInWith(this.#queue, signIn, credentials, { host, port, greeting })
       this.#signedIn = signIn
+      this.#mayExpire = 'token' in credentials
     } catch (error) {
       this.#queue.botch(asPopfetchError(error))
       throw error
@@ -154,8 +158,8 @@ export class Session implements AsyncDisposable {
     if (!early && capabilities !== null) this.#updateCapabilities(await capabilities)
     const sizes = new ListParser()
     const uidls = new ListParser()
-    const list = this.#queue.run(command('LIST'), 'listing', listingBody(sizes))
-    const uidl = this.#queue.run(command('UIDL'), 'listing', listingBody(uidls))
+    const list = this.#watched(this.#queue.run(command('LIST'), 'listing', listingBody(sizes)))
+    const uidl = this.#watched(this.#queue.run(command('UIDL'), 'listing', listingBody(uidls)))
     const [capaAnswer, listReply, uidlReply] = await Promise.all([early ? capabilities : null, list, uidl])
     if (capaAnswer !== null) this.#updateCapabilities(capaAnswer)
     if (listReply.status !== 'ok') throw replyError('LIST', listReply)
@@ -174,28 +178,39 @@ export class Session implements AsyncDisposable {
   /** RETR. The bytes go to `body` as they come; resolves with the reply, `status: 'err'` when the server has not got the
    *  message (P106): the session goes on. Rejects when the session is botched; the bytes so far are then worth nothing. */
   retrieve(number: number, body: BodySink): Promise<Reply> {
-    return this.#queue.run(command('RETR', number), 'message', body)
+    return this.#watched(this.#queue.run(command('RETR', number), 'message', body))
+  }
+
+  /** Rejects, the session botched, with ExpiredToken where a refusal says that (P077): it is not about this message. */
+  #watched(answer: Promise<Reply>): Promise<Reply> {
+    if (!this.#mayExpire) return answer
+    return answer.then((reply) => {
+      const expired = expiredToken(reply)
+      if (expired === null) return reply
+      this.#queue.botch(expired)
+      throw expired
+    })
   }
 
   /** TOP n 0: the header, at most 64 KiB of it; null when the server refuses. */
   async header(number: number): Promise<Buffer | null> {
     const answer = new CollectedBody({ keepBytes: HEADER_KEPT_BYTES, endBytes: HEADER_END_BYTES })
-    const reply = await this.#queue.run(command('TOP', number, 0), 'message', answer)
+    const reply = await this.#watched(this.#queue.run(command('TOP', number, 0), 'message', answer))
     return reply.status === 'ok' ? answer.bytes() : null
   }
 
   /** DELE: marks for deletion; QUIT commits it. */
   remove(number: number): Promise<Reply> {
-    return this.#queue.run(command('DELE', number), 'step')
+    return this.#watched(this.#queue.run(command('DELE', number), 'step'))
   }
 
   async noop(): Promise<void> {
-    await this.#queue.run(command('NOOP'), 'step')
+    await this.#watched(this.#queue.run(command('NOOP'), 'step'))
   }
 
   /** QUIT: commits every DELE of this session. Resolves with the reply, whose `+OK` is no proof of deletion (P134). */
   async quit(): Promise<Reply> {
-    const reply = await this.#queue.run(command('QUIT'), 'quit')
+    const reply = await this.#watched(this.#queue.run(command('QUIT'), 'quit'))
     await this[Symbol.asyncDispose]()
     return reply
   }

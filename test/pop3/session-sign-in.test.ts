@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { ExpiredToken } from '../../src/pop3/reply-error.ts'
 import { Pop3Server } from '../support/pop3-server.ts'
+import { scram } from '../support/sasl-server.ts'
 import { ScriptedServer, type Step } from '../support/scripted-server.ts'
 import { alice, failure, open } from './sessions.ts'
 
@@ -48,6 +50,61 @@ describe('a sign-in', () => {
     await using session = await open(server)
     await session.signIn(choice, { user: 'al ice@example.org', password })
     expect(session.signedInWith).toBe(choice)
+  })
+
+  it.each(['scram-sha-256', 'scram-sha-1', 'cram-md5'] as const)('with %s keeps the password here', async (choice) => {
+    await using server = await Pop3Server.start()
+    server.mailbox('a=l,ice', 'pässwörd')
+    server.capabilities!.before = ['SASL PLAIN CRAM-MD5 SCRAM-SHA-1 SCRAM-SHA-256']
+    {
+      await using session = await open(server)
+      await session.signIn(choice, { user: 'a=l,ice', password: 'pässwörd' })
+      expect(session.signedInWith).toBe(choice)
+    }
+    const lines = await signInCommands(server)
+    expect(lines.map((line) => Buffer.from(line, 'base64').toString()).join()).not.toContain('pässwörd')
+    expect(server.journal.of('auth')).toContainEqual(
+      expect.objectContaining({ kind: 'auth', text: `accepted ${choice.toUpperCase()}` }),
+    )
+  })
+
+  it('with APOP says a digest of the greeting and the password', async () => {
+    await using server = await Pop3Server.start()
+    server.mailbox('alice')
+    server.faults.greeting = '+OK ready <17.42@pop.example.net>'
+    const lines: string[] = []
+    {
+      await using session = await open(server, { trace: (_, text) => lines.push(text) })
+      await session.signIn('apop', alice)
+      expect(session.signedInWith).toBe('apop')
+    }
+    expect(await signInCommands(server)).toEqual(['APOP alice 28f960b0c034db72264dc287009b10ad'])
+    expect(lines).toContain('APOP alice ****')
+  })
+
+  it('with APOP says nothing when the greeting has no plain timestamp (P028)', async () => {
+    await using server = await Pop3Server.start()
+    server.faults.greeting = '+OK ready <a@b> <c@d>'
+    const session = await open(server)
+    expect(await failure(session.signIn('apop', alice))).toMatchObject({ code: 'ERR_MECHANISM', retry: 'never' })
+    expect(await signInCommands(server)).toEqual([])
+  })
+
+  it.each([
+    ['xoauth2', 'user=alice\x01auth=Bearer ya29.a0\x01\x01'],
+    ['oauthbearer', 'n,a=alice,\x01host=127.0.0.1\x01port=PORT\x01auth=Bearer ya29.a0\x01\x01'],
+  ] as const)('with %s takes two lines, since some servers misread one (P065)', async (choice, message) => {
+    await using server = await Pop3Server.start()
+    server.mailbox('alice', 'ya29.a0')
+    server.faults.refuseInitialResponse = true
+    server.capabilities!.before = ['SASL XOAUTH2 OAUTHBEARER']
+    {
+      await using session = await open(server)
+      await session.signIn(choice, { user: 'alice', token: 'ya29.a0' })
+      expect(session.signedInWith).toBe(choice)
+    }
+    const sent = Buffer.from(message.replace('PORT', String(server.port))).toString('base64')
+    expect(await signInCommands(server)).toEqual([`AUTH ${choice.toUpperCase()}`, sent])
   })
 
   it('with PLAIN and a long password takes two lines, the first short enough for any server (P066)', async () => {
@@ -169,8 +226,8 @@ describe('a continuation', () => {
     ])
     const session = await open(server)
     expect(await failure(session.signIn('plain', { user: 'alice', password }))).toMatchObject({
-      code: 'ERR_AUTH',
-      message: expect.stringContaining('a challenge that does not belong to this mechanism'),
+      code: 'ERR_POP3_PROTOCOL',
+      message: expect.stringMatching(/^sign-in broken off \(plain\): it answered with a challenge that /),
     })
     await server.done
   })
@@ -192,7 +249,7 @@ describe('a continuation', () => {
     ])
     const session = await open(server)
     // Not even its +OK counts then: we had cancelled.
-    expect(await failure(session.signIn('login', alice))).toMatchObject({ code: 'ERR_AUTH' })
+    expect(await failure(session.signIn('login', alice))).toMatchObject({ code: 'ERR_POP3_PROTOCOL' })
     await server.done
   })
 
@@ -204,6 +261,146 @@ describe('a continuation', () => {
       code: 'ERR_POP3_PROTOCOL',
       message: '"+ more" is no answer to PASS: not going on',
     })
+  })
+})
+
+describe('a server that cannot prove that it knows the password', () => {
+  it.each([
+    ['asks for fewer iterations', { iterations: 1000 }, 'it wants 1000 iterations'],
+    ['asks for more iterations than we spend', { iterations: 1_000_001 }, 'it wants 1000001 iterations'],
+    ['does not take up our number', { nonce: () => 'another' }, 'not made from ours'],
+    ['adds nothing to our number', { nonce: (ours: string) => ours }, 'not made from ours'],
+    ['shows a proof of something else', { final: () => 'v=AAAA' }, 'did not prove'],
+  ])('is left when it %s (P071)', async (_what, faults, why) => {
+    await using server = await Pop3Server.start()
+    server.mailbox('alice')
+    server.mechanisms.set('SCRAM-SHA-256', scram('sha256', faults))
+    server.capabilities!.before = ['SASL SCRAM-SHA-256 PLAIN']
+    const session = await open(server)
+    const error = await failure(session.signIn('auto', alice))
+    expect(error).toMatchObject({ code: 'ERR_POP3_PROTOCOL', message: expect.stringContaining(why) })
+    expect(session.signedInWith).toBeNull()
+    expect((await signInCommands(server)).at(-1)).toBe('*')
+  })
+
+  it('is left when it says +OK without its proof (P071)', async () => {
+    await using server = await Pop3Server.start()
+    server.mailbox('alice')
+    let lines = 0
+    server.faults.onCommand = (verb) => (verb === '+' && ++lines === 1 ? '+OK welcome' : 'serve')
+    server.capabilities!.before = ['SASL SCRAM-SHA-256']
+    const session = await open(server)
+    expect(await failure(session.signIn('auto', alice))).toMatchObject({
+      code: 'ERR_POP3_PROTOCOL',
+      message: expect.stringContaining('did not prove that it knows the password'),
+    })
+  })
+
+  it('is left when it says +OK although it had told why not', async () => {
+    await using server = await Pop3Server.start()
+    server.mailbox('alice')
+    server.mechanisms.set('SCRAM-SHA-256', scram('sha256', { final: () => 'e=other-error' }))
+    server.capabilities!.before = ['SASL SCRAM-SHA-256']
+    const session = await open(server)
+    expect(await failure(session.signIn('auto', alice))).toMatchObject({
+      code: 'ERR_POP3_PROTOCOL',
+      message: expect.stringContaining('it says yes and no at once (other-error)'),
+    })
+  })
+
+  it('is no wrong password to us; a wrong password is', async () => {
+    await using server = await Pop3Server.start()
+    server.mailbox('alice', 'another')
+    server.capabilities!.before = ['SASL SCRAM-SHA-256']
+    const session = await open(server)
+    expect(await failure(session.signIn('auto', alice))).toMatchObject({ code: 'ERR_AUTH' })
+  })
+})
+
+describe('a token', () => {
+  const token = 'ya29.a0'
+
+  it.each([
+    ['xoauth2', ''],
+    ['oauthbearer', 'AQ=='],
+  ] as const)(
+    'that is refused to %s is explained in a challenge, of which the status is told (P067)',
+    async (choice, close) => {
+      await using server = await Pop3Server.start()
+      server.mailbox('alice', 'another')
+      server.capabilities!.before = ['SASL XOAUTH2 OAUTHBEARER']
+      const session = await open(server)
+      expect(await failure(session.signIn(choice, { user: 'alice', token }))).toMatchObject({
+        code: 'ERR_AUTH',
+        message: expect.stringMatching(
+          /^sign-in refused \(\w+\): "\[AUTH\] .*" \(status 401\): check user, and that the token/,
+        ),
+      })
+      expect((await signInCommands(server)).at(-1)).toBe(close)
+    },
+  )
+
+  it('that is too long for the server is no bad password (P066)', async () => {
+    await using server = await Pop3Server.start()
+    server.capabilities!.before = ['SASL XOAUTH2']
+    server.faults.reply.set('+', '-ERR Line too long')
+    const session = await open(server)
+    expect(await failure(session.signIn('auto', { user: 'alice', token: 'x'.repeat(9000) }))).toMatchObject({
+      code: 'ERR_CONFIG',
+      message: expect.stringContaining('a line of 12038 octets'),
+    })
+  })
+
+  it('is shown neither in the trace nor in the error', async () => {
+    await using server = await Pop3Server.start()
+    server.capabilities!.before = ['SASL XOAUTH2']
+    const lines: string[] = []
+    const session = await open(server, { trace: (_, text) => lines.push(text) })
+    const error = await failure(session.signIn('auto', { user: 'alice', token }))
+    const shown = `${error.message}${lines.join('')}`
+    expect(shown).not.toContain(token)
+    expect(shown).not.toContain(Buffer.from(`user=alice\x01auth=Bearer ${token}\x01\x01`).toString('base64'))
+  })
+
+  it.each(['RETR', 'TOP', 'DELE', 'NOOP', 'QUIT'] as const)(
+    'that runs out is told at %s, and ends the session (P077)',
+    async (verb) => {
+      await using server = await Pop3Server.start()
+      server.mailbox('alice', token).add('Subject: x\r\n\r\nx\r\n')
+      server.capabilities!.before = ['SASL XOAUTH2']
+      server.faults.reply.set(verb, '-ERR AccessTokenExpired: session ended')
+      const session = await open(server)
+      await session.signIn('auto', { user: 'alice', token })
+      const asked = {
+        RETR: () => session.retrieve(1, { write: () => undefined }),
+        TOP: () => session.header(1),
+        DELE: () => session.remove(1),
+        NOOP: () => session.noop(),
+        QUIT: () => session.quit(),
+      }
+      const error = await failure(asked[verb]())
+      expect(error).toBeInstanceOf(ExpiredToken)
+      expect(error).toMatchObject({ code: 'ERR_POP3_REPLY', retry: 'soon' })
+      expect(session.botched).toBe(error)
+    },
+  )
+
+  it('that runs out is told at the listing, and in a goodbye (P077)', async () => {
+    await using server = await Pop3Server.start()
+    server.mailbox('alice', token)
+    server.capabilities!.before = ['SASL XOAUTH2']
+    server.faults.onCommand = (verb, _args, { id }) =>
+      verb !== 'LIST'
+        ? 'serve'
+        : id === 1
+          ? '-ERR AccessTokenExpired'
+          : { answer: '+OK\r\n.\r\n-ERR Session expired', next: 'drop' }
+    for (const _ of [1, 2]) {
+      const session = await open(server)
+      await session.signIn('auto', { user: 'alice', token })
+      expect(await failure(session.list())).toBeInstanceOf(ExpiredToken)
+      await session[Symbol.asyncDispose]()
+    }
   })
 })
 
@@ -248,6 +445,65 @@ describe('a refused sign-in', () => {
     expect(await failure(session.signIn('user', { user: 'alice', password: 'another' }))).toBe(error)
     expect(await failure(session.list())).toBe(error)
     expect(await signInCommands(server)).toEqual([`AUTH PLAIN ${blob}`])
+  })
+
+  it.each(['login', 'scram-sha-256', 'xoauth2'] as const)(
+    'of AUTH alone says nothing about the password: %s',
+    async (choice) => {
+      await using server = await Pop3Server.start()
+      server.capabilities!.before = []
+      server.faults.reply.set('AUTH', '-ERR unknown command')
+      const user = choice === 'scram-sha-256' ? 'u'.repeat(200) : 'alice'
+      const session = await open(server)
+      const credentials = choice === 'xoauth2' ? { user, token: 'x' } : { user, password: 'x' }
+      expect(await failure(session.signIn(choice, credentials))).toMatchObject({ code: 'ERR_MECHANISM' })
+    },
+  )
+
+  it('that sends us to another server is not followed (P079)', async () => {
+    await using server = await Pop3Server.start()
+    server.faults.reply.set('PASS', '-ERR [REFERRAL/pop://alice@evil.example/] Try there')
+    const session = await open(server)
+    expect(await failure(session.signIn('user', alice))).toMatchObject({
+      code: 'ERR_CONFIG',
+      retry: 'never',
+      message: expect.stringContaining('the mailbox is on another server'),
+    })
+  })
+
+  it.each([
+    '-ERR [AUTH] Web login required: https://support.google.com/',
+    '-ERR [WEBALERT https://x] no',
+    '-ERR Lockdown in Sector 4',
+  ])('that a person must deal with first waits an hour: %j (P060)', async (answer) => {
+    await using server = await Pop3Server.start()
+    server.faults.reply.set('PASS', answer)
+    const session = await open(server)
+    expect(await failure(session.signIn('user', alice))).toMatchObject({ code: 'ERR_AUTH', pauseMs: 3_600_000 })
+  })
+
+  it('of a long user name says that some servers take no such name (P076)', async () => {
+    await using server = await Pop3Server.start()
+    server.faults.reply.set('USER', '-ERR')
+    const session = await open(server)
+    const error = await failure(session.signIn('user', { user: 'u'.repeat(60), password: 'x' }))
+    expect(error.message).toContain('longer than the 40 octets that some servers take')
+  })
+
+  it.each([
+    'mailbox is locked',
+    'Server busy',
+    'please wait a moment',
+    'Mailbox in use',
+    'Service unavailable',
+    'Too many connections',
+    'Temporary failure',
+    'try again later',
+  ])('in these words is a matter of now: %j (P058)', async (words) => {
+    await using server = await Pop3Server.start()
+    server.faults.reply.set('PASS', `-ERR ${words}`)
+    const session = await open(server)
+    expect(await failure(session.signIn('user', alice))).toMatchObject({ code: 'ERR_POP3_REPLY' })
   })
 
   it.each(['drop', 'reset'] as const)('that is a %s is a matter of now (P062)', async (action) => {

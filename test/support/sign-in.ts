@@ -1,5 +1,6 @@
-// The AUTHORIZATION state of the fake POP3 server: USER and PASS, AUTH and its exchange (RFC 1939 section 4, RFC 5034).
+// The AUTHORIZATION state of the fake POP3 server: USER and PASS, APOP, AUTH and its exchange (RFC 1939 section 4, RFC 5034).
 // Gives answers and, once, the mailbox; sends nothing itself.
+import { createHash } from 'node:crypto'
 import type { Faults } from './faults.ts'
 import type { Mailbox } from './mailbox.ts'
 import { decodeResponse, type Claim, type Mechanism } from './sasl-server.ts'
@@ -57,6 +58,15 @@ export class SignIn {
       const sent = Buffer.from(args, 'latin1').toString('utf8')
       return this.#judge('PASS', { user: this.user, proves: (password) => password === sent })
     }
+    if (verb === 'APOP') {
+      const [, timestamp = ''] = /(<[^>]*>)/.exec(String(this.#premises.faults.greeting)) ?? []
+      const [user = '', digest] = args.split(' ')
+      const proves = (password: string) =>
+        createHash('md5')
+          .update(timestamp + password)
+          .digest('hex') === digest
+      return this.#judge('APOP', { user, proves })
+    }
     return null
   }
 
@@ -66,7 +76,7 @@ export class SignIn {
     if (!mechanism) return { line: '-ERR no such mechanism' }
     if (initial !== undefined && this.#premises.faults.refuseInitialResponse)
       return { line: '-ERR no initial response' }
-    const steps = mechanism()
+    const steps = mechanism((user) => this.#premises.mailboxes.get(user)?.password)
     const first = steps.next()
     this.#exchange = { name: name.toUpperCase(), steps }
     if (initial !== undefined) return this.#respond(initial)
