@@ -9,7 +9,7 @@ import { dovecotPackages, startDovecot } from '../servers/dovecot.ts'
 import { postfixPackages, startSink } from '../servers/postfix.ts'
 import { installed, roomyDirectory, runProgram, temporaryDirectory } from '../servers/program.ts'
 import { cases, totalMessages, type Case } from './cases.ts'
-import { contender, plainContender, type Contender, type Scene } from './contender.ts'
+import { canDo, contender, plainContender, type Contender, type Scene } from './contender.ts'
 import { fill } from './mailboxes.ts'
 import type { Usage } from './measure.ts'
 import { clients, popfetchCommand, type Client } from './peers.ts'
@@ -102,7 +102,7 @@ async function main(): Promise<void> {
 async function takingPart(each: Case): Promise<readonly Client[]> {
   const named = options.peers === 'quick' ? each.peers : options.peers === 'all' ? peerNames : options.peers.split(',')
   const present: Client[] = []
-  for (const client of clients) {
+  for (const client of clients.filter((client) => canDo(client, each))) {
     if (client.needs === null) present.push(client)
     else if (named.includes(client.name)) {
       if ((await installed(client.needs.program)) === null)

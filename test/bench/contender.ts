@@ -26,6 +26,13 @@ export interface Scene {
 // Ten minutes: getmail6 needs several for five thousand messages.
 const timeoutMs = 600_000
 
+/** A client without Maildirs forwards instead; one without SMTP cannot, and several at once want several mailboxes. */
+export function canDo(client: Client, each: Case): boolean {
+  return (
+    (each.destination !== 'smtp' || client.delivers.includes('smtp')) && each.waiting.mailboxes >= client.leastMailboxes
+  )
+}
+
 /** A client's name for an unusual destination says so: fetchmail has no Maildir. */
 export function contender(client: Client, each: Case, scene: Scene): Contender {
   const wanted = each.destination === 'smtp' ? 'smtp' : 'maildir'

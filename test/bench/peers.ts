@@ -1,8 +1,8 @@
 // How each client is told to do a job: its configuration files and its command line. Every client keeps mail on the server,
 // remembers what it has seen, and delivers in its usual durable way; none is helped, none is hindered.
-import { chmod, chown, mkdir, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { debianMailUser, isRoot } from '../servers/program.ts'
+import { debianMailUser, isRoot, runProgram } from '../servers/program.ts'
 import type { Command } from './measure.ts'
 
 export type Destination =
@@ -26,6 +26,8 @@ export interface Client {
   /** The program that must be installed, and its Debian package; null: this project's own build. */
   readonly needs: { readonly program: string; readonly packageName: string } | null
   readonly delivers: readonly Destination['kind'][]
+  /** Below that it has nothing to do that another here does not. */
+  readonly leastMailboxes: number
   /** Writes the configuration; the command does the job. */
   configure(job: Job): Promise<Command>
 }
@@ -40,6 +42,7 @@ const popfetch: Client = {
   name: 'popfetch',
   needs: null,
   delivers: ['maildir', 'smtp'],
+  leastMailboxes: 1,
   async configure(job) {
     const { destination, directory } = job
     const account = (user: string): object => ({
@@ -77,6 +80,7 @@ const mpop: Client = {
   name: 'mpop',
   needs: { program: 'mpop', packageName: 'mpop' },
   delivers: ['maildir'],
+  leastMailboxes: 1,
   async configure(job) {
     await secret(job.directory, 'mpoprc', mpopConfig(job, job.users))
     return {
@@ -92,6 +96,7 @@ const mpop: Client = {
 const mpopsAtOnce: Client = {
   ...mpop,
   name: 'mpops-at-once',
+  leastMailboxes: 2,
   async configure(job) {
     for (const user of job.users) await secret(job.directory, `mpoprc.${user}`, mpopConfig(job, [user]))
     const script = 'for f in mpoprc.*; do mpop -C "$PWD/$f" -Q -a & done; wait'
@@ -120,6 +125,7 @@ const fdm: Client = {
   name: 'fdm',
   needs: { program: 'fdm', packageName: 'fdm' },
   delivers: ['maildir', 'smtp'],
+  leastMailboxes: 1,
   async configure(job) {
     const { destination, directory } = job
     const kind = job.caFile === null ? 'pop3' : 'pop3s'
@@ -150,6 +156,7 @@ const getmail6: Client = {
   name: 'getmail6',
   needs: { program: 'getmail', packageName: 'getmail6' },
   delivers: ['maildir'],
+  leastMailboxes: 1,
   async configure(job) {
     const { directory } = job
     for (const user of job.users) {
@@ -164,7 +171,6 @@ const getmail6: Client = {
         '[destination]',
         'type = Maildir',
         `path = ${maildirOf(job)}/`,
-        ...(isRoot ? ['user = mail'] : []),
         '[options]',
         'read_all = false',
         'delete = false',
@@ -172,15 +178,13 @@ const getmail6: Client = {
       ]
       await secret(directory, `getmailrc.${user}`, `${lines.join('\n')}\n`)
     }
-    if (isRoot) {
-      // getmail refuses to deliver as root: `user` makes it another's.
-      await chmod(directory, 0o755)
-      for (const part of ['.', 'cur', 'new', 'tmp']) {
-        await chown(join(maildirOf(job), part), debianMailUser.uid, debianMailUser.gid)
-      }
-    }
-    const files = job.users.flatMap((user) => ['--rcfile', `getmailrc.${user}`])
-    return { program: 'getmail', args: ['--getmaildir', directory, ...files], directory, success: [0] }
+    const args = ['--getmaildir', directory, ...job.users.flatMap((user) => ['--rcfile', `getmailrc.${user}`])]
+    if (!isRoot) return { program: 'getmail', args, directory, success: [0] }
+    // It refuses to deliver as root.
+    const { uid, gid } = debianMailUser
+    await runProgram('chown', ['-R', `${uid}:${gid}`, directory], directory)
+    const asOther = [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', 'getmail']
+    return { program: 'setpriv', args: [...asOther, ...args], directory, success: [0] }
   },
 }
 
@@ -189,6 +193,7 @@ const fetchmail: Client = {
   needs: { program: 'fetchmail', packageName: 'fetchmail' },
   // It hands mail to the local mail server; that is how it is used.
   delivers: ['smtp'],
+  leastMailboxes: 1,
   async configure(job) {
     const { destination, directory } = job
     if (destination.kind !== 'smtp') throw new Error('fetchmail delivers over SMTP only')
