@@ -5,6 +5,7 @@ import * as z from 'zod'
 import { isLoopback } from './host.ts'
 import { conflictProblems, foundText, issueProblems } from './problem.ts'
 import { deliver } from './deliver.ts'
+import { holdsPassword } from './proxy.ts'
 import { account, accountConflicts, accountDefaults, top } from './schema.ts'
 import { Targets } from './targets.ts'
 import { SECRET_KEYS, WITHOUT_COMPILING } from './values.ts'
@@ -46,7 +47,7 @@ export function assemble(root: unknown, resolve: ResolvePath): Assembled {
     const own = isWritten(value) ? value : {}
     const inherited = isWritten(defaults) ? defaults : {}
     const found: Problem[] = []
-    const merged = isWritten(value) ? { ...inherited, ...own } : value
+    const merged = isWritten(value) ? { ...withoutOther(inherited, own), ...own } : value
     const result = oneAccount(name, merged, { schemas, targets, problems: found })
     problems.push(...found.map((problem) => atItsOrigin(problem, own, inherited)))
     if (result !== null) accounts.push(result)
@@ -79,6 +80,7 @@ export function findWrittenSecret(value: unknown, path: Path = []): Path | null 
   for (const [key, inner] of Object.entries(value)) {
     const here = [...path, key]
     if (SECRET_KEYS.has(key) && (typeof inner === 'string' || typeof inner === 'number')) return here
+    if (key === 'proxy' && typeof inner === 'string' && holdsPassword(inner)) return here
     const deeper = Array.isArray(inner)
       ? inner.map((item, index) => findWrittenSecret(item, [...here, index])).find((at) => at !== null)
       : findWrittenSecret(inner, here)
@@ -141,6 +143,15 @@ export function nameFault(name: string): { readonly found: string; readonly expe
   return { found, expected: 'a name of letters, digits, ".", "_" and "-", which does not begin with "-"' }
 }
 
+/** One secret is enough: an account's own token takes the place of a password of `defaults`, and the other way round. */
+function withoutOther({ password, token, ...rest }: Written, own: Written): Written {
+  return {
+    ...rest,
+    ...(password === undefined || own['token'] !== undefined ? {} : { password }),
+    ...(token === undefined || own['password'] !== undefined ? {} : { token }),
+  }
+}
+
 /** A problem of a key that the account has from `defaults` is reported there, and once. */
 function atItsOrigin(problem: Problem, own: Written, inherited: Written): Problem {
   const [, , key, ...rest] = problem.path
@@ -156,9 +167,12 @@ function warningsOf(accounts: readonly Account[], targets: Targets): readonly st
   const open = (what: string, host: string): string =>
     `${what}: everything goes to ${host} unencrypted (tls: none): use starttls or implicit if the server can`
   return [
-    ...accounts.flatMap(({ name, tls, host }) =>
-      tls === 'none' && !isLoopback(host) ? [open(`account ${name}`, host)] : [],
-    ),
+    ...accounts.flatMap(({ name, tls, host, auth }) => {
+      if (tls !== 'none' || isLoopback(host)) return []
+      // CVE-2007-1558: a few chosen timestamps give away the password (P028).
+      const apop = auth === 'apop' ? '; apop does not keep the password from who listens' : ''
+      return [open(`account ${name}`, host) + apop]
+    }),
     ...[...targets.byName.values()].flatMap((target) =>
       target.type === 'smtp' && target.tls === 'none' && !isLoopback(target.host)
         ? [open(`destination ${target.name}`, target.host)]

@@ -5,6 +5,7 @@ import * as z from 'zod'
 import { deliver, route } from './deliver.ts'
 import { destination } from './destinations.ts'
 import { parseDuration } from './quantity.ts'
+import { proxy } from './proxy.ts'
 import { daemon, poll } from './rhythm.ts'
 import * as value from './values.ts'
 import type { RouteRule } from './deliver.ts'
@@ -23,6 +24,7 @@ export type {
   MboxConfig,
   SmtpConfig,
 } from './destinations.ts'
+export type { ProxyConfig } from './proxy.ts'
 export type { SecretSource } from './secret.ts'
 
 /** When a delivered message is deleted from the server. An age counts from when it was first seen. */
@@ -65,6 +67,9 @@ export interface Configuration extends Omit<TopKeys, 'accounts' | 'destinations'
 
 const ACCOUNT_PORTS = { implicit: 995, starttls: 110, none: 110 } as const
 
+const PASSWORD_AUTH = ['scram-sha-256', 'scram-sha-1', 'plain', 'login', 'user', 'cram-md5', 'apop'] as const
+const TOKEN_AUTH = ['xoauth2', 'oauthbearer'] as const
+
 /** 100 years: beyond what anybody means. */
 const AGE_LIMIT_MS = 36_500 * 86_400_000
 
@@ -105,10 +110,15 @@ function accountKeys(resolve: ResolvePath) {
     password: value
       .orNull(value.secret(resolve))
       .describe('Text, or where it is to be had; read just before each sign-in'),
+    token: value
+      .orNull(value.secret(resolve))
+      .describe('OAuth 2.0 access token instead of a password; read again when it is refused or has run out'),
     auth: z
-      .enum(['auto', 'plain', 'login', 'user'])
+      .enum(['auto', ...PASSWORD_AUTH, ...TOKEN_AUTH])
       .default('auto')
-      .describe('How to sign in; auto: the best the server offers'),
+      .describe(
+        'How to sign in; auto: the best the server offers, but for cram-md5 and apop; with a token xoauth2 first',
+      ),
     deliver: deliver(resolve).describe(
       'Where every message goes; several: to each of them; { first-of: [a, b] }: to b what a refuses',
     ),
@@ -126,6 +136,7 @@ function accountKeys(resolve: ResolvePath) {
       .describe('How often the background process polls; { min, max }: fast after mail came, slower while none does'),
     timeout: value.timeout.prefault('60s').describe('A session without progress for that long is ended'),
     pipelining: z.enum(['auto', 'off']).default('auto').describe('off: one command at a time'),
+    proxy: value.orNull(proxy).describe('The way to the server: socks5://host:port or http://host:port (CONNECT)'),
   })
 }
 
@@ -142,8 +153,15 @@ export function account(resolve: ResolvePath) {
 /** What no key can say alone; asked whether or not each is right by itself, so that one report names everything. */
 export function accountConflicts(written: Written): readonly Conflict[] {
   const conflicts: Conflict[] = []
-  const { clientCert, clientKey, tls } = written
-  if (written['password'] === undefined) conflicts.push({ key: 'password', expected: 'a password' })
+  const { password, token, auth, clientCert, clientKey, tls } = written
+  if (password === undefined && token === undefined) {
+    conflicts.push({ key: 'password', expected: 'a password, or a token' })
+  }
+  if (password !== undefined && token !== undefined) conflicts.push({ key: 'token', expected: 'no password beside it' })
+  if (isOneOf(auth, TOKEN_AUTH) && token === undefined) conflicts.push({ key: 'auth', expected: 'a token with it' })
+  if (isOneOf(auth, PASSWORD_AUTH) && password === undefined && token !== undefined) {
+    conflicts.push({ key: 'auth', expected: `${TOKEN_AUTH.join(' or ')} with a token` })
+  }
   if (clientCert !== undefined && clientKey === undefined) {
     conflicts.push({ key: 'clientCert', expected: 'a clientKey with it' })
   }
@@ -156,6 +174,10 @@ export function accountConflicts(written: Written): readonly Conflict[] {
     }
   }
   return conflicts
+}
+
+function isOneOf(written: unknown, names: readonly string[]): boolean {
+  return typeof written === 'string' && names.includes(written)
 }
 
 /** Any account key, as `defaults` may hold them. */

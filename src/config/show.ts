@@ -2,6 +2,7 @@
 // The one rule: no secret. Text is masked; of a command only the first word is shown, the others may hold one.
 import { FIRST_OF } from './first-of.ts'
 import { formatDuration, formatSize } from './quantity.ts'
+import { proxyText } from './proxy.ts'
 import { listenText, pollText } from './rhythm.ts'
 import { commandName, MASK } from './secret.ts'
 import type { Account, Configuration, DestinationConfig, FirstOfConfig, Sender, When } from './schema.ts'
@@ -26,7 +27,7 @@ export function asWritten(configuration: Configuration): Written {
 }
 
 function accountKeys(account: Account, destinations: Configuration['destinations']): Written {
-  const { password, first, maxSizeBytes, timeoutMs } = account
+  const { password, token, proxy, first, maxSizeBytes, timeoutMs } = account
   const targets = (names: readonly string[]) =>
     names.map((name) => {
       const target = destinations.get(name)
@@ -36,6 +37,8 @@ function accountKeys(account: Account, destinations: Configuration['destinations
     ...account,
     name: null,
     password: source(password),
+    token: source(token),
+    proxy: proxy === null ? null : proxyText(proxy),
     deliver: targets(account.deliver),
     route:
       account.route.length === 0

@@ -19,6 +19,7 @@ describe('an account', () => {
       clientKey: null,
       user: 'alice',
       password: { kind: 'env', name: 'PW' },
+      token: null,
       auth: 'auto',
       deliver: ['maildir:/mail'],
       route: [],
@@ -29,6 +30,7 @@ describe('an account', () => {
       poll: { minMs: 300_000, maxMs: 300_000 },
       timeoutMs: 60_000,
       pipelining: 'auto',
+      proxy: null,
     })
   })
 
@@ -149,7 +151,7 @@ describe('an account', () => {
       '1: accounts.a.host: found nothing, expected a host name or an IP address',
       '1: accounts.a.user: found nothing, expected a user name',
       expect.stringContaining('1: accounts.a.deliver: found nothing, expected the name of a destination'),
-      '1: accounts.a.password: found nothing, expected a password',
+      '1: accounts.a.password: found nothing, expected a password, or a token',
     ])
   })
 
