@@ -8,6 +8,7 @@ import type { PollInvocation } from './options.ts'
 import { ProgressScreen } from './progress.ts'
 import { failureState, toldAfter, worthSaying } from './quiet.ts'
 import { openRun, type OpenedRun } from './run.ts'
+import { pollByRunning } from './speak.ts'
 import { planLines, problemLines, summaryLine } from './summary.ts'
 import type { Surroundings } from './surroundings.ts'
 
@@ -19,25 +20,28 @@ export async function pollCommand(invocation: PollInvocation, surroundings: Surr
   // Nobody watches and nobody asked for every word: a lasting failure is told once (N034).
   const quietly = !person && !invocation.verbose && !invocation.dryRun
   const told = quietly ? await toldBefore(run.ledger) : null
-  const reports = await watched(invocation, surroundings, run.log, (observer) =>
-    pollAll({
-      configuration: run.configuration,
-      accounts: run.accounts,
-      ledger: run.ledger,
-      options: {
-        dryRun: invocation.dryRun,
-        limit: invocation.limit,
-        all: invocation.all,
-        acceptNewIds: invocation.acceptNewIds,
-        yes: invocation.yes,
-        eager: person || invocation.accounts.length > 0,
-      },
-      observer,
-      log: run.log,
-      env,
-      signal,
-    }),
-  )
+  const eager = person || invocation.accounts.length > 0
+  const reports =
+    (await askedReports(invocation, run, eager, surroundings)) ??
+    (await watched(invocation, surroundings, run.log, (observer) =>
+      pollAll({
+        configuration: run.configuration,
+        accounts: run.accounts,
+        ledger: run.ledger,
+        options: {
+          dryRun: invocation.dryRun,
+          limit: invocation.limit,
+          all: invocation.all,
+          acceptNewIds: invocation.acceptNewIds,
+          yes: invocation.yes,
+          eager,
+        },
+        observer,
+        log: run.log,
+        env,
+        signal,
+      }),
+    ))
   const code = surroundings.interruption() ?? exitCodeOfReports(reports)
   for (const report of reports) tell(report, told, invocation, surroundings)
   if (invocation.json) {
@@ -46,6 +50,20 @@ export async function pollCommand(invocation: PollInvocation, surroundings: Surr
   for (const report of reports) logReport(run.log, report)
   if (told !== null) await rememberTold(run, reports, told, surroundings.nowMs())
   return code
+}
+
+/** What the background process reports that runs meanwhile and was asked to poll; null: it is to be done here. */
+async function askedReports(
+  invocation: PollInvocation,
+  { configuration, accounts }: OpenedRun,
+  eager: boolean,
+  surroundings: Surroundings,
+): Promise<readonly AccountReport[] | null> {
+  const { dryRun, limit, all, acceptNewIds, yes } = invocation
+  // Of these the background process knows nothing.
+  if (dryRun || limit !== null || all || acceptNewIds || yes) return null
+  const names = accounts.map(({ name }) => name)
+  return await pollByRunning(configuration, names, eager, surroundings)
 }
 
 /** Runs `work` with an observer that draws, narrates and logs, as this invocation asks. */

@@ -1,7 +1,9 @@
 // A word to the background process: `stop`, `reload`, `wake`, and what `status` and a plain `popfetch` ask of it. Of the
-// configuration only the place of the ledger is needed; the rest may be broken (DESIGN 5).
+// configuration the three need only the place of the ledger; the rest may be broken (DESIGN 5).
 import type { Answers, Requests, Verb } from '../daemon/protocol.ts'
+import type { Configuration } from '../config/schema.ts'
 import { PopfetchError } from '../errors.ts'
+import type { AccountReport } from '../poll/report.ts'
 import { EXIT_OK } from './exit.ts'
 import type { SpeakInvocation } from './invocation.ts'
 import { outlineOf } from './look.ts'
@@ -35,6 +37,25 @@ export async function speakCommand(invocation: SpeakInvocation, surroundings: Su
       answer(`polling ${counted(accounts.length, 'account')} now`, { woken: accounts })
       return EXIT_OK
     }
+  }
+}
+
+/** Lets the background process poll these accounts, if one runs under the same configuration, and waits for the outcome.
+ *  Null: it was not done so (there is none, it does not answer, it ended); then it is to be done here, under the leases. */
+export async function pollByRunning(
+  { file, statePath }: Configuration,
+  accounts: readonly string[],
+  eager: boolean,
+  surroundings: Surroundings,
+): Promise<readonly AccountReport[] | null> {
+  const { configurationMark } = await import('../daemon/protocol.ts')
+  try {
+    const mark = await configurationMark(file)
+    const answer = await askRunning(statePath, { verb: 'wake', accounts, eager, wait: true, mark }, surroundings)
+    return answer?.reports ?? null
+  } catch (error) {
+    if (surroundings.signal.aborted) throw error
+    return null
   }
 }
 

@@ -1,4 +1,5 @@
 // The answer of `status` in words. Pure: what the ledger and the configuration say of each account → lines and their tones.
+import type { Planned } from '../daemon/scheduler.ts'
 import type { AccountRecord } from '../ledger/ledger.ts'
 import type { MessageRecord, Unsettled } from '../ledger/records.ts'
 import { nameOf } from './look.ts'
@@ -15,6 +16,8 @@ export interface AccountStatus {
   readonly unsettled: Unsettled
   /** Refused and held messages, the first few. */
   readonly troubles: readonly MessageRecord[]
+  /** Null: no background process polls it. */
+  readonly planned: Planned | null
   /** The account is left alone until then; null: it is not. */
   readonly pausedUntilMs: number | null
 }
@@ -48,8 +51,9 @@ export function statusLines(accounts: readonly AccountStatus[], nowMs: number): 
   ]
 }
 
-/** Failing is bad; long without success is doubtful. An account that nobody polls any more is neither. */
-function toneOf({ record, configured }: AccountStatus, nowMs: number): Tone {
+/** Failing is bad, and so is a poll that hangs; long without success is doubtful. An account that nobody polls any more is neither. */
+function toneOf({ record, configured, planned }: AccountStatus, nowMs: number): Tone {
+  if (planned?.overdue === true) return 'bad'
   if (record === null || !configured) return 'plain'
   if (record.failures > 0) return 'bad'
   return record.lastSuccessMs !== null && nowMs - record.lastSuccessMs > LONG_MS ? 'doubtful' : 'plain'
@@ -75,8 +79,11 @@ function cells(status: AccountStatus, nowMs: number): readonly string[] {
   ]
 }
 
-function nextPoll({ configured, pausedUntilMs }: AccountStatus, nowMs: number): string {
+function nextPoll({ configured, planned, pausedUntilMs }: AccountStatus, nowMs: number): string {
+  if (planned?.overdue === true) return 'overdue'
+  if (planned?.polling === true) return 'now'
   if (!configured) return 'not in the configuration'
+  if (pausedUntilMs === null && planned !== null) return `in ${span((planned.nextPollMs ?? nowMs) - nowMs)}`
   return pausedUntilMs === null ? '-' : `paused for ${span(pausedUntilMs - nowMs)}, until ${stamp(pausedUntilMs)}`
 }
 

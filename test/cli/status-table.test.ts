@@ -26,6 +26,7 @@ const status: AccountStatus = {
   configured: true,
   unsettled: { waiting: 0, refused: 0, held: 0 },
   troubles: [],
+  planned: null,
   pausedUntilMs: null,
 }
 const error = { code: 'ERR_AUTH', message: 'signing in: -ERR no: change the password', retry: 'later' } as const
@@ -55,6 +56,17 @@ describe('an account', () => {
   test('that was long without success stands out, though nothing went wrong', () => {
     const { row, tone } = only({ record: { ...record, lastPollMs: NOW - 9e7, lastSuccessMs: NOW - 9e7 } })
     expect([row?.[0], tone]).toEqual(['?', 'doubtful'])
+  })
+
+  test('that the background process polls has its next time', () => {
+    const planned = { account: 'work', polling: false, nextPollMs: NOW + 2 * MINUTE, overdue: false }
+    expect(only({ planned }).row).toMatch(/ {2}in 2 min$/)
+    expect(only({ planned: { ...planned, polling: true, nextPollMs: null } }).row).toMatch(/ {2}now$/)
+    expect(only({ planned, pausedUntilMs: NOW + 14 * MINUTE }).row).toContain('paused for 14 min')
+    expect(only({ planned: { ...planned, overdue: true } })).toMatchObject({
+      row: expect.stringMatching(/^!.* {2}overdue$/),
+      tone: 'bad',
+    })
   })
 
   test('that was never polled is there', () => {
