@@ -39,13 +39,18 @@ export function firstOf(name: string, members: readonly Member[]): Destination {
     census: () => Promise.resolve(null),
 
     async deliver(attempt, message, signal) {
-      const refusals: string[] = []
+      const refusals: DeliveryError[] = []
       for (const member of members) {
         const taken = await offered(member, { attempt, message, signal, isFirst: member === first })
         if (!(taken instanceof DeliveryError)) return receiptOf(member, taken)
-        refusals.push(taken.message)
+        refusals.push(taken)
       }
-      throw new DeliveryError(refusals.join('; '), { verdict: 'refused', scope: 'message', retry: 'later' })
+      throw new DeliveryError(refusals.map(({ message: text }) => text).join('; '), {
+        verdict: 'refused',
+        scope: 'message',
+        retry: 'later',
+        hold: refusals.some(({ hold }) => hold),
+      })
     },
 
     [Symbol.asyncDispose]: () => Promise.resolve(),

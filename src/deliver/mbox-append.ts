@@ -2,7 +2,7 @@
 // taken back where it failed (D101). One rule: the file ends after a whole message, whatever happens in between.
 import { constants } from 'node:fs'
 import path from 'node:path'
-import { DeliveryError } from '../errors.ts'
+import type { DeliveryError } from '../errors.ts'
 import type { Message } from '../message.ts'
 import { diskError } from './disk-error.ts'
 import { envelopeSender } from './envelope.ts'
@@ -23,7 +23,7 @@ export interface AppendOptions {
   readonly path: string
   readonly description: string
   readonly reserve: Reserve
-  readonly nowMs: number
+  nowMs(): number
 }
 
 const CHUNK_BYTES = 256 * 1024
@@ -36,11 +36,12 @@ export async function append(
   lock: MboxLock,
   options: AppendOptions,
 ): Promise<readonly (DeliveryError | null)[]> {
-  const { fileSystem, nowMs } = options
+  const { fileSystem } = options
   const failure = (error: unknown, scope: 'message' | 'destination' = 'destination'): DeliveryError =>
     diskError(`${options.description}: cannot append a message`, error, { scope })
   let open = true
   try {
+    const nowMs = options.nowMs()
     const fromLines = letters.map(({ message }) => fromLine(senderOf(message), nowMs))
     const size = await prepare(fd, lock, fromLines, fileSystem).catch((error: unknown) => {
       throw failure(error)

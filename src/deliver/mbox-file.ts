@@ -17,6 +17,9 @@ export interface MboxRules {
   readonly description: string
 }
 
+const LINK = 'is a symbolic link: name the file itself'
+const NOT_REGULAR = 'is not a regular file: name one'
+
 const CHUNK_BYTES = 256 * 1024
 /** Longer than any From_ line of ours. */
 const LINE_BYTES = 1024
@@ -44,7 +47,8 @@ export async function openMboxFile(rules: MboxRules): Promise<number> {
   try {
     fd = await fileSystem.open(file, flags)
   } catch (error) {
-    if (errnoOf(error) === 'ELOOP') throw refusal(rules, 'is a symbolic link: name the file itself', error)
+    if (errnoOf(error) === 'ELOOP') throw refusal(rules, LINK, error)
+    if (errnoOf(error) === 'EISDIR' || errnoOf(error) === 'ENXIO') throw refusal(rules, NOT_REGULAR, error)
     if (errnoOf(error) !== 'ENOENT') throw error
     fd = await fileSystem.open(file, flags | O_CREAT | O_EXCL, 0o600)
     try {
@@ -113,8 +117,8 @@ async function isAllOurs(fileSystem: FileSystem, fd: number, journal: Journal, s
 }
 
 function check(stats: Stats, rules: MboxRules): void {
-  if (stats.isSymbolicLink()) throw refusal(rules, 'is a symbolic link: name the file itself')
-  if (!stats.isFile()) throw refusal(rules, 'is not a regular file: name one')
+  if (stats.isSymbolicLink()) throw refusal(rules, LINK)
+  if (!stats.isFile()) throw refusal(rules, NOT_REGULAR)
   if ((stats.mode & 0o002) !== 0) throw refusal(rules, 'may be written to by everybody: chmod o-w it')
   if (rules.uid === null || stats.uid === rules.uid) return
   const advice =

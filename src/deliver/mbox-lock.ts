@@ -124,6 +124,7 @@ interface Own {
 
 interface Found {
   readonly inode: number
+  readonly text: string
   readonly changedMs: number
   /** null: of another program. */
   readonly content: Content | null
@@ -176,9 +177,10 @@ async function look(fileSystem: FileSystem, file: string): Promise<Found | null>
     const stats = await fileSystem.fstat(fd)
     const buffer = Buffer.alloc(CONTENT_BYTES)
     const length = stats.isFile() ? await fileSystem.readAt(fd, buffer, 0) : 0
-    const [number = '', owner = '', journal = ''] = buffer.toString('utf8', 0, length).split('\n')
+    const text = buffer.toString('utf8', 0, length)
+    const [number = '', owner = '', journal = ''] = text.split('\n')
     const pid = /^\s*\d{1,10}\s*$/.test(number) ? Number(number) : null
-    return { inode: stats.ino, changedMs: stats.mtimeMs, pid, content: contentOf(owner, journal) }
+    return { inode: stats.ino, text, changedMs: stats.mtimeMs, pid, content: contentOf(owner, journal) }
   } finally {
     await fileSystem.close(fd)
   }
@@ -214,14 +216,16 @@ function isStale({ content, pid, changedMs }: Found, own: Own, hostName: string)
 
 /** False: it was not that one any more. Between looking and renaming somebody may have taken over the dead one and be at
  *  work: then it is put back. */
-async function setAside(fileSystem: FileSystem, file: string, aside: string, { inode }: Found): Promise<boolean> {
+async function setAside(fileSystem: FileSystem, file: string, aside: string, found: Found): Promise<boolean> {
   try {
     await fileSystem.rename(file, aside)
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return false
     throw error
   }
-  const same = (await fileSystem.lstat(aside)).ino === inode
+  // A new file often has the number of the one that was removed last.
+  const now = await look(fileSystem, aside)
+  const same = now?.inode === found.inode && now.changedMs === found.changedMs && now.text === found.text
   if (!same) await fileSystem.link(aside, file)
   await fileSystem.unlink(aside)
   return same

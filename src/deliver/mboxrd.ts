@@ -64,5 +64,6 @@ export class MboxrdBody {
 
 /** The message again, from the text between two From_ lines; whole lines, or the last one. */
 export function unquoted(text: string): string {
-  return text.replace(/^>(>*From )/gm, '$1')
+  // Not /^/m, which takes a bare CR for a line end.
+  return text.replace(/(^|\n)>(>*From )/g, '$1$2')
 }
