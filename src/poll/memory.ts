@@ -44,7 +44,8 @@ export class Memory {
     const secret = await secretOf(this.#account, this.#run)
     const salt = this.record.facts['salt'] ?? newIntent()
     this.#facts['salt'] = salt
-    this.#secretMark = secretMark(salt, secret)
+    // A command may give another token each time: that is no changed secret, or refused ones would never be paused (N009).
+    this.#secretMark = secretMark(salt, this.#account.token?.kind === 'command' ? 'token' : secret)
     return secret
   }
 

@@ -4,6 +4,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Account } from '../config/schema.ts'
 import { asPopfetchError, PopfetchError } from '../errors.ts'
+import { ExpiredToken } from '../pop3/reply-error.ts'
 import type { Session } from '../pop3/session.ts'
 import { isPaused } from './backoff.ts'
 import { keepBooks } from './bookkeeping.ts'
@@ -15,7 +16,8 @@ import { isFresh, type PlannedFetch } from './plan.ts'
 import { remove, type Removable } from './removal.ts'
 import type { AccountReport } from './report.ts'
 import type { Run } from './run.ts'
-import { connect } from './sign-in.ts'
+import { Renewal } from './renewal.ts'
+import { connect, credentialsOf } from './sign-in.ts'
 import { Tally } from './tally.ts'
 import { Targets } from './targets.ts'
 import { Transfer } from './transfer.ts'
@@ -51,12 +53,14 @@ class Poll {
   readonly #run: Run
   readonly #tally: Tally
   readonly #memory: Memory
+  readonly #renewal: Renewal
 
   constructor(account: Account, run: Run, tally: Tally, memory: Memory) {
     this.#account = account
     this.#run = run
     this.#tally = tally
     this.#memory = memory
+    this.#renewal = new Renewal(account, { read: () => memory.secret(), note: (text) => tally.note(text) })
   }
 
   async run(): Promise<AccountReport> {
@@ -71,8 +75,11 @@ class Poll {
       }
     }
     try {
-      const password = secret ?? (await this.#memory.secret())
-      while (await this.#session(password)) await this.#betweenSessions()
+      secret ??= await this.#memory.secret()
+      while (secret !== null) {
+        secret = await this.#sessionWith(secret)
+        if (secret !== null) await this.#betweenSessions()
+      }
     } catch (error) {
       this.#tally.fail(asPopfetchError(error))
     }
@@ -80,8 +87,18 @@ class Poll {
     return this.#tally.report()
   }
 
+  /** One session; resolves with the secret of the next one, null: there is no more to fetch. */
+  async #sessionWith(secret: string): Promise<string | null> {
+    try {
+      return (await this.#session(secret)) ? secret : null
+    } catch (error) {
+      if ((this.#memory.loginDelaySeconds ?? 0) > LONGEST_WAIT_S) throw error
+      return await this.#renewal.renew(secret, error, this.#tally.delivered)
+    }
+  }
+
   /** From sign-in to QUIT; true: there is more to fetch, and another session may get it. */
-  async #session(password: string): Promise<boolean> {
+  async #session(secret: string): Promise<boolean> {
     const account = this.#account
     const run = this.#run
     const tally = this.#tally
@@ -89,7 +106,7 @@ class Poll {
     tally.stage('connecting')
     await run.departed.refuseMailbox(account, memory.record, run.options)
     await using session = await connect(account, { ...run, pipelining: memory.pipelining })
-    await session.signIn(account.auth, { user: account.user, password })
+    await session.signIn(account.auth, credentialsOf(account, secret))
     memory.signedInMs = run.nowMs()
     tally.note(`signed in to ${account.host} with ${session.signedInWith ?? ''}`)
 
@@ -151,6 +168,7 @@ class Poll {
     }, KEEP_ALIVE_MS)
     try {
       await transfer.run(jobs)
+      if (tally.error === null && session.botched instanceof ExpiredToken) throw session.botched
       if (tally.error !== null || session.botched !== null || run.signal.aborted) throw interrupted(run.signal)
       // The poll has failed then, but what was delivered before that is deleted as always.
       if (targets.allDown !== null) tally.fail(targets.allDown)

@@ -3,6 +3,7 @@ import type { Account } from '../config/schema.ts'
 import { resolveSecret } from '../config/secret.ts'
 import { PopfetchError } from '../errors.ts'
 import type { Log } from '../log.ts'
+import type { Credentials } from '../pop3/mechanism.ts'
 import { Session } from '../pop3/session.ts'
 import { redactor } from '../redact.ts'
 import { pem } from './destinations.ts'
@@ -15,18 +16,24 @@ export interface SignInContext {
   readonly pipelining: boolean
 }
 
-/** The account's secret. Rejects with ERR_SECRET. From now on it is masked in everything popfetch writes. */
+/** The account's password or token, as it is at this moment. Rejects with ERR_SECRET. From now on it is masked in everything
+ *  popfetch writes. */
 export async function secretOf(
-  account: Account,
+  { password, token, name }: Account,
   { env, signal }: Pick<SignInContext, 'env' | 'signal'>,
 ): Promise<string> {
-  const { password, name } = account
-  if (password === null) {
+  const source = token ?? password
+  if (source === null) {
     throw new PopfetchError('ERR_SECRET', `${name} has no password`, { scope: 'account', retry: 'never' })
   }
-  const secret = await resolveSecret(password, { env, signal, what: `the password of ${name}` })
+  const what = `the ${token === null ? 'password' : 'token'} of ${name}`
+  const secret = await resolveSecret(source, { env, signal, what })
   redactor.add(secret)
   return secret
+}
+
+export function credentialsOf({ user, token }: Account, secret: string): Credentials {
+  return token === null ? { user, password: secret } : { user, token: secret }
 }
 
 /** A session up to its capabilities, not signed in yet. */

@@ -6,6 +6,7 @@ import { MessageTooLarge, Spool } from '../deliver/spool.ts'
 import { asPopfetchError, PopfetchError } from '../errors.ts'
 import type { Message } from '../message.ts'
 import { codeIs, type Reply } from '../pop3/reply.ts'
+import { ExpiredToken } from '../pop3/reply-error.ts'
 import type { Session } from '../pop3/session.ts'
 import { beginning, chosen, handOver, isBegun, isStuck, type Job, originOf } from './hand-over.ts'
 import type { PlannedFetch } from './plan.ts'
@@ -73,7 +74,7 @@ export class Transfer {
     await this.#quiet()
     const { session, tally } = this.#context
     if (this.#fatal !== null) tally.fail(this.#fatal)
-    else if (session.botched !== null && !(session.botched instanceof MessageTooLarge)) tally.fail(session.botched)
+    else if (session.botched !== null && !isNoFailure(session.botched)) tally.fail(session.botched)
   }
 
   get #stopped(): boolean {
@@ -218,6 +219,11 @@ export class Transfer {
       this.#fatal ??= asPopfetchError(error)
     }
   }
+}
+
+/** Too large a message ends its session, not the poll; a token that ran out is renewed (renewal.ts). */
+function isNoFailure(end: PopfetchError): boolean {
+  return end instanceof MessageTooLarge || end instanceof ExpiredToken
 }
 
 function isSuspect(job: Job | undefined): boolean {
