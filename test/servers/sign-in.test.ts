@@ -22,7 +22,7 @@ function account(desk: Desk, keys: object): object {
   return { accounts: { here: { ...common, deliver: { type: 'maildir', path: desk.maildir }, ...keys } } }
 }
 
-const mechanisms = ['auto', 'plain', 'login', 'user']
+const mechanisms = ['auto', 'plain', 'login', 'user', 'cram-md5', 'scram-sha-1', 'scram-sha-256']
 const ways: readonly { readonly way: string; keys: () => object }[] = [
   { way: 'in clear text on loopback', keys: () => ({ port: dovecot.pop3Port, tls: 'none', ca: undefined }) },
   { way: 'over TLS from the first byte', keys: () => ({}) },
