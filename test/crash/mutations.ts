@@ -160,12 +160,6 @@ const MUTATIONS: readonly Mutation[] = [
     from: 'if (file !== own && !this.#removeIfDead(file)) return false',
     to: 'if (file !== own) this.#removeIfDead(file)',
   },
-  {
-    what: 'a new UID for an old message is fetched unasked',
-    file: 'src/poll/guard.ts',
-    from: '  uidsChanged(view)\n',
-    to: '',
-  },
 ]
 
 const wanted = process.argv.slice(2)
