@@ -1,15 +1,31 @@
 // Words of a command line → Invocation, or a usage error. zod decides what they may say; reading argv is options.ts.
 import type { CommonOptions, Invocation } from './invocation.ts'
+import { migrateRequest } from './migrate-options.ts'
 import { OPERATIONS, stateOperation } from './state-options.ts'
 import { usageError } from './usage.ts'
 
 export type Words = Readonly<Record<string, unknown>>
 
-export type Command = 'poll' | 'check' | 'status' | 'state' | 'stop' | 'reload' | 'wake' | 'completion' | 'config'
+export type Command =
+  | 'poll'
+  | 'check'
+  | 'migrate'
+  | 'status'
+  | 'state'
+  | 'stop'
+  | 'reload'
+  | 'wake'
+  | 'completion'
+  | 'config'
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const
 
-const POSITIONS: Readonly<Record<string, string>> = { action: 'config ACTION', operation: 'state OPERATION' }
+const POSITIONS: Readonly<Record<string, string>> = {
+  action: 'config ACTION',
+  operation: 'state OPERATION',
+  from: 'migrate FROM',
+  to: 'migrate TO',
+}
 
 /** Rejects with ERR_USAGE. */
 export async function checked(command: Command, words: Words): Promise<Invocation> {
@@ -60,6 +76,16 @@ export async function checked(command: Command, words: Words): Promise<Invocatio
     seen: isSet,
     daemon: isSet,
     foreground: isSet,
+    from: word,
+    to: word,
+    every: isSet,
+    delete: isSet,
+    since: word,
+    'max-rate': word,
+    report: word,
+    'password-env': word,
+    'password-file': word,
+    'password-command': word,
     shell: z.enum([...SHELLS, 'accounts'], `must be one of ${SHELLS.join(', ')}`).optional(),
   })
   const parsed = schema.safeParse(words)
@@ -96,6 +122,13 @@ export async function checked(command: Command, words: Words): Promise<Invocatio
     const foreign = Object.values(polling).some((value) => value !== false && value !== null)
     if (foreign) throw usageError('--daemon polls as the configuration says: --dry-run and the like do not go with it')
     return { command: 'daemon', ...common, accounts, foreground }
+  }
+  if (command === 'migrate') {
+    const [from = given.from, to = given.to, ...more] = [given.from, given.to, ...given['--']].filter(
+      (one) => one !== null,
+    )
+    if (more.length > 0) throw usageError(`unknown argument: ${more.join(' ')}`)
+    return { command, ...common, ...migrateRequest({ ...given, from, to }) }
   }
   if (given['--'].length > 0) throw usageError(`unknown argument: ${given['--'].join(' ')}`)
   if (command === 'stop' || command === 'reload') return { command, ...common }

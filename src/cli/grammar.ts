@@ -1,6 +1,7 @@
 // The commands and options there are, in words. Only tables: yargs reads them for the command line and its help, completion for
-// the shells. The options of `state` are in state-options.ts.
+// the shells. The options of `state` are in state-options.ts, those of `migrate` in migrate-options.ts.
 import { SHELLS, type Command } from './checked.ts'
+import { MIGRATE_OPTIONS } from './migrate-options.ts'
 import { OPERATIONS, STATE_OPTIONS } from './state-options.ts'
 
 const text = (describe: string) => ({ type: 'string', nargs: 1, requiresArg: true, describe }) as const
@@ -31,7 +32,7 @@ export const DAEMON = {
   foreground: flag('With --daemon: stay attached, for systemd, containers and people'),
 } as const
 
-export const ALL = { ...COMMON, ...POLL, ...DAEMON, ...STATE_OPTIONS } as const
+export const ALL = { ...COMMON, ...POLL, ...DAEMON, ...MIGRATE_OPTIONS, ...STATE_OPTIONS } as const
 
 /** But for polling, which is no word. */
 export const COMMANDS: readonly {
@@ -40,6 +41,11 @@ export const COMMANDS: readonly {
   readonly describe: string
 }[] = [
   { name: 'check', usage: 'check [account...]', describe: 'Sign in and say what is waiting; changes nothing' },
+  {
+    name: 'migrate',
+    usage: 'migrate [from] [to]',
+    describe: 'Move a whole mailbox once, with progress and a final verdict',
+  },
   {
     name: 'status',
     usage: 'status [account...]',

@@ -1,6 +1,7 @@
 // What a command line asks for, after options.ts has understood it. Only types.
 import type { Selection } from '../ledger/records.ts'
 import type { LogLevel } from '../log.ts'
+import type { MigrateRequest } from './migrate-options.ts'
 
 /** What every command understands. Paths are as they were typed. */
 export interface CommonOptions {
@@ -39,6 +40,8 @@ export interface CompletionInvocation extends CommonOptions {
   /** `accounts`: their names, which the scripts of the shells ask for. Null: the shell of the user. */
   readonly shell: 'bash' | 'zsh' | 'fish' | 'accounts' | null
 }
+
+export type MigrateInvocation = CommonOptions & MigrateRequest & { readonly command: 'migrate' }
 
 export interface CheckInvocation extends CommonOptions {
   readonly command: 'check'
@@ -79,6 +82,7 @@ export type Invocation =
   | SpeakInvocation
   | CompletionInvocation
   | CheckInvocation
+  | MigrateInvocation
   | StatusInvocation
   | StateInvocation
   | ConfigInvocation

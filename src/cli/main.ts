@@ -84,6 +84,8 @@ async function carriedOut(invocation: Invocation, surroundings: Surroundings): P
       return await (await import('./completion.ts')).completionCommand(invocation, surroundings)
     case 'check':
       return await (await import('./check.ts')).checkCommand(invocation, surroundings)
+    case 'migrate':
+      return await (await import('./migrate.ts')).migrateCommand(invocation, surroundings)
     case 'status':
       return await (await import('./status.ts')).statusCommand(invocation, surroundings)
     case 'state':

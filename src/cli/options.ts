@@ -7,6 +7,7 @@ import { checked, type Command, type Words } from './checked.ts'
 import { ALL, COMMANDS, COMMON, DAEMON, POLL } from './grammar.ts'
 import { EPILOGUE, EXAMPLES, PROLOGUE, STATE } from './help.ts'
 import type { Invocation } from './invocation.ts'
+import { MIGRATE, MIGRATE_OPTIONS } from './migrate-options.ts'
 import { STATE_OPTIONS } from './state-options.ts'
 import { usageError } from './usage.ts'
 
@@ -74,7 +75,7 @@ export async function parseArguments(argv: readonly string[], columns: number): 
       take('poll'),
     )
   for (const { name, usage, describe } of COMMANDS) {
-    grammar.command(usage, describe, (y) => (name === 'state' ? ofState(y) : y), take(name))
+    grammar.command(usage, describe, (y) => withOptions(name, y), take(name))
   }
   await grammar.parseAsync([...argv])
 
@@ -83,8 +84,13 @@ export async function parseArguments(argv: readonly string[], columns: number): 
   return checked(command, words)
 }
 
-function ofState(y: Argv): Argv {
-  return y.options(STATE_OPTIONS).group(Object.keys(STATE_OPTIONS), 'Of state:').epilogue(STATE)
+function withOptions(command: Command, y: Argv): Argv {
+  if (command === 'state') {
+    return y.options(STATE_OPTIONS).group(Object.keys(STATE_OPTIONS), 'Of state:').epilogue(STATE)
+  }
+  if (command !== 'migrate') return y
+  const options = { ...MIGRATE_OPTIONS, limit: POLL.limit, 'dry-run': POLL['dry-run'] }
+  return y.options(options).group(Object.keys(options), 'Migrating:').epilogue(MIGRATE)
 }
 
 /** yargs speaks of arguments by their bare names. */

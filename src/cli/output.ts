@@ -69,9 +69,7 @@ export class Output {
 
   /** The one object of `--json`: ASCII only, so that nothing in it can act on a terminal. */
   object(value: object): void {
-    const redacted = JSON.stringify(value, (_key, item: unknown) => (typeof item === 'string' ? redact(item) : item))
-    const ascii = redacted.replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
-    this.#stdout.write(`${ascii}\n`)
+    this.#stdout.write(jsonLine(value))
   }
 
   /** A line for people on standard error: a summary, a problem, a warning. */
@@ -115,6 +113,13 @@ export class Output {
     this.#stderr.write(this.#lostLines())
     await Promise.all([drained(this.#stdout), drained(this.#stderr)])
   }
+}
+
+/** One object as a line of JSON, redacted, ASCII only. */
+export function jsonLine(value: object): string {
+  const redacted = JSON.stringify(value, (_key, item: unknown) => (typeof item === 'string' ? redact(item) : item))
+  const ascii = redacted.replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return `${ascii}\n`
 }
 
 function printable(text: string): string {

@@ -101,20 +101,22 @@ export function planLines(report: AccountReport): string[] {
   if (report.outcome === 'busy') return [summaryLine(report)]
   const heading = `${account}: ${counted(report.listed, 'message')} on the server, ${report.new} new`
   if (plan.length === 0) return [`${heading}: nothing to do`]
+  return [heading, ...planRows(plan)]
+}
+
+/** The table alone. */
+export function planRows(plan: readonly PlannedMessage[]): string[] {
   const rows = plan.map((planned) => [
     planned.action,
     sizeCell(planned),
     display(planned.uidl, 70),
     planned.destinations.join(', '),
   ])
-  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  const widths = [0, 1, 2].map((column) => Math.max(0, ...rows.map((row) => row[column]?.length ?? 0)))
   const [action = 0, bytes = 0, uidl = 0] = widths
-  return [
-    heading,
-    ...rows.map(([first = '', second = '', third = '', last = '']) =>
-      `  ${first.padEnd(action)}  ${second.padStart(bytes)}  ${third.padEnd(uidl)}  ${last === '' ? '' : `to ${last}`}`.trimEnd(),
-    ),
-  ]
+  return rows.map(([first = '', second = '', third = '', last = '']) =>
+    `  ${first.padEnd(action)}  ${second.padStart(bytes)}  ${third.padEnd(uidl)}  ${last === '' ? '' : `to ${last}`}`.trimEnd(),
+  )
 }
 
 function sizeCell(planned: PlannedMessage): string {

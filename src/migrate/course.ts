@@ -3,7 +3,7 @@
 import type { Plan, PlannedFetch } from '../poll/plan.ts'
 import type { AccountReport, Progress } from '../poll/report.ts'
 import type { Session } from '../pop3/session.ts'
-import type { MigrationOptions } from './migrate.ts'
+import type { MigrationOptions } from './request.ts'
 import type { MigrationObserver } from './report.ts'
 import type { Since } from './since.ts'
 

@@ -2,47 +2,16 @@
 // no progress → everything is read again where it stands → the account of it. Each session is a poll (poll/poll.ts) on the
 // migration's terms. The one rule: with `--delete` a message goes from the server only after it was read again (S024).
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Account, Configuration } from '../config/schema.ts'
 import { asPopfetchError } from '../errors.ts'
-import type { Ledger } from '../ledger/ledger.ts'
-import type { Log } from '../log.ts'
 import { Destinations } from '../poll/destinations.ts'
 import { Poller } from '../poll/pool.ts'
 import { usualTerms } from '../poll/terms.ts'
 import { Migration } from './migration.ts'
 import { Rate } from './rate.ts'
-import type { MigrationObserver, MigrationReport } from './report.ts'
+import type { MigrationReport } from './report.ts'
+import type { MigrationRequest } from './request.ts'
 
-export interface MigrationOptions {
-  /** From the server, once verified. */
-  readonly delete: boolean
-  /** Messages at most, for each account; null: all. */
-  readonly limit: number | null
-  /** Only those of that time or later; null: all. */
-  readonly sinceMs: number | null
-  /** All accounts together; null: as fast as it goes. */
-  readonly maxBytesPerSecond: number | null
-  /** Says what would be moved. */
-  readonly dryRun: boolean
-}
-
-export interface MigrationRequest {
-  readonly configuration: Configuration
-  /** Their `deliver` says where to. */
-  readonly accounts: readonly Account[]
-  readonly ledger: Ledger
-  /** The ledger knows nothing but this migration. */
-  readonly ownLedger: boolean
-  readonly options: MigrationOptions
-  readonly observer: MigrationObserver
-  readonly log: Log
-  readonly env: NodeJS.ProcessEnv
-  /** Aborted: what is under way comes to its end, then it is over; what was moved is remembered. */
-  readonly signal: AbortSignal
-  readonly nowMs: () => number
-  /** Between sessions; rejects when the signal is given. For tests. */
-  readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>
-}
+export type { MigrationOptions, MigrationRequest } from './request.ts'
 
 /** After a signal: so long for messages that are on the wire, before the lines are cut. The command line waits 10 s (N001). */
 const FINISH_MS = 7000

@@ -12,7 +12,7 @@ import { type AccountReport, type Progress, type ReportedError, reportError } fr
 import type { Terms } from '../poll/terms.ts'
 import { close, type Counts } from './closing.ts'
 import { Course } from './course.ts'
-import type { MigrationRequest } from './migrate.ts'
+import type { MigrationRequest } from './request.ts'
 import type { Rate } from './rate.ts'
 import { emptyReport, type MigrationReport } from './report.ts'
 import { Rests } from './rests.ts'
