@@ -29,6 +29,8 @@ export class Scene implements AsyncDisposable {
   destinations: readonly string[] = ['inbox: { type: maildir, path: inbox }']
   deliver = 'inbox'
   password = 'secret'
+  /** Instead of a password: what stands behind `token:`. */
+  token: string | null = null
   readonly notes: string[] = []
 
   private constructor(server: Pop3Server) {
@@ -97,7 +99,7 @@ export class Scene implements AsyncDisposable {
       `    port: ${this.server.port}`,
       `    tls: ${this.server.tls === 'none' ? 'none' : this.server.tls}`,
       '    user: alice',
-      `    password: ${this.password}`,
+      this.token === null ? `    password: ${this.password}` : `    token: ${this.token}`,
       `    deliver: ${this.deliver}`,
       ...this.account.map((line) => `    ${line}`),
       'destinations:',
