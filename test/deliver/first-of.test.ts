@@ -1,0 +1,140 @@
+// Several destinations as one: who is asked, and when the next is.
+import { describe, expect, test } from 'vitest'
+import type { Attempt, Destination } from '../../src/deliver/destination.ts'
+import { firstOf } from '../../src/deliver/first-of.ts'
+import { DeliveryError, type Verdict } from '../../src/errors.ts'
+import { attempt, message, never, SMALL } from './scene.ts'
+
+/** Takes everything, refuses everything, or fails in one way; remembers what it was asked. */
+class Fake implements Destination {
+  readonly description = 'fake'
+  readonly recipients: readonly string[]
+  readonly spool = null
+  remembers = true
+  fails: { readonly verdict: Verdict; readonly scope: 'message' | 'destination'; readonly hold?: boolean } | null = null
+  down: DeliveryError | null = null
+  arrived: string | null = null
+  readonly asked: Attempt[] = []
+  readonly #name: string
+
+  constructor(name: string, recipient = '') {
+    this.#name = name
+    this.recipients = [recipient]
+  }
+
+  async ready(): Promise<void> {
+    await Promise.resolve()
+    if (this.down !== null) throw this.down
+  }
+
+  async recall({ intent }: Attempt) {
+    await Promise.resolve()
+    return intent === this.arrived ? { text: 'here', received: null } : null
+  }
+
+  census = () => Promise.resolve(null)
+
+  async deliver(tried: Attempt) {
+    await Promise.resolve()
+    this.asked.push(tried)
+    if (this.fails === null) return { text: 'taken' }
+    throw new DeliveryError(`${this.#name} says no`, { ...this.fails, retry: 'soon' })
+  }
+
+  [Symbol.asyncDispose] = () => Promise.reject(new Error('closed by its owner, not by the group'))
+}
+
+function group() {
+  const [a, b, c] = [new Fake('a', 'a@example.org'), new Fake('b'), new Fake('c')]
+  const members = [
+    { name: 'a', destination: a },
+    { name: 'b', destination: b },
+    { name: 'c', destination: c },
+  ]
+  return { a, b, c, all: firstOf('first-of: a, b, c', members) }
+}
+
+async function failure(work: Promise<unknown>): Promise<unknown> {
+  return await work.then(
+    () => null,
+    (thrown: unknown) => thrown,
+  )
+}
+
+describe('deliver', () => {
+  test('asks the first, with its recipient, and says who took it', async () => {
+    const { a, b, all } = group()
+    const tried = attempt()
+    expect(await all.deliver(tried, message(SMALL), never)).toEqual({ text: 'a: taken' })
+    expect(a.asked).toEqual([{ ...tried, recipient: 'a@example.org' }])
+    expect(b.asked).toEqual([])
+  })
+
+  test('asks the next after a refusal, in the same attempt', async () => {
+    const { a, b, c, all } = group()
+    a.fails = b.fails = { verdict: 'refused', scope: 'message' }
+    const tried = attempt()
+    expect(await all.deliver(tried, message(SMALL), never)).toEqual({ text: 'c: taken' })
+    expect(c.asked).toEqual([tried])
+  })
+
+  test.each(['temporary', 'unknown'] as const)('does not after %s', async (verdict) => {
+    const { a, b, all } = group()
+    a.fails = { verdict, scope: 'destination' }
+    expect(await failure(all.deliver(attempt(), message(SMALL), never))).toMatchObject({
+      verdict,
+      scope: 'destination',
+    })
+    expect(b.asked).toEqual([])
+  })
+
+  test.each(['temporary', 'unknown'] as const)('of one further on, %s concerns this message alone', async (verdict) => {
+    const { a, b, c, all } = group()
+    a.fails = { verdict: 'refused', scope: 'message' }
+    b.fails = { verdict, scope: 'destination' }
+    expect(await failure(all.deliver(attempt(), message(SMALL), never))).toMatchObject({ verdict, scope: 'message' })
+    expect(c.asked).toEqual([])
+  })
+
+  test('is refused when all refuse; held when one of them wants that', async () => {
+    const { a, b, c, all } = group()
+    a.fails = b.fails = c.fails = { verdict: 'refused', scope: 'message' }
+    const refused = { verdict: 'refused', hold: false, message: 'a says no; b says no; c says no' }
+    expect(await failure(all.deliver(attempt(), message(SMALL), never))).toMatchObject(refused)
+    b.fails = { verdict: 'refused', scope: 'message', hold: true }
+    expect(await failure(all.deliver(attempt(), message(SMALL), never))).toMatchObject({ ...refused, hold: true })
+  })
+})
+
+describe('ready', () => {
+  const down = new DeliveryError('down', { verdict: 'temporary', scope: 'destination', retry: 'later' })
+
+  test('is what the first is', async () => {
+    const { a, all } = group()
+    await all.ready(never)
+    a.down = down
+    expect(await failure(all.ready(never))).toBe(down)
+  })
+
+  test('is not kept by the others', async () => {
+    const { b, c, all } = group()
+    b.down = c.down = down
+    await all.ready(never)
+  })
+})
+
+test('recall asks each, and remembers only when all do', async () => {
+  const { b, all } = group()
+  const tried = attempt()
+  expect(await all.recall(tried, never)).toBeNull()
+  b.arrived = tried.intent
+  expect(await all.recall(tried, never)).toEqual({ text: 'b: here', received: null })
+  expect(all.remembers).toBe(true)
+  b.remembers = false
+  expect(firstOf('x', [{ name: 'b', destination: b }]).remembers).toBe(false)
+})
+
+test('closing the group closes none of them', async () => {
+  const { all } = group()
+  await all[Symbol.asyncDispose]()
+})
