@@ -15,7 +15,7 @@ const origin: Origin = {
 const by = { hostName: 'laptop', nowMs: Date.UTC(2026, 10, 24, 13, 10, 22) }
 
 describe('traceField', () => {
-  test('is one folded Received field with a UTC date', () => {
+  test('is one folded Received field with a UTC date (D048)', () => {
     expect(traceField(origin, by)).toBe(
       'Received: from pop.example.net by laptop with POP3S\r\n' +
         '\t(popfetch; account old-isp); Tue, 24 Nov 2026 13:10:22 +0000\r\n',
@@ -35,7 +35,7 @@ describe('traceField', () => {
     ['text above ASCII', 'пошта.example'],
     ['a comment', 'pop (evil); Mon'],
     ['a very long name', 'x'.repeat(5000)],
-  ])('lets nothing through a name with %s', (_, evil) => {
+  ])('lets nothing through a name with %s (D017, D048)', (_, evil) => {
     const field = traceField({ ...origin, host: evil, account: evil }, { ...by, hostName: evil })
     expect(field).toMatch(/^[\t\r\n\x20-\x7e]*$/)
     const lines = field.split('\r\n')
@@ -101,7 +101,7 @@ describe('envelopeSender', () => {
     '<a@[1.2.3]>',
     '<MAILER-DAEMON>',
     '"x" <a@example.org>',
-  ])('a Return-Path of %j becomes the fallback, never another address', (value) => {
+  ])('a Return-Path of %j becomes the fallback, never another address (D045)', (value) => {
     expect(envelopeSender(original, header(`Return-Path: ${value}`), fallback).address).toBe(fallback)
   })
 
@@ -114,7 +114,7 @@ describe('envelopeSender', () => {
     },
   )
 
-  test('a delivery report whose server added no Return-Path counts as from the null sender', () => {
+  test('a delivery report whose server added no Return-Path counts as from the null sender (D044)', () => {
     const report = header('Content-Type: multipart/report; report-type=delivery-status;', '\tboundary="x"')
     expect(envelopeSender(mine, report, fallback).address).toBe('')
     const receipt = header('Content-Type: multipart/report; report-type=disposition-notification')

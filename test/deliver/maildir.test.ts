@@ -382,7 +382,7 @@ describe('a link', () => {
     expect(error.message).toContain('tmp/ and new/ are on different file systems')
   })
 
-  test('of a file that somebody removed from tmp/ fails for this message only', async () => {
+  test('of a file that somebody removed from tmp/ fails for this message only (D021)', async () => {
     const faults = new FaultyFileSystems(TMPFS)
     const { maildir, root, files } = await open({ context: { fileSystems: faults } })
     faults.after = (call) => {
@@ -516,7 +516,7 @@ describe('recall', () => {
   })
 
   test.each(['lf', 'crlf'] as const)(
-    'finds what was delivered, and what had been received (%s)',
+    'finds what was delivered, wherever a reader moved it, and what had been received (%s, D020)',
     async (lineEndings) => {
       let prefix = ON_TOP
       const { maildir, root, files } = await open({ config: { lineEndings }, context: { prefix: () => prefix } })

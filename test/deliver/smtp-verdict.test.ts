@@ -38,7 +38,7 @@ describe('judge', () => {
   const rows = Object.entries(table).flatMap(([stage, row]) =>
     columns.map((name, column) => [stage as Stage, name, row[column] ?? ''] as const),
   )
-  test.each(rows)('at %s, %s is %s', (stage, name, expected) => {
+  test.each(rows)('at %s, %s is %s (D030, D071)', (stage, name, expected) => {
     const { verdict, scope, retry } = judge(stage, faults[name]!, { handed: false, foreignSender: false })
     expect(`${verdict} ${scope} ${retry}`).toBe(expected)
   })
@@ -74,7 +74,7 @@ describe('judge', () => {
 describe('RefusalBreaker', () => {
   const one = { message: 'm1', sender: 'me@example.com', recipient: 'a@example.com', reply: '550 5.1.1 no m1' }
 
-  test('is tripped by the third different message refused with the same code, whatever the words', () => {
+  test('is tripped by the third different message refused with the same code, whatever the words (D032)', () => {
     const breaker = new RefusalBreaker()
     expect(breaker.refused(one)).toBe(false)
     expect(breaker.refused({ ...one, message: 'm2', reply: '550 5.1.1 no m2' })).toBe(false)

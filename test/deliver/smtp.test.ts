@@ -41,7 +41,7 @@ beforeEach(async () => {
 afterEach(() => open.disposeAsync())
 
 describe('what is sent', () => {
-  test('is the message, byte for byte, with the fields on top, to the configured recipient alone', async () => {
+  test('is the message, byte for byte, with the fields on top, to the configured recipient alone (D042, D043, D067)', async () => {
     const server = await sink()
     const smtp = destination(server.port, { trace: true, label: true })
     const text = 'Return-Path: <list@example.org>\r\nTo: other@example.net\r\n\r\n.dot\r\n..\r\n\u0000\u00e9 \r\n\r\n'
@@ -58,14 +58,14 @@ describe('what is sent', () => {
     ['without a last line end', 'Subject: x\r\n\r\nno end', 'Subject: x\r\n\r\nno end\r\n'],
     ['that is empty', '', '\r\n'],
     ['that is a dot', '.', '.\r\n'],
-  ])('a message %s arrives', async (_, text, arrived) => {
+  ])('a message %s arrives (D075)', async (_, text, arrived) => {
     const server = await sink()
     await destination(server.port).deliver(attempt(), message(text), never)
     expect(server.messages[0]?.bytes.toString('latin1')).toBe(arrived)
   })
 
   test.each(['\n.\n', '\r.\r', '\n.\r\n', '\r.\r\n', '\r\n.\r', '\n.\n\r\n', '\r\r\n.\r\n', '\u0000\r.\r\n'])(
-    'has no end of a message within it, though the message has %j',
+    'has no end of a message within it, though the message has %j (D038, D068)',
     async (trap) => {
       const server = await scripted([
         ...hello,
@@ -82,7 +82,7 @@ describe('what is sent', () => {
     },
   )
 
-  test('declares the size after repair, and eight-bit content; asks for no notices', async () => {
+  test('declares the size after repair, and eight-bit content; asks for no notices (D033, D052, D069)', async () => {
     const server = await scripted([...hello, ...envelope, ...content, { send: '250 ok' }, { ignore: true }])
     const text = 'Return-Path: <list@example.org>\r\n\r\n\u00e9\n'
     await destination(server.port).deliver(attempt(), message(text), never)
@@ -91,7 +91,7 @@ describe('what is sent', () => {
     expect(heard).not.toContain('NOTIFY')
   })
 
-  test('is refused before MAIL when the server says it takes no such size', async () => {
+  test('is refused before MAIL when the server says it takes no such size (D033, D070)', async () => {
     const server = await scripted([...hello, { expect: 'QUIT' }, { send: '221 bye' }])
     const smtp = destination(server.port)
     const error = await failure(smtp.deliver(attempt(), message(`Subject: x\r\n\r\n${'x'.repeat(10_000)}`), never))
@@ -119,7 +119,7 @@ describe('what is sent', () => {
     expect(server.messages.map((sunk) => sunk.bytes.equals(Buffer.from(TRACE + text)))).toEqual([true, true])
   })
 
-  test('ends without a dot when the file stops early', async () => {
+  test('ends without a dot when the file stops early (D037, D060, D061)', async () => {
     const text = `Return-Path: <list@example.org>\r\n\r\n${'x'.repeat(78)}\r\n`.padEnd(600_000, 'y')
     const path = join(directory, 'spooled')
     await writeFile(path, text)
@@ -156,7 +156,7 @@ describe('what is sent', () => {
     expect(server.messages).toEqual([])
   })
 
-  test('uses the null sender where the message came with it, and the user where it names nobody', async () => {
+  test('uses the null sender where the message came with it, and the user where it names nobody (D044)', async () => {
     const server = await sink({ users: { 'me@example.com': 'secret' } })
     const smtp = destination(server.port, { user: 'me@example.com', secret: () => Promise.resolve('secret') })
     await smtp.deliver(attempt('1'), message('Return-Path: <>\r\n\r\n'), never)
@@ -170,7 +170,7 @@ describe('what is sent', () => {
   })
 
   test.each(['', 'a b@example.com', 'a@example.com>\r\nRCPT TO:<b@example.com', '<a@example.com>'])(
-    'never goes to %j, which is no address',
+    'never goes to %j, which is no address (D045, D069)',
     async (recipient) => {
       const server = await sink()
       const error = await failure(destination(server.port).deliver(attempt('1', recipient), message(MAIL), never))
@@ -228,7 +228,7 @@ describe('TLS', () => {
     },
   )
 
-  test('STARTTLS that is not offered, or taken away on the wire, ends it', async () => {
+  test('STARTTLS that is not offered, or taken away on the wire, ends it (D050)', async () => {
     const server = await scripted([...hello, { expect: 'STARTTLS' }, { send: '502 what' }, { ignore: true }])
     const error = await failure(destination(server.port, { tls: 'starttls' }).deliver(attempt(), message(MAIL), never))
     expect(outcome(error)).toBe('temporary destination later')
@@ -261,7 +261,7 @@ describe('signing in', () => {
     expect(server.messages.map((sunk) => sunk.user)).toEqual(['me'])
   })
 
-  test('a server that does not offer it gets no mail', async () => {
+  test('a server that does not offer it gets no mail (D050)', async () => {
     const server = await scripted([...hello, { ignore: true }])
     const error = await failure(destination(server.port, signIn('secret')).deliver(attempt(), message(MAIL), never))
     expect(outcome(error)).toBe('temporary destination later')
@@ -302,7 +302,7 @@ describe('signing in', () => {
 })
 
 describe('a server out of step', () => {
-  test('that answers 250 to DATA gets no content, and the message is unknown', async () => {
+  test('that answers 250 to DATA gets no content, and the message is unknown (D049)', async () => {
     const server = await scripted([
       ...hello,
       ...mail,
@@ -317,7 +317,7 @@ describe('a server out of step', () => {
     expect(heardBy(server)).not.toContain('Body')
   })
 
-  test('that says one thing too much with its last answer makes the message unknown', async () => {
+  test('that says one thing too much with its last answer makes the message unknown (D049)', async () => {
     const server = await scripted([...hello, ...envelope, ...content, { send: '250 ok\r\n250 ok' }, { ignore: true }])
     const error = await failure(destination(server.port).deliver(attempt(), message(MAIL), never))
     expect(outcome(error)).toBe('unknown destination later')
@@ -442,7 +442,7 @@ async function cutting(
 describe('a lost connection', () => {
   const large = `Return-Path: <list@example.org>\r\n\r\n${'x'.repeat(998)}\r\n`.padEnd(16_000_000, 'y')
 
-  test('after the dot leaves the message unknown', async () => {
+  test('after the dot leaves the message unknown (D035, D064)', async () => {
     const server = await sink()
     server.faults.dot = 'lost'
     const error = await failure(destination(server.port).deliver(attempt(), message(MAIL), never))
@@ -450,7 +450,7 @@ describe('a lost connection', () => {
     expect(error.message).toMatch(/it may have been delivered, and may come twice/)
   })
 
-  test('in the middle of the content leaves it temporary', async () => {
+  test('in the middle of the content leaves it temporary (D036, D037, D073)', async () => {
     const server = await stalling(async (socket) => {
       socket.destroy()
     })
@@ -478,7 +478,7 @@ describe('a lost connection', () => {
   })
 
   test.each(['greeting', 'EHLO', 'MAIL', 'RCPT', 'DATA'])(
-    'instead of an answer to %s delivers nothing',
+    'instead of an answer to %s delivers nothing (D065, D066)',
     async (stage) => {
       const stages: Readonly<Record<string, readonly Step[]>> = {
         greeting: [],
@@ -554,7 +554,7 @@ describe('a lost connection', () => {
     expect(server.connections).toBe(2)
   })
 
-  test('that the server ends with 421 at the next MAIL is replaced', async () => {
+  test('that the server ends with 421 at the next MAIL is replaced (D049)', async () => {
     const server = await scripted(
       [
         ...hello,
@@ -605,7 +605,7 @@ describe('time limits', () => {
     expect(outcome(error)).toBe('temporary destination soon')
   })
 
-  test('hold for the message as a whole, so that a drip keeps nobody waiting', async () => {
+  test('hold for the message as a whole, so that a drip keeps nobody waiting (D061, D072)', async () => {
     const server = await stalling(
       async () => {},
       (socket) => {
@@ -633,7 +633,7 @@ describe('time limits', () => {
     await server.done
   })
 
-  test('are raised by the configuration, and never lowered', () => {
+  test('are raised by the configuration, and never lowered (D072)', () => {
     expect(raised(RFC_LIMITS, 1000)).toEqual(RFC_LIMITS)
     expect(raised(RFC_LIMITS, null)).toEqual(RFC_LIMITS)
     const { contentMs, dataMs, greetingMs, quitMs } = raised(RFC_LIMITS, 400_000)
@@ -651,7 +651,7 @@ describe('refusals', () => {
     ['mail', '530 5.7.0 sign in first', 'temporary destination later'],
     ['connect', '554 5.7.1 blocked', 'temporary destination later'],
     ['connect', '421 busy', 'temporary destination soon'],
-  ] as const)('at %s, "%s" is %s', async (stage, answer, expected) => {
+  ] as const)('at %s, "%s" is %s (D030, D031, D071)', async (stage, answer, expected) => {
     const server = await sink()
     server.faults[stage] = answer
     const smtp = destination(server.port, { from: { kind: 'address', address: 'me@example.com' } })
@@ -674,7 +674,7 @@ describe('refusals', () => {
     expect(server.connections).toBe(1)
   })
 
-  test('a server without PIPELINING and without RSET is only asked again on a new connection', async () => {
+  test('a server without PIPELINING and without RSET is only asked again on a new connection (D049)', async () => {
     const server = await scripted(
       [
         ...hello,
@@ -692,7 +692,7 @@ describe('refusals', () => {
     await smtp.deliver(attempt('2'), message(MAIL), never)
   })
 
-  test('of three messages in a row with the same words are the destination, and the rest is not tried', async () => {
+  test('of three messages in a row with the same words are the destination, and the rest is not tried (D032)', async () => {
     const server = await sink()
     let asked = 0
     server.faults.rcpt = () => `554 5.7.1 relaying denied ${asked++}`
@@ -783,7 +783,7 @@ describe('connections', () => {
     expect(server.peak).toBe(3)
   })
 
-  test('are renewed after a hundred messages', async () => {
+  test('are renewed after a hundred messages (D049)', async () => {
     const server = await sink()
     await many(destination(server.port, { concurrency: 1 }), 0, 201)
     expect(server.messages).toHaveLength(201)
@@ -867,7 +867,7 @@ describe('being stopped', () => {
   })
 })
 
-test('nodemailer is pinned to the version whose log and callbacks were read', () => {
+test('nodemailer is pinned to the version whose log and callbacks were read (D076)', () => {
   const read = (file: string): unknown => JSON.parse(readFileSync(join(import.meta.dirname, '../..', file), 'utf8'))
   expect(read('package.json')).toMatchObject({ dependencies: { nodemailer: '10.6.1' } })
   expect(read('node_modules/nodemailer/package.json')).toMatchObject({ version: '10.6.1' })
