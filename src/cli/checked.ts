@@ -1,24 +1,10 @@
 // Words of a command line → Invocation, or a usage error. zod decides what they may say; reading argv is options.ts.
+import * as z from 'zod'
+import { SHELLS, type Command, type Words } from './command-names.ts'
 import type { CommonOptions, Invocation } from './invocation.ts'
 import { migrateRequest } from './migrate-options.ts'
 import { OPERATIONS, stateOperation } from './state-options.ts'
 import { usageError } from './usage.ts'
-
-export type Words = Readonly<Record<string, unknown>>
-
-export type Command =
-  | 'poll'
-  | 'check'
-  | 'migrate'
-  | 'status'
-  | 'state'
-  | 'stop'
-  | 'reload'
-  | 'wake'
-  | 'completion'
-  | 'config'
-
-export const SHELLS = ['bash', 'zsh', 'fish'] as const
 
 const POSITIONS: Readonly<Record<string, string>> = {
   action: 'config ACTION',
@@ -28,8 +14,7 @@ const POSITIONS: Readonly<Record<string, string>> = {
 }
 
 /** Rejects with ERR_USAGE. */
-export async function checked(command: Command, words: Words): Promise<Invocation> {
-  const { z } = await import('zod')
+export function checked(command: Command, words: Words): Invocation {
   const isSet = z
     .literal(true)
     .optional()

@@ -1,6 +1,6 @@
 // `popfetch completion bash|zsh|fish`: a script for the shell, made from the tables of grammar.ts. For the names of accounts it
 // asks `popfetch completion accounts`.
-import { SHELLS } from './checked.ts'
+import { SHELLS } from './command-names.ts'
 import { EXIT_OK } from './exit.ts'
 import { bash, fish, zsh, type Vocabulary } from './completion-scripts.ts'
 import { ALL, COMMANDS } from './grammar.ts'

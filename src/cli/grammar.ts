@@ -1,6 +1,6 @@
 // The commands and options there are, in words. Only tables: yargs reads them for the command line and its help, completion for
 // the shells. The options of `state` are in state-options.ts, those of `migrate` in migrate-options.ts.
-import { SHELLS, type Command } from './checked.ts'
+import { SHELLS, type Command } from './command-names.ts'
 import { MIGRATE_OPTIONS } from './migrate-options.ts'
 import { OPERATIONS, STATE_OPTIONS } from './state-options.ts'
 

@@ -3,7 +3,7 @@
 // option into a list, and goes on after a `fail` that does not throw.
 import type { Argv } from 'yargs'
 import { nearest } from '../config/nearest.ts'
-import { checked, type Command, type Words } from './checked.ts'
+import type { Command, Words } from './command-names.ts'
 import { ALL, COMMANDS, COMMON, DAEMON, POLL } from './grammar.ts'
 import { EPILOGUE, EXAMPLES, PROLOGUE, STATE } from './help.ts'
 import type { Invocation } from './invocation.ts'
@@ -29,7 +29,7 @@ const FLAGS: ReadonlySet<string> = new Set(
 /** Rejects with ERR_USAGE (exit 64), one line. `columns`: how wide help may be. */
 export async function parseArguments(argv: readonly string[], columns: number): Promise<Invocation> {
   // The line of a crontab: with nothing to read, the reader (35 ms, a third of an idle poll) is not loaded.
-  if (argv.length === 0) return await checked('poll', {})
+  if (argv.length === 0) return await checkedWords('poll', {})
   refuseValuesOfFlags(argv)
   const { default: yargs } = await import('yargs')
   let command: Command = 'poll'
@@ -81,6 +81,12 @@ export async function parseArguments(argv: readonly string[], columns: number): 
 
   if (words['help'] === true) return { command: 'help', text: await grammar.getHelp() }
   if (words['version'] === true) return { command: 'version' }
+  return await checkedWords(command, words)
+}
+
+/** Loaded here: bundled statically, zod is left with what is used of it. */
+async function checkedWords(command: Command, words: Words): Promise<Invocation> {
+  const { checked } = await import('./checked.ts')
   return checked(command, words)
 }
 
