@@ -76,9 +76,10 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   'postal-mime': ['src/poll/conditions.ts'],
   'p-queue': ['src/poll/turns.ts'],
   pino: ['src/log.ts'],
+  socks: ['src/pop3/proxy.ts'],
   'node:sqlite': ['src/ledger/'],
   'prom-client': ['src/daemon/metrics.ts'],
-  'node:http': ['src/daemon/metrics.ts'],
+  'node:http': ['src/daemon/metrics.ts', 'src/pop3/proxy.ts'],
   'node:net': ['src/pop3/connection.ts', 'src/deliver/smtp-socket.ts', 'src/daemon/control.ts', 'src/daemon/ask.ts'],
   'node:tls': ['src/pop3/connection.ts', 'src/deliver/smtp-socket.ts'],
 }

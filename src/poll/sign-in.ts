@@ -4,6 +4,7 @@ import { resolveSecret } from '../config/secret.ts'
 import { PopfetchError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Credentials } from '../pop3/mechanism.ts'
+import type { ProxyOptions } from '../pop3/proxy.ts'
 import { Session } from '../pop3/session.ts'
 import { redactor } from '../redact.ts'
 import { pem } from './destinations.ts'
@@ -48,10 +49,18 @@ export async function connect(account: Account, { log, signal, pipelining }: Sig
       port,
       timeoutMs,
       tlsMode: tls,
+      proxy: proxyOf(account),
       tls: { ca: caPem ?? null, pin, clientCert: certPem ?? null, clientKey: keyPem ?? null },
       pipelining: pipelining && account.pipelining === 'auto',
       trace: log.wire(name),
     },
     signal,
   )
+}
+
+function proxyOf({ proxy }: Account): ProxyOptions | null {
+  if (proxy === null) return null
+  const password = proxy.password?.reveal() ?? null
+  if (password !== null) redactor.add(password)
+  return { ...proxy, password }
 }

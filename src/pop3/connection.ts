@@ -5,15 +5,9 @@ import * as net from 'node:net'
 import * as tls from 'node:tls'
 import { display } from '../display.ts'
 import type { PopfetchError } from '../errors.ts'
-import {
-  abortedError,
-  connectError,
-  lostError,
-  timedOut,
-  tlsError,
-  tlsFailure,
-  unusableCertificate,
-} from './network-error.ts'
+import { arrival } from './arrival.ts'
+import { connectError, lostError, tlsError, tlsFailure, unusableCertificate } from './network-error.ts'
+import { goThrough, lostProxy, proxyName, type ProxyOptions } from './proxy.ts'
 
 export interface TlsOptions {
   /** PEM of the only authorities to trust; null: the system's and Node's own. */
@@ -28,7 +22,9 @@ export interface ConnectionOptions {
   readonly host: string
   readonly port: number
   readonly tls: TlsOptions
-  /** Connecting and each TLS handshake must be complete within it. */
+  /** The way there; null: straight. */
+  readonly proxy: ProxyOptions | null
+  /** Connecting, going through the proxy and each TLS handshake must be complete within it. */
   readonly timeoutMs: number
 }
 
@@ -67,9 +63,10 @@ export class Connection {
     this.#socket = socket
   }
 
-  /** A TCP connection. Rejects with ERR_CONNECT, ERR_TIMEOUT or ERR_ABORTED; then nothing is left open. */
+  /** A TCP connection to the server. Rejects with ERR_CONNECT, ERR_TIMEOUT or ERR_ABORTED; then nothing is left open. */
   static async open(options: ConnectionOptions, signal: AbortSignal): Promise<Connection> {
-    const { host, port } = options
+    const { proxy, timeoutMs } = options
+    const { host, port } = proxy ?? options
     const socket = net.connect({
       host,
       port,
@@ -79,9 +76,25 @@ export class Connection {
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_MS,
     })
-    await established(socket, 'connect', options.timeoutMs, signal, `connecting to ${host}:${port}`, (cause) =>
-      connectError(cause, host, port),
-    )
+    const { promise: connected, resolve } = Promise.withResolvers<void>()
+    socket.once('connect', resolve)
+    const peer = proxy === null ? `${host}:${port}` : `the proxy ${proxyName(proxy)}`
+    await arrival(socket, connected, {
+      doing: `connecting to ${peer}`,
+      hint: 'is the host and port right, is the network up?',
+      failure: (cause) => connectError(cause, peer),
+      timeoutMs,
+      signal,
+    })
+    if (proxy !== null) {
+      await arrival(socket, goThrough(proxy, socket, options, timeoutMs), {
+        doing: `being connected to ${options.host}:${options.port} by ${peer}`,
+        hint: 'is the host right, can the proxy reach it?',
+        failure: (cause) => lostProxy(proxy, options, cause),
+        timeoutMs,
+        signal,
+      })
+    }
     return new Connection(options, socket)
   }
 
@@ -120,9 +133,15 @@ export class Connection {
       ...(net.isIP(host) === 0 ? { servername: host, host } : { host }),
     })
     this.#socket = secured
-    await established(secured, 'secureConnect', timeoutMs, signal, `the TLS handshake with ${host}:${port}`, (cause) =>
-      tlsError(cause, host, port),
-    )
+    const { promise: shaken, resolve } = Promise.withResolvers<void>()
+    secured.once('secureConnect', resolve)
+    await arrival(secured, shaken, {
+      doing: `the TLS handshake with ${host}:${port}`,
+      hint: 'does this port speak TLS?',
+      failure: (cause) => tlsError(cause, host, port),
+      timeoutMs,
+      signal,
+    })
     const leaf = secured.getPeerCertificate().raw
     const certificate = new X509Certificate(leaf)
     const fingerprint = createHash('sha256').update(leaf).digest('hex')
@@ -153,6 +172,8 @@ export class Connection {
     socket.on('error', (error) => (failure ??= error))
     socket.on('end', () => this.#closed(failure === null ? null : lostError(failure, host, port)))
     socket.on('close', () => this.#closed(failure === null ? null : lostError(failure, host, port)))
+    // A proxy's socket comes paused.
+    if (this.#pauses === 0) socket.resume()
   }
 
   #closed(error: PopfetchError | null): void {
@@ -180,38 +201,6 @@ export class Connection {
     this.#destroyed = true
     this.#sink = null
     this.#socket.destroy()
-  }
-}
-
-/** Waits for `event` within a limit; destroys the socket on anything else. */
-async function established(
-  socket: net.Socket,
-  event: 'connect' | 'secureConnect',
-  timeoutMs: number,
-  signal: AbortSignal,
-  doing: string,
-  failure: (cause: unknown) => PopfetchError,
-): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const timer = setTimeout(() => reject(timedOut(doing, timeoutMs, event)), timeoutMs)
-  const aborted = (): void => reject(abortedError(doing))
-  const failed = (error: unknown): void => reject(failure(error))
-  const closed = (): void => reject(failure(new Error('the connection was closed')))
-  socket.once(event, resolve)
-  // Stays for good: an error after the wait is over must not be one without a listener (N005).
-  socket.on('error', failed)
-  socket.once('close', closed)
-  signal.addEventListener('abort', aborted, { once: true })
-  if (signal.aborted) aborted()
-  try {
-    await promise
-  } catch (error) {
-    socket.destroy()
-    throw error
-  } finally {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', aborted)
-    socket.off('close', closed)
   }
 }
 

@@ -6,8 +6,7 @@ export function abortedError(doing: string): PopfetchError {
   return new PopfetchError('ERR_ABORTED', `${doing} was interrupted`, { scope: 'account', retry: 'soon' })
 }
 
-export function timedOut(doing: string, timeoutMs: number, event: 'connect' | 'secureConnect'): PopfetchError {
-  const hint = event === 'connect' ? 'is the host and port right, is the network up?' : 'does this port speak TLS?'
+export function timedOut(doing: string, timeoutMs: number, hint: string): PopfetchError {
   return new PopfetchError('ERR_TIMEOUT', `${doing} took longer than ${timeoutMs / 1000} s: ${hint}`, {
     scope: 'account',
     retry: 'soon',
@@ -33,8 +32,8 @@ function reasonOf(cause: unknown): string {
   return errno === null ? text : `${reasons[errno] ?? text} (${errno})`
 }
 
-export function connectError(cause: unknown, host: string, port: number): PopfetchError {
-  return new PopfetchError('ERR_CONNECT', `cannot connect to ${host}:${port}: ${reasonOf(cause)}`, {
+export function connectError(cause: unknown, peer: string): PopfetchError {
+  return new PopfetchError('ERR_CONNECT', `cannot connect to ${peer}: ${reasonOf(cause)}`, {
     scope: 'account',
     retry: 'soon',
     cause,

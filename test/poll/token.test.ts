@@ -1,6 +1,7 @@
 // Access tokens: refused ones are read again once, those that run out in mid-session are renewed (P067, P077).
 import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import type { Action } from '../support/pop3-server.ts'
 import { Scene, upTo } from './scene.ts'
 
 /** A scene whose token command gives one of `tokens` after the other, then the last one again; the server takes `good`. */
@@ -69,9 +70,9 @@ describe('a token that is refused', () => {
 })
 
 describe('a token that runs out in mid-session', () => {
-  test.each([
-    ['-ERR AccessTokenExpired: the session is over', 'is an answer to RETR'],
-    [{ answer: '-ERR Session expired, please log in again', next: 'drop' as const }, 'comes with a goodbye'],
+  test.each<Action>([
+    '-ERR AccessTokenExpired: the session is over',
+    { answer: '-ERR Session expired, please log in again', next: 'drop' },
   ])('is renewed, and the rest fetched, nothing twice (P077): %j', async (answer) => {
     await using scene = await tokenScene(['first', 'second'], 'first')
     scene.fill(6)

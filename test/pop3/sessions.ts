@@ -12,6 +12,7 @@ export function optionsFor(server: { readonly port: number }, changes: Partial<S
     host: '127.0.0.1',
     port: server.port,
     tls: { ca, pin: null, clientCert: null, clientKey: null },
+    proxy: null,
     // Generous, and never reached but by those tests that set their own.
     timeoutMs: 10_000,
     tlsMode: 'none',
