@@ -1,8 +1,7 @@
 // What became of a migration, in words that a person can act on, and as the object of `--json` and `--report`. Pure.
 import { display } from '../display.ts'
 import type { MigrationReport, Unmoved } from '../migrate/report.ts'
-import { planRows, size } from './summary.ts'
-import { duration } from './summary.ts'
+import { duration, planRows, size } from './summary.ts'
 
 /** More than that of one account are counted, not listed; the report of --report has them. */
 const LISTED = 20
@@ -37,8 +36,9 @@ export function verdictLines(report: MigrationReport, { home, again }: Wording):
 
 function verdict(report: MigrationReport, home: string | null): string {
   const { messages, verified, bytes, durationMs, outcome, readAgain } = report
+  if (messages === 0 && report.error !== null) return 'nothing is moved yet'
   const places = report.destinations.map((place) => placeText(place, home)).join(' and ')
-  const amount = `${number(verified)} of ${number(messages)} message${messages === 1 ? '' : 's'}`
+  const amount = `${number(verified)} of ${messagesText(messages)}`
   const there = readAgain ? `are in ${places}` : `were accepted by ${places}`
   const proof = readAgain && outcome !== 'interrupted' ? ', verified' : ''
   const stopped = outcome === 'interrupted' ? ' so far' : ''
@@ -74,7 +74,7 @@ function unmovedText({ uidl, messageId, kind, reason }: Unmoved): string {
 export function verdictOfAll(reports: readonly MigrationReport[]): string {
   const sum = (of: (report: MigrationReport) => number): number => reports.reduce((all, report) => all + of(report), 0)
   const whole = reports.filter(({ outcome }) => outcome === 'ok').length
-  const messages = `${number(sum(({ verified }) => verified))} of ${number(sum((report) => report.messages))} messages`
+  const messages = `${number(sum(({ verified }) => verified))} of ${messagesText(sum((report) => report.messages))}`
   const bytes = size(sum((report) => report.bytes))
   return `all: ${number(whole)} of ${number(reports.length)} accounts are moved, ${messages} (${bytes})`
 }
@@ -85,7 +85,7 @@ export function plannedLines(report: MigrationReport): string[] {
   if (error !== null) return [`${account}: ${error.message}`]
   const rest = [...counts(earlier, 'were moved before'), ...counts(older, 'are older')]
   const others = rest.length === 0 ? '' : `; ${rest.join(', ')}`
-  return [`${account}: ${number(messages)} messages would be moved (${size(bytes)})${others}`, ...planRows(plan)]
+  return [`${account}: ${messagesText(messages)} would be moved (${size(bytes)})${others}`, ...planRows(plan)]
 }
 
 export function verdictJson(report: MigrationReport, dryRun: boolean): object {
@@ -93,6 +93,10 @@ export function verdictJson(report: MigrationReport, dryRun: boolean): object {
   return dryRun ? { ...verdictOf, plan } : verdictOf
 }
 
-export function number(count: number): string {
+function messagesText(count: number): string {
+  return `${number(count)} message${count === 1 ? '' : 's'}`
+}
+
+function number(count: number): string {
   return count.toLocaleString('en-US')
 }

@@ -58,7 +58,7 @@ describe('a command line is understood', () => {
     ['--daemon --foreground', { command: 'daemon', accounts: [], foreground: true }],
     ['completion fish', { command: 'completion', shell: 'fish' }],
     ['completion', { command: 'completion', shell: null }],
-    ['migrate', { command: 'poll', accounts: ['migrate'] }],
+    ['migrate --every', { command: 'migrate', pair: null, delete: false, password: null }],
     ['status', { command: 'status', accounts: [] }],
     ['status work --json', { command: 'status', accounts: ['work'], json: true }],
     ['state list work', { command: 'state', operation: 'list', account: 'work', selection: 'all' }],
