@@ -145,6 +145,38 @@ describe('a delivery', () => {
     expect(messages(file).sort()).toEqual(numbers.map((at) => asLf(bytesOf(numbered(at))).toString('latin1')).sort())
   })
 
+  test('is durable, and its name too, before it counts (D002, D003)', async () => {
+    const folder = directory()
+    const file = path.join(folder, 'in')
+    const faulty = new FaultyFileSystems(EXT4)
+    const names = new Map<number, string>()
+    const made: string[] = []
+    faulty.before = (call, subject) => {
+      if (typeof subject !== 'number') return
+      const name = fs.readlinkSync(`/proc/self/fd/${subject}`)
+      names.set(subject, name === folder ? 'directory' : name === file ? 'mbox' : 'lock')
+    }
+    faulty.after = (call, subject) => {
+      if (!['write', 'fsync', 'ftruncate'].includes(call) || typeof subject !== 'number') return
+      const what = `${call} ${names.get(subject)}`
+      if (made.at(-1) !== what) made.push(what)
+    }
+    await using mbox = open(file, { fileSystem: faulty.offLoop })
+    await mbox.deliver(attempt(), message(SMALL), never)
+    expect(made).toEqual([
+      'write lock',
+      'fsync directory',
+      // What is to be appended, then that; then that it counts.
+      'ftruncate lock',
+      'write lock',
+      'fsync lock',
+      'write mbox',
+      'fsync mbox',
+      'ftruncate lock',
+      'fsync lock',
+    ])
+  })
+
   test('whose spool file is damaged fails alone', async () => {
     const folder = directory()
     const file = path.join(folder, 'in')
