@@ -13,6 +13,8 @@ export interface DovecotSettings {
   readonly certificate: Certificate
   readonly password: string
   readonly mechanisms: readonly string[]
+  /** Holds the key of access tokens, as token.ts lays it down; null: none are taken. Not for 2.4, whose language for it differs. */
+  readonly tokenKeys: string | null
   /** False: a mailbox is the same after a session as before, so that measurements can be repeated. */
   readonly flagUpdates: boolean
   /** Started by root it changes to these; otherwise everything runs as the user who started it. */
@@ -88,6 +90,11 @@ function named23(settings: DovecotSettings): string[] {
     `ssl_cert = <${certificate.certificateFile}`,
     `ssl_key = <${certificate.keyFile}`,
     `mail_location = maildir:${home}`,
+    ...(settings.tokenKeys === null
+      ? []
+      : [
+          `passdb {\n  driver = oauth2\n  mechanisms = xoauth2 oauthbearer\n  args = ${join(settings.tokenKeys, 'oauth2.conf')}\n}`,
+        ]),
     `passdb {\n  driver = static\n  args = password=${settings.password}\n}`,
     `userdb {\n  driver = static\n  args = uid=${mailUser.uid} gid=${mailUser.gid} home=${home} allow_all_users=yes\n}`,
   ]

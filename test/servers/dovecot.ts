@@ -9,6 +9,7 @@ import { pipeline } from 'node:stream/promises'
 import { makeCertificate, type Certificate } from './certificate.ts'
 import { dovecotConfig } from './dovecot-config.ts'
 import { makeMessage } from './mail.ts'
+import { layDownTokenKey } from './token.ts'
 import {
   debianMailUser,
   findProgram,
@@ -24,6 +25,8 @@ export interface DovecotOptions {
   /** Where its directory is made: /dev/shm for speed; the system's temporary directory by default. */
   readonly parent?: string
   readonly mechanisms?: readonly string[]
+  /** XOAUTH2 and OAUTHBEARER with access tokens made by `accessToken` (token.ts). */
+  readonly tokens?: boolean
   readonly flagUpdates?: boolean
   /** It takes mail over LMTP too: in the package dovecot-lmtpd. */
   readonly lmtp?: boolean
@@ -81,6 +84,7 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<Doveco
       lmtp: options.lmtp === true ? { port: lmtpPort, socket: lmtpSocket } : null,
       certificate,
       password,
+      tokenKeys: options.tokens === true ? await layDownTokenKey(directory) : null,
       mechanisms: options.mechanisms ?? ['plain', 'login', 'cram-md5', 'scram-sha-1', 'scram-sha-256'],
       flagUpdates: options.flagUpdates ?? true,
       mailUser,
