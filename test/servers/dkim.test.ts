@@ -1,8 +1,8 @@
 // Signatures of another implementation, over headers and bodies that are easily damaged, still verify wherever popfetch has
-// delivered (P3): in a Maildir, behind SMTP, behind LMTP.
+// delivered (P3): in a Maildir, in an mbox, behind SMTP, behind LMTP, behind a command.
 import { generateKeyPairSync } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startDovecot, type Dovecot } from './dovecot.ts'
@@ -36,7 +36,13 @@ async function dkim(desk: Desk, command: 'sign' | 'verify', secret: string, mess
   }
 }
 
-test('DKIM signatures verify after Maildir, SMTP and LMTP, whether simple or relaxed', async () => {
+/** The form undone, by its definition: From_ lines and the empty lines before them out, one `>` away. */
+function inMbox(text: string): readonly Buffer[] {
+  const messages = `\n${text}`.split(/\nFrom [^\n]*\n/).slice(1)
+  return messages.map((one) => Buffer.from(`\n${one}`.replaceAll(/\n>(>*From )/g, '\n$1').slice(1), 'latin1'))
+}
+
+test('DKIM signatures verify after Maildir, mbox, SMTP, LMTP and command, whether simple or relaxed', async () => {
   await using desk = await openDesk()
   await using sink = await startSink({ dump: true })
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 1024 })
@@ -46,10 +52,15 @@ test('DKIM signatures verify after Maildir, SMTP and LMTP, whether simple or rel
   const signed = (await dkim(desk, 'sign', key, originals)).messages
   await dovecot.seed('signed', COUNT, (index) => signed[index] ?? Buffer.alloc(0))
   const { pop3Port, password, lmtpSocket } = dovecot
+  const mbox = join(desk.directory, 'mbox')
+  const taken = join(desk.directory, 'taken')
+  await mkdir(taken)
   const deliver = [
     { type: 'maildir', path: desk.maildir },
     { type: 'smtp', host: '127.0.0.1', port: sink.port, to: 'someone@destination.test', label: true },
     { type: 'lmtp', socket: lmtpSocket, to: 'signed-in' },
+    { type: 'mbox', path: mbox, label: true },
+    { type: 'command', run: ['sh', '-c', 'cat > "$(mktemp "$0/XXXXXXXX")"', taken], concurrency: 8 },
   ]
   await desk.configure({
     accounts: { here: { host: '127.0.0.1', port: pop3Port, tls: 'none', user: 'signed', password, deliver } },
@@ -62,6 +73,8 @@ test('DKIM signatures verify after Maildir, SMTP and LMTP, whether simple or rel
     [...(await readMaildir(desk.maildir)).values()],
     await sink.messages(),
     [...(await readMaildir(inbox)).values()],
+    inMbox(await readFile(mbox, 'latin1')),
+    await Promise.all((await readdir(taken)).map((name) => readFile(join(taken, name)))),
   ]
   for (const messages of places) {
     expect(messages).toHaveLength(COUNT)
