@@ -66,7 +66,7 @@ export interface Destination extends AsyncDisposable {
   deliver(attempt: Attempt, message: Message, signal: AbortSignal): Promise<Receipt>
 }
 
-/** A destination that can show again what it took: a Maildir can, a mail server cannot. */
+/** A destination that can show again what it took: a Maildir and an mbox can, a mail server cannot. */
 export interface ReadableDestination extends Destination {
   /** What stands there of these settled attempts, read from where it lies, in their order; null: nothing does. Rejects with
    *  DeliveryError of scope 'destination'. */
@@ -74,5 +74,5 @@ export interface ReadableDestination extends Destination {
 }
 
 export function isReadable(destination: Destination): destination is ReadableDestination {
-  return 'reread' in destination
+  return 'reread' in destination && destination.remembers
 }

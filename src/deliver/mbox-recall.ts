@@ -29,14 +29,18 @@ export function markerField(intent: string, messageBytes: number): string {
   return `X-Popfetch-Delivery: ${intent} ${messageBytes}\n`
 }
 
-/** By intent. */
-export async function places(fileSystem: FileSystem, fd: number): Promise<ReadonlyMap<string, Place>> {
+/** By intent; of those `wanted`, or of the newest that there are. */
+export async function places(
+  fileSystem: FileSystem,
+  fd: number,
+  wanted: ReadonlySet<string> | null = null,
+): Promise<ReadonlyMap<string, Place>> {
   const found = new Map<string, Place>()
   let open: { readonly intent: string; readonly from: number; readonly messageBytes: number } | null = null
   const close = (to: number): void => {
     if (open === null) return
     found.set(open.intent, { from: open.from, to: Math.max(open.from, to), messageBytes: open.messageBytes })
-    const [oldest] = found.keys()
+    const [oldest] = wanted === null ? found.keys() : []
     if (found.size > MOST_PLACES && oldest !== undefined) found.delete(oldest)
     open = null
   }
@@ -54,6 +58,7 @@ export async function places(fileSystem: FileSystem, fd: number): Promise<Readon
       const marker = MARKER.exec(text.slice(at + 1, at + 1 + TOP_BYTES))
       if (marker === null) continue
       const [all, intent = '', bytes] = marker
+      if (wanted !== null && !wanted.has(intent)) continue
       open = { intent, from: base + at + 1 + marker.index + all.length, messageBytes: Number(bytes) }
     }
     if (length === 0) {

@@ -4,7 +4,7 @@
 import path from 'node:path'
 import { display } from '../display.ts'
 import type { Message } from '../message.ts'
-import type { Attempt, Destination, Receipt, Recollection } from './destination.ts'
+import type { Attempt, ReadableDestination, Receipt, Recollection } from './destination.ts'
 import { offLoop, type FileSystem } from './filesystem.ts'
 import { checkMbox, openMboxFile, recover } from './mbox-file.ts'
 import { MboxQueue } from './mbox-queue.ts'
@@ -40,12 +40,14 @@ const LOCK_LIMIT_MS = 30_000
 const LOCK_RETRY_MS = 100
 /** No working disk or server needs as long. */
 const LIMIT_MS = 120_000
+/** Messages read again under one lock: nobody else is kept waiting for long. */
+const READ_AT_ONCE = 64
 
-export function openMbox(config: MboxConfig, context: MboxContext): Destination {
+export function openMbox(config: MboxConfig, context: MboxContext): ReadableDestination {
   return new Mbox(config, context)
 }
 
-class Mbox implements Destination {
+class Mbox implements ReadableDestination {
   readonly description: string
   readonly recipients = ['']
   readonly spool = null
@@ -90,7 +92,29 @@ class Mbox implements Destination {
 
   async recall(attempt: Attempt, signal: AbortSignal): Promise<Recollection | null> {
     if (!this.remembers) return null
-    return await this.#room.within(this.#recall(attempt.intent, signal), signal)
+    const look = (fd: number): Promise<Place | undefined> => this.#place(fd, attempt.intent)
+    const [found = null] = await this.#room.within(this.#recall([look], signal), signal)
+    return found
+  }
+
+  /** Of a file without markers (`trace: false`) nothing is found. */
+  async reread(attempts: readonly Attempt[], signal: AbortSignal): Promise<readonly (Recollection | null)[]> {
+    const { fileSystem } = this.#room
+    const wanted = new Set(attempts.map(({ intent }) => intent))
+    let known: ReadonlyMap<string, Place> | null = null
+    const look = (intent: string) => async (fd: number) => {
+      const place = known?.get(intent)
+      if (known !== null && (place === undefined || (await stands(fileSystem, fd, intent, place)))) return place
+      // Mail programs write the file anew.
+      known = await places(fileSystem, fd, wanted)
+      return known.get(intent)
+    }
+    const found: (Recollection | null)[] = []
+    for (let at = 0; at < attempts.length; at += READ_AT_ONCE) {
+      const batch = attempts.slice(at, at + READ_AT_ONCE).map(({ intent }) => look(intent))
+      found.push(...(await this.#room.within(this.#recall(batch, signal), signal)))
+    }
+    return found
   }
 
   census(): Promise<null> {
@@ -108,18 +132,25 @@ class Mbox implements Destination {
     return this.#queue[Symbol.asyncDispose]()
   }
 
-  async #recall(intent: string, signal: AbortSignal): Promise<Recollection | null> {
+  /** What stands where each of `looks` says, under one lock. */
+  async #recall(
+    looks: readonly ((fd: number) => Promise<Place | undefined>)[],
+    signal: AbortSignal,
+  ): Promise<readonly (Recollection | null)[]> {
     const { fileSystem, options } = this.#room
     await using lock = await this.#room.lock(signal)
     const fd = await openMboxFile(options)
     try {
       if (lock.leftover !== null) await recover(fileSystem, fd, lock.leftover)
-      const place = await this.#place(fd, intent)
-      const found = place === undefined ? null : await readPlace(fileSystem, fd, place)
-      if (found === null) return null
+      const found: (Recollection | null)[] = []
+      for (const look of looks) {
+        const place = await look(fd)
+        const read = place === undefined ? null : await readPlace(fileSystem, fd, place)
+        found.push(read === null ? null : { ...this.#receipt(), received: read.received })
+      }
       // Whoever wrote it may have died before this.
-      await fileSystem.fsync(fd)
-      return { ...this.#receipt(), received: found.received }
+      if (found.some((one) => one !== null)) await fileSystem.fsync(fd)
+      return found
     } finally {
       await fileSystem.close(fd)
     }

@@ -243,6 +243,20 @@ describe('an account of the configuration', () => {
   })
 })
 
+describe('an mbox', () => {
+  test('is read again like a Maildir: a message that was changed there is not verified', async () => {
+    await using scene = await Scene.create()
+    scene.destination = 'inbox: { type: mbox, path: inbox }'
+    scene.fill(150)
+    expect(await scene.migrate()).toMatchObject({ outcome: 'ok', messages: 150, verified: 150, readAgain: true })
+    const file = scene.path('inbox')
+    writeFileSync(file, readFileSync(file, 'latin1').replace('the end of 77', 'the end of 88'), 'latin1')
+    const report = await scene.migrate({ options: { delete: true } })
+    expect(report).toMatchObject({ outcome: 'partial', verified: 149, deleted: 149 })
+    expect(scene.left()).toEqual(['uid-77'])
+  })
+})
+
 describe('a mail server', () => {
   test('has to accept each message; one that it refuses is named, with its words, and tried afresh the next time', async () => {
     await using scene = await Scene.create()
