@@ -4,6 +4,7 @@ import type { Account } from '../config/schema.ts'
 import { asPopfetchError } from '../errors.ts'
 import type { AccountRecord } from '../ledger/ledger.ts'
 import type { Session } from '../pop3/session.ts'
+import { Detours } from './detours.ts'
 import { compare } from './listing.ts'
 import { type CheckReport, reportError } from './report.ts'
 import type { RunRequest } from './run.ts'
@@ -24,7 +25,7 @@ export async function checkAccount(account: Account, run: RunRequest, nowMs: () 
   try {
     const record = await recordOf(account, run)
     const password = await secretOf(account, run)
-    await using session = await connect(account, { ...run, pipelining: record.facts['pipelining'] !== 'off' })
+    await using session = await connect(account, { ...run, detours: new Detours(record.facts, nowMs()) })
     findings.push(...beforeSignIn(session))
     await session.signIn(account.auth, { user: account.user, password })
     findings.push({ name: 'signed in with', value: session.signedInWith ?? '' })

@@ -5,6 +5,7 @@ import { asPopfetchError } from '../errors.ts'
 import type { AccountRecord } from '../ledger/ledger.ts'
 import { type AgeClock, ageClock } from './age-clock.ts'
 import { nextHealth, secretMark } from './backoff.ts'
+import { Detours } from './detours.ts'
 import { newIntent } from './hand-over.ts'
 import type { Plan } from './plan.ts'
 import { possibleNames } from './route.ts'
@@ -18,6 +19,7 @@ export class Memory {
   record: AccountRecord
   readonly sizes: SizeWatch
   readonly ages: AgeClock
+  readonly detours: Detours
   signedInMs: number | null = null
   loginDelaySeconds: number | null = null
   readonly #account: Account
@@ -31,12 +33,8 @@ export class Memory {
     this.record = record
     this.sizes = new SizeWatch(record.facts['sizes'] !== 'hints')
     const { clock, clockBefore } = record.facts
+    this.detours = new Detours(record.facts, run.nowMs())
     this.ages = ageClock({ lastMs: timeOf(clock), beforeMs: timeOf(clockBefore) }, run.nowMs())
-  }
-
-  /** False: the server said that it pipelines, and did not (P143). */
-  get pipelining(): boolean {
-    return this.record.facts['pipelining'] !== 'off'
   }
 
   /** Rejects with ERR_SECRET. */
@@ -98,6 +96,7 @@ export class Memory {
       this.#facts['sizes'] = this.sizes.exact ? 'exact' : 'hints'
     }
     const { signedInMs, loginDelaySeconds } = this
+    Object.assign(this.#facts, this.detours.learnt(error?.code === 'ERR_TIMEOUT' || error?.code === 'ERR_CONNECT'))
     const end = { error, secretMark: this.#secretMark, signedInMs, loginDelaySeconds }
     try {
       const health = nextHealth(this.record, end, nowMs())

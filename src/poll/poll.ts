@@ -12,12 +12,13 @@ import { plannedMessages } from './dry-run.ts'
 import { guard } from './guard.ts'
 import { compare, type Comparison } from './listing.ts'
 import { Memory } from './memory.ts'
-import { isFresh, type PlannedFetch } from './plan.ts'
+import { isFresh, type Plan, type PlannedFetch } from './plan.ts'
 import { remove, type Removable } from './removal.ts'
 import type { AccountReport } from './report.ts'
 import type { Run } from './run.ts'
 import { Renewal } from './renewal.ts'
 import { connect, credentialsOf } from './sign-in.ts'
+import { endedSession } from './suspicion.ts'
 import { Tally } from './tally.ts'
 import { Targets } from './targets.ts'
 import { Transfer } from './transfer.ts'
@@ -54,6 +55,8 @@ class Poll {
   readonly #tally: Tally
   readonly #memory: Memory
   readonly #renewal: Renewal
+  /** Messages that ended a session before have their turn in the next session of this run. */
+  #suspects: 'waiting' | null = null
 
   constructor(account: Account, run: Run, tally: Tally, memory: Memory) {
     this.#account = account
@@ -92,7 +95,12 @@ class Poll {
     try {
       return (await this.#session(secret)) ? secret : null
     } catch (error) {
-      if ((this.#memory.loginDelaySeconds ?? 0) > LONGEST_WAIT_S) throw error
+      const detour = this.#memory.detours.around(error)
+      if (detour !== null) {
+        this.#tally.note(detour)
+        return secret
+      }
+      if (this.#mustWait) throw error
       return await this.#renewal.renew(secret, error, this.#tally.delivered)
     }
   }
@@ -105,7 +113,7 @@ class Poll {
     const memory = this.#memory
     tally.stage('connecting')
     await run.departed.refuseMailbox(account, memory.record, run.options)
-    await using session = await connect(account, { ...run, pipelining: memory.pipelining })
+    await using session = await connect(account, { ...run, detours: memory.detours })
     await session.signIn(account.auth, credentialsOf(account, secret))
     memory.signedInMs = run.nowMs()
     tally.note(`signed in to ${account.host} with ${session.signedInWith ?? ''}`)
@@ -137,10 +145,18 @@ class Poll {
       return false
     }
     const before = tally.delivered
-    await this.#carryOut(comparison, session)
+    const cut = await this.#carryOut(comparison, session)
+    const mayGoOn = !run.terms.stop.aborted && !this.#mustWait
+    if (cut !== null) {
+      const outOfStep = cut.code === 'ERR_POP3_PROTOCOL'
+      if (!mayGoOn || (outOfStep && !session.pipelining && tally.delivered === before)) throw cut
+      tally.note(cut.message)
+      if (outOfStep) memory.detours.oneAtATime()
+      return true
+    }
+    if (tally.error !== null || !mayGoOn) return false
     // A session that brought nothing will not be followed by one that does.
-    if (tally.error !== null || tally.delivered === before) return false
-    return plan.left > 0 && !run.terms.stop.aborted && (memory.loginDelaySeconds ?? 0) <= LONGEST_WAIT_S
+    return this.#suspects === 'waiting' || (plan.left > 0 && tally.delivered > before)
   }
 
   /** The server may need a moment to let go of the mailbox (P137). */
@@ -154,12 +170,13 @@ class Poll {
     })
   }
 
-  async #carryOut(comparison: Comparison, session: Session): Promise<void> {
+  /** Null: it came to QUIT. Else why it was cut for the sake of one message: another session may take the others. */
+  async #carryOut(comparison: Comparison, session: Session): Promise<PopfetchError | null> {
     const context = { account: this.#account, run: this.#run, tally: this.#tally, memory: this.#memory, session }
     const { run, tally, memory } = context
     const targets = new Targets(this.#account, run, tally)
     const fetches = await keepBooks(comparison, { ...context, targets })
-    const jobs = await targets.prepare(this.#inThisSession(fetches, session))
+    const jobs = await targets.prepare(this.#inThisSession(fetches, comparison.plan, session))
     const transfer = new Transfer({ ...context, sizes: memory.sizes, window: new Window(run.budget) })
     tally.begin(jobs)
     const keepAlive = setInterval(() => {
@@ -169,6 +186,7 @@ class Poll {
     try {
       await transfer.run(jobs)
       if (tally.error === null && session.botched instanceof ExpiredToken) throw session.botched
+      if (tally.error === null && transfer.cut !== null && !run.signal.aborted) return transfer.cut
       if (tally.error !== null || session.botched !== null || run.signal.aborted) throw interrupted(run.signal)
       // The poll has failed then, but what was delivered before that is deleted as always.
       if (targets.allDown !== null) tally.fail(targets.allDown)
@@ -177,20 +195,33 @@ class Poll {
       // Some servers drop what was retrieved when QUIT comes, delivered or not (EXPIRE 0, P129): then better no QUIT.
       if (transfer.undelivered && session.capabilities.expireDays === 0) {
         tally.note('the session ends without QUIT: this server could drop what is not delivered yet')
-        return
+        return null
       }
       await this.#quit(session, removed)
       memory.alive(comparison.plan.listed - removed.length - (jobs.length - transfer.done.length))
+      return null
     } finally {
       clearInterval(keepAlive)
     }
   }
 
-  /** Where QUIT drops what was retrieved (EXPIRE 0), those that failed before have sessions of their own: one of them that
-   *  fails again must not cost the others their QUIT. */
-  #inThisSession(fetches: readonly PlannedFetch[], session: Session): readonly PlannedFetch[] {
-    const fresh = session.capabilities.expireDays === 0 ? fetches.filter(isFresh) : []
-    return fresh.length > 0 ? fresh : fetches
+  /** What ended a session before waits for one of its own, and where QUIT drops what was retrieved (EXPIRE 0) all that failed
+   *  does: one that fails again must not cost the others their QUIT. */
+  #inThisSession(fetches: readonly PlannedFetch[], { deletions }: Plan, session: Session): readonly PlannedFetch[] {
+    const expires = session.capabilities.expireDays === 0
+    const calm = fetches.filter((fetch) => (expires ? isFresh(fetch) : !endedSession(fetch)))
+    const harmful = calm.length > 0 || (deletions.length > 0 && !this.#mustWait && !expires)
+    if (calm.length === fetches.length || !harmful || this.#suspects === 'waiting') {
+      this.#suspects = null
+      return fetches
+    }
+    if (!expires) this.#suspects = 'waiting'
+    return calm
+  }
+
+  /** Does the server want a longer pause before the next sign-in than this run has? */
+  get #mustWait(): boolean {
+    return (this.#memory.loginDelaySeconds ?? 0) > LONGEST_WAIT_S
   }
 
   async #quit(session: Session, removed: readonly Removable[]): Promise<void> {

@@ -8,13 +8,14 @@ import type { ProxyOptions } from '../pop3/proxy.ts'
 import { Session } from '../pop3/session.ts'
 import { redactor } from '../redact.ts'
 import { pem } from './destinations.ts'
+import type { Detours } from './detours.ts'
 
 export interface SignInContext {
   readonly env: NodeJS.ProcessEnv
   readonly log: Log
   readonly signal: AbortSignal
-  /** What is remembered about the server: `pipelining: off` after it lied about it (P143). */
-  readonly pipelining: boolean
+  /** What the server is better not asked to do (P032, P143). */
+  readonly detours: Pick<Detours, 'pipelining' | 'capabilities'>
 }
 
 /** The account's password or token, as it is at this moment. Rejects with ERR_SECRET. From now on it is masked in everything
@@ -38,7 +39,7 @@ export function credentialsOf({ user, token }: Account, secret: string): Credent
 }
 
 /** A session up to its capabilities, not signed in yet. */
-export async function connect(account: Account, { log, signal, pipelining }: SignInContext): Promise<Session> {
+export async function connect(account: Account, { log, signal, detours }: SignInContext): Promise<Session> {
   const { host, port, tls, timeoutMs, ca, pin, clientCert, clientKey, name } = account
   const [caPem, certPem, keyPem] = await Promise.all(
     [ca, clientCert, clientKey].map(async (file) => (file === null ? null : await pem(file))),
@@ -51,7 +52,8 @@ export async function connect(account: Account, { log, signal, pipelining }: Sig
       tlsMode: tls,
       proxy: proxyOf(account),
       tls: { ca: caPem ?? null, pin, clientCert: certPem ?? null, clientKey: keyPem ?? null },
-      pipelining: pipelining && account.pipelining === 'auto',
+      pipelining: detours.pipelining && account.pipelining === 'auto',
+      askCapabilities: detours.capabilities,
       trace: log.wire(name),
     },
     signal,

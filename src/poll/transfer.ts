@@ -5,13 +5,15 @@ import type { Account } from '../config/schema.ts'
 import { MessageTooLarge, Spool } from '../deliver/spool.ts'
 import { asPopfetchError, PopfetchError } from '../errors.ts'
 import type { Message } from '../message.ts'
+import { DoubtfulAnswers } from '../pop3/doubt.ts'
 import { codeIs, type Reply } from '../pop3/reply.ts'
 import { ExpiredToken } from '../pop3/reply-error.ts'
 import type { Session } from '../pop3/session.ts'
 import { beginning, chosen, handOver, isBegun, isStuck, type Job, originOf } from './hand-over.ts'
 import type { PlannedFetch } from './plan.ts'
 import type { Run } from './run.ts'
-import type { SizeWatch } from './sizes.ts'
+import type { SizeVerdict, SizeWatch } from './sizes.ts'
+import { endReason, isSuspect, shortReason, wasShort } from './suspicion.ts'
 import type { Tally } from './tally.ts'
 import type { Window } from './window.ts'
 
@@ -27,12 +29,22 @@ export interface TransferContext {
   readonly tally: Tally
 }
 
+interface Judgement {
+  readonly verdict: SizeVerdict
+  /** Then it may be forged, and is deleted by a later session only, which looks at its header first (P113). */
+  readonly behindShort: boolean
+}
+
 export class Transfer {
   readonly #context: TransferContext
   readonly #underWay = new Set<Promise<void>>()
   readonly #done: PlannedFetch[] = []
   #undelivered = false
   #fatal: PopfetchError | null = null
+  /** Asked for, and not yet answered to the end. */
+  #asked = 0
+  #jobs = 0
+  #shortCame = false
 
   constructor(context: TransferContext) {
     this.#context = context
@@ -48,8 +60,17 @@ export class Transfer {
     return this.#undelivered
   }
 
+  /** Why the session was cut for the sake of one message of several; null: it was not. Another one may take the others, one
+   *  at a time where answers got out of step. */
+  get cut(): PopfetchError | null {
+    const { botched } = this.#context.session
+    if (botched instanceof MessageTooLarge) return botched
+    return botched?.code === 'ERR_POP3_PROTOCOL' && this.#jobs > 1 ? botched : null
+  }
+
   /** Resolves when nothing is under way any more. Never rejects: what ended it is in the tally. */
   async run(jobs: readonly Job[]): Promise<void> {
+    this.#jobs = jobs.length
     const batches = inBatches(jobs)
     let beginning = this.#begin(batches[0] ?? [])
     for (const [at, batch] of batches.entries()) {
@@ -74,7 +95,8 @@ export class Transfer {
     await this.#quiet()
     const { session, tally } = this.#context
     if (this.#fatal !== null) tally.fail(this.#fatal)
-    else if (session.botched !== null && !isNoFailure(session.botched)) tally.fail(session.botched)
+    else if (this.cut === null && session.botched !== null && !(session.botched instanceof ExpiredToken))
+      tally.fail(session.botched)
   }
 
   get #stopped(): boolean {
@@ -119,7 +141,7 @@ export class Transfer {
   }
 
   async #one(job: Job): Promise<void> {
-    const { account, run, session, tally } = this.#context
+    const { account, run, session, sizes, tally } = this.#context
     const [only] = job.due.length === 1 ? job.due : []
     const origin = originOf(account, job)
     await using spool = new Spool({
@@ -132,7 +154,8 @@ export class Transfer {
       signal: run.deliverySignal,
     })
     try {
-      const reply = await session.retrieve(job.number, {
+      this.#asked++
+      const answer = session.retrieve(job.number, {
         write(chunk) {
           tally.received(chunk.length)
           const written = spool.write(chunk)
@@ -140,11 +163,28 @@ export class Transfer {
           return paced === undefined ? written : Promise.all([written, paced]).then(() => {})
         },
       })
+      // Counted right here: what the same packet answered further on is still asked for.
+      let reply: Reply
+      try {
+        reply = await answer
+      } finally {
+        this.#asked--
+      }
+      // In one packet with bytes that nobody asked for, or behind the end of a doubtful message: it may be forged.
+      if (session.botched !== null) throw session.botched
       if (reply.status !== 'ok') return await this.#refusedRetrieval(job, reply)
+      const verdict = sizes.judge(job.sizeBytes, spool.receivedBytes)
+      const behindShort = this.#shortCame
+      this.#shortCame ||= verdict === 'short'
+      if (verdict === 'short' && this.#asked > 0 && session.pipelining) {
+        const reason = shortReason(job, spool.receivedBytes)
+        session.abandon(new DoubtfulAnswers(reason))
+        return await this.#abandon(job, reason)
+      }
       const message = spool.completeNow(run.nowMs()) ?? (await spool.complete(run.nowMs()))
-      await this.#complete(job, message)
+      await this.#complete(job, message, { verdict, behindShort })
     } catch (error) {
-      await this.#failed(job, error, spool.receivedBytes > 0)
+      await this.#failed(job, error, spool.receivedBytes)
     }
     tally.progress()
   }
@@ -161,25 +201,24 @@ export class Transfer {
     await this.#defer(job, `the server did not give it: "${reply.text}"`)
   }
 
-  async #complete(job: Job, message: Message): Promise<void> {
-    const { sizes, tally } = this.#context
-    const verdict = sizes.judge(job.sizeBytes, message.sizeBytes)
+  async #complete(job: Job, message: Message, { verdict, behindShort }: Judgement): Promise<void> {
+    const { tally } = this.#context
     if (verdict === 'short') {
-      const reason = `short: ${message.sizeBytes} of ${job.sizeBytes} announced bytes came`
-      const again = job.known?.reason?.startsWith('short:') === true
+      const reason = shortReason(job, message.sizeBytes)
       // Fetched once more in another session before it is believed; nothing at all is never believed (P108).
-      if (!again || message.sizeBytes === 0) return await this.#defer(job, reason)
+      if (!wasShort(job) || message.sizeBytes === 0) return await this.#defer(job, reason)
       tally.problem({ uidl: job.uidl, kind: 'short', reason: `${reason}, twice: delivered, and kept on the server` })
     }
     const delivered = await handOver(await chosen(job, message, this.#context), message, this.#context)
     if (!delivered) this.#undelivered = true
-    else if (verdict === 'agrees') this.#done.push(job)
+    else if (verdict === 'agrees' && !behindShort) this.#done.push(job)
   }
 
   /** The retrieval, the spool or the ledger failed. */
-  async #failed(job: Job, thrown: unknown, cameToIt: boolean): Promise<void> {
+  async #failed(job: Job, thrown: unknown, receivedBytes: number): Promise<void> {
     const { account, run, session, tally } = this.#context
-    if (thrown instanceof MessageTooLarge) {
+    // What ends a session rejects all that wait in it: only one of them was too large.
+    if (thrown instanceof MessageTooLarge && receivedBytes > (account.maxSizeBytes ?? Infinity)) {
       tally.held++
       tally.problem({ uidl: job.uidl, kind: 'held', reason: thrown.message })
       const held = { key: { uidl: job.uidl, copy: job.copy }, listedBytes: job.sizeBytes, reason: thrown.message }
@@ -191,7 +230,9 @@ export class Transfer {
       return
     }
     if (session.botched === null) return await this.#defer(job, error.message, error.code === 'ERR_BUG')
-    await this.#abandon(job, cameToIt ? error.message : null)
+    // Which of several it was that got the answers out of step is not known.
+    const blamed = receivedBytes > 0 && !(this.cut !== null && session.pipelining)
+    await this.#abandon(job, blamed ? endReason(error) : null, blamed && error.code === 'ERR_POP3_PROTOCOL')
   }
 
   async #defer(job: Job, reason: string, counts = false): Promise<void> {
@@ -219,15 +260,6 @@ export class Transfer {
       this.#fatal ??= asPopfetchError(error)
     }
   }
-}
-
-/** Too large a message ends its session, not the poll; a token that ran out is renewed (renewal.ts). */
-function isNoFailure(end: PopfetchError): boolean {
-  return end instanceof MessageTooLarge || end instanceof ExpiredToken
-}
-
-function isSuspect(job: Job | undefined): boolean {
-  return (job?.known?.attempts ?? 0) >= 2
 }
 
 function inBatches(jobs: readonly Job[]): readonly (readonly Job[])[] {

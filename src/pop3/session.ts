@@ -6,6 +6,7 @@ import { asPopfetchError, PopfetchError } from '../errors.ts'
 import { CollectedBody } from './collected-body.ts'
 import { command } from './command.ts'
 import { Connection, type ConnectionOptions, type TlsFacts } from './connection.ts'
+import { burstDoubt, capabilitiesDoubt } from './doubt.ts'
 import { type BodySink, ExchangeQueue } from './exchange.ts'
 import { ListParser } from './list-parser.ts'
 import { Listing } from './listing.ts'
@@ -26,6 +27,8 @@ export interface SessionOptions extends ConnectionOptions {
   readonly tlsMode: 'implicit' | 'starttls' | 'none'
   /** False: one command at a time whatever the server says. */
   readonly pipelining: boolean
+  /** False: CAPA is not asked, because this server cannot bear it (P032). */
+  readonly askCapabilities: boolean
   /** The wire for a log, secrets and bodies masked; null: not wanted. */
   readonly trace: ((direction: 'C' | 'S', text: string) => void) | null
 }
@@ -54,7 +57,8 @@ export class Session implements AsyncDisposable {
   }
 
   /** Connects, secures the connection as asked (implicit TLS, or STLS that must succeed), and learns what the server can do.
-   *  Rejects with ERR_CONNECT, ERR_TLS, ERR_TIMEOUT, ERR_POP3_REPLY, ERR_POP3_PROTOCOL, ERR_ABORTED; then nothing is left open. */
+   *  Rejects with ERR_CONNECT, ERR_TLS, ERR_TIMEOUT, ERR_POP3_REPLY, ERR_POP3_PROTOCOL, ERR_ABORTED, and with
+   *  UnansweredCapabilities; then nothing is left open. */
   static async open(options: SessionOptions, signal: AbortSignal): Promise<Session> {
     const connection = await Connection.open(options, signal)
     const session = new Session(options, connection, signal)
@@ -94,8 +98,11 @@ export class Session implements AsyncDisposable {
   }
 
   async #askCapabilities(): Promise<Capabilities> {
+    if (!this.#options.askCapabilities) return noCapabilities
     const answer = new CollectedBody({ keepBytes: CAPABILITIES_LIMIT, endBytes: CAPABILITIES_END_BYTES })
-    const reply = await this.#queue.run(command('CAPA'), 'step', answer)
+    const reply = await this.#queue.run(command('CAPA'), 'step', answer).catch((error: unknown) => {
+      throw capabilitiesDoubt(error)
+    })
     if (reply.status === 'ok') return parseCapabilities(answer.bytes())
     // No server says "unknown command" with such a code: this is a goodbye (P146).
     if (reply.code !== null && isBusy(reply)) throw replyError('CAPA', reply)
@@ -118,6 +125,10 @@ export class Session implements AsyncDisposable {
   /** Why the session ended, or null while it has not. */
   get botched(): PopfetchError | null {
     return this.#queue.botched
+  }
+  /** May answers to several commands be on their way at once? */
+  get pipelining(): boolean {
+    return this.#queue.pipelining
   }
   /** Is no command waiting for an answer? */
   get idle(): boolean {
@@ -150,17 +161,28 @@ export class Session implements AsyncDisposable {
   }
 
   /** LIST and UIDL, and CAPA again in front of them (P036), in one burst when the server pipelines. Call once, before any
-   *  DELE (P102). Rejects with ERR_POP3_REPLY when LIST is refused. */
+   *  DELE (P102). Rejects with ERR_POP3_REPLY when LIST is refused, with UnansweredBurst or UnansweredCapabilities. */
   async list(): Promise<Listing> {
     const early = this.#options.pipelining && this.#capabilities.names.has('PIPELINING')
     this.#queue.pipelining = early
-    const capabilities = this.#capabilities === noCapabilities ? null : this.#askCapabilities()
-    if (!early && capabilities !== null) this.#updateCapabilities(await capabilities)
+    const again = this.#capabilities !== noCapabilities
+    if (again && !early) this.#updateCapabilities(await this.#askCapabilities())
+    const capabilities = again && early ? this.#askCapabilities() : Promise.resolve(null)
     const sizes = new ListParser()
     const uidls = new ListParser()
     const list = this.#watched(this.#queue.run(command('LIST'), 'listing', listingBody(sizes)))
     const uidl = this.#watched(this.#queue.run(command('UIDL'), 'listing', listingBody(uidls)))
-    const [capaAnswer, listReply, uidlReply] = await Promise.all([early ? capabilities : null, list, uidl])
+    const burst = Promise.all([capabilities, list, uidl] as const)
+    let answered = 0
+    for (const answer of early ? [capabilities, list] : [list])
+      void answer.then(
+        () => answered++,
+        () => {},
+      )
+    const together = this.#queue.pipelining
+    const [capaAnswer, listReply, uidlReply] = await burst.catch((error: unknown) => {
+      throw together ? burstDoubt(error, answered) : error
+    })
     if (capaAnswer !== null) this.#updateCapabilities(capaAnswer)
     if (listReply.status !== 'ok') throw replyError('LIST', listReply)
     // "Not now" is no "never": only a plain refusal means that the server has no UIDL (P059, P084).
@@ -213,6 +235,11 @@ export class Session implements AsyncDisposable {
     const reply = await this.#watched(this.#queue.run(command('QUIT'), 'quit'))
     await this[Symbol.asyncDispose]()
     return reply
+  }
+
+  /** Ends the session without QUIT, for this reason; everything that waits is rejected with it. */
+  abandon(reason: PopfetchError): void {
+    this.#queue.botch(reason)
   }
 
   /** Keeps reading from the server waiting until the returned function is called. */

@@ -29,6 +29,8 @@ export class Scene implements AsyncDisposable {
   destinations: readonly string[] = ['inbox: { type: maildir, path: inbox }']
   deliver = 'inbox'
   password = 'secret'
+  /** Instead of what the configuration allows, a second at least. */
+  timeoutMs: number | null = null
   /** Instead of a password: what stands behind `token:`. */
   token: string | null = null
   readonly notes: string[] = []
@@ -108,7 +110,16 @@ export class Scene implements AsyncDisposable {
     ]
     writeFileSync(file, lines.join('\n'), { mode: 0o600 })
     chmodSync(file, 0o600)
-    return await loadConfiguration({ file, state: null, env: { HOME: this.directory }, cwd: this.directory, uid: 0 })
+    const configuration = await loadConfiguration({
+      file,
+      state: null,
+      env: { HOME: this.directory },
+      cwd: this.directory,
+      uid: 0,
+    })
+    const { timeoutMs } = this
+    if (timeoutMs === null) return configuration
+    return { ...configuration, accounts: configuration.accounts.map((account) => ({ ...account, timeoutMs })) }
   }
 
   /** The contents of a Maildir's new/ and cur/, in no order. */

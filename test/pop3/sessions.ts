@@ -17,6 +17,7 @@ export function optionsFor(server: { readonly port: number }, changes: Partial<S
     timeoutMs: 10_000,
     tlsMode: 'none',
     pipelining: true,
+    askCapabilities: true,
     trace: null,
     ...changes,
   }
