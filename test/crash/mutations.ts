@@ -77,12 +77,6 @@ const MUTATIONS: readonly Mutation[] = [
     to: '',
   },
   {
-    what: 'a new ledger is not synced in its directory',
-    file: 'src/ledger/place.ts',
-    from: '  await syncUpwards(dirname(path), dirname(path))\n',
-    to: '',
-  },
-  {
     what: 'a new ledger gets its name without a look at its last checkpoint',
     file: 'src/ledger/place.ts',
     from: "      database.exec('PRAGMA wal_checkpoint(TRUNCATE)')\n",
