@@ -17,6 +17,7 @@ import { version } from './version.ts'
 /** Resolves to the exit code: 0 once it runs in the background, or when it was told to end. */
 export async function daemonCommand(invocation: DaemonInvocation, surroundings: Surroundings): Promise<number> {
   const starter = await surroundings.host.starter()
+  if (starter === null) await refuseSecond(invocation, surroundings)
   if (starter === null && !invocation.foreground) return await toBackground(invocation, surroundings)
   try {
     return await work(invocation, surroundings, starter)
@@ -24,6 +25,18 @@ export async function daemonCommand(invocation: DaemonInvocation, surroundings: 
     starter?.failed(error)
     throw error
   }
+}
+
+/** Only for a quick answer: what really keeps a second one away is the lease. */
+async function refuseSecond(invocation: DaemonInvocation, surroundings: Surroundings): Promise<void> {
+  const { statePath } = await readConfiguration(invocation, surroundings)
+  const running = await askRunning(statePath, { verb: 'status' }, surroundings)
+  if (running === null) return
+  throw new PopfetchError(
+    'ERR_BUSY',
+    `a background process (${running.pid}) works on this ledger already: see popfetch status; popfetch reload makes it read its configuration again`,
+    { scope: 'process', retry: 'later' },
+  )
 }
 
 async function toBackground(invocation: DaemonInvocation, surroundings: Surroundings): Promise<number> {
@@ -34,8 +47,6 @@ async function toBackground(invocation: DaemonInvocation, surroundings: Surround
   if (person && !invocation.quiet) {
     for (const warning of configuration.warnings) output.problem(`warning: ${warning}`)
   }
-  const running = await askRunning(configuration.statePath, { verb: 'status' }, surroundings)
-  if (running !== null) throw alreadyRuns(running.pid)
   const logFile = logFileOf(configuration, invocation, surroundings) ?? usualLogFile(configuration)
   const args = argumentsOf(invocation, configuration.file, surroundings)
   const pid = await startInBackground({ command: [...host.command, ...args], env, signal, logFile })
@@ -71,10 +82,11 @@ async function work(
   const configuration = await readConfiguration(invocation, surroundings)
   selected(configuration.accounts, invocation.accounts)
   await using opened = new AsyncDisposableStack()
+  const { openLedger } = await rooms.ledger()
+  // Before the log: it makes the directory in which both are by default.
+  const ledger = opened.use(await openLedger(configuration.statePath))
   const logs = await openLogs(configuration, invocation, surroundings, starter)
   opened.use(logs.log)
-  const { openLedger } = await rooms.ledger()
-  const ledger = opened.use(await openLedger(configuration.statePath))
   const daemon = opened.use(
     await Daemon.start({
       configuration,
@@ -164,12 +176,4 @@ function logFileOf({ log }: Configuration, { logFile }: DaemonInvocation, { cwd,
 
 function usualLogFile({ statePath }: Configuration): string {
   return path.join(path.dirname(statePath), 'popfetch.log')
-}
-
-function alreadyRuns(pid: number): PopfetchError {
-  return new PopfetchError(
-    'ERR_BUSY',
-    `a background process (${pid}) works on this ledger already: see popfetch status; popfetch reload makes it read its configuration again`,
-    { scope: 'process', retry: 'later' },
-  )
 }

@@ -1,0 +1,145 @@
+// Somebody is told of an account in trouble: late enough, once, and when it is over.
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync, existsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { Alarm } from '../../src/daemon/alarm.ts'
+import { runProgram } from '../../src/daemon/program.ts'
+import { openLedger } from '../../src/ledger/sqlite.ts'
+import type { AccountHealth, Ledger } from '../../src/ledger/ledger.ts'
+import { silentLog } from '../../src/log.ts'
+import { failing, healthy } from './fake-time.ts'
+
+const HOUR = 3_600_000
+const IDENTITY = { host: 'pop.example.net', port: 995, user: 'alice' }
+const none = new Set<string>()
+
+class Scene implements AsyncDisposable {
+  readonly directory = mkdtempSync(join(tmpdir(), 'popfetch-alarm-'))
+  readonly warnings: string[] = []
+  nowMs = 1.8e12
+  ledger: Ledger | null = null
+  #alarm: Alarm | null = null
+  onProblem: readonly string[] = [this.path('tell')]
+
+  static async create(): Promise<Scene> {
+    const scene = new Scene()
+    const line =
+      'echo "$POPFETCH_EVENT $POPFETCH_ACCOUNT $POPFETCH_CODE $POPFETCH_LAST_SUCCESS ${SECRET-none}" >> "$0.told"'
+    writeFileSync(scene.path('tell'), `#!/bin/sh\n${line}\n`)
+    chmodSync(scene.path('tell'), 0o700)
+    await scene.restart()
+    return scene
+  }
+
+  path(name: string): string {
+    return join(this.directory, name)
+  }
+
+  /** The process begins anew: only the ledger is what it was. */
+  async restart(): Promise<void> {
+    await this.ledger?.[Symbol.asyncDispose]()
+    const ledger = await openLedger(this.path('state.db'))
+    this.ledger = ledger
+    const log = { ...silentLog, warn: (text: string) => void this.warnings.push(text) }
+    const env = { PATH: process.env['PATH'], SECRET: 'hunter2' }
+    this.#alarm = new Alarm({ ledger, log, env, nowMs: () => this.nowMs, signal: new AbortController().signal })
+  }
+
+  async look(health: AccountHealth | null, hangs: ReadonlySet<string> = none): Promise<string[]> {
+    if (health !== null) {
+      await this.ledger!.account('work', IDENTITY)
+      await this.ledger!.finish('work', { identity: IDENTITY, health, facts: {} })
+    }
+    await this.#alarm!.look({ onProblem: this.onProblem, alertAfterMs: 6 * HOUR }, new Set(['work']), hangs)
+    return this.told()
+  }
+
+  told(): string[] {
+    const file = this.path('tell.told')
+    return existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean) : []
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.ledger?.[Symbol.asyncDispose]()
+    rmSync(this.directory, { recursive: true })
+  }
+}
+
+test('an account that fails for long is told of once, also by a process that is started again, and when it works again', async () => {
+  await using scene = await Scene.create()
+  const failed = failing(3, { lastSuccessMs: 1.79e12 })
+  expect(await scene.look(failed)).toEqual([])
+  scene.nowMs += 5 * HOUR
+  expect(await scene.look(failed)).toEqual([])
+  scene.nowMs += 2 * HOUR
+  const problem = 'problem work ERR_CONNECT 2026-09-21T14:13:20.000Z none'
+  expect(await scene.look(failed)).toEqual([problem])
+  await scene.restart()
+  scene.nowMs += 100 * HOUR
+  expect(await scene.look(failed)).toEqual([problem])
+  const well = { ...healthy, lastPollMs: scene.nowMs, lastSuccessMs: scene.nowMs }
+  expect(await scene.look(well)).toEqual([problem, expect.stringMatching(/^recovery work /)])
+  expect(await scene.look(well)).toHaveLength(2)
+  expect(await scene.look(failed)).toHaveLength(2)
+  scene.nowMs += 7 * HOUR
+  expect(await scene.look(failed)).toHaveLength(3)
+})
+
+test('an account that failed for a while and works again is not told of', async () => {
+  await using scene = await Scene.create()
+  await scene.look(failing(1))
+  scene.nowMs += 5 * HOUR
+  await scene.look(healthy)
+  scene.nowMs += 5 * HOUR
+  expect(await scene.look(failing(1))).toEqual([])
+})
+
+test('a machine that slept for a night has no trouble in the morning', async () => {
+  await using scene = await Scene.create()
+  await scene.look({ ...healthy, lastPollMs: scene.nowMs, lastSuccessMs: scene.nowMs })
+  scene.nowMs += 10 * HOUR
+  expect(await scene.look(failing(1, { lastSuccessMs: 1.8e12 }))).toEqual([])
+})
+
+test('a poll that hangs is trouble too', async () => {
+  await using scene = await Scene.create()
+  await scene.look(healthy, new Set(['work']))
+  scene.nowMs += 7 * HOUR
+  expect(await scene.look(null, new Set(['work']))).toHaveLength(1)
+})
+
+test('an account that is not polled any more is left alone', async () => {
+  await using scene = await Scene.create()
+  await scene.ledger!.account('old', IDENTITY)
+  await scene.ledger!.finish('old', { identity: IDENTITY, health: failing(9), facts: {} })
+  await scene.look(null)
+  scene.nowMs += 7 * HOUR
+  expect(await scene.look(null)).toEqual([])
+})
+
+test('a program that is not there is told of in the log, once', async () => {
+  await using scene = await Scene.create()
+  scene.onProblem = [scene.path('missing')]
+  await scene.look(failing(1))
+  scene.nowMs += 7 * HOUR
+  await scene.look(null)
+  await scene.look(null)
+  expect(scene.warnings).toEqual(['onProblem failed'])
+})
+
+test('a program is ended with all it started when it takes too long, and its complaint is passed on', async () => {
+  const signal = new AbortController().signal
+  const env = { PATH: process.env['PATH'] }
+  const complaint = await runProgram(['/bin/sh', '-c', 'echo no mailer >&2; exit 3'], env, signal)
+  expect(complaint).toMatch(/^it ended with 3: no mailer/)
+  const directory = mkdtempSync(join(tmpdir(), 'popfetch-program-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  const fifo = join(directory, 'pid')
+  const slow = await runProgram(['/bin/sh', '-c', `sleep 1000 & echo $! > ${fifo}; wait`], env, signal, 300)
+  expect(slow).toBe('it did not end within 0.3 s')
+  const pid = Number(readFileSync(fifo, 'utf8'))
+  const gone = (): boolean =>
+    !existsSync(`/proc/${pid}`) || /^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  while (!gone()) await new Promise((next) => setTimeout(next, 5))
+})

@@ -1,0 +1,98 @@
+// What is written into the log about polls: changes, not repetitions.
+import { expect, test } from 'vitest'
+import { Journal } from '../../src/daemon/journal.ts'
+import type { Log } from '../../src/log.ts'
+import { silentLog } from '../../src/log.ts'
+import type { AccountReport } from '../../src/poll/report.ts'
+import { accountReport } from '../cli/reports.ts'
+import { account, failing } from './fake-time.ts'
+
+const DAY = 86_400_000
+
+class Scene {
+  readonly lines: string[] = []
+  nowMs = 1.8e12
+  readonly #journal: Journal
+
+  constructor() {
+    const line =
+      (level: string) =>
+      (text: string): void =>
+        void this.lines.push(`${level}: ${text}`)
+    const log: Log = { ...silentLog, info: line('info'), warn: line('warn'), error: line('error') }
+    this.#journal = new Journal(log, () => this.nowMs)
+  }
+
+  ended(facts: Partial<AccountReport>, thrown: unknown = null): void {
+    const report = accountReport(facts)
+    this.#journal.ended({ account: account('work'), report, health: failing(1), lateMs: 0, thrown })
+  }
+
+  failed(code: string, message = code): void {
+    this.ended({ outcome: 'failed', error: { code, message, retry: 'soon' } })
+  }
+
+  take(): string[] {
+    return this.lines.splice(0)
+  }
+}
+
+test('a poll that did something has a line, one that did not has none', () => {
+  const scene = new Scene()
+  for (let polls = 0; polls < 100; polls++) scene.ended({})
+  expect(scene.take()).toEqual([])
+  scene.ended({ delivered: 2 })
+  expect(scene.take()).toEqual(['info: polled'])
+})
+
+test('a hundred failing polls have one line, a day of them two, the recovery one (N034)', () => {
+  const scene = new Scene()
+  for (let polls = 0; polls < 100; polls++) scene.failed(polls % 2 === 0 ? 'ERR_CONNECT' : 'ERR_TIMEOUT')
+  expect(scene.take()).toEqual(['error: ERR_CONNECT'])
+  scene.nowMs += DAY
+  scene.failed('ERR_TIMEOUT')
+  scene.failed('ERR_TIMEOUT')
+  expect(scene.take()).toEqual(['error: ERR_TIMEOUT'])
+  scene.ended({})
+  scene.ended({})
+  expect(scene.take()).toEqual(['info: works again'])
+})
+
+test('another kind of failure is told at once, and so is one that comes back', () => {
+  const scene = new Scene()
+  scene.failed('ERR_CONNECT')
+  scene.failed('ERR_AUTH')
+  scene.ended({})
+  scene.failed('ERR_AUTH')
+  expect(scene.take()).toEqual(['error: ERR_CONNECT', 'error: ERR_AUTH', 'info: works again', 'error: ERR_AUTH'])
+})
+
+test('polls that were paused, cut short or done by another say nothing about how the account is', () => {
+  const scene = new Scene()
+  scene.failed('ERR_AUTH')
+  scene.take()
+  const error = { code: 'ERR_AUTH', message: 'refused', retry: 'later' } as const
+  scene.ended({ outcome: 'paused', error })
+  scene.ended({ outcome: 'paused' })
+  scene.ended({ outcome: 'busy' })
+  scene.ended({ outcome: 'failed', error: { ...error, code: 'ERR_ABORTED' } })
+  expect(scene.take()).toEqual([])
+})
+
+test('what happened to a message is told when it happens; what is only deferred because all fails is not', () => {
+  const scene = new Scene()
+  const problems = [
+    { uidl: 'a', kind: 'refused', reason: 'relaying denied' },
+    { uidl: 'b', kind: 'deferred', reason: 'disk full' },
+  ] as const
+  const error = { code: 'ERR_DELIVERY', message: 'disk full', retry: 'soon' } as const
+  scene.ended({ outcome: 'failed', error, problems })
+  expect(scene.take()).toEqual(['warn: relaying denied', 'error: disk full'])
+})
+
+test('a bug has its stack in the log', () => {
+  const scene = new Scene()
+  const error = { code: 'ERR_BUG', message: 'unexpected error', retry: 'soon' } as const
+  scene.ended({ outcome: 'failed', error }, new TypeError('x is not a function'))
+  expect(scene.take()[0]).toMatch(/^error: TypeError: x is not a function\n {4}at /)
+})
