@@ -5,6 +5,7 @@ import type { AccountReport, Progress } from '../poll/report.ts'
 import type { Session } from '../pop3/session.ts'
 import type { MigrationOptions } from './request.ts'
 import type { MigrationObserver } from './report.ts'
+import type { SecondLook } from './second-look.ts'
 import type { Since } from './since.ts'
 
 /** With `--delete`, so many messages or bytes to a session: a line that is cut undoes no more deletions than that (P154). */
@@ -29,6 +30,8 @@ export class Course {
   readonly #since: Since | null
   readonly #nowMs: () => number
   shown: Shown | null = null
+  /** A session that only looks at some messages once more; null: one that moves them. */
+  looking: SecondLook | null = null
   sessions = 0
   lostSessions = 0
   delivered = 0
@@ -88,6 +91,10 @@ export class Course {
   }
 
   async wanted(plan: Plan, session: Session): Promise<Plan> {
+    if (this.looking !== null) {
+      await this.looking.look(plan, session)
+      return { ...plan, fetch: [], left: 0 }
+    }
     // A little later than the sign-in, so a little too long is waited.
     this.#signedInMs = this.#nowMs()
     this.#delaySeconds = session.capabilities.loginDelaySeconds

@@ -2,9 +2,7 @@
 // course.ts, when to go on rests.ts, what became of it closing.ts. The one rule: the lease is held from the first session to
 // the last, also between them, so that a daemon keeps out of the way.
 import type { Account } from '../config/schema.ts'
-import { isReadable } from '../deliver/destination.ts'
 import { asPopfetchError } from '../errors.ts'
-import type { Lease } from '../ledger/ledger.ts'
 import type { Destinations } from '../poll/destinations.ts'
 import type { Poller } from '../poll/pool.ts'
 import type { Entry } from '../poll/plan.ts'
@@ -14,11 +12,13 @@ import { close, type Counts } from './closing.ts'
 import { Course } from './course.ts'
 import type { MigrationRequest } from './request.ts'
 import type { Rate } from './rate.ts'
+import { patientLease } from './patience.ts'
 import { emptyReport, type MigrationReport } from './report.ts'
 import { Rests } from './rests.ts'
 import { begin, finish, tryAfresh } from './resumption.ts'
+import { SecondLook } from './second-look.ts'
 import { Since } from './since.ts'
-import { provenEntries } from './verify.ts'
+import { placesOf, provenEntries } from './verify.ts'
 
 export interface MigrationContext extends MigrationRequest {
   readonly poller: Poller
@@ -28,9 +28,8 @@ export interface MigrationContext extends MigrationRequest {
   readonly wait: (ms: number, signal: AbortSignal) => Promise<void>
 }
 
-/** A poll of a daemon that was under way may be finished first. */
-const LEASE_TRIES = 30
-const LEASE_PAUSE_MS = 2000
+/** A server may need a moment to let go of the mailbox (P137). */
+const PAUSE_MS = 2000
 /** A line that breaks in the middle of much that was asked for ahead may bring nothing of it; one by one brings something. */
 const FAILURES_BEFORE_ONE_BY_ONE = 3
 
@@ -40,6 +39,7 @@ export class Migration {
   readonly #context: MigrationContext
   readonly #course: Course
   readonly #rests = new Rests()
+  readonly #secondLook: SecondLook
   readonly #startMs: number
   #acceptNewIds = false
   #oneByOne = false
@@ -58,6 +58,7 @@ export class Migration {
     const since = options.sinceMs === null ? null : new Since(options.sinceMs)
     const course = new Course(account.name, { options, observer, since, nowMs })
     this.#course = course
+    this.#secondLook = new SecondLook((bytes) => rate?.take(bytes))
     this.terms = {
       leased: true,
       skippedToo: true,
@@ -75,24 +76,11 @@ export class Migration {
   /** Never rejects: what went wrong is in the report. */
   async run(): Promise<MigrationReport> {
     try {
-      await using lease = await this.#lease()
+      await using lease = await patientLease(this.#account.name, this.#context)
       if (lease === null) return { ...this.#report(), outcome: 'busy' }
       return this.#context.options.dryRun ? await this.#look() : await this.#move()
     } catch (thrown) {
       return { ...this.#report(), outcome: 'failed', error: reportError(asPopfetchError(thrown)) }
-    }
-  }
-
-  /** Null: another popfetch is at work on this account, and does not come to an end. */
-  async #lease(): Promise<Lease | null> {
-    const { ledger, observer, wait, signal } = this.#context
-    const { name } = this.#account
-    for (let tries = 1; ; tries++) {
-      const lease = await ledger.lease(name)
-      if (lease !== null || tries === LEASE_TRIES || signal.aborted) return lease
-      if (tries === 1) observer.note(name, 'another popfetch is at work on it: waiting for its end')
-      observer.pause(name, 'waiting for another popfetch')
-      await wait(LEASE_PAUSE_MS, signal).catch(() => {})
     }
   }
 
@@ -113,29 +101,40 @@ export class Migration {
   }
 
   async #move(): Promise<MigrationReport> {
-    const { ledger, ownLedger, observer, signal, nowMs } = this.#context
+    const { ledger, ownLedger, observer, options, signal, nowMs } = this.#context
     const { name } = this.#account
     const afresh = await tryAfresh(ledger, name)
     if (afresh > 0) observer.note(name, `${afresh} messages that failed before are tried afresh`)
     const sinceMs = ownLedger ? 0 : await begin(ledger, this.#account, nowMs())
-    const error = await this.#sessions()
+    let error = await this.#sessions()
     if (signal.aborted) return await this.#interrupted(sinceMs)
-    const counts = await this.#close(sinceMs, false).catch((thrown: unknown) => {
-      if (signal.aborted) return null
-      throw thrown
-    })
-    if (counts === null) return await this.#interrupted(sinceMs)
+    let counts = await this.#verified(sinceMs)
+    if (counts !== null && this.#secondLook.isWanted && error === null) {
+      await this.#lookAgain()
+      if (options.delete) error = await this.#sessions()
+      counts = await this.#verified(sinceMs)
+    }
+    if (counts === null || signal.aborted) return await this.#interrupted(sinceMs)
     const undeleted = this.#undeleted(counts)
     const whole = counts.unmovedCount + undeleted === 0
     const outcome = error !== null ? 'failed' : whole ? 'ok' : 'partial'
     if (outcome === 'ok' && !ownLedger) await finish(ledger, this.#account)
-    const where = await this.#where()
+    const where = await placesOf(this.#account, this.#context.destinations)
     return { ...this.#report(), ...counts, ...where, outcome, error, undeleted, durationMs: this.#elapsedMs }
+  }
+
+  /** Null: interrupted. */
+  async #verified(sinceMs: number): Promise<Counts | null> {
+    return await this.#close(sinceMs, false).catch((thrown: unknown) => {
+      if (this.#context.signal.aborted) return null
+      throw thrown
+    })
   }
 
   async #interrupted(sinceMs: number): Promise<MigrationReport> {
     const counts = await this.#close(sinceMs, true)
-    return { ...this.#report(), ...counts, ...(await this.#where()), outcome: 'interrupted' }
+    const where = await placesOf(this.#account, this.#context.destinations)
+    return { ...this.#report(), ...counts, ...where, outcome: 'interrupted' }
   }
 
   /** What ended them early; null: they came to their end, or were stopped. */
@@ -176,33 +175,45 @@ export class Migration {
     return next
   }
 
-  #session({ dryRun }: { readonly dryRun: boolean }): Promise<AccountReport> {
+  /** As a dry run, which records nothing; what is delivered stands in its plan as what could be deleted. */
+  async #lookAgain(): Promise<void> {
+    const { observer, wait, signal, nowMs } = this.#context
+    const { name } = this.#account
+    observer.note(name, 'some files are not what their digests say: their messages are fetched once more and compared')
+    observer.pause(name, 'comparing some messages once more')
+    await wait(Math.max(PAUSE_MS, this.#course.delayedUntilMs - nowMs()), signal).catch(() => {})
+    if (signal.aborted) return
+    this.#course.looking = this.#secondLook
+    const account = { ...this.#account, delete: { kind: 'after-delivery' as const } }
+    const { error } = await this.#session({ dryRun: true }, account)
+    this.#course.looking = null
+    if (error !== null) observer.note(name, `they could not be compared: ${error.message}`)
+  }
+
+  #session({ dryRun }: { readonly dryRun: boolean }, base = this.#account): Promise<AccountReport> {
     const acceptNewIds = this.#acceptNewIds
     const options = { dryRun, acceptNewIds, limit: null, all: false, yes: true, eager: true }
-    const account = this.#oneByOne ? { ...this.#account, pipelining: 'off' as const } : this.#account
+    const account = this.#oneByOne ? { ...base, pipelining: 'off' as const } : base
     return this.#context.poller.poll(account, options)
   }
 
   /** Read again first, and no more than one session should delete. */
   async #removable<T extends Entry>(delivered: readonly T[]): Promise<readonly T[]> {
-    const { ledger, destinations, signal, observer } = this.#context
+    const { signal, observer } = this.#context
     // Somebody waits for the end: the next run deletes them.
     if (signal.aborted) return []
     const batch = delivered.slice(0, this.#course.batch)
-    const account = this.#account
-    const { proven, flaws } = await provenEntries(batch, { account, ledger, destinations, signal: neverAborted })
-    for (const flaw of flaws) observer.note(account.name, `stays on the server: ${flaw}`)
+    const { proven, flaws } = await provenEntries(batch, { ...this.#evidence, signal: neverAborted })
+    for (const flaw of flaws) observer.note(this.#account.name, `stays on the server: ${flaw}`)
     return proven
   }
 
   #close(sinceMs: number, unread: boolean): Promise<Counts> {
-    const { ledger, destinations, signal, observer } = this.#context
+    const { signal, observer } = this.#context
     const { shown, isLimitReached } = this.#course
     const { name } = this.#account
     return close({
-      account: this.#account,
-      ledger,
-      destinations,
+      ...this.#evidence,
       signal: unread ? neverAborted : signal,
       sinceMs,
       shown,
@@ -212,20 +223,16 @@ export class Migration {
     })
   }
 
+  get #evidence() {
+    const { ledger, destinations } = this.#context
+    return { account: this.#account, ledger, destinations, secondLook: this.#secondLook }
+  }
+
   /** Of the last listing, if that session deleted nothing any more. */
   #undeleted({ unmoved }: Counts): number {
     const listed = this.#course.shown?.plan.deletions.length ?? 0
     if (!this.#context.options.delete || this.#deletedLast > 0) return 0
     return Math.max(0, listed - unmoved.filter(({ kind }) => kind === 'unverified').length)
-  }
-
-  async #where(): Promise<Pick<MigrationReport, 'destinations' | 'readAgain'>> {
-    const { destinations } = this.#context
-    const targets = await Promise.all(this.#account.deliver.map((name) => destinations.target(name, this.#account)))
-    return {
-      destinations: targets.map(({ destination }) => destination.description),
-      readAgain: targets.every(({ destination }) => isReadable(destination)),
-    }
   }
 
   get #elapsedMs(): number {

@@ -9,10 +9,12 @@ import type { MessageRecord } from '../ledger/records.ts'
 import type { Destinations, Target } from '../poll/destinations.ts'
 import { originOf } from '../poll/hand-over.ts'
 import type { Entry } from '../poll/plan.ts'
+import type { SecondLook } from './second-look.ts'
 
 export interface VerifyContext {
   readonly account: Account
   readonly destinations: Destinations
+  readonly secondLook: SecondLook
   readonly signal: AbortSignal
 }
 
@@ -49,6 +51,18 @@ export async function provenEntries<T extends Entry>(
   return { proven: entries.filter((entry) => proven.has(entry)), flaws }
 }
 
+/** Where an account's messages go, for people, and whether they can be read again there. */
+export async function placesOf(
+  account: Account,
+  opened: Destinations,
+): Promise<{ readonly destinations: readonly string[]; readonly readAgain: boolean }> {
+  const targets = await Promise.all(account.deliver.map((name) => opened.target(name, account)))
+  return {
+    destinations: targets.map(({ destination }) => destination.description),
+    readAgain: targets.every(({ destination }) => isReadable(destination)),
+  }
+}
+
 interface Claim {
   readonly message: MessageRecord
   readonly attempt: Attempt
@@ -79,7 +93,7 @@ export async function verify(messages: readonly MessageRecord[], context: Verify
 async function flawsAt(
   name: string,
   claims: readonly Claim[],
-  { account, destinations, signal }: VerifyContext,
+  { account, destinations, secondLook, signal }: VerifyContext,
 ): Promise<readonly (readonly [MessageRecord, string])[]> {
   try {
     const { destination, down } = await destinations.target(name, account)
@@ -90,7 +104,7 @@ async function flawsAt(
       signal,
     )
     return claims.flatMap(({ message }, at) => {
-      const flaw = flawOf(message, found[at] ?? null, destination)
+      const flaw = flawOf(message, found[at] ?? null, destination, secondLook)
       return flaw === null ? [] : [[message, flaw] as const]
     })
   } catch (error) {
@@ -101,10 +115,18 @@ async function flawsAt(
 
 type Found = { readonly text: string; readonly received: { readonly digest: Buffer } | null } | null
 
-function flawOf({ digest }: MessageRecord, found: Found, { description }: Target['destination']): string | null {
+function flawOf(
+  { key, digest }: MessageRecord,
+  found: Found,
+  { description }: Target['destination'],
+  secondLook: SecondLook,
+): string | null {
   if (found === null) return `it is not in ${description} any more`
   const { text, received } = found
   if (received === null) return `${text} cannot be read, or does not begin as popfetch wrote it`
+  const standing = received.digest
+  if (digest?.equals(standing) === true || secondLook.isProven(key, standing)) return null
+  secondLook.doubt(key, standing)
   if (digest === null) return `${text} is from before this ledger: only name and size say that it is the same`
-  return received.digest.equals(digest) ? null : `${text} is not, byte for byte, what the server sent`
+  return `${text} is not, byte for byte, what the server sent`
 }

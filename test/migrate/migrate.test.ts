@@ -243,6 +243,43 @@ describe('an account of the configuration', () => {
   })
 })
 
+describe('a file that its digest does not tell', () => {
+  /** A lone LF is a line end in the file like any other. */
+  function addLoneLf(scene: Scene): void {
+    const bytes = Buffer.from('Subject: letter 0\r\n\r\none\ntwo\r\nthr\ree\r\r\nfour\n\r\n', 'latin1')
+    scene.server.mailbox('alice').add(bytes, { uidl: 'uid-0' })
+  }
+
+  test('is compared with its message, fetched once more: lone LFs are no damage (P115)', async () => {
+    await using scene = await Scene.create()
+    addLoneLf(scene)
+    scene.fill(3, 1)
+    expect(await scene.migrate()).toMatchObject({ outcome: 'ok', messages: 4, verified: 4 })
+    expect(scene.count('RETR')).toBe(5)
+  })
+
+  test('is deleted then like the others', async () => {
+    await using scene = await Scene.create()
+    addLoneLf(scene)
+    scene.fill(3, 1)
+    expect(await scene.migrate({ options: { delete: true } })).toMatchObject({ outcome: 'ok', verified: 4, deleted: 4 })
+    expect(scene.left()).toEqual([])
+  })
+
+  test('may be from before the ledger: what is adopted by its name is compared too', async () => {
+    await using scene = await Scene.create()
+    scene.fill(4)
+    await scene.migrate()
+    rmSync(scene.path('state'), { recursive: true })
+    const file = scene.files().find((one) => readFileSync(one, 'latin1').includes('Subject: letter 2')) ?? ''
+    writeFileSync(file, readFileSync(file, 'latin1').replace('the end of 2', 'the end of 9'), 'latin1')
+    const report = await scene.migrate()
+    expect(report).toMatchObject({ outcome: 'partial', messages: 4, verified: 3 })
+    expect(report.unmoved.map(({ uidl }) => uidl)).toEqual(['uid-2'])
+    expect(scene.subjects()).toEqual(upTo(4))
+  })
+})
+
 describe('an mbox', () => {
   test('is read again like a Maildir: a message that was changed there is not verified', async () => {
     await using scene = await Scene.create()

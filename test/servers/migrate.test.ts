@@ -95,7 +95,8 @@ describe('a migration from Dovecot', () => {
         accounts: [{ outcome: 'ok', messages: count, verified: count, unmovedCount: 0, possibleDuplicates: 0 }],
       })
       expect(code).toBe(0)
-      expect(proxy.cuts).toBeGreaterThanOrEqual(count / 500)
+      // Fewer than one for each 500: a process that is killed cuts its line itself.
+      expect(proxy.cuts).toBeGreaterThan(count / 500 - 5)
       const arrived = await readMaildir(desk.maildir)
       expect(arrived.size).toBe(count)
       expect(damaged(arrived, count)).toEqual([])

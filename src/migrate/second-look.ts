@@ -1,0 +1,90 @@
+// A message whose file is not what its digest says: was it damaged, or had it lone LFs on the wire, which a file with LF line
+// ends cannot tell from line ends (P115)? And one that only its name tells, since the ledger was lost? Both are asked for once
+// more, and compared as they would stand in the file. Deletes nothing.
+import { createHash } from 'node:crypto'
+import type { EntryKey } from '../ledger/ledger.ts'
+import type { Entry, Plan } from '../poll/plan.ts'
+import type { BodySink } from '../pop3/exchange.ts'
+import type { Session } from '../pop3/session.ts'
+
+/** As many as may be on the wire (P144) would be more than a server should send for nothing. */
+const AT_ONCE = 16
+
+const CR = 13
+const LF = 10
+
+export class SecondLook {
+  readonly #pace: (bytes: number) => Promise<void> | undefined
+  /** By message, the digest of what stands there, every line end as CRLF. */
+  readonly #doubts = new Map<string, string>()
+  readonly #proven = new Map<string, string>()
+
+  constructor(pace: (bytes: number) => Promise<void> | undefined) {
+    this.#pace = pace
+  }
+
+  /** This stands there, and it is not known whether it is what was sent. */
+  doubt(key: EntryKey, standing: Buffer): void {
+    if (!this.isProven(key, standing)) this.#doubts.set(textOf(key), standing.toString('hex'))
+  }
+
+  isProven(key: EntryKey, standing: Buffer): boolean {
+    return this.#proven.get(textOf(key)) === standing.toString('hex')
+  }
+
+  get isWanted(): boolean {
+    return this.#doubts.size > 0
+  }
+
+  /** Asks for each that is in doubt; `plan` has the delivered ones that are listed. */
+  async look({ deletions }: Plan, session: Session): Promise<void> {
+    const entries = deletions.filter((entry) => this.#doubts.has(textOf(entry)))
+    for (let at = 0; at < entries.length; at += AT_ONCE) {
+      await Promise.all(entries.slice(at, at + AT_ONCE).map((entry) => this.#compare(entry, session)))
+    }
+    // What the server does not list any more cannot be asked for.
+    this.#doubts.clear()
+  }
+
+  async #compare(entry: Entry, session: Session): Promise<void> {
+    const standing = this.#doubts.get(textOf(entry))
+    const digest = new FileDigest(this.#pace)
+    const reply = await session.retrieve(entry.number, digest)
+    if (reply.status === 'ok' && standing !== undefined && digest.end() === standing) {
+      this.#proven.set(textOf(entry), standing)
+    }
+  }
+}
+
+/** The digest of a message as readBack() finds it in a file: LF for CRLF when it was written, CRLF for LF when it was read. */
+class FileDigest implements BodySink {
+  readonly #hash = createHash('sha256')
+  readonly #pace: (bytes: number) => Promise<void> | undefined
+  #heldCr = false
+
+  constructor(pace: (bytes: number) => Promise<void> | undefined) {
+    this.#pace = pace
+  }
+
+  write(chunk: Buffer): Promise<void> | undefined {
+    const out = Buffer.allocUnsafe(2 * chunk.length + 1)
+    let length = 0
+    for (const byte of chunk) {
+      if (byte === LF) out[length++] = CR
+      else if (this.#heldCr) out[length++] = CR
+      this.#heldCr = byte === CR
+      if (byte !== CR) out[length++] = byte
+    }
+    this.#hash.update(out.subarray(0, length))
+    return this.#pace(chunk.length)
+  }
+
+  end(): string {
+    if (this.#heldCr) this.#hash.update(Buffer.of(CR))
+    return this.#hash.digest('hex')
+  }
+}
+
+function textOf({ uidl, copy }: EntryKey): string {
+  return `${copy} ${uidl}`
+}
