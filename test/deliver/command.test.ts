@@ -1,5 +1,7 @@
 // A program as a destination, with real programs: what it is given, what its end means, and that nothing of it hangs or
 // leaks (D090–D095).
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -175,6 +177,22 @@ describe('a program gets', () => {
     await command.deliver(attempt(), message(SMALL), never)
     expect(fs.readFileSync(out, 'latin1')).toBe('[$(id)][; ls][][*]')
   })
+})
+
+test('popfetch killed meanwhile does not cut the message short: the program has a whole file, not a pipe (D091)', async () => {
+  const folder = directory()
+  const [started, go, out] = ['started', 'go', 'out'].map((name) => path.join(folder, name))
+  const script = 'echo $$ > "$0"; while ! [ -e "$1" ]; do sleep 0.01; done; cat > "$2"; echo "done" > "$2.done"'
+  const run = ['sh', '-c', script, started ?? '', go ?? '', out ?? '']
+  const victim = path.join(import.meta.dirname, 'command-victim.ts')
+  const popfetch = spawn(process.execPath, [victim, path.join(folder, 'spool'), ...run], { stdio: 'ignore' })
+  await written(started ?? '')
+  popfetch.kill('SIGKILL')
+  await once(popfetch, 'exit')
+  fs.writeFileSync(go ?? '', '')
+  await written(`${out}.done`)
+  expect(fs.readFileSync(out ?? '').equals(asLf(large()))).toBe(true)
+  expect(fs.readdirSync(path.join(folder, 'spool'))).toEqual([])
 })
 
 describe('its end', () => {

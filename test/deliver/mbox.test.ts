@@ -151,7 +151,7 @@ describe('a delivery', () => {
     const faulty = new FaultyFileSystems(EXT4)
     const names = new Map<number, string>()
     const made: string[] = []
-    faulty.before = (call, subject) => {
+    faulty.before = (_, subject) => {
       if (typeof subject !== 'number') return
       const name = fs.readlinkSync(`/proc/self/fd/${subject}`)
       names.set(subject, name === folder ? 'directory' : name === file ? 'mbox' : 'lock')

@@ -1,0 +1,12 @@
+// Hands the large message to a command: command-victim.ts SPOOL PROGRAM ARGUMENT…; to be killed while that runs.
+import { openCommand } from '../../src/deliver/command.ts'
+import { Reserve } from '../../src/deliver/reserve.ts'
+import { attempt, large, message, never } from './letters.ts'
+
+const [spoolDirectory = '', ...run] = process.argv.slice(2)
+
+await using command = openCommand(
+  { run, timeoutMs: 60_000, concurrency: 1, description: 'command' },
+  { env: process.env, spoolDirectory, prefix: () => '', reserve: new Reserve() },
+)
+await command.deliver(attempt(), message(large()), never)
