@@ -34,7 +34,7 @@ export async function openDestination(
   settings: DestinationSettings,
   context: DestinationContext,
 ): Promise<Destination> {
-  const prefix = (attempt: Attempt): string => fieldsOnTop(settings, attempt, context)
+  const prefix = fieldsOnTop(settings, context)
   switch (settings.type) {
     case 'command': {
       const { openCommand } = await import('./command.ts')
@@ -56,6 +56,17 @@ export async function openDestination(
   }
 }
 
-function fieldsOnTop({ trace, label }: Common, { origin }: Attempt, { hostName, nowMs }: DestinationContext): string {
-  return (trace ? traceField(origin, { hostName, nowMs: nowMs() }) : '') + (label ? labelField(origin.account) : '')
+/** The fields change once a second and with the account: most messages get the same text as the one before. */
+function fieldsOnTop({ trace, label }: Common, { hostName, nowMs }: DestinationContext): (attempt: Attempt) => string {
+  let last = { account: '', host: '', protocol: '', second: -1, fields: '' }
+  return ({ origin }) => {
+    const now = nowMs()
+    const { account, host, protocol } = origin
+    const second = Math.floor(now / 1000)
+    if (last.second !== second || last.account !== account || last.host !== host || last.protocol !== protocol) {
+      const fields = (trace ? traceField(origin, { hostName, nowMs: now }) : '') + (label ? labelField(account) : '')
+      last = { account, host, protocol, second, fields }
+    }
+    return last.fields
+  }
 }

@@ -42,6 +42,7 @@ export class MaildirFile {
   readonly #room: Room
   readonly #message: Message
   readonly #attempt: Attempt
+  readonly #name: string
   readonly #tmp: string
   readonly #settle: PromiseWithResolvers<Receipt>
   /** Body that stands complete in tmp/ already, in our form; its owner removes it when it was not delivered. */
@@ -56,7 +57,8 @@ export class MaildirFile {
     this.#attempt = attempt
     this.#message = message
     this.#standing = standing !== null
-    this.#tmp = standing ?? `${room.folders.tmp}/${fileName(attempt, room.host, room.nowMs())}`
+    this.#name = fileName(attempt, room.host, room.nowMs())
+    this.#tmp = standing ?? `${room.folders.tmp}/${this.#name}`
     this.loopBytes = message.body.kind === 'memory' ? message.body.bytes.length : 0
     this.#settle = Promise.withResolvers<Receipt>()
     this.receipt = this.#settle.promise
@@ -79,7 +81,7 @@ export class MaildirFile {
     try {
       const { fileSystem } = this.#room
       const fileBytes = this.#standing ? await this.#openStanding() : await this.#create()
-      this.#target = `${this.#room.folders.new}/${sizedName(fileName(this.#attempt, this.#room.host, this.#room.nowMs()), fileBytes)}`
+      this.#target = `${this.#room.folders.new}/${sizedName(this.#name, fileBytes)}`
       const dateMs = this.#dateMs()
       if (dateMs !== null && this.#fd !== null) await fileSystem.futimes(this.#fd, dateMs, dateMs)
       this.#stage = 'written'

@@ -1,7 +1,6 @@
 // The way to a POP3 server through a proxy: SOCKS5 (RFC 1928, RFC 1929) or HTTP CONNECT (RFC 9110 §9.3.6). The proxy looks up
 // the server's name; TLS comes afterwards, with the server. The one rule: what goes wrong here is told as the proxy's doing,
 // never as the mailbox's (P020). SOCKS5 is the library's; CONNECT is the parser that Node reads every HTTP answer with.
-import { request } from 'node:http'
 import type { Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import { display } from '../display.ts'
@@ -79,6 +78,8 @@ function socksReason(text: string): Reason {
 async function connect(proxy: ProxyOptions, socket: Socket, target: Target): Promise<void> {
   const { user, password } = proxy
   const authorization = `Basic ${Buffer.from(`${user}:${password ?? ''}`).toString('base64')}`
+  // Loaded at first use: importing it also loads undici, 12 ms.
+  const { request } = await import('node:http')
   const asked = request({
     method: 'CONNECT',
     path: authority(target),
