@@ -313,7 +313,7 @@ describe('a mail server', () => {
 
 test('a signal lets what is on the wire come to its end, and says how far it came', async () => {
   await using scene = await Scene.create()
-  scene.fill(300)
+  scene.fill(800)
   const controller = new AbortController()
   let retrieved = 0
   scene.server.faults.onCommand = (verb) => {
@@ -325,8 +325,9 @@ test('a signal lets what is on the wire come to its end, and says how far it cam
   expect(report.lostSessions).toBe(0)
   expect(report.verified).toBeGreaterThanOrEqual(20)
   expect(report.verified).toBe(scene.subjects().length)
-  expect(report.messages).toBe(300)
+  expect(report.verified).toBeLessThan(800)
+  expect(report.messages).toBe(800)
   expect(scene.server.journal.commands().at(-1)).toBe('QUIT')
-  expect(await scene.migrate()).toMatchObject({ outcome: 'ok', verified: 300 })
-  expect(scene.subjects()).toEqual(upTo(300))
+  expect(await scene.migrate()).toMatchObject({ outcome: 'ok', verified: 800 })
+  expect(scene.subjects()).toEqual(upTo(800))
 })
