@@ -1,12 +1,11 @@
 // TCP and TLS for one POP3 session: the room's only door to the network. Knows bytes, not POP3.
 // The one rule: `secure` is true only for a socket whose peer was verified, and nobody sends a secret without asking it.
-import { createHash, X509Certificate } from 'node:crypto'
 import * as net from 'node:net'
 import * as tls from 'node:tls'
-import { display } from '../display.ts'
 import type { PopfetchError } from '../errors.ts'
 import { arrival } from './arrival.ts'
 import { connectError, lostError, tlsError, tlsFailure, unusableCertificate } from './network-error.ts'
+import { AnotherCertificate, type TlsFacts, tlsFactsOf } from './tls-facts.ts'
 import { goThrough, lostProxy, proxyName, type ProxyOptions } from './proxy.ts'
 
 export interface TlsOptions {
@@ -18,6 +17,8 @@ export interface TlsOptions {
   readonly clientKey: string | null
 }
 
+export type { TlsFacts } from './tls-facts.ts'
+
 export interface ConnectionOptions {
   readonly host: string
   readonly port: number
@@ -26,17 +27,6 @@ export interface ConnectionOptions {
   readonly proxy: ProxyOptions | null
   /** Connecting, going through the proxy and each TLS handshake must be complete within it. */
   readonly timeoutMs: number
-}
-
-export interface TlsFacts {
-  readonly protocol: string
-  readonly cipher: string
-  /** Safe to print. */
-  readonly subject: string
-  readonly issuer: string
-  readonly validTo: string
-  /** SHA-256 of the leaf, hexadecimal. */
-  readonly fingerprint: string
 }
 
 /** How long one address may take before the next is tried beside it; Node's own 250 ms aborts slow links (P003). */
@@ -142,25 +132,14 @@ export class Connection {
       timeoutMs,
       signal,
     })
-    const leaf = secured.getPeerCertificate().raw
-    const certificate = new X509Certificate(leaf)
-    const fingerprint = createHash('sha256').update(leaf).digest('hex')
-    if (pin !== null && fingerprint !== pin) {
+    const facts = tlsFactsOf(secured)
+    if (pin !== null && facts.fingerprint !== pin) {
       this.destroy()
-      throw tlsFailure(
-        `the certificate of ${host}:${port} has the SHA-256 ${fingerprint}, not the pinned ${pin}: if the server has a new certificate, check it and change pin`,
-      )
+      throw new AnotherCertificate(facts, { host, port, pin })
     }
     this.#secure = pin !== null || secured.authorized
     if (this.#sink !== null) this.#listen()
-    return {
-      protocol: secured.getProtocol() ?? 'TLS',
-      cipher: secured.getCipher().standardName,
-      subject: display(certificate.subject?.replaceAll('\n', ', ') ?? ''),
-      issuer: display(certificate.issuer?.replaceAll('\n', ', ') ?? ''),
-      validTo: display(certificate.validTo),
-      fingerprint,
-    }
+    return facts
   }
 
   #listen(): void {

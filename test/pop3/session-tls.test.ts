@@ -25,7 +25,10 @@ describe('TLS', () => {
     server.mailbox('alice')
     await using session = await signedIn(server, changes)
     expect(session.tlsFacts).toMatchObject({ protocol: 'TLSv1.3', fingerprint: certificates.good.pin })
-    expect(session.tlsFacts?.validTo).toMatch(/GMT$/)
+    expect(session.tlsFacts).toMatchObject({
+      validToMs: expect.any(Number),
+      names: expect.stringContaining('localhost'),
+    })
     const secrets = server.journal.of('command').filter(({ text }) => /^(?:AUTH|USER|PASS)/.test(text))
     expect(secrets.length).toBeGreaterThan(0)
     expect(secrets.every(({ secure }) => secure)).toBe(true)
