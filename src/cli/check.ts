@@ -14,17 +14,20 @@ export async function checkCommand(invocation: CheckInvocation, surroundings: Su
   await using run = await openRun(invocation, surroundings)
   const { checkAll } = await rooms.poll()
   const reports = await watched(invocation, surroundings, run.log, (observer) =>
-    checkAll({
-      configuration: run.configuration,
-      accounts: run.accounts,
-      ledger: run.ledger,
-      // Somebody asks now, so back-off is not obeyed.
-      options: { dryRun: true, limit: null, all: false, acceptNewIds: false, yes: false, eager: true },
-      observer,
-      log: run.log,
-      env,
-      signal,
-    }),
+    checkAll(
+      {
+        configuration: run.configuration,
+        accounts: run.accounts,
+        ledger: run.ledger,
+        // Somebody asks now, so back-off is not obeyed.
+        options: { dryRun: true, limit: null, all: false, acceptNewIds: false, yes: false, eager: true },
+        observer,
+        log: run.log,
+        env,
+        signal,
+      },
+      { thorough: invocation.verbose },
+    ),
   )
   const code = surroundings.interruption() ?? exitCodeOfReports(reports)
   if (invocation.json) {
@@ -44,6 +47,6 @@ function jsonOf(report: CheckReport, verbose: boolean): object {
     bytes: report.waitingBytes,
     durationMs: report.durationMs,
     error: report.error,
-    ...(verbose ? { findings: report.findings } : {}),
+    ...(verbose ? { findings: report.findings, advice: report.advice } : {}),
   }
 }

@@ -123,10 +123,21 @@ function sizeCell(planned: PlannedMessage): string {
   return planned.sizeBytes === null ? '-' : size(planned.sizeBytes)
 }
 
-/** The answer of `check` for one account. */
+/** The answer of `check` for one account; `verbose`: with all that was learnt, and what to do. */
 export function checkLines(report: CheckReport, verbose: boolean): string[] {
-  const findings = verbose ? report.findings.map(({ name, value }) => `  ${name}: ${value}`) : []
-  return [`${report.account}: ${checkVerdict(report)}`, ...findings]
+  const { account, findings, advice, outcome, waitingBytes } = report
+  const heading = `${account}: ${checkVerdict(report)}`
+  if (!verbose) return [heading]
+  const width = Math.max('likely'.length, ...findings.map(({ name }) => name.length))
+  const line = (name: string, text: string): string => `  ${name.padEnd(width)}  ${text}`.trimEnd()
+  return [
+    waitingBytes === 0 ? heading : `${heading} (${size(waitingBytes)})`,
+    ...findings.map(({ name, value }) => line(name, value)),
+    ...advice.flatMap(({ cause, next }, at) => [
+      line(outcome === 'ok' ? 'soon' : at === 0 ? 'likely' : 'or', cause),
+      line('next', next),
+    ]),
+  ]
 }
 
 function checkVerdict(report: CheckReport): string {

@@ -25,10 +25,13 @@ export async function pollAll(request: RunRequest): Promise<readonly AccountRepo
   return await each(request.accounts, (account) => poller.poll(account, request.options))
 }
 
-/** Signs in to each account and says what waits there; reports in the order of `request.accounts`. */
-export function checkAll(request: RunRequest): Promise<readonly CheckReport[]> {
+/** Signs in to each account and says what waits there; reports in the order of `request.accounts`. `thorough`: after a
+ *  failure also looks for what may be behind it. */
+export function checkAll(request: RunRequest, { thorough = false } = {}): Promise<readonly CheckReport[]> {
   const turns = new Turns(request.configuration)
-  return each(request.accounts, (account) => turns.take(account, () => checkAccount(account, request, Date.now)))
+  return each(request.accounts, (account) =>
+    turns.take(account, () => checkAccount(account, request, Date.now, thorough)),
+  )
 }
 
 async function each<T>(accounts: readonly Account[], work: (account: Account) => Promise<T>): Promise<readonly T[]> {

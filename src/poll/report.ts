@@ -51,6 +51,18 @@ export interface AccountReport {
   readonly plan: readonly PlannedMessage[]
 }
 
+/** One thing learnt of a server. Safe to print. */
+export interface Finding {
+  readonly name: string
+  readonly value: string
+}
+
+/** What is probably behind a failure or will be behind the next one, and what to do about it. Safe to print. */
+export interface Advice {
+  readonly cause: string
+  readonly next: string
+}
+
 export interface CheckReport {
   readonly account: string
   readonly outcome: 'ok' | 'failed' | 'busy'
@@ -61,7 +73,9 @@ export interface CheckReport {
   readonly durationMs: number
   readonly error: ReportedError | null
   /** What `check --verbose` tells of the server: greeting, TLS, capabilities …, in the order they were learnt. */
-  readonly findings: readonly { readonly name: string; readonly value: string }[]
+  readonly findings: readonly Finding[]
+  /** What it advises, the likeliest first; also where all is well. */
+  readonly advice: readonly Advice[]
 }
 
 export interface Progress {

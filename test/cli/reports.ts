@@ -33,6 +33,7 @@ export function checkReport(facts: Partial<CheckReport> = {}): CheckReport {
     durationMs: 0,
     error: null,
     findings: [],
+    advice: [],
     ...facts,
   }
 }

@@ -132,8 +132,31 @@ describe('check', () => {
     expect(checkLines(checkReport(facts), false)).toEqual([line])
   })
 
-  test('adds what was found of the server when asked for every word', () => {
-    const findings = [{ name: 'TLS', value: 'TLSv1.3' }]
-    expect(checkLines(checkReport({ findings }), true)).toEqual(['work: 0 messages waiting, 0 new', '  TLS: TLSv1.3'])
+  test('adds what was found of the server when asked for every word, in columns', () => {
+    const findings = [
+      { name: 'TLS', value: 'TLSv1.3' },
+      { name: 'greeting', value: '' },
+    ]
+    const advice = [{ cause: 'the certificate expires in 6 days', next: 'its owner must renew it' }]
+    expect(checkLines(checkReport({ findings, advice, waiting: 3, waitingBytes: 48_213 }), true)).toEqual([
+      'work: 3 messages waiting, 0 new (48.2 kB)',
+      '  TLS       TLSv1.3',
+      '  greeting',
+      '  soon      the certificate expires in 6 days',
+      '  next      its owner must renew it',
+    ])
+  })
+
+  test('names what is likely behind a failure, one thing after the other', () => {
+    const advice = [
+      { cause: 'a', next: 'b' },
+      { cause: 'c', next: 'd' },
+    ]
+    expect(checkLines(checkReport({ advice, outcome: 'failed', error: wrongPassword }), true).slice(1)).toEqual([
+      '  likely  a',
+      '  next    b',
+      '  or      c',
+      '  next    d',
+    ])
   })
 })

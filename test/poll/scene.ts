@@ -31,6 +31,8 @@ export class Scene implements AsyncDisposable {
   password = 'secret'
   /** Instead of what the configuration allows, a second at least. */
   timeoutMs: number | null = null
+  /** As the configuration has it; null: as the server does. */
+  tls: 'implicit' | 'starttls' | null = null
   /** Instead of a password: what stands behind `token:`. */
   token: string | null = null
   readonly notes: string[] = []
@@ -75,20 +77,23 @@ export class Scene implements AsyncDisposable {
     return only(reports)
   }
 
-  async check(): Promise<CheckReport> {
+  async check({ thorough = false } = {}): Promise<CheckReport> {
     const configuration = await this.#configuration()
     await using ledger = await openLedger(configuration.statePath)
     return only(
-      await checkAll({
-        configuration,
-        accounts: configuration.accounts,
-        ledger,
-        options: usual,
-        observer: { progress: () => {}, note: () => {} },
-        log: silentLog,
-        env: {},
-        signal: new AbortController().signal,
-      }),
+      await checkAll(
+        {
+          configuration,
+          accounts: configuration.accounts,
+          ledger,
+          options: usual,
+          observer: { progress: () => {}, note: () => {} },
+          log: silentLog,
+          env: {},
+          signal: new AbortController().signal,
+        },
+        { thorough },
+      ),
     )
   }
 
@@ -99,7 +104,7 @@ export class Scene implements AsyncDisposable {
       `  ${this.name}:`,
       `    host: ${this.server.host}`,
       `    port: ${this.server.port}`,
-      `    tls: ${this.server.tls === 'none' ? 'none' : this.server.tls}`,
+      `    tls: ${this.tls ?? this.server.tls}`,
       '    user: alice',
       this.token === null ? `    password: ${this.password}` : `    token: ${this.token}`,
       `    deliver: ${this.deliver}`,
