@@ -33,7 +33,8 @@ export async function checkCommand(invocation: CheckInvocation, surroundings: Su
   if (invocation.json) {
     output.object({ ok: code === EXIT_OK, accounts: reports.map((report) => jsonOf(report, invocation.verbose)) })
   } else {
-    for (const report of reports) output.answer(checkLines(report, invocation.verbose).join('\n'))
+    const texts = reports.map((report) => checkLines(report, invocation.verbose).join('\n'))
+    output.answer(texts.join(invocation.verbose ? '\n\n' : '\n'))
   }
   return code
 }

@@ -72,7 +72,8 @@ class Check {
     const roundTripMs = this.#thorough ? await roundTrip(session) : null
     const listing = await session.list()
     this.#findings.push(...words.abilities(before, session.capabilities, listing.hasUidls))
-    if (roundTripMs !== null) this.#findings.push({ name: 'round trip', value: `${roundTripMs} ms` })
+    if (roundTripMs !== null)
+      this.#findings.push({ name: 'round trip', value: roundTripMs === 0 ? 'under 1 ms' : `${roundTripMs} ms` })
     this.#advice.push(...words.forewarnings(account, session, session.tlsFacts, this.#nowMs()))
     const { plan } = await compare(listing, {
       ...this.#run,

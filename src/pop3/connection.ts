@@ -17,8 +17,6 @@ export interface TlsOptions {
   readonly clientKey: string | null
 }
 
-export type { TlsFacts } from './tls-facts.ts'
-
 export interface ConnectionOptions {
   readonly host: string
   readonly port: number

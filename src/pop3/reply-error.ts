@@ -40,6 +40,14 @@ export function replyError(doing: string, reply: Reply): PopfetchError {
   })
 }
 
+export function refusedTls(reply: Reply): PopfetchError {
+  return new PopfetchError(
+    'ERR_TLS',
+    `the server refused STLS: "${reply.text}": without TLS no password is sent; try tls: implicit (port 995)`,
+    { scope: 'account', retry: 'later' },
+  )
+}
+
 /** `-ERR` that no command asked for: servers say goodbye so when they shut down or had to wait for us (P146). */
 export function farewell(reply: Reply): PopfetchError {
   const expired = expiredToken(reply)

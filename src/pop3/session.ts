@@ -3,25 +3,25 @@
 // The one rule: QUIT is a commit. Any doubt makes the session botched: the connection is destroyed without QUIT, every
 // waiting command is rejected, and no further byte is sent.
 import { asPopfetchError, PopfetchError } from '../errors.ts'
+import { askCapabilities } from './capa.ts'
 import { CollectedBody } from './collected-body.ts'
 import { command } from './command.ts'
-import { Connection, type ConnectionOptions, type TlsFacts } from './connection.ts'
-import { burstDoubt, capabilitiesDoubt } from './doubt.ts'
+import { Connection, type ConnectionOptions } from './connection.ts'
+import { burstDoubt } from './doubt.ts'
 import { type BodySink, ExchangeQueue } from './exchange.ts'
 import { ListParser } from './list-parser.ts'
 import { Listing } from './listing.ts'
-import { CAPABILITIES_LIMIT, type Capabilities, noCapabilities, parseCapabilities, type Reply } from './reply.ts'
+import { type Capabilities, noCapabilities, type Reply } from './reply.ts'
 import type { Credentials } from './mechanism.ts'
-import { expiredToken, isBusy, replyError } from './reply-error.ts'
+import { expiredToken, isBusy, refusedTls, replyError } from './reply-error.ts'
 import { chooseSignIn, type SignIn, type SignInChoice } from './sasl.ts'
 import { signInWith } from './sign-in.ts'
+import type { TlsFacts } from './tls-facts.ts'
 
 /** Of a header we want the fields that identify a message; they stand in the first of it. */
 const HEADER_KEPT_BYTES = 65_536
 /** A sender's huge header is let go, not an end to the session; what goes on after this is no header. */
 const HEADER_END_BYTES = 256 * 1024 * 1024
-/** Sixty-four times what is looked at. */
-const CAPABILITIES_END_BYTES = CAPABILITIES_LIMIT * 64
 
 export interface SessionOptions extends ConnectionOptions {
   readonly tlsMode: 'implicit' | 'starttls' | 'none'
@@ -85,28 +85,14 @@ export class Session implements AsyncDisposable {
   async #startTls(signal: AbortSignal): Promise<void> {
     // Sent also when the list lacks STLS: only the command's answer counts, and without TLS there is no going on (P042).
     const reply = await this.#queue.run(command('STLS'), 'step')
-    if (reply.status !== 'ok') {
-      throw new PopfetchError(
-        'ERR_TLS',
-        `the server refused STLS: "${reply.text}": without TLS no password is sent; try tls: implicit (port 995)`,
-        { scope: 'account', retry: 'later' },
-      )
-    }
+    if (reply.status !== 'ok') throw refusedTls(reply)
     this.#tlsFacts = await this.#connection.secureNow(signal)
     // Whatever was learnt in clear may have come from somebody else (RFC 2595 §4, P035, P049).
     this.#capabilities = await this.#askCapabilities()
   }
 
   async #askCapabilities(): Promise<Capabilities> {
-    if (!this.#options.askCapabilities) return noCapabilities
-    const answer = new CollectedBody({ keepBytes: CAPABILITIES_LIMIT, endBytes: CAPABILITIES_END_BYTES })
-    const reply = await this.#queue.run(command('CAPA'), 'step', answer).catch((error: unknown) => {
-      throw capabilitiesDoubt(error)
-    })
-    if (reply.status === 'ok') return parseCapabilities(answer.bytes())
-    // No server says "unknown command" with such a code: this is a goodbye (P146).
-    if (reply.code !== null && isBusy(reply)) throw replyError('CAPA', reply)
-    return noCapabilities
+    return this.#options.askCapabilities ? await askCapabilities(this.#queue) : noCapabilities
   }
 
   get capabilities(): Capabilities {
@@ -174,11 +160,7 @@ export class Session implements AsyncDisposable {
     const uidl = this.#watched(this.#queue.run(command('UIDL'), 'listing', listingBody(uidls)))
     const burst = Promise.all([capabilities, list, uidl] as const)
     let answered = 0
-    for (const answer of early ? [capabilities, list] : [list])
-      void answer.then(
-        () => answered++,
-        () => {},
-      )
+    for (const answer of early ? [capabilities, list] : [list]) answer.then(() => answered++).catch(() => {})
     const together = this.#queue.pipelining
     const [capaAnswer, listReply, uidlReply] = await burst.catch((error: unknown) => {
       throw together ? burstDoubt(error, answered) : error
@@ -261,10 +243,5 @@ export class Session implements AsyncDisposable {
 }
 
 function listingBody(parser: ListParser): BodySink {
-  return {
-    write(chunk) {
-      parser.feed(chunk)
-      return undefined
-    },
-  }
+  return { write: (chunk) => void parser.feed(chunk) }
 }
