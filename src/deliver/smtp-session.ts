@@ -6,25 +6,15 @@ import { Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import { redactor } from '../redact.ts'
 import type { Content } from './smtp-content.ts'
-import { messageMs, openingMs, type SmtpLimits } from './smtp-limits.ts'
-import { greetingName, mechanismOf, type SignIn, sizeLimitOf, takesUtf8 } from './smtp-offers.ts'
-import { checkPin, dial, isLocal, type Peer, SmtpFailure, tlsOptions } from './smtp-socket.ts'
-import type { Sent, Transport, TransportOptions } from './smtp-transport.ts'
+import { messageMs, openingMs } from './smtp-limits.ts'
+import { mechanismOf, type SignIn, sizeLimitOf, takesUtf8 } from './smtp-offers.ts'
+import { type SessionOptions, transportOptions } from './smtp-session-options.ts'
+import { checkPin, dial, isLocal, SmtpFailure } from './smtp-socket.ts'
+import type { Sent, Transport } from './smtp-transport.ts'
 import type { Fault, Stage } from './smtp-verdict.ts'
 import { SmtpWatch } from './smtp-watch.ts'
 import { within } from './within.ts'
-import { XOAUTH2, xoauth2 } from './smtp-xoauth2.ts'
-
-export interface SessionOptions {
-  readonly peer: Peer
-  readonly signIn: SignIn | null
-  readonly hostName: string
-  readonly limits: SmtpLimits
-  readonly create: (options: TransportOptions) => Transport
-}
-
-/** Beyond any real reply: a long EHLO has 2 kB. */
-const REPLY_BYTES = 64 * 1024
+import { XOAUTH2 } from './smtp-xoauth2.ts'
 
 export class SmtpSession {
   /** False for good once the connection is gone; then nothing is left to close. */
@@ -41,30 +31,10 @@ export class SmtpSession {
   #closed: (() => void) | null = null
 
   private constructor(options: SessionOptions, socket: Socket) {
-    const { peer, limits } = options
+    const { limits } = options
     this.#options = options
     this.#watch = new SmtpWatch({ socket: () => this.#socket, giveUp: (failure) => this.#giveUp(failure) }, limits)
-    this.#transport = options.create({
-      connection: socket,
-      host: peer.host,
-      port: peer.port,
-      name: greetingName(options.hostName, socket.localAddress),
-      secure: peer.tls === 'implicit',
-      secured: peer.tls === 'implicit',
-      requireTLS: peer.tls === 'starttls',
-      ignoreTLS: peer.tls === 'none',
-      tls: peer.tls === 'starttls' ? tlsOptions(peer) : {},
-      lmtp: peer.protocol === 'lmtp',
-      customAuth: { [XOAUTH2]: xoauth2 },
-      connectionTimeout: openingMs(limits),
-      greetingTimeout: Math.max(limits.greetingMs, limits.tlsMs),
-      socketTimeout: limits.greetingMs,
-      // Destroy: a connection that is given up must not end politely in the middle of a message.
-      socketCloseTimeout: 0,
-      maxResponseSize: REPLY_BYTES,
-      transactionLog: true,
-      logger: this.#watch.log,
-    })
+    this.#transport = options.create(transportOptions(options, socket, this.#watch.log))
     this.#transport.on('error', (error) => this.#failed(error))
     this.#transport.on('end', () => {
       this.alive = false

@@ -111,7 +111,7 @@ export function checkPin(socket: net.Socket, pin: string | null): Fault | null {
 }
 
 /** Nothing of what is said over it leaves this machine. */
-export function isLocal(socket: net.Socket | null, { socketPath }: Peer): boolean {
+export function isLocal(socket: net.Socket | null, { socketPath }: Pick<Peer, 'socketPath'>): boolean {
   return socketPath !== null || /^(?:127\.|::1$|::ffff:127\.)/.test(socket?.remoteAddress ?? '')
 }
 

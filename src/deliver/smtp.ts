@@ -5,6 +5,7 @@
 import { DeliveryError, errnoOf, PopfetchError } from '../errors.ts'
 import type { Message } from '../message.ts'
 import type { Attempt, Destination, Receipt } from './destination.ts'
+import { Slots } from './slots.ts'
 import { RefusalBreaker } from './smtp-breaker.ts'
 import type { SmtpConfig, SmtpContext } from './smtp-config.ts'
 import { type Content, SpoolError } from './smtp-content.ts'
@@ -38,6 +39,8 @@ class SmtpDestination implements Destination {
   readonly #config: SmtpConfig
   readonly #context: SmtpContext
   readonly #pool: SmtpPool
+  /** What is being prepared for sending holds a copy; all else waits without one. Twice the sessions: none waits for it. */
+  readonly #slots: Slots
   readonly #breaker = new RefusalBreaker()
   /** What every delivery fails with until `ready` succeeds; null: the destination takes mail. */
   #broken: DeliveryError | null = null
@@ -47,6 +50,7 @@ class SmtpDestination implements Destination {
     this.recipients = config.to
     this.#config = config
     this.#context = context
+    this.#slots = new Slots(2 * config.concurrency)
     this.#pool = new SmtpPool({
       concurrency: config.concurrency,
       idleMs: limits.idleMs,
@@ -89,7 +93,19 @@ class SmtpDestination implements Destination {
 
   async deliver(attempt: Attempt, message: Message, signal: AbortSignal): Promise<Receipt> {
     if (this.#broken !== null) throw this.#broken
-    const letter = letterOf(attempt, message, this.#config, this.#context)
+    const leave = await this.#slots.take(signal).catch((cause: unknown) => {
+      const text = `${this.description}: stopped before it was tried: it will be tried again`
+      throw new DeliveryError(text, { verdict: 'temporary', scope: 'message', retry: 'soon', cause })
+    })
+    try {
+      return await this.#deliver(letterOf(attempt, message, this.#config, this.#context), signal)
+    } finally {
+      leave()
+    }
+  }
+
+  async #deliver(letter: Letter, signal: AbortSignal): Promise<Receipt> {
+    if (this.#broken !== null) throw this.#broken
     try {
       checkLetter(letter, this.#config)
       const answer = await this.#hand(letter, signal)
