@@ -1,6 +1,8 @@
 // Words of a command line → Invocation, or a usage error. zod decides what they may say; reading argv is options.ts.
 import * as z from 'zod'
 import { SHELLS, type Command, type Words } from './command-names.ts'
+import { importRequest, TOOLS } from './import-options.ts'
+import { initRequest } from './init-options.ts'
 import type { CommonOptions, Invocation } from './invocation.ts'
 import { migrateRequest } from './migrate-options.ts'
 import { OPERATIONS, stateOperation } from './state-options.ts'
@@ -11,6 +13,7 @@ const POSITIONS: Readonly<Record<string, string>> = {
   operation: 'state OPERATION',
   from: 'migrate FROM',
   to: 'migrate TO',
+  tool: 'import TOOL',
 }
 
 /** Rejects with ERR_USAGE. */
@@ -71,6 +74,21 @@ export function checked(command: Command, words: Words): Invocation {
     'password-env': word,
     'password-file': word,
     'password-command': word,
+    tool: z.enum(TOOLS, `must be one of ${TOOLS.join(', ')}`).optional(),
+    file: names,
+    output: word,
+    record: word,
+    address: word,
+    host: word,
+    port: word,
+    tls: word,
+    user: word,
+    deliver: word,
+    'token-command': word,
+    'delete-policy': word,
+    first: word,
+    name: word,
+    untested: isSet,
     shell: z.enum([...SHELLS, 'accounts'], `must be one of ${SHELLS.join(', ')}`).optional(),
   })
   const parsed = schema.safeParse(words)
@@ -115,7 +133,15 @@ export function checked(command: Command, words: Words): Invocation {
     if (more.length > 0) throw usageError(`unknown argument: ${more.join(' ')}`)
     return { command, ...common, ...migrateRequest({ ...given, from, to }) }
   }
+  if (command === 'import') {
+    return {
+      command,
+      ...common,
+      ...importRequest({ ...given, tool: given.tool, files: [...given.file, ...given['--']] }),
+    }
+  }
   if (given['--'].length > 0) throw usageError(`unknown argument: ${given['--'].join(' ')}`)
+  if (command === 'init') return { command, ...common, ...initRequest(given) }
   if (command === 'stop' || command === 'reload') return { command, ...common }
   if (command === 'completion') return { command, ...common, shell: given.shell ?? null }
   if (given.action === undefined) throw usageError('config needs one of check, show, schema')

@@ -6,6 +6,8 @@ export type Command =
   | 'poll'
   | 'check'
   | 'migrate'
+  | 'import'
+  | 'init'
   | 'status'
   | 'state'
   | 'stop'

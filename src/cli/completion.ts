@@ -4,6 +4,7 @@ import { SHELLS } from './command-names.ts'
 import { EXIT_OK } from './exit.ts'
 import { bash, fish, zsh, type Vocabulary } from './completion-scripts.ts'
 import { ALL, COMMANDS } from './grammar.ts'
+import { TOOLS } from './import-options.ts'
 import type { CompletionInvocation } from './invocation.ts'
 import { OPERATIONS } from './state-options.ts'
 import type { Surroundings } from './surroundings.ts'
@@ -11,7 +12,7 @@ import { usageError } from './usage.ts'
 
 const SCRIPTS = { bash, zsh, fish } as const
 
-const FILES: readonly string[] = ['config', 'state', 'log-file']
+const FILES: readonly string[] = ['config', 'state', 'log-file', 'output', 'record', 'report', 'password-file']
 
 const VOCABULARY: Vocabulary = {
   commands: COMMANDS,
@@ -24,6 +25,7 @@ const VOCABULARY: Vocabulary = {
   follows: [
     { command: 'config', words: ['check', 'show', 'schema'] },
     { command: 'state', words: OPERATIONS },
+    { command: 'import', words: TOOLS },
     { command: 'completion', words: SHELLS },
   ],
 }

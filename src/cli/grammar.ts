@@ -1,6 +1,9 @@
 // The commands and options there are, in words. Only tables: yargs reads them for the command line and its help, completion for
-// the shells. The options of `state` are in state-options.ts, those of `migrate` in migrate-options.ts.
+// the shells. The options of `state` are in state-options.ts, those of `migrate`, `import` and
+// `init` likewise.
 import { SHELLS, type Command } from './command-names.ts'
+import { IMPORT_OPTIONS } from './import-options.ts'
+import { INIT_OPTIONS } from './init-options.ts'
 import { MIGRATE_OPTIONS } from './migrate-options.ts'
 import { OPERATIONS, STATE_OPTIONS } from './state-options.ts'
 
@@ -32,7 +35,15 @@ export const DAEMON = {
   foreground: flag('With --daemon: stay attached, for systemd, containers and people'),
 } as const
 
-export const ALL = { ...COMMON, ...POLL, ...DAEMON, ...MIGRATE_OPTIONS, ...STATE_OPTIONS } as const
+export const ALL = {
+  ...COMMON,
+  ...POLL,
+  ...DAEMON,
+  ...MIGRATE_OPTIONS,
+  ...STATE_OPTIONS,
+  ...IMPORT_OPTIONS,
+  ...INIT_OPTIONS,
+} as const
 
 /** But for polling, which is no word. */
 export const COMMANDS: readonly {
@@ -46,6 +57,12 @@ export const COMMANDS: readonly {
     usage: 'migrate [from] [to]',
     describe: 'Move a whole mailbox once, with progress and a final verdict',
   },
+  {
+    name: 'import',
+    usage: 'import [tool] [file...]',
+    describe: 'Take over the configuration and record of fetchmail, getmail or mpop',
+  },
+  { name: 'init', usage: 'init', describe: 'Set up the first account by question and answer' },
   {
     name: 'status',
     usage: 'status [account...]',

@@ -1,6 +1,8 @@
 // What a command line asks for, after options.ts has understood it. Only types.
 import type { Selection } from '../ledger/records.ts'
 import type { LogLevel } from '../log.ts'
+import type { ImportRequest } from './import-options.ts'
+import type { InitRequest } from './init-options.ts'
 import type { MigrateRequest } from './migrate-options.ts'
 
 /** What every command understands. Paths are as they were typed. */
@@ -43,6 +45,9 @@ export interface CompletionInvocation extends CommonOptions {
 
 export type MigrateInvocation = CommonOptions & MigrateRequest & { readonly command: 'migrate' }
 
+export type ImportInvocation = CommonOptions & ImportRequest & { readonly command: 'import' }
+export type InitInvocation = CommonOptions & InitRequest & { readonly command: 'init' }
+
 export interface CheckInvocation extends CommonOptions {
   readonly command: 'check'
   readonly accounts: readonly string[]
@@ -83,6 +88,8 @@ export type Invocation =
   | CompletionInvocation
   | CheckInvocation
   | MigrateInvocation
+  | ImportInvocation
+  | InitInvocation
   | StatusInvocation
   | StateInvocation
   | ConfigInvocation

@@ -86,6 +86,10 @@ async function carriedOut(invocation: Invocation, surroundings: Surroundings): P
       return await (await import('./check.ts')).checkCommand(invocation, surroundings)
     case 'migrate':
       return await (await import('./migrate.ts')).migrateCommand(invocation, surroundings)
+    case 'import':
+      return await (await import('./import.ts')).importCommand(invocation, surroundings)
+    case 'init':
+      return await (await import('./init.ts')).initCommand(invocation, surroundings)
     case 'status':
       return await (await import('./status.ts')).statusCommand(invocation, surroundings)
     case 'state':

@@ -6,15 +6,19 @@ import { usageError } from './usage.ts'
 const text = (describe: string) => ({ type: 'string', nargs: 1, requiresArg: true, describe }) as const
 const flag = (describe: string) => ({ type: 'boolean', describe }) as const
 
+export const PASSWORD_OPTIONS = {
+  'password-env': text('The password stands in this environment variable'),
+  'password-file': text('The password stands in this file'),
+  'password-command': text('This command prints the password'),
+} as const
+
 export const MIGRATE_OPTIONS = {
   every: flag('All accounts of the configuration, each to where it delivers'),
   delete: flag('Delete from the server what was read again at its destination'),
   since: text('Only messages from this day on, such as 2024-01-31'),
   'max-rate': text('Bytes a second at most, such as 500KB'),
   report: text('Write what became of it to this file, as JSON'),
-  'password-env': text('The password stands in this environment variable'),
-  'password-file': text('The password stands in this file'),
-  'password-command': text('This command prints the password'),
+  ...PASSWORD_OPTIONS,
 } as const
 
 export const MIGRATE = `  FROM  pop3s://user@host[:port], pop3://user@host, or an account
@@ -76,7 +80,9 @@ export function migrateRequest(given: MigrateWords): MigrateRequest {
   }
 }
 
-function passwordOf(given: MigrateWords): MigrateRequest['password'] {
+export function passwordOf(
+  given: Pick<MigrateWords, 'password-env' | 'password-file' | 'password-command'>,
+): MigrateRequest['password'] {
   const { 'password-env': env, 'password-file': file, 'password-command': command } = given
   const sources = [
     ...(env === null ? [] : [{ env }]),

@@ -6,8 +6,10 @@ import { nearest } from '../config/nearest.ts'
 import type { Command, Words } from './command-names.ts'
 import { ALL, COMMANDS, COMMON, DAEMON, POLL } from './grammar.ts'
 import { EPILOGUE, EXAMPLES, PROLOGUE, STATE } from './help.ts'
+import { IMPORT, IMPORT_OPTIONS } from './import-options.ts'
+import { INIT, INIT_OPTIONS, INIT_YES } from './init-options.ts'
 import type { Invocation } from './invocation.ts'
-import { MIGRATE, MIGRATE_OPTIONS } from './migrate-options.ts'
+import { MIGRATE, MIGRATE_OPTIONS, PASSWORD_OPTIONS } from './migrate-options.ts'
 import { STATE_OPTIONS } from './state-options.ts'
 import { usageError } from './usage.ts'
 
@@ -93,6 +95,13 @@ async function checkedWords(command: Command, words: Words): Promise<Invocation>
 function withOptions(command: Command, y: Argv): Argv {
   if (command === 'state') {
     return y.options(STATE_OPTIONS).group(Object.keys(STATE_OPTIONS), 'Of state:').epilogue(STATE)
+  }
+  if (command === 'import') {
+    return y.options(IMPORT_OPTIONS).group(Object.keys(IMPORT_OPTIONS), 'Importing:').epilogue(IMPORT)
+  }
+  if (command === 'init') {
+    const options = { ...INIT_OPTIONS, ...PASSWORD_OPTIONS, output: IMPORT_OPTIONS.output, yes: INIT_YES }
+    return y.options(options).group(Object.keys(options), 'Answers:').epilogue(INIT)
   }
   if (command !== 'migrate') return y
   const options = { ...MIGRATE_OPTIONS, limit: POLL.limit, 'dry-run': POLL['dry-run'] }

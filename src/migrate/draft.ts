@@ -74,6 +74,8 @@ function written(secret: ImportedSecret, secrets: DraftOptions['secrets']): unkn
       return { command: secret.run }
     case 'file':
       return { file: secret.path }
+    case 'env':
+      return { env: secret.name }
     case 'missing':
       return null
   }

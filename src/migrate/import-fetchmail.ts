@@ -6,7 +6,16 @@ import type { Written } from '../config/written.ts'
 import { display } from '../display.ts'
 import { fetchmailDelivery } from './fetchmail-delivery.ts'
 import { parseFetchmail, type FetchmailEntry, type FetchmailUser, type Options } from './fetchmail-grammar.ts'
-import { hostOf, present, secretOf, sizeText, type Around, type Imported, type ImportedAccount } from './imported.ts'
+import {
+  asWritten,
+  hostOf,
+  present,
+  secretOf,
+  sizeText,
+  type Around,
+  type Imported,
+  type ImportedAccount,
+} from './imported.ts'
 
 const PORTS: Readonly<Record<string, number>> = { pop3: 110, 'pop-3': 110, pop3s: 995 }
 
@@ -114,7 +123,7 @@ function accountOf(entry: FetchmailEntry, user: FetchmailUser, context: Context)
     deliver,
     remarks,
     off: entry.skip || !isOurs,
-    seen: { file: idfile, uidlsOf: (ids) => fetchids(ids, remote, [host, entry.name]) },
+    seen: { file: idfile, uidlsOf: (ids) => fetchids(ids, remote, [host, entry.name]), spellings: asWritten },
   }
 }
 

@@ -94,7 +94,7 @@ function accountOf(
     deliver,
     remarks,
     off: !isPop3,
-    seen: { file: `${place.directory}/${oldmailName(server, port, username)}`, uidlsOf: oldmail },
+    seen: { file: `${place.directory}/${oldmailName(server, port, username)}`, uidlsOf: oldmail, spellings },
   }
 }
 
@@ -133,14 +133,18 @@ function oldmailName(server: string, port: number, user: string): string {
   return `oldmail-${server}-${port}-${user}`.replace(/[/\\:;<>|]+/g, '-')
 }
 
-/** `UIDL NUL TIME` a line. getmail wrote `-` for `/`: where it did, the other spelling is remembered too. */
-export function oldmail(text: string): readonly string[] {
+/** `UIDL NUL TIME` a line. */
+function oldmail(text: string): readonly string[] {
   return text.split('\n').flatMap((line) => {
     const at = line.indexOf('\0')
     const uidl = at < 0 ? '' : line.slice(0, at).trim()
-    if (uidl === '') return []
-    return uidl.includes('-') ? [uidl, uidl.replaceAll('-', '/')] : [uidl]
+    return uidl === '' ? [] : [uidl]
   })
+}
+
+/** getmail writes `-` for `/`. What makes UIDLs with slashes (base64) makes none with hyphens. */
+function spellings(uidl: string): readonly string[] {
+  return uidl.includes('-') ? [uidl, uidl.replaceAll('-', '/')] : [uidl]
 }
 
 function truth(text: string | undefined, otherwise: boolean): boolean {

@@ -4,7 +4,16 @@ import { isLoopback } from '../config/host.ts'
 import type { Written } from '../config/written.ts'
 import { display } from '../display.ts'
 import { commandDestination } from './delivery-command.ts'
-import { hostOf, present, secretOf, sizeText, type Around, type Imported, type ImportedAccount } from './imported.ts'
+import {
+  asWritten,
+  hostOf,
+  present,
+  secretOf,
+  sizeText,
+  type Around,
+  type Imported,
+  type ImportedAccount,
+} from './imported.ts'
 import { mpopAccounts, type MpopAccount, type Settings } from './mpop-grammar.ts'
 
 const AUTH: ReadonlySet<string> = new Set([
@@ -87,6 +96,7 @@ function accountOf({ name, settings }: MpopAccount, around: Around): ImportedAcc
     seen: {
       file: (settings['uidls_file'] ?? '~/.mpop_uidls/%U_at_%H').replaceAll('%U', user).replaceAll('%H', host),
       uidlsOf: (text) => uidls(text, host, user),
+      spellings: asWritten,
     },
   }
 }

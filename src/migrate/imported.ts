@@ -9,6 +9,7 @@ export type ImportedSecret =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'command'; readonly run: string | readonly string[] }
   | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'env'; readonly name: string }
   | { readonly kind: 'missing' }
 
 export interface SeenRecord {
@@ -16,7 +17,11 @@ export interface SeenRecord {
   readonly file: string
   /** The UIDLs that the text of the file (latin1) has for the account. */
   readonly uidlsOf: (text: string) => readonly string[]
+  /** What the server may have called it, where the old tool wrote it otherwise; itself among them. */
+  readonly spellings: (uidl: string) => readonly string[]
 }
+
+export const asWritten: SeenRecord['spellings'] = (uidl) => [uidl]
 
 export interface ImportedAccount {
   /** A wish: draft.ts makes it a name that is allowed and that no other account has. */
