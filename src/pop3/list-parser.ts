@@ -42,7 +42,7 @@ export class ListParser {
   #ascending = true
 
   /** Takes the next bytes of the multi-line answer. Throws ERR_POP3_PROTOCOL past a limit. */
-  feed(chunk: Buffer): void {
+  feed(chunk: Buffer): undefined {
     this.#fedBytes += chunk.length
     if (this.#fedBytes > LISTING_BYTES_LIMIT) throw tooLong(`${LISTING_BYTES_LIMIT} bytes`)
     let start = 0

@@ -243,5 +243,5 @@ export class Session implements AsyncDisposable {
 }
 
 function listingBody(parser: ListParser): BodySink {
-  return { write: (chunk) => void parser.feed(chunk) }
+  return { write: (chunk) => parser.feed(chunk) }
 }
