@@ -1,8 +1,9 @@
 // What an account's record says to this poll, and what this poll leaves in it: facts about the server, the clock that
 // messages age by, how it went. Written once, at the end.
 import type { Account } from '../config/schema.ts'
-import { asPopfetchError } from '../errors.ts'
+import { asPopfetchError, PopfetchError } from '../errors.ts'
 import type { AccountRecord } from '../ledger/ledger.ts'
+import type { Listing } from '../pop3/listing.ts'
 import { type AgeClock, ageClock } from './age-clock.ts'
 import { nextHealth, secretMark } from './backoff.ts'
 import { Detours } from './detours.ts'
@@ -43,7 +44,7 @@ export class Memory {
     const salt = this.record.facts['salt'] ?? newIntent()
     this.#facts['salt'] = salt
     // A command may give another token each time: that is no changed secret, or refused ones would never be paused (N009).
-    this.#secretMark = secretMark(salt, this.#account.token?.kind === 'command' ? 'token' : secret)
+    this.#secretMark = secretMark(salt, secret)
     return secret
   }
 
@@ -55,6 +56,17 @@ export class Memory {
   /** Nothing is known: the ledger may be new because an older one was lost (DESIGN 4.3), unless a person emptied it (forget.ts). */
   get mayBeLost(): boolean {
     return this.record.known === 0 && this.record.facts['forgotten'] === undefined
+  }
+
+  /** A server that gave UIDLs and refuses them now is not well: by their headers its messages would all be new (P084, P2). */
+  refuseLostUidls({ hasUidls, length }: Listing): void {
+    const { record } = this
+    if (hasUidls) {
+      if (length > 0) this.#facts['uidls'] = 'given'
+    } else if (record.facts['uidls'] === 'given' && record.known > 0) {
+      const text = 'the server refuses UIDL, which it answered before: try again later'
+      throw new PopfetchError('ERR_POP3_REPLY', text, { scope: 'account', retry: 'soon' })
+    }
   }
 
   /** How many delivered messages the server still has: what the next listing is held against (S020). */

@@ -121,6 +121,7 @@ class Poll {
     tally.stage('listing')
     const listing = await session.list()
     memory.loginDelaySeconds = session.capabilities.loginDelaySeconds
+    memory.refuseLostUidls(listing)
     await run.departed.refuseListing(account, memory.record, listing, run.options)
     const compared = await compare(listing, {
       ...run,

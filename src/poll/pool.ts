@@ -2,7 +2,7 @@
 // Whose turn it is: turns.ts. When to poll is not known here.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Account, Configuration } from '../config/schema.ts'
-import { asPopfetchError } from '../errors.ts'
+import { asPopfetchError, PopfetchError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
 import { checkAccount } from './check.ts'
@@ -106,7 +106,7 @@ export class Poller implements AsyncDisposable {
    *  begins where they stopped. */
   interrupt(only: string | null = null): void {
     for (const [controller, { account }] of this.#running) {
-      if (only === null || only === account) controller.abort(this.#context.signal.reason)
+      if (only === null || only === account) controller.abort(this.#context.signal.reason ?? interruption())
     }
   }
 
@@ -165,4 +165,8 @@ export class Poller implements AsyncDisposable {
     const closing = destinations[Symbol.asyncDispose]().finally(() => this.#closing.delete(closing))
     this.#closing.add(closing)
   }
+}
+
+function interruption(): PopfetchError {
+  return new PopfetchError('ERR_ABORTED', 'interrupted', { scope: 'account', retry: 'soon' })
 }

@@ -69,6 +69,8 @@ export class Targets {
         try {
           await target.destination.ready(this.#run.signal)
         } catch (error) {
+          // It is the poll that ends, not the destination that is down.
+          if (this.#run.signal.aborted) throw asPopfetchError(this.#run.signal.reason)
           target.down = asPopfetchError(error, 'destination')
         }
       }),

@@ -28,6 +28,31 @@ describe('messages that share a UIDL (P095)', () => {
   })
 })
 
+describe('a message in whose header the server has noted something since (P128)', () => {
+  async function noted(field: string): Promise<Scene> {
+    const scene = await Scene.create()
+    scene.fill(1)
+    await scene.poll()
+    const mailbox = scene.server.mailbox('alice')
+    mailbox.messages.splice(0)
+    mailbox.add(`${field}\r\n${letter(0)}`, { uidl: 'uid-0' })
+    scene.account = ['delete: after-delivery']
+    return scene
+  }
+
+  test('is no new one, and is deleted', async () => {
+    await using scene = await noted('X-UID: 17\r\nStatus: RO')
+    expect(await scene.poll()).toMatchObject({ new: 0, delivered: 0, deleted: 1 })
+    expect(scene.left()).toEqual([])
+  })
+
+  test('is kept when it grew by more than that', async () => {
+    await using scene = await noted('X-UID: 17\r\nX-Other: something')
+    expect(await scene.poll()).toMatchObject({ new: 0, delivered: 0, deleted: 0 })
+    expect(scene.left()).toEqual(['uid-0'])
+  })
+})
+
 describe('a UIDL that is used again (P096, P098)', () => {
   test('with another size brings the new message', async () => {
     await using scene = await Scene.create()
@@ -98,6 +123,19 @@ describe('a listing', () => {
     expect(await scene.poll()).toMatchObject({ outcome: 'ok', new: 3, delivered: 3 })
     scene.fill(1, 3)
     expect(await scene.poll()).toMatchObject({ outcome: 'ok', new: 1, delivered: 1 })
+    expect(scene.subjects()).toEqual(upTo(4))
+  })
+
+  test('of a server that had UIDLs and refuses them for a while waits: by their headers all would be new (P084)', async () => {
+    await using scene = await Scene.create()
+    scene.fill(3)
+    await scene.poll()
+    scene.server.faults.reply.set('UIDL', '-ERR no')
+    scene.fill(1, 3)
+    const refused = { code: 'ERR_POP3_REPLY', retry: 'soon' }
+    expect(await scene.poll()).toMatchObject({ outcome: 'failed', delivered: 0, error: refused })
+    scene.server.faults.reply.delete('UIDL')
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 1 })
     expect(scene.subjects()).toEqual(upTo(4))
   })
 
