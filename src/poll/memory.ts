@@ -44,7 +44,7 @@ export class Memory {
     const salt = this.record.facts['salt'] ?? newIntent()
     this.#facts['salt'] = salt
     // A command may give another token each time: that is no changed secret, or refused ones would never be paused (N009).
-    this.#secretMark = secretMark(salt, secret)
+    this.#secretMark = secretMark(salt, this.#account.token?.kind === 'command' ? 'token' : secret)
     return secret
   }
 
