@@ -230,8 +230,9 @@ export class Transfer {
       return
     }
     if (session.botched === null) return await this.#defer(job, error.message, error.code === 'ERR_BUG')
-    // Which of several it was that got the answers out of step is not known.
-    const blamed = receivedBytes > 0 && !(this.cut !== null && session.pipelining)
+    // Which of several it was that got the answers out of step is not known; a token runs out whatever comes just then.
+    const blamed =
+      receivedBytes > 0 && !(this.cut !== null && session.pipelining) && !(session.botched instanceof ExpiredToken)
     await this.#abandon(job, blamed ? endReason(error) : null, blamed && error.code === 'ERR_POP3_PROTOCOL')
   }
 
