@@ -13,16 +13,26 @@ const SPACE = 32
 /** What identifies a message and is the same in TOP and in RETR. */
 const STABLE: ReadonlySet<string> = new Set(['from', 'to', 'cc', 'subject', 'date', 'message-id'])
 
-/** What servers add, count or rewrite between two fetches of one message (P127, P128). */
-const VOLATILE: ReadonlySet<string> = new Set([
-  'received',
-  'return-path',
-  'delivered-to',
+/** What a server that keeps an mbox writes down in it (P128). */
+const STATE: ReadonlySet<string> = new Set([
   'status',
   'x-status',
   'x-uid',
   'x-uidl',
   'x-keywords',
+  'x-imap',
+  'x-imapbase',
+])
+
+/** Somebody else may have written such a field, of any length. */
+const NOTES_LIMIT_BYTES = 512
+
+/** What servers add, count or rewrite between two fetches of one message (P127, P128). */
+const VOLATILE: ReadonlySet<string> = new Set([
+  ...STATE,
+  'received',
+  'return-path',
+  'delivered-to',
   'x-mozilla-status',
   'x-mozilla-status2',
   'content-length',
@@ -59,6 +69,15 @@ export function fingerprint(header: Buffer): Buffer {
     })
   }
   return hash('sha256', stable, 'buffer').subarray(0, 16)
+}
+
+/** How many bytes of the header are a server's own notes, line ends included; no more than such notes have. */
+export function stateBytes(header: Buffer): number {
+  let bytes = 0
+  eachField(latin1(header), (name, value) => {
+    if (STATE.has(name)) bytes += name.length + 1 + value.length
+  })
+  return Math.min(bytes, NOTES_LIMIT_BYTES)
 }
 
 /** The first such field's value, unfolded (RFC 5322 section 2.2.3), without white space around it; null without one. */

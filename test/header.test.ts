@@ -1,7 +1,7 @@
 // What header.ts sees in well-formed, odd and hostile headers.
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { field, fields, fingerprint, parseDateMs, receivedDateMs, splitHeader } from '../src/header.ts'
+import { field, fields, fingerprint, parseDateMs, receivedDateMs, splitHeader, stateBytes } from '../src/header.ts'
 
 const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
 const headerOf = (text: string): string => splitHeader(bytes(text)).toString('latin1')
@@ -60,6 +60,16 @@ describe('field', () => {
   test('fields gives every occurrence, unfolded, from the top', () => {
     const header = bytes('Received: a\r\nX: y\r\nRECEIVED: b\r\n c\r\nreceived:c\r\n')
     expect(fields(header, 'Received')).toEqual(['a', 'b c', 'c'])
+  })
+})
+
+describe('stateBytes', () => {
+  test.each([
+    ['counts what a server wrote down, line ends and folds included', 'Status: RO\r\nA: 1\r\nX-UIDL: a\r\n b\r\n', 27],
+    ['is 0 without such a field', 'Subject: Status: RO\r\n', 0],
+    ['is no more than such notes have, whoever wrote them', `X-Keywords: ${'k'.repeat(9000)}\r\n`, 512],
+  ])('%s', (_, header, count) => {
+    expect(stateBytes(bytes(header))).toBe(count)
   })
 })
 

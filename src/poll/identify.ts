@@ -24,12 +24,21 @@ export function isDoubtful(entry: Entry, known: KnownMessage, exactSizes: boolea
 }
 
 /** The headers' fingerprints, in order; null for one that the server does not show. */
-export async function fingerprintsOf(entries: readonly Entry[], session: Session): Promise<readonly (Buffer | null)[]> {
-  const found: (Buffer | null)[] = []
+export function fingerprintsOf(entries: readonly Entry[], session: Session): Promise<readonly (Buffer | null)[]> {
+  return lookAtHeaders(entries, session, (header) => fingerprint(splitHeader(header)))
+}
+
+/** What `look` makes of each header, in order; null for one that the server does not show. */
+export async function lookAtHeaders<T>(
+  entries: readonly Entry[],
+  session: Session,
+  look: (header: Buffer) => T,
+): Promise<readonly (T | null)[]> {
+  const found: (T | null)[] = []
   for (let at = 0; at < entries.length; at += HEADERS_AT_ONCE) {
     const batch = entries.slice(at, at + HEADERS_AT_ONCE)
     const headers = await Promise.all(batch.map(({ number }) => session.header(number)))
-    for (const header of headers) found.push(header === null ? null : fingerprint(splitHeader(header)))
+    for (const header of headers) found.push(header === null ? null : look(header))
   }
   return found
 }

@@ -3,10 +3,11 @@
 // file name knows is compared with that file (DESIGN 4.3).
 import type { Account } from '../config/schema.ts'
 import { Spool } from '../deliver/spool.ts'
+import { fingerprint, splitHeader, stateBytes } from '../header.ts'
 import type { EntryKey } from '../ledger/ledger.ts'
 import type { Session } from '../pop3/session.ts'
 import { originOf } from './hand-over.ts'
-import { fingerprintsOf } from './identify.ts'
+import { lookAtHeaders } from './identify.ts'
 import type { Memory } from './memory.ts'
 import { mayDelete, type Plan, type PlannedDeletion, type PlannedFetch } from './plan.ts'
 import type { Run } from './run.ts'
@@ -81,13 +82,19 @@ async function matching(
   deletions: readonly PlannedDeletion[],
   { session, memory }: RemovalContext,
 ): Promise<readonly PlannedDeletion[]> {
-  const prints = await fingerprintsOf(deletions, session)
+  const looks = await lookAtHeaders(deletions, session, (bytes) => {
+    const header = splitHeader(bytes)
+    return { print: fingerprint(header), stateBytes: stateBytes(header) }
+  })
   return deletions.filter(({ known, sizeBytes }, at) => {
-    const print = prints[at] ?? null
-    if (print === null || known.fingerprint === null || known.receivedBytes === null) return false
-    if (sizeBytes !== null && known.listedBytes !== null && sizeBytes !== known.listedBytes) return false
+    const look = looks[at] ?? null
+    if (look === null || known.fingerprint === null || known.receivedBytes === null) return false
+    if (sizeBytes !== null && known.listedBytes !== null) {
+      // Some servers write down in the header what they know of a message, once they have shown it (P128).
+      if (Math.abs(sizeBytes - known.listedBytes) > look.stateBytes) return false
+    }
     const sizes = compareSizes(known.listedBytes, known.receivedBytes, memory.sizes.exact)
-    return sizes === 'agrees' && known.fingerprint.equals(print)
+    return sizes === 'agrees' && known.fingerprint.equals(look.print)
   })
 }
 
