@@ -42,11 +42,11 @@ export function nextHealth(last: AccountHealth, end: PollEnd, nowMs: number): Ac
 function pausedUntil({ error, signedInMs, loginDelaySeconds }: PollEnd, refusals: number, nowMs: number): number {
   const delayed =
     signedInMs === null || loginDelaySeconds === null ? 0 : signedInMs + loginDelaySeconds * 1000 - SLACK_MS
+  const asked = error === null || error.pauseMs === 0 ? 0 : nowMs + error.pauseMs
   if (error?.code === 'ERR_AUTH' && refusals > REFUSALS_FORGIVEN) {
     const doublings = Math.min(refusals - REFUSALS_FORGIVEN - 1, 10)
-    return nowMs + Math.min(FIRST_PAUSE_MS * 2 ** doublings, LONGEST_PAUSE_MS)
+    return Math.max(asked, nowMs + Math.min(FIRST_PAUSE_MS * 2 ** doublings, LONGEST_PAUSE_MS))
   }
-  const asked = error === null || error.pauseMs === 0 ? 0 : nowMs + error.pauseMs
   return Math.max(asked, delayed)
 }
 

@@ -41,6 +41,32 @@ describe('back-off', () => {
     expect(nextHealth(afterRefusals(5), end({}), NOW)).toMatchObject({ refusals: 0, failures: 0, pausedUntilMs: 0 })
   })
 
+  test('recovers unaided from throttling that looked like a bad password, the same password all along (P053)', () => {
+    let [health, nowMs, tries] = [fresh, NOW, 0]
+    for (const until = NOW + 6 * 60 * MINUTE; nowMs < until; nowMs += 5 * MINUTE) {
+      if (isPaused(health, nowMs)) continue
+      health = nextHealth(health, end({ error: refused }), nowMs)
+      tries++
+    }
+    expect(tries).toBeLessThan(10)
+    expect(health.pausedUntilMs - nowMs).toBeLessThanOrEqual(24 * 60 * MINUTE)
+    health = nextHealth(health, end({}), health.pausedUntilMs)
+    expect(health).toMatchObject({ refusals: 0, failures: 0, pausedUntilMs: 0, error: null })
+  })
+
+  test('of a sign-in that a person must look at first is an hour at least, from the first one on (P060)', () => {
+    const guarded = new PopfetchError('ERR_AUTH', 'web login', {
+      scope: 'account',
+      retry: 'later',
+      pauseMs: 60 * MINUTE,
+    })
+    let health = fresh
+    for (const pause of [60, 60, 60, 60, 60, 120]) {
+      health = nextHealth(health, end({ error: guarded }), NOW)
+      expect(health.pausedUntilMs - NOW).toBe(pause * MINUTE)
+    }
+  })
+
   test('a network failure in between neither pauses nor forgets refusals', () => {
     const down = new PopfetchError('ERR_CONNECT', 'refused', { scope: 'account', retry: 'soon' })
     expect(nextHealth(afterRefusals(2), end({ error: down, secretMark: null }), NOW)).toMatchObject({

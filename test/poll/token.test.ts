@@ -62,6 +62,17 @@ describe('a token that is refused', () => {
     expect(signIns(scene)).toHaveLength(3)
   })
 
+  test('and cannot be had anew is told as that: the provider took the grant back (P078)', async () => {
+    await using scene = await tokenScene(['old'], 'new')
+    const tool = scene.path('get-token')
+    writeFileSync(tool, '#!/bin/sh\nmkdir "$0.once" 2>/dev/null && echo old && exit\necho invalid_grant >&2; exit 1\n')
+    expect(await scene.poll()).toMatchObject({
+      outcome: 'failed',
+      error: { code: 'ERR_SECRET', message: expect.stringContaining('invalid_grant') },
+    })
+    expect(signIns(scene)).toEqual(['refused XOAUTH2'])
+  })
+
   test('is read again by check too', async () => {
     await using scene = await tokenScene(['old', 'new'], 'new')
     scene.fill(1)
