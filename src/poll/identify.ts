@@ -4,7 +4,7 @@
 import { fingerprint, splitHeader } from '../header.ts'
 import type { EntryKey, KnownCopy, KnownMessage, Ledger } from '../ledger/ledger.ts'
 import type { Session } from '../pop3/session.ts'
-import type { Entry } from './plan.ts'
+import { type Entry, MOST_DELETIONS } from './plan.ts'
 
 /** Headers asked for at once: each answer is up to 64 KiB. */
 const HEADERS_AT_ONCE = 64
@@ -20,6 +20,8 @@ export interface Identified {
 /** Is it likely, though not certain, that the entry is the message known by its UIDL? */
 export function isDoubtful(entry: Entry, known: KnownMessage, exactSizes: boolean): boolean {
   if (known.goneSinceMs !== null) return true
+  // It should be gone: some servers give its UIDL to the next message at once (P098).
+  if (known.deletions > 0 && known.deletions <= MOST_DELETIONS) return true
   return exactSizes && entry.sizeBytes !== null && known.listedBytes !== null && entry.sizeBytes !== known.listedBytes
 }
 

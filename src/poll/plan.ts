@@ -63,6 +63,9 @@ export interface Plan {
 /** A message that was begun so often without coming to an end is kept back: it may be what brings us down (P122). */
 export const MOST_ATTEMPTS = 5
 
+/** A server that keeps what it was told so often to delete will not do it the next time either (P134). */
+export const MOST_DELETIONS = 5
+
 /** After so many answers that got lost, another copy would be one too many (DESIGN 4.3, P2). */
 export const MOST_UNKNOWNS = 3
 

@@ -9,7 +9,7 @@ import type { Session } from '../pop3/session.ts'
 import { originOf } from './hand-over.ts'
 import { lookAtHeaders } from './identify.ts'
 import type { Memory } from './memory.ts'
-import { mayDelete, type Plan, type PlannedDeletion, type PlannedFetch } from './plan.ts'
+import { mayDelete, MOST_DELETIONS, type Plan, type PlannedDeletion, type PlannedFetch } from './plan.ts'
 import type { Run } from './run.ts'
 import { compareSizes } from './sizes.ts'
 import type { Tally } from './tally.ts'
@@ -17,9 +17,6 @@ import type { Targets } from './targets.ts'
 
 /** Retrieved at once to be compared: in memory up to 1 MiB each. */
 const COMPARED_AT_ONCE = 16
-
-/** A server that keeps what it was told so often to delete will not do it the next time either (P134). */
-const MOST_DELETIONS = 5
 
 export interface Removable extends EntryKey {
   readonly number: number
