@@ -3,6 +3,7 @@
 import { lstatSync, mkdirSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
 import { dirname, isAbsolute, join } from 'node:path'
+import { errnoOf } from '../errors.ts'
 
 /** `enable`: for tests. */
 export function compileCache(
@@ -14,10 +15,20 @@ export function compileCache(
   if (base === undefined || !isAbsolute(base) || env['NODE_COMPILE_CACHE'] !== undefined) return
   const folder = join(base, 'popfetch')
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    make(base)
+    make(folder)
     if ([dirname(base), base, folder].every(isOurs)) enable(folder)
   } catch {
     // A start without a cache is a little slower, nothing else.
+  }
+}
+
+/** The last part only: where a home is missing, it is not for us to make. */
+function make(folder: string): void {
+  try {
+    mkdirSync(folder, { mode: 0o700 })
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error
   }
 }
 
