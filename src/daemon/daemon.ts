@@ -162,7 +162,7 @@ export class Daemon implements AsyncDisposable {
   #ended(ended: PollEnded): void {
     const { report } = ended
     this.#journal.ended(ended)
-    this.#inForce?.metrics?.ended(report)
+    this.#inForce?.metrics?.ended(ended)
     this.#context.ended?.(ended)
     // A ledger that is damaged, or that a newer popfetch has taken over (N040), is so for all accounts.
     if (report.error?.code === 'ERR_LEDGER' && report.error.retry === 'never') {

@@ -1,12 +1,11 @@
 // What is served to those who watch: /metrics for Prometheus, /healthz for anything that asks whether all is well. The only
 // door to prom-client and to HTTP. No secret and no message is told, but names of accounts are: serve it where only friends are.
 import { createServer, type Server, type ServerResponse } from 'node:http'
-import type { Counter, Gauge, Registry } from 'prom-client'
+import type { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Listen } from '../config/rhythm.ts'
 import { errnoOf, PopfetchError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import type { AccountReport } from '../poll/report.ts'
-import type { Planned } from './scheduler.ts'
+import type { Planned, PollEnded } from './scheduler.ts'
 
 const REQUEST_LIMIT_MS = 10_000
 const CONNECTIONS = 64
@@ -16,6 +15,9 @@ export interface Watched {
   readonly plan: readonly Planned[]
   readonly ledger: Pick<Ledger, 'accounts'>
 }
+
+/** A turn of the event loop, a slow moment, too few places (`concurrency`, `perHost`) for so many accounts. */
+const LATENESS_S = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
 
 const RESULTS = ['delivered', 'deferred', 'refused', 'held', 'possibleDuplicates', 'deleted'] as const
 
@@ -32,6 +34,7 @@ interface Instruments {
   readonly lastSuccess: Gauge<'account'>
   readonly nextPoll: Gauge<'account'>
   readonly overdue: Gauge<'account'>
+  readonly lateness: Histogram
 }
 
 export class Metrics implements AsyncDisposable {
@@ -79,10 +82,11 @@ export class Metrics implements AsyncDisposable {
     return typeof address === 'object' && address !== null ? address.port : 0
   }
 
-  ended(report: AccountReport): void {
+  ended({ report, lateMs }: Pick<PollEnded, 'report' | 'lateMs'>): void {
     const { account, outcome, error, listed, skipped, delivered } = report
     const { polls, messages, bytes, failures, backlog, duration } = this.#instruments
     polls.inc({ account, outcome })
+    this.#instruments.lateness.observe(lateMs / 1000)
     for (const result of RESULTS)
       if (report[result] > 0) messages.inc({ account, result: snake(result) }, report[result])
     bytes.inc({ account }, report.bytes)
@@ -94,7 +98,15 @@ export class Metrics implements AsyncDisposable {
 
   /** An account that is polled no more. */
   forget(account: string): void {
-    const { registry: _registry, memory: _memory, polls, messages, failures, ...plain } = this.#instruments
+    const {
+      registry: _registry,
+      memory: _memory,
+      lateness: _lateness,
+      polls,
+      messages,
+      failures,
+      ...plain
+    } = this.#instruments
     for (const outcome of ['ok', 'partial', 'failed', 'paused', 'busy']) polls.remove({ account, outcome })
     for (const result of RESULTS) messages.remove({ account, result: snake(result) })
     for (const instrument of Object.values(plain)) instrument.remove({ account })
@@ -148,7 +160,7 @@ async function answer(
 }
 
 async function makeInstruments(): Promise<Instruments> {
-  const { Counter, Gauge, Registry } = await import('prom-client')
+  const { Counter, Gauge, Histogram, Registry } = await import('prom-client')
   const registry = new Registry()
   const registers = [registry]
   const counter = <L extends string>(name: string, help: string, labelNames: L[]) =>
@@ -168,5 +180,11 @@ async function makeInstruments(): Promise<Instruments> {
     lastSuccess: gauge('last_success_timestamp_seconds', 'When the last poll that went well ended'),
     nextPoll: gauge('next_poll_timestamp_seconds', 'When the next poll is planned'),
     overdue: gauge('account_overdue', '1: the account should have been polled long ago, or its poll hangs'),
+    lateness: new Histogram({
+      name: 'popfetch_poll_lateness_seconds',
+      help: 'How much later than planned polls began',
+      buckets: LATENESS_S,
+      registers,
+    }),
   }
 }

@@ -11,6 +11,7 @@ import { installed, roomyDirectory, runProgram, temporaryDirectory } from '../se
 import { cases, totalMessages, type Case } from './cases.ts'
 import { canDo, contender, plainContender, type Contender, type Scene } from './contender.ts'
 import { fill } from './mailboxes.ts'
+import { daemonCase, measureDaemon } from './daemon.ts'
 import type { Usage } from './measure.ts'
 import { clients, popfetchCommand, type Client } from './peers.ts'
 import { startProxy } from './proxy.ts'
@@ -18,13 +19,15 @@ import { figures, table, type Row } from './table.ts'
 
 const repository = join(import.meta.dirname, '../..')
 const startUp = { name: 'start', title: 'start-up' }
-const caseNames = [...cases.map((each) => each.name), startUp.name]
+const quickNames = [...cases.map((each) => each.name), startUp.name]
+// It takes two minutes, and no peer takes part.
+const caseNames = [...quickNames, daemonCase.name]
 const peerNames = clients.filter((client) => client.needs !== null).map((client) => client.name)
 const packages = [...new Set(clients.flatMap((client) => client.needs?.packageName ?? []))].join(' ')
 
 const usage = `npm run bench -- [--only CASE[,CASE…]] [--peers all|none|PEER[,PEER…]] [--runs N]
 
-cases  ${caseNames.join(' ')}
+cases  ${caseNames.join(' ')}; by default all but ${daemonCase.name}
 peers  ${peerNames.join(' ')}; by default those that need no minutes for the case
 runs   5 by default; a run of more than 10 seconds is not repeated
 
@@ -36,7 +39,7 @@ const longRunSeconds = 10
 
 const { values: options } = parseArgs({
   options: {
-    only: { type: 'string', default: caseNames.join(',') },
+    only: { type: 'string', default: quickNames.join(',') },
     peers: { type: 'string', default: 'quick' },
     runs: { type: 'string', default: '5' },
     help: { type: 'boolean', default: false },
@@ -54,6 +57,11 @@ async function main(): Promise<void> {
   if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs wants a number, not ${options.runs}`)
   if (process.env['POPFETCH'] === undefined) await runProgram('npm', ['run', 'build'], repository)
 
+  if (options.only === daemonCase.name) {
+    await using own = await temporaryDirectory(await roomyDirectory(1e8))
+    await save(machineNow(), [await measureDaemon(own.path)])
+    return
+  }
   await using dovecot = await startDovecot({
     parent: await roomyDirectory(6e9),
     mechanisms: ['plain'],
@@ -64,7 +72,7 @@ async function main(): Promise<void> {
   const onDisk = join(repository, '.bench')
   await mkdir(onDisk, { recursive: true })
   const disk = await mkdtemp(join(onDisk, 'run-'))
-  const machine = `Node ${process.version}, ${availableParallelism()} processors, load ${loadavg()[0]?.toFixed(1)} at the start`
+  const machine = machineNow()
   console.log(`${machine}; medians of ${runs} runs`)
   const results: object[] = []
   try {
@@ -91,9 +99,18 @@ async function main(): Promise<void> {
       const rows = await measureAll(startContenders(join(memory.path, 'start')), runs)
       results.push(report(startUp, rows, { messages: 0, bytes: 0 }, 'node -e 0'))
     }
+    if (chosen.includes(daemonCase.name)) results.push(await measureDaemon(join(memory.path, 'daemon')))
   } finally {
     await rm(disk, { recursive: true, force: true })
   }
+  await save(machine, results)
+}
+
+function machineNow(): string {
+  return `Node ${process.version}, ${availableParallelism()} processors, load ${loadavg()[0]?.toFixed(1)} at the start`
+}
+
+async function save(machine: string, results: readonly object[]): Promise<void> {
   const file = join(import.meta.dirname, 'results', 'latest.json')
   await writeFile(file, `${JSON.stringify({ date: new Date().toISOString(), machine, results }, null, 2)}\n`)
   console.log(`\nfigures in ${file}`)

@@ -37,18 +37,10 @@ describe('what is served', () => {
 
   test('Prometheus metrics, per account', async () => {
     await using metrics = await Metrics.listen(listen, { plan, ledger })
-    metrics.ended(
-      accountReport({
-        listed: 9,
-        skipped: 4,
-        delivered: 3,
-        bytes: 1234,
-        durationMs: 250,
-        outcome: 'partial',
-        possibleDuplicates: 1,
-      }),
-    )
-    metrics.ended(accountReport({ outcome: 'failed', error: { code: 'ERR_CONNECT', message: '', retry: 'soon' } }))
+    const counts = { listed: 9, skipped: 4, delivered: 3, bytes: 1234, possibleDuplicates: 1 }
+    metrics.ended({ report: accountReport({ ...counts, durationMs: 250, outcome: 'partial' }), lateMs: 120 })
+    const error = { code: 'ERR_CONNECT', message: '', retry: 'soon' } as const
+    metrics.ended({ report: accountReport({ outcome: 'failed', error }), lateMs: 0 })
     const { status, text } = await get(metrics.port, '/metrics?x=1')
     expect(status).toBe(200)
     for (const line of [
@@ -64,6 +56,8 @@ describe('what is served', () => {
       'popfetch_last_success_timestamp_seconds{account="work"} 1799999000',
       'popfetch_next_poll_timestamp_seconds{account="work"} 1800000060',
       'popfetch_account_overdue{account="home"} 0',
+      'popfetch_poll_lateness_seconds_bucket{le="0.1"} 1',
+      'popfetch_poll_lateness_seconds_bucket{le="0.25"} 2',
     ]) {
       expect(text.split('\n')).toContain(line)
     }
