@@ -3,12 +3,13 @@
 // The one rule: nothing is deleted on doubt. Whatever goes wrong, the session ends without QUIT and the mail stays.
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Account } from '../config/schema.ts'
-import { asPopfetchError, PopfetchError } from '../errors.ts'
+import { asPopfetchError, type PopfetchError } from '../errors.ts'
 import { ExpiredToken } from '../pop3/reply-error.ts'
 import type { Session } from '../pop3/session.ts'
 import { isPaused } from './backoff.ts'
 import { keepBooks } from './bookkeeping.ts'
 import { plannedMessages } from './dry-run.ts'
+import { interrupted, noUidls } from './ends.ts'
 import { guard } from './guard.ts'
 import { compare, type Comparison } from './listing.ts'
 import { Memory } from './memory.ts'
@@ -241,20 +242,4 @@ class Poll {
     this.#tally.deleted += removed.length
     if (removed.length > 0) await this.#run.ledger.deleted(this.#account.name, removed)
   }
-}
-
-/** The tally has the reason, if it is not the signal. */
-function interrupted(signal: AbortSignal): PopfetchError {
-  return new PopfetchError('ERR_ABORTED', signal.aborted ? 'interrupted by a signal' : 'the session ended early', {
-    scope: 'account',
-    retry: 'soon',
-  })
-}
-
-function noUidls({ name }: Account): PopfetchError {
-  return new PopfetchError(
-    'ERR_NO_UIDL',
-    `the server has neither UIDL nor TOP, so popfetch could not tell what it already fetched: ${name} cannot be polled`,
-    { scope: 'account', retry: 'never' },
-  )
 }

@@ -9,16 +9,15 @@ import { DoubtfulAnswers } from '../pop3/doubt.ts'
 import { codeIs, type Reply } from '../pop3/reply.ts'
 import { ExpiredToken } from '../pop3/reply-error.ts'
 import type { Session } from '../pop3/session.ts'
-import { beginning, chosen, handOver, isBegun, isStuck, type Job, originOf } from './hand-over.ts'
+import { Attempts, inBatches } from './attempts.ts'
+import { letGo } from './garbage.ts'
+import { chosen, handOver, isStuck, type Job, originOf } from './hand-over.ts'
 import type { PlannedFetch } from './plan.ts'
 import type { Run } from './run.ts'
 import type { SizeVerdict, SizeWatch } from './sizes.ts'
 import { endReason, isSuspect, shortReason, wasShort } from './suspicion.ts'
 import type { Tally } from './tally.ts'
 import type { Window } from './window.ts'
-
-/** Attempts recorded in one commit; the next batch is recorded while this one is on the wire. */
-const BATCH = 50
 
 export interface TransferContext {
   readonly account: Account
@@ -40,7 +39,7 @@ export class Transfer {
   readonly #underWay = new Set<Promise<void>>()
   readonly #done: PlannedFetch[] = []
   #undelivered = false
-  #fatal: PopfetchError | null = null
+  readonly #attempts: Attempts
   /** Asked for, and not yet answered to the end. */
   #asked = 0
   #jobs = 0
@@ -48,6 +47,7 @@ export class Transfer {
 
   constructor(context: TransferContext) {
     this.#context = context
+    this.#attempts = new Attempts(context.account.name, context.run.ledger, () => this.#stopped)
   }
 
   /** Delivered and recorded in this session, announced and received size agreeing: DELE may follow. */
@@ -72,7 +72,7 @@ export class Transfer {
   async run(jobs: readonly Job[]): Promise<void> {
     this.#jobs = jobs.length
     const batches = inBatches(jobs)
-    let beginning = this.#begin(batches[0] ?? [])
+    let beginning = this.#attempts.begin(batches[0] ?? [])
     for (const [at, batch] of batches.entries()) {
       const begun = await beginning
       if (!begun) break
@@ -81,57 +81,36 @@ export class Transfer {
       if (alone) await this.#quiet()
       const next = batches[at + 1] ?? []
       const nextAlone = alone || isSuspect(next[0])
-      if (!nextAlone) beginning = this.#begin(next)
+      if (!nextAlone) beginning = this.#attempts.begin(next)
       for (const job of batch) await this.#start(job)
       if (nextAlone) {
         await this.#quiet()
-        beginning = this.#begin(next)
+        beginning = this.#attempts.begin(next)
       }
       if (this.#stopped) {
-        await this.#abandonAll((await beginning) ? next : [])
+        await this.#attempts.abandon((await beginning) ? next : [], null)
         break
       }
     }
     await this.#quiet()
     const { session, tally } = this.#context
-    if (this.#fatal !== null) tally.fail(this.#fatal)
+    if (this.#attempts.fatal !== null) tally.fail(this.#attempts.fatal)
     else if (this.cut === null && session.botched !== null && !(session.botched instanceof ExpiredToken))
       tally.fail(session.botched)
   }
 
   get #stopped(): boolean {
     const { session, run } = this.#context
-    return this.#fatal !== null || session.botched !== null || run.signal.aborted || run.terms.stop.aborted
+    return this.#attempts.fatal !== null || session.botched !== null || run.signal.aborted || run.terms.stop.aborted
   }
 
   async #quiet(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay)
   }
 
-  /** Records the attempts of a batch; false: the ledger cannot, nothing of it was begun. */
-  async #begin(batch: readonly Job[]): Promise<boolean> {
-    if (batch.length === 0) return true
-    if (this.#stopped) return false
-    const { run, account } = this.#context
-    try {
-      await run.ledger.begin(
-        account.name,
-        batch.filter(isBegun).map(({ uidl, copy, sizeBytes, due }) => ({
-          key: { uidl, copy },
-          listedBytes: sizeBytes,
-          deliveries: due.map(beginning),
-        })),
-      )
-      return true
-    } catch (error) {
-      this.#fatal ??= asPopfetchError(error)
-      return false
-    }
-  }
-
   /** Asks for one message as soon as there is room; returns when it was asked for, not when it is there. */
   async #start(job: Job): Promise<void> {
-    if (this.#stopped || isStuck(job)) return await this.#abandon(job, null)
+    if (this.#stopped || isStuck(job)) return await this.#attempts.abandon([job], null)
     const leave = await this.#context.window.enter(job.sizeBytes)
     const work = this.#one(job).finally(() => {
       leave()
@@ -158,6 +137,7 @@ export class Transfer {
       const answer = session.retrieve(job.number, {
         write(chunk) {
           tally.received(chunk.length)
+          letGo(chunk.length)
           const written = spool.write(chunk)
           const paced = run.terms.pace(chunk.length)
           return paced === undefined ? written : Promise.all([written, paced]).then(() => {})
@@ -179,7 +159,7 @@ export class Transfer {
       if (verdict === 'short' && this.#asked > 0 && session.pipelining) {
         const reason = shortReason(job, spool.receivedBytes)
         session.abandon(new DoubtfulAnswers(reason))
-        return await this.#abandon(job, reason)
+        return await this.#attempts.abandon([job], reason)
       }
       const message = spool.completeNow(run.nowMs()) ?? (await spool.complete(run.nowMs()))
       await this.#complete(job, message, { verdict, behindShort })
@@ -192,11 +172,11 @@ export class Transfer {
   /** P106, P107: the server has not got it; the others are not to suffer. P146: it may also be the server's farewell. */
   async #refusedRetrieval(job: Job, reply: Reply): Promise<void> {
     if (codeIs(reply.code, 'SYS/TEMP')) {
-      this.#fatal ??= new PopfetchError('ERR_POP3_REPLY', `the server refused RETR: "${reply.text}"`, {
+      this.#attempts.fatal ??= new PopfetchError('ERR_POP3_REPLY', `the server refused RETR: "${reply.text}"`, {
         scope: 'account',
         retry: 'soon',
       })
-      return await this.#abandon(job, null)
+      return await this.#attempts.abandon([job], null)
     }
     await this.#defer(job, `the server did not give it: "${reply.text}"`)
   }
@@ -222,18 +202,18 @@ export class Transfer {
       tally.held++
       tally.problem({ uidl: job.uidl, kind: 'held', reason: thrown.message })
       const held = { key: { uidl: job.uidl, copy: job.copy }, listedBytes: job.sizeBytes, reason: thrown.message }
-      return await this.#record(() => run.ledger.hold(account.name, [held]))
+      return await this.#attempts.record(() => run.ledger.hold(account.name, [held]))
     }
     const error = asPopfetchError(thrown, 'message')
     if (error.code === 'ERR_LEDGER') {
-      this.#fatal ??= error
+      this.#attempts.fatal ??= error
       return
     }
     if (session.botched === null) return await this.#defer(job, error.message, error.code === 'ERR_BUG')
     // Which of several it was that got the answers out of step is not known; a token runs out whatever comes just then.
     const blamed =
       receivedBytes > 0 && !(this.cut !== null && session.pipelining) && !(session.botched instanceof ExpiredToken)
-    await this.#abandon(job, blamed ? endReason(error) : null, blamed && error.code === 'ERR_POP3_PROTOCOL')
+    await this.#attempts.abandon([job], blamed ? endReason(error) : null, blamed && error.code === 'ERR_POP3_PROTOCOL')
   }
 
   async #defer(job: Job, reason: string, counts = false): Promise<void> {
@@ -241,34 +221,6 @@ export class Transfer {
     this.#undelivered = true
     tally.deferred++
     tally.problem({ uidl: job.uidl, kind: 'deferred', reason })
-    await this.#abandon(job, reason, counts)
+    await this.#attempts.abandon([job], reason, counts)
   }
-
-  async #abandonAll(jobs: readonly Job[]): Promise<void> {
-    for (const job of jobs) await this.#abandon(job, null)
-  }
-
-  async #abandon(job: Job, reason: string | null, counts = false): Promise<void> {
-    const { account, run } = this.#context
-    const abandoned = { key: { uidl: job.uidl, copy: job.copy }, reason, counts }
-    await this.#record(() => run.ledger.abandon(account.name, [abandoned]))
-  }
-
-  async #record(change: () => Promise<void>): Promise<void> {
-    try {
-      await change()
-    } catch (error) {
-      this.#fatal ??= asPopfetchError(error)
-    }
-  }
-}
-
-function inBatches(jobs: readonly Job[]): readonly (readonly Job[])[] {
-  const batches: Job[][] = []
-  for (const job of jobs) {
-    const last = batches.at(-1)
-    if (last === undefined || last.length === BATCH || isSuspect(job) || isSuspect(last[0])) batches.push([job])
-    else last.push(job)
-  }
-  return batches
 }
