@@ -9,6 +9,7 @@ export const EXAMPLES: readonly (readonly [string, string])[] = [
   ['$0 check', 'Sign in everywhere, say what is waiting'],
   ['$0 status', 'How the last polls went, what is refused or kept back'],
   ['$0 --daemon', 'Keep polling in the background'],
+  ['$0 init', 'Set up the first account by question and answer'],
   ['$0 config check', 'Find mistakes in the configuration'],
 ]
 

@@ -44,7 +44,7 @@ export async function takeOver(
   const known = wanted.flatMap(({ name, account, uidls, identity }) =>
     uidls === null || uidls.length === 0 || account.seen === null
       ? []
-      : [{ name, identity, uidls: uidls.flatMap(account.seen.spellings) }],
+      : [{ name, identity, count: new Set(uidls).size, uidls: [...new Set(uidls.flatMap(account.seen.spellings))] }],
   )
   if (known.length > 0) {
     const { openLedger } = await surroundings.rooms.ledger()
@@ -56,14 +56,10 @@ export async function takeOver(
       if (lease === null) throw busy(name)
       leases.use(lease)
     }
-    for (const { name, identity, uidls } of known) {
+    const { rememberSeen } = await import('../poll/seen-elsewhere.ts')
+    for (const { name, identity, count, uidls } of known) {
       const { host, port, user } = identity
-      await ledger.account(name, { host, port, user })
-      const keys = [...new Set(uidls)].map((uidl) => ({
-        key: { uidl, copy: 0 },
-        listedBytes: null,
-      }))
-      await ledger.start(name, keys)
+      await rememberSeen(ledger, name, { identity: { host, port, user }, count, uidls })
     }
   }
   return wanted.map(({ name, account, uidls }) => ({

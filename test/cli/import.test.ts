@@ -2,6 +2,7 @@
 import { readFile, stat, symlink } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openLedger } from '../../src/ledger/sqlite.ts'
+import { Pop3Server } from '../support/pop3-server.ts'
 import { Person } from './person.ts'
 
 let person: Person
@@ -91,6 +92,23 @@ describe('import', () => {
     await person.write('.fetchids', 'alice@pop.example.net u2\n')
     expect(await person.run('import', 'fetchmail', '--output', 'b.yaml')).toBe(0)
     expect(await seenOf('pop.example.net')).toEqual(['u1', 'u2'])
+  })
+
+  test('of a record that does not fit the mailbox stops the first poll, which would bring everything twice', async () => {
+    await using server = await Pop3Server.start()
+    for (let n = 0; n < 30; n++) server.mailbox('alice', 'pw').add(`Subject: ${n}\n\nbody\n`, { uidl: `new-${n}` })
+    await person.write(
+      '.mpoprc',
+      `account a\nhost ${server.host}\nport ${server.port}\nuser alice\npassword pw\nkeep on\ndelivery maildir ~/Mail\n`,
+    )
+    const old = Array.from({ length: 30 }, (_, n) => `old-${n}`).join('\n')
+    await person.write(`.mpop_uidls/alice_at_${server.host}`, ` 30 ${server.host} alice\n${old}\n`)
+    expect(await person.run('import', 'mpop')).toBe(0)
+    expect(await person.run()).toBe(78)
+    expect(person.stderr.text).toContain('nearly none of the 30')
+    expect(server.journal.of('retr')).toEqual([])
+    expect(await person.run('--accept-new-ids')).toBe(0)
+    expect(server.journal.of('retr')).toHaveLength(30)
   })
 
   test('does not mix two mailboxes under one name', async () => {
