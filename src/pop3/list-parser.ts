@@ -37,7 +37,9 @@ export class ListParser {
   #textBytes = 0
   #count = 0
   #fedBytes = 0
-  #carry: Buffer | null = null
+  /** The start of a line whose end has not come. */
+  #carry: Buffer[] = []
+  #carryBytes = 0
   #skipping = false
   #ascending = true
 
@@ -47,26 +49,32 @@ export class ListParser {
     if (this.#fedBytes > LISTING_BYTES_LIMIT) throw tooLong(`${LISTING_BYTES_LIMIT} bytes`)
     let start = 0
     for (let newline = chunk.indexOf(LF, 0); newline >= 0; newline = chunk.indexOf(LF, start)) {
-      if (this.#carry !== null || this.#skipping) this.#endCarry(chunk.subarray(start, newline))
+      if (this.#carryBytes > 0 || this.#skipping) this.#endCarry(chunk.subarray(start, newline))
       else this.#line(chunk, start, newline)
       start = newline + 1
     }
     if (start === chunk.length || this.#skipping) return
-    const rest = chunk.subarray(start)
-    this.#carry = this.#carry === null ? Buffer.from(rest) : Buffer.concat([this.#carry, rest])
-    if (this.#carry.length > LINE_LIMIT) {
-      this.#carry = null
+    // A copy: the chunk may be large. Not joined before the end: a line that drips must not cost its square.
+    this.#carry.push(Buffer.from(chunk.subarray(start)))
+    this.#carryBytes += chunk.length - start
+    if (this.#carryBytes > LINE_LIMIT) {
+      this.#drop()
       this.#skipping = true
     }
   }
 
   #endCarry(rest: Buffer): void {
     if (!this.#skipping) {
-      const line = Buffer.concat([this.#carry ?? Buffer.alloc(0), rest])
+      const line = Buffer.concat([...this.#carry, rest])
       this.#line(line, 0, line.length)
     }
-    this.#carry = null
+    this.#drop()
     this.#skipping = false
+  }
+
+  #drop(): void {
+    this.#carry = []
+    this.#carryBytes = 0
   }
 
   #line(bytes: Buffer, start: number, newline: number): void {

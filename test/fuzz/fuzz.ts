@@ -1,0 +1,88 @@
+// `npm run test:fuzz`: mutated input into every parser, for FUZZ_SECONDS (300). A finding ends it with status 1 and the line
+// that makes the case again: FUZZ_SEED and FUZZ_CASE. A second thread watches: what runs on without an end is a finding too.
+import { setImmediate as turn } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
+import { PopfetchError } from '../../src/errors.ts'
+import { mutated, Random } from './random.ts'
+import { targets } from './targets.ts'
+
+const seconds = Number(process.env['FUZZ_SECONDS'] ?? 300)
+const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 1_000_000_007)
+const only = process.env['FUZZ_CASE'] === undefined ? null : Number(process.env['FUZZ_CASE'])
+
+const MEMORY_LIMIT_BYTES = 200 * 1024 * 1024
+/** For one input; a million rounds of SCRAM's hash take a second on a slow machine. */
+const SLOWEST_MS = 4000
+
+/** [the case that runs, from 1; 0: none] */
+const progress = new Int32Array(new SharedArrayBuffer(4))
+// A hang leaves no turn of this thread's loop, so another one has to say it.
+const watch = `
+  const { workerData } = require('node:worker_threads')
+  let last = 0, since = Date.now()
+  setInterval(() => {
+    const now = Atomics.load(workerData.progress, 0)
+    if (now !== last) { last = now; since = Date.now() }
+    if (now === 0 || Date.now() - since < ${SLOWEST_MS * 5}) return
+    require('node:fs').writeSync(2, \`hangs: FUZZ_SEED=${seed} FUZZ_CASE=\${now - 1} npm run test:fuzz\\n\`)
+    process.kill(process.pid, 'SIGKILL')
+  }, 500)
+`
+const watcher = new Worker(watch, { eval: true, workerData: { progress } })
+watcher.unref()
+
+let peakBytes = 0
+const slowest = new Map<string, number>()
+const refused = new Map<string, number>()
+const runs = new Map<string, number>()
+
+/** What is wrong with it; null: nothing. */
+async function tried(at: number): Promise<string | null> {
+  const random = new Random(seed, at)
+  const target = targets[at % targets.length]
+  if (target === undefined) return 'no target'
+  const input = mutated(target.seeds, random)
+  const startMs = performance.now()
+  runs.set(target.name, (runs.get(target.name) ?? 0) + 1)
+  let finding: string | null = null
+  try {
+    await target.run(input, random)
+  } catch (error) {
+    if (error instanceof PopfetchError && error.code !== 'ERR_BUG')
+      refused.set(target.name, (refused.get(target.name) ?? 0) + 1)
+    else finding = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  }
+  const tookMs = performance.now() - startMs
+  slowest.set(target.name, Math.max(slowest.get(target.name) ?? 0, tookMs))
+  if (tookMs > SLOWEST_MS) finding ??= `took ${Math.round(tookMs)} ms for ${input.length} bytes`
+  return finding === null ? null : `${target.name}: ${finding}`
+}
+
+function end(finding: string, at: number): never {
+  console.error(`${finding}\nagain: FUZZ_SEED=${seed} FUZZ_CASE=${at} npm run test:fuzz`)
+  process.exit(1)
+}
+
+console.log(`seed ${seed}, ${only === null ? `${seconds} s` : `case ${only}`}`)
+const untilMs = performance.now() + seconds * 1000
+let at = only ?? 0
+for (; performance.now() < untilMs; at++) {
+  Atomics.store(progress, 0, at + 1)
+  const finding = await tried(at)
+  if (finding !== null) end(finding, at)
+  if (only !== null) break
+  if (at % 16 !== 0) continue
+  // What counts is what is kept, and what one input needs; not when it pleases the collector to come.
+  globalThis.gc?.()
+  Atomics.store(progress, 0, 0)
+  peakBytes = Math.max(peakBytes, process.memoryUsage.rss())
+  if (peakBytes > MEMORY_LIMIT_BYTES) end(`memory: ${Math.round(peakBytes / 1e6)} MB`, at)
+  await turn()
+}
+Atomics.store(progress, 0, 0)
+for (const [name, count] of runs) {
+  console.log(
+    `${name}: ${count} inputs, ${refused.get(name) ?? 0} refused, slowest ${Math.round(slowest.get(name) ?? 0)} ms`,
+  )
+}
+console.log(`no findings; memory at most ${Math.round(peakBytes / 1e6)} MB`)
