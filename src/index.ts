@@ -5,6 +5,7 @@
 //
 //   cli/       argv, exit codes, signals, standard streams              popfetch [account...] → cli/poll.ts
 //   migrate/   a whole mailbox once: many polls, then proof              the story → migrate/migrate.ts
+//              what older programs left, and finding a server        their words → migrate/import-*.ts, discover.ts
 //   poll/      policy: what to fetch, in which order, when to delete     the story on one page → poll/poll.ts
 //   config/    a file → Configuration; secrets, just before sign-in      one schema → config/schema.ts
 //   pop3/      the protocol: bytes ↔ commands and replies, no policy     the machine → pop3/decoder.ts, session.ts
