@@ -37,7 +37,7 @@ export class MemoryBudget {
 export const MEMORY_BUDGET_BYTES = 32 << 20
 
 /** More than the 100 commands that may be on the wire, so that deliveries overlap with reading; bounds open files too. */
-const MESSAGES_UNDER_WAY = 256
+const MESSAGES_UNDER_WAY = 128
 
 /** What a message may hold in memory at most: past it the spool goes to a file. */
 const MOST_BYTES = 1 << 20
