@@ -67,8 +67,9 @@ async function noteAbsent(
 async function takeOver(
   fetches: readonly PlannedFetch[],
   { rows }: Comparison,
-  { account, run, session }: BookkeepingContext,
+  { account, run, session, targets }: BookkeepingContext,
 ): Promise<readonly PlannedFetch[]> {
+  await targets.recallAll()
   const fresh = fetches.filter(({ known }) => known === null)
   const prints = await fingerprintsOf(fresh, session)
   const wanted = new Map<string, PlannedFetch[]>()

@@ -2,7 +2,7 @@
 // at the destination for what became of attempts that a crash cut off (4.3), so that they are not made twice.
 import type { Account } from '../config/schema.ts'
 import { asPopfetchError, type PopfetchError } from '../errors.ts'
-import type { Delivery } from '../ledger/ledger.ts'
+import type { Delivery, EntryKey } from '../ledger/ledger.ts'
 import type { Target } from './destinations.ts'
 import { MOST_UNKNOWNS, type PlannedFetch } from './plan.ts'
 import { possibleNames, router } from './route.ts'
@@ -133,8 +133,22 @@ export class Targets {
     return waiting ? 'waiting' : 'delivered'
   }
 
+  /** Settles what a crash cut off and its destination has, listed or not: before messages are matched by what is known of
+   *  them, which for these is nothing yet. */
+  async recallAll(): Promise<void> {
+    await this.configured()
+    for await (const slice of this.#run.ledger.records.list(this.#account.name, 'open')) {
+      for (const { key, deliveries } of slice) {
+        for (const delivery of deliveries.filter(({ state }) => state === 'started' || state === 'unknown')) {
+          const target = await this.#target(delivery.destination)
+          if (target.down === null) await this.#recalled(key, delivery, target)
+        }
+      }
+    }
+  }
+
   /** Did the cut-off attempt arrive after all? Then it is settled. */
-  async #recalled(fetch: PlannedFetch, delivery: Delivery, target: Target): Promise<boolean> {
+  async #recalled(fetch: EntryKey, delivery: Delivery, target: Target): Promise<boolean> {
     const { destination, recipient, intent } = delivery
     const attempt = { intent, recipient, origin: originOf(this.#account, fetch) }
     const receipt = await target.destination.recall(attempt, this.#run.signal)

@@ -112,3 +112,14 @@ test('a poll takes as many sessions as it needs, each with a QUIT of its own, an
   expect(scene.count('QUIT')).toBe(2)
   expect(scene.left()).toEqual(['uid-5', 'uid-6'])
 })
+
+test('what a crash cut off is recalled before new UIDLs are taken over, and does not come again', async () => {
+  await using scene = await Scene.create()
+  scene.fill(21)
+  await scene.poll({ limit: 20 })
+  // The message is in the Maildir, the ledger knows only that it was begun: as after a kill between link and record.
+  await scene.forgetOutcome('uid-3')
+  for (const message of scene.server.mailbox('alice').messages) message.uidl = message.uidl.toUpperCase()
+  expect(await scene.poll({ acceptNewIds: true })).toMatchObject({ outcome: 'ok', delivered: 1 })
+  expect(scene.subjects()).toEqual(upTo(21))
+})

@@ -97,6 +97,16 @@ export class Scene implements AsyncDisposable {
     )
   }
 
+  /** Puts a delivered message back to where it was when its delivery began. */
+  async forgetOutcome(uidl: string): Promise<void> {
+    const { DatabaseSync } = await import('node:sqlite')
+    const database = new DatabaseSync(this.path('state/state.db'))
+    const id = `(SELECT id FROM message WHERE uidl = CAST('${uidl}' AS BLOB))`
+    database.exec(`UPDATE delivery SET state = 1, receipt = NULL WHERE message = ${id};
+      UPDATE message SET state = 0, attempts = 1, received_bytes = NULL, digest = NULL, fingerprint = NULL WHERE id = ${id}`)
+    database.close()
+  }
+
   async #configuration() {
     const file = this.path('config.yaml')
     const lines = [
