@@ -7,7 +7,14 @@ export interface Vocabulary {
   /** What may follow --log-level. */
   readonly levels: readonly string[]
   /** What follows a command that takes other words than accounts. */
-  readonly follows: readonly { readonly command: string; readonly words: readonly string[] }[]
+  readonly follows: readonly Follow[]
+}
+
+interface Follow {
+  readonly command: string
+  readonly words: readonly string[]
+  /** Behind the words accounts may be named. */
+  readonly accounts: boolean
 }
 
 interface Option {
@@ -30,7 +37,10 @@ export function bash({ commands, options, levels, follows }: Vocabulary): string
   const after = (takes: Option['takes']): string =>
     options.flatMap((option) => (option.takes === takes ? [`--${option.name}`] : [])).join('|')
   const choose = (words: string): string => `mapfile -t COMPREPLY < <(compgen -W ${words} -- "$current")`
-  const own = follows.map(({ command, words }) => `${command}) ${choose(`'${words.join(' ')}'" $accounts"`)} ;;`)
+  const own = follows.map(
+    ({ command, words, accounts }) =>
+      `${command}) ${choose(accounts ? `'${words.join(' ')}'" $accounts"` : quoted(words.join(' ')))} ;;`,
+  )
   return String.raw`_popfetch() {
   local current=${'${COMP_WORDS[COMP_CWORD]}'} before=${'${COMP_WORDS[COMP_CWORD-1]}'} command='' accounts='' i
   local -a config=()
@@ -91,7 +101,10 @@ ${lines(
     rest)
       case ${'${line[1]}'} in
 ${lines(
-  follows.map(({ command, words }) => `${command}) compadd ${words.join(' ')}; compadd -a accounts ;;`),
+  follows.map(
+    ({ command, words, accounts }) =>
+      `${command}) compadd ${words.join(' ')}${accounts ? '; compadd -a accounts' : ''} ;;`,
+  ),
   '        ',
 )}
         *) compadd -a accounts ;;
@@ -113,7 +126,11 @@ export function fish({ commands, options, levels, follows }: Vocabulary): string
     end
     popfetch completion accounts $config 2>/dev/null
 end
-complete -c popfetch -f -a '(__popfetch_accounts)'
+complete -c popfetch -f
+complete -c popfetch -n 'not __fish_seen_subcommand_from ${follows
+    .filter(({ accounts }) => !accounts)
+    .map(({ command }) => command)
+    .join(' ')}' -a '(__popfetch_accounts)'
 ${lines(
   commands.map(
     ({ name, describe }) => `complete -c popfetch -n __fish_use_subcommand -a ${name} -d ${quoted(describe)}`,

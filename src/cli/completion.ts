@@ -23,10 +23,10 @@ const VOCABULARY: Vocabulary = {
   })),
   levels: ['trace', 'debug', 'info', 'warn', 'error'],
   follows: [
-    { command: 'config', words: ['check', 'show', 'schema'] },
-    { command: 'state', words: OPERATIONS },
-    { command: 'import', words: TOOLS },
-    { command: 'completion', words: SHELLS },
+    { command: 'config', words: ['check', 'show', 'schema'], accounts: false },
+    { command: 'state', words: OPERATIONS, accounts: true },
+    { command: 'import', words: TOOLS, accounts: false },
+    { command: 'completion', words: SHELLS, accounts: false },
   ],
 }
 
