@@ -4,6 +4,7 @@
 // Rooms, and which way imports run (down only; rooms in one row do not see each other; test/architecture.test.ts checks it):
 //
 //   cli/       argv, exit codes, signals, standard streams              popfetch [account...] → cli/poll.ts
+//   daemon/    when which account is polled; one process for months      its parts and its end → daemon/daemon.ts
 //   migrate/   a whole mailbox once: many polls, then proof              the story → migrate/migrate.ts
 //              what older programs left, and finding a server        their words → migrate/import-*.ts, discover.ts
 //   poll/      policy: what to fetch, in which order, when to delete     the story on one page → poll/poll.ts

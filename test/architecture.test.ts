@@ -155,6 +155,12 @@ test('no file of src is longer than 250 lines', () => {
   expect(long).toEqual([])
 })
 
+test('nothing depends on the locale of the machine (N038)', () => {
+  // With a locale that is written there it would be the same everywhere.
+  const local = /\.toLocale\w*\(\s*\)|\.localeCompare\(|\bnew Intl\.\w+\(\s*\)/
+  expect([...texts].filter(([, text]) => local.test(text)).map(([file]) => file)).toEqual([])
+})
+
 test('every file begins with what lives in it', () => {
   const silent = [...texts].filter(([, text]) => !/^(#!.*\n)?\/\/ /.test(text)).map(([file]) => file)
   expect(silent).toEqual([])

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { openLog, silentLog } from '../src/log.ts'
+import { bothLogs, openLog, printedLog, silentLog } from '../src/log.ts'
 import { redactor } from '../src/redact.ts'
 
 let directory: string
@@ -89,4 +89,67 @@ test('the silent log takes everything and writes nothing', async () => {
   await using log = silentLog
   log.error('lost')
   expect(log.wire('work')).toBeNull()
+})
+
+test('a file that was moved away is made anew, at another level if wanted; nothing is lost between', async () => {
+  const file = join(directory, 'log')
+  {
+    await using log = await openLog(file, 'info')
+    log.info('one')
+    await rename(file, `${file}.1`)
+    log.info('two')
+    await log.reopen(file, 'trace')
+    log.debug('three')
+    log.wire('work')?.('C', 'QUIT')
+  }
+  expect((await lines(`${file}.1`)).map((line) => line['msg'])).toEqual(['one', 'two'])
+  expect((await lines(file)).map((line) => line['msg'])).toEqual(['three', 'C: QUIT'])
+})
+
+test('a file that cannot be opened instead leaves the old one in use', async () => {
+  const file = join(directory, 'log')
+  {
+    await using log = await openLog(file, 'info')
+    await expect(log.reopen(join(directory, 'no', 'log'), 'info')).rejects.toMatchObject({ code: 'ENOENT' })
+    log.info('still here')
+  }
+  expect((await lines(file)).map((line) => line['msg'])).toEqual(['still here'])
+})
+
+test('a printed log has lines as in a file, or for people, secrets masked in both', async () => {
+  redactor.add('printed-secret')
+  const printed: string[] = []
+  const json = await printedLog((line) => printed.push(line), 'info', 'json')
+  json.debug('not this')
+  json.info('said printed-secret', { account: 'work' })
+  expect(JSON.parse(printed.pop() ?? '')).toMatchObject({ level: 30, account: 'work', msg: 'said ****' })
+  const at = new Date(2026, 10, 24, 9, 5, 7).getTime()
+  const plain = await printedLog(
+    (line) => printed.push(line),
+    'info',
+    'plain',
+    () => at,
+  )
+  plain.error('said printed-secret\n', { account: 'work', failures: 3, error: null, held: 0 })
+  plain.info('started')
+  expect(printed).toEqual(['09:05:07 error: work: said ****\\x0a (failures 3)', '09:05:07 started'])
+})
+
+test('two logs get the same', async () => {
+  const [one, two]: string[][] = [[], []]
+  const logs = await Promise.all(
+    (
+      [
+        ['info', one],
+        ['trace', two],
+      ] as const
+    ).map(([level, printed]) => printedLog((line) => printed?.push(JSON.parse(line).msg), level, 'json')),
+  )
+  const [first = silentLog, second = silentLog] = logs
+  await using both = bothLogs(first, second)
+  both.warn('both')
+  both.debug('one of them')
+  both.wire('work')?.('S', '+OK')
+  expect([one, two]).toEqual([['both'], ['both', 'one of them', 'S: +OK']])
+  expect(bothLogs(first, silentLog).wire('work')).toBeNull()
 })

@@ -51,6 +51,8 @@ describe('a background process', { timeout: SLOW }, () => {
     expect(isAlive(again)).toBe(false)
     expect(existsSync(scene.path('state.db.socket'))).toBe(false)
     expect(scene.letters()).toEqual(upTo(6))
+    // Nor is a line of a message in the log, header or body (N030).
+    expect(readFileSync(scene.path('popfetch.log'), 'utf8')).not.toMatch(/letter|a@example\.org|body/)
   })
 
   test('that is not there: stop is content, wake and reload are not (69)', async () => {
@@ -62,7 +64,7 @@ describe('a background process', { timeout: SLOW }, () => {
     }
   })
 
-  test('has a session of its own, no terminal, no open streams, no directory, no file for others (N017)', async () => {
+  test('has a session of its own, no terminal, no open streams, no directory, no file for others (N017, N018)', async () => {
     await using scene = await Scene.create()
     const pid = await scene.daemon()
     const [, , , , group, session, terminal] = readFileSync(`/proc/${pid}/stat`, 'utf8')
@@ -73,6 +75,9 @@ describe('a background process', { timeout: SLOW }, () => {
     for (const fd of [0, 1, 2]) expect(readlinkSync(`/proc/${pid}/fd/${fd}`)).toBe('/dev/null')
     expect(readFileSync(`/proc/${pid}/status`, 'utf8')).toMatch(/^Umask:\t0077$/m)
     expect(readFileSync(`/proc/${pid}/cmdline`, 'utf8')).toContain(`--config\0${scene.path('config.json')}\0`)
+    // What others may see of it, or root in a crash report, has no password (N018).
+    for (const file of ['cmdline', 'environ'])
+      expect(readFileSync(`/proc/${pid}/${file}`, 'utf8')).not.toContain('secret')
     for (const file of ['state.db.socket', 'popfetch.log']) expect(statSync(scene.path(file)).mode & 0o777).toBe(0o600)
   })
 
