@@ -141,8 +141,10 @@ export interface Ledger extends AsyncDisposable {
   /** What is known of these entries, in their order; null: never seen. Up to 5,000 keys a call. Changes nothing. */
   known(account: string, keys: readonly EntryKey[]): Promise<readonly (KnownMessage | null)[]>
 
-  /** Remembers entries as `seen` (`first: new`, `last:N`), and the account as started once all of them are durable.
-   *  Existing entries stay. Cut short, it is simply done again. */
+  /** Remembers entries as `seen` (`first: new`, `last:N`). Existing entries stay. */
+  see(account: string, seen: readonly { readonly key: EntryKey; readonly listedBytes: number | null }[]): Promise<void>
+
+  /** The same, and the account as started once all of them are durable. Cut short, it is simply done again. */
   start(
     account: string,
     seen: readonly { readonly key: EntryKey; readonly listedBytes: number | null }[],

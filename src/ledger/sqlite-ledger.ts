@@ -99,10 +99,14 @@ export class SqliteLedger implements Ledger {
     return found
   }
 
-  async start(account: string, seen: Parameters<Ledger['start']>[1]): Promise<void> {
-    await this.#access.writeAll(account, seen, ({ key, listedBytes }, id, nowMs) =>
+  see(account: string, seen: Parameters<Ledger['see']>[1]): Promise<void> {
+    return this.#access.writeAll(account, seen, ({ key, listedBytes }, id, nowMs) =>
       this.#messages.see(id, key, listedBytes, nowMs),
     )
+  }
+
+  async start(account: string, seen: Parameters<Ledger['start']>[1]): Promise<void> {
+    await this.see(account, seen)
     await this.#access.write(() => this.#accounts.start(this.#accounts.idOf(account)))
   }
 

@@ -26,7 +26,10 @@ export async function keepBooks(comparison: Comparison, context: BookkeepingCont
   const { account, run, memory, targets, tally } = context
   const { plan } = comparison
   await noteAbsent(comparison, context)
-  if (plan.seen !== null) await run.ledger.start(account.name, plan.seen.map(keyed))
+  if (plan.seen !== null) {
+    for (const entries of comparison.seen()) await run.ledger.see(account.name, entries.map(keyed))
+    await run.ledger.start(account.name, [])
+  }
   await hold(plan, context)
   if (plan.withoutUidl > 0) tally.note(`${plan.withoutUidl} messages have no UIDL and show no header: left alone`)
   let fetches = plan.fetch

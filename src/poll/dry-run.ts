@@ -1,12 +1,14 @@
 // A plan as `--dry-run` shows it. Pure.
 import type { Account } from '../config/schema.ts'
-import type { Entry, Plan } from './plan.ts'
+import type { Comparison } from './listing.ts'
+import type { Entry } from './plan.ts'
 import type { PlannedMessage } from './report.ts'
 import { possibleNames } from './route.ts'
 
 const SHOWN = 1000
 
-export function plannedMessages(plan: Plan, account: Account): readonly PlannedMessage[] {
+export function plannedMessages(comparison: Comparison, account: Account): readonly PlannedMessage[] {
+  const { plan } = comparison
   const line =
     (action: PlannedMessage['action'], destinations: readonly string[]) =>
     ({ uidl, sizeBytes }: Entry): PlannedMessage => ({ uidl, sizeBytes, action, destinations })
@@ -15,6 +17,15 @@ export function plannedMessages(plan: Plan, account: Account): readonly PlannedM
     ...plan.fetch.map(line('fetch', possibleNames(account))),
     ...plan.deletions.map(line('delete', [])),
     ...plan.holds.map(line('hold', [])),
-    ...(plan.seen ?? []).map(line('skip', [])),
+    ...firstOf(comparison.seen()).map(line('skip', [])),
   ].slice(0, SHOWN)
+}
+
+function firstOf(batches: Iterable<readonly Entry[]>): readonly Entry[] {
+  const first: Entry[] = []
+  for (const batch of batches) {
+    first.push(...batch)
+    if (first.length >= SHOWN) break
+  }
+  return first
 }

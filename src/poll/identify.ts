@@ -4,13 +4,10 @@
 import { fingerprint, splitHeader } from '../header.ts'
 import type { EntryKey, KnownCopy, KnownMessage, Ledger } from '../ledger/ledger.ts'
 import type { Session } from '../pop3/session.ts'
-import { type Entry, MOST_DELETIONS } from './plan.ts'
+import { type Entry, MOST_DELETIONS, NO_UIDL } from './plan.ts'
 
 /** Headers asked for at once: each answer is up to 64 KiB. */
 const HEADERS_AT_ONCE = 64
-
-/** Keys of messages without a UIDL begin so; no server sends a NUL. */
-const NO_UIDL = '\0top:'
 
 export interface Identified {
   readonly entry: Entry

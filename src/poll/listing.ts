@@ -6,7 +6,7 @@ import type { AccountRecord, EntryKey } from '../ledger/ledger.ts'
 import type { Listing } from '../pop3/listing.ts'
 import type { Session } from '../pop3/session.ts'
 import { identify, isDoubtful, keyByHeader } from './identify.ts'
-import { type Entry, type Plan, Planner, type Policy } from './plan.ts'
+import { type Entry, type Plan, Planner, type Policy, type Seen } from './plan.ts'
 import { RowSet } from './row-set.ts'
 import type { RunRequest } from './run.ts'
 
@@ -17,6 +17,8 @@ export interface Comparison {
   /** The ledger's rows that this listing showed. */
   readonly rows: RowSet
   readonly returned: readonly EntryKey[]
+  /** What `first` skips, in batches made one by one. */
+  seen(): Iterable<readonly Entry[]>
 }
 
 export interface ComparisonContext extends Pick<RunRequest, 'ledger' | 'options'> {
@@ -68,7 +70,17 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
   for (const { entry, known: message } of identified) planner.add(entry, message)
   for (const message of [...known, ...identified.map(({ known: one }) => one)])
     if (message !== null) rows.add(message.row)
-  return { plan: planner.finish(), rows, returned }
+  const plan = planner.finish()
+  return { plan, rows, returned, seen: () => seenIn(listing, plan.seen) }
+}
+
+function* seenIn(listing: Listing, seen: Seen | null): Generator<readonly Entry[]> {
+  if (seen === null) return
+  for (let at = 0; at < listing.length; at += BATCH) {
+    const entries = listing.slice(at, at + BATCH).filter(({ index }) => seen.places.has(index))
+    if (entries.length > 0) yield entries
+  }
+  if (seen.nameless.length > 0) yield seen.nameless
 }
 
 function policyOf({ account, options, fetched, sessionLimit, skippedToo }: ComparisonContext): Policy {

@@ -2,6 +2,7 @@
 // million known messages cost a count, not a million objects. The one rule: what is not clearly known is fetched, what is
 // not clearly delivered is not deleted.
 import type { KnownMessage } from '../ledger/ledger.ts'
+import { RowSet } from './row-set.ts'
 
 export interface Policy {
   readonly delete:
@@ -57,7 +58,15 @@ export interface Plan {
   readonly deletions: readonly PlannedDeletion[]
   readonly holds: readonly PlannedHold[]
   /** To be remembered as seen, and the account as started; null: it was started before. */
-  readonly seen: readonly Entry[] | null
+  readonly seen: Seen | null
+}
+
+/** Entries that `first` skips; there may be a million of them (P103). */
+export interface Seen {
+  /** By their place in the listing. */
+  readonly places: RowSet
+  /** Those without a UIDL, which the listing does not tell. */
+  readonly nameless: readonly Entry[]
 }
 
 /** A message that was begun so often without coming to an end is kept back: it may be what brings us down (P122). */
@@ -86,7 +95,8 @@ export class Planner {
   readonly #again: PlannedFetch[] = []
   readonly #deletions: PlannedDeletion[] = []
   readonly #holds: PlannedHold[] = []
-  readonly #seen: Entry[] = []
+  readonly #seen = new RowSet()
+  readonly #namelessSeen: Entry[] = []
 
   /** `listed`: the length of the whole listing. `started`: was an earlier listing of this account dealt with? `agedMs`: up
    *  to when ages are counted, null: nothing is old enough (age-clock.ts). */
@@ -109,7 +119,8 @@ export class Planner {
     if (known === null) {
       this.#new++
       if (entry.index < this.#skipFirst) {
-        this.#seen.push(entry)
+        if (hasNoUidl(entry)) this.#namelessSeen.push(entry)
+        else this.#seen.add(entry.index)
         this.#skipped++
       } else this.#wanted(entry, null)
       return
@@ -174,9 +185,16 @@ export class Planner {
       left: Math.max(0, wanted - sessionLimit),
       deletions: this.#deletions,
       holds: this.#holds,
-      seen: this.#firstPoll ? this.#seen : null,
+      seen: this.#firstPoll ? { places: this.#seen, nameless: this.#namelessSeen } : null,
     }
   }
+}
+
+/** Keys of messages without a UIDL begin so; no server sends a NUL. */
+export const NO_UIDL = '\0top:'
+
+function hasNoUidl({ uidl }: Entry): boolean {
+  return uidl.startsWith(NO_UIDL)
 }
 
 /** Did it never fail before? */

@@ -142,7 +142,7 @@ class Poll {
     tally.note(`${plan.listed} messages listed, ${plan.new} new, ${plan.fetch.length} to fetch`)
     guard(memory.guardView(plan))
     if (run.options.dryRun) {
-      tally.plan = plannedMessages(plan, account)
+      tally.plan = plannedMessages(comparison, account)
       await session.quit()
       return false
     }

@@ -30,10 +30,11 @@ export interface Column {
 export const emptyColumn: Column = { length: 0, number: () => 0, start: () => 0, end: () => 0, texts: Buffer.alloc(0) }
 
 export class ListParser {
-  #numbers = new Uint32Array(1024)
+  readonly #numbers = new Uint32Array(growing(LISTING_LIMIT * 4))
   /** Texts stand one behind the other: each starts where the one before it ends. */
-  #ends = new Uint32Array(1024)
-  #texts: Buffer = Buffer.allocUnsafe(16_384)
+  readonly #ends = new Uint32Array(growing(LISTING_LIMIT * 4))
+  readonly #textMemory = growing(LISTING_BYTES_LIMIT)
+  #texts: Buffer = Buffer.from(this.#textMemory)
   #textBytes = 0
   #count = 0
   #fedBytes = 0
@@ -98,14 +99,13 @@ export class ListParser {
   #push(number: number, bytes: Buffer, start: number, end: number): void {
     if (this.#count >= LISTING_LIMIT) throw tooLong(`${LISTING_LIMIT} messages`)
     if (this.#count === this.#numbers.length) {
-      this.#numbers = grown(this.#numbers)
-      this.#ends = grown(this.#ends)
+      grow(this.#numbers.buffer, 4)
+      grow(this.#ends.buffer, 4)
     }
     const size = end - start
     if (this.#textBytes + size > this.#texts.length) {
-      const larger = Buffer.allocUnsafe(Math.max(this.#texts.length * 2, this.#textBytes + size))
-      this.#texts.copy(larger, 0, 0, this.#textBytes)
-      this.#texts = larger
+      grow(this.#textMemory, size)
+      this.#texts = Buffer.from(this.#textMemory)
     }
     bytes.copy(this.#texts, this.#textBytes, start, end)
     if (this.#count > 0 && number <= (this.#numbers[this.#count - 1] ?? 0)) this.#ascending = false
@@ -131,22 +131,52 @@ export class ListParser {
 
   #sorted(): Uint32Array {
     const numbers = this.#numbers
-    const order = Uint32Array.from({ length: this.#count }, (_, index) => index)
-    order.sort((a, b) => (numbers[a] ?? 0) - (numbers[b] ?? 0))
+    const order = ascending(numbers, this.#count)
     return order.filter(
       (row, at) => numbers[row] !== numbers[order[at - 1] ?? -1] && numbers[row] !== numbers[order[at + 1] ?? -1],
     )
   }
 }
 
+/** The first `count` rows in the order of their numbers: by the lower half of the bits, then by the upper, as comparing a
+ *  million numbers would keep the event loop too long. */
+function ascending(numbers: Uint32Array, count: number): Uint32Array {
+  let order = Uint32Array.from({ length: count }, (_, row) => row)
+  for (const shift of [0, 16]) {
+    const starts = new Uint32Array(0x10001)
+    for (let row = 0; row < count; row++) {
+      const digit = ((numbers[row] ?? 0) >>> shift) & 0xffff
+      starts[digit + 1] = (starts[digit + 1] ?? 0) + 1
+    }
+    for (let digit = 0; digit < 0x10000; digit++) starts[digit + 1] = (starts[digit + 1] ?? 0) + (starts[digit] ?? 0)
+    const sorted = new Uint32Array(count)
+    for (const row of order) {
+      const digit = ((numbers[row] ?? 0) >>> shift) & 0xffff
+      const at = starts[digit] ?? 0
+      sorted[at] = row
+      starts[digit] = at + 1
+    }
+    order = sorted
+  }
+  return order
+}
+
 export function isBlank(byte: number | undefined): boolean {
   return byte === SPACE || byte === TAB
 }
 
-function grown(column: Uint32Array): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(column.length * 2)
-  larger.set(column)
-  return larger
+const FIRST_BYTES = 4096
+const STEP_BYTES = 1 << 20
+
+/** Memory that grows where it stands: a million lines are not copied again and again, and no half of it is in reserve. */
+function growing(limitBytes: number): ArrayBuffer {
+  return new ArrayBuffer(FIRST_BYTES, { maxByteLength: limitBytes })
+}
+
+/** By `bytes` at least; within the limits of a listing there is always room. */
+function grow(memory: ArrayBuffer, bytes: number): void {
+  const size = memory.byteLength
+  memory.resize(Math.min(memory.maxByteLength, size + Math.max(bytes, Math.min(size, STEP_BYTES))))
 }
 
 function tooLong(limit: string): PopfetchError {

@@ -169,7 +169,7 @@ export class Session implements AsyncDisposable {
     if (listReply.status !== 'ok') throw replyError('LIST', listReply)
     // "Not now" is no "never": only a plain refusal means that the server has no UIDL (P059, P084).
     if (uidlReply.status !== 'ok' && (uidlReply.code !== null || isBusy(uidlReply))) throw replyError('UIDL', uidlReply)
-    return new Listing(sizes, uidlReply.status === 'ok' ? uidls : null)
+    return await Listing.from(sizes, uidlReply.status === 'ok' ? uidls : null)
   }
 
   #updateCapabilities(after: Capabilities): void {

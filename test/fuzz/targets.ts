@@ -73,7 +73,7 @@ function listed(list: readonly Buffer[], uidl: readonly Buffer[]): string {
   const [sizes, uidls] = [new ListParser(), new ListParser()]
   for (const piece of list) sizes.feed(piece)
   for (const piece of uidl) uidls.feed(piece)
-  const listing = new Listing(sizes, uidls)
+  const listing = Listing.ofFew(sizes, uidls)
   return JSON.stringify([listing.slice(0, listing.length), [...listing.sharedUidls()], listing.totalBytes])
 }
 

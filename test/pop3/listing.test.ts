@@ -18,7 +18,7 @@ function pieces(stream: Buffer, size: number): readonly Buffer[] {
 }
 
 function entries(sizes: string, uidls: string | null): readonly ListingEntry[] {
-  const listing = new Listing(parsed(latin1(sizes)), uidls === null ? null : parsed(latin1(uidls)))
+  const listing = Listing.ofFew(parsed(latin1(sizes)), uidls === null ? null : parsed(latin1(uidls)))
   return listing.slice(0, listing.length)
 }
 
@@ -72,7 +72,7 @@ describe('a line of UIDL', () => {
     ] as const) {
       const stream = latin1(`1 a\r\n2 ${uidl}\r\n3 b\r\n`)
       for (const size of [1, 7, 1000, 16_384, stream.length]) {
-        const listing = new Listing(new ListParser(), parsed(...pieces(stream, size)))
+        const listing = Listing.ofFew(new ListParser(), parsed(...pieces(stream, size)))
         const numbers = listing.slice(0, listing.length).map(({ number }) => number)
         expect(numbers).toEqual(kept ? [1, 2, 3] : [1, 3])
       }
@@ -119,7 +119,7 @@ describe('a size', () => {
 
 describe('a listing', () => {
   it('joins both answers by number (P086, P087)', () => {
-    const listing = new Listing(
+    const listing = Listing.ofFew(
       parsed(latin1('1 100\r\n2 200\r\n4 400\r\n')),
       parsed(latin1('1 a\r\n3 c\r\n4 d\r\n5 e\r\n')),
     )
@@ -136,8 +136,8 @@ describe('a listing', () => {
   })
 
   it('knows whether there were UIDLs at all (P084)', () => {
-    expect(new Listing(parsed(latin1('1 100\r\n')), null).hasUidls).toBe(false)
-    expect(new Listing(parsed(), parsed())).toMatchObject({ hasUidls: true, length: 0, totalBytes: 0 })
+    expect(Listing.ofFew(parsed(latin1('1 100\r\n')), null).hasUidls).toBe(false)
+    expect(Listing.ofFew(parsed(), parsed())).toMatchObject({ hasUidls: true, length: 0, totalBytes: 0 })
   })
 
   it('numbers copies of a UIDL in the order of the mailbox, by its bytes (P093, P095)', () => {
@@ -158,7 +158,7 @@ describe('a listing', () => {
   })
 
   it('says which place an entry has, and which UIDLs stand for more than one', () => {
-    const listing = new Listing(parsed(), parsed(latin1('1 a\r\n5 b\r\n6 a\r\n7\r\n8\r\n9 \xe4\r\n10 \xe4\r\n')))
+    const listing = Listing.ofFew(parsed(), parsed(latin1('1 a\r\n5 b\r\n6 a\r\n7\r\n8\r\n9 \xe4\r\n10 \xe4\r\n')))
     expect(listing.slice(1, 3).map(({ index, number }) => [index, number])).toEqual([
       [1, 5],
       [2, 6],
@@ -186,15 +186,15 @@ describe('a listing', () => {
   it('is the same however the answers were cut into chunks', () => {
     const sizes = latin1('1 100\r\n2  200\r\n+OK 3 300\r\n99 x\r\n3 1\r\nbad\r\n')
     const uidls = latin1('1 a\r\n2 \t b\r\n4 a\r\n+OK 99 c d\r\n\r\n5\r\n')
-    const whole = new Listing(parsed(sizes), parsed(uidls))
+    const whole = Listing.ofFew(parsed(sizes), parsed(uidls))
     const expected = whole.slice(0, whole.length)
     expect(expected.map(({ number }) => number)).toEqual([1, 2, 4, 5, 99])
     for (let size = 1; size <= uidls.length; size++) {
-      const listing = new Listing(parsed(...pieces(sizes, size)), parsed(...pieces(uidls, size)))
+      const listing = Listing.ofFew(parsed(...pieces(sizes, size)), parsed(...pieces(uidls, size)))
       expect(listing.slice(0, 100)).toEqual(expected)
     }
     for (let at = 0; at <= uidls.length; at++) {
-      const listing = new Listing(
+      const listing = Listing.ofFew(
         parsed(sizes.subarray(0, at), sizes.subarray(at)),
         parsed(uidls.subarray(0, at), uidls.subarray(at)),
       )
@@ -211,7 +211,7 @@ describe('a listing', () => {
     const sizeChunks = text((number) => `${number} ${1000 + (number % 5000)}`)
     const uidlChunks = text((number) => `${number} ${number.toString(16).padStart(16, '0')}`)
     const before = memoryBytes()
-    const listing = new Listing(parsed(...sizeChunks), parsed(...uidlChunks))
+    const listing = Listing.ofFew(parsed(...sizeChunks), parsed(...uidlChunks))
     expect(memoryBytes() - before).toBeLessThan(120e6)
     expect(listing.length).toBe(1_000_000)
     expect(listing.slice(999_999, 1_000_001)).toMatchObject([
