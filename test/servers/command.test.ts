@@ -63,8 +63,10 @@ test('maildrop gets every message once and unchanged; what it refuses goes to th
   expect(damaged(arrived, 40)).toEqual([7])
 
   await dovecot.seed('either', 8, makeMessage)
-  await desk.configure(config('either', { 'first-of': ['drop', 'rest'] }, { drop, rest }))
-  expect(only(await desk.run('--yes'))).toMatchObject({ outcome: 'ok', delivered: 8, refused: 0, deleted: 8 })
+  // With a ledger of its own: two mailboxes that Dovecot makes in one second give their messages the same UIDLs.
+  await using other = await openDesk()
+  await other.configure(config('either', { 'first-of': ['drop', 'rest'] }, { drop, rest }))
+  expect(only(await other.run('--yes'))).toMatchObject({ outcome: 'ok', delivered: 8, refused: 0, deleted: 8 })
   expect([...(await readMaildir(rest.path)).keys()]).toEqual([messageId(makeMessage(7))])
 })
 
