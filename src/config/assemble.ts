@@ -2,6 +2,7 @@
 // Reading the file and line numbers are load.ts; what each key may hold is schema.ts.
 // The one rule: every part is looked at even when another is wrong, so that one report names all problems.
 import * as z from 'zod'
+import { display } from '../display.ts'
 import { isLoopback } from './host.ts'
 import { conflictProblems, foundText, issueProblems } from './problem.ts'
 import { deliver } from './deliver.ts'
@@ -178,5 +179,18 @@ function warningsOf(accounts: readonly Account[], targets: Targets): readonly st
         ? [open(`destination ${target.name}`, target.host)]
         : [],
     ),
+    ...sharedMailboxes(accounts),
   ]
+}
+
+/** Each of the accounts delivers what comes; where one deletes, the others may miss it (P152). */
+function sharedMailboxes(accounts: readonly Account[]): readonly string[] {
+  const groups = Map.groupBy(accounts, ({ host, port, user }) => `${user} at ${host}, port ${port}`)
+  return [...groups].flatMap(([mailbox, [first, ...others]]) =>
+    first === undefined || others.length === 0
+      ? []
+      : [
+          `accounts ${[first, ...others].map(({ name }) => name).join(' and ')}: one mailbox (${display(mailbox)}): each delivers what comes, and what one deletes another may miss; one account with a list in deliver does both`,
+        ],
+  )
 }

@@ -12,9 +12,13 @@ export type Limits = Pick<Configuration, 'concurrency' | 'perHost'>
 /** `now`: before all that wait, because somebody asked. */
 export type Urgency = 'now' | 'usual'
 
+type MailboxKeys = Pick<Account, 'host' | 'port' | 'user'>
+
 export class Turns {
   readonly #overall: PQueue
   readonly #hosts = new Map<string, PQueue>()
+  /** Two accounts of one mailbox are not polled at once (P152): the last of each, as long as it waits or runs. */
+  readonly #mailboxes = new Map<string, Promise<unknown>>()
   #perHost: number | null
 
   constructor({ concurrency, perHost }: Limits) {
@@ -23,7 +27,19 @@ export class Turns {
   }
 
   /** Does `work` when it is this account's turn; settles as it does. */
-  async take<T>({ host }: Pick<Account, 'host'>, work: () => Promise<T>, urgency: Urgency = 'usual'): Promise<T> {
+  async take<T>(account: MailboxKeys, work: () => Promise<T>, urgency: Urgency = 'usual'): Promise<T> {
+    const mailbox = `${account.host}\0${account.port}\0${account.user}`
+    const queued = (): Promise<T> => this.#queued(account, work, urgency)
+    const mine = this.#mailboxes.get(mailbox)?.then(queued, queued) ?? queued()
+    this.#mailboxes.set(mailbox, mine)
+    try {
+      return await mine
+    } finally {
+      if (this.#mailboxes.get(mailbox) === mine) this.#mailboxes.delete(mailbox)
+    }
+  }
+
+  async #queued<T>({ host }: MailboxKeys, work: () => Promise<T>, urgency: Urgency): Promise<T> {
     const order = { priority: urgency === 'now' ? 1 : 0 }
     const inTurn = (): Promise<T> => this.#overall.add(work, order)
     const limit = this.#limitOf(host)

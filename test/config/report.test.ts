@@ -230,3 +230,16 @@ destinations:
     expect.stringMatching(/^destination out: .*mx\.example\.net unencrypted/),
   ])
 })
+
+test('two accounts of one mailbox are warned of, by their names (P152)', async () => {
+  await using scene = await Scene.create()
+  const { warnings } = await scene.load(`
+accounts:
+  mine: { host: pop.example.net, user: alice, password: { env: P }, deliver: maildir:a }
+  alias: { host: pop.example.net, user: alice, password: { env: P }, deliver: maildir:b }
+  hers: { host: pop.example.net, user: bob, password: { env: P }, deliver: maildir:b }
+`)
+  expect(warnings).toEqual([
+    expect.stringMatching(/^accounts mine and alias: one mailbox \(alice at pop\.example\.net, port 995\): /),
+  ])
+})

@@ -11,7 +11,7 @@ class Works {
 
   begin(turns: Turns, host: string, name = host, urgency: 'now' | 'usual' = 'usual'): Promise<string> {
     return turns.take(
-      { host },
+      { host, port: 995, user: name },
       () => {
         this.started.push(name)
         return new Promise((resolve) => this.#ends.set(name, () => resolve(name)))
@@ -75,4 +75,19 @@ test('other limits hold from now on', async () => {
   turns.limit({ concurrency: 10, perHost: 2 })
   await tick()
   expect(works.started.toSorted()).toEqual(['a1', 'a2', 'b1'])
+})
+
+test('two accounts of one mailbox wait for each other, whatever becomes of the first (P152)', async () => {
+  const turns = new Turns({ concurrency: 100, perHost: null })
+  const mailbox = { host: 'pop.example.net', port: 995, user: 'alice' }
+  const seen: string[] = []
+  const { promise: end, reject } = Promise.withResolvers<void>()
+  const first = turns.take(mailbox, () => end)
+  const second = turns.take(mailbox, async () => void seen.push('second'))
+  await turns.take({ ...mailbox, user: 'bob' }, async () => void seen.push('bob'))
+  expect(seen).toEqual(['bob'])
+  reject(new Error('it failed'))
+  await expect(first).rejects.toThrow('it failed')
+  await second
+  expect(seen).toEqual(['bob', 'second'])
 })
