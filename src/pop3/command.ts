@@ -6,6 +6,7 @@ import { PopfetchError } from '../errors.ts'
 export type Verb =
   | 'CAPA'
   | 'STLS'
+  | 'UTF8'
   | 'USER'
   | 'PASS'
   | 'APOP'
@@ -31,6 +32,7 @@ interface Shape {
 const shapes: Readonly<Record<Verb, Shape>> = {
   CAPA: { multiline: 'always', open: 0 },
   STLS: { multiline: 'never', open: 0 },
+  UTF8: { multiline: 'never', open: 0 },
   USER: { multiline: 'never', open: 1 },
   PASS: { multiline: 'never', open: 0 },
   APOP: { multiline: 'never', open: 1 },

@@ -67,6 +67,7 @@ export class Session implements AsyncDisposable {
       await session.#greet()
       session.#capabilities = await session.#askCapabilities()
       if (options.tlsMode === 'starttls') await session.#startTls(signal)
+      await session.#takeUtf8()
       return session
     } catch (error) {
       await session[Symbol.asyncDispose]()
@@ -89,6 +90,12 @@ export class Session implements AsyncDisposable {
     this.#tlsFacts = await this.#connection.secureNow(signal)
     // Whatever was learnt in clear may have come from somebody else (RFC 2595 §4, P035, P049).
     this.#capabilities = await this.#askCapabilities()
+  }
+
+  /** Without it, Courier wraps mail whose header has 8-bit text into a message of its own making: what comes is to be what was
+   *  sent (P040; RFC 6856 §2). A refusal means only that. */
+  async #takeUtf8(): Promise<void> {
+    if (this.#capabilities.names.has('UTF8')) await this.#queue.run(command('UTF8'), 'step')
   }
 
   async #askCapabilities(): Promise<Capabilities> {

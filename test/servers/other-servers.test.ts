@@ -27,6 +27,14 @@ function withoutState(message: string): string {
   return message.replaceAll(/^(?:X-UIDL|X-UID|X-IMAPbase|Status): .*\n/gm, '')
 }
 
+function configFor({ port, tls, ca }: OtherServer, desk: Desk, keys: object = {}): object {
+  const account = { host: '127.0.0.1', port, tls, user: 'alice', password, deliver: 'inbox', poll: '1m', ...keys }
+  return {
+    accounts: { here: ca === null ? account : { ...account, ca } },
+    destinations: { inbox: { type: 'maildir', path: desk.maildir } },
+  }
+}
+
 describe.each(otherServers)('$name', ({ start }) => {
   const servers = new AsyncDisposableStack()
   let server: OtherServer
@@ -37,21 +45,12 @@ describe.each(otherServers)('$name', ({ start }) => {
   }, 300_000)
   afterAll(() => servers.disposeAsync())
 
-  function config(desk: Desk, keys: object = {}): object {
-    const { port, tls, ca } = server
-    const account = { host: '127.0.0.1', port, tls, user: 'alice', password, deliver: 'inbox', poll: '1m', ...keys }
-    return {
-      accounts: { here: ca === null ? account : { ...account, ca } },
-      destinations: { inbox: { type: 'maildir', path: desk.maildir } },
-    }
-  }
-
   test('every message comes once, as poplib reads it, and stays; then it is deleted, and nothing comes twice', async () => {
     await using desk = await openDesk()
     const seen = await poplibMessages(server, 'alice', password)
     expect(new Set(seen.map(messageId)).size).toBe(COUNT)
 
-    await desk.configure(config(desk))
+    await desk.configure(configFor(server, desk))
     expect(only(await desk.run('here')), server.output()).toMatchObject({
       outcome: 'ok',
       new: COUNT,
@@ -64,7 +63,7 @@ describe.each(otherServers)('$name', ({ start }) => {
     expect(only(await desk.run('here'))).toMatchObject({ outcome: 'ok', listed: COUNT, new: 0, delivered: 0 })
 
     await server.put(letters(COUNT, COUNT + 5))
-    await desk.configure(config(desk, { delete: 'after-delivery' }))
+    await desk.configure(configFor(server, desk, { delete: 'after-delivery' }))
     expect(only(await desk.run('here', '--yes'))).toMatchObject({
       outcome: 'ok',
       new: 5,
@@ -76,4 +75,15 @@ describe.each(otherServers)('$name', ({ start }) => {
     expect(only(await desk.run('here'))).toMatchObject({ outcome: 'ok', listed: 0, delivered: 0 })
     expect(await poplibMessages(server, 'alice', password)).toEqual([])
   })
+})
+
+test('Courier gives mail with 8-bit text in its header as it is, not wrapped (P040)', async () => {
+  const courier = otherServers.find(({ name }) => name === 'Courier')
+  await using server = await courier!.start()
+  await using desk = await openDesk()
+  const letter = Buffer.from('From: a@b\nSubject: Gr\u00fc\u00dfe\nMessage-ID: <8bit@x>\n\nGr\u00fc\u00dfe\n', 'utf8')
+  await server.put([letter])
+  await desk.configure(configFor(server, desk))
+  expect(only(await desk.run('here'))).toMatchObject({ outcome: 'ok', delivered: 1 })
+  expect(await arrived(desk.maildir)).toEqual([letter.toString('latin1')])
 })
