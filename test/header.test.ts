@@ -63,7 +63,7 @@ describe('field', () => {
   })
 })
 
-describe('stateBytes', () => {
+describe('stateBytes (P128)', () => {
   test.each([
     ['counts what a server wrote down, line ends and folds included', 'Status: RO\r\nA: 1\r\nX-UIDL: a\r\n b\r\n', 27],
     ['is 0 without such a field', 'Subject: Status: RO\r\n', 0],

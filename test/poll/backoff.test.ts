@@ -77,7 +77,7 @@ describe('back-off', () => {
     })
   })
 
-  test('pauses as long as a busy server asks for (P055, P059)', () => {
+  test('pauses as long as a busy server asks for (P055, P059, P153)', () => {
     const busy = new PopfetchError('ERR_POP3_REPLY', 'in use', { scope: 'account', retry: 'soon', pauseMs: 3 * MINUTE })
     expect(nextHealth(fresh, end({ error: busy }), NOW).pausedUntilMs).toBe(NOW + 3 * MINUTE)
   })

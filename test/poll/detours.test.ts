@@ -8,7 +8,7 @@ const DAY_MS = 86_400_000
 const NOW_MS = Date.UTC(2026, 10, 24)
 const facts = { scope: 'account', retry: 'soon' } as const
 
-describe('a server that says it pipelines and does not (P143)', () => {
+describe('a server that says it pipelines and does not (P037, P143)', () => {
   for (const how of ['drop-after-first', 'close'] as const) {
     test(`is asked one by one in the same run, and from then on: ${how}`, async () => {
       await using scene = await Scene.create()
@@ -56,7 +56,7 @@ describe('a server that CAPA makes hang or close (P032)', () => {
   }
 })
 
-describe('a message that ends far short of its size while others are asked for (P113)', () => {
+describe('a message that ends far short of its size while others are asked for (P113, P148)', () => {
   /** Not stuffed: the rest of the message would be taken for the answers to the RETRs behind it. */
   function forge(scene: Scene): string {
     const forged = ['Subject: forged', '', 'not what alice was sent', ''].join('\r\n')

@@ -39,7 +39,7 @@ function codeOf(facts: Partial<GuardView>): string | null {
 
 const deletions = (length: number): readonly PlannedDeletion[] => Array.from({ length })
 
-describe('the guard against changed UIDs (S020)', () => {
+describe('the guard against changed UIDs (P080, S020)', () => {
   const changed = { lastAlive: 500, plan: { ...plan, listed: 500, new: 500 } }
 
   test('stops when nearly nothing of many is known any more, and names the command that goes on', () => {

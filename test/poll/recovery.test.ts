@@ -35,7 +35,7 @@ describe('a lost ledger (DESIGN 4.3)', () => {
     expect(scene.subjects()).toEqual([0, 1])
   })
 
-  test('keeps a message on the server that differs from the file', async () => {
+  test('keeps a message on the server that differs from the file (P130)', async () => {
     await using scene = await Scene.create()
     scene.fill(1)
     await scene.poll()
@@ -50,7 +50,7 @@ describe('a lost ledger (DESIGN 4.3)', () => {
   })
 })
 
-describe('new UIDs for all (P097, S020)', () => {
+describe('new UIDs for all (P080, P093, P097, S020)', () => {
   async function renumbered(): Promise<Scene> {
     const scene = await Scene.create()
     scene.fill(30)

@@ -139,7 +139,7 @@ describe('time in which we do not read', () => {
     expect(expired).toEqual([60])
   })
 
-  it('is also that in which our own loop stood still (S007)', () => {
+  it('is also that in which our own loop stood still (P156, S007)', () => {
     const now = performance.now.bind(performance)
     const stoodStillMs = vi.spyOn(performance, 'now')
     clock.start('step')

@@ -421,7 +421,7 @@ describe('a refused sign-in', () => {
     ['-ERR [IN-USE] locked', 'ERR_POP3_REPLY', 180_000],
     ['-ERR [LOGIN-DELAY] too soon', 'ERR_POP3_REPLY', 60_000],
     ['-ERR Too many open connections', 'ERR_POP3_REPLY', 900_000],
-  ])('of %j is %s (P052–P058)', async (answer, code, pauseMs) => {
+  ])('of %j is %s (P052, P054–P058)', async (answer, code, pauseMs) => {
     for (const [choice, verb] of [
       ['user', 'PASS'],
       ['plain', 'AUTH'],

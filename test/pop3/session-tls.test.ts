@@ -74,7 +74,7 @@ describe('TLS', () => {
 })
 
 describe('a certificate', () => {
-  it('that is bad ends the session, each with words of its own and before a credential is said (P009)', async () => {
+  it('that is bad ends the session, each with words of its own and before a credential is said (P009, P010)', async () => {
     const messages: string[] = []
     for (const certificate of badKinds) {
       for (const tls of ['implicit', 'starttls'] as const) {

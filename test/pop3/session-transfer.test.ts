@@ -114,7 +114,7 @@ describe('messages', () => {
     }
   })
 
-  it('are paired with their commands when some of 200 are refused (P106, P145)', async () => {
+  it('are paired with their commands when some of 200 are refused (P106, P107, P145)', async () => {
     await using server = await withMessages(200)
     const refused = new Set([7, 23, 99, 100, 101, 200])
     for (const number of refused) server.faults.reply.set(`RETR ${number}`, `-ERR [SYS/PERM] not ${number}`)

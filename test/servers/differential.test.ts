@@ -20,7 +20,7 @@ const CORPORA: readonly (readonly [name: string, messages: readonly string[]])[]
     ),
   ],
   [
-    'odd shapes: no body, no header, no blank line, From lines, folds',
+    'odd shapes (P121): no body, no header, no blank line, From lines, folds',
     [
       'Subject: only a header\n',
       'Subject: an empty body\n\n',

@@ -52,7 +52,7 @@ describe('a message is fetched', () => {
 
 describe('nothing is fetched and no password leaves', () => {
   test.each([
-    { reason: 'the certificate is for another name', keys: () => ({ host: '127.0.0.1' }) },
+    { reason: 'the certificate is for another name (P013)', keys: () => ({ host: '127.0.0.1' }) },
     { reason: 'the certificate was signed by an unknown authority', keys: () => ({ ca: undefined }) },
     { reason: 'another certificate is pinned', keys: () => ({ ca: undefined, pin: 'ab'.repeat(32) }) },
     {
