@@ -77,7 +77,7 @@ async function work(
   surroundings: Surroundings,
   starter: Starter | null,
 ): Promise<number> {
-  const { env, host, signal, rooms } = surroundings
+  const { env, host, signal, rooms, terminal } = surroundings
   const { Daemon } = await import('../daemon/daemon.ts')
   const configuration = await readConfiguration(invocation, surroundings)
   selected(configuration.accounts, invocation.accounts)
@@ -102,15 +102,16 @@ async function work(
   )
   host.contain((thrown) => daemon.contain(thrown))
   host.on('SIGUSR1', () => daemon.wake())
-  // The log first: whoever moved its file away wants a new one, whatever the configuration is like.
-  host.on(
-    'SIGHUP',
-    () =>
+  host.on('SIGHUP', () => {
+    // The terminal it was started on is gone, and nobody has asked for a process that outlives it.
+    if (terminal !== null && !host.attached()) daemon.stop()
+    // The log first: whoever moved its file away wants a new one, whatever the configuration is like.
+    else
       void logs
         .reopen(null)
         .then(() => daemon.reload())
-        .catch(() => {}),
-  )
+        .catch(() => {})
+  })
   starter?.up()
   try {
     await daemon.end

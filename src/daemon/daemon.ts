@@ -94,6 +94,11 @@ export class Daemon implements AsyncDisposable {
     return this.#end.promise
   }
 
+  /** From now on `end` is resolved: whoever started it disposes of it. */
+  stop(): void {
+    this.#end.resolve()
+  }
+
   /** Polls everything now, as a person who asks. */
   wake(): void {
     for (const poll of this.#scheduler.wake(this.#inForce?.names ?? [], true)) poll.catch(() => {})
@@ -144,7 +149,7 @@ export class Daemon implements AsyncDisposable {
     const file = await socketPath(ledger.path, env)
     this.#owned.use(await Control.listen(file, (request) => this.#answer(request, inForce)))
 
-    const onAbort = (): void => this.#end.resolve()
+    const onAbort = (): void => this.stop()
     signal.addEventListener('abort', onAbort, { once: true })
     if (signal.aborted) onAbort()
     this.#every(LOOK_MS, () => void this.#look(inForce))
@@ -193,7 +198,7 @@ export class Daemon implements AsyncDisposable {
       case 'reload':
         return { changes: await this.reload() }
       case 'stop':
-        this.#end.resolve()
+        this.stop()
         await this.#gone.promise
         return { pid }
     }

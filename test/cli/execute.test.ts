@@ -61,7 +61,14 @@ class World {
       nowMs: () => this.nowMs,
       signal: this.controller.signal,
       interruption: () => this.interruption,
-      host: { command: [], pid: 1, starter: () => Promise.resolve(null), on: () => {}, contain: () => {} },
+      host: {
+        command: [],
+        pid: 1,
+        attached: () => false,
+        starter: () => Promise.resolve(null),
+        on: () => {},
+        contain: () => {},
+      },
       rooms: {
         configuration: () =>
           Promise.resolve({

@@ -55,7 +55,14 @@ export class Person implements AsyncDisposable {
       signal: this.controller.signal,
       interruption: () => null,
       rooms,
-      host: { command: [], pid: 1, starter: () => Promise.resolve(null), on: () => {}, contain: () => {} },
+      host: {
+        command: [],
+        pid: 1,
+        attached: () => false,
+        starter: () => Promise.resolve(null),
+        on: () => {},
+        contain: () => {},
+      },
     }
   }
 

@@ -113,6 +113,26 @@ test('systemd hears that it is ready, alive and ending, in its own words (N035)'
   }
 })
 
+/** Runs a command on a terminal, waits for a file and hangs up. */
+const HANG_UP = `
+import os, pty, sys, time
+pid, terminal = pty.fork()
+if pid == 0: os.execvp(sys.argv[2], sys.argv[2:])
+while not os.path.exists(sys.argv[1]): time.sleep(0.02)
+os.close(terminal)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+`
+
+test('in the foreground of a terminal it ends with the terminal', async () => {
+  const python = await findProgram('python3', 'python3')
+  await using directory = await temporaryDirectory()
+  await using server = await Pop3Server.start()
+  const file = await configure(directory.path, server, join(directory.path, 'Mail'))
+  const command = [process.execPath, startFile, '--daemon', '--foreground', '--config', file]
+  const up = join(directory.path, 'state.db.socket')
+  expect(await runProgram(python, ['-c', HANG_UP, up, ...command], directory.path)).toBe('0\n')
+})
+
 describe('the container', () => {
   const folder = join(repository, 'examples/container')
 
