@@ -30,10 +30,16 @@ export function capabilitiesDoubt(error: unknown): unknown {
   return new UnansweredCapabilities(error.code, error.message, { ...factsOf(error), cause: error })
 }
 
-/** `answered`: how many of the commands were. Silence from the first on is no sign of anything but a server that hangs. */
-export function burstDoubt(error: unknown, answered: number): unknown {
-  if (!isClose(error) && !(isSilence(error) && answered > 0)) return error
-  return new UnansweredBurst(error.code, error.message, { ...factsOf(error), cause: error })
+/** `all`, whose commands went out together; where it fails after some of `parts` were answered: UnansweredBurst. Silence from
+ *  the first on is no sign of anything but a server that hangs. */
+export function inBurst<T>(all: Promise<T>, parts: readonly Promise<unknown>[]): Promise<T> {
+  let answered = 0
+  const count = (): void => void answered++
+  for (const part of parts) void part.then(count, () => {})
+  return all.catch((error: unknown) => {
+    if (!isClose(error) && !(isSilence(error) && answered > 0)) throw error
+    throw new UnansweredBurst(error.code, error.message, { ...factsOf(error), cause: error })
+  })
 }
 
 function isSilence(error: unknown): error is PopfetchError {

@@ -7,7 +7,7 @@ import { askCapabilities } from './capa.ts'
 import { CollectedBody } from './collected-body.ts'
 import { command } from './command.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
-import { burstDoubt } from './doubt.ts'
+import { inBurst } from './doubt.ts'
 import { type BodySink, ExchangeQueue } from './exchange.ts'
 import { ListParser } from './list-parser.ts'
 import { Listing } from './listing.ts'
@@ -165,13 +165,9 @@ export class Session implements AsyncDisposable {
     const uidls = new ListParser()
     const list = this.#watched(this.#queue.run(command('LIST'), 'listing', listingBody(sizes)))
     const uidl = this.#watched(this.#queue.run(command('UIDL'), 'listing', listingBody(uidls)))
-    const burst = Promise.all([capabilities, list, uidl] as const)
-    let answered = 0
-    for (const answer of early ? [capabilities, list] : [list]) answer.then(() => answered++).catch(() => {})
-    const together = this.#queue.pipelining
-    const [capaAnswer, listReply, uidlReply] = await burst.catch((error: unknown) => {
-      throw together ? burstDoubt(error, answered) : error
-    })
+    const all = Promise.all([capabilities, list, uidl] as const)
+    const burst = this.#queue.pipelining ? inBurst(all, early ? [capabilities, list] : [list]) : all
+    const [capaAnswer, listReply, uidlReply] = await burst
     if (capaAnswer !== null) this.#updateCapabilities(capaAnswer)
     if (listReply.status !== 'ok') throw replyError('LIST', listReply)
     // "Not now" is no "never": only a plain refusal means that the server has no UIDL (P059, P084).
