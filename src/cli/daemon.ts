@@ -4,6 +4,7 @@ import path from 'node:path'
 import { resolvePath } from '../config/places.ts'
 import type { Configuration } from '../config/schema.ts'
 import type { Starter } from '../daemon/background.ts'
+import type { Daemon } from '../daemon/daemon.ts'
 import { display } from '../display.ts'
 import { errnoOf, PopfetchError } from '../errors.ts'
 import { bothLogs, openLog, printedLog, type FileLog, type Log, type LogLevel } from '../log.ts'
@@ -77,7 +78,7 @@ async function work(
   surroundings: Surroundings,
   starter: Starter | null,
 ): Promise<number> {
-  const { env, host, signal, rooms, terminal } = surroundings
+  const { env, host, signal, rooms } = surroundings
   const { Daemon } = await import('../daemon/daemon.ts')
   const configuration = await readConfiguration(invocation, surroundings)
   selected(configuration.accounts, invocation.accounts)
@@ -87,6 +88,7 @@ async function work(
   const ledger = opened.use(await openLedger(configuration.statePath))
   const logs = await openLogs(configuration, invocation, surroundings, starter)
   opened.use(logs.log)
+  const signals = listen(logs, surroundings)
   const daemon = opened.use(
     await Daemon.start({
       configuration,
@@ -101,17 +103,7 @@ async function work(
     }),
   )
   host.contain((thrown) => daemon.contain(thrown))
-  host.on('SIGUSR1', () => daemon.wake())
-  host.on('SIGHUP', () => {
-    // The terminal it was started on is gone, and nobody has asked for a process that outlives it.
-    if (terminal !== null && !host.attached()) daemon.stop()
-    // The log first: whoever moved its file away wants a new one, whatever the configuration is like.
-    else
-      void logs
-        .reopen(null)
-        .then(() => daemon.reload())
-        .catch(() => {})
-  })
+  signals.handTo(daemon)
   starter?.up()
   try {
     await daemon.end
@@ -121,6 +113,31 @@ async function work(
   }
   logs.log.info('stopping')
   return EXIT_OK
+}
+
+/** Listens before the process can be seen to run: without that these signals would end it. What comes too early for the
+ *  daemon is nothing to it: it has just read its configuration, and polls soon. */
+function listen(logs: Logs, { host, terminal }: Surroundings): { handTo(daemon: Daemon): void } {
+  let running: Daemon | null = null
+  let hungUp = false
+  host.on('SIGUSR1', () => running?.wake())
+  host.on('SIGHUP', () => {
+    // The terminal it was started on is gone, and nobody has asked for a process that outlives it.
+    hungUp = terminal !== null && !host.attached()
+    if (hungUp) running?.stop()
+    // The log first: whoever moved its file away wants a new one, whatever the configuration is like.
+    else
+      void logs
+        .reopen(null)
+        .then(() => running?.reload())
+        .catch(() => {})
+  })
+  return {
+    handTo(daemon) {
+      running = daemon
+      if (hungUp) daemon.stop()
+    },
+  }
 }
 
 interface Logs {

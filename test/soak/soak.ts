@@ -24,9 +24,9 @@ const SPEED = 600
 const FAULTY_SHARE = 0.3
 const FAULTY_COMMANDS = 15
 /** What a heap of a few dozen megabytes may gain: buffers that a generation keeps, compiled code. */
-const HEAP_SLACK_BYTES = 8 << 20
+const HEAP_SLACK_BYTES = 4 << 20
 /** Beside the heap: what the allocator does not give back. A leak of buffers is soon above it. */
-const RESIDENT_SLACK_BYTES = 48 << 20
+const RESIDENT_SLACK_BYTES = 32 << 20
 const HANDLES_SLACK = 3 * ACCOUNTS
 
 const { gc } = globalThis
@@ -194,20 +194,21 @@ async function look(polls: number): Promise<Sample> {
   return { heapBytes, residentBytes, fds, handles }
 }
 
-/** The second half against the first: what only grows is in the second. */
+/** The end against the middle: by then everything is compiled and every cache is full. */
 function flat(samples: readonly Sample[]): boolean {
-  const half = Math.ceil(samples.length / 2)
-  const least = (part: readonly Sample[], key: keyof Sample): number => Math.min(...part.map((sample) => sample[key]))
+  const middle = Math.floor(samples.length / 2)
   const slacks = {
     heapBytes: HEAP_SLACK_BYTES,
     residentBytes: RESIDENT_SLACK_BYTES,
     fds: HANDLES_SLACK,
     handles: HANDLES_SLACK,
   } as const
+  // The least of three: a sample may meet twenty sessions at once, or none.
+  const least = (first: number, key: keyof Sample): number =>
+    Math.min(...samples.slice(first, first + 3).map((sample) => sample[key]))
   const problems = Object.entries(slacks).flatMap(([name, slack]) => {
     const key = name as keyof Sample
-    // The least of each half: a sample may meet twenty sessions at once, or none.
-    const growth = least(samples.slice(half), key) - least(samples.slice(0, half), key)
+    const growth = least(samples.length - 3, key) - least(middle - 2, key)
     return growth > slack ? [`${key} by ${growth}`] : []
   })
   if (problems.length > 0) console.log(`grew: ${problems.join(', ')}`)
