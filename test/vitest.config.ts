@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/servers/**', 'test/crash/**', 'test/bench/**', 'test/fuzz/**', 'node_modules/**'],
+    globalSetup: ['test/support/build.ts'],
     testTimeout: 15_000,
   },
 })

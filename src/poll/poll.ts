@@ -28,7 +28,6 @@ import { Window } from './window.ts'
 /** Servers that close a session after a minute or so of silence want a word while a slow destination is at work (P149). */
 const KEEP_ALIVE_MS = 20_000
 
-const SHORTEST_WAIT_S = 2
 /** A server that wants more than that between two sign-ins is left to the next poll (P155). */
 const LONGEST_WAIT_S = 30
 
@@ -163,7 +162,7 @@ class Poll {
 
   /** The server may need a moment to let go of the mailbox (P137). */
   async #betweenSessions(): Promise<void> {
-    const seconds = Math.max(SHORTEST_WAIT_S, this.#memory.loginDelaySeconds ?? 0)
+    const seconds = Math.max(this.#run.sessionGapSeconds, this.#memory.loginDelaySeconds ?? 0)
     this.#tally.note(`going on with another session in ${seconds} s`)
     const { host, port, user, name } = this.#account
     this.#memory.record = await this.#run.ledger.account(name, { host, port, user })

@@ -10,7 +10,7 @@ import { Departed } from './departed.ts'
 import { Destinations } from './destinations.ts'
 import { pollAccount } from './poll.ts'
 import type { AccountReport, CheckReport, Observer, PollOptions } from './report.ts'
-import { type RunRequest, SESSION_LIMIT } from './run.ts'
+import { type RunRequest, SESSION_GAP_SECONDS, SESSION_LIMIT } from './run.ts'
 import { type Terms, usualTerms } from './terms.ts'
 import { Turns, type Urgency } from './turns.ts'
 import { MEMORY_BUDGET_BYTES, MemoryBudget } from './window.ts'
@@ -49,6 +49,7 @@ export interface PollerContext {
   readonly signal: AbortSignal
   /** For tests: instead of SESSION_LIMIT. */
   readonly sessionLimit?: number
+  readonly sessionGapSeconds?: number
   /** For a migration: what it wants otherwise than a plain poll. */
   readonly terms?: (account: Account) => Terms
 }
@@ -143,6 +144,7 @@ export class Poller implements AsyncDisposable {
         deliverySignal: this.#deliveries.signal,
         nowMs: Date.now,
         sessionLimit: this.#context.sessionLimit ?? SESSION_LIMIT,
+        sessionGapSeconds: this.#context.sessionGapSeconds ?? SESSION_GAP_SECONDS,
         terms: this.#context.terms?.(account) ?? usualTerms,
       }),
     )

@@ -19,8 +19,9 @@ export interface RunRequest {
   readonly env: NodeJS.ProcessEnv
   /** Aborted: no new messages, sessions end without QUIT, what is complete is still delivered and recorded. */
   readonly signal: AbortSignal
-  /** For tests: instead of SESSION_LIMIT. */
+  /** For tests: instead of SESSION_LIMIT and SESSION_GAP_SECONDS. */
   readonly sessionLimit?: number
+  readonly sessionGapSeconds?: number
 }
 
 export interface Run extends RunRequest {
@@ -32,8 +33,12 @@ export interface Run extends RunRequest {
   readonly nowMs: () => number
   /** Messages that one session fetches at most. */
   readonly sessionLimit: number
+  /** The server may need a moment between two sessions to let go of the mailbox (P137). */
+  readonly sessionGapSeconds: number
   readonly terms: Terms
 }
 
 /** Enough to make the cost of another sign-in nothing; bounds what a cut connection undoes, and what a plan holds in memory. */
 export const SESSION_LIMIT = 20_000
+
+export const SESSION_GAP_SECONDS = 2

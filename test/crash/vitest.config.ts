@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig(({ mode }) => ({
   test: {
     include: ['test/crash/**/*.test.ts'],
-    globalSetup: ['test/crash/build.ts'],
+    globalSetup: ['test/support/build.ts'],
     env: { CRASH_MODE: mode === 'sample' ? 'sample' : 'full' },
     testTimeout: 1_800_000,
     // Each test runs children side by side already.

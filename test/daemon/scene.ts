@@ -8,7 +8,7 @@ import { Pop3Server } from '../support/pop3-server.ts'
 import { askDaemon } from '../../src/daemon/ask.ts'
 import type { Answers, Requests, Verb } from '../../src/daemon/protocol.ts'
 import type { AccountReport } from '../../src/poll/report.ts'
-import { BIN, ended, type Ended } from '../cli/child.ts'
+import { BIN, CACHE, ended, type Ended } from '../cli/child.ts'
 
 /** Lets everything else have its turn until `fact` holds; the limit is the test's own. */
 export async function until(fact: () => boolean | Promise<boolean>): Promise<void> {
@@ -85,7 +85,13 @@ export class Scene implements AsyncDisposable {
 
   start(...args: string[]): ChildProcess {
     const { directory } = this
-    const env = { PATH: process.env['PATH'], HOME: directory, XDG_STATE_HOME: directory, ...this.env }
+    const env = {
+      NODE_COMPILE_CACHE: CACHE,
+      PATH: process.env['PATH'],
+      HOME: directory,
+      XDG_STATE_HOME: directory,
+      ...this.env,
+    }
     const child = spawn(process.execPath, [BIN, '--config', 'config.json', ...args], {
       cwd: directory,
       env,

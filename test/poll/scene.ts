@@ -73,6 +73,7 @@ export class Scene implements AsyncDisposable {
       env: {},
       signal,
       sessionLimit,
+      sessionGapSeconds: 0,
     })
     return only(reports)
   }

@@ -20,7 +20,7 @@ export default function setup(project: TestProject): (() => void) | undefined {
     project.provide('popfetch', resolve(given))
     return undefined
   }
-  const directory = mkdtempSync(join(tmpdir(), 'popfetch-crash-build-'))
+  const directory = mkdtempSync(join(tmpdir(), 'popfetch-build-'))
   const rolldown = join(ROOT, 'node_modules/.bin/rolldown')
   execFileSync(rolldown, ['-c', '.rolldown.config.js', '--logLevel', 'warn', '--dir', directory], { cwd: ROOT })
   project.provide('popfetch', join(directory, 'popfetch.js'))
