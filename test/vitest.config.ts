@@ -1,11 +1,23 @@
 // The offline suite: everything under test/ but the suites that have scripts of their own (real servers, crash, bench).
 import { defineConfig } from 'vitest/config'
 
+/** Tests of the program share one process-wide set of secrets to mask, and replace modules: each file has a process of its
+ *  own. The rooms below keep nothing between files; starting a process for each would cost half of the time. */
+const program = ['test/cli/**/*.test.ts', 'test/daemon/**/*.test.ts', 'test/*.test.ts']
+const others = ['test/servers/**', 'test/crash/**', 'test/bench/**', 'test/fuzz/**', 'test/soak/**', 'node_modules/**']
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: ['test/servers/**', 'test/crash/**', 'test/bench/**', 'test/fuzz/**', 'node_modules/**'],
     globalSetup: ['test/support/build.ts'],
     testTimeout: 15_000,
+    // Most of the time is spent waiting for sockets, children and fsyncs.
+    maxWorkers: 4,
+    projects: [
+      { extends: true, test: { name: 'program', include: program, exclude: others } },
+      {
+        extends: true,
+        test: { name: 'rooms', include: ['test/**/*.test.ts'], exclude: [...program, ...others], isolate: false },
+      },
+    ],
   },
 })
