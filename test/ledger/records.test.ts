@@ -343,3 +343,12 @@ describe('a backup', () => {
     await reopened[Symbol.asyncDispose]()
   })
 })
+
+test('facts are noted beside those of polls, null removes one, and an account that is not known stays unknown', async () => {
+  const ledger = await freshLedger()
+  await ledger.account('old-isp', IDENTITY)
+  await ledger.records.note('old-isp', { troubleSince: '5', other: 'x' })
+  await ledger.records.note('old-isp', { troubleSince: null })
+  await ledger.records.note('nobody', { troubleSince: '5' })
+  expect((await ledger.accounts()).map(({ name, facts }) => [name, facts])).toEqual([['old-isp', { other: 'x' }]])
+})
