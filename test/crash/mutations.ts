@@ -102,9 +102,9 @@ const MUTATIONS: readonly Mutation[] = [
   },
   {
     what: 'RETR does not wait for the record of the attempt',
-    file: 'src/poll/transfer.ts',
-    from: 'await run.ledger.begin(',
-    to: 'void run.ledger.begin(',
+    file: 'src/poll/attempts.ts',
+    from: 'await this.#ledger.begin(',
+    to: 'void this.#ledger.begin(',
   },
   {
     what: 'nobody waits for the record of a delivery',
@@ -115,8 +115,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     what: 'DELE does not ask whether it was delivered',
     file: 'src/poll/transfer.ts',
-    from: 'const delivered = await handOver(job, message, this.#context)',
-    to: 'const delivered = (await handOver(job, message, this.#context)) || job.copy === 0',
+    from: 'const delivered = await handOver(await chosen(job, message, this.#context), message, this.#context)',
+    to: 'const delivered = (await handOver(await chosen(job, message, this.#context), message, this.#context)) || job.copy === 0',
   },
   {
     what: 'one destination of two is enough',
