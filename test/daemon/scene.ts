@@ -152,6 +152,8 @@ export class Scene implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const child of this.#children) child.kill('SIGKILL')
+    // One that a test failed to hear of is not left behind either.
+    await this.pid().catch(() => null)
     for (const pid of this.#pids) if (isAlive(pid)) process.kill(pid, 'SIGKILL')
     await until(() => [...this.#pids].every((pid) => !isAlive(pid)))
     await this.server[Symbol.asyncDispose]()
