@@ -36,8 +36,9 @@ export class MemoryBudget {
 /** 32 MiB: enough to keep a 50 ms line of 1 Gbit/s busy for all accounts together, small beside 150 MB. */
 export const MEMORY_BUDGET_BYTES = 32 << 20
 
-/** More than the 100 commands that may be on the wire, so that deliveries overlap with reading; bounds open files too. */
-const MESSAGES_UNDER_WAY = 128
+/** As many as commands may be on the wire; a destination that lags then stops the asking. Bounds open files too, and with
+ *  more of them under way forwarding takes more than 150 MB. */
+const MESSAGES_UNDER_WAY = 100
 
 /** What a message may hold in memory at most: past it the spool goes to a file. */
 const MOST_BYTES = 1 << 20

@@ -18,9 +18,9 @@ describe('the memory budget', () => {
 })
 
 describe('the window of an account', () => {
-  test('lets 128 messages be under way and a next one when one is done', async () => {
+  test('lets 100 messages be under way and a next one when one is done', async () => {
     const window = new Window(new MemoryBudget(1 << 30))
-    const leaves = await Promise.all(Array.from({ length: 128 }, () => window.enter(100)))
+    const leaves = await Promise.all(Array.from({ length: 100 }, () => window.enter(100)))
     let entered = false
     const next = window.enter(100).then(() => (entered = true))
     await turn()
