@@ -22,7 +22,7 @@ export class MemoryBudget {
     return promise
   }
 
-  /** Gives `bytes` back; a negative number takes more without waiting (a server announced too little, P101). */
+  /** Gives `bytes` back. */
   give(bytes: number): void {
     this.#freeBytes += bytes
     for (let next = this.#waiting[0]; next !== undefined && next.bytes <= this.#freeBytes; next = this.#waiting[0]) {
