@@ -5,6 +5,7 @@ import { importRequest, TOOLS } from './import-options.ts'
 import { initRequest } from './init-options.ts'
 import type { CommonOptions, Invocation } from './invocation.ts'
 import { migrateRequest } from './migrate-options.ts'
+import { COUNT, LEVELS } from './poll-options.ts'
 import { OPERATIONS, stateOperation } from './state-options.ts'
 import { usageError } from './usage.ts'
 
@@ -28,11 +29,8 @@ export function checked(command: Command, words: Words): Invocation {
     .optional()
     .transform((value) => value ?? null)
   const names = z.array(z.string()).default([])
-  const level = z.enum(['trace', 'debug', 'info', 'warn', 'error'], 'must be one of trace, debug, info, warn, error')
-  const count = z
-    .string('is given twice')
-    .regex(/^[1-9]\d{0,8}$/, 'must be a whole number from 1 to 999999999')
-    .transform(Number)
+  const level = z.enum(LEVELS, `must be one of ${LEVELS.join(', ')}`)
+  const count = z.string('is given twice').regex(COUNT, 'must be a whole number from 1 to 999999999').transform(Number)
   const copy = z
     .string('is given twice')
     .regex(/^\d{1,9}$/, 'must be a whole number from 0 to 999999999')

@@ -2,18 +2,21 @@
 
 export type Words = Readonly<Record<string, unknown>>
 
-export type Command =
-  | 'poll'
-  | 'check'
-  | 'migrate'
-  | 'import'
-  | 'init'
-  | 'status'
-  | 'state'
-  | 'stop'
-  | 'reload'
-  | 'wake'
-  | 'completion'
-  | 'config'
+/** But for polling, which is no word. */
+export const COMMAND_WORDS = [
+  'check',
+  'migrate',
+  'import',
+  'init',
+  'status',
+  'state',
+  'stop',
+  'reload',
+  'wake',
+  'config',
+  'completion',
+] as const
+
+export type Command = 'poll' | (typeof COMMAND_WORDS)[number]
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const

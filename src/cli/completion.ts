@@ -6,6 +6,7 @@ import { bash, fish, zsh, type Vocabulary } from './completion-scripts.ts'
 import { ALL, COMMANDS } from './grammar.ts'
 import { TOOLS } from './import-options.ts'
 import type { CompletionInvocation } from './invocation.ts'
+import { LEVELS } from './poll-options.ts'
 import { OPERATIONS } from './state-options.ts'
 import type { Surroundings } from './surroundings.ts'
 import { usageError } from './usage.ts'
@@ -21,7 +22,7 @@ const VOCABULARY: Vocabulary = {
     describe: option.describe,
     takes: option.type === 'boolean' ? null : FILES.includes(name) ? 'file' : name === 'log-level' ? 'level' : 'word',
   })),
-  levels: ['trace', 'debug', 'info', 'warn', 'error'],
+  levels: LEVELS,
   follows: [
     { command: 'config', words: ['check', 'show', 'schema'], accounts: false },
     { command: 'state', words: OPERATIONS, accounts: true },

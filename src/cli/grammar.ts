@@ -1,39 +1,12 @@
 // The commands and options there are, in words. Only tables: yargs reads them for the command line and its help, completion for
-// the shells. The options of `state` are in state-options.ts, those of `migrate`, `import` and
-// `init` likewise.
-import { SHELLS, type Command } from './command-names.ts'
+// the shells. The options of every command and of polling are in poll-options.ts, those of `state`,
+// `migrate`, `import` and `init` likewise.
+import { SHELLS, type COMMAND_WORDS } from './command-names.ts'
 import { IMPORT_OPTIONS } from './import-options.ts'
 import { INIT_OPTIONS } from './init-options.ts'
 import { MIGRATE_OPTIONS } from './migrate-options.ts'
+import { COMMON, DAEMON, POLL } from './poll-options.ts'
 import { OPERATIONS, STATE_OPTIONS } from './state-options.ts'
-
-const text = (describe: string) => ({ type: 'string', nargs: 1, requiresArg: true, describe }) as const
-const flag = (describe: string) => ({ type: 'boolean', describe }) as const
-
-export const COMMON = {
-  config: text('Use this configuration file'),
-  state: text('Use this ledger file (what was delivered is remembered there)'),
-  quiet: flag('Say nothing but errors'),
-  verbose: flag('Say what is being done'),
-  json: flag('Print one JSON object on standard output'),
-  'log-file': text('Append a log of JSON lines to this file'),
-  'log-level': text('trace, debug, info, warn or error'),
-  help: flag('Show this help, or that of a command'),
-  version: flag('Show the version'),
-} as const
-
-export const POLL = {
-  'dry-run': flag('Print what would be done; fetch and delete nothing'),
-  limit: text('Fetch at most this many messages per account'),
-  all: flag('Deliver again what was delivered'),
-  'accept-new-ids': flag('Go on although the server gave all messages new IDs'),
-  yes: flag('Go on although very many messages would be fetched or deleted'),
-} as const
-
-export const DAEMON = {
-  daemon: flag('Keep polling in the background, each account at its own interval'),
-  foreground: flag('With --daemon: stay attached, for systemd, containers and people'),
-} as const
 
 export const ALL = {
   ...COMMON,
@@ -45,9 +18,8 @@ export const ALL = {
   ...INIT_OPTIONS,
 } as const
 
-/** But for polling, which is no word. */
 export const COMMANDS: readonly {
-  readonly name: Exclude<Command, 'poll'>
+  readonly name: (typeof COMMAND_WORDS)[number]
   readonly usage: string
   readonly describe: string
 }[] = [

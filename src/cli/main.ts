@@ -6,6 +6,7 @@ import { exitCodeOfError, EXIT_BUG, EXIT_OK } from './exit.ts'
 import { processHost } from './host.ts'
 import type { Invocation } from './options.ts'
 import { Output } from './output.ts'
+import { pollLine } from './poll-line.ts'
 import { watchInterruptions } from './signals.ts'
 import { rooms, type Surroundings } from './surroundings.ts'
 import { version } from './version.ts'
@@ -54,14 +55,19 @@ export async function main(argv: readonly string[]): Promise<void> {
 /** One command line, start to end: says what went wrong and resolves to the exit code; never rejects. */
 export async function execute(argv: readonly string[], surroundings: Surroundings): Promise<number> {
   try {
-    const { parseArguments } = await import('./options.ts')
-    return await carriedOut(await parseArguments(argv, process.stdout.columns ?? 80), surroundings)
+    return await carriedOut(pollLine(argv) ?? (await everyLine(argv)), surroundings)
   } catch (thrown) {
     const error = asPopfetchError(thrown, 'process')
     surroundings.output.failure(error, { json: wantsJson(argv) })
     if (error.code === 'ERR_BUG' && argv.includes('--verbose')) surroundings.output.note(stackOf(error.cause ?? error))
     return surroundings.interruption() ?? exitCodeOfError(error)
   }
+}
+
+/** yargs, its options and its checks cost 40 ms: where poll-line.ts understands, they are not loaded. */
+async function everyLine(argv: readonly string[]): Promise<Invocation> {
+  const { parseArguments } = await import('./options.ts')
+  return await parseArguments(argv, process.stdout.columns ?? 80)
 }
 
 async function carriedOut(invocation: Invocation, surroundings: Surroundings): Promise<number> {

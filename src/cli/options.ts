@@ -4,12 +4,13 @@
 import type { Argv } from 'yargs'
 import { nearest } from '../config/nearest.ts'
 import type { Command, Words } from './command-names.ts'
-import { ALL, COMMANDS, COMMON, DAEMON, POLL } from './grammar.ts'
+import { ALL, COMMANDS } from './grammar.ts'
 import { EPILOGUE, EXAMPLES, PROLOGUE, STATE } from './help.ts'
 import { IMPORT, IMPORT_OPTIONS } from './import-options.ts'
 import { INIT, INIT_OPTIONS, INIT_YES } from './init-options.ts'
 import type { Invocation } from './invocation.ts'
 import { MIGRATE, MIGRATE_OPTIONS, PASSWORD_OPTIONS } from './migrate-options.ts'
+import { COMMON, DAEMON, POLL } from './poll-options.ts'
 import { STATE_OPTIONS } from './state-options.ts'
 import { usageError } from './usage.ts'
 
@@ -30,8 +31,6 @@ const FLAGS: ReadonlySet<string> = new Set(
 
 /** Rejects with ERR_USAGE (exit 64), one line. `columns`: how wide help may be. */
 export async function parseArguments(argv: readonly string[], columns: number): Promise<Invocation> {
-  // The line of a crontab: with nothing to read, the reader (35 ms, a third of an idle poll) is not loaded.
-  if (argv.length === 0) return await checkedWords('poll', {})
   refuseValuesOfFlags(argv)
   const { default: yargs } = await import('yargs')
   let command: Command = 'poll'
@@ -83,11 +82,7 @@ export async function parseArguments(argv: readonly string[], columns: number): 
 
   if (words['help'] === true) return { command: 'help', text: await grammar.getHelp() }
   if (words['version'] === true) return { command: 'version' }
-  return await checkedWords(command, words)
-}
-
-/** Loaded here: bundled statically, zod is left with what is used of it. */
-async function checkedWords(command: Command, words: Words): Promise<Invocation> {
+  // Loaded here: help needs no zod.
   const { checked } = await import('./checked.ts')
   return checked(command, words)
 }
