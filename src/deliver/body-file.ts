@@ -1,6 +1,6 @@
 // Writes one message body to a new file in one form, while the next part arrives: two buffers take turns, one is filled,
 // the other is on its way to the disk. Memory does not grow with the message; nothing here is durable, the Maildir sees
-// to that. One rule: bytes are only ever added, and a CRLF cut in two by a buffer's end is still one (P116, D015).
+// to that. One rule: bytes are only ever added, and a CRLF cut in two by a part's end is still one (P116, D015).
 import { constants } from 'node:fs'
 import type { FileForm } from '../message.ts'
 import { type Awaitable, offLoop, type FileSystem } from './filesystem.ts'
@@ -8,13 +8,19 @@ import { crlfToLf } from './line-endings.ts'
 import type { Reserve } from './reserve.ts'
 import { within } from './within.ts'
 
-/** Large enough for the disk's full speed, small enough to copy and convert between two turns of the loop. */
+/** Large enough for the disk's full speed; measured: smaller ones cost time, larger ones save none. */
 const BUFFER_BYTES = 512 * 1024
 /** For one buffer to be written: far beyond what any working disk or server needs. */
 const WRITE_LIMIT_MS = 120_000
 /** A hung file server does not keep a poll from ending. */
 const DISPOSE_LIMIT_MS = 5000
 const CR = 13
+const LF = 10
+
+/** Two files' worth of buffers for the next files: the one that is being closed and the one that begins meanwhile. New
+ *  ones for each would wait outside V8's heap to be collected. */
+const SPARE_BUFFERS = 4
+const spares: Buffer[] = []
 
 export interface BodyFileOptions {
   readonly directory: string
@@ -24,8 +30,6 @@ export interface BodyFileOptions {
   readonly prefix: Buffer
   readonly reserve: Reserve
   readonly signal: AbortSignal
-  /** Sees the bytes as received, before they are converted. */
-  readonly onBytes?: (bytes: Buffer) => unknown
   readonly fileSystem?: FileSystem
 }
 
@@ -38,11 +42,11 @@ export class BodyFile implements AsyncDisposable {
   readonly #options: BodyFileOptions
   readonly #fileSystem: FileSystem
   readonly #opening: Promise<number>
-  #filling: Buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
+  #filling = newBuffer()
   #spare: Buffer | null = null
   #filled = 0
-  /** A CR of the buffer before stands at the front of this one, already seen by `onBytes`. */
-  #held = 0
+  /** The last byte taken was a CR, which is not in the buffer before it is known what follows. */
+  #heldCr = false
   #writing: Promise<void> | null = null
   #overflow: Buffer[] = []
   #draining: Promise<void> | null = null
@@ -80,8 +84,10 @@ export class BodyFile implements AsyncDisposable {
     await this.#draining
     await this.#writing
     this.#check()
-    await this.#put(this.#filling, this.#filled, true)
-    this.#check()
+    if (this.#heldCr) this.#filling[this.#filled++] = CR
+    await this.#put(this.#filling, this.#filled)
+    // Only when all went well: after a failure a write that nobody waits for may still be under way.
+    for (const buffer of [this.#filling, this.#spare]) if (buffer !== null) keepBuffer(buffer)
     const fd = await this.#opening
     if (this.#options.mode !== 0o600) await this.#wait(this.#fileSystem.fchmod(fd, this.#options.mode))
     this.#closed = true
@@ -107,20 +113,35 @@ export class BodyFile implements AsyncDisposable {
     return fd
   }
 
-  /** Copies what fits and starts a write when the buffer is full and none is under way. Returns how much was taken. */
+  /** Takes what fits and starts a write when the buffer is full and none is under way. Returns how much was taken. */
   #fill(chunk: Buffer): number {
     this.#check()
     let taken = 0
     while (taken < chunk.length) {
-      if (this.#filled === BUFFER_BYTES) {
+      // One byte is kept free for a CR that is held.
+      const room = BUFFER_BYTES - 1 - this.#filled
+      if (room > 0) {
+        const part = chunk.subarray(taken, taken + room)
+        this.#take(part)
+        taken += part.length
+      } else {
         if (this.#writing !== null) break
         this.#flush()
       }
-      const copied = chunk.copy(this.#filling, this.#filled, taken)
-      this.#filled += copied
-      taken += copied
     }
     return taken
+  }
+
+  /** A part that fits, in this file's form. */
+  #take(part: Buffer): void {
+    if (this.#options.lineEndings === 'crlf') {
+      this.#filled += part.copy(this.#filling, this.#filled)
+      return
+    }
+    if (this.#heldCr && part[0] !== LF) this.#filling[this.#filled++] = CR
+    this.#filled += crlfToLf(part, this.#filling.subarray(this.#filled))
+    this.#heldCr = part.at(-1) === CR
+    if (this.#heldCr) this.#filled -= 1
   }
 
   async #drain(): Promise<void> {
@@ -141,9 +162,9 @@ export class BodyFile implements AsyncDisposable {
   /** Hands the full buffer to the disk and goes on with the other. */
   #flush(): void {
     const full = this.#filling
-    const other = this.#spare ?? Buffer.allocUnsafeSlow(BUFFER_BYTES)
+    const other = this.#spare ?? newBuffer()
     this.#spare = null
-    this.#writing = this.#put(full, this.#filled, false)
+    this.#writing = this.#put(full, this.#filled)
       .catch((error: unknown) => {
         this.#failure = error instanceof Error ? error : new Error(String(error))
       })
@@ -152,28 +173,13 @@ export class BodyFile implements AsyncDisposable {
         this.#writing = null
       })
     this.#filling = other
-    this.#filled = this.#held
-    if (this.#held === 1) other[0] = CR
+    this.#filled = 0
   }
 
-  /** The part before the first wait has run when this returns: `held` is known then. */
-  #put(buffer: Buffer, filled: number, last: boolean): Promise<void> {
-    const received = buffer.subarray(this.#held, filled)
-    this.#options.onBytes?.(received)
-    const all = buffer.subarray(0, filled)
-    let length = filled
-    this.#held = 0
-    if (this.#options.lineEndings === 'lf') {
-      length = crlfToLf(all, buffer)
-      if (!last && length > 0 && buffer[length - 1] === CR) {
-        this.#held = 1
-        length -= 1
-      }
-    }
-    return this.#opening.then(async (fd) => {
-      await this.#options.reserve.take(this.#fileSystem, this.#options.directory, length)
-      await this.#write(fd, buffer.subarray(0, length))
-    })
+  async #put(buffer: Buffer, length: number): Promise<void> {
+    const fd = await this.#opening
+    await this.#options.reserve.take(this.#fileSystem, this.#options.directory, length)
+    await this.#write(fd, buffer.subarray(0, length))
   }
 
   async #write(fd: number, bytes: Buffer): Promise<void> {
@@ -193,4 +199,12 @@ export class BodyFile implements AsyncDisposable {
   #check(): void {
     if (this.#failure !== null) throw this.#failure
   }
+}
+
+function newBuffer(): Buffer {
+  return spares.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES)
+}
+
+function keepBuffer(buffer: Buffer): void {
+  if (spares.length < SPARE_BUFFERS) spares.push(buffer)
 }

@@ -56,14 +56,19 @@ export interface SpoolOptions {
   readonly fileSystem?: FileSystem
 }
 
+/** A message that went to a file: what is known of it meanwhile. */
+interface Large {
+  readonly file: BodyFile
+  readonly digest: Hash
+  readonly header: Buffer
+}
+
 /** Owns its file until a destination has renamed it away; disposing of it removes what is left. */
 export class Spool implements AsyncDisposable {
   readonly #options: SpoolOptions
   #sizeBytes = 0
   #chunks: Buffer[] = []
-  #file: BodyFile | null = null
-  #digest: Hash | null = null
-  #header: Buffer | null = null
+  #large: Large | null = null
   #discarded = false
 
   constructor(options: SpoolOptions) {
@@ -80,12 +85,12 @@ export class Spool implements AsyncDisposable {
     this.#sizeBytes += chunk.length
     const { maxSizeBytes } = this.#options
     if (maxSizeBytes !== null && this.#sizeBytes > maxSizeBytes) throw new MessageTooLarge(maxSizeBytes)
-    if (this.#file === null && this.#sizeBytes <= MEMORY_LIMIT_BYTES) {
+    if (this.#large === null && this.#sizeBytes <= MEMORY_LIMIT_BYTES) {
       this.#chunks.push(chunk)
       return undefined
     }
     try {
-      const wait = this.#file === null ? this.#spill(chunk) : this.#file.append(chunk)
+      const wait = this.#large === null ? this.#spill(chunk) : append(this.#large, chunk)
       if (wait === undefined) return undefined
       const told = wait.catch((error: unknown) => {
         throw this.#failure(error)
@@ -100,7 +105,7 @@ export class Spool implements AsyncDisposable {
 
   /** The complete message when it is in memory; null: `complete` must be waited for. */
   completeNow(nowMs: number): Message | null {
-    if (this.#file !== null) return null
+    if (this.#large !== null) return null
     const [only] = this.#chunks
     const bytes = this.#chunks.length === 1 && only !== undefined ? only : Buffer.concat(this.#chunks, this.#sizeBytes)
     this.#chunks = [bytes]
@@ -111,21 +116,22 @@ export class Spool implements AsyncDisposable {
   async complete(nowMs: number): Promise<Message> {
     const small = this.completeNow(nowMs)
     if (small !== null) return small
-    if (this.#file === null || this.#digest === null || this.#header === null) throw new Error('a spool without a file')
+    if (this.#large === null) throw new Error('a spool without a file')
+    const { file, digest, header } = this.#large
     try {
-      await this.#file.finish()
+      await file.finish()
     } catch (error) {
       throw this.#failure(error)
     }
-    const body: Body = { kind: 'file', path: this.#file.path, form: this.#file.form }
-    return this.#message(this.#digest.digest(), this.#header, body, nowMs)
+    const body: Body = { kind: 'file', path: file.path, form: file.form }
+    return this.#message(digest.digest(), header, body, nowMs)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#discarded) return
     this.#discarded = true
     this.#chunks = []
-    await this.#file?.[Symbol.asyncDispose]()
+    await this.#large?.file[Symbol.asyncDispose]()
   }
 
   #message(digest: Buffer, header: Buffer, body: Body, receivedMs: number): Message {
@@ -144,7 +150,6 @@ export class Spool implements AsyncDisposable {
   /** From memory to a file. */
   #spill(chunk: Buffer): Promise<void> | undefined {
     const { place, attempt, reserve, signal, fileSystem = offLoop } = this.#options
-    const digest = createHash('sha256')
     const form =
       place !== null && attempt !== null
         ? {
@@ -161,14 +166,14 @@ export class Spool implements AsyncDisposable {
             lineEndings: 'crlf' as const,
             prefix: Buffer.alloc(0),
           }
-    const file = new BodyFile({ ...form, reserve, signal, fileSystem, onBytes: (bytes) => digest.update(bytes) })
-    this.#file = file
-    this.#digest = digest
     const chunks = [...this.#chunks, chunk]
     this.#chunks = []
     // A copy: the buffers that the chunks lie in are to be freed.
-    this.#header = Buffer.from(splitHeader(Buffer.concat(chunks)))
-    return chunks.map((each) => file.append(each)).findLast((wait) => wait !== undefined)
+    const header = Buffer.from(splitHeader(Buffer.concat(chunks)))
+    const file = new BodyFile({ ...form, reserve, signal, fileSystem })
+    const large = { file, digest: createHash('sha256'), header }
+    this.#large = large
+    return chunks.map((each) => append(large, each)).findLast((wait) => wait !== undefined)
   }
 
   #failure(error: unknown): DeliveryError {
@@ -176,4 +181,9 @@ export class Spool implements AsyncDisposable {
     const scope = place === null ? 'message' : 'destination'
     return diskError(`cannot keep a large message in ${display(place?.directory ?? directory)}`, error, { scope })
   }
+}
+
+function append({ file, digest }: Large, chunk: Buffer): Promise<void> | undefined {
+  digest.update(chunk)
+  return file.append(chunk)
 }
