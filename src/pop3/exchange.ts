@@ -82,12 +82,17 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
     if (this.#botched !== null) return Promise.reject(this.#botched)
     const { exchange, promise } = this.#exchange(command, bytes, clock, body)
     this.#waiting.push(exchange)
-    if (!this.#pumpDue) {
-      this.#pumpDue = true
-      // At the end of this turn's work: commands asked for together go out together.
-      queueMicrotask(() => this.#pump())
-    }
+    this.#pumpSoon()
     return promise
+  }
+
+  /** At the end of this turn's work: commands asked for together go out together. While the server has something to do
+   *  that may be as late as the end of the loop's turn: one by one they cost a tenth of a poll. */
+  #pumpSoon(): void {
+    if (this.#pumpDue) return
+    this.#pumpDue = true
+    if (this.#outstanding.length === 0) queueMicrotask(this.#pump)
+    else setImmediate(this.#pump)
   }
 
   #exchange(command: Command | null, bytes: Buffer, clock: ClockKind, body: BodySink | null) {
@@ -96,7 +101,7 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
     return { exchange, promise }
   }
 
-  #pump(): void {
+  readonly #pump = (): void => {
     this.#pumpDue = false
     if (this.#botched !== null) return
     const wasIdle = this.#outstanding.length === 0
@@ -175,10 +180,7 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
     this.#outstandingBytes -= exchange.bytes.length
     this.#clock.start(this.#outstanding[0]?.clock ?? null)
     exchange.resolve(reply)
-    if (this.#next < this.#waiting.length && !this.#pumpDue) {
-      this.#pumpDue = true
-      queueMicrotask(() => this.#pump())
-    }
+    if (this.#next < this.#waiting.length) this.#pumpSoon()
   }
 
   // ConnectionSink

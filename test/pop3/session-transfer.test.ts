@@ -1,5 +1,6 @@
+import { Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Pop3Server } from '../support/pop3-server.ts'
 import { ScriptedServer, type Step } from '../support/scripted-server.ts'
 import { failure, Kept, open, signedIn } from './sessions.ts'
@@ -235,6 +236,24 @@ describe('commands under way', () => {
     const heard = Buffer.concat(server.heard[0]!).toString('latin1')
     expect(heard.match(/RETR/g)?.length).toBe(101)
     expect(outcomes.filter(({ status }) => status === 'fulfilled').length).toBe(1)
+  })
+})
+
+describe('commands asked for one by one in a turn of the loop', () => {
+  it('go out in one write while the server has something to do', async () => {
+    await using server = await withMessages(50)
+    await using session = await signedIn(server)
+    await session.list()
+    const write = vi.spyOn(Socket.prototype, 'write')
+    const answers: Promise<unknown>[] = []
+    for (let number = 1; number <= 50; number++) {
+      answers.push(session.retrieve(number, new Kept()))
+      await Promise.resolve()
+    }
+    await Promise.all(answers)
+    const asked = write.mock.calls.map(([bytes]) => String(bytes)).filter((text) => text.startsWith('RETR'))
+    write.mockRestore()
+    expect(asked.map((text) => text.split('\r\n').length - 1)).toEqual([1, 49])
   })
 })
 
