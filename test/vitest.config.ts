@@ -1,10 +1,10 @@
-// The offline suite: everything under test/ but the suites that have scripts of their own (real servers, crash, bench).
+// The offline suite: everything under test/ but the suites that have scripts of their own (real servers, crash, fuzz, soak).
 import { defineConfig } from 'vitest/config'
 
 /** Tests of the program share one process-wide set of secrets to mask, and replace modules: each file has a process of its
  *  own. The rooms below keep nothing between files; starting a process for each would cost half of the time. */
 const program = ['test/cli/**/*.test.ts', 'test/daemon/**/*.test.ts', 'test/*.test.ts']
-const others = ['test/servers/**', 'test/crash/**', 'test/bench/**', 'test/fuzz/**', 'test/soak/**', 'node_modules/**']
+const others = ['test/servers/**', 'test/crash/**', 'test/fuzz/**', 'test/soak/**', 'node_modules/**']
 
 export default defineConfig({
   test: {

@@ -1,127 +1,117 @@
 // `npm run bench`: popfetch and the peers found installed, side by side against one private Dovecot with its mail in memory.
-// Contenders take turns, so that a slow moment of the machine meets all of them; figures are medians; `±` is the distance
-// between the slowest and the fastest run.
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { availableParallelism, loadavg } from 'node:os'
+// Figures are medians; `±` is half the distance between the slowest and the fastest run. What the figures must come to stands
+// in cases.ts, and the bench fails when they do not.
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
-import { dovecotPackages, startDovecot } from '../servers/dovecot.ts'
-import { postfixPackages, startSink } from '../servers/postfix.ts'
+import { startDovecot, type Dovecot } from '../servers/dovecot.ts'
+import { startSink, type Sink } from '../servers/postfix.ts'
 import { installed, roomyDirectory, runProgram, temporaryDirectory } from '../servers/program.ts'
-import { cases, totalMessages, type Case } from './cases.ts'
+import { EMPTY_NODE, million, startUp, totalMessages, type Case, type Trial } from './cases.ts'
 import { canDo, contender, plainContender, type Contender, type Scene } from './contender.ts'
-import { fill } from './mailboxes.ts'
 import { daemonCase, measureDaemon } from './daemon.ts'
-import type { Usage } from './measure.ts'
-import { clients, popfetchCommand, type Client } from './peers.ts'
+import { countExchanges } from './exchanges.ts'
+import { fill } from './mailboxes.ts'
+import { startMillion } from './million.ts'
+import { readOptions, type Options } from './options.ts'
+import { clients, popfetchCommand, startFile, type Client } from './peers.ts'
 import { startProxy } from './proxy.ts'
-import { figures, table, type Row } from './table.ts'
+import { commitOf, history, load, save, thisMachine, type CaseResult } from './results.ts'
+import { figures, sampleOf, table, type Amount } from './table.ts'
+import { judge, line, type Sample } from './target.ts'
+import { takeTurns } from './turns.ts'
 
 const repository = join(import.meta.dirname, '../..')
-const startUp = { name: 'start', title: 'start-up' }
-const quickNames = [...cases.map((each) => each.name), startUp.name]
-// It takes two minutes, and no peer takes part.
-const caseNames = [...quickNames, daemonCase.name]
-const peerNames = clients.filter((client) => client.needs !== null).map((client) => client.name)
-const packages = [...new Set(clients.flatMap((client) => client.needs?.packageName ?? []))].join(' ')
+const NOTHING: Amount = { messages: 0, bytes: 0 }
 
-const usage = `npm run bench -- [--only CASE[,CASE…]] [--peers all|none|PEER[,PEER…]] [--runs N]
+const options = readOptions(process.argv.slice(2))
+if (options !== null) await (options.history === null ? bench(options) : showHistory(options.history))
 
-cases  ${caseNames.join(' ')}; by default all but ${daemonCase.name}
-peers  ${peerNames.join(' ')}; by default those that need no minutes for the case
-runs   5 by default; a run of more than 10 seconds is not repeated
+async function showHistory(name: string): Promise<void> {
+  console.log(history(name, await load()))
+}
 
-apt-get install -y --no-install-recommends ${dovecotPackages} ${postfixPackages} time ${packages}
-POPFETCH names a start file to measure instead of building and measuring dist/popfetch.js.`
-
-// A client that takes that long has no need of a median, and the bench has no time for one.
-const longRunSeconds = 10
-
-const { values: options } = parseArgs({
-  options: {
-    only: { type: 'string', default: quickNames.join(',') },
-    peers: { type: 'string', default: 'quick' },
-    runs: { type: 'string', default: '5' },
-    help: { type: 'boolean', default: false },
-  },
-})
-
-if (options.help) console.log(usage)
-else await main()
-
-async function main(): Promise<void> {
-  const chosen = options.only.split(',')
-  const unknown = chosen.find((name) => !caseNames.includes(name))
-  if (unknown !== undefined) throw new Error(`no case is called ${unknown}\n\n${usage}`)
-  const runs = Number(options.runs)
-  if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs wants a number, not ${options.runs}`)
+async function bench(options: Options): Promise<void> {
+  const machine = thisMachine()
   if (process.env['POPFETCH'] === undefined) await runProgram('npm', ['run', 'build'], repository)
-
-  if (options.only === daemonCase.name) {
-    await using own = await temporaryDirectory(await roomyDirectory(1e8))
-    await save(machineNow(), [await measureDaemon(own.path)])
-    return
-  }
-  await using dovecot = await startDovecot({
-    parent: await roomyDirectory(6e9),
-    mechanisms: ['plain'],
-    flagUpdates: false,
-  })
-  await using sink = await startSink({ dump: false })
-  await using memory = await temporaryDirectory(await roomyDirectory(6e9))
-  const onDisk = join(repository, '.bench')
-  await mkdir(onDisk, { recursive: true })
-  const disk = await mkdtemp(join(onDisk, 'run-'))
-  const machine = machineNow()
-  console.log(`${machine}; medians of ${runs} runs`)
-  const results: object[] = []
+  const { processor, processors, node, load: loadNow } = machine
+  console.log(`${processors} × ${processor}, Node ${node}, load ${loadNow}; medians of ${options.runs} runs`)
+  const cases: CaseResult[] = []
+  // Whatever stops the bench, what was measured until then is kept.
   try {
-    for (const each of cases.filter(({ name }) => chosen.includes(name))) {
-      await fill(dovecot, each.waiting)
-      await using stack = new AsyncDisposableStack()
-      const server = each.tls ? dovecot.pop3sPort : dovecot.pop3Port
-      const port =
-        each.roundTripMs === 0 ? server : stack.use(await startProxy(server, each.roundTripMs, memory.path)).port
-      const scene: Scene = { dovecot, sink, port, directory: each.destination === 'disk' ? disk : memory.path }
-      const contenders = (await takingPart(each)).map((client) => stack.use(contender(client, each, scene)))
-      const reference = contenders.find(({ name }) => name === 'mpop') ?? contenders[1]
-      const messages = each.measured === 'first' ? totalMessages(each.waiting) : 0
-      results.push(
-        report(
-          each,
-          await measureAll(contenders, runs),
-          { messages, bytes: messages * each.waiting.sizeBytes },
-          reference?.name ?? '',
-        ),
-      )
-    }
-    if (chosen.includes(startUp.name)) {
-      const rows = await measureAll(startContenders(join(memory.path, 'start')), runs)
-      results.push(report(startUp, rows, { messages: 0, bytes: 0 }, 'node -e 0'))
-    }
-    if (chosen.includes(daemonCase.name)) results.push(await measureDaemon(join(memory.path, 'daemon')))
+    for await (const result of results(options)) cases.push(result)
   } finally {
-    await rm(disk, { recursive: true, force: true })
+    const { runs } = options
+    const date = new Date().toISOString()
+    if (cases.length > 0) {
+      const file = await save({ date, commit: commitOf(startFile), machine, runs, cases })
+      console.log(`\nfigures in ${file}`)
+    }
   }
-  await save(machine, results)
+  const failures = cases.flatMap((each) => each.failures.map((failure) => `FAILED ${each.case}: ${failure}`))
+  for (const failure of failures) console.log(failure)
+  if (options.fails && failures.length > 0) process.exitCode = 1
 }
 
-function machineNow(): string {
-  return `Node ${process.version}, ${availableParallelism()} processors, load ${loadavg()[0]?.toFixed(1)} at the start`
+async function* results(options: Options): AsyncGenerator<CaseResult> {
+  const { cases, only } = options
+  // Dovecot's mail, one delivered copy of the largest, and the small ones.
+  const roomBytes = 2e9 + 2e9 * options.hugeGigabytes
+  await using memory = await temporaryDirectory(await roomyDirectory(roomBytes))
+  if (cases.length > 0) {
+    const parent = await roomyDirectory(roomBytes)
+    await using dovecot = await startDovecot({ parent, mechanisms: ['plain'], flagUpdates: false })
+    await using sink = await startSink({ dump: false })
+    for (const each of cases) yield await mailCase(each, options, { dovecot, sink, directory: memory.path })
+  }
+  if (only.includes(million.name)) {
+    await using server = await startMillion(memory.path)
+    yield await measured(million, [server.contender], options, NOTHING)
+  }
+  if (only.includes(startUp.name)) {
+    const directory = join(memory.path, startUp.name)
+    const commands = ['--version', '--help'].map((option) =>
+      plainContender(`popfetch ${option}`, directory, () => popfetchCommand(directory, option)),
+    )
+    yield await measured(startUp, [emptyNode(directory), ...commands], options, NOTHING)
+  }
+  if (only.includes(daemonCase.name)) yield await measureDaemon(join(memory.path, daemonCase.name))
 }
 
-async function save(machine: string, results: readonly object[]): Promise<void> {
-  const file = join(import.meta.dirname, 'results', 'latest.json')
-  await writeFile(file, `${JSON.stringify({ date: new Date().toISOString(), machine, results }, null, 2)}\n`)
-  console.log(`\nfigures in ${file}`)
+interface Servers {
+  readonly dovecot: Dovecot
+  readonly sink: Sink
+  /** In memory. */
+  readonly directory: string
 }
 
-async function takingPart(each: Case): Promise<readonly Client[]> {
-  const named = options.peers === 'quick' ? each.peers : options.peers === 'all' ? peerNames : options.peers.split(',')
+async function mailCase(each: Case, options: Options, { dovecot, sink, directory }: Servers): Promise<CaseResult> {
+  await fill(dovecot, each.waiting)
+  await using stack = new AsyncDisposableStack()
+  const server = each.tls ? dovecot.pop3sPort : dovecot.pop3Port
+  const port = each.roundTripMs === 0 ? server : stack.use(await startProxy(server, each.roundTripMs, directory)).port
+  const scene: Scene = { dovecot, sink, port, directory: each.destination === 'disk' ? await onDisk(stack) : directory }
+  const contenders = (await takingPart(each, options)).map((client) => stack.use(contender(client, each, scene)))
+  if (each.targets.some(({ against }) => against === EMPTY_NODE)) contenders.push(emptyNode(join(directory, 'node')))
+  const messages = each.measured === 'first' ? totalMessages(each.waiting) : 0
+  const counted = each.targets.some(({ quantity }) => quantity === 'exchanges') ? await countExchanges(scene) : []
+  const amount = { messages, bytes: messages * each.waiting.sizeBytes }
+  return measured(each, contenders, options, amount, counted)
+}
+
+/** A directory on the disk that the checkout is on, removed at the end of the case. */
+async function onDisk(stack: AsyncDisposableStack): Promise<string> {
+  const parent = join(repository, '.bench')
+  await mkdir(parent, { recursive: true })
+  const directory = await mkdtemp(join(parent, 'run-'))
+  stack.defer(() => rm(directory, { recursive: true, force: true }))
+  return directory
+}
+
+async function takingPart(each: Case, { peers }: Options): Promise<readonly Client[]> {
   const present: Client[] = []
   for (const client of clients.filter((client) => canDo(client, each))) {
     if (client.needs === null) present.push(client)
-    else if (named.includes(client.name)) {
+    else if ((peers ?? each.peers).includes(client.name)) {
       if ((await installed(client.needs.program)) === null)
         console.log(`${client.needs.program} is not installed and does not take part`)
       else present.push(client)
@@ -130,44 +120,42 @@ async function takingPart(each: Case): Promise<readonly Client[]> {
   return present
 }
 
-function startContenders(directory: string): readonly Contender[] {
-  return [
-    plainContender('node -e 0', directory, () => ({
-      program: process.execPath,
-      args: ['-e', '0'],
-      directory,
-      success: [0],
-    })),
-    plainContender('popfetch --version', directory, () => popfetchCommand(directory, '--version')),
-    plainContender('popfetch --help', directory, () => popfetchCommand(directory, '--help')),
-  ]
+function emptyNode(directory: string): Contender {
+  return plainContender(EMPTY_NODE, directory, () => ({
+    program: process.execPath,
+    args: ['-e', '0'],
+    directory,
+    success: [0],
+  }))
 }
 
-/** In turns. A contender that fails is out, and the others go on. */
-async function measureAll(contenders: readonly Contender[], runs: number): Promise<readonly Row[]> {
-  const rows = contenders.map((each) => ({ each, usages: [] as Usage[], error: null as string | null }))
-  for (let round = 0; round < runs; round++) {
-    for (const row of rows) {
-      if (row.error !== null || (row.usages[0]?.seconds ?? 0) > longRunSeconds) continue
-      await row.each.run().then(
-        (result) => row.usages.push(result),
-        (thrown: unknown) => {
-          row.error = thrown instanceof Error ? thrown.message : String(thrown)
-        },
-      )
-    }
-  }
-  return rows.map(({ each, usages, error }) => ({ name: each.name, usages, error }))
-}
-
-function report(
-  each: { readonly name: string; readonly title: string },
-  rows: readonly Row[],
-  amount: { readonly messages: number; readonly bytes: number },
-  reference: string,
-): object {
+/** `counted`: what was found out beside the runs. */
+async function measured(
+  each: Trial,
+  contenders: readonly Contender[],
+  { runs }: Options,
+  amount: Amount,
+  counted: readonly Sample[] = [],
+): Promise<CaseResult> {
+  const rows = await takeTurns(contenders, runs)
+  const names = rows.map(({ name }) => name)
+  const reference = names.includes(each.reference) ? each.reference : (names[1] ?? '')
   const all = figures(rows, amount, reference)
   console.log(`\n${each.title}  [${each.name}]\n${table(all, reference)}`)
-  for (const row of rows) if (row.error !== null) console.log(`  ${row.name} failed: ${row.error}`)
-  return { case: each.name, title: each.title, figures: all, failed: rows.filter((row) => row.error !== null) }
+  const samples = [...rows.map(sampleOf), ...counted]
+  const verdicts = each.targets.map((target) => judge(target, samples, amount.messages))
+  for (const verdict of verdicts) console.log(`  ${line(verdict)}`)
+  const broken = rows.filter(({ error }) => error !== null)
+  for (const { name, error } of broken) console.log(`  ${name} did not finish: ${error}`)
+  return {
+    case: each.name,
+    title: each.title,
+    figures: all,
+    verdicts,
+    failures: [
+      // What a peer cannot do is its own affair.
+      ...broken.filter(({ name }) => name.startsWith('popfetch')).map(({ name, error }) => `${name}: ${error}`),
+      ...verdicts.filter(({ verdict }) => verdict === 'missed').map(line),
+    ],
+  }
 }

@@ -1,5 +1,7 @@
-// What is measured: mail that waits, the way to it, where it goes, and who takes part unless --peers says otherwise (a
-// client that needs minutes for a case does not by default). DESIGN.md's list of cases; the names are for --only.
+// The work that is measured, with the targets for it: what waits on the server, how far away it is, where it goes, who takes
+// part unless --peers says otherwise (a client that needs minutes for a case does not by default), what the figures must
+// come to. Targets hold for medians of five runs on a machine of two processors. The names are for --only.
+import type { Target } from './target.ts'
 
 export interface Waiting {
   /** One mailbox of this name, or `mailboxes` of them: name-0, name-1 … */
@@ -9,9 +11,16 @@ export interface Waiting {
   readonly sizeBytes: number
 }
 
-export interface Case {
+/** What every case has, also those that are not about mail in Dovecot. */
+export interface Trial {
   readonly name: string
   readonly title: string
+  /** The contender that the table tells speeds against. */
+  readonly reference: string
+  readonly targets: readonly Target[]
+}
+
+export interface Case extends Trial {
   readonly waiting: Waiting
   readonly roundTripMs: number
   readonly tls: boolean
@@ -21,75 +30,144 @@ export interface Case {
   readonly peers: readonly string[]
 }
 
-const small: Waiting = { name: 'small', mailboxes: 1, messages: 5_000, sizeBytes: 4_096 }
-const plain = { roundTripMs: 0, tls: false, destination: 'memory', measured: 'first' } as const
+export const EMPTY_NODE = 'node -e 0'
+/** The contenders whose exchanges with the server are counted: a poll of an account that is new, and polls after that. */
+export const FIRST_POLL = 'popfetch, first poll'
+export const LATER_POLL = 'popfetch, later polls'
 
-export const cases: readonly Case[] = [
-  { ...plain, name: 'small', title: '5000 × 4 kB, loopback, to memory', waiting: small, peers: ['mpop', 'fdm'] },
-  {
-    ...plain,
-    name: 'disk',
-    title: '5000 × 4 kB, loopback, to disk',
-    waiting: small,
-    destination: 'disk',
-    peers: ['mpop'],
-  },
-  { ...plain, name: 'tls', title: '5000 × 4 kB, loopback, TLS, to memory', waiting: small, tls: true, peers: ['mpop'] },
-  {
-    ...plain,
-    name: 'far',
-    title: '1000 × 4 kB over a round trip of 50 ms',
-    waiting: { name: 'far', mailboxes: 1, messages: 1_000, sizeBytes: 4_096 },
-    roundTripMs: 50,
-    peers: ['mpop'],
-  },
-  {
-    ...plain,
-    name: 'many',
-    title: '40 mailboxes × 50 × 4 kB over a round trip of 50 ms',
-    waiting: { name: 'many', mailboxes: 40, messages: 50, sizeBytes: 4_096 },
-    roundTripMs: 50,
-    peers: ['mpop', 'mpops-at-once', 'fdm'],
-  },
-  {
-    ...plain,
-    name: 'large',
-    title: '12 × 25 MB, loopback, to memory',
-    waiting: { name: 'large', mailboxes: 1, messages: 12, sizeBytes: 25_000_000 },
-    peers: ['mpop', 'fdm'],
-  },
-  {
-    ...plain,
-    name: 'known',
-    title: 'a poll of 50000 known messages',
-    waiting: { name: 'known', mailboxes: 1, messages: 50_000, sizeBytes: 600 },
-    measured: 'second',
-    peers: ['mpop'],
-  },
-  {
-    ...plain,
-    name: 'forward',
-    title: '5000 × 4 kB, loopback, to smtp-sink',
-    waiting: small,
-    destination: 'smtp',
-    peers: ['fdm'],
-  },
-  {
-    ...plain,
-    name: 'idle',
-    title: 'a poll of one account without new mail',
-    waiting: { name: 'idle', mailboxes: 1, messages: 10, sizeBytes: 600 },
-    measured: 'second',
-    peers: ['mpop', 'fdm', 'fetchmail'],
-  },
-  {
-    ...plain,
-    name: 'huge',
-    title: 'one message of 1 GB, to memory',
-    waiting: { name: 'huge', mailboxes: 1, messages: 1, sizeBytes: 1_000_000_000 },
-    peers: ['mpop'],
-  },
-]
+const own = { of: 'popfetch', against: null, stretch: null } as const
+
+function memory(target: number): Target {
+  return { ...own, quantity: 'peakMegabytes', target }
+}
+
+function against(quantity: 'rate' | 'time', peer: string, target: number, stretch: number): Target {
+  return { of: 'popfetch', quantity, against: peer, target, stretch }
+}
+
+function overNode(of: string, target: number, stretch: number): Target {
+  return { of, quantity: 'extraMs', against: EMPTY_NODE, target, stretch }
+}
+
+const small: Waiting = { name: 'small', mailboxes: 1, messages: 5_000, sizeBytes: 4_096 }
+const plain = {
+  waiting: small,
+  roundTripMs: 0,
+  tls: false,
+  destination: 'memory',
+  measured: 'first',
+  reference: 'mpop',
+  peers: ['mpop'],
+} as const
+
+/** `hugeGigabytes`: the size of the message of the case `huge`. */
+export function mailCases(hugeGigabytes: number): readonly Case[] {
+  return [
+    {
+      ...plain,
+      name: 'small',
+      title: '5000 × 4 kB, loopback, to memory',
+      peers: ['mpop', 'fdm'],
+      targets: [against('rate', 'mpop', 0.7, 1)],
+    },
+    {
+      ...plain,
+      name: 'disk',
+      title: '5000 × 4 kB, loopback, to disk',
+      destination: 'disk',
+      targets: [against('rate', 'mpop', 1, 1.3)],
+    },
+    {
+      ...plain,
+      name: 'tls',
+      title: '5000 × 4 kB, loopback, TLS, to memory',
+      tls: true,
+      targets: [against('rate', 'mpop', 0.8, 1)],
+    },
+    {
+      ...plain,
+      name: 'far',
+      title: '1000 × 4 kB over a round trip of 50 ms',
+      waiting: { name: 'far', mailboxes: 1, messages: 1_000, sizeBytes: 4_096 },
+      roundTripMs: 50,
+      targets: [against('time', 'mpop', 0.8, 0.5)],
+    },
+    {
+      ...plain,
+      name: 'many',
+      title: '40 mailboxes × 50 × 4 kB over a round trip of 50 ms',
+      waiting: { name: 'many', mailboxes: 40, messages: 50, sizeBytes: 4_096 },
+      roundTripMs: 50,
+      reference: 'mpops-at-once',
+      peers: ['mpop', 'mpops-at-once', 'fdm'],
+      targets: [against('time', 'mpops-at-once', 1.2, 1), memory(150)],
+    },
+    {
+      ...plain,
+      name: 'large',
+      title: '12 × 25 MB, loopback, to memory',
+      waiting: { name: 'large', mailboxes: 1, messages: 12, sizeBytes: 25_000_000 },
+      peers: ['mpop', 'fdm'],
+      targets: [against('rate', 'mpop', 0.8, 1), memory(120)],
+    },
+    {
+      ...plain,
+      name: 'huge',
+      title: `one message of ${hugeGigabytes} GB, to memory`,
+      waiting: { name: 'huge', mailboxes: 1, messages: 1, sizeBytes: hugeGigabytes * 1e9 },
+      targets: [memory(150)],
+    },
+    {
+      ...plain,
+      name: 'known',
+      title: 'a poll of 50000 known messages',
+      waiting: { name: 'known', mailboxes: 1, messages: 50_000, sizeBytes: 600 },
+      measured: 'second',
+      targets: [against('time', 'mpop', 1.2, 0.8)],
+    },
+    {
+      ...plain,
+      name: 'idle',
+      title: 'a poll of one account without new mail',
+      waiting: { name: 'idle', mailboxes: 1, messages: 10, sizeBytes: 600 },
+      measured: 'second',
+      peers: ['mpop', 'fdm', 'fetchmail'],
+      targets: [
+        overNode('popfetch', 120, 80),
+        // The server's capabilities are remembered from the poll before.
+        { ...own, of: LATER_POLL, quantity: 'exchanges', target: 3 },
+        { ...own, of: FIRST_POLL, quantity: 'exchanges', target: 4 },
+      ],
+    },
+    {
+      ...plain,
+      name: 'forward',
+      title: '5000 × 4 kB, loopback, to smtp-sink',
+      destination: 'smtp',
+      reference: 'fdm',
+      peers: ['fdm'],
+      targets: [{ ...own, quantity: 'messagesPerSecond', target: 2_500, stretch: 4_000 }],
+    },
+  ]
+}
+
+export const startUp: Trial = {
+  name: 'start',
+  title: 'start-up',
+  reference: EMPTY_NODE,
+  targets: [overNode('popfetch --version', 15, 10), overNode('popfetch --help', 80, 50)],
+}
+
+export const million: Trial = {
+  name: 'million',
+  title: 'a mailbox of 1000000 messages, nothing new',
+  reference: '',
+  targets: [
+    { ...own, quantity: 'seconds', target: 5, stretch: 3 },
+    memory(250),
+    { ...own, quantity: 'standstillMs', target: 100 },
+  ],
+}
 
 export function mailboxNames(waiting: Waiting): readonly string[] {
   if (waiting.mailboxes === 1) return [waiting.name]

@@ -1,5 +1,5 @@
 // One run of one program: wall time by this process's clock; CPU time and peak memory from the kernel's own account of the
-// child (wait4), through GNU time, because Node does not tell them of a child. And what many runs come to.
+// child (wait4), through GNU time, because Node does not tell them of a child.
 import { spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
@@ -13,6 +13,8 @@ export interface Command {
   readonly directory: string
   /** Exit codes that mean success. */
   readonly success: readonly number[]
+  /** Beside what every program gets. */
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 export interface Usage {
@@ -21,6 +23,8 @@ export interface Usage {
   readonly cpuSeconds: number
   /** Of the largest of its processes. */
   readonly peakBytes: number
+  /** The longest time its event loop did not turn; null: not looked at. */
+  readonly standstillMs: number | null
 }
 
 /** Runs to the end. Rejects with the end of what was printed when the exit code does not mean success. */
@@ -32,7 +36,13 @@ export async function measure(command: Command, timeoutMs: number): Promise<Usag
   const child = spawn(time, args, {
     cwd: command.directory,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'], HOME: command.directory, TMPDIR: command.directory, LANG: 'C.UTF-8' },
+    env: {
+      PATH: process.env['PATH'],
+      HOME: command.directory,
+      TMPDIR: command.directory,
+      LANG: 'C.UTF-8',
+      ...command.environment,
+    },
     // A group of its own: at the time limit the program must end, not only GNU time.
     detached: true,
   })
@@ -53,16 +63,5 @@ export async function measure(command: Command, timeoutMs: number): Promise<Usag
     throw new Error(`${basename(command.program)} ${reason}: ${display(printed.trim(), 400)}`)
   }
   const [user = 0, system = 0, kilobytes = 0] = (await readFile(account, 'utf8')).trim().split(' ').map(Number)
-  return { seconds, cpuSeconds: user + system, peakBytes: kilobytes * 1024 }
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = (sorted.length - 1) / 2
-  return ((sorted[Math.floor(middle)] ?? NaN) + (sorted[Math.ceil(middle)] ?? NaN)) / 2
-}
-
-/** How far the runs lie apart, as a part of their median: the noise below which a difference means nothing. */
-export function spread(values: readonly number[]): number {
-  return (Math.max(...values) - Math.min(...values)) / median(values)
+  return { seconds, cpuSeconds: user + system, peakBytes: kilobytes * 1024, standstillMs: null }
 }

@@ -32,13 +32,14 @@ export interface Client {
   configure(job: Job): Promise<Command>
 }
 
-const startFile = resolve(process.env['POPFETCH'] ?? join(import.meta.dirname, '../../dist/popfetch.js'))
+/** What is measured: the start file of a build. */
+export const startFile = resolve(process.env['POPFETCH'] ?? join(import.meta.dirname, '../../dist/popfetch.js'))
 
 export function popfetchCommand(directory: string, ...args: string[]): Command {
   return { program: process.execPath, args: [startFile, ...args], directory, success: [0] }
 }
 
-const popfetch: Client = {
+export const popfetch: Client = {
   name: 'popfetch',
   needs: null,
   delivers: ['maildir', 'smtp'],

@@ -1,39 +1,63 @@
 // A TCP proxy that makes a server far away: every chunk waits half a round trip in each direction, none waits for another,
 // so throughput is not limited. It runs as a process of its own (`node proxy.ts TARGET_PORT ROUND_TRIP_MS`), or its work
-// would be counted in the bench's event loop. The TCP handshake itself is not delayed.
+// would be counted in the bench's event loop. The TCP handshake itself is not delayed. Of each connection it counts the
+// exchanges: how often the client, having been told something, said something. What is sent within one round trip is one.
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
-import { startProgram, type Running } from '../servers/program.ts'
 import { setTimeout as wait } from 'node:timers/promises'
+import { startProgram } from '../servers/program.ts'
 
 export interface Proxy extends AsyncDisposable {
   readonly port: number
+  /** The exchanges of the connection that ended as the n-th, from 1; waits for it. */
+  exchanges(nth: number): Promise<number>
 }
 
 export async function startProxy(targetPort: number, roundTripMs: number, directory: string): Promise<Proxy> {
+  await using stack = new AsyncDisposableStack()
   const args = [import.meta.filename, String(targetPort), String(roundTripMs)]
-  const running: Running = await startProgram(process.execPath, args, directory)
-  const deadline = performance.now() + 10_000
-  while (performance.now() < deadline) {
-    const port = /^port (\d+)$/m.exec(running.output())?.[1]
-    if (port !== undefined) return { port: Number(port), [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() }
-    await wait(10)
+  const running = stack.use(await startProgram(process.execPath, args, directory))
+  const said = async (what: string, nth: number): Promise<number> => {
+    const deadline = performance.now() + 10_000
+    while (performance.now() < deadline) {
+      const found = [...running.output().matchAll(new RegExp(`^${what} (\\d+)$`, 'gm'))][nth - 1]
+      if (found !== undefined) return Number(found[1])
+      await wait(10)
+    }
+    throw new Error(`the delaying proxy did not say its ${what}: ${running.output()}`)
   }
-  await running[Symbol.asyncDispose]()
-  throw new Error(`the delaying proxy did not start: ${running.output()}`)
+  const port = await said('port', 1)
+  const ending = stack.move()
+  return {
+    port,
+    exchanges: (nth) => said('exchanges', nth),
+    [Symbol.asyncDispose]: () => ending.disposeAsync(),
+  }
 }
 
 function serve(targetPort: number, oneWayMs: number): void {
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
     const target = connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
-    delay(client, target, oneWayMs)
-    delay(target, client, oneWayMs)
+    let exchanges = 0
+    let wasAnswered = false
+    client.on('data', () => {
+      if (wasAnswered) exchanges++
+      wasAnswered = false
+    })
+    client.on('close', () => console.log(`exchanges ${exchanges}`))
+    delay(client, target, oneWayMs, () => {})
+    delay(target, client, oneWayMs, () => (wasAnswered = true))
   })
   server.listen(0, '127.0.0.1', () => console.log(`port ${(server.address() as AddressInfo).port}`))
 }
 
 /** Timers of one duration fire in the order in which they were set: chunks keep theirs. */
-function delay(from: Socket, to: Socket, oneWayMs: number): void {
-  from.on('data', (chunk) => void setTimeout(() => to.write(chunk), oneWayMs))
+function delay(from: Socket, to: Socket, oneWayMs: number, passed: () => void): void {
+  from.on('data', (chunk) => {
+    setTimeout(() => {
+      to.write(chunk)
+      passed()
+    }, oneWayMs)
+  })
   from.on('end', () => void setTimeout(() => to.end(), oneWayMs))
   from.on('error', () => void setTimeout(() => to.destroy(), oneWayMs))
 }

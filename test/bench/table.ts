@@ -1,5 +1,8 @@
-// Rows of figures as a table for people. Ratios are against the reference, a peer, in the same run: above 1 is faster than it.
-import { median, spread, type Usage } from './measure.ts'
+// The runs of a case as figures, and figures as a table for people. Speeds are told against the reference, a contender of the
+// same run: above 1 is faster than it.
+import type { Usage } from './measure.ts'
+import { median, spread } from './statistics.ts'
+import type { Sample } from './target.ts'
 
 export interface Row {
   readonly name: string
@@ -26,24 +29,42 @@ export interface Figures {
   readonly ratio: number | null
 }
 
+export function sampleOf({ name, usages }: Row): Sample {
+  return {
+    name,
+    seconds: usages.map(({ seconds }) => seconds),
+    peakMegabytes: usages.map(({ peakBytes }) => peakBytes / 1e6),
+    standstillMs: usages.flatMap(({ standstillMs }) => standstillMs ?? []),
+    exchanges: [],
+  }
+}
+
 export function figures(rows: readonly Row[], amount: Amount, reference: string): Figures[] {
-  const secondsOf = (row: Row): number => median(row.usages.map((usage) => usage.seconds))
-  const measured = rows.filter((row) => row.usages.length > 0)
-  const other = measured.find((row) => row.name === reference)
-  return measured.map((row) => {
-    const seconds = secondsOf(row)
+  const samples = rows.filter((row) => row.usages.length > 0)
+  const other = samples.find((row) => row.name === reference)
+  return samples.map((row) => {
+    const seconds = medianSeconds(row)
     return {
       name: row.name,
       runs: row.usages.length,
-      seconds,
-      spread: spread(row.usages.map((usage) => usage.seconds)),
-      messagesPerSecond: amount.messages / seconds,
-      megabytesPerSecond: amount.bytes / 1e6 / seconds,
-      cpuSeconds: median(row.usages.map((usage) => usage.cpuSeconds)),
-      peakMegabytes: Math.max(...row.usages.map((usage) => usage.peakBytes)) / 1e6,
-      ratio: other === undefined ? null : secondsOf(other) / seconds,
+      seconds: rounded(seconds),
+      spread: rounded(spread(row.usages.map((usage) => usage.seconds))),
+      messagesPerSecond: rounded(amount.messages / seconds),
+      megabytesPerSecond: rounded(amount.bytes / 1e6 / seconds),
+      cpuSeconds: rounded(median(row.usages.map((usage) => usage.cpuSeconds))),
+      peakMegabytes: rounded(median(row.usages.map((usage) => usage.peakBytes)) / 1e6),
+      ratio: other === undefined ? null : rounded(medianSeconds(other) / seconds),
     }
   })
+}
+
+function medianSeconds(row: Row): number {
+  return median(row.usages.map((usage) => usage.seconds))
+}
+
+/** More digits would be clock noise in the files of results. */
+function rounded(value: number): number {
+  return Number(value.toPrecision(4))
 }
 
 const headings = ['', 'seconds', '±', 'msg/s', 'MB/s', 'CPU s', 'peak MB', 'speed', 'runs']
@@ -52,7 +73,7 @@ export function table(all: readonly Figures[], reference: string): string {
   const cells = all.map((row) => [
     row.name,
     row.seconds.toFixed(3),
-    `${Math.round(row.spread * 100)} %`,
+    `${Math.round(row.spread * 50)} %`,
     row.messagesPerSecond > 0 ? row.messagesPerSecond.toFixed(0) : '',
     row.megabytesPerSecond > 0 ? row.megabytesPerSecond.toFixed(1) : '',
     row.cpuSeconds.toFixed(2),
@@ -60,12 +81,15 @@ export function table(all: readonly Figures[], reference: string): string {
     row.ratio === null ? '' : `${row.ratio.toFixed(2)} × ${reference}`,
     String(row.runs),
   ])
-  const widths = headings.map((heading, column) =>
-    Math.max(heading.length, ...cells.map((row) => row[column]?.length ?? 0)),
-  )
+  return columns([headings, ...cells])
+}
+
+/** The first column is text, the others are numbers. */
+export function columns(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
   const line = (row: readonly string[]): string =>
     row
       .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
       .join('  ')
-  return [headings, ...cells].map((row) => `  ${line(row).trimEnd()}`).join('\n')
+  return rows.map((row) => `  ${line(row).trimEnd()}`).join('\n')
 }
