@@ -2,7 +2,8 @@
 import { parseAddress } from '../config/address.ts'
 import { parseHost } from '../config/host.ts'
 import { parseDuration } from '../config/quantity.ts'
-import { isUrl, parseDestinationUrl } from '../config/url.ts'
+import { isUrl } from '../config/is-url.ts'
+import { parseDestinationUrl } from '../config/url.ts'
 import type { Written } from '../config/written.ts'
 import type { Question } from './answers.ts'
 

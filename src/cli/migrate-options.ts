@@ -1,6 +1,6 @@
 // The words after `popfetch migrate` → what is to be moved, or a usage error. Reading argv is options.ts. Pure.
+import { isUrl } from '../config/is-url.ts'
 import { parseSize } from '../config/quantity.ts'
-import { isUrl } from '../config/url.ts'
 import { usageError } from './usage.ts'
 
 const text = (describe: string) => ({ type: 'string', nargs: 1, requiresArg: true, describe }) as const

@@ -29,7 +29,7 @@ const DELIVER = 'the name of a destination, one written in place, a URL, { first
 const MEMBERS = 'a list of two or more destinations'
 
 /** Always a list of what was written. */
-export function deliver(resolve: ResolvePath) {
+export const deliver = value.once((resolve) => {
   const member = z.union([z.string(), destination(resolve)], {
     error: 'the name of a destination, one written in place or a URL',
   })
@@ -38,7 +38,7 @@ export function deliver(resolve: ResolvePath) {
   return z
     .union([target, z.array(target).min(1, { error: 'at least one destination' })], { error: DELIVER })
     .transform((written) => (Array.isArray(written) ? written : [written]))
-}
+})
 
 const pattern = value.wireText('text to look for, in which * stands for any text')
 

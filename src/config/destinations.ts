@@ -23,13 +23,11 @@ export type DestinationKeys = z.output<ReturnType<typeof destination>>
 export type DestinationConfig = MaildirConfig | SmtpConfig | LmtpConfig | CommandConfig | MboxConfig | FirstOfConfig
 
 /** One schema for all kinds; `type` tells them apart. */
-export function destination(resolve: ResolvePath) {
-  return z.discriminatedUnion(
-    'type',
-    [maildir(resolve), smtp(resolve), lmtp(resolve), command(resolve), mbox(resolve)],
-    { error: 'a mapping with a type' },
-  )
-}
+export const destination = value.once((resolve) =>
+  z.discriminatedUnion('type', [maildir(resolve), smtp(resolve), lmtp(resolve), command(resolve), mbox(resolve)], {
+    error: 'a mapping with a type',
+  }),
+)
 
 function maildir(resolve: ResolvePath) {
   return value.mapping({

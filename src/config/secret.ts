@@ -7,7 +7,6 @@ import { inspect } from 'node:util'
 import { display } from '../display.ts'
 import { errnoOf, PopfetchError } from '../errors.ts'
 import type { Retry } from '../errors.ts'
-import { runSecretCommand } from './secret-command.ts'
 
 /** What stands in place of a secret wherever configuration is shown. */
 export const MASK = '********'
@@ -80,6 +79,7 @@ export async function resolveSecret(source: SecretSource, context: SecretContext
     }
     case 'command': {
       const from = `the command ${commandName(source.run)}`
+      const { runSecretCommand } = await import('./secret-command.ts')
       const output = await runSecretCommand(source.run, { ...context, from, limitBytes: SECRET_LIMIT_BYTES })
       return checked(withoutNewline(decoded(output, what, from, 'soon')), what, from, 'soon')
     }

@@ -66,26 +66,24 @@ export function lmtp(resolve: ResolvePath) {
     }))
 }
 
-function session(resolve: ResolvePath) {
-  return {
-    tls: value
-      .orNull(z.enum(['starttls', 'implicit', 'none']))
-      .describe('starttls, mandatory; implicit: from the first byte; none: the default for this machine itself'),
-    ca: value
-      .orNull(value.filePath(resolve))
-      .describe('PEM file of the authorities to trust instead of those of the system'),
-    pin: value.orNull(value.pin).describe('SHA-256 of the certificate; replaces the checks of chain, name and date'),
-    user: value.orNull(value.wireText('a user name')).describe('Name to sign in with'),
-    password: value.orNull(value.secret(resolve)).describe('Text, or where it is to be had'),
-    token: value
-      .orNull(value.secret(resolve))
-      .describe('Access token of xoauth2 instead of a password; asked for again when it is refused'),
-    auth: z
-      .enum(['auto', 'plain', 'login', 'cram-md5', 'xoauth2'])
-      .default('auto')
-      .describe('How to sign in; auto: the best the server offers, with a token xoauth2'),
-  }
-}
+const session = value.once((resolve) => ({
+  tls: value
+    .orNull(z.enum(['starttls', 'implicit', 'none']))
+    .describe('starttls, mandatory; implicit: from the first byte; none: the default for this machine itself'),
+  ca: value
+    .orNull(value.filePath(resolve))
+    .describe('PEM file of the authorities to trust instead of those of the system'),
+  pin: value.orNull(value.pin).describe('SHA-256 of the certificate; replaces the checks of chain, name and date'),
+  user: value.orNull(value.wireText('a user name')).describe('Name to sign in with'),
+  password: value.orNull(value.secret(resolve)).describe('Text, or where it is to be had'),
+  token: value
+    .orNull(value.secret(resolve))
+    .describe('Access token of xoauth2 instead of a password; asked for again when it is refused'),
+  auth: z
+    .enum(['auto', 'plain', 'login', 'cram-md5', 'xoauth2'])
+    .default('auto')
+    .describe('How to sign in; auto: the best the server offers, with a token xoauth2'),
+}))
 
 const SENDER = 'a plain mail address, original or null'
 

@@ -13,6 +13,16 @@ import type { SecretSource } from './secret.ts'
 /** Makes a path as written absolute: relative to the configuration file, `~` expanded. */
 export type ResolvePath = (text: string) => string
 
+/** A schema that is made once for each `resolve`, wherever it stands: making schemas takes longer than parsing with them. */
+export function once<S>(make: (resolve: ResolvePath) => S): (resolve: ResolvePath) => S {
+  const made = new WeakMap<ResolvePath, S>()
+  return (resolve) => {
+    const schema = made.get(resolve) ?? make(resolve)
+    made.set(resolve, schema)
+    return schema
+  }
+}
+
 /** For every parse: zod would compile each schema first, which takes longer than parsing the accounts most people have. */
 export const WITHOUT_COMPILING = { jitless: true } as const
 
@@ -57,16 +67,14 @@ export function wireText(expected: string) {
   return z.string({ error }).regex(/^[^\r\n\0]+$/, { error: `${expected}, not empty, without line breaks and NUL` })
 }
 
-export function filePath(resolve: ResolvePath) {
-  return parsed('a path', (text) => (isPath(text) ? resolve(text) : null))
-}
+export const filePath = once((resolve) => parsed('a path', (text) => (isPath(text) ? resolve(text) : null)))
 
 /** A path in which `{account}` may stand. */
-export function accountPath(resolve: ResolvePath) {
-  return parsed('a path; in braces only {account}', (text) =>
+export const accountPath = once((resolve) =>
+  parsed('a path; in braces only {account}', (text) =>
     isPath(text) && !hasUnknownPlaceholder(text) ? resolve(text) : null,
-  )
-}
+  ),
+)
 
 /** `~` and `~/…` mean the home directory; of another user's (`~bob`) nothing is known here. */
 function isPath(text: string): boolean {
@@ -140,7 +148,7 @@ const SECRET = 'text, { env: NAME }, { file: PATH }, { command: COMMAND } or { c
 export const SECRET_KEYS: ReadonlySet<string> = new Set(['password', 'token'])
 
 /** Where a secret comes from. Has no content of its own yet: see secret.ts. */
-export function secret(resolve: ResolvePath) {
+export const secret = once((resolve) => {
   const word = z.string().min(1)
   return z.union(
     [
@@ -159,4 +167,4 @@ export function secret(resolve: ResolvePath) {
     ],
     { error: SECRET },
   )
-}
+})

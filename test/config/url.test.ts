@@ -2,7 +2,8 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { DestinationKeys } from '../../src/config/destinations.ts'
 import { destination } from '../../src/config/destinations.ts'
-import { canonicalUrl, isUrl, parseDestinationUrl, parseSourceUrl } from '../../src/config/url.ts'
+import { isUrl } from '../../src/config/is-url.ts'
+import { canonicalUrl, parseDestinationUrl, parseSourceUrl } from '../../src/config/url.ts'
 
 const schema = destination((path) => path)
 
