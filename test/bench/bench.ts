@@ -95,7 +95,7 @@ async function mailCase(each: Case, options: Options, { dovecot, sink, directory
   const messages = each.measured === 'first' ? totalMessages(each.waiting) : 0
   const counted = each.targets.some(({ quantity }) => quantity === 'exchanges') ? await countExchanges(scene) : []
   const amount = { messages, bytes: messages * each.waiting.sizeBytes }
-  return measured(each, contenders, options, amount, counted)
+  return await measured(each, contenders, options, amount, counted)
 }
 
 /** A directory on the disk that the checkout is on, removed at the end of the case. */
