@@ -23,8 +23,19 @@ import { takeTurns } from './turns.ts'
 const repository = join(import.meta.dirname, '../..')
 const NOTHING: Amount = { messages: 0, bytes: 0 }
 
-const options = readOptions(process.argv.slice(2))
+const options = askedFor()
 if (options !== null) await (options.history === null ? bench(options) : showHistory(options.history))
+
+/** null: nothing is to be done. */
+function askedFor(): Options | null {
+  try {
+    return readOptions(process.argv.slice(2))
+  } catch (thrown) {
+    console.error(thrown instanceof Error ? thrown.message : thrown)
+    process.exitCode = 64
+    return null
+  }
+}
 
 async function showHistory(name: string): Promise<void> {
   console.log(history(name, await load()))

@@ -80,14 +80,14 @@ export async function load(): Promise<readonly BenchResult[]> {
 /** One table for each target of the case: a line for each time it was judged. */
 export function history(name: string, results: readonly BenchResult[]): string {
   const tables = new Map<string, string[][]>()
-  for (const { date, commit, machine, cases } of results) {
+  for (const { date, commit, machine, runs, cases } of results) {
     for (const verdict of cases.find((each) => each.case === name)?.verdicts ?? []) {
       if (verdict.value === null) continue
       const { value, noise, wanted } = format(verdict)
-      const rows = tables.get(wanted) ?? [['', 'commit', 'value', '±', 'verdict', 'load', 'machine']]
+      const rows = tables.get(wanted) ?? [['', 'commit', 'value', '±', 'verdict', 'runs', 'load', 'machine']]
       const { processors, processor, node, load: loadThen } = machine
       const place = `${processors} × ${processor}, Node ${node}`
-      rows.push([date.slice(0, 16), commit ?? '', value, noise, verdict.verdict, String(loadThen), place])
+      rows.push([date.slice(0, 16), commit ?? '', value, noise, verdict.verdict, String(runs), String(loadThen), place])
       tables.set(wanted, rows)
     }
   }
