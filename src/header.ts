@@ -192,8 +192,12 @@ function unfold(value: string): string {
   return trim(value.includes('\n') ? value.replaceAll(/\r?\n(?=[ \t])/g, '') : value)
 }
 
+/** White space that is not one space already: in a few fields only. */
+const UNEVEN = /[\t\r\n]| {2}/
+
 function collapse(value: string): string {
-  return trim(value.replaceAll(/[ \t\r\n]+/g, ' '))
+  const text = trim(value)
+  return UNEVEN.test(text) ? text.replaceAll(/[ \t\r\n]+/g, ' ') : text
 }
 
 /** White space of RFC 5322 only; a regular expression anchored at the end would be quadratic in blanks. */

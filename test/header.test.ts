@@ -81,6 +81,14 @@ describe('fingerprint', () => {
     expect(fingerprint(bytes(stable))).toHaveLength(16)
   })
 
+  test('of a known header is what ledgers hold', () => {
+    const header =
+      'From: a@example.org\r\nTo: b@example.org\r\nSubject: message 12\r\nMessage-ID: <m12@example.org>\r\n' +
+      'Date: Tue, 24 Nov 2026 10:00:00 +0000\r\n'
+    expect(print(header)).toBe('e2fd9ec8d443237ac179786f53e98198')
+    expect(print('From: a \t b\r\nSubject: \r\n one\r\n\ttwo  \r\n')).toBe('85eec9b8f2960d292c9b8a07d1c574aa')
+  })
+
   test.each([
     ['fields that servers add', `Received: x\r\nX-UIDL: 7\r\nStatus: RO\r\n${stable}X-Status: A\r\n`],
     ['folding and white space', stable.replace(',\r\n e', ', e').replace('Subject: hello', 'Subject:\t hello  ')],
