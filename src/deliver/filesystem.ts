@@ -8,6 +8,8 @@ import { promisify } from 'node:util'
 export type Awaitable<T> = T | Promise<T>
 
 export interface FileSystem {
+  /** Every call but fsync and names returns its value at once: what it was given may be used again right behind it. */
+  readonly immediate: boolean
   open(path: string, flags: number, mode?: number): Awaitable<number>
   /** At the current position; may write less than asked. Returns how much. */
   write(fd: number, bytes: Uint8Array, offset: number, length: number): Awaitable<number>
@@ -59,6 +61,7 @@ const fsync = promisify(fs.fsync)
 const futimes = promisify(fs.futimes)
 
 export const offLoop: FileSystem = {
+  immediate: false,
   open: promisify(fs.open),
   write: async (fd, bytes, offset, length) => (await write(fd, bytes, offset, length, null)).bytesWritten,
   read: async (fd, into) => (await read(fd, into, 0, into.length, null)).bytesRead,
@@ -81,6 +84,7 @@ export const offLoop: FileSystem = {
 }
 
 const onLoop: FileSystem = {
+  immediate: true,
   open: fs.openSync,
   write: (fd, bytes, offset, length) => fs.writeSync(fd, bytes, offset, length, null),
   read: (fd, into) => fs.readSync(fd, into, 0, into.length, null),

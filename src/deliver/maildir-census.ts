@@ -13,17 +13,23 @@ export async function census(
   folders: Folders,
   origins: readonly Origin[],
 ): Promise<readonly (Standing | null)[]> {
-  const keys = origins.map(messageKey)
-  const wanted = new Map<string, Standing | null>(keys.map((key) => [key, null]))
+  let keys: readonly string[] | null = null
+  const wanted = new Map<string, Standing | null>()
   // In the order in which a file moves, so that one that moves meanwhile is met at least once.
   for (const folder of [folders.new, folders.cur]) {
     for await (const names of fileSystem.names(folder)) {
       for (const name of names) {
         const own = ownName(name)
-        if (own === null || !wanted.has(own.key)) continue
+        if (own === null) continue
+        if (keys === null) {
+          // Only now: most Maildirs hold nothing of ours, and a key is a hash.
+          keys = origins.map(messageKey)
+          for (const key of keys) wanted.set(key, null)
+        }
+        if (!wanted.has(own.key)) continue
         wanted.set(own.key, { intent: own.intent, fileBytes: own.fileBytes, text: receiptText(`${folder}/${name}`) })
       }
     }
   }
-  return keys.map((key) => wanted.get(key) ?? null)
+  return origins.map((_, at) => wanted.get(keys?.[at] ?? '') ?? null)
 }

@@ -4,15 +4,13 @@
 import { constants } from 'node:fs'
 import { display } from '../display.ts'
 import { type DeliveryError, errnoOf } from '../errors.ts'
-import { receivedDateMs } from '../header.ts'
-import type { Message } from '../message.ts'
-import type { Attempt, Receipt } from './destination.ts'
+import type { Receipt } from './destination.ts'
 import { diskError } from './disk-error.ts'
 import type { FileSystem } from './filesystem.ts'
-import { crlfToLf } from './line-endings.ts'
 import type { Folders } from './maildir-folders.ts'
-import { fileName, sizedName } from './maildir-name.ts'
 import { look, publish } from './maildir-link.ts'
+import { sizedName } from './maildir-name.ts'
+import { contentOf, type Parcel, type Pieces } from './maildir-parcel.ts'
 import type { Reserve } from './reserve.ts'
 
 /** What all files of one Maildir share. */
@@ -20,46 +18,35 @@ export interface Room {
   readonly description: string
   readonly folders: Folders
   readonly fileSystem: FileSystem
-  readonly host: string
   readonly mode: number
   readonly lineEndings: 'crlf' | 'lf'
-  readonly date: 'received' | 'now'
   readonly reserve: Reserve
-  nowMs(): number
-  /** With this Maildir's line ends. */
-  prefix(attempt: Attempt): Buffer
 }
 
 /** `waiting`: nothing of it exists. `linking`: it may be visible. `visible`: it is, but not durably. */
 type Stage = 'waiting' | 'written' | 'linking' | 'visible' | 'over'
 
-const EARLIEST_MS = Date.UTC(1990, 0, 1)
-const DAY_MS = 86_400_000
+/** For most messages, one after the other. */
+const scratch = Buffer.allocUnsafeSlow(64 << 10)
+
 export class MaildirFile {
   readonly receipt: Promise<Receipt>
+  readonly parcel: Parcel
   /** What writing it costs the loop. */
   readonly loopBytes: number
   readonly #room: Room
-  readonly #message: Message
-  readonly #attempt: Attempt
-  readonly #name: string
   readonly #tmp: string
   readonly #settle: PromiseWithResolvers<Receipt>
-  /** Body that stands complete in tmp/ already, in our form; its owner removes it when it was not delivered. */
-  readonly #standing: boolean
   #target = ''
   #fd: number | null = null
   #stage: Stage = 'waiting'
   #abandoned = false
 
-  constructor(room: Room, attempt: Attempt, message: Message, standing: string | null) {
+  constructor(room: Room, parcel: Parcel) {
     this.#room = room
-    this.#attempt = attempt
-    this.#message = message
-    this.#standing = standing !== null
-    this.#name = fileName(attempt, room.host, room.nowMs())
-    this.#tmp = standing ?? `${room.folders.tmp}/${this.#name}`
-    this.loopBytes = message.body.kind === 'memory' ? message.body.bytes.length : 0
+    this.parcel = parcel
+    this.#tmp = parcel.standing ?? `${room.folders.tmp}/${parcel.name}`
+    this.loopBytes = parcel.pieces?.body.length ?? 0
     this.#settle = Promise.withResolvers<Receipt>()
     this.receipt = this.#settle.promise
   }
@@ -80,9 +67,9 @@ export class MaildirFile {
     if (this.#abandoned) return this.#fail(null)
     try {
       const { fileSystem } = this.#room
-      const fileBytes = this.#standing ? await this.#openStanding() : await this.#create()
-      this.#target = `${this.#room.folders.new}/${sizedName(this.#name, fileBytes)}`
-      const dateMs = this.#dateMs()
+      const { pieces, name, dateMs } = this.parcel
+      const fileBytes = pieces === null ? await this.#openStanding() : await this.#create(pieces)
+      this.#target = `${this.#room.folders.new}/${sizedName(name, fileBytes)}`
       if (dateMs !== null && this.#fd !== null) await fileSystem.futimes(this.#fd, dateMs, dateMs)
       this.#stage = 'written'
     } catch (error) {
@@ -105,7 +92,8 @@ export class MaildirFile {
       const fd = this.#fd
       this.#fd = null
       // Checked: NFS and quotas tell only now (D002).
-      await this.#room.fileSystem.close(fd)
+      const closing = this.#room.fileSystem.close(fd)
+      if (closing instanceof Promise) await closing
       if (this.#abandoned) return await this.#fail(null)
       this.#stage = 'linking'
       await publish(this.#room.fileSystem, this.#tmp, this.#target)
@@ -135,29 +123,24 @@ export class MaildirFile {
     }
   }
 
-  async #create(): Promise<number> {
-    const { fileSystem, reserve, folders, mode } = this.#room
-    const content = this.#content()
-    await reserve.take(fileSystem, folders.tmp, content.length)
+  /** Waits only for what is not there at once: five thousand messages are a hundred thousand such steps. */
+  async #create(pieces: Pieces): Promise<number> {
+    const { fileSystem, reserve, folders, mode, lineEndings } = this.#room
+    const taking = reserve.take(fileSystem, folders.tmp, pieces.prefix.length + pieces.body.length)
+    if (taking instanceof Promise) await taking
     const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
     // 0600 whatever the umask allows (D009); `mode` once nobody can be surprised by it.
-    const fd = await fileSystem.open(this.#tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+    const opening = fileSystem.open(this.#tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
+    const fd = opening instanceof Promise ? await opening : opening
     this.#fd = fd
+    const content = contentOf(pieces, lineEndings, fileSystem.immediate ? scratch : null)
     let written = 0
-    while (written < content.length) written += await fileSystem.write(fd, content, written, content.length - written)
+    while (written < content.length) {
+      const writing = fileSystem.write(fd, content, written, content.length - written)
+      written += writing instanceof Promise ? await writing : writing
+    }
     if (mode !== 0o600) await fileSystem.fchmod(fd, mode)
     return written
-  }
-
-  /** As it will stand in the file: our fields on top, nothing else touched (D016, D017). */
-  #content(): Buffer {
-    if (this.#message.body.kind !== 'memory') throw new TypeError('a large message is copied to tmp/ first')
-    const { bytes } = this.#message.body
-    const prefix = this.#room.prefix(this.#attempt)
-    if (this.#room.lineEndings === 'crlf') return prefix.length === 0 ? bytes : Buffer.concat([prefix, bytes])
-    const content = Buffer.allocUnsafe(prefix.length + bytes.length)
-    prefix.copy(content)
-    return content.subarray(0, prefix.length + crlfToLf(bytes, content.subarray(prefix.length)))
   }
 
   async #openStanding(): Promise<number> {
@@ -165,12 +148,6 @@ export class MaildirFile {
     const fd = await fileSystem.open(this.#tmp, constants.O_RDONLY | constants.O_NOFOLLOW)
     this.#fd = fd
     return (await fileSystem.fstat(fd)).size
-  }
-
-  #dateMs(): number | null {
-    if (this.#room.date === 'now') return null
-    const dateMs = receivedDateMs(this.#message.header)
-    return dateMs !== null && dateMs >= EARLIEST_MS && dateMs <= this.#room.nowMs() + DAY_MS ? dateMs : null
   }
 
   /** Takes back what was done; `reason` null: it was abandoned and the caller knows. */
@@ -192,7 +169,7 @@ export class MaildirFile {
       verdict = 'unknown'
     }
     try {
-      if (created && !this.#standing) await fileSystem.unlink(this.#tmp)
+      if (created && this.parcel.standing === null) await fileSystem.unlink(this.#tmp)
     } catch {
       // Swept one day.
     }

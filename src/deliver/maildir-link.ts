@@ -15,7 +15,8 @@ class NameTaken extends Error {
  *  then `look` tells whether something is at `target`. Never replaces a file. */
 export async function publish(fileSystem: FileSystem, tmp: string, target: string): Promise<void> {
   try {
-    await fileSystem.link(tmp, target)
+    const linking = fileSystem.link(tmp, target)
+    if (linking instanceof Promise) await linking
   } catch (error) {
     if (!(await isSame(fileSystem, tmp, target))) {
       if (NO_LINKS.has(errnoOf(error))) return await rename(fileSystem, tmp, target)
@@ -23,7 +24,8 @@ export async function publish(fileSystem: FileSystem, tmp: string, target: strin
     }
   }
   try {
-    await fileSystem.unlink(tmp)
+    const unlinking = fileSystem.unlink(tmp)
+    if (unlinking instanceof Promise) await unlinking
   } catch {
     // It is delivered; the second name is swept one day.
   }

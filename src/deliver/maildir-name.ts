@@ -10,13 +10,18 @@ const INTENT = /^[0-9a-f]{16}$/
 const OWN = /^\d{1,16}\.K([0-9a-f]{24})I([0-9a-f]{16})\./
 const SIZE = /,S=(\d{1,15})(?=[:,]|$)/
 
+/** What is hashed is put together here: nearly always it fits. */
+const scratch = Buffer.allocUnsafeSlow(1024)
+
 /** 24 hexadecimal digits for a message of an account. The UIDL's bytes are hashed, never part of a path (P094). */
-export function messageKey(origin: Origin): string {
-  const bytes = Buffer.concat([
-    Buffer.from(`${origin.account}\0${origin.user}\0`, 'utf8'),
-    Buffer.from(`${origin.uidl}\0${origin.copy}`, 'latin1'),
-  ])
-  return hash('sha256', bytes, 'hex').slice(0, 24)
+export function messageKey({ account, user, uidl, copy }: Origin): string {
+  const before = `${account}\0${user}\0`
+  const own = `${uidl}\0${copy}`
+  const needed = before.length * 3 + own.length
+  const bytes = needed <= scratch.length ? scratch : Buffer.allocUnsafe(needed)
+  const start = bytes.write(before, 'utf8')
+  const end = start + bytes.write(own, start, 'latin1')
+  return hash('sha256', bytes.subarray(0, end), 'hex').slice(0, 24)
 }
 
 /** `host` as part of a file name: what is not a letter, digit, dot, hyphen or underscore as `\ooo`, as maildir(5) does

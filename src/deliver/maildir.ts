@@ -12,13 +12,15 @@ import { census } from './maildir-census.ts'
 import { fill } from './maildir-copy.ts'
 import { MaildirFile, receiptText, type Room } from './maildir-file.ts'
 import { foldersOf, openFolders, type Folders } from './maildir-folders.ts'
+import { MaildirLimits } from './maildir-limits.ts'
 import { fileName, hostPart, intentOf } from './maildir-name.ts'
+import { parcelOf, type ParcelRules } from './maildir-parcel.ts'
 import { readBack } from './maildir-read-back.ts'
 import { MaildirRecall } from './maildir-recall.ts'
 import { reread } from './maildir-rereading.ts'
 import type { Reserve } from './reserve.ts'
 import { sweep } from './sweep.ts'
-import { NoAnswer, within } from './within.ts'
+import { within } from './within.ts'
 
 export interface MaildirConfig {
   /** Absolute. */
@@ -70,6 +72,8 @@ class Maildir implements ReadableDestination {
   readonly #host: string
   readonly #fileSystems: FileSystems
   readonly #limitMs: number
+  readonly #limits = new MaildirLimits()
+  readonly #rules: ParcelRules
   #opening: Promise<Opened> | null = null
   #opened: Opened | null = null
   #recall: MaildirRecall | null = null
@@ -82,6 +86,12 @@ class Maildir implements ReadableDestination {
     this.#fileSystems = context.fileSystems ?? fileSystems
     this.#limitMs = context.limitMs ?? LIMIT_MS
     this.description = config.description
+    this.#rules = {
+      host: this.#host,
+      date: config.date,
+      nowMs: context.nowMs,
+      prefix: (attempt) => this.#prefix(attempt),
+    }
     this.spool = {
       directory: this.#folders.tmp,
       mode: config.mode,
@@ -155,21 +165,13 @@ class Maildir implements ReadableDestination {
     standing: string | null,
     signal: AbortSignal,
   ): Promise<Receipt> {
-    const file = new MaildirFile(room, attempt, message, standing)
-    const limitMs = this.#limitMs + message.sizeBytes / LEAST_BYTES_PER_MS
-    const timer = setTimeout(
-      () => file.abandon(new NoAnswer(`no answer within ${Math.round(limitMs / 1000)} s`), 'destination'),
-      limitMs,
-    )
-    const onAbort = (): void => file.abandon(signal.reason, 'message')
-    signal.addEventListener('abort', onAbort)
-    if (signal.aborted) onAbort()
+    const file = new MaildirFile(room, parcelOf(this.#rules, attempt, message, standing))
+    this.#limits.watch(file, this.#limitMs + message.sizeBytes / LEAST_BYTES_PER_MS, signal)
     batches.add(file)
     try {
       return await file.receipt
     } finally {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', onAbort)
+      this.#limits.release(file)
     }
   }
 
@@ -197,19 +199,8 @@ class Maildir implements ReadableDestination {
     await reserve.take(offLoop, folders.tmp, 1)
     await sweep(offLoop, folders.tmp, (name) => intentOf(name) !== null, nowMs())
     if (this.#opened?.room.fileSystem !== fileSystem) {
-      const { description, mode, lineEndings, date } = this.#config
-      const room: Room = {
-        description,
-        mode,
-        lineEndings,
-        date,
-        folders,
-        fileSystem,
-        reserve,
-        nowMs,
-        host: this.#host,
-        prefix: (attempt) => this.#prefix(attempt),
-      }
+      const { description, mode, lineEndings } = this.#config
+      const room: Room = { description, mode, lineEndings, folders, fileSystem, reserve }
       this.#opened = { room, batches: new MaildirBatches(room) }
     }
     return this.#opened
@@ -224,12 +215,12 @@ class Maildir implements ReadableDestination {
     const asItIs = message.body.kind === 'file' && message.body.form.lineEndings === this.#config.lineEndings
     return new BodyFile({
       directory: room.folders.tmp,
-      name: fileName(attempt, room.host, room.nowMs()),
+      name: fileName(attempt, this.#host, this.#context.nowMs()),
       mode: room.mode,
       // 'crlf' leaves line ends as they are.
       lineEndings: asItIs ? 'crlf' : this.#config.lineEndings,
       prefix: this.#prefix(attempt),
-      reserve: room.reserve,
+      reserve: this.#context.reserve,
       signal,
       fileSystem: this.#fileSystems.offLoop,
     })

@@ -7,7 +7,7 @@ export const EXT4 = 0xef53
 export const TMPFS = 0x01021994
 export const NFS = 0x6969
 
-export type Call = Exclude<keyof FileSystem, 'names'>
+export type Call = Exclude<keyof FileSystem, 'names' | 'immediate'>
 
 export class FaultyFileSystems implements FileSystems {
   /** Counts from 1; 0: none fails. */
@@ -45,6 +45,8 @@ export class FaultyFileSystems implements FileSystems {
   #wrap(real: FileSystem): FileSystem {
     return new Proxy(real, {
       get: (target, property: keyof FileSystem) => {
+        // A call may be held up here.
+        if (property === 'immediate') return false
         if (property === 'names') return (folder: string) => target.names(folder)
         return (...given: never[]) => this.#call(property, target[property], given)
       },
