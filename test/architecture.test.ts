@@ -81,7 +81,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   'prom-client': ['src/daemon/metrics.ts'],
   'node:http': ['src/daemon/metrics.ts', 'src/pop3/proxy.ts'],
   'node:net': ['src/pop3/connection.ts', 'src/deliver/smtp-socket.ts', 'src/daemon/control.ts', 'src/daemon/ask.ts'],
-  'node:tls': ['src/pop3/connection.ts', 'src/deliver/smtp-socket.ts'],
+  'node:tls': ['src/pop3/connection.ts', 'src/pop3/trust.ts', 'src/deliver/smtp-socket.ts'],
 }
 /** What node:net knows of addresses opens nothing. */
 const ADDRESSES: readonly string[] = ['isIP', 'isIPv4', 'isIPv6', 'BlockList', 'SocketAddress']

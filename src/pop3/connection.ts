@@ -4,18 +4,12 @@ import * as net from 'node:net'
 import * as tls from 'node:tls'
 import type { PopfetchError } from '../errors.ts'
 import { arrival } from './arrival.ts'
-import { connectError, lostError, tlsError, tlsFailure, unusableCertificate } from './network-error.ts'
-import { AnotherCertificate, type TlsFacts, tlsFactsOf } from './tls-facts.ts'
+import { Gathering } from './gathering.ts'
+import { connectError, lostError, tlsError, tlsFailure } from './network-error.ts'
 import { goThrough, lostProxy, proxyName, type ProxyOptions } from './proxy.ts'
-
-export interface TlsOptions {
-  /** PEM of the only authorities to trust; null: the system's and Node's own. */
-  readonly ca: string | null
-  /** SHA-256 of the leaf certificate, 64 hexadecimal digits; replaces chain, name and date checks. */
-  readonly pin: string | null
-  readonly clientCert: string | null
-  readonly clientKey: string | null
-}
+import { AnotherCertificate, type TlsFacts, tlsFactsOf } from './tls-facts.ts'
+import { TlsSessions } from './tls-sessions.ts'
+import { secureContext, trustKey, type TlsOptions } from './trust.ts'
 
 export interface ConnectionOptions {
   readonly host: string
@@ -30,6 +24,8 @@ export interface ConnectionOptions {
 /** How long one address may take before the next is tried beside it; Node's own 250 ms aborts slow links (P003). */
 const ADDRESS_ATTEMPT_MS = 3000
 const KEEP_ALIVE_MS = 60_000
+
+const sessions = new TlsSessions()
 
 export interface ConnectionSink {
   data(chunk: Buffer): void
@@ -113,29 +109,48 @@ export class Connection {
     plain.removeAllListeners('data')
     plain.removeAllListeners('end')
     plain.removeAllListeners('close')
+    const key = JSON.stringify([host, port, pin, trustKey(this.#options.tls)])
+    const resumed = sessions.take(key)
     const secured = tls.connect({
       socket: plain,
       secureContext: secureContext(this.#options.tls),
+      ...(resumed === null ? {} : { session: resumed.session }),
       // A pin replaces chain, name and date checks; it is compared below, before anything is sent.
       rejectUnauthorized: pin === null,
       ...(net.isIP(host) === 0 ? { servername: host, host } : { host }),
     })
     this.#socket = secured
+    const tickets: Buffer[] = []
+    secured.on('session', (ticket: Buffer) => tickets.push(ticket))
     const { promise: shaken, resolve } = Promise.withResolvers<void>()
     secured.once('secureConnect', resolve)
-    await arrival(secured, shaken, {
+    const handshake = arrival(secured, shaken, {
       doing: `the TLS handshake with ${host}:${port}`,
       hint: 'does this port speak TLS?',
       failure: (cause) => tlsError(cause, host, port),
       timeoutMs,
       signal,
     })
-    const facts = tlsFactsOf(secured)
+    await handshake.catch((error: unknown) => {
+      // It may be to blame: never again with this server.
+      if (resumed !== null) sessions.refuse(key)
+      throw error
+    })
+    // What resumes a session was checked when that began: Node looks at the name only then, and has no certificate now.
+    const before = resumed !== null && secured.isSessionReused() ? resumed : null
+    const facts = before?.facts ?? tlsFactsOf(secured)
     if (pin !== null && facts.fingerprint !== pin) {
       this.destroy()
       throw new AnotherCertificate(facts, { host, port, pin })
     }
     this.#secure = pin !== null || secured.authorized
+    const verifiedMs = before?.verifiedMs ?? Date.now()
+    const keep = (session: Buffer): void => {
+      if (this.#secure) sessions.keep(key, { session, verifiedMs, facts })
+    }
+    // One that was resumed serves again unless the server gives another.
+    for (const ticket of before === null ? tickets : [before.session, ...tickets]) keep(ticket)
+    secured.on('session', keep)
     if (this.#sink !== null) this.#listen()
     return facts
   }
@@ -144,11 +159,17 @@ export class Connection {
     const socket = this.#socket
     const { host, port } = this.#options
     let failure: unknown = null
-    socket.on('data', (chunk: Buffer) => this.#sink?.data(chunk))
+    const gathering = new Gathering((chunk) => this.#sink?.data(chunk))
+    if (this.#secure) socket.on('data', (piece: Buffer) => gathering.add(piece))
+    else socket.on('data', (chunk: Buffer) => this.#sink?.data(chunk))
     // An error is followed by 'close'; the listener stays to the end, for errors during teardown too (N005).
     socket.on('error', (error) => (failure ??= error))
-    socket.on('end', () => this.#closed(failure === null ? null : lostError(failure, host, port)))
-    socket.on('close', () => this.#closed(failure === null ? null : lostError(failure, host, port)))
+    const ended = (): void => {
+      gathering.flush()
+      this.#closed(failure === null ? null : lostError(failure, host, port))
+    }
+    socket.on('end', ended)
+    socket.on('close', ended)
     // A proxy's socket comes paused.
     if (this.#pauses === 0) socket.resume()
   }
@@ -178,37 +199,5 @@ export class Connection {
     this.#destroyed = true
     this.#sink = null
     this.#socket.destroy()
-  }
-}
-
-let systemTrusted = false
-
-/** Trust what the system trusts beside what Node brings: a company's own authority is often only there. */
-function trustSystem(): void {
-  if (systemTrusted) return
-  systemTrusted = true
-  tls.setDefaultCACertificates([...tls.getCACertificates('default'), ...tls.getCACertificates('system')])
-}
-
-const contexts = new Map<string, tls.SecureContext>()
-
-/** One context per process and set of authorities: making one costs 20 ms. */
-function secureContext({ ca, pin, clientCert, clientKey }: TlsOptions): tls.SecureContext {
-  // A context knows the authorities of the moment it was made at: one made for a pin must not serve without one.
-  const trust = ca ?? (pin === null ? 'system' : 'pin')
-  const key = JSON.stringify([trust, clientCert, clientKey])
-  const known = contexts.get(key)
-  if (known !== undefined) return known
-  if (trust === 'system') trustSystem()
-  try {
-    const context = tls.createSecureContext({
-      minVersion: 'TLSv1.2',
-      ...(ca === null ? {} : { ca }),
-      ...(clientCert === null || clientKey === null ? {} : { cert: clientCert, key: clientKey }),
-    })
-    contexts.set(key, context)
-    return context
-  } catch (error) {
-    throw unusableCertificate(error)
   }
 }

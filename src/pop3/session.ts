@@ -5,18 +5,18 @@
 import { asPopfetchError, PopfetchError } from '../errors.ts'
 import { askCapabilities } from './capa.ts'
 import { CollectedBody } from './collected-body.ts'
-import { command } from './command.ts'
+import { command, type Command } from './command.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
-import { inBurst } from './doubt.ts'
 import { type BodySink, ExchangeQueue } from './exchange.ts'
-import { ListParser } from './list-parser.ts'
-import { Listing } from './listing.ts'
+import type { Listing } from './listing.ts'
+import { askLists } from './lists.ts'
 import { type Capabilities, noCapabilities, type Reply } from './reply.ts'
 import type { Credentials } from './mechanism.ts'
-import { expiredToken, isBusy, refusedTls, replyError } from './reply-error.ts'
+import { expiredToken, refusedTls, replyError } from './reply-error.ts'
 import { chooseSignIn, type SignIn, type SignInChoice } from './sasl.ts'
 import { signInWith } from './sign-in.ts'
 import type { TlsFacts } from './tls-facts.ts'
+import { withTrust } from './trust.ts'
 
 /** Of a header we want the fields that identify a message; they stand in the first of it. */
 const HEADER_KEPT_BYTES = 65_536
@@ -59,7 +59,11 @@ export class Session implements AsyncDisposable {
   /** Connects, secures the connection as asked (implicit TLS, or STLS that must succeed), and learns what the server can do.
    *  Rejects with ERR_CONNECT, ERR_TLS, ERR_TIMEOUT, ERR_POP3_REPLY, ERR_POP3_PROTOCOL, ERR_ABORTED, and with
    *  UnansweredCapabilities; then nothing is left open. */
-  static async open(options: SessionOptions, signal: AbortSignal): Promise<Session> {
+  static open(options: SessionOptions, signal: AbortSignal): Promise<Session> {
+    return withTrust(options.tls, () => Session.#open(options, signal))
+  }
+
+  static async #open(options: SessionOptions, signal: AbortSignal): Promise<Session> {
     const connection = await Connection.open(options, signal)
     const session = new Session(options, connection, signal)
     try {
@@ -160,19 +164,11 @@ export class Session implements AsyncDisposable {
     this.#queue.pipelining = early
     const again = this.#capabilities !== noCapabilities
     if (again && !early) this.#updateCapabilities(await this.#askCapabilities())
-    const capabilities = again && early ? this.#askCapabilities() : Promise.resolve(null)
-    const sizes = new ListParser()
-    const uidls = new ListParser()
-    const list = this.#watched(this.#queue.run(command('LIST'), 'listing', listingBody(sizes)))
-    const uidl = this.#watched(this.#queue.run(command('UIDL'), 'listing', listingBody(uidls)))
-    const all = Promise.all([capabilities, list, uidl] as const)
-    const burst = this.#queue.pipelining ? inBurst(all, early ? [capabilities, list] : [list]) : all
-    const [capaAnswer, listReply, uidlReply] = await burst
-    if (capaAnswer !== null) this.#updateCapabilities(capaAnswer)
-    if (listReply.status !== 'ok') throw replyError('LIST', listReply)
-    // "Not now" is no "never": only a plain refusal means that the server has no UIDL (P059, P084).
-    if (uidlReply.status !== 'ok' && (uidlReply.code !== null || isBusy(uidlReply))) throw replyError('UIDL', uidlReply)
-    return await Listing.from(sizes, uidlReply.status === 'ok' ? uidls : null)
+    const capabilities = again && early ? this.#askCapabilities() : null
+    const ask = (list: Command, body: BodySink): Promise<Reply> => this.#watched(this.#queue.run(list, 'listing', body))
+    const lists = await askLists(ask, capabilities, this.#queue.pipelining)
+    if (lists.capabilities !== null) this.#updateCapabilities(lists.capabilities)
+    return lists.listing
   }
 
   #updateCapabilities(after: Capabilities): void {
@@ -243,8 +239,4 @@ export class Session implements AsyncDisposable {
     this.#queue.close()
     return Promise.resolve()
   }
-}
-
-function listingBody(parser: ListParser): BodySink {
-  return { write: (chunk) => parser.feed(chunk) }
 }
