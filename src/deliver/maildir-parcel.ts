@@ -58,8 +58,8 @@ export function contentOf({ prefix, body }: Pieces, lineEndings: 'crlf' | 'lf', 
   return content.subarray(0, prefix.length + bodyBytes)
 }
 
-function dateMs({ date, nowMs }: ParcelRules, { header }: Message): number | null {
-  if (date === 'now') return null
+function dateMs(rules: ParcelRules, { header }: Message): number | null {
+  if (rules.date === 'now') return null
   const receivedMs = receivedDateMs(header)
-  return receivedMs !== null && receivedMs >= EARLIEST_MS && receivedMs <= nowMs() + DAY_MS ? receivedMs : null
+  return receivedMs !== null && receivedMs >= EARLIEST_MS && receivedMs <= rules.nowMs() + DAY_MS ? receivedMs : null
 }
