@@ -1,6 +1,7 @@
 // A word to the background process: `stop`, `reload`, `wake`, and what `status` and a plain `popfetch` ask of it. Of the
 // configuration the three need only the place of the ledger; the rest may be broken (DESIGN 5).
-import type { Answers, Requests, Verb } from '../daemon/protocol.ts'
+import { askDaemon } from '../daemon/ask.ts'
+import { configurationMark, socketPath, type Answers, type Requests, type Verb } from '../daemon/protocol.ts'
 import type { Configuration } from '../config/schema.ts'
 import { PopfetchError } from '../errors.ts'
 import type { AccountReport } from '../poll/report.ts'
@@ -48,7 +49,6 @@ export async function pollByRunning(
   eager: boolean,
   surroundings: Surroundings,
 ): Promise<readonly AccountReport[] | null> {
-  const { configurationMark } = await import('../daemon/protocol.ts')
   try {
     const mark = await configurationMark(file)
     const answer = await askRunning(statePath, { verb: 'wake', accounts, eager, wait: true, mark }, surroundings)
@@ -65,8 +65,6 @@ export async function askRunning<V extends Verb>(
   request: Requests[V] & { readonly verb: V },
   { env, signal }: Surroundings,
 ): Promise<Answers[V] | null> {
-  const { socketPath } = await import('../daemon/protocol.ts')
-  const { askDaemon } = await import('../daemon/ask.ts')
   return await askDaemon<V>(await socketPath(statePath, env), request, signal)
 }
 
