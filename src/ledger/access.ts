@@ -1,5 +1,6 @@
 // How the methods of a ledger get at its rows: reads between commits, changes within one, many changes in slices. Nobody else
 // waits for the file, and nothing goes past a ledger that was closed or opened to be read.
+import { setImmediate as turn } from 'node:timers/promises'
 import type { AccountRows } from './accounts.ts'
 import type { Durability, GroupCommit } from './commit.ts'
 import { bug, refused, whenFree } from './fault.ts'
@@ -44,6 +45,25 @@ export class Access {
       return read()
     }
     return whenFree(this.path, attempt, this.surroundings.busyLimitMs)
+  }
+
+  /** Reads all of an account's rows up to the last one, in slices of so many of the file's rows, which leave the event loop
+   *  its turns. */
+  async *readAll<T>(
+    account: string,
+    last: () => number,
+    read: (accountId: number, after: number, until: number) => readonly T[],
+    rows = KEYS_PER_STATEMENT,
+  ): AsyncGenerator<readonly T[]> {
+    const lastRow = await this.read(last)
+    for (let after = 0; after < lastRow; after += rows) {
+      const found = await this.read(() => {
+        const id = this.#accounts.find(account)
+        return id === null ? [] : read(id, after, after + rows)
+      })
+      if (found.length > 0) yield found
+      await turn()
+    }
   }
 
   write<T>(apply: () => T, durability?: Durability): Promise<T> {

@@ -95,6 +95,22 @@ export interface Settlement {
   readonly received: ReceivedFacts | null
 }
 
+/** Which messages need nothing: those first seen after a time, by their state; Infinity: none of them. */
+export interface Settled {
+  readonly seenAfterMs: number
+  readonly deliveredAfterMs: number
+}
+
+/** Some messages, each column in the same order. */
+export interface SettledColumns {
+  /** The bytes of the UIDLs, an LF behind each. */
+  readonly uidls: Buffer
+  /** KnownMessage.row */
+  readonly rows: Float64Array
+  /** -1: never announced. */
+  readonly listedBytes: Float64Array
+}
+
 /** One of the messages that came under the same UIDL. */
 export interface KnownCopy {
   readonly copy: number
@@ -140,6 +156,11 @@ export interface Ledger extends AsyncDisposable {
 
   /** What is known of these entries, in their order; null: never seen. Up to 5,000 keys a call. Changes nothing. */
   known(account: string, keys: readonly EntryKey[]): Promise<readonly (KnownMessage | null)[]>
+
+  /** What makes a long listing quick to compare: the first copies that are settled, never asked to be deleted and not
+   *  recorded as gone, in slices, mostly in the order in which they became known. Some may be left out; all of them where
+   *  asking `known` for so many `entries` costs less. Changes nothing. */
+  settled(account: string, which: Settled, entries: number): AsyncIterable<SettledColumns>
 
   /** Remembers entries as `seen` (`first: new`, `last:N`). Existing entries stay. */
   see(account: string, seen: readonly { readonly key: EntryKey; readonly listedBytes: number | null }[]): Promise<void>

@@ -20,11 +20,14 @@ import type {
   Ledger,
   Lease,
   ReceivedFacts,
+  Settled,
+  SettledColumns,
   Settlement,
   Told,
 } from './ledger.ts'
 import { MessageRows } from './messages.ts'
 import { MIGRATIONS } from './migrations.ts'
+import { ROWS_PER_STATEMENT, SettledRows, isWorthwhile } from './settled.ts'
 import { SqliteRecords } from './sqlite-records.ts'
 
 export class SqliteLedger implements Ledger {
@@ -36,6 +39,7 @@ export class SqliteLedger implements Ledger {
   readonly #messages: MessageRows
   readonly #known: KnownRows
   readonly #identity: IdentityRows
+  readonly #settled: SettledRows
   readonly #leases: Leases
   /** Accounts leased in this process, or being leased. */
   readonly #leased = new Set<string>()
@@ -47,6 +51,7 @@ export class SqliteLedger implements Ledger {
     this.#messages = new MessageRows(database)
     this.#known = new KnownRows(database)
     this.#identity = new IdentityRows(database, this.#known)
+    this.#settled = new SettledRows(database)
     this.#leases = new Leases(database, `${path}.leases`, surroundings.random)
     const commit = new GroupCommit(database, {
       path,
@@ -97,6 +102,12 @@ export class SqliteLedger implements Ledger {
       for (const message of some) found.push(message)
     }
     return found
+  }
+
+  async *settled(account: string, which: Settled, entries: number): AsyncIterable<SettledColumns> {
+    if (!isWorthwhile(await this.#access.read(() => this.#identity.last()), entries)) return
+    const read = (id: number, after: number, until: number) => this.#settled.between(id, after, until, which)
+    for await (const slices of this.#slices(account, read, ROWS_PER_STATEMENT)) yield* slices
   }
 
   see(account: string, seen: Parameters<Ledger['see']>[1]): Promise<void> {
@@ -194,17 +205,8 @@ export class SqliteLedger implements Ledger {
     return this.#slices(account, (id, after, until) => this.#identity.fingerprints(id, after, until))
   }
 
-  /** Reads all rows of an account in slices that leave the event loop its turns. */
-  async *#slices<T>(account: string, read: (id: number, after: number, until: number) => readonly T[]) {
-    const last = await this.#access.read(() => this.#identity.last())
-    for (let after = 0; after < last; after += KEYS_PER_STATEMENT) {
-      const found = await this.#access.read(() => {
-        const id = this.#accounts.find(account)
-        return id === null ? [] : read(id, after, after + KEYS_PER_STATEMENT)
-      })
-      if (found.length > 0) yield found
-      await turn()
-    }
+  #slices<T>(account: string, read: (id: number, after: number, until: number) => readonly T[], rows?: number) {
+    return this.#access.readAll(account, () => this.#identity.last(), read, rows)
   }
 
   finish(account: string, poll: Parameters<Ledger['finish']>[1]): Promise<void> {

@@ -71,8 +71,8 @@ function sampleOf(listing: Listing): readonly string[] {
   const step = Math.max(1, listing.length / SAMPLE)
   const uidls = new Set<string>()
   for (let at = 0; at < listing.length; at += step) {
-    const [entry] = listing.slice(Math.floor(at), Math.floor(at) + 1)
-    if (entry !== undefined && entry.uidl !== '') uidls.add(entry.uidl)
+    const uidl = listing.uidl(Math.floor(at))
+    if (uidl !== '') uidls.add(uidl)
   }
   return [...uidls]
 }

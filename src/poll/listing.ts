@@ -6,11 +6,15 @@ import type { AccountRecord, EntryKey } from '../ledger/ledger.ts'
 import type { Listing } from '../pop3/listing.ts'
 import type { Session } from '../pop3/session.ts'
 import { identify, isDoubtful, keyByHeader } from './identify.ts'
-import { type Entry, type Plan, Planner, type Policy, type Seen } from './plan.ts'
+import { type Entry, type Plan, Planner, type Policy, type Seen, settledBy } from './plan.ts'
 import { RowSet } from './row-set.ts'
 import type { RunRequest } from './run.ts'
+import { SettledEntries } from './settled.ts'
 
 const BATCH = 2000
+
+/** Entries from which on it pays to ask the ledger for all that is settled. */
+const LONG = 500
 
 export interface Comparison {
   readonly plan: Plan
@@ -38,20 +42,29 @@ export interface ComparisonContext extends Pick<RunRequest, 'ledger' | 'options'
 /** Asks for headers where a UIDL does not tell; changes nothing. */
 export async function compare(listing: Listing, context: ComparisonContext): Promise<Comparison> {
   const { account, record, ledger, session, exactSizes, nowMs, agedMs } = context
-  const planner = new Planner(policyOf(context), listing.length, record.started, nowMs, agedMs)
+  const policy = policyOf(context)
+  const planner = new Planner(policy, listing.length, record.started, nowMs, agedMs)
   const rows = new RowSet()
-  const duplicated = new Set(record.known === 0 ? [] : await ledger.duplicated(account.name))
+  const ambiguous = new Set(record.known === 0 ? [] : await ledger.duplicated(account.name))
+  const settled = await settledEntries(listing, policy, context)
+  if (!settled.areAll || ambiguous.size > 0) {
+    await listing.tellCopies()
+    for (const uidl of ambiguous) settled.leave([listing.find(Buffer.from(uidl, 'latin1'))])
+    settled.leave(listing.sharing())
+    for (const uidl of listing.sharedUidls()) ambiguous.add(uidl)
+  }
+  settled.addRowsTo(rows)
+  planner.skip(rows.size)
   const doubtful: Entry[] = []
   const nameless: Entry[] = []
-  const shared = listing.sharedUidls()
-  for (let at = 0; at < listing.length; at += BATCH) {
+  for (const places of settled.others(BATCH)) {
     const entries: Entry[] = []
-    for (const entry of listing.slice(at, at + BATCH)) {
+    for (const entry of places.map((place) => listing.entry(place))) {
       if (entry.uidl === '') nameless.push(entry)
-      else if (shared.has(entry.uidl) || duplicated.has(entry.uidl)) doubtful.push(entry)
+      else if (ambiguous.has(entry.uidl)) doubtful.push(entry)
       else entries.push(entry)
     }
-    const known = await ledger.known(account.name, entries)
+    const known = record.known === 0 ? [] : await ledger.known(account.name, entries)
     entries.forEach((entry, index) => {
       const message = known[index] ?? null
       if (message !== null && isDoubtful(entry, message, exactSizes)) doubtful.push(entry)
@@ -72,6 +85,15 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
     if (message !== null) rows.add(message.row)
   const plan = planner.finish()
   return { plan, rows, returned, seen: () => seenIn(listing, plan.seen) }
+}
+
+async function settledEntries(listing: Listing, policy: Policy, context: ComparisonContext): Promise<SettledEntries> {
+  const { account, record, ledger, exactSizes, agedMs } = context
+  const settled = new SettledEntries(listing, exactSizes)
+  if (listing.length < LONG || record.known === 0) return settled
+  const slices = ledger.settled(account.name, settledBy(policy, agedMs), listing.length)
+  for await (const slice of slices) await settled.add(slice)
+  return settled
 }
 
 function* seenIn(listing: Listing, seen: Seen | null): Generator<readonly Entry[]> {

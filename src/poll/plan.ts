@@ -1,7 +1,7 @@
 // What differs between a listing and the ledger × policy × now → what to do. Pure. Takes the listing in batches, so that a
 // million known messages cost a count, not a million objects. The one rule: what is not clearly known is fetched, what is
 // not clearly delivered is not deleted.
-import type { KnownMessage } from '../ledger/ledger.ts'
+import type { KnownMessage, Settled } from '../ledger/ledger.ts'
 import { RowSet } from './row-set.ts'
 
 export interface Policy {
@@ -114,6 +114,11 @@ export class Planner {
     this.#withoutUidl += entries
   }
 
+  /** So many entries are known and settled (settledBy). */
+  skip(entries: number): void {
+    this.#skipped += entries
+  }
+
   /** An entry of the listing, in any order, and what the ledger knows of it. */
   add(entry: Entry, known: KnownMessage | null): void {
     if (known === null) {
@@ -214,14 +219,28 @@ function skippedByFirst(first: Policy['first'], listed: number): number {
   }
 }
 
-/** Does the policy want a delivered message gone? Ages count from when we first saw it; one in the future is 0 (S031). */
+/** Does the policy want a delivered message gone? */
 export function mayDelete(policy: Policy['delete'], firstSeenMs: number, agedMs: number | null): boolean {
+  return firstSeenMs <= dueUpToMs(policy, agedMs)
+}
+
+/** Delivered messages that were first seen until then are due to be deleted. Ages count from when we first saw a message;
+ *  one in the future is 0 (S031). */
+function dueUpToMs(policy: Policy['delete'], agedMs: number | null): number {
   switch (policy.kind) {
     case 'never':
-      return false
+      return -Infinity
     case 'after-delivery':
-      return true
+      return Infinity
     case 'age':
-      return agedMs !== null && agedMs - firstSeenMs >= policy.ageMs
+      return agedMs === null ? -Infinity : agedMs - policy.ageMs
+  }
+}
+
+/** The messages that `add` would only count as skipped. */
+export function settledBy({ all, skippedToo, delete: policy }: Policy, agedMs: number | null): Settled {
+  return {
+    seenAfterMs: skippedToo ? Infinity : -Infinity,
+    deliveredAfterMs: all ? Infinity : dueUpToMs(policy, agedMs),
   }
 }

@@ -19,29 +19,36 @@ const TAB = 0x09
 
 /** What was listed, ascending by number; a number that was listed twice is left out (P088). */
 export interface Column {
-  readonly length: number
-  number(index: number): number
-  /** Where in `texts` stands what followed the number. */
-  start(index: number): number
-  end(index: number): number
+  readonly numbers: Uint32Array
+  /** What followed the number of row `i` stands in `texts` from `edges[i]` on, and an LF behind it before `edges[i + 1]`. */
+  readonly edges: Uint32Array
   readonly texts: Buffer
 }
 
-export const emptyColumn: Column = { length: 0, number: () => 0, start: () => 0, end: () => 0, texts: Buffer.alloc(0) }
+export const emptyColumn: Column = { numbers: new Uint32Array(0), edges: new Uint32Array(1), texts: Buffer.alloc(0) }
+
+/** Rows, and bytes of texts, that are parsed before they join the others: V8 is slow with memory that may grow. */
+const PAGE_ROWS = 4096
+const PAGE_BYTES = 65_536
 
 export class ListParser {
-  readonly #numbers = new Uint32Array(growing(LISTING_LIMIT * 4))
-  /** Texts stand one behind the other: each starts where the one before it ends. */
-  readonly #ends = new Uint32Array(growing(LISTING_LIMIT * 4))
-  readonly #textMemory = growing(LISTING_BYTES_LIMIT)
-  #texts: Buffer = Buffer.from(this.#textMemory)
-  #textBytes = 0
+  readonly #numbers = new Pile(LISTING_LIMIT * 4)
+  readonly #ends = new Pile(LISTING_LIMIT * 4)
+  readonly #texts = new Pile(LISTING_BYTES_LIMIT)
+  readonly #page = {
+    numbers: new Uint32Array(PAGE_ROWS),
+    ends: new Uint32Array(PAGE_ROWS),
+    texts: Buffer.allocUnsafe(PAGE_BYTES),
+  }
+  #pageRows = 0
+  #pageBytes = 0
   #count = 0
   #fedBytes = 0
   /** The start of a line whose end has not come. */
   #carry: Buffer[] = []
   #carryBytes = 0
   #skipping = false
+  #last = 0
   #ascending = true
 
   /** Takes the next bytes of the multi-line answer. Throws ERR_POP3_PROTOCOL past a limit. */
@@ -84,7 +91,7 @@ export class ListParser {
     if (end > start && bytes[end - 1] === CR) end--
     let at = start
     // Some servers put `+OK ` before every line (P090).
-    if (end - at > 4 && bytes[at] === 0x2b && bytes.toString('latin1', at, at + 4).toUpperCase() === '+OK ') at += 4
+    if (bytes[at] === 0x2b && end - at > 4 && bytes.toString('latin1', at, at + 4).toUpperCase() === '+OK ') at += 4
     let number = 0
     const digits = at
     for (let byte = bytes[at]; at < end && byte !== undefined && byte >= 0x30 && byte <= 0x39; byte = bytes[++at]) {
@@ -98,58 +105,70 @@ export class ListParser {
 
   #push(number: number, bytes: Buffer, start: number, end: number): void {
     if (this.#count >= LISTING_LIMIT) throw tooLong(`${LISTING_LIMIT} messages`)
-    if (this.#count === this.#numbers.length) {
-      grow(this.#numbers.buffer, 4)
-      grow(this.#ends.buffer, 4)
-    }
-    const size = end - start
-    if (this.#textBytes + size > this.#texts.length) {
-      grow(this.#textMemory, size)
-      this.#texts = Buffer.from(this.#textMemory)
-    }
-    bytes.copy(this.#texts, this.#textBytes, start, end)
-    if (this.#count > 0 && number <= (this.#numbers[this.#count - 1] ?? 0)) this.#ascending = false
-    this.#textBytes += size
-    this.#numbers[this.#count] = number
-    this.#ends[this.#count] = this.#textBytes
+    if (this.#pageRows === PAGE_ROWS || this.#pageBytes + end - start >= PAGE_BYTES) this.#turnPage()
+    const { numbers, ends, texts } = this.#page
+    let size = this.#pageBytes
+    for (let at = start; at < end; at++) texts[size++] = bytes[at] ?? 0
+    texts[size++] = LF
+    if (number <= this.#last) this.#ascending = false
+    this.#last = number
+    numbers[this.#pageRows] = number
+    ends[this.#pageRows++] = this.#texts.bytes + size
+    this.#pageBytes = size
     this.#count++
+  }
+
+  #turnPage(): void {
+    const { numbers, ends, texts } = this.#page
+    this.#numbers.add(new Uint8Array(numbers.buffer, 0, this.#pageRows * 4))
+    this.#ends.add(new Uint8Array(ends.buffer, 0, this.#pageRows * 4))
+    this.#texts.add(texts.subarray(0, this.#pageBytes))
+    this.#pageRows = 0
+    this.#pageBytes = 0
   }
 
   /** Call once the answer is complete. */
   finish(): Column {
-    const [numbers, ends, texts] = [this.#numbers, this.#ends, this.#texts]
-    const order = this.#ascending ? null : this.#sorted()
-    const row = (index: number): number => (order === null ? index : (order[index] ?? 0))
-    return {
-      length: order?.length ?? this.#count,
-      number: (index) => numbers[row(index)] ?? 0,
-      start: (index) => ends[row(index) - 1] ?? 0,
-      end: (index) => ends[row(index)] ?? 0,
-      texts,
-    }
-  }
-
-  #sorted(): Uint32Array {
-    const numbers = this.#numbers
-    const order = ascending(numbers, this.#count)
-    return order.filter(
-      (row, at) => numbers[row] !== numbers[order[at - 1] ?? -1] && numbers[row] !== numbers[order[at + 1] ?? -1],
-    )
+    this.#turnPage()
+    const numbers = new Uint32Array(this.#numbers.take())
+    const edges = new Uint32Array(numbers.length + 1)
+    edges.set(new Uint32Array(this.#ends.take()), 1)
+    const column = { numbers, edges, texts: Buffer.from(this.#texts.take()) }
+    return this.#ascending ? column : inOrder(column)
   }
 }
 
-/** The first `count` rows in the order of their numbers: by the lower half of the bits, then by the upper, as comparing a
+/** The same, ascending by number and without the numbers that are there twice. */
+function inOrder({ numbers, edges, texts }: Column): Column {
+  const order = ascending(numbers)
+  const rows = order.filter(
+    (row, at) => numbers[row] !== numbers[order[at - 1] ?? -1] && numbers[row] !== numbers[order[at + 1] ?? -1],
+  )
+  const ordered = {
+    numbers: rows.map((row) => numbers[row] ?? 0),
+    edges: new Uint32Array(rows.length + 1),
+    texts: Buffer.alloc(texts.length),
+  }
+  let size = 0
+  for (const [at, row] of rows.entries()) {
+    size += texts.copy(ordered.texts, size, edges[row], edges[row + 1])
+    ordered.edges[at + 1] = size
+  }
+  return ordered
+}
+
+/** The rows in the order of their numbers: by the lower half of the bits, then by the upper, as comparing a
  *  million numbers would keep the event loop too long. */
-function ascending(numbers: Uint32Array, count: number): Uint32Array {
-  let order = Uint32Array.from({ length: count }, (_, row) => row)
+function ascending(numbers: Uint32Array): Uint32Array {
+  let order = Uint32Array.from(numbers, (_, row) => row)
   for (const shift of [0, 16]) {
     const starts = new Uint32Array(0x10001)
-    for (let row = 0; row < count; row++) {
-      const digit = ((numbers[row] ?? 0) >>> shift) & 0xffff
+    for (const number of numbers) {
+      const digit = (number >>> shift) & 0xffff
       starts[digit + 1] = (starts[digit + 1] ?? 0) + 1
     }
     for (let digit = 0; digit < 0x10000; digit++) starts[digit + 1] = (starts[digit + 1] ?? 0) + (starts[digit] ?? 0)
-    const sorted = new Uint32Array(count)
+    const sorted = new Uint32Array(numbers.length)
     for (const row of order) {
       const digit = ((numbers[row] ?? 0) >>> shift) & 0xffff
       const at = starts[digit] ?? 0
@@ -169,14 +188,31 @@ const FIRST_BYTES = 4096
 const STEP_BYTES = 1 << 20
 
 /** Memory that grows where it stands: a million lines are not copied again and again, and no half of it is in reserve. */
-function growing(limitBytes: number): ArrayBuffer {
-  return new ArrayBuffer(FIRST_BYTES, { maxByteLength: limitBytes })
-}
+class Pile {
+  readonly #memory: ArrayBuffer
+  bytes = 0
 
-/** By `bytes` at least; within the limits of a listing there is always room. */
-function grow(memory: ArrayBuffer, bytes: number): void {
-  const size = memory.byteLength
-  memory.resize(Math.min(memory.maxByteLength, size + Math.max(bytes, Math.min(size, STEP_BYTES))))
+  constructor(limitBytes: number) {
+    this.#memory = new ArrayBuffer(FIRST_BYTES, { maxByteLength: limitBytes })
+  }
+
+  /** Within the limits of a listing there is always room. */
+  add(more: Uint8Array): void {
+    const memory = this.#memory
+    const needed = this.bytes + more.length
+    if (needed > memory.byteLength)
+      memory.resize(
+        Math.min(memory.maxByteLength, Math.max(needed, memory.byteLength + Math.min(memory.byteLength, STEP_BYTES))),
+      )
+    new Uint8Array(memory).set(more, this.bytes)
+    this.bytes = needed
+  }
+
+  /** Gives it away, at its size. */
+  take(): ArrayBuffer {
+    this.#memory.resize(this.bytes)
+    return this.#memory.transferToFixedLength()
+  }
 }
 
 function tooLong(limit: string): PopfetchError {

@@ -1,8 +1,8 @@
 // The answers to LIST and UIDL, joined by message number (P087), in columns: a million entries are a few arrays (P103). Pure.
-// Absent, doubled and odd lines leave gaps, never an entry with the wrong UIDL.
-import { randomInt } from 'node:crypto'
+// Absent, doubled and odd lines leave gaps, never an entry with the wrong UIDL. Entries that share one: uidl-table.ts.
 import { setImmediate as turn } from 'node:timers/promises'
 import { type Column, emptyColumn, isBlank, type ListParser } from './list-parser.ts'
+import { UidlTable } from './uidl-table.ts'
 
 export interface ListingEntry {
   /** Its place in the listing, from 0. */
@@ -20,22 +20,17 @@ export interface ListingEntry {
 /** Rows that one turn of the event loop deals with: some milliseconds' worth (P103). */
 const ROWS_PER_TURN = 20_000
 
-interface Columns {
-  readonly length: number
-  readonly totalBytes: number
-  readonly numbers: Uint32Array
+/** The texts are the UIDLs; empty where there is none. */
+interface Columns extends Column {
   /** -1: not announced. */
   readonly sizes: Float64Array
-  readonly uidlStarts: Uint32Array
-  readonly uidlEnds: Uint32Array
-  readonly texts: Buffer
-  readonly copies: ReadonlyMap<number, number>
 }
 
 export class Listing {
   /** False: the server refused UIDL altogether. */
   readonly hasUidls: boolean
   readonly #columns: Columns
+  #table: UidlTable | null = null
 
   private constructor(columns: Columns, hasUidls: boolean) {
     this.#columns = columns
@@ -44,137 +39,152 @@ export class Listing {
 
   /** `uidls` null: UIDL was refused. The event loop turns meanwhile. */
   static async from(sizes: ListParser, uidls: ListParser | null): Promise<Listing> {
-    const steps = joined(sizes, uidls)
-    for (let step = steps.next(); ; step = steps.next()) {
-      if (step.done === true) return new Listing(step.value, uidls !== null)
-      await turn()
-    }
+    return new Listing(await inTurns(joined(sizes, uidls)), uidls !== null)
   }
 
   /** Of few entries: all in one turn. */
   static ofFew(sizes: ListParser, uidls: ListParser | null): Listing {
-    const steps = joined(sizes, uidls)
-    let step = steps.next()
-    while (step.done !== true) step = steps.next()
-    return new Listing(step.value, uidls !== null)
+    return new Listing(atOnce(joined(sizes, uidls)), uidls !== null)
   }
 
   get length(): number {
-    return this.#columns.length
+    return this.#columns.numbers.length
   }
 
   get totalBytes(): number {
-    return this.#columns.totalBytes
+    return this.#columns.sizes.reduce((total, size) => total + Math.max(0, size), 0)
+  }
+
+  /** Before anything is asked about copies in a listing of many: the event loop turns meanwhile. */
+  async tellCopies(): Promise<void> {
+    this.#table ??= await inTurns(UidlTable.of(this.#columns, ROWS_PER_TURN))
+  }
+
+  get #uidls(): UidlTable {
+    return (this.#table ??= atOnce(UidlTable.of(this.#columns, ROWS_PER_TURN)))
   }
 
   /** The entries from `from` up to `to`, as objects made for this call. */
   slice(from: number, to: number): ListingEntry[] {
-    const { numbers, sizes, uidlStarts, uidlEnds, texts, copies } = this.#columns
     const entries: ListingEntry[] = []
-    for (let index = from; index < Math.min(to, this.length); index++) {
-      const size = sizes[index] ?? -1
-      entries.push({
-        index,
-        number: numbers[index] ?? 0,
-        uidl: texts.toString('latin1', uidlStarts[index] ?? 0, uidlEnds[index] ?? 0),
-        copy: copies.get(index) ?? 0,
-        sizeBytes: size < 0 ? null : size,
-      })
-    }
+    for (let index = from; index < Math.min(to, this.length); index++) entries.push(this.entry(index))
     return entries
+  }
+
+  entry(index: number): ListingEntry {
+    const { numbers, sizes } = this.#columns
+    const size = sizes[index] ?? -1
+    return {
+      index,
+      number: numbers[index] ?? 0,
+      uidl: this.uidl(index),
+      copy: this.#uidls.copies.get(index) ?? 0,
+      sizeBytes: size < 0 ? null : size,
+    }
+  }
+
+  uidl(index: number): string {
+    const { edges, texts } = this.#columns
+    return texts.toString('latin1', edges[index], (edges[index + 1] ?? 1) - 1)
   }
 
   /** The UIDLs that stand for more than one entry (P095). */
   sharedUidls(): ReadonlySet<string> {
-    return new Set([...this.#columns.copies.keys()].map((index) => this.slice(index, index + 1)[0]?.uidl ?? ''))
+    return new Set([...this.#uidls.firsts].map((index) => this.uidl(index)))
+  }
+
+  /** Where their entries stand. */
+  *sharing(): Generator<number> {
+    yield* this.#uidls.firsts
+    yield* this.#uidls.copies.keys()
+  }
+
+  /** Where the first entry with this UIDL stands; -1: there is none. */
+  find(uidl: Uint8Array): number {
+    return this.#uidls.find(uidl)
+  }
+
+  /** Do `count` entries from `from` on have exactly these UIDLs, an LF behind each? */
+  reads(from: number, count: number, uidls: Uint8Array): boolean {
+    const { edges, texts } = this.#columns
+    if (from + count > this.length) return false
+    return texts.subarray(edges[from], edges[from + count]).equals(uidls)
+  }
+
+  /** The sizes announced from `from` up to `to`; -1: not, or absurdly. */
+  sizes(from: number, to: number): Float64Array {
+    return this.#columns.sizes.subarray(from, to)
   }
 }
 
-/** Both lists in step, ascending by number. */
+async function inTurns<T>(steps: Generator<void, T>): Promise<T> {
+  for (let step = steps.next(); ; step = steps.next()) {
+    if (step.done === true) return step.value
+    await turn()
+  }
+}
+
+function atOnce<T>(steps: Generator<void, T>): T {
+  let step = steps.next()
+  while (step.done !== true) step = steps.next()
+  return step.value
+}
+
 function* joined(sizeLines: ListParser, uidlLines: ListParser | null): Generator<void, Columns> {
   const left = sizeLines.finish()
   yield
   const right = uidlLines?.finish() ?? emptyColumn
   yield
-  const most = yield* rowsOf(left, right)
-  const numbers = new Uint32Array(most)
-  const sizes = new Float64Array(most)
-  const uidlStarts = new Uint32Array(most)
-  const uidlEnds = new Uint32Array(most)
-  let length = 0
-  let totalBytes = 0
-  for (let l = 0, r = 0; l < left.length || r < right.length; length++) {
-    const leftNumber = l < left.length ? left.number(l) : Infinity
-    const rightNumber = r < right.length ? right.number(r) : Infinity
-    const number = Math.min(leftNumber, rightNumber)
-    const size = leftNumber === number ? parseSize(left.texts, left.start(l), left.end(l++)) : -1
-    numbers[length] = number
-    sizes[length] = size
-    if (size > 0) totalBytes += size
-    if (rightNumber === number) {
-      uidlStarts[length] = right.start(r)
-      uidlEnds[length] = right.end(r++)
+  const sizes = new Float64Array(left.numbers.length)
+  for (let from = 0; from < sizes.length; from += ROWS_PER_TURN) {
+    if (from > 0) yield
+    for (let row = from; row < Math.min(sizes.length, from + ROWS_PER_TURN); row++) {
+      sizes[row] = parseSize(left.texts, left.edges[row] ?? 0, (left.edges[row + 1] ?? 0) - 1)
     }
-    if (length % ROWS_PER_TURN === ROWS_PER_TURN - 1) yield
   }
-  const columns = { length, totalBytes, numbers, sizes, uidlStarts, uidlEnds, texts: right.texts }
-  return { ...columns, copies: yield* copiesIn(columns) }
+  if (sameNumbers(left.numbers, right.numbers)) return { ...right, sizes }
+  return yield* inStep({ numbers: left.numbers, sizes }, right)
+}
+
+function sameNumbers(left: Uint32Array, right: Uint32Array): boolean {
+  const [a, b] = [left, right].map(({ buffer, byteOffset, byteLength }) => Buffer.from(buffer, byteOffset, byteLength))
+  return a !== undefined && b !== undefined && a.equals(b)
+}
+
+/** Both lists in step, ascending by number. */
+function* inStep(
+  left: { readonly numbers: Uint32Array; readonly sizes: Float64Array },
+  right: Column,
+): Generator<void, Columns> {
+  const most = yield* rowsOf(left.numbers, right.numbers)
+  const numbers = new Uint32Array(most)
+  const sizes = new Float64Array(most).fill(-1)
+  const edges = new Uint32Array(most + 1)
+  const texts = Buffer.alloc(right.texts.length + most - right.numbers.length, '\n')
+  for (let l = 0, r = 0, row = 0, size = 0; row < most; row++) {
+    const leftNumber = left.numbers[l] ?? Infinity
+    const rightNumber = right.numbers[r] ?? Infinity
+    numbers[row] = Math.min(leftNumber, rightNumber)
+    if (leftNumber <= rightNumber) sizes[row] = left.sizes[l++] ?? -1
+    if (rightNumber <= leftNumber) size += right.texts.copy(texts, size, right.edges[r], right.edges[++r])
+    else size++
+    edges[row + 1] = size
+    if (row % ROWS_PER_TURN === ROWS_PER_TURN - 1) yield
+  }
+  return { numbers, sizes, edges, texts }
 }
 
 /** How many numbers are in one list or the other. */
-function* rowsOf(left: Column, right: Column): Generator<void, number> {
+function* rowsOf(left: Uint32Array, right: Uint32Array): Generator<void, number> {
   let rows = 0
   for (let l = 0, r = 0; l < left.length || r < right.length; rows++) {
-    const leftNumber = l < left.length ? left.number(l) : Infinity
-    const rightNumber = r < right.length ? right.number(r) : Infinity
+    const leftNumber = left[l] ?? Infinity
+    const rightNumber = right[r] ?? Infinity
     if (leftNumber <= rightNumber) l++
     if (rightNumber <= leftNumber) r++
     if (rows % ROWS_PER_TURN === ROWS_PER_TURN - 1) yield
   }
   return rows
-}
-
-/** Entries that share a UIDL with an earlier one, found with a table of row numbers: no strings, no objects. */
-function* copiesIn({
-  length,
-  uidlStarts,
-  uidlEnds,
-  texts,
-}: Omit<Columns, 'copies'>): Generator<void, Map<number, number>> {
-  const copies = new Map<number, number>()
-  /** First row with a UIDL that is there more than once → how many were found so far. */
-  const found = new Map<number, number>()
-  let slots = 16
-  while (slots < length * 2) slots *= 2
-  const table = new Uint32Array(slots)
-  // Senders can choose UIDs (P096); they cannot know the seed, so they cannot make them collide.
-  const seed = randomInt(0x7fffffff)
-  for (let row = 0; row < length; row++) {
-    if (row % ROWS_PER_TURN === ROWS_PER_TURN - 1) yield
-    const start = uidlStarts[row] ?? 0
-    const end = uidlEnds[row] ?? 0
-    if (start === end) continue
-    let hash = seed
-    for (let at = start; at < end; at++) hash = Math.imul(hash ^ (texts[at] ?? 0), 0x01000193)
-    let slot = (hash ^ (hash >>> 15)) & (slots - 1)
-    for (;;) {
-      const first = (table[slot] ?? 0) - 1
-      if (first < 0) {
-        table[slot] = row + 1
-        break
-      }
-      const firstStart = uidlStarts[first] ?? 0
-      const firstEnd = uidlEnds[first] ?? 0
-      if (firstEnd - firstStart === end - start && texts.compare(texts, start, end, firstStart, firstEnd) === 0) {
-        const copy = found.get(first) ?? 1
-        copies.set(row, copy)
-        found.set(first, copy + 1)
-        break
-      }
-      slot = (slot + 1) & (slots - 1)
-    }
-  }
-  return copies
 }
 
 /** -1 for anything that is not a plain number of octets (P101). */

@@ -202,6 +202,37 @@ describe('a listing', () => {
     }
   })
 
+  it('of many messages keeps each UIDL and size with its number, in whatever order they come', () => {
+    const uidlOf = (number: number): string => `${number}`.repeat(number % 4000 === 0 ? 3000 : number % 20)
+    for (const order of [1, 7919]) {
+      const numbers = Array.from({ length: 10_000 }, (_, at) => ((at * order) % 10_000) + 1)
+      const sizes = numbers.filter((number) => number % 3 > 0).map((number) => `${number} ${number + 5}\r\n`)
+      const uidls = numbers.filter((number) => number % 5 > 0).map((number) => `${number} ${uidlOf(number)}\r\n`)
+      const listing = Listing.ofFew(
+        parsed(...pieces(latin1(sizes.join('')), 5000)),
+        parsed(...pieces(latin1(uidls.join('')), 5000)),
+      )
+      const listed = listing.slice(0, 10_000)
+      expect(listed.length).toBe(numbers.filter((number) => number % 3 > 0 || number % 5 > 0).length)
+      for (const { number, uidl, sizeBytes } of listed) {
+        expect([uidl, sizeBytes]).toEqual([number % 5 > 0 ? uidlOf(number) : '', number % 3 > 0 ? number + 5 : null])
+      }
+    }
+  })
+
+  it('finds the first entry with a UIDL, and tells whether some stand there one after the other', () => {
+    const listing = Listing.ofFew(parsed(), parsed(latin1('1 a\r\n2 bc\r\n3 a\r\n4\r\n5 \xe4\r\n')))
+    expect(['a', 'bc', '\xe4', 'b', ''].map((uidl) => listing.find(latin1(uidl)))).toEqual([0, 1, 4, -1, -1])
+    expect([...listing.sharing()]).toEqual([0, 2])
+    expect(listing.reads(0, 3, latin1('a\nbc\na\n'))).toBe(true)
+    expect(listing.reads(1, 1, latin1('bc\n'))).toBe(true)
+    expect(listing.reads(0, 2, latin1('ab\nc\n'))).toBe(false)
+    expect(listing.reads(0, 2, latin1('a\nbc\na\n'))).toBe(false)
+    // One key with a line end in it is not two entries.
+    expect(listing.reads(0, 1, latin1('a\nbc\n'))).toBe(false)
+    expect(listing.reads(4, 2, latin1('\xe4\n'))).toBe(false)
+  })
+
   it('of a million messages takes less than 120 MB (P103)', () => {
     const text = (line: (number: number) => string): readonly Buffer[] => {
       let all = ''

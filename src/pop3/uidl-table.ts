@@ -1,0 +1,90 @@
+// Where each UIDL of a listing stands, and which entries share one (P095): a table of row numbers, no strings, no objects.
+// Senders can choose UIDs (P096); they cannot know the seed, so they cannot make them collide.
+import { randomInt } from 'node:crypto'
+import type { Column } from './list-parser.ts'
+
+export class UidlTable {
+  /** Row → how many rows before it have its UIDL; only those that have some. */
+  readonly copies: ReadonlyMap<number, number>
+  /** The first row of each UIDL that several have. */
+  readonly firsts: Iterable<number>
+  readonly #uidls: Column
+  readonly #slots: Uint32Array
+  readonly #seed: number
+
+  private constructor(
+    uidls: Column,
+    slots: Uint32Array,
+    seed: number,
+    copies: ReadonlyMap<number, number>,
+    firsts: Iterable<number>,
+  ) {
+    this.#uidls = uidls
+    this.#slots = slots
+    this.#seed = seed
+    this.copies = copies
+    this.firsts = firsts
+  }
+
+  /** Yields whenever so many rows are in. Rows without a UIDL are left out. */
+  static *of(uidls: Column, rowsPerTurn: number): Generator<void, UidlTable> {
+    const rows = uidls.numbers.length
+    let size = 16
+    while (size < rows * 2) size *= 2
+    const slots = new Uint32Array(size)
+    const seed = randomInt(0x7fffffff)
+    const copies = new Map<number, number>()
+    /** First row with a UIDL that is there more than once → how many were found so far. */
+    const found = new Map<number, number>()
+    for (let from = 0; from < rows; from += rowsPerTurn) {
+      if (from > 0) yield
+      for (let row = from; row < Math.min(rows, from + rowsPerTurn); row++) {
+        const first = enter(row, uidls, slots, seed)
+        if (first === row) continue
+        const copy = found.get(first) ?? 1
+        copies.set(row, copy)
+        found.set(first, copy + 1)
+      }
+    }
+    return new UidlTable(uidls, slots, seed, copies, [...found.keys()])
+  }
+
+  /** The first row with this UIDL; -1: none has it. */
+  find(uidl: Uint8Array): number {
+    return (this.#slots[slotOf(uidl, 0, uidl.length, this.#uidls, this.#slots, this.#seed)] ?? 0) - 1
+  }
+}
+
+/** The first row that has the UIDL of this one: itself, unless another was entered before. */
+function enter(row: number, uidls: Column, slots: Uint32Array, seed: number): number {
+  const start = uidls.edges[row] ?? 0
+  const end = (uidls.edges[row + 1] ?? 0) - 1
+  if (start === end) return row
+  const slot = slotOf(uidls.texts, start, end, uidls, slots, seed)
+  const entered = slots[slot] ?? 0
+  if (entered > 0) return entered - 1
+  slots[slot] = row + 1
+  return row
+}
+
+/** Where the number of the first row with this UIDL stands, plus 1; or the empty slot that it belongs in. */
+function slotOf(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  { edges, texts }: Column,
+  slots: Uint32Array,
+  seed: number,
+): number {
+  let hash = seed
+  for (let at = start; at < end; at++) hash = Math.imul(hash ^ (bytes[at] ?? 0), 0x01000193)
+  for (let slot = (hash ^ (hash >>> 15)) & (slots.length - 1); ; slot = (slot + 1) & (slots.length - 1)) {
+    const entered = slots[slot] ?? 0
+    if (entered === 0) return slot
+    const from = edges[entered - 1] ?? 0
+    if ((edges[entered] ?? 0) - 1 - from !== end - start) continue
+    let same = 0
+    while (same < end - start && texts[from + same] === bytes[start + same]) same++
+    if (same === end - start) return slot
+  }
+}
