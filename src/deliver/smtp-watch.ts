@@ -81,7 +81,10 @@ export class SmtpWatch {
     const stage = this.replies.server(text)
     const { nonsense, refusal, waiting } = this.replies
     if (nonsense !== null) this.#giveUp({ kind: 'nonsense', text: nonsense.text })
-    else if (stage === 'DATA' && waiting === 'content') this.#contentStart = socket.bytesWritten
+    else if (stage === 'DATA' && waiting === 'content') {
+      this.#contentStart = socket.bytesWritten
+      inOnePacket(socket)
+    }
     // Yes before everything was said cannot be the answer to it.
     else if (stage === 'content' && refusal === null && !this.#handed()) {
       this.#giveUp({ kind: 'nonsense', text }, 'content')
@@ -115,6 +118,13 @@ export class SmtpWatch {
     if (waiting === 'content') return this.#handed() ? contentMs : blockMs
     return commandMs
   }
+}
+
+/** nodemailer, which goes on right after this, writes a content and its dot one after the other: the second call would
+ *  cost as much as the first. What does not fit, and what a stream gives later, goes out as it comes. */
+function inOnePacket(socket: Socket): void {
+  socket.cork()
+  process.nextTick(() => socket.uncork())
 }
 
 function faultOf(error: Error | undefined, waiting: Stage | null): Fault {
