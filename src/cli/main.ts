@@ -1,6 +1,7 @@
 // From argv to an exit code: the only place that knows the process. Which command runs, what a thrown error means for
 // the exit code, and that the program ends even when something hangs. `bin/popfetch.ts` loads it after the version guard.
 // Static imports are small files of ours: whatever costs time is loaded by the command that needs it.
+import { isatty } from 'node:tty'
 import { asPopfetchError } from '../errors.ts'
 import { exitCodeOfError, EXIT_BUG, EXIT_OK } from './exit.ts'
 import { processHost } from './host.ts'
@@ -38,7 +39,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     uid: process.getuid?.() ?? -1,
     output,
     terminal: process.stderr.isTTY ? process.stderr : null,
-    person: process.stderr.isTTY || process.stdin.isTTY,
+    // Asked of the system: a stream is not made for it, least of all one that nobody reads.
+    person: isatty(2) || isatty(0),
     nowMs: Date.now,
     signal: interruptions.signal,
     interruption: interruptions.code,

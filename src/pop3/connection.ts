@@ -1,7 +1,6 @@
 // TCP and TLS for one POP3 session: the room's only door to the network. Knows bytes, not POP3.
 // The one rule: `secure` is true only for a socket whose peer was verified, and nobody sends a secret without asking it.
 import * as net from 'node:net'
-import * as tls from 'node:tls'
 import type { PopfetchError } from '../errors.ts'
 import { arrival } from './arrival.ts'
 import { Gathering } from './gathering.ts'
@@ -9,7 +8,7 @@ import { connectError, lostError, tlsError, tlsFailure } from './network-error.t
 import { goThrough, lostProxy, proxyName, type ProxyOptions } from './proxy.ts'
 import { AnotherCertificate, type TlsFacts, tlsFactsOf } from './tls-facts.ts'
 import { TlsSessions } from './tls-sessions.ts'
-import { secureContext, trustKey, type TlsOptions } from './trust.ts'
+import { nodeTls, secureContext, trustKey, type TlsOptions } from './trust.ts'
 
 export interface ConnectionOptions {
   readonly host: string
@@ -111,7 +110,7 @@ export class Connection {
     plain.removeAllListeners('close')
     const key = JSON.stringify([host, port, pin, trustKey(this.#options.tls)])
     const resumed = sessions.take(key)
-    const secured = tls.connect({
+    const secured = nodeTls().connect({
       socket: plain,
       secureContext: secureContext(this.#options.tls),
       ...(resumed === null ? {} : { session: resumed.session }),

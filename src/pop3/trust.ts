@@ -1,6 +1,6 @@
 // Which certificates a connection trusts, as contexts of TLS. Knows no socket.
 // The one rule: what an account names (ca, pin) replaces everything else; nothing here ever turns a check off.
-import * as tls from 'node:tls'
+import type * as tls from 'node:tls'
 import { errnoOf, PopfetchError } from '../errors.ts'
 import { unusableCertificate } from './network-error.ts'
 
@@ -13,6 +13,12 @@ export interface TlsOptions {
   readonly clientKey: string | null
 }
 
+/** Loaded by the first connection that wants it: Node reads its authorities in a thread then, 10 ms that a connection
+ *  without TLS need not wait for. */
+export function nodeTls(): typeof tls {
+  return process.getBuiltinModule('node:tls')
+}
+
 const contexts = new Map<string, tls.SecureContext>()
 
 /** One context per process and set of authorities: making one costs 2 ms. Throws ERR_CONFIG for what is no certificate. */
@@ -22,7 +28,7 @@ export function secureContext(options: TlsOptions): tls.SecureContext {
   if (known !== undefined) return known
   const { ca, clientCert, clientKey } = options
   try {
-    const context = tls.createSecureContext({
+    const context = nodeTls().createSecureContext({
       minVersion: 'TLSv1.2',
       ...(ca === null ? {} : { ca }),
       ...(clientCert === null || clientKey === null ? {} : { cert: clientCert, key: clientKey }),
@@ -62,7 +68,8 @@ const CHAIN_CODE = /^(?:CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/
 function trustSystem(): void {
   if (trusted === 'system') return
   trusted = 'system'
-  tls.setDefaultCACertificates([...new Set([...tls.getCACertificates('default'), ...tls.getCACertificates('system')])])
+  const { getCACertificates, setDefaultCACertificates } = nodeTls()
+  setDefaultCACertificates([...new Set([...getCACertificates('default'), ...getCACertificates('system')])])
   // A context knows the authorities of the moment it was made at.
   contexts.clear()
 }
