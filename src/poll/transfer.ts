@@ -17,7 +17,7 @@ import type { Run } from './run.ts'
 import type { SizeVerdict, SizeWatch } from './sizes.ts'
 import { endReason, isSuspect, shortReason, wasShort } from './suspicion.ts'
 import type { Tally } from './tally.ts'
-import type { Window } from './window.ts'
+import type { Place, Window } from './window.ts'
 
 export interface TransferContext {
   readonly account: Account
@@ -111,15 +111,15 @@ export class Transfer {
   /** Asks for one message as soon as there is room; returns when it was asked for, not when it is there. */
   async #start(job: Job): Promise<void> {
     if (this.#stopped || isStuck(job)) return await this.#attempts.abandon([job], null)
-    const leave = await this.#context.window.enter(job.sizeBytes)
-    const work = this.#one(job).finally(() => {
-      leave()
+    const place = await this.#context.window.enter(job.sizeBytes)
+    const work = this.#one(job, place).finally(() => {
+      place.leave()
       this.#underWay.delete(work)
     })
     this.#underWay.add(work)
   }
 
-  async #one(job: Job): Promise<void> {
+  async #one(job: Job, place: Place): Promise<void> {
     const { account, run, session, sizes, tally } = this.#context
     const [only] = job.due.length === 1 ? job.due : []
     const origin = originOf(account, job)
@@ -139,8 +139,11 @@ export class Transfer {
           tally.received(chunk.length)
           letGo(chunk.length)
           const written = spool.write(chunk)
+          const room = place.received(spool.receivedBytes)
           const paced = run.terms.pace(chunk.length)
-          return paced === undefined ? written : Promise.all([written, paced]).then(() => {})
+          return room === undefined && paced === undefined
+            ? written
+            : Promise.all([written, room, paced]).then(() => {})
         },
       })
       // Counted right here: what the same packet answered further on is still asked for.
@@ -152,6 +155,7 @@ export class Transfer {
       }
       // In one packet with bytes that nobody asked for, or behind the end of a doubtful message: it may be forged.
       if (session.botched !== null) throw session.botched
+      place.ended(spool.receivedBytes)
       if (reply.status !== 'ok') return await this.#refusedRetrieval(job, reply)
       const verdict = sizes.judge(job.sizeBytes, spool.receivedBytes)
       const behindShort = this.#shortCame
