@@ -1,7 +1,6 @@
 // `npm run bench`: popfetch and the peers found installed, side by side against one private Dovecot with its mail in memory.
-// Figures are medians; `±` is half the distance between the slowest and the fastest run. What the figures must come to stands
+// Figures are medians; `±` is how far one may be off, by its own runs. What the figures must come to stands
 // in cases.ts, and the bench fails when they do not.
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { startDovecot, type Dovecot } from '../servers/dovecot.ts'
 import { startSink, type Sink } from '../servers/postfix.ts'
@@ -9,10 +8,12 @@ import { installed, roomyDirectory, runProgram, temporaryDirectory } from '../se
 import { EMPTY_NODE, million, startUp, totalMessages, type Case, type Trial } from './cases.ts'
 import { canDo, contender, plainContender, type Contender, type Scene } from './contender.ts'
 import { daemonCase, measureDaemon } from './daemon.ts'
+import { onDisk } from './disk.ts'
 import { countExchanges } from './exchanges.ts'
 import { fill } from './mailboxes.ts'
 import { startMillion } from './million.ts'
 import { readOptions, type Options } from './options.ts'
+import { othersShare } from './others.ts'
 import { clients, popfetchCommand, startFile, type Client } from './peers.ts'
 import { startProxy } from './proxy.ts'
 import { commitOf, history, load, save, thisMachine, type CaseResult } from './results.ts'
@@ -85,7 +86,10 @@ async function* results(options: Options): AsyncGenerator<CaseResult> {
     )
     yield await measured(startUp, [emptyNode(directory), ...commands], options, NOTHING)
   }
-  if (only.includes(daemonCase.name)) yield await measureDaemon(join(memory.path, daemonCase.name))
+  if (only.includes(daemonCase.name)) {
+    const others = await othersShare()
+    yield { ...(await measureDaemon(join(memory.path, daemonCase.name))), others }
+  }
 }
 
 interface Servers {
@@ -100,22 +104,14 @@ async function mailCase(each: Case, options: Options, { dovecot, sink, directory
   await using stack = new AsyncDisposableStack()
   const server = each.tls ? dovecot.pop3sPort : dovecot.pop3Port
   const port = each.roundTripMs === 0 ? server : stack.use(await startProxy(server, each.roundTripMs, directory)).port
-  const scene: Scene = { dovecot, sink, port, directory: each.destination === 'disk' ? await onDisk(stack) : directory }
+  const disk = each.destination === 'disk' ? stack.use(await onDisk(join(repository, '.bench'))) : null
+  const scene: Scene = { dovecot, sink, port, directory: disk?.directory ?? directory }
   const contenders = (await takingPart(each, options)).map((client) => stack.use(contender(client, each, scene)))
   if (each.targets.some(({ against }) => against === EMPTY_NODE)) contenders.push(emptyNode(join(directory, 'node')))
   const messages = each.measured === 'first' ? totalMessages(each.waiting) : 0
   const counted = each.targets.some(({ quantity }) => quantity === 'exchanges') ? await countExchanges(scene) : []
   const amount = { messages, bytes: messages * each.waiting.sizeBytes }
   return await measured(each, contenders, options, amount, counted)
-}
-
-/** A directory on the disk that the checkout is on, removed at the end of the case. */
-async function onDisk(stack: AsyncDisposableStack): Promise<string> {
-  const parent = join(repository, '.bench')
-  await mkdir(parent, { recursive: true })
-  const directory = await mkdtemp(join(parent, 'run-'))
-  stack.defer(() => rm(directory, { recursive: true, force: true }))
-  return directory
 }
 
 async function takingPart(each: Case, { peers }: Options): Promise<readonly Client[]> {
@@ -148,6 +144,7 @@ async function measured(
   amount: Amount,
   counted: readonly Sample[] = [],
 ): Promise<CaseResult> {
+  const others = await othersShare()
   const rows = await takeTurns(contenders, runs)
   const names = rows.map(({ name }) => name)
   const reference = names.includes(each.reference) ? each.reference : (names[1] ?? '')
@@ -161,6 +158,7 @@ async function measured(
   return {
     case: each.name,
     title: each.title,
+    others,
     figures: all,
     verdicts,
     failures: [

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Dovecot } from '../servers/dovecot.ts'
 import type { Sink } from '../servers/postfix.ts'
 import { mailboxNames, totalMessages, type Case } from './cases.ts'
-import { untilCreationIsQuick } from './disk.ts'
+import { settled } from './disk.ts'
 import { measure, type Command, type Usage } from './measure.ts'
 import { makeMaildir, type Client, type Destination, type Job } from './peers.ts'
 
@@ -75,7 +75,7 @@ export function contender(client: Client, each: Case, scene: Scene): Contender {
       // Known messages are not delivered again.
       if (prepared !== null) return measured(prepared.job, prepared.command, 0)
       const { job, command } = await begin()
-      if (each.destination === 'disk') await untilCreationIsQuick(scene.directory)
+      if (each.destination === 'disk') await settled(scene.directory)
       const usage = await measured(job, command, expected)
       if (each.destination !== 'disk') await rm(job.directory, { recursive: true })
       return usage

@@ -23,8 +23,10 @@ export const daemonCase = {
   title: `the background process: ${ACCOUNTS} accounts every 10 s for ${SECONDS / 60} minutes`,
 }
 
+type Judged = Omit<CaseResult, 'others'>
+
 /** `directory`: for its files. */
-export async function measureDaemon(directory: string): Promise<CaseResult> {
+export async function measureDaemon(directory: string): Promise<Judged> {
   await mkdir(directory, { recursive: true })
   await using server = await Pop3Server.start()
   for (let at = 0; at < ACCOUNTS; at++) server.mailbox(`user${at}`, 'secret')
@@ -81,7 +83,7 @@ function judged({
   memory,
   posted,
   arrived,
-}: Measured): CaseResult &
+}: Measured): Judged &
   Readonly<Record<'polls' | 'failed' | 'arrived' | 'posted' | 'peak' | 'growth' | 'median' | 'worst', number>> {
   const half = memory.slice(memory.length / 2)
   const peak = Math.max(...memory)

@@ -1,41 +1,26 @@
-// A disk that is ready to be measured. ext4 keeps freed inodes for a while and steps over them one by one: where five
-// thousand files were removed, making a new one takes 0.2 to 2 ms for the next minutes instead of 0.02 (seen with Linux 6.18),
-// and every contender is measured at that. So nothing is removed before the case is over, and what others removed is waited for.
-import { closeSync, openSync } from 'node:fs'
-import { mkdtemp } from 'node:fs/promises'
+// A place on disk where every run finds the same. ext4 keeps freed inodes for a minute or more and steps over them one by one:
+// where five thousand files were removed, making a new one takes 0.2 to 2 ms instead of 0.02 (seen with Linux 6.18), no matter
+// who removed them. So each run is put where nobody was, and nothing is removed before the case is over.
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
-import { runProgram } from '../servers/program.ts'
+import { installed, runProgram } from '../servers/program.ts'
 
-const PROBES = 500
-/** Between the two figures above. */
-const QUICK_MS = 0.1
-const LIMIT_MS = 180_000
-
-let hasWaitedInVain = false
-
-/** What earlier runs wrote is on disk, and files can be made there without delay. Says so when that is not to be had, and then
- *  does not wait again. */
-export async function untilCreationIsQuick(directory: string): Promise<void> {
-  await runProgram('sync', [], directory)
-  const deadline = performance.now() + LIMIT_MS
-  while (!hasWaitedInVain) {
-    const eachMs = await creationMs(directory)
-    if (eachMs < QUICK_MS) return
-    if (performance.now() > deadline) {
-      hasWaitedInVain = true
-      console.log(
-        `  making a file takes ${eachMs.toFixed(2)} ms here, a hundred times the usual: figures on disk mean little`,
-      )
-    }
-    await wait(2_000)
-  }
+export interface Disk extends AsyncDisposable {
+  /** Directories made here are spread over the disk. */
+  readonly directory: string
 }
 
-/** The probes stay: removed, they would be what the next ones step over. */
-async function creationMs(directory: string): Promise<number> {
-  const own = await mkdtemp(join(directory, 'probe-'))
-  const begun = performance.now()
-  for (let probe = 0; probe < PROBES; probe++) closeSync(openSync(join(own, String(probe)), 'wx'))
-  return (performance.now() - begun) / PROBES
+/** A new directory in `parent`. */
+export async function onDisk(parent: string): Promise<Disk> {
+  await mkdir(parent, { recursive: true })
+  const directory = await mkdtemp(join(parent, 'run-'))
+  // +T: what ext4 does for the directories of the top level and /home. Other file systems do not know it, nor the trouble.
+  const chattr = await installed('chattr')
+  if (chattr !== null) await runProgram(chattr, ['+T', directory], directory).catch(() => {})
+  return { directory, [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }) }
+}
+
+/** What earlier runs wrote is on disk, and does not get there at the expense of the next. */
+export async function settled(directory: string): Promise<void> {
+  await runProgram('sync', [], directory)
 }

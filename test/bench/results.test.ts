@@ -6,7 +6,7 @@ const rate = { quantity: 'rate', of: 'popfetch', against: 'mpop', target: 0.7, s
 const machine = { processor: 'A processor', processors: 2, node: 'v24.21.0', load: 0.1 }
 
 function run(date: string, commit: string | null, verdicts: readonly Verdict[]): BenchResult {
-  const result = { case: 'small', title: 'small', figures: [], verdicts, failures: [] }
+  const result = { case: 'small', title: 'small', others: 0.05, figures: [], verdicts, failures: [] }
   return { date, commit, machine, runs: 5, cases: [result] }
 }
 
@@ -32,9 +32,9 @@ test('the history of a case has a table for each of its targets and a line for e
   expect(more).toEqual([])
   expect(first.split('\n').map((line) => line.trim().split(/\s{2,}/))).toEqual([
     ['popfetch: × the rate of mpop, target ≥ 0.7, stretch 1'],
-    ['commit', 'value', '±', 'verdict', 'runs', 'load', 'machine'],
-    ['2026-01-01T10:00', 'aaaaaaa', '0.26', '0.01', 'missed', '5', '0.1', '2 × A processor, Node v24.21.0'],
-    ['2026-01-03T10:00', '0.71', '0.02', 'met', '5', '0.1', '2 × A processor, Node v24.21.0'],
+    ['commit', 'value', '±', 'verdict', 'runs', 'others', 'machine'],
+    ['2026-01-01T10:00', 'aaaaaaa', '0.26', '0.01', 'missed', '5', '5 %', '2 × A processor, Node v24.21.0'],
+    ['2026-01-03T10:00', '0.71', '0.02', 'met', '5', '5 %', '2 × A processor, Node v24.21.0'],
   ])
   expect(second).toContain('popfetch: MB at most, target ≤ 150')
   expect(second).toMatch(/121 +3 +met/)

@@ -11,6 +11,8 @@ import { format, type Verdict } from './target.ts'
 export interface CaseResult {
   readonly case: string
   readonly title: string
+  /** The share of the processors that others used just before, 0 to 1. */
+  readonly others: number
   readonly figures: readonly Figures[]
   readonly verdicts: readonly Verdict[]
   /** A line for each reason why the bench fails. */
@@ -81,13 +83,23 @@ export async function load(): Promise<readonly BenchResult[]> {
 export function history(name: string, results: readonly BenchResult[]): string {
   const tables = new Map<string, string[][]>()
   for (const { date, commit, machine, runs, cases } of results) {
-    for (const verdict of cases.find((each) => each.case === name)?.verdicts ?? []) {
-      if (verdict.value === null) continue
+    const found = cases.find((each) => each.case === name)
+    for (const verdict of found?.verdicts ?? []) {
+      if (found === undefined || verdict.value === null) continue
       const { value, noise, wanted } = format(verdict)
-      const rows = tables.get(wanted) ?? [['', 'commit', 'value', '±', 'verdict', 'runs', 'load', 'machine']]
-      const { processors, processor, node, load: loadThen } = machine
+      const rows = tables.get(wanted) ?? [['', 'commit', 'value', '±', 'verdict', 'runs', 'others', 'machine']]
+      const { processors, processor, node } = machine
       const place = `${processors} × ${processor}, Node ${node}`
-      rows.push([date.slice(0, 16), commit ?? '', value, noise, verdict.verdict, String(runs), String(loadThen), place])
+      rows.push([
+        date.slice(0, 16),
+        commit ?? '',
+        value,
+        noise,
+        verdict.verdict,
+        String(runs),
+        `${Math.round(found.others * 100)} %`,
+        place,
+      ])
       tables.set(wanted, rows)
     }
   }

@@ -1,7 +1,7 @@
 // The runs of a case as figures, and figures as a table for people. Speeds are told against the reference, a contender of the
 // same run: above 1 is faster than it.
 import type { Usage } from './measure.ts'
-import { median, spread } from './statistics.ts'
+import { median, noise } from './statistics.ts'
 import type { Sample } from './target.ts'
 
 export interface Row {
@@ -20,7 +20,10 @@ export interface Figures {
   readonly name: string
   readonly runs: number
   readonly seconds: number
-  readonly spread: number
+  /** Of each run, in their order. */
+  readonly allSeconds: readonly number[]
+  /** How far `seconds` may be off. */
+  readonly noise: number
   readonly messagesPerSecond: number
   readonly megabytesPerSecond: number
   readonly cpuSeconds: number
@@ -48,7 +51,8 @@ export function figures(rows: readonly Row[], amount: Amount, reference: string)
       name: row.name,
       runs: row.usages.length,
       seconds: rounded(seconds),
-      spread: rounded(spread(row.usages.map((usage) => usage.seconds))),
+      allSeconds: row.usages.map((usage) => rounded(usage.seconds)),
+      noise: rounded(noise(row.usages.map((usage) => usage.seconds))),
       messagesPerSecond: rounded(amount.messages / seconds),
       megabytesPerSecond: rounded(amount.bytes / 1e6 / seconds),
       cpuSeconds: rounded(median(row.usages.map((usage) => usage.cpuSeconds))),
@@ -73,7 +77,7 @@ export function table(all: readonly Figures[], reference: string): string {
   const cells = all.map((row) => [
     row.name,
     row.seconds.toFixed(3),
-    `${Math.round(row.spread * 50)} %`,
+    `${Math.round((row.noise / row.seconds) * 100)} %`,
     row.messagesPerSecond > 0 ? row.messagesPerSecond.toFixed(0) : '',
     row.megabytesPerSecond > 0 ? row.megabytesPerSecond.toFixed(1) : '',
     row.cpuSeconds.toFixed(2),

@@ -34,6 +34,12 @@ describe('a rate against a peer', () => {
     expect(verdict([1.5, 1.6, 1.7], [0.94, 1, 1.06])).toBe('within-noise')
   })
 
+  test('of five runs the one farthest from the median makes no noise', () => {
+    expect(verdict([1.6, 1.6, 1.6, 1.6, 9], [1, 1, 1, 1, 1])).toBe('missed')
+    expect(verdict([1.6, 1.6, 1.6, 1.3, 1.9], [1, 0.9, 1, 1, 1])).toBe('missed')
+    expect(verdict([1.6, 1.6, 1.6, 1.9, 9], [1, 1.03, 0.95, 0.1, 1])).toBe('within-noise')
+  })
+
   test('noise takes nothing away from a target that is reached', () => {
     expect(verdict([0.5, 1, 3], [0.2, 1, 4])).toBe('stretch')
   })

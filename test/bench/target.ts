@@ -1,7 +1,6 @@
 // What a figure must come to, and whether it does. Pure. The one rule: only a shortfall that is larger than the noise of the
-// very runs it was measured in is a miss. A median is taken to be off by half the distance between the slowest and the
-// fastest run at most; a single run tells of no noise, and none is forgiven.
-import { median } from './statistics.ts'
+// very runs it was measured in (statistics.ts) is a miss. A single run tells of no noise, and none is forgiven.
+import { median, noise } from './statistics.ts'
 
 export type Quantity =
   | 'rate'
@@ -79,7 +78,7 @@ function figureOf({ quantity }: Target, own: Sample, other: Sample | undefined, 
 /** The median; null of nothing. */
 function center(values: readonly number[]): Figure | null {
   if (values.length === 0) return null
-  return { value: median(values), noise: (Math.max(...values) - Math.min(...values)) / 2 }
+  return { value: median(values), noise: noise(values) }
 }
 
 /** To first order the noises of a quotient add up, each as a part of its own value. */

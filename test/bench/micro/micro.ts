@@ -19,7 +19,13 @@ console.log(`Node ${process.version}, ${availableParallelism()} processors`)
 const rows = [['', 'median', '±', 'unit', 'rounds']]
 for (const work of works) {
   if (chosen.length > 0 && !chosen.some((name) => work.name.startsWith(name))) continue
-  const { rate, spread, rounds } = await measureRate(work)
-  rows.push([work.name, String(Number(rate.toPrecision(3))), `${Math.round(spread * 50)} %`, work.unit, String(rounds)])
+  const { rate, noise, rounds } = await measureRate(work)
+  rows.push([
+    work.name,
+    String(Number(rate.toPrecision(3))),
+    `${Math.round((noise / rate) * 100)} %`,
+    work.unit,
+    String(rounds),
+  ])
 }
 console.log(columns(rows))

@@ -1,6 +1,6 @@
 // How much of something gets done in a second: rounds of a piece of work until a second is over, after as many as the
 // compiler needs; the median round counts.
-import { median, spread } from '../statistics.ts'
+import { median, noise } from '../statistics.ts'
 
 export interface Work {
   readonly name: string
@@ -17,8 +17,8 @@ const LEAST_ROUNDS = 5
 
 export interface Rate {
   readonly rate: number
-  /** Of the middle half of the rounds: a collection of garbage in a few of them is no noise, it is in the median. */
-  readonly spread: number
+  /** Of the middle half of the rounds: among many some always meet a collection of garbage. */
+  readonly noise: number
   readonly rounds: number
 }
 
@@ -26,7 +26,7 @@ export async function measureRate({ round, amount }: Work): Promise<Rate> {
   await repeat(round, WARM_UP_MS)
   const rates = (await repeat(round, MEASURED_MS)).map((ms) => (amount / ms) * 1000).sort((a, b) => a - b)
   const quarter = Math.floor(rates.length / 4)
-  return { rate: median(rates), spread: spread(rates.slice(quarter, rates.length - quarter)), rounds: rates.length }
+  return { rate: median(rates), noise: noise(rates.slice(quarter, rates.length - quarter)), rounds: rates.length }
 }
 
 /** The duration of each round. */
