@@ -28,7 +28,10 @@ export class IdentityRows {
     this.#copies = database.prepare(
       `SELECT ${COLUMNS}, m.copy FROM message m WHERE m.account = ? AND m.uidl = ? ORDER BY m.copy`,
     )
-    this.#duplicated = database.prepare('SELECT DISTINCT uidl FROM message WHERE account = ? AND copy > 0')
+    // Left to itself SQLite goes through all keys of the account.
+    this.#duplicated = database.prepare(
+      'SELECT DISTINCT uidl FROM message INDEXED BY message_copies WHERE account = ? AND copy > 0',
+    )
     this.#absent = database.prepare('SELECT count(*) FROM message WHERE account = ? AND gone_since_ms IS NOT NULL')
     this.#present = database.prepare(
       'SELECT id FROM message NOT INDEXED WHERE account = ? AND id > ? AND id <= ? AND gone_since_ms IS NULL',

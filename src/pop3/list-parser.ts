@@ -2,6 +2,7 @@
 // a few arrays and not a million objects (P103). Pure. The lines are hostile: numbers never index or size memory, a bad
 // line costs only itself (P088), and what is kept of a line does not depend on how it was cut into chunks.
 import { PopfetchError } from '../errors.ts'
+import { type Column, inOrder, Pile } from './column.ts'
 
 /** A longer line is dropped: no server has such UIDs, and the message is treated as one without (P092, P104). */
 const LINE_LIMIT = 16_384
@@ -17,19 +18,13 @@ const CR = 0x0d
 const SPACE = 0x20
 const TAB = 0x09
 
-/** What was listed, ascending by number; a number that was listed twice is left out (P088). */
-export interface Column {
-  readonly numbers: Uint32Array
-  /** What followed the number of row `i` stands in `texts` from `edges[i]` on, and an LF behind it before `edges[i + 1]`. */
-  readonly edges: Uint32Array
-  readonly texts: Buffer
-}
-
-export const emptyColumn: Column = { numbers: new Uint32Array(0), edges: new Uint32Array(1), texts: Buffer.alloc(0) }
-
 /** Rows, and bytes of texts, that are parsed before they join the others: V8 is slow with memory that may grow. */
 const PAGE_ROWS = 4096
 const PAGE_BYTES = 65_536
+
+/** What no number of messages and no UIDL of RFC 1939 is longer than. */
+const ORDINARY_DIGITS = 9
+const ORDINARY_BYTES = 100
 
 export class ListParser {
   readonly #numbers = new Pile(LISTING_LIMIT * 4)
@@ -56,11 +51,12 @@ export class ListParser {
     this.#fedBytes += chunk.length
     if (this.#fedBytes > LISTING_BYTES_LIMIT) throw tooLong(`${LISTING_BYTES_LIMIT} bytes`)
     let start = 0
-    for (let newline = chunk.indexOf(LF, 0); newline >= 0; newline = chunk.indexOf(LF, start)) {
-      if (this.#carryBytes > 0 || this.#skipping) this.#endCarry(chunk.subarray(start, newline))
-      else this.#line(chunk, start, newline)
+    if (this.#carryBytes > 0 || this.#skipping) {
+      const newline = chunk.indexOf(LF)
+      if (newline >= 0) this.#endCarry(chunk.subarray(0, newline))
       start = newline + 1
     }
+    for (const stop = chunk.lastIndexOf(LF); start <= stop;) start = this.#ordinaryLine(chunk, start)
     if (start === chunk.length || this.#skipping) return
     // A copy: the chunk may be large. Not joined before the end: a line that drips must not cost its square.
     this.#carry.push(Buffer.from(chunk.subarray(start)))
@@ -69,6 +65,34 @@ export class ListParser {
       this.#drop()
       this.#skipping = true
     }
+  }
+
+  /** A line as nearly all are, in one go: nothing but the time depends on it. Returns where the next one starts. */
+  #ordinaryLine(bytes: Buffer, start: number): number {
+    const { texts } = this.#page
+    let at = start
+    let byte = bytes[at]
+    let number = 0
+    while (byte !== undefined && byte >= 0x30 && byte <= 0x39) {
+      number = number * 10 + (byte - 0x30)
+      byte = bytes[++at]
+    }
+    const hasRoom = this.#pageRows < PAGE_ROWS && this.#pageBytes + ORDINARY_BYTES < PAGE_BYTES
+    if (!hasRoom || byte !== SPACE || number === 0 || at - start > ORDINARY_DIGITS || isBlank(bytes[at + 1]))
+      return this.#anyLine(bytes, start)
+    let size = this.#pageBytes
+    const most = size + ORDINARY_BYTES
+    for (byte = bytes[++at]; byte !== LF && size < most; byte = bytes[++at]) texts[size++] = byte ?? 0
+    if (byte !== LF || this.#count >= LISTING_LIMIT) return this.#anyLine(bytes, start)
+    if (size > this.#pageBytes && texts[size - 1] === CR) size--
+    this.#enter(number, size)
+    return at + 1
+  }
+
+  #anyLine(bytes: Buffer, start: number): number {
+    const newline = bytes.indexOf(LF, start)
+    this.#line(bytes, start, newline)
+    return newline + 1
   }
 
   #endCarry(rest: Buffer): void {
@@ -106,15 +130,19 @@ export class ListParser {
   #push(number: number, bytes: Buffer, start: number, end: number): void {
     if (this.#count >= LISTING_LIMIT) throw tooLong(`${LISTING_LIMIT} messages`)
     if (this.#pageRows === PAGE_ROWS || this.#pageBytes + end - start >= PAGE_BYTES) this.#turnPage()
+    const size = this.#pageBytes + bytes.copy(this.#page.texts, this.#pageBytes, start, end)
+    this.#enter(number, size)
+  }
+
+  /** Its text is on the page, up to `size`. */
+  #enter(number: number, size: number): void {
     const { numbers, ends, texts } = this.#page
-    let size = this.#pageBytes
-    for (let at = start; at < end; at++) texts[size++] = bytes[at] ?? 0
-    texts[size++] = LF
+    texts[size] = LF
+    numbers[this.#pageRows] = number
+    ends[this.#pageRows++] = this.#texts.bytes + size + 1
+    this.#pageBytes = size + 1
     if (number <= this.#last) this.#ascending = false
     this.#last = number
-    numbers[this.#pageRows] = number
-    ends[this.#pageRows++] = this.#texts.bytes + size
-    this.#pageBytes = size
     this.#count++
   }
 
@@ -127,92 +155,19 @@ export class ListParser {
     this.#pageBytes = 0
   }
 
-  /** Call once the answer is complete. */
-  finish(): Column {
+  /** Call once, when the answer is complete. Yields whenever so many rows are done. */
+  *finish(rowsPerTurn: number): Generator<void, Column> {
     this.#turnPage()
     const numbers = new Uint32Array(this.#numbers.take())
     const edges = new Uint32Array(numbers.length + 1)
     edges.set(new Uint32Array(this.#ends.take()), 1)
     const column = { numbers, edges, texts: Buffer.from(this.#texts.take()) }
-    return this.#ascending ? column : inOrder(column)
+    return this.#ascending ? column : yield* inOrder(column, rowsPerTurn)
   }
-}
-
-/** The same, ascending by number and without the numbers that are there twice. */
-function inOrder({ numbers, edges, texts }: Column): Column {
-  const order = ascending(numbers)
-  const rows = order.filter(
-    (row, at) => numbers[row] !== numbers[order[at - 1] ?? -1] && numbers[row] !== numbers[order[at + 1] ?? -1],
-  )
-  const ordered = {
-    numbers: rows.map((row) => numbers[row] ?? 0),
-    edges: new Uint32Array(rows.length + 1),
-    texts: Buffer.alloc(texts.length),
-  }
-  let size = 0
-  for (const [at, row] of rows.entries()) {
-    size += texts.copy(ordered.texts, size, edges[row], edges[row + 1])
-    ordered.edges[at + 1] = size
-  }
-  return ordered
-}
-
-/** The rows in the order of their numbers: by the lower half of the bits, then by the upper, as comparing a
- *  million numbers would keep the event loop too long. */
-function ascending(numbers: Uint32Array): Uint32Array {
-  let order = Uint32Array.from(numbers, (_, row) => row)
-  for (const shift of [0, 16]) {
-    const starts = new Uint32Array(0x10001)
-    for (const number of numbers) {
-      const digit = (number >>> shift) & 0xffff
-      starts[digit + 1] = (starts[digit + 1] ?? 0) + 1
-    }
-    for (let digit = 0; digit < 0x10000; digit++) starts[digit + 1] = (starts[digit + 1] ?? 0) + (starts[digit] ?? 0)
-    const sorted = new Uint32Array(numbers.length)
-    for (const row of order) {
-      const digit = ((numbers[row] ?? 0) >>> shift) & 0xffff
-      const at = starts[digit] ?? 0
-      sorted[at] = row
-      starts[digit] = at + 1
-    }
-    order = sorted
-  }
-  return order
 }
 
 export function isBlank(byte: number | undefined): boolean {
   return byte === SPACE || byte === TAB
-}
-
-const FIRST_BYTES = 4096
-const STEP_BYTES = 1 << 20
-
-/** Memory that grows where it stands: a million lines are not copied again and again, and no half of it is in reserve. */
-class Pile {
-  readonly #memory: ArrayBuffer
-  bytes = 0
-
-  constructor(limitBytes: number) {
-    this.#memory = new ArrayBuffer(FIRST_BYTES, { maxByteLength: limitBytes })
-  }
-
-  /** Within the limits of a listing there is always room. */
-  add(more: Uint8Array): void {
-    const memory = this.#memory
-    const needed = this.bytes + more.length
-    if (needed > memory.byteLength)
-      memory.resize(
-        Math.min(memory.maxByteLength, Math.max(needed, memory.byteLength + Math.min(memory.byteLength, STEP_BYTES))),
-      )
-    new Uint8Array(memory).set(more, this.bytes)
-    this.bytes = needed
-  }
-
-  /** Gives it away, at its size. */
-  take(): ArrayBuffer {
-    this.#memory.resize(this.bytes)
-    return this.#memory.transferToFixedLength()
-  }
 }
 
 function tooLong(limit: string): PopfetchError {

@@ -1,7 +1,8 @@
 // The answers to LIST and UIDL, joined by message number (P087), in columns: a million entries are a few arrays (P103). Pure.
 // Absent, doubled and odd lines leave gaps, never an entry with the wrong UIDL. Entries that share one: uidl-table.ts.
 import { setImmediate as turn } from 'node:timers/promises'
-import { type Column, emptyColumn, isBlank, type ListParser } from './list-parser.ts'
+import { type Column, emptyColumn } from './column.ts'
+import { isBlank, type ListParser } from './list-parser.ts'
 import { UidlTable } from './uidl-table.ts'
 
 export interface ListingEntry {
@@ -131,16 +132,14 @@ function atOnce<T>(steps: Generator<void, T>): T {
 }
 
 function* joined(sizeLines: ListParser, uidlLines: ListParser | null): Generator<void, Columns> {
-  const left = sizeLines.finish()
+  const left = yield* sizeLines.finish(ROWS_PER_TURN)
   yield
-  const right = uidlLines?.finish() ?? emptyColumn
+  const right = uidlLines === null ? emptyColumn : yield* uidlLines.finish(ROWS_PER_TURN)
   yield
   const sizes = new Float64Array(left.numbers.length)
   for (let from = 0; from < sizes.length; from += ROWS_PER_TURN) {
     if (from > 0) yield
-    for (let row = from; row < Math.min(sizes.length, from + ROWS_PER_TURN); row++) {
-      sizes[row] = parseSize(left.texts, left.edges[row] ?? 0, (left.edges[row + 1] ?? 0) - 1)
-    }
+    parseSizes(left, sizes, from, Math.min(sizes.length, from + ROWS_PER_TURN))
   }
   if (sameNumbers(left.numbers, right.numbers)) return { ...right, sizes }
   return yield* inStep({ numbers: left.numbers, sizes }, right)
@@ -185,6 +184,10 @@ function* rowsOf(left: Uint32Array, right: Uint32Array): Generator<void, number>
     if (rows % ROWS_PER_TURN === ROWS_PER_TURN - 1) yield
   }
   return rows
+}
+
+function parseSizes({ edges, texts }: Column, sizes: Float64Array, from: number, to: number): void {
+  for (let row = from; row < to; row++) sizes[row] = parseSize(texts, edges[row] ?? 0, (edges[row + 1] ?? 0) - 1)
 }
 
 /** -1 for anything that is not a plain number of octets (P101). */

@@ -1,7 +1,7 @@
 // Where each UIDL of a listing stands, and which entries share one (P095): a table of row numbers, no strings, no objects.
 // Senders can choose UIDs (P096); they cannot know the seed, so they cannot make them collide.
 import { randomInt } from 'node:crypto'
-import type { Column } from './list-parser.ts'
+import type { Column } from './column.ts'
 
 export class UidlTable {
   /** Row → how many rows before it have its UIDL; only those that have some. */

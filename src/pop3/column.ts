@@ -1,0 +1,94 @@
+// A column of a listing: number → text, as a few arrays whatever its length (P103), and the memory that it grows in. Pure.
+
+/** What was listed, ascending by number; a number that was listed twice is left out (P088). */
+export interface Column {
+  readonly numbers: Uint32Array
+  /** What followed the number of row `i` stands in `texts` from `edges[i]` on, and an LF behind it before `edges[i + 1]`. */
+  readonly edges: Uint32Array
+  readonly texts: Buffer
+}
+
+export const emptyColumn: Column = { numbers: new Uint32Array(0), edges: new Uint32Array(1), texts: Buffer.alloc(0) }
+
+/** A column ascending by number and without the numbers that are there twice. Yields whenever so many rows are done. */
+export function* inOrder({ numbers, edges, texts }: Column, rowsPerTurn: number): Generator<void, Column> {
+  const order = yield* byNumber(numbers)
+  const ordered = { numbers: new Uint32Array(order.length), edges: new Uint32Array(order.length + 1) }
+  const orderedTexts = Buffer.alloc(texts.length)
+  let count = 0
+  let size = 0
+  for (let at = 0; at < order.length; at++) {
+    if (at % rowsPerTurn === rowsPerTurn - 1) yield
+    const row = order[at] ?? 0
+    const number = numbers[row] ?? 0
+    if (number === numbers[order[at - 1] ?? -1] || number === numbers[order[at + 1] ?? -1]) continue
+    size += texts.copy(orderedTexts, size, edges[row], edges[row + 1])
+    ordered.numbers[count++] = number
+    ordered.edges[count] = size
+  }
+  return {
+    numbers: ordered.numbers.slice(0, count),
+    edges: ordered.edges.slice(0, count + 1),
+    texts: orderedTexts.subarray(0, size),
+  }
+}
+
+/** The rows in the order of their numbers: by the lower half of the bits, then by the upper, as comparing a
+ *  million numbers would keep the event loop too long. */
+function* byNumber(numbers: Uint32Array): Generator<void, Uint32Array> {
+  let order = new Uint32Array(numbers.length).map((_, row) => row)
+  for (const shift of [0, 16]) {
+    yield
+    const sorted = new Uint32Array(numbers.length)
+    placeByDigit(numbers, shift, order, sorted)
+    order = sorted
+  }
+  yield
+  return order
+}
+
+/** `order`, and within the same digit as it was before, to `sorted`. */
+function placeByDigit(numbers: Uint32Array, shift: number, order: Uint32Array, sorted: Uint32Array): void {
+  const starts = new Uint32Array(0x10001)
+  for (let row = 0; row < numbers.length; row++) {
+    const digit = ((numbers[row] ?? 0) >>> shift) & 0xffff
+    starts[digit + 1] = (starts[digit + 1] ?? 0) + 1
+  }
+  for (let digit = 0; digit < 0x10000; digit++) starts[digit + 1] = (starts[digit + 1] ?? 0) + (starts[digit] ?? 0)
+  for (let at = 0; at < order.length; at++) {
+    const row = order[at] ?? 0
+    const digit = ((numbers[row] ?? 0) >>> shift) & 0xffff
+    const place = starts[digit] ?? 0
+    sorted[place] = row
+    starts[digit] = place + 1
+  }
+}
+
+const FIRST_BYTES = 4096
+const STEP_BYTES = 1 << 20
+
+/** Memory that grows where it stands: a million lines are not copied again and again, and no half of it is in reserve. */
+export class Pile {
+  readonly #memory: ArrayBuffer
+  bytes = 0
+
+  constructor(limitBytes: number) {
+    this.#memory = new ArrayBuffer(FIRST_BYTES, { maxByteLength: limitBytes })
+  }
+
+  /** Within the limits of a listing there is always room. */
+  add(more: Uint8Array): void {
+    const memory = this.#memory
+    const needed = this.bytes + more.length
+    const next = memory.byteLength + Math.min(memory.byteLength, STEP_BYTES)
+    if (needed > memory.byteLength) memory.resize(Math.min(memory.maxByteLength, Math.max(needed, next)))
+    new Uint8Array(memory).set(more, this.bytes)
+    this.bytes = needed
+  }
+
+  /** Gives it away, at its size. */
+  take(): ArrayBuffer {
+    this.#memory.resize(this.bytes)
+    return this.#memory.transferToFixedLength()
+  }
+}
