@@ -16,6 +16,8 @@ import { sweep } from './sweep.ts'
 
 /** Most mail is below; a window of a few dozen such messages stays within DESIGN 11's 150 MB. */
 export const MEMORY_LIMIT_BYTES = 1 << 20
+/** What is announced as larger goes to its file as soon as its header is here: memory held for a while is dear to free. */
+const HEAD_BYTES = 64 << 10
 
 const OWN_FILE = /^spool-[0-9a-f]{32}$/
 
@@ -49,6 +51,8 @@ export interface SpoolOptions {
   readonly attempt: Attempt | null
   /** A directory of popfetch's own, made (0700) when the first message needs it. */
   readonly directory: string
+  /** As the server's LIST says, which need not be true; null or absent: not known. */
+  readonly announcedBytes?: number | null
   readonly maxSizeBytes: number | null
   readonly reserve: Reserve
   readonly signal: AbortSignal
@@ -66,6 +70,7 @@ interface Large {
 /** Owns its file until a destination has renamed it away; disposing of it removes what is left. */
 export class Spool implements AsyncDisposable {
   readonly #options: SpoolOptions
+  readonly #memoryBytes: number
   #sizeBytes = 0
   #chunks: Buffer[] = []
   #large: Large | null = null
@@ -73,6 +78,7 @@ export class Spool implements AsyncDisposable {
 
   constructor(options: SpoolOptions) {
     this.#options = options
+    this.#memoryBytes = (options.announcedBytes ?? 0) > MEMORY_LIMIT_BYTES ? HEAD_BYTES : MEMORY_LIMIT_BYTES
   }
 
   get receivedBytes(): number {
@@ -85,7 +91,7 @@ export class Spool implements AsyncDisposable {
     this.#sizeBytes += chunk.length
     const { maxSizeBytes } = this.#options
     if (maxSizeBytes !== null && this.#sizeBytes > maxSizeBytes) throw new MessageTooLarge(maxSizeBytes)
-    if (this.#large === null && this.#sizeBytes <= MEMORY_LIMIT_BYTES) {
+    if (this.#large === null && this.#sizeBytes <= this.#memoryBytes) {
       this.#chunks.push(chunk)
       return undefined
     }

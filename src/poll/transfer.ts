@@ -129,6 +129,7 @@ export class Transfer {
       attempt: only === undefined ? null : { intent: only.intent, origin, recipient: only.recipient },
       directory: run.destinations.spoolDirectory,
       reserve: run.destinations.reserve,
+      announcedBytes: job.sizeBytes,
       maxSizeBytes: account.maxSizeBytes,
       signal: run.deliverySignal,
     })

@@ -108,6 +108,38 @@ describe('a large message', () => {
     },
   )
 
+  test('that is announced as large goes to its file as soon as its header is here', async () => {
+    const at = directory()
+    const longHeader = Buffer.concat([Buffer.from(`X: ${'a'.repeat(95)}\r\n`.repeat(1000)), bytes])
+    for (const message of [bytes, longHeader]) {
+      const seen: unknown[] = []
+      for (const announcedBytes of [message.length, null]) {
+        await using spool = new Spool(options(at, { announcedBytes }))
+        await receive(spool, message.subarray(0, 65_537), 4096)
+        expect(fs.existsSync(path.join(at, 'spool')) && fs.readdirSync(path.join(at, 'spool')).length > 0).toBe(
+          announcedBytes !== null,
+        )
+        await receive(spool, message.subarray(65_537))
+        const { body, header, fingerprint, ...rest } = await spool.complete(NOW_MS)
+        expect(fs.readFileSync(body.kind === 'file' ? body.path : '').equals(message)).toBe(true)
+        seen.push({ header: header.toString('latin1'), fingerprint, digest: rest.digest, messageId: rest.messageId })
+      }
+      expect(seen[0]).toEqual(seen[1])
+    }
+  })
+
+  test('that is announced and then does not come is kept as what it is', async () => {
+    const at = directory()
+    await using spool = new Spool(options(at, { announcedBytes: bytes.length }))
+    await receive(spool, SMALL)
+    expect(spool.completeNow(NOW_MS)?.body).toEqual({ kind: 'memory', bytes: SMALL })
+    await using middling = new Spool(options(at, { announcedBytes: bytes.length }))
+    await receive(middling, bytes.subarray(0, 70_000))
+    const { body, sizeBytes } = await middling.complete(NOW_MS)
+    expect(sizeBytes).toBe(70_000)
+    expect(fs.readFileSync(body.kind === 'file' ? body.path : '').equals(bytes.subarray(0, 70_000))).toBe(true)
+  })
+
   test('keeps its bytes when the writer does not wait', async () => {
     const at = directory()
     await using spool = new Spool(options(at))
