@@ -11,6 +11,7 @@ import { newIntent } from './hand-over.ts'
 import type { Plan } from './plan.ts'
 import { possibleNames } from './route.ts'
 import type { Run } from './run.ts'
+import { Shortcut } from './shortcut.ts'
 import { secretOf } from './sign-in.ts'
 import { SizeWatch } from './sizes.ts'
 import type { Tally } from './tally.ts'
@@ -21,6 +22,7 @@ export class Memory {
   readonly sizes: SizeWatch
   readonly ages: AgeClock
   readonly detours: Detours
+  readonly shortcut: Shortcut
   signedInMs: number | null = null
   loginDelaySeconds: number | null = null
   readonly #account: Account
@@ -35,6 +37,7 @@ export class Memory {
     this.sizes = new SizeWatch(record.facts['sizes'] !== 'hints')
     const { clock, clockBefore } = record.facts
     this.detours = new Detours(record.facts, run.nowMs())
+    this.shortcut = new Shortcut(account, record.facts['capabilities'], run.nowMs())
     this.ages = ageClock({ lastMs: timeOf(clock), beforeMs: timeOf(clockBefore) }, run.nowMs())
   }
 
@@ -108,7 +111,11 @@ export class Memory {
       this.#facts['sizes'] = this.sizes.exact ? 'exact' : 'hints'
     }
     const { signedInMs, loginDelaySeconds } = this
-    Object.assign(this.#facts, this.detours.learnt(error?.code === 'ERR_TIMEOUT' || error?.code === 'ERR_CONNECT'))
+    Object.assign(
+      this.#facts,
+      this.shortcut.facts,
+      this.detours.learnt(error?.code === 'ERR_TIMEOUT' || error?.code === 'ERR_CONNECT'),
+    )
     const end = { error, secretMark: this.#secretMark, signedInMs, loginDelaySeconds }
     try {
       const health = nextHealth(this.record, end, nowMs())

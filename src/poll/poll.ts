@@ -95,7 +95,8 @@ class Poll {
     try {
       return (await this.#session(secret)) ? secret : null
     } catch (error) {
-      const detour = this.#memory.detours.around(error)
+      const { detours, shortcut } = this.#memory
+      const detour = shortcut.around(error) ?? detours.around(error)
       if (detour !== null) {
         this.#tally.note(detour)
         return secret
@@ -113,13 +114,15 @@ class Poll {
     const memory = this.#memory
     tally.stage('connecting')
     await run.departed.refuseMailbox(account, memory.record, run.options)
-    await using session = await connect(account, { ...run, detours: memory.detours })
+    await using session = await connect(account, { ...run, detours: memory.detours }, memory.shortcut.capabilities)
     await session.signIn(account.auth, credentialsOf(account, secret))
     memory.signedInMs = run.nowMs()
     tally.note(`signed in to ${account.host} with ${session.signedInWith ?? ''}`)
 
     tally.stage('listing')
+    const offered = session.capabilities
     const listing = await session.list()
+    memory.shortcut.learn(offered, session.capabilities)
     memory.loginDelaySeconds = session.capabilities.loginDelaySeconds
     memory.refuseLostUidls(listing)
     await run.departed.refuseListing(account, memory.record, listing, run.options)

@@ -5,6 +5,7 @@ import { PopfetchError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Credentials } from '../pop3/mechanism.ts'
 import type { ProxyOptions } from '../pop3/proxy.ts'
+import type { Capabilities } from '../pop3/reply.ts'
 import { Session } from '../pop3/session.ts'
 import { redactor } from '../redact.ts'
 import { pem } from './destinations.ts'
@@ -38,8 +39,12 @@ export function credentialsOf({ user, token }: Account, secret: string): Credent
   return token === null ? { user, password: secret } : { user, token: secret }
 }
 
-/** A session up to its capabilities, not signed in yet. */
-export async function connect(account: Account, { log, signal, detours }: SignInContext): Promise<Session> {
+/** A session up to its capabilities, not signed in yet. `remembered`: of another day; null: the server is asked. */
+export async function connect(
+  account: Account,
+  { log, signal, detours }: SignInContext,
+  remembered: Capabilities | null = null,
+): Promise<Session> {
   const { host, port, tls, timeoutMs, ca, pin, clientCert, clientKey, name } = account
   const [caPem, certPem, keyPem] = await Promise.all(
     [ca, clientCert, clientKey].map(async (file) => (file === null ? null : await pem(file))),
@@ -54,6 +59,7 @@ export async function connect(account: Account, { log, signal, detours }: SignIn
       tls: { ca: caPem ?? null, pin, clientCert: certPem ?? null, clientKey: keyPem ?? null },
       pipelining: detours.pipelining && account.pipelining === 'auto',
       askCapabilities: detours.capabilities,
+      remembered: detours.capabilities ? remembered : null,
       trace: log.wire(name),
     },
     signal,

@@ -15,6 +15,7 @@ import type { Credentials } from './mechanism.ts'
 import { expiredToken, refusedTls, replyError } from './reply-error.ts'
 import { chooseSignIn, type SignIn, type SignInChoice } from './sasl.ts'
 import { signInWith } from './sign-in.ts'
+import { meaningOf } from './stale.ts'
 import type { TlsFacts } from './tls-facts.ts'
 import { withTrust } from './trust.ts'
 
@@ -29,6 +30,8 @@ export interface SessionOptions extends ConnectionOptions {
   readonly pipelining: boolean
   /** False: CAPA is not asked, because this server cannot bear it (P032). */
   readonly askCapabilities: boolean
+  /** What the server said before sign-in another day, when it was under TLS as now: not asked again. Null: asked. */
+  readonly remembered: Capabilities | null
   /** The wire for a log, secrets and bodies masked; null: not wanted. */
   readonly trace: ((direction: 'C' | 'S', text: string) => void) | null
 }
@@ -69,8 +72,9 @@ export class Session implements AsyncDisposable {
     try {
       if (options.tlsMode === 'implicit') session.#tlsFacts = await connection.secureNow(signal)
       await session.#greet()
-      session.#capabilities = await session.#askCapabilities()
       if (options.tlsMode === 'starttls') await session.#startTls(signal)
+      const remembered = options.tlsMode === 'none' ? null : options.remembered
+      session.#capabilities = remembered ?? (await session.#askCapabilities())
       await session.#takeUtf8()
       return session
     } catch (error) {
@@ -88,12 +92,12 @@ export class Session implements AsyncDisposable {
   }
 
   async #startTls(signal: AbortSignal): Promise<void> {
+    // Whatever is learnt in clear may come from somebody else (RFC 2595 §4, P035, P049): it is not kept.
+    if (this.#options.remembered === null) await this.#askCapabilities()
     // Sent also when the list lacks STLS: only the command's answer counts, and without TLS there is no going on (P042).
     const reply = await this.#queue.run(command('STLS'), 'step')
     if (reply.status !== 'ok') throw refusedTls(reply)
     this.#tlsFacts = await this.#connection.secureNow(signal)
-    // Whatever was learnt in clear may have come from somebody else (RFC 2595 §4, P035, P049).
-    this.#capabilities = await this.#askCapabilities()
   }
 
   /** Without it, Courier wraps mail whose header has 8-bit text into a message of its own making: what comes is to be what was
@@ -132,17 +136,21 @@ export class Session implements AsyncDisposable {
     return this.#queue.idle
   }
 
-  /** Signs in once. Rejects with what signInWith names; then the session is botched: no second attempt in it (P052). */
+  /** Signs in once. Rejects with what signInWith names, or StaleCapabilities; then the session is botched: no second attempt
+   *  in it (P052). */
   async signIn(choice: SignInChoice, credentials: Credentials): Promise<void> {
+    let signIn: SignIn | null = null
     try {
-      const signIn = chooseSignIn(choice, this.#capabilities, credentials)
+      signIn = chooseSignIn(choice, this.#capabilities, credentials)
       this.#assertMaySendSecrets()
-      const { host, port } = this.#options
       const greeting = this.#greeting?.rest ?? Buffer.alloc(0)
-      await signInWith(this.#queue, signIn, credentials, { host, port, greeting })
+      await signInWith(this.#queue, signIn, credentials, { ...this.#options, greeting })
       this.#signedIn = signIn
       this.#mayExpire = 'token' in credentials
-    } catch (error) {
+    } catch (thrown) {
+      const asked = this.#capabilities !== this.#options.remembered
+      const again = (): Promise<Capabilities> => this.#askCapabilities()
+      const error = asked ? thrown : await meaningOf(thrown, { signIn, choice, credentials }, again)
       this.#queue.botch(asPopfetchError(error))
       throw error
     }

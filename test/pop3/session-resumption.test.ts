@@ -145,7 +145,8 @@ describe('an authority that only the system knows', () => {
       import { Session } from ${JSON.stringify(path.resolve('src/pop3/session.ts'))}
       const options = {
         host: '127.0.0.1', port: ${server.port}, timeoutMs: 10_000, tlsMode: 'implicit', proxy: null, pipelining: true,
-        tls: { ca: null, pin: null, clientCert: null, clientKey: null }, askCapabilities: true, trace: null,
+        tls: { ca: null, pin: null, clientCert: null, clientKey: null }, askCapabilities: true,
+        remembered: null, trace: null,
       }
       const visit = async () => {
         await using session = await Session.open(options, new AbortController().signal)

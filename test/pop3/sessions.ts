@@ -18,6 +18,7 @@ export function optionsFor(server: { readonly port: number }, changes: Partial<S
     tlsMode: 'none',
     pipelining: true,
     askCapabilities: true,
+    remembered: null,
     trace: null,
     ...changes,
   }
