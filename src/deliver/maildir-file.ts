@@ -37,13 +37,16 @@ export class MaildirFile {
   readonly #room: Room
   readonly #tmp: string
   readonly #settle: PromiseWithResolvers<Receipt>
+  readonly #ended: (file: MaildirFile) => void
   #target = ''
   #fd: number | null = null
   #stage: Stage = 'waiting'
   #abandoned = false
 
-  constructor(room: Room, parcel: Parcel) {
+  /** `ended` hears when the receipt is settled. */
+  constructor(room: Room, parcel: Parcel, ended: (file: MaildirFile) => void) {
     this.#room = room
+    this.#ended = ended
     this.parcel = parcel
     this.#tmp = parcel.standing ?? `${room.folders.tmp}/${parcel.name}`
     this.loopBytes = parcel.pieces?.body.length ?? 0
@@ -60,7 +63,7 @@ export class MaildirFile {
     if (this.#stage === 'over' || this.#abandoned) return
     this.#abandoned = true
     const mayBeVisible = this.#stage === 'linking' || this.#stage === 'visible'
-    this.#settle.reject(this.#error(reason, { verdict: mayBeVisible ? 'unknown' : 'temporary', scope }))
+    this.#refuse(this.#error(reason, { verdict: mayBeVisible ? 'unknown' : 'temporary', scope }))
   }
 
   async write(): Promise<void> {
@@ -108,6 +111,7 @@ export class MaildirFile {
     if (this.#stage !== 'visible') return
     this.#stage = 'over'
     this.#settle.resolve({ text: receiptText(this.#target) })
+    this.#ended(this)
   }
 
   /** new/ could not be made durable. */
@@ -116,10 +120,10 @@ export class MaildirFile {
     this.#stage = 'over'
     try {
       await this.#room.fileSystem.unlink(this.#target)
-      this.#settle.reject(this.#error(reason))
+      this.#refuse(this.#error(reason))
     } catch {
       // A reader has moved it, or it will not go: it may be kept, it may be lost.
-      this.#settle.reject(this.#error(reason, { verdict: 'unknown' }))
+      this.#refuse(this.#error(reason, { verdict: 'unknown' }))
     }
   }
 
@@ -173,7 +177,12 @@ export class MaildirFile {
     } catch {
       // Swept one day.
     }
-    if (reason !== null) this.#settle.reject(this.#error(reason, { verdict }))
+    if (reason !== null) this.#refuse(this.#error(reason, { verdict }))
+  }
+
+  #refuse(error: DeliveryError): void {
+    this.#settle.reject(error)
+    this.#ended(this)
   }
 
   #error(

@@ -31,16 +31,14 @@ export class Destinations implements AsyncDisposable {
   readonly #nowMs: () => number
   readonly #opened = new Map<string, Promise<Destination>>()
   readonly reserve = new Reserve()
+  /** Where spool files go: beside the ledger, never in /tmp (N031). */
+  readonly spoolDirectory: string
 
   constructor(configuration: Configuration, env: NodeJS.ProcessEnv, nowMs: () => number) {
     this.#configuration = configuration
+    this.spoolDirectory = path.join(path.dirname(configuration.statePath), 'spool')
     this.#env = env
     this.#nowMs = nowMs
-  }
-
-  /** Where spool files go: beside the ledger, never in /tmp (N031). */
-  get spoolDirectory(): string {
-    return path.join(path.dirname(this.#configuration.statePath), 'spool')
   }
 
   /** Removes what a killed run left in the spool. */

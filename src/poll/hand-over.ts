@@ -102,12 +102,16 @@ export async function handOver(job: Job, message: Message, context: HandOverCont
     fingerprint: message.fingerprint,
     messageId: message.messageId,
   }
-  const results = await Promise.all(job.due.map((due) => handOne(job, due, message, received, context)))
-  const outcomes = results.map(({ outcome }) => outcome)
-  if (outcomes.every((outcome) => outcome.state === 'done')) {
+  const [only] = job.due
+  const results =
+    only !== undefined && job.due.length === 1
+      ? [await handOne(job, only, message, received, context)]
+      : await Promise.all(job.due.map((due) => handOne(job, due, message, received, context)))
+  if (results.every(({ outcome }) => outcome.state === 'done')) {
     tally.delivered++
     return true
   }
+  const outcomes = results.map(({ outcome }) => outcome)
   const passing = outcomes.find(({ state }) => state === 'failed' || state === 'unknown')
   const refused = outcomes.find(({ state }) => state === 'refused')
   const hold = results.find((result) => result.hold !== null)?.hold ?? null
