@@ -1,9 +1,9 @@
 // Keeps compiled code between two starts, in $XDG_CACHE_HOME/popfetch (~/.cache/popfetch). What stands there is run: so the
 // folder must be ours alone, and its parent nobody else's; where it is not, or cannot be made, there is no cache.
-import { lstatSync, mkdirSync } from 'node:fs'
+// Imports nothing of ours: what is loaded before the cache is there is compiled at every start.
+import { existsSync, lstatSync, mkdirSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
 import { dirname, isAbsolute, join } from 'node:path'
-import { errnoOf } from '../errors.ts'
 
 /** `enable`: for tests. */
 export function compileCache(
@@ -25,11 +25,7 @@ export function compileCache(
 
 /** The last part only: where a home is missing, it is not for us to make. */
 function make(folder: string): void {
-  try {
-    mkdirSync(folder, { mode: 0o700 })
-  } catch (error) {
-    if (errnoOf(error) !== 'EEXIST') throw error
-  }
+  if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700 })
 }
 
 /** Can nobody but us and root put anything there? A home that sudo kept belongs to somebody else. */
