@@ -1,0 +1,66 @@
+// What is loaded to start: each file costs half a millisecond and more, and an idle poll from cron is little else. Times are
+// the bench's; here it is the files, which nobody should add to without noticing.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Pop3Server } from '../support/pop3-server.ts'
+import { BIN, ended, startNode } from './child.ts'
+
+/** Tells on standard error which files are loaded and, at the end, which of Node's modules. */
+const WITNESS = `
+  import { writeSync } from 'node:fs'
+  import { registerHooks } from 'node:module'
+  const tell = (text) => writeSync(2, text + '\\n')
+  registerHooks({ load: (url, context, next) => (tell(url), next(url, context)) })
+  process.on('exit', () => process.moduleLoadList.forEach(tell))
+`
+
+let directory: string
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'popfetch-start-'))
+})
+afterEach(async () => {
+  await rm(directory, { recursive: true })
+})
+
+/** Names of files without the mark of their contents, and of modules of Node. */
+async function loadedBy(...args: string[]) {
+  const witness = `data:text/javascript,${encodeURIComponent(WITNESS)}`
+  const { code, stderr } = await ended(startNode(directory, ['--import', witness, BIN, ...args]))
+  expect(code).toBe(0)
+  const lines = stderr.split('\n')
+  const files = lines
+    .filter((line) => line.startsWith('file:'))
+    .map((url) => basename(url).replace(/-[\w-]{8}\.js$/, ''))
+  const modules = lines.flatMap((line) => /^NativeModule (.*)/.exec(line)?.[1] ?? [])
+  return { files, modules }
+}
+
+test('--version loads next to nothing', async () => {
+  const { files } = await loadedBy('--version')
+  expect(files.length).toBeGreaterThan(0)
+  expect(files.length).toBeLessThanOrEqual(4)
+  expect(files).not.toContain('poll')
+})
+
+test('--help loads what reads the command line, not what polls', async () => {
+  const { files } = await loadedBy('--help')
+  expect(files).toContain('yargs')
+  expect(files).not.toContain('poll')
+})
+
+test('a poll without mail loads a dozen files, no yargs, nothing that delivers, and no TLS where none is asked for', async () => {
+  await using server = await Pop3Server.start()
+  server.mailbox('alice', 'secret')
+  const { host, port } = server
+  const account = { host, port, tls: 'none', user: 'alice', password: 'secret', deliver: 'maildir:Mail' }
+  const config = join(directory, 'config.json')
+  await writeFile(config, JSON.stringify({ accounts: { work: account } }), { mode: 0o600 })
+
+  const { files, modules } = await loadedBy('--config', config)
+  expect(files).toContain('poll')
+  expect(files.length).toBeLessThanOrEqual(12)
+  for (const rare of ['yargs', 'words', 'maildir', 'daemon', 'pino', 'log-update']) expect(files).not.toContain(rare)
+  for (const rare of ['tls', 'child_process', 'http']) expect(modules).not.toContain(rare)
+})
