@@ -5,6 +5,7 @@ import type { Account, Configuration } from '../config/schema.ts'
 import { errnoOf } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { openLog, silentLog, type Log } from '../log.ts'
+import { nodeTls } from '../pop3/trust.ts'
 import type { CommonOptions } from './options.ts'
 import type { Surroundings } from './surroundings.ts'
 import { unknownAccount } from './usage.ts'
@@ -29,7 +30,7 @@ export async function openRun(
     for (const warning of configuration.warnings) output.problem(`warning: ${warning}`)
   }
   // When its TLS is loaded, Node reads its authorities in a thread, 10 ms: while the ledger is opened, not afterwards.
-  if (accounts.some(({ tls }) => tls !== 'none')) process.getBuiltinModule('node:tls')
+  if (accounts.some(({ tls }) => tls !== 'none')) nodeTls()
   await using opened = new AsyncDisposableStack()
   const log = opened.use(await openConfiguredLog(configuration, invocation, surroundings))
   const { openLedger } = await rooms.ledger()

@@ -1,17 +1,17 @@
 // What is loaded to start: each file costs half a millisecond and more, and an idle poll from cron is little else. Times are
 // the bench's; here it is the files, which nobody should add to without noticing.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Pop3Server } from '../support/pop3-server.ts'
 import { BIN, ended, startNode } from './child.ts'
 
-/** Tells on standard error which files are loaded and, at the end, which of Node's modules. */
-const WITNESS = `
-  import { writeSync } from 'node:fs'
+/** Writes into `file` which files are loaded and, at the end, which of Node's modules. */
+const witness = (file: string): string => `
+  import { appendFileSync } from 'node:fs'
   import { registerHooks } from 'node:module'
-  const tell = (text) => writeSync(2, text + '\\n')
+  const tell = (text) => appendFileSync(${JSON.stringify(file)}, text + '\\n')
   registerHooks({ load: (url, context, next) => (tell(url), next(url, context)) })
   process.on('exit', () => process.moduleLoadList.forEach(tell))
 `
@@ -26,10 +26,10 @@ afterEach(async () => {
 
 /** Names of files without the mark of their contents, and of modules of Node. */
 async function loadedBy(...args: string[]) {
-  const witness = `data:text/javascript,${encodeURIComponent(WITNESS)}`
-  const { code, stderr } = await ended(startNode(directory, ['--import', witness, BIN, ...args]))
-  expect(code).toBe(0)
-  const lines = stderr.split('\n')
+  const file = join(directory, 'loaded')
+  const first = `data:text/javascript,${encodeURIComponent(witness(file))}`
+  expect(await ended(startNode(directory, ['--import', first, BIN, ...args]))).toMatchObject({ code: 0, stderr: '' })
+  const lines = (await readFile(file, 'utf8')).split('\n')
   const files = lines
     .filter((line) => line.startsWith('file:'))
     .map((url) => basename(url).replace(/-[\w-]{8}\.js$/, ''))
