@@ -70,25 +70,29 @@ const STEP_BYTES = 1 << 20
 /** Memory that grows where it stands: a million lines are not copied again and again, and no half of it is in reserve. */
 export class Pile {
   readonly #memory: ArrayBuffer
-  bytes = 0
+  #bytes = 0
 
   constructor(limitBytes: number) {
     this.#memory = new ArrayBuffer(FIRST_BYTES, { maxByteLength: limitBytes })
   }
 
+  get bytes(): number {
+    return this.#bytes
+  }
+
   /** Within the limits of a listing there is always room. */
   add(more: Uint8Array): void {
     const memory = this.#memory
-    const needed = this.bytes + more.length
+    const needed = this.#bytes + more.length
     const next = memory.byteLength + Math.min(memory.byteLength, STEP_BYTES)
     if (needed > memory.byteLength) memory.resize(Math.min(memory.maxByteLength, Math.max(needed, next)))
-    new Uint8Array(memory).set(more, this.bytes)
-    this.bytes = needed
+    new Uint8Array(memory).set(more, this.#bytes)
+    this.#bytes = needed
   }
 
   /** Gives it away, at its size. */
   take(): ArrayBuffer {
-    this.#memory.resize(this.bytes)
+    this.#memory.resize(this.#bytes)
     return this.#memory.transferToFixedLength()
   }
 }

@@ -37,6 +37,8 @@ export class ListParser {
   }
   #pageRows = 0
   #pageBytes = 0
+  /** Bytes of texts on the pages before. */
+  #textBytes = 0
   #count = 0
   #fedBytes = 0
   /** The start of a line whose end has not come. */
@@ -139,7 +141,7 @@ export class ListParser {
     const { numbers, ends, texts } = this.#page
     texts[size] = LF
     numbers[this.#pageRows] = number
-    ends[this.#pageRows++] = this.#texts.bytes + size + 1
+    ends[this.#pageRows++] = this.#textBytes + size + 1
     this.#pageBytes = size + 1
     if (number <= this.#last) this.#ascending = false
     this.#last = number
@@ -151,17 +153,20 @@ export class ListParser {
     this.#numbers.add(new Uint8Array(numbers.buffer, 0, this.#pageRows * 4))
     this.#ends.add(new Uint8Array(ends.buffer, 0, this.#pageRows * 4))
     this.#texts.add(texts.subarray(0, this.#pageBytes))
+    this.#textBytes = this.#texts.bytes
     this.#pageRows = 0
     this.#pageBytes = 0
   }
 
-  /** Call once, when the answer is complete. Yields whenever so many rows are done. */
+  /** Call once, when the answer is complete. Yields after some milliseconds, or so many rows put in order. */
   *finish(rowsPerTurn: number): Generator<void, Column> {
     this.#turnPage()
     const numbers = new Uint32Array(this.#numbers.take())
     const edges = new Uint32Array(numbers.length + 1)
     edges.set(new Uint32Array(this.#ends.take()), 1)
+    yield
     const column = { numbers, edges, texts: Buffer.from(this.#texts.take()) }
+    yield
     return this.#ascending ? column : yield* inOrder(column, rowsPerTurn)
   }
 }

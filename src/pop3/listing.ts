@@ -133,9 +133,7 @@ function atOnce<T>(steps: Generator<void, T>): T {
 
 function* joined(sizeLines: ListParser, uidlLines: ListParser | null): Generator<void, Columns> {
   const left = yield* sizeLines.finish(ROWS_PER_TURN)
-  yield
   const right = uidlLines === null ? emptyColumn : yield* uidlLines.finish(ROWS_PER_TURN)
-  yield
   const sizes = new Float64Array(left.numbers.length)
   for (let from = 0; from < sizes.length; from += ROWS_PER_TURN) {
     if (from > 0) yield
