@@ -106,7 +106,8 @@ export class Window {
     while (this.#messages >= MESSAGES_UNDER_WAY) await new Promise<void>((resolve) => (this.#room = resolve))
     this.#messages++
     const bytes = Math.min(announcedBytes ?? GUESS_BYTES, MOST_BYTES)
-    await this.#budget.take(bytes)
+    const room = this.#budget.take(bytes)
+    if (room !== undefined) await room
     return new Place(this.#budget, bytes, () => {
       this.#messages--
       this.#room?.()
