@@ -3,7 +3,8 @@
 // to that. One rule: bytes are only ever added, and a CRLF cut in two by a part's end is still one (P116, D015).
 import { constants } from 'node:fs'
 import type { FileForm } from '../message.ts'
-import { type Awaitable, offLoop, type FileSystem } from './filesystem.ts'
+import type { Awaitable } from './awaitable.ts'
+import { offLoop, type FileSystem } from './filesystem.ts'
 import { crlfToLf } from './line-endings.ts'
 import type { Reserve } from './reserve.ts'
 import { within } from './within.ts'

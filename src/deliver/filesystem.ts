@@ -3,9 +3,7 @@
 // FUSE file systems whose server may hang. One rule: fsync of a disk is always off the loop, it takes milliseconds.
 import fs from 'node:fs'
 import { promisify } from 'node:util'
-
-/** A value now, or a promise of it: `await` does for both. */
-export type Awaitable<T> = T | Promise<T>
+import type { Awaitable } from './awaitable.ts'
 
 export interface FileSystem {
   /** Every call but fsync and names returns its value at once: what it was given may be used again right behind it. */

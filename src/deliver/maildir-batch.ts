@@ -2,6 +2,7 @@
 // run on the loop, the fsyncs of its files all at once off it, and one fsync of new/ is shared (D003). One rule: the loop
 // is given back every 64 files or 1 MiB, so that mail keeps arriving meanwhile.
 import { setImmediate as turn } from 'node:timers/promises'
+import type { Awaitable } from './awaitable.ts'
 import type { MaildirFile, Room } from './maildir-file.ts'
 import { syncDirectory } from './maildir-folders.ts'
 
@@ -40,28 +41,46 @@ export class MaildirBatches {
 
   /** The steps do not reject: each file tells its own failure. */
   async #deliver(batch: readonly MaildirFile[]): Promise<void> {
-    let writing: Promise<void>[] = []
-    let bytes = 0
-    for (const file of batch) {
-      writing.push(file.write())
-      bytes += file.loopBytes
-      if (bytes < TURN_BYTES) continue
-      await Promise.all(writing)
-      await turn()
-      writing = []
-      bytes = 0
+    const { fileSystem, folders } = this.#room
+    for (const [at, part] of inTurns(batch).entries()) {
+      if (at > 0) await turn()
+      await all(part, (file) => file.write())
     }
-    await Promise.all(writing)
-    await Promise.all(batch.map((file) => file.sync()))
-    await Promise.all(batch.map((file) => file.publish()))
+    await all(batch, (file) => file.sync())
+    await all(batch, (file) => file.publish())
     const visible = batch.filter((file) => file.visible)
     if (visible.length === 0) return
     try {
-      await syncDirectory(this.#room.fileSystem, this.#room.folders.new)
+      await syncDirectory(fileSystem, folders.new)
     } catch (error) {
       await Promise.all(visible.map((file) => file.withdraw(error)))
       return
     }
     for (const file of visible) file.confirm()
   }
+}
+
+/** As many files as one turn of the loop may write. */
+function inTurns(batch: readonly MaildirFile[]): readonly (readonly MaildirFile[])[] {
+  const turns: MaildirFile[][] = []
+  let bytes = Infinity
+  for (const file of batch) {
+    if (bytes >= TURN_BYTES) {
+      turns.push([])
+      bytes = 0
+    }
+    turns.at(-1)?.push(file)
+    bytes += file.loopBytes
+  }
+  return turns
+}
+
+/** Does a step for all of them; waits only where there is something to wait for, and then for all at once. */
+function all(files: readonly MaildirFile[], step: (file: MaildirFile) => Awaitable<void>): Awaitable<void> {
+  const waits: Promise<void>[] = []
+  for (const file of files) {
+    const wait = step(file)
+    if (wait instanceof Promise) waits.push(wait)
+  }
+  return waits.length === 0 ? undefined : Promise.all(waits).then(() => undefined)
 }

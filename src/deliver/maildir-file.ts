@@ -4,6 +4,7 @@
 import { constants } from 'node:fs'
 import { display } from '../display.ts'
 import { type DeliveryError, errnoOf } from '../errors.ts'
+import { after, type Awaitable, trying } from './awaitable.ts'
 import type { Receipt } from './destination.ts'
 import { diskError } from './disk-error.ts'
 import type { FileSystem } from './filesystem.ts'
@@ -66,44 +67,49 @@ export class MaildirFile {
     this.#refuse(this.#error(reason, { verdict: mayBeVisible ? 'unknown' : 'temporary', scope }))
   }
 
-  async write(): Promise<void> {
+  /** This step and the two that follow return a promise only where the file system gives one: five thousand messages are a
+   *  hundred thousand calls. */
+  write(): Awaitable<void> {
     if (this.#abandoned) return this.#fail(null)
-    try {
-      const { fileSystem } = this.#room
-      const { pieces, name, dateMs } = this.parcel
-      const fileBytes = pieces === null ? await this.#openStanding() : await this.#create(pieces)
-      this.#target = `${this.#room.folders.new}/${sizedName(name, fileBytes)}`
-      if (dateMs !== null && this.#fd !== null) await fileSystem.futimes(this.#fd, dateMs, dateMs)
-      this.#stage = 'written'
-    } catch (error) {
-      return this.#fail(error)
-    }
+    const { fileSystem } = this.#room
+    const { pieces, name, dateMs } = this.parcel
+    return this.#step(() =>
+      after(pieces === null ? this.#openStanding() : this.#create(pieces), (fileBytes) => {
+        this.#target = `${this.#room.folders.new}/${sizedName(name, fileBytes)}`
+        const dating = dateMs === null || this.#fd === null ? undefined : fileSystem.futimes(this.#fd, dateMs, dateMs)
+        return after(dating, () => {
+          this.#stage = 'written'
+        })
+      }),
+    )
   }
 
-  async sync(): Promise<void> {
-    if (this.#stage !== 'written' || this.#fd === null) return
-    try {
-      await this.#room.fileSystem.fsync(this.#fd)
-    } catch (error) {
-      return this.#fail(error)
-    }
+  sync(): Awaitable<void> {
+    const fd = this.#fd
+    if (this.#stage !== 'written' || fd === null) return
+    return this.#step(() => this.#room.fileSystem.fsync(fd))
   }
 
-  async publish(): Promise<void> {
-    if (this.#stage !== 'written' || this.#fd === null) return
-    try {
-      const fd = this.#fd
-      this.#fd = null
+  publish(): Awaitable<void> {
+    const fd = this.#fd
+    if (this.#stage !== 'written' || fd === null) return
+    const { fileSystem } = this.#room
+    this.#fd = null
+    return this.#step(() =>
       // Checked: NFS and quotas tell only now (D002).
-      const closing = this.#room.fileSystem.close(fd)
-      if (closing instanceof Promise) await closing
-      if (this.#abandoned) return await this.#fail(null)
-      this.#stage = 'linking'
-      await publish(this.#room.fileSystem, this.#tmp, this.#target)
-      this.#stage = 'visible'
-    } catch (error) {
-      return this.#fail(error)
-    }
+      after(fileSystem.close(fd), () => {
+        if (this.#abandoned) return this.#fail(null)
+        this.#stage = 'linking'
+        return after(publish(fileSystem, this.#tmp, this.#target), () => {
+          this.#stage = 'visible'
+        })
+      }),
+    )
+  }
+
+  /** Does it; takes back what was done when it fails. */
+  #step(step: () => Awaitable<void>): Awaitable<void> {
+    return trying(step, (error) => this.#fail(error))
   }
 
   /** new/ is durable. */
@@ -127,24 +133,20 @@ export class MaildirFile {
     }
   }
 
-  /** Waits only for what is not there at once: five thousand messages are a hundred thousand such steps. */
-  async #create(pieces: Pieces): Promise<number> {
+  #create(pieces: Pieces): Awaitable<number> {
     const { fileSystem, reserve, folders, mode, lineEndings } = this.#room
-    const taking = reserve.take(fileSystem, folders.tmp, pieces.prefix.length + pieces.body.length)
-    if (taking instanceof Promise) await taking
     const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
-    // 0600 whatever the umask allows (D009); `mode` once nobody can be surprised by it.
-    const opening = fileSystem.open(this.#tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)
-    const fd = opening instanceof Promise ? await opening : opening
-    this.#fd = fd
-    const content = contentOf(pieces, lineEndings, fileSystem.immediate ? scratch : null)
-    let written = 0
-    while (written < content.length) {
-      const writing = fileSystem.write(fd, content, written, content.length - written)
-      written += writing instanceof Promise ? await writing : writing
-    }
-    if (mode !== 0o600) await fileSystem.fchmod(fd, mode)
-    return written
+    const bytes = pieces.prefix.length + pieces.body.length
+    return after(reserve.take(fileSystem, folders.tmp, bytes), () =>
+      // 0600 whatever the umask allows (D009); `mode` once nobody can be surprised by it.
+      after(fileSystem.open(this.#tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600), (fd) => {
+        this.#fd = fd
+        const content = contentOf(pieces, lineEndings, fileSystem.immediate ? scratch : null)
+        return after(writeAll(fileSystem, fd, content), () =>
+          after(mode === 0o600 ? undefined : fileSystem.fchmod(fd, mode), () => content.length),
+        )
+      }),
+    )
   }
 
   async #openStanding(): Promise<number> {
@@ -203,4 +205,12 @@ export class MaildirFile {
 /** A receipt is the file's path when it was delivered. */
 export function receiptText(file: string): string {
   return display(file, 500)
+}
+
+/** From the current position, all of it. */
+function writeAll(fileSystem: FileSystem, fd: number, bytes: Uint8Array, from = 0): Awaitable<void> {
+  if (from === bytes.length) return undefined
+  return after(fileSystem.write(fd, bytes, from, bytes.length - from), (written) =>
+    writeAll(fileSystem, fd, bytes, from + written),
+  )
 }

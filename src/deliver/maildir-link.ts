@@ -1,6 +1,7 @@
 // The step that makes a file visible: a second name in new/, then the first one away (D005). Deals with servers that do it
 // and say that they did not (D011), and with file systems that know no links.
 import { errnoOf } from '../errors.ts'
+import { after, type Awaitable, trying } from './awaitable.ts'
 import type { FileSystem } from './filesystem.ts'
 
 /** FAT, some FUSE and SMB file systems have no links. */
@@ -13,22 +14,28 @@ class NameTaken extends Error {
 
 /** On return the file is at `target`; that it is no longer at `tmp` too is likely. Rejects with what the system said;
  *  then `look` tells whether something is at `target`. Never replaces a file. */
-export async function publish(fileSystem: FileSystem, tmp: string, target: string): Promise<void> {
-  try {
-    const linking = fileSystem.link(tmp, target)
-    if (linking instanceof Promise) await linking
-  } catch (error) {
-    if (!(await isSame(fileSystem, tmp, target))) {
-      if (NO_LINKS.has(errnoOf(error))) return await rename(fileSystem, tmp, target)
-      throw error
-    }
-  }
-  try {
-    const unlinking = fileSystem.unlink(tmp)
-    if (unlinking instanceof Promise) await unlinking
-  } catch {
-    // It is delivered; the second name is swept one day.
-  }
+export function publish(fileSystem: FileSystem, tmp: string, target: string): Awaitable<void> {
+  const linking = trying(
+    () => after(fileSystem.link(tmp, target), () => true),
+    (error) => isLinked(fileSystem, tmp, target, error),
+  )
+  return after(linking, (linked) => (linked ? forget(fileSystem, tmp) : undefined))
+}
+
+/** Link(2) failed. True: it is there all the same; false: it was renamed instead. Rejects with `error`. */
+async function isLinked(fileSystem: FileSystem, tmp: string, target: string, error: unknown): Promise<boolean> {
+  if (await isSame(fileSystem, tmp, target)) return true
+  if (!NO_LINKS.has(errnoOf(error))) throw error
+  await rename(fileSystem, tmp, target)
+  return false
+}
+
+/** A failure changes nothing: it is delivered, and the second name is swept one day. */
+function forget(fileSystem: FileSystem, tmp: string): Awaitable<void> {
+  return trying(
+    () => fileSystem.unlink(tmp),
+    () => undefined,
+  )
 }
 
 /** Which file is there; null: none. */

@@ -1,6 +1,7 @@
 // Room that popfetch leaves free on every file system it writes to (DESIGN P5, P124): 100 MB and 2 %. Asked before each
 // write, so it looks at the file system only now and then: again when a good part of what was free may be gone.
-import type { Awaitable, FileSystem } from './filesystem.ts'
+import type { Awaitable } from './awaitable.ts'
+import type { FileSystem } from './filesystem.ts'
 
 const FREE_BYTES = 100_000_000
 const FREE_SHARE = 0.02

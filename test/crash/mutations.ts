@@ -19,26 +19,26 @@ const MUTATIONS: readonly Mutation[] = [
   {
     what: 'a Maildir file is not synced',
     file: 'src/deliver/maildir-file.ts',
-    from: 'await this.#room.fileSystem.fsync(this.#fd)',
-    to: 'await Promise.resolve()',
+    from: 'return this.#step(() => this.#room.fileSystem.fsync(fd))',
+    to: 'return this.#step(() => void fd)',
   },
   {
     what: 'a Maildir file is linked while it is being synced',
     file: 'src/deliver/maildir-batch.ts',
-    from: 'await Promise.all(batch.map((file) => file.sync()))',
-    to: 'void Promise.all(batch.map((file) => file.sync()))',
+    from: 'await all(batch, (file) => file.sync())',
+    to: 'void all(batch, (file) => file.sync())',
   },
   {
     what: 'new/ is not synced',
     file: 'src/deliver/maildir-batch.ts',
-    from: 'await syncDirectory(this.#room.fileSystem, this.#room.folders.new)',
+    from: 'await syncDirectory(fileSystem, folders.new)',
     to: 'await Promise.resolve()',
   },
   {
     what: 'nobody waits for the fsync of new/',
     file: 'src/deliver/maildir-batch.ts',
-    from: 'await syncDirectory(this.#room.fileSystem, this.#room.folders.new)',
-    to: 'void syncDirectory(this.#room.fileSystem, this.#room.folders.new)',
+    from: 'await syncDirectory(fileSystem, folders.new)',
+    to: 'void syncDirectory(fileSystem, folders.new)',
   },
   {
     what: 'what is found after a crash is not synced',
@@ -121,8 +121,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     what: 'one destination of two is enough',
     file: 'src/poll/hand-over.ts',
-    from: "outcomes.every((outcome) => outcome.state === 'done')",
-    to: "outcomes.some((outcome) => outcome.state === 'done')",
+    from: "results.every(({ outcome }) => outcome.state === 'done')",
+    to: "results.some(({ outcome }) => outcome.state === 'done')",
   },
   {
     what: 'QUIT follows whatever happened',
