@@ -66,9 +66,13 @@ export function originOf(account: Account, entry: { readonly uidl: string; reado
 }
 
 /** The job with its targets fixed, in the ledger too: DESIGN 4.1. Rejects when that cannot be written. */
-export async function chosen(job: Job, message: Message, { account, run }: HandOverContext): Promise<Job> {
-  if (job.choice === null) return job
-  const due = job.choice.due(message)
+export async function chosen(
+  job: Job,
+  choice: Choice,
+  message: Message,
+  { account, run }: HandOverContext,
+): Promise<Job> {
+  const due = choice.due(message)
   if (due.length === 0) throw new Error('a message that would go nowhere')
   const key = { uidl: job.uidl, copy: job.copy }
   // It is the same attempt, which is not to be counted twice.

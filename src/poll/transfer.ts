@@ -82,7 +82,10 @@ export class Transfer {
       const next = batches[at + 1] ?? []
       const nextAlone = alone || isSuspect(next[0])
       if (!nextAlone) beginning = this.#attempts.begin(next)
-      for (const job of batch) await this.#start(job)
+      for (const job of batch) {
+        const room = this.#start(job)
+        if (room !== undefined) await room
+      }
       if (nextAlone) {
         await this.#quiet()
         beginning = this.#attempts.begin(next)
@@ -108,10 +111,16 @@ export class Transfer {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay)
   }
 
-  /** Asks for one message as soon as there is room; returns when it was asked for, not when it is there. */
-  async #start(job: Job): Promise<void> {
-    if (this.#stopped || isStuck(job)) return await this.#attempts.abandon([job], null)
-    const place = await this.#context.window.enter(job.sizeBytes)
+  /** Asks for one message as soon as there is room. A promise: that is to be waited for first. */
+  #start(job: Job): Promise<void> | undefined {
+    if (this.#stopped || isStuck(job)) return this.#attempts.abandon([job], null)
+    const place = this.#context.window.enter(job.sizeBytes)
+    if (place instanceof Promise) return place.then((there) => this.#begin(job, there))
+    this.#begin(job, place)
+    return undefined
+  }
+
+  #begin(job: Job, place: Place): void {
     const work = this.#one(job, place).finally(() => {
       place.leave()
       this.#underWay.delete(work)
@@ -194,7 +203,8 @@ export class Transfer {
       if (!wasShort(job) || message.sizeBytes === 0) return await this.#defer(job, reason)
       tally.problem({ uidl: job.uidl, kind: 'short', reason: `${reason}, twice: delivered, and kept on the server` })
     }
-    const delivered = await handOver(await chosen(job, message, this.#context), message, this.#context)
+    const fixed = job.choice === null ? job : await chosen(job, job.choice, message, this.#context)
+    const delivered = await handOver(fixed, message, this.#context)
     if (!delivered) this.#undelivered = true
     else if (verdict === 'agrees' && !behindShort) this.#done.push(job)
   }

@@ -121,7 +121,7 @@ describe('the window of an account', () => {
     const window = new Window(new MemoryBudget(1 << 30))
     const places = await Promise.all(Array.from({ length: 100 }, () => window.enter(100)))
     let entered = false
-    const next = window.enter(100).then(() => (entered = true))
+    const next = Promise.resolve(window.enter(100)).then(() => (entered = true))
     await turn()
     expect(entered).toBe(false)
     places[0]?.leave()
@@ -139,7 +139,7 @@ describe('the window of an account', () => {
     const budget = new MemoryBudget(1000)
     const place = await new Window(budget).enter(1000)
     let entered = false
-    const other = new Window(budget).enter(1).then(() => (entered = true))
+    const other = Promise.resolve(new Window(budget).enter(1)).then(() => (entered = true))
     await turn()
     expect(entered).toBe(false)
     place.leave()
