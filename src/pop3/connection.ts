@@ -132,7 +132,7 @@ export class Connection {
     })
     await handshake.catch((error: unknown) => {
       // It may be to blame: never again with this server.
-      if (resumed !== null) sessions.refuse(key)
+      if (resumed !== null && !signal.aborted) sessions.refuse(key)
       throw error
     })
     // What resumes a session was checked when that began: Node looks at the name only then, and has no certificate now.
