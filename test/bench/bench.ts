@@ -24,6 +24,10 @@ import { takeTurns } from './turns.ts'
 const repository = join(import.meta.dirname, '../..')
 const NOTHING: Amount = { messages: 0, bytes: 0 }
 
+// The run under way is the last one then: gigabytes of mail in memory are not to be left behind.
+const stop = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+
 const options = askedFor()
 if (options !== null) await (options.history === null ? bench(options) : showHistory(options.history))
 
@@ -51,6 +55,10 @@ async function bench(options: Options): Promise<void> {
   // Whatever stops the bench, what was measured until then is kept.
   try {
     for await (const result of results(options)) cases.push(result)
+  } catch (thrown) {
+    if (!stop.signal.aborted) throw thrown
+    console.log('stopped')
+    process.exitCode = 75
   } finally {
     const { runs } = options
     const date = new Date().toISOString()
@@ -145,7 +153,7 @@ async function measured(
   counted: readonly Sample[] = [],
 ): Promise<CaseResult> {
   const others = await othersShare()
-  const rows = await takeTurns(contenders, runs)
+  const rows = await takeTurns(contenders, runs, stop.signal)
   const names = rows.map(({ name }) => name)
   const reference = names.includes(each.reference) ? each.reference : (names[1] ?? '')
   const all = figures(rows, amount, reference)

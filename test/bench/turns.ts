@@ -7,10 +7,15 @@ import type { Row } from './table.ts'
 // A client that takes that long has no need of a median, and the bench has no time for one.
 const LONG_RUN_SECONDS = 10
 
-/** A contender that fails is out, and the others go on. */
-export async function takeTurns(contenders: readonly Contender[], runs: number): Promise<readonly Row[]> {
+/** A contender that fails is out, and the others go on. Rejects between two runs when `signal` is aborted. */
+export async function takeTurns(
+  contenders: readonly Contender[],
+  runs: number,
+  signal: AbortSignal,
+): Promise<readonly Row[]> {
   const rows = contenders.map((contender) => ({ contender, usages: [] as Usage[], error: null as string | null }))
   const attempt = async (row: (typeof rows)[number], step: () => Promise<void>): Promise<void> => {
+    signal.throwIfAborted()
     if (row.error !== null) return
     await step().catch((thrown: unknown) => (row.error = thrown instanceof Error ? thrown.message : String(thrown)))
   }
