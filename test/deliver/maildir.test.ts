@@ -469,7 +469,7 @@ describe('a wait', () => {
 
   test('ends without a signal too', async () => {
     const faults = new FaultyFileSystems(NFS)
-    const { maildir } = await open({ context: { fileSystems: faults, limitMs: 20 } })
+    const { maildir } = await open({ context: { fileSystems: faults, limitMs: 200 } })
     faults.hanging.add('open')
     expect(await failure(maildir.deliver(attempt(), message(SMALL), never))).toMatchObject({
       verdict: 'temporary',
