@@ -13,7 +13,7 @@ import { countExchanges } from './exchanges.ts'
 import { fill } from './mailboxes.ts'
 import { startMillion } from './million.ts'
 import { readOptions, type Options } from './options.ts'
-import { othersShare } from './others.ts'
+import { othersShare, warnOfOthers } from './others.ts'
 import { clients, popfetchCommand, startFile, type Client } from './peers.ts'
 import { startProxy } from './proxy.ts'
 import { commitOf, history, load, save, thisMachine, type CaseResult } from './results.ts'
@@ -152,12 +152,14 @@ async function measured(
   amount: Amount,
   counted: readonly Sample[] = [],
 ): Promise<CaseResult> {
-  const others = await othersShare()
+  const before = await othersShare()
   const rows = await takeTurns(contenders, runs, stop.signal)
+  const others = Math.max(before, await othersShare())
   const names = rows.map(({ name }) => name)
   const reference = names.includes(each.reference) ? each.reference : (names[1] ?? '')
   const all = figures(rows, amount, reference)
   console.log(`\n${each.title}  [${each.name}]\n${table(all, reference)}`)
+  warnOfOthers(others)
   const samples = [...rows.map(sampleOf), ...counted]
   const verdicts = each.targets.map((target) => judge(target, samples, amount.messages))
   for (const verdict of verdicts) console.log(`  ${line(verdict)}`)

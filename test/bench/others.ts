@@ -6,17 +6,19 @@ const LOOK_MS = 500
 /** Above that a run may share a processor with something else. */
 const DISTURBING_SHARE = 0.1
 
-/** The share of all processors in use, between 0 and 1, while the bench itself does nothing; a person is warned of much. */
+/** The share of all processors in use, between 0 and 1, while the bench itself does nothing. */
 export async function othersShare(): Promise<number> {
   const before = times()
   await wait(LOOK_MS)
   const after = times()
-  const share = Number(((after.busy - before.busy) / (after.all - before.all)).toFixed(2))
+  return Number(((after.busy - before.busy) / (after.all - before.all)).toFixed(2))
+}
+
+export function warnOfOthers(share: number): void {
   if (share > DISTURBING_SHARE)
     console.log(
-      `\nothers use ${Math.round(share * 100)} % of the processors: times mean little, CPU seconds and memory do`,
+      `  others used ${Math.round(share * 100)} % of the processors: times mean little, CPU seconds and memory do`,
     )
-  return share
 }
 
 function times(): { readonly busy: number; readonly all: number } {

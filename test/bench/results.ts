@@ -11,7 +11,7 @@ import { format, type Verdict } from './target.ts'
 export interface CaseResult {
   readonly case: string
   readonly title: string
-  /** The share of the processors that others used just before, 0 to 1. */
+  /** The share of the processors that others used just before or just after, whichever was more; 0 to 1. */
   readonly others: number
   readonly figures: readonly Figures[]
   readonly verdicts: readonly Verdict[]
