@@ -44,6 +44,7 @@ export interface Destination extends AsyncDisposable {
   readonly description: string
   /** The recipients it hands a message to, one delivery each; [''] for a destination without recipients. */
   readonly recipients: readonly string[]
+  /** Whoever has one reads a message's memory until deliver() has resolved, and no longer. */
   readonly spool: SpoolPlace | null
   /** True: when recall() knows nothing of an attempt, it did not arrive. False: then it may have (SMTP, a command). */
   readonly remembers: boolean

@@ -6,6 +6,7 @@ import { display } from '../display.ts'
 import { DeliveryError } from '../errors.ts'
 import { field, fingerprint, splitHeader } from '../header.ts'
 import type { Body, Message, Origin } from '../message.ts'
+import type { Arena } from './arena.ts'
 import { BodyFile } from './body-file.ts'
 import type { Attempt, SpoolPlace } from './destination.ts'
 import { diskError } from './disk-error.ts'
@@ -55,6 +56,8 @@ export interface SpoolOptions {
   readonly announcedBytes?: number | null
   readonly maxSizeBytes: number | null
   readonly reserve: Reserve
+  /** Where a small message may lie until `release`; null or absent: in memory of its own. */
+  readonly arena?: Arena | null
   readonly signal: AbortSignal
   /** For tests. */
   readonly fileSystem?: FileSystem
@@ -73,6 +76,8 @@ export class Spool implements AsyncDisposable {
   readonly #memoryBytes: number
   #sizeBytes = 0
   #chunks: Buffer[] = []
+  /** All that came so far, in the arena; null: it is in #chunks. */
+  #piece: Buffer | null = null
   #large: Large | null = null
   #discarded = false
 
@@ -91,6 +96,7 @@ export class Spool implements AsyncDisposable {
     this.#sizeBytes += chunk.length
     const { maxSizeBytes } = this.#options
     if (maxSizeBytes !== null && this.#sizeBytes > maxSizeBytes) throw new MessageTooLarge(maxSizeBytes)
+    if (this.#kept(chunk)) return undefined
     if (this.#large === null && this.#sizeBytes <= this.#memoryBytes) {
       this.#chunks.push(chunk)
       return undefined
@@ -109,12 +115,38 @@ export class Spool implements AsyncDisposable {
     }
   }
 
+  /** Into the arena, while it is as small as announced. */
+  #kept(chunk: Buffer): boolean {
+    const { arena, announcedBytes } = this.#options
+    const before = this.#sizeBytes - chunk.length
+    if (before === 0 && this.#piece === null && arena && announcedBytes) this.#piece = arena.take(announcedBytes)
+    if (this.#piece === null) return false
+    if (this.#sizeBytes <= this.#piece.length) {
+      chunk.copy(this.#piece, before)
+      return true
+    }
+    this.#chunks = [Buffer.from(this.#piece.subarray(0, before))]
+    this.release()
+    return false
+  }
+
+  /** Nobody reads the message any more, since it was delivered: its memory is used again. Without that it is not. */
+  release(): void {
+    if (this.#piece !== null) this.#options.arena?.give(this.#piece)
+    this.#piece = null
+  }
+
   /** The complete message when it is in memory; null: `complete` must be waited for. */
   completeNow(nowMs: number): Message | null {
     if (this.#large !== null) return null
+    if (this.#piece !== null) return this.#small(this.#piece.subarray(0, this.#sizeBytes), nowMs)
     const [only] = this.#chunks
     const bytes = this.#chunks.length === 1 && only !== undefined ? only : Buffer.concat(this.#chunks, this.#sizeBytes)
     this.#chunks = [bytes]
+    return this.#small(bytes, nowMs)
+  }
+
+  #small(bytes: Buffer, nowMs: number): Message {
     return this.#message(hash('sha256', bytes, 'buffer'), splitHeader(bytes), { kind: 'memory', bytes }, nowMs)
   }
 
@@ -137,6 +169,7 @@ export class Spool implements AsyncDisposable {
     if (this.#discarded) return
     this.#discarded = true
     this.#chunks = []
+    if (this.#piece !== null) this.#options.arena?.lose(this.#piece)
     await this.#large?.file[Symbol.asyncDispose]()
   }
 

@@ -5,6 +5,7 @@ import { hostname } from 'node:os'
 import path from 'node:path'
 import type { Account, Configuration, DestinationConfig, LmtpConfig, SmtpConfig } from '../config/schema.ts'
 import { resolveSecret } from '../config/secret.ts'
+import { Arena } from '../deliver/arena.ts'
 import type { Destination } from '../deliver/destination.ts'
 import { firstOf } from '../deliver/first-of.ts'
 import { type DestinationSettings, openDestination } from '../deliver/index.ts'
@@ -31,6 +32,7 @@ export class Destinations implements AsyncDisposable {
   readonly #nowMs: () => number
   readonly #opened = new Map<string, Promise<Destination>>()
   readonly reserve = new Reserve()
+  readonly arena = new Arena()
   /** Where spool files go: beside the ledger, never in /tmp (N031). */
   readonly spoolDirectory: string
 

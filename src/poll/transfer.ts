@@ -138,6 +138,8 @@ export class Transfer {
       attempt: only === undefined ? null : { intent: only.intent, origin, recipient: only.recipient },
       directory: run.destinations.spoolDirectory,
       reserve: run.destinations.reserve,
+      // Who wants its spool in a place of its own reads a message until it is delivered, and no longer.
+      arena: only === undefined || only.target.destination.spool === null ? null : run.destinations.arena,
       announcedBytes: job.sizeBytes,
       maxSizeBytes: account.maxSizeBytes,
       signal: run.deliverySignal,
@@ -176,7 +178,7 @@ export class Transfer {
         return await this.#attempts.abandon([job], reason)
       }
       const message = spool.completeNow(run.nowMs()) ?? (await spool.complete(run.nowMs()))
-      await this.#complete(job, message, { verdict, behindShort })
+      if (await this.#complete(job, message, { verdict, behindShort })) spool.release()
     } catch (error) {
       await this.#failed(job, error, spool.receivedBytes)
     }
@@ -195,18 +197,23 @@ export class Transfer {
     await this.#defer(job, `the server did not give it: "${reply.text}"`)
   }
 
-  async #complete(job: Job, message: Message, { verdict, behindShort }: Judgement): Promise<void> {
+  /** True: all its destinations have it, and the ledger says so. */
+  async #complete(job: Job, message: Message, { verdict, behindShort }: Judgement): Promise<boolean> {
     const { tally } = this.#context
     if (verdict === 'short') {
       const reason = shortReason(job, message.sizeBytes)
       // Fetched once more in another session before it is believed; nothing at all is never believed (P108).
-      if (!wasShort(job) || message.sizeBytes === 0) return await this.#defer(job, reason)
+      if (!wasShort(job) || message.sizeBytes === 0) {
+        await this.#defer(job, reason)
+        return false
+      }
       tally.problem({ uidl: job.uidl, kind: 'short', reason: `${reason}, twice: delivered, and kept on the server` })
     }
     const fixed = job.choice === null ? job : await chosen(job, job.choice, message, this.#context)
     const delivered = await handOver(fixed, message, this.#context)
     if (!delivered) this.#undelivered = true
     else if (verdict === 'agrees' && !behindShort) this.#done.push(job)
+    return delivered
   }
 
   /** The retrieval, the spool or the ledger failed. */
