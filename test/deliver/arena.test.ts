@@ -89,8 +89,8 @@ describe('a spool with an arena', () => {
   ])('has the same message %s, however it is cut', async (_, announcedBytes) => {
     for (let cut = 0; cut <= bytes.length; cut++) {
       await using spool = new Spool(options(new Arena(), announcedBytes))
-      spool.write(Buffer.from(bytes.subarray(0, cut)))
-      spool.write(Buffer.from(bytes.subarray(cut)))
+      await spool.write(Buffer.from(bytes.subarray(0, cut)))
+      await spool.write(Buffer.from(bytes.subarray(cut)))
       const message = spool.completeNow(0)
       expect(message?.body).toEqual({ kind: 'memory', bytes })
       expect(message?.sizeBytes).toBe(bytes.length)
@@ -98,11 +98,11 @@ describe('a spool with an arena', () => {
     }
   })
 
-  test('keeps no buffer of the socket', () => {
+  test('keeps no buffer of the socket', async () => {
     const arena = new Arena()
     const spool = new Spool(options(arena, bytes.length))
     const chunk = Buffer.from(bytes)
-    spool.write(chunk)
+    await spool.write(chunk)
     chunk.fill(0)
     expect(spool.completeNow(0)?.body).toEqual({ kind: 'memory', bytes })
   })
@@ -110,7 +110,7 @@ describe('a spool with an arena', () => {
   test('gives memory back only when it is told to', async () => {
     const arena = new Arena()
     const first = new Spool(options(arena, bytes.length))
-    first.write(bytes)
+    await first.write(bytes)
     const message = first.completeNow(0)
     await first[Symbol.asyncDispose]()
     // Disposed of without a word: it may still be read.
