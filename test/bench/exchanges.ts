@@ -1,5 +1,6 @@
 // How often popfetch waits for the server at a poll that finds nothing: counted by a proxy between it and Dovecot, whose
-// delay is long enough that what is sent together is seen together.
+// delay is long enough that what is sent together is seen together. Over TLS, as accounts are: only then are the server's
+// capabilities taken from memory.
 import { mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FIRST_POLL, LATER_POLL } from './cases.ts'
@@ -15,12 +16,13 @@ const TIMEOUT_MS = 60_000
 /** An empty mailbox, polled for the first time and once more. */
 export async function countExchanges({ dovecot, directory }: Scene): Promise<readonly Sample[]> {
   const { user } = await dovecot.mailbox('empty')
-  await using proxy = await startProxy(dovecot.pop3Port, ROUND_TRIP_MS, directory)
+  const { certificateFile, keyFile, caFile } = dovecot.certificate
+  await using proxy = await startProxy(dovecot.pop3Port, ROUND_TRIP_MS, directory, [certificateFile, keyFile])
   const own = await mkdtemp(join(directory, 'exchanges-'))
   const destination = { kind: 'maildir', path: join(own, 'Mail') } as const
   await makeMaildir(destination.path)
   const { password } = dovecot
-  const job = { users: [user], password, port: proxy.port, caFile: null, destination, directory: own }
+  const job = { users: [user], password, port: proxy.port, caFile, destination, directory: own }
   const command = await popfetch.configure(job)
   const samples: Sample[] = []
   for (const [poll, name] of [FIRST_POLL, LATER_POLL].entries()) {

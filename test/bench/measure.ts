@@ -25,6 +25,8 @@ export interface Usage {
   readonly peakBytes: number
   /** The longest time its event loop did not turn; null: not looked at. */
   readonly standstillMs: number | null
+  /** The end of what it printed, on both streams. */
+  readonly printed: string
 }
 
 /** Runs to the end. Rejects with the end of what was printed when the exit code does not mean success. */
@@ -63,5 +65,5 @@ export async function measure(command: Command, timeoutMs: number): Promise<Usag
     throw new Error(`${basename(command.program)} ${reason}: ${display(printed.trim(), 400)}`)
   }
   const [user = 0, system = 0, kilobytes = 0] = (await readFile(account, 'utf8')).trim().split(' ').map(Number)
-  return { seconds, cpuSeconds: user + system, peakBytes: kilobytes * 1024, standstillMs: null }
+  return { seconds, cpuSeconds: user + system, peakBytes: kilobytes * 1024, standstillMs: null, printed }
 }

@@ -41,6 +41,9 @@ export async function startMillion(parent: string): Promise<Million> {
   }
   const poll = async (): Promise<Usage> => {
     const usage = await measure(command, TIMEOUT_MS)
+    const { accounts } = JSON.parse(usage.printed) as { accounts: { listed: number; skipped: number }[] }
+    const [{ listed, skipped } = { listed: 0, skipped: 0 }] = accounts
+    if (listed !== MESSAGES || skipped !== MESSAGES) throw new Error(`listed ${listed} messages and skipped ${skipped}`)
     return { ...usage, standstillMs: Number(await readFile(delayFile, 'utf8')) }
   }
   return {

@@ -2,8 +2,11 @@
 // so throughput is not limited. It runs as a process of its own (`node proxy.ts TARGET_PORT ROUND_TRIP_MS`), or its work
 // would be counted in the bench's event loop. The TCP handshake itself is not delayed. Of each connection it counts the
 // exchanges: how often the client, having been told something, said something. What is sent within one round trip is one.
+// With files of a certificate and its key it ends TLS: what it counts is POP3.
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { readFileSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
+import { createServer as createTlsServer } from 'node:tls'
 import { startProgram } from '../servers/program.ts'
 
 export interface Proxy extends AsyncDisposable {
@@ -12,9 +15,14 @@ export interface Proxy extends AsyncDisposable {
   exchanges(nth: number): Promise<number>
 }
 
-export async function startProxy(targetPort: number, roundTripMs: number, directory: string): Promise<Proxy> {
+export async function startProxy(
+  targetPort: number,
+  roundTripMs: number,
+  directory: string,
+  tls: readonly [certificateFile: string, keyFile: string] | null = null,
+): Promise<Proxy> {
   await using stack = new AsyncDisposableStack()
-  const args = [import.meta.filename, String(targetPort), String(roundTripMs)]
+  const args = [import.meta.filename, String(targetPort), String(roundTripMs), ...(tls ?? [])]
   const running = stack.use(await startProgram(process.execPath, args, directory))
   const said = async (what: string, nth: number): Promise<number> => {
     const deadline = performance.now() + 10_000
@@ -34,8 +42,9 @@ export async function startProxy(targetPort: number, roundTripMs: number, direct
   }
 }
 
-function serve(targetPort: number, oneWayMs: number): void {
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
+function serve(targetPort: number, oneWayMs: number, certificateFile?: string, keyFile?: string): void {
+  const options = { allowHalfOpen: true, noDelay: true }
+  const accept = (client: Socket): void => {
     const target = connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
     let exchanges = 0
     let wasAnswered = false
@@ -46,7 +55,11 @@ function serve(targetPort: number, oneWayMs: number): void {
     client.on('close', () => console.log(`exchanges ${exchanges}`))
     delay(client, target, oneWayMs, () => {})
     delay(target, client, oneWayMs, () => (wasAnswered = true))
-  })
+  }
+  const server =
+    certificateFile === undefined || keyFile === undefined
+      ? createServer(options, accept)
+      : createTlsServer({ ...options, cert: readFileSync(certificateFile), key: readFileSync(keyFile) }, accept)
   server.listen(0, '127.0.0.1', () => console.log(`port ${(server.address() as AddressInfo).port}`))
 }
 
@@ -63,6 +76,6 @@ function delay(from: Socket, to: Socket, oneWayMs: number, passed: () => void): 
 }
 
 if (import.meta.main) {
-  const [targetPort, roundTripMs] = process.argv.slice(2).map(Number)
-  serve(targetPort ?? 0, (roundTripMs ?? 0) / 2)
+  const [targetPort, roundTripMs, certificateFile, keyFile] = process.argv.slice(2)
+  serve(Number(targetPort), Number(roundTripMs) / 2, certificateFile, keyFile)
 }

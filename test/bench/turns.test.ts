@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Contender } from './contender.ts'
 import { takeTurns } from './turns.ts'
 
-const usage = { seconds: 1, cpuSeconds: 1, peakBytes: 1, standstillMs: null }
+const usage = { seconds: 1, cpuSeconds: 1, peakBytes: 1, standstillMs: null, printed: '' }
 
 const never = new AbortController().signal
 
