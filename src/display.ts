@@ -6,10 +6,14 @@ const LIMIT = 200
 // Controls, format characters (zero-width, bidirectional, tags, BOM, soft hyphen), lone surrogates, line and paragraph ends.
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
 
+/** Most text is: looked at a character once, not in the tables of Unicode. */
+const PLAIN = /^[ -~]*$/
+
 /** Text safe to print: unsafe characters as `\xNN` or `\u{NNNN}`, cut at `limit` characters (default 200). */
 export function display(text: string, limit = LIMIT): string {
   // Cut before escaping: the cost must not depend on what a stranger sent.
   const cut = text.length > limit ? `${text.slice(0, limit)}…` : text
+  if (PLAIN.test(cut)) return cut
   return cut.replace(UNSAFE, (character) => {
     const point = character.codePointAt(0) ?? 0
     return point < 0x100 ? `\\x${point.toString(16).padStart(2, '0')}` : `\\u{${point.toString(16)}}`

@@ -5,9 +5,18 @@ import fs from 'node:fs'
 import { promisify } from 'node:util'
 import type { Awaitable } from './awaitable.ts'
 
+/** What most messages need, on the loop: no promise is made, and what a call was given may be used again right behind it. */
+export interface ImmediateFileSystem {
+  open(path: string, flags: number, mode?: number): number
+  write(fd: number, bytes: Uint8Array, offset: number, length: number): number
+  fchmod(fd: number, mode: number): void
+  futimes(fd: number, accessMs: number, changeMs: number): void
+  statfs(path: string): fs.StatsFs
+}
+
 export interface FileSystem {
-  /** Every call but fsync and names returns its value at once: what it was given may be used again right behind it. */
-  readonly immediate: boolean
+  /** The calls that return their value at once; null: none does. */
+  readonly immediate: ImmediateFileSystem | null
   open(path: string, flags: number, mode?: number): Awaitable<number>
   /** At the current position; may write less than asked. Returns how much. */
   write(fd: number, bytes: Uint8Array, offset: number, length: number): Awaitable<number>
@@ -59,7 +68,7 @@ const fsync = promisify(fs.fsync)
 const futimes = promisify(fs.futimes)
 
 export const offLoop: FileSystem = {
-  immediate: false,
+  immediate: null,
   open: promisify(fs.open),
   write: async (fd, bytes, offset, length) => (await write(fd, bytes, offset, length, null)).bytesWritten,
   read: async (fd, into) => (await read(fd, into, 0, into.length, null)).bytesRead,
@@ -81,16 +90,21 @@ export const offLoop: FileSystem = {
   names,
 }
 
-const onLoop: FileSystem = {
-  immediate: true,
+const immediate: ImmediateFileSystem = {
   open: fs.openSync,
   write: (fd, bytes, offset, length) => fs.writeSync(fd, bytes, offset, length, null),
+  fchmod: fs.fchmodSync,
+  futimes: (fd, accessMs, changeMs) => fs.futimesSync(fd, accessMs / 1000, changeMs / 1000),
+  statfs: (path) => fs.statfsSync(path),
+}
+
+const onLoop: FileSystem = {
+  ...immediate,
+  immediate,
   read: (fd, into) => fs.readSync(fd, into, 0, into.length, null),
   readAt: (fd, into, position) => fs.readSync(fd, into, 0, into.length, position),
   ftruncate: fs.ftruncateSync,
   fstat: (fd) => fs.fstatSync(fd),
-  fchmod: fs.fchmodSync,
-  futimes: (fd, accessMs, changeMs) => fs.futimesSync(fd, accessMs / 1000, changeMs / 1000),
   fsync,
   close: fs.closeSync,
   link: fs.linkSync,
@@ -102,7 +116,6 @@ const onLoop: FileSystem = {
   mkdir(path, mode) {
     fs.mkdirSync(path, { mode })
   },
-  statfs: (path) => fs.statfsSync(path),
   names,
 }
 

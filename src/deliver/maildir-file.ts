@@ -7,7 +7,7 @@ import { type DeliveryError, errnoOf } from '../errors.ts'
 import { after, type Awaitable, trying } from './awaitable.ts'
 import type { Receipt } from './destination.ts'
 import { diskError } from './disk-error.ts'
-import type { FileSystem } from './filesystem.ts'
+import type { FileSystem, ImmediateFileSystem } from './filesystem.ts'
 import type { Folders } from './maildir-folders.ts'
 import { look, publish } from './maildir-link.ts'
 import { sizedName } from './maildir-name.ts'
@@ -26,6 +26,10 @@ export interface Room {
 
 /** `waiting`: nothing of it exists. `linking`: it may be visible. `visible`: it is, but not durably. */
 type Stage = 'waiting' | 'written' | 'linking' | 'visible' | 'over'
+
+const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
+/** Whatever the umask allows (D009); the Maildir's own mode once nobody can be surprised by it. */
+const PRIVATE = 0o600
 
 /** For most messages, one after the other. */
 const scratch = Buffer.allocUnsafeSlow(64 << 10)
@@ -71,17 +75,38 @@ export class MaildirFile {
    *  hundred thousand calls. */
   write(): Awaitable<void> {
     if (this.#abandoned) return this.#fail(null)
-    const { fileSystem } = this.#room
-    const { pieces, name, dateMs } = this.parcel
+    const { pieces } = this.parcel
+    const { immediate } = this.#room.fileSystem
     return this.#step(() =>
-      after(pieces === null ? this.#openStanding() : this.#create(pieces), (fileBytes) => {
-        this.#target = `${this.#room.folders.new}/${sizedName(name, fileBytes)}`
-        const dating = dateMs === null || this.#fd === null ? undefined : fileSystem.futimes(this.#fd, dateMs, dateMs)
-        return after(dating, () => {
-          this.#stage = 'written'
-        })
-      }),
+      immediate === null || pieces === null ? this.#writeLater(pieces) : this.#writeNow(immediate, pieces),
     )
+  }
+
+  #writeNow(fileSystem: ImmediateFileSystem, pieces: Pieces): void {
+    const { reserve, folders, mode, lineEndings } = this.#room
+    reserve.takeNow(fileSystem, folders.tmp, mostBytes(pieces))
+    const fd = fileSystem.open(this.#tmp, CREATE, PRIVATE)
+    this.#fd = fd
+    const content = contentOf(pieces, lineEndings, scratch)
+    let written = 0
+    while (written < content.length) written += fileSystem.write(fd, content, written, content.length - written)
+    if (mode !== PRIVATE) fileSystem.fchmod(fd, mode)
+    const { dateMs } = this.parcel
+    if (dateMs !== null) fileSystem.futimes(fd, dateMs, dateMs)
+    this.#written(written)
+  }
+
+  async #writeLater(pieces: Pieces | null): Promise<void> {
+    const { fileSystem } = this.#room
+    const fileBytes = pieces === null ? await this.#openStanding() : await this.#create(pieces)
+    const { dateMs } = this.parcel
+    if (dateMs !== null && this.#fd !== null) await fileSystem.futimes(this.#fd, dateMs, dateMs)
+    this.#written(fileBytes)
+  }
+
+  #written(fileBytes: number): void {
+    this.#target = `${this.#room.folders.new}/${sizedName(this.parcel.name, fileBytes)}`
+    this.#stage = 'written'
   }
 
   sync(): Awaitable<void> {
@@ -133,20 +158,16 @@ export class MaildirFile {
     }
   }
 
-  #create(pieces: Pieces): Awaitable<number> {
+  async #create(pieces: Pieces): Promise<number> {
     const { fileSystem, reserve, folders, mode, lineEndings } = this.#room
-    const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
-    const bytes = pieces.prefix.length + pieces.body.length
-    return after(reserve.take(fileSystem, folders.tmp, bytes), () =>
-      // 0600 whatever the umask allows (D009); `mode` once nobody can be surprised by it.
-      after(fileSystem.open(this.#tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600), (fd) => {
-        this.#fd = fd
-        const content = contentOf(pieces, lineEndings, fileSystem.immediate ? scratch : null)
-        return after(writeAll(fileSystem, fd, content), () =>
-          after(mode === 0o600 ? undefined : fileSystem.fchmod(fd, mode), () => content.length),
-        )
-      }),
-    )
+    await reserve.take(fileSystem, folders.tmp, mostBytes(pieces))
+    const fd = await fileSystem.open(this.#tmp, CREATE, PRIVATE)
+    this.#fd = fd
+    const content = contentOf(pieces, lineEndings, null)
+    let written = 0
+    while (written < content.length) written += await fileSystem.write(fd, content, written, content.length - written)
+    if (mode !== PRIVATE) await fileSystem.fchmod(fd, mode)
+    return written
   }
 
   async #openStanding(): Promise<number> {
@@ -207,10 +228,6 @@ export function receiptText(file: string): string {
   return display(file, 500)
 }
 
-/** From the current position, all of it. */
-function writeAll(fileSystem: FileSystem, fd: number, bytes: Uint8Array, from = 0): Awaitable<void> {
-  if (from === bytes.length) return undefined
-  return after(fileSystem.write(fd, bytes, from, bytes.length - from), (written) =>
-    writeAll(fileSystem, fd, bytes, from + written),
-  )
+function mostBytes({ prefix, body }: Pieces): number {
+  return prefix.length + body.length
 }

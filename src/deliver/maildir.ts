@@ -74,6 +74,7 @@ class Maildir implements ReadableDestination {
   readonly #limitMs: number
   readonly #limits = new MaildirLimits()
   readonly #rules: ParcelRules
+  #fields = { text: '', bytes: Buffer.alloc(0) }
   #opening: Promise<Opened> | null = null
   #opened: Opened | null = null
   #recall: MaildirRecall | null = null
@@ -210,9 +211,14 @@ class Maildir implements ReadableDestination {
     return this.#opened
   }
 
+  /** The same text as for the message before, mostly. */
   #prefix(attempt: Attempt): Buffer {
     const fields = this.#context.prefix(attempt)
-    return Buffer.from(this.#config.lineEndings === 'lf' ? fields.replaceAll('\r\n', '\n') : fields, 'latin1')
+    if (fields !== this.#fields.text) {
+      const text = this.#config.lineEndings === 'lf' ? fields.replaceAll('\r\n', '\n') : fields
+      this.#fields = { text: fields, bytes: Buffer.from(text, 'latin1') }
+    }
+    return this.#fields.bytes
   }
 
   #copy(room: Room, attempt: Attempt, message: Message, signal: AbortSignal): BodyFile {

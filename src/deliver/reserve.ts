@@ -1,7 +1,7 @@
 // Room that popfetch leaves free on every file system it writes to (DESIGN P5, P124): 100 MB and 2 %. Asked before each
 // write, so it looks at the file system only now and then: again when a good part of what was free may be gone.
 import type { Awaitable } from './awaitable.ts'
-import type { FileSystem } from './filesystem.ts'
+import type { FileSystem, ImmediateFileSystem } from './filesystem.ts'
 
 const FREE_BYTES = 100_000_000
 const FREE_SHARE = 0.02
@@ -27,18 +27,27 @@ export class Reserve {
 
   /** Returns when `sizeBytes` more may be written below `directory`; throws or rejects with NoRoom, or with what statfs says. */
   take(fileSystem: FileSystem, directory: string, sizeBytes: number): Awaitable<void> {
-    const blocks = Math.ceil(sizeBytes / BLOCK_BYTES) * BLOCK_BYTES
-    const room = this.#rooms.get(directory)
-    if (room !== undefined && blocks <= room.leftBytes) {
-      room.leftBytes -= blocks
-      return undefined
-    }
-    return this.#look(fileSystem, directory, blocks)
+    const blocks = blocksOf(sizeBytes)
+    return this.#left(directory, blocks) ? undefined : this.#look(fileSystem, directory, blocks)
+  }
+
+  /** The same, on return. */
+  takeNow(fileSystem: ImmediateFileSystem, directory: string, sizeBytes: number): void {
+    const blocks = blocksOf(sizeBytes)
+    if (!this.#left(directory, blocks)) this.#note(directory, fileSystem.statfs(directory), blocks)
   }
 
   /** Forgets what it saw: at the beginning of a poll. */
   refresh(directory: string): void {
     this.#rooms.delete(directory)
+  }
+
+  /** Takes it from what was seen to be free; false: that is not enough to go by. */
+  #left(directory: string, blocks: number): boolean {
+    const room = this.#rooms.get(directory)
+    if (room === undefined || blocks > room.leftBytes) return false
+    room.leftBytes -= blocks
+    return true
   }
 
   #look(fileSystem: FileSystem, directory: string, blocks: number): Awaitable<void> {
@@ -59,6 +68,10 @@ export class Reserve {
     }
     this.#rooms.set(directory, { freeBytes, keepBytes, leftBytes: Math.min(LOOK_AGAIN_BYTES, spareBytes) - blocks })
   }
+}
+
+function blocksOf(bytes: number): number {
+  return Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES
 }
 
 function megabytes(bytes: number): string {

@@ -45,10 +45,21 @@ export class FaultyFileSystems implements FileSystems {
   #wrap(real: FileSystem): FileSystem {
     return new Proxy(real, {
       get: (target, property: keyof FileSystem) => {
-        // A call may be held up here.
-        if (property === 'immediate') return false
+        if (property === 'immediate') return real.immediate === null ? null : this.#wrapNow(real)
         if (property === 'names') return (folder: string) => target.names(folder)
         return (...given: never[]) => this.#call(property, target[property], given)
+      },
+    })
+  }
+
+  #wrapNow(real: FileSystem): FileSystem {
+    return new Proxy(this.#wrap(real), {
+      get: (target, property: keyof FileSystem) => {
+        return (...given: never[]) => {
+          const value = (target[property] as (...all: never[]) => unknown)(...given)
+          if (value instanceof Promise) throw new TypeError(`${property} cannot be held up on the loop`)
+          return value
+        }
       },
     })
   }
