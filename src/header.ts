@@ -58,17 +58,30 @@ export function splitHeader(bytes: Buffer): Buffer {
 /** 16 bytes that TOP n 0 and RETR agree on (P098, P128): SHA-256 of From, To, Cc, Subject, Date and Message-ID in their
  *  order, white space collapsed; of all that is not volatile when a message has none of them. */
 export function fingerprint(header: Buffer): Buffer {
+  return identity(header).fingerprint
+}
+
+/** Through text: Node gives a buffer of its own for each, which costs more than the hash of a header. */
+export function sha256(bytes: Buffer | string): Buffer {
+  return Buffer.from(hash('sha256', bytes, 'binary'), 'latin1')
+}
+
+/** The fingerprint, and what `field` says of Message-ID, in one go: every message is asked for both. */
+export function identity(header: Buffer): { readonly fingerprint: Buffer; readonly messageId: string | null } {
   const text = latin1(header)
   let stable = ''
+  let messageId: string | null = null
   eachField(text, (name, value) => {
-    if (STABLE.has(name)) stable += `${name}:${collapse(value)}\n`
+    if (!STABLE.has(name)) return
+    stable += `${name}:${collapse(value)}\n`
+    if (name === 'message-id') messageId ??= unfold(value)
   })
   if (stable === '') {
     eachField(text, (name, value) => {
       if (!VOLATILE.has(name)) stable += `${name}:${collapse(value)}\n`
     })
   }
-  return hash('sha256', stable, 'buffer').subarray(0, 16)
+  return { fingerprint: sha256(stable).subarray(0, 16), messageId }
 }
 
 /** How many bytes of the header are a server's own notes, line ends included; no more than such notes have. */
@@ -105,10 +118,14 @@ export function fields(header: Buffer, name: string): readonly string[] {
 /** When the server took the message, by the topmost `Received` field (RFC 5321 section 4.4: the part after the last
  *  semicolon); null when that is missing or not a date of RFC 5322. The caller decides which dates are believable. */
 export function receivedDateMs(header: Buffer): number | null {
-  const received = field(header, 'received')
-  if (received === null) return null
-  const semicolon = received.lastIndexOf(';')
-  return semicolon < 0 ? null : parseDateMs(received.slice(semicolon + 1))
+  let dateMs: number | null = null
+  eachField(latin1(header), (name, value) => {
+    if (name !== 'received') return true
+    const semicolon = value.lastIndexOf(';')
+    if (semicolon >= 0) dateMs = parseDateMs(unfold(value.slice(semicolon + 1)))
+    return false
+  })
+  return dateMs
 }
 
 const MONTHS: readonly string[] = 'jan feb mar apr may jun jul aug sep oct nov dec'.split(' ')

@@ -2,7 +2,7 @@
 // came. For a message that had a lone LF that cannot be told; then the figures do not match the server's, and it stays there.
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { field, fingerprint, splitHeader } from '../header.ts'
+import { identity, splitHeader } from '../header.ts'
 import type { ReceivedFacts } from '../message.ts'
 import type { FileSystem } from './filesystem.ts'
 import { lfToCrlf } from './line-endings.ts'
@@ -44,8 +44,7 @@ export async function readBack(
     return {
       receivedBytes,
       digest: digest.digest(),
-      fingerprint: fingerprint(header),
-      messageId: field(header, 'message-id'),
+      ...identity(header),
     }
   } catch {
     return null

@@ -1,7 +1,7 @@
 // Which attempts arrived in an mbox: the field that popfetch put right above each message says the intent of the attempt and
 // how long the message is. One walk through the file answers for all. One rule: what is there by half did not arrive.
 import { createHash } from 'node:crypto'
-import { field, fingerprint, splitHeader } from '../header.ts'
+import { identity, splitHeader } from '../header.ts'
 import type { ReceivedFacts } from '../message.ts'
 import type { FileSystem } from './filesystem.ts'
 import { lfToCrlf } from './line-endings.ts'
@@ -126,8 +126,7 @@ export async function readPlace(
     received: {
       receivedBytes,
       digest: digest.digest(),
-      fingerprint: fingerprint(top),
-      messageId: field(top, 'message-id'),
+      ...identity(top),
     },
   }
 }

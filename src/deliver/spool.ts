@@ -1,10 +1,10 @@
 // Receives one message from the POP3 session and holds it until its destinations have it: up to 1 MiB in memory, beyond
 // that in a file; where the message has one destination and that is a Maildir, in its tmp/ and in its form. Nothing is
 // interpreted: the digest is of the bytes as received. One rule: what is not complete is discarded (P110–P113).
-import { createHash, hash, randomBytes, type Hash } from 'node:crypto'
+import { createHash, randomBytes, type Hash } from 'node:crypto'
 import { display } from '../display.ts'
 import { DeliveryError } from '../errors.ts'
-import { field, fingerprint, splitHeader } from '../header.ts'
+import { identity, sha256, splitHeader } from '../header.ts'
 import type { Body, Message, Origin } from '../message.ts'
 import type { Arena } from './arena.ts'
 import { BodyFile } from './body-file.ts'
@@ -147,7 +147,7 @@ export class Spool implements AsyncDisposable {
   }
 
   #small(bytes: Buffer, nowMs: number): Message {
-    return this.#message(hash('sha256', bytes, 'buffer'), splitHeader(bytes), { kind: 'memory', bytes }, nowMs)
+    return this.#message(sha256(bytes), splitHeader(bytes), { kind: 'memory', bytes }, nowMs)
   }
 
   /** The complete message, after the terminator was seen and not before. */
@@ -178,8 +178,7 @@ export class Spool implements AsyncDisposable {
       origin: this.#options.origin,
       sizeBytes: this.#sizeBytes,
       digest,
-      fingerprint: fingerprint(header),
-      messageId: field(header, 'message-id'),
+      ...identity(header),
       header,
       body,
       receivedMs,
