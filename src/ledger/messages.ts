@@ -34,6 +34,7 @@ export class MessageRows {
   readonly #reopen: StatementSync
   readonly #startDelivery: StatementSync
   readonly #settleDelivery: StatementSync
+  readonly #finishDelivery: StatementSync
   readonly #undone: StatementSync
   readonly #settle: StatementSync
   readonly #facts: StatementSync
@@ -64,6 +65,10 @@ export class MessageRows {
     )
     this.#settleDelivery = database.prepare(
       `UPDATE delivery SET state = ?, unknowns = unknowns + ?, retry_after_ms = ?, settled_ms = ?, receipt = ?, error = ?
+       WHERE message = ? AND destination = ? AND recipient = ?`,
+    )
+    this.#finishDelivery = database.prepare(
+      `UPDATE delivery SET state = ${DONE}, retry_after_ms = 0, settled_ms = ?, receipt = ?, error = NULL
        WHERE message = ? AND destination = ? AND recipient = ?`,
     )
     this.#undone = database.prepare(
@@ -156,7 +161,7 @@ export class MessageRows {
     const { receivedBytes, digest, fingerprint, messageId } = received
     const { changes } = this.#deliver.run(nowMs, receivedBytes, digest, fingerprint, messageId, id)
     if (changes !== 1) return false
-    const settled = this.#settleDelivery.run(DONE, 0, 0, nowMs, outcome.receipt, null, id, destination, recipient)
+    const settled = this.#finishDelivery.run(nowMs, outcome.receipt, id, destination, recipient)
     if (settled.changes !== 1) throw bug('settling a delivery that was never begun')
     return true
   }
