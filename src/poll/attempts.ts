@@ -3,6 +3,7 @@
 import { asPopfetchError, type PopfetchError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { beginning, isBegun, type Job } from './hand-over.ts'
+import type { PlannedFetch } from './plan.ts'
 import { isSuspect } from './suspicion.ts'
 
 /** Attempts recorded in one commit. */
@@ -58,12 +59,12 @@ export class Attempts {
 }
 
 /** A message that never came to an end is in a batch of its own (P122). */
-export function inBatches(jobs: readonly Job[]): readonly (readonly Job[])[] {
-  const batches: Job[][] = []
-  for (const job of jobs) {
+export function inBatches(fetches: readonly PlannedFetch[]): readonly (readonly PlannedFetch[])[] {
+  const batches: PlannedFetch[][] = []
+  for (const fetch of fetches) {
     const last = batches.at(-1)
-    if (last === undefined || last.length === BATCH || isSuspect(job) || isSuspect(last[0])) batches.push([job])
-    else last.push(job)
+    if (last === undefined || last.length === BATCH || isSuspect(fetch) || isSuspect(last[0])) batches.push([fetch])
+    else last.push(fetch)
   }
   return batches
 }

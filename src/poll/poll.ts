@@ -182,7 +182,7 @@ class Poll {
     const fetches = await keepBooks(comparison, { ...context, targets })
     const jobs = await targets.prepare(this.#inThisSession(fetches, comparison.plan, session))
     const transfer = new Transfer({ ...context, sizes: memory.sizes, window: new Window(run.budget) })
-    tally.begin(jobs)
+    tally.begin(jobs.fetches)
     const keepAlive = setInterval(() => {
       // A failure shows in the next command.
       if (session.idle) session.noop().catch(() => {})
@@ -202,7 +202,7 @@ class Poll {
         return null
       }
       await this.#quit(session, removed)
-      memory.alive(comparison.plan.listed - removed.length - (jobs.length - transfer.done.length))
+      memory.alive(comparison.plan.listed - removed.length - (jobs.fetches.length - transfer.done.length))
       return null
     } finally {
       clearInterval(keepAlive)

@@ -10,6 +10,15 @@ import type { Run } from './run.ts'
 import type { Tally } from './tally.ts'
 import { type Choice, type Due, type Job, newIntent, originOf } from './hand-over.ts'
 
+/** What is to be fetched. Jobs are made when their turn comes: thousands of them at once are work for V8 alone. */
+export interface Jobs {
+  readonly fetches: readonly PlannedFetch[]
+  /** Of one of them, once. */
+  readonly job: (fetch: PlannedFetch) => Job
+}
+
+const noJobs: Jobs = { fetches: [], job: (fetch) => ({ ...fetch, due: [], choice: null }) }
+
 export class Targets {
   readonly #account: Account
   readonly #run: Run
@@ -24,25 +33,32 @@ export class Targets {
 
   /** What is to be fetched, with its due deliveries. What turned out to be delivered already is settled and left out.
    *  Asks each destination whether it is there; rejects when all that are needed are down. */
-  async prepare(fetches: readonly PlannedFetch[]): Promise<readonly Job[]> {
-    const jobs: Job[] = []
-    if (fetches.length === 0) return jobs
+  async prepare(fetches: readonly PlannedFetch[]): Promise<Jobs> {
+    if (fetches.length === 0) return noJobs
     for (const name of possibleNames(this.#account)) await this.#target(name)
     for (const { known } of fetches)
       for (const { destination } of known?.deliveries ?? []) await this.#target(destination)
     await this.#ready()
     const choice = await this.#choice()
+    const left: PlannedFetch[] = []
+    const fixed = new Map<PlannedFetch, readonly Due[]>()
     for (const fetch of fetches) {
-      if (choice !== null && isUntouched(fetch)) {
-        jobs.push({ ...fetch, due: [], choice })
-        continue
-      }
-      const due = isUntouched(fetch) ? this.#all(this.#account.deliver) : await this.#undone(fetch)
+      const due = isUntouched(fetch) ? null : await this.#undone(fetch)
       if (due === 'delivered') this.#tally.delivered++
       else if (due === 'waiting') this.#tally.deferred++
-      else if (due !== 'held') jobs.push({ ...fetch, due, choice: null })
+      else if (due !== 'held') left.push(fetch)
+      if (typeof due !== 'string' && due !== null) fixed.set(fetch, due)
     }
-    return jobs
+    return {
+      fetches: left,
+      job: (fetch) => {
+        const due = fixed.get(fetch)
+        if (due !== undefined) return { ...fetch, due, choice: null }
+        return choice === null
+          ? { ...fetch, due: this.#all(this.#account.deliver), choice }
+          : { ...fetch, due: [], choice }
+      },
+    }
   }
 
   /** Those of the configuration, each asked whether it is there. */

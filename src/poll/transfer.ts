@@ -17,6 +17,7 @@ import type { Run } from './run.ts'
 import type { SizeVerdict, SizeWatch } from './sizes.ts'
 import { endReason, isSuspect, shortReason, wasShort } from './suspicion.ts'
 import type { Tally } from './tally.ts'
+import type { Jobs } from './targets.ts'
 import type { Place, Window } from './window.ts'
 
 export interface TransferContext {
@@ -69,17 +70,18 @@ export class Transfer {
   }
 
   /** Resolves when nothing is under way any more. Never rejects: what ended it is in the tally. */
-  async run(jobs: readonly Job[]): Promise<void> {
-    this.#jobs = jobs.length
-    const batches = inBatches(jobs)
-    let beginning = this.#attempts.begin(batches[0] ?? [])
-    for (const [at, batch] of batches.entries()) {
-      const begun = await beginning
-      if (!begun) break
+  async run(jobs: Jobs): Promise<void> {
+    this.#jobs = jobs.fetches.length
+    const batches = inBatches(jobs.fetches)
+    let next = (batches[0] ?? []).map(jobs.job)
+    let beginning = this.#attempts.begin(next)
+    for (const at of batches.keys()) {
+      const batch = next
+      if (!(await beginning)) break
       // A message that never came to an end is handled alone, so that only it is begun when it brings us down (P122).
       const alone = batch.length === 1 && isSuspect(batch[0])
       if (alone) await this.#quiet()
-      const next = batches[at + 1] ?? []
+      next = (batches[at + 1] ?? []).map(jobs.job)
       const nextAlone = alone || isSuspect(next[0])
       if (!nextAlone) beginning = this.#attempts.begin(next)
       for (const job of batch) {
