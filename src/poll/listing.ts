@@ -98,7 +98,7 @@ async function settledEntries(listing: Listing, policy: Policy, context: Compari
 
 function* seenIn(listing: Listing, seen: Seen | null): Generator<readonly Entry[]> {
   if (seen === null) return
-  for (let at = 0; at < listing.length; at += BATCH) {
+  for (let at = 0; seen.places.size > 0 && at < listing.length; at += BATCH) {
     const entries = listing.slice(at, at + BATCH).filter(({ index }) => seen.places.has(index))
     if (entries.length > 0) yield entries
   }

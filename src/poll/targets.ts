@@ -24,6 +24,7 @@ export class Targets {
   readonly #run: Run
   readonly #tally: Tally
   readonly #byName = new Map<string, Target>()
+  readonly #asked = new Set<Target>()
 
   constructor(account: Account, run: Run, tally: Tally) {
     this.#account = account
@@ -77,11 +78,13 @@ export class Targets {
     return target
   }
 
+  /** Each once in a session. */
   async #ready(): Promise<void> {
     const targets = [...this.#byName.values()]
     await Promise.all(
       targets.map(async (target) => {
-        if (target.down !== null) return
+        if (target.down !== null || this.#asked.has(target)) return
+        this.#asked.add(target)
         try {
           await target.destination.ready(this.#run.signal)
         } catch (error) {
