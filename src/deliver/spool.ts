@@ -126,12 +126,22 @@ export class Spool implements AsyncDisposable {
       return true
     }
     this.#chunks = [Buffer.from(this.#piece.subarray(0, before))]
-    this.release()
+    this.#letGo()
     return false
   }
 
   /** Nobody reads the message any more, since it was delivered: its memory is used again. Without that it is not. */
   release(): void {
+    this.#letGo()
+    if (this.#large === null) this.#discarded = true
+  }
+
+  /** Is there nothing left to dispose of? */
+  get released(): boolean {
+    return this.#discarded
+  }
+
+  #letGo(): void {
     if (this.#piece !== null) this.#options.arena?.give(this.#piece)
     this.#piece = null
   }

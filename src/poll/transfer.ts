@@ -2,7 +2,7 @@
 // here: settled, or abandoned. The one rule is the order of DESIGN 4.2: the attempt is recorded before the message is asked
 // for, and a message counts as delivered only when the ledger says so durably; DELE comes later, in removal.ts.
 import type { Account } from '../config/schema.ts'
-import { MessageTooLarge, Spool } from '../deliver/spool.ts'
+import { MessageTooLarge } from '../deliver/spool.ts'
 import { asPopfetchError, PopfetchError } from '../errors.ts'
 import type { Message } from '../message.ts'
 import { DoubtfulAnswers } from '../pop3/doubt.ts'
@@ -10,9 +10,9 @@ import { codeIs, type Reply } from '../pop3/reply.ts'
 import { ExpiredToken } from '../pop3/reply-error.ts'
 import type { Session } from '../pop3/session.ts'
 import { Attempts, inBatches } from './attempts.ts'
-import { letGo } from './garbage.ts'
-import { chosen, handOver, isStuck, type Job, originOf } from './hand-over.ts'
+import { chosen, handOver, isStuck, type Job } from './hand-over.ts'
 import type { PlannedFetch } from './plan.ts'
+import { receiver, spoolFor } from './receiving.ts'
 import type { Run } from './run.ts'
 import type { SizeVerdict, SizeWatch } from './sizes.ts'
 import { endReason, isSuspect, shortReason, wasShort } from './suspicion.ts'
@@ -132,34 +132,10 @@ export class Transfer {
 
   async #one(job: Job, place: Place): Promise<void> {
     const { account, run, session, sizes, tally } = this.#context
-    const [only] = job.due.length === 1 ? job.due : []
-    const origin = originOf(account, job)
-    await using spool = new Spool({
-      origin,
-      place: only?.target.destination.spool ?? null,
-      attempt: only === undefined ? null : { intent: only.intent, origin, recipient: only.recipient },
-      directory: run.destinations.spoolDirectory,
-      reserve: run.destinations.reserve,
-      // Who wants its spool in a place of its own reads a message until it is delivered, and no longer.
-      arena: only === undefined || only.target.destination.spool === null ? null : run.destinations.arena,
-      announcedBytes: job.sizeBytes,
-      maxSizeBytes: account.maxSizeBytes,
-      signal: run.deliverySignal,
-    })
+    const spool = spoolFor(job, account, run)
     try {
       this.#asked++
-      const answer = session.retrieve(job.number, {
-        write(chunk) {
-          tally.received(chunk.length)
-          letGo(chunk.length)
-          const written = spool.write(chunk)
-          const room = place.received(spool.receivedBytes)
-          const paced = run.terms.pace(chunk.length)
-          return room === undefined && paced === undefined
-            ? written
-            : Promise.all([written, room, paced]).then(() => {})
-        },
-      })
+      const answer = session.retrieve(job.number, receiver(spool, place, tally, run))
       // Counted right here: what the same packet answered further on is still asked for.
       let reply: Reply
       try {
@@ -183,6 +159,9 @@ export class Transfer {
       if (await this.#complete(job, message, { verdict, behindShort })) spool.release()
     } catch (error) {
       await this.#failed(job, error, spool.receivedBytes)
+    } finally {
+      // Not `await using`: nearly always there is nothing to wait for.
+      if (!spool.released) await spool[Symbol.asyncDispose]()
     }
     tally.progress()
   }
