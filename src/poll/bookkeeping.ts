@@ -3,7 +3,7 @@
 import type { Account } from '../config/schema.ts'
 import type { EntryKey } from '../ledger/ledger.ts'
 import type { Session } from '../pop3/session.ts'
-import { adopt } from './adoption.ts'
+import { adopt, adoptedPrints, type AdoptedPrint } from './adoption.ts'
 import { fingerprintsOf } from './identify.ts'
 import type { Comparison } from './listing.ts'
 import type { Memory } from './memory.ts'
@@ -81,8 +81,8 @@ async function takeOver(
     if (print !== undefined) wanted.set(print, [...(wanted.get(print) ?? []), fetch])
   })
   const taken = new Set<PlannedFetch>()
-  for await (const slice of run.ledger.fingerprints(account.name)) {
-    const changes = slice.flatMap(({ key, fingerprint, row }) => {
+  const take = async (known: readonly AdoptedPrint[]): Promise<void> => {
+    const changes = known.flatMap(({ key, fingerprint, row }) => {
       const fetch = rows.has(row) ? undefined : wanted.get(fingerprint.toString('hex'))?.shift()
       if (fetch === undefined) return []
       taken.add(fetch)
@@ -90,5 +90,7 @@ async function takeOver(
     })
     if (changes.length > 0) await run.ledger.rekey(account.name, changes)
   }
+  for await (const slice of run.ledger.fingerprints(account.name)) await take(slice)
+  if (taken.size < fresh.length) for await (const slice of adoptedPrints(account, run)) await take(slice)
   return fetches.filter((fetch) => !taken.has(fetch))
 }

@@ -78,8 +78,16 @@ export class Targets {
     return target
   }
 
-  /** Each once in a session. */
+  /** Rejects when all are down. */
   async #ready(): Promise<void> {
+    await this.#ask()
+    if (this.allDown !== null) throw this.allDown
+    for (const { down, name } of this.#byName.values())
+      if (down !== null) this.#tally.note(`${name} is down: ${down.message}`)
+  }
+
+  /** Each once in a session whether it is there. */
+  async #ask(): Promise<void> {
     const targets = [...this.#byName.values()]
     await Promise.all(
       targets.map(async (target) => {
@@ -94,8 +102,6 @@ export class Targets {
         }
       }),
     )
-    if (this.allDown !== null) throw this.allDown
-    for (const { down, name } of targets) if (down !== null) this.#tally.note(`${name} is down: ${down.message}`)
   }
 
   /** Why nothing can be delivered at all; null: some destination takes mail, or none was asked. */
@@ -153,13 +159,13 @@ export class Targets {
   }
 
   /** Settles what a crash cut off and its destination has, listed or not: before messages are matched by what is known of
-   *  them, which for these is nothing yet. */
+   *  them, which for these is nothing yet. A destination that is down keeps nobody from matching the others. */
   async recallAll(): Promise<void> {
-    await this.configured()
     for await (const slice of this.#run.ledger.records.list(this.#account.name, 'open')) {
       for (const { key, deliveries } of slice) {
         for (const delivery of deliveries.filter(({ state }) => state === 'started' || state === 'unknown')) {
           const target = await this.#target(delivery.destination)
+          await this.#ask()
           if (target.down === null) await this.#recalled(key, delivery, target)
         }
       }

@@ -1,4 +1,4 @@
-import { readdirSync, renameSync, rmSync } from 'node:fs'
+import { readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { letter, Scene, upTo } from './scene.ts'
 
@@ -71,6 +71,29 @@ describe('new UIDs for all (P080, P093, P097, S020)', () => {
     expect(await scene.poll({ acceptNewIds: true })).toMatchObject({ outcome: 'ok', new: 1, delivered: 1 })
     expect(scene.subjects()).toEqual(upTo(31))
     expect(await scene.poll()).toMatchObject({ outcome: 'ok', new: 0, delivered: 0 })
+  })
+
+  test('are taken over while the destination is down, so that nothing comes twice once it is back', async () => {
+    await using scene = await renumbered()
+    renameSync(scene.path('inbox'), scene.path('away'))
+    writeFileSync(scene.path('inbox'), '')
+    expect(await scene.poll({ acceptNewIds: true })).toMatchObject({ outcome: 'failed' })
+    rmSync(scene.path('inbox'))
+    renameSync(scene.path('away'), scene.path('inbox'))
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 1 })
+    expect(scene.subjects()).toEqual(upTo(31))
+  })
+
+  test('are taken over by the header in the Maildir where a lost ledger knows none', async () => {
+    await using scene = await Scene.create()
+    scene.fill(30)
+    await scene.poll()
+    loseLedger(scene)
+    await scene.poll()
+    for (const message of scene.server.mailbox('alice').messages) message.uidl = message.uidl.toUpperCase()
+    scene.fill(1, 30)
+    expect(await scene.poll({ acceptNewIds: true })).toMatchObject({ outcome: 'ok', new: 1, delivered: 1 })
+    expect(scene.subjects()).toEqual(upTo(31))
   })
 })
 
