@@ -47,6 +47,10 @@ export class MaildirFile {
   #fd: number | null = null
   #stage: Stage = 'waiting'
   #abandoned = false
+  /** The receipt is; what takes a file back may still be under way, or hang. */
+  #settled = false
+  /** It may be visible, or was. */
+  #linked = false
 
   /** `ended` hears when the receipt is settled. */
   constructor(room: Room, parcel: Parcel, ended: (file: MaildirFile) => void) {
@@ -65,10 +69,9 @@ export class MaildirFile {
 
   /** Nobody waits any longer: the caller hears at once; the steps still to come do not make it visible. */
   abandon(reason: unknown, scope: 'message' | 'destination'): void {
-    if (this.#stage === 'over' || this.#abandoned) return
+    if (this.#settled) return
     this.#abandoned = true
-    const mayBeVisible = this.#stage === 'linking' || this.#stage === 'visible'
-    this.#refuse(this.#error(reason, { verdict: mayBeVisible ? 'unknown' : 'temporary', scope }))
+    this.#refuse(this.#error(reason, { verdict: this.#linked ? 'unknown' : 'temporary', scope }))
   }
 
   /** This step and the two that follow return a promise only where the file system gives one: five thousand messages are a
@@ -125,6 +128,7 @@ export class MaildirFile {
       after(fileSystem.close(fd), () => {
         if (this.#abandoned) return this.#fail(null)
         this.#stage = 'linking'
+        this.#linked = true
         return after(publish(fileSystem, this.#tmp, this.#target), () => {
           this.#stage = 'visible'
         })
@@ -141,6 +145,8 @@ export class MaildirFile {
   confirm(): void {
     if (this.#stage !== 'visible') return
     this.#stage = 'over'
+    if (this.#settled) return
+    this.#settled = true
     this.#settle.resolve({ text: receiptText(this.#target) })
     this.#ended(this)
   }
@@ -204,6 +210,8 @@ export class MaildirFile {
   }
 
   #refuse(error: DeliveryError): void {
+    if (this.#settled) return
+    this.#settled = true
     this.#settle.reject(error)
     this.#ended(this)
   }

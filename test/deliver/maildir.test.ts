@@ -479,6 +479,22 @@ describe('a wait', () => {
     expect((await failure(maildir.ready(never))).message).toContain('the file system does not answer')
   })
 
+  test.each([
+    ['the write', 'write', 1, 'close', 'temporary'],
+    ['the fsync', 'fsync', 1, 'unlink', 'temporary'],
+    ['the fsync of new/', 'fsync', 2, 'unlink', 'unknown'],
+  ] as const)('ends when %s fails and what takes it back never returns', async (_, failing, nth, hanging, verdict) => {
+    const faults = new FaultyFileSystems(NFS)
+    const { maildir } = await open({ context: { fileSystems: faults, limitMs: 200 } })
+    let count = 0
+    faults.before = (call) => {
+      if (call !== failing || ++count < nth) return
+      faults.hanging.add(hanging)
+      throw Object.assign(new Error('injected'), { code: 'EIO' })
+    }
+    expect((await failure(maildir.deliver(attempt(), message(SMALL), never))).verdict).toBe(verdict)
+  })
+
   test('that was given up before the link makes nothing visible later', async () => {
     const faults = new FaultyFileSystems(NFS)
     const { maildir, files } = await open({ context: { fileSystems: faults } })
