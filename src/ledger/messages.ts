@@ -117,6 +117,8 @@ export class MessageRows {
       if (deliveries.length === 1) this.#single.set(nameOf(account, key), id)
       return 1
     }
+    // Of a row that is gone, whose number another message may have by now.
+    this.#single.delete(nameOf(account, key))
     const { state, retryAfterMs } = this.#undoneOf(id)
     // A message begun without deliveries (all of them are done, or it was only looked at) is open until it is settled.
     this.#reopen.run(state === DELIVERED ? OPEN : state, retryAfterMs, listedBytes, id)
@@ -176,6 +178,7 @@ export class MessageRows {
   /** 1 if the message was new, 0 if it was known. */
   hold(account: number, key: EntryKey, listedBytes: number | null, reason: string, nowMs: number): number {
     const inserted = this.#insert.run(account, uidlBytes(key.uidl), key.copy, HELD, 0, nowMs, listedBytes, reason)
+    this.#single.delete(nameOf(account, key))
     if (inserted.changes === 1) return 1
     this.#hold.run(reason, this.#idOf(account, key))
     return 0

@@ -138,6 +138,19 @@ describe('a message that is settled', () => {
     expect((await known(ledger)).state).toBe('delivered')
   })
 
+  test('leaves another alone that took the place of one that was held and forgotten', async () => {
+    const ledger = await ledgerWithAccount()
+    await ledger.begin('old-isp', [beginning(ONE)])
+    await ledger.hold('old-isp', [{ key: ONE, listedBytes: null, reason: 'too large' }])
+    await ledger.records.forget('old-isp', [ONE], {})
+    await ledger.begin('old-isp', [beginning(key('other'))])
+    await ledger.hold('old-isp', [{ key: ONE, listedBytes: null, reason: 'too large' }])
+    await ledger.begin('old-isp', [beginning(ONE)])
+    await ledger.settle('old-isp', { ...settlement(ONE, DONE), received: FACTS })
+    expect((await known(ledger, 'other')).deliveries).toMatchObject([{ state: 'started' }])
+    expect(await known(ledger)).toMatchObject({ receivedBytes: 4123 })
+  })
+
   test('but was never begun is a bug, and changes nothing', async () => {
     const ledger = await ledgerWithAccount()
     await expect(ledger.settle('old-isp', settlement(ONE, DONE))).rejects.toMatchObject({ code: 'ERR_BUG' })
