@@ -89,6 +89,9 @@ export class BodyFile implements AsyncDisposable {
     await this.#put(this.#filling, this.#filled)
     // Only when all went well: after a failure a write that nobody waits for may still be under way.
     for (const buffer of [this.#filling, this.#spare]) if (buffer !== null) keepBuffer(buffer)
+    // A destination may take its time, and what is counted for it meanwhile is only what came (P5).
+    this.#filling = Buffer.alloc(0)
+    this.#spare = null
     const fd = await this.#opening
     if (this.#options.mode !== 0o600) await this.#wait(this.#fileSystem.fchmod(fd, this.#options.mode))
     this.#closed = true

@@ -145,7 +145,6 @@ export class Transfer {
       }
       // In one packet with bytes that nobody asked for, or behind the end of a doubtful message: it may be forged.
       if (session.botched !== null) throw session.botched
-      place.ended(spool.receivedBytes)
       if (reply.status !== 'ok') return await this.#refusedRetrieval(job, reply)
       const verdict = sizes.judge(job.sizeBytes, spool.receivedBytes)
       const behindShort = this.#shortCame
@@ -156,6 +155,8 @@ export class Transfer {
         return await this.#attempts.abandon([job], reason)
       }
       const message = spool.completeNow(run.nowMs()) ?? (await spool.complete(run.nowMs()))
+      // Not before: until its file is complete the buffers of a large one are there, whatever came of it.
+      place.ended(spool.receivedBytes)
       if (await this.#complete(job, message, { verdict, behindShort })) spool.release()
     } catch (error) {
       await this.#failed(job, error, spool.receivedBytes)

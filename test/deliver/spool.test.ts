@@ -2,6 +2,8 @@
 import { hash } from 'node:crypto'
 import fs from 'node:fs'
 import path from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { SpoolPlace } from '../../src/deliver/destination.ts'
@@ -136,6 +138,23 @@ describe('a large message', () => {
     const { body, sizeBytes } = await middling.complete(NOW_MS)
     expect(sizeBytes).toBe(70_000)
     expect(fs.readFileSync(body.kind === 'file' ? body.path : '').equals(bytes.subarray(0, 70_000))).toBe(true)
+  })
+
+  test('that was announced and came by half holds no buffer while it is delivered (P5)', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const at = directory()
+    const some = bytes.subarray(0, 70_000)
+    const spools = Array.from({ length: 40 }, () => new Spool(options(at, { announcedBytes: bytes.length })))
+    collect()
+    const before = process.memoryUsage().arrayBuffers
+    // Of many accounts at the same time.
+    for (const spool of spools) void spool.write(some)
+    for (const spool of spools) expect((await spool.complete(NOW_MS)).body.kind).toBe('file')
+    collect()
+    // What is kept is the header, and a few buffers for the next files.
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(40 * 70_000 + (3 << 20))
+    for (const spool of spools) await spool[Symbol.asyncDispose]()
   })
 
   test('keeps its bytes when the writer does not wait', async () => {
