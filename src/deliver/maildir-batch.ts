@@ -21,6 +21,8 @@ export class MaildirBatches {
 
   /** `file.receipt` tells what becomes of it. */
   add(file: MaildirFile): void {
+    // Behind a batch that hangs they would pile up, poll after poll.
+    if (this.#waiting[0]?.dropped === true) this.#waiting = this.#waiting.filter(({ dropped }) => !dropped)
     this.#waiting.push(file)
     this.#running ??= this.#run()
   }

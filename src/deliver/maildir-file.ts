@@ -67,6 +67,11 @@ export class MaildirFile {
     return this.#stage === 'visible'
   }
 
+  /** Given up before anything of it was made: the steps need not be called. */
+  get dropped(): boolean {
+    return this.#abandoned && this.#stage === 'waiting'
+  }
+
   /** Nobody waits any longer: the caller hears at once; the steps still to come do not make it visible. */
   abandon(reason: unknown, scope: 'message' | 'destination'): void {
     if (this.#settled) return

@@ -1,6 +1,8 @@
 // A Maildir gets every message complete, durable and once, or it gets nothing and the error says so.
 import fs from 'node:fs'
 import path from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Attempt, Destination } from '../../src/deliver/destination.ts'
 import { openMaildir, type MaildirConfig, type MaildirContext } from '../../src/deliver/maildir.ts'
@@ -513,6 +515,34 @@ describe('a wait', () => {
     gate.resolve()
     await maildir[Symbol.asyncDispose]()
     expect([...files(), ...files('tmp')]).toEqual([])
+  })
+
+  test('for a disk that never answers keeps no message that was given up, however many come (P5)', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const faults = new FaultyFileSystems(NFS)
+    const { maildir } = await open({ context: { fileSystems: faults } })
+    const reached = Promise.withResolvers<void>()
+    const gate = Promise.withResolvers<void>()
+    faults.before = (call) => {
+      if (call !== 'fsync') return undefined
+      reached.resolve()
+      return gate.promise
+    }
+    onTestFinished(() => gate.resolve())
+    const givenUp = async (meanwhile: Promise<void> | null): Promise<void> => {
+      const stopped = new AbortController()
+      const delivering = maildir.deliver(attempt(), message(Buffer.alloc(900_000)), stopped.signal)
+      await meanwhile
+      stopped.abort()
+      await failure(delivering)
+    }
+    await givenUp(reached.promise)
+    collect()
+    const before = process.memoryUsage().arrayBuffers
+    for (let count = 0; count < 20; count++) await givenUp(null)
+    collect()
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(3 * 900_000)
   })
 
   test('is not begun when the signal is aborted already', async () => {
