@@ -122,7 +122,7 @@ class Poll {
     tally.stage('listing')
     const offered = session.capabilities
     const listing = await session.list()
-    memory.shortcut.learn(offered, session.capabilities)
+    memory.shortcut.learn(offered, session.capabilitiesAfter)
     memory.loginDelaySeconds = session.capabilities.loginDelaySeconds
     memory.refuseLostUidls(listing)
     await run.departed.refuseListing(account, memory.record, listing, run.options)

@@ -49,7 +49,7 @@ export class Shortcut {
     return this.#capabilities
   }
 
-  /** After sign-in and listing: `before` is what sign-in went by, `after` what the server said then. */
+  /** After sign-in and listing: `before` is what sign-in went by, `after` what the server itself said then, if anything. */
   learn(before: Capabilities, after: Capabilities): void {
     if (!this.#isOpen) return
     const mark = markOf(after)

@@ -15,7 +15,7 @@ import type { Credentials } from './mechanism.ts'
 import { expiredToken, refusedTls, replyError } from './reply-error.ts'
 import { chooseSignIn, type SignIn, type SignInChoice } from './sasl.ts'
 import { signInWith } from './sign-in.ts'
-import { meaningOf } from './stale.ts'
+import { meaningOf, StaleCapabilities } from './stale.ts'
 import type { TlsFacts } from './tls-facts.ts'
 import { withTrust } from './trust.ts'
 
@@ -43,6 +43,7 @@ export class Session implements AsyncDisposable {
   readonly #signal: AbortSignal
   readonly #onAbort: () => void
   #capabilities: Capabilities = noCapabilities
+  #capabilitiesAfter: Capabilities = noCapabilities
   #tlsFacts: TlsFacts | null = null
   #greeting: Reply | null = null
   #signedIn: SignIn | null = null
@@ -113,6 +114,10 @@ export class Session implements AsyncDisposable {
   get capabilities(): Capabilities {
     return this.#capabilities
   }
+  /** What the server itself said after sign-in; `noCapabilities`: nothing, and what it said before still stands. */
+  get capabilitiesAfter(): Capabilities {
+    return this.#capabilitiesAfter
+  }
   /** Safe to print. */
   get greeting(): string {
     return this.#greeting?.text ?? ''
@@ -166,7 +171,8 @@ export class Session implements AsyncDisposable {
   }
 
   /** LIST and UIDL, and CAPA again in front of them (P036), in one burst when the server pipelines. Call once, before any
-   *  DELE (P102). Rejects with ERR_POP3_REPLY when LIST is refused, with UnansweredBurst or UnansweredCapabilities. */
+   *  DELE (P102). Rejects with ERR_POP3_REPLY when LIST is refused, with UnansweredBurst, UnansweredCapabilities or
+   *  StaleCapabilities. */
   async list(): Promise<Listing> {
     const early = this.#options.pipelining && this.#capabilities.names.has('PIPELINING')
     this.#queue.pipelining = early
@@ -180,6 +186,13 @@ export class Session implements AsyncDisposable {
   }
 
   #updateCapabilities(after: Capabilities): void {
+    // Nothing of today then says what RETR and QUIT may cost (EXPIRE, P129): little was remembered, and not that.
+    if (after === noCapabilities && this.#capabilities === this.#options.remembered) {
+      const stale = new StaleCapabilities(null)
+      this.#queue.botch(stale)
+      throw stale
+    }
+    this.#capabilitiesAfter = after
     // Refused now: what was said before still stands, but for the one claim that could cost a message (P036).
     const lasting = new Set([...this.#capabilities.names].filter((name) => name !== 'PIPELINING'))
     this.#capabilities = after === noCapabilities ? { ...this.#capabilities, names: lasting } : after

@@ -6,6 +6,7 @@ import { Shortcut } from '../../src/poll/shortcut.ts'
 import { type Capabilities, noCapabilities } from '../../src/pop3/reply.ts'
 import { StaleCapabilities } from '../../src/pop3/stale.ts'
 import { caFile } from '../support/certificates.ts'
+import { SmtpSink } from '../support/smtp-server.ts'
 import { Scene } from './scene.ts'
 
 const blob = Buffer.from('\0alice\0secret').toString('base64')
@@ -66,6 +67,27 @@ describe('an idle poll of a server that is known', () => {
     expect(await commandsOf(scene)).toMatchObject({ said: short })
     expect(await commandsOf(scene)).toMatchObject({ said: long })
     expect(await commandsOf(scene)).toMatchObject({ said: short })
+  })
+
+  test('asks each time where CAPA is refused after sign-in: what QUIT may drop is said only before (P036, P129)', async () => {
+    await using scene = await sceneOf('implicit')
+    scene.server.capabilities?.afterTls.push('EXPIRE 0')
+    refuseCapaAfterSignIn(scene)
+    await scene.poll()
+    await fetchInVain(scene)
+    expect(scene.count('QUIT')).toBe(1)
+    expect(scene.count('CAPA')).toBe(4)
+  })
+
+  test('is begun anew where CAPA is refused after sign-in from today on (P129)', async () => {
+    await using scene = await sceneOf('implicit')
+    scene.server.capabilities?.afterTls.push('EXPIRE 0')
+    scene.server.capabilities?.afterLogin.push('EXPIRE 0')
+    await scene.poll()
+    refuseCapaAfterSignIn(scene)
+    await fetchInVain(scene)
+    expect(scene.count('QUIT')).toBe(1)
+    expect(scene.notes).toContain('the server does not offer what it did: asking it anew')
   })
 
   test('sends its first commands together where the server pipelines only after sign-in', async () => {
@@ -129,6 +151,20 @@ describe('a sign-in by memory that is refused', () => {
     expect(said.slice(0, 2)).toEqual(['CAPA', 'AUTH LOGIN'])
   })
 })
+
+function refuseCapaAfterSignIn({ server }: Scene): void {
+  server.faults.onCommand = (verb, _, { user }) => (verb === 'CAPA' && user !== '' ? '-ERR not now' : 'serve')
+}
+
+/** Two messages, and the next hop takes none. */
+async function fetchInVain(scene: Scene): Promise<void> {
+  await using sink = await SmtpSink.start()
+  sink.faults.rcpt = '451 4.3.0 later'
+  scene.destinations = [`next: { type: smtp, host: 127.0.0.1, port: ${sink.port}, to: bob@example.net }`]
+  scene.deliver = 'next'
+  scene.fill(2)
+  expect(await scene.poll()).toMatchObject({ deferred: 2 })
+}
 
 async function refusals(scene: Scene): Promise<number | undefined> {
   await using ledger = await openLedger(scene.path('state/state.db'))
