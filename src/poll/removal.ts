@@ -124,7 +124,9 @@ async function isOnDisk(deletion: PlannedDeletion, context: RemovalContext): Pro
   const reply = await session.retrieve(deletion.number, spool)
   if (reply.status !== 'ok') return false
   const { sizeBytes, digest, fingerprint, messageId } = await spool.complete(run.nowMs())
-  for (const { destination } of await targets.configured()) {
+  for (const { destination, down } of await targets.configured()) {
+    // What it has cannot be seen now: kept for the next poll, without a word about the others.
+    if (down !== null) continue
     const [standing] = (await destination.census([origin], run.signal)) ?? []
     if (standing === null || standing === undefined) continue
     const recalled = await destination.recall({ intent: standing.intent, origin, recipient: '' }, run.signal)

@@ -24,7 +24,7 @@ export class Targets {
   readonly #run: Run
   readonly #tally: Tally
   readonly #byName = new Map<string, Target>()
-  readonly #asked = new Set<Target>()
+  readonly #asked = new Map<Target, Promise<void>>()
 
   constructor(account: Account, run: Run, tally: Tally) {
     this.#account = account
@@ -70,11 +70,10 @@ export class Targets {
   }
 
   async #target(name: string): Promise<Target> {
-    let target = this.#byName.get(name)
-    if (target === undefined) {
-      target = await this.#run.destinations.target(name, this.#account)
-      this.#byName.set(name, target)
-    }
+    const opened = this.#byName.get(name) ?? (await this.#run.destinations.target(name, this.#account))
+    // Who asked for it meanwhile has one already: what is found out about it is for all.
+    const target = this.#byName.get(name) ?? opened
+    this.#byName.set(name, target)
     return target
   }
 
@@ -86,22 +85,29 @@ export class Targets {
       if (down !== null) this.#tally.note(`${name} is down: ${down.message}`)
   }
 
-  /** Each once in a session whether it is there. */
+  /** Each once in a session whether it is there; who asks meanwhile waits for the same answer. */
   async #ask(): Promise<void> {
-    const targets = [...this.#byName.values()]
     await Promise.all(
-      targets.map(async (target) => {
-        if (target.down !== null || this.#asked.has(target)) return
-        this.#asked.add(target)
-        try {
-          await target.destination.ready(this.#run.signal)
-        } catch (error) {
-          // It is the poll that ends, not the destination that is down.
-          if (this.#run.signal.aborted) throw asPopfetchError(this.#run.signal.reason)
-          target.down = asPopfetchError(error, 'destination')
+      [...this.#byName.values()].map(async (target) => {
+        let answer = this.#asked.get(target)
+        if (answer === undefined) {
+          answer = this.#readiness(target)
+          this.#asked.set(target, answer)
         }
+        await answer
       }),
     )
+  }
+
+  async #readiness(target: Target): Promise<void> {
+    if (target.down !== null) return
+    try {
+      await target.destination.ready(this.#run.signal)
+    } catch (error) {
+      // It is the poll that ends, not the destination that is down.
+      if (this.#run.signal.aborted) throw asPopfetchError(this.#run.signal.reason)
+      target.down = asPopfetchError(error, 'destination')
+    }
   }
 
   /** Why nothing can be delivered at all; null: some destination takes mail, or none was asked. */

@@ -35,6 +35,20 @@ describe('a lost ledger (DESIGN 4.3)', () => {
     expect(scene.subjects()).toEqual([0, 1])
   })
 
+  test('compares with the file that can be read when another destination is down', async () => {
+    await using scene = await Scene.create()
+    scene.destinations = ['inbox: { type: maildir, path: inbox }', 'copy: { type: maildir, path: copy }']
+    scene.deliver = '[copy, inbox]'
+    scene.fill(2)
+    await scene.poll()
+    loseLedger(scene)
+    await scene.poll()
+    scene.account = ['delete: after-delivery']
+    rmSync(scene.path('copy'), { recursive: true })
+    writeFileSync(scene.path('copy'), '')
+    expect(await scene.poll()).toMatchObject({ deleted: 2 })
+  })
+
   test('keeps a message on the server that differs from the file (P130)', async () => {
     await using scene = await Scene.create()
     scene.fill(1)
