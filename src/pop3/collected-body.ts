@@ -2,6 +2,11 @@
 import { PopfetchError } from '../errors.ts'
 import type { BodySink } from './exchange.ts'
 
+/** Of a header we want the fields that identify a message; they stand in the first of it. */
+const HEADER_KEPT_BYTES = 65_536
+/** A sender's huge header is let go, not an end to the session; what goes on after this is no header. */
+const HEADER_END_BYTES = 256 * 1024 * 1024
+
 export class CollectedBody implements BodySink {
   readonly #keepBytes: number
   readonly #endBytes: number
@@ -29,4 +34,9 @@ export class CollectedBody implements BodySink {
   bytes(): Buffer {
     return Buffer.concat(this.#chunks)
   }
+}
+
+/** For the answer to TOP n 0. */
+export function headerBody(): CollectedBody {
+  return new CollectedBody({ keepBytes: HEADER_KEPT_BYTES, endBytes: HEADER_END_BYTES })
 }

@@ -1,13 +1,13 @@
 // TCP and TLS for one POP3 session: the room's only door to the network. Knows bytes, not POP3.
 // The one rule: `secure` is true only for a socket whose peer was verified, and nobody sends a secret without asking it.
 import * as net from 'node:net'
-import type { PopfetchError } from '../errors.ts'
+import { PopfetchError } from '../errors.ts'
 import { arrival } from './arrival.ts'
 import { Gathering } from './gathering.ts'
 import { connectError, lostError, tlsError, tlsFailure } from './network-error.ts'
 import { goThrough, lostProxy, proxyName, type ProxyOptions } from './proxy.ts'
 import { AnotherCertificate, type TlsFacts, tlsFactsOf } from './tls-facts.ts'
-import { TlsSessions } from './tls-sessions.ts'
+import { FailedResumption, TlsSessions } from './tls-sessions.ts'
 import { nodeTls, secureContext, trustKey, type TlsOptions } from './trust.ts'
 
 export interface ConnectionOptions {
@@ -93,7 +93,8 @@ export class Connection {
   }
 
   /** TLS over the open connection (implicit TLS, or after `+OK` to STLS). Nothing is read or written in clear meanwhile
-   *  (P044, P050). Rejects with ERR_TLS, ERR_TIMEOUT, ERR_ABORTED; then the connection is destroyed. */
+   *  (P044, P050). Rejects with ERR_TLS (FailedResumption: another connection may do), ERR_TIMEOUT, ERR_ABORTED; then the
+   *  connection is destroyed. */
   async secureNow(signal: AbortSignal): Promise<TlsFacts> {
     const { host, port, timeoutMs } = this.#options
     const { pin } = this.#options.tls
@@ -131,9 +132,10 @@ export class Connection {
       signal,
     })
     await handshake.catch((error: unknown) => {
+      if (resumed === null || signal.aborted) throw error
       // It may be to blame: never again with this server.
-      if (resumed !== null && !signal.aborted) sessions.refuse(key)
-      throw error
+      sessions.refuse(key)
+      throw error instanceof PopfetchError && error.code === 'ERR_TLS' ? new FailedResumption(error) : error
     })
     // What resumes a session was checked when that began: Node looks at the name only then, and has no certificate now.
     const before = resumed !== null && secured.isSessionReused() ? resumed : null

@@ -4,9 +4,9 @@
 // waiting command is rejected, and no further byte is sent.
 import { asPopfetchError, PopfetchError } from '../errors.ts'
 import { askCapabilities } from './capa.ts'
-import { CollectedBody } from './collected-body.ts'
+import { headerBody } from './collected-body.ts'
 import { command, type Command } from './command.ts'
-import { Connection, type ConnectionOptions } from './connection.ts'
+import { Connection } from './connection.ts'
 import { type BodySink, ExchangeQueue } from './exchange.ts'
 import type { Listing } from './listing.ts'
 import { askLists } from './lists.ts'
@@ -14,27 +14,14 @@ import { type Capabilities, noCapabilities, type Reply } from './reply.ts'
 import type { Credentials } from './mechanism.ts'
 import { expiredToken, refusedTls, replyError } from './reply-error.ts'
 import { chooseSignIn, type SignIn, type SignInChoice } from './sasl.ts'
+import type { SessionOptions } from './session-options.ts'
 import { signInWith } from './sign-in.ts'
 import { meaningOf, StaleCapabilities } from './stale.ts'
 import type { TlsFacts } from './tls-facts.ts'
+import { orAfresh } from './tls-sessions.ts'
 import { withTrust } from './trust.ts'
 
-/** Of a header we want the fields that identify a message; they stand in the first of it. */
-const HEADER_KEPT_BYTES = 65_536
-/** A sender's huge header is let go, not an end to the session; what goes on after this is no header. */
-const HEADER_END_BYTES = 256 * 1024 * 1024
-
-export interface SessionOptions extends ConnectionOptions {
-  readonly tlsMode: 'implicit' | 'starttls' | 'none'
-  /** False: one command at a time whatever the server says. */
-  readonly pipelining: boolean
-  /** False: CAPA is not asked, because this server cannot bear it (P032). */
-  readonly askCapabilities: boolean
-  /** What the server said before sign-in another day, when it was under TLS as now: not asked again. Null: asked. */
-  readonly remembered: Capabilities | null
-  /** The wire for a log, secrets and bodies masked; null: not wanted. */
-  readonly trace: ((direction: 'C' | 'S', text: string) => void) | null
-}
+export type { SessionOptions } from './session-options.ts'
 
 export class Session implements AsyncDisposable {
   readonly #options: SessionOptions
@@ -64,7 +51,7 @@ export class Session implements AsyncDisposable {
    *  Rejects with ERR_CONNECT, ERR_TLS, ERR_TIMEOUT, ERR_POP3_REPLY, ERR_POP3_PROTOCOL, ERR_ABORTED, and with
    *  UnansweredCapabilities; then nothing is left open. */
   static open(options: SessionOptions, signal: AbortSignal): Promise<Session> {
-    return withTrust(options.tls, () => Session.#open(options, signal))
+    return withTrust(options.tls, () => orAfresh(() => Session.#open(options, signal)))
   }
 
   static async #open(options: SessionOptions, signal: AbortSignal): Promise<Session> {
@@ -218,7 +205,7 @@ export class Session implements AsyncDisposable {
 
   /** TOP n 0: the header, at most 64 KiB of it; null when the server refuses. */
   async header(number: number): Promise<Buffer | null> {
-    const answer = new CollectedBody({ keepBytes: HEADER_KEPT_BYTES, endBytes: HEADER_END_BYTES })
+    const answer = headerBody()
     const reply = await this.#watched(this.#queue.run(command('TOP', number, 0), 'message', answer))
     return reply.status === 'ok' ? answer.bytes() : null
   }

@@ -1,6 +1,7 @@
 // TLS sessions to be resumed (RFC 8446 §2.2), for as long as the process lives: a handshake without certificates, and over
 // TLS 1.2 one exchange less. The one rule: only the session of a connection that passed every check is kept, for the same
 // host, port and trust, and no longer than an hour or its certificate: dates and chains are looked at anew by then.
+import { PopfetchError } from '../errors.ts'
 import type { TlsFacts } from './tls-facts.ts'
 
 const KEPT_MS = 3_600_000
@@ -46,5 +47,26 @@ export class TlsSessions {
   /** No session is kept under `key` any more. */
   refuse(key: string): void {
     this.#refused.add(key)
+    this.#kept.delete(key)
+  }
+}
+
+/** A handshake failed that was to resume a session, which may be to blame: OpenSSL servers that ask for client certificates
+ *  without a session id context fail so each time. */
+export class FailedResumption extends PopfetchError {
+  override readonly name: string = 'FailedResumption'
+
+  constructor({ code, message, scope, retry, cause }: PopfetchError) {
+    super(code, message, { scope, retry, cause })
+  }
+}
+
+/** Once more, where `attempt` failed over a session that is refused now: what counts is how it goes without. */
+export async function orAfresh<T>(attempt: () => Promise<T>): Promise<T> {
+  try {
+    return await attempt()
+  } catch (error) {
+    if (error instanceof FailedResumption) return await attempt()
+    throw error
   }
 }

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { constants } from 'node:crypto'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
@@ -17,11 +18,13 @@ const pinning = (pin: string) => ({ ca: null, pin, ...none })
 /** Greets, knows no CAPA, and says which connections resumed a TLS session. */
 class Greeter implements AsyncDisposable {
   readonly resumed: boolean[] = []
+  /** How often a session was to be resumed that the server fails over. */
+  attempts = 0
   readonly #server: Server
 
-  private constructor(kind: CertificateKind, maxVersion: 'TLSv1.2' | 'TLSv1.3') {
+  private constructor(kind: CertificateKind, maxVersion: 'TLSv1.2' | 'TLSv1.3', secureOptions: number) {
     const { certificate, key } = certificates[kind]
-    this.#server = createServer({ cert: certificate, key, maxVersion }, (socket) => {
+    this.#server = createServer({ cert: certificate, key, maxVersion, secureOptions }, (socket) => {
       this.resumed.push(socket.isSessionReused())
       socket.on('error', () => {})
       socket.on('data', () => socket.write('-ERR what?\r\n'))
@@ -29,10 +32,28 @@ class Greeter implements AsyncDisposable {
     })
   }
 
-  static async start(kind: CertificateKind = 'good', maxVersion: 'TLSv1.2' | 'TLSv1.3' = 'TLSv1.3'): Promise<Greeter> {
-    const greeter = new Greeter(kind, maxVersion)
+  static async start(
+    kind: CertificateKind = 'good',
+    maxVersion: 'TLSv1.2' | 'TLSv1.3' = 'TLSv1.3',
+    secureOptions = 0,
+  ): Promise<Greeter> {
+    const greeter = new Greeter(kind, maxVersion, secureOptions)
     await once(greeter.#server.listen(0, '127.0.0.1'), 'listening')
     return greeter
+  }
+
+  /** As servers do that ask for client certificates and lack a session id context. */
+  failToResume(): void {
+    const known = new Set<string>()
+    this.#server.on('newSession', (id: Buffer, _session: Buffer, done: () => void) => {
+      known.add(id.toString('hex'))
+      done()
+    })
+    this.#server.on('resumeSession', (id: Buffer, done: (error: Error | null, session: null) => void) => {
+      if (!known.has(id.toString('hex'))) return done(null, null)
+      this.attempts++
+      done(new Error('session id context uninitialized'), null)
+    })
   }
 
   get port(): number {
@@ -60,6 +81,15 @@ describe('a TLS session', () => {
       expect(server.resumed).toEqual([false, true, true])
     },
   )
+
+  it('is given up by the connection itself where the server fails over it', async () => {
+    await using server = await Greeter.start('good', 'TLSv1.2', constants.SSL_OP_NO_TICKET)
+    server.failToResume()
+    const first = await server.visit(trusting)
+    expect(await server.visit(trusting)).toEqual(first)
+    expect(await server.visit(trusting)).toEqual(first)
+    expect(server.attempts).toBe(1)
+  })
 
   it('is not resumed under another name, nor by who trusts something else', async () => {
     await using server = await Greeter.start()
