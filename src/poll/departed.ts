@@ -54,7 +54,11 @@ export class Departed {
   }
 
   #accounts(): Promise<readonly AccountRecord[]> {
-    this.#read ??= this.#fresh()
+    this.#read ??= this.#fresh().catch((error: unknown) => {
+      // A ledger that was busy for once must not keep a new account from its mail until the next start.
+      this.#read = null
+      throw error
+    })
     return this.#read
   }
 

@@ -1,6 +1,11 @@
 // An account that got another name in the configuration (S017): its mail must not come again.
 import { describe, expect, test } from 'vitest'
+import type { Account, Configuration } from '../../src/config/schema.ts'
+import { PopfetchError } from '../../src/errors.ts'
+import type { AccountRecord, Ledger } from '../../src/ledger/ledger.ts'
 import { openLedger } from '../../src/ledger/sqlite.ts'
+import { Departed } from '../../src/poll/departed.ts'
+import type { PollOptions } from '../../src/poll/report.ts'
 import { Scene } from './scene.ts'
 
 const SAME = 'had the same user, host and port'
@@ -95,5 +100,20 @@ describe('an account without history', () => {
       await ledger.records.forgetAll('old-isp', {})
     }
     expect((await scene.poll()).error).toBeNull()
+  })
+
+  test('is polled again once the ledger can be read, however long the process lives', async () => {
+    const failures = [new PopfetchError('ERR_LEDGER', 'busy', { scope: 'account', retry: 'soon' })]
+    const ledger = {
+      accounts: () => {
+        const failure = failures.pop()
+        return failure === undefined ? Promise.resolve([]) : Promise.reject(failure)
+      },
+    } as unknown as Ledger
+    const departed = new Departed(ledger, { accounts: [] } as unknown as Configuration)
+    const look = () =>
+      departed.refuseMailbox({} as Account, { known: 0 } as AccountRecord, { yes: false, dryRun: false } as PollOptions)
+    await expect(look()).rejects.toMatchObject({ code: 'ERR_LEDGER' })
+    await expect(look()).resolves.toBeUndefined()
   })
 })
