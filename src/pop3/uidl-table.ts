@@ -67,6 +67,17 @@ function enter(row: number, uidls: Column, slots: Uint32Array, seed: number): nu
   return row
 }
 
+/** FNV-1a, but that no byte of the state keeps to itself: the lowest would, and who guesses that one of the seed's could make
+ *  a million UIDLs collide. */
+export function hashOf(bytes: Uint8Array, start: number, end: number, seed: number): number {
+  let hash = seed
+  for (let at = start; at < end; at++) {
+    hash = Math.imul(hash ^ (bytes[at] ?? 0), 0x01000193)
+    hash ^= hash >>> 15
+  }
+  return hash
+}
+
 /** Where the number of the first row with this UIDL stands, plus 1; or the empty slot that it belongs in. */
 function slotOf(
   bytes: Uint8Array,
@@ -76,9 +87,7 @@ function slotOf(
   slots: Uint32Array,
   seed: number,
 ): number {
-  let hash = seed
-  for (let at = start; at < end; at++) hash = Math.imul(hash ^ (bytes[at] ?? 0), 0x01000193)
-  for (let slot = (hash ^ (hash >>> 15)) & (slots.length - 1); ; slot = (slot + 1) & (slots.length - 1)) {
+  for (let slot = hashOf(bytes, start, end, seed) & (slots.length - 1); ; slot = (slot + 1) & (slots.length - 1)) {
     const entered = slots[slot] ?? 0
     if (entered === 0) return slot
     const from = edges[entered - 1] ?? 0
