@@ -10,7 +10,7 @@ import type { Run } from './run.ts'
 import type { Targets } from './targets.ts'
 import { originOf } from './hand-over.ts'
 
-/** One walk through a Maildir for so many. */
+/** Files read in one walk through a Maildir; what the ledger says of them is held meanwhile. */
 const REREAD_AT_ONCE = 10_000
 
 /** One walk through a Maildir for so many; their hashed keys are 10 MB. */
