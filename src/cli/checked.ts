@@ -1,12 +1,12 @@
 // Words of a command line → Invocation, or a usage error. zod decides what they may say; reading argv is options.ts.
 import * as z from 'zod'
-import { SHELLS, type Command, type Words } from './command-names.ts'
-import { importRequest, TOOLS } from './import-options.ts'
-import { initRequest } from './init-options.ts'
-import type { CommonOptions, Invocation } from './invocation.ts'
-import { migrateRequest } from './migrate-options.ts'
+import { SHELLS, type Command, type Words } from './commands/names.ts'
+import { importRequest, TOOLS } from './commands/import/options.ts'
+import { initRequest } from './commands/init/options.ts'
+import type { CommonOptions, Invocation } from './command.ts'
+import { migrateRequest } from './commands/migrate/options.ts'
 import { COUNT, LEVELS } from './poll-options.ts'
-import { OPERATIONS, stateOperation } from './state-options.ts'
+import { OPERATIONS, stateOperation } from './commands/state/options.ts'
 import { usageError } from './usage.ts'
 
 const POSITIONS: Readonly<Record<string, string>> = {

@@ -1,7 +1,7 @@
 // What a command that lives long needs of the process, and no other: signals that mean something else than the end, a say in
 // what is thrown past every promise, and the line that starts it again. `main.ts` makes the real one.
 import { isatty } from 'node:tty'
-import type { Starter } from '../daemon/background.ts'
+import type { Starter } from '../daemon/detach.ts'
 
 export interface Host {
   /** The program and the arguments that come before those of popfetch. */
@@ -24,7 +24,7 @@ export function processHost(contain: Host['contain']): Host {
     command: [program, ...process.execArgv, script],
     pid: process.pid,
     attached: () => isatty(2),
-    starter: async () => (await import('../daemon/background.ts')).takeStarter(process),
+    starter: async () => (await import('../daemon/detach.ts')).takeStarter(process),
     on: (signal, act) => void process.on(signal, act),
     contain,
   }

@@ -5,9 +5,9 @@ import { isatty } from 'node:tty'
 import { asPopfetchError } from '../errors.ts'
 import { exitCodeOfError, EXIT_BUG, EXIT_OK } from './exit.ts'
 import { processHost } from './host.ts'
-import type { Invocation } from './options.ts'
+import type { Invocation } from './arguments/read.ts'
 import { Output } from './output.ts'
-import { pollLine } from './poll-line.ts'
+import { pollLine } from './arguments/plain-poll.ts'
 import { watchInterruptions } from './signals.ts'
 import { rooms, type Surroundings } from './surroundings.ts'
 import { version } from './version.ts'
@@ -68,7 +68,7 @@ export async function execute(argv: readonly string[], surroundings: Surrounding
 
 /** yargs, its options and its checks cost 40 ms: where poll-line.ts understands, they are not loaded. */
 async function everyLine(argv: readonly string[]): Promise<Invocation> {
-  const { parseArguments } = await import('./options.ts')
+  const { parseArguments } = await import('./arguments/read.ts')
   return await parseArguments(argv, process.stdout.columns ?? 80)
 }
 
@@ -81,29 +81,29 @@ async function carriedOut(invocation: Invocation, surroundings: Surroundings): P
       surroundings.output.answer(`popfetch ${version}`)
       return EXIT_OK
     case 'poll':
-      return await (await import('./poll.ts')).pollCommand(invocation, surroundings)
+      return await (await import('./commands/poll/poll.ts')).pollCommand(invocation, surroundings)
     case 'daemon':
-      return await (await import('./daemon.ts')).daemonCommand(invocation, surroundings)
+      return await (await import('./commands/daemon/daemon.ts')).daemonCommand(invocation, surroundings)
     case 'stop':
     case 'reload':
     case 'wake':
-      return await (await import('./speak.ts')).speakCommand(invocation, surroundings)
+      return await (await import('./commands/daemon/running.ts')).speakCommand(invocation, surroundings)
     case 'completion':
-      return await (await import('./completion.ts')).completionCommand(invocation, surroundings)
+      return await (await import('./commands/completion/completion.ts')).completionCommand(invocation, surroundings)
     case 'check':
-      return await (await import('./check.ts')).checkCommand(invocation, surroundings)
+      return await (await import('./commands/check/check.ts')).checkCommand(invocation, surroundings)
     case 'migrate':
-      return await (await import('./migrate.ts')).migrateCommand(invocation, surroundings)
+      return await (await import('./commands/migrate/migrate.ts')).migrateCommand(invocation, surroundings)
     case 'import':
-      return await (await import('./import.ts')).importCommand(invocation, surroundings)
+      return await (await import('./commands/import/import.ts')).importCommand(invocation, surroundings)
     case 'init':
-      return await (await import('./init.ts')).initCommand(invocation, surroundings)
+      return await (await import('./commands/init/init.ts')).initCommand(invocation, surroundings)
     case 'status':
-      return await (await import('./status.ts')).statusCommand(invocation, surroundings)
+      return await (await import('./commands/status/status.ts')).statusCommand(invocation, surroundings)
     case 'state':
-      return await (await import('./state.ts')).stateCommand(invocation, surroundings)
+      return await (await import('./commands/state/state.ts')).stateCommand(invocation, surroundings)
     case 'config':
-      return await (await import('./config.ts')).configCommand(invocation, surroundings)
+      return await (await import('./commands/config/config.ts')).configCommand(invocation, surroundings)
   }
 }
 

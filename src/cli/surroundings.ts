@@ -2,8 +2,8 @@
 // can put others in their place; `main.ts` makes the real ones. Rooms are loaded at first use: importing all of them
 // costs 0.2 s, which `--version` and a wrong option need not pay.
 import type { jsonSchema, loadConfiguration, showConfiguration } from '../config/load.ts'
-import type { openLedger } from '../ledger/sqlite.ts'
-import type { checkAll, pollAll } from '../poll/pool.ts'
+import type { openLedger } from '../ledger/sqlite/open.ts'
+import type { checkAll, pollAll } from '../poll/poller.ts'
 import type { Host } from './host.ts'
 import type { Output } from './output.ts'
 
@@ -39,6 +39,6 @@ export interface Surroundings {
 
 export const rooms: Rooms = {
   configuration: () => import('../config/load.ts'),
-  ledger: () => import('../ledger/sqlite.ts'),
-  poll: () => import('../poll/pool.ts'),
+  ledger: () => import('../ledger/sqlite/open.ts'),
+  poll: () => import('../poll/poller.ts'),
 }

@@ -1,5 +1,5 @@
 // How wrong usage is told: one line, and where to read more.
-import { nearest } from '../config/nearest.ts'
+import { nearest } from '../config/values/nearest.ts'
 import { PopfetchError } from '../errors.ts'
 
 /** ERR_USAGE, exit 64. */

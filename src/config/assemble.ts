@@ -3,18 +3,18 @@
 // The one rule: every part is looked at even when another is wrong, so that one report names all problems.
 import * as z from 'zod'
 import { display } from '../display.ts'
-import { isLoopback } from './host.ts'
+import { isLoopback } from './values/host.ts'
 import { conflictProblems, foundText, issueProblems } from './problem.ts'
-import { deliver } from './deliver.ts'
-import { holdsPassword } from './proxy.ts'
+import { deliver } from './route.ts'
+import { holdsPassword } from './values/proxy.ts'
 import { account, accountConflicts, accountDefaults, top } from './schema.ts'
-import { Targets } from './targets.ts'
-import { SECRET_KEYS, WITHOUT_COMPILING } from './values.ts'
-import { isWritten } from './written.ts'
+import { Targets } from './named-destinations.ts'
+import { SECRET_KEYS, WITHOUT_COMPILING } from './values/values.ts'
+import { isWritten } from './values/written.ts'
 import type { Path, Problem } from './problem.ts'
 import type { Account, Configuration } from './schema.ts'
-import type { ResolvePath } from './values.ts'
-import type { Written } from './written.ts'
+import type { ResolvePath } from './values/values.ts'
+import type { Written } from './values/written.ts'
 
 export interface Assembled {
   /** Null when there are problems. `statePath` is null when none was written. */

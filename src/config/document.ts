@@ -2,7 +2,7 @@
 // code for some files and know no lines.
 // The one rule: the parser's own messages are never shown. They quote the text, and the text may hold a secret.
 import * as yaml from 'yaml'
-import { SECRET_KEYS } from './values.ts'
+import { SECRET_KEYS } from './values/values.ts'
 import type { Path, Problem } from './problem.ts'
 
 export interface TextDocument {

@@ -4,9 +4,9 @@ import path from 'node:path'
 import { PopfetchError } from '../errors.ts'
 import { parseText } from './document.ts'
 import { loadConfiguration, readText, type LoadOptions } from './load.ts'
-import { findConfiguration, resolvePath, usualStatePath } from './places.ts'
+import { findConfiguration, resolvePath, usualStatePath } from './paths.ts'
 import type { Configuration } from './schema.ts'
-import { isWritten } from './written.ts'
+import { isWritten } from './values/written.ts'
 
 export interface Outline {
   /** The ledger's file; absolute. */

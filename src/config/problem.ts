@@ -3,10 +3,10 @@
 import type * as z from 'zod'
 import { display } from '../display.ts'
 import { FIRST_OF } from './first-of.ts'
-import { nearest } from './nearest.ts'
-import { SECRET_KEYS } from './values.ts'
-import { isWritten } from './written.ts'
-import type { Conflict, Written } from './written.ts'
+import { nearest } from './values/nearest.ts'
+import { SECRET_KEYS } from './values/values.ts'
+import { isWritten } from './values/written.ts'
+import type { Conflict, Written } from './values/written.ts'
 
 export type Path = readonly (string | number)[]
 

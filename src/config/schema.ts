@@ -2,19 +2,19 @@
 // everybody else uses are derived here. Destinations have a file of their own; reading the file is load.ts.
 // The one rule: what comes out has no optional fields, and nobody else knows a default.
 import * as z from 'zod'
-import { deliver, route } from './deliver.ts'
-import { destination } from './destinations.ts'
-import { parseDuration } from './quantity.ts'
-import { proxy } from './proxy.ts'
-import { daemon, poll } from './rhythm.ts'
-import * as value from './values.ts'
-import type { RouteRule } from './deliver.ts'
-import type { DestinationConfig } from './destinations.ts'
-import type { ResolvePath } from './values.ts'
-import type { Conflict, Frozen, Written } from './written.ts'
+import { deliver, route } from './route.ts'
+import { destination } from './destinations/destinations.ts'
+import { parseDuration } from './values/quantity.ts'
+import { proxy } from './values/proxy.ts'
+import { daemon, poll } from './daemon.ts'
+import * as value from './values/values.ts'
+import type { RouteRule } from './route.ts'
+import type { DestinationConfig } from './destinations/destinations.ts'
+import type { ResolvePath } from './values/values.ts'
+import type { Conflict, Frozen, Written } from './values/written.ts'
 
 export type { Sender } from '../deliver/envelope.ts'
-export type { Pattern, RouteRule, When } from './deliver.ts'
+export type { Pattern, RouteRule, When } from './route.ts'
 export type {
   CommandConfig,
   DestinationConfig,
@@ -23,9 +23,9 @@ export type {
   MaildirConfig,
   MboxConfig,
   SmtpConfig,
-} from './destinations.ts'
-export type { ProxyConfig } from './proxy.ts'
-export type { SecretSource } from './secret.ts'
+} from './destinations/destinations.ts'
+export type { ProxyConfig } from './values/proxy.ts'
+export type { SecretSource } from './values/secret.ts'
 
 /** When a delivered message is deleted from the server. An age counts from when it was first seen. */
 export type DeletePolicy =

@@ -1,13 +1,13 @@
 // The configuration in force as the keys of the file, all defaults filled in: what `config show` prints.
 // The one rule: no secret. Text is masked; of a command only the first word is shown, the others may hold one.
 import { FIRST_OF } from './first-of.ts'
-import { formatDuration, formatSize } from './quantity.ts'
-import { proxyText } from './proxy.ts'
-import { listenText, pollText } from './rhythm.ts'
-import { commandName, MASK } from './secret.ts'
+import { formatDuration, formatSize } from './values/quantity.ts'
+import { proxyText } from './values/proxy.ts'
+import { listenText, pollText } from './daemon.ts'
+import { commandName, MASK } from './values/secret.ts'
 import type { Account, Configuration, DestinationConfig, FirstOfConfig, Sender, When } from './schema.ts'
-import type { SecretSource } from './secret.ts'
-import type { Written } from './written.ts'
+import type { SecretSource } from './values/secret.ts'
+import type { Written } from './values/written.ts'
 
 export function asWritten(configuration: Configuration): Written {
   const { accounts, destinations, statePath, concurrency, perHost, daemon, log } = configuration

@@ -2,7 +2,7 @@
 // begins to fail, fails in another way or works again, and a reminder each day (N034). Everything else is `debug`.
 import type { Log } from '../log.ts'
 import type { AccountReport } from '../poll/report.ts'
-import type { PollEnded } from './scheduler.ts'
+import type { PollEnded } from './schedule/scheduler.ts'
 
 const REMINDER_MS = 24 * 3_600_000
 

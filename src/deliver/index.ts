@@ -1,12 +1,12 @@
 // The table of destinations. A new kind is one file that fulfils destination.ts and one line here; what a kind does not use
 // is not loaded.
-import type { CommandConfig } from './command.ts'
+import type { CommandConfig } from './command/command.ts'
 import type { Attempt, Destination } from './destination.ts'
 import { labelField, traceField } from './envelope.ts'
-import type { MaildirConfig } from './maildir.ts'
-import type { MboxConfig } from './mbox.ts'
-import type { Reserve } from './reserve.ts'
-import type { SmtpConfig } from './smtp.ts'
+import type { MaildirConfig } from './maildir/maildir.ts'
+import type { MboxConfig } from './mbox/mbox.ts'
+import type { Reserve } from './disk/reserve.ts'
+import type { SmtpConfig } from './smtp/smtp.ts'
 
 interface Common {
   /** Puts a `Received:` field on top. */
@@ -37,20 +37,20 @@ export async function openDestination(
   const prefix = fieldsOnTop(settings, context)
   switch (settings.type) {
     case 'command': {
-      const { openCommand } = await import('./command.ts')
+      const { openCommand } = await import('./command/command.ts')
       return openCommand(settings, { ...context, prefix })
     }
     case 'mbox': {
-      const { openMbox } = await import('./mbox.ts')
+      const { openMbox } = await import('./mbox/mbox.ts')
       return openMbox(settings, { ...context, prefix })
     }
     case 'maildir': {
-      const { openMaildir } = await import('./maildir.ts')
+      const { openMaildir } = await import('./maildir/maildir.ts')
       return openMaildir(settings, { ...context, prefix })
     }
     case 'smtp':
     case 'lmtp': {
-      const { openSmtp } = await import('./smtp.ts')
+      const { openSmtp } = await import('./smtp/smtp.ts')
       return openSmtp(settings, context)
     }
   }

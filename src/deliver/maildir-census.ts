@@ -2,10 +2,10 @@
 // through new/ and cur/ for many messages. What was in flight in tmp/ does not count.
 import type { Origin } from '../message.ts'
 import type { Standing } from './destination.ts'
-import type { FileSystem } from './filesystem.ts'
-import { receiptText } from './maildir-file.ts'
-import type { Folders } from './maildir-folders.ts'
-import { messageKey, ownName } from './maildir-name.ts'
+import type { FileSystem } from './disk/filesystem.ts'
+import { receiptText } from './maildir/file.ts'
+import type { Folders } from './maildir/folders.ts'
+import { messageKey, ownName } from './maildir/name.ts'
 
 /** In the order of `origins`; null: it does not stand there. Rejects with what the system said. */
 export async function census(

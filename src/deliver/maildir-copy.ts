@@ -1,8 +1,8 @@
 // A large message that does not lie in the Maildir yet, from its spool file into a file there, in the Maildir's form.
 import { constants } from 'node:fs'
 import type { Message } from '../message.ts'
-import type { BodyFile } from './body-file.ts'
-import type { FileSystem } from './filesystem.ts'
+import type { BodyFile } from './disk/body-file.ts'
+import type { FileSystem } from './disk/filesystem.ts'
 
 const COPY_BYTES = 256 * 1024
 

@@ -1,7 +1,7 @@
 // How long each file of a Maildir may take, and what ends it sooner: one timer and one listener for all of them, since a
 // timer for each of five thousand is work.
-import type { MaildirFile } from './maildir-file.ts'
-import { NoAnswer } from './within.ts'
+import type { MaildirFile } from './maildir/file.ts'
+import { NoAnswer } from './disk/time-limit.ts'
 
 interface Watched {
   readonly dueMs: number

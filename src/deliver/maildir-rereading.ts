@@ -1,11 +1,11 @@
 // What stands in a Maildir of messages that were delivered there, read again: for a migration, which believes its eyes only
 // (S024). Found by the intent in their names, in whatever folder and with whatever flags a reader gave them since.
 import type { Attempt, Recollection } from './destination.ts'
-import type { FileSystem } from './filesystem.ts'
-import { receiptText } from './maildir-file.ts'
-import type { Folders } from './maildir-folders.ts'
-import { ownName } from './maildir-name.ts'
-import { readBack } from './maildir-read-back.ts'
+import type { FileSystem } from './disk/filesystem.ts'
+import { receiptText } from './maildir/file.ts'
+import type { Folders } from './maildir/folders.ts'
+import { ownName } from './maildir/name.ts'
+import { readBack } from './maildir/read-back.ts'
 
 export interface Rereading {
   readonly fileSystem: FileSystem

@@ -1,7 +1,7 @@
 // Watches the conversation beside nodemailer, which takes any 2xx for an answer to DATA and one surplus reply for the
 // answer to the next command, so that every later answer belongs to the wrong one (D049). Pure: lines in, facts out.
 // The rule: a reply must have been asked for and must be able to answer what was asked; else the session is out of step.
-import type { Stage } from './smtp-verdict.ts'
+import type { Stage } from './smtp/verdict.ts'
 
 /** The stages that wait for the server: a reply, or for TLS the handshake. */
 export type Waiting = Exclude<Stage, 'connect'>

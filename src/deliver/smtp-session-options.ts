@@ -1,10 +1,10 @@
 // What an SMTP session is opened with, and what nodemailer is told for it: a connected socket, limits that are not its own,
 // and no freedom to go on without what the configuration demands (D050, D072).
 import type { Socket } from 'node:net'
-import { openingMs, type SmtpLimits } from './smtp-limits.ts'
-import { greetingName, type SignIn } from './smtp-offers.ts'
-import { type Peer, tlsOptions } from './smtp-socket.ts'
-import type { Transport, TransportLog, TransportOptions } from './smtp-transport.ts'
+import { openingMs, type SmtpLimits } from './smtp/limits.ts'
+import { greetingName, type SignIn } from './smtp/capabilities.ts'
+import { type Peer, tlsOptions } from './smtp/socket.ts'
+import type { Transport, TransportLog, TransportOptions } from './smtp/nodemailer.ts'
 import { XOAUTH2, xoauth2 } from './smtp-xoauth2.ts'
 
 export interface SessionOptions {

@@ -1,6 +1,6 @@
 // XOAUTH2, the mechanism of Google and Microsoft for access tokens: one command with the token, and an empty line for the
 // server that explains a refusal in a challenge instead of saying it. Here because nodemailer's own fetches tokens itself.
-import type { AuthExchange } from './smtp-transport.ts'
+import type { AuthExchange } from './smtp/nodemailer.ts'
 
 /** What nodemailer knows it by. Under its own name nodemailer 10.6 would send the token as a password with PLAIN instead,
  *  where the server offers that first. */

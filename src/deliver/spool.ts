@@ -7,13 +7,13 @@ import { DeliveryError } from '../errors.ts'
 import { identity, sha256, splitHeader } from '../header.ts'
 import type { Body, Message, Origin } from '../message.ts'
 import type { Arena } from './arena.ts'
-import { BodyFile } from './body-file.ts'
+import { BodyFile } from './disk/body-file.ts'
 import type { Attempt, SpoolPlace } from './destination.ts'
-import { diskError } from './disk-error.ts'
-import { offLoop, type FileSystem } from './filesystem.ts'
+import { diskError } from './disk/disk-error.ts'
+import { offLoop, type FileSystem } from './disk/filesystem.ts'
 import { ownDirectory } from './own-directory.ts'
-import type { Reserve } from './reserve.ts'
-import { sweep } from './sweep.ts'
+import type { Reserve } from './disk/reserve.ts'
+import { sweep } from './disk/own-files.ts'
 
 /** Most mail is below; a window of a few dozen such messages stays within DESIGN 11's 150 MB. */
 export const MEMORY_LIMIT_BYTES = 1 << 20

@@ -3,9 +3,9 @@
 // migration's terms. The one rule: with `--delete` a message goes from the server only after it was read again (S024).
 import { setTimeout as pause } from 'node:timers/promises'
 import { asPopfetchError } from '../errors.ts'
-import { Destinations } from '../poll/destinations.ts'
-import { Poller } from '../poll/pool.ts'
-import { usualTerms } from '../poll/terms.ts'
+import { Destinations } from '../poll/run/destinations.ts'
+import { Poller } from '../poll/poller.ts'
+import { usualTerms } from '../poll/run/restrictions.ts'
 import { Migration } from './migration.ts'
 import { Rate } from './rate.ts'
 import type { MigrationReport } from './report.ts'

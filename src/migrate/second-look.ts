@@ -3,8 +3,8 @@
 // more, and compared as they would stand in the file. Deletes nothing.
 import { createHash } from 'node:crypto'
 import type { EntryKey } from '../ledger/ledger.ts'
-import type { Entry, Plan } from '../poll/plan.ts'
-import type { BodySink } from '../pop3/exchange.ts'
+import type { Entry, Plan } from '../poll/plan/plan.ts'
+import type { BodySink } from '../pop3/wire/exchange.ts'
 import type { Session } from '../pop3/session.ts'
 
 /** As many as may be on the wire (P144) would be more than a server should send for nothing. */

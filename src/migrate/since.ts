@@ -1,7 +1,7 @@
 // Which messages are from a day on (`--since`): told by the header, asked for with TOP n 0 once for each message and run.
 // The one rule: what shows no date is taken, for a message left behind is worse than one too many.
 import { field, parseDateMs, receivedDateMs, splitHeader } from '../header.ts'
-import type { PlannedFetch } from '../poll/plan.ts'
+import type { PlannedFetch } from '../poll/plan/plan.ts'
 import type { Session } from '../pop3/session.ts'
 
 /** Headers asked for at once: each answer is up to 64 KiB. */

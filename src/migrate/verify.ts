@@ -6,9 +6,9 @@ import { isReadable, type Attempt } from '../deliver/destination.ts'
 import { asPopfetchError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { MessageRecord } from '../ledger/records.ts'
-import type { Destinations, Target } from '../poll/destinations.ts'
-import { originOf } from '../poll/hand-over.ts'
-import type { Entry } from '../poll/plan.ts'
+import type { Destinations, Target } from '../poll/run/destinations.ts'
+import { originOf } from '../poll/transfer/hand-over.ts'
+import type { Entry } from '../poll/plan/plan.ts'
 import type { SecondLook } from './second-look.ts'
 
 export interface VerifyContext {

@@ -2,12 +2,12 @@
 // wanted, and what becomes of it, is transfer.ts's.
 import type { Account } from '../config/schema.ts'
 import { Spool } from '../deliver/spool.ts'
-import type { BodySink } from '../pop3/exchange.ts'
-import { letGo } from './garbage.ts'
-import { type Job, originOf } from './hand-over.ts'
-import type { Run } from './run.ts'
+import type { BodySink } from '../pop3/wire/exchange.ts'
+import { letGo } from './run/garbage.ts'
+import { type Job, originOf } from './transfer/hand-over.ts'
+import type { Run } from './run/run.ts'
 import type { Tally } from './tally.ts'
-import type { Place } from './window.ts'
+import type { Place } from './run/window.ts'
 
 /** The caller owns it, and disposes of it when the message was handed over or given up. */
 export function spoolFor(job: Job, account: Account, run: Run): Spool {

@@ -1,10 +1,10 @@
 // CAPA over a session's queue (RFC 2449 §5): what the server says it can do, at this moment.
-import { CollectedBody } from './collected-body.ts'
-import { command } from './command.ts'
-import { capabilitiesDoubt } from './doubt.ts'
-import type { ExchangeQueue } from './exchange.ts'
-import { isBusy, replyError } from './reply-error.ts'
-import { CAPABILITIES_LIMIT, type Capabilities, noCapabilities, parseCapabilities } from './reply.ts'
+import { CollectedBody } from './wire/collected-body.ts'
+import { command } from './wire/command.ts'
+import { capabilitiesDoubt } from './recoverable.ts'
+import type { ExchangeQueue } from './wire/exchange.ts'
+import { isBusy, replyError } from './wire/reply-error.ts'
+import { CAPABILITIES_LIMIT, type Capabilities, noCapabilities, parseCapabilities } from './wire/reply.ts'
 
 /** Sixty-four times what is looked at. */
 const END_BYTES = CAPABILITIES_LIMIT * 64

@@ -1,9 +1,9 @@
 // Where command and answer got out of step, in words: what was asked, what came or did not come.
 import { displayBytes } from '../display.ts'
 import { PopfetchError } from '../errors.ts'
-import type { UnaskedBytesError } from './decoder.ts'
-import { farewell } from './reply-error.ts'
-import { parseReply } from './reply.ts'
+import type { UnaskedBytesError } from './wire/decoder.ts'
+import { farewell } from './wire/reply-error.ts'
+import { parseReply } from './wire/reply.ts'
 
 /** `+ …` where no SASL exchange is under way. */
 export function strayChallenge(line: Buffer, asked: string): PopfetchError {

@@ -1,6 +1,6 @@
 // What a session is opened with. Only types; what they mean on the wire is in session.ts and connection.ts.
-import type { ConnectionOptions } from './connection.ts'
-import type { Capabilities } from './reply.ts'
+import type { ConnectionOptions } from './network/connection.ts'
+import type { Capabilities } from './wire/reply.ts'
 
 export interface SessionOptions extends ConnectionOptions {
   readonly tlsMode: 'implicit' | 'starttls' | 'none'

@@ -1,9 +1,9 @@
 // Signing in by what a server said another day: was it that which went wrong? Only facts for who opens the next session; no
 // second attempt is made in this one, since some servers count (P052).
 import { asPopfetchError, PopfetchError } from '../errors.ts'
-import type { Credentials } from './mechanism.ts'
-import type { Capabilities } from './reply.ts'
-import { chooseSignIn, type SignIn, type SignInChoice } from './sasl.ts'
+import type { Credentials } from './sign-in/mechanism.ts'
+import type { Capabilities } from './wire/reply.ts'
+import { chooseSignIn, type SignIn, type SignInChoice } from './sign-in/sasl.ts'
 
 /** What the server offers has changed since: nothing is known about the password. */
 export class StaleCapabilities extends PopfetchError {

@@ -3,7 +3,7 @@ import { chmod, chown, mkdir, readdir, symlink, writeFile } from 'node:fs/promis
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { loadConfiguration } from '../../src/config/load.ts'
-import { configurationPlaces, findConfiguration, usualStatePath } from '../../src/config/places.ts'
+import { configurationPlaces, findConfiguration, usualStatePath } from '../../src/config/paths.ts'
 import { ACCOUNT, refusal, Scene, UID } from './scene.ts'
 
 const GOOD = `accounts: {a: {${ACCOUNT}}}\n`

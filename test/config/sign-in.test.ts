@@ -2,7 +2,7 @@
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { showConfiguration } from '../../src/config/load.ts'
-import { proxyText } from '../../src/config/proxy.ts'
+import { proxyText } from '../../src/config/values/proxy.ts'
 import { refusal, Scene } from './scene.ts'
 
 const BASE = 'host: pop.example.net, user: alice, deliver: "maildir:/mail"'

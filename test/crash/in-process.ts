@@ -3,9 +3,9 @@
 import { loadConfiguration } from '../../src/config/load.ts'
 import { PopfetchError } from '../../src/errors.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
-import { openLedger } from '../../src/ledger/sqlite.ts'
+import { openLedger } from '../../src/ledger/sqlite/open.ts'
 import { silentLog } from '../../src/log.ts'
-import { pollAll } from '../../src/poll/pool.ts'
+import { pollAll } from '../../src/poll/poller.ts'
 import type { AccountReport } from '../../src/poll/report.ts'
 import type { Scene } from './scene.ts'
 

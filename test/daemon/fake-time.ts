@@ -1,7 +1,7 @@
 // A clock that a test moves, a ledger's memory of health, and accounts: what the scheduler's tests share.
 import type { Account } from '../../src/config/schema.ts'
-import type { Clock } from '../../src/daemon/clock.ts'
-import { Scheduler, type PollEnded } from '../../src/daemon/scheduler.ts'
+import type { Clock } from '../../src/daemon/schedule/clock.ts'
+import { Scheduler, type PollEnded } from '../../src/daemon/schedule/scheduler.ts'
 import type { AccountHealth, AccountRecord } from '../../src/ledger/ledger.ts'
 import type { AccountReport } from '../../src/poll/report.ts'
 import { accountReport } from '../cli/reports.ts'

@@ -5,8 +5,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync,
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Pop3Server } from '../support/pop3-server.ts'
-import { askDaemon } from '../../src/daemon/ask.ts'
-import type { Answers, Requests, Verb } from '../../src/daemon/protocol.ts'
+import { askDaemon } from '../../src/daemon/control/client.ts'
+import type { Answers, Requests, Verb } from '../../src/daemon/control/protocol.ts'
 import type { AccountReport } from '../../src/poll/report.ts'
 import { BIN, CACHE, ended, type Ended } from '../cli/child.ts'
 

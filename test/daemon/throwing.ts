@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { writeFileSync } from 'node:fs'
 import { loadConfiguration } from '../../src/config/load.ts'
 import { Daemon } from '../../src/daemon/daemon.ts'
-import { openLedger } from '../../src/ledger/sqlite.ts'
+import { openLedger } from '../../src/ledger/sqlite/open.ts'
 import { silentLog } from '../../src/log.ts'
 import { Pop3Server } from '../support/pop3-server.ts'
 

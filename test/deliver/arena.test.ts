@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Arena } from '../../src/deliver/arena.ts'
-import { Reserve } from '../../src/deliver/reserve.ts'
+import { Reserve } from '../../src/deliver/disk/reserve.ts'
 import { Spool, type SpoolOptions } from '../../src/deliver/spool.ts'
 import { directory, origin } from './scene.ts'
 

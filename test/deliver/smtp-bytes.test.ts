@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { oddities } from '../../src/deliver/smtp-wrap.ts'
+import { oddities } from '../../src/deliver/smtp/wrap.ts'
 import type { Message } from '../../src/message.ts'
 import { attempt, destination, failure, message, never, outcome, scripted, sink, TRACE } from './smtp-scene.ts'
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { openLedger } from '../../src/ledger/sqlite.ts'
+import { openLedger } from '../../src/ledger/sqlite/open.ts'
 import { IDENTITY, child, key, temporaryDirectory } from './scene.ts'
 
 test('what was resolved before kill -9 is there afterwards, and nothing that was not asked for', async () => {

@@ -2,7 +2,7 @@
 // Argument: the ledger's path.
 import { createInterface } from 'node:readline'
 import type { Lease } from '../../src/ledger/ledger.ts'
-import { openLedger } from '../../src/ledger/sqlite.ts'
+import { openLedger } from '../../src/ledger/sqlite/open.ts'
 
 await using ledger = await openLedger(process.argv[2] ?? '')
 const leases = new Map<string, Lease>()

@@ -20,7 +20,7 @@ import {
 } from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Beginning, Delivery, EntryKey, Outcome } from '../../src/ledger/ledger.ts'
-import { openLedger } from '../../src/ledger/sqlite.ts'
+import { openLedger } from '../../src/ledger/sqlite/open.ts'
 import { IDENTITY, key } from './scene.ts'
 
 type Settled = { -readonly [Part in keyof Delivery]: Delivery[Part] } & { retryAfterMs: number }

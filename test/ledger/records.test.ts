@@ -5,7 +5,7 @@ import { expect, describe, test } from 'vitest'
 import { DatabaseSync } from 'node:sqlite'
 import type { EntryKey, Ledger } from '../../src/ledger/ledger.ts'
 import type { MessageRecord, Selection } from '../../src/ledger/records.ts'
-import { openLedger } from '../../src/ledger/sqlite.ts'
+import { openLedger } from '../../src/ledger/sqlite/open.ts'
 import { beginning, child, DONE, freshLedger, IDENTITY, key, settlement, temporaryDirectory } from './scene.ts'
 
 const refusal = { state: 'refused', error: '554 no', retryAfterMs: 9000 } as const

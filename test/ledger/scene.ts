@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { onTestFinished } from 'vitest'
 import type { Beginning, EntryKey, Ledger, Outcome, Settlement } from '../../src/ledger/ledger.ts'
-import { openLedger, type LedgerOptions } from '../../src/ledger/sqlite.ts'
+import { openLedger, type LedgerOptions } from '../../src/ledger/sqlite/open.ts'
 
 export const IDENTITY = { host: 'pop.example.net', port: 995, user: 'alice' }
 export const DONE: Outcome = { state: 'done', receipt: '/home/alice/Mail/new/1.K2I3.host,S=4' }

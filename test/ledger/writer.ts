@@ -1,6 +1,6 @@
 // Begins and settles one message after the other until it is killed; prints the number of each once that is resolved.
 // Arguments: the ledger's path, the account, a prefix for UIDLs.
-import { openLedger } from '../../src/ledger/sqlite.ts'
+import { openLedger } from '../../src/ledger/sqlite/open.ts'
 
 const [path = '', account = '', prefix = ''] = process.argv.slice(2)
 await using ledger = await openLedger(path)

@@ -2,9 +2,9 @@
 import { expect } from 'vitest'
 import { assemble } from '../../src/config/assemble.ts'
 import { parseText } from '../../src/config/document.ts'
-import type { Written } from '../../src/config/written.ts'
-import { draft } from '../../src/migrate/draft.ts'
-import type { Imported } from '../../src/migrate/imported.ts'
+import type { Written } from '../../src/config/values/written.ts'
+import { draft } from '../../src/setup/draft.ts'
+import type { Imported } from '../../src/setup/imported.ts'
 
 export interface NewFile {
   readonly text: string

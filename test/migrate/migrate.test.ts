@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { openLedger } from '../../src/ledger/sqlite.ts'
+import { openLedger } from '../../src/ledger/sqlite/open.ts'
 import { letter, upTo } from '../poll/scene.ts'
 import { SmtpSink } from '../support/smtp-server.ts'
 import { Scene } from './scene.ts'

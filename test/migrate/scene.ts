@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { loadConfiguration } from '../../src/config/load.ts'
-import { openLedger } from '../../src/ledger/sqlite.ts'
+import { openLedger } from '../../src/ledger/sqlite/open.ts'
 import { silentLog } from '../../src/log.ts'
 import { migrateAll, type MigrationOptions } from '../../src/migrate/migrate.ts'
 import type { MigrationReport } from '../../src/migrate/report.ts'

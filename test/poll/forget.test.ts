@@ -1,7 +1,7 @@
 // What a person had forgotten comes again, past everything that guards against mail that comes again.
 import { expect, test } from 'vitest'
 import type { EntryKey } from '../../src/ledger/ledger.ts'
-import { openLedger } from '../../src/ledger/sqlite.ts'
+import { openLedger } from '../../src/ledger/sqlite/open.ts'
 import { forgetMessages } from '../../src/poll/forget.ts'
 import { Scene, upTo } from './scene.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { ageClock } from '../../src/poll/age-clock.ts'
-import { RowSet } from '../../src/poll/row-set.ts'
+import { ageClock } from '../../src/poll/plan/age-clock.ts'
+import { RowSet } from '../../src/poll/plan/row-set.ts'
 import { letter, Scene, upTo } from './scene.ts'
 
 describe('messages that share a UIDL (P095)', () => {

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { MemoryBudget } from '../../src/poll/window.ts'
+import { MemoryBudget } from '../../src/poll/run/window.ts'
 import { letter, Scene, upTo } from './scene.ts'
 
 afterEach(() => {

@@ -4,9 +4,9 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { loadConfiguration } from '../../src/config/load.ts'
-import { openLedger } from '../../src/ledger/sqlite.ts'
+import { openLedger } from '../../src/ledger/sqlite/open.ts'
 import { silentLog } from '../../src/log.ts'
-import { checkAll, pollAll } from '../../src/poll/pool.ts'
+import { checkAll, pollAll } from '../../src/poll/poller.ts'
 import type { AccountReport, CheckReport, PollOptions } from '../../src/poll/report.ts'
 import { Pop3Server, type Pop3ServerOptions } from '../support/pop3-server.ts'
 

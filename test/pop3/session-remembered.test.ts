@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { noCapabilities } from '../../src/pop3/reply.ts'
+import { noCapabilities } from '../../src/pop3/wire/reply.ts'
 import type { SessionOptions } from '../../src/pop3/session.ts'
 import { StaleCapabilities } from '../../src/pop3/stale.ts'
 import { Pop3Server } from '../support/pop3-server.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ExpiredToken } from '../../src/pop3/reply-error.ts'
+import { ExpiredToken } from '../../src/pop3/wire/reply-error.ts'
 import { Pop3Server } from '../support/pop3-server.ts'
 import { scram } from '../support/sasl-server.ts'
 import { ScriptedServer, type Step } from '../support/scripted-server.ts'

@@ -1,7 +1,7 @@
 // What the tests of the session share: options for a server of ours, a body that keeps what it gets, the error of a promise.
 import { expect } from 'vitest'
 import { PopfetchError } from '../../src/errors.ts'
-import type { BodySink } from '../../src/pop3/exchange.ts'
+import type { BodySink } from '../../src/pop3/wire/exchange.ts'
 import { Session, type SessionOptions } from '../../src/pop3/session.ts'
 import { ca } from '../support/certificates.ts'
 

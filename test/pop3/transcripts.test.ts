@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { asPopfetchError } from '../../src/errors.ts'
-import type { Listing } from '../../src/pop3/listing.ts'
+import type { Listing } from '../../src/pop3/listing/listing.ts'
 import { playTranscript } from '../support/transcript.ts'
 import { alice, Kept, open } from './sessions.ts'
 

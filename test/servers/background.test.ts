@@ -6,7 +6,7 @@ import { chown, cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, expect, test } from 'vitest'
-import { parseArguments } from '../../src/cli/options.ts'
+import { parseArguments } from '../../src/cli/arguments/read.ts'
 import { loadConfiguration } from '../../src/config/load.ts'
 import { Pop3Server } from '../support/pop3-server.ts'
 import { findProgram, isRoot, runProgram, startProgram, temporaryDirectory, type Running } from './program.ts'

@@ -1,7 +1,7 @@
 // The file systems of deliver/, with faults set by assignment: the n-th call fails, a call performs and reports an error
 // all the same, writes are short, calls hang, somebody looks after each call.
 import fs from 'node:fs'
-import { fileSystems, type FileSystem, type FileSystems } from '../../src/deliver/filesystem.ts'
+import { fileSystems, type FileSystem, type FileSystems } from '../../src/deliver/disk/filesystem.ts'
 
 export const EXT4 = 0xef53
 export const TMPFS = 0x01021994

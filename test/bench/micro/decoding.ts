@@ -1,5 +1,5 @@
 // The decoder: a thousand answers to RETR, as one stream cut into chunks of several sizes.
-import { Decoder } from '../../../src/pop3/decoder.ts'
+import { Decoder } from '../../../src/pop3/wire/decoder.ts'
 import { wireMessage } from './wire-message.ts'
 import type { Work } from './rate.ts'
 

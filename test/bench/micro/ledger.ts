@@ -2,7 +2,7 @@
 // begun and settled; `at once`: how many share a group, as deliveries that end together do.
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { openLedger } from '../../../src/ledger/sqlite.ts'
+import { openLedger } from '../../../src/ledger/sqlite/open.ts'
 import { roomyDirectory, temporaryDirectory } from '../../servers/program.ts'
 import type { Work } from './rate.ts'
 

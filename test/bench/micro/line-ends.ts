@@ -1,5 +1,5 @@
 // CRLF → LF, as every message for a Maildir is written.
-import { crlfToLf } from '../../../src/deliver/line-endings.ts'
+import { crlfToLf } from '../../../src/deliver/disk/line-endings.ts'
 import type { Work } from './rate.ts'
 import { wireMessage } from './wire-message.ts'
 

@@ -1,6 +1,6 @@
 // The planner at a poll that finds nothing new: fifty thousand delivered messages, none due to be deleted.
 import type { KnownMessage } from '../../../src/ledger/ledger.ts'
-import { Planner, type Policy } from '../../../src/poll/plan.ts'
+import { Planner, type Policy } from '../../../src/poll/plan/plan.ts'
 import type { Work } from './rate.ts'
 
 const MESSAGES = 50_000

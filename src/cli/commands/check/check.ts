@@ -1,0 +1,53 @@
+// `popfetch check [account...]`: signs in everywhere and says what is waiting. Changes nothing anywhere.
+// Its answer, failures too, is on standard output.
+import type { CheckReport } from '../../../poll/report.ts'
+import { exitCodeOfReports, EXIT_OK } from '../../exit.ts'
+import type { CheckInvocation } from '../../arguments/read.ts'
+import { watched } from '../poll/poll.ts'
+import { openRun } from '../../open/run.ts'
+import { checkLines } from '../../terminal/summary.ts'
+import type { Surroundings } from '../../surroundings.ts'
+
+/** Resolves to the exit code: 0 whether or not mail waits. Rejects only before the first account was tried. */
+export async function checkCommand(invocation: CheckInvocation, surroundings: Surroundings): Promise<number> {
+  const { output, rooms, signal, env } = surroundings
+  await using run = await openRun(invocation, surroundings)
+  const { checkAll } = await rooms.poll()
+  const reports = await watched(invocation, surroundings, run.log, (observer) =>
+    checkAll(
+      {
+        configuration: run.configuration,
+        accounts: run.accounts,
+        ledger: run.ledger,
+        // Somebody asks now, so back-off is not obeyed.
+        options: { dryRun: true, limit: null, all: false, acceptNewIds: false, yes: false, eager: true },
+        observer,
+        log: run.log,
+        env,
+        signal,
+      },
+      { thorough: invocation.verbose },
+    ),
+  )
+  const code = surroundings.interruption() ?? exitCodeOfReports(reports)
+  if (invocation.json) {
+    output.object({ ok: code === EXIT_OK, accounts: reports.map((report) => jsonOf(report, invocation.verbose)) })
+  } else {
+    const texts = reports.map((report) => checkLines(report, invocation.verbose).join('\n'))
+    output.answer(texts.join(invocation.verbose ? '\n\n' : '\n'))
+  }
+  return code
+}
+
+function jsonOf(report: CheckReport, verbose: boolean): object {
+  return {
+    account: report.account,
+    outcome: report.outcome,
+    waiting: report.waiting,
+    new: report.new,
+    bytes: report.waitingBytes,
+    durationMs: report.durationMs,
+    error: report.error,
+    ...(verbose ? { findings: report.findings, advice: report.advice } : {}),
+  }
+}

@@ -1,0 +1,48 @@
+// `popfetch config check|show|schema`: answers about the configuration. Runs no command, reads no secret, asks no server.
+import type { Configuration } from '../../../config/schema.ts'
+import { EXIT_OK } from '../../exit.ts'
+import type { ConfigInvocation } from '../../arguments/read.ts'
+import { readConfiguration } from '../../open/run.ts'
+import { counted } from '../../terminal/summary.ts'
+import type { Surroundings } from '../../surroundings.ts'
+
+/** Resolves to the exit code 0; rejects with ERR_CONFIG, whose message lists all that is wrong. */
+export async function configCommand(invocation: ConfigInvocation, surroundings: Surroundings): Promise<number> {
+  const { output, rooms } = surroundings
+  const { jsonSchema, showConfiguration } = await rooms.configuration()
+  if (invocation.action === 'schema') {
+    const schema = jsonSchema()
+    if (invocation.json) output.object(schema)
+    else output.answer(JSON.stringify(schema, null, 2))
+    return EXIT_OK
+  }
+  const configuration = await readConfiguration(invocation, surroundings)
+  if (invocation.action === 'show') {
+    const shown = showConfiguration(configuration)
+    if (invocation.json) output.object({ ok: true, file: configuration.file, configuration: shown })
+    else output.answer(shown.trimEnd())
+    return EXIT_OK
+  }
+  if (invocation.json) output.object(checkObject(configuration))
+  else output.answer(checkLines(configuration).join('\n'))
+  return EXIT_OK
+}
+
+function checkLines({ file, accounts, destinations, statePath, warnings }: Configuration): string[] {
+  return [
+    `${file}: correct: ${counted(accounts.length, 'account')}, ${counted(destinations.size, 'destination')}`,
+    `ledger: ${statePath}`,
+    ...warnings.map((warning) => `warning: ${warning}`),
+  ]
+}
+
+function checkObject({ file, accounts, destinations, statePath, warnings }: Configuration): object {
+  return {
+    ok: true,
+    file,
+    state: statePath,
+    accounts: accounts.map((account) => account.name),
+    destinations: [...destinations.keys()],
+    warnings,
+  }
+}

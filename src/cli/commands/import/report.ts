@@ -1,0 +1,38 @@
+// What `popfetch import` says when it is done. Pure.
+import type { PopfetchError } from '../../../errors.ts'
+import type { Tool } from './options.ts'
+import type { TakenOver } from './seen.ts'
+import { counted } from '../../terminal/summary.ts'
+
+export interface ImportedReport {
+  readonly tool: Tool
+  readonly files: readonly string[]
+  readonly file: string
+  readonly statePath: string
+  readonly seen: readonly TakenOver[]
+  /** Files that want a password. */
+  readonly missing: readonly string[]
+  readonly problem: PopfetchError | null
+}
+
+export function importLines({ tool, file, seen, missing, problem }: ImportedReport): readonly string[] {
+  const polled = seen.filter(({ off }) => !off).length
+  const off = seen.length - polled
+  const rest = off === 0 ? '' : `, ${off} more as a comment`
+  return [
+    `${file}: ${counted(polled, 'account')}${rest}; comments say what is different now`,
+    ...seen.map((each) => `${each.name}: ${seenText(each, tool)}`),
+    ...missing.map((place) => `password wanted: write it into ${place}, readable by you alone`),
+    ...(problem === null ? [`next: stop ${tool} and what starts it, then popfetch check, then popfetch`] : []),
+  ]
+}
+
+function seenText({ count, keeps, off }: TakenOver, tool: Tool): string {
+  if (count !== null) {
+    return `${counted(count, 'message')} that ${tool} fetched ${count === 1 ? 'is' : 'are'} known: neither fetched again nor deleted`
+  }
+  if (off) return 'not polled'
+  return keeps
+    ? `${tool} has no record of what it fetched: everything on the server is new; to skip what is there now, add first: new`
+    : `${tool} has no record of what it fetched: everything on the server is new`
+}

@@ -1,0 +1,87 @@
+// From an old tool's record of seen messages to the ledger: each is remembered as seen, that is neither fetched nor deleted by
+// popfetch. The old tool delivered it; nobody here knows where to, or whether it is still there.
+import type { Account } from '../../../config/schema.ts'
+import { PopfetchError } from '../../../errors.ts'
+import type { AccountIdentity, Ledger } from '../../../ledger/ledger.ts'
+import type { Draft } from '../../../setup/draft.ts'
+import type { ImportRequest } from './options.ts'
+import { refusal } from '../../open/ledger.ts'
+import { readSeen } from './old-files.ts'
+import type { Surroundings } from '../../surroundings.ts'
+
+export interface TakenOver {
+  readonly name: string
+  /** It is only a comment in the new file. */
+  readonly off: boolean
+  /** How many messages are remembered; null: the old tool had no record. */
+  readonly count: number | null
+  /** The old tool left mail on the server, so that without a record it comes again. */
+  readonly keeps: boolean
+}
+
+export interface TakeOverContext {
+  /** The accounts of the new file; null: something in it is wrong. */
+  readonly configured: readonly Account[] | null
+  readonly statePath: string
+}
+
+/** All or, when one of them is being polled or another mailbox has its name, none. Rejects with ERR_BUSY, ERR_USAGE, ERR_LEDGER. */
+export async function takeOver(
+  accounts: Draft['accounts'],
+  { configured, statePath }: TakeOverContext,
+  request: ImportRequest,
+  surroundings: Surroundings,
+): Promise<readonly TakenOver[]> {
+  const wanted = await Promise.all(
+    accounts.map(async ({ name, account }) => ({
+      name,
+      account,
+      uidls: await readSeen(account, request, surroundings),
+      // As the schema has it: what a poll will compare with.
+      identity: configured?.find((each) => each.name === name) ?? account,
+    })),
+  )
+  const known = wanted.flatMap(({ name, account, uidls, identity }) =>
+    uidls === null || uidls.length === 0 || account.seen === null
+      ? []
+      : [{ name, identity, count: new Set(uidls).size, uidls: [...new Set(uidls.flatMap(account.seen.spellings))] }],
+  )
+  if (known.length > 0) {
+    const { openLedger } = await surroundings.rooms.ledger()
+    await using ledger = await openLedger(statePath)
+    await using leases = new AsyncDisposableStack()
+    for (const { name, identity } of known) {
+      await requireSame(name, identity, ledger)
+      const lease = await ledger.lease(name)
+      if (lease === null) throw busy(name)
+      leases.use(lease)
+    }
+    const { rememberSeen } = await import('../../../poll/account/amend.ts')
+    for (const { name, identity, count, uidls } of known) {
+      const { host, port, user } = identity
+      await rememberSeen(ledger, name, { identity: { host, port, user }, count, uidls })
+    }
+  }
+  return wanted.map(({ name, account, uidls }) => ({
+    name,
+    off: account.off,
+    count: uidls === null || uidls.length === 0 ? null : new Set(uidls).size,
+    keeps: account.keys['delete'] !== 'after-delivery',
+  }))
+}
+
+/** The records of two mailboxes are not mixed. */
+async function requireSame(name: string, { host, port, user }: AccountIdentity, ledger: Ledger): Promise<void> {
+  const record = (await ledger.accounts()).find((each) => each.name === name)
+  if (record === undefined) return
+  const { identity } = record
+  if (identity.host === host && identity.port === port && identity.user === user) return
+  throw refusal(
+    `importing ${name}: the ledger ${ledger.path} knows another mailbox by this name: use another ledger (--state FILE), or popfetch state rename ${name} NEW`,
+  )
+}
+
+function busy(name: string): PopfetchError {
+  const message = `importing ${name}: another popfetch is at work on it: try again when it is done`
+  return new PopfetchError('ERR_BUSY', message, { scope: 'process', retry: 'soon' })
+}

@@ -1,0 +1,69 @@
+// The answers of `init` as a configuration file, and as the account that popfetch will make of it. Pure.
+import path from 'node:path'
+import { assemble } from '../../../config/assemble.ts'
+import { parseText } from '../../../config/document.ts'
+import { resolvePath } from '../../../config/paths.ts'
+import { pathText } from '../../../config/problem.ts'
+import type { Account } from '../../../config/schema.ts'
+import type { Written } from '../../../config/values/written.ts'
+import { draft } from '../../../setup/draft.ts'
+import { present, asWritten, type ImportedAccount } from '../../../setup/imported.ts'
+import type { InitInvocation } from '../../command.ts'
+import type { Surroundings } from '../../surroundings.ts'
+import { usageError } from '../../usage.ts'
+
+export interface Mailbox extends Pick<ImportedAccount, 'name' | 'host' | 'user' | 'secret' | 'secretKey'> {
+  /** Null: the usual one. */
+  readonly port: number | null
+  readonly tls: 'implicit' | 'starttls' | 'none'
+}
+
+export interface Choices {
+  readonly deliver: Written
+  readonly deletion: string
+  /** Null: nothing is there, so that it does not matter. */
+  readonly first: string | null
+}
+
+type Place = Pick<Surroundings, 'cwd' | 'env'>
+
+/** `choices`: null while only the mailbox is looked at. */
+export function initText(
+  mailbox: Mailbox,
+  choices: Choices | null,
+  { state }: InitInvocation,
+  { cwd, env }: Place,
+): string {
+  const { tls, port, secret } = mailbox
+  const typed = (file: string): string => (file.startsWith('~') ? file : resolvePath(file, cwd, env))
+  const deliver = choices?.deliver ?? { type: 'maildir', path: '~/Mail' }
+  const account: ImportedAccount = {
+    ...mailbox,
+    port: port ?? (tls === 'implicit' ? 995 : 110),
+    // Paths of a command line are relative to the working directory, those of a file to the file.
+    secret: secret.kind === 'file' ? { kind: 'file', path: typed(secret.path) } : secret,
+    keys: present({
+      tls: tls === 'implicit' ? null : tls,
+      delete: choices?.deletion ?? null,
+      first: choices?.first ?? null,
+    }),
+    deliver: [typeof deliver['path'] === 'string' ? { ...deliver, path: typed(deliver['path']) } : deliver],
+    remarks: [],
+    off: false,
+    seen: { file: '', uidlsOf: () => [], spellings: asWritten },
+  }
+  const settings = state === null ? {} : { state: typed(state) }
+  const heading = ['Made by popfetch init. What else there is: popfetch config schema']
+  return draft({ accounts: [account], settings, remarks: [] }, { heading, settings: {}, secrets: 'written' }).text
+}
+
+/** Rejects with ERR_USAGE when the schema finds a fault. */
+export function accountOf(text: string, file: string, { env }: Place): Account {
+  const resolve = (written: string): string => resolvePath(written, path.dirname(file), env)
+  const { configuration, problems } = assemble(parseText(text).root, resolve)
+  const [account] = configuration?.accounts ?? []
+  if (account !== undefined) return account
+  const [problem] = problems
+  const key = pathText(problem?.path.slice(2) ?? [])
+  throw usageError(`${key}: found ${problem?.found ?? 'nothing'}, expected ${problem?.expected ?? 'an account'}`)
+}

@@ -1,0 +1,101 @@
+// `popfetch init`: sets up the first account by question and answer. Nothing is written before the end, and then one file.
+// Where answers come from is answers.ts, what was answered becomes a configuration in init-draft.ts.
+import { display } from '../../../display.ts'
+import { PopfetchError } from '../../../errors.ts'
+import type { Lookups } from '../../../setup/discover.ts'
+import { Answers } from '../../terminal/answers.ts'
+import { terminalDialogue, type Dialogue } from '../../terminal/dialogue.ts'
+import { EXIT_OK } from '../../exit.ts'
+import { accountOf, initText, type Mailbox } from './draft.ts'
+import { mailboxOf, serverOf, type Suggested } from './mailbox.ts'
+import * as question from './questions.ts'
+import { tried, type Waiting } from './trial.ts'
+import type { InitInvocation } from '../../command.ts'
+import { newPlace, writeNew } from '../../open/new-file.ts'
+import { counted, size } from '../../terminal/summary.ts'
+import type { Surroundings } from '../../surroundings.ts'
+
+/** For tests: who answers, and what the network says. */
+export interface InitMeans {
+  readonly dialogue: Dialogue | null
+  readonly lookups: Lookups | null
+}
+
+/** Resolves to 0 when the file is written; rejects, and leaves nothing, when it is not. */
+export async function initCommand(
+  invocation: InitInvocation,
+  surroundings: Surroundings,
+  means: InitMeans = { dialogue: terminalDialogue(surroundings), lookups: null },
+): Promise<number> {
+  const { output } = surroundings
+  const file = await newPlace(invocation, surroundings)
+  const answers = new Answers(means.dialogue, output, { usual: invocation.yes })
+  const address = await answers.to(question.address, invocation.address)
+  const suggested = await serverOf(address, invocation, { answers, surroundings, lookups: means.lookups })
+  const { mailbox, waiting } = await signedIn(suggested, { address, file, answers, invocation, surroundings })
+  const deliver = await answers.to(question.deliver, invocation.deliver)
+  const deletion = await answers.to(question.deletion, invocation.deletePolicy)
+  const first =
+    invocation.first === null && waiting?.messages === 0
+      ? null
+      : await answers.to(question.first(waiting?.messages ?? null), invocation.first)
+  const choices = { deliver, deletion, first }
+  const text = initText(mailbox, choices, invocation, surroundings)
+  // What the questions could not see to: keys that do not go together.
+  accountOf(text, file, surroundings)
+  if (!invocation.json && (answers.person || !invocation.quiet)) {
+    output.answer(initText({ ...mailbox, secret: shownSecret(mailbox) }, choices, invocation, surroundings).trimEnd())
+  }
+  if (!invocation.yes && !(await answers.to(question.write(file), null))) throw declined()
+  await writeNew(file, text)
+  if (invocation.json) output.object({ ok: true, file, account: mailbox.name })
+  else if (!invocation.quiet)
+    output.say(`written: ${display(file, 4096)}; now popfetch fetches, popfetch --dry-run only tells`)
+  return EXIT_OK
+}
+
+interface Attempt {
+  readonly address: string
+  readonly file: string
+  readonly answers: Answers
+  readonly invocation: InitInvocation
+  readonly surroundings: Surroundings
+}
+
+/** Asks until the server takes what was answered, or a person says that it is right all the same. */
+async function signedIn(
+  first: Suggested,
+  attempt: Attempt,
+): Promise<{ readonly mailbox: Mailbox; readonly waiting: Waiting | null }> {
+  const { address, file, answers, invocation, surroundings } = attempt
+  let suggested = first
+  for (let given: InitInvocation = invocation; ;) {
+    const mailbox = await mailboxOf(address, suggested, { given, answers })
+    const account = accountOf(initText(mailbox, null, invocation, surroundings), file, surroundings)
+    if (invocation.untested) return { mailbox, waiting: null }
+    try {
+      if (!invocation.quiet) surroundings.output.note(`signing in to ${display(mailbox.host)}`)
+      const waiting = await tried(account, surroundings)
+      const size_ = waiting.bytes === 0 ? '' : ` (${size(waiting.bytes)})`
+      surroundings.output.note(`signed in: ${counted(waiting.messages, 'message')} waiting${size_}`)
+      return { mailbox, waiting }
+    } catch (error) {
+      if (!(error instanceof PopfetchError) || error.code === 'ERR_ABORTED' || !answers.person) throw error
+      surroundings.output.problem(error.message)
+      const next = await answers.to(question.afterFailure, null)
+      if (next === 'write') return { mailbox, waiting: null }
+      if (next === 'stop') throw error
+      suggested = { ...suggested, host: mailbox.host, port: mailbox.port, tls: mailbox.tls, user: mailbox.user }
+      given = { ...invocation, host: null, port: null, tls: null, user: null, password: null, tokenCommand: null }
+    }
+  }
+}
+
+/** A password as nobody sees it; where one comes from may be seen. */
+function shownSecret({ secret }: Mailbox): Mailbox['secret'] {
+  return secret.kind === 'text' ? { kind: 'text', text: '********' } : secret
+}
+
+function declined(): PopfetchError {
+  return new PopfetchError('ERR_ABORTED', 'nothing was written', { scope: 'process', retry: 'never' })
+}

@@ -1,0 +1,93 @@
+// Which mailbox `init` sets up: the server that was found or named, the name and the secret that open it.
+import { display } from '../../../display.ts'
+import { discover, type Lookups } from '../../../setup/discover.ts'
+import type { Provider } from '../../../providers.ts'
+import { redactor } from '../../../redact.ts'
+import type { Answers } from '../../terminal/answers.ts'
+import type { Mailbox } from './draft.ts'
+import type { InitRequest } from './options.ts'
+import * as question from './questions.ts'
+import type { Surroundings } from '../../surroundings.ts'
+import { usageError } from '../../usage.ts'
+
+export interface Suggested {
+  readonly host: string | null
+  readonly port: number | null
+  readonly tls: 'implicit' | 'starttls' | 'none'
+  readonly user: string
+  readonly provider: Provider | null
+}
+
+interface Means {
+  readonly answers: Answers
+  readonly surroundings: Surroundings
+  readonly lookups: Lookups | null
+}
+
+/** Looks for the server unless it was named. Rejects with ERR_USAGE when it cannot be told and nobody can be asked. */
+export async function serverOf(
+  address: string,
+  { host, port, tls, quiet }: InitRequest & { readonly quiet: boolean },
+  { answers, surroundings, lookups }: Means,
+): Promise<Suggested> {
+  const { output, signal } = surroundings
+  if (host !== null) return { host, port, tls: tls ?? 'implicit', user: address, provider: null }
+  const network = lookups ?? (await import('../../../setup/lookups.ts')).networkLookups(signal)
+  const { server, provider, trusted } = await discover(address, network)
+  if (provider !== null && provider.host === null) {
+    output.say(`${provider.name} has no POP3: popfetch cannot fetch from it, unless a bridge of yours speaks it`)
+  } else if (typeof provider?.first === 'string' && !quiet) output.say(`${provider.name}: ${provider.first}`)
+  if (server === null && !quiet) output.say(`no POP3 server was found for ${display(address)}`)
+  if (server !== null && !trusted && !answers.person) {
+    const why = `only the DNS names it, and a password is not sent where anybody on the way may have pointed`
+    throw usageError(`the server of ${display(address)} seems to be ${server.host}: ${why}: say it with --host`)
+  }
+  if (server === null) return { host: null, port, tls: tls ?? 'implicit', user: address, provider }
+  return { host: server.host, port: port ?? server.port, tls: tls ?? server.tls, user: server.user, provider }
+}
+
+export interface MailboxMeans {
+  readonly given: InitRequest
+  readonly answers: Answers
+}
+
+export async function mailboxOf(
+  address: string,
+  suggested: Suggested,
+  { given, answers }: MailboxMeans,
+): Promise<Mailbox> {
+  const host = await answers.to(question.host(suggested.host), given.host)
+  // A port that was found belongs to the server that was found.
+  const port = given.port ?? (host === suggested.host ? suggested.port : null)
+  const user = await answers.to(question.user(suggested.user), given.user)
+  return {
+    name: given.name ?? address,
+    host,
+    port,
+    tls: given.tls ?? suggested.tls,
+    user,
+    ...(await secretFor(user, suggested.provider, { given, answers })),
+  }
+}
+
+async function secretFor(
+  user: string,
+  provider: Provider | null,
+  { given, answers }: MailboxMeans,
+): Promise<Pick<Mailbox, 'secret' | 'secretKey'>> {
+  const { password, tokenCommand } = given
+  if (tokenCommand !== null || (provider?.secret === 'oauth2' && password === null)) {
+    const run = await answers.to(question.tokenCommand, tokenCommand)
+    return { secretKey: 'token', secret: { kind: 'command', run } }
+  }
+  const secretKey = 'password'
+  if (password === null) {
+    const kind = provider?.secret === 'app' ? 'App password' : 'Password'
+    const text = await answers.secret('password-env', `${kind} of ${user}`)
+    redactor.add(text)
+    return { secretKey, secret: { kind: 'text', text } }
+  }
+  if ('env' in password) return { secretKey, secret: { kind: 'env', name: password.env } }
+  if ('file' in password) return { secretKey, secret: { kind: 'file', path: password.file } }
+  return { secretKey, secret: { kind: 'command', run: password.command } }
+}

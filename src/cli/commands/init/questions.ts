@@ -1,0 +1,102 @@
+// The questions of `popfetch init`, and which answers are right. Nothing is asked here.
+import { parseAddress } from '../../../config/values/address.ts'
+import { parseHost } from '../../../config/values/host.ts'
+import { parseDuration } from '../../../config/values/quantity.ts'
+import { isUrl } from '../../../config/is-url.ts'
+import { parseDestinationUrl } from '../../../config/destinations/url.ts'
+import type { Written } from '../../../config/values/written.ts'
+import type { Question } from '../../terminal/answers.ts'
+
+export const address: Question<string> = {
+  option: 'address',
+  text: 'Mail address',
+  usual: null,
+  parse(text) {
+    const parsed = parseAddress(text)
+    return parsed === null ? { expected: 'a mail address such as alice@example.net' } : { value: parsed }
+  },
+}
+
+export function host(usual: string | null): Question<string> {
+  return {
+    option: 'host',
+    text: 'POP3 server',
+    usual,
+    parse(text) {
+      const parsed = parseHost(text)
+      return parsed === null ? { expected: 'the name of a server such as pop.example.net' } : { value: parsed }
+    },
+  }
+}
+
+export function user(usual: string): Question<string> {
+  return { option: 'user', text: 'User name there', usual, parse: (text) => ({ value: text }) }
+}
+
+export const tokenCommand: Question<string> = {
+  option: 'token-command',
+  text: 'Command that prints an access token',
+  usual: null,
+  parse: (text) => (text === '' ? { expected: 'a command' } : { value: text }),
+}
+
+/** A path alone is that of a Maildir. */
+export const deliver: Question<Written> = {
+  option: 'deliver',
+  text: 'Where mail goes (maildir:PATH, mbox:PATH, smtp://host?to=ADDRESS, lmtp:SOCKET?to=NAME)',
+  usual: 'maildir:~/Mail',
+  parse(text) {
+    const url = isUrl(text) ? text : `maildir:${text}`
+    const parsed = text === '' ? { kind: 'wrong' as const, expected: 'a destination' } : parseDestinationUrl(url)
+    return parsed.kind === 'wrong' ? { expected: parsed.expected } : { value: parsed.written }
+  },
+}
+
+export const deletion: Question<string> = {
+  option: 'delete-policy',
+  text: 'Delete from the server (never, after-delivery, or an age such as 30d)',
+  usual: 'never',
+  parse: (text) =>
+    text === 'never' || text === 'after-delivery' || parseDuration(text) !== null
+      ? { value: text }
+      : { expected: 'never, after-delivery or an age such as 30d' },
+}
+
+/** `waiting`: messages on the server; null: nobody looked. */
+export function first(waiting: number | null): Question<string> {
+  const what =
+    waiting === null ? 'What is there already' : `The ${waiting} that ${waiting === 1 ? 'is' : 'are'} there already`
+  return {
+    option: 'first',
+    text: `${what}: fetch all, none (new) or the last N (last:N)`,
+    usual: 'all',
+    parse: (text) =>
+      /^(?:all|new|last:[1-9]\d{0,8})$/.test(text)
+        ? { value: text }
+        : { expected: 'all, new or last:N such as last:100' },
+  }
+}
+
+export function write(file: string): Question<boolean> {
+  return {
+    option: 'yes',
+    text: `Write it to ${file}?`,
+    usual: 'yes',
+    parse(text) {
+      if (/^y(?:es)?$/i.test(text)) return { value: true }
+      return /^no?$/i.test(text) ? { value: false } : { expected: 'yes or no' }
+    },
+  }
+}
+
+export const afterFailure: Question<'again' | 'write' | 'stop'> = {
+  option: 'untested',
+  text: 'Answer again, write it all the same, or stop',
+  usual: 'again',
+  parse(text) {
+    const word = (['again', 'write', 'stop'] as const).find(
+      (each) => text !== '' && each.startsWith(text.toLowerCase()),
+    )
+    return word === undefined ? { expected: 'again, write or stop' } : { value: word }
+  },
+}

@@ -1,0 +1,22 @@
+// Signs in as the new account will, and counts what waits there. Nothing is fetched, marked or remembered.
+import type { Account } from '../../../config/schema.ts'
+import { silentLog } from '../../../log.ts'
+import type { Surroundings } from '../../surroundings.ts'
+
+export interface Waiting {
+  readonly messages: number
+  readonly bytes: number
+}
+
+/** Rejects with what `popfetch` would say. */
+export async function tried(account: Account, { env, signal }: Pick<Surroundings, 'env' | 'signal'>): Promise<Waiting> {
+  const { connect, credentialsOf, secretOf } = await import('../../../poll/sign-in/sign-in.ts')
+  const secret = await secretOf(account, { env, signal })
+  const detours = { pipelining: true, capabilities: true }
+  await using session = await connect(account, { env, log: silentLog, signal, detours })
+  await session.signIn(account.auth, credentialsOf(account, secret))
+  const listing = await session.list()
+  const waiting = { messages: listing.length, bytes: listing.totalBytes }
+  await session.quit()
+  return waiting
+}

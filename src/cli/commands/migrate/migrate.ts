@@ -1,0 +1,102 @@
+// `popfetch migrate FROM TO`: moves a mailbox once, shows how far it is, and ends with a verdict on standard output. What
+// moves, is migrate/; what was meant, moving.ts; the words, verdict.ts.
+import { writeFile } from 'node:fs/promises'
+import { resolvePath } from '../../../config/paths.ts'
+import { errnoOf } from '../../../errors.ts'
+import type { MigrationReport } from '../../../migrate/report.ts'
+import { exitCodeOfReports, EXIT_OK } from '../../exit.ts'
+import type { MigrateInvocation } from '../../command.ts'
+import { MigrationScreen } from './screen.ts'
+import { openMoving } from './resolve.ts'
+import { jsonLine } from '../../output.ts'
+import type { Surroundings } from '../../surroundings.ts'
+import { plannedLines, verdictJson, verdictLines, verdictOfAll } from './verdict.ts'
+
+/** Resolves to the exit code, 0 only when everything is there. Rejects only before anything was moved. */
+export async function migrateCommand(invocation: MigrateInvocation, surroundings: Surroundings): Promise<number> {
+  const { output, env, signal, nowMs } = surroundings
+  await using moving = await openMoving(invocation, surroundings)
+  const { migrateAll } = await import('../../../migrate/migrate.ts')
+  const reports = await MigrationScreen.during(invocation, surroundings, moving.log, (observer) =>
+    migrateAll({
+      ...moving,
+      options: {
+        delete: invocation.delete,
+        limit: invocation.limit,
+        sinceMs: invocation.since?.ms ?? null,
+        maxBytesPerSecond: invocation.maxRate?.bytesPerSecond ?? null,
+        dryRun: invocation.dryRun,
+      },
+      observer,
+      env,
+      signal,
+      nowMs,
+    }),
+  )
+  const code = surroundings.interruption() ?? exitCodeOf(reports)
+  const object = { ok: code === EXIT_OK, accounts: reports.map((report) => verdictJson(report, invocation.dryRun)) }
+  for (const { account, error, outcome } of reports) {
+    moving.log.info('migrated', { account, outcome, error: error?.code ?? null })
+  }
+  if (invocation.json) output.object(object)
+  else answer(reports, invocation, surroundings)
+  if (invocation.report !== null) await write(invocation.report, object, surroundings)
+  return code
+}
+
+function exitCodeOf(reports: readonly MigrationReport[]): number {
+  return exitCodeOfReports(
+    reports.map(({ outcome, error }) => {
+      // It was asked for now and cannot be done now: unlike for a poll, that is no success.
+      if (outcome === 'busy' || outcome === 'interrupted') return { outcome: 'partial', error: null }
+      return { outcome, error }
+    }),
+  )
+}
+
+function answer(reports: readonly MigrationReport[], invocation: MigrateInvocation, surroundings: Surroundings): void {
+  const { output, env } = surroundings
+  const home = env['HOME'] ?? null
+  const again = commandOf(invocation)
+  for (const report of reports) {
+    const lines = invocation.dryRun ? plannedLines(report) : verdictLines(report, { home, again })
+    output.answer(lines.join('\n'))
+  }
+  if (invocation.pair === null && !invocation.dryRun) output.answer(verdictOfAll(reports))
+}
+
+/** A report that cannot be written is told of; the mail is where it is. */
+async function write(file: string, object: object, { cwd, env, output }: Surroundings): Promise<void> {
+  const place = resolvePath(file, cwd, env)
+  try {
+    await writeFile(place, jsonLine(object))
+  } catch (error) {
+    output.problem(`cannot write the report ${place}: ${errnoOf(error) ?? String(error)}: name another file`)
+  }
+}
+
+/** The command line once more, as a shell reads it. There is no secret in it. */
+export function commandOf(invocation: MigrateInvocation): string {
+  const { pair, config, state, limit, since, maxRate, report, password } = invocation
+  const secret = Object.entries(password ?? {}).flatMap(([kind, value]) => [`--password-${kind}`, value])
+  const words = [
+    ...(pair === null ? ['--every'] : [pair.from, pair.to]),
+    ...(invocation.delete ? ['--delete'] : []),
+    ...option('config', config),
+    ...option('state', state),
+    ...option('limit', limit),
+    ...option('since', since?.text ?? null),
+    ...option('max-rate', maxRate?.text ?? null),
+    ...option('report', report),
+    ...secret,
+  ]
+  return ['popfetch', 'migrate', ...words.map(quoted)].join(' ')
+}
+
+function option(name: string, value: string | number | null): readonly string[] {
+  return value === null ? [] : [`--${name}`, String(value)]
+}
+
+function quoted(word: string): string {
+  return /^[\w@%+=:,./~-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+}

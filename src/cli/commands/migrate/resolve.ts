@@ -1,0 +1,114 @@
+// What `migrate` was told to move, found out before anything is touched: accounts and destinations by name or by URL, the
+// password of a URL, the ledger. An account of the configuration keeps its ledger; a mailbox given as a URL has one of its own.
+import { stdin } from 'node:process'
+import { isLoopback } from '../../../config/values/host.ts'
+import { nearest } from '../../../config/values/nearest.ts'
+import { resolvePath, usualStatePath } from '../../../config/paths.ts'
+import type { Account, Configuration, DestinationConfig } from '../../../config/schema.ts'
+import {
+  isUrl,
+  typedAccount,
+  typedConfiguration,
+  typedDestination,
+  type TypedPassword,
+} from '../../../config/from-urls.ts'
+import { display } from '../../../display.ts'
+import type { Ledger } from '../../../ledger/ledger.ts'
+import type { Log } from '../../../log.ts'
+import type { MigrateInvocation } from '../../command.ts'
+import { askPassword } from '../../password.ts'
+import { openConfiguredLog, readConfiguration, selected } from '../../open/run.ts'
+import type { Surroundings } from '../../surroundings.ts'
+import { usageError } from '../../usage.ts'
+
+export interface Moving extends AsyncDisposable {
+  readonly configuration: Configuration
+  readonly accounts: readonly Account[]
+  readonly ledger: Ledger
+  readonly ownLedger: boolean
+  readonly log: Log
+}
+
+type Pair = NonNullable<MigrateInvocation['pair']>
+
+/** Rejects with ERR_CONFIG, ERR_USAGE, ERR_LEDGER, or ERR_ABORTED when no password was given; then nothing is left open. */
+export async function openMoving(invocation: MigrateInvocation, surroundings: Surroundings): Promise<Moving> {
+  const { pair } = invocation
+  const typed = pair !== null && isUrl(pair.from)
+  const plan = typed ? await fromUrl(pair, invocation, surroundings) : await fromAccounts(invocation, surroundings)
+  warn(plan, invocation, surroundings)
+  await using opened = new AsyncDisposableStack()
+  const log = opened.use(await openConfiguredLog(plan.configuration, invocation, surroundings))
+  const { openLedger } = await surroundings.rooms.ledger()
+  const ledger = opened.use(await openLedger(plan.configuration.statePath))
+  const owned = opened.move()
+  return { ...plan, ledger, ownLedger: typed, log, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
+
+type Plan = Pick<Moving, 'configuration' | 'accounts'>
+
+async function fromAccounts(invocation: MigrateInvocation, surroundings: Surroundings): Promise<Plan> {
+  const configuration = await readConfiguration(invocation, surroundings)
+  const { pair } = invocation
+  if (pair === null) return { configuration, accounts: configuration.accounts }
+  const [account] = selected(configuration.accounts, [pair.from])
+  if (account === undefined) throw usageError(`no account is called "${pair.from}"`)
+  const destination = destinationOf(pair.to, configuration, surroundings)
+  const destinations = new Map([...configuration.destinations, [destination.name, destination]])
+  return {
+    configuration: { ...configuration, destinations },
+    accounts: [{ ...account, deliver: [destination.name], route: [] }],
+  }
+}
+
+/** The configuration is read when the destination is a name of it, or when somebody named it. */
+async function fromUrl(pair: Pair, invocation: MigrateInvocation, surroundings: Surroundings): Promise<Plan> {
+  const { env, cwd } = surroundings
+  const resolve = (text: string): string => resolvePath(text, cwd, env)
+  const needed = !isUrl(pair.to) || invocation.config !== null
+  const usual = needed ? await readConfiguration(invocation, surroundings) : null
+  refuseUncheckedTls(env)
+  const destination = destinationOf(pair.to, usual, surroundings)
+  // Looked at before a person types a password for it.
+  const { host, user } = typedAccount(pair.from, { env: 'NONE' }, resolve)
+  const password = invocation.password ?? (await typedPassword(`Password of ${user} at ${host}`, surroundings))
+  const named = invocation.state === null ? null : resolve(invocation.state)
+  const configuration = typedConfiguration(typedAccount(pair.from, password, resolve), destination, {
+    usual,
+    statePath: named ?? usual?.statePath ?? usualStatePath(env),
+  })
+  return { configuration, accounts: configuration.accounts }
+}
+
+function destinationOf(to: string, usual: Configuration | null, { cwd, env }: Surroundings): DestinationConfig {
+  const configured = usual?.destinations.get(to)
+  if (configured !== undefined) return configured
+  if (isUrl(to)) return typedDestination(to, (text) => resolvePath(text, cwd, env))
+  const names = [...(usual?.destinations.keys() ?? [])]
+  const near = nearest(to, names)
+  const hint = /^[~./]/.test(to) ? `for a Maildir write maildir:${to}` : `the destinations are ${names.join(', ')}`
+  throw usageError(`no destination is called "${to}": ${near === null ? hint : `did you mean "${near}"?`}`)
+}
+
+async function typedPassword(question: string, { output, terminal }: Surroundings): Promise<TypedPassword> {
+  if (!stdin.isTTY) {
+    const options = '--password-env NAME, --password-file FILE or --password-command CMD'
+    throw usageError(`no terminal to ask for the password: say where it is with ${options}`)
+  }
+  const show = (text: string): void => void (terminal === null ? output.say(text.trim()) : terminal.write(text))
+  return await askPassword(display(question), { input: stdin, show })
+}
+
+/** As config/load.ts does for a file: it would switch off the check of every certificate (N024). */
+function refuseUncheckedTls(env: NodeJS.ProcessEnv): void {
+  if (env['NODE_TLS_REJECT_UNAUTHORIZED'] !== '0') return
+  throw usageError('NODE_TLS_REJECT_UNAUTHORIZED=0 switches certificate checks off: unset it')
+}
+
+function warn({ configuration, accounts }: Plan, invocation: MigrateInvocation, surroundings: Surroundings): void {
+  const { output, person } = surroundings
+  if (!person || invocation.quiet) return
+  const open = accounts.filter(({ tls, host }) => tls === 'none' && !isLoopback(host))
+  const own = configuration.file === '' ? open.map(({ host }) => `everything comes from ${host} unencrypted`) : []
+  for (const warning of [...configuration.warnings, ...own]) output.problem(`warning: ${warning}`)
+}

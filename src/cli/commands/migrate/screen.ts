@@ -1,0 +1,70 @@
+// How far a migration is, for whoever watches: lines that are redrawn on a terminal, else, with --verbose, a line now and then.
+import type { Log } from '../../../log.ts'
+import type { MigrationObserver } from '../../../migrate/report.ts'
+import type { Progress } from '../../../poll/report.ts'
+import type { Output } from '../../output.ts'
+import { advanced, type AtWork, ProgressScreen, progressText } from '../../terminal/progress.ts'
+import type { Surroundings } from '../../surroundings.ts'
+
+const TELL_MS = 15_000
+
+interface Wanted {
+  readonly quiet: boolean
+  readonly verbose: boolean
+}
+
+export class MigrationScreen implements MigrationObserver {
+  readonly #screen: ProgressScreen | null
+  readonly #output: Output
+  readonly #log: Log
+  readonly #verbose: boolean
+  readonly #nowMs: () => number
+  readonly #atWork = new Map<string, { readonly work: AtWork; readonly toldMs: number }>()
+
+  private constructor(screen: ProgressScreen | null, verbose: boolean, log: Log, { output, nowMs }: Surroundings) {
+    this.#screen = screen
+    this.#output = output
+    this.#log = log
+    this.#verbose = verbose
+    this.#nowMs = nowMs
+  }
+
+  /** Runs `work` while it is watched. */
+  static async during<T>(
+    { quiet, verbose }: Wanted,
+    surroundings: Surroundings,
+    log: Log,
+    work: (observer: MigrationObserver) => Promise<T>,
+  ): Promise<T> {
+    const { terminal, output, env, nowMs } = surroundings
+    const draws = terminal !== null && env['TERM'] !== 'dumb' && !quiet
+    using screen = draws ? new ProgressScreen(terminal, nowMs) : null
+    output.screen = screen
+    try {
+      return await work(new MigrationScreen(screen, verbose, log, surroundings))
+    } finally {
+      output.screen = null
+    }
+  }
+
+  progress(account: string, progress: Progress, errors: number): void {
+    this.#screen?.progress(account, progress, errors)
+    if (this.#screen !== null || !this.#verbose) return
+    const nowMs = this.#nowMs()
+    const before = this.#atWork.get(account)
+    const work = advanced(before?.work, progress, nowMs, errors)
+    const toldMs = before?.toldMs ?? nowMs
+    const due = progress.stage === 'fetching' && nowMs - toldMs >= TELL_MS
+    this.#atWork.set(account, { work, toldMs: due ? nowMs : toldMs })
+    if (due) this.#output.note(`${account}: ${progressText(work, nowMs)}`)
+  }
+
+  pause(account: string, what: string): void {
+    this.#screen?.pause(account, what)
+  }
+
+  note(account: string, text: string): void {
+    this.#log.debug(text, { account })
+    if (this.#verbose) this.#output.note(`${account}: ${text}`)
+  }
+}

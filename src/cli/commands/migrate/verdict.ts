@@ -1,0 +1,102 @@
+// What became of a migration, in words that a person can act on, and as the object of `--json` and `--report`. Pure.
+import { display } from '../../../display.ts'
+import type { MigrationReport, Unmoved } from '../../../migrate/report.ts'
+import { duration, planRows, size } from '../../terminal/summary.ts'
+
+/** More than that of one account are counted, not listed; the report of --report has them. */
+const LISTED = 20
+
+const KINDS: Readonly<Record<Unmoved['kind'], string>> = {
+  unverified: 'not verified',
+  open: 'not delivered',
+  refused: 'refused',
+  held: 'held back',
+  left: 'not fetched',
+}
+
+/** `home` is shown as `~`. `again`: the command that goes on, or tries again. */
+export interface Wording {
+  readonly home: string | null
+  readonly again: string
+}
+
+/** The answer for one account: the verdict, and a line for each message that is not there. */
+export function verdictLines(report: MigrationReport, { home, again }: Wording): string[] {
+  const { account, outcome, error, unmoved, unmovedCount } = report
+  if (outcome === 'busy') return [`${account}: another popfetch is at work on it: try again later, or popfetch stop`]
+  const lines = [`${account}: ${verdict(report, home)}`]
+  if (outcome === 'failed' && error !== null) lines.push(`${account}: it ended early: ${error.message}`)
+  for (const message of unmoved.slice(0, LISTED)) lines.push(`  ${unmovedText(message)}`)
+  const rest = unmovedCount - Math.min(LISTED, unmoved.length)
+  if (rest > 0) lines.push(`  and ${number(rest)} ${unmoved.length === 0 ? 'messages' : 'others'}`)
+  if (report.undeleted > 0) lines.push(`  the server still has ${number(report.undeleted)} that it was told to delete`)
+  if (outcome !== 'ok') lines.push(`${outcome === 'interrupted' ? 'To go on' : 'To try again'}: ${again}`)
+  return lines
+}
+
+function verdict(report: MigrationReport, home: string | null): string {
+  const { messages, verified, bytes, durationMs, outcome, readAgain } = report
+  if (messages === 0 && report.error !== null) return 'nothing is moved yet'
+  const places = report.destinations.map((place) => placeText(place, home)).join(' and ')
+  const amount = `${number(verified)} of ${messagesText(messages)}`
+  const there = readAgain ? `are in ${places}` : `were accepted by ${places}`
+  const proof = readAgain && outcome !== 'interrupted' ? ', verified' : ''
+  const stopped = outcome === 'interrupted' ? ' so far' : ''
+  const rest = [
+    ...counts(report.deleted, 'deleted from the server'),
+    ...counts(report.earlier, 'fetched before'),
+    ...counts(report.older, 'older'),
+    ...counts(report.beyondLimit, 'left for another time'),
+    ...counts(report.gone, 'gone from the server before they could be fetched'),
+    ...counts(report.possibleDuplicates, 'possibly there twice'),
+  ]
+  const others = rest.length === 0 ? '' : `; ${rest.join(', ')}`
+  return `${amount} ${there}${stopped}${proof} (${size(bytes)}, ${duration(durationMs)})${others}`
+}
+
+function counts(count: number, what: string): readonly string[] {
+  return count === 0 ? [] : [`${number(count)} ${what}`]
+}
+
+/** "maildir /home/ada/Mail" → "~/Mail". */
+function placeText(description: string, home: string | null): string {
+  const path = /^(?:maildir|mbox) (\/.*)$/s.exec(description)?.[1]
+  if (path === undefined) return display(description)
+  return display(home !== null && path.startsWith(`${home}/`) ? `~${path.slice(home.length)}` : path)
+}
+
+function unmovedText({ uidl, messageId, kind, reason }: Unmoved): string {
+  const id = messageId === null ? '' : ` ${display(messageId, 100)}`
+  return `message ${display(uidl, 70)}${id}: ${KINDS[kind]}: ${reason}`
+}
+
+/** One line for all accounts of `--every`. */
+export function verdictOfAll(reports: readonly MigrationReport[]): string {
+  const sum = (of: (report: MigrationReport) => number): number => reports.reduce((all, report) => all + of(report), 0)
+  const whole = reports.filter(({ outcome }) => outcome === 'ok').length
+  const messages = `${number(sum(({ verified }) => verified))} of ${messagesText(sum((report) => report.messages))}`
+  const bytes = size(sum((report) => report.bytes))
+  return `all: ${number(whole)} of ${number(reports.length)} accounts are moved, ${messages} (${bytes})`
+}
+
+/** The answer of `--dry-run` for one account. */
+export function plannedLines(report: MigrationReport): string[] {
+  const { account, error, messages, bytes, earlier, older, plan } = report
+  if (error !== null) return [`${account}: ${error.message}`]
+  const rest = [...counts(earlier, 'were moved before'), ...counts(older, 'are older')]
+  const others = rest.length === 0 ? '' : `; ${rest.join(', ')}`
+  return [`${account}: ${messagesText(messages)} would be moved (${size(bytes)})${others}`, ...planRows(plan)]
+}
+
+export function verdictJson(report: MigrationReport, dryRun: boolean): object {
+  const { plan, ...verdictOf } = report
+  return dryRun ? { ...verdictOf, plan } : verdictOf
+}
+
+function messagesText(count: number): string {
+  return `${number(count)} message${count === 1 ? '' : 's'}`
+}
+
+function number(count: number): string {
+  return count.toLocaleString('en-US')
+}

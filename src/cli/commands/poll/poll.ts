@@ -1,0 +1,159 @@
+// `popfetch [account...]`: polls once and says what became of it. What is said depends on who watches (DESIGN 2,
+// Output): a terminal gets progress and a summary, cron only what is worth a mail, `--json` one object.
+import type { Ledger, Told } from '../../../ledger/ledger.ts'
+import type { Log } from '../../../log.ts'
+import type { AccountReport, Observer } from '../../../poll/report.ts'
+import { exitCodeOfReports, EXIT_OK } from '../../exit.ts'
+import type { PollInvocation } from '../../arguments/read.ts'
+import { ProgressScreen } from '../../terminal/progress.ts'
+import { failureState, toldAfter, worthSaying } from './quiet.ts'
+import { openRun, type OpenedRun } from '../../open/run.ts'
+import { pollByRunning } from '../daemon/running.ts'
+import { planLines, problemLines, summaryLine } from '../../terminal/summary.ts'
+import type { Surroundings } from '../../surroundings.ts'
+
+/** Resolves to the exit code. Rejects only before the first account was tried. */
+export async function pollCommand(invocation: PollInvocation, surroundings: Surroundings): Promise<number> {
+  const { output, person, rooms, signal, env } = surroundings
+  await using run = await openRun(invocation, surroundings)
+  const { pollAll } = await rooms.poll()
+  // Nobody watches and nobody asked for every word: a lasting failure is told once (N034).
+  const quietly = !person && !invocation.verbose && !invocation.dryRun
+  const told = quietly ? await toldBefore(run.ledger) : null
+  const eager = person || invocation.accounts.length > 0
+  const reports =
+    (await askedReports(invocation, run, eager, surroundings)) ??
+    (await watched(invocation, surroundings, run.log, (observer) =>
+      pollAll({
+        configuration: run.configuration,
+        accounts: run.accounts,
+        ledger: run.ledger,
+        options: {
+          dryRun: invocation.dryRun,
+          limit: invocation.limit,
+          all: invocation.all,
+          acceptNewIds: invocation.acceptNewIds,
+          yes: invocation.yes,
+          eager,
+        },
+        observer,
+        log: run.log,
+        env,
+        signal,
+      }),
+    ))
+  const code = surroundings.interruption() ?? exitCodeOfReports(reports)
+  for (const report of reports) tell(report, told, invocation, surroundings)
+  if (invocation.json) {
+    output.object({ ok: code === EXIT_OK, accounts: reports.map((report) => jsonOf(report, invocation.dryRun)) })
+  }
+  for (const report of reports) logReport(run.log, report)
+  if (told !== null) await rememberTold(run, reports, told, surroundings.nowMs())
+  return code
+}
+
+/** What the background process reports that runs meanwhile and was asked to poll; null: it is to be done here. */
+async function askedReports(
+  invocation: PollInvocation,
+  { configuration, accounts }: OpenedRun,
+  eager: boolean,
+  surroundings: Surroundings,
+): Promise<readonly AccountReport[] | null> {
+  const { dryRun, limit, all, acceptNewIds, yes } = invocation
+  // Of these the background process knows nothing.
+  if (dryRun || limit !== null || all || acceptNewIds || yes) return null
+  const names = accounts.map(({ name }) => name)
+  return await pollByRunning(configuration, names, eager, surroundings)
+}
+
+/** Runs `work` with an observer that draws, narrates and logs, as this invocation asks. */
+export async function watched<T>(
+  invocation: { readonly quiet: boolean; readonly verbose: boolean },
+  { output, terminal, env, nowMs }: Surroundings,
+  log: Log,
+  work: (observer: Observer) => Promise<T>,
+): Promise<T> {
+  const draws = terminal !== null && env['TERM'] !== 'dumb' && !invocation.quiet
+  using screen = draws ? new ProgressScreen(terminal, nowMs) : null
+  output.screen = screen
+  try {
+    return await work({
+      progress: (account, progress) => screen?.progress(account, progress),
+      note(account, text) {
+        log.debug(text, { account })
+        if (invocation.verbose) output.note(`${account}: ${text}`)
+      },
+    })
+  } finally {
+    output.screen = null
+  }
+}
+
+type ToldByAccount = ReadonlyMap<string, Told | null>
+
+async function toldBefore(ledger: Ledger): Promise<ToldByAccount> {
+  return new Map((await ledger.accounts()).map((record) => [record.name, record.told]))
+}
+
+function tell(
+  report: AccountReport,
+  told: ToldByAccount | null,
+  invocation: PollInvocation,
+  { output, terminal, nowMs }: Surroundings,
+): void {
+  if (invocation.dryRun && !invocation.json) {
+    output.answer(planLines(report).join('\n'))
+    return
+  }
+  if (terminal !== null && !invocation.quiet && !invocation.json) output.say(summaryLine(report))
+  const lasting = told === null || worthSaying(told.get(report.account) ?? null, failureState(report), nowMs())
+  for (const line of problemLines(report, { lasting })) output.problem(line)
+}
+
+async function rememberTold(
+  run: OpenedRun,
+  reports: readonly AccountReport[],
+  told: ToldByAccount,
+  nowMs: number,
+): Promise<void> {
+  for (const report of reports) {
+    const before = told.get(report.account) ?? null
+    const after = toldAfter(before, report, nowMs)
+    if (after === before) continue
+    try {
+      await run.ledger.told(report.account, after)
+    } catch (error) {
+      // The worst that follows is that a failure is told twice.
+      run.log.warn('what was told could not be recorded', { account: report.account, error: String(error) })
+    }
+  }
+}
+
+function logReport(log: Log, report: AccountReport): void {
+  const { error, problems, plan: _plan, ...counts } = report
+  const facts = { ...counts, error: error?.code ?? null }
+  if (error === null) log.info('polled', facts)
+  else log.error(error.message, facts)
+  for (const { uidl, kind, reason } of problems) log.warn(reason, { account: report.account, kind, uidl })
+}
+
+/** Names and order are DESIGN's; `plan` comes with a dry run only. */
+function jsonOf(report: AccountReport, dryRun: boolean): object {
+  return {
+    account: report.account,
+    outcome: report.outcome,
+    listed: report.listed,
+    new: report.new,
+    delivered: report.delivered,
+    deferred: report.deferred,
+    refused: report.refused,
+    held: report.held,
+    possibleDuplicates: report.possibleDuplicates,
+    deleted: report.deleted,
+    skipped: report.skipped,
+    bytes: report.bytes,
+    durationMs: report.durationMs,
+    error: report.error,
+    ...(dryRun ? { plan: report.plan } : {}),
+  }
+}

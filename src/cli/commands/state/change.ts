@@ -1,0 +1,90 @@
+// `popfetch state forget|rename|backup`: mends the ledger. What is to change is looked up first, and refused as a whole when a
+// part of it is wrong; an account that is being polled is left alone.
+import { nameFault } from '../../../config/assemble.ts'
+import { PopfetchError } from '../../../errors.ts'
+import type { EntryKey, Ledger, Lease } from '../../../ledger/ledger.ts'
+import { forgetMessages } from '../../../poll/forget.ts'
+import { resolvePath } from '../../../config/paths.ts'
+import type { StateOperation } from '../../command.ts'
+import { refusal, requireAccount, requireMessages, type Looked } from '../../open/ledger.ts'
+import { counted } from '../../terminal/summary.ts'
+import { usageError } from '../../usage.ts'
+
+type Of<Operation extends StateOperation['operation']> = Extract<StateOperation, { readonly operation: Operation }>
+
+export async function forget(wanted: Of<'forget'>, looked: Looked): Promise<void> {
+  const { outline, ledger, json, surroundings } = looked
+  const { account, uidls, copy, yes } = wanted
+  await requireAccount(account, outline, ledger)
+  const record = (await ledger.accounts()).find(({ name }) => name === account)
+  if (record === undefined)
+    throw refusal(`forgetting messages of ${account}: it was never polled: nothing is known of it`)
+  const all = uidls.length === 0
+  const keys: EntryKey[] = []
+  for (const uidl of new Set(uidls)) {
+    for (const { key } of await requireMessages(ledger, { account, uidl, copy })) keys.push(key)
+  }
+  const count = all ? record.known : keys.length
+  if ((all || count > 1) && !yes) {
+    const what = `forgetting ${counted(count, 'message')} of ${account}`
+    throw refusal(`${what}: the next poll takes them for new and delivers them again: if that is meant, add --yes`)
+  }
+  await using mended = await openToMend(looked)
+  await using _ = await leaseOf(account, mended)
+  const forgotten = await forgetMessages(mended, account, all ? 'all' : keys)
+  // Of an account that nothing will poll again nothing need be left.
+  const removed = all && outline.accounts !== null && !outline.accounts.includes(account)
+  if (removed) await mended.records.remove(account)
+  const { output } = surroundings
+  if (json) output.object({ ok: true, account, forgotten, removed })
+  else {
+    const rest = removed
+      ? 'and the account, which is not configured'
+      : 'new to the next poll that finds them on the server'
+    output.answer(`${account}: ${counted(forgotten, 'message')} forgotten, ${rest}`)
+  }
+}
+
+export async function rename({ from, to }: Of<'rename'>, looked: Looked): Promise<void> {
+  const { outline, ledger, json, surroundings } = looked
+  if (from === to) throw usageError('both names are the same')
+  const fault = nameFault(to)
+  if (fault !== null) throw usageError(`found ${fault.found}, expected ${fault.expected}`)
+  const recorded = (await ledger.accounts()).find(({ name }) => name === from)
+  if (recorded === undefined) {
+    await requireAccount(from, outline, ledger)
+    throw refusal(`renaming ${from}: it was never polled: nothing is known of it`)
+  }
+  await using mended = await openToMend(looked)
+  await using _old = await leaseOf(from, mended)
+  await using _new = await leaseOf(to, mended)
+  if (!(await mended.records.rename(from, to))) {
+    const way = `if its messages may be forgotten: popfetch state forget ${to} --all-messages`
+    throw refusal(`renaming ${from} to ${to}: messages of ${to} are known already, and are not mixed: ${way}`)
+  }
+  const { output } = surroundings
+  if (json) output.object({ ok: true, from, to, messages: recorded.known })
+  else output.answer(`${from} is ${to} now, with ${counted(recorded.known, 'message')}`)
+  if (outline.accounts !== null && !outline.accounts.includes(to)) {
+    output.problem(`warning: ${to} is not in the configuration yet`)
+  }
+}
+
+export async function backUp(typed: string, { ledger, json, surroundings }: Looked): Promise<void> {
+  const { output, cwd, env } = surroundings
+  const file = resolvePath(typed, cwd, env)
+  await ledger.records.backup(file)
+  if (json) output.object({ ok: true, file })
+  else output.answer(`the ledger ${ledger.path} was copied to ${file}`)
+}
+
+async function openToMend({ ledger, surroundings }: Looked): Promise<Ledger> {
+  return (await surroundings.rooms.ledger()).openLedger(ledger.path)
+}
+
+async function leaseOf(account: string, ledger: Ledger): Promise<Lease> {
+  const lease = await ledger.lease(account)
+  if (lease !== null) return lease
+  const message = `mending the ledger for ${account}: another popfetch is at work on it: try again when it is done`
+  throw new PopfetchError('ERR_BUSY', message, { scope: 'process', retry: 'soon' })
+}

@@ -1,0 +1,90 @@
+// Messages of the ledger in words: a line each for `state list`, the whole story for `state explain`. Pure.
+import type { DeliveryRecord, MessageRecord } from '../../../ledger/records.ts'
+import { recipientOf } from '../../../poll/account/forecast.ts'
+import { nameOf } from '../../open/ledger.ts'
+import { stamp } from '../../terminal/moment.ts'
+import { counted, size } from '../../terminal/summary.ts'
+
+/** A person compares them by eye; all of them is in --json. */
+const FINGERPRINT_DIGITS = 16
+
+/** The state as people speak of it: an open message that a destination refused is a refused one. */
+export function stateOf({ state, deliveries }: MessageRecord): string {
+  return state === 'open' && deliveries.some((delivery) => delivery.state === 'refused') ? 'refused' : state
+}
+
+/** One line of a list. Columns that can be padded come first: the list is printed while it is read. */
+export function listLine(message: MessageRecord): string {
+  const bytes = message.receivedBytes ?? message.listedBytes
+  const cells = [
+    stateOf(message).padEnd(9),
+    stamp(message.firstSeenMs),
+    (bytes === null ? '-' : size(bytes)).padStart(8),
+    nameOf(message),
+  ]
+  return `${cells.join('  ')}${message.reason === null ? '' : `  ${message.reason}`}`
+}
+
+export function storyLines(account: string, message: MessageRecord, next: string): string[] {
+  const { deliveries } = message
+  const parts: readonly (readonly [string, string | null])[] = [
+    ['first seen', stamp(message.firstSeenMs)],
+    ['size', sizeText(message)],
+    ['Message-ID', message.messageId],
+    ['header', message.fingerprint?.toString('hex').slice(0, FINGERPRINT_DIGITS) ?? null],
+    ['begun', message.attempts === 0 ? null : `${counted(message.attempts, 'time')} without coming to an end`],
+    ['reason', message.reason],
+    ['delivered', message.deliveredMs === null ? null : stamp(message.deliveredMs)],
+    ['deletion', deletionText(message)],
+    ['gone since', message.goneSinceMs === null ? null : stamp(message.goneSinceMs)],
+    ['next', next],
+  ]
+  const story = parts.flatMap(([name, text]) => (text === null ? [] : [`  ${name.padEnd(10)}  ${text}`]))
+  const last = story.splice(-1)
+  return [
+    `${account}: ${nameOf(message)}: ${stateOf(message)}`,
+    ...story,
+    ...deliveries.flatMap(deliveryLines),
+    ...last,
+  ]
+}
+
+function sizeText({ listedBytes, receivedBytes }: MessageRecord): string | null {
+  const parts = [
+    ...(listedBytes === null ? [] : [`${listedBytes} bytes announced`]),
+    ...(receivedBytes === null ? [] : [`${receivedBytes} bytes received`]),
+  ]
+  return parts.length === 0 ? null : parts.join(', ')
+}
+
+function deletionText({ deletions, deletedMs }: MessageRecord): string | null {
+  if (deletions === 0) return null
+  return `asked for ${counted(deletions, 'time')}${deletedMs === null ? '' : `, last ${stamp(deletedMs)}`}`
+}
+
+const STATES: Readonly<Record<DeliveryRecord['state'], string>> = {
+  pending: 'not tried yet',
+  started: 'begun, outcome not recorded',
+  done: 'done',
+  refused: 'refused',
+  unknown: 'possibly delivered, the answer was lost',
+  failed: 'failed for the time being',
+}
+
+function deliveryLines(delivery: DeliveryRecord): string[] {
+  const { destination, recipient, state, attempts, unknowns, intent, settledMs, receipt, error, retryAfterMs } =
+    delivery
+  const facts = [
+    STATES[state],
+    ...(attempts === 0 ? [] : [counted(attempts, 'attempt')]),
+    ...(unknowns === 0 ? [] : [`${counted(unknowns, 'answer')} lost`]),
+    ...(settledMs === null ? [] : [`last ${stamp(settledMs)}`]),
+    ...(retryAfterMs === 0 ? [] : [`not again before ${stamp(retryAfterMs)}`]),
+    ...(intent === '' ? [] : [`intent ${intent}`]),
+  ]
+  const said = receipt ?? error
+  return [
+    `  delivery    to ${recipientOf(destination, recipient)}: ${facts.join(', ')}`,
+    ...(said === null ? [] : [`              ${receipt === null ? 'error' : 'receipt'}: ${said}`]),
+  ]
+}

@@ -1,0 +1,66 @@
+// What the ledger records of accounts and messages, as JSON objects: names that are DESIGN's words, times in ISO 8601. Pure.
+import type { AccountRecord } from '../../../ledger/ledger.ts'
+import type { DeliveryRecord, MessageRecord } from '../../../ledger/records.ts'
+import { iso } from '../../terminal/moment.ts'
+import { printedUidl } from '../../terminal/uidl.ts'
+
+/** `uidl` as it is printed, `uidlBase64` the bytes. */
+export function messageObject(account: string, message: MessageRecord): object {
+  const { uidl, copy } = message.key
+  return {
+    account,
+    uidl: printedUidl(uidl),
+    uidlBase64: Buffer.from(uidl, 'latin1').toString('base64'),
+    copy,
+    state: message.state,
+    firstSeen: iso(message.firstSeenMs),
+    listedBytes: message.listedBytes,
+    receivedBytes: message.receivedBytes,
+    messageId: message.messageId,
+    fingerprint: message.fingerprint?.toString('hex') ?? null,
+    digest: message.digest?.toString('hex') ?? null,
+    attempts: message.attempts,
+    retryAfter: iso(message.retryAfterMs),
+    reason: message.reason,
+    delivered: iso(message.deliveredMs),
+    deletions: message.deletions,
+    deleted: iso(message.deletedMs),
+    goneSince: iso(message.goneSinceMs),
+    deliveries: message.deliveries.map(deliveryObject),
+  }
+}
+
+function deliveryObject(delivery: DeliveryRecord): object {
+  const { destination, recipient, state, intent, attempts, unknowns, error, receipt } = delivery
+  return {
+    destination,
+    recipient,
+    state,
+    intent,
+    attempts,
+    unknowns,
+    retryAfter: iso(delivery.retryAfterMs),
+    settled: iso(delivery.settledMs),
+    receipt,
+    error,
+  }
+}
+
+/** Everything but what was derived from the secret: an export is shown to others. */
+export function accountObject(record: AccountRecord): object {
+  const { salt: _, ...facts } = record.facts
+  return {
+    account: record.name,
+    ...record.identity,
+    started: record.started,
+    messages: record.known,
+    lastPoll: iso(record.lastPollMs),
+    lastSuccess: iso(record.lastSuccessMs),
+    failures: record.failures,
+    refusals: record.refusals,
+    pausedUntil: iso(record.pausedUntilMs),
+    error: record.error,
+    told: record.told === null ? null : { state: record.told.state, at: iso(record.told.atMs) },
+    facts,
+  }
+}

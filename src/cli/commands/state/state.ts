@@ -1,0 +1,104 @@
+// `popfetch state list|explain|export`: looks into the ledger, and changes nothing. What mends it is mend.ts. Everything is
+// printed while it is read, at the pace of whoever reads it.
+import type { AccountRecord } from '../../../ledger/ledger.ts'
+import type { MessageRecord, Selection } from '../../../ledger/records.ts'
+import { outlook, type Standing } from '../../../poll/account/forecast.ts'
+import type { Outline } from '../../../config/outline.ts'
+import { EXIT_OK } from '../../exit.ts'
+import type { StateInvocation } from '../../command.ts'
+import { openToRead, outlineOf, requireAccount, requireMessages, type Looked, type Wanted } from '../../open/ledger.ts'
+import { backUp, forget, rename } from './change.ts'
+import { stamp } from '../../terminal/moment.ts'
+import { accountObject, messageObject } from './json.ts'
+import { listLine, storyLines } from './explain.ts'
+import type { Surroundings } from '../../surroundings.ts'
+
+/** Resolves to the exit code 0; rejects with ERR_USAGE, ERR_CONFIG, ERR_LEDGER or ERR_BUSY. */
+export async function stateCommand(invocation: StateInvocation, surroundings: Surroundings): Promise<number> {
+  const outline = await outlineOf(invocation, surroundings)
+  await using ledger = await openToRead(outline, surroundings)
+  const looked = { outline, ledger, json: invocation.json, surroundings }
+  switch (invocation.operation) {
+    case 'list':
+      await list(invocation.account, invocation.selection, looked)
+      break
+    case 'explain':
+      await explain(invocation, looked)
+      break
+    case 'export':
+      await exportAll(invocation.account, looked)
+      break
+    case 'forget':
+      await forget(invocation, looked)
+      break
+    case 'rename':
+      await rename(invocation, looked)
+      break
+    case 'backup':
+      await backUp(invocation.file, looked)
+      break
+  }
+  return EXIT_OK
+}
+
+async function list(account: string, selection: Selection, looked: Looked): Promise<void> {
+  const { outline, ledger, json, surroundings } = looked
+  await requireAccount(account, outline, ledger)
+  const { output } = surroundings
+  await eachMessage(account, selection, looked, (message) =>
+    json ? output.object(messageObject(account, message)) : output.answer(listLine(message)),
+  )
+}
+
+/** False: nobody reads any more (`| head`), or the run was interrupted. */
+async function eachMessage(
+  account: string,
+  selection: Selection,
+  { ledger, surroundings }: Looked,
+  print: (message: MessageRecord) => void,
+): Promise<boolean> {
+  const { output, signal } = surroundings
+  for await (const slice of ledger.records.list(account, selection)) {
+    signal.throwIfAborted()
+    for (const message of slice) print(message)
+    if (!(await output.caughtUp())) return false
+  }
+  return true
+}
+
+async function exportAll(only: string | null, looked: Looked): Promise<void> {
+  const { outline, ledger, surroundings } = looked
+  if (only !== null) await requireAccount(only, outline, ledger)
+  const { output } = surroundings
+  for (const record of await ledger.accounts()) {
+    if (only !== null && record.name !== only) continue
+    output.object({ kind: 'account', ...accountObject(record) })
+    const print = (message: MessageRecord): void =>
+      output.object({ kind: 'message', ...messageObject(record.name, message) })
+    if (!(await eachMessage(record.name, 'all', looked, print))) return
+  }
+}
+
+async function explain(wanted: Wanted, { outline, ledger, json, surroundings }: Looked): Promise<void> {
+  const { output, nowMs } = surroundings
+  const { account } = wanted
+  await requireAccount(account, outline, ledger)
+  const messages = await requireMessages(ledger, wanted)
+  const health = (await ledger.accounts()).find(({ name }) => name === account)
+  if (health === undefined) return
+  const standing = standingOf(health, outline)
+  const told = messages.map((message) => ({
+    message,
+    next: outlook({ message, standing, health, nowMs: nowMs(), at: stamp }),
+  }))
+  if (json) {
+    const objects = told.map(({ message, next }) => ({ ...messageObject(account, message), next }))
+    output.object({ ok: true, account, messages: objects })
+  } else for (const { message, next } of told) output.answer(storyLines(account, message, next).join('\n'))
+}
+
+function standingOf({ name }: AccountRecord, { accounts, configuration }: Outline): Standing {
+  const account = configuration?.accounts.find((each) => each.name === name)
+  if (account !== undefined) return { kind: 'configured', account }
+  return accounts !== null && !accounts.includes(name) ? { kind: 'departed' } : { kind: 'unclear' }
+}

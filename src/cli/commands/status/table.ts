@@ -1,0 +1,104 @@
+// The answer of `status` in words. Pure: what the ledger and the configuration say of each account → lines and their tones.
+import type { Planned } from '../../../daemon/schedule/scheduler.ts'
+import type { AccountRecord } from '../../../ledger/ledger.ts'
+import type { MessageRecord, Unsettled } from '../../../ledger/records.ts'
+import { nameOf } from '../../open/ledger.ts'
+import { span, stamp } from '../../terminal/moment.ts'
+import type { Tone } from '../../output.ts'
+import { counted } from '../../terminal/summary.ts'
+
+export interface AccountStatus {
+  readonly account: string
+  /** Null: never polled. */
+  readonly record: AccountRecord | null
+  /** False: only the ledger knows it. */
+  readonly configured: boolean
+  readonly unsettled: Unsettled
+  /** Refused and held messages, the first few. */
+  readonly troubles: readonly MessageRecord[]
+  /** Null: no background process polls it. */
+  readonly planned: Planned | null
+  /** The account is left alone until then; null: it is not. */
+  readonly pausedUntilMs: number | null
+}
+
+export interface StatusLine {
+  readonly text: string
+  readonly tone: Tone
+}
+
+/** An account that has had no success for so long stands out, also when nothing is known to be wrong: cron may have stopped. */
+const LONG_MS = 24 * 3_600_000
+
+const HEADINGS = [' ', 'account', 'last success', 'last poll', 'waiting', 'refused', 'held', 'failures', 'next poll']
+/** Columns of numbers. */
+const RIGHT: ReadonlySet<number> = new Set([4, 5, 6, 7])
+
+/** A table, a row an account, and below it what a person should look at. */
+export function statusLines(accounts: readonly AccountStatus[], nowMs: number): readonly StatusLine[] {
+  if (accounts.length === 0) return [{ text: 'no account was ever polled', tone: 'plain' }]
+  const rows = accounts.map((status) => cells(status, nowMs))
+  const widths = HEADINGS.map((heading, at) => Math.max(heading.length, ...rows.map((row) => row[at]?.length ?? 0)))
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, at) => (RIGHT.has(at) ? cell.padStart(widths[at] ?? 0) : cell.padEnd(widths[at] ?? 0)))
+      .join('  ')
+      .trimEnd()
+  return [
+    { text: line(HEADINGS), tone: 'plain' },
+    ...accounts.map((status, at) => ({ text: line(rows[at] ?? []), tone: toneOf(status, nowMs) })),
+    ...accounts.flatMap((status) => details(status).map((text) => ({ text, tone: 'plain' as const }))),
+  ]
+}
+
+/** Failing is bad, and so is a poll that hangs; long without success is doubtful. An account that nobody polls any more is neither. */
+function toneOf({ record, configured, planned }: AccountStatus, nowMs: number): Tone {
+  if (planned?.overdue === true) return 'bad'
+  if (record === null || !configured) return 'plain'
+  if (record.failures > 0) return 'bad'
+  return record.lastSuccessMs !== null && nowMs - record.lastSuccessMs > LONG_MS ? 'doubtful' : 'plain'
+}
+
+const MARKS: Readonly<Record<Tone, string>> = { plain: '', bad: '!', doubtful: '?' }
+
+function cells(status: AccountStatus, nowMs: number): readonly string[] {
+  const { account, record, unsettled } = status
+  const ago = (ms: number | null): string => (ms === null ? 'never' : `${span(nowMs - ms)} ago`)
+  return [
+    MARKS[toneOf(status, nowMs)],
+    account,
+    ago(record?.lastSuccessMs ?? null),
+    record === null || record.lastPollMs === null
+      ? 'never'
+      : `${record.failures > 0 ? 'failed' : 'ok'}, ${ago(record.lastPollMs)}`,
+    String(unsettled.waiting),
+    String(unsettled.refused),
+    String(unsettled.held),
+    String(record?.failures ?? 0),
+    nextPoll(status, nowMs),
+  ]
+}
+
+function nextPoll({ configured, planned, pausedUntilMs }: AccountStatus, nowMs: number): string {
+  if (planned?.overdue === true) return 'overdue'
+  if (planned?.polling === true) return 'now'
+  if (!configured) return 'not in the configuration'
+  if (pausedUntilMs === null && planned !== null) return `in ${span((planned.nextPollMs ?? nowMs) - nowMs)}`
+  return pausedUntilMs === null ? '-' : `paused for ${span(pausedUntilMs - nowMs)}, until ${stamp(pausedUntilMs)}`
+}
+
+function details({ account, record, unsettled, troubles }: AccountStatus): readonly string[] {
+  const error = record?.error ?? null
+  const lines = troubles.map(
+    (message) =>
+      `${account}: message ${nameOf(message)}: ${message.state === 'held' ? 'held back' : 'refused'}: ${message.reason ?? 'no reason recorded'}`,
+  )
+  const more = unsettled.refused + unsettled.held - troubles.length
+  return [
+    ...(error === null ? [] : [`${account}: ${error.message}`]),
+    ...lines,
+    ...(more > 0
+      ? [`${account}: and ${counted(more, 'other')}: see popfetch state list ${account} --refused and --held`]
+      : []),
+  ]
+}

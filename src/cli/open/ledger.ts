@@ -1,0 +1,77 @@
+// How `status` and `state` get at the ledger: where it is, whose it is, which message a person means. They work beside polls
+// and with a configuration of which nothing but `state` can be read (DESIGN 5).
+import type { Outline } from '../../config/outline.ts'
+import { display } from '../../display.ts'
+import { PopfetchError } from '../../errors.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
+import type { MessageRecord } from '../../ledger/records.ts'
+import type { CommonOptions } from '../command.ts'
+import type { Surroundings } from '../surroundings.ts'
+import { possibleUidls, printedUidl } from '../terminal/uidl.ts'
+import { unknownAccount } from '../usage.ts'
+
+/** The ledger, opened to be read, and what stands around it. */
+export interface Looked {
+  readonly outline: Outline
+  readonly ledger: Ledger
+  readonly json: boolean
+  readonly surroundings: Surroundings
+}
+
+/** Rejects with ERR_CONFIG when the ledger's place cannot be told. What else is wrong is said on standard error. */
+export async function outlineOf(options: CommonOptions, surroundings: Surroundings): Promise<Outline> {
+  const { env, cwd, uid, output } = surroundings
+  const { outlineConfiguration } = await import('../../config/outline.ts')
+  const outline = await outlineConfiguration({ file: options.config, state: options.state, env, cwd, uid })
+  // With --state no configuration is needed, and often there is none.
+  if (outline.problem !== null && !options.quiet && (options.state === null || options.config !== null)) {
+    const [what = ''] = outline.problem.message.split('\n', 1)
+    output.problem(`warning: ${what.replace(/:$/, '')}: see popfetch config check`)
+  }
+  return outline
+}
+
+/** To look only: nothing is made or changed, and a ledger that is not there is an empty one. */
+export async function openToRead({ statePath }: Outline, { rooms }: Surroundings): Promise<Ledger> {
+  return (await rooms.ledger()).openLedger(statePath, { readOnly: true })
+}
+
+/** Rejects with ERR_USAGE for an account that neither the configuration nor the ledger has. */
+export async function requireAccount(name: string, outline: Outline, ledger: Ledger): Promise<void> {
+  const recorded = (await ledger.accounts()).map((record) => record.name)
+  const names = [...new Set([...(outline.accounts ?? []), ...recorded])]
+  if (!names.includes(name)) throw unknownAccount(name, names)
+}
+
+export interface Wanted {
+  readonly account: string
+  /** As typed. */
+  readonly uidl: string
+  /** Null: all copies. */
+  readonly copy: number | null
+}
+
+/** Never empty: rejects with ERR_USAGE when the ledger knows no such message. */
+export async function requireMessages(ledger: Ledger, wanted: Wanted): Promise<readonly MessageRecord[]> {
+  const { account, uidl, copy } = wanted
+  let copies: readonly MessageRecord[] = []
+  for (const meant of possibleUidls(uidl)) {
+    copies = await ledger.records.find(account, meant)
+    if (copies.length > 0) break
+  }
+  const found = copy === null ? copies : copies.filter(({ key }) => key.copy === copy)
+  if (found.length > 0) return found
+  const numbers = copies.map(({ key }) => key.copy).join(', ')
+  const why = copies.length === 0 ? 'no message has this UIDL' : `its copies have the numbers ${numbers}`
+  throw refusal(`looking for the message ${display(uidl)} of ${account}: ${why}: see popfetch state list ${account}`)
+}
+
+/** Wrong usage that only the ledger can tell: nothing was changed. */
+export function refusal(message: string): PopfetchError {
+  return new PopfetchError('ERR_USAGE', message, { scope: 'process', retry: 'never' })
+}
+
+/** A message as it is named in a line: its UIDL, and which copy where there may be several. */
+export function nameOf({ key }: Pick<MessageRecord, 'key'>): string {
+  return key.copy === 0 ? printedUidl(key.uidl) : `${printedUidl(key.uidl)} (copy ${key.copy})`
+}

@@ -1,0 +1,68 @@
+// Where `import` and `init` write a configuration, and how: a new file, readable by its owner alone. What is there is never
+// overwritten, and none that is in force is put out of force.
+import { lstat, mkdir, open, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { configurationPlaces, resolvePath } from '../../config/paths.ts'
+import { display } from '../../display.ts'
+import { errnoOf, PopfetchError } from '../../errors.ts'
+import type { CommonOptions } from '../command.ts'
+import type { Surroundings } from '../surroundings.ts'
+
+/** The names that one directory may have it under. */
+const NAMES = 3
+
+/** The file to be written: `--output`, else where popfetch will look for it. Rejects with ERR_CONFIG when one is there. */
+export async function newPlace(
+  { output, config }: CommonOptions & { readonly output: string | null },
+  { env, cwd }: Pick<Surroundings, 'env' | 'cwd'>,
+): Promise<string> {
+  const named = output ?? config ?? (env['POPFETCH_CONFIG'] || null)
+  const own = configurationPlaces(env).slice(0, NAMES)
+  const places = named === null ? own : [resolvePath(named, cwd, env)]
+  for (const place of places) if (await isThere(place)) throw inTheWay(place)
+  const [place] = places
+  if (place === undefined) throw new TypeError('there is no place for a configuration')
+  return place
+}
+
+/** Writes the text, 0600, its directories 0700, and makes it durable; or leaves nothing. Rejects with ERR_CONFIG. */
+export async function writeNew(file: string, text: string): Promise<void> {
+  try {
+    await mkdir(path.dirname(file), { recursive: true, mode: 0o700 })
+    await using handle = await open(file, 'wx', 0o600)
+    try {
+      await handle.writeFile(text)
+      await handle.sync()
+    } catch (error) {
+      await rm(file, { force: true })
+      throw error
+    }
+  } catch (error) {
+    const errno = errnoOf(error)
+    if (errno === 'EEXIST') throw inTheWay(file)
+    throw refusal(
+      `writing the configuration ${display(file, 4096)}: ${errno ?? String(error)}: name another with --output`,
+      error,
+    )
+  }
+}
+
+async function isThere(place: string): Promise<boolean> {
+  return await lstat(place).then(
+    () => true,
+    (error: unknown) => {
+      const errno = errnoOf(error)
+      if (errno === 'ENOENT' || errno === 'ENOTDIR') return false
+      throw refusal(`looking for ${display(place, 4096)}: ${errno ?? String(error)}: repair its permissions`, error)
+    },
+  )
+}
+
+function inTheWay(place: string): PopfetchError {
+  const way = 'name another file with --output FILE'
+  return refusal(`writing the configuration: ${display(place, 4096)} is there already, and is not overwritten: ${way}`)
+}
+
+function refusal(message: string, cause?: unknown): PopfetchError {
+  return new PopfetchError('ERR_CONFIG', message, { scope: 'process', retry: 'never', cause })
+}

@@ -1,0 +1,139 @@
+// Progress on a terminal: one line per account at work, redrawn in place. log-update's only door.
+// Loaded and drawn only when a run lasts long enough to be looked at; plain lines printed meanwhile stay above.
+import type { createLogUpdate } from 'log-update'
+import { display } from '../../display.ts'
+import type { Progress } from '../../poll/report.ts'
+import type { Screen } from '../output.ts'
+import { counted, duration, size } from './summary.ts'
+import type { Terminal } from '../surroundings.ts'
+
+const REDRAW_MS = 100
+/** A poll that ends sooner draws nothing. */
+const PATIENCE_MS = 300
+/** An account that is finishing and was not heard of for so long has finished. */
+const GONE_MS = 1500
+/** Before that a rate is a guess. */
+const RATE_AFTER_MS = 1000
+
+export interface AtWork {
+  readonly progress: Progress
+  readonly heardMs: number
+  /** When the first message was asked for, and what had been received by then; null: not yet. */
+  readonly fetching: { readonly sinceMs: number; readonly bytes: number } | null
+  /** Messages that failed and sessions that were lost; absent: nobody counts them. */
+  readonly errors?: number
+  /** What it waits for, instead of how far it is; absent: nothing. */
+  readonly pause?: string
+}
+
+/** Where an account is now, after what it was before. */
+export function advanced(before: AtWork | undefined, progress: Progress, nowMs: number, errors = 0): AtWork {
+  const earlier = before?.fetching ?? null
+  const begins = earlier === null && progress.stage === 'fetching'
+  const fetching = begins ? { sinceMs: nowMs, bytes: progress.bytes } : earlier
+  return { progress, heardMs: nowMs, fetching, errors }
+}
+
+export class ProgressScreen implements Screen, Disposable {
+  readonly #terminal: Terminal
+  readonly #nowMs: () => number
+  readonly #atWork = new Map<string, AtWork>()
+  readonly #beganMs: number
+  readonly #timer: NodeJS.Timeout
+  #update: ReturnType<typeof createLogUpdate> | null = null
+  #loading = false
+  #disposed = false
+
+  constructor(terminal: Terminal, nowMs: () => number) {
+    this.#terminal = terminal
+    this.#nowMs = nowMs
+    this.#beganMs = nowMs()
+    this.#timer = setInterval(() => void this.draw(), REDRAW_MS).unref()
+  }
+
+  progress(account: string, progress: Progress, errors = 0): void {
+    this.#atWork.set(account, advanced(this.#atWork.get(account), progress, this.#nowMs(), errors))
+  }
+
+  /** Until the next progress: what the account waits for. */
+  pause(account: string, what: string): void {
+    const nowMs = this.#nowMs()
+    const progress: Progress = { stage: 'connecting', messages: 0, totalMessages: 0, bytes: 0, totalBytes: 0 }
+    const before = this.#atWork.get(account) ?? { progress, fetching: null }
+    this.#atWork.set(account, { ...before, heardMs: nowMs, pause: what })
+  }
+
+  persist(line: string): void {
+    if (this.#update === null) this.#terminal.write(`${line}\n`)
+    else this.#update.persist(line)
+  }
+
+  /** Called by the timer; a test calls it itself. */
+  async draw(): Promise<void> {
+    const nowMs = this.#nowMs()
+    for (const [account, { progress, heardMs, pause }] of this.#atWork) {
+      const finished = progress.stage === 'finishing' && pause === undefined
+      if (finished && nowMs - heardMs > GONE_MS) this.#atWork.delete(account)
+    }
+    if (this.#loading || nowMs - this.#beganMs < PATIENCE_MS) return
+    if (this.#update === null) {
+      if (this.#atWork.size === 0) return
+      this.#loading = true
+      const logUpdate = await import('log-update')
+      this.#loading = false
+      if (this.#disposed) return
+      // The cursor stays: hiding it installs signal handlers that end the process in our place.
+      this.#update = logUpdate.createLogUpdate(this.#terminal, { showCursor: true })
+    }
+    this.#update(
+      progressLines(this.#atWork, nowMs, positive(this.#terminal.columns, 80), positive(this.#terminal.rows, 24)).join(
+        '\n',
+      ),
+    )
+  }
+
+  [Symbol.dispose](): void {
+    this.#disposed = true
+    clearInterval(this.#timer)
+    this.#update?.clear()
+    this.#update?.done()
+    this.#update = null
+  }
+}
+
+/** The lines as they stand at `nowMs`, each within `columns`, all of them within `rows`. */
+export function progressLines(
+  atWork: ReadonlyMap<string, AtWork>,
+  nowMs: number,
+  columns: number,
+  rows: number,
+): string[] {
+  const most = Math.max(1, rows - 2)
+  const shown = atWork.size > most ? most - 1 : atWork.size
+  const entries = [...atWork].slice(0, Math.max(0, shown))
+  const width = Math.min(24, Math.max(0, ...entries.map(([account]) => account.length)))
+  const lines = entries.map(([account, work]) => `${account.slice(0, 24).padEnd(width)}  ${progressText(work, nowMs)}`)
+  if (shown < atWork.size) lines.push(`and ${atWork.size - shown} more at work`)
+  return lines.map((line) => line.slice(0, Math.max(1, columns - 1)))
+}
+
+/** How far an account is, without its name. */
+export function progressText({ progress, fetching, errors = 0, pause }: AtWork, nowMs: number): string {
+  const failures = errors === 0 ? '' : `  ${counted(errors, 'error')}`
+  if (pause !== undefined) return display(pause)
+  const { stage, messages, totalMessages, bytes, totalBytes } = progress
+  if (stage !== 'fetching' || fetching === null) return `${stage}${failures}`
+  const counts = `${messages}/${totalMessages} messages  ${totalBytes > 0 ? `${size(bytes)} of ${size(totalBytes)}` : size(bytes)}`
+  const elapsedMs = nowMs - fetching.sinceMs
+  const perMs = elapsedMs > 0 ? (bytes - fetching.bytes) / elapsedMs : 0
+  if (elapsedMs < RATE_AFTER_MS || perMs <= 0) return `${counts}${failures}`
+  // Announced sizes are hints (P101): when more came than was announced, no time is foretold.
+  const leftMs = (totalBytes - bytes) / perMs
+  const left = leftMs > 0 ? `  ${duration(Math.max(1000, leftMs)).replace(/\.\d+ s$/, ' s')} left` : ''
+  return `${counts}  ${size(Math.round(perMs * 1000))}/s${left}${failures}`
+}
+
+/** Some terminals say that they have 0 columns. */
+function positive(told: number | undefined, usual: number): number {
+  return told === undefined || told <= 0 ? usual : told
+}

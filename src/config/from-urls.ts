@@ -1,0 +1,79 @@
+// A configuration of one account and one destination as they were typed on a command line, for a migration: URLs instead of
+// a file. The schema of the file says what is right and what the defaults are.
+// The one rule: no password stands in a URL (it is in the list of processes, and in the history of the shell).
+import { createHash } from 'node:crypto'
+import path from 'node:path'
+import { PopfetchError } from '../errors.ts'
+import { assemble } from './assemble.ts'
+import { pathText } from './problem.ts'
+import { parseDestinationUrl, parseSourceUrl } from './destinations/url.ts'
+import type { Account, Configuration, DestinationConfig } from './schema.ts'
+import type { ResolvePath } from './values/values.ts'
+
+export { isUrl } from './is-url.ts'
+
+/** A password itself, typed where nobody sees it, or where it is to be had. */
+export type TypedPassword = string | { readonly env: string } | { readonly file: string } | { readonly command: string }
+
+/** Stands where the schema wants a destination while only the mailbox is looked at. */
+const NOWHERE = 'maildir:/nowhere'
+
+/** The mailbox that a URL names; it delivers nowhere yet. Throws ERR_USAGE. */
+export function typedAccount(url: string, password: TypedPassword, resolve: ResolvePath): Account {
+  const parsed = parseSourceUrl(url)
+  if (parsed.kind === 'wrong') throw usage('FROM', parsed.expected)
+  const { user, host } = parsed.written
+  const name = `${String(user)}_${String(host)}`.replace(/[^A-Za-z0-9._]/g, '_').slice(0, 100)
+  const written = { accounts: { [name]: { ...parsed.written, password, deliver: NOWHERE, first: 'all' } } }
+  const [account] = assembled('FROM', written, resolve).accounts
+  if (account === undefined) throw usage('FROM', 'the URL of a mailbox')
+  return { ...account, deliver: [] }
+}
+
+/** The destination that a URL names. Throws ERR_USAGE. */
+export function typedDestination(url: string, resolve: ResolvePath): DestinationConfig {
+  const parsed = parseDestinationUrl(url)
+  if (parsed.kind === 'wrong') throw usage('TO', parsed.expected)
+  const account = { host: 'localhost', user: 'nobody', password: { env: 'NONE' }, deliver: url }
+  const [destination] = assembled('TO', { accounts: { nobody: account } }, resolve).destinations.values()
+  if (destination === undefined) throw usage('TO', 'the URL of a destination')
+  return destination
+}
+
+/** One account and where it goes, with a ledger of their own beside the usual one: the same two have the same ledger again. */
+export function typedConfiguration(
+  account: Account,
+  destination: DestinationConfig,
+  { usual, statePath }: { readonly usual: Configuration | null; readonly statePath: string },
+): Configuration {
+  const pair = [account.host, account.port, account.user, destination.name].join('\0')
+  const file = `${createHash('sha256').update(pair).digest('hex').slice(0, 24)}.db`
+  const base = usual ?? { ...blank(), file: '', warnings: [] }
+  return {
+    ...base,
+    accounts: [{ ...account, deliver: [destination.name] }],
+    destinations: new Map([...(usual?.destinations ?? []), [destination.name, destination]]),
+    statePath: path.join(path.dirname(statePath), 'migrations', file),
+  }
+}
+
+/** The defaults of everything that stands beside accounts and destinations. */
+function blank() {
+  const account = { host: 'localhost', user: 'nobody', password: { env: 'NONE' }, deliver: NOWHERE }
+  return assembled('FROM', { accounts: { nobody: account } }, (text) => text)
+}
+
+function assembled(word: 'FROM' | 'TO', written: object, resolve: ResolvePath) {
+  const { configuration, problems } = assemble(written, resolve)
+  if (configuration !== null) return configuration
+  const [problem] = problems
+  if (problem === undefined) throw usage(word, 'a URL')
+  // The path in the configuration that nobody wrote says nothing to its reader, but for the last key.
+  const key = pathText(problem.path.slice(2))
+  throw usage(word, `${key === '' || key === 'deliver' ? '' : `as its ${key} `}${problem.expected}`)
+}
+
+function usage(word: 'FROM' | 'TO', expected: string): PopfetchError {
+  const text = `migrate FROM TO: ${word} is not right: expected ${expected}: see popfetch --help`
+  return new PopfetchError('ERR_USAGE', text, { scope: 'process', retry: 'never' })
+}

@@ -1,0 +1,171 @@
+// The destinations of a configuration by name: those under `destinations`, and those written in place in `deliver` or as a
+// URL, which get their canonical URL for a name. What keys they have is destinations.ts.
+// The one rule: every method adds what is wrong to the list it is given, and goes on.
+import { isDeepStrictEqual } from 'node:util'
+import { isLocalPart, isUtf8Address } from '../deliver/address.ts'
+import { display } from '../display.ts'
+import { destination, destinationConflicts } from './destinations/destinations.ts'
+import { FIRST_OF } from './first-of.ts'
+import { isUrl } from './is-url.ts'
+import { nearest } from './values/nearest.ts'
+import { expandAccount } from './placeholder.ts'
+import { conflictProblems, foundText, issueProblems, pathText, wrong } from './problem.ts'
+import { canonicalUrl, parseDestinationUrl } from './destinations/url.ts'
+import { WITHOUT_COMPILING } from './values/values.ts'
+import { isWritten } from './values/written.ts'
+import type { Group, Member } from './route.ts'
+import type { DestinationConfig, DestinationKeys } from './destinations/destinations.ts'
+import type { Path, Problem } from './problem.ts'
+import type { ResolvePath } from './values/values.ts'
+
+export class Targets {
+  readonly #schema: ReturnType<typeof destination>
+  readonly #byName = new Map<string, DestinationConfig>()
+  /** Names that are configured, rightly or not: looking one up is no second problem. */
+  readonly #names = new Set<string>()
+
+  constructor(resolve: ResolvePath) {
+    this.#schema = destination(resolve)
+  }
+
+  get byName(): ReadonlyMap<string, DestinationConfig> {
+    return this.#byName
+  }
+
+  /** One of `destinations`. */
+  configure(name: string, written: unknown, problems: Problem[]): void {
+    const path = ['destinations', name]
+    this.#names.add(name)
+    if (!/^[A-Za-z0-9._-]{1,100}$/.test(name)) {
+      const found = `the name ${foundText(name, [])}`
+      problems.push({ path, at: 'key', found, expected: 'a name of letters, digits, ".", "_" and "-"' })
+    }
+    const parsed = this.#schema.safeParse(written, WITHOUT_COMPILING)
+    if (parsed.success) this.#byName.set(name, { ...parsed.data, name })
+    else problems.push(...issueProblems(parsed.error.issues, written, path))
+    if (isWritten(written)) problems.push(...conflictProblems(destinationConflicts(written), written, path))
+  }
+
+  /** The names of what stands at `path` in a `deliver`, as parsed and as written, for the account of that name. */
+  findAll(
+    targets: readonly (Member | Group)[],
+    written: unknown,
+    { path, account, problems }: { readonly path: Path; readonly account: string | null; readonly problems: Problem[] },
+  ): readonly string[] {
+    const names: string[] = []
+    for (const [index, target] of targets.entries()) {
+      const [at, one] = Array.isArray(written) ? [[...path, index], written[index]] : [path, written]
+      const found = this.#find(target, one, at, problems)
+      if (found === null) continue
+      if (names.includes(found)) problems.push(twice(at, found))
+      else names.push(found)
+      if (account !== null) this.#checkAccount(account, found, problems)
+    }
+    return names
+  }
+
+  /** The name of what stands at `path`. Null: there is a problem. */
+  #find(target: Member | Group, written: unknown, path: Path, problems: Problem[]): string | null {
+    return typeof target !== 'string' && FIRST_OF in target
+      ? this.#findGroup(target, written, path, problems)
+      : this.#findOne(target, written, path, problems)
+  }
+
+  #findGroup({ [FIRST_OF]: members }: Group, written: unknown, path: Path, problems: Problem[]): string | null {
+    const list = isWritten(written) ? written[FIRST_OF] : null
+    const of: string[] = []
+    for (const [index, member] of members.entries()) {
+      const at = [...path, FIRST_OF, index]
+      const found = this.#findOne(member, Array.isArray(list) ? list[index] : null, at, problems)
+      const config = found === null ? undefined : this.#byName.get(found)
+      if (found === null) continue
+      if (of.includes(found)) problems.push(twice(at, found))
+      // Some of its recipients might take what others refuse: then nobody could say who of the group has it.
+      else if ((config?.type === 'smtp' || config?.type === 'lmtp') && config.to.length > 1) {
+        problems.push(wrong(at, found, 'a destination with one recipient'))
+      } else of.push(found)
+    }
+    if (of.length < members.length) return null
+    const name = `${FIRST_OF}: ${of.join(', ')}`
+    this.#byName.set(name, { type: FIRST_OF, name, of })
+    return name
+  }
+
+  #findOne(target: Member, written: unknown, path: Path, problems: Problem[]): string | null {
+    if (typeof target !== 'string') {
+      const conflicts = isWritten(written) ? conflictProblems(destinationConflicts(written), written, path) : []
+      problems.push(...conflicts)
+      return conflicts.length === 0 ? this.#add(target, path, problems) : null
+    }
+    if (this.#names.has(target)) return target
+    if (isUrl(target)) return this.#fromUrl(target, path, problems)
+    problems.push(wrong(path, target, `the name of a destination or a URL: ${this.#hint(target)}`))
+    return null
+  }
+
+  /** With the account's name in them, the addresses of the destination must still be addresses. */
+  #checkAccount(account: string, destinationName: string, problems: Problem[]): void {
+    const config = this.#byName.get(destinationName)
+    if (config?.type === FIRST_OF) for (const member of config.of) this.#checkAccount(account, member, problems)
+    if (config?.type !== 'smtp' && config?.type !== 'lmtp') return
+    const addresses = config.from.kind === 'address' ? [...config.to, config.from.address] : config.to
+    for (const address of addresses) {
+      const expanded = expandAccount(address, account)
+      if (isUtf8Address(expanded) || (config.type === 'lmtp' && isLocalPart(expanded))) continue
+      const found = `an account's name that makes ${foundText(expanded, [])} of ${foundText(address, [])}`
+      problems.push({ path: ['accounts', account], at: 'key', found, expected: 'one that makes a mail address' })
+      return
+    }
+  }
+
+  #hint(target: string): string {
+    if (/^[~./]/.test(target)) return 'for a Maildir write maildir:PATH'
+    const near = nearest(target, this.#names)
+    if (near !== null) return `did you mean ${near}?`
+    return this.#names.size === 0 ? 'none has a name' : `the names are ${[...this.#names].join(', ')}`
+  }
+
+  #fromUrl(text: string, path: Path, problems: Problem[]): string | null {
+    const url = parseDestinationUrl(text)
+    if (url.kind === 'wrong') {
+      problems.push(wrong(path, text, url.expected))
+      return null
+    }
+    const { written } = url
+    const parsed = this.#schema.safeParse(written, WITHOUT_COMPILING)
+    const within = parsed.success ? [] : issueProblems(parsed.error.issues, written, [])
+    const faults = [...within, ...conflictProblems(destinationConflicts(written), written, [])]
+    for (const { path: inner, expected } of faults) {
+      const elsewhere = inner[0] === 'user' ? ': write this destination under destinations, with a name' : ''
+      problems.push(wrong(path, text, `as its ${pathText(inner)} ${expected}${elsewhere}`))
+    }
+    return parsed.success && faults.length === 0 ? this.#add(parsed.data, path, problems) : null
+  }
+
+  #add(keys: DestinationKeys, path: Path, problems: Problem[]): string | null {
+    const config: DestinationConfig = { ...keys, name: canonicalUrl(keys) }
+    const same = this.#byName.get(config.name)
+    if (same !== undefined && !isSame(same, config)) {
+      const found = `a second "${display(config.name)}" with other keys`
+      problems.push({ path, at: 'value', found, expected: 'both under destinations, each with a name' })
+      return null
+    }
+    this.#byName.set(config.name, config)
+    return config.name
+  }
+}
+
+function twice(path: Path, name: string): Problem {
+  return { path, at: 'value', found: `"${display(name)}" again`, expected: 'every destination once' }
+}
+
+/** Two secrets written out look alike to isDeepStrictEqual, which cannot see into them. */
+function isSame(a: DestinationConfig, b: DestinationConfig): boolean {
+  return isDeepStrictEqual(a, b) && secretText(a) === secretText(b)
+}
+
+function secretText(config: DestinationConfig): string | null {
+  if (config.type !== 'smtp' && config.type !== 'lmtp') return null
+  const secret = config.token ?? config.password
+  return secret?.kind === 'text' ? secret.reveal() : null
+}

@@ -1,0 +1,85 @@
+// Where messages go, as an account writes it: destinations by name, by URL or written in place, groups of which the first
+// that does not refuse takes a message, and rules that look at the message. Names are looked up in targets.ts.
+import * as z from 'zod'
+import { destination } from './destinations/destinations.ts'
+import { FIRST_OF } from './first-of.ts'
+import { parseSize } from './values/quantity.ts'
+import * as value from './values/values.ts'
+import type { DestinationKeys } from './destinations/destinations.ts'
+import type { ResolvePath } from './values/values.ts'
+import type { Frozen } from './values/written.ts'
+
+/** A name or URL, or the keys of a destination written in place. */
+export type Member = string | DestinationKeys
+export type Group = { readonly [FIRST_OF]: readonly Member[] }
+
+/** Literal text and `*`, which stands for any text; compared without regard to case. */
+export type Pattern = string
+
+/** What a message must be like, all of it; null: any. */
+export type When = Frozen<z.output<ReturnType<typeof conditions>>>
+
+/** As an account has it: `deliver` holds names of destinations. */
+export interface RouteRule {
+  readonly when: When
+  readonly deliver: readonly string[]
+}
+
+const DELIVER = 'the name of a destination, one written in place, a URL, { first-of: […] }, or a list of these'
+const MEMBERS = 'a list of two or more destinations'
+
+/** Always a list of what was written. */
+export const deliver = value.once((resolve) => {
+  const member = z.union([z.string(), destination(resolve)], {
+    error: 'the name of a destination, one written in place or a URL',
+  })
+  const group = value.mapping({ [FIRST_OF]: z.array(member, { error: MEMBERS }).min(2, { error: MEMBERS }) })
+  const target = z.union([z.string(), destination(resolve), group], { error: DELIVER })
+  return z
+    .union([target, z.array(target).min(1, { error: 'at least one destination' })], { error: DELIVER })
+    .transform((written) => (Array.isArray(written) ? written : [written]))
+})
+
+const pattern = value.wireText('text to look for, in which * stands for any text')
+
+const size = value.parsed(
+  'a size with > or < before it, such as ">5MB"',
+  (text) => {
+    const bytes = parseSize(text.slice(1))
+    return bytes === null ? null : { than: text.startsWith('>') ? ('larger' as const) : ('smaller' as const), bytes }
+  },
+  /^[<>]\d+[KMG]B$/,
+)
+
+const CONDITION = 'at least one of from, to, subject, header, size'
+
+function conditions() {
+  return value
+    .mapping({
+      from: value.orNull(pattern).describe('An address in From, or all of From'),
+      to: value.orNull(pattern).describe('An address in To, Cc or Bcc, or all of one of them'),
+      subject: value.orNull(pattern).describe('All of the subject; *word* finds a word in it'),
+      header: z
+        .record(z.string().regex(/^[!-9;-~]{1,100}$/), pattern, { error: 'a mapping of field names to text' })
+        .transform((fields) => Object.entries(fields).map(([name, text]) => ({ name, pattern: text })))
+        .default([])
+        .describe('Other fields of the header by name; all of them'),
+      size: value.orNull(size).describe('Larger (>) or smaller (<) than'),
+    })
+    .refine(
+      ({ from, to, subject, header, size: bytes }) =>
+        [from, to, subject, bytes].some((one) => one !== null) || header.length > 0,
+      {
+        error: CONDITION,
+      },
+    )
+}
+
+/** `route` as written: `deliver` is looked up by itself, as that of the account is. */
+export function route(resolve: ResolvePath) {
+  const rule = value.mapping({
+    when: conditions().describe('What a message must be like; several: all of it'),
+    deliver: deliver(resolve).describe('Where it goes then'),
+  })
+  return z.array(rule, { error: 'a list of rules { when, deliver }' })
+}

@@ -1,0 +1,157 @@
+// Where secrets come from, and how they are had: read just before each sign-in, never kept here.
+// The one rule: a secret goes to the caller of resolveSecret and nowhere else: no error, log or inspection shows it.
+import { constants } from 'node:fs'
+import { open } from 'node:fs/promises'
+import path from 'node:path'
+import { inspect } from 'node:util'
+import { display } from '../../display.ts'
+import { errnoOf, PopfetchError } from '../../errors.ts'
+import type { Retry } from '../../errors.ts'
+
+/** What stands in place of a secret wherever configuration is shown. */
+export const MASK = '********'
+
+/** A secret written in the configuration. Printing, inspecting or serialising it gives the mask; only reveal() gives it. */
+export class SecretText {
+  readonly kind = 'text'
+  readonly #text: string
+
+  constructor(text: string) {
+    this.#text = text
+  }
+
+  reveal(): string {
+    return this.#text
+  }
+
+  toString(): string {
+    return MASK
+  }
+
+  toJSON(): string {
+    return MASK
+  }
+
+  [inspect.custom](): string {
+    return MASK
+  }
+}
+
+export type SecretSource =
+  | SecretText
+  | { readonly kind: 'env'; readonly name: string }
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'command'; readonly run: string | readonly string[] }
+  | { readonly kind: 'credential'; readonly name: string }
+
+/** Longer than any password or token, short enough to read without a thought. */
+export const SECRET_LIMIT_BYTES = 65_536
+
+export interface SecretContext {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly signal: AbortSignal
+  /** For error texts: "the password of old-isp". */
+  readonly what: string
+}
+
+/** The secret, never empty, without CR, LF and NUL (P073). Rejects with ERR_SECRET: `never` when somebody has to change
+ *  something, `soon` when a command failed; with ERR_ABORTED when the signal was given. */
+export async function resolveSecret(source: SecretSource, context: SecretContext): Promise<string> {
+  const { env, what } = context
+  switch (source.kind) {
+    case 'text':
+      return checked(source.reveal(), what, 'its text in the configuration', 'never')
+    case 'env': {
+      const value = env[source.name]
+      if (value === undefined)
+        throw missing(what, `the environment variable ${source.name}`, 'it is not set: export it')
+      return checked(value, what, `the environment variable ${source.name}`, 'never')
+    }
+    case 'file':
+      return fromFile(source.path, what)
+    case 'credential': {
+      const directory = env['CREDENTIALS_DIRECTORY']
+      if (!directory) {
+        const how = `CREDENTIALS_DIRECTORY is not set: run popfetch from a systemd unit with LoadCredential=${source.name}:…`
+        throw missing(what, `the credential ${source.name}`, how)
+      }
+      return fromFile(path.join(directory, source.name), what)
+    }
+    case 'command': {
+      const from = `the command ${commandName(source.run)}`
+      const { runSecretCommand } = await import('../secret-command.ts')
+      const output = await runSecretCommand(source.run, { ...context, from, limitBytes: SECRET_LIMIT_BYTES })
+      return checked(withoutNewline(decoded(output, what, from, 'soon')), what, from, 'soon')
+    }
+  }
+}
+
+/** A command by its first word: the others may hold a secret. */
+export function commandName(run: string | readonly string[]): string {
+  const [first = '', ...rest] = typeof run === 'string' ? run.trim().split(/\s+/) : run
+  // `TOKEN=abc curl …`: an assignment is no command's name.
+  if (first.includes('=')) return MASK
+  return rest.length > 0 ? `"${display(first)} …"` : `"${display(first)}"`
+}
+
+async function fromFile(file: string, what: string): Promise<string> {
+  const from = `the file ${display(file)}`
+  const bytes = await readSecretFile(file, what, from)
+  return checked(withoutNewline(decoded(bytes, what, from, 'never')), what, from, 'never')
+}
+
+async function readSecretFile(file: string, what: string, from: string): Promise<Buffer> {
+  try {
+    // Not to wait for a writer, should it be a named pipe.
+    await using handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK)
+    const stat = await handle.stat()
+    if (!stat.isFile()) throw missing(what, from, 'it is not a regular file: name one')
+    if ((stat.mode & 0o002) !== 0) {
+      throw missing(what, from, `anybody can write to it: chmod o-w ${display(file)}`)
+    }
+    const buffer = Buffer.alloc(SECRET_LIMIT_BYTES + 1)
+    let length = 0
+    for (;;) {
+      const { bytesRead } = await handle.read(buffer, length, buffer.length - length)
+      if (bytesRead === 0) return buffer.subarray(0, length)
+      length += bytesRead
+      if (length > SECRET_LIMIT_BYTES)
+        throw missing(what, from, 'it is larger than 64 KiB: put only the secret into it')
+    }
+  } catch (error) {
+    if (error instanceof PopfetchError) throw error
+    const errno = errnoOf(error)
+    if (errno === 'ENOENT' || errno === 'ENOTDIR') throw missing(what, from, 'it does not exist: create it', error)
+    if (errno === 'EACCES') throw missing(what, from, 'it may not be read: give yourself permission', error)
+    throw refusal(what, from, `${errno ?? 'it cannot be read'}: try again`, 'soon', error)
+  }
+}
+
+function decoded(bytes: Buffer, what: string, from: string, retry: Retry): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw refusal(what, from, 'it is not UTF-8 text: convert it', retry)
+  }
+}
+
+/** Editors and `echo` put one newline at the end; a second one belongs to the secret, and is refused. */
+function withoutNewline(text: string): string {
+  return text.endsWith('\n') ? text.slice(0, -1) : text
+}
+
+function checked(secret: string, what: string, from: string, retry: Retry): string {
+  if (secret === '') throw refusal(what, from, 'it is empty: put the secret there', retry)
+  // eslint-disable-next-line no-control-regex
+  if (/[\r\n\0]/.test(secret))
+    throw refusal(what, from, 'there is a line break or NUL in it: leave only the secret', retry)
+  return secret
+}
+
+function missing(what: string, from: string, how: string, cause?: unknown): PopfetchError {
+  return refusal(what, from, how, 'never', cause)
+}
+
+function refusal(what: string, from: string, how: string, retry: Retry, cause?: unknown): PopfetchError {
+  return new PopfetchError('ERR_SECRET', `reading ${what} from ${from}: ${how}`, { scope: 'account', retry, cause })
+}

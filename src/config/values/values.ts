@@ -1,0 +1,170 @@
+// Single values of the configuration as zod schemas: a host, a port, a path, a duration, a secret …
+// What keys there are is in schema.ts and destinations.ts. The one rule: the `error` of a schema is not a sentence but the
+// words that follow "expected" in a report (problem.ts), and it never repeats what was found.
+import * as z from 'zod'
+import { isLocalPart } from '../../deliver/address.ts'
+import { parseAddress } from './address.ts'
+import { parseHost } from './host.ts'
+import { expandAccount, hasUnknownPlaceholder } from '../placeholder.ts'
+import { formatDuration, formatSize, parseDuration, parseSize } from './quantity.ts'
+import { SecretText } from './secret.ts'
+import type { SecretSource } from './secret.ts'
+
+/** Makes a path as written absolute: relative to the configuration file, `~` expanded. */
+export type ResolvePath = (text: string) => string
+
+/** A schema that is made once for each `resolve`, wherever it stands: making schemas takes longer than parsing with them. */
+export function once<S>(make: (resolve: ResolvePath) => S): (resolve: ResolvePath) => S {
+  const made = new WeakMap<ResolvePath, S>()
+  return (resolve) => {
+    const schema = made.get(resolve) ?? make(resolve)
+    made.set(resolve, schema)
+    return schema
+  }
+}
+
+/** For every parse: zod would compile each schema first, which takes longer than parsing the accounts most people have. */
+export const WITHOUT_COMPILING = { jitless: true } as const
+
+/** A mapping whose keys are all known. Of an unknown key the `error` is the list of those that exist: see problem.ts. */
+export function mapping<S extends z.core.$ZodLooseShape>(shape: S) {
+  const keys = Object.keys(shape).join(', ')
+  return z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? keys : 'a mapping') })
+}
+
+/** Text that `parse` can make something of; null: it cannot. */
+export function parsed<T>(expected: string, parse: (text: string) => T | null, pattern?: RegExp) {
+  const string = z.string({ error: expected })
+  const text = pattern ? string.regex(pattern, { error: expected, abort: true }) : string
+  return text.transform((written, context): T => {
+    const value = parse(written)
+    if (value !== null) return value
+    context.addIssue({ code: 'custom', message: expected })
+    return z.NEVER
+  })
+}
+
+/** A key that may be left out, and is null then. Writing null itself is an error: what was meant by it? */
+export function orNull<S extends z.ZodType>(schema: S) {
+  return schema.optional().transform((value): z.output<S> | null => value ?? null)
+}
+
+export const host = parsed('a host name or an IP address', parseHost)
+
+export const port = wholeNumber(1, 65_535)
+
+export function wholeNumber(minimum: number, maximum: number) {
+  const error = `a whole number from ${minimum} to ${maximum}`
+  return z.int({ error }).min(minimum, { error }).max(maximum, { error })
+}
+
+export const flag = z.boolean({ error: 'true or false' })
+
+/** Text for the wire: a CR, LF or NUL in it would start a command of its own (P073). */
+export function wireText(expected: string) {
+  const error = (issue: { readonly input?: unknown }): string =>
+    issue.input === undefined ? expected : `${expected}, as text in quotes`
+  return z.string({ error }).regex(/^[^\r\n\0]+$/, { error: `${expected}, not empty, without line breaks and NUL` })
+}
+
+export const filePath = once((resolve) => parsed('a path', (text) => (isPath(text) ? resolve(text) : null)))
+
+/** A path in which `{account}` may stand. */
+export const accountPath = once((resolve) =>
+  parsed('a path; in braces only {account}', (text) =>
+    isPath(text) && !hasUnknownPlaceholder(text) ? resolve(text) : null,
+  ),
+)
+
+/** `~` and `~/…` mean the home directory; of another user's (`~bob`) nothing is known here. */
+function isPath(text: string): boolean {
+  return text !== '' && !text.includes('\0') && !/^~[^/]/.test(text)
+}
+
+/** `{account}` may stand in it, and its names are harmless there. */
+export const recipient = parsed('a plain mail address such as alice@example.net; in braces only {account}', recipientOf)
+
+/** LMTP servers know their own users without a domain. */
+export const localRecipient = parsed(
+  'a mail address or the name of a user such as alice; in braces only {account}',
+  (text) => recipientOf(text) ?? (!hasUnknownPlaceholder(text) && isLocalPart(expandAccount(text, 'a')) ? text : null),
+)
+
+function recipientOf(text: string): string | null {
+  const at = text.lastIndexOf('@')
+  if (at < 0 || hasUnknownPlaceholder(text)) return null
+  const domain = text.slice(at)
+  const address = parseAddress(expandAccount(text.slice(0, at), 'a') + expandAccount(domain, 'a'))
+  if (address === null) return null
+  // With a placeholder in it a domain is taken as it stands.
+  return domain.includes('{') ? text : text.slice(0, at) + address.slice(address.lastIndexOf('@'))
+}
+
+export function duration(minimumMs: number, maximumMs: number) {
+  const range = `from ${formatDuration(minimumMs)} to ${formatDuration(maximumMs)}`
+  return parsed(
+    `a duration ${range} such as 90s, 5m, 12h, 30d`,
+    (text) => within(parseDuration(text), minimumMs, maximumMs),
+    /^\d+[smhd]$/,
+  )
+}
+
+/** Up to a day: ten times that (the first byte of a listing) still fits a timer, which ends at 24.8 days. */
+export const timeout = duration(1000, 86_400_000)
+
+export function size(minimumBytes: number) {
+  return parsed(
+    `a size of at least ${formatSize(minimumBytes)} such as 500KB, 50MB, 1GB`,
+    (text) => within(parseSize(text), minimumBytes, Number.MAX_SAFE_INTEGER),
+    /^\d+[KMG]B$/,
+  )
+}
+
+export function within(value: number | null, minimum: number, maximum: number): number | null {
+  return value !== null && value >= minimum && value <= maximum ? value : null
+}
+
+/** SHA-256 of a certificate, as openssl prints it or without colons; lower case afterwards. */
+export const pin = parsed(
+  'a SHA-256 fingerprint of 64 hexadecimal digits, colons optional',
+  (text) => text.replaceAll(':', '').toLowerCase(),
+  /^[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}$/,
+)
+
+/** Permissions of a file: its owner reads and writes it, nobody executes it, not everybody may write it. load.ts hands on
+ *  numbers with a leading zero as text, because YAML 1.2 reads 0600 as six hundred. */
+export const fileMode = parsed(
+  'a file mode of four octal digits such as 0600, 0640 or 0660',
+  (text) => {
+    const mode = Number.parseInt(text.replace('o', ''), 8)
+    return (mode & 0o713) === 0o600 ? mode : null
+  },
+  /^0o?[0-7]{3}$/,
+)
+
+const SECRET = 'text, { env: NAME }, { file: PATH }, { command: COMMAND } or { credential: NAME }'
+
+/** Keys whose values are secrets, or where they come from: reports name such a value by its type only. */
+export const SECRET_KEYS: ReadonlySet<string> = new Set(['password', 'token'])
+
+/** Where a secret comes from. Has no content of its own yet: see secret.ts. */
+export const secret = once((resolve) => {
+  const word = z.string().min(1)
+  return z.union(
+    [
+      wireText('text').transform((text): SecretSource => new SecretText(text)),
+      z
+        .strictObject({ env: z.string().regex(/^[A-Za-z_]\w*$/) })
+        .transform(({ env }): SecretSource => ({ kind: 'env', name: env })),
+      z.strictObject({ file: filePath(resolve) }).transform(({ file }): SecretSource => ({ kind: 'file', path: file })),
+      z
+        .strictObject({ command: z.union([word, z.tuple([word], z.string())]) })
+        .transform(({ command }): SecretSource => ({ kind: 'command', run: command })),
+      z
+        // A name, not a path: it must stay within the directory of credentials.
+        .strictObject({ credential: z.string().regex(/^(?!\.\.?$)[^/\0]+$/) })
+        .transform(({ credential }): SecretSource => ({ kind: 'credential', name: credential })),
+    ],
+    { error: SECRET },
+  )
+})

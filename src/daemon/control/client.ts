@@ -1,0 +1,87 @@
+// The control socket, the side of whoever wants something of the background process.
+import { createConnection, type Socket } from 'node:net'
+import { display } from '../../display.ts'
+import { errnoOf, PopfetchError } from '../../errors.ts'
+import { ANSWER_LIMIT_BYTES, type Answers, parseLine, type Requests, SILENCE_MS, type Verb } from './protocol.ts'
+
+/** The answer; null: no background process listens there. Of `stop` it comes when the process has ended. Rejects with what the
+ *  process answered, with ERR_TIMEOUT when it says nothing for a minute, with the signal's reason. */
+export async function askDaemon<V extends Verb>(
+  file: string,
+  request: Requests[V] & { readonly verb: V },
+  signal: AbortSignal,
+): Promise<Answers[V] | null> {
+  signal.throwIfAborted()
+  const socket = createConnection(file)
+  const onAbort = (): void => void socket.destroy(asError(signal.reason))
+  signal.addEventListener('abort', onAbort, { once: true })
+  socket.setTimeout(SILENCE_MS, () =>
+    socket.destroy(new PopfetchError('ERR_TIMEOUT', silentText(file), { scope: 'process', retry: 'soon' })),
+  )
+  try {
+    socket.write(`${JSON.stringify(request)}\n`)
+    const answer = await answerOf(socket)
+    // The request says of which kind it is.
+    if (answer !== null) return answer as Answers[V]
+    throw new PopfetchError('ERR_ABORTED', 'the background process ended before it answered: see its log', {
+      scope: 'process',
+      retry: 'soon',
+    })
+  } catch (error) {
+    const errno = errnoOf(error)
+    // Nothing there, a leaving of a process that was killed, or no directory yet.
+    if (errno === 'ENOENT' || errno === 'ECONNREFUSED' || errno === 'ENOTDIR') return null
+    if (errno === 'EPIPE' || errno === 'ECONNRESET') return null
+    throw errno === null || error instanceof PopfetchError ? error : unreachable(file, errno, error)
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+    socket.destroy()
+  }
+}
+
+/** What is said before the process closes the connection; null: nothing. */
+async function answerOf(socket: Socket): Promise<Answers[keyof Answers] | null> {
+  let answer: Answers[keyof Answers] | null = null
+  let text = ''
+  socket.setEncoding('utf8')
+  try {
+    for await (const chunk of socket as AsyncIterable<string>) {
+      text += chunk
+      if (text.length > ANSWER_LIMIT_BYTES) throw notUnderstood()
+      const lines = text.split('\n')
+      text = lines.pop() ?? ''
+      for (const each of lines) {
+        const line = parseLine(each)
+        if (line === null) throw notUnderstood()
+        if (line.kind === 'refusal') throw refusalOf(line.error)
+        if (line.kind === 'answer') ({ answer } = line)
+      }
+    }
+  } catch (error) {
+    // A process that ends may reset the connection on which it has answered.
+    if (answer === null || error instanceof PopfetchError) throw error
+  }
+  return answer
+}
+
+function refusalOf({ code, message, retry }: { code: string; message: string; retry: PopfetchError['retry'] }) {
+  return new PopfetchError(code as PopfetchError['code'], message, { scope: 'process', retry })
+}
+
+function notUnderstood(): PopfetchError {
+  const text = 'the background process answered something else: it may be of another version: stop and start it again'
+  return new PopfetchError('ERR_BUG', text, { scope: 'process', retry: 'never' })
+}
+
+function silentText(file: string): string {
+  return `the background process at ${display(file, 200)} has said nothing for a minute: look at its log, end it if it hangs`
+}
+
+function unreachable(file: string, errno: string, cause: unknown): PopfetchError {
+  const text = `cannot speak to the background process at ${display(file, 200)} (${errno}): it may be another user's`
+  return new PopfetchError('ERR_NO_DAEMON', text, { scope: 'process', retry: 'never', cause })
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason))
+}

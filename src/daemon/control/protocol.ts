@@ -1,0 +1,114 @@
+// What is said on the control socket: one line of JSON from the client, lines of JSON from the background process, the last
+// of them the answer. Where the socket is. No sockets here.
+import { createHash } from 'node:crypto'
+import { realpath, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { PopfetchError } from '../../errors.ts'
+import type { ReportedError } from '../../poll/report.ts'
+import type { AccountReport } from '../../poll/report.ts'
+import type { Planned } from '../schedule/scheduler.ts'
+
+export interface Requests {
+  readonly status: { readonly verb: 'status' }
+  readonly reload: { readonly verb: 'reload' }
+  readonly stop: { readonly verb: 'stop' }
+  /** `accounts` empty: all; `wait`: answer when they were polled, not at once; `mark`: only if this is the configuration in
+   *  force (null: whichever it is). */
+  readonly wake: {
+    readonly verb: 'wake'
+    readonly accounts: readonly string[]
+    readonly eager: boolean
+    readonly wait: boolean
+    readonly mark: string | null
+  }
+}
+
+export type Verb = keyof Requests
+export type Request = Requests[Verb]
+
+export interface StatusAnswer {
+  readonly pid: number
+  readonly sinceMs: number
+  readonly version: string
+  /** Of the configuration. */
+  readonly file: string
+  readonly accounts: readonly Planned[]
+}
+
+export interface Answers {
+  readonly status: StatusAnswer
+  /** `reports`: only when they were waited for; null: the configuration in force is another one, nothing was done. */
+  readonly wake: { readonly accounts: readonly string[]; readonly reports: readonly AccountReport[] | null }
+  readonly reload: { readonly changes: readonly string[] }
+  readonly stop: { readonly pid: number }
+}
+
+/** `working`: the answer is still to come. Said every ten seconds, so that silence means trouble. */
+export type Line =
+  | { readonly kind: 'working' }
+  | { readonly kind: 'answer'; readonly answer: Answers[keyof Answers] }
+  | { readonly kind: 'refusal'; readonly error: ReportedError }
+
+export const WORKING_MS = 10_000
+/** Nothing said for that long: it hangs. */
+export const SILENCE_MS = 60_000
+/** Ten thousand names of accounts fit. */
+export const REQUEST_LIMIT_BYTES = 2 * 1024 * 1024
+/** Ten thousand reports with their problems fit. */
+export const ANSWER_LIMIT_BYTES = 512 * 1024 * 1024
+
+export function parseRequest(text: string): Request | null {
+  const value = parseObject(text)
+  if (value === null) return null
+  const { verb, accounts, eager, wait, mark } = value
+  if (verb === 'status' || verb === 'reload' || verb === 'stop') return { verb }
+  if (verb !== 'wake' || typeof eager !== 'boolean' || typeof wait !== 'boolean') return null
+  if (!Array.isArray(accounts) || !accounts.every((name) => typeof name === 'string')) return null
+  if (mark !== null && typeof mark !== 'string') return null
+  return { verb, accounts, eager, wait, mark }
+}
+
+/** The other end is a popfetch of this user: its lines are taken at their word, but for their frame. */
+export function parseLine(text: string): Line | null {
+  const value = parseObject(text)
+  if (value?.['kind'] === 'working') return { kind: 'working' }
+  if (value?.['kind'] === 'answer' && typeof value['answer'] === 'object') return value as unknown as Line
+  if (value?.['kind'] === 'refusal' && typeof value['error'] === 'object') return value as unknown as Line
+  return null
+}
+
+function parseObject(text: string): Readonly<Record<string, unknown>> | null {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null
+  } catch {
+    return null
+  }
+}
+
+/** sun_path holds 108 bytes on Linux and 104 elsewhere, a NUL among them. */
+const PATH_LIMIT_BYTES = 103
+
+/** Beside the ledger, or where that path is too long in $XDG_RUNTIME_DIR/popfetch. Rejects with ERR_CONFIG without either. */
+export async function socketPath(ledger: string, env: NodeJS.ProcessEnv): Promise<string> {
+  const real = await realpath(ledger).catch(async () =>
+    path.join(await realpath(path.dirname(ledger)).catch(() => path.dirname(ledger)), path.basename(ledger)),
+  )
+  const beside = `${real}.socket`
+  if (Buffer.byteLength(beside) <= PATH_LIMIT_BYTES) return beside
+  const runtime = env['XDG_RUNTIME_DIR']
+  const name = `${createHash('sha256').update(real).digest('hex').slice(0, 16)}.socket`
+  const elsewhere = runtime === undefined ? '' : path.join(runtime, 'popfetch', name)
+  if (path.isAbsolute(elsewhere) && Buffer.byteLength(elsewhere) <= PATH_LIMIT_BYTES) return elsewhere
+  throw new PopfetchError(
+    'ERR_CONFIG',
+    `the path of the ledger is too long for a control socket beside it (${Buffer.byteLength(beside)} bytes): set XDG_RUNTIME_DIR, or name a shorter one with state: or --state`,
+    { scope: 'process', retry: 'never' },
+  )
+}
+
+/** Tells one version of a configuration file from another. */
+export async function configurationMark(file: string): Promise<string> {
+  const { ino, size, mtimeMs } = await stat(file)
+  return `${file}\0${ino} ${size} ${mtimeMs}`
+}

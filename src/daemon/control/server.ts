@@ -1,0 +1,104 @@
+// The control socket, the background process's side: takes a request, hands it on, writes the answer. What the verbs do is
+// daemon.ts. The one rule: whoever connects and says nothing, or nonsense, or goes away, costs a descriptor for ten seconds
+// and nothing else.
+import { chmod, mkdir, rm } from 'node:fs/promises'
+import { createServer, type Server, type Socket } from 'node:net'
+import path from 'node:path'
+import { display } from '../../display.ts'
+import { asPopfetchError, errnoOf, PopfetchError } from '../../errors.ts'
+import { reportError } from '../../poll/report.ts'
+import { type Answers, type Line, parseRequest, type Request, REQUEST_LIMIT_BYTES, WORKING_MS } from './protocol.ts'
+
+const REQUEST_LIMIT_MS = 10_000
+const CONNECTIONS = 64
+
+/** Rejects with PopfetchError: that is the answer then. */
+export type Answering = (request: Request) => Promise<Answers[keyof Answers]>
+
+/** Listens until it is disposed of; the socket's file is gone then. Requests that are not answered yet keep their connection:
+ *  whoever asked for the end sees it come. */
+export class Control implements AsyncDisposable {
+  readonly #server: Server
+
+  private constructor(server: Server) {
+    this.#server = server
+  }
+
+  /** The caller has made sure that no other process uses the ledger in this way: a socket that is there is a leaving of a
+   *  process that was killed. Rejects with ERR_CONFIG. */
+  static async listen(file: string, answer: Answering): Promise<Control> {
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      converse(socket, answer)
+    })
+    server.maxConnections = CONNECTIONS
+    try {
+      await mkdir(path.dirname(file), { recursive: true, mode: 0o700 })
+      await rm(file, { force: true })
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject)
+        server.listen(file, resolve)
+      })
+      await chmod(file, 0o600)
+    } catch (cause) {
+      server.close()
+      throw new PopfetchError(
+        'ERR_CONFIG',
+        `cannot make the control socket ${display(file, 200)} (${errnoOf(cause) ?? String(cause)}): popfetch must be able to write beside its ledger`,
+        { scope: 'process', retry: 'never', cause },
+      )
+    }
+    // Later errors (too many open files) cost a connection, not the process.
+    server.on('error', () => {})
+    return new Control(server)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#server.close()
+    return Promise.resolve()
+  }
+}
+
+function converse(socket: Socket, answer: Answering): void {
+  let text = ''
+  let working: NodeJS.Timeout | null = null
+  const limit = setTimeout(() => socket.destroy(), REQUEST_LIMIT_MS).unref()
+  const say = (line: Line): void => {
+    if (socket.writable) socket.write(`${JSON.stringify(line)}\n`)
+  }
+  socket.setEncoding('utf8')
+  // A client that went away is no failure: what it asked for is done.
+  socket.on('error', () => {})
+  socket.on('close', () => {
+    clearTimeout(limit)
+    if (working !== null) clearInterval(working)
+  })
+  const onData = (chunk: string): void => {
+    text += chunk
+    const end = text.indexOf('\n')
+    if (end === -1 && text.length <= REQUEST_LIMIT_BYTES) return
+    socket.off('data', onData)
+    socket.resume()
+    clearTimeout(limit)
+    const request = end === -1 ? null : parseRequest(text.slice(0, end))
+    working = setInterval(() => say({ kind: 'working' }), WORKING_MS).unref()
+    const answered = request === null ? Promise.reject(notUnderstood()) : answer(request)
+    const ended = answered.then(
+      (value) => say({ kind: 'answer', answer: value }),
+      (error: unknown) => say({ kind: 'refusal', error: reportError(asPopfetchError(error, 'process')) }),
+    )
+    void ended.then(() => {
+      if (working !== null) clearInterval(working)
+      // The end of the connection is the end of the process: whoever asked for it waits for that.
+      if (request?.verb !== 'stop') socket.end()
+    })
+  }
+  socket.on('data', onData)
+  socket.on('end', () => {
+    if (text === '') socket.end()
+  })
+}
+
+function notUnderstood(): PopfetchError {
+  const text = 'the background process did not understand: it may be of another version: stop and start it again'
+  return new PopfetchError('ERR_USAGE', text, { scope: 'process', retry: 'never' })
+}

@@ -1,0 +1,190 @@
+// What is served to those who watch: /metrics for Prometheus, /healthz for anything that asks whether all is well. The only
+// door to prom-client and to HTTP. No secret and no message is told, but names of accounts are: serve it where only friends are.
+import { createServer, type Server, type ServerResponse } from 'node:http'
+import type { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { Listen } from '../../config/daemon.ts'
+import { errnoOf, PopfetchError } from '../../errors.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
+import type { Planned, PollEnded } from '../schedule/scheduler.ts'
+
+const REQUEST_LIMIT_MS = 10_000
+const CONNECTIONS = 64
+
+/** Looked at whenever somebody asks. */
+export interface Watched {
+  readonly plan: readonly Planned[]
+  readonly ledger: Pick<Ledger, 'accounts'>
+}
+
+/** A turn of the event loop, a slow moment, too few places (`concurrency`, `perHost`) for so many accounts. */
+const LATENESS_S = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
+
+const RESULTS = ['delivered', 'deferred', 'refused', 'held', 'possibleDuplicates', 'deleted'] as const
+
+interface Instruments {
+  readonly registry: Registry
+  readonly memory: Gauge
+  readonly polls: Counter<'account' | 'outcome'>
+  readonly messages: Counter<'account' | 'result'>
+  readonly bytes: Counter<'account'>
+  readonly failures: Counter<'account' | 'code'>
+  readonly backlog: Gauge<'account'>
+  readonly duration: Gauge<'account'>
+  readonly lastPoll: Gauge<'account'>
+  readonly lastSuccess: Gauge<'account'>
+  readonly nextPoll: Gauge<'account'>
+  readonly overdue: Gauge<'account'>
+  readonly lateness: Histogram
+}
+
+export class Metrics implements AsyncDisposable {
+  readonly #server: Server
+  readonly #instruments: Instruments
+
+  private constructor(server: Server, instruments: Instruments) {
+    this.#server = server
+    this.#instruments = instruments
+  }
+
+  /** Serves from when it resolves until it is disposed of. Rejects with ERR_CONFIG when it cannot listen there. */
+  static async listen({ host, port }: Listen, watched: Watched): Promise<Metrics> {
+    const instruments = await makeInstruments()
+    const server = createServer(
+      {
+        requestTimeout: REQUEST_LIMIT_MS,
+        headersTimeout: REQUEST_LIMIT_MS,
+        connectionsCheckingInterval: REQUEST_LIMIT_MS,
+      },
+      ({ method, url }, response) => {
+        answer(`${method} ${url?.split('?')[0]}`, response, watched, instruments).catch(() => response.destroy())
+      },
+    )
+    server.maxConnections = CONNECTIONS
+    try {
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject)
+        server.listen({ host, port, exclusive: true }, resolve)
+      })
+    } catch (cause) {
+      throw new PopfetchError(
+        'ERR_CONFIG',
+        `cannot serve metrics on ${host} port ${port} (${errnoOf(cause) ?? String(cause)}): choose another address for daemon.metrics`,
+        { scope: 'process', retry: 'never', cause },
+      )
+    }
+    server.on('error', () => {})
+    return new Metrics(server, instruments)
+  }
+
+  /** The port that was listened on. */
+  get port(): number {
+    const address = this.#server.address()
+    return typeof address === 'object' && address !== null ? address.port : 0
+  }
+
+  ended({ report, lateMs }: Pick<PollEnded, 'report' | 'lateMs'>): void {
+    const { account, outcome, error, listed, skipped, delivered } = report
+    const { polls, messages, bytes, failures, backlog, duration } = this.#instruments
+    polls.inc({ account, outcome })
+    this.#instruments.lateness.observe(lateMs / 1000)
+    for (const result of RESULTS)
+      if (report[result] > 0) messages.inc({ account, result: snake(result) }, report[result])
+    bytes.inc({ account }, report.bytes)
+    if (error !== null && outcome === 'failed') failures.inc({ account, code: error.code })
+    if (outcome !== 'ok' && outcome !== 'partial') return
+    backlog.set({ account }, Math.max(0, listed - skipped - delivered))
+    duration.set({ account }, report.durationMs / 1000)
+  }
+
+  /** An account that is polled no more. */
+  forget(account: string): void {
+    const {
+      registry: _registry,
+      memory: _memory,
+      lateness: _lateness,
+      polls,
+      messages,
+      failures,
+      ...plain
+    } = this.#instruments
+    for (const outcome of ['ok', 'partial', 'failed', 'paused', 'busy']) polls.remove({ account, outcome })
+    for (const result of RESULTS) messages.remove({ account, result: snake(result) })
+    for (const instrument of Object.values(plain)) instrument.remove({ account })
+    void failures.get().then(({ values }) => {
+      for (const { labels } of values) if (labels.account === account) failures.remove(labels)
+    })
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#server.close()
+    this.#server.closeAllConnections()
+    return Promise.resolve()
+  }
+}
+
+function snake(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+}
+
+async function answer(
+  request: string,
+  response: ServerResponse,
+  { plan, ledger }: Watched,
+  instruments: Instruments,
+): Promise<void> {
+  if (request === 'GET /metrics') {
+    for (const { account, nextPollMs, overdue } of plan) {
+      if (nextPollMs !== null) instruments.nextPoll.set({ account }, nextPollMs / 1000)
+      instruments.overdue.set({ account }, overdue ? 1 : 0)
+    }
+    const polled = new Set(plan.map(({ account }) => account))
+    for (const { name: account, lastPollMs, lastSuccessMs } of await ledger.accounts()) {
+      if (!polled.has(account)) continue
+      if (lastPollMs !== null) instruments.lastPoll.set({ account }, lastPollMs / 1000)
+      if (lastSuccessMs !== null) instruments.lastSuccess.set({ account }, lastSuccessMs / 1000)
+    }
+    instruments.memory.set(process.memoryUsage.rss())
+    response.setHeader('Content-Type', instruments.registry.contentType)
+    response.end(await instruments.registry.metrics())
+    return
+  }
+  response.setHeader('Content-Type', 'text/plain; charset=utf-8')
+  if (request === 'GET /healthz') {
+    const overdue = plan.filter((each) => each.overdue).map(({ account }) => account)
+    response.statusCode = overdue.length === 0 ? 200 : 503
+    response.end(overdue.length === 0 ? 'ok\n' : `overdue: ${overdue.join(', ')}\n`)
+    return
+  }
+  response.statusCode = 404
+  response.end('/metrics and /healthz are here\n')
+}
+
+async function makeInstruments(): Promise<Instruments> {
+  const { Counter, Gauge, Histogram, Registry } = await import('prom-client')
+  const registry = new Registry()
+  const registers = [registry]
+  const counter = <L extends string>(name: string, help: string, labelNames: L[]) =>
+    new Counter({ name: `popfetch_${name}`, help, labelNames, registers })
+  const gauge = (name: string, help: string) =>
+    new Gauge({ name: `popfetch_${name}`, help, labelNames: ['account'], registers })
+  return {
+    registry,
+    memory: new Gauge({ name: 'process_resident_memory_bytes', help: 'Memory of the process', registers }),
+    polls: counter('polls_total', 'Polls, by how they ended', ['account', 'outcome']),
+    messages: counter('messages_total', 'Messages, by what became of them', ['account', 'result']),
+    bytes: counter('received_bytes_total', 'Bytes of messages received', ['account']),
+    failures: counter('failures_total', 'Failed polls, by error code', ['account', 'code']),
+    backlog: gauge('backlog_messages', 'Messages on the server at the last poll that are not delivered'),
+    duration: gauge('poll_duration_seconds', 'How long the last poll that went well took'),
+    lastPoll: gauge('last_poll_timestamp_seconds', 'When the last poll ended'),
+    lastSuccess: gauge('last_success_timestamp_seconds', 'When the last poll that went well ended'),
+    nextPoll: gauge('next_poll_timestamp_seconds', 'When the next poll is planned'),
+    overdue: gauge('account_overdue', '1: the account should have been polled long ago, or its poll hangs'),
+    lateness: new Histogram({
+      name: 'popfetch_poll_lateness_seconds',
+      help: 'How much later than planned polls began',
+      buckets: LATENESS_S,
+      registers,
+    }),
+  }
+}

@@ -1,0 +1,126 @@
+// The configuration in force, and how another one takes its place: whole or not at all. Whatever may fail is tried before
+// anything is changed.
+import type { Account, Configuration } from '../config/schema.ts'
+import { PopfetchError } from '../errors.ts'
+import type { Poller } from '../poll/poller.ts'
+import { changesBetween } from './changes.ts'
+import { Metrics, type Watched } from './http/metrics.ts'
+import { configurationMark } from './control/protocol.ts'
+import type { Scheduler } from './schedule/scheduler.ts'
+
+export interface InForceContext {
+  /** Names of the accounts to poll; empty: all. */
+  readonly only: readonly string[]
+  /** Reads the configuration again. Rejects with ERR_CONFIG. */
+  readonly load: () => Promise<Configuration>
+  /** Called before a new configuration is taken over; when it rejects, the old one stays. */
+  readonly prepare: (configuration: Configuration) => Promise<void>
+  readonly poller: Pick<Poller, 'configure'>
+  readonly scheduler: Pick<Scheduler, 'schedule'>
+  readonly watched: Watched
+}
+
+/** Disposing ends what is served. */
+export class InForce implements AsyncDisposable {
+  readonly #context: InForceContext
+  #configuration: Configuration
+  #mark: string
+  #metrics: Metrics | null = null
+
+  private constructor(configuration: Configuration, mark: string, context: InForceContext) {
+    this.#context = context
+    this.#configuration = configuration
+    this.#mark = mark
+  }
+
+  /** Schedules the accounts, serves the metrics. Rejects with ERR_CONFIG, ERR_LEDGER; then nothing is served. */
+  static async begin(configuration: Configuration, context: InForceContext): Promise<InForce> {
+    const mark = await configurationMark(configuration.file)
+    const inForce = new InForce(configuration, mark, context)
+    const { metrics } = configuration.daemon
+    if (metrics !== null) inForce.#metrics = await Metrics.listen(metrics, context.watched)
+    try {
+      await context.scheduler.schedule(inForce.#accounts(configuration))
+    } catch (error) {
+      await inForce[Symbol.asyncDispose]()
+      throw error
+    }
+    return inForce
+  }
+
+  get configuration(): Configuration {
+    return this.#configuration
+  }
+
+  get metrics(): Metrics | null {
+    return this.#metrics
+  }
+
+  /** Of the accounts that are polled. */
+  get names(): readonly string[] {
+    return this.#accounts(this.#configuration).map(({ name }) => name)
+  }
+
+  /** Whether `mark` is that of the file as it was read. */
+  isMarked(mark: string): boolean {
+    return mark === this.#mark
+  }
+
+  /** Takes over the configuration as it is now; gives what changed, in sentences. Rejects with what keeps the old one. */
+  async renew(): Promise<readonly string[]> {
+    const { load, prepare, poller, scheduler } = this.#context
+    const before = this.#configuration
+    // Before it is read: a change in between is then noticed.
+    const mark = await configurationMark(before.file)
+    const after = await load()
+    if (after.statePath !== before.statePath) throw unchangeable('another ledger (state)')
+    const accounts = this.#accounts(after)
+    const missing = this.#context.only.find((name) => !accounts.some((account) => account.name === name))
+    if (missing !== undefined) throw unchangeable(`no account ${missing}, which is named on the command line`)
+    const changes = changesBetween({ ...before, accounts: this.#accounts(before) }, { ...after, accounts })
+
+    const metrics = await this.#otherMetrics(before, after)
+    try {
+      await prepare(after)
+      await scheduler.schedule(accounts)
+    } catch (error) {
+      if (metrics !== this.#metrics) await metrics?.[Symbol.asyncDispose]()
+      throw error
+    }
+    for (const name of this.names) if (!accounts.some((account) => account.name === name)) metrics?.forget(name)
+    this.#configuration = after
+    this.#mark = mark
+    poller.configure(after)
+    const old = this.#metrics
+    this.#metrics = metrics
+    if (old !== metrics) await old?.[Symbol.asyncDispose]()
+    return changes
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#metrics?.[Symbol.asyncDispose]()
+  }
+
+  #accounts({ accounts }: Configuration): readonly Account[] {
+    const { only } = this.#context
+    return only.length === 0 ? accounts : accounts.filter(({ name }) => only.includes(name))
+  }
+
+  async #otherMetrics(before: Configuration, after: Configuration): Promise<Metrics | null> {
+    const [old, wanted] = [before.daemon.metrics, after.daemon.metrics]
+    if (wanted === null) return null
+    if (old?.host === wanted.host && old.port === wanted.port) return this.#metrics
+    return await Metrics.listen(wanted, this.#context.watched)
+  }
+}
+
+function unchangeable(what: string): PopfetchError {
+  return new PopfetchError(
+    'ERR_CONFIG',
+    `the configuration has ${what}: stop the background process and start it again`,
+    {
+      scope: 'process',
+      retry: 'never',
+    },
+  )
+}

@@ -1,0 +1,244 @@
+// When which account is polled. Each at its own interval, counted from the end of a poll, never twice at once; spread,
+// jittered, and by the ledger's memory of what failed. How a poll is done, and how many at once, is poll/pool.ts.
+// The one rule: nothing that one account does or throws keeps another from its time.
+import type { Account } from '../../config/schema.ts'
+import { asPopfetchError, PopfetchError } from '../../errors.ts'
+import type { AccountHealth, AccountRecord, Ledger } from '../../ledger/ledger.ts'
+import type { Poller } from '../../poll/poller.ts'
+import type { AccountReport } from '../../poll/report.ts'
+import { Tally } from '../../poll/tally.ts'
+import { Appointment, type Asker, type Moment } from './appointment.ts'
+import { sameAccount } from '../changes.ts'
+import { type Clock, GapWatch } from './clock.ts'
+
+/** A timer never runs for longer, so that a machine that slept is noticed, and none overflows (S033). */
+const SEGMENT_MS = 15_000
+/** Accounts that are due within so much are begun together. */
+const GRAIN_MS = 10
+
+export interface SchedulerContext {
+  readonly poller: Pick<Poller, 'poll' | 'interrupt'>
+  readonly ledger: Pick<Ledger, 'accounts' | 'account'>
+  readonly clock: Clock
+  /** From 0 to 1. */
+  readonly random: () => number
+  /** Called after each poll. Must not throw. */
+  readonly ended: (ended: PollEnded) => void
+}
+
+export interface PollEnded {
+  readonly account: Account
+  readonly report: AccountReport
+  /** Null: it could not be read, or nothing is recorded. */
+  readonly health: AccountHealth | null
+  /** How much later than planned the poll began. */
+  readonly lateMs: number
+  /** What was thrown where nothing may be thrown; null: nothing was. */
+  readonly thrown: unknown
+}
+
+/** One account as `status` tells it. */
+export interface Planned {
+  readonly account: string
+  readonly polling: boolean
+  /** Null while it is polled. */
+  readonly nextPollMs: number | null
+  readonly overdue: boolean
+}
+
+const OPTIONS = { dryRun: false, limit: null, all: false, acceptNewIds: false, yes: false } as const
+
+/** Disposing begins no more polls and waits for those that run. */
+export class Scheduler implements AsyncDisposable {
+  readonly #context: SchedulerContext
+  readonly #appointments = new Map<string, Appointment>()
+  readonly #running = new Set<Promise<void>>()
+  readonly #gaps: GapWatch
+  #callOff: () => void = () => {}
+  #stopped = false
+
+  constructor(context: SchedulerContext) {
+    this.#context = context
+    this.#gaps = new GapWatch(context.clock, SEGMENT_MS)
+  }
+
+  /** Polls these accounts from now on. Those that are new or changed are polled soon; of those that are not among them the
+   *  poll that runs is the last. Rejects when the ledger cannot be read; then nothing has changed. */
+  async schedule(accounts: readonly Account[]): Promise<void> {
+    const records = await this.#records()
+    const wanted = new Set(accounts.map(({ name }) => name))
+    for (const [name, gone] of this.#appointments) {
+      if (wanted.has(name)) continue
+      this.#appointments.delete(name)
+      for (const asker of gone.askers.splice(0)) asker.reject(unknownAccount(name))
+    }
+    for (const account of accounts) {
+      const before = this.#appointments.get(account.name)
+      const appointment = before ?? new Appointment(account, this.#elapsedMs)
+      const changed = before === undefined || !sameAccount(before.account, account)
+      this.#appointments.set(account.name, appointment)
+      appointment.change(account)
+      if (changed && (before === undefined || before.dueMs !== null)) this.#plan(appointment, records)
+    }
+    this.#arm()
+  }
+
+  /** Polls these accounts now; one that is being polled is polled once more, since it may have looked before the mail came.
+   *  Settles per account, in the order of `names`. */
+  wake(names: readonly string[], eager: boolean): readonly Promise<AccountReport>[] {
+    const polls = names.map((name) => {
+      const { promise, resolve, reject } = Promise.withResolvers<AccountReport>()
+      const appointment = this.#appointments.get(name)
+      if (this.#stopped) reject(stopping())
+      else if (appointment === undefined) reject(unknownAccount(name))
+      else {
+        appointment.askers.push({ eager, resolve, reject })
+        if (appointment.dueMs !== null) appointment.dueMs = this.#elapsedMs
+      }
+      return promise
+    })
+    this.#arm()
+    return polls
+  }
+
+  /** The accounts as they are planned, in the order of the configuration. */
+  get plan(): readonly Planned[] {
+    const nowMs = this.#context.clock.nowMs()
+    const elapsedMs = this.#elapsedMs
+    return [...this.#appointments.values()].map((appointment) => ({
+      account: appointment.account.name,
+      polling: appointment.dueMs === null,
+      nextPollMs: appointment.dueMs === null ? null : Math.round(nowMs + Math.max(0, appointment.dueMs - elapsedMs)),
+      overdue: appointment.isOverdue(elapsedMs),
+    }))
+  }
+
+  /** An account's poll goes on. */
+  heard(name: string): void {
+    const appointment = this.#appointments.get(name)
+    if (appointment !== undefined) appointment.heardMs = this.#elapsedMs
+  }
+
+  /** Something was thrown past the poll of this account: the poll is ended and counts as failed. */
+  thrown(name: string, error: unknown): void {
+    const appointment = this.#appointments.get(name)
+    if (appointment !== undefined && appointment.dueMs === null) appointment.bug = error
+    this.#context.poller.interrupt(name)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true
+    this.#callOff()
+    for (const { askers } of this.#appointments.values()) {
+      for (const asker of askers.splice(0)) asker.reject(stopping())
+    }
+    await Promise.all(this.#running)
+  }
+
+  get #elapsedMs(): number {
+    return this.#context.clock.elapsedMs()
+  }
+
+  get #moment(): Moment {
+    return { nowMs: this.#context.clock.nowMs(), elapsedMs: this.#elapsedMs }
+  }
+
+  async #records(): Promise<ReadonlyMap<string, AccountRecord>> {
+    return new Map((await this.#context.ledger.accounts()).map((record) => [record.name, record]))
+  }
+
+  #plan(appointment: Appointment, records: ReadonlyMap<string, AccountRecord>): void {
+    appointment.plan(records.get(appointment.account.name) ?? null, this.#moment, this.#context.random())
+  }
+
+  /** Sleeps until the next account is due. */
+  #arm(): void {
+    this.#callOff()
+    if (this.#stopped) return
+    let nextMs = this.#elapsedMs + SEGMENT_MS
+    for (const { dueMs } of this.#appointments.values()) if (dueMs !== null && dueMs < nextMs) nextMs = dueMs
+    const sleepMs = Math.max(GRAIN_MS, nextMs - this.#elapsedMs)
+    this.#callOff = this.#context.clock.after(sleepMs, () => this.#tick())
+  }
+
+  #tick(): void {
+    if (this.#gaps.passed()) this.#afterGap()
+    const now = this.#elapsedMs
+    for (const appointment of this.#appointments.values()) {
+      if (appointment.dueMs !== null && appointment.dueMs <= now) this.#begin(appointment, appointment.dueMs)
+    }
+    this.#arm()
+  }
+
+  /** Sessions are dead or will be; plans were made for another time of day. */
+  #afterGap(): void {
+    this.#context.poller.interrupt()
+    const renewed = this.#records().then((records) => {
+      for (const appointment of this.#appointments.values()) {
+        if (appointment.dueMs !== null) this.#plan(appointment, records)
+      }
+      this.#arm()
+    })
+    // Without the ledger the old plan stands.
+    renewed.catch(() => {})
+  }
+
+  #begin(appointment: Appointment, dueMs: number): void {
+    appointment.dueMs = null
+    appointment.heardMs = this.#elapsedMs
+    const poll = this.#poll(appointment, appointment.askers.splice(0), dueMs).finally(() => {
+      this.#running.delete(poll)
+      this.#arm()
+    })
+    this.#running.add(poll)
+  }
+
+  /** Never rejects: what is thrown in one account's poll ends there. */
+  async #poll(appointment: Appointment, askers: readonly Asker[], dueMs: number): Promise<void> {
+    const { poller, random, ended } = this.#context
+    const { account } = appointment
+    const eager = askers.some((asker) => asker.eager)
+    let report: AccountReport
+    try {
+      report = await poller.poll(account, { ...OPTIONS, eager }, askers.length > 0 ? 'now' : 'usual')
+    } catch (error) {
+      appointment.bug ??= error
+      report = failed(account, asPopfetchError(error))
+    }
+    const thrown = appointment.bug
+    appointment.bug = null
+    // Of a poll that threw nothing was recorded.
+    const health = thrown === null ? await this.#health(account) : null
+    appointment.again(report, health, this.#moment, random())
+    if (appointment.askers.length > 0) appointment.dueMs = this.#elapsedMs
+    const lateMs = Math.max(0, this.#elapsedMs - report.durationMs - dueMs)
+    ended({ account, report, health, lateMs, thrown })
+    for (const asker of askers) asker.resolve(report)
+  }
+
+  async #health({ name, host, port, user }: Account): Promise<AccountHealth | null> {
+    try {
+      return await this.#context.ledger.account(name, { host, port, user })
+    } catch {
+      // The next poll meets the same trouble and reports it.
+      return null
+    }
+  }
+}
+
+function failed({ name }: Account, error: PopfetchError): AccountReport {
+  const tally = new Tally(name, { progress: () => {}, note: () => {} }, () => 0)
+  tally.fail(error)
+  return tally.report()
+}
+
+function stopping(): PopfetchError {
+  return new PopfetchError('ERR_ABORTED', 'the background process is stopping', { scope: 'process', retry: 'soon' })
+}
+
+function unknownAccount(name: string): PopfetchError {
+  return new PopfetchError('ERR_USAGE', `the background process does not poll ${name}: reload it if it is new`, {
+    scope: 'process',
+    retry: 'never',
+  })
+}

@@ -1,0 +1,188 @@
+// A program as a destination: the message on its standard input, its exit code says what became of it. No shell, no word of
+// the message in its arguments (D094), an environment of a few names. Running it is child.ts, the codes are sysexits.ts.
+// One rule: only exit code 0 is a delivery, and what it cannot tell popfetch, popfetch does not assume.
+import { constants } from 'node:fs'
+import fs from 'node:fs/promises'
+import path from 'node:path'
+import { display, displayBytes } from '../../display.ts'
+import { DeliveryError } from '../../errors.ts'
+import type { Message, Origin } from '../../message.ts'
+import { isAddress } from '../address.ts'
+import { runToEnd, type Ending } from '../../program.ts'
+import type { Attempt, Destination, Receipt } from '../destination.ts'
+import { diskError } from '../disk/disk-error.ts'
+import { envelopeSender } from '../envelope.ts'
+import { offLoop } from '../disk/filesystem.ts'
+import type { Reserve } from '../disk/reserve.ts'
+import { Slots } from '../slots.ts'
+import { RefusalBreaker } from '../breaker.ts'
+import { stdinFile } from './stdin-file.ts'
+import { failureOf } from './sysexits.ts'
+
+export interface CommandConfig {
+  /** A path, or a name to be found in PATH; then its arguments. */
+  readonly run: readonly string[]
+  readonly timeoutMs: number
+  readonly concurrency: number
+  /** "command maildrop". */
+  readonly description: string
+}
+
+export interface CommandContext {
+  /** popfetch's own; the program sees PATH, HOME and LANG of it. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly spoolDirectory: string
+  /** The fields to put on top, with CRLF line ends; '' for none. */
+  readonly prefix: (attempt: Attempt) => string
+  readonly reserve: Reserve
+  /** For tests. */
+  readonly graceMs?: number
+}
+
+/** Where programs are looked for when there is no PATH, as under some process managers. */
+const USUAL_PATH = '/usr/local/bin:/usr/bin:/bin'
+
+const UIDL_LIMIT = 500
+
+export function openCommand(config: CommandConfig, context: CommandContext): Destination {
+  return new Command(config, context)
+}
+
+class Command implements Destination {
+  readonly description: string
+  readonly recipients = ['']
+  readonly spool = null
+  readonly remembers = false
+  readonly #config: CommandConfig
+  readonly #context: CommandContext
+  readonly #slots: Slots
+  /** Opens when it fails in the same way for one message after another: then it is not the messages. */
+  readonly #breaker = new RefusalBreaker()
+  #program: string | null = null
+
+  constructor(config: CommandConfig, context: CommandContext) {
+    this.#config = config
+    this.#context = context
+    this.#slots = new Slots(config.concurrency)
+    this.description = config.description
+  }
+
+  async ready(): Promise<void> {
+    this.#program = await this.#find()
+  }
+
+  recall(): Promise<null> {
+    return Promise.resolve(null)
+  }
+
+  census(): Promise<null> {
+    return Promise.resolve(null)
+  }
+
+  async deliver(attempt: Attempt, message: Message, signal: AbortSignal): Promise<Receipt> {
+    const free = await this.#slots.take(signal).catch((error: unknown) => {
+      throw this.#notRun(error)
+    })
+    try {
+      const program = this.#program ?? (await this.#find())
+      const ending = await this.#run(program, attempt, message, signal)
+      const failure = failureOf(this.description, ending)
+      if (failure === null) {
+        this.#breaker.accepted()
+        return { text: `${this.description}: done` }
+      }
+      throw this.#judged(failure, ending, message)
+    } finally {
+      free()
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Each delivery ends what it started.
+  }
+
+  async #run(program: string, attempt: Attempt, message: Message, signal: AbortSignal): Promise<Ending> {
+    const { spoolDirectory, reserve, graceMs } = this.#context
+    const prefix = Buffer.from(this.#context.prefix(attempt).replaceAll('\r\n', '\n'), 'latin1')
+    let stdin: number
+    try {
+      stdin = await stdinFile(message, { directory: spoolDirectory, prefix, reserve, signal })
+    } catch (error) {
+      throw diskError(`${this.description}: cannot keep the message in ${display(spoolDirectory)}`, error)
+    }
+    try {
+      const { run, timeoutMs } = this.#config
+      return await runToEnd({
+        path: program,
+        args: run.slice(1),
+        env: environment(this.#context.env, message),
+        stdin,
+        limitMs: timeoutMs,
+        signal,
+        ...(graceMs === undefined ? {} : { graceMs }),
+      })
+    } catch (error) {
+      throw this.#notRun(error)
+    } finally {
+      await offLoop.close(stdin)
+    }
+  }
+
+  /** The breaker: one message that makes the program fail is no reason to keep the others waiting, three in a row are. */
+  #judged(failure: DeliveryError, { code }: Ending, { origin }: Message): DeliveryError {
+    if (failure.verdict === 'refused' || failure.scope === 'destination') return failure
+    const message = `${origin.account} ${origin.uidl} ${origin.copy}`
+    const reply = code === null ? '' : String(code).padStart(3, '0')
+    if (!this.#breaker.refused({ message, sender: message, recipient: '', reply })) return failure
+    return new DeliveryError(failure.message, { verdict: failure.verdict, scope: 'destination', retry: 'later' })
+  }
+
+  #notRun(error: unknown): DeliveryError {
+    return diskError(`${this.description}: cannot be run`, error)
+  }
+
+  /** The program's path. Rejects with DeliveryError: the next poll looks again. */
+  async #find(): Promise<string> {
+    const [program = ''] = this.#config.run
+    const { PATH = USUAL_PATH } = this.#context.env
+    const places = program.includes('/') ? [program] : PATH.split(':').map((place) => path.resolve(place, program))
+    for (const place of places) if (await isProgram(place)) return place
+    const where = program.includes('/') ? 'it is no program' : `it is not in PATH (${display(PATH)})`
+    throw new DeliveryError(`${this.description}: ${where}: install it, or correct run`, {
+      verdict: 'temporary',
+      scope: 'destination',
+      retry: 'never',
+    })
+  }
+}
+
+async function isProgram(file: string): Promise<boolean> {
+  try {
+    await fs.access(file, constants.X_OK)
+    return (await fs.stat(file)).isFile()
+  } catch {
+    return false
+  }
+}
+
+/** D095: what popfetch was given, tokens among it, stays here. Values that come from outside are addresses, or escaped. */
+function environment(env: CommandContext['env'], { origin, header }: Message): Record<string, string> {
+  const { PATH = USUAL_PATH, HOME, LANG } = env
+  return {
+    PATH,
+    ...(HOME === undefined ? {} : { HOME }),
+    ...(LANG === undefined ? {} : { LANG }),
+    POPFETCH_ACCOUNT: origin.account,
+    POPFETCH_UIDL: displayBytes(Buffer.from(origin.uidl, 'latin1'), UIDL_LIMIT),
+    // Empty for the null sender and where none is known, as local delivery agents have it.
+    SENDER: envelopeSender({ kind: 'original' }, header, '').address,
+    RECIPIENT: recipientOf(origin),
+  }
+}
+
+/** Whose mailbox it came from; never what a message says (D043). */
+function recipientOf({ user, host }: Origin): string {
+  if (isAddress(user)) return user
+  const address = `${user}@${host}`
+  return isAddress(address) ? address : ''
+}

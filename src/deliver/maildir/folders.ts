@@ -1,0 +1,102 @@
+// The folders of a Maildir: made, checked, made durable. Refuses what somebody else could turn against us (D008): links,
+// other people's folders, folders that everybody may write to. Touches no message.
+import { constants, type Stats } from 'node:fs'
+import path from 'node:path'
+import { display } from '../../display.ts'
+import { DeliveryError, errnoOf } from '../../errors.ts'
+import type { FileSystem } from '../disk/filesystem.ts'
+
+export interface Folders {
+  readonly tmp: string
+  readonly new: string
+  readonly cur: string
+}
+
+export interface FolderRules {
+  readonly create: boolean
+  /** Ours; null on a system without owners. */
+  readonly uid: number | null
+  /** "maildir ~/Mail", for texts. */
+  readonly description: string
+}
+
+const NOT_SUPPORTED: ReadonlySet<string | null> = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP'])
+
+export function foldersOf(root: string): Folders {
+  return { tmp: path.join(root, 'tmp'), new: path.join(root, 'new'), cur: path.join(root, 'cur') }
+}
+
+/** On return the folders exist durably, are safe and can be written to. Rejects with DeliveryError, or with what the
+ *  system said. */
+export async function openFolders(fileSystem: FileSystem, root: string, rules: FolderRules): Promise<Folders> {
+  const folders = foldersOf(root)
+  const all = [folders.tmp, folders.new, folders.cur]
+  if (rules.create) for (const folder of [root, ...all]) await makeDirectory(fileSystem, folder)
+  // The Maildir itself may be reached through a link, its folders may not.
+  const real = await existing(root, rules, () => fileSystem.realpath(root))
+  const rootStats = await existing(root, rules, () => fileSystem.lstat(real))
+  check(root, rootStats, rules)
+  const devices = new Set<number>()
+  for (const folder of all) {
+    const stats = await existing(folder, rules, () => fileSystem.lstat(folder))
+    check(folder, stats, rules)
+    if (folder !== folders.cur) devices.add(stats.dev)
+    await fileSystem.access(folder, constants.W_OK | constants.X_OK)
+  }
+  if (devices.size > 1)
+    throw refusal(rules, `${display(root)}: tmp/ and new/ are on different file systems: put them on one`)
+  return folders
+}
+
+/** Makes the names in `directory` survive a power cut, where the file system knows how to (D003). */
+export async function syncDirectory(fileSystem: FileSystem, directory: string): Promise<void> {
+  const fd = await fileSystem.open(directory, constants.O_RDONLY | constants.O_DIRECTORY)
+  try {
+    await fileSystem.fsync(fd)
+  } catch (error) {
+    // SMB and some FUSE file systems have no such thing.
+    if (!NOT_SUPPORTED.has(errnoOf(error))) throw error
+  } finally {
+    await fileSystem.close(fd)
+  }
+}
+
+/** Makes what is missing of `directory`, 0700, and each new name durable in the directory above it. */
+async function makeDirectory(fileSystem: FileSystem, directory: string): Promise<void> {
+  const above = path.dirname(directory)
+  try {
+    await fileSystem.mkdir(directory, 0o700)
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return
+    if (errnoOf(error) !== 'ENOENT' || above === directory) throw error
+    await makeDirectory(fileSystem, above)
+    await makeDirectory(fileSystem, directory)
+    return
+  }
+  await syncDirectory(fileSystem, above)
+}
+
+async function existing<T>(folder: string, rules: FolderRules, look: () => T | Promise<T>): Promise<T> {
+  try {
+    return await look()
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error
+    throw refusal(rules, `${display(folder)} does not exist: make it, or set create: true`, error)
+  }
+}
+
+function check(folder: string, stats: Stats, rules: FolderRules): void {
+  const shown = display(folder)
+  if (stats.isSymbolicLink()) throw refusal(rules, `${shown} is a symbolic link: make it a directory of its own`)
+  if (!stats.isDirectory()) throw refusal(rules, `${shown} is not a directory: name a Maildir`)
+  if ((stats.mode & 0o002) !== 0) throw refusal(rules, `everybody may write to ${shown}: chmod o-w it`)
+  if (rules.uid === null || stats.uid === rules.uid) return
+  const advice =
+    rules.uid === 0 ? 'run popfetch as that user, or give root a Maildir of its own' : 'run popfetch as its owner'
+  throw refusal(rules, `${shown} belongs to user ${stats.uid}, and popfetch runs as user ${rules.uid}: ${advice}`)
+}
+
+function refusal(rules: FolderRules, text: string, cause?: unknown): DeliveryError {
+  const facts = { verdict: 'temporary', scope: 'destination', retry: 'never', cause } as const
+  return new DeliveryError(`${rules.description}: ${text}`, facts)
+}

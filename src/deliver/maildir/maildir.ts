@@ -1,0 +1,246 @@
+// A Maildir as a destination (B1 of HAZARDS): every message a file that appears complete, durably and once. What happens to
+// one file is in maildir-file.ts, many at once in maildir-batch.ts, after a crash in maildir-recall.ts; here is what holds
+// them together. One rule: every wait ends, also when a file server hangs.
+import path from 'node:path'
+import type { Message, Origin } from '../../message.ts'
+import { BodyFile } from '../disk/body-file.ts'
+import type { Attempt, ReadableDestination, Receipt, Recollection, SpoolPlace, Standing } from '../destination.ts'
+import { diskError } from '../disk/disk-error.ts'
+import { fileSystems, type FileSystems } from '../disk/filesystem.ts'
+import { MaildirBatches } from './batch.ts'
+import { census } from '../maildir-census.ts'
+import { fill } from '../maildir-copy.ts'
+import { MaildirFile, receiptText, type Room } from './file.ts'
+import { foldersOf, openFolders, type Folders } from './folders.ts'
+import { MaildirLimits } from '../maildir-limits.ts'
+import { fileName, hostPart, intentOf } from './name.ts'
+import { parcelOf, type ParcelRules } from './parcel.ts'
+import { readBack } from './read-back.ts'
+import { MaildirRecall } from './find.ts'
+import { reread } from '../maildir-rereading.ts'
+import type { Reserve } from '../disk/reserve.ts'
+import { sweep } from '../disk/own-files.ts'
+import { within } from '../disk/time-limit.ts'
+
+export interface MaildirConfig {
+  /** Absolute. */
+  readonly path: string
+  readonly create: boolean
+  readonly lineEndings: 'crlf' | 'lf'
+  readonly mode: number
+  readonly date: 'received' | 'now'
+  /** "maildir ~/Mail". */
+  readonly description: string
+}
+
+export interface MaildirContext {
+  readonly hostName: string
+  readonly nowMs: () => number
+  /** The fields to put on top, with CRLF line ends; '' for none. */
+  readonly prefix: (attempt: Attempt) => string
+  readonly reserve: Reserve
+  /** For tests. */
+  readonly uid?: number | null
+  readonly fileSystems?: FileSystems
+  readonly limitMs?: number
+}
+
+/** For one small message or a look at the folders: no working disk or server needs as long. */
+const LIMIT_MS = 120_000
+const DISPOSE_LIMIT_MS = 5000
+/** A large one may be copied or synced more slowly than that, but not below this rate. */
+const LEAST_BYTES_PER_MS = 1000
+
+export function openMaildir(config: MaildirConfig, context: MaildirContext): ReadableDestination {
+  return new Maildir(config, context)
+}
+
+/** What `ready` found. */
+interface Opened {
+  readonly room: Room
+  readonly batches: MaildirBatches
+}
+
+class Maildir implements ReadableDestination {
+  readonly description: string
+  readonly recipients = ['']
+  readonly remembers = true
+  readonly spool: SpoolPlace
+  readonly #config: MaildirConfig
+  readonly #context: MaildirContext
+  readonly #folders: Folders
+  readonly #host: string
+  readonly #fileSystems: FileSystems
+  readonly #limitMs: number
+  readonly #limits = new MaildirLimits()
+  readonly #rules: ParcelRules
+  #fields = { text: '', bytes: Buffer.alloc(0) }
+  #opening: Promise<Opened> | null = null
+  #opened: Opened | null = null
+  #recall: MaildirRecall | null = null
+
+  constructor(config: MaildirConfig, context: MaildirContext) {
+    this.#config = config
+    this.#context = context
+    this.#folders = foldersOf(path.resolve(config.path))
+    this.#host = hostPart(context.hostName)
+    this.#fileSystems = context.fileSystems ?? fileSystems
+    this.#limitMs = context.limitMs ?? LIMIT_MS
+    this.description = config.description
+    this.#rules = {
+      host: this.#host,
+      date: config.date,
+      nowMs: context.nowMs,
+      prefix: (attempt) => this.#prefix(attempt),
+    }
+    this.spool = {
+      directory: this.#folders.tmp,
+      mode: config.mode,
+      lineEndings: config.lineEndings,
+      fileName: (attempt) => fileName(attempt, this.#host, context.nowMs()),
+      prefix: (attempt) => this.#prefix(attempt),
+    }
+  }
+
+  async ready(signal: AbortSignal): Promise<void> {
+    this.#recall = null
+    await this.#within(this.#open(), signal, 'cannot be used')
+  }
+
+  async recall(attempt: Attempt, signal: AbortSignal): Promise<Recollection | null> {
+    const { room } = this.#opened ?? (await this.#within(this.#open(), signal, 'cannot be used'))
+    this.#recall ??= new MaildirRecall(room.fileSystem, room.folders)
+    const file = await this.#within(this.#recall.find(attempt.intent), signal, 'cannot look for an earlier delivery')
+    if (file === null) return null
+    const form = { lineEndings: room.lineEndings, prefix: this.#prefix(attempt) }
+    const reading = readBack(this.#fileSystems.offLoop, file, form)
+    return { text: receiptText(file), received: await this.#within(reading, signal, 'cannot read an earlier delivery') }
+  }
+
+  async census(origins: readonly Origin[], signal: AbortSignal): Promise<readonly (Standing | null)[]> {
+    const { room } = this.#opened ?? (await this.#within(this.#open(), signal, 'cannot be used'))
+    return await this.#within(
+      census(this.#fileSystems.offLoop, room.folders, origins),
+      signal,
+      'cannot be looked through',
+    )
+  }
+
+  /** Not async for what nearly all messages are: a promise less for each. */
+  deliver(attempt: Attempt, message: Message, signal: AbortSignal): Promise<Receipt> {
+    if (message.body.kind !== 'memory' || this.#opened === null) return this.#deliver(attempt, message, signal)
+    return this.#add(this.#opened, attempt, message, null, signal)
+  }
+
+  async #deliver(attempt: Attempt, message: Message, signal: AbortSignal): Promise<Receipt> {
+    const opened = this.#opened ?? (await this.#within(this.#open(), signal, 'cannot be used'))
+    const { body } = message
+    if (body.kind === 'memory') return this.#add(opened, attempt, message, null, signal)
+    if (path.dirname(body.path) === this.#folders.tmp && body.form.lineEndings === this.#config.lineEndings) {
+      return this.#add(opened, attempt, message, body.path, signal)
+    }
+    await using copy = this.#copy(opened.room, attempt, message, signal)
+    try {
+      await fill(copy, message, this.#fileSystems.offLoop)
+    } catch (error) {
+      throw diskError(`${this.description}: cannot copy a large message`, error)
+    }
+    return await this.#add(opened, attempt, message, copy.path, signal)
+  }
+
+  async reread(attempts: readonly Attempt[], signal: AbortSignal): Promise<readonly (Recollection | null)[]> {
+    const { room } = this.#opened ?? (await this.#within(this.#open(), signal, 'cannot be used'))
+    return await reread(attempts, {
+      fileSystem: this.#fileSystems.offLoop,
+      folders: room.folders,
+      formOf: (attempt) => ({ lineEndings: room.lineEndings, prefix: this.#prefix(attempt) }),
+      limited: (work, bytes) =>
+        this.#within(work, signal, 'cannot be read', this.#limitMs + bytes / LEAST_BYTES_PER_MS),
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#opened === null) return
+    // What hangs was given up by its caller; it is not waited for.
+    await within(this.#opened.batches.idle(), Math.min(this.#limitMs, DISPOSE_LIMIT_MS)).catch(() => {})
+  }
+
+  #add(
+    { room, batches }: Opened,
+    attempt: Attempt,
+    message: Message,
+    standing: string | null,
+    signal: AbortSignal,
+  ): Promise<Receipt> {
+    const file = new MaildirFile(room, parcelOf(this.#rules, attempt, message, standing), (ended) =>
+      this.#limits.release(ended),
+    )
+    this.#limits.watch(file, this.#limitMs + message.sizeBytes / LEAST_BYTES_PER_MS, signal)
+    batches.add(file)
+    return file.receipt
+  }
+
+  /** At most one at a time; who asks meanwhile waits for the same. */
+  #open(): Promise<Opened> {
+    this.#opening ??= this.#look().finally(() => {
+      this.#opening = null
+    })
+    return this.#opening
+  }
+
+  /** Off the loop: what kind of file system it is, is not known yet. */
+  async #look(): Promise<Opened> {
+    const { offLoop } = this.#fileSystems
+    const { nowMs, reserve } = this.#context
+    const { create } = this.#config
+    const uid = this.#context.uid === undefined ? (process.getuid?.() ?? null) : this.#context.uid
+    const folders = await openFolders(offLoop, path.dirname(this.#folders.tmp), {
+      create,
+      uid,
+      description: this.description,
+    })
+    const fileSystem = this.#fileSystems.of((await offLoop.statfs(folders.new)).type)
+    reserve.refresh(folders.tmp)
+    await reserve.take(offLoop, folders.tmp, 1)
+    await sweep(offLoop, folders.tmp, (name) => intentOf(name) !== null, nowMs())
+    if (this.#opened?.room.fileSystem !== fileSystem) {
+      const { description, mode, lineEndings } = this.#config
+      const room: Room = { description, mode, lineEndings, folders, fileSystem, reserve }
+      this.#opened = { room, batches: new MaildirBatches(room) }
+    }
+    return this.#opened
+  }
+
+  /** The same text as for the message before, mostly. */
+  #prefix(attempt: Attempt): Buffer {
+    const fields = this.#context.prefix(attempt)
+    if (fields !== this.#fields.text) {
+      const text = this.#config.lineEndings === 'lf' ? fields.replaceAll('\r\n', '\n') : fields
+      this.#fields = { text: fields, bytes: Buffer.from(text, 'latin1') }
+    }
+    return this.#fields.bytes
+  }
+
+  #copy(room: Room, attempt: Attempt, message: Message, signal: AbortSignal): BodyFile {
+    const asItIs = message.body.kind === 'file' && message.body.form.lineEndings === this.#config.lineEndings
+    return new BodyFile({
+      directory: room.folders.tmp,
+      name: fileName(attempt, this.#host, this.#context.nowMs()),
+      mode: room.mode,
+      // 'crlf' leaves line ends as they are.
+      lineEndings: asItIs ? 'crlf' : this.#config.lineEndings,
+      prefix: this.#prefix(attempt),
+      reserve: this.#context.reserve,
+      signal,
+      fileSystem: this.#fileSystems.offLoop,
+    })
+  }
+
+  async #within<T>(work: Promise<T>, signal: AbortSignal, what: string, limitMs = this.#limitMs): Promise<T> {
+    try {
+      return await within(work, limitMs, signal)
+    } catch (error) {
+      throw diskError(`${this.description}: ${what}`, error)
+    }
+  }
+}

@@ -1,0 +1,243 @@
+// The dot lock of an mbox, as mail programs have agreed on it: FILE.lock, made by a link, so that it works on NFS too (D100).
+// The second lock of that agreement, fcntl, Node has not got. Ours also says what is being appended: whoever finds the lock
+// of a process that died knows how long the file was (D101). One rule: a lock is only taken over when its owner is gone.
+import { randomBytes } from 'node:crypto'
+import { constants } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
+import { errnoOf } from '../../errors.ts'
+import type { FileSystem } from '../disk/filesystem.ts'
+import { identityOf, isRunning } from '../running.ts'
+
+/** What an owner was about to do. */
+export interface Journal {
+  readonly inode: number
+  /** Of the mbox before. */
+  readonly sizeBytes: number
+  /** Of the messages appended, in their order. */
+  readonly fromLines: readonly string[]
+}
+
+export interface LockOptions {
+  readonly fileSystem: FileSystem
+  /** Of the mbox. */
+  readonly path: string
+  readonly hostName: string
+  readonly signal: AbortSignal
+  readonly limitMs: number
+  readonly retryMs: number
+}
+
+/** The lock was not given up in time. */
+export class LockHeld extends Error {}
+
+/** Longer than any program known to us holds one: procmail takes locks over after 1024 s, liblockfile after 300 s. */
+const STALE_MS = 1024 * 1000
+/** Of a lock file; ours may name a hundred senders. */
+const CONTENT_BYTES = 128 * 1024
+
+/** Held until disposed of. */
+export class MboxLock implements AsyncDisposable {
+  /** Of the owner that died; null: there was none, or it had nothing under way. */
+  readonly leftover: Journal | null
+  readonly #fileSystem: FileSystem
+  readonly #file: string
+  readonly #fd: number
+  readonly #ownerBytes: number
+
+  private constructor(fileSystem: FileSystem, file: string, own: Own, leftover: Journal | null) {
+    this.#fileSystem = fileSystem
+    this.#file = file
+    this.#fd = own.fd
+    this.#ownerBytes = own.ownerBytes
+    this.leftover = leftover
+  }
+
+  /** Rejects with LockHeld, the signal's reason, or what the system said when it cannot be made. */
+  static async take(options: LockOptions): Promise<MboxLock> {
+    const { fileSystem, path, signal, limitMs, retryMs } = options
+    const file = `${path}.lock`
+    const own = await makeOwn(options)
+    let taken = false
+    try {
+      const deadlineMs = performance.now() + limitMs
+      let leftover: Journal | null = null
+      while (!(await linked(fileSystem, own.path, file))) {
+        const found = await look(fileSystem, file)
+        if (found === null) continue
+        if (isStale(found, own, options.hostName)) {
+          if (await setAside(fileSystem, file, `${own.path}.stale`, found)) {
+            leftover = found.content?.journal ?? leftover
+            // Before the lock is ours: if we die too, the next one still knows.
+            if (leftover !== null) await write(fileSystem, own.fd, `${JSON.stringify(leftover)}\n`)
+          }
+          continue
+        }
+        if (performance.now() >= deadlineMs) throw new LockHeld(holder(found, limitMs))
+        await pause(retryMs, undefined, { signal })
+      }
+      taken = true
+      return new MboxLock(fileSystem, file, own, leftover)
+    } finally {
+      try {
+        await fileSystem.unlink(own.path)
+      } catch {
+        // A name too many; the lock is none the worse for it.
+      }
+      if (!taken) await fileSystem.close(own.fd)
+    }
+  }
+
+  /** On return it is durable. */
+  async note(journal: Journal): Promise<void> {
+    await this.#fileSystem.ftruncate(this.#fd, this.#ownerBytes)
+    await write(this.#fileSystem, this.#fd, `${JSON.stringify(journal)}\n`)
+    await this.#fileSystem.fsync(this.#fd)
+  }
+
+  /** On return it is durable that nothing is under way: what was appended counts, whatever becomes of the lock. */
+  async clear(): Promise<void> {
+    await this.#fileSystem.ftruncate(this.#fd, this.#ownerBytes)
+    await this.#fileSystem.fsync(this.#fd)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      const [now, own] = [await this.#fileSystem.lstat(this.#file), await this.#fileSystem.fstat(this.#fd)]
+      // Not one that somebody put in the place of ours.
+      if (now.ino === own.ino) await this.#fileSystem.unlink(this.#file)
+    } catch {
+      // It names a process: found dead one day, it is taken over.
+    } finally {
+      await this.#fileSystem.close(this.#fd)
+    }
+  }
+}
+
+/** Our lock file before it is the lock. */
+interface Own {
+  readonly path: string
+  readonly fd: number
+  readonly ownerBytes: number
+  /** By the clock of the file system. */
+  readonly madeMs: number
+}
+
+interface Found {
+  readonly inode: number
+  readonly text: string
+  readonly changedMs: number
+  /** null: of another program. */
+  readonly content: Content | null
+  readonly pid: number | null
+}
+
+interface Content {
+  readonly host: string
+  readonly identity: string
+  readonly journal: Journal | null
+}
+
+async function makeOwn({ fileSystem, path, hostName }: LockOptions): Promise<Own> {
+  const own = `${path}.lock.${process.pid}.${randomBytes(6).toString('hex')}`
+  const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW, O_APPEND } = constants
+  const fd = await fileSystem.open(own, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_APPEND, 0o600)
+  try {
+    // The number first and alone in its line: other programs look there.
+    const owner = `${process.pid}\n${JSON.stringify({ host: hostName, identity: identityOf(process.pid) })}\n`
+    await write(fileSystem, fd, owner)
+    return { path: own, fd, ownerBytes: Buffer.byteLength(owner), madeMs: (await fileSystem.fstat(fd)).mtimeMs }
+  } catch (error) {
+    await fileSystem.close(fd)
+    await fileSystem.unlink(own)
+    throw error
+  }
+}
+
+/** D011: NFS may do it and report an error. */
+async function linked(fileSystem: FileSystem, own: string, file: string): Promise<boolean> {
+  try {
+    await fileSystem.link(own, file)
+    return true
+  } catch (error) {
+    if ((await fileSystem.lstat(own)).nlink === 2) return true
+    if (errnoOf(error) === 'EEXIST') return false
+    throw error
+  }
+}
+
+async function look(fileSystem: FileSystem, file: string): Promise<Found | null> {
+  let fd: number
+  try {
+    fd = await fileSystem.open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return null
+    throw error
+  }
+  try {
+    const stats = await fileSystem.fstat(fd)
+    const buffer = Buffer.alloc(CONTENT_BYTES)
+    const length = stats.isFile() ? await fileSystem.readAt(fd, buffer, 0) : 0
+    const text = buffer.toString('utf8', 0, length)
+    const [number = '', owner = '', journal = ''] = text.split('\n')
+    const pid = /^\s*\d{1,10}\s*$/.test(number) ? Number(number) : null
+    return { inode: stats.ino, text, changedMs: stats.mtimeMs, pid, content: contentOf(owner, journal) }
+  } finally {
+    await fileSystem.close(fd)
+  }
+}
+
+/** Written by another run of popfetch, perhaps cut off in the middle: nothing is believed. */
+function contentOf(ownerText: string, journalText: string): Content | null {
+  const owner = parsed(ownerText)
+  if (owner === null || typeof owner['host'] !== 'string' || typeof owner['identity'] !== 'string') return null
+  const { host, identity } = owner
+  const { inode, sizeBytes, fromLines } = parsed(journalText) ?? {}
+  const isJournal =
+    typeof inode === 'number' &&
+    typeof sizeBytes === 'number' &&
+    Array.isArray(fromLines) &&
+    fromLines.every((line) => typeof line === 'string')
+  return { host, identity, journal: isJournal ? { inode, sizeBytes, fromLines } : null }
+}
+
+function parsed(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? { ...value } : null
+  } catch {
+    return null
+  }
+}
+
+function isStale({ content, pid, changedMs }: Found, own: Own, hostName: string): boolean {
+  if (content !== null && content.host === hostName && pid !== null) return !isRunning(pid, content.identity)
+  return own.madeMs - changedMs > STALE_MS
+}
+
+/** False: it was not that one any more. Between looking and renaming somebody may have taken over the dead one and be at
+ *  work: then it is put back. */
+async function setAside(fileSystem: FileSystem, file: string, aside: string, found: Found): Promise<boolean> {
+  try {
+    await fileSystem.rename(file, aside)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false
+    throw error
+  }
+  // A new file often has the number of the one that was removed last.
+  const now = await look(fileSystem, aside)
+  const same = now?.inode === found.inode && now.changedMs === found.changedMs && now.text === found.text
+  if (!same) await fileSystem.link(aside, file)
+  await fileSystem.unlink(aside)
+  return same
+}
+
+function holder({ pid }: Found, limitMs: number): string {
+  const by = pid === null ? 'another program' : `process ${pid}`
+  return `held by ${by} for more than ${Math.round(limitMs / 1000)} s`
+}
+
+async function write(fileSystem: FileSystem, fd: number, text: string): Promise<void> {
+  const bytes = Buffer.from(text)
+  for (let written = 0; written < bytes.length;)
+    written += await fileSystem.write(fd, bytes, written, bytes.length - written)
+}

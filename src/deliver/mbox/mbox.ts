@@ -1,0 +1,171 @@
+// An mbox as a destination (D100–D103): one file, each message appended whole, durably and once. How a message looks in it is
+// mboxrd.ts, the lock mbox-lock.ts, appending mbox-queue.ts and mbox-append.ts, finding it again mbox-recall.ts; here is what
+// holds them together. One rule: every wait ends.
+import path from 'node:path'
+import { display } from '../../display.ts'
+import type { Message } from '../../message.ts'
+import type { Attempt, ReadableDestination, Receipt, Recollection } from '../destination.ts'
+import { offLoop, type FileSystem } from '../disk/filesystem.ts'
+import { checkMbox, openMboxFile, recover } from './file.ts'
+import { MboxQueue } from './queue.ts'
+import { markerField, places, readPlace, stands, type Place } from './find.ts'
+import { MboxRoom } from './context.ts'
+import type { Reserve } from '../disk/reserve.ts'
+
+export interface MboxConfig {
+  /** Absolute. */
+  readonly path: string
+  /** Puts popfetch's fields on top; without them a delivery is not found again. */
+  readonly trace: boolean
+  /** "mbox ~/mail/inbox". */
+  readonly description: string
+}
+
+export interface MboxContext {
+  readonly hostName: string
+  readonly nowMs: () => number
+  /** The fields to put on top, with CRLF line ends; '' for none. */
+  readonly prefix: (attempt: Attempt) => string
+  readonly reserve: Reserve
+  /** For tests. */
+  readonly uid?: number | null
+  readonly fileSystem?: FileSystem
+  readonly lockLimitMs?: number
+  readonly lockRetryMs?: number
+  readonly limitMs?: number
+}
+
+/** A mail program holds it for as long as it writes the file anew. */
+const LOCK_LIMIT_MS = 30_000
+const LOCK_RETRY_MS = 100
+/** No working disk or server needs as long. */
+const LIMIT_MS = 120_000
+/** Messages read again under one lock: nobody else is kept waiting for long. */
+const READ_AT_ONCE = 64
+
+export function openMbox(config: MboxConfig, context: MboxContext): ReadableDestination {
+  return new Mbox(config, context)
+}
+
+class Mbox implements ReadableDestination {
+  readonly description: string
+  readonly recipients = ['']
+  readonly spool = null
+  readonly remembers: boolean
+  readonly #context: MboxContext
+  readonly #room: MboxRoom
+  readonly #queue: MboxQueue
+  /** As one walk found them since the last `ready`. */
+  #places: ReadonlyMap<string, Place> | null = null
+
+  constructor({ path: file, description, trace }: MboxConfig, context: MboxContext) {
+    const { hostName, nowMs, reserve, fileSystem = offLoop } = context
+    this.description = description
+    this.remembers = trace
+    this.#context = context
+    this.#room = new MboxRoom({
+      fileSystem,
+      path: file,
+      uid: context.uid === undefined ? (process.getuid?.() ?? null) : context.uid,
+      description,
+      hostName,
+      nowMs,
+      reserve,
+      lockLimitMs: context.lockLimitMs ?? LOCK_LIMIT_MS,
+      lockRetryMs: context.lockRetryMs ?? LOCK_RETRY_MS,
+      limitMs: context.limitMs ?? LIMIT_MS,
+    })
+    this.#queue = new MboxQueue(this.#room)
+  }
+
+  async ready(signal: AbortSignal): Promise<void> {
+    this.#places = null
+    const { fileSystem, options } = this.#room
+    const directory = path.dirname(options.path)
+    const look = async (): Promise<void> => {
+      await checkMbox(options)
+      options.reserve.refresh(directory)
+      await options.reserve.take(fileSystem, directory, 1)
+    }
+    await this.#room.within(look(), signal)
+  }
+
+  async recall(attempt: Attempt, signal: AbortSignal): Promise<Recollection | null> {
+    if (!this.remembers) return null
+    const look = (fd: number): Promise<Place | undefined> => this.#place(fd, attempt.intent)
+    const [found = null] = await this.#room.within(this.#recall([look], signal), signal)
+    return found
+  }
+
+  /** Of a file without markers (`trace: false`) nothing is found. */
+  async reread(attempts: readonly Attempt[], signal: AbortSignal): Promise<readonly (Recollection | null)[]> {
+    const { fileSystem } = this.#room
+    const wanted = new Set(attempts.map(({ intent }) => intent))
+    let known: ReadonlyMap<string, Place> | null = null
+    const look = (intent: string) => async (fd: number) => {
+      const place = known?.get(intent)
+      if (known !== null && (place === undefined || (await stands(fileSystem, fd, intent, place)))) return place
+      // Mail programs write the file anew.
+      known = await places(fileSystem, fd, wanted)
+      return known.get(intent)
+    }
+    const found: (Recollection | null)[] = []
+    for (let at = 0; at < attempts.length; at += READ_AT_ONCE) {
+      const batch = attempts.slice(at, at + READ_AT_ONCE).map(({ intent }) => look(intent))
+      found.push(...(await this.#room.within(this.#recall(batch, signal), signal)))
+    }
+    return found
+  }
+
+  census(): Promise<null> {
+    return Promise.resolve(null)
+  }
+
+  async deliver(attempt: Attempt, message: Message, signal: AbortSignal): Promise<Receipt> {
+    const fields = this.#context.prefix(attempt).replaceAll('\r\n', '\n')
+    const prefix = (bytes: number): string => fields + (this.remembers ? markerField(attempt.intent, bytes) : '')
+    await this.#queue.add(message, prefix, signal)
+    return this.#receipt()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#queue[Symbol.asyncDispose]()
+  }
+
+  /** What stands where each of `looks` says, under one lock. */
+  async #recall(
+    looks: readonly ((fd: number) => Promise<Place | undefined>)[],
+    signal: AbortSignal,
+  ): Promise<readonly (Recollection | null)[]> {
+    const { fileSystem, options } = this.#room
+    await using lock = await this.#room.lock(signal)
+    const fd = await openMboxFile(options)
+    try {
+      if (lock.leftover !== null) await recover(fileSystem, fd, lock.leftover)
+      const found: (Recollection | null)[] = []
+      for (const look of looks) {
+        const place = await look(fd)
+        const read = place === undefined ? null : await readPlace(fileSystem, fd, place)
+        found.push(read === null ? null : { ...this.#receipt(), received: read.received })
+      }
+      // Whoever wrote it may have died before this.
+      if (found.some((one) => one !== null)) await fileSystem.fsync(fd)
+      return found
+    } finally {
+      await fileSystem.close(fd)
+    }
+  }
+
+  async #place(fd: number, intent: string): Promise<Place | undefined> {
+    const { fileSystem } = this.#room
+    const known = this.#places?.get(intent)
+    if (this.#places !== null && known === undefined) return undefined
+    if (known !== undefined && (await stands(fileSystem, fd, intent, known))) return known
+    this.#places = await places(fileSystem, fd)
+    return this.#places.get(intent)
+  }
+
+  #receipt(): Receipt {
+    return { text: display(this.#room.options.path, 500) }
+  }
+}

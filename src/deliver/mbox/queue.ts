@@ -1,0 +1,116 @@
+// The messages that wait for one mbox: whatever waits when the one before is done goes in under one lock and one fsync.
+// One rule: one batch at a time, and nobody waits behind one that hangs.
+import type { Message } from '../../message.ts'
+import { append, type Letter } from './append.ts'
+import { openMboxFile } from './file.ts'
+import type { MboxRoom } from './context.ts'
+import { NoAnswer, within } from '../disk/time-limit.ts'
+
+/** Messages under one lock: others want it too. */
+const BATCH = 100
+/** Slower than this no working disk or server is. */
+const LEAST_BYTES_PER_MS = 1000
+const DISPOSE_LIMIT_MS = 5000
+
+interface Waiting extends Letter {
+  readonly settle: PromiseWithResolvers<void>
+  state: 'waiting' | 'under way' | 'over'
+}
+
+/** Disposing of it waits for what is under way, though not for long. */
+export class MboxQueue implements AsyncDisposable {
+  readonly #room: MboxRoom
+  readonly #end = new AbortController()
+  #waiting: Waiting[] = []
+  #work: Promise<void> | null = null
+  /** Given up because it hangs; while it does nothing else is begun. */
+  #hung: Promise<unknown> | null = null
+
+  constructor(room: MboxRoom) {
+    this.#room = room
+  }
+
+  /** Resolves when the message stands in the mbox durably. Rejects with DeliveryError. */
+  async add(message: Message, prefix: Letter['prefix'], signal: AbortSignal): Promise<void> {
+    const letter: Waiting = { message, prefix, settle: Promise.withResolvers<void>(), state: 'waiting' }
+    const onAbort = (): void => {
+      const verdict = letter.state === 'waiting' ? 'temporary' : 'unknown'
+      letter.state = 'over'
+      letter.settle.reject(this.#room.failure(signal.reason, { verdict, scope: 'message' }))
+    }
+    signal.addEventListener('abort', onAbort)
+    if (signal.aborted) onAbort()
+    else this.#waiting.push(letter)
+    this.#work ??= this.#untilEmpty().finally(() => {
+      this.#work = null
+    })
+    try {
+      await letter.settle.promise
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#end.abort(new Error('popfetch is ending'))
+    if (this.#work === null) return
+    // What hangs was given up by its caller; it is not waited for.
+    await within(this.#work, Math.min(this.#room.options.limitMs, DISPOSE_LIMIT_MS)).catch(() => {})
+  }
+
+  /** What came in one turn of the loop goes in one batch. */
+  async #untilEmpty(): Promise<void> {
+    await Promise.resolve()
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, BATCH).filter(({ state }) => state === 'waiting')
+      if (batch.length > 0) await this.#batch(batch)
+    }
+  }
+
+  async #batch(batch: readonly Waiting[]): Promise<void> {
+    for (const letter of batch) letter.state = 'under way'
+    const progress = { appending: false, abandoned: false }
+    try {
+      if (this.#hung !== null) throw new NoAnswer('an earlier delivery still hangs')
+      const { limitMs, lockLimitMs } = this.#room.options
+      const bytes = batch.reduce((sum, { message }) => sum + message.sizeBytes, 0)
+      const work = this.#append(batch, progress)
+      const results = await within(work, limitMs + lockLimitMs + bytes / LEAST_BYTES_PER_MS).catch((error: unknown) => {
+        progress.abandoned = true
+        if (error instanceof NoAnswer) this.#mind(work)
+        throw error
+      })
+      for (const [at, { settle }] of batch.entries()) {
+        const failure = results[at] ?? null
+        if (failure === null) settle.resolve()
+        else settle.reject(failure)
+      }
+    } catch (error) {
+      const verdict = progress.appending ? 'unknown' : 'temporary'
+      for (const { settle } of batch) settle.reject(this.#room.failure(error, { verdict }))
+    } finally {
+      for (const letter of batch) letter.state = 'over'
+    }
+  }
+
+  async #append(batch: readonly Waiting[], progress: { appending: boolean; readonly abandoned: boolean }) {
+    await using lock = await this.#room.lock(this.#end.signal)
+    const fd = await openMboxFile(this.#room.options)
+    if (progress.abandoned) {
+      // It was said that nothing is there.
+      await this.#room.fileSystem.close(fd)
+      throw new NoAnswer('too late')
+    }
+    progress.appending = true
+    return await append(batch, fd, lock, this.#room.options)
+  }
+
+  #mind(work: Promise<unknown>): void {
+    const hung = work
+      .catch(() => {})
+      .finally(() => {
+        if (this.#hung === hung) this.#hung = null
+      })
+    this.#hung = hung
+  }
+}

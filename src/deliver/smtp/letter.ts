@@ -1,0 +1,76 @@
+// One message for one recipient: its envelope, the fields on top and the bytes, before any server hears of it. Pure but for
+// reading the spool. The one rule: the recipient comes from the configuration alone (D043).
+import { DeliveryError } from '../../errors.ts'
+import type { Message } from '../../message.ts'
+import { isAscii, isLocalPart, isUtf8Address } from '../address.ts'
+import type { Attempt } from '../destination.ts'
+import { type EnvelopeSender, envelopeSender, labelField, traceField } from '../envelope.ts'
+import { loopOf, loopToken } from '../loop.ts'
+import type { SmtpConfig, SmtpContext } from './settings.ts'
+import { type Content, contentOf } from './content.ts'
+import { notBegun } from './socket.ts'
+
+export interface Letter {
+  readonly attempt: Attempt
+  readonly message: Message
+  readonly sender: EnvelopeSender
+  /** Who sends where the message names nobody, or nobody that the server understands; '' is the null sender. */
+  readonly ownSender: string
+  readonly recipient: string
+  /** The fields on top, latin1. */
+  readonly prefix: string
+}
+
+export function letterOf(attempt: Attempt, message: Message, config: SmtpConfig, context: SmtpContext): Letter {
+  const { origin, recipient } = attempt
+  const { from, user, to, protocol, trace, label } = config
+  // Recipients come with the account's name in them, a configured sender does not.
+  const named = (text: string): string => text.replaceAll('{account}', origin.account)
+  const sender = from.kind === 'address' ? { ...from, address: named(from.address) } : from
+  const usual = user !== null && isUtf8Address(user) ? user : (to[0] ?? '')
+  // What ends in a mailbox of this machine needs nobody to send notices to.
+  const ownSender = protocol === 'lmtp' ? '' : usual
+  const { hostName, nowMs } = context
+  const traced = trace ? traceField(origin, { hostName, nowMs: nowMs(), id: loopToken(origin, recipient) }) : ''
+  return {
+    attempt,
+    message,
+    sender: envelopeSender(sender, message.header, ownSender),
+    ownSender,
+    recipient,
+    prefix: traced + (label ? labelField(origin.account) : ''),
+  }
+}
+
+/** What the envelope says to a server that takes addresses beyond ASCII, or does not. Throws when it cannot be said. */
+export function envelopeFor({ sender, ownSender, recipient }: Letter, utf8: boolean): { from: string; to: string } {
+  if (!utf8 && !isAscii(recipient)) {
+    throw notBegun('RCPT', {
+      kind: 'unfit',
+      text: 'the server takes no address beyond ASCII (it does not offer SMTPUTF8)',
+    })
+  }
+  const from = utf8 || isAscii(sender.address) ? sender.address : ownSender
+  return { from: utf8 || isAscii(from) ? from : '', to: recipient }
+}
+
+/** The bytes as they are to be sent. Rejects when they are not to be sent at all. */
+export async function contentOfLetter(letter: Letter, config: SmtpConfig): Promise<Content> {
+  const content = await contentOf(letter.message, letter.prefix)
+  if (content.repaired && config.bareNewlines === 'refuse') {
+    const text = 'the message has a bare CR or LF, which bareNewlines: refuse does not send'
+    throw notBegun('content', { kind: 'content', text })
+  }
+  return content
+}
+
+/** Throws for what must not be sent: to nobody, or round and round (D046). */
+export function checkLetter({ message, attempt, recipient }: Letter, { description, protocol }: SmtpConfig): void {
+  if (!isUtf8Address(recipient) && !(protocol === 'lmtp' && isLocalPart(recipient))) {
+    throw notBegun('RCPT', { kind: 'unfit', text: 'this is no address' })
+  }
+  const loop = loopOf(message.header, loopToken(attempt.origin, recipient))
+  if (loop === null) return
+  const text = `${description}: a possible loop: ${loop}: it is kept on the server and not sent again`
+  throw new DeliveryError(text, { verdict: 'refused', scope: 'message', retry: 'never', hold: true })
+}

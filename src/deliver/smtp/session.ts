@@ -1,0 +1,237 @@
+// One SMTP session: greeting to QUIT over one nodemailer connection, one message at a time. Knows no pool and no verdict.
+// The rule: whatever is not in step, in time or wanted any longer destroys the connection at once, without a word and
+// without a dot (D037), after noting whether the whole content had been handed to the socket by then (D064).
+import type { Socket } from 'node:net'
+import { Readable } from 'node:stream'
+import { setImmediate as turn } from 'node:timers/promises'
+import { redactor } from '../../redact.ts'
+import type { Content } from './content.ts'
+import { messageMs, openingMs } from './limits.ts'
+import { mechanismOf, type SignIn, sizeLimitOf, takesUtf8 } from './capabilities.ts'
+import { type SessionOptions, transportOptions } from '../smtp-session-options.ts'
+import { checkPin, dial, isLocal, SmtpFailure } from './socket.ts'
+import type { Sent, Transport } from './nodemailer.ts'
+import type { Fault, Stage } from './verdict.ts'
+import { SmtpWatch } from './conversation.ts'
+import { within } from '../disk/time-limit.ts'
+import { XOAUTH2 } from '../smtp-xoauth2.ts'
+
+export class SmtpSession {
+  /** False for good once the connection is gone; then nothing is left to close. */
+  alive = true
+  /** Messages tried. */
+  served = 0
+  /** It has waited for work, and may have been ended by the server since. */
+  kept = false
+  readonly #options: SessionOptions
+  readonly #transport: Transport
+  readonly #watch: SmtpWatch
+  /** The wait that fails when the connection does. */
+  #reject: ((failure: SmtpFailure) => void) | null = null
+  #closed: (() => void) | null = null
+
+  private constructor(options: SessionOptions, socket: Socket) {
+    const { limits } = options
+    this.#options = options
+    this.#watch = new SmtpWatch({ socket: () => this.#socket, giveUp: (failure) => this.#giveUp(failure) }, limits)
+    this.#transport = options.create(transportOptions(options, socket, this.#watch.log))
+    this.#transport.on('error', (error) => this.#failed(error))
+    this.#transport.on('end', () => {
+      this.alive = false
+      this.#failed(undefined)
+      this.#closed?.()
+    })
+  }
+
+  /** Connected, encrypted as configured, signed in. Rejects with SmtpFailure; then nothing is left open. */
+  static async open(options: SessionOptions, signal: AbortSignal): Promise<SmtpSession> {
+    const session = new SmtpSession(options, await dial(options.peer, options.limits, signal))
+    try {
+      await session.#start(signal)
+      return session
+    } catch (error) {
+      session.destroy()
+      throw error
+    }
+  }
+
+  /** Whether it takes addresses beyond ASCII. */
+  get takesUtf8(): boolean {
+    return takesUtf8(this.#watch.replies.offers)
+  }
+
+  /** The server's final answer: it has taken responsibility for the message. Rejects with SmtpFailure; `alive` then tells
+   *  whether the session can go on. */
+  async send(from: string, to: string, content: Content, signal: AbortSignal): Promise<string> {
+    this.served++
+    this.#watch.begin(content.wireBytes)
+    const sizeLimit = sizeLimitOf(this.#watch.replies.offers)
+    if (sizeLimit !== null && content.sizeBytes > sizeLimit) {
+      const text = `the message has ${content.sizeBytes} bytes, the server takes ${sizeLimit}`
+      throw this.#failure({ kind: 'size', text }, 'MAIL')
+    }
+    const message = content.open()
+    try {
+      const sent = await this.#wait<Sent>(messageMs(this.#options.limits, content.wireBytes), signal, (resolve) =>
+        this.#transport.send(
+          { from: from || false, to: [to], size: content.sizeBytes, use8BitMime: content.eightBit },
+          message,
+          (error, sent) => (error !== null || sent === undefined ? this.#failed(error ?? undefined) : resolve(sent)),
+        ),
+      )
+      await this.#inStep()
+      // For LMTP nodemailer calls it a success when each recipient was refused after the dot (D062).
+      if (this.#watch.replies.refusal !== null) throw this.#watch.reported(undefined)
+      if (sent.accepted.length !== 1 || sent.rejected.length > 0 || sent.messageSize !== content.wireBytes) {
+        throw this.#failure({ kind: 'nonsense', text: sent.response }, 'content')
+      }
+      return sent.response
+    } catch (error) {
+      throw await this.#mended(error, signal)
+    } finally {
+      if (message instanceof Readable) message.destroy()
+    }
+  }
+
+  /** Whether the server still answers on this connection; with a clean slate if so. */
+  async reset(signal: AbortSignal): Promise<void> {
+    this.#watch.begin(0)
+    await this.#wait<void>(this.#options.limits.commandMs, signal, (resolve) =>
+      this.#transport.reset((error) => (error === null ? resolve() : this.#failed(error))),
+    )
+    await this.#inStep()
+  }
+
+  /** QUIT and its answer, for a limited time; then the connection is gone in any case. */
+  async quit(): Promise<void> {
+    if (this.alive && this.#watch.replies.waiting === null) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#closed = resolve
+      const timer = setTimeout(resolve, this.#options.limits.quitMs)
+      this.#transport.quit()
+      await promise
+      clearTimeout(timer)
+    }
+    this.destroy()
+  }
+
+  destroy(): void {
+    this.alive = false
+    this.#transport.close()
+  }
+
+  async #start(signal: AbortSignal): Promise<void> {
+    const { peer, signIn, limits } = this.#options
+    await this.#wait<void>(openingMs(limits), signal, (resolve) =>
+      this.#transport.connect((error) => (error === undefined ? resolve() : this.#failed(error))),
+    )
+    const wrong = this.#socket === null ? null : checkPin(this.#socket, peer.pin)
+    if (wrong !== null) throw this.#failure(wrong, 'TLS')
+    if (signIn !== null) await this.#signIn(signIn, signal)
+  }
+
+  async #signIn({ user, auth, secret }: SignIn, signal: AbortSignal): Promise<void> {
+    const { peer, limits } = this.#options
+    if (!this.#transport.secure && !isLocal(this.#socket, peer)) {
+      const text = 'a password goes without TLS only to this machine itself'
+      throw this.#failure({ kind: 'unfit', text }, 'AUTH')
+    }
+    const method = mechanismOf(this.#watch.replies.offers, auth)
+    if (typeof method === 'object') throw this.#failure(method, 'AUTH')
+    let pass = await this.#secret(secret, signal)
+    for (let tries = 1; ; tries++) {
+      // A refused EHLO that HELO made good, or a refused token, says nothing about what comes now.
+      this.#watch.begin(0)
+      try {
+        await this.#wait<void>(4 * limits.commandMs, signal, (resolve) =>
+          this.#transport.login(
+            { method: method === 'XOAUTH2' ? XOAUTH2 : method, user, credentials: { user, pass } },
+            (error) => (error === null ? resolve() : this.#failed(error)),
+          ),
+        )
+        return await this.#inStep()
+      } catch (error) {
+        // A token may have expired since it was made: once more, if asking again gives another one.
+        const again = method === 'XOAUTH2' && tries === 1 && this.alive && this.#watch.replies.refusal !== null
+        const newer = again ? await this.#secret(secret, signal) : pass
+        if (newer === pass) throw error
+        pass = newer
+      }
+    }
+  }
+
+  async #secret(secret: () => Promise<string>, signal: AbortSignal): Promise<string> {
+    const unfit = (text: string, cause?: unknown): SmtpFailure => this.#failure({ kind: 'unfit', text }, 'AUTH', cause)
+    const had = await within(secret(), this.#options.limits.commandMs, signal).catch((error: unknown) => {
+      if (signal.aborted) throw this.#failure({ kind: 'stopped', text: 'stopped' }, 'AUTH')
+      throw unfit(error instanceof Error ? error.message : 'there is no password', error)
+    })
+    if (had === '') throw unfit('the password is empty')
+    redactor.add(had)
+    return had
+  }
+
+  /** What to throw for `thrown`. After a refused recipient the session goes on, once the server has said that the
+   *  transaction is over; if that shows that it is out of step, the refusal was perhaps none. */
+  async #mended(thrown: unknown, signal: AbortSignal): Promise<unknown> {
+    const refused = thrown instanceof SmtpFailure && thrown.fault.kind === 'reply'
+    // An answer to the dot has ended the transaction.
+    if (refused && thrown.begun && thrown.handed) return thrown
+    if (!refused || thrown.begun || !this.alive) {
+      this.destroy()
+      return thrown
+    }
+    try {
+      await this.reset(signal)
+      return thrown
+    } catch (later) {
+      this.destroy()
+      return this.#watch.replies.nonsense === null ? thrown : later
+    }
+  }
+
+  /** Runs `begin` and waits: for its resolve, the connection's end, the limit or the signal. */
+  async #wait<T>(limitMs: number, signal: AbortSignal, begin: (resolve: (value: T) => void) => void): Promise<T> {
+    if (!this.alive) throw this.#failure({ kind: 'cut', text: 'the connection was closed' })
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    const stopped = (): void => this.#giveUp(this.#failure({ kind: 'stopped', text: 'stopped' }))
+    this.#reject = reject
+    const late = (): void => this.#giveUp(this.#failure({ kind: 'timeout', text: 'too slow' }))
+    const timer = setTimeout(late, limitMs)
+    signal.addEventListener('abort', stopped, { once: true })
+    if (signal.aborted) stopped()
+    else begin(resolve)
+    try {
+      return await promise
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', stopped)
+      this.#reject = null
+    }
+  }
+
+  /** A surplus reply that came with the last one is looked at in the next turn of the event loop (D049). */
+  async #inStep(): Promise<void> {
+    await turn()
+    const { nonsense } = this.#watch.replies
+    if (nonsense !== null) throw this.#failure({ kind: 'nonsense', text: nonsense.text })
+  }
+
+  #giveUp(failure: SmtpFailure): void {
+    this.#reject?.(failure)
+    this.destroy()
+  }
+
+  #failed(error: Error | undefined): void {
+    this.#reject?.(this.#watch.reported(error))
+  }
+
+  #failure(fault: Fault, stage?: Stage, cause?: unknown): SmtpFailure {
+    return this.#watch.failure(fault, stage, cause)
+  }
+
+  get #socket(): Socket | null {
+    const socket = this.#transport._socket
+    return socket === false ? null : socket
+  }
+}

@@ -1,0 +1,29 @@
+// What an smtp or lmtp destination is configured with, and the surroundings it is given. Types only.
+import type { Sender } from '../envelope.ts'
+import type { Auth } from './capabilities.ts'
+import type { Peer } from './socket.ts'
+
+export interface SmtpConfig extends Peer {
+  readonly user: string | null
+  /** The password, or the token of xoauth2. Called just before each sign-in; null when there is no user. */
+  readonly secret: (() => Promise<string>) | null
+  readonly auth: Auth
+  readonly to: readonly string[]
+  readonly from: Sender
+  readonly concurrency: number
+  /** Raises RFC 5321's limits, never lowers them. */
+  readonly timeoutMs: number | null
+  readonly trace: boolean
+  readonly label: boolean
+  /** A bare CR or LF becomes a line end, or the message is not sent (D038). */
+  readonly bareNewlines: 'fix' | 'refuse'
+  /** Whether a message that the server refuses for its bytes is sent once more, as an attachment. */
+  readonly wrap: 'never' | 'when-refused'
+  /** For people: "smtp relay.example:587". */
+  readonly description: string
+}
+
+export interface SmtpContext {
+  readonly hostName: string
+  readonly nowMs: () => number
+}

@@ -1,0 +1,226 @@
+// The smtp and lmtp destinations: hand each message to a mail server and take only a final answer for delivery. nodemailer's only
+// door, loaded at first use. Here: one delivery from envelope to verdict, and when the destination as a whole has failed;
+// beside it: smtp-session (one connection), smtp-pool (how many), smtp-verdict (what a failure means).
+// The rule: until `ready` has succeeded again, a failed destination refuses everything at once, so nothing is fetched in vain.
+import { DeliveryError, errnoOf, PopfetchError } from '../../errors.ts'
+import type { Message } from '../../message.ts'
+import type { Attempt, Destination, Receipt } from '../destination.ts'
+import { Slots } from '../slots.ts'
+import { RefusalBreaker } from '../breaker.ts'
+import type { SmtpConfig, SmtpContext } from './settings.ts'
+import { type Content, SpoolError } from './content.ts'
+import { checkLetter, contentOfLetter, envelopeFor, type Letter, letterOf } from './letter.ts'
+import { raised, RFC_LIMITS, type SmtpLimits } from './limits.ts'
+import { SmtpPool } from './pool.ts'
+import { SmtpSession } from './session.ts'
+import { notBegun, SmtpFailure } from './socket.ts'
+import { failureText, said } from './text.ts'
+import type { Transport, TransportOptions } from './nodemailer.ts'
+import { type Fault, type Judgement, judge } from './verdict.ts'
+import { type Cover, isAboutBytes, wrapped } from './wrap.ts'
+
+export type { SmtpConfig, SmtpContext } from './settings.ts'
+
+export function openSmtp(config: SmtpConfig, context: SmtpContext, limits: SmtpLimits = RFC_LIMITS): Destination {
+  return new SmtpDestination(config, context, raised(limits, config.timeoutMs))
+}
+
+/** What the contract allows. */
+const RECEIPT_LENGTH = 500
+
+/** Sessions that turn out to be dead before the server heard of the message: as many as are kept, and then some. */
+const MOST_SESSIONS = 6
+
+class SmtpDestination implements Destination {
+  readonly description: string
+  readonly recipients: readonly string[]
+  readonly spool = null
+  readonly remembers = false
+  readonly #config: SmtpConfig
+  readonly #context: SmtpContext
+  readonly #pool: SmtpPool
+  /** What is being prepared for sending holds a copy; all else waits without one. Twice the sessions: none waits for it. */
+  readonly #slots: Slots
+  readonly #breaker = new RefusalBreaker()
+  /** What every delivery fails with until `ready` succeeds; null: the destination takes mail. */
+  #broken: DeliveryError | null = null
+
+  constructor(config: SmtpConfig, context: SmtpContext, limits: SmtpLimits) {
+    this.description = config.description
+    this.recipients = config.to
+    this.#config = config
+    this.#context = context
+    this.#slots = new Slots(2 * config.concurrency)
+    this.#pool = new SmtpPool({
+      concurrency: config.concurrency,
+      idleMs: limits.idleMs,
+      open: (signal) => openSession(config, context, limits, signal),
+    })
+  }
+
+  async ready(signal: AbortSignal): Promise<void> {
+    this.#broken = null
+    this.#pool.restore()
+    // At work for another account: it is there.
+    while (!this.#pool.busy) {
+      let session: SmtpSession
+      try {
+        session = await this.#pool.acquire(signal)
+      } catch (error) {
+        throw this.#failure(error, null)
+      }
+      try {
+        // One that was opened just now has answered; one that was kept may be dead without anybody knowing.
+        if (session.kept) await session.reset(signal)
+        return
+      } catch {
+        session.destroy()
+        this.#pool.dropIdle()
+      } finally {
+        this.#pool.release(session)
+      }
+    }
+  }
+
+  /** SMTP cannot say what became of a message, nor what it ever took. */
+  census(): Promise<null> {
+    return Promise.resolve(null)
+  }
+
+  recall(): Promise<null> {
+    return Promise.resolve(null)
+  }
+
+  async deliver(attempt: Attempt, message: Message, signal: AbortSignal): Promise<Receipt> {
+    if (this.#broken !== null) throw this.#broken
+    const leave = await this.#slots.take(signal).catch((cause: unknown) => {
+      const text = `${this.description}: stopped before it was tried: it will be tried again`
+      throw new DeliveryError(text, { verdict: 'temporary', scope: 'message', retry: 'soon', cause })
+    })
+    try {
+      return await this.#deliver(letterOf(attempt, message, this.#config, this.#context), signal)
+    } finally {
+      leave()
+    }
+  }
+
+  async #deliver(letter: Letter, signal: AbortSignal): Promise<Receipt> {
+    if (this.#broken !== null) throw this.#broken
+    try {
+      checkLetter(letter, this.#config)
+      const answer = await this.#hand(letter, signal)
+      this.#breaker.accepted()
+      return { text: said(answer).slice(0, RECEIPT_LENGTH) }
+    } catch (error) {
+      throw this.#failure(error, letter)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pool[Symbol.asyncDispose]()
+  }
+
+  /** As it is, or where that was refused for its bytes, as an attachment. */
+  async #hand(letter: Letter, signal: AbortSignal): Promise<string> {
+    try {
+      return await this.#send(letter, await contentOfLetter(letter, this.#config), signal)
+    } catch (error) {
+      const { description, wrap } = this.#config
+      if (wrap === 'never' || !(error instanceof SmtpFailure) || !isAboutBytes(error)) throw error
+      const { hostName, nowMs } = this.#context
+      const content = await wrapped(letter, error, { description, hostName, nowMs: nowMs(), compose })
+      if (content === null) throw error
+      // Ours: a notice about it belongs to us, but what came from nobody goes on from nobody (D044).
+      const address = letter.sender.address === '' ? '' : letter.ownSender
+      const answer = await this.#send({ ...letter, sender: { address, foreign: false } }, content, signal)
+      return `sent as an attachment: ${answer}`
+    }
+  }
+
+  async #send(letter: Letter, content: Content, signal: AbortSignal): Promise<string> {
+    for (let tried = 1; ; tried++) {
+      const session = await this.#pool.acquire(signal)
+      const used = session.kept || session.served > 0
+      try {
+        if (this.#broken !== null) throw this.#broken
+        const { from, to } = envelopeFor(letter, session.takesUtf8)
+        return await session.send(from, to, content, signal)
+      } catch (error) {
+        if (!used || !isStale(error) || tried === MOST_SESSIONS) throw error
+        this.#pool.dropIdle()
+      } finally {
+        this.#pool.release(session)
+      }
+    }
+  }
+
+  /** Whatever was thrown, as the verdict on this message; and from now on on the destination, if it is about that. */
+  #failure(thrown: unknown, letter: Letter | null): DeliveryError {
+    if (thrown instanceof DeliveryError) return thrown
+    const failure = thrown instanceof SmtpFailure ? thrown : notBegun('connect', faultOf(thrown), thrown)
+    const { stage, fault } = failure
+    const judgement = this.#judgement(failure, letter)
+    const told = {
+      description: this.description,
+      stage,
+      fault,
+      sender: letter?.sender.address ?? '',
+      recipient: letter?.recipient ?? '',
+    }
+    if (judgement.scope === 'destination') {
+      // For others the same fault means that nothing was tried.
+      const untried: Judgement = { ...judgement, verdict: 'temporary' }
+      this.#broken = new DeliveryError(failureText({ ...told, judgement: untried }), { ...untried, cause: failure })
+      if (judgement.verdict === 'temporary') return this.#broken
+    }
+    return new DeliveryError(failureText({ ...told, judgement }), { ...judgement, cause: failure })
+  }
+
+  #judgement(failure: SmtpFailure, letter: Letter | null): Judgement {
+    const { stage, fault, handed, cause } = failure
+    const judged = judge(stage, fault, { handed, foreignSender: letter?.sender.foreign ?? false })
+    // A secret that could not be had knows best whether it can be had later.
+    const judgement = cause instanceof PopfetchError ? { ...judged, retry: cause.retry } : judged
+    if (letter === null) return { ...judgement, scope: 'destination', verdict: 'temporary' }
+    if (stage === 'content') this.#breaker.accepted()
+    if (judgement.verdict !== 'refused' || stage === 'content' || fault.kind !== 'reply') return judgement
+    const { account, uidl, copy } = letter.attempt.origin
+    const message = JSON.stringify([account, uidl, copy])
+    const { address } = letter.sender
+    const all = this.#breaker.refused({ message, sender: address, recipient: letter.recipient, reply: fault.text })
+    return all ? { verdict: 'temporary', scope: 'destination', retry: 'later' } : judgement
+  }
+}
+
+async function openSession(
+  config: SmtpConfig,
+  { hostName }: SmtpContext,
+  limits: SmtpLimits,
+  signal: AbortSignal,
+): Promise<SmtpSession> {
+  const { user, secret, auth } = config
+  const missing = (): Promise<string> => Promise.reject(new Error('no password is configured'))
+  const signIn = user === null ? null : { user, secret: secret ?? missing, auth }
+  // 26 ms that a poll without mail does not pay.
+  const { default: SMTPConnection } = await import('nodemailer/lib/smtp-connection')
+  const create = (options: TransportOptions): Transport => new SMTPConnection(options)
+  return SmtpSession.open({ peer: config, signIn, hostName, limits, create }, signal)
+}
+
+async function* compose(cover: Cover): AsyncGenerator<Buffer, void, void> {
+  const { default: MailComposer } = await import('nodemailer/lib/mail-composer')
+  const mail = { ...cover, attachments: [...cover.attachments], disableFileAccess: true, disableUrlAccess: true }
+  yield* new MailComposer(mail).compile().createReadStream()
+}
+
+/** The server ended a session it had kept, or had enough of it, before it knew anything of this message. */
+function isStale(thrown: unknown): boolean {
+  if (!(thrown instanceof SmtpFailure) || thrown.begun) return false
+  const { fault } = thrown
+  return fault.kind === 'cut' || (fault.kind === 'reply' && fault.code === 421)
+}
+
+function faultOf(thrown: unknown): Fault {
+  const text = thrown instanceof Error ? thrown.message : String(thrown)
+  return errnoOf(thrown) !== null || thrown instanceof SpoolError ? { kind: 'spool', text } : { kind: 'stopped', text }
+}

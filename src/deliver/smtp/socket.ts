@@ -1,0 +1,142 @@
+// TCP and TLS to an SMTP server: the socket that nodemailer is given. nodemailer's own resolver and cache are not used,
+// so that /etc/hosts and changed addresses count (P002). The rule: a peer is verified before a secret or a message goes.
+import { createHash } from 'node:crypto'
+import * as net from 'node:net'
+import * as tls from 'node:tls'
+import { display } from '../../display.ts'
+import type { SmtpLimits } from './limits.ts'
+import type { Fault, Stage } from './verdict.ts'
+
+export interface Peer {
+  readonly host: string
+  readonly port: number
+  /** A Unix socket, which takes the place of host and port; null: TCP. */
+  readonly socketPath: string | null
+  readonly protocol: 'smtp' | 'lmtp'
+  readonly tls: 'starttls' | 'implicit' | 'none'
+  /** PEM of the only authorities to trust; null: the system's and Node's own. */
+  readonly ca: Buffer | string | null
+  /** SHA-256 of the leaf certificate, 64 hexadecimal digits; replaces chain, name and date checks. */
+  readonly pin: string | null
+}
+
+/** An SMTP session that cannot go on; `stage` and `fault` say what it means for the mail. */
+export class SmtpFailure extends Error {
+  readonly stage: Stage
+  readonly fault: Fault
+  /** The whole content was handed to the socket. */
+  readonly handed: boolean
+  /** The server was ready for the content: part of it may have been sent. */
+  readonly begun: boolean
+
+  constructor(stage: Stage, fault: Fault, facts: { handed: boolean; begun: boolean; cause?: unknown }) {
+    super(`${stage}: ${fault.text}`, { cause: facts.cause })
+    this.stage = stage
+    this.fault = fault
+    this.handed = facts.handed
+    this.begun = facts.begun
+  }
+}
+
+export function notBegun(stage: Stage, fault: Fault, cause?: unknown): SmtpFailure {
+  return new SmtpFailure(stage, fault, { handed: false, begun: false, cause })
+}
+
+/** How long one address may take before the next is tried; Node's own 250 ms aborts slow links. */
+const ADDRESS_ATTEMPT_MS = 3_000
+
+/** A connected socket, with TLS where it comes first; nothing was read from it. Rejects with SmtpFailure. */
+export async function dial(peer: Peer, limits: SmtpLimits, signal: AbortSignal): Promise<net.Socket> {
+  const tcp = {
+    host: peer.host,
+    port: peer.port,
+    autoSelectFamily: true,
+    autoSelectFamilyAttemptTimeout: ADDRESS_ATTEMPT_MS,
+  }
+  const address = peer.socketPath === null ? tcp : { path: peer.socketPath }
+  const implicit = peer.tls === 'implicit'
+  const socket = implicit ? tls.connect({ ...address, ...tlsOptions(peer) }) : net.connect(address)
+  let stage: 'connect' | 'TLS' = 'connect'
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const failed = (cause: Error): void => reject(notBegun(stage, connectionFault(cause, stage === 'TLS'), cause))
+  const late = (): void => reject(notBegun(stage, { kind: 'timeout', text: 'no answer' }))
+  const stopped = (): void => reject(notBegun(stage, { kind: 'stopped', text: 'stopped' }))
+  let timer = setTimeout(late, limits.connectMs)
+  socket.once('connect', () => {
+    if (!implicit) return resolve()
+    stage = 'TLS'
+    clearTimeout(timer)
+    timer = setTimeout(late, limits.tlsMs)
+  })
+  socket.once('secureConnect', resolve)
+  // Stays for good: an error during teardown must not be one without a listener.
+  socket.on('error', failed)
+  const closed = (): void => failed(new Error('the connection was closed'))
+  socket.once('close', closed)
+  signal.addEventListener('abort', stopped, { once: true })
+  if (signal.aborted) stopped()
+  try {
+    await promise
+    // RFC 2033 5: LMTP has no business on a network, whatever a name turned out to mean (D081).
+    if (peer.protocol === 'lmtp' && !isLocal(socket, peer)) {
+      throw notBegun('connect', { kind: 'unfit', text: 'LMTP is spoken only with this machine itself' })
+    }
+    return socket
+  } catch (error) {
+    socket.destroy()
+    throw error
+  } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', stopped)
+    socket.off('close', closed)
+  }
+}
+
+export function tlsOptions({ host, ca, pin }: Peer): tls.ConnectionOptions {
+  return {
+    secureContext: contextOf(pin === null ? ca : ''),
+    // With a pin the certificate is compared in `checkPin`, before AUTH and MAIL.
+    rejectUnauthorized: pin === null,
+    ...(net.isIP(host) === 0 ? { servername: host } : {}),
+  }
+}
+
+/** Null when the peer is who it should be; else what is wrong. For a connection without a pin TLS itself has decided. */
+export function checkPin(socket: net.Socket, pin: string | null): Fault | null {
+  if (pin === null || !(socket instanceof tls.TLSSocket)) return null
+  const leaf = socket.getPeerX509Certificate()?.raw
+  const digest = leaf === undefined ? 'no certificate' : createHash('sha256').update(leaf).digest('hex')
+  if (digest === pin.toLowerCase()) return null
+  return { kind: 'unfit', text: `its certificate has the SHA-256 ${digest}, not the pinned ${pin}` }
+}
+
+/** Nothing of what is said over it leaves this machine. */
+export function isLocal(socket: net.Socket | null, { socketPath }: Pick<Peer, 'socketPath'>): boolean {
+  return socketPath !== null || /^(?:127\.|::1$|::ffff:127\.)/.test(socket?.remoteAddress ?? '')
+}
+
+const contexts = new Map<string, tls.SecureContext>()
+
+/** One context per set of authorities: making one costs 10 ms, reading the system's 30. '' trusts nobody in advance. */
+function contextOf(ca: Buffer | string | null): tls.SecureContext {
+  const key = ca === null ? 'system' : `ca ${ca.toString('latin1')}`
+  const known = contexts.get(key)
+  if (known !== undefined) return known
+  const trusted = ca ?? [...new Set([...tls.getCACertificates('default'), ...tls.getCACertificates('system')])]
+  const context = tls.createSecureContext({ minVersion: 'TLSv1.2', ...(trusted === '' ? {} : { ca: trusted }) })
+  contexts.set(key, context)
+  return context
+}
+
+/** The network's doing. All else in a TLS handshake is a peer that is not the one, or speaks no TLS. */
+const CUT = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ENETRESET', 'EHOSTUNREACH', 'ENETUNREACH'])
+
+export function connectionFault(error: Error, inTls: boolean): Fault {
+  // The first of the errors of several addresses says more than "all failed".
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : error
+  const text = display(first instanceof Error ? first.message : error.message)
+  // nodemailer puts its own code in front of the system's.
+  const code = 'originalCode' in error ? error.originalCode : 'code' in error ? error.code : undefined
+  const unfit = inTls && typeof code === 'string' && !CUT.has(code) && code !== 'ECONNECTION' && code !== 'ETLS'
+  return { kind: unfit ? 'unfit' : 'cut', text }
+}

@@ -1,0 +1,126 @@
+// Where the ledger lies: its directory, its modes, the file system under it, and how a new one comes to be. Opens no
+// existing ledger: a POSIX lock is lost when its process closes any descriptor of the file, so it is only looked at (stat).
+import { randomBytes } from 'node:crypto'
+import type { Stats } from 'node:fs'
+import { chmod, link, mkdir, open, realpath, rename, rm, stat, statfs } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { errnoOf } from '../../errors.ts'
+import { corrupt, refused } from './rows/fault.ts'
+import { APPLICATION_ID, migrate } from './migrations.ts'
+
+// statfs(2) and linux/magic.h; file systems that other machines may write to at the same time. WAL keeps its index in memory
+// shared by one machine's processes (S012). FUSE is not among them: most of it is local, and SQLite refuses what cannot map.
+const NETWORK_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
+  [0x6969, 'NFS'],
+  [0x517b, 'SMB'],
+  [0xff534d42, 'SMB'],
+  [0xfe534d42, 'SMB'],
+  [0x564c, 'NCP'],
+  [0x73757245, 'Coda'],
+  [0x5346414f, 'AFS'],
+  [0x6b414653, 'AFS'],
+  [0x01021997, '9P'],
+  [0x00c36400, 'Ceph'],
+  [0x0bd00bd0, 'Lustre'],
+  [0x47504653, 'GPFS'],
+  [0x01161970, 'GFS2'],
+  [0x7461636f, 'OCFS2'],
+  [0x19830326, 'BeeGFS'],
+])
+
+/** Tells the type of the file system that a directory lies on, as statfs(2) numbers it. */
+export type FileSystemType = (directory: string) => Promise<number>
+
+// 32 bits, which statfs gives with a sign on some machines.
+export const fileSystemType: FileSystemType = async (directory) => (await statfs(directory)).type >>> 0
+
+/** Makes the directory if need be (0700) and refuses a place where a ledger cannot be safe.
+ *  Gives the real path, so that a symbolic link and its target are one ledger with one set of locks. */
+export async function preparePlace(path: string, typeOf: FileSystemType, readOnly: boolean): Promise<string> {
+  const made = readOnly ? undefined : await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  if (readOnly && (await statOrNull(dirname(path))) === null) return path
+  const directory = await realpath(dirname(path))
+  if (made !== undefined) await syncUpwards(directory, await realpath(dirname(made)))
+  const network = NETWORK_FILE_SYSTEMS.get(await typeOf(directory))
+  if (network !== undefined) {
+    throw refused(
+      path,
+      `it lies on a network file system (${network})`,
+      'name a place on a local disk with state: or --state',
+    )
+  }
+  return realpath(path).catch((thrown: unknown) => {
+    if (errnoOf(thrown) === 'ENOENT') return join(directory, basename(path))
+    throw thrown
+  })
+}
+
+/** Whether there is a ledger; refuses what was one and is not any more. One readable by others is made private (S019). */
+export async function inspect(path: string, readOnly: boolean): Promise<boolean> {
+  const found = await statOrNull(path)
+  if (found === null) {
+    // A write-ahead log replayed into a new file would destroy it, and the history it belongs to is not to be forgotten.
+    if ((await statOrNull(`${path}-wal`)) === null) return false
+    throw corrupt(path, 'the file is missing though its log (-wal) is there')
+  }
+  if (!found.isFile()) throw refused(path, 'it is not a file', 'name another file with state: or --state')
+  // A new ledger gets its name only when it is whole (create), so this one has lost its contents (S011).
+  if (found.size === 0) throw corrupt(path, 'it is empty')
+  if ((found.mode & 0o077) !== 0 && !readOnly) await chmod(path, 0o600)
+  return true
+}
+
+/** Makes a new ledger under a name of its own and gives it its real name when it is whole and durable: whoever is killed
+ *  in between leaves nothing at `path`. Another process that is faster wins. */
+export async function create(path: string): Promise<void> {
+  const draft = `${path}.new-${randomBytes(8).toString('hex')}`
+  try {
+    await (await open(draft, 'wx', 0o600)).close()
+    const database = new DatabaseSync(draft)
+    try {
+      database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA application_id = ${APPLICATION_ID}`)
+      await migrate(database, draft)
+      // Closing would do it too, but says nothing when it cannot: half a ledger would then get the name.
+      database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    } finally {
+      database.close()
+    }
+    await appear(draft, path)
+  } finally {
+    for (const suffix of ['', '-wal', '-shm']) await rm(draft + suffix, { force: true })
+  }
+}
+
+async function appear(draft: string, path: string): Promise<void> {
+  try {
+    await link(draft, path)
+  } catch (thrown) {
+    const errno = errnoOf(thrown)
+    if (errno === 'EEXIST') return
+    // No hard links (FAT, some FUSE): the window between the look and the rename is left open there.
+    if (errno !== 'EPERM' && errno !== 'ENOTSUP' && errno !== 'ENOSYS' && errno !== 'EMLINK') throw thrown
+    if ((await statOrNull(path)) === null) await rename(draft, path)
+  }
+  await syncUpwards(dirname(path), dirname(path))
+}
+
+/** Makes the names in `directory` durable, and those in the directories above it up to `top`. */
+export async function syncUpwards(directory: string, top: string): Promise<void> {
+  for (let each = directory; ; each = dirname(each)) {
+    const opened = await open(each, 'r')
+    try {
+      await opened.sync()
+    } finally {
+      await opened.close()
+    }
+    if (each === top || each === dirname(each)) return
+  }
+}
+
+async function statOrNull(path: string): Promise<Stats | null> {
+  return stat(path).catch((thrown: unknown) => {
+    if (errnoOf(thrown) === 'ENOENT') return null
+    throw thrown
+  })
+}

@@ -1,0 +1,121 @@
+// One popfetch at a time for an account (DESIGN 4.5). A lease is a row that names the lock file of the process that has it;
+// the kernel frees the lock when the process dies, and not when it is only suspended. Pid, boot and host do not enter (S002).
+// One rule: lock files are made, tried and removed only inside a write transaction of the ledger, so nobody sees one half-made.
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { pathToFileURL } from 'node:url'
+import { isBusy } from './rows/fault.ts'
+import type { Lease } from '../ledger.ts'
+import { Misread, rowOf, text } from './rows/row.ts'
+
+// Nothing is ever written to the file: the lock lies on an empty one. In memory, for the journal would be a second file.
+const LOCK = 'PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE'
+
+const NAME = /^[0-9a-f]{32}$/
+
+export class Leases {
+  readonly #directory: string
+  readonly #random: (bytes: number) => Buffer
+  readonly #holder: StatementSync
+  readonly #take: StatementSync
+  readonly #release: StatementSync
+  readonly #releaseAll: StatementSync
+  #own: { readonly name: string; readonly lock: DatabaseSync } | null = null
+
+  constructor(database: DatabaseSync, directory: string, random: (bytes: number) => Buffer) {
+    this.#directory = directory
+    this.#random = random
+    this.#holder = database.prepare('SELECT file FROM lease WHERE account = ?')
+    this.#take = database.prepare(
+      `INSERT INTO lease (account, file, taken_ms) VALUES (?, ?, ?)
+       ON CONFLICT (account) DO UPDATE SET file = excluded.file, taken_ms = excluded.taken_ms`,
+    )
+    this.#release = database.prepare('DELETE FROM lease WHERE account = ? AND file = ?')
+    this.#releaseAll = database.prepare('DELETE FROM lease WHERE file = ?')
+  }
+
+  /** Inside a transaction. The caller has made sure that nobody else in this process has the account. */
+  take(account: string, nowMs: number): boolean {
+    const own = this.#ownName()
+    const row = rowOf(this.#holder, account)
+    const file = row === null ? own : text(row[0])
+    if (file !== own && !this.#removeIfDead(file)) return false
+    this.#take.run(account, own, nowMs)
+    return true
+  }
+
+  /** Inside a transaction. */
+  release(account: string): void {
+    if (this.#own !== null) this.#release.run(account, this.#own.name)
+  }
+
+  /** Inside a transaction. */
+  releaseAll(): void {
+    if (this.#own !== null) this.#releaseAll.run(this.#own.name)
+  }
+
+  /** Gives up the lock and its file: whatever this process still had is free. */
+  close(): void {
+    if (this.#own === null) return
+    try {
+      rmSync(join(this.#directory, this.#own.name), { force: true })
+    } catch {
+      // It is the file of a dead process then, and the next one removes it.
+    }
+    this.#own.lock.close()
+    this.#own = null
+  }
+
+  /** The lock file of this process, made at the first lease. What dead processes left is swept away then (N036). */
+  #ownName(): string {
+    if (this.#own !== null) return this.#own.name
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 })
+    for (const name of readdirSync(this.#directory)) if (NAME.test(name)) this.#removeIfDead(name)
+    const name = this.#random(16).toString('hex')
+    const lock = new DatabaseSync(join(this.#directory, name), { timeout: 0 })
+    lock.exec(LOCK)
+    this.#own = { name, lock }
+    return name
+  }
+
+  /** Whether the process that made this file is gone. The file is opened through SQLite alone: a POSIX lock is lost when
+   *  its process closes any descriptor of the file. */
+  #removeIfDead(name: string): boolean {
+    if (!NAME.test(name)) throw new Misread('a lease that names no lock file')
+    const path = join(this.#directory, name)
+    if (!existsSync(path)) return true
+    let lock: DatabaseSync | null = null
+    try {
+      // mode=rw: without it SQLite would make the file that is missing.
+      lock = new DatabaseSync(new URL(`${pathToFileURL(path).href}?mode=rw`), { timeout: 0 })
+      lock.exec(LOCK)
+      rmSync(path, { force: true })
+      return true
+    } catch (thrown) {
+      if (isBusy(thrown)) return false
+      // A process that ends removes its own file at any time.
+      if (!existsSync(path)) return true
+      throw thrown
+    } finally {
+      lock?.close()
+    }
+  }
+}
+
+/** Calls `release` once, however often it is disposed of. */
+export class HeldLease implements Lease {
+  readonly account: string
+  readonly #release: () => Promise<void>
+  #released: Promise<void> | null = null
+
+  constructor(account: string, release: () => Promise<void>) {
+    this.account = account
+    this.#release = release
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#released ??= this.#release()
+    return this.#released
+  }
+}

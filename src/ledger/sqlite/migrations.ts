@@ -1,0 +1,112 @@
+// The ledger's tables, as the steps that led to them. `user_version` counts the steps a file has been through; each runs in
+// one transaction (K14). A step that was released is never edited: add another one below it.
+import { randomBytes } from 'node:crypto'
+import { open, rename, rm } from 'node:fs/promises'
+import type { DatabaseSync } from 'node:sqlite'
+import { damaged, newerLedger, whenFree } from './rows/fault.ts'
+import { number, rowOf } from './rows/row.ts'
+
+/** Marks a SQLite file as a popfetch ledger: "popf" in ASCII. Any other file is refused, not converted. */
+export const APPLICATION_ID = 0x706f7066
+
+// Numbers for states (see row.ts) and integer message ids keep a settled message at about 150 bytes.
+// `message.state` 4 is an open message with a refused delivery: counted by the partial index, which no other message
+// ever enters. `account.known` is kept in step with the inserts, for counting a million rows takes 50 ms.
+const FIRST = `
+  CREATE TABLE account (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    host TEXT NOT NULL, port INTEGER NOT NULL, user TEXT NOT NULL,
+    started INTEGER NOT NULL DEFAULT 0,
+    known INTEGER NOT NULL DEFAULT 0,
+    last_poll_ms INTEGER, last_success_ms INTEGER,
+    failures INTEGER NOT NULL DEFAULT 0, refusals INTEGER NOT NULL DEFAULT 0,
+    secret_mark INTEGER, paused_until_ms INTEGER NOT NULL DEFAULT 0,
+    error TEXT,
+    told_state TEXT, told_ms INTEGER,
+    facts TEXT NOT NULL DEFAULT '{}'
+  ) STRICT;
+
+  CREATE TABLE message (
+    id INTEGER PRIMARY KEY,
+    account INTEGER NOT NULL, uidl BLOB NOT NULL, copy INTEGER NOT NULL,
+    state INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    first_seen_ms INTEGER NOT NULL,
+    listed_bytes INTEGER, received_bytes INTEGER,
+    fingerprint BLOB, digest BLOB,
+    retry_after_ms INTEGER NOT NULL DEFAULT 0,
+    deletions INTEGER NOT NULL DEFAULT 0,
+    reason TEXT,
+    message_id TEXT,
+    delivered_ms INTEGER, deleted_ms INTEGER, last_listed_ms INTEGER, gone_since_ms INTEGER,
+    UNIQUE (account, uidl, copy)
+  ) STRICT;
+  CREATE INDEX message_trouble ON message (account, state) WHERE state IN (3, 4);
+  CREATE INDEX message_copies ON message (account, uidl) WHERE copy > 0;
+  CREATE INDEX message_gone ON message (account) WHERE gone_since_ms IS NOT NULL;
+
+  CREATE TABLE delivery (
+    message INTEGER NOT NULL, destination TEXT NOT NULL, recipient TEXT NOT NULL,
+    state INTEGER NOT NULL,
+    intent TEXT NOT NULL,
+    attempts INTEGER NOT NULL, unknowns INTEGER NOT NULL DEFAULT 0,
+    retry_after_ms INTEGER NOT NULL DEFAULT 0,
+    settled_ms INTEGER,
+    receipt TEXT, error TEXT,
+    PRIMARY KEY (message, destination, recipient)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE lease (
+    account TEXT PRIMARY KEY, file TEXT NOT NULL, taken_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+`
+
+export const MIGRATIONS: readonly string[] = [FIRST]
+
+export function schemaVersion(database: DatabaseSync): number {
+  return number(rowOf(database.prepare('PRAGMA user_version'))?.[0])
+}
+
+/** Brings an open ledger to the last of `steps`; rejects when it is past them (a newer popfetch wrote it). A ledger with
+ *  history is first copied to `<path>.v<version>`. Two processes may do this at once: each step is looked at again under
+ *  the write lock. */
+export async function migrate(
+  database: DatabaseSync,
+  path: string,
+  steps: readonly string[] = MIGRATIONS,
+): Promise<void> {
+  const from = schemaVersion(database)
+  if (from > steps.length) throw newerLedger(path, from, steps.length)
+  if (from === steps.length) return
+  if (from > 0) await keepCopy(database, path, `${path}.v${from}`)
+  for (const [index, sql] of steps.entries()) {
+    if (index < from) continue
+    await whenFree(path, () => step(database, path, index, sql))
+  }
+}
+
+/** Two processes may do this at once: each writes a draft of its own. */
+async function keepCopy(database: DatabaseSync, path: string, name: string): Promise<void> {
+  const draft = `${name}.new-${randomBytes(8).toString('hex')}`
+  const copy = await open(draft, 'wx', 0o600)
+  try {
+    await whenFree(path, () => database.prepare('VACUUM INTO ?').run(draft))
+    await copy.sync()
+    await rename(draft, name)
+  } finally {
+    await copy.close()
+    await rm(draft, { force: true })
+  }
+}
+
+function step(database: DatabaseSync, path: string, index: number, sql: string): void {
+  database.exec('BEGIN IMMEDIATE')
+  try {
+    if (schemaVersion(database) === index) database.exec(`${sql}; PRAGMA user_version = ${index + 1}`)
+    database.exec('COMMIT')
+  } catch (thrown) {
+    if (database.isTransaction) database.exec('ROLLBACK')
+    throw damaged(path, thrown)
+  }
+}

@@ -1,0 +1,94 @@
+// Opens the ledger's file: makes a new one, refuses what is not one, is damaged, newer or in a bad place. The ledger itself
+// is sqlite-ledger.ts. One rule: whatever is wrong with a file that is there, it is never replaced by an empty one (S011).
+import { randomBytes } from 'node:crypto'
+import { stat } from 'node:fs/promises'
+import { DatabaseSync } from 'node:sqlite'
+import { display } from '../../display.ts'
+import { BUSY_LIMIT_MS, LOCK_TIMEOUT_MS, asLedgerError, corrupt, damaged, refused, whenFree } from './rows/fault.ts'
+import type { Ledger } from '../ledger.ts'
+import { APPLICATION_ID, MIGRATIONS, migrate, schemaVersion } from './migrations.ts'
+import { create, fileSystemType, inspect, preparePlace, type FileSystemType } from './file.ts'
+import { number, rowOf, text } from './rows/row.ts'
+import { SqliteLedger } from './sqlite-ledger.ts'
+
+export interface LedgerOptions {
+  readonly nowMs?: () => number
+  readonly random?: (bytes: number) => Buffer
+  /** Nothing is made or changed; a ledger that is not there is an empty one. What would change something rejects. */
+  readonly readOnly?: boolean
+  readonly busyLimitMs?: number
+  readonly fileSystemType?: FileSystemType
+}
+
+/** Opens the ledger at `path`, making it and its directory if there is none. Rejects with ERR_LEDGER when it is not one,
+ *  is damaged, newer than this popfetch, on a network file system, or cannot be written; never starts afresh by itself. */
+export async function openLedger(path: string, options: LedgerOptions = {}): Promise<Ledger> {
+  const { readOnly = false, fileSystemType: typeOf = fileSystemType } = options
+  let database: DatabaseSync | null = null
+  try {
+    const place = await preparePlace(path, typeOf, readOnly)
+    database = (await inspect(place, readOnly)) ? await connect(place, readOnly) : await connectNew(place, readOnly)
+    return new SqliteLedger(database, place, {
+      nowMs: Date.now,
+      random: randomBytes,
+      busyLimitMs: BUSY_LIMIT_MS,
+      ...options,
+      readOnly,
+    })
+  } catch (thrown) {
+    database?.close()
+    throw asLedgerError(path, damaged(path, thrown))
+  }
+}
+
+/** A ledger whose last user was killed is checked when it is opened if it is at most this large (20 ms); a
+ *  larger one tells of damage when the damaged page is read. */
+const CHECK_LIMIT_BYTES = 8 * 1024 * 1024
+
+async function connectNew(path: string, readOnly: boolean): Promise<DatabaseSync> {
+  if (!readOnly) {
+    await create(path)
+    return connect(path, false)
+  }
+  const database = new DatabaseSync(':memory:')
+  await migrate(database, path)
+  return database
+}
+
+async function connect(path: string, readOnly: boolean): Promise<DatabaseSync> {
+  const log = await stat(`${path}-wal`).catch(() => null)
+  const database = new DatabaseSync(path, { timeout: LOCK_TIMEOUT_MS, readOnly })
+  try {
+    const id = await whenFree(path, () => number(rowOf(database.prepare('PRAGMA application_id'))?.[0]))
+    if (id !== APPLICATION_ID) {
+      throw refused(path, 'it is a SQLite file of another program', 'name another file with state: or --state')
+    }
+    if (readOnly) refuseOlder(path, schemaVersion(database))
+    else await makeDurable(database, path)
+    // Corrupt cells are then noticed when a page is read, and 8 MiB of cache hold the index of 100,000 messages.
+    database.exec('PRAGMA cell_size_check = ON; PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY')
+    await migrate(database, path)
+    if (log !== null && log.size > 0 && (await stat(path)).size <= CHECK_LIMIT_BYTES) {
+      const verdict = await whenFree(path, () => text(rowOf(database.prepare('PRAGMA quick_check(1)'))?.[0]))
+      if (verdict !== 'ok') throw corrupt(path, `it is damaged (${display(verdict.split('\n').at(-1) ?? '')})`)
+    }
+    return database
+  } catch (thrown) {
+    database.close()
+    throw thrown
+  }
+}
+
+/** WAL stays set in the file, but a copy made with VACUUM INTO has lost it. */
+async function makeDurable(database: DatabaseSync, path: string): Promise<void> {
+  const mode = await whenFree(path, () => text(rowOf(database.prepare('PRAGMA journal_mode = WAL'))?.[0]))
+  if (mode !== 'wal') {
+    throw refused(path, 'its file system cannot share memory', 'name a place on a local disk with state: or --state')
+  }
+  database.exec('PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216')
+}
+
+function refuseOlder(path: string, version: number): void {
+  if (version < MIGRATIONS.length)
+    throw refused(path, 'an older popfetch has written it', 'run a poll once to bring it up to date')
+}

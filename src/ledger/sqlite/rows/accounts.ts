@@ -1,0 +1,193 @@
+// The rows of accounts: who they are, how their last polls went. Synchronous; see messages.ts.
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { Retry } from '../../../errors.ts'
+import { bug } from './fault.ts'
+import type { AccountHealth, AccountIdentity, AccountRecord, Told } from '../../ledger.ts'
+import { Misread, number, numberOrNull, rowOf, rowsOf, text, textOrNull, type Row } from './row.ts'
+
+const COLUMNS = `name, host, port, user, started, known, last_poll_ms, last_success_ms, failures, refusals, secret_mark,
+  paused_until_ms, error, facts, told_state, told_ms`
+
+export class AccountRows {
+  readonly #id: StatementSync
+  readonly #insert: StatementSync
+  readonly #one: StatementSync
+  readonly #all: StatementSync
+  readonly #grow: StatementSync
+  readonly #start: StatementSync
+  readonly #finish: StatementSync
+  readonly #told: StatementSync
+  readonly #names: StatementSync
+  readonly #merge: StatementSync
+  readonly #remove: StatementSync
+  readonly #rename: StatementSync
+  /** Valid within one transaction. */
+  readonly #ids = new Map<string, number>()
+
+  constructor(database: DatabaseSync) {
+    this.#id = database.prepare('SELECT id FROM account WHERE name = ?')
+    this.#insert = database.prepare(
+      'INSERT INTO account (name, host, port, user) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO NOTHING',
+    )
+    this.#one = database.prepare(`SELECT ${COLUMNS} FROM account WHERE name = ?`)
+    this.#all = database.prepare(`SELECT ${COLUMNS} FROM account ORDER BY name`)
+    this.#grow = database.prepare('UPDATE account SET known = known + ? WHERE id = ?')
+    this.#start = database.prepare('UPDATE account SET started = 1 WHERE id = ?')
+    this.#finish = database.prepare(
+      `UPDATE account SET host = ?, port = ?, user = ?, last_poll_ms = ?, last_success_ms = ?, failures = ?, refusals = ?,
+       secret_mark = ?, paused_until_ms = ?, error = ?, facts = ? WHERE id = ?`,
+    )
+    this.#told = database.prepare('UPDATE account SET told_state = ?, told_ms = ? WHERE name = ?')
+    this.#names = database.prepare('SELECT id, name FROM account')
+    this.#merge = database.prepare('UPDATE account SET facts = ? WHERE id = ?')
+    this.#remove = database.prepare('DELETE FROM account WHERE id = ?')
+    this.#rename = database.prepare('UPDATE account SET name = ? WHERE id = ?')
+  }
+
+  /** To be called when a transaction begins: another process may have renamed or removed an account. */
+  forgetIds(): void {
+    this.#ids.clear()
+  }
+
+  /** The id of a known account, inside a transaction; anything else is a bug of the caller. */
+  idOf(name: string): number {
+    const kept = this.#ids.get(name)
+    if (kept !== undefined) return kept
+    const id = this.find(name)
+    if (id === null) throw bug('an account that was never made known')
+    this.#ids.set(name, id)
+    return id
+  }
+
+  find(name: string): number | null {
+    const row = rowOf(this.#id, name)
+    return row === null ? null : number(row[0])
+  }
+
+  add(name: string, identity: AccountIdentity): void {
+    this.#insert.run(name, identity.host, identity.port, identity.user)
+  }
+
+  read(name: string): AccountRecord | null {
+    const row = rowOf(this.#one, name)
+    return row === null ? null : record(row)
+  }
+
+  all(): readonly AccountRecord[] {
+    return rowsOf(this.#all).map(record)
+  }
+
+  names(): ReadonlyMap<number, string> {
+    return new Map(rowsOf(this.#names).map((row) => [number(row[0]), text(row[1])]))
+  }
+
+  /** So many of its messages were new; fewer than none: were removed. */
+  grow(id: number, messages: number): void {
+    if (messages !== 0) this.#grow.run(messages, id)
+  }
+
+  remove(id: number): void {
+    this.#remove.run(id)
+    this.forgetIds()
+  }
+
+  rename(id: number, name: string): void {
+    this.#rename.run(name, id)
+    this.forgetIds()
+  }
+
+  merge(name: string, facts: Readonly<Record<string, string | null>>): void {
+    this.#merge.run(this.#merged(name, facts), this.idOf(name))
+  }
+
+  #merged(name: string, facts: Readonly<Record<string, string | null>>): string {
+    const merged = { ...this.read(name)?.facts, ...facts }
+    return JSON.stringify(Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null)))
+  }
+
+  start(id: number): void {
+    this.#start.run(id)
+  }
+
+  tell(name: string, told: Told | null): void {
+    this.#told.run(told?.state ?? null, told?.atMs ?? null, name)
+  }
+
+  finish(
+    name: string,
+    identity: AccountIdentity,
+    health: AccountHealth,
+    facts: Readonly<Record<string, string | null>>,
+  ): void {
+    const id = this.idOf(name)
+    this.#finish.run(
+      identity.host,
+      identity.port,
+      identity.user,
+      health.lastPollMs,
+      health.lastSuccessMs,
+      health.failures,
+      health.refusals,
+      health.secretMark,
+      health.pausedUntilMs,
+      health.error === null ? null : JSON.stringify(health.error),
+      this.#merged(name, facts),
+      id,
+    )
+  }
+}
+
+/** An account nothing is recorded of. */
+export function blankRecord(name: string, identity: AccountIdentity): AccountRecord {
+  return {
+    name,
+    identity,
+    started: false,
+    known: 0,
+    lastPollMs: null,
+    lastSuccessMs: null,
+    failures: 0,
+    refusals: 0,
+    secretMark: null,
+    pausedUntilMs: 0,
+    error: null,
+    told: null,
+    facts: {},
+  }
+}
+
+function record(row: Row): AccountRecord {
+  return {
+    name: text(row[0]),
+    identity: { host: text(row[1]), port: number(row[2]), user: text(row[3]) },
+    started: number(row[4]) === 1,
+    known: number(row[5]),
+    lastPollMs: numberOrNull(row[6]),
+    lastSuccessMs: numberOrNull(row[7]),
+    failures: number(row[8]),
+    refusals: number(row[9]),
+    secretMark: numberOrNull(row[10]),
+    pausedUntilMs: number(row[11]),
+    error: errorOf(textOrNull(row[12])),
+    told: row[14] === null ? null : { state: text(row[14]), atMs: number(row[15]) },
+    facts: factsOf(text(row[13])),
+  }
+}
+
+function errorOf(json: string | null): AccountHealth['error'] {
+  if (json === null) return null
+  const { code, message, retry } = parsed(json) as { code: string; message: string; retry: Retry }
+  return { code, message, retry }
+}
+
+function factsOf(json: string): Readonly<Record<string, string>> {
+  return parsed(json) as Record<string, string>
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json)
+  } catch (thrown) {
+    throw new Misread('an account with broken JSON', { cause: thrown })
+  }
+}

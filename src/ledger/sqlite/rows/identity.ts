@@ -1,0 +1,128 @@
+// Which of several messages is this one? Rows looked up and changed when a UIDL alone does not tell: copies, UIDLs that were
+// used again, messages that went and came back, a lost ledger, new UIDLs. Synchronous and without transactions of its own.
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { bug } from './fault.ts'
+import { uidlBytes } from '../../key.ts'
+import { COLUMNS, type KnownRows } from './known.ts'
+import type { Adoption, EntryKey, FingerprintedKey, KnownCopy } from '../../ledger.ts'
+import type { ReceivedFacts } from '../../../message.ts'
+import { DELIVERED, DONE, bytes, number, numberOrNull, rowOf, rowsOf } from './row.ts'
+
+export class IdentityRows {
+  readonly #known: KnownRows
+  readonly #copies: StatementSync
+  readonly #duplicated: StatementSync
+  readonly #absent: StatementSync
+  readonly #present: StatementSync
+  readonly #go: StatementSync
+  readonly #return: StatementSync
+  readonly #adopt: StatementSync
+  readonly #adoptDelivery: StatementSync
+  readonly #confirm: StatementSync
+  readonly #rekey: StatementSync
+  readonly #fingerprints: StatementSync
+  readonly #last: StatementSync
+
+  constructor(database: DatabaseSync, known: KnownRows) {
+    this.#known = known
+    this.#copies = database.prepare(
+      `SELECT ${COLUMNS}, m.copy FROM message m WHERE m.account = ? AND m.uidl = ? ORDER BY m.copy`,
+    )
+    // Left to itself SQLite goes through all keys of the account.
+    this.#duplicated = database.prepare(
+      'SELECT DISTINCT uidl FROM message INDEXED BY message_copies WHERE account = ? AND copy > 0',
+    )
+    this.#absent = database.prepare('SELECT count(*) FROM message WHERE account = ? AND gone_since_ms IS NOT NULL')
+    this.#present = database.prepare(
+      'SELECT id FROM message NOT INDEXED WHERE account = ? AND id > ? AND id <= ? AND gone_since_ms IS NULL',
+    )
+    this.#go = database.prepare('UPDATE message SET gone_since_ms = ? WHERE id = ?')
+    this.#return = database.prepare(
+      'UPDATE message SET gone_since_ms = NULL WHERE account = ? AND uidl = ? AND copy = ?',
+    )
+    this.#adopt = database.prepare(
+      `INSERT INTO message (account, uidl, copy, state, first_seen_ms, listed_bytes, delivered_ms)
+       VALUES (?, ?, ?, ${DELIVERED}, ?, ?, ?) ON CONFLICT (account, uidl, copy) DO NOTHING`,
+    )
+    this.#adoptDelivery = database.prepare(
+      `INSERT INTO delivery (message, destination, recipient, state, intent, attempts, settled_ms, receipt)
+       VALUES (?, ?, ?, ${DONE}, ?, 1, ?, ?)`,
+    )
+    this.#confirm = database.prepare(
+      `UPDATE message SET received_bytes = ?, digest = ?, fingerprint = ?, message_id = ?
+       WHERE account = ? AND uidl = ? AND copy = ?`,
+    )
+    this.#rekey = database.prepare('UPDATE message SET uidl = ?, copy = ? WHERE account = ? AND uidl = ? AND copy = ?')
+    this.#fingerprints = database.prepare(
+      `SELECT id, uidl, copy, fingerprint, received_bytes FROM message NOT INDEXED
+       WHERE account = ? AND id > ? AND id <= ? AND fingerprint IS NOT NULL`,
+    )
+    this.#last = database.prepare('SELECT max(id) FROM message')
+  }
+
+  copies(account: number, uidl: string): readonly KnownCopy[] {
+    return rowsOf(this.#copies, account, uidlBytes(uidl)).map((row) => ({
+      copy: number(row[12]),
+      known: this.#known.message(row),
+    }))
+  }
+
+  duplicated(account: number): readonly string[] {
+    return rowsOf(this.#duplicated, account).map((row) => bytes(row[0]).toString('latin1'))
+  }
+
+  absent(account: number): number {
+    return number(rowOf(this.#absent, account)?.[0])
+  }
+
+  /** The number of the last row. The two below go by row numbers: by an index each slice would sort all that are left. */
+  last(): number {
+    return numberOrNull(rowOf(this.#last)?.[0]) ?? 0
+  }
+
+  /** The rows after `after`, up to `until`, that are not recorded as gone. */
+  present(account: number, after: number, until: number): readonly number[] {
+    return rowsOf(this.#present, account, after, until).map((row) => number(row[0]))
+  }
+
+  go(row: number, nowMs: number): void {
+    this.#go.run(nowMs, row)
+  }
+
+  return(account: number, key: EntryKey): void {
+    this.#return.run(account, uidlBytes(key.uidl), key.copy)
+  }
+
+  /** 1 if the message was new, 0 if it was known: then nothing is changed. */
+  adopt(account: number, { key, listedBytes, deliveries }: Adoption, nowMs: number): number {
+    const inserted = this.#adopt.run(account, uidlBytes(key.uidl), key.copy, nowMs, listedBytes, nowMs)
+    if (inserted.changes !== 1) return 0
+    const id = Number(inserted.lastInsertRowid)
+    for (const { destination, recipient, intent, receipt } of deliveries) {
+      this.#adoptDelivery.run(id, destination, recipient, intent, nowMs, receipt)
+    }
+    return 1
+  }
+
+  confirm(account: number, key: EntryKey, received: ReceivedFacts): void {
+    const { receivedBytes, digest, fingerprint, messageId } = received
+    const at = [account, uidlBytes(key.uidl), key.copy] as const
+    const { changes } = this.#confirm.run(receivedBytes, digest, fingerprint, messageId, ...at)
+    if (changes !== 1) throw bug('confirming a message that is not known')
+  }
+
+  rekey(account: number, from: EntryKey, to: EntryKey): void {
+    const { changes } = this.#rekey.run(uidlBytes(to.uidl), to.copy, account, uidlBytes(from.uidl), from.copy)
+    if (changes !== 1) throw bug('giving a new UIDL to a message that is not known')
+  }
+
+  /** Those messages between the rows `after` and `until` whose header is known. */
+  fingerprints(account: number, after: number, until: number): readonly FingerprintedKey[] {
+    return rowsOf(this.#fingerprints, account, after, until).map((row) => ({
+      row: number(row[0]),
+      key: { uidl: bytes(row[1]).toString('latin1'), copy: number(row[2]) },
+      fingerprint: bytes(row[3]),
+      receivedBytes: numberOrNull(row[4]),
+    }))
+  }
+}

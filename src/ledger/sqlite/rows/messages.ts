@@ -1,0 +1,215 @@
+// The rows of messages and their deliveries. Synchronous and without transactions of its own: changes run inside
+// GroupCommit, reads between commits. One rule: `message.state` always agrees with the deliveries, so that what is known
+// of a settled message is one row.
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { bug } from './fault.ts'
+import { uidlBytes } from '../../key.ts'
+import type { Beginning, EntryKey, ReceivedFacts, Settlement } from '../../ledger.ts'
+import {
+  DELIVERED,
+  DONE,
+  HELD,
+  OPEN,
+  OPEN_REFUSED,
+  PENDING,
+  REFUSED,
+  SEEN,
+  STARTED,
+  deliveryStateNumber,
+  number,
+  numberOrNull,
+  rowOf,
+} from './row.ts'
+
+/** What the deliveries of a message that are not done amount to. */
+interface Undone {
+  readonly state: typeof OPEN | typeof OPEN_REFUSED | typeof DELIVERED
+  /** When the first of them may be tried again. */
+  readonly retryAfterMs: number
+}
+
+export class MessageRows {
+  readonly #insert: StatementSync
+  readonly #find: StatementSync
+  readonly #reopen: StatementSync
+  readonly #startDelivery: StatementSync
+  readonly #settleDelivery: StatementSync
+  readonly #finishDelivery: StatementSync
+  readonly #undone: StatementSync
+  readonly #settle: StatementSync
+  readonly #facts: StatementSync
+  readonly #unstart: StatementSync
+  readonly #abandon: StatementSync
+  readonly #hold: StatementSync
+  readonly #deleted: StatementSync
+  readonly #counts: StatementSync
+  readonly #deliver: StatementSync
+  /** Messages that this process made known with one delivery and did not settle yet → their rows: nearly all of them. What
+   *  becomes of such a message is told without asking the file for it first. */
+  readonly #single = new Map<string, number>()
+
+  constructor(database: DatabaseSync) {
+    this.#insert = database.prepare(
+      `INSERT INTO message (account, uidl, copy, state, attempts, first_seen_ms, listed_bytes, reason)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account, uidl, copy) DO NOTHING`,
+    )
+    this.#find = database.prepare('SELECT id, state FROM message WHERE account = ? AND uidl = ? AND copy = ?')
+    this.#reopen = database.prepare(
+      `UPDATE message SET state = ?, retry_after_ms = ?, attempts = attempts + 1, listed_bytes = coalesce(listed_bytes, ?)
+       WHERE id = ?`,
+    )
+    this.#startDelivery = database.prepare(
+      `INSERT INTO delivery (message, destination, recipient, state, intent, attempts) VALUES (?, ?, ?, ${STARTED}, ?, 1)
+       ON CONFLICT (message, destination, recipient)
+       DO UPDATE SET state = ${STARTED}, intent = excluded.intent, attempts = attempts + 1, retry_after_ms = 0`,
+    )
+    this.#settleDelivery = database.prepare(
+      `UPDATE delivery SET state = ?, unknowns = unknowns + ?, retry_after_ms = ?, settled_ms = ?, receipt = ?, error = ?
+       WHERE message = ? AND destination = ? AND recipient = ?`,
+    )
+    this.#finishDelivery = database.prepare(
+      `UPDATE delivery SET state = ${DONE}, retry_after_ms = 0, settled_ms = ?, receipt = ?, error = NULL
+       WHERE message = ? AND destination = ? AND recipient = ?`,
+    )
+    this.#undone = database.prepare(
+      `SELECT count(*), min(retry_after_ms), max(state = ${REFUSED}) FROM delivery WHERE message = ? AND state <> ${DONE}`,
+    )
+    this.#settle = database.prepare(
+      `UPDATE message SET state = ?1, retry_after_ms = ?2, reason = iif(?3, NULL, coalesce(?4, reason)),
+       delivered_ms = ?5, attempts = 0 WHERE id = ?6`,
+    )
+    this.#facts = database.prepare(
+      'UPDATE message SET received_bytes = ?, digest = ?, fingerprint = ?, message_id = ? WHERE id = ?',
+    )
+    this.#deliver = database.prepare(
+      `UPDATE message SET state = ${DELIVERED}, delivered_ms = ?, attempts = 0, reason = NULL, retry_after_ms = 0,
+       received_bytes = ?, digest = ?, fingerprint = ?, message_id = ? WHERE id = ? AND state = ${OPEN}`,
+    )
+    this.#unstart = database.prepare(`UPDATE delivery SET state = ${PENDING} WHERE message = ? AND state = ${STARTED}`)
+    this.#abandon = database.prepare(
+      'UPDATE message SET reason = coalesce(?, reason), attempts = max(0, attempts - ?) WHERE id = ?',
+    )
+    this.#hold = database.prepare(`UPDATE message SET state = ${HELD}, reason = ? WHERE id = ?`)
+    this.#deleted = database.prepare('UPDATE message SET deletions = deletions + 1, deleted_ms = ? WHERE id = ?')
+    this.#counts = database.prepare(
+      `SELECT coalesce(sum(state = ${HELD}), 0), coalesce(sum(state = ${OPEN_REFUSED}), 0)
+       FROM message WHERE account = ? AND state IN (${HELD}, ${OPEN_REFUSED})`,
+    )
+  }
+
+  /** Remembers an entry as seen; 1 if it was new, 0 if it was known. */
+  see(account: number, key: EntryKey, listedBytes: number | null, nowMs: number): number {
+    const { changes } = this.#insert.run(account, uidlBytes(key.uidl), key.copy, SEEN, 0, nowMs, listedBytes, null)
+    return Number(changes)
+  }
+
+  /** 1 if the message was new, 0 if it was known. */
+  begin(account: number, beginning: Beginning, nowMs: number): number {
+    const { key, listedBytes, deliveries } = beginning
+    const uidl = uidlBytes(key.uidl)
+    const inserted = this.#insert.run(account, uidl, key.copy, OPEN, 1, nowMs, listedBytes, null)
+    const isNew = inserted.changes === 1
+    const id = isNew ? Number(inserted.lastInsertRowid) : this.#idOf(account, key)
+    for (const { destination, recipient, intent } of deliveries) {
+      this.#startDelivery.run(id, destination, recipient, intent)
+    }
+    if (isNew) {
+      if (deliveries.length === 1) this.#single.set(nameOf(account, key), id)
+      return 1
+    }
+    // Of a row that is gone, whose number another message may have by now.
+    this.#single.delete(nameOf(account, key))
+    const { state, retryAfterMs } = this.#undoneOf(id)
+    // A message begun without deliveries (all of them are done, or it was only looked at) is open until it is settled.
+    this.#reopen.run(state === DELIVERED ? OPEN : state, retryAfterMs, listedBytes, id)
+    return 0
+  }
+
+  settle(account: number, settlement: Settlement, nowMs: number): void {
+    const { key, destination, recipient, outcome, received } = settlement
+    const name = nameOf(account, key)
+    const single = this.#single.get(name)
+    // Taken out for good: should this be undone and run again, it goes the long way.
+    if (single !== undefined) this.#single.delete(name)
+    if (single !== undefined && received !== null && this.#settleSingle(single, settlement, received, nowMs)) return
+    const found = rowOf(this.#find, account, uidlBytes(key.uidl), key.copy)
+    if (found === null) throw bug('settling a message that was never begun')
+    const id = number(found[0])
+    const done = outcome.state === 'done'
+    const error = done ? null : outcome.error
+    const { changes } = this.#settleDelivery.run(
+      deliveryStateNumber(outcome.state),
+      outcome.state === 'unknown' ? 1 : 0,
+      done ? 0 : outcome.retryAfterMs,
+      nowMs,
+      done ? outcome.receipt : null,
+      error,
+      id,
+      destination,
+      recipient,
+    )
+    if (changes !== 1) throw bug('settling a delivery that was never begun')
+    const { state, retryAfterMs } = this.#undoneOf(id)
+    const kept = number(found[1]) === HELD && state !== DELIVERED ? HELD : state
+    const delivered = state === DELIVERED
+    this.#settle.run(kept, retryAfterMs, delivered ? 1 : 0, error, delivered ? nowMs : null, id)
+    if (received !== null) this.#receive(id, received)
+  }
+
+  /** False: it was not as simple as that, and nothing was changed. */
+  #settleSingle(id: number, settlement: Settlement, received: ReceivedFacts, nowMs: number): boolean {
+    const { destination, recipient, outcome } = settlement
+    if (outcome.state !== 'done') return false
+    const { receivedBytes, digest, fingerprint, messageId } = received
+    const { changes } = this.#deliver.run(nowMs, receivedBytes, digest, fingerprint, messageId, id)
+    if (changes !== 1) return false
+    const settled = this.#finishDelivery.run(nowMs, outcome.receipt, id, destination, recipient)
+    if (settled.changes !== 1) throw bug('settling a delivery that was never begun')
+    return true
+  }
+
+  abandon(account: number, key: EntryKey, reason: string | null, counts: boolean): void {
+    const id = this.#idOf(account, key)
+    this.#single.delete(nameOf(account, key))
+    this.#unstart.run(id)
+    this.#abandon.run(reason, counts ? 0 : 1, id)
+  }
+
+  /** 1 if the message was new, 0 if it was known. */
+  hold(account: number, key: EntryKey, listedBytes: number | null, reason: string, nowMs: number): number {
+    const inserted = this.#insert.run(account, uidlBytes(key.uidl), key.copy, HELD, 0, nowMs, listedBytes, reason)
+    this.#single.delete(nameOf(account, key))
+    if (inserted.changes === 1) return 1
+    this.#hold.run(reason, this.#idOf(account, key))
+    return 0
+  }
+
+  deleted(account: number, key: EntryKey, nowMs: number): void {
+    this.#deleted.run(nowMs, this.#idOf(account, key))
+  }
+
+  counts(account: number): { readonly held: number; readonly refused: number } {
+    const row = rowOf(this.#counts, account) ?? []
+    return { held: number(row[0]), refused: number(row[1]) }
+  }
+
+  #idOf(account: number, key: EntryKey): number {
+    const row = rowOf(this.#find, account, uidlBytes(key.uidl), key.copy)
+    if (row === null) throw bug('a message that was never begun')
+    return number(row[0])
+  }
+
+  #undoneOf(id: number): Undone {
+    const row = rowOf(this.#undone, id) ?? []
+    if (number(row[0]) === 0) return { state: DELIVERED, retryAfterMs: 0 }
+    return { state: number(row[2]) === 1 ? OPEN_REFUSED : OPEN, retryAfterMs: numberOrNull(row[1]) ?? 0 }
+  }
+
+  #receive(id: number, received: ReceivedFacts): void {
+    this.#facts.run(received.receivedBytes, received.digest, received.fingerprint, received.messageId, id)
+  }
+}
+
+function nameOf(account: number, { uidl, copy }: EntryKey): string {
+  return `${account} ${copy} ${uidl}`
+}

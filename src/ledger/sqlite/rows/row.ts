@@ -1,0 +1,79 @@
+// Reads SQLite's rows: the only place in this room with casts. Statements return arrays (a third cheaper than objects),
+// in the order of the columns of their SELECT. Nothing here knows a table.
+import type { SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite'
+import type { DeliveryState, MessageState } from '../../ledger.ts'
+
+/** The file holds something that popfetch never writes there. */
+export class Misread extends Error {}
+
+export type Row = readonly SQLOutputValue[]
+
+/** All rows of a statement. */
+export function rowsOf(statement: StatementSync, ...values: SQLInputValue[]): readonly Row[] {
+  statement.setReturnArrays(true)
+  return statement.all(...values) as unknown as readonly Row[]
+}
+
+/** The first row of a statement, or null. */
+export function rowOf(statement: StatementSync, ...values: SQLInputValue[]): Row | null {
+  statement.setReturnArrays(true)
+  return (statement.get(...values) as unknown as Row | undefined) ?? null
+}
+
+export function number(value: SQLOutputValue | undefined): number {
+  if (typeof value !== 'number') throw new Misread(`the ledger holds ${typeof value} where a number belongs`)
+  return value
+}
+
+export function numberOrNull(value: SQLOutputValue | undefined): number | null {
+  return value === null ? null : number(value)
+}
+
+export function text(value: SQLOutputValue | undefined): string {
+  if (typeof value !== 'string') throw new Misread(`the ledger holds ${typeof value} where text belongs`)
+  return value
+}
+
+export function textOrNull(value: SQLOutputValue | undefined): string | null {
+  return value === null ? null : text(value)
+}
+
+export function bytes(value: SQLOutputValue | undefined): Buffer {
+  if (!(value instanceof Uint8Array)) throw new Misread(`the ledger holds ${typeof value} where bytes belong`)
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+}
+
+export function bytesOrNull(value: SQLOutputValue | undefined): Buffer | null {
+  return value === null ? null : bytes(value)
+}
+
+// The numbers are on people's disks: never renumber, only add.
+export const OPEN = 0
+export const DELIVERED = 1
+export const SEEN = 2
+export const HELD = 3
+/** An open message with a refused delivery. */
+export const OPEN_REFUSED = 4
+const MESSAGE_STATES: readonly MessageState[] = ['open', 'delivered', 'seen', 'held', 'open']
+
+export function messageState(value: number): MessageState {
+  const state = MESSAGE_STATES[value]
+  if (state === undefined) throw new Misread(`the ledger holds message state ${value}`)
+  return state
+}
+
+const DELIVERY_STATES: readonly DeliveryState[] = ['pending', 'started', 'done', 'refused', 'unknown', 'failed']
+export const PENDING = 0
+export const STARTED = 1
+export const DONE = 2
+export const REFUSED = 3
+
+export function deliveryState(value: number): DeliveryState {
+  const state = DELIVERY_STATES[value]
+  if (state === undefined) throw new Misread(`the ledger holds delivery state ${value}`)
+  return state
+}
+
+export function deliveryStateNumber(state: DeliveryState): number {
+  return DELIVERY_STATES.indexOf(state)
+}

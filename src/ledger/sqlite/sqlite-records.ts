@@ -1,0 +1,149 @@
+// The methods of Records on the SQLite file of a SqliteLedger: slices for readers, short transactions for those who mend. Rows
+// are in record-rows.ts and accounts.ts; what each method promises is in records.ts.
+import type { DatabaseSync } from 'node:sqlite'
+import { setImmediate as turn } from 'node:timers/promises'
+import type { Access } from './access.ts'
+import type { AccountRows } from './rows/accounts.ts'
+import { backup } from './backup.ts'
+import { bug } from './rows/fault.ts'
+import type { EntryKey } from '../ledger.ts'
+import { COUNTED_PER_STATEMENT, RecordRows, type UnsettledRow } from './rows/records.ts'
+import type { FactChanges, MessageRecord, Records, Selection, Unsettled } from '../records.ts'
+import { HELD, OPEN, OPEN_REFUSED } from './rows/row.ts'
+
+/** Messages removed in one transaction, with one fsync. */
+const REMOVED_AT_ONCE = 1000
+
+/** Keys asked of one account before the event loop gets its turn. */
+const KEYS_PER_TURN = 500
+
+export class SqliteRecords implements Records {
+  readonly #access: Access
+  readonly #accounts: AccountRows
+  readonly #rows: RecordRows
+
+  constructor(database: DatabaseSync, accounts: AccountRows, access: Access) {
+    this.#access = access
+    this.#accounts = accounts
+    this.#rows = new RecordRows(database)
+  }
+
+  async *list(account: string, selection: Selection): AsyncIterable<readonly MessageRecord[]> {
+    for (let after: number | null = 0; after !== null;) {
+      const from: number = after
+      const page = await this.#access.read(() => {
+        const id = this.#accounts.find(account)
+        return id === null ? { messages: [], next: null } : this.#rows.page(id, selection, from)
+      })
+      if (page.messages.length > 0) yield page.messages
+      after = page.next
+      await turn()
+    }
+  }
+
+  find(account: string, uidl: string): Promise<readonly MessageRecord[]> {
+    return this.#access.read(() => {
+      const id = this.#accounts.find(account)
+      return id === null ? [] : this.#rows.find(id, uidl)
+    })
+  }
+
+  async unsettled(): Promise<ReadonlyMap<string, Unsettled>> {
+    const rows: UnsettledRow[] = []
+    const last = await this.#access.read(() => this.#rows.lastNumber())
+    for (let after = 0; after < last; after += COUNTED_PER_STATEMENT) {
+      for (const row of await this.#access.read(() => this.#rows.unsettled(after))) rows.push(row)
+      await turn()
+    }
+    const names = await this.#access.read(() => this.#accounts.names())
+    const found = new Map<string, Unsettled>()
+    for (const [id, counts] of Map.groupBy(rows, ({ account }) => account)) {
+      const name = names.get(id)
+      if (name !== undefined) found.set(name, totals(counts))
+    }
+    return found
+  }
+
+  async owners(accounts: readonly string[], uidls: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const found = new Map<string, number>()
+    for (const account of accounts) {
+      for (let first = 0; first < uidls.length; first += KEYS_PER_TURN) {
+        const slice = uidls.slice(first, first + KEYS_PER_TURN)
+        const known = await this.#access.read(() => {
+          const id = this.#accounts.find(account)
+          return id === null ? 0 : slice.filter((uidl) => this.#rows.knows(id, uidl)).length
+        })
+        if (known > 0) found.set(account, (found.get(account) ?? 0) + known)
+        await turn()
+      }
+    }
+    return found
+  }
+
+  async forget(account: string, keys: readonly EntryKey[], facts: FactChanges): Promise<number> {
+    let forgotten = 0
+    for (let first = 0; first < keys.length; first += REMOVED_AT_ONCE) {
+      const slice = keys.slice(first, first + REMOVED_AT_ONCE)
+      forgotten += await this.#remove(account, facts, (id) =>
+        slice.reduce((removed, key) => removed + this.#rows.remove(id, key), 0),
+      )
+    }
+    return forgotten
+  }
+
+  async forgetAll(account: string, facts: FactChanges): Promise<number> {
+    for (let forgotten = 0; ;) {
+      const removed = await this.#remove(account, facts, (id) => this.#rows.removeSome(id, REMOVED_AT_ONCE))
+      forgotten += removed
+      if (removed < REMOVED_AT_ONCE) return forgotten
+    }
+  }
+
+  /** Removes messages of an account that is known, and keeps its count and its facts in step. */
+  #remove(account: string, facts: FactChanges, remove: (id: number) => number): Promise<number> {
+    return this.#access.write(() => {
+      const id = this.#accounts.idOf(account)
+      const removed = remove(id)
+      this.#accounts.grow(id, -removed)
+      this.#accounts.merge(account, facts)
+      return removed
+    })
+  }
+
+  remove(account: string): Promise<void> {
+    return this.#access.write(() => {
+      const id = this.#accounts.idOf(account)
+      if (this.#rows.hasMessages(id)) throw bug('removing an account that has messages')
+      this.#accounts.remove(id)
+    })
+  }
+
+  rename(from: string, to: string): Promise<boolean> {
+    return this.#access.write(() => {
+      const id = this.#accounts.idOf(from)
+      const inTheWay = this.#accounts.find(to)
+      if (inTheWay !== null && this.#rows.hasMessages(inTheWay)) return false
+      if (inTheWay !== null) this.#accounts.remove(inTheWay)
+      this.#accounts.rename(id, to)
+      return true
+    })
+  }
+
+  note(account: string, facts: FactChanges): Promise<void> {
+    return this.#access.write(() => {
+      if (this.#accounts.find(account) !== null) this.#accounts.merge(account, facts)
+    })
+  }
+
+  async backup(file: string): Promise<void> {
+    // Asked first, so that a ledger that is closed or damaged says so by itself.
+    await this.#access.read(() => this.#rows.lastNumber())
+    await backup(this.#access.path, file)
+  }
+}
+
+function totals(rows: readonly UnsettledRow[]): Unsettled {
+  const of = (state: UnsettledRow['state']): number =>
+    rows.reduce((sum, row) => (row.state === state ? sum + row.messages : sum), 0)
+  return { waiting: of(OPEN), refused: of(OPEN_REFUSED), held: of(HELD) }
+}

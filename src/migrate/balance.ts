@@ -1,0 +1,150 @@
+// The account of a migration at its end: every message that the ledger or the last listing knows of is counted once, as
+// verified or as not there and why. Reads; changes nothing. What counts as verified is verify.ts.
+import type { Ledger } from '../ledger/ledger.ts'
+import type { MessageRecord } from '../ledger/records.ts'
+import type { Shown } from './progress.ts'
+import type { MigrationReport, Unmoved } from './report.ts'
+import { verify, type VerifyContext } from './verify.ts'
+
+/** Files are looked for in one walk for so many; their records are 10 MB. */
+const BATCH = 5000
+const KEYS = 5000
+const UNMOVED_KEPT = 1000
+
+export interface ClosingContext extends VerifyContext {
+  readonly ledger: Ledger
+  /** What was delivered before then was so before this migration. */
+  readonly sinceMs: number
+  /** Of the last session; null: none came so far. */
+  readonly shown: Shown | null
+  readonly isLimitReached: boolean
+  /** Without looking at destinations: what the ledger says counts. */
+  readonly unread: boolean
+  readonly onProgress: (verified: number) => void
+}
+
+export type Counts = Pick<
+  MigrationReport,
+  'messages' | 'verified' | 'bytes' | 'earlier' | 'older' | 'beyondLimit' | 'gone' | 'unmovedCount' | 'unmoved'
+>
+
+/** Rejects with ERR_LEDGER, or when the signal is given. */
+export async function close(context: ClosingContext): Promise<Counts> {
+  const closing = new Closing(context)
+  await closing.ledger()
+  await closing.listing()
+  return closing.counts()
+}
+
+class Closing {
+  readonly #context: ClosingContext
+  readonly #unmoved: Unmoved[] = []
+  #unmovedCount = 0
+  #verified = 0
+  #bytes = 0
+  #earlier = 0
+  #gone = 0
+  #beyondLimit = 0
+
+  constructor(context: ClosingContext) {
+    this.#context = context
+  }
+
+  async ledger(): Promise<void> {
+    const { ledger, account } = this.#context
+    let delivered: MessageRecord[] = []
+    for await (const slice of ledger.records.list(account.name, 'all')) {
+      for (const message of slice) {
+        if (message.state === 'delivered') {
+          if (this.#isOfThis(message)) delivered.push(message)
+          else this.#earlier++
+        } else if (message.state !== 'seen') this.#unsettled(message)
+      }
+      if (delivered.length < BATCH) continue
+      await this.#verify(delivered)
+      delivered = []
+    }
+    await this.#verify(delivered)
+  }
+
+  /** What was wanted and has not come as far as the ledger. */
+  async listing(): Promise<void> {
+    const { shown, ledger, account, isLimitReached } = this.#context
+    if (shown === null) return
+    for (let at = 0; at < shown.wanted.length; at += KEYS) {
+      const batch = shown.wanted.slice(at, at + KEYS)
+      const known = await ledger.known(account.name, batch)
+      batch.forEach(({ uidl }, index) => {
+        const message = known[index] ?? null
+        if (message !== null && message.state !== 'seen') return
+        if (isLimitReached) this.#beyondLimit++
+        else this.#add({ uidl, messageId: null, kind: 'left', reason: 'it was not fetched' })
+      })
+    }
+    const { left, withoutUidl } = shown.plan
+    if (isLimitReached) this.#beyondLimit += left
+    else this.#unmovedCount += left
+    for (let count = 0; count < withoutUidl; count++) {
+      const reason = 'the server gives it no UIDL and does not show its header'
+      this.#add({ uidl: '', messageId: null, kind: 'left', reason })
+    }
+  }
+
+  counts(): Counts {
+    return {
+      messages: this.#verified + this.#unmovedCount,
+      verified: this.#verified,
+      bytes: this.#bytes,
+      earlier: this.#earlier,
+      older: this.#context.shown?.older ?? 0,
+      beyondLimit: this.#beyondLimit,
+      gone: this.#gone,
+      unmovedCount: this.#unmovedCount,
+      unmoved: this.#unmoved,
+    }
+  }
+
+  #isOfThis({ deliveredMs, deliveries }: MessageRecord): boolean {
+    const { sinceMs, account } = this.#context
+    const here = deliveries.some(({ destination }) => account.deliver.includes(destination))
+    return sinceMs === 0 || (here && (deliveredMs ?? 0) >= sinceMs)
+  }
+
+  async #verify(delivered: readonly MessageRecord[]): Promise<void> {
+    if (delivered.length === 0) return
+    const { unread } = this.#context
+    const proofs = unread
+      ? delivered.map((message) => ({ message, flaw: null }))
+      : await verify(delivered, this.#context)
+    for (const { message, flaw } of proofs) {
+      if (flaw !== null) this.#add({ ...named(message), kind: 'unverified', reason: flaw })
+      else {
+        this.#verified++
+        this.#bytes += message.receivedBytes ?? message.listedBytes ?? 0
+      }
+    }
+    this.#context.onProgress(this.#verified + this.#unmovedCount)
+  }
+
+  #unsettled(message: MessageRecord): void {
+    if (message.goneSinceMs !== null) {
+      this.#gone++
+      return
+    }
+    const { state, deliveries } = message
+    const refused = deliveries.find((delivery) => delivery.state === 'refused')
+    const failed = deliveries.find(({ error }) => error !== null)
+    const kind = state === 'held' ? 'held' : refused === undefined ? 'open' : 'refused'
+    const said = state === 'held' ? message.reason : (refused?.error ?? failed?.error ?? message.reason)
+    this.#add({ ...named(message), kind, reason: said ?? 'it was begun and did not come to an end' })
+  }
+
+  #add(unmoved: Unmoved): void {
+    this.#unmovedCount++
+    if (this.#unmoved.length < UNMOVED_KEPT) this.#unmoved.push(unmoved)
+  }
+}
+
+function named({ key, messageId }: MessageRecord): { readonly uidl: string; readonly messageId: string | null } {
+  return { uidl: key.uidl, messageId }
+}

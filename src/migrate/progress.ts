@@ -1,0 +1,174 @@
+// How far a migration of one account has come: the terms of its next session (which messages, how many), what the last
+// listing showed, and the counts of all sessions together. Decides nothing about when; that is rests.ts.
+import type { Plan, PlannedFetch } from '../poll/plan/plan.ts'
+import type { AccountReport, Progress } from '../poll/report.ts'
+import type { Session } from '../pop3/session.ts'
+import type { MigrationOptions } from './request.ts'
+import type { MigrationObserver } from './report.ts'
+import type { SecondLook } from './second-look.ts'
+import type { Since } from './since.ts'
+
+/** With `--delete`, so many messages or bytes to a session: a line that is cut undoes no more deletions than that (P154). */
+const BATCH = 2000
+const BATCH_BYTES = 1e9
+const SMALLEST_BATCH = 50
+/** Who has to wait longer than that for the next session has one long one instead (P155). */
+const LONGEST_DELAY_S = 30
+
+/** What the last listing showed, as this migration wants it. */
+export interface Shown {
+  readonly plan: Plan
+  /** What was wanted, though it may not all have been asked for. */
+  readonly wanted: readonly PlannedFetch[]
+  readonly older: number
+}
+
+export class Course {
+  readonly #account: string
+  readonly #options: MigrationOptions
+  readonly #observer: MigrationObserver
+  readonly #since: Since | null
+  readonly #nowMs: () => number
+  shown: Shown | null = null
+  /** A session that only looks at some messages once more; null: one that moves them. */
+  looking: SecondLook | null = null
+  sessions = 0
+  lostSessions = 0
+  delivered = 0
+  deleted = 0
+  possibleDuplicates = 0
+  #messages = 0
+  #bytes = 0
+  #failures = 0
+  #totalMessages = 0
+  #totalBytes = 0
+  #batch = BATCH
+  #begun = false
+  #delaySeconds: number | null = null
+  #signedInMs: number | null = null
+  /** Of the session that runs. */
+  #progress: Progress | null = null
+
+  constructor(
+    account: string,
+    {
+      options,
+      observer,
+      since,
+      nowMs,
+    }: {
+      readonly options: MigrationOptions
+      readonly observer: MigrationObserver
+      readonly since: Since | null
+      readonly nowMs: () => number
+    },
+  ) {
+    this.#account = account
+    this.#options = options
+    this.#observer = observer
+    this.#since = since
+    this.#nowMs = nowMs
+  }
+
+  /** How many messages the next session may fetch, and delete. */
+  get batch(): number {
+    if (!this.#options.delete || (this.#delaySeconds ?? 0) > LONGEST_DELAY_S) return Infinity
+    return this.#batch
+  }
+
+  /** Were all messages fetched that `--limit` allows? */
+  get isLimitReached(): boolean {
+    return this.#limitLeft <= 0
+  }
+
+  get #limitLeft(): number {
+    return this.#options.limit === null ? Infinity : this.#options.limit - this.delivered
+  }
+
+  /** LOGIN-DELAY: not before then (P056, P155); 0: any time. */
+  get delayedUntilMs(): number {
+    return this.#delaySeconds === null || this.#signedInMs === null ? 0 : this.#signedInMs + this.#delaySeconds * 1000
+  }
+
+  async wanted(plan: Plan, session: Session): Promise<Plan> {
+    if (this.looking !== null) {
+      await this.looking.look(plan, session)
+      return { ...plan, fetch: [], left: 0 }
+    }
+    // A little later than the sign-in, so a little too long is waited.
+    this.#signedInMs = this.#nowMs()
+    this.#delaySeconds = session.capabilities.loginDelaySeconds
+    const wanted = this.#since === null ? plan.fetch : await this.#since.select(plan.fetch, session)
+    this.shown = { plan, wanted, older: plan.fetch.length - wanted.length }
+    const fetch = this.#inBatch(wanted)
+    this.#foresee(plan, wanted)
+    // What one session leaves is fetched by the next one of this poll only where nobody counts.
+    const countless = this.#options.limit === null && fetch.length === wanted.length
+    return { ...plan, fetch, left: countless ? plan.left : 0 }
+  }
+
+  #inBatch(wanted: readonly PlannedFetch[]): readonly PlannedFetch[] {
+    const most = Math.min(this.batch, this.#limitLeft)
+    if (most === Infinity) return wanted
+    let bytes = 0
+    const end = wanted.findIndex(({ sizeBytes }, at) => {
+      bytes += sizeBytes ?? 0
+      return at >= most || (at > 0 && this.batch !== Infinity && bytes > BATCH_BYTES)
+    })
+    return end < 0 ? wanted : wanted.slice(0, end)
+  }
+
+  /** The totals, as far as this listing tells; of what one session cannot carry sizes are not known. */
+  #foresee(plan: Plan, wanted: readonly PlannedFetch[]): void {
+    const done = this.#progress
+    const fetched = wanted.slice(0, this.#limitLeft === Infinity ? undefined : this.#limitLeft)
+    // What an earlier run has moved counts as done.
+    if (!this.#begun) this.#messages = plan.skipped
+    this.#begun = true
+    this.#totalMessages = this.#messages + (done?.messages ?? 0) + fetched.length + plan.left
+    const bytes = fetched.reduce((sum, { sizeBytes }) => sum + (sizeBytes ?? 0), 0)
+    const average = fetched.length === 0 ? 0 : bytes / fetched.length
+    this.#totalBytes = this.#bytes + (done?.bytes ?? 0) + bytes + Math.round(average * plan.left)
+  }
+
+  observe(progress: Progress): void {
+    this.#progress = progress
+    this.tell()
+  }
+
+  tell(): void {
+    const { stage = 'connecting', messages = 0, bytes = 0 } = this.#progress ?? {}
+    this.#observer.progress(
+      this.#account,
+      {
+        stage,
+        messages: this.#messages + messages,
+        totalMessages: this.#totalMessages,
+        bytes: this.#bytes + bytes,
+        totalBytes: this.#totalBytes,
+      },
+      this.errors,
+    )
+  }
+
+  get errors(): number {
+    return this.#failures + this.lostSessions
+  }
+
+  /** A session, or several in a row, came to an end. */
+  add(report: AccountReport): void {
+    this.sessions++
+    this.delivered += report.delivered
+    this.deleted += report.deleted
+    this.possibleDuplicates += report.possibleDuplicates
+    this.#failures += report.deferred + report.refused + report.held
+    this.#messages += report.delivered
+    this.#bytes += report.bytes
+    this.#progress = null
+    if (report.error === null) this.#batch = Math.min(BATCH, this.#batch * 2)
+    else {
+      this.lostSessions++
+      this.#batch = Math.max(SMALLEST_BATCH, Math.floor(Math.min(this.#batch, Math.max(1, report.delivered)) / 2))
+    }
+  }
+}

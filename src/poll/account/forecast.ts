@@ -1,0 +1,80 @@
+// What the next polls will do with one message of the ledger, and why, in one sentence for a person. Pure; says what plan.ts
+// and targets.ts do, with their limits, and decides nothing.
+import type { Account } from '../../config/schema.ts'
+import type { AccountHealth } from '../../ledger/ledger.ts'
+import type { DeliveryRecord, MessageRecord } from '../../ledger/records.ts'
+import { isPaused } from './backoff.ts'
+import { MOST_ATTEMPTS, MOST_UNKNOWNS } from '../plan/plan.ts'
+
+/** `departed`: not in the configuration. `unclear`: the configuration cannot be read. */
+export type Standing =
+  | { readonly kind: 'configured'; readonly account: Account }
+  | { readonly kind: 'departed' }
+  | { readonly kind: 'unclear' }
+
+export interface OutlookView {
+  readonly message: MessageRecord
+  readonly standing: Standing
+  readonly health: AccountHealth
+  readonly nowMs: number
+  /** A point in time as text. */
+  readonly at: (ms: number) => string
+}
+
+export function outlook(view: OutlookView): string {
+  const { message, standing, health, nowMs, at } = view
+  if (standing.kind === 'departed') return 'nothing: the account is not in the configuration'
+  if (message.goneSinceMs !== null) {
+    return `nothing, unless the server lists it again: it has not since ${at(message.goneSinceMs)}`
+  }
+  switch (message.state) {
+    case 'seen':
+      return 'nothing: it was there before the first poll, and first: skipped it; it is neither fetched nor deleted'
+    case 'held':
+      return 'nothing: it is kept back, and stays on the server, until it is forgotten: the next poll then takes it for new'
+    case 'delivered':
+      return deletion(message, standing, at)
+    case 'open':
+      return isPaused(health, nowMs)
+        ? `${attempt(message, nowMs, at)}; the account is paused until ${at(health.pausedUntilMs)}`
+        : attempt(message, nowMs, at)
+  }
+}
+
+function deletion(message: MessageRecord, standing: Standing, at: OutlookView['at']): string {
+  if (standing.kind !== 'configured') return 'it is not fetched again; delete in the configuration cannot be read'
+  const policy = standing.account.delete
+  const again = message.deletions > 0 ? 'again ' : ''
+  switch (policy.kind) {
+    case 'never':
+      return 'nothing: it stays on the server (delete: never)'
+    case 'after-delivery':
+      return `deleted from the server ${again}at the next poll that lists it, once its header was compared`
+    case 'age':
+      // Ages count by a clock that two polls saw (S030), so it is never sooner and may be one poll later.
+      return `deleted from the server ${again}at the first poll after ${at(message.firstSeenMs + policy.ageMs)}, once its header was compared`
+  }
+}
+
+function attempt({ retryAfterMs, attempts, deliveries }: MessageRecord, nowMs: number, at: OutlookView['at']): string {
+  const due = deliveries.filter((delivery) => delivery.state !== 'done')
+  if (retryAfterMs > nowMs) return `fetched again at the first poll after ${at(retryAfterMs)}, for ${named(due)}`
+  if (attempts >= MOST_ATTEMPTS) {
+    return `kept back at the next poll: it was begun ${attempts} times without coming to an end`
+  }
+  if (due.some(({ unknowns }) => unknowns >= MOST_UNKNOWNS)) {
+    return `kept back at the next poll: the answer to its delivery was lost ${MOST_UNKNOWNS} times`
+  }
+  const cut = due.filter(({ state }) => state === 'started')
+  const first = cut.length === 0 ? '' : `, after a look whether it arrived at ${named(cut)} when it was cut off`
+  return due.length === 0 ? 'fetched again at the next poll' : `fetched at the next poll, for ${named(due)}${first}`
+}
+
+function named(deliveries: readonly DeliveryRecord[]): string {
+  return deliveries.map(({ destination, recipient }) => recipientOf(destination, recipient)).join(', ')
+}
+
+/** "inbox", or "forward (bob@example.com)". */
+export function recipientOf(destination: string, recipient: string): string {
+  return recipient === '' ? destination : `${destination} (${recipient})`
+}

@@ -1,0 +1,135 @@
+// What an account's record says to this poll, and what this poll leaves in it: facts about the server, the clock that
+// messages age by, how it went. Written once, at the end.
+import type { Account } from '../../config/schema.ts'
+import { asPopfetchError, PopfetchError } from '../../errors.ts'
+import type { AccountRecord } from '../../ledger/ledger.ts'
+import type { Listing } from '../../pop3/listing/listing.ts'
+import { type AgeClock, ageClock } from '../plan/age-clock.ts'
+import { nextHealth, secretMark } from './backoff.ts'
+import { Detours } from '../sign-in/workarounds.ts'
+import { newIntent } from '../transfer/hand-over.ts'
+import type { Plan } from '../plan/plan.ts'
+import { possibleNames } from '../route/route.ts'
+import type { Run } from '../run/run.ts'
+import { Shortcut } from '../sign-in/remembered-capabilities.ts'
+import { secretOf } from '../sign-in/sign-in.ts'
+import { SizeWatch } from './sizes.ts'
+import type { Tally } from '../tally.ts'
+
+export class Memory {
+  /** As it was before this session. */
+  record: AccountRecord
+  readonly sizes: SizeWatch
+  readonly ages: AgeClock
+  readonly detours: Detours
+  readonly shortcut: Shortcut
+  signedInMs: number | null = null
+  loginDelaySeconds: number | null = null
+  readonly #account: Account
+  readonly #run: Run
+  readonly #facts: Record<string, string | null> = {}
+  #secretMark: number | null = null
+
+  constructor(account: Account, record: AccountRecord, run: Run) {
+    this.#account = account
+    this.#run = run
+    this.record = record
+    this.sizes = new SizeWatch(record.facts['sizes'] !== 'hints')
+    const { clock, clockBefore } = record.facts
+    this.detours = new Detours(record.facts, run.nowMs())
+    this.shortcut = new Shortcut(account, record.facts['capabilities'], run.nowMs())
+    this.ages = ageClock({ lastMs: timeOf(clock), beforeMs: timeOf(clockBefore) }, run.nowMs())
+  }
+
+  /** Rejects with ERR_SECRET. */
+  async secret(): Promise<string> {
+    const secret = await secretOf(this.#account, this.#run)
+    const salt = this.record.facts['salt'] ?? newIntent()
+    this.#facts['salt'] = salt
+    // A command may give another token each time: that is no changed secret, or refused ones would never be paused (N009).
+    this.#secretMark = secretMark(salt, this.#account.token?.kind === 'command' ? 'token' : secret)
+    return secret
+  }
+
+  /** Is the secret another one than at the last sign-in? Asked after `secret`. */
+  get secretChanged(): boolean {
+    return this.#secretMark !== this.record.secretMark
+  }
+
+  /** Nothing is known: the ledger may be new because an older one was lost (DESIGN 4.3), unless a person emptied it (forget.ts). */
+  get mayBeLost(): boolean {
+    return this.record.known === 0 && this.record.facts['forgotten'] === undefined
+  }
+
+  /** A server that gave UIDLs and refuses them now is not well: by their headers its messages would all be new (P084, P2). */
+  refuseLostUidls({ hasUidls, length }: Listing): void {
+    const { record } = this
+    if (hasUidls) {
+      if (length > 0) this.#facts['uidls'] = 'given'
+    } else if (record.facts['uidls'] === 'given' && record.known > 0) {
+      const text = 'the server refuses UIDL, which it answered before: try again later'
+      throw new PopfetchError('ERR_POP3_REPLY', text, { scope: 'account', retry: 'soon' })
+    }
+  }
+
+  /** How many delivered messages the server still has: what the next listing is held against (S020). */
+  alive(messages: number): void {
+    this.#facts['alive'] = String(messages)
+  }
+
+  /** What the guards look at. */
+  guardView(plan: Plan) {
+    const { options, configuration } = this.#run
+    const { alive, delete: lastDelete } = this.record.facts
+    return {
+      account: this.#account.name,
+      plan,
+      hasHistory: this.record.known > 0,
+      lastAlive: timeOf(alive),
+      lastDelete: lastDelete ?? null,
+      delete: deleteText(this.#account),
+      firstWritten: this.#account.first.kind !== 'default',
+      onlyMaildirs: possibleNames(this.#account).every(
+        (name) => configuration.destinations.get(name)?.type === 'maildir',
+      ),
+      yes: options.yes || options.dryRun,
+      acceptNewIds: options.acceptNewIds || options.dryRun,
+    }
+  }
+
+  /** How it went, for the next poll. A ledger that fails now costs only that. */
+  async remember(tally: Tally): Promise<void> {
+    const { options, nowMs, ledger } = this.#run
+    const { error } = tally
+    if (options.dryRun || error?.code === 'ERR_ABORTED') return
+    const { host, port, user, name } = this.#account
+    if (error === null) {
+      const { lastMs, beforeMs } = this.ages.checkpoints
+      this.#facts['delete'] = deleteText(this.#account)
+      this.#facts['clock'] = lastMs === null ? null : String(lastMs)
+      this.#facts['clockBefore'] = beforeMs === null ? null : String(beforeMs)
+      this.#facts['sizes'] = this.sizes.exact ? 'exact' : 'hints'
+    }
+    const { signedInMs, loginDelaySeconds } = this
+    Object.assign(
+      this.#facts,
+      this.shortcut.facts,
+      this.detours.learnt(error?.code === 'ERR_TIMEOUT' || error?.code === 'ERR_CONNECT'),
+    )
+    const end = { error, secretMark: this.#secretMark, signedInMs, loginDelaySeconds }
+    try {
+      const health = nextHealth(this.record, end, nowMs())
+      await ledger.finish(name, { identity: { host, port, user }, health, facts: this.#facts })
+    } catch (failure) {
+      tally.fail(asPopfetchError(failure))
+    }
+  }
+}
+
+function timeOf(fact: string | undefined): number | null {
+  return fact === undefined ? null : Number(fact)
+}
+
+function deleteText({ delete: policy }: Account): string {
+  return policy.kind === 'age' ? `${policy.ageMs / 86_400_000}d` : policy.kind
+}

@@ -1,0 +1,185 @@
+// Signs in and says what is waiting: fetches, marks and deletes nothing (`popfetch check`). Never asks for a message, since
+// for some servers that alone is a mark (P129). What it found out about the server and about a failure: findings.ts, diagnosis.ts.
+import type { Account } from '../../config/schema.ts'
+import { asPopfetchError, type PopfetchError } from '../../errors.ts'
+import type { AccountRecord } from '../../ledger/ledger.ts'
+import type { Session } from '../../pop3/session.ts'
+import { Detours } from '../sign-in/workarounds.ts'
+import { diagnose } from './diagnosis.ts'
+import * as words from './findings.ts'
+import { compare } from '../compare/compare.ts'
+import { isAboutCertificate, otherDoors, shownCertificate } from './probe.ts'
+import { Renewal } from '../sign-in/token-renewal.ts'
+import { type Advice, type CheckReport, type Finding, reportError } from '../report.ts'
+import type { RunRequest } from '../run/run.ts'
+import { connect, credentialsOf, secretOf, type SignInContext } from '../sign-in/sign-in.ts'
+
+/** As many as tell a slow network from a busy moment. */
+const ROUND_TRIPS = 3
+
+/** Never rejects: what went wrong is in the report. `thorough`: after a failure also looks for what may be behind it. */
+export async function checkAccount(
+  account: Account,
+  run: RunRequest,
+  nowMs: () => number,
+  thorough = false,
+): Promise<CheckReport> {
+  return await new Check(account, run, nowMs, thorough).run()
+}
+
+class Check {
+  readonly #account: Account
+  readonly #run: RunRequest
+  readonly #nowMs: () => number
+  readonly #thorough: boolean
+  readonly #startMs: number
+  readonly #findings: Finding[] = []
+  readonly #advice: Advice[] = []
+  readonly #counts = { waiting: 0, new: 0, waitingBytes: 0 }
+  #session: Session | null = null
+
+  constructor(account: Account, run: RunRequest, nowMs: () => number, thorough: boolean) {
+    this.#account = account
+    this.#run = run
+    this.#nowMs = nowMs
+    this.#thorough = thorough
+    this.#startMs = nowMs()
+  }
+
+  async run(): Promise<CheckReport> {
+    this.#findings.push(...words.wayFindings(this.#account))
+    try {
+      const record = await recordOf(this.#account, this.#run)
+      this.#findings.push(...words.recordFindings(record, this.#nowMs()))
+      const context = { ...this.#run, detours: new Detours(record.facts, this.#nowMs()) }
+      try {
+        await this.#lookIn(record, context)
+        return this.#report(null)
+      } catch (thrown) {
+        const error = asPopfetchError(thrown)
+        if (this.#thorough && error.code !== 'ERR_ABORTED') await this.#explain(error, context)
+        return this.#report(error)
+      }
+    } catch (error) {
+      return this.#report(asPopfetchError(error))
+    }
+  }
+
+  async #lookIn(record: AccountRecord, context: SignInContext): Promise<void> {
+    const account = this.#account
+    await using session = await this.#signIn(context)
+    const before = session.capabilities
+    const roundTripMs = this.#thorough ? await roundTrip(session) : null
+    const listing = await session.list()
+    this.#findings.push(...words.abilities(before, session.capabilities, listing.hasUidls))
+    if (roundTripMs !== null)
+      this.#findings.push({ name: 'round trip', value: roundTripMs === 0 ? 'under 1 ms' : `${roundTripMs} ms` })
+    this.#advice.push(...words.forewarnings(account, session, session.tlsFacts, this.#nowMs()))
+    const { plan } = await compare(listing, {
+      ...this.#run,
+      account,
+      record,
+      session,
+      exactSizes: record.facts['sizes'] !== 'hints',
+      nowMs: this.#nowMs(),
+      agedMs: null,
+      fetched: 0,
+      sessionLimit: Infinity,
+      skippedToo: false,
+    })
+    this.#counts.waiting = plan.listed
+    this.#counts.waitingBytes = listing.totalBytes
+    this.#counts.new = plan.fetch.length
+    await session.quit()
+  }
+
+  async #signIn(context: SignInContext): Promise<Session> {
+    const account = this.#account
+    const read = (): Promise<string> => secretOf(account, this.#run)
+    const renewal = new Renewal(account, {
+      read,
+      note: (value) => this.#findings.push({ name: 'token', value }),
+    })
+    for (let secret = await read(); ;) {
+      const startMs = performance.now()
+      const session = await connect(account, context)
+      if (this.#session === null) this.#greet(session, performance.now() - startMs)
+      this.#session = session
+      try {
+        await session.signIn(account.auth, credentialsOf(account, secret))
+        this.#findings.push({ name: 'signed in with', value: session.signedInWith ?? '' })
+        return session
+      } catch (error) {
+        await session[Symbol.asyncDispose]()
+        secret = await renewal.renew(secret, error, 0)
+      }
+    }
+  }
+
+  #greet(session: Session, tookMs: number): void {
+    this.#findings.push(
+      { name: 'connected', value: `in ${Math.round(tookMs)} ms` },
+      { name: 'greeting', value: session.greeting },
+      ...words.tlsFindings(session.tlsFacts, this.#nowMs()),
+      words.offered(session),
+    )
+  }
+
+  /** Looks further, where it helps: nothing of it sends a secret. */
+  async #explain(error: PopfetchError, context: SignInContext): Promise<void> {
+    const account = this.#account
+    const isUntrusted = isAboutCertificate(error)
+    const certificate = isUntrusted ? await shownCertificate(account, context) : null
+    if (certificate !== null) this.#findings.push(...words.tlsFindings(certificate, this.#nowMs()))
+    const isClosed = ['ERR_CONNECT', 'ERR_TIMEOUT', 'ERR_TLS', 'ERR_POP3_PROTOCOL'].includes(error.code)
+    const doors = this.#session === null && isClosed && !isUntrusted ? await otherDoors(account, context) : []
+    for (const { port, tls } of doors) this.#findings.push({ name: 'answers', value: `port ${port} with tls: ${tls}` })
+    this.#advice.push(...diagnose(error, account, { session: this.#session, doors, certificate, nowMs: this.#nowMs() }))
+  }
+
+  #report(error: PopfetchError | null): CheckReport {
+    return {
+      account: this.#account.name,
+      outcome: error === null ? 'ok' : 'failed',
+      ...this.#counts,
+      error: error === null ? null : reportError(error),
+      durationMs: Math.max(0, Math.round(this.#nowMs() - this.#startMs)),
+      findings: this.#findings,
+      advice: this.#advice,
+    }
+  }
+}
+
+/** The best of a few, in whole milliseconds: the network's time, hardly the server's. */
+async function roundTrip(session: Session): Promise<number> {
+  let bestMs = Infinity
+  for (let count = 0; count < ROUND_TRIPS; count++) {
+    const startMs = performance.now()
+    await session.noop()
+    bestMs = Math.min(bestMs, performance.now() - startMs)
+  }
+  return Math.round(bestMs)
+}
+
+/** Of an account that was never polled: nothing is written for it. */
+async function recordOf(account: Account, { ledger }: RunRequest): Promise<AccountRecord> {
+  const { name, host, port, user } = account
+  const known = (await ledger.accounts()).find((record) => record.name === name)
+  return (
+    known ?? {
+      name,
+      identity: { host, port, user },
+      started: false,
+      known: 0,
+      facts: {},
+      told: null,
+      lastPollMs: null,
+      lastSuccessMs: null,
+      failures: 0,
+      refusals: 0,
+      secretMark: null,
+      pausedUntilMs: 0,
+      error: null,
+    }
+  )
+}

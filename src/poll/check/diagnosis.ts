@@ -1,0 +1,241 @@
+// From a failure to what is probably behind it, and what to do next (`popfetch check --verbose`). Pure: what else there is to
+// know was asked before (probe.ts). The one rule: it names causes that fit the evidence, the likeliest first, never a way
+// round TLS.
+import type { Account } from '../../config/schema.ts'
+import { errnoOf, type ErrorCode, type PopfetchError } from '../../errors.ts'
+import type { TlsFacts } from '../../pop3/network/tls-facts.ts'
+import { type Door, isAboutCertificate } from './probe.ts'
+import { type ProviderHint, providerHint } from '../provider-hints.ts'
+import type { Advice } from '../report.ts'
+
+/** What was found out besides. */
+export interface Evidence {
+  /** Null: the error came before there was a session. */
+  readonly session: { readonly greeting: string } | null
+  readonly doors: readonly Door[]
+  readonly certificate: TlsFacts | null
+  readonly nowMs: number
+}
+
+type Diagnosis = (error: PopfetchError, account: Account, evidence: Evidence) => readonly Advice[]
+
+const closedDoor: Diagnosis = (error, account, evidence) =>
+  evidence.session === null ? wrongDoor(error, account, evidence) : [lost(error)]
+
+/** What is not in it says all there is to say in its own text. */
+const diagnoses: Partial<Record<ErrorCode, Diagnosis>> = {
+  ERR_SECRET: (_, account) => [secretMissing(account)],
+  ERR_TLS: (error, account, evidence) =>
+    isAboutCertificate(error) ? [untrusted(error, account, evidence)] : wrongDoor(error, account, evidence),
+  ERR_CONNECT: closedDoor,
+  ERR_TIMEOUT: closedDoor,
+  ERR_POP3_PROTOCOL: closedDoor,
+  ERR_AUTH: (_, account) => refused(account),
+  ERR_MECHANISM: (_, account) => [noMechanism(account)],
+  ERR_POP3_REPLY: (error, account) => [busy(error, account)],
+}
+
+export function diagnose(error: PopfetchError, account: Account, evidence: Evidence): readonly Advice[] {
+  return diagnoses[error.code]?.(error, account, evidence) ?? []
+}
+
+const hintFor = ({ host, user }: Account): ProviderHint | null => providerHint(host, user)
+
+function secretMissing({ password, token, name }: Account): Advice {
+  const kind = token === null ? 'password' : 'token'
+  const source = token ?? password
+  const cause = `the ${kind} of ${name} cannot be had: the server was not even asked`
+  if (source?.kind === 'command') {
+    return { cause, next: 'run the command by itself, as the user and in the environment that popfetch runs in' }
+  }
+  return { cause, next: `put the ${kind} where the configuration says, or say where it is` }
+}
+
+/** Host, port and TLS mode do not go together, or nobody is there. */
+function wrongDoor(error: PopfetchError, account: Account, { doors }: Evidence): readonly Advice[] {
+  const hint = hintFor(account)
+  const { host, port, tls, proxy } = account
+  if (proxy !== null && error.message.includes('the proxy ')) {
+    return [
+      {
+        cause: 'the proxy is the obstacle, not the mailbox',
+        next: 'check host, port and password of proxy, or try without it',
+      },
+    ]
+  }
+  if (hint?.host === null && doors.length === 0) {
+    return [{ cause: `${hint.name} is known to popfetch`, next: `it wants ${hint.signIn}` }]
+  }
+  if (hint !== null && hint.host !== null && hint.host !== host && doors.length === 0) {
+    return [
+      {
+        cause: `the POP3 server of ${hint.name} is another one`,
+        next: `set host: ${hint.host} (port 995, tls: implicit)`,
+      },
+    ]
+  }
+  const [door] = doors
+  if (door !== undefined) {
+    const what =
+      door.port === port ? 'the TLS mode is another one on this port' : 'the port or the TLS mode is another one'
+    return [{ cause: `${what}: there a POP3 server answers`, next: `set port: ${door.port} and tls: ${door.tls}` }]
+  }
+  const errno = errnoOf(error.cause)
+  if (errno === 'ENOTFOUND') {
+    return [
+      {
+        cause: `no host has the name ${host}`,
+        next: 'look up the provider’s POP3 server: often pop.DOMAIN or pop3.DOMAIN',
+      },
+    ]
+  }
+  if (port === 143 || port === 993 || /IMAP server/.test(error.message)) {
+    return [
+      {
+        cause: 'this is the port of an IMAP server',
+        next: 'set port: 995 and tls: implicit, if the provider has POP3',
+      },
+    ]
+  }
+  if (error.code === 'ERR_TLS' && tls === 'starttls') {
+    return [
+      {
+        cause: 'the server has no TLS on this port',
+        next: 'ask the provider for a port with TLS: without it no password is sent',
+      },
+    ]
+  }
+  if (errno === 'ECONNREFUSED') {
+    return [
+      {
+        cause: 'nothing listens on this port: POP3 is switched off there, or has another port',
+        next: 'ask the provider whether there is POP3, and where',
+      },
+    ]
+  }
+  if (error.code === 'ERR_TIMEOUT') {
+    return [
+      {
+        cause: 'a firewall on the way drops the connection, or the server is down',
+        next: `try from another network: openssl s_client -connect ${host}:${port}`,
+      },
+    ]
+  }
+  return [
+    {
+      cause: 'the server closes connections: too many at once, an address it does not like, or another TLS mode',
+      next: 'wait some minutes, then check again; then ask the provider',
+    },
+  ]
+}
+
+const DAY_MS = 86_400_000
+
+function untrusted(error: PopfetchError, { pin, host, ca }: Account, { certificate, nowMs }: Evidence): Advice {
+  if (pin !== null) {
+    return {
+      cause: 'the server has another certificate than the pinned one',
+      next: 'ask its owner whether it was renewed; only then change pin',
+    }
+  }
+  if (certificate !== null && certificate.validToMs < nowMs) {
+    const days = Math.ceil((nowMs - certificate.validToMs) / DAY_MS)
+    return {
+      cause: `the certificate expired ${days} days ago, if this machine’s clock is right`,
+      next: 'its owner must renew it',
+    }
+  }
+  if (certificate !== null && certificate.validFromMs > nowMs) {
+    return { cause: 'the certificate is not valid yet: is the clock of this machine right?', next: 'set the clock' }
+  }
+  if (errnoOf(error.cause) === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    const names = certificate === null || certificate.names === '' ? '' : ` (${certificate.names})`
+    return {
+      cause: `the certificate is for another name than ${host}`,
+      next: `set host to a name that it is for${names}`,
+    }
+  }
+  const cause =
+    ca === null
+      ? 'the certificate is not from an authority this machine trusts, or somebody is in between'
+      : 'the certificate is not from the authority of ca, or somebody is in between'
+  return {
+    cause,
+    next: 'ask the owner of the server for its SHA-256 and compare it with the one above; then set pin, or ca',
+  }
+}
+
+function lost(error: PopfetchError): Advice {
+  if (error.code === 'ERR_POP3_PROTOCOL') {
+    return {
+      cause: 'the server says what POP3 does not know',
+      next: 'popfetch --log-level trace shows the conversation, secrets masked: report it',
+    }
+  }
+  return {
+    cause: 'the server went away in mid-session: it is busy, or limits sessions',
+    next: 'wait some minutes, then check again',
+  }
+}
+
+function refused(account: Account): readonly Advice[] {
+  const { token, auth } = account
+  const hint = hintFor(account)
+  const advice: Advice[] = []
+  if (token !== null) {
+    advice.push({
+      cause: 'the token has expired, is for another mailbox, or does not allow POP',
+      next: 'make a new one, with the scope for POP',
+    })
+  } else if (hint === null) {
+    advice.push({ cause: 'the password is wrong', next: 'sign in on the provider’s web page with the same password' })
+    advice.push({
+      cause: 'the provider wants an app password, or POP is switched off',
+      next: 'look for POP and app passwords in the settings of the account',
+    })
+  }
+  if (hint !== null && token === null) {
+    advice.push({ cause: `${hint.name} wants ${hint.signIn}`, next: 'give that as password, or as token' })
+  }
+  if (hint !== null && hint.pop !== null) {
+    advice.push({ cause: `POP may be switched off at ${hint.name}`, next: hint.pop })
+  }
+  const address = wholeAddress(account)
+  if (address !== null)
+    advice.push({ cause: 'many providers want the whole address as user', next: `try user: ${address}` })
+  if (auth === 'auto' && token === null && hint === null) {
+    advice.push({ cause: 'the server cannot check passwords by the mechanism it offers', next: 'try auth: plain' })
+  }
+  return advice
+}
+
+/** The user as an address, if it is none yet and the host says of which domain. */
+function wholeAddress({ user, host }: Account): string | null {
+  const domain = /(?:^|\.)([^.]+\.[a-z][^.]*)$/.exec(host)?.[1]
+  return user.includes('@') || domain === undefined ? null : `${user}@${domain}`
+}
+
+function noMechanism({ auth, token }: Account): Advice {
+  if (token !== null) {
+    return { cause: 'this server takes no tokens', next: 'give a password instead of token' }
+  }
+  return { cause: `the server has no ${auth}`, next: 'leave auth out: then the best that is offered is taken' }
+}
+
+function busy(error: PopfetchError, account: Account): Advice {
+  const hint = hintFor(account)
+  const limits = hint === null || hint.limits === null ? '' : ` (${hint.name}: ${hint.limits})`
+  if (/too many|limit|exceed|concurrent/i.test(error.message)) {
+    return {
+      cause: `a limit on sessions or sign-ins${limits}`,
+      next: 'wait a quarter of an hour; end other mail programs; raise poll, lower perHost',
+    }
+  }
+  if (/in.use|lock/i.test(error.message)) {
+    return {
+      cause: 'another program has the mailbox open, or a session that was cut still holds it',
+      next: 'end the other program, or wait some minutes',
+    }
+  }
+  return { cause: `the server is busy or being worked on${limits}`, next: 'wait some minutes, then check again' }
+}

@@ -1,0 +1,122 @@
+// After the ledger was lost: what stands in a Maildir under our own names was delivered, and is not fetched again (DESIGN
+// 4.3). Key and size tell; before such a message is deleted from the server it is compared with the file, once.
+import { setImmediate as turn } from 'node:timers/promises'
+import type { Account } from '../../config/schema.ts'
+import { isReadable, type Standing } from '../../deliver/destination.ts'
+import type { Adoption, EntryKey } from '../../ledger/ledger.ts'
+import type { MessageRecord } from '../../ledger/records.ts'
+import type { PlannedFetch } from '../plan/plan.ts'
+import type { Run } from '../run/run.ts'
+import type { Targets } from '../route/due.ts'
+import { originOf } from '../transfer/hand-over.ts'
+
+/** Files read in one walk through a Maildir; what the ledger says of them is held meanwhile. */
+const REREAD_AT_ONCE = 10_000
+
+/** One walk through a Maildir for so many; their hashed keys are 10 MB. */
+const BATCH = 100_000
+
+/** The fetches that are left; the others are recorded as delivered. Asked for on an account's first poll only. */
+export async function adopt(
+  fetches: readonly PlannedFetch[],
+  targets: Targets,
+  account: Account,
+  run: Run,
+): Promise<readonly PlannedFetch[]> {
+  const left: PlannedFetch[] = []
+  for (let at = 0; at < fetches.length; at += BATCH) {
+    const batch = fetches.slice(at, at + BATCH)
+    const found = await standings(batch, targets, account, run)
+    const adoptions = batch.flatMap((fetch, index) => {
+      const deliveries = found.flatMap(({ name, list }) => {
+        const standing = list[index] ?? null
+        return standing !== null && plausible(fetch.sizeBytes, standing)
+          ? [{ destination: name, recipient: '', intent: standing.intent, receipt: standing.text }]
+          : []
+      })
+      if (deliveries.length === 0) {
+        left.push(fetch)
+        return []
+      }
+      return [
+        { key: { uidl: fetch.uidl, copy: fetch.copy }, listedBytes: fetch.sizeBytes, deliveries } satisfies Adoption,
+      ]
+    })
+    if (adoptions.length > 0) await run.ledger.adopt(account.name, adoptions)
+    await turn()
+  }
+  return left
+}
+
+async function standings(
+  fetches: readonly PlannedFetch[],
+  targets: Targets,
+  account: Account,
+  run: Run,
+): Promise<readonly { readonly name: string; readonly list: readonly (Standing | null)[] }[]> {
+  const found = []
+  const origins = fetches.map((fetch) => originOf(account, fetch))
+  for (const { name, destination, down } of await targets.configured()) {
+    const list = down === null ? await destination.census(origins, run.signal) : null
+    if (list !== null) found.push({ name, list })
+  }
+  return found
+}
+
+/** A message that was taken over by its name alone, and its header as it stands in the Maildir. */
+export interface AdoptedPrint {
+  readonly key: EntryKey
+  readonly row: number
+  readonly fingerprint: Buffer
+}
+
+/** Of those the ledger knows no header of: under a new UIDL nothing else tells them. What cannot be read is left out. */
+export async function* adoptedPrints(account: Account, run: Run): AsyncIterable<readonly AdoptedPrint[]> {
+  let waiting: MessageRecord[] = []
+  for await (const slice of run.ledger.records.list(account.name, 'delivered')) {
+    waiting.push(...slice.filter(({ fingerprint }) => fingerprint === null))
+    if (waiting.length < REREAD_AT_ONCE) continue
+    yield await printsOf(waiting, account, run)
+    waiting = []
+  }
+  if (waiting.length > 0) yield await printsOf(waiting, account, run)
+}
+
+async function printsOf(
+  messages: readonly MessageRecord[],
+  account: Account,
+  { ledger, destinations, signal }: Run,
+): Promise<readonly AdoptedPrint[]> {
+  const known = await ledger.known(
+    account.name,
+    messages.map(({ key }) => key),
+  )
+  const prints: AdoptedPrint[] = []
+  const names = new Set(messages.flatMap(({ deliveries }) => deliveries.map(({ destination }) => destination)))
+  for (const name of names) {
+    const { destination, down } = await destinations.target(name, account)
+    if (down !== null || !isReadable(destination)) continue
+    const there = messages.flatMap(({ key, deliveries }, at) => {
+      const delivery = deliveries.find((one) => one.destination === name)
+      const row = known[at]?.row
+      if (delivery === undefined || row === undefined) return []
+      const { intent, recipient } = delivery
+      return [{ key, row, attempt: { intent, recipient, origin: originOf(account, key) } }]
+    })
+    const found = await destination.reread(
+      there.map(({ attempt }) => attempt),
+      signal,
+    )
+    there.forEach(({ key, row }, at) => {
+      const received = found[at]?.received
+      if (received !== null && received !== undefined) prints.push({ key, row, fingerprint: received.fingerprint })
+    })
+  }
+  return prints
+}
+
+/** Line ends and the fields on top make up to a double, or less, of what the server announces (P101). */
+function plausible(announced: number | null, { fileBytes }: Standing): boolean {
+  if (announced === null || fileBytes === null) return true
+  return announced >= fileBytes / 2 - 1024 && announced <= fileBytes * 2 + 1024
+}

@@ -1,0 +1,96 @@
+// What the ledger learns from a listing without a single RETR: what was skipped by `first`, what is kept back, what is gone
+// from the server, which messages stand in a Maildir already or came under new UIDLs.
+import type { Account } from '../../config/schema.ts'
+import type { EntryKey } from '../../ledger/ledger.ts'
+import type { Session } from '../../pop3/session.ts'
+import { adopt, adoptedPrints, type AdoptedPrint } from './adoption.ts'
+import { fingerprintsOf } from './identify.ts'
+import type { Comparison } from './compare.ts'
+import type { Memory } from '../account/history.ts'
+import type { Entry, Plan, PlannedFetch } from '../plan/plan.ts'
+import type { Run } from '../run/run.ts'
+import type { Tally } from '../tally.ts'
+import type { Targets } from '../route/due.ts'
+
+export interface BookkeepingContext {
+  readonly account: Account
+  readonly run: Run
+  readonly memory: Memory
+  readonly session: Session
+  readonly targets: Targets
+  readonly tally: Tally
+}
+
+/** Records it all, and returns the fetches that are left. */
+export async function keepBooks(comparison: Comparison, context: BookkeepingContext): Promise<readonly PlannedFetch[]> {
+  const { account, run, memory, targets, tally } = context
+  const { plan } = comparison
+  await noteAbsent(comparison, context)
+  if (plan.seen !== null) {
+    for (const entries of comparison.seen()) await run.ledger.see(account.name, entries.map(keyed))
+    await run.ledger.start(account.name, [])
+  }
+  await hold(plan, context)
+  if (plan.withoutUidl > 0) tally.note(`${plan.withoutUidl} messages have no UIDL and show no header: left alone`)
+  let fetches = plan.fetch
+  if (memory.mayBeLost && fetches.length > 0) fetches = await adopt(fetches, targets, account, run)
+  if (run.options.acceptNewIds && memory.record.known > 0) fetches = await takeOver(fetches, comparison, context)
+  const known = plan.fetch.length - fetches.length
+  if (known > 0) tally.note(`${known} messages were delivered before and are not fetched again`)
+  tally.skipped += known
+  tally.new -= known
+  return fetches
+}
+
+function keyed({ uidl, copy, sizeBytes }: Entry): { readonly key: EntryKey; readonly listedBytes: number | null } {
+  return { key: { uidl, copy }, listedBytes: sizeBytes }
+}
+
+async function hold({ holds }: Plan, { account, run, tally }: BookkeepingContext): Promise<void> {
+  if (holds.length === 0) return
+  await run.ledger.hold(
+    account.name,
+    holds.map((held) => ({ ...keyed(held), reason: held.reason })),
+  )
+  tally.held += holds.length
+  for (const { uidl, reason } of holds) tally.problem({ uidl, kind: 'held', reason })
+}
+
+/** What the listing lacks is gone, unless it lacks so much that it may not be the whole truth (P083, P099, P100). */
+async function noteAbsent(
+  { plan, rows, returned }: Comparison,
+  { account, run, memory }: BookkeepingContext,
+): Promise<void> {
+  if (returned.length > 0) await run.ledger.returned(account.name, returned)
+  const present = memory.record.known - (await run.ledger.absent(account.name))
+  if (rows.size < present && plan.listed > 0 && plan.listed >= present / 2) await run.ledger.gone(account.name, rows)
+}
+
+/** `--accept-new-ids`: what the ledger knows under another UIDL, by its header (DESIGN 4.4), and does not see listed. */
+async function takeOver(
+  fetches: readonly PlannedFetch[],
+  { rows }: Comparison,
+  { account, run, session, targets }: BookkeepingContext,
+): Promise<readonly PlannedFetch[]> {
+  await targets.recallAll()
+  const fresh = fetches.filter(({ known }) => known === null)
+  const prints = await fingerprintsOf(fresh, session)
+  const wanted = new Map<string, PlannedFetch[]>()
+  fresh.forEach((fetch, at) => {
+    const print = prints[at]?.toString('hex')
+    if (print !== undefined) wanted.set(print, [...(wanted.get(print) ?? []), fetch])
+  })
+  const taken = new Set<PlannedFetch>()
+  const take = async (known: readonly AdoptedPrint[]): Promise<void> => {
+    const changes = known.flatMap(({ key, fingerprint, row }) => {
+      const fetch = rows.has(row) ? undefined : wanted.get(fingerprint.toString('hex'))?.shift()
+      if (fetch === undefined) return []
+      taken.add(fetch)
+      return [{ from: key, to: { uidl: fetch.uidl, copy: fetch.copy } }]
+    })
+    if (changes.length > 0) await run.ledger.rekey(account.name, changes)
+  }
+  for await (const slice of run.ledger.fingerprints(account.name)) await take(slice)
+  if (taken.size < fresh.length) for await (const slice of adoptedPrints(account, run)) await take(slice)
+  return fetches.filter((fetch) => !taken.has(fetch))
+}

@@ -1,0 +1,121 @@
+// A listing compared with the ledger, in batches, → a plan. Bounded memory and no long turn of the loop, whatever the size
+// of the mailbox (P103). Most entries are known by their UIDL; the others are told apart in identify.ts.
+import { setImmediate as turn } from 'node:timers/promises'
+import type { Account } from '../../config/schema.ts'
+import type { AccountRecord, EntryKey } from '../../ledger/ledger.ts'
+import type { Listing } from '../../pop3/listing/listing.ts'
+import type { Session } from '../../pop3/session.ts'
+import { identify, isDoubtful, keyByHeader } from './identify.ts'
+import { type Entry, type Plan, Planner, type Policy, type Seen, settledBy } from '../plan/plan.ts'
+import { RowSet } from '../plan/row-set.ts'
+import type { RunRequest } from '../run/run.ts'
+import { SettledEntries } from '../plan/settled.ts'
+
+const BATCH = 2000
+
+/** Entries from which on it pays to ask the ledger for all that is settled. */
+const LONG = 500
+
+export interface Comparison {
+  readonly plan: Plan
+  /** The ledger's rows that this listing showed. */
+  readonly rows: RowSet
+  readonly returned: readonly EntryKey[]
+  /** What `first` skips, in batches made one by one. */
+  seen(): Iterable<readonly Entry[]>
+}
+
+export interface ComparisonContext extends Pick<RunRequest, 'ledger' | 'options'> {
+  readonly account: Account
+  readonly record: AccountRecord
+  readonly session: Session
+  readonly exactSizes: boolean
+  readonly nowMs: number
+  /** By this run, in earlier sessions. */
+  readonly fetched: number
+  readonly sessionLimit: number
+  readonly skippedToo: boolean
+  /** What messages are aged by; see age-clock.ts. */
+  readonly agedMs: number | null
+}
+
+/** Asks for headers where a UIDL does not tell; changes nothing. */
+export async function compare(listing: Listing, context: ComparisonContext): Promise<Comparison> {
+  const { account, record, ledger, session, exactSizes, nowMs, agedMs } = context
+  const policy = policyOf(context)
+  const planner = new Planner(policy, listing.length, record.started, nowMs, agedMs)
+  const rows = new RowSet()
+  const ambiguous = new Set(record.known === 0 ? [] : await ledger.duplicated(account.name))
+  const settled = await settledEntries(listing, policy, context)
+  if (!settled.areAll || ambiguous.size > 0) {
+    await listing.tellCopies()
+    for (const uidl of ambiguous) settled.leave([listing.find(Buffer.from(uidl, 'latin1'))])
+    settled.leave(listing.sharing())
+    for (const uidl of listing.sharedUidls()) ambiguous.add(uidl)
+  }
+  settled.addRowsTo(rows)
+  planner.skip(rows.size)
+  const doubtful: Entry[] = []
+  const nameless: Entry[] = []
+  for (const places of settled.others(BATCH)) {
+    const entries: Entry[] = []
+    for (const entry of places.map((place) => listing.entry(place))) {
+      if (entry.uidl === '') nameless.push(entry)
+      else if (ambiguous.has(entry.uidl)) doubtful.push(entry)
+      else entries.push(entry)
+    }
+    const known = record.known === 0 ? [] : await ledger.known(account.name, entries)
+    entries.forEach((entry, index) => {
+      const message = known[index] ?? null
+      if (message !== null && isDoubtful(entry, message, exactSizes)) doubtful.push(entry)
+      else {
+        if (message !== null) rows.add(message.row)
+        planner.add(entry, message)
+      }
+    })
+    await turn()
+  }
+  const keyed = nameless.length === 0 ? [] : await keyByHeader(nameless, session)
+  const known = await ledger.known(account.name, keyed)
+  keyed.forEach((entry, index) => planner.add(entry, known[index] ?? null))
+  planner.leave(nameless.length - keyed.length)
+  const { identified, returned } = await identify(doubtful, { account: account.name, ledger, session })
+  for (const { entry, known: message } of identified) planner.add(entry, message)
+  for (const message of [...known, ...identified.map(({ known: one }) => one)])
+    if (message !== null) rows.add(message.row)
+  const plan = planner.finish()
+  return { plan, rows, returned, seen: () => seenIn(listing, plan.seen) }
+}
+
+async function settledEntries(listing: Listing, policy: Policy, context: ComparisonContext): Promise<SettledEntries> {
+  const { account, record, ledger, exactSizes, agedMs } = context
+  const settled = new SettledEntries(listing, exactSizes)
+  if (listing.length < LONG || record.known === 0) return settled
+  const slices = ledger.settled(account.name, settledBy(policy, agedMs), listing.length)
+  for await (const slice of slices) await settled.add(slice)
+  return settled
+}
+
+function* seenIn(listing: Listing, seen: Seen | null): Generator<readonly Entry[]> {
+  if (seen === null) return
+  for (let at = 0; seen.places.size > 0 && at < listing.length; at += BATCH) {
+    const entries = listing.slice(at, at + BATCH).filter(({ index }) => seen.places.has(index))
+    if (entries.length > 0) yield entries
+  }
+  if (seen.nameless.length > 0) yield seen.nameless
+}
+
+function policyOf({ account, options, fetched, sessionLimit, skippedToo }: ComparisonContext): Policy {
+  const runLimit = options.limit === null ? null : Math.max(0, options.limit - fetched)
+  const limits = [account.limit, runLimit].filter((limit) => limit !== null)
+  return {
+    delete: account.delete,
+    first: account.first,
+    limit: limits.length === 0 ? null : Math.min(...limits),
+    maxSizeBytes: account.maxSizeBytes,
+    // What is delivered again cannot be told from what was: all of it in one session.
+    sessionLimit: options.all ? Infinity : sessionLimit,
+    all: options.all,
+    skippedToo,
+  }
+}

@@ -1,0 +1,31 @@
+// A plan as `--dry-run` shows it. Pure.
+import type { Account } from '../../config/schema.ts'
+import type { Comparison } from './compare.ts'
+import type { Entry } from '../plan/plan.ts'
+import type { PlannedMessage } from '../report.ts'
+import { possibleNames } from '../route/route.ts'
+
+const SHOWN = 1000
+
+export function plannedMessages(comparison: Comparison, account: Account): readonly PlannedMessage[] {
+  const { plan } = comparison
+  const line =
+    (action: PlannedMessage['action'], destinations: readonly string[]) =>
+    ({ uidl, sizeBytes }: Entry): PlannedMessage => ({ uidl, sizeBytes, action, destinations })
+  return [
+    // Which of them, its header decides.
+    ...plan.fetch.map(line('fetch', possibleNames(account))),
+    ...plan.deletions.map(line('delete', [])),
+    ...plan.holds.map(line('hold', [])),
+    ...firstOf(comparison.seen()).map(line('skip', [])),
+  ].slice(0, SHOWN)
+}
+
+function firstOf(batches: Iterable<readonly Entry[]>): readonly Entry[] {
+  const first: Entry[] = []
+  for (const batch of batches) {
+    first.push(...batch)
+    if (first.length >= SHOWN) break
+  }
+  return first
+}

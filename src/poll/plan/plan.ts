@@ -1,0 +1,246 @@
+// What differs between a listing and the ledger × policy × now → what to do. Pure. Takes the listing in batches, so that a
+// million known messages cost a count, not a million objects. The one rule: what is not clearly known is fetched, what is
+// not clearly delivered is not deleted.
+import type { KnownMessage, Settled } from '../../ledger/ledger.ts'
+import { RowSet } from './row-set.ts'
+
+export interface Policy {
+  readonly delete:
+    | { readonly kind: 'never' }
+    | { readonly kind: 'after-delivery' }
+    | { readonly kind: 'age'; readonly ageMs: number }
+  readonly first: { readonly kind: 'default' | 'all' | 'new' } | { readonly kind: 'last'; readonly count: number }
+  /** The smaller of the account's limit and the run's; null: none. */
+  readonly limit: number | null
+  readonly maxSizeBytes: number | null
+  /** A session that fetched so many ends, so that its deletions are committed, and another one goes on (P154). */
+  readonly sessionLimit: number
+  /** Deliver again what was delivered. */
+  readonly all: boolean
+  /** Fetch what `first` skipped, too. */
+  readonly skippedToo: boolean
+}
+
+export interface Entry {
+  /** Its place in the listing. */
+  readonly index: number
+  readonly number: number
+  readonly uidl: string
+  readonly copy: number
+  readonly sizeBytes: number | null
+}
+
+export interface PlannedFetch extends Entry {
+  readonly known: KnownMessage | null
+}
+
+/** Delivered in an earlier session and due to be deleted, after a look at its header (P098). */
+export interface PlannedDeletion extends Entry {
+  readonly known: KnownMessage
+}
+
+export interface PlannedHold extends Entry {
+  readonly reason: string
+}
+
+export interface Plan {
+  readonly listed: number
+  readonly new: number
+  readonly skipped: number
+  /** Held or refused earlier and not due now. */
+  readonly waiting: number
+  /** Messages without a UIDL: the ledger cannot know them (P086, P091). */
+  readonly withoutUidl: number
+  /** New ones in the order of the listing; those that failed before come last (P122). */
+  readonly fetch: readonly PlannedFetch[]
+  /** To be fetched too, but more than one session should carry. */
+  readonly left: number
+  readonly deletions: readonly PlannedDeletion[]
+  readonly holds: readonly PlannedHold[]
+  /** To be remembered as seen, and the account as started; null: it was started before. */
+  readonly seen: Seen | null
+}
+
+/** Entries that `first` skips; there may be a million of them (P103). */
+export interface Seen {
+  /** By their place in the listing. */
+  readonly places: RowSet
+  /** Those without a UIDL, which the listing does not tell. */
+  readonly nameless: readonly Entry[]
+}
+
+/** A message that was begun so often without coming to an end is kept back: it may be what brings us down (P122). */
+export const MOST_ATTEMPTS = 5
+
+/** A server that keeps what it was told so often to delete will not do it the next time either (P134). */
+export const MOST_DELETIONS = 5
+
+/** After so many answers that got lost, another copy would be one too many (DESIGN 4.3, P2). */
+export const MOST_UNKNOWNS = 3
+
+export class Planner {
+  readonly #policy: Policy
+  readonly #nowMs: number
+  readonly #agedMs: number | null
+  /** Entries at the start of the listing that `first` skips; 0 on any but the very first poll. */
+  readonly #skipFirst: number
+  readonly #firstPoll: boolean
+  readonly #listed: number
+  #new = 0
+  #skipped = 0
+  #waiting = 0
+  #withoutUidl = 0
+  #left = 0
+  readonly #fresh: PlannedFetch[] = []
+  readonly #again: PlannedFetch[] = []
+  readonly #deletions: PlannedDeletion[] = []
+  readonly #holds: PlannedHold[] = []
+  readonly #seen = new RowSet()
+  readonly #namelessSeen: Entry[] = []
+
+  /** `listed`: the length of the whole listing. `started`: was an earlier listing of this account dealt with? `agedMs`: up
+   *  to when ages are counted, null: nothing is old enough (age-clock.ts). */
+  constructor(policy: Policy, listed: number, started: boolean, nowMs: number, agedMs: number | null) {
+    this.#policy = policy
+    this.#listed = listed
+    this.#nowMs = nowMs
+    this.#agedMs = agedMs
+    this.#firstPoll = !started
+    this.#skipFirst = started ? 0 : skippedByFirst(policy.first, listed)
+  }
+
+  /** So many entries cannot be told from each other and are left alone: no UIDL, and the server shows no header. */
+  leave(entries: number): void {
+    this.#withoutUidl += entries
+  }
+
+  /** So many entries are known and settled (settledBy). */
+  skip(entries: number): void {
+    this.#skipped += entries
+  }
+
+  /** An entry of the listing, in any order, and what the ledger knows of it. */
+  add(entry: Entry, known: KnownMessage | null): void {
+    if (known === null) {
+      this.#new++
+      if (entry.index < this.#skipFirst) {
+        if (hasNoUidl(entry)) this.#namelessSeen.push(entry)
+        else this.#seen.add(entry.index)
+        this.#skipped++
+      } else this.#wanted(entry, null)
+      return
+    }
+    switch (known.state) {
+      case 'seen':
+        if (this.#policy.skippedToo) this.#wanted(entry, known)
+        else this.#skipped++
+        return
+      case 'delivered':
+        if (this.#policy.all) this.#wanted(entry, known)
+        else this.#delivered(entry, known)
+        return
+      case 'held':
+        this.#waiting++
+        return
+      case 'open':
+        this.#open(entry, known)
+        return
+    }
+  }
+
+  #delivered(entry: Entry, known: KnownMessage): void {
+    if (mayDelete(this.#policy.delete, known.firstSeenMs, this.#agedMs)) this.#deletions.push({ ...entry, known })
+    this.#skipped++
+  }
+
+  #open(entry: Entry, known: KnownMessage): void {
+    if (known.retryAfterMs > this.#nowMs && !this.#policy.all) this.#waiting++
+    else if (known.attempts >= MOST_ATTEMPTS) {
+      this.#holds.push({ ...entry, reason: `begun ${known.attempts} times without coming to an end` })
+    } else if (known.deliveries.some((delivery) => delivery.unknowns >= MOST_UNKNOWNS)) {
+      this.#holds.push({
+        ...entry,
+        reason: `the answer to its delivery was lost ${MOST_UNKNOWNS} times; it may be there already`,
+      })
+    } else this.#wanted(entry, known)
+  }
+
+  #wanted(entry: Entry, known: KnownMessage | null): void {
+    const { maxSizeBytes } = this.#policy
+    if (this.#fresh.length >= 2 * this.#policy.sessionLimit) this.#left++
+    else if (maxSizeBytes !== null && entry.sizeBytes !== null && entry.sizeBytes > maxSizeBytes) {
+      this.#holds.push({ ...entry, reason: `too large: ${entry.sizeBytes} bytes, maxSize is ${maxSizeBytes}` })
+    } else if (isFresh({ known })) this.#fresh.push({ ...entry, known })
+    else this.#again.push({ ...entry, known })
+  }
+
+  finish(): Plan {
+    this.#fresh.sort((a, b) => a.index - b.index)
+    this.#again.sort((a, b) => (a.known?.attempts ?? 0) - (b.known?.attempts ?? 0))
+    const all = [...this.#fresh, ...this.#again]
+    const { limit, sessionLimit } = this.#policy
+    const wanted = Math.min(all.length + this.#left, limit ?? Infinity)
+    return {
+      listed: this.#listed,
+      new: this.#new,
+      skipped: this.#skipped,
+      waiting: this.#waiting,
+      withoutUidl: this.#withoutUidl,
+      fetch: all.slice(0, Math.min(wanted, sessionLimit)),
+      left: Math.max(0, wanted - sessionLimit),
+      deletions: this.#deletions,
+      holds: this.#holds,
+      seen: this.#firstPoll ? { places: this.#seen, nameless: this.#namelessSeen } : null,
+    }
+  }
+}
+
+/** Keys of messages without a UIDL begin so; no server sends a NUL. */
+export const NO_UIDL = '\0top:'
+
+function hasNoUidl({ uidl }: Entry): boolean {
+  return uidl.startsWith(NO_UIDL)
+}
+
+/** Did it never fail before? */
+export function isFresh({ known }: { readonly known: KnownMessage | null }): boolean {
+  return known === null || (known.attempts === 0 && known.reason === null)
+}
+
+function skippedByFirst(first: Policy['first'], listed: number): number {
+  switch (first.kind) {
+    case 'default':
+    case 'all':
+      return 0
+    case 'new':
+      return listed
+    case 'last':
+      return Math.max(0, listed - first.count)
+  }
+}
+
+/** Does the policy want a delivered message gone? */
+export function mayDelete(policy: Policy['delete'], firstSeenMs: number, agedMs: number | null): boolean {
+  return firstSeenMs <= dueUpToMs(policy, agedMs)
+}
+
+/** Delivered messages that were first seen until then are due to be deleted. Ages count from when we first saw a message;
+ *  one in the future is 0 (S031). */
+function dueUpToMs(policy: Policy['delete'], agedMs: number | null): number {
+  switch (policy.kind) {
+    case 'never':
+      return -Infinity
+    case 'after-delivery':
+      return Infinity
+    case 'age':
+      return agedMs === null ? -Infinity : agedMs - policy.ageMs
+  }
+}
+
+/** The messages that `add` would only count as skipped. */
+export function settledBy({ all, skippedToo, delete: policy }: Policy, agedMs: number | null): Settled {
+  return {
+    seenAfterMs: skippedToo ? Infinity : -Infinity,
+    deliveredAfterMs: all ? Infinity : dueUpToMs(policy, agedMs),
+  }
+}

@@ -1,0 +1,174 @@
+// Many accounts at once, for one run or for months: what their polls share, and what of it a new configuration replaces.
+// Whose turn it is: turns.ts. When to poll is not known here.
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Account, Configuration } from '../config/schema.ts'
+import { asPopfetchError, PopfetchError } from '../errors.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Log } from '../log.ts'
+import { checkAccount } from './check/check.ts'
+import { Departed } from './plan/renamed-account.ts'
+import { Destinations } from './run/destinations.ts'
+import { pollAccount } from './poll.ts'
+import type { AccountReport, CheckReport, Observer, PollOptions } from './report.ts'
+import { type RunRequest, SESSION_GAP_SECONDS, SESSION_LIMIT } from './run/run.ts'
+import { type Terms, usualTerms } from './run/restrictions.ts'
+import { Turns, type Urgency } from './run/concurrency.ts'
+import { MEMORY_BUDGET_BYTES, MemoryBudget } from './run/window.ts'
+
+/** After a signal, what is complete may still be delivered for so long; the command line waits 10 s (N001). */
+const LAST_DELIVERIES_MS = 8000
+
+/** Polls each account once; reports in the order of `request.accounts`. Rejects only on a bug of ours. */
+export async function pollAll(request: RunRequest): Promise<readonly AccountReport[]> {
+  await using poller = new Poller(request.configuration, request)
+  await poller.sweep()
+  return await each(request.accounts, (account) => poller.poll(account, request.options))
+}
+
+/** Signs in to each account and says what waits there; reports in the order of `request.accounts`. `thorough`: after a
+ *  failure also looks for what may be behind it. */
+export function checkAll(request: RunRequest, { thorough = false } = {}): Promise<readonly CheckReport[]> {
+  const turns = new Turns(request.configuration)
+  return each(request.accounts, (account) =>
+    turns.take(account, () => checkAccount(account, request, Date.now, thorough)),
+  )
+}
+
+async function each<T>(accounts: readonly Account[], work: (account: Account) => Promise<T>): Promise<readonly T[]> {
+  return await Promise.all(accounts.map(work)).catch((error: unknown) => {
+    throw asPopfetchError(error, 'process')
+  })
+}
+
+export interface PollerContext {
+  readonly ledger: Ledger
+  readonly observer: Observer
+  readonly log: Log
+  readonly env: NodeJS.ProcessEnv
+  /** Aborted: no new messages, sessions end without QUIT, what is complete is still delivered and recorded. */
+  readonly signal: AbortSignal
+  /** For tests: instead of SESSION_LIMIT. */
+  readonly sessionLimit?: number
+  readonly sessionGapSeconds?: number
+  /** For a migration: what it wants otherwise than a plain poll. */
+  readonly terms?: (account: Account) => Terms
+}
+
+const atWork = new AsyncLocalStorage<string>()
+
+/** The account on whose behalf the running code was started, also where it is thrown past every promise; null: none. */
+export function accountAtWork(): string | null {
+  return atWork.getStore() ?? null
+}
+
+/** A configuration, and the destinations that were opened as it says. */
+interface Era {
+  readonly configuration: Configuration
+  readonly destinations: Destinations
+  readonly departed: Departed
+  polls: number
+}
+
+/** Disposing waits for the polls that run, then closes the destinations. */
+export class Poller implements AsyncDisposable {
+  readonly #context: PollerContext
+  readonly #turns: Turns
+  readonly #budget = new MemoryBudget(MEMORY_BUDGET_BYTES)
+  readonly #deliveries = new AbortController()
+  readonly #running = new Map<AbortController, { readonly account: string; readonly poll: Promise<unknown> }>()
+  readonly #closing = new Set<Promise<void>>()
+  readonly #onAbort: () => void
+  #era: Era
+
+  constructor(configuration: Configuration, context: PollerContext) {
+    this.#context = context
+    this.#turns = new Turns(configuration)
+    this.#era = this.#begin(configuration)
+    this.#onAbort = () => {
+      this.interrupt()
+      setTimeout(() => this.#deliveries.abort(), LAST_DELIVERIES_MS).unref()
+    }
+    if (context.signal.aborted) this.#onAbort()
+    else context.signal.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  /** Removes what killed runs left in the spool. */
+  sweep(): Promise<void> {
+    return this.#era.destinations.sweep()
+  }
+
+  /** Polls `account` when its turn comes, under the configuration of that moment. The caller never polls one account twice
+   *  at once. Rejects only on a bug of ours. */
+  poll(account: Account, options: PollOptions, urgency: Urgency = 'usual'): Promise<AccountReport> {
+    return this.#turns.take(account, () => this.#poll(account, options), urgency)
+  }
+
+  /** Ends the sessions of polls that run (all, or that of one account), as a signal would: nothing is lost, the next poll
+   *  begins where they stopped. */
+  interrupt(only: string | null = null): void {
+    for (const [controller, { account }] of this.#running) {
+      if (only === null || only === account) controller.abort(this.#context.signal.reason ?? interruption())
+    }
+  }
+
+  /** Polls that begin from now on are under `configuration`; those that run finish under the old one. */
+  configure(configuration: Configuration): void {
+    const before = this.#era
+    this.#era = this.#begin(configuration)
+    this.#turns.limit(configuration)
+    if (before.polls === 0) this.#end(before)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled([...this.#running.values()].map(({ poll }) => poll))
+    this.#context.signal.removeEventListener('abort', this.#onAbort)
+    this.#end(this.#era)
+    await Promise.all(this.#closing)
+  }
+
+  async #poll(account: Account, options: PollOptions): Promise<AccountReport> {
+    const era = this.#era
+    era.polls++
+    const controller = new AbortController()
+    if (this.#context.signal.aborted) controller.abort(this.#context.signal.reason)
+    const poll = atWork.run(account.name, () =>
+      pollAccount(account, {
+        ...this.#context,
+        configuration: era.configuration,
+        accounts: era.configuration.accounts,
+        destinations: era.destinations,
+        departed: era.departed,
+        options,
+        budget: this.#budget,
+        signal: controller.signal,
+        deliverySignal: this.#deliveries.signal,
+        nowMs: Date.now,
+        sessionLimit: this.#context.sessionLimit ?? SESSION_LIMIT,
+        sessionGapSeconds: this.#context.sessionGapSeconds ?? SESSION_GAP_SECONDS,
+        terms: this.#context.terms?.(account) ?? usualTerms,
+      }),
+    )
+    this.#running.set(controller, { account: account.name, poll })
+    try {
+      return await poll
+    } finally {
+      this.#running.delete(controller)
+      era.polls--
+      if (era.polls === 0 && era !== this.#era) this.#end(era)
+    }
+  }
+
+  #begin(configuration: Configuration): Era {
+    const destinations = new Destinations(configuration, this.#context.env, Date.now)
+    return { configuration, destinations, departed: new Departed(this.#context.ledger, configuration), polls: 0 }
+  }
+
+  #end({ destinations }: Era): void {
+    const closing = destinations[Symbol.asyncDispose]().finally(() => this.#closing.delete(closing))
+    this.#closing.add(closing)
+  }
+}
+
+function interruption(): PopfetchError {
+  return new PopfetchError('ERR_ABORTED', 'interrupted', { scope: 'account', retry: 'soon' })
+}

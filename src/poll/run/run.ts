@@ -1,0 +1,44 @@
+// What one run of popfetch shares between the accounts it polls. Made in pool.ts, handed down, never changed.
+import type { Account, Configuration } from '../../config/schema.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
+import type { Log } from '../../log.ts'
+import type { Departed } from '../plan/renamed-account.ts'
+import type { Destinations } from './destinations.ts'
+import type { Observer, PollOptions } from '../report.ts'
+import type { Terms } from './restrictions.ts'
+import type { MemoryBudget } from './window.ts'
+
+/** What the command line asks for. */
+export interface RunRequest {
+  readonly configuration: Configuration
+  readonly accounts: readonly Account[]
+  readonly ledger: Ledger
+  readonly options: PollOptions
+  readonly observer: Observer
+  readonly log: Log
+  readonly env: NodeJS.ProcessEnv
+  /** Aborted: no new messages, sessions end without QUIT, what is complete is still delivered and recorded. */
+  readonly signal: AbortSignal
+  /** For tests: instead of SESSION_LIMIT and SESSION_GAP_SECONDS. */
+  readonly sessionLimit?: number
+  readonly sessionGapSeconds?: number
+}
+
+export interface Run extends RunRequest {
+  readonly destinations: Destinations
+  readonly departed: Departed
+  readonly budget: MemoryBudget
+  /** Ends deliveries that are under way; some time after `signal`. */
+  readonly deliverySignal: AbortSignal
+  readonly nowMs: () => number
+  /** Messages that one session fetches at most. */
+  readonly sessionLimit: number
+  /** The server may need a moment between two sessions to let go of the mailbox (P137). */
+  readonly sessionGapSeconds: number
+  readonly terms: Terms
+}
+
+/** Enough to make the cost of another sign-in nothing; bounds what a cut connection undoes, and what a plan holds in memory. */
+export const SESSION_LIMIT = 20_000
+
+export const SESSION_GAP_SECONDS = 2

@@ -1,0 +1,110 @@
+// What the server said it can do, remembered from one poll to the next: sign-in then goes first, and an idle poll costs an
+// exchange less. For one server under TLS, for a day, and only as long as it says the same after sign-in (P036).
+// The one rule: a shortcut saves time, nothing hangs on it. Where a poll fails that took it, the next one asks again.
+import { createHash } from 'node:crypto'
+import type { Account } from '../../config/schema.ts'
+import { type Capabilities, noCapabilities } from '../../pop3/wire/reply.ts'
+import { StaleCapabilities } from '../../pop3/stale.ts'
+
+/** A server that offers something better from today on is not to wait long for it. */
+const REMEMBERED_MS = 86_400_000
+
+/** What is looked at; the rest of a list is not kept. */
+const NAMES = ['PIPELINING', 'UTF8']
+const MECHANISM = /^[A-Z0-9-]{1,20}$/
+const MOST_MECHANISMS = 20
+
+interface Remembered {
+  readonly of: string
+  readonly sinceMs: number
+  readonly names: readonly string[]
+  readonly sasl: readonly string[]
+  /** Of the list after sign-in. */
+  readonly mark: string
+}
+
+export class Shortcut {
+  readonly #of: string
+  readonly #nowMs: number
+  /** Without TLS anybody may have said it. What auto never picks is asked for each time. */
+  readonly #isOpen: boolean
+  #kept: Remembered | null
+  #capabilities: Capabilities | null = null
+  #changed = false
+
+  /** `fact`: what the account's record has of it. */
+  constructor({ tls, host, port, auth }: Account, fact: string | undefined, nowMs: number) {
+    this.#of = `${tls} ${host}:${port}`
+    this.#nowMs = nowMs
+    this.#isOpen = tls !== 'none' && auth !== 'apop' && auth !== 'cram-md5'
+    const kept = this.#isOpen && fact !== undefined ? parsed(fact) : null
+    // A clock that was set back must not make it last for ever (S030).
+    const isFresh = kept !== null && kept.of === this.#of && Math.abs(nowMs - kept.sinceMs) < REMEMBERED_MS
+    this.#kept = isFresh ? kept : null
+    if (isFresh) this.#capabilities = capabilitiesOf(kept)
+  }
+
+  /** The list to go by; null: the server is to be asked. The same object each time. */
+  get capabilities(): Capabilities | null {
+    return this.#capabilities
+  }
+
+  /** After sign-in and listing: `before` is what sign-in went by, `after` what the server itself said then, if anything. */
+  learn(before: Capabilities, after: Capabilities): void {
+    if (!this.#isOpen) return
+    const mark = markOf(after)
+    if (this.#kept !== null && before === this.#capabilities && mark === this.#kept.mark) return
+    this.#changed = true
+    const isAnswered = before !== this.#capabilities && before !== noCapabilities && after !== noCapabilities
+    this.#capabilities = null
+    this.#kept = !isAnswered
+      ? null
+      : {
+          of: this.#of,
+          sinceMs: this.#nowMs,
+          // After sign-in is when it counts.
+          names: NAMES.filter((name) => (name === 'PIPELINING' ? after : before).names.has(name)),
+          sasl: [...before.sasl].filter((name) => MECHANISM.test(name)).slice(0, MOST_MECHANISMS),
+          mark,
+        }
+  }
+
+  /** A session ended so: the next one asks. In words, where another session will do better at once; null: who knows. */
+  around(error: unknown): string | null {
+    if (this.#capabilities === null) return null
+    this.#capabilities = null
+    this.#kept = null
+    this.#changed = true
+    return error instanceof StaleCapabilities ? 'the server does not offer what it did: asking it anew' : null
+  }
+
+  /** For the account's record; nothing where it says so already. */
+  get facts(): Record<string, string | null> {
+    if (!this.#changed) return {}
+    return { capabilities: this.#kept === null ? null : JSON.stringify(this.#kept) }
+  }
+}
+
+function markOf({ names, sasl }: Capabilities): string {
+  const text = JSON.stringify([[...names].sort(), [...sasl].sort()])
+  return createHash('sha256').update(text).digest('hex').slice(0, 16)
+}
+
+function capabilitiesOf({ names, sasl }: Remembered): Capabilities {
+  return { ...noCapabilities, names: new Set(names), sasl: new Set(sasl) }
+}
+
+/** Null for what no popfetch wrote. */
+function parsed(fact: string): Remembered | null {
+  try {
+    const { of, sinceMs, names, sasl, mark } = JSON.parse(fact) as Partial<Remembered>
+    if (typeof of !== 'string' || typeof mark !== 'string' || !Number.isFinite(sinceMs)) return null
+    return { of, sinceMs: Number(sinceMs), names: words(names), sasl: words(sasl), mark }
+  } catch {
+    return null
+  }
+}
+
+function words(list: unknown): readonly string[] {
+  return Array.isArray(list) ? list.filter((word) => typeof word === 'string') : []
+}

@@ -1,0 +1,74 @@
+// From an account of the configuration to a session that is signed in: files and secrets are read here, at the last moment.
+import type { Account } from '../../config/schema.ts'
+import { resolveSecret } from '../../config/values/secret.ts'
+import { PopfetchError } from '../../errors.ts'
+import type { Log } from '../../log.ts'
+import type { Credentials } from '../../pop3/sign-in/mechanism.ts'
+import type { ProxyOptions } from '../../pop3/network/proxy.ts'
+import type { Capabilities } from '../../pop3/wire/reply.ts'
+import { Session } from '../../pop3/session.ts'
+import { redactor } from '../../redact.ts'
+import { pem } from '../run/destinations.ts'
+import type { Detours } from './workarounds.ts'
+
+export interface SignInContext {
+  readonly env: NodeJS.ProcessEnv
+  readonly log: Log
+  readonly signal: AbortSignal
+  /** What the server is better not asked to do (P032, P143). */
+  readonly detours: Pick<Detours, 'pipelining' | 'capabilities'>
+}
+
+/** The account's password or token, as it is at this moment. Rejects with ERR_SECRET. From now on it is masked in everything
+ *  popfetch writes. */
+export async function secretOf(
+  { password, token, name }: Account,
+  { env, signal }: Pick<SignInContext, 'env' | 'signal'>,
+): Promise<string> {
+  const source = token ?? password
+  if (source === null) {
+    throw new PopfetchError('ERR_SECRET', `${name} has no password`, { scope: 'account', retry: 'never' })
+  }
+  const what = `the ${token === null ? 'password' : 'token'} of ${name}`
+  const secret = await resolveSecret(source, { env, signal, what })
+  redactor.add(secret)
+  return secret
+}
+
+export function credentialsOf({ user, token }: Account, secret: string): Credentials {
+  return token === null ? { user, password: secret } : { user, token: secret }
+}
+
+/** A session up to its capabilities, not signed in yet. `remembered`: of another day; null: the server is asked. */
+export async function connect(
+  account: Account,
+  { log, signal, detours }: SignInContext,
+  remembered: Capabilities | null = null,
+): Promise<Session> {
+  const { host, port, tls, timeoutMs, ca, pin, clientCert, clientKey, name } = account
+  const [caPem, certPem, keyPem] = await Promise.all(
+    [ca, clientCert, clientKey].map(async (file) => (file === null ? null : await pem(file))),
+  )
+  return await Session.open(
+    {
+      host,
+      port,
+      timeoutMs,
+      tlsMode: tls,
+      proxy: proxyOf(account),
+      tls: { ca: caPem ?? null, pin, clientCert: certPem ?? null, clientKey: keyPem ?? null },
+      pipelining: detours.pipelining && account.pipelining === 'auto',
+      askCapabilities: detours.capabilities,
+      remembered: detours.capabilities ? remembered : null,
+      trace: log.wire(name),
+    },
+    signal,
+  )
+}
+
+function proxyOf({ proxy }: Account): ProxyOptions | null {
+  if (proxy === null) return null
+  const password = proxy.password?.reveal() ?? null
+  if (password !== null) redactor.add(password)
+  return { ...proxy, password }
+}

@@ -1,0 +1,39 @@
+// An access token that the server does not take, or takes no more: read again, once, and the poll goes on with another
+// session (P067, P077). The one rule: never the same token twice, and nothing of it for passwords: some servers count (P052).
+import type { Account } from '../../config/schema.ts'
+import { PopfetchError } from '../../errors.ts'
+import { ExpiredToken } from '../../pop3/wire/reply-error.ts'
+
+export interface RenewalContext {
+  /** Reads the token anew: a command runs again. Rejects with ERR_SECRET. */
+  readonly read: () => Promise<string>
+  readonly note: (text: string) => void
+}
+
+export class Renewal {
+  readonly #account: Account
+  readonly #context: RenewalContext
+  /** How much had been delivered when the token was last renewed; -1: it was not yet. */
+  #deliveredThen = -1
+
+  constructor(account: Account, context: RenewalContext) {
+    this.#account = account
+    this.#context = context
+  }
+
+  /** A fresh token in the place of `token`, after a session that ended with `error`. Rejects with `error` where it is not about
+   *  the token, where the fresh one is the same, or where the last fresh one has not brought a single message. */
+  async renew(token: string, error: unknown, delivered: number): Promise<string> {
+    if (this.#account.token === null || !isAboutToken(error) || delivered <= this.#deliveredThen) throw error
+    this.#deliveredThen = delivered
+    const fresh = await this.#context.read()
+    if (fresh === token) throw error
+    const why = error instanceof ExpiredToken ? 'has run out' : 'was refused'
+    this.#context.note(`the token ${why}: going on with a fresh one`)
+    return fresh
+  }
+}
+
+function isAboutToken(error: unknown): boolean {
+  return error instanceof ExpiredToken || (error instanceof PopfetchError && error.code === 'ERR_AUTH')
+}

@@ -1,0 +1,70 @@
+// What the ledger is told of the messages of a transfer before and around their retrieval: begun, abandoned. The next batch is
+// recorded while this one is on the wire. A ledger that cannot be written ends the transfer.
+import { asPopfetchError, type PopfetchError } from '../../errors.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
+import { beginning, isBegun, type Job } from './hand-over.ts'
+import type { PlannedFetch } from '../plan/plan.ts'
+import { isSuspect } from './suspects.ts'
+
+/** Attempts recorded in one commit. */
+const BATCH = 50
+
+export class Attempts {
+  /** Why no further message is begun: the ledger failed, or the server. */
+  fatal: PopfetchError | null = null
+  readonly #account: string
+  readonly #ledger: Ledger
+  readonly #stopped: () => boolean
+
+  constructor(account: string, ledger: Ledger, stopped: () => boolean) {
+    this.#account = account
+    this.#ledger = ledger
+    this.#stopped = stopped
+  }
+
+  /** Records the attempts of a batch; false: the ledger cannot, or it is no use any more: nothing of it was begun. */
+  async begin(batch: readonly Job[]): Promise<boolean> {
+    if (batch.length === 0) return true
+    if (this.#stopped()) return false
+    try {
+      await this.#ledger.begin(
+        this.#account,
+        batch.filter(isBegun).map(({ uidl, copy, sizeBytes, due }) => ({
+          key: { uidl, copy },
+          listedBytes: sizeBytes,
+          deliveries: due.map(beginning),
+        })),
+      )
+      return true
+    } catch (error) {
+      this.fatal ??= asPopfetchError(error)
+      return false
+    }
+  }
+
+  /** They were begun and not tried after all; see Ledger.abandon. */
+  async abandon(jobs: readonly Job[], reason: string | null, counts = false): Promise<void> {
+    if (jobs.length === 0) return
+    const abandoned = jobs.map(({ uidl, copy }) => ({ key: { uidl, copy }, reason, counts }))
+    await this.record(() => this.#ledger.abandon(this.#account, abandoned))
+  }
+
+  async record(change: () => Promise<void>): Promise<void> {
+    try {
+      await change()
+    } catch (error) {
+      this.fatal ??= asPopfetchError(error)
+    }
+  }
+}
+
+/** A message that never came to an end is in a batch of its own (P122). */
+export function inBatches(fetches: readonly PlannedFetch[]): readonly (readonly PlannedFetch[])[] {
+  const batches: PlannedFetch[][] = []
+  for (const fetch of fetches) {
+    const last = batches.at(-1)
+    if (last === undefined || last.length === BATCH || isSuspect(fetch) || isSuspect(last[0])) batches.push([fetch])
+    else last.push(fetch)
+  }
+  return batches
+}

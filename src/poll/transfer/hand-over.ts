@@ -1,0 +1,181 @@
+// A complete message → each destination that has not got it → the ledger, one outcome for each. A destination that fails as
+// a whole is not asked again in this poll.
+import { randomBytes } from 'node:crypto'
+import type { Account } from '../../config/schema.ts'
+import { asPopfetchError, DeliveryError } from '../../errors.ts'
+import type { Beginning, Outcome, ReceivedFacts } from '../../ledger/ledger.ts'
+import type { Message, Origin } from '../../message.ts'
+import type { Target } from '../run/destinations.ts'
+import type { PlannedFetch } from '../plan/plan.ts'
+import type { Run } from '../run/run.ts'
+import type { Tally } from '../tally.ts'
+
+const HOUR_MS = 3_600_000
+
+const INTENT_DIGITS = 16
+
+/** One delivery that is to be tried now. */
+export interface Due {
+  readonly target: Target
+  readonly recipient: string
+  readonly intent: string
+  /** How often it was tried before. */
+  readonly attempts: number
+  /** An earlier attempt may have arrived. */
+  readonly doubtful: boolean
+}
+
+export interface Job extends PlannedFetch {
+  /** Empty as long as `choice` is to be made. */
+  readonly due: readonly Due[]
+  /** Where it goes is seen when it is there (`route`); null: that is fixed. */
+  readonly choice: Choice | null
+}
+
+export interface Choice {
+  /** All that may be chosen. */
+  readonly targets: readonly Target[]
+  due(message: Message): readonly Due[]
+}
+
+export interface HandOverContext {
+  readonly account: Account
+  readonly run: Run
+  readonly tally: Tally
+}
+
+interface Result {
+  readonly outcome: Outcome
+  /** Why the message is to be held; null: it is not. */
+  readonly hold: string | null
+}
+
+let randomDigits = ''
+
+/** 16 random hexadecimal digits. Drawn for many at once: a call of its own for each cost a fiftieth of a poll. */
+export function newIntent(): string {
+  if (randomDigits === '') randomDigits = randomBytes(4096).toString('hex')
+  const intent = randomDigits.slice(0, INTENT_DIGITS)
+  randomDigits = randomDigits.slice(INTENT_DIGITS)
+  return intent
+}
+
+export function originOf(account: Account, entry: { readonly uidl: string; readonly copy: number }): Origin {
+  const { name, host, user, tls } = account
+  return { account: name, host, user, uidl: entry.uidl, copy: entry.copy, protocol: tls === 'none' ? 'POP3' : 'POP3S' }
+}
+
+/** The job with its targets fixed, in the ledger too: DESIGN 4.1. Rejects when that cannot be written. */
+export async function chosen(
+  job: Job,
+  choice: Choice,
+  message: Message,
+  { account, run }: HandOverContext,
+): Promise<Job> {
+  const due = choice.due(message)
+  if (due.length === 0) throw new Error('a message that would go nowhere')
+  const key = { uidl: job.uidl, copy: job.copy }
+  // It is the same attempt, which is not to be counted twice.
+  if (isBegun(job)) await run.ledger.abandon(account.name, [{ key, reason: null, counts: false }])
+  await run.ledger.begin(account.name, [{ key, listedBytes: job.sizeBytes, deliveries: due.map(beginning) }])
+  return { ...job, due, choice: null }
+}
+
+/** Before it is retrieved. A delivered message that is to be delivered again and has no targets yet is not: it would stay
+ *  open when it does not come. */
+export function isBegun({ choice, known }: Job): boolean {
+  return choice === null || known?.state !== 'delivered'
+}
+
+export function beginning({ target, recipient, intent }: Due): Beginning['deliveries'][number] {
+  return { destination: target.name, recipient, intent }
+}
+
+/** Are all that it may go to down? */
+export function isStuck({ due, choice }: Job): boolean {
+  const targets = choice?.targets ?? due.map(({ target }) => target)
+  return targets.every(({ down }) => down !== null)
+}
+
+/** True: each destination has it, and the ledger says so durably. Rejects when the ledger cannot be written. */
+export async function handOver(job: Job, message: Message, context: HandOverContext): Promise<boolean> {
+  const { tally } = context
+  const received: ReceivedFacts = {
+    receivedBytes: message.sizeBytes,
+    digest: message.digest,
+    fingerprint: message.fingerprint,
+    messageId: message.messageId,
+  }
+  const [only] = job.due
+  const results =
+    only !== undefined && job.due.length === 1
+      ? [await handOne(job, only, message, received, context)]
+      : await Promise.all(job.due.map((due) => handOne(job, due, message, received, context)))
+  if (results.every(({ outcome }) => outcome.state === 'done')) {
+    tally.delivered++
+    return true
+  }
+  const outcomes = results.map(({ outcome }) => outcome)
+  const passing = outcomes.find(({ state }) => state === 'failed' || state === 'unknown')
+  const refused = outcomes.find(({ state }) => state === 'refused')
+  const hold = results.find((result) => result.hold !== null)?.hold ?? null
+  // What another destination may yet take is held only once that has it.
+  if (passing !== undefined && passing.state !== 'done') {
+    tally.deferred++
+    tally.problem({ uidl: job.uidl, kind: 'deferred', reason: passing.error })
+  } else if (hold !== null) {
+    const { uidl, copy, sizeBytes } = job
+    await context.run.ledger.hold(context.account.name, [{ key: { uidl, copy }, listedBytes: sizeBytes, reason: hold }])
+    tally.held++
+    tally.problem({ uidl, kind: 'held', reason: hold })
+  } else if (refused !== undefined && refused.state !== 'done') {
+    tally.refused++
+    tally.problem({ uidl: job.uidl, kind: 'refused', reason: refused.error })
+  }
+  return false
+}
+
+async function handOne(
+  job: Job,
+  due: Due,
+  message: Message,
+  received: ReceivedFacts,
+  { account, run, tally }: HandOverContext,
+): Promise<Result> {
+  const result = await attempt(due, message, run)
+  const { outcome } = result
+  await run.ledger.settle(account.name, {
+    key: { uidl: job.uidl, copy: job.copy },
+    destination: due.target.name,
+    recipient: due.recipient,
+    outcome,
+    received,
+  })
+  if (outcome.state === 'done' && due.doubtful) {
+    tally.possibleDuplicates++
+    const reason = 'an earlier delivery may have arrived already'
+    tally.problem({ uidl: job.uidl, kind: 'possibleDuplicate', reason })
+  }
+  return result
+}
+
+async function attempt({ target, recipient, intent, attempts }: Due, message: Message, run: Run): Promise<Result> {
+  if (target.down !== null)
+    return { outcome: { state: 'failed', error: target.down.message, retryAfterMs: 0 }, hold: null }
+  try {
+    const tried = { intent, origin: message.origin, recipient }
+    const receipt = await target.destination.deliver(tried, message, run.deliverySignal)
+    return { outcome: { state: 'done', receipt: receipt.text }, hold: null }
+  } catch (thrown) {
+    const error = asPopfetchError(thrown, 'message')
+    if (error.scope === 'destination') target.down ??= error
+    const verdict = error instanceof DeliveryError ? error.verdict : 'temporary'
+    const outcome: Outcome = {
+      state: verdict === 'temporary' ? 'failed' : verdict,
+      error: error.message,
+      // What was refused is tried again, ever more seldom, up to once a day (D031).
+      retryAfterMs: verdict === 'refused' ? run.nowMs() + Math.min(HOUR_MS * 2 ** attempts, 24 * HOUR_MS) : 0,
+    }
+    return { outcome, hold: error instanceof DeliveryError && error.hold ? error.message : null }
+  }
+}

@@ -1,0 +1,183 @@
+// One answer to LIST or UIDL, parsed as it streams in: number → the bytes after it, in columns, so that a million lines are
+// a few arrays and not a million objects (P103). Pure. The lines are hostile: numbers never index or size memory, a bad
+// line costs only itself (P088), and what is kept of a line does not depend on how it was cut into chunks.
+import { PopfetchError } from '../../errors.ts'
+import { type Column, inOrder, Pile } from './column.ts'
+
+/** A longer line is dropped: no server has such UIDs, and the message is treated as one without (P092, P104). */
+const LINE_LIMIT = 16_384
+/** Entries of one listing; past that it is an attack or a fault (P104). */
+export const LISTING_LIMIT = 5_000_000
+/** Bytes of one answer: LISTING_LIMIT lines with UIDs of the longest legal kind and some to spare (P104). */
+export const LISTING_BYTES_LIMIT = 512 * 1024 * 1024
+/** RFC 1939 sets no limit; what no signed 32-bit integer holds is no count of messages (P088). */
+const NUMBER_LIMIT = 0x7fffffff
+
+const LF = 0x0a
+const CR = 0x0d
+const SPACE = 0x20
+const TAB = 0x09
+
+/** Rows, and bytes of texts, that are parsed before they join the others: V8 is slow with memory that may grow. */
+const PAGE_ROWS = 4096
+const PAGE_BYTES = 65_536
+
+/** What no number of messages and no UIDL of RFC 1939 is longer than. */
+const ORDINARY_DIGITS = 9
+const ORDINARY_BYTES = 100
+
+export class ListParser {
+  readonly #numbers = new Pile(LISTING_LIMIT * 4)
+  readonly #ends = new Pile(LISTING_LIMIT * 4)
+  readonly #texts = new Pile(LISTING_BYTES_LIMIT)
+  readonly #page = {
+    numbers: new Uint32Array(PAGE_ROWS),
+    ends: new Uint32Array(PAGE_ROWS),
+    texts: Buffer.allocUnsafe(PAGE_BYTES),
+  }
+  #pageRows = 0
+  #pageBytes = 0
+  /** Bytes of texts on the pages before. */
+  #textBytes = 0
+  #count = 0
+  #fedBytes = 0
+  /** The start of a line whose end has not come. */
+  #carry: Buffer[] = []
+  #carryBytes = 0
+  #skipping = false
+  #last = 0
+  #ascending = true
+
+  /** Takes the next bytes of the multi-line answer. Throws ERR_POP3_PROTOCOL past a limit. */
+  feed(chunk: Buffer): undefined {
+    this.#fedBytes += chunk.length
+    if (this.#fedBytes > LISTING_BYTES_LIMIT) throw tooLong(`${LISTING_BYTES_LIMIT} bytes`)
+    let start = 0
+    if (this.#carryBytes > 0 || this.#skipping) {
+      const newline = chunk.indexOf(LF)
+      if (newline >= 0) this.#endCarry(chunk.subarray(0, newline))
+      start = newline + 1
+    }
+    for (const stop = chunk.lastIndexOf(LF); start <= stop;) start = this.#ordinaryLine(chunk, start)
+    if (start === chunk.length || this.#skipping) return
+    // A copy: the chunk may be large. Not joined before the end: a line that drips must not cost its square.
+    this.#carry.push(Buffer.from(chunk.subarray(start)))
+    this.#carryBytes += chunk.length - start
+    if (this.#carryBytes > LINE_LIMIT) {
+      this.#drop()
+      this.#skipping = true
+    }
+  }
+
+  /** A line as nearly all are, in one go: nothing but the time depends on it. Returns where the next one starts. */
+  #ordinaryLine(bytes: Buffer, start: number): number {
+    const { texts } = this.#page
+    let at = start
+    let byte = bytes[at]
+    let number = 0
+    while (byte !== undefined && byte >= 0x30 && byte <= 0x39) {
+      number = number * 10 + (byte - 0x30)
+      byte = bytes[++at]
+    }
+    const hasRoom = this.#pageRows < PAGE_ROWS && this.#pageBytes + ORDINARY_BYTES < PAGE_BYTES
+    if (!hasRoom || byte !== SPACE || number === 0 || at - start > ORDINARY_DIGITS || isBlank(bytes[at + 1]))
+      return this.#anyLine(bytes, start)
+    let size = this.#pageBytes
+    const most = size + ORDINARY_BYTES
+    for (byte = bytes[++at]; byte !== LF && size < most; byte = bytes[++at]) texts[size++] = byte ?? 0
+    if (byte !== LF || this.#count >= LISTING_LIMIT) return this.#anyLine(bytes, start)
+    if (size > this.#pageBytes && texts[size - 1] === CR) size--
+    this.#enter(number, size)
+    return at + 1
+  }
+
+  #anyLine(bytes: Buffer, start: number): number {
+    const newline = bytes.indexOf(LF, start)
+    this.#line(bytes, start, newline)
+    return newline + 1
+  }
+
+  #endCarry(rest: Buffer): void {
+    if (!this.#skipping) {
+      const line = Buffer.concat([...this.#carry, rest])
+      this.#line(line, 0, line.length)
+    }
+    this.#drop()
+    this.#skipping = false
+  }
+
+  #drop(): void {
+    this.#carry = []
+    this.#carryBytes = 0
+  }
+
+  #line(bytes: Buffer, start: number, newline: number): void {
+    if (newline - start > LINE_LIMIT) return
+    let end = newline
+    if (end > start && bytes[end - 1] === CR) end--
+    let at = start
+    // Some servers put `+OK ` before every line (P090).
+    if (bytes[at] === 0x2b && end - at > 4 && bytes.toString('latin1', at, at + 4).toUpperCase() === '+OK ') at += 4
+    let number = 0
+    const digits = at
+    for (let byte = bytes[at]; at < end && byte !== undefined && byte >= 0x30 && byte <= 0x39; byte = bytes[++at]) {
+      number = number * 10 + (byte - 0x30)
+    }
+    if (at === digits || at - digits > 10 || number === 0 || number > NUMBER_LIMIT) return
+    if (at < end && !isBlank(bytes[at])) return
+    while (at < end && isBlank(bytes[at])) at++
+    this.#push(number, bytes, at, end)
+  }
+
+  #push(number: number, bytes: Buffer, start: number, end: number): void {
+    if (this.#count >= LISTING_LIMIT) throw tooLong(`${LISTING_LIMIT} messages`)
+    if (this.#pageRows === PAGE_ROWS || this.#pageBytes + end - start >= PAGE_BYTES) this.#turnPage()
+    const size = this.#pageBytes + bytes.copy(this.#page.texts, this.#pageBytes, start, end)
+    this.#enter(number, size)
+  }
+
+  /** Its text is on the page, up to `size`. */
+  #enter(number: number, size: number): void {
+    const { numbers, ends, texts } = this.#page
+    texts[size] = LF
+    numbers[this.#pageRows] = number
+    ends[this.#pageRows++] = this.#textBytes + size + 1
+    this.#pageBytes = size + 1
+    if (number <= this.#last) this.#ascending = false
+    this.#last = number
+    this.#count++
+  }
+
+  #turnPage(): void {
+    const { numbers, ends, texts } = this.#page
+    this.#numbers.add(new Uint8Array(numbers.buffer, 0, this.#pageRows * 4))
+    this.#ends.add(new Uint8Array(ends.buffer, 0, this.#pageRows * 4))
+    this.#texts.add(texts.subarray(0, this.#pageBytes))
+    this.#textBytes = this.#texts.bytes
+    this.#pageRows = 0
+    this.#pageBytes = 0
+  }
+
+  /** Call once, when the answer is complete. Yields after some milliseconds, or so many rows put in order. */
+  *finish(rowsPerTurn: number): Generator<void, Column> {
+    this.#turnPage()
+    const numbers = new Uint32Array(this.#numbers.take())
+    const edges = new Uint32Array(numbers.length + 1)
+    edges.set(new Uint32Array(this.#ends.take()), 1)
+    yield
+    const column = { numbers, edges, texts: Buffer.from(this.#texts.take()) }
+    yield
+    return this.#ascending ? column : yield* inOrder(column, rowsPerTurn)
+  }
+}
+
+export function isBlank(byte: number | undefined): boolean {
+  return byte === SPACE || byte === TAB
+}
+
+function tooLong(limit: string): PopfetchError {
+  return new PopfetchError('ERR_POP3_PROTOCOL', `the server lists more than ${limit}: not going on`, {
+    scope: 'account',
+    retry: 'later',
+  })
+}

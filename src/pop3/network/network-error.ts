@@ -1,0 +1,105 @@
+// What went wrong on the way to a POP3 server, in words: what was tried, what came back, what to do.
+import { display } from '../../display.ts'
+import { errnoOf, PopfetchError } from '../../errors.ts'
+
+export function abortedError(doing: string): PopfetchError {
+  return new PopfetchError('ERR_ABORTED', `${doing} was interrupted`, { scope: 'account', retry: 'soon' })
+}
+
+export function timedOut(doing: string, timeoutMs: number, hint: string): PopfetchError {
+  return new PopfetchError('ERR_TIMEOUT', `${doing} took longer than ${timeoutMs / 1000} s: ${hint}`, {
+    scope: 'account',
+    retry: 'soon',
+  })
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused: is the port right, is the server up?',
+  ENOTFOUND: 'no such host: is the host name right?',
+  EAI_AGAIN: 'the name could not be looked up: is the network up?',
+  EHOSTUNREACH: 'no route to the host: is the network up?',
+  ENETUNREACH: 'the network cannot be reached: is it up?',
+  ETIMEDOUT: 'no answer: is the network up?',
+  ECONNRESET: 'the server reset the connection: it may be busy or limit connections',
+  EPIPE: 'the server closed the connection',
+}
+
+function reasonOf(cause: unknown): string {
+  // With several addresses tried, each has its own error (P004).
+  const first = cause instanceof AggregateError ? cause.errors.at(-1) : cause
+  const errno = errnoOf(first) ?? errnoOf(cause)
+  const text = first instanceof Error ? display(first.message) : 'unknown reason'
+  return errno === null ? text : `${reasons[errno] ?? text} (${errno})`
+}
+
+export function connectError(cause: unknown, peer: string): PopfetchError {
+  return new PopfetchError('ERR_CONNECT', `cannot connect to ${peer}: ${reasonOf(cause)}`, {
+    scope: 'account',
+    retry: 'soon',
+    cause,
+  })
+}
+
+export function lostError(cause: unknown, host: string, port: number): PopfetchError {
+  return new PopfetchError('ERR_CONNECT', `the connection to ${host}:${port} was lost: ${reasonOf(cause)}`, {
+    scope: 'account',
+    retry: 'soon',
+    cause,
+  })
+}
+
+const certificateReasons: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'its certificate has expired: its owner must renew it',
+  CERT_NOT_YET_VALID: "its certificate is not valid yet: is this machine's clock right?",
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed: check it, then set ca or pin for this account',
+  SELF_SIGNED_CERT_IN_CHAIN:
+    'its certificate comes from an authority that is not trusted here: set ca for this account',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    'its certificate cannot be verified (an intermediate certificate is missing, or the authority is unknown): set ca or pin',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    'its certificate cannot be verified (an intermediate certificate is missing, or the authority is unknown): set ca or pin',
+  UNABLE_TO_GET_ISSUER_CERT: 'the authority of its certificate is unknown here: set ca for this account',
+  CERT_REVOKED: 'its certificate was revoked',
+  ERR_SSL_WRONG_VERSION_NUMBER:
+    'it does not speak TLS on this port: port 110 wants tls: starttls, port 995 tls: implicit',
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'it does not speak TLS on this port: port 110 wants tls: starttls',
+  ERR_SSL_UNSUPPORTED_PROTOCOL: 'it offers only TLS versions older than 1.2, which are not safe',
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'it offers only TLS versions older than 1.2, which are not safe',
+}
+
+export function tlsError(cause: unknown, host: string, port: number): PopfetchError {
+  const code = errnoOf(cause)
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    const names = cause instanceof Error && 'cert' in cause ? altNames(cause.cert) : ''
+    return tlsFailure(
+      `TLS with ${host}:${port} failed: its certificate is for another name${names}: use a host that it names`,
+      cause,
+    )
+  }
+  if (code === 'ECONNRESET' || code === 'EPIPE' || code === null) {
+    return tlsFailure(
+      `TLS with ${host}:${port} failed: the server closed the connection: does this port speak TLS?`,
+      cause,
+    )
+  }
+  const reason = certificateReasons[code] ?? (cause instanceof Error ? display(cause.message) : 'unknown reason')
+  return tlsFailure(`TLS with ${host}:${port} failed: ${reason} (${code})`, cause)
+}
+
+function altNames(certificate: unknown): string {
+  if (typeof certificate !== 'object' || certificate === null || !('subjectaltname' in certificate)) return ''
+  return ` (${display(String(certificate.subjectaltname), 120)})`
+}
+
+export function tlsFailure(text: string, cause?: unknown): PopfetchError {
+  return new PopfetchError('ERR_TLS', text, { scope: 'account', retry: 'later', cause })
+}
+
+export function unusableCertificate(cause: unknown): PopfetchError {
+  const reason = cause instanceof Error ? display(cause.message) : 'unknown reason'
+  return new PopfetchError(
+    'ERR_CONFIG',
+    `cannot use the certificates of this account: ${reason}: ca, clientCert and clientKey must be PEM files that belong together`,
+    { scope: 'account', retry: 'never', cause },
+  )
+}

@@ -1,0 +1,244 @@
+// Commands out, answers in, in order: which answer belongs to which command, how many may be under way, and how long each
+// may take. Knows no command's meaning. The one rule: out of step means dead. A line that fits no command, a clock that
+// ran out, a lost connection botch the queue: everything that waits is rejected once, and nothing is sent any more.
+import { displayBytes } from '../../display.ts'
+import { asPopfetchError, PopfetchError } from '../../errors.ts'
+import { AnswerClock, type ClockKind } from './answer-clock.ts'
+import type { Command } from './command.ts'
+import type { Connection, ConnectionSink } from '../network/connection.ts'
+import { Decoder, type DecoderSink, UnaskedBytesError } from './decoder.ts'
+import { closedByServer, strayChallenge, tooLate, unaskedBytes } from '../exchange-error.ts'
+import { parseReply, type Reply } from './reply.ts'
+
+/** Takes the bytes of a multi-line answer. A promise: stop reading until it resolves. A throw or rejection ends the session
+ *  with that error, since the rest of the answer can be neither used nor skipped. */
+export interface BodySink {
+  write(chunk: Buffer): Promise<void> | undefined
+}
+
+/** RFC 2449 §6.6 leaves it to the client; a server must never have to hold more of our commands than a TCP window (P144). */
+const OUTSTANDING_LIMIT = 100
+const OUTSTANDING_BYTES_LIMIT = 4096
+
+interface Exchange {
+  /** Null for the greeting, which nobody asked for by a command. */
+  readonly command: Command | null
+  readonly bytes: Buffer
+  readonly clock: ClockKind
+  readonly body: BodySink | null
+  readonly resolve: (reply: Reply) => void
+  readonly reject: (error: PopfetchError) => void
+  reply: Reply | null
+  bodyBytes: number
+}
+
+export class ExchangeQueue implements DecoderSink, ConnectionSink {
+  /** May further commands go out before the answer to the last one? */
+  pipelining = false
+  readonly #connection: Connection
+  readonly #decoder = new Decoder(this)
+  readonly #trace: ((direction: 'C' | 'S', text: string) => void) | null
+  /** From #next on; what is before it was sent. */
+  #waiting: Exchange[] = []
+  #next = 0
+  #outstanding: Exchange[] = []
+  #outstandingBytes = 0
+  #pumpDue = false
+  #botched: PopfetchError | null = null
+  readonly #clock: AnswerClock
+  #pauses = 0
+
+  constructor(connection: Connection, timeoutMs: number, trace: ((direction: 'C' | 'S', text: string) => void) | null) {
+    this.#connection = connection
+    this.#clock = new AnswerClock(timeoutMs, (waitedMs) => this.#late(waitedMs))
+    this.#trace = trace
+  }
+
+  get botched(): PopfetchError | null {
+    return this.#botched
+  }
+  get idle(): boolean {
+    return this.#outstanding.length === 0 && this.#next === this.#waiting.length
+  }
+
+  expectGreeting(): Promise<Reply> {
+    const { exchange, promise } = this.#exchange(null, Buffer.alloc(0), 'step', null)
+    this.#outstanding.push(exchange)
+    this.#clock.start(this.#outstanding[0]?.clock ?? null)
+    return promise
+  }
+
+  /** Resolves with the answer, once its multi-line part, if it has one, is complete. Rejects when the queue is botched. */
+  run(command: Command, clock: ClockKind, body: BodySink | null = null): Promise<Reply> {
+    return this.#enqueue(command, command.bytes, clock, body)
+  }
+
+  /** A line of a SASL exchange, right after a `continue`. */
+  runSasl(line: Buffer): Promise<Reply> {
+    return this.#enqueue(null, line, 'sasl', null)
+  }
+
+  #enqueue(command: Command | null, bytes: Buffer, clock: ClockKind, body: BodySink | null): Promise<Reply> {
+    if (this.#botched !== null) return Promise.reject(this.#botched)
+    const { exchange, promise } = this.#exchange(command, bytes, clock, body)
+    this.#waiting.push(exchange)
+    this.#pumpSoon()
+    return promise
+  }
+
+  /** At the end of this turn's work: commands asked for together go out together. While the server has something to do
+   *  that may be as late as the end of the loop's turn: one by one they cost a tenth of a poll. */
+  #pumpSoon(): void {
+    if (this.#pumpDue) return
+    this.#pumpDue = true
+    if (this.#outstanding.length === 0) queueMicrotask(this.#pump)
+    else setImmediate(this.#pump)
+  }
+
+  #exchange(command: Command | null, bytes: Buffer, clock: ClockKind, body: BodySink | null) {
+    const { promise, resolve, reject } = Promise.withResolvers<Reply>()
+    const exchange: Exchange = { command, bytes, clock, body, resolve, reject, reply: null, bodyBytes: 0 }
+    return { exchange, promise }
+  }
+
+  readonly #pump = (): void => {
+    this.#pumpDue = false
+    if (this.#botched !== null) return
+    const wasIdle = this.#outstanding.length === 0
+    const burst: Buffer[] = []
+    for (let exchange = this.#waiting[this.#next]; exchange !== undefined; exchange = this.#waiting[this.#next]) {
+      if (!this.#mayWrite(exchange.bytes.length)) break
+      this.#next++
+      this.#outstanding.push(exchange)
+      this.#outstandingBytes += exchange.bytes.length
+      burst.push(exchange.bytes)
+      this.#trace?.('C', exchange.command?.shown ?? '****')
+    }
+    if (burst.length === 0) return
+    // Moved seldom, so that fifty thousand waiting DELEs do not cost their square.
+    if (this.#next * 2 > this.#waiting.length) {
+      this.#waiting = this.#waiting.slice(this.#next)
+      this.#next = 0
+    }
+    if (wasIdle) this.#clock.start(this.#outstanding[0]?.clock ?? null)
+    this.#connection.write(burst.length === 1 && burst[0] !== undefined ? burst[0] : Buffer.concat(burst))
+  }
+
+  #mayWrite(bytes: number): boolean {
+    if (this.#outstanding.length === 0) return true
+    return (
+      this.pipelining &&
+      this.#outstanding.length < OUTSTANDING_LIMIT &&
+      this.#outstandingBytes + bytes <= OUTSTANDING_BYTES_LIMIT
+    )
+  }
+
+  // DecoderSink
+
+  expects(): boolean {
+    return this.#outstanding.length > 0
+  }
+
+  status(line: Buffer): boolean {
+    const exchange = this.#outstanding[0]
+    if (exchange === undefined) return false
+    const reply = parseReply(line)
+    if (this.#trace !== null)
+      this.#trace('S', exchange.clock === 'sasl' && reply.status === 'continue' ? '+ ****' : displayBytes(line))
+    if (reply.status === 'continue' && exchange.clock !== 'sasl') {
+      throw strayChallenge(line, nameOf(exchange))
+    }
+    exchange.reply = reply
+    if (reply.status === 'ok' && exchange.command?.multiline === true) return true
+    this.#complete(exchange, reply)
+    return false
+  }
+
+  body(bytes: Buffer): void {
+    const exchange = this.#outstanding[0]
+    if (exchange === undefined) return
+    exchange.bodyBytes += bytes.length
+    this.#clock.progress(bytes.length)
+    const wait = exchange.body?.write(bytes)
+    if (wait === undefined) return
+    this.pause()
+    wait.then(
+      () => this.resume(),
+      (error: unknown) => this.botch(asPopfetchError(error)),
+    )
+  }
+
+  end(): void {
+    const exchange = this.#outstanding[0]
+    if (exchange?.reply === undefined || exchange.reply === null) return
+    this.#trace?.('S', `(${exchange.bodyBytes} bytes) .`)
+    this.#complete(exchange, exchange.reply)
+  }
+
+  #complete(exchange: Exchange, reply: Reply): void {
+    this.#outstanding.shift()
+    this.#outstandingBytes -= exchange.bytes.length
+    this.#clock.start(this.#outstanding[0]?.clock ?? null)
+    exchange.resolve(reply)
+    if (this.#next < this.#waiting.length) this.#pumpSoon()
+  }
+
+  // ConnectionSink
+
+  data(chunk: Buffer): void {
+    this.#clock.progress(0)
+    try {
+      this.#decoder.feed(chunk)
+    } catch (error) {
+      this.botch(error instanceof UnaskedBytesError ? unaskedBytes(error) : asPopfetchError(error))
+    }
+  }
+
+  closed(error: PopfetchError | null): void {
+    const head = this.#outstanding[0]
+    this.botch(error ?? closedByServer(head === undefined ? null : nameOf(head)))
+  }
+
+  /** Ends the connection without QUIT and rejects everything that waits, each once. The first reason stays. */
+  botch(error: PopfetchError): void {
+    if (this.#botched !== null) return
+    this.#botched = error
+    this.close()
+    const all = [...this.#outstanding, ...this.#waiting.slice(this.#next)]
+    this.#outstanding = []
+    this.#waiting = []
+    this.#next = 0
+    for (const exchange of all) exchange.reject(error)
+  }
+
+  /** Closes the connection; what still waits is rejected. */
+  close(): void {
+    this.#clock.stop()
+    this.#connection.destroy()
+    if (this.#botched === null) {
+      this.botch(new PopfetchError('ERR_ABORTED', 'the session was closed', { scope: 'account', retry: 'soon' }))
+    }
+  }
+
+  /** Stops reading, so that the server waits. */
+  pause(): void {
+    if (this.#pauses++ > 0) return
+    this.#clock.pause()
+    this.#connection.pause()
+  }
+
+  resume(): void {
+    if (--this.#pauses > 0) return
+    this.#clock.resume()
+    this.#connection.resume()
+  }
+
+  #late(waitedMs: number): void {
+    const head = this.#outstanding[0]
+    if (head !== undefined) this.botch(tooLate(nameOf(head), waitedMs, head.bodyBytes))
+  }
+}
+
+function nameOf(exchange: Exchange): string {
+  return exchange.command?.verb ?? (exchange.clock === 'sasl' ? 'AUTH' : 'the connection (the greeting)')
+}

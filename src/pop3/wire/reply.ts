@@ -1,0 +1,130 @@
+// Lines from a POP3 server → statuses, response codes and capabilities (RFC 1939 §3, RFC 2449 §5–8, RFC 3206). Pure.
+// Tolerant where servers differ harmlessly, strict where tolerance would let a desync pass as an answer.
+import { displayBytes } from '../../display.ts'
+import { PopfetchError } from '../../errors.ts'
+
+/** `continue`: `+ …`, a SASL challenge, legal only while one is under way. */
+export type Status = 'ok' | 'err' | 'continue'
+
+export interface Reply {
+  readonly status: Status
+  /** In upper case, such as `IN-USE` or `SYS/TEMP`; null without one, or with one that nobody knows. Only directly after
+   *  `-ERR ` (P041). */
+  readonly code: string | null
+  /** After the status indicator; raw bytes for machines (challenges, APOP), never printed. */
+  readonly rest: Buffer
+  /** The same, safe to print. */
+  readonly text: string
+}
+
+/** Throws ERR_POP3_PROTOCOL for a line that is no POP3 status (P021, P023, P024). */
+export function parseReply(line: Buffer): Reply {
+  const head = line.subarray(0, 5).toString('latin1').toUpperCase()
+  if (/^\+OK(?:[ \t\r]|$)/.test(head)) return reply('ok', line, 3)
+  if (/^-ERR(?:[ \t\r]|$)/.test(head)) return reply('err', line, 4)
+  if (/^\+(?:[ \t]|$)/.test(head)) return reply('continue', line, 1)
+  throw new PopfetchError('ERR_POP3_PROTOCOL', `not a POP3 answer: "${displayBytes(line, 80)}"${hint(head)}`, {
+    scope: 'account',
+    retry: 'later',
+  })
+}
+
+function reply(status: Status, line: Buffer, indicatorBytes: number): Reply {
+  let start = indicatorBytes
+  while (line[start] === 0x20 || line[start] === 0x09) start++
+  const rest = line.subarray(start)
+  return new ParsedReply(status, status === 'err' ? responseCode(rest) : null, rest)
+}
+
+/** Thousands come in a second, and the words of hardly any are looked at: they are made printable when somebody asks. */
+class ParsedReply implements Reply {
+  readonly status: Status
+  readonly code: string | null
+  readonly rest: Buffer
+
+  constructor(status: Status, code: string | null, rest: Buffer) {
+    this.status = status
+    this.code = code
+    this.rest = rest
+  }
+
+  get text(): string {
+    return displayBytes(this.rest)
+  }
+}
+
+/** The roots of RFC 2449, 3206 and 6856, and Dovecot's referral. Anything else in brackets is text (P041). */
+const KNOWN_CODES = ['IN-USE', 'LOGIN-DELAY', 'SYS', 'AUTH', 'UTF8', 'REFERRAL']
+
+function responseCode(rest: Buffer): string | null {
+  if (rest[0] !== 0x5b) return null
+  const end = rest.subarray(0, 100).indexOf(0x5d)
+  if (end < 2) return null
+  const code = rest.toString('latin1', 1, end).trim().toUpperCase()
+  return KNOWN_CODES.some((known) => codeIs(code, known)) ? code : null
+}
+
+function hint(head: string): string {
+  if (head.startsWith('220')) return ': this looks like an SMTP server'
+  if (head.startsWith('* OK') || head.startsWith('* BY') || head.startsWith('* PR'))
+    return ': this looks like an IMAP server'
+  if (head.startsWith('HTTP/')) return ': this looks like a web server or a captive portal'
+  if (head.startsWith('SSH-')) return ': this looks like an SSH server'
+  return ''
+}
+
+/** Is `code` this one or below it? `SYS/TEMP/FOO` is `SYS/TEMP` (RFC 2449 §8: unknown leaves count as their parent). */
+export function codeIs(code: string | null, wanted: string): boolean {
+  return code !== null && (code === wanted || code.startsWith(`${wanted}/`))
+}
+
+/** What a server said it can do; empty for a server without CAPA (P031). */
+export interface Capabilities {
+  /** Upper-case names, as tokens: `XNOSTLS` is not `STLS` (P034). */
+  readonly names: ReadonlySet<string>
+  readonly sasl: ReadonlySet<string>
+  /** Seconds a client must wait between sign-ins; null: not said or absurd (P039). */
+  readonly loginDelaySeconds: number | null
+  /** Days a message stays on the server after it was retrieved: 0 may be deleted at once (P129); null: not said, or never. */
+  readonly expireDays: number | null
+  /** The lines as sent, safe to print. */
+  readonly lines: readonly string[]
+}
+
+export const noCapabilities: Capabilities = {
+  names: new Set(),
+  sasl: new Set(),
+  loginDelaySeconds: null,
+  expireDays: null,
+  lines: [],
+}
+
+/** More than any server sends; the answer to CAPA must not be a way to fill memory (P033). */
+export const CAPABILITIES_LIMIT = 16_384
+
+export function parseCapabilities(answer: Buffer): Capabilities {
+  const names = new Set<string>()
+  const sasl = new Set<string>()
+  const lines: string[] = []
+  let loginDelaySeconds: number | null = null
+  let expireDays: number | null = null
+  for (const line of answer.toString('latin1').split(/\r?\n/).slice(0, 100)) {
+    const [name, ...args] = line
+      .toUpperCase()
+      .split(/[ \t]+/)
+      .filter((token) => token !== '')
+    if (name === undefined) continue
+    lines.push(displayBytes(Buffer.from(line, 'latin1')))
+    names.add(name)
+    if (name === 'SASL') for (const mechanism of args) sasl.add(mechanism)
+    // An old dialect: `AUTH=PLAIN` (P034).
+    if (name.startsWith('AUTH=')) sasl.add(name.slice(5))
+    if (name === 'LOGIN-DELAY') loginDelaySeconds = smallNumber(args[0])
+    if (name === 'EXPIRE') expireDays = smallNumber(args[0])
+  }
+  return { names, sasl, loginDelaySeconds, expireDays, lines }
+}
+
+function smallNumber(token: string | undefined): number | null {
+  return token !== undefined && /^\d{1,7}$/.test(token) ? Number(token) : null
+}

@@ -1,0 +1,111 @@
+// From a mail address to its POP3 server: SRV records (RFC 6186), then the pages by which domains configure mail programs,
+// then the bundled table. What is asked over the network is passed in: lookups.ts.
+// The one rule: a server without TLS is never found.
+import { parseHost } from '../config/values/host.ts'
+import { providerOf, type Provider } from '../providers.ts'
+
+export interface FoundServer {
+  readonly host: string
+  readonly port: number
+  readonly tls: 'implicit' | 'starttls'
+  readonly user: string
+  readonly from: 'DNS' | 'autoconfig' | 'table'
+}
+
+export interface Discovery {
+  readonly server: FoundServer | null
+  /** Of the address's domain; null: it is not in the table. */
+  readonly provider: Provider | null
+  /** False: only DNS says so, which anybody on the way could have written, and it is outside the address's own domain: a
+   *  person has to say yes before a password goes there (RFC 6186 section 6). */
+  readonly trusted: boolean
+}
+
+export interface SrvRecord {
+  readonly name: string
+  readonly port: number
+  readonly priority: number
+}
+
+export interface Lookups {
+  /** Null: nobody answers, as on a machine that is offline; [] when there is no such record. */
+  srv(name: string): Promise<readonly SrvRecord[] | null>
+  /** The text of an HTTPS page; null: there is none. */
+  page(url: string): Promise<string | null>
+}
+
+/** `address`: one that parseAddress takes. Never rejects but for the signal of `lookups`. */
+export async function discover(address: string, lookups: Lookups): Promise<Discovery> {
+  const at = address.lastIndexOf('@')
+  const local = address.slice(0, at)
+  const domain = address.slice(at + 1).toLowerCase()
+  const provider = providerOf(domain)
+  const user = provider?.user === 'local' ? local : address
+  const known: FoundServer | null =
+    provider?.host === null || provider === null
+      ? null
+      : { host: provider.host, port: 995, tls: 'implicit', user, from: 'table' }
+  // Who has no POP3 has none, whatever an old record says.
+  if (provider !== null && known === null) return { server: null, provider, trusted: true }
+  const records = await Promise.all([lookups.srv(`_pop3s._tcp.${domain}`), lookups.srv(`_pop3._tcp.${domain}`)])
+  const announced = best(records[0] ?? [], 'implicit') ?? best(records[1] ?? [], 'starttls')
+  if (announced !== null) {
+    const { host } = announced
+    const trusted = host === domain || host.endsWith(`.${domain}`) || host === known?.host
+    return { server: { ...announced, user, from: 'DNS' }, provider, trusted }
+  }
+  const isOffline = records.every((found) => found === null)
+  const described = isOffline ? null : await autoconfig({ address, local, domain }, lookups)
+  return { server: described ?? known, provider, trusted: true }
+}
+
+function best(
+  records: readonly SrvRecord[],
+  tls: FoundServer['tls'],
+): Pick<FoundServer, 'host' | 'port' | 'tls'> | null {
+  const [record] = records.toSorted((a, b) => a.priority - b.priority)
+  // A dot alone: the domain says that it has no such service.
+  const host = parseHost((record?.name ?? '').replace(/\.$/, ''))
+  return record === undefined || host === null ? null : { host, port: record.port, tls }
+}
+
+interface Who {
+  readonly address: string
+  readonly local: string
+  readonly domain: string
+}
+
+async function autoconfig(who: Who, lookups: Lookups): Promise<FoundServer | null> {
+  const urls = [
+    `https://autoconfig.${who.domain}/mail/config-v1.1.xml`,
+    `https://${who.domain}/.well-known/autoconfig/mail/config-v1.1.xml`,
+  ]
+  const pages = await Promise.all(urls.map((url) => lookups.page(url)))
+  for (const page of pages) {
+    const found = page === null ? null : described(page, who)
+    if (found !== null) return found
+  }
+  return null
+}
+
+/** The first `incomingServer` that speaks POP3 with TLS. */
+function described(page: string, { address, local, domain }: Who): FoundServer | null {
+  const filled = (text: string): string =>
+    text
+      .replaceAll('%EMAILADDRESS%', address)
+      .replaceAll('%EMAILLOCALPART%', local)
+      .replaceAll('%EMAILDOMAIN%', domain)
+      .replace(/&(amp|lt|gt|quot|apos);/g, (_, name: string) => ENTITIES[name] ?? '')
+  for (const [, block = ''] of page.matchAll(/<incomingServer\s[^>]*type="pop3"[^>]*>([\s\S]*?)<\/incomingServer>/g)) {
+    const value = (name: string): string =>
+      filled(new RegExp(`<${name}>\\s*([^<]*?)\\s*</${name}>`).exec(block)?.[1] ?? '')
+    const host = parseHost(value('hostname'))
+    const port = Number(value('port'))
+    const tls = { SSL: 'implicit', STARTTLS: 'starttls' }[value('socketType')] as FoundServer['tls'] | undefined
+    if (host === null || tls === undefined || !Number.isInteger(port) || port < 1 || port > 65_535) continue
+    return { host, port, tls, user: value('username') || address, from: 'autoconfig' }
+  }
+  return null
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }

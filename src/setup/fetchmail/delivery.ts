@@ -1,0 +1,63 @@
+// Where fetchmail put mail → destinations. It forwarded to an SMTP server, by default that of its own machine, unless an `mda`
+// or a file was named. Pure.
+import { isLoopback } from '../../config/values/host.ts'
+import type { Written } from '../../config/values/written.ts'
+import { display } from '../../display.ts'
+import { commandDestination } from '../delivery-command.ts'
+import type { FetchmailUser, Options } from './grammar.ts'
+import { hostOf, present, type Around } from '../imported.ts'
+
+export interface FetchmailDelivery {
+  readonly deliver: readonly Written[]
+  readonly remarks: readonly string[]
+}
+
+export function fetchmailDelivery(
+  server: Options,
+  { local, options }: FetchmailUser,
+  around: Around,
+): FetchmailDelivery {
+  const remarks: string[] = []
+  // `theirs=ours`: what counts here is ours.
+  const names = local.map((name) => name.slice(name.indexOf('=') + 1)).filter((name) => name !== '*' && name !== '')
+  const recipient = names[0] ?? around.localUser
+  if (local.length > 1 || local.includes('*')) {
+    remarks.push(
+      `multi-drop: fetchmail looked for recipients in the header; all mail goes to ${display(recipient, 80)} now`,
+    )
+  }
+  const { mda, bsmtp } = options
+  if (typeof bsmtp === 'string') {
+    remarks.push('bsmtp: there is no such file format here: mail goes into an mbox instead')
+    return { deliver: [{ type: 'mbox', path: `${bsmtp}.mbox` }], remarks }
+  }
+  if (typeof mda === 'string') return { deliver: [commandDestination(mda, recipient)], remarks }
+  return { deliver: [forwarded(server, options, recipient, remarks)], remarks }
+}
+
+function forwarded(server: Options, options: Options, recipient: string, remarks: string[]): Written {
+  const listeners = Array.isArray(options['smtphost']) ? options['smtphost'] : []
+  const [listener = 'localhost', ...others] = listeners.map(String)
+  if (others.length > 0) remarks.push('smtphost: only the first is taken; another would be a destination of its own')
+  if (listener.startsWith('/')) return { type: 'lmtp', socket: listener, to: recipient }
+  const [host = 'localhost', port] = listener.split('/')
+  const type = options['lmtp'] === true ? 'lmtp' : 'smtp'
+  const domain = typeof options['smtpaddress'] === 'string' ? options['smtpaddress'] : host
+  const to = typeof options['smtpname'] === 'string' ? options['smtpname'] : addressed(recipient, domain)
+  const local = isLoopback(hostOf(host))
+  if (!local) remarks.push(`the way to ${display(host, 80)} is encrypted now (tls: starttls), or not taken`)
+  const { esmtpname, esmtppassword } = server
+  return present({
+    type,
+    host: hostOf(host),
+    // fetchmail's own default; ours beyond this machine is 587.
+    port: port === undefined ? (type === 'smtp' && !local ? 25 : null) : Number(port),
+    user: typeof esmtpname === 'string' ? esmtpname : null,
+    password: typeof esmtppassword === 'string' ? esmtppassword : null,
+    to,
+  })
+}
+
+function addressed(recipient: string, domain: string): string {
+  return recipient.includes('@') ? recipient : `${recipient}@${domain}`
+}

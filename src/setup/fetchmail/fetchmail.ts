@@ -1,0 +1,212 @@
+// A .fetchmailrc, and the .fetchids beside it, in our words. The grammar is fetchmail-grammar.ts. Pure.
+// The one rule: what would be less safe or lose mail is not carried over but told of.
+import { isLoopback } from '../../config/values/host.ts'
+import { formatDuration } from '../../config/values/quantity.ts'
+import type { Written } from '../../config/values/written.ts'
+import { display } from '../../display.ts'
+import { fetchmailDelivery } from './delivery.ts'
+import { parseFetchmail, type FetchmailEntry, type FetchmailUser, type Options } from './grammar.ts'
+import {
+  asWritten,
+  hostOf,
+  present,
+  secretOf,
+  sizeText,
+  type Around,
+  type Imported,
+  type ImportedAccount,
+} from '../imported.ts'
+
+const PORTS: Readonly<Record<string, number>> = { pop3: 110, 'pop-3': 110, pop3s: 995 }
+
+/** Ways to sign in that have a name here; the others have no counterpart. */
+const AUTH: Readonly<Record<string, string | null>> = {
+  any: null,
+  password: null,
+  'cram-md5': 'cram-md5',
+  apop: 'apop',
+  xoauth2: 'xoauth2',
+  oauthbearer: 'oauthbearer',
+}
+
+/** Options of server or user that change what popfetch does not do, each with what to know. */
+const WITHOUT_COUNTERPART: Readonly<Record<string, string>> = {
+  interface: 'popfetch does not look at network interfaces',
+  monitor: 'popfetch does not look at network interfaces',
+  plugin: 'no program stands between popfetch and the server; see proxy',
+  plugout: 'no program stands between popfetch and its destination',
+  preconnect: 'no command is run before a poll: what must be there (a tunnel) has to be started elsewhere',
+  postconnect: 'no command is run after a poll',
+  flush: 'nothing is deleted that popfetch did not deliver',
+  limitflush: 'larger messages are kept back, never deleted',
+  rewrite: 'addresses are never rewritten',
+  stripcr: 'messages stay as they are',
+  forcecr: 'messages stay as they are',
+  mimedecode: 'messages stay as they are',
+  dropstatus: 'messages stay as they are',
+  dropdelivered: 'messages stay as they are',
+  warnings: 'a message that is kept back is reported once, and `popfetch status` lists it',
+  batchlimit: 'a message is handed on as soon as it is there',
+  fetchsizelimit: 'not needed',
+  principal: 'there is no Kerberos',
+  sslcertpath: 'name one file of authorities with ca',
+  sslcommonname: 'the certificate must be for the host; pin accepts a certain one',
+  sslfingerprint: 'popfetch pins SHA-256, this is MD5: `popfetch check --verbose` shows what to write as pin',
+  antispam: 'a refused message stays on the server and is reported',
+  passwordfd: 'a password comes from { file }, { env } or { command }',
+}
+
+const MULTIDROP = ['envelope', 'qvirtual', 'localdomains', 'aka', 'fetchdomains']
+
+export function importFetchmail(text: string, around: Around & { readonly idfile: string }): Imported {
+  const { settings, entries, strangeLines } = parseFetchmail(text)
+  const daemonSeconds = number(settings['daemon'])
+  const idfile = string(settings['idfile']) ?? around.idfile
+  const remarks = strangeLines.map((line) => `line ${line} of the old file has a word that fetchmail does not know`)
+  if (settings['syslog'] === true) remarks.push('set syslog: popfetch writes a file (log.file), or standard error')
+  if (settings['postmaster'] !== undefined) remarks.push('set postmaster: no mail is ever bounced or sent elsewhere')
+  return {
+    accounts: entries.flatMap((entry) =>
+      entry.users.length === 0
+        ? [accountOf(entry, { remote: null, local: [], options: {} }, { around, daemonSeconds, idfile })]
+        : entry.users.map((user) => accountOf(entry, user, { around, daemonSeconds, idfile })),
+    ),
+    settings: present({
+      defaults: daemonSeconds > 0 ? { poll: formatDuration(daemonSeconds * 1000) } : null,
+      log: settings['logfile'] === undefined ? null : { file: settings['logfile'] },
+    }),
+    remarks,
+  }
+}
+
+interface Context {
+  readonly around: Around
+  readonly daemonSeconds: number
+  readonly idfile: string
+}
+
+function accountOf(entry: FetchmailEntry, user: FetchmailUser, context: Context): ImportedAccount {
+  const { around, daemonSeconds, idfile } = context
+  const server = entry.options
+  const options = user.options
+  const remarks: string[] = []
+  const host = hostOf(string(server['via']) ?? entry.name)
+  const remote = user.remote ?? around.localUser
+  const service = string(server['service']) ?? string(server['port'])
+  const tls = tlsOf(host, options, remarks)
+  const isOurs = isPop3(string(server['proto']), remarks)
+  if (entry.skip) remarks.unshift('fetchmail polled this only when it was named (skip)')
+  if (user.remote === null) remarks.push('no user was named: fetchmail took the name of the user it ran as')
+  const auth = authOf(server, remarks)
+  const { deliver, remarks: told } = fetchmailDelivery(server, user, around)
+  remarks.push(...told, ...fetched(options), ...missed({ ...server, ...options }))
+  const token = auth === 'xoauth2' || auth === 'oauthbearer'
+  return {
+    name: entry.users.length > 1 ? `${remote.replace(/@.*/, '')}-${entry.name}` : entry.name,
+    host,
+    port: service === null ? (tls === 'implicit' ? 995 : 110) : (PORTS[service] ?? Number(service)),
+    user: remote,
+    secret: passwordOf(options, around.netrc(host, remote)),
+    secretKey: token ? 'token' : 'password',
+    keys: present({
+      tls: tls === 'implicit' ? null : tls,
+      ca: string(options['sslcertfile']),
+      clientCert: string(options['sslcert']),
+      clientKey: string(options['sslkey']) ?? (options['sslcert'] === undefined ? null : options['sslcert']),
+      auth,
+      delete: options['keep'] === true ? 'never' : 'after-delivery',
+      limit: number(options['fetchlimit']) || null,
+      maxSize: sizeText(number(options['limit'])),
+      poll: pollOf(server, daemonSeconds, remarks),
+      timeout: number(server['timeout']) > 0 ? `${number(server['timeout'])}s` : null,
+    } satisfies Written),
+    deliver,
+    remarks,
+    off: entry.skip || !isOurs,
+    seen: { file: idfile, uidlsOf: (ids) => fetchids(ids, remote, [host, entry.name]), spellings: asWritten },
+  }
+}
+
+function isPop3(proto: string | null, remarks: string[]): boolean {
+  const name = (proto ?? 'auto').toLowerCase()
+  if (name === 'auto') {
+    remarks.push('no protocol was named: fetchmail may have used IMAP, popfetch speaks POP3 only')
+    return true
+  }
+  if (name === 'pop3' || name === 'apop') return true
+  remarks.unshift(`protocol ${display(name, 20)}: popfetch speaks POP3 only`)
+  return false
+}
+
+function tlsOf(host: string, options: Options, remarks: string[]): 'implicit' | 'starttls' | 'none' {
+  if (options['sslcertck'] === false) {
+    remarks.push(
+      'no sslcertck: the certificate is checked now; ca or pin accept one that is not signed by the usual authorities',
+    )
+  }
+  if (options['ssl'] === true) return 'implicit'
+  const proto = string(options['sslproto'])
+  if (proto === '' || (proto === null && isLoopback(host))) return 'none'
+  if (proto === null) {
+    remarks.push('fetchmail went on without TLS when the server had none; popfetch does so only with tls: none')
+  }
+  return 'starttls'
+}
+
+function authOf(server: Options, remarks: string[]): string | null {
+  if (string(server['proto'])?.toLowerCase() === 'apop') return 'apop'
+  const name = (string(server['auth']) ?? 'any').toLowerCase()
+  const auth = AUTH[name]
+  if (auth === undefined) remarks.push(`auth ${display(name, 20)}: the best way that the server offers is taken`)
+  return auth ?? null
+}
+
+function passwordOf(options: Options, fromNetrc: string | null): ImportedAccount['secret'] {
+  const file = string(options['passwordfile'])
+  if (file !== null) return { kind: 'file', path: file }
+  return secretOf(string(options['password']) ?? fromNetrc)
+}
+
+function pollOf(server: Options, daemonSeconds: number, remarks: string[]): string | null {
+  const interval = number(server['interval'])
+  if (interval <= 1) return null
+  if (daemonSeconds > 0) return formatDuration(interval * daemonSeconds * 1000)
+  remarks.push(`interval ${interval}: write how often the background process polls it as poll`)
+  return null
+}
+
+function fetched(options: Options): readonly string[] {
+  if (options['fetchall'] !== true || options['keep'] !== true) return []
+  return ['fetchall with keep: fetchmail fetched everything each time; popfetch fetches each message once']
+}
+
+function missed(options: Options): readonly string[] {
+  const told = Object.entries(WITHOUT_COUNTERPART).flatMap(([name, why]) => {
+    const value = options[name]
+    return value === undefined || value === false || value === '0' ? [] : [`${name}: ${why}`]
+  })
+  const multidrop = MULTIDROP.filter((name) => options[name] !== undefined && options[name] !== false)
+  if (multidrop.length === 0) return told
+  return [...told, `${multidrop.join(', ')}: popfetch does not sort by recipients; route sorts by what the header says`]
+}
+
+/** `USER@HOST UIDL` a line; very old files have `HOST USER UIDL`. */
+function fetchids(text: string, user: string, hosts: readonly string[]): readonly string[] {
+  const login = Buffer.from(user).toString('latin1').toLowerCase()
+  const heads = new Set(
+    hosts.flatMap((host) => [`${login}@${host}`, `${host} ${login}`].map((head) => head.toLowerCase())),
+  )
+  return text.split('\n').flatMap((line) => {
+    const at = line.trimEnd().lastIndexOf(' ')
+    return at > 0 && heads.has(line.slice(0, at).trim().toLowerCase()) ? [line.trimEnd().slice(at + 1)] : []
+  })
+}
+
+function string(value: Options[string] | undefined): string | null {
+  return typeof value === 'string' ? value : null
+}
+
+/** 0: not there, or no number. */
+function number(value: Options[string] | undefined): number {
+  return typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : 0
+}

@@ -1,0 +1,228 @@
+// A .fetchmailrc → its entries, users and their options; `defaults` merged in. What they mean to us is import-fetchmail.ts.
+// The words are those of the manual page's KEYWORD/OPTION SUMMARY. Pure.
+import { fetchmailTokens, type Token } from '../../migrate/fetchmail-tokens.ts'
+
+/** A flag, a string, or a list of them. */
+export type OptionValue = boolean | string | readonly string[]
+export type Options = Readonly<Record<string, OptionValue>>
+
+export interface FetchmailUser {
+  /** Null: not named. */
+  readonly remote: string | null
+  /** Names here, mappings with `=` among them. */
+  readonly local: readonly string[]
+  readonly options: Options
+}
+
+export interface FetchmailEntry {
+  readonly name: string
+  /** Polled only when it is named. */
+  readonly skip: boolean
+  readonly options: Options
+  readonly users: readonly FetchmailUser[]
+}
+
+export interface FetchmailFile {
+  readonly settings: Options
+  readonly entries: readonly FetchmailEntry[]
+  /** Lines with a word that is none of fetchmail's; what it is might be part of a password. */
+  readonly strangeLines: readonly number[]
+}
+
+type Kind = 'flag' | 'text' | 'list'
+
+const SERVER: Readonly<Record<string, Kind>> = kinds({
+  flag: 'dns checkalias uidl tracepolls',
+  text: 'via proto port service auth timeout interface monitor plugin plugout interval principal esmtpname esmtppassword qvirtual envelope bad-header',
+  list: 'localdomains aka',
+})
+
+const USER: Readonly<Record<string, Kind>> = kinds({
+  flag: 'ssl sslcertck keep flush limitflush fetchall rewrite stripcr forcecr pass8bits dropstatus dropdelivered mimedecode idle lmtp',
+  text: 'password passwordfile passwordfd sslcert sslcertfile sslcertpath sslcommonname sslfingerprint sslkey sslproto smtpaddress smtpname mda bsmtp preconnect postconnect limit warnings batchlimit fetchlimit fetchsizelimit fastuidl expunge properties',
+  list: 'is folder smtphost fetchdomains antispam',
+})
+
+const SET: Readonly<Record<string, Kind>> = kinds({
+  flag: 'bouncemail spambounce softbounce syslog invisible showdots',
+  text: 'daemon logfile idfile pidfile postmaster properties',
+  list: '',
+})
+
+const SYNONYMS: Readonly<Record<string, string>> = {
+  server: 'poll',
+  protocol: 'proto',
+  local: 'localdomains',
+  authenticate: 'auth',
+  username: 'user',
+  pass: 'password',
+  to: 'is',
+  folders: 'folder',
+}
+
+const NOISE: ReadonlySet<string> = new Set(['and', 'with', 'has', 'wants', 'options'])
+const STRUCTURE: ReadonlySet<string> = new Set(['set', 'defaults', 'poll', 'skip', 'user', 'here', 'there', 'no'])
+
+function kinds(words: Readonly<Record<Kind, string>>): Readonly<Record<string, Kind>> {
+  const of = (kind: Kind) => words[kind].split(' ').map((word) => [word, kind] as const)
+  return Object.fromEntries([...of('flag'), ...of('text'), ...of('list')].filter(([word]) => word !== ''))
+}
+
+interface Draft {
+  readonly name: string
+  readonly skip: boolean
+  readonly options: Record<string, OptionValue>
+  readonly users: { remote: string | null; local: string[]; options: Record<string, OptionValue> }[]
+}
+
+export function parseFetchmail(text: string): FetchmailFile {
+  const reader = new Reader(fetchmailTokens(text))
+  const settings: Record<string, OptionValue> = {}
+  const entries: Draft[] = []
+  const defaults: Draft = { name: '', skip: false, options: {}, users: [] }
+  let entry: Draft | null = null
+  for (;;) {
+    const word = reader.word()
+    if (word === null) break
+    if (word === 'set') reader.option(SET, settings, reader.word() ?? '')
+    else if (word === 'defaults') entry = defaults
+    else if (word === 'poll' || word === 'skip') {
+      entry = { name: reader.text(), skip: word === 'skip', options: {}, users: [] }
+      entries.push(entry)
+    } else if (entry === null) reader.strange()
+    else if (word === 'user') startUser(entry, reader)
+    else if (isOf(SERVER, reader.bare(word))) reader.option(SERVER, entry.options, word)
+    else userOption(entry, reader, word)
+  }
+  return {
+    settings,
+    entries: entries.map((each) => merged(each, defaults)),
+    strangeLines: [...new Set(reader.strangeLines)],
+  }
+}
+
+/** `user NAME [there]`, or `user NAMES here`. */
+function startUser(entry: Draft, reader: Reader): void {
+  const user: Draft['users'][number] = { remote: null, local: [], options: {} }
+  entry.users.push(user)
+  const names = [reader.text(), ...reader.list()]
+  if (reader.skip('here')) user.local = names
+  else {
+    reader.skip('there')
+    user.remote = names[0] ?? null
+  }
+}
+
+/** An option before any `user` belongs to one that has no name: fetchmail takes that of the user who runs it. */
+function userOption(entry: Draft, reader: Reader, word: string): void {
+  if (!isOf(USER, reader.bare(word))) return reader.strange()
+  const user = entry.users.at(-1) ?? { remote: null, local: [], options: {} }
+  if (entry.users.length === 0) entry.users.push(user)
+  if (word !== 'is') return reader.option(USER, user.options, word)
+  const names = reader.list()
+  if (reader.skip('there')) user.remote = names[0] ?? null
+  else {
+    reader.skip('here')
+    user.local.push(...names)
+  }
+}
+
+function merged(entry: Draft, defaults: Draft): FetchmailEntry {
+  const [usual] = defaults.users
+  const users =
+    entry.users.length === 0 && usual !== undefined ? [{ remote: null, local: [], options: {} }] : entry.users
+  return {
+    name: entry.name,
+    skip: entry.skip,
+    options: { ...defaults.options, ...entry.options },
+    users: users.map(({ remote, local, options }) => ({
+      remote: remote ?? usual?.remote ?? null,
+      local: local.length > 0 ? local : (usual?.local ?? []),
+      options: { ...usual?.options, ...options },
+    })),
+  }
+}
+
+function isOf(table: Readonly<Record<string, Kind>>, word: string): boolean {
+  return Object.hasOwn(table, word)
+}
+
+class Reader {
+  readonly #tokens: readonly Token[]
+  readonly strangeLines: number[] = []
+  #at = 0
+
+  constructor(tokens: readonly Token[]) {
+    this.#tokens = tokens
+  }
+
+  /** The next keyword in its one form, noise left out; null: the end. `no` before a flag is part of it: `no keep`. */
+  word(): string | null {
+    const token = this.#tokens[this.#at++]
+    if (token === undefined) return null
+    if (token.quoted) return '"'
+    const word = SYNONYMS[token.text] ?? token.text
+    if (NOISE.has(word) || word === '=') return this.word()
+    return word === 'no' ? `no ${this.word() ?? ''}` : word
+  }
+
+  /** The keyword without `no`, in two words or in one. */
+  bare(word: string): string {
+    if (word.startsWith('no ')) return word.slice('no '.length)
+    const rest = word.replace(/^no/, '')
+    return rest !== word && [SERVER, USER, SET].some((table) => table[rest] === 'flag') ? rest : word
+  }
+
+  /** The next word whatever it is. */
+  text(): string {
+    if (this.#tokens[this.#at]?.text === '=' && this.#tokens[this.#at]?.quoted === false) this.#at++
+    return this.#tokens[this.#at++]?.text ?? ''
+  }
+
+  /** Words up to the next keyword; `a=b` is one. */
+  list(): string[] {
+    const list: string[] = []
+    for (let token = this.#tokens[this.#at]; token !== undefined; token = this.#tokens[++this.#at]) {
+      if (!token.quoted && this.#isKeyword(token.text)) break
+      const before = list.at(-1)
+      if (!token.quoted && token.text === '=') list.push(`${list.pop() ?? ''}=`)
+      else if (before?.endsWith('=') === true) list[list.length - 1] = before + token.text
+      else list.push(token.text)
+    }
+    return list
+  }
+
+  skip(word: string): boolean {
+    const token = this.#tokens[this.#at]
+    if (token === undefined || token.quoted || token.text !== word) return false
+    this.#at++
+    return true
+  }
+
+  strange(): void {
+    const line = this.#tokens[this.#at - 1]?.line
+    if (line !== undefined) this.strangeLines.push(line)
+  }
+
+  option(table: Readonly<Record<string, Kind>>, options: Record<string, OptionValue>, word: string): void {
+    const name = this.bare(word)
+    const kind = table[name]
+    if (kind === undefined) this.strange()
+    else if (name !== word) options[name] = false
+    else if (kind === 'flag') options[name] = true
+    else if (kind === 'list') options[name] = this.list()
+    else options[name] = name === 'envelope' ? this.#envelope() : this.text()
+  }
+
+  /** A number before the name of the field says how many to skip. */
+  #envelope(): string {
+    const first = this.text()
+    return /^\d+$/.test(first) ? this.text() : first
+  }
+
+  #isKeyword(text: string): boolean {
+    const word = SYNONYMS[text] ?? text
+    const bare = this.bare(word)
+    return STRUCTURE.has(word) || NOISE.has(word) || [SERVER, USER].some((table) => isOf(table, bare))
+  }
+}

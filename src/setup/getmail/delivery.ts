@@ -1,0 +1,101 @@
+// Where getmail put mail → destinations: [destination], and the sections that a MultiDestination names. Pure.
+import type { Written } from '../../config/values/written.ts'
+import { display } from '../../display.ts'
+import { hostOf, present } from '../imported.ts'
+import { parseStrings, pathOf, type Section } from '../ini.ts'
+
+/** A destination that names itself is no end. */
+const DEPTH_LIMIT = 5
+
+type Sections = Readonly<Record<string, Section>>
+
+export interface GetmailDelivery {
+  readonly deliver: readonly Written[]
+  readonly remarks: readonly string[]
+}
+
+interface Context {
+  readonly sections: Sections
+  readonly localUser: string
+  readonly remarks: string[]
+}
+
+/** `trace`: getmail put a Received field on top. */
+export function getmailDelivery(
+  sections: Sections,
+  { trace, localUser }: { readonly trace: boolean; readonly localUser: string },
+): GetmailDelivery {
+  const remarks: string[] = []
+  const found = fromSection('destination', { sections, localUser, remarks }, 0)
+  return { deliver: trace ? found : found.map((target) => ({ ...target, trace: false })), remarks }
+}
+
+function fromSection(name: string, context: Context, depth: number): readonly Written[] {
+  const { sections, remarks } = context
+  const section = sections[name]
+  if (section === undefined || depth > DEPTH_LIMIT) {
+    remarks.push(`[${display(name, 60)}]: no such section in the old file`)
+    return []
+  }
+  if (section['user'] !== undefined) remarks.push('user: popfetch delivers as the user it runs as')
+  const { type = '', path = '' } = section
+  switch (type) {
+    case 'Maildir':
+      return [present({ ...maildir(path), mode: section['filemode'] ?? null })]
+    case 'Mboxrd':
+      return [{ type: 'mbox', path: pathOf(path) }]
+    case 'MDA_external':
+      if (section['unixfrom'] !== undefined) remarks.push('unixfrom: the command gets the message without a From_ line')
+      return [external(pathOf(path), parseStrings(section['arguments'] ?? ''), remarks)]
+    case 'MDA_lmtp':
+      return [lmtp(section, context)]
+    case 'MultiDestination':
+      return parseStrings(section['destinations'] ?? '').flatMap((each) => fromText(each, context, depth + 1))
+    case 'MultiSorter':
+    case 'MultiGuesser':
+      remarks.push(
+        `${type}: popfetch does not sort by recipients (route sorts by what the header says): all mail goes to the default`,
+      )
+      return fromText(section['default'] ?? '', context, depth + 1)
+    default:
+      remarks.push(`${display(type, 60)}: there is no such destination: name another in deliver`)
+      return []
+  }
+}
+
+/** As in `destinations`: `[section]`, a Maildir when it ends in a slash, else an mbox. */
+function fromText(text: string, context: Context, depth: number): readonly Written[] {
+  const name = /^\[(.*)\]$/.exec(text.trim())?.[1]
+  if (name !== undefined) return fromSection(name, context, depth)
+  return [text.endsWith('/') ? maildir(text) : { type: 'mbox', path: pathOf(text) }]
+}
+
+function maildir(path: string): Written {
+  return { type: 'maildir', path: pathOf(path).replace(/(?<=[^/])\/+$/, '') }
+}
+
+function lmtp({ host = '', port = '2003', override }: Section, { localUser, remarks }: Context): Written {
+  if (override === undefined) remarks.push(`MDA_lmtp: all mail is for ${display(localUser, 60)} now: correct to`)
+  const to = override ?? localUser
+  return host.startsWith('/')
+    ? { type: 'lmtp', socket: host, to }
+    : { type: 'lmtp', host: hostOf(host), port: Number(port), to }
+}
+
+/** Words of the envelope are put where no shell can take them for its own. */
+function external(program: string, args: readonly string[], remarks: string[]): Written {
+  if (!args.some((arg) => arg.includes('%('))) return { type: 'command', run: [program, ...args] }
+  if (args.some((arg) => /%\((?:recipient|local|domain)\)/.test(arg))) {
+    remarks.push(
+      '%(recipient), %(local), %(domain): $RECIPIENT is the address of the mailbox, whoever the message was for',
+    )
+  }
+  const words = [program, ...args].map((word) =>
+    `'${word.replaceAll("'", `'\\''`)}'`
+      .replaceAll('%(sender)', `'"$SENDER"'`)
+      .replaceAll('%(recipient)', `'"$RECIPIENT"'`)
+      .replaceAll('%(local)', `'"\${RECIPIENT%@*}"'`)
+      .replaceAll('%(domain)', `'"\${RECIPIENT##*@}"'`),
+  )
+  return { type: 'command', run: ['/bin/sh', '-c', `exec ${words.join(' ')}`] }
+}

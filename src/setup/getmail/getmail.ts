@@ -1,0 +1,156 @@
+// A getmailrc, and the oldmail file of its mailbox, in our words. Sections are ini.ts, destinations getmail-delivery.ts. Pure.
+import { isLoopback } from '../../config/values/host.ts'
+import { display } from '../../display.ts'
+import { getmailDelivery } from './delivery.ts'
+import { hostOf, present, secretOf, sizeText, type Around, type Imported, type ImportedAccount } from '../imported.ts'
+import { parseIni, parseStrings, pathOf, type Section } from '../ini.ts'
+
+export interface GetmailPlace extends Around {
+  /** Name of the file, without its directory. */
+  readonly name: string
+  /** Where getmail keeps its oldmail files. */
+  readonly directory: string
+}
+
+/** Keys of [retriever] and [options] that have no counterpart, each with what to know. */
+const WITHOUT_COUNTERPART: Readonly<Record<string, string>> = {
+  delete_bigger_than: 'larger messages are kept back (maxSize), never deleted',
+  max_bytes_per_session: 'write how many messages one session may fetch as limit',
+  delete_dup_msgids: 'messages with the same UIDL are told apart',
+  ssl_version: 'TLS 1.2 or newer, as the system has it',
+  ssl_ciphers: 'as the system has them',
+  ssl_cert_hostname: 'the certificate must be for the host; pin accepts a certain one',
+  envelope_recipient: 'popfetch does not sort by recipients; route sorts by what the header says',
+  message_log_syslog: 'popfetch writes a file (log.file)',
+}
+
+export function importGetmail(text: string, place: GetmailPlace): Imported {
+  const sections = parseIni(text)
+  const retriever = sections['retriever'] ?? {}
+  const options = sections['options'] ?? {}
+  const account = accountOf(retriever, options, sections, place)
+  const filters = Object.keys(sections).filter((name) => name.startsWith('filter'))
+  const remarks =
+    filters.length === 0
+      ? []
+      : [
+          `[${filters.map((name) => display(name, 40)).join('], [')}]: there are no filters: a command can take the place of the destination`,
+        ]
+  return {
+    accounts: [{ ...account, remarks: [...account.remarks, ...remarks] }],
+    settings: present({ log: options['message_log'] === undefined ? null : { file: pathOf(options['message_log']) } }),
+    remarks: [],
+  }
+}
+
+function accountOf(
+  retriever: Section,
+  options: Section,
+  sections: Readonly<Record<string, Section>>,
+  place: GetmailPlace,
+): ImportedAccount {
+  const remarks: string[] = []
+  const { type = '', server = '', username = '' } = retriever
+  const isPop3 = type.includes('POP3') || type === 'MultidropSDPSRetriever'
+  const tls = type.includes('SSL') ? 'implicit' : 'none'
+  const port = Number(retriever['port'] ?? (tls === 'implicit' ? 995 : 110))
+  const host = hostOf(server)
+  if (!isPop3) remarks.push(`${display(type, 60) || 'no type'}: popfetch speaks POP3 only`)
+  else if (tls === 'none' && !isLoopback(host))
+    remarks.push('the password goes unencrypted, as it did: try tls: starttls, or no tls line at all')
+  if (type.startsWith('Multidrop'))
+    remarks.push('multi-drop: popfetch does not sort by recipients; all mail goes to one place')
+  if (type.startsWith('BrokenUIDL'))
+    remarks.push(`${type}: not needed, popfetch tells messages apart by their header where UIDLs cannot`)
+  if (truth(options['read_all'], true))
+    remarks.push('read_all: getmail fetched everything each time; popfetch fetches each message once')
+  const { deliver, remarks: told } = getmailDelivery(sections, {
+    trace: truth(options['received'], true),
+    localUser: place.localUser,
+  })
+  if (options['delivered_to'] !== undefined && truth(options['delivered_to'], true)) {
+    remarks.push('delivered_to: no Delivered-To field is added; label: true adds X-Popfetch-Account')
+  }
+  remarks.push(...told, ...missed({ ...retriever, ...options }))
+  return {
+    name: place.name === 'getmailrc' ? server : place.name.replace(/\.[A-Za-z]+$/, ''),
+    host,
+    port,
+    user: username,
+    secret: secretFrom(retriever, place.netrc(server, username)),
+    secretKey: 'password',
+    keys: present({
+      tls: tls === 'implicit' ? null : tls,
+      ca: pathOf(retriever['ca_certs']),
+      clientCert: pathOf(retriever['certfile']),
+      clientKey: pathOf(retriever['keyfile']) ?? pathOf(retriever['certfile']),
+      pin: pinOf(retriever['ssl_fingerprints'], remarks),
+      auth: truth(retriever['use_apop'], false) ? 'apop' : null,
+      delete: deleteOf(options, remarks),
+      limit: number(options['max_messages_per_session']) || null,
+      maxSize: sizeText(number(options['max_message_size'])),
+      timeout: number(retriever['timeout']) > 0 ? `${number(retriever['timeout'])}s` : null,
+    }),
+    deliver,
+    remarks,
+    off: !isPop3,
+    seen: { file: `${place.directory}/${oldmailName(server, port, username)}`, uidlsOf: oldmail, spellings },
+  }
+}
+
+function secretFrom(retriever: Section, fromNetrc: string | null): ImportedAccount['secret'] {
+  const run = parseStrings(retriever['password_command'] ?? '')
+  return run.length > 0 ? { kind: 'command', run } : secretOf(retriever['password'] ?? fromNetrc)
+}
+
+function deleteOf(options: Section, remarks: string[]): string {
+  if (truth(options['delete'], false)) return 'after-delivery'
+  const days = number(options['delete_after'])
+  if (days === 0) return 'never'
+  remarks.push(
+    `delete_after: what getmail had fetched is never deleted; only what popfetch delivers, ${days} days after it saw it first`,
+  )
+  return `${days}d`
+}
+
+function pinOf(fingerprints: string | undefined, remarks: string[]): string | null {
+  const [first, ...others] = parseStrings(fingerprints ?? '').map((text) => text.replaceAll(':', ''))
+  if (first === undefined) return null
+  if (others.length === 0 && /^[0-9A-Fa-f]{64}$/.test(first)) return first.toLowerCase()
+  remarks.push('ssl_fingerprints: pin takes one SHA-256 fingerprint: `popfetch check --verbose` shows it')
+  return null
+}
+
+function missed(keys: Section): readonly string[] {
+  return Object.entries(WITHOUT_COUNTERPART).flatMap(([name, why]) => {
+    const value = keys[name]
+    return value === undefined || ['0', 'false', 'no', 'off'].includes(value.toLowerCase()) ? [] : [`${name}: ${why}`]
+  })
+}
+
+/** getmail takes out what some file systems do not like. */
+function oldmailName(server: string, port: number, user: string): string {
+  return `oldmail-${server}-${port}-${user}`.replace(/[/\\:;<>|]+/g, '-')
+}
+
+/** `UIDL NUL TIME` a line. */
+function oldmail(text: string): readonly string[] {
+  return text.split('\n').flatMap((line) => {
+    const at = line.indexOf('\0')
+    const uidl = at < 0 ? '' : line.slice(0, at).trim()
+    return uidl === '' ? [] : [uidl]
+  })
+}
+
+/** getmail writes `-` for `/`. What makes UIDLs with slashes (base64) makes none with hyphens. */
+function spellings(uidl: string): readonly string[] {
+  return uidl.includes('-') ? [uidl, uidl.replaceAll('-', '/')] : [uidl]
+}
+
+function truth(text: string | undefined, otherwise: boolean): boolean {
+  return text === undefined ? otherwise : ['1', 'true', 'yes', 'on'].includes(text.toLowerCase())
+}
+
+function number(text: string | undefined): number {
+  return text !== undefined && /^\d{1,12}$/.test(text) ? Number(text) : 0
+}

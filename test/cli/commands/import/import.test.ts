@@ -1,0 +1,178 @@
+// `popfetch import` from files to files and the ledger. What the old files mean is tested in test/migrate.
+import { readFile, stat, symlink } from 'node:fs/promises'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { openLedger } from '../../../../src/ledger/sqlite/open.ts'
+import { Pop3Server } from '../../../support/pop3-server.ts'
+import { Person } from '../../person.ts'
+
+let person: Person
+beforeEach(async () => {
+  person = await Person.arrive()
+})
+afterEach(() => person[Symbol.asyncDispose]())
+
+const CONFIG = '.config/popfetch/config.yaml'
+const LEDGER = '.local/state/popfetch/state.db'
+
+const RC = `poll pop.example.net proto pop3 user alice password "s3cret-word" is al here ssl keep
+poll empty.example.net proto pop3 user bob password "other-word" ssl keep\n`
+
+async function seenOf(account: string, ledger = LEDGER): Promise<readonly string[]> {
+  await using opened = await openLedger(person.path(ledger))
+  const uidls: string[] = []
+  for await (const slice of opened.records.list(account, 'seen')) uidls.push(...slice.map(({ key }) => key.uidl))
+  return uidls
+}
+
+describe('import', () => {
+  test('writes a configuration and remembers what was seen; no password is printed', async () => {
+    await person.write('.fetchmailrc', RC)
+    await person.write('.fetchids', 'alice@pop.example.net u1\nalice@pop.example.net u2\n')
+
+    expect(await person.run('import', 'fetchmail')).toBe(0)
+
+    expect((await stat(person.path(CONFIG))).mode & 0o777).toBe(0o600)
+    expect((await stat(person.path('.config/popfetch'))).mode & 0o777).toBe(0o700)
+    expect(await readFile(person.path(CONFIG), 'utf8')).toContain('s3cret-word')
+    expect(await seenOf('pop.example.net')).toEqual(['u1', 'u2'])
+    expect(person.printed).not.toMatch(/s3cret|other-word/)
+    expect(person.stdout.text).toContain('pop.example.net: 2 messages that fetchmail fetched are known')
+    expect(person.stdout.text).toContain('empty.example.net: fetchmail has no record of what it fetched')
+    expect(await person.run('config', 'check')).toBe(0)
+  })
+
+  test('never overwrites a file, nor puts one out of force', async () => {
+    await person.write('.fetchmailrc', RC)
+    for (const name of ['config.yaml', 'config.yml', 'config.json']) {
+      await using other = await Person.arrive()
+      await other.write('.fetchmailrc', RC)
+      await other.write('.fetchids', 'alice@pop.example.net u1\n')
+      await other.write(`.config/popfetch/${name}`, 'mine')
+      expect(await other.run('import', 'fetchmail')).toBe(78)
+      expect(other.stderr.text).toContain('is not overwritten: name another file with --output FILE')
+      expect(await readFile(other.path(`.config/popfetch/${name}`), 'utf8')).toBe('mine')
+      await expect(stat(other.path(LEDGER))).rejects.toThrow('ENOENT')
+    }
+    await symlink('/nowhere', person.path('link'))
+    expect(await person.run('import', 'fetchmail', '--output', 'link')).toBe(78)
+  })
+
+  test('beside a configuration, remembers in the ledger that it names', async () => {
+    await person.write('.fetchmailrc', RC)
+    await person.write('.fetchids', 'alice@pop.example.net u1\n')
+    await person.write(CONFIG, 'state: ~/own.db\naccounts: {}\n')
+
+    expect(await person.run('import', 'fetchmail', '--output', 'new.yaml')).toBe(0)
+
+    expect(await seenOf('pop.example.net', 'own.db')).toEqual(['u1'])
+  })
+
+  test('with --state names the ledger in the file too', async () => {
+    await person.write('.fetchmailrc', RC)
+    await person.write('.fetchids', 'alice@pop.example.net u1\n')
+    expect(await person.run('import', 'fetchmail', '--state', 'mine.db')).toBe(0)
+    expect(await readFile(person.path(CONFIG), 'utf8')).toContain(`state: ${person.path('mine.db')}`)
+    expect(await seenOf('pop.example.net', 'mine.db')).toEqual(['u1'])
+  })
+
+  test('with --output - prints what it would write, without passwords, and leaves nothing', async () => {
+    await person.write('.fetchmailrc', RC)
+    await person.write('.fetchids', 'alice@pop.example.net u1\n')
+    expect(await person.run('import', 'fetchmail', '--output', '-')).toBe(0)
+    expect(person.stdout.text).toContain('password:\n      file: ~/.config/popfetch/pop.example.net.password')
+    expect(person.printed).not.toMatch(/s3cret|other-word/)
+    await expect(stat(person.path(LEDGER))).rejects.toThrow('ENOENT')
+    await expect(stat(person.path(CONFIG))).rejects.toThrow('ENOENT')
+  })
+
+  test('can be done again: what is remembered stays', async () => {
+    await person.write('.fetchmailrc', RC)
+    await person.write('.fetchids', 'alice@pop.example.net u1\n')
+    await person.run('import', 'fetchmail', '--output', 'a.yaml')
+    await person.write('.fetchids', 'alice@pop.example.net u2\n')
+    expect(await person.run('import', 'fetchmail', '--output', 'b.yaml')).toBe(0)
+    expect(await seenOf('pop.example.net')).toEqual(['u1', 'u2'])
+  })
+
+  test('of a record that does not fit the mailbox stops the first poll, which would bring everything twice', async () => {
+    await using server = await Pop3Server.start()
+    for (let n = 0; n < 30; n++) server.mailbox('alice', 'pw').add(`Subject: ${n}\n\nbody\n`, { uidl: `new-${n}` })
+    await person.write(
+      '.mpoprc',
+      `account a\nhost ${server.host}\nport ${server.port}\nuser alice\npassword pw\nkeep on\ndelivery maildir ~/Mail\n`,
+    )
+    const old = Array.from({ length: 30 }, (_, n) => `old-${n}`).join('\n')
+    await person.write(`.mpop_uidls/alice_at_${server.host}`, ` 30 ${server.host} alice\n${old}\n`)
+    expect(await person.run('import', 'mpop')).toBe(0)
+    expect(await person.run()).toBe(78)
+    expect(person.stderr.text).toContain('nearly none of the 30')
+    expect(server.journal.of('retr')).toEqual([])
+    expect(await person.run('--accept-new-ids')).toBe(0)
+    expect(server.journal.of('retr')).toHaveLength(30)
+  })
+
+  test('does not mix two mailboxes under one name', async () => {
+    await person.write('.fetchmailrc', RC)
+    await person.write('.fetchids', 'alice@pop.example.net u1\n')
+    await person.run('import', 'fetchmail', '--output', 'a.yaml')
+    await person.write('.fetchmailrc', RC.replace('alice', 'carol'))
+    await person.write('.fetchids', 'carol@pop.example.net u9\n')
+    expect(await person.run('import', 'fetchmail', '--output', 'b.yaml')).toBe(64)
+    expect(person.stderr.text).toContain('knows another mailbox by this name')
+    await expect(stat(person.path('b.yaml'))).rejects.toThrow('ENOENT')
+    expect(await seenOf('pop.example.net')).toEqual(['u1'])
+  })
+
+  test('while that account is polled, writes nothing: 75', async () => {
+    await person.write('.fetchmailrc', RC)
+    await person.write('.fetchids', 'alice@pop.example.net u1\n')
+    await person.run('import', 'fetchmail', '--output', 'a.yaml')
+    await using ledger = await openLedger(person.path(LEDGER))
+    await using _ = await ledger.lease('pop.example.net')
+    expect(await person.run('import', 'fetchmail', '--output', 'b.yaml')).toBe(75)
+    await expect(stat(person.path('b.yaml'))).rejects.toThrow('ENOENT')
+  })
+
+  test('says what popfetch cannot use in the new file, which is there all the same: 78', async () => {
+    await person.write('.mpoprc', 'account a\nhost bad host\nuser u\npassword "s3cret-word"\ndelivery exchange x\n')
+    expect(await person.run('import', 'mpop')).toBe(78)
+    expect(person.stderr.text).toMatch(/config\.yaml:\d+: accounts\.a\.host/)
+    expect(person.printed).not.toContain('s3cret')
+    expect(await readFile(person.path(CONFIG), 'utf8')).toContain('bad host')
+  })
+
+  test('takes all files of getmail, and their records from another directory', async () => {
+    const rc = (user: string): string =>
+      `[retriever]\ntype=SimplePOP3SSLRetriever\nserver=pop.example.net\nusername=${user}\npassword=p-${user}\n[destination]\ntype=Maildir\npath=~/Mail/\n[options]\nread_all=false\n`
+    await person.write('.config/getmail/one', rc('a'))
+    await person.write('.config/getmail/two', rc('b'))
+    await person.write('old/oldmail-pop.example.net-995-b', 'x-y\u000017\n')
+    expect(await person.run('import', 'getmail', '--record', 'old', '--json')).toBe(0)
+    expect(JSON.parse(person.stdout.text)).toMatchObject({
+      ok: true,
+      file: person.path(CONFIG),
+      accounts: [
+        { account: 'one', polled: true, seen: null },
+        { account: 'two', polled: true, seen: 1 },
+      ],
+      error: null,
+    })
+    expect(await seenOf('two')).toEqual(['x-y', 'x/y'])
+  })
+
+  test('without an old file says where it looked: 78', async () => {
+    expect(await person.run('import', 'mpop')).toBe(78)
+    expect(person.stderr.text).toContain(`neither ${person.path('.mpoprc')} nor ${person.path('.config/mpop/config')}`)
+    expect(await person.run('import', 'fetchmail', 'none')).toBe(78)
+    await person.write('rc', 'poll a proto imap user u pass s3cret-word')
+    expect(await person.run('import', 'fetchmail', 'rc')).toBe(78)
+    expect(person.stderr.text).toContain('no POP3 mailbox')
+  })
+
+  test.each([[['import']], [['import', 'outlook']], [['import', 'mpop', 'a', 'b']], [['import', 'mpop', '--yes']]])(
+    '%j is wrong usage',
+    async (argv) => {
+      expect(await person.run(...argv)).toBe(64)
+    },
+  )
+})

@@ -1,0 +1,304 @@
+// `popfetch init` against the fake server: with options alone, and with somebody who answers.
+import { PassThrough } from 'node:stream'
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { dialogueOn, type Dialogue } from '../../../../src/cli/terminal/dialogue.ts'
+import { initCommand } from '../../../../src/cli/commands/init/init.ts'
+import { parseArguments, type InitInvocation } from '../../../../src/cli/arguments/read.ts'
+import { PopfetchError } from '../../../../src/errors.ts'
+import type { Lookups } from '../../../../src/setup/discover.ts'
+import { Pop3Server } from '../../../support/pop3-server.ts'
+import { Person } from '../../person.ts'
+
+const PASSWORD = 'c0rrect "horse": #1'
+const CONFIG = '.config/popfetch/config.yaml'
+
+let person: Person
+let server: Pop3Server
+beforeEach(async () => {
+  person = await Person.arrive()
+  server = await Pop3Server.start()
+  server.mailbox('alice@example.net', PASSWORD)
+  for (const n of [1, 2, 3]) server.mailbox('alice@example.net').add(`Subject: ${n}\n\nbody\n`, { uidl: `u${n}` })
+  person.env['MAIL_PASSWORD'] = PASSWORD
+})
+afterEach(async () => {
+  await server[Symbol.asyncDispose]()
+  await person[Symbol.asyncDispose]()
+})
+
+const offline: Lookups = { srv: () => Promise.resolve(null), page: () => Promise.resolve(null) }
+
+const local = (): string[] => ['--host', server.host, '--port', String(server.port), '--tls', 'none']
+const scripted = (): string[] => [
+  '--address',
+  'alice@example.net',
+  ...local(),
+  '--password-env',
+  'MAIL_PASSWORD',
+  '--yes',
+]
+
+/** Answers in turn; each must be to the question that its key is part of. */
+function answers(...turns: readonly (readonly [question: string, answer: string | null])[]) {
+  const left = [...turns]
+  const asked: string[] = []
+  const next = (question: string): Promise<string> => {
+    asked.push(question)
+    const [part = 'no more questions', answer = null] = left.shift() ?? []
+    expect(question).toContain(part)
+    if (answer !== null) return Promise.resolve(answer)
+    return Promise.reject(new PopfetchError('ERR_ABORTED', 'gone', { scope: 'process', retry: 'never' }))
+  }
+  const dialogue: Dialogue = { ask: next, askSecret: next }
+  return { dialogue, asked, left }
+}
+
+async function init(argv: readonly string[], dialogue: Dialogue | null, lookups = offline): Promise<number> {
+  const invocation = (await parseArguments(['init', ...argv], 80)) as InitInvocation
+  return await initCommand(invocation, person.surroundings(), { dialogue, lookups })
+}
+
+const config = (): Promise<string> => readFile(person.path(CONFIG), 'utf8')
+const nothingIsLeft = async (): Promise<void> => {
+  expect(await readdir(person.home)).toEqual([])
+}
+
+describe('init with options alone', () => {
+  test('writes a file with which popfetch works at once', async () => {
+    expect(await person.run('init', ...scripted())).toBe(0)
+    expect((await stat(person.path(CONFIG))).mode & 0o777).toBe(0o600)
+    expect(server.journal.of('retr')).toEqual([])
+
+    expect(await person.run()).toBe(0)
+    expect(await readdir(person.path('Mail/new'))).toHaveLength(3)
+    expect(person.printed).toBe('')
+  })
+
+  test('takes every answer from them', async () => {
+    const argv = ['--user', 'alice@example.net', '--deliver', 'mbox:box', '--delete-policy', '30d', '--first', 'last:2']
+    expect(await person.run('init', ...scripted(), ...argv, '--name', 'work', '--output', 'x.yaml', '--json')).toBe(0)
+    expect(JSON.parse(person.stdout.text)).toEqual({ ok: true, file: person.path('x.yaml'), account: 'work' })
+    expect(await readFile(person.path('x.yaml'), 'utf8'))
+      .toBe(`# Made by popfetch init. What else there is: popfetch config schema
+
+accounts:
+  work:
+    host: 127.0.0.1
+    port: ${server.port}
+    user: alice@example.net
+    password:
+      env: MAIL_PASSWORD
+    deliver: mbox
+    tls: none
+    delete: 30d
+    first: last:2
+
+destinations:
+  mbox:
+    type: mbox
+    path: ${person.path('box')}
+`)
+    expect(await person.run('--config', 'x.yaml')).toBe(0)
+    expect((await readFile(person.path('box'), 'utf8')).match(/^Subject:/gm)).toHaveLength(2)
+  })
+
+  test('leaves nothing when the server refuses the password: 77', async () => {
+    person.env['MAIL_PASSWORD'] = 'wrong'
+    expect(await person.run('init', ...scripted())).toBe(77)
+    await nothingIsLeft()
+  })
+
+  test('does not sign in when told so', async () => {
+    person.env['MAIL_PASSWORD'] = 'wrong'
+    expect(await person.run('init', ...scripted(), '--untested')).toBe(0)
+    expect(server.journal.of('connect')).toEqual([])
+  })
+
+  test('does not overwrite a file, and asks nothing before it knows', async () => {
+    await person.write(CONFIG, 'mine')
+    expect(await person.run('init')).toBe(78)
+    expect(await config()).toBe('mine')
+  })
+
+  test.each([
+    [['--address', 'nobody']],
+    [['--port', '0']],
+    [['--tls', 'ssl']],
+    [['--deliver', 'ftp://x']],
+    [['--delete-policy', 'later']],
+    [['--first', 'last:0']],
+    [['--name', 'status', '--name', 'x']],
+    [['--token-command', 'x']],
+    [['--output', '-']],
+  ])('%j is wrong usage', async (argv) => {
+    const usual = scripted().filter((_, at, all) => !argv.includes(all[at] ?? '') && !argv.includes(all[at - 1] ?? ''))
+    expect(await person.run('init', ...usual, ...argv)).toBe(64)
+    await nothingIsLeft()
+  })
+
+  test('says which option answers when there is no terminal to ask at', async () => {
+    expect(await person.run('init', '--address', 'alice@example.net', ...local())).toBe(64)
+    expect(person.stderr.text).toContain('no terminal to ask at: answer with --user')
+    expect(await person.run('init', '--yes')).toBe(64)
+    expect(person.stderr.text).toContain('--address')
+  })
+
+  test('sends no password where only the DNS leads out of the domain', async () => {
+    const lookups: Lookups = {
+      ...offline,
+      srv: (name) =>
+        Promise.resolve(name.startsWith('_pop3s') ? [{ name: 'pop.mallory.example', port: 995, priority: 0 }] : []),
+    }
+    const argv = ['--address', 'alice@example.net', '--password-env', 'MAIL_PASSWORD', '--yes']
+    await expect(init(argv, null, lookups)).rejects.toThrow(/pop\.mallory\.example.*say it with --host/)
+    await nothingIsLeft()
+  })
+})
+
+describe('init with somebody who answers', () => {
+  test('asks, shows the file without the password, and writes it', async () => {
+    const { dialogue, left } = answers(
+      ['Mail address', 'nobody'],
+      ['Mail address', 'alice@example.net'],
+      ['POP3 server [127.0.0.1]', ''],
+      ['User name there [alice@example.net]', ''],
+      ['Password of alice@example.net', PASSWORD],
+      ['Where mail goes', '~/Post'],
+      ['Delete from the server', ''],
+      ['The 3 that are there already', ''],
+      ['Write it to', 'y'],
+    )
+    const lookups: Lookups = {
+      srv: () => Promise.resolve([]),
+      page: () =>
+        Promise.resolve(
+          `<incomingServer type="pop3"><hostname>127.0.0.1</hostname><port>${server.port}</port><socketType>SSL</socketType></incomingServer>`,
+        ),
+    }
+    expect(await init(['--tls', 'none'], dialogue, lookups)).toBe(0)
+
+    expect(left).toEqual([])
+    expect(person.stdout.text).toContain('password: "********"')
+    expect(person.printed).not.toContain('c0rrect')
+    expect(await config()).toContain('c0rrect')
+    expect(await person.run()).toBe(0)
+    expect(await readdir(person.path('Post/new'))).toHaveLength(3)
+  })
+
+  test('asks again after a refused password', async () => {
+    const { dialogue, left } = answers(
+      ['User name', 'alice@example.net'],
+      ['Password', 'wrong'],
+      ['Answer again', 'a'],
+      ['POP3 server [127.0.0.1]', ''],
+      ['User name there [alice@example.net]', ''],
+      ['Password', PASSWORD],
+      ['Where', ''],
+      ['Delete', 'after-delivery'],
+      ['The 3', 'all'],
+      ['Write it', 'yes'],
+    )
+    expect(await init(['--address', 'a@example.net', ...local()], dialogue)).toBe(0)
+    expect(left).toEqual([])
+    expect(await config()).toContain(`port: ${server.port}`)
+  })
+
+  test('may write what could not be tried', async () => {
+    server.mailbox('alice@example.net').password = 'changed'
+    const { dialogue } = answers(
+      ['User name', ''],
+      ['Password', PASSWORD],
+      ['Answer again', 'write'],
+      ['Where', ''],
+      ['Delete', ''],
+      ['What is there already', 'new'],
+      ['Write it', ''],
+    )
+    expect(await init(['--address', 'alice@example.net', ...local()], dialogue)).toBe(0)
+    expect(await config()).toContain('first: new')
+  })
+
+  test('tells what a provider wants first, and takes a token command where no password is taken', async () => {
+    const { dialogue, asked } = answers(
+      ['POP3 server [outlook.office365.com]', ''],
+      ['User name', ''],
+      ['Command that prints an access token', 'print-token'],
+      ['Where', ''],
+      ['Delete', ''],
+      ['already', ''],
+      ['Write', ''],
+    )
+    expect(await init(['--address', 'x@outlook.com', '--untested'], dialogue)).toBe(0)
+    expect(person.stderr.text).toContain('let devices and apps use POP')
+    expect(asked.join()).not.toContain('Password')
+    expect(await config()).toContain('token:\n      command: print-token')
+  })
+
+  test.each([
+    ['no is said at the end', 'no'],
+    ['they leave at the end', null],
+  ])('leaves nothing when %s', async (_, last) => {
+    const { dialogue } = answers(
+      ['User name', ''],
+      ['Password', PASSWORD],
+      ['Where', ''],
+      ['Delete', ''],
+      ['already', ''],
+      ['Write', last],
+    )
+    await expect(init(['--address', 'alice@example.net', ...local()], dialogue)).rejects.toMatchObject({
+      code: 'ERR_ABORTED',
+    })
+    await nothingIsLeft()
+  })
+})
+
+describe('a dialogue', () => {
+  const open = () => {
+    const input = new PassThrough()
+    const shown: string[] = []
+    const controller = new AbortController()
+    return { input, shown, controller, dialogue: dialogueOn(input, (text) => shown.push(text), controller.signal) }
+  }
+
+  test('gives a line without spaces around it', async () => {
+    const { input, shown, dialogue } = open()
+    const answer = dialogue.ask('Where?')
+    input.write('  there \r')
+    expect(await answer).toBe('there')
+    expect(shown.join('')).toContain('Where?')
+    const again = dialogue.ask('And?')
+    input.write('\r')
+    expect(await again).toBe('')
+  })
+
+  test('shows nothing of a password', async () => {
+    const { input, shown, dialogue } = open()
+    const answer = dialogue.askSecret('Password')
+    input.write('s3cret\r')
+    expect(await answer).toBe('s3cret')
+    expect(shown.join('')).not.toContain('s3')
+  })
+
+  test.each([
+    ['Ctrl-C', '\u0003'],
+    ['Ctrl-D', '\u0004'],
+  ])('ends with %s', async (_, key) => {
+    const { input, dialogue } = open()
+    const answer = dialogue.ask('Where?')
+    input.write(key)
+    await expect(answer).rejects.toMatchObject({ code: 'ERR_ABORTED' })
+  })
+
+  test('ends with its input, or with a signal', async () => {
+    const ended = open()
+    const first = ended.dialogue.ask('Where?')
+    ended.input.end()
+    await expect(first).rejects.toMatchObject({ code: 'ERR_ABORTED' })
+    const signalled = open()
+    const second = signalled.dialogue.ask('Where?')
+    signalled.controller.abort()
+    await expect(second).rejects.toMatchObject({ code: 'ERR_ABORTED' })
+  })
+})

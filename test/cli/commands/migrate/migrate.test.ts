@@ -1,0 +1,153 @@
+// `popfetch migrate` as a child process: from the URL of a mailbox, and from an account of the configuration.
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Pop3Server } from '../../../support/pop3-server.ts'
+import { BIN, ended, startNode, type Ended } from '../../child.ts'
+
+const PASSWORD = 'correct/horse+battery"ö'
+
+let directory: string
+let server: Pop3Server
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'popfetch-migrate-'))
+  server = await Pop3Server.start()
+  server.mailbox('alice@example.net', PASSWORD)
+  await writeFile(join(directory, 'secret'), `${PASSWORD}\n`, { mode: 0o600 })
+})
+afterEach(async () => {
+  await server[Symbol.asyncDispose]()
+  await rm(directory, { recursive: true })
+})
+
+const start = (...args: string[]) => startNode(directory, [BIN, 'migrate', ...args])
+const migrate = (...args: string[]): Promise<Ended> => ended(start(...args))
+const from = () => `pop3://alice@example.net@127.0.0.1:${server.port}?tls=none`
+
+function fill(count: number, user = 'alice@example.net'): void {
+  for (let i = 1; i <= count; i++) {
+    server.mailbox(user).add(`From: a@example.org\nSubject: ${i}\n\nbody ${i}\n`, { uidl: `uid-${i}` })
+  }
+}
+
+const delivered = async (path = 'old'): Promise<number> =>
+  (await readdir(join(directory, path, 'new')).catch(() => [])).length
+
+describe('from a URL', () => {
+  test('everything is moved, the verdict is one line, a report is written, and no configuration is needed', async () => {
+    fill(3)
+    const options = ['--password-file', 'secret', '--report', 'report.json']
+    const { code, stdout, stderr } = await migrate(from(), 'maildir:old', ...options)
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).toMatch(/^alice_example\.net_127\.0\.0\.1: 3 of 3 messages are in ~\/old, verified \(\d+ B, .+\)\n$/)
+    expect(await delivered()).toBe(3)
+    const report: unknown = JSON.parse(await readFile(join(directory, 'report.json'), 'utf8'))
+    expect(report).toMatchObject({ ok: true, accounts: [{ outcome: 'ok', messages: 3, verified: 3, unmoved: [] }] })
+    const [ledger = ''] = (await readdir(join(directory, 'popfetch', 'migrations'))).filter((name) =>
+      name.endsWith('.db'),
+    )
+    expect(ledger).toMatch(/^[0-9a-f]{24}\.db$/)
+  })
+
+  test('--json is one object', async () => {
+    fill(2)
+    const { code, stdout } = await migrate(from(), 'maildir:old', '--password-command', 'cat secret', '--json')
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ ok: true, accounts: [{ verified: 2 }] })
+  })
+
+  test('a password in the URL is refused and not repeated', async () => {
+    const url = `pop3://alice:hunter2@127.0.0.1:${server.port}?tls=none`
+    const { code, stdout, stderr } = await migrate(url, 'maildir:old')
+    expect([code, stdout]).toEqual([64, ''])
+    expect(stderr).toContain('no password in a URL')
+    expect(stderr).not.toContain('hunter2')
+  })
+
+  test('without a terminal a password must come from somewhere', async () => {
+    const { code, stderr } = await migrate(from(), 'maildir:old')
+    expect(code).toBe(64)
+    expect(stderr).toContain('--password-env NAME')
+  })
+
+  test.each([
+    ['http://example.net', 'maildir:old', 'pop3s://user@host'],
+    ['pop3s://example.net', 'maildir:old', 'a user'],
+    ['pop3s://a@exa mple', 'maildir:old', 'as its host'],
+    ['pop3s://a@b', 'imap://b', 'maildir:PATH'],
+    ['pop3s://a@b', 'smtp://b', 'a recipient'],
+  ])('%s → %s is wrong usage', async (source, to, text) => {
+    const { code, stderr } = await migrate(source, to, '--password-file', 'secret')
+    expect(code).toBe(64)
+    expect(stderr).toContain(text)
+  })
+
+  test('a refused password ends it, with its own exit code', async () => {
+    await writeFile(join(directory, 'secret'), 'wrong', { mode: 0o600 })
+    const { code, stdout } = await migrate(from(), 'maildir:old', '--password-file', 'secret')
+    expect(code).toBe(77)
+    expect(stdout).toContain('sign-in refused')
+    expect(stdout).toContain(`To try again: popfetch migrate '${from()}' maildir:old --password-file secret`)
+  })
+
+  test('Ctrl-C lets it end in good order and say how to go on; started again it goes on', async () => {
+    fill(400)
+    let retrieved = 0
+    server.faults.onCommand = (verb) => {
+      if (verb === 'RETR' && ++retrieved === 30) child.kill('SIGINT')
+      return 'serve'
+    }
+    const child = start(from(), 'maildir:old', '--password-file', 'secret')
+    const { code, stdout } = await ended(child)
+    expect(code).toBe(130)
+    expect(stdout).toContain(' of 400 messages are in ~/old so far')
+    expect(stdout).toContain('To go on: popfetch migrate ')
+    expect(await delivered()).toBeLessThan(400)
+    const again = await migrate(from(), 'maildir:old', '--password-file', 'secret')
+    expect(again.stdout).toContain('400 of 400 messages are in ~/old, verified')
+    expect(await delivered()).toBe(400)
+  })
+})
+
+describe('from the configuration', () => {
+  beforeEach(async () => {
+    const account = (user: string) => ({ host: '127.0.0.1', port: server.port, tls: 'none', user, password: 'secret' })
+    const configuration = {
+      accounts: {
+        one: { ...account('one'), deliver: 'inbox' },
+        two: { ...account('two'), deliver: 'inbox' },
+      },
+      destinations: { inbox: { type: 'maildir', path: '{account}' }, archive: { type: 'maildir', path: 'archive' } },
+    }
+    await writeFile(join(directory, 'config.json'), JSON.stringify(configuration), { mode: 0o600 })
+    fill(2, 'one')
+    fill(3, 'two')
+  })
+
+  const config = () => ['--config', join(directory, 'config.json')]
+
+  test('an account goes to a destination by name, and what was fetched before does not come again', async () => {
+    expect((await migrate('one', 'archive', ...config())).stdout).toMatch(/^one: 2 of 2 messages are in ~\/archive/)
+    server.mailbox('one').add('Subject: x\n\nx\n', { uidl: 'uid-x' })
+    const { code, stdout } = await migrate('one', 'maildir:later', ...config())
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^one: 1 of 1 message are in ~\/later, verified \(.*\); 2 fetched before\n$/)
+  })
+
+  test('--every moves all of them, each to where it delivers, with a verdict for each and one for all', async () => {
+    const { code, stdout } = await migrate('--every', ...config())
+    expect(code).toBe(0)
+    expect(stdout).toContain('one: 2 of 2 messages are in ~/one, verified')
+    expect(stdout).toContain('two: 3 of 3 messages are in ~/two, verified')
+    expect(stdout).toContain('all: 2 of 2 accounts are moved, 5 of 5 messages')
+    expect([await delivered('one'), await delivered('two')]).toEqual([2, 3])
+  })
+
+  test('unknown names are refused', async () => {
+    expect(await migrate('eno', 'archive', ...config())).toMatchObject({ code: 64 })
+    const { code, stderr } = await migrate('one', 'archiv', ...config())
+    expect(code).toBe(64)
+    expect(stderr).toContain('did you mean "archive"?')
+  })
+})

@@ -1,0 +1,76 @@
+import { describe, expect, test } from 'vitest'
+import { commandOf } from '../../../../src/cli/commands/migrate/migrate.ts'
+import { parseArguments } from '../../../../src/cli/arguments/read.ts'
+import type { MigrateInvocation } from '../../../../src/cli/command.ts'
+
+const FROM = 'pop3s://alice@pop.example.net'
+const TO = 'maildir:~/Mail/old'
+
+const parse = (...argv: string[]) => parseArguments(['migrate', ...argv], 80)
+
+describe('of migrate', () => {
+  test('everything has its default', async () => {
+    expect(await parse(FROM, TO)).toMatchObject({
+      command: 'migrate',
+      pair: { from: FROM, to: TO },
+      delete: false,
+      dryRun: false,
+      limit: null,
+      since: null,
+      maxRate: null,
+      report: null,
+      password: null,
+    })
+  })
+
+  test('options are understood', async () => {
+    const options = ['--delete', '--dry-run', '--limit', '5', '--max-rate', '500KB', '--password-file', 'secret']
+    expect(await parse(FROM, TO, ...options, '--since', '2024-02-29T10:00Z', '--report', 'r.json')).toMatchObject({
+      delete: true,
+      dryRun: true,
+      limit: 5,
+      maxRate: { bytesPerSecond: 500_000 },
+      since: { ms: Date.UTC(2024, 1, 29, 10) },
+      password: { file: 'secret' },
+      report: 'r.json',
+    })
+  })
+
+  test('a day begins at midnight here', async () => {
+    expect(await parse(FROM, TO, '--since', '2024-01-31')).toMatchObject({
+      since: { ms: new Date(2024, 0, 31).getTime() },
+    })
+  })
+
+  test('all accounts are meant by --every', async () => {
+    expect(await parse('--every', '--max-rate', '2000')).toMatchObject({
+      pair: null,
+      maxRate: { bytesPerSecond: 2000 },
+    })
+  })
+
+  test.each([
+    [[FROM], 'expected popfetch migrate FROM TO'],
+    [[], 'expected popfetch migrate FROM TO'],
+    [[FROM, TO, 'more'], 'unknown argument: more'],
+    [['--every', FROM, TO], '--every moves all accounts'],
+    [[FROM, TO, '--password-env', 'A', '--password-file', 'b'], 'is enough'],
+    [['old-isp', TO, '--password-env', 'A'], 'go with a URL'],
+    [[FROM, TO, '--since', '2024-02-31'], '--since must be a day'],
+    [[FROM, TO, '--since', 'yesterday'], '--since must be a day'],
+    [[FROM, TO, '--max-rate', '10'], '--max-rate must be'],
+    [[FROM, TO, '--max-rate', '1 MB'], '--max-rate must be'],
+    [[FROM, TO, '--yes'], '--yes does not belong to this command'],
+    [['', TO], 'migrate FROM needs a value'],
+  ])('%j is refused', async (argv, text) => {
+    await expect(parse(...argv)).rejects.toMatchObject({ code: 'ERR_USAGE', message: expect.stringContaining(text) })
+  })
+
+  test('the command to go on with is the same one, quoted for a shell', async () => {
+    const argv = [FROM, 'maildir:~/My Mail', '--delete', '--since', '2024-01-31', '--password-command', "pass 'x'"]
+    const command = commandOf((await parse(...argv)) as MigrateInvocation)
+    expect(command).toBe(
+      `popfetch migrate ${FROM} 'maildir:~/My Mail' --delete --since 2024-01-31 --password-command 'pass '\\''x'\\'''`,
+    )
+  })
+})

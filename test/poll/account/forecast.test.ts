@@ -1,0 +1,101 @@
+import { describe, expect, test } from 'vitest'
+import type { Account } from '../../../src/config/schema.ts'
+import type { AccountHealth } from '../../../src/ledger/ledger.ts'
+import type { DeliveryRecord, MessageRecord } from '../../../src/ledger/records.ts'
+import { outlook, type OutlookView, type Standing } from '../../../src/poll/account/forecast.ts'
+
+const message: MessageRecord = {
+  key: { uidl: 'uid-1', copy: 0 },
+  state: 'open',
+  firstSeenMs: 1000,
+  listedBytes: null,
+  receivedBytes: null,
+  messageId: null,
+  fingerprint: null,
+  digest: null,
+  attempts: 0,
+  retryAfterMs: 0,
+  reason: null,
+  deliveredMs: null,
+  deletions: 0,
+  deletedMs: null,
+  goneSinceMs: null,
+  deliveries: [],
+}
+const delivery: DeliveryRecord = {
+  destination: 'inbox',
+  recipient: '',
+  state: 'failed',
+  intent: '',
+  attempts: 1,
+  unknowns: 0,
+  error: null,
+  retryAfterMs: 0,
+  settledMs: null,
+  receipt: null,
+}
+const health: AccountHealth = {
+  lastPollMs: null,
+  lastSuccessMs: null,
+  failures: 0,
+  refusals: 0,
+  secretMark: null,
+  pausedUntilMs: 0,
+  error: null,
+}
+
+function configured(policy: Account['delete']): Standing {
+  return { kind: 'configured', account: { name: 'a', delete: policy } as Account }
+}
+
+function told(facts: Partial<MessageRecord>, view: Partial<OutlookView> = {}): string {
+  const standing = configured({ kind: 'never' })
+  return outlook({ message: { ...message, ...facts }, standing, health, nowMs: 5000, at: (ms) => `T${ms}`, ...view })
+}
+
+describe('what happens next to a message that is', () => {
+  test.each([
+    ['seen', { state: 'seen' }, 'nothing: it was there before the first poll'],
+    ['held', { state: 'held' }, 'until it is forgotten'],
+    ['delivered', { state: 'delivered' }, 'stays on the server (delete: never)'],
+    ['gone', { state: 'delivered', goneSinceMs: 4000 }, 'unless the server lists it again: it has not since T4000'],
+    ['open', { deliveries: [delivery] }, 'fetched at the next poll, for inbox'],
+    [
+      'open at one destination',
+      {
+        deliveries: [
+          { ...delivery, state: 'done' },
+          { ...delivery, destination: 'next', recipient: 'b@c' },
+        ],
+      },
+      'fetched at the next poll, for next (b@c)',
+    ],
+    ['refused', { retryAfterMs: 9000, deliveries: [delivery] }, 'again at the first poll after T9000, for inbox'],
+    ['refused, its pause over', { retryAfterMs: 4000, deliveries: [delivery] }, 'fetched at the next poll'],
+    ['cut off', { deliveries: [{ ...delivery, state: 'started' }] }, 'whether it arrived at inbox'],
+    ['begun too often', { attempts: 5 }, 'kept back at the next poll: it was begun 5 times'],
+    ['unknown too often', { deliveries: [{ ...delivery, unknowns: 3 }] }, 'kept back at the next poll: the answer'],
+  ] as const)('%s', (_, facts, text) => {
+    expect(told(facts)).toContain(text)
+  })
+
+  test('delivered depends on delete', () => {
+    const delivered = { state: 'delivered' } as const
+    expect(told(delivered, { standing: configured({ kind: 'after-delivery' }) })).toContain(
+      'at the next poll that lists',
+    )
+    const aged = { standing: configured({ kind: 'age', ageMs: 7000 }) }
+    expect(told(delivered, aged)).toContain('at the first poll after T8000')
+    expect(told({ ...delivered, deletions: 2 }, aged)).toContain('deleted from the server again')
+    expect(told(delivered, { standing: { kind: 'unclear' } })).toContain('cannot be read')
+  })
+
+  test('open waits for the end of a pause', () => {
+    expect(told({}, { health: { ...health, pausedUntilMs: 6000 } })).toContain('paused until T6000')
+    expect(told({}, { health: { ...health, pausedUntilMs: 4000 } })).not.toContain('paused')
+  })
+
+  test('of an account that is not configured: nothing', () => {
+    expect(told({}, { standing: { kind: 'departed' } })).toBe('nothing: the account is not in the configuration')
+  })
+})

@@ -1,0 +1,148 @@
+import { describe, expect, test } from 'vitest'
+import type { Account } from '../../../src/config/schema.ts'
+import { type ErrorCode, PopfetchError } from '../../../src/errors.ts'
+import { diagnose, type Evidence } from '../../../src/poll/check/diagnosis.ts'
+import { providerHint } from '../../../src/poll/provider-hints.ts'
+import { Scene } from '../../config/scene.ts'
+
+const nothing: Evidence = { session: null, doors: [], certificate: null, nowMs: 0 }
+
+function failure(code: ErrorCode, text = 'no', errno: string | null = null): PopfetchError {
+  const cause = errno === null ? undefined : Object.assign(new Error(errno), { code: errno })
+  return new PopfetchError(code, text, { scope: 'account', retry: 'later', cause })
+}
+
+async function account(keys: string): Promise<Account> {
+  await using scene = await Scene.create()
+  const { accounts } = await scene.load(`accounts:\n  a: {deliver: "maildir:/mail", ${keys}}\n`)
+  return accounts[0]!
+}
+
+async function advice(keys: string, error: PopfetchError, evidence: Partial<Evidence> = {}): Promise<string> {
+  const given = diagnose(error, await account(keys), { ...nothing, ...evidence })
+  return given.map(({ cause, next }) => `${cause} → ${next}`).join('\n')
+}
+
+const BOB = 'host: pop.example.net, user: bob, password: {env: P}'
+const GMAIL = 'host: pop.gmail.com, user: bob@gmail.com, password: {env: P}'
+
+describe('a refused password', () => {
+  test('may be wrong, or another one is wanted, or the user is an address, or the mechanism does not fit', async () => {
+    const lines = (await advice(BOB, failure('ERR_AUTH'))).split('\n')
+    expect(lines).toEqual([
+      expect.stringMatching(/^the password is wrong/),
+      expect.stringMatching(/app password.*POP is switched off/),
+      expect.stringMatching(/whole address as user → try user: bob@example\.net/),
+      expect.stringMatching(/auth: plain/),
+    ])
+  })
+
+  test.each([
+    [GMAIL, /Gmail wants an app password .*auth: xoauth2.*\n.*Settings, Forwarding and POP\/IMAP: enable POP/s],
+    [
+      'host: outlook.office365.com, user: bob@example.com, password: {env: P}',
+      /passwords are no longer taken over POP3/,
+    ],
+    ['host: pop.gmx.net, user: bob@gmx.de, password: {env: P}', /POP3 und IMAP Zugriff erlauben/],
+    ['host: pop3.web.de, user: bob, password: {env: P}', /WEB\.DE[^]*POP3 und IMAP Zugriff erlauben/],
+    ['host: pop.mail.yahoo.com, user: b@yahoo.com, password: {env: P}', /Yahoo wants an app password/],
+    // A server of one's own that fetches for an address at Gmail is Gmail's by its address alone.
+    ['host: relay.example.net, user: bob@gmail.com, password: {env: P}', /Gmail/],
+  ])('is what the provider says it is: %s', async (keys, expected) => {
+    expect(await advice(keys, failure('ERR_AUTH'))).toMatch(expected)
+  })
+
+  test('is none when a token was refused', async () => {
+    const text = await advice('host: pop.gmail.com, user: bob@gmail.com, token: {env: T}', failure('ERR_AUTH'))
+    expect(text).toMatch(/^the token has expired/)
+    expect(text).not.toContain('password')
+  })
+
+  test.each(['localhost', '127.0.0.1', '"::1"'])('on %s makes up no address', async (host) => {
+    expect(await advice(`host: ${host}, user: bob, password: {env: P}`, failure('ERR_AUTH'))).not.toContain('bob@')
+  })
+})
+
+describe('a server that cannot be reached', () => {
+  test.each([
+    [BOB, failure('ERR_CONNECT', 'no', 'ENOTFOUND'), {}, /no host has the name pop\.example\.net → .*pop\.DOMAIN/],
+    [BOB, failure('ERR_CONNECT', 'no', 'ECONNREFUSED'), {}, /nothing listens on this port: POP3 is switched off/],
+    [BOB, failure('ERR_TIMEOUT'), {}, /firewall/],
+    [BOB, failure('ERR_CONNECT'), {}, /closes connections: too many at once/],
+    [`${BOB}, port: 143`, failure('ERR_POP3_PROTOCOL'), {}, /port of an IMAP server/],
+    [BOB, failure('ERR_POP3_PROTOCOL', 'this looks like an IMAP server'), {}, /port of an IMAP server/],
+    [
+      `${BOB}, tls: starttls`,
+      failure('ERR_TLS', 'the server refused STLS'),
+      {},
+      /no TLS on this port → ask the provider/,
+    ],
+    [
+      BOB,
+      failure('ERR_TIMEOUT'),
+      { doors: [{ port: 110, tls: 'starttls' }] },
+      /the port or the TLS mode is another one.* → set port: 110 and tls: starttls/,
+    ],
+    ['host: gmail.com, user: b@gmail.com, password: {env: P}', failure('ERR_TIMEOUT'), {}, /set host: pop\.gmail\.com/],
+    ['host: pop.me.com, user: b@me.com, password: {env: P}', failure('ERR_CONNECT'), {}, /iCloud has IMAP alone/],
+    [
+      `${BOB}, proxy: "socks5://p:1080"`,
+      failure('ERR_CONNECT', 'the proxy socks5://p:1080 did not connect us'),
+      {},
+      /the proxy is the obstacle/,
+    ],
+  ] as const)('%s %s', async (keys, error, evidence, expected) => {
+    expect(await advice(keys, error, evidence as Partial<Evidence>)).toMatch(expected)
+  })
+
+  test('in mid-session is no matter of ports', async () => {
+    const session = { greeting: 'hi' }
+    expect(await advice(BOB, failure('ERR_CONNECT'), { session })).toMatch(/went away in mid-session/)
+    expect(await advice(BOB, failure('ERR_POP3_PROTOCOL'), { session })).toMatch(/--log-level trace/)
+  })
+})
+
+describe('a server that is not to be disturbed', () => {
+  test.each([
+    [GMAIL, 'Too many simultaneous connections', /limit on sessions or sign-ins \(Gmail: .*locks POP/],
+    [BOB, 'mailbox is locked', /another program has the mailbox open/],
+    [BOB, '[IN-USE] x', /another program has the mailbox open/],
+    [BOB, '[SYS/TEMP] later', /busy or being worked on/],
+  ])('%s %s', async (keys, text, expected) => {
+    expect(await advice(keys, failure('ERR_POP3_REPLY', text))).toMatch(expected)
+  })
+})
+
+test('a mechanism that is not there is left to auto', async () => {
+  expect(await advice(`${BOB}, auth: scram-sha-256`, failure('ERR_MECHANISM'))).toMatch(/leave auth out/)
+  expect(await advice('host: h.example, user: b, token: {env: T}', failure('ERR_MECHANISM'))).toMatch(/takes no tokens/)
+})
+
+test('never is a way round TLS advised', async () => {
+  for (const tls of ['implicit', 'starttls']) {
+    for (const errno of [
+      'CERT_HAS_EXPIRED',
+      'DEPTH_ZERO_SELF_SIGNED_CERT',
+      'ERR_TLS_CERT_ALTNAME_INVALID',
+      'ECONNRESET',
+      null,
+    ]) {
+      expect(await advice(`${BOB}, tls: ${tls}`, failure('ERR_TLS', 'no', errno))).not.toMatch(/tls: none|NODE_TLS/)
+    }
+  }
+})
+
+test('what says all by itself gets no advice', async () => {
+  for (const code of ['ERR_CONFIG', 'ERR_LEDGER', 'ERR_BUG'] as const) expect(await advice(BOB, failure(code))).toBe('')
+})
+
+test.each([
+  ['pop.gmail.com', 'x', 'Gmail'],
+  ['notgmail.com', 'x', null],
+  ['pop.example.net', 'x@GMAIL.COM', 'Gmail'],
+  ['pop.example.net', 'x@sub.gmail.com', null],
+  ['pop.example.net', 'gmail.com', null],
+  ['outlook.office365.com', 'x@example.org', 'Outlook.com and Microsoft 365'],
+])('the provider of %s and %s is %s', (host, user, name) => {
+  expect(providerHint(host, user)?.name ?? null).toBe(name)
+})

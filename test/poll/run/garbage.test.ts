@@ -1,0 +1,14 @@
+import { expect, test } from 'vitest'
+import { letGo } from '../../../src/poll/run/garbage.ts'
+
+test('buffers that nobody holds do not pile up while bytes come', () => {
+  const outside = (): number => process.memoryUsage().arrayBuffers
+  const before = outside()
+  let most = 0
+  for (let mebibyte = 0; mebibyte < 200; mebibyte++) {
+    for (let chunk = 0; chunk < 16; chunk++) Buffer.allocUnsafeSlow(65_536)
+    letGo(1 << 20)
+    most = Math.max(most, outside() - before)
+  }
+  expect(most).toBeLessThan(24 << 20)
+})

@@ -1,0 +1,125 @@
+import { describe, expect, test } from 'vitest'
+import { discover, type Lookups, type SrvRecord } from '../../src/setup/discover.ts'
+
+interface Network {
+  readonly srv?: Readonly<Record<string, readonly SrvRecord[]>>
+  readonly pages?: Readonly<Record<string, string>>
+  readonly offline?: boolean
+}
+
+class Asked implements Lookups {
+  readonly names: string[] = []
+  readonly urls: string[] = []
+  readonly #network: Network
+
+  constructor(network: Network) {
+    this.#network = network
+  }
+
+  srv(name: string) {
+    this.names.push(name)
+    return Promise.resolve(this.#network.offline === true ? null : (this.#network.srv?.[name] ?? []))
+  }
+
+  page(url: string) {
+    this.urls.push(url)
+    return Promise.resolve(this.#network.pages?.[url] ?? null)
+  }
+}
+
+const at = (name: string, port: number, priority = 0): SrvRecord => ({ name, port, priority })
+
+describe('SRV records', () => {
+  test('of pop3s count before those of pop3, the lowest priority first', async () => {
+    const srv = {
+      '_pop3s._tcp.example.net': [at('b.example.net', 1995, 20), at('A.example.net.', 2995, 10)],
+      '_pop3._tcp.example.net': [at('plain.example.net', 110)],
+    }
+    expect(await discover('alice@example.net', new Asked({ srv }))).toMatchObject({
+      server: { host: 'a.example.net', port: 2995, tls: 'implicit', user: 'alice@example.net', from: 'DNS' },
+      trusted: true,
+    })
+  })
+
+  test('of pop3 alone mean STARTTLS', async () => {
+    const srv = { '_pop3._tcp.example.net': [at('pop.example.net', 110)] }
+    expect((await discover('a@EXAMPLE.net', new Asked({ srv }))).server).toMatchObject({ port: 110, tls: 'starttls' })
+  })
+
+  test('with a dot alone say that there is none', async () => {
+    const srv = { '_pop3s._tcp.example.net': [at('', 0)], '_pop3._tcp.example.net': [at('.', 0)] }
+    expect((await discover('a@example.net', new Asked({ srv }))).server).toBeNull()
+  })
+
+  test('that lead out of the domain are not trusted, but where the table says the same', async () => {
+    const elsewhere = { '_pop3s._tcp.example.net': [at('pop.hosting.example', 995)] }
+    expect((await discover('a@example.net', new Asked({ srv: elsewhere }))).trusted).toBe(false)
+    const lookalike = { '_pop3s._tcp.example.net': [at('badexample.net', 995)] }
+    expect((await discover('a@example.net', new Asked({ srv: lookalike }))).trusted).toBe(false)
+    const known = { '_pop3s._tcp.yahoo.com': [at('pop.mail.yahoo.com', 995)] }
+    expect((await discover('a@yahoo.com', new Asked({ srv: known }))).trusted).toBe(true)
+    const spoofed = { '_pop3s._tcp.gmail.com': [at('pop.mallory.example', 995)] }
+    expect((await discover('a@gmail.com', new Asked({ srv: spoofed }))).trusted).toBe(false)
+  })
+})
+
+describe('autoconfig', () => {
+  const page = (servers: string): string =>
+    `<?xml version="1.0"?><clientConfig><emailProvider>${servers}</emailProvider>`
+  const server = (type: string, host: string, socket: string, user = '%EMAILADDRESS%'): string =>
+    `<incomingServer type="${type}">\n<hostname>${host}</hostname><port>995</port>
+     <socketType>${socket}</socketType> <username>${user}</username></incomingServer>`
+  const first = 'https://autoconfig.example.net/mail/config-v1.1.xml'
+  const second = 'https://example.net/.well-known/autoconfig/mail/config-v1.1.xml'
+  const found = async (pages: Readonly<Record<string, string>>) =>
+    (await discover('al&ice@example.net', new Asked({ pages }))).server
+
+  test('gives the first POP3 server with TLS', async () => {
+    const text = page(
+      server('imap', 'imap.example.net', 'SSL') +
+        server('pop3', 'open.example.net', 'plain') +
+        server('pop3', 'pop.%EMAILDOMAIN%', 'SSL', '%EMAILLOCALPART%'),
+    )
+    expect(await found({ [second]: text })).toEqual({
+      host: 'pop.example.net',
+      port: 995,
+      tls: 'implicit',
+      user: 'al&ice',
+      from: 'autoconfig',
+    })
+  })
+
+  test('that names no host, or no TLS, gives nothing', async () => {
+    expect(await found({ [first]: page(server('pop3', 'a b\r\nQUIT', 'SSL')) })).toBeNull()
+    expect(await found({ [first]: page(server('pop3', 'a.example', 'plain')) })).toBeNull()
+    expect(await found({ [first]: '<html>' })).toBeNull()
+  })
+
+  test('is asked for by the domain alone', async () => {
+    const asked = new Asked({})
+    await discover('alice@example.net', asked)
+    expect([...asked.names, ...asked.urls].filter((text) => text.includes('alice'))).toEqual([])
+    expect(asked.urls).toEqual([first, second])
+  })
+})
+
+describe('the table', () => {
+  test('answers when nothing else does', async () => {
+    expect(await discover('a.b@gmail.com', new Asked({}))).toMatchObject({
+      server: { host: 'pop.gmail.com', port: 995, tls: 'implicit', user: 'a.b@gmail.com', from: 'table' },
+      provider: { name: 'Gmail', secret: 'app' },
+    })
+  })
+
+  test('answers at once on a machine that is offline', async () => {
+    const asked = new Asked({ offline: true })
+    expect((await discover('x@laposte.net', asked)).server).toMatchObject({ host: 'pop.laposte.net', user: 'x' })
+    expect(asked.urls).toEqual([])
+  })
+
+  test('knows who has no POP3', async () => {
+    const asked = new Asked({})
+    expect(await discover('x@icloud.com', asked)).toMatchObject({ server: null, provider: { name: 'iCloud' } })
+    expect(asked.names).toEqual([])
+  })
+})

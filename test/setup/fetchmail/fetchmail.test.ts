@@ -1,0 +1,148 @@
+import { describe, expect, test } from 'vitest'
+import { importFetchmail } from '../../../src/setup/fetchmail/fetchmail.ts'
+import { AROUND, written } from '../../migrate/import-scene.ts'
+
+const imported = (text: string) => importFetchmail(text, { ...AROUND, idfile: '~/.fetchids' })
+const file = (text: string) => written(imported(text))
+
+describe('a .fetchmailrc', () => {
+  test('in its most usual form', () => {
+    const { accounts, destinations } = file(
+      `# my mail\npoll pop.example.net protocol POP3\n  user "alice" there with password "it's #1: \\"x\\"" is al here\n  ssl, keep\n`,
+    )
+    expect(accounts).toEqual({
+      'pop.example.net': {
+        host: 'pop.example.net',
+        user: 'alice',
+        password: `it's #1: "x"`,
+        deliver: 'smtp',
+        delete: 'never',
+      },
+    })
+    expect(destinations).toEqual({ smtp: { type: 'smtp', host: 'localhost', to: 'al@localhost' } })
+  })
+
+  test.each([
+    ['nokeep', 'after-delivery'],
+    ['no keep', 'after-delivery'],
+    ['', 'after-delivery'],
+    ['options keep', 'never'],
+  ])('with "%s" deletes %s', (option, policy) => {
+    const { accounts } = file(`poll a.example proto pop3 user u pass p ssl ${option}`)
+    expect(accounts['a.example']?.['delete']).toBe(policy)
+  })
+
+  test('with several users of one server, and options of each', () => {
+    const { accounts, destinations } = file(`
+      poll pop.example.net proto pop3 port 3111
+        user "jsmith" with pass "secret1" is "smith" here ssl limit 5000001 fetchlimit 30
+        user 'jones@example.net' with pass secret2 is "jjones" here keep sslproto ''`)
+    expect(accounts).toMatchObject({
+      'jsmith-pop.example.net': { port: 3111, user: 'jsmith', maxSize: '5001KB', limit: 30, deliver: 'smtp' },
+      'jones-pop.example.net': {
+        user: 'jones@example.net',
+        tls: 'none',
+        port: 3111,
+        deliver: 'smtp-2',
+        delete: 'never',
+      },
+    })
+    expect(destinations).toMatchObject({ smtp: { to: 'smith@localhost' }, 'smtp-2': { to: 'jjones@localhost' } })
+  })
+
+  test('with defaults, which an entry overrides', () => {
+    const { accounts, root } = file(`
+      set daemon 600
+      defaults protocol pop3, timeout 120, user me there password pw ssl keep smtphost mail.example.org
+      poll a.example interval 3
+      poll b.example timeout 30 user you there nokeep`)
+    expect(root['defaults']).toEqual({ poll: '10m' })
+    expect(accounts).toMatchObject({
+      'a.example': { user: 'me', password: 'pw', timeout: '120s', delete: 'never', poll: '30m' },
+      'b.example': { user: 'you', password: 'pw', timeout: '30s', delete: 'after-delivery' },
+    })
+  })
+
+  test('with an agent: its words are kept, the sender stays out of the shell', () => {
+    const { destinations } = file(`
+      poll a.example proto pop3 user u pass p ssl is bob here mda "/usr/bin/procmail -d %T"
+      poll b.example proto pop3 user u pass p ssl is bob here mda '/usr/sbin/sendmail -f "%F" -- %T; true'`)
+    expect(destinations).toEqual({
+      agent: { type: 'command', run: ['/usr/bin/procmail', '-d', 'bob'] },
+      'agent-2': { type: 'command', run: ['/bin/sh', '-c', '/usr/sbin/sendmail -f "$SENDER" -- bob; true'] },
+    })
+  })
+
+  test.each([
+    [
+      'smtphost mail.example.org/2525',
+      { type: 'smtp', host: 'mail.example.org', port: 2525, to: 'me@mail.example.org' },
+    ],
+    ['smtpaddress example.org', { type: 'smtp', host: 'localhost', to: 'me@example.org' }],
+    ['smtpname bob@example.org', { type: 'smtp', host: 'localhost', to: 'bob@example.org' }],
+    ['smtphost /run/lmtp', { type: 'lmtp', socket: '/run/lmtp', to: 'me' }],
+    ['lmtp smtphost localhost/2003', { type: 'lmtp', host: 'localhost', port: 2003, to: 'me@localhost' }],
+  ])('that delivers with %s', (option, destination) => {
+    const { destinations } = file(`poll a.example proto pop3 user u pass p ssl ${option}`)
+    expect(Object.values(destinations)).toEqual([destination])
+  })
+
+  test.each([
+    ['ssl', undefined, 995],
+    ["sslproto ''", 'none', 110],
+    ['sslproto tls1.2+', 'starttls', 110],
+    ['', 'starttls', 110],
+  ])('with "%s" has tls: %s', (option, tls, port) => {
+    const [account] = imported(`poll a.example proto pop3 user u pass p ${option}`).accounts
+    expect(account).toMatchObject({ port, keys: tls === undefined ? {} : { tls } })
+  })
+
+  test('what is skipped, or no POP3, becomes a comment', () => {
+    const { accounts, text } = file(`
+      poll a.example proto pop3 user u pass p ssl
+      skip b.example proto pop3 user u pass p ssl
+      poll c.example proto imap user u pass p ssl folder INBOX`)
+    expect(Object.keys(accounts)).toEqual(['a.example'])
+    expect(text).toContain(
+      '# fetchmail polled this only when it was named (skip)\n  # b.example:\n  #   host: b.example',
+    )
+    expect(text).toContain('# protocol imap: popfetch speaks POP3 only')
+  })
+
+  test('what has no counterpart is told, and never a word that might be a secret', () => {
+    const { text } = file(`
+      poll a.example proto pop3 envelope 2 X-Orig plugin "ssh SECRET" aka x.example
+        user u pass p ssl is one two=three here fetchall keep preconnect "login SECRET" no sslcertck SECRET`)
+    for (const word of [
+      'multi-drop',
+      'envelope, aka',
+      'plugin',
+      'preconnect',
+      'fetchall with keep',
+      'no sslcertck',
+      'line 3',
+    ]) {
+      expect(text).toContain(word)
+    }
+    expect(text).not.toContain('SECRET')
+  })
+
+  test('without a password has that of the netrc, else says where to put one', () => {
+    const text = 'poll a.example proto pop3 user u ssl'
+    const fromNetrc = importFetchmail(text, { localUser: 'me', netrc: () => 'from netrc', idfile: '' })
+    expect(written(fromNetrc).accounts['a.example']?.['password']).toBe('from netrc')
+    expect(file(text).accounts['a.example']?.['password']).toEqual({ file: '~/.config/popfetch/a.example.password' })
+  })
+})
+
+describe('.fetchids', () => {
+  const seen = imported(`set idfile /var/ids
+    poll old via pop.example.net proto pop3 user 'al ice@x.org' pass p`).accounts[0]?.seen
+
+  test('is where `set idfile` says', () => expect(seen?.file).toBe('/var/ids'))
+
+  test('has the messages of the account alone', () => {
+    const text = `al ice@x.org@pop.example.net 1a\nbob@pop.example.net 2\nal ice@x.org@POP.example.net b@c\nal ice@x.org@other 3\n\n`
+    expect(seen?.uidlsOf(text)).toEqual(['1a', 'b@c'])
+  })
+})

@@ -1,0 +1,131 @@
+import { describe, expect, test } from 'vitest'
+import { importGetmail } from '../../../src/setup/getmail/getmail.ts'
+import { AROUND, written } from '../../migrate/import-scene.ts'
+
+const RETRIEVER = `[retriever]
+type = SimplePOP3SSLRetriever
+server = pop.example.net
+username = alice@example.net
+password = pa%ss = 1
+`
+const MAILDIR = '[destination]\ntype = Maildir\npath = ~/Mail/\n'
+
+const imported = (text: string, name = 'getmailrc') =>
+  importGetmail(text, { ...AROUND, name, directory: '/home/a/.getmail' })
+const file = (text: string) => written(imported(text))
+
+describe('a getmailrc', () => {
+  test('in its most usual form', () => {
+    const { accounts, destinations } = file(
+      `; mail\n${RETRIEVER}\n${MAILDIR}\n[options]\nread_all = false\ndelete = true\n`,
+    )
+    expect(accounts).toEqual({
+      'pop.example.net': {
+        host: 'pop.example.net',
+        user: 'alice@example.net',
+        password: 'pa%ss = 1',
+        deliver: 'inbox',
+        delete: 'after-delivery',
+      },
+    })
+    expect(destinations).toEqual({ inbox: { type: 'maildir', path: '~/Mail' } })
+  })
+
+  test('with another name gives it to the account', () => {
+    expect(Object.keys(written(imported(RETRIEVER + MAILDIR, 'work.rc')).accounts)).toEqual(['work'])
+  })
+
+  test('with a command for the password, and limits', () => {
+    const text = `[retriever]
+type: SimplePOP3Retriever
+server: 10.0.0.1
+port: 1110
+username: a
+password_command: ("pass", 'show',
+  "mail")
+timeout: 20
+use_apop: true
+${MAILDIR}
+[options]
+delete_after = 7
+max_message_size = 2000000
+max_messages_per_session = 50
+message_log = $HOME/log
+`
+    const { accounts, root, text: written } = file(text)
+    expect(accounts['10.0.0.1']).toMatchObject({
+      tls: 'none',
+      port: 1110,
+      password: { command: ['pass', 'show', 'mail'] },
+      auth: 'apop',
+      delete: '7d',
+      limit: 50,
+      maxSize: '2000KB',
+      timeout: '20s',
+    })
+    expect(root['log']).toEqual({ file: '~/log' })
+    expect(written).toContain('what getmail had fetched is never deleted')
+    expect(written).toContain('read_all: getmail fetched everything each time')
+  })
+
+  test('with several destinations', () => {
+    const { destinations, accounts } = file(`${RETRIEVER}
+[destination]
+type = MultiDestination
+destinations = ('~/Mail/', "~/all.mbox", "[agent]", "[again]")
+[agent]
+type = MDA_external
+path = /usr/bin/maildrop
+arguments = ("-f%(sender)", "it's", "%(recipient)")
+[again]
+type = MultiDestination
+destinations = ("[again]",)
+[options]
+received = false
+`)
+    expect(accounts['pop.example.net']?.['deliver']).toEqual(['inbox', 'mbox', 'agent'])
+    expect(destinations).toEqual({
+      inbox: { type: 'maildir', path: '~/Mail', trace: false },
+      mbox: { type: 'mbox', path: '~/all.mbox', trace: false },
+      agent: {
+        type: 'command',
+        run: ['/bin/sh', '-c', `exec '/usr/bin/maildrop' '-f'"$SENDER"'' 'it'\\''s' ''"$RECIPIENT"''`],
+        trace: false,
+      },
+    })
+  })
+
+  test('what has no counterpart is told', () => {
+    const { text } = file(`${RETRIEVER.replace('SimplePOP3SSL', 'MultidropPOP3SSL')}envelope_recipient = x:1
+[destination]
+type = MultiSorter
+default = ~/Mail/
+[filter-1]
+type = Filter_external
+[options]
+delete_bigger_than = 1000
+`)
+    for (const word of ['multi-drop', 'MultiSorter', '[filter-1]', 'delete_bigger_than']) expect(text).toContain(word)
+  })
+
+  test('of another protocol is not polled', () => {
+    expect(imported(RETRIEVER.replace('POP3', 'IMAP') + MAILDIR).accounts[0]?.off).toBe(true)
+  })
+})
+
+describe('an oldmail file', () => {
+  const seen = imported(RETRIEVER.replace('alice@example.net', 'ex/alice') + MAILDIR).accounts[0]?.seen
+
+  test('has a name made of server, port and user', () => {
+    expect(seen?.file).toBe('/home/a/.getmail/oldmail-pop.example.net-995-ex-alice')
+  })
+
+  test('has a UIDL and a time a line', () => {
+    expect(seen?.uidlsOf('abc\u000017\nbroken\n\u0000\nd e\u000018\n')).toEqual(['abc', 'd e'])
+  })
+
+  test('has hyphens for slashes: both are remembered', () => {
+    expect(seen?.spellings('a-b-c')).toEqual(['a-b-c', 'a/b/c'])
+    expect(seen?.spellings('abc')).toEqual(['abc'])
+  })
+})

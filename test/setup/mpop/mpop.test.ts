@@ -1,0 +1,103 @@
+import { describe, expect, test } from 'vitest'
+import { importMpop } from '../../../src/setup/mpop/mpop.ts'
+import { AROUND, written } from '../../migrate/import-scene.ts'
+
+const imported = (text: string) => importMpop(text, AROUND)
+const file = (text: string) => written(imported(text))
+
+describe('an .mpoprc', () => {
+  test('with defaults and accounts that inherit', () => {
+    const { accounts, destinations } = file(`
+# comment
+defaults
+tls on
+tls_starttls off
+delivery maildir ~/Mail
+
+account first
+host pop.example.net
+user alice
+passwordeval "pass show first"
+keep
+
+account second : first
+user "bob smith"
+password "two words"
+keep off
+delivery mbox ~/mbox
+
+account default : first
+`)
+    expect(accounts).toEqual({
+      first: {
+        host: 'pop.example.net',
+        user: 'alice',
+        password: { command: 'pass show first' },
+        deliver: 'inbox',
+        delete: 'never',
+      },
+      second: {
+        host: 'pop.example.net',
+        user: 'bob smith',
+        password: 'two words',
+        deliver: 'mbox',
+        delete: 'after-delivery',
+      },
+    })
+    expect(destinations).toEqual({ inbox: { type: 'maildir', path: '~/Mail' }, mbox: { type: 'mbox', path: '~/mbox' } })
+  })
+
+  const base = 'account a\nhost pop.example.net\nuser u\npassword p\ndelivery maildir ~/Mail\n'
+
+  test.each([
+    ['', { tls: 'none' }],
+    ['tls on', { tls: 'starttls' }],
+    ['tls\ntls_starttls off\nport 9995', { port: 9995 }],
+    ['tls on\ntls_trust_file /ca.pem', { ca: '/ca.pem' }],
+    [`tls on\ntls_fingerprint ${'AB:'.repeat(31)}AB`, { pin: 'ab'.repeat(32) }],
+    ['auth scram-sha-256', { auth: 'scram-sha-256' }],
+    ['skipsize 2m', { maxSize: '2098KB' }],
+    ['killsize 10k', { maxSize: '11KB' }],
+    ['timeout 30', { timeout: '30s' }],
+    ['pipelining off', { pipelining: 'off' }],
+    ['proxy_host 127.0.0.1\nproxy_port 9050', { proxy: 'socks5://127.0.0.1:9050' }],
+  ])('with "%s"', (lines, keys) => {
+    expect(file(base + lines).accounts['a']).toMatchObject(keys)
+  })
+
+  test('with an OAuth method takes the command for one that prints tokens', () => {
+    const { accounts } = file(`${base.replace('password p', 'passwordeval token')}tls on\nauth xoauth2`)
+    expect(accounts['a']).toMatchObject({ token: { command: 'token' }, auth: 'xoauth2' })
+  })
+
+  test('without a password asks the key ring as mpop did', () => {
+    const { accounts } = file(base.replace('password p\n', ''))
+    expect(accounts['a']?.['password']).toEqual({
+      command: ['secret-tool', 'lookup', 'host', 'pop.example.net', 'service', 'pop3', 'user', 'u'],
+    })
+  })
+
+  test('with an agent and without a trace field', () => {
+    const { destinations } = file(
+      base.replace('maildir ~/Mail', `mda /usr/bin/procmail -f '%F' -d $USER`) + 'received_header off\n',
+    )
+    expect(Object.values(destinations)).toEqual([
+      { type: 'command', run: ['/bin/sh', '-c', '/usr/bin/procmail -f "$SENDER" -d $USER'], trace: false },
+    ])
+  })
+
+  test('what has no counterpart is told, and an eval is not run', () => {
+    const { text } = file(`${base}tls on\nfilter x\ntls_certcheck off\neval touch SECRET\nnonsense SECRET\nauth ntlm`)
+    for (const word of ['filter', 'tls_certcheck off', 'line 9', 'line 10', 'auth ntlm']) expect(text).toContain(word)
+    expect(text).not.toContain('SECRET')
+  })
+})
+
+test('a UIDLs file may hold the lists of several mailboxes', () => {
+  const [account] = imported(
+    'account a\nhost POP.example.net\nuser a b\npassword p\ndelivery maildir ~/Mail\n',
+  ).accounts
+  expect(account?.seen?.file).toBe('~/.mpop_uidls/a b_at_POP.example.net')
+  const text = '# made by mpop\n 1 pop.example.net other\nx1\n 2 pop.example.net a b\nu1\nu 2\n 1 c d\nx2\n'
+  expect(account?.seen?.uidlsOf(text)).toEqual(['u1', 'u 2'])
+})
