@@ -1,6 +1,6 @@
 // A .fetchmailrc → its entries, users and their options; `defaults` merged in. What they mean to us is import-fetchmail.ts.
 // The words are those of the manual page's KEYWORD/OPTION SUMMARY. Pure.
-import { fetchmailTokens, type Token } from '../../migrate/fetchmail-tokens.ts'
+import { fetchmailTokens, type Token } from './tokens.ts'
 
 /** A flag, a string, or a list of them. */
 export type OptionValue = boolean | string | readonly string[]

@@ -6,7 +6,7 @@ import { certificates } from '../../support/certificates.ts'
 import type { Pop3Server } from '../../support/pop3-server.ts'
 import { Scene } from '../scene.ts'
 
-const CA = path.resolve(import.meta.dirname, '../support/certificates/ca.pem')
+const CA = path.resolve(import.meta.dirname, '../../support/certificates/ca.pem')
 
 const found = (report: CheckReport, name: string): string | undefined =>
   report.findings.find((finding) => finding.name === name)?.value

@@ -1,7 +1,7 @@
 // Hands the large message to a command: command-victim.ts SPOOL PROGRAM ARGUMENT…; to be killed while that runs.
-import { openCommand } from '../../src/deliver/command/command.ts'
-import { Reserve } from '../../src/deliver/disk/reserve.ts'
-import { attempt, large, message, never } from './letters.ts'
+import { openCommand } from '../../../src/deliver/command/command.ts'
+import { Reserve } from '../../../src/deliver/disk/reserve.ts'
+import { attempt, large, message, never } from '../letters.ts'
 
 const [spoolDirectory = '', ...run] = process.argv.slice(2)
 

@@ -1,8 +1,8 @@
 // Delivers SMALL to the mbox named and dies at the n-th call that changes something there: half of it made when it is a write.
-import { fileSystems, type FileSystem } from '../../src/deliver/disk/filesystem.ts'
-import { openMbox } from '../../src/deliver/mbox/mbox.ts'
-import { Reserve } from '../../src/deliver/disk/reserve.ts'
-import { message, never, NOW_MS, origin, SMALL } from './letters.ts'
+import { fileSystems, type FileSystem } from '../../../src/deliver/disk/filesystem.ts'
+import { openMbox } from '../../../src/deliver/mbox/mbox.ts'
+import { Reserve } from '../../../src/deliver/disk/reserve.ts'
+import { message, never, NOW_MS, origin, SMALL } from '../letters.ts'
 
 const [file = '', fatal = ''] = process.argv.slice(2)
 const CHANGES: readonly string[] = ['open', 'write', 'ftruncate', 'fsync', 'link', 'rename', 'unlink']
