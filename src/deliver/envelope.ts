@@ -1,10 +1,12 @@
-// The envelope sender, and the fields popfetch puts on top of a message. Pure; every value is ours, checked or sanitised.
-// One rule: nothing that a server, a sender or a configuration wrote can end a line, add a field or reach the envelope
-// unless it is plainly an address (D017, D045, D048). What an address is stands in address.ts, loops in loop.ts.
+// The envelope sender, the fields popfetch puts on top of a message, and the mark by which it knows mail that goes in a
+// circle. Pure; every value is ours, checked or sanitised. One rule: nothing that a server, a sender or a configuration
+// wrote can end a line, add a field or reach the envelope unless it is plainly an address (D017, D045, D048). What counts
+// as an address is in address.ts.
 import { isIPv6 } from 'node:net'
-import { field } from '../header.ts'
+import { field, fields } from '../header.ts'
 import type { Origin } from '../message.ts'
 import { isAddress, isUtf8Address } from './address.ts'
+import { hash } from 'node:crypto'
 
 /** RFC 5321 4.5.3.1.2 allows a domain of 255 octets; two of them and the rest stay far below a line of 998. */
 const NAME_LIMIT = 255
@@ -12,7 +14,7 @@ const NAME_LIMIT = 255
 export interface TracedBy {
   readonly hostName: string
   readonly nowMs: number
-  /** The field's `id`, by which a destination knows what it has already forwarded (loop.ts); absent: none. */
+  /** The field's `id`, by which a destination knows what it has already forwarded (see `loopOf`); absent: none. */
   readonly id?: string
 }
 
@@ -85,4 +87,22 @@ export function envelopeSender(from: Sender, header: Buffer, fallback: string): 
 function isDeliveryReport(header: Buffer): boolean {
   const type = field(header, 'Content-Type')
   return type !== null && /^multipart\/report\b/i.test(type) && /;\s*report-type="?delivery-status\b/i.test(type)
+}
+
+/** RFC 5321 6.3 wants at least 100 before a message is refused for it; Postfix gives up at 50, and here nothing is lost. */
+const MOST_RECEIVED = 50
+
+/** The same for every message that goes from this mailbox to this recipient. Not the names in the configuration: they may
+ *  change while a message is on its way. */
+export function loopToken({ host, user }: Origin, recipient: string): string {
+  return hash('sha256', JSON.stringify(['popfetch', host, user, recipient]), 'hex').slice(0, 20)
+}
+
+/** Why the message is perhaps going in a circle; null: it is not. */
+export function loopOf(header: Buffer, token: string): string | null {
+  const received = fields(header, 'Received')
+  if (received.some((value) => value.includes(` id ${token}`) && value.includes('(popfetch; '))) {
+    return 'popfetch has sent it from this mailbox to this recipient before, and it came back'
+  }
+  return received.length > MOST_RECEIVED ? `it has ${received.length} Received fields` : null
 }

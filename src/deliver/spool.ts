@@ -11,7 +11,7 @@ import { BodyFile } from './disk/body-file.ts'
 import type { Attempt, SpoolPlace } from './destination.ts'
 import { diskError } from './disk/disk-error.ts'
 import { offLoop, type FileSystem } from './disk/filesystem.ts'
-import { ownDirectory } from './own-directory.ts'
+import { ownDirectory } from './disk/own-files.ts'
 import type { Reserve } from './disk/reserve.ts'
 import { sweep } from './disk/own-files.ts'
 

@@ -1,7 +1,7 @@
 // Mail that goes in a circle is held, not sent on for ever (D046, D047).
 import { describe, expect, test } from 'vitest'
 import { traceField } from '../../src/deliver/envelope.ts'
-import { loopOf, loopToken } from '../../src/deliver/loop.ts'
+import { loopOf, loopToken } from '../../src/deliver/envelope.ts'
 import { attempt, destination, failure, MAIL, message, never, nowMs, origin, outcome, sink } from './smtp-scene.ts'
 
 const by = { hostName: 'host.example', nowMs }

@@ -1,7 +1,7 @@
 // What the tests of the smtp and lmtp destinations share: a destination, a message, servers, and the beginning of a session.
 import { expect, onTestFinished } from 'vitest'
 import type { Attempt, Destination } from '../../src/deliver/destination.ts'
-import { loopToken } from '../../src/deliver/loop.ts'
+import { loopToken } from '../../src/deliver/envelope.ts'
 import { RFC_LIMITS, type SmtpLimits } from '../../src/deliver/smtp/limits.ts'
 import { openSmtp, type SmtpConfig } from '../../src/deliver/smtp/smtp.ts'
 import { DeliveryError } from '../../src/errors.ts'

@@ -1,10 +1,12 @@
-// Deliveries to one Maildir, in batches: what arrives while one is under way makes up the next. The small calls of a batch
-// run on the loop, the fsyncs of its files all at once off it, and one fsync of new/ is shared (D003). One rule: the loop
-// is given back every 64 files or 1 MiB, so that mail keeps arriving meanwhile.
+// Deliveries to one Maildir, in batches: messages that arrive during one batch make up the next. The small calls of a batch
+// run on the event loop, the fsyncs of its files all at once off it, and one fsync of new/ is shared (D003). Here too: the
+// time limit of each file, with one timer and one listener for all of them. One rule: the event loop is given back every 64
+// files or 1 MiB, so that mail keeps arriving meanwhile.
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Awaitable } from '../awaitable.ts'
 import type { MaildirFile, Room } from './file.ts'
 import { syncDirectory } from './folders.ts'
+import { NoAnswer } from '../disk/time-limit.ts'
 
 /** So many descriptors are open at once; about 2 ms of the loop. */
 const BATCH_FILES = 64
@@ -85,4 +87,63 @@ function all(files: readonly MaildirFile[], step: (file: MaildirFile) => Awaitab
     if (wait instanceof Promise) waits.push(wait)
   }
   return waits.length === 0 ? undefined : Promise.all(waits).then(() => undefined)
+}
+
+interface Watched {
+  readonly dueMs: number
+  readonly limitMs: number
+  readonly signal: AbortSignal
+}
+
+export class MaildirLimits {
+  readonly #watched = new Map<MaildirFile, Watched>()
+  #timer: NodeJS.Timeout | null = null
+  #wakeMs = 0
+  /** Heard now; deliveries that run at the same time nearly always share one. */
+  readonly #signals = new Map<AbortSignal, () => void>()
+
+  /** Abandons the file after `limitMs`, or when the signal is aborted, unless it is released before. */
+  watch(file: MaildirFile, limitMs: number, signal: AbortSignal): void {
+    this.#watched.set(file, { dueMs: performance.now() + limitMs, limitMs, signal })
+    this.#wake(limitMs)
+    if (signal.aborted) return file.abandon(signal.reason, 'message')
+    if (this.#signals.has(signal)) return
+    const onAbort = (): void => this.#aborted(signal)
+    this.#signals.set(signal, onAbort)
+    signal.addEventListener('abort', onAbort)
+  }
+
+  release(file: MaildirFile): void {
+    this.#watched.delete(file)
+    if (this.#watched.size > 0) return
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
+    for (const [signal, onAbort] of this.#signals) signal.removeEventListener('abort', onAbort)
+    this.#signals.clear()
+  }
+
+  #aborted(signal: AbortSignal): void {
+    for (const [file, watched] of this.#watched) if (watched.signal === signal) file.abandon(signal.reason, 'message')
+  }
+
+  #late(): void {
+    this.#timer = null
+    const nowMs = performance.now()
+    let nextMs = Infinity
+    for (const [file, { dueMs, limitMs }] of this.#watched) {
+      // Timers may fire up to a millisecond early.
+      if (dueMs > nowMs + 1) nextMs = Math.min(nextMs, dueMs - nowMs)
+      else file.abandon(new NoAnswer(`no answer within ${Math.round(limitMs / 1000)} s`), 'destination')
+    }
+    if (nextMs < Infinity) this.#wake(nextMs)
+  }
+
+  /** After so long at the latest. */
+  #wake(afterMs: number): void {
+    const dueMs = performance.now() + afterMs
+    if (this.#timer !== null && this.#wakeMs <= dueMs) return
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#wakeMs = dueMs
+    this.#timer = setTimeout(() => this.#late(), afterMs)
+  }
 }

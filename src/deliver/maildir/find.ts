@@ -1,10 +1,14 @@
-// Finds what became of interrupted deliveries (DESIGN 4.3, K5) by the intent in the names in tmp/, new/ and cur/, also
-// after a reader added flags. One walk through the folders serves all recalls of a poll; of the newest files it keeps the
-// names, of the others eight bytes. One rule: what is reported as there is durable.
+// Finds messages in a Maildir by their names: interrupted deliveries (DESIGN 4.3, K5), messages from before this ledger, and
+// messages that a migration reads again (S024). A reader may have moved a file to cur/ or added flags since. One rule: a file
+// that is reported as delivered is durable.
 import { errnoOf } from '../../errors.ts'
 import type { FileSystem } from '../disk/filesystem.ts'
 import { syncDirectory, type Folders } from './folders.ts'
-import { intentOf } from './name.ts'
+import { intentOf, messageKey, ownName } from './name.ts'
+import type { Origin } from '../../message.ts'
+import type { Standing, Attempt, Recollection } from '../destination.ts'
+import { receiptText } from './file.ts'
+import { readBack } from './read-back.ts'
 
 /** What a crash cut off is among the newest; 20,000 names are 4 MB, and a folder may hold a million. */
 const KEPT_NAMES = 20_000
@@ -108,4 +112,98 @@ function newestOf(entries: Entry[]): Entry[] {
 
 function markOf(intent: string): number {
   return Number.parseInt(intent.slice(0, 13), 16)
+}
+
+/** In the order of `origins`; null: it does not stand there. Rejects with what the system said. */
+export async function census(
+  fileSystem: FileSystem,
+  folders: Folders,
+  origins: readonly Origin[],
+): Promise<readonly (Standing | null)[]> {
+  let keys: readonly string[] | null = null
+  const wanted = new Map<string, Standing | null>()
+  // In the order in which a file moves, so that one that moves meanwhile is met at least once.
+  for (const folder of [folders.new, folders.cur]) {
+    for await (const names of fileSystem.names(folder)) {
+      for (const name of names) {
+        const own = ownName(name)
+        if (own === null) continue
+        if (keys === null) {
+          // Only now: most Maildirs hold nothing of ours, and a key is a hash.
+          keys = origins.map(messageKey)
+          for (const key of keys) wanted.set(key, null)
+        }
+        if (!wanted.has(own.key)) continue
+        wanted.set(own.key, { intent: own.intent, fileBytes: own.fileBytes, text: receiptText(`${folder}/${name}`) })
+      }
+    }
+  }
+  return origins.map((_, at) => wanted.get(keys?.[at] ?? '') ?? null)
+}
+
+export interface Rereading {
+  readonly fileSystem: FileSystem
+  readonly folders: Folders
+  readonly formOf: (attempt: Attempt) => { readonly lineEndings: 'crlf' | 'lf'; readonly prefix: Buffer }
+  /** The same work with an end, though a file server hangs; `bytes`: how much there is to read. */
+  readonly limited: <T>(work: Promise<T>, bytes: number) => Promise<T>
+}
+
+interface StandingFile {
+  readonly path: string
+  readonly fileBytes: number
+}
+
+/** Enough for a disk to put in order. */
+const READ_AT_ONCE = 8
+
+/** In the order of `attempts`; null: nothing stands there. */
+export async function reread(
+  attempts: readonly Attempt[],
+  context: Rereading,
+): Promise<readonly (Recollection | null)[]> {
+  const found = await readThose(attempts, context)
+  // A reader moves a file when it gives it flags, perhaps between our walk and our reading: then it is found the second time.
+  const missed = attempts.filter((_, at) => (found[at] ?? null) === null || found[at]?.received === null)
+  if (missed.length === 0) return found
+  const again = new Map((await readThose(missed, context)).map((one, at) => [missed[at]?.intent, one]))
+  return attempts.map(({ intent }, at) => again.get(intent) ?? found[at] ?? null)
+}
+
+async function readThose(
+  attempts: readonly Attempt[],
+  { fileSystem, folders, formOf, limited }: Rereading,
+): Promise<readonly (Recollection | null)[]> {
+  const intents = new Set(attempts.map(({ intent }) => intent))
+  const files = await limited(standing(fileSystem, folders, intents), 0)
+  const one = async (attempt: Attempt): Promise<Recollection | null> => {
+    const file = files.get(attempt.intent)
+    if (file === undefined) return null
+    const received = await limited(readBack(fileSystem, file.path, formOf(attempt)), file.fileBytes)
+    return { text: receiptText(file.path), received }
+  }
+  const found: (Recollection | null)[] = []
+  for (let at = 0; at < attempts.length; at += READ_AT_ONCE) {
+    found.push(...(await Promise.all(attempts.slice(at, at + READ_AT_ONCE).map(one))))
+  }
+  return found
+}
+
+async function standing(
+  fileSystem: FileSystem,
+  folders: Folders,
+  intents: ReadonlySet<string>,
+): Promise<ReadonlyMap<string, StandingFile>> {
+  const found = new Map<string, StandingFile>()
+  // In the order in which a file moves, so that one that moves meanwhile is met at least once.
+  for (const folder of [folders.new, folders.cur]) {
+    for await (const names of fileSystem.names(folder)) {
+      for (const name of names) {
+        const own = ownName(name)
+        if (own === null || !intents.has(own.intent)) continue
+        found.set(own.intent, { path: `${folder}/${name}`, fileBytes: own.fileBytes ?? 0 })
+      }
+    }
+  }
+  return found
 }

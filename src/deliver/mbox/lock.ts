@@ -1,12 +1,12 @@
 // The dot lock of an mbox, as mail programs have agreed on it: FILE.lock, made by a link, so that it works on NFS too (D100).
-// The second lock of that agreement, fcntl, Node has not got. Ours also says what is being appended: whoever finds the lock
-// of a process that died knows how long the file was (D101). One rule: a lock is only taken over when its owner is gone.
+// That agreement has a second lock, fcntl, which Node does not offer. Our lock also says what is being appended: whoever finds
+// the lock of a dead process knows how long the file was (D101). One rule: a lock is taken over only when its owner is gone.
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { errnoOf } from '../../errors.ts'
 import type { FileSystem } from '../disk/filesystem.ts'
-import { identityOf, isRunning } from '../running.ts'
+import fs from 'node:fs'
 
 /** What an owner was about to do. */
 export interface Journal {
@@ -240,4 +240,27 @@ async function write(fileSystem: FileSystem, fd: number, text: string): Promise<
   const bytes = Buffer.from(text)
   for (let written = 0; written < bytes.length;)
     written += await fileSystem.write(fd, bytes, written, bytes.length - written)
+}
+
+/** '' where the system does not tell. */
+export function identityOf(pid: number): string {
+  try {
+    const boot = fs.readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1')
+    // proc(5): the name in parentheses may hold anything; field 22, the 20th after it, is the start time.
+    const started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+    return started === undefined ? '' : `${boot} ${started}`
+  } catch {
+    return ''
+  }
+}
+
+/** `identity`: of then, '' for not known. */
+export function isRunning(pid: number, identity: string): boolean {
+  try {
+    process.kill(pid, 0)
+  } catch (error) {
+    return errnoOf(error) !== 'ESRCH'
+  }
+  return identity === '' || identityOf(pid) === identity
 }

@@ -1,10 +1,11 @@
-// What goes over the wire for one message: the fields on top and the body, complete and counted before SMTP sees it.
-// Never a live stream: nodemailer ends a stream that stops early with a dot, and the server takes the half for the whole
-// (D060). A file is counted first and must give exactly that when it is read again, else it fails without a dot.
+// What goes over the wire for one message: the fields on top and the body, complete and counted before SMTP sees it. Every CR
+// and LF becomes part of a CRLF, so that no server down the line sees the end of a message where there is none (D038). Never a
+// live stream: nodemailer ends a stream that stops early with a dot, and the server takes the half for the whole (D060). A file
+// is counted first (D064) and must give exactly that when it is read again, else it fails without a dot.
 import { createReadStream } from 'node:fs'
 import { Readable } from 'node:stream'
 import type { Message } from '../../message.ts'
-import { NewlineRepair, WireCount, withCrlf } from '../newlines.ts'
+import { isAscii } from 'node:buffer'
 
 export interface Content {
   /** With CRLF line ends and the fields on top, without stuffed dots: what SIZE declares (RFC 1870, D033). */
@@ -47,9 +48,9 @@ export async function streamedContent(prefix: string, source: () => AsyncIterabl
   const top = Buffer.from(prefix, 'latin1')
   const count = new WireCount()
   const repair = new NewlineRepair()
-  for await (const chunk of repaired(top, source(), repair)) count.add(chunk)
+  for await (const chunk of repairedChunks(top, source(), repair)) count.add(chunk)
   const { sizeBytes: total, wireBytes, eightBit } = count
-  const chunks = (): AsyncGenerator<Buffer> => repaired(top, source(), new NewlineRepair())
+  const chunks = (): AsyncGenerator<Buffer> => repairedChunks(top, source(), new NewlineRepair())
   return {
     sizeBytes: total,
     wireBytes,
@@ -74,7 +75,7 @@ export async function* receivedChunks({ body, sizeBytes }: Message): AsyncGenera
   if (form.lineEndings === 'crlf' && received !== sizeBytes) throw new SpoolError(changed(sizeBytes, received))
 }
 
-async function* repaired(
+async function* repairedChunks(
   top: Buffer,
   source: AsyncIterable<Buffer>,
   repair: NewlineRepair,
@@ -96,4 +97,72 @@ async function* exactly(chunks: AsyncGenerator<Buffer>, total: number): AsyncGen
 
 function changed(wanted: number, got: number): string {
   return `the stored message has ${got} bytes where ${wanted} were received`
+}
+
+const BARE = /\r(?!\n)|(?<!\r)\n/
+const CR = 0x0d
+const DOT = 0x2e
+const LF = 0x0a
+
+/** Repairs a message that comes in chunks: what all of them and `end()` give has CRLF line ends only. */
+export class NewlineRepair {
+  /** Something had to be mended so far. */
+  repaired = false
+  /** The chunk before ended in a CR, which is held back until the next byte is known. */
+  #heldCr = false
+
+  repair(chunk: Buffer): Buffer {
+    if (chunk.length === 0) return chunk
+    const endsInCr = chunk.at(-1) === CR
+    const whole = this.#heldCr ? Buffer.concat([Buffer.of(CR), chunk]) : chunk
+    this.#heldCr = endsInCr
+    const known = endsInCr ? whole.subarray(0, -1) : whole
+    const mended = repaired(known)
+    if (mended !== known) this.repaired = true
+    return mended
+  }
+
+  end(): Buffer {
+    const held = this.#heldCr
+    this.#heldCr = false
+    if (held) this.repaired = true
+    return held ? Buffer.from('\r\n') : Buffer.alloc(0)
+  }
+}
+
+/** A complete message with CRLF line ends only. */
+export function withCrlf(bytes: Buffer): Buffer {
+  const repair = new NewlineRepair()
+  const body = repair.repair(bytes)
+  const end = repair.end()
+  return end.length === 0 ? body : Buffer.concat([body, end])
+}
+
+function repaired(bytes: Buffer): Buffer {
+  const text = bytes.toString('latin1')
+  return BARE.test(text) ? Buffer.from(text.replace(/\r\n|\r|\n/g, '\r\n'), 'latin1') : bytes
+}
+
+/** Counts repaired content, chunk by chunk. */
+export class WireCount {
+  sizeBytes = 0
+  eightBit = false
+  /** Lines that begin with a dot; each gets another one (RFC 5321 4.5.2). */
+  #dots = 0
+  #last = LF
+
+  add(chunk: Buffer): void {
+    if (chunk.length === 0) return
+    this.sizeBytes += chunk.length
+    if (!this.eightBit && !isAscii(chunk)) this.eightBit = true
+    if (this.#last === LF && chunk[0] === DOT) this.#dots++
+    if (chunk.includes('\n.')) this.#dots += chunk.toString('latin1').match(/\n\./g)?.length ?? 0
+    this.#last = chunk.at(-1) ?? LF
+  }
+
+  /** On the wire, with the end of the message: a line end where the last one is missing, the dot, a line end. */
+  get wireBytes(): number {
+    const terminator = this.sizeBytes > 0 && this.#last === LF ? 3 : 5
+    return this.sizeBytes + this.#dots + terminator
+  }
 }

@@ -1,20 +1,20 @@
 // One SMTP session: greeting to QUIT over one nodemailer connection, one message at a time. Knows no pool and no verdict.
-// The rule: whatever is not in step, in time or wanted any longer destroys the connection at once, without a word and
+// nodemailer gets a connected socket, our limits, and no freedom to go on without what the configuration demands (D050, D072).
+// One rule: a session that is out of step, too slow or no longer wanted destroys its connection at once, without a word and
 // without a dot (D037), after noting whether the whole content had been handed to the socket by then (D064).
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import { redactor } from '../../redact.ts'
 import type { Content } from './content.ts'
-import { messageMs, openingMs } from './limits.ts'
-import { mechanismOf, type SignIn, sizeLimitOf, takesUtf8 } from './capabilities.ts'
-import { type SessionOptions, transportOptions } from '../smtp-session-options.ts'
-import { checkPin, dial, isLocal, SmtpFailure } from './socket.ts'
-import type { Sent, Transport } from './nodemailer.ts'
+import { messageMs, openingMs, type SmtpLimits } from './limits.ts'
+import { mechanismOf, type SignIn, sizeLimitOf, takesUtf8, greetingName } from './capabilities.ts'
+import { checkPin, dial, isLocal, SmtpFailure, type Peer, tlsOptions } from './socket.ts'
+import type { Sent, Transport, TransportLog, TransportOptions } from './nodemailer.ts'
 import type { Fault, Stage } from './verdict.ts'
 import { SmtpWatch } from './conversation.ts'
 import { within } from '../disk/time-limit.ts'
-import { XOAUTH2 } from '../smtp-xoauth2.ts'
+import { XOAUTH2, xoauth2 } from './capabilities.ts'
 
 export class SmtpSession {
   /** False for good once the connection is gone; then nothing is left to close. */
@@ -233,5 +233,44 @@ export class SmtpSession {
   get #socket(): Socket | null {
     const socket = this.#transport._socket
     return socket === false ? null : socket
+  }
+}
+
+export interface SessionOptions {
+  readonly peer: Peer
+  readonly signIn: SignIn | null
+  readonly hostName: string
+  readonly limits: SmtpLimits
+  readonly create: (options: TransportOptions) => Transport
+}
+
+/** Beyond any real reply: a long EHLO has 2 kB. */
+const REPLY_BYTES = 64 * 1024
+
+export function transportOptions(
+  { peer, hostName, limits }: SessionOptions,
+  socket: Socket,
+  log: TransportLog,
+): TransportOptions {
+  return {
+    connection: socket,
+    host: peer.host,
+    port: peer.port,
+    name: greetingName(hostName, socket.localAddress),
+    secure: peer.tls === 'implicit',
+    secured: peer.tls === 'implicit',
+    requireTLS: peer.tls === 'starttls',
+    ignoreTLS: peer.tls === 'none',
+    tls: peer.tls === 'starttls' ? tlsOptions(peer) : {},
+    lmtp: peer.protocol === 'lmtp',
+    customAuth: { [XOAUTH2]: xoauth2 },
+    connectionTimeout: openingMs(limits),
+    greetingTimeout: Math.max(limits.greetingMs, limits.tlsMs),
+    socketTimeout: limits.greetingMs,
+    // Destroy: a connection that is given up must not end politely in the middle of a message.
+    socketCloseTimeout: 0,
+    maxResponseSize: REPLY_BYTES,
+    transactionLog: true,
+    logger: log,
   }
 }
