@@ -9,7 +9,7 @@ const roads = {
   start: [
     'src/cli/main.ts',
     'src/cli/usage.ts',
-    'src/config/is-url.ts',
+    'src/config/destinations/url.ts',
     'src/config/values/nearest.ts',
     'src/config/values/quantity.ts',
   ],

@@ -10,7 +10,7 @@ import { parseDestinationUrl, parseSourceUrl } from './destinations/url.ts'
 import type { Account, Configuration, DestinationConfig } from './schema.ts'
 import type { ResolvePath } from './values/values.ts'
 
-export { isUrl } from './is-url.ts'
+export { isUrl } from './destinations/url.ts'
 
 /** A password itself, typed where nobody sees it, or where it is to be had. */
 export type TypedPassword = string | { readonly env: string } | { readonly file: string } | { readonly command: string }

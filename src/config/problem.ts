@@ -2,10 +2,9 @@
 // The one rule: a value under a secret's key is named by its type only, and a URL never shows what may be a password in it.
 import type * as z from 'zod'
 import { display } from '../display.ts'
-import { FIRST_OF } from './first-of.ts'
 import { nearest } from './values/nearest.ts'
 import { SECRET_KEYS } from './values/values.ts'
-import { isWritten } from './values/written.ts'
+import { FIRST_OF, isWritten } from './values/written.ts'
 import type { Conflict, Written } from './values/written.ts'
 
 export type Path = readonly (string | number)[]

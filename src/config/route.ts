@@ -2,7 +2,7 @@
 // that does not refuse takes a message, and rules that look at the message. Names are looked up in targets.ts.
 import * as z from 'zod'
 import { destination } from './destinations/destinations.ts'
-import { FIRST_OF } from './first-of.ts'
+import { FIRST_OF } from './values/written.ts'
 import { parseSize } from './values/quantity.ts'
 import * as value from './values/values.ts'
 import type { DestinationKeys } from './destinations/destinations.ts'

@@ -1,6 +1,6 @@
 // The configuration in force as the keys of the file, all defaults filled in: what `config show` prints.
 // The one rule: no secret. Text is masked; of a command only the first word is shown, the others may hold one.
-import { FIRST_OF } from './first-of.ts'
+import { FIRST_OF } from './values/written.ts'
 import { formatDuration, formatSize } from './values/quantity.ts'
 import { proxyText } from './values/proxy.ts'
 import { listenText, pollText } from './daemon.ts'

@@ -16,6 +16,11 @@ const DESTINATION_FORMS =
   'maildir:PATH, mbox:PATH, smtp://[user@]host[:port]?to=ADDRESS, smtps://…, lmtp:SOCKET?to=ADDRESS or lmtp://…'
 const SOURCE_FORMS = 'pop3s://user@host[:port] or pop3://user@host[:port]'
 
+/** Whether a text in `deliver` means a URL, not a name. */
+export function isUrl(text: string): boolean {
+  return /^[A-Za-z][A-Za-z0-9+.-]*:/.test(text)
+}
+
 /** The keys of a destination. */
 export function parseDestinationUrl(text: string): ParsedUrl {
   const [scheme, rest] = cut(text, ':')

@@ -7,6 +7,9 @@ export function isWritten(value: unknown): value is Written {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** The key of a group of destinations, and the type and beginning of its name: its members are tried in their order. */
+export const FIRST_OF = 'first-of'
+
 /** A key that does not go together with another one. */
 export interface Conflict {
   readonly key: string

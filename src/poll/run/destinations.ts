@@ -1,10 +1,10 @@
 // The destinations of a run: opened at first use, shared by all accounts, closed at the end. Knows which of them are down,
 // so that nobody asks a broken one again in this poll (P4, D032). Configuration → the rooms below, nothing else.
-import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import path from 'node:path'
 import type { Account, Configuration, DestinationConfig, LmtpConfig, SmtpConfig } from '../../config/schema.ts'
-import { resolveSecret } from '../../config/values/secret.ts'
+import { expandAccount, namesAccount } from '../../config/values/address.ts'
+import { pem, resolveSecret } from '../../config/values/secret.ts'
 import { Arena } from '../../deliver/arena.ts'
 import type { Destination } from '../../deliver/destination.ts'
 import { firstOf } from '../../deliver/first-of.ts'
@@ -12,8 +12,7 @@ import { type DestinationSettings, openDestination } from '../../deliver/index.t
 import { Reserve } from '../../deliver/disk/reserve.ts'
 import { sweepSpool } from '../../deliver/spool.ts'
 import { display } from '../../display.ts'
-import { asPopfetchError, DeliveryError, PopfetchError } from '../../errors.ts'
-import { redactor } from '../../redact.ts'
+import { asPopfetchError, DeliveryError, type PopfetchError } from '../../errors.ts'
 
 /** One destination as one account uses it. */
 export interface Target {
@@ -119,9 +118,7 @@ export class Destinations implements AsyncDisposable {
 
   async #secret(source: Parameters<typeof resolveSecret>[0], config: DestinationConfig): Promise<string> {
     const what = `the ${'token' in config && config.token !== null ? 'token' : 'password'} of destination ${config.name}`
-    const secret = await resolveSecret(source, { env: this.#env, signal: AbortSignal.timeout(60_000), what })
-    redactor.add(secret)
-    return secret
+    return await resolveSecret(source, { env: this.#env, signal: AbortSignal.timeout(60_000), what })
   }
 
   #usesAccount(config: DestinationConfig): boolean {
@@ -132,7 +129,7 @@ export class Destinations implements AsyncDisposable {
       })
     }
     const places = 'to' in config ? [config.to, config.from] : 'path' in config ? config.path : ''
-    return JSON.stringify(places).includes('{account}')
+    return namesAccount(JSON.stringify(places))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -144,22 +141,8 @@ export class Destinations implements AsyncDisposable {
   }
 }
 
-/** PEM of a file named in the configuration. */
-export async function pem(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'latin1')
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new PopfetchError('ERR_CONFIG', `cannot read the certificate file ${file}: ${reason}`, {
-      scope: 'account',
-      retry: 'never',
-      cause,
-    })
-  }
-}
-
 function filled(text: string, account: Account): string {
-  return text.replaceAll('{account}', account.name)
+  return expandAccount(text, account.name)
 }
 
 function goneError(name: string): DeliveryError {

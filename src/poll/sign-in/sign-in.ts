@@ -1,6 +1,6 @@
 // From an account of the configuration to a session that is signed in: files and secrets are read here, at the last moment.
 import type { Account } from '../../config/schema.ts'
-import { resolveSecret } from '../../config/values/secret.ts'
+import { pem, resolveSecret } from '../../config/values/secret.ts'
 import { PopfetchError } from '../../errors.ts'
 import type { Log } from '../../log.ts'
 import type { Credentials } from '../../pop3/sign-in/mechanism.ts'
@@ -8,7 +8,6 @@ import type { ProxyOptions } from '../../pop3/network/proxy.ts'
 import type { Capabilities } from '../../pop3/wire/reply.ts'
 import { Session } from '../../pop3/session.ts'
 import { redactor } from '../../redact.ts'
-import { pem } from '../run/destinations.ts'
 import type { Detours } from './workarounds.ts'
 
 export interface SignInContext {
@@ -30,9 +29,7 @@ export async function secretOf(
     throw new PopfetchError('ERR_SECRET', `${name} has no password`, { scope: 'account', retry: 'never' })
   }
   const what = `the ${token === null ? 'password' : 'token'} of ${name}`
-  const secret = await resolveSecret(source, { env, signal, what })
-  redactor.add(secret)
-  return secret
+  return await resolveSecret(source, { env, signal, what })
 }
 
 export function credentialsOf({ user, token }: Account, secret: string): Credentials {

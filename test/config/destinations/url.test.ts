@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { DestinationKeys } from '../../../src/config/destinations/destinations.ts'
 import { destination } from '../../../src/config/destinations/destinations.ts'
-import { isUrl } from '../../../src/config/is-url.ts'
+import { isUrl } from '../../../src/config/destinations/url.ts'
 import { canonicalUrl, parseDestinationUrl, parseSourceUrl } from '../../../src/config/destinations/url.ts'
 
 const schema = destination((path) => path)

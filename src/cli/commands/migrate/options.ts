@@ -1,5 +1,5 @@
 // The words after `popfetch migrate` → what is to be moved, or a usage error. Reading argv is options.ts. Pure.
-import { isUrl } from '../../../config/is-url.ts'
+import { isUrl } from '../../../config/destinations/url.ts'
 import { parseSize } from '../../../config/values/quantity.ts'
 import { usageError } from '../../usage.ts'
 
