@@ -73,7 +73,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   zod: ['src/cli/', 'src/config/'],
   cosmiconfig: ['src/config/load.ts'],
   yaml: ['src/config/'],
-  nodemailer: ['src/deliver/smtp/smtp.ts'],
+  nodemailer: ['src/deliver/smtp/nodemailer.ts'],
   'postal-mime': ['src/poll/route/conditions.ts'],
   'p-queue': ['src/poll/run/concurrency.ts'],
   pino: ['src/log.ts'],

@@ -2,11 +2,11 @@
 // circle. Pure; every value is ours, checked or sanitised. One rule: nothing that a server, a sender or a configuration
 // wrote can end a line, add a field or reach the envelope unless it is plainly an address (D017, D045, D048). What counts
 // as an address is in address.ts.
+import { hash } from 'node:crypto'
 import { isIPv6 } from 'node:net'
 import { field, fields } from '../header.ts'
 import type { Origin } from '../message.ts'
 import { isAddress, isUtf8Address } from './address.ts'
-import { hash } from 'node:crypto'
 
 /** RFC 5321 4.5.3.1.2 allows a domain of 255 octets; two of them and the rest stay far below a line of 998. */
 const NAME_LIMIT = 255

@@ -2,10 +2,10 @@
 // is not loaded.
 import type { CommandConfig } from './command/command.ts'
 import type { Attempt, Destination } from './destination.ts'
+import type { Reserve } from './disk/reserve.ts'
 import { labelField, traceField } from './envelope.ts'
 import type { MaildirConfig } from './maildir/maildir.ts'
 import type { MboxConfig } from './mbox/mbox.ts'
-import type { Reserve } from './disk/reserve.ts'
 import type { SmtpConfig } from './smtp/smtp.ts'
 
 interface Common {

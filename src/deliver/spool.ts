@@ -1,19 +1,18 @@
 // Receives one message from the POP3 session and holds it until its destinations have it: up to 1 MiB in memory, beyond
 // that in a file; where the message has one destination and that is a Maildir, in its tmp/ and in its form. Nothing is
 // interpreted: the digest is of the bytes as received. One rule: what is not complete is discarded (P110–P113).
-import { createHash, randomBytes, type Hash } from 'node:crypto'
+import { createHash, type Hash, randomBytes } from 'node:crypto'
 import { display } from '../display.ts'
 import { DeliveryError } from '../errors.ts'
 import { identity, sha256, splitHeader } from '../header.ts'
 import type { Body, Message, Origin } from '../message.ts'
 import type { Arena } from './arena.ts'
-import { BodyFile } from './disk/body-file.ts'
 import type { Attempt, SpoolPlace } from './destination.ts'
+import { BodyFile } from './disk/body-file.ts'
 import { diskError } from './disk/disk-error.ts'
-import { offLoop, type FileSystem } from './disk/filesystem.ts'
-import { ownDirectory } from './disk/own-files.ts'
+import { type FileSystem, offLoop } from './disk/filesystem.ts'
+import { ownDirectory, sweep } from './disk/own-files.ts'
 import type { Reserve } from './disk/reserve.ts'
-import { sweep } from './disk/own-files.ts'
 
 /** Most mail is below; a window of a few dozen such messages stays within DESIGN 11's 150 MB. */
 export const MEMORY_LIMIT_BYTES = 1 << 20

@@ -4,7 +4,7 @@
 import { constants } from 'node:fs'
 import type { FileForm, Message } from '../../message.ts'
 import type { Awaitable } from '../awaitable.ts'
-import { offLoop, type FileSystem } from './filesystem.ts'
+import { type FileSystem, offLoop } from './filesystem.ts'
 import { crlfToLf } from './line-endings.ts'
 import type { Reserve } from './reserve.ts'
 import { within } from './time-limit.ts'

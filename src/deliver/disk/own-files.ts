@@ -1,10 +1,10 @@
 // Files that belong to popfetch alone: the directory they are kept in, and the removal of those that a killed popfetch left
 // behind. One rule: a file is removed only if its name is one of ours, it is a regular file, and it is dead beyond doubt
 // (D013); a file that cannot be examined or removed is left.
-import type { FileSystem } from './filesystem.ts'
 import fs from 'node:fs'
 import { display } from '../../display.ts'
 import { DeliveryError } from '../../errors.ts'
+import type { FileSystem } from './filesystem.ts'
 
 /** maildir(5): no delivery takes more than 24 hours; a file that nobody touched for 36 is dead. */
 const DEAD_MS = 36 * 3_600_000

@@ -4,9 +4,9 @@
 // files or 1 MiB, so that mail keeps arriving meanwhile.
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Awaitable } from '../awaitable.ts'
+import { NoAnswer } from '../disk/time-limit.ts'
 import type { MaildirFile, Room } from './file.ts'
 import { syncDirectory } from './folders.ts'
-import { NoAnswer } from '../disk/time-limit.ts'
 
 /** So many descriptors are open at once; about 2 ms of the loop. */
 const BATCH_FILES = 64

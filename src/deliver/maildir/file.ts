@@ -8,11 +8,11 @@ import { after, type Awaitable, trying } from '../awaitable.ts'
 import type { Receipt } from '../destination.ts'
 import { diskError } from '../disk/disk-error.ts'
 import type { FileSystem, ImmediateFileSystem } from '../disk/filesystem.ts'
+import type { Reserve } from '../disk/reserve.ts'
 import type { Folders } from './folders.ts'
 import { look, publish } from './link.ts'
 import { sizedName } from './name.ts'
 import { contentOf, type Parcel, type Pieces } from './parcel.ts'
-import type { Reserve } from '../disk/reserve.ts'
 
 /** What all files of one Maildir share. */
 export interface Room {

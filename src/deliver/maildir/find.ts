@@ -2,12 +2,12 @@
 // messages that a migration reads again (S024). A reader may have moved a file to cur/ or added flags since. One rule: a file
 // that is reported as delivered is durable.
 import { errnoOf } from '../../errors.ts'
-import type { FileSystem } from '../disk/filesystem.ts'
-import { syncDirectory, type Folders } from './folders.ts'
-import { intentOf, messageKey, ownName } from './name.ts'
 import type { Origin } from '../../message.ts'
-import type { Standing, Attempt, Recollection } from '../destination.ts'
+import type { Attempt, Recollection, Standing } from '../destination.ts'
+import type { FileSystem } from '../disk/filesystem.ts'
 import { receiptText } from './file.ts'
+import { type Folders, syncDirectory } from './folders.ts'
+import { intentOf, messageKey, ownName } from './name.ts'
 import { readBack } from './read-back.ts'
 
 /** What a crash cut off is among the newest; 20,000 names are 4 MB, and a folder may hold a million. */

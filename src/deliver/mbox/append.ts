@@ -5,12 +5,12 @@ import path from 'node:path'
 import type { DeliveryError } from '../../errors.ts'
 import type { Message } from '../../message.ts'
 import { diskError } from '../disk/disk-error.ts'
-import { envelopeSender } from '../envelope.ts'
 import type { FileSystem } from '../disk/filesystem.ts'
+import type { Reserve } from '../disk/reserve.ts'
+import { envelopeSender } from '../envelope.ts'
 import { recover, separator } from './file.ts'
 import type { MboxLock } from './lock.ts'
-import { MboxrdBody, fromLine } from './mboxrd.ts'
-import type { Reserve } from '../disk/reserve.ts'
+import { fromLine, MboxrdBody } from './mboxrd.ts'
 
 export interface Letter {
   readonly message: Message

@@ -4,10 +4,10 @@ import { display } from '../../display.ts'
 import { DeliveryError, errnoOf } from '../../errors.ts'
 import { diskError } from '../disk/disk-error.ts'
 import type { FileSystem } from '../disk/filesystem.ts'
-import type { MboxRules } from './file.ts'
-import { LockHeld, MboxLock } from './lock.ts'
 import type { Reserve } from '../disk/reserve.ts'
 import { within } from '../disk/time-limit.ts'
+import type { MboxRules } from './file.ts'
+import { LockHeld, MboxLock } from './lock.ts'
 
 export interface RoomOptions extends MboxRules {
   readonly hostName: string

@@ -3,10 +3,10 @@
 // the lock of a dead process knows how long the file was (D101). One rule: a lock is taken over only when its owner is gone.
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
+import fs from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { errnoOf } from '../../errors.ts'
 import type { FileSystem } from '../disk/filesystem.ts'
-import fs from 'node:fs'
 
 /** What an owner was about to do. */
 export interface Journal {

@@ -5,12 +5,12 @@ import path from 'node:path'
 import { display } from '../../display.ts'
 import type { Message } from '../../message.ts'
 import type { Attempt, ReadableDestination, Receipt, Recollection } from '../destination.ts'
-import { offLoop, type FileSystem } from '../disk/filesystem.ts'
-import { checkMbox, openMboxFile, recover } from './file.ts'
-import { MboxQueue } from './queue.ts'
-import { markerField, places, readPlace, stands, type Place } from './find.ts'
-import { MboxRoom } from './context.ts'
+import { type FileSystem, offLoop } from '../disk/filesystem.ts'
 import type { Reserve } from '../disk/reserve.ts'
+import { MboxRoom } from './context.ts'
+import { checkMbox, openMboxFile, recover } from './file.ts'
+import { markerField, type Place, places, readPlace, stands } from './find.ts'
+import { MboxQueue } from './queue.ts'
 
 export interface MboxConfig {
   /** Absolute. */

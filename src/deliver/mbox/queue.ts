@@ -1,10 +1,10 @@
 // The messages that wait for one mbox: whatever waits when the one before is done goes in under one lock and one fsync.
 // One rule: one batch at a time, and nobody waits behind one that hangs.
 import type { Message } from '../../message.ts'
-import { append, type Letter } from './append.ts'
-import { openMboxFile } from './file.ts'
-import type { MboxRoom } from './context.ts'
 import { NoAnswer, within } from '../disk/time-limit.ts'
+import { append, type Letter } from './append.ts'
+import type { MboxRoom } from './context.ts'
+import { openMboxFile } from './file.ts'
 
 /** Messages under one lock: others want it too. */
 const BATCH = 100

@@ -1,7 +1,7 @@
 // EHLO and AUTH: what popfetch calls itself, what a server offers in its answer, and how to sign in. Read by popfetch itself:
 // nodemailer signs in with the first mechanism it likes, or goes on without signing in, and its own XOAUTH2 fetches tokens.
-import type { Fault } from './verdict.ts'
 import type { AuthExchange } from './nodemailer.ts'
+import type { Fault } from './verdict.ts'
 
 export type Auth = 'auto' | 'plain' | 'login' | 'cram-md5' | 'xoauth2'
 type Mechanism = 'PLAIN' | 'LOGIN' | 'CRAM-MD5' | 'XOAUTH2'
@@ -51,15 +51,17 @@ export function greetingName(hostName: string, address: string | undefined): str
   return local.includes(':') ? `[IPv6:${local}]` : `[${local}]`
 }
 
-/** What nodemailer knows it by. Under its own name nodemailer 10.6 would send the token as a password with PLAIN instead,
- *  where the server offers that first. */
+/** Our name for it in nodemailer. Under its own name nodemailer 10.6 would send the token as a password with PLAIN, where the
+ *  server offers that first. */
 export const XOAUTH2 = 'POPFETCH-XOAUTH2'
 
+/** XOAUTH2 of Google and Microsoft: one command with the token, and an empty line for a server that explains a refusal in a
+ *  challenge instead of refusing. */
 export async function xoauth2(exchange: AuthExchange): Promise<void> {
   const { user, pass } = exchange.auth.credentials
   const initial = Buffer.from(`user=${user}\u0001auth=Bearer ${pass}\u0001\u0001`).toString('base64')
   let answer = await exchange.sendCommand(`AUTH XOAUTH2 ${initial}`)
   if (answer.status === 334) answer = await exchange.sendCommand('')
-  // What was answered is told from the wire, not from here.
+  // The server's words come from the conversation, not from this error.
   if (answer.status !== 235) throw new Error('the token was refused')
 }

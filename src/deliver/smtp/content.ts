@@ -2,10 +2,10 @@
 // and LF becomes part of a CRLF, so that no server down the line sees the end of a message where there is none (D038). Never a
 // live stream: nodemailer ends a stream that stops early with a dot, and the server takes the half for the whole (D060). A file
 // is counted first (D064) and must give exactly that when it is read again, else it fails without a dot.
+import { isAscii } from 'node:buffer'
 import { createReadStream } from 'node:fs'
 import { Readable } from 'node:stream'
 import type { Message } from '../../message.ts'
-import { isAscii } from 'node:buffer'
 
 export interface Content {
   /** With CRLF line ends and the fields on top, without stuffed dots: what SIZE declares (RFC 1870, D033). */

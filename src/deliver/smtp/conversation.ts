@@ -6,17 +6,17 @@ import type { Socket } from 'node:net'
 import { errnoOf } from '../../errors.ts'
 import { SpoolError } from './content.ts'
 import type { SmtpLimits } from './limits.ts'
-import { connectionFault, SmtpFailure } from './socket.ts'
 import type { TransportLog } from './nodemailer.ts'
+import { connectionFault, SmtpFailure } from './socket.ts'
 import type { Fault, Stage } from './verdict.ts'
 
 export interface Watched {
-  /** The socket of now: nodemailer replaces it when STARTTLS succeeds. Null: none yet. */
+  /** The current socket: nodemailer replaces it when STARTTLS succeeds. Null: none yet. */
   socket(): Socket | null
   giveUp(failure: SmtpFailure): void
 }
 
-export class SmtpWatch {
+export class Conversation {
   readonly replies = new Replies()
   readonly #watched: Watched
   readonly #limits: SmtpLimits
@@ -29,21 +29,22 @@ export class SmtpWatch {
     this.#limits = limits
   }
 
-  /** A new transaction, whose content will be `wireBytes` with its final dot. */
+  /** Begins a new transaction, whose content will be `wireBytes` with its final dot. */
   begin(wireBytes: number): void {
     this.replies.begin()
     this.#contentStart = null
     this.#wireBytes = wireBytes
   }
 
-  /** What went wrong, where, and what the server may have by now. Ask before the socket is destroyed. */
+  /** An error that says what went wrong, at which stage, and how much the server may have by now. Call it before the socket is
+   *  destroyed. */
   failure(fault: Fault, stage?: Stage, cause?: unknown): SmtpFailure {
     const begun = this.#contentStart !== null
     const at = stage ?? this.replies.waiting ?? (begun ? 'content' : 'connect')
     return new SmtpFailure(at, fault, { handed: this.#handed(), begun, cause })
   }
 
-  /** What nodemailer's failure is, whose shapes are many (D071): what was seen on the wire says more. */
+  /** The error for a failure that nodemailer reports. Its errors have many shapes (D071), so the wire decides. */
   reported(error: Error | undefined): SmtpFailure {
     const { refusal, waiting } = this.replies
     const fault: Fault = refusal === null ? faultOf(error, waiting) : { kind: 'reply', ...refusal }
@@ -64,10 +65,10 @@ export class SmtpWatch {
         if (tnx === 'message') this.#limitSilence()
       },
       warn: ({ discarded }) => {
-        // Bytes in clear behind the answer to STARTTLS: somebody on the way wants to be heard as the server (D050).
+        // Bytes in clear after the answer to STARTTLS: somebody in between poses as the server (D050).
         if (discarded === undefined) return
         const text = 'bytes in clear behind the answer'
-        // After nodemailer has set up TLS, so that there is nothing it could leave behind.
+        // Only after nodemailer has set up TLS, so that it leaves no half-made connection behind.
         queueMicrotask(() => this.#giveUp({ kind: 'nonsense', text }, 'STARTTLS'))
       },
       error: () => {},
@@ -76,7 +77,7 @@ export class SmtpWatch {
 
   #answered(text: string): void {
     const socket = this.#watched.socket()
-    // What is left without a line end when the connection is gone: a refusal counts, half a yes does not.
+    // The rest of a line when the connection is gone: a refusal counts, half of an acceptance does not.
     if (socket === null || (socket.destroyed && !/^[45]\d\d[ -]/.test(text))) return
     const stage = this.replies.server(text)
     const { nonsense, refusal, waiting } = this.replies
@@ -85,7 +86,7 @@ export class SmtpWatch {
       this.#contentStart = socket.bytesWritten
       inOnePacket(socket)
     }
-    // Yes before everything was said cannot be the answer to it.
+    // An acceptance before the whole content was handed over cannot be an answer to it.
     else if (stage === 'content' && refusal === null && !this.#handed()) {
       this.#giveUp({ kind: 'nonsense', text }, 'content')
     }
@@ -95,7 +96,7 @@ export class SmtpWatch {
     this.#watched.giveUp(this.failure(fault, stage))
   }
 
-  /** The whole content was handed to the socket, its dot included: the server may have it. */
+  /** Was the whole content handed to the socket, its dot included? Then the server may have it. */
   #handed(): boolean {
     const socket = this.#watched.socket()
     if (this.#contentStart === null || socket === null) return false
@@ -120,8 +121,8 @@ export class SmtpWatch {
   }
 }
 
-/** nodemailer, which goes on right after this, writes a content and its dot one after the other: the second call would
- *  cost as much as the first. What does not fit, and what a stream gives later, goes out as it comes. */
+/** Sends the content and its dot in one packet. nodemailer, which continues right after this, writes them one after the other,
+ *  and the second write would cost as much as the first. The rest of a large content goes out as it comes. */
 function inOnePacket(socket: Socket): void {
   socket.cork()
   process.nextTick(() => socket.uncork())
@@ -172,7 +173,7 @@ export class Replies {
   /** The last answer to EHLO that was a success. */
   offers = ''
 
-  /** What is waited for now; null: nothing. */
+  /** The stage whose reply is waited for; null: none. */
   get waiting(): Waiting | null {
     return this.#expected[0] ?? null
   }
@@ -185,7 +186,7 @@ export class Replies {
   /** A command line was sent. */
   client(line: string): void {
     if (this.#expected[0] === 'TLS') this.#expected.shift()
-    // The dot that ends a message without recipients was expected since the reply to DATA.
+    // The dot that ends a message without recipients: its reply is expected since the reply to DATA.
     if (line === '.') return
     this.#expected.push(this.#signingIn ? 'AUTH' : stageOf(line))
     this.#signingIn = false

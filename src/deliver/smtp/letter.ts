@@ -4,10 +4,9 @@ import { DeliveryError } from '../../errors.ts'
 import type { Message } from '../../message.ts'
 import { isAscii, isLocalPart, isUtf8Address } from '../address.ts'
 import type { Attempt } from '../destination.ts'
-import { type EnvelopeSender, envelopeSender, labelField, traceField } from '../envelope.ts'
-import { loopOf, loopToken } from '../envelope.ts'
-import type { SmtpConfig, SmtpContext } from './settings.ts'
+import { type EnvelopeSender, envelopeSender, labelField, loopOf, loopToken, traceField } from '../envelope.ts'
 import { type Content, contentOf } from './content.ts'
+import type { SmtpConfig, SmtpContext } from './settings.ts'
 import { notBegun } from './socket.ts'
 
 export interface Letter {

@@ -1,10 +1,25 @@
-// What popfetch uses of nodemailer's SMTPConnection, and nothing more: so that `smtp.ts` is nodemailer's only door, and a
-// newer version that changes any of it does not compile. Types only.
+// The only door to nodemailer, which is loaded at first use: what popfetch uses of its SMTPConnection and MailComposer and
+// nothing more, so that a newer version that changes any of it does not compile. nodemailer is not trusted: it gets a connected
+// socket (D074, its own DNS), no path or URL to open (D076, its advisories), and conversation.ts checks its word against the wire
+// (D049, D062, D071).
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import type { ConnectionOptions } from 'node:tls'
 
-/** What is used of nodemailer's SMTPConnection. */
+/** How to open a transport. Loading nodemailer takes 26 ms, which a poll without mail does not pay. */
+export async function transports(): Promise<(options: TransportOptions) => Transport> {
+  const { default: SMTPConnection } = await import('nodemailer/lib/smtp-connection')
+  return (options) => new SMTPConnection(options)
+}
+
+/** The bytes of a new message, with CRLF line ends. nodemailer opens no file and no URL for it. */
+export async function* compose(cover: Cover): AsyncGenerator<Buffer, void, void> {
+  const { default: MailComposer } = await import('nodemailer/lib/mail-composer')
+  const mail = { ...cover, attachments: [...cover.attachments], disableFileAccess: true, disableUrlAccess: true }
+  yield* new MailComposer(mail).compile().createReadStream()
+}
+
+/** One SMTPConnection. */
 export interface Transport {
   readonly secure: boolean
   /** nodemailer replaces it when STARTTLS succeeds. */
@@ -24,7 +39,7 @@ export interface Login {
   readonly credentials: { readonly user: string; readonly pass: string }
 }
 
-/** nodemailer writes into it. */
+/** nodemailer changes it. */
 export interface TransportEnvelope {
   from: string | false
   to: string[]
@@ -66,7 +81,7 @@ export interface AuthExchange {
   sendCommand(line: string): Promise<{ readonly status: number }>
 }
 
-/** nodemailer tells every command and every reply here, a reply just before it acts on it. */
+/** nodemailer reports every command and every reply here, a reply just before it acts on it. */
 export interface TransportLog {
   debug(entry: LogEntry, text: string): void
   info(entry: LogEntry): void
@@ -77,4 +92,25 @@ export interface TransportLog {
 export interface LogEntry {
   readonly tnx?: string
   readonly discarded?: number
+}
+
+/** A message to compose. */
+export interface Cover {
+  readonly from: { readonly name: string; readonly address: string }
+  readonly to: string
+  readonly subject: string
+  readonly date: Date
+  readonly messageId: string
+  readonly text: string
+  /** The same at every reading, so that the message can be counted before it is sent. */
+  readonly baseBoundary: string
+  readonly attachments: readonly [Attachment]
+}
+
+interface Attachment {
+  readonly filename: string
+  readonly contentType: 'message/rfc822'
+  readonly contentDisposition: 'attachment'
+  readonly contentTransferEncoding: 'base64'
+  readonly content: Readable
 }

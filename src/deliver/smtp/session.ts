@@ -6,35 +6,44 @@ import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import { redactor } from '../../redact.ts'
-import type { Content } from './content.ts'
-import { messageMs, openingMs, type SmtpLimits } from './limits.ts'
-import { mechanismOf, type SignIn, sizeLimitOf, takesUtf8, greetingName } from './capabilities.ts'
-import { checkPin, dial, isLocal, SmtpFailure, type Peer, tlsOptions } from './socket.ts'
-import type { Sent, Transport, TransportLog, TransportOptions } from './nodemailer.ts'
-import type { Fault, Stage } from './verdict.ts'
-import { SmtpWatch } from './conversation.ts'
 import { within } from '../disk/time-limit.ts'
-import { XOAUTH2, xoauth2 } from './capabilities.ts'
+import { greetingName, mechanismOf, type SignIn, sizeLimitOf, takesUtf8, XOAUTH2, xoauth2 } from './capabilities.ts'
+import type { Content } from './content.ts'
+import { Conversation } from './conversation.ts'
+import { messageMs, openingMs, type SmtpLimits } from './limits.ts'
+import { type Sent, type Transport, type TransportLog, type TransportOptions, transports } from './nodemailer.ts'
+import { checkPin, dial, isLocal, type Peer, SmtpFailure, tlsOptions } from './socket.ts'
+import type { Fault, Stage } from './verdict.ts'
+
+export interface SessionOptions {
+  readonly peer: Peer
+  readonly signIn: SignIn | null
+  readonly hostName: string
+  readonly limits: SmtpLimits
+}
 
 export class SmtpSession {
   /** False for good once the connection is gone; then nothing is left to close. */
   alive = true
   /** Messages tried. */
   served = 0
-  /** It has waited for work, and may have been ended by the server since. */
+  /** It was idle, so the server may have ended it since. */
   kept = false
   readonly #options: SessionOptions
   readonly #transport: Transport
-  readonly #watch: SmtpWatch
-  /** The wait that fails when the connection does. */
+  readonly #conversation: Conversation
+  /** Fails the current wait when the connection fails. */
   #reject: ((failure: SmtpFailure) => void) | null = null
   #closed: (() => void) | null = null
 
-  private constructor(options: SessionOptions, socket: Socket) {
+  private constructor(options: SessionOptions, create: (options: TransportOptions) => Transport, socket: Socket) {
     const { limits } = options
     this.#options = options
-    this.#watch = new SmtpWatch({ socket: () => this.#socket, giveUp: (failure) => this.#giveUp(failure) }, limits)
-    this.#transport = options.create(transportOptions(options, socket, this.#watch.log))
+    this.#conversation = new Conversation(
+      { socket: () => this.#socket, giveUp: (failure) => this.#giveUp(failure) },
+      limits,
+    )
+    this.#transport = create(transportOptions(options, socket, this.#conversation.log))
     this.#transport.on('error', (error) => this.#failed(error))
     this.#transport.on('end', () => {
       this.alive = false
@@ -45,7 +54,8 @@ export class SmtpSession {
 
   /** Connected, encrypted as configured, signed in. Rejects with SmtpFailure; then nothing is left open. */
   static async open(options: SessionOptions, signal: AbortSignal): Promise<SmtpSession> {
-    const session = new SmtpSession(options, await dial(options.peer, options.limits, signal))
+    const create = await transports()
+    const session = new SmtpSession(options, create, await dial(options.peer, options.limits, signal))
     try {
       await session.#start(signal)
       return session
@@ -57,15 +67,15 @@ export class SmtpSession {
 
   /** Whether it takes addresses beyond ASCII. */
   get takesUtf8(): boolean {
-    return takesUtf8(this.#watch.replies.offers)
+    return takesUtf8(this.#conversation.replies.offers)
   }
 
-  /** The server's final answer: it has taken responsibility for the message. Rejects with SmtpFailure; `alive` then tells
-   *  whether the session can go on. */
+  /** Resolves with the server's final answer: it has taken responsibility for the message. Rejects with SmtpFailure; `alive`
+   *  then tells whether the session can go on. */
   async send(from: string, to: string, content: Content, signal: AbortSignal): Promise<string> {
     this.served++
-    this.#watch.begin(content.wireBytes)
-    const sizeLimit = sizeLimitOf(this.#watch.replies.offers)
+    this.#conversation.begin(content.wireBytes)
+    const sizeLimit = sizeLimitOf(this.#conversation.replies.offers)
     if (sizeLimit !== null && content.sizeBytes > sizeLimit) {
       const text = `the message has ${content.sizeBytes} bytes, the server takes ${sizeLimit}`
       throw this.#failure({ kind: 'size', text }, 'MAIL')
@@ -81,7 +91,7 @@ export class SmtpSession {
       )
       await this.#inStep()
       // For LMTP nodemailer calls it a success when each recipient was refused after the dot (D062).
-      if (this.#watch.replies.refusal !== null) throw this.#watch.reported(undefined)
+      if (this.#conversation.replies.refusal !== null) throw this.#conversation.reported(undefined)
       if (sent.accepted.length !== 1 || sent.rejected.length > 0 || sent.messageSize !== content.wireBytes) {
         throw this.#failure({ kind: 'nonsense', text: sent.response }, 'content')
       }
@@ -93,9 +103,9 @@ export class SmtpSession {
     }
   }
 
-  /** Whether the server still answers on this connection; with a clean slate if so. */
+  /** Checks that the server still answers on this connection; on return no transaction is open. */
   async reset(signal: AbortSignal): Promise<void> {
-    this.#watch.begin(0)
+    this.#conversation.begin(0)
     await this.#wait<void>(this.#options.limits.commandMs, signal, (resolve) =>
       this.#transport.reset((error) => (error === null ? resolve() : this.#failed(error))),
     )
@@ -104,7 +114,7 @@ export class SmtpSession {
 
   /** QUIT and its answer, for a limited time; then the connection is gone in any case. */
   async quit(): Promise<void> {
-    if (this.alive && this.#watch.replies.waiting === null) {
+    if (this.alive && this.#conversation.replies.waiting === null) {
       const { promise, resolve } = Promise.withResolvers<void>()
       this.#closed = resolve
       const timer = setTimeout(resolve, this.#options.limits.quitMs)
@@ -136,12 +146,12 @@ export class SmtpSession {
       const text = 'a password goes without TLS only to this machine itself'
       throw this.#failure({ kind: 'unfit', text }, 'AUTH')
     }
-    const method = mechanismOf(this.#watch.replies.offers, auth)
+    const method = mechanismOf(this.#conversation.replies.offers, auth)
     if (typeof method === 'object') throw this.#failure(method, 'AUTH')
     let pass = await this.#secret(secret, signal)
     for (let tries = 1; ; tries++) {
-      // A refused EHLO that HELO made good, or a refused token, says nothing about what comes now.
-      this.#watch.begin(0)
+      // An earlier refusal (of EHLO before HELO, or of the first token) says nothing about this attempt.
+      this.#conversation.begin(0)
       try {
         await this.#wait<void>(4 * limits.commandMs, signal, (resolve) =>
           this.#transport.login(
@@ -151,8 +161,8 @@ export class SmtpSession {
         )
         return await this.#inStep()
       } catch (error) {
-        // A token may have expired since it was made: once more, if asking again gives another one.
-        const again = method === 'XOAUTH2' && tries === 1 && this.alive && this.#watch.replies.refusal !== null
+        // The token may have expired: try once more if asking for it again gives another one.
+        const again = method === 'XOAUTH2' && tries === 1 && this.alive && this.#conversation.replies.refusal !== null
         const newer = again ? await this.#secret(secret, signal) : pass
         if (newer === pass) throw error
         pass = newer
@@ -171,8 +181,8 @@ export class SmtpSession {
     return had
   }
 
-  /** What to throw for `thrown`. After a refused recipient the session goes on, once the server has said that the
-   *  transaction is over; if that shows that it is out of step, the refusal was perhaps none. */
+  /** The error to throw for `thrown`. After a refused recipient the session goes on, once the server has confirmed RSET. If
+   *  that shows that the session is out of step, the refusal may have been the answer to something else. */
   async #mended(thrown: unknown, signal: AbortSignal): Promise<unknown> {
     const refused = thrown instanceof SmtpFailure && thrown.fault.kind === 'reply'
     // An answer to the dot has ended the transaction.
@@ -186,11 +196,11 @@ export class SmtpSession {
       return thrown
     } catch (later) {
       this.destroy()
-      return this.#watch.replies.nonsense === null ? thrown : later
+      return this.#conversation.replies.nonsense === null ? thrown : later
     }
   }
 
-  /** Runs `begin` and waits: for its resolve, the connection's end, the limit or the signal. */
+  /** Runs `begin` and waits until it resolves, the connection ends, the limit is reached or the signal is aborted. */
   async #wait<T>(limitMs: number, signal: AbortSignal, begin: (resolve: (value: T) => void) => void): Promise<T> {
     if (!this.alive) throw this.#failure({ kind: 'cut', text: 'the connection was closed' })
     const { promise, resolve, reject } = Promise.withResolvers<T>()
@@ -210,10 +220,10 @@ export class SmtpSession {
     }
   }
 
-  /** A surplus reply that came with the last one is looked at in the next turn of the event loop (D049). */
+  /** Throws if a surplus reply arrived with the last one (D049); nodemailer reports it in the next turn of the event loop. */
   async #inStep(): Promise<void> {
     await turn()
-    const { nonsense } = this.#watch.replies
+    const { nonsense } = this.#conversation.replies
     if (nonsense !== null) throw this.#failure({ kind: 'nonsense', text: nonsense.text })
   }
 
@@ -223,11 +233,11 @@ export class SmtpSession {
   }
 
   #failed(error: Error | undefined): void {
-    this.#reject?.(this.#watch.reported(error))
+    this.#reject?.(this.#conversation.reported(error))
   }
 
   #failure(fault: Fault, stage?: Stage, cause?: unknown): SmtpFailure {
-    return this.#watch.failure(fault, stage, cause)
+    return this.#conversation.failure(fault, stage, cause)
   }
 
   get #socket(): Socket | null {
@@ -236,18 +246,10 @@ export class SmtpSession {
   }
 }
 
-export interface SessionOptions {
-  readonly peer: Peer
-  readonly signIn: SignIn | null
-  readonly hostName: string
-  readonly limits: SmtpLimits
-  readonly create: (options: TransportOptions) => Transport
-}
-
 /** Beyond any real reply: a long EHLO has 2 kB. */
 const REPLY_BYTES = 64 * 1024
 
-export function transportOptions(
+function transportOptions(
   { peer, hostName, limits }: SessionOptions,
   socket: Socket,
   log: TransportLog,
@@ -267,7 +269,7 @@ export function transportOptions(
     connectionTimeout: openingMs(limits),
     greetingTimeout: Math.max(limits.greetingMs, limits.tlsMs),
     socketTimeout: limits.greetingMs,
-    // Destroy: a connection that is given up must not end politely in the middle of a message.
+    // Destroy at once: an orderly end in the middle of a message could pass for the end of the message.
     socketCloseTimeout: 0,
     maxResponseSize: REPLY_BYTES,
     transactionLog: true,

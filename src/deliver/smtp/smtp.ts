@@ -1,23 +1,26 @@
-// The smtp and lmtp destinations: hand each message to a mail server and take only a final answer for delivery. nodemailer's only
-// door, loaded at first use. Here: one delivery from envelope to verdict, and when the destination as a whole has failed;
-// beside it: smtp-session (one connection), smtp-pool (how many), smtp-verdict (what a failure means).
-// The rule: until `ready` has succeeded again, a failed destination refuses everything at once, so nothing is fetched in vain.
+// The smtp and lmtp destinations: hand each message to a mail server, and count only its final answer as a delivery.
+//
+// letter.ts says who sends what to whom, content.ts which bytes; what the server refuses for its bytes goes once more as an
+// attachment (wrap.ts). pool.ts opens up to `concurrency` connections (socket.ts) and keeps them between messages. session.ts
+// signs in (capabilities.ts) and sends one message after another through nodemailer (nodemailer.ts). conversation.ts watches
+// every reply within the limits of limits.ts. verdict.ts decides what a failure means for the mail, text.ts puts it in words.
+// This file follows one delivery from envelope to verdict, and decides when the destination as a whole has failed.
+// One rule: a failed destination refuses everything at once until `ready` has succeeded again, so nothing is fetched in vain.
 import { DeliveryError, errnoOf, PopfetchError } from '../../errors.ts'
 import type { Message } from '../../message.ts'
+import { RefusalBreaker } from '../breaker.ts'
 import type { Attempt, Destination, Receipt } from '../destination.ts'
 import { Slots } from '../slots.ts'
-import { RefusalBreaker } from '../breaker.ts'
-import type { SmtpConfig, SmtpContext } from './settings.ts'
 import { type Content, SpoolError } from './content.ts'
 import { checkLetter, contentOfLetter, envelopeFor, type Letter, letterOf } from './letter.ts'
 import { raised, RFC_LIMITS, type SmtpLimits } from './limits.ts'
 import { SmtpPool } from './pool.ts'
 import { SmtpSession } from './session.ts'
+import type { SmtpConfig, SmtpContext } from './settings.ts'
 import { notBegun, SmtpFailure } from './socket.ts'
 import { failureText, said } from './text.ts'
-import type { Transport, TransportOptions } from './nodemailer.ts'
-import { type Fault, type Judgement, judge } from './verdict.ts'
-import { type Cover, isAboutBytes, wrapped } from './wrap.ts'
+import { type Fault, judge, type Judgement } from './verdict.ts'
+import { isAboutBytes, wrapped } from './wrap.ts'
 
 export type { SmtpConfig, SmtpContext } from './settings.ts'
 
@@ -28,7 +31,7 @@ export function openSmtp(config: SmtpConfig, context: SmtpContext, limits: SmtpL
 /** What the contract allows. */
 const RECEIPT_LENGTH = 500
 
-/** Sessions that turn out to be dead before the server heard of the message: as many as are kept, and then some. */
+/** How many sessions may turn out to be dead before the server hears of the message: as many as are kept, and two more. */
 const MOST_SESSIONS = 6
 
 class SmtpDestination implements Destination {
@@ -39,10 +42,11 @@ class SmtpDestination implements Destination {
   readonly #config: SmtpConfig
   readonly #context: SmtpContext
   readonly #pool: SmtpPool
-  /** What is being prepared for sending holds a copy; all else waits without one. Twice the sessions: none waits for it. */
+  /** A message that is being prepared holds a copy of its bytes; the others wait without one. Twice as many as sessions, so
+   *  that no session waits for a message. */
   readonly #slots: Slots
   readonly #breaker = new RefusalBreaker()
-  /** What every delivery fails with until `ready` succeeds; null: the destination takes mail. */
+  /** The error of every delivery until `ready` succeeds; null: the destination takes mail. */
   #broken: DeliveryError | null = null
 
   constructor(config: SmtpConfig, context: SmtpContext, limits: SmtpLimits) {
@@ -61,7 +65,7 @@ class SmtpDestination implements Destination {
   async ready(signal: AbortSignal): Promise<void> {
     this.#broken = null
     this.#pool.restore()
-    // At work for another account: it is there.
+    // If a session is in use for another account, the server is there.
     while (!this.#pool.busy) {
       let session: SmtpSession
       try {
@@ -70,7 +74,7 @@ class SmtpDestination implements Destination {
         throw this.#failure(error, null)
       }
       try {
-        // One that was opened just now has answered; one that was kept may be dead without anybody knowing.
+        // A session that was opened just now has had answers; a kept one may be dead unnoticed.
         if (session.kept) await session.reset(signal)
         return
       } catch {
@@ -82,7 +86,7 @@ class SmtpDestination implements Destination {
     }
   }
 
-  /** SMTP cannot say what became of a message, nor what it ever took. */
+  /** SMTP cannot say what became of a message, nor which messages the server took. */
   census(): Promise<null> {
     return Promise.resolve(null)
   }
@@ -120,7 +124,7 @@ class SmtpDestination implements Destination {
     await this.#pool[Symbol.asyncDispose]()
   }
 
-  /** As it is, or where that was refused for its bytes, as an attachment. */
+  /** Sends it as it is; if the server refuses that for its bytes, as an attachment. */
   async #hand(letter: Letter, signal: AbortSignal): Promise<string> {
     try {
       return await this.#send(letter, await contentOfLetter(letter, this.#config), signal)
@@ -128,9 +132,9 @@ class SmtpDestination implements Destination {
       const { description, wrap } = this.#config
       if (wrap === 'never' || !(error instanceof SmtpFailure) || !isAboutBytes(error)) throw error
       const { hostName, nowMs } = this.#context
-      const content = await wrapped(letter, error, { description, hostName, nowMs: nowMs(), compose })
+      const content = await wrapped(letter, error, { description, hostName, nowMs: nowMs() })
       if (content === null) throw error
-      // Ours: a notice about it belongs to us, but what came from nobody goes on from nobody (D044).
+      // The new message is ours, and so are notices about it. But mail from the null sender keeps that sender (D044).
       const address = letter.sender.address === '' ? '' : letter.ownSender
       const answer = await this.#send({ ...letter, sender: { address, foreign: false } }, content, signal)
       return `sent as an attachment: ${answer}`
@@ -154,7 +158,7 @@ class SmtpDestination implements Destination {
     }
   }
 
-  /** Whatever was thrown, as the verdict on this message; and from now on on the destination, if it is about that. */
+  /** The verdict on this message for whatever was thrown. If the failure is about the destination, it is down from now on. */
   #failure(thrown: unknown, letter: Letter | null): DeliveryError {
     if (thrown instanceof DeliveryError) return thrown
     const failure = thrown instanceof SmtpFailure ? thrown : notBegun('connect', faultOf(thrown), thrown)
@@ -168,7 +172,7 @@ class SmtpDestination implements Destination {
       recipient: letter?.recipient ?? '',
     }
     if (judgement.scope === 'destination') {
-      // For others the same fault means that nothing was tried.
+      // For other messages the same fault means that nothing was tried.
       const untried: Judgement = { ...judgement, verdict: 'temporary' }
       this.#broken = new DeliveryError(failureText({ ...told, judgement: untried }), { ...untried, cause: failure })
       if (judgement.verdict === 'temporary') return this.#broken
@@ -179,7 +183,7 @@ class SmtpDestination implements Destination {
   #judgement(failure: SmtpFailure, letter: Letter | null): Judgement {
     const { stage, fault, handed, cause } = failure
     const judged = judge(stage, fault, { handed, foreignSender: letter?.sender.foreign ?? false })
-    // A secret that could not be had knows best whether it can be had later.
+    // The error of a secret that could not be read says best when to try again.
     const judgement = cause instanceof PopfetchError ? { ...judged, retry: cause.retry } : judged
     if (letter === null) return { ...judgement, scope: 'destination', verdict: 'temporary' }
     if (stage === 'content') this.#breaker.accepted()
@@ -201,19 +205,10 @@ async function openSession(
   const { user, secret, auth } = config
   const missing = (): Promise<string> => Promise.reject(new Error('no password is configured'))
   const signIn = user === null ? null : { user, secret: secret ?? missing, auth }
-  // 26 ms that a poll without mail does not pay.
-  const { default: SMTPConnection } = await import('nodemailer/lib/smtp-connection')
-  const create = (options: TransportOptions): Transport => new SMTPConnection(options)
-  return SmtpSession.open({ peer: config, signIn, hostName, limits, create }, signal)
+  return SmtpSession.open({ peer: config, signIn, hostName, limits }, signal)
 }
 
-async function* compose(cover: Cover): AsyncGenerator<Buffer, void, void> {
-  const { default: MailComposer } = await import('nodemailer/lib/mail-composer')
-  const mail = { ...cover, attachments: [...cover.attachments], disableFileAccess: true, disableUrlAccess: true }
-  yield* new MailComposer(mail).compile().createReadStream()
-}
-
-/** The server ended a session it had kept, or had enough of it, before it knew anything of this message. */
+/** Did the server end a kept session before it heard anything of this message? */
 function isStale(thrown: unknown): boolean {
   if (!(thrown instanceof SmtpFailure) || thrown.begun) return false
   const { fault } = thrown

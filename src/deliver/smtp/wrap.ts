@@ -6,9 +6,9 @@ import { Readable } from 'node:stream'
 import { display } from '../../display.ts'
 import { field } from '../../header.ts'
 import { hostToken } from '../envelope.ts'
-import { NewlineRepair } from './content.ts'
-import { type Content, receivedChunks, streamedContent } from './content.ts'
+import { type Content, NewlineRepair, receivedChunks, streamedContent } from './content.ts'
 import type { Letter } from './letter.ts'
+import { compose } from './nodemailer.ts'
 import type { SmtpFailure } from './socket.ts'
 import { said } from './text.ts'
 
@@ -22,29 +22,6 @@ const LF = 0x0a
 const CONTENT_CODE = /^5\d\d[ -]5\.6\.\d/
 const CONTENT_WORDS =
   /\b(?:8|eight)[ -]?bit|8BITMIME|non-?ascii|lines?\b.{0,40}\btoo long|line length|long lines?\b|\bNULs?\b|null (?:byte|char|octet)|bare (?:CR|LF|carriage|line)|utf-?8|unicode|internationali[sz]ed/i
-
-/** What nodemailer is asked to compose. */
-export interface Cover {
-  readonly from: { readonly name: string; readonly address: string }
-  readonly to: string
-  readonly subject: string
-  readonly date: Date
-  readonly messageId: string
-  readonly text: string
-  /** The same at every reading, so that it can be counted before it is sent. */
-  readonly baseBoundary: string
-  readonly attachments: readonly [Attachment]
-}
-
-interface Attachment {
-  readonly filename: string
-  readonly contentType: 'message/rfc822'
-  readonly contentDisposition: 'attachment'
-  readonly contentTransferEncoding: 'base64'
-  readonly content: Readable
-}
-
-export type Compose = (cover: Cover) => AsyncIterable<Buffer>
 
 /** Whether a refusal may be about the bytes of a message. */
 export function isAboutBytes({ stage, fault }: SmtpFailure): boolean {
@@ -82,7 +59,7 @@ export async function oddities(chunks: AsyncIterable<Buffer>): Promise<readonly 
 export async function wrapped(
   letter: Letter,
   refusal: SmtpFailure,
-  by: { readonly description: string; readonly hostName: string; readonly nowMs: number; readonly compose: Compose },
+  by: { readonly description: string; readonly hostName: string; readonly nowMs: number },
 ): Promise<Content | null> {
   const { attempt, message, ownSender, recipient, prefix } = letter
   const found = await oddities(receivedChunks(message))
@@ -108,7 +85,7 @@ export async function wrapped(
     contentTransferEncoding: 'base64',
   } as const
   return streamedContent(prefix, () =>
-    by.compose({ ...cover, attachments: [{ ...attachment, content: Readable.from(receivedChunks(message)) }] }),
+    compose({ ...cover, attachments: [{ ...attachment, content: Readable.from(receivedChunks(message)) }] }),
   )
 }
 
