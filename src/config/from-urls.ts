@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import path from 'node:path'
 import { PopfetchError } from '../errors.ts'
 import { assemble } from './assemble.ts'
+import { stateFolder } from './paths.ts'
 import { pathText } from './problem.ts'
 import { parseDestinationUrl, parseSourceUrl } from './destinations/url.ts'
 import type { Account, Configuration, DestinationConfig } from './schema.ts'
@@ -53,7 +54,7 @@ export function typedConfiguration(
     ...base,
     accounts: [{ ...account, deliver: [destination.name] }],
     destinations: new Map([...(usual?.destinations ?? []), [destination.name, destination]]),
-    statePath: path.join(path.dirname(statePath), 'migrations', file),
+    statePath: path.join(stateFolder({ statePath }), 'migrations', file),
   }
 }
 

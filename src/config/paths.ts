@@ -62,6 +62,11 @@ export function usualStatePath(env: Environment): string {
   return path.join(own, 'popfetch', 'state.db')
 }
 
+/** The folder of what lies beside a ledger: spool, log, the ledgers of migrations. */
+export function stateFolder({ statePath }: { readonly statePath: string }): string {
+  return path.dirname(statePath)
+}
+
 /** A path as written, made absolute; `~` is the home directory. */
 export function resolvePath(text: string, base: string, env: Environment): string {
   if (text === '~' || text.startsWith('~/')) return path.join(home(env), text.slice(1))

@@ -146,7 +146,7 @@ export class Daemon implements AsyncDisposable {
       await InForce.begin(configuration, { ...this.#context, poller, scheduler, watched }),
     )
     const inForce = this.#inForce
-    const file = await socketPath(ledger.path, env)
+    const file = await socketPath(configuration.statePath, env)
     this.#owned.use(await Control.listen(file, (request) => this.#answer(request, inForce)))
 
     const onAbort = (): void => this.stop()

@@ -142,7 +142,8 @@ export interface Lease extends AsyncDisposable {
 }
 
 export interface Ledger extends AsyncDisposable {
-  readonly path: string
+  /** What messages to people call it: a path, or a URL without its password. Nothing is derived from it. */
+  readonly place: string
   /** What no poll needs: looking in and mending. */
   readonly records: Records
 

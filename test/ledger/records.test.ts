@@ -133,7 +133,7 @@ describe('a list', () => {
   test('ends with ERR_LEDGER when the file is damaged under it', async () => {
     const ledger = await freshLedger()
     await oneOfEach(ledger)
-    const other = new DatabaseSync(ledger.path)
+    const other = new DatabaseSync(ledger.place)
     other.exec('PRAGMA ignore_check_constraints = ON; UPDATE message SET state = 9')
     other.close()
     await expect(uidlsOf(ledger, 'all')).rejects.toMatchObject({ code: 'ERR_LEDGER' })
@@ -236,7 +236,7 @@ describe('renaming', () => {
     await oneOfEach(ledger)
     const before = { ...(await ledger.account('a', IDENTITY)), name: 'b' }
     expect(await ledger.records.rename('a', 'b')).toBe(true)
-    await using again = await openLedger(ledger.path)
+    await using again = await openLedger(ledger.place)
     expect(await again.accounts()).toEqual([before])
     expect(await keysOf(again, 'all', 'b')).toHaveLength(5)
     expect((await again.known('b', [key('done')]))[0]?.state).toBe('delivered')
@@ -290,7 +290,7 @@ describe('a backup', () => {
   test('goes through while another process keeps writing', async () => {
     const ledger = await freshLedger()
     await ledger.account('a', IDENTITY)
-    const writer = child('writer.ts', ledger.path, 'a', 'uid-')
+    const writer = child('writer.ts', ledger.place, 'a', 'uid-')
     await writer.line()
     const file = join(await temporaryDirectory(), 'copy.db')
     await ledger.records.backup(file)
@@ -331,7 +331,7 @@ describe('a backup', () => {
   test('of a damaged ledger fails and leaves no file', async () => {
     const ledger = await freshLedger()
     await oneOfEach(ledger)
-    const path = ledger.path
+    const path = ledger.place
     await ledger[Symbol.asyncDispose]()
     const reopened = await openLedger(path)
     const bytes = await readFile(path)

@@ -152,7 +152,7 @@ async function soak(): Promise<boolean> {
   posting = false
   clearInterval(waking)
   // A message that ended sessions waits for its turn; three polls of everything are enough.
-  for (let rounds = 0; rounds < 3; rounds++) await everythingPolled(ledger.path)
+  for (let rounds = 0; rounds < 3; rounds++) await everythingPolled(ledger.place)
   await daemon[Symbol.asyncDispose]()
   return [flat(samples), await everythingArrivedOnce()].every(Boolean)
 }

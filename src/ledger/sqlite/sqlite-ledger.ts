@@ -31,7 +31,7 @@ import { ROWS_PER_STATEMENT, SettledRows, isWorthwhile } from './rows/settled.ts
 import { SqliteRecords } from './sqlite-records.ts'
 
 export class SqliteLedger implements Ledger {
-  readonly path: string
+  readonly place: string
   readonly records: SqliteRecords
   readonly #database: DatabaseSync
   readonly #access: Access
@@ -45,7 +45,7 @@ export class SqliteLedger implements Ledger {
   readonly #leased = new Set<string>()
 
   constructor(database: DatabaseSync, path: string, surroundings: Surroundings) {
-    this.path = path
+    this.place = path
     this.#database = database
     this.#accounts = new AccountRows(database)
     this.#messages = new MessageRows(database)

@@ -3,6 +3,7 @@
 import { hostname } from 'node:os'
 import path from 'node:path'
 import type { Account, Configuration, DestinationConfig, LmtpConfig, SmtpConfig } from '../../config/schema.ts'
+import { stateFolder } from '../../config/paths.ts'
 import { expandAccount, namesAccount } from '../../config/values/address.ts'
 import { pem, resolveSecret } from '../../config/values/secret.ts'
 import { Arena } from '../../deliver/arena.ts'
@@ -37,7 +38,7 @@ export class Destinations implements AsyncDisposable {
 
   constructor(configuration: Configuration, env: NodeJS.ProcessEnv, nowMs: () => number) {
     this.#configuration = configuration
-    this.spoolDirectory = path.join(path.dirname(configuration.statePath), 'spool')
+    this.spoolDirectory = path.join(stateFolder(configuration), 'spool')
     this.#env = env
     this.#nowMs = nowMs
   }

@@ -100,7 +100,7 @@ describe('a ledger that is there', () => {
     await symlink(path, alias)
     await using first = await openLedger(path)
     await using second = await openLedger(alias)
-    expect(second.path).toBe(first.path)
+    expect(second.place).toBe(first.place)
     await using lease = await first.lease('old-isp')
     expect(lease).not.toBeNull()
     expect(await second.lease('old-isp')).toBeNull()

@@ -1,7 +1,7 @@
 // `popfetch --daemon`: into the background, or with --foreground, and in the process that was started in the background, the
 // work itself. What that is: daemon/daemon.ts. Here: which log, which signals, what is said to whom.
 import path from 'node:path'
-import { resolvePath } from '../../../config/paths.ts'
+import { resolvePath, stateFolder } from '../../../config/paths.ts'
 import type { Configuration } from '../../../config/schema.ts'
 import type { Starter } from '../../../daemon/detach.ts'
 import type { Daemon } from '../../../daemon/daemon.ts'
@@ -192,6 +192,6 @@ function logFileOf({ log }: Configuration, { logFile }: DaemonInvocation, { cwd,
   return logFile === null ? log.file : resolvePath(logFile, cwd, env)
 }
 
-function usualLogFile({ statePath }: Configuration): string {
-  return path.join(path.dirname(statePath), 'popfetch.log')
+function usualLogFile(configuration: Configuration): string {
+  return path.join(stateFolder(configuration), 'popfetch.log')
 }

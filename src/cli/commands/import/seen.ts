@@ -77,7 +77,7 @@ async function requireSame(name: string, { host, port, user }: AccountIdentity, 
   const { identity } = record
   if (identity.host === host && identity.port === port && identity.user === user) return
   throw refusal(
-    `importing ${name}: the ledger ${ledger.path} knows another mailbox by this name: use another ledger (--state FILE), or popfetch state rename ${name} NEW`,
+    `importing ${name}: the ledger ${ledger.place} knows another mailbox by this name: use another ledger (--state FILE), or popfetch state rename ${name} NEW`,
   )
 }
 

@@ -75,11 +75,11 @@ export async function backUp(typed: string, { ledger, json, surroundings }: Look
   const file = resolvePath(typed, cwd, env)
   await ledger.records.backup(file)
   if (json) output.object({ ok: true, file })
-  else output.answer(`the ledger ${ledger.path} was copied to ${file}`)
+  else output.answer(`the ledger ${ledger.place} was copied to ${file}`)
 }
 
-async function openToMend({ ledger, surroundings }: Looked): Promise<Ledger> {
-  return (await surroundings.rooms.ledger()).openLedger(ledger.path)
+async function openToMend({ outline, surroundings }: Looked): Promise<Ledger> {
+  return (await surroundings.rooms.ledger()).openLedger(outline.statePath)
 }
 
 async function leaseOf(account: string, ledger: Ledger): Promise<Lease> {

@@ -2,11 +2,10 @@
 // used again, messages that went and came back, a lost ledger, new UIDLs. Synchronous and without transactions of its own.
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { bug } from './fault.ts'
-import { uidlBytes } from '../../key.ts'
 import { COLUMNS, type KnownRows } from './known.ts'
 import type { Adoption, EntryKey, FingerprintedKey, KnownCopy } from '../../ledger.ts'
 import type { ReceivedFacts } from '../../../message.ts'
-import { DELIVERED, DONE, bytes, number, numberOrNull, rowOf, rowsOf } from './row.ts'
+import { DELIVERED, DONE, bytes, number, numberOrNull, rowOf, rowsOf, uidlBytes } from './row.ts'
 
 export class IdentityRows {
   readonly #known: KnownRows

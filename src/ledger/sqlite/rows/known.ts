@@ -1,8 +1,19 @@
 // Answers "which of these entries do I know?": the hot path of every poll, a thousand keys a statement. Reads only.
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { isOrdinary, uidlBytes } from '../../key.ts'
 import type { Delivery, EntryKey, KnownMessage, MessageState } from '../../ledger.ts'
-import { deliveryState, messageState, number, numberOrNull, rowOf, rowsOf, text, textOrNull, type Row } from './row.ts'
+import {
+  deliveryState,
+  messageState,
+  number,
+  numberOrNull,
+  rowOf,
+  rowsOf,
+  text,
+  textOrNull,
+  type Row,
+  isOrdinary,
+  uidlBytes,
+} from './row.ts'
 
 /** Keys looked up before the event loop gets its turn: about 1 ms when the file is in memory. */
 export const KEYS_PER_STATEMENT = 1000

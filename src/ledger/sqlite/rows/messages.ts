@@ -3,7 +3,6 @@
 // of a settled message is one row.
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { bug } from './fault.ts'
-import { uidlBytes } from '../../key.ts'
 import type { Beginning, EntryKey, ReceivedFacts, Settlement } from '../../ledger.ts'
 import {
   DELIVERED,
@@ -19,6 +18,7 @@ import {
   number,
   numberOrNull,
   rowOf,
+  uidlBytes,
 } from './row.ts'
 
 /** What the deliveries of a message that are not done amount to. */

@@ -1,7 +1,6 @@
 // Rows of messages and deliveries with all their columns, for people to look at. Synchronous; reads only, but for the removal
 // of whole messages. One rule: a statement looks at a bounded number of rows, however many the ledger has.
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { uidlBytes } from '../../key.ts'
 import type { EntryKey } from '../../ledger.ts'
 import type { DeliveryRecord, MessageRecord, Selection } from '../../records.ts'
 import {
@@ -21,6 +20,7 @@ import {
   text,
   textOrNull,
   type Row,
+  uidlBytes,
 } from './row.ts'
 
 /** Messages looked at by one statement, and given in one slice: some milliseconds, with the printing of all of them. */

@@ -1,7 +1,8 @@
-// Reads SQLite's rows: the only place in this room with casts. Statements return arrays (a third cheaper than objects),
-// in the order of the columns of their SELECT. Nothing here knows a table.
+// From SQLite's rows to values and back: the only place in this room with casts. Statements return arrays (a third cheaper
+// than objects), in the order of the columns of their SELECT. Nothing here knows a table.
+import { createHash } from 'node:crypto'
 import type { SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite'
-import type { DeliveryState, MessageState } from '../../ledger.ts'
+import type { DeliveryState, EntryKey, MessageState } from '../../entry.ts'
 
 /** The file holds something that popfetch never writes there. */
 export class Misread extends Error {}
@@ -76,4 +77,20 @@ export function deliveryState(value: number): DeliveryState {
 
 export function deliveryStateNumber(state: DeliveryState): number {
   return DELIVERY_STATES.indexOf(state)
+}
+
+/** A longer UIDL is kept as its SHA-256, so that a row stays small (P092, very long UIDLs). RFC 1939 allows 70 bytes. */
+const UIDL_LIMIT_BYTES = 1024
+
+/** RFC 1939 section 7: one to 70 characters from 0x21 to 0x7e. Such a UIDL may travel as text; copies and anything else
+ *  go as bytes. */
+const ORDINARY = /^[\u0020-\u007e]{1,1024}$/
+
+export function isOrdinary(key: EntryKey): boolean {
+  return key.copy === 0 && ORDINARY.test(key.uidl)
+}
+
+export function uidlBytes(uidl: string): Buffer {
+  const bytes = Buffer.from(uidl, 'latin1')
+  return bytes.byteLength > UIDL_LIMIT_BYTES ? createHash('sha256').update(bytes).digest() : bytes
 }

@@ -238,7 +238,7 @@ describe('what is known of a listing', () => {
     const found = await ledger.known('old-isp', keys.toReversed())
     expect(found.map((message) => message?.listedBytes)).toEqual(keys.map((_, n) => n).toReversed())
     expect((await ledger.accounts())[0]?.known).toBe(keys.length)
-    const database = new DatabaseSync(ledger.path)
+    const database = new DatabaseSync(ledger.place)
     expect(database.prepare('SELECT max(length(uidl)) AS bytes FROM message').get()).toEqual({ bytes: 1024 })
     database.close()
   })
