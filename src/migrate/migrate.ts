@@ -1,11 +1,11 @@
 // A whole mailbox, moved once: the story on one page. lease → what failed before is tried afresh → sessions, until one makes
 // no progress → everything is read again where it stands → the account of it. Each session is a poll (poll/poll.ts) on the
-// migration's terms. The one rule: with `--delete` a message goes from the server only after it was read again (S024).
+// migration's restrictions. The one rule: with `--delete` a message goes from the server only after it was read again (S024).
 import { setTimeout as pause } from 'node:timers/promises'
 import { asPopfetchError } from '../errors.ts'
 import { Destinations } from '../poll/run/destinations.ts'
 import { Poller } from '../poll/poller.ts'
-import { usualTerms } from '../poll/run/restrictions.ts'
+import { noRestrictions } from '../poll/run/restrictions.ts'
 import { Migration } from './migration.ts'
 import { Rate } from './rate.ts'
 import type { MigrationReport } from './report.ts'
@@ -36,7 +36,7 @@ export async function migrateAll(request: MigrationRequest): Promise<readonly Mi
         progress: (account, progress) => migrations.get(account)?.observe(progress),
         note: (account, text) => observer.note(account, text),
       },
-      terms: ({ name }) => migrations.get(name)?.terms ?? usualTerms,
+      restrictions: ({ name }) => migrations.get(name)?.restrictions ?? noRestrictions,
     })
     await poller.sweep()
     const context = { ...request, poller, destinations, rate, wait: request.wait ?? waitFor }

@@ -3,11 +3,12 @@
 // the last, also between them, so that a daemon keeps out of the way.
 import type { Account } from '../config/schema.ts'
 import { asPopfetchError } from '../errors.ts'
+import type { Lease } from '../ledger/ledger.ts'
 import type { Destinations } from '../poll/run/destinations.ts'
 import type { Poller } from '../poll/poller.ts'
 import type { Entry } from '../poll/plan/plan.ts'
 import { type AccountReport, type Progress, type ReportedError, reportError } from '../poll/report.ts'
-import type { Terms } from '../poll/run/restrictions.ts'
+import type { Restrictions } from '../poll/run/restrictions.ts'
 import { close, type Counts } from './balance.ts'
 import { Course } from './progress.ts'
 import type { MigrationRequest } from './request.ts'
@@ -34,7 +35,6 @@ const PAUSE_MS = 2000
 const FAILURES_BEFORE_ONE_BY_ONE = 3
 
 export class Migration {
-  readonly terms: Terms
   readonly #account: Account
   readonly #context: MigrationContext
   readonly #course: Course
@@ -44,9 +44,10 @@ export class Migration {
   #acceptNewIds = false
   #oneByOne = false
   #deletedLast = 0
+  #lease: Lease | null = null
 
   constructor(account: Account, context: MigrationContext) {
-    const { options, observer, nowMs, signal, rate } = context
+    const { options, observer, nowMs, rate } = context
     this.#account = {
       ...account,
       first: { kind: 'all' },
@@ -56,14 +57,18 @@ export class Migration {
     this.#context = context
     this.#startMs = nowMs()
     const since = options.sinceMs === null ? null : new Since(options.sinceMs)
-    const course = new Course(account.name, { options, observer, since, nowMs })
-    this.#course = course
+    this.#course = new Course(account.name, { options, observer, since, nowMs })
     this.#secondLook = new SecondLook((bytes) => rate?.take(bytes))
-    this.terms = {
-      leased: true,
+  }
+
+  /** What its polls may do. */
+  get restrictions(): Restrictions {
+    const { signal, rate } = this.#context
+    return {
+      lease: this.#lease,
       skippedToo: true,
       stop: signal,
-      wanted: (plan, session) => course.wanted(plan, session),
+      wanted: (plan, session) => this.#course.wanted(plan, session),
       pace: (bytes) => rate?.take(bytes),
       removable: (delivered) => this.#removable(delivered),
     }
@@ -78,6 +83,7 @@ export class Migration {
     try {
       await using lease = await patientLease(this.#account.name, this.#context)
       if (lease === null) return { ...this.#report(), outcome: 'busy' }
+      this.#lease = lease
       return this.#context.options.dryRun ? await this.#look() : await this.#move()
     } catch (thrown) {
       return { ...this.#report(), outcome: 'failed', error: reportError(asPopfetchError(thrown)) }

@@ -7,7 +7,7 @@ import { asPopfetchError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { MessageRecord } from '../ledger/records.ts'
 import type { Destinations, Target } from '../poll/run/destinations.ts'
-import { originOf } from '../poll/transfer/hand-over.ts'
+import { originOf } from '../poll/attempt.ts'
 import type { Entry } from '../poll/plan/plan.ts'
 import type { SecondLook } from './second-look.ts'
 

@@ -7,23 +7,24 @@ import { asPopfetchError, type PopfetchError } from '../errors.ts'
 import { ExpiredToken } from '../pop3/wire/reply-error.ts'
 import type { Session } from '../pop3/session.ts'
 import { isPaused } from './account/backoff.ts'
-import { keepBooks } from './compare/bookkeeping.ts'
+import { recordListing } from './compare/record-listing.ts'
 import { plannedMessages } from './compare/dry-run.ts'
 import { interrupted, noUidls } from './ends.ts'
 import { guard } from './plan/guards.ts'
 import { compare, type Comparison } from './compare/compare.ts'
-import { Memory } from './account/history.ts'
+import { History } from './account/history.ts'
 import { isFresh, type Plan, type PlannedFetch } from './plan/plan.ts'
 import { remove, type Removable } from './removal.ts'
 import type { AccountReport } from './report.ts'
 import type { Run } from './run/run.ts'
-import { Renewal } from './sign-in/token-renewal.ts'
+import { TokenRenewal } from './sign-in/token-renewal.ts'
 import { connect, credentialsOf } from './sign-in/sign-in.ts'
 import { endedSession } from './transfer/suspects.ts'
 import { Tally } from './tally.ts'
-import { Targets } from './route/due.ts'
+import { AccountDestinations } from './route/account-destinations.ts'
+import { prepareJobs } from './route/due.ts'
 import { Transfer } from './transfer/transfer.ts'
-import { Window } from './run/window.ts'
+import type { AccountPoll, Visit } from './visit.ts'
 
 /** Servers that close a session after a minute or so of silence want a word while a slow destination is at work (P149). */
 const KEEP_ALIVE_MS = 20_000
@@ -35,14 +36,16 @@ const LONGEST_WAIT_S = 30
 export async function pollAccount(account: Account, run: Run): Promise<AccountReport> {
   const tally = new Tally(account.name, run.observer, run.nowMs)
   try {
-    await using lease = run.terms.leased ? null : await run.ledger.lease(account.name)
-    if (lease === null && !run.terms.leased) {
+    await using own = run.restrictions.lease === null ? await run.ledger.lease(account.name) : null
+    const lease = own ?? run.restrictions.lease
+    if (lease === null) {
       tally.busy()
       return tally.report()
     }
     const { host, port, user } = account
     const record = await run.ledger.account(account.name, { host, port, user })
-    return await new Poll(account, run, tally, new Memory(account, record, run)).run()
+    const history = new History(account, record, run)
+    return await new Poll({ account, run, lease, tally, history }).run()
   } catch (error) {
     tally.fail(asPopfetchError(error))
     return tally.report()
@@ -50,35 +53,38 @@ export async function pollAccount(account: Account, run: Run): Promise<AccountRe
 }
 
 class Poll {
+  readonly #poll: AccountPoll
   readonly #account: Account
   readonly #run: Run
   readonly #tally: Tally
-  readonly #memory: Memory
-  readonly #renewal: Renewal
+  readonly #history: History
+  readonly #renewal: TokenRenewal
   /** Messages that ended a session before have their turn in the next session of this run. */
   #suspects: 'waiting' | null = null
 
-  constructor(account: Account, run: Run, tally: Tally, memory: Memory) {
+  constructor(poll: AccountPoll) {
+    const { account, run, tally, history } = poll
+    this.#poll = poll
     this.#account = account
     this.#run = run
     this.#tally = tally
-    this.#memory = memory
-    this.#renewal = new Renewal(account, { read: () => memory.secret(), note: (text) => tally.note(text) })
+    this.#history = history
+    this.#renewal = new TokenRenewal(account, { read: () => history.secret(), note: (text) => tally.note(text) })
   }
 
   async run(): Promise<AccountReport> {
-    const { record } = this.#memory
+    const { record } = this.#history
     let secret: string | null = null
     if (!this.#run.options.eager && isPaused(record, this.#run.nowMs())) {
       // A refused password that was changed meanwhile is worth a try at once (N010).
-      secret = record.refusals === 0 ? null : await this.#memory.secret().catch(() => null)
-      if (secret === null || !this.#memory.secretChanged) {
+      secret = record.refusals === 0 ? null : await this.#history.secret().catch(() => null)
+      if (secret === null || !this.#history.secretChanged) {
         this.#tally.paused()
         return this.#tally.report(record.error)
       }
     }
     try {
-      secret ??= await this.#memory.secret()
+      secret ??= await this.#history.secret()
       while (secret !== null) {
         secret = await this.#sessionWith(secret)
         if (secret !== null) await this.#betweenSessions()
@@ -86,7 +92,7 @@ class Poll {
     } catch (error) {
       this.#tally.fail(asPopfetchError(error))
     }
-    await this.#memory.remember(this.#tally)
+    await this.#history.remember(this.#tally)
     return this.#tally.report()
   }
 
@@ -95,10 +101,10 @@ class Poll {
     try {
       return (await this.#session(secret)) ? secret : null
     } catch (error) {
-      const { detours, shortcut } = this.#memory
-      const detour = shortcut.around(error) ?? detours.around(error)
-      if (detour !== null) {
-        this.#tally.note(detour)
+      const { workarounds, rememberedCapabilities } = this.#history
+      const workaround = rememberedCapabilities.doubtAfter(error) ?? workarounds.against(error)
+      if (workaround !== null) {
+        this.#tally.note(workaround)
         return secret
       }
       if (this.#mustWait) throw error
@@ -111,38 +117,42 @@ class Poll {
     const account = this.#account
     const run = this.#run
     const tally = this.#tally
-    const memory = this.#memory
+    const history = this.#history
     tally.stage('connecting')
-    await run.departed.refuseMailbox(account, memory.record, run.options)
-    await using session = await connect(account, { ...run, detours: memory.detours }, memory.shortcut.capabilities)
+    await run.departed.refuseMailbox(account, history.record, run.options)
+    await using session = await connect(
+      account,
+      { ...run, workarounds: history.workarounds },
+      history.rememberedCapabilities.current,
+    )
     await session.signIn(account.auth, credentialsOf(account, secret))
-    memory.signedInMs = run.nowMs()
+    history.signedInMs = run.nowMs()
     tally.note(`signed in to ${account.host} with ${session.signedInWith ?? ''}`)
 
     tally.stage('listing')
     const offered = session.capabilities
     const listing = await session.list()
-    memory.shortcut.learn(offered, session.capabilitiesAfter)
-    memory.loginDelaySeconds = session.capabilities.loginDelaySeconds
-    memory.refuseLostUidls(listing)
-    await run.departed.refuseListing(account, memory.record, listing, run.options)
+    history.rememberedCapabilities.learn(offered, session.capabilitiesAfter)
+    history.loginDelaySeconds = session.capabilities.loginDelaySeconds
+    history.refuseLostUidls(listing)
+    await run.departed.refuseListing(account, history.record, listing, run.options)
     const compared = await compare(listing, {
       ...run,
       account,
       session,
-      record: memory.record,
-      exactSizes: memory.sizes.exact,
+      record: history.record,
+      exactSizes: history.sizes.exact,
       nowMs: run.nowMs(),
-      agedMs: memory.ages.agedMs,
+      agedMs: history.ages.agedMs,
       fetched: tally.totalMessages,
-      skippedToo: run.terms.skippedToo,
+      skippedToo: run.restrictions.skippedToo,
     })
-    const comparison = { ...compared, plan: await run.terms.wanted(compared.plan, session) }
+    const comparison = { ...compared, plan: await run.restrictions.wanted(compared.plan, session) }
     const { plan } = comparison
     if (!listing.hasUidls && plan.withoutUidl > 0) throw noUidls(account)
     tally.see(plan)
     tally.note(`${plan.listed} messages listed, ${plan.new} new, ${plan.fetch.length} to fetch`)
-    guard(memory.guardView(plan))
+    guard(history.guardView(plan))
     if (run.options.dryRun) {
       tally.plan = plannedMessages(comparison, account)
       await session.quit()
@@ -150,12 +160,12 @@ class Poll {
     }
     const before = tally.delivered
     const cut = await this.#carryOut(comparison, session)
-    const mayGoOn = !run.terms.stop.aborted && !this.#mustWait
+    const mayGoOn = !run.restrictions.stop.aborted && !this.#mustWait
     if (cut !== null) {
       const outOfStep = cut.code === 'ERR_POP3_PROTOCOL'
       if (!mayGoOn || (outOfStep && !session.pipelining && tally.delivered === before)) throw cut
       tally.note(cut.message)
-      if (outOfStep) memory.detours.oneAtATime()
+      if (outOfStep) history.workarounds.oneAtATime()
       return true
     }
     if (tally.error !== null || !mayGoOn) return false
@@ -165,10 +175,10 @@ class Poll {
 
   /** The server may need a moment to let go of the mailbox (P137). */
   async #betweenSessions(): Promise<void> {
-    const seconds = Math.max(this.#run.sessionGapSeconds, this.#memory.loginDelaySeconds ?? 0)
+    const seconds = Math.max(this.#run.sessionGapSeconds, this.#history.loginDelaySeconds ?? 0)
     this.#tally.note(`going on with another session in ${seconds} s`)
     const { host, port, user, name } = this.#account
-    this.#memory.record = await this.#run.ledger.account(name, { host, port, user })
+    this.#history.record = await this.#run.ledger.account(name, { host, port, user })
     await pause(seconds * 1000, undefined, { signal: this.#run.signal }).catch(() => {
       throw interrupted(this.#run.signal)
     })
@@ -176,12 +186,12 @@ class Poll {
 
   /** Null: it came to QUIT. Else why it was cut for the sake of one message: another session may take the others. */
   async #carryOut(comparison: Comparison, session: Session): Promise<PopfetchError | null> {
-    const context = { account: this.#account, run: this.#run, tally: this.#tally, memory: this.#memory, session }
-    const { run, tally, memory } = context
-    const targets = new Targets(this.#account, run, tally)
-    const fetches = await keepBooks(comparison, { ...context, targets })
-    const jobs = await targets.prepare(this.#inThisSession(fetches, comparison.plan, session))
-    const transfer = new Transfer({ ...context, sizes: memory.sizes, window: new Window(run.budget) })
+    const { run, tally, history } = this.#poll
+    const destinations = new AccountDestinations(this.#account, run, tally)
+    const visit: Visit = { ...this.#poll, session, destinations }
+    const fetches = await recordListing(comparison, visit)
+    const jobs = await prepareJobs(this.#inThisSession(fetches, comparison.plan, session), visit)
+    const transfer = new Transfer(visit)
     tally.begin(jobs.fetches)
     const keepAlive = setInterval(() => {
       // A failure shows in the next command.
@@ -193,16 +203,16 @@ class Poll {
       if (tally.error === null && transfer.cut !== null && !run.signal.aborted) return transfer.cut
       if (tally.error !== null || session.botched !== null || run.signal.aborted) throw interrupted(run.signal)
       // The poll has failed then, but what was delivered before that is deleted as always.
-      if (targets.allDown !== null) tally.fail(targets.allDown)
+      if (destinations.allDown !== null) tally.fail(destinations.allDown)
       tally.stage('finishing')
-      const removed = await remove(transfer.done, comparison.plan, { ...context, targets })
+      const removed = await remove(transfer.done, comparison.plan, visit)
       // Some servers drop what was retrieved when QUIT comes, delivered or not (EXPIRE 0, P129): then better no QUIT.
       if (transfer.undelivered && session.capabilities.expireDays === 0) {
         tally.note('the session ends without QUIT: this server could drop what is not delivered yet')
         return null
       }
       await this.#quit(session, removed)
-      memory.alive(comparison.plan.listed - removed.length - (jobs.fetches.length - transfer.done.length))
+      history.alive(comparison.plan.listed - removed.length - (jobs.fetches.length - transfer.done.length))
       return null
     } finally {
       clearInterval(keepAlive)
@@ -225,7 +235,7 @@ class Poll {
 
   /** Does the server want a longer pause before the next sign-in than this run has? */
   get #mustWait(): boolean {
-    return (this.#memory.loginDelaySeconds ?? 0) > LONGEST_WAIT_S
+    return (this.#history.loginDelaySeconds ?? 0) > LONGEST_WAIT_S
   }
 
   async #quit(session: Session, removed: readonly Removable[]): Promise<void> {

@@ -1,5 +1,5 @@
 // Many accounts at once, for one run or for months: what their polls share, and what of it a new configuration replaces.
-// Whose turn it is: turns.ts. When to poll is not known here.
+// How many at once: run/concurrency.ts. When to poll is not known here.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Account, Configuration } from '../config/schema.ts'
 import { asPopfetchError, PopfetchError } from '../errors.ts'
@@ -11,8 +11,8 @@ import { Destinations } from './run/destinations.ts'
 import { pollAccount } from './poll.ts'
 import type { AccountReport, CheckReport, Observer, PollOptions } from './report.ts'
 import { type RunRequest, SESSION_GAP_SECONDS, SESSION_LIMIT } from './run/run.ts'
-import { type Terms, usualTerms } from './run/restrictions.ts'
-import { Turns, type Urgency } from './run/concurrency.ts'
+import { type Restrictions, noRestrictions } from './run/restrictions.ts'
+import { Concurrency, type Urgency } from './run/concurrency.ts'
 import { MEMORY_BUDGET_BYTES, MemoryBudget } from './run/window.ts'
 
 /** After a signal, what is complete may still be delivered for so long; the command line waits 10 s (N001). */
@@ -28,9 +28,9 @@ export async function pollAll(request: RunRequest): Promise<readonly AccountRepo
 /** Signs in to each account and says what waits there; reports in the order of `request.accounts`. `thorough`: after a
  *  failure also looks for what may be behind it. */
 export function checkAll(request: RunRequest, { thorough = false } = {}): Promise<readonly CheckReport[]> {
-  const turns = new Turns(request.configuration)
+  const concurrency = new Concurrency(request.configuration)
   return each(request.accounts, (account) =>
-    turns.take(account, () => checkAccount(account, request, Date.now, thorough)),
+    concurrency.run(account, () => checkAccount(account, request, Date.now, thorough)),
   )
 }
 
@@ -51,7 +51,7 @@ export interface PollerContext {
   readonly sessionLimit?: number
   readonly sessionGapSeconds?: number
   /** For a migration: what it wants otherwise than a plain poll. */
-  readonly terms?: (account: Account) => Terms
+  readonly restrictions?: (account: Account) => Restrictions
 }
 
 const atWork = new AsyncLocalStorage<string>()
@@ -62,7 +62,7 @@ export function accountAtWork(): string | null {
 }
 
 /** A configuration, and the destinations that were opened as it says. */
-interface Era {
+interface OpenConfiguration {
   readonly configuration: Configuration
   readonly destinations: Destinations
   readonly departed: Departed
@@ -72,18 +72,18 @@ interface Era {
 /** Disposing waits for the polls that run, then closes the destinations. */
 export class Poller implements AsyncDisposable {
   readonly #context: PollerContext
-  readonly #turns: Turns
+  readonly #concurrency: Concurrency
   readonly #budget = new MemoryBudget(MEMORY_BUDGET_BYTES)
   readonly #deliveries = new AbortController()
   readonly #running = new Map<AbortController, { readonly account: string; readonly poll: Promise<unknown> }>()
   readonly #closing = new Set<Promise<void>>()
   readonly #onAbort: () => void
-  #era: Era
+  #current: OpenConfiguration
 
   constructor(configuration: Configuration, context: PollerContext) {
     this.#context = context
-    this.#turns = new Turns(configuration)
-    this.#era = this.#begin(configuration)
+    this.#concurrency = new Concurrency(configuration)
+    this.#current = this.#begin(configuration)
     this.#onAbort = () => {
       this.interrupt()
       setTimeout(() => this.#deliveries.abort(), LAST_DELIVERIES_MS).unref()
@@ -94,13 +94,13 @@ export class Poller implements AsyncDisposable {
 
   /** Removes what killed runs left in the spool. */
   sweep(): Promise<void> {
-    return this.#era.destinations.sweep()
+    return this.#current.destinations.sweep()
   }
 
   /** Polls `account` when its turn comes, under the configuration of that moment. The caller never polls one account twice
    *  at once. Rejects only on a bug of ours. */
   poll(account: Account, options: PollOptions, urgency: Urgency = 'usual'): Promise<AccountReport> {
-    return this.#turns.take(account, () => this.#poll(account, options), urgency)
+    return this.#concurrency.run(account, () => this.#poll(account, options), urgency)
   }
 
   /** Ends the sessions of polls that run (all, or that of one account), as a signal would: nothing is lost, the next poll
@@ -113,31 +113,31 @@ export class Poller implements AsyncDisposable {
 
   /** Polls that begin from now on are under `configuration`; those that run finish under the old one. */
   configure(configuration: Configuration): void {
-    const before = this.#era
-    this.#era = this.#begin(configuration)
-    this.#turns.limit(configuration)
+    const before = this.#current
+    this.#current = this.#begin(configuration)
+    this.#concurrency.limit(configuration)
     if (before.polls === 0) this.#end(before)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled([...this.#running.values()].map(({ poll }) => poll))
     this.#context.signal.removeEventListener('abort', this.#onAbort)
-    this.#end(this.#era)
+    this.#end(this.#current)
     await Promise.all(this.#closing)
   }
 
   async #poll(account: Account, options: PollOptions): Promise<AccountReport> {
-    const era = this.#era
-    era.polls++
+    const opened = this.#current
+    opened.polls++
     const controller = new AbortController()
     if (this.#context.signal.aborted) controller.abort(this.#context.signal.reason)
     const poll = atWork.run(account.name, () =>
       pollAccount(account, {
         ...this.#context,
-        configuration: era.configuration,
-        accounts: era.configuration.accounts,
-        destinations: era.destinations,
-        departed: era.departed,
+        configuration: opened.configuration,
+        accounts: opened.configuration.accounts,
+        destinations: opened.destinations,
+        departed: opened.departed,
         options,
         budget: this.#budget,
         signal: controller.signal,
@@ -145,7 +145,7 @@ export class Poller implements AsyncDisposable {
         nowMs: Date.now,
         sessionLimit: this.#context.sessionLimit ?? SESSION_LIMIT,
         sessionGapSeconds: this.#context.sessionGapSeconds ?? SESSION_GAP_SECONDS,
-        terms: this.#context.terms?.(account) ?? usualTerms,
+        restrictions: this.#context.restrictions?.(account) ?? noRestrictions,
       }),
     )
     this.#running.set(controller, { account: account.name, poll })
@@ -153,17 +153,17 @@ export class Poller implements AsyncDisposable {
       return await poll
     } finally {
       this.#running.delete(controller)
-      era.polls--
-      if (era.polls === 0 && era !== this.#era) this.#end(era)
+      opened.polls--
+      if (opened.polls === 0 && opened !== this.#current) this.#end(opened)
     }
   }
 
-  #begin(configuration: Configuration): Era {
+  #begin(configuration: Configuration): OpenConfiguration {
     const destinations = new Destinations(configuration, this.#context.env, Date.now)
     return { configuration, destinations, departed: new Departed(this.#context.ledger, configuration), polls: 0 }
   }
 
-  #end({ destinations }: Era): void {
+  #end({ destinations }: OpenConfiguration): void {
     const closing = destinations[Symbol.asyncDispose]().finally(() => this.#closing.delete(closing))
     this.#closing.add(closing)
   }

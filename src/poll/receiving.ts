@@ -3,8 +3,9 @@
 import type { Account } from '../config/schema.ts'
 import { Spool } from '../deliver/spool.ts'
 import type { BodySink } from '../pop3/wire/exchange.ts'
-import { letGo } from './run/garbage.ts'
-import { type Job, originOf } from './transfer/hand-over.ts'
+import { collectGarbageAfter } from './run/garbage.ts'
+import { originOf } from './attempt.ts'
+import type { Job } from './route/due.ts'
 import type { Run } from './run/run.ts'
 import type { Tally } from './tally.ts'
 import type { Place } from './run/window.ts'
@@ -33,10 +34,10 @@ export function receiver(spool: Spool, place: Place, tally: Tally, run: Run): Bo
   return {
     write(chunk) {
       tally.received(chunk.length)
-      letGo(chunk.length)
+      collectGarbageAfter(chunk.length)
       const written = spool.write(chunk)
       const room = place.received(spool.receivedBytes)
-      const paced = run.terms.pace(chunk.length)
+      const paced = run.restrictions.pace(chunk.length)
       return room === undefined && paced === undefined ? written : Promise.all([written, room, paced]).then(() => {})
     },
   }

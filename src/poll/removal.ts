@@ -1,19 +1,14 @@
 // DELE, after everything is delivered and recorded, and never on doubt. A message of an earlier session is looked at once
 // more before it goes: its number must still bring the header that was delivered (P098, P130). One that only a Maildir's
 // file name knows is compared with that file (DESIGN 4.3).
-import type { Account } from '../config/schema.ts'
 import { Spool } from '../deliver/spool.ts'
 import { fingerprint, splitHeader, stateBytes } from '../header.ts'
 import type { EntryKey } from '../ledger/ledger.ts'
-import type { Session } from '../pop3/session.ts'
-import { originOf } from './transfer/hand-over.ts'
+import { originOf } from './attempt.ts'
 import { lookAtHeaders } from './compare/identify.ts'
-import type { Memory } from './account/history.ts'
 import { mayDelete, MOST_DELETIONS, type Plan, type PlannedDeletion, type PlannedFetch } from './plan/plan.ts'
-import type { Run } from './run/run.ts'
 import { compareSizes } from './account/sizes.ts'
-import type { Tally } from './tally.ts'
-import type { Targets } from './route/due.ts'
+import type { Visit } from './visit.ts'
 
 /** Retrieved at once to be compared: in memory up to 1 MiB each. */
 const COMPARED_AT_ONCE = 16
@@ -22,36 +17,23 @@ export interface Removable extends EntryKey {
   readonly number: number
 }
 
-export interface RemovalContext {
-  readonly account: Account
-  readonly run: Run
-  readonly session: Session
-  readonly memory: Memory
-  readonly targets: Targets
-  readonly tally: Tally
-}
-
 /** The messages whose DELE was answered `+OK`; QUIT is still to come. Rejects when the session is botched. */
-export async function remove(
-  done: readonly PlannedFetch[],
-  plan: Plan,
-  context: RemovalContext,
-): Promise<readonly Removable[]> {
-  const { account, run, session, memory, tally } = context
-  const { agedMs } = memory.ages
-  const fresh = await run.terms.removable(
+export async function remove(done: readonly PlannedFetch[], plan: Plan, visit: Visit): Promise<readonly Removable[]> {
+  const { account, run, session, history, tally } = visit
+  const { agedMs } = history.ages
+  const fresh = await run.restrictions.removable(
     done.filter(({ known }) => mayDelete(account.delete, known?.firstSeenMs ?? run.nowMs(), agedMs)),
   )
-  const older = await run.terms.removable(plan.deletions.filter(({ known }) => known.deletions < MOST_DELETIONS))
-  await giveUp(plan.deletions, context)
+  const older = await run.restrictions.removable(plan.deletions.filter(({ known }) => known.deletions < MOST_DELETIONS))
+  await giveUp(plan.deletions, visit)
   const verified = [
     ...(await matching(
       older.filter(({ known }) => known.fingerprint !== null),
-      context,
+      visit,
     )),
     ...(await compared(
       older.filter(({ known }) => known.fingerprint === null),
-      context,
+      visit,
     )),
   ]
   if (verified.length < older.length) {
@@ -67,7 +49,7 @@ export async function remove(
 }
 
 /** Says once that the server keeps what it was told to delete. */
-async function giveUp(deletions: readonly PlannedDeletion[], { account, run, tally }: RemovalContext): Promise<void> {
+async function giveUp(deletions: readonly PlannedDeletion[], { account, run, tally }: Visit): Promise<void> {
   const ignored = deletions.filter(({ known }) => known.deletions === MOST_DELETIONS)
   if (ignored.length === 0) return
   const reason = `the server keeps it although it was deleted ${MOST_DELETIONS} times: not asked again`
@@ -77,7 +59,7 @@ async function giveUp(deletions: readonly PlannedDeletion[], { account, run, tal
 
 async function matching(
   deletions: readonly PlannedDeletion[],
-  { session, memory }: RemovalContext,
+  { session, history }: Visit,
 ): Promise<readonly PlannedDeletion[]> {
   const looks = await lookAtHeaders(deletions, session, (bytes) => {
     const header = splitHeader(bytes)
@@ -90,27 +72,24 @@ async function matching(
       // Some servers write down in the header what they know of a message, once they have shown it (P128).
       if (Math.abs(sizeBytes - known.listedBytes) > look.stateBytes) return false
     }
-    const sizes = compareSizes(known.listedBytes, known.receivedBytes, memory.sizes.exact)
+    const sizes = compareSizes(known.listedBytes, known.receivedBytes, history.sizes.exact)
     return sizes === 'agrees' && known.fingerprint.equals(look.print)
   })
 }
 
-async function compared(
-  deletions: readonly PlannedDeletion[],
-  context: RemovalContext,
-): Promise<readonly PlannedDeletion[]> {
+async function compared(deletions: readonly PlannedDeletion[], visit: Visit): Promise<readonly PlannedDeletion[]> {
   const same: PlannedDeletion[] = []
   for (let at = 0; at < deletions.length; at += COMPARED_AT_ONCE) {
     const batch = deletions.slice(at, at + COMPARED_AT_ONCE)
-    const verdicts = await Promise.all(batch.map((deletion) => isOnDisk(deletion, context)))
+    const verdicts = await Promise.all(batch.map((deletion) => isOnDisk(deletion, visit)))
     same.push(...batch.filter((_, index) => verdicts[index]))
   }
   return same
 }
 
 /** Is what the server has what the file has, to the byte? Then it is recorded, and not asked again. */
-async function isOnDisk(deletion: PlannedDeletion, context: RemovalContext): Promise<boolean> {
-  const { account, run, session, targets } = context
+async function isOnDisk(deletion: PlannedDeletion, visit: Visit): Promise<boolean> {
+  const { account, run, session, destinations } = visit
   const origin = originOf(account, deletion)
   await using spool = new Spool({
     origin,
@@ -124,7 +103,7 @@ async function isOnDisk(deletion: PlannedDeletion, context: RemovalContext): Pro
   const reply = await session.retrieve(deletion.number, spool)
   if (reply.status !== 'ok') return false
   const { sizeBytes, digest, fingerprint, messageId } = await spool.complete(run.nowMs())
-  for (const { destination, down } of await targets.configured()) {
+  for (const { destination, down } of await destinations.configured()) {
     // What it has cannot be seen now: kept for the next poll, without a word about the others.
     if (down !== null) continue
     const [standing] = (await destination.census([origin], run.signal)) ?? []

@@ -115,8 +115,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     what: 'DELE does not ask whether it was delivered',
     file: 'src/poll/transfer/transfer.ts',
-    from: 'const delivered = await handOver(await chosen(job, message, this.#context), message, this.#context)',
-    to: 'const delivered = (await handOver(await chosen(job, message, this.#context), message, this.#context)) || job.copy === 0',
+    from: 'const delivered = await handOver(fixed, message, this.#visit)',
+    to: 'const delivered = (await handOver(fixed, message, this.#visit)) || job.copy === 0',
   },
   {
     what: 'one destination of two is enough',

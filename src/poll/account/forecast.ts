@@ -12,7 +12,7 @@ export type Standing =
   | { readonly kind: 'departed' }
   | { readonly kind: 'unclear' }
 
-export interface OutlookView {
+export interface ForecastView {
   readonly message: MessageRecord
   readonly standing: Standing
   readonly health: AccountHealth
@@ -21,7 +21,7 @@ export interface OutlookView {
   readonly at: (ms: number) => string
 }
 
-export function outlook(view: OutlookView): string {
+export function forecast(view: ForecastView): string {
   const { message, standing, health, nowMs, at } = view
   if (standing.kind === 'departed') return 'nothing: the account is not in the configuration'
   if (message.goneSinceMs !== null) {
@@ -41,7 +41,7 @@ export function outlook(view: OutlookView): string {
   }
 }
 
-function deletion(message: MessageRecord, standing: Standing, at: OutlookView['at']): string {
+function deletion(message: MessageRecord, standing: Standing, at: ForecastView['at']): string {
   if (standing.kind !== 'configured') return 'it is not fetched again; delete in the configuration cannot be read'
   const policy = standing.account.delete
   const again = message.deletions > 0 ? 'again ' : ''
@@ -56,7 +56,7 @@ function deletion(message: MessageRecord, standing: Standing, at: OutlookView['a
   }
 }
 
-function attempt({ retryAfterMs, attempts, deliveries }: MessageRecord, nowMs: number, at: OutlookView['at']): string {
+function attempt({ retryAfterMs, attempts, deliveries }: MessageRecord, nowMs: number, at: ForecastView['at']): string {
   const due = deliveries.filter((delivery) => delivery.state !== 'done')
   if (retryAfterMs > nowMs) return `fetched again at the first poll after ${at(retryAfterMs)}, for ${named(due)}`
   if (attempts >= MOST_ATTEMPTS) {

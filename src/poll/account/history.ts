@@ -6,23 +6,23 @@ import type { AccountRecord } from '../../ledger/ledger.ts'
 import type { Listing } from '../../pop3/listing/listing.ts'
 import { type AgeClock, ageClock } from '../plan/age-clock.ts'
 import { nextHealth, secretMark } from './backoff.ts'
-import { Detours } from '../sign-in/workarounds.ts'
-import { newIntent } from '../transfer/hand-over.ts'
+import { Workarounds } from '../sign-in/workarounds.ts'
+import { newIntent } from '../attempt.ts'
 import type { Plan } from '../plan/plan.ts'
 import { possibleNames } from '../route/route.ts'
 import type { Run } from '../run/run.ts'
-import { Shortcut } from '../sign-in/remembered-capabilities.ts'
-import { secretOf } from '../sign-in/sign-in.ts'
+import { RememberedCapabilities } from '../sign-in/remembered-capabilities.ts'
+import { accountSecret } from '../sign-in/sign-in.ts'
 import { SizeWatch } from './sizes.ts'
 import type { Tally } from '../tally.ts'
 
-export class Memory {
+export class History {
   /** As it was before this session. */
   record: AccountRecord
   readonly sizes: SizeWatch
   readonly ages: AgeClock
-  readonly detours: Detours
-  readonly shortcut: Shortcut
+  readonly workarounds: Workarounds
+  readonly rememberedCapabilities: RememberedCapabilities
   signedInMs: number | null = null
   loginDelaySeconds: number | null = null
   readonly #account: Account
@@ -36,14 +36,14 @@ export class Memory {
     this.record = record
     this.sizes = new SizeWatch(record.facts['sizes'] !== 'hints')
     const { clock, clockBefore } = record.facts
-    this.detours = new Detours(record.facts, run.nowMs())
-    this.shortcut = new Shortcut(account, record.facts['capabilities'], run.nowMs())
+    this.workarounds = new Workarounds(record.facts, run.nowMs())
+    this.rememberedCapabilities = new RememberedCapabilities(account, record.facts['capabilities'], run.nowMs())
     this.ages = ageClock({ lastMs: timeOf(clock), beforeMs: timeOf(clockBefore) }, run.nowMs())
   }
 
   /** Rejects with ERR_SECRET. */
   async secret(): Promise<string> {
-    const secret = await secretOf(this.#account, this.#run)
+    const secret = await accountSecret(this.#account, this.#run)
     const salt = this.record.facts['salt'] ?? newIntent()
     this.#facts['salt'] = salt
     // A command may give another token each time: that is no changed secret, or refused ones would never be paused (N009).
@@ -113,8 +113,8 @@ export class Memory {
     const { signedInMs, loginDelaySeconds } = this
     Object.assign(
       this.#facts,
-      this.shortcut.facts,
-      this.detours.learnt(error?.code === 'ERR_TIMEOUT' || error?.code === 'ERR_CONNECT'),
+      this.rememberedCapabilities.facts,
+      this.workarounds.factsAfter(error?.code === 'ERR_TIMEOUT' || error?.code === 'ERR_CONNECT'),
     )
     const end = { error, secretMark: this.#secretMark, signedInMs, loginDelaySeconds }
     try {

@@ -4,15 +4,15 @@ import type { Account } from '../../config/schema.ts'
 import { asPopfetchError, type PopfetchError } from '../../errors.ts'
 import type { AccountRecord } from '../../ledger/ledger.ts'
 import type { Session } from '../../pop3/session.ts'
-import { Detours } from '../sign-in/workarounds.ts'
+import { Workarounds } from '../sign-in/workarounds.ts'
 import { diagnose } from './diagnosis.ts'
 import * as words from './findings.ts'
 import { compare } from '../compare/compare.ts'
 import { isAboutCertificate, otherDoors, shownCertificate } from './probe.ts'
-import { Renewal } from '../sign-in/token-renewal.ts'
+import { TokenRenewal } from '../sign-in/token-renewal.ts'
 import { type Advice, type CheckReport, type Finding, reportError } from '../report.ts'
 import type { RunRequest } from '../run/run.ts'
-import { connect, credentialsOf, secretOf, type SignInContext } from '../sign-in/sign-in.ts'
+import { connect, credentialsOf, accountSecret, type SignInContext } from '../sign-in/sign-in.ts'
 
 /** As many as tell a slow network from a busy moment. */
 const ROUND_TRIPS = 3
@@ -51,7 +51,7 @@ class Check {
     try {
       const record = await recordOf(this.#account, this.#run)
       this.#findings.push(...words.recordFindings(record, this.#nowMs()))
-      const context = { ...this.#run, detours: new Detours(record.facts, this.#nowMs()) }
+      const context = { ...this.#run, workarounds: new Workarounds(record.facts, this.#nowMs()) }
       try {
         await this.#lookIn(record, context)
         return this.#report(null)
@@ -95,8 +95,8 @@ class Check {
 
   async #signIn(context: SignInContext): Promise<Session> {
     const account = this.#account
-    const read = (): Promise<string> => secretOf(account, this.#run)
-    const renewal = new Renewal(account, {
+    const read = (): Promise<string> => accountSecret(account, this.#run)
+    const renewal = new TokenRenewal(account, {
       read,
       note: (value) => this.#findings.push({ name: 'token', value }),
     })

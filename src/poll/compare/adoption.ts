@@ -5,10 +5,10 @@ import type { Account } from '../../config/schema.ts'
 import { isReadable, type Standing } from '../../deliver/destination.ts'
 import type { Adoption, EntryKey } from '../../ledger/ledger.ts'
 import type { MessageRecord } from '../../ledger/records.ts'
+import { originOf } from '../attempt.ts'
 import type { PlannedFetch } from '../plan/plan.ts'
 import type { Run } from '../run/run.ts'
-import type { Targets } from '../route/due.ts'
-import { originOf } from '../transfer/hand-over.ts'
+import type { Visit } from '../visit.ts'
 
 /** Files read in one walk through a Maildir; what the ledger says of them is held meanwhile. */
 const REREAD_AT_ONCE = 10_000
@@ -17,16 +17,12 @@ const REREAD_AT_ONCE = 10_000
 const BATCH = 100_000
 
 /** The fetches that are left; the others are recorded as delivered. Asked for on an account's first poll only. */
-export async function adopt(
-  fetches: readonly PlannedFetch[],
-  targets: Targets,
-  account: Account,
-  run: Run,
-): Promise<readonly PlannedFetch[]> {
+export async function adopt(fetches: readonly PlannedFetch[], visit: Visit): Promise<readonly PlannedFetch[]> {
+  const { account, run } = visit
   const left: PlannedFetch[] = []
   for (let at = 0; at < fetches.length; at += BATCH) {
     const batch = fetches.slice(at, at + BATCH)
-    const found = await standings(batch, targets, account, run)
+    const found = await standings(batch, visit)
     const adoptions = batch.flatMap((fetch, index) => {
       const deliveries = found.flatMap(({ name, list }) => {
         const standing = list[index] ?? null
@@ -50,13 +46,11 @@ export async function adopt(
 
 async function standings(
   fetches: readonly PlannedFetch[],
-  targets: Targets,
-  account: Account,
-  run: Run,
+  { account, run, destinations }: Visit,
 ): Promise<readonly { readonly name: string; readonly list: readonly (Standing | null)[] }[]> {
   const found = []
   const origins = fetches.map((fetch) => originOf(account, fetch))
-  for (const { name, destination, down } of await targets.configured()) {
+  for (const { name, destination, down } of await destinations.configured()) {
     const list = down === null ? await destination.census(origins, run.signal) : null
     if (list !== null) found.push({ name, list })
   }

@@ -14,7 +14,7 @@ export type Urgency = 'now' | 'usual'
 
 type MailboxKeys = Pick<Account, 'host' | 'port' | 'user'>
 
-export class Turns {
+export class Concurrency {
   readonly #overall: PQueue
   readonly #hosts = new Map<string, PQueue>()
   /** Two accounts of one mailbox are not polled at once (P152): the last of each, as long as it waits or runs. */
@@ -27,7 +27,7 @@ export class Turns {
   }
 
   /** Does `work` when it is this account's turn; settles as it does. */
-  async take<T>(account: MailboxKeys, work: () => Promise<T>, urgency: Urgency = 'usual'): Promise<T> {
+  async run<T>(account: MailboxKeys, work: () => Promise<T>, urgency: Urgency = 'usual'): Promise<T> {
     const mailbox = `${account.host}\0${account.port}\0${account.user}`
     const queued = (): Promise<T> => this.#queued(account, work, urgency)
     const mine = this.#mailboxes.get(mailbox)?.then(queued, queued) ?? queued()

@@ -26,7 +26,7 @@ let collect: Collect | null = null
 let youngMayGrow = true
 
 /** So many bytes came from a server. */
-export function letGo(bytes: number): void {
+export function collectGarbageAfter(bytes: number): void {
   cameBytes += bytes
   if (cameBytes < LOOK_BYTES) return
   sinceMajorBytes += cameBytes

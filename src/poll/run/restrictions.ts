@@ -1,12 +1,13 @@
 // What a run may want otherwise than a plain poll: which of the planned messages, how fast, what has to be proven before a
 // deletion, when to stop asking. A migration's door into a poll; a poll knows no migration.
 // The one rule: terms only take away or delay. Nothing is fetched or deleted that the plan did not have.
+import type { Lease } from '../../ledger/ledger.ts'
 import type { Session } from '../../pop3/session.ts'
 import type { Entry, Plan } from '../plan/plan.ts'
 
-export interface Terms {
-  /** The caller has the account's lease, for longer than one poll. */
-  readonly leased: boolean
+export interface Restrictions {
+  /** The account's lease, where the caller holds it for longer than one poll; null: the poll takes and frees it. */
+  readonly lease: Lease | null
   /** What `first` skipped is wanted as well. */
   readonly skippedToo: boolean
   /** Aborted: no further message is asked for; what is under way comes to its end, deletions and QUIT follow. */
@@ -19,8 +20,8 @@ export interface Terms {
   removable<T extends Entry>(delivered: readonly T[]): Promise<readonly T[]>
 }
 
-export const usualTerms: Terms = {
-  leased: false,
+export const noRestrictions: Restrictions = {
+  lease: null,
   skippedToo: false,
   stop: new AbortController().signal,
   wanted: (plan) => Promise.resolve(plan),

@@ -5,7 +5,7 @@ import type { Log } from '../../log.ts'
 import type { Departed } from '../plan/renamed-account.ts'
 import type { Destinations } from './destinations.ts'
 import type { Observer, PollOptions } from '../report.ts'
-import type { Terms } from './restrictions.ts'
+import type { Restrictions } from './restrictions.ts'
 import type { MemoryBudget } from './window.ts'
 
 /** What the command line asks for. */
@@ -35,7 +35,7 @@ export interface Run extends RunRequest {
   readonly sessionLimit: number
   /** The server may need a moment between two sessions to let go of the mailbox (P137). */
   readonly sessionGapSeconds: number
-  readonly terms: Terms
+  readonly restrictions: Restrictions
 }
 
 /** Enough to make the cost of another sign-in nothing; bounds what a cut connection undoes, and what a plan holds in memory. */

@@ -1,6 +1,6 @@
 // What the server said it can do, remembered from one poll to the next: sign-in then goes first, and an idle poll costs an
 // exchange less. For one server under TLS, for a day, and only as long as it says the same after sign-in (P036).
-// The one rule: a shortcut saves time, nothing hangs on it. Where a poll fails that took it, the next one asks again.
+// The one rule: the memory saves time, nothing hangs on it. Where a poll fails that went by it, the next one asks again.
 import { createHash } from 'node:crypto'
 import type { Account } from '../../config/schema.ts'
 import { type Capabilities, noCapabilities } from '../../pop3/wire/reply.ts'
@@ -23,7 +23,7 @@ interface Remembered {
   readonly mark: string
 }
 
-export class Shortcut {
+export class RememberedCapabilities {
   readonly #of: string
   readonly #nowMs: number
   /** Without TLS anybody may have said it. What auto never picks is asked for each time. */
@@ -45,7 +45,7 @@ export class Shortcut {
   }
 
   /** The list to go by; null: the server is to be asked. The same object each time. */
-  get capabilities(): Capabilities | null {
+  get current(): Capabilities | null {
     return this.#capabilities
   }
 
@@ -70,7 +70,7 @@ export class Shortcut {
   }
 
   /** A session ended so: the next one asks. In words, where another session will do better at once; null: who knows. */
-  around(error: unknown): string | null {
+  doubtAfter(error: unknown): string | null {
     if (this.#capabilities === null) return null
     this.#capabilities = null
     this.#kept = null

@@ -8,19 +8,19 @@ import type { ProxyOptions } from '../../pop3/network/proxy.ts'
 import type { Capabilities } from '../../pop3/wire/reply.ts'
 import { Session } from '../../pop3/session.ts'
 import { redactor } from '../../redact.ts'
-import type { Detours } from './workarounds.ts'
+import type { Workarounds } from './workarounds.ts'
 
 export interface SignInContext {
   readonly env: NodeJS.ProcessEnv
   readonly log: Log
   readonly signal: AbortSignal
   /** What the server is better not asked to do (P032, P143). */
-  readonly detours: Pick<Detours, 'pipelining' | 'capabilities'>
+  readonly workarounds: Pick<Workarounds, 'pipelining' | 'capabilities'>
 }
 
 /** The account's password or token, as it is at this moment. Rejects with ERR_SECRET. From now on it is masked in everything
  *  popfetch writes. */
-export async function secretOf(
+export async function accountSecret(
   { password, token, name }: Account,
   { env, signal }: Pick<SignInContext, 'env' | 'signal'>,
 ): Promise<string> {
@@ -39,7 +39,7 @@ export function credentialsOf({ user, token }: Account, secret: string): Credent
 /** A session up to its capabilities, not signed in yet. `remembered`: of another day; null: the server is asked. */
 export async function connect(
   account: Account,
-  { log, signal, detours }: SignInContext,
+  { log, signal, workarounds }: SignInContext,
   remembered: Capabilities | null = null,
 ): Promise<Session> {
   const { host, port, tls, timeoutMs, ca, pin, clientCert, clientKey, name } = account
@@ -54,9 +54,9 @@ export async function connect(
       tlsMode: tls,
       proxy: proxyOf(account),
       tls: { ca: caPem ?? null, pin, clientCert: certPem ?? null, clientKey: keyPem ?? null },
-      pipelining: detours.pipelining && account.pipelining === 'auto',
-      askCapabilities: detours.capabilities,
-      remembered: detours.capabilities ? remembered : null,
+      pipelining: workarounds.pipelining && account.pipelining === 'auto',
+      askCapabilities: workarounds.capabilities,
+      remembered: workarounds.capabilities ? remembered : null,
       trace: log.wire(name),
     },
     signal,

@@ -4,19 +4,19 @@ import type { Account } from '../../config/schema.ts'
 import { PopfetchError } from '../../errors.ts'
 import { ExpiredToken } from '../../pop3/wire/reply-error.ts'
 
-export interface RenewalContext {
+export interface TokenRenewalContext {
   /** Reads the token anew: a command runs again. Rejects with ERR_SECRET. */
   readonly read: () => Promise<string>
   readonly note: (text: string) => void
 }
 
-export class Renewal {
+export class TokenRenewal {
   readonly #account: Account
-  readonly #context: RenewalContext
+  readonly #context: TokenRenewalContext
   /** How much had been delivered when the token was last renewed; -1: it was not yet. */
   #deliveredThen = -1
 
-  constructor(account: Account, context: RenewalContext) {
+  constructor(account: Account, context: TokenRenewalContext) {
     this.#account = account
     this.#context = context
   }

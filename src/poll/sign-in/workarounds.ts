@@ -1,6 +1,6 @@
-// Ways around what some servers cannot bear: commands sent together that they answer only in part (P143), CAPA that makes
+// What some servers cannot bear is not asked of them: commands sent together that they answer only in part (P143), CAPA that makes
 // them hang or close (P032), answers that came out of step (P113). Each is taken at most once in a run, at the price of one
-// more connection, and remembered with its date. The one rule: a detour costs speed, never security; TLS is as configured.
+// more connection, and remembered with its date. The one rule: a workaround costs speed, never security; TLS is as configured.
 import { UnansweredBurst, UnansweredCapabilities } from '../../pop3/recoverable.ts'
 
 const DAY_MS = 86_400_000
@@ -9,23 +9,23 @@ const DAY_MS = 86_400_000
  *  asked again soon. */
 const REMEMBERED_MS = { pipelining: 30 * DAY_MS, capa: DAY_MS } as const
 
-type Detour = keyof typeof REMEMBERED_MS
+type Workaround = keyof typeof REMEMBERED_MS
 
 type Facts = Readonly<Record<string, string | undefined>>
 
-export class Detours {
-  readonly #off: Set<Detour>
-  readonly #taken = new Set<Detour>()
+export class Workarounds {
+  readonly #off: Set<Workaround>
+  readonly #taken = new Set<Workaround>()
   readonly #nowMs: number
   #oneAtATime = false
 
   /** `facts`: of the account's record. */
   constructor(facts: Facts, nowMs: number) {
     this.#nowMs = nowMs
-    const isOff = (detour: Detour): boolean => {
+    const isOff = (workaround: Workaround): boolean => {
       // A clock that was set back must not make it last for ever (S030).
-      const ageMs = Math.abs(nowMs - Number(facts[`${detour}Ms`]))
-      return facts[detour] === 'off' && ageMs < REMEMBERED_MS[detour]
+      const ageMs = Math.abs(nowMs - Number(facts[`${workaround}Ms`]))
+      return facts[workaround] === 'off' && ageMs < REMEMBERED_MS[workaround]
     }
     this.#off = new Set((['pipelining', 'capa'] as const).filter(isOff))
   }
@@ -41,13 +41,13 @@ export class Detours {
   }
 
   /** Another session may get round what ended this one: what it will do without, in words; null: nothing helps. */
-  around(error: unknown): string | null {
-    const detour =
+  against(error: unknown): string | null {
+    const workaround =
       error instanceof UnansweredBurst ? 'pipelining' : error instanceof UnansweredCapabilities ? 'capa' : null
-    if (detour === null || this.#off.has(detour)) return null
-    this.#off.add(detour)
-    this.#taken.add(detour)
-    return detour === 'pipelining'
+    if (workaround === null || this.#off.has(workaround)) return null
+    this.#off.add(workaround)
+    this.#taken.add(workaround)
+    return workaround === 'pipelining'
       ? 'the server did not answer commands that were sent together: trying them one by one'
       : 'the server did not answer CAPA: trying without'
   }
@@ -58,12 +58,12 @@ export class Detours {
   }
 
   /** What this run found out; nothing where it failed all the same: then the network was to blame. */
-  learnt(failed: boolean): Record<string, string> {
+  factsAfter(failed: boolean): Record<string, string> {
     if (failed) return {}
     return Object.fromEntries(
-      [...this.#taken].flatMap((detour) => [
-        [detour, 'off'],
-        [`${detour}Ms`, String(this.#nowMs)],
+      [...this.#taken].flatMap((workaround) => [
+        [workaround, 'off'],
+        [`${workaround}Ms`, String(this.#nowMs)],
       ]),
     )
   }

@@ -2,8 +2,9 @@
 // recorded while this one is on the wire. A ledger that cannot be written ends the transfer.
 import { asPopfetchError, type PopfetchError } from '../../errors.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
-import { beginning, isBegun, type Job } from './hand-over.ts'
 import type { PlannedFetch } from '../plan/plan.ts'
+import type { Job } from '../route/due.ts'
+import { beginning, isBegun } from './hand-over.ts'
 import { isSuspect } from './suspects.ts'
 
 /** Attempts recorded in one commit. */

@@ -1,48 +1,13 @@
 // A complete message → each destination that has not got it → the ledger, one outcome for each. A destination that fails as
 // a whole is not asked again in this poll.
-import { randomBytes } from 'node:crypto'
-import type { Account } from '../../config/schema.ts'
 import { asPopfetchError, DeliveryError } from '../../errors.ts'
 import type { Beginning, Outcome, ReceivedFacts } from '../../ledger/ledger.ts'
-import type { Message, Origin } from '../../message.ts'
-import type { Target } from '../run/destinations.ts'
-import type { PlannedFetch } from '../plan/plan.ts'
+import type { Message } from '../../message.ts'
+import type { Choice, Due, Job } from '../route/due.ts'
 import type { Run } from '../run/run.ts'
-import type { Tally } from '../tally.ts'
+import type { Visit } from '../visit.ts'
 
 const HOUR_MS = 3_600_000
-
-const INTENT_DIGITS = 16
-
-/** One delivery that is to be tried now. */
-export interface Due {
-  readonly target: Target
-  readonly recipient: string
-  readonly intent: string
-  /** How often it was tried before. */
-  readonly attempts: number
-  /** An earlier attempt may have arrived. */
-  readonly doubtful: boolean
-}
-
-export interface Job extends PlannedFetch {
-  /** Empty as long as `choice` is to be made. */
-  readonly due: readonly Due[]
-  /** Where it goes is seen when it is there (`route`); null: that is fixed. */
-  readonly choice: Choice | null
-}
-
-export interface Choice {
-  /** All that may be chosen. */
-  readonly targets: readonly Target[]
-  due(message: Message): readonly Due[]
-}
-
-export interface HandOverContext {
-  readonly account: Account
-  readonly run: Run
-  readonly tally: Tally
-}
 
 interface Result {
   readonly outcome: Outcome
@@ -50,28 +15,8 @@ interface Result {
   readonly hold: string | null
 }
 
-let randomDigits = ''
-
-/** 16 random hexadecimal digits. Drawn for many at once: a call of its own for each cost a fiftieth of a poll. */
-export function newIntent(): string {
-  if (randomDigits === '') randomDigits = randomBytes(4096).toString('hex')
-  const intent = randomDigits.slice(0, INTENT_DIGITS)
-  randomDigits = randomDigits.slice(INTENT_DIGITS)
-  return intent
-}
-
-export function originOf(account: Account, entry: { readonly uidl: string; readonly copy: number }): Origin {
-  const { name, host, user, tls } = account
-  return { account: name, host, user, uidl: entry.uidl, copy: entry.copy, protocol: tls === 'none' ? 'POP3' : 'POP3S' }
-}
-
 /** The job with its targets fixed, in the ledger too: DESIGN 4.1. Rejects when that cannot be written. */
-export async function chosen(
-  job: Job,
-  choice: Choice,
-  message: Message,
-  { account, run }: HandOverContext,
-): Promise<Job> {
+export async function chosen(job: Job, choice: Choice, message: Message, { account, run }: Visit): Promise<Job> {
   const due = choice.due(message)
   if (due.length === 0) throw new Error('a message that would go nowhere')
   const key = { uidl: job.uidl, copy: job.copy }
@@ -98,8 +43,8 @@ export function isStuck({ due, choice }: Job): boolean {
 }
 
 /** True: each destination has it, and the ledger says so durably. Rejects when the ledger cannot be written. */
-export async function handOver(job: Job, message: Message, context: HandOverContext): Promise<boolean> {
-  const { tally } = context
+export async function handOver(job: Job, message: Message, visit: Visit): Promise<boolean> {
+  const { account, run, tally } = visit
   const received: ReceivedFacts = {
     receivedBytes: message.sizeBytes,
     digest: message.digest,
@@ -109,8 +54,8 @@ export async function handOver(job: Job, message: Message, context: HandOverCont
   const [only] = job.due
   const results =
     only !== undefined && job.due.length === 1
-      ? [await handOne(job, only, message, received, context)]
-      : await Promise.all(job.due.map((due) => handOne(job, due, message, received, context)))
+      ? [await handOne(job, only, message, received, visit)]
+      : await Promise.all(job.due.map((due) => handOne(job, due, message, received, visit)))
   if (results.every(({ outcome }) => outcome.state === 'done')) {
     tally.delivered++
     return true
@@ -125,7 +70,7 @@ export async function handOver(job: Job, message: Message, context: HandOverCont
     tally.problem({ uidl: job.uidl, kind: 'deferred', reason: passing.error })
   } else if (hold !== null) {
     const { uidl, copy, sizeBytes } = job
-    await context.run.ledger.hold(context.account.name, [{ key: { uidl, copy }, listedBytes: sizeBytes, reason: hold }])
+    await run.ledger.hold(account.name, [{ key: { uidl, copy }, listedBytes: sizeBytes, reason: hold }])
     tally.held++
     tally.problem({ uidl, kind: 'held', reason: hold })
   } else if (refused !== undefined && refused.state !== 'done') {
@@ -140,7 +85,7 @@ async function handOne(
   due: Due,
   message: Message,
   received: ReceivedFacts,
-  { account, run, tally }: HandOverContext,
+  { account, run, tally }: Visit,
 ): Promise<Result> {
   const result = await attempt(due, message, run)
   const { outcome } = result

@@ -1,33 +1,21 @@
 // RETR → deliver → record, for the messages of a plan, many under way at once. What was begun is always brought to an end
 // here: settled, or abandoned. The one rule is the order of DESIGN 4.2: the attempt is recorded before the message is asked
 // for, and a message counts as delivered only when the ledger says so durably; DELE comes later, in removal.ts.
-import type { Account } from '../../config/schema.ts'
 import { MessageTooLarge } from '../../deliver/spool.ts'
 import { asPopfetchError, PopfetchError } from '../../errors.ts'
 import type { Message } from '../../message.ts'
 import { DoubtfulAnswers } from '../../pop3/recoverable.ts'
 import { codeIs, type Reply } from '../../pop3/wire/reply.ts'
 import { ExpiredToken } from '../../pop3/wire/reply-error.ts'
-import type { Session } from '../../pop3/session.ts'
 import { Attempts, inBatches } from './attempts.ts'
-import { chosen, handOver, isStuck, type Job } from './hand-over.ts'
+import { chosen, handOver, isStuck } from './hand-over.ts'
 import type { PlannedFetch } from '../plan/plan.ts'
 import { receiver, spoolFor } from '../receiving.ts'
-import type { Run } from '../run/run.ts'
-import type { SizeVerdict, SizeWatch } from '../account/sizes.ts'
+import type { SizeVerdict } from '../account/sizes.ts'
 import { endReason, isSuspect, shortReason, wasShort } from './suspects.ts'
-import type { Tally } from '../tally.ts'
-import type { Jobs } from '../route/due.ts'
-import type { Place, Window } from '../run/window.ts'
-
-export interface TransferContext {
-  readonly account: Account
-  readonly run: Run
-  readonly session: Session
-  readonly window: Window
-  readonly sizes: SizeWatch
-  readonly tally: Tally
-}
+import type { Job, Jobs } from '../route/due.ts'
+import { type Place, Window } from '../run/window.ts'
+import type { Visit } from '../visit.ts'
 
 interface Judgement {
   readonly verdict: SizeVerdict
@@ -36,7 +24,8 @@ interface Judgement {
 }
 
 export class Transfer {
-  readonly #context: TransferContext
+  readonly #visit: Visit
+  readonly #window: Window
   readonly #underWay = new Set<Promise<void>>()
   readonly #done: PlannedFetch[] = []
   #undelivered = false
@@ -46,9 +35,10 @@ export class Transfer {
   #jobs = 0
   #shortCame = false
 
-  constructor(context: TransferContext) {
-    this.#context = context
-    this.#attempts = new Attempts(context.account.name, context.run.ledger, () => this.#stopped)
+  constructor(visit: Visit) {
+    this.#visit = visit
+    this.#window = new Window(visit.run.budget)
+    this.#attempts = new Attempts(visit.account.name, visit.run.ledger, () => this.#stopped)
   }
 
   /** Delivered and recorded in this session, announced and received size agreeing: DELE may follow. */
@@ -64,7 +54,7 @@ export class Transfer {
   /** Why the session was cut for the sake of one message of several; null: it was not. Another one may take the others, one
    *  at a time where answers got out of step. */
   get cut(): PopfetchError | null {
-    const { botched } = this.#context.session
+    const { botched } = this.#visit.session
     if (botched instanceof MessageTooLarge) return botched
     return botched?.code === 'ERR_POP3_PROTOCOL' && this.#jobs > 1 ? botched : null
   }
@@ -98,15 +88,17 @@ export class Transfer {
       }
     }
     await this.#quiet()
-    const { session, tally } = this.#context
+    const { session, tally } = this.#visit
     if (this.#attempts.fatal !== null) tally.fail(this.#attempts.fatal)
     else if (this.cut === null && session.botched !== null && !(session.botched instanceof ExpiredToken))
       tally.fail(session.botched)
   }
 
   get #stopped(): boolean {
-    const { session, run } = this.#context
-    return this.#attempts.fatal !== null || session.botched !== null || run.signal.aborted || run.terms.stop.aborted
+    const { session, run } = this.#visit
+    return (
+      this.#attempts.fatal !== null || session.botched !== null || run.signal.aborted || run.restrictions.stop.aborted
+    )
   }
 
   async #quiet(): Promise<void> {
@@ -116,7 +108,7 @@ export class Transfer {
   /** Asks for one message as soon as there is room. A promise: that is to be waited for first. */
   #start(job: Job): Promise<void> | undefined {
     if (this.#stopped || isStuck(job)) return this.#attempts.abandon([job], null)
-    const place = this.#context.window.enter(job.sizeBytes)
+    const place = this.#window.enter(job.sizeBytes)
     if (place instanceof Promise) return place.then((there) => this.#begin(job, there))
     this.#begin(job, place)
     return undefined
@@ -131,7 +123,7 @@ export class Transfer {
   }
 
   async #one(job: Job, place: Place): Promise<void> {
-    const { account, run, session, sizes, tally } = this.#context
+    const { account, run, session, history, tally } = this.#visit
     const spool = spoolFor(job, account, run)
     try {
       this.#asked++
@@ -146,7 +138,7 @@ export class Transfer {
       // In one packet with bytes that nobody asked for, or behind the end of a doubtful message: it may be forged.
       if (session.botched !== null) throw session.botched
       if (reply.status !== 'ok') return await this.#refusedRetrieval(job, reply)
-      const verdict = sizes.judge(job.sizeBytes, spool.receivedBytes)
+      const verdict = history.sizes.judge(job.sizeBytes, spool.receivedBytes)
       const behindShort = this.#shortCame
       this.#shortCame ||= verdict === 'short'
       if (verdict === 'short' && this.#asked > 0 && session.pipelining) {
@@ -181,7 +173,7 @@ export class Transfer {
 
   /** True: all its destinations have it, and the ledger says so. */
   async #complete(job: Job, message: Message, { verdict, behindShort }: Judgement): Promise<boolean> {
-    const { tally } = this.#context
+    const { tally } = this.#visit
     if (verdict === 'short') {
       const reason = shortReason(job, message.sizeBytes)
       // Fetched once more in another session before it is believed; nothing at all is never believed (P108).
@@ -191,8 +183,8 @@ export class Transfer {
       }
       tally.problem({ uidl: job.uidl, kind: 'short', reason: `${reason}, twice: delivered, and kept on the server` })
     }
-    const fixed = job.choice === null ? job : await chosen(job, job.choice, message, this.#context)
-    const delivered = await handOver(fixed, message, this.#context)
+    const fixed = job.choice === null ? job : await chosen(job, job.choice, message, this.#visit)
+    const delivered = await handOver(fixed, message, this.#visit)
     if (!delivered) this.#undelivered = true
     else if (verdict === 'agrees' && !behindShort) this.#done.push(job)
     return delivered
@@ -200,7 +192,7 @@ export class Transfer {
 
   /** The retrieval, the spool or the ledger failed. */
   async #failed(job: Job, thrown: unknown, receivedBytes: number): Promise<void> {
-    const { account, run, session, tally } = this.#context
+    const { account, run, session, tally } = this.#visit
     // What ends a session rejects all that wait in it: only one of them was too large.
     if (thrown instanceof MessageTooLarge && receivedBytes > (account.maxSizeBytes ?? Infinity)) {
       tally.held++
@@ -221,7 +213,7 @@ export class Transfer {
   }
 
   async #defer(job: Job, reason: string, counts = false): Promise<void> {
-    const { tally } = this.#context
+    const { tally } = this.#visit
     this.#undelivered = true
     tally.deferred++
     tally.problem({ uidl: job.uidl, kind: 'deferred', reason })

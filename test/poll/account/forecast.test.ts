@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Account } from '../../../src/config/schema.ts'
 import type { AccountHealth } from '../../../src/ledger/ledger.ts'
 import type { DeliveryRecord, MessageRecord } from '../../../src/ledger/records.ts'
-import { outlook, type OutlookView, type Standing } from '../../../src/poll/account/forecast.ts'
+import { forecast, type ForecastView, type Standing } from '../../../src/poll/account/forecast.ts'
 
 const message: MessageRecord = {
   key: { uidl: 'uid-1', copy: 0 },
@@ -48,9 +48,9 @@ function configured(policy: Account['delete']): Standing {
   return { kind: 'configured', account: { name: 'a', delete: policy } as Account }
 }
 
-function told(facts: Partial<MessageRecord>, view: Partial<OutlookView> = {}): string {
+function told(facts: Partial<MessageRecord>, view: Partial<ForecastView> = {}): string {
   const standing = configured({ kind: 'never' })
-  return outlook({ message: { ...message, ...facts }, standing, health, nowMs: 5000, at: (ms) => `T${ms}`, ...view })
+  return forecast({ message: { ...message, ...facts }, standing, health, nowMs: 5000, at: (ms) => `T${ms}`, ...view })
 }
 
 describe('what happens next to a message that is', () => {

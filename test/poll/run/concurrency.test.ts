@@ -1,6 +1,6 @@
 // How many accounts at once, at one host, and who goes first.
 import { expect, test } from 'vitest'
-import { Turns } from '../../../src/poll/run/concurrency.ts'
+import { Concurrency } from '../../../src/poll/run/concurrency.ts'
 
 const tick = () => new Promise<void>((next) => setImmediate(next))
 
@@ -9,8 +9,8 @@ class Works {
   readonly started: string[] = []
   readonly #ends = new Map<string, () => void>()
 
-  begin(turns: Turns, host: string, name = host, urgency: 'now' | 'usual' = 'usual'): Promise<string> {
-    return turns.take(
+  begin(concurrency: Concurrency, host: string, name = host, urgency: 'now' | 'usual' = 'usual'): Promise<string> {
+    return concurrency.run(
       { host, port: 995, user: name },
       () => {
         this.started.push(name)
@@ -27,8 +27,8 @@ class Works {
 
 test('so many run at once in all, and so many at one host; the others wait (N008)', async () => {
   const works = new Works()
-  const turns = new Turns({ concurrency: 3, perHost: 2 })
-  const all = ['a1', 'a2', 'a3', 'b1', 'b2'].map((name) => works.begin(turns, name.charAt(0), name))
+  const concurrency = new Concurrency({ concurrency: 3, perHost: 2 })
+  const all = ['a1', 'a2', 'a3', 'b1', 'b2'].map((name) => works.begin(concurrency, name.charAt(0), name))
   await tick()
   expect(works.started).toEqual(['a1', 'a2', 'b1'])
   works.end('a1')
@@ -43,9 +43,9 @@ test('so many run at once in all, and so many at one host; the others wait (N008
 
 test('a host has 8 by default, this machine as many as there are', async () => {
   const works = new Works()
-  const turns = new Turns({ concurrency: 100, perHost: null })
-  for (let n = 0; n < 10; n++) void works.begin(turns, 'pop.example.net', `far${n}`)
-  for (let n = 0; n < 10; n++) void works.begin(turns, '127.0.0.1', `near${n}`)
+  const concurrency = new Concurrency({ concurrency: 100, perHost: null })
+  for (let n = 0; n < 10; n++) void works.begin(concurrency, 'pop.example.net', `far${n}`)
+  for (let n = 0; n < 10; n++) void works.begin(concurrency, '127.0.0.1', `near${n}`)
   await tick()
   expect(works.started.filter((name) => name.startsWith('far'))).toHaveLength(8)
   expect(works.started.filter((name) => name.startsWith('near'))).toHaveLength(10)
@@ -53,13 +53,13 @@ test('a host has 8 by default, this machine as many as there are', async () => {
 
 test('whoever was asked for goes first', async () => {
   const works = new Works()
-  const turns = new Turns({ concurrency: 1, perHost: null })
+  const concurrency = new Concurrency({ concurrency: 1, perHost: null })
   for (const [name, urgency] of [
     ['one', 'usual'],
     ['two', 'usual'],
     ['asked', 'now'],
   ] as const) {
-    void works.begin(turns, 'h', name, urgency)
+    void works.begin(concurrency, 'h', name, urgency)
   }
   works.end('one')
   await tick()
@@ -68,23 +68,23 @@ test('whoever was asked for goes first', async () => {
 
 test('other limits hold from now on', async () => {
   const works = new Works()
-  const turns = new Turns({ concurrency: 1, perHost: 1 })
-  for (const name of ['a1', 'a2', 'b1']) void works.begin(turns, name.charAt(0), name)
+  const concurrency = new Concurrency({ concurrency: 1, perHost: 1 })
+  for (const name of ['a1', 'a2', 'b1']) void works.begin(concurrency, name.charAt(0), name)
   await tick()
   expect(works.started).toEqual(['a1'])
-  turns.limit({ concurrency: 10, perHost: 2 })
+  concurrency.limit({ concurrency: 10, perHost: 2 })
   await tick()
   expect(works.started.toSorted()).toEqual(['a1', 'a2', 'b1'])
 })
 
 test('two accounts of one mailbox wait for each other, whatever becomes of the first (P152)', async () => {
-  const turns = new Turns({ concurrency: 100, perHost: null })
+  const concurrency = new Concurrency({ concurrency: 100, perHost: null })
   const mailbox = { host: 'pop.example.net', port: 995, user: 'alice' }
   const seen: string[] = []
   const { promise: end, reject } = Promise.withResolvers<void>()
-  const first = turns.take(mailbox, () => end)
-  const second = turns.take(mailbox, async () => void seen.push('second'))
-  await turns.take({ ...mailbox, user: 'bob' }, async () => void seen.push('bob'))
+  const first = concurrency.run(mailbox, () => end)
+  const second = concurrency.run(mailbox, async () => void seen.push('second'))
+  await concurrency.run({ ...mailbox, user: 'bob' }, async () => void seen.push('bob'))
   expect(seen).toEqual(['bob'])
   reject(new Error('it failed'))
   await expect(first).rejects.toThrow('it failed')

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { letGo } from '../../../src/poll/run/garbage.ts'
+import { collectGarbageAfter } from '../../../src/poll/run/garbage.ts'
 
 test('buffers that nobody holds do not pile up while bytes come', () => {
   const outside = (): number => process.memoryUsage().arrayBuffers
@@ -7,7 +7,7 @@ test('buffers that nobody holds do not pile up while bytes come', () => {
   let most = 0
   for (let mebibyte = 0; mebibyte < 200; mebibyte++) {
     for (let chunk = 0; chunk < 16; chunk++) Buffer.allocUnsafeSlow(65_536)
-    letGo(1 << 20)
+    collectGarbageAfter(1 << 20)
     most = Math.max(most, outside() - before)
   }
   expect(most).toBeLessThan(24 << 20)

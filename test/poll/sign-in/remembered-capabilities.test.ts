@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { loadConfiguration } from '../../../src/config/load.ts'
 import { openLedger } from '../../../src/ledger/sqlite/open.ts'
-import { Shortcut } from '../../../src/poll/sign-in/remembered-capabilities.ts'
+import { RememberedCapabilities } from '../../../src/poll/sign-in/remembered-capabilities.ts'
 import { type Capabilities, noCapabilities } from '../../../src/pop3/wire/reply.ts'
 import { StaleCapabilities } from '../../../src/pop3/stale.ts'
 import { caFile } from '../../support/certificates.ts'
@@ -182,7 +182,7 @@ describe('what is remembered of what a server can do', () => {
   test('is how to sign in, and what may be sent together', async () => {
     const account = await accountOf({})
     const fact = learnt(account)
-    const { capabilities } = new Shortcut(account, fact, NOW_MS)
+    const { current: capabilities } = new RememberedCapabilities(account, fact, NOW_MS)
     expect(capabilities).toMatchObject({ names: new Set(['PIPELINING', 'UTF8']), sasl: before.sasl })
   })
 
@@ -197,13 +197,13 @@ describe('what is remembered of what a server can do', () => {
   ] as const)('is not, %s', async (_, changes, nowMs) => {
     const fact = learnt(await accountOf({}))
     expect(fact).toBeDefined()
-    expect(new Shortcut(await accountOf(changes), fact, nowMs).capabilities).toBeNull()
+    expect(new RememberedCapabilities(await accountOf(changes), fact, nowMs).current).toBeNull()
   })
 
   test.each(['', 'null', '[]', '{"of":1}', '{"of":"implicit pop.example.net:995","sinceMs":"x","mark":""}'])(
     'is nothing where it reads %j',
     async (fact) => {
-      expect(new Shortcut(await accountOf({}), fact, NOW_MS).capabilities).toBeNull()
+      expect(new RememberedCapabilities(await accountOf({}), fact, NOW_MS).current).toBeNull()
     },
   )
 
@@ -212,26 +212,28 @@ describe('what is remembered of what a server can do', () => {
       [noCapabilities, after],
       [before, noCapabilities],
     ] as const) {
-      const shortcut = new Shortcut(await accountOf({}), undefined, NOW_MS)
-      shortcut.learn(first, second)
-      expect(shortcut.facts).toEqual({ capabilities: null })
+      const remembered = new RememberedCapabilities(await accountOf({}), undefined, NOW_MS)
+      remembered.learn(first, second)
+      expect(remembered.facts).toEqual({ capabilities: null })
     }
   })
 
   test('is forgotten when a session fails, whatever the reason, and one that offers something else has another', async () => {
     const account = await accountOf({})
     const fact = learnt(account)
-    const lost = new Shortcut(account, fact, NOW_MS)
-    expect(lost.around(new Error('lost'))).toBeNull()
-    expect(lost).toMatchObject({ capabilities: null, facts: { capabilities: null } })
-    expect(new Shortcut(account, fact, NOW_MS).around(new StaleCapabilities(null))).toContain('asking it anew')
-    expect(new Shortcut(account, undefined, NOW_MS).around(new Error('lost'))).toBeNull()
+    const lost = new RememberedCapabilities(account, fact, NOW_MS)
+    expect(lost.doubtAfter(new Error('lost'))).toBeNull()
+    expect(lost).toMatchObject({ current: null, facts: { capabilities: null } })
+    expect(new RememberedCapabilities(account, fact, NOW_MS).doubtAfter(new StaleCapabilities(null))).toContain(
+      'asking it anew',
+    )
+    expect(new RememberedCapabilities(account, undefined, NOW_MS).doubtAfter(new Error('lost'))).toBeNull()
   })
 
   function learnt(account: Awaited<ReturnType<typeof accountOf>>): string | undefined {
-    const shortcut = new Shortcut(account, undefined, NOW_MS)
-    shortcut.learn(before, after)
-    return shortcut.facts['capabilities'] ?? undefined
+    const remembered = new RememberedCapabilities(account, undefined, NOW_MS)
+    remembered.learn(before, after)
+    return remembered.facts['capabilities'] ?? undefined
   }
 })
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Detours } from '../../../src/poll/sign-in/workarounds.ts'
+import { Workarounds } from '../../../src/poll/sign-in/workarounds.ts'
 import { UnansweredBurst, UnansweredCapabilities } from '../../../src/pop3/recoverable.ts'
 import { caFile } from '../../support/certificates.ts'
 import { letter, Scene, upTo } from '../scene.ts'
@@ -134,27 +134,27 @@ describe('what is remembered of a server', () => {
     ['capa', 0.9, false],
     ['capa', 1.1, true],
   ] as const)('is forgotten in time: %s, after %d days', (name, days, asked) => {
-    const detours = new Detours({ [name]: 'off', [`${name}Ms`]: String(NOW_MS - days * DAY_MS) }, NOW_MS)
-    expect(name === 'capa' ? detours.capabilities : detours.pipelining).toBe(asked)
+    const workarounds = new Workarounds({ [name]: 'off', [`${name}Ms`]: String(NOW_MS - days * DAY_MS) }, NOW_MS)
+    expect(name === 'capa' ? workarounds.capabilities : workarounds.pipelining).toBe(asked)
   })
 
   test('counts from when it was found out', () => {
-    const detours = new Detours({}, NOW_MS)
-    expect(detours.around(new UnansweredBurst('ERR_CONNECT', 'closed', facts))).toContain('one by one')
-    expect(detours.around(new UnansweredCapabilities('ERR_TIMEOUT', 'silence', facts))).toContain('CAPA')
-    expect(detours.learnt(false)).toEqual({
+    const workarounds = new Workarounds({}, NOW_MS)
+    expect(workarounds.against(new UnansweredBurst('ERR_CONNECT', 'closed', facts))).toContain('one by one')
+    expect(workarounds.against(new UnansweredCapabilities('ERR_TIMEOUT', 'silence', facts))).toContain('CAPA')
+    expect(workarounds.factsAfter(false)).toEqual({
       pipelining: 'off',
       pipeliningMs: String(NOW_MS),
       capa: 'off',
       capaMs: String(NOW_MS),
     })
-    expect(detours.learnt(true)).toEqual({})
+    expect(workarounds.factsAfter(true)).toEqual({})
   })
 
   test('is no reason to try for ever: each way around is taken once', () => {
-    const detours = new Detours({}, NOW_MS)
+    const workarounds = new Workarounds({}, NOW_MS)
     const closed = new UnansweredBurst('ERR_CONNECT', 'closed', facts)
-    expect(detours.around(closed)).not.toBeNull()
-    expect(detours.around(closed)).toBeNull()
+    expect(workarounds.against(closed)).not.toBeNull()
+    expect(workarounds.against(closed)).toBeNull()
   })
 })

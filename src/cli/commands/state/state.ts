@@ -2,7 +2,7 @@
 // printed while it is read, at the pace of whoever reads it.
 import type { AccountRecord } from '../../../ledger/ledger.ts'
 import type { MessageRecord, Selection } from '../../../ledger/records.ts'
-import { outlook, type Standing } from '../../../poll/account/forecast.ts'
+import { forecast, type Standing } from '../../../poll/account/forecast.ts'
 import type { Outline } from '../../../config/outline.ts'
 import { EXIT_OK } from '../../exit.ts'
 import type { StateInvocation } from '../../command.ts'
@@ -89,7 +89,7 @@ async function explain(wanted: Wanted, { outline, ledger, json, surroundings }: 
   const standing = standingOf(health, outline)
   const told = messages.map((message) => ({
     message,
-    next: outlook({ message, standing, health, nowMs: nowMs(), at: stamp }),
+    next: forecast({ message, standing, health, nowMs: nowMs(), at: stamp }),
   }))
   if (json) {
     const objects = told.map(({ message, next }) => ({ ...messageObject(account, message), next }))

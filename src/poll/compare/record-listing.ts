@@ -1,40 +1,27 @@
 // What the ledger learns from a listing without a single RETR: what was skipped by `first`, what is kept back, what is gone
 // from the server, which messages stand in a Maildir already or came under new UIDLs.
-import type { Account } from '../../config/schema.ts'
 import type { EntryKey } from '../../ledger/ledger.ts'
-import type { Session } from '../../pop3/session.ts'
 import { adopt, adoptedPrints, type AdoptedPrint } from './adoption.ts'
 import { fingerprintsOf } from './identify.ts'
 import type { Comparison } from './compare.ts'
-import type { Memory } from '../account/history.ts'
 import type { Entry, Plan, PlannedFetch } from '../plan/plan.ts'
-import type { Run } from '../run/run.ts'
-import type { Tally } from '../tally.ts'
-import type { Targets } from '../route/due.ts'
-
-export interface BookkeepingContext {
-  readonly account: Account
-  readonly run: Run
-  readonly memory: Memory
-  readonly session: Session
-  readonly targets: Targets
-  readonly tally: Tally
-}
+import { recallInterrupted } from '../route/due.ts'
+import type { Visit } from '../visit.ts'
 
 /** Records it all, and returns the fetches that are left. */
-export async function keepBooks(comparison: Comparison, context: BookkeepingContext): Promise<readonly PlannedFetch[]> {
-  const { account, run, memory, targets, tally } = context
+export async function recordListing(comparison: Comparison, visit: Visit): Promise<readonly PlannedFetch[]> {
+  const { account, run, history, tally } = visit
   const { plan } = comparison
-  await noteAbsent(comparison, context)
+  await noteAbsent(comparison, visit)
   if (plan.seen !== null) {
     for (const entries of comparison.seen()) await run.ledger.see(account.name, entries.map(keyed))
     await run.ledger.start(account.name, [])
   }
-  await hold(plan, context)
+  await hold(plan, visit)
   if (plan.withoutUidl > 0) tally.note(`${plan.withoutUidl} messages have no UIDL and show no header: left alone`)
   let fetches = plan.fetch
-  if (memory.mayBeLost && fetches.length > 0) fetches = await adopt(fetches, targets, account, run)
-  if (run.options.acceptNewIds && memory.record.known > 0) fetches = await takeOver(fetches, comparison, context)
+  if (history.mayBeLost && fetches.length > 0) fetches = await adopt(fetches, visit)
+  if (run.options.acceptNewIds && history.record.known > 0) fetches = await takeOver(fetches, comparison, visit)
   const known = plan.fetch.length - fetches.length
   if (known > 0) tally.note(`${known} messages were delivered before and are not fetched again`)
   tally.skipped += known
@@ -46,7 +33,7 @@ function keyed({ uidl, copy, sizeBytes }: Entry): { readonly key: EntryKey; read
   return { key: { uidl, copy }, listedBytes: sizeBytes }
 }
 
-async function hold({ holds }: Plan, { account, run, tally }: BookkeepingContext): Promise<void> {
+async function hold({ holds }: Plan, { account, run, tally }: Visit): Promise<void> {
   if (holds.length === 0) return
   await run.ledger.hold(
     account.name,
@@ -57,12 +44,9 @@ async function hold({ holds }: Plan, { account, run, tally }: BookkeepingContext
 }
 
 /** What the listing lacks is gone, unless it lacks so much that it may not be the whole truth (P083, P099, P100). */
-async function noteAbsent(
-  { plan, rows, returned }: Comparison,
-  { account, run, memory }: BookkeepingContext,
-): Promise<void> {
+async function noteAbsent({ plan, rows, returned }: Comparison, { account, run, history }: Visit): Promise<void> {
   if (returned.length > 0) await run.ledger.returned(account.name, returned)
-  const present = memory.record.known - (await run.ledger.absent(account.name))
+  const present = history.record.known - (await run.ledger.absent(account.name))
   if (rows.size < present && plan.listed > 0 && plan.listed >= present / 2) await run.ledger.gone(account.name, rows)
 }
 
@@ -70,9 +54,10 @@ async function noteAbsent(
 async function takeOver(
   fetches: readonly PlannedFetch[],
   { rows }: Comparison,
-  { account, run, session, targets }: BookkeepingContext,
+  visit: Visit,
 ): Promise<readonly PlannedFetch[]> {
-  await targets.recallAll()
+  const { account, run, session } = visit
+  await recallInterrupted(visit)
   const fresh = fetches.filter(({ known }) => known === null)
   const prints = await fingerprintsOf(fresh, session)
   const wanted = new Map<string, PlannedFetch[]>()

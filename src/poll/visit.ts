@@ -1,0 +1,27 @@
+// What every stage of a poll is given. A poll of an account lasts from its lease to its report; a visit is one session of it.
+import type { Account } from '../config/schema.ts'
+import type { Lease } from '../ledger/ledger.ts'
+import type { Session } from '../pop3/session.ts'
+import type { History } from './account/history.ts'
+import type { AccountDestinations } from './route/account-destinations.ts'
+import type { Run } from './run/run.ts'
+import type { Tally } from './tally.ts'
+
+/** One poll of one account. It takes several sessions where one does not do. */
+export interface AccountPoll {
+  readonly account: Account
+  /** What the accounts of this run share. */
+  readonly run: Run
+  /** The right to poll this account, which every change of the ledger shows. */
+  readonly lease: Lease
+  /** What became of the messages so far. */
+  readonly tally: Tally
+  /** What earlier polls left for this one, and what this one leaves for the next. */
+  readonly history: History
+}
+
+/** One session of a poll, signed in. */
+export interface Visit extends AccountPoll {
+  readonly session: Session
+  readonly destinations: AccountDestinations
+}
