@@ -69,7 +69,7 @@ function floorOf(file: string): number {
 
 const DOORS: Readonly<Record<string, readonly string[]>> = {
   yargs: ['src/cli/arguments/read.ts'],
-  'log-update': ['src/cli/terminal/progress.ts'],
+  'log-update': ['src/cli/terminal/progress-screen.ts'],
   zod: ['src/cli/', 'src/config/'],
   cosmiconfig: ['src/config/load.ts'],
   yaml: ['src/config/'],

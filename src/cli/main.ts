@@ -4,12 +4,12 @@
 import { isatty } from 'node:tty'
 import { asPopfetchError } from '../errors.ts'
 import { exitCodeOfError, EXIT_BUG, EXIT_OK } from './exit.ts'
-import { processHost } from './host.ts'
+
 import type { Invocation } from './arguments/read.ts'
 import { Output } from './output.ts'
 import { pollLine } from './arguments/plain-poll.ts'
 import { watchInterruptions } from './signals.ts'
-import { rooms, type Surroundings } from './surroundings.ts'
+import { processHost, rooms, type Surroundings } from './surroundings.ts'
 import { version } from './version.ts'
 
 /** Runs the command line and ends the process. */
@@ -81,29 +81,29 @@ async function carriedOut(invocation: Invocation, surroundings: Surroundings): P
       surroundings.output.answer(`popfetch ${version}`)
       return EXIT_OK
     case 'poll':
-      return await (await import('./commands/poll/poll.ts')).pollCommand(invocation, surroundings)
+      return await (await import('./commands/poll/action.ts')).pollCommand(invocation, surroundings)
     case 'daemon':
-      return await (await import('./commands/daemon/daemon.ts')).daemonCommand(invocation, surroundings)
+      return await (await import('./commands/daemon/action.ts')).daemonCommand(invocation, surroundings)
     case 'stop':
     case 'reload':
     case 'wake':
-      return await (await import('./commands/daemon/running.ts')).speakCommand(invocation, surroundings)
+      return await (await import('./open/ask-daemon.ts')).speakCommand(invocation, surroundings)
     case 'completion':
-      return await (await import('./commands/completion/completion.ts')).completionCommand(invocation, surroundings)
+      return await (await import('./commands/completion/action.ts')).completionCommand(invocation, surroundings)
     case 'check':
-      return await (await import('./commands/check/check.ts')).checkCommand(invocation, surroundings)
+      return await (await import('./commands/check/action.ts')).checkCommand(invocation, surroundings)
     case 'migrate':
-      return await (await import('./commands/migrate/migrate.ts')).migrateCommand(invocation, surroundings)
+      return await (await import('./commands/migrate/action.ts')).migrateCommand(invocation, surroundings)
     case 'import':
-      return await (await import('./commands/import/import.ts')).importCommand(invocation, surroundings)
+      return await (await import('./commands/import/action.ts')).importCommand(invocation, surroundings)
     case 'init':
-      return await (await import('./commands/init/init.ts')).initCommand(invocation, surroundings)
+      return await (await import('./commands/init/action.ts')).initCommand(invocation, surroundings)
     case 'status':
-      return await (await import('./commands/status/status.ts')).statusCommand(invocation, surroundings)
+      return await (await import('./commands/status/action.ts')).statusCommand(invocation, surroundings)
     case 'state':
-      return await (await import('./commands/state/state.ts')).stateCommand(invocation, surroundings)
+      return await (await import('./commands/state/action.ts')).stateCommand(invocation, surroundings)
     case 'config':
-      return await (await import('./commands/config/config.ts')).configCommand(invocation, surroundings)
+      return await (await import('./commands/config/action.ts')).configCommand(invocation, surroundings)
   }
 }
 

@@ -1,11 +1,32 @@
-// What a command finds around it: streams, environment, clock, and the rooms it may enter. Passed in, so that a test
-// can put others in their place; `main.ts` makes the real ones. Rooms are loaded at first use: importing all of them
-// costs 0.2 s, which `--version` and a wrong option need not pay.
+// What a command finds around it: streams, environment, clock, process, and the rooms it may enter. Passed in, so that a
+// test can put others in their place; `main.ts` makes the real ones. Rooms are loaded at first use: importing all of
+// them costs 0.2 s, which `--version` and a wrong option need not pay.
+import { isatty } from 'node:tty'
 import type { jsonSchema, loadConfiguration, showConfiguration } from '../config/load.ts'
+import type { Starter } from '../daemon/detach.ts'
 import type { openLedger } from '../ledger/sqlite/open.ts'
 import type { checkAll, pollAll } from '../poll/poller.ts'
-import type { Host } from './host.ts'
 import type { Output } from './output.ts'
+
+export interface Surroundings {
+  readonly env: NodeJS.ProcessEnv
+  readonly cwd: string
+  readonly uid: number
+  readonly output: Output
+  /** Standard error, if it is a terminal: progress is drawn there. */
+  readonly terminal: Terminal | null
+  /** A person sits at a terminal, even if the streams were redirected: nothing is kept quiet, no back-off obeyed. */
+  readonly person: boolean
+  readonly nowMs: () => number
+  /** Aborted by the first SIGINT or SIGTERM. */
+  readonly signal: AbortSignal
+  /** The exit code for the signal that ended the run; null: no signal came. */
+  readonly interruption: () => number | null
+  readonly rooms: Rooms
+  readonly host: Host
+}
+
+export type Terminal = NodeJS.WritableStream & { readonly columns?: number; readonly rows?: number }
 
 export interface Rooms {
   configuration(): Promise<{
@@ -17,28 +38,36 @@ export interface Rooms {
   poll(): Promise<{ readonly pollAll: typeof pollAll; readonly checkAll: typeof checkAll }>
 }
 
-export type Terminal = NodeJS.WritableStream & { readonly columns?: number; readonly rows?: number }
-
-export interface Surroundings {
-  readonly env: NodeJS.ProcessEnv
-  readonly cwd: string
-  readonly uid: number
-  readonly output: Output
-  /** Standard error, if it is a terminal: where progress is drawn. */
-  readonly terminal: Terminal | null
-  /** Somebody sits at a terminal, whatever the streams were redirected to: nothing is kept quiet, no back-off obeyed. */
-  readonly person: boolean
-  readonly nowMs: () => number
-  /** Aborted by the first SIGINT or SIGTERM. */
-  readonly signal: AbortSignal
-  /** The exit code that a signal which ended the run asks for; null: none came. */
-  readonly interruption: () => number | null
-  readonly rooms: Rooms
-  readonly host: Host
-}
-
 export const rooms: Rooms = {
   configuration: () => import('../config/load.ts'),
   ledger: () => import('../ledger/sqlite/open.ts'),
   poll: () => import('../poll/poller.ts'),
+}
+
+/** What only a command that lives long needs of the process. */
+export interface Host {
+  /** The program and the arguments that come before those of popfetch: a daemon is started with them. */
+  readonly command: readonly string[]
+  readonly pid: number
+  /** Is standard error a terminal that is still there? */
+  attached(): boolean
+  /** The process that started this one in the background; null: this one was not started so. */
+  starter(): Promise<Starter | null>
+  /** Calls `act` at each such signal from now on. */
+  on(signal: 'SIGHUP' | 'SIGUSR1', act: () => void): void
+  /** From now on an uncaught error is given to `attempt`, and ends the process unless that returns true. */
+  contain(attempt: (thrown: unknown) => boolean): void
+}
+
+/** The host that is this process. `main.ts` listens for uncaught errors, so it gives `contain`. */
+export function processHost(contain: Host['contain']): Host {
+  const [program = process.execPath, script = ''] = process.argv
+  return {
+    command: [program, ...process.execArgv, script],
+    pid: process.pid,
+    attached: () => isatty(2),
+    starter: async () => (await import('../daemon/detach.ts')).takeStarter(process),
+    on: (signal, act) => void process.on(signal, act),
+    contain,
+  }
 }

@@ -1,25 +1,34 @@
-// Questions to a person at a terminal, one line each. The only place that reads answers; passwords are password.ts.
+// Questions to a person at a terminal, one line each, and passwords, which the terminal does not show. The only place
+// that reads what a person types; readline does the reading.
 import { createInterface } from 'node:readline/promises'
 import { stdin } from 'node:process'
 import { Writable } from 'node:stream'
 import { display } from '../../display.ts'
 import { PopfetchError } from '../../errors.ts'
-import { askPassword } from '../password.ts'
 import type { Surroundings } from '../surroundings.ts'
 
 export interface Dialogue {
   /** What was typed, without spaces around it; '' for nothing. Rejects with ERR_ABORTED on Ctrl-C or Ctrl-D. */
   ask(question: string): Promise<string>
-  /** The same for what must not be seen. */
+  /** The same for what must not be shown; here spaces count. */
   askSecret(question: string): Promise<string>
 }
 
-/** Null: nobody sits there. */
-export function terminalDialogue({ terminal, signal }: Pick<Surroundings, 'terminal' | 'signal'>): Dialogue | null {
-  return terminal === null || !stdin.isTTY ? null : dialogueOn(stdin, (text) => void terminal.write(text), signal)
+/** Where a dialogue reads and shows. */
+export interface Prompt {
+  readonly input: NodeJS.ReadableStream
+  /** Shows the question, and the end of the line afterwards. */
+  readonly show: (text: string) => void
 }
 
-export function dialogueOn(input: NodeJS.ReadableStream, show: (text: string) => void, signal: AbortSignal): Dialogue {
+/** Null: there is no terminal to ask on. */
+export function terminalDialogue({ terminal, signal }: Pick<Surroundings, 'terminal' | 'signal'>): Dialogue | null {
+  return terminal === null || !stdin.isTTY
+    ? null
+    : dialogueOn({ input: stdin, show: (text) => void terminal.write(text) }, signal)
+}
+
+export function dialogueOn({ input, show }: Prompt, signal: AbortSignal): Dialogue {
   const output = new Writable({
     decodeStrings: false,
     write(chunk: string | Buffer, _encoding, done) {
@@ -31,17 +40,18 @@ export function dialogueOn(input: NodeJS.ReadableStream, show: (text: string) =>
     async ask(question) {
       const lines = createInterface({ input, output, terminal: true, historySize: 0 })
       const { promise: ended, reject } = Promise.withResolvers<never>()
-      lines.once('SIGINT', () => reject(aborted()))
-      lines.once('close', () => reject(aborted()))
+      const abort = (): void => reject(aborted('no answer was given'))
+      lines.once('SIGINT', abort)
+      lines.once('close', abort)
       try {
         const answer = await Promise.race([lines.question(`${display(question, 500)} `, { signal }), ended])
         return answer.trim()
       } catch (error) {
         show('\n')
-        throw signal.aborted ? aborted() : error
+        throw signal.aborted ? aborted('no answer was given') : error
       } finally {
         lines.close()
-        // It was rejected, at the latest by the end of `lines`; nobody waits for it any more.
+        // Closing rejects `ended` at the latest, and nobody waits for it any more.
         ended.catch(() => {})
       }
     },
@@ -49,6 +59,26 @@ export function dialogueOn(input: NodeJS.ReadableStream, show: (text: string) =>
   }
 }
 
-function aborted(): PopfetchError {
-  return new PopfetchError('ERR_ABORTED', 'no answer was given: nothing was done', { scope: 'process', retry: 'never' })
+/** Resolves to the line as it was typed. Rejects with ERR_ABORTED on Ctrl-C or Ctrl-D. */
+export async function askPassword(question: string, { input, show }: Prompt): Promise<string> {
+  const silence = new Writable({ write: (_chunk, _encoding, done) => done() })
+  // With `terminal` the keys come one by one and the terminal shows none of them.
+  const lines = createInterface({ input, output: silence, terminal: true, historySize: 0 })
+  show(`${question}: `)
+  try {
+    return await new Promise<string>((resolve, reject) => {
+      const abort = (): void => reject(aborted('no password was given'))
+      lines.once('line', resolve)
+      lines.once('SIGINT', abort)
+      lines.once('close', abort)
+    })
+  } finally {
+    lines.close()
+    // The terminal did not show the end of the line either.
+    show('\n')
+  }
+}
+
+function aborted(what: string): PopfetchError {
+  return new PopfetchError('ERR_ABORTED', `${what}: nothing was done`, { scope: 'process', retry: 'never' })
 }

@@ -5,7 +5,7 @@ import { PopfetchError } from '../../../errors.ts'
 import type { AccountIdentity, Ledger } from '../../../ledger/ledger.ts'
 import type { Draft } from '../../../setup/draft.ts'
 import type { ImportRequest } from './options.ts'
-import { refusal } from '../../open/ledger.ts'
+import { refusal } from '../../open/read-ledger.ts'
 import { readSeen } from './old-files.ts'
 import type { Surroundings } from '../../surroundings.ts'
 

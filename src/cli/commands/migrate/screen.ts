@@ -1,9 +1,9 @@
-// How far a migration is, for whoever watches: lines that are redrawn on a terminal, else, with --verbose, a line now and then.
+// The progress of a migration: lines that are redrawn on a terminal; without one, with --verbose, a line every 15 s.
 import type { Log } from '../../../log.ts'
 import type { MigrationObserver } from '../../../migrate/report.ts'
 import type { Progress } from '../../../poll/report.ts'
 import type { Output } from '../../output.ts'
-import { advanced, type AtWork, ProgressScreen, progressText } from '../../terminal/progress.ts'
+import { advanced, type AtWork, type ProgressScreen, progressText, withScreen } from '../../terminal/progress-screen.ts'
 import type { Surroundings } from '../../surroundings.ts'
 
 const TELL_MS = 15_000
@@ -36,15 +36,9 @@ export class MigrationScreen implements MigrationObserver {
     log: Log,
     work: (observer: MigrationObserver) => Promise<T>,
   ): Promise<T> {
-    const { terminal, output, env, nowMs } = surroundings
-    const draws = terminal !== null && env['TERM'] !== 'dumb' && !quiet
-    using screen = draws ? new ProgressScreen(terminal, nowMs) : null
-    output.screen = screen
-    try {
-      return await work(new MigrationScreen(screen, verbose, log, surroundings))
-    } finally {
-      output.screen = null
-    }
+    return await withScreen({ quiet }, surroundings, (screen) =>
+      work(new MigrationScreen(screen, verbose, log, surroundings)),
+    )
   }
 
   progress(account: string, progress: Progress, errors: number): void {

@@ -6,7 +6,7 @@ import type { EntryKey, Ledger, Lease } from '../../../ledger/ledger.ts'
 import { forgetMessages } from '../../../poll/forget.ts'
 import { resolvePath } from '../../../config/paths.ts'
 import type { StateOperation } from '../../command.ts'
-import { refusal, requireAccount, requireMessages, type Looked } from '../../open/ledger.ts'
+import { refusal, requireAccount, requireMessages, type Looked } from '../../open/read-ledger.ts'
 import { counted } from '../../terminal/summary.ts'
 import { usageError } from '../../usage.ts'
 

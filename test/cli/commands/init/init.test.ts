@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { dialogueOn, type Dialogue } from '../../../../src/cli/terminal/dialogue.ts'
-import { initCommand } from '../../../../src/cli/commands/init/init.ts'
+import { initCommand } from '../../../../src/cli/commands/init/action.ts'
 import { parseArguments, type InitInvocation } from '../../../../src/cli/arguments/read.ts'
 import { PopfetchError } from '../../../../src/errors.ts'
 import type { Lookups } from '../../../../src/setup/discover.ts'
@@ -259,7 +259,12 @@ describe('a dialogue', () => {
     const input = new PassThrough()
     const shown: string[] = []
     const controller = new AbortController()
-    return { input, shown, controller, dialogue: dialogueOn(input, (text) => shown.push(text), controller.signal) }
+    return {
+      input,
+      shown,
+      controller,
+      dialogue: dialogueOn({ input, show: (text) => shown.push(text) }, controller.signal),
+    }
   }
 
   test('gives a line without spaces around it', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { commandOf } from '../../../../src/cli/commands/migrate/migrate.ts'
+import { commandOf } from '../../../../src/cli/commands/migrate/action.ts'
 import { parseArguments } from '../../../../src/cli/arguments/read.ts'
 import type { MigrateInvocation } from '../../../../src/cli/command.ts'
 

@@ -1,7 +1,7 @@
 // Messages of the ledger in words: a line each for `state list`, the whole story for `state explain`. Pure.
 import type { DeliveryRecord, MessageRecord } from '../../../ledger/records.ts'
 import { recipientOf } from '../../../poll/account/forecast.ts'
-import { nameOf } from '../../open/ledger.ts'
+import { nameOf } from '../../open/read-ledger.ts'
 import { stamp } from '../../terminal/moment.ts'
 import { counted, size } from '../../terminal/summary.ts'
 

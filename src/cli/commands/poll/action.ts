@@ -2,13 +2,13 @@
 // Output): a terminal gets progress and a summary, cron only what is worth a mail, `--json` one object.
 import type { Ledger, Told } from '../../../ledger/ledger.ts'
 import type { Log } from '../../../log.ts'
-import type { AccountReport, Observer } from '../../../poll/report.ts'
+import type { AccountReport } from '../../../poll/report.ts'
 import { exitCodeOfReports, EXIT_OK } from '../../exit.ts'
 import type { PollInvocation } from '../../arguments/read.ts'
-import { ProgressScreen } from '../../terminal/progress.ts'
+import { watched } from '../../terminal/progress-screen.ts'
 import { failureState, toldAfter, worthSaying } from './quiet.ts'
-import { openRun, type OpenedRun } from '../../open/run.ts'
-import { pollByRunning } from '../daemon/running.ts'
+import { openRun, type OpenedRun } from '../../open/configured.ts'
+import { pollByRunning } from '../../open/ask-daemon.ts'
 import { planLines, problemLines, summaryLine } from '../../terminal/summary.ts'
 import type { Surroundings } from '../../surroundings.ts'
 
@@ -64,29 +64,6 @@ async function askedReports(
   if (dryRun || limit !== null || all || acceptNewIds || yes) return null
   const names = accounts.map(({ name }) => name)
   return await pollByRunning(configuration, names, eager, surroundings)
-}
-
-/** Runs `work` with an observer that draws, narrates and logs, as this invocation asks. */
-export async function watched<T>(
-  invocation: { readonly quiet: boolean; readonly verbose: boolean },
-  { output, terminal, env, nowMs }: Surroundings,
-  log: Log,
-  work: (observer: Observer) => Promise<T>,
-): Promise<T> {
-  const draws = terminal !== null && env['TERM'] !== 'dumb' && !invocation.quiet
-  using screen = draws ? new ProgressScreen(terminal, nowMs) : null
-  output.screen = screen
-  try {
-    return await work({
-      progress: (account, progress) => screen?.progress(account, progress),
-      note(account, text) {
-        log.debug(text, { account })
-        if (invocation.verbose) output.note(`${account}: ${text}`)
-      },
-    })
-  } finally {
-    output.screen = null
-  }
 }
 
 type ToldByAccount = ReadonlyMap<string, Told | null>

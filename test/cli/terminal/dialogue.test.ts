@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream'
 import { expect, test } from 'vitest'
-import { askPassword } from '../../src/cli/password.ts'
+import { askPassword } from '../../../src/cli/terminal/dialogue.ts'
 
 function prompt() {
   const input = new PassThrough()

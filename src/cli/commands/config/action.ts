@@ -2,7 +2,7 @@
 import type { Configuration } from '../../../config/schema.ts'
 import { EXIT_OK } from '../../exit.ts'
 import type { ConfigInvocation } from '../../arguments/read.ts'
-import { readConfiguration } from '../../open/run.ts'
+import { readConfiguration } from '../../open/configured.ts'
 import { counted } from '../../terminal/summary.ts'
 import type { Surroundings } from '../../surroundings.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { statusLines, type AccountStatus } from '../../../../src/cli/commands/status/table.ts'
+import { statusLines, type AccountStatus } from '../../../../src/cli/commands/status/text.ts'
 import type { AccountRecord } from '../../../../src/ledger/ledger.ts'
 import type { MessageRecord } from '../../../../src/ledger/records.ts'
 

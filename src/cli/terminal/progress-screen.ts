@@ -1,32 +1,67 @@
-// Progress on a terminal: one line per account at work, redrawn in place. log-update's only door.
-// Loaded and drawn only when a run lasts long enough to be looked at; plain lines printed meanwhile stay above.
+// Progress on a terminal: one line per account at work, redrawn in place. log-update's only door; it is loaded only
+// when a run lasts long enough to be looked at. Lines that are printed meanwhile stay above the progress lines.
 import type { createLogUpdate } from 'log-update'
 import { display } from '../../display.ts'
-import type { Progress } from '../../poll/report.ts'
+import type { Log } from '../../log.ts'
+import type { Observer, Progress } from '../../poll/report.ts'
 import type { Screen } from '../output.ts'
 import { counted, duration, size } from './summary.ts'
-import type { Terminal } from '../surroundings.ts'
+import type { Surroundings, Terminal } from '../surroundings.ts'
 
 const REDRAW_MS = 100
 /** A poll that ends sooner draws nothing. */
 const PATIENCE_MS = 300
-/** An account that is finishing and was not heard of for so long has finished. */
+/** A finishing account that has reported nothing for this long is taken off the screen. */
 const GONE_MS = 1500
-/** Before that a rate is a guess. */
+/** Before this much time a rate is a guess. */
 const RATE_AFTER_MS = 1000
+
+/** Runs `work` with an observer that draws, narrates and logs, as the command line asks. */
+export async function watched<T>(
+  wanted: { readonly quiet: boolean; readonly verbose: boolean },
+  surroundings: Surroundings,
+  log: Log,
+  work: (observer: Observer) => Promise<T>,
+): Promise<T> {
+  return await withScreen(wanted, surroundings, (screen) =>
+    work({
+      progress: (account, progress) => screen?.progress(account, progress),
+      note(account, text) {
+        log.debug(text, { account })
+        if (wanted.verbose) surroundings.output.note(`${account}: ${text}`)
+      },
+    }),
+  )
+}
+
+/** Runs `work` with a screen; null: nothing is to be drawn (no terminal, one that cannot redraw, `--quiet`). */
+export async function withScreen<T>(
+  { quiet }: { readonly quiet: boolean },
+  { terminal, output, env, nowMs }: Surroundings,
+  work: (screen: ProgressScreen | null) => Promise<T>,
+): Promise<T> {
+  const draws = terminal !== null && env['TERM'] !== 'dumb' && !quiet
+  using screen = draws ? new ProgressScreen(terminal, nowMs) : null
+  output.screen = screen
+  try {
+    return await work(screen)
+  } finally {
+    output.screen = null
+  }
+}
 
 export interface AtWork {
   readonly progress: Progress
   readonly heardMs: number
-  /** When the first message was asked for, and what had been received by then; null: not yet. */
+  /** When the first message was asked for, and how many bytes had come by then; null: not yet. */
   readonly fetching: { readonly sinceMs: number; readonly bytes: number } | null
   /** Messages that failed and sessions that were lost; absent: nobody counts them. */
   readonly errors?: number
-  /** What it waits for, instead of how far it is; absent: nothing. */
+  /** What the account waits for, shown instead of its progress; absent: nothing. */
   readonly pause?: string
 }
 
-/** Where an account is now, after what it was before. */
+/** The state of an account after `progress`, from the state before. */
 export function advanced(before: AtWork | undefined, progress: Progress, nowMs: number, errors = 0): AtWork {
   const earlier = before?.fetching ?? null
   const begins = earlier === null && progress.stage === 'fetching'
@@ -55,7 +90,7 @@ export class ProgressScreen implements Screen, Disposable {
     this.#atWork.set(account, advanced(this.#atWork.get(account), progress, this.#nowMs(), errors))
   }
 
-  /** Until the next progress: what the account waits for. */
+  /** Shows what the account waits for, until its next progress. */
   pause(account: string, what: string): void {
     const nowMs = this.#nowMs()
     const progress: Progress = { stage: 'connecting', messages: 0, totalMessages: 0, bytes: 0, totalBytes: 0 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { plannedLines, verdictLines, verdictOfAll } from '../../../../src/cli/commands/migrate/verdict.ts'
+import { plannedLines, verdictLines, verdictOfAll } from '../../../../src/cli/commands/migrate/text.ts'
 import { emptyReport, type MigrationReport } from '../../../../src/migrate/report.ts'
 
 const wording = { home: '/home/ada', again: 'popfetch migrate A B' }

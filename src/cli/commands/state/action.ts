@@ -6,11 +6,18 @@ import { forecast, type Standing } from '../../../poll/account/forecast.ts'
 import type { Outline } from '../../../config/outline.ts'
 import { EXIT_OK } from '../../exit.ts'
 import type { StateInvocation } from '../../command.ts'
-import { openToRead, outlineOf, requireAccount, requireMessages, type Looked, type Wanted } from '../../open/ledger.ts'
+import {
+  openToRead,
+  outlineOf,
+  requireAccount,
+  requireMessages,
+  type Looked,
+  type Wanted,
+} from '../../open/read-ledger.ts'
 import { backUp, forget, rename } from './change.ts'
 import { stamp } from '../../terminal/moment.ts'
 import { accountObject, messageObject } from './json.ts'
-import { listLine, storyLines } from './explain.ts'
+import { listLine, storyLines } from './text.ts'
 import type { Surroundings } from '../../surroundings.ts'
 
 /** Resolves to the exit code 0; rejects with ERR_USAGE, ERR_CONFIG, ERR_LEDGER or ERR_BUSY. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { progressLines, ProgressScreen } from '../../../src/cli/terminal/progress.ts'
+import { progressLines, ProgressScreen } from '../../../src/cli/terminal/progress-screen.ts'
 import type { Progress } from '../../../src/poll/report.ts'
 import { MemoryStream } from '../streams.ts'
 

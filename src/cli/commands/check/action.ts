@@ -3,8 +3,8 @@
 import type { CheckReport } from '../../../poll/report.ts'
 import { exitCodeOfReports, EXIT_OK } from '../../exit.ts'
 import type { CheckInvocation } from '../../arguments/read.ts'
-import { watched } from '../poll/poll.ts'
-import { openRun } from '../../open/run.ts'
+import { watched } from '../../terminal/progress-screen.ts'
+import { openRun } from '../../open/configured.ts'
 import { checkLines } from '../../terminal/summary.ts'
 import type { Surroundings } from '../../surroundings.ts'
 

@@ -10,7 +10,7 @@ import { MigrationScreen } from './screen.ts'
 import { openMoving } from './resolve.ts'
 import { jsonLine } from '../../output.ts'
 import type { Surroundings } from '../../surroundings.ts'
-import { plannedLines, verdictJson, verdictLines, verdictOfAll } from './verdict.ts'
+import { plannedLines, verdictJson, verdictLines, verdictOfAll } from './text.ts'
 
 /** Resolves to the exit code, 0 only when everything is there. Rejects only before anything was moved. */
 export async function migrateCommand(invocation: MigrateInvocation, surroundings: Surroundings): Promise<number> {

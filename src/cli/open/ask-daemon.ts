@@ -1,21 +1,15 @@
 // A word to the background process: `stop`, `reload`, `wake`, and what `status` and a plain `popfetch` ask of it. Of the
 // configuration the three need only the place of the ledger; the rest may be broken (DESIGN 5).
-import { askDaemon } from '../../../daemon/control/client.ts'
-import {
-  configurationMark,
-  socketPath,
-  type Answers,
-  type Requests,
-  type Verb,
-} from '../../../daemon/control/protocol.ts'
-import type { Configuration } from '../../../config/schema.ts'
-import { PopfetchError } from '../../../errors.ts'
-import type { AccountReport } from '../../../poll/report.ts'
-import { EXIT_OK } from '../../exit.ts'
-import type { SpeakInvocation } from '../../command.ts'
-import { outlineOf } from '../../open/ledger.ts'
-import { counted } from '../../terminal/summary.ts'
-import type { Surroundings } from '../../surroundings.ts'
+import { askDaemon } from '../../daemon/control/client.ts'
+import { configurationMark, socketPath, type Answers, type Requests, type Verb } from '../../daemon/control/protocol.ts'
+import type { Configuration } from '../../config/schema.ts'
+import { PopfetchError } from '../../errors.ts'
+import type { AccountReport } from '../../poll/report.ts'
+import { EXIT_OK } from '../exit.ts'
+import type { SpeakInvocation } from '../command.ts'
+import { outlineOf } from './read-ledger.ts'
+import { counted } from '../terminal/summary.ts'
+import type { Surroundings } from '../surroundings.ts'
 
 /** Resolves to the exit code 0, or rejects: ERR_NO_DAEMON when there is none (but for `stop`), ERR_CONFIG from `reload`. */
 export async function speakCommand(invocation: SpeakInvocation, surroundings: Surroundings): Promise<number> {

@@ -2,7 +2,7 @@
 import type { Planned } from '../../../daemon/schedule/scheduler.ts'
 import type { AccountRecord } from '../../../ledger/ledger.ts'
 import type { MessageRecord, Unsettled } from '../../../ledger/records.ts'
-import { nameOf } from '../../open/ledger.ts'
+import { nameOf } from '../../open/read-ledger.ts'
 import { span, stamp } from '../../terminal/moment.ts'
 import type { Tone } from '../../output.ts'
 import { counted } from '../../terminal/summary.ts'
