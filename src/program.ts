@@ -1,55 +1,88 @@
-// Runs one program to its end, within limits: its own process group, a time limit for all of it, the last words of what it
-// printed. What its exit code means is sysexits.ts. One rule: nobody waits for what the program left behind, be it a process
-// that holds its output open or one that will not die (D093).
+// The one runner of other programs: delivery commands, commands that print a secret, `onProblem`, systemd-notify. Each runs
+// without a shell, in a process group of its own, within limits of time and output. What its end means is for the caller.
+// One rule: nobody waits for what a program left behind, neither for a process that holds its output open nor for one that
+// does not die (D093, a grandchild keeps the output open).
 import { spawn } from 'node:child_process'
 
 export interface Program {
-  /** Absolute; run without a shell. */
-  readonly path: string
-  readonly args: readonly string[]
-  /** All of its environment (D095). */
-  readonly env: Readonly<Record<string, string>>
-  /** A descriptor of a regular file: its end is the message's end, whatever becomes of us (D091). */
-  readonly stdin: number
+  /** A path, or a name that is looked for in the PATH of `env`; then the arguments. */
+  readonly command: readonly string[]
+  /** All of its environment: it inherits nothing (D095, inherited secrets). */
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Null: popfetch's own. */
+  readonly cwd: string | null
+  /** A descriptor, which stays the caller's to close, or the bytes themselves. A program that reads a file sees its true end even
+   *  if popfetch is killed meanwhile (D091, a truncated message); one that reads bytes then sees a shorter input. */
+  readonly stdin: number | Uint8Array
+  readonly stdout: Output
+  readonly stderr: Output
   readonly limitMs: number
   readonly signal: AbortSignal
-  /** Between SIGTERM and SIGKILL, and between SIGKILL and giving up. */
+  /** From SIGTERM to SIGKILL, and from SIGKILL until it is given up. */
   readonly graceMs?: number
 }
 
+/** How much of an output is kept. `all`: the output is an answer, and one byte more than the limit ends the program. `last`: it
+ *  is read for error texts, and its end says most. */
+export type Output =
+  | { readonly keep: 'all' | 'last'; readonly limitBytes: number }
+  /** Goes to /dev/null. */
+  | { readonly keep: 'none' }
+
 export interface Ending {
+  /** Null: a signal ended it, or it was given up. */
   readonly code: number | null
+  /** Null: it exited, or it was given up. */
   readonly signal: NodeJS.Signals | null
-  /** Why we ended it; null: it ended by itself. */
-  readonly ended: 'time limit' | 'abort' | null
-  /** The end of what it wrote to standard error, or else to standard output. */
-  readonly lastWords: Buffer
+  /** Why popfetch ended it; null: it ended by itself. */
+  readonly ended: 'time limit' | 'output limit' | 'abort' | null
+  readonly stdout: Buffer
+  readonly stderr: Buffer
 }
 
+export const NO_INPUT = new Uint8Array()
+export const NO_OUTPUT: Output = { keep: 'none' }
+
+const NEVER_SEEN_TO_END = { code: null, signal: null, stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) } as const
+
 const GRACE_MS = 5000
-/** For the output of a program that failed to arrive; something may hold it open for ever. */
-const LINGER_MS = 250
-const WORDS_BYTES = 2048
+/** For output that is still on its way when the program has ended; something may hold it open for ever. */
+const LINGER_MS = 1000
 
-/** Rejects with the system's error when it cannot be started. */
-export function runToEnd(program: Program): Promise<Ending> {
-  const { path, args, env, stdin, limitMs, signal, graceMs = GRACE_MS } = program
+/** Resolves to how the program ended, at the latest `limitMs` and twice `graceMs` after the call.
+ *
+ *  - It ends by itself: `code` or `signal` says how. After code 0 what it left behind runs on. After any other end the rest of
+ *    its group is killed, once the output on its way has come.
+ *  - The time is over, or an output is too long: its group gets SIGTERM, and SIGKILL `graceMs` later.
+ *  - The signal is given: its group gets SIGKILL at once; a program that has not begun by then does not begin.
+ *  - In both cases the rest of the group is killed when the program is dead. One that is not dead `graceMs` after SIGKILL is
+ *    given up.
+ *
+ *  Rejects with the system's error when it cannot be started: ENOENT (no such program, interpreter or `cwd`), EACCES, E2BIG. */
+export function runProgram(program: Program): Promise<Ending> {
+  const { command, env, cwd, stdin, limitMs, signal, graceMs = GRACE_MS } = program
+  const [path = '', ...args] = command
+  const stdout = new KeptOutput(program.stdout)
+  const stderr = new KeptOutput(program.stderr)
+  if (signal.aborted) return Promise.resolve({ ...NEVER_SEEN_TO_END, ended: 'abort' })
+
   return new Promise((resolve, reject) => {
-    // detached: a group of its own, which a Ctrl-C does not reach and one kill does. The root: started from anywhere, it works the same.
-    const child = spawn(path, args, { cwd: '/', env, stdio: [stdin, 'pipe', 'pipe'], detached: true, shell: false })
-    const words: { out: Buffer; error: Buffer } = { out: Buffer.alloc(0), error: Buffer.alloc(0) }
+    const child = spawn(path, args, {
+      cwd: cwd ?? undefined,
+      env: { ...env },
+      stdio: [inputOf(stdin), stdout.stdio, stderr.stdio],
+      // A process group of its own: a Ctrl-C does not reach it, and one kill reaches all of it.
+      detached: true,
+      shell: false,
+    })
     let ended: Ending['ended'] = null
-    const timers: NodeJS.Timeout[] = []
+    /** Null: it has not exited. */
+    let exit: Pick<Ending, 'code' | 'signal'> | null = null
+    let timers: NodeJS.Timeout[] = []
     const later = (ms: number, work: () => void): void => void timers.push(setTimeout(work, ms))
-
-    const finish = (settle: () => void): void => {
+    const callOff = (): void => {
       for (const timer of timers) clearTimeout(timer)
-      signal.removeEventListener('abort', onAbort)
-      child.removeAllListeners('close')
-      child.stdout?.destroy()
-      child.stderr?.destroy()
-      child.unref()
-      settle()
+      timers = []
     }
     const kill = (how: NodeJS.Signals): void => {
       if (child.pid === undefined) return
@@ -59,39 +92,111 @@ export function runToEnd(program: Program): Promise<Ending> {
         // All of the group is gone, or runs as somebody else.
       }
     }
-    const report = (code: number | null, by: NodeJS.Signals | null): void => {
-      const lastWords = words.error.length > 0 ? words.error : words.out
-      finish(() => resolve({ code, signal: by, ended, lastWords }))
+
+    const letGo = (): void => {
+      callOff()
+      signal.removeEventListener('abort', onAbort)
+      child.removeAllListeners('exit').removeAllListeners('close')
+      // Whoever still holds the other ends must not keep popfetch alive.
+      child.stdout?.destroy()
+      child.stderr?.destroy()
+      child.unref()
     }
-    const end = (why: 'time limit' | 'abort'): void => {
+    let isSettled = false
+    /** The last step of all; `exit` is null when it is given up. */
+    const settle = (): void => {
+      if (isSettled) return
+      isSettled = true
+      if (exit?.code !== 0 || ended !== null) kill('SIGKILL')
+      letGo()
+      resolve({ ...(exit ?? NEVER_SEEN_TO_END), ended, stdout: stdout.bytes, stderr: stderr.bytes })
+    }
+    const end = (why: 'time limit' | 'output limit'): void => {
       if (ended !== null) return
       ended = why
-      // After an abort nobody waits long.
-      if (why === 'time limit') {
-        kill('SIGTERM')
-        later(graceMs, () => kill('SIGKILL'))
-      } else kill('SIGKILL')
-      later(2 * graceMs, () => report(null, null))
+      if (exit !== null) {
+        settle()
+        return
+      }
+      kill('SIGTERM')
+      later(graceMs, () => kill('SIGKILL'))
+      later(2 * graceMs, settle)
     }
-    const onAbort = (): void => end('abort')
+    const onAbort = (): void => {
+      if (exit !== null) {
+        settle()
+        return
+      }
+      ended ??= 'abort'
+      kill('SIGKILL')
+      later(graceMs, settle)
+    }
 
-    child.on('error', (error) => finish(() => reject(error)))
+    child.on('error', (error) => {
+      letGo()
+      reject(error)
+    })
     child.on('exit', (code, by) => {
+      callOff()
+      exit = { code, signal: by }
       if (ended !== null) kill('SIGKILL')
-      if (code === 0) report(code, by)
+      if (code === 0 && ended === null && !stdout.isAnswer && !stderr.isAnswer) settle()
       else {
-        child.on('close', () => report(code, by))
-        later(LINGER_MS, () => report(code, by))
+        child.on('close', settle)
+        // One turn of the event loop more: output that came while popfetch itself was busy is read in it.
+        later(LINGER_MS, () => setImmediate(settle))
       }
     })
-    child.stdout?.on('error', () => {}).on('data', (chunk: Buffer) => (words.out = tail(words.out, chunk)))
-    child.stderr?.on('error', () => {}).on('data', (chunk: Buffer) => (words.error = tail(words.error, chunk)))
+    child.stdin?.on('error', () => {}).end(stdin)
+    for (const [stream, kept] of [[child.stdout, stdout] as const, [child.stderr, stderr] as const]) {
+      stream
+        ?.on('error', () => {})
+        .on('data', (chunk: Buffer) => {
+          if (!kept.take(chunk)) end('output limit')
+        })
+    }
     signal.addEventListener('abort', onAbort, { once: true })
     later(limitMs, () => end('time limit'))
-    if (signal.aborted) onAbort()
   })
 }
 
-function tail(before: Buffer, chunk: Buffer): Buffer {
-  return Buffer.concat([before, chunk.subarray(-WORDS_BYTES)]).subarray(-WORDS_BYTES)
+function inputOf(stdin: Program['stdin']): number | 'ignore' | 'pipe' {
+  if (typeof stdin === 'number') return stdin
+  return stdin.byteLength === 0 ? 'ignore' : 'pipe'
+}
+
+class KeptOutput {
+  readonly #output: Output
+  readonly #chunks: Buffer[] = []
+  #sizeBytes = 0
+
+  constructor(output: Output) {
+    this.#output = output
+  }
+
+  get stdio(): 'ignore' | 'pipe' {
+    return this.#output.keep === 'none' ? 'ignore' : 'pipe'
+  }
+
+  get isAnswer(): boolean {
+    return this.#output.keep === 'all'
+  }
+
+  get bytes(): Buffer {
+    return Buffer.concat(this.#chunks)
+  }
+
+  /** False: it is more than may come. */
+  take(chunk: Buffer): boolean {
+    const output = this.#output
+    if (output.keep === 'none') return true
+    this.#sizeBytes += chunk.length
+    if (output.keep === 'all' && this.#sizeBytes > output.limitBytes) return false
+    if (output.keep === 'last' && this.#sizeBytes > output.limitBytes) {
+      const tail = Buffer.concat([...this.#chunks, chunk]).subarray(-output.limitBytes)
+      this.#chunks.splice(0, Infinity, tail)
+      this.#sizeBytes = tail.length
+    } else this.#chunks.push(chunk)
+    return true
+  }
 }

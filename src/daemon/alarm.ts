@@ -1,8 +1,9 @@
 // Tells somebody, through a program, when an account has had no success for long, once, and again when it has. What was told
 // is in the ledger: a process that is started again does not tell it again.
+import { displayBytes } from '../display.ts'
 import type { AccountRecord, Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
-import { runProgram } from './program.ts'
+import { NO_INPUT, NO_OUTPUT, runProgram } from '../program.ts'
 
 /** Since when it fails, and when that was told; milliseconds, in AccountRecord.facts. */
 const TROUBLE = 'troubleSince'
@@ -21,6 +22,9 @@ const INHERITED = [
   'DISPLAY',
   'WAYLAND_DISPLAY',
 ] as const
+
+const LIMIT_MS = 60_000
+const COMPLAINT_BYTES = 1000
 
 export interface AlarmSettings {
   readonly onProblem: readonly string[] | null
@@ -89,19 +93,34 @@ export class Alarm {
     else log.info('success again', { account })
     if (onProblem === null) return
     const surroundings = Object.fromEntries(INHERITED.map((key) => [key, env[key]]))
-    const failure = await runProgram(
-      onProblem,
-      {
-        ...surroundings,
-        POPFETCH_EVENT: event,
-        POPFETCH_ACCOUNT: account,
-        POPFETCH_LAST_SUCCESS: isoOf(lastSuccessMs),
-        POPFETCH_CODE: error?.code ?? '',
-        POPFETCH_MESSAGE: error?.message ?? '',
-      },
-      signal,
-    )
+    const facts = {
+      POPFETCH_EVENT: event,
+      POPFETCH_ACCOUNT: account,
+      POPFETCH_LAST_SUCCESS: isoOf(lastSuccessMs),
+      POPFETCH_CODE: error?.code ?? '',
+      POPFETCH_MESSAGE: error?.message ?? '',
+    }
+    const failure = await failureOf(onProblem, { ...surroundings, ...facts }, signal)
     if (failure !== null) log.warn('onProblem failed', { account, reason: failure })
+  }
+}
+
+/** Null: the program ended with 0. Else why not, in words. Never rejects. */
+async function failureOf(
+  command: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const limits = { limitMs: LIMIT_MS, signal }
+  const outputs = { stdout: NO_OUTPUT, stderr: { keep: 'last', limitBytes: COMPLAINT_BYTES } } as const
+  try {
+    const ending = await runProgram({ command, env, cwd: null, stdin: NO_INPUT, ...outputs, ...limits })
+    if (ending.ended === 'abort') return 'interrupted'
+    if (ending.ended !== null) return `it did not end within ${LIMIT_MS / 1000} s`
+    if (ending.code === 0) return null
+    return `it ended with ${ending.signal ?? ending.code}: ${displayBytes(ending.stderr, COMPLAINT_BYTES)}`
+  } catch (error) {
+    return `it cannot be started: ${error instanceof Error ? error.message : String(error)}`
   }
 }
 

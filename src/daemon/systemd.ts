@@ -1,7 +1,10 @@
 // Tells systemd that the process is up, alive and ending (sd_notify(3)). Node has no datagram sockets of the Unix family, so
 // systemd's own program says it; the unit needs NotifyAccess=all for that, since it is not the main process that speaks.
 // Without $NOTIFY_SOCKET nothing is said.
-import { spawn } from 'node:child_process'
+import { NO_INPUT, NO_OUTPUT, runProgram } from '../program.ts'
+
+/** It hands over one datagram. */
+const LIMIT_MS = 10_000
 
 export class ServiceManager {
   readonly #env: NodeJS.ProcessEnv
@@ -36,8 +39,15 @@ export class ServiceManager {
   #say(...words: readonly string[]): void {
     if (!this.#listens) return
     const { PATH, NOTIFY_SOCKET } = this.#env
-    const child = spawn('systemd-notify', words, { env: { PATH, NOTIFY_SOCKET }, stdio: 'ignore' })
-    child.on('error', () => {})
-    child.unref()
+    void runProgram({
+      command: ['systemd-notify', ...words],
+      env: { PATH, NOTIFY_SOCKET },
+      cwd: null,
+      stdin: NO_INPUT,
+      stdout: NO_OUTPUT,
+      stderr: NO_OUTPUT,
+      limitMs: LIMIT_MS,
+      signal: new AbortController().signal,
+    }).catch(() => {})
   }
 }

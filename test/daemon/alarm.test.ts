@@ -2,12 +2,11 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync, existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { Alarm } from '../../src/daemon/alarm.ts'
-import { runProgram } from '../../src/daemon/program.ts'
 import { openLedger } from '../../src/ledger/sqlite/open.ts'
 import type { AccountHealth, Ledger } from '../../src/ledger/ledger.ts'
-import { silentLog } from '../../src/log.ts'
+import { type LogFacts, silentLog } from '../../src/log.ts'
 import { failing, healthy } from './fake-time.ts'
 
 const HOUR = 3_600_000
@@ -17,6 +16,7 @@ const none = new Set<string>()
 class Scene implements AsyncDisposable {
   readonly directory = mkdtempSync(join(tmpdir(), 'popfetch-alarm-'))
   readonly warnings: string[] = []
+  readonly reasons: unknown[] = []
   nowMs = 1.8e12
   ledger: Ledger | null = null
   #alarm: Alarm | null = null
@@ -41,7 +41,11 @@ class Scene implements AsyncDisposable {
     await this.ledger?.[Symbol.asyncDispose]()
     const ledger = await openLedger(this.path('state.db'))
     this.ledger = ledger
-    const log = { ...silentLog, warn: (text: string) => void this.warnings.push(text) }
+    const warn = (text: string, facts?: LogFacts): void => {
+      this.warnings.push(text)
+      this.reasons.push(facts?.['reason'])
+    }
+    const log = { ...silentLog, warn }
     const env = { PATH: process.env['PATH'], SECRET: 'hunter2' }
     this.#alarm = new Alarm({ ledger, log, env, nowMs: () => this.nowMs, signal: new AbortController().signal })
   }
@@ -128,18 +132,11 @@ test('a program that is not there is told of in the log, once', async () => {
   expect(scene.warnings).toEqual(['onProblem failed'])
 })
 
-test('a program is ended with all it started when it takes too long, and its complaint is passed on', async () => {
-  const signal = new AbortController().signal
-  const env = { PATH: process.env['PATH'] }
-  const complaint = await runProgram(['/bin/sh', '-c', 'echo no mailer >&2; exit 3'], env, signal)
-  expect(complaint).toMatch(/^it ended with 3: no mailer/)
-  const directory = mkdtempSync(join(tmpdir(), 'popfetch-program-'))
-  onTestFinished(() => rmSync(directory, { recursive: true }))
-  const fifo = join(directory, 'pid')
-  const slow = await runProgram(['/bin/sh', '-c', `sleep 1000 & echo $! > ${fifo}; wait`], env, signal, 300)
-  expect(slow).toBe('it did not end within 0.3 s')
-  const pid = Number(readFileSync(fifo, 'utf8'))
-  const gone = (): boolean =>
-    !existsSync(`/proc/${pid}`) || /^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
-  while (!gone()) await new Promise((next) => setTimeout(next, 5))
+test('what a program complains of when it fails is in the log', async () => {
+  await using scene = await Scene.create()
+  scene.onProblem = ['/bin/sh', '-c', 'echo no mailer >&2; exit 3']
+  await scene.look(failing(1))
+  scene.nowMs += 7 * HOUR
+  await scene.look(null)
+  expect(scene.reasons).toEqual([expect.stringMatching(/^it ended with 3: no mailer/)])
 })

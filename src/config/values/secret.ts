@@ -1,15 +1,14 @@
 // Where secrets come from, and how they are read: just before each sign-in, never kept here. A command that prints a secret
-// runs within bounds (N022): 30 s, 64 KiB, a process group of its own of which nothing runs on. Certificates are read here too.
+// runs within bounds (N022, slow or noisy command): 30 s, 64 KiB. Certificates are read here too.
 // The one rule: a secret goes to the caller of resolveSecret and nowhere else: no error, log or inspection shows it.
 import { constants } from 'node:fs'
-import type { ChildProcessByStdio } from 'node:child_process'
 import { open, readFile } from 'node:fs/promises'
 import path from 'node:path'
-import type { Readable } from 'node:stream'
 import { inspect } from 'node:util'
 import { display, displayBytes } from '../../display.ts'
 import { errnoOf, PopfetchError } from '../../errors.ts'
 import type { Retry } from '../../errors.ts'
+import type { Ending } from '../../program.ts'
 import { redactor } from '../../redact.ts'
 
 /** What stands in place of a secret wherever configuration is shown. */
@@ -168,13 +167,8 @@ function refusal(what: string, from: string, how: string, retry: Retry, cause?: 
 /** Time for a person to touch a hardware token; a poll does not wait longer for one account. */
 const LIMIT_MS = 30_000
 
-/** After the command has ended, something it left behind may hold its output open (an agent, a kept connection). */
-const LINGER_MS = 1000
-
 /** Of standard error, for the report. */
 const STDERR_BYTES = 4096
-
-type Child = ChildProcessByStdio<null, Readable, Readable>
 
 interface Run {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -189,77 +183,38 @@ interface Run {
 /** What the command wrote to standard output. A string goes to `sh -c`, a list is run without a shell; standard input is
  *  empty. Rejects with ERR_SECRET of retry `soon`, or ERR_ABORTED. */
 export async function runSecretCommand(run: string | readonly string[], options: Run): Promise<Buffer> {
-  const { signal, what, from, limitBytes, limitMs = LIMIT_MS } = options
-  const [program = '', ...args] = typeof run === 'string' ? ['/bin/sh', '-c', run] : run
-
+  const { env, signal, what, from, limitBytes, limitMs = LIMIT_MS } = options
   // At first use: a poll whose secrets are no commands loads nothing that starts programs.
-  const { spawn } = await import('node:child_process')
-
-  return await new Promise((resolve, reject) => {
-    if (signal.aborted) {
-      reject(aborted(what))
-      return
-    }
-    let child: Child
-    try {
-      // detached: a group of its own, so that one kill reaches what a shell started.
-      child = spawn(program, args, { env: { ...options.env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
-    } catch (error) {
-      reject(failed(what, from, 'it cannot be started', error))
-      return
-    }
-    const stdout: Buffer[] = []
-    let stdoutBytes = 0
-    let stderr = Buffer.alloc(0)
-    let linger: NodeJS.Timeout | undefined
-    const limit = setTimeout(() => {
-      end(failed(what, from, `no answer within ${limitMs / 1000} s: see whether it waits for somebody`))
-    }, limitMs)
-
-    const end = (outcome: Buffer | PopfetchError): void => {
-      clearTimeout(limit)
-      clearTimeout(linger)
-      signal.removeEventListener('abort', onAbort)
-      if (outcome instanceof PopfetchError) {
-        killGroup(child)
-        reject(outcome)
-      } else resolve(outcome)
-      // Whoever still holds the other ends must not keep this process alive.
-      child.stdout.destroy()
-      child.stderr.destroy()
-    }
-    const onAbort = (): void => end(aborted(what))
-    const onEnd = (code: number | null, killedBy: NodeJS.Signals | null): void => {
-      if (code === 0) end(Buffer.concat(stdout))
-      else end(failed(what, from, ending(code, killedBy, stderr)))
-    }
-    signal.addEventListener('abort', onAbort, { once: true })
-    child.on('error', (error) => end(failed(what, from, 'it cannot be started', error)))
-    child.on('close', onEnd)
-    child.on('exit', (code, killedBy) => {
-      linger = setTimeout(() => onEnd(code, killedBy), LINGER_MS)
-    })
-    child.stdout.on('data', (chunk: Buffer) => {
-      stdoutBytes += chunk.length
-      if (stdoutBytes > limitBytes) end(failed(what, from, 'it printed more than 64 KiB: let it print only the secret'))
-      else stdout.push(chunk)
-    })
-    child.stderr.on('data', (chunk: Buffer) => {
-      if (stderr.length < STDERR_BYTES) stderr = Buffer.concat([stderr, chunk]).subarray(0, STDERR_BYTES)
-    })
-  })
-}
-
-function killGroup(child: Child): void {
-  if (child.pid === undefined) return
+  const { NO_INPUT, runProgram } = await import('../../program.ts')
+  let ending: Ending
   try {
-    process.kill(-child.pid, 'SIGKILL')
-  } catch {
-    // All of the group is gone already.
+    ending = await runProgram({
+      command: typeof run === 'string' ? ['/bin/sh', '-c', run] : run,
+      env,
+      cwd: null,
+      stdin: NO_INPUT,
+      stdout: { keep: 'all', limitBytes },
+      stderr: { keep: 'last', limitBytes: STDERR_BYTES },
+      limitMs,
+      signal,
+    })
+  } catch (error) {
+    throw failed(what, from, 'it cannot be started', error)
+  }
+  switch (ending.ended) {
+    case 'abort':
+      throw aborted(what)
+    case 'time limit':
+      throw failed(what, from, `no answer within ${limitMs / 1000} s: see whether it waits for somebody`)
+    case 'output limit':
+      throw failed(what, from, 'it printed more than 64 KiB: let it print only the secret')
+    case null:
+      if (ending.code === 0) return ending.stdout
+      throw failed(what, from, howItEnded(ending))
   }
 }
 
-function ending(code: number | null, killedBy: NodeJS.Signals | null, stderr: Buffer): string {
+function howItEnded({ code, signal: killedBy, stderr }: Ending): string {
   const how = killedBy ? `it was ended by ${killedBy}` : `it exited with ${code}`
   const said = displayBytes(Buffer.from(stderr.toString('latin1').trim(), 'latin1'))
   return said === '' ? `${how} and said nothing: run it by hand` : `${how} and said "${said}"`

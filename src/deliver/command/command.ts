@@ -1,5 +1,5 @@
 // A program as a destination: the message on its standard input, its exit code says what became of it. No shell, no word of
-// the message in its arguments (D094), an environment of a few names. Running it is child.ts, the codes are sysexits.ts.
+// the message in its arguments (D094), an environment of a few names. Running it is program.ts, the codes are sysexits.ts.
 // One rule: only exit code 0 is a delivery, and what it cannot tell popfetch, popfetch does not assume.
 import { constants } from 'node:fs'
 import fs from 'node:fs/promises'
@@ -7,7 +7,7 @@ import path from 'node:path'
 import { display, displayBytes } from '../../display.ts'
 import { DeliveryError } from '../../errors.ts'
 import type { Message, Origin } from '../../message.ts'
-import { type Ending, runToEnd } from '../../program.ts'
+import { type Ending, runProgram } from '../../program.ts'
 import { isAddress } from '../address.ts'
 import { RefusalBreaker } from '../breaker.ts'
 import type { Attempt, Destination, Receipt } from '../destination.ts'
@@ -43,6 +43,9 @@ export interface CommandContext {
 const USUAL_PATH = '/usr/local/bin:/usr/bin:/bin'
 
 const UIDL_LIMIT = 500
+
+/** Of each output, for the error text. */
+const WORDS_BYTES = 2048
 
 export function openCommand(config: CommandConfig, context: CommandContext): Destination {
   return new Command(config, context)
@@ -112,11 +115,14 @@ class Command implements Destination {
     }
     try {
       const { run, timeoutMs } = this.#config
-      return await runToEnd({
-        path: program,
-        args: run.slice(1),
+      return await runProgram({
+        command: [program, ...run.slice(1)],
         env: environment(this.#context.env, message),
+        // Started from anywhere, it works the same.
+        cwd: '/',
         stdin,
+        stdout: { keep: 'last', limitBytes: WORDS_BYTES },
+        stderr: { keep: 'last', limitBytes: WORDS_BYTES },
         limitMs: timeoutMs,
         signal,
         ...(graceMs === undefined ? {} : { graceMs }),

@@ -61,7 +61,7 @@ function meaningOf({ code, signal, ended }: Ending): Meaning {
 export function failureOf(tried: string, ending: Ending): DeliveryError | null {
   if (ending.code === 0 && ending.ended === null) return null
   const { says, advice, verdict, scope, retry } = meaningOf(ending)
-  const said = lastLine(ending.lastWords)
+  const said = lastLine(ending.stderr.length > 0 ? ending.stderr : ending.stdout)
   const quoted = said === '' ? '' : ` and said "${said}"`
   return new DeliveryError(`${tried}: it ${says}${quoted}: ${advice}`, { verdict, scope, retry })
 }

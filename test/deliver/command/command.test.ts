@@ -225,7 +225,7 @@ describe('its end', () => {
     await using failing = open(['sh', '-c', 'sleep 1000 & echo $! > "$0"; echo why >&2; exit 75', pidFile])
     const error = await failure(failing.deliver(attempt(), message(SMALL), never))
     expect(error.message).toContain('and said "why"')
-    process.kill(Number(await written(pidFile)))
+    await gone(Number(await written(pidFile)))
   })
 
   test('comes with the time limit, for all that it started, even what will not hear (D093)', async () => {

@@ -4,7 +4,7 @@ import type { Ending } from '../../../src/program.ts'
 import { failureOf } from '../../../src/deliver/command/sysexits.ts'
 
 function ending(facts: Partial<Ending>, words = ''): Ending {
-  return { code: null, signal: null, ended: null, lastWords: Buffer.from(words), ...facts }
+  return { code: null, signal: null, ended: null, stdout: Buffer.alloc(0), stderr: Buffer.from(words), ...facts }
 }
 
 function classOf(code: number): string {
