@@ -9,7 +9,7 @@
 //              what older programs left, and finding a server        their words → migrate/import-*.ts, discover.ts
 //   poll/      policy: what to fetch, in which order, when to delete     the story on one page → poll/poll.ts
 //   config/    a file → Configuration; secrets, just before sign-in      one schema → config/schema.ts
-//   pop3/      the protocol: bytes ↔ commands and replies, no policy     the machine → pop3/decoder.ts, session.ts
+//   pop3/      the protocol: bytes ↔ commands and replies, no policy     the machine → pop3/session.ts, wire/decoder.ts
 //   deliver/   one file per kind of destination, one contract            the contract → deliver/destination.ts
 //   ledger/    what was delivered, durably; the only room with SQL       the contract → ledger/ledger.ts
 //   errors.ts message.ts header.ts display.ts redact.ts log.ts           what all rooms speak of

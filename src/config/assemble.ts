@@ -3,6 +3,7 @@
 // The one rule: every part is looked at even when another is wrong, so that one report names all problems.
 import * as z from 'zod'
 import { display } from '../display.ts'
+import { mechanismNamed } from '../pop3/sign-in/mechanisms.ts'
 import { isLoopback } from './values/host.ts'
 import { conflictProblems, foundText, issueProblems } from './problem.ts'
 import { deliver } from './route.ts'
@@ -170,9 +171,8 @@ function warningsOf(accounts: readonly Account[], targets: Targets): readonly st
   return [
     ...accounts.flatMap(({ name, tls, host, auth }) => {
       if (tls !== 'none' || isLoopback(host)) return []
-      // CVE-2007-1558: a few chosen timestamps give away the password (P028).
-      const apop = auth === 'apop' ? '; apop does not keep the password from who listens' : ''
-      return [open(`account ${name}`, host) + apop]
+      const isBroken = mechanismNamed(auth)?.withoutTls === 'computes the secret'
+      return [open(`account ${name}`, host) + (isBroken ? `; ${auth} does not keep the password from who listens` : '')]
     }),
     ...[...targets.byName.values()].flatMap((target) =>
       target.type === 'smtp' && target.tls === 'none' && !isLoopback(target.host)

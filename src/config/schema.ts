@@ -2,6 +2,7 @@
 // everybody else uses are derived here. Destinations have a file of their own; reading the file is load.ts.
 // The one rule: what comes out has no optional fields, and nobody else knows a default.
 import * as z from 'zod'
+import { PASSWORD_MECHANISMS, TOKEN_MECHANISMS } from '../pop3/sign-in/mechanisms.ts'
 import { deliver, route } from './route.ts'
 import { destination } from './destinations/destinations.ts'
 import { parseDuration } from './values/quantity.ts'
@@ -67,9 +68,6 @@ export interface Configuration extends Omit<TopKeys, 'accounts' | 'destinations'
 
 const ACCOUNT_PORTS = { implicit: 995, starttls: 110, none: 110 } as const
 
-const PASSWORD_AUTH = ['scram-sha-256', 'scram-sha-1', 'plain', 'login', 'user', 'cram-md5', 'apop'] as const
-const TOKEN_AUTH = ['xoauth2', 'oauthbearer'] as const
-
 /** 100 years: beyond what anybody means. */
 const AGE_LIMIT_MS = 36_500 * 86_400_000
 
@@ -114,7 +112,7 @@ function accountKeys(resolve: ResolvePath) {
       .orNull(value.secret(resolve))
       .describe('OAuth 2.0 access token instead of a password; read again when it is refused or has run out'),
     auth: z
-      .enum(['auto', ...PASSWORD_AUTH, ...TOKEN_AUTH])
+      .enum(['auto', ...PASSWORD_MECHANISMS, ...TOKEN_MECHANISMS])
       .default('auto')
       .describe(
         'How to sign in; auto: the best the server offers, but for cram-md5 and apop; with a token xoauth2 first',
@@ -158,9 +156,10 @@ export function accountConflicts(written: Written): readonly Conflict[] {
     conflicts.push({ key: 'password', expected: 'a password, or a token' })
   }
   if (password !== undefined && token !== undefined) conflicts.push({ key: 'token', expected: 'no password beside it' })
-  if (isOneOf(auth, TOKEN_AUTH) && token === undefined) conflicts.push({ key: 'auth', expected: 'a token with it' })
-  if (isOneOf(auth, PASSWORD_AUTH) && password === undefined && token !== undefined) {
-    conflicts.push({ key: 'auth', expected: `${TOKEN_AUTH.join(' or ')} with a token` })
+  if (isOneOf(auth, TOKEN_MECHANISMS) && token === undefined)
+    conflicts.push({ key: 'auth', expected: 'a token with it' })
+  if (isOneOf(auth, PASSWORD_MECHANISMS) && password === undefined && token !== undefined) {
+    conflicts.push({ key: 'auth', expected: `${TOKEN_MECHANISMS.join(' or ')} with a token` })
   }
   if (clientCert !== undefined && clientKey === undefined) {
     conflicts.push({ key: 'clientCert', expected: 'a clientKey with it' })

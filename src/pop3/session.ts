@@ -1,27 +1,49 @@
-// One POP3 session: greeting → capabilities → sign-in → listing → retrieve … → remove … → quit (RFC 1939).
-// Knows the protocol and its order, no account, no ledger, no policy. Commands are pipelined when the server says it can.
+// One POP3 session, in the order of RFC 1939. open() connects, secures the connection (implicit TLS, or STLS that must succeed)
+// and learns the server's capabilities. Then come signIn(), list(), retrieve() and header(), remove(), and quit().
+// It knows the protocol and its order, but no account, no ledger and no policy.
+//
+// The room is a tower; each folder uses only those below it:
+//   listing/   LIST and UIDL, joined into columns that hold a million entries
+//   sign-in/   the mechanisms and the choice between them: mechanisms.ts is their table
+//   wire/      bytes ↔ commands and replies: decoder, clocks, and the queue that keeps them in step
+//   network/   TCP, TLS and proxies: the only door to the network
+// recoverable.ts names the ends of a session that a new session may avoid.
+//
 // The one rule: QUIT is a commit. Any doubt makes the session botched: the connection is destroyed without QUIT, every
-// waiting command is rejected, and no further byte is sent.
+// waiting command is rejected, and no further byte is sent. So a session that does not end well deletes nothing.
 import { asPopfetchError, PopfetchError } from '../errors.ts'
-import { askCapabilities } from './capa.ts'
-import { headerBody } from './wire/collected-body.ts'
-import { command, type Command } from './wire/command.ts'
-import { Connection } from './network/connection.ts'
-import { type BodySink, ExchangeQueue } from './wire/exchange.ts'
-import type { Listing } from './listing/listing.ts'
 import { askLists } from './listing/ask.ts'
-import { type Capabilities, noCapabilities, type Reply } from './wire/reply.ts'
-import type { Credentials } from './sign-in/mechanism.ts'
-import { expiredToken, refusedTls, replyError } from './wire/reply-error.ts'
-import { chooseSignIn, type SignIn, type SignInChoice } from './sign-in/sasl.ts'
-import type { SessionOptions } from './session-options.ts'
-import { signInWith } from './sign-in/sign-in.ts'
-import { meaningOf, StaleCapabilities } from './stale.ts'
+import type { Listing } from './listing/listing.ts'
+import { Connection, type ConnectionOptions } from './network/connection.ts'
 import type { TlsFacts } from './network/tls-facts.ts'
 import { orAfresh } from './network/tls-sessions.ts'
 import { withTrust } from './network/trust.ts'
+import { StaleCapabilities, staleOr, unansweredCapabilities } from './recoverable.ts'
+import type { Credentials, Mechanism } from './sign-in/mechanism.ts'
+import { chooseMechanism, type MechanismChoice } from './sign-in/mechanisms.ts'
+import { signInWith } from './sign-in/sign-in.ts'
+import { CAPABILITIES_LIMIT, type Capabilities, noCapabilities, parseCapabilities } from './wire/capabilities.ts'
+import { CollectedBody, headerBody } from './wire/collected-body.ts'
+import { command, type Command } from './wire/command.ts'
+import { type BodySink, ExchangeQueue } from './wire/exchange.ts'
+import type { Reply } from './wire/reply.ts'
+import { expiredToken, isBusy, refusedTls, replyError } from './wire/reply-error.ts'
 
-export type { SessionOptions } from './session-options.ts'
+export interface SessionOptions extends ConnectionOptions {
+  readonly tlsMode: 'implicit' | 'starttls' | 'none'
+  /** False: one command at a time, whatever the server says. */
+  readonly pipelining: boolean
+  /** False: CAPA is not sent, because this server cannot bear it (P032, CAPA unanswered). */
+  readonly askCapabilities: boolean
+  /** The server's capabilities before sign-in, as an earlier session learned them: CAPA is then not sent before sign-in. Used
+   *  only under TLS. Null: ask. */
+  readonly remembered: Capabilities | null
+  /** Receives the conversation for a log, with secrets and bodies masked. Null: not wanted. */
+  readonly trace: ((direction: 'C' | 'S', text: string) => void) | null
+}
+
+/** The session ends when the answer to CAPA is longer than this: sixty-four times what is looked at. */
+const CAPABILITIES_END_BYTES = CAPABILITIES_LIMIT * 64
 
 export class Session implements AsyncDisposable {
   readonly #options: SessionOptions
@@ -33,8 +55,8 @@ export class Session implements AsyncDisposable {
   #capabilitiesAfter: Capabilities = noCapabilities
   #tlsFacts: TlsFacts | null = null
   #greeting: Reply | null = null
-  #signedIn: SignIn | null = null
-  /** Signed in with a token, which may run out in mid-session. */
+  #signedIn: Mechanism | null = null
+  /** Signed in with a token, which may expire during the session. */
   #mayExpire = false
 
   private constructor(options: SessionOptions, connection: Connection, signal: AbortSignal) {
@@ -47,9 +69,9 @@ export class Session implements AsyncDisposable {
     signal.addEventListener('abort', this.#onAbort, { once: true })
   }
 
-  /** Connects, secures the connection as asked (implicit TLS, or STLS that must succeed), and learns what the server can do.
-   *  Rejects with ERR_CONNECT, ERR_TLS, ERR_TIMEOUT, ERR_POP3_REPLY, ERR_POP3_PROTOCOL, ERR_ABORTED, and with
-   *  UnansweredCapabilities; then nothing is left open. */
+  /** A session up to its capabilities, not signed in yet. Rejects with ERR_CONNECT, ERR_TLS, ERR_TIMEOUT, ERR_POP3_REPLY,
+   *  ERR_POP3_PROTOCOL, ERR_ABORTED, or UnansweredCapabilities; then nothing is left open. Abort `signal` to end the session
+   *  at any time. */
   static open(options: SessionOptions, signal: AbortSignal): Promise<Session> {
     return withTrust(options.tls, () => orAfresh(() => Session.#open(options, signal)))
   }
@@ -80,28 +102,38 @@ export class Session implements AsyncDisposable {
   }
 
   async #startTls(signal: AbortSignal): Promise<void> {
-    // Whatever is learnt in clear may come from somebody else (RFC 2595 §4, P035, P049): it is not kept.
+    // Anything learned without TLS may come from an attacker: it is not kept (RFC 2595 §4; P035, P049).
     if (this.#options.remembered === null) await this.#askCapabilities()
-    // Sent also when the list lacks STLS: only the command's answer counts, and without TLS there is no going on (P042).
+    // Sent even when CAPA does not list it: only its answer counts, and without TLS the session ends (P042, STLS stripped).
     const reply = await this.#queue.run(command('STLS'), 'step')
     if (reply.status !== 'ok') throw refusedTls(reply)
     this.#tlsFacts = await this.#connection.secureNow(signal)
   }
 
-  /** Without it, Courier wraps mail whose header has 8-bit text into a message of its own making: what comes is to be what was
-   *  sent (P040; RFC 6856 §2). A refusal means only that. */
+  /** Without UTF8 (RFC 6856 §2), Courier wraps a message with 8-bit text in its header into one of its own (P040): we want the
+   *  message as it was sent. A refusal changes nothing. */
   async #takeUtf8(): Promise<void> {
     if (this.#capabilities.names.has('UTF8')) await this.#queue.run(command('UTF8'), 'step')
   }
 
+  /** CAPA (RFC 2449 §5): what the server can do at this moment; `noCapabilities` when it does not know the command. Rejects with
+   *  ERR_POP3_REPLY or UnansweredCapabilities. */
   async #askCapabilities(): Promise<Capabilities> {
-    return this.#options.askCapabilities ? await askCapabilities(this.#queue) : noCapabilities
+    if (!this.#options.askCapabilities) return noCapabilities
+    const answer = new CollectedBody({ keepBytes: CAPABILITIES_LIMIT, endBytes: CAPABILITIES_END_BYTES })
+    const reply = await this.#queue.run(command('CAPA'), 'step', answer).catch((error: unknown) => {
+      throw unansweredCapabilities(error)
+    })
+    if (reply.status === 'ok') return parseCapabilities(answer.bytes())
+    // No server says "unknown command" with a code that means busy: this is a farewell (P146).
+    if (reply.code !== null && isBusy(reply)) throw replyError('CAPA', reply)
+    return noCapabilities
   }
 
   get capabilities(): Capabilities {
     return this.#capabilities
   }
-  /** What the server itself said after sign-in; `noCapabilities`: nothing, and what it said before still stands. */
+  /** The server's own answer after sign-in. `noCapabilities`: it gave none, and those from before still apply. */
   get capabilitiesAfter(): Capabilities {
     return this.#capabilitiesAfter
   }
@@ -112,14 +144,15 @@ export class Session implements AsyncDisposable {
   get tlsFacts(): TlsFacts | null {
     return this.#tlsFacts
   }
-  get signedInWith(): SignIn | null {
-    return this.#signedIn
+  /** The mechanism's name; null while not signed in. */
+  get signedInWith(): string | null {
+    return this.#signedIn?.name ?? null
   }
   /** Why the session ended, or null while it has not. */
   get botched(): PopfetchError | null {
     return this.#queue.botched
   }
-  /** May answers to several commands be on their way at once? */
+  /** May several commands be sent before the first is answered? */
   get pipelining(): boolean {
     return this.#queue.pipelining
   }
@@ -128,27 +161,28 @@ export class Session implements AsyncDisposable {
     return this.#queue.idle
   }
 
-  /** Signs in once. Rejects with what signInWith names, or StaleCapabilities; then the session is botched: no second attempt
-   *  in it (P052). */
-  async signIn(choice: SignInChoice, credentials: Credentials): Promise<void> {
-    let signIn: SignIn | null = null
+  /** Signs in, once: no second attempt in this session (P052). Rejects with the errors that chooseMechanism and signInWith name, or
+   *  StaleCapabilities; then the session is botched. */
+  async signIn(choice: MechanismChoice, credentials: Credentials): Promise<void> {
+    const choose = (capabilities: Capabilities): Mechanism => chooseMechanism(choice, capabilities, credentials)
+    let tried: Mechanism | null = null
     try {
-      signIn = chooseSignIn(choice, this.#capabilities, credentials)
+      tried = choose(this.#capabilities)
       this.#assertMaySendSecrets()
       const greeting = this.#greeting?.rest ?? Buffer.alloc(0)
-      await signInWith(this.#queue, signIn, credentials, { ...this.#options, greeting })
-      this.#signedIn = signIn
+      await signInWith(this.#queue, tried, credentials, { ...this.#options, greeting })
+      this.#signedIn = tried
       this.#mayExpire = 'token' in credentials
     } catch (thrown) {
-      const asked = this.#capabilities !== this.#options.remembered
-      const again = (): Promise<Capabilities> => this.#askCapabilities()
-      const error = asked ? thrown : await meaningOf(thrown, { signIn, choice, credentials }, again)
+      const isRemembered = this.#capabilities === this.#options.remembered
+      const ask = (): Promise<Capabilities> => this.#askCapabilities()
+      const error = isRemembered ? await staleOr(thrown, { tried, ask, choose }) : thrown
       this.#queue.botch(asPopfetchError(error))
       throw error
     }
   }
 
-  /** The one place that lets a secret out: only to a peer that TLS verified, or where the user said `tls: none` (P048). */
+  /** The one place that allows secrets to be sent: only to a peer that TLS verified, or with `tls: none` (P048). */
   #assertMaySendSecrets(): void {
     if (this.#connection.secure || this.#options.tlsMode === 'none') return
     throw new PopfetchError('ERR_TLS', 'refusing to send a password over a connection that is not secure', {
@@ -157,9 +191,9 @@ export class Session implements AsyncDisposable {
     })
   }
 
-  /** LIST and UIDL, and CAPA again in front of them (P036), in one burst when the server pipelines. Call once, before any
-   *  DELE (P102). Rejects with ERR_POP3_REPLY when LIST is refused, with UnansweredBurst, UnansweredCapabilities or
-   *  StaleCapabilities. */
+  /** Sends LIST and UIDL, and CAPA once more before them (P036, capabilities change at sign-in), in one burst when the server
+   *  pipelines. Call once, before any DELE (P102, counting after DELE). Rejects with ERR_POP3_REPLY when LIST is refused, or
+   *  with UnansweredBurst, UnansweredCapabilities or StaleCapabilities. */
   async list(): Promise<Listing> {
     const early = this.#options.pipelining && this.#capabilities.names.has('PIPELINING')
     this.#queue.pipelining = early
@@ -173,26 +207,26 @@ export class Session implements AsyncDisposable {
   }
 
   #updateCapabilities(after: Capabilities): void {
-    // Nothing of today then says what RETR and QUIT may cost (EXPIRE, P129): little was remembered, and not that.
+    // Nothing learned today tells whether RETR deletes (P129, EXPIRE 0), and that is not remembered.
     if (after === noCapabilities && this.#capabilities === this.#options.remembered) {
       const stale = new StaleCapabilities(null)
       this.#queue.botch(stale)
       throw stale
     }
     this.#capabilitiesAfter = after
-    // Refused now: what was said before still stands, but for the one claim that could cost a message (P036).
+    // CAPA is refused now: the earlier answer still applies, but for the one claim that could cost a message (P036).
     const lasting = new Set([...this.#capabilities.names].filter((name) => name !== 'PIPELINING'))
     this.#capabilities = after === noCapabilities ? { ...this.#capabilities, names: lasting } : after
     this.#queue.pipelining = this.#options.pipelining && this.#capabilities.names.has('PIPELINING')
   }
 
-  /** RETR. The bytes go to `body` as they come; resolves with the reply, `status: 'err'` when the server has not got the
-   *  message (P106): the session goes on. Rejects when the session is botched; the bytes so far are then worth nothing. */
+  /** RETR. The message's bytes go to `body` as they arrive. Resolves with the reply; `status: 'err'`: the server does not have the
+   *  message (P106), and the session goes on. Rejects when the session is botched; discard the bytes then. */
   retrieve(number: number, body: BodySink): Promise<Reply> {
     return this.#watched(this.#queue.run(command('RETR', number), 'message', body))
   }
 
-  /** Rejects, the session botched, with ExpiredToken where a refusal says that (P077): it is not about this message. */
+  /** Rejects with ExpiredToken, the session botched, when a refusal is about the token and not about the command (P077). */
   #watched(answer: Promise<Reply>): Promise<Reply> {
     if (!this.#mayExpire) return answer
     return answer.then((reply) => {
@@ -203,14 +237,14 @@ export class Session implements AsyncDisposable {
     })
   }
 
-  /** TOP n 0: the header, at most 64 KiB of it; null when the server refuses. */
+  /** TOP n 0: the message's header, or its first 64 KiB; null when the server refuses. */
   async header(number: number): Promise<Buffer | null> {
     const answer = headerBody()
     const reply = await this.#watched(this.#queue.run(command('TOP', number, 0), 'message', answer))
     return reply.status === 'ok' ? answer.bytes() : null
   }
 
-  /** DELE: marks for deletion; QUIT commits it. */
+  /** DELE: marks the message for deletion; only QUIT deletes it. */
   remove(number: number): Promise<Reply> {
     return this.#watched(this.#queue.run(command('DELE', number), 'step'))
   }
@@ -219,19 +253,19 @@ export class Session implements AsyncDisposable {
     await this.#watched(this.#queue.run(command('NOOP'), 'step'))
   }
 
-  /** QUIT: commits every DELE of this session. Resolves with the reply, whose `+OK` is no proof of deletion (P134). */
+  /** QUIT: commits every DELE of this session. Resolves with the reply; even `+OK` does not prove the deletion (P134). */
   async quit(): Promise<Reply> {
     const reply = await this.#watched(this.#queue.run(command('QUIT'), 'quit'))
     await this[Symbol.asyncDispose]()
     return reply
   }
 
-  /** Ends the session without QUIT, for this reason; everything that waits is rejected with it. */
+  /** Ends the session without QUIT; every waiting command is rejected with `reason`. */
   abandon(reason: PopfetchError): void {
     this.#queue.botch(reason)
   }
 
-  /** Keeps reading from the server waiting until the returned function is called. */
+  /** Stops reading, so that the server has to wait, until the returned function is called. */
   pause(): () => void {
     this.#queue.pause()
     let held = true
@@ -241,7 +275,7 @@ export class Session implements AsyncDisposable {
     }
   }
 
-  /** Ends the session; without quit() before, nothing is deleted. */
+  /** Ends the session. Unless quit() came first, nothing is deleted. */
   [Symbol.asyncDispose](): Promise<void> {
     this.#signal.removeEventListener('abort', this.#onAbort)
     this.#queue.close()

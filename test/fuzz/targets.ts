@@ -12,8 +12,9 @@ import { Decoder } from '../../src/pop3/wire/decoder.ts'
 import { apopTimestamp } from '../../src/pop3/sign-in/md5.ts'
 import { ListParser } from '../../src/pop3/listing/parser.ts'
 import { Listing } from '../../src/pop3/listing/listing.ts'
-import { parseCapabilities, parseReply } from '../../src/pop3/wire/reply.ts'
-import { mechanism } from '../../src/pop3/sign-in/sasl.ts'
+import { mechanismNamed, PASSWORD_MECHANISMS, TOKEN_MECHANISMS } from '../../src/pop3/sign-in/mechanisms.ts'
+import { parseCapabilities } from '../../src/pop3/wire/capabilities.ts'
+import { parseReply } from '../../src/pop3/wire/reply.ts'
 import type { Random } from './random.ts'
 
 export interface Target {
@@ -148,25 +149,16 @@ export const targets: readonly Target[] = [
       '',
     ].map(asBytes),
     async run(input, random) {
-      const name = random.of([
-        'scram-sha-256',
-        'scram-sha-1',
-        'plain',
-        'login',
-        'cram-md5',
-        'xoauth2',
-        'oauthbearer',
-      ] as const)
+      const mechanism = mechanismNamed(random.of([...PASSWORD_MECHANISMS, ...TOKEN_MECHANISMS]))
+      if (mechanism?.kind !== 'sasl') return void apopTimestamp(input)
       const user = 'alice'
-      const credentials =
-        name.endsWith('2') || name === 'oauthbearer' ? { user, token: 'token' } : { user, password: 'secret' }
-      const made = mechanism(name, credentials, { host: 'pop.example.net', port: 995 })
+      const credentials = mechanism.secret === 'token' ? { user, token: 'token' } : { user, password: 'secret' }
+      const made = mechanism.begin(credentials, { host: 'pop.example.net', port: 995 })
       for (const challenge of input.toString('latin1').split('|').slice(0, 4)) {
         const answer = await made.answer(withNonce(challenge, made.initial))
         if (!Buffer.isBuffer(answer)) safe(answer.cancel)
       }
       if (made.complaint !== null) safe(made.complaint)
-      apopTimestamp(input)
     },
   },
   {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { noCapabilities } from '../../src/pop3/wire/reply.ts'
+import { noCapabilities } from '../../src/pop3/wire/capabilities.ts'
 import type { SessionOptions } from '../../src/pop3/session.ts'
-import { StaleCapabilities } from '../../src/pop3/stale.ts'
+import { StaleCapabilities } from '../../src/pop3/recoverable.ts'
 import { Pop3Server } from '../support/pop3-server.ts'
 import { alice, failure, open } from './sessions.ts'
 

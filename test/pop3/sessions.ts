@@ -1,11 +1,14 @@
-// What the tests of the session share: options for a server of ours, a body that keeps what it gets, the error of a promise.
+// What the tests of the session share: options for a fake server, a body that keeps its bytes, the error of a promise.
 import { expect } from 'vitest'
 import { PopfetchError } from '../../src/errors.ts'
 import type { BodySink } from '../../src/pop3/wire/exchange.ts'
 import { Session, type SessionOptions } from '../../src/pop3/session.ts'
 import { ca } from '../support/certificates.ts'
+import { Pop3Server } from '../support/pop3-server.ts'
 
 export const alice = { user: 'alice', password: 'secret' } as const
+/** What PLAIN sends for alice. */
+export const aliceInPlain = Buffer.from('\0alice\0secret').toString('base64')
 
 export function optionsFor(server: { readonly port: number }, changes: Partial<SessionOptions> = {}): SessionOptions {
   return {
@@ -67,4 +70,20 @@ export class Kept implements BodySink {
   get text(): string {
     return this.bytes.toString('latin1')
   }
+}
+
+/** What a session says until it is closed, but for CAPA. */
+export async function signInCommands(server: Pop3Server): Promise<readonly string[]> {
+  await server.journal.when(({ kind }) => kind === 'close')
+  return server.journal.commands().filter((line) => line !== 'CAPA')
+}
+
+export async function withMessages(
+  count: number,
+  body = (n: number) => `Subject: ${n}\n\n.dot ${n}\n..\n`,
+): Promise<Pop3Server> {
+  const server = await Pop3Server.start()
+  const mailbox = server.mailbox('alice')
+  for (let n = 1; n <= count; n++) mailbox.add(body(n))
+  return server
 }

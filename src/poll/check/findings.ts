@@ -3,7 +3,7 @@ import type { Account } from '../../config/schema.ts'
 import { isLoopback } from '../../config/values/host.ts'
 import type { AccountRecord } from '../../ledger/ledger.ts'
 import { apopTimestamp } from '../../pop3/sign-in/md5.ts'
-import type { Capabilities } from '../../pop3/wire/reply.ts'
+import type { Capabilities } from '../../pop3/wire/capabilities.ts'
 import type { TlsFacts } from '../../pop3/network/tls-facts.ts'
 import type { Advice, Finding } from '../report.ts'
 

@@ -3,8 +3,9 @@
 // The one rule: the memory saves time, nothing hangs on it. Where a poll fails that went by it, the next one asks again.
 import { createHash } from 'node:crypto'
 import type { Account } from '../../config/schema.ts'
-import { type Capabilities, noCapabilities } from '../../pop3/wire/reply.ts'
-import { StaleCapabilities } from '../../pop3/stale.ts'
+import { type Capabilities, noCapabilities } from '../../pop3/wire/capabilities.ts'
+import { StaleCapabilities } from '../../pop3/recoverable.ts'
+import { mechanismNamed } from '../../pop3/sign-in/mechanisms.ts'
 
 /** A server that offers something better from today on is not to wait long for it. */
 const REMEMBERED_MS = 86_400_000
@@ -36,7 +37,7 @@ export class RememberedCapabilities {
   constructor({ tls, host, port, auth }: Account, fact: string | undefined, nowMs: number) {
     this.#of = `${tls} ${host}:${port}`
     this.#nowMs = nowMs
-    this.#isOpen = tls !== 'none' && auth !== 'apop' && auth !== 'cram-md5'
+    this.#isOpen = tls !== 'none' && mechanismNamed(auth)?.rank !== null
     const kept = this.#isOpen && fact !== undefined ? parsed(fact) : null
     // A clock that was set back must not make it last for ever (S030).
     const isFresh = kept !== null && kept.of === this.#of && Math.abs(nowMs - kept.sinceMs) < REMEMBERED_MS

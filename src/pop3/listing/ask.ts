@@ -5,7 +5,8 @@ import { inBurst } from '../recoverable.ts'
 import type { BodySink } from '../wire/exchange.ts'
 import { ListParser } from './parser.ts'
 import { Listing } from './listing.ts'
-import type { Capabilities, Reply } from '../wire/reply.ts'
+import type { Capabilities } from '../wire/capabilities.ts'
+import type { Reply } from '../wire/reply.ts'
 import { isBusy, replyError } from '../wire/reply-error.ts'
 
 export interface Lists {

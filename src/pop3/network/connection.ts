@@ -3,7 +3,6 @@
 import * as net from 'node:net'
 import { PopfetchError } from '../../errors.ts'
 import { arrival } from './arrival.ts'
-import { Gathering } from '../gathering.ts'
 import { connectError, lostError, tlsError, tlsFailure } from './network-error.ts'
 import { goThrough, lostProxy, proxyName, type ProxyOptions } from './proxy.ts'
 import { AnotherCertificate, type TlsFacts, tlsFactsOf } from './tls-facts.ts'
@@ -200,5 +199,45 @@ export class Connection {
     this.#destroyed = true
     this.#sink = null
     this.#socket.destroy()
+  }
+}
+
+/** The most that a plain socket delivers at once. */
+const FULL_BYTES = 64 << 10
+
+/** Joins the small pieces that a TLS socket delivers: one per record, 4 KiB from Dovecot. Messages would otherwise come in two or
+ *  three pieces each, which costs a tenth of a poll. Keeps nothing back beyond the event-loop turn in which it came. */
+export class Gathering {
+  readonly #take: (chunk: Buffer) => void
+  #pieces: Buffer[] = []
+  #bytes = 0
+  #due = false
+
+  constructor(take: (chunk: Buffer) => void) {
+    this.#take = take
+  }
+
+  add(piece: Buffer): void {
+    this.#pieces.push(piece)
+    this.#bytes += piece.length
+    if (this.#bytes >= FULL_BYTES) this.flush()
+    else if (!this.#due) {
+      this.#due = true
+      setImmediate(() => {
+        this.#due = false
+        this.flush()
+      })
+    }
+  }
+
+  /** Passes on what has been gathered so far. */
+  flush(): void {
+    const pieces = this.#pieces
+    const [only] = pieces
+    if (only === undefined) return
+    this.#pieces = []
+    const bytes = this.#bytes
+    this.#bytes = 0
+    this.#take(pieces.length === 1 ? only : Buffer.concat(pieces, bytes))
   }
 }

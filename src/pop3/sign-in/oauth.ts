@@ -1,35 +1,62 @@
-// Sign-in with an OAuth 2.0 access token: OAUTHBEARER (RFC 7628), and XOAUTH2, its forerunner at Google and Microsoft. Pure.
-// A refusal comes as a challenge, which is answered before the server says -ERR (P067). Where tokens come from is not known here.
+// The mechanisms that send an OAuth 2.0 access token: OAUTHBEARER (RFC 7628), and XOAUTH2, its forerunner at Google and
+// Microsoft. A refusal comes as a challenge, which we must answer before the server sends `-ERR` (P067, refused tokens).
+// Where the token comes from is not known here.
 import { display } from '../../display.ts'
 import { PopfetchError } from '../../errors.ts'
-import { type Answer, type Credentials, type Mechanism, misplaced, type Peer, secretOf } from './mechanism.ts'
+import {
+  type Answer,
+  type Credentials,
+  misplaced,
+  type SaslExchange,
+  type SaslMechanism,
+  secretIn,
+} from './mechanism.ts'
 
-/** Microsoft's largest tokens have 4 KiB; Dovecot reads lines of 8 KiB. What is longer is no token, but a whole answer (P066). */
+/** Microsoft's largest tokens have 4 KiB; Dovecot reads lines of 8 KiB. Anything longer is the whole answer that a token came
+ *  in, rather than a token (P066, long lines). */
 const LONGEST_OCTETS = 12_288
 
-/** RFC 6750 §2.1, b64token: what can stand behind "Bearer". Keeps \x01 out, which separates the fields. */
+/** RFC 6750 §2.1, b64token: the only characters allowed after "Bearer". Excludes \x01, which separates the fields. */
 const TOKEN = /^[A-Za-z0-9._~+/-]+=*$/
 
-/** https://developers.google.com/workspace/gmail/imap/xoauth2-protocol */
-export function xoauth2(credentials: Credentials): Mechanism {
-  const { user, token } = checked(credentials)
-  // Two lines by default: Exchange Online misreads the initial response (P065).
-  return bearer('XOAUTH2', `user=${user}\x01auth=Bearer ${token}\x01\x01`, Buffer.alloc(0))
-}
+const advice = () => 'check user, and that the token is fresh, for this mailbox, and allows POP'
 
-export function oauthbearer(credentials: Credentials, { host, port }: Peer): Mechanism {
-  const { user, token } = checked(credentials)
-  const identity = user.replaceAll('=', '=3D').replaceAll(',', '=2C')
-  const fields = [`n,a=${identity},`, `host=${host}`, `port=${port}`, `auth=Bearer ${token}`, '', '']
-  return bearer('OAUTHBEARER', fields.join('\x01'), Buffer.from([1]))
-}
+/** Ranked first: both Google and Microsoft have it.
+ *  https://developers.google.com/workspace/gmail/imap/xoauth2-protocol */
+export const xoauth2 = {
+  kind: 'sasl',
+  name: 'xoauth2',
+  rank: 20,
+  secret: 'token',
+  withoutTls: 'reads the secret',
+  advice,
+  begin(credentials) {
+    const { user, token } = checked(credentials)
+    // No initial response: Exchange Online misreads it (P065).
+    return bearer(`user=${user}\x01auth=Bearer ${token}\x01\x01`, Buffer.alloc(0))
+  },
+} as const satisfies SaslMechanism
 
-/** `close`: what answers the challenge that explains a refusal (RFC 7628 §3.2.3). */
-function bearer(name: string, message: string, close: Buffer): Mechanism {
+export const oauthbearer = {
+  kind: 'sasl',
+  name: 'oauthbearer',
+  rank: 10,
+  secret: 'token',
+  withoutTls: 'reads the secret',
+  advice,
+  begin(credentials, { host, port }) {
+    const { user, token } = checked(credentials)
+    const identity = user.replaceAll('=', '=3D').replaceAll(',', '=2C')
+    const fields = [`n,a=${identity},`, `host=${host}`, `port=${port}`, `auth=Bearer ${token}`, '', '']
+    return bearer(fields.join('\x01'), Buffer.from([1]))
+  },
+} as const satisfies SaslMechanism
+
+/** `close`: our answer to the challenge that explains a refusal (RFC 7628 §3.2.3). */
+function bearer(message: string, close: Buffer): SaslExchange {
   let sent = false
   let complaint: string | null = null
   return {
-    name,
     initial: null,
     messages: 1,
     get complaint() {
@@ -48,7 +75,7 @@ function bearer(name: string, message: string, close: Buffer): Mechanism {
 }
 
 function checked(credentials: Credentials): { readonly user: string; readonly token: string } {
-  const token = secretOf(credentials)
+  const token = secretIn(credentials)
   if (token.length > LONGEST_OCTETS) {
     throw unusable(`it is ${token.length} octets long: is it a token, or the whole answer that a token came in?`)
   }
@@ -62,7 +89,7 @@ function unusable(why: string): PopfetchError {
   return new PopfetchError('ERR_CONFIG', `cannot sign in with this token: ${why}`, { scope: 'account', retry: 'never' })
 }
 
-/** The one word of the explanation that says something; the rest may repeat what we sent. */
+/** Only the status of the server's explanation: its other fields may repeat what we sent. */
 function statusOf(challenge: Buffer): string {
   try {
     const explanation: unknown = JSON.parse(challenge.toString('utf8'))
@@ -70,7 +97,7 @@ function statusOf(challenge: Buffer): string {
       return `status ${display(String(explanation.status), 40)}`
     }
   } catch {
-    // Not JSON: a refusal all the same, since success has no challenge.
+    // Not JSON, but still a refusal: after a success the server sends no challenge.
   }
   return 'the server did not say why'
 }

@@ -1,19 +1,29 @@
-// SCRAM-SHA-256 and SCRAM-SHA-1 (RFC 5802, RFC 7677), without channel binding: the password stays here, and the server has
-// to prove that it knows it too. The one rule: without its proof no `+OK` is believed (P071).
+// The mechanisms SCRAM-SHA-256 and SCRAM-SHA-1 (RFC 5802, RFC 7677), without channel binding. The password never leaves this
+// program, and the server has to prove that it knows it too. The one rule: without its proof no `+OK` counts as success
+// (P071, unproven servers).
 import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 import { display } from '../../display.ts'
-import { type Answer, type Credentials, type Mechanism, misplaced, opaqueString, secretOf } from './mechanism.ts'
+import {
+  type Answer,
+  type Credentials,
+  misplaced,
+  opaqueString,
+  type SaslExchange,
+  type SaslMechanism,
+  secretIn,
+} from './mechanism.ts'
 
 const derive = promisify(pbkdf2)
 
-/** Fewer let a thief of the server's table guess too fast (RFC 7677 §4); more would be a way to keep us busy. */
+/** With fewer iterations, whoever steals the server's table can guess too fast (RFC 7677 §4). */
 const LEAST_ITERATIONS = 4096
+/** With more, a server could keep us busy. */
 const MOST_ITERATIONS = 1_000_000
 
-/** gs2-header: no channel binding, no other identity (RFC 5802 §7); and the same in base64. */
+/** gs2-header: no channel binding, no other identity (RFC 5802 §7). */
 const GS2 = 'n,,'
-const GS2_AGAIN = 'biws'
+const GS2_IN_BASE64 = 'biws'
 
 const SERVER_FIRST =
   /^r=([\x21-\x2b\x2d-\x7e]+),s=((?:[A-Za-z0-9+/]{4})+|[A-Za-z0-9+/]+={1,2}),i=([1-9]\d{0,9})(?:,[^\0]*)?$/
@@ -22,15 +32,35 @@ export type Hash = 'sha1' | 'sha256'
 
 const OCTETS: Readonly<Record<Hash, number>> = { sha1: 20, sha256: 32 }
 
-/** `nonce`: printable, without a comma; a test gives the one of an RFC. */
-export function scram(hash: Hash, credentials: Credentials, nonce = randomBytes(24).toString('base64')): Mechanism {
+const properties = {
+  kind: 'sasl',
+  secret: 'password',
+  withoutTls: 'tests guesses',
+  advice: () => 'check user and password; a server that keeps passwords in another form needs auth: plain',
+} as const
+
+export const scramSha256 = {
+  ...properties,
+  name: 'scram-sha-256',
+  rank: 40,
+  begin: (credentials) => scram('sha256', credentials),
+} as const satisfies SaslMechanism
+
+export const scramSha1 = {
+  ...properties,
+  name: 'scram-sha-1',
+  rank: 30,
+  begin: (credentials) => scram('sha1', credentials),
+} as const satisfies SaslMechanism
+
+/** `nonce`: printable, without a comma; tests pass the nonce of an RFC's example. */
+export function scram(hash: Hash, credentials: Credentials, nonce = randomBytes(24).toString('base64')): SaslExchange {
   return new Scram(hash, credentials, nonce)
 }
 
-class Scram implements Mechanism {
-  readonly name: string
+class Scram implements SaslExchange {
   readonly initial: Buffer
-  /** The first, the final, and the empty one that takes the server's proof. */
+  /** The first, the final, and the empty one that acknowledges the server's proof. */
   readonly messages = 3
   readonly #hash: Hash
   readonly #password: string
@@ -41,9 +71,8 @@ class Scram implements Mechanism {
   #complaint: string | null = null
 
   constructor(hash: Hash, credentials: Credentials, nonce: string) {
-    this.name = hash === 'sha256' ? 'SCRAM-SHA-256' : 'SCRAM-SHA-1'
     this.#hash = hash
-    this.#password = opaqueString(secretOf(credentials))
+    this.#password = opaqueString(secretIn(credentials))
     this.#nonce = nonce
     const name = credentials.user.normalize('NFC').replaceAll('=', '=3D').replaceAll(',', '=2C')
     this.#first = `n=${name},r=${nonce}`
@@ -57,7 +86,7 @@ class Scram implements Mechanism {
   async answer(challenge: Buffer): Promise<Answer> {
     switch (this.#step) {
       case 'first':
-        // It has not looked at the message that came along with AUTH (P065).
+        // The server ignored the message that came along with AUTH (P065): send it again.
         return challenge.length === 0 ? this.initial : await this.#prove(challenge.toString('utf8'))
       case 'final':
         return this.#verify(challenge.toString('utf8'))
@@ -79,7 +108,7 @@ class Scram implements Mechanism {
     const hash = this.#hash
     const salted = await derive(this.#password, Buffer.from(salt, 'base64'), iterations, OCTETS[hash], hash)
     const clientKey = hmac(hash, salted, 'Client Key')
-    const withoutProof = `c=${GS2_AGAIN},r=${nonce}`
+    const withoutProof = `c=${GS2_IN_BASE64},r=${nonce}`
     const exchanged = `${this.#first},${serverFirst},${withoutProof}`
     const signature = hmac(hash, createHash(hash).update(clientKey).digest(), exchanged)
     this.#proof = hmac(hash, hmac(hash, salted, 'Server Key'), exchanged)

@@ -7,8 +7,8 @@ import { AnswerClock, type ClockKind } from './answer-clock.ts'
 import type { Command } from './command.ts'
 import type { Connection, ConnectionSink } from '../network/connection.ts'
 import { Decoder, type DecoderSink, UnaskedBytesError } from './decoder.ts'
-import { closedByServer, strayChallenge, tooLate, unaskedBytes } from '../exchange-error.ts'
 import { parseReply, type Reply } from './reply.ts'
+import { farewell } from './reply-error.ts'
 
 /** Takes the bytes of a multi-line answer. A promise: stop reading until it resolves. A throw or rejection ends the session
  *  with that error, since the rest of the answer can be neither used nor skipped. */
@@ -241,4 +241,38 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
 
 function nameOf(exchange: Exchange): string {
   return exchange.command?.verb ?? (exchange.clock === 'sasl' ? 'AUTH' : 'the connection (the greeting)')
+}
+
+/** `+ …` is legal only during a SASL exchange. */
+function strayChallenge(line: Buffer, asked: string): PopfetchError {
+  return new PopfetchError('ERR_POP3_PROTOCOL', `"${displayBytes(line, 80)}" is no answer to ${asked}: not going on`, {
+    scope: 'account',
+    retry: 'later',
+  })
+}
+
+/** A farewell (P146); anything else is an attack or answers out of step (P027, P126). */
+function unaskedBytes({ bytes }: UnaskedBytesError): PopfetchError {
+  if (/^-ERR(?:[ \t\r\n]|$)/i.test(bytes.toString('latin1'))) return farewell(parseReply(bytes))
+  const text = `the server sent bytes that nobody asked for: "${displayBytes(bytes)}": not going on`
+  return new PopfetchError('ERR_POP3_PROTOCOL', text, { scope: 'account', retry: 'later' })
+}
+
+/** `asked` null: no answer was due. */
+function closedByServer(asked: string | null): PopfetchError {
+  const where = asked === null ? '' : ` in the middle of ${asked}`
+  return new PopfetchError('ERR_CONNECT', `the server closed the connection${where}: it may be busy, try again later`, {
+    scope: 'account',
+    retry: 'soon',
+  })
+}
+
+function tooLate(asked: string, waitedMs: number, bodyBytes: number): PopfetchError {
+  const waited = waitedMs < 1000 ? `${Math.round(waitedMs)} ms` : `${Math.round(waitedMs / 1000)} s`
+  const came = bodyBytes > 0 ? `, ${bodyBytes} bytes came` : ''
+  return new PopfetchError(
+    'ERR_TIMEOUT',
+    `no complete answer to ${asked} in time (waited ${waited}${came}): the server is slow or hangs, try again later`,
+    { scope: 'account', retry: 'soon' },
+  )
 }

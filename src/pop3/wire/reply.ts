@@ -1,5 +1,5 @@
-// Lines from a POP3 server → statuses, response codes and capabilities (RFC 1939 §3, RFC 2449 §5–8, RFC 3206). Pure.
-// Tolerant where servers differ harmlessly, strict where tolerance would let a desync pass as an answer.
+// Status lines from a POP3 server → statuses and response codes (RFC 1939 §3, RFC 2449 §8, RFC 3206). Pure.
+// Tolerant where servers differ harmlessly, strict where tolerance would let an answer that is out of step pass as a good one.
 import { displayBytes } from '../../display.ts'
 import { PopfetchError } from '../../errors.ts'
 
@@ -76,55 +76,4 @@ function hint(head: string): string {
 /** Is `code` this one or below it? `SYS/TEMP/FOO` is `SYS/TEMP` (RFC 2449 §8: unknown leaves count as their parent). */
 export function codeIs(code: string | null, wanted: string): boolean {
   return code !== null && (code === wanted || code.startsWith(`${wanted}/`))
-}
-
-/** What a server said it can do; empty for a server without CAPA (P031). */
-export interface Capabilities {
-  /** Upper-case names, as tokens: `XNOSTLS` is not `STLS` (P034). */
-  readonly names: ReadonlySet<string>
-  readonly sasl: ReadonlySet<string>
-  /** Seconds a client must wait between sign-ins; null: not said or absurd (P039). */
-  readonly loginDelaySeconds: number | null
-  /** Days a message stays on the server after it was retrieved: 0 may be deleted at once (P129); null: not said, or never. */
-  readonly expireDays: number | null
-  /** The lines as sent, safe to print. */
-  readonly lines: readonly string[]
-}
-
-export const noCapabilities: Capabilities = {
-  names: new Set(),
-  sasl: new Set(),
-  loginDelaySeconds: null,
-  expireDays: null,
-  lines: [],
-}
-
-/** More than any server sends; the answer to CAPA must not be a way to fill memory (P033). */
-export const CAPABILITIES_LIMIT = 16_384
-
-export function parseCapabilities(answer: Buffer): Capabilities {
-  const names = new Set<string>()
-  const sasl = new Set<string>()
-  const lines: string[] = []
-  let loginDelaySeconds: number | null = null
-  let expireDays: number | null = null
-  for (const line of answer.toString('latin1').split(/\r?\n/).slice(0, 100)) {
-    const [name, ...args] = line
-      .toUpperCase()
-      .split(/[ \t]+/)
-      .filter((token) => token !== '')
-    if (name === undefined) continue
-    lines.push(displayBytes(Buffer.from(line, 'latin1')))
-    names.add(name)
-    if (name === 'SASL') for (const mechanism of args) sasl.add(mechanism)
-    // An old dialect: `AUTH=PLAIN` (P034).
-    if (name.startsWith('AUTH=')) sasl.add(name.slice(5))
-    if (name === 'LOGIN-DELAY') loginDelaySeconds = smallNumber(args[0])
-    if (name === 'EXPIRE') expireDays = smallNumber(args[0])
-  }
-  return { names, sasl, loginDelaySeconds, expireDays, lines }
-}
-
-function smallNumber(token: string | undefined): number | null {
-  return token !== undefined && /^\d{1,7}$/.test(token) ? Number(token) : null
 }

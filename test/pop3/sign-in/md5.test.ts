@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { apopDigest, apopTimestamp } from '../../../src/pop3/sign-in/md5.ts'
+import { apop, apopTimestamp, cramMd5 } from '../../../src/pop3/sign-in/md5.ts'
+import { misplaced } from '../../../src/pop3/sign-in/mechanism.ts'
+import { ask, EMPTY, peer, textOf } from './exchanges.ts'
+
+const cramFor = (user: string, password: string) => cramMd5.begin({ user, password })
 
 describe('the timestamp of a greeting', () => {
   it.each([
@@ -29,8 +33,22 @@ describe('the timestamp of a greeting', () => {
   )
 
   it('makes the digest of RFC 1939', () => {
-    expect(apopDigest('<1896.697170952@dbc.mtview.ca.us>', { user: 'mrose', password: 'tanstaaf' })).toBe(
-      'c4c9334bac560ecc979e58001b3e22fb',
-    )
+    const greeting = Buffer.from('+OK POP3 server ready <1896.697170952@dbc.mtview.ca.us>')
+    const commands = apop.commands({ user: 'mrose', password: 'tanstaaf' }, { ...peer, greeting })
+    expect(commands.map(({ bytes }) => String(bytes))).toEqual(['APOP mrose c4c9334bac560ecc979e58001b3e22fb\r\n'])
+  })
+})
+
+describe('CRAM-MD5', () => {
+  it('answers the challenge of RFC 2195, once', () => {
+    const exchange = cramFor('tim', 'tanstaaftanstaaf')
+    expect(exchange).toMatchObject({ initial: null, messages: 1 })
+    const challenge = Buffer.from('<1896.697170952@postoffice.reston.mci.net>')
+    expect(textOf(ask(exchange, challenge))).toBe('tim b913a602c7eda7a495b4e6e7334d3890')
+    expect(ask(exchange, challenge)).toBe(misplaced)
+  })
+
+  it('has no answer to nothing', () => {
+    expect(ask(cramFor('tim', 'x'), EMPTY)).toBe(misplaced)
   })
 })

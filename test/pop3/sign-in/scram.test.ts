@@ -1,44 +1,38 @@
 import { describe, expect, it } from 'vitest'
-import type { Answer } from '../../../src/pop3/sign-in/mechanism.ts'
 import { scram } from '../../../src/pop3/sign-in/scram.ts'
+import { EMPTY, textOf } from './exchanges.ts'
 
-const EMPTY = Buffer.alloc(0)
 const pencil = { user: 'user', password: 'pencil' }
 /** The example of RFC 7677 §3. */
 const NONCE = 'rOprNGfwEbeRWgbNEkqO'
 const FIRST = `r=${NONCE}%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096`
 const FINAL = 'v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4='
 
-function said(answer: Answer): string {
-  return Buffer.isBuffer(answer) ? answer.toString() : answer.cancel
-}
-
 async function afterProof() {
-  const mechanism = scram('sha256', pencil, NONCE)
-  await mechanism.answer(Buffer.from(FIRST))
-  return mechanism
+  const exchange = scram('sha256', pencil, NONCE)
+  await exchange.answer(Buffer.from(FIRST))
+  return exchange
 }
 
 describe('SCRAM', () => {
   it('with SHA-256 says what RFC 7677 says', async () => {
-    const mechanism = scram('sha256', pencil, NONCE)
-    expect(mechanism).toMatchObject({ name: 'SCRAM-SHA-256', messages: 3, complaint: null })
-    expect(String(mechanism.initial)).toBe(`n,,n=user,r=${NONCE}`)
-    expect(said(await mechanism.answer(Buffer.from(FIRST)))).toBe(
+    const exchange = scram('sha256', pencil, NONCE)
+    expect(exchange).toMatchObject({ messages: 3, complaint: null })
+    expect(String(exchange.initial)).toBe(`n,,n=user,r=${NONCE}`)
+    expect(textOf(await exchange.answer(Buffer.from(FIRST)))).toBe(
       `c=biws,r=${NONCE}%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=`,
     )
-    expect(await mechanism.answer(Buffer.from(FINAL))).toEqual(EMPTY)
-    expect(mechanism.complaint).toBeNull()
+    expect(await exchange.answer(Buffer.from(FINAL))).toEqual(EMPTY)
+    expect(exchange.complaint).toBeNull()
   })
 
   it('with SHA-1 says what RFC 5802 says', async () => {
-    const mechanism = scram('sha1', pencil, 'fyko+d2lbbFgONRv9qkxdawL')
-    expect(mechanism.name).toBe('SCRAM-SHA-1')
+    const exchange = scram('sha1', pencil, 'fyko+d2lbbFgONRv9qkxdawL')
     const first = 'r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096'
-    expect(said(await mechanism.answer(Buffer.from(first)))).toBe(
+    expect(textOf(await exchange.answer(Buffer.from(first)))).toBe(
       'c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=',
     )
-    expect(await mechanism.answer(Buffer.from('v=rmF9pqV8S7suAoZWja4dJRkFsKQ='))).toEqual(EMPTY)
+    expect(await exchange.answer(Buffer.from('v=rmF9pqV8S7suAoZWja4dJRkFsKQ='))).toEqual(EMPTY)
   })
 
   it('escapes what separates fields in a user name, and composes characters (P075)', () => {
@@ -50,9 +44,9 @@ describe('SCRAM', () => {
   })
 
   it('sends its first message when it did not go along with AUTH, and when the server did not look at it (P065)', async () => {
-    const mechanism = scram('sha256', pencil, NONCE)
-    expect(await mechanism.answer(EMPTY)).toEqual(mechanism.initial)
-    expect(said(await mechanism.answer(Buffer.from(FIRST)))).toContain('p=dHzbZapW')
+    const exchange = scram('sha256', pencil, NONCE)
+    expect(await exchange.answer(EMPTY)).toEqual(exchange.initial)
+    expect(textOf(await exchange.answer(Buffer.from(FIRST)))).toContain('p=dHzbZapW')
   })
 
   it.each([
@@ -68,7 +62,7 @@ describe('SCRAM', () => {
   ])('proves nothing to a server that answers with %s (P071)', async (_what, first, why) => {
     const answer = await scram('sha256', pencil, NONCE).answer(Buffer.from(first))
     expect(Buffer.isBuffer(answer)).toBe(false)
-    expect(said(answer)).toContain(why)
+    expect(textOf(answer)).toContain(why)
   })
 
   it.each([
@@ -78,19 +72,19 @@ describe('SCRAM', () => {
     ['nothing', ''],
     ['something else', 'x=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4='],
   ])('does not trust a server that ends with %s (P071)', async (_what, final) => {
-    const mechanism = await afterProof()
-    expect(said(await mechanism.answer(Buffer.from(final)))).toContain('did not prove that it knows the password')
+    const exchange = await afterProof()
+    expect(textOf(await exchange.answer(Buffer.from(final)))).toContain('did not prove that it knows the password')
   })
 
   it('lets a server say why it refuses, and then believes no success', async () => {
-    const mechanism = await afterProof()
-    expect(await mechanism.answer(Buffer.from('e=invalid-proof'))).toEqual(EMPTY)
-    expect(mechanism.complaint).toBe('invalid-proof')
+    const exchange = await afterProof()
+    expect(await exchange.answer(Buffer.from('e=invalid-proof'))).toEqual(EMPTY)
+    expect(exchange.complaint).toBe('invalid-proof')
   })
 
   it('has nothing to say after that', async () => {
-    const mechanism = await afterProof()
-    await mechanism.answer(Buffer.from(FINAL))
-    expect(said(await mechanism.answer(Buffer.from(FINAL)))).toContain('does not belong')
+    const exchange = await afterProof()
+    await exchange.answer(Buffer.from(FINAL))
+    expect(textOf(await exchange.answer(Buffer.from(FINAL)))).toContain('does not belong')
   })
 })

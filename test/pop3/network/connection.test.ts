@@ -1,13 +1,13 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { Gathering } from '../../src/pop3/gathering.ts'
+import { Gathering } from '../../../src/pop3/network/connection.ts'
 
 function gathering() {
   const taken: Buffer[] = []
   return { taken, gathering: new Gathering((chunk) => taken.push(chunk)) }
 }
 
-describe('pieces', () => {
+describe('pieces from a TLS socket', () => {
   it('of one turn of the loop come as one, at its end', async () => {
     const { taken, gathering: pieces } = gathering()
     for (const text of ['+OK', ' hi', '\r\n']) pieces.add(Buffer.from(text))
