@@ -122,6 +122,10 @@ describe('imports', () => {
     expect(circleOf(ours)).toEqual([])
   })
 
+  test.each(['pop3'])('make no circle of folders inside %s', (room) => {
+    expect(circleOf(betweenFolders(room))).toEqual([])
+  })
+
   test('of the start file are not static: an old Node must reach the version guard', () => {
     expect(texts.get('bin/popfetch.ts')).not.toMatch(/^\s*(import|export)\b(?!\s*\()/m)
   })
@@ -179,6 +183,15 @@ test('every file begins with what lives in it', () => {
   const silent = [...texts].filter(([, text]) => !/^(#!.*\n)?\/\/ /.test(text)).map(([file]) => file)
   expect(silent).toEqual([])
 })
+
+/** The imports of one folder of a room from another. The files of the room's own level are in no folder. */
+function betweenFolders(room: string): Import[] {
+  const folderOf = (file: string): string => file.split('/').slice(2, -1).join('/')
+  return ours
+    .filter(({ from, to }) => roomOf(from) === room && roomOf(to) === room)
+    .map((one) => ({ ...one, from: folderOf(one.from), to: folderOf(one.to) }))
+    .filter(({ from, to }) => from !== '' && to !== '' && from !== to)
+}
 
 /** The files of one circle, in order; [] when there is none. */
 function circleOf(edges: readonly Import[]): string[] {

@@ -1,6 +1,6 @@
 // The mechanisms that send an MD5 digest of the password and a text from the server: CRAM-MD5 (RFC 2195) and APOP
-// (RFC 1939 §7). Used only when `auth` names them: a false server can compute the password from a few such digests (P028,
-// chosen timestamps; CVE-2007-1558).
+// (RFC 1939 §7). Used only when `auth` names them: a false server can find the password from a few such digests (P028,
+// chosen timestamps).
 import { createHash, createHmac } from 'node:crypto'
 import { PopfetchError } from '../../errors.ts'
 import { command } from '../wire/command.ts'
@@ -37,6 +37,7 @@ export const apop = {
   name: 'apop',
   rank: null,
   secret: 'password',
+  // CVE-2007-1558: the server's timestamps can be chosen so that MD5 collisions give the password away.
   withoutTls: 'computes the secret',
   advice,
   commands(credentials, { greeting }) {

@@ -77,7 +77,7 @@ describe('the table of mechanisms', () => {
     expect(new Set(ranks).size).toBe(ranks.length)
   })
 
-  it('keeps from auto what lets a false server compute the password (P028)', () => {
+  it('keeps from auto what lets a false server find the password (P028)', () => {
     expect([mechanismNamed('cram-md5')?.rank, mechanismNamed('apop')?.rank]).toEqual([null, null])
   })
 
