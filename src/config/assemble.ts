@@ -4,14 +4,15 @@
 import * as z from 'zod'
 import { display } from '../display.ts'
 import { mechanismNamed } from '../pop3/sign-in/mechanisms.ts'
+import { kindOf } from './destinations/destinations.ts'
 import { isLoopback } from './values/host.ts'
 import { conflictProblems, foundText, issueProblems } from './problem.ts'
 import { deliver } from './route.ts'
 import { holdsPassword } from './values/proxy.ts'
 import { account, accountConflicts, accountDefaults, top } from './schema.ts'
-import { Targets } from './named-destinations.ts'
+import { NamedDestinations } from './named-destinations.ts'
 import { SECRET_KEYS, WITHOUT_COMPILING } from './values/values.ts'
-import { isWritten } from './values/written.ts'
+import { FIRST_OF, isWritten } from './values/written.ts'
 import type { Path, Problem } from './problem.ts'
 import type { Account, Configuration } from './schema.ts'
 import type { ResolvePath } from './values/values.ts'
@@ -35,9 +36,9 @@ export function assemble(root: unknown, resolve: ResolvePath): Assembled {
   const parsed = topKeys(resolve).safeParse(written, WITHOUT_COMPILING)
   if (!parsed.success) problems.push(...issueProblems(parsed.error.issues, written, []))
 
-  const { accounts: writtenAccounts, destinations, defaults } = isWritten(written) ? written : {}
-  const targets = new Targets(resolve)
-  for (const [name, value] of entries(destinations)) targets.configure(name, value, problems)
+  const { accounts: writtenAccounts, destinations: writtenDestinations, defaults } = isWritten(written) ? written : {}
+  const destinations = new NamedDestinations(resolve)
+  for (const [name, value] of entries(writtenDestinations)) destinations.configure(name, value, problems)
 
   if (isWritten(defaults)) {
     const checked = accountDefaults(resolve).safeParse(defaults, WITHOUT_COMPILING)
@@ -50,7 +51,7 @@ export function assemble(root: unknown, resolve: ResolvePath): Assembled {
     const inherited = isWritten(defaults) ? defaults : {}
     const found: Problem[] = []
     const merged = isWritten(value) ? { ...withoutOther(inherited, own), ...own } : value
-    const result = oneAccount(name, merged, { schemas, targets, problems: found })
+    const result = oneAccount(name, merged, { schemas, destinations, problems: found })
     problems.push(...found.map((problem) => atItsOrigin(problem, own, inherited)))
     if (result !== null) accounts.push(result)
   }
@@ -60,11 +61,11 @@ export function assemble(root: unknown, resolve: ResolvePath): Assembled {
   if (!parsed.success || problems.length > 0) return { configuration: null, problems: withoutRepetition(problems) }
 
   const { state, concurrency, perHost, daemon, log } = parsed.data
-  const warnings = warningsOf(accounts, targets)
+  const warnings = warningsOf(accounts, destinations)
   return {
     configuration: {
       accounts,
-      destinations: targets.byName,
+      destinations: destinations.byName,
       statePath: state,
       concurrency,
       perHost,
@@ -107,11 +108,15 @@ function entries(value: unknown): readonly (readonly [string, unknown])[] {
 
 interface AccountContext {
   readonly schemas: { readonly account: ReturnType<typeof account>; readonly deliver: ReturnType<typeof deliver> }
-  readonly targets: Targets
+  readonly destinations: NamedDestinations
   readonly problems: Problem[]
 }
 
-function oneAccount(name: string, merged: unknown, { schemas, targets, problems }: AccountContext): Account | null {
+function oneAccount(
+  name: string,
+  merged: unknown,
+  { schemas, destinations, problems }: AccountContext,
+): Account | null {
   const path = ['accounts', name]
   const fault = nameFault(name)
   if (fault !== null) problems.push({ path, at: 'key', ...fault })
@@ -124,7 +129,7 @@ function oneAccount(name: string, merged: unknown, { schemas, targets, problems 
   // By itself, so that an unknown destination is reported beside other problems of the account.
   const lookUp = (written: unknown, at: Path): readonly string[] => {
     const wanted = schemas.deliver.safeParse(written, WITHOUT_COMPILING)
-    return wanted.success ? targets.findAll(wanted.data, written, { path: [...at, 'deliver'], ...known }) : []
+    return wanted.success ? destinations.findAll(wanted.data, written, { path: [...at, 'deliver'], ...known }) : []
   }
   const names = lookUp(merged['deliver'], path)
   const rules = Array.isArray(merged['route']) ? merged['route'] : []
@@ -165,7 +170,7 @@ function withoutRepetition(problems: readonly Problem[]): readonly Problem[] {
   return [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()]
 }
 
-function warningsOf(accounts: readonly Account[], targets: Targets): readonly string[] {
+function warningsOf(accounts: readonly Account[], destinations: NamedDestinations): readonly string[] {
   const open = (what: string, host: string): string =>
     `${what}: everything goes to ${host} unencrypted (tls: none): use starttls or implicit if the server can`
   return [
@@ -174,11 +179,10 @@ function warningsOf(accounts: readonly Account[], targets: Targets): readonly st
       const isBroken = mechanismNamed(auth)?.withoutTls === 'computes the secret'
       return [open(`account ${name}`, host) + (isBroken ? `; ${auth} does not keep the password from who listens` : '')]
     }),
-    ...[...targets.byName.values()].flatMap((target) =>
-      target.type === 'smtp' && target.tls === 'none' && !isLoopback(target.host)
-        ? [open(`destination ${target.name}`, target.host)]
-        : [],
-    ),
+    ...[...destinations.byName.values()].flatMap((config) => {
+      const host = config.type === FIRST_OF ? null : kindOf(config).unencryptedTo(config)
+      return host === null ? [] : [open(`destination ${config.name}`, host)]
+    }),
     ...sharedMailboxes(accounts),
   ]
 }

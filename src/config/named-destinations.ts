@@ -1,14 +1,13 @@
 // The destinations of a configuration by name: those under `destinations`, and those written in place in `deliver` or as a
 // URL, which get their canonical URL for a name. What keys they have is destinations.ts.
 // The one rule: every method adds what is wrong to the list it is given, and goes on.
-import { isDeepStrictEqual } from 'node:util'
-import { isLocalPart, isUtf8Address } from '../deliver/address.ts'
 import { display } from '../display.ts'
-import { destination, destinationConflicts } from './destinations/destinations.ts'
+import { destination, destinationConflicts, kindOf, parseDestinationUrl } from './destinations/destinations.ts'
 import { nearest } from './values/nearest.ts'
 import { expandAccount } from './values/address.ts'
 import { conflictProblems, foundText, issueProblems, pathText, wrong } from './problem.ts'
-import { canonicalUrl, isUrl, parseDestinationUrl } from './destinations/url.ts'
+import { isUrl } from './destinations/url.ts'
+import { sameConfiguration } from './values/secret.ts'
 import { WITHOUT_COMPILING } from './values/values.ts'
 import { FIRST_OF, isWritten } from './values/written.ts'
 import type { Group, Member } from './route.ts'
@@ -16,7 +15,7 @@ import type { DestinationConfig, DestinationKeys } from './destinations/destinat
 import type { Path, Problem } from './problem.ts'
 import type { ResolvePath } from './values/values.ts'
 
-export class Targets {
+export class NamedDestinations {
   readonly #schema: ReturnType<typeof destination>
   readonly #byName = new Map<string, DestinationConfig>()
   /** Names that are configured, rightly or not: looking one up is no second problem. */
@@ -46,12 +45,12 @@ export class Targets {
 
   /** The names of what stands at `path` in a `deliver`, as parsed and as written, for the account of that name. */
   findAll(
-    targets: readonly (Member | Group)[],
+    destinations: readonly (Member | Group)[],
     written: unknown,
     { path, account, problems }: { readonly path: Path; readonly account: string | null; readonly problems: Problem[] },
   ): readonly string[] {
     const names: string[] = []
-    for (const [index, target] of targets.entries()) {
+    for (const [index, target] of destinations.entries()) {
       const [at, one] = Array.isArray(written) ? [[...path, index], written[index]] : [path, written]
       const found = this.#find(target, one, at, problems)
       if (found === null) continue
@@ -75,11 +74,10 @@ export class Targets {
     for (const [index, member] of members.entries()) {
       const at = [...path, FIRST_OF, index]
       const found = this.#findOne(member, Array.isArray(list) ? list[index] : null, at, problems)
-      const config = found === null ? undefined : this.#byName.get(found)
       if (found === null) continue
       if (of.includes(found)) problems.push(twice(at, found))
       // Some of its recipients might take what others refuse: then nobody could say who of the group has it.
-      else if ((config?.type === 'smtp' || config?.type === 'lmtp') && config.to.length > 1) {
+      else if (this.#recipients(found) > 1) {
         problems.push(wrong(at, found, 'a destination with one recipient'))
       } else of.push(found)
     }
@@ -101,16 +99,24 @@ export class Targets {
     return null
   }
 
+  #recipients(name: string): number {
+    const config = this.#byName.get(name)
+    return config === undefined || config.type === FIRST_OF ? 1 : kindOf(config).recipients(config)
+  }
+
   /** With the account's name in them, the addresses of the destination must still be addresses. */
   #checkAccount(account: string, destinationName: string, problems: Problem[]): void {
     const config = this.#byName.get(destinationName)
-    if (config?.type === FIRST_OF) for (const member of config.of) this.#checkAccount(account, member, problems)
-    if (config?.type !== 'smtp' && config?.type !== 'lmtp') return
-    const addresses = config.from.kind === 'address' ? [...config.to, config.from.address] : config.to
-    for (const address of addresses) {
-      const expanded = expandAccount(address, account)
-      if (isUtf8Address(expanded) || (config.type === 'lmtp' && isLocalPart(expanded))) continue
-      const found = `an account's name that makes ${foundText(expanded, [])} of ${foundText(address, [])}`
+    if (config === undefined) return
+    if (config.type === FIRST_OF) {
+      for (const member of config.of) this.#checkAccount(account, member, problems)
+      return
+    }
+    const kind = kindOf(config)
+    for (const text of kind.accountTexts(config)) {
+      const expanded = expandAccount(text, account)
+      if (kind.accepts(expanded)) continue
+      const found = `an account's name that makes ${foundText(expanded, [])} of ${foundText(text, [])}`
       problems.push({ path: ['accounts', account], at: 'key', found, expected: 'one that makes a mail address' })
       return
     }
@@ -141,9 +147,9 @@ export class Targets {
   }
 
   #add(keys: DestinationKeys, path: Path, problems: Problem[]): string | null {
-    const config: DestinationConfig = { ...keys, name: canonicalUrl(keys) }
+    const config: DestinationConfig = { ...keys, name: kindOf(keys).canonicalUrl(keys) }
     const same = this.#byName.get(config.name)
-    if (same !== undefined && !isSame(same, config)) {
+    if (same !== undefined && !sameConfiguration(same, config)) {
       const found = `a second "${display(config.name)}" with other keys`
       problems.push({ path, at: 'value', found, expected: 'both under destinations, each with a name' })
       return null
@@ -155,15 +161,4 @@ export class Targets {
 
 function twice(path: Path, name: string): Problem {
   return { path, at: 'value', found: `"${display(name)}" again`, expected: 'every destination once' }
-}
-
-/** Two secrets written out look alike to isDeepStrictEqual, which cannot see into them. */
-function isSame(a: DestinationConfig, b: DestinationConfig): boolean {
-  return isDeepStrictEqual(a, b) && secretText(a) === secretText(b)
-}
-
-function secretText(config: DestinationConfig): string | null {
-  if (config.type !== 'smtp' && config.type !== 'lmtp') return null
-  const secret = config.token ?? config.password
-  return secret?.kind === 'text' ? secret.reveal() : null
 }

@@ -1,5 +1,5 @@
 // Where messages go, as an account writes it: destinations by name, by URL or written in place, groups of which the first
-// that does not refuse takes a message, and rules that look at the message. Names are looked up in targets.ts.
+// that does not refuse takes a message, and rules that look at the message. Names are looked up in named-destinations.ts.
 import * as z from 'zod'
 import { destination } from './destinations/destinations.ts'
 import { FIRST_OF } from './values/written.ts'

@@ -16,15 +16,7 @@ import type { Conflict, Frozen, Written } from './values/written.ts'
 
 export type { Sender } from '../deliver/envelope.ts'
 export type { Pattern, RouteRule, When } from './route.ts'
-export type {
-  CommandConfig,
-  DestinationConfig,
-  FirstOfConfig,
-  LmtpConfig,
-  MaildirConfig,
-  MboxConfig,
-  SmtpConfig,
-} from './destinations/destinations.ts'
+export type { DestinationConfig } from './destinations/destinations.ts'
 export type { ProxyConfig } from './values/proxy.ts'
 export type { SecretSource } from './values/secret.ts'
 

@@ -3,10 +3,10 @@
 import { FIRST_OF } from './values/written.ts'
 import { formatDuration, formatSize } from './values/quantity.ts'
 import { proxyText } from './values/proxy.ts'
+import { kindOf } from './destinations/destinations.ts'
 import { listenText, pollText } from './daemon.ts'
-import { commandName, MASK } from './values/secret.ts'
-import type { Account, Configuration, DestinationConfig, FirstOfConfig, Sender, When } from './schema.ts'
-import type { SecretSource } from './values/secret.ts'
+import { commandName, sourceKeys } from './values/secret.ts'
+import type { Account, Configuration, When } from './schema.ts'
 import type { Written } from './values/written.ts'
 
 export function asWritten(configuration: Configuration): Written {
@@ -15,7 +15,7 @@ export function asWritten(configuration: Configuration): Written {
     accounts: Object.fromEntries(accounts.map((account) => [account.name, accountKeys(account, destinations)])),
     destinations: Object.fromEntries(
       [...destinations.values()].flatMap((target) =>
-        target.type === FIRST_OF ? [] : [[target.name, destinationKeys(target)]],
+        target.type === FIRST_OF ? [] : [[target.name, withoutNull({ ...kindOf(target).show(target), name: null })]],
       ),
     ),
     state: statePath,
@@ -36,8 +36,8 @@ function accountKeys(account: Account, destinations: Configuration['destinations
   return withoutNull({
     ...account,
     name: null,
-    password: source(password),
-    token: source(token),
+    password: sourceKeys(password),
+    token: sourceKeys(token),
     proxy: proxy === null ? null : proxyText(proxy),
     deliver: targets(account.deliver),
     route:
@@ -63,41 +63,6 @@ function daemonKeys({ metrics, onProblem, alertAfterMs }: Configuration['daemon'
   })
 }
 
-function destinationKeys(target: Exclude<DestinationConfig, FirstOfConfig>): Written {
-  switch (target.type) {
-    case 'mbox':
-      return withoutNull({ ...target, name: null })
-    case 'command': {
-      const { run, timeoutMs } = target
-      return withoutNull({
-        ...target,
-        name: null,
-        run: [commandName(run)],
-        timeoutMs: null,
-        timeout: formatDuration(timeoutMs),
-      })
-    }
-    case 'maildir':
-      return withoutNull({ ...target, name: null, mode: `0${target.mode.toString(8)}` })
-    case 'smtp':
-    case 'lmtp': {
-      const { password, token, from, timeoutMs } = target
-      const timeout = timeoutMs === null ? null : formatDuration(timeoutMs)
-      return withoutNull({
-        ...target,
-        name: null,
-        socketPath: null,
-        socket: target.type === 'lmtp' ? target.socketPath : null,
-        password: source(password),
-        token: source(token),
-        from: sender(from),
-        timeoutMs: null,
-        timeout,
-      })
-    }
-  }
-}
-
 function conditions(when: When): Written {
   const { header, size } = when
   return withoutNull({
@@ -105,27 +70,6 @@ function conditions(when: When): Written {
     header: header.length === 0 ? null : Object.fromEntries(header.map(({ name, pattern }) => [name, pattern])),
     size: size === null ? null : `${size.than === 'larger' ? '>' : '<'}${formatSize(size.bytes)}`,
   })
-}
-
-function sender(from: Sender): string {
-  return from.kind === 'address' ? from.address : from.kind
-}
-
-function source(secret: SecretSource | null): Written | string | null {
-  switch (secret?.kind) {
-    case undefined:
-      return null
-    case 'text':
-      return MASK
-    case 'env':
-      return { env: secret.name }
-    case 'file':
-      return { file: secret.path }
-    case 'command':
-      return { command: commandName(secret.run) }
-    case 'credential':
-      return { credential: secret.name }
-  }
 }
 
 function withoutNull(keys: Written): Written {

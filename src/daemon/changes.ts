@@ -1,21 +1,7 @@
 // What a new configuration changes, in words, and whether it can be taken over by a process that runs. Pure.
 import { isDeepStrictEqual } from 'node:util'
-import type { Account, Configuration } from '../config/schema.ts'
-
-/** Secrets that are written out look alike to isDeepStrictEqual, which cannot see into them. */
-export function sameAccount(a: Account, b: Account): boolean {
-  return same(a, b)
-}
-
-function same(a: object, b: object): boolean {
-  return isDeepStrictEqual(a, b) && isDeepStrictEqual(secretsIn(a), secretsIn(b))
-}
-
-function secretsIn(value: unknown): readonly string[] {
-  if (typeof value !== 'object' || value === null) return []
-  if ('reveal' in value && typeof value.reveal === 'function') return [String(value.reveal())]
-  return Object.values(value).flatMap(secretsIn)
-}
+import type { Configuration } from '../config/schema.ts'
+import { sameConfiguration } from '../config/values/secret.ts'
 
 /** One sentence per change; none: nothing changed. `before` and `after` are the accounts that are polled. */
 export function changesBetween(
@@ -43,7 +29,7 @@ function differences(
   const removed = [...before.keys()].filter((name) => !after.has(name))
   const changed = [...after].flatMap(([name, now]) => {
     const then = before.get(name)
-    return then === undefined || same(then, now) ? [] : [name]
+    return then === undefined || sameConfiguration(then, now) ? [] : [name]
   })
   return [
     ...added.map((name) => `${what} ${name} added`),

@@ -1,12 +1,20 @@
-// The table of destinations. A new kind is one file that fulfils destination.ts and one line here; what a kind does not use
-// is not loaded.
-import type { CommandConfig } from './command/command.ts'
+// The table of destinations. A new kind is one folder that fulfils destination.ts and one line here; what a kind does not use
+// is not loaded. How a kind is configured is in config/destinations/.
 import type { Attempt, Destination } from './destination.ts'
 import type { Reserve } from './disk/reserve.ts'
 import { labelField, traceField } from './envelope.ts'
-import type { MaildirConfig } from './maildir/maildir.ts'
-import type { MboxConfig } from './mbox/mbox.ts'
-import type { SmtpConfig } from './smtp/smtp.ts'
+
+/** By `type`: loads the kind and gives the function that opens a destination of it. */
+const OPENERS = {
+  maildir: async () => (await import('./maildir/maildir.ts')).openMaildir,
+  mbox: async () => (await import('./mbox/mbox.ts')).openMbox,
+  command: async () => (await import('./command/command.ts')).openCommand,
+  smtp: async () => (await import('./smtp/smtp.ts')).openSmtp,
+  lmtp: async () => (await import('./smtp/smtp.ts')).openSmtp,
+}
+
+type Openers = typeof OPENERS
+type Type = keyof Openers
 
 interface Common {
   /** Puts a `Received:` field on top. */
@@ -15,11 +23,12 @@ interface Common {
   readonly label: boolean
 }
 
-export type DestinationSettings =
-  | ({ readonly type: 'maildir' } & Common & MaildirConfig)
-  | ({ readonly type: 'smtp' | 'lmtp' } & Common & SmtpConfig)
-  | ({ readonly type: 'command' } & Common & CommandConfig)
-  | ({ readonly type: 'mbox' } & Common & MboxConfig)
+type SettingsOf<T extends Type> = {
+  readonly [K in T]: { readonly type: K } & Common & Parameters<Awaited<ReturnType<Openers[K]>>>[0]
+}[T]
+
+/** What one destination is opened with: its type, and what its kind wants. */
+export type DestinationSettings = SettingsOf<Type>
 
 export interface DestinationContext {
   readonly hostName: string
@@ -30,30 +39,23 @@ export interface DestinationContext {
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-export async function openDestination(
-  settings: DestinationSettings,
+/** What every kind may use of its surroundings. */
+interface OpenContext extends DestinationContext {
+  /** The fields to put on top, with CRLF line ends; '' for none. */
+  readonly prefix: (attempt: Attempt) => string
+}
+
+type Table = {
+  readonly [K in Type]: () => Promise<(settings: SettingsOf<K>, context: OpenContext) => Destination>
+}
+
+export async function openDestination<T extends Type>(
+  settings: SettingsOf<T>,
   context: DestinationContext,
 ): Promise<Destination> {
-  const prefix = fieldsOnTop(settings, context)
-  switch (settings.type) {
-    case 'command': {
-      const { openCommand } = await import('./command/command.ts')
-      return openCommand(settings, { ...context, prefix })
-    }
-    case 'mbox': {
-      const { openMbox } = await import('./mbox/mbox.ts')
-      return openMbox(settings, { ...context, prefix })
-    }
-    case 'maildir': {
-      const { openMaildir } = await import('./maildir/maildir.ts')
-      return openMaildir(settings, { ...context, prefix })
-    }
-    case 'smtp':
-    case 'lmtp': {
-      const { openSmtp } = await import('./smtp/smtp.ts')
-      return openSmtp(settings, context)
-    }
-  }
+  const table: Table = OPENERS
+  const open = await table[settings.type]()
+  return open(settings, { ...context, prefix: fieldsOnTop(settings, context) })
 }
 
 /** The fields change once a second and with the account: most messages get the same text as the one before. */

@@ -1,6 +1,7 @@
 // What was taken over from an old tool → the text of a configuration file: names, destinations that several share written
 // once, remarks as comments. Pure. The one rule: with `secrets: 'elsewhere'` no password is in the text.
 import { nameFault } from '../config/assemble.ts'
+import { kindWritten } from '../config/destinations/destinations.ts'
 import { formatText } from '../config/document.ts'
 import type { Written } from '../config/values/written.ts'
 import { display } from '../display.ts'
@@ -102,8 +103,6 @@ function withNames(accounts: readonly ImportedAccount[]): Draft['accounts'] {
   })
 }
 
-const USUAL_NAMES: Readonly<Record<string, string>> = { maildir: 'inbox', mbox: 'mbox', command: 'agent' }
-
 class Destinations {
   readonly written = new Map<string, Written>()
   readonly #names = new Map<string, string>()
@@ -111,8 +110,8 @@ class Destinations {
   /** The same destination has the same name again. */
   nameOf(target: Written): string {
     const content = JSON.stringify(target)
-    const type = String(target['type'])
-    const name = this.#names.get(content) ?? firstFree(USUAL_NAMES[type] ?? type, (wish) => !this.written.has(wish))
+    const usual = kindWritten(target)?.usualName ?? String(target['type'])
+    const name = this.#names.get(content) ?? firstFree(usual, (wish) => !this.written.has(wish))
     this.#names.set(content, name)
     this.written.set(name, target)
     return name

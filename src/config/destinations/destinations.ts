@@ -1,85 +1,81 @@
-// The kinds of destination that can be configured, with their keys and defaults. How each delivers is in deliver/.
-// A new kind is a function that makes its schema and one line in `destinationSchemas`.
+// The table of the kinds of destination, and what is asked of a destination without knowing its kind. What a kind has to
+// answer is kind.ts; how each delivers is in deliver/.
 import * as z from 'zod'
-import { common } from './kind.ts'
-import { lmtp, smtp, smtpConflicts } from './smtp.ts'
 import * as value from '../values/values.ts'
-import type { Conflict, Frozen, Written } from '../values/written.ts'
-import type { ResolvePath } from '../values/values.ts'
+import { type Conflict, FIRST_OF, type Frozen, type Written } from '../values/written.ts'
+import { command } from './command.ts'
+import type { Kind, ParsedUrl } from './kind.ts'
+import { lmtp } from './lmtp.ts'
+import { maildir } from './maildir.ts'
+import { mbox } from './mbox.ts'
+import { smtp } from './smtp.ts'
+import { cut, wrong } from './url.ts'
 
-export type MaildirConfig = Frozen<z.output<ReturnType<typeof maildir>>> & { readonly name: string }
-export type SmtpConfig = Frozen<z.output<ReturnType<typeof smtp>>> & { readonly name: string }
-export type LmtpConfig = Frozen<z.output<ReturnType<typeof lmtp>>> & { readonly name: string }
-export type CommandConfig = Frozen<z.output<ReturnType<typeof command>>> & { readonly name: string }
-export type MboxConfig = Frozen<z.output<ReturnType<typeof mbox>>> & { readonly name: string }
-/** `{ first-of: […] }` of a `deliver`; `of` are names of others. */
+/** By the value of `type`, in the order in which error texts and the JSON Schema name them. */
+const KINDS = {
+  maildir,
+  smtp,
+  lmtp,
+  command,
+  mbox,
+}
+
+/** The keys of a destination, one of these by its `type`. As parsed: all of them, but no name yet. */
+export type DestinationKeys = Frozen<z.output<ReturnType<(typeof KINDS)[keyof typeof KINDS]['schema']>>>
+
+/** `{ first-of: […] }` of a `deliver`; `of` are names of others. It is no kind: it has no keys of its own. */
 export interface FirstOfConfig {
-  readonly type: 'first-of'
+  readonly type: typeof FIRST_OF
   readonly name: string
   readonly of: readonly string[]
 }
-/** As parsed: without a name. */
-export type DestinationKeys = z.output<ReturnType<typeof destination>>
-export type DestinationConfig = MaildirConfig | SmtpConfig | LmtpConfig | CommandConfig | MboxConfig | FirstOfConfig
+
+export type SingleDestination = DestinationKeys & { readonly name: string }
+export type DestinationConfig = SingleDestination | FirstOfConfig
+
+const BY_TYPE: Readonly<Record<string, Kind<DestinationKeys>>> = KINDS
+const ALL = Object.values(BY_TYPE)
 
 /** One schema for all kinds; `type` tells them apart. */
-export const destination = value.once((resolve) =>
-  z.discriminatedUnion('type', [maildir(resolve), smtp(resolve), lmtp(resolve), command(resolve), mbox(resolve)], {
-    error: 'a mapping with a type',
-  }),
-)
+export const destination = value.once((resolve) => {
+  const { maildir: one, ...others } = KINDS
+  const schemas = Object.values(others).map(({ schema }) => schema(resolve))
+  return z.discriminatedUnion('type', [one.schema(resolve), ...schemas], { error: 'a mapping with a type' })
+})
 
-function maildir(resolve: ResolvePath) {
-  return value.mapping({
-    type: z.literal('maildir'),
-    path: value.accountPath(resolve).describe('Directory; {account} stands for the name of the account'),
-    create: value.flag.default(true).describe('Missing directories are made'),
-    lineEndings: z
-      .enum(['lf', 'crlf'])
-      .default('lf')
-      .describe('As most programs expect in files (lf), or as mail travels (crlf)'),
-    mode: value.fileMode.prefault('0600').describe('Permissions of a message: four octal digits'),
-    date: z
-      .enum(['received', 'now'])
-      .default('received')
-      .describe('Time of the file: when the message was received, or now'),
-    ...common,
-  })
+/** What its kind knows of a destination. */
+export function kindOf({ type }: DestinationKeys): Kind<DestinationKeys> {
+  return KINDS[type]
 }
 
-const WORDS = 'a list of words: the program, then its arguments'
-
-function command(resolve: ResolvePath) {
-  const word = z.string({ error: WORDS }).regex(/^[^\0]*$/, { error: 'words without NUL' })
-  const program = value.parsed(WORDS, (text) => {
-    if (text === '' || text.includes('\0')) return null
-    // A bare name is looked up in PATH; anything else is a path, as everywhere in the file.
-    return text.includes('/') ? resolve(text) : text
-  })
-  return value
-    .mapping({
-      type: z.literal('command'),
-      run: z
-        .tuple([program], word, { error: WORDS })
-        .describe('Program and arguments, run without a shell; its exit code says what became of the message'),
-      timeout: value.timeout.prefault('5m').describe('It is ended, with all it started, when it takes longer'),
-      concurrency: value.wholeNumber(1, 50).default(1).describe('How many may run at once'),
-      ...common,
-    })
-    .transform(({ timeout, ...written }) => ({ ...written, timeoutMs: timeout }))
-}
-
-function mbox(resolve: ResolvePath) {
-  return value.mapping({
-    type: z.literal('mbox'),
-    path: value
-      .accountPath(resolve)
-      .describe('File; {account} stands for the name of the account. Made if need be, its directory is not'),
-    ...common,
-  })
+/** The same for one that was only written, so far; null: there is no such kind. */
+export function kindWritten({ type }: Written): Kind<DestinationKeys> | null {
+  return typeof type === 'string' && Object.hasOwn(BY_TYPE, type) ? (BY_TYPE[type] ?? null) : null
 }
 
 /** What no key can say alone; asked whether or not each is right by itself, so that one report names everything. */
 export function destinationConflicts(written: Written): readonly Conflict[] {
-  return written['type'] === 'smtp' || written['type'] === 'lmtp' ? smtpConflicts(written) : []
+  return kindWritten(written)?.conflicts(written) ?? []
+}
+
+/** Whether a destination tells what stands there, and a group of them never does; undefined: it is not configured. */
+export function showsWhatItHas(config: DestinationConfig | undefined): boolean {
+  return config !== undefined && config.type !== FIRST_OF && kindOf(config).showsWhatItHas
+}
+
+/** The keys of the destination that a URL means. */
+export function parseDestinationUrl(text: string): ParsedUrl {
+  const [scheme, rest] = cut(text, ':')
+  const url = ALL.find((kind) => kind.url?.schemes.includes(scheme))?.url
+  return url ? url.read(scheme, rest, URL_FORMS) : wrong(URL_FORMS)
+}
+
+const URL_FORMS = formsOf(ALL)
+
+/** `A, B or C`, what is on a disk first. */
+function formsOf(kinds: readonly Kind<DestinationKeys>[]): string {
+  const forms = kinds.flatMap(({ url }) => url?.forms ?? [])
+  const isPath = (form: string): boolean => form.endsWith(':PATH')
+  const ordered = [...forms.filter(isPath), ...forms.filter((form) => !isPath(form))]
+  return `${ordered.slice(0, -1).join(', ')} or ${ordered.at(-1)}`
 }

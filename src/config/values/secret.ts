@@ -4,12 +4,13 @@
 import { constants } from 'node:fs'
 import { open, readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { inspect } from 'node:util'
+import { inspect, isDeepStrictEqual } from 'node:util'
 import { display, displayBytes } from '../../display.ts'
 import { errnoOf, PopfetchError } from '../../errors.ts'
 import type { Retry } from '../../errors.ts'
 import type { Ending } from '../../program.ts'
 import { redactor } from '../../redact.ts'
+import type { Written } from './written.ts'
 
 /** What stands in place of a secret wherever configuration is shown. */
 export const MASK = '********'
@@ -92,6 +93,36 @@ async function read(source: SecretSource, context: SecretContext): Promise<strin
       return checked(withoutNewline(decoded(output, what, from, 'soon')), what, from, 'soon')
     }
   }
+}
+
+/** A source as `config show` prints it: the keys of the file, without what may be secret. */
+export function sourceKeys(source: SecretSource | null): Written | string | null {
+  switch (source?.kind) {
+    case undefined:
+      return null
+    case 'text':
+      return MASK
+    case 'env':
+      return { env: source.name }
+    case 'file':
+      return { file: source.path }
+    case 'command':
+      return { command: commandName(source.run) }
+    case 'credential':
+      return { credential: source.name }
+  }
+}
+
+/** Whether two parts of a configuration say the same. Secrets that are written out look alike to isDeepStrictEqual, which
+ *  cannot see into them. */
+export function sameConfiguration(a: unknown, b: unknown): boolean {
+  return isDeepStrictEqual(a, b) && isDeepStrictEqual(textsIn(a), textsIn(b))
+}
+
+/** The secrets that are written out somewhere in it, in its order. */
+function textsIn(value: unknown): readonly string[] {
+  if (value instanceof SecretText) return [value.reveal()]
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsIn) : []
 }
 
 /** A command by its first word: the others may hold a secret. */

@@ -1,6 +1,7 @@
 // When which account is polled. Each at its own interval, counted from the end of a poll, never twice at once; spread,
 // jittered, and by the ledger's memory of what failed. How a poll is done, and how many at once, is poll/pool.ts.
 // The one rule: nothing that one account does or throws keeps another from its time.
+import { sameConfiguration } from '../../config/values/secret.ts'
 import type { Account } from '../../config/schema.ts'
 import { asPopfetchError, PopfetchError } from '../../errors.ts'
 import type { AccountHealth, AccountRecord, Ledger } from '../../ledger/ledger.ts'
@@ -8,7 +9,6 @@ import type { Poller } from '../../poll/poller.ts'
 import type { AccountReport } from '../../poll/report.ts'
 import { Tally } from '../../poll/tally.ts'
 import { Appointment, type Asker, type Moment } from './appointment.ts'
-import { sameAccount } from '../changes.ts'
 import { type Clock, GapWatch } from './clock.ts'
 
 /** A timer never runs for longer, so that a machine that slept is noticed, and none overflows (S033). */
@@ -75,7 +75,7 @@ export class Scheduler implements AsyncDisposable {
     for (const account of accounts) {
       const before = this.#appointments.get(account.name)
       const appointment = before ?? new Appointment(account, this.#elapsedMs)
-      const changed = before === undefined || !sameAccount(before.account, account)
+      const changed = before === undefined || !sameConfiguration(before.account, account)
       this.#appointments.set(account.name, appointment)
       appointment.change(account)
       if (changed && (before === undefined || before.dueMs !== null)) this.#plan(appointment, records)

@@ -1,5 +1,6 @@
 // What an account's record says to this poll, and what this poll leaves in it: facts about the server, the clock that
 // messages age by, how it went. Written once, at the end.
+import { showsWhatItHas } from '../../config/destinations/destinations.ts'
 import type { Account } from '../../config/schema.ts'
 import { asPopfetchError, PopfetchError } from '../../errors.ts'
 import type { AccountRecord } from '../../ledger/ledger.ts'
@@ -89,9 +90,7 @@ export class History {
       lastDelete: lastDelete ?? null,
       delete: deleteText(this.#account),
       firstWritten: this.#account.first.kind !== 'default',
-      onlyMaildirs: possibleNames(this.#account).every(
-        (name) => configuration.destinations.get(name)?.type === 'maildir',
-      ),
+      onlyMaildirs: possibleNames(this.#account).every((name) => showsWhatItHas(configuration.destinations.get(name))),
       yes: options.yes || options.dryRun,
       acceptNewIds: options.acceptNewIds || options.dryRun,
     }

@@ -2,17 +2,17 @@
 // so that nobody asks a broken one again in this poll (P4, D032). Configuration → the rooms below, nothing else.
 import { hostname } from 'node:os'
 import path from 'node:path'
-import type { Account, Configuration, DestinationConfig, LmtpConfig, SmtpConfig } from '../../config/schema.ts'
+import { kindOf } from '../../config/destinations/destinations.ts'
+import type { Account, Configuration, DestinationConfig } from '../../config/schema.ts'
 import { stateFolder } from '../../config/paths.ts'
-import { expandAccount, namesAccount } from '../../config/values/address.ts'
-import { pem, resolveSecret } from '../../config/values/secret.ts'
+import { namesAccount } from '../../config/values/address.ts'
+import { FIRST_OF } from '../../config/values/written.ts'
 import { Arena } from '../../deliver/arena.ts'
 import type { Destination } from '../../deliver/destination.ts'
 import { firstOf } from '../../deliver/first-of.ts'
-import { type DestinationSettings, openDestination } from '../../deliver/index.ts'
+import { openDestination } from '../../deliver/index.ts'
 import { Reserve } from '../../deliver/disk/reserve.ts'
 import { sweepSpool } from '../../deliver/spool.ts'
-import { display } from '../../display.ts'
 import { asPopfetchError, DeliveryError, type PopfetchError } from '../../errors.ts'
 
 /** One destination as one account uses it. */
@@ -23,8 +23,6 @@ export interface Target {
   /** Why it cannot take mail now; null: it can, as far as we know. Set by whoever finds out. */
   down: PopfetchError | null
 }
-
-type ServerSettings = Extract<DestinationSettings, { readonly type: 'smtp' | 'lmtp' }>
 
 export class Destinations implements AsyncDisposable {
   readonly #configuration: Configuration
@@ -68,6 +66,10 @@ export class Destinations implements AsyncDisposable {
   }
 
   async #open(config: DestinationConfig, account: Account): Promise<Destination> {
+    if (config.type === FIRST_OF) {
+      const members = await Promise.all(config.of.map((name) => this.target(name, account)))
+      return firstOf(config.name, members)
+    }
     const context = {
       hostName: hostname(),
       nowMs: this.#nowMs,
@@ -75,62 +77,17 @@ export class Destinations implements AsyncDisposable {
       spoolDirectory: this.spoolDirectory,
       env: this.#env,
     }
-    switch (config.type) {
-      case 'first-of': {
-        const members = await Promise.all(config.of.map((name) => this.target(name, account)))
-        return firstOf(config.name, members)
-      }
-      case 'command':
-        return openDestination({ ...config, description: `command ${display(config.run[0] ?? '')}` }, context)
-      case 'mbox': {
-        const file = filled(config.path, account)
-        return openDestination({ ...config, path: file, description: `mbox ${file}` }, context)
-      }
-      case 'maildir':
-        return openDestination(
-          { ...config, path: filled(config.path, account), description: `maildir ${filled(config.path, account)}` },
-          context,
-        )
-      case 'smtp':
-      case 'lmtp':
-        return openDestination(await this.#server(config, account), context)
-    }
+    const opening = { account: account.name, env: this.#env }
+    return openDestination(await kindOf(config).settings(config, opening), context)
   }
 
-  async #server(config: SmtpConfig | LmtpConfig, account: Account): Promise<ServerSettings> {
-    const { type, from, password, token } = config
-    const source = token ?? password
-    const socketPath = type === 'lmtp' ? config.socketPath : null
-    const host = config.host ?? 'localhost'
-    const port = config.port ?? 0
-    return {
-      ...config,
-      protocol: type,
-      host,
-      port,
-      socketPath,
-      from: from.kind === 'address' ? { ...from, address: filled(from.address, account) } : from,
-      ca: config.ca === null ? null : await pem(config.ca),
-      to: config.to.map((address) => filled(address, account)),
-      secret: source === null ? null : () => this.#secret(source, config),
-      description: `${type} ${socketPath ?? `${host}:${port}`}`,
-    }
-  }
-
-  async #secret(source: Parameters<typeof resolveSecret>[0], config: DestinationConfig): Promise<string> {
-    const what = `the ${'token' in config && config.token !== null ? 'token' : 'password'} of destination ${config.name}`
-    return await resolveSecret(source, { env: this.#env, signal: AbortSignal.timeout(60_000), what })
-  }
-
+  /** One of which the account's name makes another one is opened for each account by itself. */
   #usesAccount(config: DestinationConfig): boolean {
-    if (config.type === 'first-of') {
-      return config.of.some((name) => {
-        const member = this.#configuration.destinations.get(name)
-        return member !== undefined && this.#usesAccount(member)
-      })
-    }
-    const places = 'to' in config ? [config.to, config.from] : 'path' in config ? config.path : ''
-    return namesAccount(JSON.stringify(places))
+    if (config.type !== FIRST_OF) return kindOf(config).accountTexts(config).some(namesAccount)
+    return config.of.some((name) => {
+      const member = this.#configuration.destinations.get(name)
+      return member !== undefined && this.#usesAccount(member)
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -140,10 +97,6 @@ export class Destinations implements AsyncDisposable {
     )
     await Promise.allSettled(closing)
   }
-}
-
-function filled(text: string, account: Account): string {
-  return expandAccount(text, account.name)
 }
 
 function goneError(name: string): DeliveryError {

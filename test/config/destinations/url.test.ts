@@ -1,9 +1,12 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { DestinationKeys } from '../../../src/config/destinations/destinations.ts'
-import { destination } from '../../../src/config/destinations/destinations.ts'
-import { isUrl } from '../../../src/config/destinations/url.ts'
-import { canonicalUrl, parseDestinationUrl, parseSourceUrl } from '../../../src/config/destinations/url.ts'
+import {
+  destination,
+  type DestinationKeys,
+  kindOf,
+  parseDestinationUrl,
+} from '../../../src/config/destinations/destinations.ts'
+import { isUrl, parseSourceUrl } from '../../../src/config/destinations/url.ts'
 
 const schema = destination((path) => path)
 
@@ -70,7 +73,7 @@ describe('a destination as a URL', () => {
     ['lmtp://127.0.0.1:2424?to=%7Baccount%7D', 'lmtp://127.0.0.1:2424?to={account}'],
     ['smtps://[::1]?to=%7Baccount%7D@b.c', 'smtps://[::1]:465?to={account}@b.c'],
   ])('%s is called %s', (url, name) => {
-    expect(canonicalUrl(keysOf(url))).toBe(name)
+    expect(kindOf(keysOf(url)).canonicalUrl(keysOf(url))).toBe(name)
   })
 
   test.each([
@@ -105,7 +108,7 @@ describe('a destination as a URL', () => {
     fc.assert(
       fc.property(keys, (written) => {
         const config = schema.parse(written)
-        expect({ ...keysOf(canonicalUrl(config)), from: null }).toEqual({ ...config, from: null })
+        expect({ ...keysOf(kindOf(config).canonicalUrl(config)), from: null }).toEqual({ ...config, from: null })
       }),
     )
   })

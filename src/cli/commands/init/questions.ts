@@ -2,8 +2,8 @@
 import { parseAddress } from '../../../config/values/address.ts'
 import { parseHost } from '../../../config/values/host.ts'
 import { parseDuration } from '../../../config/values/quantity.ts'
+import { parseDestinationUrl } from '../../../config/destinations/destinations.ts'
 import { isUrl } from '../../../config/destinations/url.ts'
-import { parseDestinationUrl } from '../../../config/destinations/url.ts'
 import type { Written } from '../../../config/values/written.ts'
 import type { Question } from '../../terminal/answers.ts'
 

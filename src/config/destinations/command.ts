@@ -1,0 +1,40 @@
+// A program that takes each message on its standard input. How it is run is in deliver/command/.
+// The one rule: of its words only the first is shown anywhere, the others may hold a secret.
+import * as z from 'zod'
+import { display } from '../../display.ts'
+import { formatDuration } from '../values/quantity.ts'
+import { commandName } from '../values/secret.ts'
+import * as value from '../values/values.ts'
+import { common, kind, plain } from './kind.ts'
+
+const WORDS = 'a list of words: the program, then its arguments'
+
+const schema = value.once((resolve) => {
+  const word = z.string({ error: WORDS }).regex(/^[^\0]*$/, { error: 'words without NUL' })
+  const program = value.parsed(WORDS, (text) => {
+    if (text === '' || text.includes('\0')) return null
+    // A bare name is looked up in PATH; anything else is a path, as everywhere in the file.
+    return text.includes('/') ? resolve(text) : text
+  })
+  return value
+    .mapping({
+      type: z.literal('command'),
+      run: z
+        .tuple([program], word, { error: WORDS })
+        .describe('Program and arguments, run without a shell; its exit code says what became of the message'),
+      timeout: value.timeout.prefault('5m').describe('It is ended, with all it started, when it takes longer'),
+      concurrency: value.wholeNumber(1, 50).default(1).describe('How many may run at once'),
+      ...common,
+    })
+    .transform(({ timeout, ...written }) => ({ ...written, timeoutMs: timeout }))
+})
+
+export const command = kind({
+  ...plain,
+  schema,
+  usualName: 'agent',
+  // No URL: the arguments may hold a secret. Two that differ in them alone have to be named.
+  canonicalUrl: ({ run }) => `command:${commandName(run.slice(0, 1)).slice(1, -1)}`,
+  show: ({ timeoutMs, ...keys }) => ({ ...keys, run: [commandName(keys.run)], timeout: formatDuration(timeoutMs) }),
+  settings: (config) => ({ ...config, description: `command ${display(config.run[0] ?? '')}` }),
+})

@@ -1,0 +1,108 @@
+// A mail server of this machine that takes messages by LMTP (RFC 2033). How it delivers is in deliver/smtp/.
+// The one rule: LMTP does not leave this machine (D081).
+import * as z from 'zod'
+import { isLocalPart, isUtf8Address } from '../../deliver/address.ts'
+import type { Sender } from '../../deliver/envelope.ts'
+import * as value from '../values/values.ts'
+import type { Conflict, Written } from '../values/written.ts'
+import { common, kind, plain, type ParsedUrl } from './kind.ts'
+import {
+  addresses,
+  envelope,
+  isThisMachine,
+  recipients,
+  recipientsText,
+  serverConflicts,
+  serverSettings,
+  session,
+  shownServer,
+  withRecipients,
+} from './mail-server.ts'
+import { cut, decode, parameters, parseServer, serverText, wrong } from './url.ts'
+
+/** RFC 2033 leaves it open and forbids 25; 24 is what IANA has for private mail systems. */
+const PORT = 24
+
+const schema = value.once((resolve) =>
+  value
+    .mapping({
+      type: z.literal('lmtp'),
+      host: value.orNull(value.host).describe('This machine itself, such as 127.0.0.1; or a socket'),
+      port: value.orNull(value.port).describe(`${PORT} with host`),
+      socket: value.orNull(value.filePath(resolve)).describe('Unix socket of the LMTP server'),
+      ...session(resolve),
+      to: recipients(value.localRecipient).describe(
+        'Recipients, with or without a domain; {account} stands for the name of the account',
+      ),
+      ...envelope,
+      ...common,
+    })
+    .transform(({ timeout, socket, ...written }) => ({
+      ...written,
+      socketPath: socket,
+      tls: written.tls ?? ('none' as const),
+      port: written.host === null ? null : (written.port ?? PORT),
+      auth: written.token === null ? written.auth : ('xoauth2' as const),
+      from: written.from ?? ({ kind: 'original' } satisfies Sender),
+      timeoutMs: timeout,
+    })),
+)
+
+/** RFC 2033 5 and 6: not over a network, and never at port 25 (D081). */
+function placeConflicts({ host, socket, port, ...written }: Written): readonly Conflict[] {
+  if (socket === undefined) {
+    const conflicts: Conflict[] = []
+    if (host === undefined) conflicts.push({ key: 'socket', expected: 'the path of a Unix socket, or a host' })
+    else if (!isThisMachine(host)) {
+      conflicts.push({ key: 'host', expected: 'this machine itself (LMTP is not for networks): use smtp instead' })
+    }
+    if (port === 25) conflicts.push({ key: 'port', expected: 'any but 25, which is for SMTP' })
+    return conflicts
+  }
+  return Object.entries({ host, port, tls: written['tls'], ca: written['ca'], pin: written['pin'] })
+    .filter(([key, there]) => there !== undefined && !(key === 'tls' && there === 'none'))
+    .map(([key]) => ({ key, expected: 'no such key beside a socket' }))
+}
+
+/** `PATH?to=…`: a Unix socket. */
+function parseSocket(text: string): ParsedUrl {
+  const [encoded, query] = cut(text, '?')
+  const socket = decode(encoded)
+  if (socket === null || socket === '') return wrong('lmtp:SOCKET?to=ADDRESS, and a percent sign in a path as %25')
+  return parameters({ socket }, query, ['to'])
+}
+
+export const lmtp = kind({
+  ...plain,
+  schema,
+  url: {
+    schemes: ['lmtp'],
+    forms: ['lmtp:SOCKET?to=ADDRESS', 'lmtp://…'],
+    read(_, rest, forms) {
+      const server = rest.startsWith('//') ? parseServer(rest, ['to', 'tls'], forms) : parseSocket(rest)
+      return withRecipients(server, { type: 'lmtp' })
+    },
+  },
+  usualName: 'lmtp',
+  conflicts: (written) => [...placeConflicts(written), ...serverConflicts(written, true)],
+  canonicalUrl(keys) {
+    const { host, socketPath, tls } = keys
+    const to = recipientsText(keys.to)
+    if (socketPath !== null) return `lmtp:${socketPath.replace(/[%?]/g, encodeURIComponent)}?to=${to}`
+    return `lmtp:${serverText({ ...keys, host: host ?? '' })}?to=${to}${tls === 'none' ? '' : `&tls=${tls}`}`
+  },
+  show({ socketPath, ...keys }) {
+    const { timeout, ...shown } = shownServer(keys)
+    return { ...shown, socket: socketPath, timeout }
+  },
+  accountTexts: addresses,
+  accepts: (text) => isUtf8Address(text) || isLocalPart(text),
+  recipients: ({ to }) => to.length,
+  async settings(config, opening) {
+    const { socketPath } = config
+    const host = config.host ?? 'localhost'
+    const port = config.port ?? 0
+    const description = `lmtp ${socketPath ?? `${host}:${port}`}`
+    return { ...(await serverSettings(config, opening)), protocol: 'lmtp', host, port, socketPath, description }
+  },
+})

@@ -1,0 +1,170 @@
+// What smtp and lmtp have in common: the keys of a session with a mail server and of an envelope, how they are shown, and
+// what deliver/smtp/ gets. How the two deliver is in deliver/smtp/.
+// The one rule: nothing here lets a secret leave this machine unencrypted.
+import * as z from 'zod'
+import type { Sender } from '../../deliver/envelope.ts'
+import { expandAccount, parseAddress } from '../values/address.ts'
+import { isLoopback, parseHost } from '../values/host.ts'
+import { formatDuration } from '../values/quantity.ts'
+import { pem, resolveSecret, sourceKeys } from '../values/secret.ts'
+import * as value from '../values/values.ts'
+import type { SecretSource } from '../values/secret.ts'
+import type { Conflict, Written } from '../values/written.ts'
+import type { Opening, ParsedUrl } from './kind.ts'
+import { wrong } from './url.ts'
+
+/** Reading a secret comes to an end by itself, but for a file on a network disk that does not answer. */
+const SECRET_LIMIT_MS = 60_000
+
+export const session = value.once((resolve) => ({
+  tls: value
+    .orNull(z.enum(['starttls', 'implicit', 'none']))
+    .describe('starttls, mandatory; implicit: from the first byte; none: the default for this machine itself'),
+  ca: value
+    .orNull(value.filePath(resolve))
+    .describe('PEM file of the authorities to trust instead of those of the system'),
+  pin: value.orNull(value.pin).describe('SHA-256 of the certificate; replaces the checks of chain, name and date'),
+  user: value.orNull(value.wireText('a user name')).describe('Name to sign in with'),
+  password: value.orNull(value.secret(resolve)).describe('Text, or where it is to be had'),
+  token: value
+    .orNull(value.secret(resolve))
+    .describe('Access token of xoauth2 instead of a password; asked for again when it is refused'),
+  auth: z
+    .enum(['auto', 'plain', 'login', 'cram-md5', 'xoauth2'])
+    .default('auto')
+    .describe('How to sign in; auto: the best the server offers, with a token xoauth2'),
+}))
+
+const SENDER = 'a plain mail address, original or null'
+
+/** YAML reads a bare `null` as null, and means the same by it here. */
+const sender = z.union([z.null(), z.string()], { error: SENDER }).transform((written, context): Sender => {
+  if (written === null || written === 'null') return { kind: 'null' }
+  if (written === 'original') return { kind: 'original' }
+  const address = parseAddress(written)
+  if (address !== null) return { kind: 'address', address }
+  context.addIssue({ code: 'custom', message: SENDER })
+  return z.NEVER
+})
+
+export const envelope = {
+  from: value.orNull(sender).describe('Envelope sender: an address, original (from Return-Path) or null'),
+  // Postfix takes 50 connections from one client, most others 10 to 20.
+  concurrency: value
+    .wholeNumber(1, 50)
+    .default(4)
+    .describe('Messages handed over at once; their order is kept only with 1'),
+  timeout: value.orNull(value.timeout).describe('Raises the time limits of RFC 5321, never lowers them'),
+  bareNewlines: z
+    .enum(['fix', 'refuse'])
+    .default('fix')
+    .describe('A CR or LF that stands alone: made a line end (fix), or such a message is not sent (refuse)'),
+  wrap: z
+    .enum(['never', 'when-refused'])
+    .default('never')
+    .describe(
+      'when-refused: a message that the server refuses for its bytes (8-bit, long lines, NUL) is sent as an attachment',
+    ),
+}
+
+export function recipients<S extends z.ZodType<string, string>>(recipient: S) {
+  return z
+    .union([recipient, z.array(recipient).min(1, { error: 'at least one mail address' })], {
+      error: 'a mail address or a list of them',
+    })
+    .transform((to) => (typeof to === 'string' ? [to] : to))
+}
+
+/** The keys of a session and an envelope that do not go together. `local`: the server is on this machine. */
+export function serverConflicts(written: Written, local: boolean): readonly Conflict[] {
+  const { user, password, token, to, auth, host } = written
+  const tls = written['tls'] ?? (local ? 'none' : 'starttls')
+  const conflicts: Conflict[] = []
+  const secret = token === undefined ? 'password' : 'token'
+  if (user !== undefined && password === undefined && token === undefined) {
+    conflicts.push({ key: 'user', expected: 'a password with it, or a token' })
+  }
+  if (written[secret] !== undefined && user === undefined) conflicts.push({ key: secret, expected: 'a user with it' })
+  if (token !== undefined && password !== undefined) conflicts.push({ key: 'token', expected: 'no password beside it' })
+  if (auth !== undefined && user === undefined) {
+    conflicts.push({ key: 'auth', expected: 'a user and a password with it' })
+  } else if (auth === 'xoauth2' && token === undefined) {
+    conflicts.push({ key: 'auth', expected: 'a token with xoauth2' })
+  } else if (token !== undefined && auth !== undefined && auth !== 'auto' && auth !== 'xoauth2') {
+    conflicts.push({ key: 'auth', expected: 'xoauth2 with a token' })
+  }
+  if (written[secret] !== undefined && tls === 'none' && typeof host === 'string' && !local) {
+    conflicts.push({
+      key: 'tls',
+      expected: 'starttls or implicit: a password goes without TLS only to this machine itself',
+    })
+  }
+  for (const key of ['ca', 'pin']) {
+    if (written[key] !== undefined && tls === 'none') {
+      conflicts.push({ key, expected: 'no such key with tls: none, where no certificate is seen' })
+    }
+  }
+  if (Array.isArray(to) && new Set(to).size !== to.length) conflicts.push({ key: 'to', expected: 'every address once' })
+  return conflicts
+}
+
+export function isThisMachine(host: unknown): boolean {
+  return typeof host === 'string' && isLoopback(parseHost(host) ?? '')
+}
+
+/** The keys that a server's URL means, its recipients taken apart. */
+export function withRecipients(server: ParsedUrl, keys: { readonly type: string; readonly tls?: string }): ParsedUrl {
+  if (server.kind === 'wrong') return server
+  const { to, ...written } = server.written
+  if (typeof to !== 'string') return wrong('a recipient: ?to=ADDRESS')
+  return { kind: 'written', written: { ...written, ...keys, to: to.split(',') } }
+}
+
+/** The recipients as they stand in a URL. */
+export function recipientsText(to: readonly string[]): string {
+  return to.map((address) => address.replace(/[%&]/g, encodeURIComponent)).join(',')
+}
+
+/** What the schemas of both make of their keys. */
+interface ServerKeys {
+  readonly password: SecretSource | null
+  readonly token: SecretSource | null
+  readonly ca: string | null
+  readonly from: Sender
+  readonly to: readonly string[]
+  readonly timeoutMs: number | null
+}
+
+export function shownServer<Keys extends ServerKeys>({ timeoutMs, ...keys }: Keys) {
+  const { password, token, from } = keys
+  return {
+    ...keys,
+    password: sourceKeys(password),
+    token: sourceKeys(token),
+    from: from.kind === 'address' ? from.address : from.kind,
+    timeout: timeoutMs === null ? null : formatDuration(timeoutMs),
+  }
+}
+
+/** The addresses in which the account's name may stand. */
+export function addresses({ to, from }: ServerKeys): readonly string[] {
+  return from.kind === 'address' ? [...to, from.address] : to
+}
+
+/** Of the settings those that are the same for both: the account's name filled in, the certificate read. */
+export async function serverSettings<Keys extends ServerKeys & { readonly name: string }>(
+  config: Keys,
+  { account, env }: Opening,
+) {
+  const { from, to, ca, token, password, name } = config
+  const source = token ?? password
+  const what = `the ${token === null ? 'password' : 'token'} of destination ${name}`
+  return {
+    ...config,
+    from: from.kind === 'address' ? { ...from, address: expandAccount(from.address, account) } : from,
+    to: to.map((address) => expandAccount(address, account)),
+    ca: ca === null ? null : await pem(ca),
+    secret:
+      source === null ? null : () => resolveSecret(source, { env, signal: AbortSignal.timeout(SECRET_LIMIT_MS), what }),
+  }
+}

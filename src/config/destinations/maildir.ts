@@ -1,0 +1,39 @@
+// A Maildir: a directory of files, one a message. How it delivers is in deliver/maildir/.
+import * as z from 'zod'
+import { expandAccount } from '../values/address.ts'
+import * as value from '../values/values.ts'
+import { common, kind, plain } from './kind.ts'
+import { pathUrl } from './url.ts'
+
+const schema = value.once((resolve) =>
+  value.mapping({
+    type: z.literal('maildir'),
+    path: value.accountPath(resolve).describe('Directory; {account} stands for the name of the account'),
+    create: value.flag.default(true).describe('Missing directories are made'),
+    lineEndings: z
+      .enum(['lf', 'crlf'])
+      .default('lf')
+      .describe('As most programs expect in files (lf), or as mail travels (crlf)'),
+    mode: value.fileMode.prefault('0600').describe('Permissions of a message: four octal digits'),
+    date: z
+      .enum(['received', 'now'])
+      .default('received')
+      .describe('Time of the file: when the message was received, or now'),
+    ...common,
+  }),
+)
+
+export const maildir = kind({
+  ...plain,
+  schema,
+  url: pathUrl('maildir'),
+  usualName: 'inbox',
+  showsWhatItHas: true,
+  canonicalUrl: ({ path }) => `maildir:${path}`,
+  show: (keys) => ({ ...keys, mode: `0${keys.mode.toString(8)}` }),
+  accountTexts: ({ path }) => [path],
+  settings(config, { account }) {
+    const path = expandAccount(config.path, account)
+    return { ...config, path, description: `maildir ${path}` }
+  },
+})

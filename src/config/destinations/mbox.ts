@@ -1,0 +1,30 @@
+// An mbox: one file that holds all messages. How it delivers is in deliver/mbox/.
+import * as z from 'zod'
+import { expandAccount } from '../values/address.ts'
+import * as value from '../values/values.ts'
+import { common, kind, plain } from './kind.ts'
+import { pathUrl } from './url.ts'
+
+const schema = value.once((resolve) =>
+  value.mapping({
+    type: z.literal('mbox'),
+    path: value
+      .accountPath(resolve)
+      .describe('File; {account} stands for the name of the account. Made if need be, its directory is not'),
+    ...common,
+  }),
+)
+
+export const mbox = kind({
+  ...plain,
+  schema,
+  url: pathUrl('mbox'),
+  usualName: 'mbox',
+  canonicalUrl: ({ path }) => `mbox:${path}`,
+  show: (keys) => keys,
+  accountTexts: ({ path }) => [path],
+  settings(config, { account }) {
+    const path = expandAccount(config.path, account)
+    return { ...config, path, description: `mbox ${path}` }
+  },
+})
