@@ -2,6 +2,7 @@
 // resolving and reading its many files was most of the start-up time (yargs 49 ms, zod 40 ms, yaml 19 ms).
 import { relative } from 'node:path'
 import { defineConfig } from 'rolldown'
+import { licences } from './.build/licences.js'
 
 // Each chunk costs half a millisecond, so what belongs to one road is in one. `start`: what --version needs, and what
 // the others share; `words`: reading any command line, and help, beside yargs; `poll`: what a poll without mail needs.
@@ -56,7 +57,7 @@ export default defineConfig({
   logLevel: 'warn',
   input: { popfetch: 'bin/popfetch.ts', index: 'src/index.ts' },
   platform: 'node',
-  plugins: [builtins, widths],
+  plugins: [builtins, widths, licences],
   output: {
     dir: 'dist',
     format: 'esm',

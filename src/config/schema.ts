@@ -35,17 +35,17 @@ export type FirstPolicy =
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error'
 
-type AccountKeys = Frozen<z.output<ReturnType<typeof account>>>
-type TopKeys = Frozen<z.output<ReturnType<typeof top>>>
+type AccountKeys = Frozen<Omit<z.output<ReturnType<typeof account>>, 'deliver' | 'route'>>
+type TopKeys = Frozen<Omit<z.output<ReturnType<typeof top>>, 'accounts' | 'destinations' | 'defaults' | 'state'>>
 
 /** `deliver`: names of destinations, in the order written, without duplicates; also in each rule of `route`. */
-export type Account = Omit<AccountKeys, 'deliver' | 'route'> & {
+export type Account = AccountKeys & {
   readonly name: string
   readonly deliver: readonly string[]
   readonly route: readonly RouteRule[]
 }
 
-export interface Configuration extends Omit<TopKeys, 'accounts' | 'destinations' | 'defaults' | 'state'> {
+export interface Configuration extends TopKeys {
   /** The file it came from; absolute. */
   readonly file: string
   /** In the order of the file. */

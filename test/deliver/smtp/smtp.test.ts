@@ -869,6 +869,6 @@ describe('being stopped', () => {
 
 test('nodemailer is pinned to the version whose log and callbacks were read (D076)', () => {
   const read = (file: string): unknown => JSON.parse(readFileSync(join(import.meta.dirname, '../../..', file), 'utf8'))
-  expect(read('package.json')).toMatchObject({ dependencies: { nodemailer: '10.6.1' } })
+  expect(read('package.json')).toMatchObject({ devDependencies: { nodemailer: '10.6.1' } })
   expect(read('node_modules/nodemailer/package.json')).toMatchObject({ version: '10.6.1' })
 })

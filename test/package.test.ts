@@ -1,0 +1,177 @@
+// The package as people get it: built, packed, and installed without a network by a user who is not root. The build goes
+// to a folder of its own: dist/ of the checkout stays as it is.
+import { execFile } from 'node:child_process'
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { isBuiltin } from 'node:module'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+const ROOT = join(import.meta.dirname, '..')
+const BIN = join(ROOT, 'node_modules/.bin')
+const NOBODY = 65_534
+const scene = mkdtempSync(join(tmpdir(), 'popfetch-package-'))
+const dist = join(scene, 'checkout/dist')
+const home = join(scene, 'home')
+const installed = join(home, 'prefix/lib/node_modules/popfetch')
+
+/** The files of which the bundle is made, by its source maps. */
+let sources: readonly string[] = []
+
+const run = promisify(execFile)
+
+/** Runs a program as a user who is not root, with little in the environment; resolves with its standard output. */
+async function asUser(file: string, args: readonly string[]): Promise<string> {
+  const user = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}
+  const PATH = [join(home, 'prefix/bin'), join(home, 'bin'), process.env['PATH']].join(delimiter)
+  const env = { HOME: home, PATH, npm_config_prefix: join(home, 'prefix') }
+  return (await run(file, args, { ...user, cwd: home, env })).stdout
+}
+
+beforeAll(async () => {
+  chmodSync(scene, 0o755)
+  await run(join(BIN, 'rolldown'), ['-c', '.rolldown.config.js', '--dir', dist, '--sourcemap', 'hidden'], { cwd: ROOT })
+  await run(process.execPath, ['.build/types.js', dist], { cwd: ROOT })
+  const maps = filesIn(dist).filter((file) => file.endsWith('.map'))
+  sources = maps.flatMap(
+    (file) => (JSON.parse(readFileSync(join(dist, file), 'utf8')) as { sources: string[] }).sources,
+  )
+  for (const file of maps) rmSync(join(dist, file))
+  for (const name of ['package.json', 'README.md', 'LICENSE', 'examples']) {
+    cpSync(join(ROOT, name), join(scene, 'checkout', name), { recursive: true })
+  }
+  await run('npm', ['pack', '--ignore-scripts', '--pack-destination', scene], { cwd: join(scene, 'checkout') })
+  // The Node.js of the checkout may lie where others cannot read.
+  mkdirSync(join(home, 'bin'), { recursive: true })
+  copyFileSync(process.execPath, join(home, 'bin/node'))
+  if (process.getuid?.() === 0) await run('chown', ['-R', `${NOBODY}:${NOBODY}`, home])
+  const [tarball = ''] = readdirSync(scene).filter((name) => name.endsWith('.tgz'))
+  await asUser('npm', ['install', '--global', '--offline', '--no-audit', '--no-fund', join(scene, tarball)])
+}, 300_000)
+
+afterAll(() => rmSync(scene, { recursive: true, force: true }))
+
+/** What is in the folder and its folders: paths of files. */
+function filesIn(folder: string): string[] {
+  const found = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  return found.map(({ parentPath, name }) => join(parentPath, name).slice(folder.length + 1))
+}
+
+test('installing the package brings one package', async () => {
+  expect(readdirSync(join(home, 'prefix/lib/node_modules'))).toEqual(['popfetch'])
+  expect(filesIn(installed).filter((file) => file.includes('node_modules'))).toEqual([])
+  const listed = await asUser('npm', ['ls', '--global', '--all', '--parseable'])
+  expect(listed.trim().split('\n')).toHaveLength(2)
+})
+
+test('the package has the program, its types, its licences and the examples, and nothing else', () => {
+  const files = filesIn(installed).filter((file) => !/^(examples|dist\/chunks)\//.test(file))
+  expect(files.toSorted()).toEqual([
+    'LICENSE',
+    'README.md',
+    'dist/THIRD-PARTY-LICENSES',
+    'dist/index.d.ts',
+    'dist/index.js',
+    'dist/popfetch.js',
+    'package.json',
+  ])
+})
+
+test('the installed command runs without any other package', async () => {
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }
+  expect(await asUser('popfetch', ['--version'])).toContain(version)
+  expect(await asUser('popfetch', ['--help'])).toContain('--daemon')
+  cpSync(join(ROOT, 'examples/cron.yaml'), join(home, 'config.yaml'))
+  if (process.getuid?.() === 0) await run('chown', [`${NOBODY}`, join(home, 'config.yaml')])
+  chmodSync(join(home, 'config.yaml'), 0o600)
+  expect(await asUser('popfetch', ['config', 'show', '--config', 'config.yaml'])).toContain('accounts:')
+})
+
+test('the built program imports nothing that Node.js does not have', () => {
+  const scripts = filesIn(dist).filter((file) => file.endsWith('.js'))
+  const imports = scripts.flatMap((file) => {
+    const text = readFileSync(join(dist, file), 'utf8')
+    const found = text.matchAll(
+      /(?:\bfrom|^import|\bimport\(|\brequire\(|\bgetBuiltinModule\()\s*["'`]([\w@./:-]+)["'`]/gm,
+    )
+    return [...found].map(([, name = '']) => name).filter((name) => !name.startsWith('.') && !isBuiltin(name))
+  })
+  expect(imports).toEqual([])
+})
+
+test('the licence of every package that is bundled is in the package', () => {
+  const folders = sources.flatMap(
+    (source) => /node_modules\/(?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+(?=\/)/.exec(source) ?? [],
+  )
+  const bundled = [...new Set(folders)].map((folder) => {
+    const { name, version } = JSON.parse(readFileSync(join(ROOT, folder, 'package.json'), 'utf8')) as Record<
+      string,
+      string
+    >
+    return `${name} ${version}`
+  })
+  const sections = readFileSync(join(dist, 'THIRD-PARTY-LICENSES'), 'utf8').split(/^-{80}$/m)
+  const named = sections.slice(1).map((section) => /^\s*(\S+ \S+) \(/.exec(section)?.[1] ?? '')
+  expect(bundled.length).toBeGreaterThan(30)
+  expect(named.toSorted()).toEqual([...new Set(bundled)].toSorted())
+  expect(sections.slice(1).filter((text) => !/copyright/i.test(text) || !/warrant/i.test(text))).toEqual([])
+})
+
+test('an embedding program has types, without the types of other packages', async () => {
+  const folder = join(scene, 'embedding')
+  mkdirSync(join(folder, 'node_modules/@types'), { recursive: true })
+  symlinkSync(installed, join(folder, 'node_modules/popfetch'))
+  symlinkSync(join(ROOT, 'node_modules/@types/node'), join(folder, 'node_modules/@types/node'))
+  writeFileSync(
+    join(folder, 'program.mts'),
+    `import { loadConfiguration, type Account, type Configuration } from 'popfetch'
+const configuration: Configuration = await loadConfiguration({ file: null, state: null, env: {}, cwd: '/', uid: 0 })
+for (const { host, delete: policy } of configuration.accounts satisfies readonly Account[]) {
+  const name: string = host
+  const kind: 'never' | 'after-delivery' | 'age' = policy.kind
+  // @ts-expect-error The host is text.
+  const port: number = host
+  console.log(name, kind, port)
+}
+`,
+  )
+  // Declaration files of others are checked too.
+  const strict = {
+    strict: true,
+    noEmit: true,
+    skipLibCheck: false,
+    types: ['node'],
+    target: 'es2024',
+    module: 'nodenext',
+  }
+  const lib = ['es2024', 'esnext.disposable']
+  writeFileSync(
+    join(folder, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions: { ...strict, lib }, files: ['program.mts'] }),
+  )
+  const result = await run(join(BIN, 'tsc'), ['-p', folder]).catch((error: unknown) => error as { stdout: string })
+  expect(result.stdout).toBe('')
+  expect(readFileSync(join(installed, 'dist/index.d.ts'), 'utf8')).not.toMatch(/from ["'](?!node:)/)
+})
+
+test('who installs the package does not build it', async () => {
+  const before = filesIn(installed)
+  await asUser('npm', ['run', 'prepare', '--prefix', installed])
+  expect(filesIn(installed)).toEqual(before)
+})
+
+test('the lock file names no registry', () => {
+  expect(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')).not.toContain('"resolved"')
+})
