@@ -161,8 +161,8 @@ export class Session implements AsyncDisposable {
     return this.#queue.idle
   }
 
-  /** Signs in, once: no second attempt in this session (P052). Rejects with the errors that chooseMechanism and signInWith name, or
-   *  StaleCapabilities; then the session is botched. */
+  /** Signs in, once: no second attempt in this session (P052). Rejects with the errors that chooseMechanism and signInWith
+   *  name, or StaleCapabilities; then the session is botched. */
   async signIn(choice: MechanismChoice, credentials: Credentials): Promise<void> {
     const choose = (capabilities: Capabilities): Mechanism => chooseMechanism(choice, capabilities, credentials)
     let tried: Mechanism | null = null
@@ -220,8 +220,8 @@ export class Session implements AsyncDisposable {
     this.#queue.pipelining = this.#options.pipelining && this.#capabilities.names.has('PIPELINING')
   }
 
-  /** RETR. The message's bytes go to `body` as they arrive. Resolves with the reply; `status: 'err'`: the server does not have the
-   *  message (P106), and the session goes on. Rejects when the session is botched; discard the bytes then. */
+  /** RETR. The message's bytes go to `body` as they arrive. Resolves with the reply; `status: 'err'`: the server does not have
+   *  the message (P106), and the session goes on. Rejects when the session is botched; discard the bytes then. */
   retrieve(number: number, body: BodySink): Promise<Reply> {
     return this.#watched(this.#queue.run(command('RETR', number), 'message', body))
   }

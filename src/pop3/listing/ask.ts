@@ -1,5 +1,5 @@
-// LIST and UIDL, with CAPA in front of them where that is asked for: what came of it, in one answer. Whether they go out
-// together is the session's to say, and what a failure of that means is in doubt.ts.
+// Asks for LIST and UIDL, and joins their answers and that of CAPA. The session decides whether the commands are sent together;
+// recoverable.ts names the errors when the server cannot bear that.
 import { command, type Command } from '../wire/command.ts'
 import { inBurst } from '../recoverable.ts'
 import type { BodySink } from '../wire/exchange.ts'
@@ -11,12 +11,12 @@ import { isBusy, replyError } from '../wire/reply-error.ts'
 
 export interface Lists {
   readonly listing: Listing
-  /** Null: not asked for. */
+  /** Null: CAPA was not sent. */
   readonly capabilities: Capabilities | null
 }
 
-/** `ask` queues a command. `capabilities`: the answer to CAPA that is on its way, null: it is not asked for. Rejects with
- *  ERR_POP3_REPLY when LIST is refused, or UIDL for the time being; with UnansweredBurst where `together`. */
+/** `ask` queues a command. `capabilities`: the pending answer to a CAPA that was sent before; null: none was. Rejects with
+ *  ERR_POP3_REPLY when LIST is refused, or UIDL temporarily; with UnansweredBurst only if `together`. */
 export async function askLists(
   ask: (list: Command, body: BodySink) => Promise<Reply>,
   capabilities: Promise<Capabilities> | null,
@@ -30,7 +30,7 @@ export async function askLists(
   const burst = together ? inBurst(all, capabilities === null ? [list] : [capabilities, list]) : all
   const [capaAnswer, listReply, uidlReply] = await burst
   if (listReply.status !== 'ok') throw replyError('LIST', listReply)
-  // "Not now" is no "never": only a plain refusal means that the server has no UIDL (P059, P084).
+  // "Not now" does not mean "never": only a plain refusal says that the server has no UIDL (P059, P084).
   if (uidlReply.status !== 'ok' && (uidlReply.code !== null || isBusy(uidlReply))) throw replyError('UIDL', uidlReply)
   const listing = await Listing.from(sizes, uidlReply.status === 'ok' ? uidls : null)
   return { listing, capabilities: capaAnswer }

@@ -1,16 +1,17 @@
-// A column of a listing: number → text, as a few arrays whatever its length (P103), and the memory that it grows in. Pure.
+// A column of a listing: number → text in a few arrays, whatever its length (P103, a million messages), and the growing memory
+// that it is built in. Pure.
 
-/** What was listed, ascending by number; a number that was listed twice is left out (P088). */
+/** Rows in ascending order of number. A number that was listed twice is left out (P088, odd lines). */
 export interface Column {
   readonly numbers: Uint32Array
-  /** What followed the number of row `i` stands in `texts` from `edges[i]` on, and an LF behind it before `edges[i + 1]`. */
+  /** The text of row `i`, with an LF after it, is `texts` from `edges[i]` up to `edges[i + 1]`. */
   readonly edges: Uint32Array
   readonly texts: Buffer
 }
 
 export const emptyColumn: Column = { numbers: new Uint32Array(0), edges: new Uint32Array(1), texts: Buffer.alloc(0) }
 
-/** A column ascending by number and without the numbers that are there twice. Yields whenever so many rows are done. */
+/** The same rows in ascending order of number, without the numbers that occur twice. Yields after every `rowsPerTurn` rows. */
 export function* inOrder({ numbers, edges, texts }: Column, rowsPerTurn: number): Generator<void, Column> {
   const order = yield* byNumber(numbers)
   const ordered = { numbers: new Uint32Array(order.length), edges: new Uint32Array(order.length + 1) }
@@ -33,8 +34,8 @@ export function* inOrder({ numbers, edges, texts }: Column, rowsPerTurn: number)
   }
 }
 
-/** The rows in the order of their numbers: by the lower half of the bits, then by the upper, as comparing a
- *  million numbers would keep the event loop too long. */
+/** The rows in the order of their numbers: a radix sort by the lower 16 bits, then by the upper. Sorting a million numbers by
+ *  comparison would block the event loop for too long. */
 function* byNumber(numbers: Uint32Array): Generator<void, Uint32Array> {
   let order = new Uint32Array(numbers.length).map((_, row) => row)
   for (const shift of [0, 16]) {
@@ -47,7 +48,7 @@ function* byNumber(numbers: Uint32Array): Generator<void, Uint32Array> {
   return order
 }
 
-/** `order`, and within the same digit as it was before, to `sorted`. */
+/** Writes `order` to `sorted` by the digit at `shift`; rows with the same digit keep their order. */
 function placeByDigit(numbers: Uint32Array, shift: number, order: Uint32Array, sorted: Uint32Array): void {
   const starts = new Uint32Array(0x10001)
   for (let row = 0; row < numbers.length; row++) {
@@ -67,8 +68,8 @@ function placeByDigit(numbers: Uint32Array, shift: number, order: Uint32Array, s
 const FIRST_BYTES = 4096
 const STEP_BYTES = 1 << 20
 
-/** Memory that grows where it stands: a million lines are not copied again and again, and no half of it is in reserve. */
-export class Pile {
+/** Memory that grows in place: a million lines are not copied again at each step, and no spare half is kept allocated. */
+export class GrowingBytes {
   readonly #memory: ArrayBuffer
   #bytes = 0
 
@@ -80,7 +81,7 @@ export class Pile {
     return this.#bytes
   }
 
-  /** Within the limits of a listing there is always room. */
+  /** There is always room within the limits of a listing. */
   add(more: Uint8Array): void {
     const memory = this.#memory
     const needed = this.#bytes + more.length
@@ -90,7 +91,7 @@ export class Pile {
     this.#bytes = needed
   }
 
-  /** Gives it away, at its size. */
+  /** Hands over the memory, cut to what was added. The object is of no use afterwards. */
   take(): ArrayBuffer {
     this.#memory.resize(this.#bytes)
     return this.#memory.transferToFixedLength()

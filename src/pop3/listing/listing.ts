@@ -1,5 +1,5 @@
 // The answers to LIST and UIDL, joined by message number (P087), in columns: a million entries are a few arrays (P103). Pure.
-// Absent, doubled and odd lines leave gaps, never an entry with the wrong UIDL. Entries that share one: uidl-table.ts.
+// Missing, doubled and odd lines leave gaps, but never an entry with the wrong UIDL. Entries that share a UIDL: uidl-table.ts.
 import { setImmediate as turn } from 'node:timers/promises'
 import { type Column, emptyColumn } from './column.ts'
 import { isBlank, type ListParser } from './parser.ts'
@@ -8,20 +8,20 @@ import { UidlTable } from './uidl-table.ts'
 export interface ListingEntry {
   /** Its place in the listing, from 0. */
   readonly index: number
-  /** Of this session only; never stored (P141). */
+  /** Valid in this session only; never stored (P141, stale numbers). */
   readonly number: number
-  /** Latin1 text of the UIDL's bytes; '' when the server gave none (P086, P091). */
+  /** The UIDL's bytes as Latin-1 text; '' when the server gave none (P086, P091). */
   readonly uidl: string
   /** 0 for the first entry with this UIDL, 1 for the second … (P095). */
   readonly copy: number
-  /** As announced; null when not or absurdly. A hint (P101). */
+  /** The announced size; null when there was none or an absurd one. Only a hint (P101, wrong sizes). */
   readonly sizeBytes: number | null
 }
 
-/** Rows that one turn of the event loop deals with: some milliseconds' worth (P103). */
+/** Rows to work on in one turn of the event loop: a few milliseconds (P103). */
 const ROWS_PER_TURN = 20_000
 
-/** The texts are the UIDLs; empty where there is none. */
+/** The texts are the UIDLs; empty for an entry without one. */
 interface Columns extends Column {
   /** -1: not announced. */
   readonly sizes: Float64Array
@@ -38,12 +38,12 @@ export class Listing {
     this.hasUidls = hasUidls
   }
 
-  /** `uidls` null: UIDL was refused. The event loop turns meanwhile. */
+  /** `uidls` null: UIDL was refused. Works in several turns of the event loop. */
   static async from(sizes: ListParser, uidls: ListParser | null): Promise<Listing> {
     return new Listing(await inTurns(joined(sizes, uidls)), uidls !== null)
   }
 
-  /** Of few entries: all in one turn. */
+  /** For a few entries: in one turn. */
   static ofFew(sizes: ListParser, uidls: ListParser | null): Listing {
     return new Listing(atOnce(joined(sizes, uidls)), uidls !== null)
   }
@@ -56,7 +56,8 @@ export class Listing {
     return this.#columns.sizes.reduce((total, size) => total + Math.max(0, size), 0)
   }
 
-  /** Before anything is asked about copies in a listing of many: the event loop turns meanwhile. */
+  /** Call before asking about copies in a long listing: this works in several turns of the event loop, the first question
+   *  otherwise in one. */
   async tellCopies(): Promise<void> {
     this.#table ??= await inTurns(UidlTable.of(this.#columns, ROWS_PER_TURN))
   }
@@ -65,7 +66,7 @@ export class Listing {
     return (this.#table ??= atOnce(UidlTable.of(this.#columns, ROWS_PER_TURN)))
   }
 
-  /** The entries from `from` up to `to`, as objects made for this call. */
+  /** The entries from `from` up to, but not including, `to`; new objects at each call. */
   slice(from: number, to: number): ListingEntry[] {
     const entries: ListingEntry[] = []
     for (let index = from; index < Math.min(to, this.length); index++) entries.push(this.entry(index))
@@ -89,30 +90,30 @@ export class Listing {
     return texts.toString('latin1', edges[index], (edges[index + 1] ?? 1) - 1)
   }
 
-  /** The UIDLs that stand for more than one entry (P095). */
+  /** The UIDLs that more than one entry has (P095, doubled UIDLs). */
   sharedUidls(): ReadonlySet<string> {
     return new Set([...this.#uidls.firsts].map((index) => this.uidl(index)))
   }
 
-  /** Where their entries stand. */
+  /** The indexes of the entries that share a UIDL with another. */
   *sharing(): Generator<number> {
     yield* this.#uidls.firsts
     yield* this.#uidls.copies.keys()
   }
 
-  /** Where the first entry with this UIDL stands; -1: there is none. */
+  /** The index of the first entry with this UIDL; -1: there is none. */
   find(uidl: Uint8Array): number {
     return this.#uidls.find(uidl)
   }
 
-  /** Do `count` entries from `from` on have exactly these UIDLs, an LF behind each? */
+  /** Do the `count` entries from `from` on have exactly these UIDLs, each with an LF after it? */
   reads(from: number, count: number, uidls: Uint8Array): boolean {
     const { edges, texts } = this.#columns
     if (from + count > this.length) return false
     return texts.subarray(edges[from], edges[from + count]).equals(uidls)
   }
 
-  /** The sizes announced from `from` up to `to`; -1: not, or absurdly. */
+  /** The announced sizes from `from` up to, but not including, `to`; -1 for none or an absurd one. */
   sizes(from: number, to: number): Float64Array {
     return this.#columns.sizes.subarray(from, to)
   }
@@ -148,7 +149,7 @@ function sameNumbers(left: Uint32Array, right: Uint32Array): boolean {
   return a !== undefined && b !== undefined && a.equals(b)
 }
 
-/** Both lists in step, ascending by number. */
+/** Merges both lists, each in ascending order of number. */
 function* inStep(
   left: { readonly numbers: Uint32Array; readonly sizes: Float64Array },
   right: Column,
@@ -171,7 +172,7 @@ function* inStep(
   return { numbers, sizes, edges, texts }
 }
 
-/** How many numbers are in one list or the other. */
+/** How many numbers are in at least one of the lists. */
 function* rowsOf(left: Uint32Array, right: Uint32Array): Generator<void, number> {
   let rows = 0
   for (let l = 0, r = 0; l < left.length || r < right.length; rows++) {

@@ -1,16 +1,16 @@
 // One answer to LIST or UIDL, parsed as it streams in: number → the bytes after it, in columns, so that a million lines are
-// a few arrays and not a million objects (P103). Pure. The lines are hostile: numbers never index or size memory, a bad
-// line costs only itself (P088), and what is kept of a line does not depend on how it was cut into chunks.
+// a few arrays and not a million objects (P103). Pure. The lines are hostile: numbers never index or size memory, and a bad
+// line costs only itself (P088). The result does not depend on how the answer was cut into chunks.
 import { PopfetchError } from '../../errors.ts'
-import { type Column, inOrder, Pile } from './column.ts'
+import { type Column, inOrder, GrowingBytes } from './column.ts'
 
-/** A longer line is dropped: no server has such UIDs, and the message is treated as one without (P092, P104). */
+/** A longer line is dropped, and its message treated as one without a UIDL: no server has such long ones (P092, P104). */
 const LINE_LIMIT = 16_384
-/** Entries of one listing; past that it is an attack or a fault (P104). */
+/** Entries of one listing. More than that is an attack or a fault (P104, endless lists). */
 export const LISTING_LIMIT = 5_000_000
-/** Bytes of one answer: LISTING_LIMIT lines with UIDs of the longest legal kind and some to spare (P104). */
+/** Bytes of one answer: LISTING_LIMIT lines with UIDLs of the longest legal kind, and some to spare (P104). */
 export const LISTING_BYTES_LIMIT = 512 * 1024 * 1024
-/** RFC 1939 sets no limit; what no signed 32-bit integer holds is no count of messages (P088). */
+/** RFC 1939 sets no limit. A number beyond 31 bits counts no messages (P088). */
 const NUMBER_LIMIT = 0x7fffffff
 
 const LF = 0x0a
@@ -18,18 +18,18 @@ const CR = 0x0d
 const SPACE = 0x20
 const TAB = 0x09
 
-/** Rows, and bytes of texts, that are parsed before they join the others: V8 is slow with memory that may grow. */
+/** Rows, and bytes of text, that are parsed into a page before they are added to the rest: V8 is slow at memory that can grow. */
 const PAGE_ROWS = 4096
 const PAGE_BYTES = 65_536
 
-/** What no number of messages and no UIDL of RFC 1939 is longer than. */
+/** No message number and no UIDL of RFC 1939 is longer. */
 const ORDINARY_DIGITS = 9
 const ORDINARY_BYTES = 100
 
 export class ListParser {
-  readonly #numbers = new Pile(LISTING_LIMIT * 4)
-  readonly #ends = new Pile(LISTING_LIMIT * 4)
-  readonly #texts = new Pile(LISTING_BYTES_LIMIT)
+  readonly #numbers = new GrowingBytes(LISTING_LIMIT * 4)
+  readonly #ends = new GrowingBytes(LISTING_LIMIT * 4)
+  readonly #texts = new GrowingBytes(LISTING_BYTES_LIMIT)
   readonly #page = {
     numbers: new Uint32Array(PAGE_ROWS),
     ends: new Uint32Array(PAGE_ROWS),
@@ -37,11 +37,11 @@ export class ListParser {
   }
   #pageRows = 0
   #pageBytes = 0
-  /** Bytes of texts on the pages before. */
+  /** Bytes of text on the earlier pages. */
   #textBytes = 0
   #count = 0
   #fedBytes = 0
-  /** The start of a line whose end has not come. */
+  /** The start of a line whose end has not arrived yet. */
   #carry: Buffer[] = []
   #carryBytes = 0
   #skipping = false
@@ -60,7 +60,7 @@ export class ListParser {
     }
     for (const stop = chunk.lastIndexOf(LF); start <= stop;) start = this.#ordinaryLine(chunk, start)
     if (start === chunk.length || this.#skipping) return
-    // A copy: the chunk may be large. Not joined before the end: a line that drips must not cost its square.
+    // A copy, because the chunk may be large. Joined only at the line's end, so that a dripping line is not copied at every byte.
     this.#carry.push(Buffer.from(chunk.subarray(start)))
     this.#carryBytes += chunk.length - start
     if (this.#carryBytes > LINE_LIMIT) {
@@ -69,7 +69,7 @@ export class ListParser {
     }
   }
 
-  /** A line as nearly all are, in one go: nothing but the time depends on it. Returns where the next one starts. */
+  /** A fast path for ordinary lines, with the same result as #anyLine. Returns where the next line starts. */
   #ordinaryLine(bytes: Buffer, start: number): number {
     const { texts } = this.#page
     let at = start
@@ -136,7 +136,7 @@ export class ListParser {
     this.#enter(number, size)
   }
 
-  /** Its text is on the page, up to `size`. */
+  /** Adds the row whose text was written to the page, up to `size`. */
   #enter(number: number, size: number): void {
     const { numbers, ends, texts } = this.#page
     texts[size] = LF
@@ -158,7 +158,8 @@ export class ListParser {
     this.#pageBytes = 0
   }
 
-  /** Call once, when the answer is complete. Yields after some milliseconds, or so many rows put in order. */
+  /** The column; call once, when the answer is complete. Yields every few milliseconds, and after every `rowsPerTurn` rows that
+   *  had to be put in order. */
   *finish(rowsPerTurn: number): Generator<void, Column> {
     this.#turnPage()
     const numbers = new Uint32Array(this.#numbers.take())

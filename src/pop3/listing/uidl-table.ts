@@ -1,12 +1,12 @@
-// Where each UIDL of a listing stands, and which entries share one (P095): a table of row numbers, no strings, no objects.
-// Senders can choose UIDs (P096); they cannot know the seed, so they cannot make them collide.
+// A hash table from UIDL to row, and the entries that share a UIDL (P095): row numbers only, no strings and no objects.
+// Senders can choose UIDLs (P096), but they do not know the seed, and so cannot make them collide.
 import { randomInt } from 'node:crypto'
 import type { Column } from './column.ts'
 
 export class UidlTable {
-  /** Row → how many rows before it have its UIDL; only those that have some. */
+  /** Row → how many earlier rows have the same UIDL. Rows without such are not in it. */
   readonly copies: ReadonlyMap<number, number>
-  /** The first row of each UIDL that several have. */
+  /** The first row of each UIDL that several rows have. */
   readonly firsts: Iterable<number>
   readonly #uidls: Column
   readonly #slots: Uint32Array
@@ -26,7 +26,7 @@ export class UidlTable {
     this.firsts = firsts
   }
 
-  /** Yields whenever so many rows are in. Rows without a UIDL are left out. */
+  /** Yields after every `rowsPerTurn` rows. Rows without a UIDL are left out. */
   static *of(uidls: Column, rowsPerTurn: number): Generator<void, UidlTable> {
     const rows = uidls.numbers.length
     let size = 16
@@ -34,7 +34,7 @@ export class UidlTable {
     const slots = new Uint32Array(size)
     const seed = randomInt(0x7fffffff)
     const copies = new Map<number, number>()
-    /** First row with a UIDL that is there more than once → how many were found so far. */
+    /** The first row of a UIDL that occurs more than once → how many rows with it were found so far. */
     const found = new Map<number, number>()
     for (let from = 0; from < rows; from += rowsPerTurn) {
       if (from > 0) yield
@@ -55,7 +55,7 @@ export class UidlTable {
   }
 }
 
-/** The first row that has the UIDL of this one: itself, unless another was entered before. */
+/** Enters the row. Returns the first row with the same UIDL, which is the row itself unless another was entered before. */
 function enter(row: number, uidls: Column, slots: Uint32Array, seed: number): number {
   const start = uidls.edges[row] ?? 0
   const end = (uidls.edges[row + 1] ?? 0) - 1
@@ -67,8 +67,8 @@ function enter(row: number, uidls: Column, slots: Uint32Array, seed: number): nu
   return row
 }
 
-/** FNV-1a, but that no byte of the state keeps to itself: the lowest would, and who guesses that one of the seed's could make
- *  a million UIDLs collide. */
+/** FNV-1a with an extra shift. In plain FNV-1a the lowest byte of the state depends on no other byte, so that guessing one byte
+ *  of the seed would be enough to make a million UIDLs collide (P096). */
 export function hashOf(bytes: Uint8Array, start: number, end: number, seed: number): number {
   let hash = seed
   for (let at = start; at < end; at++) {
@@ -78,7 +78,7 @@ export function hashOf(bytes: Uint8Array, start: number, end: number, seed: numb
   return hash
 }
 
-/** Where the number of the first row with this UIDL stands, plus 1; or the empty slot that it belongs in. */
+/** The slot that holds the first row with this UIDL, as its number plus 1; or the empty slot where it belongs. */
 function slotOf(
   bytes: Uint8Array,
   start: number,

@@ -1,21 +1,21 @@
-// Waiting for a socket to get somewhere: connected, through a proxy, under TLS. The one rule: it gets there in time, or the
-// socket is destroyed.
+// Waits until a socket has reached a state: connected, through the proxy, or under TLS. The one rule: it reaches it in time, or
+// the socket is destroyed.
 import type { Socket } from 'node:net'
 import type { PopfetchError } from '../../errors.ts'
 import { abortedError, timedOut } from './network-error.ts'
 
 export interface ArrivalOptions {
-  /** "connecting to …", for people. */
+  /** For people, as in "connecting to …". */
   readonly doing: string
-  /** What to look at when it takes too long. */
+  /** What the user should check when it takes too long. */
   readonly hint: string
-  /** What an error or the end of the socket means meanwhile. */
+  /** The error to report when the socket fails or ends meanwhile. */
   readonly failure: (cause: unknown) => PopfetchError
   readonly timeoutMs: number
   readonly signal: AbortSignal
 }
 
-/** Rejects with what `arrived` rejects with, with `failure`, ERR_TIMEOUT or ERR_ABORTED. */
+/** Resolves when `arrived` does. Rejects with its error, `failure`, ERR_TIMEOUT or ERR_ABORTED; the socket is destroyed then. */
 export async function arrival(
   socket: Socket,
   arrived: Promise<void>,
@@ -27,7 +27,7 @@ export async function arrival(
   const failed = (error: unknown): void => reject(failure(error))
   const closed = (): void => reject(failure(new Error('the connection was closed')))
   arrived.then(resolve, reject)
-  // Stays for good: an error after the wait is over must not be one without a listener (N005).
+  // Never removed: an error after the wait must still have a listener (N005, unhandled 'error').
   socket.on('error', failed)
   socket.once('close', closed)
   signal.addEventListener('abort', aborted, { once: true })

@@ -1,5 +1,5 @@
 // TCP and TLS for one POP3 session: the room's only door to the network. Knows bytes, not POP3.
-// The one rule: `secure` is true only for a socket whose peer was verified, and nobody sends a secret without asking it.
+// The one rule: `secure` is true only after the peer was verified, and no secret is sent without checking it.
 import * as net from 'node:net'
 import { PopfetchError } from '../../errors.ts'
 import { arrival } from './arrival.ts'
@@ -13,13 +13,13 @@ export interface ConnectionOptions {
   readonly host: string
   readonly port: number
   readonly tls: TlsOptions
-  /** The way there; null: straight. */
+  /** Null: connect directly. */
   readonly proxy: ProxyOptions | null
-  /** Connecting, going through the proxy and each TLS handshake must be complete within it. */
+  /** The limit for each of: connecting, the proxy, a TLS handshake. */
   readonly timeoutMs: number
 }
 
-/** How long one address may take before the next is tried beside it; Node's own 250 ms aborts slow links (P003). */
+/** How long to wait for one address before the next is tried; Node's own 250 ms gives up on slow lines (P003). */
 const ADDRESS_ATTEMPT_MS = 3000
 const KEEP_ALIVE_MS = 60_000
 
@@ -27,7 +27,7 @@ const sessions = new TlsSessions()
 
 export interface ConnectionSink {
   data(chunk: Buffer): void
-  /** The connection is gone, once; `error` null: the peer ended it without one. Not called after destroy(). */
+  /** Called once, when the connection has ended. `error` null: the peer closed it normally. Not called after destroy(). */
   closed(error: PopfetchError | null): void
 }
 
@@ -37,7 +37,7 @@ export class Connection {
   #sink: ConnectionSink | null = null
   #secure = false
   #destroyed = false
-  /** Our own: why we stopped reading. */
+  /** How many calls to pause() have had no resume() yet. */
   #pauses = 0
 
   private constructor(options: ConnectionOptions, socket: net.Socket) {
@@ -80,20 +80,20 @@ export class Connection {
     return new Connection(options, socket)
   }
 
-  /** Encrypted, and the peer is who it should be. */
+  /** Is the connection encrypted, and the peer verified? */
   get secure(): boolean {
     return this.#secure
   }
 
-  /** Starts reading; call once, after `secureNow` where TLS comes first. */
+  /** Starts reading. Call once; with implicit TLS, after `secureNow`. */
   attach(sink: ConnectionSink): void {
     this.#sink = sink
     this.#listen()
   }
 
-  /** TLS over the open connection (implicit TLS, or after `+OK` to STLS). Nothing is read or written in clear meanwhile
-   *  (P044, P050). Rejects with ERR_TLS (FailedResumption: another connection may do), ERR_TIMEOUT, ERR_ABORTED; then the
-   *  connection is destroyed. */
+  /** Starts TLS on the open connection (implicit TLS, or after `+OK` to STLS). Nothing is read or written in clear from then on
+   *  (P044, P050, injection before TLS). Rejects with ERR_TLS, ERR_TIMEOUT or ERR_ABORTED, or with FailedResumption, when a new
+   *  connection may succeed. The connection is destroyed then. */
   async secureNow(signal: AbortSignal): Promise<TlsFacts> {
     const { host, port, timeoutMs } = this.#options
     const { pin } = this.#options.tls
@@ -132,11 +132,11 @@ export class Connection {
     })
     await handshake.catch((error: unknown) => {
       if (resumed === null || signal.aborted) throw error
-      // It may be to blame: never again with this server.
+      // The resumed session may be the cause: none is resumed with this server again.
       sessions.refuse(key)
       throw error instanceof PopfetchError && error.code === 'ERR_TLS' ? new FailedResumption(error) : error
     })
-    // What resumes a session was checked when that began: Node looks at the name only then, and has no certificate now.
+    // A resumed session was checked when it began. Node has no certificate now and would not check the name.
     const before = resumed !== null && secured.isSessionReused() ? resumed : null
     const facts = before?.facts ?? tlsFactsOf(secured)
     if (pin !== null && facts.fingerprint !== pin) {
@@ -148,7 +148,7 @@ export class Connection {
     const keep = (session: Buffer): void => {
       if (this.#secure) sessions.keep(key, { session, verifiedMs, facts })
     }
-    // One that was resumed serves again unless the server gives another.
+    // A resumed session is kept for the next time, unless the server sends a newer one.
     for (const ticket of before === null ? tickets : [before.session, ...tickets]) keep(ticket)
     secured.on('session', keep)
     if (this.#sink !== null) this.#listen()
@@ -162,7 +162,7 @@ export class Connection {
     const gathering = new Gathering((chunk) => this.#sink?.data(chunk))
     if (this.#secure) socket.on('data', (piece: Buffer) => gathering.add(piece))
     else socket.on('data', (chunk: Buffer) => this.#sink?.data(chunk))
-    // An error is followed by 'close'; the listener stays to the end, for errors during teardown too (N005).
+    // An error is followed by 'close'. The listener is never removed: teardown can fail too (N005, unhandled 'error').
     socket.on('error', (error) => (failure ??= error))
     const ended = (): void => {
       gathering.flush()
@@ -170,7 +170,7 @@ export class Connection {
     }
     socket.on('end', ended)
     socket.on('close', ended)
-    // A proxy's socket comes paused.
+    // The proxy's code leaves its socket paused.
     if (this.#pauses === 0) socket.resume()
   }
 
@@ -185,7 +185,7 @@ export class Connection {
     if (!this.#destroyed) this.#socket.write(bytes)
   }
 
-  /** Stops reading, so that the server waits; each call wants a resume() of its own. */
+  /** Stops reading, so that the server has to wait. Each call needs its own resume(). */
   pause(): void {
     if (this.#pauses++ === 0) this.#socket.pause()
   }
@@ -194,7 +194,7 @@ export class Connection {
     if (--this.#pauses === 0) this.#socket.resume()
   }
 
-  /** Ends the connection at once, without a word: nothing that was not committed is committed (rule 1). Idempotent. */
+  /** Ends the connection at once, without QUIT: the server deletes nothing. Idempotent. */
   destroy(): void {
     this.#destroyed = true
     this.#sink = null

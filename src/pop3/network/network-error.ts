@@ -1,4 +1,4 @@
-// What went wrong on the way to a POP3 server, in words: what was tried, what came back, what to do.
+// Failures on the way to a POP3 server → errors that say what was tried, what happened, and what to do.
 import { display } from '../../display.ts'
 import { errnoOf, PopfetchError } from '../../errors.ts'
 
@@ -25,7 +25,7 @@ const reasons: Readonly<Record<string, string>> = {
 }
 
 function reasonOf(cause: unknown): string {
-  // With several addresses tried, each has its own error (P004).
+  // When several addresses were tried, each has its own error (P004).
   const first = cause instanceof AggregateError ? cause.errors.at(-1) : cause
   const errno = errnoOf(first) ?? errnoOf(cause)
   const text = first instanceof Error ? display(first.message) : 'unknown reason'

@@ -1,6 +1,6 @@
-// The way to a POP3 server through a proxy: SOCKS5 (RFC 1928, RFC 1929) or HTTP CONNECT (RFC 9110 §9.3.6). The proxy looks up
-// the server's name; TLS comes afterwards, with the server. The one rule: what goes wrong here is told as the proxy's doing,
-// never as the mailbox's (P020). SOCKS5 is the library's; CONNECT is the parser that Node reads every HTTP answer with.
+// Connects through a proxy: SOCKS5 (RFC 1928, RFC 1929) or HTTP CONNECT (RFC 9110 §9.3.6). The proxy looks up the server's name;
+// TLS with the server comes afterwards. The one rule: a failure here is reported as the proxy's, never as the mailbox's (P020).
+// SOCKS5 is done by a library, CONNECT by Node's own HTTP client: both distrust the proxy's answer.
 import type { Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import { display } from '../../display.ts'
@@ -10,7 +10,7 @@ export interface ProxyOptions {
   readonly kind: 'socks5' | 'http'
   readonly host: string
   readonly port: number
-  /** Null: the proxy asks for none. */
+  /** Null: the proxy needs no sign-in. */
   readonly user: string | null
   readonly password: string | null
 }
@@ -20,9 +20,9 @@ export interface Target {
   readonly port: number
 }
 
-/** Has the proxy, to which `socket` is connected, go on to the target: then what is read and written is the server's, and
- *  nothing of that has been lost; the socket is paused. Rejects with ERR_CONNECT. The caller destroys the socket, also to
- *  end the wait when `limitMs` are over. */
+/** Asks the proxy, to which `socket` is connected, to connect to the target. On return the socket is paused, and everything read
+ *  from it and written to it is the target's; no byte was lost. Rejects with ERR_CONNECT. The caller destroys the socket, also to
+ *  end the wait after `limitMs`. */
 export function goThrough(proxy: ProxyOptions, socket: Socket, target: Target, limitMs: number): Promise<void> {
   return proxy.kind === 'socks5' ? socks(proxy, socket, target, limitMs) : connect(proxy, socket, target)
 }
@@ -32,13 +32,13 @@ export function lostProxy(proxy: ProxyOptions, target: Target, cause: unknown): 
   return refused(proxy, target, { said: 'it closed the connection', retry: 'soon', cause })
 }
 
-/** `socks5://host:port`, without what is secret in it. */
+/** `socks5://host:port`, without user and password. */
 export function proxyName({ kind, host, port }: ProxyOptions): string {
   return `${kind}://${authority({ host, port })}`
 }
 
 async function socks(proxy: ProxyOptions, socket: Socket, target: Target, limitMs: number): Promise<void> {
-  // Few people have a proxy: loaded at first use.
+  // Loaded at first use, because few people have a proxy.
   const { SocksClient } = await import('socks')
   const { host, port, user, password } = proxy
   await SocksClient.createConnection({
@@ -46,13 +46,13 @@ async function socks(proxy: ProxyOptions, socket: Socket, target: Target, limitM
     command: 'connect',
     destination: { host: target.host, port: target.port },
     existing_socket: socket,
-    // The caller's clock comes first; this one is what the library keeps everything in memory for (2.8).
+    // The caller's limit ends the wait; this one only makes the library (2.8) free its memory.
     timeout: limitMs + 1000,
   }).catch((error: unknown) => {
-    // It holds its options, the password among them: only the words go on.
+    // The library's error holds its options, and among them the password: only its message is used.
     throw refused(proxy, target, socksReason(error instanceof Error ? error.message : ''))
   })
-  // What came behind the proxy's answer is given back as an event one turn later, and reading goes on then (socks 2.8).
+  // Bytes after the proxy's answer are emitted again one turn later, and the socket then flows (socks 2.8).
   const early: Buffer[] = []
   const keep = (chunk: Buffer): number => early.push(chunk)
   socket.on('data', keep)
@@ -92,7 +92,7 @@ async function connect(proxy: ProxyOptions, socket: Socket, target: Target): Pro
     socket.pause()
     if (statusCode < 200 || statusCode > 299)
       return reject(refused(proxy, target, httpReason(statusCode, statusMessage)))
-    // A server that is quick is heard all the same.
+    // The bytes of a server that spoke at once.
     if (head.length > 0) socket.unshift(head)
     resolve()
   })

@@ -1,4 +1,4 @@
-// What is known of a TLS connection, for people: who is at the other end, and until when. Everything in it is safe to print.
+// The facts about a TLS connection that people are shown: whose certificate, and until when. All of them are safe to print.
 import { createHash, X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import { display } from '../../display.ts'
@@ -8,7 +8,7 @@ export interface TlsFacts {
   readonly protocol: string
   readonly cipher: string
   readonly subject: string
-  /** The names it is for; '' for a certificate without any. */
+  /** The names that the certificate is for; '' when it has none. */
   readonly names: string
   readonly issuer: string
   readonly validFromMs: number
@@ -17,7 +17,7 @@ export interface TlsFacts {
   readonly fingerprint: string
 }
 
-/** Of a connection whose handshake is complete. */
+/** Call after the handshake. */
 export function tlsFactsOf(secured: TLSSocket): TlsFacts {
   const leaf = secured.getPeerCertificate().raw
   const certificate = new X509Certificate(leaf)
@@ -33,7 +33,7 @@ export function tlsFactsOf(secured: TLSSocket): TlsFacts {
   }
 }
 
-/** It is not the pinned one. Nothing was sent; `facts` tell whose it is. */
+/** The certificate is not the pinned one. Nothing was sent; `facts` describe the certificate. */
 export class AnotherCertificate extends PopfetchError {
   override readonly name: string = 'AnotherCertificate'
   readonly facts: TlsFacts

@@ -1,18 +1,18 @@
-// TLS sessions to be resumed (RFC 8446 §2.2), for as long as the process lives: a handshake without certificates, and over
-// TLS 1.2 one exchange less. The one rule: only the session of a connection that passed every check is kept, for the same
-// host, port and trust, and no longer than an hour or its certificate: dates and chains are looked at anew by then.
+// TLS sessions to resume (RFC 8446 §2.2), kept while the process lives: a resumed handshake needs no certificates, and over
+// TLS 1.2 one exchange less. The one rule: a session is kept only if its connection passed every check, and is used only for the
+// same host, port and trust. After an hour, or when its certificate expires, dates and chain are checked again.
 import { PopfetchError } from '../../errors.ts'
 import type { TlsFacts } from './tls-facts.ts'
 
 const KEPT_MS = 3_600_000
-/** Far more than servers polled by one process; the oldest go. */
+/** Far more than one process has servers; the oldest are dropped. */
 const MOST_KEPT = 256
 
 export interface Resumable {
   readonly session: Buffer
-  /** When its certificate was checked, in full. */
+  /** When the certificate was fully checked. */
   readonly verifiedMs: number
-  /** As seen then: a handshake that resumes shows no certificate. */
+  /** From that check: a resumed handshake shows no certificate. */
   readonly facts: TlsFacts
 }
 
@@ -25,7 +25,7 @@ export class TlsSessions {
     this.#nowMs = nowMs
   }
 
-  /** `key`: all that the checks depend on. */
+  /** `key`: everything that the checks depend on. */
   keep(key: string, { session, verifiedMs, facts }: Resumable): void {
     if (this.#refused.has(key)) return
     this.#kept.delete(key)
@@ -34,25 +34,25 @@ export class TlsSessions {
     if (this.#kept.size > MOST_KEPT && oldest !== undefined) this.#kept.delete(oldest)
   }
 
-  /** Gives it and lets it go: what a handshake fails with is not tried again. Null: none. */
+  /** Returns a session and forgets it, so that one that makes a handshake fail is not tried again. Null: none. */
   take(key: string): Resumable | null {
     const kept = this.#kept.get(key)
     if (kept === undefined) return null
     this.#kept.delete(key)
     const now = this.#nowMs()
-    // A clock that was set back must not make it last (S030).
+    // A clock that was set back must not prolong it (S030).
     return now < kept.untilMs && now >= kept.verifiedMs ? kept : null
   }
 
-  /** No session is kept under `key` any more. */
+  /** From now on no session is kept under `key`. */
   refuse(key: string): void {
     this.#refused.add(key)
     this.#kept.delete(key)
   }
 }
 
-/** A handshake failed that was to resume a session, which may be to blame: OpenSSL servers that ask for client certificates
- *  without a session id context fail so each time. */
+/** A handshake with a resumed session failed, and the resumption may be the cause: OpenSSL servers that ask for client
+ *  certificates but set no session id context fail like this each time. */
 export class FailedResumption extends PopfetchError {
   override readonly name: string = 'FailedResumption'
 
@@ -61,7 +61,7 @@ export class FailedResumption extends PopfetchError {
   }
 }
 
-/** Once more, where `attempt` failed over a session that is refused now: what counts is how it goes without. */
+/** Runs `attempt`, and once more when it failed with a resumed session: the second time none is resumed. */
 export async function orAfresh<T>(attempt: () => Promise<T>): Promise<T> {
   try {
     return await attempt()

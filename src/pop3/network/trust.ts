@@ -1,5 +1,5 @@
-// Which certificates a connection trusts, as contexts of TLS. Knows no socket.
-// The one rule: what an account names (ca, pin) replaces everything else; nothing here ever turns a check off.
+// Which certificates a connection trusts, as TLS contexts. Knows no socket.
+// The one rule: an account's own ca or pin replaces everything else, and nothing here ever switches a check off.
 import type * as tls from 'node:tls'
 import { errnoOf, PopfetchError } from '../../errors.ts'
 import { unusableCertificate } from './network-error.ts'
@@ -13,15 +13,14 @@ export interface TlsOptions {
   readonly clientKey: string | null
 }
 
-/** Loaded by the first connection that wants it: Node reads its authorities in a thread then, 10 ms that a connection
- *  without TLS need not wait for. */
+/** Loaded at first use: Node then reads its authorities in a thread, 10 ms that a connection without TLS need not wait for. */
 export function nodeTls(): typeof tls {
   return process.getBuiltinModule('node:tls')
 }
 
 const contexts = new Map<string, tls.SecureContext>()
 
-/** One context per process and set of authorities: making one costs 2 ms. Throws ERR_CONFIG for what is no certificate. */
+/** One context for each set of authorities, because making one costs 2 ms. Throws ERR_CONFIG for unusable certificates. */
 export function secureContext(options: TlsOptions): tls.SecureContext {
   const key = trustKey(options)
   const known = contexts.get(key)
@@ -40,22 +39,23 @@ export function secureContext(options: TlsOptions): tls.SecureContext {
   }
 }
 
-/** The same for options that trust the same and show the same. */
+/** Equal for options that trust the same authorities and present the same client certificate. */
 export function trustKey({ ca, pin, clientCert, clientKey }: TlsOptions): string {
   return JSON.stringify([ca ?? (pin === null ? 'system' : 'pin'), clientCert, clientKey])
 }
 
-/** `node`: the authorities that Node brings; `system`: what the system trusts, too. */
+/** `node`: only the authorities that Node brings; `system`: those of the system as well. */
 let trusted: 'node' | 'system' = 'node'
 
-/** What a failure of `attempt` over its certificate's chain or dates calls for: a company's own authority is often known to
- *  the system only. Reading those takes 30 ms, a fifth of an idle poll, so it is left until Node's own are not enough. */
+/** Runs `attempt`, and once more with the system's authorities when it failed over its certificate's chain or dates: a company's
+ *  own authority is often known to the system only. Reading them takes 30 ms, a fifth of an idle poll, so it is done only when
+ *  Node's own are not enough. */
 export async function withTrust<T>({ ca, pin }: TlsOptions, attempt: () => Promise<T>): Promise<T> {
   const before = trusted
   try {
     return await attempt()
   } catch (error) {
-    // The check of the name comes after these: no authority makes it another one.
+    // A wrong name has another code: no authority would change that.
     const isUntrusted = error instanceof PopfetchError && CHAIN_CODE.test(errnoOf(error.cause) ?? '')
     if (!isUntrusted || ca !== null || pin !== null || before === 'system') throw error
     trustSystem()
@@ -70,6 +70,6 @@ function trustSystem(): void {
   trusted = 'system'
   const { getCACertificates, setDefaultCACertificates } = nodeTls()
   setDefaultCACertificates([...new Set([...getCACertificates('default'), ...getCACertificates('system')])])
-  // A context knows the authorities of the moment it was made at.
+  // A context has the authorities of the moment when it was made.
   contexts.clear()
 }

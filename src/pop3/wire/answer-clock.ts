@@ -1,15 +1,15 @@
-// How long the answer that is due may take. Two clocks run for each: silence and total time, or a minimum rate for long
-// transfers (rule 10 of the hazards: a drip must end too). Knows no command and no socket.
+// How long the next answer may take. It limits silence, and total time or, for long transfers, the rate: a server that sends a
+// byte now and then must not hold a session for ever (P123, drips). Knows no command and no socket.
 
-/** `step`: complete within the time limit, drip or not. `sasl`: likewise. `listing`: ten times the limit to the first byte
- *  (P103), then no silence longer than it. `message`: no silence longer than it. Both also keep a minimum rate (P123).
- *  `quit`: ten times the limit (P136: the server rewrites its mailbox). */
+/** `step` and `sasl`: complete within the limit. `listing`: the first byte within ten times the limit (P103, long lists), then no
+ *  silence longer than the limit. `message`: no silence longer than the limit. Both also have a minimum rate (P123, drips).
+ *  `quit`: complete within ten times the limit, because the server may rewrite its mailbox (P136). */
 export type ClockKind = 'step' | 'sasl' | 'listing' | 'message' | 'quit'
 
-/** Below this rate, counted after the first five minutes, an answer is a drip, not a transfer (P123). */
+/** After the first five minutes, an answer must have come at this rate at least (P123). */
 const SLOWEST_BYTES_PER_SECOND = 1024
 const SLOW_START_MS = 300_000
-/** A timer that is later than that was not late because the machine is busy. */
+/** A timer that is late by more than this means that our own event loop, or the machine, stood still. */
 const STANDSTILL_MS = 1000
 
 export class AnswerClock {
@@ -28,7 +28,7 @@ export class AnswerClock {
     this.#expired = expired
   }
 
-  /** An answer of this kind is due from now on; null: none is. */
+  /** An answer of this kind is expected from now on. Null: none is. */
   start(kind: ClockKind | null): void {
     this.#kind = kind
     this.#sinceMs = performance.now()
@@ -44,13 +44,13 @@ export class AnswerClock {
     this.#timer = null
   }
 
-  /** Bytes came; `answerBytes` of the long part of an answer. Cheap: the timer looks at the time only when it fires. */
+  /** Bytes have come, `answerBytes` of them of a multi-line answer. Cheap: nothing is compared before the timer fires. */
   progress(answerBytes: number): void {
     this.#progressMs = performance.now()
     this.#bytes += answerBytes
   }
 
-  /** We stopped reading: until resume() the time is ours, not the server's (S007). */
+  /** We stop reading: until resume() the time does not count against the server (S007, our own standstill). */
   pause(): void {
     this.#pausedMs = performance.now()
   }
@@ -73,7 +73,7 @@ export class AnswerClock {
     const now = performance.now()
     const lateMs = now - this.#dueMs
     if (lateMs > STANDSTILL_MS) {
-      // Our own loop stood still and has not read what came meanwhile: that time is ours, and now it shall read (S007).
+      // Our own event loop stood still and has not read what came meanwhile. That time does not count, and it reads first (S007).
       this.#sinceMs += lateMs
       this.#progressMs += lateMs
       return this.#arm(STANDSTILL_MS)

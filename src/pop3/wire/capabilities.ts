@@ -1,16 +1,17 @@
 // The answer to CAPA → what the server says it can do (RFC 2449 §5–6). Pure.
 import { displayBytes } from '../../display.ts'
 
-/** What a server said it can do; empty for a server without CAPA (P031). */
+/** What the server said that it can do. Empty for a server without CAPA (P031). */
 export interface Capabilities {
-  /** Upper-case names, as tokens: `XNOSTLS` is not `STLS` (P034). */
+  /** In upper case, compared as whole tokens: `XNOSTLS` is not `STLS` (P034, odd lines). */
   readonly names: ReadonlySet<string>
+  /** Names of SASL mechanisms, in upper case. */
   readonly sasl: ReadonlySet<string>
-  /** Seconds a client must wait between sign-ins; null: not said or absurd (P039). */
+  /** Seconds that a client must wait between sign-ins. Null: not given, or absurd (P039). */
   readonly loginDelaySeconds: number | null
-  /** Days a message stays on the server after it was retrieved: 0 may be deleted at once (P129); null: not said, or never. */
+  /** Days that the server keeps a message after RETR. 0: it may delete it at once (P129). Null: not given, or for ever. */
   readonly expireDays: number | null
-  /** The lines as sent, safe to print. */
+  /** The lines of the answer, safe to print. */
   readonly lines: readonly string[]
 }
 
@@ -22,7 +23,7 @@ export const noCapabilities: Capabilities = {
   lines: [],
 }
 
-/** More than any server sends; the answer to CAPA must not be a way to fill memory (P033). */
+/** Bytes of the answer that are kept: more than any server sends (P033, endless CAPA). */
 export const CAPABILITIES_LIMIT = 16_384
 
 export function parseCapabilities(answer: Buffer): Capabilities {

@@ -1,10 +1,10 @@
-// The bytes of a short multi-line answer, or of the head of a long one.
+// Collects a short multi-line answer, or the beginning of a long one, in memory.
 import { PopfetchError } from '../../errors.ts'
 import type { BodySink } from './exchange.ts'
 
-/** Of a header we want the fields that identify a message; they stand in the first of it. */
+/** Enough for the fields of a header that identify a message. */
 const HEADER_KEPT_BYTES = 65_536
-/** A sender's huge header is let go, not an end to the session; what goes on after this is no header. */
+/** A sender's huge header does not end the session: the rest of it is dropped. Anything longer than this is no header. */
 const HEADER_END_BYTES = 256 * 1024 * 1024
 
 export class CollectedBody implements BodySink {
@@ -13,7 +13,7 @@ export class CollectedBody implements BodySink {
   readonly #chunks: Buffer[] = []
   #size = 0
 
-  /** Keeps the first `keepBytes`, lets go what follows; past `endBytes` the answer does not end (P033), and the session does. */
+  /** Keeps the first `keepBytes` and drops the rest. More than `endBytes` end the session (P033, endless answers). */
   constructor(limits: { readonly keepBytes: number; readonly endBytes: number }) {
     this.#keepBytes = limits.keepBytes
     this.#endBytes = limits.endBytes
@@ -21,7 +21,7 @@ export class CollectedBody implements BodySink {
 
   write(chunk: Buffer): undefined {
     const kept = chunk.subarray(0, Math.max(0, this.#keepBytes - this.#size))
-    // Copied: a few bytes kept must not hold on to a whole chunk of the socket.
+    // Copied, so that a few kept bytes do not hold on to a whole chunk of the socket.
     if (kept.length > 0) this.#chunks.push(Buffer.from(kept))
     this.#size += chunk.length
     if (this.#size <= this.#endBytes) return

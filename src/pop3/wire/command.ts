@@ -1,5 +1,5 @@
-// POP3 commands → bytes (RFC 1939 §3, RFC 2449 §4, RFC 2595, RFC 5034). Pure. Refuses CR, LF and NUL in any argument,
-// since they would start a second command (P073), and knows which arguments are secret so that a trace can mask them.
+// POP3 commands → bytes (RFC 1939 §3, RFC 2449 §4, RFC 2595, RFC 5034). Pure. Refuses CR, LF and NUL in arguments: a line
+// break would start a second command (P073, injection). Knows which arguments are secret, so that a trace can mask them.
 import { display } from '../../display.ts'
 import { PopfetchError } from '../../errors.ts'
 
@@ -23,9 +23,9 @@ export type Verb =
   | 'QUIT'
 
 interface Shape {
-  /** Does a `+OK` bring a multi-line answer? `without argument`: LIST and UIDL answer one line when given a number. */
+  /** When does `+OK` begin a multi-line answer? `without argument`: LIST and UIDL answer a number with one line. */
   readonly multiline: 'always' | 'never' | 'without argument'
-  /** How many leading arguments may be shown in a trace; the rest is secret. */
+  /** How many leading arguments a trace may show; the others are secret. */
   readonly open: number
 }
 
@@ -54,12 +54,11 @@ export interface Command {
   /** Ends with CRLF. */
   readonly bytes: Buffer
   readonly multiline: boolean
-  /** The same for a trace, secrets masked, safe to print. */
+  /** For a trace: secrets masked, safe to print. */
   readonly shown: string
 }
 
-/** Arguments are latin1 or UTF-8 text as the caller encoded it: Buffers go out as they are, strings as UTF-8.
- *  Throws ERR_CONFIG for an argument that could not be one. */
+/** Buffers are sent as they are, strings as UTF-8. Throws ERR_CONFIG for an argument that no command line can carry. */
 export function command(verb: Verb, ...args: readonly (string | number | Buffer)[]): Command {
   const shape = shapes[verb]
   const [first] = args
@@ -74,13 +73,13 @@ export function command(verb: Verb, ...args: readonly (string | number | Buffer)
   }
 }
 
-/** RETR and DELE, thousands at a time: nothing in them can be wrong or secret. */
+/** A fast path for RETR and DELE, which come in thousands: a number is never wrong or secret. */
 function numbered(verb: Verb, number: number, shape: Shape): Command {
   const shown = `${verb} ${number}`
   return { verb, bytes: Buffer.from(`${shown}\r\n`, 'latin1'), multiline: shape.multiline === 'always', shown }
 }
 
-/** A line of a SASL exchange: base64, or `*` to cancel (RFC 5034 §4). Always secret. */
+/** A line of a SASL exchange: base64, or `*` to cancel (RFC 5034 §4). Never shown in a trace. */
 export function saslLine(payload: Buffer | '*'): Buffer {
   return Buffer.from(`${payload === '*' ? '*' : payload.toString('base64')}\r\n`, 'latin1')
 }

@@ -1,21 +1,21 @@
-// Bytes from a POP3 server → status lines and the bytes of multi-line answers, dots undone (RFC 1939 §3). Pure: no
-// socket, no timer, no idea of what was asked; the sink says after each status line whether a multi-line answer follows.
+// Bytes from a POP3 server → status lines and the bytes of multi-line answers, with dot-stuffing undone (RFC 1939 §3). Pure:
+// no socket, no timer, no knowledge of commands. After each status line the sink says whether a multi-line answer follows.
 // The one rule: only CRLF "." CRLF ends a multi-line answer (P111, P115), however the bytes were cut into chunks.
-// A server is taken for an LF server, where a bare LF ends a line too, until its first status line that ends in CRLF.
+// Until its first status line that ends in CRLF, the server is taken for an LF server, where a bare LF ends a line too.
 import { PopfetchError } from '../../errors.ts'
 
 export interface DecoderSink {
-  /** Is an answer due? Bytes that arrive when none is are refused (P027, P044: injection; P126: desync). */
+  /** Is an answer expected? Otherwise the bytes are refused (P027, P044, injection; P126, answers out of step). */
   expects(): boolean
-  /** A status line without its line end. True: a multi-line answer follows. The bytes are only lent. */
+  /** A status line without its line end. Returns whether a multi-line answer follows. Copy the bytes to keep them. */
   status(line: Buffer): boolean
-  /** Some bytes of the multi-line answer; a view into the chunk, which is never written to again. */
+  /** Some bytes of the multi-line answer: a view into the chunk, which nobody changes afterwards. */
   body(bytes: Buffer): void
   /** The multi-line answer is complete. */
   end(): void
 }
 
-/** RFC 2449 §4 allows 512 octets; servers' error texts run longer. A line that never ends must not fill memory (P025). */
+/** RFC 2449 §4 allows 512 octets, but servers' error texts are longer. An endless line must not fill memory (P025). */
 export const STATUS_LINE_LIMIT = 8192
 
 const CR = 0x0d
@@ -24,7 +24,7 @@ const DOT = 0x2e
 const CRLF_DOT = Buffer.from('\r\n.')
 const ONE_CR = Buffer.from('\r')
 
-/** How much of CRLF "." CRLF the last bytes of a multi-line answer have matched. */
+/** How much of CRLF "." CRLF the last bytes of the multi-line answer match. */
 type Match = 'text' | 'cr' | 'line-start' | 'dot' | 'dot-cr'
 
 export class Decoder {
@@ -66,7 +66,7 @@ export class Decoder {
       this.#line.push(chunk.subarray(start))
       return chunk.length
     }
-    // For good: some greet from a script with a bare LF and go on with CRLF.
+    // From then on for good: some servers greet from a script, with a bare LF, and go on with CRLF.
     this.#lineEnds = this.#endsWithCr(chunk, start, newline) ? 'crlf' : 'lf'
     let line = chunk.subarray(start, newline)
     if (this.#line.length > 0) line = Buffer.concat([...this.#line, line])
@@ -84,7 +84,7 @@ export class Decoder {
     return last !== undefined && last[last.length - 1] === CR
   }
 
-  /** The data path: whole chunks, found by `indexOf`; single bytes only where a chunk's edge cuts the pattern. */
+  /** The data path: works on whole chunks with `indexOf`, and byte by byte only where a chunk's edge cuts the pattern. */
   #feedBody(chunk: Buffer, start: number): number {
     let from = start
     while (this.#atEdge(chunk[from])) {
@@ -115,7 +115,7 @@ export class Decoder {
     return end
   }
 
-  /** Does the next byte continue a pattern that an earlier chunk began? */
+  /** Does the next byte continue a pattern that began in an earlier chunk? */
   #atEdge(next: number | undefined): boolean {
     switch (this.#match) {
       case 'dot':
@@ -130,7 +130,7 @@ export class Decoder {
     }
   }
 
-  /** Byte by byte from `start` up to `stop`, for edges and for LF servers. Returns where it stopped. */
+  /** Byte by byte from `start` up to `stop`, for edges and for LF servers. Returns the position after the last byte it took. */
   #feedByte(chunk: Buffer, start: number, stop: number): number {
     const bareLf = this.#lineEnds === 'lf'
     let from = start
@@ -170,7 +170,7 @@ export class Decoder {
             this.#finish()
             return at + 1
           }
-          // ".\r" and then something else: a stuffed line that begins with a bare CR (RFC 1939 §3, P116).
+          // ".\r" and then another byte: a stuffed line that begins with a bare CR (RFC 1939 §3; P116).
           this.#sink.body(ONE_CR)
           this.#match = byte === CR ? 'cr' : 'text'
           break
@@ -190,14 +190,14 @@ function protocolError(text: string): PopfetchError {
   return new PopfetchError('ERR_POP3_PROTOCOL', text, { scope: 'account', retry: 'later' })
 }
 
-/** The first line of them, or the start of it. */
+/** Keeps the first line, or its start. */
 function unasked(bytes: Buffer): PopfetchError {
   const newline = bytes.indexOf(LF)
   const end = newline > 0 && bytes[newline - 1] === CR ? newline - 1 : newline
   return new UnaskedBytesError(bytes.subarray(0, Math.min(end < 0 ? bytes.length : end, 512)))
 }
 
-/** Bytes that no command asked for; the session decides what they mean (P146: a farewell, or an attack). */
+/** Bytes that answer no command. The queue decides whether they are a farewell (P146) or an attack. */
 export class UnaskedBytesError extends PopfetchError {
   override readonly name = 'UnaskedBytesError'
   readonly bytes: Buffer

@@ -1,6 +1,7 @@
-// Commands out, answers in, in order: which answer belongs to which command, how many may be under way, and how long each
-// may take. Knows no command's meaning. The one rule: out of step means dead. A line that fits no command, a clock that
-// ran out, a lost connection botch the queue: everything that waits is rejected once, and nothing is sent any more.
+// The queue that keeps commands and answers in step: which answer belongs to which command, how many commands may be outstanding,
+// and how long each answer may take. It does not know what a command means. The one rule: out of step means dead. A line that
+// answers no command, a time limit or a lost connection botches the queue: every waiting command is rejected once, and nothing is
+// sent any more.
 import { displayBytes } from '../../display.ts'
 import { asPopfetchError, PopfetchError } from '../../errors.ts'
 import { AnswerClock, type ClockKind } from './answer-clock.ts'
@@ -10,18 +11,18 @@ import { Decoder, type DecoderSink, UnaskedBytesError } from './decoder.ts'
 import { parseReply, type Reply } from './reply.ts'
 import { farewell } from './reply-error.ts'
 
-/** Takes the bytes of a multi-line answer. A promise: stop reading until it resolves. A throw or rejection ends the session
- *  with that error, since the rest of the answer can be neither used nor skipped. */
+/** Takes the bytes of a multi-line answer. When it returns a promise, reading stops until that resolves. An error thrown or
+ *  rejected ends the session, because the rest of the answer can neither be used nor be skipped. */
 export interface BodySink {
   write(chunk: Buffer): Promise<void> | undefined
 }
 
-/** RFC 2449 §6.6 leaves it to the client; a server must never have to hold more of our commands than a TCP window (P144). */
+/** RFC 2449 §6.6 leaves this to the client. Our waiting commands must always fit into a TCP window (P144, deadlock). */
 const OUTSTANDING_LIMIT = 100
 const OUTSTANDING_BYTES_LIMIT = 4096
 
 interface Exchange {
-  /** Null for the greeting, which nobody asked for by a command. */
+  /** Null for the greeting and for lines of a SASL exchange. */
   readonly command: Command | null
   readonly bytes: Buffer
   readonly clock: ClockKind
@@ -33,12 +34,12 @@ interface Exchange {
 }
 
 export class ExchangeQueue implements DecoderSink, ConnectionSink {
-  /** May further commands go out before the answer to the last one? */
+  /** May commands be sent before the previous one is answered? */
   pipelining = false
   readonly #connection: Connection
   readonly #decoder = new Decoder(this)
   readonly #trace: ((direction: 'C' | 'S', text: string) => void) | null
-  /** From #next on; what is before it was sent. */
+  /** Commands from index #next on are still to be sent. */
   #waiting: Exchange[] = []
   #next = 0
   #outstanding: Exchange[] = []
@@ -68,7 +69,7 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
     return promise
   }
 
-  /** Resolves with the answer, once its multi-line part, if it has one, is complete. Rejects when the queue is botched. */
+  /** Resolves with the reply when the whole answer has come, its multi-line part included. Rejects when the queue is botched. */
   run(command: Command, clock: ClockKind, body: BodySink | null = null): Promise<Reply> {
     return this.#enqueue(command, command.bytes, clock, body)
   }
@@ -86,8 +87,8 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
     return promise
   }
 
-  /** At the end of this turn's work: commands asked for together go out together. While the server has something to do
-   *  that may be as late as the end of the loop's turn: one by one they cost a tenth of a poll. */
+  /** Sends later in this turn of the event loop, so that commands queued together are written together. While the server is busy
+   *  with others, that is at the turn's end: writing them one by one costs a tenth of a poll. */
   #pumpSoon(): void {
     if (this.#pumpDue) return
     this.#pumpDue = true
@@ -115,7 +116,7 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
       this.#trace?.('C', exchange.command?.shown ?? '****')
     }
     if (burst.length === 0) return
-    // Moved seldom, so that fifty thousand waiting DELEs do not cost their square.
+    // Only when half is sent: otherwise fifty thousand waiting DELEs would be copied at every burst.
     if (this.#next * 2 > this.#waiting.length) {
       this.#waiting = this.#waiting.slice(this.#next)
       this.#next = 0
@@ -199,7 +200,7 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
     this.botch(error ?? closedByServer(head === undefined ? null : nameOf(head)))
   }
 
-  /** Ends the connection without QUIT and rejects everything that waits, each once. The first reason stays. */
+  /** Ends the connection without QUIT and rejects every waiting command, once. Only the first reason counts. */
   botch(error: PopfetchError): void {
     if (this.#botched !== null) return
     this.#botched = error
@@ -211,7 +212,7 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
     for (const exchange of all) exchange.reject(error)
   }
 
-  /** Closes the connection; what still waits is rejected. */
+  /** Closes the connection. Commands that still wait are rejected. */
   close(): void {
     this.#clock.stop()
     this.#connection.destroy()
@@ -220,7 +221,7 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
     }
   }
 
-  /** Stops reading, so that the server waits. */
+  /** Stops reading, so that the server has to wait. Each call needs its own resume(). */
   pause(): void {
     if (this.#pauses++ > 0) return
     this.#clock.pause()
@@ -258,7 +259,7 @@ function unaskedBytes({ bytes }: UnaskedBytesError): PopfetchError {
   return new PopfetchError('ERR_POP3_PROTOCOL', text, { scope: 'account', retry: 'later' })
 }
 
-/** `asked` null: no answer was due. */
+/** `asked` null: no answer was expected. */
 function closedByServer(asked: string | null): PopfetchError {
   const where = asked === null ? '' : ` in the middle of ${asked}`
   return new PopfetchError('ERR_CONNECT', `the server closed the connection${where}: it may be busy, try again later`, {

@@ -8,16 +8,15 @@ export type Status = 'ok' | 'err' | 'continue'
 
 export interface Reply {
   readonly status: Status
-  /** In upper case, such as `IN-USE` or `SYS/TEMP`; null without one, or with one that nobody knows. Only directly after
-   *  `-ERR ` (P041). */
+  /** In upper case, such as `IN-USE` or `SYS/TEMP`; only directly after `-ERR `. Null: none, or an unknown one (P041). */
   readonly code: string | null
-  /** After the status indicator; raw bytes for machines (challenges, APOP), never printed. */
+  /** The bytes after the status indicator, for challenges and APOP. Never printed. */
   readonly rest: Buffer
   /** The same, safe to print. */
   readonly text: string
 }
 
-/** Throws ERR_POP3_PROTOCOL for a line that is no POP3 status (P021, P023, P024). */
+/** Throws ERR_POP3_PROTOCOL for a line that is no POP3 status (P021, P023, P024, other servers and spellings). */
 export function parseReply(line: Buffer): Reply {
   const head = line.subarray(0, 5).toString('latin1').toUpperCase()
   if (/^\+OK(?:[ \t\r]|$)/.test(head)) return reply('ok', line, 3)
@@ -36,7 +35,7 @@ function reply(status: Status, line: Buffer, indicatorBytes: number): Reply {
   return new ParsedReply(status, status === 'err' ? responseCode(rest) : null, rest)
 }
 
-/** Thousands come in a second, and the words of hardly any are looked at: they are made printable when somebody asks. */
+/** Thousands come in a second, and hardly any text is read: it is made printable only when somebody asks for it. */
 class ParsedReply implements Reply {
   readonly status: Status
   readonly code: string | null
@@ -73,7 +72,7 @@ function hint(head: string): string {
   return ''
 }
 
-/** Is `code` this one or below it? `SYS/TEMP/FOO` is `SYS/TEMP` (RFC 2449 §8: unknown leaves count as their parent). */
+/** Is `code` the wanted one, or below it? `SYS/TEMP/FOO` counts as `SYS/TEMP` (RFC 2449 §8: a leaf counts as its parent). */
 export function codeIs(code: string | null, wanted: string): boolean {
   return code !== null && (code === wanted || code.startsWith(`${wanted}/`))
 }
