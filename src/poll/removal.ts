@@ -20,6 +20,7 @@ export interface Removable extends EntryKey {
 /** The messages whose DELE was answered `+OK`; QUIT is still to come. Rejects when the session is botched. */
 export async function remove(done: readonly PlannedFetch[], plan: Plan, visit: Visit): Promise<readonly Removable[]> {
   const { account, run, session, history, tally } = visit
+  tally.stage('finishing')
   const { agedMs } = history.ages
   const fresh = await run.restrictions.removable(
     done.filter(({ known }) => mayDelete(account.delete, known?.firstSeenMs ?? run.nowMs(), agedMs)),

@@ -32,7 +32,6 @@ export class Tally {
   readonly #startMs: number
   readonly #problems: MessageProblem[] = []
   #error: PopfetchError | null = null
-  #outcome: 'paused' | 'busy' | null = null
   #seen = false
   #stage: Progress['stage'] = 'connecting'
 
@@ -97,16 +96,17 @@ export class Tally {
     this.#error ??= error
   }
 
-  busy(): void {
-    this.#outcome = 'busy'
+  /** The report of a poll that was not tried, since another popfetch is at work on the account. */
+  busy(): AccountReport {
+    return { ...this.report(), outcome: 'busy' }
   }
 
-  /** Not tried; `error` is the last failure, if there was one. */
-  paused(): void {
-    this.#outcome = 'paused'
+  /** The report of a poll that was not tried; `error` is the last failure, if there was one. */
+  paused(error: AccountReport['error']): AccountReport {
+    return { ...this.report(), outcome: 'paused', error }
   }
 
-  report(pausedError: AccountReport['error'] = null): AccountReport {
+  report(): AccountReport {
     return {
       account: this.#account,
       outcome: this.#finalOutcome(),
@@ -121,14 +121,13 @@ export class Tally {
       skipped: this.skipped,
       bytes: this.bytes,
       durationMs: Math.max(0, Math.round(this.#nowMs() - this.#startMs)),
-      error: this.#error === null ? pausedError : reportError(this.#error),
+      error: this.#error === null ? null : reportError(this.#error),
       problems: this.#problems,
       plan: this.plan,
     }
   }
 
   #finalOutcome(): PollOutcome {
-    if (this.#outcome !== null) return this.#outcome
     if (this.#error !== null) return 'failed'
     return this.deferred + this.refused + this.held > 0 ? 'partial' : 'ok'
   }

@@ -6,6 +6,7 @@ import type { History } from './account/history.ts'
 import type { AccountDestinations } from './route/account-destinations.ts'
 import type { Run } from './run/run.ts'
 import type { Tally } from './tally.ts'
+import type { Suspects } from './transfer/suspects.ts'
 
 /** One poll of one account. It takes several sessions where one does not do. */
 export interface AccountPoll {
@@ -18,6 +19,7 @@ export interface AccountPoll {
   readonly tally: Tally
   /** What earlier polls left for this one, and what this one leaves for the next. */
   readonly history: History
+  readonly suspects: Suspects
 }
 
 /** One session of a poll, signed in. */

@@ -126,7 +126,7 @@ const MUTATIONS: readonly Mutation[] = [
   },
   {
     what: 'QUIT follows whatever happened',
-    file: 'src/poll/poll.ts',
+    file: 'src/poll/transfer/transfer.ts',
     from: 'if (tally.error !== null || session.botched !== null || run.signal.aborted) throw interrupted(run.signal)',
     to: 'if (session.botched !== null) throw interrupted(run.signal)',
   },

@@ -6,16 +6,19 @@ import { asPopfetchError, PopfetchError } from '../../errors.ts'
 import type { AccountRecord } from '../../ledger/ledger.ts'
 import type { Listing } from '../../pop3/listing/listing.ts'
 import { type AgeClock, ageClock } from '../plan/age-clock.ts'
-import { nextHealth, secretMark } from './backoff.ts'
+import { isPaused, nextHealth, secretMark } from './backoff.ts'
 import { Workarounds } from '../sign-in/workarounds.ts'
 import { newIntent } from '../attempt.ts'
 import type { Plan } from '../plan/plan.ts'
 import { possibleNames } from '../route/route.ts'
 import type { Run } from '../run/run.ts'
 import { RememberedCapabilities } from '../sign-in/remembered-capabilities.ts'
-import { accountSecret } from '../sign-in/sign-in.ts'
+import { accountSecret } from '../sign-in/secret.ts'
 import { SizeWatch } from './sizes.ts'
 import type { Tally } from '../tally.ts'
+
+/** A server that wants more than that between two sign-ins is left to the next poll (P155). */
+const LONGEST_WAIT_S = 30
 
 export class History {
   /** As it was before this session. */
@@ -30,8 +33,16 @@ export class History {
   readonly #run: Run
   readonly #facts: Record<string, string | null> = {}
   #secretMark: number | null = null
+  /** Read, and not used yet. */
+  #unused: string | null = null
 
-  constructor(account: Account, record: AccountRecord, run: Run) {
+  /** Makes the account known to the ledger, if need be. */
+  static async open(account: Account, run: Run): Promise<History> {
+    const { host, port, user, name } = account
+    return new History(account, await run.ledger.account(name, { host, port, user }), run)
+  }
+
+  private constructor(account: Account, record: AccountRecord, run: Run) {
     this.#account = account
     this.#run = run
     this.record = record
@@ -42,8 +53,30 @@ export class History {
     this.ages = ageClock({ lastMs: timeOf(clock), beforeMs: timeOf(clockBefore) }, run.nowMs())
   }
 
-  /** Rejects with ERR_SECRET. */
+  /** The record as the last session left it. */
+  async reread(): Promise<void> {
+    const { host, port, user, name } = this.#account
+    this.record = await this.#run.ledger.account(name, { host, port, user })
+  }
+
+  /** Is the account to be left alone (DESIGN 5)? */
+  async isPaused(): Promise<boolean> {
+    const { record } = this
+    if (this.#run.options.eager || !isPaused(record, this.#run.nowMs())) return false
+    if (record.refusals === 0) return true
+    // A refused password that was changed meanwhile is worth a try at once (N010).
+    this.#unused = await this.#readSecret().catch(() => null)
+    return this.#unused === null || this.#secretMark === record.secretMark
+  }
+
+  /** The account's secret, read anew each time. Rejects with ERR_SECRET. */
   async secret(): Promise<string> {
+    const secret = this.#unused ?? (await this.#readSecret())
+    this.#unused = null
+    return secret
+  }
+
+  async #readSecret(): Promise<string> {
     const secret = await accountSecret(this.#account, this.#run)
     const salt = this.record.facts['salt'] ?? newIntent()
     this.#facts['salt'] = salt
@@ -52,9 +85,9 @@ export class History {
     return secret
   }
 
-  /** Is the secret another one than at the last sign-in? Asked after `secret`. */
-  get secretChanged(): boolean {
-    return this.#secretMark !== this.record.secretMark
+  /** Does the server want a longer pause before the next sign-in than this poll has (P155)? */
+  get hasLongLoginDelay(): boolean {
+    return (this.loginDelaySeconds ?? 0) > LONGEST_WAIT_S
   }
 
   /** Nothing is known: the ledger may be new because an older one was lost (DESIGN 4.3), unless a person emptied it (forget.ts). */
@@ -74,7 +107,7 @@ export class History {
   }
 
   /** How many delivered messages the server still has: what the next listing is held against (S020). */
-  alive(messages: number): void {
+  stillListed(messages: number): void {
     this.#facts['alive'] = String(messages)
   }
 
@@ -97,7 +130,7 @@ export class History {
   }
 
   /** How it went, for the next poll. A ledger that fails now costs only that. */
-  async remember(tally: Tally): Promise<void> {
+  async save(tally: Tally): Promise<void> {
     const { options, nowMs, ledger } = this.#run
     const { error } = tally
     if (options.dryRun || error?.code === 'ERR_ABORTED') return

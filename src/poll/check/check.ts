@@ -12,7 +12,8 @@ import { isAboutCertificate, otherDoors, shownCertificate } from './probe.ts'
 import { TokenRenewal } from '../sign-in/token-renewal.ts'
 import { type Advice, type CheckReport, type Finding, reportError } from '../report.ts'
 import type { RunRequest } from '../run/run.ts'
-import { connect, credentialsOf, accountSecret, type SignInContext } from '../sign-in/sign-in.ts'
+import { connect, type ConnectContext } from '../sign-in/connect.ts'
+import { accountSecret, credentialsOf } from '../sign-in/secret.ts'
 
 /** As many as tell a slow network from a busy moment. */
 const ROUND_TRIPS = 3
@@ -65,7 +66,7 @@ class Check {
     }
   }
 
-  async #lookIn(record: AccountRecord, context: SignInContext): Promise<void> {
+  async #lookIn(record: AccountRecord, context: ConnectContext): Promise<void> {
     const account = this.#account
     await using session = await this.#signIn(context)
     const before = session.capabilities
@@ -93,7 +94,7 @@ class Check {
     await session.quit()
   }
 
-  async #signIn(context: SignInContext): Promise<Session> {
+  async #signIn(context: ConnectContext): Promise<Session> {
     const account = this.#account
     const read = (): Promise<string> => accountSecret(account, this.#run)
     const renewal = new TokenRenewal(account, {
@@ -126,7 +127,7 @@ class Check {
   }
 
   /** Looks further, where it helps: nothing of it sends a secret. */
-  async #explain(error: PopfetchError, context: SignInContext): Promise<void> {
+  async #explain(error: PopfetchError, context: ConnectContext): Promise<void> {
     const account = this.#account
     const isUntrusted = isAboutCertificate(error)
     const certificate = isUntrusted ? await shownCertificate(account, context) : null

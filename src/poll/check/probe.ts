@@ -3,7 +3,7 @@
 import type { Account } from '../../config/schema.ts'
 import { asPopfetchError, errnoOf, type PopfetchError } from '../../errors.ts'
 import { AnotherCertificate, type TlsFacts } from '../../pop3/network/tls-facts.ts'
-import { connect, type SignInContext } from '../sign-in/sign-in.ts'
+import { connect, type ConnectContext } from '../sign-in/connect.ts'
 
 const LONGEST_MS = 5000
 
@@ -16,7 +16,7 @@ export interface Door {
 }
 
 /** On which ports, and how, a POP3 server with TLS answers there; other than as the account says. */
-export async function otherDoors(account: Account, context: SignInContext): Promise<readonly Door[]> {
+export async function otherDoors(account: Account, context: ConnectContext): Promise<readonly Door[]> {
   const { port, tls } = account
   const places: readonly Door[] = [
     { port, tls: 'implicit' },
@@ -33,14 +33,14 @@ export async function otherDoors(account: Account, context: SignInContext): Prom
   return doors.filter((_, at) => answers[at] === true)
 }
 
-async function answersAt(account: Account, door: Door, context: SignInContext): Promise<boolean> {
+async function answersAt(account: Account, door: Door, context: ConnectContext): Promise<boolean> {
   const failure = await attempt({ ...account, ...door }, context)
   // With a certificate that is another matter, a POP3 server under TLS stands there all the same.
   return failure === null || isAboutCertificate(failure)
 }
 
 /** The certificate the server shows, trusted or not; null: it shows none. */
-export async function shownCertificate(account: Account, context: SignInContext): Promise<TlsFacts | null> {
+export async function shownCertificate(account: Account, context: ConnectContext): Promise<TlsFacts | null> {
   const failure = await attempt({ ...account, ca: null, pin: NO_PIN }, context)
   return failure instanceof AnotherCertificate ? failure.facts : null
 }
@@ -53,7 +53,7 @@ export function isAboutCertificate(error: PopfetchError): boolean {
   return error instanceof AnotherCertificate || CERTIFICATE_CODE.test(errnoOf(error.cause) ?? '')
 }
 
-async function attempt(account: Account, context: SignInContext): Promise<PopfetchError | null> {
+async function attempt(account: Account, context: ConnectContext): Promise<PopfetchError | null> {
   const timeoutMs = Math.min(account.timeoutMs, LONGEST_MS)
   const signal = AbortSignal.any([context.signal, AbortSignal.timeout(LONGEST_MS)])
   try {

@@ -2,6 +2,7 @@
 // of the mailbox (P103). Most entries are known by their UIDL; the others are told apart in identify.ts.
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Account } from '../../config/schema.ts'
+import { PopfetchError } from '../../errors.ts'
 import type { AccountRecord, EntryKey } from '../../ledger/ledger.ts'
 import type { Listing } from '../../pop3/listing/listing.ts'
 import type { Session } from '../../pop3/session.ts'
@@ -10,6 +11,7 @@ import { type Entry, type Plan, Planner, type Policy, type Seen, settledBy } fro
 import { RowSet } from '../plan/row-set.ts'
 import type { RunRequest } from '../run/run.ts'
 import { SettledEntries } from '../plan/settled.ts'
+import type { Visit } from '../visit.ts'
 
 const BATCH = 2000
 
@@ -37,6 +39,27 @@ export interface ComparisonContext extends Pick<RunRequest, 'ledger' | 'options'
   readonly skippedToo: boolean
   /** What messages are aged by; see age-clock.ts. */
   readonly agedMs: number | null
+}
+
+/** What this session is to do with the listing. Rejects with ERR_NO_UIDL when the server shows nothing to tell messages by. */
+export async function compareListing(listing: Listing, visit: Visit): Promise<Comparison> {
+  const { account, run, session, tally, history } = visit
+  const compared = await compare(listing, {
+    ...run,
+    account,
+    session,
+    record: history.record,
+    exactSizes: history.sizes.exact,
+    nowMs: run.nowMs(),
+    agedMs: history.ages.agedMs,
+    fetched: tally.totalMessages,
+    skippedToo: run.restrictions.skippedToo,
+  })
+  const plan = await run.restrictions.wanted(compared.plan, session)
+  if (!listing.hasUidls && plan.withoutUidl > 0) throw noUidls(account)
+  tally.see(plan)
+  tally.note(`${plan.listed} messages listed, ${plan.new} new, ${plan.fetch.length} to fetch`)
+  return { ...compared, plan }
 }
 
 /** Asks for headers where a UIDL does not tell; changes nothing. */
@@ -118,4 +141,12 @@ function policyOf({ account, options, fetched, sessionLimit, skippedToo }: Compa
     all: options.all,
     skippedToo,
   }
+}
+
+function noUidls({ name }: Account): PopfetchError {
+  return new PopfetchError(
+    'ERR_NO_UIDL',
+    `the server has neither UIDL nor TOP, so popfetch could not tell what it already fetched: ${name} cannot be polled`,
+    { scope: 'account', retry: 'never' },
+  )
 }

@@ -1,13 +1,22 @@
-// A plan as `--dry-run` shows it. Pure.
+// A plan as `--dry-run` shows it.
 import type { Account } from '../../config/schema.ts'
 import type { Comparison } from './compare.ts'
 import type { Entry } from '../plan/plan.ts'
 import type { PlannedMessage } from '../report.ts'
 import { possibleNames } from '../route/route.ts'
+import type { SessionEnd } from '../sessions.ts'
+import type { Visit } from '../visit.ts'
 
 const SHOWN = 1000
 
-export function plannedMessages(comparison: Comparison, account: Account): readonly PlannedMessage[] {
+/** Ends a dry run: nothing was fetched, marked or recorded. */
+export async function showPlan(comparison: Comparison, { account, session, tally }: Visit): Promise<SessionEnd> {
+  tally.plan = plannedMessages(comparison, account)
+  await session.quit()
+  return { left: 0, cut: null }
+}
+
+function plannedMessages(comparison: Comparison, account: Account): readonly PlannedMessage[] {
   const { plan } = comparison
   const line =
     (action: PlannedMessage['action'], destinations: readonly string[]) =>

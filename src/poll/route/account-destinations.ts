@@ -14,7 +14,7 @@ export class AccountDestinations {
   readonly #opened = new Map<string, Target>()
   readonly #asked = new Map<Target, Promise<void>>()
 
-  constructor(account: Account, run: Run, tally: Tally) {
+  constructor({ account, run, tally }: { readonly account: Account; readonly run: Run; readonly tally: Tally }) {
     this.#account = account
     this.#run = run
     this.#tally = tally

@@ -9,22 +9,20 @@ export class MemoryBudget {
   readonly #waiting: { readonly bytes: number; readonly resolve: () => void }[] = []
   /** Messages that are larger than announced and wait for room, in the order of asking. */
   readonly #growing = new Map<object, { bytes: number; readonly room: PromiseWithResolvers<void> }>()
-  /** The one message that may have more than there is, so that somebody always comes to an end. */
-  #inTheRed: object | null = null
+  /** The one message that may take more than there is, so that some message always comes to an end. */
+  #overdrawn: object | null = null
 
   constructor(totalBytes: number) {
     this.#freeBytes = totalBytes
   }
 
   /** Resolves when `bytes` were set aside for the caller, in the order of asking. */
-  take(bytes: number): Promise<void> | undefined {
+  async take(bytes: number): Promise<void> {
     if (this.#waiting.length === 0 && this.#growing.size === 0 && bytes <= this.#freeBytes) {
       this.#freeBytes -= bytes
-      return undefined
+      return
     }
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#waiting.push({ bytes, resolve })
-    return promise
+    await new Promise<void>((resolve) => void this.#waiting.push({ bytes, resolve }))
   }
 
   /** `bytes` more for a message that is there already; before all that is yet to be asked for. */
@@ -52,17 +50,17 @@ export class MemoryBudget {
     const growing = this.#growing.get(message)
     this.#growing.delete(message)
     growing?.room.resolve()
-    if (this.#inTheRed === message) this.#inTheRed = null
+    if (this.#overdrawn === message) this.#overdrawn = null
     this.give(bytes - (growing?.bytes ?? 0))
   }
 
   #mayGrow(message: object, bytes: number): boolean {
-    return bytes <= this.#freeBytes || this.#inTheRed === null || this.#inTheRed === message
+    return bytes <= this.#freeBytes || this.#overdrawn === null || this.#overdrawn === message
   }
 
   #let(message: object, bytes: number): undefined {
     this.#freeBytes -= bytes
-    if (this.#freeBytes < 0) this.#inTheRed = message
+    if (this.#freeBytes < 0) this.#overdrawn = message
   }
 
   #serve(): void {
@@ -102,13 +100,12 @@ export class Window {
   }
 
   /** Resolves when one more message may be asked for. */
-  async enter(announcedBytes: number | null): Promise<Place> {
+  async enter(announcedBytes: number | null): Promise<Share> {
     while (this.#messages >= MESSAGES_UNDER_WAY) await new Promise<void>((resolve) => (this.#room = resolve))
     this.#messages++
     const bytes = Math.min(announcedBytes ?? GUESS_BYTES, MOST_BYTES)
-    const room = this.#budget.take(bytes)
-    if (room !== undefined) await room
-    return new Place(this.#budget, bytes, () => {
+    await this.#budget.take(bytes)
+    return new Share(this.#budget, bytes, () => {
       this.#messages--
       this.#room?.()
       this.#room = null
@@ -116,8 +113,8 @@ export class Window {
   }
 }
 
-/** Of one message, from before its RETR until it is done with. */
-export class Place {
+/** What one message takes of the window and the budget, from before its RETR until it is delivered or given up. */
+export class Share {
   readonly #budget: MemoryBudget
   readonly #left: () => void
   #bytes: number

@@ -1,71 +1,21 @@
-// From an account of the configuration to a session that is signed in: files and secrets are read here, at the last moment.
-import type { Account } from '../../config/schema.ts'
-import { pem, resolveSecret } from '../../config/values/secret.ts'
-import { PopfetchError } from '../../errors.ts'
-import type { Log } from '../../log.ts'
-import type { Credentials } from '../../pop3/sign-in/mechanism.ts'
-import type { ProxyOptions } from '../../pop3/network/proxy.ts'
-import type { Capabilities } from '../../pop3/wire/capabilities.ts'
-import { Session } from '../../pop3/session.ts'
-import { redactor } from '../../redact.ts'
-import type { Workarounds } from './workarounds.ts'
+// From an account to a session that is signed in. What an earlier poll learnt of the server saves questions here (workarounds.ts,
+// remembered-capabilities.ts); nothing depends on it.
+import type { Session } from '../../pop3/session.ts'
+import type { AccountPoll } from '../visit.ts'
+import { connect } from './connect.ts'
+import { credentialsOf } from './secret.ts'
 
-export interface SignInContext {
-  readonly env: NodeJS.ProcessEnv
-  readonly log: Log
-  readonly signal: AbortSignal
-  /** What the server is better not asked to do (P032, P143). */
-  readonly workarounds: Pick<Workarounds, 'pipelining' | 'capabilities'>
-}
-
-/** The account's password or token, as it is at this moment. Rejects with ERR_SECRET. From now on it is masked in everything
- *  popfetch writes. */
-export async function accountSecret(
-  { password, token, name }: Account,
-  { env, signal }: Pick<SignInContext, 'env' | 'signal'>,
-): Promise<string> {
-  const source = token ?? password
-  if (source === null) {
-    throw new PopfetchError('ERR_SECRET', `${name} has no password`, { scope: 'account', retry: 'never' })
-  }
-  const what = `the ${token === null ? 'password' : 'token'} of ${name}`
-  return await resolveSecret(source, { env, signal, what })
-}
-
-export function credentialsOf({ user, token }: Account, secret: string): Credentials {
-  return token === null ? { user, password: secret } : { user, token: secret }
-}
-
-/** A session up to its capabilities, not signed in yet. `remembered`: of another day; null: the server is asked. */
-export async function connect(
-  account: Account,
-  { log, signal, workarounds }: SignInContext,
-  remembered: Capabilities | null = null,
-): Promise<Session> {
-  const { host, port, tls, timeoutMs, ca, pin, clientCert, clientKey, name } = account
-  const [caPem, certPem, keyPem] = await Promise.all(
-    [ca, clientCert, clientKey].map(async (file) => (file === null ? null : await pem(file))),
-  )
-  return await Session.open(
-    {
-      host,
-      port,
-      timeoutMs,
-      tlsMode: tls,
-      proxy: proxyOf(account),
-      tls: { ca: caPem ?? null, pin, clientCert: certPem ?? null, clientKey: keyPem ?? null },
-      pipelining: workarounds.pipelining && account.pipelining === 'auto',
-      askCapabilities: workarounds.capabilities,
-      remembered: workarounds.capabilities ? remembered : null,
-      trace: log.wire(name),
-    },
-    signal,
-  )
-}
-
-function proxyOf({ proxy }: Account): ProxyOptions | null {
-  if (proxy === null) return null
-  const password = proxy.password?.reveal() ?? null
-  if (password !== null) redactor.add(password)
-  return { ...proxy, password }
+/** The caller owns the session. Rejects before connecting with ERR_ACCOUNT_RENAMED, where the account seems to have had another
+ *  name before. */
+export async function signIn({ account, run, tally, history }: AccountPoll, secret: string): Promise<Session> {
+  tally.stage('connecting')
+  await run.departed.refuseMailbox(account, history.record, run.options)
+  const { workarounds, rememberedCapabilities } = history
+  await using opened = new AsyncDisposableStack()
+  const session = opened.use(await connect(account, { ...run, workarounds }, rememberedCapabilities.current))
+  await session.signIn(account.auth, credentialsOf(account, secret))
+  history.signedInMs = run.nowMs()
+  tally.note(`signed in to ${account.host} with ${session.signedInWith ?? ''}`)
+  opened.move()
+  return session
 }

@@ -51,11 +51,7 @@ export async function handOver(job: Job, message: Message, visit: Visit): Promis
     fingerprint: message.fingerprint,
     messageId: message.messageId,
   }
-  const [only] = job.due
-  const results =
-    only !== undefined && job.due.length === 1
-      ? [await handOne(job, only, message, received, visit)]
-      : await Promise.all(job.due.map((due) => handOne(job, due, message, received, visit)))
+  const results = await Promise.all(job.due.map((due) => handOne(job, due, message, received, visit)))
   if (results.every(({ outcome }) => outcome.state === 'done')) {
     tally.delivered++
     return true

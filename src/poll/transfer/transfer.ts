@@ -1,52 +1,86 @@
 // RETR → deliver → record, for the messages of a plan, many under way at once. What was begun is always brought to an end
 // here: settled, or abandoned. The one rule is the order of DESIGN 4.2: the attempt is recorded before the message is asked
 // for, and a message counts as delivered only when the ledger says so durably; DELE comes later, in removal.ts.
-import { MessageTooLarge } from '../../deliver/spool.ts'
+import { MessageTooLarge, Spool } from '../../deliver/spool.ts'
 import { asPopfetchError, PopfetchError } from '../../errors.ts'
 import type { Message } from '../../message.ts'
 import { DoubtfulAnswers } from '../../pop3/recoverable.ts'
+import type { BodySink } from '../../pop3/wire/exchange.ts'
 import { codeIs, type Reply } from '../../pop3/wire/reply.ts'
 import { ExpiredToken } from '../../pop3/wire/reply-error.ts'
+import type { SizeVerdict } from '../account/sizes.ts'
+import { originOf } from '../attempt.ts'
+import type { PlannedFetch } from '../plan/plan.ts'
+import type { Job, Jobs } from '../route/due.ts'
+import { collectGarbageAfter } from '../run/garbage.ts'
+import { type Share, Window } from '../run/window.ts'
+import { type Cut, interrupted } from '../sessions.ts'
+import type { Visit } from '../visit.ts'
 import { Attempts, inBatches } from './attempts.ts'
 import { chosen, handOver, isStuck } from './hand-over.ts'
-import type { PlannedFetch } from '../plan/plan.ts'
-import { receiver, spoolFor } from '../receiving.ts'
-import type { SizeVerdict } from '../account/sizes.ts'
 import { endReason, isSuspect, shortReason, wasShort } from './suspects.ts'
-import type { Job, Jobs } from '../route/due.ts'
-import { type Place, Window } from '../run/window.ts'
-import type { Visit } from '../visit.ts'
+
+export interface Transferred {
+  /** Delivered and recorded in this session, announced and received size agreeing: DELE may follow. */
+  readonly done: readonly PlannedFetch[]
+  /** How many of the others there are. */
+  readonly notDone: number
+  /** Was something retrieved that not all its destinations have? On some servers QUIT would end it (P129). */
+  readonly undelivered: boolean
+  /** Null: all that was asked for came to its end. Else the session is of no more use, and nothing may be deleted in it. */
+  readonly cut: Cut | null
+}
+
+/** Resolves when nothing is under way any more. Rejects when the session may not go on to deletions, and another one would not
+ *  do better than this one; the reason is in the tally, if it is not the signal. */
+export async function transfer(jobs: Jobs, visit: Visit): Promise<Transferred> {
+  const { run, session, tally, destinations } = visit
+  tally.begin(jobs.fetches)
+  const transfer = new Transfer(jobs, visit)
+  await transfer.run()
+  if (tally.error === null && session.botched instanceof ExpiredToken) throw session.botched
+  const mayBeCut = tally.error === null && !run.signal.aborted
+  const cut = mayBeCut && transfer.cut !== null ? { error: transfer.cut, pipelined: session.pipelining } : null
+  if (cut === null) {
+    if (tally.error !== null || session.botched !== null || run.signal.aborted) throw interrupted(run.signal)
+    // The poll has failed then, but what was delivered before that is deleted as always.
+    if (destinations.allDown !== null) tally.fail(destinations.allDown)
+  }
+  const { done, undelivered } = transfer
+  return { done, notDone: jobs.fetches.length - done.length, undelivered, cut }
+}
 
 interface Judgement {
   readonly verdict: SizeVerdict
   /** Then it may be forged, and is deleted by a later session only, which looks at its header first (P113). */
   readonly behindShort: boolean
+  /** Others were asked for behind it: then the session was ended, and nothing of it is delivered. */
+  readonly doubtful: boolean
 }
 
-export class Transfer {
+class Transfer {
+  readonly #jobs: Jobs
   readonly #visit: Visit
   readonly #window: Window
+  readonly #attempts: Attempts
   readonly #underWay = new Set<Promise<void>>()
   readonly #done: PlannedFetch[] = []
   #undelivered = false
-  readonly #attempts: Attempts
   /** Asked for, and not yet answered to the end. */
   #asked = 0
-  #jobs = 0
   #shortCame = false
 
-  constructor(visit: Visit) {
+  constructor(jobs: Jobs, visit: Visit) {
+    this.#jobs = jobs
     this.#visit = visit
     this.#window = new Window(visit.run.budget)
     this.#attempts = new Attempts(visit.account.name, visit.run.ledger, () => this.#stopped)
   }
 
-  /** Delivered and recorded in this session, announced and received size agreeing: DELE may follow. */
   get done(): readonly PlannedFetch[] {
     return this.#done
   }
 
-  /** Was something retrieved that is not at all its destinations? On some servers QUIT would end it (P129). */
   get undelivered(): boolean {
     return this.#undelivered
   }
@@ -56,30 +90,27 @@ export class Transfer {
   get cut(): PopfetchError | null {
     const { botched } = this.#visit.session
     if (botched instanceof MessageTooLarge) return botched
-    return botched?.code === 'ERR_POP3_PROTOCOL' && this.#jobs > 1 ? botched : null
+    return botched?.code === 'ERR_POP3_PROTOCOL' && this.#jobs.fetches.length > 1 ? botched : null
   }
 
   /** Resolves when nothing is under way any more. Never rejects: what ended it is in the tally. */
-  async run(jobs: Jobs): Promise<void> {
-    this.#jobs = jobs.fetches.length
-    const batches = inBatches(jobs.fetches)
-    let next = (batches[0] ?? []).map(jobs.job)
+  async run(): Promise<void> {
+    const { fetches, job } = this.#jobs
+    const batches = inBatches(fetches)
+    let next = (batches[0] ?? []).map(job)
     let beginning = this.#attempts.begin(next)
     for (const at of batches.keys()) {
       const batch = next
       if (!(await beginning)) break
       // A message that never came to an end is handled alone, so that only it is begun when it brings us down (P122).
       const alone = batch.length === 1 && isSuspect(batch[0])
-      if (alone) await this.#quiet()
-      next = (batches[at + 1] ?? []).map(jobs.job)
+      if (alone) await this.#allEnded()
+      next = (batches[at + 1] ?? []).map(job)
       const nextAlone = alone || isSuspect(next[0])
       if (!nextAlone) beginning = this.#attempts.begin(next)
-      for (const job of batch) {
-        const room = this.#start(job)
-        if (room !== undefined) await room
-      }
+      for (const each of batch) await this.#start(each)
       if (nextAlone) {
-        await this.#quiet()
+        await this.#allEnded()
         beginning = this.#attempts.begin(next)
       }
       if (this.#stopped) {
@@ -87,7 +118,7 @@ export class Transfer {
         break
       }
     }
-    await this.#quiet()
+    await this.#allEnded()
     const { session, tally } = this.#visit
     if (this.#attempts.fatal !== null) tally.fail(this.#attempts.fatal)
     else if (this.cut === null && session.botched !== null && !(session.botched instanceof ExpiredToken))
@@ -101,62 +132,71 @@ export class Transfer {
     )
   }
 
-  async #quiet(): Promise<void> {
+  async #allEnded(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay)
   }
 
-  /** Asks for one message as soon as there is room. A promise: that is to be waited for first. */
-  #start(job: Job): Promise<void> | undefined {
-    if (this.#stopped || isStuck(job)) return this.#attempts.abandon([job], null)
-    const place = this.#window.enter(job.sizeBytes)
-    if (place instanceof Promise) return place.then((there) => this.#begin(job, there))
-    this.#begin(job, place)
-    return undefined
-  }
-
-  #begin(job: Job, place: Place): void {
-    const work = this.#one(job, place).finally(() => {
-      place.leave()
+  /** Asks for one message as soon as there is room; resolves then, while it is under way. */
+  async #start(job: Job): Promise<void> {
+    if (this.#stopped || isStuck(job)) {
+      await this.#attempts.abandon([job], null)
+      return
+    }
+    const share = await this.#window.enter(job.sizeBytes)
+    const work = this.#one(job, share).finally(() => {
+      share.leave()
       this.#underWay.delete(work)
     })
     this.#underWay.add(work)
   }
 
-  async #one(job: Job, place: Place): Promise<void> {
-    const { account, run, session, history, tally } = this.#visit
-    const spool = spoolFor(job, account, run)
+  async #one(job: Job, share: Share): Promise<void> {
+    await using spool = spoolFor(job, this.#visit)
     try {
-      this.#asked++
-      const answer = session.retrieve(job.number, receiver(spool, place, tally, run))
-      // Counted right here: what the same packet answered further on is still asked for.
-      let reply: Reply
-      try {
-        reply = await answer
-      } finally {
-        this.#asked--
-      }
-      // In one packet with bytes that nobody asked for, or behind the end of a doubtful message: it may be forged.
-      if (session.botched !== null) throw session.botched
-      if (reply.status !== 'ok') return await this.#refusedRetrieval(job, reply)
-      const verdict = history.sizes.judge(job.sizeBytes, spool.receivedBytes)
-      const behindShort = this.#shortCame
-      this.#shortCame ||= verdict === 'short'
-      if (verdict === 'short' && this.#asked > 0 && session.pipelining) {
-        const reason = shortReason(job, spool.receivedBytes)
-        session.abandon(new DoubtfulAnswers(reason))
-        return await this.#attempts.abandon([job], reason)
-      }
-      const message = spool.completeNow(run.nowMs()) ?? (await spool.complete(run.nowMs()))
-      // Not before: until its file is complete the buffers of a large one are there, whatever came of it.
-      place.ended(spool.receivedBytes)
-      if (await this.#complete(job, message, { verdict, behindShort })) spool.release()
+      const { reply, judgement } = await this.#retrieve(job, spool, share)
+      if (judgement === null) await this.#refusedRetrieval(job, reply)
+      else await this.#received(job, spool, share, judgement)
     } catch (error) {
       await this.#failed(job, error, spool.receivedBytes)
-    } finally {
-      // Not `await using`: nearly always there is nothing to wait for.
-      if (!spool.released) await spool[Symbol.asyncDispose]()
     }
-    tally.progress()
+    this.#visit.tally.progress()
+  }
+
+  /** Judges the message in the same turn in which its answer is there: what the same packet answered further on still counts as
+   *  asked for, and is not believed where this message is doubtful (P113). `judgement` null: the server refused. */
+  async #retrieve(
+    job: Job,
+    spool: Spool,
+    share: Share,
+  ): Promise<{ readonly reply: Reply; readonly judgement: Judgement | null }> {
+    const { session, history } = this.#visit
+    this.#asked++
+    let reply: Reply
+    try {
+      reply = await session.retrieve(job.number, receiver(spool, share, this.#visit))
+    } finally {
+      this.#asked--
+    }
+    // In one packet with bytes that nobody asked for, or behind the end of a doubtful message: it may be forged.
+    if (session.botched !== null) throw session.botched
+    if (reply.status !== 'ok') return { reply, judgement: null }
+    const verdict = history.sizes.judge(job.sizeBytes, spool.receivedBytes)
+    const behindShort = this.#shortCame
+    this.#shortCame ||= verdict === 'short'
+    const doubtful = verdict === 'short' && this.#asked > 0 && session.pipelining
+    if (doubtful) session.abandon(new DoubtfulAnswers(shortReason(job, spool.receivedBytes)))
+    return { reply, judgement: { verdict, behindShort, doubtful } }
+  }
+
+  async #received(job: Job, spool: Spool, share: Share, judgement: Judgement): Promise<void> {
+    if (judgement.doubtful) {
+      await this.#attempts.abandon([job], shortReason(job, spool.receivedBytes))
+      return
+    }
+    const message = await spool.complete(this.#visit.run.nowMs())
+    // Not before: until its file is complete the buffers of a large one are there, whatever came of it.
+    share.ended(spool.receivedBytes)
+    if (await this.#complete(job, message, judgement)) spool.release()
   }
 
   /** P106, P107: the server has not got it; the others are not to suffer. P146: it may also be the server's farewell. */
@@ -218,5 +258,38 @@ export class Transfer {
     tally.deferred++
     tally.problem({ uidl: job.uidl, kind: 'deferred', reason })
     await this.#attempts.abandon([job], reason, counts)
+  }
+}
+
+/** Where a message is kept from its retrieval until it was handed over or given up. */
+function spoolFor(job: Job, { account, run }: Visit): Spool {
+  const [only] = job.due.length === 1 ? job.due : []
+  const origin = originOf(account, job)
+  const place = only?.target.destination.spool ?? null
+  return new Spool({
+    origin,
+    place,
+    attempt: only === undefined ? null : { intent: only.intent, origin, recipient: only.recipient },
+    directory: run.destinations.spoolDirectory,
+    reserve: run.destinations.reserve,
+    // A destination with a spool place of its own reads a message until it is delivered, and no longer.
+    arena: place === null ? null : run.destinations.arena,
+    announcedBytes: job.sizeBytes,
+    maxSizeBytes: account.maxSizeBytes,
+    signal: run.deliverySignal,
+  })
+}
+
+/** Into the spool: counted, as fast as is allowed, as far as there is room. */
+function receiver(spool: Spool, share: Share, { run, tally }: Visit): BodySink {
+  return {
+    write(chunk) {
+      tally.received(chunk.length)
+      collectGarbageAfter(chunk.length)
+      const written = spool.write(chunk)
+      const room = share.received(spool.receivedBytes)
+      const paced = run.restrictions.pace(chunk.length)
+      return room === undefined && paced === undefined ? written : Promise.all([written, room, paced]).then(() => {})
+    },
   }
 }

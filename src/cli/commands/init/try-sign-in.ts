@@ -10,10 +10,11 @@ export interface Waiting {
 
 /** Rejects with what `popfetch` would say. */
 export async function tried(account: Account, { env, signal }: Pick<Surroundings, 'env' | 'signal'>): Promise<Waiting> {
-  const { connect, credentialsOf, accountSecret } = await import('../../../poll/sign-in/sign-in.ts')
+  const { connect } = await import('../../../poll/sign-in/connect.ts')
+  const { accountSecret, credentialsOf } = await import('../../../poll/sign-in/secret.ts')
   const secret = await accountSecret(account, { env, signal })
   const workarounds = { pipelining: true, capabilities: true }
-  await using session = await connect(account, { env, log: silentLog, signal, workarounds })
+  await using session = await connect(account, { log: silentLog, signal, workarounds })
   await session.signIn(account.auth, credentialsOf(account, secret))
   const listing = await session.list()
   const waiting = { messages: listing.length, bytes: listing.totalBytes }

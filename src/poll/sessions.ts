@@ -1,0 +1,106 @@
+// How many sessions a poll takes. Another one follows where the last one could not do all: because a fresh token is needed, because
+// the server cannot bear what was asked of it, because one message ended the session, or because a session has fetched as much as
+// one should (P154, deletions committed in between). None follows where it would bring nothing.
+import { setTimeout as pause } from 'node:timers/promises'
+import { asPopfetchError, PopfetchError } from '../errors.ts'
+import type { Session } from '../pop3/session.ts'
+import { TokenRenewal } from './sign-in/token-renewal.ts'
+import type { AccountPoll } from './visit.ts'
+
+/** Servers that close a session after a minute or so of silence need a command while a slow destination is at work (P149). */
+const KEEP_ALIVE_MS = 20_000
+
+export interface SessionEnd {
+  /** Messages that are to be fetched by another session. */
+  readonly left: number
+  readonly cut: Cut | null
+}
+
+/** Why a session ended without QUIT for the sake of one message: another session may take the others. */
+export interface Cut {
+  readonly error: PopfetchError
+  /** Were several commands under way at once? */
+  readonly pipelined: boolean
+}
+
+/** Does `session` with the account's secret until there is no more to do. Never rejects: what ended it is in the tally. */
+export async function inSessions(poll: AccountPoll, session: (secret: string) => Promise<SessionEnd>): Promise<void> {
+  const { account, tally, history } = poll
+  const renewal = new TokenRenewal(account, { read: () => history.secret(), note: (text) => tally.note(text) })
+  try {
+    for (let secret: string | null = await history.secret(); ;) {
+      secret = await secretOfNext(secret, session, renewal, poll)
+      if (secret === null) return
+      await pauseBetween(poll)
+    }
+  } catch (error) {
+    tally.fail(asPopfetchError(error))
+  }
+}
+
+/** Does one session. Resolves with the secret of the next one; null: none is due. */
+async function secretOfNext(
+  secret: string,
+  session: (secret: string) => Promise<SessionEnd>,
+  renewal: TokenRenewal,
+  poll: AccountPoll,
+): Promise<string | null> {
+  const { tally, history } = poll
+  const deliveredBefore = tally.delivered
+  try {
+    const end = await session(secret)
+    return goesOn(end, tally.delivered > deliveredBefore, poll) ? secret : null
+  } catch (error) {
+    const { workarounds, rememberedCapabilities } = history
+    const workaround = rememberedCapabilities.doubtAfter(error) ?? workarounds.against(error)
+    if (workaround !== null) {
+      tally.note(workaround)
+      return secret
+    }
+    if (history.hasLongLoginDelay) throw error
+    return await renewal.renew(secret, error, tally.delivered)
+  }
+}
+
+/** Is another session due? Throws what cut this one, where another would end the same. */
+function goesOn({ left, cut }: SessionEnd, broughtSome: boolean, poll: AccountPoll): boolean {
+  const { run, tally, history, suspects } = poll
+  const mayGoOn = !run.restrictions.stop.aborted && !history.hasLongLoginDelay
+  if (cut !== null) {
+    const isOutOfStep = cut.error.code === 'ERR_POP3_PROTOCOL'
+    if (!mayGoOn || (isOutOfStep && !cut.pipelined && !broughtSome)) throw cut.error
+    tally.note(cut.error.message)
+    if (isOutOfStep) history.workarounds.oneAtATime()
+    return true
+  }
+  if (tally.error !== null || !mayGoOn) return false
+  // A session that brought nothing will not be followed by one that does.
+  return suspects.areWaiting || (left > 0 && broughtSome)
+}
+
+/** The server may need a moment to let go of the mailbox (P137). */
+async function pauseBetween({ run, tally, history }: AccountPoll): Promise<void> {
+  const seconds = Math.max(run.sessionGapSeconds, history.loginDelaySeconds ?? 0)
+  tally.note(`going on with another session in ${seconds} s`)
+  await history.reread()
+  await pause(seconds * 1000, undefined, { signal: run.signal }).catch(() => {
+    throw interrupted(run.signal)
+  })
+}
+
+/** A session that was ended before its QUIT: by the signal, or for the reason that the tally has. */
+export function interrupted(signal: AbortSignal): PopfetchError {
+  return new PopfetchError('ERR_ABORTED', signal.aborted ? 'interrupted by a signal' : 'the session ended early', {
+    scope: 'account',
+    retry: 'soon',
+  })
+}
+
+/** Until it is disposed of, an idle session gets NOOP now and then. */
+export function keptAlive(session: Session): Disposable {
+  const timer = setInterval(() => {
+    // A failure shows in the next command.
+    if (session.idle) session.noop().catch(() => {})
+  }, KEEP_ALIVE_MS)
+  return { [Symbol.dispose]: () => clearInterval(timer) }
+}

@@ -1,0 +1,50 @@
+// From an account of the configuration to a session that has said what it can do. Certificates are read here, at the last moment.
+import type { Account } from '../../config/schema.ts'
+import { pem } from '../../config/values/secret.ts'
+import type { Log } from '../../log.ts'
+import type { ProxyOptions } from '../../pop3/network/proxy.ts'
+import type { Capabilities } from '../../pop3/wire/capabilities.ts'
+import { Session } from '../../pop3/session.ts'
+import { redactor } from '../../redact.ts'
+import type { Workarounds } from './workarounds.ts'
+
+export interface ConnectContext {
+  readonly log: Log
+  readonly signal: AbortSignal
+  /** What the server is better not asked to do (P032, P143). */
+  readonly workarounds: Pick<Workarounds, 'pipelining' | 'capabilities'>
+}
+
+/** A session up to its capabilities, not signed in yet. `remembered`: of another day; null: the server is asked. */
+export async function connect(
+  account: Account,
+  { log, signal, workarounds }: ConnectContext,
+  remembered: Capabilities | null = null,
+): Promise<Session> {
+  const { host, port, tls, timeoutMs, ca, pin, clientCert, clientKey, name } = account
+  const [caPem, certPem, keyPem] = await Promise.all(
+    [ca, clientCert, clientKey].map(async (file) => (file === null ? null : await pem(file))),
+  )
+  return await Session.open(
+    {
+      host,
+      port,
+      timeoutMs,
+      tlsMode: tls,
+      proxy: proxyOf(account),
+      tls: { ca: caPem ?? null, pin, clientCert: certPem ?? null, clientKey: keyPem ?? null },
+      pipelining: workarounds.pipelining && account.pipelining === 'auto',
+      askCapabilities: workarounds.capabilities,
+      remembered: workarounds.capabilities ? remembered : null,
+      trace: log.wire(name),
+    },
+    signal,
+  )
+}
+
+function proxyOf({ proxy }: Account): ProxyOptions | null {
+  if (proxy === null) return null
+  const password = proxy.password?.reveal() ?? null
+  if (password !== null) redactor.add(password)
+  return { ...proxy, password }
+}
