@@ -6,6 +6,7 @@ import type { Written } from '../../config/values/written.ts'
 import { display } from '../../display.ts'
 import { fetchmailDelivery } from './delivery.ts'
 import { parseFetchmail, type FetchmailEntry, type FetchmailUser, type Options } from './grammar.ts'
+import { mechanismNamed } from '../../pop3/sign-in/mechanisms.ts'
 import {
   asWritten,
   hostOf,
@@ -100,14 +101,13 @@ function accountOf(entry: FetchmailEntry, user: FetchmailUser, context: Context)
   const auth = authOf(server, remarks)
   const { deliver, remarks: told } = fetchmailDelivery(server, user, around)
   remarks.push(...told, ...fetched(options), ...missed({ ...server, ...options }))
-  const token = auth === 'xoauth2' || auth === 'oauthbearer'
   return {
     name: entry.users.length > 1 ? `${remote.replace(/@.*/, '')}-${entry.name}` : entry.name,
     host,
     port: service === null ? (tls === 'implicit' ? 995 : 110) : (PORTS[service] ?? Number(service)),
     user: remote,
     secret: passwordOf(options, around.netrc(host, remote)),
-    secretKey: token ? 'token' : 'password',
+    secretKey: mechanismNamed(auth ?? 'auto')?.secret ?? 'password',
     keys: present({
       tls: tls === 'implicit' ? null : tls,
       ca: string(options['sslcertfile']),

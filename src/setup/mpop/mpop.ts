@@ -4,6 +4,7 @@ import { isLoopback } from '../../config/values/host.ts'
 import type { Written } from '../../config/values/written.ts'
 import { display } from '../../display.ts'
 import { commandDestination } from '../delivery-command.ts'
+import { mechanismNamed } from '../../pop3/sign-in/mechanisms.ts'
 import {
   asWritten,
   hostOf,
@@ -15,18 +16,6 @@ import {
   type ImportedAccount,
 } from '../imported.ts'
 import { mpopAccounts, type MpopAccount, type Settings } from './grammar.ts'
-
-const AUTH: ReadonlySet<string> = new Set([
-  'user',
-  'plain',
-  'login',
-  'scram-sha-1',
-  'scram-sha-256',
-  'cram-md5',
-  'apop',
-  'xoauth2',
-  'oauthbearer',
-])
 
 /** Settings that have no counterpart, each with what to know. */
 const WITHOUT_COUNTERPART: Readonly<Record<string, string>> = {
@@ -76,7 +65,7 @@ function accountOf({ name, settings }: MpopAccount, around: Around): ImportedAcc
     port: settings['port'] === undefined ? (tls === 'implicit' ? 995 : 110) : Number(settings['port']),
     user,
     secret: secretFrom(settings, around, remarks),
-    secretKey: auth === 'xoauth2' || auth === 'oauthbearer' ? 'token' : 'password',
+    secretKey: mechanismNamed(auth ?? 'auto')?.secret ?? 'password',
     keys: present({
       tls: tls === 'implicit' ? null : tls,
       ca: trust === 'system' || trust === '' ? null : trust,
@@ -118,7 +107,7 @@ function tlsOf(host: string, settings: Settings, remarks: string[]): 'implicit' 
 function authOf(settings: Settings, remarks: string[]): string | null {
   const method = settings['auth'] ?? 'on'
   if (method === '' || method === 'on') return null
-  if (AUTH.has(method)) return method
+  if (mechanismNamed(method) !== null) return method
   remarks.push(`auth ${display(method, 30)}: the best way that the server offers is taken`)
   return null
 }
