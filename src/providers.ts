@@ -1,175 +1,362 @@
-// Large providers: their POP3 servers, and what a person has to do there before a program may sign in. As of 2026; what a
-// domain says of itself (DNS, autoconfig) goes before it. Only a table and the look-up in it.
+// The one table of large mail providers: their servers, what a person has to do there before a program may sign in, what they
+// limit, and what they have ended. `init` and `check` both read it, and it decides nothing by itself. As of spring 2026.
+//
+// To add a provider, add one entry to TABLE: name, domains (each in one entry only), and the servers for POP3, IMAP and SMTP.
+// Then every field in which it differs from USUAL. Take servers and ports from the provider's own help page, and say in `wants`
+// and `enablePop` where to click, in the language of its pages. test/providers.test.ts checks the table as a whole.
+
+export interface Server {
+  readonly host: string
+  readonly port: number
+  readonly tls: 'implicit' | 'starttls'
+}
 
 export interface Provider {
   readonly name: string
-  /** All are reached at port 995 with TLS from the first byte; null: it has no POP3. */
-  readonly host: string | null
-  /** With a space between. */
-  readonly domains: string
+  /** What stands behind the `@` in its addresses, in lower case. */
+  readonly domains: readonly string[]
+  /** Domains of its servers, where those are others than `domains`. */
+  readonly hosts: readonly string[]
+  /** Another domain has its mailboxes on these very servers if its MX records lead to hosts within these. */
+  readonly mx: readonly string[]
+  /** Null: it has no POP3. */
+  readonly pop: Server | null
+  readonly imap: Server | null
+  readonly smtp: Server | null
   /** What is written as the user: the whole address, or what stands before the `@`. */
   readonly user: 'address' | 'local'
-  /** What opens the mailbox. `app`: not the usual password but one made for programs. `oauth2`: tokens only. */
-  readonly secret: 'password' | 'app' | 'oauth2'
-  /** What to switch on, and where; null: nothing. */
-  readonly first: string | null
+  /** What a person is asked for. `app password`: not the usual one, but one made for programs. `token`: OAuth 2.0 only. */
+  readonly secret: 'password' | 'app password' | 'token'
+  /** The secret in words, and where it is made. */
+  readonly wants: string
+  /** How POP3 is switched on; null: it is on. */
+  readonly enablePop: string | null
+  /** Its own help page about POP3; null: none is known. */
+  readonly help: string | null
+  readonly limits: {
+    /** The shortest time between two polls; null: none is known. A LOGIN-DELAY that a server announces comes on top. */
+    readonly intervalMs: number | null
+    /** All that is known of its limits, for people; null: nothing. */
+    readonly text: string | null
+  }
+  /** What worked once and does so no more, and since when. Null: still works, or never did. */
+  readonly ended: {
+    /** The usual password for programs. */
+    readonly passwords: string | null
+    /** Fetching from other mailboxes by POP3, in whose place people take popfetch. */
+    readonly fetcher: string | null
+  }
 }
 
-/** The usual password, and nothing to switch on; or no POP3. */
-function plain(name: string, host: string | null, domains: string): Provider {
-  return { name, host, domains, user: 'address', secret: 'password', first: null }
+const pop3s = (host: string): Server => ({ host, port: 995, tls: 'implicit' })
+const imaps = (host: string): Server => ({ host, port: 993, tls: 'implicit' })
+const smtps = (host: string): Server => ({ host, port: 465, tls: 'implicit' })
+const submission = (host: string): Server => ({ host, port: 587, tls: 'starttls' })
+/** All three with TLS from the first byte, at the usual ports. */
+const overTls = (pop: string, imap: string, smtp: string): Pick<Provider, 'pop' | 'imap' | 'smtp'> => ({
+  pop: pop3s(pop),
+  imap: imaps(imap),
+  smtp: smtps(smtp),
+})
+const words = (text: string): readonly string[] => text.split(' ')
+
+const MINUTE_MS = 60_000
+
+type Usual = 'hosts' | 'mx' | 'user' | 'secret' | 'wants' | 'enablePop' | 'help' | 'limits' | 'ended'
+
+const USUAL: Pick<Provider, Usual> = {
+  hosts: [],
+  mx: [],
+  user: 'address',
+  secret: 'password',
+  wants: 'the usual password',
+  enablePop: null,
+  help: null,
+  limits: { intervalMs: null, text: null },
+  ended: { passwords: null, fetcher: null },
 }
 
-const PROVIDERS: readonly Provider[] = [
+const TWO_FACTORS = 'the usual password, or an app password where two-factor sign-in is on'
+const ONCE_IN_15_MINUTES = { intervalMs: 15 * MINUTE_MS, text: 'free accounts: one poll in 15 minutes' } as const
+const SWITCHES_ITSELF_OFF = '(it switches itself off when it is not used)'
+
+const TABLE: readonly (Omit<Provider, Usual> & Partial<Pick<Provider, Usual>>)[] = [
   {
     name: 'Gmail',
-    host: 'pop.gmail.com',
-    domains: 'gmail.com googlemail.com',
-    user: 'address',
-    secret: 'app',
-    first:
-      'in Gmail, Settings, Forwarding and POP/IMAP: enable POP for all mail; then make an app password at myaccount.google.com/apppasswords (wants 2-Step Verification)',
+    domains: words('gmail.com googlemail.com'),
+    hosts: ['google.com'],
+    mx: words('google.com googlemail.com'),
+    ...overTls('pop.gmail.com', 'imap.gmail.com', 'smtp.gmail.com'),
+    secret: 'app password',
+    wants:
+      'an app password (myaccount.google.com/apppasswords, with 2-Step Verification on), or a token with auth: xoauth2',
+    enablePop:
+      'in Gmail, Settings, Forwarding and POP/IMAP: enable POP for all mail (a company account: also its administrator)',
+    help: 'https://support.google.com/mail/answer/7104828',
+    limits: { intervalMs: 5 * MINUTE_MS, text: 'few sessions at once; after too many it locks POP for up to a day' },
+    ended: { passwords: 'May 2022', fetcher: '2026: early in the year for new users, later for all' },
   },
   {
-    name: 'Outlook.com',
-    host: 'outlook.office365.com',
-    domains:
+    name: 'Outlook.com and Microsoft 365',
+    domains: words(
       'outlook.com outlook.de outlook.fr hotmail.com hotmail.de hotmail.fr hotmail.co.uk live.com live.de msn.com',
-    user: 'address',
-    secret: 'oauth2',
-    first:
-      'at outlook.com, Settings, Mail, Forwarding and IMAP: let devices and apps use POP; passwords are not taken any more',
+    ),
+    hosts: ['office365.com'],
+    mx: words('mail.protection.outlook.com mx.microsoft'),
+    pop: pop3s('outlook.office365.com'),
+    imap: imaps('outlook.office365.com'),
+    smtp: submission('smtp-mail.outlook.com'),
+    secret: 'token',
+    wants: 'a token with auth: xoauth2',
+    enablePop:
+      'Outlook.com: Settings, Mail, Forwarding and IMAP: let devices and apps use POP; Microsoft 365: the administrator allows POP for the mailbox',
+    help: 'https://support.microsoft.com/office/d088b986-291d-42b8-9564-9c414e2aa040',
+    limits: { intervalMs: null, text: 'too many sign-ins look like a wrong password for a while' },
+    ended: { passwords: 'September 2024', fetcher: null },
   },
   {
     name: 'Yahoo',
-    host: 'pop.mail.yahoo.com',
-    domains:
+    domains: words(
       'yahoo.com yahoo.co.uk yahoo.de yahoo.fr yahoo.it yahoo.es yahoo.ca yahoo.co.in yahoo.com.br ymail.com rocketmail.com',
-    user: 'address',
-    secret: 'app',
-    first: 'at login.yahoo.com, Account security: generate an app password',
+    ),
+    ...overTls('pop.mail.yahoo.com', 'imap.mail.yahoo.com', 'smtp.mail.yahoo.com'),
+    secret: 'app password',
+    wants: 'an app password, made at login.yahoo.com, Account security',
+    help: 'https://help.yahoo.com/kb/SLN4724.html',
+    ended: { passwords: 'October 2020', fetcher: null },
   },
   {
     name: 'AOL',
-    host: 'pop.aol.com',
-    domains: 'aol.com aol.de aol.co.uk aim.com',
-    user: 'address',
-    secret: 'app',
-    first: 'at login.aol.com, Account security: generate an app password',
+    domains: words('aol.com aol.de aol.co.uk aim.com'),
+    ...overTls('pop.aol.com', 'imap.aol.com', 'smtp.aol.com'),
+    secret: 'app password',
+    wants: 'an app password, made at login.aol.com, Account security',
+    ended: { passwords: 'October 2020', fetcher: null },
   },
   {
     name: 'GMX',
-    host: 'pop.gmx.net',
-    domains: 'gmx.de gmx.net gmx.at gmx.ch',
-    user: 'address',
-    secret: 'password',
-    first:
-      'at gmx.net, E-Mail, settings, POP3/IMAP: allow access; with two-factor sign-in make a password for programs',
+    domains: words('gmx.de gmx.net gmx.at gmx.ch'),
+    ...overTls('pop.gmx.net', 'imap.gmx.net', 'mail.gmx.net'),
+    wants: TWO_FACTORS,
+    enablePop: `E-Mail, Einstellungen, POP3/IMAP Abruf: POP3 und IMAP Zugriff erlauben ${SWITCHES_ITSELF_OFF}`,
+    help: 'https://hilfe.gmx.net/pop-imap/',
+    limits: ONCE_IN_15_MINUTES,
   },
   {
     name: 'GMX',
-    host: 'pop.gmx.com',
-    domains: 'gmx.com gmx.us gmx.co.uk gmx.fr gmx.es',
-    user: 'address',
-    secret: 'password',
-    first:
-      'at gmx.com, E-mail settings, POP3 & IMAP: enable access; with two-factor sign-in make a password for programs',
+    domains: words('gmx.com gmx.us gmx.co.uk gmx.fr gmx.es'),
+    ...overTls('pop.gmx.com', 'imap.gmx.com', 'mail.gmx.com'),
+    wants: TWO_FACTORS,
+    enablePop: `E-mail settings, POP3 & IMAP: enable access ${SWITCHES_ITSELF_OFF}`,
+    help: 'https://support.gmx.com/pop-imap/',
+  },
+  {
+    name: 'mail.com',
+    domains: ['mail.com'],
+    ...overTls('pop.mail.com', 'imap.mail.com', 'smtp.mail.com'),
+    wants: TWO_FACTORS,
+    enablePop: `E-mail settings, POP3 & IMAP: enable access ${SWITCHES_ITSELF_OFF}`,
   },
   {
     name: 'WEB.DE',
-    host: 'pop3.web.de',
-    domains: 'web.de',
-    user: 'address',
-    secret: 'password',
-    first: 'at web.de, E-Mail, settings, POP3/IMAP: allow access; with two-factor sign-in make a password for programs',
+    domains: ['web.de'],
+    ...overTls('pop3.web.de', 'imap.web.de', 'smtp.web.de'),
+    wants: TWO_FACTORS,
+    enablePop: `E-Mail, Einstellungen, POP3/IMAP Abruf: POP3 und IMAP Zugriff erlauben ${SWITCHES_ITSELF_OFF}`,
+    help: 'https://hilfe.web.de/pop-imap/',
+    limits: ONCE_IN_15_MINUTES,
   },
   {
-    name: 'T-Online',
-    host: 'securepop.t-online.de',
-    domains: 't-online.de magenta.de',
-    user: 'address',
-    secret: 'app',
-    first: 'in the customer centre of Telekom: set a password for e-mail programs',
+    name: 'Telekom',
+    domains: words('t-online.de magenta.de'),
+    ...overTls('securepop.t-online.de', 'secureimap.t-online.de', 'securesmtp.t-online.de'),
+    secret: 'app password',
+    wants: 'the password for mail programs, set in the customer centre',
   },
-  plain('freenet', 'mx.freenet.de', 'freenet.de'),
-  plain('Posteo', 'posteo.de', 'posteo.de posteo.net posteo.org'),
-  plain('mailbox.org', 'pop3.mailbox.org', 'mailbox.org'),
+  {
+    name: 'freenet',
+    domains: ['freenet.de'],
+    ...overTls('mx.freenet.de', 'mx.freenet.de', 'mx.freenet.de'),
+  },
+  {
+    name: 'Posteo',
+    domains: words('posteo.de posteo.net posteo.org'),
+    ...overTls('posteo.de', 'posteo.de', 'posteo.de'),
+  },
+  {
+    name: 'mailbox.org',
+    domains: ['mailbox.org'],
+    mx: ['mailbox.org'],
+    ...overTls('pop3.mailbox.org', 'imap.mailbox.org', 'smtp.mailbox.org'),
+    wants: TWO_FACTORS,
+    help: 'https://kb.mailbox.org/en/private/e-mail/e-mail-configuration',
+  },
   {
     name: 'Fastmail',
-    host: 'pop.fastmail.com',
-    domains: 'fastmail.com fastmail.fm',
-    user: 'address',
-    secret: 'app',
-    first: 'at fastmail.com, Settings, Privacy & Security: make an app password for POP',
+    domains: words('fastmail.com fastmail.fm'),
+    hosts: ['messagingengine.com'],
+    mx: ['messagingengine.com'],
+    ...overTls('pop.fastmail.com', 'imap.fastmail.com', 'smtp.fastmail.com'),
+    secret: 'app password',
+    wants: 'an app password for POP, made at fastmail.com, Settings, Privacy & Security',
   },
   {
     name: 'Zoho',
-    host: 'pop.zoho.com',
-    domains: 'zoho.com zohomail.com',
-    user: 'address',
-    secret: 'password',
-    first:
-      'at mail.zoho.com, Settings, Mail accounts, POP: enable access; with two-factor sign-in make an app password',
+    domains: words('zoho.com zohomail.com'),
+    ...overTls('pop.zoho.com', 'imap.zoho.com', 'smtp.zoho.com'),
+    wants: TWO_FACTORS,
+    enablePop: 'at mail.zoho.com, Settings, Mail accounts, POP: enable access',
+  },
+  {
+    name: 'Zoho',
+    domains: words('zoho.eu zohomail.eu'),
+    ...overTls('pop.zoho.eu', 'imap.zoho.eu', 'smtp.zoho.eu'),
+    wants: TWO_FACTORS,
+    enablePop: 'at mail.zoho.eu, Settings, Mail accounts, POP: enable access',
   },
   {
     name: 'Yandex',
-    host: 'pop.yandex.com',
-    domains: 'yandex.ru yandex.com ya.ru',
-    user: 'address',
-    secret: 'app',
-    first: 'at mail.yandex.com, Settings, Email clients: allow POP3; then make an app password at id.yandex.com',
+    domains: words('yandex.ru yandex.com ya.ru'),
+    mx: words('yandex.ru yandex.net'),
+    ...overTls('pop.yandex.com', 'imap.yandex.com', 'smtp.yandex.com'),
+    secret: 'app password',
+    wants: 'an app password, made at id.yandex.com',
+    enablePop: 'at mail.yandex.com, Settings, Email clients: allow POP3',
   },
   {
     name: 'Mail.ru',
-    host: 'pop.mail.ru',
-    domains: 'mail.ru inbox.ru list.ru bk.ru',
-    user: 'address',
-    secret: 'app',
-    first: 'at account.mail.ru, Security: make a password for external applications',
+    domains: words('mail.ru inbox.ru list.ru bk.ru'),
+    mx: ['mail.ru'],
+    ...overTls('pop.mail.ru', 'imap.mail.ru', 'smtp.mail.ru'),
+    secret: 'app password',
+    wants: 'a password for external applications, made at account.mail.ru, Security',
   },
   {
     name: 'QQ Mail',
-    host: 'pop.qq.com',
-    domains: 'qq.com foxmail.com',
-    user: 'address',
-    secret: 'app',
-    first: 'at mail.qq.com, Settings, Account: enable POP3 and make an authorization code',
+    domains: words('qq.com foxmail.com'),
+    ...overTls('pop.qq.com', 'imap.qq.com', 'smtp.qq.com'),
+    secret: 'app password',
+    wants: 'the authorisation code that mail.qq.com gives when POP3 is switched on',
+    enablePop: 'at mail.qq.com, Settings, Account: switch POP3 on',
+  },
+  ...['163.com', '126.com', 'yeah.net'].map((domain) => ({
+    name: `NetEase ${domain}`,
+    domains: [domain],
+    ...overTls(`pop.${domain}`, `imap.${domain}`, `smtp.${domain}`),
+    secret: 'app password' as const,
+    wants: 'the authorisation code that the web mail gives when POP3 is switched on',
+    enablePop: `in the web mail of ${domain}, Settings, POP3/SMTP/IMAP: switch POP3 on`,
+  })),
+  {
+    name: 'Orange',
+    domains: words('orange.fr wanadoo.fr'),
+    ...overTls('pop.orange.fr', 'imap.orange.fr', 'smtp.orange.fr'),
   },
   {
-    name: 'NetEase 163',
-    host: 'pop.163.com',
-    domains: '163.com',
-    user: 'address',
-    secret: 'app',
-    first: 'at mail.163.com, Settings, POP3/SMTP/IMAP: enable POP3 and make an authorization code',
+    name: 'Free',
+    domains: ['free.fr'],
+    ...overTls('pop.free.fr', 'imap.free.fr', 'smtp.free.fr'),
   },
-  plain('Orange', 'pop.orange.fr', 'orange.fr wanadoo.fr'),
-  plain('Free', 'pop.free.fr', 'free.fr'),
   {
     name: 'La Poste',
-    host: 'pop.laposte.net',
-    domains: 'laposte.net',
+    domains: ['laposte.net'],
+    ...overTls('pop.laposte.net', 'imap.laposte.net', 'smtp.laposte.net'),
     user: 'local',
-    secret: 'password',
-    first: null,
   },
   {
     name: 'AT&T',
-    host: 'inbound.att.net',
-    domains: 'att.net sbcglobal.net bellsouth.net',
-    user: 'address',
-    secret: 'app',
-    first: 'at att.com, Profile, Sign-in info: make a secure mail key',
+    domains: words('att.net sbcglobal.net bellsouth.net'),
+    ...overTls('inbound.att.net', 'imap.mail.att.net', 'outbound.att.net'),
+    secret: 'app password',
+    wants: 'a secure mail key, made at att.com, Profile, Sign-in info',
   },
-  plain('BT', 'mail.btinternet.com', 'btinternet.com'),
-  plain('Bluewin', 'pop3s.bluewin.ch', 'bluewin.ch'),
-  plain('Seznam', 'pop3.seznam.cz', 'seznam.cz email.cz post.cz'),
-  plain('iCloud', null, 'icloud.com me.com mac.com'),
-  plain('Proton', null, 'proton.me protonmail.com pm.me'),
-  plain('Tuta', null, 'tuta.com tutanota.com tutanota.de tuta.io'),
+  {
+    name: 'BT',
+    domains: ['btinternet.com'],
+    ...overTls('mail.btinternet.com', 'mail.btinternet.com', 'mail.btinternet.com'),
+  },
+  {
+    name: 'Bluewin',
+    domains: ['bluewin.ch'],
+    ...overTls('pop3s.bluewin.ch', 'imaps.bluewin.ch', 'smtpauths.bluewin.ch'),
+  },
+  {
+    name: 'Seznam',
+    domains: words('seznam.cz email.cz post.cz'),
+    ...overTls('pop3.seznam.cz', 'imap.seznam.cz', 'smtp.seznam.cz'),
+  },
+  {
+    name: 'iCloud',
+    domains: words('icloud.com me.com mac.com'),
+    mx: ['mail.icloud.com'],
+    pop: null,
+    imap: imaps('imap.mail.me.com'),
+    smtp: submission('smtp.mail.me.com'),
+    wants: 'nothing: iCloud has IMAP alone, no POP3',
+  },
+  {
+    name: 'Proton',
+    domains: words('proton.me protonmail.com pm.me'),
+    mx: ['protonmail.ch'],
+    pop: null,
+    imap: null,
+    smtp: null,
+    wants: 'nothing: Proton has no POP3, its Bridge neither',
+  },
+  {
+    name: 'Tuta',
+    domains: words('tuta.com tutanota.com tutanota.de tuta.io'),
+    mx: ['tutanota.de'],
+    pop: null,
+    imap: null,
+    smtp: null,
+    wants: 'nothing: Tuta has no POP3, nor IMAP',
+  },
 ]
 
-/** The provider of a domain, in lower case; null: it is not in the table. */
+export const PROVIDERS: readonly Provider[] = TABLE.map((entry) => ({ ...USUAL, ...entry }))
+
+const BY_DOMAIN: ReadonlyMap<string, Provider> = new Map(
+  PROVIDERS.flatMap((provider) => provider.domains.map((domain) => [domain, provider] as const)),
+)
+
+/** The provider of a mail domain, in lower case; null: it is not in the table. */
 export function providerOf(domain: string): Provider | null {
-  return PROVIDERS.find(({ domains }) => domains.split(' ').includes(domain)) ?? null
+  return BY_DOMAIN.get(domain) ?? null
+}
+
+/** By the server's name, or else by the domain of an address; null: it is not in the table. */
+export function providerAt(host: string, user: string): Provider | null {
+  const byHost = PROVIDERS.find(({ domains, hosts }) => [...domains, ...hosts].some((domain) => isWithin(host, domain)))
+  if (byHost !== undefined) return byHost
+  return user.includes('@') ? providerOf(user.slice(user.lastIndexOf('@') + 1).toLowerCase()) : null
+}
+
+function isWithin(host: string, domain: string): boolean {
+  return host === domain || host.endsWith(`.${domain}`)
+}
+
+/** Goes on after "NAME wants": which secret, where it is made, and why no other will do. */
+export function secretText({ secret, wants, ended }: Provider): string {
+  const since = ended.passwords === null ? '' : `, since ${ended.passwords}`
+  switch (secret) {
+    case 'password':
+      return wants
+    case 'app password':
+      return `${wants}; the usual password is refused${since}`
+    case 'token':
+      return `${wants}; passwords are no longer taken over POP3${since}`
+  }
+}
+
+/** How to switch POP3 on; null: it is on. */
+export function enablePopText({ enablePop, help }: Provider): string | null {
+  return enablePop === null || help === null ? enablePop : `${enablePop}: see ${help}`
+}
+
+/** What a person has to do before a program may sign in; null: nothing but to know the usual password. */
+export function firstSteps(provider: Provider): string | null {
+  const secret = provider.wants === USUAL.wants ? [] : [`it wants ${secretText(provider)}`]
+  const steps = [enablePopText(provider), ...secret].filter((step) => step !== null)
+  return steps.length === 0 ? null : steps.join('; ')
 }

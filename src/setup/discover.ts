@@ -41,12 +41,9 @@ export async function discover(address: string, lookups: Lookups): Promise<Disco
   const domain = address.slice(at + 1).toLowerCase()
   const provider = providerOf(domain)
   const user = provider?.user === 'local' ? local : address
-  const known: FoundServer | null =
-    provider?.host === null || provider === null
-      ? null
-      : { host: provider.host, port: 995, tls: 'implicit', user, from: 'table' }
-  // Who has no POP3 has none, whatever an old record says.
-  if (provider !== null && known === null) return { server: null, provider, trusted: true }
+  // A provider without POP3 has none, whatever an old record says.
+  if (provider?.pop === null) return { server: null, provider, trusted: true }
+  const known: FoundServer | null = provider === null ? null : { ...provider.pop, user, from: 'table' }
   const records = await Promise.all([lookups.srv(`_pop3s._tcp.${domain}`), lookups.srv(`_pop3._tcp.${domain}`)])
   const announced = best(records[0] ?? [], 'implicit') ?? best(records[1] ?? [], 'starttls')
   if (announced !== null) {

@@ -107,7 +107,7 @@ describe('the table', () => {
   test('answers when nothing else does', async () => {
     expect(await discover('a.b@gmail.com', new Asked({}))).toMatchObject({
       server: { host: 'pop.gmail.com', port: 995, tls: 'implicit', user: 'a.b@gmail.com', from: 'table' },
-      provider: { name: 'Gmail', secret: 'app' },
+      provider: { name: 'Gmail', secret: 'app password' },
     })
   })
 

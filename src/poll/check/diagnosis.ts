@@ -4,8 +4,8 @@
 import type { Account } from '../../config/schema.ts'
 import { errnoOf, type ErrorCode, type PopfetchError } from '../../errors.ts'
 import type { TlsFacts } from '../../pop3/network/tls-facts.ts'
+import { enablePopText, type Provider, providerAt, secretText } from '../../providers.ts'
 import { type Door, isAboutCertificate } from './probe.ts'
-import { type ProviderHint, providerHint } from '../provider-hints.ts'
 import type { Advice } from '../report.ts'
 
 /** What was found out besides. */
@@ -39,7 +39,7 @@ export function diagnose(error: PopfetchError, account: Account, evidence: Evide
   return diagnoses[error.code]?.(error, account, evidence) ?? []
 }
 
-const hintFor = ({ host, user }: Account): ProviderHint | null => providerHint(host, user)
+const providerFor = ({ host, user }: Account): Provider | null => providerAt(host, user)
 
 function secretMissing({ password, token, name }: Account): Advice {
   const kind = token === null ? 'password' : 'token'
@@ -53,7 +53,7 @@ function secretMissing({ password, token, name }: Account): Advice {
 
 /** Host, port and TLS mode do not go together, or nobody is there. */
 function wrongDoor(error: PopfetchError, account: Account, { doors }: Evidence): readonly Advice[] {
-  const hint = hintFor(account)
+  const provider = providerFor(account)
   const { host, port, tls, proxy } = account
   if (proxy !== null && error.message.includes('the proxy ')) {
     return [
@@ -63,14 +63,15 @@ function wrongDoor(error: PopfetchError, account: Account, { doors }: Evidence):
       },
     ]
   }
-  if (hint?.host === null && doors.length === 0) {
-    return [{ cause: `${hint.name} is known to popfetch`, next: `it wants ${hint.signIn}` }]
+  if (provider?.pop === null && doors.length === 0) {
+    return [{ cause: `${provider.name} is known to popfetch`, next: `it wants ${secretText(provider)}` }]
   }
-  if (hint !== null && hint.host !== null && hint.host !== host && doors.length === 0) {
+  if (provider !== null && provider.pop !== null && provider.pop.host !== host && doors.length === 0) {
+    const { pop } = provider
     return [
       {
-        cause: `the POP3 server of ${hint.name} is another one`,
-        next: `set host: ${hint.host} (port 995, tls: implicit)`,
+        cause: `the POP3 server of ${provider.name} is another one`,
+        next: `set host: ${pop.host} (port ${pop.port}, tls: ${pop.tls})`,
       },
     ]
   }
@@ -179,40 +180,53 @@ function lost(error: PopfetchError): Advice {
 }
 
 function refused(account: Account): readonly Advice[] {
-  const { token, auth } = account
-  const hint = hintFor(account)
-  const advice: Advice[] = []
-  if (token !== null) {
-    advice.push({
-      cause: 'the token has expired, is for another mailbox, or does not allow POP',
-      next: 'make a new one, with the scope for POP',
-    })
-  } else if (hint === null) {
-    advice.push({ cause: 'the password is wrong', next: 'sign in on the provider’s web page with the same password' })
-    advice.push({
-      cause: 'the provider wants an app password, or POP is switched off',
-      next: 'look for POP and app passwords in the settings of the account',
-    })
-  }
-  if (hint !== null && token === null) {
-    advice.push({ cause: `${hint.name} wants ${hint.signIn}`, next: 'give that as password, or as token' })
-  }
-  if (hint !== null && hint.pop !== null) {
-    advice.push({ cause: `POP may be switched off at ${hint.name}`, next: hint.pop })
-  }
-  const address = wholeAddress(account)
-  if (address !== null)
-    advice.push({ cause: 'many providers want the whole address as user', next: `try user: ${address}` })
-  if (auth === 'auto' && token === null && hint === null) {
-    advice.push({ cause: 'the server cannot check passwords by the mechanism it offers', next: 'try auth: plain' })
-  }
-  return advice
+  const provider = providerFor(account)
+  const enablePop = provider === null ? null : enablePopText(provider)
+  const user = otherUser(account, provider)
+  return [
+    ...(account.token === null ? refusedPassword(provider) : [refusedToken]),
+    ...(provider === null || enablePop === null
+      ? []
+      : [{ cause: `POP may be switched off at ${provider.name}`, next: enablePop }]),
+    ...(user === null ? [] : [user]),
+    ...(account.auth === 'auto' && account.token === null && provider === null ? [refusedMechanism] : []),
+  ]
 }
 
-/** The user as an address, if it is none yet and the host says of which domain. */
-function wholeAddress({ user, host }: Account): string | null {
+const refusedToken: Advice = {
+  cause: 'the token has expired, is for another mailbox, or does not allow POP',
+  next: 'make a new one, with the scope for POP',
+}
+
+const refusedMechanism: Advice = {
+  cause: 'the server cannot check passwords by the mechanism it offers',
+  next: 'try auth: plain',
+}
+
+function refusedPassword(provider: Provider | null): readonly Advice[] {
+  const wrong = { cause: 'the password is wrong', next: 'sign in on the provider’s web page with the same password' }
+  if (provider === null) {
+    const next = 'look for POP and app passwords in the settings of the account'
+    return [wrong, { cause: 'the provider wants an app password, or POP is switched off', next }]
+  }
+  const another = {
+    cause: `${provider.name} wants ${secretText(provider)}`,
+    next: 'give that as password, or as token',
+  }
+  return provider.secret === 'password' ? [wrong, another] : [another]
+}
+
+/** The user in its other form: what stands before the `@` if the provider wants that, else the whole address if the host says of
+ *  which domain. Null: it has the form already. */
+function otherUser({ user, host }: Account, provider: Provider | null): Advice | null {
+  if (provider?.user === 'local') {
+    const [local = ''] = user.split('@')
+    const cause = `${provider.name} wants what stands before the @ as user`
+    return local === user ? null : { cause, next: `try user: ${local}` }
+  }
   const domain = /(?:^|\.)([^.]+\.[a-z][^.]*)$/.exec(host)?.[1]
-  return user.includes('@') || domain === undefined ? null : `${user}@${domain}`
+  if (user.includes('@') || domain === undefined) return null
+  return { cause: 'many providers want the whole address as user', next: `try user: ${user}@${domain}` }
 }
 
 function noMechanism({ auth, token }: Account): Advice {
@@ -223,8 +237,9 @@ function noMechanism({ auth, token }: Account): Advice {
 }
 
 function busy(error: PopfetchError, account: Account): Advice {
-  const hint = hintFor(account)
-  const limits = hint === null || hint.limits === null ? '' : ` (${hint.name}: ${hint.limits})`
+  const provider = providerFor(account)
+  const text = provider?.limits.text ?? null
+  const limits = provider === null || text === null ? '' : ` (${provider.name}: ${text})`
   if (/too many|limit|exceed|concurrent/i.test(error.message)) {
     return {
       cause: `a limit on sessions or sign-ins${limits}`,

@@ -1,7 +1,7 @@
 // Which mailbox `init` sets up: the server that was found or named, the name and the secret that open it.
 import { display } from '../../../display.ts'
 import { discover, type Lookups } from '../../../setup/discover.ts'
-import type { Provider } from '../../../providers.ts'
+import { firstSteps, type Provider } from '../../../providers.ts'
 import { redactor } from '../../../redact.ts'
 import type { Answers } from '../../terminal/answers.ts'
 import type { Mailbox } from './new-account.ts'
@@ -34,9 +34,10 @@ export async function serverOf(
   if (host !== null) return { host, port, tls: tls ?? 'implicit', user: address, provider: null }
   const network = lookups ?? (await import('../../../setup/lookups.ts')).networkLookups(signal)
   const { server, provider, trusted } = await discover(address, network)
-  if (provider !== null && provider.host === null) {
+  const steps = provider === null ? null : firstSteps(provider)
+  if (provider !== null && provider.pop === null) {
     output.say(`${provider.name} has no POP3: popfetch cannot fetch from it, unless a bridge of yours speaks it`)
-  } else if (typeof provider?.first === 'string' && !quiet) output.say(`${provider.name}: ${provider.first}`)
+  } else if (provider !== null && steps !== null && !quiet) output.say(`${provider.name}: ${steps}`)
   if (server === null && !quiet) output.say(`no POP3 server was found for ${display(address)}`)
   if (server !== null && !trusted && !answers.person) {
     const why = `only the DNS names it, and a password is not sent where anybody on the way may have pointed`
@@ -76,13 +77,13 @@ async function secretFor(
   { given, answers }: MailboxMeans,
 ): Promise<Pick<Mailbox, 'secret' | 'secretKey'>> {
   const { password, tokenCommand } = given
-  if (tokenCommand !== null || (provider?.secret === 'oauth2' && password === null)) {
+  if (tokenCommand !== null || (provider?.secret === 'token' && password === null)) {
     const run = await answers.to(question.tokenCommand, tokenCommand)
     return { secretKey: 'token', secret: { kind: 'command', run } }
   }
   const secretKey = 'password'
   if (password === null) {
-    const kind = provider?.secret === 'app' ? 'App password' : 'Password'
+    const kind = provider?.secret === 'app password' ? 'App password' : 'Password'
     const text = await answers.secret('password-env', `${kind} of ${user}`)
     redactor.add(text)
     return { secretKey, secret: { kind: 'text', text } }
