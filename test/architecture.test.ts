@@ -122,7 +122,7 @@ describe('imports', () => {
     expect(circleOf(ours)).toEqual([])
   })
 
-  test.each(['pop3'])('make no circle of folders inside %s', (room) => {
+  test.each(['pop3', 'config'])('make no circle of folders inside %s', (room) => {
     expect(circleOf(betweenFolders(room))).toEqual([])
   })
 

@@ -131,17 +131,6 @@ test('a command written in place is named after its program alone: its arguments
   expect(destinations.get('command:/bin/x')).toMatchObject({ run: ['/bin/x', '--token', 'hunter2'] })
 })
 
-test('the program of a command is a path like any other, or a name to be looked up', async () => {
-  await using scene = await Scene.create()
-  const run = async (program: string): Promise<unknown> => {
-    const config = await scene.destination(`type: command, run: [${program}, ./x]`)
-    return config.type === 'command' ? config.run : null
-  }
-  expect(await run('maildrop')).toEqual(['maildrop', './x'])
-  expect(await run('./deliver.sh')).toEqual([scene.path('deliver.sh'), './x'])
-  expect(await run('~/bin/deliver')).toEqual([scene.path('home/bin/deliver'), './x'])
-})
-
 describe('route', () => {
   const route = (rules: string): string => text(`inbox, route: ${rules}`, '{ inbox: { type: mbox, path: in } }')
 

@@ -23,9 +23,6 @@ export interface Letter {
 export function letterOf(attempt: Attempt, message: Message, config: SmtpConfig, context: SmtpContext): Letter {
   const { origin, recipient } = attempt
   const { from, user, to, protocol, trace, label } = config
-  // Recipients come with the account's name in them, a configured sender does not.
-  const named = (text: string): string => text.replaceAll('{account}', origin.account)
-  const sender = from.kind === 'address' ? { ...from, address: named(from.address) } : from
   const usual = user !== null && isUtf8Address(user) ? user : (to[0] ?? '')
   // What ends in a mailbox of this machine needs nobody to send notices to.
   const ownSender = protocol === 'lmtp' ? '' : usual
@@ -34,7 +31,7 @@ export function letterOf(attempt: Attempt, message: Message, config: SmtpConfig,
   return {
     attempt,
     message,
-    sender: envelopeSender(sender, message.header, ownSender),
+    sender: envelopeSender(from, message.header, ownSender),
     ownSender,
     recipient,
     prefix: traced + (label ? labelField(origin.account) : ''),

@@ -164,7 +164,7 @@ describe('what is sent', () => {
     await destination(server.port, {
       user: 'me@example.com',
       secret: () => Promise.resolve('secret'),
-      from: { kind: 'address', address: '{account}@example.com' },
+      from: { kind: 'address', address: 'old-isp@example.com' },
     }).deliver(attempt('3'), message(MAIL), never)
     expect(server.messages.map((sunk) => sunk.from)).toEqual(['', 'me@example.com', 'old-isp@example.com'])
   })
