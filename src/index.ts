@@ -1,28 +1,46 @@
-// popfetch: fetches mail from POP3 mailboxes and delivers each message exactly once. The door for programs that embed it,
-// and the map of the house. Re-exports only.
+// popfetch fetches mail from POP3 mailboxes and delivers each message exactly once. This file is the door for programs that
+// embed it, and the map of the house. It only re-exports.
 //
-// Rooms, and which way imports run (down only; rooms in one row do not see each other; test/architecture.test.ts checks it):
+// The rooms, from the top floor down. Imports run down only, and rooms of one floor do not see each other; a test checks it
+// (test/architecture.test.ts). Behind the arrow: the file to read first.
 //
-//   cli/       argv, exit codes, signals, standard streams              popfetch [account...] → cli/poll.ts
-//   daemon/    when which account is polled; one process for months      its parts and its end → daemon/daemon.ts
-//   migrate/   a whole mailbox once: many polls, then proof              the story → migrate/migrate.ts
-//              what older programs left, and finding a server        their words → migrate/import-*.ts, discover.ts
-//   poll/      policy: what to fetch, in which order, when to delete     the story on one page → poll/poll.ts
-//   config/    a file → Configuration; secrets, just before sign-in      one schema → config/schema.ts
-//   pop3/      the protocol: bytes ↔ commands and replies, no policy     the machine → pop3/session.ts, wire/decoder.ts
-//   deliver/   one file per kind of destination, one contract            the contract → deliver/destination.ts
-//   ledger/    what was delivered, durably; the only room with SQL       the contract → ledger/ledger.ts
-//   errors.ts message.ts header.ts display.ts redact.ts log.ts           what all rooms speak of
+//   cli/       the command line: arguments/, a folder for each command in commands/, open/, terminal/   → cli/main.ts
+//   daemon/    one process for months: schedule/ (which account when), control/ (its socket), http/     → daemon/daemon.ts
+//   migrate/   a whole mailbox once: many polls, then proof                                             → migrate/migrate.ts
+//   poll/      policy, in the order of a poll: sign-in/ compare/ plan/ route/ transfer/; beside them
+//              account/ (what one poll leaves for the next), run/ (what accounts share), check/         → poll/poll.ts
+//   setup/     how a configuration comes to be: finding a server, taking over an older program's files  → setup/draft.ts
+//   config/    a file → Configuration: destinations/ (a file for each kind), values/ (secrets, …)       → config/schema.ts
+//   deliver/   a folder for each kind of destination, one contract; disk/ has every call to the disk    → deliver/destination.ts
+//   pop3/      the protocol, without policy: a tower of network/ wire/ sign-in/ listing/ and a session  → pop3/session.ts
+//   ledger/    what was delivered, durably: the contract, and sqlite/, which keeps it                   → ledger/ledger.ts
+//   ground     what all rooms speak of: errors.ts message.ts header.ts display.ts redact.ts log.ts;
+//              program.ts runs other programs; providers.ts knows mail providers
+//
+// Five files tell where everything is: this one; poll/poll.ts, the story of the program in ten lines; pop3/wire/decoder.ts,
+// bytes → replies; deliver/destination.ts, what every destination promises; ledger/ledger.ts, what is remembered.
 //
 // One rule holds the house together: a message is deleted from a server only after every destination has it durably and
 // the ledger has recorded that durably. In doubt the mail stays.
 //
-// Glossary. account: a mailbox on a server, and what is to become of its mail. session: one POP3 conversation, from greeting
-// to QUIT. listing: what UIDL and LIST told; entry: one line of it. UIDL: the server's lasting name of a message. message: one
-// that was received completely. destination: a Maildir or an SMTP server; delivery: one message to one destination for one
-// recipient; attempt: one try of it, with an intent, the number by which a crash's leavings are recognised; receipt: what a
-// destination said when it took it. ledger: the record of all this. lease: the right to poll an account. poll: one account,
-// once; plan: what a poll decides to fetch, keep and delete; report: what became of it.
+// Glossary
+//   account       a mailbox on a server, and what is to become of its mail
+//   run           what the polls of one command, or of one daemon, share
+//   poll          one account, once: from its lease to its report, in one session or several
+//   session       one POP3 conversation, from greeting to QUIT
+//   visit         one session of a poll, with all that a stage of the poll needs
+//   lease         the right to poll an account and to change what is recorded of it
+//   history       what earlier polls left for this one, and what this one leaves for the next
+//   listing       what UIDL and LIST told; entry: one line of it; UIDL: the server's lasting name of a message
+//   comparison    a listing beside the ledger; plan: what follows from it: fetch, hold, delete
+//   message       one that was received completely; spool: where it is kept until it is delivered
+//   destination   a Maildir, an mbox, a command, an SMTP or LMTP server; target: one of them as one account uses it
+//   job           a message to be fetched, with the deliveries that are due
+//   delivery      one message to one destination for one recipient; attempt: one try of it
+//   intent        the random number of an attempt, by which what a crash left is recognised
+//   receipt       what a destination said when it took a message
+//   ledger        the record of all this
+//   report        what became of a poll
 
 export { DeliveryError, PopfetchError } from './errors.ts'
 export type { ErrorCode, Retry, Scope, Verdict } from './errors.ts'

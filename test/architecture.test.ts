@@ -1,6 +1,6 @@
 // The shape of the code, read from its imports (static, dynamic and of types): which way they run, and who may open
 // which door. A rule that is broken here is broken in DESIGN parts 6 and 9 too.
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 
@@ -122,7 +122,7 @@ describe('imports', () => {
     expect(circleOf(ours)).toEqual([])
   })
 
-  test.each(['pop3', 'config'])('make no circle of folders inside %s', (room) => {
+  test.each(['poll', 'pop3', 'config'])('make no circle of folders inside %s', (room) => {
     expect(circleOf(betweenFolders(room))).toEqual([])
   })
 
@@ -171,6 +171,13 @@ test("the bundler's chunks begin with files that are there", () => {
   const named = config.match(/\bsrc\/[\w./-]+\.ts\b/g) ?? []
   expect(named.length).toBeGreaterThan(5)
   expect(named.filter((file) => !texts.has(file))).toEqual([])
+})
+
+test('the map of the house names files that are there', () => {
+  const [map = ''] = (texts.get('src/index.ts') ?? '').split('\nexport ')
+  const named = map.match(/(?<![\w.])[\w-]+(?:\/[\w-]+)*(?:\.test)?\.ts\b/g) ?? []
+  expect(named.length).toBeGreaterThan(15)
+  expect(named.filter((file) => !texts.has(`src/${file}`) && !existsSync(join(ROOT, file)))).toEqual([])
 })
 
 test('nothing depends on the locale of the machine (N038)', () => {
