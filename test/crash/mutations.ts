@@ -19,14 +19,14 @@ const MUTATIONS: readonly Mutation[] = [
   {
     what: 'a Maildir file is not synced',
     file: 'src/deliver/maildir/file.ts',
-    from: 'return this.#step(() => this.#room.fileSystem.fsync(fd))',
-    to: 'return this.#step(() => void fd)',
+    from: 'await this.#room.fileSystem.fsync(this.#fd)',
+    to: 'await Promise.resolve()',
   },
   {
     what: 'a Maildir file is linked while it is being synced',
     file: 'src/deliver/maildir/batch.ts',
-    from: 'await all(batch, (file) => file.sync())',
-    to: 'void all(batch, (file) => file.sync())',
+    from: 'await Promise.all(batch.map((file) => file.sync()))',
+    to: 'void Promise.all(batch.map((file) => file.sync()))',
   },
   {
     what: 'new/ is not synced',
@@ -61,8 +61,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     what: 'the second name stays in tmp/',
     file: 'src/deliver/maildir/link.ts',
-    from: 'fileSystem.unlink(tmp)',
-    to: 'Promise.resolve()',
+    from: 'await fileSystem.unlink(tmp)',
+    to: 'await Promise.resolve()',
   },
   {
     what: 'a file is withdrawn by word only when new/ cannot be synced',

@@ -355,17 +355,17 @@ describe('the reserve', () => {
     faults.freeBytes = 100_008_192
     await reserve.take(fileSystem, '/', 8192)
     faults.freeBytes = 100_000_000
-    expect(() => reserve.take(fileSystem, '/', 1)).toThrow(NoRoom)
+    await expect(reserve.take(fileSystem, '/', 1)).rejects.toThrow(NoRoom)
     faults.freeBytes = 100_004_096
     await reserve.take(fileSystem, '/', 1)
   })
 
-  test('keeps 2 % of a large file system free', () => {
+  test('keeps 2 % of a large file system free', async () => {
     const big = {
       ...fileSystem,
       statfs: () => Object.assign(fs.statfsSync('/'), { bsize: 4096, blocks: 1e9, bavail: 19_999_999 }),
     }
-    expect(() => new Reserve().take(big, '/', 1)).toThrow('must stay free')
+    await expect(new Reserve().take(big, '/', 1)).rejects.toThrow('must stay free')
   })
 
   test('believes a file system that does not know its size', async () => {

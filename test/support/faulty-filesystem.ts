@@ -7,7 +7,7 @@ export const EXT4 = 0xef53
 export const TMPFS = 0x01021994
 export const NFS = 0x6969
 
-export type Call = Exclude<keyof FileSystem, 'names' | 'immediate'>
+export type Call = Exclude<keyof FileSystem, 'names'>
 
 export class FaultyFileSystems implements FileSystems {
   /** Counts from 1; 0: none fails. */
@@ -45,21 +45,8 @@ export class FaultyFileSystems implements FileSystems {
   #wrap(real: FileSystem): FileSystem {
     return new Proxy(real, {
       get: (target, property: keyof FileSystem) => {
-        if (property === 'immediate') return real.immediate === null ? null : this.#wrapNow(real)
         if (property === 'names') return (folder: string) => target.names(folder)
         return (...given: never[]) => this.#call(property, target[property], given)
-      },
-    })
-  }
-
-  #wrapNow(real: FileSystem): FileSystem {
-    return new Proxy(this.#wrap(real), {
-      get: (target, property: keyof FileSystem) => {
-        return (...given: never[]) => {
-          const value = (target[property] as (...all: never[]) => unknown)(...given)
-          if (value instanceof Promise) throw new TypeError(`${property} cannot be held up on the loop`)
-          return value
-        }
       },
     })
   }

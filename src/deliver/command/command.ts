@@ -2,7 +2,6 @@
 // the message in its arguments (D094), an environment of a few names. Running it is program.ts, the codes are sysexits.ts.
 // One rule: only exit code 0 is a delivery, and what it cannot tell popfetch, popfetch does not assume.
 import { constants } from 'node:fs'
-import fs from 'node:fs/promises'
 import path from 'node:path'
 import { display, displayBytes } from '../../display.ts'
 import { DeliveryError } from '../../errors.ts'
@@ -164,8 +163,8 @@ class Command implements Destination {
 
 async function isProgram(file: string): Promise<boolean> {
   try {
-    await fs.access(file, constants.X_OK)
-    return (await fs.stat(file)).isFile()
+    await offLoop.access(file, constants.X_OK)
+    return (await offLoop.lstat(await offLoop.realpath(file))).isFile()
   } catch {
     return false
   }

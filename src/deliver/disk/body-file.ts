@@ -3,8 +3,8 @@
 // One rule: bytes are only ever added, and a CRLF cut in two by the end of a part is still one (P116, D015).
 import { constants } from 'node:fs'
 import type { FileForm, Message } from '../../message.ts'
-import type { Awaitable } from '../awaitable.ts'
-import { type FileSystem, offLoop } from './filesystem.ts'
+import { bodyChunks } from './body.ts'
+import { type Awaitable, type FileSystem, offLoop } from './filesystem.ts'
 import { crlfToLf } from './line-endings.ts'
 import type { Reserve } from './reserve.ts'
 import { within } from './time-limit.ts'
@@ -194,10 +194,10 @@ export class BodyFile implements AsyncDisposable {
     }
   }
 
-  #wait<T>(work: Awaitable<T>): Awaitable<T> {
+  async #wait<T>(work: Awaitable<T>): Promise<T> {
     if (!(work instanceof Promise)) return work
     this.#call = work.catch(() => {})
-    return within(work, WRITE_LIMIT_MS, this.#options.signal)
+    return await within(work, WRITE_LIMIT_MS, this.#options.signal)
   }
 
   #check(): void {
@@ -215,27 +215,9 @@ function keepBuffer(buffer: Buffer): void {
 
 const COPY_BYTES = 256 * 1024
 
-/** Copies a body file without the fields that another destination has on top. */
-export async function fill(copy: BodyFile, message: Message, fileSystem: FileSystem): Promise<void> {
-  const { body } = message
-  if (body.kind !== 'file') return
-  const fd = await fileSystem.open(body.path, constants.O_RDONLY | constants.O_NOFOLLOW)
-  try {
-    const buffer = Buffer.allocUnsafeSlow(COPY_BYTES)
-    let skip = body.form.prefixBytes
-    let copied = 0
-    for (let length = await fileSystem.read(fd, buffer); length > 0; length = await fileSystem.read(fd, buffer)) {
-      const part = buffer.subarray(Math.min(skip, length), length)
-      skip -= length - part.length
-      copied += part.length
-      await copy.append(part)
-    }
-    // K3: what a file of ours says is believed only when it is whole.
-    if (body.form.lineEndings === 'crlf' && copied !== message.sizeBytes) {
-      throw new Error(`its file has ${copied} bytes instead of ${message.sizeBytes}`)
-    }
-  } finally {
-    await fileSystem.close(fd)
-  }
-  await copy.finish()
+/** Writes a whole message to its new file, `file`. Rejects with what went wrong on the disk, or with BodyChanged. */
+export async function fill(file: BodyFile, message: Message, fileSystem: FileSystem): Promise<void> {
+  const memory = message.body.kind === 'file' ? Buffer.allocUnsafeSlow(COPY_BYTES) : null
+  for await (const chunk of bodyChunks(message, fileSystem, memory)) await file.append(chunk)
+  await file.finish()
 }

@@ -1,22 +1,20 @@
-// The file system calls of this room and nothing else, so that a test can fail any of them. Two ways to make them: on the
-// loop, which costs a few microseconds a call and is right for disks of this machine, and off the loop, for network and
-// FUSE file systems whose server may hang. One rule: fsync of a disk is always off the loop, it takes milliseconds.
+// Every call that deliver/ makes to a file system goes through this folder, so that a test can fail any of them. There are two
+// ways to make a call. On the event loop it costs a few microseconds, which is right for disks of this machine. Off the loop it
+// costs more but may hang, which is right for network and FUSE file systems.
+//
+// What is synced, and when (fsync takes milliseconds, so it is always off the loop, except in memory):
+// - A Maildir file before it gets its name in new/; then new/, once for a batch, before a delivery counts (D001, D003).
+// - A new folder of a Maildir, and a new mbox, in the folder above. A file that is found after a crash, before it counts.
+// - An mbox once for a batch; before that its lock file says how to undo the batch, and after that that it is done (D101).
+// - Never a spool file or the input of a command: the server still has the message. `close` is checked everywhere (D002).
 import fs from 'node:fs'
 import { promisify } from 'node:util'
-import type { Awaitable } from '../awaitable.ts'
+import { errnoOf } from '../../errors.ts'
 
-/** What most messages need, on the loop: no promise is made, and what a call was given may be used again right behind it. */
-export interface ImmediateFileSystem {
-  open(path: string, flags: number, mode?: number): number
-  write(fd: number, bytes: Uint8Array, offset: number, length: number): number
-  fchmod(fd: number, mode: number): void
-  futimes(fd: number, accessMs: number, changeMs: number): void
-  statfs(path: string): fs.StatsFs
-}
+/** A value, or a promise of it: calls on the event loop return at once. `await` serves for both. */
+export type Awaitable<T> = T | Promise<T>
 
 export interface FileSystem {
-  /** The calls that return their value at once; null: none does. */
-  readonly immediate: ImmediateFileSystem | null
   open(path: string, flags: number, mode?: number): Awaitable<number>
   /** At the current position; may write less than asked. Returns how much. */
   write(fd: number, bytes: Uint8Array, offset: number, length: number): Awaitable<number>
@@ -38,7 +36,7 @@ export interface FileSystem {
   access(path: string, mode: number): Awaitable<void>
   mkdir(path: string, mode: number): Awaitable<void>
   statfs(path: string): Awaitable<fs.StatsFs>
-  /** Names in a directory, a thousand at a time: a folder may hold a million. */
+  /** The names in a directory, a thousand at a time: a folder may hold a million. */
   names(path: string): AsyncIterable<readonly string[]>
 }
 
@@ -68,7 +66,6 @@ const fsync = promisify(fs.fsync)
 const futimes = promisify(fs.futimes)
 
 export const offLoop: FileSystem = {
-  immediate: null,
   open: promisify(fs.open),
   write: async (fd, bytes, offset, length) => (await write(fd, bytes, offset, length, null)).bytesWritten,
   read: async (fd, into) => (await read(fd, into, 0, into.length, null)).bytesRead,
@@ -90,21 +87,15 @@ export const offLoop: FileSystem = {
   names,
 }
 
-const immediate: ImmediateFileSystem = {
+const onLoop: FileSystem = {
   open: fs.openSync,
   write: (fd, bytes, offset, length) => fs.writeSync(fd, bytes, offset, length, null),
-  fchmod: fs.fchmodSync,
-  futimes: (fd, accessMs, changeMs) => fs.futimesSync(fd, accessMs / 1000, changeMs / 1000),
-  statfs: (path) => fs.statfsSync(path),
-}
-
-const onLoop: FileSystem = {
-  ...immediate,
-  immediate,
   read: (fd, into) => fs.readSync(fd, into, 0, into.length, null),
   readAt: (fd, into, position) => fs.readSync(fd, into, 0, into.length, position),
   ftruncate: fs.ftruncateSync,
   fstat: (fd) => fs.fstatSync(fd),
+  fchmod: fs.fchmodSync,
+  futimes: (fd, accessMs, changeMs) => fs.futimesSync(fd, accessMs / 1000, changeMs / 1000),
   fsync,
   close: fs.closeSync,
   link: fs.linkSync,
@@ -116,13 +107,14 @@ const onLoop: FileSystem = {
   mkdir(path, mode) {
     fs.mkdirSync(path, { mode })
   },
+  statfs: (path) => fs.statfsSync(path),
   names,
 }
 
-/** In memory there is nothing to wait for: fsync returns at once. */
+/** In memory fsync has nothing to wait for. */
 const inMemory: FileSystem = { ...onLoop, fsync: fs.fsyncSync }
 
-// `f_type` of statfs(2) on Linux. What is not named here (NFS, SMB, FUSE, other systems' numbers) is taken for slow.
+// `f_type` of statfs(2) on Linux. All others (NFS, SMB, FUSE, the numbers of other systems) count as slow.
 const MEMORY: ReadonlySet<number> = new Set([0x01021994 /* tmpfs */, 0x858458f6 /* ramfs */])
 const LOCAL: ReadonlySet<number> = new Set([
   0xef53 /* ext2, ext3, ext4 */, 0x58465342 /* xfs */, 0x9123683e /* btrfs */, 0x2fc12fc1 /* zfs */,
@@ -137,4 +129,49 @@ export const fileSystems: FileSystems = {
     if (MEMORY.has(unsigned)) return inMemory
     return LOCAL.has(unsigned) ? onLoop : offLoop
   },
+}
+
+const NO_FSYNC: ReadonlySet<string | null> = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP'])
+
+/** Makes the names in `directory` survive a power cut, where the file system can do that (D003). */
+export async function syncDirectory(fileSystem: FileSystem, directory: string): Promise<void> {
+  const fd = await fileSystem.open(directory, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY)
+  try {
+    await fileSystem.fsync(fd)
+  } catch (error) {
+    // SMB and some FUSE file systems cannot sync a directory.
+    if (!NO_FSYNC.has(errnoOf(error))) throw error
+  } finally {
+    await fileSystem.close(fd)
+  }
+}
+
+/** Writes all of `bytes`. Where calls run on the event loop, all is written on return and `bytes` may be used again. */
+export function writeAll(fileSystem: FileSystem, fd: number, bytes: Buffer, written = 0): Awaitable<void> {
+  for (let at = written; at < bytes.length;) {
+    const some = fileSystem.write(fd, bytes, at, bytes.length - at)
+    if (some instanceof Promise) return some.then((count) => writeAll(fileSystem, fd, bytes, at + count))
+    at += some
+  }
+}
+
+/** null: there is no such file. */
+export async function lstatOrNull(fileSystem: FileSystem, file: string): Promise<fs.Stats | null> {
+  try {
+    return await fileSystem.lstat(file)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return null
+    throw error
+  }
+}
+
+/** The beginning of a small file of the system. */
+export async function readText(file: string, mostBytes: number): Promise<string> {
+  const fd = await offLoop.open(file, fs.constants.O_RDONLY)
+  try {
+    const bytes = Buffer.alloc(mostBytes)
+    return bytes.toString('latin1', 0, await offLoop.read(fd, bytes))
+  } finally {
+    await offLoop.close(fd)
+  }
 }

@@ -1,77 +1,73 @@
-// Room that popfetch leaves free on every file system it writes to (DESIGN P5, P124): 100 MB and 2 %. Asked before each
-// write, so it looks at the file system only now and then: again when a good part of what was free may be gone.
-import type { Awaitable } from '../awaitable.ts'
-import type { FileSystem, ImmediateFileSystem } from './filesystem.ts'
+// The space that popfetch leaves free on every file system it writes to (DESIGN P5, P124): 100 MB and 2 %. It is asked before
+// each write, so it looks at the file system only now and then: again when 64 MiB of the free space may be gone.
+import type { FileSystem } from './filesystem.ts'
 
 const FREE_BYTES = 100_000_000
 const FREE_SHARE = 0.02
-/** Others write too: after so much of our own it looks again. */
+/** Other programs write too: after so many bytes of our own it looks again. */
 const LOOK_AGAIN_BYTES = 64 * 1024 * 1024
 const BLOCK_BYTES = 4096
 
-/** Looks like what the system says when a disk is full, and is dealt with like that. */
+/** Has the code of a full disk, and is treated like one. */
 export class NoRoom extends Error {
   readonly code = 'ENOSPC'
 }
 
 interface Room {
-  readonly freeBytes: number
-  readonly keepBytes: number
-  /** How much may be taken before it looks again. */
-  leftBytes: number
+  /** May still be written before the part to keep free is touched. */
+  spareBytes: number
+  /** May be written before the next look at the file system. */
+  trustedBytes: number
+  readonly text: string
 }
 
 /** One for the whole program. */
 export class Reserve {
   readonly #rooms = new Map<string, Room>()
+  /** Looks that are under way: whoever asks meanwhile waits for the same one. */
+  readonly #looks = new Map<string, Promise<Room>>()
 
-  /** Returns when `sizeBytes` more may be written below `directory`; throws or rejects with NoRoom, or with what statfs says. */
-  take(fileSystem: FileSystem, directory: string, sizeBytes: number): Awaitable<void> {
-    const blocks = blocksOf(sizeBytes)
-    return this.#left(directory, blocks) ? undefined : this.#look(fileSystem, directory, blocks)
-  }
-
-  /** The same, on return. */
-  takeNow(fileSystem: ImmediateFileSystem, directory: string, sizeBytes: number): void {
-    const blocks = blocksOf(sizeBytes)
-    if (!this.#left(directory, blocks)) this.#note(directory, fileSystem.statfs(directory), blocks)
+  /** Resolves when `sizeBytes` more may be written below `directory`. Rejects with NoRoom, or with what statfs says. */
+  async take(fileSystem: FileSystem, directory: string, sizeBytes: number): Promise<void> {
+    const bytes = Math.ceil(sizeBytes / BLOCK_BYTES) * BLOCK_BYTES
+    const known = this.#rooms.get(directory)
+    const room = known !== undefined && bytes <= known.trustedBytes ? known : await this.#look(fileSystem, directory)
+    if (bytes > room.spareBytes) {
+      this.#rooms.delete(directory)
+      throw new NoRoom(room.text)
+    }
+    room.spareBytes -= bytes
+    room.trustedBytes -= bytes
   }
 
   /** Forgets what it saw: at the beginning of a poll. */
   refresh(directory: string): void {
     this.#rooms.delete(directory)
+    this.#looks.delete(directory)
   }
 
-  /** Takes it from what was seen to be free; false: that is not enough to go by. */
-  #left(directory: string, blocks: number): boolean {
-    const room = this.#rooms.get(directory)
-    if (room === undefined || blocks > room.leftBytes) return false
-    room.leftBytes -= blocks
-    return true
+  #look(fileSystem: FileSystem, directory: string): Promise<Room> {
+    const begun = this.#looks.get(directory)
+    if (begun !== undefined) return begun
+    const look = this.#measure(fileSystem, directory).finally(() => {
+      if (this.#looks.get(directory) === look) this.#looks.delete(directory)
+    })
+    this.#looks.set(directory, look)
+    return look
   }
 
-  #look(fileSystem: FileSystem, directory: string, blocks: number): Awaitable<void> {
-    const stats = fileSystem.statfs(directory)
-    if (stats instanceof Promise) return stats.then((now) => this.#note(directory, now, blocks))
-    return this.#note(directory, stats, blocks)
-  }
-
-  #note(directory: string, stats: { bavail: number; blocks: number; bsize: number }, blocks: number): void {
+  async #measure(fileSystem: FileSystem, directory: string): Promise<Room> {
+    const { bavail, blocks, bsize } = await fileSystem.statfs(directory)
     // Some FUSE file systems say zero for "unknown".
-    const unknown = stats.blocks === 0
-    const freeBytes = unknown ? Infinity : stats.bavail * stats.bsize
-    const keepBytes = Math.max(FREE_BYTES, stats.blocks * stats.bsize * FREE_SHARE)
+    const freeBytes = blocks === 0 ? Infinity : bavail * bsize
+    const keepBytes = Math.max(FREE_BYTES, blocks * bsize * FREE_SHARE)
     const spareBytes = freeBytes - keepBytes
-    if (blocks > spareBytes) {
-      this.#rooms.delete(directory)
-      throw new NoRoom(`${megabytes(freeBytes)} are free, and ${megabytes(keepBytes)} must stay free`)
-    }
-    this.#rooms.set(directory, { freeBytes, keepBytes, leftBytes: Math.min(LOOK_AGAIN_BYTES, spareBytes) - blocks })
+    const trustedBytes = Math.min(LOOK_AGAIN_BYTES, spareBytes)
+    const text = `${megabytes(freeBytes)} are free, and ${megabytes(keepBytes)} must stay free`
+    const room = { spareBytes, trustedBytes, text }
+    this.#rooms.set(directory, room)
+    return room
   }
-}
-
-function blocksOf(bytes: number): number {
-  return Math.ceil(bytes / BLOCK_BYTES) * BLOCK_BYTES
 }
 
 function megabytes(bytes: number): string {

@@ -3,10 +3,9 @@
 // time limit of each file, with one timer and one listener for all of them. One rule: the event loop is given back every 64
 // files or 1 MiB, so that mail keeps arriving meanwhile.
 import { setImmediate as turn } from 'node:timers/promises'
-import type { Awaitable } from '../awaitable.ts'
+import { syncDirectory } from '../disk/filesystem.ts'
 import { NoAnswer } from '../disk/time-limit.ts'
 import type { MaildirFile, Room } from './file.ts'
-import { syncDirectory } from './folders.ts'
 
 /** So many descriptors are open at once; about 2 ms of the loop. */
 const BATCH_FILES = 64
@@ -48,10 +47,10 @@ export class MaildirBatches {
     const { fileSystem, folders } = this.#room
     for (const [at, part] of inTurns(batch).entries()) {
       if (at > 0) await turn()
-      await all(part, (file) => file.write())
+      await Promise.all(part.map((file) => file.write()))
     }
-    await all(batch, (file) => file.sync())
-    await all(batch, (file) => file.publish())
+    await Promise.all(batch.map((file) => file.sync()))
+    await Promise.all(batch.map((file) => file.publish()))
     const visible = batch.filter((file) => file.visible)
     if (visible.length === 0) return
     try {
@@ -77,16 +76,6 @@ function inTurns(batch: readonly MaildirFile[]): readonly (readonly MaildirFile[
     bytes += file.loopBytes
   }
   return turns
-}
-
-/** Does a step for all of them; waits only where there is something to wait for, and then for all at once. */
-function all(files: readonly MaildirFile[], step: (file: MaildirFile) => Awaitable<void>): Awaitable<void> {
-  const waits: Promise<void>[] = []
-  for (const file of files) {
-    const wait = step(file)
-    if (wait instanceof Promise) waits.push(wait)
-  }
-  return waits.length === 0 ? undefined : Promise.all(waits).then(() => undefined)
 }
 
 interface Watched {

@@ -1,18 +1,18 @@
-// One message on its way through a Maildir: written in tmp/, synced, linked into new/ (maildir(5); D001, D002, D005). The
-// steps are called in that order by the batch it belongs to, which syncs new/ before it says that the message is
-// delivered. One rule: a step that fails takes back what the ones before it did, so that nothing is visible.
+// One message on its way through a Maildir: written in tmp/, synced, linked into new/ (maildir(5); D001, D002, D005). Its batch
+// calls these steps in order, and syncs new/ before the message counts as delivered. One rule: a step that fails takes back the
+// work of the steps before it, so that nothing is visible.
 import { constants } from 'node:fs'
 import { display } from '../../display.ts'
 import { type DeliveryError, errnoOf } from '../../errors.ts'
-import { after, type Awaitable, trying } from '../awaitable.ts'
 import type { Receipt } from '../destination.ts'
+import { type Pieces, writePieces } from '../disk/body.ts'
 import { diskError } from '../disk/disk-error.ts'
-import type { FileSystem, ImmediateFileSystem } from '../disk/filesystem.ts'
+import { type FileSystem, lstatOrNull } from '../disk/filesystem.ts'
 import type { Reserve } from '../disk/reserve.ts'
 import type { Folders } from './folders.ts'
-import { look, publish } from './link.ts'
+import { publish } from './link.ts'
 import { sizedName } from './name.ts'
-import { contentOf, type Parcel, type Pieces } from './parcel.ts'
+import type { Parcel } from './parcel.ts'
 
 /** What all files of one Maildir share. */
 export interface Room {
@@ -24,41 +24,41 @@ export interface Room {
   readonly reserve: Reserve
 }
 
-/** `waiting`: nothing of it exists. `linking`: it may be visible. `visible`: it is, but not durably. */
+/** `waiting`: nothing is written. `linking`: it may be visible. `visible`: it is visible, but not yet durable. */
 type Stage = 'waiting' | 'written' | 'linking' | 'visible' | 'over'
 
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
-/** Whatever the umask allows (D009); the Maildir's own mode once nobody can be surprised by it. */
+/** Whatever the umask allows (D009). The Maildir's own mode is set once the content is complete. */
 const PRIVATE = 0o600
-
-/** For most messages, one after the other. */
-const scratch = Buffer.allocUnsafeSlow(64 << 10)
 
 export class MaildirFile {
   readonly receipt: Promise<Receipt>
   readonly parcel: Parcel
-  /** What writing it costs the loop. */
+  /** So many bytes are written on the event loop. */
   readonly loopBytes: number
   readonly #room: Room
+  /** Its path before it is visible. */
   readonly #tmp: string
   readonly #settle: PromiseWithResolvers<Receipt>
   readonly #ended: (file: MaildirFile) => void
+  #fileBytes = 0
   #target = ''
   #fd: number | null = null
   #stage: Stage = 'waiting'
   #abandoned = false
-  /** The receipt is; what takes a file back may still be under way, or hang. */
+  /** The receipt is settled. Taking the file back may still be under way, or hang. */
   #settled = false
-  /** It may be visible, or was. */
+  /** It may be visible, or may have been. */
   #linked = false
 
-  /** `ended` hears when the receipt is settled. */
+  /** `ended` is called when the receipt is settled. */
   constructor(room: Room, parcel: Parcel, ended: (file: MaildirFile) => void) {
     this.#room = room
     this.#ended = ended
     this.parcel = parcel
-    this.#tmp = parcel.standing ?? `${room.folders.tmp}/${parcel.name}`
-    this.loopBytes = parcel.pieces?.body.length ?? 0
+    const { content, name } = parcel
+    this.#tmp = 'file' in content ? content.file : `${room.folders.tmp}/${name}`
+    this.loopBytes = 'file' in content ? 0 : content.body.length
     this.#settle = Promise.withResolvers<Receipt>()
     this.receipt = this.#settle.promise
   }
@@ -67,83 +67,58 @@ export class MaildirFile {
     return this.#stage === 'visible'
   }
 
-  /** Given up before anything of it was made: the steps need not be called. */
+  /** Given up before anything was written: the steps need not be called. */
   get dropped(): boolean {
     return this.#abandoned && this.#stage === 'waiting'
   }
 
-  /** Nobody waits any longer: the caller hears at once; the steps still to come do not make it visible. */
+  /** Gives it up: the receipt fails at once, and the remaining steps do not make it visible. */
   abandon(reason: unknown, scope: 'message' | 'destination'): void {
     if (this.#settled) return
     this.#abandoned = true
     this.#refuse(this.#error(reason, { verdict: this.#linked ? 'unknown' : 'temporary', scope }))
   }
 
-  /** This step and the two that follow return a promise only where the file system gives one: five thousand messages are a
-   *  hundred thousand calls. */
-  write(): Awaitable<void> {
-    if (this.#abandoned) return this.#fail(null)
-    const { pieces } = this.parcel
-    const { immediate } = this.#room.fileSystem
-    return this.#step(() =>
-      immediate === null || pieces === null ? this.#writeLater(pieces) : this.#writeNow(immediate, pieces),
-    )
+  write(): Promise<void> {
+    return this.#step(async () => {
+      if (this.#abandoned) return this.#fail(null)
+      const { content, dateMs, name } = this.parcel
+      const fd = 'file' in content ? await this.#openStanding(content.file) : await this.#create(content)
+      if (dateMs !== null) await this.#room.fileSystem.futimes(fd, dateMs, dateMs)
+      this.#target = `${this.#room.folders.new}/${sizedName(name, this.#fileBytes)}`
+      this.#stage = 'written'
+    })
   }
 
-  #writeNow(fileSystem: ImmediateFileSystem, pieces: Pieces): void {
-    const { reserve, folders, mode, lineEndings } = this.#room
-    reserve.takeNow(fileSystem, folders.tmp, mostBytes(pieces))
-    const fd = fileSystem.open(this.#tmp, CREATE, PRIVATE)
-    this.#fd = fd
-    const content = contentOf(pieces, lineEndings, scratch)
-    let written = 0
-    while (written < content.length) written += fileSystem.write(fd, content, written, content.length - written)
-    if (mode !== PRIVATE) fileSystem.fchmod(fd, mode)
-    const { dateMs } = this.parcel
-    if (dateMs !== null) fileSystem.futimes(fd, dateMs, dateMs)
-    this.#written(written)
+  sync(): Promise<void> {
+    return this.#step(async () => {
+      if (this.#stage === 'written' && this.#fd !== null) await this.#room.fileSystem.fsync(this.#fd)
+    })
   }
 
-  async #writeLater(pieces: Pieces | null): Promise<void> {
-    const { fileSystem } = this.#room
-    const fileBytes = pieces === null ? await this.#openStanding() : await this.#create(pieces)
-    const { dateMs } = this.parcel
-    if (dateMs !== null && this.#fd !== null) await fileSystem.futimes(this.#fd, dateMs, dateMs)
-    this.#written(fileBytes)
+  publish(): Promise<void> {
+    return this.#step(async () => {
+      const fd = this.#fd
+      if (this.#stage !== 'written' || fd === null) return
+      const { fileSystem } = this.#room
+      this.#fd = null
+      // Checked: NFS and quotas report some errors only now (D002).
+      await fileSystem.close(fd)
+      if (this.#abandoned) return this.#fail(null)
+      this.#stage = 'linking'
+      this.#linked = true
+      await publish(fileSystem, this.#tmp, this.#target)
+      this.#stage = 'visible'
+    })
   }
 
-  #written(fileBytes: number): void {
-    this.#target = `${this.#room.folders.new}/${sizedName(this.parcel.name, fileBytes)}`
-    this.#stage = 'written'
-  }
-
-  sync(): Awaitable<void> {
-    const fd = this.#fd
-    if (this.#stage !== 'written' || fd === null) return
-    return this.#step(() => this.#room.fileSystem.fsync(fd))
-  }
-
-  publish(): Awaitable<void> {
-    const fd = this.#fd
-    if (this.#stage !== 'written' || fd === null) return
-    const { fileSystem } = this.#room
-    this.#fd = null
-    return this.#step(() =>
-      // Checked: NFS and quotas tell only now (D002).
-      after(fileSystem.close(fd), () => {
-        if (this.#abandoned) return this.#fail(null)
-        this.#stage = 'linking'
-        this.#linked = true
-        return after(publish(fileSystem, this.#tmp, this.#target), () => {
-          this.#stage = 'visible'
-        })
-      }),
-    )
-  }
-
-  /** Does it; takes back what was done when it fails. */
-  #step(step: () => Awaitable<void>): Awaitable<void> {
-    return trying(step, (error) => this.#fail(error))
+  /** If the step fails, what was done so far is taken back. */
+  async #step(step: () => Promise<void>): Promise<void> {
+    try {
+      await step()
+    } catch (error) {
+      await this.#fail(error)
+    }
   }
 
   /** new/ is durable. */
@@ -164,31 +139,30 @@ export class MaildirFile {
       await this.#room.fileSystem.unlink(this.#target)
       this.#refuse(this.#error(reason))
     } catch {
-      // A reader has moved it, or it will not go: it may be kept, it may be lost.
+      // A reader has moved it, or it cannot be removed: it may be kept, or lost in a power cut.
       this.#refuse(this.#error(reason, { verdict: 'unknown' }))
     }
   }
 
   async #create(pieces: Pieces): Promise<number> {
     const { fileSystem, reserve, folders, mode, lineEndings } = this.#room
-    await reserve.take(fileSystem, folders.tmp, mostBytes(pieces))
+    await reserve.take(fileSystem, folders.tmp, pieces.prefix.length + pieces.body.length)
     const fd = await fileSystem.open(this.#tmp, CREATE, PRIVATE)
     this.#fd = fd
-    const content = contentOf(pieces, lineEndings, null)
-    let written = 0
-    while (written < content.length) written += await fileSystem.write(fd, content, written, content.length - written)
+    this.#fileBytes = await writePieces(fileSystem, fd, pieces, lineEndings)
     if (mode !== PRIVATE) await fileSystem.fchmod(fd, mode)
-    return written
+    return fd
   }
 
-  async #openStanding(): Promise<number> {
+  async #openStanding(file: string): Promise<number> {
     const { fileSystem } = this.#room
-    const fd = await fileSystem.open(this.#tmp, constants.O_RDONLY | constants.O_NOFOLLOW)
+    const fd = await fileSystem.open(file, constants.O_RDONLY | constants.O_NOFOLLOW)
     this.#fd = fd
-    return (await fileSystem.fstat(fd)).size
+    this.#fileBytes = (await fileSystem.fstat(fd)).size
+    return fd
   }
 
-  /** Takes back what was done; `reason` null: it was abandoned and the caller knows. */
+  /** Takes back what was done. `reason` null: it was abandoned, and the caller has been told. */
   async #fail(reason: unknown): Promise<void> {
     const wasLinking = this.#stage === 'linking'
     const created = this.#fd !== null || this.#stage !== 'waiting'
@@ -198,18 +172,18 @@ export class MaildirFile {
     try {
       if (this.#fd !== null) await fileSystem.close(this.#fd)
     } catch {
-      // The first error is the one to tell.
+      // The first error is the one to report.
     }
     try {
-      if (wasLinking && (await look(fileSystem, this.#target)) !== null && errnoOf(reason) !== 'EEXIST')
+      if (wasLinking && (await lstatOrNull(fileSystem, this.#target)) !== null && errnoOf(reason) !== 'EEXIST')
         verdict = 'unknown'
     } catch {
       verdict = 'unknown'
     }
     try {
-      if (created && this.parcel.standing === null) await fileSystem.unlink(this.#tmp)
+      if (created && !('file' in this.parcel.content)) await fileSystem.unlink(this.#tmp)
     } catch {
-      // Swept one day.
+      // A later sweep removes it.
     }
     if (reason !== null) this.#refuse(this.#error(reason, { verdict }))
   }
@@ -239,8 +213,4 @@ export class MaildirFile {
 /** A receipt is the file's path when it was delivered. */
 export function receiptText(file: string): string {
   return display(file, 500)
-}
-
-function mostBytes({ prefix, body }: Pieces): number {
-  return prefix.length + body.length
 }

@@ -4,9 +4,9 @@
 import { errnoOf } from '../../errors.ts'
 import type { Origin } from '../../message.ts'
 import type { Attempt, Recollection, Standing } from '../destination.ts'
-import type { FileSystem } from '../disk/filesystem.ts'
+import { type FileSystem, syncDirectory } from '../disk/filesystem.ts'
 import { receiptText } from './file.ts'
-import { type Folders, syncDirectory } from './folders.ts'
+import type { Folders } from './folders.ts'
 import { intentOf, messageKey, ownName } from './name.ts'
 import { readBack } from './read-back.ts'
 

@@ -4,7 +4,7 @@ import { constants, type Stats } from 'node:fs'
 import path from 'node:path'
 import { display } from '../../display.ts'
 import { DeliveryError, errnoOf } from '../../errors.ts'
-import type { FileSystem } from '../disk/filesystem.ts'
+import { type FileSystem, syncDirectory } from '../disk/filesystem.ts'
 
 export interface Folders {
   readonly tmp: string
@@ -19,8 +19,6 @@ export interface FolderRules {
   /** "maildir ~/Mail", for texts. */
   readonly description: string
 }
-
-const NOT_SUPPORTED: ReadonlySet<string | null> = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP'])
 
 export function foldersOf(root: string): Folders {
   return { tmp: path.join(root, 'tmp'), new: path.join(root, 'new'), cur: path.join(root, 'cur') }
@@ -46,19 +44,6 @@ export async function openFolders(fileSystem: FileSystem, root: string, rules: F
   if (devices.size > 1)
     throw refusal(rules, `${display(root)}: tmp/ and new/ are on different file systems: put them on one`)
   return folders
-}
-
-/** Makes the names in `directory` survive a power cut, where the file system knows how to (D003). */
-export async function syncDirectory(fileSystem: FileSystem, directory: string): Promise<void> {
-  const fd = await fileSystem.open(directory, constants.O_RDONLY | constants.O_DIRECTORY)
-  try {
-    await fileSystem.fsync(fd)
-  } catch (error) {
-    // SMB and some FUSE file systems have no such thing.
-    if (!NOT_SUPPORTED.has(errnoOf(error))) throw error
-  } finally {
-    await fileSystem.close(fd)
-  }
 }
 
 /** Makes what is missing of `directory`, 0700, and each new name durable in the directory above it. */

@@ -1,70 +1,48 @@
-// The step that makes a file visible: a second name in new/, then the first one away (D005). Deals with servers that do it
-// and say that they did not (D011), and with file systems that know no links.
+// The step that makes a file visible: it gets a second name in new/, then loses the first (D005). Copes with file servers that
+// report an error for a link that they made (D011), and with file systems that have no links.
 import { errnoOf } from '../../errors.ts'
-import { after, type Awaitable, trying } from '../awaitable.ts'
-import type { FileSystem } from '../disk/filesystem.ts'
+import { type FileSystem, lstatOrNull } from '../disk/filesystem.ts'
 
 /** FAT, some FUSE and SMB file systems have no links. */
 const NO_LINKS: ReadonlySet<string | null> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'])
 
-/** Looks like what link(2) says. */
+/** Has the code of link(2). */
 class NameTaken extends Error {
   readonly code = 'EEXIST'
 }
 
-/** On return the file is at `target`; that it is no longer at `tmp` too is likely. Rejects with what the system said;
- *  then `look` tells whether something is at `target`. Never replaces a file. */
-export function publish(fileSystem: FileSystem, tmp: string, target: string): Awaitable<void> {
-  const linking = trying(
-    () => after(fileSystem.link(tmp, target), () => true),
-    (error) => isLinked(fileSystem, tmp, target, error),
-  )
-  return after(linking, (linked) => (linked ? forget(fileSystem, tmp) : undefined))
-}
-
-/** Link(2) failed. True: it is there all the same; false: it was renamed instead. Rejects with `error`. */
-async function isLinked(fileSystem: FileSystem, tmp: string, target: string, error: unknown): Promise<boolean> {
-  if (await isSame(fileSystem, tmp, target)) return true
-  if (!NO_LINKS.has(errnoOf(error))) throw error
-  await rename(fileSystem, tmp, target)
-  return false
-}
-
-/** A failure changes nothing: it is delivered, and the second name is swept one day. */
-function forget(fileSystem: FileSystem, tmp: string): Awaitable<void> {
-  return trying(
-    () => fileSystem.unlink(tmp),
-    () => undefined,
-  )
-}
-
-/** Which file is there; null: none. */
-export async function look(
-  fileSystem: FileSystem,
-  file: string,
-): Promise<{ readonly ino: number; readonly dev: number } | null> {
+/** On return the file is at `target`, and no longer at `tmp` unless that could not be removed. Rejects with what the system says;
+ *  then something may be at `target`. Never replaces a file. */
+export async function publish(fileSystem: FileSystem, tmp: string, target: string): Promise<void> {
   try {
-    return await fileSystem.lstat(file)
+    await fileSystem.link(tmp, target)
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return null
-    throw error
+    if (!(await isSame(fileSystem, tmp, target))) {
+      if (!NO_LINKS.has(errnoOf(error))) throw error
+      return await rename(fileSystem, tmp, target)
+    }
+  }
+  try {
+    await fileSystem.unlink(tmp)
+  } catch {
+    // It is delivered, and a later sweep removes the second name.
   }
 }
 
-/** A rename replaces what is there without a word, so that is looked for first; the name is random enough. */
+/** A rename silently replaces a file, so the target is checked first. Its name is random enough for that. */
 async function rename(fileSystem: FileSystem, tmp: string, target: string): Promise<void> {
-  if ((await look(fileSystem, target)) !== null) throw new NameTaken('the name is taken')
+  if ((await lstatOrNull(fileSystem, target)) !== null) throw new NameTaken('the name is taken')
   try {
     await fileSystem.rename(tmp, target)
   } catch (error) {
-    const done = (await look(fileSystem, tmp)) === null && (await look(fileSystem, target)) !== null
+    const done = (await lstatOrNull(fileSystem, tmp)) === null && (await lstatOrNull(fileSystem, target)) !== null
     if (!done) throw error
   }
 }
 
 async function isSame(fileSystem: FileSystem, tmp: string, target: string): Promise<boolean> {
-  const there = await look(fileSystem, target)
+  const there = await lstatOrNull(fileSystem, target)
   if (there === null) return false
-  const here = await look(fileSystem, tmp)
+  const here = await lstatOrNull(fileSystem, tmp)
   return here !== null && here.ino === there.ino && here.dev === there.dev
 }

@@ -122,18 +122,12 @@ class Maildir implements ReadableDestination {
     )
   }
 
-  /** Not async for what nearly all messages are: a promise less for each. */
-  deliver(attempt: Attempt, message: Message, signal: AbortSignal): Promise<Receipt> {
-    if (message.body.kind !== 'memory' || this.#opened === null) return this.#deliver(attempt, message, signal)
-    return this.#add(this.#opened, attempt, message, null, signal)
-  }
-
-  async #deliver(attempt: Attempt, message: Message, signal: AbortSignal): Promise<Receipt> {
+  async deliver(attempt: Attempt, message: Message, signal: AbortSignal): Promise<Receipt> {
     const opened = this.#opened ?? (await this.#within(this.#open(), signal, 'cannot be used'))
     const { body } = message
-    if (body.kind === 'memory') return this.#add(opened, attempt, message, null, signal)
+    if (body.kind === 'memory') return await this.#add(opened, attempt, message, null, signal)
     if (path.dirname(body.path) === this.#folders.tmp && body.form.lineEndings === this.#config.lineEndings) {
-      return this.#add(opened, attempt, message, body.path, signal)
+      return await this.#add(opened, attempt, message, body.path, signal)
     }
     await using copy = this.#copy(opened.room, attempt, message, signal)
     try {

@@ -1,11 +1,11 @@
 // Several messages at the end of an mbox, in one go: under the lock that the caller holds, durable before anybody is told,
 // taken back where it failed (D101). One rule: the file ends after a whole message, whatever happens in between.
-import { constants } from 'node:fs'
 import path from 'node:path'
 import type { DeliveryError } from '../../errors.ts'
 import type { Message } from '../../message.ts'
+import { BodyChanged, bodyChunks } from '../disk/body.ts'
 import { diskError } from '../disk/disk-error.ts'
-import type { FileSystem } from '../disk/filesystem.ts'
+import { type FileSystem, writeAll } from '../disk/filesystem.ts'
 import type { Reserve } from '../disk/reserve.ts'
 import { envelopeSender } from '../envelope.ts'
 import { recover, separator } from './file.ts'
@@ -47,13 +47,14 @@ export async function append(
       throw failure(error)
     })
     const results: (DeliveryError | null)[] = []
-    const end = new End(fd, size, fileSystem)
+    const end = new End(fd, size, options)
     try {
-      await end.write(Buffer.from(await separator(fileSystem, fd, size)))
+      await end.add(Buffer.from(await separator(fileSystem, fd, size)))
+      await end.flush()
       for (const [at, letter] of letters.entries()) {
         const before = end.sizeBytes
         try {
-          await appendOne(letter, fromLines[at] ?? '', end, options)
+          await appendOne(letter, fromLines[at] ?? '', end, fileSystem)
           results.push(null)
         } catch (error) {
           await end.cut(before)
@@ -102,92 +103,74 @@ class Unreadable extends Error {}
 /** Something of a message may still be there. */
 class Uncut extends Error {}
 
-/** The end of the file, where we write. */
+/** The end of the mbox, where we write: in large pieces, whatever comes. */
 class End {
+  /** Without what is not written yet. */
   sizeBytes: number
   readonly #fd: number
-  readonly #fileSystem: FileSystem
+  readonly #options: AppendOptions
+  #pieces: Buffer[] = []
+  #bytes = 0
 
-  constructor(fd: number, sizeBytes: number, fileSystem: FileSystem) {
+  constructor(fd: number, sizeBytes: number, options: AppendOptions) {
     this.#fd = fd
     this.sizeBytes = sizeBytes
-    this.#fileSystem = fileSystem
+    this.#options = options
   }
 
-  async write(bytes: Buffer): Promise<void> {
-    for (let written = 0; written < bytes.length;) {
-      const some = await this.#fileSystem.write(this.#fd, bytes, written, bytes.length - written)
-      written += some
-      this.sizeBytes += some
-    }
+  async add(piece: Buffer): Promise<void> {
+    this.#pieces.push(piece)
+    this.#bytes += piece.length
+    if (this.#bytes >= CHUNK_BYTES) await this.flush()
+  }
+
+  async flush(): Promise<void> {
+    if (this.#bytes === 0) return
+    const { fileSystem, reserve, path: file } = this.#options
+    const bytes = Buffer.concat(this.#pieces)
+    this.#forget()
+    await reserve.take(fileSystem, path.dirname(file), bytes.length)
+    await writeAll(fileSystem, this.#fd, bytes)
+    this.sizeBytes += bytes.length
   }
 
   async cut(sizeBytes: number): Promise<void> {
+    this.#forget()
     try {
-      await this.#fileSystem.ftruncate(this.#fd, sizeBytes)
+      await this.#options.fileSystem.ftruncate(this.#fd, sizeBytes)
       this.sizeBytes = sizeBytes
     } catch (cause) {
       throw new Uncut('not cut off', { cause })
     }
   }
+
+  #forget(): void {
+    this.#pieces = []
+    this.#bytes = 0
+  }
 }
 
-async function appendOne(letter: Letter, from: string, end: End, options: AppendOptions): Promise<void> {
-  const { fileSystem, reserve } = options
-  const directory = path.dirname(options.path)
+async function appendOne(letter: Letter, from: string, end: End, fileSystem: FileSystem): Promise<void> {
   const { message } = letter
-  const put = async (bytes: Buffer): Promise<void> => {
-    await reserve.take(fileSystem, directory, bytes.length)
-    await end.write(bytes)
-  }
   const { body } = message
-  if (body.kind === 'memory') {
-    const form = new MboxrdBody('crlf')
-    const text = Buffer.concat([form.push(body.bytes), form.end()])
-    return await put(Buffer.concat([Buffer.from(from + letter.prefix(form.bytes), 'latin1'), text]))
-  }
-  // Twice: how long it is with LF line ends stands on top of it.
-  const counted = new MboxrdBody(body.form.lineEndings)
-  await eachChunk(message, fileSystem, (chunk) => void counted.push(chunk))
+  const lineEndings = body.kind === 'memory' ? 'crlf' : body.form.lineEndings
+  // Read twice: the fields on top say how long the message is with LF line ends.
+  const counted = new MboxrdBody(lineEndings)
+  for await (const chunk of readable(message, fileSystem)) counted.push(chunk)
   counted.end()
-  await put(Buffer.from(from + letter.prefix(counted.bytes), 'latin1'))
-  const form = new MboxrdBody(body.form.lineEndings)
-  await eachChunk(message, fileSystem, (chunk) => put(form.push(chunk)))
-  await put(form.end())
+  await end.add(Buffer.from(from + letter.prefix(counted.bytes), 'latin1'))
+  const form = new MboxrdBody(lineEndings)
+  for await (const chunk of readable(message, fileSystem)) await end.add(form.push(chunk))
+  await end.add(form.end())
+  await end.flush()
 }
 
-/** Of the message in its file. Rejects with Unreadable, or with what `use` rejects with. */
-async function eachChunk(
-  { body, sizeBytes }: Message,
-  fileSystem: FileSystem,
-  use: (chunk: Buffer) => Promise<void> | void,
-): Promise<void> {
-  if (body.kind !== 'file') return
-  const read = async <T>(call: () => Promise<T> | T): Promise<T> => {
-    try {
-      return await call()
-    } catch (error) {
-      throw new Unreadable(`its file: ${error instanceof Error ? error.message : String(error)}`)
-    }
-  }
-  const fd = await read(() => fileSystem.open(body.path, constants.O_RDONLY | constants.O_NOFOLLOW))
+async function* readable(message: Message, fileSystem: FileSystem): AsyncGenerator<Buffer, void, void> {
   try {
-    let at = body.form.prefixBytes
-    for (;;) {
-      // A new one each time: what is written may still lie in it.
-      const chunk = Buffer.allocUnsafe(CHUNK_BYTES)
-      const position = at
-      const length = await read(() => fileSystem.readAt(fd, chunk, position))
-      if (length === 0) break
-      at += length
-      await use(chunk.subarray(0, length))
-    }
-    // K3: what a file of ours says is believed only when it is whole.
-    if (body.form.lineEndings === 'crlf' && at - body.form.prefixBytes !== sizeBytes) {
-      throw new Unreadable(`its file has ${at - body.form.prefixBytes} bytes instead of ${sizeBytes}`)
-    }
-  } finally {
-    await fileSystem.close(fd)
+    yield* bodyChunks(message, fileSystem)
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error)
+    throw new Unreadable(error instanceof BodyChanged ? text : `its file: ${text}`)
   }
 }
 

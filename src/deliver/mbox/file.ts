@@ -4,8 +4,7 @@ import { constants, type Stats } from 'node:fs'
 import path from 'node:path'
 import { display } from '../../display.ts'
 import { DeliveryError, errnoOf } from '../../errors.ts'
-import type { FileSystem } from '../disk/filesystem.ts'
-import { syncDirectory } from '../maildir/folders.ts'
+import { type FileSystem, syncDirectory } from '../disk/filesystem.ts'
 import type { Journal } from './lock.ts'
 
 export interface MboxRules {

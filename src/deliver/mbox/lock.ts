@@ -3,10 +3,9 @@
 // the lock of a dead process knows how long the file was (D101). One rule: a lock is taken over only when its owner is gone.
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import fs from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { errnoOf } from '../../errors.ts'
-import type { FileSystem } from '../disk/filesystem.ts'
+import { type FileSystem, readText, writeAll } from '../disk/filesystem.ts'
 
 /** What an owner was about to do. */
 export interface Journal {
@@ -64,11 +63,11 @@ export class MboxLock implements AsyncDisposable {
       while (!(await linked(fileSystem, own.path, file))) {
         const found = await look(fileSystem, file)
         if (found === null) continue
-        if (isStale(found, own, options.hostName)) {
+        if (await isStale(found, own, options.hostName)) {
           if (await setAside(fileSystem, file, `${own.path}.stale`, found)) {
             leftover = found.content?.journal ?? leftover
             // Before the lock is ours: if we die too, the next one still knows.
-            if (leftover !== null) await write(fileSystem, own.fd, `${JSON.stringify(leftover)}\n`)
+            if (leftover !== null) await writeAll(fileSystem, own.fd, Buffer.from(`${JSON.stringify(leftover)}\n`))
           }
           continue
         }
@@ -90,7 +89,7 @@ export class MboxLock implements AsyncDisposable {
   /** On return it is durable. */
   async note(journal: Journal): Promise<void> {
     await this.#fileSystem.ftruncate(this.#fd, this.#ownerBytes)
-    await write(this.#fileSystem, this.#fd, `${JSON.stringify(journal)}\n`)
+    await writeAll(this.#fileSystem, this.#fd, Buffer.from(`${JSON.stringify(journal)}\n`))
     await this.#fileSystem.fsync(this.#fd)
   }
 
@@ -143,8 +142,9 @@ async function makeOwn({ fileSystem, path, hostName }: LockOptions): Promise<Own
   const fd = await fileSystem.open(own, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_APPEND, 0o600)
   try {
     // The number first and alone in its line: other programs look there.
-    const owner = `${process.pid}\n${JSON.stringify({ host: hostName, identity: identityOf(process.pid) })}\n`
-    await write(fileSystem, fd, owner)
+    const identity = await identityOf(process.pid)
+    const owner = `${process.pid}\n${JSON.stringify({ host: hostName, identity })}\n`
+    await writeAll(fileSystem, fd, Buffer.from(owner))
     return { path: own, fd, ownerBytes: Buffer.byteLength(owner), madeMs: (await fileSystem.fstat(fd)).mtimeMs }
   } catch (error) {
     await fileSystem.close(fd)
@@ -209,8 +209,8 @@ function parsed(text: string): Record<string, unknown> | null {
   }
 }
 
-function isStale({ content, pid, changedMs }: Found, own: Own, hostName: string): boolean {
-  if (content !== null && content.host === hostName && pid !== null) return !isRunning(pid, content.identity)
+async function isStale({ content, pid, changedMs }: Found, own: Own, hostName: string): Promise<boolean> {
+  if (content !== null && content.host === hostName && pid !== null) return !(await isRunning(pid, content.identity))
   return own.madeMs - changedMs > STALE_MS
 }
 
@@ -236,17 +236,11 @@ function holder({ pid }: Found, limitMs: number): string {
   return `held by ${by} for more than ${Math.round(limitMs / 1000)} s`
 }
 
-async function write(fileSystem: FileSystem, fd: number, text: string): Promise<void> {
-  const bytes = Buffer.from(text)
-  for (let written = 0; written < bytes.length;)
-    written += await fileSystem.write(fd, bytes, written, bytes.length - written)
-}
-
 /** '' where the system does not tell. */
-export function identityOf(pid: number): string {
+export async function identityOf(pid: number): Promise<string> {
   try {
-    const boot = fs.readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
-    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1')
+    const boot = (await readText('/proc/sys/kernel/random/boot_id', 64)).trim()
+    const stat = await readText(`/proc/${pid}/stat`, 4096)
     // proc(5): the name in parentheses may hold anything; field 22, the 20th after it, is the start time.
     const started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
     return started === undefined ? '' : `${boot} ${started}`
@@ -256,11 +250,11 @@ export function identityOf(pid: number): string {
 }
 
 /** `identity`: of then, '' for not known. */
-export function isRunning(pid: number, identity: string): boolean {
+async function isRunning(pid: number, identity: string): Promise<boolean> {
   try {
     process.kill(pid, 0)
   } catch (error) {
     return errnoOf(error) !== 'ESRCH'
   }
-  return identity === '' || identityOf(pid) === identity
+  return identity === '' || (await identityOf(pid)) === identity
 }

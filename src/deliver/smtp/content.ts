@@ -3,9 +3,10 @@
 // live stream: nodemailer ends a stream that stops early with a dot, and the server takes the half for the whole (D060). A file
 // is counted first (D064) and must give exactly that when it is read again, else it fails without a dot.
 import { isAscii } from 'node:buffer'
-import { createReadStream } from 'node:fs'
 import { Readable } from 'node:stream'
 import type { Message } from '../../message.ts'
+import { BodyChanged, bodyChunks } from '../disk/body.ts'
+import { offLoop } from '../disk/filesystem.ts'
 
 export interface Content {
   /** With CRLF line ends and the fields on top, without stuffed dots: what SIZE declares (RFC 1870, D033). */
@@ -21,9 +22,6 @@ export interface Content {
 
 /** The body is not what was received: somebody changed the spool file, or it is gone. */
 export class SpoolError extends Error {}
-
-/** As fast as larger ones, and four messages of 25 MB at once cost 15 MB of memory. */
-const CHUNK_BYTES = 64 * 1024
 
 /** `prefix`: the fields on top, latin1. */
 export async function contentOf(message: Message, prefix: string): Promise<Content> {
@@ -60,19 +58,13 @@ export async function streamedContent(prefix: string, source: () => AsyncIterabl
   }
 }
 
-/** The bytes of a message as they were received, without what a destination has put before them in its file. */
-export async function* receivedChunks({ body, sizeBytes }: Message): AsyncGenerator<Buffer, void, void> {
-  if (body.kind === 'memory') return yield body.bytes
-  const { path, form } = body
-  let received = 0
-  for await (const chunk of createReadStream(path, { start: form.prefixBytes, highWaterMark: CHUNK_BYTES })) {
-    const bytes: unknown = chunk
-    if (!Buffer.isBuffer(bytes)) throw new SpoolError(`${path} was not read as bytes`)
-    received += bytes.length
-    yield bytes
+/** The bytes of a message as they were received, without the fields that a destination has put on top of its file. */
+export async function* receivedChunks(message: Message): AsyncGenerator<Buffer, void, void> {
+  try {
+    yield* bodyChunks(message, offLoop)
+  } catch (error) {
+    throw error instanceof BodyChanged ? new SpoolError(changed(message.sizeBytes, error.fileBytes)) : error
   }
-  // Only a file in wire form has as many bytes as were received.
-  if (form.lineEndings === 'crlf' && received !== sizeBytes) throw new SpoolError(changed(sizeBytes, received))
 }
 
 async function* repairedChunks(

@@ -14,6 +14,8 @@ import type { Message } from '../../../src/message.ts'
 import { EXT4, FaultyFileSystems } from '../../support/faulty-filesystem.ts'
 import { asLf, attempt, directory, large, message, never, NOW_MS, ODD, SMALL } from '../scene.ts'
 
+const IDENTITY = await identityOf(process.pid)
+
 interface Options extends Partial<MboxContext> {
   readonly trace?: boolean
 }
@@ -276,7 +278,7 @@ describe('a file that may not be written to (D103)', () => {
 })
 
 describe('the lock (D100)', () => {
-  const mine = JSON.stringify({ host: 'laptop', identity: identityOf(process.pid) })
+  const mine = JSON.stringify({ host: 'laptop', identity: IDENTITY })
 
   test('held by another program makes it wait, and then defers', async () => {
     const file = path.join(directory(), 'in')
@@ -529,7 +531,7 @@ describe('every call failing once', () => {
     const bytes = Buffer.alloc(600_000, 'line\r\n')
     let writes = 0
     faulty.before = (call) => {
-      if (call === 'write' && ++writes === 5) {
+      if (call === 'write' && ++writes === 4) {
         faulty.errors.set('write', { errno: 'ENOSPC', performs: false })
         faulty.errors.set('ftruncate', { errno: 'EIO', performs: false })
       }
