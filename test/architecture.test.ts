@@ -154,6 +154,14 @@ describe('a dependency has one door', () => {
   })
 })
 
+test('every call that deliver/ makes to the disk goes through deliver/disk/', () => {
+  const callers = imports
+    .filter(({ from, to }) => from.startsWith('src/deliver/') && /^node:fs\b/.test(to))
+    .filter(({ erased, names }) => !erased && !/^constants(?:,type,Stats)?$/.test(names.join()))
+    .map(({ from }) => from)
+  expect(callers.filter((from) => !from.startsWith('src/deliver/disk/'))).toEqual([])
+})
+
 function topName(module: string): string {
   return module
     .split('/')

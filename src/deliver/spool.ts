@@ -135,43 +135,34 @@ export class Spool implements AsyncDisposable {
     if (this.#large === null) this.#discarded = true
   }
 
-  /** Is there nothing left to dispose of? */
-  get released(): boolean {
-    return this.#discarded
-  }
-
   #letGo(): void {
     if (this.#piece !== null) this.#options.arena?.give(this.#piece)
     this.#piece = null
   }
 
-  /** The complete message when it is in memory; null: `complete` must be waited for. */
-  completeNow(nowMs: number): Message | null {
-    if (this.#large !== null) return null
-    if (this.#piece !== null) return this.#small(this.#piece.subarray(0, this.#sizeBytes), nowMs)
-    const [only] = this.#chunks
-    const bytes = this.#chunks.length === 1 && only !== undefined ? only : Buffer.concat(this.#chunks, this.#sizeBytes)
-    this.#chunks = [bytes]
-    return this.#small(bytes, nowMs)
-  }
-
-  #small(bytes: Buffer, nowMs: number): Message {
+  /** The complete message. Call it once, after the terminator was seen. Rejects with DeliveryError when its file cannot be
+   *  completed. */
+  async complete(nowMs: number): Promise<Message> {
+    if (this.#large !== null) return await this.#completeFile(this.#large, nowMs)
+    const bytes = this.#inMemory()
     return this.#message(sha256(bytes), splitHeader(bytes), { kind: 'memory', bytes }, nowMs)
   }
 
-  /** The complete message, after the terminator was seen and not before. */
-  async complete(nowMs: number): Promise<Message> {
-    const small = this.completeNow(nowMs)
-    if (small !== null) return small
-    if (this.#large === null) throw new Error('a spool without a file')
-    const { file, digest, header } = this.#large
+  async #completeFile({ file, digest, header }: Large, nowMs: number): Promise<Message> {
     try {
       await file.finish()
     } catch (error) {
       throw this.#failure(error)
     }
-    const body: Body = { kind: 'file', path: file.path, form: file.form }
-    return this.#message(digest.digest(), header, body, nowMs)
+    return this.#message(digest.digest(), header, { kind: 'file', path: file.path, form: file.form }, nowMs)
+  }
+
+  #inMemory(): Buffer {
+    if (this.#piece !== null) return this.#piece.subarray(0, this.#sizeBytes)
+    const [only] = this.#chunks
+    const bytes = this.#chunks.length === 1 && only !== undefined ? only : Buffer.concat(this.#chunks, this.#sizeBytes)
+    this.#chunks = [bytes]
+    return bytes
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -91,10 +91,10 @@ describe('a spool with an arena', () => {
       await using spool = new Spool(options(new Arena(), announcedBytes))
       await spool.write(Buffer.from(bytes.subarray(0, cut)))
       await spool.write(Buffer.from(bytes.subarray(cut)))
-      const message = spool.completeNow(0)
-      expect(message?.body).toEqual({ kind: 'memory', bytes })
-      expect(message?.sizeBytes).toBe(bytes.length)
-      expect(message?.header.toString()).toContain('Subject: one')
+      const message = await spool.complete(0)
+      expect(message.body).toEqual({ kind: 'memory', bytes })
+      expect(message.sizeBytes).toBe(bytes.length)
+      expect(message.header.toString()).toContain('Subject: one')
     }
   })
 
@@ -104,17 +104,17 @@ describe('a spool with an arena', () => {
     const chunk = Buffer.from(bytes)
     await spool.write(chunk)
     chunk.fill(0)
-    expect(spool.completeNow(0)?.body).toEqual({ kind: 'memory', bytes })
+    expect((await spool.complete(0)).body).toEqual({ kind: 'memory', bytes })
   })
 
   test('gives memory back only when it is told to', async () => {
     const arena = new Arena()
     const first = new Spool(options(arena, bytes.length))
     await first.write(bytes)
-    const message = first.completeNow(0)
+    const message = await first.complete(0)
     await first[Symbol.asyncDispose]()
     // Disposed of without a word: it may still be read.
     for (let count = 0; count < 100; count++) arena.take(16 << 10)?.fill(1)
-    expect(message?.body).toEqual({ kind: 'memory', bytes })
+    expect(message.body).toEqual({ kind: 'memory', bytes })
   })
 })
