@@ -68,9 +68,9 @@ function floorOf(file: string): number {
 }
 
 const DOORS: Readonly<Record<string, readonly string[]>> = {
-  yargs: ['src/cli/arguments/read.ts'],
+  yargs: ['src/cli/arguments/with-yargs.ts'],
   'log-update': ['src/cli/terminal/progress-screen.ts'],
-  zod: ['src/cli/', 'src/config/'],
+  zod: ['src/config/'],
   cosmiconfig: ['src/config/load.ts'],
   yaml: ['src/config/'],
   nodemailer: ['src/deliver/smtp/nodemailer.ts'],

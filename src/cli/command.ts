@@ -1,97 +1,101 @@
-// What a command line asks for, after options.ts has understood it. Only types.
-import type { Selection } from '../ledger/records.ts'
-import type { LogLevel } from '../log.ts'
-import type { ImportRequest } from './commands/import/options.ts'
-import type { InitRequest } from './commands/init/options.ts'
-import type { MigrateRequest } from './commands/migrate/options.ts'
+// The contract of a command, in two halves: `options.ts` of its folder exports a `Command`, which says what its command
+// line may hold and turns words into a request; `action.ts` exports an `Action`, which does what was requested.
+// `command` ties the two for the table of commands (commands/commands.ts, which also tells how to add one).
+import { COMMON, commonOptions, type CommonOptions } from './common-options.ts'
+import type { OptionTable, Values } from './option.ts'
+import type { Surroundings } from './surroundings.ts'
 
-/** What every command understands. Paths are as they were typed. */
-export interface CommonOptions {
-  readonly config: string | null
-  readonly state: string | null
-  readonly quiet: boolean
-  readonly verbose: boolean
-  readonly json: boolean
-  readonly logFile: string | null
-  readonly logLevel: LogLevel | null
+/** What a command line may hold after the name of the command. Pure: nothing of it opens, asks or prints. */
+export interface Command<Request extends object> {
+  /** Its words as help shows them: `[account...]`. What is in brackets may be missing, dots stand for any number. */
+  readonly usage: string
+  /** One line for the list of commands. */
+  readonly describe: string
+  /** Its own options, beside those of every command. Help shows each group under its heading. */
+  readonly options: readonly OptionGroup[]
+  /** Command lines for its help, each with what it does. */
+  readonly examples: readonly (readonly [line: string, does: string])[]
+  /** What its help ends with; empty: nothing. */
+  readonly notes: string
+  /** What a shell may complete: one of `words` first, then accounts. */
+  readonly completes: { readonly words: readonly string[]; readonly accounts: boolean }
+  /**
+   * Checks the words and options of this command against each other. What it returns is right as far as a command line
+   * alone can tell: the action checks only what needs the configuration or the ledger. Throws ERR_USAGE, one line.
+   */
+  request(given: Given): Request
 }
 
-export interface PollInvocation extends CommonOptions {
-  readonly command: 'poll'
-  /** Without duplicates, in the order in which they were named; empty: all. */
-  readonly accounts: readonly string[]
-  readonly dryRun: boolean
-  readonly limit: number | null
-  readonly acceptNewIds: boolean
-  readonly yes: boolean
-  readonly all: boolean
+export interface OptionGroup {
+  readonly heading: string
+  readonly options: OptionTable
 }
 
-export interface DaemonInvocation extends CommonOptions {
-  readonly command: 'daemon'
-  readonly accounts: readonly string[]
-  readonly foreground: boolean
+/** What a command line holds, whichever reader read it. */
+export interface Given {
+  /** The words after the name of the command, in order, no more than its usage has; those behind `--` are among them. */
+  readonly words: readonly string[]
+  /** The values of these options of the command. Throws ERR_USAGE when one is wrong by itself. */
+  options<Table extends OptionTable>(table: Table): Values<Table>
 }
 
-/** A word to the background process. */
-export type SpeakInvocation = CommonOptions &
-  ({ readonly command: 'stop' | 'reload' } | { readonly command: 'wake'; readonly accounts: readonly string[] })
+/**
+ * Does what was requested and resolves to the exit code. Prints all that is to be said, but for an error that it rejects
+ * with: `main.ts` prints that and takes the exit code from it. What it opened is closed in both cases.
+ */
+export type Action<Request extends object> = (
+  invocation: CommonOptions & Request,
+  surroundings: Surroundings,
+  commands: Commands,
+) => Promise<number>
 
-export interface CompletionInvocation extends CommonOptions {
-  readonly command: 'completion'
-  /** `accounts`: their names, which the scripts of the shells ask for. Null: the shell of the user. */
-  readonly shell: 'bash' | 'zsh' | 'fish' | 'accounts' | null
+/** A command line that was understood. */
+export interface Invocation {
+  /** The name of the command; also `help` and `version`. */
+  readonly command: string
+  /** The common options and the request. */
+  readonly given: object
+  /** Loads and runs the action; resolves and rejects as that does. */
+  run(surroundings: Surroundings, commands: Commands): Promise<number>
 }
 
-export type MigrateInvocation = CommonOptions & MigrateRequest & { readonly command: 'migrate' }
-
-export type ImportInvocation = CommonOptions & ImportRequest & { readonly command: 'import' }
-export type InitInvocation = CommonOptions & InitRequest & { readonly command: 'init' }
-
-export interface CheckInvocation extends CommonOptions {
-  readonly command: 'check'
-  readonly accounts: readonly string[]
+/** A command of the table. Nothing of it is loaded before it is asked for. */
+export interface ListedCommand {
+  load(): Promise<LoadedCommand>
 }
 
-export interface ConfigInvocation extends CommonOptions {
-  readonly command: 'config'
-  readonly action: 'check' | 'show' | 'schema'
+/** The first half of a command, loaded, with the way to the second. */
+export interface LoadedCommand extends Omit<Command<object>, 'request'> {
+  /** Throws ERR_USAGE. */
+  understand(given: Given): Invocation
 }
 
-export interface StatusInvocation extends CommonOptions {
-  readonly command: 'status'
-  readonly accounts: readonly string[]
+/** Runs when a command line names no command. It is the one name of the table that is no word of a command line. */
+export const DEFAULT_COMMAND = 'poll'
+
+/** The table of commands by name. */
+export type Commands = Readonly<Record<string, ListedCommand>>
+
+/** Ties the two halves of a command; both are loaded at first use. */
+export function command<Request extends object>(
+  name: string,
+  options: () => Promise<{ readonly command: Command<Request> }>,
+  action: () => Promise<{ readonly run: Action<Request> }>,
+): ListedCommand {
+  return {
+    async load() {
+      const { command: loaded } = await options()
+      return {
+        ...loaded,
+        understand(given) {
+          const invocation = { ...commonOptions(given.options(COMMON)), ...loaded.request(given) }
+          return {
+            command: name,
+            given: invocation,
+            run: async (surroundings, commands) => await (await action()).run(invocation, surroundings, commands),
+          }
+        },
+      }
+    },
+  }
 }
-
-export type StateOperation =
-  | { readonly operation: 'list'; readonly account: string; readonly selection: Selection }
-  | { readonly operation: 'explain'; readonly account: string; readonly uidl: string; readonly copy: number | null }
-  | {
-      readonly operation: 'forget'
-      readonly account: string
-      /** As typed; empty: all messages. */
-      readonly uidls: readonly string[]
-      readonly copy: number | null
-      readonly yes: boolean
-    }
-  | { readonly operation: 'rename'; readonly from: string; readonly to: string }
-  /** Null: all accounts. */
-  | { readonly operation: 'export'; readonly account: string | null }
-  | { readonly operation: 'backup'; readonly file: string }
-
-export type StateInvocation = CommonOptions & { readonly command: 'state' } & StateOperation
-
-export type Invocation =
-  | PollInvocation
-  | DaemonInvocation
-  | SpeakInvocation
-  | CompletionInvocation
-  | CheckInvocation
-  | MigrateInvocation
-  | ImportInvocation
-  | InitInvocation
-  | StatusInvocation
-  | StateInvocation
-  | ConfigInvocation
-  | { readonly command: 'help'; readonly text: string }
-  | { readonly command: 'version' }

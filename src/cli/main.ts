@@ -1,13 +1,21 @@
-// From argv to an exit code: the only place that knows the process. Which command runs, what a thrown error means for
-// the exit code, and that the program ends even when something hangs. `bin/popfetch.ts` loads it after the version guard.
-// Static imports are small files of ours: whatever costs time is loaded by the command that needs it.
+// From argv to an exit code; the only place that knows the process. `bin/popfetch.ts` loads it after the version guard.
+//
+// The story of this room: `main` makes the surroundings of a command out of the process (surroundings.ts): streams
+// (output.ts), signals (signals.ts), the way to the other rooms. `arguments/` reads argv once, against the one table of
+// commands (commands/commands.ts), and makes an invocation of it or explains the mistake (usage.ts). The invocation runs
+// the action of its command; a command is a folder of commands/ and keeps the contract of command.ts. What actions share:
+// open/ (configuration, ledger, log, daemon) and terminal/ (progress, questions, tables). An action prints its answer and
+// resolves to an exit code. A thrown error is printed here, and exit.ts turns it into a code. Then the process ends, even
+// when something hangs.
+//
+// Static imports are small files of ours: what costs time is loaded by the command that needs it (test/cli/start.test.ts).
 import { isatty } from 'node:tty'
 import { asPopfetchError } from '../errors.ts'
-import { exitCodeOfError, EXIT_BUG, EXIT_OK } from './exit.ts'
+import { readArguments } from './arguments/read.ts'
+import { COMMANDS } from './commands/commands.ts'
+import { exitCodeOfError, EXIT_BUG } from './exit.ts'
 
-import type { Invocation } from './arguments/read.ts'
 import { Output } from './output.ts'
-import { pollLine } from './arguments/plain-poll.ts'
 import { watchInterruptions } from './signals.ts'
 import { processHost, rooms, type Surroundings } from './surroundings.ts'
 import { version } from './version.ts'
@@ -57,53 +65,13 @@ export async function main(argv: readonly string[]): Promise<void> {
 /** One command line, start to end: says what went wrong and resolves to the exit code; never rejects. */
 export async function execute(argv: readonly string[], surroundings: Surroundings): Promise<number> {
   try {
-    return await carriedOut(pollLine(argv) ?? (await everyLine(argv)), surroundings)
+    const invocation = await readArguments(argv, process.stdout.columns ?? 80)
+    return await invocation.run(surroundings, COMMANDS)
   } catch (thrown) {
     const error = asPopfetchError(thrown, 'process')
     surroundings.output.failure(error, { json: wantsJson(argv) })
     if (error.code === 'ERR_BUG' && argv.includes('--verbose')) surroundings.output.note(stackOf(error.cause ?? error))
     return surroundings.interruption() ?? exitCodeOfError(error)
-  }
-}
-
-/** yargs, its options and its checks cost 40 ms: where poll-line.ts understands, they are not loaded. */
-async function everyLine(argv: readonly string[]): Promise<Invocation> {
-  const { parseArguments } = await import('./arguments/read.ts')
-  return await parseArguments(argv, process.stdout.columns ?? 80)
-}
-
-async function carriedOut(invocation: Invocation, surroundings: Surroundings): Promise<number> {
-  switch (invocation.command) {
-    case 'help':
-      surroundings.output.answer(invocation.text)
-      return EXIT_OK
-    case 'version':
-      surroundings.output.answer(`popfetch ${version}`)
-      return EXIT_OK
-    case 'poll':
-      return await (await import('./commands/poll/action.ts')).pollCommand(invocation, surroundings)
-    case 'daemon':
-      return await (await import('./commands/daemon/action.ts')).daemonCommand(invocation, surroundings)
-    case 'stop':
-    case 'reload':
-    case 'wake':
-      return await (await import('./open/ask-daemon.ts')).speakCommand(invocation, surroundings)
-    case 'completion':
-      return await (await import('./commands/completion/action.ts')).completionCommand(invocation, surroundings)
-    case 'check':
-      return await (await import('./commands/check/action.ts')).checkCommand(invocation, surroundings)
-    case 'migrate':
-      return await (await import('./commands/migrate/action.ts')).migrateCommand(invocation, surroundings)
-    case 'import':
-      return await (await import('./commands/import/action.ts')).importCommand(invocation, surroundings)
-    case 'init':
-      return await (await import('./commands/init/action.ts')).initCommand(invocation, surroundings)
-    case 'status':
-      return await (await import('./commands/status/action.ts')).statusCommand(invocation, surroundings)
-    case 'state':
-      return await (await import('./commands/state/action.ts')).stateCommand(invocation, surroundings)
-    case 'config':
-      return await (await import('./commands/config/action.ts')).configCommand(invocation, surroundings)
   }
 }
 

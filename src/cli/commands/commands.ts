@@ -1,61 +1,77 @@
-// The commands and options there are, in words. Only tables: yargs reads them for the command line and its help, completion for
-// the shells. The options of every command and of polling are in poll-options.ts, those of `state`,
-// `migrate`, `import` and `init` likewise.
-import { SHELLS, type COMMAND_WORDS } from './names.ts'
-import { IMPORT_OPTIONS } from './import/options.ts'
-import { INIT_OPTIONS } from './init/options.ts'
-import { MIGRATE_OPTIONS } from './migrate/options.ts'
-import { COMMON, DAEMON, POLL } from '../poll-options.ts'
-import { OPERATIONS, STATE_OPTIONS } from './state/options.ts'
+// The table of commands: a line each. Both readers of argv, help and completion know commands by it alone.
+//
+// A new command is one folder beside this file and one line below:
+//   NAME/options.ts  exports `command`, a Command (cli/command.ts): words, options, help, and the check of what was given
+//                    (out of `given.words` and `given.options(TABLE)`, into the request of the action)
+//   NAME/action.ts   exports `run`, an Action: does what was requested, and resolves to the exit code
+// options.ts also has the type of the request. It imports no room but the ground and `config/values`: help loads it for
+// every command. action.ts imports what it needs; what several actions need is in cli/open/ and cli/terminal/.
+// Two words are no commands: `--help` (and a later `help`) and `--version` are answered by arguments/with-yargs.ts.
+// An account cannot have the name of a command: a new one is also reserved in config/assemble.ts (a test compares).
+import { command, DEFAULT_COMMAND, type Commands } from '../command.ts'
 
-export const ALL = {
-  ...COMMON,
-  ...POLL,
-  ...DAEMON,
-  ...MIGRATE_OPTIONS,
-  ...STATE_OPTIONS,
-  ...IMPORT_OPTIONS,
-  ...INIT_OPTIONS,
-} as const
+export const COMMANDS = {
+  poll: command(
+    'poll',
+    () => import('./poll/options.ts'),
+    () => import('./poll/action.ts'),
+  ),
+  check: command(
+    'check',
+    () => import('./check/options.ts'),
+    () => import('./check/action.ts'),
+  ),
+  migrate: command(
+    'migrate',
+    () => import('./migrate/options.ts'),
+    () => import('./migrate/action.ts'),
+  ),
+  import: command(
+    'import',
+    () => import('./import/options.ts'),
+    () => import('./import/action.ts'),
+  ),
+  init: command(
+    'init',
+    () => import('./init/options.ts'),
+    () => import('./init/action.ts'),
+  ),
+  status: command(
+    'status',
+    () => import('./status/options.ts'),
+    () => import('./status/action.ts'),
+  ),
+  state: command(
+    'state',
+    () => import('./state/options.ts'),
+    () => import('./state/action.ts'),
+  ),
+  stop: command(
+    'stop',
+    () => import('./stop/options.ts'),
+    () => import('./stop/action.ts'),
+  ),
+  reload: command(
+    'reload',
+    () => import('./reload/options.ts'),
+    () => import('./reload/action.ts'),
+  ),
+  wake: command(
+    'wake',
+    () => import('./wake/options.ts'),
+    () => import('./wake/action.ts'),
+  ),
+  config: command(
+    'config',
+    () => import('./config/options.ts'),
+    () => import('./config/action.ts'),
+  ),
+  completion: command(
+    'completion',
+    () => import('./completion/options.ts'),
+    () => import('./completion/action.ts'),
+  ),
+} as const satisfies Commands
 
-export const COMMANDS: readonly {
-  readonly name: (typeof COMMAND_WORDS)[number]
-  readonly usage: string
-  readonly describe: string
-}[] = [
-  { name: 'check', usage: 'check [account...]', describe: 'Sign in and say what is waiting; changes nothing' },
-  {
-    name: 'migrate',
-    usage: 'migrate [from] [to]',
-    describe: 'Move a whole mailbox once, with progress and a final verdict',
-  },
-  {
-    name: 'import',
-    usage: 'import [tool] [file...]',
-    describe: 'Take over the configuration and record of fetchmail, getmail or mpop',
-  },
-  { name: 'init', usage: 'init', describe: 'Set up the first account by question and answer' },
-  {
-    name: 'status',
-    usage: 'status [account...]',
-    describe: 'Per account: how it went, what waits, what is kept back',
-  },
-  {
-    name: 'state',
-    usage: 'state [operation] [argument...]',
-    describe: `Look into and mend the ledger: ${OPERATIONS.join(', ')}`,
-  },
-  { name: 'stop', usage: 'stop', describe: 'End the background process' },
-  { name: 'reload', usage: 'reload', describe: 'Let the background process read its configuration again' },
-  { name: 'wake', usage: 'wake [account...]', describe: 'Let the background process poll now' },
-  {
-    name: 'config',
-    usage: 'config [action]',
-    describe: 'check: validate the configuration; show: print what is in force; schema: print its JSON Schema',
-  },
-  {
-    name: 'completion',
-    usage: 'completion [shell]',
-    describe: `Print what makes a shell complete commands and accounts: ${SHELLS.join(', ')}`,
-  },
-]
+/** The names that are words of a command line. */
+export const COMMAND_WORDS: readonly string[] = Object.keys(COMMANDS).filter((name) => name !== DEFAULT_COMMAND)

@@ -6,7 +6,7 @@ import { errnoOf } from '../../errors.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import { openLog, silentLog, type Log } from '../../log.ts'
 import { nodeTls } from '../../pop3/network/trust.ts'
-import type { CommonOptions } from '../arguments/read.ts'
+import type { CommonOptions } from '../common-options.ts'
 import type { Surroundings } from '../surroundings.ts'
 import { unknownAccount } from '../usage.ts'
 

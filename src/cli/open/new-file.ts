@@ -5,7 +5,7 @@ import path from 'node:path'
 import { configurationPlaces, resolvePath } from '../../config/paths.ts'
 import { display } from '../../display.ts'
 import { errnoOf, PopfetchError } from '../../errors.ts'
-import type { CommonOptions } from '../command.ts'
+import type { CommonOptions } from '../common-options.ts'
 import type { Surroundings } from '../surroundings.ts'
 
 /** The names that one directory may have it under. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { parseArguments } from '../../../src/cli/arguments/read.ts'
-import { pollLine } from '../../../src/cli/arguments/plain-poll.ts'
+import { plainPoll } from '../../../src/cli/arguments/plain-poll.ts'
+import { readWithYargs } from '../../../src/cli/arguments/with-yargs.ts'
 
 const OPTIONS =
   'config state quiet verbose json log-file log-level help version dry-run limit all accept-new-ids yes daemon foreground'
@@ -68,10 +68,11 @@ describe('what the short way understands, the long way understands alike', () =>
     let understood = 0
     await fc.assert(
       fc.asyncProperty(fc.array(word, { maxLength: 5 }), async (argv) => {
-        const short = pollLine(argv)
+        const short = await plainPoll(argv)
         if (short === null) return
         understood++
-        expect(await parseArguments(argv, 80)).toEqual(short)
+        const { command, given } = await readWithYargs(argv, 80)
+        expect([command, given]).toEqual([short.command, short.given])
       }),
       { numRuns: 3000 },
     )
@@ -83,10 +84,11 @@ describe('what the short way understands, the long way understands alike', () =>
     await fc.assert(
       fc.asyncProperty(fc.array(rightWord, { maxLength: 6 }), async (parts) => {
         const argv = parts.flat()
-        const short = pollLine(argv)
+        const short = await plainPoll(argv)
         if (short === null) return
         understood++
-        expect(await parseArguments(argv, 80)).toEqual(short)
+        const { command, given } = await readWithYargs(argv, 80)
+        expect([command, given]).toEqual([short.command, short.given])
       }),
       { numRuns: 500 },
     )
@@ -101,8 +103,8 @@ describe('the short way', () => {
     'work home --quiet',
     '--json --dry-run --limit 20 --log-file ~/popfetch.log --log-level debug',
     '--all --accept-new-ids --yes --verbose work',
-  ])('is taken by: popfetch %s', (line) => {
-    expect(pollLine(line === '' ? [] : line.split(' '))).toMatchObject({ command: 'poll' })
+  ])('is taken by: popfetch %s', async (line) => {
+    expect(await plainPoll(line === '' ? [] : line.split(' '))).toMatchObject({ command: 'poll' })
   })
 
   test.each([
@@ -128,7 +130,7 @@ describe('the short way', () => {
     '-- work',
     '--quiet true',
     '-',
-  ])('is left to who can explain it: popfetch %s', (line) => {
-    expect(pollLine(line.split(' '))).toBeNull()
+  ])('is left to who can explain it: popfetch %s', async (line) => {
+    expect(await plainPoll(line.split(' '))).toBeNull()
   })
 })

@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { parseArguments } from '../../../src/cli/arguments/read.ts'
+import { understood } from '../understood.ts'
 
-const parse = (line: string) => parseArguments(line === '' ? [] : line.split(' '), 80)
+const parse = (line: string) => understood(line === '' ? [] : line.split(' '))
 
 describe('a command line is understood', () => {
   test('nothing: poll all accounts', async () => {
     expect(await parse('')).toEqual({
       command: 'poll',
+      daemon: false,
       accounts: [],
       config: null,
       state: null,
@@ -54,8 +55,8 @@ describe('a command line is understood', () => {
     ['stop', { command: 'stop' }],
     ['reload --json', { command: 'reload', json: true }],
     ['wake work', { command: 'wake', accounts: ['work'] }],
-    ['--daemon work', { command: 'daemon', accounts: ['work'], foreground: false }],
-    ['--daemon --foreground', { command: 'daemon', accounts: [], foreground: true }],
+    ['--daemon work', { command: 'poll', daemon: true, accounts: ['work'], foreground: false }],
+    ['--daemon --foreground', { command: 'poll', daemon: true, accounts: [], foreground: true }],
     ['completion fish', { command: 'completion', shell: 'fish' }],
     ['completion', { command: 'completion', shell: null }],
     ['migrate --every', { command: 'migrate', pair: null, delete: false, password: null }],
@@ -146,8 +147,8 @@ describe('wrong usage is refused', () => {
 
 describe('help', () => {
   const help = async (line: string) => {
-    const invocation = await parse(line)
-    return invocation.command === 'help' ? invocation.text : ''
+    const { command, text } = await parse(line)
+    return command === 'help' ? String(text) : ''
   }
 
   test('names every option of every kind, the exit codes and the places of the configuration', async () => {

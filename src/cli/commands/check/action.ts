@@ -2,14 +2,14 @@
 // Its answer, failures too, is on standard output.
 import type { CheckReport } from '../../../poll/report.ts'
 import { exitCodeOfReports, EXIT_OK } from '../../exit.ts'
-import type { CheckInvocation } from '../../arguments/read.ts'
+import type { CheckInvocation } from './options.ts'
 import { watched } from '../../terminal/progress-screen.ts'
 import { openRun } from '../../open/configured.ts'
 import { checkLines } from '../../terminal/summary.ts'
 import type { Surroundings } from '../../surroundings.ts'
 
 /** Resolves to the exit code: 0 whether or not mail waits. Rejects only before the first account was tried. */
-export async function checkCommand(invocation: CheckInvocation, surroundings: Surroundings): Promise<number> {
+export async function run(invocation: CheckInvocation, surroundings: Surroundings): Promise<number> {
   const { output, rooms, signal, env } = surroundings
   await using run = await openRun(invocation, surroundings)
   const { checkAll } = await rooms.poll()

@@ -1,42 +1,26 @@
-// `popfetch completion bash|zsh|fish`: a script for the shell, made from the tables of grammar.ts. For the names of accounts it
-// asks `popfetch completion accounts`.
-import { SHELLS } from '../names.ts'
+// `popfetch completion bash|zsh|fish`: a script for the shell, made from the table of commands. For the names of accounts
+// the script asks `popfetch completion accounts`.
+import { DEFAULT_COMMAND, type Commands } from '../../command.ts'
 import { EXIT_OK } from '../../exit.ts'
-import { bash, fish, zsh, type Vocabulary } from './scripts.ts'
-import { ALL, COMMANDS } from '../commands.ts'
-import { TOOLS } from '../import/options.ts'
-import type { CompletionInvocation } from '../../command.ts'
-import { LEVELS } from '../../poll-options.ts'
-import { OPERATIONS } from '../state/options.ts'
+import type { Option } from '../../option.ts'
 import type { Surroundings } from '../../surroundings.ts'
 import { usageError } from '../../usage.ts'
+import { loadVocabulary } from '../../vocabulary.ts'
+import { SHELLS, type CompletionInvocation } from './options.ts'
+import { bash, fish, zsh, type CompletedOption, type Completions } from './scripts.ts'
 
 const SCRIPTS = { bash, zsh, fish } as const
 
-const FILES: readonly string[] = ['config', 'state', 'log-file', 'output', 'record', 'report', 'password-file']
-
-const VOCABULARY: Vocabulary = {
-  commands: COMMANDS,
-  options: Object.entries(ALL).map(([name, option]) => ({
-    name,
-    describe: option.describe,
-    takes: option.type === 'boolean' ? null : FILES.includes(name) ? 'file' : name === 'log-level' ? 'level' : 'word',
-  })),
-  levels: LEVELS,
-  follows: [
-    { command: 'config', words: ['check', 'show', 'schema'], accounts: false },
-    { command: 'state', words: OPERATIONS, accounts: true },
-    { command: 'import', words: TOOLS, accounts: false },
-    { command: 'completion', words: SHELLS, accounts: false },
-  ],
-}
-
-/** Resolves to the exit code 0; rejects with ERR_USAGE when the shell is not named and cannot be told. */
-export async function completionCommand(invocation: CompletionInvocation, surroundings: Surroundings): Promise<number> {
+/** Rejects with ERR_USAGE when the shell is not named and cannot be told. */
+export async function run(
+  invocation: CompletionInvocation,
+  surroundings: Surroundings,
+  commands: Commands,
+): Promise<number> {
   const shell = invocation.shell ?? shellOf(surroundings.env['SHELL'])
   if (shell === null) throw usageError(`completion needs one of ${SHELLS.join(', ')}`)
   if (shell === 'accounts') await printAccounts(invocation, surroundings)
-  else surroundings.output.answer(SCRIPTS[shell](VOCABULARY))
+  else surroundings.output.answer(SCRIPTS[shell](await completions(commands)))
   return EXIT_OK
 }
 
@@ -45,7 +29,38 @@ function shellOf(program: string | undefined): (typeof SHELLS)[number] | null {
   return SHELLS.find((shell) => shell === name) ?? null
 }
 
-/** Whoever presses the tabulator key wants no error: a configuration that cannot be read has no names. */
+async function completions(table: Commands): Promise<Completions> {
+  const { commands, options } = await loadVocabulary(table)
+  const named = [...commands].filter(([name]) => name !== DEFAULT_COMMAND)
+  return {
+    commands: named.map(([name, { describe }]) => ({ name, describe })),
+    options: Object.entries(options).map(([name, option]) => ({
+      name,
+      describe: option.describe,
+      takes: takenBy(option),
+    })),
+    follows: named.flatMap(([command, { completes }]) => {
+      const { words, accounts } = completes
+      return words.length === 0 && accounts ? [] : [{ command, words, accounts }]
+    }),
+  }
+}
+
+function takenBy(option: Option): CompletedOption['takes'] {
+  switch (option.kind) {
+    case 'flag':
+      return null
+    case 'file':
+      return 'file'
+    case 'choice':
+      return option.words
+    case 'text':
+    case 'number':
+      return 'word'
+  }
+}
+
+/** An error would only disturb the person who presses the tabulator key: a wrong configuration has no names. */
 async function printAccounts(invocation: CompletionInvocation, surroundings: Surroundings): Promise<void> {
   const { env, cwd, uid, output } = surroundings
   const { outlineConfiguration } = await import('../../../config/outline.ts')

@@ -1,27 +1,25 @@
-// Completion for bash, zsh and fish as text. Pure; the words come from completion.ts. `--config` is passed on when names of
-// accounts are asked for, so that they are those of the file that is meant.
+// Completion for bash, zsh and fish as text. Pure; the words come from action.ts. A script passes `--config` on when it
+// asks for the names of accounts, so that they are those of the file that is meant.
 
-export interface Vocabulary {
+export interface Completions {
   readonly commands: readonly { readonly name: string; readonly describe: string }[]
-  readonly options: readonly Option[]
-  /** What may follow --log-level. */
-  readonly levels: readonly string[]
-  /** What follows a command that takes other words than accounts. */
+  readonly options: readonly CompletedOption[]
+  /** What follows a command that does not take accounts alone. */
   readonly follows: readonly Follow[]
 }
 
 interface Follow {
   readonly command: string
   readonly words: readonly string[]
-  /** Behind the words accounts may be named. */
+  /** Accounts may be named behind the words. */
   readonly accounts: boolean
 }
 
-interface Option {
+export interface CompletedOption {
   readonly name: string
   readonly describe: string
-  /** What must follow it; null: nothing. */
-  readonly takes: 'file' | 'level' | 'word' | null
+  /** What must follow it: a file, one of these words, any word; null: nothing. */
+  readonly takes: 'file' | 'word' | readonly string[] | null
 }
 
 /** In the single quotes of a shell. */
@@ -33,13 +31,21 @@ function lines(all: readonly string[], indent = ''): string {
   return all.map((line) => indent + line).join('\n')
 }
 
-export function bash({ commands, options, levels, follows }: Vocabulary): string {
-  const after = (takes: Option['takes']): string =>
-    options.flatMap((option) => (option.takes === takes ? [`--${option.name}`] : [])).join('|')
+export function bash({ commands, options, follows }: Completions): string {
+  const names = (takes: (taken: CompletedOption['takes']) => boolean): string[] =>
+    options.flatMap((option) => (takes(option.takes) ? [`--${option.name}`] : []))
+  const withFile = names((taken) => taken === 'file').join('|')
+  const withWord = names((taken) => taken === 'word').join('|')
+  const withValue = names((taken) => taken !== null)
+    .filter((name) => name !== '--config')
+    .join('|')
   const choose = (words: string): string => `mapfile -t COMPREPLY < <(compgen -W ${words} -- "$current")`
   const own = follows.map(
     ({ command, words, accounts }) =>
       `${command}) ${choose(accounts ? `'${words.join(' ')}'" $accounts"` : quoted(words.join(' ')))} ;;`,
+  )
+  const chosen = options.flatMap(({ name, takes }) =>
+    Array.isArray(takes) ? [`--${name}) ${choose(quoted(takes.join(' ')))}; return ;;`] : [],
   )
   return String.raw`_popfetch() {
   local current=${'${COMP_WORDS[COMP_CWORD]}'} before=${'${COMP_WORDS[COMP_CWORD-1]}'} command='' accounts='' i
@@ -48,15 +54,15 @@ export function bash({ commands, options, levels, follows }: Vocabulary): string
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${'${COMP_WORDS[i]}'} in
       --config) config=(--config "${'${COMP_WORDS[i+1]}'}"); ((i++)) ;;
-      ${after('file').replace('--config|', '')}|${after('level')}|${after('word')}) ((i++)) ;;
+      ${withValue}) ((i++)) ;;
       -*) ;;
       *) [[ -n $command ]] || command=${'${COMP_WORDS[i]}'} ;;
     esac
   done
   case $before in
-    ${after('file')}) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-    ${after('level')}) ${choose(quoted(levels.join(' ')))}; return ;;
-    ${after('word')}) return ;;
+    ${withFile}) mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+${lines(chosen, '    ')}
+    ${withWord}) return ;;
   esac
   if [[ $current == -* ]]; then
     ${choose(quoted(options.map(({ name }) => `--${name}`).join(' ')))}
@@ -72,12 +78,13 @@ ${lines(own, '    ')}
 complete -F _popfetch popfetch`
 }
 
-export function zsh({ commands, options, levels, follows }: Vocabulary): string {
+export function zsh({ commands, options, follows }: Completions): string {
   const escaped = (text: string): string => text.replaceAll(/[[\]:\\]/g, String.raw`\$&`)
-  const behind = { file: ':file:_files', level: `:level:(${levels.join(' ')})`, word: ':value:' } as const
-  const all = options.map(({ name, describe, takes }) =>
-    quoted(`--${name}[${escaped(describe)}]${takes === null ? '' : behind[takes]}`),
-  )
+  const behind = (takes: CompletedOption['takes']): string => {
+    if (takes === null) return ''
+    return takes === 'file' ? ':file:_files' : takes === 'word' ? ':value:' : `:value:(${takes.join(' ')})`
+  }
+  const all = options.map(({ name, describe, takes }) => quoted(`--${name}[${escaped(describe)}]${behind(takes)}`))
   return String.raw`#compdef popfetch
 _popfetch() {
   local -a accounts commands
@@ -101,10 +108,10 @@ ${lines(
     rest)
       case ${'${line[1]}'} in
 ${lines(
-  follows.map(
-    ({ command, words, accounts }) =>
-      `${command}) compadd ${words.join(' ')}${accounts ? '; compadd -a accounts' : ''} ;;`,
-  ),
+  follows.map(({ command, words, accounts }) => {
+    const added = [...(words.length === 0 ? [] : [words.join(' ')]), ...(accounts ? ['-a accounts'] : [])]
+    return `${command}) ${added.map((each) => `compadd ${each}`).join('; ')} ;;`
+  }),
   '        ',
 )}
         *) compadd -a accounts ;;
@@ -114,8 +121,11 @@ ${lines(
 if [[ ${'${funcstack[1]}'} == _popfetch ]]; then _popfetch "$@"; else compdef _popfetch popfetch; fi`
 }
 
-export function fish({ commands, options, levels, follows }: Vocabulary): string {
-  const behind = { file: ' -rF', level: ` -xa ${quoted(levels.join(' '))}`, word: ' -x' } as const
+export function fish({ commands, options, follows }: Completions): string {
+  const behind = (takes: CompletedOption['takes']): string => {
+    if (takes === null) return ''
+    return takes === 'file' ? ' -rF' : takes === 'word' ? ' -x' : ` -xa ${quoted(takes.join(' '))}`
+  }
   return String.raw`function __popfetch_accounts
     set -l config
     set -l words (commandline -opc)
@@ -137,15 +147,13 @@ ${lines(
   ),
 )}
 ${lines(
-  follows.map(
-    ({ command, words }) =>
-      `complete -c popfetch -n '__fish_seen_subcommand_from ${command}' -a ${quoted(words.join(' '))}`,
+  follows.flatMap(({ command, words }) =>
+    words.length === 0
+      ? []
+      : [`complete -c popfetch -n '__fish_seen_subcommand_from ${command}' -a ${quoted(words.join(' '))}`],
   ),
 )}
 ${lines(
-  options.map(
-    ({ name, describe, takes }) =>
-      `complete -c popfetch -l ${name} -d ${quoted(describe)}${takes === null ? '' : behind[takes]}`,
-  ),
+  options.map(({ name, describe, takes }) => `complete -c popfetch -l ${name} -d ${quoted(describe)}${behind(takes)}`),
 )}`
 }

@@ -1,13 +1,13 @@
 // `popfetch config check|show|schema`: answers about the configuration. Runs no command, reads no secret, asks no server.
 import type { Configuration } from '../../../config/schema.ts'
 import { EXIT_OK } from '../../exit.ts'
-import type { ConfigInvocation } from '../../arguments/read.ts'
+import type { ConfigInvocation } from './options.ts'
 import { readConfiguration } from '../../open/configured.ts'
 import { counted } from '../../terminal/summary.ts'
 import type { Surroundings } from '../../surroundings.ts'
 
 /** Resolves to the exit code 0; rejects with ERR_CONFIG, whose message lists all that is wrong. */
-export async function configCommand(invocation: ConfigInvocation, surroundings: Surroundings): Promise<number> {
+export async function run(invocation: ConfigInvocation, surroundings: Surroundings): Promise<number> {
   const { output, rooms } = surroundings
   const { jsonSchema, showConfiguration } = await rooms.configuration()
   if (invocation.action === 'schema') {

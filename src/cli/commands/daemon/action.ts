@@ -9,14 +9,14 @@ import { display } from '../../../display.ts'
 import { errnoOf, PopfetchError } from '../../../errors.ts'
 import { bothLogs, openLog, printedLog, type FileLog, type Log, type LogLevel } from '../../../log.ts'
 import { EXIT_OK } from '../../exit.ts'
-import type { DaemonInvocation } from '../../arguments/read.ts'
+import type { DaemonInvocation } from './options.ts'
 import { readConfiguration, selected } from '../../open/configured.ts'
 import { askRunning } from '../../open/ask-daemon.ts'
 import type { Surroundings } from '../../surroundings.ts'
 import { version } from '../../version.ts'
 
 /** Resolves to the exit code: 0 once it runs in the background, or when it was told to end. */
-export async function daemonCommand(invocation: DaemonInvocation, surroundings: Surroundings): Promise<number> {
+export async function run(invocation: DaemonInvocation, surroundings: Surroundings): Promise<number> {
   const starter = await surroundings.host.starter()
   if (starter === null) await refuseSecond(invocation, surroundings)
   if (starter === null && !invocation.foreground) return await toBackground(invocation, surroundings)

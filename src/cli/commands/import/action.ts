@@ -12,14 +12,14 @@ import { redactor } from '../../../redact.ts'
 import { EXIT_OK, exitCodeOfError } from '../../exit.ts'
 import { importLines, type ImportedReport } from './text.ts'
 import { takeOver } from './seen.ts'
-import type { ImportInvocation } from '../../command.ts'
+import type { ImportInvocation } from './options.ts'
 import { newPlace, writeNew } from '../../open/new-file.ts'
 import { readOldFiles } from './old-files.ts'
 import type { Surroundings } from '../../surroundings.ts'
 import { usageError } from '../../usage.ts'
 
 /** Resolves to 0, or to 78 when the new file wants a person's hand before popfetch can use it. */
-export async function importCommand(invocation: ImportInvocation, surroundings: Surroundings): Promise<number> {
+export async function run(invocation: ImportInvocation, surroundings: Surroundings): Promise<number> {
   const { output, env, cwd } = surroundings
   const printed = invocation.output === '-'
   if (printed && invocation.json) throw usageError('--output - prints the configuration: --json does not go with it')

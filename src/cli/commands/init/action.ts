@@ -10,23 +10,23 @@ import { accountOf, initText, type Mailbox } from './new-account.ts'
 import { mailboxOf, serverOf, type Suggested } from './mailbox.ts'
 import * as question from './questions.ts'
 import { tried, type Waiting } from './try-sign-in.ts'
-import type { InitInvocation } from '../../command.ts'
+import type { InitInvocation } from './options.ts'
 import { newPlace, writeNew } from '../../open/new-file.ts'
 import { counted, size } from '../../terminal/summary.ts'
 import type { Surroundings } from '../../surroundings.ts'
 
-/** For tests: who answers, and what the network says. */
+export async function run(invocation: InitInvocation, surroundings: Surroundings): Promise<number> {
+  return await setUp(invocation, surroundings, { dialogue: terminalDialogue(surroundings), lookups: null })
+}
+
+/** The person who answers, and what the network says; null: nobody, and the network itself. */
 export interface InitMeans {
   readonly dialogue: Dialogue | null
   readonly lookups: Lookups | null
 }
 
 /** Resolves to 0 when the file is written; rejects, and leaves nothing, when it is not. */
-export async function initCommand(
-  invocation: InitInvocation,
-  surroundings: Surroundings,
-  means: InitMeans = { dialogue: terminalDialogue(surroundings), lookups: null },
-): Promise<number> {
+export async function setUp(invocation: InitInvocation, surroundings: Surroundings, means: InitMeans): Promise<number> {
   const { output } = surroundings
   const file = await newPlace(invocation, surroundings)
   const answers = new Answers(means.dialogue, output, { usual: invocation.yes })

@@ -8,7 +8,7 @@ import type { Account } from '../../../config/schema.ts'
 import type { Written } from '../../../config/values/written.ts'
 import { draft } from '../../../setup/draft.ts'
 import { present, asWritten, type ImportedAccount } from '../../../setup/imported.ts'
-import type { InitInvocation } from '../../command.ts'
+import type { InitInvocation } from './options.ts'
 import type { Surroundings } from '../../surroundings.ts'
 import { usageError } from '../../usage.ts'
 

@@ -5,7 +5,7 @@ import { resolvePath } from '../../../config/paths.ts'
 import { errnoOf } from '../../../errors.ts'
 import type { MigrationReport } from '../../../migrate/report.ts'
 import { exitCodeOfReports, EXIT_OK } from '../../exit.ts'
-import type { MigrateInvocation } from '../../command.ts'
+import type { MigrateInvocation } from './options.ts'
 import { MigrationScreen } from './screen.ts'
 import { openMoving } from './resolve.ts'
 import { jsonLine } from '../../output.ts'
@@ -13,7 +13,7 @@ import type { Surroundings } from '../../surroundings.ts'
 import { plannedLines, verdictJson, verdictLines, verdictOfAll } from './text.ts'
 
 /** Resolves to the exit code, 0 only when everything is there. Rejects only before anything was moved. */
-export async function migrateCommand(invocation: MigrateInvocation, surroundings: Surroundings): Promise<number> {
+export async function run(invocation: MigrateInvocation, surroundings: Surroundings): Promise<number> {
   const { output, env, signal, nowMs } = surroundings
   await using moving = await openMoving(invocation, surroundings)
   const { migrateAll } = await import('../../../migrate/migrate.ts')

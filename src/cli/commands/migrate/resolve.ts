@@ -15,7 +15,7 @@ import {
 import { display } from '../../../display.ts'
 import type { Ledger } from '../../../ledger/ledger.ts'
 import type { Log } from '../../../log.ts'
-import type { MigrateInvocation } from '../../command.ts'
+import type { MigrateInvocation } from './options.ts'
 import { askPassword } from '../../terminal/dialogue.ts'
 import { openConfiguredLog, readConfiguration, selected } from '../../open/configured.ts'
 import type { Surroundings } from '../../surroundings.ts'

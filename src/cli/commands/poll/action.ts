@@ -4,16 +4,23 @@ import type { Ledger, Told } from '../../../ledger/ledger.ts'
 import type { Log } from '../../../log.ts'
 import type { AccountReport } from '../../../poll/report.ts'
 import { exitCodeOfReports, EXIT_OK } from '../../exit.ts'
-import type { PollInvocation } from '../../arguments/read.ts'
+import type { DaemonInvocation } from '../daemon/options.ts'
+import type { PollInvocation } from './options.ts'
 import { watched } from '../../terminal/progress-screen.ts'
 import { failureState, toldAfter, worthSaying } from './quiet.ts'
 import { openRun, type OpenedRun } from '../../open/configured.ts'
-import { pollByRunning } from '../../open/ask-daemon.ts'
+import { pollByDaemon } from './by-daemon.ts'
 import { planLines, problemLines, summaryLine } from '../../terminal/summary.ts'
 import type { Surroundings } from '../../surroundings.ts'
 
-/** Resolves to the exit code. Rejects only before the first account was tried. */
-export async function pollCommand(invocation: PollInvocation, surroundings: Surroundings): Promise<number> {
+/** With `--daemon` it is the daemon's action. Else it rejects only before the first account was tried. */
+export async function run(invocation: PollInvocation | DaemonInvocation, surroundings: Surroundings): Promise<number> {
+  if (!invocation.daemon) return await poll(invocation, surroundings)
+  const daemon = await import('../daemon/action.ts')
+  return await daemon.run(invocation, surroundings)
+}
+
+async function poll(invocation: PollInvocation, surroundings: Surroundings): Promise<number> {
   const { output, person, rooms, signal, env } = surroundings
   await using run = await openRun(invocation, surroundings)
   const { pollAll } = await rooms.poll()
@@ -22,7 +29,7 @@ export async function pollCommand(invocation: PollInvocation, surroundings: Surr
   const told = quietly ? await toldBefore(run.ledger) : null
   const eager = person || invocation.accounts.length > 0
   const reports =
-    (await askedReports(invocation, run, eager, surroundings)) ??
+    (await pollByDaemon(invocation, run, eager, surroundings)) ??
     (await watched(invocation, surroundings, run.log, (observer) =>
       pollAll({
         configuration: run.configuration,
@@ -50,20 +57,6 @@ export async function pollCommand(invocation: PollInvocation, surroundings: Surr
   for (const report of reports) logReport(run.log, report)
   if (told !== null) await rememberTold(run, reports, told, surroundings.nowMs())
   return code
-}
-
-/** What the background process reports that runs meanwhile and was asked to poll; null: it is to be done here. */
-async function askedReports(
-  invocation: PollInvocation,
-  { configuration, accounts }: OpenedRun,
-  eager: boolean,
-  surroundings: Surroundings,
-): Promise<readonly AccountReport[] | null> {
-  const { dryRun, limit, all, acceptNewIds, yes } = invocation
-  // Of these the background process knows nothing.
-  if (dryRun || limit !== null || all || acceptNewIds || yes) return null
-  const names = accounts.map(({ name }) => name)
-  return await pollByRunning(configuration, names, eager, surroundings)
 }
 
 type ToldByAccount = ReadonlyMap<string, Told | null>

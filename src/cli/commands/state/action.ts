@@ -5,7 +5,7 @@ import type { MessageRecord, Selection } from '../../../ledger/records.ts'
 import { forecast, type Standing } from '../../../poll/account/forecast.ts'
 import type { Outline } from '../../../config/outline.ts'
 import { EXIT_OK } from '../../exit.ts'
-import type { StateInvocation } from '../../command.ts'
+import type { Operation, StateInvocation, StateRequests } from './options.ts'
 import {
   openToRead,
   outlineOf,
@@ -20,35 +20,32 @@ import { accountObject, messageObject } from './json.ts'
 import { listLine, storyLines } from './text.ts'
 import type { Surroundings } from '../../surroundings.ts'
 
-/** Resolves to the exit code 0; rejects with ERR_USAGE, ERR_CONFIG, ERR_LEDGER or ERR_BUSY. */
-export async function stateCommand(invocation: StateInvocation, surroundings: Surroundings): Promise<number> {
+/** Rejects with ERR_USAGE, ERR_CONFIG, ERR_LEDGER or ERR_BUSY. */
+export async function run(invocation: StateInvocation, surroundings: Surroundings): Promise<number> {
   const outline = await outlineOf(invocation, surroundings)
   await using ledger = await openToRead(outline, surroundings)
-  const looked = { outline, ledger, json: invocation.json, surroundings }
-  switch (invocation.operation) {
-    case 'list':
-      await list(invocation.account, invocation.selection, looked)
-      break
-    case 'explain':
-      await explain(invocation, looked)
-      break
-    case 'export':
-      await exportAll(invocation.account, looked)
-      break
-    case 'forget':
-      await forget(invocation, looked)
-      break
-    case 'rename':
-      await rename(invocation, looked)
-      break
-    case 'backup':
-      await backUp(invocation.file, looked)
-      break
-  }
+  await carryOut(invocation.operation, invocation, { outline, ledger, json: invocation.json, surroundings })
   return EXIT_OK
 }
 
-async function list(account: string, selection: Selection, looked: Looked): Promise<void> {
+const ACTIONS: { readonly [Name in Operation]: (wanted: StateRequests[Name], looked: Looked) => Promise<void> } = {
+  list,
+  explain,
+  export: exportAll,
+  forget,
+  rename,
+  backup: backUp,
+}
+
+async function carryOut<Name extends Operation>(
+  name: Name,
+  wanted: StateRequests[Name],
+  looked: Looked,
+): Promise<void> {
+  await ACTIONS[name](wanted, looked)
+}
+
+async function list({ account, selection }: StateRequests['list'], looked: Looked): Promise<void> {
   const { outline, ledger, json, surroundings } = looked
   await requireAccount(account, outline, ledger)
   const { output } = surroundings
@@ -73,7 +70,7 @@ async function eachMessage(
   return true
 }
 
-async function exportAll(only: string | null, looked: Looked): Promise<void> {
+async function exportAll({ account: only }: StateRequests['export'], looked: Looked): Promise<void> {
   const { outline, ledger, surroundings } = looked
   if (only !== null) await requireAccount(only, outline, ledger)
   const { output } = surroundings

@@ -5,14 +5,12 @@ import { PopfetchError } from '../../../errors.ts'
 import type { EntryKey, Ledger, Lease } from '../../../ledger/ledger.ts'
 import { forgetMessages } from '../../../poll/forget.ts'
 import { resolvePath } from '../../../config/paths.ts'
-import type { StateOperation } from '../../command.ts'
+import type { StateRequests } from './options.ts'
 import { refusal, requireAccount, requireMessages, type Looked } from '../../open/read-ledger.ts'
 import { counted } from '../../terminal/summary.ts'
 import { usageError } from '../../usage.ts'
 
-type Of<Operation extends StateOperation['operation']> = Extract<StateOperation, { readonly operation: Operation }>
-
-export async function forget(wanted: Of<'forget'>, looked: Looked): Promise<void> {
+export async function forget(wanted: StateRequests['forget'], looked: Looked): Promise<void> {
   const { outline, ledger, json, surroundings } = looked
   const { account, uidls, copy, yes } = wanted
   await requireAccount(account, outline, ledger)
@@ -45,7 +43,7 @@ export async function forget(wanted: Of<'forget'>, looked: Looked): Promise<void
   }
 }
 
-export async function rename({ from, to }: Of<'rename'>, looked: Looked): Promise<void> {
+export async function rename({ from, to }: StateRequests['rename'], looked: Looked): Promise<void> {
   const { outline, ledger, json, surroundings } = looked
   if (from === to) throw usageError('both names are the same')
   const fault = nameFault(to)
@@ -70,7 +68,10 @@ export async function rename({ from, to }: Of<'rename'>, looked: Looked): Promis
   }
 }
 
-export async function backUp(typed: string, { ledger, json, surroundings }: Looked): Promise<void> {
+export async function backUp(
+  { file: typed }: StateRequests['backup'],
+  { ledger, json, surroundings }: Looked,
+): Promise<void> {
   const { output, cwd, env } = surroundings
   const file = resolvePath(typed, cwd, env)
   await ledger.records.backup(file)

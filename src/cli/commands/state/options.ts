@@ -1,127 +1,164 @@
-// The words after `popfetch state` → an operation, or a usage error. Reading argv is options.ts; what each option may hold was
-// checked there. Here: which words and options belong to which operation.
+// What `popfetch state` may be told: an operation, and the words and options that this operation takes.
 import type { Selection } from '../../../ledger/records.ts'
-import type { StateOperation } from '../../command.ts'
+import type { Command } from '../../command.ts'
+import type { CommonOptions } from '../../common-options.ts'
+import { flag, oneOf, wholeNumber, type Values } from '../../option.ts'
 import { usageError } from '../../usage.ts'
 
-export const OPERATIONS = ['list', 'explain', 'forget', 'rename', 'export', 'backup'] as const
+const SELECTIONS = ['held', 'refused', 'open', 'delivered', 'seen'] as const
 
-const flag = (describe: string) => ({ type: 'boolean', describe }) as const
-
-export const STATE_OPTIONS = {
+const STATE = {
   held: flag('list: messages that are kept back'),
   refused: flag('list: messages that a destination refused'),
   open: flag('list: messages that are not delivered yet, refused ones too'),
   delivered: flag('list: messages that were delivered'),
   seen: flag('list: messages that the first poll skipped'),
-  copy: {
-    type: 'string',
-    nargs: 1,
-    requiresArg: true,
-    describe: 'explain, forget: which of the messages that share a UIDL',
-  },
+  copy: wholeNumber(0, 'explain, forget: which of the messages that share a UIDL'),
   'all-messages': flag('forget: all messages of the account'),
   yes: flag('forget: more than one message'),
 } as const
 
-const SELECTIONS = ['held', 'refused', 'open', 'delivered', 'seen'] as const
+type Given = Values<typeof STATE>
 
-/** Which options an operation knows, and what its words are called. */
-const GRAMMAR: Readonly<
-  Record<(typeof OPERATIONS)[number], { readonly usage: string; readonly options: readonly string[] }>
-> = {
-  list: { usage: 'ACCOUNT', options: SELECTIONS },
-  explain: { usage: 'ACCOUNT UIDL', options: ['copy'] },
-  forget: { usage: 'ACCOUNT UIDL...', options: ['copy', 'all-messages', 'yes'] },
-  rename: { usage: 'OLD NEW', options: [] },
-  export: { usage: '[ACCOUNT]', options: [] },
-  backup: { usage: 'FILE', options: [] },
-}
-
-export interface StateWords {
-  readonly operation: (typeof OPERATIONS)[number] | undefined
-  readonly words: readonly string[]
-  readonly held: boolean
-  readonly refused: boolean
-  readonly open: boolean
-  readonly delivered: boolean
-  readonly seen: boolean
-  readonly copy: number | null
-  readonly 'all-messages': boolean
-  readonly yes: boolean
-}
-
-/** Throws ERR_USAGE. */
-export function stateOperation(given: StateWords): StateOperation {
-  const { operation, copy, yes } = given
-  if (operation === undefined) throw usageError(`state needs one of ${OPERATIONS.join(', ')}`)
-  const words = new Words(operation, given.words)
-  refuseForeignOptions(operation, given)
-  switch (operation) {
-    case 'list':
-      return { operation, account: words.only(1)[0], selection: selectionOf(given) }
-    case 'explain': {
-      const [account, uidl] = words.only(2)
-      return { operation, account, uidl, copy }
-    }
-    case 'forget': {
-      if (given['all-messages']) {
-        if (copy !== null) throw usageError('--copy and --all-messages contradict each other')
-        return { operation, account: words.only(1)[0], uidls: [], copy, yes }
-      }
-      const [account, ...uidls] = words.atLeast(2)
-      return { operation, account, uidls: [...new Set(uidls)], copy, yes }
-    }
-    case 'rename': {
-      const [from, to] = words.only(2)
-      return { operation, from, to }
-    }
-    case 'export':
-      return { operation, account: given.words.length === 0 ? null : words.only(1)[0] }
-    case 'backup':
-      return { operation, file: words.only(1)[0] }
+/** What each operation is asked for. UIDLs are as they were typed. */
+export interface StateRequests {
+  readonly list: { readonly account: string; readonly selection: Selection }
+  readonly explain: { readonly account: string; readonly uidl: string; readonly copy: number | null }
+  readonly forget: {
+    readonly account: string
+    /** Empty: all messages. */
+    readonly uidls: readonly string[]
+    readonly copy: number | null
+    readonly yes: boolean
   }
+  readonly rename: { readonly from: string; readonly to: string }
+  /** Null: all accounts. */
+  readonly export: { readonly account: string | null }
+  readonly backup: { readonly file: string }
 }
 
-class Words {
-  readonly #operation: (typeof OPERATIONS)[number]
-  readonly #words: readonly string[]
+export type Operation = keyof StateRequests
 
-  constructor(operation: (typeof OPERATIONS)[number], words: readonly string[]) {
-    this.#operation = operation
+type StateRequest = { readonly [Name in Operation]: { readonly operation: Name } & StateRequests[Name] }[Operation]
+
+export type StateInvocation = CommonOptions & StateRequest
+
+interface Grammar<Name extends Operation> {
+  /** The words that follow the operation. */
+  readonly usage: string
+  readonly options: readonly (keyof Given)[]
+  /** Throws ERR_USAGE. */
+  readonly request: (words: Words, given: Given) => { readonly operation: Name } & StateRequests[Name]
+}
+
+const OPERATIONS: { readonly [Name in Operation]: Grammar<Name> } = {
+  list: {
+    usage: 'ACCOUNT',
+    options: SELECTIONS,
+    request: (words, given) => ({ operation: 'list', account: words.only(1)[0], selection: selectionOf(given) }),
+  },
+  explain: {
+    usage: 'ACCOUNT UIDL',
+    options: ['copy'],
+    request(words, { copy }) {
+      const [account, uidl] = words.only(2)
+      return { operation: 'explain', account, uidl, copy }
+    },
+  },
+  forget: {
+    usage: 'ACCOUNT UIDL...',
+    options: ['copy', 'all-messages', 'yes'],
+    request(words, { 'all-messages': all, copy, yes }) {
+      if (all && copy !== null) throw usageError('--copy and --all-messages contradict each other')
+      const [account, ...uidls] = all ? [words.only(1)[0]] : words.atLeast(2)
+      return { operation: 'forget', account, uidls: [...new Set(uidls)], copy, yes }
+    },
+  },
+  rename: {
+    usage: 'OLD NEW',
+    options: [],
+    request(words) {
+      const [from, to] = words.only(2)
+      return { operation: 'rename', from, to }
+    },
+  },
+  export: {
+    usage: '[ACCOUNT]',
+    options: [],
+    request: (words) => ({ operation: 'export', account: words.none ? null : words.only(1)[0] }),
+  },
+  backup: {
+    usage: 'FILE',
+    options: [],
+    request: (words) => ({ operation: 'backup', file: words.only(1)[0] }),
+  },
+}
+
+const NAMES = Object.keys(OPERATIONS) as readonly Operation[]
+
+export const command: Command<StateRequest> = {
+  usage: '[operation] [argument...]',
+  describe: `Look into and mend the ledger: ${NAMES.join(', ')}`,
+  options: [{ heading: 'Of state:', options: STATE }],
+  examples: [],
+  notes: `  list ACCOUNT            the messages that are known, or those of one kind
+  explain ACCOUNT UIDL    the story of one message, and what happens next
+  forget ACCOUNT UIDL...  take messages for new again: the next poll fetches
+                          them; also releases messages that are kept back
+  rename OLD NEW          an account was given another name: keep what is known
+  export [ACCOUNT]        all that is known, as JSON lines
+  backup FILE             a copy of the ledger, also while a poll runs
+
+A UIDL is written as it was printed, or as it is; -- before one that begins with
+a hyphen. With --json, list prints one object a line.`,
+  completes: { words: NAMES, accounts: true },
+  request(given) {
+    const [named, ...words] = given.words
+    const values = given.options(STATE)
+    if (named === undefined) throw usageError(`state needs one of ${NAMES.join(', ')}`)
+    const operation = oneOf(NAMES, 'state OPERATION', named)
+    const { usage, options, request } = OPERATIONS[operation]
+    const expected = new Words(words, `expected popfetch state ${operation} ${usage}`)
+    refuseForeignOptions(operation, options, values)
+    return request(expected, values)
+  },
+}
+
+/** The words of an operation, as many as it takes. Throws ERR_USAGE with `expected` where they are not. */
+class Words {
+  readonly #words: readonly string[]
+  readonly #expected: string
+
+  constructor(words: readonly string[], expected: string) {
     this.#words = words
-    if (words.includes('')) throw this.#wrong()
+    this.#expected = expected
+    if (words.includes('')) throw usageError(expected)
+  }
+
+  get none(): boolean {
+    return this.#words.length === 0
   }
 
   only(count: 1 | 2): readonly [string, string] {
-    if (this.#words.length !== count) throw this.#wrong()
+    if (this.#words.length !== count) throw usageError(this.#expected)
     const [first = '', second = ''] = this.#words
     return [first, second]
   }
 
   atLeast(count: number): readonly [string, ...string[]] {
     const [first, ...rest] = this.#words
-    if (first === undefined || this.#words.length < count) throw this.#wrong()
+    if (first === undefined || this.#words.length < count) throw usageError(this.#expected)
     return [first, ...rest]
-  }
-
-  #wrong(): Error {
-    return usageError(`expected popfetch state ${this.#operation} ${GRAMMAR[this.#operation].usage}`)
   }
 }
 
-function refuseForeignOptions(operation: (typeof OPERATIONS)[number], given: StateWords): void {
-  const set: readonly string[] = [
-    ...SELECTIONS.filter((name) => given[name]),
-    ...(given.copy === null ? [] : ['copy']),
-    ...(given['all-messages'] ? ['all-messages'] : []),
-    ...(given.yes ? ['yes'] : []),
-  ]
-  const foreign = set.find((name) => !GRAMMAR[operation].options.includes(name))
+function refuseForeignOptions(operation: Operation, own: readonly string[], given: Given): void {
+  const set = Object.entries(given).flatMap(([name, value]) => (value === false || value === null ? [] : [name]))
+  const foreign = set.find((name) => !own.includes(name))
   if (foreign !== undefined) throw usageError(`--${foreign} does not belong to state ${operation}`)
 }
 
-function selectionOf(given: StateWords): Selection {
+function selectionOf(given: Given): Selection {
   const [selection = 'all', another] = SELECTIONS.filter((name) => given[name])
   if (another !== undefined) throw usageError(`--${selection} and --${another} contradict each other`)
   return selection

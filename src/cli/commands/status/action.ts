@@ -7,7 +7,7 @@ import type { AccountRecord, Ledger } from '../../../ledger/ledger.ts'
 import type { MessageRecord, Unsettled } from '../../../ledger/records.ts'
 import { isPaused } from '../../../poll/account/backoff.ts'
 import { EXIT_OK } from '../../exit.ts'
-import type { StatusInvocation } from '../../command.ts'
+import type { StatusInvocation } from './options.ts'
 import { openToRead, outlineOf } from '../../open/read-ledger.ts'
 import { iso, stamp } from '../../terminal/moment.ts'
 import { askRunning } from '../../open/ask-daemon.ts'
@@ -21,7 +21,7 @@ const SHOWN_TROUBLES = 5
 const SETTLED: Unsettled = { waiting: 0, refused: 0, held: 0 }
 
 /** Resolves to the exit code 0, however the accounts are: the question was answered. */
-export async function statusCommand(invocation: StatusInvocation, surroundings: Surroundings): Promise<number> {
+export async function run(invocation: StatusInvocation, surroundings: Surroundings): Promise<number> {
   const { output, env, nowMs } = surroundings
   const outline = await outlineOf(invocation, surroundings)
   const running = await runningAt(outline, surroundings)

@@ -3,12 +3,13 @@ import { PassThrough } from 'node:stream'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { dialogueOn, type Dialogue } from '../../../../src/cli/terminal/dialogue.ts'
-import { initCommand } from '../../../../src/cli/commands/init/action.ts'
-import { parseArguments, type InitInvocation } from '../../../../src/cli/arguments/read.ts'
+import { setUp } from '../../../../src/cli/commands/init/action.ts'
+import type { InitInvocation } from '../../../../src/cli/commands/init/options.ts'
 import { PopfetchError } from '../../../../src/errors.ts'
 import type { Lookups } from '../../../../src/setup/discover.ts'
 import { Pop3Server } from '../../../support/pop3-server.ts'
 import { Person } from '../../person.ts'
+import { understood } from '../../understood.ts'
 
 const PASSWORD = 'c0rrect "horse": #1'
 const CONFIG = '.config/popfetch/config.yaml'
@@ -55,8 +56,8 @@ function answers(...turns: readonly (readonly [question: string, answer: string 
 }
 
 async function init(argv: readonly string[], dialogue: Dialogue | null, lookups = offline): Promise<number> {
-  const invocation = (await parseArguments(['init', ...argv], 80)) as InitInvocation
-  return await initCommand(invocation, person.surroundings(), { dialogue, lookups })
+  const invocation = (await understood(['init', ...argv])) as unknown as InitInvocation
+  return await setUp(invocation, person.surroundings(), { dialogue, lookups })
 }
 
 const config = (): Promise<string> => readFile(person.path(CONFIG), 'utf8')

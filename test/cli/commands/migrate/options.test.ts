@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { commandOf } from '../../../../src/cli/commands/migrate/action.ts'
-import { parseArguments } from '../../../../src/cli/arguments/read.ts'
-import type { MigrateInvocation } from '../../../../src/cli/command.ts'
+import type { MigrateInvocation } from '../../../../src/cli/commands/migrate/options.ts'
+import { understood } from '../../understood.ts'
 
 const FROM = 'pop3s://alice@pop.example.net'
 const TO = 'maildir:~/Mail/old'
 
-const parse = (...argv: string[]) => parseArguments(['migrate', ...argv], 80)
+const parse = (...argv: string[]) => understood(['migrate', ...argv])
 
 describe('of migrate', () => {
   test('everything has its default', async () => {
@@ -68,7 +68,7 @@ describe('of migrate', () => {
 
   test('the command to go on with is the same one, quoted for a shell', async () => {
     const argv = [FROM, 'maildir:~/My Mail', '--delete', '--since', '2024-01-31', '--password-command', "pass 'x'"]
-    const command = commandOf((await parse(...argv)) as MigrateInvocation)
+    const command = commandOf((await parse(...argv)) as unknown as MigrateInvocation)
     expect(command).toBe(
       `popfetch migrate ${FROM} 'maildir:~/My Mail' --delete --since 2024-01-31 --password-command 'pass '\\''x'\\'''`,
     )

@@ -1,0 +1,138 @@
+// The reader of every command line: yargs' only door. It knows the commands from their table, explains mistakes, prints
+// help. yargs is trusted with splitting alone: by itself it turns `--dry-run=maybe` into false and a repeated option into
+// a list, and goes on after a `fail` that does not throw. What the words may say is decided by option.ts and commands.
+import type { Argv, Options } from 'yargs'
+import { nearest } from '../../config/values/nearest.ts'
+import { DEFAULT_COMMAND, type Invocation, type LoadedCommand } from '../command.ts'
+import { COMMANDS } from '../commands/commands.ts'
+import { COMMON } from '../common-options.ts'
+import { EXIT_OK } from '../exit.ts'
+import type { Option, OptionTable } from '../option.ts'
+import { usageError } from '../usage.ts'
+import { version } from '../version.ts'
+import { loadVocabulary } from '../vocabulary.ts'
+import { givenOf } from './given.ts'
+
+// Exists since yargs 17.7; its types lack it.
+declare module 'yargs' {
+  interface Argv<T> {
+    usageConfiguration(configuration: { readonly 'hide-types': boolean }): this
+  }
+}
+
+const PROLOGUE = 'Fetches mail from POP3 mailboxes and delivers each message exactly once.\n\n$0 [account...]'
+
+/** Rejects with ERR_USAGE (exit 64), one line. `columns`: how wide help may be. */
+export async function readWithYargs(argv: readonly string[], columns: number): Promise<Invocation> {
+  const { commands, options } = await loadVocabulary(COMMANDS)
+  refuseValuesOfFlags(argv, options)
+  const { default: yargs } = await import('yargs')
+  let chosen: LoadedCommand | null = null
+  let found: Readonly<Record<string, unknown>> = {}
+  const grammar = yargs()
+    .scriptName('popfetch')
+    .detectLocale(false)
+    .exitProcess(false)
+    .help(false)
+    .version(false)
+    .strict()
+    .parserConfiguration({
+      'boolean-negation': false,
+      'camel-case-expansion': false,
+      'dot-notation': false,
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+      'populate--': true,
+    })
+    .fail((message, error) => {
+      throw usageError(inOurWords(message ?? error?.message ?? 'wrong usage', options))
+    })
+    .usageConfiguration({ 'hide-types': true })
+    .wrap(Math.max(60, Math.min(columns, 100)))
+    .usage(PROLOGUE)
+  addOptions(grammar, { heading: 'Options:', options: COMMON })
+  for (const [name, command] of commands) {
+    const line = `${name === DEFAULT_COMMAND ? '$0' : name} ${command.usage}`.trimEnd()
+    grammar.command(
+      line,
+      command.describe,
+      (y) => describe(y, command),
+      (given) => {
+        chosen = command
+        found = given
+      },
+    )
+  }
+  await grammar.parseAsync([...argv])
+
+  if (found['help'] === true) return printing('help', await grammar.getHelp())
+  if (found['version'] === true) return printing('version', `popfetch ${version}`)
+  return understood(chosen, found)
+}
+
+function understood(command: LoadedCommand | null, found: Readonly<Record<string, unknown>>): Invocation {
+  if (command === null) throw new TypeError('yargs chose no command')
+  return command.understand(givenOf(wordsOf(command.usage, found), found))
+}
+
+/** yargs has the words of a command by their names in its usage, and those behind `--` by themselves. */
+function wordsOf(usage: string, found: Readonly<Record<string, unknown>>): readonly string[] {
+  const places = [...usage.matchAll(/\[(\w+)(\.\.)?/g)]
+  const words = [...places.map(([, name = '']) => found[name]), found['--']].flat().filter(isText)
+  const extra = places.some(([, , dots]) => dots !== undefined) ? [] : words.slice(places.length)
+  if (extra.length > 0) throw usageError(`unknown argument: ${extra.join(' ')}`)
+  return words
+}
+
+function isText(word: unknown): word is string {
+  return typeof word === 'string'
+}
+
+/** An answer that no command is needed for. */
+function printing(command: string, text: string): Invocation {
+  return {
+    command,
+    given: { text },
+    run: ({ output }) => {
+      output.answer(text)
+      return Promise.resolve(EXIT_OK)
+    },
+  }
+}
+
+function describe(y: Argv, { options, examples, notes }: LoadedCommand): Argv {
+  for (const group of options) addOptions(y, group)
+  if (examples.length > 0) y.example(examples.map(([line, does]) => [line, does]))
+  return notes === '' ? y : y.epilogue(notes)
+}
+
+function addOptions(y: Argv, { heading, options }: LoadedCommand['options'][number]): void {
+  const described = Object.entries(options).map(([name, option]) => [name, inYargsWords(option)])
+  y.options(Object.fromEntries(described) as Record<string, Options>).group(Object.keys(options), heading)
+}
+
+function inYargsWords({ kind, describe: text }: Option): Options {
+  if (kind === 'flag') return { type: 'boolean', describe: text }
+  return { type: 'string', nargs: 1, requiresArg: true, describe: text }
+}
+
+/** yargs speaks of arguments by their bare names. */
+function inOurWords(message: string, options: OptionTable): string {
+  const missing = /^Not enough arguments following: (.+)$/.exec(message)?.[1]
+  if (missing !== undefined) return `--${missing} needs a value`
+  const unknown = /^Unknown arguments?: ([^,]+)/.exec(message)?.[1]
+  if (unknown === undefined) return message
+  if (Object.hasOwn(options, unknown)) return `--${unknown} does not belong to this command`
+  const hint = nearest(unknown, Object.keys(options))
+  return hint === null ? message : `${message} (did you mean --${hint}?)`
+}
+
+/** A flag is there or not. `--dry-run=yes`, or worse `--dry-run=ture`, must not be guessed at. */
+function refuseValuesOfFlags(argv: readonly string[], options: OptionTable): void {
+  for (const word of argv) {
+    if (word === '--') return
+    const name = /^--([^=]+)=/.exec(word)?.[1]
+    if (name === undefined || !Object.hasOwn(options, name)) continue
+    if (options[name]?.kind === 'flag') throw usageError(`--${name} takes no value`)
+  }
+}

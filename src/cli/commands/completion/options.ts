@@ -1,0 +1,25 @@
+// What `popfetch completion` may be told: a shell.
+import type { Command } from '../../command.ts'
+import type { CommonOptions } from '../../common-options.ts'
+import { oneOf } from '../../option.ts'
+
+export const SHELLS = ['bash', 'zsh', 'fish'] as const
+
+interface CompletionRequest {
+  /** `accounts`: their names, which the scripts of the shells ask for. Null: the shell of the user. */
+  readonly shell: (typeof SHELLS)[number] | 'accounts' | null
+}
+
+export type CompletionInvocation = CommonOptions & CompletionRequest
+
+export const command: Command<CompletionRequest> = {
+  usage: '[shell]',
+  describe: `Print what makes a shell complete commands and accounts: ${SHELLS.join(', ')}`,
+  options: [],
+  examples: [],
+  notes: '',
+  completes: { words: SHELLS, accounts: false },
+  request({ words: [shell = null] }) {
+    return { shell: shell === null || shell === 'accounts' ? shell : oneOf(SHELLS, '--shell', shell) }
+  },
+}

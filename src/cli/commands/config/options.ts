@@ -1,0 +1,26 @@
+// What `popfetch config` may be told: one of its actions.
+import type { Command } from '../../command.ts'
+import type { CommonOptions } from '../../common-options.ts'
+import { oneOf } from '../../option.ts'
+import { usageError } from '../../usage.ts'
+
+const ACTIONS = ['check', 'show', 'schema'] as const
+
+interface ConfigRequest {
+  readonly action: (typeof ACTIONS)[number]
+}
+
+export type ConfigInvocation = CommonOptions & ConfigRequest
+
+export const command: Command<ConfigRequest> = {
+  usage: '[action]',
+  describe: 'check: validate the configuration; show: print what is in force; schema: print its JSON Schema',
+  options: [],
+  examples: [],
+  notes: '',
+  completes: { words: ACTIONS, accounts: false },
+  request({ words: [action] }) {
+    if (action === undefined) throw usageError(`config needs one of ${ACTIONS.join(', ')}`)
+    return { action: oneOf(ACTIONS, 'config ACTION', action) }
+  },
+}

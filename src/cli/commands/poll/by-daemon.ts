@@ -1,0 +1,30 @@
+// A plain `popfetch` while a background process runs: that process polls, and this one waits for the outcome.
+import { configurationMark } from '../../../daemon/control/protocol.ts'
+import type { AccountReport } from '../../../poll/report.ts'
+import { askRunning } from '../../open/ask-daemon.ts'
+import type { OpenedRun } from '../../open/configured.ts'
+import type { Surroundings } from '../../surroundings.ts'
+import type { PollInvocation } from './options.ts'
+
+/**
+ * Asks the background process to poll these accounts, if one runs under the same configuration. Null: the poll is to be
+ * done here, under the leases. No process runs, it does not answer, it ended, or it cannot do what the options ask for.
+ */
+export async function pollByDaemon(
+  { dryRun, limit, all, acceptNewIds, yes }: PollInvocation,
+  { configuration, accounts }: Pick<OpenedRun, 'configuration' | 'accounts'>,
+  eager: boolean,
+  surroundings: Surroundings,
+): Promise<readonly AccountReport[] | null> {
+  if (dryRun || limit !== null || all || acceptNewIds || yes) return null
+  const { file, statePath } = configuration
+  try {
+    const mark = await configurationMark(file)
+    const names = accounts.map(({ name }) => name)
+    const request = { verb: 'wake', accounts: names, eager, wait: true, mark } as const
+    return (await askRunning(statePath, request, surroundings))?.reports ?? null
+  } catch (error) {
+    if (surroundings.signal.aborted) throw error
+    return null
+  }
+}

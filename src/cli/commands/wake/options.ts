@@ -1,0 +1,20 @@
+// What `popfetch wake` may be told.
+import type { Command } from '../../command.ts'
+import type { CommonOptions } from '../../common-options.ts'
+
+interface WakeRequest {
+  /** Without duplicates, in the order in which they were named; empty: all. */
+  readonly accounts: readonly string[]
+}
+
+export type WakeInvocation = CommonOptions & WakeRequest
+
+export const command: Command<WakeRequest> = {
+  usage: '[account...]',
+  describe: 'Let the background process poll now',
+  options: [],
+  examples: [],
+  notes: '',
+  completes: { words: [], accounts: true },
+  request: ({ words }) => ({ accounts: [...new Set(words)] }),
+}

@@ -1,0 +1,57 @@
+// Options that several commands share: those of every command, and where a password is.
+import type { LogLevel } from '../log.ts'
+import { choice, file, flag, text, type Values } from './option.ts'
+import { usageError } from './usage.ts'
+
+/** Most first. */
+export const LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const
+
+export const COMMON = {
+  config: file('Use this configuration file'),
+  state: file('Use this ledger file (what was delivered is remembered there)'),
+  quiet: flag('Say nothing but errors'),
+  verbose: flag('Say what is being done'),
+  json: flag('Print one JSON object on standard output'),
+  'log-file': file('Append a log of JSON lines to this file'),
+  'log-level': choice(LEVELS, 'trace, debug, info, warn or error'),
+  help: flag('Show this help, or that of a command'),
+  version: flag('Show the version'),
+} as const
+
+/** What every command was told. Paths are as they were typed. */
+export interface CommonOptions {
+  readonly config: string | null
+  readonly state: string | null
+  readonly quiet: boolean
+  readonly verbose: boolean
+  readonly json: boolean
+  readonly logFile: string | null
+  readonly logLevel: LogLevel | null
+}
+
+/** Throws ERR_USAGE. */
+export function commonOptions(given: Values<typeof COMMON>): CommonOptions {
+  const { config, state, quiet, verbose, json, 'log-file': logFile, 'log-level': logLevel } = given
+  if (quiet && verbose) throw usageError('--quiet and --verbose contradict each other')
+  return { config, state, quiet, verbose, json, logFile, logLevel }
+}
+
+export const PASSWORD = {
+  'password-env': text('The password stands in this environment variable'),
+  'password-file': file('The password stands in this file'),
+  'password-command': text('This command prints the password'),
+} as const
+
+export type PasswordSource = { readonly env: string } | { readonly file: string } | { readonly command: string }
+
+/** Null: no option says where the password is. Throws ERR_USAGE when two do. */
+export function passwordSource(given: Values<typeof PASSWORD>): PasswordSource | null {
+  const { 'password-env': env, 'password-file': path, 'password-command': command } = given
+  const sources = [
+    ...(env === null ? [] : [{ env }]),
+    ...(path === null ? [] : [{ file: path }]),
+    ...(command === null ? [] : [{ command }]),
+  ]
+  if (sources.length > 1) throw usageError('one of --password-env, --password-file and --password-command is enough')
+  return sources[0] ?? null
+}
