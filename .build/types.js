@@ -2,7 +2,8 @@
 // third-party types. The compiler emits a declaration for each source file and joined() makes one of them. Then each type
 // that is made from a third-party one (from zod's, in the configuration) is written out, and joined() drops the rest.
 import { execFileSync } from 'node:child_process'
-import { rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import * as is from 'typescript/unstable/ast/is'
 import { SyntaxKind } from 'typescript/unstable/ast'
@@ -10,10 +11,13 @@ import { API, NodeBuilderFlags, SymbolFlags } from 'typescript/unstable/sync'
 
 const root = dirname(import.meta.dirname)
 const dist = resolve(process.argv[2] ?? join(root, 'dist'))
-const work = join(root, `node_modules/.types-${process.pid}`)
+const temporary = realpathSync(mkdtempSync(join(tmpdir(), 'popfetch-types-')))
+const work = join(temporary, 'work')
 const tsc = join(root, 'node_modules/.bin/tsc')
 
 try {
+  // Third-party types are looked for in the folders above.
+  symlinkSync(join(root, 'node_modules'), join(temporary, 'node_modules'))
   execFileSync(tsc, ['-p', '.tsconfig.types.json', '--outDir', work], { cwd: root, stdio: 'inherit' })
   const file = join(work, 'joined.d.ts')
   writeFileSync(file, read(join(work, 'index.d.ts'), joined))
@@ -23,7 +27,7 @@ try {
   if (foreign !== null) throw new Error(`the types of the library still need others: ${foreign[0]}`)
   writeFileSync(join(dist, 'index.d.ts'), text)
 } finally {
-  rmSync(work, { recursive: true, force: true })
+  rmSync(temporary, { recursive: true, force: true })
 }
 
 /** What `question` makes of a declaration file, with the compiler to ask. */

@@ -9,7 +9,10 @@ const others = ['test/servers/**', 'test/crash/**', 'test/fuzz/**', 'test/soak/*
 export default defineConfig({
   test: {
     globalSetup: ['test/support/build.ts'],
-    testTimeout: 15_000,
+    setupFiles: ['test/support/keep-scene.ts'],
+    // Only what hangs is to fail: on a machine with other work a test may take fifty times as long as on an idle one.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // Most of the time is spent waiting for sockets, children and fsyncs.
     maxWorkers: 4,
     projects: [

@@ -6,6 +6,7 @@ export default defineConfig(({ mode }) => ({
   test: {
     include: ['test/crash/**/*.test.ts'],
     globalSetup: ['test/support/build.ts'],
+    setupFiles: ['test/support/keep-scene.ts'],
     env: { CRASH_MODE: mode === 'sample' ? 'sample' : 'full' },
     testTimeout: 1_800_000,
     // Each test runs children side by side already.

@@ -184,5 +184,12 @@ test('what changed is told by name, also a password', async () => {
 
 function load(scene: Scene): Promise<Configuration> {
   const { directory } = scene
-  return loadConfiguration({ file: scene.path('config.json'), state: null, env: {}, cwd: directory, uid: 1000 })
+  const env = { HOME: directory }
+  return loadConfiguration({
+    file: scene.path('config.json'),
+    state: null,
+    env,
+    cwd: directory,
+    uid: process.getuid?.() ?? 0,
+  })
 }

@@ -18,7 +18,8 @@ const file = join(directory, 'config.json')
 const accounts = { bad: { ...keys, user: 'bad' }, good: { ...keys, user: 'good' } }
 const destinations = { inbox: { type: 'maildir', path: 'Mail' } }
 writeFileSync(file, JSON.stringify({ accounts, destinations, state: 'state.db' }), { mode: 0o600 })
-const load = () => loadConfiguration({ file, state: null, env: {}, cwd: directory, uid: 1000 })
+const load = () =>
+  loadConfiguration({ file, state: null, env: { HOME: directory }, cwd: directory, uid: process.getuid?.() ?? 0 })
 const configuration = await load()
 const ledger = await openLedger(configuration.statePath)
 

@@ -1,4 +1,5 @@
 // A command and an mbox at the end of a whole poll: what comes where, and what the ledger makes of their answers.
+import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { Scene } from './scene.ts'
@@ -19,13 +20,14 @@ describe('an mbox', () => {
     expect(await scene.poll()).toMatchObject({ listed: 0, delivered: 0 })
   })
 
-  test('that cannot be locked fails the account with a destination error, before anything is fetched again', async () => {
+  test('that is no file fails the account with a destination error, before anything is fetched', async () => {
     await using scene = await Scene.create()
-    scene.destinations = ['inbox: { type: mbox, path: /dev/null }']
+    scene.destinations = ['inbox: { type: mbox, path: pipe }']
+    execFileSync('mkfifo', [scene.path('pipe')])
     scene.fill(2)
     expect(await scene.poll()).toMatchObject({
       outcome: 'failed',
-      error: { code: 'ERR_DELIVERY', message: expect.stringContaining('/dev/null is not a regular file') },
+      error: { code: 'ERR_DELIVERY', message: expect.stringContaining('pipe is not a regular file') },
     })
     expect(scene.count('RETR')).toBe(0)
   })

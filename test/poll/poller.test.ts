@@ -13,6 +13,7 @@ import { silentLog } from '../../src/log.ts'
 import { Poller } from '../../src/poll/poller.ts'
 import { Pop3Server } from '../support/pop3-server.ts'
 
+const UID = process.getuid?.() ?? 0
 const USERS = ['one', 'two', 'three']
 const OPTIONS = { dryRun: false, limit: null, all: false, acceptNewIds: false, yes: false, eager: true }
 
@@ -38,7 +39,7 @@ async function configured(top: object, folder = 'Mail'): Promise<Configuration> 
   const destinations = { inbox: { type: 'maildir', path: folder } }
   const file = join(directory, 'config.json')
   writeFileSync(file, JSON.stringify({ accounts, destinations, state: 'state.db', ...top }), { mode: 0o600 })
-  return await loadConfiguration({ file, state: null, env: {}, cwd: directory, uid: 1000 })
+  return await loadConfiguration({ file, state: null, env: { HOME: directory }, cwd: directory, uid: UID })
 }
 
 function begin(configuration: Configuration, signal = new AbortController().signal): Poller {

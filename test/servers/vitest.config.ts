@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/servers/**/*.test.ts'],
+    setupFiles: ['test/support/keep-scene.ts'],
     testTimeout: 120_000,
     hookTimeout: 60_000,
     // Each file starts servers and thousands of deliveries: side by side they would measure each other.
