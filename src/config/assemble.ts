@@ -1,5 +1,5 @@
 // From what was written to what is in force: defaults merged, names looked up, everything checked together. Pure.
-// Reading the file and line numbers are load.ts; what each key may hold is schema.ts.
+// The file and its line numbers are load.ts; what each key may hold is schema.ts.
 // The one rule: every part is looked at even when another is wrong, so that one report names all problems.
 import * as z from 'zod'
 import { display } from '../display.ts'
@@ -24,7 +24,7 @@ export interface Assembled {
   readonly problems: readonly Problem[]
 }
 
-/** Commands of now and later: `popfetch NAME` must go on meaning the account. */
+/** Names of commands, of later versions too: `popfetch NAME` must always mean the account. */
 const COMMANDS = new Set(
   'check migrate status state stop reload wake import init config completion poll help version'.split(' '),
 )
@@ -77,7 +77,7 @@ export function assemble(root: unknown, resolve: ResolvePath): Assembled {
   }
 }
 
-/** Where the first secret stands that is written out; null: there is none. Right or wrong, anchors of the user's own too. */
+/** The path of the first secret that is written out; null: there is none. Wrong parts count, and so do the user's own keys. */
 export function findWrittenSecret(value: unknown, path: Path = []): Path | null {
   if (!isWritten(value)) return null
   for (const [key, inner] of Object.entries(value)) {
@@ -92,7 +92,7 @@ export function findWrittenSecret(value: unknown, path: Path = []): Path | null 
   return null
 }
 
-/** Each account, destination and the defaults are looked at one by one: here they may be anything. */
+/** Accounts, destinations and defaults may be anything here: each of them is parsed on its own. */
 function topKeys(resolve: ResolvePath) {
   const defaults = z.record(z.string(), z.unknown(), { error: 'a mapping of account keys' }).optional()
   return top(resolve, { account: z.unknown(), destination: z.unknown(), defaults })
@@ -126,7 +126,7 @@ function oneAccount(
 
   problems.push(...conflictProblems(accountConflicts(merged), merged, path))
   const known = { account: fault === null ? name : null, problems }
-  // By itself, so that an unknown destination is reported beside other problems of the account.
+  // Parsed on its own: an unknown destination is reported even if another key of the account is wrong.
   const lookUp = (written: unknown, at: Path): readonly string[] => {
     const wanted = schemas.deliver.safeParse(written, WITHOUT_COMPILING)
     return wanted.success ? destinations.findAll(wanted.data, written, { path: [...at, 'deliver'], ...known }) : []
@@ -144,7 +144,7 @@ function oneAccount(
 /** What is wrong with the name of an account; null: nothing. */
 export function nameFault(name: string): { readonly found: string; readonly expected: string } | null {
   if (COMMANDS.has(name)) return { found: `the name ${name}`, expected: 'another one: this is a command of popfetch' }
-  // A dot alone would be a directory where {account} stands in a path, a leading hyphen an option on the command line.
+  // In a path, {account} as `.` or `..` would be another directory. On a command line, `-x` would be an option.
   if (/^(?!\.\.?$)[A-Za-z0-9._][A-Za-z0-9._-]{0,99}$/.test(name)) return null
   const found = `the name ${foundText(name, [])}`
   return { found, expected: 'a name of letters, digits, ".", "_" and "-", which does not begin with "-"' }
@@ -187,7 +187,8 @@ function warningsOf(accounts: readonly Account[], destinations: NamedDestination
   ]
 }
 
-/** Each of the accounts delivers what comes; where one deletes, the others may miss it (P152). */
+/** Each of these accounts delivers what comes; when one of them deletes, the others may miss it (P152, two sessions on one
+ *  mailbox). */
 function sharedMailboxes(accounts: readonly Account[]): readonly string[] {
   const groups = Map.groupBy(accounts, ({ host, port, user }) => `${user} at ${host}, port ${port}`)
   return [...groups].flatMap(([mailbox, [first, ...others]]) =>

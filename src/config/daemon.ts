@@ -1,5 +1,5 @@
-// The keys of the background process: how often an account is polled, what is served to those who watch, who is told of
-// trouble. What they lead to is in daemon/.
+// The keys of the background process: how often an account is polled, where metrics are served, who is told of trouble.
+// What they lead to is in daemon/.
 import * as z from 'zod'
 import { isIP } from 'node:net'
 import { formatDuration, parseDuration } from './values/quantity.ts'
@@ -16,7 +16,7 @@ export interface Listen {
   readonly port: number
 }
 
-/** More often than each second nobody asks; a timer ends at 24.8 days. */
+/** Nobody asks more often than each second. A timer of Node ends at 24.8 days. */
 const INTERVAL_LIMITS = [1000, 20 * 86_400_000] as const
 
 const interval = value.duration(...INTERVAL_LIMITS)
@@ -44,7 +44,7 @@ export const poll = z
 
 const ADDRESS = 'an address and a port such as 127.0.0.1:9464 or [::1]:9464'
 
-/** An address, not a name: what is listened on must not hang on a name server. */
+/** An address, not a name: listening must not depend on a name server. */
 const listen = value.parsed(ADDRESS, (text): Listen | null => {
   const [, six, four, digits] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? []
   const host = six ?? four ?? ''

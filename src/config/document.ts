@@ -10,7 +10,7 @@ export interface TextDocument {
   readonly root: unknown
   readonly readable: boolean
   readonly problems: readonly (Problem & { readonly line: number })[]
-  /** The line, from 1, of the nearest thing there is on the way to `path`. */
+  /** The line of `path`, from 1; of its nearest parent if it is not there. */
   lineOf(path: Path, at: 'key' | 'value'): number
 }
 
@@ -55,10 +55,10 @@ export function parseText(text: string): TextDocument {
   const found: Fault[] = [...document.errors, ...document.warnings].map(({ code, pos }) => ({ code, offset: pos[0] }))
   const anchors = new Set<string>()
   yaml.visit(document, (_, node) => {
-    // By a list of our own: alias.resolve() walks through the whole document each time.
+    // We keep a list of our own, because alias.resolve() walks through the whole document each time.
     if (yaml.isAlias(node) && !anchors.has(node.source)) found.push({ code: 'BAD_ALIAS', offset: node.range?.[0] ?? 0 })
     if ((yaml.isScalar(node) || yaml.isCollection(node)) && node.anchor !== undefined) anchors.add(node.anchor)
-    // 0123 is text to whoever writes it (a password, a mode), and one hundred and twenty-three to YAML 1.2 (N025).
+    // 0123 is text to a person (a password, a mode), and one hundred and twenty-three to YAML 1.2 (N025, traps of YAML).
     if (yaml.isScalar(node) && typeof node.value === 'number' && /^[-+]?0[\do]/.test(node.source ?? '')) {
       node.value = node.source
     }

@@ -1,6 +1,6 @@
-// A configuration of one account and one destination as they were typed on a command line, for a migration: URLs instead of
-// a file. The schema of the file says what is right and what the defaults are.
-// The one rule: no password stands in a URL (it is in the list of processes, and in the history of the shell).
+// A configuration from two URLs of a command line instead of a file, for a migration: one account and one destination.
+// The schema of the file says what is right and what the defaults are.
+// The one rule: no password stands in a URL, where the list of processes and the history of the shell show it.
 import { createHash } from 'node:crypto'
 import path from 'node:path'
 import { PopfetchError } from '../errors.ts'
@@ -14,10 +14,10 @@ import type { ResolvePath } from './values/values.ts'
 
 export { isUrl } from './destinations/url.ts'
 
-/** A password itself, typed where nobody sees it, or where it is to be had. */
+/** A password itself, typed without an echo, or the place that has it. */
 export type TypedPassword = string | { readonly env: string } | { readonly file: string } | { readonly command: string }
 
-/** Stands where the schema wants a destination while only the mailbox is looked at. */
+/** The schema wants a destination, even where only the mailbox matters. */
 const NOWHERE = 'maildir:/nowhere'
 
 /** The mailbox that a URL names; it delivers nowhere yet. Throws ERR_USAGE. */
@@ -42,7 +42,7 @@ export function typedDestination(url: string, resolve: ResolvePath): Destination
   return destination
 }
 
-/** One account and where it goes, with a ledger of their own beside the usual one: the same two have the same ledger again. */
+/** One account and its destination, with a ledger for just this pair beside the usual one. The same pair has the same ledger. */
 export function typedConfiguration(
   account: Account,
   destination: DestinationConfig,
@@ -70,7 +70,7 @@ function assembled(word: 'FROM' | 'TO', written: object, resolve: ResolvePath) {
   if (configuration !== null) return configuration
   const [problem] = problems
   if (problem === undefined) throw usage(word, 'a URL')
-  // The path in the configuration that nobody wrote says nothing to its reader, but for the last key.
+  // Nobody wrote this configuration: of a path in it only the last key means something to a person.
   const key = pathText(problem.path.slice(2))
   throw usage(word, `${key === '' || key === 'deliver' ? '' : `as its ${key} `}${problem.expected}`)
 }

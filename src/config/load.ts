@@ -1,6 +1,15 @@
-// Loads the configuration: finds the file, checks its permissions, reads it, and reports everything wrong with it at once.
-// The only door to cosmiconfig. What keys mean is schema.ts, how they go together assemble.ts, YAML document.ts.
-// The one rule: data, never code. Nothing is searched for, imported or run on behalf of a configuration file (N023).
+// From a configuration file to what is in force: this file tells the story of the room.
+// 1. paths.ts finds the file; permissions.ts says who else could read or change it.
+// 2. This file reads it, through cosmiconfig, whose only door it is.
+// 3. document.ts parses YAML and JSON into plain values and remembers the line of each.
+// 4. assemble.ts merges `defaults` into each account and looks up names. schema.ts has the keys and their defaults. A kind
+//    of destination has its own file in destinations/, a single value (a duration, a secret) has its schema in values/.
+// 5. Everything that is wrong becomes a line of one report: problem.ts has the words.
+// Beside the story: show.ts turns it round for `config show`, outline.ts reads what it can of a broken file, from-urls.ts
+// makes a configuration of URLs.
+// After this room there are no optional keys, and nobody else knows a default.
+// The one rule: data, never code. Nothing is searched for, imported or run for a configuration file (N023, code in a
+// configuration).
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { cosmiconfig, defaultLoaders } from 'cosmiconfig'
@@ -21,7 +30,7 @@ export { jsonSchema } from './schema.ts'
 /** Ten thousand accounts fit; what is larger is no configuration. */
 const SIZE_LIMIT_BYTES = 16_777_216
 
-/** Of a file that is no configuration at all, the first say enough. */
+/** A file that is no configuration at all has a problem in every line: the first ones say enough. */
 const PROBLEMS_SHOWN = 100
 
 export interface LoadOptions {
@@ -42,12 +51,12 @@ interface Line {
   readonly expected: string
 }
 
-/** What is in force. Runs no command and reads no secret. Rejects with ERR_CONFIG; when the contents are wrong its message is
- *  a summary and then a line for each problem: `FILE:LINE: PATH: found X, expected Y`. */
+/** The configuration in force. Runs no command and reads no secret. Rejects with ERR_CONFIG. When the contents are wrong, its
+ *  message is a summary and a line for each problem: `FILE:LINE: PATH: found X, expected Y`. */
 export async function loadConfiguration(options: LoadOptions): Promise<Configuration> {
   const { env, cwd, uid, state } = options
   if (env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') {
-    // It would switch off the check of every certificate, behind the back of the configuration (N024).
+    // It switches off the check of every certificate, and the configuration cannot see it (N024, hostile environment).
     throw refusal(
       'starting: NODE_TLS_REJECT_UNAUTHORIZED=0 switches certificate checks off: unset it; ca and pin are there',
     )
@@ -80,7 +89,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
   }
 }
 
-/** What is in force, as YAML with the keys of the file and all defaults filled in; secrets are masked. */
+/** The configuration in force as YAML, with the keys of the file. All defaults are filled in, secrets are masked. */
 export function showConfiguration(configuration: Configuration): string {
   const head = [`# ${shownPath(configuration.file)}`, '# What is not shown is not set.']
   if (configuration.perHost === null) head.push('# perHost: 8, without a limit for this machine itself')
@@ -105,8 +114,8 @@ export async function readText(file: string, uid: number) {
 }
 
 /** The file through cosmiconfig; null: it is empty. Constructing cosmiconfig 10 loads `package.json` and `.config/config.*`
- *  of the working directory, code included, so it is constructed in `/`, where only root can write. Whatever the
- *  extension, the loader is ours, and what it returns is empty: `$import` and `package.json` keys have nothing to work on. */
+ *  of the working directory, code included. So it is constructed in `/`, where only root can write. The loader is ours for
+ *  every extension and returns an empty object: `$import` and keys of `package.json` find nothing to work on. */
 async function loadText(file: string): Promise<string | null> {
   let text: string | null = null
   const take = (_: string, content: string): object => {
@@ -131,7 +140,7 @@ function inRoot<T>(act: () => T): T {
   }
 }
 
-/** Null: it was removed. */
+/** Null: the directory was removed. */
 function workingDirectory(): string | null {
   try {
     return process.cwd()
@@ -140,12 +149,12 @@ function workingDirectory(): string | null {
   }
 }
 
-/** Under sudo -u the directory one stands in may be closed to oneself. Nothing depends on it: all paths are absolute. */
+/** Under sudo -u the working directory may be closed to this user. Nothing depends on it: all paths are absolute. */
 function goBack(directory: string): void {
   try {
     process.chdir(directory)
   } catch {
-    // Staying in `/` it is.
+    // Then we stay in `/`.
   }
 }
 
@@ -186,7 +195,7 @@ function reading(file: string): string {
   return `reading the configuration ${shownPath(file)}`
 }
 
-/** In full: a path cut short names another file. */
+/** Never cut short: half a path names another file. */
 function shownPath(file: string): string {
   return display(file, 4096)
 }

@@ -1,5 +1,5 @@
-// The destinations of a configuration by name: those under `destinations`, and those written in place in `deliver` or as a
-// URL, which get their canonical URL for a name. What keys they have is destinations.ts.
+// The destinations of a configuration by name: those under `destinations`, and those written in place in `deliver`, as a
+// mapping or a URL. The latter are named by their canonical URL. Which keys they have is destinations/.
 // The one rule: every method adds what is wrong to the list it is given, and goes on.
 import { display } from '../display.ts'
 import { destination, destinationConflicts, kindOf, parseDestinationUrl } from './destinations/destinations.ts'
@@ -18,7 +18,7 @@ import type { ResolvePath } from './values/values.ts'
 export class NamedDestinations {
   readonly #schema: ReturnType<typeof destination>
   readonly #byName = new Map<string, DestinationConfig>()
-  /** Names that are configured, rightly or not: looking one up is no second problem. */
+  /** All names under `destinations`, those of wrong destinations too: to name a wrong one is no second problem. */
   readonly #names = new Set<string>()
 
   constructor(resolve: ResolvePath) {
@@ -43,7 +43,8 @@ export class NamedDestinations {
     if (isWritten(written)) problems.push(...conflictProblems(destinationConflicts(written), written, path))
   }
 
-  /** The names of what stands at `path` in a `deliver`, as parsed and as written, for the account of that name. */
+  /** The names of the destinations at `path` in a `deliver`, which are given as parsed and as written. `account`: whose they
+   *  are; null: its name is wrong. */
   findAll(
     destinations: readonly (Member | Group)[],
     written: unknown,
@@ -61,7 +62,7 @@ export class NamedDestinations {
     return names
   }
 
-  /** The name of what stands at `path`. Null: there is a problem. */
+  /** The name of the destination at `path`; null: there is a problem. */
   #find(target: Member | Group, written: unknown, path: Path, problems: Problem[]): string | null {
     return typeof target !== 'string' && FIRST_OF in target
       ? this.#findGroup(target, written, path, problems)
@@ -76,7 +77,7 @@ export class NamedDestinations {
       const found = this.#findOne(member, Array.isArray(list) ? list[index] : null, at, problems)
       if (found === null) continue
       if (of.includes(found)) problems.push(twice(at, found))
-      // Some of its recipients might take what others refuse: then nobody could say who of the group has it.
+      // One recipient might take a message that another refuses: then nobody could say whether the next member is due.
       else if (this.#recipients(found) > 1) {
         problems.push(wrong(at, found, 'a destination with one recipient'))
       } else of.push(found)
@@ -104,7 +105,7 @@ export class NamedDestinations {
     return config === undefined || config.type === FIRST_OF ? 1 : kindOf(config).recipients(config)
   }
 
-  /** With the account's name in them, the addresses of the destination must still be addresses. */
+  /** With the account's name filled in, an address of the destination must still be an address. */
   #checkAccount(account: string, destinationName: string, problems: Problem[]): void {
     const config = this.#byName.get(destinationName)
     if (config === undefined) return

@@ -1,5 +1,5 @@
-// What `status` and `state` need of a configuration: where the ledger is, which accounts there are. They work when the rest of
-// the file is broken (DESIGN 5), for that is when people look in. What is in force is load.ts.
+// What `status` and `state` need of a configuration: where the ledger is, which accounts there are. They work although the
+// rest of the file is broken, because that is when people ask for them. The configuration in force is load.ts.
 import path from 'node:path'
 import { PopfetchError } from '../errors.ts'
 import { parseText } from './document.ts'
@@ -13,7 +13,7 @@ export interface Outline {
   readonly statePath: string
   /** Names of accounts, as written; null: they cannot be told. */
   readonly accounts: readonly string[] | null
-  /** All that is in force; null: something in it is wrong. */
+  /** The configuration in force; null: something in the file is wrong. */
   readonly configuration: Configuration | null
   /** What is wrong; null: nothing. */
   readonly problem: PopfetchError | null

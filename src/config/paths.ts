@@ -1,6 +1,6 @@
 // Where files are: the configuration itself, the ledger, and paths written in the configuration.
 // The one rule: the list of places is fixed. The working directory and the tree above it are never searched, because a
-// configuration names commands to run: a stranger's configuration is a stranger's program (N023).
+// configuration names commands to run: a stranger's configuration is a stranger's program (N023, a file of a stranger).
 import { lstat } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import path from 'node:path'
@@ -11,7 +11,7 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 const NAMES = ['config.yaml', 'config.yml', 'config.json']
 
-/** The places looked at when nobody names a file, the first that exists counts. */
+/** Where a configuration is looked for when nobody names one: the first file that exists counts. */
 export function configurationPlaces(env: Environment): readonly string[] {
   const own = absolute(env['XDG_CONFIG_HOME']) ?? path.join(home(env), '.config')
   return [path.join(own, 'popfetch'), '/etc/popfetch'].flatMap((directory) =>
@@ -29,7 +29,7 @@ export async function findConfiguration(
   const chosen = named ?? (env['POPFETCH_CONFIG'] || null)
   if (chosen !== null) return resolvePath(chosen, cwd, env)
   for (const place of places) {
-    // lstat: a link that leads nowhere exists, and must not make way for another configuration in silence.
+    // lstat, because a link that leads nowhere exists: no other configuration silently takes its place.
     if (await exists(place)) return place
   }
   const list = places.map((place) => `  ${display(place)}`).join('\n')

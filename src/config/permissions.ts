@@ -1,4 +1,5 @@
-// Who may read and write the configuration (N017, N023): it names commands, and may hold secrets.
+// Who else may read or write the configuration: it names commands, and may hold secrets (N017, permissions; N023, a
+// stranger's configuration).
 import { realpath, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { display } from '../display.ts'
@@ -24,7 +25,7 @@ export async function writableByOthers(file: string, uid: number): Promise<reado
       expected: `chmod o-w ${display(file)}`,
     })
   }
-  // As root anybody's file is taken, and a warning says so: in a container the file often belongs to a user outside.
+  // Root takes anybody's file, with a warning: in a container the file often belongs to a user outside.
   if (uid !== 0 && owner !== 0 && owner !== uid) {
     exposures.push({ found: `a file of the user ${owner}`, expected: `one that belongs to you (${uid}) or to root` })
   }

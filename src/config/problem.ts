@@ -11,7 +11,7 @@ export type Path = readonly (string | number)[]
 
 export interface Problem {
   readonly path: Path
-  /** Whether the line of the key or that of its value is meant. */
+  /** Which line the report names: that of the key or that of its value. */
   readonly at: 'key' | 'value'
   readonly found: string
   /** The words after "expected". */
@@ -70,7 +70,7 @@ export function conflictProblems(conflicts: readonly Conflict[], written: Writte
   return conflicts.map(({ key, expected }) => wrong([...path, key], written[key], expected))
 }
 
-/** Of the alternatives the only one that is of the right type: what is wrong within it is worth more than a list. */
+/** The one alternative of the right type, if there is just one: its own problems say more than a list of all alternatives. */
 function meantBranch(branches: readonly Branch[], value: unknown): Branch | null {
   const near = branches.filter((branch) => !isOfAnotherType(branch, value))
   return near.length === 1 ? (near[0] ?? null) : null

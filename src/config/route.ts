@@ -1,5 +1,5 @@
-// Where messages go, as an account writes it: destinations by name, by URL or written in place, groups of which the first
-// that does not refuse takes a message, and rules that look at the message. Names are looked up in named-destinations.ts.
+// Where the messages of an account go: `deliver` and `route`. A destination stands there as a name, as a URL or as a mapping.
+// A group is tried in its order until one does not refuse. Names are looked up in named-destinations.ts.
 import * as z from 'zod'
 import { destination } from './destinations/destinations.ts'
 import { FIRST_OF } from './values/written.ts'
@@ -19,7 +19,7 @@ export type Pattern = string
 /** What a message must be like, all of it; null: any. */
 export type When = Frozen<z.output<ReturnType<typeof conditions>>>
 
-/** As an account has it: `deliver` holds names of destinations. */
+/** A rule of an account, its destinations by name. */
 export interface RouteRule {
   readonly when: When
   readonly deliver: readonly string[]
@@ -28,7 +28,7 @@ export interface RouteRule {
 const DELIVER = 'the name of a destination, one written in place, a URL, { first-of: […] }, or a list of these'
 const MEMBERS = 'a list of two or more destinations'
 
-/** Always a list of what was written. */
+/** What was written, always as a list. */
 export const deliver = value.once((resolve) => {
   const member = z.union([z.string(), destination(resolve)], {
     error: 'the name of a destination, one written in place or a URL',
@@ -75,7 +75,7 @@ function conditions() {
     )
 }
 
-/** `route` as written: `deliver` is looked up by itself, as that of the account is. */
+/** `route` as written. The names in `deliver` are looked up later, like those of the account. */
 export function route(resolve: ResolvePath) {
   const rule = value.mapping({
     when: conditions().describe('What a message must be like; several: all of it'),

@@ -1,5 +1,5 @@
-// What a configuration may hold: the keys, their defaults, the JSON Schema. zod is the single source of truth: the types that
-// everybody else uses are derived here. Destinations have a file of their own; reading the file is load.ts.
+// The keys of a configuration, their defaults, the JSON Schema. The types that everybody else uses are derived from these zod
+// schemas. The keys of a destination are in destinations/; reading the file is load.ts.
 // The one rule: what comes out has no optional fields, and nobody else knows a default.
 import * as z from 'zod'
 import { PASSWORD_MECHANISMS, TOKEN_MECHANISMS } from '../pop3/sign-in/mechanisms.ts'
@@ -20,7 +20,7 @@ export type { DestinationConfig } from './destinations/destinations.ts'
 export type { ProxyConfig } from './values/proxy.ts'
 export type { SecretSource } from './values/secret.ts'
 
-/** When a delivered message is deleted from the server. An age counts from when it was first seen. */
+/** When a delivered message is deleted from the server. Its age counts from the poll that saw it first. */
 export type DeletePolicy =
   | { readonly kind: 'never' }
   | { readonly kind: 'after-delivery' }
@@ -140,7 +140,7 @@ export function account(resolve: ResolvePath) {
   }))
 }
 
-/** What no key can say alone; asked whether or not each is right by itself, so that one report names everything. */
+/** The keys that do not go together. Asked even if a key is wrong by itself, so that one report names everything. */
 export function accountConflicts(written: Written): readonly Conflict[] {
   const conflicts: Conflict[] = []
   const { password, token, auth, clientCert, clientKey, tls } = written
@@ -176,7 +176,7 @@ export function accountDefaults(resolve: ResolvePath) {
   return accountKeys(resolve).partial()
 }
 
-/** The top level. The parts are given: `z.unknown()` where each of them is looked at by itself. */
+/** The top level. The schemas of its parts are given: `z.unknown()` where each part is parsed on its own. */
 export function top<A extends z.ZodType, D extends z.ZodType, P extends z.ZodType>(
   resolve: ResolvePath,
   parts: { readonly account: A; readonly destination: D; readonly defaults: P },

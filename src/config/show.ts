@@ -1,5 +1,5 @@
-// The configuration in force as the keys of the file, all defaults filled in: what `config show` prints.
-// The one rule: no secret. Text is masked; of a command only the first word is shown, the others may hold one.
+// The configuration in force by the keys of the file, with all defaults: what `config show` prints.
+// The one rule: no secret. Text is masked; of a command only the first word is shown, because others may hold a secret.
 import { FIRST_OF } from './values/written.ts'
 import { formatDuration, formatSize } from './values/quantity.ts'
 import { proxyText } from './values/proxy.ts'
@@ -54,7 +54,6 @@ function accountKeys(account: Account, destinations: Configuration['destinations
   })
 }
 
-/** Of a program's words only the first is shown, the others may hold a secret. */
 function daemonKeys({ metrics, onProblem, alertAfterMs }: Configuration['daemon']): Written {
   return withoutNull({
     metrics: metrics === null ? null : listenText(metrics),

@@ -1,5 +1,5 @@
-// The table of the kinds of destination, and what is asked of a destination without knowing its kind. What a kind has to
-// answer is kind.ts; how each delivers is in deliver/.
+// The table of the kinds of destination, and the questions that do not depend on a kind. What a kind has to answer, and how
+// a new one is made, is kind.ts; how each delivers is in deliver/.
 import * as z from 'zod'
 import * as value from '../values/values.ts'
 import { type Conflict, FIRST_OF, type Frozen, type Written } from '../values/written.ts'
@@ -20,10 +20,10 @@ const KINDS = {
   mbox,
 }
 
-/** The keys of a destination, one of these by its `type`. As parsed: all of them, but no name yet. */
+/** The keys of a destination of any kind, as parsed: all of them, and no name yet. */
 export type DestinationKeys = Frozen<z.output<ReturnType<(typeof KINDS)[keyof typeof KINDS]['schema']>>>
 
-/** `{ first-of: […] }` of a `deliver`; `of` are names of others. It is no kind: it has no keys of its own. */
+/** `{ first-of: […] }` of a `deliver`, with the names of its members. It is no kind: it has no keys. */
 export interface FirstOfConfig {
   readonly type: typeof FIRST_OF
   readonly name: string
@@ -43,22 +43,22 @@ export const destination = value.once((resolve) => {
   return z.discriminatedUnion('type', [one.schema(resolve), ...schemas], { error: 'a mapping with a type' })
 })
 
-/** What its kind knows of a destination. */
+/** The kind of a destination, which answers for it. */
 export function kindOf({ type }: DestinationKeys): Kind<DestinationKeys> {
   return KINDS[type]
 }
 
-/** The same for one that was only written, so far; null: there is no such kind. */
+/** The kind of a destination as it was written; null: there is none of that `type`. */
 export function kindWritten({ type }: Written): Kind<DestinationKeys> | null {
   return typeof type === 'string' && Object.hasOwn(BY_TYPE, type) ? (BY_TYPE[type] ?? null) : null
 }
 
-/** What no key can say alone; asked whether or not each is right by itself, so that one report names everything. */
+/** The keys that do not go together. Asked even if a key is wrong by itself, so that one report names everything. */
 export function destinationConflicts(written: Written): readonly Conflict[] {
   return kindWritten(written)?.conflicts(written) ?? []
 }
 
-/** Whether a destination tells what stands there, and a group of them never does; undefined: it is not configured. */
+/** Whether a destination tells what stands there. A group does not, nor one that is not configured. */
 export function showsWhatItHas(config: DestinationConfig | undefined): boolean {
   return config !== undefined && config.type !== FIRST_OF && kindOf(config).showsWhatItHas
 }
@@ -72,7 +72,7 @@ export function parseDestinationUrl(text: string): ParsedUrl {
 
 const URL_FORMS = formsOf(ALL)
 
-/** `A, B or C`, what is on a disk first. */
+/** `A, B or C`; forms that are a path come first. */
 function formsOf(kinds: readonly Kind<DestinationKeys>[]): string {
   const forms = kinds.flatMap(({ url }) => url?.forms ?? [])
   const isPath = (form: string): boolean => form.endsWith(':PATH')

@@ -1,8 +1,11 @@
-// The contract of a kind of destination: all that popfetch knows of it outside its own folder under deliver/. The kinds are
-// listed in destinations.ts; nobody else asks for a `type`.
-// A new kind is four things. A folder deliver/KIND/ fulfils deliver/destination.ts. A line of the table in deliver/index.ts
-// opens it. A file beside this one says `export const KIND = kind({ … })`. A line of the table in destinations.ts names it.
-// The documentation in examples/ and the JSON Schema follow from the texts given to `describe`.
+// The contract of a kind of destination: all that popfetch knows of it outside its own folder under deliver/.
+// A new kind is four things:
+// 1. a folder deliver/KIND/, whose `openKind(config, context)` gives what deliver/destination.ts wants;
+// 2. a line in the table of deliver/index.ts, which loads that folder;
+// 3. a file beside this one, `export const KIND = kind({ ...plain, schema, … })`: maildir.ts is a short one to copy;
+// 4. a line in the table of destinations.ts.
+// Its tests: a line of examples in test/config/destinations/contract.test.ts, and the suite of every destination.
+// Nobody else asks for a `type`: what a kind alone knows is a property here.
 import type * as z from 'zod'
 import type { DestinationSettings } from '../../deliver/index.ts'
 import * as value from '../values/values.ts'
@@ -15,80 +18,82 @@ export const common = {
   label: value.flag.default(false).describe('Adds X-Popfetch-Account: NAME'),
 }
 
-/** A URL read into the keys that could have been written instead. Whether they are right is left to the schema. */
+/** A URL as the keys that could have been written instead. The schema says whether they are right. */
 export type ParsedUrl =
   | { readonly kind: 'written'; readonly written: Written }
   /** The words after "expected". */
   | { readonly kind: 'wrong'; readonly expected: string }
 
 export interface UrlForms {
-  /** What stands before the first colon; no other kind has the same. */
+  /** The words before the first colon; no other kind has one of them. */
   readonly schemes: readonly string[]
   /** Each form once, as error texts list them: `maildir:PATH`. */
   readonly forms: readonly string[]
-  /** The keys, `type` among them, that `scheme:rest` means. `forms` is what to expect of a text that is none: the forms of
-   *  all kinds. A password in a URL is wrong, and no error repeats one. */
+  /** The keys that `scheme:rest` means, with `type`. A text that has none of the forms is wrong, and `forms`, those of all
+   *  kinds, were expected. A password in a URL is wrong, and no error repeats it. */
   read(scheme: string, rest: string, forms: string): ParsedUrl
 }
 
-/** What there is to know when a destination is opened. */
+/** What a kind is told when a destination is opened. */
 export interface Opening {
   /** The account whose mail goes there. */
   readonly account: string
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-/** `Keys` is what the schema makes of the keys: no key is absent, no default is left to anybody else. */
+/** `Keys`: what the schema makes of the written keys. None is absent, and nobody else knows a default. */
 export interface Kind<Keys> {
-  /** What no key can say alone. Asked whether or not each key is right by itself, so that one report names everything. */
+  /** The keys that do not go together. Asked even if a key is wrong by itself, so that one report names everything. */
   conflicts(written: Written): readonly Conflict[]
 
-  /** How such a destination is written as a URL; null: it cannot be. */
+  /** Its URLs; null: it has none. */
   readonly url: UrlForms | null
 
-  /** The name of one that was written in place: the URL that means it, however it was written. Two that deliver to different
-   *  places never share one. No secret is in it, nor a program's arguments, which may hold one. */
+  /** The name of a destination that was written in place, and its name in the ledger: one URL, in whatever way it was written.
+   *  No secret is in it, nor a program's arguments, which may hold one. Otherwise two that deliver to different places have
+   *  different names. */
   canonicalUrl(keys: Keys): string
 
-  /** What `config show` prints: the keys of the file, all of them, null for those that are not set. No secret is in it. */
+  /** What `config show` prints: every key as the file would have it, null for one that is not set. No secret is in it. */
   show(keys: Keys): Written
 
-  /** The texts in which `{account}` may stand. One destination is opened for each account that changes them. */
+  /** The texts in which `{account}` may stand. If it does, each account opens a destination of its own. */
   accountTexts(keys: Keys): readonly string[]
 
-  /** Whether one of these texts is still what it must be once the name of an account stands in it. */
+  /** Whether such a text is right, with the name of an account filled in: an address must still be one. */
   accepts(text: string): boolean
 
-  /** How many recipients each message has there, each with a delivery of its own; 1 for a kind without recipients. */
+  /** How many recipients a message has, with a delivery for each; 1 for a kind without recipients. */
   recipients(keys: Keys): number
 
-  /** The host to which everything goes unencrypted over a network, for a warning; null: nothing does. */
+  /** The host to which mail goes unencrypted over a network, for a warning; null: none. */
   unencryptedTo(keys: Keys): string | null
 
-  /** Whether `census` of its Destination tells what stands there: then a first poll brings nothing twice, and starts without
-   *  ERR_FIRST_POLL. */
+  /** Whether its `census` (deliver/destination.ts) tells what stands there. Then a first poll brings nothing twice, and the
+   *  guard ERR_FIRST_POLL lets it start. */
   readonly showsWhatItHas: boolean
 
-  /** What a written configuration calls the first of this kind. */
+  /** What `init` and `import` call the first destination of this kind. */
   readonly usualName: string
 
-  /** What deliver/ is given to open it for one account: `{account}` filled in, certificates read, secrets as functions that
-   *  are called just before each sign-in. Rejects with ERR_CONFIG when a file that it needs cannot be read. */
+  /** What deliver/ gets to open it for one account: `{account}` filled in, certificates read, a secret as a function that is
+   *  called just before each sign-in. Rejects with ERR_CONFIG when a certificate cannot be read. */
   settings(
     config: Keys & { readonly name: string },
     opening: Opening,
   ): DestinationSettings | Promise<DestinationSettings>
 }
 
-/** A kind as its file defines it: the contract, and the schema that says what `Keys` are. `schema` is a mapping with `type`
- *  (a literal), the keys of the kind, each with its `describe`, and those of `common`. It may be transformed. */
+/** A kind as its file defines it: the contract, and the schema from which `Keys` follow. `schema` is a mapping of `type` (a
+ *  literal), the keys of the kind and those of `common`, and may be transformed. Each key has a `describe`, which the JSON
+ *  Schema shows. */
 export function kind<Schema extends z.core.$ZodTypeDiscriminable>(
   definition: { readonly schema: (resolve: ResolvePath) => Schema } & Kind<Frozen<z.output<Schema>>>,
 ) {
   return definition
 }
 
-/** What holds for a kind that has no recipients, no server and no conflicts between its keys: to begin with. */
+/** What holds for a kind without URLs, recipients, a server and keys that conflict: where a kind begins. */
 export const plain = {
   conflicts: (): readonly Conflict[] => [],
   url: null,

@@ -1,5 +1,5 @@
 // A mail server of this machine that takes messages by LMTP (RFC 2033). How it delivers is in deliver/smtp/.
-// The one rule: LMTP does not leave this machine (D081).
+// The one rule: LMTP does not leave this machine (D081, LMTP over a network).
 import * as z from 'zod'
 import { isLocalPart, isUtf8Address } from '../../deliver/address.ts'
 import type { Sender } from '../../deliver/envelope.ts'
@@ -48,7 +48,7 @@ const schema = value.once((resolve) =>
     })),
 )
 
-/** RFC 2033 5 and 6: not over a network, and never at port 25 (D081). */
+/** RFC 2033 5 and 6: not over a network, and never at port 25. */
 function placeConflicts({ host, socket, port, ...written }: Written): readonly Conflict[] {
   if (socket === undefined) {
     const conflicts: Conflict[] = []

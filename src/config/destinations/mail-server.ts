@@ -1,5 +1,5 @@
-// What smtp and lmtp have in common: the keys of a session with a mail server and of an envelope, how they are shown, and
-// what deliver/smtp/ gets. How the two deliver is in deliver/smtp/.
+// What smtp and lmtp have in common: the keys of a session and of an envelope, how they are shown, and what deliver/smtp/
+// gets of them.
 // The one rule: nothing here lets a secret leave this machine unencrypted.
 import * as z from 'zod'
 import type { Sender } from '../../deliver/envelope.ts'
@@ -13,7 +13,7 @@ import type { Conflict, Written } from '../values/written.ts'
 import type { Opening, ParsedUrl } from './kind.ts'
 import { wrong } from './url.ts'
 
-/** Reading a secret comes to an end by itself, but for a file on a network disk that does not answer. */
+/** Every source has its own limit, except a file on a network disk that does not answer. */
 const SECRET_LIMIT_MS = 60_000
 
 export const session = value.once((resolve) => ({
@@ -37,7 +37,7 @@ export const session = value.once((resolve) => ({
 
 const SENDER = 'a plain mail address, original or null'
 
-/** YAML reads a bare `null` as null, and means the same by it here. */
+/** YAML reads a bare `null` as null. Here both mean the null sender. */
 const sender = z.union([z.null(), z.string()], { error: SENDER }).transform((written, context): Sender => {
   if (written === null || written === 'null') return { kind: 'null' }
   if (written === 'original') return { kind: 'original' }
@@ -75,7 +75,7 @@ export function recipients<S extends z.ZodType<string, string>>(recipient: S) {
     .transform((to) => (typeof to === 'string' ? [to] : to))
 }
 
-/** The keys of a session and an envelope that do not go together. `local`: the server is on this machine. */
+/** The keys of a session and an envelope that do not go together. `local`: the server is this machine. */
 export function serverConflicts(written: Written, local: boolean): readonly Conflict[] {
   const { user, password, token, to, auth, host } = written
   const tls = written['tls'] ?? (local ? 'none' : 'starttls')
@@ -112,7 +112,7 @@ export function isThisMachine(host: unknown): boolean {
   return typeof host === 'string' && isLoopback(parseHost(host) ?? '')
 }
 
-/** The keys that a server's URL means, its recipients taken apart. */
+/** The keys of a server's URL together with `keys`, its recipients as a list. */
 export function withRecipients(server: ParsedUrl, keys: { readonly type: string; readonly tls?: string }): ParsedUrl {
   if (server.kind === 'wrong') return server
   const { to, ...written } = server.written
@@ -151,7 +151,7 @@ export function addresses({ to, from }: ServerKeys): readonly string[] {
   return from.kind === 'address' ? [...to, from.address] : to
 }
 
-/** Of the settings those that are the same for both: the account's name filled in, the certificate read. */
+/** The settings that are the same for both: the account's name filled in, the certificate read. */
 export async function serverSettings<Keys extends ServerKeys & { readonly name: string }>(
   config: Keys,
   { account, env }: Opening,

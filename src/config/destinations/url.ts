@@ -1,6 +1,7 @@
-// Mailboxes and destinations as URLs: what all forms have in common. Which forms a kind of destination has, its own file says.
-// Pure. A URL becomes the keys that would have been written instead, so that the schema alone knows what is right and what
-// the defaults are. The one rule: no password stands in a URL, and no error text repeats one.
+// Mailboxes as URLs, and what the URLs of all destinations have in common. The forms of a kind are in its own file. Pure.
+// A URL becomes the keys that would have been written instead: the schema alone knows what is right and what defaults are.
+// The command line loads this file to tell a URL from a name: it imports next to nothing.
+// The one rule: no password stands in a URL, and no error text repeats one.
 import { bracketed } from '../values/host.ts'
 import type { ParsedUrl, UrlForms } from './kind.ts'
 
@@ -40,8 +41,8 @@ export function serverText({ user, host, port }: { user: string | null; host: st
   return `//${before}${bracketed(host)}:${port}`
 }
 
-/** `//[user@]host[:port][?name=value&…]` as keys; of the parameters only those named. The last `@` counts. `forms`: what to
- *  expect of a text that is none. */
+/** `//[user@]host[:port][?name=value&…]` as keys. The last `@` counts. Only parameters of these names are known. `forms`: what
+ *  was expected instead of another text. */
 export function parseServer(text: string, names: readonly string[], forms: string): ParsedUrl {
   const [address, query] = cut(text, '?')
   const parts = /^\/\/(?:(.*)@)?(\[[^\]]*\]|[^:@/]*)(?::(\d{1,5}))?\/?$/s.exec(address)
@@ -72,7 +73,7 @@ export function parameters(written: Record<string, unknown>, query: string, name
   return { kind: 'written', written }
 }
 
-/** Percent-encoded text; null: it is none. */
+/** Percent-encoded text as it is meant; null: it is encoded wrongly. */
 export function decode(text: string): string | null {
   try {
     return decodeURIComponent(text)

@@ -7,24 +7,24 @@ import { isUtf8Address } from '../../deliver/address.ts'
 export function parseAddress(text: string): string | null {
   const at = text.lastIndexOf('@')
   const domain = text.slice(at + 1)
-  // IDNA would change the case and refuse what is harmless in names of ASCII alone.
+  // In names of ASCII alone, IDNA would change the case and refuse harmless characters.
   const known = /^\p{ASCII}*$/u.test(domain) ? text : `${text.slice(0, at + 1)}${domainToASCII(domain)}`
   return isUtf8Address(known) ? known : null
 }
 
 const ACCOUNT = '{account}'
 
-/** Whether the text is another one for each account. */
+/** Whether the name of the account is to be filled in. */
 export function namesAccount(text: string): boolean {
   return text.includes(ACCOUNT)
 }
 
-/** The text as it is meant for one account. */
+/** The text with the account's name filled in. */
 export function expandAccount(text: string, account: string): string {
   return text.replaceAll(ACCOUNT, account)
 }
 
-/** Whether something else than `account` stands in braces: a slip of the pen, not a name. */
+/** Whether anything but `account` stands in braces: a slip of the pen. */
 export function hasUnknownPlaceholder(text: string): boolean {
   return /\{[^{}]*\}/.test(text.replaceAll(ACCOUNT, ''))
 }

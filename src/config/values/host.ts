@@ -4,11 +4,12 @@ import { domainToASCII } from 'node:url'
 
 const LABEL = /^(?!-)[a-z0-9_-]{1,63}(?<!-)$/
 
-/** The host in its one form (lower case, A-labels, no brackets); null: not a host. No CR, LF, NUL can be in it (P073). */
+/** The host in its one form: lower case, A-labels, no brackets, and surely no CR, LF or NUL (P073, injected commands). Null:
+ *  this is no host. */
 export function parseHost(text: string): string | null {
   const bare = text.startsWith('[') && text.endsWith(']') && isIPv6(text.slice(1, -1)) ? text.slice(1, -1) : text
   if (isIP(bare) !== 0) return bare.toLowerCase()
-  // domainToASCII reads "1.2.3" and "0x7f.1" as IPv4 addresses and decodes %41: only names pass on to it.
+  // domainToASCII reads "1.2.3" and "0x7f.1" as IPv4 addresses and decodes %41: it is given names only.
   if (!/^[\p{L}\p{M}\p{N}._-]+$/u.test(bare) || /(?:^|\.)(?:0x[0-9a-f]*|\d+)$/i.test(bare)) return null
   // A name of ASCII alone is not sent through IDNA, which refuses the underscores that container networks use.
   const ascii = /^[\w.-]+$/.test(bare) ? bare.toLowerCase() : domainToASCII(bare)

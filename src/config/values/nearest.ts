@@ -4,7 +4,7 @@
 export function nearest(word: string, words: Iterable<string>): string | null {
   let best: string | null = null
   let bestSlips = word.length <= 4 ? 2 : 3
-  // Nobody makes a slip in a text of this length; and the cost grows with its square.
+  // So long a text is no slip, and the cost grows with the square of its length.
   if (word.length > 64) return null
   for (const known of words) {
     if (Math.abs(known.length - word.length) >= bestSlips) continue

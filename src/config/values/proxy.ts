@@ -1,5 +1,5 @@
 // `proxy: socks5://host:port` or `http://host:port`, a user and password in it percent-encoded. Pure.
-// The one rule: the password in it is a secret like any other; what is shown of the URL has a mask in its place.
+// The one rule: its password is a secret like any other. Where the URL is shown, a mask stands in its place.
 import { bracketed, parseHost } from './host.ts'
 import { MASK, SecretText } from './secret.ts'
 import { parsed } from './values.ts'
@@ -36,7 +36,7 @@ export const proxy = parsed(
   /^(?:socks5|http):\/\//,
 )
 
-/** Does a secret stand in it? Asked of anything written, right or wrong. */
+/** Whether a password may be in it. Asked of any text, right or wrong. */
 export function holdsPassword(text: string): boolean {
   return /^[^/]*\/\/[^/]*:.*@/s.test(text)
 }

@@ -48,7 +48,7 @@ export type SecretSource =
   | { readonly kind: 'command'; readonly run: string | readonly string[] }
   | { readonly kind: 'credential'; readonly name: string }
 
-/** Longer than any password or token, short enough to read without a thought. */
+/** Longer than any password or token, and no burden for memory. */
 export const SECRET_LIMIT_BYTES = 65_536
 
 export interface SecretContext {
@@ -58,8 +58,9 @@ export interface SecretContext {
   readonly what: string
 }
 
-/** The secret, never empty, without CR, LF and NUL (P073); from now on masked in everything popfetch writes. Rejects with ERR_SECRET: `never` when somebody has to change
- *  something, `soon` when a command failed; with ERR_ABORTED when the signal was given. */
+/** The secret: never empty, without CR, LF and NUL (P073, injected commands). From now on it is masked in everything that
+ *  popfetch writes. Rejects with ERR_SECRET, `never` when a person has to change something, `soon` when a command failed;
+ *  with ERR_ABORTED after the signal. */
 export async function resolveSecret(source: SecretSource, context: SecretContext): Promise<string> {
   const secret = await read(source, context)
   redactor.add(secret)
@@ -95,7 +96,7 @@ async function read(source: SecretSource, context: SecretContext): Promise<strin
   }
 }
 
-/** A source as `config show` prints it: the keys of the file, without what may be secret. */
+/** A source as `config show` prints it, by the keys of the file. Nothing that may be secret is in it. */
 export function sourceKeys(source: SecretSource | null): Written | string | null {
   switch (source?.kind) {
     case undefined:
@@ -141,7 +142,7 @@ async function fromFile(file: string, what: string): Promise<string> {
 
 async function readSecretFile(file: string, what: string, from: string): Promise<Buffer> {
   try {
-    // Not to wait for a writer, should it be a named pipe.
+    // Without O_NONBLOCK, opening a named pipe would wait for a writer.
     await using handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK)
     const stat = await handle.stat()
     if (!stat.isFile()) throw missing(what, from, 'it is not a regular file: name one')
@@ -195,7 +196,7 @@ function refusal(what: string, from: string, how: string, retry: Retry, cause?: 
   return new PopfetchError('ERR_SECRET', `reading ${what} from ${from}: ${how}`, { scope: 'account', retry, cause })
 }
 
-/** Time for a person to touch a hardware token; a poll does not wait longer for one account. */
+/** Time for a person to touch a hardware token. A poll does not wait longer for one account. */
 const LIMIT_MS = 30_000
 
 /** Of standard error, for the report. */
@@ -230,18 +231,18 @@ export async function runSecretCommand(run: string | readonly string[], options:
       signal,
     })
   } catch (error) {
-    throw failed(what, from, 'it cannot be started', error)
+    throw refusal(what, from, 'it cannot be started', 'soon', error)
   }
   switch (ending.ended) {
     case 'abort':
       throw aborted(what)
     case 'time limit':
-      throw failed(what, from, `no answer within ${limitMs / 1000} s: see whether it waits for somebody`)
+      throw refusal(what, from, `no answer within ${limitMs / 1000} s: see whether it waits for somebody`, 'soon')
     case 'output limit':
-      throw failed(what, from, 'it printed more than 64 KiB: let it print only the secret')
+      throw refusal(what, from, 'it printed more than 64 KiB: let it print only the secret', 'soon')
     case null:
       if (ending.code === 0) return ending.stdout
-      throw failed(what, from, howItEnded(ending))
+      throw refusal(what, from, howItEnded(ending), 'soon')
   }
 }
 
@@ -249,14 +250,6 @@ function howItEnded({ code, signal: killedBy, stderr }: Ending): string {
   const how = killedBy ? `it was ended by ${killedBy}` : `it exited with ${code}`
   const said = displayBytes(Buffer.from(stderr.toString('latin1').trim(), 'latin1'))
   return said === '' ? `${how} and said nothing: run it by hand` : `${how} and said "${said}"`
-}
-
-function failed(what: string, from: string, how: string, cause?: unknown): PopfetchError {
-  return new PopfetchError('ERR_SECRET', `reading ${what} from ${from}: ${how}`, {
-    scope: 'account',
-    retry: 'soon',
-    cause,
-  })
 }
 
 function aborted(what: string): PopfetchError {

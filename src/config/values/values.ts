@@ -1,6 +1,7 @@
 // Single values of the configuration as zod schemas: a host, a port, a path, a duration, a secret …
-// What keys there are is in schema.ts and destinations.ts. The one rule: the `error` of a schema is not a sentence but the
-// words that follow "expected" in a report (problem.ts), and it never repeats what was found.
+// The keys that hold them are in schema.ts and destinations/.
+// The one rule: the `error` of a schema is no sentence, but the words that follow "expected" in a report (problem.ts). It
+// never repeats the value that was found.
 import * as z from 'zod'
 import { isLocalPart } from '../../deliver/address.ts'
 import { parseAddress } from './address.ts'
@@ -13,7 +14,7 @@ import type { SecretSource } from './secret.ts'
 /** Makes a path as written absolute: relative to the configuration file, `~` expanded. */
 export type ResolvePath = (text: string) => string
 
-/** A schema that is made once for each `resolve`, wherever it stands: making schemas takes longer than parsing with them. */
+/** Makes a schema once for each `resolve`, however many use it: making a schema takes longer than parsing with it. */
 export function once<S>(make: (resolve: ResolvePath) => S): (resolve: ResolvePath) => S {
   const made = new WeakMap<ResolvePath, S>()
   return (resolve) => {
@@ -23,10 +24,10 @@ export function once<S>(make: (resolve: ResolvePath) => S): (resolve: ResolvePat
   }
 }
 
-/** For every parse: zod would compile each schema first, which takes longer than parsing the accounts most people have. */
+/** Given to every parse. zod would compile each schema first, which takes longer than parsing the accounts most people have. */
 export const WITHOUT_COMPILING = { jitless: true } as const
 
-/** A mapping whose keys are all known. Of an unknown key the `error` is the list of those that exist: see problem.ts. */
+/** A mapping that has no other keys. The `error` of an unknown key is the list of known ones: see problem.ts. */
 export function mapping<S extends z.core.$ZodLooseShape>(shape: S) {
   const keys = Object.keys(shape).join(', ')
   return z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? keys : 'a mapping') })
@@ -44,7 +45,7 @@ export function parsed<T>(expected: string, parse: (text: string) => T | null, p
   })
 }
 
-/** A key that may be left out, and is null then. Writing null itself is an error: what was meant by it? */
+/** A key that may be left out; it is null then. Null itself is an error: nobody can tell what it was meant to say. */
 export function orNull<S extends z.ZodType>(schema: S) {
   return schema.optional().transform((value): z.output<S> | null => value ?? null)
 }
@@ -60,7 +61,7 @@ export function wholeNumber(minimum: number, maximum: number) {
 
 export const flag = z.boolean({ error: 'true or false' })
 
-/** Text for the wire: a CR, LF or NUL in it would start a command of its own (P073). */
+/** Text for the wire: a CR, LF or NUL in it would start another command (P073, injected commands). */
 export function wireText(expected: string) {
   const error = (issue: { readonly input?: unknown }): string =>
     issue.input === undefined ? expected : `${expected}, as text in quotes`
@@ -81,7 +82,7 @@ function isPath(text: string): boolean {
   return text !== '' && !text.includes('\0') && !/^~[^/]/.test(text)
 }
 
-/** `{account}` may stand in it, and its names are harmless there. */
+/** `{account}` may stand in it. */
 export const recipient = parsed('a plain mail address such as alice@example.net; in braces only {account}', recipientOf)
 
 /** LMTP servers know their own users without a domain. */
@@ -96,7 +97,7 @@ function recipientOf(text: string): string | null {
   const domain = text.slice(at)
   const address = parseAddress(expandAccount(text.slice(0, at), 'a') + expandAccount(domain, 'a'))
   if (address === null) return null
-  // With a placeholder in it a domain is taken as it stands.
+  // A domain with a placeholder stays as it is written.
   return domain.includes('{') ? text : text.slice(0, at) + address.slice(address.lastIndexOf('@'))
 }
 
@@ -131,7 +132,7 @@ export const pin = parsed(
   /^[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}$/,
 )
 
-/** Permissions of a file: its owner reads and writes it, nobody executes it, not everybody may write it. load.ts hands on
+/** Permissions of a file: its owner reads and writes it, nobody executes it, others may not write it. document.ts keeps
  *  numbers with a leading zero as text, because YAML 1.2 reads 0600 as six hundred. */
 export const fileMode = parsed(
   'a file mode of four octal digits such as 0600, 0640 or 0660',
@@ -144,10 +145,10 @@ export const fileMode = parsed(
 
 const SECRET = 'text, { env: NAME }, { file: PATH }, { command: COMMAND } or { credential: NAME }'
 
-/** Keys whose values are secrets, or where they come from: reports name such a value by its type only. */
+/** Keys that hold a secret or say where one comes from. Reports name their values by the type only. */
 export const SECRET_KEYS: ReadonlySet<string> = new Set(['password', 'token'])
 
-/** Where a secret comes from. Has no content of its own yet: see secret.ts. */
+/** Where a secret comes from. It is read later: see secret.ts. */
 export const secret = once((resolve) => {
   const word = z.string().min(1)
   return z.union(

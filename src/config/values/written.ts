@@ -1,4 +1,4 @@
-// The configuration as it was written: plain values, before any schema has looked at them; and small types for both sides.
+// The configuration as it was written: plain values that no schema has looked at yet. And small types for both sides.
 
 /** A mapping of the file: text, numbers, true and false, null, lists and mappings. */
 export type Written = Readonly<Record<string, unknown>>
@@ -10,14 +10,14 @@ export function isWritten(value: unknown): value is Written {
 /** The key of a group of destinations, and the type and beginning of its name: its members are tried in their order. */
 export const FIRST_OF = 'first-of'
 
-/** A key that does not go together with another one. */
+/** A key that does not go with another one. */
 export interface Conflict {
   readonly key: string
   /** The words after "expected". */
   readonly expected: string
 }
 
-/** What a schema gives, as nobody may change it afterwards. Functions are methods of a secret and stay as they are. */
+/** What a schema gives, made read-only. A secret stays as it is. */
 export type Frozen<T> = T extends (...args: never[]) => unknown
   ? T
   : T extends readonly (infer Item)[]
