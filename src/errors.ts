@@ -28,6 +28,7 @@ export type ErrorCode =
   | 'ERR_DELETE_GUARD'
   | 'ERR_FIRST_POLL'
   | 'ERR_BUSY'
+  | 'ERR_LEASE_LOST'
   | 'ERR_NO_DAEMON'
   | 'ERR_ABORTED'
   | 'ERR_BUG'

@@ -1,12 +1,15 @@
 // What popfetch remembers, and the promises that go with it. Nothing outside this room knows SQL.
 // Every method that changes something resolves only when the change would survive a power cut; changes that are asked
 // for while another commit is under way share the next one (group commit). All reject with PopfetchError ERR_LEDGER.
-import type { Retry } from '../errors.ts'
 import type { ReceivedFacts } from '../message.ts'
+import type { AccountHealth, AccountIdentity, AccountRecord, FactChanges, Told } from './account.ts'
 import type { Delivery, EntryKey, MessageState } from './entry.ts'
+import type { Lease } from './lease.ts'
 import type { Records } from './records.ts'
 
 export type { ReceivedFacts } from '../message.ts'
+export type { AccountHealth, AccountIdentity, AccountRecord, FactChanges, Told } from './account.ts'
+export type { Lease } from './lease.ts'
 export type { Delivery, DeliveryState, EntryKey, MessageState } from './entry.ts'
 
 /** Read its fields, do not copy it with `...`: the digests are made when they are asked for, most never are. */
@@ -32,47 +35,6 @@ export interface KnownMessage {
   readonly goneSinceMs: number | null
   /** Of an `open` or `held` message; empty for the others. */
   readonly deliveries: readonly Delivery[]
-}
-
-export interface AccountIdentity {
-  readonly host: string
-  readonly port: number
-  readonly user: string
-}
-
-/** How the last polls of an account went (DESIGN 5: back-off lives here, for cron and daemon alike). */
-export interface AccountHealth {
-  readonly lastPollMs: number | null
-  readonly lastSuccessMs: number | null
-  /** Failed polls in a row. */
-  readonly failures: number
-  /** Refused sign-ins in a row with the same secret. */
-  readonly refusals: number
-  /** 16 bits of a salted hash of the secret of the last sign-in; null: none yet. */
-  readonly secretMark: number | null
-  /** Not before then, unless a person asks; 0: any time. */
-  readonly pausedUntilMs: number
-  readonly error: { readonly code: string; readonly message: string; readonly retry: Retry } | null
-}
-
-/** `state`: the kind of failure as the command line names it, at most 40 characters; the ledger only keeps it. */
-export interface Told {
-  readonly state: string
-  readonly atMs: number
-}
-
-export interface AccountRecord extends AccountHealth {
-  readonly name: string
-  /** As last seen; the caller compares it with the configuration. */
-  readonly identity: AccountIdentity
-  /** False until the first listing was dealt with (`first`). */
-  readonly started: boolean
-  /** Messages known, of any state. */
-  readonly known: number
-  /** The failure that was last told without a terminal, by its kind, and when; null: told of none, or all is well again (N034). */
-  readonly told: Told | null
-  /** Small facts about the server that save exchanges or avoid a fault: `pipelining: off`, remembered capabilities. */
-  readonly facts: Readonly<Record<string, string>>
 }
 
 /** One message about to be retrieved: its attempt is counted, its targets are fixed if it is new. */
@@ -136,22 +98,19 @@ export interface FingerprintedKey {
   readonly receivedBytes: number | null
 }
 
-/** A right to poll one account, held until disposed of; freed by the kernel when the process dies (DESIGN 4.5). */
-export interface Lease extends AsyncDisposable {
-  readonly account: string
-}
-
 export interface Ledger extends AsyncDisposable {
   /** What messages to people call it: a path, or a URL without its password. Nothing is derived from it. */
   readonly place: string
   /** What no poll needs: looking in and mending. */
   readonly records: Records
 
-  /** The right to poll `account`; null: another popfetch that is alive has it. */
+  /** The right to work on `account`, known or not, for whoever disposes of it; null: somebody who is alive has it. */
   lease(account: string): Promise<Lease | null>
 
-  /** Makes the account known if need be and gives what is recorded of it. `identity` is recorded beside a new one. */
-  account(name: string, identity: AccountIdentity): Promise<AccountRecord>
+  /** Makes the account known if need be, with this identity, and gives what is recorded of it now. */
+  admit(lease: Lease, identity: AccountIdentity): Promise<AccountRecord>
+  /** What is recorded of an account; null: it is not known. Changes nothing. */
+  account(name: string): Promise<AccountRecord | null>
   /** All accounts of the ledger, in the order of their names; changes nothing. */
   accounts(): Promise<readonly AccountRecord[]>
 
@@ -164,36 +123,33 @@ export interface Ledger extends AsyncDisposable {
   settled(account: string, which: Settled, entries: number): AsyncIterable<SettledColumns>
 
   /** Remembers entries as `seen` (`first: new`, `last:N`). Existing entries stay. */
-  see(account: string, seen: readonly { readonly key: EntryKey; readonly listedBytes: number | null }[]): Promise<void>
+  see(lease: Lease, seen: readonly { readonly key: EntryKey; readonly listedBytes: number | null }[]): Promise<void>
 
   /** The same, and the account as started once all of them are durable. Cut short, it is simply done again. */
-  start(
-    account: string,
-    seen: readonly { readonly key: EntryKey; readonly listedBytes: number | null }[],
-  ): Promise<void>
+  start(lease: Lease, seen: readonly { readonly key: EntryKey; readonly listedBytes: number | null }[]): Promise<void>
 
   /** Before RETR: see Beginning. Each delivery named becomes `started` with its intent. */
-  begin(account: string, batch: readonly Beginning[]): Promise<void>
+  begin(lease: Lease, batch: readonly Beginning[]): Promise<void>
 
   /** After an attempt: `attempts` is 0 again. When all deliveries of the message are `done`, the message is `delivered`.
    *  `received` is recorded with it; null leaves what is there. */
-  settle(account: string, settlement: Settlement): Promise<void>
+  settle(lease: Lease, settlement: Settlement): Promise<void>
 
   /** A begun message whose deliveries were not tried after all (cut, refused RETR): `started` ones are `pending` again.
    *  `reason` is kept for people; null leaves it. The attempt is not counted, unless `counts`: the message made us fail. */
   abandon(
-    account: string,
+    lease: Lease,
     keys: readonly { readonly key: EntryKey; readonly reason: string | null; readonly counts: boolean }[],
   ): Promise<void>
 
   /** Keeps messages back for good, with the reason; creates them if need be. */
   hold(
-    account: string,
+    lease: Lease,
     held: readonly { readonly key: EntryKey; readonly listedBytes: number | null; readonly reason: string }[],
   ): Promise<void>
 
   /** Their DELE was answered +OK and the session ended with QUIT. */
-  deleted(account: string, keys: readonly EntryKey[]): Promise<void>
+  deleted(lease: Lease, keys: readonly EntryKey[]): Promise<void>
 
   /** All copies known of each of these UIDLs, by UIDL, ascending by number (P095); one without any is left out. */
   copies(account: string, uidls: readonly string[]): Promise<ReadonlyMap<string, readonly KnownCopy[]>>
@@ -203,26 +159,26 @@ export interface Ledger extends AsyncDisposable {
   /** How many messages are recorded as gone from the server. */
   absent(account: string): Promise<number>
   /** After a complete listing: what it lacked is gone since now. `listed` answers by KnownMessage.row. */
-  gone(account: string, listed: { has(row: number): boolean }): Promise<void>
+  gone(lease: Lease, listed: { has(row: number): boolean }): Promise<void>
   /** They are listed again, and are the same messages. */
-  returned(account: string, keys: readonly EntryKey[]): Promise<void>
+  returned(lease: Lease, keys: readonly EntryKey[]): Promise<void>
 
   /** Remembers messages as delivered that a destination has from before this ledger; known ones stay as they are. */
-  adopt(account: string, adoptions: readonly Adoption[]): Promise<void>
+  adopt(lease: Lease, adoptions: readonly Adoption[]): Promise<void>
   /** Adds what was received to a message of which only the key was known. */
-  confirm(account: string, key: EntryKey, received: ReceivedFacts): Promise<void>
+  confirm(lease: Lease, key: EntryKey, received: ReceivedFacts): Promise<void>
   /** Messages that the server lists under new UIDLs; the new keys must not be known. */
-  rekey(account: string, changes: readonly { readonly from: EntryKey; readonly to: EntryKey }[]): Promise<void>
+  rekey(lease: Lease, changes: readonly { readonly from: EntryKey; readonly to: EntryKey }[]): Promise<void>
   /** Every message whose header is known, in slices. */
   fingerprints(account: string): AsyncIterable<readonly FingerprintedKey[]>
 
   /** Ends a poll: how it went, and facts to merge (null removes one). */
   finish(
-    account: string,
+    lease: Lease,
     poll: {
       readonly identity: AccountIdentity
       readonly health: AccountHealth
-      readonly facts: Readonly<Record<string, string | null>>
+      readonly facts: FactChanges
     },
   ): Promise<void>
 

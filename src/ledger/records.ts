@@ -1,6 +1,8 @@
 // What `popfetch state` and `status` look up and mend: the rest of the ledger's contract, which no poll needs. Kept apart from
 // ledger.ts, the contract of polls; the same promises hold (durable when it resolves, ERR_LEDGER, no long turn of the loop).
+import type { FactChanges } from './account.ts'
 import type { Delivery, EntryKey, MessageState } from './entry.ts'
+import type { Lease } from './lease.ts'
 
 /** `open` includes what a destination refused; `refused`: those of them alone. */
 export type Selection = 'all' | 'open' | 'refused' | 'delivered' | 'seen' | 'held'
@@ -48,9 +50,6 @@ export interface Unsettled {
   readonly held: number
 }
 
-/** Facts to merge into those of the account; null removes one. */
-export type FactChanges = Readonly<Record<string, string | null>>
-
 export interface Records {
   /** The account's messages in the order in which they were first seen, in slices that are short enough for a turn of the
    *  loop. What changes meanwhile is given as it was or as it is. An unknown account has none. */
@@ -65,20 +64,19 @@ export interface Records {
   /** How many of `uidls` each of `accounts` knows; an account that knows none is left out. */
   owners(accounts: readonly string[], uidls: readonly string[]): Promise<ReadonlyMap<string, number>>
 
-  /** Removes these messages, so that the next poll that lists them takes them for new; gives how many there were.
-   *  The caller holds the account's lease. */
-  forget(account: string, keys: readonly EntryKey[], facts: FactChanges): Promise<number>
+  /** Removes these messages, so that the next poll that lists them takes them for new; gives how many there were. */
+  forget(lease: Lease, keys: readonly EntryKey[], facts: FactChanges): Promise<number>
 
   /** The same for all of them, in many short transactions: cut short, it is simply done again. */
-  forgetAll(account: string, facts: FactChanges): Promise<number>
+  forgetAll(lease: Lease, facts: FactChanges): Promise<number>
 
-  /** Removes an account and what was remembered of its polls. The caller holds its lease and has forgotten its messages;
-   *  rejects with ERR_BUG when it has some. */
-  remove(account: string): Promise<void>
+  /** Removes an account and what was remembered of its polls. The caller has forgotten its messages; rejects with ERR_BUG when
+   *  it has some. */
+  remove(lease: Lease): Promise<void>
 
   /** Gives all that is recorded of `from` to `to`, at once or not at all. False, and nothing is changed, when `to` has
-   *  messages of its own. The caller holds both leases; `from` is known. */
-  rename(from: string, to: string): Promise<boolean>
+   *  messages of its own. `from` is known. */
+  rename(from: Lease, to: Lease): Promise<boolean>
 
   /** Merges facts into those of an account. An unknown account: nothing happens. */
   note(account: string, facts: FactChanges): Promise<void>

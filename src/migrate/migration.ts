@@ -84,7 +84,7 @@ export class Migration {
       await using lease = await patientLease(this.#account.name, this.#context)
       if (lease === null) return { ...this.#report(), outcome: 'busy' }
       this.#lease = lease
-      return this.#context.options.dryRun ? await this.#look() : await this.#move()
+      return this.#context.options.dryRun ? await this.#look() : await this.#move(lease)
     } catch (thrown) {
       return { ...this.#report(), outcome: 'failed', error: reportError(asPopfetchError(thrown)) }
     }
@@ -106,12 +106,12 @@ export class Migration {
     }
   }
 
-  async #move(): Promise<MigrationReport> {
+  async #move(lease: Lease): Promise<MigrationReport> {
     const { ledger, ownLedger, observer, options, signal, nowMs } = this.#context
     const { name } = this.#account
-    const afresh = await tryAfresh(ledger, name)
+    const afresh = await tryAfresh(ledger, lease)
     if (afresh > 0) observer.note(name, `${afresh} messages that failed before are tried afresh`)
-    const sinceMs = ownLedger ? 0 : await begin(ledger, this.#account, nowMs())
+    const sinceMs = ownLedger ? 0 : await begin(ledger, lease, this.#account, nowMs())
     let error = await this.#sessions()
     if (signal.aborted) return await this.#interrupted(sinceMs)
     let counts = await this.#verified(sinceMs)
@@ -124,7 +124,7 @@ export class Migration {
     const undeleted = this.#undeleted(counts)
     const whole = counts.unmovedCount + undeleted === 0
     const outcome = error !== null ? 'failed' : whole ? 'ok' : 'partial'
-    if (outcome === 'ok' && !ownLedger) await finish(ledger, this.#account)
+    if (outcome === 'ok' && !ownLedger) await finish(ledger, lease, this.#account)
     const where = await placesOf(this.#account, this.#context.destinations)
     return { ...this.#report(), ...counts, ...where, outcome, error, undeleted, durationMs: this.#elapsedMs }
   }

@@ -13,6 +13,7 @@ import { History } from './account/history.ts'
 import { compareListing } from './compare/compare.ts'
 import { showPlan } from './compare/dry-run.ts'
 import { recordListing } from './compare/record-listing.ts'
+import { JoinedSignal } from './joined-signal.ts'
 import { list } from './list.ts'
 import { guard } from './plan/guards.ts'
 import { quit } from './quit.ts'
@@ -35,9 +36,12 @@ export async function pollAccount(account: Account, run: Run): Promise<AccountRe
     await using own = run.restrictions.lease === null ? await run.ledger.lease(account.name) : null
     const lease = own ?? run.restrictions.lease
     if (lease === null) return tally.busy()
-    const history = await History.open(account, run)
+    using signal = new JoinedSignal(run.signal, lease.lost)
+    using deliverySignal = new JoinedSignal(run.deliverySignal, lease.lost)
+    const held = { ...run, signal: signal.signal, deliverySignal: deliverySignal.signal }
+    const history = await History.open(account, lease, held)
     if (await history.isPaused()) return tally.paused(history.record.error)
-    const poll: AccountPoll = { account, run, lease, tally, history, suspects: new Suspects() }
+    const poll: AccountPoll = { account, run: held, lease, tally, history, suspects: new Suspects() }
     await inSessions(poll, (secret) => pollOnce(poll, secret))
     await history.save(tally)
   } catch (error) {

@@ -8,7 +8,7 @@ import type { Transferred } from './transfer/transfer.ts'
 import type { Visit } from './visit.ts'
 
 /** Ends the session and records the deletions. Sends no QUIT where that could lose a message. Rejects when messages were to be
- *  deleted and no answer came. */
+ *  deleted and no answer came, with ERR_LEASE_LOST when the account is another popfetch's now. */
 export async function quit(
   removed: readonly Removable[],
   { notDone, undelivered }: Transferred,
@@ -24,7 +24,9 @@ export async function quit(
   history.stillListed(plan.listed - removed.length - notDone)
 }
 
-async function commit(removed: readonly Removable[], { account, run, session, tally }: Visit): Promise<void> {
+async function commit(removed: readonly Removable[], { lease, run, session, tally }: Visit): Promise<void> {
+  // QUIT deletes: whoever has the account now may have other plans for its messages.
+  lease.requireHeld()
   try {
     const reply = await session.quit()
     if (reply.status !== 'ok') {
@@ -38,5 +40,5 @@ async function commit(removed: readonly Removable[], { account, run, session, ta
     return
   }
   tally.deleted += removed.length
-  if (removed.length > 0) await run.ledger.deleted(account.name, removed)
+  if (removed.length > 0) await run.ledger.deleted(lease, removed)
 }

@@ -19,7 +19,7 @@ export interface Removable extends EntryKey {
 
 /** The messages whose DELE was answered `+OK`; QUIT is still to come. Rejects when the session is botched. */
 export async function remove(done: readonly PlannedFetch[], plan: Plan, visit: Visit): Promise<readonly Removable[]> {
-  const { account, run, session, history, tally } = visit
+  const { account, lease, run, session, history, tally } = visit
   tally.stage('finishing')
   const { agedMs } = history.ages
   const fresh = await run.restrictions.removable(
@@ -43,6 +43,7 @@ export async function remove(done: readonly PlannedFetch[], plan: Plan, visit: V
     )
   }
   const removable: readonly Removable[] = [...fresh, ...verified]
+  lease.requireHeld()
   const replies = await Promise.all(removable.map(({ number }) => session.remove(number)))
   const refusal = replies.find(({ status }) => status !== 'ok')
   if (refusal !== undefined) tally.note(`the server refused to delete: "${refusal.text}"`)
@@ -50,12 +51,12 @@ export async function remove(done: readonly PlannedFetch[], plan: Plan, visit: V
 }
 
 /** Says once that the server keeps what it was told to delete. */
-async function giveUp(deletions: readonly PlannedDeletion[], { account, run, tally }: Visit): Promise<void> {
+async function giveUp(deletions: readonly PlannedDeletion[], { lease, run, tally }: Visit): Promise<void> {
   const ignored = deletions.filter(({ known }) => known.deletions === MOST_DELETIONS)
   if (ignored.length === 0) return
   const reason = `the server keeps it although it was deleted ${MOST_DELETIONS} times: not asked again`
   for (const { uidl } of ignored) tally.problem({ uidl, kind: 'undeletable', reason })
-  await run.ledger.deleted(account.name, ignored)
+  await run.ledger.deleted(lease, ignored)
 }
 
 async function matching(
@@ -90,7 +91,7 @@ async function compared(deletions: readonly PlannedDeletion[], visit: Visit): Pr
 
 /** Is what the server has what the file has, to the byte? Then it is recorded, and not asked again. */
 async function isOnDisk(deletion: PlannedDeletion, visit: Visit): Promise<boolean> {
-  const { account, run, session, destinations } = visit
+  const { account, lease, run, session, destinations } = visit
   const origin = originOf(account, deletion)
   await using spool = new Spool({
     origin,
@@ -111,7 +112,7 @@ async function isOnDisk(deletion: PlannedDeletion, visit: Visit): Promise<boolea
     if (standing === null || standing === undefined) continue
     const recalled = await destination.recall({ intent: standing.intent, origin, recipient: '' }, run.signal)
     if (recalled?.received?.digest.equals(digest) !== true) continue
-    await run.ledger.confirm(account.name, deletion, { receivedBytes: sizeBytes, digest, fingerprint, messageId })
+    await run.ledger.confirm(lease, deletion, { receivedBytes: sizeBytes, digest, fingerprint, messageId })
     return true
   }
   return false

@@ -90,6 +90,8 @@ async function pauseBetween({ run, tally, history }: AccountPoll): Promise<void>
 
 /** A session that was ended before its QUIT: by the signal, or for the reason that the tally has. */
 export function interrupted(signal: AbortSignal): PopfetchError {
+  const reason: unknown = signal.reason
+  if (reason instanceof PopfetchError && reason.code === 'ERR_LEASE_LOST') return reason
   return new PopfetchError('ERR_ABORTED', signal.aborted ? 'interrupted by a signal' : 'the session ended early', {
     scope: 'account',
     retry: 'soon',

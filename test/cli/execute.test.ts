@@ -13,8 +13,7 @@ import type { RunRequest } from '../../src/poll/run/run.ts'
 import type { AccountReport, CheckReport } from '../../src/poll/report.ts'
 import { accountReport, checkReport } from './reports.ts'
 import { MemoryStream } from './streams.ts'
-
-const IDENTITY = { host: 'pop.example.net', port: 995, user: 'alice' }
+import { leaseOf } from '../ledger/scene.ts'
 
 let directory: string
 beforeEach(async () => {
@@ -95,7 +94,7 @@ class World {
 
   async #ran<T>(request: RunRequest, reports: readonly T[]): Promise<readonly T[]> {
     this.asked.push(request)
-    for (const { name } of request.accounts) await request.ledger.account(name, IDENTITY)
+    for (const { name } of request.accounts) await (await leaseOf(request.ledger, name))[Symbol.asyncDispose]()
     this.during(request)
     return reports
   }

@@ -23,6 +23,7 @@ const TABLE: Record<ErrorCode, Record<Retry, number>> = {
   ERR_FIRST_POLL: all(78),
   ERR_ABORTED: all(75),
   ERR_BUSY: all(75),
+  ERR_LEASE_LOST: all(75),
   ERR_NO_DAEMON: all(69),
   ERR_BUG: all(70),
 }

@@ -8,6 +8,7 @@ import { openLedger } from '../../src/ledger/sqlite/open.ts'
 import type { AccountHealth, Ledger } from '../../src/ledger/ledger.ts'
 import { type LogFacts, silentLog } from '../../src/log.ts'
 import { failing, healthy } from './fake-time.ts'
+import { leaseOf } from '../ledger/scene.ts'
 
 const HOUR = 3_600_000
 const IDENTITY = { host: 'pop.example.net', port: 995, user: 'alice' }
@@ -52,8 +53,8 @@ class Scene implements AsyncDisposable {
 
   async look(health: AccountHealth | null, hangs: ReadonlySet<string> = none): Promise<string[]> {
     if (health !== null) {
-      await this.ledger!.account('work', IDENTITY)
-      await this.ledger!.finish('work', { identity: IDENTITY, health, facts: {} })
+      await using lease = await leaseOf(this.ledger!, 'work')
+      await this.ledger!.finish(lease, { identity: IDENTITY, health, facts: {} })
     }
     await this.#alarm!.look({ onProblem: this.onProblem, alertAfterMs: 6 * HOUR }, new Set(['work']), hangs)
     return this.told()
@@ -115,8 +116,8 @@ test('a poll that hangs is trouble too', async () => {
 
 test('an account that is not polled any more is left alone', async () => {
   await using scene = await Scene.create()
-  await scene.ledger!.account('old', IDENTITY)
-  await scene.ledger!.finish('old', { identity: IDENTITY, health: failing(9), facts: {} })
+  const lease = await leaseOf(scene.ledger!, 'old')
+  await scene.ledger!.finish(lease, { identity: IDENTITY, health: failing(9), facts: {} })
   await scene.look(null)
   scene.nowMs += 7 * HOUR
   expect(await scene.look(null)).toEqual([])

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openLedger } from '../../src/ledger/sqlite/open.ts'
-import { IDENTITY, child, key, temporaryDirectory } from './scene.ts'
+import { child, key, leaseOf, temporaryDirectory } from './scene.ts'
 
 test('what was resolved before kill -9 is there afterwards, and nothing that was not asked for', async () => {
   const path = join(await temporaryDirectory(), 'state.db')
@@ -30,7 +30,7 @@ test('what was resolved before kill -9 is there afterwards, and nothing that was
 test('two processes that write at once both get everything in', async () => {
   const path = join(await temporaryDirectory(), 'state.db')
   await using ledger = await openLedger(path)
-  await ledger.account('mine', IDENTITY)
+  const lease = await leaseOf(ledger, 'mine')
   const writers = ['left', 'right'].map((name) => ({ name, writer: child('writer.ts', path, name, 'n') }))
   const lasts = new Map<string, number>()
   await Promise.all([
@@ -38,7 +38,7 @@ test('two processes that write at once both get everything in', async () => {
       for (let n = 0; n < 150; n++) lasts.set(name, Number(await writer.line()))
     }),
     ledger.hold(
-      'mine',
+      lease,
       Array.from({ length: 3000 }, (_, n) => ({ key: key(`m${n}`), listedBytes: null, reason: 'r' })),
     ),
   ])

@@ -21,7 +21,7 @@ import {
 import { expect, test } from 'vitest'
 import type { Beginning, Delivery, EntryKey, Outcome } from '../../src/ledger/ledger.ts'
 import { openLedger } from '../../src/ledger/sqlite/open.ts'
-import { IDENTITY, key } from './scene.ts'
+import { key, leaseOf } from './scene.ts'
 
 type Settled = { -readonly [Part in keyof Delivery]: Delivery[Part] } & { retryAfterMs: number }
 
@@ -174,7 +174,7 @@ test('any sequence of calls, many of them at once, leaves the knowledge that the
       const model = new Model()
       let ledger = await openLedger(join(directory, 'state.db'))
       try {
-        await ledger.account('a', IDENTITY)
+        let lease = await leaseOf(ledger, 'a')
         const pending: Promise<unknown>[] = []
         for (const [index, step] of actions.entries()) {
           switch (step.kind) {
@@ -185,13 +185,13 @@ test('any sequence of calls, many of them at once, leaves the knowledge that the
               })
               const one = { key: step.entry, listedBytes: 1, deliveries }
               model.begin(one)
-              pending.push(ledger.begin('a', [one]))
+              pending.push(ledger.begin(lease, [one]))
               break
             }
             case 'settle': {
               const [destination = '', recipient = ''] = step.target.split(' ')
               const allowed = model.settle(step.entry, step.target, step.outcome)
-              const call = ledger.settle('a', {
+              const call = ledger.settle(lease, {
                 key: step.entry,
                 destination,
                 recipient,
@@ -203,21 +203,21 @@ test('any sequence of calls, many of them at once, leaves the knowledge that the
             }
             case 'abandon': {
               const allowed = model.abandon(step.entry, step.reason, step.counts)
-              const call = ledger.abandon('a', [{ key: step.entry, reason: step.reason, counts: step.counts }])
+              const call = ledger.abandon(lease, [{ key: step.entry, reason: step.reason, counts: step.counts }])
               pending.push(allowed ? call : expect(call).rejects.toMatchObject({ code: 'ERR_BUG' }))
               break
             }
             case 'hold':
               model.hold(step.entry, step.reason)
-              pending.push(ledger.hold('a', [{ key: step.entry, listedBytes: null, reason: step.reason }]))
+              pending.push(ledger.hold(lease, [{ key: step.entry, listedBytes: null, reason: step.reason }]))
               break
             case 'see':
               model.see(step.entry)
-              pending.push(ledger.start('a', [{ key: step.entry, listedBytes: null }]))
+              pending.push(ledger.start(lease, [{ key: step.entry, listedBytes: null }]))
               break
             case 'deleted': {
               const allowed = model.deleted(step.entry)
-              const call = ledger.deleted('a', [step.entry])
+              const call = ledger.deleted(lease, [step.entry])
               pending.push(allowed ? call : expect(call).rejects.toMatchObject({ code: 'ERR_BUG' }))
               break
             }
@@ -225,6 +225,7 @@ test('any sequence of calls, many of them at once, leaves the knowledge that the
               await Promise.all(pending)
               await ledger[Symbol.asyncDispose]()
               ledger = await openLedger(join(directory, 'state.db'))
+              lease = await leaseOf(ledger, 'a')
               break
           }
           if (waits[index] === true) await Promise.all(pending)

@@ -3,10 +3,10 @@ import { chmod, mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promis
 import { join } from 'node:path'
 import { expect, describe, test } from 'vitest'
 import { DatabaseSync } from 'node:sqlite'
-import type { EntryKey, Ledger } from '../../src/ledger/ledger.ts'
+import type { EntryKey, Ledger, Lease } from '../../src/ledger/ledger.ts'
 import type { MessageRecord, Selection } from '../../src/ledger/records.ts'
 import { openLedger } from '../../src/ledger/sqlite/open.ts'
-import { beginning, child, DONE, freshLedger, IDENTITY, key, settlement, temporaryDirectory } from './scene.ts'
+import { beginning, child, DONE, freshLedger, IDENTITY, key, leaseOf, settlement, temporaryDirectory } from './scene.ts'
 
 const refusal = { state: 'refused', error: '554 no', retryAfterMs: 9000 } as const
 const received = {
@@ -25,25 +25,26 @@ async function uidlsOf(ledger: Ledger, selection: Selection): Promise<string[]> 
 }
 
 /** One message of each state: `done`, `cut`, `no` (refused), `kept` (held), `old` (seen). */
-async function oneOfEach(ledger: Ledger, account = 'a'): Promise<void> {
-  await ledger.account(account, IDENTITY)
+async function oneOfEach(ledger: Ledger, account = 'a'): Promise<Lease> {
+  const lease = await leaseOf(ledger, account)
   await ledger.begin(
-    account,
+    lease,
     ['done', 'cut', 'no'].map((uidl) => beginning(key(uidl))),
   )
-  await ledger.settle(account, { ...settlement(key('done'), DONE), received })
-  await ledger.settle(account, settlement(key('no'), refusal))
-  await ledger.hold(account, [{ key: key('kept'), listedBytes: 9e7, reason: 'too large' }])
-  await ledger.start(account, [{ key: key('old'), listedBytes: 100 }])
+  await ledger.settle(lease, { ...settlement(key('done'), DONE), received })
+  await ledger.settle(lease, settlement(key('no'), refusal))
+  await ledger.hold(lease, [{ key: key('kept'), listedBytes: 9e7, reason: 'too large' }])
+  await ledger.start(lease, [{ key: key('old'), listedBytes: 100 }])
+  return lease
 }
 
 /** A ledger with `count` delivered messages, made quickly. */
 async function largeLedger(count: number): Promise<Ledger> {
   const path = join(await temporaryDirectory(), 'state.db')
   const first = await openLedger(path)
-  await first.account('small', IDENTITY)
-  await first.account('large', IDENTITY)
-  await first.start('small', [{ key: key('first'), listedBytes: null }])
+  const small = await leaseOf(first, 'small')
+  await leaseOf(first, 'large')
+  await first.start(small, [{ key: key('first'), listedBytes: null }])
   await first[Symbol.asyncDispose]()
   const database = new DatabaseSync(path)
   database.exec(`INSERT INTO message (account, uidl, copy, state, first_seen_ms)
@@ -75,8 +76,8 @@ describe('a list', () => {
 
   test('has all that is known of a message, of a delivered one too', async () => {
     const ledger = await freshLedger({ nowMs: () => 5000 })
-    await oneOfEach(ledger)
-    await ledger.deleted('a', [key('done')])
+    const lease = await oneOfEach(ledger)
+    await ledger.deleted(lease, [key('done')])
     const [first] = (await Array.fromAsync(ledger.records.list('a', 'delivered'))).flat()
     expect(first).toEqual({
       key: { uidl: 'done', copy: 0 },
@@ -124,9 +125,9 @@ describe('a list', () => {
 
   test('of many held messages goes on where it stopped', async () => {
     const ledger = await freshLedger()
-    await ledger.account('a', IDENTITY)
+    const lease = await leaseOf(ledger, 'a')
     const held = Array.from({ length: 2500 }, (_, at) => ({ key: key(`uid-${at}`), listedBytes: null, reason: 'no' }))
-    await ledger.hold('a', held)
+    await ledger.hold(lease, held)
     expect(await uidlsOf(ledger, 'held')).toEqual(held.map((message) => message.key.uidl))
   })
 
@@ -143,10 +144,10 @@ describe('a list', () => {
 describe('a look at one UIDL', () => {
   test('finds all copies, in order, and the bytes of UIDLs that are no text', async () => {
     const ledger = await freshLedger()
-    await ledger.account('a', IDENTITY)
+    const lease = await leaseOf(ledger, 'a')
     const odd = 'caf\u00e9\0\\x41'
     await ledger.hold(
-      'a',
+      lease,
       [key(odd, 1), key(odd), key('other')].map((each) => ({ key: each, listedBytes: null, reason: 'no' })),
     )
     expect((await ledger.records.find('a', odd)).map((message) => message.key)).toEqual([key(odd), key(odd, 1)])
@@ -156,9 +157,9 @@ describe('a look at one UIDL', () => {
 
   test('finds a UIDL of more than 1,024 bytes by itself and by what the list shows of it', async () => {
     const ledger = await freshLedger()
-    await ledger.account('a', IDENTITY)
+    const lease = await leaseOf(ledger, 'a')
     const long = 'x'.repeat(2000)
-    await ledger.hold('a', [{ key: key(long), listedBytes: null, reason: 'no' }])
+    await ledger.hold(lease, [{ key: key(long), listedBytes: null, reason: 'no' }])
     const [shown = ''] = await uidlsOf(ledger, 'all')
     expect(shown).toHaveLength(32)
     expect(await ledger.records.find('a', long)).toHaveLength(1)
@@ -169,9 +170,9 @@ describe('a look at one UIDL', () => {
 test('unsettled messages are counted for each account that has some', async () => {
   const ledger = await freshLedger()
   await oneOfEach(ledger)
-  await oneOfEach(ledger, 'b')
-  await ledger.hold('b', [{ key: key('cut'), listedBytes: null, reason: 'loop' }])
-  await ledger.account('c', IDENTITY)
+  const second = await oneOfEach(ledger, 'b')
+  await ledger.hold(second, [{ key: key('cut'), listedBytes: null, reason: 'loop' }])
+  await leaseOf(ledger, 'c')
   expect(await ledger.records.unsettled()).toEqual(
     new Map([
       ['a', { waiting: 1, refused: 1, held: 1 }],
@@ -184,7 +185,7 @@ test('the owners of UIDLs are the accounts asked about, each with how many it kn
   const ledger = await freshLedger()
   await oneOfEach(ledger)
   await oneOfEach(ledger, 'b')
-  await ledger.account('c', IDENTITY)
+  await leaseOf(ledger, 'c')
   const owners = await ledger.records.owners(['a', 'c', 'unknown'], ['done', 'old', 'new', 'kept'])
   expect(owners).toEqual(new Map([['a', 3]]))
 })
@@ -192,39 +193,44 @@ test('the owners of UIDLs are the accounts asked about, each with how many it kn
 describe('forgetting', () => {
   test('makes messages new again, with all of their deliveries, and counts what is left', async () => {
     const ledger = await freshLedger()
-    await oneOfEach(ledger)
-    expect(await ledger.records.forget('a', [key('done'), key('kept'), key('unknown')], {})).toBe(2)
+    const lease = await oneOfEach(ledger)
+    expect(await ledger.records.forget(lease, [key('done'), key('kept'), key('unknown')], {})).toBe(2)
     expect(await ledger.known('a', [key('done'), key('kept')])).toEqual([null, null])
     expect(await uidlsOf(ledger, 'all')).toEqual(['cut', 'no', 'old'])
-    expect((await ledger.account('a', IDENTITY)).known).toBe(3)
-    expect((await ledger.account('a', IDENTITY)).started).toBe(true)
-    await ledger.begin('a', [beginning(key('done'), ['other'])])
+    expect((await ledger.account('a'))?.known).toBe(3)
+    expect((await ledger.account('a'))?.started).toBe(true)
+    await ledger.begin(lease, [beginning(key('done'), ['other'])])
     expect((await ledger.records.find('a', 'done'))[0]?.deliveries.map((each) => each.destination)).toEqual(['other'])
   })
 
   test('spares the other copies', async () => {
     const ledger = await freshLedger()
-    await ledger.account('a', IDENTITY)
-    await ledger.begin('a', [beginning(key('same')), beginning(key('same', 1))])
-    expect(await ledger.records.forget('a', [key('same')], {})).toBe(1)
+    const lease = await leaseOf(ledger, 'a')
+    await ledger.begin(lease, [beginning(key('same')), beginning(key('same', 1))])
+    expect(await ledger.records.forget(lease, [key('same')], {})).toBe(1)
     expect(await keysOf(ledger, 'all')).toEqual([key('same', 1)])
   })
 
   test('changes the facts that go with it and no others', async () => {
     const ledger = await freshLedger()
-    await oneOfEach(ledger)
-    const { lastPollMs, ...rest } = { ...(await ledger.account('a', IDENTITY)), lastPollMs: 7 }
-    await ledger.finish('a', { identity: IDENTITY, health: { ...rest, lastPollMs }, facts: { alive: '5', salt: 's' } })
-    await ledger.records.forget('a', [key('done')], { alive: null })
-    expect(await ledger.account('a', IDENTITY)).toMatchObject({ facts: { salt: 's' }, lastPollMs: 7 })
+    const lease = await oneOfEach(ledger)
+    const { lastPollMs, ...rest } = { ...(await ledger.admit(lease, IDENTITY)), lastPollMs: 7 }
+    await ledger.finish(lease, {
+      identity: IDENTITY,
+      health: { ...rest, lastPollMs },
+      facts: { alive: '5', salt: 's' },
+    })
+    await ledger.records.forget(lease, [key('done')], { alive: null })
+    expect(await ledger.account('a'))?.toMatchObject({ facts: { salt: 's' }, lastPollMs: 7 })
   })
 
   test('everything leaves the account, which can then be removed, and the others', async () => {
     await using ledger = await largeLedger(2500)
-    await expect(ledger.records.remove('large')).rejects.toMatchObject({ code: 'ERR_BUG' })
-    expect(await ledger.records.forgetAll('large', {})).toBe(2500)
-    expect((await ledger.account('large', IDENTITY)).known).toBe(0)
-    await ledger.records.remove('large')
+    const lease = await leaseOf(ledger, 'large')
+    await expect(ledger.records.remove(lease)).rejects.toMatchObject({ code: 'ERR_BUG' })
+    expect(await ledger.records.forgetAll(lease, {})).toBe(2500)
+    expect((await ledger.account('large'))?.known).toBe(0)
+    await ledger.records.remove(lease)
     expect((await ledger.accounts()).map(({ name, known }) => [name, known])).toEqual([['small', 1]])
     expect(await keysOf(ledger, 'all', 'small')).toEqual([key('first')])
   })
@@ -233,9 +239,10 @@ describe('forgetting', () => {
 describe('renaming', () => {
   test('gives everything to the new name, durably', async () => {
     const ledger = await freshLedger()
-    await oneOfEach(ledger)
-    const before = { ...(await ledger.account('a', IDENTITY)), name: 'b' }
-    expect(await ledger.records.rename('a', 'b')).toBe(true)
+    const lease = await oneOfEach(ledger)
+    const before = { ...(await ledger.admit(lease, IDENTITY)), name: 'b' }
+    const second = await ledger.lease('b')
+    expect(await ledger.records.rename(lease, second!)).toBe(true)
     await using again = await openLedger(ledger.place)
     expect(await again.accounts()).toEqual([before])
     expect(await keysOf(again, 'all', 'b')).toHaveLength(5)
@@ -244,29 +251,27 @@ describe('renaming', () => {
 
   test('takes the place of an account that has nothing but failed polls', async () => {
     const ledger = await freshLedger()
-    await oneOfEach(ledger)
-    await ledger.account('b', IDENTITY)
-    expect(await ledger.records.rename('a', 'b')).toBe(true)
+    const lease = await oneOfEach(ledger)
+    const second = await leaseOf(ledger, 'b')
+    expect(await ledger.records.rename(lease, second)).toBe(true)
     expect((await ledger.accounts()).map(({ name, known }) => [name, known])).toEqual([['b', 5]])
   })
 
   test('changes nothing when the new name has messages of its own', async () => {
     const ledger = await freshLedger()
-    await oneOfEach(ledger)
-    await oneOfEach(ledger, 'b')
-    expect(await ledger.records.rename('a', 'b')).toBe(false)
+    const lease = await oneOfEach(ledger)
+    const second = await oneOfEach(ledger, 'b')
+    expect(await ledger.records.rename(lease, second)).toBe(false)
     expect(await keysOf(ledger, 'all', 'a')).toHaveLength(5)
     expect(await keysOf(ledger, 'all', 'b')).toHaveLength(5)
   })
 
   test('leaves both leases to be released, and the new name to be leased again', async () => {
     const ledger = await freshLedger()
-    await oneOfEach(ledger)
     {
-      await using from = await ledger.lease('a')
+      await using from = await oneOfEach(ledger)
       await using to = await ledger.lease('b')
-      expect([from, to]).not.toContain(null)
-      await ledger.records.rename('a', 'b')
+      expect(await ledger.records.rename(from, to!)).toBe(true)
     }
     await using lease = await ledger.lease('b')
     expect(lease?.account).toBe('b')
@@ -277,8 +282,6 @@ describe('a backup', () => {
   test('is a whole ledger that only its owner can read, taken while a poll holds its lease', async () => {
     const ledger = await freshLedger()
     await oneOfEach(ledger)
-    await using lease = await ledger.lease('a')
-    expect(lease).not.toBeNull()
     const file = join(await temporaryDirectory(), 'copy.db')
     await ledger.records.backup(file)
     expect((await stat(file)).mode & 0o777).toBe(0o600)
@@ -289,7 +292,6 @@ describe('a backup', () => {
 
   test('goes through while another process keeps writing', async () => {
     const ledger = await freshLedger()
-    await ledger.account('a', IDENTITY)
     const writer = child('writer.ts', ledger.place, 'a', 'uid-')
     await writer.line()
     const file = join(await temporaryDirectory(), 'copy.db')
@@ -346,7 +348,7 @@ describe('a backup', () => {
 
 test('facts are noted beside those of polls, null removes one, and an account that is not known stays unknown', async () => {
   const ledger = await freshLedger()
-  await ledger.account('old-isp', IDENTITY)
+  await leaseOf(ledger, 'old-isp')
   await ledger.records.note('old-isp', { troubleSince: '5', other: 'x' })
   await ledger.records.note('old-isp', { troubleSince: null })
   await ledger.records.note('nobody', { troubleSince: '5' })

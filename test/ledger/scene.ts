@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { onTestFinished } from 'vitest'
-import type { Beginning, EntryKey, Ledger, Outcome, Settlement } from '../../src/ledger/ledger.ts'
+import type { Beginning, EntryKey, Ledger, Lease, Outcome, Settlement } from '../../src/ledger/ledger.ts'
 import { openLedger, type LedgerOptions } from '../../src/ledger/sqlite/open.ts'
 
 export const IDENTITY = { host: 'pop.example.net', port: 995, user: 'alice' }
@@ -23,6 +23,14 @@ export async function freshLedger(options: LedgerOptions = {}): Promise<Ledger> 
   const ledger = await openLedger(join(await temporaryDirectory(), 'state.db'), options)
   onTestFinished(() => ledger[Symbol.asyncDispose]())
   return ledger
+}
+
+/** The right to an account, which is made known; given back at the latest when the ledger is closed. */
+export async function leaseOf(ledger: Ledger, account: string, identity = IDENTITY): Promise<Lease> {
+  const lease = await ledger.lease(account)
+  if (lease === null) throw new Error(`${account} is at work`)
+  await ledger.admit(lease, identity)
+  return lease
 }
 
 export function key(uidl: string, copy = 0): EntryKey {

@@ -4,12 +4,14 @@ import { openLedger } from '../../src/ledger/sqlite/open.ts'
 
 const [path = '', account = '', prefix = ''] = process.argv.slice(2)
 await using ledger = await openLedger(path)
-await ledger.account(account, { host: 'pop.example.net', port: 995, user: 'alice' })
+const lease = await ledger.lease(account)
+if (lease === null) throw new Error(`${account} is at work`)
+await ledger.admit(lease, { host: 'pop.example.net', port: 995, user: 'alice' })
 for (let number = 0; ; number++) {
   const key = { uidl: `${prefix}${number}`, copy: 0 }
   const deliveries = [{ destination: 'inbox', recipient: '', intent: number.toString(16).padStart(16, '0') }]
-  await ledger.begin(account, [{ key, listedBytes: number, deliveries }])
+  await ledger.begin(lease, [{ key, listedBytes: number, deliveries }])
   const outcome = { state: 'done', receipt: 'x'.repeat(60) } as const
-  await ledger.settle(account, { key, destination: 'inbox', recipient: '', outcome, received: null })
+  await ledger.settle(lease, { key, destination: 'inbox', recipient: '', outcome, received: null })
   process.stdout.write(`${number}\n`)
 }

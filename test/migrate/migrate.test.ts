@@ -5,6 +5,7 @@ import { openLedger } from '../../src/ledger/sqlite/open.ts'
 import { letter, upTo } from '../poll/scene.ts'
 import { SmtpSink } from '../support/smtp-server.ts'
 import { Scene } from './scene.ts'
+import { leaseOf } from '../ledger/scene.ts'
 
 describe('a migration', () => {
   test('moves everything, reads it again and says so', async () => {
@@ -211,7 +212,7 @@ describe('an account of the configuration', () => {
     const configuration = await scene.configuration()
     {
       await using ledger = await openLedger(configuration.statePath)
-      await ledger.start('old-isp', [{ key: { uidl: 'uid-5', copy: 0 }, listedBytes: null }])
+      await ledger.start(await leaseOf(ledger, 'old-isp'), [{ key: { uidl: 'uid-5', copy: 0 }, listedBytes: null }])
     }
     const report = await scene.migrate({ ownLedger: false })
     expect(report).toMatchObject({ outcome: 'ok', messages: 3, verified: 3, earlier: 4 })

@@ -4,10 +4,11 @@ import type { EntryKey } from '../../src/ledger/ledger.ts'
 import { openLedger } from '../../src/ledger/sqlite/open.ts'
 import { forgetMessages } from '../../src/poll/forget.ts'
 import { Scene, upTo } from './scene.ts'
+import { leaseOf } from '../ledger/scene.ts'
 
 async function forget(scene: Scene, keys: readonly EntryKey[] | 'all'): Promise<number> {
   await using ledger = await openLedger(scene.path('state/state.db'))
-  return await forgetMessages(ledger, 'old-isp', keys)
+  return await forgetMessages(ledger, await leaseOf(ledger, 'old-isp'), keys)
 }
 
 const keys = (count: number) => upTo(count).map((at) => ({ uidl: `uid-${at}`, copy: 0 }))

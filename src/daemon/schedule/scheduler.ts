@@ -216,9 +216,9 @@ export class Scheduler implements AsyncDisposable {
     for (const asker of askers) asker.resolve(report)
   }
 
-  async #health({ name, host, port, user }: Account): Promise<AccountHealth | null> {
+  async #health({ name }: Account): Promise<AccountHealth | null> {
     try {
-      return await this.#context.ledger.account(name, { host, port, user })
+      return await this.#context.ledger.account(name)
     } catch {
       // The next poll meets the same trouble and reports it.
       return null

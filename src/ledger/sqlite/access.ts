@@ -5,6 +5,7 @@ import type { AccountRows } from './rows/accounts.ts'
 import type { Durability, GroupCommit } from './group-commit.ts'
 import { bug, refused, whenFree } from './rows/fault.ts'
 import { KEYS_PER_STATEMENT } from './rows/known.ts'
+import type { Lease } from '../lease.ts'
 
 export interface Surroundings {
   readonly nowMs: () => number
@@ -73,10 +74,20 @@ export class Access {
     return this.#commit.submit(apply, durability)
   }
 
+  /** A change of an account that is known, under its lease. */
+  async change<T>(lease: Lease, apply: (accountId: number, nowMs: number) => T): Promise<T> {
+    this.#requireHeld(lease)
+    return await this.write(() => apply(this.#accounts.idOf(lease.account), this.surroundings.nowMs()))
+  }
+
+  #requireHeld(lease: Lease): void {
+    if (!this.#closed) lease.requireHeld()
+  }
+
   /** Applies a change to each item, a thousand to a transaction at most, so that no commit holds up the event loop.
    *  `apply` gives how many messages it added. */
-  async writeAll<T>(
-    account: string,
+  async changeAll<T>(
+    lease: Lease,
     items: readonly T[],
     apply: (item: T, accountId: number, nowMs: number) => number | void,
   ): Promise<void> {
@@ -84,9 +95,7 @@ export class Access {
     for (let first = 0; first < items.length; first += KEYS_PER_STATEMENT) {
       const slice = items.slice(first, first + KEYS_PER_STATEMENT)
       slices.push(
-        this.write(() => {
-          const id = this.#accounts.idOf(account)
-          const nowMs = this.surroundings.nowMs()
+        this.change(lease, (id, nowMs) => {
           let added = 0
           for (const item of slice) added += apply(item, id, nowMs) ?? 0
           this.#accounts.grow(id, added)

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
 import { isBusy } from './rows/fault.ts'
-import type { Lease } from '../ledger.ts'
+import type { AccountRecord } from '../account.ts'
+import { type Lease, leaseLost } from '../lease.ts'
 import { Misread, rowOf, text } from './rows/row.ts'
 
 // Nothing is ever written to the file: the lock lies on an empty one. In memory, for the journal would be a second file.
@@ -103,19 +104,37 @@ export class Leases {
   }
 }
 
-/** Calls `release` once, however often it is disposed of. */
+/** A lease of this process. */
 export class HeldLease implements Lease {
   readonly account: string
-  readonly #release: () => Promise<void>
-  #released: Promise<void> | null = null
+  readonly token: number
+  readonly record: AccountRecord | null
+  readonly #lost = new AbortController()
+  readonly #giveBack: () => Promise<void>
+  #givenBack: Promise<void> | null = null
 
-  constructor(account: string, release: () => Promise<void>) {
+  constructor(account: string, token: number, record: AccountRecord | null, giveBack: () => Promise<void>) {
     this.account = account
-    this.#release = release
+    this.token = token
+    this.record = record
+    this.#giveBack = giveBack
+  }
+
+  get lost(): AbortSignal {
+    return this.#lost.signal
+  }
+
+  requireHeld(): void {
+    if (this.#givenBack !== null || this.lost.aborted) throw leaseLost(this.account)
+  }
+
+  /** The file is closed: others may take what it held. */
+  lose(): void {
+    if (this.#givenBack === null) this.#lost.abort(leaseLost(this.account))
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#released ??= this.#release()
-    return this.#released
+    this.#givenBack ??= this.#giveBack()
+    return this.#givenBack
   }
 }

@@ -3,7 +3,8 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Access, type Surroundings } from './access.ts'
-import { AccountRows, blankRecord } from './rows/accounts.ts'
+import { AccountRows } from './rows/accounts.ts'
+import { blankRecord } from '../account.ts'
 import { GroupCommit } from './group-commit.ts'
 import { IdentityRows } from './rows/identity.ts'
 import { KEYS_PER_STATEMENT, KnownRows } from './rows/known.ts'
@@ -41,8 +42,9 @@ export class SqliteLedger implements Ledger {
   readonly #identity: IdentityRows
   readonly #settled: SettledRows
   readonly #leases: Leases
-  /** Accounts leased in this process, or being leased. */
-  readonly #leased = new Set<string>()
+  /** Accounts leased in this process; null: it is being asked for. */
+  readonly #leased = new Map<string, HeldLease | null>()
+  #tokens = 1
 
   constructor(database: DatabaseSync, path: string, surroundings: Surroundings) {
     this.place = path
@@ -65,25 +67,36 @@ export class SqliteLedger implements Ledger {
 
   async lease(account: string): Promise<Lease | null> {
     if (this.#leased.has(account)) return null
-    this.#leased.add(account)
+    // Kept from now on, so that nobody else of this process asks for it meanwhile.
+    this.#leased.set(account, null)
     try {
-      const taken = await this.#access.write(
-        () => this.#leases.take(account, this.#access.surroundings.nowMs()),
-        'process',
-      )
-      if (!taken) this.#leased.delete(account)
-      return taken ? new HeldLease(account, () => this.#release(account)) : null
+      const taken = await this.#access.write(() => this.#take(account), 'process')
+      if (taken === null) this.#leased.delete(account)
+      else this.#leased.set(account, taken)
+      return taken
     } catch (thrown) {
       this.#leased.delete(account)
       throw thrown
     }
   }
 
-  async account(name: string, identity: AccountIdentity): Promise<AccountRecord> {
-    const recorded = await this.#access.read(() => this.#accounts.read(name))
+  /** Inside a transaction, which may be run again. */
+  #take(account: string): HeldLease | null {
+    if (!this.#leases.take(account, this.#access.surroundings.nowMs())) return null
+    return new HeldLease(account, this.#tokens++, this.#accounts.read(account), () => this.#release(account))
+  }
+
+  async admit(lease: Lease, identity: AccountIdentity): Promise<AccountRecord> {
+    const { account } = lease
+    const recorded = await this.account(account)
     if (recorded !== null) return recorded
-    if (!this.#access.surroundings.readOnly) await this.#access.write(() => this.#accounts.add(name, identity))
-    return (await this.#access.read(() => this.#accounts.read(name))) ?? blankRecord(name, identity)
+    lease.requireHeld()
+    await this.#access.write(() => this.#accounts.add(account, identity))
+    return (await this.account(account)) ?? blankRecord(account, identity)
+  }
+
+  account(name: string): Promise<AccountRecord | null> {
+    return this.#access.read(() => this.#accounts.read(name))
   }
 
   accounts(): Promise<readonly AccountRecord[]> {
@@ -110,41 +123,39 @@ export class SqliteLedger implements Ledger {
     for await (const slices of this.#slices(account, read, ROWS_PER_STATEMENT)) yield* slices
   }
 
-  see(account: string, seen: Parameters<Ledger['see']>[1]): Promise<void> {
-    return this.#access.writeAll(account, seen, ({ key, listedBytes }, id, nowMs) =>
+  see(lease: Lease, seen: Parameters<Ledger['see']>[1]): Promise<void> {
+    return this.#access.changeAll(lease, seen, ({ key, listedBytes }, id, nowMs) =>
       this.#messages.see(id, key, listedBytes, nowMs),
     )
   }
 
-  async start(account: string, seen: Parameters<Ledger['start']>[1]): Promise<void> {
-    await this.see(account, seen)
-    await this.#access.write(() => this.#accounts.start(this.#accounts.idOf(account)))
+  async start(lease: Lease, seen: Parameters<Ledger['start']>[1]): Promise<void> {
+    await this.see(lease, seen)
+    await this.#access.change(lease, (id) => this.#accounts.start(id))
   }
 
-  begin(account: string, batch: readonly Beginning[]): Promise<void> {
-    return this.#access.writeAll(account, batch, (beginning, id, nowMs) => this.#messages.begin(id, beginning, nowMs))
+  begin(lease: Lease, batch: readonly Beginning[]): Promise<void> {
+    return this.#access.changeAll(lease, batch, (beginning, id, nowMs) => this.#messages.begin(id, beginning, nowMs))
   }
 
-  settle(account: string, settlement: Settlement): Promise<void> {
-    return this.#access.write(() =>
-      this.#messages.settle(this.#accounts.idOf(account), settlement, this.#access.surroundings.nowMs()),
-    )
+  settle(lease: Lease, settlement: Settlement): Promise<void> {
+    return this.#access.change(lease, (id, nowMs) => this.#messages.settle(id, settlement, nowMs))
   }
 
-  abandon(account: string, keys: Parameters<Ledger['abandon']>[1]): Promise<void> {
-    return this.#access.writeAll(account, keys, ({ key, reason, counts }, id) =>
+  abandon(lease: Lease, keys: Parameters<Ledger['abandon']>[1]): Promise<void> {
+    return this.#access.changeAll(lease, keys, ({ key, reason, counts }, id) =>
       this.#messages.abandon(id, key, reason, counts),
     )
   }
 
-  hold(account: string, held: Parameters<Ledger['hold']>[1]): Promise<void> {
-    return this.#access.writeAll(account, held, ({ key, listedBytes, reason }, id, nowMs) =>
+  hold(lease: Lease, held: Parameters<Ledger['hold']>[1]): Promise<void> {
+    return this.#access.changeAll(lease, held, ({ key, listedBytes, reason }, id, nowMs) =>
       this.#messages.hold(id, key, listedBytes, reason, nowMs),
     )
   }
 
-  deleted(account: string, keys: readonly EntryKey[]): Promise<void> {
-    return this.#access.writeAll(account, keys, (key, id, nowMs) => this.#messages.deleted(id, key, nowMs))
+  deleted(lease: Lease, keys: readonly EntryKey[]): Promise<void> {
+    return this.#access.changeAll(lease, keys, (key, id, nowMs) => this.#messages.deleted(id, key, nowMs))
   }
 
   async copies(account: string, uidls: readonly string[]): Promise<ReadonlyMap<string, readonly KnownCopy[]>> {
@@ -178,27 +189,29 @@ export class SqliteLedger implements Ledger {
     })
   }
 
-  async gone(account: string, listed: { has(row: number): boolean }): Promise<void> {
-    for await (const rows of this.#slices(account, (id, after, until) => this.#identity.present(id, after, until))) {
+  async gone(lease: Lease, listed: { has(row: number): boolean }): Promise<void> {
+    for await (const rows of this.#slices(lease.account, (id, after, until) =>
+      this.#identity.present(id, after, until),
+    )) {
       const gone = rows.filter((row) => !listed.has(row))
-      await this.#access.writeAll(account, gone, (row, _, nowMs) => this.#identity.go(row, nowMs))
+      await this.#access.changeAll(lease, gone, (row, _, nowMs) => this.#identity.go(row, nowMs))
     }
   }
 
-  returned(account: string, keys: readonly EntryKey[]): Promise<void> {
-    return this.#access.writeAll(account, keys, (key, id) => this.#identity.return(id, key))
+  returned(lease: Lease, keys: readonly EntryKey[]): Promise<void> {
+    return this.#access.changeAll(lease, keys, (key, id) => this.#identity.return(id, key))
   }
 
-  adopt(account: string, adoptions: readonly Adoption[]): Promise<void> {
-    return this.#access.writeAll(account, adoptions, (adoption, id, nowMs) => this.#identity.adopt(id, adoption, nowMs))
+  adopt(lease: Lease, adoptions: readonly Adoption[]): Promise<void> {
+    return this.#access.changeAll(lease, adoptions, (adoption, id, nowMs) => this.#identity.adopt(id, adoption, nowMs))
   }
 
-  confirm(account: string, key: EntryKey, received: ReceivedFacts): Promise<void> {
-    return this.#access.write(() => this.#identity.confirm(this.#accounts.idOf(account), key, received))
+  confirm(lease: Lease, key: EntryKey, received: ReceivedFacts): Promise<void> {
+    return this.#access.change(lease, (id) => this.#identity.confirm(id, key, received))
   }
 
-  rekey(account: string, changes: Parameters<Ledger['rekey']>[1]): Promise<void> {
-    return this.#access.writeAll(account, changes, ({ from, to }, id) => this.#identity.rekey(id, from, to))
+  rekey(lease: Lease, changes: Parameters<Ledger['rekey']>[1]): Promise<void> {
+    return this.#access.changeAll(lease, changes, ({ from, to }, id) => this.#identity.rekey(id, from, to))
   }
 
   fingerprints(account: string): AsyncIterable<readonly FingerprintedKey[]> {
@@ -209,8 +222,9 @@ export class SqliteLedger implements Ledger {
     return this.#access.readAll(account, () => this.#identity.last(), read, rows)
   }
 
-  finish(account: string, poll: Parameters<Ledger['finish']>[1]): Promise<void> {
-    return this.#access.write(() => this.#accounts.finish(account, poll.identity, poll.health, poll.facts))
+  finish(lease: Lease, poll: Parameters<Ledger['finish']>[1]): Promise<void> {
+    const { identity, health, facts } = poll
+    return this.#access.change(lease, () => this.#accounts.finish(lease.account, identity, health, facts))
   }
 
   told(account: string, told: Told | null): Promise<void> {
@@ -230,6 +244,7 @@ export class SqliteLedger implements Ledger {
     if (this.#leased.size > 0)
       await this.#access.write(() => this.#leases.releaseAll(), 'process').catch(() => undefined)
     await this.#access.close()
+    for (const lease of this.#leased.values()) lease?.lose()
     this.#leases.close()
     this.#database.close()
   }

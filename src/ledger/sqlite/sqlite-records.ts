@@ -1,14 +1,16 @@
 // The methods of Records on the SQLite file of a SqliteLedger: slices for readers, short transactions for those who mend. Rows
-// are in record-rows.ts and accounts.ts; what each method promises is in records.ts.
+// are in rows/records.ts and rows/accounts.ts; what each method promises is in records.ts.
 import type { DatabaseSync } from 'node:sqlite'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Access } from './access.ts'
 import type { AccountRows } from './rows/accounts.ts'
 import { backup } from './backup.ts'
 import { bug } from './rows/fault.ts'
-import type { EntryKey } from '../ledger.ts'
+import type { FactChanges } from '../account.ts'
+import type { EntryKey } from '../entry.ts'
+import type { Lease } from '../lease.ts'
 import { COUNTED_PER_STATEMENT, RecordRows, type UnsettledRow } from './rows/records.ts'
-import type { FactChanges, MessageRecord, Records, Selection, Unsettled } from '../records.ts'
+import type { MessageRecord, Records, Selection, Unsettled } from '../records.ts'
 import { HELD, OPEN, OPEN_REFUSED } from './rows/row.ts'
 
 /** Messages removed in one transaction, with one fsync. */
@@ -80,51 +82,49 @@ export class SqliteRecords implements Records {
     return found
   }
 
-  async forget(account: string, keys: readonly EntryKey[], facts: FactChanges): Promise<number> {
+  async forget(lease: Lease, keys: readonly EntryKey[], facts: FactChanges): Promise<number> {
     let forgotten = 0
     for (let first = 0; first < keys.length; first += REMOVED_AT_ONCE) {
       const slice = keys.slice(first, first + REMOVED_AT_ONCE)
-      forgotten += await this.#remove(account, facts, (id) =>
+      forgotten += await this.#remove(lease, facts, (id) =>
         slice.reduce((removed, key) => removed + this.#rows.remove(id, key), 0),
       )
     }
     return forgotten
   }
 
-  async forgetAll(account: string, facts: FactChanges): Promise<number> {
+  async forgetAll(lease: Lease, facts: FactChanges): Promise<number> {
     for (let forgotten = 0; ;) {
-      const removed = await this.#remove(account, facts, (id) => this.#rows.removeSome(id, REMOVED_AT_ONCE))
+      const removed = await this.#remove(lease, facts, (id) => this.#rows.removeSome(id, REMOVED_AT_ONCE))
       forgotten += removed
       if (removed < REMOVED_AT_ONCE) return forgotten
     }
   }
 
   /** Removes messages of an account that is known, and keeps its count and its facts in step. */
-  #remove(account: string, facts: FactChanges, remove: (id: number) => number): Promise<number> {
-    return this.#access.write(() => {
-      const id = this.#accounts.idOf(account)
+  #remove(lease: Lease, facts: FactChanges, remove: (id: number) => number): Promise<number> {
+    return this.#access.change(lease, (id) => {
       const removed = remove(id)
       this.#accounts.grow(id, -removed)
-      this.#accounts.merge(account, facts)
+      this.#accounts.merge(lease.account, facts)
       return removed
     })
   }
 
-  remove(account: string): Promise<void> {
-    return this.#access.write(() => {
-      const id = this.#accounts.idOf(account)
+  remove(lease: Lease): Promise<void> {
+    return this.#access.change(lease, (id) => {
       if (this.#rows.hasMessages(id)) throw bug('removing an account that has messages')
       this.#accounts.remove(id)
     })
   }
 
-  rename(from: string, to: string): Promise<boolean> {
-    return this.#access.write(() => {
-      const id = this.#accounts.idOf(from)
-      const inTheWay = this.#accounts.find(to)
+  async rename(from: Lease, to: Lease): Promise<boolean> {
+    to.requireHeld()
+    return await this.#access.change(from, (id) => {
+      const inTheWay = this.#accounts.find(to.account)
       if (inTheWay !== null && this.#rows.hasMessages(inTheWay)) return false
       if (inTheWay !== null) this.#accounts.remove(inTheWay)
-      this.#accounts.rename(id, to)
+      this.#accounts.rename(id, to.account)
       return true
     })
   }

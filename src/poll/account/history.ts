@@ -3,7 +3,7 @@
 import { showsWhatItHas } from '../../config/destinations/destinations.ts'
 import type { Account } from '../../config/schema.ts'
 import { asPopfetchError, PopfetchError } from '../../errors.ts'
-import type { AccountRecord } from '../../ledger/ledger.ts'
+import type { AccountIdentity, AccountRecord, Lease } from '../../ledger/ledger.ts'
 import type { Listing } from '../../pop3/listing/listing.ts'
 import { type AgeClock, ageClock } from '../plan/age-clock.ts'
 import { isPaused, nextHealth, secretMark } from './backoff.ts'
@@ -30,6 +30,7 @@ export class History {
   signedInMs: number | null = null
   loginDelaySeconds: number | null = null
   readonly #account: Account
+  readonly #lease: Lease
   readonly #run: Run
   readonly #facts: Record<string, string | null> = {}
   #secretMark: number | null = null
@@ -37,13 +38,15 @@ export class History {
   #unused: string | null = null
 
   /** Makes the account known to the ledger, if need be. */
-  static async open(account: Account, run: Run): Promise<History> {
-    const { host, port, user, name } = account
-    return new History(account, await run.ledger.account(name, { host, port, user }), run)
+  static async open(account: Account, lease: Lease, run: Run): Promise<History> {
+    // Since the caller took its lease, other polls may have recorded something.
+    const recorded = lease === run.restrictions.lease ? null : lease.record
+    return new History(account, lease, recorded ?? (await run.ledger.admit(lease, identityOf(account))), run)
   }
 
-  private constructor(account: Account, record: AccountRecord, run: Run) {
+  private constructor(account: Account, lease: Lease, record: AccountRecord, run: Run) {
     this.#account = account
+    this.#lease = lease
     this.#run = run
     this.record = record
     this.sizes = new SizeWatch(record.facts['sizes'] !== 'hints')
@@ -55,8 +58,7 @@ export class History {
 
   /** The record as the last session left it. */
   async reread(): Promise<void> {
-    const { host, port, user, name } = this.#account
-    this.record = await this.#run.ledger.account(name, { host, port, user })
+    this.record = await this.#run.ledger.admit(this.#lease, identityOf(this.#account))
   }
 
   /** Is the account to be left alone (DESIGN 5)? */
@@ -134,7 +136,6 @@ export class History {
     const { options, nowMs, ledger } = this.#run
     const { error } = tally
     if (options.dryRun || error?.code === 'ERR_ABORTED') return
-    const { host, port, user, name } = this.#account
     if (error === null) {
       const { lastMs, beforeMs } = this.ages.checkpoints
       this.#facts['delete'] = deleteText(this.#account)
@@ -151,7 +152,7 @@ export class History {
     const end = { error, secretMark: this.#secretMark, signedInMs, loginDelaySeconds }
     try {
       const health = nextHealth(this.record, end, nowMs())
-      await ledger.finish(name, { identity: { host, port, user }, health, facts: this.#facts })
+      await ledger.finish(this.#lease, { identity: identityOf(this.#account), health, facts: this.#facts })
     } catch (failure) {
       tally.fail(asPopfetchError(failure))
     }
@@ -164,4 +165,8 @@ function timeOf(fact: string | undefined): number | null {
 
 function deleteText({ delete: policy }: Account): string {
   return policy.kind === 'age' ? `${policy.ageMs / 86_400_000}d` : policy.kind
+}
+
+function identityOf({ host, port, user }: Account): AccountIdentity {
+  return { host, port, user }
 }

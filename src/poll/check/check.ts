@@ -2,7 +2,7 @@
 // for some servers that alone is a mark (P129). What it found out about the server and about a failure: findings.ts, diagnosis.ts.
 import type { Account } from '../../config/schema.ts'
 import { asPopfetchError, type PopfetchError } from '../../errors.ts'
-import type { AccountRecord } from '../../ledger/ledger.ts'
+import { type AccountRecord, blankRecord } from '../../ledger/account.ts'
 import type { Session } from '../../pop3/session.ts'
 import { Workarounds } from '../sign-in/workarounds.ts'
 import { diagnose } from './diagnosis.ts'
@@ -165,22 +165,5 @@ async function roundTrip(session: Session): Promise<number> {
 /** Of an account that was never polled: nothing is written for it. */
 async function recordOf(account: Account, { ledger }: RunRequest): Promise<AccountRecord> {
   const { name, host, port, user } = account
-  const known = (await ledger.accounts()).find((record) => record.name === name)
-  return (
-    known ?? {
-      name,
-      identity: { host, port, user },
-      started: false,
-      known: 0,
-      facts: {},
-      told: null,
-      lastPollMs: null,
-      lastSuccessMs: null,
-      failures: 0,
-      refusals: 0,
-      secretMark: null,
-      pausedUntilMs: 0,
-      error: null,
-    }
-  )
+  return (await ledger.account(name)) ?? blankRecord(name, { host, port, user })
 }

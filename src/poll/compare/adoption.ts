@@ -18,7 +18,7 @@ const BATCH = 100_000
 
 /** The fetches that are left; the others are recorded as delivered. Asked for on an account's first poll only. */
 export async function adopt(fetches: readonly PlannedFetch[], visit: Visit): Promise<readonly PlannedFetch[]> {
-  const { account, run } = visit
+  const { lease, run } = visit
   const left: PlannedFetch[] = []
   for (let at = 0; at < fetches.length; at += BATCH) {
     const batch = fetches.slice(at, at + BATCH)
@@ -38,7 +38,7 @@ export async function adopt(fetches: readonly PlannedFetch[], visit: Visit): Pro
         { key: { uidl: fetch.uidl, copy: fetch.copy }, listedBytes: fetch.sizeBytes, deliveries } satisfies Adoption,
       ]
     })
-    if (adoptions.length > 0) await run.ledger.adopt(account.name, adoptions)
+    if (adoptions.length > 0) await run.ledger.adopt(lease, adoptions)
     await turn()
   }
   return left

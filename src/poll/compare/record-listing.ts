@@ -10,12 +10,12 @@ import type { Visit } from '../visit.ts'
 
 /** Records it all, and returns the fetches that are left. */
 export async function recordListing(comparison: Comparison, visit: Visit): Promise<readonly PlannedFetch[]> {
-  const { account, run, history, tally } = visit
+  const { lease, run, history, tally } = visit
   const { plan } = comparison
   await noteAbsent(comparison, visit)
   if (plan.seen !== null) {
-    for (const entries of comparison.seen()) await run.ledger.see(account.name, entries.map(keyed))
-    await run.ledger.start(account.name, [])
+    for (const entries of comparison.seen()) await run.ledger.see(lease, entries.map(keyed))
+    await run.ledger.start(lease, [])
   }
   await hold(plan, visit)
   if (plan.withoutUidl > 0) tally.note(`${plan.withoutUidl} messages have no UIDL and show no header: left alone`)
@@ -33,10 +33,10 @@ function keyed({ uidl, copy, sizeBytes }: Entry): { readonly key: EntryKey; read
   return { key: { uidl, copy }, listedBytes: sizeBytes }
 }
 
-async function hold({ holds }: Plan, { account, run, tally }: Visit): Promise<void> {
+async function hold({ holds }: Plan, { lease, run, tally }: Visit): Promise<void> {
   if (holds.length === 0) return
   await run.ledger.hold(
-    account.name,
+    lease,
     holds.map((held) => ({ ...keyed(held), reason: held.reason })),
   )
   tally.held += holds.length
@@ -44,10 +44,13 @@ async function hold({ holds }: Plan, { account, run, tally }: Visit): Promise<vo
 }
 
 /** What the listing lacks is gone, unless it lacks so much that it may not be the whole truth (P083, P099, P100). */
-async function noteAbsent({ plan, rows, returned }: Comparison, { account, run, history }: Visit): Promise<void> {
-  if (returned.length > 0) await run.ledger.returned(account.name, returned)
+async function noteAbsent(
+  { plan, rows, returned }: Comparison,
+  { account, lease, run, history }: Visit,
+): Promise<void> {
+  if (returned.length > 0) await run.ledger.returned(lease, returned)
   const present = history.record.known - (await run.ledger.absent(account.name))
-  if (rows.size < present && plan.listed > 0 && plan.listed >= present / 2) await run.ledger.gone(account.name, rows)
+  if (rows.size < present && plan.listed > 0 && plan.listed >= present / 2) await run.ledger.gone(lease, rows)
 }
 
 /** `--accept-new-ids`: what the ledger knows under another UIDL, by its header (DESIGN 4.4), and does not see listed. */
@@ -56,7 +59,7 @@ async function takeOver(
   { rows }: Comparison,
   visit: Visit,
 ): Promise<readonly PlannedFetch[]> {
-  const { account, run, session } = visit
+  const { account, lease, run, session } = visit
   await recallInterrupted(visit)
   const fresh = fetches.filter(({ known }) => known === null)
   const prints = await fingerprintsOf(fresh, session)
@@ -73,7 +76,7 @@ async function takeOver(
       taken.add(fetch)
       return [{ from: key, to: { uidl: fetch.uidl, copy: fetch.copy } }]
     })
-    if (changes.length > 0) await run.ledger.rekey(account.name, changes)
+    if (changes.length > 0) await run.ledger.rekey(lease, changes)
   }
   for await (const slice of run.ledger.fingerprints(account.name)) await take(slice)
   if (taken.size < fresh.length) for await (const slice of adoptedPrints(account, run)) await take(slice)

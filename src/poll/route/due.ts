@@ -147,14 +147,14 @@ async function recalled(
   { uidl, copy }: EntryKey,
   delivery: Delivery,
   target: Target,
-  { account, run }: Visit,
+  { account, lease, run }: Visit,
 ): Promise<boolean> {
   const { destination, recipient, intent } = delivery
   const attempt = { intent, recipient, origin: originOf(account, { uidl, copy }) }
   const receipt = await target.destination.recall(attempt, run.signal)
   if (receipt === null) return false
   const { received } = receipt
-  await run.ledger.settle(account.name, {
+  await run.ledger.settle(lease, {
     key: { uidl, copy },
     destination,
     recipient,
@@ -167,9 +167,9 @@ async function recalled(
 async function settleUnknown(
   { uidl, copy }: PlannedFetch,
   { destination, recipient }: Delivery,
-  { account, run }: Visit,
+  { lease, run }: Visit,
 ): Promise<void> {
-  await run.ledger.settle(account.name, {
+  await run.ledger.settle(lease, {
     key: { uidl, copy },
     destination,
     recipient,
@@ -178,9 +178,9 @@ async function settleUnknown(
   })
 }
 
-async function hold({ uidl, copy, sizeBytes }: PlannedFetch, { account, run, tally }: Visit): Promise<void> {
+async function hold({ uidl, copy, sizeBytes }: PlannedFetch, { lease, run, tally }: Visit): Promise<void> {
   const reason = `the answer to its delivery was lost ${MOST_UNKNOWNS} times; it may be there already`
-  await run.ledger.hold(account.name, [{ key: { uidl, copy }, listedBytes: sizeBytes, reason }])
+  await run.ledger.hold(lease, [{ key: { uidl, copy }, listedBytes: sizeBytes, reason }])
   tally.held++
   tally.problem({ uidl, kind: 'held', reason })
 }

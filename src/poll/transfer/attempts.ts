@@ -1,7 +1,7 @@
 // What the ledger is told of the messages of a transfer before and around their retrieval: begun, abandoned. The next batch is
 // recorded while this one is on the wire. A ledger that cannot be written ends the transfer.
 import { asPopfetchError, type PopfetchError } from '../../errors.ts'
-import type { Ledger } from '../../ledger/ledger.ts'
+import type { Ledger, Lease } from '../../ledger/ledger.ts'
 import type { PlannedFetch } from '../plan/plan.ts'
 import type { Job } from '../route/due.ts'
 import { beginning, isBegun } from './hand-over.ts'
@@ -13,12 +13,12 @@ const BATCH = 50
 export class Attempts {
   /** Why no further message is begun: the ledger failed, or the server. */
   fatal: PopfetchError | null = null
-  readonly #account: string
+  readonly #lease: Lease
   readonly #ledger: Ledger
   readonly #stopped: () => boolean
 
-  constructor(account: string, ledger: Ledger, stopped: () => boolean) {
-    this.#account = account
+  constructor(lease: Lease, ledger: Ledger, stopped: () => boolean) {
+    this.#lease = lease
     this.#ledger = ledger
     this.#stopped = stopped
   }
@@ -29,7 +29,7 @@ export class Attempts {
     if (this.#stopped()) return false
     try {
       await this.#ledger.begin(
-        this.#account,
+        this.#lease,
         batch.filter(isBegun).map(({ uidl, copy, sizeBytes, due }) => ({
           key: { uidl, copy },
           listedBytes: sizeBytes,
@@ -47,7 +47,7 @@ export class Attempts {
   async abandon(jobs: readonly Job[], reason: string | null, counts = false): Promise<void> {
     if (jobs.length === 0) return
     const abandoned = jobs.map(({ uidl, copy }) => ({ key: { uidl, copy }, reason, counts }))
-    await this.record(() => this.#ledger.abandon(this.#account, abandoned))
+    await this.record(() => this.#ledger.abandon(this.#lease, abandoned))
   }
 
   async record(change: () => Promise<void>): Promise<void> {

@@ -16,13 +16,13 @@ interface Result {
 }
 
 /** The job with its targets fixed, in the ledger too: DESIGN 4.1. Rejects when that cannot be written. */
-export async function chosen(job: Job, choice: Choice, message: Message, { account, run }: Visit): Promise<Job> {
+export async function chosen(job: Job, choice: Choice, message: Message, { lease, run }: Visit): Promise<Job> {
   const due = choice.due(message)
   if (due.length === 0) throw new Error('a message that would go nowhere')
   const key = { uidl: job.uidl, copy: job.copy }
   // It is the same attempt, which is not to be counted twice.
-  if (isBegun(job)) await run.ledger.abandon(account.name, [{ key, reason: null, counts: false }])
-  await run.ledger.begin(account.name, [{ key, listedBytes: job.sizeBytes, deliveries: due.map(beginning) }])
+  if (isBegun(job)) await run.ledger.abandon(lease, [{ key, reason: null, counts: false }])
+  await run.ledger.begin(lease, [{ key, listedBytes: job.sizeBytes, deliveries: due.map(beginning) }])
   return { ...job, due, choice: null }
 }
 
@@ -44,7 +44,7 @@ export function isStuck({ due, choice }: Job): boolean {
 
 /** True: each destination has it, and the ledger says so durably. Rejects when the ledger cannot be written. */
 export async function handOver(job: Job, message: Message, visit: Visit): Promise<boolean> {
-  const { account, run, tally } = visit
+  const { lease, run, tally } = visit
   const received: ReceivedFacts = {
     receivedBytes: message.sizeBytes,
     digest: message.digest,
@@ -66,7 +66,7 @@ export async function handOver(job: Job, message: Message, visit: Visit): Promis
     tally.problem({ uidl: job.uidl, kind: 'deferred', reason: passing.error })
   } else if (hold !== null) {
     const { uidl, copy, sizeBytes } = job
-    await run.ledger.hold(account.name, [{ key: { uidl, copy }, listedBytes: sizeBytes, reason: hold }])
+    await run.ledger.hold(lease, [{ key: { uidl, copy }, listedBytes: sizeBytes, reason: hold }])
     tally.held++
     tally.problem({ uidl, kind: 'held', reason: hold })
   } else if (refused !== undefined && refused.state !== 'done') {
@@ -81,11 +81,11 @@ async function handOne(
   due: Due,
   message: Message,
   received: ReceivedFacts,
-  { account, run, tally }: Visit,
+  { lease, run, tally }: Visit,
 ): Promise<Result> {
   const result = await attempt(due, message, run)
   const { outcome } = result
-  await run.ledger.settle(account.name, {
+  await run.ledger.settle(lease, {
     key: { uidl: job.uidl, copy: job.copy },
     destination: due.target.name,
     recipient: due.recipient,

@@ -74,7 +74,7 @@ class Transfer {
     this.#jobs = jobs
     this.#visit = visit
     this.#window = new Window(visit.run.budget)
-    this.#attempts = new Attempts(visit.account.name, visit.run.ledger, () => this.#stopped)
+    this.#attempts = new Attempts(visit.lease, visit.run.ledger, () => this.#stopped)
   }
 
   get done(): readonly PlannedFetch[] {
@@ -232,13 +232,13 @@ class Transfer {
 
   /** The retrieval, the spool or the ledger failed. */
   async #failed(job: Job, thrown: unknown, receivedBytes: number): Promise<void> {
-    const { account, run, session, tally } = this.#visit
+    const { account, lease, run, session, tally } = this.#visit
     // What ends a session rejects all that wait in it: only one of them was too large.
     if (thrown instanceof MessageTooLarge && receivedBytes > (account.maxSizeBytes ?? Infinity)) {
       tally.held++
       tally.problem({ uidl: job.uidl, kind: 'held', reason: thrown.message })
       const held = { key: { uidl: job.uidl, copy: job.copy }, listedBytes: job.sizeBytes, reason: thrown.message }
-      return await this.#attempts.record(() => run.ledger.hold(account.name, [held]))
+      return await this.#attempts.record(() => run.ledger.hold(lease, [held]))
     }
     const error = asPopfetchError(thrown, 'message')
     if (error.code === 'ERR_LEDGER') {

@@ -15,10 +15,12 @@ const identity = { host: 'pop.example.net', port: 995, user: 'alice' }
 export async function ledger(stack: AsyncDisposableStack): Promise<readonly Work[]> {
   const directory = stack.use(await temporaryDirectory(await roomyDirectory(1e9)))
   const opened = stack.use(await openLedger(join(directory.path, 'state.db')))
-  for (const account of ['known', 'busy']) await opened.account(account, identity)
+  const [known, busy] = [await opened.lease('known'), await opened.lease('busy')]
+  if (known === null || busy === null) throw new Error('somebody else has the ledger')
+  for (const lease of [known, busy]) await opened.admit(lease, identity)
   const keys = Array.from({ length: KNOWN }, (_, index) => ({ uidl: `${1_700_000_000 + index}.abcdef`, copy: 0 }))
   await opened.see(
-    'known',
+    known,
     keys.map((key) => ({ key, listedBytes: 4_096 })),
   )
 
@@ -30,10 +32,10 @@ export async function ledger(stack: AsyncDisposableStack): Promise<readonly Work
     const begun = Array.from({ length: count }, () => ({ uidl: `new-${last++}`, copy: 0 }))
     const deliveries = [{ ...target, intent: '0123456789abcdef' }]
     await opened.begin(
-      'busy',
+      busy,
       begun.map((key) => ({ key, listedBytes: 4_096, deliveries })),
     )
-    await Promise.all(begun.map((key) => opened.settle('busy', { key, ...target, outcome, received })))
+    await Promise.all(begun.map((key) => opened.settle(busy, { key, ...target, outcome, received })))
   }
 
   return [

@@ -6,7 +6,7 @@ import { PopfetchError } from '../../../src/errors.ts'
 import { MIGRATIONS } from '../../../src/ledger/sqlite/migrations.ts'
 import { create } from '../../../src/ledger/sqlite/file.ts'
 import { openLedger, type LedgerOptions } from '../../../src/ledger/sqlite/open.ts'
-import { IDENTITY, beginning, child, key, temporaryDirectory } from '../scene.ts'
+import { beginning, child, key, leaseOf, temporaryDirectory } from '../scene.ts'
 
 /** The error of opening `path`: ERR_LEDGER for the whole process, in one line. */
 async function refusal(path: string, options: LedgerOptions = {}): Promise<PopfetchError> {
@@ -24,9 +24,8 @@ async function refusal(path: string, options: LedgerOptions = {}): Promise<Popfe
 async function ledgerWithMessages(count: number): Promise<string> {
   const path = join(await temporaryDirectory(), 'state.db')
   await using ledger = await openLedger(path)
-  await ledger.account('old-isp', IDENTITY)
   await ledger.begin(
-    'old-isp',
+    await leaseOf(ledger, 'old-isp'),
     Array.from({ length: count }, (_, n) => beginning(key(`uid-${n}`))),
   )
   return path
@@ -43,9 +42,8 @@ describe('a new ledger', () => {
     const before = process.umask(0)
     try {
       await using ledger = await openLedger(path)
-      await ledger.account('old-isp', IDENTITY)
-      await using lease = await ledger.lease('old-isp')
-      expect(lease?.account).toBe('old-isp')
+      const lease = await leaseOf(ledger, 'old-isp')
+      expect(lease.account).toBe('old-isp')
       for (const name of ['state.db', 'state.db-wal', 'state.db-shm']) {
         expect([name, mode((await stat(join(directory, name))).mode)]).toEqual([name, '600'])
       }
@@ -61,7 +59,7 @@ describe('a new ledger', () => {
   test('made by several at once is one ledger', async () => {
     const path = join(await temporaryDirectory(), 'state.db')
     const ledgers = await Promise.all(Array.from({ length: 4 }, () => openLedger(path)))
-    await Promise.all(ledgers.map((ledger, n) => ledger.account(`account-${n}`, IDENTITY)))
+    await Promise.all(ledgers.map((ledger, n) => leaseOf(ledger, `account-${n}`)))
     expect((await ledgers[0]!.accounts()).length).toBe(4)
     await Promise.all(ledgers.map((ledger) => ledger[Symbol.asyncDispose]()))
   })
@@ -71,7 +69,7 @@ describe('a new ledger', () => {
     const before = await stat(path)
     await create(path)
     expect((await stat(path)).ino).toBe(before.ino)
-    expect(await readdir(dirname(path))).toEqual(['state.db'])
+    expect(await readdir(dirname(path))).toEqual(['state.db', 'state.db.leases'])
   })
 
   test('keeps a write-ahead log, and so does a copy that had lost that', async () => {
@@ -110,9 +108,9 @@ describe('a ledger that is there', () => {
     const path = await ledgerWithMessages(3)
     await using ledger = await openLedger(path, { readOnly: true })
     expect((await ledger.known('old-isp', [key('uid-2')]))[0]?.state).toBe('open')
-    expect((await ledger.account('new', IDENTITY)).known).toBe(0)
+    expect(await ledger.account('new')).toBeNull()
     expect((await ledger.accounts()).length).toBe(1)
-    await expect(ledger.begin('old-isp', [beginning(key('x'))])).rejects.toMatchObject({ code: 'ERR_LEDGER' })
+    await expect(ledger.lease('old-isp')).rejects.toMatchObject({ code: 'ERR_LEDGER' })
   })
 })
 

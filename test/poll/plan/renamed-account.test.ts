@@ -7,6 +7,7 @@ import { openLedger } from '../../../src/ledger/sqlite/open.ts'
 import { Departed } from '../../../src/poll/plan/renamed-account.ts'
 import type { PollOptions } from '../../../src/poll/report.ts'
 import { Scene } from '../scene.ts'
+import { leaseOf } from '../../ledger/scene.ts'
 
 const SAME = 'had the same user, host and port'
 const GOES_ON = 'popfetch state rename old-isp new-isp'
@@ -24,7 +25,11 @@ async function withAnotherUser(scene: Scene): Promise<void> {
   await using ledger = await openLedger(scene.path('state/state.db'))
   const [record] = await ledger.accounts()
   if (record === undefined) throw new Error('never polled')
-  await ledger.finish('old-isp', { identity: { ...record.identity, user: 'ALICE' }, health: record, facts: {} })
+  await ledger.finish(await leaseOf(ledger, 'old-isp'), {
+    identity: { ...record.identity, user: 'ALICE' },
+    health: record,
+    facts: {},
+  })
 }
 
 describe('an account without history', () => {
@@ -55,7 +60,8 @@ describe('an account without history', () => {
     await scene.poll()
     {
       await using ledger = await openLedger(scene.path('state/state.db'))
-      expect(await ledger.records.rename('old-isp', 'new-isp')).toBe(true)
+      const after = await ledger.lease('new-isp')
+      expect(await ledger.records.rename(await leaseOf(ledger, 'old-isp'), after!)).toBe(true)
     }
     scene.fill(1, 5)
     expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 1, skipped: 5 })
@@ -97,7 +103,7 @@ describe('an account without history', () => {
     await using scene = await polledOnce()
     {
       await using ledger = await openLedger(scene.path('state/state.db'))
-      await ledger.records.forgetAll('old-isp', {})
+      await ledger.records.forgetAll(await leaseOf(ledger, 'old-isp'), {})
     }
     expect((await scene.poll()).error).toBeNull()
   })

@@ -2,7 +2,8 @@
 // popfetch. The old tool delivered it; nobody here knows where to, or whether it is still there.
 import type { Account } from '../../../config/schema.ts'
 import { PopfetchError } from '../../../errors.ts'
-import type { AccountIdentity, Ledger } from '../../../ledger/ledger.ts'
+import type { AccountIdentity, Ledger, Lease } from '../../../ledger/ledger.ts'
+import type { SeenElsewhere } from '../../../poll/account/amend.ts'
 import type { Draft } from '../../../setup/draft.ts'
 import type { ImportRequest } from './options.ts'
 import { refusal } from '../../open/read-ledger.ts'
@@ -50,17 +51,16 @@ export async function takeOver(
     const { openLedger } = await surroundings.rooms.ledger()
     await using ledger = await openLedger(statePath)
     await using leases = new AsyncDisposableStack()
-    for (const { name, identity } of known) {
+    const held: { readonly lease: Lease; readonly seen: SeenElsewhere }[] = []
+    for (const { name, identity, count, uidls } of known) {
       await requireSame(name, identity, ledger)
       const lease = await ledger.lease(name)
       if (lease === null) throw busy(name)
-      leases.use(lease)
+      const { host, port, user } = identity
+      held.push({ lease: leases.use(lease), seen: { identity: { host, port, user }, count, uidls } })
     }
     const { rememberSeen } = await import('../../../poll/account/amend.ts')
-    for (const { name, identity, count, uidls } of known) {
-      const { host, port, user } = identity
-      await rememberSeen(ledger, name, { identity: { host, port, user }, count, uidls })
-    }
+    for (const { lease, seen } of held) await rememberSeen(ledger, lease, seen)
   }
   return wanted.map(({ name, account, uidls }) => ({
     name,

@@ -28,11 +28,11 @@ export async function forget(wanted: StateRequests['forget'], looked: Looked): P
     throw refusal(`${what}: the next poll takes them for new and delivers them again: if that is meant, add --yes`)
   }
   await using mended = await openToMend(looked)
-  await using _ = await leaseOf(account, mended)
-  const forgotten = await forgetMessages(mended, account, all ? 'all' : keys)
+  await using lease = await leaseOf(account, mended)
+  const forgotten = await forgetMessages(mended, lease, all ? 'all' : keys)
   // Of an account that nothing will poll again nothing need be left.
   const removed = all && outline.accounts !== null && !outline.accounts.includes(account)
-  if (removed) await mended.records.remove(account)
+  if (removed) await mended.records.remove(lease)
   const { output } = surroundings
   if (json) output.object({ ok: true, account, forgotten, removed })
   else {
@@ -54,9 +54,9 @@ export async function rename({ from, to }: StateRequests['rename'], looked: Look
     throw refusal(`renaming ${from}: it was never polled: nothing is known of it`)
   }
   await using mended = await openToMend(looked)
-  await using _old = await leaseOf(from, mended)
-  await using _new = await leaseOf(to, mended)
-  if (!(await mended.records.rename(from, to))) {
+  await using before = await leaseOf(from, mended)
+  await using after = await leaseOf(to, mended)
+  if (!(await mended.records.rename(before, after))) {
     const way = `if its messages may be forgotten: popfetch state forget ${to} --all-messages`
     throw refusal(`renaming ${from} to ${to}: messages of ${to} are known already, and are not mixed: ${way}`)
   }

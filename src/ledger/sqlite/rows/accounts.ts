@@ -2,7 +2,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Retry } from '../../../errors.ts'
 import { bug } from './fault.ts'
-import type { AccountHealth, AccountIdentity, AccountRecord, Told } from '../../ledger.ts'
+import type { AccountHealth, AccountIdentity, AccountRecord, FactChanges, Told } from '../../account.ts'
 import { Misread, number, numberOrNull, rowOf, rowsOf, text, textOrNull, type Row } from './row.ts'
 
 const COLUMNS = `name, host, port, user, started, known, last_poll_ms, last_success_ms, failures, refusals, secret_mark,
@@ -96,11 +96,11 @@ export class AccountRows {
     this.forgetIds()
   }
 
-  merge(name: string, facts: Readonly<Record<string, string | null>>): void {
+  merge(name: string, facts: FactChanges): void {
     this.#merge.run(this.#merged(name, facts), this.idOf(name))
   }
 
-  #merged(name: string, facts: Readonly<Record<string, string | null>>): string {
+  #merged(name: string, facts: FactChanges): string {
     const merged = { ...this.read(name)?.facts, ...facts }
     return JSON.stringify(Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== null)))
   }
@@ -113,12 +113,7 @@ export class AccountRows {
     this.#told.run(told?.state ?? null, told?.atMs ?? null, name)
   }
 
-  finish(
-    name: string,
-    identity: AccountIdentity,
-    health: AccountHealth,
-    facts: Readonly<Record<string, string | null>>,
-  ): void {
+  finish(name: string, identity: AccountIdentity, health: AccountHealth, facts: FactChanges): void {
     const id = this.idOf(name)
     this.#finish.run(
       identity.host,
@@ -134,25 +129,6 @@ export class AccountRows {
       this.#merged(name, facts),
       id,
     )
-  }
-}
-
-/** An account nothing is recorded of. */
-export function blankRecord(name: string, identity: AccountIdentity): AccountRecord {
-  return {
-    name,
-    identity,
-    started: false,
-    known: 0,
-    lastPollMs: null,
-    lastSuccessMs: null,
-    failures: 0,
-    refusals: 0,
-    secretMark: null,
-    pausedUntilMs: 0,
-    error: null,
-    told: null,
-    facts: {},
   }
 }
 

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openLedger } from '../../../../src/ledger/sqlite/open.ts'
 import { Pop3Server } from '../../../support/pop3-server.ts'
 import { BIN, ended, startNode } from '../../child.ts'
+import { leaseOf } from '../../../ledger/scene.ts'
 
 let directory: string
 let server: Pop3Server
@@ -200,13 +201,13 @@ describe('state list and explain', () => {
 
   test('a list ends when nobody reads it any more', async () => {
     await using ledger = await openLedger(join(directory, 'state.db'))
-    await ledger.account('work', { host: 'h', port: 1, user: 'u' })
+    const lease = await leaseOf(ledger, 'work')
     const held = Array.from({ length: 20_000 }, (_, at) => ({
       key: { uidl: `uid-${at}`, copy: 0 },
       listedBytes: null,
       reason: 'x'.repeat(100),
     }))
-    await ledger.hold('work', held)
+    await ledger.hold(lease, held)
     const child = start('state', 'list', 'work')
     await once(child.stdout!, 'data')
     child.stdout?.destroy()

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { AccountHealth } from '../../../../src/ledger/ledger.ts'
 import { openLedger } from '../../../../src/ledger/sqlite/open.ts'
-import { IDENTITY, freshLedger, temporaryDirectory } from '../../scene.ts'
+import { IDENTITY, freshLedger, leaseOf, temporaryDirectory } from '../../scene.ts'
 
 const HEALTH: AccountHealth = {
   lastPollMs: 5,
@@ -15,7 +15,9 @@ const HEALTH: AccountHealth = {
 
 test('an account is made known with its identity, which stays until a poll ends', async () => {
   const ledger = await freshLedger()
-  const fresh = await ledger.account('old-isp', IDENTITY)
+  expect(await ledger.account('old-isp')).toBeNull()
+  const lease = await leaseOf(ledger, 'old-isp')
+  const fresh = await ledger.admit(lease, IDENTITY)
   expect(fresh).toMatchObject({
     name: 'old-isp',
     identity: IDENTITY,
@@ -25,40 +27,41 @@ test('an account is made known with its identity, which stays until a poll ends'
     told: null,
   })
   const moved = { ...IDENTITY, host: 'pop.example.org' }
-  expect((await ledger.account('old-isp', moved)).identity).toEqual(IDENTITY)
-  await ledger.finish('old-isp', { identity: moved, health: HEALTH, facts: {} })
-  expect((await ledger.account('old-isp', IDENTITY)).identity).toEqual(moved)
+  expect((await ledger.admit(lease, moved)).identity).toEqual(IDENTITY)
+  await ledger.finish(lease, { identity: moved, health: HEALTH, facts: {} })
+  expect((await ledger.account('old-isp'))?.identity).toEqual(moved)
 })
 
 test('how a poll went is kept, facts are merged, null removes one', async () => {
   const ledger = await freshLedger()
-  await ledger.account('old-isp', IDENTITY)
-  await ledger.finish('old-isp', { identity: IDENTITY, health: HEALTH, facts: { pipelining: 'off', capa: 'UIDL TOP' } })
-  await ledger.finish('old-isp', { identity: IDENTITY, health: HEALTH, facts: { pipelining: null, delay: '60' } })
-  expect(await ledger.account('old-isp', IDENTITY)).toMatchObject({
+  const lease = await leaseOf(ledger, 'old-isp')
+  await ledger.finish(lease, { identity: IDENTITY, health: HEALTH, facts: { pipelining: 'off', capa: 'UIDL TOP' } })
+  await ledger.finish(lease, { identity: IDENTITY, health: HEALTH, facts: { pipelining: null, delay: '60' } })
+  expect(await ledger.account('old-isp'))?.toMatchObject({
     ...HEALTH,
     facts: { capa: 'UIDL TOP', delay: '60' },
   })
-  await ledger.finish('old-isp', { identity: IDENTITY, health: { ...HEALTH, error: null }, facts: {} })
-  expect((await ledger.account('old-isp', IDENTITY)).error).toBeNull()
-  await expect(ledger.finish('nobody', { identity: IDENTITY, health: HEALTH, facts: {} })).rejects.toThrow('account')
+  await ledger.finish(lease, { identity: IDENTITY, health: { ...HEALTH, error: null }, facts: {} })
+  expect((await ledger.account('old-isp'))?.error).toBeNull()
+  const nobody = await ledger.lease('nobody')
+  await expect(ledger.finish(nobody!, { identity: IDENTITY, health: HEALTH, facts: {} })).rejects.toThrow('account')
 })
 
 test('what a person was told is kept and forgotten, and of an unknown account not at all', async () => {
   const ledger = await freshLedger()
-  await ledger.account('old-isp', IDENTITY)
+  await leaseOf(ledger, 'old-isp')
   await ledger.told('old-isp', { state: 'failed ERR_AUTH', atMs: 7 })
   await ledger.told('nobody', { state: 'failed', atMs: 7 })
   expect((await ledger.accounts()).map((record) => record.told)).toEqual([{ state: 'failed ERR_AUTH', atMs: 7 }])
   await ledger.told('old-isp', null)
-  expect((await ledger.account('old-isp', IDENTITY)).told).toBeNull()
+  expect((await ledger.account('old-isp'))?.told).toBeNull()
 })
 
 test('accounts come in the order of their names and survive closing', async () => {
   const path = `${await temporaryDirectory()}/state.db`
   {
     await using ledger = await openLedger(path)
-    for (const name of ['b', 'a', 'c']) await ledger.account(name, IDENTITY)
+    for (const name of ['b', 'a', 'c']) await leaseOf(ledger, name)
   }
   await using again = await openLedger(path)
   expect((await again.accounts()).map((record) => record.name)).toEqual(['a', 'b', 'c'])
@@ -66,8 +69,9 @@ test('accounts come in the order of their names and survive closing', async () =
 
 test('after it is closed a ledger says so', async () => {
   const ledger = await freshLedger()
+  const lease = await leaseOf(ledger, 'a')
   await ledger[Symbol.asyncDispose]()
   await ledger[Symbol.asyncDispose]()
   await expect(ledger.accounts()).rejects.toThrow('closed')
-  await expect(ledger.deleted('a', [{ uidl: 'x', copy: 0 }])).rejects.toThrow('closed')
+  await expect(ledger.deleted(lease, [{ uidl: 'x', copy: 0 }])).rejects.toThrow('closed')
 })

@@ -1,8 +1,8 @@
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
 import { PopfetchError } from '../../../../src/errors.ts'
-import type { KnownMessage, Ledger, ReceivedFacts } from '../../../../src/ledger/ledger.ts'
-import { DONE, IDENTITY, beginning, freshLedger, key, settlement } from '../../scene.ts'
+import type { KnownMessage, Ledger, Lease, ReceivedFacts } from '../../../../src/ledger/ledger.ts'
+import { DONE, beginning, freshLedger, key, leaseOf, settlement } from '../../scene.ts'
 
 const ONE = key('uid-1')
 const LATER = 1_800_000_000_000
@@ -13,10 +13,9 @@ const FACTS: ReceivedFacts = {
   messageId: '<1@example.net>',
 }
 
-async function ledgerWithAccount(): Promise<Ledger> {
+async function ledgerWithAccount(): Promise<{ readonly ledger: Ledger; readonly lease: Lease }> {
   const ledger = await freshLedger({ nowMs: () => 1000 })
-  await ledger.account('old-isp', IDENTITY)
-  return ledger
+  return { ledger, lease: await leaseOf(ledger, 'old-isp') }
 }
 
 async function known(ledger: Ledger, uidl = 'uid-1', copy = 0): Promise<KnownMessage> {
@@ -27,8 +26,8 @@ async function known(ledger: Ledger, uidl = 'uid-1', copy = 0): Promise<KnownMes
 
 describe('a message that is begun', () => {
   test('is open, seen now, with every delivery started', async () => {
-    const ledger = await ledgerWithAccount()
-    await ledger.begin('old-isp', [beginning(ONE, ['inbox', 'office a@example.net'])])
+    const { ledger, lease } = await ledgerWithAccount()
+    await ledger.begin(lease, [beginning(ONE, ['inbox', 'office a@example.net'])])
     const message = await known(ledger)
     expect(message).toMatchObject({ state: 'open', firstSeenMs: 1000, listedBytes: 4000, attempts: 1, retryAfterMs: 0 })
     expect(message.deliveries.map((delivery) => [delivery.destination, delivery.recipient, delivery.state])).toEqual([
@@ -38,11 +37,11 @@ describe('a message that is begun', () => {
   })
 
   test('again starts only the deliveries that are named, with their new intents', async () => {
-    const ledger = await ledgerWithAccount()
-    await ledger.begin('old-isp', [beginning(ONE, ['inbox', 'office'])])
-    await ledger.settle('old-isp', settlement(ONE, DONE, 'inbox'))
-    await ledger.settle('old-isp', settlement(ONE, { state: 'failed', error: 'busy', retryAfterMs: 0 }, 'office'))
-    await ledger.begin('old-isp', [beginning(ONE, ['office'], 'b'.repeat(16))])
+    const { ledger, lease } = await ledgerWithAccount()
+    await ledger.begin(lease, [beginning(ONE, ['inbox', 'office'])])
+    await ledger.settle(lease, settlement(ONE, DONE, 'inbox'))
+    await ledger.settle(lease, settlement(ONE, { state: 'failed', error: 'busy', retryAfterMs: 0 }, 'office'))
+    await ledger.begin(lease, [beginning(ONE, ['office'], 'b'.repeat(16))])
     const message = await known(ledger)
     expect(message.attempts).toBe(1)
     expect(message.deliveries).toMatchObject([
@@ -52,21 +51,21 @@ describe('a message that is begun', () => {
   })
 
   test('after it was delivered (--all) is open until it is delivered again', async () => {
-    const ledger = await ledgerWithAccount()
-    await ledger.begin('old-isp', [beginning(ONE)])
-    await ledger.settle('old-isp', settlement(ONE, DONE))
-    await ledger.begin('old-isp', [beginning(ONE)])
+    const { ledger, lease } = await ledgerWithAccount()
+    await ledger.begin(lease, [beginning(ONE)])
+    await ledger.settle(lease, settlement(ONE, DONE))
+    await ledger.begin(lease, [beginning(ONE)])
     expect((await known(ledger)).state).toBe('open')
-    await ledger.settle('old-isp', settlement(ONE, DONE))
+    await ledger.settle(lease, settlement(ONE, DONE))
     expect((await known(ledger)).state).toBe('delivered')
   })
 
   test('and abandoned is pending again, with the reason', async () => {
-    const ledger = await ledgerWithAccount()
-    await ledger.begin('old-isp', [beginning(ONE, ['inbox', 'office'])])
-    await ledger.settle('old-isp', settlement(ONE, DONE, 'inbox'))
-    await ledger.abandon('old-isp', [{ key: ONE, reason: 'cut after 12 bytes', counts: false }])
-    await ledger.abandon('old-isp', [{ key: ONE, reason: null, counts: false }])
+    const { ledger, lease } = await ledgerWithAccount()
+    await ledger.begin(lease, [beginning(ONE, ['inbox', 'office'])])
+    await ledger.settle(lease, settlement(ONE, DONE, 'inbox'))
+    await ledger.abandon(lease, [{ key: ONE, reason: 'cut after 12 bytes', counts: false }])
+    await ledger.abandon(lease, [{ key: ONE, reason: null, counts: false }])
     const message = await known(ledger)
     expect(message.reason).toBe('cut after 12 bytes')
     expect(message.deliveries.map((delivery) => delivery.state)).toEqual(['done', 'pending'])
@@ -75,11 +74,11 @@ describe('a message that is begun', () => {
 
 describe('a message that is settled', () => {
   test('is delivered when the last of its deliveries is done, and then carries no deliveries', async () => {
-    const ledger = await ledgerWithAccount()
-    await ledger.begin('old-isp', [beginning(ONE, ['inbox', 'office'])])
-    await ledger.settle('old-isp', { ...settlement(ONE, DONE, 'inbox'), received: FACTS })
+    const { ledger, lease } = await ledgerWithAccount()
+    await ledger.begin(lease, [beginning(ONE, ['inbox', 'office'])])
+    await ledger.settle(lease, { ...settlement(ONE, DONE, 'inbox'), received: FACTS })
     expect((await known(ledger)).state).toBe('open')
-    await ledger.settle('old-isp', settlement(ONE, DONE, 'office'))
+    await ledger.settle(lease, settlement(ONE, DONE, 'office'))
     const message = await known(ledger)
     expect(message).toMatchObject({ state: 'delivered', receivedBytes: 4123, deliveries: [] })
     expect(message.digest).toEqual(FACTS.digest)
@@ -87,86 +86,87 @@ describe('a message that is settled', () => {
   })
 
   test('stays open when a delivery is refused, is not due before then, and is counted', async () => {
-    const ledger = await ledgerWithAccount()
-    await ledger.begin('old-isp', [beginning(ONE)])
-    await ledger.settle('old-isp', settlement(ONE, { state: 'refused', error: '550 no', retryAfterMs: LATER }))
+    const { ledger, lease } = await ledgerWithAccount()
+    await ledger.begin(lease, [beginning(ONE)])
+    await ledger.settle(lease, settlement(ONE, { state: 'refused', error: '550 no', retryAfterMs: LATER }))
     expect(await known(ledger)).toMatchObject({ state: 'open', retryAfterMs: LATER, reason: '550 no' })
     expect(await ledger.counts('old-isp')).toEqual({ held: 0, refused: 1 })
-    await ledger.begin('old-isp', [beginning(ONE)])
+    await ledger.begin(lease, [beginning(ONE)])
     expect(await ledger.counts('old-isp')).toEqual({ held: 0, refused: 0 })
-    await ledger.settle('old-isp', settlement(ONE, DONE))
+    await ledger.settle(lease, settlement(ONE, DONE))
     expect(await known(ledger)).toMatchObject({ state: 'delivered', retryAfterMs: 0, reason: null })
   })
 
   test('counts as refused while a refused delivery is left alone, and is due at once when that is begun again', async () => {
-    const ledger = await ledgerWithAccount()
-    await ledger.begin('old-isp', [beginning(ONE, ['inbox', 'office'])])
-    await ledger.settle('old-isp', settlement(ONE, { state: 'refused', error: '550', retryAfterMs: LATER }, 'inbox'))
-    await ledger.begin('old-isp', [beginning(ONE, ['office'])])
+    const { ledger, lease } = await ledgerWithAccount()
+    await ledger.begin(lease, [beginning(ONE, ['inbox', 'office'])])
+    await ledger.settle(lease, settlement(ONE, { state: 'refused', error: '550', retryAfterMs: LATER }, 'inbox'))
+    await ledger.begin(lease, [beginning(ONE, ['office'])])
     expect(await ledger.counts('old-isp')).toEqual({ held: 0, refused: 1 })
-    await ledger.settle('old-isp', settlement(ONE, DONE, 'office'))
+    await ledger.settle(lease, settlement(ONE, DONE, 'office'))
     expect((await known(ledger)).retryAfterMs).toBe(LATER)
-    await ledger.begin('old-isp', [beginning(ONE, ['inbox'])])
+    await ledger.begin(lease, [beginning(ONE, ['inbox'])])
     expect((await known(ledger)).retryAfterMs).toBe(0)
   })
 
   test('is due as soon as the first of its deliveries is', async () => {
-    const ledger = await ledgerWithAccount()
-    await ledger.begin('old-isp', [beginning(ONE, ['inbox', 'office'])])
-    await ledger.settle('old-isp', settlement(ONE, { state: 'refused', error: '550', retryAfterMs: LATER }, 'inbox'))
+    const { ledger, lease } = await ledgerWithAccount()
+    await ledger.begin(lease, [beginning(ONE, ['inbox', 'office'])])
+    await ledger.settle(lease, settlement(ONE, { state: 'refused', error: '550', retryAfterMs: LATER }, 'inbox'))
     expect((await known(ledger)).retryAfterMs).toBe(0)
-    await ledger.settle('old-isp', settlement(ONE, { state: 'failed', error: '451', retryAfterMs: 5 }, 'office'))
+    await ledger.settle(lease, settlement(ONE, { state: 'failed', error: '451', retryAfterMs: 5 }, 'office'))
     expect((await known(ledger)).retryAfterMs).toBe(5)
   })
 
   test('counts the attempts that ended without an answer', async () => {
-    const ledger = await ledgerWithAccount()
+    const { ledger, lease } = await ledgerWithAccount()
     for (let attempt = 0; attempt < 3; attempt++) {
-      await ledger.begin('old-isp', [beginning(ONE)])
-      await ledger.settle('old-isp', settlement(ONE, { state: 'unknown', error: 'no answer', retryAfterMs: 0 }))
+      await ledger.begin(lease, [beginning(ONE)])
+      await ledger.settle(lease, settlement(ONE, { state: 'unknown', error: 'no answer', retryAfterMs: 0 }))
     }
     expect((await known(ledger)).deliveries).toMatchObject([{ state: 'unknown', unknowns: 3, attempts: 3 }])
   })
 
   test('stays held when it was held meanwhile, unless it is delivered after all', async () => {
-    const ledger = await ledgerWithAccount()
-    await ledger.begin('old-isp', [beginning(ONE, ['inbox', 'office'])])
-    await ledger.hold('old-isp', [{ key: ONE, listedBytes: null, reason: 'a loop' }])
-    await ledger.settle('old-isp', settlement(ONE, DONE, 'inbox'))
+    const { ledger, lease } = await ledgerWithAccount()
+    await ledger.begin(lease, [beginning(ONE, ['inbox', 'office'])])
+    await ledger.hold(lease, [{ key: ONE, listedBytes: null, reason: 'a loop' }])
+    await ledger.settle(lease, settlement(ONE, DONE, 'inbox'))
     expect((await known(ledger)).state).toBe('held')
-    await ledger.settle('old-isp', settlement(ONE, DONE, 'office'))
+    await ledger.settle(lease, settlement(ONE, DONE, 'office'))
     expect((await known(ledger)).state).toBe('delivered')
   })
 
   test('leaves another alone that took the place of one that was held and forgotten', async () => {
-    const ledger = await ledgerWithAccount()
-    await ledger.begin('old-isp', [beginning(ONE)])
-    await ledger.hold('old-isp', [{ key: ONE, listedBytes: null, reason: 'too large' }])
-    await ledger.records.forget('old-isp', [ONE], {})
-    await ledger.begin('old-isp', [beginning(key('other'))])
-    await ledger.hold('old-isp', [{ key: ONE, listedBytes: null, reason: 'too large' }])
-    await ledger.begin('old-isp', [beginning(ONE)])
-    await ledger.settle('old-isp', { ...settlement(ONE, DONE), received: FACTS })
+    const { ledger, lease } = await ledgerWithAccount()
+    await ledger.begin(lease, [beginning(ONE)])
+    await ledger.hold(lease, [{ key: ONE, listedBytes: null, reason: 'too large' }])
+    await ledger.records.forget(lease, [ONE], {})
+    await ledger.begin(lease, [beginning(key('other'))])
+    await ledger.hold(lease, [{ key: ONE, listedBytes: null, reason: 'too large' }])
+    await ledger.begin(lease, [beginning(ONE)])
+    await ledger.settle(lease, { ...settlement(ONE, DONE), received: FACTS })
     expect((await known(ledger, 'other')).deliveries).toMatchObject([{ state: 'started' }])
     expect(await known(ledger)).toMatchObject({ receivedBytes: 4123 })
   })
 
   test('but was never begun is a bug, and changes nothing', async () => {
-    const ledger = await ledgerWithAccount()
-    await expect(ledger.settle('old-isp', settlement(ONE, DONE))).rejects.toMatchObject({ code: 'ERR_BUG' })
-    await ledger.begin('old-isp', [beginning(ONE)])
-    await expect(ledger.settle('old-isp', settlement(ONE, DONE, 'office'))).rejects.toBeInstanceOf(PopfetchError)
-    await expect(ledger.begin('nobody', [beginning(ONE)])).rejects.toMatchObject({ code: 'ERR_BUG' })
-    await expect(ledger.deleted('old-isp', [key('other')])).rejects.toMatchObject({ code: 'ERR_BUG' })
+    const { ledger, lease } = await ledgerWithAccount()
+    await expect(ledger.settle(lease, settlement(ONE, DONE))).rejects.toMatchObject({ code: 'ERR_BUG' })
+    await ledger.begin(lease, [beginning(ONE)])
+    await expect(ledger.settle(lease, settlement(ONE, DONE, 'office'))).rejects.toBeInstanceOf(PopfetchError)
+    const nobody = await ledger.lease('nobody')
+    await expect(ledger.begin(nobody!, [beginning(ONE)])).rejects.toMatchObject({ code: 'ERR_BUG' })
+    await expect(ledger.deleted(lease, [key('other')])).rejects.toMatchObject({ code: 'ERR_BUG' })
     expect((await known(ledger)).deliveries).toMatchObject([{ destination: 'inbox', state: 'started' }])
   })
 })
 
 describe('held, seen and deleted messages', () => {
   test('a held message has its reason and is counted, known before or not', async () => {
-    const ledger = await ledgerWithAccount()
-    await ledger.begin('old-isp', [beginning(ONE)])
-    await ledger.hold('old-isp', [
+    const { ledger, lease } = await ledgerWithAccount()
+    await ledger.begin(lease, [beginning(ONE)])
+    await ledger.hold(lease, [
       { key: ONE, listedBytes: null, reason: 'unknown three times' },
       { key: key('uid-2'), listedBytes: 9_000_000, reason: 'larger than maxSize' },
     ])
@@ -177,33 +177,33 @@ describe('held, seen and deleted messages', () => {
   })
 
   test('starting remembers many entries as seen, leaves known ones alone, and the account is started', async () => {
-    const ledger = await ledgerWithAccount()
-    await ledger.begin('old-isp', [beginning(ONE)])
+    const { ledger, lease } = await ledgerWithAccount()
+    await ledger.begin(lease, [beginning(ONE)])
     const seen = Array.from({ length: 2500 }, (_, n) => ({ key: key(`uid-${n}`), listedBytes: n }))
-    await ledger.start('old-isp', seen)
-    await ledger.start('old-isp', seen)
+    await ledger.start(lease, seen)
+    await ledger.start(lease, seen)
     expect((await known(ledger)).state).toBe('open')
     expect(await known(ledger, 'uid-2499')).toMatchObject({ state: 'seen', listedBytes: 2499, deliveries: [] })
     expect((await ledger.accounts())[0]).toMatchObject({ started: true, known: 2500 })
   })
 
   test('every session that asked for a deletion is counted, and the message stays known', async () => {
-    const ledger = await ledgerWithAccount()
-    await ledger.begin('old-isp', [beginning(ONE)])
-    await ledger.settle('old-isp', settlement(ONE, DONE))
-    await ledger.deleted('old-isp', [ONE])
-    await ledger.deleted('old-isp', [ONE])
+    const { ledger, lease } = await ledgerWithAccount()
+    await ledger.begin(lease, [beginning(ONE)])
+    await ledger.settle(lease, settlement(ONE, DONE))
+    await ledger.deleted(lease, [ONE])
+    await ledger.deleted(lease, [ONE])
     expect(await known(ledger)).toMatchObject({ state: 'delivered', deletions: 2 })
   })
 })
 
 describe('what is known of a listing', () => {
   test('comes in the order of the keys, null for what was never seen, per account', async () => {
-    const ledger = await ledgerWithAccount()
-    await ledger.account('other', IDENTITY)
+    const { ledger, lease } = await ledgerWithAccount()
+    await leaseOf(ledger, 'other')
     const all = Array.from({ length: 2500 }, (_, n) => key(`uid-${n}`))
     await ledger.begin(
-      'old-isp',
+      lease,
       all.filter((_, n) => n % 3 === 0).map((entry) => beginning(entry)),
     )
     const found = await ledger.known('old-isp', all)
@@ -214,7 +214,7 @@ describe('what is known of a listing', () => {
   })
 
   test('tells apart any bytes a UIDL may have, and its copies', async () => {
-    const ledger = await ledgerWithAccount()
+    const { ledger, lease } = await ledgerWithAccount()
     const odd = [
       '',
       ' ',
@@ -232,7 +232,7 @@ describe('what is known of a listing', () => {
     ]
     const keys = odd.flatMap((uidl) => [key(uidl), key(uidl, 1), key(uidl, 2)])
     await ledger.begin(
-      'old-isp',
+      lease,
       keys.map((entry, n) => ({ ...beginning(entry), listedBytes: n })),
     )
     const found = await ledger.known('old-isp', keys.toReversed())

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { DONE, IDENTITY, beginning, freshLedger, key, settlement } from '../../scene.ts'
+import { DONE, beginning, freshLedger, key, leaseOf, settlement } from '../../scene.ts'
 import type { Ledger, Settled } from '../../../../src/ledger/ledger.ts'
 
 const all: Settled = { seenAfterMs: -Infinity, deliveredAfterMs: -Infinity }
@@ -31,21 +31,21 @@ test('what is settled is what known() calls delivered or seen, present and never
       async (steps, seenAfterMs, afterMs) => {
         let nowMs = 0
         const ledger = await freshLedger({ nowMs: () => nowMs })
-        for (const account of ['other', 'here']) await ledger.account(account, IDENTITY)
-        await ledger.see('other', [{ key: key('a'), listedBytes: 1 }])
+        const [lease, other] = [await leaseOf(ledger, 'here'), await leaseOf(ledger, 'other')]
+        await ledger.see(other, [{ key: key('a'), listedBytes: 1 }])
         const keys = new Map<string, ReturnType<typeof key>>()
         for (const { what, uidl: name, copy, atMs } of steps) {
           nowMs = atMs
           const entry = key(name, copy)
           const [before] = await ledger.known('here', [entry])
           keys.set(`${name} ${copy}`, entry)
-          if (what === 'see') await ledger.see('here', [{ key: entry, listedBytes: null }])
-          if (what === 'hold') await ledger.hold('here', [{ key: entry, listedBytes: 9, reason: 'large' }])
-          if (what === 'begin' || what === 'deliver') await ledger.begin('here', [beginning(entry)])
-          if (what === 'deliver') await ledger.settle('here', settlement(entry, DONE))
-          if (what === 'delete' && before !== null) await ledger.deleted('here', [entry])
-          if (what === 'gone') await ledger.gone('here', { has: (row) => row !== before?.row })
-          if (what === 'return') await ledger.returned('here', [entry])
+          if (what === 'see') await ledger.see(lease, [{ key: entry, listedBytes: null }])
+          if (what === 'hold') await ledger.hold(lease, [{ key: entry, listedBytes: 9, reason: 'large' }])
+          if (what === 'begin' || what === 'deliver') await ledger.begin(lease, [beginning(entry)])
+          if (what === 'deliver') await ledger.settle(lease, settlement(entry, DONE))
+          if (what === 'delete' && before !== null) await ledger.deleted(lease, [entry])
+          if (what === 'gone') await ledger.gone(lease, { has: (row) => row !== before?.row })
+          if (what === 'return') await ledger.returned(lease, [entry])
         }
         const entries = [...keys.values()]
         const known = await ledger.known('here', entries)
@@ -69,19 +69,18 @@ test('what is settled is what known() calls delivered or seen, present and never
 
 test('a key with a line end in it, as a hash may have, is left out: it stands between the others', async () => {
   const ledger = await freshLedger()
-  await ledger.account('here', IDENTITY)
+  const lease = await leaseOf(ledger, 'here')
   const keys = ['a', 'b\nc', 'd'].map((uidl) => ({ key: key(uidl), listedBytes: 7 }))
-  await ledger.see('here', keys)
+  await ledger.see(lease, keys)
   expect((await settledOf(ledger, all)).map(({ uidl }) => uidl)).toEqual(['a', 'd'])
 })
 
 test('nothing is given where the file is long and few are asked for', async () => {
   const ledger = await freshLedger()
-  await ledger.account('here', IDENTITY)
-  await ledger.account('large', IDENTITY)
+  const [lease, large] = [await leaseOf(ledger, 'here'), await leaseOf(ledger, 'large')]
   const many = Array.from({ length: 5000 }, (_, at) => ({ key: key(`m${at}`), listedBytes: null }))
-  await ledger.see('large', many)
-  await ledger.see('here', many.slice(0, 10))
+  await ledger.see(large, many)
+  await ledger.see(lease, many.slice(0, 10))
   expect(await settledOf(ledger, all, 'here', 10)).toEqual([])
   expect((await settledOf(ledger, all, 'here', 1000)).length).toBe(10)
   expect((await settledOf(ledger, all, 'large', 5000)).map(({ uidl }) => uidl)).toEqual(many.map((one) => one.key.uidl))

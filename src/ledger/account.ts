@@ -1,0 +1,66 @@
+// What a ledger records of an account besides its messages: whose mailbox it is, how its last polls went, facts about its
+// server. Part of the contract of ledger.ts; plain data.
+import type { Retry } from '../errors.ts'
+
+export interface AccountIdentity {
+  readonly host: string
+  readonly port: number
+  readonly user: string
+}
+
+/** How the last polls of an account went (DESIGN 5: back-off lives here, for cron and daemon alike). */
+export interface AccountHealth {
+  readonly lastPollMs: number | null
+  readonly lastSuccessMs: number | null
+  /** Failed polls in a row. */
+  readonly failures: number
+  /** Refused sign-ins in a row with the same secret. */
+  readonly refusals: number
+  /** 16 bits of a salted hash of the secret of the last sign-in; null: none yet. */
+  readonly secretMark: number | null
+  /** Not before then, unless a person asks; 0: any time. */
+  readonly pausedUntilMs: number
+  readonly error: { readonly code: string; readonly message: string; readonly retry: Retry } | null
+}
+
+/** `state`: the kind of failure as the command line names it, at most 40 characters; the ledger only keeps it. */
+export interface Told {
+  readonly state: string
+  readonly atMs: number
+}
+
+export interface AccountRecord extends AccountHealth {
+  readonly name: string
+  /** As last seen; the caller compares it with the configuration. */
+  readonly identity: AccountIdentity
+  /** False until the first listing was dealt with (`first`). */
+  readonly started: boolean
+  /** Messages known, of any state. */
+  readonly known: number
+  /** The failure that was last told without a terminal, by its kind, and when; null: told of none, or all is well again (N034). */
+  readonly told: Told | null
+  /** Small facts about the server that save exchanges or avoid a fault: `pipelining: off`, remembered capabilities. */
+  readonly facts: Readonly<Record<string, string>>
+}
+
+/** Facts to merge into those of an account; null removes one. */
+export type FactChanges = Readonly<Record<string, string | null>>
+
+/** The record of an account of which nothing is known yet. */
+export function blankRecord(name: string, identity: AccountIdentity): AccountRecord {
+  return {
+    name,
+    identity,
+    started: false,
+    known: 0,
+    lastPollMs: null,
+    lastSuccessMs: null,
+    failures: 0,
+    refusals: 0,
+    secretMark: null,
+    pausedUntilMs: 0,
+    error: null,
+    told: null,
+    facts: {},
+  }
+}

@@ -1,0 +1,26 @@
+// The right to poll one account (DESIGN 4.5). At any time one process at most has it, over all that share the ledger. Part of
+// the contract of ledger.ts: every change of an account shows the lease that allows it.
+import { PopfetchError } from '../errors.ts'
+import type { AccountRecord } from './account.ts'
+
+/** Owned by whoever took it, and given back by disposing of it, as often as one likes. A process that dies gives back all it
+ *  had. A change under a lease that was given back or lost rejects with ERR_LEASE_LOST, and changes nothing. */
+export interface Lease extends AsyncDisposable {
+  readonly account: string
+  /** Tells this taking of the right from all others of the same account: what fences off whoever lost it. */
+  readonly token: number
+  /** What was recorded of the account when the right was taken; null: nothing, it is not known. */
+  readonly record: AccountRecord | null
+  /** Aborted, with ERR_LEASE_LOST as its reason, when somebody else may have the right now though it was not given back. A
+   *  ledger that is closed loses the leases it gave. */
+  readonly lost: AbortSignal
+
+  /** Throws ERR_LEASE_LOST when the right was lost or given back. Looks at a clock that counts sleep where that matters, so
+   *  it is certain where `lost` may come late: ask before what cannot be undone. */
+  requireHeld(): void
+}
+
+export function leaseLost(account: string): PopfetchError {
+  const message = `working on ${account}: the right to it was lost, another popfetch may have it: nothing more is recorded or deleted, the next poll goes on`
+  return new PopfetchError('ERR_LEASE_LOST', message, { scope: 'account', retry: 'soon' })
+}
