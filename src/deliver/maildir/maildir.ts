@@ -12,11 +12,11 @@ import type { Reserve } from '../disk/reserve.ts'
 import { within } from '../disk/time-limit.ts'
 import { MaildirBatches, MaildirLimits } from './batch.ts'
 import { MaildirFile, receiptText, type Room } from './file.ts'
-import { census, MaildirRecall, reread } from './find.ts'
+import { census, InterruptedDeliveries } from './find.ts'
 import { type Folders, foldersOf, openFolders } from './folders.ts'
 import { fileName, hostPart, intentOf } from './name.ts'
 import { parcelOf, type ParcelRules } from './parcel.ts'
-import { readBack } from './read-back.ts'
+import { readBack, reread } from './read-back.ts'
 
 export interface MaildirConfig {
   /** Absolute. */
@@ -73,7 +73,7 @@ class Maildir implements ReadableDestination {
   #fields = { text: '', bytes: Buffer.alloc(0) }
   #opening: Promise<Opened> | null = null
   #opened: Opened | null = null
-  #recall: MaildirRecall | null = null
+  #interrupted: InterruptedDeliveries | null = null
 
   constructor(config: MaildirConfig, context: MaildirContext) {
     this.#config = config
@@ -99,14 +99,18 @@ class Maildir implements ReadableDestination {
   }
 
   async ready(signal: AbortSignal): Promise<void> {
-    this.#recall = null
+    this.#interrupted = null
     await this.#within(this.#open(), signal, 'cannot be used')
   }
 
   async recall(attempt: Attempt, signal: AbortSignal): Promise<Recollection | null> {
     const { room } = this.#opened ?? (await this.#within(this.#open(), signal, 'cannot be used'))
-    this.#recall ??= new MaildirRecall(room.fileSystem, room.folders)
-    const file = await this.#within(this.#recall.find(attempt.intent), signal, 'cannot look for an earlier delivery')
+    this.#interrupted ??= new InterruptedDeliveries(room.fileSystem, room.folders)
+    const file = await this.#within(
+      this.#interrupted.find(attempt.intent),
+      signal,
+      'cannot look for an earlier delivery',
+    )
     if (file === null) return null
     const form = { lineEndings: room.lineEndings, prefix: this.#prefix(attempt) }
     const reading = readBack(this.#fileSystems.offLoop, file, form)

@@ -54,10 +54,16 @@ export function intentOf(name: string): string | null {
   return OWN.exec(name)?.[2] ?? null
 }
 
-/** What the name of a file of ours in new/ or cur/ says; null: not ours. */
-export function ownName(
-  name: string,
-): { readonly key: string; readonly intent: string; readonly fileBytes: number | null } | null {
+export interface OwnName {
+  /** `messageKey` of the message. */
+  readonly key: string
+  readonly intent: string
+  /** null in tmp/, where the size may not be known yet. */
+  readonly fileBytes: number | null
+}
+
+/** What the name of a file of ours says; null: not ours. */
+export function ownName(name: string): OwnName | null {
   const [, key, intent] = OWN.exec(name) ?? []
   if (key === undefined || intent === undefined) return null
   const size = SIZE.exec(name)?.[1]

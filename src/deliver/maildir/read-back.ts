@@ -1,21 +1,26 @@
-// What was received, from the file that a Maildir keeps of it: the fields popfetch put on top taken off, line ends as they
-// came. For a message that had a lone LF that cannot be told; then the figures do not match the server's, and it stays there.
+// Reads delivered messages again from their files in a Maildir, as they were received: without the fields that popfetch put on
+// top, with the line ends of the wire. If a message had a lone LF, its digest does not match, so it stays on the server.
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { identity, splitHeader } from '../../header.ts'
 import type { ReceivedFacts } from '../../message.ts'
+import type { Attempt, Recollection } from '../destination.ts'
 import type { FileSystem } from '../disk/filesystem.ts'
 import { lfToCrlf } from '../disk/line-endings.ts'
+import { receiptText } from './file.ts'
+import { deliveredFiles, pathOf } from './find.ts'
+import type { Folders } from './folders.ts'
 
 const READ_BYTES = 256 * 1024
 
-/** `prefix`: the fields as they would be put on top now; their date may differ. null: the file cannot be read, or does not
- *  begin like that. */
-export async function readBack(
-  fileSystem: FileSystem,
-  file: string,
-  form: { readonly lineEndings: 'crlf' | 'lf'; readonly prefix: Buffer },
-): Promise<ReceivedFacts | null> {
+export interface Form {
+  readonly lineEndings: 'crlf' | 'lf'
+  /** The fields as they would be put on top now; their date may differ. */
+  readonly prefix: Buffer
+}
+
+/** null: the file cannot be read, or does not begin with these fields. */
+export async function readBack(fileSystem: FileSystem, file: string, form: Form): Promise<ReceivedFacts | null> {
   let fd: number
   try {
     fd = await fileSystem.open(file, constants.O_RDONLY | constants.O_NOFOLLOW)
@@ -53,7 +58,7 @@ export async function readBack(
   }
 }
 
-/** How long `prefix` is at the top of a file where its dates are others; null: it is not there. */
+/** The length of the fields at the top of a file that are `prefix` but for their dates; null: they are not there. */
 function lengthOnTop(top: Buffer, prefix: Buffer): number | null {
   const lines = prefix.toString('latin1').split('\n').slice(0, -1)
   let at = 0
@@ -65,8 +70,52 @@ function lengthOnTop(top: Buffer, prefix: Buffer): number | null {
   return at
 }
 
-/** RFC 5321 section 4.4: the date of a trace field stands after its last semicolon. */
+/** RFC 5321 section 4.4: the date of a trace field follows its last semicolon. */
 function dateless(line: string): string {
   const semicolon = line.lastIndexOf(';')
   return semicolon < 0 ? line : line.slice(0, semicolon)
+}
+
+export interface Rereading {
+  readonly fileSystem: FileSystem
+  readonly folders: Folders
+  readonly formOf: (attempt: Attempt) => Form
+  /** `work` with a time limit, for a file server that hangs. `bytes`: how much there is to read. */
+  readonly limited: <T>(work: Promise<T>, bytes: number) => Promise<T>
+}
+
+/** Enough for a disk to put in order. */
+const READ_AT_ONCE = 8
+
+/** The messages of these attempts, in their order, read from their files; null: there is none. A migration believes only what
+ *  it reads here (S024). */
+export async function reread(
+  attempts: readonly Attempt[],
+  context: Rereading,
+): Promise<readonly (Recollection | null)[]> {
+  const found = await rereadOnce(attempts, context)
+  // A reader that sets flags renames a file, perhaps between our walk and our reading: then the second walk finds it.
+  const missed = attempts.filter((_, at) => (found[at] ?? null) === null || found[at]?.received === null)
+  if (missed.length === 0) return found
+  const again = new Map((await rereadOnce(missed, context)).map((one, at) => [missed[at]?.intent, one]))
+  return attempts.map(({ intent }, at) => again.get(intent) ?? found[at] ?? null)
+}
+
+async function rereadOnce(
+  attempts: readonly Attempt[],
+  { fileSystem, folders, formOf, limited }: Rereading,
+): Promise<readonly (Recollection | null)[]> {
+  const intents = new Set(attempts.map(({ intent }) => intent))
+  const files = await limited(deliveredFiles(fileSystem, folders, intents), 0)
+  const one = async (attempt: Attempt): Promise<Recollection | null> => {
+    const file = files.get(attempt.intent)
+    if (file === undefined) return null
+    const received = await limited(readBack(fileSystem, pathOf(file), formOf(attempt)), file.fileBytes ?? 0)
+    return { text: receiptText(pathOf(file)), received }
+  }
+  const found: (Recollection | null)[] = []
+  for (let at = 0; at < attempts.length; at += READ_AT_ONCE) {
+    found.push(...(await Promise.all(attempts.slice(at, at + READ_AT_ONCE).map(one))))
+  }
+  return found
 }

@@ -7,7 +7,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Attempt, Destination } from '../../../src/deliver/destination.ts'
 import { openMaildir, type MaildirConfig, type MaildirContext } from '../../../src/deliver/maildir/maildir.ts'
 import { fileName, hostPart, intentOf, messageKey, sizedName } from '../../../src/deliver/maildir/name.ts'
-import { MaildirRecall } from '../../../src/deliver/maildir/find.ts'
+import { InterruptedDeliveries } from '../../../src/deliver/maildir/find.ts'
 import { foldersOf } from '../../../src/deliver/maildir/folders.ts'
 import { Reserve } from '../../../src/deliver/disk/reserve.ts'
 import { Spool } from '../../../src/deliver/spool.ts'
@@ -663,15 +663,15 @@ describe('recall', () => {
     let walks = 0
     const count = 50_000
     const faults = new FaultyFileSystems(TMPFS)
-    const recall = new MaildirRecall(
+    const recall = new InterruptedDeliveries(
       {
         ...new Proxy(faults.of(), {}),
         open: () => 1,
         fsync: () => undefined,
         close: () => undefined,
         async *names(folder: string) {
-          if (folder === folders.tmp) walks += 1
           if (folder !== folders.cur) return
+          walks += 1
           for (let index = 0; index < count; index++)
             yield [`${1_000_000 + index}.K${'0'.repeat(24)}I${intent(index)}.laptop`]
         },
