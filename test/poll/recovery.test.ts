@@ -111,45 +111,6 @@ describe('new UIDs for all (P080, P093, P097, S020)', () => {
   })
 })
 
-test('a server that keeps what it was told to delete is told five times, then a person is, once (P134)', async () => {
-  await using scene = await Scene.create()
-  scene.account = ['delete: after-delivery']
-  scene.server.faults.ignoreDeletes = true
-  scene.fill(1)
-  for (const _ of upTo(5)) expect(await scene.poll()).toMatchObject({ outcome: 'ok', deleted: 1, problems: [] })
-  expect(await scene.poll()).toMatchObject({ deleted: 0, problems: [{ uidl: 'uid-0', kind: 'undeletable' }] })
-  expect(await scene.poll()).toMatchObject({ deleted: 0, problems: [] })
-  expect(scene.subjects()).toEqual([0])
-})
-
-test('where QUIT drops what was retrieved, what failed before waits for a session of its own (P129)', async () => {
-  await using scene = await Scene.create()
-  scene.server.capabilities?.afterLogin.push('EXPIRE 0')
-  scene.fill(1)
-  scene.server.faults.reply.set('RETR', '-ERR not now')
-  await scene.poll()
-  scene.server.faults.reply.clear()
-  scene.fill(1, 1)
-  expect(await scene.poll()).toMatchObject({ delivered: 1 })
-  expect(scene.subjects()).toEqual([1])
-  expect(await scene.poll()).toMatchObject({ delivered: 1 })
-  expect(scene.subjects()).toEqual([0, 1])
-})
-
-test('a poll takes as many sessions as it needs, each with a QUIT of its own, and a limit counts over all (P154)', async () => {
-  await using scene = await Scene.create()
-  scene.account = ['delete: after-delivery']
-  scene.fill(7)
-  expect(await scene.poll({ limit: 5 }, undefined, 3)).toMatchObject({
-    outcome: 'ok',
-    listed: 7,
-    delivered: 5,
-    deleted: 5,
-  })
-  expect(scene.count('QUIT')).toBe(2)
-  expect(scene.left()).toEqual(['uid-5', 'uid-6'])
-})
-
 test('what a crash cut off is recalled before new UIDLs are taken over, and does not come again', async () => {
   await using scene = await Scene.create()
   scene.fill(21)

@@ -156,3 +156,12 @@ describe('of a server that does not let us in', () => {
     expect(scene.server.journal).toHaveLength(0)
   })
 })
+
+test('a check says what waits and what is new, and asks for no message', async () => {
+  await using scene = await Scene.create()
+  scene.fill(3)
+  await scene.poll({ limit: 1 })
+  expect(await scene.check()).toMatchObject({ outcome: 'ok', waiting: 3, new: 2 })
+  expect(scene.count('RETR')).toBe(1)
+  expect(scene.count('TOP')).toBe(0)
+})

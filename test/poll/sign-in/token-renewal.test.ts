@@ -1,8 +1,8 @@
 // Access tokens: refused ones are read again once, those that run out in mid-session are renewed (P067, P077).
 import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import type { Action } from '../support/pop3-server.ts'
-import { Scene, upTo } from './scene.ts'
+import type { Action } from '../../support/pop3-server.ts'
+import { Scene, upTo } from '../scene.ts'
 
 /** A scene whose token command gives one of `tokens` after the other, then the last one again; the server takes `good`. */
 async function tokenScene(tokens: readonly string[], good: string): Promise<Scene> {

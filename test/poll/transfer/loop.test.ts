@@ -1,7 +1,7 @@
 // Mail that comes back to the mailbox it was forwarded from is held after one lap, and stays on the server (D046).
 import { expect, test } from 'vitest'
-import { SmtpSink } from '../support/smtp-server.ts'
-import { Scene } from './scene.ts'
+import { SmtpSink } from '../../support/smtp-server.ts'
+import { Scene } from '../scene.ts'
 
 function forwarding(sink: SmtpSink, to: string): string {
   return `{ type: smtp, host: 127.0.0.1, port: ${sink.port}, tls: none, to: ${to} }`

@@ -1,7 +1,7 @@
 // Several recipients of one destination: each is a delivery of its own, and none is made twice (D034, D063).
 import { expect, test } from 'vitest'
-import { SmtpSink } from '../support/smtp-server.ts'
-import { Scene } from './scene.ts'
+import { SmtpSink } from '../../support/smtp-server.ts'
+import { Scene } from '../scene.ts'
 
 test('who has a message does not get it again when another recipient is served later (D034)', async () => {
   await using sink = await SmtpSink.start()

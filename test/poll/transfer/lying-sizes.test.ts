@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { MemoryBudget } from '../../src/poll/run/window.ts'
-import { letter, Scene, upTo } from './scene.ts'
+import { MemoryBudget } from '../../../src/poll/run/window.ts'
+import { letter, Scene, upTo } from '../scene.ts'
 
 afterEach(() => {
   vi.restoreAllMocks()

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { Scene } from './scene.ts'
+import { Scene } from '../scene.ts'
 
 describe('an mbox', () => {
   test('gets each message once, with the label, the trace and the message; the server is rid of them', async () => {

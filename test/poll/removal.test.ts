@@ -1,0 +1,102 @@
+// DELE and QUIT: what is deleted, when, and what is kept on doubt.
+import { describe, expect, test } from 'vitest'
+import { SmtpSink } from '../support/smtp-server.ts'
+import { Scene, upTo } from './scene.ts'
+
+describe('deletion', () => {
+  test('of what an earlier session delivered follows a look at its header', async () => {
+    await using scene = await Scene.create()
+    scene.fill(3)
+    await scene.poll()
+    scene.account = ['delete: after-delivery']
+    expect(await scene.poll()).toMatchObject({ deleted: 3, delivered: 0 })
+    expect(scene.count('TOP')).toBe(3)
+    expect(scene.left()).toEqual([])
+  })
+
+  test('waits for the age', async () => {
+    await using scene = await Scene.create()
+    scene.account = ['delete: 30d']
+    scene.fill(2)
+    await scene.poll()
+    expect(await scene.poll()).toMatchObject({ deleted: 0, skipped: 2 })
+    expect(scene.count('DELE')).toBe(0)
+  })
+
+  test('is undone by a connection lost before QUIT, and done by the next poll without another RETR (P132)', async () => {
+    await using scene = await Scene.create()
+    scene.account = ['delete: after-delivery']
+    scene.fill(2)
+    scene.server.faults.onCommand = (verb) => (verb === 'QUIT' ? 'reset' : 'serve')
+    expect(await scene.poll()).toMatchObject({ outcome: 'failed', delivered: 2, deleted: 0 })
+    scene.server.faults.onCommand = null
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', deleted: 2 })
+    expect(scene.count('RETR')).toBe(2)
+    expect(scene.subjects()).toEqual([0, 1])
+  })
+
+  test('never happens for a message that a destination did not take', async () => {
+    await using scene = await Scene.create()
+    await using sink = await SmtpSink.start()
+    scene.destinations = [`next: { type: smtp, host: 127.0.0.1, port: ${sink.port}, to: bob@example.net }`]
+    scene.deliver = 'next'
+    scene.account = ['delete: after-delivery']
+    scene.fill(3)
+    sink.faults.dot = ({ bytes }) => (bytes.includes('letter 1') ? '554 5.7.1 no' : null)
+    expect(await scene.poll()).toMatchObject({ outcome: 'partial', delivered: 2, refused: 1, deleted: 2 })
+    expect(scene.left()).toEqual(['uid-1'])
+    expect(sink.messages).toHaveLength(2)
+    // Refused for good: not asked for again until its pause is over.
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', refused: 0, delivered: 0 })
+    expect(scene.count('RETR')).toBe(3)
+  })
+
+  test('does not end the session with QUIT when something retrieved is not delivered and the server says EXPIRE 0 (P129)', async () => {
+    await using scene = await Scene.create()
+    await using sink = await SmtpSink.start()
+    scene.destinations = [`next: { type: smtp, host: 127.0.0.1, port: ${sink.port}, to: bob@example.net }`]
+    scene.deliver = 'next'
+    scene.server.capabilities?.afterLogin.push('EXPIRE 0')
+    scene.fill(2)
+    sink.faults.rcpt = '451 4.3.0 later'
+    expect(await scene.poll()).toMatchObject({ deferred: 2 })
+    expect(scene.count('QUIT')).toBe(0)
+  })
+})
+
+test('no DELE goes out before the message is delivered, whatever else is on the way (P147)', async () => {
+  await using scene = await Scene.create()
+  scene.account = ['delete: after-delivery']
+  scene.fill(20)
+  const deliveredAt: number[] = []
+  scene.server.faults.onCommand = (verb) => {
+    if (verb === 'DELE') deliveredAt.push(scene.mail().length)
+    return 'serve'
+  }
+  await scene.poll()
+  expect(deliveredAt).toEqual(upTo(20).map(() => 20))
+})
+
+test('a DELE that is refused is told of; the message is not fetched again and goes when it may (P131)', async () => {
+  await using scene = await Scene.create()
+  scene.account = ['delete: after-delivery']
+  scene.fill(3)
+  scene.server.faults.reply.set('DELE 2', '-ERR [SYS/PERM] Read-only mailbox')
+  expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 3, deleted: 2 })
+  expect(scene.notes.join('\n')).toContain('Read-only mailbox')
+  scene.server.faults.reply.clear()
+  expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 0, deleted: 1 })
+  expect(scene.subjects()).toEqual(upTo(3))
+  expect(scene.left()).toEqual([])
+})
+
+test('a server that keeps what it was told to delete is told five times, then a person is, once (P134)', async () => {
+  await using scene = await Scene.create()
+  scene.account = ['delete: after-delivery']
+  scene.server.faults.ignoreDeletes = true
+  scene.fill(1)
+  for (const _ of upTo(5)) expect(await scene.poll()).toMatchObject({ outcome: 'ok', deleted: 1, problems: [] })
+  expect(await scene.poll()).toMatchObject({ deleted: 0, problems: [{ uidl: 'uid-0', kind: 'undeletable' }] })
+  expect(await scene.poll()).toMatchObject({ deleted: 0, problems: [] })
+  expect(scene.subjects()).toEqual([0])
+})
