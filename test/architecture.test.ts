@@ -81,7 +81,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   'node:sqlite': ['src/ledger/'],
   'prom-client': ['src/daemon/http/metrics.ts'],
   'node:child_process': ['src/program.ts', 'src/daemon/detach.ts'],
-  'node:http': ['src/daemon/http/metrics.ts', 'src/pop3/network/proxy.ts'],
+  'node:http': ['src/daemon/http/server.ts', 'src/pop3/network/proxy.ts'],
   'node:net': [
     'src/pop3/network/connection.ts',
     'src/deliver/smtp/socket.ts',

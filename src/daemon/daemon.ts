@@ -8,12 +8,12 @@ import type { Log } from '../log.ts'
 import { Poller } from '../poll/poller.ts'
 import { Alarm } from './alarm.ts'
 import { type Clock, systemClock } from './schedule/clock.ts'
-import { Containment } from './uncaught.ts'
-import { Control } from './control/server.ts'
-import { InForce, type InForceContext } from './reload.ts'
+import { Uncaught } from './uncaught.ts'
+import { ControlServer } from './control/server.ts'
+import { CurrentConfiguration, type ReloadContext } from './reload.ts'
 import { Journal } from './journal.ts'
 import { daemonLease } from './lease.ts'
-import { ServiceManager } from './systemd.ts'
+import { Systemd } from './systemd.ts'
 import { type Answers, type Request, type Requests, socketPath } from './control/protocol.ts'
 import { type PollEnded, Scheduler } from './schedule/scheduler.ts'
 
@@ -22,7 +22,7 @@ const LAST_WORK_MS = 9000
 /** How often it looks for accounts in trouble. */
 const LOOK_MS = 60_000
 
-export interface DaemonContext extends Pick<InForceContext, 'only' | 'load' | 'prepare'> {
+export interface DaemonContext extends Pick<ReloadContext, 'only' | 'load' | 'prepare'> {
   readonly configuration: Configuration
   readonly ledger: Ledger
   readonly log: Log
@@ -45,18 +45,18 @@ export class Daemon implements AsyncDisposable {
   readonly #journal: Journal
   readonly #poller: Poller
   readonly #scheduler: Scheduler
-  readonly #containment: Containment
+  readonly #uncaught: Uncaught
   readonly #alarm: Alarm
-  readonly #manager: ServiceManager
+  readonly #systemd: Systemd
   readonly #sinceMs = Date.now()
-  #inForce: InForce | null = null
+  #current: CurrentConfiguration | null = null
   #reloading: Promise<readonly string[]> = Promise.resolve([])
 
   private constructor(context: DaemonContext) {
     const { configuration, ledger, log, env, clock = systemClock, random = Math.random } = context
     this.#context = context
     this.#journal = new Journal(log, clock.nowMs)
-    this.#manager = new ServiceManager(env, process.pid)
+    this.#systemd = new Systemd(env, process.pid)
     const { signal } = this.#stop
     const observer = {
       progress: (account: string) => this.#scheduler.heard(account),
@@ -70,7 +70,7 @@ export class Daemon implements AsyncDisposable {
       random,
       ended: (ended) => this.#ended(ended),
     })
-    this.#containment = new Containment(this.#scheduler, clock.nowMs)
+    this.#uncaught = new Uncaught(this.#scheduler, clock.nowMs)
     this.#alarm = new Alarm({ ledger, log, env, nowMs: clock.nowMs, signal })
     // Nobody waits for it when it is not asked for.
     this.#end.promise.catch(() => {})
@@ -101,7 +101,7 @@ export class Daemon implements AsyncDisposable {
 
   /** Polls everything now, as a person who asks. */
   wake(): void {
-    for (const poll of this.#scheduler.wake(this.#inForce?.names ?? [], true)) poll.catch(() => {})
+    for (const poll of this.#scheduler.wake(this.#current?.names ?? [], true)) poll.catch(() => {})
   }
 
   /** Takes over the configuration as it is now, whole or not at all; gives what changed. Rejects with what is wrong, which is
@@ -111,14 +111,14 @@ export class Daemon implements AsyncDisposable {
     return this.#reloading
   }
 
-  /** See Containment. */
+  /** See Uncaught. */
   contain(thrown: unknown): boolean {
-    return this.#containment.contain(thrown)
+    return this.#uncaught.contain(thrown)
   }
 
   /** Ends what runs in good order, within nine seconds. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#manager.stopping()
+    this.#systemd.stopping()
     this.#stop.abort(stopped())
     this.#end.resolve()
     const limit = new AbortController()
@@ -142,21 +142,21 @@ export class Daemon implements AsyncDisposable {
         return scheduler.plan
       },
     }
-    this.#inForce = this.#owned.use(
-      await InForce.begin(configuration, { ...this.#context, poller, scheduler, watched }),
+    this.#current = this.#owned.use(
+      await CurrentConfiguration.begin(configuration, { ...this.#context, poller, scheduler, watched }),
     )
-    const inForce = this.#inForce
+    const current = this.#current
     const file = await socketPath(configuration.statePath, env)
-    this.#owned.use(await Control.listen(file, (request) => this.#answer(request, inForce)))
+    this.#owned.use(await ControlServer.listen(file, (request) => this.#answer(request, current)))
 
     const onAbort = (): void => this.stop()
     signal.addEventListener('abort', onAbort, { once: true })
     if (signal.aborted) onAbort()
-    this.#every(LOOK_MS, () => void this.#look(inForce))
-    const { watchdogMs } = this.#manager
+    this.#every(LOOK_MS, () => void this.#look(current))
+    const { watchdogMs } = this.#systemd
     if (watchdogMs !== null) this.#every(watchdogMs, () => this.#feed())
-    this.#manager.ready(inForce.names.length)
-    log.info('started', { accounts: inForce.names.length, configuration: configuration.file, version })
+    this.#systemd.ready(current.names.length)
+    log.info('started', { accounts: current.names.length, configuration: configuration.file, version })
   }
 
   #every(ms: number, act: () => void): void {
@@ -167,7 +167,7 @@ export class Daemon implements AsyncDisposable {
   #ended(ended: PollEnded): void {
     const { report } = ended
     this.#journal.ended(ended)
-    this.#inForce?.metrics?.ended(ended)
+    this.#current?.metrics?.ended(ended)
     this.#context.ended?.(ended)
     // A ledger that is damaged, or that a newer popfetch has taken over (N040), is so for all accounts.
     if (report.error?.code === 'ERR_LEDGER' && report.error.retry === 'never') {
@@ -178,23 +178,23 @@ export class Daemon implements AsyncDisposable {
 
   /** systemd starts us again when it hears nothing: not while a poll hangs, for then we are not well (N035). */
   #feed(): void {
-    if (this.#scheduler.plan.every(({ overdue }) => !overdue)) this.#manager.alive()
+    if (this.#scheduler.plan.every(({ overdue }) => !overdue)) this.#systemd.alive()
   }
 
-  async #look({ names, configuration }: InForce): Promise<void> {
+  async #look({ names, configuration }: CurrentConfiguration): Promise<void> {
     const hangs = this.#scheduler.plan.flatMap(({ account, overdue }) => (overdue ? [account] : []))
     await this.#alarm.look(configuration.daemon, new Set(names), new Set(hangs))
   }
 
-  async #answer(request: Request, inForce: InForce): Promise<Answers[keyof Answers]> {
+  async #answer(request: Request, current: CurrentConfiguration): Promise<Answers[keyof Answers]> {
     const { pid } = process
     switch (request.verb) {
       case 'status': {
-        const { file } = inForce.configuration
+        const { file } = current.configuration
         return { pid, sinceMs: this.#sinceMs, version: this.#context.version, file, accounts: this.#scheduler.plan }
       }
       case 'wake':
-        return await this.#woken(request, inForce)
+        return await this.#woken(request, current)
       case 'reload':
         return { changes: await this.reload() }
       case 'stop':
@@ -204,11 +204,11 @@ export class Daemon implements AsyncDisposable {
     }
   }
 
-  async #woken(request: Requests['wake'], inForce: InForce): Promise<Answers['wake']> {
-    const { names } = inForce
+  async #woken(request: Requests['wake'], current: CurrentConfiguration): Promise<Answers['wake']> {
+    const { names } = current
     const accounts = request.accounts.length === 0 ? names : request.accounts
     if (request.mark !== null) {
-      const same = inForce.isMarked(request.mark) && accounts.every((name) => names.includes(name))
+      const same = current.isMarked(request.mark) && accounts.every((name) => names.includes(name))
       if (!same) return { accounts, reports: null }
     }
     const polls = this.#scheduler.wake(accounts, request.eager)
@@ -222,7 +222,7 @@ export class Daemon implements AsyncDisposable {
   async #reload(): Promise<readonly string[]> {
     const { log } = this.#context
     try {
-      const changes = (await this.#inForce?.renew()) ?? []
+      const changes = (await this.#current?.reload()) ?? []
       log.info(changes.length === 0 ? 'reloaded: nothing changed' : `reloaded: ${changes.join(', ')}`)
       return changes
     } catch (thrown) {

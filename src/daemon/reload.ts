@@ -1,14 +1,15 @@
-// The configuration in force, and how another one takes its place: whole or not at all. Whatever may fail is tried before
-// anything is changed.
+// The configuration that the background process works by, and how a new one takes its place. One rule: a new one is taken over
+// whole or not at all, so all that may fail is tried before anything is changed.
 import type { Account, Configuration } from '../config/schema.ts'
 import { PopfetchError } from '../errors.ts'
 import type { Poller } from '../poll/poller.ts'
 import { changesBetween } from './changes.ts'
-import { Metrics, type Watched } from './http/metrics.ts'
+import type { Metrics, Watched } from './http/metrics.ts'
+import { HttpServer } from './http/server.ts'
 import { configurationMark } from './control/protocol.ts'
 import type { Scheduler } from './schedule/scheduler.ts'
 
-export interface InForceContext {
+export interface ReloadContext {
   /** Names of the accounts to poll; empty: all. */
   readonly only: readonly string[]
   /** Reads the configuration again. Rejects with ERR_CONFIG. */
@@ -21,31 +22,31 @@ export interface InForceContext {
 }
 
 /** Disposing ends what is served. */
-export class InForce implements AsyncDisposable {
-  readonly #context: InForceContext
+export class CurrentConfiguration implements AsyncDisposable {
+  readonly #context: ReloadContext
   #configuration: Configuration
   #mark: string
-  #metrics: Metrics | null = null
+  #server: HttpServer | null = null
 
-  private constructor(configuration: Configuration, mark: string, context: InForceContext) {
+  private constructor(configuration: Configuration, mark: string, context: ReloadContext) {
     this.#context = context
     this.#configuration = configuration
     this.#mark = mark
   }
 
   /** Schedules the accounts, serves the metrics. Rejects with ERR_CONFIG, ERR_LEDGER; then nothing is served. */
-  static async begin(configuration: Configuration, context: InForceContext): Promise<InForce> {
+  static async begin(configuration: Configuration, context: ReloadContext): Promise<CurrentConfiguration> {
     const mark = await configurationMark(configuration.file)
-    const inForce = new InForce(configuration, mark, context)
+    const current = new CurrentConfiguration(configuration, mark, context)
     const { metrics } = configuration.daemon
-    if (metrics !== null) inForce.#metrics = await Metrics.listen(metrics, context.watched)
+    if (metrics !== null) current.#server = await HttpServer.listen(metrics, context.watched)
     try {
-      await context.scheduler.schedule(inForce.#accounts(configuration))
+      await context.scheduler.schedule(current.#accounts(configuration))
     } catch (error) {
-      await inForce[Symbol.asyncDispose]()
+      await current[Symbol.asyncDispose]()
       throw error
     }
-    return inForce
+    return current
   }
 
   get configuration(): Configuration {
@@ -53,7 +54,7 @@ export class InForce implements AsyncDisposable {
   }
 
   get metrics(): Metrics | null {
-    return this.#metrics
+    return this.#server?.metrics ?? null
   }
 
   /** Of the accounts that are polled. */
@@ -67,7 +68,7 @@ export class InForce implements AsyncDisposable {
   }
 
   /** Takes over the configuration as it is now; gives what changed, in sentences. Rejects with what keeps the old one. */
-  async renew(): Promise<readonly string[]> {
+  async reload(): Promise<readonly string[]> {
     const { load, prepare, poller, scheduler } = this.#context
     const before = this.#configuration
     // Before it is read: a change in between is then noticed.
@@ -79,26 +80,26 @@ export class InForce implements AsyncDisposable {
     if (missing !== undefined) throw unchangeable(`no account ${missing}, which is named on the command line`)
     const changes = changesBetween({ ...before, accounts: this.#accounts(before) }, { ...after, accounts })
 
-    const metrics = await this.#otherMetrics(before, after)
+    const server = await this.#otherServer(before, after)
     try {
       await prepare(after)
       await scheduler.schedule(accounts)
     } catch (error) {
-      if (metrics !== this.#metrics) await metrics?.[Symbol.asyncDispose]()
+      if (server !== this.#server) await server?.[Symbol.asyncDispose]()
       throw error
     }
-    for (const name of this.names) if (!accounts.some((account) => account.name === name)) metrics?.forget(name)
+    for (const name of this.names) if (!accounts.some((account) => account.name === name)) server?.metrics.forget(name)
     this.#configuration = after
     this.#mark = mark
     poller.configure(after)
-    const old = this.#metrics
-    this.#metrics = metrics
-    if (old !== metrics) await old?.[Symbol.asyncDispose]()
+    const old = this.#server
+    this.#server = server
+    if (old !== server) await old?.[Symbol.asyncDispose]()
     return changes
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#metrics?.[Symbol.asyncDispose]()
+    await this.#server?.[Symbol.asyncDispose]()
   }
 
   #accounts({ accounts }: Configuration): readonly Account[] {
@@ -106,11 +107,12 @@ export class InForce implements AsyncDisposable {
     return only.length === 0 ? accounts : accounts.filter(({ name }) => only.includes(name))
   }
 
-  async #otherMetrics(before: Configuration, after: Configuration): Promise<Metrics | null> {
+  /** The one that serves already where its address stays the same. */
+  async #otherServer(before: Configuration, after: Configuration): Promise<HttpServer | null> {
     const [old, wanted] = [before.daemon.metrics, after.daemon.metrics]
     if (wanted === null) return null
-    if (old?.host === wanted.host && old.port === wanted.port) return this.#metrics
-    return await Metrics.listen(wanted, this.#context.watched)
+    if (old?.host === wanted.host && old.port === wanted.port) return this.#server
+    return await HttpServer.listen(wanted, this.#context.watched)
   }
 }
 

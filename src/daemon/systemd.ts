@@ -1,14 +1,14 @@
-// Tells systemd that the process is up, alive and ending (sd_notify(3)). Node has no datagram sockets of the Unix family, so
-// systemd's own program says it; the unit needs NotifyAccess=all for that, since it is not the main process that speaks.
-// Without $NOTIFY_SOCKET nothing is said.
+// Tells systemd that the process is up, alive or stopping (sd_notify(3)). Node has no datagram sockets of the Unix family, so
+// the program systemd-notify sends it. The unit needs NotifyAccess=all for that, because the sender is not the main process.
+// Without $NOTIFY_SOCKET nothing is sent.
 import { NO_INPUT, NO_OUTPUT, runProgram } from '../program.ts'
 
-/** It hands over one datagram. */
+/** It sends one datagram. */
 const LIMIT_MS = 10_000
 
-export class ServiceManager {
+export class Systemd {
   readonly #env: NodeJS.ProcessEnv
-  /** How often it wants to hear WATCHDOG=1; null: it does not. Twice as often as it must be, as sd_watchdog_enabled(3) says. */
+  /** How often to call alive(); null: systemd does not watch. Twice as often as it demands, as sd_watchdog_enabled(3) advises. */
   readonly watchdogMs: number | null
 
   constructor(env: NodeJS.ProcessEnv, pid: number) {
@@ -35,7 +35,7 @@ export class ServiceManager {
     return (this.#env['NOTIFY_SOCKET'] ?? '') !== ''
   }
 
-  /** Nothing depends on it here: a word that is lost is missed by systemd, which then acts as its unit says. */
+  /** Nothing here depends on it: when a message is lost, systemd misses it and acts as its unit says. */
   #say(...words: readonly string[]): void {
     if (!this.#listens) return
     const { PATH, NOTIFY_SOCKET } = this.#env

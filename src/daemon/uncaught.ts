@@ -1,13 +1,14 @@
-// What is thrown past every promise (a listener of a socket, a timer, a promise that nobody awaits) and whose it is. Of one
-// account's poll: that poll is ended, the others go on (N005). Of nobody, or too often: the process must end.
+// Errors that no promise catches: thrown by a listener of a socket or a timer, or in a promise that nobody awaits. If one comes
+// from the poll of one account, that poll is ended and the others go on (N005, uncaught exception). If it comes from nowhere,
+// or if there are too many, the process must end.
 import { accountAtWork } from '../poll/poller.ts'
 import type { Scheduler } from './schedule/scheduler.ts'
 
-/** With more of them within an hour nobody knows what state the process is in; started again, it is in a good one. */
+/** After more than these in an hour the state of the process cannot be trusted; a new process has a good one. */
 const MOST = 20
 const WITHIN_MS = 3_600_000
 
-export class Containment {
+export class Uncaught {
   readonly #scheduler: Pick<Scheduler, 'thrown'>
   readonly #nowMs: () => number
   #atMs: readonly number[] = []
@@ -17,7 +18,8 @@ export class Containment {
     this.#nowMs = nowMs
   }
 
-  /** Called where it came up. True: it is dealt with; the poll is reported as failed. */
+  /** To be called in the very turn in which the error was thrown: by that the account is known. True: the error is dealt with, and
+   *  the poll is reported as failed. False: the process must end. */
   contain(thrown: unknown): boolean {
     const account = accountAtWork()
     const nowMs = this.#nowMs()

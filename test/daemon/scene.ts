@@ -4,6 +4,8 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { loadConfiguration } from '../../src/config/load.ts'
+import type { Configuration } from '../../src/config/schema.ts'
 import { Pop3Server } from '../support/pop3-server.ts'
 import { askDaemon } from '../../src/daemon/control/client.ts'
 import type { Answers, Requests, Verb } from '../../src/daemon/control/protocol.ts'
@@ -65,6 +67,19 @@ export class Scene implements AsyncDisposable {
   write(text: string): void {
     writeFileSync(this.path('config.new'), text, { mode: 0o600 })
     renameSync(this.path('config.new'), this.path('config.json'))
+  }
+
+  /** The configuration as it is written now, for parts that are tried in this process. */
+  load(): Promise<Configuration> {
+    const { directory } = this
+    const uid = process.getuid?.() ?? 0
+    return loadConfiguration({
+      file: this.path('config.json'),
+      state: null,
+      env: { HOME: directory },
+      cwd: directory,
+      uid,
+    })
   }
 
   fill(count: number, from = 1, user = 'work'): void {

@@ -17,7 +17,7 @@ export type Answering = (request: Request) => Promise<Answers[keyof Answers]>
 
 /** Listens until it is disposed of; the socket's file is gone then. Requests that are not answered yet keep their connection:
  *  whoever asked for the end sees it come. */
-export class Control implements AsyncDisposable {
+export class ControlServer implements AsyncDisposable {
   readonly #server: Server
 
   private constructor(server: Server) {
@@ -26,7 +26,7 @@ export class Control implements AsyncDisposable {
 
   /** The caller has made sure that no other process uses the ledger in this way: a socket that is there is a leaving of a
    *  process that was killed. Rejects with ERR_CONFIG. */
-  static async listen(file: string, answer: Answering): Promise<Control> {
+  static async listen(file: string, answer: Answering): Promise<ControlServer> {
     const server = createServer({ allowHalfOpen: true }, (socket) => {
       converse(socket, answer)
     })
@@ -49,7 +49,7 @@ export class Control implements AsyncDisposable {
     }
     // Later errors (too many open files) cost a connection, not the process.
     server.on('error', () => {})
-    return new Control(server)
+    return new ControlServer(server)
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,14 +1,8 @@
-// What is served to those who watch: /metrics for Prometheus, /healthz for anything that asks whether all is well. The only
-// door to prom-client and to HTTP. No secret and no message is told, but names of accounts are: serve it where only friends are.
-import { createServer, type Server, type ServerResponse } from 'node:http'
+// The metrics of Prometheus: what is counted at the end of each poll, and what is looked up when somebody asks. The one door
+// to prom-client. No secret and no message is in them, but the names of accounts are.
 import type { Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { Listen } from '../../config/daemon.ts'
-import { errnoOf, PopfetchError } from '../../errors.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { Planned, PollEnded } from '../schedule/scheduler.ts'
-
-const REQUEST_LIMIT_MS = 10_000
-const CONNECTIONS = 64
 
 /** Looked at whenever somebody asks. */
 export interface Watched {
@@ -37,51 +31,24 @@ interface Instruments {
   readonly lateness: Histogram
 }
 
-export class Metrics implements AsyncDisposable {
-  readonly #server: Server
+export class Metrics {
+  readonly #watched: Watched
   readonly #instruments: Instruments
 
-  private constructor(server: Server, instruments: Instruments) {
-    this.#server = server
+  private constructor(watched: Watched, instruments: Instruments) {
+    this.#watched = watched
     this.#instruments = instruments
   }
 
-  /** Serves from when it resolves until it is disposed of. Rejects with ERR_CONFIG when it cannot listen there. */
-  static async listen({ host, port }: Listen, watched: Watched): Promise<Metrics> {
-    const instruments = await makeInstruments()
-    const server = createServer(
-      {
-        requestTimeout: REQUEST_LIMIT_MS,
-        headersTimeout: REQUEST_LIMIT_MS,
-        connectionsCheckingInterval: REQUEST_LIMIT_MS,
-      },
-      ({ method, url }, response) => {
-        answer(`${method} ${url?.split('?')[0]}`, response, watched, instruments).catch(() => response.destroy())
-      },
-    )
-    server.maxConnections = CONNECTIONS
-    try {
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject)
-        server.listen({ host, port, exclusive: true }, resolve)
-      })
-    } catch (cause) {
-      throw new PopfetchError(
-        'ERR_CONFIG',
-        `cannot serve metrics on ${host} port ${port} (${errnoOf(cause) ?? String(cause)}): choose another address for daemon.metrics`,
-        { scope: 'process', retry: 'never', cause },
-      )
-    }
-    server.on('error', () => {})
-    return new Metrics(server, instruments)
+  static async create(watched: Watched): Promise<Metrics> {
+    return new Metrics(watched, await makeInstruments())
   }
 
-  /** The port that was listened on. */
-  get port(): number {
-    const address = this.#server.address()
-    return typeof address === 'object' && address !== null ? address.port : 0
+  get contentType(): string {
+    return this.#instruments.registry.contentType
   }
 
+  /** Counts a poll. */
   ended({ report, lateMs }: Pick<PollEnded, 'report' | 'lateMs'>): void {
     const { account, outcome, error, listed, skipped, delivered } = report
     const { polls, messages, bytes, failures, backlog, duration } = this.#instruments
@@ -115,48 +82,28 @@ export class Metrics implements AsyncDisposable {
     })
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    this.#server.close()
-    this.#server.closeAllConnections()
-    return Promise.resolve()
+  /** All of them as they are now. Rejects with ERR_LEDGER. */
+  async text(): Promise<string> {
+    const { plan, ledger } = this.#watched
+    const { registry, memory, nextPoll, overdue, lastPoll, lastSuccess } = this.#instruments
+    for (const planned of plan) {
+      const { account, nextPollMs } = planned
+      if (nextPollMs !== null) nextPoll.set({ account }, nextPollMs / 1000)
+      overdue.set({ account }, planned.overdue ? 1 : 0)
+    }
+    const polled = new Set(plan.map(({ account }) => account))
+    for (const { name: account, lastPollMs, lastSuccessMs } of await ledger.accounts()) {
+      if (!polled.has(account)) continue
+      if (lastPollMs !== null) lastPoll.set({ account }, lastPollMs / 1000)
+      if (lastSuccessMs !== null) lastSuccess.set({ account }, lastSuccessMs / 1000)
+    }
+    memory.set(process.memoryUsage.rss())
+    return await registry.metrics()
   }
 }
 
 function snake(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-}
-
-async function answer(
-  request: string,
-  response: ServerResponse,
-  { plan, ledger }: Watched,
-  instruments: Instruments,
-): Promise<void> {
-  if (request === 'GET /metrics') {
-    for (const { account, nextPollMs, overdue } of plan) {
-      if (nextPollMs !== null) instruments.nextPoll.set({ account }, nextPollMs / 1000)
-      instruments.overdue.set({ account }, overdue ? 1 : 0)
-    }
-    const polled = new Set(plan.map(({ account }) => account))
-    for (const { name: account, lastPollMs, lastSuccessMs } of await ledger.accounts()) {
-      if (!polled.has(account)) continue
-      if (lastPollMs !== null) instruments.lastPoll.set({ account }, lastPollMs / 1000)
-      if (lastSuccessMs !== null) instruments.lastSuccess.set({ account }, lastSuccessMs / 1000)
-    }
-    instruments.memory.set(process.memoryUsage.rss())
-    response.setHeader('Content-Type', instruments.registry.contentType)
-    response.end(await instruments.registry.metrics())
-    return
-  }
-  response.setHeader('Content-Type', 'text/plain; charset=utf-8')
-  if (request === 'GET /healthz') {
-    const overdue = plan.filter((each) => each.overdue).map(({ account }) => account)
-    response.statusCode = overdue.length === 0 ? 200 : 503
-    response.end(overdue.length === 0 ? 'ok\n' : `overdue: ${overdue.join(', ')}\n`)
-    return
-  }
-  response.statusCode = 404
-  response.end('/metrics and /healthz are here\n')
 }
 
 async function makeInstruments(): Promise<Instruments> {

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { askDaemon } from '../../../src/daemon/control/client.ts'
-import { Control, type Answering } from '../../../src/daemon/control/server.ts'
+import { ControlServer, type Answering } from '../../../src/daemon/control/server.ts'
 import { configurationMark, parseLine, parseRequest, socketPath } from '../../../src/daemon/control/protocol.ts'
 import { PopfetchError } from '../../../src/errors.ts'
 
@@ -20,7 +20,8 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true }))
 
 const socket = (): string => join(directory, 'state.db.socket')
-const listen = (answer: Answering = () => Promise.resolve({ changes: ['one'] })) => Control.listen(socket(), answer)
+const listen = (answer: Answering = () => Promise.resolve({ changes: ['one'] })) =>
+  ControlServer.listen(socket(), answer)
 
 /** What is answered to these bytes. */
 async function said(bytes: string): Promise<unknown> {
@@ -52,7 +53,7 @@ describe('the socket', () => {
   test('that cannot be made is an error that says where', async () => {
     writeFileSync(join(directory, 'file'), '')
     const wrong = join(directory, 'file', 'state.db.socket')
-    await expect(Control.listen(wrong, () => Promise.reject(new Error()))).rejects.toMatchObject({
+    await expect(ControlServer.listen(wrong, () => Promise.reject(new Error()))).rejects.toMatchObject({
       code: 'ERR_CONFIG',
       message: expect.stringContaining('cannot make the control socket'),
     })

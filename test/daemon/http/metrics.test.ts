@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest'
+import { HttpServer } from '../../../src/daemon/http/server.ts'
+import { accountReport } from '../../cli/reports.ts'
+import { until } from '../scene.ts'
+import { anyPort, get, watched } from './scene.ts'
+
+test('the metrics of Prometheus tell of each account what its polls did, and nothing more of one that is polled no more', async () => {
+  await using server = await HttpServer.listen(anyPort, watched)
+  const { metrics, port } = server
+  const counts = { listed: 9, skipped: 4, delivered: 3, bytes: 1234, possibleDuplicates: 1 }
+  metrics.ended({ report: accountReport({ ...counts, durationMs: 250, outcome: 'partial' }), lateMs: 120 })
+  const error = { code: 'ERR_CONNECT', message: '', retry: 'soon' } as const
+  metrics.ended({ report: accountReport({ outcome: 'failed', error }), lateMs: 0 })
+  const { status, text } = await get(port, '/metrics?x=1')
+  expect(status).toBe(200)
+  for (const line of [
+    'popfetch_polls_total{account="work",outcome="partial"} 1',
+    'popfetch_polls_total{account="work",outcome="failed"} 1',
+    'popfetch_messages_total{account="work",result="delivered"} 3',
+    'popfetch_messages_total{account="work",result="possible_duplicates"} 1',
+    'popfetch_received_bytes_total{account="work"} 1234',
+    'popfetch_failures_total{account="work",code="ERR_CONNECT"} 1',
+    'popfetch_backlog_messages{account="work"} 2',
+    'popfetch_poll_duration_seconds{account="work"} 0.25',
+    'popfetch_last_poll_timestamp_seconds{account="work"} 1800000000',
+    'popfetch_last_success_timestamp_seconds{account="work"} 1799999000',
+    'popfetch_next_poll_timestamp_seconds{account="work"} 1800000060',
+    'popfetch_account_overdue{account="home"} 0',
+    'popfetch_poll_lateness_seconds_bucket{le="0.1"} 1',
+    'popfetch_poll_lateness_seconds_bucket{le="0.25"} 2',
+  ]) {
+    expect(text.split('\n')).toContain(line)
+  }
+  metrics.forget('work')
+  await until(async () => !(await get(port, '/metrics')).text.includes('ERR_CONNECT'))
+  expect((await get(port, '/metrics')).text).not.toContain('_total{account="work"')
+})
