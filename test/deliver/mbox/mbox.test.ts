@@ -2,7 +2,7 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Attempt, Destination } from '../../../src/deliver/destination.ts'
 import { traceField } from '../../../src/deliver/envelope.ts'
 import { openMbox, type MboxContext } from '../../../src/deliver/mbox/mbox.ts'
@@ -555,11 +555,17 @@ describe('waits end', () => {
     fs.writeFileSync(file, '')
     const faulty = new FaultyFileSystems(EXT4)
     faulty.hanging.add('fsync')
-    await using mbox = open(file, { fileSystem: faulty.offLoop, limitMs: 20 })
-    expect(await failure(mbox.deliver(attempt(), message(SMALL), never))).toMatchObject({
-      verdict: 'unknown',
-      scope: 'destination',
+    const hangs = new Promise<void>((resolve) => {
+      faulty.before = (call) => (call === 'fsync' ? resolve() : undefined)
     })
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    await using mbox = open(file, { fileSystem: faulty.offLoop, limitMs: 20, lockLimitMs: 0 })
+    const delivery = failure(mbox.deliver(attempt(), message(SMALL), never))
+    await hangs
+    vi.advanceTimersByTime(1000)
+    vi.useRealTimers()
+    expect(await delivery).toMatchObject({ verdict: 'unknown', scope: 'destination' })
     const error = await failure(mbox.deliver(attempt(), message(SMALL), never))
     expect(error).toMatchObject({ verdict: 'temporary', scope: 'destination' })
     expect(error.message).toMatch(/an earlier delivery still hangs/)

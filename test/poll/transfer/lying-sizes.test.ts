@@ -23,7 +23,7 @@ describe('a server that sends far more than it announced (P5)', () => {
     const grow = vi.spyOn(MemoryBudget.prototype, 'grow').mockReturnValue(room.promise)
     const retrieved = vi.fn<() => void>()
     const poll = scene.poll().then(retrieved)
-    await vi.waitFor(() => expect(grow).toHaveBeenCalled())
+    await vi.waitFor(() => expect(grow).toHaveBeenCalled(), { timeout: 60_000 })
     for (let count = 0; count < 50; count++) await turn()
     // One packet, of which a few messages may have been in part: not the 6 that the first would take.
     expect(grow.mock.calls.length).toBeLessThan(4)
