@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { MUTATIONS } from './crash/safeguards.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 
@@ -186,6 +187,11 @@ test('the map of the house names files that are there', () => {
   const named = map.match(/(?<![\w.])[\w-]+(?:\/[\w-]+)*(?:\.test)?\.ts\b/g) ?? []
   expect(named.length).toBeGreaterThan(15)
   expect(named.filter((file) => !texts.has(`src/${file}`) && !existsSync(join(ROOT, file)))).toEqual([])
+})
+
+test('the safeguards that the crash suite is proved with are in the program, each once', () => {
+  const misfits = MUTATIONS.filter(({ file, from }) => texts.get(file)?.split(from).length !== 2)
+  expect(misfits.map(({ what, file, from }) => `${what}: ${file} does not have once: ${from}`)).toEqual([])
 })
 
 test('nothing depends on the locale of the machine (N038)', () => {

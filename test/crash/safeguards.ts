@@ -1,0 +1,150 @@
+// The safeguards that the crash suite must miss when they are gone: a line of the program for each, and what stands there
+// without it. architecture.test.ts checks that each line is there, mutations.ts takes them out one at a time.
+
+export interface Mutation {
+  readonly what: string
+  readonly file: string
+  readonly from: string
+  readonly to: string
+}
+
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    what: 'a Maildir file is not synced',
+    file: 'src/deliver/maildir/file.ts',
+    from: 'await this.#room.fileSystem.fsync(this.#fd)',
+    to: 'await Promise.resolve()',
+  },
+  {
+    what: 'a Maildir file is linked while it is being synced',
+    file: 'src/deliver/maildir/batch.ts',
+    from: 'await Promise.all(batch.map((file) => file.sync()))',
+    to: 'void Promise.all(batch.map((file) => file.sync()))',
+  },
+  {
+    what: 'new/ is not synced',
+    file: 'src/deliver/maildir/batch.ts',
+    from: 'await syncDirectory(fileSystem, folders.new)',
+    to: 'await Promise.resolve()',
+  },
+  {
+    what: 'nobody waits for the fsync of new/',
+    file: 'src/deliver/maildir/batch.ts',
+    from: 'await syncDirectory(fileSystem, folders.new)',
+    to: 'void syncDirectory(fileSystem, folders.new)',
+  },
+  {
+    what: 'what is found after a crash is not synced',
+    file: 'src/deliver/maildir/find.ts',
+    from: '    await durable\n',
+    to: '',
+  },
+  {
+    what: 'an interrupted delivery is not looked for',
+    file: 'src/poll/route/due.ts',
+    from: 'if (receipt === null) return false',
+    to: 'if (receipt === null || delivery.attempts < 99) return false',
+  },
+  {
+    what: 'a half-written file stays in tmp/',
+    file: 'src/deliver/maildir/find.ts',
+    from: 'if (unfinished !== undefined) await this.#remove(unfinished)\n',
+    to: '',
+  },
+  {
+    what: 'the second name stays in tmp/',
+    file: 'src/deliver/maildir/link.ts',
+    from: 'await fileSystem.unlink(tmp)',
+    to: 'await Promise.resolve()',
+  },
+  {
+    what: 'a file is withdrawn by word only when new/ cannot be synced',
+    file: 'src/deliver/maildir/file.ts',
+    from: 'await this.#room.fileSystem.unlink(this.#target)',
+    to: 'await Promise.resolve()',
+  },
+  {
+    what: 'a new folder is not synced in the one above it',
+    file: 'src/deliver/maildir/folders.ts',
+    from: '  await syncDirectory(fileSystem, above)\n',
+    to: '',
+  },
+  {
+    what: 'a new ledger gets its name without a look at its last checkpoint',
+    file: 'src/ledger/sqlite/file.ts',
+    from: "      database.exec('PRAGMA wal_checkpoint(TRUNCATE)')\n",
+    to: '',
+  },
+  {
+    what: 'the ledger does not sync',
+    file: 'src/ledger/sqlite/group-commit.ts',
+    from: 'PRAGMA synchronous = ${wanted}',
+    to: 'PRAGMA synchronous = OFF',
+  },
+  {
+    what: 'the ledger syncs at checkpoints only',
+    file: 'src/ledger/sqlite/group-commit.ts',
+    from: "durability: Durability = 'disk'",
+    to: "durability: Durability = 'process'",
+  },
+  {
+    what: 'a change is told before it is committed',
+    file: 'src/ledger/sqlite/group-commit.ts',
+    from: 'return () => resolve(value)',
+    to: 'resolve(value)\n          return () => {}',
+  },
+  {
+    what: 'RETR does not wait for the record of the attempt',
+    file: 'src/poll/transfer/attempts.ts',
+    from: 'await this.#ledger.begin(',
+    to: 'void this.#ledger.begin(',
+  },
+  {
+    what: 'nobody waits for the record of a delivery',
+    file: 'src/poll/transfer/hand-over.ts',
+    from: 'await run.ledger.settle(',
+    to: 'void run.ledger.settle(',
+  },
+  {
+    what: 'DELE does not ask whether it was delivered',
+    file: 'src/poll/transfer/transfer.ts',
+    from: 'const delivered = await handOver(fixed, message, this.#visit)',
+    to: 'const delivered = (await handOver(fixed, message, this.#visit)) || job.copy === 0',
+  },
+  {
+    what: 'one destination of two is enough',
+    file: 'src/poll/transfer/hand-over.ts',
+    from: "results.every(({ outcome }) => outcome.state === 'done')",
+    to: "results.some(({ outcome }) => outcome.state === 'done')",
+  },
+  {
+    what: 'QUIT follows whatever happened',
+    file: 'src/poll/transfer/transfer.ts',
+    from: 'if (tally.error !== null || session.botched !== null || run.signal.aborted) throw interrupted(run.signal)',
+    to: 'if (session.botched !== null) throw interrupted(run.signal)',
+  },
+  {
+    what: 'QUIT comes before DELE is answered',
+    file: 'src/poll/removal.ts',
+    from: 'const replies = await Promise.all(removable.map(({ number }) => session.remove(number)))',
+    to: 'const quitting = session.quit()\n  const replies = await Promise.all(removable.map(({ number }) => session.remove(number)))\n  await quitting',
+  },
+  {
+    what: 'an unanswered delivery to a mail server counts as made',
+    file: 'src/poll/route/due.ts',
+    from: 'doubtful = !target.destination.remembers',
+    to: 'doubtful = !target.destination.remembers\n        if (doubtful) continue',
+  },
+  {
+    what: 'a possible duplicate is not reported',
+    file: 'src/poll/transfer/hand-over.ts',
+    from: "if (outcome.state === 'done' && due.doubtful) {",
+    to: "if (outcome.state === 'failed' && due.doubtful) {",
+  },
+  {
+    what: 'two pollers do not see each other',
+    file: 'src/ledger/sqlite/lease.ts',
+    from: 'if (file !== own && !this.#removeIfDead(file)) return false',
+    to: 'if (file !== own) this.#removeIfDead(file)',
+  },
+]
