@@ -1,6 +1,13 @@
 // Reports for the tests of the command line: quiet defaults, overridden by name.
 import type { AccountReport, CheckReport } from '../../src/poll/report.ts'
 
+/** The error of a sign-in that was refused. */
+export const WRONG_PASSWORD = {
+  code: 'ERR_AUTH',
+  message: 'signing in as alice: "no": check the password',
+  retry: 'later',
+} as const
+
 export function accountReport(facts: Partial<AccountReport> = {}): AccountReport {
   return {
     account: 'work',

@@ -5,7 +5,7 @@ import { exitCodeOfReports, EXIT_OK } from '../../exit.ts'
 import type { CheckInvocation } from './options.ts'
 import { watched } from '../../terminal/progress-screen.ts'
 import { openRun } from '../../open/configured.ts'
-import { checkLines } from '../../terminal/summary.ts'
+import { checkLines } from './text.ts'
 import type { Surroundings } from '../../surroundings.ts'
 
 /** Resolves to the exit code: 0 whether or not mail waits. Rejects only before the first account was tried. */

@@ -3,7 +3,7 @@ import type { Configuration } from '../../../config/schema.ts'
 import { EXIT_OK } from '../../exit.ts'
 import type { ConfigInvocation } from './options.ts'
 import { readConfiguration } from '../../open/configured.ts'
-import { counted } from '../../terminal/summary.ts'
+import { counted } from '../../terminal/amounts.ts'
 import type { Surroundings } from '../../surroundings.ts'
 
 /** Resolves to the exit code 0; rejects with ERR_CONFIG, whose message lists all that is wrong. */

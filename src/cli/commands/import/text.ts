@@ -2,7 +2,7 @@
 import type { PopfetchError } from '../../../errors.ts'
 import type { Tool } from './options.ts'
 import type { TakenOver } from './seen.ts'
-import { counted } from '../../terminal/summary.ts'
+import { counted } from '../../terminal/amounts.ts'
 
 export interface ImportedReport {
   readonly tool: Tool

@@ -12,7 +12,7 @@ import * as question from './questions.ts'
 import { tried, type Waiting } from './try-sign-in.ts'
 import type { InitInvocation } from './options.ts'
 import { newPlace, writeNew } from '../../open/new-file.ts'
-import { counted, size } from '../../terminal/summary.ts'
+import { counted, size } from '../../terminal/amounts.ts'
 import type { Surroundings } from '../../surroundings.ts'
 
 export async function run(invocation: InitInvocation, surroundings: Surroundings): Promise<number> {

@@ -1,7 +1,8 @@
 // What became of a migration, in words that a person can act on, and as the object of `--json` and `--report`. Pure.
 import { display } from '../../../display.ts'
 import type { MigrationReport, Unmoved } from '../../../migrate/report.ts'
-import { duration, planRows, size } from '../../terminal/summary.ts'
+import { duration, size } from '../../terminal/amounts.ts'
+import { planRows } from '../poll/text.ts'
 
 /** More than that of one account are counted, not listed; the report of --report has them. */
 const LISTED = 20

@@ -10,7 +10,7 @@ import { watched } from '../../terminal/progress-screen.ts'
 import { failureState, toldAfter, worthSaying } from './quiet.ts'
 import { openRun, type OpenedRun } from '../../open/configured.ts'
 import { pollByDaemon } from './by-daemon.ts'
-import { planLines, problemLines, summaryLine } from '../../terminal/summary.ts'
+import { planLines, problemLines, summaryLine } from './text.ts'
 import type { Surroundings } from '../../surroundings.ts'
 
 /** With `--daemon` it is the daemon's action. Else it rejects only before the first account was tried. */

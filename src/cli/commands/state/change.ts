@@ -7,7 +7,7 @@ import { forgetMessages } from '../../../poll/forget.ts'
 import { resolvePath } from '../../../config/paths.ts'
 import type { StateRequests } from './options.ts'
 import { refusal, requireAccount, requireMessages, type Looked } from '../../open/read-ledger.ts'
-import { counted } from '../../terminal/summary.ts'
+import { counted } from '../../terminal/amounts.ts'
 import { usageError } from '../../usage.ts'
 
 export async function forget(wanted: StateRequests['forget'], looked: Looked): Promise<void> {

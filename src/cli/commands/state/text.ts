@@ -3,7 +3,7 @@ import type { DeliveryRecord, MessageRecord } from '../../../ledger/records.ts'
 import { recipientOf } from '../../../poll/account/forecast.ts'
 import { nameOf } from '../../open/read-ledger.ts'
 import { stamp } from '../../terminal/moment.ts'
-import { counted, size } from '../../terminal/summary.ts'
+import { counted, size } from '../../terminal/amounts.ts'
 
 /** A person compares them by eye; all of them is in --json. */
 const FINGERPRINT_DIGITS = 16

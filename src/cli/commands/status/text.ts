@@ -5,7 +5,8 @@ import type { MessageRecord, Unsettled } from '../../../ledger/records.ts'
 import { nameOf } from '../../open/read-ledger.ts'
 import { span, stamp } from '../../terminal/moment.ts'
 import type { Tone } from '../../output.ts'
-import { counted } from '../../terminal/summary.ts'
+import { counted } from '../../terminal/amounts.ts'
+import { tableLines } from '../../terminal/table.ts'
 
 export interface AccountStatus {
   readonly account: string
@@ -32,21 +33,15 @@ const LONG_MS = 24 * 3_600_000
 
 const HEADINGS = [' ', 'account', 'last success', 'last poll', 'waiting', 'refused', 'held', 'failures', 'next poll']
 /** Columns of numbers. */
-const RIGHT: ReadonlySet<number> = new Set([4, 5, 6, 7])
+const NUMBERS: ReadonlySet<number> = new Set([4, 5, 6, 7])
 
 /** A table, a row an account, and below it what a person should look at. */
 export function statusLines(accounts: readonly AccountStatus[], nowMs: number): readonly StatusLine[] {
   if (accounts.length === 0) return [{ text: 'no account was ever polled', tone: 'plain' }]
-  const rows = accounts.map((status) => cells(status, nowMs))
-  const widths = HEADINGS.map((heading, at) => Math.max(heading.length, ...rows.map((row) => row[at]?.length ?? 0)))
-  const line = (row: readonly string[]): string =>
-    row
-      .map((cell, at) => (RIGHT.has(at) ? cell.padStart(widths[at] ?? 0) : cell.padEnd(widths[at] ?? 0)))
-      .join('  ')
-      .trimEnd()
+  const [heading = '', ...rows] = tableLines([HEADINGS, ...accounts.map((status) => cells(status, nowMs))], NUMBERS)
   return [
-    { text: line(HEADINGS), tone: 'plain' },
-    ...accounts.map((status, at) => ({ text: line(rows[at] ?? []), tone: toneOf(status, nowMs) })),
+    { text: heading, tone: 'plain' },
+    ...accounts.map((status, at) => ({ text: rows[at] ?? '', tone: toneOf(status, nowMs) })),
     ...accounts.flatMap((status) => details(status).map((text) => ({ text, tone: 'plain' as const }))),
   ]
 }

@@ -3,7 +3,7 @@ import { EXIT_OK } from '../../exit.ts'
 import { acknowledge, askRequired } from '../../open/ask-daemon.ts'
 import { outlineOf } from '../../open/read-ledger.ts'
 import type { Surroundings } from '../../surroundings.ts'
-import { counted } from '../../terminal/summary.ts'
+import { counted } from '../../terminal/amounts.ts'
 import type { WakeInvocation } from './options.ts'
 
 /** Rejects with ERR_NO_DAEMON. */

@@ -1,0 +1,87 @@
+// What a poll says: its summary, its problems, and the plan of a dry run. Pure.
+import { display } from '../../../display.ts'
+import type { AccountReport, MessageProblem, PlannedMessage } from '../../../poll/report.ts'
+import { counted, duration, size } from '../../terminal/amounts.ts'
+import { tableLines } from '../../terminal/table.ts'
+
+/** More than this many messages of one account are counted, not listed. */
+const LISTED_PROBLEMS = 10
+/** A report keeps so many problems at most. */
+const KEPT_PROBLEMS = 100
+
+const KINDS: Readonly<Record<MessageProblem['kind'], string>> = {
+  deferred: 'deferred',
+  refused: 'refused',
+  held: 'held back',
+  possibleDuplicate: 'possibly delivered twice',
+  short: 'shorter than announced',
+  undeletable: 'not deleted',
+}
+
+/** One line for a terminal. */
+export function summaryLine(report: AccountReport): string {
+  const { account, outcome, error } = report
+  if (outcome === 'busy') return `${account}: busy, another popfetch is at work on it`
+  if (outcome === 'paused') return `${account}: not tried: ${error?.message ?? 'paused'}`
+  const counts = [
+    report.delivered > 0 ? `${counted(report.delivered, 'message')} delivered (${size(report.bytes)})` : '',
+    report.deferred > 0 ? `${report.deferred} deferred` : '',
+    report.refused > 0 ? `${report.refused} refused` : '',
+    report.held > 0 ? `${report.held} held back` : '',
+    report.possibleDuplicates > 0 ? `${report.possibleDuplicates} possibly delivered twice` : '',
+    report.deleted > 0 ? `${report.deleted} deleted from the server` : '',
+  ].filter((part) => part !== '')
+  const took = `, ${duration(report.durationMs)}`
+  if (outcome === 'failed')
+    return `${account}: failed${counts.length === 0 ? '' : ` after ${counts.join(', ')}`}${took}`
+  if (counts.length === 0) return `${account}: nothing new, ${counted(report.listed, 'message')} on the server${took}`
+  return `${account}: ${counts.join(', ')}${took}`
+}
+
+/**
+ * One line per problem, without the program's name. `lasting`: the failure of the account and the messages that it
+ * deferred are told, too; they last, so a quiet poll tells them only when they begin.
+ */
+export function problemLines(report: AccountReport, { lasting }: { readonly lasting: boolean }): string[] {
+  const { account, error, outcome } = report
+  const lines: string[] = []
+  if (error !== null && lasting && error.code !== 'ERR_ABORTED') {
+    lines.push(`${account}: ${outcome === 'paused' ? 'not tried: ' : ''}${error.message}`)
+  }
+  const problems = report.problems.filter((problem) => lasting || problem.kind !== 'deferred')
+  // Deferred messages come last: a hundred of them must not hide the one that was refused.
+  const ordered = [
+    ...problems.filter((problem) => problem.kind !== 'deferred'),
+    ...problems.filter((problem) => problem.kind === 'deferred'),
+  ]
+  for (const problem of ordered.slice(0, LISTED_PROBLEMS)) {
+    lines.push(`${account}: message ${display(problem.uidl, 70)}: ${KINDS[problem.kind]}: ${problem.reason}`)
+  }
+  const rest = ordered.length - LISTED_PROBLEMS
+  if (rest > 0) {
+    const more = report.problems.length >= KEPT_PROBLEMS ? ' at least' : ''
+    lines.push(`${account}: and${more} ${counted(rest, 'other message')}, see --json for the counts`)
+  }
+  return lines
+}
+
+/** The answer of `--dry-run` for one account: a heading and a table of what differs. */
+export function planLines(report: AccountReport): string[] {
+  const { account, plan, error } = report
+  if (error !== null) return [`${account}: ${error.message}`]
+  if (report.outcome === 'busy') return [summaryLine(report)]
+  const heading = `${account}: ${counted(report.listed, 'message')} on the server, ${report.new} new`
+  if (plan.length === 0) return [`${heading}: nothing to do`]
+  return [heading, ...planRows(plan)]
+}
+
+/** The table alone. */
+export function planRows(plan: readonly PlannedMessage[]): string[] {
+  const rows = plan.map(({ action, sizeBytes, uidl, destinations }) => [
+    action,
+    sizeBytes === null ? '-' : size(sizeBytes),
+    display(uidl, 70),
+    destinations.length === 0 ? '' : `to ${destinations.join(', ')}`,
+  ])
+  return tableLines(rows, new Set([1])).map((line) => `  ${line}`)
+}
