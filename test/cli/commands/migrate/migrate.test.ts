@@ -75,7 +75,7 @@ describe('from a URL', () => {
     ['http://example.net', 'maildir:old', 'pop3s://user@host'],
     ['pop3s://example.net', 'maildir:old', 'a user'],
     ['pop3s://a@exa mple', 'maildir:old', 'as its host'],
-    ['pop3s://a@b', 'imap://b', 'maildir:PATH'],
+    ['pop3s://a@b', 'gopher://b', 'maildir:PATH'],
     ['pop3s://a@b', 'smtp://b', 'a recipient'],
   ])('%s → %s is wrong usage', async (source, to, text) => {
     const { code, stderr } = await migrate(source, to, '--password-file', 'secret')
