@@ -1,15 +1,15 @@
-// Tells somebody, through a program, when an account has had no success for long, once, and again when it has. What was told
-// is in the ledger: a process that is started again does not tell it again.
+// Runs the program `onProblem` when an account has failed for long, once, and once more when it works again. The ledger keeps
+// that it was told, so that a process that is started anew does not tell it again.
 import { displayBytes } from '../display.ts'
 import type { AccountRecord, Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
 import { NO_INPUT, NO_OUTPUT, runProgram } from '../program.ts'
 
-/** Since when it fails, and when that was told; milliseconds, in AccountRecord.facts. */
+/** Since when the account fails, and when that was told: milliseconds, in AccountRecord.facts. */
 const TROUBLE = 'troubleSince'
 const TOLD = 'troubleTold'
 
-/** What a program is told with beside the account: enough of the surroundings to send mail or open a window. */
+/** What the program inherits of the environment: enough to send mail or to open a window. */
 const INHERITED = [
   'PATH',
   'HOME',
@@ -47,8 +47,8 @@ export class Alarm {
     this.#context = context
   }
 
-  /** Looks at all accounts that are polled; `hangs`: those whose poll does not end. Asked every minute; does nothing while it
-   *  is still at it. Never rejects. */
+  /** Looks at the accounts in `polled`; `hangs` are those whose poll does not end. Called every minute; while one look is still
+   *  under way, another call waits for that one. Never rejects. */
   async look(settings: AlarmSettings, polled: ReadonlySet<string>, hangs: ReadonlySet<string>): Promise<void> {
     this.#looking ??= this.#look(settings, polled, hangs)
       .catch((error: unknown) =>
@@ -72,7 +72,7 @@ export class Alarm {
     const { ledger, nowMs } = this.#context
     const now = nowMs()
     const written = record.facts[TROUBLE]
-    // Not the last success: whoever closes a laptop for a night has no trouble in the morning.
+    // Counted from the first failure, not from the last success: a laptop that was closed for a night is no trouble.
     const sinceMs = written === undefined ? now : Number(written)
     if (written === undefined) await ledger.records.note(record.name, { [TROUBLE]: String(now) })
     if (record.facts[TOLD] !== undefined || now - sinceMs < settings.alertAfterMs) return
@@ -85,7 +85,7 @@ export class Alarm {
     await this.#context.ledger.records.note(record.name, { [TROUBLE]: null, [TOLD]: null })
   }
 
-  /** A program that fails is told of in the log, and not run again for this. */
+  /** A program that fails is logged, and is not run again for the same event. */
   async #tell(event: 'problem' | 'recovery', record: AccountRecord, { onProblem }: AlarmSettings): Promise<void> {
     const { log, env, signal } = this.#context
     const { name: account, lastSuccessMs, error } = record

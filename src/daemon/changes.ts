@@ -1,9 +1,9 @@
-// What a new configuration changes, in words, and whether it can be taken over by a process that runs. Pure.
+// What a new configuration changes, in words. Pure.
 import { isDeepStrictEqual } from 'node:util'
 import type { Configuration } from '../config/schema.ts'
 import { sameConfiguration } from '../config/values/secret.ts'
 
-/** One sentence per change; none: nothing changed. `before` and `after` are the accounts that are polled. */
+/** One sentence for each change; none when nothing changed. Both sides hold only the accounts that are polled. */
 export function changesBetween(
   before: Pick<Configuration, 'accounts' | 'destinations' | 'concurrency' | 'perHost' | 'daemon' | 'log'>,
   after: typeof before,

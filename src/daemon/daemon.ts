@@ -1,5 +1,13 @@
-// The background process: what it is made of, what the verbs of its control socket do, how it ends. One for a ledger.
-// Detaching from the terminal is background.ts; signals, streams and exit codes belong to the command line.
+// The background process (`popfetch --daemon`): its parts, the verbs of its control socket, its end.
+//
+// It is started in the background (detach.ts) and takes the one right to be the background process of this ledger (lease.ts).
+// It reads a configuration, and keeps it until a new one can be taken over whole (reload.ts). The scheduler (schedule/) knows
+// when each account is due and has it polled; such a poll is no other than one from cron (poll/).
+// After each poll the journal writes the log, the metrics count (http/), and the alarm tells a person when an account has
+// failed for long. Commands reach the process through a socket (control/): `status`, `wake`, `reload`, `stop`. systemd hears that
+// it is up and well (systemd.ts). An error that no promise catches ends the poll of one account, not the process (uncaught.ts).
+// Told to stop, it begins no more polls, lets those that run record what they did, and ends within nine seconds.
+// Signals, streams and exit codes are for the command line.
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Configuration } from '../config/schema.ts'
 import { asPopfetchError, PopfetchError } from '../errors.ts'
@@ -17,9 +25,9 @@ import { Systemd } from './systemd.ts'
 import { type Answers, type Request, type Requests, socketPath } from './control/protocol.ts'
 import { type PollEnded, Scheduler } from './schedule/scheduler.ts'
 
-/** From the order to stop to the end, whatever hangs (DESIGN 5); the command line would end the process after ten. */
+/** From the order to stop to the end, whatever hangs. The command line would end the process after ten seconds. */
 const LAST_WORK_MS = 9000
-/** How often it looks for accounts in trouble. */
+/** How often it looks for accounts that have failed for long. */
 const LOOK_MS = 60_000
 
 export interface DaemonContext extends Pick<ReloadContext, 'only' | 'load' | 'prepare'> {
@@ -32,7 +40,7 @@ export interface DaemonContext extends Pick<ReloadContext, 'only' | 'load' | 'pr
   readonly version: string
   readonly clock?: Clock
   readonly random?: () => number
-  /** For those who measure. */
+  /** For measurements. */
   readonly ended?: (ended: PollEnded) => void
 }
 
@@ -72,7 +80,7 @@ export class Daemon implements AsyncDisposable {
     })
     this.#uncaught = new Uncaught(this.#scheduler, clock.nowMs)
     this.#alarm = new Alarm({ ledger, log, env, nowMs: clock.nowMs, signal })
-    // Nobody waits for it when it is not asked for.
+    // Without this a rejection that nobody waits for would end the process.
     this.#end.promise.catch(() => {})
   }
 
@@ -89,23 +97,23 @@ export class Daemon implements AsyncDisposable {
     }
   }
 
-  /** Resolves when it is to end: by `stop`, by the signal. Rejects when it cannot go on (the ledger). */
+  /** Resolves when it is to end: by `stop` or by the signal. Rejects with ERR_LEDGER when the ledger cannot be used any more. */
   get end(): Promise<void> {
     return this.#end.promise
   }
 
-  /** From now on `end` is resolved: whoever started it disposes of it. */
+  /** Resolves `end`. Who started the process then disposes of it. */
   stop(): void {
     this.#end.resolve()
   }
 
-  /** Polls everything now, as a person who asks. */
+  /** Polls every account now, as if a person asked. */
   wake(): void {
     for (const poll of this.#scheduler.wake(this.#current?.names ?? [], true)) poll.catch(() => {})
   }
 
-  /** Takes over the configuration as it is now, whole or not at all; gives what changed. Rejects with what is wrong, which is
-   *  in the log as well. */
+  /** Takes over the configuration as its file is now, whole or not at all. Resolves to what changed, a sentence each. Rejects with
+   *  the error that keeps the old one in force, and logs it. */
   reload(): Promise<readonly string[]> {
     this.#reloading = this.#reloading.catch(() => []).then(() => this.#reload())
     return this.#reloading
@@ -116,7 +124,7 @@ export class Daemon implements AsyncDisposable {
     return this.#uncaught.contain(thrown)
   }
 
-  /** Ends what runs in good order, within nine seconds. */
+  /** Ends all that runs, in good order, within nine seconds. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#systemd.stopping()
     this.#stop.abort(stopped())
@@ -169,14 +177,14 @@ export class Daemon implements AsyncDisposable {
     this.#journal.ended(ended)
     this.#current?.metrics?.ended(ended)
     this.#context.ended?.(ended)
-    // A ledger that is damaged, or that a newer popfetch has taken over (N040), is so for all accounts.
+    // A ledger that is damaged, or that a newer popfetch has taken over (N040, replaced program), fails for all accounts.
     if (report.error?.code === 'ERR_LEDGER' && report.error.retry === 'never') {
       const { message } = report.error
       this.#end.reject(new PopfetchError('ERR_LEDGER', message, { scope: 'process', retry: 'never' }))
     }
   }
 
-  /** systemd starts us again when it hears nothing: not while a poll hangs, for then we are not well (N035). */
+  /** While a poll hangs, systemd hears nothing, and starts the process again (N035, alive but stuck). */
   #feed(): void {
     if (this.#scheduler.plan.every(({ overdue }) => !overdue)) this.#systemd.alive()
   }
@@ -213,7 +221,7 @@ export class Daemon implements AsyncDisposable {
     }
     const polls = this.#scheduler.wake(accounts, request.eager)
     if (request.wait) return { accounts, reports: await Promise.all(polls) }
-    // What becomes of the polls is for the log; a name that is not known is refused at once.
+    // How the polls end is for the log; an unknown name is refused at once.
     for (const poll of polls) poll.catch(() => {})
     await polls[accounts.findIndex((name) => !names.includes(name))]
     return { accounts, reports: null }

@@ -1,13 +1,13 @@
-// Into the background: the program is started anew, in a session of its own and without a terminal, and tells whoever started it
-// whether it came up. Node cannot fork; a new process also begins with nothing that the old one had open.
+// Into the background: the program is started anew, in a session of its own and without a terminal. It tells the process that
+// started it whether it came up. Node cannot fork, and a new process has nothing open that the old one had.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { asPopfetchError, PopfetchError, type ErrorCode, type Retry } from '../errors.ts'
 import { type ReportedError, reportError } from '../poll/report.ts'
 
-/** In the surroundings of the new process: it is to tell its starter. */
+/** A variable of the new process's environment: it has a starter to tell. */
 const MARK = 'POPFETCH_DETACHED'
 
-/** The ledger may be waited for for 30 s, its lease for 5. */
+/** Opening the ledger may take 30 s, waiting for its lease 5 s. */
 const START_LIMIT_MS = 60_000
 
 type Word = { readonly kind: 'up' } | { readonly kind: 'failed'; readonly error: ReportedError }
@@ -16,19 +16,19 @@ export interface Start {
   /** A program and its arguments, all paths in them absolute. */
   readonly command: readonly string[]
   readonly env: NodeJS.ProcessEnv
-  /** Ends the new process if it has not come up yet. */
+  /** Ends the new process, if it has not come up yet. */
   readonly signal: AbortSignal
   /** For error texts: where the new process writes what happens to it. */
   readonly logFile: string
 }
 
-/** Resolves to the number of the new process once it works. Rejects with what it said that keeps it from that. */
+/** Resolves to the process ID once the new process works. Rejects with the error that it reported instead. */
 export async function startInBackground({ command, env, signal, logFile }: Start): Promise<number> {
   const [program = '', ...args] = command
   const child = spawn(program, args, {
-    // setsid(2): the end of the terminal's session is not the end of this one.
+    // setsid(2): the end of the terminal's session does not end this one.
     detached: true,
-    // A directory that is never unmounted.
+    // The one directory that is never unmounted.
     cwd: '/',
     env: { ...env, [MARK]: '1' },
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
@@ -65,7 +65,7 @@ function notStarted(why: string, logFile: string, cause?: unknown): PopfetchErro
   return new PopfetchError('ERR_ABORTED', text, { scope: 'process', retry: 'soon', cause })
 }
 
-/** Whoever started this process in the background. */
+/** The process that started this one in the background. */
 export interface Starter {
   up(): void
   failed(error: unknown): void
@@ -78,12 +78,13 @@ export interface StartedProcess {
   disconnect(): void
 }
 
-/** Null: this process was not started in the background. What it starts itself does not take itself for that. */
+/** Null: this process was not started in the background. Takes the mark out of the environment, so that no program that this
+ *  process starts believes it has a starter. */
 export function takeStarter(self: StartedProcess): Starter | null {
   if (self.env[MARK] === undefined || !self.connected) return null
   delete self.env[MARK]
   const say = (word: Word): void => {
-    // A starter that has gone away meanwhile changes nothing.
+    // A starter that has ended meanwhile changes nothing.
     if (self.connected) self.send?.(word, () => self.connected && self.disconnect())
   }
   return {

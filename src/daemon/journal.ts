@@ -1,12 +1,12 @@
-// What the background process writes into its log about polls: one line for a poll that did something, one when an account
-// begins to fail, fails in another way or works again, and a reminder each day (N034). Everything else is `debug`.
+// What the background process logs about polls (N034, noise): one line for a poll that did something, one when an account
+// begins to fail, fails in another way or works again, and a reminder each day. All else is `debug`.
 import type { Log } from '../log.ts'
 import type { AccountReport } from '../poll/report.ts'
 import type { PollEnded } from './schedule/scheduler.ts'
 
 const REMINDER_MS = 24 * 3_600_000
 
-/** Failures of a network change their words from poll to poll and are one state. */
+/** The words of network failures differ from poll to poll, but they are one state. */
 const NETWORK: ReadonlySet<string> = new Set(['ERR_CONNECT', 'ERR_TIMEOUT', 'ERR_POP3_REPLY'])
 
 interface Failing {
@@ -33,7 +33,7 @@ export class Journal {
       if (kind !== 'deferred' || error === null) this.#log.warn(reason, { account, kind, uidl })
     }
     if (thrown !== null) this.#log.error(stackOf(thrown), { account, error: 'ERR_BUG' })
-    // Both say nothing about how the account is.
+    // Neither says anything about the account's health.
     if (outcome === 'busy' || error?.code === 'ERR_ABORTED') return
     if (error !== null) this.#failed(account, error, health?.failures ?? null)
     else if (outcome !== 'paused' && this.#failing.delete(account)) this.#log.info('works again', { account })

@@ -1,5 +1,5 @@
-// One background process for a ledger: the right to be it is a lease like those of accounts, which the kernel frees at once when
-// the process dies. No file with a number in it, which lies after a crash (N014).
+// One background process for each ledger: the right to be it is a lease like those of accounts, which the kernel frees at once
+// when the process dies. There is no PID file, which would lie after a crash (N014, stale PID file).
 import { setTimeout as wait } from 'node:timers/promises'
 import { PopfetchError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'

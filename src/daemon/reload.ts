@@ -14,14 +14,14 @@ export interface ReloadContext {
   readonly only: readonly string[]
   /** Reads the configuration again. Rejects with ERR_CONFIG. */
   readonly load: () => Promise<Configuration>
-  /** Called before a new configuration is taken over; when it rejects, the old one stays. */
+  /** Called before a new configuration is taken over; if it rejects, the old one stays. */
   readonly prepare: (configuration: Configuration) => Promise<void>
   readonly poller: Pick<Poller, 'configure'>
   readonly scheduler: Pick<Scheduler, 'schedule'>
   readonly watched: Watched
 }
 
-/** Disposing ends what is served. */
+/** Disposing of it ends what is served. */
 export class CurrentConfiguration implements AsyncDisposable {
   readonly #context: ReloadContext
   #configuration: Configuration
@@ -57,7 +57,7 @@ export class CurrentConfiguration implements AsyncDisposable {
     return this.#server?.metrics ?? null
   }
 
-  /** Of the accounts that are polled. */
+  /** The accounts that are polled. */
   get names(): readonly string[] {
     return this.#accounts(this.#configuration).map(({ name }) => name)
   }
@@ -67,11 +67,12 @@ export class CurrentConfiguration implements AsyncDisposable {
     return mark === this.#mark
   }
 
-  /** Takes over the configuration as it is now; gives what changed, in sentences. Rejects with what keeps the old one. */
+  /** Takes over the configuration as its file is now. Resolves to what changed, in sentences. Rejects with the error that keeps
+   *  the old one in force. */
   async reload(): Promise<readonly string[]> {
     const { load, prepare, poller, scheduler } = this.#context
     const before = this.#configuration
-    // Before it is read: a change in between is then noticed.
+    // Taken before the file is read, so that a change in between is noticed.
     const mark = await configurationMark(before.file)
     const after = await load()
     if (after.statePath !== before.statePath) throw unchangeable('another ledger (state)')

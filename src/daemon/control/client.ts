@@ -1,11 +1,11 @@
-// The control socket, the side of whoever wants something of the background process.
+// The control socket, on the side of a command that asks the background process for something.
 import { createConnection, type Socket } from 'node:net'
 import { display } from '../../display.ts'
 import { errnoOf, PopfetchError } from '../../errors.ts'
 import { ANSWER_LIMIT_BYTES, type Answers, parseLine, type Requests, SILENCE_MS, type Verb } from './protocol.ts'
 
-/** The answer; null: no background process listens there. Of `stop` it comes when the process has ended. Rejects with what the
- *  process answered, with ERR_TIMEOUT when it says nothing for a minute, with the signal's reason. */
+/** Resolves to the answer; to null when no background process listens there. The answer to `stop` comes when the process has
+ *  ended. Rejects with the error that the process answered, with ERR_TIMEOUT after a minute of silence, with the signal's reason. */
 export async function askDaemon<V extends Verb>(
   file: string,
   request: Requests[V] & { readonly verb: V },
@@ -21,7 +21,7 @@ export async function askDaemon<V extends Verb>(
   try {
     socket.write(`${JSON.stringify(request)}\n`)
     const answer = await answerOf(socket)
-    // The request says of which kind it is.
+    // Its type follows from the verb that was asked.
     if (answer !== null) return answer as Answers[V]
     throw new PopfetchError('ERR_ABORTED', 'the background process ended before it answered: see its log', {
       scope: 'process',
@@ -29,7 +29,7 @@ export async function askDaemon<V extends Verb>(
     })
   } catch (error) {
     const errno = errnoOf(error)
-    // Nothing there, a leaving of a process that was killed, or no directory yet.
+    // Nothing is there, or the file of a process that was killed, or no directory yet.
     if (errno === 'ENOENT' || errno === 'ECONNREFUSED' || errno === 'ENOTDIR') return null
     if (errno === 'EPIPE' || errno === 'ECONNRESET') return null
     throw errno === null || error instanceof PopfetchError ? error : unreachable(file, errno, error)
@@ -39,7 +39,7 @@ export async function askDaemon<V extends Verb>(
   }
 }
 
-/** What is said before the process closes the connection; null: nothing. */
+/** The answer that comes before the process closes the connection; null: none came. */
 async function answerOf(socket: Socket): Promise<Answers[keyof Answers] | null> {
   let answer: Answers[keyof Answers] | null = null
   let text = ''
@@ -58,7 +58,7 @@ async function answerOf(socket: Socket): Promise<Answers[keyof Answers] | null> 
       }
     }
   } catch (error) {
-    // A process that ends may reset the connection on which it has answered.
+    // A process that ends may reset a connection on which it has answered.
     if (answer === null || error instanceof PopfetchError) throw error
   }
   return answer

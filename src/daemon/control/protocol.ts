@@ -1,5 +1,5 @@
-// What is said on the control socket: one line of JSON from the client, lines of JSON from the background process, the last
-// of them the answer. Where the socket is. No sockets here.
+// The language of the control socket: one line of JSON from the client, then lines of JSON from the background process, of
+// which the last is the answer. Also the path of the socket. Nothing is opened here.
 import { createHash } from 'node:crypto'
 import { realpath, stat } from 'node:fs/promises'
 import path from 'node:path'
@@ -12,8 +12,8 @@ export interface Requests {
   readonly status: { readonly verb: 'status' }
   readonly reload: { readonly verb: 'reload' }
   readonly stop: { readonly verb: 'stop' }
-  /** `accounts` empty: all; `wait`: answer when they were polled, not at once; `mark`: only if this is the configuration in
-   *  force (null: whichever it is). */
+  /** `accounts`: none named means all. `wait`: the answer comes when they were polled, not at once. `mark`: poll only if this is
+   *  the mark of the configuration in force; null: whichever it is. */
   readonly wake: {
     readonly verb: 'wake'
     readonly accounts: readonly string[]
@@ -30,27 +30,27 @@ export interface StatusAnswer {
   readonly pid: number
   readonly sinceMs: number
   readonly version: string
-  /** Of the configuration. */
+  /** The configuration file. */
   readonly file: string
   readonly accounts: readonly Planned[]
 }
 
 export interface Answers {
   readonly status: StatusAnswer
-  /** `reports`: only when they were waited for; null: the configuration in force is another one, nothing was done. */
+  /** `reports`: null when nobody waits for them, or when another configuration is in force and so nothing was done. */
   readonly wake: { readonly accounts: readonly string[]; readonly reports: readonly AccountReport[] | null }
   readonly reload: { readonly changes: readonly string[] }
   readonly stop: { readonly pid: number }
 }
 
-/** `working`: the answer is still to come. Said every ten seconds, so that silence means trouble. */
+/** `working`: the answer is still to come. Sent every ten seconds, so that silence means trouble. */
 export type Line =
   | { readonly kind: 'working' }
   | { readonly kind: 'answer'; readonly answer: Answers[keyof Answers] }
   | { readonly kind: 'refusal'; readonly error: ReportedError }
 
 export const WORKING_MS = 10_000
-/** Nothing said for that long: it hangs. */
+/** Silent for that long, the process hangs. */
 export const SILENCE_MS = 60_000
 /** Ten thousand names of accounts fit. */
 export const REQUEST_LIMIT_BYTES = 2 * 1024 * 1024
@@ -68,7 +68,7 @@ export function parseRequest(text: string): Request | null {
   return { verb, accounts, eager, wait, mark }
 }
 
-/** The other end is a popfetch of this user: its lines are taken at their word, but for their frame. */
+/** The other end is a popfetch of this user: only the frame of a line is checked, its contents are trusted. */
 export function parseLine(text: string): Line | null {
   const value = parseObject(text)
   if (value?.['kind'] === 'working') return { kind: 'working' }

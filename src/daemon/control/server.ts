@@ -1,6 +1,6 @@
-// The control socket, the background process's side: takes a request, hands it on, writes the answer. What the verbs do is
-// daemon.ts. The one rule: whoever connects and says nothing, or nonsense, or goes away, costs a descriptor for ten seconds
-// and nothing else.
+// The control socket, on the side of the background process: takes a request, hands it on, writes the answer. What the verbs
+// do is in daemon.ts. One rule: a client that is silent, talks nonsense or goes away costs a descriptor for ten seconds, and
+// nothing else.
 import { chmod, mkdir, rm } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import path from 'node:path'
@@ -12,11 +12,11 @@ import { type Answers, type Line, parseRequest, type Request, REQUEST_LIMIT_BYTE
 const REQUEST_LIMIT_MS = 10_000
 const CONNECTIONS = 64
 
-/** Rejects with PopfetchError: that is the answer then. */
+/** If it rejects, the error is the answer. */
 export type Answering = (request: Request) => Promise<Answers[keyof Answers]>
 
-/** Listens until it is disposed of; the socket's file is gone then. Requests that are not answered yet keep their connection:
- *  whoever asked for the end sees it come. */
+/** Listens until it is disposed of; then the socket's file is gone. Requests that are not answered yet keep their connection, so
+ *  that a client that asked for the end sees it come. */
 export class ControlServer implements AsyncDisposable {
   readonly #server: Server
 
@@ -24,8 +24,8 @@ export class ControlServer implements AsyncDisposable {
     this.#server = server
   }
 
-  /** The caller has made sure that no other process uses the ledger in this way: a socket that is there is a leaving of a
-   *  process that was killed. Rejects with ERR_CONFIG. */
+  /** The caller holds the daemon's lease, so a socket that is there was left by a process that was killed. Rejects with
+   *  ERR_CONFIG. */
   static async listen(file: string, answer: Answering): Promise<ControlServer> {
     const server = createServer({ allowHalfOpen: true }, (socket) => {
       converse(socket, answer)
@@ -66,7 +66,7 @@ function converse(socket: Socket, answer: Answering): void {
     if (socket.writable) socket.write(`${JSON.stringify(line)}\n`)
   }
   socket.setEncoding('utf8')
-  // A client that went away is no failure: what it asked for is done.
+  // A client that went away is no failure: its request is carried out all the same.
   socket.on('error', () => {})
   socket.on('close', () => {
     clearTimeout(limit)
@@ -88,7 +88,7 @@ function converse(socket: Socket, answer: Answering): void {
     )
     void ended.then(() => {
       if (working !== null) clearInterval(working)
-      // The end of the connection is the end of the process: whoever asked for it waits for that.
+      // After `stop` the connection ends with the process: the client waits for that.
       if (request?.verb !== 'stop') socket.end()
     })
   }

@@ -1,13 +1,13 @@
-// Time as the background process sees it: a clock that people set, one that only runs, and what it means when they differ.
+// Time as the background process sees it: a clock that people set, one that never jumps, and what it means when they differ.
 import { performance } from 'node:perf_hooks'
 
 /** Passed in, so that a test can be the time. */
 export interface Clock {
-  /** What people call the time; it may jump. */
+  /** The time of day; it may jump. */
   readonly nowMs: () => number
-  /** Only runs; on Linux it stands still while the machine sleeps. */
+  /** Never jumps; on Linux it stands still while the machine sleeps. */
   readonly elapsedMs: () => number
-  /** Calls `act` once, some time after `delayMs`; the returned function calls it off. */
+  /** Calls `act` once, after `delayMs` or somewhat later; the function that it returns calls it off. */
   readonly after: (delayMs: number, act: () => void) => () => void
 }
 
@@ -20,18 +20,18 @@ export const systemClock: Clock = {
   },
 }
 
-/** A timer that is later than that, or clocks that differ by that much: the machine slept, the process was stopped, or the
- *  clock was set. Then sockets are dead and plans are old (N006). */
+/** A timer that is later than this, or clocks that drift apart by more, mean that the machine slept, the process was stopped or the
+ *  clock was set. Then sockets are dead and plans are out of date (N006, suspend and resume). */
 const GAP_MS = 30_000
 
-/** Notices that time went on without us. */
+/** Notices that time went on while the process did not. */
 export class GapWatch {
   readonly #clock: Clock
   readonly #segmentMs: number
   #nowMs: number
   #elapsedMs: number
 
-  /** It will be asked again within `segmentMs`, if all is well. */
+  /** passed() is to be called at least every `segmentMs`. */
   constructor(clock: Clock, segmentMs: number) {
     this.#clock = clock
     this.#segmentMs = segmentMs
@@ -39,7 +39,7 @@ export class GapWatch {
     this.#elapsedMs = clock.elapsedMs()
   }
 
-  /** Whether there was a gap since it was last asked. */
+  /** Was there a gap since the last call? */
   passed(): boolean {
     const [nowMs, elapsedMs] = [this.#clock.nowMs(), this.#clock.elapsedMs()]
     const [wall, own] = [nowMs - this.#nowMs, elapsedMs - this.#elapsedMs]

@@ -1,6 +1,6 @@
-// When which account is polled. Each at its own interval, counted from the end of a poll, never twice at once; spread,
-// jittered, and by the ledger's memory of what failed. How a poll is done, and how many at once, is poll/pool.ts.
-// The one rule: nothing that one account does or throws keeps another from its time.
+// When each account is polled: at its own interval, counted from the end of a poll, never twice at once, spread and jittered,
+// and later where the ledger remembers failures. How a poll is done, and how many run at once, is poll/poller.ts.
+// One rule: nothing that one account does or throws delays another.
 import { sameConfiguration } from '../../config/values/secret.ts'
 import type { Account } from '../../config/schema.ts'
 import { asPopfetchError, PopfetchError } from '../../errors.ts'
@@ -11,9 +11,9 @@ import { Tally } from '../../poll/tally.ts'
 import { Appointment, type Asker, type Moment } from './appointment.ts'
 import { type Clock, GapWatch } from './clock.ts'
 
-/** A timer never runs for longer, so that a machine that slept is noticed, and none overflows (S033). */
+/** No timer runs for longer: so a machine that slept is noticed, and no timer overflows (S033). */
 const SEGMENT_MS = 15_000
-/** Accounts that are due within so much are begun together. */
+/** Accounts that are due within this of each other begin together. */
 const GRAIN_MS = 10
 
 export interface SchedulerContext {
@@ -33,7 +33,7 @@ export interface PollEnded {
   readonly health: AccountHealth | null
   /** How much later than planned the poll began. */
   readonly lateMs: number
-  /** What was thrown where nothing may be thrown; null: nothing was. */
+  /** An error that no promise caught; null: none. */
   readonly thrown: unknown
 }
 
@@ -48,7 +48,7 @@ export interface Planned {
 
 const OPTIONS = { dryRun: false, limit: null, all: false, acceptNewIds: false, yes: false } as const
 
-/** Disposing begins no more polls and waits for those that run. */
+/** Disposing of it begins no more polls and waits for those that run. */
 export class Scheduler implements AsyncDisposable {
   readonly #context: SchedulerContext
   readonly #appointments = new Map<string, Appointment>()
@@ -62,8 +62,8 @@ export class Scheduler implements AsyncDisposable {
     this.#gaps = new GapWatch(context.clock, SEGMENT_MS)
   }
 
-  /** Polls these accounts from now on. Those that are new or changed are polled soon; of those that are not among them the
-   *  poll that runs is the last. Rejects when the ledger cannot be read; then nothing has changed. */
+  /** From now on polls these accounts and no others. Those that are new or changed are polled soon; of those that are left out a
+   *  poll that runs is the last. Rejects with ERR_LEDGER, and then has changed nothing. */
   async schedule(accounts: readonly Account[]): Promise<void> {
     const records = await this.#records()
     const wanted = new Set(accounts.map(({ name }) => name))
@@ -83,8 +83,8 @@ export class Scheduler implements AsyncDisposable {
     this.#arm()
   }
 
-  /** Polls these accounts now; one that is being polled is polled once more, since it may have looked before the mail came.
-   *  Settles per account, in the order of `names`. */
+  /** Polls these accounts now. One that is being polled is polled once more, because it may have listed before the mail came.
+   *  A promise for each, in the order of `names`. */
   wake(names: readonly string[], eager: boolean): readonly Promise<AccountReport>[] {
     const polls = names.map((name) => {
       const { promise, resolve, reject } = Promise.withResolvers<AccountReport>()
@@ -101,7 +101,7 @@ export class Scheduler implements AsyncDisposable {
     return polls
   }
 
-  /** The accounts as they are planned, in the order of the configuration. */
+  /** All accounts, in the order of the configuration. */
   get plan(): readonly Planned[] {
     const nowMs = this.#context.clock.nowMs()
     const elapsedMs = this.#elapsedMs
@@ -113,13 +113,13 @@ export class Scheduler implements AsyncDisposable {
     }))
   }
 
-  /** An account's poll goes on. */
+  /** A sign of life of an account's poll. */
   heard(name: string): void {
     const appointment = this.#appointments.get(name)
     if (appointment !== undefined) appointment.heardMs = this.#elapsedMs
   }
 
-  /** Something was thrown past the poll of this account: the poll is ended and counts as failed. */
+  /** An error that no promise caught came from the poll of this account: the poll is ended and counts as failed. */
   thrown(name: string, error: unknown): void {
     const appointment = this.#appointments.get(name)
     if (appointment !== undefined && appointment.dueMs === null) appointment.bug = error
@@ -170,7 +170,7 @@ export class Scheduler implements AsyncDisposable {
     this.#arm()
   }
 
-  /** Sessions are dead or will be; plans were made for another time of day. */
+  /** Sessions are dead or will be, and plans were made for another time of day. */
   #afterGap(): void {
     this.#context.poller.interrupt()
     const renewed = this.#records().then((records) => {
@@ -193,7 +193,7 @@ export class Scheduler implements AsyncDisposable {
     this.#running.add(poll)
   }
 
-  /** Never rejects: what is thrown in one account's poll ends there. */
+  /** Never rejects: an error of one account's poll ends here. */
   async #poll(appointment: Appointment, askers: readonly Asker[], dueMs: number): Promise<void> {
     const { poller, random, ended } = this.#context
     const { account } = appointment
@@ -207,7 +207,7 @@ export class Scheduler implements AsyncDisposable {
     }
     const thrown = appointment.bug
     appointment.bug = null
-    // Of a poll that threw nothing was recorded.
+    // A poll that threw has recorded nothing.
     const health = thrown === null ? await this.#health(account) : null
     appointment.again(report, health, this.#moment, random())
     if (appointment.askers.length > 0) appointment.dueMs = this.#elapsedMs
