@@ -189,6 +189,16 @@ test('the map of the house names files that are there', () => {
   expect(named.filter((file) => !texts.has(`src/${file}`) && !existsSync(join(ROOT, file)))).toEqual([])
 })
 
+test.each(['README.md', '.github/CONTRIBUTING.md'])('%s names files that are there', (page) => {
+  const text = readFileSync(join(ROOT, page), 'utf8')
+  const inText = [...text.matchAll(/(?<![\w/])(?:src|test|bin|examples)\/[\w./-]*\w/g)].map(([name]) => name)
+  const links = [...text.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, name = '']) => join(dirname(page), name))
+  expect(inText.length).toBeGreaterThan(0)
+  const missing = [...inText, ...links].filter((name) => !existsSync(join(ROOT, name)))
+  // KIND stands for any name.
+  expect(missing.filter((name) => !name.includes('KIND'))).toEqual([])
+})
+
 test('the safeguards that the crash suite is proved with are in the program, each once', () => {
   const misfits = MUTATIONS.filter(({ file, from }) => texts.get(file)?.split(from).length !== 2)
   expect(misfits.map(({ what, file, from }) => `${what}: ${file} does not have once: ${from}`)).toEqual([])
