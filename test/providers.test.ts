@@ -85,7 +85,7 @@ describe.each(domains)('of %s init and check say the same:', (domain) => {
     const error = new PopfetchError(code, 'no', { scope: 'account', retry: 'later' })
     const given = diagnose(error, await account(host, user), {
       session: null,
-      doors: [],
+      endpoints: [],
       certificate: null,
       nowMs: 0,
     })

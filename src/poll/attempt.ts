@@ -1,5 +1,5 @@
-// What names an attempt to deliver a message: an intent drawn at random, and the message's origin. By both a destination finds
-// the attempt again after a crash (DESIGN 4.3).
+// What names an attempt to deliver a message: an intent drawn at random, and the message's origin. By both a destination
+// finds the attempt again after a crash (DESIGN 4.3).
 import { randomBytes } from 'node:crypto'
 import type { Account } from '../config/schema.ts'
 import type { Origin } from '../message.ts'

@@ -1,10 +1,10 @@
-// The whole listing of a mailbox, and what the server shows of itself with it. A listing that cannot be this account's as it was
-// is refused here, before anything is concluded from it.
+// The whole listing of a mailbox, and what the server shows of itself with it. A listing that cannot be this account's as
+// it was is refused here, before anything is concluded from it.
 import type { Listing } from '../pop3/listing/listing.ts'
 import type { Visit } from './visit.ts'
 
-/** Rejects with ERR_POP3_REPLY when the server refuses UIDL after it gave some, with ERR_ACCOUNT_RENAMED when an account that is
- *  no longer configured knows these messages. */
+/** Rejects with ERR_POP3_REPLY when the server refuses UIDL after it gave some, with ERR_ACCOUNT_RENAMED when an account
+ *  that is no longer configured knows these messages. */
 export async function list({ account, run, session, tally, history }: Visit): Promise<Listing> {
   tally.stage('listing')
   const offered = session.capabilities

@@ -1,5 +1,5 @@
-// Many accounts at once, for one run or for months: what their polls share, and what of it a new configuration replaces.
-// How many at once: run/concurrency.ts. When to poll is not known here.
+// Polls many accounts at once, for one run or for months. Holds what their polls share, and replaces the part of it that a
+// new configuration changes. How many run at once is decided in run/concurrency.ts; when to poll is decided by the caller.
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Account, Configuration } from '../config/schema.ts'
 import { asPopfetchError, PopfetchError } from '../errors.ts'
@@ -26,7 +26,7 @@ export async function pollAll(request: RunRequest): Promise<readonly AccountRepo
 }
 
 /** Signs in to each account and says what waits there; reports in the order of `request.accounts`. `thorough`: after a
- *  failure also looks for what may be behind it. */
+ *  failure it also looks for the likely cause. */
 export function checkAll(request: RunRequest, { thorough = false } = {}): Promise<readonly CheckReport[]> {
   const concurrency = new Concurrency(request.configuration)
   return each(request.accounts, (account) =>
@@ -50,18 +50,18 @@ export interface PollerContext {
   /** For tests: instead of SESSION_LIMIT. */
   readonly sessionLimit?: number
   readonly sessionGapSeconds?: number
-  /** For a migration: what it wants otherwise than a plain poll. */
+  /** For a migration: how its polls differ from plain ones. */
   readonly restrictions?: (account: Account) => Restrictions
 }
 
 const atWork = new AsyncLocalStorage<string>()
 
-/** The account on whose behalf the running code was started, also where it is thrown past every promise; null: none. */
+/** The account on whose behalf the running code was started; null: none. Also right for an error that no promise caught. */
 export function accountAtWork(): string | null {
   return atWork.getStore() ?? null
 }
 
-/** A configuration, and the destinations that were opened as it says. */
+/** A configuration, and the destinations that were opened under it. */
 interface OpenConfiguration {
   readonly configuration: Configuration
   readonly destinations: Destinations
@@ -97,8 +97,8 @@ export class Poller implements AsyncDisposable {
     return this.#current.destinations.sweep()
   }
 
-  /** Polls `account` when its turn comes, under the configuration of that moment. The caller never polls one account twice
-   *  at once. Rejects only on a bug of ours. */
+  /** Polls `account` as soon as the limits allow, under the configuration of that moment. The caller never polls one
+   *  account twice at once. Rejects only on a bug of ours. */
   poll(account: Account, options: PollOptions, urgency: Urgency = 'usual'): Promise<AccountReport> {
     return this.#concurrency.run(account, () => this.#poll(account, options), urgency)
   }

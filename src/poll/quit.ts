@@ -1,5 +1,5 @@
-// QUIT, which makes the server carry out the deletions: until its answer they are only marks (RFC 1939, section 6). What the
-// answer leaves in doubt the next listing tells (P135, lost answer to QUIT).
+// QUIT, which makes the server carry out the deletions: until its answer they are only marks (RFC 1939, section 6). What
+// the answer leaves in doubt the next listing tells (P135, lost answer to QUIT).
 import { asPopfetchError } from '../errors.ts'
 import type { Plan } from './plan/plan.ts'
 import type { Removable } from './removal.ts'
@@ -7,8 +7,8 @@ import { quitDrops } from './transfer/suspects.ts'
 import type { Transferred } from './transfer/transfer.ts'
 import type { Visit } from './visit.ts'
 
-/** Ends the session and records the deletions. Sends no QUIT where that could lose a message. Rejects when messages were to be
- *  deleted and no answer came, with ERR_LEASE_LOST when the account is another popfetch's now. */
+/** Ends the session and records the deletions. Sends no QUIT where that could lose a message. Rejects when messages were to
+ *  be deleted and no answer came, with ERR_LEASE_LOST when the account is another popfetch's now. */
 export async function quit(
   removed: readonly Removable[],
   { notDone, undelivered }: Transferred,

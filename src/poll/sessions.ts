@@ -1,13 +1,14 @@
-// How many sessions a poll takes. Another one follows where the last one could not do all: because a fresh token is needed, because
-// the server cannot bear what was asked of it, because one message ended the session, or because a session has fetched as much as
-// one should (P154, deletions committed in between). None follows where it would bring nothing.
+// How many sessions a poll takes. Another one follows where the last one could not do all: because a fresh token is needed,
+// because the server cannot bear what was asked of it, because one message ended the session, or because a session has
+// fetched as much as one should (P154, deletions committed in between). None follows where it would bring nothing.
 import { setTimeout as pause } from 'node:timers/promises'
 import { asPopfetchError, PopfetchError } from '../errors.ts'
 import type { Session } from '../pop3/session.ts'
 import { TokenRenewal } from './sign-in/token-renewal.ts'
 import type { AccountPoll } from './visit.ts'
 
-/** Servers that close a session after a minute or so of silence need a command while a slow destination is at work (P149). */
+/** Servers that close a session after a minute or so of silence need a command while a slow destination is at work
+ *  (P149). */
 const KEEP_ALIVE_MS = 20_000
 
 export interface SessionEnd {

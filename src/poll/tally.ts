@@ -1,4 +1,4 @@
-// Counts while a poll runs → the report at its end. Plain counting; what a count means is decided elsewhere.
+// Counts while a poll runs, and makes the report at its end. Only counts: what a count means is decided elsewhere.
 import type { PopfetchError } from '../errors.ts'
 import {
   type AccountReport,
@@ -42,7 +42,7 @@ export class Tally {
     this.#startMs = nowMs()
   }
 
-  /** What a listing showed; of the first session, where a poll takes several. */
+  /** What the listing showed. Where a poll takes several sessions, the first one counts. */
   see(plan: { readonly listed: number; readonly new: number; readonly skipped: number }): void {
     if (this.#seen) return
     this.#seen = true
@@ -51,7 +51,7 @@ export class Tally {
     this.skipped = plan.skipped
   }
 
-  /** These are to be fetched. */
+  /** `jobs` are to be fetched. */
   begin(jobs: readonly { readonly sizeBytes: number | null }[]): void {
     this.totalMessages += jobs.length
     this.totalBytes += jobs.reduce((sum, { sizeBytes }) => sum + (sizeBytes ?? 0), 0)
@@ -91,7 +91,7 @@ export class Tally {
     return this.#error
   }
 
-  /** What ended the poll; the first reason stays. */
+  /** Notes what ended the poll; the first reason stays. */
   fail(error: PopfetchError): void {
     this.#error ??= error
   }

@@ -1,4 +1,5 @@
-// What every stage of a poll is given. A poll of an account lasts from its lease to its report; a visit is one session of it.
+// What every stage of a poll is given. A poll of an account lasts from its lease to its report; a visit is one session of
+// it.
 import type { Account } from '../config/schema.ts'
 import type { Lease } from '../ledger/ledger.ts'
 import type { Session } from '../pop3/session.ts'

@@ -1,5 +1,5 @@
-// Messages that another program fetched before popfetch: remembered as seen, which is neither fetched nor deleted. What a poll
-// would have recorded beside them is recorded too, so that the guards protect them from the first poll on.
+// Messages that another program fetched before popfetch: remembered as seen, which is neither fetched nor deleted. What a
+// poll would have recorded beside them is recorded too, so that the guards protect them from the first poll on.
 import type { AccountIdentity, Ledger, Lease } from '../../ledger/ledger.ts'
 
 export interface SeenElsewhere {
@@ -18,8 +18,8 @@ export async function rememberSeen(ledger: Ledger, lease: Lease, seen: SeenElsew
     seen.uidls.map((uidl) => ({ key: { uidl, copy: 0 }, listedBytes: null })),
   )
   if (record.started) return
-  // `alive`: a listing with nearly none of them means other UIDLs, or another mailbox, and everything would come twice (S020).
-  // `uidls`: so would a listing without any (P084).
+  // `alive`: a listing with nearly none of them means other UIDLs, or another mailbox, and everything would come twice
+  // (S020). `uidls`: so would a listing without any (P084).
   const facts = { alive: String(seen.count), uidls: 'given' }
   await ledger.finish(lease, { identity: seen.identity, health: record, facts })
 }

@@ -1,5 +1,5 @@
-// What the next polls will do with one message of the ledger, and why, in one sentence for a person. Pure; says what plan.ts
-// and targets.ts do, with their limits, and decides nothing.
+// What the next polls will do with one message of the ledger, and why, in one sentence for a person. Pure; says what
+// plan.ts and targets.ts do, with their limits, and decides nothing.
 import type { Account } from '../../config/schema.ts'
 import type { AccountHealth } from '../../ledger/ledger.ts'
 import type { DeliveryRecord, MessageRecord } from '../../ledger/records.ts'

@@ -92,12 +92,14 @@ export class History {
     return (this.loginDelaySeconds ?? 0) > LONGEST_WAIT_S
   }
 
-  /** Nothing is known: the ledger may be new because an older one was lost (DESIGN 4.3), unless a person emptied it (forget.ts). */
+  /** Nothing is known: the ledger may be new because an older one was lost (DESIGN 4.3), unless a person emptied it
+   *  (forget.ts). */
   get mayBeLost(): boolean {
     return this.record.known === 0 && this.record.facts['forgotten'] === undefined
   }
 
-  /** A server that gave UIDLs and refuses them now is not well: by their headers its messages would all be new (P084, P2). */
+  /** A server that gave UIDLs and refuses them now is not well: by their headers its messages would all be new (P084,
+   *  P2). */
   refuseLostUidls({ hasUidls, length }: Listing): void {
     const { record } = this
     if (hasUidls) {

@@ -1,5 +1,6 @@
 // Signs in and says what is waiting: fetches, marks and deletes nothing (`popfetch check`). Never asks for a message, since
-// for some servers that alone is a mark (P129). What it found out about the server and about a failure: findings.ts, diagnosis.ts.
+// some servers take that for having read it (P129). findings.ts says what the server is like, diagnosis.ts why a check
+// failed.
 import type { Account } from '../../config/schema.ts'
 import { asPopfetchError, type PopfetchError } from '../../errors.ts'
 import { type AccountRecord, blankRecord } from '../../ledger/account.ts'
@@ -8,17 +9,17 @@ import { Workarounds } from '../sign-in/workarounds.ts'
 import { diagnose } from './diagnosis.ts'
 import * as words from './findings.ts'
 import { compare } from '../compare/compare.ts'
-import { isAboutCertificate, otherDoors, shownCertificate } from './probe.ts'
+import { isAboutCertificate, otherEndpoints, shownCertificate } from './probe.ts'
 import { TokenRenewal } from '../sign-in/token-renewal.ts'
 import { type Advice, type CheckReport, type Finding, reportError } from '../report.ts'
 import type { RunRequest } from '../run/run.ts'
 import { connect, type ConnectContext } from '../sign-in/connect.ts'
 import { accountSecret, credentialsOf } from '../sign-in/secret.ts'
 
-/** As many as tell a slow network from a busy moment. */
+/** Enough to tell a slow network from a busy moment. */
 const ROUND_TRIPS = 3
 
-/** Never rejects: what went wrong is in the report. `thorough`: after a failure also looks for what may be behind it. */
+/** Never rejects: what went wrong is in the report. `thorough`: after a failure it also looks for the likely cause. */
 export async function checkAccount(
   account: Account,
   run: RunRequest,
@@ -48,13 +49,13 @@ class Check {
   }
 
   async run(): Promise<CheckReport> {
-    this.#findings.push(...words.wayFindings(this.#account))
+    this.#findings.push(...words.serverFindings(this.#account))
     try {
       const record = await recordOf(this.#account, this.#run)
       this.#findings.push(...words.recordFindings(record, this.#nowMs()))
       const context = { ...this.#run, workarounds: new Workarounds(record.facts, this.#nowMs()) }
       try {
-        await this.#lookIn(record, context)
+        await this.#look(record, context)
         return this.#report(null)
       } catch (thrown) {
         const error = asPopfetchError(thrown)
@@ -66,16 +67,16 @@ class Check {
     }
   }
 
-  async #lookIn(record: AccountRecord, context: ConnectContext): Promise<void> {
+  async #look(record: AccountRecord, context: ConnectContext): Promise<void> {
     const account = this.#account
     await using session = await this.#signIn(context)
     const before = session.capabilities
     const roundTripMs = this.#thorough ? await roundTrip(session) : null
     const listing = await session.list()
-    this.#findings.push(...words.abilities(before, session.capabilities, listing.hasUidls))
+    this.#findings.push(...words.capabilityFindings(before, session.capabilities, listing.hasUidls))
     if (roundTripMs !== null)
       this.#findings.push({ name: 'round trip', value: roundTripMs === 0 ? 'under 1 ms' : `${roundTripMs} ms` })
-    this.#advice.push(...words.forewarnings(account, session, session.tlsFacts, this.#nowMs()))
+    this.#advice.push(...words.earlyWarnings(account, session, session.tlsFacts, this.#nowMs()))
     const { plan } = await compare(listing, {
       ...this.#run,
       account,
@@ -122,20 +123,23 @@ class Check {
       { name: 'connected', value: `in ${Math.round(tookMs)} ms` },
       { name: 'greeting', value: session.greeting },
       ...words.tlsFindings(session.tlsFacts, this.#nowMs()),
-      words.offered(session),
+      words.signInFinding(session),
     )
   }
 
-  /** Looks further, where it helps: nothing of it sends a secret. */
+  /** Looks for the cause of the failure. Sends no secret. */
   async #explain(error: PopfetchError, context: ConnectContext): Promise<void> {
     const account = this.#account
     const isUntrusted = isAboutCertificate(error)
     const certificate = isUntrusted ? await shownCertificate(account, context) : null
     if (certificate !== null) this.#findings.push(...words.tlsFindings(certificate, this.#nowMs()))
     const isClosed = ['ERR_CONNECT', 'ERR_TIMEOUT', 'ERR_TLS', 'ERR_POP3_PROTOCOL'].includes(error.code)
-    const doors = this.#session === null && isClosed && !isUntrusted ? await otherDoors(account, context) : []
-    for (const { port, tls } of doors) this.#findings.push({ name: 'answers', value: `port ${port} with tls: ${tls}` })
-    this.#advice.push(...diagnose(error, account, { session: this.#session, doors, certificate, nowMs: this.#nowMs() }))
+    const endpoints = this.#session === null && isClosed && !isUntrusted ? await otherEndpoints(account, context) : []
+    for (const { port, tls } of endpoints)
+      this.#findings.push({ name: 'answers', value: `port ${port} with tls: ${tls}` })
+    this.#advice.push(
+      ...diagnose(error, account, { session: this.#session, endpoints, certificate, nowMs: this.#nowMs() }),
+    )
   }
 
   #report(error: PopfetchError | null): CheckReport {
@@ -162,7 +166,7 @@ async function roundTrip(session: Session): Promise<number> {
   return Math.round(bestMs)
 }
 
-/** Of an account that was never polled: nothing is written for it. */
+/** The record of an account, which may never have been polled; writes nothing. */
 async function recordOf(account: Account, { ledger }: RunRequest): Promise<AccountRecord> {
   const { name, host, port, user } = account
   return (await ledger.account(name)) ?? blankRecord(name, { host, port, user })

@@ -1,35 +1,34 @@
-// From a failure to what is probably behind it, and what to do next (`popfetch check --verbose`). Pure: what else there is to
-// know was asked before (probe.ts). The one rule: it names causes that fit the evidence, the likeliest first, never a way
-// round TLS.
+// From a failure to its likely causes, and what to do next (`popfetch check --verbose`). Pure: probe.ts has gathered the
+// evidence. The one rule: it names causes that fit the evidence, the likeliest first, and never advises to do without TLS.
 import type { Account } from '../../config/schema.ts'
 import { errnoOf, type ErrorCode, type PopfetchError } from '../../errors.ts'
 import type { TlsFacts } from '../../pop3/network/tls-facts.ts'
 import { enablePopText, type Provider, providerAt, secretText } from '../../providers.ts'
-import { type Door, isAboutCertificate } from './probe.ts'
+import { type Endpoint, isAboutCertificate } from './probe.ts'
 import type { Advice } from '../report.ts'
 
-/** What was found out besides. */
+/** What was found out besides the error. */
 export interface Evidence {
   /** Null: the error came before there was a session. */
   readonly session: { readonly greeting: string } | null
-  readonly doors: readonly Door[]
+  readonly endpoints: readonly Endpoint[]
   readonly certificate: TlsFacts | null
   readonly nowMs: number
 }
 
 type Diagnosis = (error: PopfetchError, account: Account, evidence: Evidence) => readonly Advice[]
 
-const closedDoor: Diagnosis = (error, account, evidence) =>
-  evidence.session === null ? wrongDoor(error, account, evidence) : [lost(error)]
+const unreachable: Diagnosis = (error, account, evidence) =>
+  evidence.session === null ? wrongEndpoint(error, account, evidence) : [lostSession(error)]
 
-/** What is not in it says all there is to say in its own text. */
+/** An error that is not in it says all in its own text. */
 const diagnoses: Partial<Record<ErrorCode, Diagnosis>> = {
   ERR_SECRET: (_, account) => [secretMissing(account)],
   ERR_TLS: (error, account, evidence) =>
-    isAboutCertificate(error) ? [untrusted(error, account, evidence)] : wrongDoor(error, account, evidence),
-  ERR_CONNECT: closedDoor,
-  ERR_TIMEOUT: closedDoor,
-  ERR_POP3_PROTOCOL: closedDoor,
+    isAboutCertificate(error) ? [untrusted(error, account, evidence)] : wrongEndpoint(error, account, evidence),
+  ERR_CONNECT: unreachable,
+  ERR_TIMEOUT: unreachable,
+  ERR_POP3_PROTOCOL: unreachable,
   ERR_AUTH: (_, account) => refused(account),
   ERR_MECHANISM: (_, account) => [noMechanism(account)],
   ERR_POP3_REPLY: (error, account) => [busy(error, account)],
@@ -51,8 +50,8 @@ function secretMissing({ password, token, name }: Account): Advice {
   return { cause, next: `put the ${kind} where the configuration says, or say where it is` }
 }
 
-/** Host, port and TLS mode do not go together, or nobody is there. */
-function wrongDoor(error: PopfetchError, account: Account, { doors }: Evidence): readonly Advice[] {
+/** Host, port and TLS mode do not fit together, or no server is there. */
+function wrongEndpoint(error: PopfetchError, account: Account, { endpoints }: Evidence): readonly Advice[] {
   const provider = providerFor(account)
   const { host, port, tls, proxy } = account
   if (proxy !== null && error.message.includes('the proxy ')) {
@@ -63,10 +62,10 @@ function wrongDoor(error: PopfetchError, account: Account, { doors }: Evidence):
       },
     ]
   }
-  if (provider?.pop === null && doors.length === 0) {
+  if (provider?.pop === null && endpoints.length === 0) {
     return [{ cause: `${provider.name} is known to popfetch`, next: `it wants ${secretText(provider)}` }]
   }
-  if (provider !== null && provider.pop !== null && provider.pop.host !== host && doors.length === 0) {
+  if (provider !== null && provider.pop !== null && provider.pop.host !== host && endpoints.length === 0) {
     const { pop } = provider
     return [
       {
@@ -75,11 +74,13 @@ function wrongDoor(error: PopfetchError, account: Account, { doors }: Evidence):
       },
     ]
   }
-  const [door] = doors
-  if (door !== undefined) {
+  const [endpoint] = endpoints
+  if (endpoint !== undefined) {
     const what =
-      door.port === port ? 'the TLS mode is another one on this port' : 'the port or the TLS mode is another one'
-    return [{ cause: `${what}: there a POP3 server answers`, next: `set port: ${door.port} and tls: ${door.tls}` }]
+      endpoint.port === port ? 'the TLS mode is another one on this port' : 'the port or the TLS mode is another one'
+    return [
+      { cause: `${what}: there a POP3 server answers`, next: `set port: ${endpoint.port} and tls: ${endpoint.tls}` },
+    ]
   }
   const errno = errnoOf(error.cause)
   if (errno === 'ENOTFOUND') {
@@ -166,7 +167,7 @@ function untrusted(error: PopfetchError, { pin, host, ca }: Account, { certifica
   }
 }
 
-function lost(error: PopfetchError): Advice {
+function lostSession(error: PopfetchError): Advice {
   if (error.code === 'ERR_POP3_PROTOCOL') {
     return {
       cause: 'the server says what POP3 does not know',
@@ -216,8 +217,8 @@ function refusedPassword(provider: Provider | null): readonly Advice[] {
   return provider.secret === 'password' ? [wrong, another] : [another]
 }
 
-/** The user in its other form: what stands before the `@` if the provider wants that, else the whole address if the host says of
- *  which domain. Null: it has the form already. */
+/** Advises the user's other form: the part before the `@` if the provider wants that, else the whole address if the host
+ *  tells the domain. Null: the user has the right form. */
 function otherUser({ user, host }: Account, provider: Provider | null): Advice | null {
   if (provider?.user === 'local') {
     const [local = ''] = user.split('@')

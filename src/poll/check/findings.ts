@@ -1,4 +1,4 @@
-// What a session shows of its server, in words, for `popfetch check --verbose`; and what of it will be trouble one day. Pure.
+// What a session shows of its server, in words, for `popfetch check --verbose`, and what may become trouble later. Pure.
 import type { Account } from '../../config/schema.ts'
 import { isLoopback } from '../../config/values/host.ts'
 import type { AccountRecord } from '../../ledger/ledger.ts'
@@ -11,8 +11,8 @@ const DAY_MS = 86_400_000
 /** A certificate that is renewed by itself is renewed a month ahead. */
 const SOON_DAYS = 14
 
-/** The way to the server, before it has said anything. */
-export function wayFindings({ host, port, tls, proxy }: Account): readonly Finding[] {
+/** How the server is reached; known before it has said anything. */
+export function serverFindings({ host, port, tls, proxy }: Account): readonly Finding[] {
   const through = proxy === null ? '' : `, through the proxy ${proxy.kind}://${proxy.host}:${proxy.port}`
   return [{ name: 'server', value: `${host}:${port}, tls: ${tls}${through}` }]
 }
@@ -40,15 +40,15 @@ export interface Seen {
   readonly signedInWith: string | null
 }
 
-export function offered({ greeting, capabilities }: Seen): Finding {
+export function signInFinding({ greeting, capabilities }: Seen): Finding {
   const { names, sasl } = capabilities
   const apop = apopTimestamp(Buffer.from(greeting, 'latin1')) === null ? [] : ['APOP']
   const ways = [...sasl, ...(names.has('USER') ? ['USER'] : []), ...apop]
   return { name: 'sign-in offered', value: ways.length === 0 ? 'nothing named' : ways.join(', ') }
 }
 
-/** `earlier`: those before sign-in. */
-export function abilities(before: Capabilities, after: Capabilities, hasUidls: boolean): readonly Finding[] {
+/** `before`, `after`: sign-in. */
+export function capabilityFindings(before: Capabilities, after: Capabilities, hasUidls: boolean): readonly Finding[] {
   const announced = (name: string): string => (after.names.has(name) ? 'yes' : 'not announced')
   const { loginDelaySeconds, expireDays } = after
   return [
@@ -86,8 +86,8 @@ export function recordFindings(
   ]
 }
 
-/** Nothing is wrong yet. */
-export function forewarnings(account: Account, seen: Seen, facts: TlsFacts | null, nowMs: number): readonly Advice[] {
+/** Nothing is wrong yet; what may go wrong later. */
+export function earlyWarnings(account: Account, seen: Seen, facts: TlsFacts | null, nowMs: number): readonly Advice[] {
   const { tls, host, poll } = account
   const { names, loginDelaySeconds } = seen.capabilities
   const advice: Advice[] = []

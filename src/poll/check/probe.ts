@@ -1,5 +1,5 @@
-// Looking further after a session could not be opened: what else answers on that host, and whose certificate it was that could
-// not be trusted. Sends no user, no password and no token, and stays a few seconds at most. For `popfetch check --verbose`.
+// Looks further after a session could not be opened: which other ports answer on that host, and whose certificate was not
+// trusted. Sends no user, password or token, and takes a few seconds at most. For `popfetch check --verbose`.
 import type { Account } from '../../config/schema.ts'
 import { asPopfetchError, errnoOf, type PopfetchError } from '../../errors.ts'
 import { AnotherCertificate, type TlsFacts } from '../../pop3/network/tls-facts.ts'
@@ -7,35 +7,35 @@ import { connect, type ConnectContext } from '../sign-in/connect.ts'
 
 const LONGEST_MS = 5000
 
-/** The pin of no certificate: a session with it ends when the certificate is there, before anything was sent. */
+/** Fits no certificate: a session with this pin ends when the certificate comes, before anything is sent. */
 const NO_PIN = '0'.repeat(64)
 
-export interface Door {
+export interface Endpoint {
   readonly port: number
   readonly tls: 'implicit' | 'starttls'
 }
 
-/** On which ports, and how, a POP3 server with TLS answers there; other than as the account says. */
-export async function otherDoors(account: Account, context: ConnectContext): Promise<readonly Door[]> {
+/** The ports and TLS modes, other than the account's own, at which a POP3 server answers under TLS. */
+export async function otherEndpoints(account: Account, context: ConnectContext): Promise<readonly Endpoint[]> {
   const { port, tls } = account
-  const places: readonly Door[] = [
+  const places: readonly Endpoint[] = [
     { port, tls: 'implicit' },
     { port, tls: 'starttls' },
     { port: 995, tls: 'implicit' },
     { port: 110, tls: 'starttls' },
   ]
-  const doors = places.filter(
-    (door, at) =>
-      (door.port !== port || door.tls !== tls) &&
-      places.findIndex((other) => other.port === door.port && other.tls === door.tls) === at,
+  const endpoints = places.filter(
+    (endpoint, at) =>
+      (endpoint.port !== port || endpoint.tls !== tls) &&
+      places.findIndex((other) => other.port === endpoint.port && other.tls === endpoint.tls) === at,
   )
-  const answers = await Promise.all(doors.map((door) => answersAt(account, door, context)))
-  return doors.filter((_, at) => answers[at] === true)
+  const answers = await Promise.all(endpoints.map((endpoint) => answersAt(account, endpoint, context)))
+  return endpoints.filter((_, at) => answers[at] === true)
 }
 
-async function answersAt(account: Account, door: Door, context: ConnectContext): Promise<boolean> {
-  const failure = await attempt({ ...account, ...door }, context)
-  // With a certificate that is another matter, a POP3 server under TLS stands there all the same.
+async function answersAt(account: Account, endpoint: Endpoint, context: ConnectContext): Promise<boolean> {
+  const failure = await attempt({ ...account, ...endpoint }, context)
+  // A certificate that is not trusted still shows that a server with TLS is there.
   return failure === null || isAboutCertificate(failure)
 }
 
@@ -45,10 +45,10 @@ export async function shownCertificate(account: Account, context: ConnectContext
   return failure instanceof AnotherCertificate ? failure.facts : null
 }
 
-/** OpenSSL's and Node's codes for a chain, a date or a name that is not right. */
+/** The codes of OpenSSL and Node for a wrong chain, date or name. */
 const CERTIFICATE_CODE = /^(?:CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT_)/
 
-/** Is it the certificate that could not be trusted, or no TLS at all? */
+/** Was there TLS, with a certificate that is not trusted? False: there was no TLS at all, or another error. */
 export function isAboutCertificate(error: PopfetchError): boolean {
   return error instanceof AnotherCertificate || CERTIFICATE_CODE.test(errnoOf(error.cause) ?? '')
 }

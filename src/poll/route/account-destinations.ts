@@ -1,5 +1,5 @@
-// The destinations that one account uses in one session. Each is opened at its first use and asked once whether it can take mail;
-// the answer is for all who use it. A destination that is down costs only itself (P4).
+// The destinations that one account uses in one session. Each is opened at its first use and asked once whether it can take
+// mail; the answer is for all who use it. A destination that is down costs only itself (P4).
 import type { Account } from '../../config/schema.ts'
 import { asPopfetchError, type PopfetchError } from '../../errors.ts'
 import type { Target } from '../run/destinations.ts'

@@ -1,6 +1,6 @@
 // Does a message meet the conditions of a rule of `route`? Pure. The header is decoded to be compared and for nothing else;
-// what is delivered is what was received. One rule: whatever a sender wrote, it costs time that grows with its length and no
-// faster, and never fails: what cannot be decoded is compared as it stands.
+// what is delivered is what was received. One rule: whatever a sender wrote, it costs time that grows with its length and
+// no faster, and never fails: what cannot be decoded is compared as it stands.
 import { addressParser, decodeWords, type Address } from 'postal-mime'
 import type { Pattern, When } from '../../config/schema.ts'
 import { fields } from '../../header.ts'

@@ -1,5 +1,5 @@
-// Which deliveries of a message are due: fixed when it is first retrieved, later what the ledger says (DESIGN 4.1). An attempt
-// that a crash cut off is looked for at its destination first (DESIGN 4.3), so that it is not made twice.
+// Which deliveries of a message are due: fixed when it is first retrieved, later what the ledger says (DESIGN 4.1). An
+// attempt that a crash cut off is looked for at its destination first (DESIGN 4.3), so that it is not made twice.
 import type { Delivery, EntryKey } from '../../ledger/ledger.ts'
 import type { Message } from '../../message.ts'
 import { newIntent, originOf } from '../attempt.ts'
@@ -42,8 +42,8 @@ export interface Jobs {
 
 const noJobs: Jobs = { fetches: [], job: (fetch) => ({ ...fetch, due: [], choice: null }) }
 
-/** The fetches with their due deliveries. A message that turns out to be delivered already is settled and left out. Asks each
- *  destination whether it can take mail; rejects when all that are needed are down. */
+/** The fetches with their due deliveries. A message that turns out to be delivered already is settled and left out. Asks
+ *  each destination whether it can take mail; rejects when all that are needed are down. */
 export async function prepareJobs(fetches: readonly PlannedFetch[], visit: Visit): Promise<Jobs> {
   if (fetches.length === 0) return noJobs
   const { account, destinations, tally } = visit

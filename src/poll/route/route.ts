@@ -1,5 +1,5 @@
-// Where an account delivers to: `route`, rule by rule, then `deliver`. Whether a rule fits is conditions.ts, which is loaded
-// where there are rules: decoding headers takes a library.
+// Where an account delivers to: `route`, rule by rule, then `deliver`. Whether a rule fits is conditions.ts, which is
+// loaded where there are rules: decoding headers takes a library.
 import type { Account } from '../../config/schema.ts'
 import type { Message } from '../../message.ts'
 
@@ -8,7 +8,8 @@ export function possibleNames({ route, deliver }: Account): readonly string[] {
   return [...new Set([...deliver, ...route.flatMap((rule) => rule.deliver)])]
 }
 
-/** Gives the names of the destinations of the first rule that fits a message, else of `deliver`; null: there are no rules. */
+/** Gives the names of the destinations of the first rule that fits a message, else of `deliver`; null: there are no
+ *  rules. */
 export async function router({ route, deliver }: Account): Promise<((message: Message) => readonly string[]) | null> {
   if (route.length === 0) return null
   const { fits } = await import('./conditions.ts')

@@ -1,5 +1,5 @@
-// Whose turn it is: how many accounts at once in all, how many at one host. p-queue's only door. Its `timeout` is not used:
-// it frees the place while the task runs on; accounts end by their own limits.
+// How many accounts are polled at once, in all and at one host, and that never two of them share a mailbox. The only door
+// to p-queue. Its `timeout` is not used: it frees the slot while the task runs on. Accounts end by their own limits.
 import PQueue from 'p-queue'
 import type { Account, Configuration } from '../../config/schema.ts'
 import { isLoopback } from '../../config/values/host.ts'
@@ -9,7 +9,7 @@ const PER_HOST = 8
 
 export type Limits = Pick<Configuration, 'concurrency' | 'perHost'>
 
-/** `now`: before all that wait, because somebody asked. */
+/** `now`: ahead of all that wait, because a person asked. */
 export type Urgency = 'now' | 'usual'
 
 type MailboxKeys = Pick<Account, 'host' | 'port' | 'user'>
@@ -17,7 +17,7 @@ type MailboxKeys = Pick<Account, 'host' | 'port' | 'user'>
 export class Concurrency {
   readonly #overall: PQueue
   readonly #hosts = new Map<string, PQueue>()
-  /** Two accounts of one mailbox are not polled at once (P152): the last of each, as long as it waits or runs. */
+  /** Two accounts of one mailbox are not polled at once (P152). For each mailbox: the last of them that waits or runs. */
   readonly #mailboxes = new Map<string, Promise<unknown>>()
   #perHost: number | null
 
@@ -26,7 +26,7 @@ export class Concurrency {
     this.#perHost = perHost
   }
 
-  /** Does `work` when it is this account's turn; settles as it does. */
+  /** Does `work` as soon as the limits allow; settles as it does. */
   async run<T>(account: MailboxKeys, work: () => Promise<T>, urgency: Urgency = 'usual'): Promise<T> {
     const mailbox = `${account.host}\0${account.port}\0${account.user}`
     const queued = (): Promise<T> => this.#queued(account, work, urgency)
@@ -41,15 +41,15 @@ export class Concurrency {
 
   async #queued<T>({ host }: MailboxKeys, work: () => Promise<T>, urgency: Urgency): Promise<T> {
     const order = { priority: urgency === 'now' ? 1 : 0 }
-    const inTurn = (): Promise<T> => this.#overall.add(work, order)
+    const queuedOverall = (): Promise<T> => this.#overall.add(work, order)
     const limit = this.#limitOf(host)
-    if (limit === null) return await inTurn()
+    if (limit === null) return await queuedOverall()
     const queue = this.#hosts.get(host) ?? new PQueue({ concurrency: limit })
     this.#hosts.set(host, queue)
-    return await queue.add(inTurn, order)
+    return await queue.add(queuedOverall, order)
   }
 
-  /** From now on these limits; what runs goes on. Hosts that nobody polls now are forgotten. */
+  /** Sets new limits for what begins from now on. Hosts that are not polled now are forgotten. */
   limit({ concurrency, perHost }: Limits): void {
     this.#overall.concurrency = concurrency
     this.#perHost = perHost

@@ -1,6 +1,6 @@
-// What a run may want otherwise than a plain poll: which of the planned messages, how fast, what has to be proven before a
-// deletion, when to stop asking. A migration's door into a poll; a poll knows no migration.
-// The one rule: terms only take away or delay. Nothing is fetched or deleted that the plan did not have.
+// How the polls of a run may differ from plain ones: which of the planned messages, how fast, what is to be proven before a
+// deletion, when to stop asking. A migration speaks to its polls by this; a poll knows nothing of migrations.
+// The one rule: once there is a plan, restrictions only take away or delay. They add no fetch and no deletion to it.
 import type { Lease } from '../../ledger/ledger.ts'
 import type { Session } from '../../pop3/session.ts'
 import type { Entry, Plan } from '../plan/plan.ts'
@@ -8,15 +8,15 @@ import type { Entry, Plan } from '../plan/plan.ts'
 export interface Restrictions {
   /** The account's lease, where the caller holds it for longer than one poll; null: the poll takes and frees it. */
   readonly lease: Lease | null
-  /** What `first` skipped is wanted as well. */
+  /** Are the messages that `first` skipped to be fetched as well? */
   readonly skippedToo: boolean
-  /** Aborted: no further message is asked for; what is under way comes to its end, deletions and QUIT follow. */
+  /** Aborted: no further message is asked for. Messages under way are still delivered, and deletions and QUIT follow. */
   readonly stop: AbortSignal
-  /** The plan as this run wants it, once the listing was compared. May ask the server for headers. */
+  /** The part of the plan that this run carries out. May ask the server for headers. */
   wanted(plan: Plan, session: Session): Promise<Plan>
-  /** So many bytes came. A promise: nothing more is read until it resolves. */
+  /** Told of each `bytes` that came. A promise: nothing more is read until it resolves. */
   pace(bytes: number): Promise<void> | undefined
-  /** Those of these delivered messages that may be deleted, in their order. */
+  /** The delivered messages that may be deleted, in the same order. */
   removable<T extends Entry>(delivered: readonly T[]): Promise<readonly T[]>
 }
 

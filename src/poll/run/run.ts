@@ -1,4 +1,4 @@
-// What one run of popfetch shares between the accounts it polls. Made in pool.ts, handed down, never changed.
+// What the accounts of one run share. The poller makes it and hands it down; nobody changes it.
 import type { Account, Configuration } from '../../config/schema.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { Log } from '../../log.ts'
@@ -8,7 +8,7 @@ import type { Observer, PollOptions } from '../report.ts'
 import type { Restrictions } from './restrictions.ts'
 import type { MemoryBudget } from './window.ts'
 
-/** What the command line asks for. */
+/** What a command asks for. */
 export interface RunRequest {
   readonly configuration: Configuration
   readonly accounts: readonly Account[]
@@ -17,7 +17,7 @@ export interface RunRequest {
   readonly observer: Observer
   readonly log: Log
   readonly env: NodeJS.ProcessEnv
-  /** Aborted: no new messages, sessions end without QUIT, what is complete is still delivered and recorded. */
+  /** Aborted: no new messages, sessions end without QUIT; complete messages are still delivered and recorded. */
   readonly signal: AbortSignal
   /** For tests: instead of SESSION_LIMIT and SESSION_GAP_SECONDS. */
   readonly sessionLimit?: number
@@ -28,17 +28,18 @@ export interface Run extends RunRequest {
   readonly destinations: Destinations
   readonly departed: Departed
   readonly budget: MemoryBudget
-  /** Ends deliveries that are under way; some time after `signal`. */
+  /** Ends deliveries that are under way. Aborted some time after `signal`. */
   readonly deliverySignal: AbortSignal
   readonly nowMs: () => number
-  /** Messages that one session fetches at most. */
+  /** How many messages one session fetches at most. */
   readonly sessionLimit: number
   /** The server may need a moment between two sessions to let go of the mailbox (P137). */
   readonly sessionGapSeconds: number
   readonly restrictions: Restrictions
 }
 
-/** Enough to make the cost of another sign-in nothing; bounds what a cut connection undoes, and what a plan holds in memory. */
+/** So many that the cost of another sign-in does not count. Bounds what a cut connection undoes, and the memory of a
+ *  plan. */
 export const SESSION_LIMIT = 20_000
 
 export const SESSION_GAP_SECONDS = 2

@@ -1,9 +1,10 @@
-// How much may be under way: messages of one account, and bytes of all accounts together (P5: limits that do not grow
-// with the size of a message, a mailbox or the number of accounts, nor with what a server says). Knows no message, only counts.
+// How much may be under way: messages of one account, and bytes of all accounts together. The limits do not grow with the
+// size of a message or a mailbox, with the number of accounts, or with what a server says (P5). Counts only; knows no
+// messages.
 
 /** Bytes of messages in memory, over all accounts of the process. A message holds its share from before its RETR until it
- *  is delivered; larger ones go to a file and count as what they may hold in memory (spool.ts). What a server announced is
- *  only a guess: what comes beyond it is taken from here too, or the account's reading waits. */
+ *  is delivered. A large one goes to a file, and counts as the memory it may take (spool.ts). The announced size is only a
+ *  guess: what comes beyond it is taken from the budget too, or the account stops reading. */
 export class MemoryBudget {
   #freeBytes: number
   readonly #waiting: { readonly bytes: number; readonly resolve: () => void }[] = []
@@ -25,11 +26,11 @@ export class MemoryBudget {
     await new Promise<void>((resolve) => void this.#waiting.push({ bytes, resolve }))
   }
 
-  /** `bytes` more for a message that is there already; before all that is yet to be asked for. */
+  /** Takes `bytes` more for a message that is coming already; served before messages that are yet to be asked for. */
   grow(message: object, bytes: number): Promise<void> | undefined {
     const before = this.#growing.get(message)
     if (before !== undefined) {
-      // One entry for each: who waits twice could be let on for one half, and stay where it is for the other.
+      // One entry for each message: with two, one half could be served while the message still waits for the other.
       before.bytes += bytes
       return before.room.promise
     }
@@ -45,7 +46,7 @@ export class MemoryBudget {
     this.#serve()
   }
 
-  /** It is done with, and gives back all of the `bytes` that were asked for. */
+  /** The message is delivered or given up: gives back all `bytes` that it asked for. */
   leave(message: object, bytes: number): void {
     const growing = this.#growing.get(message)
     this.#growing.delete(message)
@@ -78,14 +79,14 @@ export class MemoryBudget {
   }
 }
 
-/** 32 MiB: enough to keep a 50 ms line of 1 Gbit/s busy for all accounts together, small beside 150 MB. */
+/** Enough to keep a line of 1 Gbit/s and 50 ms busy for all accounts together; small beside the 150 MB of DESIGN 11. */
 export const MEMORY_BUDGET_BYTES = 32 << 20
 
-/** As many as commands may be on the wire; a destination that lags then stops the asking. Bounds open files too, and with
- *  more of them under way forwarding takes more than 150 MB. */
+/** As many as commands may be on the wire. A destination that lags behind then stops further RETRs. Bounds open files too;
+ *  with more messages under way, forwarding takes more than 150 MB. */
 const MESSAGES_UNDER_WAY = 100
 
-/** What a message may hold in memory at most: past it the spool goes to a file. */
+/** The most memory that one message takes: beyond it the spool goes to a file. */
 const MOST_BYTES = 1 << 20
 /** For a message whose size is not known. */
 const GUESS_BYTES = 64 << 10
@@ -125,7 +126,8 @@ export class Share {
     this.#left = left
   }
 
-  /** So many bytes of it came so far. A promise: more than was announced, and there is no room: stop reading until then. */
+  /** `bytes` of the message came so far. A promise: they are more than announced and there is no room; stop reading until
+   *  then. */
   received(bytes: number): Promise<void> | undefined {
     const more = Math.min(bytes, MOST_BYTES) - this.#bytes
     if (more <= 0) return undefined
@@ -133,7 +135,7 @@ export class Share {
     return this.#budget.grow(this, more)
   }
 
-  /** No more comes: what was announced beyond these is given back. */
+  /** No more comes: gives back what was announced beyond `bytes`. */
   ended(bytes: number): void {
     const over = this.#bytes - bytes
     if (over <= 0) return

@@ -1,4 +1,5 @@
-// From an account of the configuration to a session that has said what it can do. Certificates are read here, at the last moment.
+// From an account of the configuration to a session that has said what it can do. Certificates are read here, at the last
+// moment.
 import type { Account } from '../../config/schema.ts'
 import { pem } from '../../config/values/secret.ts'
 import type { Log } from '../../log.ts'

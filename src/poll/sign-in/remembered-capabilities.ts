@@ -1,16 +1,17 @@
-// What the server said it can do, remembered from one poll to the next: sign-in then goes first, and an idle poll costs an
-// exchange less. For one server under TLS, for a day, and only as long as it says the same after sign-in (P036).
-// The one rule: the memory saves time, nothing hangs on it. Where a poll fails that went by it, the next one asks again.
+// What the server said it can do, remembered from one poll to the next. The session then begins with sign-in, and an idle
+// poll costs one exchange less. Remembered for one server under TLS, for a day, and as long as it says the same after
+// sign-in (P036). The one rule: the memory saves time, nothing hangs on it. Where a poll fails that went by it, the next
+// one asks again.
 import { createHash } from 'node:crypto'
 import type { Account } from '../../config/schema.ts'
 import { type Capabilities, noCapabilities } from '../../pop3/wire/capabilities.ts'
 import { StaleCapabilities } from '../../pop3/recoverable.ts'
 import { mechanismNamed } from '../../pop3/sign-in/mechanisms.ts'
 
-/** A server that offers something better from today on is not to wait long for it. */
+/** A server that offers something better is asked anew after a day. */
 const REMEMBERED_MS = 86_400_000
 
-/** What is looked at; the rest of a list is not kept. */
+/** The capabilities that matter here; the others are not kept. */
 const NAMES = ['PIPELINING', 'UTF8']
 const MECHANISM = /^[A-Z0-9-]{1,20}$/
 const MOST_MECHANISMS = 20
@@ -27,13 +28,13 @@ interface Remembered {
 export class RememberedCapabilities {
   readonly #of: string
   readonly #nowMs: number
-  /** Without TLS anybody may have said it. What auto never picks is asked for each time. */
+  /** False without TLS, where anybody may have answered, and for mechanisms that `auto` never picks. */
   readonly #isOpen: boolean
   #kept: Remembered | null
   #capabilities: Capabilities | null = null
   #changed = false
 
-  /** `fact`: what the account's record has of it. */
+  /** `fact`: as the account's record has it. */
   constructor({ tls, host, port, auth }: Account, fact: string | undefined, nowMs: number) {
     this.#of = `${tls} ${host}:${port}`
     this.#nowMs = nowMs
@@ -45,12 +46,12 @@ export class RememberedCapabilities {
     if (isFresh) this.#capabilities = capabilitiesOf(kept)
   }
 
-  /** The list to go by; null: the server is to be asked. The same object each time. */
+  /** The capabilities to go by; null: ask the server. The same object each time. */
   get current(): Capabilities | null {
     return this.#capabilities
   }
 
-  /** After sign-in and listing: `before` is what sign-in went by, `after` what the server itself said then, if anything. */
+  /** After sign-in and listing. `before`: what sign-in went by. `after`: what the server said after it, if anything. */
   learn(before: Capabilities, after: Capabilities): void {
     if (!this.#isOpen) return
     const mark = markOf(after)
@@ -70,7 +71,8 @@ export class RememberedCapabilities {
         }
   }
 
-  /** A session ended so: the next one asks. In words, where another session will do better at once; null: who knows. */
+  /** After `error` ended a session, the next one asks the server. Gives the reason in words where another session should
+   *  follow at once; else null. */
   doubtAfter(error: unknown): string | null {
     if (this.#capabilities === null) return null
     this.#capabilities = null
@@ -79,7 +81,7 @@ export class RememberedCapabilities {
     return error instanceof StaleCapabilities ? 'the server does not offer what it did: asking it anew' : null
   }
 
-  /** For the account's record; nothing where it says so already. */
+  /** For the account's record; nothing where the record is right already. */
   get facts(): Record<string, string | null> {
     if (!this.#changed) return {}
     return { capabilities: this.#kept === null ? null : JSON.stringify(this.#kept) }

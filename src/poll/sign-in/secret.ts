@@ -10,8 +10,8 @@ export interface SecretContext {
   readonly signal: AbortSignal
 }
 
-/** The account's password or token, as it is at this moment. Rejects with ERR_SECRET. From now on it is masked in everything
- *  popfetch writes. */
+/** The account's password or token, as it is at this moment. Rejects with ERR_SECRET. From now on it is masked in
+ *  everything popfetch writes. */
 export async function accountSecret(
   { password, token, name }: Account,
   { env, signal }: SecretContext,

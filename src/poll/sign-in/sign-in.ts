@@ -1,12 +1,12 @@
-// From an account to a session that is signed in. What an earlier poll learnt of the server saves questions here (workarounds.ts,
-// remembered-capabilities.ts); nothing depends on it.
+// From an account to a session that is signed in. What an earlier poll learnt of the server saves questions here
+// (workarounds.ts, remembered-capabilities.ts); nothing depends on it.
 import type { Session } from '../../pop3/session.ts'
 import type { AccountPoll } from '../visit.ts'
 import { connect } from './connect.ts'
 import { credentialsOf } from './secret.ts'
 
-/** The caller owns the session. Rejects before connecting with ERR_ACCOUNT_RENAMED, where the account seems to have had another
- *  name before. */
+/** The caller owns the session. Rejects before connecting with ERR_ACCOUNT_RENAMED, where the account seems to have had
+ *  another name before. */
 export async function signIn({ account, run, tally, history }: AccountPoll, secret: string): Promise<Session> {
   tally.stage('connecting')
   await run.departed.refuseMailbox(account, history.record, run.options)

@@ -1,5 +1,5 @@
-// An access token that the server does not take, or takes no more: read again, once, and the poll goes on with another
-// session (P067, P077). The one rule: never the same token twice, and nothing of it for passwords: some servers count (P052).
+// A refused or expired access token is read again, once, and the poll goes on with another session (P067, P077).
+// The one rule: never the same token twice, and never for passwords, since some servers count refusals (P052).
 import type { Account } from '../../config/schema.ts'
 import { PopfetchError } from '../../errors.ts'
 import { ExpiredToken } from '../../pop3/wire/reply-error.ts'
@@ -13,7 +13,7 @@ export interface TokenRenewalContext {
 export class TokenRenewal {
   readonly #account: Account
   readonly #context: TokenRenewalContext
-  /** How much had been delivered when the token was last renewed; -1: it was not yet. */
+  /** How many messages had been delivered when the token was last renewed; -1: it was not renewed yet. */
   #deliveredThen = -1
 
   constructor(account: Account, context: TokenRenewalContext) {
@@ -21,8 +21,8 @@ export class TokenRenewal {
     this.#context = context
   }
 
-  /** A fresh token in the place of `token`, after a session that ended with `error`. Rejects with `error` where it is not about
-   *  the token, where the fresh one is the same, or where the last fresh one has not brought a single message. */
+  /** A fresh token instead of `token`, after a session that ended with `error`. Rejects with `error` where that is not
+   *  about the token, where the fresh token is the same, or where the last fresh one brought no message. */
   async renew(token: string, error: unknown, delivered: number): Promise<string> {
     if (this.#account.token === null || !isAboutToken(error) || delivered <= this.#deliveredThen) throw error
     this.#deliveredThen = delivered

@@ -1,11 +1,12 @@
-// What some servers cannot bear is not asked of them: commands sent together that they answer only in part (P143), CAPA that makes
-// them hang or close (P032), answers that came out of step (P113). Each is taken at most once in a run, at the price of one
-// more connection, and remembered with its date. The one rule: a workaround costs speed, never security; TLS is as configured.
+// Ways to work with servers that cannot do what others can: they answer commands sent together only in part (P143), CAPA
+// makes them hang or close (P032), or their answers got out of step (P113). Each workaround is tried at most once in a run,
+// costs one more connection, and is remembered with its date. The one rule: a workaround costs speed, never security; TLS
+// is as configured.
 import { UnansweredBurst, UnansweredCapabilities } from '../../pop3/recoverable.ts'
 
 const DAY_MS = 86_400_000
 
-/** `pipelining`: proxies and middleboxes are replaced now and then. `capa`: a busy server's goodbye looks the same, so it is
+/** `pipelining`: a proxy in between may be replaced some day. `capa`: a busy server closes in the same way, so CAPA is
  *  asked again soon. */
 const REMEMBERED_MS = { pipelining: 30 * DAY_MS, capa: DAY_MS } as const
 
@@ -40,7 +41,8 @@ export class Workarounds {
     return !this.#off.has('capa')
   }
 
-  /** Another session may get round what ended this one: what it will do without, in words; null: nothing helps. */
+  /** Finds a workaround for the error that ended a session. Gives in words what the next session will do; null: nothing
+   *  helps. */
   against(error: unknown): string | null {
     const workaround =
       error instanceof UnansweredBurst ? 'pipelining' : error instanceof UnansweredCapabilities ? 'capa' : null
@@ -52,12 +54,13 @@ export class Workarounds {
       : 'the server did not answer CAPA: trying without'
   }
 
-  /** For the rest of this run: nothing is outstanding while a message comes whose end may be forged. */
+  /** For the rest of this run: one command at a time, so that no answer follows a message whose end may be forged
+   *  (P113). */
   oneAtATime(): void {
     this.#oneAtATime = true
   }
 
-  /** What this run found out; nothing where it failed all the same: then the network was to blame. */
+  /** For the account's record. Nothing where the run failed all the same: then the network was to blame. */
   factsAfter(failed: boolean): Record<string, string> {
     if (failed) return {}
     return Object.fromEntries(

@@ -1,5 +1,5 @@
-// What the ledger is told of the messages of a transfer before and around their retrieval: begun, abandoned. The next batch is
-// recorded while this one is on the wire. A ledger that cannot be written ends the transfer.
+// What the ledger is told of the messages of a transfer before and around their retrieval: begun, abandoned. The next batch
+// is recorded while this one is on the wire. A ledger that cannot be written ends the transfer.
 import { asPopfetchError, type PopfetchError } from '../../errors.ts'
 import type { Ledger, Lease } from '../../ledger/ledger.ts'
 import type { PlannedFetch } from '../plan/plan.ts'

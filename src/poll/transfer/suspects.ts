@@ -29,8 +29,8 @@ export class Suspects {
     return this.#areWaiting
   }
 
-  /** What of `fetches` this session takes. A message that ended a session before waits for one of its own; where QUIT drops what was
-   *  retrieved, so does every message that failed: one that fails again must not cost the others their QUIT. */
+  /** What of `fetches` this session takes. A message that ended a session before waits for one of its own; where QUIT drops
+   *  what was retrieved, so does every message that failed: one that fails again must not cost the others their QUIT. */
   admit(
     fetches: readonly PlannedFetch[],
     { deletions }: Plan,

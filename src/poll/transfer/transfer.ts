@@ -31,8 +31,8 @@ export interface Transferred {
   readonly cut: Cut | null
 }
 
-/** Resolves when nothing is under way any more. Rejects when the session may not go on to deletions, and another one would not
- *  do better than this one; the reason is in the tally, if it is not the signal. */
+/** Resolves when nothing is under way any more. Rejects when the session may not go on to deletions, and another one would
+ *  not do better than this one; the reason is in the tally, if it is not the signal. */
 export async function transfer(jobs: Jobs, visit: Visit): Promise<Transferred> {
   const { run, session, tally, destinations } = visit
   tally.begin(jobs.fetches)
@@ -162,8 +162,9 @@ class Transfer {
     this.#visit.tally.progress()
   }
 
-  /** Judges the message in the same turn in which its answer is there: what the same packet answered further on still counts as
-   *  asked for, and is not believed where this message is doubtful (P113). `judgement` null: the server refused. */
+  /** Judges the message in the same turn in which its answer is there: what the same packet answered further on still
+   *  counts as asked for, and is not believed where this message is doubtful (P113). `judgement` null: the server
+   *  refused. */
   async #retrieve(
     job: Job,
     spool: Spool,

@@ -4,7 +4,7 @@ import { type ErrorCode, PopfetchError } from '../../../src/errors.ts'
 import { diagnose, type Evidence } from '../../../src/poll/check/diagnosis.ts'
 import { Scene } from '../../config/scene.ts'
 
-const nothing: Evidence = { session: null, doors: [], certificate: null, nowMs: 0 }
+const nothing: Evidence = { session: null, endpoints: [], certificate: null, nowMs: 0 }
 
 function failure(code: ErrorCode, text = 'no', errno: string | null = null): PopfetchError {
   const cause = errno === null ? undefined : Object.assign(new Error(errno), { code: errno })
@@ -81,7 +81,7 @@ describe('a server that cannot be reached', () => {
     [
       BOB,
       failure('ERR_TIMEOUT'),
-      { doors: [{ port: 110, tls: 'starttls' }] },
+      { endpoints: [{ port: 110, tls: 'starttls' }] },
       /the port or the TLS mode is another one.* → set port: 110 and tls: starttls/,
     ],
     ['host: gmail.com, user: b@gmail.com, password: {env: P}', failure('ERR_TIMEOUT'), {}, /set host: pop\.gmail\.com/],
