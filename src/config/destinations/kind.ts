@@ -8,7 +8,9 @@
 // Nobody else asks for a `type`: what a kind alone knows is a property here.
 import type * as z from 'zod'
 import type { DestinationSettings } from '../../deliver/index.ts'
+import { resolveSecret } from '../values/secret.ts'
 import * as value from '../values/values.ts'
+import type { SecretSource } from '../values/secret.ts'
 import type { ResolvePath } from '../values/values.ts'
 import type { Conflict, Frozen, Written } from '../values/written.ts'
 
@@ -39,6 +41,21 @@ export interface Opening {
   /** The account whose mail goes there. */
   readonly account: string
   readonly env: Readonly<Record<string, string | undefined>>
+}
+
+/** Each source of a secret has a limit of its own, except a file on a network disk that does not answer. */
+const SECRET_LIMIT_MS = 60_000
+
+/** The secret of a destination as `settings` hands it on: read anew each time it is called, which rejects with ERR_SECRET;
+ *  null: there is none. */
+export function secretReader(
+  { name, password, token }: { name: string; password: SecretSource | null; token: SecretSource | null },
+  { env }: Opening,
+): (() => Promise<string>) | null {
+  const source = token ?? password
+  if (source === null) return null
+  const what = `the ${token === null ? 'password' : 'token'} of destination ${name}`
+  return () => resolveSecret(source, { env, signal: AbortSignal.timeout(SECRET_LIMIT_MS), what })
 }
 
 /** `Keys`: what the schema makes of the written keys. None is absent, and nobody else knows a default. */

@@ -6,15 +6,12 @@ import type { Sender } from '../../deliver/envelope.ts'
 import { expandAccount, parseAddress } from '../values/address.ts'
 import { isLoopback, parseHost } from '../values/host.ts'
 import { formatDuration } from '../values/quantity.ts'
-import { pem, resolveSecret, sourceKeys } from '../values/secret.ts'
+import { pem, sourceKeys } from '../values/secret.ts'
 import * as value from '../values/values.ts'
 import type { SecretSource } from '../values/secret.ts'
 import type { Conflict, Written } from '../values/written.ts'
-import type { Opening, ParsedUrl } from './kind.ts'
+import { secretReader, type Opening, type ParsedUrl } from './kind.ts'
 import { wrong } from './url.ts'
-
-/** Every source has its own limit, except a file on a network disk that does not answer. */
-const SECRET_LIMIT_MS = 60_000
 
 export const session = value.once((resolve) => ({
   tls: value
@@ -154,17 +151,15 @@ export function addresses({ to, from }: ServerKeys): readonly string[] {
 /** The settings that are the same for both: the account's name filled in, the certificate read. */
 export async function serverSettings<Keys extends ServerKeys & { readonly name: string }>(
   config: Keys,
-  { account, env }: Opening,
+  opening: Opening,
 ) {
-  const { from, to, ca, token, password, name } = config
-  const source = token ?? password
-  const what = `the ${token === null ? 'password' : 'token'} of destination ${name}`
+  const { account } = opening
+  const { from, to, ca } = config
   return {
     ...config,
     from: from.kind === 'address' ? { ...from, address: expandAccount(from.address, account) } : from,
     to: to.map((address) => expandAccount(address, account)),
     ca: ca === null ? null : await pem(ca),
-    secret:
-      source === null ? null : () => resolveSecret(source, { env, signal: AbortSignal.timeout(SECRET_LIMIT_MS), what }),
+    secret: secretReader(config, opening),
   }
 }
