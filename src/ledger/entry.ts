@@ -25,3 +25,26 @@ export interface Delivery {
   readonly unknowns: number
   readonly error: string | null
 }
+
+/** Read its fields, do not copy it with `...`: the digests are made when they are asked for, most never are. */
+export interface KnownMessage {
+  readonly state: MessageState
+  readonly firstSeenMs: number
+  /** As the server announced it when it was first retrieved; null: never announced. */
+  readonly listedBytes: number | null
+  readonly receivedBytes: number | null
+  readonly fingerprint: Buffer | null
+  readonly digest: Buffer | null
+  /** How often it was begun without coming to an end: neither settled nor abandoned (P122). */
+  readonly attempts: number
+  /** Not to be retrieved again before then (refused messages); 0: any time. */
+  readonly retryAfterMs: number
+  /** How many sessions asked for its deletion and ended well (P134). */
+  readonly deletions: number
+  /** Why it is held, or the last thing that went wrong. */
+  readonly reason: string | null
+  /** Since when complete listings lacked it; null: they did not. */
+  readonly goneSinceMs: number | null
+  /** Of an `open` or `held` message; empty for the others. */
+  readonly deliveries: readonly Delivery[]
+}

@@ -3,39 +3,16 @@
 // for while another commit is under way share the next one (group commit). All reject with PopfetchError ERR_LEDGER.
 import type { ReceivedFacts } from '../message.ts'
 import type { AccountHealth, AccountIdentity, AccountRecord, FactChanges, Told } from './account.ts'
-import type { Delivery, EntryKey, MessageState } from './entry.ts'
+import type { Comparison } from './comparison.ts'
+import type { EntryKey, KnownMessage } from './entry.ts'
 import type { Lease } from './lease.ts'
 import type { Records } from './records.ts'
 
 export type { ReceivedFacts } from '../message.ts'
 export type { AccountHealth, AccountIdentity, AccountRecord, FactChanges, Told } from './account.ts'
 export type { Lease } from './lease.ts'
-export type { Delivery, DeliveryState, EntryKey, MessageState } from './entry.ts'
-
-/** Read its fields, do not copy it with `...`: the digests are made when they are asked for, most never are. */
-export interface KnownMessage {
-  /** The ledger's own number of it, for `gone`. */
-  readonly row: number
-  readonly state: MessageState
-  readonly firstSeenMs: number
-  /** As the server announced it when it was first retrieved; null: never announced. */
-  readonly listedBytes: number | null
-  readonly receivedBytes: number | null
-  readonly fingerprint: Buffer | null
-  readonly digest: Buffer | null
-  /** How often it was begun without coming to an end: neither settled nor abandoned (P122). */
-  readonly attempts: number
-  /** Not to be retrieved again before then (refused messages); 0: any time. */
-  readonly retryAfterMs: number
-  /** How many sessions asked for its deletion and ended well (P134). */
-  readonly deletions: number
-  /** Why it is held, or the last thing that went wrong. */
-  readonly reason: string | null
-  /** Since when complete listings lacked it; null: they did not. */
-  readonly goneSinceMs: number | null
-  /** Of an `open` or `held` message; empty for the others. */
-  readonly deliveries: readonly Delivery[]
-}
+export type * from './comparison.ts'
+export type { Delivery, DeliveryState, EntryKey, KnownMessage, MessageState } from './entry.ts'
 
 /** One message about to be retrieved: its attempt is counted, its targets are fixed if it is new. */
 export interface Beginning {
@@ -57,28 +34,6 @@ export interface Settlement {
   readonly received: ReceivedFacts | null
 }
 
-/** Which messages need nothing: those first seen after a time, by their state; Infinity: none of them. */
-export interface Settled {
-  readonly seenAfterMs: number
-  readonly deliveredAfterMs: number
-}
-
-/** Some messages, each column in the same order. */
-export interface SettledColumns {
-  /** The bytes of the UIDLs, an LF behind each. */
-  readonly uidls: Buffer
-  /** KnownMessage.row */
-  readonly rows: Float64Array
-  /** -1: never announced. */
-  readonly listedBytes: Float64Array
-}
-
-/** One of the messages that came under the same UIDL. */
-export interface KnownCopy {
-  readonly copy: number
-  readonly known: KnownMessage
-}
-
 /** A message that stands at its destinations from before the ledger (DESIGN 4.3). */
 export interface Adoption {
   readonly key: EntryKey
@@ -89,13 +44,6 @@ export interface Adoption {
     readonly intent: string
     readonly receipt: string
   }[]
-}
-
-export interface FingerprintedKey {
-  readonly row: number
-  readonly key: EntryKey
-  readonly fingerprint: Buffer
-  readonly receivedBytes: number | null
 }
 
 export interface Ledger extends AsyncDisposable {
@@ -117,10 +65,8 @@ export interface Ledger extends AsyncDisposable {
   /** What is known of these entries, in their order; null: never seen. Up to 5,000 keys a call. Changes nothing. */
   known(account: string, keys: readonly EntryKey[]): Promise<readonly (KnownMessage | null)[]>
 
-  /** What makes a long listing quick to compare: the first copies that are settled, never asked to be deleted and not
-   *  recorded as gone, in slices, mostly in the order in which they became known. Some may be left out; all of them where
-   *  asking `known` for so many `entries` costs less. Changes nothing. */
-  settled(account: string, which: Settled, entries: number): AsyncIterable<SettledColumns>
+  /** Opens a comparison of a listing with what is known of the account; see there. Reads nothing yet. */
+  compare(account: string): Comparison
 
   /** Remembers entries as `seen` (`first: new`, `last:N`). Existing entries stay. */
   see(lease: Lease, seen: readonly { readonly key: EntryKey; readonly listedBytes: number | null }[]): Promise<void>
@@ -151,15 +97,6 @@ export interface Ledger extends AsyncDisposable {
   /** Their DELE was answered +OK and the session ended with QUIT. */
   deleted(lease: Lease, keys: readonly EntryKey[]): Promise<void>
 
-  /** All copies known of each of these UIDLs, by UIDL, ascending by number (P095); one without any is left out. */
-  copies(account: string, uidls: readonly string[]): Promise<ReadonlyMap<string, readonly KnownCopy[]>>
-  /** The UIDLs that have stood for more than one message (P095, P096, P098). */
-  duplicated(account: string): Promise<readonly string[]>
-
-  /** How many messages are recorded as gone from the server. */
-  absent(account: string): Promise<number>
-  /** After a complete listing: what it lacked is gone since now. `listed` answers by KnownMessage.row. */
-  gone(lease: Lease, listed: { has(row: number): boolean }): Promise<void>
   /** They are listed again, and are the same messages. */
   returned(lease: Lease, keys: readonly EntryKey[]): Promise<void>
 
@@ -169,9 +106,6 @@ export interface Ledger extends AsyncDisposable {
   confirm(lease: Lease, key: EntryKey, received: ReceivedFacts): Promise<void>
   /** Messages that the server lists under new UIDLs; the new keys must not be known. */
   rekey(lease: Lease, changes: readonly { readonly from: EntryKey; readonly to: EntryKey }[]): Promise<void>
-  /** Every message whose header is known, in slices. */
-  fingerprints(account: string): AsyncIterable<readonly FingerprintedKey[]>
-
   /** Ends a poll: how it went, and facts to merge (null removes one). */
   finish(
     lease: Lease,

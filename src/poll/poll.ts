@@ -55,11 +55,12 @@ async function pollOnce(poll: AccountPoll, secret: string): Promise<SessionEnd> 
   await using session = await signIn(poll, secret)
   const visit: Visit = { ...poll, session, destinations: new AccountDestinations(poll) }
   const listing = await list(visit)
-  const comparison = await compareListing(listing, visit)
-  const { plan } = comparison
+  await using comparison = poll.run.ledger.compare(poll.account.name)
+  const compared = await compareListing(listing, comparison, visit)
+  const { plan } = compared
   guard(poll.history.guardView(plan))
-  if (poll.run.options.dryRun) return await showPlan(comparison, visit)
-  const fetches = await recordListing(comparison, visit)
+  if (poll.run.options.dryRun) return await showPlan(compared, visit)
+  const fetches = await recordListing(compared, visit)
   const jobs = await prepareJobs(poll.suspects.admit(fetches, plan, visit), visit)
   using _ = keptAlive(session)
   const transferred = await transfer(jobs, visit)

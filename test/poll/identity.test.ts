@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import { ageClock } from '../../src/poll/plan/age-clock.ts'
-import { RowSet } from '../../src/poll/plan/row-set.ts'
 import { letter, Scene, upTo } from './scene.ts'
 
 describe('messages that share a UIDL (P095)', () => {
@@ -169,11 +168,4 @@ describe('the clock by which messages age (S030, P142)', () => {
     expect(ahead.agedMs).toBe(NOW)
     expect(ageClock(ahead.checkpoints, NOW + HOUR).agedMs).toBeNull()
   })
-})
-
-test('a row set holds what was added and nothing else', () => {
-  const rows = new RowSet()
-  for (const row of [1, 8, 9, 100_000, 9]) rows.add(row)
-  expect(rows.size).toBe(4)
-  expect([0, 1, 7, 8, 9, 10, 100_000, 100_001].filter((row) => rows.has(row))).toEqual([1, 8, 9, 100_000])
 })

@@ -1,34 +1,31 @@
 // The methods of Ledger on one SQLite file that is open and sound (sqlite.ts sees to that). Rows are in messages.ts, known.ts
 // and accounts.ts; leases in lease.ts; reads and group commit behind access.ts. What each method promises is in ledger.ts.
 import type { DatabaseSync } from 'node:sqlite'
-import { setImmediate as turn } from 'node:timers/promises'
 import { Access, type Surroundings } from './access.ts'
+import { type ComparedRows, findKnown, SqliteComparison } from './comparison.ts'
 import { AccountRows } from './rows/accounts.ts'
 import { blankRecord } from '../account.ts'
 import { GroupCommit } from './group-commit.ts'
 import { IdentityRows } from './rows/identity.ts'
-import { KEYS_PER_STATEMENT, KnownRows } from './rows/known.ts'
+import { KnownRows } from './rows/known.ts'
 import { HeldLease, Leases } from './lease.ts'
 import type {
   AccountIdentity,
   AccountRecord,
   Adoption,
   Beginning,
+  Comparison,
   EntryKey,
-  FingerprintedKey,
-  KnownCopy,
   KnownMessage,
   Ledger,
   Lease,
   ReceivedFacts,
-  Settled,
-  SettledColumns,
   Settlement,
   Told,
 } from '../ledger.ts'
 import { MessageRows } from './rows/messages.ts'
 import { MIGRATIONS } from './migrations.ts'
-import { ROWS_PER_STATEMENT, SettledRows, isWorthwhile } from './rows/settled.ts'
+import { SettledRows } from './rows/settled.ts'
 import { SqliteRecords } from './sqlite-records.ts'
 
 export class SqliteLedger implements Ledger {
@@ -38,9 +35,8 @@ export class SqliteLedger implements Ledger {
   readonly #access: Access
   readonly #accounts: AccountRows
   readonly #messages: MessageRows
-  readonly #known: KnownRows
   readonly #identity: IdentityRows
-  readonly #settled: SettledRows
+  readonly #compared: ComparedRows
   readonly #leases: Leases
   /** Accounts leased in this process; null: it is being asked for. */
   readonly #leased = new Map<string, HeldLease | null>()
@@ -51,9 +47,10 @@ export class SqliteLedger implements Ledger {
     this.#database = database
     this.#accounts = new AccountRows(database)
     this.#messages = new MessageRows(database)
-    this.#known = new KnownRows(database)
-    this.#identity = new IdentityRows(database, this.#known)
-    this.#settled = new SettledRows(database)
+    const known = new KnownRows(database)
+    this.#identity = new IdentityRows(database, known)
+    const settled = new SettledRows(database)
+    this.#compared = { accounts: this.#accounts, known, identity: this.#identity, settled }
     this.#leases = new Leases(database, `${path}.leases`, surroundings.random)
     const commit = new GroupCommit(database, {
       path,
@@ -103,24 +100,12 @@ export class SqliteLedger implements Ledger {
     return this.#access.read(() => this.#accounts.all())
   }
 
-  async known(account: string, keys: readonly EntryKey[]): Promise<readonly (KnownMessage | null)[]> {
-    const found: (KnownMessage | null)[] = []
-    for (let first = 0; first < keys.length; first += KEYS_PER_STATEMENT) {
-      if (first > 0) await turn()
-      const slice = keys.slice(first, first + KEYS_PER_STATEMENT)
-      const some = await this.#access.read(() => {
-        const id = this.#accounts.find(account)
-        return id === null ? slice.map(() => null) : this.#known.find(id, slice)
-      })
-      for (const message of some) found.push(message)
-    }
-    return found
+  known(account: string, keys: readonly EntryKey[]): Promise<readonly (KnownMessage | null)[]> {
+    return findKnown(account, keys, this.#access, this.#compared.accounts, this.#compared.known)
   }
 
-  async *settled(account: string, which: Settled, entries: number): AsyncIterable<SettledColumns> {
-    if (!isWorthwhile(await this.#access.read(() => this.#identity.last()), entries)) return
-    const read = (id: number, after: number, until: number) => this.#settled.between(id, after, until, which)
-    for await (const slices of this.#slices(account, read, ROWS_PER_STATEMENT)) yield* slices
+  compare(account: string): Comparison {
+    return new SqliteComparison(account, this.#access, this.#compared)
   }
 
   see(lease: Lease, seen: Parameters<Ledger['see']>[1]): Promise<void> {
@@ -158,46 +143,6 @@ export class SqliteLedger implements Ledger {
     return this.#access.changeAll(lease, keys, (key, id, nowMs) => this.#messages.deleted(id, key, nowMs))
   }
 
-  async copies(account: string, uidls: readonly string[]): Promise<ReadonlyMap<string, readonly KnownCopy[]>> {
-    const found = new Map<string, readonly KnownCopy[]>()
-    for (let first = 0; first < uidls.length; first += KEYS_PER_STATEMENT) {
-      const slice = uidls.slice(first, first + KEYS_PER_STATEMENT)
-      await this.#access.read(() => {
-        const id = this.#accounts.find(account)
-        if (id === null) return
-        for (const uidl of slice) {
-          const copies = this.#identity.copies(id, uidl)
-          if (copies.length > 0) found.set(uidl, copies)
-        }
-      })
-      await turn()
-    }
-    return found
-  }
-
-  duplicated(account: string): Promise<readonly string[]> {
-    return this.#access.read(() => {
-      const id = this.#accounts.find(account)
-      return id === null ? [] : this.#identity.duplicated(id)
-    })
-  }
-
-  absent(account: string): Promise<number> {
-    return this.#access.read(() => {
-      const id = this.#accounts.find(account)
-      return id === null ? 0 : this.#identity.absent(id)
-    })
-  }
-
-  async gone(lease: Lease, listed: { has(row: number): boolean }): Promise<void> {
-    for await (const rows of this.#slices(lease.account, (id, after, until) =>
-      this.#identity.present(id, after, until),
-    )) {
-      const gone = rows.filter((row) => !listed.has(row))
-      await this.#access.changeAll(lease, gone, (row, _, nowMs) => this.#identity.go(row, nowMs))
-    }
-  }
-
   returned(lease: Lease, keys: readonly EntryKey[]): Promise<void> {
     return this.#access.changeAll(lease, keys, (key, id) => this.#identity.return(id, key))
   }
@@ -212,14 +157,6 @@ export class SqliteLedger implements Ledger {
 
   rekey(lease: Lease, changes: Parameters<Ledger['rekey']>[1]): Promise<void> {
     return this.#access.changeAll(lease, changes, ({ from, to }, id) => this.#identity.rekey(id, from, to))
-  }
-
-  fingerprints(account: string): AsyncIterable<readonly FingerprintedKey[]> {
-    return this.#slices(account, (id, after, until) => this.#identity.fingerprints(id, after, until))
-  }
-
-  #slices<T>(account: string, read: (id: number, after: number, until: number) => readonly T[], rows?: number) {
-    return this.#access.readAll(account, () => this.#identity.last(), read, rows)
   }
 
   finish(lease: Lease, poll: Parameters<Ledger['finish']>[1]): Promise<void> {

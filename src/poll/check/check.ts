@@ -77,8 +77,10 @@ class Check {
     if (roundTripMs !== null)
       this.#findings.push({ name: 'round trip', value: roundTripMs === 0 ? 'under 1 ms' : `${roundTripMs} ms` })
     this.#advice.push(...words.earlyWarnings(account, session, session.tlsFacts, this.#nowMs()))
+    await using comparison = this.#run.ledger.compare(account.name)
     const { plan } = await compare(listing, {
       ...this.#run,
+      comparison,
       account,
       record,
       session,

@@ -3,7 +3,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Account } from '../../config/schema.ts'
 import { isReadable, type Standing } from '../../deliver/destination.ts'
-import type { Adoption, EntryKey } from '../../ledger/ledger.ts'
+import type { Adoption, Comparison, FingerprintedKey } from '../../ledger/ledger.ts'
 import type { MessageRecord } from '../../ledger/records.ts'
 import { originOf } from '../attempt.ts'
 import type { PlannedFetch } from '../plan/plan.ts'
@@ -57,18 +57,17 @@ async function standings(
   return found
 }
 
-/** A message that was taken over by its name alone, and its header as it stands in the Maildir. */
-export interface AdoptedPrint {
-  readonly key: EntryKey
-  readonly row: number
-  readonly fingerprint: Buffer
-}
-
-/** Of those the ledger knows no header of: under a new UIDL nothing else tells them. What cannot be read is left out. */
-export async function* adoptedPrints(account: Account, run: Run): AsyncIterable<readonly AdoptedPrint[]> {
+/** The headers, as they stand in the Maildir, of unseen messages that were taken over by their names alone: under a new UIDL
+ *  nothing else tells them. What cannot be read is left out. */
+export async function* adoptedPrints(
+  comparison: Comparison,
+  { account, run }: Visit,
+): AsyncIterable<readonly FingerprintedKey[]> {
   let waiting: MessageRecord[] = []
   for await (const slice of run.ledger.records.list(account.name, 'delivered')) {
-    waiting.push(...slice.filter(({ fingerprint }) => fingerprint === null))
+    const adopted = slice.filter(({ fingerprint }) => fingerprint === null)
+    const unseen = new Set(await comparison.unseen(adopted.map(({ key }) => key)))
+    waiting.push(...adopted.filter(({ key }) => unseen.has(key)))
     if (waiting.length < REREAD_AT_ONCE) continue
     yield await printsOf(waiting, account, run)
     waiting = []
@@ -79,31 +78,26 @@ export async function* adoptedPrints(account: Account, run: Run): AsyncIterable<
 async function printsOf(
   messages: readonly MessageRecord[],
   account: Account,
-  { ledger, destinations, signal }: Run,
-): Promise<readonly AdoptedPrint[]> {
-  const known = await ledger.known(
-    account.name,
-    messages.map(({ key }) => key),
-  )
-  const prints: AdoptedPrint[] = []
+  { destinations, signal }: Run,
+): Promise<readonly FingerprintedKey[]> {
+  const prints: FingerprintedKey[] = []
   const names = new Set(messages.flatMap(({ deliveries }) => deliveries.map(({ destination }) => destination)))
   for (const name of names) {
     const { destination, down } = await destinations.target(name, account)
     if (down !== null || !isReadable(destination)) continue
-    const there = messages.flatMap(({ key, deliveries }, at) => {
+    const there = messages.flatMap(({ key, deliveries }) => {
       const delivery = deliveries.find((one) => one.destination === name)
-      const row = known[at]?.row
-      if (delivery === undefined || row === undefined) return []
+      if (delivery === undefined) return []
       const { intent, recipient } = delivery
-      return [{ key, row, attempt: { intent, recipient, origin: originOf(account, key) } }]
+      return [{ key, attempt: { intent, recipient, origin: originOf(account, key) } }]
     })
     const found = await destination.reread(
       there.map(({ attempt }) => attempt),
       signal,
     )
-    there.forEach(({ key, row }, at) => {
+    there.forEach(({ key }, at) => {
       const received = found[at]?.received
-      if (received !== null && received !== undefined) prints.push({ key, row, fingerprint: received.fingerprint })
+      if (received !== null && received !== undefined) prints.push({ key, fingerprint: received.fingerprint })
     })
   }
   return prints

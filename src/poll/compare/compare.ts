@@ -3,12 +3,11 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Account } from '../../config/schema.ts'
 import { PopfetchError } from '../../errors.ts'
-import type { AccountRecord, EntryKey } from '../../ledger/ledger.ts'
+import type { AccountRecord, Comparison, EntryKey } from '../../ledger/ledger.ts'
 import type { Listing } from '../../pop3/listing/listing.ts'
 import type { Session } from '../../pop3/session.ts'
 import { identify, isDoubtful, keyByHeader } from './identify.ts'
 import { type Entry, type Plan, Planner, type Policy, type Seen, settledBy } from '../plan/plan.ts'
-import { RowSet } from '../plan/row-set.ts'
 import type { RunRequest } from '../run/run.ts'
 import { SettledEntries } from '../plan/settled.ts'
 import type { Visit } from '../visit.ts'
@@ -18,16 +17,18 @@ const BATCH = 2000
 /** Entries from which on it pays to ask the ledger for all that is settled. */
 const LONG = 500
 
-export interface Comparison {
+export interface ComparedListing {
   readonly plan: Plan
-  /** The ledger's rows that this listing showed. */
-  readonly rows: RowSet
+  /** Has seen what the listing shows. */
+  readonly comparison: Comparison
+  /** Recorded as gone, and listed again. */
   readonly returned: readonly EntryKey[]
   /** What `first` skips, in batches made one by one. */
   seen(): Iterable<readonly Entry[]>
 }
 
-export interface ComparisonContext extends Pick<RunRequest, 'ledger' | 'options'> {
+export interface ComparisonContext extends Pick<RunRequest, 'options'> {
+  readonly comparison: Comparison
   readonly account: Account
   readonly record: AccountRecord
   readonly session: Session
@@ -42,10 +43,11 @@ export interface ComparisonContext extends Pick<RunRequest, 'ledger' | 'options'
 }
 
 /** What this session is to do with the listing. Rejects with ERR_NO_UIDL when the server shows nothing to tell messages by. */
-export async function compareListing(listing: Listing, visit: Visit): Promise<Comparison> {
+export async function compareListing(listing: Listing, comparison: Comparison, visit: Visit): Promise<ComparedListing> {
   const { account, run, session, tally, history } = visit
   const compared = await compare(listing, {
     ...run,
+    comparison,
     account,
     session,
     record: history.record,
@@ -63,12 +65,11 @@ export async function compareListing(listing: Listing, visit: Visit): Promise<Co
 }
 
 /** Asks for headers where a UIDL does not tell; changes nothing. */
-export async function compare(listing: Listing, context: ComparisonContext): Promise<Comparison> {
-  const { account, record, ledger, session, exactSizes, nowMs, agedMs } = context
+export async function compare(listing: Listing, context: ComparisonContext): Promise<ComparedListing> {
+  const { comparison, record, session, exactSizes, nowMs, agedMs } = context
   const policy = policyOf(context)
   const planner = new Planner(policy, listing.length, record.started, nowMs, agedMs)
-  const rows = new RowSet()
-  const ambiguous = new Set(record.known === 0 ? [] : await ledger.duplicated(account.name))
+  const ambiguous = new Set(record.known === 0 ? [] : await comparison.duplicated())
   const settled = await settledEntries(listing, policy, context)
   if (!settled.areAll || ambiguous.size > 0) {
     await listing.tellCopies()
@@ -76,8 +77,8 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
     settled.leave(listing.sharing())
     for (const uidl of listing.sharedUidls()) ambiguous.add(uidl)
   }
-  settled.addRowsTo(rows)
-  planner.skip(rows.size)
+  settled.seeIn(comparison)
+  planner.skip(comparison.seen)
   const doubtful: Entry[] = []
   const nameless: Entry[] = []
   for (const places of settled.others(BATCH)) {
@@ -87,34 +88,34 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
       else if (ambiguous.has(entry.uidl)) doubtful.push(entry)
       else entries.push(entry)
     }
-    const known = record.known === 0 ? [] : await ledger.known(account.name, entries)
+    const known = record.known === 0 ? [] : await comparison.known(entries)
     entries.forEach((entry, index) => {
       const message = known[index] ?? null
       if (message !== null && isDoubtful(entry, message, exactSizes)) doubtful.push(entry)
       else {
-        if (message !== null) rows.add(message.row)
+        if (message !== null) comparison.see(message.position)
         planner.add(entry, message)
       }
     })
     await turn()
   }
   const keyed = nameless.length === 0 ? [] : await keyByHeader(nameless, session)
-  const known = await ledger.known(account.name, keyed)
+  const known = await comparison.known(keyed)
   keyed.forEach((entry, index) => planner.add(entry, known[index] ?? null))
   planner.leave(nameless.length - keyed.length)
-  const { identified, returned } = await identify(doubtful, { account: account.name, ledger, session })
+  const { identified, returned } = await identify(doubtful, comparison, session)
   for (const { entry, known: message } of identified) planner.add(entry, message)
   for (const message of [...known, ...identified.map(({ known: one }) => one)])
-    if (message !== null) rows.add(message.row)
+    if (message !== null) comparison.see(message.position)
   const plan = planner.finish()
-  return { plan, rows, returned, seen: () => seenIn(listing, plan.seen) }
+  return { plan, comparison, returned, seen: () => seenIn(listing, plan.seen) }
 }
 
 async function settledEntries(listing: Listing, policy: Policy, context: ComparisonContext): Promise<SettledEntries> {
-  const { account, record, ledger, exactSizes, agedMs } = context
+  const { comparison, record, exactSizes, agedMs } = context
   const settled = new SettledEntries(listing, exactSizes)
   if (listing.length < LONG || record.known === 0) return settled
-  const slices = ledger.settled(account.name, settledBy(policy, agedMs), listing.length)
+  const slices = comparison.settled(settledBy(policy, agedMs), listing.length)
   for await (const slice of slices) await settled.add(slice)
   return settled
 }

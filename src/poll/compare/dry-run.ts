@@ -1,6 +1,6 @@
 // A plan as `--dry-run` shows it.
 import type { Account } from '../../config/schema.ts'
-import type { Comparison } from './compare.ts'
+import type { ComparedListing } from './compare.ts'
 import type { Entry } from '../plan/plan.ts'
 import type { PlannedMessage } from '../report.ts'
 import { possibleNames } from '../route/route.ts'
@@ -10,14 +10,14 @@ import type { Visit } from '../visit.ts'
 const SHOWN = 1000
 
 /** Ends a dry run: nothing was fetched, marked or recorded. */
-export async function showPlan(comparison: Comparison, { account, session, tally }: Visit): Promise<SessionEnd> {
-  tally.plan = plannedMessages(comparison, account)
+export async function showPlan(compared: ComparedListing, { account, session, tally }: Visit): Promise<SessionEnd> {
+  tally.plan = plannedMessages(compared, account)
   await session.quit()
   return { left: 0, cut: null }
 }
 
-function plannedMessages(comparison: Comparison, account: Account): readonly PlannedMessage[] {
-  const { plan } = comparison
+function plannedMessages(compared: ComparedListing, account: Account): readonly PlannedMessage[] {
+  const { plan } = compared
   const line =
     (action: PlannedMessage['action'], destinations: readonly string[]) =>
     ({ uidl, sizeBytes }: Entry): PlannedMessage => ({ uidl, sizeBytes, action, destinations })
@@ -26,7 +26,7 @@ function plannedMessages(comparison: Comparison, account: Account): readonly Pla
     ...plan.fetch.map(line('fetch', possibleNames(account))),
     ...plan.deletions.map(line('delete', [])),
     ...plan.holds.map(line('hold', [])),
-    ...firstOf(comparison.seen()).map(line('skip', [])),
+    ...firstOf(compared.seen()).map(line('skip', [])),
   ].slice(0, SHOWN)
 }
 

@@ -2,7 +2,7 @@
 // was gone and is back, its size changed (P086, P091, P095–P098). Then the header does, asked for with TOP n 0.
 // The one rule: what cannot be told apart from something new is new. A copy too many beats a message lost.
 import { fingerprint, splitHeader } from '../../header.ts'
-import type { EntryKey, KnownCopy, KnownMessage, Ledger } from '../../ledger/ledger.ts'
+import type { ComparedMessage, Comparison, EntryKey, KnownCopy, KnownMessage } from '../../ledger/ledger.ts'
 import type { Session } from '../../pop3/session.ts'
 import { type Entry, MOST_DELETIONS, NO_UIDL } from '../plan/plan.ts'
 
@@ -11,7 +11,7 @@ const HEADERS_AT_ONCE = 64
 
 export interface Identified {
   readonly entry: Entry
-  readonly known: KnownMessage | null
+  readonly known: ComparedMessage | null
 }
 
 /** Is it likely, though not certain, that the entry is the message known by its UIDL? */
@@ -64,10 +64,11 @@ export interface Identification {
 /** Tells entries apart whose UIDL is not enough, each by its header, where there is none by its size. */
 export async function identify(
   entries: readonly Entry[],
-  { account, ledger, session }: { readonly account: string; readonly ledger: Ledger; readonly session: Session },
+  comparison: Comparison,
+  session: Session,
 ): Promise<Identification> {
   const groups = Map.groupBy(entries, ({ uidl }) => uidl)
-  const copies = await ledger.copies(account, [...groups.keys()])
+  const copies = await comparison.copies([...groups.keys()])
   const prints = new Map<Entry, Buffer | null>()
   const wanted = entries.filter(({ uidl }) => needsHeader(groups.get(uidl) ?? [], copies.get(uidl) ?? []))
   const found = await fingerprintsOf(wanted, session)

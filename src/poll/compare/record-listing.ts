@@ -1,27 +1,27 @@
 // What the ledger learns from a listing without a single RETR: what was skipped by `first`, what is kept back, what is gone
 // from the server, which messages stand in a Maildir already or came under new UIDLs.
-import type { EntryKey } from '../../ledger/ledger.ts'
-import { adopt, adoptedPrints, type AdoptedPrint } from './adoption.ts'
+import type { EntryKey, FingerprintedKey } from '../../ledger/ledger.ts'
+import { adopt, adoptedPrints } from './adoption.ts'
 import { fingerprintsOf } from './identify.ts'
-import type { Comparison } from './compare.ts'
+import type { ComparedListing } from './compare.ts'
 import type { Entry, Plan, PlannedFetch } from '../plan/plan.ts'
 import { recallInterrupted } from '../route/due.ts'
 import type { Visit } from '../visit.ts'
 
 /** Records it all, and returns the fetches that are left. */
-export async function recordListing(comparison: Comparison, visit: Visit): Promise<readonly PlannedFetch[]> {
+export async function recordListing(compared: ComparedListing, visit: Visit): Promise<readonly PlannedFetch[]> {
   const { lease, run, history, tally } = visit
-  const { plan } = comparison
-  await noteAbsent(comparison, visit)
+  const { plan } = compared
+  await noteAbsent(compared, visit)
   if (plan.seen !== null) {
-    for (const entries of comparison.seen()) await run.ledger.see(lease, entries.map(keyed))
+    for (const entries of compared.seen()) await run.ledger.see(lease, entries.map(keyed))
     await run.ledger.start(lease, [])
   }
   await hold(plan, visit)
   if (plan.withoutUidl > 0) tally.note(`${plan.withoutUidl} messages have no UIDL and show no header: left alone`)
   let fetches = plan.fetch
   if (history.mayBeLost && fetches.length > 0) fetches = await adopt(fetches, visit)
-  if (run.options.acceptNewIds && history.record.known > 0) fetches = await takeOver(fetches, comparison, visit)
+  if (run.options.acceptNewIds && history.record.known > 0) fetches = await takeOver(fetches, compared, visit)
   const known = plan.fetch.length - fetches.length
   if (known > 0) tally.note(`${known} messages were delivered before and are not fetched again`)
   tally.skipped += known
@@ -44,22 +44,19 @@ async function hold({ holds }: Plan, { lease, run, tally }: Visit): Promise<void
 }
 
 /** What the listing lacks is gone, unless it lacks so much that it may not be the whole truth (P083, P099, P100). */
-async function noteAbsent(
-  { plan, rows, returned }: Comparison,
-  { account, lease, run, history }: Visit,
-): Promise<void> {
+async function noteAbsent({ plan, comparison, returned }: ComparedListing, { lease, run }: Visit): Promise<void> {
   if (returned.length > 0) await run.ledger.returned(lease, returned)
-  const present = history.record.known - (await run.ledger.absent(account.name))
-  if (rows.size < present && plan.listed > 0 && plan.listed >= present / 2) await run.ledger.gone(lease, rows)
+  const present = await comparison.present()
+  if (comparison.seen < present && plan.listed > 0 && plan.listed >= present / 2) await comparison.gone(lease)
 }
 
 /** `--accept-new-ids`: what the ledger knows under another UIDL, by its header (DESIGN 4.4), and does not see listed. */
 async function takeOver(
   fetches: readonly PlannedFetch[],
-  { rows }: Comparison,
+  { comparison }: ComparedListing,
   visit: Visit,
 ): Promise<readonly PlannedFetch[]> {
-  const { account, lease, run, session } = visit
+  const { lease, run, session } = visit
   await recallInterrupted(visit)
   const fresh = fetches.filter(({ known }) => known === null)
   const prints = await fingerprintsOf(fresh, session)
@@ -69,16 +66,16 @@ async function takeOver(
     if (print !== undefined) wanted.set(print, [...(wanted.get(print) ?? []), fetch])
   })
   const taken = new Set<PlannedFetch>()
-  const take = async (known: readonly AdoptedPrint[]): Promise<void> => {
-    const changes = known.flatMap(({ key, fingerprint, row }) => {
-      const fetch = rows.has(row) ? undefined : wanted.get(fingerprint.toString('hex'))?.shift()
+  const take = async (known: readonly FingerprintedKey[]): Promise<void> => {
+    const changes = known.flatMap(({ key, fingerprint }) => {
+      const fetch = wanted.get(fingerprint.toString('hex'))?.shift()
       if (fetch === undefined) return []
       taken.add(fetch)
       return [{ from: key, to: { uidl: fetch.uidl, copy: fetch.copy } }]
     })
     if (changes.length > 0) await run.ledger.rekey(lease, changes)
   }
-  for await (const slice of run.ledger.fingerprints(account.name)) await take(slice)
-  if (taken.size < fresh.length) for await (const slice of adoptedPrints(account, run)) await take(slice)
+  for await (const slice of comparison.unseenFingerprints()) await take(slice)
+  if (taken.size < fresh.length) for await (const slice of adoptedPrints(comparison, visit)) await take(slice)
   return fetches.filter((fetch) => !taken.has(fetch))
 }

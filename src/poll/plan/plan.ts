@@ -2,7 +2,7 @@
 // million known messages cost a count, not a million objects. The one rule: what is not clearly known is fetched, what is
 // not clearly delivered is not deleted.
 import type { KnownMessage, Settled } from '../../ledger/ledger.ts'
-import { RowSet } from './row-set.ts'
+import { BitSet } from '../../bit-set.ts'
 
 export interface Policy {
   readonly delete:
@@ -64,7 +64,7 @@ export interface Plan {
 /** Entries that `first` skips; there may be a million of them (P103). */
 export interface Seen {
   /** By their place in the listing. */
-  readonly places: RowSet
+  readonly places: BitSet
   /** Those without a UIDL, which the listing does not tell. */
   readonly nameless: readonly Entry[]
 }
@@ -95,7 +95,7 @@ export class Planner {
   readonly #again: PlannedFetch[] = []
   readonly #deletions: PlannedDeletion[] = []
   readonly #holds: PlannedHold[] = []
-  readonly #seen = new RowSet()
+  readonly #seen = new BitSet()
   readonly #namelessSeen: Entry[] = []
 
   /** `listed`: the length of the whole listing. `started`: was an earlier listing of this account dealt with? `agedMs`: up

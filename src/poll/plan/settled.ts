@@ -1,31 +1,30 @@
 // Which entries of a long listing need nothing? Most of a mailbox is known and settled, and stands in the listing as it stands
 // in the ledger: so the two are compared by thousands, as bytes (P103). The one rule: whatever does not agree in every way is
-// left to listing.ts, which looks at each entry.
-import type { SettledColumns } from '../../ledger/ledger.ts'
+// left to compare.ts, which looks at each entry.
+import type { Comparison, SettledColumns } from '../../ledger/ledger.ts'
 import type { Listing } from '../../pop3/listing/listing.ts'
-import type { RowSet } from './row-set.ts'
 
 const LF = 0x0a
 
 export class SettledEntries {
   readonly #listing: Listing
-  /** By place in the listing, the ledger's row of a settled message; 0: not settled, or not known to be. */
-  readonly #rows: Float64Array
+  /** By place in the listing, one more than the position of a settled message; 0: not settled, or not known to be. */
+  readonly #positions: Uint32Array
   readonly #exactSizes: boolean
   /** Where the next message should stand, if the listing has them in the order of the ledger. */
   #next = 0
 
   constructor(listing: Listing, exactSizes: boolean) {
     this.#listing = listing
-    this.#rows = new Float64Array(listing.length)
+    this.#positions = new Uint32Array(listing.length)
     this.#exactSizes = exactSizes
   }
 
   /** Call with all that the ledger has, before any of the others. */
   async add(slice: SettledColumns): Promise<void> {
-    const count = slice.rows.length
+    const count = slice.listedBytes.length
     if (this.#listing.reads(this.#next, count, slice.uidls)) {
-      this.#rows.set(slice.rows, this.#next)
+      for (let at = 0; at < count; at++) this.#positions[this.#next + at] = slice.position + at + 1
       if (this.#exactSizes) this.#leaveResized(slice.listedBytes)
       this.#next += count
       return
@@ -38,11 +37,11 @@ export class SettledEntries {
     }
   }
 
-  #addOne({ rows, listedBytes }: SettledColumns, at: number, uidl: Uint8Array): void {
+  #addOne({ position, listedBytes }: SettledColumns, at: number, uidl: Uint8Array): void {
     const place = this.#listing.find(uidl)
     if (place < 0) return
     this.#next = place
-    this.#rows[place] = rows[at] ?? 0
+    this.#positions[place] = position + at + 1
     if (this.#exactSizes) this.#leaveResized(listedBytes.subarray(at, at + 1))
     this.#next = place + 1
   }
@@ -53,30 +52,31 @@ export class SettledEntries {
     if (Buffer.compare(bytesOf(sizes), bytesOf(listedBytes)) === 0) return
     for (const [at, size] of sizes.entries()) {
       const listed = listedBytes[at] ?? -1
-      if (size >= 0 && listed >= 0 && size !== listed) this.#rows[this.#next + at] = 0
+      if (size >= 0 && listed >= 0 && size !== listed) this.#positions[this.#next + at] = 0
     }
   }
 
   /** Not settled after all: their UIDL alone does not tell them (P095). */
   leave(places: Iterable<number>): void {
-    for (const place of places) if (place >= 0) this.#rows[place] = 0
+    for (const place of places) if (place >= 0) this.#positions[place] = 0
   }
 
   get areAll(): boolean {
-    return !this.#rows.includes(0)
+    return !this.#positions.includes(0)
   }
 
-  addRowsTo(rows: RowSet): void {
-    for (let place = 0; place < this.#rows.length; place++) {
-      const row = this.#rows[place] ?? 0
-      if (row > 0) rows.add(row)
+  /** Tells the comparison that the listing shows them. */
+  seeIn(comparison: Comparison): void {
+    for (let place = 0; place < this.#positions.length; place++) {
+      const after = this.#positions[place] ?? 0
+      if (after > 0) comparison.see(after - 1)
     }
   }
 
   /** The places of the others, in batches. */
   *others(most: number): Generator<readonly number[]> {
     let places: number[] = []
-    for (let place = this.#rows.indexOf(0); place >= 0; place = this.#rows.indexOf(0, place + 1)) {
+    for (let place = this.#positions.indexOf(0); place >= 0; place = this.#positions.indexOf(0, place + 1)) {
       places.push(place)
       if (places.length < most) continue
       yield places

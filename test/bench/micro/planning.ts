@@ -19,7 +19,6 @@ const policy: Policy = {
 const pairs = Array.from({ length: MESSAGES }, (_, index) => {
   const entry = { index, number: index + 1, uidl: `${1_700_000_000 + index}.abcdef`, copy: 0, sizeBytes: 4_096 }
   const known: KnownMessage = {
-    row: index,
     state: 'delivered',
     firstSeenMs: NOW_MS - 1_000,
     listedBytes: 4_096,

@@ -31,7 +31,6 @@ function known(facts: Partial<KnownMessage> = {}): KnownMessage {
     retryAfterMs: 0,
     deletions: 0,
     reason: null,
-    row: 1,
     goneSinceMs: null,
     deliveries: [],
     ...facts,

@@ -2,7 +2,16 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Account } from '../../../src/config/schema.ts'
-import type { AccountRecord, KnownMessage, Ledger, MessageState, SettledColumns } from '../../../src/ledger/ledger.ts'
+import type {
+  AccountRecord,
+  ComparedMessage,
+  Comparison,
+  EntryKey,
+  KnownMessage,
+  MessageState,
+  Settled,
+  SettledColumns,
+} from '../../../src/ledger/ledger.ts'
 import { compare, type ComparisonContext } from '../../../src/poll/compare/compare.ts'
 import { SettledEntries } from '../../../src/poll/plan/settled.ts'
 import { ListParser } from '../../../src/pop3/listing/parser.ts'
@@ -22,31 +31,40 @@ interface Listed {
 /** So many are asked for at once, and given at once. */
 const SLICE = 64
 
-class PlainLedger {
+/** The contract of a comparison, as short as it can be said. */
+class PlainComparison implements Comparison {
   readonly messages: readonly Remembered[]
+  readonly #given: Remembered[] = []
+  readonly #seen = new Set<number>()
   asked = 0
 
   constructor(messages: readonly Remembered[]) {
     this.messages = messages
   }
 
-  known(_: string, keys: readonly { readonly uidl: string; readonly copy: number }[]) {
+  #give(message: Remembered): ComparedMessage {
+    return { ...message, position: this.#given.push(message) - 1 }
+  }
+
+  known(keys: readonly EntryKey[]) {
     this.asked += keys.length
-    const find = (uidl: string, copy: number) => this.messages.find((one) => one.uidl === uidl && one.copy === copy)
-    return Promise.resolve(keys.map(({ uidl, copy }) => find(uidl, copy) ?? null))
+    const found = keys.map(({ uidl, copy }) => this.messages.find((one) => one.uidl === uidl && one.copy === copy))
+    return Promise.resolve(found.map((message) => (message === undefined ? null : this.#give(message))))
   }
 
   duplicated() {
     return Promise.resolve(this.messages.filter(({ copy }) => copy > 0).map(({ uidl }) => uidl))
   }
 
-  copies(_: string, uidls: readonly string[]) {
+  copies(uidls: readonly string[]) {
     const copiesOf = (uidl: string) =>
-      this.messages.filter((one) => one.uidl === uidl).map((known) => ({ copy: known.copy, known }))
+      this.messages
+        .filter((one) => one.uidl === uidl)
+        .map((message) => ({ copy: message.copy, known: this.#give(message) }))
     return Promise.resolve(new Map(uidls.map((uidl) => [uidl, copiesOf(uidl)] as const)))
   }
 
-  async *settled(_: string, { seenAfterMs, deliveredAfterMs }: Parameters<Ledger['settled']>[1]) {
+  async *settled({ seenAfterMs, deliveredAfterMs }: Settled): AsyncIterable<SettledColumns> {
     const settled = this.messages.filter(
       ({ state, firstSeenMs, copy, deletions, goneSinceMs }) =>
         copy === 0 &&
@@ -54,23 +72,52 @@ class PlainLedger {
         goneSinceMs === null &&
         ((state === 'seen' && firstSeenMs > seenAfterMs) || (state === 'delivered' && firstSeenMs > deliveredAfterMs)),
     )
-    for (let at = 0; at < settled.length; at += SLICE)
-      yield await Promise.resolve(columns(settled.slice(at, at + SLICE)))
+    for (let at = 0; at < settled.length; at += SLICE) {
+      const slice = settled.slice(at, at + SLICE)
+      const position = this.#given.length
+      this.#given.push(...slice)
+      yield await Promise.resolve(columns(slice, position))
+    }
+  }
+
+  see(position: number): void {
+    this.#seen.add(position)
+  }
+
+  get seen(): number {
+    return this.#seen.size
+  }
+
+  isSeen(message: Remembered): boolean {
+    return [...this.#seen].some((position) => this.#given[position] === message)
+  }
+
+  present = unexpected
+  gone = unexpected
+  unseen = unexpected
+  unseenFingerprints = unexpected;
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve()
   }
 }
 
-function columns(messages: readonly Remembered[]): SettledColumns {
+function unexpected(): never {
+  throw new Error('comparing changes nothing')
+}
+
+function columns(messages: readonly Remembered[], position = 0): SettledColumns {
   return {
+    position,
     uidls: Buffer.from(messages.map(({ uidl }) => `${uidl}\n`).join(''), 'latin1'),
-    rows: Float64Array.from(messages, ({ row }) => row),
     listedBytes: Float64Array.from(messages, ({ listedBytes }) => listedBytes ?? -1),
   }
 }
 
-function remembered(row: number, uidl: string, more: Partial<Remembered> = {}): Remembered {
+function remembered(uidl: string, more: Partial<Remembered> = {}): Remembered {
   const nothing = { receivedBytes: null, fingerprint: null, digest: null, reason: null, goneSinceMs: null }
   const counts = { attempts: 0, retryAfterMs: 0, deletions: 0, deliveries: [] }
-  return { ...nothing, ...counts, row, uidl, copy: 0, state: 'delivered', firstSeenMs: 50, listedBytes: 1000, ...more }
+  return { ...nothing, ...counts, uidl, copy: 0, state: 'delivered', firstSeenMs: 50, listedBytes: 1000, ...more }
 }
 
 function listing(entries: readonly Listed[]): Listing {
@@ -95,21 +142,31 @@ const common = {
   skippedToo: false,
 }
 
-function context(ledger: PlainLedger, more: object = {}): ComparisonContext {
+function context(comparison: Comparison, more: object = {}): ComparisonContext {
   return {
     ...common,
     account: common.account as unknown as Account,
     record: common.record as unknown as AccountRecord,
     session: common.session as unknown as Session,
     ...more,
-    ledger: ledger as unknown as Ledger,
+    comparison,
   } as ComparisonContext
 }
 
 /** Everything that a poll sees of a comparison. */
-async function outcome(entries: readonly Listed[], ledger: PlainLedger, more: object) {
-  const { plan, rows, returned } = await compare(listing(entries), context(ledger, more))
-  return { plan, returned, size: rows.size, rows: ledger.messages.map(({ row }) => rows.has(row)) }
+async function outcome(entries: readonly Listed[], comparison: PlainComparison, more: object) {
+  const { plan, returned } = await compare(listing(entries), context(comparison, more))
+  // A position means nothing outside its comparison.
+  const same = <T extends { readonly known: KnownMessage | null }>({ known, ...rest }: T) => ({
+    ...rest,
+    known: known === null ? null : { ...known, position: 0 },
+  })
+  return {
+    plan: { ...plan, fetch: plan.fetch.map(same), deletions: plan.deletions.map(same) },
+    returned,
+    size: comparison.seen,
+    seen: comparison.messages.map((message) => comparison.isSeen(message)),
+  }
 }
 
 const states: readonly MessageState[] = ['delivered', 'delivered', 'seen', 'seen', 'open', 'held']
@@ -153,20 +210,18 @@ test('a long listing is compared as if each entry were looked at', async () => {
             for (let copy = 0; copy < one.listed; copy++) entries.push({ uidl, sizeBytes: one.sizeBytes })
             const copies = one.known && uidl !== '' && !used.has(uidl) ? one.copies + 1 : 0
             for (let copy = 0; copy < copies; copy++)
-              messages.push(
-                remembered(messages.length + 1, uidl, { ...one, uidl, copy, ...(copy > 0 && { listedBytes: 1000 }) }),
-              )
+              messages.push(remembered(uidl, { ...one, uidl, copy, ...(copy > 0 && { listedBytes: 1000 }) }))
             used.add(uidl)
           }
           entries.push({ uidl: `m${at}`, sizeBytes: 1000 })
-          if (!used.has(`m${at}`)) messages.push(remembered(messages.length + 1, `m${at}`))
+          if (!used.has(`m${at}`)) messages.push(remembered(`m${at}`))
           used.add(`m${at}`)
         }
         if (backwards) messages.reverse()
         const more = { ...how, account: { ...common.account, ...how.account } }
-        const plain = new PlainLedger(messages)
+        const plain = new PlainComparison(messages)
         plain.settled = async function* () {}
-        expect(await outcome(entries, new PlainLedger(messages), more)).toEqual(await outcome(entries, plain, more))
+        expect(await outcome(entries, new PlainComparison(messages), more)).toEqual(await outcome(entries, plain, more))
       },
     ),
     { numRuns: 60 },
@@ -174,22 +229,22 @@ test('a long listing is compared as if each entry were looked at', async () => {
 })
 
 describe('of a mailbox of which everything is known', () => {
-  const messages = Array.from({ length: 600 }, (_, at) => remembered(at + 1, `m${at}`))
+  const messages = Array.from({ length: 600 }, (_, at) => remembered(`m${at}`))
   const entries = messages.map(({ uidl }) => ({ uidl, sizeBytes: 1000 }))
 
   test('no entry is looked at', async () => {
-    const ledger = new PlainLedger(messages)
-    const found = await outcome(entries, ledger, {})
+    const comparison = new PlainComparison(messages)
+    const found = await outcome(entries, comparison, {})
     expect(found).toMatchObject({ plan: { listed: 600, skipped: 600, new: 0, fetch: [] }, size: 600 })
-    expect(ledger.asked).toBe(0)
+    expect(comparison.asked).toBe(0)
   })
 
   test('only what is new is looked at, wherever it stands', async () => {
     for (const place of [0, 300, 600]) {
-      const ledger = new PlainLedger(messages)
-      const { plan } = await outcome(entries.toSpliced(place, 0, { uidl: 'new', sizeBytes: 1 }), ledger, {})
+      const comparison = new PlainComparison(messages)
+      const { plan } = await outcome(entries.toSpliced(place, 0, { uidl: 'new', sizeBytes: 1 }), comparison, {})
       expect(plan).toMatchObject({ skipped: 600, new: 1, fetch: [{ uidl: 'new', number: place + 1 }] })
-      expect(ledger.asked).toBe(1)
+      expect(comparison.asked).toBe(1)
     }
   })
 

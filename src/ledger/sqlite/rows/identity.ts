@@ -2,10 +2,24 @@
 // used again, messages that went and came back, a lost ledger, new UIDLs. Synchronous and without transactions of its own.
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { bug } from './fault.ts'
-import { COLUMNS, type KnownRows } from './known.ts'
-import type { Adoption, EntryKey, FingerprintedKey, KnownCopy } from '../../ledger.ts'
+import { COLUMNS, KEYS_PER_STATEMENT, type KnownRow, type KnownRows } from './known.ts'
+import type { FingerprintedKey } from '../../comparison.ts'
+import type { EntryKey } from '../../entry.ts'
+import type { Adoption } from '../../ledger.ts'
 import type { ReceivedFacts } from '../../../message.ts'
 import { DELIVERED, DONE, bytes, number, numberOrNull, rowOf, rowsOf, uidlBytes } from './row.ts'
+
+interface FingerprintedRow extends FingerprintedKey {
+  readonly row: number
+}
+
+interface PlaceOfKey {
+  readonly uidl: Buffer
+  readonly copy: number
+}
+
+/** Before all keys. */
+export const FIRST_KEY: PlaceOfKey = { uidl: Buffer.alloc(0), copy: -1 }
 
 export class IdentityRows {
   readonly #known: KnownRows
@@ -13,6 +27,7 @@ export class IdentityRows {
   readonly #duplicated: StatementSync
   readonly #absent: StatementSync
   readonly #present: StatementSync
+  readonly #presentAfter: StatementSync
   readonly #go: StatementSync
   readonly #return: StatementSync
   readonly #adopt: StatementSync
@@ -33,7 +48,11 @@ export class IdentityRows {
     )
     this.#absent = database.prepare('SELECT count(*) FROM message WHERE account = ? AND gone_since_ms IS NOT NULL')
     this.#present = database.prepare(
-      'SELECT id FROM message NOT INDEXED WHERE account = ? AND id > ? AND id <= ? AND gone_since_ms IS NULL',
+      'SELECT id FROM message NOT INDEXED WHERE account = ? AND id > ? AND id <= ? AND gone_since_ms IS NULL ORDER BY id',
+    )
+    this.#presentAfter = database.prepare(
+      `SELECT id, uidl, copy, gone_since_ms IS NULL FROM message WHERE account = ? AND (uidl, copy) > (?, ?)
+       ORDER BY uidl, copy LIMIT ${KEYS_PER_STATEMENT}`,
     )
     this.#go = database.prepare('UPDATE message SET gone_since_ms = ? WHERE id = ?')
     this.#return = database.prepare(
@@ -53,13 +72,13 @@ export class IdentityRows {
     )
     this.#rekey = database.prepare('UPDATE message SET uidl = ?, copy = ? WHERE account = ? AND uidl = ? AND copy = ?')
     this.#fingerprints = database.prepare(
-      `SELECT id, uidl, copy, fingerprint, received_bytes FROM message NOT INDEXED
+      `SELECT id, uidl, copy, fingerprint FROM message NOT INDEXED
        WHERE account = ? AND id > ? AND id <= ? AND fingerprint IS NOT NULL`,
     )
     this.#last = database.prepare('SELECT max(id) FROM message')
   }
 
-  copies(account: number, uidl: string): readonly KnownCopy[] {
+  copies(account: number, uidl: string): readonly { readonly copy: number; readonly known: KnownRow }[] {
     return rowsOf(this.#copies, account, uidlBytes(uidl)).map((row) => ({
       copy: number(row[12]),
       known: this.#known.message(row),
@@ -82,6 +101,19 @@ export class IdentityRows {
   /** The rows after `after`, up to `until`, that are not recorded as gone. */
   present(account: number, after: number, until: number): readonly number[] {
     return rowsOf(this.#present, account, after, until).map((row) => number(row[0]))
+  }
+
+  /** The same in the order of their keys, of the next rows behind `after`, and behind which key to go on; null: that was all. */
+  presentAfter(
+    account: number,
+    after: PlaceOfKey,
+  ): { readonly rows: readonly number[]; readonly next: PlaceOfKey | null } {
+    const found = rowsOf(this.#presentAfter, account, after.uidl, after.copy)
+    const last = found.length < KEYS_PER_STATEMENT ? undefined : found.at(-1)
+    return {
+      rows: found.filter((row) => number(row[3]) === 1).map((row) => number(row[0])),
+      next: last === undefined ? null : { uidl: bytes(last[1]), copy: number(last[2]) },
+    }
   }
 
   go(row: number, nowMs: number): void {
@@ -116,12 +148,11 @@ export class IdentityRows {
   }
 
   /** Those messages between the rows `after` and `until` whose header is known. */
-  fingerprints(account: number, after: number, until: number): readonly FingerprintedKey[] {
+  fingerprints(account: number, after: number, until: number): readonly FingerprintedRow[] {
     return rowsOf(this.#fingerprints, account, after, until).map((row) => ({
       row: number(row[0]),
       key: { uidl: bytes(row[1]).toString('latin1'), copy: number(row[2]) },
       fingerprint: bytes(row[3]),
-      receivedBytes: numberOrNull(row[4]),
     }))
   }
 }

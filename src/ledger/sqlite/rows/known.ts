@@ -1,6 +1,7 @@
 // Answers "which of these entries do I know?": the hot path of every poll, a thousand keys a statement. Reads only.
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type { Delivery, EntryKey, KnownMessage, MessageState } from '../../ledger.ts'
+import type { ComparedMessage } from '../../comparison.ts'
+import type { Delivery, EntryKey, MessageState } from '../../entry.ts'
 import {
   deliveryState,
   messageState,
@@ -43,8 +44,8 @@ export class KnownRows {
   }
 
   /** What is known of at most KEYS_PER_STATEMENT entries, in their order. */
-  find(account: number, keys: readonly EntryKey[]): (KnownMessage | null)[] {
-    const found: (KnownMessage | null)[] = Array.from({ length: keys.length }, () => null)
+  find(account: number, keys: readonly EntryKey[]): (KnownRow | null)[] {
+    const found: (KnownRow | null)[] = Array.from({ length: keys.length }, () => null)
     const ordinary: string[] = []
     const places: number[] = []
     for (const [place, key] of keys.entries()) {
@@ -65,7 +66,7 @@ export class KnownRows {
   }
 
   /** Of a row that begins with COLUMNS. */
-  message(row: Row): KnownMessage {
+  message(row: Row): KnownRow {
     const state = messageState(number(row[0]))
     const deliveries = state === 'open' || state === 'held' ? this.#deliveriesOf(number(row[10])) : NO_DELIVERIES
     return new KnownRow(state, row, deliveries)
@@ -85,8 +86,10 @@ export class KnownRows {
 }
 
 /** The two digests are wanted for few of the many: they are bytes only when somebody asks. */
-class KnownRow implements KnownMessage {
+export class KnownRow implements ComparedMessage {
   readonly row: number
+  /** Set by the comparison that gives it. */
+  position = -1
   readonly state: MessageState
   readonly firstSeenMs: number
   readonly listedBytes: number | null

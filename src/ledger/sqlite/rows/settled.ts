@@ -1,7 +1,7 @@
 // Answers "about which messages is nothing to be done?" for a whole account, thousands a statement: SQLite puts the columns
 // together itself, as a row that becomes a JavaScript object costs ten times as much. Reads only.
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type { SettledColumns, Settled } from '../../ledger.ts'
+import type { Settled, SettledColumns } from '../../comparison.ts'
 import { DELIVERED, SEEN, bytesOrNull, rowOf, text } from './row.ts'
 
 /** Rows of the file looked at before the event loop gets its turn: about 1 ms when the file is in memory. */
@@ -13,6 +13,15 @@ const ROWS_PER_KEY = 16
 /** Does going through the whole file up to this row cost less than looking up so many keys? */
 export function isWorthwhile(lastRow: number, keys: number): boolean {
   return lastRow <= keys * ROWS_PER_KEY
+}
+
+/** The columns of some settled messages, and their row numbers: JSON, for `numbers`. */
+export interface SettledSlice extends Omit<SettledColumns, 'position'> {
+  readonly rows: string
+}
+
+export function numbers(json: string): Float64Array {
+  return new Float64Array(JSON.parse(json) as readonly number[])
 }
 
 export class SettledRows {
@@ -37,14 +46,10 @@ export class SettledRows {
   }
 
   /** Those between the rows `after` and `until`; none or one slice. */
-  between(account: number, after: number, until: number, { seenAfterMs, deliveredAfterMs }: Settled): SettledColumns[] {
+  between(account: number, after: number, until: number, { seenAfterMs, deliveredAfterMs }: Settled): SettledSlice[] {
     const row = rowOf(this.#settled, account, after, until, seenAfterMs, deliveredAfterMs)
     const uidls = bytesOrNull(row?.[0] ?? null)
     if (uidls === null) return []
-    return [{ uidls, rows: numbers(text(row?.[1])), listedBytes: numbers(text(row?.[2])) }]
+    return [{ uidls, rows: text(row?.[1]), listedBytes: numbers(text(row?.[2])) }]
   }
-}
-
-function numbers(json: string): Float64Array {
-  return new Float64Array(JSON.parse(json) as readonly number[])
 }

@@ -1,16 +1,24 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { DONE, beginning, freshLedger, key, leaseOf, settlement } from '../../scene.ts'
-import type { Ledger, Settled } from '../../../../src/ledger/ledger.ts'
+import type { EntryKey, Ledger, Lease, Settled } from '../../../../src/ledger/ledger.ts'
 
 const all: Settled = { seenAfterMs: -Infinity, deliveredAfterMs: -Infinity }
 
+/** After a listing that shows these messages. */
+async function listed(ledger: Ledger, lease: Lease, keys: readonly EntryKey[]): Promise<void> {
+  await using comparison = ledger.compare(lease.account)
+  for (const message of await comparison.known(keys)) if (message !== null) comparison.see(message.position)
+  await comparison.gone(lease)
+}
+
 async function settledOf(ledger: Ledger, which: Settled, account = 'here', entries = 1000) {
-  const found: { uidl: string; row: number; listedBytes: number }[] = []
-  for await (const { uidls, rows, listedBytes } of ledger.settled(account, which, entries)) {
+  const found: { uidl: string; listedBytes: number }[] = []
+  await using comparison = ledger.compare(account)
+  for await (const { position, uidls, listedBytes } of comparison.settled(which, entries)) {
     const names = uidls.toString('latin1').split('\n').slice(0, -1)
-    expect([rows.length, listedBytes.length]).toEqual([names.length, names.length])
-    names.forEach((uidl, at) => found.push({ uidl, row: rows[at] ?? 0, listedBytes: listedBytes[at] ?? 0 }))
+    expect([position, listedBytes.length]).toEqual([found.length, names.length])
+    names.forEach((uidl, at) => found.push({ uidl, listedBytes: listedBytes[at] ?? 0 }))
   }
   return found
 }
@@ -33,33 +41,42 @@ test('what is settled is what known() calls delivered or seen, present and never
         const ledger = await freshLedger({ nowMs: () => nowMs })
         const [lease, other] = [await leaseOf(ledger, 'here'), await leaseOf(ledger, 'other')]
         await ledger.see(other, [{ key: key('a'), listedBytes: 1 }])
-        const keys = new Map<string, ReturnType<typeof key>>()
+        const keys = new Map<string, EntryKey>()
+        const order: string[] = []
         for (const { what, uidl: name, copy, atMs } of steps) {
           nowMs = atMs
           const entry = key(name, copy)
           const [before] = await ledger.known('here', [entry])
+          keys.delete(`${name} ${copy}`)
           keys.set(`${name} ${copy}`, entry)
           if (what === 'see') await ledger.see(lease, [{ key: entry, listedBytes: null }])
           if (what === 'hold') await ledger.hold(lease, [{ key: entry, listedBytes: 9, reason: 'large' }])
           if (what === 'begin' || what === 'deliver') await ledger.begin(lease, [beginning(entry)])
           if (what === 'deliver') await ledger.settle(lease, settlement(entry, DONE))
           if (what === 'delete' && before !== null) await ledger.deleted(lease, [entry])
-          if (what === 'gone') await ledger.gone(lease, { has: (row) => row !== before?.row })
+          if (what === 'gone')
+            await listed(
+              ledger,
+              lease,
+              [...keys.values()].filter((one) => one !== entry),
+            )
           if (what === 'return') await ledger.returned(lease, [entry])
+          const [after] = await ledger.known('here', [entry])
+          if (copy === 0 && before === null && after !== null) order.push(name)
         }
         const entries = [...keys.values()]
         const known = await ledger.known('here', entries)
         const expected = entries.flatMap(({ uidl: name, copy }, at) => {
           const message = known[at]
           if (message === null || message === undefined || copy > 0 || name.length > 1024) return []
-          const { state, firstSeenMs, goneSinceMs, deletions, row, listedBytes } = message
+          const { state, firstSeenMs, goneSinceMs, deletions, listedBytes } = message
           const after = state === 'seen' ? seenAfterMs : state === 'delivered' ? afterMs : Infinity
           if (firstSeenMs <= after || goneSinceMs !== null || deletions > 0) return []
-          return [{ uidl: name, row, listedBytes: listedBytes ?? -1 }]
+          return [{ uidl: name, listedBytes: listedBytes ?? -1 }]
         })
         const found = await settledOf(ledger, { seenAfterMs, deliveredAfterMs: afterMs })
         const short = found.filter(({ uidl: name }) => name.length !== 32)
-        expect(short).toEqual(expected.toSorted((a, b) => a.row - b.row))
+        expect(short).toEqual(expected.toSorted((a, b) => order.indexOf(a.uidl) - order.indexOf(b.uidl)))
         await ledger[Symbol.asyncDispose]()
       },
     ),

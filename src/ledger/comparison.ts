@@ -1,0 +1,70 @@
+// One listing held against what the ledger knows of an account. Part of the contract of ledger.ts. The one rule: messages have
+// positions here, by which a poll says what the listing shows; how a ledger numbers its rows is its own affair.
+import type { EntryKey, KnownMessage } from './entry.ts'
+import type { Lease } from './lease.ts'
+
+/** Which messages need nothing: those first seen after a time, by their state; Infinity: none of them. */
+export interface Settled {
+  readonly seenAfterMs: number
+  readonly deliveredAfterMs: number
+}
+
+/** Some messages, each column in the same order; their positions follow each other. */
+export interface SettledColumns {
+  /** The position of the first. */
+  readonly position: number
+  /** The bytes of the UIDLs, an LF behind each. */
+  readonly uidls: Buffer
+  /** -1: never announced. */
+  readonly listedBytes: Float64Array
+}
+
+/** A message that a comparison gave. */
+export interface ComparedMessage extends KnownMessage {
+  readonly position: number
+}
+
+/** One of the messages that came under the same UIDL. */
+export interface KnownCopy {
+  readonly copy: number
+  readonly known: ComparedMessage
+}
+
+/** A message whose header is known. */
+export interface FingerprintedKey {
+  readonly key: EntryKey
+  readonly fingerprint: Buffer
+}
+
+/** Owned by whoever opened it. Each message that it gives has a position: a whole number from 0 on, which means nothing outside
+ *  this comparison. Nothing but `gone` changes the ledger. Memory grows with what it gave, not with the ledger. It looks at
+ *  the ledger as it is at each call; to a poll nothing changes meanwhile but what it changes itself. */
+export interface Comparison extends AsyncDisposable {
+  /** What makes a long listing quick to compare: the first copies that are settled, never asked to be deleted and not recorded
+   *  as gone, in slices, mostly in the order in which they became known. Some may be left out; all of them where asking
+   *  `known` for so many `entries` costs less. */
+  settled(which: Settled, entries: number): AsyncIterable<SettledColumns>
+
+  /** What is known of these entries, in their order; null: never seen. Up to 5,000 keys a call. */
+  known(keys: readonly EntryKey[]): Promise<readonly (ComparedMessage | null)[]>
+
+  /** All copies known of each of these UIDLs, by UIDL, ascending by number (P095); one without any is left out. */
+  copies(uidls: readonly string[]): Promise<ReadonlyMap<string, readonly KnownCopy[]>>
+  /** The UIDLs that have stood for more than one message (P095, P096, P098). */
+  duplicated(): Promise<readonly string[]>
+
+  /** The listing shows the message at this position, which this comparison gave. */
+  see(position: number): void
+  /** How many positions were seen. */
+  readonly seen: number
+
+  /** How many messages are known and not recorded as gone, now. */
+  present(): Promise<number>
+  /** After a whole listing, once all that it shows was seen: the messages that it lacks are gone since now. */
+  gone(lease: Lease): Promise<void>
+
+  /** Every message that was not seen and whose header is known, in slices. */
+  unseenFingerprints(): AsyncIterable<readonly FingerprintedKey[]>
+  /** Those of these messages that were not seen. */
+  unseen(keys: readonly EntryKey[]): Promise<readonly EntryKey[]>
+}
