@@ -28,6 +28,7 @@ export class FaultyFileSystems implements FileSystems {
   /** Bytes said to be free. */
   freeBytes: number | null = null
   calls = 0
+  #hangs: PromiseWithResolvers<void> | null = null
   readonly made: string[] = []
   readonly offLoop: FileSystem
   readonly #chosen: FileSystem
@@ -40,6 +41,12 @@ export class FaultyFileSystems implements FileSystems {
 
   of(): FileSystem {
     return this.#chosen
+  }
+
+  /** Resolves when the next call is made that never comes back. */
+  async hangs(): Promise<void> {
+    this.#hangs = Promise.withResolvers()
+    await this.#hangs.promise
   }
 
   #wrap(real: FileSystem): FileSystem {
@@ -58,7 +65,10 @@ export class FaultyFileSystems implements FileSystems {
     const [subject] = given as unknown as [string | number]
     const held = this.before(call, subject)
     if (held !== undefined) return held.then(() => this.#perform(call, number, perform, given))
-    if (this.hanging.has(call)) return new Promise(() => {})
+    if (this.hanging.has(call)) {
+      this.#hangs?.resolve()
+      return new Promise(() => {})
+    }
     return this.#perform(call, number, perform, given)
   }
 

@@ -469,16 +469,28 @@ describe('a wait', () => {
     expect((await failure(delivering)).verdict).toBe(verdict)
   })
 
+  /** How `work` fails: the clock stands until a call hangs, and then the time limit is over. */
+  async function failureAtLimit(faults: FaultyFileSystems, work: () => Promise<unknown>): Promise<DeliveryError> {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const hangs = faults.hangs()
+    const failed = failure(work())
+    await hangs
+    vi.advanceTimersByTime(1000)
+    return await failed
+  }
+
   test('ends without a signal too', async () => {
     const faults = new FaultyFileSystems(NFS)
-    const { maildir } = await open({ context: { fileSystems: faults, limitMs: 200 } })
+    const { maildir } = await open({ context: { fileSystems: faults, limitMs: 1000 } })
     faults.hanging.add('open')
-    expect(await failure(maildir.deliver(attempt(), message(SMALL), never))).toMatchObject({
+    expect(await failureAtLimit(faults, () => maildir.deliver(attempt(), message(SMALL), never))).toMatchObject({
       verdict: 'temporary',
       scope: 'destination',
     })
     faults.hanging.add('lstat')
-    expect((await failure(maildir.ready(never))).message).toContain('the file system does not answer')
+    const { message: text } = await failureAtLimit(faults, () => maildir.ready(never))
+    expect(text).toContain('the file system does not answer')
   })
 
   test.each([
@@ -487,14 +499,15 @@ describe('a wait', () => {
     ['the fsync of new/', 'fsync', 2, 'unlink', 'unknown'],
   ] as const)('ends when %s fails and what takes it back never returns', async (_, failing, nth, hanging, verdict) => {
     const faults = new FaultyFileSystems(NFS)
-    const { maildir } = await open({ context: { fileSystems: faults, limitMs: 200 } })
+    const { maildir } = await open({ context: { fileSystems: faults, limitMs: 1000 } })
     let count = 0
     faults.before = (call) => {
       if (call !== failing || ++count < nth) return
       faults.hanging.add(hanging)
       throw Object.assign(new Error('injected'), { code: 'EIO' })
     }
-    expect((await failure(maildir.deliver(attempt(), message(SMALL), never))).verdict).toBe(verdict)
+    const failed = await failureAtLimit(faults, () => maildir.deliver(attempt(), message(SMALL), never))
+    expect(failed.verdict).toBe(verdict)
   })
 
   test('that was given up before the link makes nothing visible later', async () => {

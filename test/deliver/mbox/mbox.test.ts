@@ -555,9 +555,7 @@ describe('waits end', () => {
     fs.writeFileSync(file, '')
     const faulty = new FaultyFileSystems(EXT4)
     faulty.hanging.add('fsync')
-    const hangs = new Promise<void>((resolve) => {
-      faulty.before = (call) => (call === 'fsync' ? resolve() : undefined)
-    })
+    const hangs = faulty.hangs()
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     onTestFinished(() => void vi.useRealTimers())
     await using mbox = open(file, { fileSystem: faulty.offLoop, limitMs: 20, lockLimitMs: 0 })
