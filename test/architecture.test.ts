@@ -123,7 +123,7 @@ describe('imports', () => {
     expect(circleOf(ours)).toEqual([])
   })
 
-  test.each(['poll', 'pop3', 'config'])('make no circle of folders inside %s', (room) => {
+  test.each([...new Set(files.map(roomOf))])('make no circle of folders inside %s', (room) => {
     expect(circleOf(betweenFolders(room))).toEqual([])
   })
 
@@ -173,6 +173,11 @@ function topName(module: string): string {
 test('no file of src is longer than 400 lines', () => {
   const long = [...texts].filter(([, text]) => text.split('\n').length - 1 > 400).map(([file]) => file)
   expect(long).toEqual([])
+})
+
+test('no folder of src holds more than 16 files', () => {
+  const folders = Map.groupBy(texts.keys(), (file) => dirname(file))
+  expect([...folders].filter(([, held]) => held.length > 16).map(([folder]) => folder)).toEqual([])
 })
 
 test("the bundler's chunks begin with files that are there", () => {
