@@ -52,9 +52,7 @@ const listen = value.parsed(ADDRESS, (text): Listen | null => {
   return isIP(host) !== (six === undefined ? 4 : 6) || port === null ? null : { host, port }
 })
 
-const word = z
-  .string({ error: 'a list of words: the program, then its arguments' })
-  .regex(/^[^\0]+$/, { error: 'words that are not empty' })
+const word = z.string({ error: value.WORDS }).regex(/^[^\0]+$/, { error: 'words that are not empty' })
 
 export const daemon = value
   .mapping({
@@ -62,7 +60,7 @@ export const daemon = value
       .orNull(listen)
       .describe('Address and port where /metrics (Prometheus) and /healthz are served; nowhere unless written'),
     onProblem: value
-      .orNull(z.tuple([word], word, { error: 'a list of words: the program, then its arguments' }))
+      .orNull(z.tuple([word], word, { error: value.WORDS }))
       .describe('Program that is run when an account had no success for alertAfter, and when it has one again'),
     alertAfter: value
       .duration(60_000, 365 * 86_400_000)

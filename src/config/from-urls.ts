@@ -15,13 +15,17 @@ import type { ResolvePath } from './values/values.ts'
 export { isUrl } from './destinations/url.ts'
 
 /** A password itself, typed without an echo, or the place that has it. */
-export type TypedPassword = string | { readonly env: string } | { readonly file: string } | { readonly command: string }
+export type PasswordSource =
+  | string
+  | { readonly env: string }
+  | { readonly file: string }
+  | { readonly command: string }
 
 /** The schema wants a destination, even where only the mailbox matters. */
 const NOWHERE = 'maildir:/nowhere'
 
 /** The mailbox that a URL names; it delivers nowhere yet. Throws ERR_USAGE. */
-export function typedAccount(url: string, password: TypedPassword, resolve: ResolvePath): Account {
+export function accountFromUrl(url: string, password: PasswordSource, resolve: ResolvePath): Account {
   const parsed = parseSourceUrl(url)
   if (parsed.kind === 'wrong') throw usage('FROM', parsed.expected)
   const { user, host } = parsed.written
@@ -33,7 +37,7 @@ export function typedAccount(url: string, password: TypedPassword, resolve: Reso
 }
 
 /** The destination that a URL names. Throws ERR_USAGE. */
-export function typedDestination(url: string, resolve: ResolvePath): DestinationConfig {
+export function destinationFromUrl(url: string, resolve: ResolvePath): DestinationConfig {
   const parsed = parseDestinationUrl(url)
   if (parsed.kind === 'wrong') throw usage('TO', parsed.expected)
   const account = { host: 'localhost', user: 'nobody', password: { env: 'NONE' }, deliver: url }
@@ -43,7 +47,7 @@ export function typedDestination(url: string, resolve: ResolvePath): Destination
 }
 
 /** One account and its destination, with a ledger for just this pair beside the usual one. The same pair has the same ledger. */
-export function typedConfiguration(
+export function migrationConfiguration(
   account: Account,
   destination: DestinationConfig,
   { usual, statePath }: { readonly usual: Configuration | null; readonly statePath: string },

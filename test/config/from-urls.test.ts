@@ -1,12 +1,12 @@
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { typedAccount, typedConfiguration, typedDestination } from '../../src/config/from-urls.ts'
+import { accountFromUrl, migrationConfiguration, destinationFromUrl } from '../../src/config/from-urls.ts'
 
 const resolve = (text: string): string => path.resolve('/home/ada', text)
 
-describe('a mailbox that was typed', () => {
+describe('a mailbox given as a URL', () => {
   test('has the defaults of a file, a name of letters, and takes all', () => {
-    expect(typedAccount('pop3s://alice@example.net@pop.example.net', { env: 'P' }, resolve)).toMatchObject({
+    expect(accountFromUrl('pop3s://alice@example.net@pop.example.net', { env: 'P' }, resolve)).toMatchObject({
       name: 'alice_example.net_pop.example.net',
       user: 'alice@example.net',
       host: 'pop.example.net',
@@ -20,7 +20,7 @@ describe('a mailbox that was typed', () => {
   })
 
   test('a file of a password is found from where one stands', () => {
-    expect(typedAccount('pop3://a@b', { file: 'secret' }, resolve).password).toEqual({
+    expect(accountFromUrl('pop3://a@b', { file: 'secret' }, resolve).password).toEqual({
       kind: 'file',
       path: '/home/ada/secret',
     })
@@ -33,20 +33,20 @@ describe('a mailbox that was typed', () => {
     ['pop3s://alice@example.net:0', 'as its port'],
     ['pop3://alice@example.net?tls=maybe', 'as its tls'],
   ])('%s is wrong usage, and not repeated', (url, text) => {
-    const act = (): unknown => typedAccount(url, { env: 'P' }, resolve)
+    const act = (): unknown => accountFromUrl(url, { env: 'P' }, resolve)
     expect(act).toThrow(expect.objectContaining({ code: 'ERR_USAGE', message: expect.stringMatching(text) }))
     expect(act).not.toThrow(/hunter2/)
   })
 })
 
-describe('a destination that was typed', () => {
+describe('a destination given as a URL', () => {
   test.each([
     ['maildir:Mail/old', { type: 'maildir', path: '/home/ada/Mail/old' }],
     ['mbox:old.mbox', { type: 'mbox', path: '/home/ada/old.mbox' }],
     ['smtp://mail.example.net?to=bob@example.net', { type: 'smtp', port: 587, to: ['bob@example.net'] }],
     ['lmtp:/run/lmtp?to=bob', { type: 'lmtp' }],
   ])('%s', (url, expected) => {
-    expect(typedDestination(url, resolve)).toMatchObject(expected)
+    expect(destinationFromUrl(url, resolve)).toMatchObject(expected)
   })
 
   test.each([
@@ -54,7 +54,7 @@ describe('a destination that was typed', () => {
     ['smtp://mail.example.net', 'a recipient'],
     ['smtp://bob@mail.example.net?to=a@b', 'as its user a password with it'],
   ])('%s is wrong usage', (url, text) => {
-    expect(() => typedDestination(url, resolve)).toThrow(
+    expect(() => destinationFromUrl(url, resolve)).toThrow(
       expect.objectContaining({ code: 'ERR_USAGE', message: expect.stringContaining(text) }),
     )
   })
@@ -62,7 +62,7 @@ describe('a destination that was typed', () => {
 
 test('the same mailbox and destination have the same ledger again, beside the usual one', () => {
   const ledgerOf = (from: string, to: string): string =>
-    typedConfiguration(typedAccount(from, { env: 'P' }, resolve), typedDestination(to, resolve), {
+    migrationConfiguration(accountFromUrl(from, { env: 'P' }, resolve), destinationFromUrl(to, resolve), {
       usual: null,
       statePath: '/var/lib/popfetch/state.db',
     }).statePath

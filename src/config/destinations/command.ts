@@ -7,11 +7,9 @@ import { commandName } from '../values/secret.ts'
 import * as value from '../values/values.ts'
 import { common, kind, plain } from './kind.ts'
 
-const WORDS = 'a list of words: the program, then its arguments'
-
 const schema = value.once((resolve) => {
-  const word = z.string({ error: WORDS }).regex(/^[^\0]*$/, { error: 'words without NUL' })
-  const program = value.parsed(WORDS, (text) => {
+  const word = z.string({ error: value.WORDS }).regex(/^[^\0]*$/, { error: 'words without NUL' })
+  const program = value.parsed(value.WORDS, (text) => {
     if (text === '' || text.includes('\0')) return null
     // A bare name is looked up in PATH; anything else is a path, as everywhere in the file.
     return text.includes('/') ? resolve(text) : text
@@ -20,7 +18,7 @@ const schema = value.once((resolve) => {
     .mapping({
       type: z.literal('command'),
       run: z
-        .tuple([program], word, { error: WORDS })
+        .tuple([program], word, { error: value.WORDS })
         .describe('Program and arguments, run without a shell; its exit code says what became of the message'),
       timeout: value.timeout.prefault('5m').describe('It is ended, with all it started, when it takes longer'),
       concurrency: value.wholeNumber(1, 50).default(1).describe('How many may run at once'),

@@ -68,6 +68,9 @@ export function wireText(expected: string) {
   return z.string({ error }).regex(/^[^\r\n\0]+$/, { error: `${expected}, not empty, without line breaks and NUL` })
 }
 
+/** What is expected of a program and its arguments. */
+export const WORDS = 'a list of words: the program, then its arguments'
+
 export const filePath = once((resolve) => parsed('a path', (text) => (isPath(text) ? resolve(text) : null)))
 
 /** A path in which `{account}` may stand. */

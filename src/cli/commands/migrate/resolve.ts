@@ -7,10 +7,10 @@ import { resolvePath, usualStatePath } from '../../../config/paths.ts'
 import type { Account, Configuration, DestinationConfig } from '../../../config/schema.ts'
 import {
   isUrl,
-  typedAccount,
-  typedConfiguration,
-  typedDestination,
-  type TypedPassword,
+  accountFromUrl,
+  migrationConfiguration,
+  destinationFromUrl,
+  type PasswordSource,
 } from '../../../config/from-urls.ts'
 import { display } from '../../../display.ts'
 import type { Ledger } from '../../../ledger/ledger.ts'
@@ -70,10 +70,10 @@ async function fromUrl(pair: Pair, invocation: MigrateInvocation, surroundings: 
   refuseUncheckedTls(env)
   const destination = destinationOf(pair.to, usual, surroundings)
   // Looked at before a person types a password for it.
-  const { host, user } = typedAccount(pair.from, { env: 'NONE' }, resolve)
+  const { host, user } = accountFromUrl(pair.from, { env: 'NONE' }, resolve)
   const password = invocation.password ?? (await typedPassword(`Password of ${user} at ${host}`, surroundings))
   const named = invocation.state === null ? null : resolve(invocation.state)
-  const configuration = typedConfiguration(typedAccount(pair.from, password, resolve), destination, {
+  const configuration = migrationConfiguration(accountFromUrl(pair.from, password, resolve), destination, {
     usual,
     statePath: named ?? usual?.statePath ?? usualStatePath(env),
   })
@@ -83,14 +83,14 @@ async function fromUrl(pair: Pair, invocation: MigrateInvocation, surroundings: 
 function destinationOf(to: string, usual: Configuration | null, { cwd, env }: Surroundings): DestinationConfig {
   const configured = usual?.destinations.get(to)
   if (configured !== undefined) return configured
-  if (isUrl(to)) return typedDestination(to, (text) => resolvePath(text, cwd, env))
+  if (isUrl(to)) return destinationFromUrl(to, (text) => resolvePath(text, cwd, env))
   const names = [...(usual?.destinations.keys() ?? [])]
   const near = nearest(to, names)
   const hint = /^[~./]/.test(to) ? `for a Maildir write maildir:${to}` : `the destinations are ${names.join(', ')}`
   throw usageError(`no destination is called "${to}": ${near === null ? hint : `did you mean "${near}"?`}`)
 }
 
-async function typedPassword(question: string, { output, terminal }: Surroundings): Promise<TypedPassword> {
+async function typedPassword(question: string, { output, terminal }: Surroundings): Promise<PasswordSource> {
   if (!stdin.isTTY) {
     const options = '--password-env NAME, --password-file FILE or --password-command CMD'
     throw usageError(`no terminal to ask for the password: say where it is with ${options}`)
