@@ -13,7 +13,6 @@ import { History } from './account/history.ts'
 import { compareListing } from './compare/compare.ts'
 import { showPlan } from './compare/dry-run.ts'
 import { recordListing } from './compare/record-listing.ts'
-import { JoinedSignal } from './joined-signal.ts'
 import { list } from './list.ts'
 import { guard } from './plan/guards.ts'
 import { quit } from './quit.ts'
@@ -21,6 +20,7 @@ import { remove } from './removal.ts'
 import type { AccountReport } from './report.ts'
 import { AccountDestinations } from './route/account-destinations.ts'
 import { prepareJobs } from './route/due.ts'
+import { LeasedRun } from './run/leased-run.ts'
 import type { Run } from './run/run.ts'
 import { inSessions, keptAlive, type SessionEnd } from './sessions.ts'
 import { signIn } from './sign-in/sign-in.ts'
@@ -36,12 +36,10 @@ export async function pollAccount(account: Account, run: Run): Promise<AccountRe
     await using own = run.restrictions.lease === null ? await run.ledger.lease(account.name) : null
     const lease = own ?? run.restrictions.lease
     if (lease === null) return tally.busy()
-    using signal = new JoinedSignal(run.signal, lease.lost)
-    using deliverySignal = new JoinedSignal(run.deliverySignal, lease.lost)
-    const held = { ...run, signal: signal.signal, deliverySignal: deliverySignal.signal }
-    const history = await History.open(account, lease, held)
+    using leased = new LeasedRun(run, lease)
+    const history = await History.open(account, lease, leased.run)
     if (await history.isPaused()) return tally.paused(history.record.error)
-    const poll: AccountPoll = { account, run: held, lease, tally, history, suspects: new Suspects() }
+    const poll: AccountPoll = { account, run: leased.run, lease, tally, history, suspects: new Suspects() }
     await inSessions(poll, (secret) => pollOnce(poll, secret))
     await history.save(tally)
   } catch (error) {

@@ -1,7 +1,8 @@
-// Messages that another program fetched before popfetch: remembered as seen, which is neither fetched nor deleted. What a
-// poll would have recorded beside them is recorded too, so that the guards protect them from the first poll on.
-import type { AccountIdentity, Ledger, Lease } from '../../ledger/ledger.ts'
+// What is changed in the ledger between polls, because a person or an import asks for it: messages counted as seen, messages
+// forgotten. What a poll would have recorded beside the messages is changed with them, so that the guards judge rightly.
+import type { AccountIdentity, EntryKey, Ledger, Lease } from '../../ledger/ledger.ts'
 
+/** Messages that another program fetched before popfetch. */
 export interface SeenElsewhere {
   readonly identity: AccountIdentity
   /** How many messages it was. */
@@ -10,7 +11,7 @@ export interface SeenElsewhere {
   readonly uidls: readonly string[]
 }
 
-/** What is known of the account already stays as it is. */
+/** Remembers them as seen, which is neither fetched nor deleted. What is known of the account already stays as it is. */
 export async function rememberSeen(ledger: Ledger, lease: Lease, seen: SeenElsewhere): Promise<void> {
   const record = await ledger.admit(lease, seen.identity)
   await ledger.start(
@@ -22,4 +23,15 @@ export async function rememberSeen(ledger: Ledger, lease: Lease, seen: SeenElsew
   // (S020). `uidls`: so would a listing without any (P084).
   const facts = { alive: String(seen.count), uidls: 'given' }
   await ledger.finish(lease, { identity: seen.identity, health: record, facts })
+}
+
+/** `alive`: the guard against changed UIDs would miss the messages (S020). `forgotten`: an account without messages is no lost
+ *  ledger, to be rebuilt from a Maildir (DESIGN 4.3): the messages are wanted once more. */
+const FACTS_OF_FORGOTTEN = { alive: null, forgotten: 'yes' }
+
+/** The next poll takes the messages for new. Gives how many were forgotten. */
+export function forgetMessages(ledger: Ledger, lease: Lease, keys: readonly EntryKey[] | 'all'): Promise<number> {
+  return keys === 'all'
+    ? ledger.records.forgetAll(lease, FACTS_OF_FORGOTTEN)
+    : ledger.records.forget(lease, keys, FACTS_OF_FORGOTTEN)
 }

@@ -93,7 +93,7 @@ export class History {
   }
 
   /** Nothing is known: the ledger may be new because an older one was lost (DESIGN 4.3), unless a person emptied it
-   *  (forget.ts). */
+   *  (amend.ts). */
   get mayBeLost(): boolean {
     return this.record.known === 0 && this.record.facts['forgotten'] === undefined
   }

@@ -3,7 +3,7 @@
 import { nameFault } from '../../../config/assemble.ts'
 import { PopfetchError } from '../../../errors.ts'
 import type { EntryKey, Ledger, Lease } from '../../../ledger/ledger.ts'
-import { forgetMessages } from '../../../poll/forget.ts'
+import { forgetMessages } from '../../../poll/account/amend.ts'
 import { resolvePath } from '../../../config/paths.ts'
 import type { StateRequests } from './options.ts'
 import { refusal, requireAccount, requireMessages, type Looked } from '../../open/read-ledger.ts'

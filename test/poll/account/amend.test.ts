@@ -1,10 +1,10 @@
 // What a person had forgotten comes again, past everything that guards against mail that comes again.
 import { expect, test } from 'vitest'
-import type { EntryKey } from '../../src/ledger/ledger.ts'
-import { openLedger } from '../../src/ledger/sqlite/open.ts'
-import { forgetMessages } from '../../src/poll/forget.ts'
-import { Scene, upTo } from './scene.ts'
-import { leaseOf } from '../ledger/scene.ts'
+import type { EntryKey } from '../../../src/ledger/ledger.ts'
+import { openLedger } from '../../../src/ledger/sqlite/open.ts'
+import { forgetMessages } from '../../../src/poll/account/amend.ts'
+import { Scene, upTo } from '../scene.ts'
+import { leaseOf } from '../../ledger/scene.ts'
 
 async function forget(scene: Scene, keys: readonly EntryKey[] | 'all'): Promise<number> {
   await using ledger = await openLedger(scene.path('state/state.db'))
