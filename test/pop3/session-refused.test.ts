@@ -115,7 +115,7 @@ describe('a refused sign-in', () => {
   it.each(['user', 'plain', 'login'] as const)('that never comes is given up: %s', async (choice) => {
     await using server = await Pop3Server.start()
     server.faults.onCommand = (verb) => (['PASS', 'AUTH', '+'].includes(verb) ? 'stall' : 'serve')
-    const session = await open(server, { timeoutMs: 150 })
+    const session = await open(server, { timeoutMs: 600 })
     expect(await failure(session.signIn(choice, alice))).toMatchObject({
       code: 'ERR_TIMEOUT',
       message: expect.stringMatching(choice === 'user' ? /answer to PASS in time/ : /answer to AUTH in time/),

@@ -59,7 +59,7 @@ async function play(server: { readonly port: number }, { tls, auth, does }: Tran
   const story = STORIES.indexOf(does)
   const seen: string[] = []
   try {
-    await using session = await open(server, { tlsMode: tls, timeoutMs: 500 })
+    await using session = await open(server, { tlsMode: tls, timeoutMs: 1500 })
     if (story >= 1) await session.signIn(auth, alice)
     const listing = story >= 2 ? await session.list() : null
     if (listing !== null) seen.push(...listed(listing))
