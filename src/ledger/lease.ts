@@ -1,5 +1,6 @@
 // The right to poll one account (DESIGN 4.5). At any time one process at most has it, over all that share the ledger. Part of
 // the contract of ledger.ts: every change of an account shows the lease that allows it.
+import { setTimeout as delay } from 'node:timers/promises'
 import { PopfetchError } from '../errors.ts'
 import type { AccountRecord } from './account.ts'
 
@@ -23,4 +24,37 @@ export interface Lease extends AsyncDisposable {
 export function leaseLost(account: string): PopfetchError {
   const message = `working on ${account}: the right to it was lost, another popfetch may have it: nothing more is recorded or deleted, the next poll goes on`
   return new PopfetchError('ERR_LEASE_LOST', message, { scope: 'account', retry: 'soon' })
+}
+
+export interface LeaseWait {
+  readonly tries: number
+  readonly everyMs: number
+  readonly signal: AbortSignal
+  /** Waits between two tries; rejects when the signal is given. For tests. */
+  readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>
+  /** Called before each wait, with the number of tries so far. */
+  readonly waiting?: (tries: number) => void
+}
+
+/** Asks for a lease again and again while another process has it. Null: that one still has it after the last try. Rejects with the
+ *  signal's reason, with ERR_LEDGER. */
+export async function waitForLease(
+  ledger: { lease(name: string): Promise<Lease | null> },
+  name: string,
+  { tries, everyMs, signal, wait = pause, waiting }: LeaseWait,
+): Promise<Lease | null> {
+  for (let count = 1; ; count++) {
+    const lease = await ledger.lease(name)
+    if (lease !== null || count >= tries) return lease
+    signal.throwIfAborted()
+    waiting?.(count)
+    await wait(everyMs, signal).catch((error: unknown) => {
+      signal.throwIfAborted()
+      throw error
+    })
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal })
 }

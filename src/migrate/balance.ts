@@ -1,24 +1,24 @@
-// The account of a migration at its end: every message that the ledger or the last listing knows of is counted once, as
-// verified or as not there and why. Reads; changes nothing. What counts as verified is verify.ts.
+// The balance of a migration: every message that the ledger or the last listing knows is counted once, as verified, or as not
+// moved and why. Changes nothing. What counts as verified is verify.ts.
 import type { Ledger } from '../ledger/ledger.ts'
 import type { MessageRecord } from '../ledger/records.ts'
-import type { Shown } from './progress.ts'
+import type { LastListing } from './progress.ts'
 import type { MigrationReport, Unmoved } from './report.ts'
 import { verify, type VerifyContext } from './verify.ts'
 
-/** Files are looked for in one walk for so many; their records are 10 MB. */
+/** One walk through the folder looks for so many files; their records take 10 MB. */
 const BATCH = 5000
 const KEYS = 5000
 const UNMOVED_KEPT = 1000
 
-export interface ClosingContext extends VerifyContext {
+export interface BalanceContext extends VerifyContext {
   readonly ledger: Ledger
-  /** What was delivered before then was so before this migration. */
+  /** What was delivered before then was not delivered by this migration. */
   readonly sinceMs: number
-  /** Of the last session; null: none came so far. */
-  readonly shown: Shown | null
+  /** Null: no session came as far as a listing. */
+  readonly lastListing: LastListing | null
   readonly isLimitReached: boolean
-  /** Without looking at destinations: what the ledger says counts. */
+  /** Destinations are not looked at: what the ledger says counts. */
   readonly unread: boolean
   readonly onProgress: (verified: number) => void
 }
@@ -29,15 +29,15 @@ export type Counts = Pick<
 >
 
 /** Rejects with ERR_LEDGER, or when the signal is given. */
-export async function close(context: ClosingContext): Promise<Counts> {
-  const closing = new Closing(context)
-  await closing.ledger()
-  await closing.listing()
-  return closing.counts()
+export async function balanceOf(context: BalanceContext): Promise<Counts> {
+  const balance = new Balance(context)
+  await balance.ledger()
+  await balance.listing()
+  return balance.counts()
 }
 
-class Closing {
-  readonly #context: ClosingContext
+class Balance {
+  readonly #context: BalanceContext
   readonly #unmoved: Unmoved[] = []
   #unmovedCount = 0
   #verified = 0
@@ -46,7 +46,7 @@ class Closing {
   #gone = 0
   #beyondLimit = 0
 
-  constructor(context: ClosingContext) {
+  constructor(context: BalanceContext) {
     this.#context = context
   }
 
@@ -67,12 +67,12 @@ class Closing {
     await this.#verify(delivered)
   }
 
-  /** What was wanted and has not come as far as the ledger. */
+  /** Messages that were to be fetched and are not in the ledger. */
   async listing(): Promise<void> {
-    const { shown, ledger, account, isLimitReached } = this.#context
-    if (shown === null) return
-    for (let at = 0; at < shown.wanted.length; at += KEYS) {
-      const batch = shown.wanted.slice(at, at + KEYS)
+    const { lastListing, ledger, account, isLimitReached } = this.#context
+    if (lastListing === null) return
+    for (let at = 0; at < lastListing.wanted.length; at += KEYS) {
+      const batch = lastListing.wanted.slice(at, at + KEYS)
       const known = await ledger.known(account.name, batch)
       batch.forEach(({ uidl }, index) => {
         const message = known[index] ?? null
@@ -81,7 +81,7 @@ class Closing {
         else this.#add({ uidl, messageId: null, kind: 'left', reason: 'it was not fetched' })
       })
     }
-    const { left, withoutUidl } = shown.plan
+    const { left, withoutUidl } = lastListing.plan
     if (isLimitReached) this.#beyondLimit += left
     else this.#unmovedCount += left
     for (let count = 0; count < withoutUidl; count++) {
@@ -96,7 +96,7 @@ class Closing {
       verified: this.#verified,
       bytes: this.#bytes,
       earlier: this.#earlier,
-      older: this.#context.shown?.older ?? 0,
+      older: this.#context.lastListing?.older ?? 0,
       beyondLimit: this.#beyondLimit,
       gone: this.#gone,
       unmovedCount: this.#unmovedCount,

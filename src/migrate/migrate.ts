@@ -1,6 +1,12 @@
-// A whole mailbox, moved once: the story on one page. lease → what failed before is tried afresh → sessions, until one makes
-// no progress → everything is read again where it stands → the account of it. Each session is a poll (poll/poll.ts) on the
-// migration's restrictions. The one rule: with `--delete` a message goes from the server only after it was read again (S024).
+// A whole mailbox, moved once (`popfetch migrate`). This file moves several side by side; migration.ts moves one.
+//
+// A migration takes the lease of the account and keeps it to the end. What an earlier run could not deliver is tried afresh
+// (resumption.ts). Then it runs sessions, each a poll (poll/poll.ts) under restrictions: which messages (since.ts), how many at
+// once and how far it is (progress.ts), how fast (rate.ts). After each one retry.ts says whether another comes, and when: it
+// ends when a session brings nothing more. Then every delivered message is read again at its destination (verify.ts). What
+// differs there is fetched once more and compared (second-look.ts). At last each message is counted once, as moved or as not,
+// with the reason (balance.ts): that is the report (report.ts).
+// One rule: with `--delete` a message leaves the server only after it was read again (S024, verified before deleted).
 import { setTimeout as pause } from 'node:timers/promises'
 import { asPopfetchError } from '../errors.ts'
 import { Destinations } from '../poll/run/destinations.ts'
@@ -8,12 +14,11 @@ import { Poller } from '../poll/poller.ts'
 import { noRestrictions } from '../poll/run/restrictions.ts'
 import { Migration } from './migration.ts'
 import { Rate } from './rate.ts'
-import type { MigrationReport } from './report.ts'
-import type { MigrationRequest } from './request.ts'
+import type { MigrationReport, MigrationRequest } from './report.ts'
 
-export type { MigrationOptions, MigrationRequest } from './request.ts'
+export type { MigrationOptions, MigrationRequest } from './report.ts'
 
-/** After a signal: so long for messages that are on the wire, before the lines are cut. The command line waits 10 s (N001). */
+/** After a signal, messages on the wire have so long before connections are cut. The command line waits 10 s (N001, signals). */
 const FINISH_MS = 7000
 
 /** Moves each account's mailbox, side by side; reports in the order of `request.accounts`. Rejects only on a bug of ours. */

@@ -1,21 +1,19 @@
-// One account's migration, from lease to report. Its sessions are polls, its terms say what they may do; how far it is, is
-// course.ts, when to go on rests.ts, what became of it closing.ts. The one rule: the lease is held from the first session to
-// the last, also between them, so that a daemon keeps out of the way.
+// One account's migration, from lease to report; the story is told in migrate.ts. Its sessions are polls, and `restrictions` says
+// what those may do. One rule: the lease is held from the first session to the last, also between them, so that a daemon
+// keeps out of the way.
 import type { Account } from '../config/schema.ts'
 import { asPopfetchError } from '../errors.ts'
-import type { Lease } from '../ledger/ledger.ts'
+import { type Lease, waitForLease } from '../ledger/lease.ts'
 import type { Destinations } from '../poll/run/destinations.ts'
 import type { Poller } from '../poll/poller.ts'
 import type { Entry } from '../poll/plan/plan.ts'
 import { type AccountReport, type Progress, type ReportedError, reportError } from '../poll/report.ts'
 import type { Restrictions } from '../poll/run/restrictions.ts'
-import { close, type Counts } from './balance.ts'
-import { Course } from './progress.ts'
-import type { MigrationRequest } from './request.ts'
+import { balanceOf, type Counts } from './balance.ts'
+import { MigrationProgress } from './progress.ts'
 import type { Rate } from './rate.ts'
-import { patientLease } from './lease.ts'
-import { emptyReport, type MigrationReport } from './report.ts'
-import { Rests } from './retry.ts'
+import { emptyReport, type MigrationReport, type MigrationRequest } from './report.ts'
+import { Retries } from './retry.ts'
 import { begin, finish, tryAfresh } from './resumption.ts'
 import { SecondLook } from './second-look.ts'
 import { Since } from './since.ts'
@@ -29,16 +27,18 @@ export interface MigrationContext extends MigrationRequest {
   readonly wait: (ms: number, signal: AbortSignal) => Promise<void>
 }
 
-/** A server may need a moment to let go of the mailbox (P137). */
+/** A minute: a poll of a daemon that is under way may be finished first, but another migration takes as long as it takes. */
+const LEASE_WAIT = { tries: 30, everyMs: 2000 } as const
+/** A server may need a moment to release the mailbox (P137, lock not released). */
 const PAUSE_MS = 2000
-/** A line that breaks in the middle of much that was asked for ahead may bring nothing of it; one by one brings something. */
+/** After so many failures in a row, messages are asked for one by one: a bad line may lose all that was asked for ahead. */
 const FAILURES_BEFORE_ONE_BY_ONE = 3
 
 export class Migration {
   readonly #account: Account
   readonly #context: MigrationContext
-  readonly #course: Course
-  readonly #rests = new Rests()
+  readonly #progress: MigrationProgress
+  readonly #retries = new Retries()
   readonly #secondLook: SecondLook
   readonly #startMs: number
   #acceptNewIds = false
@@ -57,7 +57,7 @@ export class Migration {
     this.#context = context
     this.#startMs = nowMs()
     const since = options.sinceMs === null ? null : new Since(options.sinceMs)
-    this.#course = new Course(account.name, { options, observer, since, nowMs })
+    this.#progress = new MigrationProgress(account.name, { options, observer, since, nowMs })
     this.#secondLook = new SecondLook((bytes) => rate?.take(bytes))
   }
 
@@ -68,20 +68,20 @@ export class Migration {
       lease: this.#lease,
       skippedToo: true,
       stop: signal,
-      wanted: (plan, session) => this.#course.wanted(plan, session),
+      wanted: (plan, session) => this.#progress.wanted(plan, session),
       pace: (bytes) => rate?.take(bytes),
       removable: (delivered) => this.#removable(delivered),
     }
   }
 
   observe(progress: Progress): void {
-    this.#course.observe(progress)
+    this.#progress.observe(progress)
   }
 
   /** Never rejects: what went wrong is in the report. */
   async run(): Promise<MigrationReport> {
     try {
-      await using lease = await patientLease(this.#account.name, this.#context)
+      await using lease = await this.#takeLease()
       if (lease === null) return { ...this.#report(), outcome: 'busy' }
       this.#lease = lease
       return this.#context.options.dryRun ? await this.#look() : await this.#move(lease)
@@ -90,17 +90,33 @@ export class Migration {
     }
   }
 
+  /** Null: another popfetch still has it, or the signal was given. */
+  async #takeLease(): Promise<Lease | null> {
+    const { ledger, observer, signal, wait } = this.#context
+    const { name } = this.#account
+    const waiting = (tries: number): void => {
+      if (tries === 1) observer.note(name, 'another popfetch is at work on it: waiting for its end')
+      observer.pause(name, 'waiting for another popfetch')
+    }
+    try {
+      return await waitForLease(ledger, name, { ...LEASE_WAIT, signal, wait, waiting })
+    } catch (error) {
+      if (signal.aborted) return null
+      throw error
+    }
+  }
+
   async #look(): Promise<MigrationReport> {
     const { error, skipped, plan } = await this.#session({ dryRun: true })
-    const { shown } = this.#course
-    const wanted = shown?.wanted ?? []
+    const { lastListing } = this.#progress
+    const wanted = lastListing?.wanted ?? []
     return {
       ...this.#report(),
       outcome: error === null ? 'ok' : 'failed',
       error,
-      messages: wanted.length + (shown?.plan.left ?? 0),
+      messages: wanted.length + (lastListing?.plan.left ?? 0),
       bytes: wanted.reduce((sum, { sizeBytes }) => sum + (sizeBytes ?? 0), 0),
-      older: shown?.older ?? 0,
+      older: lastListing?.older ?? 0,
       earlier: skipped,
       plan,
     }
@@ -131,27 +147,27 @@ export class Migration {
 
   /** Null: interrupted. */
   async #verified(sinceMs: number): Promise<Counts | null> {
-    return await this.#close(sinceMs, false).catch((thrown: unknown) => {
+    return await this.#balance(sinceMs, false).catch((thrown: unknown) => {
       if (this.#context.signal.aborted) return null
       throw thrown
     })
   }
 
   async #interrupted(sinceMs: number): Promise<MigrationReport> {
-    const counts = await this.#close(sinceMs, true)
+    const counts = await this.#balance(sinceMs, true)
     const where = await placesOf(this.#account, this.#context.destinations)
     return { ...this.#report(), ...counts, ...where, outcome: 'interrupted' }
   }
 
-  /** What ended them early; null: they came to their end, or were stopped. */
+  /** The error that ended them early; null: they came to their end, or were stopped. */
   async #sessions(): Promise<ReportedError | null> {
     const { signal, observer, wait } = this.#context
     const { name } = this.#account
     while (!signal.aborted) {
       const report = await this.#session({ dryRun: false })
-      this.#course.add(report)
+      this.#progress.add(report)
       this.#deletedLast = report.deleted
-      if (signal.aborted || (report.error === null && this.#course.isLimitReached)) return null
+      if (signal.aborted || (report.error === null && this.#progress.isLimitReached)) return null
       const next = await this.#next(report)
       if (next.kind !== 'again') return next.kind === 'end' ? null : report.error
       const why = report.error === null ? '' : `: ${report.error.message}`
@@ -165,34 +181,34 @@ export class Migration {
 
   async #next({ error, delivered, deleted, deferred }: AccountReport) {
     const { nowMs, ledger } = this.#context
-    // Either the mailbox was rebuilt, or its window moved on (P100): the headers tell, so that nothing comes twice.
+    // Either the mailbox was rebuilt, or its window moved on (P100, windowed listing): the headers tell, so nothing comes twice.
     const renumbered = error?.code === 'ERR_UIDS_CHANGED' && !this.#acceptNewIds
     if (renumbered) this.#acceptNewIds = true
     const records = await ledger.accounts()
-    const next = this.#rests.after({
+    const next = this.#retries.after({
       error: renumbered ? null : error,
       progress: renumbered || delivered + deleted > 0,
       deferred: deferred > 0,
       nowMs: nowMs(),
-      delayedUntilMs: this.#course.delayedUntilMs,
+      delayedUntilMs: this.#progress.delayedUntilMs,
       pausedUntilMs: records.find((record) => record.name === this.#account.name)?.pausedUntilMs ?? 0,
     })
-    if (this.#rests.failures >= FAILURES_BEFORE_ONE_BY_ONE) this.#oneByOne = true
+    if (this.#retries.failures >= FAILURES_BEFORE_ONE_BY_ONE) this.#oneByOne = true
     return next
   }
 
-  /** As a dry run, which records nothing; what is delivered stands in its plan as what could be deleted. */
+  /** As a dry run, which records nothing. Its plan names the delivered messages as those that could be deleted. */
   async #lookAgain(): Promise<void> {
     const { observer, wait, signal, nowMs } = this.#context
     const { name } = this.#account
     observer.note(name, 'some files are not what their digests say: their messages are fetched once more and compared')
     observer.pause(name, 'comparing some messages once more')
-    await wait(Math.max(PAUSE_MS, this.#course.delayedUntilMs - nowMs()), signal).catch(() => {})
+    await wait(Math.max(PAUSE_MS, this.#progress.delayedUntilMs - nowMs()), signal).catch(() => {})
     if (signal.aborted) return
-    this.#course.looking = this.#secondLook
+    this.#progress.looking = this.#secondLook
     const account = { ...this.#account, delete: { kind: 'after-delivery' as const } }
     const { error } = await this.#session({ dryRun: true }, account)
-    this.#course.looking = null
+    this.#progress.looking = null
     if (error !== null) observer.note(name, `they could not be compared: ${error.message}`)
   }
 
@@ -203,26 +219,26 @@ export class Migration {
     return this.#context.poller.poll(account, options)
   }
 
-  /** Read again first, and no more than one session should delete. */
+  /** Those of one batch that were read again and found to be the same. */
   async #removable<T extends Entry>(delivered: readonly T[]): Promise<readonly T[]> {
     const { signal, observer } = this.#context
-    // Somebody waits for the end: the next run deletes them.
+    // A person waits for the end: the next run deletes them.
     if (signal.aborted) return []
-    const batch = delivered.slice(0, this.#course.batch)
+    const batch = delivered.slice(0, this.#progress.batch)
     const { proven, flaws } = await provenEntries(batch, { ...this.#evidence, signal: neverAborted })
     for (const flaw of flaws) observer.note(this.#account.name, `stays on the server: ${flaw}`)
     return proven
   }
 
-  #close(sinceMs: number, unread: boolean): Promise<Counts> {
+  #balance(sinceMs: number, unread: boolean): Promise<Counts> {
     const { signal, observer } = this.#context
-    const { shown, isLimitReached } = this.#course
+    const { lastListing, isLimitReached } = this.#progress
     const { name } = this.#account
-    return close({
+    return balanceOf({
       ...this.#evidence,
       signal: unread ? neverAborted : signal,
       sinceMs,
-      shown,
+      lastListing,
       isLimitReached,
       unread,
       onProgress: (messages) => observer.pause(name, `verifying: ${messages} messages`),
@@ -234,9 +250,9 @@ export class Migration {
     return { account: this.#account, ledger, destinations, secondLook: this.#secondLook }
   }
 
-  /** Of the last listing, if that session deleted nothing any more. */
+  /** How many of the last listing should have gone and did not; 0 while sessions still delete. */
   #undeleted({ unmoved }: Counts): number {
-    const listed = this.#course.shown?.plan.deletions.length ?? 0
+    const listed = this.#progress.lastListing?.plan.deletions.length ?? 0
     if (!this.#context.options.delete || this.#deletedLast > 0) return 0
     return Math.max(0, listed - unmoved.filter(({ kind }) => kind === 'unverified').length)
   }
@@ -246,7 +262,7 @@ export class Migration {
   }
 
   #report(): MigrationReport {
-    const { sessions, lostSessions, deleted, possibleDuplicates } = this.#course
+    const { sessions, lostSessions, deleted, possibleDuplicates } = this.#progress
     const empty = emptyReport(this.#account.name)
     return { ...empty, sessions, lostSessions, deleted, possibleDuplicates, durationMs: this.#elapsedMs }
   }

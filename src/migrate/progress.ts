@@ -1,36 +1,36 @@
-// How far a migration of one account has come: the terms of its next session (which messages, how many), what the last
-// listing showed, and the counts of all sessions together. Decides nothing about when; that is rests.ts.
+// How far the migration of one account has come: which messages and how many the next session may fetch, what the last listing
+// showed, and the counts of all sessions together. When the next session begins is retry.ts.
 import type { Plan, PlannedFetch } from '../poll/plan/plan.ts'
 import type { AccountReport, Progress } from '../poll/report.ts'
 import type { Session } from '../pop3/session.ts'
-import type { MigrationOptions } from './request.ts'
-import type { MigrationObserver } from './report.ts'
+import type { MigrationObserver, MigrationOptions } from './report.ts'
 import type { SecondLook } from './second-look.ts'
 import type { Since } from './since.ts'
 
-/** With `--delete`, so many messages or bytes to a session: a line that is cut undoes no more deletions than that (P154). */
+/** With `--delete`, at most so many messages or bytes in a session: a connection that is cut undoes no more deletions than that
+ *  (P154, session length caps). */
 const BATCH = 2000
 const BATCH_BYTES = 1e9
 const SMALLEST_BATCH = 50
-/** Who has to wait longer than that for the next session has one long one instead (P155). */
+/** Where the next session must wait longer than this, one long session is better (P155, LOGIN-DELAY). */
 const LONGEST_DELAY_S = 30
 
 /** What the last listing showed, as this migration wants it. */
-export interface Shown {
+export interface LastListing {
   readonly plan: Plan
-  /** What was wanted, though it may not all have been asked for. */
+  /** What was to be fetched, though it may not all have been asked for. */
   readonly wanted: readonly PlannedFetch[]
   readonly older: number
 }
 
-export class Course {
+export class MigrationProgress {
   readonly #account: string
   readonly #options: MigrationOptions
   readonly #observer: MigrationObserver
   readonly #since: Since | null
   readonly #nowMs: () => number
-  shown: Shown | null = null
-  /** A session that only looks at some messages once more; null: one that moves them. */
+  lastListing: LastListing | null = null
+  /** Set while a session only compares some messages once more; null: the session moves messages. */
   looking: SecondLook | null = null
   sessions = 0
   lostSessions = 0
@@ -76,7 +76,7 @@ export class Course {
     return this.#batch
   }
 
-  /** Were all messages fetched that `--limit` allows? */
+  /** Have as many messages been fetched as `--limit` allows? */
   get isLimitReached(): boolean {
     return this.#limitLeft <= 0
   }
@@ -85,7 +85,7 @@ export class Course {
     return this.#options.limit === null ? Infinity : this.#options.limit - this.delivered
   }
 
-  /** LOGIN-DELAY: not before then (P056, P155); 0: any time. */
+  /** The next sign-in is not allowed before then (P056, LOGIN-DELAY); 0: at any time. */
   get delayedUntilMs(): number {
     return this.#delaySeconds === null || this.#signedInMs === null ? 0 : this.#signedInMs + this.#delaySeconds * 1000
   }
@@ -95,14 +95,14 @@ export class Course {
       await this.looking.look(plan, session)
       return { ...plan, fetch: [], left: 0 }
     }
-    // A little later than the sign-in, so a little too long is waited.
+    // Somewhat later than the sign-in, so the wait is rather too long than too short.
     this.#signedInMs = this.#nowMs()
     this.#delaySeconds = session.capabilities.loginDelaySeconds
     const wanted = this.#since === null ? plan.fetch : await this.#since.select(plan.fetch, session)
-    this.shown = { plan, wanted, older: plan.fetch.length - wanted.length }
+    this.lastListing = { plan, wanted, older: plan.fetch.length - wanted.length }
     const fetch = this.#inBatch(wanted)
     this.#foresee(plan, wanted)
-    // What one session leaves is fetched by the next one of this poll only where nobody counts.
+    // The poll may go on by itself with what this session leaves, but only without limits: it does not count for them.
     const countless = this.#options.limit === null && fetch.length === wanted.length
     return { ...plan, fetch, left: countless ? plan.left : 0 }
   }
@@ -118,11 +118,11 @@ export class Course {
     return end < 0 ? wanted : wanted.slice(0, end)
   }
 
-  /** The totals, as far as this listing tells; of what one session cannot carry sizes are not known. */
+  /** Estimates the totals. The sizes of messages beyond this session are not known. */
   #foresee(plan: Plan, wanted: readonly PlannedFetch[]): void {
     const done = this.#progress
     const fetched = wanted.slice(0, this.#limitLeft === Infinity ? undefined : this.#limitLeft)
-    // What an earlier run has moved counts as done.
+    // Messages that an earlier run has moved count as done.
     if (!this.#begun) this.#messages = plan.skipped
     this.#begun = true
     this.#totalMessages = this.#messages + (done?.messages ?? 0) + fetched.length + plan.left

@@ -1,18 +1,18 @@
-// How fast a migration may read, all its sessions together: so many bytes a second, on average over a second. Knows no
-// session; whoever waits for it does not read, and so the server has to wait.
+// How fast a migration may read, all its sessions together: so many bytes a second, on average over a second. A session that
+// waits for it does not read, and so the server has to wait.
 import { setTimeout as pause } from 'node:timers/promises'
 
-/** What was not used up stays good for so long. */
+/** What was not used may be used so much later. */
 const BURST_MS = 1000
 
 export class Rate {
   readonly #bytesPerMs: number
   readonly #nowMs: () => number
   readonly #stop: AbortSignal
-  /** Up to when the bytes that came are paid for. */
+  /** The time until which the bytes that came use up the rate. */
   #paidMs: number
 
-  /** Once `stop` is aborted nobody waits any more: what is under way is to come to its end. */
+  /** Once `stop` is aborted nobody waits any more, so that messages under way come to their end. */
   constructor(bytesPerSecond: number, nowMs: () => number, stop: AbortSignal) {
     this.#bytesPerMs = bytesPerSecond / 1000
     this.#nowMs = nowMs
@@ -20,7 +20,7 @@ export class Rate {
     this.#paidMs = nowMs()
   }
 
-  /** So many bytes came; resolves when the next may come. */
+  /** To be told how many bytes came. Resolves when the next may come; undefined: at once. */
   take(bytes: number): Promise<void> | undefined {
     const nowMs = this.#nowMs()
     this.#paidMs = Math.max(this.#paidMs, nowMs - BURST_MS) + bytes / this.#bytesPerMs

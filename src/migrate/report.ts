@@ -1,5 +1,40 @@
-// What became of a migration, one account's: plain data; the command line words it and prints it as JSON.
+// What is asked of a migration, what it tells while it runs, and what it reports of each account. Plain data: the command line
+// words the report, and prints it as JSON.
+import type { Account, Configuration } from '../config/schema.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Log } from '../log.ts'
 import type { PlannedMessage, Progress, ReportedError } from '../poll/report.ts'
+
+export interface MigrationOptions {
+  /** From the server, once verified. */
+  readonly delete: boolean
+  /** Messages at most, for each account; null: all. */
+  readonly limit: number | null
+  /** Only those of that time or later; null: all. */
+  readonly sinceMs: number | null
+  /** All accounts together; null: as fast as it goes. */
+  readonly maxBytesPerSecond: number | null
+  /** Says what would be moved. */
+  readonly dryRun: boolean
+}
+
+export interface MigrationRequest {
+  readonly configuration: Configuration
+  /** Their `deliver` says where to. */
+  readonly accounts: readonly Account[]
+  readonly ledger: Ledger
+  /** The ledger knows nothing but this migration. */
+  readonly ownLedger: boolean
+  readonly options: MigrationOptions
+  readonly observer: MigrationObserver
+  readonly log: Log
+  readonly env: NodeJS.ProcessEnv
+  /** Aborted: what is under way comes to its end, then it is over; what was moved is remembered. */
+  readonly signal: AbortSignal
+  readonly nowMs: () => number
+  /** Between sessions; rejects when the signal is given. For tests. */
+  readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>
+}
 
 /** `ok`: everything that was to be moved is there, verified. `partial`: some of it is not. `failed`: it had to end early,
  *  `error` says why. `interrupted`: somebody ended it. `busy`: another popfetch is at work on this account. */

@@ -1,15 +1,15 @@
-// What a migration that was ended leaves in the ledger for the next run, and what the next run makes of it: when it began, and
-// the messages that failed, which are to be tried afresh.
+// What an unfinished migration leaves in the ledger for the next run: when it began, and the messages that failed, which the
+// next run tries afresh.
 import type { Account } from '../config/schema.ts'
 import type { AccountIdentity, AccountRecord, EntryKey, Ledger, Lease } from '../ledger/ledger.ts'
 import type { MessageRecord } from '../ledger/records.ts'
 
-/** Among the account's facts: when it began, and where to. */
+/** One of the account's facts: when the migration began, and its destinations. */
 const FACT = 'migration'
 
 const AT_ONCE = 1000
 
-/** When the migration of this account to these destinations began; now, unless one was begun and not finished. */
+/** When the migration of this account to these destinations began: now, unless an unfinished one is recorded. */
 export async function begin(ledger: Ledger, lease: Lease, account: Account, nowMs: number): Promise<number> {
   const { deliver } = account
   const record = await ledger.admit(lease, identityOf(account))
@@ -19,7 +19,7 @@ export async function begin(ledger: Ledger, lease: Lease, account: Account, nowM
   return nowMs
 }
 
-/** Everything was verified: a later migration is another one. */
+/** To be called when everything was verified: a later migration is then a new one. */
 export async function finish(ledger: Ledger, lease: Lease, account: Account): Promise<void> {
   await setFact(ledger, lease, account, await ledger.admit(lease, identityOf(account)), null)
 }

@@ -1,5 +1,5 @@
-// What comes after a session of a migration: another one, and when, or the end. Pure; the one rule is that it ends: sessions
-// without any progress are bounded, whatever the server says.
+// Does another session follow, and when? Pure. One rule: a migration ends, because sessions without progress are counted,
+// whatever the server says.
 import type { ReportedError } from '../poll/report.ts'
 
 export interface SessionEnd {
@@ -11,7 +11,7 @@ export interface SessionEnd {
   readonly nowMs: number
   /** The server asked to be left alone until then (LOGIN-DELAY); 0: it did not. */
   readonly delayedUntilMs: number
-  /** The same, said in a refusal that speaks of a limit; 0: it did not. */
+  /** The same, from a refusal that speaks of a limit; 0: it did not. */
   readonly pausedUntilMs: number
 }
 
@@ -20,23 +20,24 @@ export type Next =
   | { readonly kind: 'give-up' }
   | { readonly kind: 'again'; readonly waitMs: number }
 
-/** Servers need a moment to let go of the mailbox after QUIT or a lost line (P137). */
+/** Servers need a moment to release the mailbox after QUIT or a lost connection (P137, lock not released). */
 const SHORTEST_MS = 2000
 const LONGEST_BACK_OFF_MS = 60_000
-/** 2 + 4 + 8 + … + 60 + 60 s: a router that restarts, a server that is updated. */
+/** 2 + 4 + 8 + … + 60 + 60 s: enough for a router that restarts or a server that is updated. */
 const MOST_FAILURES = 10
-/** A certificate, a refused password, a bug of ours: seldom mends itself, but some servers refuse now and then (P052). */
+/** A bad certificate, a refused password or a bug of ours seldom mends itself, but some servers refuse now and then (P052, bare -ERR
+ *  to PASS). */
 const MOST_STUBBORN = 3
-/** A message that came short is believed in the next session (P108), so one more is worth it. */
+/** A message that came short (P108, bytes missing) is believed in the next session, so one more is worth it. */
 const MOST_IDLE = 2
 
-export class Rests {
+export class Retries {
   #failures = 0
   #stubborn = 0
   #idle = 0
   #worked = false
 
-  /** Sessions in a row that brought nothing. */
+  /** Failed sessions in a row that brought nothing. */
   get failures(): number {
     return this.#failures
   }
@@ -60,7 +61,7 @@ export class Rests {
     else this.#failures++
     if (error.retry === 'never' || this.#failures >= MOST_FAILURES || this.#isStubborn(end)) return { kind: 'give-up' }
     const backOffMs = Math.min(SHORTEST_MS * 2 ** Math.max(0, this.#failures - 1), LONGEST_BACK_OFF_MS)
-    // A mailbox that is in use is most often our own lost session's: no need to stay away for as long as a stranger would.
+    // A mailbox in use is most often held by our own lost session, so the server's pause need not be kept in full.
     const pausedUntilMs = error.retry === 'later' ? end.pausedUntilMs : 0
     return { kind: 'again', waitMs: Math.max(backOffMs, soonest - nowMs, pausedUntilMs - nowMs) }
   }

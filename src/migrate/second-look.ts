@@ -1,13 +1,14 @@
-// A message whose file is not what its digest says: was it damaged, or had it lone LFs on the wire, which a file with LF line
-// ends cannot tell from line ends (P115)? And one that only its name tells, since the ledger was lost? Both are asked for once
-// more, and compared as they would stand in the file. Deletes nothing.
+// A second look at messages whose file does not match the digest in the ledger. The file may be damaged, or the message had
+// lone LFs on the wire, which a file with LF line ends cannot tell from line ends (P115, lone LF). Also at messages of which
+// only the file name tells, because the ledger was lost. They are fetched once more, and compared as they would stand in the
+// file. Deletes nothing.
 import { createHash } from 'node:crypto'
 import type { EntryKey } from '../ledger/ledger.ts'
 import type { Entry, Plan } from '../poll/plan/plan.ts'
 import type { BodySink } from '../pop3/wire/exchange.ts'
 import type { Session } from '../pop3/session.ts'
 
-/** As many as may be on the wire (P144) would be more than a server should send for nothing. */
+/** Fewer than may be on the wire (P144, pipelining): a server should not send much only to be compared. */
 const AT_ONCE = 16
 
 const CR = 13
@@ -15,7 +16,7 @@ const LF = 10
 
 export class SecondLook {
   readonly #pace: (bytes: number) => Promise<void> | undefined
-  /** By message, the digest of what stands there, every line end as CRLF. */
+  /** For each message the digest of what is in the file, every line end as CRLF. */
   readonly #doubts = new Map<string, string>()
   readonly #proven = new Map<string, string>()
 
@@ -23,7 +24,7 @@ export class SecondLook {
     this.#pace = pace
   }
 
-  /** This stands there, and it is not known whether it is what was sent. */
+  /** To be told of a message whose file may not be what the server sent; `standing` is the digest of the file. */
   doubt(key: EntryKey, standing: Buffer): void {
     if (!this.isProven(key, standing)) this.#doubts.set(textOf(key), standing.toString('hex'))
   }
@@ -36,13 +37,13 @@ export class SecondLook {
     return this.#doubts.size > 0
   }
 
-  /** Asks for each that is in doubt; `plan` has the delivered ones that are listed. */
+  /** Fetches and compares each message in doubt; `plan` has the delivered ones that are listed. */
   async look({ deletions }: Plan, session: Session): Promise<void> {
     const entries = deletions.filter((entry) => this.#doubts.has(textOf(entry)))
     for (let at = 0; at < entries.length; at += AT_ONCE) {
       await Promise.all(entries.slice(at, at + AT_ONCE).map((entry) => this.#compare(entry, session)))
     }
-    // What the server does not list any more cannot be asked for.
+    // A message that the server does not list any more cannot be fetched.
     this.#doubts.clear()
   }
 

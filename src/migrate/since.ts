@@ -1,5 +1,5 @@
-// Which messages are from a day on (`--since`): told by the header, asked for with TOP n 0 once for each message and run.
-// The one rule: what shows no date is taken, for a message left behind is worse than one too many.
+// Which messages are of a day or later (`--since`): the header tells, asked for with TOP n 0 once for each message and run.
+// One rule: a message without a date is moved, because one left behind is worse than one too many.
 import { field, parseDateMs, receivedDateMs, splitHeader } from '../header.ts'
 import type { PlannedFetch } from '../poll/plan/plan.ts'
 import type { Session } from '../pop3/session.ts'
@@ -9,7 +9,7 @@ const HEADERS_AT_ONCE = 64
 
 export class Since {
   readonly #sinceMs: number
-  /** By UIDL and copy, what was found out; a migration may take many sessions. */
+  /** By UIDL and copy: is it taken? Kept, because a migration may take many sessions. */
   readonly #taken = new Map<string, boolean>()
 
   constructor(sinceMs: number) {
@@ -34,7 +34,7 @@ export class Since {
   }
 }
 
-/** When the server took it; else what the sender says, who may say anything. */
+/** When the server received it; else the sender's date, which may say anything. */
 function dateOf(header: Buffer): number | null {
   return receivedDateMs(header) ?? parseDateMs(field(header, 'date') ?? '')
 }

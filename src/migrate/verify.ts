@@ -1,6 +1,6 @@
-// Is what was received what stands there? For a Maildir (or whatever can be read again) the digest of what came over the line
-// against what is on the disk; of a mail server the accepted answer, which the ledger has. Changes nothing.
-// The one rule: what was not seen to be the same is not verified (S024).
+// Does a destination have what the server sent? Where it can be read again, as a Maildir, the digest of what was received is
+// compared with what is there. Of a mail server the accepted answer counts, which the ledger has. Changes nothing.
+// One rule: what was not seen to be the same is not verified (S024, verified before deleted).
 import type { Account } from '../config/schema.ts'
 import { isReadable, type Attempt } from '../deliver/destination.ts'
 import { asPopfetchError } from '../errors.ts'
@@ -24,8 +24,8 @@ export interface Proof {
   readonly flaw: string | null
 }
 
-/** Those of delivered entries that are verified, in their order, and what is wrong with the others. One that only its name tells
- *  is let through: poll/removal.ts compares it with the server's before it goes. */
+/** Those of the delivered entries that are verified, in their order, and what is wrong with the others. An entry of which only the
+ *  file name tells is let through: poll/removal.ts compares it with the server's message before that is deleted. */
 export async function provenEntries<T extends Entry>(
   entries: readonly T[],
   { ledger, ...context }: VerifyContext & { readonly ledger: Ledger },
@@ -51,7 +51,7 @@ export async function provenEntries<T extends Entry>(
   return { proven: entries.filter((entry) => proven.has(entry)), flaws }
 }
 
-/** Where an account's messages go, for people, and whether they can be read again there. */
+/** The destinations of an account, in words, and whether all of them can be read again. */
 export async function placesOf(
   account: Account,
   opened: Destinations,

@@ -1,9 +1,7 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import path from 'node:path'
+// A mailbox is moved whole, or as far as it was asked for; what remains of it after the end.
 import { describe, expect, test } from 'vitest'
 import { openLedger } from '../../src/ledger/sqlite/open.ts'
 import { letter, upTo } from '../poll/scene.ts'
-import { SmtpSink } from '../support/smtp-server.ts'
 import { Scene } from './scene.ts'
 import { leaseOf } from '../ledger/scene.ts'
 
@@ -59,110 +57,6 @@ describe('a migration', () => {
     scene.fill(1)
     scene.server.mailbox('alice', 'another')
     expect(await scene.migrate()).toMatchObject({ outcome: 'failed', error: { code: 'ERR_AUTH' }, sessions: 1 })
-  })
-})
-
-describe('a mailbox that shows only a part of itself', () => {
-  test('is emptied in as many sessions as it takes (P100)', async () => {
-    await using scene = await Scene.create()
-    scene.fill(60)
-    scene.server.faults.window = 25
-    const report = await scene.migrate({ options: { delete: true } })
-    expect(report).toMatchObject({ outcome: 'ok', messages: 60, verified: 60, deleted: 60, undeleted: 0 })
-    expect(scene.subjects()).toEqual(upTo(60))
-    expect(scene.left()).toEqual([])
-  })
-
-  test('is moved whole without deleting when it shows others after each session (Gmail, P129)', async () => {
-    await using scene = await Scene.create()
-    scene.fill(70)
-    scene.server.faults.window = 25
-    scene.server.faults.popped = true
-    const report = await scene.migrate()
-    expect(report).toMatchObject({ outcome: 'ok', messages: 70, verified: 70 })
-    expect(scene.subjects()).toEqual(upTo(70))
-    expect(scene.left()).toHaveLength(70)
-  })
-})
-
-describe('a rebuilt mailbox, all under new UIDLs,', () => {
-  test('is told by its headers: what is there does not come again', async () => {
-    await using scene = await Scene.create()
-    scene.fill(30)
-    await scene.migrate()
-    for (const message of scene.server.mailbox('alice').messages) message.uidl = `new-${message.uidl}`
-    scene.fill(3, 30)
-    const report = await scene.migrate()
-    expect(report).toMatchObject({ outcome: 'ok', verified: 33 })
-    expect(scene.subjects()).toEqual(upTo(33))
-  })
-})
-
-describe('LOGIN-DELAY', () => {
-  test('is obeyed between sessions (P155)', async () => {
-    await using scene = await Scene.create()
-    scene.fill(3)
-    scene.server.capabilities?.afterLogin.push('LOGIN-DELAY 300')
-    let nowMs = Date.now()
-    scene.server.now = () => nowMs
-    scene.server.faults.loginDelayMs = 300_000
-    scene.onWait = (ms) => {
-      nowMs += ms + 1000
-    }
-    const report = await scene.migrate()
-    expect(report).toMatchObject({ outcome: 'ok', verified: 3, lostSessions: 0 })
-    expect(scene.waits.every((ms) => ms > 250_000)).toBe(true)
-  })
-})
-
-test('a mailbox that is still locked after a lost line is tried again soon (P137)', async () => {
-  await using scene = await Scene.create()
-  scene.fill(4)
-  let refusals = 0
-  scene.server.faults.onCommand = (verb, _, session) => {
-    if (verb === 'PASS' && session.id > 1 && refusals++ < 2) return '-ERR [IN-USE] locked by another session'
-    return 'serve'
-  }
-  const report = await scene.migrate()
-  expect(report).toMatchObject({ outcome: 'ok', verified: 4 })
-  expect(Math.max(...scene.waits)).toBeLessThan(10_000)
-})
-
-describe('what is deleted', () => {
-  test('was read again before: a file that was changed keeps its message on the server (S024)', async () => {
-    await using scene = await Scene.create()
-    scene.fill(6)
-    await scene.migrate()
-    const spoilt = scene.files().find((file) => readFileSync(file, 'latin1').includes('Subject: letter 3')) ?? ''
-    writeFileSync(spoilt, readFileSync(spoilt, 'latin1').replace('the end of 3', 'the end of 8'), 'latin1')
-    const lost = scene.files().find((file) => readFileSync(file, 'latin1').includes('Subject: letter 5')) ?? ''
-    rmSync(lost)
-    const report = await scene.migrate({ options: { delete: true } })
-    expect(scene.left()).toEqual(['uid-3', 'uid-5'])
-    expect(report).toMatchObject({ outcome: 'partial', messages: 6, verified: 4, deleted: 4, unmovedCount: 2 })
-    expect(report.unmoved.map(({ uidl, kind }) => [uidl, kind])).toEqual([
-      ['uid-3', 'unverified'],
-      ['uid-5', 'unverified'],
-    ])
-  })
-
-  test('may have been read and flagged meanwhile', async () => {
-    await using scene = await Scene.create()
-    scene.fill(3)
-    await scene.migrate()
-    for (const file of scene.files()) {
-      renameSync(file, path.join(scene.path('inbox/cur'), `${path.basename(file)}:2,S`))
-    }
-    expect(await scene.migrate({ options: { delete: true } })).toMatchObject({ outcome: 'ok', deleted: 3 })
-    expect(scene.left()).toEqual([])
-  })
-
-  test('is nothing at all when the server keeps what it was told to delete, and that is said', async () => {
-    await using scene = await Scene.create()
-    scene.fill(3)
-    scene.server.faults.ignoreDeletes = true
-    const report = await scene.migrate({ options: { delete: true } })
-    expect(report).toMatchObject({ outcome: 'partial', verified: 3, undeleted: 3 })
   })
 })
 
@@ -241,74 +135,6 @@ describe('an account of the configuration', () => {
     scene.hold = () => Promise.all(asked)
     await scene.migrate({ ownLedger: false })
     expect(await Promise.all(asked)).toEqual([null])
-  })
-})
-
-describe('a file that its digest does not tell', () => {
-  /** A lone LF is a line end in the file like any other. */
-  function addLoneLf(scene: Scene): void {
-    const bytes = Buffer.from('Subject: letter 0\r\n\r\none\ntwo\r\nthr\ree\r\r\nfour\n\r\n', 'latin1')
-    scene.server.mailbox('alice').add(bytes, { uidl: 'uid-0' })
-  }
-
-  test('is compared with its message, fetched once more: lone LFs are no damage (P115)', async () => {
-    await using scene = await Scene.create()
-    addLoneLf(scene)
-    scene.fill(3, 1)
-    expect(await scene.migrate()).toMatchObject({ outcome: 'ok', messages: 4, verified: 4 })
-    expect(scene.count('RETR')).toBe(5)
-  })
-
-  test('is deleted then like the others', async () => {
-    await using scene = await Scene.create()
-    addLoneLf(scene)
-    scene.fill(3, 1)
-    expect(await scene.migrate({ options: { delete: true } })).toMatchObject({ outcome: 'ok', verified: 4, deleted: 4 })
-    expect(scene.left()).toEqual([])
-  })
-
-  test('may be from before the ledger: what is adopted by its name is compared too', async () => {
-    await using scene = await Scene.create()
-    scene.fill(4)
-    await scene.migrate()
-    rmSync(scene.path('state'), { recursive: true })
-    const file = scene.files().find((one) => readFileSync(one, 'latin1').includes('Subject: letter 2')) ?? ''
-    writeFileSync(file, readFileSync(file, 'latin1').replace('the end of 2', 'the end of 9'), 'latin1')
-    const report = await scene.migrate()
-    expect(report).toMatchObject({ outcome: 'partial', messages: 4, verified: 3 })
-    expect(report.unmoved.map(({ uidl }) => uidl)).toEqual(['uid-2'])
-    expect(scene.subjects()).toEqual(upTo(4))
-  })
-})
-
-describe('an mbox', () => {
-  test('is read again like a Maildir: a message that was changed there is not verified', async () => {
-    await using scene = await Scene.create()
-    scene.destination = 'inbox: { type: mbox, path: inbox }'
-    scene.fill(150)
-    expect(await scene.migrate()).toMatchObject({ outcome: 'ok', messages: 150, verified: 150, readAgain: true })
-    const file = scene.path('inbox')
-    writeFileSync(file, readFileSync(file, 'latin1').replace('the end of 77', 'the end of 88'), 'latin1')
-    const report = await scene.migrate({ options: { delete: true } })
-    expect(report).toMatchObject({ outcome: 'partial', verified: 149, deleted: 149 })
-    expect(scene.left()).toEqual(['uid-77'])
-  })
-})
-
-describe('a mail server', () => {
-  test('has to accept each message; one that it refuses is named, with its words, and tried afresh the next time', async () => {
-    await using scene = await Scene.create()
-    await using smtp = await SmtpSink.start()
-    scene.destination = `inbox: { type: smtp, host: 127.0.0.1, port: ${smtp.port}, to: bob@example.net }`
-    scene.fill(5)
-    smtp.faults.dot = ({ bytes }) => (bytes.includes('Subject: letter 3') ? '554 5.7.1 not wanted here' : null)
-    const report = await scene.migrate()
-    expect(report).toMatchObject({ outcome: 'partial', messages: 5, verified: 4, readAgain: false, unmovedCount: 1 })
-    expect(report.unmoved[0]).toMatchObject({ uidl: 'uid-3', messageId: '<3@example.org>', kind: 'refused' })
-    expect(report.unmoved[0]?.reason).toContain('not wanted here')
-    smtp.faults.dot = null
-    expect(await scene.migrate()).toMatchObject({ outcome: 'ok', messages: 5, verified: 5 })
-    expect(smtp.messages).toHaveLength(5)
   })
 })
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Rests, type SessionEnd } from '../../src/migrate/retry.ts'
+import { Retries, type SessionEnd } from '../../src/migrate/retry.ts'
 import type { ReportedError } from '../../src/poll/report.ts'
 
 const NOW = 1_800_000_000_000
@@ -17,9 +17,9 @@ const end = (facts: Partial<SessionEnd> = {}): SessionEnd => ({
 const lost: ReportedError = { code: 'ERR_CONNECT', message: 'lost', retry: 'soon' }
 
 /** What `waitMs` was, until the end. */
-function waits(rests: Rests, facts: Partial<SessionEnd>): readonly number[] {
+function waits(retries: Retries, facts: Partial<SessionEnd>): readonly number[] {
   const found: number[] = []
-  for (let next = rests.after(end(facts)); next.kind === 'again'; next = rests.after(end(facts))) {
+  for (let next = retries.after(end(facts)); next.kind === 'again'; next = retries.after(end(facts))) {
     found.push(next.waitMs)
     if (found.length > 100) throw new Error('it does not end')
   }
@@ -28,54 +28,54 @@ function waits(rests: Rests, facts: Partial<SessionEnd>): readonly number[] {
 
 describe('after a session', () => {
   test('that brought something comes another one, after a moment (P137)', () => {
-    expect(new Rests().after(end({ progress: true }))).toEqual({ kind: 'again', waitMs: 2000 })
+    expect(new Retries().after(end({ progress: true }))).toEqual({ kind: 'again', waitMs: 2000 })
   })
 
   test('that brought nothing it is over', () => {
-    expect(new Rests().after(end())).toEqual({ kind: 'end' })
+    expect(new Retries().after(end())).toEqual({ kind: 'end' })
   })
 
   test('that brought nothing but failed messages comes one more (P108)', () => {
-    expect(waits(new Rests(), { deferred: true })).toEqual([2000])
+    expect(waits(new Retries(), { deferred: true })).toEqual([2000])
   })
 
   test('LOGIN-DELAY is obeyed, whatever happened (P155)', () => {
     const delayedUntilMs = NOW + 300_000
-    expect(new Rests().after(end({ progress: true, delayedUntilMs }))).toEqual({ kind: 'again', waitMs: 300_000 })
-    expect(new Rests().after(end({ error: lost, delayedUntilMs }))).toEqual({ kind: 'again', waitMs: 300_000 })
+    expect(new Retries().after(end({ progress: true, delayedUntilMs }))).toEqual({ kind: 'again', waitMs: 300_000 })
+    expect(new Retries().after(end({ error: lost, delayedUntilMs }))).toEqual({ kind: 'again', waitMs: 300_000 })
   })
 
   test('that was lost the pauses grow, and it ends', () => {
-    expect(waits(new Rests(), { error: lost })).toEqual([
+    expect(waits(new Retries(), { error: lost })).toEqual([
       2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000, 60_000, 60_000,
     ])
   })
 
   test('that was lost with something it begins anew', () => {
-    const rests = new Rests()
-    for (let lostOnes = 0; lostOnes < 8; lostOnes++) rests.after(end({ error: lost }))
-    expect(rests.after(end({ error: lost, progress: true }))).toEqual({ kind: 'again', waitMs: 2000 })
-    expect(waits(rests, { error: lost })).toHaveLength(9)
+    const retries = new Retries()
+    for (let lostOnes = 0; lostOnes < 8; lostOnes++) retries.after(end({ error: lost }))
+    expect(retries.after(end({ error: lost, progress: true }))).toEqual({ kind: 'again', waitMs: 2000 })
+    expect(waits(retries, { error: lost })).toHaveLength(9)
   })
 
   test('a refusal that speaks of a limit is taken at its word, one of a locked mailbox is not', () => {
     const limited: ReportedError = { code: 'ERR_POP3_REPLY', message: 'too many', retry: 'later' }
     const pausedUntilMs = NOW + 900_000
-    expect(new Rests().after(end({ error: limited, pausedUntilMs }))).toEqual({ kind: 'again', waitMs: 900_000 })
+    expect(new Retries().after(end({ error: limited, pausedUntilMs }))).toEqual({ kind: 'again', waitMs: 900_000 })
     const locked: ReportedError = { ...limited, retry: 'soon' }
-    expect(new Rests().after(end({ error: locked, pausedUntilMs }))).toEqual({ kind: 'again', waitMs: 2000 })
+    expect(new Retries().after(end({ error: locked, pausedUntilMs }))).toEqual({ kind: 'again', waitMs: 2000 })
   })
 
   test('what somebody has to mend ends it at once', () => {
     const broken: ReportedError = { code: 'ERR_CONFIG', message: 'x', retry: 'never' }
-    expect(new Rests().after(end({ error: broken, progress: true }))).toEqual({ kind: 'give-up' })
+    expect(new Retries().after(end({ error: broken, progress: true }))).toEqual({ kind: 'give-up' })
   })
 
   test('a password that worked before may be refused now and then (P052)', () => {
     const refused: ReportedError = { code: 'ERR_AUTH', message: 'x', retry: 'later' }
-    expect(new Rests().after(end({ error: refused }))).toEqual({ kind: 'give-up' })
-    const rests = new Rests()
-    rests.after(end({ progress: true }))
-    expect(waits(rests, { error: refused })).toHaveLength(2)
+    expect(new Retries().after(end({ error: refused }))).toEqual({ kind: 'give-up' })
+    const retries = new Retries()
+    retries.after(end({ progress: true }))
+    expect(waits(retries, { error: refused })).toHaveLength(2)
   })
 })

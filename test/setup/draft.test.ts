@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { asWritten, type ImportedAccount } from '../../src/setup/imported.ts'
-import { AROUND, written } from '../migrate/import-scene.ts'
+import { AROUND, written } from './scene.ts'
 import { importFetchmail } from '../../src/setup/fetchmail/fetchmail.ts'
 
 function account(name: string, rest: Partial<ImportedAccount> = {}): ImportedAccount {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { importFetchmail } from '../../../src/setup/fetchmail/fetchmail.ts'
-import { AROUND, written } from '../../migrate/import-scene.ts'
+import { AROUND, written } from '../scene.ts'
 
 const imported = (text: string) => importFetchmail(text, { ...AROUND, idfile: '~/.fetchids' })
 const file = (text: string) => written(imported(text))

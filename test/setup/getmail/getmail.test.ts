@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { importGetmail } from '../../../src/setup/getmail/getmail.ts'
-import { AROUND, written } from '../../migrate/import-scene.ts'
+import { AROUND, written } from '../scene.ts'
 
 const RETRIEVER = `[retriever]
 type = SimplePOP3SSLRetriever

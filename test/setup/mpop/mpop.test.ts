@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { importMpop } from '../../../src/setup/mpop/mpop.ts'
-import { AROUND, written } from '../../migrate/import-scene.ts'
+import { AROUND, written } from '../scene.ts'
 
 const imported = (text: string) => importMpop(text, AROUND)
 const file = (text: string) => written(imported(text))
