@@ -10,7 +10,7 @@ import { licences } from './.build/licences.js'
 const roads = {
   start: [
     'src/cli/main.ts',
-    'src/cli/usage.ts',
+    'src/cli/command-errors.ts',
     'src/config/destinations/url.ts',
     'src/config/values/nearest.ts',
     'src/config/values/quantity.ts',

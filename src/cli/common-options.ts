@@ -1,7 +1,7 @@
 // Options that several commands share: those of every command, and where a password is.
 import type { LogLevel } from '../log.ts'
 import { choice, file, flag, text, type Values } from './option.ts'
-import { usageError } from './usage.ts'
+import { usageError } from './command-errors.ts'
 
 /** Most first. */
 export const LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const

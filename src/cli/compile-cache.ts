@@ -1,11 +1,11 @@
-// Keeps compiled code between two starts, in $XDG_CACHE_HOME/popfetch (~/.cache/popfetch). What stands there is run: so the
-// folder must be ours alone, and its parent nobody else's; where it is not, or cannot be made, there is no cache.
-// Imports nothing of ours: what is loaded before the cache is there is compiled at every start.
+// Keeps compiled code between two starts, in $XDG_CACHE_HOME/popfetch (~/.cache/popfetch). Node runs what it finds there,
+// so only we and root may be able to write to the folder and its parents. Otherwise, or when it cannot be made, there is
+// no cache. Imports no other file: whatever is loaded before the cache is compiled at every start.
 import { existsSync, lstatSync, mkdirSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
 import { dirname, isAbsolute, join } from 'node:path'
 
-/** `enable`: for tests. */
+/** `enable`: Node's own function, which a test replaces. */
 export function compileCache(
   env: Readonly<Record<string, string | undefined>>,
   enable: (folder: string) => unknown = enableCompileCache,
@@ -19,16 +19,16 @@ export function compileCache(
     make(folder)
     if ([dirname(base), base, folder].every(isOurs)) enable(folder)
   } catch {
-    // A start without a cache is a little slower, nothing else.
+    // A start without a cache is only a little slower.
   }
 }
 
-/** The last part only: where a home is missing, it is not for us to make. */
+/** Makes the last part alone: a home that is missing is not made. */
 function make(folder: string): void {
   if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700 })
 }
 
-/** Can nobody but us and root put anything there? A home that sudo kept belongs to somebody else. */
+/** Can only we and root write there? Under sudo the home may still be that of another user. */
 function isOurs(folder: string): boolean {
   const { uid, mode } = lstatSync(folder)
   return (uid === process.getuid?.() || uid === 0) && (mode & 0o022) === 0

@@ -1,4 +1,4 @@
-// Exit codes (sysexits) from error codes: the one table. Pure.
+// The exit code (sysexits) for each error code: the one table. Pure.
 import type { AccountReport, CheckReport, ReportedError } from '../poll/report.ts'
 
 export const EXIT_OK = 0
@@ -31,12 +31,12 @@ const BY_CODE: Readonly<Record<string, number>> = {
   ERR_BUG: EXIT_BUG,
 }
 
-// The most serious first. The first two never meet another code: nothing ran.
+// The most serious first. The first two never meet another one, because then nothing ran.
 const SERIOUSNESS: readonly number[] = [EXIT_USAGE, EXIT_NO_DAEMON, 78, 77, 76, 74, 73, EXIT_BUG, EXIT_TEMPORARY]
 
 /** A code that is not in the table is a bug of ours. */
 export function exitCodeOfError(error: Pick<ReportedError, 'code' | 'retry'>): number {
-  // A missing secret is the configuration's fault, a command that failed to give it may succeed the next time.
+  // A missing secret is a fault of the configuration; a command that failed to print it may succeed the next time.
   if (error.code === 'ERR_SECRET') return error.retry === 'never' ? 78 : EXIT_TEMPORARY
   // A destination that is busy or away is temporary; one that is full, cannot be created or refuses is not.
   if (error.code === 'ERR_DELIVERY') return error.retry === 'soon' ? EXIT_TEMPORARY : 73
@@ -49,7 +49,7 @@ export function exitCodeOfReport(report: Pick<AccountReport | CheckReport, 'outc
   return report.error === null ? EXIT_TEMPORARY : exitCodeOfError(report.error)
 }
 
-/** Of several accounts: that of the most serious failure. */
+/** The code of the most serious failure among these accounts. */
 export function exitCodeOfReports(reports: readonly Pick<AccountReport | CheckReport, 'outcome' | 'error'>[]): number {
   const codes = new Set(reports.map(exitCodeOfReport))
   return SERIOUSNESS.find((code) => codes.has(code)) ?? EXIT_OK

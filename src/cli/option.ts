@@ -1,6 +1,6 @@
 // The kinds of option, and what a value of each kind may be. A table of options says all that the readers of argv, help
 // and completion need to know. Which options there are: common-options.ts, and options.ts of each command.
-import { usageError } from './usage.ts'
+import { usageError } from './command-errors.ts'
 
 /** Given or not given. */
 interface Flag {

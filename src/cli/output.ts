@@ -1,5 +1,5 @@
-// Standard streams. Everything popfetch prints goes through here: it is redacted, escaped line by line, and a reader
-// that went away or stopped changes nothing for the mail (N003, N004, N019, N027).
+// Standard streams. Everything popfetch prints goes through here: secrets are masked (N019), control characters escaped
+// (N027). A reader that went away (N003, EPIPE) or reads slowly (N004) never holds up the mail.
 // Answers go to standard output; problems, notes and progress to standard error.
 import { display } from '../display.ts'
 import { redact } from '../redact.ts'
@@ -22,15 +22,15 @@ export interface Screen {
 
 /** A line may hold a path and a server's answer; nothing sensible is longer. */
 const LINE_LIMIT = 4000
-/** What may wait for a reader that is slow: notes are dropped early, problems late. */
+/** This much may wait for a slow reader before lines are dropped: notes early, problems late. */
 const NOTE_QUEUE_BYTES = 1024 * 1024
 const LINE_QUEUE_BYTES = 16 * 1024 * 1024
 /** An answer longer than this waits for its reader. */
 const ANSWER_QUEUE_BYTES = 256 * 1024
-/** How long the end of the program waits for a reader that takes nothing: a pager whose owner thinks. */
+/** How long the program waits at its end for a reader that takes nothing, such as a pager that nobody scrolls. */
 const READER_IDLE_MS = 600_000
 
-/** `bad`: it is wrong now. `doubtful`: it may be. */
+/** `bad`: something is wrong. `doubtful`: something may be. */
 export type Tone = 'plain' | 'bad' | 'doubtful'
 const TONES = { bad: '\u001b[31m', doubtful: '\u001b[33m' } as const
 
@@ -50,7 +50,7 @@ export class Output {
     stderr.on('error', () => {})
   }
 
-  /** From now on `answer` may colour, if a terminal shows it that wants colours (https://no-color.org). */
+  /** From now on `answer` uses colours, if it is shown on a terminal that takes them (https://no-color.org). */
   allowColours(env: NodeJS.ProcessEnv): void {
     this.#colours = this.#stdout.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb'
   }
@@ -61,7 +61,7 @@ export class Output {
     this.#stdout.write(this.#colours && tone !== 'plain' ? `${TONES[tone]}${lines}\u001b[0m\n` : `${lines}\n`)
   }
 
-  /** For long answers: resolves when the reader has caught up with them; false: it is gone, and no more need be said. */
+  /** For long answers: waits until the reader has caught up. False: the reader is gone, and nothing more need be printed. */
   async caughtUp(): Promise<boolean> {
     if (this.#stdout.writableLength > ANSWER_QUEUE_BYTES) await drained(this.#stdout)
     return !this.#readerGone
@@ -77,7 +77,7 @@ export class Output {
     this.#line(text, LINE_QUEUE_BYTES)
   }
 
-  /** Narration on standard error, of which nothing is lost if it is not read. */
+  /** Narration on standard error: dropped when nobody reads it. */
   note(text: string): void {
     this.#line(text, NOTE_QUEUE_BYTES)
   }
@@ -86,7 +86,7 @@ export class Output {
     this.say(`popfetch: ${text}`)
   }
 
-  /** Nothing could be started: the problem, and with `--json` the object that says so. */
+  /** For a command that could not start: the problem, and with `--json` the object that says so. */
   failure(error: PopfetchError, options: { readonly json: boolean }): void {
     this.problem(error.message)
     if (options.json) this.object({ ok: false, accounts: [], error: reportError(error) })
@@ -108,7 +108,7 @@ export class Output {
     return lost === 0 ? '' : `popfetch: ${lost} lines were dropped: nobody read them\n`
   }
 
-  /** Resolves when all is written, or its reader is gone, or takes nothing for ten minutes. */
+  /** Resolves when all is written, or when the reader is gone or has taken nothing for ten minutes. */
   async drained(): Promise<void> {
     this.#stderr.write(this.#lostLines())
     await Promise.all([drained(this.#stdout), drained(this.#stderr)])
@@ -133,7 +133,7 @@ async function drained(stream: TextStream): Promise<void> {
   let left = stream.writableLength
   if (left === 0) return
   const { promise, resolve } = Promise.withResolvers<void>()
-  // The callback comes after everything written before, or with the error that ended the stream.
+  // Called once everything before it is written, or with the error that ended the stream.
   stream.write('', () => resolve())
   const watch = setInterval(() => {
     if (stream.writableLength >= left) resolve()

@@ -1,9 +1,9 @@
-// SIGINT and SIGTERM: the first stops the run in good order within ten seconds, the second at once. A process that is
-// killed loses nothing either; the good order only saves what is in flight from being done twice.
+// SIGINT and SIGTERM: the first lets the run stop cleanly within ten seconds, the second ends it at once. A process that
+// is killed loses nothing either; a clean stop only avoids doing again what was in flight.
 import { PopfetchError } from '../errors.ts'
 import { EXIT_SIGNAL } from './exit.ts'
 
-/** From the first signal to the end, whatever hangs (DESIGN 5). */
+/** From the first signal to the end of the process, even when something hangs (DESIGN 5). */
 const GRACE_MS = 10_000
 const NUMBERS = { SIGINT: 2, SIGTERM: 15 } as const
 

@@ -1,3 +1,3 @@
-// The version, from the only place where it is written; a build puts it in.
+// The version, read from package.json; a build writes it into the program.
 import about from '../../package.json' with { type: 'json' }
 export const version: string = about.version

@@ -1,5 +1,5 @@
-// Speaks to the background process of a ledger. Of the configuration it needs only the place of the ledger; the rest may
-// be broken (DESIGN 5).
+// Speaks to the background process of a ledger. The configuration only has to tell the path of the ledger; the rest of it
+// may be broken (DESIGN 5).
 import { askDaemon } from '../../daemon/control/client.ts'
 import { socketPath, type Answers, type Requests, type Verb } from '../../daemon/control/protocol.ts'
 import { PopfetchError } from '../../errors.ts'
@@ -27,7 +27,7 @@ export async function askRequired<V extends Verb>(
   throw new PopfetchError('ERR_NO_DAEMON', message, { scope: 'process', retry: 'never' })
 }
 
-/** What a command says that only told the daemon something: `facts` with `--json`, else `text`, to a person alone. */
+/** Tells what the daemon did: `facts` with `--json`; otherwise `text`, if a person sits at a terminal. */
 export function acknowledge(
   text: string,
   facts: object,

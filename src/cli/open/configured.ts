@@ -1,5 +1,5 @@
-// What `poll` and `check` have in common: the configuration, the accounts that were named, the log and the ledger,
-// open for as long as the run lasts. Here unknown accounts are refused, before anything is touched.
+// What a command needs that works with the configured accounts: the configuration, the accounts that were named, the log
+// and the ledger. Unknown accounts are refused here, before anything is opened.
 import { resolvePath } from '../../config/paths.ts'
 import type { Account, Configuration } from '../../config/schema.ts'
 import { errnoOf } from '../../errors.ts'
@@ -8,35 +8,45 @@ import { openLog, silentLog, type Log } from '../../log.ts'
 import { nodeTls } from '../../pop3/network/trust.ts'
 import type { CommonOptions } from '../common-options.ts'
 import type { Surroundings } from '../surroundings.ts'
-import { unknownAccount } from '../usage.ts'
+import { unknownAccount } from '../command-errors.ts'
 
-export interface OpenedRun extends AsyncDisposable {
-  readonly configuration: Configuration
-  /** Those named, in the order of the configuration; all of them when none was named. */
-  readonly accounts: readonly Account[]
+/** The records of a run; disposing closes both. */
+interface Records extends AsyncDisposable {
   readonly ledger: Ledger
   readonly log: Log
 }
 
-/** Rejects with ERR_CONFIG, ERR_USAGE or ERR_LEDGER; then nothing is left open. Disposing closes ledger and log. */
+export interface OpenedRun extends Records {
+  readonly configuration: Configuration
+  /** The accounts that were named, in the order of the configuration; all when none was named. */
+  readonly accounts: readonly Account[]
+}
+
+/** Rejects with ERR_CONFIG, ERR_USAGE or ERR_LEDGER; then nothing is left open. */
 export async function openRun(
   invocation: CommonOptions & { readonly accounts: readonly string[] },
   surroundings: Surroundings,
 ): Promise<OpenedRun> {
-  const { output, person, rooms } = surroundings
   const configuration = await readConfiguration(invocation, surroundings)
   const accounts = selected(configuration.accounts, invocation.accounts)
-  if (person && !invocation.quiet) {
-    for (const warning of configuration.warnings) output.problem(`warning: ${warning}`)
-  }
-  // When its TLS is loaded, Node reads its authorities in a thread, 10 ms: while the ledger is opened, not afterwards.
+  tellWarnings(configuration.warnings, invocation, surroundings)
+  // Node reads its certificate authorities when its TLS is loaded: 10 ms in a thread, while the ledger is opened.
   if (accounts.some(({ tls }) => tls !== 'none')) nodeTls()
+  return { configuration, accounts, ...(await openRecords(configuration, invocation, surroundings)) }
+}
+
+/** Opens ledger and log. Rejects with ERR_LEDGER; then nothing is left open. */
+export async function openRecords(
+  configuration: Configuration,
+  options: CommonOptions,
+  surroundings: Surroundings,
+): Promise<Records> {
   await using opened = new AsyncDisposableStack()
-  const log = opened.use(await openConfiguredLog(configuration, invocation, surroundings))
-  const { openLedger } = await rooms.ledger()
+  const log = opened.use(await openConfiguredLog(configuration, options, surroundings))
+  const { openLedger } = await surroundings.rooms.ledger()
   const ledger = opened.use(await openLedger(configuration.statePath))
   const owned = opened.move()
-  return { configuration, accounts, ledger, log, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  return { ledger, log, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
 export async function readConfiguration(options: CommonOptions, surroundings: Surroundings): Promise<Configuration> {
@@ -45,7 +55,7 @@ export async function readConfiguration(options: CommonOptions, surroundings: Su
   return await loadConfiguration({ file: options.config, state: options.state, env, cwd, uid })
 }
 
-/** Rejects names that are not configured with ERR_USAGE. */
+/** The accounts with these names, or all for none. Throws ERR_USAGE for a name that is not configured. */
 export function selected(configured: readonly Account[], named: readonly string[]): readonly Account[] {
   if (named.length === 0) return configured
   const names = configured.map((account) => account.name)
@@ -55,13 +65,14 @@ export function selected(configured: readonly Account[], named: readonly string[
   return configured.filter((account) => named.includes(account.name))
 }
 
-/** A log that cannot be opened is a pity, not a reason to leave mail where it is. */
-export async function openConfiguredLog(
+/** When the log cannot be opened, that is told and the run goes on: mail is fetched without a log, too. */
+async function openConfiguredLog(
   configuration: Configuration,
   options: CommonOptions,
-  { cwd, env, output }: Surroundings,
+  surroundings: Surroundings,
 ): Promise<Log> {
-  const file = options.logFile === null ? configuration.log.file : resolvePath(options.logFile, cwd, env)
+  const { output } = surroundings
+  const file = logFileOf(configuration, options, surroundings)
   if (file === null) {
     if (options.logLevel !== null && !options.quiet) {
       output.problem('--log-level has no effect: there is no log: add --log-file FILE')
@@ -74,4 +85,23 @@ export async function openConfiguredLog(
     output.problem(`cannot open the log ${file} (${errnoOf(error) ?? String(error)}): going on without it`)
     return silentLog
   }
+}
+
+/** The file of `--log-file`, else that of the configuration; null: no file is named. */
+export function logFileOf(
+  { log }: Configuration,
+  { logFile }: CommonOptions,
+  { cwd, env }: Surroundings,
+): string | null {
+  return logFile === null ? log.file : resolvePath(logFile, cwd, env)
+}
+
+/** Warnings are for a person at a terminal: cron would mail them at every poll. */
+export function tellWarnings(
+  warnings: readonly string[],
+  { quiet }: CommonOptions,
+  { output, person }: Surroundings,
+): void {
+  if (!person || quiet) return
+  for (const warning of warnings) output.problem(`warning: ${warning}`)
 }

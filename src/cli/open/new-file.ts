@@ -1,18 +1,19 @@
-// Where `import` and `init` write a configuration, and how: a new file, readable by its owner alone. What is there is never
-// overwritten, and none that is in force is put out of force.
+// Where `import` and `init` write a configuration, and how: a new file, readable by its owner alone. A file that exists is
+// never overwritten, and the new file never hides a configuration that is in force.
 import { lstat, mkdir, open, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { configurationPlaces, resolvePath } from '../../config/paths.ts'
 import { display } from '../../display.ts'
-import { errnoOf, PopfetchError } from '../../errors.ts'
+import { errnoOf, type PopfetchError } from '../../errors.ts'
+import { configurationError } from '../command-errors.ts'
 import type { CommonOptions } from '../common-options.ts'
 import type { Surroundings } from '../surroundings.ts'
 
-/** The names that one directory may have it under. */
+/** A configuration may have this many names in one directory. */
 const NAMES = 3
 
-/** The file to be written: `--output`, else where popfetch will look for it. Rejects with ERR_CONFIG when one is there. */
-export async function newPlace(
+/** The path to write to: `--output`, else where popfetch looks first. Rejects with ERR_CONFIG when a file is there. */
+export async function newFilePath(
   { output, config }: CommonOptions & { readonly output: string | null },
   { env, cwd }: Pick<Surroundings, 'env' | 'cwd'>,
 ): Promise<string> {
@@ -25,8 +26,8 @@ export async function newPlace(
   return place
 }
 
-/** Writes the text, 0600, its directories 0700, and makes it durable; or leaves nothing. Rejects with ERR_CONFIG. */
-export async function writeNew(file: string, text: string): Promise<void> {
+/** Writes the file (0600, its directories 0700) and makes it durable. Rejects with ERR_CONFIG, and then leaves no file. */
+export async function writeNewFile(file: string, text: string): Promise<void> {
   try {
     await mkdir(path.dirname(file), { recursive: true, mode: 0o700 })
     await using handle = await open(file, 'wx', 0o600)
@@ -40,7 +41,7 @@ export async function writeNew(file: string, text: string): Promise<void> {
   } catch (error) {
     const errno = errnoOf(error)
     if (errno === 'EEXIST') throw inTheWay(file)
-    throw refusal(
+    throw configurationError(
       `writing the configuration ${display(file, 4096)}: ${errno ?? String(error)}: name another with --output`,
       error,
     )
@@ -53,16 +54,17 @@ async function isThere(place: string): Promise<boolean> {
     (error: unknown) => {
       const errno = errnoOf(error)
       if (errno === 'ENOENT' || errno === 'ENOTDIR') return false
-      throw refusal(`looking for ${display(place, 4096)}: ${errno ?? String(error)}: repair its permissions`, error)
+      throw configurationError(
+        `looking for ${display(place, 4096)}: ${errno ?? String(error)}: repair its permissions`,
+        error,
+      )
     },
   )
 }
 
 function inTheWay(place: string): PopfetchError {
   const way = 'name another file with --output FILE'
-  return refusal(`writing the configuration: ${display(place, 4096)} is there already, and is not overwritten: ${way}`)
-}
-
-function refusal(message: string, cause?: unknown): PopfetchError {
-  return new PopfetchError('ERR_CONFIG', message, { scope: 'process', retry: 'never', cause })
+  return configurationError(
+    `writing the configuration: ${display(place, 4096)} is there already, and is not overwritten: ${way}`,
+  )
 }

@@ -1,24 +1,23 @@
-// How `status` and `state` get at the ledger: where it is, whose it is, which message a person means. They work beside polls
-// and with a configuration of which nothing but `state` can be read (DESIGN 5).
+// How a command looks into the ledger: where it is, which accounts it has, which message a person means. This works while
+// polls run, and with a configuration of which only `state` can be read (DESIGN 5).
 import type { Outline } from '../../config/outline.ts'
 import { display } from '../../display.ts'
-import { PopfetchError } from '../../errors.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { MessageRecord } from '../../ledger/records.ts'
 import type { CommonOptions } from '../common-options.ts'
 import type { Surroundings } from '../surroundings.ts'
 import { possibleUidls, printedUidl } from '../terminal/uidl.ts'
-import { unknownAccount } from '../usage.ts'
+import { refusal, unknownAccount } from '../command-errors.ts'
 
-/** The ledger, opened to be read, and what stands around it. */
-export interface Looked {
+/** What a command has that looks into the ledger. */
+export interface LedgerContext {
   readonly outline: Outline
   readonly ledger: Ledger
   readonly json: boolean
   readonly surroundings: Surroundings
 }
 
-/** Rejects with ERR_CONFIG when the ledger's place cannot be told. What else is wrong is said on standard error. */
+/** Rejects with ERR_CONFIG when the path of the ledger cannot be found out. Other faults are told on standard error. */
 export async function outlineOf(options: CommonOptions, surroundings: Surroundings): Promise<Outline> {
   const { env, cwd, uid, output } = surroundings
   const { outlineConfiguration } = await import('../../config/outline.ts')
@@ -31,7 +30,7 @@ export async function outlineOf(options: CommonOptions, surroundings: Surroundin
   return outline
 }
 
-/** To look only: nothing is made or changed, and a ledger that is not there is an empty one. */
+/** Opens the ledger to read: nothing is made or changed, and a ledger that does not exist is an empty one. */
 export async function openToRead({ statePath }: Outline, { rooms }: Surroundings): Promise<Ledger> {
   return (await rooms.ledger()).openLedger(statePath, { readOnly: true })
 }
@@ -51,7 +50,7 @@ export interface Wanted {
   readonly copy: number | null
 }
 
-/** Never empty: rejects with ERR_USAGE when the ledger knows no such message. */
+/** At least one message; rejects with ERR_USAGE when the ledger knows no such message. */
 export async function requireMessages(ledger: Ledger, wanted: Wanted): Promise<readonly MessageRecord[]> {
   const { account, uidl, copy } = wanted
   let copies: readonly MessageRecord[] = []
@@ -66,12 +65,7 @@ export async function requireMessages(ledger: Ledger, wanted: Wanted): Promise<r
   throw refusal(`looking for the message ${display(uidl)} of ${account}: ${why}: see popfetch state list ${account}`)
 }
 
-/** Wrong usage that only the ledger can tell: nothing was changed. */
-export function refusal(message: string): PopfetchError {
-  return new PopfetchError('ERR_USAGE', message, { scope: 'process', retry: 'never' })
-}
-
-/** A message as it is named in a line: its UIDL, and which copy where there may be several. */
+/** The name of a message in a line: its UIDL, and the number of the copy unless it is the first. */
 export function nameOf({ key }: Pick<MessageRecord, 'key'>): string {
   return key.copy === 0 ? printedUidl(key.uidl) : `${printedUidl(key.uidl)} (copy ${key.copy})`
 }

@@ -1,16 +1,16 @@
-// The answers `init` needs: from options, else from a person, else the usual ones. Where an answer comes from is decided here,
-// what to ask is init.ts.
+// Answers that a command needs: from its options, else from a person, else the usual ones. This file decides where an
+// answer comes from; the command says what to ask.
 import type { Dialogue } from './dialogue.ts'
 import type { Output } from '../output.ts'
-import { usageError } from '../usage.ts'
+import { usageError } from '../command-errors.ts'
 
 export interface Question<T> {
-  /** The option that answers it. */
+  /** The option that answers this question. */
   readonly option: string
   readonly text: string
-  /** Taken when nothing is typed; null: there is none. */
+  /** The answer when nothing is typed; null: there is no usual answer. */
   readonly usual: string | null
-  /** The answer as it is meant, or the words after "expected". */
+  /** The value that the text means, or what should have been typed: the words after "expected". */
   readonly parse: (text: string) => { readonly value: T } | { readonly expected: string }
 }
 
@@ -19,19 +19,19 @@ export class Answers {
   readonly #output: Output
   readonly #usual: boolean
 
-  /** `usual`: nothing is asked that has a usual answer (`--yes`). */
+  /** `usual` (`--yes`): a question that has a usual answer is not asked. */
   constructor(dialogue: Dialogue | null, output: Output, { usual }: { readonly usual: boolean }) {
     this.#dialogue = dialogue
     this.#output = output
     this.#usual = usual
   }
 
-  /** Is there a person to decide what no option can say? */
+  /** Can a person be asked, even where there is a usual answer? */
   get person(): boolean {
     return this.#dialogue !== null && !this.#usual
   }
 
-  /** Rejects with ERR_USAGE when `given` is wrong, or when there is nobody to ask. */
+  /** `given`: the value of the option. Rejects with ERR_USAGE when that is wrong, or when nobody can be asked. */
   async to<T>(question: Question<T>, given: string | null): Promise<T> {
     const { option, text, usual, parse } = question
     const answer = given ?? (this.#usual ? usual : null)

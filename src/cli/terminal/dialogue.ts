@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline/promises'
 import { stdin } from 'node:process'
 import { Writable } from 'node:stream'
 import { display } from '../../display.ts'
-import { PopfetchError } from '../../errors.ts'
+import { abortedByPerson } from '../command-errors.ts'
 import type { Surroundings } from '../surroundings.ts'
 
 export interface Dialogue {
@@ -40,7 +40,7 @@ export function dialogueOn({ input, show }: Prompt, signal: AbortSignal): Dialog
     async ask(question) {
       const lines = createInterface({ input, output, terminal: true, historySize: 0 })
       const { promise: ended, reject } = Promise.withResolvers<never>()
-      const abort = (): void => reject(aborted('no answer was given'))
+      const abort = (): void => reject(abortedByPerson('no answer was given: nothing was done'))
       lines.once('SIGINT', abort)
       lines.once('close', abort)
       try {
@@ -48,7 +48,7 @@ export function dialogueOn({ input, show }: Prompt, signal: AbortSignal): Dialog
         return answer.trim()
       } catch (error) {
         show('\n')
-        throw signal.aborted ? aborted('no answer was given') : error
+        throw signal.aborted ? abortedByPerson('no answer was given: nothing was done') : error
       } finally {
         lines.close()
         // Closing rejects `ended` at the latest, and nobody waits for it any more.
@@ -67,7 +67,7 @@ export async function askPassword(question: string, { input, show }: Prompt): Pr
   show(`${question}: `)
   try {
     return await new Promise<string>((resolve, reject) => {
-      const abort = (): void => reject(aborted('no password was given'))
+      const abort = (): void => reject(abortedByPerson('no password was given: nothing was done'))
       lines.once('line', resolve)
       lines.once('SIGINT', abort)
       lines.once('close', abort)
@@ -77,8 +77,4 @@ export async function askPassword(question: string, { input, show }: Prompt): Pr
     // The terminal did not show the end of the line either.
     show('\n')
   }
-}
-
-function aborted(what: string): PopfetchError {
-  return new PopfetchError('ERR_ABORTED', `${what}: nothing was done`, { scope: 'process', retry: 'never' })
 }

@@ -4,7 +4,7 @@ const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
 const DAY_MS = 24 * HOUR_MS
 
-/** ISO 8601, UTC; null stays null, and so does 0 where it means "any time" (`retryAfterMs`, `pausedUntilMs`). */
+/** ISO 8601, UTC. Null for null, and for 0, which means "any time" (`retryAfterMs`, `pausedUntilMs`). */
 export function iso(ms: number | null): string | null {
   return ms === null || ms === 0 ? null : exact(ms)
 }
@@ -14,18 +14,18 @@ export function stamp(ms: number): string {
   return exact(ms).replace(/\.\d+Z$/, 'Z')
 }
 
-// Beyond this a Date is invalid (ECMAScript 21.4.1.1); a ledger that was written under a broken clock must still be shown.
+// Beyond this a Date is invalid (ECMAScript 21.4.1.1). A ledger that was written under a broken clock is shown all the same.
 const LAST_DATE_MS = 8.64e15
 
 function exact(ms: number): string {
   return new Date(Math.max(-LAST_DATE_MS, Math.min(LAST_DATE_MS, ms))).toISOString()
 }
 
-/** A span in its largest unit: `40 s`, `3 min`, `5 h`, `2 days`. Negative ones, of a clock that was set back, are none. */
+/** A span in its largest unit: `40 s`, `3 min`, `5 h`, `2 days`. A negative one (a clock was set back) is `0 s`. */
 export function span(ms: number): string {
   if (ms < MINUTE_MS) return `${Math.max(0, Math.floor(ms / 1000))} s`
   if (ms < HOUR_MS) return `${Math.floor(ms / MINUTE_MS)} min`
-  // Up to two days in hours: "1 day" may be nearly two.
+  // In hours up to two days: "1 day" would also stand for nearly two.
   if (ms < 2 * DAY_MS) return `${Math.floor(ms / HOUR_MS)} h`
   return `${Math.floor(ms / DAY_MS)} days`
 }

@@ -1,5 +1,5 @@
 // Progress on a terminal: one line per account at work, redrawn in place. log-update's only door; it is loaded only
-// when a run lasts long enough to be looked at. Lines that are printed meanwhile stay above the progress lines.
+// when a run lasts longer than a moment. Lines that are printed meanwhile stay above the progress lines.
 import type { createLogUpdate } from 'log-update'
 import { display } from '../../display.ts'
 import type { Log } from '../../log.ts'
@@ -17,7 +17,7 @@ const GONE_MS = 1500
 const RATE_AFTER_MS = 1000
 
 /** Runs `work` with an observer that draws, narrates and logs, as the command line asks. */
-export async function watched<T>(
+export async function withObserver<T>(
   wanted: { readonly quiet: boolean; readonly verbose: boolean },
   surroundings: Surroundings,
   log: Log,
@@ -103,7 +103,7 @@ export class ProgressScreen implements Screen, Disposable {
     else this.#update.persist(line)
   }
 
-  /** Called by the timer; a test calls it itself. */
+  /** Redraws. The timer calls it; a test calls it itself. */
   async draw(): Promise<void> {
     const nowMs = this.#nowMs()
     for (const [account, { progress, heardMs, pause }] of this.#atWork) {
@@ -117,7 +117,7 @@ export class ProgressScreen implements Screen, Disposable {
       const logUpdate = await import('log-update')
       this.#loading = false
       if (this.#disposed) return
-      // The cursor stays: hiding it installs signal handlers that end the process in our place.
+      // The cursor stays: to hide it, log-update installs signal handlers that end the process instead of ours.
       this.#update = logUpdate.createLogUpdate(this.#terminal, { showCursor: true })
     }
     this.#update(
@@ -162,13 +162,13 @@ export function progressText({ progress, fetching, errors = 0, pause }: AtWork, 
   const elapsedMs = nowMs - fetching.sinceMs
   const perMs = elapsedMs > 0 ? (bytes - fetching.bytes) / elapsedMs : 0
   if (elapsedMs < RATE_AFTER_MS || perMs <= 0) return `${counts}${failures}`
-  // Announced sizes are hints (P101): when more came than was announced, no time is foretold.
+  // Announced sizes are hints (P101, wrong sizes): when more came than was announced, no time is foretold.
   const leftMs = (totalBytes - bytes) / perMs
   const left = leftMs > 0 ? `  ${duration(Math.max(1000, leftMs)).replace(/\.\d+ s$/, ' s')} left` : ''
   return `${counts}  ${size(Math.round(perMs * 1000))}/s${left}${failures}`
 }
 
-/** Some terminals say that they have 0 columns. */
+/** Some terminals report 0 columns. */
 function positive(told: number | undefined, usual: number): number {
   return told === undefined || told <= 0 ? usual : told
 }

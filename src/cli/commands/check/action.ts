@@ -1,25 +1,25 @@
-// `popfetch check [account...]`: signs in everywhere and says what is waiting. Changes nothing anywhere.
-// Its answer, failures too, is on standard output.
+// `popfetch check [account...]`: signs in to every account and tells how many messages wait. It changes nothing. The
+// answer is on standard output, failures too.
 import type { CheckReport } from '../../../poll/report.ts'
 import { exitCodeOfReports, EXIT_OK } from '../../exit.ts'
 import type { CheckInvocation } from './options.ts'
-import { watched } from '../../terminal/progress-screen.ts'
+import { withObserver } from '../../terminal/progress-screen.ts'
 import { openRun } from '../../open/configured.ts'
 import { checkLines } from './text.ts'
 import type { Surroundings } from '../../surroundings.ts'
 
-/** Resolves to the exit code: 0 whether or not mail waits. Rejects only before the first account was tried. */
+/** Resolves to 0 whether or not mail waits. Rejects only before the first account was tried. */
 export async function run(invocation: CheckInvocation, surroundings: Surroundings): Promise<number> {
   const { output, rooms, signal, env } = surroundings
   await using run = await openRun(invocation, surroundings)
   const { checkAll } = await rooms.poll()
-  const reports = await watched(invocation, surroundings, run.log, (observer) =>
+  const reports = await withObserver(invocation, surroundings, run.log, (observer) =>
     checkAll(
       {
         configuration: run.configuration,
         accounts: run.accounts,
         ledger: run.ledger,
-        // Somebody asks now, so back-off is not obeyed.
+        // A person asks now, so back-off is not obeyed.
         options: { dryRun: true, limit: null, all: false, acceptNewIds: false, yes: false, eager: true },
         observer,
         log: run.log,

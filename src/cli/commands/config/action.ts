@@ -6,7 +6,7 @@ import { readConfiguration } from '../../open/configured.ts'
 import { counted } from '../../terminal/amounts.ts'
 import type { Surroundings } from '../../surroundings.ts'
 
-/** Resolves to the exit code 0; rejects with ERR_CONFIG, whose message lists all that is wrong. */
+/** Rejects with ERR_CONFIG, whose message lists every fault. */
 export async function run(invocation: ConfigInvocation, surroundings: Surroundings): Promise<number> {
   const { output, rooms } = surroundings
   const { jsonSchema, showConfiguration } = await rooms.configuration()

@@ -2,7 +2,7 @@
 import type { Command } from '../../command.ts'
 import type { CommonOptions } from '../../common-options.ts'
 import { oneOf } from '../../option.ts'
-import { usageError } from '../../usage.ts'
+import { usageError } from '../../command-errors.ts'
 
 const ACTIONS = ['check', 'show', 'schema'] as const
 

@@ -1,21 +1,18 @@
-// `popfetch --daemon`: into the background, or with --foreground, and in the process that was started in the background, the
-// work itself. What that is: daemon/daemon.ts. Here: which log, which signals, what is said to whom.
-import path from 'node:path'
-import { resolvePath, stateFolder } from '../../../config/paths.ts'
-import type { Configuration } from '../../../config/schema.ts'
+// `popfetch --daemon`: starts the background process. With --foreground, and in that process, it runs the daemon itself
+// (daemon/daemon.ts). This file decides on signals and on what is printed; logs.ts opens the logs.
+import { resolvePath } from '../../../config/paths.ts'
 import type { Starter } from '../../../daemon/detach.ts'
 import type { Daemon } from '../../../daemon/daemon.ts'
-import { display } from '../../../display.ts'
-import { errnoOf, PopfetchError } from '../../../errors.ts'
-import { bothLogs, openLog, printedLog, type FileLog, type Log, type LogLevel } from '../../../log.ts'
+import { PopfetchError } from '../../../errors.ts'
 import { EXIT_OK } from '../../exit.ts'
 import type { DaemonInvocation } from './options.ts'
-import { readConfiguration, selected } from '../../open/configured.ts'
+import { logFileOf, readConfiguration, selected, tellWarnings } from '../../open/configured.ts'
+import { openLogs, usualLogFile, type Logs } from './logs.ts'
 import { askRunning } from '../../open/ask-daemon.ts'
 import type { Surroundings } from '../../surroundings.ts'
 import { version } from '../../version.ts'
 
-/** Resolves to the exit code: 0 once it runs in the background, or when it was told to end. */
+/** Resolves to 0 once the process runs in the background, or when the daemon in this one was told to end. */
 export async function run(invocation: DaemonInvocation, surroundings: Surroundings): Promise<number> {
   const starter = await surroundings.host.starter()
   if (starter === null) await refuseSecond(invocation, surroundings)
@@ -28,7 +25,7 @@ export async function run(invocation: DaemonInvocation, surroundings: Surroundin
   }
 }
 
-/** Only for a quick answer: what really keeps a second one away is the lease. */
+/** Only for a quick answer: it is the lease that really keeps a second daemon away. */
 async function refuseSecond(invocation: DaemonInvocation, surroundings: Surroundings): Promise<void> {
   const { statePath } = await readConfiguration(invocation, surroundings)
   const running = await askRunning(statePath, { verb: 'status' }, surroundings)
@@ -45,9 +42,7 @@ async function toBackground(invocation: DaemonInvocation, surroundings: Surround
   const { startInBackground } = await import('../../../daemon/detach.ts')
   const configuration = await readConfiguration(invocation, surroundings)
   selected(configuration.accounts, invocation.accounts)
-  if (person && !invocation.quiet) {
-    for (const warning of configuration.warnings) output.problem(`warning: ${warning}`)
-  }
+  tellWarnings(configuration.warnings, invocation, surroundings)
   const logFile = logFileOf(configuration, invocation, surroundings) ?? usualLogFile(configuration)
   const args = argumentsOf(invocation, configuration.file, surroundings)
   const pid = await startInBackground({ command: [...host.command, ...args], env, signal, logFile })
@@ -59,7 +54,7 @@ async function toBackground(invocation: DaemonInvocation, surroundings: Surround
   return EXIT_OK
 }
 
-/** The same again, with paths that mean the same in any directory. */
+/** The command line again, with absolute paths: the daemon runs in another directory. */
 function argumentsOf(invocation: DaemonInvocation, config: string, { cwd, env }: Surroundings): readonly string[] {
   const { state, logFile, logLevel, accounts } = invocation
   return [
@@ -115,17 +110,17 @@ async function work(
   return EXIT_OK
 }
 
-/** Listens before the process can be seen to run: without that these signals would end it. What comes too early for the
- *  daemon is nothing to it: it has just read its configuration, and polls soon. */
+/** Listens before anybody can know of the process: until then these signals would end it. A signal that comes before the
+ *  daemon is there can be ignored: it has just read its configuration and polls soon. */
 function listen(logs: Logs, { host, terminal }: Surroundings): { handTo(daemon: Daemon): void } {
   let running: Daemon | null = null
   let hungUp = false
   host.on('SIGUSR1', () => running?.wake())
   host.on('SIGHUP', () => {
-    // The terminal it was started on is gone, and nobody has asked for a process that outlives it.
+    // Its terminal is gone, and it was not asked to outlive it.
     hungUp = terminal !== null && !host.attached()
     if (hungUp) running?.stop()
-    // The log first: whoever moved its file away wants a new one, whatever the configuration is like.
+    // The log first: somebody who moved its file away wants a new one, even if the configuration is wrong.
     else
       void logs
         .reopen(null)
@@ -138,60 +133,4 @@ function listen(logs: Logs, { host, terminal }: Surroundings): { handTo(daemon: 
       if (hungUp) daemon.stop()
     },
   }
-}
-
-interface Logs {
-  readonly log: Log
-  /** Goes on as `configuration` says; null: in the same file, made anew if it was moved away. */
-  reopen(configuration: Configuration | null): Promise<void>
-}
-
-/** In the foreground standard error is a log as well; in the background there is always a file. */
-async function openLogs(
-  configuration: Configuration,
-  invocation: DaemonInvocation,
-  surroundings: Surroundings,
-  starter: Starter | null,
-): Promise<Logs> {
-  const { output, terminal, nowMs } = surroundings
-  const place = (now: Configuration): string | null =>
-    logFileOf(now, invocation, surroundings) ?? (starter === null ? null : usualLogFile(now))
-  const level = (now: Configuration): LogLevel => invocation.logLevel ?? now.log.level
-  const printed = await printedLog(
-    (line) => output.note(line),
-    invocation.verbose ? 'debug' : invocation.quiet ? 'error' : level(configuration),
-    terminal === null ? 'json' : 'plain',
-    nowMs,
-  )
-  let current = configuration
-  const file = place(configuration)
-  if (file === null) return { log: printed, reopen: () => Promise.resolve() }
-  const written = await opened(file, () => openLog(file, level(configuration)))
-  return {
-    log: starter === null ? bothLogs(written, printed) : written,
-    async reopen(next) {
-      const wanted = next ?? current
-      const where = place(wanted) ?? file
-      await opened(where, () => written.reopen(where, level(wanted)))
-      current = wanted
-    },
-  }
-}
-
-/** A process that nobody watches does not begin without a log. */
-async function opened<T extends FileLog | void>(file: string, open: () => Promise<T>): Promise<T> {
-  try {
-    return await open()
-  } catch (cause) {
-    const text = `cannot open the log ${display(file, 200)} (${errnoOf(cause) ?? String(cause)}): name another with log.file or --log-file`
-    throw new PopfetchError('ERR_CONFIG', text, { scope: 'process', retry: 'never', cause })
-  }
-}
-
-function logFileOf({ log }: Configuration, { logFile }: DaemonInvocation, { cwd, env }: Surroundings): string | null {
-  return logFile === null ? log.file : resolvePath(logFile, cwd, env)
-}
-
-function usualLogFile(configuration: Configuration): string {
-  return path.join(stateFolder(configuration), 'popfetch.log')
 }

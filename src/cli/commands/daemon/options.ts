@@ -1,7 +1,7 @@
 // What `popfetch --daemon` may be told. It is no word of a command line but an option of polling, so poll/options.ts lists it.
 import type { CommonOptions } from '../../common-options.ts'
 import { flag, type Values } from '../../option.ts'
-import { usageError } from '../../usage.ts'
+import { usageError } from '../../command-errors.ts'
 
 export const DAEMON = {
   daemon: flag('Keep polling in the background, each account at its own interval'),

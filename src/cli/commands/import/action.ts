@@ -1,6 +1,6 @@
 // `popfetch import fetchmail|getmail|mpop [FILE]`: takes over an old tool's configuration and its record of seen messages.
-// What the old files mean is migrate/import-*.ts; where they are, old-files.ts.
-// The one rule: the record is in the ledger before there is a configuration that popfetch could poll with.
+// old-files.ts reads the old files; the room setup/ knows what they mean; seen.ts takes over the record.
+// The one rule: the record is in the ledger before there is a configuration with which popfetch could poll.
 import { dirname } from 'node:path'
 import { assemble } from '../../../config/assemble.ts'
 import { parseText } from '../../../config/document.ts'
@@ -13,20 +13,20 @@ import { EXIT_OK, exitCodeOfError } from '../../exit.ts'
 import { importLines, type ImportedReport } from './text.ts'
 import { takeOver } from './seen.ts'
 import type { ImportInvocation } from './options.ts'
-import { newPlace, writeNew } from '../../open/new-file.ts'
+import { newFilePath, writeNewFile } from '../../open/new-file.ts'
 import { readOldFiles } from './old-files.ts'
 import type { Surroundings } from '../../surroundings.ts'
-import { usageError } from '../../usage.ts'
+import { configurationError, usageError } from '../../command-errors.ts'
 
-/** Resolves to 0, or to 78 when the new file wants a person's hand before popfetch can use it. */
+/** Resolves to 0, or to 78 when a person has to edit the new file before popfetch can use it. */
 export async function run(invocation: ImportInvocation, surroundings: Surroundings): Promise<number> {
   const { output, env, cwd } = surroundings
   const printed = invocation.output === '-'
   if (printed && invocation.json) throw usageError('--output - prints the configuration: --json does not go with it')
-  const file = printed ? null : await newPlace(invocation, surroundings)
+  const file = printed ? null : await newFilePath(invocation, surroundings)
   const { files, imported } = await readOldFiles(invocation, surroundings)
   if (imported.accounts.every(({ off }) => off)) {
-    throw refusal(
+    throw configurationError(
       `reading ${files.map(shown).join(', ')}: there is no POP3 mailbox in it that is polled: name another file`,
     )
   }
@@ -55,7 +55,7 @@ export async function run(invocation: ImportInvocation, surroundings: Surroundin
     invocation,
     surroundings,
   )
-  await writeNew(file, text)
+  await writeNewFile(file, text)
   const problem = await faultOf(file, surroundings)
   const report: ImportedReport = { tool: invocation.tool, files, file, statePath, seen, missing, problem }
   if (invocation.json) output.object(objectOf(report))
@@ -64,7 +64,7 @@ export async function run(invocation: ImportInvocation, surroundings: Surroundin
   return problem === null ? EXIT_OK : exitCodeOfError(problem)
 }
 
-/** `--state`, else that of the configuration in force, which the new file may be meant to go into; else the usual one. */
+/** `--state`; else the ledger of the configuration in force, since the new accounts may be meant for it; else the usual one. */
 async function ledgerPlace({ state }: ImportInvocation, { env, cwd, uid }: Surroundings): Promise<string> {
   if (state !== null) return resolvePath(state, cwd, env)
   const { outlineConfiguration } = await import('../../../config/outline.ts')
@@ -72,7 +72,7 @@ async function ledgerPlace({ state }: ImportInvocation, { env, cwd, uid }: Surro
   return outline?.statePath ?? usualStatePath(env)
 }
 
-/** What is wrong with the new file; null: popfetch can use it. */
+/** The fault of the new file; null: popfetch can use it. */
 async function faultOf(file: string, { rooms, env, cwd, uid }: Surroundings): Promise<PopfetchError | null> {
   const { loadConfiguration } = await rooms.configuration()
   try {
@@ -97,8 +97,4 @@ function objectOf({ file, statePath, seen, missing, problem }: ImportedReport): 
 
 function shown(file: string): string {
   return display(file, 4096)
-}
-
-function refusal(message: string): PopfetchError {
-  return new PopfetchError('ERR_CONFIG', message, { scope: 'process', retry: 'never' })
 }

@@ -1,4 +1,4 @@
-// The files of fetchmail, getmail and mpop: where they are, and what is in them. What they say is migrate/import-*.ts.
+// The files of fetchmail, getmail and mpop: finds and reads them. The room setup/ knows what they mean.
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import path from 'node:path'
@@ -10,10 +10,11 @@ import { importGetmail } from '../../../setup/getmail/getmail.ts'
 import { importMpop } from '../../../setup/mpop/mpop.ts'
 import type { Around, Imported } from '../../../setup/imported.ts'
 import { parseNetrc } from '../../../setup/netrc.ts'
+import { configurationError } from '../../command-errors.ts'
 import type { ImportRequest } from './options.ts'
 import type { Surroundings } from '../../surroundings.ts'
 
-/** A million messages have 70 MB of UIDLs at most. */
+/** A record of a million messages has 70 MB at most. */
 const LIMIT_BYTES = 268_435_456
 
 type Place = Pick<Surroundings, 'env' | 'cwd'>
@@ -23,7 +24,7 @@ export interface OldFiles {
   readonly imported: Imported
 }
 
-/** Rejects with ERR_CONFIG when there is no such file, or it cannot be read. */
+/** Rejects with ERR_CONFIG when a file does not exist or cannot be read. */
 export async function readOldFiles(request: ImportRequest, place: Place): Promise<OldFiles> {
   const files =
     request.files.length === 0
@@ -34,7 +35,7 @@ export async function readOldFiles(request: ImportRequest, place: Place): Promis
   const all: Imported[] = []
   for (const file of files) {
     const text = await textOrNull(file)
-    if (text === null) throw refusal(`reading ${display(file, 4096)}: it does not exist: name the file`)
+    if (text === null) throw configurationError(`reading ${display(file, 4096)}: it does not exist: name the file`)
     all.push(oneImported(request, { file, text, around, place }))
   }
   const imported = {
@@ -92,19 +93,19 @@ async function usualFiles({ tool }: ImportRequest, place: Place): Promise<readon
   for (const each of directories) {
     if ((await stat(each).catch(() => null)) !== null) return tool === 'getmail' ? await getmailFiles(each) : [each]
   }
-  throw refusal(
+  throw configurationError(
     `looking for the configuration of ${tool}: there is neither ${directories.join(' nor ')}: name the file`,
   )
 }
 
-/** Without a getmailrc getmail takes all files of the directory that are not its own. */
+/** Without a getmailrc, getmail reads every file of the directory but those that it wrote itself. */
 async function getmailFiles(directory: string): Promise<readonly string[]> {
   const names = (await readdir(directory)).toSorted()
   const files = names.includes('getmailrc')
     ? ['getmailrc']
     : names.filter((name) => !/^oldmail-|^\.|\.json$/.test(name))
   if (files.length === 0)
-    throw refusal(`looking for the configuration of getmail: ${directory} has none: name the file`)
+    throw configurationError(`looking for the configuration of getmail: ${directory} has none: name the file`)
   return files.map((name) => path.join(directory, name))
 }
 
@@ -116,7 +117,7 @@ function inHome(name: string, { env, cwd }: Place): string {
   return resolvePath(`~/${name}`, cwd, env)
 }
 
-/** UTF-8, or what people had before it. */
+/** UTF-8, or latin1 where it is not that; null: there is no such file. */
 async function textOrNull(file: string): Promise<string | null> {
   const bytes = await bytesOrNull(file)
   if (bytes === null) return null
@@ -130,18 +131,14 @@ async function textOrNull(file: string): Promise<string | null> {
 async function bytesOrNull(file: string): Promise<Buffer | null> {
   try {
     const entry = await stat(file)
-    if (!entry.isFile()) throw refusal(`reading ${display(file, 4096)}: it is no file: name one`)
+    if (!entry.isFile()) throw configurationError(`reading ${display(file, 4096)}: it is no file: name one`)
     if (entry.size > LIMIT_BYTES)
-      throw refusal(`reading ${display(file, 4096)}: it is larger than 256 MiB: name another`)
+      throw configurationError(`reading ${display(file, 4096)}: it is larger than 256 MiB: name another`)
     return await readFile(file)
   } catch (error) {
     const errno = errnoOf(error)
     if (errno === 'ENOENT' || errno === 'ENOTDIR') return null
     if (error instanceof PopfetchError) throw error
-    throw refusal(`reading ${display(file, 4096)}: ${errno ?? String(error)}: repair its permissions`, error)
+    throw configurationError(`reading ${display(file, 4096)}: ${errno ?? String(error)}: repair its permissions`, error)
   }
-}
-
-function refusal(message: string, cause?: unknown): PopfetchError {
-  return new PopfetchError('ERR_CONFIG', message, { scope: 'process', retry: 'never', cause })
 }

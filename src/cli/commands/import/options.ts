@@ -2,7 +2,7 @@
 import type { Command } from '../../command.ts'
 import type { CommonOptions } from '../../common-options.ts'
 import { file, oneOf } from '../../option.ts'
-import { usageError } from '../../usage.ts'
+import { usageError } from '../../command-errors.ts'
 
 export const TOOLS = ['fetchmail', 'getmail', 'mpop'] as const
 export type Tool = (typeof TOOLS)[number]

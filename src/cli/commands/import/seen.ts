@@ -1,32 +1,32 @@
-// From an old tool's record of seen messages to the ledger: each is remembered as seen, that is neither fetched nor deleted by
-// popfetch. The old tool delivered it; nobody here knows where to, or whether it is still there.
+// Takes an old tool's record of seen messages over into the ledger. popfetch neither fetches nor deletes a message that
+// is remembered as seen: the old tool delivered it, and the record does not tell where to.
 import type { Account } from '../../../config/schema.ts'
-import { PopfetchError } from '../../../errors.ts'
 import type { AccountIdentity, Ledger, Lease } from '../../../ledger/ledger.ts'
 import type { SeenElsewhere } from '../../../poll/account/amend.ts'
 import type { Draft } from '../../../setup/draft.ts'
 import type { ImportRequest } from './options.ts'
-import { refusal } from '../../open/read-ledger.ts'
+import { accountBusy, refusal } from '../../command-errors.ts'
 import { readSeen } from './old-files.ts'
 import type { Surroundings } from '../../surroundings.ts'
 
 export interface TakenOver {
   readonly name: string
-  /** It is only a comment in the new file. */
+  /** The account is only a comment in the new file. */
   readonly off: boolean
   /** How many messages are remembered; null: the old tool had no record. */
   readonly count: number | null
-  /** The old tool left mail on the server, so that without a record it comes again. */
+  /** The old tool left mail on the server: without a record, that mail comes again. */
   readonly keeps: boolean
 }
 
 export interface TakeOverContext {
-  /** The accounts of the new file; null: something in it is wrong. */
+  /** The accounts of the new file; null: the file has a fault. */
   readonly configured: readonly Account[] | null
   readonly statePath: string
 }
 
-/** All or, when one of them is being polled or another mailbox has its name, none. Rejects with ERR_BUSY, ERR_USAGE, ERR_LEDGER. */
+/** Takes over all accounts, or none and rejects: ERR_BUSY when one is being polled, ERR_USAGE when another mailbox has its
+ *  name in the ledger, ERR_LEDGER. */
 export async function takeOver(
   accounts: Draft['accounts'],
   { configured, statePath }: TakeOverContext,
@@ -38,7 +38,7 @@ export async function takeOver(
       name,
       account,
       uidls: await readSeen(account, request, surroundings),
-      // As the schema has it: what a poll will compare with.
+      // As the schema reads it, because a poll compares with that.
       identity: configured?.find((each) => each.name === name) ?? account,
     })),
   )
@@ -55,7 +55,7 @@ export async function takeOver(
     for (const { name, identity, count, uidls } of known) {
       await requireSame(name, identity, ledger)
       const lease = await ledger.lease(name)
-      if (lease === null) throw busy(name)
+      if (lease === null) throw accountBusy(`importing ${name}`)
       const { host, port, user } = identity
       held.push({ lease: leases.use(lease), seen: { identity: { host, port, user }, count, uidls } })
     }
@@ -70,7 +70,7 @@ export async function takeOver(
   }))
 }
 
-/** The records of two mailboxes are not mixed. */
+/** Throws ERR_USAGE when the ledger knows another mailbox by this name: their records would be mixed. */
 async function requireSame(name: string, { host, port, user }: AccountIdentity, ledger: Ledger): Promise<void> {
   const record = (await ledger.accounts()).find((each) => each.name === name)
   if (record === undefined) return
@@ -79,9 +79,4 @@ async function requireSame(name: string, { host, port, user }: AccountIdentity, 
   throw refusal(
     `importing ${name}: the ledger ${ledger.place} knows another mailbox by this name: use another ledger (--state FILE), or popfetch state rename ${name} NEW`,
   )
-}
-
-function busy(name: string): PopfetchError {
-  const message = `importing ${name}: another popfetch is at work on it: try again when it is done`
-  return new PopfetchError('ERR_BUSY', message, { scope: 'process', retry: 'soon' })
 }

@@ -1,4 +1,4 @@
-// What `popfetch import` says when it is done. Pure.
+// The answer of `popfetch import` in words. Pure.
 import type { PopfetchError } from '../../../errors.ts'
 import type { Tool } from './options.ts'
 import type { TakenOver } from './seen.ts'
@@ -10,7 +10,7 @@ export interface ImportedReport {
   readonly file: string
   readonly statePath: string
   readonly seen: readonly TakenOver[]
-  /** Files that want a password. */
+  /** Files into which a person has to write a password. */
   readonly missing: readonly string[]
   readonly problem: PopfetchError | null
 }

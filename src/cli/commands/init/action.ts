@@ -1,17 +1,18 @@
-// `popfetch init`: sets up the first account by question and answer. Nothing is written before the end, and then one file.
-// Where answers come from is answers.ts, what was answered becomes a configuration in init-draft.ts.
+// `popfetch init`: sets up the first account by question and answer. Only at the end one file is written. Where an answer
+// comes from is decided in terminal/answers.ts; new-account.ts makes a configuration of the answers.
 import { display } from '../../../display.ts'
 import { PopfetchError } from '../../../errors.ts'
 import type { Lookups } from '../../../setup/discover.ts'
 import { Answers } from '../../terminal/answers.ts'
 import { terminalDialogue, type Dialogue } from '../../terminal/dialogue.ts'
+import { abortedByPerson } from '../../command-errors.ts'
 import { EXIT_OK } from '../../exit.ts'
 import { accountOf, initText, type Mailbox } from './new-account.ts'
 import { mailboxOf, serverOf, type Suggested } from './mailbox.ts'
 import * as question from './questions.ts'
-import { tried, type Waiting } from './try-sign-in.ts'
+import { trySignIn, type Waiting } from './try-sign-in.ts'
 import type { InitInvocation } from './options.ts'
-import { newPlace, writeNew } from '../../open/new-file.ts'
+import { newFilePath, writeNewFile } from '../../open/new-file.ts'
 import { counted, size } from '../../terminal/amounts.ts'
 import type { Surroundings } from '../../surroundings.ts'
 
@@ -25,10 +26,10 @@ export interface InitMeans {
   readonly lookups: Lookups | null
 }
 
-/** Resolves to 0 when the file is written; rejects, and leaves nothing, when it is not. */
+/** Resolves to 0 when the file is written; when it rejects, there is no file. */
 export async function setUp(invocation: InitInvocation, surroundings: Surroundings, means: InitMeans): Promise<number> {
   const { output } = surroundings
-  const file = await newPlace(invocation, surroundings)
+  const file = await newFilePath(invocation, surroundings)
   const answers = new Answers(means.dialogue, output, { usual: invocation.yes })
   const address = await answers.to(question.address, invocation.address)
   const suggested = await serverOf(address, invocation, { answers, surroundings, lookups: means.lookups })
@@ -41,13 +42,13 @@ export async function setUp(invocation: InitInvocation, surroundings: Surroundin
       : await answers.to(question.first(waiting?.messages ?? null), invocation.first)
   const choices = { deliver, deletion, first }
   const text = initText(mailbox, choices, invocation, surroundings)
-  // What the questions could not see to: keys that do not go together.
+  // The questions look at one answer each; the schema also finds answers that contradict each other.
   accountOf(text, file, surroundings)
   if (!invocation.json && (answers.person || !invocation.quiet)) {
     output.answer(initText({ ...mailbox, secret: shownSecret(mailbox) }, choices, invocation, surroundings).trimEnd())
   }
-  if (!invocation.yes && !(await answers.to(question.write(file), null))) throw declined()
-  await writeNew(file, text)
+  if (!invocation.yes && !(await answers.to(question.write(file), null))) throw abortedByPerson('nothing was written')
+  await writeNewFile(file, text)
   if (invocation.json) output.object({ ok: true, file, account: mailbox.name })
   else if (!invocation.quiet)
     output.say(`written: ${display(file, 4096)}; now popfetch fetches, popfetch --dry-run only tells`)
@@ -62,7 +63,7 @@ interface Attempt {
   readonly surroundings: Surroundings
 }
 
-/** Asks until the server takes what was answered, or a person says that it is right all the same. */
+/** Asks until the server accepts the answers, or the person decides to write them untested. */
 async function signedIn(
   first: Suggested,
   attempt: Attempt,
@@ -75,7 +76,7 @@ async function signedIn(
     if (invocation.untested) return { mailbox, waiting: null }
     try {
       if (!invocation.quiet) surroundings.output.note(`signing in to ${display(mailbox.host)}`)
-      const waiting = await tried(account, surroundings)
+      const waiting = await trySignIn(account, surroundings)
       const size_ = waiting.bytes === 0 ? '' : ` (${size(waiting.bytes)})`
       surroundings.output.note(`signed in: ${counted(waiting.messages, 'message')} waiting${size_}`)
       return { mailbox, waiting }
@@ -91,11 +92,7 @@ async function signedIn(
   }
 }
 
-/** A password as nobody sees it; where one comes from may be seen. */
+/** The mailbox's secret for the screen: a password is masked, the place of one is shown. */
 function shownSecret({ secret }: Mailbox): Mailbox['secret'] {
   return secret.kind === 'text' ? { kind: 'text', text: '********' } : secret
-}
-
-function declined(): PopfetchError {
-  return new PopfetchError('ERR_ABORTED', 'nothing was written', { scope: 'process', retry: 'never' })
 }

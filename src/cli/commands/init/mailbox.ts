@@ -1,4 +1,4 @@
-// Which mailbox `init` sets up: the server that was found or named, the name and the secret that open it.
+// The mailbox that `init` sets up: its server, found or named, and the user name and secret to sign in with.
 import { display } from '../../../display.ts'
 import { discover, type Lookups } from '../../../setup/discover.ts'
 import { firstSteps, type Provider } from '../../../providers.ts'
@@ -8,7 +8,7 @@ import type { Mailbox } from './new-account.ts'
 import type { InitRequest } from './options.ts'
 import * as question from './questions.ts'
 import type { Surroundings } from '../../surroundings.ts'
-import { usageError } from '../../usage.ts'
+import { usageError } from '../../command-errors.ts'
 
 export interface Suggested {
   readonly host: string | null
@@ -24,7 +24,7 @@ interface Means {
   readonly lookups: Lookups | null
 }
 
-/** Looks for the server unless it was named. Rejects with ERR_USAGE when it cannot be told and nobody can be asked. */
+/** Looks for the server unless it was named. Rejects with ERR_USAGE when only DNS names one and nobody can be asked. */
 export async function serverOf(
   address: string,
   { host, port, tls, quiet }: InitRequest & { readonly quiet: boolean },

@@ -1,4 +1,4 @@
-// The answers of `init` as a configuration file, and as the account that popfetch will make of it. Pure.
+// The answers of `init` as the text of a configuration file, and as the account that popfetch reads from it. Pure.
 import path from 'node:path'
 import { assemble } from '../../../config/assemble.ts'
 import { parseText } from '../../../config/document.ts'
@@ -10,10 +10,10 @@ import { draft } from '../../../setup/draft.ts'
 import { present, asWritten, type ImportedAccount } from '../../../setup/imported.ts'
 import type { InitInvocation } from './options.ts'
 import type { Surroundings } from '../../surroundings.ts'
-import { usageError } from '../../usage.ts'
+import { usageError } from '../../command-errors.ts'
 
 export interface Mailbox extends Pick<ImportedAccount, 'name' | 'host' | 'user' | 'secret' | 'secretKey'> {
-  /** Null: the usual one. */
+  /** Null: the usual port. */
   readonly port: number | null
   readonly tls: 'implicit' | 'starttls' | 'none'
 }
@@ -21,13 +21,13 @@ export interface Mailbox extends Pick<ImportedAccount, 'name' | 'host' | 'user' 
 export interface Choices {
   readonly deliver: Written
   readonly deletion: string
-  /** Null: nothing is there, so that it does not matter. */
+  /** Null: no message is on the server, so it does not matter. */
   readonly first: string | null
 }
 
 type Place = Pick<Surroundings, 'cwd' | 'env'>
 
-/** `choices`: null while only the mailbox is looked at. */
+/** `choices`: null while only the mailbox is known, to try it. */
 export function initText(
   mailbox: Mailbox,
   choices: Choices | null,

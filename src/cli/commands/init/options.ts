@@ -3,7 +3,7 @@
 import type { Command } from '../../command.ts'
 import { PASSWORD, passwordSource, type CommonOptions, type PasswordSource } from '../../common-options.ts'
 import { choice, file, flag, text } from '../../option.ts'
-import { usageError } from '../../usage.ts'
+import { usageError } from '../../command-errors.ts'
 
 const TLS = ['implicit', 'starttls', 'none'] as const
 

@@ -1,4 +1,4 @@
-// The questions of `popfetch init`, and which answers are right. Nothing is asked here.
+// The questions of `popfetch init`, and the answers that each takes. terminal/answers.ts asks them.
 import { parseAddress } from '../../../config/values/address.ts'
 import { parseHost } from '../../../config/values/host.ts'
 import { parseDuration } from '../../../config/values/quantity.ts'
@@ -40,7 +40,7 @@ export const tokenCommand: Question<string> = {
   parse: (text) => (text === '' ? { expected: 'a command' } : { value: text }),
 }
 
-/** A path alone is that of a Maildir. */
+/** A path without a kind is that of a Maildir. */
 export const deliver: Question<Written> = {
   option: 'deliver',
   text: 'Where mail goes (maildir:PATH, mbox:PATH, smtp://host?to=ADDRESS, lmtp:SOCKET?to=NAME)',
@@ -62,7 +62,7 @@ export const deletion: Question<string> = {
       : { expected: 'never, after-delivery or an age such as 30d' },
 }
 
-/** `waiting`: messages on the server; null: nobody looked. */
+/** `waiting`: messages on the server; null: they were not counted. */
 export function first(waiting: number | null): Question<string> {
   const what =
     waiting === null ? 'What is there already' : `The ${waiting} that ${waiting === 1 ? 'is' : 'are'} there already`

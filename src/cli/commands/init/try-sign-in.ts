@@ -1,4 +1,4 @@
-// Signs in as the new account will, and counts what waits there. Nothing is fetched, marked or remembered.
+// Signs in as the new account will, and counts the messages that wait. Nothing is fetched, marked or remembered.
 import type { Account } from '../../../config/schema.ts'
 import { silentLog } from '../../../log.ts'
 import type { Surroundings } from '../../surroundings.ts'
@@ -8,8 +8,11 @@ export interface Waiting {
   readonly bytes: number
 }
 
-/** Rejects with what `popfetch` would say. */
-export async function tried(account: Account, { env, signal }: Pick<Surroundings, 'env' | 'signal'>): Promise<Waiting> {
+/** Rejects with the error that a poll would have. */
+export async function trySignIn(
+  account: Account,
+  { env, signal }: Pick<Surroundings, 'env' | 'signal'>,
+): Promise<Waiting> {
   const { connect } = await import('../../../poll/sign-in/connect.ts')
   const { accountSecret, credentialsOf } = await import('../../../poll/sign-in/secret.ts')
   const secret = await accountSecret(account, { env, signal })

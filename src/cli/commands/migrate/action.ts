@@ -1,5 +1,5 @@
-// `popfetch migrate FROM TO`: moves a mailbox once, shows how far it is, and ends with a verdict on standard output. What
-// moves, is migrate/; what was meant, moving.ts; the words, verdict.ts.
+// `popfetch migrate FROM TO`: moves a mailbox once, shows its progress, and ends with a verdict on standard output. The
+// room migrate/ moves the mail; resolve.ts finds out from where to where, text.ts has the words.
 import { writeFile } from 'node:fs/promises'
 import { resolvePath } from '../../../config/paths.ts'
 import { errnoOf } from '../../../errors.ts'
@@ -7,15 +7,15 @@ import type { MigrationReport } from '../../../migrate/report.ts'
 import { exitCodeOfReports, EXIT_OK } from '../../exit.ts'
 import type { MigrateInvocation } from './options.ts'
 import { MigrationScreen } from './screen.ts'
-import { openMoving } from './resolve.ts'
+import { openMigration } from './resolve.ts'
 import { jsonLine } from '../../output.ts'
 import type { Surroundings } from '../../surroundings.ts'
 import { plannedLines, verdictJson, verdictLines, verdictOfAll } from './text.ts'
 
-/** Resolves to the exit code, 0 only when everything is there. Rejects only before anything was moved. */
+/** Resolves to 0 only when every message is there. Rejects only before anything was moved. */
 export async function run(invocation: MigrateInvocation, surroundings: Surroundings): Promise<number> {
   const { output, env, signal, nowMs } = surroundings
-  await using moving = await openMoving(invocation, surroundings)
+  await using moving = await openMigration(invocation, surroundings)
   const { migrateAll } = await import('../../../migrate/migrate.ts')
   const reports = await MigrationScreen.during(invocation, surroundings, moving.log, (observer) =>
     migrateAll({
@@ -47,7 +47,7 @@ export async function run(invocation: MigrateInvocation, surroundings: Surroundi
 function exitCodeOf(reports: readonly MigrationReport[]): number {
   return exitCodeOfReports(
     reports.map(({ outcome, error }) => {
-      // It was asked for now and cannot be done now: unlike for a poll, that is no success.
+      // Unlike a poll, a migration is asked for once: when it cannot be done now, that is a failure.
       if (outcome === 'busy' || outcome === 'interrupted') return { outcome: 'partial', error: null }
       return { outcome, error }
     }),
@@ -65,7 +65,7 @@ function answer(reports: readonly MigrationReport[], invocation: MigrateInvocati
   if (invocation.pair === null && !invocation.dryRun) output.answer(verdictOfAll(reports))
 }
 
-/** A report that cannot be written is told of; the mail is where it is. */
+/** When the report cannot be written, that is told; it does not change the outcome. */
 async function write(file: string, object: object, { cwd, env, output }: Surroundings): Promise<void> {
   const place = resolvePath(file, cwd, env)
   try {
@@ -75,7 +75,7 @@ async function write(file: string, object: object, { cwd, env, output }: Surroun
   }
 }
 
-/** The command line once more, as a shell reads it. There is no secret in it. */
+/** The command line again, quoted for a shell. It contains no secret. */
 export function commandOf(invocation: MigrateInvocation): string {
   const { pair, config, state, limit, since, maxRate, report, password } = invocation
   const secret = Object.entries(password ?? {}).flatMap(([kind, value]) => [`--password-${kind}`, value])

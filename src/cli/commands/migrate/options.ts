@@ -4,7 +4,7 @@ import { parseSize } from '../../../config/values/quantity.ts'
 import type { Command } from '../../command.ts'
 import { PASSWORD, passwordSource, type CommonOptions, type PasswordSource } from '../../common-options.ts'
 import { file, flag, nonEmpty, text } from '../../option.ts'
-import { usageError } from '../../usage.ts'
+import { usageError } from '../../command-errors.ts'
 import { POLL } from '../poll/options.ts'
 
 const MIGRATE = {

@@ -1,10 +1,10 @@
-// What `migrate` was told to move, found out before anything is touched: accounts and destinations by name or by URL, the
-// password of a URL, the ledger. An account of the configuration keeps its ledger; a mailbox given as a URL has one of its own.
+// From words to a migration, before anything is changed: accounts and destinations by name or by URL, the password of a
+// URL, the ledger. An account of the configuration keeps its ledger; a mailbox given as a URL has its own.
 import { stdin } from 'node:process'
 import { isLoopback } from '../../../config/values/host.ts'
 import { nearest } from '../../../config/values/nearest.ts'
 import { resolvePath, usualStatePath } from '../../../config/paths.ts'
-import type { Account, Configuration, DestinationConfig } from '../../../config/schema.ts'
+import type { Configuration, DestinationConfig } from '../../../config/schema.ts'
 import {
   isUrl,
   accountFromUrl,
@@ -13,39 +13,30 @@ import {
   type PasswordSource,
 } from '../../../config/from-urls.ts'
 import { display } from '../../../display.ts'
-import type { Ledger } from '../../../ledger/ledger.ts'
-import type { Log } from '../../../log.ts'
 import type { MigrateInvocation } from './options.ts'
 import { askPassword } from '../../terminal/dialogue.ts'
-import { openConfiguredLog, readConfiguration, selected } from '../../open/configured.ts'
+import { openRecords, readConfiguration, selected, tellWarnings, type OpenedRun } from '../../open/configured.ts'
 import type { Surroundings } from '../../surroundings.ts'
-import { usageError } from '../../usage.ts'
+import { usageError } from '../../command-errors.ts'
 
-export interface Moving extends AsyncDisposable {
-  readonly configuration: Configuration
-  readonly accounts: readonly Account[]
-  readonly ledger: Ledger
+/** Disposing closes ledger and log. */
+export interface Migration extends OpenedRun {
+  /** The ledger is that of this migration alone, not that of the configuration. */
   readonly ownLedger: boolean
-  readonly log: Log
 }
 
 type Pair = NonNullable<MigrateInvocation['pair']>
 
 /** Rejects with ERR_CONFIG, ERR_USAGE, ERR_LEDGER, or ERR_ABORTED when no password was given; then nothing is left open. */
-export async function openMoving(invocation: MigrateInvocation, surroundings: Surroundings): Promise<Moving> {
+export async function openMigration(invocation: MigrateInvocation, surroundings: Surroundings): Promise<Migration> {
   const { pair } = invocation
   const typed = pair !== null && isUrl(pair.from)
   const plan = typed ? await fromUrl(pair, invocation, surroundings) : await fromAccounts(invocation, surroundings)
   warn(plan, invocation, surroundings)
-  await using opened = new AsyncDisposableStack()
-  const log = opened.use(await openConfiguredLog(plan.configuration, invocation, surroundings))
-  const { openLedger } = await surroundings.rooms.ledger()
-  const ledger = opened.use(await openLedger(plan.configuration.statePath))
-  const owned = opened.move()
-  return { ...plan, ledger, ownLedger: typed, log, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  return { ...plan, ownLedger: typed, ...(await openRecords(plan.configuration, invocation, surroundings)) }
 }
 
-type Plan = Pick<Moving, 'configuration' | 'accounts'>
+type Plan = Pick<Migration, 'configuration' | 'accounts'>
 
 async function fromAccounts(invocation: MigrateInvocation, surroundings: Surroundings): Promise<Plan> {
   const configuration = await readConfiguration(invocation, surroundings)
@@ -61,7 +52,7 @@ async function fromAccounts(invocation: MigrateInvocation, surroundings: Surroun
   }
 }
 
-/** The configuration is read when the destination is a name of it, or when somebody named it. */
+/** Reads the configuration only when the destination is a name in it, or when `--config` names it. */
 async function fromUrl(pair: Pair, invocation: MigrateInvocation, surroundings: Surroundings): Promise<Plan> {
   const { env, cwd } = surroundings
   const resolve = (text: string): string => resolvePath(text, cwd, env)
@@ -69,7 +60,7 @@ async function fromUrl(pair: Pair, invocation: MigrateInvocation, surroundings: 
   const usual = needed ? await readConfiguration(invocation, surroundings) : null
   refuseUncheckedTls(env)
   const destination = destinationOf(pair.to, usual, surroundings)
-  // Looked at before a person types a password for it.
+  // A faulty URL is refused before a person types a password for it.
   const { host, user } = accountFromUrl(pair.from, { env: 'NONE' }, resolve)
   const password = invocation.password ?? (await typedPassword(`Password of ${user} at ${host}`, surroundings))
   const named = invocation.state === null ? null : resolve(invocation.state)
@@ -99,16 +90,14 @@ async function typedPassword(question: string, { output, terminal }: Surrounding
   return await askPassword(display(question), { input: stdin, show })
 }
 
-/** As config/load.ts does for a file: it would switch off the check of every certificate (N024). */
+/** As config/load.ts does for a file: the variable switches off every check of a certificate (N024). */
 function refuseUncheckedTls(env: NodeJS.ProcessEnv): void {
   if (env['NODE_TLS_REJECT_UNAUTHORIZED'] !== '0') return
   throw usageError('NODE_TLS_REJECT_UNAUTHORIZED=0 switches certificate checks off: unset it')
 }
 
 function warn({ configuration, accounts }: Plan, invocation: MigrateInvocation, surroundings: Surroundings): void {
-  const { output, person } = surroundings
-  if (!person || invocation.quiet) return
   const open = accounts.filter(({ tls, host }) => tls === 'none' && !isLoopback(host))
   const own = configuration.file === '' ? open.map(({ host }) => `everything comes from ${host} unencrypted`) : []
-  for (const warning of [...configuration.warnings, ...own]) output.problem(`warning: ${warning}`)
+  tellWarnings([...configuration.warnings, ...own], invocation, surroundings)
 }

@@ -29,7 +29,7 @@ export class MigrationScreen implements MigrationObserver {
     this.#nowMs = nowMs
   }
 
-  /** Runs `work` while it is watched. */
+  /** Runs `work` with an observer that shows its progress. */
   static async during<T>(
     { quiet, verbose }: Wanted,
     surroundings: Surroundings,

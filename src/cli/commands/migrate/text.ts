@@ -1,10 +1,10 @@
-// What became of a migration, in words that a person can act on, and as the object of `--json` and `--report`. Pure.
+// The outcome of a migration, in words that a person can act on, and as the object of `--json` and `--report`. Pure.
 import { display } from '../../../display.ts'
 import type { MigrationReport, Unmoved } from '../../../migrate/report.ts'
 import { duration, size } from '../../terminal/amounts.ts'
 import { planRows } from '../poll/text.ts'
 
-/** More than that of one account are counted, not listed; the report of --report has them. */
+/** Beyond this number the messages of an account are counted, not listed; the file of --report lists more. */
 const LISTED = 20
 
 const KINDS: Readonly<Record<Unmoved['kind'], string>> = {

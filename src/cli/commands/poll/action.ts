@@ -1,13 +1,13 @@
-// `popfetch [account...]`: polls once and says what became of it. What is said depends on who watches (DESIGN 2,
-// Output): a terminal gets progress and a summary, cron only what is worth a mail, `--json` one object.
+// `popfetch [account...]`: polls once and tells the outcome. How much it tells depends on who watches (DESIGN 2, Output):
+// a terminal gets progress and a summary, cron only what is worth a mail, `--json` one object.
 import type { Ledger, Told } from '../../../ledger/ledger.ts'
 import type { Log } from '../../../log.ts'
 import type { AccountReport } from '../../../poll/report.ts'
 import { exitCodeOfReports, EXIT_OK } from '../../exit.ts'
 import type { DaemonInvocation } from '../daemon/options.ts'
 import type { PollInvocation } from './options.ts'
-import { watched } from '../../terminal/progress-screen.ts'
-import { failureState, toldAfter, worthSaying } from './quiet.ts'
+import { withObserver } from '../../terminal/progress-screen.ts'
+import { failureState, toldAfter, isWorthTelling } from './quiet.ts'
 import { openRun, type OpenedRun } from '../../open/configured.ts'
 import { pollByDaemon } from './by-daemon.ts'
 import { planLines, problemLines, summaryLine } from './text.ts'
@@ -24,13 +24,13 @@ async function poll(invocation: PollInvocation, surroundings: Surroundings): Pro
   const { output, person, rooms, signal, env } = surroundings
   await using run = await openRun(invocation, surroundings)
   const { pollAll } = await rooms.poll()
-  // Nobody watches and nobody asked for every word: a lasting failure is told once (N034).
+  // Without a terminal and --verbose, a lasting failure is told once (N034, noise).
   const quietly = !person && !invocation.verbose && !invocation.dryRun
   const told = quietly ? await toldBefore(run.ledger) : null
   const eager = person || invocation.accounts.length > 0
   const reports =
     (await pollByDaemon(invocation, run, eager, surroundings)) ??
-    (await watched(invocation, surroundings, run.log, (observer) =>
+    (await withObserver(invocation, surroundings, run.log, (observer) =>
       pollAll({
         configuration: run.configuration,
         accounts: run.accounts,
@@ -76,7 +76,7 @@ function tell(
     return
   }
   if (terminal !== null && !invocation.quiet && !invocation.json) output.say(summaryLine(report))
-  const lasting = told === null || worthSaying(told.get(report.account) ?? null, failureState(report), nowMs())
+  const lasting = told === null || isWorthTelling(told.get(report.account) ?? null, failureState(report), nowMs())
   for (const line of problemLines(report, { lasting })) output.problem(line)
 }
 
@@ -93,7 +93,7 @@ async function rememberTold(
     try {
       await run.ledger.told(report.account, after)
     } catch (error) {
-      // The worst that follows is that a failure is told twice.
+      // At worst the failure is told twice.
       run.log.warn('what was told could not be recorded', { account: report.account, error: String(error) })
     }
   }
@@ -107,7 +107,7 @@ function logReport(log: Log, report: AccountReport): void {
   for (const { uidl, kind, reason } of problems) log.warn(reason, { account: report.account, kind, uidl })
 }
 
-/** Names and order are DESIGN's; `plan` comes with a dry run only. */
+/** Names and order are those of DESIGN; only a dry run has `plan`. */
 function jsonOf(report: AccountReport, dryRun: boolean): object {
   return {
     account: report.account,

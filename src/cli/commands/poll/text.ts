@@ -6,7 +6,7 @@ import { tableLines } from '../../terminal/table.ts'
 
 /** More than this many messages of one account are counted, not listed. */
 const LISTED_PROBLEMS = 10
-/** A report keeps so many problems at most. */
+/** A report has this many problems at most. */
 const KEPT_PROBLEMS = 100
 
 const KINDS: Readonly<Record<MessageProblem['kind'], string>> = {
@@ -75,7 +75,7 @@ export function planLines(report: AccountReport): string[] {
   return [heading, ...planRows(plan)]
 }
 
-/** The table alone. */
+/** The table of a plan, without the heading. */
 export function planRows(plan: readonly PlannedMessage[]): string[] {
   const rows = plan.map(({ action, sizeBytes, uidl, destinations }) => [
     action,

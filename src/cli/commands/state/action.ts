@@ -1,5 +1,5 @@
-// `popfetch state list|explain|export`: looks into the ledger, and changes nothing. What mends it is mend.ts. Everything is
-// printed while it is read, at the pace of whoever reads it.
+// `popfetch state`: list, explain and export, which look into the ledger and change nothing; change.ts has the operations
+// that change it. Messages are printed while they are read, as fast as the reader takes them.
 import type { AccountRecord } from '../../../ledger/ledger.ts'
 import type { MessageRecord, Selection } from '../../../ledger/records.ts'
 import { forecast, type Standing } from '../../../poll/account/forecast.ts'
@@ -11,7 +11,7 @@ import {
   outlineOf,
   requireAccount,
   requireMessages,
-  type Looked,
+  type LedgerContext,
   type Wanted,
 } from '../../open/read-ledger.ts'
 import { backUp, forget, rename } from './change.ts'
@@ -28,7 +28,9 @@ export async function run(invocation: StateInvocation, surroundings: Surrounding
   return EXIT_OK
 }
 
-const ACTIONS: { readonly [Name in Operation]: (wanted: StateRequests[Name], looked: Looked) => Promise<void> } = {
+const ACTIONS: {
+  readonly [Name in Operation]: (wanted: StateRequests[Name], context: LedgerContext) => Promise<void>
+} = {
   list,
   explain,
   export: exportAll,
@@ -40,25 +42,25 @@ const ACTIONS: { readonly [Name in Operation]: (wanted: StateRequests[Name], loo
 async function carryOut<Name extends Operation>(
   name: Name,
   wanted: StateRequests[Name],
-  looked: Looked,
+  context: LedgerContext,
 ): Promise<void> {
-  await ACTIONS[name](wanted, looked)
+  await ACTIONS[name](wanted, context)
 }
 
-async function list({ account, selection }: StateRequests['list'], looked: Looked): Promise<void> {
-  const { outline, ledger, json, surroundings } = looked
+async function list({ account, selection }: StateRequests['list'], context: LedgerContext): Promise<void> {
+  const { outline, ledger, json, surroundings } = context
   await requireAccount(account, outline, ledger)
   const { output } = surroundings
-  await eachMessage(account, selection, looked, (message) =>
+  await eachMessage(account, selection, context, (message) =>
     json ? output.object(messageObject(account, message)) : output.answer(listLine(message)),
   )
 }
 
-/** False: nobody reads any more (`| head`), or the run was interrupted. */
+/** False: the reader is gone (`| head`). Rejects when the run is interrupted. */
 async function eachMessage(
   account: string,
   selection: Selection,
-  { ledger, surroundings }: Looked,
+  { ledger, surroundings }: LedgerContext,
   print: (message: MessageRecord) => void,
 ): Promise<boolean> {
   const { output, signal } = surroundings
@@ -70,8 +72,8 @@ async function eachMessage(
   return true
 }
 
-async function exportAll({ account: only }: StateRequests['export'], looked: Looked): Promise<void> {
-  const { outline, ledger, surroundings } = looked
+async function exportAll({ account: only }: StateRequests['export'], context: LedgerContext): Promise<void> {
+  const { outline, ledger, surroundings } = context
   if (only !== null) await requireAccount(only, outline, ledger)
   const { output } = surroundings
   for (const record of await ledger.accounts()) {
@@ -79,11 +81,11 @@ async function exportAll({ account: only }: StateRequests['export'], looked: Loo
     output.object({ kind: 'account', ...accountObject(record) })
     const print = (message: MessageRecord): void =>
       output.object({ kind: 'message', ...messageObject(record.name, message) })
-    if (!(await eachMessage(record.name, 'all', looked, print))) return
+    if (!(await eachMessage(record.name, 'all', context, print))) return
   }
 }
 
-async function explain(wanted: Wanted, { outline, ledger, json, surroundings }: Looked): Promise<void> {
+async function explain(wanted: Wanted, { outline, ledger, json, surroundings }: LedgerContext): Promise<void> {
   const { output, nowMs } = surroundings
   const { account } = wanted
   await requireAccount(account, outline, ledger)

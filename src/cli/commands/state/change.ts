@@ -1,17 +1,16 @@
-// `popfetch state forget|rename|backup`: mends the ledger. What is to change is looked up first, and refused as a whole when a
-// part of it is wrong; an account that is being polled is left alone.
+// `popfetch state forget|rename|backup`: changes or copies the ledger. Everything that was named is looked up first, and
+// nothing is changed when a part of it is wrong. An account that is being polled is left alone.
 import { nameFault } from '../../../config/assemble.ts'
-import { PopfetchError } from '../../../errors.ts'
 import type { EntryKey, Ledger, Lease } from '../../../ledger/ledger.ts'
 import { forgetMessages } from '../../../poll/account/amend.ts'
 import { resolvePath } from '../../../config/paths.ts'
 import type { StateRequests } from './options.ts'
-import { refusal, requireAccount, requireMessages, type Looked } from '../../open/read-ledger.ts'
+import { requireAccount, requireMessages, type LedgerContext } from '../../open/read-ledger.ts'
 import { counted } from '../../terminal/amounts.ts'
-import { usageError } from '../../usage.ts'
+import { accountBusy, refusal, usageError } from '../../command-errors.ts'
 
-export async function forget(wanted: StateRequests['forget'], looked: Looked): Promise<void> {
-  const { outline, ledger, json, surroundings } = looked
+export async function forget(wanted: StateRequests['forget'], context: LedgerContext): Promise<void> {
+  const { outline, ledger, json, surroundings } = context
   const { account, uidls, copy, yes } = wanted
   await requireAccount(account, outline, ledger)
   const record = (await ledger.accounts()).find(({ name }) => name === account)
@@ -27,12 +26,12 @@ export async function forget(wanted: StateRequests['forget'], looked: Looked): P
     const what = `forgetting ${counted(count, 'message')} of ${account}`
     throw refusal(`${what}: the next poll takes them for new and delivers them again: if that is meant, add --yes`)
   }
-  await using mended = await openToMend(looked)
-  await using lease = await leaseOf(account, mended)
-  const forgotten = await forgetMessages(mended, lease, all ? 'all' : keys)
-  // Of an account that nothing will poll again nothing need be left.
+  await using writable = await openToChange(context)
+  await using lease = await leaseOf(account, writable)
+  const forgotten = await forgetMessages(writable, lease, all ? 'all' : keys)
+  // An account that is no longer configured need leave nothing behind.
   const removed = all && outline.accounts !== null && !outline.accounts.includes(account)
-  if (removed) await mended.records.remove(lease)
+  if (removed) await writable.records.remove(lease)
   const { output } = surroundings
   if (json) output.object({ ok: true, account, forgotten, removed })
   else {
@@ -43,8 +42,8 @@ export async function forget(wanted: StateRequests['forget'], looked: Looked): P
   }
 }
 
-export async function rename({ from, to }: StateRequests['rename'], looked: Looked): Promise<void> {
-  const { outline, ledger, json, surroundings } = looked
+export async function rename({ from, to }: StateRequests['rename'], context: LedgerContext): Promise<void> {
+  const { outline, ledger, json, surroundings } = context
   if (from === to) throw usageError('both names are the same')
   const fault = nameFault(to)
   if (fault !== null) throw usageError(`found ${fault.found}, expected ${fault.expected}`)
@@ -53,10 +52,10 @@ export async function rename({ from, to }: StateRequests['rename'], looked: Look
     await requireAccount(from, outline, ledger)
     throw refusal(`renaming ${from}: it was never polled: nothing is known of it`)
   }
-  await using mended = await openToMend(looked)
-  await using before = await leaseOf(from, mended)
-  await using after = await leaseOf(to, mended)
-  if (!(await mended.records.rename(before, after))) {
+  await using writable = await openToChange(context)
+  await using before = await leaseOf(from, writable)
+  await using after = await leaseOf(to, writable)
+  if (!(await writable.records.rename(before, after))) {
     const way = `if its messages may be forgotten: popfetch state forget ${to} --all-messages`
     throw refusal(`renaming ${from} to ${to}: messages of ${to} are known already, and are not mixed: ${way}`)
   }
@@ -70,7 +69,7 @@ export async function rename({ from, to }: StateRequests['rename'], looked: Look
 
 export async function backUp(
   { file: typed }: StateRequests['backup'],
-  { ledger, json, surroundings }: Looked,
+  { ledger, json, surroundings }: LedgerContext,
 ): Promise<void> {
   const { output, cwd, env } = surroundings
   const file = resolvePath(typed, cwd, env)
@@ -79,13 +78,12 @@ export async function backUp(
   else output.answer(`the ledger ${ledger.place} was copied to ${file}`)
 }
 
-async function openToMend({ outline, surroundings }: Looked): Promise<Ledger> {
+async function openToChange({ outline, surroundings }: LedgerContext): Promise<Ledger> {
   return (await surroundings.rooms.ledger()).openLedger(outline.statePath)
 }
 
 async function leaseOf(account: string, ledger: Ledger): Promise<Lease> {
   const lease = await ledger.lease(account)
   if (lease !== null) return lease
-  const message = `mending the ledger for ${account}: another popfetch is at work on it: try again when it is done`
-  throw new PopfetchError('ERR_BUSY', message, { scope: 'process', retry: 'soon' })
+  throw accountBusy(`mending the ledger for ${account}`)
 }

@@ -1,10 +1,10 @@
-// What the ledger records of accounts and messages, as JSON objects: names that are DESIGN's words, times in ISO 8601. Pure.
+// The ledger's records of accounts and messages as JSON objects: names are the words of DESIGN, times ISO 8601. Pure.
 import type { AccountRecord } from '../../../ledger/ledger.ts'
 import type { DeliveryRecord, MessageRecord } from '../../../ledger/records.ts'
 import { iso } from '../../terminal/moment.ts'
 import { printedUidl } from '../../terminal/uidl.ts'
 
-/** `uidl` as it is printed, `uidlBase64` the bytes. */
+/** `uidl` is the printed form, `uidlBase64` the bytes. */
 export function messageObject(account: string, message: MessageRecord): object {
   const { uidl, copy } = message.key
   return {
@@ -46,7 +46,7 @@ function deliveryObject(delivery: DeliveryRecord): object {
   }
 }
 
-/** Everything but what was derived from the secret: an export is shown to others. */
+/** Everything but what was derived from the secret, because an export is shown to others. */
 export function accountObject(record: AccountRecord): object {
   const { salt: _, ...facts } = record.facts
   return {

@@ -3,7 +3,7 @@ import type { Selection } from '../../../ledger/records.ts'
 import type { Command } from '../../command.ts'
 import type { CommonOptions } from '../../common-options.ts'
 import { flag, oneOf, wholeNumber, type Values } from '../../option.ts'
-import { usageError } from '../../usage.ts'
+import { usageError } from '../../command-errors.ts'
 
 const SELECTIONS = ['held', 'refused', 'open', 'delivered', 'seen'] as const
 

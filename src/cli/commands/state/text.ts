@@ -1,19 +1,19 @@
-// Messages of the ledger in words: a line each for `state list`, the whole story for `state explain`. Pure.
+// Messages of the ledger in words: a line each for `state list`, all that is known for `state explain`. Pure.
 import type { DeliveryRecord, MessageRecord } from '../../../ledger/records.ts'
 import { recipientOf } from '../../../poll/account/forecast.ts'
 import { nameOf } from '../../open/read-ledger.ts'
 import { stamp } from '../../terminal/moment.ts'
 import { counted, size } from '../../terminal/amounts.ts'
 
-/** A person compares them by eye; all of them is in --json. */
+/** Enough to compare two by eye; --json has all digits. */
 const FINGERPRINT_DIGITS = 16
 
-/** The state as people speak of it: an open message that a destination refused is a refused one. */
+/** The state as people name it: an open message that a destination refused is called refused. */
 export function stateOf({ state, deliveries }: MessageRecord): string {
   return state === 'open' && deliveries.some((delivery) => delivery.state === 'refused') ? 'refused' : state
 }
 
-/** One line of a list. Columns that can be padded come first: the list is printed while it is read. */
+/** One line of a list. The list is printed while it is read, so columns of unknown width come last. */
 export function listLine(message: MessageRecord): string {
   const bytes = message.receivedBytes ?? message.listedBytes
   const cells = [

@@ -1,5 +1,5 @@
-// `popfetch status [account...]`: how the accounts stand, from the ledger. Asks no server, changes nothing, and works while a
-// poll runs and when only the place of the ledger can be read from the configuration.
+// `popfetch status [account...]`: the state of the accounts, from the ledger. Asks no server and changes nothing. It works
+// while a poll runs, and when only the path of the ledger can be read from the configuration.
 import type { Outline } from '../../../config/outline.ts'
 import type { StatusAnswer } from '../../../daemon/control/protocol.ts'
 import { asPopfetchError } from '../../../errors.ts'
@@ -13,14 +13,14 @@ import { iso, stamp } from '../../terminal/moment.ts'
 import { askRunning } from '../../open/ask-daemon.ts'
 import { statusLines, type AccountStatus } from './text.ts'
 import type { Surroundings } from '../../surroundings.ts'
-import { unknownAccount } from '../../usage.ts'
+import { unknownAccount } from '../../command-errors.ts'
 
-/** Refused and held messages shown of one account; `state list` has all. */
+/** This many refused and held messages of an account are shown; `state list` has all. */
 const SHOWN_TROUBLES = 5
 
 const SETTLED: Unsettled = { waiting: 0, refused: 0, held: 0 }
 
-/** Resolves to the exit code 0, however the accounts are: the question was answered. */
+/** Resolves to 0 even when accounts fail: the question was answered. */
 export async function run(invocation: StatusInvocation, surroundings: Surroundings): Promise<number> {
   const { output, env, nowMs } = surroundings
   const outline = await outlineOf(invocation, surroundings)
@@ -39,7 +39,7 @@ export async function run(invocation: StatusInvocation, surroundings: Surroundin
   return EXIT_OK
 }
 
-/** What the background process says of itself; null: there is none, or it does not answer, which is said. */
+/** The answer of the background process; null: none runs, or it does not answer, which is told as a warning. */
 async function runningAt({ statePath }: Outline, surroundings: Surroundings): Promise<StatusAnswer | null> {
   try {
     return await askRunning(statePath, { verb: 'status' }, surroundings)
@@ -50,7 +50,7 @@ async function runningAt({ statePath }: Outline, surroundings: Surroundings): Pr
   }
 }
 
-/** Of the accounts named, or of all: first those of the configuration in its order, then those that only the ledger has. */
+/** The accounts named, or all: first those of the configuration in its order, then those that only the ledger knows. */
 async function statusOf(
   named: readonly string[],
   { accounts: configured }: Outline,
@@ -94,14 +94,14 @@ async function troublesOf(account: string, ledger: Ledger): Promise<readonly Mes
   return found
 }
 
-/** Names and order are DESIGN's. `nextPoll` is a promise that only a daemon can make, or the end of a pause. */
+/** Names and order are those of DESIGN. `nextPoll` comes from the daemon, or is the end of a pause. */
 function jsonOf({ account, record, unsettled, planned, pausedUntilMs }: AccountStatus): object {
   const { lastPollMs = null, lastSuccessMs = null, failures = 0, error = null }: Partial<AccountRecord> = record ?? {}
   return {
     account,
     lastPoll: iso(lastPollMs),
     lastSuccess: iso(lastSuccessMs),
-    // While an account is paused the daemon only looks whether its password was changed.
+    // While an account is paused, its next poll in the daemon only looks whether the password was changed.
     nextPoll: iso(pausedUntilMs ?? planned?.nextPollMs ?? null),
     held: unsettled.held,
     refused: unsettled.refused,

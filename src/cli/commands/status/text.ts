@@ -1,4 +1,4 @@
-// The answer of `status` in words. Pure: what the ledger and the configuration say of each account → lines and their tones.
+// The answer of `status` in words. Pure: from the state of each account to lines and their tones.
 import type { Planned } from '../../../daemon/schedule/scheduler.ts'
 import type { AccountRecord } from '../../../ledger/ledger.ts'
 import type { MessageRecord, Unsettled } from '../../../ledger/records.ts'
@@ -15,11 +15,11 @@ export interface AccountStatus {
   /** False: only the ledger knows it. */
   readonly configured: boolean
   readonly unsettled: Unsettled
-  /** Refused and held messages, the first few. */
+  /** The first few of the refused and held messages. */
   readonly troubles: readonly MessageRecord[]
   /** Null: no background process polls it. */
   readonly planned: Planned | null
-  /** The account is left alone until then; null: it is not. */
+  /** The account is left alone until then; null: it is not left alone. */
   readonly pausedUntilMs: number | null
 }
 
@@ -28,14 +28,14 @@ export interface StatusLine {
   readonly tone: Tone
 }
 
-/** An account that has had no success for so long stands out, also when nothing is known to be wrong: cron may have stopped. */
+/** After this long without success an account stands out, even when no failure is known: cron may have stopped. */
 const LONG_MS = 24 * 3_600_000
 
 const HEADINGS = [' ', 'account', 'last success', 'last poll', 'waiting', 'refused', 'held', 'failures', 'next poll']
 /** Columns of numbers. */
 const NUMBERS: ReadonlySet<number> = new Set([4, 5, 6, 7])
 
-/** A table, a row an account, and below it what a person should look at. */
+/** A table with a row for each account; below it, what a person should look at. */
 export function statusLines(accounts: readonly AccountStatus[], nowMs: number): readonly StatusLine[] {
   if (accounts.length === 0) return [{ text: 'no account was ever polled', tone: 'plain' }]
   const [heading = '', ...rows] = tableLines([HEADINGS, ...accounts.map((status) => cells(status, nowMs))], NUMBERS)
@@ -46,7 +46,8 @@ export function statusLines(accounts: readonly AccountStatus[], nowMs: number): 
   ]
 }
 
-/** Failing is bad, and so is a poll that hangs; long without success is doubtful. An account that nobody polls any more is neither. */
+/** A failure is bad, and so is a poll that hangs; a long time without success is doubtful. An account that is no longer
+ *  configured is neither. */
 function toneOf({ record, configured, planned }: AccountStatus, nowMs: number): Tone {
   if (planned?.overdue === true) return 'bad'
   if (record === null || !configured) return 'plain'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { failureState, toldAfter, worthSaying } from '../../../../src/cli/commands/poll/quiet.ts'
+import { failureState, toldAfter, isWorthTelling } from '../../../../src/cli/commands/poll/quiet.ts'
 import type { Told } from '../../../../src/ledger/ledger.ts'
 import { accountReport } from '../../reports.ts'
 
@@ -20,7 +20,7 @@ function toldOf(reports: readonly (typeof fine)[], everyMs = 5 * MINUTE_MS): num
   const said: number[] = []
   reports.forEach((report, i) => {
     const nowMs = 1e12 + i * everyMs
-    if (worthSaying(told, failureState(report), nowMs)) said.push(i)
+    if (isWorthTelling(told, failureState(report), nowMs)) said.push(i)
     told = toldAfter(told, report, nowMs)
   })
   return said
@@ -66,7 +66,7 @@ describe('without a terminal', () => {
   })
 
   test('a clock that was set back does not silence a failure', () => {
-    expect(worthSaying({ state: 'exit 75', atMs: 2e12 }, 'exit 75', 1e12)).toBe(true)
+    expect(isWorthTelling({ state: 'exit 75', atMs: 2e12 }, 'exit 75', 1e12)).toBe(true)
   })
 })
 

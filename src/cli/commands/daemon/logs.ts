@@ -1,0 +1,65 @@
+// The logs of a daemon: which there are, and how they go on after a reload.
+import path from 'node:path'
+import { stateFolder } from '../../../config/paths.ts'
+import type { Configuration } from '../../../config/schema.ts'
+import type { Starter } from '../../../daemon/detach.ts'
+import { display } from '../../../display.ts'
+import { errnoOf } from '../../../errors.ts'
+import { bothLogs, openLog, printedLog, type FileLog, type Log, type LogLevel } from '../../../log.ts'
+import { configurationError } from '../../command-errors.ts'
+import { logFileOf } from '../../open/configured.ts'
+import type { Surroundings } from '../../surroundings.ts'
+import type { DaemonInvocation } from './options.ts'
+
+export interface Logs {
+  readonly log: Log
+  /** Goes on as `configuration` says; null: in the same place, in a new file if the old one was moved away. */
+  reopen(configuration: Configuration | null): Promise<void>
+}
+
+/** In the foreground standard error is a log as well; in the background there is always a file. Rejects with ERR_CONFIG. */
+export async function openLogs(
+  configuration: Configuration,
+  invocation: DaemonInvocation,
+  surroundings: Surroundings,
+  starter: Starter | null,
+): Promise<Logs> {
+  const { output, terminal, nowMs } = surroundings
+  const place = (now: Configuration): string | null =>
+    logFileOf(now, invocation, surroundings) ?? (starter === null ? null : usualLogFile(now))
+  const level = (now: Configuration): LogLevel => invocation.logLevel ?? now.log.level
+  const printed = await printedLog(
+    (line) => output.note(line),
+    invocation.verbose ? 'debug' : invocation.quiet ? 'error' : level(configuration),
+    terminal === null ? 'json' : 'plain',
+    nowMs,
+  )
+  let current = configuration
+  const file = place(configuration)
+  if (file === null) return { log: printed, reopen: () => Promise.resolve() }
+  const written = await opened(file, () => openLog(file, level(configuration)))
+  return {
+    log: starter === null ? bothLogs(written, printed) : written,
+    async reopen(next) {
+      const wanted = next ?? current
+      const where = place(wanted) ?? file
+      await opened(where, () => written.reopen(where, level(wanted)))
+      current = wanted
+    },
+  }
+}
+
+/** A process that nobody watches does not begin without its log. */
+async function opened<T extends FileLog | void>(file: string, open: () => Promise<T>): Promise<T> {
+  try {
+    return await open()
+  } catch (cause) {
+    const text = `cannot open the log ${display(file, 200)} (${errnoOf(cause) ?? String(cause)}): name another with log.file or --log-file`
+    throw configurationError(text, cause)
+  }
+}
+
+/** The log of a background process for which no file was named: beside the ledger. */
+export function usualLogFile(configuration: Configuration): string {
+  return path.join(stateFolder(configuration), 'popfetch.log')
+}
