@@ -1,6 +1,6 @@
 // DELE, after everything is delivered and recorded, and never on doubt. A message of an earlier session is looked at once
-// more before it goes: its number must still bring the header that was delivered (P098, P130). One that only a Maildir's
-// file name knows is compared with that file (DESIGN 4.3).
+// more first: its number must still bring the header that was delivered (P098, P130). A message that is known only by the
+// name of a file in a Maildir is compared with that file (DESIGN 4.3).
 import { Spool } from '../deliver/spool.ts'
 import { fingerprint, splitHeader, stateBytes } from '../header.ts'
 import type { EntryKey } from '../ledger/ledger.ts'
@@ -10,7 +10,7 @@ import { mayDelete, MOST_DELETIONS, type Plan, type PlannedDeletion, type Planne
 import { compareSizes } from './account/sizes.ts'
 import type { Visit } from './visit.ts'
 
-/** Retrieved at once to be compared: in memory up to 1 MiB each. */
+/** So many are retrieved at once to be compared; each takes up to 1 MiB of memory. */
 const COMPARED_AT_ONCE = 16
 
 export interface Removable extends EntryKey {
@@ -50,7 +50,7 @@ export async function remove(done: readonly PlannedFetch[], plan: Plan, visit: V
   return removable.filter((_, at) => replies[at]?.status === 'ok')
 }
 
-/** Says once that the server keeps what it was told to delete. */
+/** Reports once each message that the server keeps although it was deleted again and again. */
 async function giveUp(deletions: readonly PlannedDeletion[], { lease, run, tally }: Visit): Promise<void> {
   const ignored = deletions.filter(({ known }) => known.deletions === MOST_DELETIONS)
   if (ignored.length === 0) return
@@ -71,7 +71,7 @@ async function matching(
     const look = looks[at] ?? null
     if (look === null || known.fingerprint === null || known.receivedBytes === null) return false
     if (sizeBytes !== null && known.listedBytes !== null) {
-      // Some servers write down in the header what they know of a message, once they have shown it (P128).
+      // Some servers add fields about a message to its header once they have shown it (P128).
       if (Math.abs(sizeBytes - known.listedBytes) > look.stateBytes) return false
     }
     const sizes = compareSizes(known.listedBytes, known.receivedBytes, history.sizes.exact)
@@ -89,7 +89,8 @@ async function compared(deletions: readonly PlannedDeletion[], visit: Visit): Pr
   return same
 }
 
-/** Is what the server has what the file has, to the byte? Then it is recorded, and not asked again. */
+/** Does the server's message equal the file at the destination, byte for byte? Then that is recorded, and not asked
+ *  again. */
 async function isOnDisk(deletion: PlannedDeletion, visit: Visit): Promise<boolean> {
   const { account, lease, run, session, destinations } = visit
   const origin = originOf(account, deletion)
@@ -106,7 +107,7 @@ async function isOnDisk(deletion: PlannedDeletion, visit: Visit): Promise<boolea
   if (reply.status !== 'ok') return false
   const { sizeBytes, digest, fingerprint, messageId } = await spool.complete(run.nowMs())
   for (const { destination, down } of await destinations.configured()) {
-    // What it has cannot be seen now: kept for the next poll, without a word about the others.
+    // Its files cannot be read now; another destination may still prove the message.
     if (down !== null) continue
     const [standing] = (await destination.census([origin], run.signal)) ?? []
     if (standing === null || standing === undefined) continue

@@ -1,5 +1,6 @@
-// What is changed in the ledger between polls, because a person or an import asks for it: messages counted as seen, messages
-// forgotten. What a poll would have recorded beside the messages is changed with them, so that the guards judge rightly.
+// What is changed in the ledger between polls, because a person or an import asks for it: messages counted as seen,
+// messages forgotten. What a poll would have recorded beside the messages is changed with them, so that the guards judge
+// rightly.
 import type { AccountIdentity, EntryKey, Ledger, Lease } from '../../ledger/ledger.ts'
 
 /** Messages that another program fetched before popfetch. */
@@ -25,8 +26,8 @@ export async function rememberSeen(ledger: Ledger, lease: Lease, seen: SeenElsew
   await ledger.finish(lease, { identity: seen.identity, health: record, facts })
 }
 
-/** `alive`: the guard against changed UIDs would miss the messages (S020). `forgotten`: an account without messages is no lost
- *  ledger, to be rebuilt from a Maildir (DESIGN 4.3): the messages are wanted once more. */
+/** `alive`: the guard against changed UIDs would miss the messages (S020). `forgotten`: an account without messages is no
+ *  lost ledger, to be rebuilt from a Maildir (DESIGN 4.3): the messages are wanted once more. */
 const FACTS_OF_FORGOTTEN = { alive: null, forgotten: 'yes' }
 
 /** The next poll takes the messages for new. Gives how many were forgotten. */

@@ -6,11 +6,11 @@ import type { AccountHealth } from '../../ledger/ledger.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
-/** Two refusals may be the server's mistake (P052: some refuse good passwords now and then). */
+/** Two refusals may be the server's mistake: some refuse good passwords now and then (P052). */
 const REFUSALS_FORGIVEN = 2
 const FIRST_PAUSE_MS = 15 * MINUTE_MS
 const LONGEST_PAUSE_MS = 24 * HOUR_MS
-/** cron's minutes are not exact: a poll that comes a little early must not lose its turn to LOGIN-DELAY. */
+/** cron's minutes are not exact: a poll that comes a little early is still made, in spite of LOGIN-DELAY. */
 const SLACK_MS = 10_000
 
 export interface PollEnd {
@@ -50,8 +50,8 @@ function pausedUntil({ error, signedInMs, loginDelaySeconds }: PollEnd, refusals
   return Math.max(asked, delayed)
 }
 
-/** How long the background process waits with the next poll, at `nowMs`. A network or a server that failed is asked again
- *  after 1 minute, doubling to an hour; what only a person can mend, never sooner than usual. */
+/** How long the background process waits with the next poll, at `nowMs`. After a failure of network or server it
+ *  is 1 minute, doubling to an hour; after a failure that only a person can mend, never less than usual. */
 export function waitMs(health: AccountHealth, intervalMs: number, nowMs: number): number {
   const { failures, refusals, error, pausedUntilMs } = health
   const backOffMs = failures === 0 ? 0 : Math.min(MINUTE_MS * 2 ** Math.min(failures - 1, 10), HOUR_MS)

@@ -1,20 +1,20 @@
-// What the next polls will do with one message of the ledger, and why, in one sentence for a person. Pure; says what
-// plan.ts and targets.ts do, with their limits, and decides nothing.
+// What the next polls will do with one message of the ledger, and why, in one sentence for a person. Pure. Tells what
+// plan.ts and due.ts do, with their limits; decides nothing.
 import type { Account } from '../../config/schema.ts'
 import type { AccountHealth } from '../../ledger/ledger.ts'
 import type { DeliveryRecord, MessageRecord } from '../../ledger/records.ts'
 import { isPaused } from './backoff.ts'
 import { MOST_ATTEMPTS, MOST_UNKNOWNS } from '../plan/plan.ts'
 
-/** `departed`: not in the configuration. `unclear`: the configuration cannot be read. */
-export type Standing =
+/** Is the account in the configuration? `departed`: not any more. `unclear`: the configuration cannot be read. */
+export type AccountPresence =
   | { readonly kind: 'configured'; readonly account: Account }
   | { readonly kind: 'departed' }
   | { readonly kind: 'unclear' }
 
 export interface ForecastView {
   readonly message: MessageRecord
-  readonly standing: Standing
+  readonly presence: AccountPresence
   readonly health: AccountHealth
   readonly nowMs: number
   /** A point in time as text. */
@@ -22,8 +22,8 @@ export interface ForecastView {
 }
 
 export function forecast(view: ForecastView): string {
-  const { message, standing, health, nowMs, at } = view
-  if (standing.kind === 'departed') return 'nothing: the account is not in the configuration'
+  const { message, presence, health, nowMs, at } = view
+  if (presence.kind === 'departed') return 'nothing: the account is not in the configuration'
   if (message.goneSinceMs !== null) {
     return `nothing, unless the server lists it again: it has not since ${at(message.goneSinceMs)}`
   }
@@ -33,7 +33,7 @@ export function forecast(view: ForecastView): string {
     case 'held':
       return 'nothing: it is kept back, and stays on the server, until it is forgotten: the next poll then takes it for new'
     case 'delivered':
-      return deletion(message, standing, at)
+      return deletion(message, presence, at)
     case 'open':
       return isPaused(health, nowMs)
         ? `${attempt(message, nowMs, at)}; the account is paused until ${at(health.pausedUntilMs)}`
@@ -41,9 +41,9 @@ export function forecast(view: ForecastView): string {
   }
 }
 
-function deletion(message: MessageRecord, standing: Standing, at: ForecastView['at']): string {
-  if (standing.kind !== 'configured') return 'it is not fetched again; delete in the configuration cannot be read'
-  const policy = standing.account.delete
+function deletion(message: MessageRecord, presence: AccountPresence, at: ForecastView['at']): string {
+  if (presence.kind !== 'configured') return 'it is not fetched again; delete in the configuration cannot be read'
+  const policy = presence.account.delete
   const again = message.deletions > 0 ? 'again ' : ''
   switch (policy.kind) {
     case 'never':

@@ -1,5 +1,5 @@
-// What an account's record says to this poll, and what this poll leaves in it: facts about the server, the clock that
-// messages age by, how it went. Written once, at the end.
+// What earlier polls of an account left for this one, and what this one leaves for the next: facts about the server, the
+// clock by which messages age, how the poll went. Written once, at the end.
 import { showsWhatItHas } from '../../config/destinations/destinations.ts'
 import type { Account } from '../../config/schema.ts'
 import { asPopfetchError, PopfetchError } from '../../errors.ts'
@@ -20,8 +20,9 @@ import type { Tally } from '../tally.ts'
 /** A server that wants more than that between two sign-ins is left to the next poll (P155). */
 const LONGEST_WAIT_S = 30
 
+/** Read from the account's record when the poll begins. */
 export class History {
-  /** As it was before this session. */
+  /** The account's record as it was before this session. */
   record: AccountRecord
   readonly sizes: SizeWatch
   readonly ages: AgeClock
@@ -92,14 +93,13 @@ export class History {
     return (this.loginDelaySeconds ?? 0) > LONGEST_WAIT_S
   }
 
-  /** Nothing is known: the ledger may be new because an older one was lost (DESIGN 4.3), unless a person emptied it
+  /** No message is known. The ledger may be new because an older one was lost (DESIGN 4.3), unless a person emptied it
    *  (amend.ts). */
   get mayBeLost(): boolean {
     return this.record.known === 0 && this.record.facts['forgotten'] === undefined
   }
 
-  /** A server that gave UIDLs and refuses them now is not well: by their headers its messages would all be new (P084,
-   *  P2). */
+  /** Throws when a server that gave UIDLs refuses them now: by their headers all its messages would be new (P084, P2). */
   refuseLostUidls({ hasUidls, length }: Listing): void {
     const { record } = this
     if (hasUidls) {
@@ -110,7 +110,7 @@ export class History {
     }
   }
 
-  /** How many delivered messages the server still has: what the next listing is held against (S020). */
+  /** How many delivered messages the server still has: the next listing is compared with it (S020). */
   stillListed(messages: number): void {
     this.#facts['alive'] = String(messages)
   }
@@ -133,7 +133,7 @@ export class History {
     }
   }
 
-  /** How it went, for the next poll. A ledger that fails now costs only that. */
+  /** Records how the poll went. A ledger that fails now fails the poll, and costs nothing else. */
   async save(tally: Tally): Promise<void> {
     const { options, nowMs, ledger } = this.#run
     const { error } = tally

@@ -4,7 +4,8 @@ import type { EntryKey, FingerprintedKey } from '../../ledger/ledger.ts'
 import { adopt, adoptedPrints } from './adoption.ts'
 import { fingerprintsOf } from './identify.ts'
 import type { ComparedListing } from './compare.ts'
-import type { Entry, Plan, PlannedFetch } from '../plan/plan.ts'
+import { hold } from '../hold.ts'
+import type { Entry, PlannedFetch } from '../plan/plan.ts'
 import { recallInterrupted } from '../route/due.ts'
 import type { Visit } from '../visit.ts'
 
@@ -17,7 +18,7 @@ export async function recordListing(compared: ComparedListing, visit: Visit): Pr
     for (const entries of compared.seen()) await run.ledger.see(lease, entries.map(keyed))
     await run.ledger.start(lease, [])
   }
-  await hold(plan, visit)
+  await hold(plan.holds, visit)
   if (plan.withoutUidl > 0) tally.note(`${plan.withoutUidl} messages have no UIDL and show no header: left alone`)
   let fetches = plan.fetch
   if (history.mayBeLost && fetches.length > 0) fetches = await adopt(fetches, visit)
@@ -31,16 +32,6 @@ export async function recordListing(compared: ComparedListing, visit: Visit): Pr
 
 function keyed({ uidl, copy, sizeBytes }: Entry): { readonly key: EntryKey; readonly listedBytes: number | null } {
   return { key: { uidl, copy }, listedBytes: sizeBytes }
-}
-
-async function hold({ holds }: Plan, { lease, run, tally }: Visit): Promise<void> {
-  if (holds.length === 0) return
-  await run.ledger.hold(
-    lease,
-    holds.map((held) => ({ ...keyed(held), reason: held.reason })),
-  )
-  tally.held += holds.length
-  for (const { uidl, reason } of holds) tally.problem({ uidl, kind: 'held', reason })
 }
 
 /** What the listing lacks is gone, unless it lacks so much that it may not be the whole truth (P083, P099, P100). */

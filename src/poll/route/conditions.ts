@@ -1,12 +1,12 @@
-// Does a message meet the conditions of a rule of `route`? Pure. The header is decoded to be compared and for nothing else;
-// what is delivered is what was received. One rule: whatever a sender wrote, it costs time that grows with its length and
-// no faster, and never fails: what cannot be decoded is compared as it stands.
+// Does a message meet the conditions of a rule of `route`? Pure. The header is decoded only to be compared; the message is
+// delivered as it was received. One rule: whatever a sender wrote, comparing it takes time that grows with its length and
+// no faster, and never fails. A field that cannot be decoded is compared as it stands.
 import { addressParser, decodeWords, type Address } from 'postal-mime'
 import type { Pattern, When } from '../../config/schema.ts'
 import { fields } from '../../header.ts'
 import type { Message } from '../../message.ts'
 
-/** Longer fields are compared up to here: no subject or address is. */
+/** Longer fields are compared up to here: no subject or address is as long. */
 const FIELD_LIMIT = 16_384
 
 /** Does the message meet every condition? */

@@ -3,6 +3,7 @@
 import type { Delivery, EntryKey } from '../../ledger/ledger.ts'
 import type { Message } from '../../message.ts'
 import { newIntent, originOf } from '../attempt.ts'
+import { hold } from '../hold.ts'
 import { MOST_UNKNOWNS, type PlannedFetch } from '../plan/plan.ts'
 import type { Target } from '../run/destinations.ts'
 import type { Visit } from '../visit.ts'
@@ -39,6 +40,8 @@ export interface Jobs {
   /** Of one of them, once. */
   readonly job: (fetch: PlannedFetch) => Job
 }
+
+const LOST_ANSWERS = `the answer to its delivery was lost ${MOST_UNKNOWNS} times; it may be there already`
 
 const noJobs: Jobs = { fetches: [], job: (fetch) => ({ ...fetch, due: [], choice: null }) }
 
@@ -117,7 +120,7 @@ async function undone(fetch: PlannedFetch, visit: Visit): Promise<readonly Due[]
       doubtful = !target.destination.remembers
       if (doubtful && state === 'started') await settleUnknown(fetch, delivery, visit)
       if (doubtful && unknowns + (state === 'started' ? 1 : 0) >= MOST_UNKNOWNS) {
-        await hold(fetch, visit)
+        await hold([{ ...fetch, reason: LOST_ANSWERS }], visit)
         return 'held'
       }
     }
@@ -176,11 +179,4 @@ async function settleUnknown(
     outcome: { state: 'unknown', error: 'interrupted before its answer was recorded', retryAfterMs: 0 },
     received: null,
   })
-}
-
-async function hold({ uidl, copy, sizeBytes }: PlannedFetch, { lease, run, tally }: Visit): Promise<void> {
-  const reason = `the answer to its delivery was lost ${MOST_UNKNOWNS} times; it may be there already`
-  await run.ledger.hold(lease, [{ key: { uidl, copy }, listedBytes: sizeBytes, reason }])
-  tally.held++
-  tally.problem({ uidl, kind: 'held', reason })
 }

@@ -1,5 +1,5 @@
-// Where an account delivers to: `route`, rule by rule, then `deliver`. Whether a rule fits is conditions.ts, which is
-// loaded where there are rules: decoding headers takes a library.
+// Where an account delivers to: the first rule of `route` that fits, else `deliver`. Whether a rule fits is conditions.ts,
+// which is loaded where there are rules: decoding headers takes a library.
 import type { Account } from '../../config/schema.ts'
 import type { Message } from '../../message.ts'
 

@@ -1,5 +1,5 @@
-// The run as one poll sees it: its signals are given, too, when the poll loses its lease. Another process may poll the account
-// then, so no message is asked for any more, and the session ends without DELE and QUIT.
+// The run as one poll sees it: its signals are given, too, when the poll loses its lease. Another process may poll the
+// account then, so no message is asked for any more, and the session ends without DELE and QUIT.
 import type { Lease } from '../../ledger/ledger.ts'
 import type { Run } from './run.ts'
 
@@ -20,8 +20,8 @@ export class LeasedRun implements Disposable {
   }
 }
 
-/** Two signals as one, until it is disposed of. AbortSignal.any would keep its listeners for as long as the older signal lives,
- *  and a background process lives for months (seen with Node 24: 1.2 KB a poll). */
+/** Two signals as one, until it is disposed of. AbortSignal.any would keep its listeners for as long as the older signal
+ *  lives, and a background process lives for months (seen with Node 24: 1.2 KB a poll). */
 class JoinedSignal implements Disposable {
   readonly #controller = new AbortController()
   readonly #signals: readonly AbortSignal[]

@@ -1,5 +1,5 @@
-// What the ledger is told of the messages of a transfer before and around their retrieval: begun, abandoned. The next batch
-// is recorded while this one is on the wire. A ledger that cannot be written ends the transfer.
+// Records in the ledger that attempts are begun, before their messages are retrieved, or abandoned. The next batch is
+// recorded while this one is on the wire. A ledger that cannot be written ends the transfer.
 import { asPopfetchError, type PopfetchError } from '../../errors.ts'
 import type { Ledger, Lease } from '../../ledger/ledger.ts'
 import type { PlannedFetch } from '../plan/plan.ts'
@@ -23,7 +23,7 @@ export class Attempts {
     this.#stopped = stopped
   }
 
-  /** Records the attempts of a batch; false: the ledger cannot, or it is no use any more: nothing of it was begun. */
+  /** Records the attempts of a batch. False: the ledger cannot, or the transfer is stopped; then none of them was begun. */
   async begin(batch: readonly Job[]): Promise<boolean> {
     if (batch.length === 0) return true
     if (this.#stopped()) return false
@@ -43,7 +43,7 @@ export class Attempts {
     }
   }
 
-  /** They were begun and not tried after all; see Ledger.abandon. */
+  /** Records that they were begun and not tried after all; see Ledger.abandon. */
   async abandon(jobs: readonly Job[], reason: string | null, counts = false): Promise<void> {
     if (jobs.length === 0) return
     const abandoned = jobs.map(({ uidl, copy }) => ({ key: { uidl, copy }, reason, counts }))
@@ -59,7 +59,7 @@ export class Attempts {
   }
 }
 
-/** A message that never came to an end is in a batch of its own (P122). */
+/** A suspect is in a batch of its own (P122, a message that brings us down). */
 export function inBatches(fetches: readonly PlannedFetch[]): readonly (readonly PlannedFetch[])[] {
   const batches: PlannedFetch[][] = []
   for (const fetch of fetches) {

@@ -1,8 +1,9 @@
-// A complete message → each destination that has not got it → the ledger, one outcome for each. A destination that fails as
-// a whole is not asked again in this poll.
+// A complete message goes to each destination that has not got it yet, and each outcome is recorded in the ledger. A
+// destination that fails as a whole is not asked again in this poll.
 import { asPopfetchError, DeliveryError } from '../../errors.ts'
 import type { Beginning, Outcome, ReceivedFacts } from '../../ledger/ledger.ts'
 import type { Message } from '../../message.ts'
+import { hold } from '../hold.ts'
 import type { Choice, Due, Job } from '../route/due.ts'
 import type { Run } from '../run/run.ts'
 import type { Visit } from '../visit.ts'
@@ -12,22 +13,22 @@ const HOUR_MS = 3_600_000
 interface Result {
   readonly outcome: Outcome
   /** Why the message is to be held; null: it is not. */
-  readonly hold: string | null
+  readonly holdReason: string | null
 }
 
-/** The job with its targets fixed, in the ledger too: DESIGN 4.1. Rejects when that cannot be written. */
-export async function chosen(job: Job, choice: Choice, message: Message, { lease, run }: Visit): Promise<Job> {
+/** The job with its destinations fixed, in the ledger too (DESIGN 4.1). Rejects when the ledger cannot be written. */
+export async function fixDestinations(job: Job, choice: Choice, message: Message, { lease, run }: Visit): Promise<Job> {
   const due = choice.due(message)
   if (due.length === 0) throw new Error('a message that would go nowhere')
   const key = { uidl: job.uidl, copy: job.copy }
-  // It is the same attempt, which is not to be counted twice.
+  // The same attempt is not to be counted twice.
   if (isBegun(job)) await run.ledger.abandon(lease, [{ key, reason: null, counts: false }])
   await run.ledger.begin(lease, [{ key, listedBytes: job.sizeBytes, deliveries: due.map(beginning) }])
   return { ...job, due, choice: null }
 }
 
-/** Before it is retrieved. A delivered message that is to be delivered again and has no targets yet is not: it would stay
- *  open when it does not come. */
+/** Is the job recorded as begun before its retrieval? Not when it was delivered, is to be delivered again and has no
+ *  destinations yet: the message would stay open if it did not come. */
 export function isBegun({ choice, known }: Job): boolean {
   return choice === null || known?.state !== 'delivered'
 }
@@ -36,15 +37,15 @@ export function beginning({ target, recipient, intent }: Due): Beginning['delive
   return { destination: target.name, recipient, intent }
 }
 
-/** Are all that it may go to down? */
+/** Are all destinations down that the message may go to? */
 export function isStuck({ due, choice }: Job): boolean {
   const targets = choice?.targets ?? due.map(({ target }) => target)
   return targets.every(({ down }) => down !== null)
 }
 
-/** True: each destination has it, and the ledger says so durably. Rejects when the ledger cannot be written. */
+/** True: every destination has the message, and the ledger says so durably. Rejects when the ledger cannot be written. */
 export async function handOver(job: Job, message: Message, visit: Visit): Promise<boolean> {
-  const { lease, run, tally } = visit
+  const { tally } = visit
   const received: ReceivedFacts = {
     receivedBytes: message.sizeBytes,
     digest: message.digest,
@@ -57,18 +58,15 @@ export async function handOver(job: Job, message: Message, visit: Visit): Promis
     return true
   }
   const outcomes = results.map(({ outcome }) => outcome)
-  const passing = outcomes.find(({ state }) => state === 'failed' || state === 'unknown')
+  const temporary = outcomes.find(({ state }) => state === 'failed' || state === 'unknown')
   const refused = outcomes.find(({ state }) => state === 'refused')
-  const hold = results.find((result) => result.hold !== null)?.hold ?? null
-  // What another destination may yet take is held only once that has it.
-  if (passing !== undefined && passing.state !== 'done') {
+  const holdReason = results.find((result) => result.holdReason !== null)?.holdReason ?? null
+  // A message that another destination may yet take is held only once that one has it.
+  if (temporary !== undefined && temporary.state !== 'done') {
     tally.deferred++
-    tally.problem({ uidl: job.uidl, kind: 'deferred', reason: passing.error })
-  } else if (hold !== null) {
-    const { uidl, copy, sizeBytes } = job
-    await run.ledger.hold(lease, [{ key: { uidl, copy }, listedBytes: sizeBytes, reason: hold }])
-    tally.held++
-    tally.problem({ uidl, kind: 'held', reason: hold })
+    tally.problem({ uidl: job.uidl, kind: 'deferred', reason: temporary.error })
+  } else if (holdReason !== null) {
+    await hold([{ ...job, reason: holdReason }], visit)
   } else if (refused !== undefined && refused.state !== 'done') {
     tally.refused++
     tally.problem({ uidl: job.uidl, kind: 'refused', reason: refused.error })
@@ -102,11 +100,11 @@ async function handOne(
 
 async function attempt({ target, recipient, intent, attempts }: Due, message: Message, run: Run): Promise<Result> {
   if (target.down !== null)
-    return { outcome: { state: 'failed', error: target.down.message, retryAfterMs: 0 }, hold: null }
+    return { outcome: { state: 'failed', error: target.down.message, retryAfterMs: 0 }, holdReason: null }
   try {
     const tried = { intent, origin: message.origin, recipient }
     const receipt = await target.destination.deliver(tried, message, run.deliverySignal)
-    return { outcome: { state: 'done', receipt: receipt.text }, hold: null }
+    return { outcome: { state: 'done', receipt: receipt.text }, holdReason: null }
   } catch (thrown) {
     const error = asPopfetchError(thrown, 'message')
     if (error.scope === 'destination') target.down ??= error
@@ -114,9 +112,9 @@ async function attempt({ target, recipient, intent, attempts }: Due, message: Me
     const outcome: Outcome = {
       state: verdict === 'temporary' ? 'failed' : verdict,
       error: error.message,
-      // What was refused is tried again, ever more seldom, up to once a day (D031).
+      // A refused message is tried again ever more seldom, in the end once a day (D031).
       retryAfterMs: verdict === 'refused' ? run.nowMs() + Math.min(HOUR_MS * 2 ** attempts, 24 * HOUR_MS) : 0,
     }
-    return { outcome, hold: error instanceof DeliveryError && error.hold ? error.message : null }
+    return { outcome, holdReason: error instanceof DeliveryError && error.hold ? error.message : null }
   }
 }

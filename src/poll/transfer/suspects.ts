@@ -1,5 +1,5 @@
 // Messages that may harm others: by bringing us down (P122), by an end that came too early and may be forged (P113), by
-// ending their session (P110, P124). What the ledger remembers of them is the reason they were left with.
+// ending their session (P110, P124). The ledger remembers them by the reason that was recorded.
 // The one rule: nothing is asked for behind a suspect, and one that ended a session gets the next one to itself.
 import type { PopfetchError } from '../../errors.ts'
 import type { Session } from '../../pop3/session.ts'

@@ -1,5 +1,5 @@
-// RETR → deliver → record, for the messages of a plan, many under way at once. What was begun is always brought to an end
-// here: settled, or abandoned. The one rule is the order of DESIGN 4.2: the attempt is recorded before the message is asked
+// RETR → deliver → record, for the messages of a plan, many under way at once. Every attempt that was begun is ended here:
+// settled, or abandoned. The one rule is the order of DESIGN 4.2: the attempt is recorded before the message is asked
 // for, and a message counts as delivered only when the ledger says so durably; DELE comes later, in removal.ts.
 import { MessageTooLarge, Spool } from '../../deliver/spool.ts'
 import { asPopfetchError, PopfetchError } from '../../errors.ts'
@@ -10,6 +10,7 @@ import { codeIs, type Reply } from '../../pop3/wire/reply.ts'
 import { ExpiredToken } from '../../pop3/wire/reply-error.ts'
 import type { SizeVerdict } from '../account/sizes.ts'
 import { originOf } from '../attempt.ts'
+import { hold } from '../hold.ts'
 import type { PlannedFetch } from '../plan/plan.ts'
 import type { Job, Jobs } from '../route/due.ts'
 import { collectGarbageAfter } from '../run/garbage.ts'
@@ -17,7 +18,7 @@ import { type Share, Window } from '../run/window.ts'
 import { type Cut, interrupted } from '../sessions.ts'
 import type { Visit } from '../visit.ts'
 import { Attempts, inBatches } from './attempts.ts'
-import { chosen, handOver, isStuck } from './hand-over.ts'
+import { fixDestinations, handOver, isStuck } from './hand-over.ts'
 import { endReason, isSuspect, shortReason, wasShort } from './suspects.ts'
 
 export interface Transferred {
@@ -52,7 +53,8 @@ export async function transfer(jobs: Jobs, visit: Visit): Promise<Transferred> {
 
 interface Judgement {
   readonly verdict: SizeVerdict
-  /** Then it may be forged, and is deleted by a later session only, which looks at its header first (P113). */
+  /** A short message came before it, so it may be forged: only a later session deletes it, after a look at its header
+   *  (P113). */
   readonly behindShort: boolean
   /** Others were asked for behind it: then the session was ended, and nothing of it is delivered. */
   readonly doubtful: boolean
@@ -85,8 +87,8 @@ class Transfer {
     return this.#undelivered
   }
 
-  /** Why the session was cut for the sake of one message of several; null: it was not. Another one may take the others, one
-   *  at a time where answers got out of step. */
+  /** Why the session was cut for the sake of one message of several; null: it was not. Another session may take the others,
+   *  one at a time where answers got out of step. */
   get cut(): PopfetchError | null {
     const { botched } = this.#visit.session
     if (botched instanceof MessageTooLarge) return botched
@@ -102,7 +104,7 @@ class Transfer {
     for (const at of batches.keys()) {
       const batch = next
       if (!(await beginning)) break
-      // A message that never came to an end is handled alone, so that only it is begun when it brings us down (P122).
+      // A suspect is handled alone, so that nothing else is begun when it brings us down (P122).
       const alone = batch.length === 1 && isSuspect(batch[0])
       if (alone) await this.#allEnded()
       next = (batches[at + 1] ?? []).map(job)
@@ -178,7 +180,7 @@ class Transfer {
     } finally {
       this.#asked--
     }
-    // In one packet with bytes that nobody asked for, or behind the end of a doubtful message: it may be forged.
+    // It came in one packet with bytes that nobody asked for, or behind a doubtful message: it may be forged.
     if (session.botched !== null) throw session.botched
     if (reply.status !== 'ok') return { reply, judgement: null }
     const verdict = history.sizes.judge(job.sizeBytes, spool.receivedBytes)
@@ -195,12 +197,13 @@ class Transfer {
       return
     }
     const message = await spool.complete(this.#visit.run.nowMs())
-    // Not before: until its file is complete the buffers of a large one are there, whatever came of it.
+    // Not before: the buffers of a large message are in use until its file is complete.
     share.ended(spool.receivedBytes)
     if (await this.#complete(job, message, judgement)) spool.release()
   }
 
-  /** P106, P107: the server has not got it; the others are not to suffer. P146: it may also be the server's farewell. */
+  /** The server has not got the message; the others do not suffer (P106, P107). `SYS/TEMP` may be the server's farewell
+   *  (P146). */
   async #refusedRetrieval(job: Job, reply: Reply): Promise<void> {
     if (codeIs(reply.code, 'SYS/TEMP')) {
       this.#attempts.fatal ??= new PopfetchError('ERR_POP3_REPLY', `the server refused RETR: "${reply.text}"`, {
@@ -217,14 +220,14 @@ class Transfer {
     const { tally } = this.#visit
     if (verdict === 'short') {
       const reason = shortReason(job, message.sizeBytes)
-      // Fetched once more in another session before it is believed; nothing at all is never believed (P108).
+      // Fetched once more in another session before it is believed; an empty message is never believed (P108).
       if (!wasShort(job) || message.sizeBytes === 0) {
         await this.#defer(job, reason)
         return false
       }
       tally.problem({ uidl: job.uidl, kind: 'short', reason: `${reason}, twice: delivered, and kept on the server` })
     }
-    const fixed = job.choice === null ? job : await chosen(job, job.choice, message, this.#visit)
+    const fixed = job.choice === null ? job : await fixDestinations(job, job.choice, message, this.#visit)
     const delivered = await handOver(fixed, message, this.#visit)
     if (!delivered) this.#undelivered = true
     else if (verdict === 'agrees' && !behindShort) this.#done.push(job)
@@ -233,13 +236,10 @@ class Transfer {
 
   /** The retrieval, the spool or the ledger failed. */
   async #failed(job: Job, thrown: unknown, receivedBytes: number): Promise<void> {
-    const { account, lease, run, session, tally } = this.#visit
-    // What ends a session rejects all that wait in it: only one of them was too large.
+    const { account, session } = this.#visit
+    // The end of a session rejects all messages that wait in it: only one of them was too large.
     if (thrown instanceof MessageTooLarge && receivedBytes > (account.maxSizeBytes ?? Infinity)) {
-      tally.held++
-      tally.problem({ uidl: job.uidl, kind: 'held', reason: thrown.message })
-      const held = { key: { uidl: job.uidl, copy: job.copy }, listedBytes: job.sizeBytes, reason: thrown.message }
-      return await this.#attempts.record(() => run.ledger.hold(lease, [held]))
+      return await this.#attempts.record(() => hold([{ ...job, reason: thrown.message }], this.#visit))
     }
     const error = asPopfetchError(thrown, 'message')
     if (error.code === 'ERR_LEDGER') {
@@ -247,7 +247,7 @@ class Transfer {
       return
     }
     if (session.botched === null) return await this.#defer(job, error.message, error.code === 'ERR_BUG')
-    // Which of several it was that got the answers out of step is not known; a token runs out whatever comes just then.
+    // Which of several messages got the answers out of step is not known; a token expires whatever comes just then.
     const blamed =
       receivedBytes > 0 && !(this.cut !== null && session.pipelining) && !(session.botched instanceof ExpiredToken)
     await this.#attempts.abandon([job], blamed ? endReason(error) : null, blamed && error.code === 'ERR_POP3_PROTOCOL')

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Account } from '../../../src/config/schema.ts'
 import type { AccountHealth } from '../../../src/ledger/ledger.ts'
 import type { DeliveryRecord, MessageRecord } from '../../../src/ledger/records.ts'
-import { forecast, type ForecastView, type Standing } from '../../../src/poll/account/forecast.ts'
+import { forecast, type ForecastView, type AccountPresence } from '../../../src/poll/account/forecast.ts'
 
 const message: MessageRecord = {
   key: { uidl: 'uid-1', copy: 0 },
@@ -44,13 +44,13 @@ const health: AccountHealth = {
   error: null,
 }
 
-function configured(policy: Account['delete']): Standing {
+function configured(policy: Account['delete']): AccountPresence {
   return { kind: 'configured', account: { name: 'a', delete: policy } as Account }
 }
 
 function told(facts: Partial<MessageRecord>, view: Partial<ForecastView> = {}): string {
-  const standing = configured({ kind: 'never' })
-  return forecast({ message: { ...message, ...facts }, standing, health, nowMs: 5000, at: (ms) => `T${ms}`, ...view })
+  const presence = configured({ kind: 'never' })
+  return forecast({ message: { ...message, ...facts }, presence, health, nowMs: 5000, at: (ms) => `T${ms}`, ...view })
 }
 
 describe('what happens next to a message that is', () => {
@@ -81,13 +81,13 @@ describe('what happens next to a message that is', () => {
 
   test('delivered depends on delete', () => {
     const delivered = { state: 'delivered' } as const
-    expect(told(delivered, { standing: configured({ kind: 'after-delivery' }) })).toContain(
+    expect(told(delivered, { presence: configured({ kind: 'after-delivery' }) })).toContain(
       'at the next poll that lists',
     )
-    const aged = { standing: configured({ kind: 'age', ageMs: 7000 }) }
+    const aged = { presence: configured({ kind: 'age', ageMs: 7000 }) }
     expect(told(delivered, aged)).toContain('at the first poll after T8000')
     expect(told({ ...delivered, deletions: 2 }, aged)).toContain('deleted from the server again')
-    expect(told(delivered, { standing: { kind: 'unclear' } })).toContain('cannot be read')
+    expect(told(delivered, { presence: { kind: 'unclear' } })).toContain('cannot be read')
   })
 
   test('open waits for the end of a pause', () => {
@@ -96,6 +96,6 @@ describe('what happens next to a message that is', () => {
   })
 
   test('of an account that is not configured: nothing', () => {
-    expect(told({}, { standing: { kind: 'departed' } })).toBe('nothing: the account is not in the configuration')
+    expect(told({}, { presence: { kind: 'departed' } })).toBe('nothing: the account is not in the configuration')
   })
 })

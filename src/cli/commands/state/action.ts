@@ -2,7 +2,7 @@
 // that change it. Messages are printed while they are read, as fast as the reader takes them.
 import type { AccountRecord } from '../../../ledger/ledger.ts'
 import type { MessageRecord, Selection } from '../../../ledger/records.ts'
-import { forecast, type Standing } from '../../../poll/account/forecast.ts'
+import { forecast, type AccountPresence } from '../../../poll/account/forecast.ts'
 import type { Outline } from '../../../config/outline.ts'
 import { EXIT_OK } from '../../exit.ts'
 import type { Operation, StateInvocation, StateRequests } from './options.ts'
@@ -92,10 +92,10 @@ async function explain(wanted: Wanted, { outline, ledger, json, surroundings }: 
   const messages = await requireMessages(ledger, wanted)
   const health = (await ledger.accounts()).find(({ name }) => name === account)
   if (health === undefined) return
-  const standing = standingOf(health, outline)
+  const presence = presenceOf(health, outline)
   const told = messages.map((message) => ({
     message,
-    next: forecast({ message, standing, health, nowMs: nowMs(), at: stamp }),
+    next: forecast({ message, presence, health, nowMs: nowMs(), at: stamp }),
   }))
   if (json) {
     const objects = told.map(({ message, next }) => ({ ...messageObject(account, message), next }))
@@ -103,7 +103,7 @@ async function explain(wanted: Wanted, { outline, ledger, json, surroundings }: 
   } else for (const { message, next } of told) output.answer(storyLines(account, message, next).join('\n'))
 }
 
-function standingOf({ name }: AccountRecord, { accounts, configuration }: Outline): Standing {
+function presenceOf({ name }: AccountRecord, { accounts, configuration }: Outline): AccountPresence {
   const account = configuration?.accounts.find((each) => each.name === name)
   if (account !== undefined) return { kind: 'configured', account }
   return accounts !== null && !accounts.includes(name) ? { kind: 'departed' } : { kind: 'unclear' }
