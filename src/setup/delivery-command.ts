@@ -1,11 +1,11 @@
-// The command line by which an old tool handed mail to a delivery agent → a destination that runs it. Pure.
-// The one rule: nothing of a message becomes part of a command; the sender stays where it is harmless, in $SENDER.
+// From the command line by which an old tool handed mail to a delivery agent to a destination that runs it. Pure.
+// One rule: nothing of a message becomes part of a command; the sender stays in $SENDER, where it does no harm.
 import type { Written } from '../config/values/written.ts'
 
-/** Words that mean to a shell what they say. */
+/** Only characters that a shell gives no meaning of its own. */
 const PLAIN = /^[\w@%+=:,./ -]+$/
 
-/** `recipient`: what `%T` stands for; null: the tool had no such word. */
+/** `recipient`: what `%T` stands for; null: the old tool knew no `%T`. */
 export function commandDestination(line: string, recipient: string | null): Written {
   const trimmed = line.trim()
   const addressed =

@@ -1,6 +1,6 @@
-// From a mail address to its POP3 server: SRV records (RFC 6186), then the pages by which domains configure mail programs,
-// then the bundled table. What is asked over the network is passed in: lookups.ts.
-// The one rule: a server without TLS is never found.
+// From a mail address to its POP3 server: by SRV records (RFC 6186), else by the page with which its domain configures mail
+// programs, else by the table of providers. What asks the network is passed in (lookups.ts).
+// One rule: a server without TLS is never found.
 import { parseHost } from '../config/values/host.ts'
 import { providerOf, type Provider } from '../providers.ts'
 
@@ -14,10 +14,10 @@ export interface FoundServer {
 
 export interface Discovery {
   readonly server: FoundServer | null
-  /** Of the address's domain; null: it is not in the table. */
+  /** The provider of the address's domain; null: it is not in the table. */
   readonly provider: Provider | null
-  /** False: only DNS says so, which anybody on the way could have written, and it is outside the address's own domain: a
-   *  person has to say yes before a password goes there (RFC 6186 section 6). */
+  /** False: only DNS says so, and anybody on the way may have written that, for the server is outside the address's own domain.
+   *  A person has to agree before a password goes there (RFC 6186 section 6). */
   readonly trusted: boolean
 }
 
@@ -34,7 +34,7 @@ export interface Lookups {
   page(url: string): Promise<string | null>
 }
 
-/** `address`: one that parseAddress takes. Never rejects but for the signal of `lookups`. */
+/** `address` is one that parseAddress takes. Rejects only with the reason of the signal of `lookups`. */
 export async function discover(address: string, lookups: Lookups): Promise<Discovery> {
   const at = address.lastIndexOf('@')
   const local = address.slice(0, at)
@@ -61,32 +61,32 @@ function best(
   tls: FoundServer['tls'],
 ): Pick<FoundServer, 'host' | 'port' | 'tls'> | null {
   const [record] = records.toSorted((a, b) => a.priority - b.priority)
-  // A dot alone: the domain says that it has no such service.
+  // A dot alone says that the domain has no such service.
   const host = parseHost((record?.name ?? '').replace(/\.$/, ''))
   return record === undefined || host === null ? null : { host, port: record.port, tls }
 }
 
-interface Who {
+interface AddressParts {
   readonly address: string
   readonly local: string
   readonly domain: string
 }
 
-async function autoconfig(who: Who, lookups: Lookups): Promise<FoundServer | null> {
+async function autoconfig(parts: AddressParts, lookups: Lookups): Promise<FoundServer | null> {
   const urls = [
-    `https://autoconfig.${who.domain}/mail/config-v1.1.xml`,
-    `https://${who.domain}/.well-known/autoconfig/mail/config-v1.1.xml`,
+    `https://autoconfig.${parts.domain}/mail/config-v1.1.xml`,
+    `https://${parts.domain}/.well-known/autoconfig/mail/config-v1.1.xml`,
   ]
   const pages = await Promise.all(urls.map((url) => lookups.page(url)))
   for (const page of pages) {
-    const found = page === null ? null : described(page, who)
+    const found = page === null ? null : described(page, parts)
     if (found !== null) return found
   }
   return null
 }
 
 /** The first `incomingServer` that speaks POP3 with TLS. */
-function described(page: string, { address, local, domain }: Who): FoundServer | null {
+function described(page: string, { address, local, domain }: AddressParts): FoundServer | null {
   const filled = (text: string): string =>
     text
       .replaceAll('%EMAILADDRESS%', address)

@@ -1,5 +1,14 @@
-// What was taken over from an old tool → the text of a configuration file: names, destinations that several share written
-// once, remarks as comments. Pure. The one rule: with `secrets: 'elsewhere'` no password is in the text.
+// How a configuration comes to be. This room holds what `popfetch init` and `popfetch import` know; the questions to a person and
+// the writing of files are in cli/commands.
+//
+// `init` begins with a mail address and asks which server it has (discover.ts, by way of lookups.ts and the table of
+// providers). `import` begins with the files of an old tool: each tool is a folder (fetchmail/, getmail/, mpop/) with the
+// grammar of its file, what its settings mean, and where it put mail. netrc.ts, ini.ts and delivery-command.ts are what they
+// share. All of them give the same plain data: accounts in popfetch's terms, with remarks for what has no counterpart, and the
+// UIDLs that the old tool had seen (imported.ts).
+// This file writes that down as the text of a configuration file: every account under a name that is allowed, a destination
+// that several share written once, remarks as comments. Pure.
+// One rule: with `secrets: 'elsewhere'` no password is in the text.
 import { nameFault } from '../config/assemble.ts'
 import { kindWritten } from '../config/destinations/destinations.ts'
 import { formatText } from '../config/document.ts'
@@ -8,24 +17,24 @@ import { display } from '../display.ts'
 import type { Imported, ImportedAccount, ImportedSecret } from './imported.ts'
 
 export interface DraftOptions {
-  /** The comment at the top, a line each. */
+  /** The lines of the comment at the top. */
   readonly heading: readonly string[]
-  /** Keys that come first. */
+  /** Top-level keys that come first. */
   readonly settings: Written
   readonly secrets: 'written' | 'elsewhere'
 }
 
 export interface Draft {
   readonly text: string
-  /** Each account under the name that it has in the text. */
+  /** The accounts, with the names that they have in the text. */
   readonly accounts: readonly { readonly name: string; readonly account: ImportedAccount }[]
-  /** Of passwords that are not in the text: where they are to be put. */
+  /** The files into which a person has to put the passwords that are not in the text. */
   readonly missing: readonly string[]
 }
 
 export function draft({ accounts, settings, remarks }: Imported, options: DraftOptions): Draft {
   const named = withNames(accounts)
-  const destinations = new Destinations()
+  const destinations = new DestinationNames()
   const missing: string[] = []
   const blocks = named.map(({ name, account }) => {
     const notes = [...account.remarks]
@@ -88,7 +97,7 @@ function withoutPassword(target: Written, secrets: DraftOptions['secrets']): Wri
     : { ...target, password: { file: '~/.config/popfetch/smtp.password' } }
 }
 
-/** Names that are allowed, each once. */
+/** Gives every account a name that is allowed and that no other has. */
 function withNames(accounts: readonly ImportedAccount[]): Draft['accounts'] {
   const taken = new Set<string>()
   return accounts.map((account) => {
@@ -103,7 +112,7 @@ function withNames(accounts: readonly ImportedAccount[]): Draft['accounts'] {
   })
 }
 
-class Destinations {
+class DestinationNames {
   readonly written = new Map<string, Written>()
   readonly #names = new Map<string, string>()
 

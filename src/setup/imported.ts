@@ -1,10 +1,10 @@
-// What an old tool's configuration says, in our words: what import-fetchmail.ts, import-getmail.ts and import-mpop.ts give,
-// and what draft.ts writes. Plain data; values are those of our configuration file, not looked at by its schema yet.
-// The one rule: a remark is a sentence for people and never holds a secret.
+// An old tool's configuration in popfetch's terms: the folders of the old tools give it, draft.ts writes it. Plain data; its
+// values are those of popfetch's configuration file, and no schema has looked at them yet.
+// One rule: a remark is a sentence for people and never holds a secret.
 import { parseHost } from '../config/values/host.ts'
 import type { Written } from '../config/values/written.ts'
 
-/** A password that stood in the old file, or where that said it is to be had; missing: it did not say. */
+/** A password that stood in the old file, or the place that the file names; `missing`: it has neither. */
 export type ImportedSecret =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'command'; readonly run: string | readonly string[] }
@@ -17,14 +17,14 @@ export interface SeenRecord {
   readonly file: string
   /** The UIDLs that the text of the file (latin1) has for the account. */
   readonly uidlsOf: (text: string) => readonly string[]
-  /** What the server may have called it, where the old tool wrote it otherwise; itself among them. */
+  /** The UIDLs that the server may use for one as the old tool wrote it, that one among them. */
   readonly spellings: (uidl: string) => readonly string[]
 }
 
 export const asWritten: SeenRecord['spellings'] = (uidl) => [uidl]
 
 export interface ImportedAccount {
-  /** A wish: draft.ts makes it a name that is allowed and that no other account has. */
+  /** The name that is wished for: draft.ts makes it one that is allowed and that no other account has. */
   readonly name: string
   readonly host: string
   readonly port: number
@@ -36,7 +36,7 @@ export interface ImportedAccount {
   readonly keys: Written
   /** Destinations, each as it would be written in place. */
   readonly deliver: readonly Written[]
-  /** What has no counterpart, or means something else. */
+  /** Settings that have no counterpart, or mean something else here. */
   readonly remarks: readonly string[]
   /** The old tool did not poll it by itself, or popfetch cannot: it is written as a comment. */
   readonly off: boolean
@@ -50,26 +50,26 @@ export interface Imported {
   readonly remarks: readonly string[]
 }
 
-/** Where the old tools look besides their own files. */
-export interface Around {
-  /** Name of the user whose files these are: fetchmail delivers to it. */
+/** What the old tools know beside their own files. */
+export interface ImportContext {
+  /** The name of the user who owns the files: fetchmail delivers to it. */
   readonly localUser: string
   /** The password that a `.netrc` has for a login at a host; null: none. */
   readonly netrc: (host: string, login: string) => string | null
 }
 
-/** Text from an old file, as a secret; null and what no password can be are missing. */
-export function secretOf(text: string | null): ImportedSecret {
+/** Text from an old file as a secret; `missing` when it is null, or is nothing that a password can be. */
+export function writtenSecret(text: string | null): ImportedSecret {
   // eslint-disable-next-line no-control-regex
   return text === null || text === '' || /[\r\n\0]/.test(text) ? { kind: 'missing' } : { kind: 'text', text }
 }
 
-/** The old tool's host in our form; what is no host stays as it is, for the check of the file to name it. */
+/** The old tool's host as popfetch writes it; what is no host stays as it is, and the check of the new file names it. */
 export function hostOf(text: string): string {
   return parseHost(text) ?? text
 }
 
-/** A size in bytes as `maxSize` takes it, rounded up; null: too small to mean a limit. */
+/** A size in bytes as `maxSize` takes it, rounded up; null: 0, which meant no limit. */
 export function sizeText(sizeBytes: number): string | null {
   return sizeBytes > 0 ? `${Math.ceil(sizeBytes / 1000)}KB` : null
 }

@@ -27,7 +27,7 @@ export function parseIni(text: string): Readonly<Record<string, Section>> {
 
 const STRING = /[rRuUbB]{0,2}(?:'((?:[^'\\]|\\[\s\S])*)'|"((?:[^"\\]|\\[\s\S])*)")/g
 
-/** The strings of `("a", 'b',)`, in order, those of inner tuples too. */
+/** The strings of `("a", 'b',)`, in order, also those of inner tuples. */
 export function parseStrings(text: string): readonly string[] {
   return [...text.matchAll(STRING)].map(([, single, double]) =>
     (single ?? double ?? '').replace(/\\([\s\S])/g, (_, character: string) =>
@@ -36,7 +36,7 @@ export function parseStrings(text: string): readonly string[] {
   )
 }
 
-/** `$HOME` in front is the home directory; other variables stay, for the check of the file to name them. */
+/** `$HOME` in front becomes `~`; other variables stay, and the check of the new file names them. */
 export function pathOf(text: string): string
 export function pathOf(text: string | undefined): string | null
 export function pathOf(text: string | undefined): string | null {

@@ -1,16 +1,16 @@
-// What discover.ts asks over the network: DNS, and pages of the domain itself. Nothing of the address but its domain goes out.
+// How discover.ts asks the network: DNS, and pages of the domain itself. Of the address only the domain is sent.
 import { Resolver } from 'node:dns/promises'
 import { errnoOf } from '../errors.ts'
 import type { Lookups } from './discover.ts'
 
 /** A person waits for it. */
 const LIMIT_MS = 3000
-/** Pages of this kind have a few kilobytes. */
+/** Such a page has a few kilobytes. */
 const PAGE_LIMIT_BYTES = 65_536
-/** From the bare domain to its www and on to where the page is. */
+/** From the bare domain to its www, and on to the place of the page. */
 const REDIRECTIONS = 3
 
-/** The domain answered that it has no such record. */
+/** By these errors DNS says that there is no such record. */
 const NO_RECORD: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA'])
 
 export function networkLookups(signal: AbortSignal): Lookups {

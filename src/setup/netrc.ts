@@ -1,7 +1,7 @@
-// Passwords in a `.netrc`, which fetchmail, getmail and mpop all look into. Pure.
+// Passwords in a `.netrc`: fetchmail, getmail and mpop all look there. Pure.
 
 interface Entry {
-  /** Null: of any machine (`default`). */
+  /** Null: any machine (`default`). */
   readonly machine: string | null
   login: string | null
   password: string | null

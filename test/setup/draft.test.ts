@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { asWritten, type ImportedAccount } from '../../src/setup/imported.ts'
-import { AROUND, written } from './scene.ts'
+import { CONTEXT, written } from './scene.ts'
 import { importFetchmail } from '../../src/setup/fetchmail/fetchmail.ts'
 
 function account(name: string, rest: Partial<ImportedAccount> = {}): ImportedAccount {
@@ -54,7 +54,7 @@ test('with secrets elsewhere no password is in the text, nor that of a destinati
   const imported = importFetchmail(
     `poll a.example proto pop3 esmtpname me esmtppassword SECRET user u pass SECRET ssl smtphost mail.example
      skip b.example proto pop3 user u pass SECRET ssl`,
-    { ...AROUND, idfile: '' },
+    { ...CONTEXT, idfile: '' },
   )
   expect(written(imported).text).toContain('SECRET')
   expect(written(imported, 'elsewhere').text).not.toContain('SECRET')

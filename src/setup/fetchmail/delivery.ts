@@ -1,11 +1,11 @@
-// Where fetchmail put mail → destinations. It forwarded to an SMTP server, by default that of its own machine, unless an `mda`
+// Where fetchmail put mail, as destinations: it forwarded to an SMTP server, by default that of its own machine, unless an `mda`
 // or a file was named. Pure.
 import { isLoopback } from '../../config/values/host.ts'
 import type { Written } from '../../config/values/written.ts'
 import { display } from '../../display.ts'
 import { commandDestination } from '../delivery-command.ts'
 import type { FetchmailUser, Options } from './grammar.ts'
-import { hostOf, present, type Around } from '../imported.ts'
+import { hostOf, present, type ImportContext } from '../imported.ts'
 
 export interface FetchmailDelivery {
   readonly deliver: readonly Written[]
@@ -15,12 +15,12 @@ export interface FetchmailDelivery {
 export function fetchmailDelivery(
   server: Options,
   { local, options }: FetchmailUser,
-  around: Around,
+  context: ImportContext,
 ): FetchmailDelivery {
   const remarks: string[] = []
-  // `theirs=ours`: what counts here is ours.
+  // `theirs=ours`: only the name on this side counts.
   const names = local.map((name) => name.slice(name.indexOf('=') + 1)).filter((name) => name !== '*' && name !== '')
-  const recipient = names[0] ?? around.localUser
+  const recipient = names[0] ?? context.localUser
   if (local.length > 1 || local.includes('*')) {
     remarks.push(
       `multi-drop: fetchmail looked for recipients in the header; all mail goes to ${display(recipient, 80)} now`,
@@ -50,7 +50,7 @@ function forwarded(server: Options, options: Options, recipient: string, remarks
   return present({
     type,
     host: hostOf(host),
-    // fetchmail's own default; ours beyond this machine is 587.
+    // fetchmail's default. popfetch's own, for a server elsewhere, is 587.
     port: port === undefined ? (type === 'smtp' && !local ? 25 : null) : Number(port),
     user: typeof esmtpname === 'string' ? esmtpname : null,
     password: typeof esmtppassword === 'string' ? esmtppassword : null,

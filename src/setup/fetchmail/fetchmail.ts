@@ -1,5 +1,5 @@
-// A .fetchmailrc, and the .fetchids beside it, in our words. The grammar is fetchmail-grammar.ts. Pure.
-// The one rule: what would be less safe or lose mail is not carried over but told of.
+// What a .fetchmailrc means in popfetch's configuration, and which UIDLs the .fetchids beside it has. Its grammar is grammar.ts. Pure.
+// One rule: a setting that would be less safe, or would lose mail, is not taken over but named in a remark.
 import { isLoopback } from '../../config/values/host.ts'
 import { formatDuration } from '../../config/values/quantity.ts'
 import type { Written } from '../../config/values/written.ts'
@@ -11,16 +11,16 @@ import {
   asWritten,
   hostOf,
   present,
-  secretOf,
+  writtenSecret,
   sizeText,
-  type Around,
+  type ImportContext,
   type Imported,
   type ImportedAccount,
 } from '../imported.ts'
 
 const PORTS: Readonly<Record<string, number>> = { pop3: 110, 'pop-3': 110, pop3s: 995 }
 
-/** Ways to sign in that have a name here; the others have no counterpart. */
+/** Mechanisms that popfetch knows by a name; the others have no counterpart. */
 const AUTH: Readonly<Record<string, string | null>> = {
   any: null,
   password: null,
@@ -30,7 +30,7 @@ const AUTH: Readonly<Record<string, string | null>> = {
   oauthbearer: 'oauthbearer',
 }
 
-/** Options of server or user that change what popfetch does not do, each with what to know. */
+/** Options of a server or a user without a counterpart, each with the remark for it. */
 const WITHOUT_COUNTERPART: Readonly<Record<string, string>> = {
   interface: 'popfetch does not look at network interfaces',
   monitor: 'popfetch does not look at network interfaces',
@@ -59,18 +59,19 @@ const WITHOUT_COUNTERPART: Readonly<Record<string, string>> = {
 
 const MULTIDROP = ['envelope', 'qvirtual', 'localdomains', 'aka', 'fetchdomains']
 
-export function importFetchmail(text: string, around: Around & { readonly idfile: string }): Imported {
+export function importFetchmail(text: string, context: ImportContext & { readonly idfile: string }): Imported {
   const { settings, entries, strangeLines } = parseFetchmail(text)
   const daemonSeconds = number(settings['daemon'])
-  const idfile = string(settings['idfile']) ?? around.idfile
+  const idfile = string(settings['idfile']) ?? context.idfile
   const remarks = strangeLines.map((line) => `line ${line} of the old file has a word that fetchmail does not know`)
   if (settings['syslog'] === true) remarks.push('set syslog: popfetch writes a file (log.file), or standard error')
   if (settings['postmaster'] !== undefined) remarks.push('set postmaster: no mail is ever bounced or sent elsewhere')
+  const file = { ...context, daemonSeconds, idfile }
   return {
     accounts: entries.flatMap((entry) =>
       entry.users.length === 0
-        ? [accountOf(entry, { remote: null, local: [], options: {} }, { around, daemonSeconds, idfile })]
-        : entry.users.map((user) => accountOf(entry, user, { around, daemonSeconds, idfile })),
+        ? [accountOf(entry, { remote: null, local: [], options: {} }, file)]
+        : entry.users.map((user) => accountOf(entry, user, file)),
     ),
     settings: present({
       defaults: daemonSeconds > 0 ? { poll: formatDuration(daemonSeconds * 1000) } : null,
@@ -80,33 +81,33 @@ export function importFetchmail(text: string, around: Around & { readonly idfile
   }
 }
 
-interface Context {
-  readonly around: Around
+/** What holds for all entries of a file. */
+interface FileContext extends ImportContext {
   readonly daemonSeconds: number
   readonly idfile: string
 }
 
-function accountOf(entry: FetchmailEntry, user: FetchmailUser, context: Context): ImportedAccount {
-  const { around, daemonSeconds, idfile } = context
+function accountOf(entry: FetchmailEntry, user: FetchmailUser, context: FileContext): ImportedAccount {
+  const { daemonSeconds, idfile } = context
   const server = entry.options
   const options = user.options
   const remarks: string[] = []
   const host = hostOf(string(server['via']) ?? entry.name)
-  const remote = user.remote ?? around.localUser
+  const remote = user.remote ?? context.localUser
   const service = string(server['service']) ?? string(server['port'])
   const tls = tlsOf(host, options, remarks)
   const isOurs = isPop3(string(server['proto']), remarks)
   if (entry.skip) remarks.unshift('fetchmail polled this only when it was named (skip)')
   if (user.remote === null) remarks.push('no user was named: fetchmail took the name of the user it ran as')
   const auth = authOf(server, remarks)
-  const { deliver, remarks: told } = fetchmailDelivery(server, user, around)
+  const { deliver, remarks: told } = fetchmailDelivery(server, user, context)
   remarks.push(...told, ...fetched(options), ...missed({ ...server, ...options }))
   return {
     name: entry.users.length > 1 ? `${remote.replace(/@.*/, '')}-${entry.name}` : entry.name,
     host,
     port: service === null ? (tls === 'implicit' ? 995 : 110) : (PORTS[service] ?? Number(service)),
     user: remote,
-    secret: passwordOf(options, around.netrc(host, remote)),
+    secret: passwordOf(options, context.netrc(host, remote)),
     secretKey: mechanismNamed(auth ?? 'auto')?.secret ?? 'password',
     keys: present({
       tls: tls === 'implicit' ? null : tls,
@@ -164,7 +165,7 @@ function authOf(server: Options, remarks: string[]): string | null {
 function passwordOf(options: Options, fromNetrc: string | null): ImportedAccount['secret'] {
   const file = string(options['passwordfile'])
   if (file !== null) return { kind: 'file', path: file }
-  return secretOf(string(options['password']) ?? fromNetrc)
+  return writtenSecret(string(options['password']) ?? fromNetrc)
 }
 
 function pollOf(server: Options, daemonSeconds: number, remarks: string[]): string | null {

@@ -1,6 +1,6 @@
-// A .fetchmailrc → its entries, users and their options; `defaults` merged in. What they mean to us is import-fetchmail.ts.
-// The words are those of the manual page's KEYWORD/OPTION SUMMARY. Pure.
-import { fetchmailTokens, type Token } from './tokens.ts'
+// The grammar of a .fetchmailrc: its words, then its entries with their users and options, `defaults` merged in. Words and
+// keywords are those of fetchmail's manual page ("Run Control Syntax", "Keyword/Option Summary"). What they mean to popfetch is
+// fetchmail.ts. Pure.
 
 /** A flag, a string, or a list of them. */
 export type OptionValue = boolean | string | readonly string[]
@@ -9,14 +9,14 @@ export type Options = Readonly<Record<string, OptionValue>>
 export interface FetchmailUser {
   /** Null: not named. */
   readonly remote: string | null
-  /** Names here, mappings with `=` among them. */
+  /** Names on this side; a mapping is one name with a `=` in it. */
   readonly local: readonly string[]
   readonly options: Options
 }
 
 export interface FetchmailEntry {
   readonly name: string
-  /** Polled only when it is named. */
+  /** fetchmail polls it only when it is named. */
   readonly skip: boolean
   readonly options: Options
   readonly users: readonly FetchmailUser[]
@@ -25,7 +25,7 @@ export interface FetchmailEntry {
 export interface FetchmailFile {
   readonly settings: Options
   readonly entries: readonly FetchmailEntry[]
-  /** Lines with a word that is none of fetchmail's; what it is might be part of a password. */
+  /** Lines with a word that fetchmail does not know. The word itself is not told: it may be part of a password. */
   readonly strangeLines: readonly number[]
 }
 
@@ -113,7 +113,7 @@ function startUser(entry: Draft, reader: Reader): void {
   }
 }
 
-/** An option before any `user` belongs to one that has no name: fetchmail takes that of the user who runs it. */
+/** An option before any `user` belongs to a user without a name: fetchmail takes the name of the one who runs it. */
 function userOption(entry: Draft, reader: Reader, word: string): void {
   if (!isOf(USER, reader.bare(word))) return reader.strange()
   const user = entry.users.at(-1) ?? { remote: null, local: [], options: {} }
@@ -156,7 +156,7 @@ class Reader {
     this.#tokens = tokens
   }
 
-  /** The next keyword in its one form, noise left out; null: the end. `no` before a flag is part of it: `no keep`. */
+  /** The next keyword, synonyms replaced and noise left out; null: the end. A `no` before a flag is part of it: `no keep`. */
   word(): string | null {
     const token = this.#tokens[this.#at++]
     if (token === undefined) return null
@@ -166,14 +166,14 @@ class Reader {
     return word === 'no' ? `no ${this.word() ?? ''}` : word
   }
 
-  /** The keyword without `no`, in two words or in one. */
+  /** The keyword without its `no`, written as two words or as one. */
   bare(word: string): string {
     if (word.startsWith('no ')) return word.slice('no '.length)
     const rest = word.replace(/^no/, '')
     return rest !== word && [SERVER, USER, SET].some((table) => table[rest] === 'flag') ? rest : word
   }
 
-  /** The next word whatever it is. */
+  /** The next word, whatever it is. */
   text(): string {
     if (this.#tokens[this.#at]?.text === '=' && this.#tokens[this.#at]?.quoted === false) this.#at++
     return this.#tokens[this.#at++]?.text ?? ''
@@ -225,4 +225,40 @@ class Reader {
     const bare = this.bare(word)
     return STRUCTURE.has(word) || NOISE.has(word) || [SERVER, USER].some((table) => isOf(table, bare))
   }
+}
+
+interface Token {
+  readonly text: string
+  /** In quotes: never a keyword. */
+  readonly quoted: boolean
+  readonly line: number
+}
+
+/** Quoted strings may go on over several lines; `,` `;` and `:` are noise, `=` is a word of its own. */
+const TOKEN = /#[^\n]*|"((?:[^"\\]|\\[\s\S])*)"|'((?:[^'\\]|\\[\s\S])*)'|(=)|([^\s,;:=]+)|\n/g
+
+function fetchmailTokens(text: string): readonly Token[] {
+  const tokens: Token[] = []
+  let line = 1
+  for (const [all, double, single, equals, word] of text.matchAll(TOKEN)) {
+    const string = double ?? single
+    if (string !== undefined) tokens.push({ text: unescaped(string), quoted: true, line })
+    else if (equals !== undefined) tokens.push({ text: equals, quoted: false, line })
+    else if (word !== undefined) tokens.push({ text: unescaped(word), quoted: false, line })
+    line += all.split('\n').length - 1
+  }
+  return tokens
+}
+
+const NAMED: Readonly<Record<string, string>> = { n: '\n', t: '\t', b: '\b', r: '\r' }
+
+/** Decimal without a leading zero, octal with one, `\xhh`; a backslash at the end of a line joins it with the next. */
+function unescaped(text: string): string {
+  return text.replace(/\\(?:x([0-9A-Fa-f]{1,2})|0([0-7]{1,3})|([1-9]\d{0,2})|(\n)|([\s\S]))/g, (...match: string[]) => {
+    const [, hex, octal, decimal, newline, character = ''] = match
+    if (hex !== undefined) return String.fromCharCode(Number.parseInt(hex, 16))
+    if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal, 8) & 0xff)
+    if (decimal !== undefined) return String.fromCharCode(Number(decimal) & 0xff)
+    return newline === undefined ? (NAMED[character] ?? character) : ''
+  })
 }

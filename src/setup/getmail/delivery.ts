@@ -1,10 +1,10 @@
-// Where getmail put mail → destinations: [destination], and the sections that a MultiDestination names. Pure.
+// Where getmail put mail, as destinations: [destination], and the sections that a MultiDestination names. Pure.
 import type { Written } from '../../config/values/written.ts'
 import { display } from '../../display.ts'
 import { hostOf, present } from '../imported.ts'
 import { parseStrings, pathOf, type Section } from '../ini.ts'
 
-/** A destination that names itself is no end. */
+/** A destination may name itself, directly or by way of others. */
 const DEPTH_LIMIT = 5
 
 type Sections = Readonly<Record<string, Section>>
@@ -82,7 +82,7 @@ function lmtp({ host = '', port = '2003', override }: Section, { localUser, rema
     : { type: 'lmtp', host: hostOf(host), port: Number(port), to }
 }
 
-/** Words of the envelope are put where no shell can take them for its own. */
+/** Words of the envelope become variables in quotes, so that no shell runs what they say. */
 function external(program: string, args: readonly string[], remarks: string[]): Written {
   if (!args.some((arg) => arg.includes('%('))) return { type: 'command', run: [program, ...args] }
   if (args.some((arg) => /%\((?:recipient|local|domain)\)/.test(arg))) {

@@ -1,18 +1,27 @@
-// A getmailrc, and the oldmail file of its mailbox, in our words. Sections are ini.ts, destinations getmail-delivery.ts. Pure.
+// What a getmailrc means in popfetch's configuration, and which UIDLs the oldmail file of its mailbox has. Its destinations are
+// delivery.ts, the format of the file is ini.ts. Pure.
 import { isLoopback } from '../../config/values/host.ts'
 import { display } from '../../display.ts'
 import { getmailDelivery } from './delivery.ts'
-import { hostOf, present, secretOf, sizeText, type Around, type Imported, type ImportedAccount } from '../imported.ts'
+import {
+  hostOf,
+  present,
+  writtenSecret,
+  sizeText,
+  type ImportContext,
+  type Imported,
+  type ImportedAccount,
+} from '../imported.ts'
 import { parseIni, parseStrings, pathOf, type Section } from '../ini.ts'
 
-export interface GetmailPlace extends Around {
+export interface GetmailContext extends ImportContext {
   /** Name of the file, without its directory. */
   readonly name: string
   /** Where getmail keeps its oldmail files. */
   readonly directory: string
 }
 
-/** Keys of [retriever] and [options] that have no counterpart, each with what to know. */
+/** Keys of [retriever] and [options] without a counterpart, each with the remark for it. */
 const WITHOUT_COUNTERPART: Readonly<Record<string, string>> = {
   delete_bigger_than: 'larger messages are kept back (maxSize), never deleted',
   max_bytes_per_session: 'write how many messages one session may fetch as limit',
@@ -24,7 +33,7 @@ const WITHOUT_COUNTERPART: Readonly<Record<string, string>> = {
   message_log_syslog: 'popfetch writes a file (log.file)',
 }
 
-export function importGetmail(text: string, place: GetmailPlace): Imported {
+export function importGetmail(text: string, place: GetmailContext): Imported {
   const sections = parseIni(text)
   const retriever = sections['retriever'] ?? {}
   const options = sections['options'] ?? {}
@@ -47,7 +56,7 @@ function accountOf(
   retriever: Section,
   options: Section,
   sections: Readonly<Record<string, Section>>,
-  place: GetmailPlace,
+  place: GetmailContext,
 ): ImportedAccount {
   const remarks: string[] = []
   const { type = '', server = '', username = '' } = retriever
@@ -100,7 +109,7 @@ function accountOf(
 
 function secretFrom(retriever: Section, fromNetrc: string | null): ImportedAccount['secret'] {
   const run = parseStrings(retriever['password_command'] ?? '')
-  return run.length > 0 ? { kind: 'command', run } : secretOf(retriever['password'] ?? fromNetrc)
+  return run.length > 0 ? { kind: 'command', run } : writtenSecret(retriever['password'] ?? fromNetrc)
 }
 
 function deleteOf(options: Section, remarks: string[]): string {
@@ -128,7 +137,7 @@ function missed(keys: Section): readonly string[] {
   })
 }
 
-/** getmail takes out what some file systems do not like. */
+/** getmail replaces characters that some file systems do not allow. */
 function oldmailName(server: string, port: number, user: string): string {
   return `oldmail-${server}-${port}-${user}`.replace(/[/\\:;<>|]+/g, '-')
 }

@@ -1,6 +1,6 @@
-// An .mpoprc → its accounts with all they inherit. What the settings mean to us is import-mpop.ts. Pure.
+// The grammar of an .mpoprc: its accounts, each with all that it inherits. What the settings mean to popfetch is mpop.ts. Pure.
 
-/** By the names of mpop; an argument that is not there is ''. */
+/** By mpop's names; a setting without an argument is ''. */
 export type Settings = Readonly<Record<string, string | undefined>>
 
 export interface MpopAccount {
@@ -10,7 +10,7 @@ export interface MpopAccount {
 
 export interface MpopFile {
   readonly accounts: readonly MpopAccount[]
-  /** Lines that a command would have to write. */
+  /** Lines with `eval`, which a command would have to write. */
   readonly evalLines: readonly number[]
   readonly strangeLines: readonly number[]
 }
@@ -26,7 +26,7 @@ export function mpopAccounts(text: string): MpopFile {
   const evalLines: number[] = []
   const strangeLines: number[] = []
   let defaults: Record<string, string | undefined> = {}
-  // Without a heading settings belong to an account called default.
+  // Settings before any heading belong to an account called default.
   let current: Record<string, string | undefined> | null = null
   for (const [index, line] of text.split(/\r?\n/).entries()) {
     const [, word = '', rest = ''] = /^\s*(\S+)\s*(.*?)\s*$/.exec(line) ?? []

@@ -1,4 +1,5 @@
-// An .mpoprc, and the UIDLs files of its accounts, in our words. Pure; `eval` lines are not run.
+// What an .mpoprc means in popfetch's configuration, and which UIDLs the files of its accounts have. `eval` lines are not run. Its
+// grammar is grammar.ts. Pure.
 import { isDeepStrictEqual } from 'node:util'
 import { isLoopback } from '../../config/values/host.ts'
 import type { Written } from '../../config/values/written.ts'
@@ -9,15 +10,15 @@ import {
   asWritten,
   hostOf,
   present,
-  secretOf,
+  writtenSecret,
   sizeText,
-  type Around,
+  type ImportContext,
   type Imported,
   type ImportedAccount,
 } from '../imported.ts'
 import { mpopAccounts, type MpopAccount, type Settings } from './grammar.ts'
 
-/** Settings that have no counterpart, each with what to know. */
+/** Settings without a counterpart, each with the remark for it. */
 const WITHOUT_COUNTERPART: Readonly<Record<string, string>> = {
   source_ip: 'the system chooses the address',
   socket: 'a server is reached over TCP',
@@ -30,10 +31,10 @@ const WITHOUT_COUNTERPART: Readonly<Record<string, string>> = {
   filter: 'there are no filters: route and maxSize sort by header and size',
 }
 
-export function importMpop(text: string, around: Around): Imported {
+export function importMpop(text: string, context: ImportContext): Imported {
   const { accounts, strangeLines, evalLines } = mpopAccounts(text)
-  const imported = accounts.map((account) => accountOf(account, around))
-  // `account default : other` is how mpop names the usual one: the same mailbox once more.
+  const imported = accounts.map((account) => accountOf(account, context))
+  // `account default : other` is how mpop names its usual account: the same mailbox once more.
   const isTwin = (account: ImportedAccount): boolean =>
     account.name === 'default' &&
     imported.some((other) => other !== account && isDeepStrictEqual(comparable(other), comparable(account)))
@@ -51,7 +52,7 @@ function comparable(account: ImportedAccount): object {
   return { ...account, name: '', seen: account.seen?.file }
 }
 
-function accountOf({ name, settings }: MpopAccount, around: Around): ImportedAccount {
+function accountOf({ name, settings }: MpopAccount, context: ImportContext): ImportedAccount {
   const remarks: string[] = []
   const { host = '', user = '' } = settings
   const tls = tlsOf(hostOf(host), settings, remarks)
@@ -64,7 +65,7 @@ function accountOf({ name, settings }: MpopAccount, around: Around): ImportedAcc
     host: hostOf(host),
     port: settings['port'] === undefined ? (tls === 'implicit' ? 995 : 110) : Number(settings['port']),
     user,
-    secret: secretFrom(settings, around, remarks),
+    secret: secretFrom(settings, context, remarks),
     secretKey: mechanismNamed(auth ?? 'auto')?.secret ?? 'password',
     keys: present({
       tls: tls === 'implicit' ? null : tls,
@@ -112,12 +113,12 @@ function authOf(settings: Settings, remarks: string[]): string | null {
   return null
 }
 
-function secretFrom(settings: Settings, around: Around, remarks: string[]): ImportedAccount['secret'] {
+function secretFrom(settings: Settings, context: ImportContext, remarks: string[]): ImportedAccount['secret'] {
   const { host = '', user = '', password, passwordeval } = settings
-  if (password) return secretOf(password)
+  if (password) return writtenSecret(password)
   if (passwordeval) return { kind: 'command', run: passwordeval }
-  const fromNetrc = around.netrc(host, user)
-  if (fromNetrc !== null) return secretOf(fromNetrc)
+  const fromNetrc = context.netrc(host, user)
+  if (fromNetrc !== null) return writtenSecret(fromNetrc)
   remarks.push('no password was written: mpop asked the key ring of the desktop for it, or a person')
   return { kind: 'command', run: ['secret-tool', 'lookup', 'host', host, 'service', 'pop3', 'user', user] }
 }

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { importFetchmail } from '../../../src/setup/fetchmail/fetchmail.ts'
-import { AROUND, written } from '../scene.ts'
+import { CONTEXT, written } from '../scene.ts'
 
-const imported = (text: string) => importFetchmail(text, { ...AROUND, idfile: '~/.fetchids' })
+const imported = (text: string) => importFetchmail(text, { ...CONTEXT, idfile: '~/.fetchids' })
 const file = (text: string) => written(imported(text))
 
 describe('a .fetchmailrc', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { importGetmail } from '../../../src/setup/getmail/getmail.ts'
-import { AROUND, written } from '../scene.ts'
+import { CONTEXT, written } from '../scene.ts'
 
 const RETRIEVER = `[retriever]
 type = SimplePOP3SSLRetriever
@@ -11,7 +11,7 @@ password = pa%ss = 1
 const MAILDIR = '[destination]\ntype = Maildir\npath = ~/Mail/\n'
 
 const imported = (text: string, name = 'getmailrc') =>
-  importGetmail(text, { ...AROUND, name, directory: '/home/a/.getmail' })
+  importGetmail(text, { ...CONTEXT, name, directory: '/home/a/.getmail' })
 const file = (text: string) => written(imported(text))
 
 describe('a getmailrc', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { importMpop } from '../../../src/setup/mpop/mpop.ts'
-import { AROUND, written } from '../scene.ts'
+import { CONTEXT, written } from '../scene.ts'
 
-const imported = (text: string) => importMpop(text, AROUND)
+const imported = (text: string) => importMpop(text, CONTEXT)
 const file = (text: string) => written(imported(text))
 
 describe('an .mpoprc', () => {

@@ -8,7 +8,7 @@ import { errnoOf, PopfetchError } from '../../../errors.ts'
 import { importFetchmail } from '../../../setup/fetchmail/fetchmail.ts'
 import { importGetmail } from '../../../setup/getmail/getmail.ts'
 import { importMpop } from '../../../setup/mpop/mpop.ts'
-import type { Around, Imported } from '../../../setup/imported.ts'
+import type { ImportContext, Imported } from '../../../setup/imported.ts'
 import { parseNetrc } from '../../../setup/netrc.ts'
 import { configurationError } from '../../command-errors.ts'
 import type { ImportRequest } from './options.ts'
@@ -31,7 +31,7 @@ export async function readOldFiles(request: ImportRequest, place: Place): Promis
       ? await usualFiles(request, place)
       : request.files.map((file) => resolvePath(file, place.cwd, place.env))
   const netrc = parseNetrc((await textOrNull(inHome('.netrc', place))) ?? '')
-  const around: Around = { localUser: place.env['LOGNAME'] ?? userInfo().username, netrc }
+  const around: ImportContext = { localUser: place.env['LOGNAME'] ?? userInfo().username, netrc }
   const all: Imported[] = []
   for (const file of files) {
     const text = await textOrNull(file)
@@ -65,7 +65,7 @@ export async function readSeen(
 interface OldFile {
   readonly file: string
   readonly text: string
-  readonly around: Around
+  readonly around: ImportContext
   readonly place: Place
 }
 
