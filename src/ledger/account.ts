@@ -29,6 +29,14 @@ export interface Told {
   readonly atMs: number
 }
 
+/** What spares a poll the comparison of a mailbox in which nothing changed. */
+export interface ListingMark {
+  /** Of the whole listing, and of all in the configuration that decides what is done with it. */
+  readonly digest: Buffer
+  /** From then on something is due though the listing is the same; null: nothing ever is. */
+  readonly dueMs: number | null
+}
+
 export interface AccountRecord extends AccountHealth {
   readonly name: string
   /** As last seen; the caller compares it with the configuration. */
@@ -41,6 +49,8 @@ export interface AccountRecord extends AccountHealth {
   readonly told: Told | null
   /** Small facts about the server that save exchanges or avoid a fault: `pipelining: off`, remembered capabilities. */
   readonly facts: Readonly<Record<string, string>>
+  /** As the last poll left it; null: it left none, or messages were forgotten since. */
+  readonly mark: ListingMark | null
 }
 
 /** Facts to merge into those of an account; null removes one. */
@@ -62,5 +72,6 @@ export function blankRecord(name: string, identity: AccountIdentity): AccountRec
     error: null,
     told: null,
     facts: {},
+    mark: null,
   }
 }

@@ -58,10 +58,12 @@ export interface Comparison extends AsyncDisposable {
   /** How many positions were seen. */
   readonly seen: number
 
-  /** How many messages are known and not recorded as gone, now. */
-  present(): Promise<number>
-  /** After a whole listing, once all that it shows was seen: the messages that it lacks are gone since now. */
-  gone(lease: Lease): Promise<void>
+  /** How many messages are known and not recorded as gone, now, and how many of them were asked to be deleted in a session that
+   *  ended well. */
+  counts(): Promise<{ readonly present: number; readonly removed: number }>
+  /** After a whole listing, once all that it shows was seen: the messages that it lacks are gone since now. `keep`: they are
+   *  never to be forgotten, but for those that were asked to be deleted; see Ledger.forget. */
+  gone(lease: Lease, options: { readonly keep: boolean }): Promise<void>
 
   /** Every message that was not seen and whose header is known, in slices. */
   unseenFingerprints(): AsyncIterable<readonly FingerprintedKey[]>

@@ -2,14 +2,14 @@
 // Every method that changes something resolves only when the change would survive a power cut; changes that are asked
 // for while another commit is under way share the next one (group commit). All reject with PopfetchError ERR_LEDGER.
 import type { ReceivedFacts } from '../message.ts'
-import type { AccountHealth, AccountIdentity, AccountRecord, FactChanges, Told } from './account.ts'
+import type { AccountHealth, AccountIdentity, AccountRecord, FactChanges, ListingMark, Told } from './account.ts'
 import type { Comparison } from './comparison.ts'
 import type { EntryKey, KnownMessage } from './entry.ts'
 import type { Lease } from './lease.ts'
 import type { Records } from './records.ts'
 
 export type { ReceivedFacts } from '../message.ts'
-export type { AccountHealth, AccountIdentity, AccountRecord, FactChanges, Told } from './account.ts'
+export type { AccountHealth, AccountIdentity, AccountRecord, FactChanges, ListingMark, Told } from './account.ts'
 export type { Lease } from './lease.ts'
 export type * from './comparison.ts'
 export type { Delivery, DeliveryState, EntryKey, KnownMessage, MessageState } from './entry.ts'
@@ -44,6 +44,23 @@ export interface Adoption {
     readonly intent: string
     readonly receipt: string
   }[]
+}
+
+/** Since when, and from how many whole listings at least. */
+export interface Absence {
+  readonly goneUntilMs: number
+  readonly listings: number
+}
+
+export interface PollEnd {
+  /** As the poll used it. */
+  readonly identity: AccountIdentity
+  readonly health: AccountHealth
+  readonly facts: FactChanges
+  /** Was there a listing that showed the whole mailbox? It counts as one, however many sessions the poll took. */
+  readonly wholeListing: boolean
+  /** Null: none, not that of an earlier poll either. */
+  readonly mark: ListingMark | null
 }
 
 export interface Ledger extends AsyncDisposable {
@@ -106,15 +123,13 @@ export interface Ledger extends AsyncDisposable {
   confirm(lease: Lease, key: EntryKey, received: ReceivedFacts): Promise<void>
   /** Messages that the server lists under new UIDLs; the new keys must not be known. */
   rekey(lease: Lease, changes: readonly { readonly from: EntryKey; readonly to: EntryKey }[]): Promise<void>
-  /** Ends a poll: how it went, and facts to merge (null removes one). */
-  finish(
-    lease: Lease,
-    poll: {
-      readonly identity: AccountIdentity
-      readonly health: AccountHealth
-      readonly facts: FactChanges
-    },
-  ): Promise<void>
+  /** Forgets delivered and skipped messages that whole listings lack, this poll's among them: those that are gone since
+   *  `goneUntilMs` or longer and missing from at least so many `listings`, counted by `finish`. Gives how many they were, `most`
+   *  at most. What was gone before listings were counted, or is to be kept (Comparison.gone), stays. */
+  forget(lease: Lease, absent: Absence, most: number): Promise<number>
+
+  /** Ends a poll: how it went, for the next one. */
+  finish(lease: Lease, end: PollEnd): Promise<void>
 
   /** Remembers what a person was told of a known account's failure; null forgets it. An unknown account: nothing happens. */
   told(account: string, told: Told | null): Promise<void>

@@ -31,7 +31,8 @@ async function setFact(
   record: AccountRecord,
   fact: string | null,
 ): Promise<void> {
-  await ledger.finish(lease, { identity: identityOf(account), health: record, facts: { [FACT]: fact } })
+  const facts = { [FACT]: fact }
+  await ledger.finish(lease, { identity: identityOf(account), health: record, facts, wholeListing: false, mark: null })
 }
 
 function identityOf({ host, port, user }: Account): AccountIdentity {

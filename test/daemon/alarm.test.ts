@@ -8,7 +8,7 @@ import { openLedger } from '../../src/ledger/sqlite/open.ts'
 import type { AccountHealth, Ledger } from '../../src/ledger/ledger.ts'
 import { type LogFacts, silentLog } from '../../src/log.ts'
 import { failing, healthy } from './fake-time.ts'
-import { leaseOf } from '../ledger/scene.ts'
+import { leaseOf, pollEnd } from '../ledger/scene.ts'
 
 const HOUR = 3_600_000
 const IDENTITY = { host: 'pop.example.net', port: 995, user: 'alice' }
@@ -54,7 +54,7 @@ class Scene implements AsyncDisposable {
   async look(health: AccountHealth | null, hangs: ReadonlySet<string> = none): Promise<string[]> {
     if (health !== null) {
       await using lease = await leaseOf(this.ledger!, 'work')
-      await this.ledger!.finish(lease, { identity: IDENTITY, health, facts: {} })
+      await this.ledger!.finish(lease, pollEnd({ identity: IDENTITY, health, facts: {} }))
     }
     await this.#alarm!.look({ onProblem: this.onProblem, alertAfterMs: 6 * HOUR }, new Set(['work']), hangs)
     return this.told()
@@ -117,7 +117,7 @@ test('a poll that hangs is trouble too', async () => {
 test('an account that is not polled any more is left alone', async () => {
   await using scene = await Scene.create()
   const lease = await leaseOf(scene.ledger!, 'old')
-  await scene.ledger!.finish(lease, { identity: IDENTITY, health: failing(9), facts: {} })
+  await scene.ledger!.finish(lease, pollEnd({ identity: IDENTITY, health: failing(9), facts: {} }))
   await scene.look(null)
   scene.nowMs += 7 * HOUR
   expect(await scene.look(null)).toEqual([])

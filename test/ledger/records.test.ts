@@ -6,7 +6,18 @@ import { DatabaseSync } from 'node:sqlite'
 import type { EntryKey, Ledger, Lease } from '../../src/ledger/ledger.ts'
 import type { MessageRecord, Selection } from '../../src/ledger/records.ts'
 import { openLedger } from '../../src/ledger/sqlite/open.ts'
-import { beginning, child, DONE, freshLedger, IDENTITY, key, leaseOf, settlement, temporaryDirectory } from './scene.ts'
+import {
+  beginning,
+  child,
+  DONE,
+  freshLedger,
+  IDENTITY,
+  key,
+  leaseOf,
+  settlement,
+  temporaryDirectory,
+  pollEnd,
+} from './scene.ts'
 
 const refusal = { state: 'refused', error: '554 no', retryAfterMs: 9000 } as const
 const received = {
@@ -215,11 +226,14 @@ describe('forgetting', () => {
     const ledger = await freshLedger()
     const lease = await oneOfEach(ledger)
     const { lastPollMs, ...rest } = { ...(await ledger.admit(lease, IDENTITY)), lastPollMs: 7 }
-    await ledger.finish(lease, {
-      identity: IDENTITY,
-      health: { ...rest, lastPollMs },
-      facts: { alive: '5', salt: 's' },
-    })
+    await ledger.finish(
+      lease,
+      pollEnd({
+        identity: IDENTITY,
+        health: { ...rest, lastPollMs },
+        facts: { alive: '5', salt: 's' },
+      }),
+    )
     await ledger.records.forget(lease, [key('done')], { alive: null })
     expect(await ledger.account('a'))?.toMatchObject({ facts: { salt: 's' }, lastPollMs: 7 })
   })

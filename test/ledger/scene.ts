@@ -6,7 +6,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { onTestFinished } from 'vitest'
-import type { Beginning, EntryKey, Ledger, Lease, Outcome, Settlement } from '../../src/ledger/ledger.ts'
+import type {
+  AccountHealth,
+  Beginning,
+  EntryKey,
+  Ledger,
+  Lease,
+  Outcome,
+  PollEnd,
+  Settlement,
+} from '../../src/ledger/ledger.ts'
 import { openLedger, type LedgerOptions } from '../../src/ledger/sqlite/open.ts'
 
 export const IDENTITY = { host: 'pop.example.net', port: 995, user: 'alice' }
@@ -31,6 +40,21 @@ export async function leaseOf(ledger: Ledger, account: string, identity = IDENTI
   if (lease === null) throw new Error(`${account} is at work`)
   await ledger.admit(lease, identity)
   return lease
+}
+
+const NO_POLLS: AccountHealth = {
+  lastPollMs: null,
+  lastSuccessMs: null,
+  failures: 0,
+  refusals: 0,
+  secretMark: null,
+  pausedUntilMs: 0,
+  error: null,
+}
+
+/** How a poll ended, as far as a test says. */
+export function pollEnd(end: Partial<PollEnd>): PollEnd {
+  return { identity: IDENTITY, health: NO_POLLS, facts: {}, wholeListing: false, mark: null, ...end }
 }
 
 export function key(uidl: string, copy = 0): EntryKey {

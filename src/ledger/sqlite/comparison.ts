@@ -119,19 +119,42 @@ export class SqliteComparison implements Comparison {
     return this.#seen.size
   }
 
-  present(): Promise<number> {
+  counts(): Promise<{ readonly present: number; readonly removed: number }> {
     const { accounts, identity } = this.#rows
     return this.#access.read(() => {
       const id = accounts.find(this.#account)
-      return id === null ? 0 : (accounts.read(this.#account)?.known ?? 0) - identity.absent(id)
+      if (id === null) return { present: 0, removed: 0 }
+      const known = accounts.read(this.#account)?.known ?? 0
+      return { present: known - identity.absent(id), removed: identity.removedCount(id) }
     })
   }
 
-  async gone(lease: Lease): Promise<void> {
+  async gone(lease: Lease, { keep }: { readonly keep: boolean }): Promise<void> {
     const seen = this.#seenRows()
-    for await (const rows of this.#presentRows()) {
+    const { present } = await this.counts()
+    let missing = present - this.seen
+    const note = async (rows: readonly number[]): Promise<void> => {
       const gone = rows.filter((row) => !seen.has(row))
-      await this.#access.changeAll(lease, gone, (row, _, nowMs) => this.#rows.identity.go(row, nowMs))
+      missing -= gone.length
+      await this.#access.changeAll(lease, gone, (row, _, nowMs) => this.#rows.identity.go(row, keep, nowMs))
+    }
+    // Where messages are deleted once they are delivered, these are mostly all.
+    for await (const rows of this.#removedRows()) await note(rows)
+    if (missing > 0) for await (const rows of this.#presentRows()) await note(rows)
+  }
+
+  /** The rows that were asked to be deleted and are not recorded as gone. */
+  async *#removedRows(): AsyncGenerator<readonly number[]> {
+    const { accounts, identity } = this.#rows
+    for (let after: number | undefined = 0; after !== undefined;) {
+      const from: number = after
+      const rows = await this.#access.read(() => {
+        const id = accounts.find(this.#account)
+        return id === null ? [] : identity.removed(id, from)
+      })
+      if (rows.length > 0) yield rows
+      after = rows.at(-1)
+      await turn()
     }
   }
 

@@ -62,7 +62,22 @@ const FIRST = `
   ) STRICT, WITHOUT ROWID;
 `
 
-export const MIGRATIONS: readonly string[] = [FIRST]
+// `account.listings` counts whole listings; `message.gone_listing` is the number of the first that lacked the message, null for
+// one that is not gone or never to be forgotten. So no listing has to write to all that is gone. `next_poll_ms`: for schedulers.
+const SECOND = `
+  ALTER TABLE account ADD COLUMN listings INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE account ADD COLUMN mark_digest BLOB;
+  ALTER TABLE account ADD COLUMN mark_due_ms INTEGER;
+  ALTER TABLE account ADD COLUMN next_poll_ms INTEGER;
+  ALTER TABLE message ADD COLUMN gone_listing INTEGER;
+  UPDATE message SET gone_listing = 0 WHERE gone_since_ms IS NOT NULL AND deletions > 0;
+
+  CREATE INDEX account_next_poll ON account (next_poll_ms) WHERE next_poll_ms IS NOT NULL;
+  CREATE INDEX message_removed ON message (account) WHERE deletions > 0 AND gone_since_ms IS NULL;
+  CREATE INDEX message_forgettable ON message (account, gone_since_ms) WHERE gone_listing IS NOT NULL AND state IN (1, 2);
+`
+
+export const MIGRATIONS: readonly string[] = [FIRST, SECOND]
 
 export function schemaVersion(database: DatabaseSync): number {
   return number(rowOf(database.prepare('PRAGMA user_version'))?.[0])

@@ -10,6 +10,7 @@ import { IdentityRows } from './rows/identity.ts'
 import { KnownRows } from './rows/known.ts'
 import { HeldLease, Leases } from './lease.ts'
 import type {
+  Absence,
   AccountIdentity,
   AccountRecord,
   Adoption,
@@ -19,6 +20,7 @@ import type {
   KnownMessage,
   Ledger,
   Lease,
+  PollEnd,
   ReceivedFacts,
   Settlement,
   Told,
@@ -27,6 +29,9 @@ import { MessageRows } from './rows/messages.ts'
 import { MIGRATIONS } from './migrations.ts'
 import { SettledRows } from './rows/settled.ts'
 import { SqliteRecords } from './sqlite-records.ts'
+
+/** Messages removed in one transaction, with one fsync. */
+const FORGOTTEN_AT_ONCE = 1000
 
 export class SqliteLedger implements Ledger {
   readonly place: string
@@ -159,9 +164,29 @@ export class SqliteLedger implements Ledger {
     return this.#access.changeAll(lease, changes, ({ from, to }, id) => this.#identity.rekey(id, from, to))
   }
 
-  finish(lease: Lease, poll: Parameters<Ledger['finish']>[1]): Promise<void> {
-    const { identity, health, facts } = poll
-    return this.#access.change(lease, () => this.#accounts.finish(lease.account, identity, health, facts))
+  async forget(lease: Lease, absent: Absence, most: number): Promise<number> {
+    let forgotten = 0
+    while (forgotten < most) {
+      const limit = Math.min(most - forgotten, FORGOTTEN_AT_ONCE)
+      const rows = await this.#access.read(() => this.#forgettable(lease.account, absent, limit))
+      // Nearly always, and then nothing is to be written.
+      if (rows.length === 0) break
+      await this.#access.changeAll(lease, rows, (row) => {
+        this.#identity.forget(row)
+        return -1
+      })
+      forgotten += rows.length
+    }
+    return forgotten
+  }
+
+  #forgettable(account: string, absent: Absence, most: number): readonly number[] {
+    const id = this.#accounts.find(account)
+    return id === null ? [] : this.#identity.forgettable(id, absent, most)
+  }
+
+  finish(lease: Lease, end: PollEnd): Promise<void> {
+    return this.#access.change(lease, () => this.#accounts.finish(lease.account, end))
   }
 
   told(account: string, told: Told | null): Promise<void> {

@@ -106,6 +106,7 @@ export class SqliteRecords implements Records {
     return this.#access.change(lease, (id) => {
       const removed = remove(id)
       this.#accounts.grow(id, -removed)
+      this.#accounts.unmark(id)
       this.#accounts.merge(lease.account, facts)
       return removed
     })

@@ -23,7 +23,7 @@ export async function rememberSeen(ledger: Ledger, lease: Lease, seen: SeenElsew
   // `alive`: a listing with nearly none of them means other UIDLs, or another mailbox, and everything would come twice
   // (S020). `uidls`: so would a listing without any (P084).
   const facts = { alive: String(seen.count), uidls: 'given' }
-  await ledger.finish(lease, { identity: seen.identity, health: record, facts })
+  await ledger.finish(lease, { identity: seen.identity, health: record, facts, wholeListing: false, mark: null })
 }
 
 /** `alive`: the guard against changed UIDs would miss the messages (S020). `forgotten`: an account without messages is no

@@ -35,6 +35,7 @@ export class History {
   readonly #run: Run
   readonly #facts: Record<string, string | null> = {}
   #secretMark: number | null = null
+  #wholeListing = false
   /** Read, and not used yet. */
   #unused: string | null = null
 
@@ -54,7 +55,7 @@ export class History {
     const { clock, clockBefore } = record.facts
     this.workarounds = new Workarounds(record.facts, run.nowMs())
     this.rememberedCapabilities = new RememberedCapabilities(account, record.facts['capabilities'], run.nowMs())
-    this.ages = ageClock({ lastMs: timeOf(clock), beforeMs: timeOf(clockBefore) }, run.nowMs())
+    this.ages = ageClock({ lastMs: numberOf(clock), beforeMs: numberOf(clockBefore) }, run.nowMs())
   }
 
   /** The record as the last session left it. */
@@ -115,6 +116,17 @@ export class History {
     this.#facts['alive'] = String(messages)
   }
 
+  /** How many messages the listing before this one had; null: none was recorded. */
+  get listedBefore(): number | null {
+    return numberOf(this.#facts['listed'] ?? this.record.facts['listed'])
+  }
+
+  /** A listing of so many messages, and whether it showed the whole mailbox. */
+  listed(messages: number, isWhole: boolean): void {
+    this.#facts['listed'] = String(messages)
+    this.#wholeListing ||= isWhole
+  }
+
   /** What the guards look at. */
   guardView(plan: Plan) {
     const { options, configuration } = this.#run
@@ -123,7 +135,7 @@ export class History {
       account: this.#account.name,
       plan,
       hasHistory: this.record.known > 0,
-      lastAlive: timeOf(alive),
+      lastAlive: numberOf(alive),
       lastDelete: lastDelete ?? null,
       delete: deleteText(this.#account),
       firstWritten: this.#account.first.kind !== 'default',
@@ -154,14 +166,20 @@ export class History {
     const end = { error, secretMark: this.#secretMark, signedInMs, loginDelaySeconds }
     try {
       const health = nextHealth(this.record, end, nowMs())
-      await ledger.finish(this.#lease, { identity: identityOf(this.#account), health, facts: this.#facts })
+      await ledger.finish(this.#lease, {
+        identity: identityOf(this.#account),
+        health,
+        facts: this.#facts,
+        wholeListing: this.#wholeListing,
+        mark: null,
+      })
     } catch (failure) {
       tally.fail(asPopfetchError(failure))
     }
   }
 }
 
-function timeOf(fact: string | undefined): number | null {
+function numberOf(fact: string | undefined): number | null {
   return fact === undefined ? null : Number(fact)
 }
 

@@ -6,6 +6,7 @@ import { fingerprintsOf } from './identify.ts'
 import type { ComparedListing } from './compare.ts'
 import { hold } from '../hold.ts'
 import type { Entry, PlannedFetch } from '../plan/plan.ts'
+import { forgettable, isWhole, mayBeWindow, MOST_FORGOTTEN } from '../plan/prune.ts'
 import { recallInterrupted } from '../route/due.ts'
 import type { Visit } from '../visit.ts'
 
@@ -34,11 +35,22 @@ function keyed({ uidl, copy, sizeBytes }: Entry): { readonly key: EntryKey; read
   return { key: { uidl, copy }, listedBytes: sizeBytes }
 }
 
-/** What the listing lacks is gone, unless it lacks so much that it may not be the whole truth (P083, P099, P100). */
-async function noteAbsent({ plan, comparison, returned }: ComparedListing, { lease, run }: Visit): Promise<void> {
+/** What the listing lacks is gone, unless it lacks so much that it may not be the whole truth (P083, P099, P100). What is gone
+ *  for long enough is forgotten. */
+async function noteAbsent(
+  { plan, comparison, returned }: ComparedListing,
+  { lease, run, history }: Visit,
+): Promise<void> {
   if (returned.length > 0) await run.ledger.returned(lease, returned)
-  const present = await comparison.present()
-  if (comparison.seen < present && plan.listed > 0 && plan.listed >= present / 2) await comparison.gone(lease)
+  const view = { listed: plan.listed, listedBefore: history.listedBefore, ...(await comparison.counts()) }
+  history.listed(plan.listed, isWhole(view))
+  if (!isWhole(view)) return
+  if (comparison.seen < view.present) await comparison.gone(lease, { keep: mayBeWindow(view) })
+  const absence = forgettable(history.ages.agedMs)
+  // Under new UIDs what is gone may be there again.
+  if (absence === null || run.options.acceptNewIds) return
+  // One stays: an account that knows nothing looks like one whose ledger was lost, and the guards ask again.
+  await run.ledger.forget(lease, absence, Math.min(MOST_FORGOTTEN, history.record.known - 1))
 }
 
 /** `--accept-new-ids`: what the ledger knows under another UIDL, by its header (DESIGN 4.4), and does not see listed. */

@@ -7,7 +7,7 @@ import { openLedger } from '../../../src/ledger/sqlite/open.ts'
 import { Departed } from '../../../src/poll/plan/renamed-account.ts'
 import type { PollOptions } from '../../../src/poll/report.ts'
 import { Scene } from '../scene.ts'
-import { leaseOf } from '../../ledger/scene.ts'
+import { leaseOf, pollEnd } from '../../ledger/scene.ts'
 
 const SAME = 'had the same user, host and port'
 const GOES_ON = 'popfetch state rename old-isp new-isp'
@@ -25,11 +25,14 @@ async function withAnotherUser(scene: Scene): Promise<void> {
   await using ledger = await openLedger(scene.path('state/state.db'))
   const [record] = await ledger.accounts()
   if (record === undefined) throw new Error('never polled')
-  await ledger.finish(await leaseOf(ledger, 'old-isp'), {
-    identity: { ...record.identity, user: 'ALICE' },
-    health: record,
-    facts: {},
-  })
+  await ledger.finish(
+    await leaseOf(ledger, 'old-isp'),
+    pollEnd({
+      identity: { ...record.identity, user: 'ALICE' },
+      health: record,
+      facts: {},
+    }),
+  )
 }
 
 describe('an account without history', () => {

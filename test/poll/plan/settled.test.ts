@@ -92,7 +92,7 @@ class PlainComparison implements Comparison {
     return [...this.#seen].some((position) => this.#given[position] === message)
   }
 
-  present = unexpected
+  counts = unexpected
   gone = unexpected
   unseen = unexpected
   unseenFingerprints = unexpected;

@@ -3,10 +3,11 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Retry } from '../../../errors.ts'
 import { bug } from './fault.ts'
 import type { AccountHealth, AccountIdentity, AccountRecord, FactChanges, Told } from '../../account.ts'
-import { Misread, number, numberOrNull, rowOf, rowsOf, text, textOrNull, type Row } from './row.ts'
+import type { PollEnd } from '../../ledger.ts'
+import { Misread, bytes, number, numberOrNull, rowOf, rowsOf, text, textOrNull, type Row } from './row.ts'
 
 const COLUMNS = `name, host, port, user, started, known, last_poll_ms, last_success_ms, failures, refusals, secret_mark,
-  paused_until_ms, error, facts, told_state, told_ms`
+  paused_until_ms, error, facts, told_state, told_ms, mark_digest, mark_due_ms`
 
 export class AccountRows {
   readonly #id: StatementSync
@@ -21,6 +22,7 @@ export class AccountRows {
   readonly #merge: StatementSync
   readonly #remove: StatementSync
   readonly #rename: StatementSync
+  readonly #unmark: StatementSync
   /** Valid within one transaction. */
   readonly #ids = new Map<string, number>()
 
@@ -35,12 +37,14 @@ export class AccountRows {
     this.#start = database.prepare('UPDATE account SET started = 1 WHERE id = ?')
     this.#finish = database.prepare(
       `UPDATE account SET host = ?, port = ?, user = ?, last_poll_ms = ?, last_success_ms = ?, failures = ?, refusals = ?,
-       secret_mark = ?, paused_until_ms = ?, error = ?, facts = ? WHERE id = ?`,
+       secret_mark = ?, paused_until_ms = ?, error = ?, facts = ?, listings = listings + ?, mark_digest = ?, mark_due_ms = ?
+       WHERE id = ?`,
     )
     this.#told = database.prepare('UPDATE account SET told_state = ?, told_ms = ? WHERE name = ?')
     this.#names = database.prepare('SELECT id, name FROM account')
     this.#merge = database.prepare('UPDATE account SET facts = ? WHERE id = ?')
     this.#remove = database.prepare('DELETE FROM account WHERE id = ?')
+    this.#unmark = database.prepare('UPDATE account SET mark_digest = NULL, mark_due_ms = NULL WHERE id = ?')
     this.#rename = database.prepare('UPDATE account SET name = ? WHERE id = ?')
   }
 
@@ -96,6 +100,11 @@ export class AccountRows {
     this.forgetIds()
   }
 
+  /** What a comparison would find is not what it was. */
+  unmark(id: number): void {
+    this.#unmark.run(id)
+  }
+
   merge(name: string, facts: FactChanges): void {
     this.#merge.run(this.#merged(name, facts), this.idOf(name))
   }
@@ -113,7 +122,7 @@ export class AccountRows {
     this.#told.run(told?.state ?? null, told?.atMs ?? null, name)
   }
 
-  finish(name: string, identity: AccountIdentity, health: AccountHealth, facts: FactChanges): void {
+  finish(name: string, { identity, health, facts, wholeListing, mark }: PollEnd): void {
     const id = this.idOf(name)
     this.#finish.run(
       identity.host,
@@ -127,6 +136,9 @@ export class AccountRows {
       health.pausedUntilMs,
       health.error === null ? null : JSON.stringify(health.error),
       this.#merged(name, facts),
+      wholeListing ? 1 : 0,
+      mark?.digest ?? null,
+      mark?.dueMs ?? null,
       id,
     )
   }
@@ -147,6 +159,7 @@ function record(row: Row): AccountRecord {
     error: errorOf(textOrNull(row[12])),
     told: row[14] === null ? null : { state: text(row[14]), atMs: number(row[15]) },
     facts: factsOf(text(row[13])),
+    mark: row[16] === null ? null : { digest: bytes(row[16]), dueMs: numberOrNull(row[17]) },
   }
 }
 

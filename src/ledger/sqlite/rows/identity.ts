@@ -5,7 +5,7 @@ import { bug } from './fault.ts'
 import { COLUMNS, KEYS_PER_STATEMENT, type KnownRow, type KnownRows } from './known.ts'
 import type { FingerprintedKey } from '../../comparison.ts'
 import type { EntryKey } from '../../entry.ts'
-import type { Adoption } from '../../ledger.ts'
+import type { Absence, Adoption } from '../../ledger.ts'
 import type { ReceivedFacts } from '../../../message.ts'
 import { DELIVERED, DONE, bytes, number, numberOrNull, rowOf, rowsOf, uidlBytes } from './row.ts'
 
@@ -28,7 +28,12 @@ export class IdentityRows {
   readonly #absent: StatementSync
   readonly #present: StatementSync
   readonly #presentAfter: StatementSync
+  readonly #removed: StatementSync
+  readonly #removedCount: StatementSync
   readonly #go: StatementSync
+  readonly #forgettable: StatementSync
+  readonly #forgetDeliveries: StatementSync
+  readonly #forget: StatementSync
   readonly #return: StatementSync
   readonly #adopt: StatementSync
   readonly #adoptDelivery: StatementSync
@@ -54,9 +59,29 @@ export class IdentityRows {
       `SELECT id, uidl, copy, gone_since_ms IS NULL FROM message WHERE account = ? AND (uidl, copy) > (?, ?)
        ORDER BY uidl, copy LIMIT ${KEYS_PER_STATEMENT}`,
     )
-    this.#go = database.prepare('UPDATE message SET gone_since_ms = ? WHERE id = ?')
+    this.#removed = database.prepare(
+      `SELECT id FROM message INDEXED BY message_removed
+       WHERE account = ? AND deletions > 0 AND gone_since_ms IS NULL AND id > ? ORDER BY id LIMIT ${KEYS_PER_STATEMENT}`,
+    )
+    this.#removedCount = database.prepare(
+      `SELECT count(*) FROM message INDEXED BY message_removed
+       WHERE account = ? AND deletions > 0 AND gone_since_ms IS NULL`,
+    )
+    this.#go = database.prepare(
+      `UPDATE message SET gone_since_ms = ?1,
+       gone_listing = iif(?2 AND deletions = 0, NULL, (SELECT listings + 1 FROM account WHERE account.id = message.account))
+       WHERE id = ?3`,
+    )
+    // The listing of this poll is not counted yet.
+    this.#forgettable = database.prepare(
+      `SELECT id FROM message INDEXED BY message_forgettable
+       WHERE account = ?1 AND gone_since_ms <= ?2 AND gone_listing IS NOT NULL AND state IN (1, 2)
+         AND gone_listing <= (SELECT listings + 2 - ?3 FROM account WHERE id = ?1) LIMIT ?4`,
+    )
+    this.#forgetDeliveries = database.prepare('DELETE FROM delivery WHERE message = ?')
+    this.#forget = database.prepare('DELETE FROM message WHERE id = ?')
     this.#return = database.prepare(
-      'UPDATE message SET gone_since_ms = NULL WHERE account = ? AND uidl = ? AND copy = ?',
+      'UPDATE message SET gone_since_ms = NULL, gone_listing = NULL WHERE account = ? AND uidl = ? AND copy = ?',
     )
     this.#adopt = database.prepare(
       `INSERT INTO message (account, uidl, copy, state, first_seen_ms, listed_bytes, delivered_ms)
@@ -116,8 +141,29 @@ export class IdentityRows {
     }
   }
 
-  go(row: number, nowMs: number): void {
-    this.#go.run(nowMs, row)
+  /** How many messages were asked to be deleted and are not recorded as gone. */
+  removedCount(account: number): number {
+    return number(rowOf(this.#removedCount, account)?.[0])
+  }
+
+  /** The next of their rows after `after`; none: that was all. */
+  removed(account: number, after: number): readonly number[] {
+    return rowsOf(this.#removed, account, after).map((row) => number(row[0]))
+  }
+
+  /** `keep`: never to be forgotten, unless it was asked to be deleted. */
+  go(row: number, keep: boolean, nowMs: number): void {
+    this.#go.run(nowMs, keep ? 1 : 0, row)
+  }
+
+  /** The rows that may be forgotten, `most` at most. */
+  forgettable(account: number, { goneUntilMs, listings }: Absence, most: number): readonly number[] {
+    return rowsOf(this.#forgettable, account, goneUntilMs, listings, most).map((row) => number(row[0]))
+  }
+
+  forget(row: number): void {
+    this.#forgetDeliveries.run(row)
+    this.#forget.run(row)
   }
 
   return(account: number, key: EntryKey): void {

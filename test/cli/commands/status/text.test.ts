@@ -19,6 +19,7 @@ const record: AccountRecord = {
   error: null,
   told: null,
   facts: {},
+  mark: null,
 }
 const status: AccountStatus = {
   account: 'work',

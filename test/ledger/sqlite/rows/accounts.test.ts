@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { AccountHealth } from '../../../../src/ledger/ledger.ts'
 import { openLedger } from '../../../../src/ledger/sqlite/open.ts'
-import { IDENTITY, freshLedger, leaseOf, temporaryDirectory } from '../../scene.ts'
+import { IDENTITY, freshLedger, leaseOf, temporaryDirectory, pollEnd } from '../../scene.ts'
 
 const HEALTH: AccountHealth = {
   lastPollMs: 5,
@@ -28,23 +28,28 @@ test('an account is made known with its identity, which stays until a poll ends'
   })
   const moved = { ...IDENTITY, host: 'pop.example.org' }
   expect((await ledger.admit(lease, moved)).identity).toEqual(IDENTITY)
-  await ledger.finish(lease, { identity: moved, health: HEALTH, facts: {} })
+  await ledger.finish(lease, pollEnd({ identity: moved, health: HEALTH, facts: {} }))
   expect((await ledger.account('old-isp'))?.identity).toEqual(moved)
 })
 
 test('how a poll went is kept, facts are merged, null removes one', async () => {
   const ledger = await freshLedger()
   const lease = await leaseOf(ledger, 'old-isp')
-  await ledger.finish(lease, { identity: IDENTITY, health: HEALTH, facts: { pipelining: 'off', capa: 'UIDL TOP' } })
-  await ledger.finish(lease, { identity: IDENTITY, health: HEALTH, facts: { pipelining: null, delay: '60' } })
+  await ledger.finish(
+    lease,
+    pollEnd({ identity: IDENTITY, health: HEALTH, facts: { pipelining: 'off', capa: 'UIDL TOP' } }),
+  )
+  await ledger.finish(lease, pollEnd({ identity: IDENTITY, health: HEALTH, facts: { pipelining: null, delay: '60' } }))
   expect(await ledger.account('old-isp'))?.toMatchObject({
     ...HEALTH,
     facts: { capa: 'UIDL TOP', delay: '60' },
   })
-  await ledger.finish(lease, { identity: IDENTITY, health: { ...HEALTH, error: null }, facts: {} })
+  await ledger.finish(lease, pollEnd({ identity: IDENTITY, health: { ...HEALTH, error: null }, facts: {} }))
   expect((await ledger.account('old-isp'))?.error).toBeNull()
   const nobody = await ledger.lease('nobody')
-  await expect(ledger.finish(nobody!, { identity: IDENTITY, health: HEALTH, facts: {} })).rejects.toThrow('account')
+  await expect(ledger.finish(nobody!, pollEnd({ identity: IDENTITY, health: HEALTH, facts: {} }))).rejects.toThrow(
+    'account',
+  )
 })
 
 test('what a person was told is kept and forgotten, and of an unknown account not at all', async () => {

@@ -9,7 +9,7 @@ const all: Settled = { seenAfterMs: -Infinity, deliveredAfterMs: -Infinity }
 async function listed(ledger: Ledger, lease: Lease, keys: readonly EntryKey[]): Promise<void> {
   await using comparison = ledger.compare(lease.account)
   for (const message of await comparison.known(keys)) if (message !== null) comparison.see(message.position)
-  await comparison.gone(lease)
+  await comparison.gone(lease, { keep: false })
 }
 
 async function settledOf(ledger: Ledger, which: Settled, account = 'here', entries = 1000) {

@@ -1,0 +1,177 @@
+// What the server lost for good is forgotten after a month, and nothing else: polls with a clock that is moved.
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { openLedger } from '../../../src/ledger/sqlite/open.ts'
+import { Scene } from '../scene.ts'
+
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now: Date.UTC(2026, 10, 24) }))
+afterEach(() => void vi.useRealTimers())
+
+function pass(ms: number): void {
+  vi.setSystemTime(Date.now() + ms)
+}
+
+/** The UIDLs that the ledger still knows. */
+async function known(scene: Scene): Promise<string[]> {
+  await using ledger = await openLedger(scene.path('state/state.db'))
+  const slices = await Array.fromAsync(ledger.records.list('old-isp', 'all'))
+  return slices
+    .flat()
+    .map(({ key }) => key.uidl)
+    .toSorted()
+}
+
+/** Two polls an hour and more apart, so that both see the same time (S030). */
+async function pollTwice(scene: Scene): Promise<void> {
+  for (let polls = 0; polls < 2; polls++) {
+    expect((await scene.poll()).error).toBeNull()
+    pass(2 * HOUR)
+  }
+}
+
+/** Ten messages, polled long enough for the clock to be believed. */
+async function polled(): Promise<Scene> {
+  const scene = await Scene.create()
+  scene.fill(10)
+  await pollTwice(scene)
+  return scene
+}
+
+function messages(scene: Scene) {
+  return [...scene.server.mailbox('alice').messages]
+}
+
+/** From now on the server has these and no others. */
+function show(scene: Scene, shown: ReturnType<typeof messages>): void {
+  scene.server.mailbox('alice').messages.splice(0, Infinity, ...shown)
+}
+
+function remove(scene: Scene, ...uidls: readonly string[]): void {
+  show(
+    scene,
+    messages(scene).filter(({ uidl }) => !uidls.includes(uidl)),
+  )
+}
+
+test('a message that three listings over thirty days lack is forgotten', async () => {
+  await using scene = await polled()
+  remove(scene, 'uid-3')
+  await scene.poll()
+  pass(29 * DAY)
+  await pollTwice(scene)
+  expect(await known(scene)).toContain('uid-3')
+  pass(DAY)
+  await pollTwice(scene)
+  expect(await known(scene)).not.toContain('uid-3')
+  expect(await known(scene)).toHaveLength(9)
+  expect(scene.count('RETR')).toBe(10)
+})
+
+test('two listings are too few, however far apart', async () => {
+  await using scene = await polled()
+  remove(scene, 'uid-3')
+  await scene.poll()
+  pass(60 * DAY)
+  await scene.poll()
+  expect(await known(scene)).toContain('uid-3')
+  pass(2 * HOUR)
+  await scene.poll()
+  expect(await known(scene)).not.toContain('uid-3')
+})
+
+test('one that comes back within the month is the message that it was, and the month begins anew', async () => {
+  await using scene = await polled()
+  const whole = messages(scene)
+  remove(scene, 'uid-3')
+  await scene.poll()
+  pass(29 * DAY)
+  show(scene, whole)
+  await pollTwice(scene)
+  remove(scene, 'uid-3')
+  await pollTwice(scene)
+  pass(2 * DAY)
+  await pollTwice(scene)
+  expect(await known(scene)).toContain('uid-3')
+  expect(scene.count('RETR')).toBe(10)
+  pass(29 * DAY)
+  await pollTwice(scene)
+  expect(await known(scene)).not.toContain('uid-3')
+})
+
+describe('nothing is forgotten where the listing may not be the whole truth', () => {
+  test('an empty one of a mailbox that was full (P083)', async () => {
+    await using scene = await polled()
+    const whole = messages(scene)
+    show(scene, [])
+    for (let month = 0; month < 3; month++) {
+      await pollTwice(scene)
+      pass(31 * DAY)
+    }
+    expect(await known(scene)).toHaveLength(10)
+    show(scene, whole)
+    await scene.poll()
+    expect(scene.count('RETR')).toBe(10)
+  })
+
+  test('one that lacks more than half (P099)', async () => {
+    await using scene = await polled()
+    remove(scene, ...Array.from({ length: 6 }, (_, at) => `uid-${at}`))
+    for (let month = 0; month < 3; month++) {
+      await pollTwice(scene)
+      pass(31 * DAY)
+    }
+    expect(await known(scene)).toHaveLength(10)
+  })
+
+  test('a window of the newest, out of which new mail pushes the old (P100)', async () => {
+    await using scene = await polled()
+    const all = messages(scene)
+    for (let at = 10; at < 16; at++) {
+      scene.fill(1, at)
+      all.push(...messages(scene).slice(-1))
+      show(scene, all.slice(-10))
+      await pollTwice(scene)
+      pass(31 * DAY)
+    }
+    expect(await known(scene)).toHaveLength(16)
+    show(scene, all)
+    await scene.poll()
+    expect(scene.count('RETR')).toBe(16)
+  })
+
+  test('a clock that jumped by years', async () => {
+    await using scene = await polled()
+    remove(scene, 'uid-3')
+    await pollTwice(scene)
+    pass(3650 * DAY)
+    await scene.poll()
+    expect(await known(scene)).toContain('uid-3')
+  })
+})
+
+test('what popfetch deleted itself is forgotten though nothing is left on the server', async () => {
+  await using scene = await Scene.create()
+  scene.account = ['delete: after-delivery']
+  scene.fill(10)
+  await pollTwice(scene)
+  expect(scene.left()).toEqual([])
+  pass(31 * DAY)
+  await pollTwice(scene)
+  // One stays: an account that knows nothing would be taken for one whose ledger was lost.
+  expect(await known(scene)).toHaveLength(1)
+})
+
+test('what is not delivered is never forgotten', async () => {
+  await using scene = await Scene.create()
+  scene.account = ['maxSize: 1KB']
+  scene.fill(3)
+  scene.server.mailbox('alice').add(`Subject: large\r\n\r\n${'x'.repeat(5000)}\r\n`, { uidl: 'large' })
+  await pollTwice(scene)
+  remove(scene, 'large', 'uid-0')
+  await pollTwice(scene)
+  pass(31 * DAY)
+  await pollTwice(scene)
+  expect(await known(scene)).toEqual(['large', 'uid-1', 'uid-2'])
+})
