@@ -1,4 +1,5 @@
 // The contract of every destination. One file per kind implements it; `deliver/index.ts` lists the kinds.
+import { display } from '../display.ts'
 import type { Message, Origin, ReceivedFacts } from '../message.ts'
 
 /** One try to hand one message to one destination for one recipient. Recorded in the ledger, durably, before it starts. */
@@ -10,9 +11,18 @@ export interface Attempt {
   readonly recipient: string
 }
 
-/** Where the message is now: a file's path, a server's answer. For people and the ledger; at most 500 characters. */
+/** Where the message is now: a file's path, a server's answer. For people and the ledger: safe to print, at most
+ *  RECEIPT_LENGTH characters. */
 export interface Receipt {
   readonly text: string
+}
+
+export const RECEIPT_LENGTH = 500
+
+/** A receipt of any text. */
+export function receiptOf(text: string): Receipt {
+  // Escapes make it longer, and an ellipsis says that it was cut.
+  return { text: display(text, RECEIPT_LENGTH - 1).slice(0, RECEIPT_LENGTH) }
 }
 
 /** An earlier attempt that did arrive. */

@@ -1,10 +1,9 @@
 // Several destinations as one: the first that does not refuse a message takes it, so that mail which a forward refuses still
 // lands somewhere. One rule: the next is asked after a refusal only. After anything else the one asked may still take the
 // message, or has it already, and a second copy elsewhere would be one too many.
-import { display } from '../display.ts'
 import { asPopfetchError, DeliveryError } from '../errors.ts'
 import type { Message } from '../message.ts'
-import type { Attempt, Destination, Receipt, Recollection } from './destination.ts'
+import { type Attempt, type Destination, type Receipt, receiptOf, type Recollection } from './destination.ts'
 
 export interface Member {
   /** As in the configuration. */
@@ -31,7 +30,7 @@ export function firstOf(name: string, members: readonly Member[]): Destination {
     async recall(attempt, signal) {
       for (const member of members) {
         const found: Recollection | null = await member.destination.recall(addressed(attempt, member), signal)
-        if (found !== null) return { ...receiptOf(member, found), received: found.received }
+        if (found !== null) return { ...named(member, found), received: found.received }
       }
       return null
     },
@@ -42,7 +41,7 @@ export function firstOf(name: string, members: readonly Member[]): Destination {
       const refusals: DeliveryError[] = []
       for (const member of members) {
         const taken = await offered(member, { attempt, message, signal, isFirst: member === first })
-        if (!(taken instanceof DeliveryError)) return receiptOf(member, taken)
+        if (!(taken instanceof DeliveryError)) return named(member, taken)
         refusals.push(taken)
       }
       throw new DeliveryError(refusals.map(({ message: text }) => text).join('; '), {
@@ -84,6 +83,6 @@ function addressed(attempt: Attempt, { destination }: Member): Attempt {
 }
 
 /** The ledger says who took it. */
-function receiptOf({ name }: Member, { text }: Receipt): Receipt {
-  return { text: display(`${name}: ${text}`, 500) }
+function named({ name }: Member, { text }: Receipt): Receipt {
+  return receiptOf(`${name}: ${text}`)
 }

@@ -9,7 +9,7 @@ import type { Message, Origin } from '../../message.ts'
 import { type Ending, runProgram } from '../../program.ts'
 import { isAddress } from '../address.ts'
 import { RefusalBreaker } from '../breaker.ts'
-import type { Attempt, Destination, Receipt } from '../destination.ts'
+import { type Attempt, type Destination, type Receipt, receiptOf } from '../destination.ts'
 import { diskError } from '../disk/disk-error.ts'
 import { offLoop } from '../disk/filesystem.ts'
 import type { Reserve } from '../disk/reserve.ts'
@@ -91,7 +91,7 @@ class Command implements Destination {
       const failure = failureOf(this.description, ending)
       if (failure === null) {
         this.#breaker.accepted()
-        return { text: `${this.description}: done` }
+        return receiptOf(`${this.description}: done`)
       }
       throw this.#judged(failure, ending, message)
     } finally {

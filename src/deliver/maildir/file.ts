@@ -2,9 +2,8 @@
 // calls these steps in order, and syncs new/ before the message counts as delivered. One rule: a step that fails takes back the
 // work of the steps before it, so that nothing is visible.
 import { constants } from 'node:fs'
-import { display } from '../../display.ts'
 import { type DeliveryError, errnoOf } from '../../errors.ts'
-import type { Receipt } from '../destination.ts'
+import { type Receipt, receiptOf } from '../destination.ts'
 import { type Pieces, writePieces } from '../disk/body.ts'
 import { diskError } from '../disk/disk-error.ts'
 import { type FileSystem, lstatOrNull } from '../disk/filesystem.ts'
@@ -127,7 +126,7 @@ export class MaildirFile {
     this.#stage = 'over'
     if (this.#settled) return
     this.#settled = true
-    this.#settle.resolve({ text: receiptText(this.#target) })
+    this.#settle.resolve(receiptOf(this.#target))
     this.#ended(this)
   }
 
@@ -208,9 +207,4 @@ export class MaildirFile {
       verdict: facts.verdict ?? 'temporary',
     })
   }
-}
-
-/** A receipt is the file's path when it was delivered. */
-export function receiptText(file: string): string {
-  return display(file, 500)
 }

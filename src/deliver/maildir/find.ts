@@ -3,9 +3,8 @@
 // delivery is reported as done only once its file is durable.
 import { errnoOf } from '../../errors.ts'
 import type { Origin } from '../../message.ts'
-import type { Standing } from '../destination.ts'
+import { receiptOf, type Standing } from '../destination.ts'
 import { type FileSystem, syncDirectory } from '../disk/filesystem.ts'
-import { receiptText } from './file.ts'
 import type { Folders } from './folders.ts'
 import { messageKey, type OwnName, ownName } from './name.ts'
 
@@ -147,7 +146,7 @@ export async function census(
       for (const key of keys) found.set(key, null)
     }
     const { key, intent, fileBytes } = file
-    if (found.has(key)) found.set(key, { intent, fileBytes, text: receiptText(pathOf(file)) })
+    if (found.has(key)) found.set(key, { intent, fileBytes, ...receiptOf(pathOf(file)) })
   }
   return origins.map((_, at) => found.get(keys[at] ?? '') ?? null)
 }

@@ -3,7 +3,15 @@
 // them together. One rule: every wait ends, also when a file server hangs.
 import path from 'node:path'
 import type { Message, Origin } from '../../message.ts'
-import type { Attempt, ReadableDestination, Receipt, Recollection, SpoolPlace, Standing } from '../destination.ts'
+import {
+  type Attempt,
+  type ReadableDestination,
+  type Receipt,
+  receiptOf,
+  type Recollection,
+  type SpoolPlace,
+  type Standing,
+} from '../destination.ts'
 import { BodyFile, fill } from '../disk/body-file.ts'
 import { diskError } from '../disk/disk-error.ts'
 import { fileSystems, type FileSystems } from '../disk/filesystem.ts'
@@ -11,7 +19,7 @@ import { sweep } from '../disk/own-files.ts'
 import type { Reserve } from '../disk/reserve.ts'
 import { within } from '../disk/time-limit.ts'
 import { MaildirBatches, MaildirLimits } from './batch.ts'
-import { MaildirFile, receiptText, type Room } from './file.ts'
+import { MaildirFile, type Room } from './file.ts'
 import { census, InterruptedDeliveries } from './find.ts'
 import { type Folders, foldersOf, openFolders } from './folders.ts'
 import { fileName, hostPart, intentOf } from './name.ts'
@@ -114,7 +122,7 @@ class Maildir implements ReadableDestination {
     if (file === null) return null
     const form = { lineEndings: room.lineEndings, prefix: this.#prefix(attempt) }
     const reading = readBack(this.#fileSystems.offLoop, file, form)
-    return { text: receiptText(file), received: await this.#within(reading, signal, 'cannot read an earlier delivery') }
+    return { ...receiptOf(file), received: await this.#within(reading, signal, 'cannot read an earlier delivery') }
   }
 
   async census(origins: readonly Origin[], signal: AbortSignal): Promise<readonly (Standing | null)[]> {

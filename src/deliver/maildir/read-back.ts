@@ -4,10 +4,9 @@ import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { identity, splitHeader } from '../../header.ts'
 import type { ReceivedFacts } from '../../message.ts'
-import type { Attempt, Recollection } from '../destination.ts'
+import { type Attempt, receiptOf, type Recollection } from '../destination.ts'
 import type { FileSystem } from '../disk/filesystem.ts'
 import { lfToCrlf } from '../disk/line-endings.ts'
-import { receiptText } from './file.ts'
 import { deliveredFiles, pathOf } from './find.ts'
 import type { Folders } from './folders.ts'
 
@@ -111,7 +110,7 @@ async function rereadOnce(
     const file = files.get(attempt.intent)
     if (file === undefined) return null
     const received = await limited(readBack(fileSystem, pathOf(file), formOf(attempt)), file.fileBytes ?? 0)
-    return { text: receiptText(pathOf(file)), received }
+    return { ...receiptOf(pathOf(file)), received }
   }
   const found: (Recollection | null)[] = []
   for (let at = 0; at < attempts.length; at += READ_AT_ONCE) {

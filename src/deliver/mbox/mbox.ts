@@ -2,9 +2,8 @@
 // mboxrd.ts, the lock mbox-lock.ts, appending mbox-queue.ts and mbox-append.ts, finding it again mbox-recall.ts; here is what
 // holds them together. One rule: every wait ends.
 import path from 'node:path'
-import { display } from '../../display.ts'
 import type { Message } from '../../message.ts'
-import type { Attempt, ReadableDestination, Receipt, Recollection } from '../destination.ts'
+import { type Attempt, type ReadableDestination, type Receipt, receiptOf, type Recollection } from '../destination.ts'
 import { type FileSystem, offLoop } from '../disk/filesystem.ts'
 import type { Reserve } from '../disk/reserve.ts'
 import { MboxRoom } from './context.ts'
@@ -166,6 +165,6 @@ class Mbox implements ReadableDestination {
   }
 
   #receipt(): Receipt {
-    return { text: display(this.#room.options.path, 500) }
+    return receiptOf(this.#room.options.path)
   }
 }

@@ -9,7 +9,7 @@
 import { DeliveryError, errnoOf, PopfetchError } from '../../errors.ts'
 import type { Message } from '../../message.ts'
 import { RefusalBreaker } from '../breaker.ts'
-import type { Attempt, Destination, Receipt } from '../destination.ts'
+import { type Attempt, type Destination, type Receipt, receiptOf } from '../destination.ts'
 import { Slots } from '../slots.ts'
 import { type Content, SpoolError } from './content.ts'
 import { checkLetter, contentOfLetter, envelopeFor, type Letter, letterOf } from './letter.ts'
@@ -27,9 +27,6 @@ export type { SmtpConfig, SmtpContext } from './settings.ts'
 export function openSmtp(config: SmtpConfig, context: SmtpContext, limits: SmtpLimits = RFC_LIMITS): Destination {
   return new SmtpDestination(config, context, raised(limits, config.timeoutMs))
 }
-
-/** What the contract allows. */
-const RECEIPT_LENGTH = 500
 
 /** How many sessions may turn out to be dead before the server hears of the message: as many as are kept, and two more. */
 const MOST_SESSIONS = 6
@@ -114,7 +111,7 @@ class SmtpDestination implements Destination {
       checkLetter(letter, this.#config)
       const answer = await this.#hand(letter, signal)
       this.#breaker.accepted()
-      return { text: said(answer).slice(0, RECEIPT_LENGTH) }
+      return receiptOf(said(answer))
     } catch (error) {
       throw this.#failure(error, letter)
     }
