@@ -39,6 +39,11 @@ export function asLf(bytes: Buffer): Buffer {
   return Buffer.from(bytes.toString('latin1').replaceAll('\r\n', '\n'), 'latin1')
 }
 
+/** For text without lone CRs and LFs. */
+export function asCrlf(bytes: Buffer): Buffer {
+  return Buffer.from(bytes.toString('latin1').replaceAll(/\r?\n/g, '\r\n'), 'latin1')
+}
+
 export function message(bytes: Buffer, from = origin()): Message {
   const header = splitHeader(bytes)
   return {

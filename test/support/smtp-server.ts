@@ -56,6 +56,8 @@ export class SmtpSink implements AsyncDisposable {
   readonly host = '127.0.0.1'
   readonly messages: SunkMessage[] = []
   readonly faults: SmtpFaults = { connect: null, auth: null, mail: null, rcpt: null, dot: null }
+  /** What it says when it has taken a message; null: the usual words. */
+  words: string | null = null
   /** How many connections came; how many at most at once. */
   connections = 0
   peak = 0
@@ -111,7 +113,7 @@ export class SmtpSink implements AsyncDisposable {
           }
           this.#ask(this.faults.dot, message, session.id, (error, lost) => {
             if (!error || lost === true) this.messages.push({ at: tick(), ...message })
-            if (lost !== true) done(error)
+            if (lost !== true) done(error, this.words ?? undefined)
           })
         })
       },
