@@ -1,7 +1,7 @@
-// What popfetch writes on top of a message and who it says the sender is.
+// What popfetch writes on top of a message, who it says the sender is, and how it knows mail that goes in a circle.
 import { describe, expect, test } from 'vitest'
 import { isAddress } from '../../src/deliver/address.ts'
-import { envelopeSender, labelField, traceField } from '../../src/deliver/envelope.ts'
+import { envelopeSender, labelField, loopOf, loopToken, traceField } from '../../src/deliver/envelope.ts'
 import type { Origin } from '../../src/message.ts'
 
 const origin: Origin = {
@@ -140,4 +140,36 @@ describe('isAddress', () => {
     'refuses %j',
     (text) => expect(isAddress(text)).toBe(false),
   )
+})
+
+const token = loopToken(origin, 'me@example.com')
+const header = (text: string): Buffer => Buffer.from(text, 'latin1')
+
+describe('loopToken', () => {
+  test('differs with the mailbox and the recipient, not with the name of the account or the message', () => {
+    expect(loopToken({ ...origin, account: 'other', uidl: '2' }, 'me@example.com')).toBe(token)
+    expect(loopToken({ ...origin, user: 'v' }, 'me@example.com')).not.toBe(token)
+    expect(loopToken({ ...origin, host: 'h' }, 'me@example.com')).not.toBe(token)
+    expect(loopToken(origin, 'you@example.com')).not.toBe(token)
+    expect(token).toMatch(/^[0-9a-f]{20}$/)
+  })
+})
+
+describe('loopOf', () => {
+  test('knows its own trace among others, however a server folded it', () => {
+    const own = traceField(origin, { ...by, id: token })
+    expect(loopOf(header(`Received: by x; y\r\n${own}Subject: x\r\n`), token)).toMatch(/it came back/)
+    expect(loopOf(header(own.replace(' id ', '\r\n id ')), token)).toMatch(/it came back/)
+  })
+
+  test('is not misled by the trace of another mailbox, one without an id, or a token elsewhere', () => {
+    const other = traceField(origin, { ...by, id: loopToken({ ...origin, user: 'v' }, 'me@example.com') })
+    expect(loopOf(header(`${other}${traceField(origin, by)}Subject: id ${token} (popfetch; x)\r\n`), token)).toBeNull()
+    expect(loopOf(header(`Received: from a by b id ${token}; x\r\n`), token)).toBeNull()
+  })
+
+  test('counts fifty Received fields as a long way, and one more as a circle', () => {
+    expect(loopOf(header('Received: by x; y\r\n'.repeat(50)), token)).toBeNull()
+    expect(loopOf(header('Received: by x; y\r\n'.repeat(51)), token)).toBe('it has 51 Received fields')
+  })
 })

@@ -4,15 +4,13 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import * as fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import type { SpoolPlace } from '../../src/deliver/destination.ts'
-import { crlfToLf, lfToCrlf } from '../../src/deliver/disk/line-endings.ts'
-import { NoRoom, Reserve } from '../../src/deliver/disk/reserve.ts'
-import { MessageTooLarge, Spool, sweepSpool, type SpoolOptions } from '../../src/deliver/spool.ts'
+import { Reserve } from '../../src/deliver/disk/reserve.ts'
+import { MessageTooLarge, Spool, type SpoolOptions, sweepSpool } from '../../src/deliver/spool.ts'
 import { DeliveryError } from '../../src/errors.ts'
 import { EXT4, FaultyFileSystems } from '../support/faulty-filesystem.ts'
-import { asLf, attempt, directory, large, never, NOW_MS, ODD, origin, SMALL } from './scene.ts'
+import { asLf, attempt, directory, large, never, NOW_MS, origin, SMALL } from './scene.ts'
 
 function options(at: string, changes: Partial<SpoolOptions> = {}): SpoolOptions {
   const common = { origin: origin(), place: null, attempt: null, maxSizeBytes: null, signal: never }
@@ -304,74 +302,4 @@ test('what a killed popfetch left in the directory is removed after 36 hours, ot
   await sweepSpool(at, Date.now() + 37 * 3_600_000)
   expect(fs.readdirSync(at).sort()).toEqual(['mine', 'spool-x'])
   await sweepSpool(path.join(at, 'absent'), NOW_MS)
-})
-
-describe('line ends', () => {
-  const soup = fc
-    .array(fc.constantFrom('\r', '\n', '\r\n', 'a', '\0', '\xff'), { maxLength: 60 })
-    .map((parts) => Buffer.from(parts.join(''), 'latin1'))
-
-  test('CRLF becomes LF and nothing else changes', () => {
-    fc.assert(
-      fc.property(soup, (bytes) => {
-        const target = Buffer.alloc(bytes.length)
-        expect(target.subarray(0, crlfToLf(bytes, target))).toEqual(asLf(bytes))
-        const inPlace = Buffer.from(bytes)
-        expect(inPlace.subarray(0, crlfToLf(inPlace, inPlace))).toEqual(asLf(bytes))
-      }),
-    )
-    expect(asLf(ODD).length).toBeLessThan(ODD.length)
-  })
-
-  test('the way back gives what was received, where that had no lone LF', () => {
-    fc.assert(
-      fc.property(soup, (bytes) => {
-        const received = Buffer.from(bytes.toString('latin1').replaceAll(/(?<!\r)\n/g, ''), 'latin1')
-        const kept = asLf(received)
-        const target = Buffer.alloc(2 * kept.length)
-        expect(target.subarray(0, lfToCrlf(kept, target))).toEqual(received)
-      }),
-    )
-  })
-})
-
-describe('the reserve', () => {
-  const faults = new FaultyFileSystems(EXT4)
-  const fileSystem = faults.of()
-
-  test('looks at the file system once for many small messages, and again after 64 MiB', async () => {
-    const reserve = new Reserve()
-    faults.freeBytes = 500_000_000
-    faults.calls = 0
-    for (let count = 0; count < 1000; count++) await reserve.take(fileSystem, '/', 4000)
-    expect(faults.calls).toBe(1)
-    for (let count = 0; count < 64; count++) await reserve.take(fileSystem, '/', 1 << 20)
-    expect(faults.calls).toBe(2)
-  })
-
-  test('keeps 100 MB free, looking again before it refuses', async () => {
-    const reserve = new Reserve()
-    faults.freeBytes = 100_008_192
-    await reserve.take(fileSystem, '/', 8192)
-    faults.freeBytes = 100_000_000
-    await expect(reserve.take(fileSystem, '/', 1)).rejects.toThrow(NoRoom)
-    faults.freeBytes = 100_004_096
-    await reserve.take(fileSystem, '/', 1)
-  })
-
-  test('keeps 2 % of a large file system free', async () => {
-    const big = {
-      ...fileSystem,
-      statfs: () => Object.assign(fs.statfsSync('/'), { bsize: 4096, blocks: 1e9, bavail: 19_999_999 }),
-    }
-    await expect(new Reserve().take(big, '/', 1)).rejects.toThrow('must stay free')
-  })
-
-  test('believes a file system that does not know its size', async () => {
-    const vague = {
-      ...fileSystem,
-      statfs: () => Object.assign(fs.statfsSync('/'), { bsize: 4096, blocks: 0, bavail: 0 }),
-    }
-    await new Reserve().take(vague, '/', 1e9)
-  })
 })

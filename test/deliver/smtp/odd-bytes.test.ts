@@ -4,9 +4,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { oddities } from '../../src/deliver/smtp/wrap.ts'
-import type { Message } from '../../src/message.ts'
-import { attempt, destination, failure, message, never, outcome, scripted, sink, TRACE } from './smtp-scene.ts'
+import { oddities } from '../../../src/deliver/smtp/wrap.ts'
+import type { Message } from '../../../src/message.ts'
+import { attempt, destination, failure, message, never, outcome, scripted, sink, TRACE } from './scene.ts'
 
 const ODD: Readonly<Record<string, string>> = {
   '8-bit characters': 'Return-Path: <list@example.org>\r\nSubject: Gr\u00fc\u00dfe\r\n\r\nna\u00efve\r\n',

@@ -1,7 +1,7 @@
 // XOAUTH2: one command with the token, a refusal in a challenge, and one more try where there is another token.
 import { expect, test } from 'vitest'
-import type { Step } from '../support/smtp-server.ts'
-import { attempt, destination, failure, MAIL, message, never, outcome, scripted } from './smtp-scene.ts'
+import type { Step } from '../../support/smtp-server.ts'
+import { attempt, destination, failure, MAIL, message, never, outcome, scripted } from './scene.ts'
 
 const hello: readonly Step[] = [
   { send: '220 mx ESMTP' },

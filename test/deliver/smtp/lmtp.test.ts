@@ -4,10 +4,10 @@ import { connect, createServer, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { isLocal } from '../../src/deliver/smtp/socket.ts'
-import type { SmtpConfig } from '../../src/deliver/smtp/smtp.ts'
-import type { Step } from '../support/smtp-server.ts'
-import { attempt, destination, failure, heardBy, MAIL, message, never, outcome, scripted, sink } from './smtp-scene.ts'
+import type { SmtpConfig } from '../../../src/deliver/smtp/smtp.ts'
+import { isLocal } from '../../../src/deliver/smtp/socket.ts'
+import type { Step } from '../../support/smtp-server.ts'
+import { attempt, destination, failure, heardBy, MAIL, message, never, outcome, scripted, sink } from './scene.ts'
 
 const lmtp: Partial<SmtpConfig> = { protocol: 'lmtp', description: 'lmtp here' }
 const hello: readonly Step[] = [

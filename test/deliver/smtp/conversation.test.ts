@@ -1,6 +1,6 @@
 // Which replies keep a session in step.
 import { describe, expect, test } from 'vitest'
-import { Replies } from '../../src/deliver/smtp/conversation.ts'
+import { Replies } from '../../../src/deliver/smtp/conversation.ts'
 
 /** C: lines and S: replies, from the greeting on. */
 function played(...lines: readonly string[]): Replies {

@@ -1,6 +1,6 @@
 // Line ends and dots on their way to SMTP.
 import { describe, expect, test } from 'vitest'
-import { NewlineRepair, WireCount, withCrlf } from '../../src/deliver/smtp/content.ts'
+import { NewlineRepair, WireCount, withCrlf } from '../../../src/deliver/smtp/content.ts'
 
 const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1')
 

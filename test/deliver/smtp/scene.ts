@@ -1,12 +1,15 @@
-// What the tests of the smtp and lmtp destinations share: a destination, a message, servers, and the beginning of a session.
-import { expect, onTestFinished } from 'vitest'
-import type { Attempt, Destination } from '../../src/deliver/destination.ts'
-import { loopToken } from '../../src/deliver/envelope.ts'
-import { RFC_LIMITS, type SmtpLimits } from '../../src/deliver/smtp/limits.ts'
-import { openSmtp, type SmtpConfig } from '../../src/deliver/smtp/smtp.ts'
-import { DeliveryError } from '../../src/errors.ts'
-import type { Body, Message, Origin } from '../../src/message.ts'
-import { ScriptedServer, SmtpSink, type Step } from '../support/smtp-server.ts'
+// What the tests of smtp and lmtp share: a destination, a message, servers, and the beginning of a session.
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { onTestFinished } from 'vitest'
+import type { Attempt, Destination } from '../../../src/deliver/destination.ts'
+import { loopToken } from '../../../src/deliver/envelope.ts'
+import { RFC_LIMITS, type SmtpLimits } from '../../../src/deliver/smtp/limits.ts'
+import { openSmtp, type SmtpConfig } from '../../../src/deliver/smtp/smtp.ts'
+import type { DeliveryError } from '../../../src/errors.ts'
+import type { Body, Message, Origin } from '../../../src/message.ts'
+import { ScriptedServer, SmtpSink, type Step } from '../../support/smtp-server.ts'
+
+export { directory, failure } from '../scene.ts'
 
 export const nowMs = Date.UTC(2026, 10, 24, 13, 10, 22)
 export const never = new AbortController().signal
@@ -90,15 +93,6 @@ export async function scripted(...scripts: readonly (readonly Step[])[]): Promis
   return closed(await ScriptedServer.start(scripts))
 }
 
-export async function failure(work: Promise<unknown>): Promise<DeliveryError> {
-  const error: unknown = await work.then(
-    (value) => expect.fail(`resolved with ${JSON.stringify(value)}`),
-    (thrown: unknown) => thrown,
-  )
-  if (!(error instanceof DeliveryError)) throw error
-  return error
-}
-
 export const outcome = ({ verdict, scope, retry }: DeliveryError): string => `${verdict} ${scope} ${retry}`
 
 export const hello: readonly Step[] = [
@@ -112,3 +106,30 @@ export const envelope: readonly Step[] = [...mail, ...rcpt, { expect: 'DATA' }, 
 export const content: readonly Step[] = [{ expectUntil: '\r\n.\r\n' }]
 export const heardBy = (server: ScriptedServer, connection = 0): string =>
   Buffer.concat(server.heard[connection] ?? []).toString('latin1')
+
+/** A server that asks for the content and then does `then`, without reading on by itself. */
+export async function stalling(
+  then: (socket: Socket) => Promise<void>,
+  atMail: (socket: Socket) => void = (socket) => socket.write('250 ok\r\n'),
+): Promise<{ port: number; heard: () => string }> {
+  let heard = ''
+  const server = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.write('220 mx\r\n')
+    socket.on('data', (chunk: Buffer) => {
+      const text = chunk.toString('latin1')
+      heard += text
+      if (text.startsWith('DATA')) socket.write('354 go\r\n')
+      else if (text.startsWith('MAIL')) atMail(socket)
+      else if (/^(?:EHLO|RCPT)/.test(text)) socket.write('250 ok\r\n')
+      else void then(socket)
+    })
+  })
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  onTestFinished(() => {
+    server.close()
+  })
+  return { port: (server.address() as AddressInfo).port, heard: () => heard }
+}

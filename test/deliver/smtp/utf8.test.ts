@@ -1,7 +1,7 @@
 // Addresses beyond ASCII (RFC 6531): SMTPUTF8 where it is offered, and only where an address needs it (D040).
 import { expect, test } from 'vitest'
-import type { Step } from '../support/smtp-server.ts'
-import { attempt, destination, failure, message, never, outcome, scripted } from './smtp-scene.ts'
+import type { Step } from '../../support/smtp-server.ts'
+import { attempt, destination, failure, message, never, outcome, scripted } from './scene.ts'
 
 const hello = (...offers: readonly string[]): readonly Step[] => [
   { send: '220 mx ESMTP' },

@@ -1,0 +1,81 @@
+// The time limits of SMTP.
+import { describe, expect, test } from 'vitest'
+import { raised, RFC_LIMITS } from '../../../src/deliver/smtp/limits.ts'
+import { ca } from '../../support/certificates.ts'
+import {
+  attempt,
+  content,
+  destination,
+  envelope,
+  failure,
+  hello,
+  MAIL,
+  mail,
+  message,
+  never,
+  outcome,
+  rcpt,
+  scripted,
+  stalling,
+} from './scene.ts'
+
+describe('time limits', () => {
+  // Short only where the answer never comes: a busy machine must not make another wait too long. Commands share a limit.
+  test.each([
+    ['the greeting', { greetingMs: 20 }, [], 'temporary'],
+    ['EHLO', { commandMs: 600 }, [{ send: '220 mx' }, { expect: /^EHLO/ }], 'temporary'],
+    ['MAIL FROM <list@example.org>', { commandMs: 600 }, [...hello, { expect: /^MAIL/ }], 'temporary'],
+    ['RCPT TO <me@example.com>', { commandMs: 600 }, [...hello, ...mail, { expect: /^RCPT/ }], 'temporary'],
+    ['DATA', { dataMs: 20 }, [...hello, ...mail, ...rcpt, { expect: 'DATA' }], 'temporary'],
+    ['the message', { contentMs: 20 }, [...hello, ...envelope, ...content], 'unknown'],
+  ] as const)('end a wait for %s', async (name, limits, steps, verdict) => {
+    const server = await scripted([...steps, { cut: 'stall' }])
+    const error = await failure(destination(server.port, {}, limits).deliver(attempt(), message(MAIL), never))
+    expect(outcome(error)).toBe(`${verdict} destination soon`)
+    expect(error.message).toMatch(`smtp mx: ${name} was not answered in time: `)
+  })
+
+  test('end a content that does not get through as temporary', async () => {
+    const server = await stalling(async (socket) => {
+      socket.pause()
+    })
+    const text = 'x'.repeat(998).concat('\r\n').repeat(16_000)
+    const error = await failure(destination(server.port, {}, { blockMs: 20 }).deliver(attempt(), message(text), never))
+    expect(outcome(error)).toBe('temporary destination soon')
+  })
+
+  test('hold for the message as a whole, so that a drip keeps nobody waiting (D061, D072)', async () => {
+    const server = await stalling(
+      async () => {},
+      (socket) => {
+        const drip = setInterval(() => socket.write('2'), 5)
+        socket.on('close', () => clearInterval(drip))
+      },
+    )
+    // The limit of silence is never reached, the one for the whole is.
+    const limits = { commandMs: 600, dataMs: 1, blockMs: 1, contentMs: 1, bytesPerSecond: 1_000_000 }
+    const error = await failure(destination(server.port, {}, limits).deliver(attempt(), message(MAIL), never))
+    expect(outcome(error)).toBe('temporary destination soon')
+  })
+
+  test('hold for a TLS handshake', async () => {
+    const server = await scripted([{ cut: 'stall' }])
+    const error = await failure(destination(server.port, { tls: 'implicit', ca }, { tlsMs: 20 }).ready(never))
+    expect(error.message).toMatch(/^smtp mx: the TLS handshake was not answered in time/)
+  })
+
+  test('hold for QUIT when it is closed', async () => {
+    const server = await scripted([...hello, { expect: 'QUIT' }, { cut: 'stall' }])
+    const smtp = destination(server.port, {}, { quitMs: 20 })
+    await smtp.ready(never)
+    await smtp[Symbol.asyncDispose]()
+    await server.done
+  })
+
+  test('are raised by the configuration, and never lowered (D072)', () => {
+    expect(raised(RFC_LIMITS, 1000)).toEqual(RFC_LIMITS)
+    expect(raised(RFC_LIMITS, null)).toEqual(RFC_LIMITS)
+    const { contentMs, dataMs, greetingMs, quitMs } = raised(RFC_LIMITS, 400_000)
+    expect([contentMs, dataMs, greetingMs, quitMs]).toEqual([600_000, 400_000, 400_000, RFC_LIMITS.quitMs])
+  })
+})

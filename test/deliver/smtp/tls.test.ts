@@ -1,0 +1,85 @@
+// TLS to an SMTP server: what is verified before anything is said.
+import { describe, expect, test } from 'vitest'
+import { badKinds, ca, certificates } from '../../support/certificates.ts'
+import {
+  attempt,
+  destination,
+  failure,
+  heardBy,
+  hello,
+  MAIL,
+  message,
+  never,
+  outcome,
+  scripted,
+  sink,
+} from './scene.ts'
+
+describe('TLS', () => {
+  test.each(['implicit', 'starttls'] as const)('with %s everything goes encrypted', async (tls) => {
+    const server = await sink({ tls })
+    await destination(server.port, { tls, ca, host: 'localhost' }).deliver(attempt(), message(MAIL), never)
+    expect(server.messages.map((sunk) => sunk.secure)).toEqual([true])
+  })
+
+  test.each(badKinds.flatMap((kind) => [[kind, 'implicit'] as const, [kind, 'starttls'] as const]))(
+    'a certificate that is %s is not believed with %s, and nothing is said to its server',
+    async (certificate, tls) => {
+      const server = await sink({ tls, certificate })
+      const smtp = destination(server.port, { tls, ca, host: 'localhost' })
+      const error = await failure(smtp.ready(never))
+      expect(outcome(error)).toBe('temporary destination later')
+      expect(error.message).toMatch(/^smtp mx: the TLS handshake: .*: check tls, ca and pin$/)
+      expect(outcome(await failure(smtp.deliver(attempt(), message(MAIL), never)))).toBe('temporary destination later')
+      expect(server.messages).toEqual([])
+    },
+  )
+
+  test('without a ca of its own the system is trusted, which does not know ours', async () => {
+    const server = await sink({ tls: 'implicit' })
+    const smtp = destination(server.port, { tls: 'implicit', host: 'localhost' })
+    expect((await failure(smtp.ready(never))).message).toMatch(/TLS handshake: /)
+  })
+
+  test.each(['implicit', 'starttls'] as const)('a pin replaces all other checks with %s', async (tls) => {
+    const server = await sink({ tls, certificate: 'self-signed' })
+    const { pin } = certificates['self-signed']
+    await destination(server.port, { tls, pin }).deliver(attempt(), message(MAIL), never)
+    expect(server.messages).toHaveLength(1)
+  })
+
+  test.each(['implicit', 'starttls'] as const)(
+    'another certificate than the pinned one gets no password and no mail with %s',
+    async (tls) => {
+      const server = await sink({ tls, users: { me: 'secret' } })
+      const more = { tls, ca, pin: '0'.repeat(64), user: 'me', secret: () => Promise.resolve('secret') }
+      let asked = 0
+      server.faults.auth = () => `${535 + asked++} no`
+      const error = await failure(destination(server.port, more).deliver(attempt(), message(MAIL), never))
+      expect(outcome(error)).toBe('temporary destination later')
+      expect(error.message).toContain(certificates.good.pin)
+      expect(asked).toBe(0)
+      expect(server.messages).toEqual([])
+    },
+  )
+
+  test('STARTTLS that is not offered, or taken away on the wire, ends it (D050)', async () => {
+    const server = await scripted([...hello, { expect: 'STARTTLS' }, { send: '502 what' }, { ignore: true }])
+    const error = await failure(destination(server.port, { tls: 'starttls' }).deliver(attempt(), message(MAIL), never))
+    expect(outcome(error)).toBe('temporary destination later')
+    expect(heardBy(server)).toBe('EHLO host.example\r\nSTARTTLS\r\n')
+  })
+
+  test('bytes in clear behind the answer to STARTTLS end it', async () => {
+    const server = await scripted([
+      ...hello,
+      { expect: 'STARTTLS' },
+      { send: '220 go\r\n250-mx\r\n250 AUTH PLAIN' },
+      { ignore: true },
+    ])
+    const error = await failure(destination(server.port, { tls: 'starttls', ca }).ready(never))
+    expect(outcome(error)).toBe('temporary destination later')
+    expect(error.message).toMatch(/bytes in clear/)
+    expect(heardBy(server)).not.toContain('MAIL')
+  })
+})
