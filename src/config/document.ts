@@ -50,11 +50,14 @@ export function parseText(text: string): TextDocument {
     merge: true,
     stringKeys: true,
     prettyErrors: false,
+    // Looked for below: yaml compares each key with all before it, 10 s for ten thousand accounts.
+    uniqueKeys: false,
     lineCounter: lines,
   })
   const found: Fault[] = [...document.errors, ...document.warnings].map(({ code, pos }) => ({ code, offset: pos[0] }))
   const anchors = new Set<string>()
   yaml.visit(document, (_, node) => {
+    if (yaml.isMap(node)) found.push(...repeatedKeys(node))
     // We keep a list of our own, because alias.resolve() walks through the whole document each time.
     if (yaml.isAlias(node) && !anchors.has(node.source)) found.push({ code: 'BAD_ALIAS', offset: node.range?.[0] ?? 0 })
     if ((yaml.isScalar(node) || yaml.isCollection(node)) && node.anchor !== undefined) anchors.add(node.anchor)
@@ -81,11 +84,22 @@ export function parseText(text: string): TextDocument {
     return { path, at: 'key' as const, found: what, expected, line: lines.linePos(offset).line }
   })
 
+  // Built once for each mapping that is walked through: it may hold ten thousand accounts, each with a problem.
+  const stepsOf = new Map<unknown, ReadonlyMap<string | number, Step>>()
+
   function lineOf(path: Path, at: 'key' | 'value'): number {
     let node: unknown = document.contents
     let offset = yaml.isNode(node) ? (node.range?.[0] ?? 0) : 0
     for (const name of path) {
-      const step = stepsFrom(node, document).find((candidate) => candidate.name === name)
+      const steps =
+        stepsOf.get(node) ??
+        new Map(
+          stepsFrom(node, document)
+            .toReversed()
+            .map((one) => [one.name, one]),
+        )
+      stepsOf.set(node, steps)
+      const step = steps.get(name)
       if (step === undefined) return lines.linePos(offset).line
       node = step.value
       // A mapping or a list begins below its key: the key is what a person looks for.
@@ -103,7 +117,19 @@ export function formatText(value: unknown): string {
   return yaml.stringify(value, { aliasDuplicateObjects: false, lineWidth: 0 })
 }
 
-/** What is directly in a mapping or a list; keys merged with `<<` after the mapping's own. */
+/** Each key of a mapping that an earlier one is equal to. */
+function repeatedKeys(map: yaml.YAMLMap): readonly Fault[] {
+  const known = new Set<unknown>()
+  const faults: Fault[] = []
+  for (const { key } of map.items) {
+    if (!yaml.isScalar(key)) continue
+    if (known.has(key.value)) faults.push({ code: 'DUPLICATE_KEY', offset: key.range?.[0] ?? 0 })
+    known.add(key.value)
+  }
+  return faults
+}
+
+/** What is directly in a mapping or a list; keys merged with `<<` after the mapping's own. The first of a name counts. */
 function stepsFrom(node: unknown, document: yaml.Document): readonly Step[] {
   if (yaml.isAlias(node)) return stepsFrom(node.resolve(document), document)
   if (yaml.isSeq(node)) {

@@ -49,6 +49,7 @@ type Table = {
   readonly [K in Type]: () => Promise<(settings: SettingsOf<K>, context: OpenContext) => Destination>
 }
 
+/** A destination of the kind that `type` names. Nothing of the disk or the network is touched before its `ready`. */
 export async function openDestination<T extends Type>(
   settings: SettingsOf<T>,
   context: DestinationContext,
@@ -58,7 +59,8 @@ export async function openDestination<T extends Type>(
   return open(settings, { ...context, prefix: fieldsOnTop(settings, context) })
 }
 
-/** The fields change once a second and with the account: most messages get the same text as the one before. */
+/** The fields for the top of a message. They change with the second and the account: most messages get the same text as
+ *  the one before. */
 function fieldsOnTop({ trace, label }: Common, { hostName, nowMs }: DestinationContext): (attempt: Attempt) => string {
   let last = { account: '', host: '', protocol: '', second: -1, fields: '' }
   return ({ origin }) => {

@@ -137,6 +137,35 @@ accounts:
     ])
   })
 
+  test('a duplicate key is found in a flow mapping, in other quotes, behind an empty value and of two merges', async () => {
+    await using scene = await Scene.create()
+    const text = `
+x-one: {"a": 1, 'a': 2}
+x-two:
+  b:
+  "b": 1
+  <<: {b: 2}
+  <<: {b: 3}
+`
+    const problems = await scene.problems(text)
+    expect(problems.filter((problem) => problem.includes('the same key again'))).toEqual([
+      '2: x-one.a: found the same key again, expected every key once',
+      '5: x-two.b: found the same key again, expected every key once',
+      '7: x-two.<<: found the same key again, expected every key once',
+    ])
+  })
+
+  test('a problem of a key that two merged mappings have is reported where it counts', async () => {
+    await using scene = await Scene.create()
+    const text = `
+x-one: &one { user: 7 }
+x-two: &two { user: u }
+accounts:
+  a: { <<: [*one, *two], host: a, password: { env: P }, deliver: maildir:/m }
+`
+    expect(await scene.problems(text)).toEqual(['2: accounts.a.user: found 7, expected a user name, as text in quotes'])
+  })
+
   test.each([
     ['accounts:\n\ta: {}', '2: found a tab in front, expected spaces'],
     ['accounts: !js x', '1: accounts: found a word with "!" in front, expected quotes around it'],

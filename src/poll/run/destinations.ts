@@ -1,5 +1,6 @@
-// The destinations of a run: opened at first use, shared by all accounts, closed at the end. Knows which of them are down,
-// so that nobody asks a broken one again in this poll (P4, D032). Configuration → the rooms below, nothing else.
+// The destinations of a run: opened at first use, shared by all accounts, closed at the end. What a kind of destination is
+// opened with, its file in config/destinations/ says.
+// A destination that is down stays so for this poll: nobody asks it again (D032, one cause refuses everything).
 import { hostname } from 'node:os'
 import path from 'node:path'
 import { kindOf } from '../../config/destinations/destinations.ts'
@@ -31,7 +32,7 @@ export class Destinations implements AsyncDisposable {
   readonly #opened = new Map<string, Promise<Destination>>()
   readonly reserve = new Reserve()
   readonly arena = new Arena()
-  /** Where spool files go: beside the ledger, never in /tmp (N031). */
+  /** Where spool files go: beside the ledger, never in /tmp (N031, world-writable spool). */
   readonly spoolDirectory: string
 
   constructor(configuration: Configuration, env: NodeJS.ProcessEnv, nowMs: () => number) {
@@ -46,8 +47,8 @@ export class Destinations implements AsyncDisposable {
     return sweepSpool(this.spoolDirectory, this.#nowMs())
   }
 
-  /** The destination called `name`, for `account`. A name that the configuration no longer has (a message fixed earlier
-   *  may still want it) gives a target that is down. */
+  /** The destination called `name`, as `account` uses it. A name that is not configured any more, but that an earlier poll
+   *  fixed a message to, gives a target that is down. Rejects with an error of scope `destination`. */
   async target(name: string, account: Account): Promise<Target> {
     const config = this.#configuration.destinations.get(name)
     if (config === undefined) return { name, destination: gone(name), down: goneError(name) }
@@ -81,7 +82,7 @@ export class Destinations implements AsyncDisposable {
     return openDestination(await kindOf(config).settings(config, opening), context)
   }
 
-  /** One of which the account's name makes another one is opened for each account by itself. */
+  /** Whether each account has a destination of its own there, because its name is in a path or an address. */
   #usesAccount(config: DestinationConfig): boolean {
     if (config.type !== FIRST_OF) return kindOf(config).accountTexts(config).some(namesAccount)
     return config.of.some((name) => {
@@ -106,14 +107,14 @@ function goneError(name: string): DeliveryError {
   )
 }
 
-/** Stands for a destination that was taken out of the configuration while messages wait for it. */
+/** In place of a destination that was taken out of the configuration while messages wait for it. */
 function gone(name: string): Destination {
   const refuse = (): Promise<never> => Promise.reject(goneError(name))
   return {
     description: name,
     recipients: [],
     spool: null,
-    // A message that may have arrived there is not to be sent again once it is back.
+    // A message that may have arrived there is not sent again when the destination is back.
     remembers: false,
     ready: refuse,
     recall: refuse,
