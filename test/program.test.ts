@@ -120,7 +120,7 @@ describe('of its end is told', () => {
   test('the system’s error when it cannot be started', async () => {
     writeFileSync(join(folder, 'text'), 'no program\n', { mode: 0o600 })
     writeFileSync(join(folder, 'script'), '#!/no/such/interpreter\n', { mode: 0o700 })
-    await expect(run(['no-such-program'])).rejects.toMatchObject({ code: 'ENOENT' })
+    await expect(run(['no-such-program'], { env: { PATH: folder } })).rejects.toMatchObject({ code: 'ENOENT' })
     await expect(run([join(folder, 'script')])).rejects.toMatchObject({ code: 'ENOENT' })
     await expect(run([join(folder, 'text')])).rejects.toMatchObject({ code: 'EACCES' })
     await expect(run(['true'], { cwd: join(folder, 'nowhere') })).rejects.toMatchObject({ code: 'ENOENT' })

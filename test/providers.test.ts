@@ -54,6 +54,13 @@ describe('the table', () => {
   })
 })
 
+/** An account like any other; host and user are each test's own. */
+const accounts: Promise<readonly Account[]> = (async () => {
+  await using scene = await Scene.create()
+  const keys = 'host: pop.example.net, user: x, password: {env: P}, deliver: "maildir:/mail"'
+  return (await scene.load(`accounts:\n  a: {${keys}}\n`)).accounts
+})()
+
 function usualTls({ port }: Server): Server['tls'] {
   return [995, 993, 465].includes(port) ? 'implicit' : 'starttls'
 }
@@ -75,20 +82,20 @@ describe.each(domains)('of %s init and check say the same:', (domain) => {
   const provider = providerOf(domain)
   if (provider === null) throw new Error(`${domain} is not found`)
 
-  const account = async (host: string, user: string): Promise<Account> => {
-    await using scene = await Scene.create()
-    const keys = `host: ${host}, user: "${user}", password: {env: P}, deliver: "maildir:/mail"`
-    const { accounts } = await scene.load(`accounts:\n  a: {${keys}}\n`)
-    return accounts[0]!
-  }
   const advice = async (code: 'ERR_AUTH' | 'ERR_TIMEOUT', host: string, user: string): Promise<string> => {
     const error = new PopfetchError(code, 'no', { scope: 'account', retry: 'later' })
-    const given = diagnose(error, await account(host, user), {
-      session: null,
-      endpoints: [],
-      certificate: null,
-      nowMs: 0,
-    })
+    const [any] = await accounts
+    if (any === undefined) throw new Error('no account')
+    const given = diagnose(
+      error,
+      { ...any, host, user },
+      {
+        session: null,
+        endpoints: [],
+        certificate: null,
+        nowMs: 0,
+      },
+    )
     return given.map(({ cause, next }) => `${cause} → ${next}`).join('\n')
   }
 

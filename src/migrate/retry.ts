@@ -25,8 +25,8 @@ const SHORTEST_MS = 2000
 const LONGEST_BACK_OFF_MS = 60_000
 /** 2 + 4 + 8 + … + 60 + 60 s: enough for a router that restarts or a server that is updated. */
 const MOST_FAILURES = 10
-/** A bad certificate, a refused password or a bug of ours seldom mends itself, but some servers refuse now and then (P052, bare -ERR
- *  to PASS). */
+/** A bad certificate, a refused password or a bug of ours seldom mends itself, but some servers refuse now and then (P052, bare
+ *  -ERR to PASS). */
 const MOST_STUBBORN = 3
 /** A message that came short (P108, bytes missing) is believed in the next session, so one more is worth it. */
 const MOST_IDLE = 2

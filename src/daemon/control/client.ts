@@ -5,7 +5,8 @@ import { errnoOf, PopfetchError } from '../../errors.ts'
 import { ANSWER_LIMIT_BYTES, type Answers, parseLine, type Requests, SILENCE_MS, type Verb } from './protocol.ts'
 
 /** Resolves to the answer; to null when no background process listens there. The answer to `stop` comes when the process has
- *  ended. Rejects with the error that the process answered, with ERR_TIMEOUT after a minute of silence, with the signal's reason. */
+ *  ended. Rejects with the error that the process answered, with ERR_TIMEOUT after a minute of silence, or with the signal's
+ *  reason. */
 export async function askDaemon<V extends Verb>(
   file: string,
   request: Requests[V] & { readonly verb: V },

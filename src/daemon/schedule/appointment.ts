@@ -55,7 +55,7 @@ export class Appointment {
     this.#intervalMs = account.poll.minMs
   }
 
-  /** The first poll: soon, unless the ledger says that the account failed and may be tried again only later (N009, restart loop). */
+  /** The first poll: soon, unless the ledger says that the account failed and must rest for longer (N009, restart loop). */
   plan(health: AccountHealth | null, { nowMs, elapsedMs }: Moment, random: number): void {
     const spreadMs = random * SPREAD_MS
     this.dueMs = elapsedMs + Math.max(spreadMs, health === null ? 0 : this.#leftMs(health, nowMs))

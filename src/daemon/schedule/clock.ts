@@ -20,8 +20,8 @@ export const systemClock: Clock = {
   },
 }
 
-/** A timer that is later than this, or clocks that drift apart by more, mean that the machine slept, the process was stopped or the
- *  clock was set. Then sockets are dead and plans are out of date (N006, suspend and resume). */
+/** A timer that is later than this, or clocks that drift apart by more, mean that the machine slept, the process was stopped or
+ *  the clock was set. Then sockets are dead and plans are out of date (N006, suspend and resume). */
 const GAP_MS = 30_000
 
 /** Notices that time went on while the process did not. */

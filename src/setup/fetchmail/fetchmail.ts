@@ -1,4 +1,5 @@
-// What a .fetchmailrc means in popfetch's configuration, and which UIDLs the .fetchids beside it has. Its grammar is grammar.ts. Pure.
+// What a .fetchmailrc means in popfetch's configuration, and which UIDLs the .fetchids beside it has. Its grammar is
+// grammar.ts. Pure.
 // One rule: a setting that would be less safe, or would lose mail, is not taken over but named in a remark.
 import { isLoopback } from '../../config/values/host.ts'
 import { formatDuration } from '../../config/values/quantity.ts'
