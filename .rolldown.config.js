@@ -81,11 +81,19 @@ const facades = {
   },
 }
 
+// cosmiconfig comes with a YAML parser and with a search in usual places. config/load.ts uses neither, and env-paths could
+// not even be loaded for a user without a home directory.
+const unused = {
+  name: 'unused',
+  resolveId: (source) => (['js-yaml', 'env-paths'].includes(source) ? `\0unused:${source}` : null),
+  load: (id) => (id.startsWith('\0unused:') ? `export default () => { throw new Error('${id.slice(8)} is left out') }` : null),
+}
+
 export default defineConfig({
   logLevel: 'warn',
   input: { popfetch: 'bin/popfetch.ts', index: 'src/index.ts' },
   platform: 'node',
-  plugins: [builtins, widths, facades, licences],
+  plugins: [builtins, widths, unused, facades, licences],
   output: {
     dir: 'dist',
     format: 'esm',

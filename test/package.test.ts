@@ -21,7 +21,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 
 const ROOT = join(import.meta.dirname, '..')
 const BIN = join(ROOT, 'node_modules/.bin')
-const NOBODY = 65_534
+/** A user that the password file does not know. */
+const NOBODY = 424_242
 const scene = mkdtempSync(join(tmpdir(), 'popfetch-package-'))
 const dist = join(scene, 'checkout/dist')
 const home = join(scene, 'home')
@@ -33,10 +34,10 @@ let sources: readonly string[] = []
 const run = promisify(execFile)
 
 /** Runs a program as a user who is not root, with little in the environment; resolves with its standard output. */
-async function asUser(file: string, args: readonly string[]): Promise<string> {
+async function asUser(file: string, args: readonly string[], changes: NodeJS.ProcessEnv = {}): Promise<string> {
   const user = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}
   const PATH = [join(home, 'prefix/bin'), join(home, 'bin'), process.env['PATH']].join(delimiter)
-  const env = { HOME: home, PATH, npm_config_prefix: join(home, 'prefix') }
+  const env = { HOME: home, PATH, npm_config_prefix: join(home, 'prefix'), ...changes }
   return (await run(file, args, { ...user, cwd: home, env })).stdout
 }
 
@@ -59,7 +60,7 @@ beforeAll(async () => {
   if (process.getuid?.() === 0) await run('chown', ['-R', `${NOBODY}:${NOBODY}`, home])
   const [tarball = ''] = readdirSync(scene).filter((name) => name.endsWith('.tgz'))
   await asUser('npm', ['install', '--global', '--offline', '--no-audit', '--no-fund', join(scene, tarball)])
-}, 300_000)
+}, 600_000)
 
 afterAll(() => rmSync(scene, { recursive: true, force: true }))
 
@@ -97,6 +98,18 @@ test('the installed command runs without any other package', async () => {
   if (process.getuid?.() === 0) await run('chown', [`${NOBODY}`, join(home, 'config.yaml')])
   chmodSync(join(home, 'config.yaml'), 0o600)
   expect(await asUser('popfetch', ['config', 'show', '--config', 'config.yaml'])).toContain('accounts:')
+})
+
+test('a user without a home directory is told so, or names what would be looked for there', async () => {
+  const homeless = { HOME: undefined }
+  const asked = asUser('popfetch', ['config', 'check'], homeless)
+  // Anybody else is in the password file, and has a home there.
+  if (process.getuid?.() === 0) await expect(asked).rejects.toThrow(/HOME is not set/)
+  else await asked.catch(() => {})
+  const account = "{ host: pop.example.net, user: me, password: secret, deliver: 'maildir:/mail' }"
+  await asUser('sh', ['-c', `umask 077; echo "accounts: { here: ${account} }" > here.yaml`])
+  const named = ['--config', 'here.yaml', '--state', 'state.db']
+  expect(await asUser('popfetch', ['config', 'check', ...named], homeless)).toContain('correct')
 })
 
 test('the built program imports nothing that Node.js does not have', () => {

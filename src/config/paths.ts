@@ -24,10 +24,11 @@ export async function findConfiguration(
   named: string | null,
   env: Environment,
   cwd: string,
-  places = configurationPlaces(env),
+  usual: readonly string[] | null = null,
 ): Promise<string> {
   const chosen = named ?? (env['POPFETCH_CONFIG'] || null)
   if (chosen !== null) return resolvePath(chosen, cwd, env)
+  const places = usual ?? configurationPlaces(env)
   for (const place of places) {
     // lstat, because a link that leads nowhere exists: no other configuration silently takes its place.
     if (await exists(place)) return place
@@ -78,7 +79,18 @@ function absolute(text: string | undefined): string | null {
   return text !== undefined && path.isAbsolute(text) ? text : null
 }
 
-/** A system service may have no HOME: the password file knows then. */
+/** A system service may have no HOME: the password file knows then. Throws ERR_CONFIG if it does not know the user. */
 function home(env: Environment): string {
-  return absolute(env['HOME']) ?? userInfo().homedir
+  const named = absolute(env['HOME'])
+  if (named !== null) return named
+  try {
+    return userInfo().homedir
+  } catch (cause) {
+    const text = 'HOME is not set, and this user is not in the password file: set HOME, or name the files'
+    throw new PopfetchError('ERR_CONFIG', `looking for the home directory: ${text} with --config and --state`, {
+      scope: 'process',
+      retry: 'never',
+      cause,
+    })
+  }
 }
