@@ -1,18 +1,19 @@
-// Memory for small messages, used again and again: 64 KiB blocks in which messages lie one behind the other. Bytes that came
-// from a socket are copied out of its buffers, which can then go at once; kept until they were delivered, those pile up
-// beside V8's heap, and only its slowest collections free them. One rule: memory is used again only when its owner knows
-// that nobody reads it any more; in doubt it is left to the garbage collector, with the block it lies in.
+// Memory for small messages that is used again and again: blocks of 64 KiB, each holding several messages. Bytes from a
+// socket are copied here, so that the buffers of the socket are freed at once. If messages kept those buffers until they
+// were delivered, the buffers would pile up outside V8's heap, where only its slowest collections free them. One rule:
+// memory is used again only when its owner knows that nobody reads it; in doubt the garbage collector gets it, with its
+// whole block.
 
 const BLOCK_BYTES = 64 << 10
-/** Larger ones have memory of their own: a block is to hold several. */
+/** A larger message gets memory of its own, since a block should hold several messages. */
 const MOST_BYTES = 16 << 10
-/** 8 MiB: a message that takes long keeps a whole block from being used again. */
+/** 8 MiB in all. They are many because one slow message keeps its whole block from being used again. */
 const MOST_BLOCKS = 128
 
 interface Block {
   readonly memory: Buffer
   usedBytes: number
-  /** Taken from it and not given back. */
+  /** Pieces that were taken and not given back. */
   pieces: number
   lost: boolean
 }
@@ -20,11 +21,11 @@ interface Block {
 export class Arena {
   #current = newBlock()
   readonly #free: Block[] = []
-  /** Without those that were lost. */
+  /** The blocks that were made, without the lost ones. */
   #count = 1
   readonly #blocks = new WeakMap<ArrayBufferLike, Block>([[this.#current.memory.buffer, this.#current]])
 
-  /** Memory for `bytes`; what is in it is left from before. Null: have your own. */
+  /** Memory for `bytes`, with old content in it. Null: the caller has to allocate its own. */
   take(bytes: number): Buffer | null {
     if (bytes > MOST_BYTES) return null
     if (this.#current.usedBytes + bytes > BLOCK_BYTES || this.#current.lost) {
@@ -39,7 +40,7 @@ export class Arena {
     return piece
   }
 
-  /** Nobody reads or writes `piece`, which `take` gave, any more. Once for each, or `lose`. */
+  /** Returns a piece from `take`, which nobody reads or writes any more. Each piece is given back once, or lost. */
   give(piece: Buffer): void {
     const block = this.#blocks.get(piece.buffer)
     if (block === undefined || block.lost) return
@@ -49,7 +50,7 @@ export class Arena {
     if (block !== this.#current) this.#free.push(block)
   }
 
-  /** Somebody may still read `piece`. */
+  /** Gives a piece up, because somebody may still read it. Its block is never used again. */
   lose(piece: Buffer): void {
     const block = this.#blocks.get(piece.buffer)
     if (block === undefined || block.lost) return

@@ -1,11 +1,11 @@
 // Tells a refused message from a server that refuses everything: relaying denied, a mailbox gone, a sender's domain blocked
 // (D032). Pure.
 
-/** So many different messages in a row, refused with the same words before their content: it is not the messages. */
+/** So many different messages in a row, refused with the same codes before their content: the cause is not the messages. */
 const IN_A_ROW = 3
 
 export interface Refused {
-  /** Which message; the same one tried again proves nothing. */
+  /** Names the message; the same one tried again proves nothing. */
   readonly message: string
   readonly sender: string
   readonly recipient: string
@@ -29,8 +29,8 @@ export class RefusalBreaker {
     this.#messages.add(message)
     this.#senders.add(sender)
     if (this.#messages.size < IN_A_ROW) return false
-    // Whoever the sender was, refused: the next one will be as well. With senders of their own the messages may still
-    // be at fault, and the next poll must come past these three (P4).
+    // If one sender was refused three times, the next message will be refused too. If there were several senders, the
+    // messages may still be at fault, and the next poll must get past these three (P4).
     if (this.#senders.size > 1) this.#forget('')
     return true
   }
@@ -42,7 +42,7 @@ export class RefusalBreaker {
   }
 }
 
-/** The code and the enhanced code (RFC 3463); the words may name the message. */
+/** The code and the enhanced code (RFC 3463), without the words, which may name the message. */
 function codesOf(reply: string): string {
   return /^\d{3}(?:[ -]\d\.\d{1,3}\.\d{1,3})?/.exec(reply)?.[0].replace('-', ' ') ?? ''
 }

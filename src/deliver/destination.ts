@@ -1,13 +1,24 @@
-// The contract of every destination. One file per kind implements it; `deliver/index.ts` lists the kinds.
+// The contract of every destination.
+//
+// A delivery, in the order of time: `ready` says whether the destination is there at all, while the poll signs in. `recall`
+// says what became of an earlier attempt that was interrupted. The poll receives the message through spool.ts: a small one
+// stays in memory (arena.ts), a large one goes to a file, if possible right where the destination wants it (`SpoolPlace`).
+// Once the message is complete, `deliver` hands it to one recipient, and resolves only when the message is safe there. A
+// failure says what it means for the mail: its verdict, its scope, and when to try again.
+//
+// index.ts is the table of kinds, and each kind has a folder: maildir/, mbox/, smtp/ (LMTP too), command/. first-of.ts
+// makes one destination of several. The kinds share envelope.ts (the fields on top, the envelope sender, loops),
+// address.ts, breaker.ts (is it the message, or the server?), slots.ts (how many at once) and disk/ (every call to the
+// disk, and what is synced when).
 import { display } from '../display.ts'
 import type { Message, Origin, ReceivedFacts } from '../message.ts'
 
-/** One try to hand one message to one destination for one recipient. Recorded in the ledger, durably, before it starts. */
+/** One attempt to hand one message to one destination for one recipient. The ledger records it durably before it starts. */
 export interface Attempt {
-  /** Random, 16 hexadecimal digits, new for each attempt; a Maildir file carries it in its name (DESIGN 4.3). */
+  /** 16 random hexadecimal digits, new for each attempt; a Maildir file has them in its name (DESIGN 4.3). */
   readonly intent: string
   readonly origin: Origin
-  /** The recipient's address; '' for a destination that has none (maildir, command, mbox). */
+  /** The recipient's address; '' for a destination without recipients (maildir, command, mbox). */
   readonly recipient: string
 }
 
@@ -25,61 +36,64 @@ export function receiptOf(text: string): Receipt {
   return { text: display(text, RECEIPT_LENGTH - 1).slice(0, RECEIPT_LENGTH) }
 }
 
-/** An earlier attempt that did arrive. */
+/** An earlier attempt that arrived. */
 export interface Recollection extends Receipt {
-  /** Read back from what is there, the fields put on top taken off; null: it cannot be. */
+  /** What was received, read back without the fields on top; null: it cannot be read back. */
   readonly received: ReceivedFacts | null
 }
 
-/** A message that was delivered there some time, as far as its name tells. */
+/** A message that was delivered there at some time, as far as its name tells. */
 export interface Standing extends Receipt {
   readonly intent: string
-  /** With the fields on top; null: the name does not tell. */
+  /** The size with the fields on top; null: the name does not tell. */
   readonly fileBytes: number | null
 }
 
-/** How a large message may be written so that delivering it there is a rename: same file system, final form. */
+/** Where and how a large message may be written so that its delivery is a rename: on the same file system, in its final
+ *  form. */
 export interface SpoolPlace {
   readonly directory: string
   readonly mode: number
   readonly lineEndings: 'crlf' | 'lf'
-  /** A name nobody else uses there, by which the destination finds the file again after a crash. */
+  /** A name that nobody else uses there; by it the destination finds the file again after a crash. */
   fileName(attempt: Attempt): string
-  /** The bytes that the destination wants on top, with its own line ends. */
+  /** The fields on top, with the line ends of the destination. */
   prefix(attempt: Attempt): Buffer
 }
 
 export interface Destination extends AsyncDisposable {
   /** For people: "maildir ~/Mail". */
   readonly description: string
-  /** The recipients it hands a message to, one delivery each; [''] for a destination without recipients. */
+  /** One delivery for each of these; [''] for a destination without recipients. */
   readonly recipients: readonly string[]
-  /** Whoever has one reads a message's memory until deliver() has resolved, and no longer. */
+  /** null: large messages are spooled elsewhere. A destination that has a place reads the memory of a message only until
+   *  deliver() is settled. */
   readonly spool: SpoolPlace | null
-  /** True: when recall() knows nothing of an attempt, it did not arrive. False: then it may have (SMTP, a command). */
+  /** True: an attempt that recall() knows nothing of did not arrive. False: it may have arrived (SMTP, a command). */
   readonly remembers: boolean
 
-  /** Is it there at all? Runs beside sign-in when there is something to deliver; RETR waits for it.
-   *  Rejects with DeliveryError of scope 'destination'. */
+  /** Is the destination there at all? Runs beside sign-in when there is something to deliver; RETR waits for it. Rejects
+   *  with DeliveryError of scope 'destination'. */
   ready(signal: AbortSignal): Promise<void>
 
-  /** What became of an earlier attempt that was not settled; null: nothing known. Leaves nothing of a half-done one behind. */
+  /** What became of an earlier attempt that was not settled; null: nothing is known of it. On return nothing is left of an
+   *  attempt that was done by half. */
   recall(attempt: Attempt, signal: AbortSignal): Promise<Recollection | null>
 
-  /** Which of these messages stand there from whatever attempt, in their order, null for those that do not: for a ledger
-   *  that was lost. Null instead of the list: it cannot tell. */
+  /** Which of these messages are there, from whatever attempt, in their order; null for those that are not. For a ledger
+   *  that was lost. Null instead of the list: the destination cannot tell. */
   census(origins: readonly Origin[], signal: AbortSignal): Promise<readonly (Standing | null)[] | null>
 
-  /** One recipient. Resolves only when the message would survive a power cut, or the next hop has taken responsibility.
-   *  Rejects with DeliveryError; after 'temporary' or 'refused' nothing of the message is visible there.
-   *  Does not own the message: its spool file, if it has one, is removed by the caller (who tolerates that it is gone,
-   *  since a Maildir renames a file that lies in its own `spool.directory`). */
+  /** Hands the message to one recipient. Resolves only when the message would survive a power cut, or the next hop has
+   *  taken responsibility for it. Rejects with DeliveryError; after 'temporary' and 'refused' nothing of the message is
+   *  visible there. The caller owns the message, and removes its spool file if it has one. That file may be gone by then: a
+   *  Maildir renames a file that is in its own `spool.directory`. */
   deliver(attempt: Attempt, message: Message, signal: AbortSignal): Promise<Receipt>
 }
 
-/** A destination that can show again what it took: a Maildir and an mbox can, a mail server cannot. */
+/** A destination that can show the messages again: a Maildir and an mbox can, a mail server cannot. */
 export interface ReadableDestination extends Destination {
-  /** What stands there of these settled attempts, read from where it lies, in their order; null: nothing does. Rejects with
+  /** The messages of these settled attempts as they are there now, in their order; null: there is none. Rejects with
    *  DeliveryError of scope 'destination'. */
   reread(attempts: readonly Attempt[], signal: AbortSignal): Promise<readonly (Recollection | null)[]>
 }

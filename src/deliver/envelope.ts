@@ -1,14 +1,13 @@
-// The envelope sender, the fields popfetch puts on top of a message, and the mark by which it knows mail that goes in a
-// circle. Pure; every value is ours, checked or sanitised. One rule: nothing that a server, a sender or a configuration
-// wrote can end a line, add a field or reach the envelope unless it is plainly an address (D017, D045, D048). What counts
-// as an address is in address.ts.
+// The envelope sender, the fields that popfetch puts on top of a message, and the token by which it knows mail that goes in
+// a circle. Pure. One rule: no text from a server, a sender or a configuration can end a line, add a field or reach the
+// envelope unless it is plainly an address (D017, D045, D048). address.ts says which text that is.
 import { hash } from 'node:crypto'
 import { isIPv6 } from 'node:net'
 import { field, fields } from '../header.ts'
 import type { Origin } from '../message.ts'
 import { isAddress, isUtf8Address } from './address.ts'
 
-/** RFC 5321 4.5.3.1.2 allows a domain of 255 octets; two of them and the rest stay far below a line of 998. */
+/** RFC 5321 4.5.3.1.2 allows a domain of 255 octets. Two of them and the rest stay far below a line of 998. */
 const NAME_LIMIT = 255
 
 export interface TracedBy {
@@ -18,7 +17,8 @@ export interface TracedBy {
   readonly id?: string
 }
 
-/** One `Received:` field (RFC 5321 4.4), folded, CRLF line ends, ASCII. Its date is UTC and knows no locale. */
+/** One `Received:` field (RFC 5321 4.4), folded, with CRLF line ends, in ASCII. Its date is in UTC and depends on no
+ *  locale. */
 export function traceField(origin: Origin, by: TracedBy): string {
   const id = by.id === undefined ? '' : ` id ${by.id}`
   return (
@@ -32,19 +32,20 @@ export function labelField(account: string): string {
   return `X-Popfetch-Account: ${token(account)}\r\n`
 }
 
-/** RFC 5322 3.3. ECMA-262 fixes the form of toUTCString, whatever the locale. */
+/** RFC 5322 3.3. ECMA-262 fixes the form of toUTCString for every locale. */
 function dateTime(atMs: number): string {
   return new Date(atMs).toUTCString().replace('GMT', '+0000')
 }
 
-/** A host's name, or its address: an IPv6 one as a literal (RFC 5321 4.1.3). */
+/** A host's name or address, an IPv6 address as a literal (RFC 5321 4.1.3). */
 export function hostToken(host: string): string {
   const bare = host.replace(/^\[(?:IPv6:)?|\]$/g, '')
   if (isIPv6(bare) && !bare.includes('%')) return `[IPv6:${bare}]`
   return bare.slice(0, NAME_LIMIT).replace(/[^A-Za-z0-9._-]/g, '_') || 'unknown'
 }
 
-/** Text that stands in a comment or a value: parentheses, backslashes and semicolons would change what follows. */
+/** Text for a comment or a value, where parentheses, backslashes and semicolons would change the meaning of what
+ *  follows. */
 function token(text: string): string {
   return text.slice(0, NAME_LIMIT).replace(/[^A-Za-z0-9@.+_-]/g, '_') || 'unknown'
 }
@@ -58,12 +59,12 @@ export type Sender =
 export interface EnvelopeSender {
   /** '' is the null sender, `<>`. */
   readonly address: string
-  /** It was taken from the message: a server may refuse it for this message alone. */
+  /** It comes from the message, so a server may refuse it for this message alone. */
   readonly foreign: boolean
 }
 
-/** The sender of one message. `fallback` ('' for none) stands in where `original` finds no address in `Return-Path`. What
- *  came from the null sender goes out with it, whatever was configured: a notice about a notice would go round (D044). */
+/** The sender of one message. `fallback` ('' for none) is used where `original` finds no address in `Return-Path`. Mail
+ *  from the null sender keeps it, whatever is configured: a notice about a notice would go in circles (D044). */
 export function envelopeSender(from: Sender, header: Buffer, fallback: string): EnvelopeSender {
   const returnPath = field(header, 'Return-Path')
   if (returnPath !== null && /^<\s*>\s*(?:\(|$)/.test(returnPath)) return { address: '', foreign: true }
@@ -76,29 +77,31 @@ export function envelopeSender(from: Sender, header: Buffer, fallback: string): 
     case 'original': {
       const address = returnPath?.replace(/^<(.*)>$/, '$1') ?? ''
       if (isAddress(address)) return { address, foreign: true }
-      // Header text is one character a byte; a mailbox beyond ASCII is UTF-8 there (RFC 6532).
+      // A header is read as latin1; an address beyond ASCII is UTF-8 in it (RFC 6532).
       const utf8 = Buffer.from(address, 'latin1').toString()
       return isUtf8Address(utf8) ? { address: utf8, foreign: true } : { address: fallback, foreign: false }
     }
   }
 }
 
-/** A server that adds no `Return-Path` hides that a bounce is one (RFC 6522, RFC 3464). */
+/** Without `Return-Path`, this is how a bounce is known (RFC 6522, RFC 3464). */
 function isDeliveryReport(header: Buffer): boolean {
   const type = field(header, 'Content-Type')
   return type !== null && /^multipart\/report\b/i.test(type) && /;\s*report-type="?delivery-status\b/i.test(type)
 }
 
-/** RFC 5321 6.3 wants at least 100 before a message is refused for it; Postfix gives up at 50, and here nothing is lost. */
+/** RFC 5321 6.3 allows a refusal from 100 on. Postfix gives up at 50; popfetch may too, since the message stays on the
+ *  server. */
 const MOST_RECEIVED = 50
 
-/** The same for every message that goes from this mailbox to this recipient. Not the names in the configuration: they may
- *  change while a message is on its way. */
+/** The token in the `id` of our own Received field; the same for every message from this mailbox to this recipient. It
+ *  leaves out the names in the configuration, which may change while a message is on its way. */
 export function loopToken({ host, user }: Origin, recipient: string): string {
   return hash('sha256', JSON.stringify(['popfetch', host, user, recipient]), 'hex').slice(0, 20)
 }
 
-/** Why the message is perhaps going in a circle; null: it is not. */
+/** Why the message may be going in a circle (D046): it has our own token, or more Received fields than an honest way
+ *  leaves. null: it is not. */
 export function loopOf(header: Buffer, token: string): string | null {
   const received = fields(header, 'Received')
   if (received.some((value) => value.includes(` id ${token}`) && value.includes('(popfetch; '))) {

@@ -1,6 +1,6 @@
-// Several destinations as one: the first that does not refuse a message takes it, so that mail which a forward refuses still
-// lands somewhere. One rule: the next is asked after a refusal only. After anything else the one asked may still take the
-// message, or has it already, and a second copy elsewhere would be one too many.
+// Several destinations as one: the first that does not refuse a message takes it, so that mail which a forward refuses
+// still lands somewhere. One rule: the next destination is asked only after a refusal. After any other failure the first
+// may have the message already, or take it later, and a second copy elsewhere would be one too many.
 import { asPopfetchError, DeliveryError } from '../errors.ts'
 import type { Message } from '../message.ts'
 import { type Attempt, type Destination, type Receipt, receiptOf, type Recollection } from './destination.ts'
@@ -8,7 +8,7 @@ import { type Attempt, type Destination, type Receipt, receiptOf, type Recollect
 export interface Member {
   /** As in the configuration. */
   readonly name: string
-  /** With one recipient. Closed by its owner, not here. */
+  /** Has one recipient. Its owner closes it. */
   readonly destination: Destination
 }
 
@@ -17,11 +17,11 @@ export function firstOf(name: string, members: readonly Member[]): Destination {
   return {
     description: name,
     recipients: [''],
-    // Who takes it is not known when it is received.
+    // When the message is received, nobody knows yet which destination takes it.
     spool: null,
     remembers: members.every(({ destination }) => destination.remembers),
 
-    /** The first decides; the others are made ready for what it refuses. */
+    /** The first decides; the others are made ready for the mail that it refuses. */
     async ready(signal) {
       const ready = others.map(({ destination }) => destination.ready(signal))
       await Promise.all([first?.destination.ready(signal), Promise.allSettled(ready)])
@@ -63,7 +63,7 @@ interface Offer {
   readonly isFirst: boolean
 }
 
-/** The receipt, or the refusal. Rejects with anything else that went wrong. */
+/** The receipt, or the refusal. Rejects with every other failure. */
 async function offered(member: Member, { attempt, message, signal, isFirst }: Offer): Promise<Receipt | DeliveryError> {
   try {
     return await member.destination.deliver(addressed(attempt, member), message, signal)
@@ -71,7 +71,7 @@ async function offered(member: Member, { attempt, message, signal, isFirst }: Of
     const error = asPopfetchError(thrown, 'message')
     if (!(error instanceof DeliveryError)) throw error
     if (error.verdict === 'refused') return error
-    // One of the others being down keeps only those waiting that the first refuses.
+    // If one of the others is down, only the mail that the first refuses has to wait.
     if (isFirst || error.scope === 'message') throw error
     const { verdict, retry } = error
     throw new DeliveryError(error.message, { verdict, scope: 'message', retry, cause: error })
@@ -82,7 +82,7 @@ function addressed(attempt: Attempt, { destination }: Member): Attempt {
   return { ...attempt, recipient: destination.recipients[0] ?? '' }
 }
 
-/** The ledger says who took it. */
+/** The receipt names the destination that took the message. */
 function named({ name }: Member, { text }: Receipt): Receipt {
   return receiptOf(`${name}: ${text}`)
 }

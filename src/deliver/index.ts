@@ -1,5 +1,5 @@
-// The table of destinations. A new kind is one folder that fulfils destination.ts and one line here; what a kind does not use
-// is not loaded. How a kind is configured is in config/destinations/.
+// The table of destinations. A new kind is one folder that fulfils destination.ts and one line here; what a kind does not
+// use is not loaded. How a kind is configured is in config/destinations/.
 import type { Attempt, Destination } from './destination.ts'
 import type { Reserve } from './disk/reserve.ts'
 import { labelField, traceField } from './envelope.ts'

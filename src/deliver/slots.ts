@@ -1,4 +1,4 @@
-// How many may be at work at once; who comes later waits in the order of coming.
+// How many deliveries may run at once. Latecomers wait in the order in which they came.
 
 export class Slots {
   #free: number

@@ -1,6 +1,6 @@
 // Receives one message from the POP3 session and holds it until its destinations have it: up to 1 MiB in memory, beyond
-// that in a file; where the message has one destination and that is a Maildir, in its tmp/ and in its form. Nothing is
-// interpreted: the digest is of the bytes as received. One rule: what is not complete is discarded (P110–P113).
+// that in a file. If its only destination is a Maildir, the file is in its tmp/ and in its form. Nothing is interpreted:
+// the digest is of the bytes as received. One rule: an incomplete message is discarded (P110–P113, cut or stalled).
 import { createHash, type Hash, randomBytes } from 'node:crypto'
 import { display } from '../display.ts'
 import { DeliveryError } from '../errors.ts'
@@ -14,24 +14,25 @@ import { type FileSystem, offLoop } from './disk/filesystem.ts'
 import { ownDirectory, sweep } from './disk/own-files.ts'
 import type { Reserve } from './disk/reserve.ts'
 
-/** Most mail is below; a window of a few dozen such messages stays within DESIGN 11's 150 MB. */
+/** Most mail is smaller. A few dozen such messages at once stay within the 150 MB of DESIGN 11. */
 export const MEMORY_LIMIT_BYTES = 1 << 20
-/** What is announced as larger goes to its file as soon as its header is here: memory held for a while is dear to free. */
+/** A message that is announced as larger goes to its file once its header is here: memory that is held for a while is
+ *  expensive to free. */
 const HEAD_BYTES = 64 << 10
 
 const OWN_FILE = /^spool-[0-9a-f]{32}$/
 
-/** A new one, which `sweepSpool` knows. */
+/** A new name; `sweepSpool` recognises it. */
 export function spoolName(): string {
   return `spool-${randomBytes(16).toString('hex')}`
 }
 
-/** Removes what a popfetch that was killed left in `directory`, which need not be there. */
+/** Removes the files that a killed popfetch left in `directory`, which may be missing. */
 export async function sweepSpool(directory: string, nowMs: number): Promise<void> {
   await sweep(offLoop, directory, (name) => OWN_FILE.test(name), nowMs)
 }
 
-/** More was received than `maxSize` allows: the message is held, never deleted (P124). */
+/** The message is larger than `maxSize` allows: it is held, never deleted (P124). */
 export class MessageTooLarge extends DeliveryError {
   override readonly name = 'MessageTooLarge'
 
@@ -46,36 +47,36 @@ export class MessageTooLarge extends DeliveryError {
 
 export interface SpoolOptions {
   readonly origin: Origin
-  /** Of the only destination, with the attempt; null: as received, into `directory`. */
+  /** The place of the only destination, given together with the attempt; null: as received, in `directory`. */
   readonly place: SpoolPlace | null
   readonly attempt: Attempt | null
   /** A directory of popfetch's own, made (0700) when the first message needs it. */
   readonly directory: string
-  /** As the server's LIST says, which need not be true; null or absent: not known. */
+  /** The size in the server's LIST, which may be wrong; null or absent: unknown. */
   readonly announcedBytes?: number | null
   readonly maxSizeBytes: number | null
   readonly reserve: Reserve
-  /** Where a small message may lie until `release`; null or absent: in memory of its own. */
+  /** Memory for a small message until `release`; null or absent: memory of its own. */
   readonly arena?: Arena | null
   readonly signal: AbortSignal
   /** For tests. */
   readonly fileSystem?: FileSystem
 }
 
-/** A message that went to a file: what is known of it meanwhile. */
+/** A message that is being written to a file. */
 interface Large {
   readonly file: BodyFile
   readonly digest: Hash
   readonly header: Buffer
 }
 
-/** Owns its file until a destination has renamed it away; disposing of it removes what is left. */
+/** Owns its file until a destination has renamed it away. Disposing of the spool removes whatever is left. */
 export class Spool implements AsyncDisposable {
   readonly #options: SpoolOptions
   readonly #memoryBytes: number
   #sizeBytes = 0
   #chunks: Buffer[] = []
-  /** All that came so far, in the arena; null: it is in #chunks. */
+  /** The bytes so far, in the arena; null: they are in #chunks. */
   #piece: Buffer | null = null
   #large: Large | null = null
   #discarded = false
@@ -89,8 +90,9 @@ export class Spool implements AsyncDisposable {
     return this.#sizeBytes
   }
 
-  /** The next bytes as received. `chunk` must not change afterwards. undefined: go on; a promise: stop reading until it
-   *  has resolved. Throws or rejects with MessageTooLarge, or with DeliveryError when the file cannot be written. */
+  /** Takes the next bytes as received; `chunk` must not change afterwards. Returns undefined, or a promise: then the caller
+   *  stops reading until it resolves. Throws or rejects with MessageTooLarge, or with DeliveryError when the file cannot be
+   *  written. */
   write(chunk: Buffer): Promise<void> | undefined {
     this.#sizeBytes += chunk.length
     const { maxSizeBytes } = this.#options
@@ -106,7 +108,7 @@ export class Spool implements AsyncDisposable {
       const told = wait.catch((error: unknown) => {
         throw this.#failure(error)
       })
-      // Who writes on without waiting hears of a failure at the next call.
+      // A caller that does not wait gets the failure at its next call.
       told.catch(() => {})
       return told
     } catch (error) {
@@ -114,7 +116,7 @@ export class Spool implements AsyncDisposable {
     }
   }
 
-  /** Into the arena, while it is as small as announced. */
+  /** Puts the chunk into the arena, as long as the message is no larger than announced. */
   #kept(chunk: Buffer): boolean {
     const { arena, announcedBytes } = this.#options
     const before = this.#sizeBytes - chunk.length
@@ -129,7 +131,7 @@ export class Spool implements AsyncDisposable {
     return false
   }
 
-  /** Nobody reads the message any more, since it was delivered: its memory is used again. Without that it is not. */
+  /** The message was delivered and nobody reads it any more: its memory may be used again. */
   release(): void {
     this.#letGo()
     if (this.#large === null) this.#discarded = true
@@ -185,7 +187,7 @@ export class Spool implements AsyncDisposable {
     }
   }
 
-  /** From memory to a file. */
+  /** Moves the message from memory to a file. */
   #spill(chunk: Buffer): Promise<void> | undefined {
     const { place, attempt, reserve, signal, fileSystem = offLoop } = this.#options
     const form =
@@ -206,7 +208,7 @@ export class Spool implements AsyncDisposable {
           }
     const chunks = [...this.#chunks, chunk]
     this.#chunks = []
-    // A copy: the buffers that the chunks lie in are to be freed.
+    // A copy, so that the buffers of the chunks can be freed.
     const header = Buffer.from(splitHeader(Buffer.concat(chunks)))
     const file = new BodyFile({ ...form, reserve, signal, fileSystem })
     const large = { file, digest: createHash('sha256'), header }

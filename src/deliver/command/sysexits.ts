@@ -1,5 +1,5 @@
-// What the end of a delivery program means for the message (D090, sysexits.h). Pure. One rule: only 0 is a delivery; whatever
-// else comes, the mail stays on the server.
+// What the end of a delivery program means for the message (D090, sysexits.h). Pure. One rule: only 0 is a delivery;
+// whatever else comes, the mail stays on the server.
 import { display } from '../../display.ts'
 import { DeliveryError, type Retry, type Verdict } from '../../errors.ts'
 import type { Ending } from '../../program.ts'

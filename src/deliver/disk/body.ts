@@ -1,5 +1,5 @@
-// The body of a message that has arrived: read again from memory or from its file, and a small one written in one call. A body
-// that is still arriving is written by body-file.ts.
+// The body of a message that has arrived: read again from memory or from its file, and a small one written in one call. A
+// body that is still arriving is written by body-file.ts.
 import { constants } from 'node:fs'
 import type { Message } from '../../message.ts'
 import { type Awaitable, type FileSystem, writeAll } from './filesystem.ts'
@@ -18,9 +18,9 @@ export class BodyChanged extends Error {
 /** As fast as larger ones, and four messages of 25 MB at once cost SMTP 15 MB of memory. */
 const CHUNK_BYTES = 64 * 1024
 
-/** The body without the fields that a destination has put on top of its file, with the line ends of the file. If `memory` is
- *  given, each chunk lies in it and holds until the next one is asked for. Throws BodyChanged at the end (K3, a file of ours is
- *  believed only when it is whole), or what the system says. */
+/** The body without the fields that a destination has put on top of its file, with the line ends of the file. If `memory`
+ *  is given, each chunk lies in it and holds until the next one is asked for. Throws BodyChanged at the end (K3, a file of
+ *  ours is believed only when it is whole), or what the system says. */
 export async function* bodyChunks(
   { body, sizeBytes }: Message,
   fileSystem: FileSystem,

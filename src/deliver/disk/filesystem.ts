@@ -1,6 +1,6 @@
-// Every call that deliver/ makes to a file system goes through this folder, so that a test can fail any of them. There are two
-// ways to make a call. On the event loop it costs a few microseconds, which is right for disks of this machine. Off the loop it
-// costs more but may hang, which is right for network and FUSE file systems.
+// Every call that deliver/ makes to a file system goes through this folder, so that a test can fail any of them. There are
+// two ways to make a call. On the event loop it costs a few microseconds, which is right for disks of this machine. Off the
+// loop it costs more but may hang, which is right for network and FUSE file systems.
 //
 // What is synced, and when (fsync takes milliseconds, so it is always off the loop, except in memory):
 // - A Maildir file before it gets its name in new/; then new/, once for a batch, before a delivery counts (D001, D003).

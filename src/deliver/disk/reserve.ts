@@ -1,5 +1,5 @@
-// The space that popfetch leaves free on every file system it writes to (DESIGN P5, P124): 100 MB and 2 %. It is asked before
-// each write, so it looks at the file system only now and then: again when 64 MiB of the free space may be gone.
+// The space that popfetch leaves free on every file system it writes to (DESIGN P5, P124): 100 MB and 2 %. It is asked
+// before each write, so it looks at the file system only now and then: again when 64 MiB of the free space may be gone.
 import type { FileSystem } from './filesystem.ts'
 
 const FREE_BYTES = 100_000_000

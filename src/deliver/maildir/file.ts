@@ -1,6 +1,6 @@
-// One message on its way through a Maildir: written in tmp/, synced, linked into new/ (maildir(5); D001, D002, D005). Its batch
-// calls these steps in order, and syncs new/ before the message counts as delivered. One rule: a step that fails takes back the
-// work of the steps before it, so that nothing is visible.
+// One message on its way through a Maildir: written in tmp/, synced, linked into new/ (maildir(5); D001, D002, D005). Its
+// batch calls these steps in order, and syncs new/ before the message counts as delivered. One rule: a step that fails
+// takes back the work of the steps before it, so that nothing is visible.
 import { constants } from 'node:fs'
 import { type DeliveryError, errnoOf } from '../../errors.ts'
 import { type Receipt, receiptOf } from '../destination.ts'

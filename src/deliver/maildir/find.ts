@@ -1,6 +1,6 @@
-// Finds our messages in a Maildir by their names (DESIGN 4.3): interrupted deliveries (K5), messages from before this ledger,
-// messages that a migration reads again. A reader may have moved a file to cur/ or added flags since. One rule: an interrupted
-// delivery is reported as done only once its file is durable.
+// Finds our messages in a Maildir by their names (DESIGN 4.3): interrupted deliveries (K5), messages from before this
+// ledger, messages that a migration reads again. A reader may have moved a file to cur/ or added flags since. One rule: an
+// interrupted delivery is reported as done only once its file is durable.
 import { errnoOf } from '../../errors.ts'
 import type { Origin } from '../../message.ts'
 import { receiptOf, type Standing } from '../destination.ts'
@@ -14,8 +14,8 @@ export interface OwnFile extends OwnName {
   readonly name: string
 }
 
-/** Our files in these folders. A file moves from tmp/ to new/ to cur/: asked in that order, a file that moves meanwhile is met
- *  at least once. Throws what the system says. */
+/** Our files in these folders. A file moves from tmp/ to new/ to cur/: asked in that order, a file that moves meanwhile is
+ *  met at least once. Throws what the system says. */
 export async function* ownFiles(
   fileSystem: FileSystem,
   folders: readonly string[],
@@ -33,8 +33,8 @@ export async function* ownFiles(
 /** A crash interrupts only the newest. 20,000 names take 4 MB, and a folder may hold a million. */
 const KEPT_NAMES = 20_000
 
-/** Interrupted deliveries of one poll. One walk through the folders serves all of them: it keeps the newest names, and eight
- *  bytes of each other file. */
+/** Interrupted deliveries of one poll. One walk through the folders serves all of them: it keeps the newest names, and
+ *  eight bytes of each other file. */
 export class InterruptedDeliveries {
   readonly #fileSystem: FileSystem
   readonly #folders: Folders
@@ -130,8 +130,8 @@ export async function deliveredFiles(
   return found
 }
 
-/** Which of these messages are in new/ or cur/, in the order of `origins`; null for those that are not. For a ledger that was
- *  lost: the names alone tell. Rejects with what the system says. */
+/** Which of these messages are in new/ or cur/, in the order of `origins`; null for those that are not. For a ledger that
+ *  was lost: the names alone tell. Rejects with what the system says. */
 export async function census(
   fileSystem: FileSystem,
   { new: fresh, cur }: Folders,

@@ -1,5 +1,5 @@
-// The step that makes a file visible: it gets a second name in new/, then loses the first (D005). Copes with file servers that
-// report an error for a link that they made (D011), and with file systems that have no links.
+// The step that makes a file visible: it gets a second name in new/, then loses the first (D005). Copes with file servers
+// that report an error for a link that they made (D011), and with file systems that have no links.
 import { errnoOf } from '../../errors.ts'
 import { type FileSystem, lstatOrNull } from '../disk/filesystem.ts'
 
@@ -11,8 +11,8 @@ class NameTaken extends Error {
   readonly code = 'EEXIST'
 }
 
-/** On return the file is at `target`, and no longer at `tmp` unless that could not be removed. Rejects with what the system says;
- *  then something may be at `target`. Never replaces a file. */
+/** On return the file is at `target`, and no longer at `tmp` unless that could not be removed. Rejects with what the system
+ *  says; then something may be at `target`. Never replaces a file. */
 export async function publish(fileSystem: FileSystem, tmp: string, target: string): Promise<void> {
   try {
     await fileSystem.link(tmp, target)

@@ -8,8 +8,8 @@ import { fileName } from './name.ts'
 export interface Parcel {
   /** In tmp/. */
   readonly name: string
-  /** A small message, or the path of a complete file that is in tmp/ already, in our form. The owner of that file removes it
-   *  when it was not delivered. */
+  /** A small message, or the path of a complete file that is in tmp/ already, in our form. The owner of that file removes
+   *  it when it was not delivered. */
   readonly content: Pieces | { readonly file: string }
   /** The file's date; null: now. */
   readonly dateMs: number | null

@@ -1,5 +1,5 @@
-// Reads delivered messages again from their files in a Maildir, as they were received: without the fields that popfetch put on
-// top, with the line ends of the wire. If a message had a lone LF, its digest does not match, so it stays on the server.
+// Reads delivered messages again from their files in a Maildir, as they were received: without the fields that popfetch put
+// on top, with the line ends of the wire. If a message had a lone LF, its digest does not match, so it stays on the server.
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { identity, splitHeader } from '../../header.ts'
@@ -86,8 +86,8 @@ export interface Rereading {
 /** Enough for a disk to put in order. */
 const READ_AT_ONCE = 8
 
-/** The messages of these attempts, in their order, read from their files; null: there is none. A migration believes only what
- *  it reads here (S024). */
+/** The messages of these attempts, in their order, read from their files; null: there is none. A migration believes only
+ *  what it reads here (S024). */
 export async function reread(
   attempts: readonly Attempt[],
   context: Rereading,

@@ -1,5 +1,5 @@
-// Which attempts arrived in an mbox: the field that popfetch put right above each message says the intent of the attempt and
-// how long the message is. One walk through the file answers for all. One rule: what is there by half did not arrive.
+// Which attempts arrived in an mbox: the field that popfetch put right above each message says the intent of the attempt
+// and how long the message is. One walk through the file answers for all. One rule: what is there by half did not arrive.
 import { createHash } from 'node:crypto'
 import { identity, splitHeader } from '../../header.ts'
 import type { ReceivedFacts } from '../../message.ts'

@@ -1,6 +1,7 @@
-// The dot lock of an mbox, as mail programs have agreed on it: FILE.lock, made by a link, so that it works on NFS too (D100).
-// That agreement has a second lock, fcntl, which Node does not offer. Our lock also says what is being appended: whoever finds
-// the lock of a dead process knows how long the file was (D101). One rule: a lock is taken over only when its owner is gone.
+// The dot lock of an mbox, as mail programs have agreed on it: FILE.lock, made by a link, so that it works on NFS too
+// (D100). That agreement has a second lock, fcntl, which Node does not offer. Our lock also says what is being appended:
+// whoever finds the lock of a dead process knows how long the file was (D101). One rule: a lock is taken over only when its
+// owner is gone.
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'

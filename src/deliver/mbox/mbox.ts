@@ -1,6 +1,6 @@
-// An mbox as a destination (D100–D103): one file, each message appended whole, durably and once. How a message looks in it is
-// mboxrd.ts, the lock mbox-lock.ts, appending mbox-queue.ts and mbox-append.ts, finding it again mbox-recall.ts; here is what
-// holds them together. One rule: every wait ends.
+// An mbox as a destination (D100–D103): one file, each message appended whole, durably and once. How a message looks in it
+// is mboxrd.ts, the lock mbox-lock.ts, appending mbox-queue.ts and mbox-append.ts, finding it again mbox-recall.ts; here is
+// what holds them together. One rule: every wait ends.
 import path from 'node:path'
 import type { Message } from '../../message.ts'
 import { type Attempt, type ReadableDestination, type Receipt, receiptOf, type Recollection } from '../destination.ts'

@@ -1,5 +1,6 @@
-// EHLO and AUTH: what popfetch calls itself, what a server offers in its answer, and how to sign in. Read by popfetch itself:
-// nodemailer signs in with the first mechanism it likes, or goes on without signing in, and its own XOAUTH2 fetches tokens.
+// EHLO and AUTH: what popfetch calls itself, what a server offers in its answer, and how to sign in. Read by popfetch
+// itself: nodemailer signs in with the first mechanism it likes, or goes on without signing in, and its own XOAUTH2 fetches
+// tokens.
 import type { AuthExchange } from './nodemailer.ts'
 import type { Fault } from './verdict.ts'
 
@@ -51,8 +52,8 @@ export function greetingName(hostName: string, address: string | undefined): str
   return local.includes(':') ? `[IPv6:${local}]` : `[${local}]`
 }
 
-/** Our name for it in nodemailer. Under its own name nodemailer 10.6 would send the token as a password with PLAIN, where the
- *  server offers that first. */
+/** Our name for it in nodemailer. Under its own name nodemailer 10.6 would send the token as a password with PLAIN, where
+ *  the server offers that first. */
 export const XOAUTH2 = 'POPFETCH-XOAUTH2'
 
 /** XOAUTH2 of Google and Microsoft: one command with the token, and an empty line for a server that explains a refusal in a

@@ -1,7 +1,7 @@
-// What goes over the wire for one message: the fields on top and the body, complete and counted before SMTP sees it. Every CR
-// and LF becomes part of a CRLF, so that no server down the line sees the end of a message where there is none (D038). Never a
-// live stream: nodemailer ends a stream that stops early with a dot, and the server takes the half for the whole (D060). A file
-// is counted first (D064) and must give exactly that when it is read again, else it fails without a dot.
+// What goes over the wire for one message: the fields on top and the body, complete and counted before SMTP sees it. Every
+// CR and LF becomes part of a CRLF, so that no server down the line sees the end of a message where there is none (D038).
+// Never a live stream: nodemailer ends a stream that stops early with a dot, and the server takes the half for the whole
+// (D060). A file is counted first (D064) and must give exactly that when it is read again, else it fails without a dot.
 import { isAscii } from 'node:buffer'
 import { Readable } from 'node:stream'
 import type { Message } from '../../message.ts'

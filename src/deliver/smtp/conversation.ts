@@ -1,7 +1,8 @@
-// Watches the whole conversation of one SMTP session through nodemailer's log, which reports every reply just before nodemailer
-// acts on it: the stage that is waited for and its limit, whether the server is in step, whether the content is through. Needed
-// because nodemailer takes any 2xx for an answer to DATA, and a surplus reply for the answer to the next command (D049). Decides
-// only when to give up. One rule: a reply that nodemailer would take for a success must be one here first.
+// Watches the whole conversation of one SMTP session through nodemailer's log, which reports every reply just before
+// nodemailer acts on it: the stage that is waited for and its limit, whether the server is in step, whether the content is
+// through. Needed because nodemailer takes any 2xx for an answer to DATA, and a surplus reply for the answer to the next
+// command (D049). Decides only when to give up. One rule: a reply that nodemailer would take for a success must be one here
+// first.
 import type { Socket } from 'node:net'
 import { errnoOf } from '../../errors.ts'
 import { SpoolError } from './content.ts'
@@ -36,8 +37,8 @@ export class Conversation {
     this.#wireBytes = wireBytes
   }
 
-  /** An error that says what went wrong, at which stage, and how much the server may have by now. Call it before the socket is
-   *  destroyed. */
+  /** An error that says what went wrong, at which stage, and how much the server may have by now. Call it before the socket
+   *  is destroyed. */
   failure(fault: Fault, stage?: Stage, cause?: unknown): SmtpFailure {
     const begun = this.#contentStart !== null
     const at = stage ?? this.replies.waiting ?? (begun ? 'content' : 'connect')
@@ -121,8 +122,8 @@ export class Conversation {
   }
 }
 
-/** Sends the content and its dot in one packet. nodemailer, which continues right after this, writes them one after the other,
- *  and the second write would cost as much as the first. The rest of a large content goes out as it comes. */
+/** Sends the content and its dot in one packet. nodemailer, which continues right after this, writes them one after the
+ *  other, and the second write would cost as much as the first. The rest of a large content goes out as it comes. */
 function inOnePacket(socket: Socket): void {
   socket.cork()
   process.nextTick(() => socket.uncork())

@@ -43,7 +43,8 @@ export class SmtpPool implements AsyncDisposable {
     this.#capacity = this.#options.concurrency
   }
 
-  /** A session of one's own until `release`. Rejects with what opening one failed with, when there is no other to wait for. */
+  /** A session of one's own until `release`. Rejects with what opening one failed with, when there is no other to wait
+   *  for. */
   async acquire(signal: AbortSignal): Promise<SmtpSession> {
     for (;;) {
       const session = this.#takeIdle() ?? (await this.#openOne(signal)) ?? (await this.#wait(signal))

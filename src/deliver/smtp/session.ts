@@ -1,7 +1,7 @@
 // One SMTP session: greeting to QUIT over one nodemailer connection, one message at a time. Knows no pool and no verdict.
-// nodemailer gets a connected socket, our limits, and no freedom to go on without what the configuration demands (D050, D072).
-// One rule: a session that is out of step, too slow or no longer wanted destroys its connection at once, without a word and
-// without a dot (D037), after noting whether the whole content had been handed to the socket by then (D064).
+// nodemailer gets a connected socket, our limits, and no freedom to go on without what the configuration demands (D050,
+// D072). One rule: a session that is out of step, too slow or no longer wanted destroys its connection at once, without a
+// word and without a dot (D037), after noting whether the whole content had been handed to the socket by then (D064).
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -70,8 +70,8 @@ export class SmtpSession {
     return takesUtf8(this.#conversation.replies.offers)
   }
 
-  /** Resolves with the server's final answer: it has taken responsibility for the message. Rejects with SmtpFailure; `alive`
-   *  then tells whether the session can go on. */
+  /** Resolves with the server's final answer: it has taken responsibility for the message. Rejects with SmtpFailure;
+   *  `alive` then tells whether the session can go on. */
   async send(from: string, to: string, content: Content, signal: AbortSignal): Promise<string> {
     this.served++
     this.#conversation.begin(content.wireBytes)
@@ -220,7 +220,8 @@ export class SmtpSession {
     }
   }
 
-  /** Throws if a surplus reply arrived with the last one (D049); nodemailer reports it in the next turn of the event loop. */
+  /** Throws if a surplus reply arrived with the last one (D049); nodemailer reports it in the next turn of the event
+   *  loop. */
   async #inStep(): Promise<void> {
     await turn()
     const { nonsense } = this.#conversation.replies

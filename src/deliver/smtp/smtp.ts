@@ -1,11 +1,12 @@
 // The smtp and lmtp destinations: hand each message to a mail server, and count only its final answer as a delivery.
 //
 // letter.ts says who sends what to whom, content.ts which bytes; what the server refuses for its bytes goes once more as an
-// attachment (wrap.ts). pool.ts opens up to `concurrency` connections (socket.ts) and keeps them between messages. session.ts
-// signs in (capabilities.ts) and sends one message after another through nodemailer (nodemailer.ts). conversation.ts watches
-// every reply within the limits of limits.ts. verdict.ts decides what a failure means for the mail, text.ts puts it in words.
-// This file follows one delivery from envelope to verdict, and decides when the destination as a whole has failed.
-// One rule: a failed destination refuses everything at once until `ready` has succeeded again, so nothing is fetched in vain.
+// attachment (wrap.ts). pool.ts opens up to `concurrency` connections (socket.ts) and keeps them between messages.
+// session.ts signs in (capabilities.ts) and sends one message after another through nodemailer (nodemailer.ts).
+// conversation.ts watches every reply within the limits of limits.ts. verdict.ts decides what a failure means for the mail,
+// text.ts puts it in words. This file follows one delivery from envelope to verdict, and decides when the destination as a
+// whole has failed. One rule: a failed destination refuses everything at once until `ready` has succeeded again, so nothing
+// is fetched in vain.
 import { DeliveryError, errnoOf, PopfetchError } from '../../errors.ts'
 import type { Message } from '../../message.ts'
 import { RefusalBreaker } from '../breaker.ts'
@@ -155,7 +156,8 @@ class SmtpDestination implements Destination {
     }
   }
 
-  /** The verdict on this message for whatever was thrown. If the failure is about the destination, it is down from now on. */
+  /** The verdict on this message for whatever was thrown. If the failure is about the destination, it is down from now
+   *  on. */
   #failure(thrown: unknown, letter: Letter | null): DeliveryError {
     if (thrown instanceof DeliveryError) return thrown
     const failure = thrown instanceof SmtpFailure ? thrown : notBegun('connect', faultOf(thrown), thrown)
