@@ -10,7 +10,7 @@
 //   poll/      policy, in the order of a poll: sign-in/ compare/ plan/ route/ transfer/; beside them
 //              account/ (what one poll leaves for the next), run/ (what accounts share), check/         → poll/poll.ts
 //   setup/     how a configuration comes to be: finding a server, taking over an older program's files  → setup/draft.ts
-//   config/    a file → Configuration: destinations/ (a file for each kind), values/ (secrets, …)       → config/schema.ts
+//   config/    a file → Configuration: destinations/ (a file for each kind), values/ (secrets, …)       → config/load.ts
 //   deliver/   a folder for each kind of destination, one contract; disk/ has every call to the disk    → deliver/destination.ts
 //   pop3/      the protocol, without policy: a tower of network/ wire/ sign-in/ listing/ and a session  → pop3/session.ts
 //   ledger/    what was delivered, durably: the contract, and sqlite/, which keeps it                   → ledger/ledger.ts

@@ -139,7 +139,9 @@ export class History {
       lastDelete: lastDelete ?? null,
       delete: deleteText(this.#account),
       firstWritten: this.#account.first.kind !== 'default',
-      onlyMaildirs: possibleNames(this.#account).every((name) => showsWhatItHas(configuration.destinations.get(name))),
+      showWhatTheyHave: possibleNames(this.#account).every((name) =>
+        showsWhatItHas(configuration.destinations.get(name)),
+      ),
       yes: options.yes || options.dryRun,
       acceptNewIds: options.acceptNewIds || options.dryRun,
     }

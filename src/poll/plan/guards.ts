@@ -15,7 +15,8 @@ export interface GuardView {
   readonly delete: string
   readonly firstWritten: boolean
   /** Does every destination notice a message it already has? */
-  readonly onlyMaildirs: boolean
+  /** All destinations of the account tell what stands there. */
+  readonly showWhatTheyHave: boolean
   readonly yes: boolean
   readonly acceptNewIds: boolean
 }
@@ -54,8 +55,8 @@ function deletions(view: GuardView): void {
   )
 }
 
-function firstPoll({ account, plan, hasHistory, firstWritten, onlyMaildirs, yes }: GuardView): void {
-  if (yes || hasHistory || firstWritten || onlyMaildirs || plan.listed <= MOST_FIRST) return
+function firstPoll({ account, plan, hasHistory, firstWritten, showWhatTheyHave, yes }: GuardView): void {
+  if (yes || hasHistory || firstWritten || showWhatTheyHave || plan.listed <= MOST_FIRST) return
   throw guardError(
     'ERR_FIRST_POLL',
     `this first poll would send ${plan.listed} messages on. Write first: all, new or last:N for this account, or, to send all: popfetch --yes ${account}`,

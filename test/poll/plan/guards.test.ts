@@ -23,7 +23,7 @@ const view: GuardView = {
   lastDelete: 'never',
   delete: 'never',
   firstWritten: false,
-  onlyMaildirs: false,
+  showWhatTheyHave: false,
   yes: false,
   acceptNewIds: false,
 }
@@ -85,7 +85,7 @@ describe('the guard of the first poll', () => {
 
   test.each([
     ['first: is written', { ...flood, firstWritten: true }],
-    ['it goes to Maildirs only', { ...flood, onlyMaildirs: true }],
+    ['it goes to Maildirs only', { ...flood, showWhatTheyHave: true }],
     ['there is history', { ...flood, hasHistory: true }],
     ['there are 1000', { ...flood, plan: { ...plan, listed: 1000 } }],
     ['--yes was given', { ...flood, yes: true }],
