@@ -9,7 +9,8 @@
 //    table of src/config/destinations/destinations.ts.
 // 4. test/deliver/KIND/contract.test.ts, which describes its place (place.ts) and runs the suite. On disk that is a DiskView and
 //    one line in disk-kinds.ts, as in skeleton.test.ts; smtp/contract.test.ts shows a server.
-// 5. Tests of its own for what only this kind does, and its hazards in test/deliver/README.md.
+// 5. Examples of its configuration in test/config/destinations/contract.test.ts, tests of its own for what only this kind does,
+//    and its hazards in test/deliver/README.md.
 import { constants } from 'node:fs'
 import path from 'node:path'
 import {

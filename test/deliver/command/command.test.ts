@@ -331,10 +331,3 @@ test('a spool directory that others may write to is not used', async () => {
   expect(error.verdict).toBe('temporary')
   expect(error.message).toMatch(/is not a directory that only popfetch writes to/)
 })
-
-test('what became of a delivery that was cut off, a command cannot tell', async () => {
-  await using command = open(['true'])
-  expect(command.remembers).toBe(false)
-  expect(await command.recall(attempt(), never)).toBeNull()
-  expect(await command.census([origin()], never)).toBeNull()
-})

@@ -91,26 +91,6 @@ describe('a wait', () => {
     expect((await delivering).verdict).toBe(verdict)
   })
 
-  test('that was given up before the link makes nothing visible later', async () => {
-    const faults = new FaultyFileSystems(NFS)
-    const { maildir, files } = await open({ context: { fileSystems: faults } })
-    const stopped = new AbortController()
-    const reached = Promise.withResolvers<void>()
-    const gate = Promise.withResolvers<void>()
-    faults.before = (call) => {
-      if (call !== 'fsync') return undefined
-      reached.resolve()
-      return gate.promise
-    }
-    const delivering = maildir.deliver(attempt(), message(SMALL), stopped.signal)
-    await reached.promise
-    stopped.abort()
-    expect((await failure(delivering)).verdict).toBe('temporary')
-    gate.resolve()
-    await maildir[Symbol.asyncDispose]()
-    expect([...files(), ...files('tmp')]).toEqual([])
-  })
-
   test('for a disk that never answers keeps no message that was given up, however many come (P5)', async () => {
     setFlagsFromString('--expose-gc')
     const collect = runInNewContext('gc') as () => void
@@ -140,12 +120,5 @@ describe('a wait', () => {
       collect()
       return process.memoryUsage().arrayBuffers - before < 3 * 900_000
     }, 10_000)
-  })
-
-  test('is not begun when the signal is aborted already', async () => {
-    const { maildir, files } = await open()
-    expect((await failure(maildir.deliver(attempt(), message(SMALL), AbortSignal.abort()))).verdict).toBe('temporary')
-    await maildir[Symbol.asyncDispose]()
-    expect([...files(), ...files('tmp')]).toEqual([])
   })
 })

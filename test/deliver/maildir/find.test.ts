@@ -66,12 +66,6 @@ describe('recall', () => {
     expect(await maildir.recall(tried, never)).toMatchObject({ received: null })
   })
 
-  test('knows nothing of an attempt that left nothing', async () => {
-    const { maildir } = await open()
-    await maildir.deliver(attempt(), message(SMALL), never)
-    expect(await maildir.recall(attempt(), never)).toBeNull()
-  })
-
   test('removes a half-written file from tmp/, and no other', async () => {
     const { maildir, root, files } = await open()
     const [cut, other] = [attempt(), attempt()]

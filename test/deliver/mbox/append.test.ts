@@ -1,10 +1,7 @@
-// Appending to an mbox, whatever fails: after a crash, and every call failing once (D101).
-import { spawn } from 'node:child_process'
+// Appending to an mbox, after a crash and where it fails (D101). Each call failing, and a kill at each: contract.test.ts.
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { Attempt } from '../../../src/deliver/destination.ts'
-import { DeliveryError } from '../../../src/errors.ts'
 import { EXT4, FaultyFileSystems } from '../../support/faulty-filesystem.ts'
 import {
   asLf,
@@ -91,66 +88,9 @@ describe('after a crash (D101)', () => {
     await mbox.deliver(attempt(), numbered(2), never)
     expect(messages(file)).toHaveLength(2)
   })
-
-  test('killed at any call, with the same message tried again as the ledger would, it is there once', async () => {
-    const folder = directory()
-    const victim = path.join(import.meta.dirname, 'mbox-victim.ts')
-    /** True: it was through before that call. */
-    const one = async (call: number): Promise<boolean> => {
-      const file = path.join(folder, String(call))
-      fs.writeFileSync(file, before)
-      const child = spawn(process.execPath, [victim, file, String(call)], { stdio: 'ignore' })
-      const code = await new Promise<number | null>((resolve) => child.on('exit', resolve))
-      await using mbox = open(file, { hostName: 'laptop' })
-      const tried: Attempt = { ...attempt(), intent: '00112233aabbccdd' }
-      if ((await mbox.recall(tried, never)) === null) await mbox.deliver(attempt(), message(SMALL), never)
-      const text = asLf(SMALL).toString('latin1')
-      expect(messages(file), `killed at call ${call}`).toEqual(['\nold\n', text])
-      expect(fs.existsSync(`${file}.lock`)).toBe(false)
-      return code === 0
-    }
-    for (let call = 1; ; call += 4) {
-      const through = await Promise.all([0, 1, 2, 3].map((more) => one(call + more)))
-      if (through.includes(true)) break
-    }
-  }, 60_000)
 })
 
-describe('every call failing once', () => {
-  test.each(['ENOSPC', 'EIO'])(
-    'with %s: only whole messages, nothing visible after temporary, there after a second try',
-    async (errno) => {
-      for (let failing = 1; ; failing++) {
-        const folder = directory()
-        const file = path.join(folder, 'in')
-        fs.writeFileSync(file, 'From old Mon Jan  1 00:00:00 2026\n\nold\n\n')
-        const faulty = new FaultyFileSystems(EXT4)
-        faulty.errno = errno
-        faulty.failing = failing
-        faulty.writeBytes = 100
-        await using mbox = open(file, { fileSystem: faulty.offLoop })
-        const tried = attempt()
-        const sent = inFile(folder, SMALL)
-        const error = await mbox.deliver(tried, sent, never).then(
-          () => null,
-          (thrown: unknown) => thrown,
-        )
-        faulty.failing = 0
-        if (error !== null) {
-          expect(error, `call ${failing}`).toBeInstanceOf(DeliveryError)
-          if (error instanceof DeliveryError && error.verdict === 'temporary') expect(messages(file)).toHaveLength(1)
-          fs.rmSync(`${file}.lock`, { force: true })
-          if ((await mbox.recall(tried, never)) === null) await mbox.deliver(attempt(), sent, never)
-        }
-        expect(messages(file), `call ${failing}`).toEqual(['\nold\n', asLf(SMALL).toString('latin1')])
-        expect(
-          fs.readdirSync(folder).filter((name) => name !== 'in' && name !== 'spool' && !name.includes('.lock')),
-        ).toEqual([])
-        if (faulty.calls < failing) break
-      }
-    },
-  )
-
+describe('an append that fails', () => {
   test('a disk that stays full leaves the file as it was, and it is not downloaded for again', async () => {
     const folder = directory()
     const file = path.join(folder, 'in')

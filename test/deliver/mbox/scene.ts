@@ -1,14 +1,13 @@
 // What the tests of an mbox share: an mbox that is open, and what is in it.
 import fs from 'node:fs'
 import path from 'node:path'
-import { expect } from 'vitest'
 import type { Destination } from '../../../src/deliver/destination.ts'
 import { Reserve } from '../../../src/deliver/disk/reserve.ts'
 import { traceField } from '../../../src/deliver/envelope.ts'
 import { type MboxContext, openMbox } from '../../../src/deliver/mbox/mbox.ts'
-import { unquoted } from '../../../src/deliver/mbox/mboxrd.ts'
 import type { Message } from '../../../src/message.ts'
 import { message, NOW_MS } from '../scene.ts'
+import { lettersIn } from './letters-in.ts'
 
 export * from '../scene.ts'
 
@@ -35,19 +34,9 @@ export function read(file: string): string {
   return fs.readFileSync(file, 'latin1')
 }
 
-/** The messages in an mbox without what popfetch put on top, by the form itself; fails where it is not one. */
+/** The messages in an mbox without what popfetch put on top. */
 export function messages(file: string): string[] {
-  const text = read(file)
-  if (text === '') return []
-  expect(text).toMatch(/^From [^\n]+\n/)
-  expect(text.endsWith('\n\n')).toBe(true)
-  return text
-    .slice(0, -1)
-    .split(/(?:^|\n)From [^\n]+\n/)
-    .slice(1)
-    .map((one) =>
-      unquoted(one.replace(/^Received: [^\n]*\n\t[^\n]*\n/, '').replace(/^X-Popfetch-Delivery: [^\n]*\n/, '')),
-    )
+  return lettersIn(read(file))
 }
 
 export function numbered(number: number): Message {
