@@ -130,7 +130,7 @@ describe('an answer of SMTP', () => {
 
   it('that fits no row is about the message and temporary, and none but an acceptance is a delivery', () => {
     expect(concludeSmtp(answer('QUIT', '550 no'), usual)).toMatchObject({ conclusion: 'TEMP', row: 'unknown' })
-    expect(Object.values(MEANINGS).map(({ verdict }) => String(verdict))).not.toContain('done')
+    expect(Object.values(MEANINGS).map(({ verdict }) => verdict as string)).not.toContain('done')
   })
 
   it.each([
