@@ -42,16 +42,17 @@ export const PASSWORD = {
   'password-command': text('This command prints the password'),
 } as const
 
-export type PasswordSource = { readonly env: string } | { readonly file: string } | { readonly command: string }
+/** Where a password is to be read. */
+export type PasswordPlace = { readonly env: string } | { readonly file: string } | { readonly command: string }
 
 /** Null: no option says where the password is. Throws ERR_USAGE when two do. */
-export function passwordSource(given: Values<typeof PASSWORD>): PasswordSource | null {
+export function passwordPlace(given: Values<typeof PASSWORD>): PasswordPlace | null {
   const { 'password-env': env, 'password-file': path, 'password-command': command } = given
-  const sources = [
+  const places = [
     ...(env === null ? [] : [{ env }]),
     ...(path === null ? [] : [{ file: path }]),
     ...(command === null ? [] : [{ command }]),
   ]
-  if (sources.length > 1) throw usageError('one of --password-env, --password-file and --password-command is enough')
-  return sources[0] ?? null
+  if (places.length > 1) throw usageError('one of --password-env, --password-file and --password-command is enough')
+  return places[0] ?? null
 }

@@ -8,6 +8,13 @@ export const WRONG_PASSWORD = {
   retry: 'later',
 } as const
 
+/** The error of a server that cannot be reached. */
+export const UNREACHABLE = {
+  code: 'ERR_CONNECT',
+  message: 'connecting to pop.example.net: no route: try later',
+  retry: 'soon',
+} as const
+
 export function accountReport(facts: Partial<AccountReport> = {}): AccountReport {
   return {
     account: 'work',

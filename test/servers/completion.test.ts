@@ -1,4 +1,4 @@
-// Completion in the shells themselves; bash is in test/cli/completion.test.ts.
+// Completion in the shells themselves; bash is in test/cli/commands/completion/action.test.ts.
 import { execFileSync } from 'node:child_process'
 import { chmod, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'

@@ -1,7 +1,7 @@
 // What `popfetch init` may be told: answers, given before they are asked for. Whether an answer is right, the questions
 // and the schema of the configuration decide later.
 import type { Command } from '../../command.ts'
-import { PASSWORD, passwordSource, type CommonOptions, type PasswordSource } from '../../common-options.ts'
+import { PASSWORD, passwordPlace, type CommonOptions, type PasswordPlace } from '../../common-options.ts'
 import { choice, file, flag, text } from '../../option.ts'
 import { usageError } from '../../command-errors.ts'
 
@@ -31,7 +31,7 @@ export interface InitRequest {
   readonly port: number | null
   readonly tls: (typeof TLS)[number] | null
   readonly user: string | null
-  readonly password: PasswordSource | null
+  readonly password: PasswordPlace | null
   readonly tokenCommand: string | null
   readonly deliver: string | null
   readonly deletePolicy: string | null
@@ -58,7 +58,7 @@ pages, and in a table of large providers. --yes writes without asking.`,
     const { 'token-command': tokenCommand, 'delete-policy': deletePolicy, address, host, tls, user, output } = answers
     if (output === '-') throw usageError('init writes a file: name it with --output FILE')
     const port = portOf(answers.port)
-    const password = passwordSource(answers)
+    const password = passwordPlace(answers)
     if (password !== null && tokenCommand !== null) throw usageError('--token-command takes the place of a password')
     const { deliver, first, name, untested, yes } = answers
     return {

@@ -2,7 +2,7 @@
 import { isUrl } from '../../../config/destinations/url.ts'
 import { parseSize } from '../../../config/values/quantity.ts'
 import type { Command } from '../../command.ts'
-import { PASSWORD, passwordSource, type CommonOptions, type PasswordSource } from '../../common-options.ts'
+import { PASSWORD, passwordPlace, type CommonOptions, type PasswordPlace } from '../../common-options.ts'
 import { file, flag, nonEmpty, text } from '../../option.ts'
 import { usageError } from '../../command-errors.ts'
 import { POLL } from '../poll/options.ts'
@@ -28,7 +28,7 @@ export interface MigrateRequest {
   readonly since: { readonly text: string; readonly ms: number } | null
   readonly maxRate: { readonly text: string; readonly bytesPerSecond: number } | null
   readonly report: string | null
-  readonly password: PasswordSource | null
+  readonly password: PasswordPlace | null
 }
 
 export type MigrateInvocation = CommonOptions & MigrateRequest
@@ -51,7 +51,7 @@ code 0 only when every message is there.`,
     if (from !== null) nonEmpty('migrate FROM', from)
     if (to !== null) nonEmpty('migrate TO', to)
     const { every, delete: deletes, 'dry-run': dryRun, limit, since, report, ...rest } = given.options(MIGRATE)
-    const password = passwordSource(rest)
+    const password = passwordPlace(rest)
     if (every && from !== null) throw usageError('--every moves all accounts: FROM and TO do not go with it')
     if (!every && (from === null || to === null)) throw usageError('expected popfetch migrate FROM TO, or --every')
     if (password !== null && (from === null || !isUrl(from)))

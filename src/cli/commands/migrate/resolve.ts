@@ -5,13 +5,7 @@ import { isLoopback } from '../../../config/values/host.ts'
 import { nearest } from '../../../config/values/nearest.ts'
 import { resolvePath, usualStatePath } from '../../../config/paths.ts'
 import type { Configuration, DestinationConfig } from '../../../config/schema.ts'
-import {
-  isUrl,
-  accountFromUrl,
-  migrationConfiguration,
-  destinationFromUrl,
-  type PasswordSource,
-} from '../../../config/from-urls.ts'
+import { isUrl, accountFromUrl, migrationConfiguration, destinationFromUrl } from '../../../config/from-urls.ts'
 import { display } from '../../../display.ts'
 import type { MigrateInvocation } from './options.ts'
 import { askPassword } from '../../terminal/dialogue.ts'
@@ -81,7 +75,7 @@ function destinationOf(to: string, usual: Configuration | null, { cwd, env }: Su
   throw usageError(`no destination is called "${to}": ${near === null ? hint : `did you mean "${near}"?`}`)
 }
 
-async function typedPassword(question: string, { output, terminal }: Surroundings): Promise<PasswordSource> {
+async function typedPassword(question: string, { output, terminal }: Surroundings): Promise<string> {
   if (!stdin.isTTY) {
     const options = '--password-env NAME, --password-file FILE or --password-command CMD'
     throw usageError(`no terminal to ask for the password: say where it is with ${options}`)

@@ -1,8 +1,7 @@
 // `popfetch init` against the fake server: with options alone, and with somebody who answers.
-import { PassThrough } from 'node:stream'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { dialogueOn, type Dialogue } from '../../../../src/cli/terminal/dialogue.ts'
+import type { Dialogue } from '../../../../src/cli/terminal/dialogue.ts'
 import { setUp } from '../../../../src/cli/commands/init/action.ts'
 import type { InitInvocation } from '../../../../src/cli/commands/init/options.ts'
 import { PopfetchError } from '../../../../src/errors.ts'
@@ -252,59 +251,5 @@ describe('init with somebody who answers', () => {
       code: 'ERR_ABORTED',
     })
     await nothingIsLeft()
-  })
-})
-
-describe('a dialogue', () => {
-  const open = () => {
-    const input = new PassThrough()
-    const shown: string[] = []
-    const controller = new AbortController()
-    return {
-      input,
-      shown,
-      controller,
-      dialogue: dialogueOn({ input, show: (text) => shown.push(text) }, controller.signal),
-    }
-  }
-
-  test('gives a line without spaces around it', async () => {
-    const { input, shown, dialogue } = open()
-    const answer = dialogue.ask('Where?')
-    input.write('  there \r')
-    expect(await answer).toBe('there')
-    expect(shown.join('')).toContain('Where?')
-    const again = dialogue.ask('And?')
-    input.write('\r')
-    expect(await again).toBe('')
-  })
-
-  test('shows nothing of a password', async () => {
-    const { input, shown, dialogue } = open()
-    const answer = dialogue.askSecret('Password')
-    input.write('s3cret\r')
-    expect(await answer).toBe('s3cret')
-    expect(shown.join('')).not.toContain('s3')
-  })
-
-  test.each([
-    ['Ctrl-C', '\u0003'],
-    ['Ctrl-D', '\u0004'],
-  ])('ends with %s', async (_, key) => {
-    const { input, dialogue } = open()
-    const answer = dialogue.ask('Where?')
-    input.write(key)
-    await expect(answer).rejects.toMatchObject({ code: 'ERR_ABORTED' })
-  })
-
-  test('ends with its input, or with a signal', async () => {
-    const ended = open()
-    const first = ended.dialogue.ask('Where?')
-    ended.input.end()
-    await expect(first).rejects.toMatchObject({ code: 'ERR_ABORTED' })
-    const signalled = open()
-    const second = signalled.dialogue.ask('Where?')
-    signalled.controller.abort()
-    await expect(second).rejects.toMatchObject({ code: 'ERR_ABORTED' })
   })
 })

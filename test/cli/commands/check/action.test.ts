@@ -1,0 +1,31 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { checkReport, UNREACHABLE } from '../../reports.ts'
+import { World } from '../../world.ts'
+
+let world: World
+beforeEach(async () => {
+  world = await World.make()
+})
+afterEach(() => world[Symbol.asyncDispose]())
+
+describe('check', () => {
+  test('answers on standard output, failures too', async () => {
+    world.checks = [
+      checkReport({ account: 'work', waiting: 12, new: 3 }),
+      checkReport({ account: 'home', outcome: 'failed', error: UNREACHABLE }),
+    ]
+    expect(await world.run('check')).toBe(75)
+    expect(world.stdout.text).toBe(
+      'work: 12 messages waiting, 3 new\nhome: failed: connecting to pop.example.net: no route: try later\n',
+    )
+    expect(world.stderr.text).toBe('')
+  })
+
+  test('--json has what is waiting and new', async () => {
+    expect(await world.run('check work --json')).toBe(0)
+    expect(world.json).toEqual({
+      ok: true,
+      accounts: [{ account: 'work', outcome: 'ok', waiting: 12, new: 3, bytes: 0, durationMs: 0, error: null }],
+    })
+  })
+})

@@ -1,0 +1,133 @@
+// `popfetch state forget`, `rename` and `backup`, on a ledger that polls of the fake server have written.
+import { readFile, stat, writeFile } from 'node:fs/promises'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { openLedger } from '../../../../src/ledger/sqlite/open.ts'
+import { Scene } from '../../scene.ts'
+
+let scene: Scene
+beforeEach(async () => {
+  scene = await Scene.start()
+})
+afterEach(() => scene[Symbol.asyncDispose]())
+
+describe('state forget', () => {
+  test('makes the next poll fetch a message again', async () => {
+    scene.fill('uid-1', 'uid-2')
+    await scene.popfetch()
+    const said = 'work: 1 message forgotten, new to the next poll that finds them on the server\n'
+    expect(await scene.answered('state', 'forget', 'work', 'uid-2')).toBe(said)
+    await scene.popfetch()
+    expect(await scene.mail()).toBe(3)
+  })
+
+  test('of more than one message wants --yes, and forgets nothing without it', async () => {
+    scene.fill('uid-1', 'uid-2')
+    await scene.popfetch()
+    for (const args of [['uid-1', 'uid-2'], ['--all-messages']]) {
+      const { code, stderr } = await scene.popfetch('state', 'forget', 'work', ...args)
+      expect(code).toBe(64)
+      expect(stderr).toContain('forgetting 2 messages of work: ')
+      expect(stderr).toContain('add --yes')
+    }
+    expect(await scene.answered('state', 'list', 'work')).toContain('uid-1')
+    expect(await scene.json('state', 'forget', 'work', 'uid-1', 'uid-2', '--yes')).toEqual({
+      ok: true,
+      account: 'work',
+      forgotten: 2,
+      removed: false,
+    })
+    await scene.popfetch()
+    expect(await scene.mail()).toBe(4)
+  })
+
+  test('forgets nothing when one of several UIDLs is unknown', async () => {
+    scene.fill('uid-1')
+    await scene.popfetch()
+    expect((await scene.popfetch('state', 'forget', 'work', 'uid-1', 'uid-9', '--yes')).code).toBe(64)
+    expect(await scene.answered('state', 'list', 'work')).toContain('uid-1')
+  })
+
+  test('refuses while another popfetch is at work on the account', async () => {
+    scene.fill('uid-1')
+    await scene.popfetch()
+    await using ledger = await openLedger(scene.path('state.db'))
+    {
+      await using lease = await ledger.lease('work')
+      expect(lease).not.toBeNull()
+      const { code, stderr } = await scene.popfetch('state', 'forget', 'work', 'uid-1')
+      expect(code).toBe(75)
+      expect(stderr).toContain('another popfetch is at work on it: try again when it is done')
+    }
+    expect((await scene.popfetch('state', 'forget', 'work', 'uid-1')).code).toBe(0)
+  })
+
+  test('of all messages of an account that is not configured any more removes the account', async () => {
+    scene.fill('uid-1')
+    await scene.popfetch()
+    await scene.configure({ other: { user: 'bob' } })
+    expect(await scene.answered('state', 'forget', 'work', '--all-messages', '--yes')).toContain('and the account')
+    expect(await scene.json('status')).toMatchObject({ accounts: [{ account: 'other' }] })
+  })
+})
+
+describe('state rename', () => {
+  test('is what a poll asks for when an account got another name, and lets it go on', async () => {
+    scene.fill('uid-1', 'uid-2')
+    await scene.popfetch()
+    await scene.configure({ office: {} })
+    const { code, stderr } = await scene.popfetch()
+    expect(code).toBe(78)
+    const command = /popfetch (state rename work office)/.exec(stderr)?.[1] ?? ''
+    expect(await scene.answered(...command.split(' '))).toBe('work is office now, with 2 messages\n')
+    scene.fill('uid-3')
+    expect(await scene.json('office')).toMatchObject({ accounts: [{ listed: 3, delivered: 1, skipped: 2 }] })
+    expect(await scene.mail()).toBe(3)
+  })
+
+  test('refuses a name that has messages, a name that no account can have, and an unknown account', async () => {
+    scene.server.mailbox('bob', 'secret').add('Subject: b\r\n\r\nb\r\n', { uidl: 'b' })
+    await scene.configure({ work: {}, home: { user: 'bob' } })
+    scene.fill('uid-1')
+    await scene.popfetch()
+    for (const [args, text] of [
+      [['work', 'home'], 'messages of home are known already'],
+      [['work', 'status'], 'this is a command of popfetch'],
+      [['work', 'work'], 'both names are the same'],
+      [['wrok', 'new'], 'did you mean "work"?'],
+    ] as const) {
+      const { code, stderr } = await scene.popfetch('state', 'rename', ...args)
+      expect(code).toBe(64)
+      expect(stderr).toContain(text)
+    }
+  })
+
+  test('refuses while either account is at work', async () => {
+    scene.fill('uid-1')
+    await scene.popfetch()
+    await using ledger = await openLedger(scene.path('state.db'))
+    for (const name of ['work', 'office']) {
+      await using lease = await ledger.lease(name)
+      expect(lease).not.toBeNull()
+      expect((await scene.popfetch('state', 'rename', 'work', 'office')).code).toBe(75)
+    }
+  })
+})
+
+describe('state backup', () => {
+  test('copies the ledger into a file of its own, from which popfetch goes on', async () => {
+    scene.fill('uid-1')
+    await scene.popfetch()
+    expect(await scene.json('state', 'backup', 'copy.db')).toEqual({ ok: true, file: scene.path('copy.db') })
+    expect((await stat(scene.path('copy.db'))).mode & 0o777).toBe(0o600)
+    expect(await scene.json('--state', 'copy.db')).toMatchObject({ accounts: [{ delivered: 0, skipped: 1 }] })
+  })
+
+  test('overwrites nothing: 74', async () => {
+    await scene.popfetch()
+    await writeFile(scene.path('copy.db'), 'mine')
+    const { code, stderr } = await scene.popfetch('state', 'backup', 'copy.db')
+    expect(code).toBe(74)
+    expect(stderr).toContain('there is a file of this name already: name another')
+    expect(await readFile(scene.path('copy.db'), 'utf8')).toBe('mine')
+  })
+})

@@ -1,0 +1,42 @@
+import { describe, expect, test } from 'vitest'
+import { expectRefusal, understood } from '../../understood.ts'
+
+describe('the words of state', () => {
+  test.each([
+    ['state list work', { command: 'state', operation: 'list', account: 'work', selection: 'all' }],
+    ['state list work --held', { operation: 'list', selection: 'held' }],
+    ['state explain work 0042', { operation: 'explain', account: 'work', uidl: '0042', copy: null }],
+    ['state explain work a --copy 0', { operation: 'explain', uidl: 'a', copy: 0 }],
+    ['state explain work -- --odd', { operation: 'explain', uidl: '--odd' }],
+    ['state forget work a "b" a --yes', { operation: 'forget', uidls: ['a', '"b"'], yes: true, copy: null }],
+    ['state forget work --all-messages', { operation: 'forget', account: 'work', uidls: [], yes: false }],
+    ['state rename old new', { operation: 'rename', from: 'old', to: 'new' }],
+    ['state export', { operation: 'export', account: null }],
+    ['state export work', { operation: 'export', account: 'work' }],
+    ['state backup 1e3', { operation: 'backup', file: '1e3' }],
+  ])('are understood: %s', async (line, expected) => {
+    expect(await understood(line.split(' '))).toMatchObject(expected)
+  })
+
+  test.each([
+    ['state', 'state needs one of list, explain, forget, rename, export, backup'],
+    ['state lst', 'state OPERATION must be one of list'],
+    ['state list', 'expected popfetch state list ACCOUNT'],
+    ['state list a b', 'expected popfetch state list ACCOUNT'],
+    ['state list a --held --seen', '--held and --seen contradict each other'],
+    ['state list a --yes', '--yes does not belong to state list'],
+    ['state list a --limit 3', '--limit does not belong to this command'],
+    ['state explain a', 'expected popfetch state explain ACCOUNT UIDL'],
+    ['state explain a b --copy -1', '--copy must be a whole number'],
+    ['state explain a b --copy x', '--copy must be a whole number'],
+    ['state forget a', 'expected popfetch state forget ACCOUNT UIDL...'],
+    ['state forget a b --all-messages', 'expected popfetch state forget'],
+    ['state forget a --all-messages --copy 1', 'contradict'],
+    ['state rename a', 'expected popfetch state rename OLD NEW'],
+    ['state export a b', 'expected popfetch state export [ACCOUNT]'],
+    ['state backup', 'expected popfetch state backup FILE'],
+    ['state backup f --all-messages', '--all-messages does not belong to state backup'],
+  ])('are refused: %s', async (line, text) => {
+    await expectRefusal(line.split(' '), text)
+  })
+})

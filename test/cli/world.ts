@@ -1,0 +1,120 @@
+// Everything that a command finds around it, with a poll and a check that do what a test says.
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { execute } from '../../src/cli/main.ts'
+import { Output } from '../../src/cli/output.ts'
+import type { Surroundings } from '../../src/cli/surroundings.ts'
+import type { Account, Configuration } from '../../src/config/schema.ts'
+import type { PopfetchError } from '../../src/errors.ts'
+import { openLedger } from '../../src/ledger/sqlite/open.ts'
+import type { RunRequest } from '../../src/poll/run/run.ts'
+import type { AccountReport, CheckReport } from '../../src/poll/report.ts'
+import { accountReport, checkReport } from './reports.ts'
+import { MemoryStream } from './streams.ts'
+import { leaseOf } from '../ledger/scene.ts'
+
+/** `asked`: the requests that reached the poll or the check. */
+export class World implements AsyncDisposable {
+  readonly directory: string
+  readonly stdout = new MemoryStream()
+  readonly stderr = new MemoryStream()
+  readonly asked: RunRequest[] = []
+  readonly controller = new AbortController()
+  reports: AccountReport[] = [accountReport({ account: 'work' }), accountReport({ account: 'home' })]
+  checks: CheckReport[] = [checkReport({ account: 'work', waiting: 12, new: 3 })]
+  person = false
+  nowMs = 1.8e12
+  warnings: string[] = []
+  configurationError: PopfetchError | null = null
+  ledgerError: PopfetchError | null = null
+  during: (request: RunRequest) => void = () => {}
+  interruption: number | null = null
+
+  private constructor(directory: string) {
+    this.directory = directory
+  }
+
+  static async make(): Promise<World> {
+    return new World(await mkdtemp(join(tmpdir(), 'popfetch-world-')))
+  }
+
+  async run(line: string): Promise<number> {
+    this.stdout.text = ''
+    this.stderr.text = ''
+    return await execute(line === '' ? [] : line.split(' '), this.#surroundings())
+  }
+
+  get json(): unknown {
+    return JSON.parse(this.stdout.text)
+  }
+
+  #surroundings(): Surroundings {
+    return {
+      env: {},
+      cwd: this.directory,
+      uid: process.getuid?.() ?? -1,
+      output: new Output(this.stdout, this.stderr),
+      terminal: this.person ? (this.stderr as unknown as NodeJS.WriteStream) : null,
+      person: this.person,
+      nowMs: () => this.nowMs,
+      signal: this.controller.signal,
+      interruption: () => this.interruption,
+      host: {
+        command: [],
+        pid: 1,
+        attached: () => false,
+        starter: () => Promise.resolve(null),
+        on: () => {},
+        contain: () => {},
+      },
+      rooms: {
+        configuration: () =>
+          Promise.resolve({
+            loadConfiguration: () =>
+              this.configurationError === null
+                ? Promise.resolve(configurationOf(this.directory, this.warnings))
+                : Promise.reject(this.configurationError),
+            showConfiguration: () => 'accounts:\n  work:\n    password: "****"\n',
+            jsonSchema: () => ({ type: 'object' }),
+          }),
+        ledger: () => Promise.resolve({ openLedger: (path) => this.#ledger(path) }),
+        poll: () =>
+          Promise.resolve({
+            pollAll: (request: RunRequest) => this.#ran(request, this.reports),
+            checkAll: (request: RunRequest) => this.#ran(request, this.checks),
+          }),
+      },
+    }
+  }
+
+  #ledger(path: string) {
+    return this.ledgerError === null ? openLedger(path) : Promise.reject(this.ledgerError)
+  }
+
+  async #ran<T>(request: RunRequest, reports: readonly T[]): Promise<readonly T[]> {
+    this.asked.push(request)
+    for (const { name } of request.accounts) await (await leaseOf(request.ledger, name))[Symbol.asyncDispose]()
+    this.during(request)
+    return reports
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.directory, { recursive: true })
+  }
+}
+
+function configurationOf(directory: string, warnings: readonly string[]): Configuration {
+  const accounts = ['work', 'home'].map((name) => ({ name }) as Account)
+  return {
+    file: join(directory, 'config.yaml'),
+    accounts,
+    destinations: new Map(),
+    statePath: join(directory, 'state.db'),
+    concurrency: 64,
+    perHost: null,
+    daemon: { metrics: null, onProblem: null, alertAfterMs: 21_600_000 },
+    log: { file: null, level: 'info' },
+    warnings,
+  }
+}
