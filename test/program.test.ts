@@ -170,6 +170,17 @@ describe('what it left behind (D093)', () => {
     process.kill(pid)
   })
 
+  test('may still bring a part of the answer', async () => {
+    stopTheClock()
+    const later = '(until [ -e "$0.go" ]; do sleep 0.01; done; printf rest) &'
+    const ending = sh(`echo $$ > "$0.self"; ${later} printf first-; exit 0`, {
+      stdout: { keep: 'all', limitBytes: 10 },
+    })
+    await gone(Number(await written('x.self')))
+    writeFileSync(join(folder, 'x.go'), '')
+    expect(await said(ending)).toBe('first-rest')
+  })
+
   test('is waited for shortly where the output is an answer, and runs on', async () => {
     stopTheClock()
     const ending = sh(`${BEHIND} exit 0`, { stdout: { keep: 'all', limitBytes: 10 } })

@@ -35,7 +35,9 @@ test('the signal ends the wait', async () => {
   const waiting = (): void => stop.abort(new Error('stop'))
   const wanted = waitForLease(ledger(null), 'work', { tries: 3, everyMs: 60_000, signal: stop.signal, waiting })
   await expect(wanted).rejects.toThrow('stop')
-  await expect(waitForLease(ledger(null), 'work', { tries: 3, everyMs: 1, signal: stop.signal })).rejects.toThrow(
-    'stop',
-  )
+  const neverCalled = (): never => {
+    throw new Error('nobody waits any more')
+  }
+  const late = waitForLease(ledger(null), 'work', { tries: 3, everyMs: 1, signal: stop.signal, waiting: neverCalled })
+  await expect(late).rejects.toThrow('stop')
 })
