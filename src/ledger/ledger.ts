@@ -63,6 +63,15 @@ export interface PollEnd {
   readonly mark: ListingMark | null
 }
 
+/** A process at work on the ledger. */
+export interface Worker {
+  /** Tells it from all others. */
+  readonly name: string
+  readonly machine: string
+  /** What it has leases of, in their order. */
+  readonly holds: readonly string[]
+}
+
 export interface Ledger extends AsyncDisposable {
   /** What messages to people call it: a path, or a URL without its password. Nothing is derived from it. */
   readonly place: string
@@ -134,6 +143,13 @@ export interface Ledger extends AsyncDisposable {
   /** Remembers what a person was told of a known account's failure; null forgets it. An unknown account: nothing happens. */
   told(account: string, told: Told | null): Promise<void>
 
-  /** How many messages of the account are `held`, and how many `open` ones have a refused delivery. */
-  counts(account: string): Promise<{ readonly held: number; readonly refused: number }>
+  /** The account is due again so long from now, by the ledger's clock; null: nobody plans its polls. */
+  schedule(lease: Lease, delayMs: number | null): Promise<void>
+  /** Leases of accounts that are due and that nobody has, the longest due first, `limit` at most: the next poll of each is the
+   *  caller's. One that is given back without `schedule` is due again at once. */
+  claimDue(limit: number): Promise<readonly Lease[]>
+  /** These accounts are due now, for whoever claims them. An unknown one: nothing happens. */
+  wake(accounts: readonly string[]): Promise<void>
+  /** The living processes that have leases. */
+  workers(): Promise<readonly Worker[]>
 }

@@ -74,8 +74,14 @@ export function settlement(entry: EntryKey, outcome: Outcome, target = 'inbox'):
   return { key: entry, destination, recipient, outcome, received: null }
 }
 
-/** A script beside the tests as a process; killed when the test ends. `line()` waits for its next line. */
-export function child(script: string, ...args: readonly string[]): { process: ChildProcess; line(): Promise<string> } {
+export interface Child {
+  readonly process: ChildProcess
+  /** Its next line; '' when it has ended. */
+  line(): Promise<string>
+}
+
+/** A script beside the tests as a process; killed when the test ends. */
+export function child(script: string, ...args: readonly string[]): Child {
   const running = spawn(process.execPath, [join(import.meta.dirname, script), ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })

@@ -76,11 +76,12 @@ export class Access {
 
   /** A change of an account that is known, under its lease. */
   async change<T>(lease: Lease, apply: (accountId: number, nowMs: number) => T): Promise<T> {
-    this.#requireHeld(lease)
+    this.requireHeld(lease)
     return await this.write(() => apply(this.#accounts.idOf(lease.account), this.surroundings.nowMs()))
   }
 
-  #requireHeld(lease: Lease): void {
+  /** Throws ERR_LEASE_LOST. A ledger that is closed says that first. */
+  requireHeld(lease: Lease): void {
     if (!this.#closed) lease.requireHeld()
   }
 

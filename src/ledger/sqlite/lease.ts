@@ -6,19 +6,18 @@ import { join } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
 import { isBusy } from './rows/fault.ts'
-import type { AccountRecord } from '../account.ts'
-import { type Lease, leaseLost } from '../lease.ts'
-import { Misread, rowOf, text } from './rows/row.ts'
+import { Misread, rowOf, rowsOf, text } from './rows/row.ts'
 
 // Nothing is ever written to the file: the lock lies on an empty one. In memory, for the journal would be a second file.
 const LOCK = 'PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE'
 
 const NAME = /^[0-9a-f]{32}$/
 
-export class Leases {
+export class LeaseRows {
   readonly #directory: string
   readonly #random: (bytes: number) => Buffer
   readonly #holder: StatementSync
+  readonly #all: StatementSync
   readonly #take: StatementSync
   readonly #release: StatementSync
   readonly #releaseAll: StatementSync
@@ -28,6 +27,7 @@ export class Leases {
     this.#directory = directory
     this.#random = random
     this.#holder = database.prepare('SELECT file FROM lease WHERE account = ?')
+    this.#all = database.prepare('SELECT account, file FROM lease ORDER BY account')
     this.#take = database.prepare(
       `INSERT INTO lease (account, file, taken_ms) VALUES (?, ?, ?)
        ON CONFLICT (account) DO UPDATE SET file = excluded.file, taken_ms = excluded.taken_ms`,
@@ -44,6 +44,13 @@ export class Leases {
     if (file !== own && !this.#removeIfDead(file)) return false
     this.#take.run(account, own, nowMs)
     return true
+  }
+
+  /** Inside a transaction. What each living process has, by the name of its lock file. */
+  holders(): ReadonlyMap<string, readonly string[]> {
+    const held = Map.groupBy(rowsOf(this.#all), (row) => text(row[1]))
+    const living = [...held].filter(([file]) => file === this.#own?.name || !this.#removeIfDead(file))
+    return new Map(living.map(([file, rows]) => [file, rows.map((row) => text(row[0]))]))
   }
 
   /** Inside a transaction. */
@@ -101,40 +108,5 @@ export class Leases {
     } finally {
       lock?.close()
     }
-  }
-}
-
-/** A lease of this process. */
-export class HeldLease implements Lease {
-  readonly account: string
-  readonly token: number
-  readonly record: AccountRecord | null
-  readonly #lost = new AbortController()
-  readonly #giveBack: () => Promise<void>
-  #givenBack: Promise<void> | null = null
-
-  constructor(account: string, token: number, record: AccountRecord | null, giveBack: () => Promise<void>) {
-    this.account = account
-    this.token = token
-    this.record = record
-    this.#giveBack = giveBack
-  }
-
-  get lost(): AbortSignal {
-    return this.#lost.signal
-  }
-
-  requireHeld(): void {
-    if (this.#givenBack !== null || this.lost.aborted) throw leaseLost(this.account)
-  }
-
-  /** The file is closed: others may take what it held. */
-  lose(): void {
-    if (this.#givenBack === null) this.#lost.abort(leaseLost(this.account))
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    this.#givenBack ??= this.#giveBack()
-    return this.#givenBack
   }
 }

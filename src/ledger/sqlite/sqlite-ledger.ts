@@ -1,5 +1,5 @@
-// The methods of Ledger on one SQLite file that is open and sound (sqlite.ts sees to that). Rows are in messages.ts, known.ts
-// and accounts.ts; leases in lease.ts; reads and group commit behind access.ts. What each method promises is in ledger.ts.
+// The methods of Ledger on one SQLite file that is open and sound (open.ts sees to that). Rows are in rows/; leases in
+// held-leases.ts; reads and group commit behind access.ts. What each method promises is in ledger.ts.
 import type { DatabaseSync } from 'node:sqlite'
 import { Access, type Surroundings } from './access.ts'
 import { type ComparedRows, findKnown, SqliteComparison } from './comparison.ts'
@@ -8,7 +8,8 @@ import { blankRecord } from '../account.ts'
 import { GroupCommit } from './group-commit.ts'
 import { IdentityRows } from './rows/identity.ts'
 import { KnownRows } from './rows/known.ts'
-import { HeldLease, Leases } from './lease.ts'
+import { HeldLeases } from './held-leases.ts'
+import { LeaseRows } from './lease.ts'
 import type {
   Absence,
   AccountIdentity,
@@ -24,6 +25,7 @@ import type {
   ReceivedFacts,
   Settlement,
   Told,
+  Worker,
 } from '../ledger.ts'
 import { MessageRows } from './rows/messages.ts'
 import { MIGRATIONS } from './migrations.ts'
@@ -42,10 +44,7 @@ export class SqliteLedger implements Ledger {
   readonly #messages: MessageRows
   readonly #identity: IdentityRows
   readonly #compared: ComparedRows
-  readonly #leases: Leases
-  /** Accounts leased in this process; null: it is being asked for. */
-  readonly #leased = new Map<string, HeldLease | null>()
-  #tokens = 1
+  readonly #leases: HeldLeases
 
   constructor(database: DatabaseSync, path: string, surroundings: Surroundings) {
     this.place = path
@@ -56,7 +55,6 @@ export class SqliteLedger implements Ledger {
     this.#identity = new IdentityRows(database, known)
     const settled = new SettledRows(database)
     this.#compared = { accounts: this.#accounts, known, identity: this.#identity, settled }
-    this.#leases = new Leases(database, `${path}.leases`, surroundings.random)
     const commit = new GroupCommit(database, {
       path,
       schemaVersion: MIGRATIONS.length,
@@ -64,35 +62,20 @@ export class SqliteLedger implements Ledger {
       begun: () => this.#accounts.forgetIds(),
     })
     this.#access = new Access(path, surroundings, commit, this.#accounts)
+    const leases = new LeaseRows(database, `${path}.leases`, surroundings.random)
+    this.#leases = new HeldLeases(this.#access, leases, this.#accounts)
     this.records = new SqliteRecords(database, this.#accounts, this.#access)
   }
 
-  async lease(account: string): Promise<Lease | null> {
-    if (this.#leased.has(account)) return null
-    // Kept from now on, so that nobody else of this process asks for it meanwhile.
-    this.#leased.set(account, null)
-    try {
-      const taken = await this.#access.write(() => this.#take(account), 'process')
-      if (taken === null) this.#leased.delete(account)
-      else this.#leased.set(account, taken)
-      return taken
-    } catch (thrown) {
-      this.#leased.delete(account)
-      throw thrown
-    }
-  }
-
-  /** Inside a transaction, which may be run again. */
-  #take(account: string): HeldLease | null {
-    if (!this.#leases.take(account, this.#access.surroundings.nowMs())) return null
-    return new HeldLease(account, this.#tokens++, this.#accounts.read(account), () => this.#release(account))
+  lease(account: string): Promise<Lease | null> {
+    return this.#leases.lease(account)
   }
 
   async admit(lease: Lease, identity: AccountIdentity): Promise<AccountRecord> {
     const { account } = lease
+    this.#access.requireHeld(lease)
     const recorded = await this.account(account)
     if (recorded !== null) return recorded
-    lease.requireHeld()
     await this.#access.write(() => this.#accounts.add(account, identity))
     return (await this.account(account)) ?? blankRecord(account, identity)
   }
@@ -193,28 +176,32 @@ export class SqliteLedger implements Ledger {
     return this.#access.write(() => this.#accounts.tell(account, told))
   }
 
-  counts(account: string): Promise<{ readonly held: number; readonly refused: number }> {
-    return this.#access.read(() => {
-      const id = this.#accounts.find(account)
-      return id === null ? { held: 0, refused: 0 } : this.#messages.counts(id)
+  schedule(lease: Lease, delayMs: number | null): Promise<void> {
+    return this.#access.change(lease, (_, nowMs) =>
+      this.#accounts.schedule(lease.account, delayMs === null ? null : nowMs + delayMs),
+    )
+  }
+
+  claimDue(limit: number): Promise<readonly Lease[]> {
+    return this.#leases.claimDue(limit)
+  }
+
+  wake(accounts: readonly string[]): Promise<void> {
+    return this.#access.write(() => {
+      const nowMs = this.#access.surroundings.nowMs()
+      for (const account of accounts) this.#accounts.schedule(account, nowMs)
     })
+  }
+
+  workers(): Promise<readonly Worker[]> {
+    return this.#leases.workers()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#access.closed) return
-    // What fails here is harmless: the rows name a lock file that goes away below, so anybody may take them over.
-    if (this.#leased.size > 0)
-      await this.#access.write(() => this.#leases.releaseAll(), 'process').catch(() => undefined)
+    await this.#leases.releaseAll()
     await this.#access.close()
-    for (const lease of this.#leased.values()) lease?.lose()
     this.#leases.close()
     this.#database.close()
-  }
-
-  async #release(account: string): Promise<void> {
-    if (this.#access.closed) return
-    // A row that stays behind names our own lock file: this process may take it again, the others when it ends.
-    await this.#access.write(() => this.#leases.release(account), 'process').catch(() => undefined)
-    this.#leased.delete(account)
   }
 }

@@ -120,7 +120,7 @@ export class SqliteRecords implements Records {
   }
 
   async rename(from: Lease, to: Lease): Promise<boolean> {
-    to.requireHeld()
+    this.#access.requireHeld(to)
     return await this.#access.change(from, (id) => {
       const inTheWay = this.#accounts.find(to.account)
       if (inTheWay !== null && this.#rows.hasMessages(inTheWay)) return false

@@ -1,45 +1,26 @@
+// Lock files: how one process tells whether another lives.
 import { once } from 'node:events'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
 import { openLedger } from '../../../src/ledger/sqlite/open.ts'
-import { child, freshLedger, temporaryDirectory } from '../scene.ts'
+import { processAt } from '../kind.ts'
+import { type Child, temporaryDirectory } from '../scene.ts'
+import { sqlite } from './kind.ts'
 
-type Holder = ReturnType<typeof child>
-
-async function holder(path: string): Promise<Holder> {
-  const started = child('holder.ts', path)
+async function holder(path: string): Promise<Child> {
+  const started = processAt(sqlite, { name: path }, 'holder.ts')
   expect(await started.line()).toBe('ready')
   return started
 }
 
-async function say(to: Holder, line: string): Promise<string> {
+async function say(to: Child, line: string): Promise<string> {
   to.process.stdin?.write(`${line}\n`)
   return to.line()
 }
 
-test('an account is leased once in a process, and again after the release', async () => {
-  const ledger = await freshLedger()
-  const first = await ledger.lease('a')
-  expect(await ledger.lease('a')).toBeNull()
-  await using other = await ledger.lease('b')
-  expect(other?.account).toBe('b')
-  await first?.[Symbol.asyncDispose]()
-  await first?.[Symbol.asyncDispose]()
-  await using again = await ledger.lease('a')
-  expect(again).not.toBeNull()
-})
-
-test('of many that ask at once, in one process and through two ledgers, one gets it', async () => {
-  const path = join(await temporaryDirectory(), 'state.db')
-  await using one = await openLedger(path)
-  await using two = await openLedger(path)
-  const leases = await Promise.all([one, two, one, two].map((ledger) => ledger.lease('a')))
-  expect(leases.filter((lease) => lease !== null).length).toBe(1)
-})
-
-test('a lease of another process that lives is respected, also while that is suspended', async () => {
+test('a lease of another process that lives is respected also while that is suspended', async () => {
   const path = join(await temporaryDirectory(), 'state.db')
   const other = await holder(path)
   expect(await say(other, 'take a')).toBe('a yes')
@@ -56,7 +37,7 @@ test('a lease of another process that lives is respected, also while that is sus
   expect(await say(other, 'take a')).toBe('a no')
 })
 
-test('a lease of a killed process is taken over at once, by one of those who want it, and its lock file is gone', async () => {
+test('the lock file of a killed process is gone once its lease was taken over', async () => {
   const path = join(await temporaryDirectory(), 'state.db')
   const dead = await holder(path)
   expect(await say(dead, 'take a')).toBe('a yes')
@@ -97,15 +78,4 @@ test('a row whose lock file is missing is free; one that names no lock file is d
   await using lease = await ledger.lease('a')
   expect(lease).not.toBeNull()
   await expect(ledger.lease('b')).rejects.toMatchObject({ code: 'ERR_LEDGER' })
-})
-
-test('closing a ledger frees its leases', async () => {
-  const path = join(await temporaryDirectory(), 'state.db')
-  const first = await openLedger(path)
-  const lease = await first.lease('a')
-  await first[Symbol.asyncDispose]()
-  await lease?.[Symbol.asyncDispose]()
-  await using second = await openLedger(path)
-  await using again = await second.lease('a')
-  expect(again).not.toBeNull()
 })

@@ -6,7 +6,9 @@ import { PopfetchError } from '../../../src/errors.ts'
 import { MIGRATIONS } from '../../../src/ledger/sqlite/migrations.ts'
 import { create } from '../../../src/ledger/sqlite/file.ts'
 import { openLedger, type LedgerOptions } from '../../../src/ledger/sqlite/open.ts'
-import { beginning, child, key, leaseOf, temporaryDirectory } from '../scene.ts'
+import { processAt } from '../kind.ts'
+import { beginning, key, leaseOf, temporaryDirectory } from '../scene.ts'
+import { sqlite } from './kind.ts'
 
 /** The error of opening `path`: ERR_LEDGER for the whole process, in one line. */
 async function refusal(path: string, options: LedgerOptions = {}): Promise<PopfetchError> {
@@ -224,9 +226,19 @@ test('damage in any page is told or harmless, and never forgets the account', as
   expect([...outcomes].toSorted()).toEqual(['ERR_LEDGER', 'harmless'])
 })
 
+test('a look ends with ERR_LEDGER when the file is damaged under it', async () => {
+  const path = await ledgerWithMessages(1)
+  await using ledger = await openLedger(path)
+  const other = new DatabaseSync(path)
+  other.exec('PRAGMA ignore_check_constraints = ON; UPDATE message SET state = 9')
+  other.close()
+  const looked = Array.fromAsync(ledger.records.list('old-isp', 'all'))
+  await expect(looked).rejects.toMatchObject({ code: 'ERR_LEDGER' })
+})
+
 test('a small ledger whose last user was killed is checked when it is opened', async () => {
   const path = await ledgerWithMessages(2000)
-  const writer = child('writer.ts', path, 'old-isp', 'x')
+  const writer = processAt(sqlite, { name: path }, 'writer.ts', 'old-isp', 'x')
   await writer.line()
   writer.process.kill('SIGKILL')
   await new Promise((resolve) => writer.process.once('exit', resolve))

@@ -23,6 +23,9 @@ export class AccountRows {
   readonly #remove: StatementSync
   readonly #rename: StatementSync
   readonly #unmark: StatementSync
+  readonly #due: StatementSync
+  readonly #isDue: StatementSync
+  readonly #schedule: StatementSync
   /** Valid within one transaction. */
   readonly #ids = new Map<string, number>()
 
@@ -45,6 +48,9 @@ export class AccountRows {
     this.#merge = database.prepare('UPDATE account SET facts = ? WHERE id = ?')
     this.#remove = database.prepare('DELETE FROM account WHERE id = ?')
     this.#unmark = database.prepare('UPDATE account SET mark_digest = NULL, mark_due_ms = NULL WHERE id = ?')
+    this.#due = database.prepare('SELECT name FROM account WHERE next_poll_ms <= ? ORDER BY next_poll_ms, id')
+    this.#isDue = database.prepare('SELECT 1 FROM account WHERE name = ? AND next_poll_ms <= ?')
+    this.#schedule = database.prepare('UPDATE account SET next_poll_ms = ? WHERE name = ?')
     this.#rename = database.prepare('UPDATE account SET name = ? WHERE id = ?')
   }
 
@@ -98,6 +104,20 @@ export class AccountRows {
   rename(id: number, name: string): void {
     this.#rename.run(name, id)
     this.forgetIds()
+  }
+
+  /** Those whose next poll is due, the longest due first. */
+  due(nowMs: number): readonly string[] {
+    return rowsOf(this.#due, nowMs).map((row) => text(row[0]))
+  }
+
+  isDue(name: string, nowMs: number): boolean {
+    return rowOf(this.#isDue, name, nowMs) !== null
+  }
+
+  /** Null: nobody plans its polls. An unknown account: nothing happens. */
+  schedule(name: string, nextPollMs: number | null): void {
+    this.#schedule.run(nextPollMs, name)
   }
 
   /** What a comparison would find is not what it was. */

@@ -42,7 +42,6 @@ export class MessageRows {
   readonly #abandon: StatementSync
   readonly #hold: StatementSync
   readonly #deleted: StatementSync
-  readonly #counts: StatementSync
   readonly #deliver: StatementSync
   /** Messages that this process made known with one delivery and did not settle yet → their rows: nearly all of them. What
    *  becomes of such a message is told without asking the file for it first. */
@@ -91,10 +90,6 @@ export class MessageRows {
     )
     this.#hold = database.prepare(`UPDATE message SET state = ${HELD}, reason = ? WHERE id = ?`)
     this.#deleted = database.prepare('UPDATE message SET deletions = deletions + 1, deleted_ms = ? WHERE id = ?')
-    this.#counts = database.prepare(
-      `SELECT coalesce(sum(state = ${HELD}), 0), coalesce(sum(state = ${OPEN_REFUSED}), 0)
-       FROM message WHERE account = ? AND state IN (${HELD}, ${OPEN_REFUSED})`,
-    )
   }
 
   /** Remembers an entry as seen; 1 if it was new, 0 if it was known. */
@@ -186,11 +181,6 @@ export class MessageRows {
 
   deleted(account: number, key: EntryKey, nowMs: number): void {
     this.#deleted.run(nowMs, this.#idOf(account, key))
-  }
-
-  counts(account: number): { readonly held: number; readonly refused: number } {
-    const row = rowOf(this.#counts, account) ?? []
-    return { held: number(row[0]), refused: number(row[1]) }
   }
 
   #idOf(account: number, key: EntryKey): number {

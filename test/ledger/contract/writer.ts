@@ -1,9 +1,9 @@
 // Begins and settles one message after the other until it is killed; prints the number of each once that is resolved.
-// Arguments: the ledger's path, the account, a prefix for UIDLs.
-import { openLedger } from '../../src/ledger/sqlite/open.ts'
+// Arguments: a module that opens ledgers, the place of this one, the account, a prefix for UIDLs.
+import { opened } from './opened.ts'
 
-const [path = '', account = '', prefix = ''] = process.argv.slice(2)
-await using ledger = await openLedger(path)
+const [account = '', prefix = ''] = process.argv.slice(4)
+await using ledger = await opened()
 const lease = await ledger.lease(account)
 if (lease === null) throw new Error(`${account} is at work`)
 await ledger.admit(lease, { host: 'pop.example.net', port: 995, user: 'alice' })

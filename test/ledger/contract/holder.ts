@@ -1,10 +1,10 @@
 // Takes leases as it is told on standard input, a line each: "take NAME" answers "NAME yes|no", "release NAME" "NAME released".
-// Argument: the ledger's path.
+// Arguments: a module that opens ledgers, the place of this one.
 import { createInterface } from 'node:readline'
-import type { Lease } from '../../src/ledger/ledger.ts'
-import { openLedger } from '../../src/ledger/sqlite/open.ts'
+import type { Lease } from '../../../src/ledger/ledger.ts'
+import { opened } from './opened.ts'
 
-await using ledger = await openLedger(process.argv[2] ?? '')
+await using ledger = await opened()
 const leases = new Map<string, Lease>()
 process.stdout.write('ready\n')
 for await (const line of createInterface({ input: process.stdin })) {

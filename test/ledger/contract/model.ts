@@ -1,8 +1,4 @@
 // The ledger against a model in plain objects: any sequence of calls leaves both with the same knowledge.
-import { rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { randomUUID } from 'node:crypto'
 import {
   array,
   assert,
@@ -19,9 +15,9 @@ import {
   type Arbitrary,
 } from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Beginning, Delivery, EntryKey, Outcome } from '../../src/ledger/ledger.ts'
-import { openLedger } from '../../src/ledger/sqlite/open.ts'
-import { key, leaseOf } from './scene.ts'
+import type { Beginning, Delivery, EntryKey, Outcome } from '../../../src/ledger/ledger.ts'
+import type { Kind } from '../kind.ts'
+import { key, leaseOf } from '../scene.ts'
 
 type Settled = { -readonly [Part in keyof Delivery]: Delivery[Part] } & { retryAfterMs: number }
 
@@ -167,90 +163,92 @@ const action = oneof(
   record({ kind: constant('reopen' as const) }),
 )
 
-test('any sequence of calls, many of them at once, leaves the knowledge that the contract says', async () => {
-  await assert(
-    asyncProperty(array(action, { maxLength: 40 }), array(boolean()), async (actions, waits) => {
-      const directory = join(tmpdir(), `popfetch-model-${randomUUID()}`)
-      const model = new Model()
-      let ledger = await openLedger(join(directory, 'state.db'))
-      try {
-        let lease = await leaseOf(ledger, 'a')
-        const pending: Promise<unknown>[] = []
-        for (const [index, step] of actions.entries()) {
-          switch (step.kind) {
-            case 'begin': {
-              const deliveries = step.targets.map((target) => {
-                const [destination = '', recipient = ''] = target.split(' ')
-                return { destination, recipient, intent: step.intent }
-              })
-              const one = { key: step.entry, listedBytes: 1, deliveries }
-              model.begin(one)
-              pending.push(ledger.begin(lease, [one]))
-              break
+export function model(kind: Kind): void {
+  test('any sequence of calls, many of them at once, leaves the knowledge that the contract says', async () => {
+    await assert(
+      asyncProperty(array(action, { maxLength: 40 }), array(boolean()), async (actions, waits) => {
+        const place = await kind.place()
+        const model = new Model()
+        let ledger = await place.open()
+        try {
+          let lease = await leaseOf(ledger, 'a')
+          const pending: Promise<unknown>[] = []
+          for (const [index, step] of actions.entries()) {
+            switch (step.kind) {
+              case 'begin': {
+                const deliveries = step.targets.map((target) => {
+                  const [destination = '', recipient = ''] = target.split(' ')
+                  return { destination, recipient, intent: step.intent }
+                })
+                const one = { key: step.entry, listedBytes: 1, deliveries }
+                model.begin(one)
+                pending.push(ledger.begin(lease, [one]))
+                break
+              }
+              case 'settle': {
+                const [destination = '', recipient = ''] = step.target.split(' ')
+                const allowed = model.settle(step.entry, step.target, step.outcome)
+                const call = ledger.settle(lease, {
+                  key: step.entry,
+                  destination,
+                  recipient,
+                  outcome: step.outcome,
+                  received: null,
+                })
+                pending.push(allowed ? call : expect(call).rejects.toMatchObject({ code: 'ERR_BUG' }))
+                break
+              }
+              case 'abandon': {
+                const allowed = model.abandon(step.entry, step.reason, step.counts)
+                const call = ledger.abandon(lease, [{ key: step.entry, reason: step.reason, counts: step.counts }])
+                pending.push(allowed ? call : expect(call).rejects.toMatchObject({ code: 'ERR_BUG' }))
+                break
+              }
+              case 'hold':
+                model.hold(step.entry, step.reason)
+                pending.push(ledger.hold(lease, [{ key: step.entry, listedBytes: null, reason: step.reason }]))
+                break
+              case 'see':
+                model.see(step.entry)
+                pending.push(ledger.start(lease, [{ key: step.entry, listedBytes: null }]))
+                break
+              case 'deleted': {
+                const allowed = model.deleted(step.entry)
+                const call = ledger.deleted(lease, [step.entry])
+                pending.push(allowed ? call : expect(call).rejects.toMatchObject({ code: 'ERR_BUG' }))
+                break
+              }
+              case 'reopen':
+                await Promise.all(pending)
+                await ledger[Symbol.asyncDispose]()
+                ledger = await place.open()
+                lease = await leaseOf(ledger, 'a')
+                break
             }
-            case 'settle': {
-              const [destination = '', recipient = ''] = step.target.split(' ')
-              const allowed = model.settle(step.entry, step.target, step.outcome)
-              const call = ledger.settle(lease, {
-                key: step.entry,
-                destination,
-                recipient,
-                outcome: step.outcome,
-                received: null,
-              })
-              pending.push(allowed ? call : expect(call).rejects.toMatchObject({ code: 'ERR_BUG' }))
-              break
-            }
-            case 'abandon': {
-              const allowed = model.abandon(step.entry, step.reason, step.counts)
-              const call = ledger.abandon(lease, [{ key: step.entry, reason: step.reason, counts: step.counts }])
-              pending.push(allowed ? call : expect(call).rejects.toMatchObject({ code: 'ERR_BUG' }))
-              break
-            }
-            case 'hold':
-              model.hold(step.entry, step.reason)
-              pending.push(ledger.hold(lease, [{ key: step.entry, listedBytes: null, reason: step.reason }]))
-              break
-            case 'see':
-              model.see(step.entry)
-              pending.push(ledger.start(lease, [{ key: step.entry, listedBytes: null }]))
-              break
-            case 'deleted': {
-              const allowed = model.deleted(step.entry)
-              const call = ledger.deleted(lease, [step.entry])
-              pending.push(allowed ? call : expect(call).rejects.toMatchObject({ code: 'ERR_BUG' }))
-              break
-            }
-            case 'reopen':
-              await Promise.all(pending)
-              await ledger[Symbol.asyncDispose]()
-              ledger = await openLedger(join(directory, 'state.db'))
-              lease = await leaseOf(ledger, 'a')
-              break
+            if (waits[index] === true) await Promise.all(pending)
           }
-          if (waits[index] === true) await Promise.all(pending)
+          await Promise.all(pending)
+          const found = await ledger.known('a', ENTRIES)
+          const seen = found.map(
+            (message) =>
+              message && {
+                state: message.state,
+                attempts: message.attempts,
+                deletions: message.deletions,
+                reason: message.reason,
+                retryAfterMs: message.state === 'open' ? message.retryAfterMs : 0,
+                deliveries: message.deliveries,
+              },
+          )
+          expect(seen).toEqual(ENTRIES.map((each) => model.view(each)))
+          const { held = 0, refused = 0 } = (await ledger.records.unsettled()).get('a') ?? {}
+          expect({ held, refused }).toEqual(model.counts())
+          expect((await ledger.accounts())[0]?.known).toBe(model.messages.size)
+        } finally {
+          await ledger[Symbol.asyncDispose]()
         }
-        await Promise.all(pending)
-        const found = await ledger.known('a', ENTRIES)
-        const seen = found.map(
-          (message) =>
-            message && {
-              state: message.state,
-              attempts: message.attempts,
-              deletions: message.deletions,
-              reason: message.reason,
-              retryAfterMs: message.state === 'open' ? message.retryAfterMs : 0,
-              deliveries: message.deliveries,
-            },
-        )
-        expect(seen).toEqual(ENTRIES.map((each) => model.view(each)))
-        expect(await ledger.counts('a')).toEqual(model.counts())
-        expect((await ledger.accounts())[0]?.known).toBe(model.messages.size)
-      } finally {
-        await ledger[Symbol.asyncDispose]()
-        await rm(directory, { recursive: true, force: true })
-      }
-    }),
-    { numRuns: 60 },
-  )
-})
+      }),
+      { numRuns: 60 },
+    )
+  })
+}
