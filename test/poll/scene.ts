@@ -29,8 +29,6 @@ export class Scene implements AsyncDisposable {
   destinations: readonly string[] = ['inbox: { type: maildir, path: inbox }']
   deliver = 'inbox'
   password = 'secret'
-  /** Instead of what the configuration allows, a second at least. */
-  timeoutMs: number | null = null
   /** As the configuration has it; null: as the server does. */
   tls: 'implicit' | 'starttls' | null = null
   /** Instead of a password: what stands behind `token:`. */
@@ -126,16 +124,13 @@ export class Scene implements AsyncDisposable {
     ]
     writeFileSync(file, lines.join('\n'), { mode: 0o600 })
     chmodSync(file, 0o600)
-    const configuration = await loadConfiguration({
+    return await loadConfiguration({
       file,
       state: null,
       env: { HOME: this.directory },
       cwd: this.directory,
       uid: 0,
     })
-    const { timeoutMs } = this
-    if (timeoutMs === null) return configuration
-    return { ...configuration, accounts: configuration.accounts.map((account) => ({ ...account, timeoutMs })) }
   }
 
   /** The contents of a Maildir's new/ and cur/, in no order. */
