@@ -14,8 +14,7 @@ export interface GuardView {
   readonly lastDelete: string | null
   readonly delete: string
   readonly firstWritten: boolean
-  /** Does every destination notice a message it already has? */
-  /** All destinations of the account tell what stands there. */
+  /** Every destination of the account tells what stands there, and so notices a message that it already has. */
   readonly showWhatTheyHave: boolean
   readonly yes: boolean
   readonly acceptNewIds: boolean
