@@ -41,7 +41,7 @@ function withoutPassword(text: string): string {
   return text.replace(/^([A-Za-z0-9+.-]*:\/\/).*:.*@/s, '$1…@')
 }
 
-export function unknownKey(path: Path, key: string, keys: readonly string[]): Problem {
+function unknownKey(path: Path, key: string, keys: readonly string[]): Problem {
   const near = nearest(key, keys)
   const expected = near === null ? `one of ${keys.join(', ')}` : `a known one: did you mean ${near}?`
   return { path: [...path, key], at: 'key', found: 'an unknown key', expected }

@@ -14,11 +14,8 @@ import type { DestinationConfig } from './destinations/destinations.ts'
 import type { ResolvePath } from './values/values.ts'
 import type { Conflict, Frozen, Written } from './values/written.ts'
 
-export type { Sender } from '../deliver/envelope.ts'
-export type { Pattern, RouteRule, When } from './route.ts'
+export type { Pattern, When } from './route.ts'
 export type { DestinationConfig } from './destinations/destinations.ts'
-export type { ProxyConfig } from './values/proxy.ts'
-export type { SecretSource } from './values/secret.ts'
 
 /** When a delivered message is deleted from the server. Its age counts from the poll that saw it first. */
 export type DeletePolicy =

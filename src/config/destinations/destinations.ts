@@ -30,8 +30,7 @@ export interface FirstOfConfig {
   readonly of: readonly string[]
 }
 
-export type SingleDestination = DestinationKeys & { readonly name: string }
-export type DestinationConfig = SingleDestination | FirstOfConfig
+export type DestinationConfig = (DestinationKeys & { readonly name: string }) | FirstOfConfig
 
 const BY_TYPE: Readonly<Record<string, Kind<DestinationKeys>>> = KINDS
 const ALL = Object.values(BY_TYPE)
