@@ -12,7 +12,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     what: 'a Maildir file is not synced',
     file: 'src/deliver/maildir/file.ts',
-    from: 'await this.#room.fileSystem.fsync(this.#fd)',
+    from: 'await this.#maildir.fileSystem.fsync(this.#fd)',
     to: 'await Promise.resolve()',
   },
   {
@@ -60,7 +60,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     what: 'a file is withdrawn by word only when new/ cannot be synced',
     file: 'src/deliver/maildir/file.ts',
-    from: 'await this.#room.fileSystem.unlink(this.#target)',
+    from: 'await this.#maildir.fileSystem.unlink(this.#target)',
     to: 'await Promise.resolve()',
   },
   {

@@ -1,6 +1,6 @@
-// A program as a destination: the message on its standard input, its exit code says what became of it. No shell, no word of
-// the message in its arguments (D094), an environment of a few names. Running it is program.ts, the codes are sysexits.ts.
-// One rule: only exit code 0 is a delivery, and what it cannot tell popfetch, popfetch does not assume.
+// A program as a destination: the message is its standard input (stdin-file.ts), its exit code says what became of the
+// message (sysexits.ts). It is run without a shell, without a word of the message in its arguments (D094), with a few
+// environment variables (program.ts runs it). One rule: only exit code 0 is a delivery.
 import { constants } from 'node:fs'
 import path from 'node:path'
 import { display, displayBytes } from '../../display.ts'
@@ -19,7 +19,7 @@ import { stdinFile } from './stdin-file.ts'
 import { failureOf } from './sysexits.ts'
 
 export interface CommandConfig {
-  /** A path, or a name to be found in PATH; then its arguments. */
+  /** The program, as a path or as a name that is in PATH, and its arguments. */
   readonly run: readonly string[]
   readonly timeoutMs: number
   readonly concurrency: number
@@ -28,7 +28,7 @@ export interface CommandConfig {
 }
 
 export interface CommandContext {
-  /** popfetch's own; the program sees PATH, HOME and LANG of it. */
+  /** The environment of popfetch; the program sees PATH, HOME and LANG of it. */
   readonly env: Readonly<Record<string, string | undefined>>
   readonly spoolDirectory: string
   /** The fields to put on top, with CRLF line ends; '' for none. */
@@ -58,7 +58,7 @@ class Command implements Destination {
   readonly #config: CommandConfig
   readonly #context: CommandContext
   readonly #slots: Slots
-  /** Opens when it fails in the same way for one message after another: then it is not the messages. */
+  /** Opens when the program fails in the same way for several messages in a row: then the cause is not the messages. */
   readonly #breaker = new RefusalBreaker()
   #program: string | null = null
 
@@ -100,7 +100,7 @@ class Command implements Destination {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Each delivery ends what it started.
+    // Nothing to do: each delivery ends the program that it started.
   }
 
   async #run(program: string, attempt: Attempt, message: Message, signal: AbortSignal): Promise<Ending> {
@@ -117,7 +117,7 @@ class Command implements Destination {
       return await runProgram({
         command: [program, ...run.slice(1)],
         env: environment(this.#context.env, message),
-        // Started from anywhere, it works the same.
+        // So that it works the same wherever popfetch is started.
         cwd: '/',
         stdin,
         stdout: { keep: 'last', limitBytes: WORDS_BYTES },
@@ -133,7 +133,7 @@ class Command implements Destination {
     }
   }
 
-  /** The breaker: one message that makes the program fail is no reason to keep the others waiting, three in a row are. */
+  /** Asks the breaker: one message that makes the program fail must not hold up the others, but three in a row do. */
   #judged(failure: DeliveryError, { code }: Ending, { origin }: Message): DeliveryError {
     if (failure.verdict === 'refused' || failure.scope === 'destination') return failure
     const message = `${origin.account} ${origin.uidl} ${origin.copy}`
@@ -170,7 +170,8 @@ async function isProgram(file: string): Promise<boolean> {
   }
 }
 
-/** D095: what popfetch was given, tokens among it, stays here. Values that come from outside are addresses, or escaped. */
+/** The program does not see the environment of popfetch, which may hold tokens (D095). Values from outside are plain
+ *  addresses, or escaped. */
 function environment(env: CommandContext['env'], { origin, header }: Message): Record<string, string> {
   const { PATH = USUAL_PATH, HOME, LANG } = env
   return {
@@ -179,13 +180,13 @@ function environment(env: CommandContext['env'], { origin, header }: Message): R
     ...(LANG === undefined ? {} : { LANG }),
     POPFETCH_ACCOUNT: origin.account,
     POPFETCH_UIDL: displayBytes(Buffer.from(origin.uidl, 'latin1'), UIDL_LIMIT),
-    // Empty for the null sender and where none is known, as local delivery agents have it.
+    // Empty for the null sender and for an unknown one, as local delivery agents do it.
     SENDER: envelopeSender({ kind: 'original' }, header, '').address,
     RECIPIENT: recipientOf(origin),
   }
 }
 
-/** Whose mailbox it came from; never what a message says (D043). */
+/** The owner of the mailbox it came from; never an address from the message (D043). */
 function recipientOf({ user, host }: Origin): string {
   if (isAddress(user)) return user
   const address = `${user}@${host}`

@@ -10,7 +10,7 @@ import type { Reserve } from '../disk/reserve.ts'
 import { spoolName } from '../spool.ts'
 
 export interface StdinOptions {
-  /** Of popfetch's own, made when it is needed. */
+  /** A directory of popfetch's own, made when it is needed. */
   readonly directory: string
   /** With LF line ends. */
   readonly prefix: Buffer

@@ -1,5 +1,5 @@
-// What the end of a delivery program means for the message (D090, sysexits.h). Pure. One rule: only 0 is a delivery;
-// whatever else comes, the mail stays on the server.
+// What the exit of a delivery program means for the message (D090, sysexits.h). Pure. One rule: only 0 is a delivery; after
+// everything else the mail stays on the server.
 import { display } from '../../display.ts'
 import { DeliveryError, type Retry, type Verdict } from '../../errors.ts'
 import type { Ending } from '../../program.ts'
@@ -12,12 +12,12 @@ interface Meaning {
   readonly advice: string
 }
 
-/** The program says that it will never take this message: parked, tried again ever more seldom. */
+/** The program will never take this message: it is kept on the server, and tried again less and less often. */
 function refusal(says: string): Meaning {
   return { says, verdict: 'refused', scope: 'message', retry: 'later', advice: 'it stays on the server' }
 }
 
-/** Every other message would fare the same. */
+/** Every other message would fail in the same way. */
 function broken(says: string, advice: string, retry: Retry = 'later'): Meaning {
   return { says, verdict: 'temporary', scope: 'destination', retry, advice }
 }
@@ -36,19 +36,19 @@ const MEANINGS: ReadonlyMap<number, Meaning> = new Map([
   [75, { ...broken('temporary failure', 'tried again at the next poll', 'soon'), scope: 'message' }],
   [77, refusal('permission denied')],
   [78, broken('its configuration is wrong', 'mend it', 'never')],
-  // What a shell says of a program that it cannot run.
+  // The exit codes of a shell that cannot run a program.
   [126, broken('it cannot be executed', 'check its permissions', 'never')],
   [127, broken('a program was not found', 'check PATH and what it calls', 'never')],
 ])
 
-/** Nobody knows: tried again. After it was ended, by us or somebody else, it may have delivered (P2). */
+/** A program that was ended, by us or by somebody else, may have delivered the message (P2): nobody knows. */
 function meaningOf({ code, signal, ended }: Ending): Meaning {
   const lost = { verdict: 'unknown', scope: 'message', retry: 'soon' } as const
   if (ended === 'time limit') {
     return { ...lost, says: 'did not end within its time limit and was ended', advice: 'raise timeout, or see why' }
   }
   if (ended === 'abort') return { ...lost, says: 'was ended, because popfetch was', advice: 'tried again' }
-  // A shell says 128 + n when signal n ended what it ran.
+  // A shell exits with 128 + n when signal n ended the program it ran.
   const by = signal ?? (code !== null && code > 128 && code <= 192 ? `signal ${code - 128}` : null)
   if (by !== null) return { ...lost, says: `was ended by ${by}`, advice: 'see its log' }
   const known = code === null ? undefined : MEANINGS.get(code)
@@ -66,7 +66,7 @@ export function failureOf(tried: string, ending: Ending): DeliveryError | null {
   return new DeliveryError(`${tried}: it ${says}${quoted}: ${advice}`, { verdict, scope, retry })
 }
 
-/** The last line says most: what comes before it is how it came to that. */
+/** The last line says most; the lines before it only lead up to it. */
 function lastLine(words: Buffer): string {
   const text = words.toString('utf8').trim()
   return display(text.slice(text.lastIndexOf('\n') + 1))

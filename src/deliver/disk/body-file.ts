@@ -9,17 +9,17 @@ import { crlfToLf } from './line-endings.ts'
 import type { Reserve } from './reserve.ts'
 import { within } from './time-limit.ts'
 
-/** Large enough for the disk's full speed; measured: smaller ones cost time, larger ones save none. */
+/** Large enough for the full speed of a disk. Measured: smaller ones cost time, larger ones save none. */
 const BUFFER_BYTES = 512 * 1024
-/** For one buffer to be written: far beyond what any working disk or server needs. */
+/** For writing one buffer: far more than any working disk or server needs. */
 const WRITE_LIMIT_MS = 120_000
-/** A hung file server does not keep a poll from ending. */
+/** A file server that hangs must not keep a poll from ending. */
 const DISPOSE_LIMIT_MS = 5000
 const CR = 13
 const LF = 10
 
-/** Two files' worth of buffers for the next files: the one that is being closed and the one that begins meanwhile. New
- *  ones for each would wait outside V8's heap to be collected. */
+/** Buffers for the next two files: one is being closed while the next begins. New buffers for each file would pile up
+ *  outside V8's heap until they are collected. */
 const SPARE_BUFFERS = 4
 const spares: Buffer[] = []
 
@@ -34,11 +34,11 @@ export interface BodyFileOptions {
   readonly fileSystem?: FileSystem
 }
 
-/** Private while it is written; `mode` is set at the end. */
+/** The file is private while it is written; `mode` is set at the end. */
 export class BodyFile implements AsyncDisposable {
   readonly path: string
   readonly form: FileForm
-  /** In the file so far: the size it has once `finish` has resolved. */
+  /** The bytes in the file so far; its size once `finish` has resolved. */
   fileBytes = 0
   readonly #options: BodyFileOptions
   readonly #fileSystem: FileSystem
@@ -46,13 +46,13 @@ export class BodyFile implements AsyncDisposable {
   #filling = newBuffer()
   #spare: Buffer | null = null
   #filled = 0
-  /** The last byte taken was a CR, which is not in the buffer before it is known what follows. */
+  /** The last byte was a CR. It is not in the buffer yet, because the next byte decides what becomes of it. */
   #heldCr = false
   #writing: Promise<void> | null = null
   #overflow: Buffer[] = []
   #draining: Promise<void> | null = null
   #failure: Error | null = null
-  /** The last call to the file system, whether or not anybody still waits for it. */
+  /** The last call to the file system, even if nobody waits for it any more. */
   #call: Promise<unknown> = Promise.resolve()
   #closed = false
 
@@ -62,12 +62,12 @@ export class BodyFile implements AsyncDisposable {
     this.path = `${options.directory}/${options.name}`
     this.form = { lineEndings: options.lineEndings, prefixBytes: options.prefix.length }
     this.#opening = this.#open()
-    // A failure to open is told by the first write.
+    // The first write reports a failure to open.
     this.#opening.catch(() => {})
   }
 
-  /** Takes `chunk`, which may be used again on return or once the promise has resolved. A promise: no more for now, wait
-   *  for it. Throws or rejects with what went wrong on the disk. */
+  /** Takes `chunk`, which may be used again on return or once the promise has resolved. If it returns a promise, the caller
+   *  waits for that before the next chunk. Throws or rejects with what went wrong on the disk. */
   append(chunk: Buffer): Promise<void> | undefined {
     if (this.#draining === null) {
       const taken = this.#fill(chunk)
@@ -80,16 +80,16 @@ export class BodyFile implements AsyncDisposable {
     return this.#draining
   }
 
-  /** Writes what is left, sets the mode, closes (checked: some file systems tell of a full disk only then, D002). */
+  /** Writes the rest, sets the mode and closes the file (checked: some file systems report a full disk only then, D002). */
   async finish(): Promise<void> {
     await this.#draining
     await this.#writing
     this.#check()
     if (this.#heldCr) this.#filling[this.#filled++] = CR
     await this.#put(this.#filling, this.#filled)
-    // Only when all went well: after a failure a write that nobody waits for may still be under way.
+    // Only after success: after a failure a write that nobody waits for may still be under way.
     for (const buffer of [this.#filling, this.#spare]) if (buffer !== null) keepBuffer(buffer)
-    // A destination may take its time, and what is counted for it meanwhile is only what came (P5).
+    // A destination may be slow, and only the bytes that arrived are counted for the message meanwhile (P5).
     this.#filling = Buffer.alloc(0)
     this.#spare = null
     const fd = await this.#opening
@@ -100,13 +100,13 @@ export class BodyFile implements AsyncDisposable {
 
   /** Closes the file and removes it, if it is still there. */
   async [Symbol.asyncDispose](): Promise<void> {
-    // Not while a call nobody waits for any more is under way: its descriptor could be another file's by then.
+    // Not while an abandoned call is under way: its descriptor could belong to another file by then.
     const removed = this.#call
       .then(() => (this.#closed ? undefined : this.#opening.then((fd) => this.#fileSystem.close(fd))))
       .catch(() => {})
       .then(() => this.#fileSystem.unlink(this.path))
     this.#closed = true
-    // Gone when a Maildir took it; whatever else went wrong is left to the sweep.
+    // The file is gone if a Maildir took it. A file that cannot be removed is left to the sweep.
     await within(removed, DISPOSE_LIMIT_MS).catch(() => {})
   }
 
@@ -122,7 +122,7 @@ export class BodyFile implements AsyncDisposable {
     this.#check()
     let taken = 0
     while (taken < chunk.length) {
-      // One byte is kept free for a CR that is held.
+      // One byte is kept free for a held CR.
       const room = BUFFER_BYTES - 1 - this.#filled
       if (room > 0) {
         const part = chunk.subarray(taken, taken + room)
@@ -136,7 +136,7 @@ export class BodyFile implements AsyncDisposable {
     return taken
   }
 
-  /** A part that fits, in this file's form. */
+  /** Copies a part that fits, in the form of this file. */
   #take(part: Buffer): void {
     if (this.#options.lineEndings === 'crlf') {
       this.#filled += part.copy(this.#filling, this.#filled)
@@ -163,7 +163,7 @@ export class BodyFile implements AsyncDisposable {
     }
   }
 
-  /** Hands the full buffer to the disk and goes on with the other. */
+  /** Starts writing the full buffer and continues with the other. */
   #flush(): void {
     const full = this.#filling
     const other = this.#spare ?? newBuffer()

@@ -1,5 +1,5 @@
-// What a failed file system call means for a delivery (D010): nearly always that this destination cannot take mail for
-// now. One rule: whatever is not known is temporary, so the mail stays on the server.
+// What a failed file system call means for a delivery (D010): nearly always that this destination cannot take mail now. One
+// rule: an unknown error is temporary, so the mail stays on the server.
 import { display } from '../../display.ts'
 import { DeliveryError, errnoOf, type Retry, type Verdict } from '../../errors.ts'
 
@@ -39,7 +39,7 @@ export function diskError(
   const errno = errnoOf(thrown)
   const meaning = errno === null ? undefined : MEANINGS[errno]
   const text = thrown instanceof Error ? thrown.message : String(thrown)
-  // Node's own text repeats the path; ours (NoRoom) says how much is free.
+  // Node's own text repeats the path. Our own text (NoRoom) says how much is free, so it is quoted.
   const own = errno !== null && /^(E[A-Z0-9]+|Unknown system error -\d+): /.test(text) ? '' : ` (${display(text)})`
   const said = meaning === undefined ? display(text) : `${meaning.says}${own}: ${meaning.advice}`
   return new DeliveryError(`${tried}: ${said}`, {

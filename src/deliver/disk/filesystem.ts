@@ -1,6 +1,6 @@
 // Every call that deliver/ makes to a file system goes through this folder, so that a test can fail any of them. There are
 // two ways to make a call. On the event loop it costs a few microseconds, which is right for disks of this machine. Off the
-// loop it costs more but may hang, which is right for network and FUSE file systems.
+// loop it costs more, but a call that hangs holds up nothing else: right for network and FUSE file systems.
 //
 // What is synced, and when (fsync takes milliseconds, so it is always off the loop, except in memory):
 // - A Maildir file before it gets its name in new/; then new/, once for a batch, before a delivery counts (D001, D003).
@@ -16,11 +16,11 @@ export type Awaitable<T> = T | Promise<T>
 
 export interface FileSystem {
   open(path: string, flags: number, mode?: number): Awaitable<number>
-  /** At the current position; may write less than asked. Returns how much. */
+  /** Writes at the current position, perhaps less than asked; returns how much. */
   write(fd: number, bytes: Uint8Array, offset: number, length: number): Awaitable<number>
-  /** From the current position; 0 at the end. */
+  /** Reads from the current position; 0 at the end. */
   read(fd: number, into: Uint8Array): Awaitable<number>
-  /** From `position`; where reading goes on is not changed. */
+  /** Reads from `position`; the current position does not change. */
   readAt(fd: number, into: Uint8Array, position: number): Awaitable<number>
   ftruncate(fd: number, length: number): Awaitable<void>
   fstat(fd: number): Awaitable<fs.Stats>
@@ -40,7 +40,7 @@ export interface FileSystem {
   names(path: string): AsyncIterable<readonly string[]>
 }
 
-/** The two ways, and which of them is right for a file system (`type` of statfs). */
+/** The two ways to make calls, and which of them is right for a file system (`type` of statfs). */
 export interface FileSystems {
   readonly offLoop: FileSystem
   of(type: number): FileSystem

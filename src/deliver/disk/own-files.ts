@@ -6,7 +6,7 @@ import { display } from '../../display.ts'
 import { DeliveryError } from '../../errors.ts'
 import type { FileSystem } from './filesystem.ts'
 
-/** maildir(5): no delivery takes more than 24 hours; a file that nobody touched for 36 is dead. */
+/** maildir(5): no delivery takes more than 24 hours. A file that nobody has touched for 36 hours is dead. */
 const DEAD_MS = 36 * 3_600_000
 
 export async function sweep(
@@ -20,19 +20,20 @@ export async function sweep(
       for (const name of names) if (isOurs(name)) await removeDead(fileSystem, `${directory}/${name}`, nowMs)
     }
   } catch {
-    // Tidiness is no reason to fail: what is really wrong with the directory shows when it is used.
+    // A failed sweep is no reason to stop: if something is wrong with the directory, using it will show that.
   }
 }
 
 async function removeDead(fileSystem: FileSystem, file: string, nowMs: number): Promise<void> {
   const stats = await fileSystem.lstat(file)
-  // Not mtime alone: a Maildir file gets the date of the message's receipt while it still is in tmp/.
+  // Not mtime alone: a file of a Maildir gets the date of its message while it is still in tmp/.
   const touchedMs = Math.max(stats.mtimeMs, stats.ctimeMs)
   if (stats.isFile() && nowMs - touchedMs > DEAD_MS) await fileSystem.unlink(file)
 }
 
-/** Makes it (0700) if need be. Throws DeliveryError when it is not ours alone, or what the system said. On this machine and
- *  seldom: the calls may stay on the loop. */
+/** A directory for files of popfetch's own, made (0700) if it is missing. Nobody else may write to it, or the files in it
+ *  could be exchanged (N031). Throws DeliveryError when others may, or what the system says. The calls run on the event
+ *  loop: they are few, and the directory is on this machine. */
 export function ownDirectory(directory: string): string {
   fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
   const stats = fs.lstatSync(directory)

@@ -14,9 +14,9 @@ export class NoRoom extends Error {
 }
 
 interface Room {
-  /** May still be written before the part to keep free is touched. */
+  /** So many bytes may still be written. */
   spareBytes: number
-  /** May be written before the next look at the file system. */
+  /** So many bytes may be written before the next look at the file system. */
   trustedBytes: number
   readonly text: string
 }
@@ -40,7 +40,7 @@ export class Reserve {
     room.trustedBytes -= bytes
   }
 
-  /** Forgets what it saw: at the beginning of a poll. */
+  /** Looks anew at the next call. For the beginning of a poll. */
   refresh(directory: string): void {
     this.#rooms.delete(directory)
     this.#looks.delete(directory)

@@ -1,12 +1,12 @@
-// A limit on a wait that cannot be cancelled, such as a file system call on a server that hangs. The call itself goes on;
-// nobody waits for it any longer.
+// A limit on a wait that cannot be cancelled, such as a file system call on a server that hangs. The call itself goes on,
+// but nobody waits for it any longer.
 
-/** Looks like what the system says, so that it is told and retried like that. */
+/** Has the code of a system call that timed out, and is reported and retried like one. */
 export class NoAnswer extends Error {
   readonly code = 'ETIMEDOUT'
 }
 
-/** `work`, or NoAnswer after `limitMs`, or the signal's reason when it is aborted. */
+/** Waits for `work`. Rejects with NoAnswer after `limitMs`, or with the signal's reason when it is aborted. */
 export function within<T>(work: Promise<T>, limitMs: number, signal: AbortSignal | null = null): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const leave = (): void => {

@@ -5,24 +5,24 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { syncDirectory } from '../disk/filesystem.ts'
 import { NoAnswer } from '../disk/time-limit.ts'
-import type { MaildirFile, Room } from './file.ts'
+import type { MaildirFile, OpenMaildir } from './file.ts'
 
-/** So many descriptors are open at once; about 2 ms of the loop. */
+/** So many descriptors are open at once. They take the event loop about 2 ms. */
 const BATCH_FILES = 64
 const TURN_BYTES = 1 << 20
 
 export class MaildirBatches {
-  readonly #room: Room
+  readonly #maildir: OpenMaildir
   #waiting: MaildirFile[] = []
   #running: Promise<void> | null = null
 
-  constructor(room: Room) {
-    this.#room = room
+  constructor(maildir: OpenMaildir) {
+    this.#maildir = maildir
   }
 
-  /** `file.receipt` tells what becomes of it. */
+  /** `file.receipt` says what becomes of the file. */
   add(file: MaildirFile): void {
-    // Behind a batch that hangs they would pile up, poll after poll.
+    // Abandoned files would pile up behind a batch that hangs, poll after poll.
     if (this.#waiting[0]?.dropped === true) this.#waiting = this.#waiting.filter(({ dropped }) => !dropped)
     this.#waiting.push(file)
     this.#running ??= this.#run()
@@ -42,9 +42,9 @@ export class MaildirBatches {
     this.#running = null
   }
 
-  /** The steps do not reject: each file tells its own failure. */
+  /** The steps do not reject: each file reports its own failure. */
   async #deliver(batch: readonly MaildirFile[]): Promise<void> {
-    const { fileSystem, folders } = this.#room
+    const { fileSystem, folders } = this.#maildir
     for (const [at, part] of inTurns(batch).entries()) {
       if (at > 0) await turn()
       await Promise.all(part.map((file) => file.write()))
@@ -63,7 +63,7 @@ export class MaildirBatches {
   }
 }
 
-/** As many files as one turn of the loop may write. */
+/** The files that each turn of the event loop writes. */
 function inTurns(batch: readonly MaildirFile[]): readonly (readonly MaildirFile[])[] {
   const turns: MaildirFile[][] = []
   let bytes = Infinity
@@ -88,7 +88,7 @@ export class MaildirLimits {
   readonly #watched = new Map<MaildirFile, Watched>()
   #timer: NodeJS.Timeout | null = null
   #wakeMs = 0
-  /** Heard now; deliveries that run at the same time nearly always share one. */
+  /** The signals that are listened to. Deliveries that run at the same time nearly always share one. */
   readonly #signals = new Map<AbortSignal, () => void>()
 
   /** Abandons the file after `limitMs`, or when the signal is aborted, unless it is released before. */
@@ -127,7 +127,7 @@ export class MaildirLimits {
     if (nextMs < Infinity) this.#wake(nextMs)
   }
 
-  /** After so long at the latest. */
+  /** Sees to it that the limits are checked after this time at the latest. */
   #wake(afterMs: number): void {
     const dueMs = performance.now() + afterMs
     if (this.#timer !== null && this.#wakeMs <= dueMs) return

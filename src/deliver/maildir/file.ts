@@ -13,8 +13,8 @@ import { publish } from './link.ts'
 import { sizedName } from './name.ts'
 import type { Parcel } from './parcel.ts'
 
-/** What all files of one Maildir share. */
-export interface Room {
+/** A Maildir that was opened: what all its files share. */
+export interface OpenMaildir {
   readonly description: string
   readonly folders: Folders
   readonly fileSystem: FileSystem
@@ -35,7 +35,7 @@ export class MaildirFile {
   readonly parcel: Parcel
   /** So many bytes are written on the event loop. */
   readonly loopBytes: number
-  readonly #room: Room
+  readonly #maildir: OpenMaildir
   /** Its path before it is visible. */
   readonly #tmp: string
   readonly #settle: PromiseWithResolvers<Receipt>
@@ -51,12 +51,12 @@ export class MaildirFile {
   #linked = false
 
   /** `ended` is called when the receipt is settled. */
-  constructor(room: Room, parcel: Parcel, ended: (file: MaildirFile) => void) {
-    this.#room = room
+  constructor(maildir: OpenMaildir, parcel: Parcel, ended: (file: MaildirFile) => void) {
+    this.#maildir = maildir
     this.#ended = ended
     this.parcel = parcel
     const { content, name } = parcel
-    this.#tmp = 'file' in content ? content.file : `${room.folders.tmp}/${name}`
+    this.#tmp = 'file' in content ? content.file : `${maildir.folders.tmp}/${name}`
     this.loopBytes = 'file' in content ? 0 : content.body.length
     this.#settle = Promise.withResolvers<Receipt>()
     this.receipt = this.#settle.promise
@@ -83,15 +83,15 @@ export class MaildirFile {
       if (this.#abandoned) return this.#fail(null)
       const { content, dateMs, name } = this.parcel
       const fd = 'file' in content ? await this.#openStanding(content.file) : await this.#create(content)
-      if (dateMs !== null) await this.#room.fileSystem.futimes(fd, dateMs, dateMs)
-      this.#target = `${this.#room.folders.new}/${sizedName(name, this.#fileBytes)}`
+      if (dateMs !== null) await this.#maildir.fileSystem.futimes(fd, dateMs, dateMs)
+      this.#target = `${this.#maildir.folders.new}/${sizedName(name, this.#fileBytes)}`
       this.#stage = 'written'
     })
   }
 
   sync(): Promise<void> {
     return this.#step(async () => {
-      if (this.#stage === 'written' && this.#fd !== null) await this.#room.fileSystem.fsync(this.#fd)
+      if (this.#stage === 'written' && this.#fd !== null) await this.#maildir.fileSystem.fsync(this.#fd)
     })
   }
 
@@ -99,7 +99,7 @@ export class MaildirFile {
     return this.#step(async () => {
       const fd = this.#fd
       if (this.#stage !== 'written' || fd === null) return
-      const { fileSystem } = this.#room
+      const { fileSystem } = this.#maildir
       this.#fd = null
       // Checked: NFS and quotas report some errors only now (D002).
       await fileSystem.close(fd)
@@ -135,7 +135,7 @@ export class MaildirFile {
     if (this.#stage !== 'visible') return
     this.#stage = 'over'
     try {
-      await this.#room.fileSystem.unlink(this.#target)
+      await this.#maildir.fileSystem.unlink(this.#target)
       this.#refuse(this.#error(reason))
     } catch {
       // A reader has moved it, or it cannot be removed: it may be kept, or lost in a power cut.
@@ -144,7 +144,7 @@ export class MaildirFile {
   }
 
   async #create(pieces: Pieces): Promise<number> {
-    const { fileSystem, reserve, folders, mode, lineEndings } = this.#room
+    const { fileSystem, reserve, folders, mode, lineEndings } = this.#maildir
     await reserve.take(fileSystem, folders.tmp, pieces.prefix.length + pieces.body.length)
     const fd = await fileSystem.open(this.#tmp, CREATE, PRIVATE)
     this.#fd = fd
@@ -154,7 +154,7 @@ export class MaildirFile {
   }
 
   async #openStanding(file: string): Promise<number> {
-    const { fileSystem } = this.#room
+    const { fileSystem } = this.#maildir
     const fd = await fileSystem.open(file, constants.O_RDONLY | constants.O_NOFOLLOW)
     this.#fd = fd
     this.#fileBytes = (await fileSystem.fstat(fd)).size
@@ -166,7 +166,7 @@ export class MaildirFile {
     const wasLinking = this.#stage === 'linking'
     const created = this.#fd !== null || this.#stage !== 'waiting'
     this.#stage = 'over'
-    const { fileSystem } = this.#room
+    const { fileSystem } = this.#maildir
     let verdict: 'temporary' | 'unknown' = 'temporary'
     try {
       if (this.#fd !== null) await fileSystem.close(this.#fd)
@@ -202,7 +202,7 @@ export class MaildirFile {
     // A name that is taken, or a file that somebody removed from tmp/ (D021), says nothing about the next message.
     const own = errno === 'EEXIST' || (errno === 'ENOENT' && this.#target !== '')
     const scope = facts.scope ?? (own ? 'message' : 'destination')
-    return diskError(`${this.#room.description}: cannot deliver a message`, reason, {
+    return diskError(`${this.#maildir.description}: cannot deliver a message`, reason, {
       scope,
       verdict: facts.verdict ?? 'temporary',
     })

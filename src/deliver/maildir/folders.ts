@@ -1,5 +1,5 @@
-// The folders of a Maildir: made, checked, made durable. Refuses what somebody else could turn against us (D008): links,
-// other people's folders, folders that everybody may write to. Touches no message.
+// The folders of a Maildir: made, checked, made durable. Refuses folders that somebody else could turn against us (D008):
+// links, other people's folders, folders that everybody may write to. Touches no message.
 import { constants, type Stats } from 'node:fs'
 import path from 'node:path'
 import { display } from '../../display.ts'
@@ -14,7 +14,7 @@ export interface Folders {
 
 export interface FolderRules {
   readonly create: boolean
-  /** Ours; null on a system without owners. */
+  /** Our user id; null on a system without owners. */
   readonly uid: number | null
   /** "maildir ~/Mail", for texts. */
   readonly description: string
@@ -30,7 +30,7 @@ export async function openFolders(fileSystem: FileSystem, root: string, rules: F
   const folders = foldersOf(root)
   const all = [folders.tmp, folders.new, folders.cur]
   if (rules.create) for (const folder of [root, ...all]) await makeDirectory(fileSystem, folder)
-  // The Maildir itself may be reached through a link, its folders may not.
+  // The Maildir itself may be a link, its folders may not.
   const real = await existing(root, rules, () => fileSystem.realpath(root))
   const rootStats = await existing(root, rules, () => fileSystem.lstat(real))
   check(root, rootStats, rules)
@@ -46,7 +46,7 @@ export async function openFolders(fileSystem: FileSystem, root: string, rules: F
   return folders
 }
 
-/** Makes what is missing of `directory`, 0700, and each new name durable in the directory above it. */
+/** Makes `directory` and the missing ones above it (0700), each durable in the one above. */
 async function makeDirectory(fileSystem: FileSystem, directory: string): Promise<void> {
   const above = path.dirname(directory)
   try {

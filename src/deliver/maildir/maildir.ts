@@ -1,6 +1,10 @@
-// A Maildir as a destination (B1 of HAZARDS): every message a file that appears complete, durably and once. What happens to
-// one file is in maildir-file.ts, many at once in maildir-batch.ts, after a crash in maildir-recall.ts; here is what holds
-// them together. One rule: every wait ends, also when a file server hangs.
+// A Maildir as a destination: every message is a file that appears complete, durably and once.
+//
+// `deliver` makes a MaildirFile (file.ts) from a message, and parcel.ts and name.ts say what goes into it under which name.
+// A large message that is elsewhere is copied into tmp/ first. batch.ts takes many files at a time through their steps:
+// written in tmp/, synced, linked into new/ (link.ts), and one fsync of new/ for all. folders.ts opens the Maildir and
+// checks that nobody can turn it against us. After a crash, find.ts looks for interrupted deliveries by the names of files;
+// read-back.ts reads messages again. One rule: every wait ends, even when a file server hangs.
 import path from 'node:path'
 import type { Message, Origin } from '../../message.ts'
 import {
@@ -19,7 +23,7 @@ import { sweep } from '../disk/own-files.ts'
 import type { Reserve } from '../disk/reserve.ts'
 import { within } from '../disk/time-limit.ts'
 import { MaildirBatches, MaildirLimits } from './batch.ts'
-import { MaildirFile, type Room } from './file.ts'
+import { MaildirFile, type OpenMaildir } from './file.ts'
 import { census, InterruptedDeliveries } from './find.ts'
 import { type Folders, foldersOf, openFolders } from './folders.ts'
 import { fileName, hostPart, intentOf } from './name.ts'
@@ -49,10 +53,10 @@ export interface MaildirContext {
   readonly limitMs?: number
 }
 
-/** For one small message or a look at the folders: no working disk or server needs as long. */
+/** For one small message, or a look at the folders: no working disk or server needs that long. */
 const LIMIT_MS = 120_000
 const DISPOSE_LIMIT_MS = 5000
-/** A large one may be copied or synced more slowly than that, but not below this rate. */
+/** A large message gets more time to be copied and synced, but not below this rate. */
 const LEAST_BYTES_PER_MS = 1000
 
 export function openMaildir(config: MaildirConfig, context: MaildirContext): ReadableDestination {
@@ -61,7 +65,7 @@ export function openMaildir(config: MaildirConfig, context: MaildirContext): Rea
 
 /** What `ready` found. */
 interface Opened {
-  readonly room: Room
+  readonly maildir: OpenMaildir
   readonly batches: MaildirBatches
 }
 
@@ -112,23 +116,23 @@ class Maildir implements ReadableDestination {
   }
 
   async recall(attempt: Attempt, signal: AbortSignal): Promise<Recollection | null> {
-    const { room } = this.#opened ?? (await this.#within(this.#open(), signal, 'cannot be used'))
-    this.#interrupted ??= new InterruptedDeliveries(room.fileSystem, room.folders)
+    const { maildir } = this.#opened ?? (await this.#within(this.#open(), signal, 'cannot be used'))
+    this.#interrupted ??= new InterruptedDeliveries(maildir.fileSystem, maildir.folders)
     const file = await this.#within(
       this.#interrupted.find(attempt.intent),
       signal,
       'cannot look for an earlier delivery',
     )
     if (file === null) return null
-    const form = { lineEndings: room.lineEndings, prefix: this.#prefix(attempt) }
+    const form = { lineEndings: maildir.lineEndings, prefix: this.#prefix(attempt) }
     const reading = readBack(this.#fileSystems.offLoop, file, form)
     return { ...receiptOf(file), received: await this.#within(reading, signal, 'cannot read an earlier delivery') }
   }
 
   async census(origins: readonly Origin[], signal: AbortSignal): Promise<readonly (Standing | null)[]> {
-    const { room } = this.#opened ?? (await this.#within(this.#open(), signal, 'cannot be used'))
+    const { maildir } = this.#opened ?? (await this.#within(this.#open(), signal, 'cannot be used'))
     return await this.#within(
-      census(this.#fileSystems.offLoop, room.folders, origins),
+      census(this.#fileSystems.offLoop, maildir.folders, origins),
       signal,
       'cannot be looked through',
     )
@@ -141,7 +145,7 @@ class Maildir implements ReadableDestination {
     if (path.dirname(body.path) === this.#folders.tmp && body.form.lineEndings === this.#config.lineEndings) {
       return await this.#add(opened, attempt, message, body.path, signal)
     }
-    await using copy = this.#copy(opened.room, attempt, message, signal)
+    await using copy = this.#copy(opened.maildir, attempt, message, signal)
     try {
       await fill(copy, message, this.#fileSystems.offLoop)
     } catch (error) {
@@ -151,11 +155,11 @@ class Maildir implements ReadableDestination {
   }
 
   async reread(attempts: readonly Attempt[], signal: AbortSignal): Promise<readonly (Recollection | null)[]> {
-    const { room } = this.#opened ?? (await this.#within(this.#open(), signal, 'cannot be used'))
+    const { maildir } = this.#opened ?? (await this.#within(this.#open(), signal, 'cannot be used'))
     return await reread(attempts, {
       fileSystem: this.#fileSystems.offLoop,
-      folders: room.folders,
-      formOf: (attempt) => ({ lineEndings: room.lineEndings, prefix: this.#prefix(attempt) }),
+      folders: maildir.folders,
+      formOf: (attempt) => ({ lineEndings: maildir.lineEndings, prefix: this.#prefix(attempt) }),
       limited: (work, bytes) =>
         this.#within(work, signal, 'cannot be read', this.#limitMs + bytes / LEAST_BYTES_PER_MS),
     })
@@ -163,18 +167,18 @@ class Maildir implements ReadableDestination {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#opened === null) return
-    // What hangs was given up by its caller; it is not waited for.
+    // Not for a delivery that hangs: its caller has given it up.
     await within(this.#opened.batches.idle(), Math.min(this.#limitMs, DISPOSE_LIMIT_MS)).catch(() => {})
   }
 
   #add(
-    { room, batches }: Opened,
+    { maildir, batches }: Opened,
     attempt: Attempt,
     message: Message,
     standing: string | null,
     signal: AbortSignal,
   ): Promise<Receipt> {
-    const file = new MaildirFile(room, parcelOf(this.#rules, attempt, message, standing), (ended) =>
+    const file = new MaildirFile(maildir, parcelOf(this.#rules, attempt, message, standing), (ended) =>
       this.#limits.release(ended),
     )
     this.#limits.watch(file, this.#limitMs + message.sizeBytes / LEAST_BYTES_PER_MS, signal)
@@ -182,7 +186,7 @@ class Maildir implements ReadableDestination {
     return file.receipt
   }
 
-  /** At most one at a time; who asks meanwhile waits for the same. */
+  /** One at a time: whoever asks meanwhile waits for the same one. */
   #open(): Promise<Opened> {
     this.#opening ??= this.#look().finally(() => {
       this.#opening = null
@@ -190,7 +194,7 @@ class Maildir implements ReadableDestination {
     return this.#opening
   }
 
-  /** Off the loop: what kind of file system it is, is not known yet. */
+  /** Off the loop, since the kind of file system is not known yet. */
   async #look(): Promise<Opened> {
     const { offLoop } = this.#fileSystems
     const { nowMs, reserve } = this.#context
@@ -205,15 +209,15 @@ class Maildir implements ReadableDestination {
     reserve.refresh(folders.tmp)
     await reserve.take(offLoop, folders.tmp, 1)
     await sweep(offLoop, folders.tmp, (name) => intentOf(name) !== null, nowMs())
-    if (this.#opened?.room.fileSystem !== fileSystem) {
+    if (this.#opened?.maildir.fileSystem !== fileSystem) {
       const { description, mode, lineEndings } = this.#config
-      const room: Room = { description, mode, lineEndings, folders, fileSystem, reserve }
-      this.#opened = { room, batches: new MaildirBatches(room) }
+      const maildir: OpenMaildir = { description, mode, lineEndings, folders, fileSystem, reserve }
+      this.#opened = { maildir, batches: new MaildirBatches(maildir) }
     }
     return this.#opened
   }
 
-  /** The same text as for the message before, mostly. */
+  /** Nearly always the same text as for the last message. */
   #prefix(attempt: Attempt): Buffer {
     const fields = this.#context.prefix(attempt)
     if (fields !== this.#fields.text) {
@@ -223,13 +227,13 @@ class Maildir implements ReadableDestination {
     return this.#fields.bytes
   }
 
-  #copy(room: Room, attempt: Attempt, message: Message, signal: AbortSignal): BodyFile {
+  #copy(maildir: OpenMaildir, attempt: Attempt, message: Message, signal: AbortSignal): BodyFile {
     const asItIs = message.body.kind === 'file' && message.body.form.lineEndings === this.#config.lineEndings
     return new BodyFile({
-      directory: room.folders.tmp,
+      directory: maildir.folders.tmp,
       name: fileName(attempt, this.#host, this.#context.nowMs()),
-      mode: room.mode,
-      // 'crlf' leaves line ends as they are.
+      mode: maildir.mode,
+      // 'crlf' leaves the line ends as they are.
       lineEndings: asItIs ? 'crlf' : this.#config.lineEndings,
       prefix: this.#prefix(attempt),
       reserve: this.#context.reserve,

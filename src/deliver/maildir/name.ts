@@ -1,16 +1,16 @@
 // Names of Maildir files: `<seconds>.K<message>I<intent>.<host>,S=<size>` (DESIGN 4.3). K says which message it is, I which
-// attempt put it there; so an interrupted delivery is found again, and what is not ours is known by its name.
+// attempt put it there. So an interrupted delivery is found again, and other programs' files are told from ours.
 import { hash } from 'node:crypto'
 import type { Origin } from '../../message.ts'
 import type { Attempt } from '../destination.ts'
 
-/** The whole name stays below 200 bytes (D006): the fixed parts need 75 at most. */
+/** Keeps the whole name below 200 bytes (D006): the fixed parts need 75 at most. */
 const HOST_LIMIT = 120
 const INTENT = /^[0-9a-f]{16}$/
 const OWN = /^\d{1,16}\.K([0-9a-f]{24})I([0-9a-f]{16})\./
 const SIZE = /,S=(\d{1,15})(?=[:,]|$)/
 
-/** What is hashed is put together here: nearly always it fits. */
+/** The bytes to be hashed are put together here; nearly always they fit. */
 const scratch = Buffer.allocUnsafeSlow(1024)
 
 /** 24 hexadecimal digits for a message of an account. The UIDL's bytes are hashed, never part of a path (P094). */
@@ -24,8 +24,8 @@ export function messageKey({ account, user, uidl, copy }: Origin): string {
   return hash('sha256', bytes.subarray(0, end), 'hex').slice(0, 24)
 }
 
-/** `host` as part of a file name: what is not a letter, digit, dot, hyphen or underscore as `\ooo`, as maildir(5) does
- *  for `/` and `:`; `,` and `=` too, since readers look for `,S=`. */
+/** `host` as part of a file name. Characters other than letters, digits, dot, hyphen and underscore are written as `\ooo`,
+ *  as maildir(5) does for `/` and `:`; `,` and `=` too, since readers look for `,S=`. */
 export function hostPart(host: string): string {
   let part = ''
   for (const byte of Buffer.from(host, 'utf8')) {
@@ -39,7 +39,7 @@ export function hostPart(host: string): string {
 
 /** The name in tmp/, where the size may not be known yet. */
 export function fileName(attempt: Attempt, host: string, nowMs: number): string {
-  // The one part of a path that comes from elsewhere.
+  // The only part of a path that comes from outside.
   if (!INTENT.test(attempt.intent)) throw new TypeError('an intent is 16 hexadecimal digits')
   return `${Math.floor(nowMs / 1000)}.K${messageKey(attempt.origin)}I${attempt.intent}.${host}`
 }
