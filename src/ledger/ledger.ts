@@ -1,6 +1,11 @@
-// What popfetch remembers, and the promises that go with it. Nothing outside this room knows SQL.
-// Every method that changes something resolves only when the change would survive a power cut; changes that are asked
-// for while another commit is under way share the next one (group commit). All reject with PopfetchError ERR_LEDGER.
+// What popfetch remembers, and the promises that go with it: the contract of a ledger, kept by sqlite/ and open to other kinds.
+// A change resolves once it would survive a power cut (a lease: a crash of the process); those that are asked for together share
+// a commit. It is made whole or not at all, in slices of a thousand messages where it is large: cut short, it is done again.
+// Changes of one account are made in the order of the calls, under its lease: without it they reject with ERR_LEASE_LOST.
+// What fails otherwise rejects with ERR_LEDGER, for the whole process; a use that is forbidden here with ERR_BUG, and changes
+// nothing. Reads see what is committed and change nothing; an account or a message that is not known is no error to them.
+// Nothing holds up the event loop for long, however large the ledger. Nothing outside this room knows SQL, files or rows.
+// account.ts, entry.ts, lease.ts, comparison.ts and records.ts are parts of this contract; test/ledger/contract.ts tries it.
 import type { ReceivedFacts } from '../message.ts'
 import type { AccountHealth, AccountIdentity, AccountRecord, FactChanges, ListingMark, Told } from './account.ts'
 import type { Comparison } from './comparison.ts'
