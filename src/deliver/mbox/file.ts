@@ -1,5 +1,5 @@
 // An mbox while we hold its lock: opened with care (D103), looked at, what a dead popfetch left half done taken back
-// (D101). Appending is mbox-append.ts. One rule: nothing is ever cut off that could be somebody else's mail.
+// (D101). Appending is append.ts. One rule: nothing is ever cut off that could be somebody else's mail.
 import { constants, type Stats } from 'node:fs'
 import path from 'node:path'
 import { display } from '../../display.ts'
