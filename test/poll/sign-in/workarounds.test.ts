@@ -21,9 +21,9 @@ const connects = (scene: Scene): number => scene.server.journal.of('connect').le
 /** A poll for which time passes only while the server is known to hang, until `isOver`. */
 async function pollPastLimit(scene: Scene, hangs: () => boolean, isOver: () => boolean): Promise<AccountReport> {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
-  let isSettled = false
-  const poll = scene.poll().finally(() => (isSettled = true))
-  while (!isSettled && !isOver()) {
+  const settled = new AbortController()
+  const poll = scene.poll().finally(() => settled.abort())
+  while (!settled.signal.aborted && !isOver()) {
     if (hangs() && scene.server.journal.of('close').length < connects(scene)) vi.advanceTimersByTime(STEP_MS)
     await turn()
   }
