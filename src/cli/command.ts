@@ -67,7 +67,7 @@ export interface ListedCommand {
 /** The first half of a command, loaded, with the way to the second. */
 export interface LoadedCommand extends Omit<Command<object>, 'request'> {
   /** Throws ERR_USAGE. */
-  understand(given: Given): Invocation
+  understand(given: Given): Omit<Invocation, 'command'>
 }
 
 /** Runs when a command line names no command. It is the one name of the table that is no word of a command line. */
@@ -77,11 +77,10 @@ export const DEFAULT_COMMAND = 'poll'
 export type Commands = Readonly<Record<string, ListedCommand>>
 
 /** Ties the two halves of a command; both are loaded at first use. */
-export function command<Request extends object>(
-  name: string,
+export function command<Request extends object>([options, action]: readonly [
   options: () => Promise<{ readonly command: Command<Request> }>,
   action: () => Promise<{ readonly run: Action<Request> }>,
-): ListedCommand {
+]): ListedCommand {
   return {
     async load() {
       const { command: loaded } = await options()
@@ -90,7 +89,6 @@ export function command<Request extends object>(
         understand(given) {
           const invocation = { ...commonOptions(given.options(COMMON)), ...loaded.request(given) }
           return {
-            command: name,
             given: invocation,
             run: async (surroundings, commands) => await (await action()).run(invocation, surroundings, commands),
           }

@@ -2,7 +2,7 @@
 //
 // The story of this room: `main` makes the surroundings of a command out of the process (surroundings.ts): streams
 // (output.ts), signals (signals.ts), the way to the other rooms. `arguments/` reads argv once, against the one table of
-// commands (commands/commands.ts), and makes an invocation of it or explains the mistake (usage.ts). The invocation runs
+// commands (commands/commands.ts), and makes an invocation of it or explains the mistake (command-errors.ts). The invocation runs
 // the action of its command; a command is a folder of commands/ and keeps the contract of command.ts. What actions share:
 // open/ (configuration, ledger, log, daemon) and terminal/ (progress, questions, tables). An action prints its answer and
 // resolves to an exit code. A thrown error is printed here, and exit.ts turns it into a code. Then the process ends, even

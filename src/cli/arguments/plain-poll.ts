@@ -36,7 +36,7 @@ export async function plainPoll(argv: readonly string[]): Promise<Invocation | n
 
   const poll = await COMMANDS[DEFAULT_COMMAND].load()
   try {
-    return poll.understand(givenOf(positionals, values))
+    return { command: DEFAULT_COMMAND, ...poll.understand(givenOf(positionals, values)) }
   } catch (error) {
     if (error instanceof PopfetchError) return null
     throw error

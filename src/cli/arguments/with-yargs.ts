@@ -27,7 +27,7 @@ export async function readWithYargs(argv: readonly string[], columns: number): P
   const { commands, options } = await loadVocabulary(COMMANDS)
   refuseValuesOfFlags(argv, options)
   const { default: yargs } = await import('yargs')
-  let chosen: LoadedCommand | null = null
+  let chosen: readonly [name: string, command: LoadedCommand] | null = null
   let found: Readonly<Record<string, unknown>> = {}
   const grammar = yargs()
     .scriptName('popfetch')
@@ -58,7 +58,7 @@ export async function readWithYargs(argv: readonly string[], columns: number): P
       command.describe,
       (y) => describe(y, command),
       (given) => {
-        chosen = command
+        chosen = [name, command]
         found = given
       },
     )
@@ -70,9 +70,13 @@ export async function readWithYargs(argv: readonly string[], columns: number): P
   return understood(chosen, found)
 }
 
-function understood(command: LoadedCommand | null, found: Readonly<Record<string, unknown>>): Invocation {
-  if (command === null) throw new TypeError('yargs chose no command')
-  return command.understand(givenOf(wordsOf(command.usage, found), found))
+function understood(
+  chosen: readonly [name: string, command: LoadedCommand] | null,
+  found: Readonly<Record<string, unknown>>,
+): Invocation {
+  if (chosen === null) throw new TypeError('yargs chose no command')
+  const [name, command] = chosen
+  return { command: name, ...command.understand(givenOf(wordsOf(command.usage, found), found)) }
 }
 
 /** yargs has the words of a command by their names in its usage, and those behind `--` by themselves. */

@@ -11,66 +11,18 @@
 import { command, DEFAULT_COMMAND, type Commands } from '../command.ts'
 
 export const COMMANDS = {
-  poll: command(
-    'poll',
-    () => import('./poll/options.ts'),
-    () => import('./poll/action.ts'),
-  ),
-  check: command(
-    'check',
-    () => import('./check/options.ts'),
-    () => import('./check/action.ts'),
-  ),
-  migrate: command(
-    'migrate',
-    () => import('./migrate/options.ts'),
-    () => import('./migrate/action.ts'),
-  ),
-  import: command(
-    'import',
-    () => import('./import/options.ts'),
-    () => import('./import/action.ts'),
-  ),
-  init: command(
-    'init',
-    () => import('./init/options.ts'),
-    () => import('./init/action.ts'),
-  ),
-  status: command(
-    'status',
-    () => import('./status/options.ts'),
-    () => import('./status/action.ts'),
-  ),
-  state: command(
-    'state',
-    () => import('./state/options.ts'),
-    () => import('./state/action.ts'),
-  ),
-  stop: command(
-    'stop',
-    () => import('./stop/options.ts'),
-    () => import('./stop/action.ts'),
-  ),
-  reload: command(
-    'reload',
-    () => import('./reload/options.ts'),
-    () => import('./reload/action.ts'),
-  ),
-  wake: command(
-    'wake',
-    () => import('./wake/options.ts'),
-    () => import('./wake/action.ts'),
-  ),
-  config: command(
-    'config',
-    () => import('./config/options.ts'),
-    () => import('./config/action.ts'),
-  ),
-  completion: command(
-    'completion',
-    () => import('./completion/options.ts'),
-    () => import('./completion/action.ts'),
-  ),
+  poll: command([() => import('./poll/options.ts'), () => import('./poll/action.ts')]),
+  check: command([() => import('./check/options.ts'), () => import('./check/action.ts')]),
+  migrate: command([() => import('./migrate/options.ts'), () => import('./migrate/action.ts')]),
+  import: command([() => import('./import/options.ts'), () => import('./import/action.ts')]),
+  init: command([() => import('./init/options.ts'), () => import('./init/action.ts')]),
+  status: command([() => import('./status/options.ts'), () => import('./status/action.ts')]),
+  state: command([() => import('./state/options.ts'), () => import('./state/action.ts')]),
+  stop: command([() => import('./stop/options.ts'), () => import('./stop/action.ts')]),
+  reload: command([() => import('./reload/options.ts'), () => import('./reload/action.ts')]),
+  wake: command([() => import('./wake/options.ts'), () => import('./wake/action.ts')]),
+  config: command([() => import('./config/options.ts'), () => import('./config/action.ts')]),
+  completion: command([() => import('./completion/options.ts'), () => import('./completion/action.ts')]),
 } as const satisfies Commands
 
 /** The names that are words of a command line. */
