@@ -86,7 +86,8 @@ const facades = {
 const unused = {
   name: 'unused',
   resolveId: (source) => (['js-yaml', 'env-paths'].includes(source) ? `\0unused:${source}` : null),
-  load: (id) => (id.startsWith('\0unused:') ? `export default () => { throw new Error('${id.slice(8)} is left out') }` : null),
+  load: (id) =>
+    id.startsWith('\0unused:') ? `export default () => { throw new Error('${id.slice(8)} is left out') }` : null,
 }
 
 export default defineConfig({

@@ -105,8 +105,10 @@ function writtenOut(source, project) {
   // What names something foreign is foreign too, but for the types that are written out.
   const foreign = new Set()
   const isForeign = ({ words }) =>
-    words.some(({ homes, from }) => homes.some((home) => foreign.has(home)) || /from ['"](?!node:)/.test(from?.getText(source)))
-  for (let before = -1; before !== foreign.size; ) {
+    words.some(
+      ({ homes, from }) => homes.some((home) => foreign.has(home)) || /from ['"](?!node:)/.test(from?.getText(source)),
+    )
+  for (let before = -1; before !== foreign.size;) {
     before = foreign.size
     for (const part of parts) if (!part.isPlainAlias && isForeign(part)) foreign.add(part.statement)
   }
@@ -144,7 +146,9 @@ function homesOf(symbol, project) {
   return symbol.declarations
     .map((handle) => handle.resolve(project))
     .map((node) => (is.isVariableDeclaration(node) ? node.parent.parent : node))
-    .filter((node) => node.parent !== undefined && is.isSourceFile(node.parent) && node.parent.fileName.startsWith(work))
+    .filter(
+      (node) => node.parent !== undefined && is.isSourceFile(node.parent) && node.parent.fileName.startsWith(work),
+    )
 }
 
 function edited(statement, edits) {
