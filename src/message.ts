@@ -39,10 +39,21 @@ export interface Message {
   readonly receivedMs: number
 }
 
+/** What a person recognises a message by: decoded, at most 200 characters each, not safe to print as they are. Null: the
+ *  header has none. */
+export interface Heading {
+  readonly from: string | null
+  readonly subject: string | null
+  /** By its Date field. */
+  readonly dateMs: number | null
+}
+
 /** What is remembered of a received message, to know it again. */
 export interface ReceivedFacts {
   readonly receivedBytes: number
   readonly digest: Buffer
   readonly fingerprint: Buffer
   readonly messageId: string | null
+  /** Absent: what is recorded of it stays. */
+  readonly heading?: Heading
 }

@@ -23,6 +23,16 @@ export interface AccountHealth {
   readonly error: { readonly code: string; readonly message: string; readonly retry: Retry } | null
 }
 
+/** The account's record is being brought in step with what stands at server and destinations (DESIGN 4.3), until a look at the
+ *  whole listing finds nothing new. */
+export interface TakingOver {
+  /** `lost`: the ledger knew nothing. `older`: it is an older copy. `new-ids`: the server gave other UIDLs. */
+  readonly why: 'lost' | 'older' | 'new-ids'
+  readonly sinceMs: number
+  /** What was found so far, for people. */
+  readonly counts: Readonly<Record<string, number>>
+}
+
 /** `state`: the kind of failure as the command line names it, at most 40 characters; the ledger only keeps it. */
 export interface Told {
   readonly state: string
@@ -49,6 +59,8 @@ export interface AccountRecord extends AccountHealth {
   readonly told: Told | null
   /** Small facts about the server that save exchanges or avoid a fault: `pipelining: off`, remembered capabilities. */
   readonly facts: Readonly<Record<string, string>>
+  /** Null: its record is complete. */
+  readonly takingOver: TakingOver | null
   /** As the last poll left it; null: it left none, or messages were forgotten since. */
   readonly mark: ListingMark | null
 }
@@ -72,6 +84,7 @@ export function blankRecord(name: string, identity: AccountIdentity): AccountRec
     error: null,
     told: null,
     facts: {},
+    takingOver: null,
     mark: null,
   }
 }

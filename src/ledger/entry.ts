@@ -23,7 +23,32 @@ export interface Delivery {
   readonly attempts: number
   /** How many attempts ended without an answer. */
   readonly unknowns: number
+  /** How often it was refused, as far as that counts (Outcome). */
+  readonly refusals: number
+  /** How often it failed for the time being, as far as that counts. */
+  readonly deferrals: number
+  /** Not to be tried again before then; 0: any time. */
+  readonly dueAfterMs: number
+  /** Was the last attempt handed over (Ledger.handOver)? One that was not, has not arrived. */
+  readonly handedOver: boolean
+  /** What the last answer was concluded to, in the words of deliver/answers/conclusions.ts; null: there was none. */
+  readonly conclusion: string | null
   readonly error: string | null
+}
+
+/** A deletion that was wanted and has not happened. */
+export interface PendingDeletion {
+  readonly wantedSinceMs: number
+  /** How often DELE was sent. */
+  readonly tried: number
+  readonly reason: string
+}
+
+/** What destroyed a session when it was asked of a message in this place. */
+export interface Harm {
+  readonly command: 'RETR' | 'TOP' | 'DELE'
+  readonly times: number
+  readonly lastMs: number
 }
 
 /** Read its fields, do not copy it with `...`: the digests are made when they are asked for, most never are. */
@@ -37,7 +62,7 @@ export interface KnownMessage {
   readonly digest: Buffer | null
   /** How often it was begun without coming to an end: neither settled nor abandoned (P122). */
   readonly attempts: number
-  /** Not to be retrieved again before then (refused messages); 0: any time. */
+  /** When the first of its deliveries that are not done may be tried again; 0: any time. */
   readonly retryAfterMs: number
   /** How many sessions asked for its deletion and ended well (P134). */
   readonly deletions: number
@@ -45,6 +70,13 @@ export interface KnownMessage {
   readonly reason: string | null
   /** Since when complete listings lacked it; null: they did not. */
   readonly goneSinceMs: number | null
+  /** Null: none is outstanding. */
+  readonly deletion: PendingDeletion | null
+  /** Null: it destroyed no session. */
+  readonly harm: Harm | null
+  /** See Heading; null: it was not retrieved yet, or has none. */
+  readonly from: string | null
+  readonly subject: string | null
   /** Of an `open` or `held` message; empty for the others. */
   readonly deliveries: readonly Delivery[]
 }

@@ -7,17 +7,35 @@
 // Nothing holds up the event loop for long, however large the ledger. Nothing outside this room knows SQL, files or rows.
 // account.ts, entry.ts, lease.ts, comparison.ts and records.ts are parts of this contract; test/ledger/contract.ts tries it.
 import type { ReceivedFacts } from '../message.ts'
-import type { AccountHealth, AccountIdentity, AccountRecord, FactChanges, ListingMark, Told } from './account.ts'
+import type {
+  AccountHealth,
+  AccountIdentity,
+  AccountRecord,
+  FactChanges,
+  ListingMark,
+  TakingOver,
+  Told,
+} from './account.ts'
 import type { Comparison } from './comparison.ts'
-import type { EntryKey, KnownMessage } from './entry.ts'
+import type { DestinationRecord } from './destination.ts'
+import type { EntryKey, Harm, KnownMessage } from './entry.ts'
 import type { Lease } from './lease.ts'
 import type { Records } from './records.ts'
 
 export type { ReceivedFacts } from '../message.ts'
-export type { AccountHealth, AccountIdentity, AccountRecord, FactChanges, ListingMark, Told } from './account.ts'
+export type {
+  AccountHealth,
+  AccountIdentity,
+  AccountRecord,
+  FactChanges,
+  ListingMark,
+  TakingOver,
+  Told,
+} from './account.ts'
+export type { DestinationRecord, Rest, RowEntry } from './destination.ts'
 export type { Lease } from './lease.ts'
 export type * from './comparison.ts'
-export type { Delivery, DeliveryState, EntryKey, KnownMessage, MessageState } from './entry.ts'
+export type { Delivery, DeliveryState, EntryKey, Harm, KnownMessage, MessageState, PendingDeletion } from './entry.ts'
 
 /** One message about to be retrieved: its attempt is counted, its targets are fixed if it is new. */
 export interface Beginning {
@@ -29,7 +47,29 @@ export interface Beginning {
 
 export type Outcome =
   | { readonly state: 'done'; readonly receipt: string }
-  | { readonly state: 'refused' | 'failed' | 'unknown'; readonly error: string; readonly retryAfterMs: number }
+  | {
+      readonly state: 'refused' | 'failed' | 'unknown'
+      readonly error: string
+      readonly retryAfterMs: number
+      /** What the answer was concluded to; absent: what is recorded of it stays. */
+      readonly conclusion?: string
+      /** False: it is no refusal or deferral of the message's own, and its counts stay. */
+      readonly counts?: boolean
+    }
+
+/** One delivery of a message. */
+export interface DeliveryKey {
+  readonly key: EntryKey
+  readonly destination: string
+  readonly recipient: string
+}
+
+/** What becomes of a deletion that is wanted. Null: it is not wanted any more, or has happened. */
+export interface DeletionNote {
+  readonly key: EntryKey
+  /** `tried`: DELE was sent once more. */
+  readonly pending: { readonly reason: string; readonly tried: boolean } | null
+}
 
 export interface Settlement {
   readonly key: EntryKey
@@ -112,6 +152,15 @@ export interface Ledger extends AsyncDisposable {
    *  `received` is recorded with it; null leaves what is there. */
   settle(lease: Lease, settlement: Settlement): Promise<void>
 
+  /** The attempts of these deliveries leave our hands now: the last byte goes to the server, the command gets its input. Resolves
+   *  when that is durable; not before then may it happen. `begin` takes the mark off. */
+  handOver(lease: Lease, deliveries: readonly DeliveryKey[]): Promise<void>
+
+  /** Deliveries to these destinations that were refused for what was the destination's after all: they are only deferred, due at
+   *  once, and that refusal is not counted. `messages` by `nameOfMessage`, of any account, without its lease: nothing but
+   *  a refused delivery is changed. `recipient` null: all of them. */
+  absolve(messages: readonly string[], destinations: readonly string[], recipient: string | null): Promise<void>
+
   /** A begun message whose deliveries were not tried after all (cut, refused RETR): `started` ones are `pending` again.
    *  `reason` is kept for people; null leaves it. The attempt is not counted, unless `counts`: the message made us fail. */
   abandon(
@@ -127,6 +176,13 @@ export interface Ledger extends AsyncDisposable {
 
   /** Their DELE was answered +OK and the session ended with QUIT. */
   deleted(lease: Lease, keys: readonly EntryKey[]): Promise<void>
+
+  /** Deletions that are wanted and did not happen, or no longer are. `deleted`, and going from the server, end one as well. */
+  noteDeletions(lease: Lease, notes: readonly DeletionNote[]): Promise<void>
+
+  /** These messages destroyed a session when `command` was asked of them; a message that is not known is open then. Null: they
+   *  did not this time, what was recorded of it is forgotten. */
+  noteHarm(lease: Lease, keys: readonly EntryKey[], command: Harm['command'] | null): Promise<void>
 
   /** They are listed again, and are the same messages. */
   returned(lease: Lease, keys: readonly EntryKey[]): Promise<void>
@@ -147,6 +203,24 @@ export interface Ledger extends AsyncDisposable {
 
   /** Remembers what a person was told of a known account's failure; null forgets it. An unknown account: nothing happens. */
   told(account: string, told: Told | null): Promise<void>
+
+  /** Records how far the account's taking over is; null: it is finished. */
+  takeOver(lease: Lease, state: TakingOver | null): Promise<void>
+
+  /** What is recorded of all destinations and recipients, in the order of their keys. */
+  destinations(): Promise<readonly DestinationRecord[]>
+  /** A blank record where nothing is. */
+  destination(key: string, recipient: string): Promise<DestinationRecord>
+  /** Replaces a record by what `change` makes of it, at once for all processes; gives the new one. `change` is pure and may run
+   *  twice; where it gives its argument back, nothing is written. */
+  changeDestination(
+    key: string,
+    recipient: string,
+    change: (record: DestinationRecord) => DestinationRecord,
+  ): Promise<DestinationRecord>
+  /** A destination that is called otherwise in the configuration now: all deliveries follow it. Gives how many did; those of
+   *  messages that have one of the new name already stay. */
+  renameDestination(from: string, to: string): Promise<number>
 
   /** The account is due again so long from now, by the ledger's clock; null: nobody plans its polls. */
   schedule(lease: Lease, delayMs: number | null): Promise<void>

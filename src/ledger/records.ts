@@ -1,15 +1,13 @@
 // What `popfetch state` and `status` look up and mend: the rest of the ledger's contract, which no poll needs. Kept apart from
 // ledger.ts, the contract of polls; the same promises hold (durable when it resolves, ERR_LEDGER, no long turn of the loop).
 import type { FactChanges } from './account.ts'
-import type { Delivery, EntryKey, MessageState } from './entry.ts'
+import type { Delivery, EntryKey, Harm, MessageState, PendingDeletion } from './entry.ts'
 import type { Lease } from './lease.ts'
 
 /** `open` includes what a destination refused; `refused`: those of them alone. */
 export type Selection = 'all' | 'open' | 'refused' | 'delivered' | 'seen' | 'held'
 
 export interface DeliveryRecord extends Delivery {
-  /** Not to be tried again before then; 0: any time. */
-  readonly retryAfterMs: number
   /** When the last attempt came to an end; null: none did. */
   readonly settledMs: number | null
   /** What the destination said when it took it; null: it has not. */
@@ -25,6 +23,10 @@ export interface MessageRecord {
   readonly listedBytes: number | null
   readonly receivedBytes: number | null
   readonly messageId: string | null
+  /** See Heading: not safe to print as they are. */
+  readonly from: string | null
+  readonly subject: string | null
+  readonly dateMs: number | null
   readonly fingerprint: Buffer | null
   readonly digest: Buffer | null
   /** How often it was begun without coming to an end. */
@@ -38,6 +40,8 @@ export interface MessageRecord {
   readonly deletedMs: number | null
   /** Since when complete listings lacked it; null: they did not. */
   readonly goneSinceMs: number | null
+  readonly deletion: PendingDeletion | null
+  readonly harm: Harm | null
   /** Of a message in any state, in the order of destination and recipient. */
   readonly deliveries: readonly DeliveryRecord[]
 }
@@ -48,7 +52,12 @@ export interface Unsettled {
   readonly waiting: number
   readonly refused: number
   readonly held: number
+  /** A deletion of theirs is outstanding; they may be counted above as well. */
+  readonly undeleted: number
 }
+
+/** Messages that wait for their next try: for the time being, for good, until a person says so. */
+export type Waiting = 'deferred' | 'refused' | 'held'
 
 export interface Records {
   /** The account's messages in the order in which they were first seen, in slices that are short enough for a turn of the
@@ -69,6 +78,10 @@ export interface Records {
 
   /** The same for all of them, in many short transactions: cut short, it is simply done again. */
   forgetAll(lease: Lease, facts: FactChanges): Promise<number>
+
+  /** Messages that wait in one of these ways are due now: their pauses are over; held ones are open again, their lost answers
+   *  and attempts no longer counted. Gives how many there were. */
+  retry(lease: Lease, which: readonly Waiting[]): Promise<number>
 
   /** Removes an account and what was remembered of its polls. The caller has forgotten its messages; rejects with ERR_BUG when
    *  it has some. */

@@ -139,7 +139,7 @@ export function failing(failures: number, facts: Partial<AccountHealth> = {}): A
 
 function record(name: string, health: AccountHealth): AccountRecord {
   const identity = { host: 'pop.example.net', port: 995, user: name }
-  return { name, identity, started: true, known: 0, told: null, facts: {}, mark: null, ...health }
+  return { name, identity, started: true, known: 0, told: null, facts: {}, takingOver: null, mark: null, ...health }
 }
 
 /** A poll that a test ends. */

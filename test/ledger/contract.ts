@@ -3,12 +3,14 @@
 import { describe } from 'vitest'
 import { accounts } from './contract/accounts.ts'
 import { comparisons } from './contract/comparisons.ts'
+import { destinations } from './contract/destinations.ts'
 import { durability } from './contract/durability.ts'
 import { forgetting } from './contract/forgetting.ts'
 import { leases } from './contract/leases.ts'
 import { mending } from './contract/mending.ts'
 import { messages } from './contract/messages.ts'
 import { model } from './contract/model.ts'
+import { outstanding } from './contract/outstanding.ts'
 import { records } from './contract/records.ts'
 import { scheduling } from './contract/scheduling.ts'
 import { settled } from './contract/settled.ts'
@@ -23,6 +25,8 @@ export function contract(kind: Kind): void {
   describe(`${kind.name}: forgetting what is gone`, () => forgetting(kind))
   describe(`${kind.name}: records`, () => records(kind))
   describe(`${kind.name}: mending`, () => mending(kind))
+  describe(`${kind.name}: destinations`, () => destinations(kind))
+  describe(`${kind.name}: what is outstanding`, () => outstanding(kind))
   describe(`${kind.name}: schedulers`, () => scheduling(kind))
   describe(`${kind.name}: any sequence of calls`, () => model(kind))
   describe(`${kind.name}: a process that dies`, () => durability(kind))

@@ -77,7 +77,33 @@ const SECOND = `
   CREATE INDEX message_forgettable ON message (account, gone_since_ms) WHERE gone_listing IS NOT NULL AND state IN (1, 2);
 `
 
-export const MIGRATIONS: readonly string[] = [FIRST, SECOND]
+// What destinations answered, what was handed over to them, what people recognise a message by, deletions that did not happen.
+// `destination.record` and `account.taking_over`, `message.harm` are JSON: read as a whole, by few.
+const THIRD = `
+  ALTER TABLE message ADD COLUMN sender TEXT;
+  ALTER TABLE message ADD COLUMN subject TEXT;
+  ALTER TABLE message ADD COLUMN date_ms INTEGER;
+  ALTER TABLE message ADD COLUMN deletion_wanted_ms INTEGER;
+  ALTER TABLE message ADD COLUMN deletion_tried INTEGER;
+  ALTER TABLE message ADD COLUMN deletion_reason TEXT;
+  ALTER TABLE message ADD COLUMN harm TEXT;
+  CREATE INDEX message_undeleted ON message (account) WHERE deletion_wanted_ms IS NOT NULL;
+
+  ALTER TABLE delivery ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE delivery ADD COLUMN deferrals INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE delivery ADD COLUMN handed_over INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE delivery ADD COLUMN conclusion TEXT;
+  UPDATE delivery SET refusals = attempts WHERE state = 3;
+
+  ALTER TABLE account ADD COLUMN taking_over TEXT;
+
+  CREATE TABLE destination (
+    key TEXT NOT NULL, recipient TEXT NOT NULL, record TEXT NOT NULL,
+    PRIMARY KEY (key, recipient)
+  ) STRICT, WITHOUT ROWID;
+`
+
+export const MIGRATIONS: readonly string[] = [FIRST, SECOND, THIRD]
 
 export function schemaVersion(database: DatabaseSync): number {
   return number(rowOf(database.prepare('PRAGMA user_version'))?.[0])

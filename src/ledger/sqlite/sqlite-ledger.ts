@@ -4,6 +4,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { Access, type Surroundings } from './access.ts'
 import { type ComparedRows, findKnown, SqliteComparison } from './comparison.ts'
 import { AccountRows } from './rows/accounts.ts'
+import { DestinationRows } from './rows/destinations.ts'
 import { blankRecord } from '../account.ts'
 import { GroupCommit } from './group-commit.ts'
 import { IdentityRows } from './rows/identity.ts'
@@ -17,13 +18,18 @@ import type {
   Adoption,
   Beginning,
   Comparison,
+  DeletionNote,
+  DeliveryKey,
+  DestinationRecord,
   EntryKey,
+  Harm,
   KnownMessage,
   Ledger,
   Lease,
   PollEnd,
   ReceivedFacts,
   Settlement,
+  TakingOver,
   Told,
   Worker,
 } from '../ledger.ts'
@@ -45,12 +51,14 @@ export class SqliteLedger implements Ledger {
   readonly #identity: IdentityRows
   readonly #compared: ComparedRows
   readonly #leases: HeldLeases
+  readonly #destinations: DestinationRows
 
   constructor(database: DatabaseSync, path: string, surroundings: Surroundings) {
     this.place = path
     this.#database = database
     this.#accounts = new AccountRows(database)
     this.#messages = new MessageRows(database)
+    this.#destinations = new DestinationRows(database)
     const known = new KnownRows(database)
     this.#identity = new IdentityRows(database, known)
     const settled = new SettledRows(database)
@@ -129,6 +137,51 @@ export class SqliteLedger implements Ledger {
 
   deleted(lease: Lease, keys: readonly EntryKey[]): Promise<void> {
     return this.#access.changeAll(lease, keys, (key, id, nowMs) => this.#messages.deleted(id, key, nowMs))
+  }
+
+  handOver(lease: Lease, deliveries: readonly DeliveryKey[]): Promise<void> {
+    return this.#access.changeAll(lease, deliveries, (delivery, id) => this.#messages.handOver(id, delivery))
+  }
+
+  noteDeletions(lease: Lease, notes: readonly DeletionNote[]): Promise<void> {
+    return this.#access.changeAll(lease, notes, (note, id, nowMs) => this.#messages.noteDeletion(id, note, nowMs))
+  }
+
+  noteHarm(lease: Lease, keys: readonly EntryKey[], command: Harm['command'] | null): Promise<void> {
+    return this.#access.changeAll(lease, keys, (key, id, nowMs) => this.#messages.noteHarm(id, key, command, nowMs))
+  }
+
+  takeOver(lease: Lease, state: TakingOver | null): Promise<void> {
+    return this.#access.change(lease, (id) => this.#accounts.takeOver(id, state))
+  }
+
+  absolve(messages: readonly string[], destinations: readonly string[], recipient: string | null): Promise<void> {
+    return this.#access.write(() => this.#destinations.absolve(messages, destinations, recipient))
+  }
+
+  destinations(): Promise<readonly DestinationRecord[]> {
+    return this.#access.read(() => this.#destinations.all())
+  }
+
+  destination(key: string, recipient: string): Promise<DestinationRecord> {
+    return this.#access.read(() => this.#destinations.read(key, recipient))
+  }
+
+  changeDestination(
+    key: string,
+    recipient: string,
+    change: (record: DestinationRecord) => DestinationRecord,
+  ): Promise<DestinationRecord> {
+    return this.#access.write(() => {
+      const before = this.#destinations.read(key, recipient)
+      const after = change(before)
+      if (after !== before) this.#destinations.write({ ...after, key, recipient })
+      return after
+    })
+  }
+
+  renameDestination(from: string, to: string): Promise<number> {
+    return this.#access.write(() => this.#destinations.rename(from, to))
   }
 
   returned(lease: Lease, keys: readonly EntryKey[]): Promise<void> {

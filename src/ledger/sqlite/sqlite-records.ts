@@ -9,8 +9,8 @@ import { bug } from './rows/fault.ts'
 import type { FactChanges } from '../account.ts'
 import type { EntryKey } from '../entry.ts'
 import type { Lease } from '../lease.ts'
-import { COUNTED_PER_STATEMENT, RecordRows, type UnsettledRow } from './rows/records.ts'
-import type { MessageRecord, Records, Selection, Unsettled } from '../records.ts'
+import { COUNTED_PER_STATEMENT, RecordRows, ROWS_PER_STATEMENT, type UnsettledRow } from './rows/records.ts'
+import type { MessageRecord, Records, Selection, Unsettled, Waiting } from '../records.ts'
 import { HELD, OPEN, OPEN_REFUSED } from './rows/row.ts'
 
 /** Messages removed in one transaction, with one fsync. */
@@ -63,6 +63,10 @@ export class SqliteRecords implements Records {
       const name = names.get(id)
       if (name !== undefined) found.set(name, totals(counts))
     }
+    for (const { account, messages } of await this.#access.read(() => this.#rows.undeleted())) {
+      const name = names.get(account)
+      if (name !== undefined) found.set(name, { ...(found.get(name) ?? NONE), undeleted: messages })
+    }
     return found
   }
 
@@ -112,6 +116,20 @@ export class SqliteRecords implements Records {
     })
   }
 
+  async retry(lease: Lease, which: readonly Waiting[]): Promise<number> {
+    let due = 0
+    const last = await this.#access.read(() => this.#rows.lastNumber())
+    for (let after = 0; after < last; after += ROWS_PER_STATEMENT) {
+      const from = after
+      due += await this.#access.change(lease, (id) => {
+        const messages = this.#rows.retry(id, which, from)
+        if (messages > 0) this.#accounts.unmark(id)
+        return messages
+      })
+    }
+    return due
+  }
+
   remove(lease: Lease): Promise<void> {
     return this.#access.change(lease, (id) => {
       if (this.#rows.hasMessages(id)) throw bug('removing an account that has messages')
@@ -143,8 +161,10 @@ export class SqliteRecords implements Records {
   }
 }
 
+const NONE: Unsettled = { waiting: 0, refused: 0, held: 0, undeleted: 0 }
+
 function totals(rows: readonly UnsettledRow[]): Unsettled {
   const of = (state: UnsettledRow['state']): number =>
     rows.reduce((sum, row) => (row.state === state ? sum + row.messages : sum), 0)
-  return { waiting: of(OPEN), refused: of(OPEN_REFUSED), held: of(HELD) }
+  return { waiting: of(OPEN), refused: of(OPEN_REFUSED), held: of(HELD), undeleted: 0 }
 }

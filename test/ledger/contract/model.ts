@@ -19,7 +19,7 @@ import type { Beginning, Delivery, EntryKey, Outcome } from '../../../src/ledger
 import type { Kind } from '../kind.ts'
 import { key, leaseOf } from '../scene.ts'
 
-type Settled = { -readonly [Part in keyof Delivery]: Delivery[Part] } & { retryAfterMs: number }
+type Settled = { -readonly [Part in keyof Delivery]: Delivery[Part] }
 
 interface Remembered {
   state: 'open' | 'delivered' | 'seen' | 'held'
@@ -61,8 +61,12 @@ class Model {
         state: 'started',
         attempts: (before?.attempts ?? 0) + 1,
         unknowns: before?.unknowns ?? 0,
+        refusals: before?.refusals ?? 0,
+        deferrals: before?.deferrals ?? 0,
+        dueAfterMs: 0,
+        handedOver: false,
+        conclusion: before?.conclusion ?? null,
         error: before?.error ?? null,
-        retryAfterMs: 0,
       })
     }
   }
@@ -75,11 +79,23 @@ class Model {
     message.attempts = 0
     delivery.state = outcome.state
     delivery.error = outcome.state === 'done' ? null : outcome.error
-    delivery.retryAfterMs = outcome.state === 'done' ? 0 : outcome.retryAfterMs
+    delivery.dueAfterMs = outcome.state === 'done' ? 0 : outcome.retryAfterMs
+    const counts = outcome.state !== 'done' && outcome.counts !== false
+    if (counts && outcome.state === 'refused') delivery.refusals++
+    if (counts && outcome.state === 'failed') delivery.deferrals++
+    delivery.conclusion = outcome.state === 'done' ? null : (outcome.conclusion ?? delivery.conclusion)
     if (outcome.state === 'unknown') delivery.unknowns++
     if (outcome.state !== 'done') message.reason = outcome.error
     if (undone(message).length === 0) Object.assign(message, { state: 'delivered', reason: null })
     else if (message.state !== 'held') message.state = 'open'
+    return true
+  }
+
+  /** False when it is not under way. */
+  handOver(entry: EntryKey, target: string): boolean {
+    const delivery = this.messages.get(nameOf(entry))?.deliveries.get(target)
+    if (delivery?.state !== 'started') return false
+    delivery.handedOver = true
     return true
   }
 
@@ -105,8 +121,8 @@ class Model {
     const { state, attempts, deletions, reason } = message
     const deliveries = [...message.deliveries.values()]
       .toSorted((a, b) => (`${a.destination} ${a.recipient}` < `${b.destination} ${b.recipient}` ? -1 : 1))
-      .map((settled) => viewOf(settled))
-    const due = Math.min(...undone(message).map((delivery) => delivery.retryAfterMs))
+      .map((settled) => ({ ...settled }))
+    const due = Math.min(...undone(message).map((delivery) => delivery.dueAfterMs))
     const retryAfterMs = state === 'open' && Number.isFinite(due) ? due : 0
     return { state, attempts, deletions, reason, retryAfterMs, deliveries: waiting ? deliveries : [] }
   }
@@ -120,10 +136,6 @@ class Model {
       ).length,
     }
   }
-}
-
-function viewOf({ destination, recipient, state, intent, attempts, unknowns, error }: Settled): Delivery {
-  return { destination, recipient, state, intent, attempts, unknowns, error }
 }
 
 function undone(message: Remembered): readonly Settled[] {
@@ -140,7 +152,13 @@ const entry = constantFrom(...ENTRIES)
 const word = constantFrom('550 no', 'cut', 'busy')
 const outcome: Arbitrary<Outcome> = oneof(
   record({ state: constant('done' as const), receipt: word }),
-  record({ state: constantFrom('refused', 'failed', 'unknown'), error: word, retryAfterMs: nat(3) }),
+  record({
+    state: constantFrom('refused', 'failed', 'unknown'),
+    error: word,
+    retryAfterMs: nat(3),
+    conclusion: constantFrom('TEMP', 'BAD'),
+    counts: boolean(),
+  }),
 )
 const action = oneof(
   {
@@ -156,6 +174,7 @@ const action = oneof(
     weight: 5,
     arbitrary: record({ kind: constant('settle' as const), entry, target: constantFrom(...TARGETS), outcome }),
   },
+  record({ kind: constant('handOver' as const), entry, target: constantFrom(...TARGETS) }),
   record({ kind: constant('abandon' as const), entry, reason: option(word), counts: boolean() }),
   record({ kind: constant('hold' as const), entry, reason: word }),
   record({ kind: constant('see' as const), entry }),
@@ -195,6 +214,13 @@ export function model(kind: Kind): void {
                   outcome: step.outcome,
                   received: null,
                 })
+                pending.push(allowed ? call : expect(call).rejects.toMatchObject({ code: 'ERR_BUG' }))
+                break
+              }
+              case 'handOver': {
+                const [destination = '', recipient = ''] = step.target.split(' ')
+                const allowed = model.handOver(step.entry, step.target)
+                const call = ledger.handOver(lease, [{ key: step.entry, destination, recipient }])
                 pending.push(allowed ? call : expect(call).rejects.toMatchObject({ code: 'ERR_BUG' }))
                 break
               }

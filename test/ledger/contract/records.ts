@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { MessageRecord } from '../../../src/ledger/records.ts'
 import { freshLedger, type Kind } from '../kind.ts'
 import { DONE, key, leaseOf } from '../scene.ts'
-import { keysOf, largeLedger, oneOfEach, received, uidlsOf } from './samples.ts'
+import { keysOf, HEADING, largeLedger, oneOfEach, received, uidlsOf } from './samples.ts'
 
 export function records(kind: Kind): void {
   describe('a list', () => {
@@ -30,12 +30,14 @@ export function records(kind: Kind): void {
       const lease = await oneOfEach(ledger)
       await ledger.deleted(lease, [key('done')])
       const [first] = (await Array.fromAsync(ledger.records.list('a', 'delivered'))).flat()
+      const { heading: _, ...about } = received
       expect(first).toEqual({
         key: { uidl: 'done', copy: 0 },
         state: 'delivered',
         firstSeenMs: 5000,
         listedBytes: 4000,
-        ...received,
+        ...about,
+        ...HEADING,
         attempts: 0,
         retryAfterMs: 0,
         reason: null,
@@ -43,6 +45,8 @@ export function records(kind: Kind): void {
         deletions: 1,
         deletedMs: 5000,
         goneSinceMs: null,
+        deletion: null,
+        harm: null,
         deliveries: [
           {
             destination: 'inbox',
@@ -51,8 +55,12 @@ export function records(kind: Kind): void {
             intent: 'a'.repeat(16),
             attempts: 1,
             unknowns: 0,
+            refusals: 0,
+            deferrals: 0,
+            dueAfterMs: 0,
+            handedOver: false,
+            conclusion: null,
             error: null,
-            retryAfterMs: 0,
             settledMs: 5000,
             receipt: DONE.state === 'done' ? DONE.receipt : null,
           },
@@ -117,8 +125,8 @@ export function records(kind: Kind): void {
     await leaseOf(ledger, 'c')
     expect(await ledger.records.unsettled()).toEqual(
       new Map([
-        ['a', { waiting: 1, refused: 1, held: 1 }],
-        ['b', { waiting: 0, refused: 1, held: 2 }],
+        ['a', { waiting: 1, refused: 1, held: 1, undeleted: 0 }],
+        ['b', { waiting: 0, refused: 1, held: 2, undeleted: 0 }],
       ]),
     )
   })

@@ -5,11 +5,13 @@ import { freshLedger, type Kind } from '../kind.ts'
 import { beginning, DONE, key, leaseOf, settlement } from '../scene.ts'
 
 const refusal = { state: 'refused', error: '554 no', retryAfterMs: 9000 } as const
+export const HEADING = { from: 'Ann <ann@example.org>', subject: 'lunch \u{1f600}', dateMs: 1_700_000_000_000 }
 export const received = {
   receivedBytes: 4100,
   digest: Buffer.alloc(32, 1),
   fingerprint: Buffer.alloc(16, 2),
   messageId: '<1@example.org>',
+  heading: HEADING,
 }
 
 export async function keysOf(ledger: Ledger, selection: Selection, account = 'a'): Promise<EntryKey[]> {

@@ -11,6 +11,9 @@ const message: MessageRecord = {
   listedBytes: null,
   receivedBytes: null,
   messageId: null,
+  from: null,
+  subject: null,
+  dateMs: null,
   fingerprint: null,
   digest: null,
   attempts: 0,
@@ -20,6 +23,8 @@ const message: MessageRecord = {
   deletions: 0,
   deletedMs: null,
   goneSinceMs: null,
+  deletion: null,
+  harm: null,
   deliveries: [],
 }
 const delivery: DeliveryRecord = {
@@ -29,8 +34,12 @@ const delivery: DeliveryRecord = {
   intent: '',
   attempts: 1,
   unknowns: 0,
+  refusals: 0,
+  deferrals: 0,
+  dueAfterMs: 0,
+  handedOver: false,
+  conclusion: null,
   error: null,
-  retryAfterMs: 0,
   settledMs: null,
   receipt: null,
 }

@@ -32,6 +32,10 @@ function known(facts: Partial<KnownMessage> = {}): KnownMessage {
     deletions: 0,
     reason: null,
     goneSinceMs: null,
+    deletion: null,
+    harm: null,
+    from: null,
+    subject: null,
     deliveries: [],
     ...facts,
   }

@@ -117,7 +117,18 @@ function columns(messages: readonly Remembered[], position = 0): SettledColumns 
 function remembered(uidl: string, more: Partial<Remembered> = {}): Remembered {
   const nothing = { receivedBytes: null, fingerprint: null, digest: null, reason: null, goneSinceMs: null }
   const counts = { attempts: 0, retryAfterMs: 0, deletions: 0, deliveries: [] }
-  return { ...nothing, ...counts, uidl, copy: 0, state: 'delivered', firstSeenMs: 50, listedBytes: 1000, ...more }
+  const outstanding = { deletion: null, harm: null, from: null, subject: null }
+  return {
+    ...nothing,
+    ...counts,
+    ...outstanding,
+    uidl,
+    copy: 0,
+    state: 'delivered',
+    firstSeenMs: 50,
+    listedBytes: 1000,
+    ...more,
+  }
 }
 
 function listing(entries: readonly Listed[]): Listing {

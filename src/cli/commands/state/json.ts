@@ -39,7 +39,7 @@ function deliveryObject(delivery: DeliveryRecord): object {
     intent,
     attempts,
     unknowns,
-    retryAfter: iso(delivery.retryAfterMs),
+    retryAfter: iso(delivery.dueAfterMs),
     settled: iso(delivery.settledMs),
     receipt,
     error,

@@ -72,14 +72,13 @@ const STATES: Readonly<Record<DeliveryRecord['state'], string>> = {
 }
 
 function deliveryLines(delivery: DeliveryRecord): string[] {
-  const { destination, recipient, state, attempts, unknowns, intent, settledMs, receipt, error, retryAfterMs } =
-    delivery
+  const { destination, recipient, state, attempts, unknowns, intent, settledMs, receipt, error, dueAfterMs } = delivery
   const facts = [
     STATES[state],
     ...(attempts === 0 ? [] : [counted(attempts, 'attempt')]),
     ...(unknowns === 0 ? [] : [`${counted(unknowns, 'answer')} lost`]),
     ...(settledMs === null ? [] : [`last ${stamp(settledMs)}`]),
-    ...(retryAfterMs === 0 ? [] : [`not again before ${stamp(retryAfterMs)}`]),
+    ...(dueAfterMs === 0 ? [] : [`not again before ${stamp(dueAfterMs)}`]),
     ...(intent === '' ? [] : [`intent ${intent}`]),
   ]
   const said = receipt ?? error

@@ -18,7 +18,7 @@ import { unknownAccount } from '../../command-errors.ts'
 /** This many refused and held messages of an account are shown; `state list` has all. */
 const SHOWN_TROUBLES = 5
 
-const SETTLED: Unsettled = { waiting: 0, refused: 0, held: 0 }
+const SETTLED: Unsettled = { waiting: 0, refused: 0, held: 0, undeleted: 0 }
 
 /** Resolves to 0 even when accounts fail: the question was answered. */
 export async function run(invocation: StatusInvocation, surroundings: Surroundings): Promise<number> {

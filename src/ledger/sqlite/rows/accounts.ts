@@ -2,12 +2,12 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Retry } from '../../../errors.ts'
 import { bug } from './fault.ts'
-import type { AccountHealth, AccountIdentity, AccountRecord, FactChanges, Told } from '../../account.ts'
+import type { AccountHealth, AccountIdentity, AccountRecord, FactChanges, TakingOver, Told } from '../../account.ts'
 import type { PollEnd } from '../../ledger.ts'
-import { Misread, bytes, number, numberOrNull, rowOf, rowsOf, text, textOrNull, type Row } from './row.ts'
+import { bytes, number, numberOrNull, parsed, rowOf, rowsOf, text, textOrNull, type Row } from './row.ts'
 
 const COLUMNS = `name, host, port, user, started, known, last_poll_ms, last_success_ms, failures, refusals, secret_mark,
-  paused_until_ms, error, facts, told_state, told_ms, mark_digest, mark_due_ms`
+  paused_until_ms, error, facts, told_state, told_ms, mark_digest, mark_due_ms, taking_over`
 
 export class AccountRows {
   readonly #id: StatementSync
@@ -25,6 +25,7 @@ export class AccountRows {
   readonly #unmark: StatementSync
   readonly #due: StatementSync
   readonly #isDue: StatementSync
+  readonly #takeOver: StatementSync
   readonly #schedule: StatementSync
   /** Valid within one transaction. */
   readonly #ids = new Map<string, number>()
@@ -51,6 +52,7 @@ export class AccountRows {
     this.#due = database.prepare('SELECT name FROM account WHERE next_poll_ms <= ? ORDER BY next_poll_ms, id')
     this.#isDue = database.prepare('SELECT 1 FROM account WHERE name = ? AND next_poll_ms <= ?')
     this.#schedule = database.prepare('UPDATE account SET next_poll_ms = ? WHERE name = ?')
+    this.#takeOver = database.prepare('UPDATE account SET taking_over = ? WHERE id = ?')
     this.#rename = database.prepare('UPDATE account SET name = ? WHERE id = ?')
   }
 
@@ -138,6 +140,10 @@ export class AccountRows {
     this.#start.run(id)
   }
 
+  takeOver(id: number, state: TakingOver | null): void {
+    this.#takeOver.run(state === null ? null : JSON.stringify(state), id)
+  }
+
   tell(name: string, told: Told | null): void {
     this.#told.run(told?.state ?? null, told?.atMs ?? null, name)
   }
@@ -179,6 +185,7 @@ function record(row: Row): AccountRecord {
     error: errorOf(textOrNull(row[12])),
     told: row[14] === null ? null : { state: text(row[14]), atMs: number(row[15]) },
     facts: factsOf(text(row[13])),
+    takingOver: row[18] === null ? null : (parsed(text(row[18])) as TakingOver),
     mark: row[16] === null ? null : { digest: bytes(row[16]), dueMs: numberOrNull(row[17]) },
   }
 }
@@ -191,12 +198,4 @@ function errorOf(json: string | null): AccountHealth['error'] {
 
 function factsOf(json: string): Readonly<Record<string, string>> {
   return parsed(json) as Record<string, string>
-}
-
-function parsed(json: string): unknown {
-  try {
-    return JSON.parse(json)
-  } catch (thrown) {
-    throw new Misread('an account with broken JSON', { cause: thrown })
-  }
 }

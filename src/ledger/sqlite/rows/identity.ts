@@ -2,11 +2,12 @@
 // used again, messages that went and came back, a lost ledger, new UIDLs. Synchronous and without transactions of its own.
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { bug } from './fault.ts'
-import { COLUMNS, KEYS_PER_STATEMENT, type KnownRow, type KnownRows } from './known.ts'
+import { AFTER_COLUMNS, COLUMNS, KEYS_PER_STATEMENT, type KnownRow, type KnownRows } from './known.ts'
 import type { FingerprintedKey } from '../../comparison.ts'
 import type { EntryKey } from '../../entry.ts'
 import type { Absence, Adoption } from '../../ledger.ts'
 import type { ReceivedFacts } from '../../../message.ts'
+import { HEADING, valuesOf } from './messages.ts'
 import { DELIVERED, DONE, bytes, number, numberOrNull, rowOf, rowsOf, uidlBytes } from './row.ts'
 
 interface FingerprintedRow extends FingerprintedKey {
@@ -68,7 +69,7 @@ export class IdentityRows {
        WHERE account = ? AND deletions > 0 AND gone_since_ms IS NULL`,
     )
     this.#go = database.prepare(
-      `UPDATE message SET gone_since_ms = ?1,
+      `UPDATE message SET gone_since_ms = ?1, deletion_wanted_ms = NULL, deletion_tried = NULL, deletion_reason = NULL,
        gone_listing = iif(?2 AND deletions = 0, NULL, (SELECT listings + 1 FROM account WHERE account.id = message.account))
        WHERE id = ?3`,
     )
@@ -92,7 +93,7 @@ export class IdentityRows {
        VALUES (?, ?, ?, ${DONE}, ?, 1, ?, ?)`,
     )
     this.#confirm = database.prepare(
-      `UPDATE message SET received_bytes = ?, digest = ?, fingerprint = ?, message_id = ?
+      `UPDATE message SET received_bytes = ?, digest = ?, fingerprint = ?, message_id = ?, ${HEADING}
        WHERE account = ? AND uidl = ? AND copy = ?`,
     )
     this.#rekey = database.prepare('UPDATE message SET uidl = ?, copy = ? WHERE account = ? AND uidl = ? AND copy = ?')
@@ -105,7 +106,7 @@ export class IdentityRows {
 
   copies(account: number, uidl: string): readonly { readonly copy: number; readonly known: KnownRow }[] {
     return rowsOf(this.#copies, account, uidlBytes(uidl)).map((row) => ({
-      copy: number(row[12]),
+      copy: number(row[AFTER_COLUMNS]),
       known: this.#known.message(row),
     }))
   }
@@ -182,9 +183,8 @@ export class IdentityRows {
   }
 
   confirm(account: number, key: EntryKey, received: ReceivedFacts): void {
-    const { receivedBytes, digest, fingerprint, messageId } = received
     const at = [account, uidlBytes(key.uidl), key.copy] as const
-    const { changes } = this.#confirm.run(receivedBytes, digest, fingerprint, messageId, ...at)
+    const { changes } = this.#confirm.run(...valuesOf(received), ...at)
     if (changes !== 1) throw bug('confirming a message that is not known')
   }
 

@@ -1,12 +1,14 @@
 // Answers "which of these entries do I know?": the hot path of every poll, a thousand keys a statement. Reads only.
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { ComparedMessage } from '../../comparison.ts'
-import type { Delivery, EntryKey, MessageState } from '../../entry.ts'
+import type { Delivery, EntryKey, Harm, MessageState, PendingDeletion } from '../../entry.ts'
 import {
   deliveryState,
+  harm,
   messageState,
   number,
   numberOrNull,
+  pendingDeletion,
   rowOf,
   rowsOf,
   text,
@@ -22,7 +24,11 @@ export const KEYS_PER_STATEMENT = 1000
 const NO_DELIVERIES: readonly Delivery[] = []
 
 export const COLUMNS = `m.state, m.first_seen_ms, m.listed_bytes, m.received_bytes, hex(m.fingerprint), hex(m.digest), m.attempts,
-  m.retry_after_ms, m.deletions, m.reason, m.id, m.gone_since_ms`
+  m.retry_after_ms, m.deletions, m.reason, m.id, m.gone_since_ms, m.deletion_wanted_ms, m.deletion_tried, m.deletion_reason, m.harm,
+  m.sender, m.subject`
+
+/** The place of what follows COLUMNS. */
+export const AFTER_COLUMNS = 18
 
 export class KnownRows {
   readonly #ordinary: StatementSync
@@ -38,8 +44,7 @@ export class KnownRows {
     )
     this.#any = database.prepare(`SELECT ${COLUMNS} FROM message m WHERE m.account = ? AND m.uidl = ? AND m.copy = ?`)
     this.#deliveries = database.prepare(
-      `SELECT destination, recipient, state, intent, attempts, unknowns, error FROM delivery WHERE message = ?
-       ORDER BY destination, recipient`,
+      `SELECT ${DELIVERY_COLUMNS} FROM delivery WHERE message = ? ORDER BY destination, recipient`,
     )
   }
 
@@ -59,7 +64,7 @@ export class KnownRows {
     }
     if (ordinary.length === 0) return found
     for (const row of rowsOf(this.#ordinary, JSON.stringify(ordinary), account)) {
-      const place = places[number(row[12])]
+      const place = places[number(row[AFTER_COLUMNS])]
       if (place !== undefined) found[place] = this.message(row)
     }
     return found
@@ -73,15 +78,28 @@ export class KnownRows {
   }
 
   #deliveriesOf(message: number): readonly Delivery[] {
-    return rowsOf(this.#deliveries, message).map((row) => ({
-      destination: text(row[0]),
-      recipient: text(row[1]),
-      state: deliveryState(number(row[2])),
-      intent: text(row[3]),
-      attempts: number(row[4]),
-      unknowns: number(row[5]),
-      error: textOrNull(row[6]),
-    }))
+    return rowsOf(this.#deliveries, message).map(deliveryOf)
+  }
+}
+
+export const DELIVERY_COLUMNS = `destination, recipient, state, intent, attempts, unknowns, refusals, deferrals, retry_after_ms,
+  handed_over, conclusion, error`
+
+/** Of a row that begins with DELIVERY_COLUMNS. */
+export function deliveryOf(row: Row): Delivery {
+  return {
+    destination: text(row[0]),
+    recipient: text(row[1]),
+    state: deliveryState(number(row[2])),
+    intent: text(row[3]),
+    attempts: number(row[4]),
+    unknowns: number(row[5]),
+    refusals: number(row[6]),
+    deferrals: number(row[7]),
+    dueAfterMs: number(row[8]),
+    handedOver: number(row[9]) === 1,
+    conclusion: textOrNull(row[10]),
+    error: textOrNull(row[11]),
   }
 }
 
@@ -99,6 +117,10 @@ export class KnownRow implements ComparedMessage {
   readonly deletions: number
   readonly reason: string | null
   readonly goneSinceMs: number | null
+  readonly deletion: PendingDeletion | null
+  readonly harm: Harm | null
+  readonly from: string | null
+  readonly subject: string | null
   readonly deliveries: readonly Delivery[]
   readonly #fingerprint: string
   readonly #digest: string
@@ -116,6 +138,10 @@ export class KnownRow implements ComparedMessage {
     this.reason = textOrNull(row[9])
     this.row = number(row[10])
     this.goneSinceMs = numberOrNull(row[11])
+    this.deletion = row[12] === null ? null : pendingDeletion(row.slice(12, 15))
+    this.harm = harm(row[15])
+    this.from = textOrNull(row[16])
+    this.subject = textOrNull(row[17])
     this.deliveries = deliveries
   }
 

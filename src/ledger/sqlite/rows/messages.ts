@@ -3,10 +3,11 @@
 // of a settled message is one row.
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { bug } from './fault.ts'
-import type { Beginning, EntryKey, ReceivedFacts, Settlement } from '../../ledger.ts'
+import type { Beginning, DeletionNote, DeliveryKey, EntryKey, Harm, ReceivedFacts, Settlement } from '../../ledger.ts'
 import {
   DELIVERED,
   DONE,
+  FAILED,
   HELD,
   OPEN,
   OPEN_REFUSED,
@@ -14,12 +15,21 @@ import {
   REFUSED,
   SEEN,
   STARTED,
+  UNKNOWN,
   deliveryStateNumber,
   number,
   numberOrNull,
   rowOf,
   uidlBytes,
 } from './row.ts'
+
+export const HEADING = 'sender = coalesce(?, sender), subject = coalesce(?, subject), date_ms = coalesce(?, date_ms)'
+
+/** For `received_bytes = ?, digest = ?, fingerprint = ?, message_id = ?` and HEADING. */
+export function valuesOf({ receivedBytes, digest, fingerprint, messageId, heading }: ReceivedFacts) {
+  const { from = null, subject = null, dateMs = null } = heading ?? {}
+  return [receivedBytes, digest, fingerprint, messageId, from, subject, dateMs] as const
+}
 
 /** What the deliveries of a message that are not done amount to. */
 interface Undone {
@@ -43,6 +53,9 @@ export class MessageRows {
   readonly #hold: StatementSync
   readonly #deleted: StatementSync
   readonly #deliver: StatementSync
+  readonly #handOver: StatementSync
+  readonly #noteDeletion: StatementSync
+  readonly #noteHarm: StatementSync
   /** Messages that this process made known with one delivery and did not settle yet → their rows: nearly all of them. What
    *  becomes of such a message is told without asking the file for it first. */
   readonly #single = new Map<string, number>()
@@ -60,14 +73,16 @@ export class MessageRows {
     this.#startDelivery = database.prepare(
       `INSERT INTO delivery (message, destination, recipient, state, intent, attempts) VALUES (?, ?, ?, ${STARTED}, ?, 1)
        ON CONFLICT (message, destination, recipient)
-       DO UPDATE SET state = ${STARTED}, intent = excluded.intent, attempts = attempts + 1, retry_after_ms = 0`,
+       DO UPDATE SET state = ${STARTED}, intent = excluded.intent, attempts = attempts + 1, retry_after_ms = 0, handed_over = 0`,
     )
     this.#settleDelivery = database.prepare(
-      `UPDATE delivery SET state = ?, unknowns = unknowns + ?, retry_after_ms = ?, settled_ms = ?, receipt = ?, error = ?
-       WHERE message = ? AND destination = ? AND recipient = ?`,
+      `UPDATE delivery SET state = ?1, unknowns = unknowns + (?1 = ${UNKNOWN}), refusals = refusals + (?2 AND ?1 = ${REFUSED}),
+       deferrals = deferrals + (?2 AND ?1 = ${FAILED}), conclusion = iif(?1 = ${DONE}, NULL, coalesce(?3, conclusion)),
+       retry_after_ms = ?4, settled_ms = ?5, receipt = ?6, error = ?7
+       WHERE message = ?8 AND destination = ?9 AND recipient = ?10`,
     )
     this.#finishDelivery = database.prepare(
-      `UPDATE delivery SET state = ${DONE}, retry_after_ms = 0, settled_ms = ?, receipt = ?, error = NULL
+      `UPDATE delivery SET state = ${DONE}, retry_after_ms = 0, settled_ms = ?, receipt = ?, error = NULL, conclusion = NULL
        WHERE message = ? AND destination = ? AND recipient = ?`,
     )
     this.#undone = database.prepare(
@@ -78,18 +93,32 @@ export class MessageRows {
        delivered_ms = ?5, attempts = 0 WHERE id = ?6`,
     )
     this.#facts = database.prepare(
-      'UPDATE message SET received_bytes = ?, digest = ?, fingerprint = ?, message_id = ? WHERE id = ?',
+      `UPDATE message SET received_bytes = ?, digest = ?, fingerprint = ?, message_id = ?, ${HEADING} WHERE id = ?`,
     )
     this.#deliver = database.prepare(
       `UPDATE message SET state = ${DELIVERED}, delivered_ms = ?, attempts = 0, reason = NULL, retry_after_ms = 0,
-       received_bytes = ?, digest = ?, fingerprint = ?, message_id = ? WHERE id = ? AND state = ${OPEN}`,
+       received_bytes = ?, digest = ?, fingerprint = ?, message_id = ?, ${HEADING} WHERE id = ? AND state = ${OPEN}`,
     )
     this.#unstart = database.prepare(`UPDATE delivery SET state = ${PENDING} WHERE message = ? AND state = ${STARTED}`)
     this.#abandon = database.prepare(
       'UPDATE message SET reason = coalesce(?, reason), attempts = max(0, attempts - ?) WHERE id = ?',
     )
     this.#hold = database.prepare(`UPDATE message SET state = ${HELD}, reason = ? WHERE id = ?`)
-    this.#deleted = database.prepare('UPDATE message SET deletions = deletions + 1, deleted_ms = ? WHERE id = ?')
+    this.#deleted = database.prepare(
+      `UPDATE message SET deletions = deletions + 1, deleted_ms = ?, deletion_wanted_ms = NULL, deletion_tried = NULL,
+       deletion_reason = NULL WHERE id = ?`,
+    )
+    this.#handOver = database.prepare(
+      `UPDATE delivery SET handed_over = 1 WHERE message = ? AND destination = ? AND recipient = ? AND state = ${STARTED}`,
+    )
+    this.#noteDeletion = database.prepare(
+      `UPDATE message SET deletion_wanted_ms = iif(?1 IS NULL, NULL, coalesce(deletion_wanted_ms, ?2)),
+       deletion_tried = iif(?1 IS NULL, NULL, coalesce(deletion_tried, 0) + ?3), deletion_reason = ?1 WHERE id = ?4`,
+    )
+    this.#noteHarm = database.prepare(
+      `UPDATE message SET harm = iif(?1 IS NULL, NULL,
+       json_object('command', ?1, 'times', coalesce(harm ->> 'times', 0) + 1, 'lastMs', ?2)) WHERE id = ?3`,
+    )
   }
 
   /** Remembers an entry as seen; 1 if it was new, 0 if it was known. */
@@ -134,7 +163,8 @@ export class MessageRows {
     const error = done ? null : outcome.error
     const { changes } = this.#settleDelivery.run(
       deliveryStateNumber(outcome.state),
-      outcome.state === 'unknown' ? 1 : 0,
+      done || outcome.counts === false ? 0 : 1,
+      done ? null : (outcome.conclusion ?? null),
       done ? 0 : outcome.retryAfterMs,
       nowMs,
       done ? outcome.receipt : null,
@@ -155,12 +185,29 @@ export class MessageRows {
   #settleSingle(id: number, settlement: Settlement, received: ReceivedFacts, nowMs: number): boolean {
     const { destination, recipient, outcome } = settlement
     if (outcome.state !== 'done') return false
-    const { receivedBytes, digest, fingerprint, messageId } = received
-    const { changes } = this.#deliver.run(nowMs, receivedBytes, digest, fingerprint, messageId, id)
+    const { changes } = this.#deliver.run(nowMs, ...valuesOf(received), id)
     if (changes !== 1) return false
     const settled = this.#finishDelivery.run(nowMs, outcome.receipt, id, destination, recipient)
     if (settled.changes !== 1) throw bug('settling a delivery that was never begun')
     return true
+  }
+
+  handOver(account: number, { key, destination, recipient }: DeliveryKey): void {
+    const id = this.#single.get(nameOf(account, key)) ?? this.#idOf(account, key)
+    const { changes } = this.#handOver.run(id, destination, recipient)
+    if (changes !== 1) throw bug('handing over a delivery that was never begun')
+  }
+
+  noteDeletion(account: number, { key, pending }: DeletionNote, nowMs: number): void {
+    const tried = pending?.tried === true ? 1 : 0
+    this.#noteDeletion.run(pending?.reason ?? null, nowMs, tried, this.#idOf(account, key))
+  }
+
+  /** 1 if the message was new, 0 if it was known. */
+  noteHarm(account: number, key: EntryKey, command: Harm['command'] | null, nowMs: number): number {
+    const inserted = this.#insert.run(account, uidlBytes(key.uidl), key.copy, OPEN, 0, nowMs, null, null)
+    this.#noteHarm.run(command, nowMs, this.#idOf(account, key))
+    return Number(inserted.changes)
   }
 
   abandon(account: number, key: EntryKey, reason: string | null, counts: boolean): void {
@@ -196,7 +243,7 @@ export class MessageRows {
   }
 
   #receive(id: number, received: ReceivedFacts): void {
-    this.#facts.run(received.receivedBytes, received.digest, received.fingerprint, received.messageId, id)
+    this.#facts.run(...valuesOf(received), id)
   }
 }
 

@@ -2,22 +2,27 @@
 // of whole messages. One rule: a statement looks at a bounded number of rows, however many the ledger has.
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { EntryKey } from '../../ledger.ts'
-import type { DeliveryRecord, MessageRecord, Selection } from '../../records.ts'
+import { DELIVERY_COLUMNS, deliveryOf } from './known.ts'
+import type { DeliveryRecord, MessageRecord, Selection, Waiting } from '../../records.ts'
 import {
   DELIVERED,
+  DONE,
+  FAILED,
   HELD,
   OPEN,
   OPEN_REFUSED,
+  REFUSED,
   SEEN,
+  UNKNOWN,
   bytes,
   bytesOrNull,
-  deliveryState,
+  harm,
   messageState,
   number,
   numberOrNull,
+  pendingDeletion,
   rowOf,
   rowsOf,
-  text,
   textOrNull,
   type Row,
   uidlBytes,
@@ -29,7 +34,8 @@ export const ROWS_PER_STATEMENT = 200
 export const COUNTED_PER_STATEMENT = 20_000
 
 const COLUMNS = `id, uidl, copy, state, first_seen_ms, listed_bytes, received_bytes, message_id, fingerprint, digest, attempts,
-  retry_after_ms, reason, delivered_ms, deletions, deleted_ms, gone_since_ms`
+  retry_after_ms, reason, delivered_ms, deletions, deleted_ms, gone_since_ms, sender, subject, date_ms, deletion_wanted_ms,
+  deletion_tried, deletion_reason, harm`
 
 // By row number, not by an index: row numbers are dense, and pages come one after the other as they lie in the file.
 const BY_NUMBER = `SELECT ${COLUMNS} FROM message NOT INDEXED WHERE id > ? AND id <= ? AND account = ?`
@@ -102,6 +108,42 @@ export class RecordRows {
     })
   }
 
+  /** The number of messages of each account with a deletion outstanding. */
+  undeleted(): readonly { readonly account: number; readonly messages: number }[] {
+    const sql = `SELECT account, count(*) FROM message INDEXED BY message_undeleted
+      WHERE deletion_wanted_ms IS NOT NULL GROUP BY account`
+    return rowsOf(this.#statement(sql)).map((row) => ({ account: number(row[0]), messages: number(row[1]) }))
+  }
+
+  /** Inside a transaction: makes those of the rows after `after` due that wait so; gives how many. */
+  retry(account: number, which: readonly Waiting[], after: number): number {
+    const range = `message.account = ?1 AND message.id > ?2 AND message.id <= ?3`
+    const at = [account, after, after + ROWS_PER_STATEMENT] as const
+    let due = 0
+    if (which.includes('held')) {
+      const held = `SELECT id FROM message WHERE ${range} AND state = ${HELD}`
+      this.#statement(
+        `UPDATE delivery SET retry_after_ms = 0, unknowns = 0 WHERE state <> ${DONE} AND message IN (${held})`,
+      ).run(...at)
+      const reopened = this.#statement(
+        `UPDATE message SET attempts = 0, retry_after_ms = 0, state = iif(EXISTS (SELECT 1 FROM delivery
+         WHERE message = message.id AND state = ${REFUSED}), ${OPEN_REFUSED}, ${OPEN}) WHERE ${range} AND state = ${HELD}`,
+      ).run(...at)
+      due += Number(reopened.changes)
+    }
+    const states = [
+      ...(which.includes('deferred') ? [FAILED, UNKNOWN] : []),
+      ...(which.includes('refused') ? [REFUSED] : []),
+    ]
+    if (states.length === 0) return due
+    const open = `SELECT id FROM message WHERE ${range} AND state IN (${OPEN}, ${OPEN_REFUSED})`
+    const waiting = `state IN (${states.join(', ')}) AND message IN (${open})`
+    const rows = rowsOf(this.#statement(`SELECT DISTINCT message FROM delivery WHERE ${waiting}`), ...at)
+    this.#statement(`UPDATE delivery SET retry_after_ms = 0 WHERE ${waiting}`).run(...at)
+    for (const row of rows) this.#statement('UPDATE message SET retry_after_ms = 0 WHERE id = ?').run(number(row[0]))
+    return due + rows.length
+  }
+
   knows(account: number, uidl: string): boolean {
     return (
       rowOf(this.#statement(`SELECT 1 FROM message WHERE account = ? AND uidl = ?`), account, uidlBytes(uidl)) !== null
@@ -141,6 +183,9 @@ export class RecordRows {
       listedBytes: numberOrNull(row[5]),
       receivedBytes: numberOrNull(row[6]),
       messageId: textOrNull(row[7]),
+      from: textOrNull(row[17]),
+      subject: textOrNull(row[18]),
+      dateMs: numberOrNull(row[19]),
       fingerprint: bytesOrNull(row[8]),
       digest: bytesOrNull(row[9]),
       attempts: number(row[10]),
@@ -150,24 +195,18 @@ export class RecordRows {
       deletions: number(row[14]),
       deletedMs: numberOrNull(row[15]),
       goneSinceMs: numberOrNull(row[16]),
+      deletion: pendingDeletion(row.slice(20, 23)),
+      harm: harm(row[23]),
       deliveries: this.#deliveries(number(row[0])),
     }
   }
 
   #deliveries(message: number): readonly DeliveryRecord[] {
-    const sql = `SELECT destination, recipient, state, intent, attempts, unknowns, error, retry_after_ms, settled_ms, receipt
-      FROM delivery WHERE message = ? ORDER BY destination, recipient`
+    const sql = `SELECT ${DELIVERY_COLUMNS}, settled_ms, receipt FROM delivery WHERE message = ? ORDER BY destination, recipient`
     return rowsOf(this.#statement(sql), message).map((row) => ({
-      destination: text(row[0]),
-      recipient: text(row[1]),
-      state: deliveryState(number(row[2])),
-      intent: text(row[3]),
-      attempts: number(row[4]),
-      unknowns: number(row[5]),
-      error: textOrNull(row[6]),
-      retryAfterMs: number(row[7]),
-      settledMs: numberOrNull(row[8]),
-      receipt: textOrNull(row[9]),
+      ...deliveryOf(row),
+      settledMs: numberOrNull(row[12]),
+      receipt: textOrNull(row[13]),
     }))
   }
 }

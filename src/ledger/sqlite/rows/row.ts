@@ -2,7 +2,7 @@
 // than objects), in the order of the columns of their SELECT. Nothing here knows a table.
 import { createHash } from 'node:crypto'
 import type { SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite'
-import type { DeliveryState, EntryKey, MessageState } from '../../entry.ts'
+import type { DeliveryState, EntryKey, Harm, MessageState, PendingDeletion } from '../../entry.ts'
 
 /** The file holds something that popfetch never writes there. */
 export class Misread extends Error {}
@@ -68,6 +68,8 @@ export const PENDING = 0
 export const STARTED = 1
 export const DONE = 2
 export const REFUSED = 3
+export const UNKNOWN = 4
+export const FAILED = 5
 
 export function deliveryState(value: number): DeliveryState {
   const state = DELIVERY_STATES[value]
@@ -93,4 +95,22 @@ export function isOrdinary(key: EntryKey): boolean {
 export function uidlBytes(uidl: string): Buffer {
   const bytes = Buffer.from(uidl, 'latin1')
   return bytes.byteLength > UIDL_LIMIT_BYTES ? createHash('sha256').update(bytes).digest() : bytes
+}
+
+/** Of the columns deletion_wanted_ms, deletion_tried, deletion_reason. */
+export function pendingDeletion([wantedSinceMs, tried, reason]: Row): PendingDeletion | null {
+  if (wantedSinceMs === null) return null
+  return { wantedSinceMs: number(wantedSinceMs), tried: number(tried), reason: text(reason) }
+}
+
+export function harm(value: SQLOutputValue | undefined): Harm | null {
+  return value === null ? null : (parsed(text(value)) as Harm)
+}
+
+export function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json)
+  } catch (thrown) {
+    throw new Misread('the ledger holds broken JSON', { cause: thrown })
+  }
 }

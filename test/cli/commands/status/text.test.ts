@@ -19,13 +19,14 @@ const record: AccountRecord = {
   error: null,
   told: null,
   facts: {},
+  takingOver: null,
   mark: null,
 }
 const status: AccountStatus = {
   account: 'work',
   record,
   configured: true,
-  unsettled: { waiting: 0, refused: 0, held: 0 },
+  unsettled: { waiting: 0, refused: 0, held: 0, undeleted: 0 },
   troubles: [],
   planned: null,
   pausedUntilMs: null,
@@ -85,7 +86,10 @@ describe('an account', () => {
   test('names what is refused and held, and how to see the rest', () => {
     const message = { key: { uidl: 'a b', copy: 0 }, state: 'held', reason: 'too large' } as MessageRecord
     const refused = { key: { uidl: 'c', copy: 1 }, state: 'open', reason: '554 no' } as MessageRecord
-    const { below } = only({ unsettled: { waiting: 0, refused: 30, held: 8 }, troubles: [refused, message] })
+    const { below } = only({
+      unsettled: { waiting: 0, refused: 30, held: 8, undeleted: 0 },
+      troubles: [refused, message],
+    })
     expect(below).toEqual([
       'work: message c (copy 1): refused: 554 no',
       'work: message a\\x20b: held back: too large',

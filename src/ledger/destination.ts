@@ -1,0 +1,81 @@
+// What a ledger records of a destination that did not take mail: since when and until when it is left alone, and the answers in
+// a row that may lead to that. Shared by all accounts and processes. Part of the contract of ledger.ts; plain data. What
+// follows from it is decided in poll/route/; the words of `conclusion` are those of deliver/answers/conclusions.ts.
+import { createHash } from 'node:crypto'
+import type { Told } from './account.ts'
+import type { EntryKey } from './entry.ts'
+
+/** While it lasts nothing is sent there, and nothing is retrieved that only this destination would get. */
+export interface Rest {
+  readonly conclusion: string
+  readonly sinceMs: number
+  /** Not to be tried before then. */
+  readonly untilMs: number
+  /** How often the pause was doubled. */
+  readonly step: number
+  /** The pause that the destination named; 0: none. */
+  readonly askedMs: number
+  readonly error: { readonly code: string; readonly message: string }
+  /** The exit code of a poll that this rest stops. */
+  readonly exit: number
+  /** The messages that had a part in opening it, by `nameOfMessage`. */
+  readonly openers: readonly string[]
+  /** Of the secret that was refused, as in AccountHealth; null: it was not about a secret. */
+  readonly secretMark: number | null
+}
+
+/** One answer about a message that was never refused before. Nothing was taken between it and the next one. */
+export interface RowEntry {
+  /** By `nameOfMessage`. */
+  readonly message: string
+  readonly conclusion: string
+  /** Two answers with the same key are equal. */
+  readonly same: string
+  readonly aboutUs: boolean
+}
+
+/** The longest row that is remembered: longer ones decide nothing. */
+export const LONGEST_ROW = 10
+
+export interface DestinationRecord {
+  /** Made by its kind of server and user, or path: two names for the same place are one. */
+  readonly key: string
+  /** '': the destination as a whole. */
+  readonly recipient: string
+  /** What configurations call it. */
+  readonly names: readonly string[]
+  /** Null: it is tried as usual. */
+  readonly rest: Rest | null
+  /** The last answers in a row, the newest last. */
+  readonly row: readonly RowEntry[]
+  /** Refused sign-ins in a row with the same secret. */
+  readonly refusals: number
+  readonly lastSuccessMs: number | null
+  /** What was last told of it without a terminal; null: told of nothing, or all is well again. */
+  readonly told: Told | null
+  /** A person wants it left alone; null: nobody does. `untilMs` null: until it is resumed. */
+  readonly pausedBy: { readonly by: string; readonly untilMs: number | null } | null
+}
+
+export function blankDestination(key: string, recipient: string): DestinationRecord {
+  return {
+    key,
+    recipient,
+    names: [],
+    rest: null,
+    row: [],
+    refusals: 0,
+    lastSuccessMs: null,
+    told: null,
+    pausedBy: null,
+  }
+}
+
+/** Longer UIDLs stand in a name as their SHA-256: what a server makes us remember is bounded. */
+const UIDL_LIMIT = 70
+
+/** Names a message in the records of destinations, over all accounts. */
+export function nameOfMessage(account: string, { uidl, copy }: EntryKey): string {
+  const short = uidl.length > UIDL_LIMIT ? createHash('sha256').update(uidl, 'latin1').digest('hex') : uidl
+  return JSON.stringify([account, copy, short])
+}
