@@ -4,7 +4,7 @@
 import { hash } from 'node:crypto'
 
 /** Servers that cut a header in TOP do so from 64 KiB on (P127); no field that matters stands beyond that. */
-const LIMIT_BYTES = 64 * 1024
+export const HEADER_LIMIT_BYTES = 64 * 1024
 const TAB = 9
 const LF = 10
 const CR = 13
@@ -43,13 +43,13 @@ const VOLATILE: ReadonlySet<string> = new Set([
  *  all header, one that begins with it has an empty one. A view of `bytes`, not a copy. */
 export function splitHeader(bytes: Buffer): Buffer {
   if (bytes[0] === LF || (bytes[0] === CR && bytes[1] === LF)) return bytes.subarray(0, 0)
-  const head = bytes.length > LIMIT_BYTES ? bytes.subarray(0, LIMIT_BYTES) : bytes
+  const head = bytes.length > HEADER_LIMIT_BYTES ? bytes.subarray(0, HEADER_LIMIT_BYTES) : bytes
   const beforeEmpty = head.indexOf('\n\r\n', 0, 'latin1')
   const upTo = beforeEmpty < 0 ? head : head.subarray(0, beforeEmpty + 1)
   // A lone LF ends a line in the file that a Maildir keeps, so it does here.
   const bare = upTo.indexOf('\n\n', 0, 'latin1')
   if (bare >= 0) return upTo.subarray(0, bare + 1)
-  if (beforeEmpty >= 0 || bytes.length <= LIMIT_BYTES) return upTo
+  if (beforeEmpty >= 0 || bytes.length <= HEADER_LIMIT_BYTES) return upTo
   // Cut: a line that is there by half would not be what TOP gives.
   const lastLineEnd = head.lastIndexOf(LF)
   return lastLineEnd < 0 ? head : head.subarray(0, lastLineEnd + 1)
@@ -235,5 +235,5 @@ function isSpace(code: number): boolean {
 }
 
 function latin1(header: Buffer): string {
-  return header.toString('latin1', 0, Math.min(header.length, LIMIT_BYTES))
+  return header.toString('latin1', 0, Math.min(header.length, HEADER_LIMIT_BYTES))
 }

@@ -21,11 +21,12 @@ import { withTrust } from './network/trust.ts'
 import { StaleCapabilities, staleOr, unansweredCapabilities } from './recoverable.ts'
 import type { Credentials, Mechanism } from './sign-in/mechanism.ts'
 import { chooseMechanism, type MechanismChoice } from './sign-in/mechanisms.ts'
+import { UnknownMechanism } from './sign-in/refusal.ts'
 import { signInWith } from './sign-in/sign-in.ts'
 import { CAPABILITIES_LIMIT, type Capabilities, noCapabilities, parseCapabilities } from './wire/capabilities.ts'
 import { CollectedBody, headerBody } from './wire/collected-body.ts'
 import { command, type Command } from './wire/command.ts'
-import { type BodySink, ExchangeQueue } from './wire/exchange.ts'
+import { type BodySink, ExchangeQueue, type Place } from './wire/exchange.ts'
 import type { Reply } from './wire/reply.ts'
 import { expiredToken, isBusy, refusedTls, replyError } from './wire/reply-error.ts'
 
@@ -152,6 +153,10 @@ export class Session implements AsyncDisposable {
   get botched(): PopfetchError | null {
     return this.#queue.botched
   }
+  /** Where it ended: the command whose answer was due, or one that was refused just before; null: at none. */
+  get brokenAt(): Place | null {
+    return this.#queue.place
+  }
   /** May several commands be sent before the first is answered? */
   get pipelining(): boolean {
     return this.#queue.pipelining
@@ -161,7 +166,8 @@ export class Session implements AsyncDisposable {
     return this.#queue.idle
   }
 
-  /** Signs in, once: no second attempt in this session (P052). Rejects with the errors that chooseMechanism and signInWith
+  /** Signs in, once: no second attempt in this session (P052). Only a mechanism that the server does not know after all gives way
+   *  to the next one, where `choice` leaves that open (P170). Rejects with the errors that chooseMechanism and signInWith
    *  name, or StaleCapabilities; then the session is botched. */
   async signIn(choice: MechanismChoice, credentials: Credentials): Promise<void> {
     const choose = (capabilities: Capabilities): Mechanism => chooseMechanism(choice, capabilities, credentials)
@@ -170,8 +176,15 @@ export class Session implements AsyncDisposable {
       tried = choose(this.#capabilities)
       this.#assertMaySendSecrets()
       const greeting = this.#greeting?.rest ?? Buffer.alloc(0)
-      await signInWith(this.#queue, tried, credentials, { ...this.#options, greeting })
-      this.#signedIn = tried
+      const peer = { ...this.#options, greeting, secure: this.#connection.secure }
+      let next: Mechanism | null = tried
+      for (let mechanism = tried; next !== null; mechanism = next ?? mechanism) {
+        next = await signInWith(this.#queue, mechanism, credentials, peer).then(
+          () => null,
+          (error: unknown) => this.#instead(mechanism, error, choice, choose),
+        )
+        this.#signedIn = mechanism
+      }
       this.#mayExpire = 'token' in credentials
     } catch (thrown) {
       const isRemembered = this.#capabilities === this.#options.remembered
@@ -180,6 +193,23 @@ export class Session implements AsyncDisposable {
       this.#queue.botch(asPopfetchError(error))
       throw error
     }
+  }
+
+  /** The mechanism to try instead of one that the server listed and does not know. Rethrows `error` where there is none. */
+  #instead(
+    { name }: Mechanism,
+    error: unknown,
+    choice: MechanismChoice,
+    choose: (capabilities: Capabilities) => Mechanism,
+  ): Mechanism {
+    const isRemembered = this.#capabilities === this.#options.remembered
+    if (choice !== 'auto' || isRemembered || !(error instanceof UnknownMechanism)) throw error
+    // What is left out here is not remembered either.
+    const sasl = new Set([...this.#capabilities.sasl].filter((offered) => offered !== name.toUpperCase()))
+    this.#capabilities = { ...this.#capabilities, sasl }
+    const other = choose(this.#capabilities)
+    if (other.name === name) throw error
+    return other
   }
 
   /** The one place that allows secrets to be sent: only to a peer that TLS verified, or with `tls: none` (P048). */

@@ -1,5 +1,6 @@
 // LIST, UIDL and the CAPA before them, over a session.
 import { describe, expect, it } from 'vitest'
+import { UnansweredCapabilities } from '../../src/pop3/recoverable.ts'
 import { Pop3Server } from '../support/pop3-server.ts'
 import { failure, Kept, signedIn, withMessages } from './sessions.ts'
 
@@ -63,6 +64,31 @@ describe('the listing', () => {
     await using empty = await withMessages(0)
     await using another = await signedIn(empty)
     expect(await another.list()).toMatchObject({ hasUidls: true, length: 0 })
+  })
+
+  it('goes on without sizes where LIST is refused and UIDL is whole; not where the refusal is for now (P174)', async () => {
+    await using server = await withMessages(2)
+    server.faults.reply.set('LIST', '-ERR unknown command')
+    await using session = await signedIn(server)
+    const listing = await session.list()
+    expect(listing.slice(0, 2)).toMatchObject([
+      { number: 1, uidl: 'uid00000001', sizeBytes: null },
+      { number: 2, uidl: 'uid00000002', sizeBytes: null },
+    ])
+    server.faults.reply.set('LIST', '-ERR [SYS/TEMP] later')
+    await using later = await signedIn(server)
+    expect(await failure(later.list())).toMatchObject({ code: 'ERR_POP3_REPLY' })
+    server.faults.reply.set('LIST', '-ERR no').set('UIDL', '-ERR no')
+    await using neither = await signedIn(server)
+    expect(await failure(neither.list())).toMatchObject({ code: 'ERR_POP3_REPLY' })
+  })
+
+  it('that waits behind a CAPA without an answer fails for the sake of CAPA (P169)', async () => {
+    await using server = await withMessages(2)
+    let asked = 0
+    server.faults.onCommand = (verb) => (verb === 'CAPA' && ++asked === 2 ? 'stall' : 'serve')
+    await using session = await signedIn(server, { timeoutMs: 50 })
+    expect(await failure(session.list())).toBeInstanceOf(UnansweredCapabilities)
   })
 
   it('that is cut before its end is worth nothing (P085)', async () => {

@@ -1,6 +1,7 @@
 // RETR and TOP over a session: bytes and their order, and a reader that is slower than the server.
 import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
+import { fingerprint, splitHeader } from '../../src/header.ts'
 import { Pop3Server } from '../support/pop3-server.ts'
 import { failure, Kept, signedIn, withMessages } from './sessions.ts'
 
@@ -106,8 +107,29 @@ describe('headers', () => {
     await using session = await signedIn(server)
     await session.list()
     const [header, next] = await Promise.all([session.header(2), session.header(1)])
-    expect(header?.length).toBe(65_536)
+    // One byte more than is looked at, so that the cut is seen.
+    expect(header?.length).toBe(65_537)
     expect(next?.toString()).toBe('Subject: 1\r\n\r\n')
+  })
+})
+
+describe('the fingerprint of a long header', () => {
+  it.each([
+    ['a line cut in half', 4000, ''],
+    ['an end right before the limit', 0, 'end'],
+    ['an end right behind the limit', 1, 'end'],
+    ['an end two bytes behind the limit', 2, 'end'],
+  ])('is the same by TOP and by RETR: %s (P163)', async (_what, more, fill) => {
+    const start = 'Subject: many\r\nCc: '
+    const line = 'somebody <somebody@example.org>,\r\n '
+    const cc = fill === '' ? line.repeat(more) : 'x'.repeat(65_536 - start.length - 2 + more)
+    await using server = await withMessages(0)
+    const { bytes } = server.mailbox('alice').add(`${start}${cc}\r\n\r\nbody\r\n`)
+    await using session = await signedIn(server)
+    await session.list()
+    const header = await session.header(1)
+    expect(header).not.toBeNull()
+    expect(fingerprint(splitHeader(header!))).toEqual(fingerprint(splitHeader(bytes)))
   })
 })
 

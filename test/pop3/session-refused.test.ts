@@ -59,6 +59,35 @@ describe('a refused sign-in', () => {
     },
   )
 
+  it.each([
+    ['SASL SCRAM-SHA-256 PLAIN', 'AUTH SCRAM-SHA-256', '-ERR Unrecognized authentication type', 'plain'],
+    ['SASL LOGIN', 'AUTH LOGIN', '-ERR no', 'user'],
+    ['SASL PLAIN', 'AUTH PLAIN', '-ERR unsupported mechanism', 'user'],
+  ])(
+    'of a mechanism that the server lists and does not know leads to the next one: %s (P170)',
+    async (listed, refused, answer, instead) => {
+      await using server = await Pop3Server.start()
+      server.mailbox('alice')
+      server.capabilities!.before = [listed, 'USER']
+      server.faults.onCommand = (verb, args) => (`${verb} ${args}`.startsWith(refused) ? answer : 'serve')
+      await using session = await open(server)
+      await session.signIn('auto', alice)
+      expect(session.signedInWith).toBe(instead)
+      expect([...session.capabilities.sasl]).not.toContain(refused.slice(5))
+    },
+  )
+
+  it('that is about TLS says so, and not that the password is wrong (P170)', async () => {
+    await using server = await Pop3Server.start()
+    const answer = '-ERR [AUTH] Plaintext authentication disallowed on non-secure (SSL/TLS) connections.'
+    server.faults.reply.set('PASS', answer)
+    await using session = await open(server)
+    expect(await failure(session.signIn('user', alice))).toMatchObject({
+      code: 'ERR_TLS',
+      message: expect.stringContaining('set tls to starttls, or to implicit (port 995)'),
+    })
+  })
+
   it('that sends us to another server is not followed (P079)', async () => {
     await using server = await Pop3Server.start()
     server.faults.reply.set('PASS', '-ERR [REFERRAL/pop://alice@evil.example/] Try there')

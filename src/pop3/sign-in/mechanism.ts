@@ -16,6 +16,8 @@ export interface Peer {
 export interface Server extends Peer {
   /** The bytes of the greeting: APOP needs the timestamp in it. */
   readonly greeting: Buffer
+  /** Is the connection under TLS? */
+  readonly secure: boolean
 }
 
 export type Mechanism = SaslMechanism | CommandMechanism

@@ -13,7 +13,7 @@ import {
   type SaslMechanism,
   type Server,
 } from './mechanism.ts'
-import { brokenOff, refusedMechanism, refusedSignIn, tooLongToRead } from './refusal.ts'
+import { brokenOff, isUnknownMechanism, refusedMechanism, refusedSignIn, tooLongToRead } from './refusal.ts'
 
 /** Octets of a command line with its CRLF (RFC 2449 §4). */
 const COMMAND_LIMIT = 255
@@ -45,7 +45,7 @@ async function sendCommands(
   for (const next of mechanism.commands(credentials, server)) {
     const reply = await queue.run(next, 'step')
     if (reply.status === 'ok') continue
-    throw refusedSignIn(mechanism.name, reply, { advice: mechanism.advice(credentials), complaint: null })
+    throw refusedSignIn(mechanism.name, reply, { advice: mechanism.advice(credentials), complaint: null, ...server })
   }
 }
 
@@ -65,7 +65,8 @@ async function authenticate(
   let longest = 0
   let reply = await queue.run(fits ? command('AUTH', auth, initial) : command('AUTH', auth), 'sasl')
   // Nothing about the user was sent yet, so this is no verdict on the password.
-  if (reply.status === 'err' && sent === 0 && reply.code === null) throw refusedMechanism(name, reply)
+  if (reply.status === 'err' && reply.code === null && (sent === 0 || isUnknownMechanism(reply)))
+    throw refusedMechanism(name, reply)
   // `+OK` before our last message is no success: Exchange 2003 uses it to ask for more (P063).
   while (reply.status === 'continue' || (reply.status === 'ok' && sent < exchange.messages)) {
     const answer = sent > STEP_LIMIT ? misplaced : await answerTo(reply, exchange)
@@ -79,7 +80,7 @@ async function authenticate(
   if (reply.status === 'ok' && complaint === null) return
   if (reply.status === 'ok') throw brokenOff(name, reply, `it says yes and no at once (${complaint})`)
   if (complaint === null && longest > LINE_LIMIT) throw tooLongToRead(reply, longest)
-  throw refusedSignIn(name, reply, { advice: mechanism.advice(credentials), complaint })
+  throw refusedSignIn(name, reply, { advice: mechanism.advice(credentials), complaint, ...server })
 }
 
 function answerTo(reply: Reply, exchange: SaslExchange) {

@@ -1,9 +1,11 @@
 // Collects a short multi-line answer, or the beginning of a long one, in memory.
 import { PopfetchError } from '../../errors.ts'
+import { HEADER_LIMIT_BYTES } from '../../header.ts'
 import type { BodySink } from './exchange.ts'
 
-/** Enough for the fields of a header that identify a message. */
-const HEADER_KEPT_BYTES = 65_536
+/** One byte more than header.ts looks at: a header that goes on behind its limit is seen to be cut, and cut at the same line
+ *  as in RETR (P163, long headers). */
+const HEADER_KEPT_BYTES = HEADER_LIMIT_BYTES + 1
 /** A sender's huge header does not end the session: the rest of it is dropped. Anything longer than this is no header. */
 const HEADER_END_BYTES = 256 * 1024 * 1024
 

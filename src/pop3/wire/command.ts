@@ -51,6 +51,8 @@ const shapes: Readonly<Record<Verb, Shape>> = {
 
 export interface Command {
   readonly verb: Verb
+  /** The message that it is about; null: none. */
+  readonly number: number | null
   /** Ends with CRLF. */
   readonly bytes: Buffer
   readonly multiline: boolean
@@ -67,6 +69,7 @@ export function command(verb: Verb, ...args: readonly (string | number | Buffer)
   const shown = args.map((argument, index) => (index < shape.open ? display(String(argument)) : '****'))
   return {
     verb,
+    number: typeof first === 'number' ? first : null,
     bytes: Buffer.concat([Buffer.from(verb), ...parts.flatMap((part) => [SPACE, part]), CRLF]),
     multiline: shape.multiline === 'always' || (shape.multiline === 'without argument' && args.length === 0),
     shown: [verb, ...shown].join(' '),
@@ -76,7 +79,7 @@ export function command(verb: Verb, ...args: readonly (string | number | Buffer)
 /** A fast path for RETR and DELE, which come in thousands: a number is never wrong or secret. */
 function numbered(verb: Verb, number: number, shape: Shape): Command {
   const shown = `${verb} ${number}`
-  return { verb, bytes: Buffer.from(`${shown}\r\n`, 'latin1'), multiline: shape.multiline === 'always', shown }
+  return { verb, number, bytes: Buffer.from(`${shown}\r\n`, 'latin1'), multiline: shape.multiline === 'always', shown }
 }
 
 /** A line of a SASL exchange: base64, or `*` to cancel (RFC 5034 §4). Never shown in a trace. */

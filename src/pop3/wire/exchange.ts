@@ -21,6 +21,9 @@ export interface BodySink {
 const OUTSTANDING_LIMIT = 100
 const OUTSTANDING_BYTES_LIMIT = 4096
 
+/** Where in the queue a session ended: the command whose answer was due, or what was refused just before the end. */
+export type Place = Pick<Command, 'verb' | 'number'>
+
 interface Exchange {
   /** Null for the greeting and for lines of a SASL exchange. */
   readonly command: Command | null
@@ -46,6 +49,9 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
   #outstandingBytes = 0
   #pumpDue = false
   #botched: PopfetchError | null = null
+  #place: Place | null = null
+  /** The command that was answered last, and how. */
+  #answered: { readonly command: Command; readonly reply: Reply } | null = null
   readonly #clock: AnswerClock
   #pauses = 0
 
@@ -57,6 +63,10 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
 
   get botched(): PopfetchError | null {
     return this.#botched
+  }
+  /** Where the queue was botched; null: it was not, or at no command's place. */
+  get place(): Place | null {
+    return this.#place
   }
   get idle(): boolean {
     return this.#outstanding.length === 0 && this.#next === this.#waiting.length
@@ -180,6 +190,7 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
     this.#outstanding.shift()
     this.#outstandingBytes -= exchange.bytes.length
     this.#clock.start(this.#outstanding[0]?.clock ?? null)
+    this.#answered = exchange.command === null ? null : { command: exchange.command, reply }
     exchange.resolve(reply)
     if (this.#next < this.#waiting.length) this.#pumpSoon()
   }
@@ -191,19 +202,25 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
     try {
       this.#decoder.feed(chunk)
     } catch (error) {
-      this.botch(error instanceof UnaskedBytesError ? unaskedBytes(error) : asPopfetchError(error))
+      if (error instanceof UnaskedBytesError) this.botch(unaskedBytes(error), this.#answered?.command ?? null)
+      else this.botch(asPopfetchError(error))
     }
   }
 
   closed(error: PopfetchError | null): void {
     const head = this.#outstanding[0]
-    this.botch(error ?? closedByServer(head === undefined ? null : nameOf(head)))
+    const { command = null, reply = null } = this.#answered ?? {}
+    // Some servers close after a refusal: that is not the fault of the command behind it (P160).
+    const blamed = (head?.reply ?? null) === null && reply?.status === 'err' ? command : (head?.command ?? null)
+    this.botch(error ?? closedByServer(head === undefined ? null : nameOf(head)), blamed)
   }
 
-  /** Ends the connection without QUIT and rejects every waiting command, once. Only the first reason counts. */
-  botch(error: PopfetchError): void {
+  /** Ends the connection without QUIT and rejects every waiting command, once. Only the first reason counts. `place`: the
+   *  command to blame; else it is the one whose answer is due. */
+  botch(error: PopfetchError, place: Place | null = this.#outstanding[0]?.command ?? null): void {
     if (this.#botched !== null) return
     this.#botched = error
+    this.#place = place
     this.close()
     const all = [...this.#outstanding, ...this.#waiting.slice(this.#next)]
     this.#outstanding = []

@@ -4,7 +4,11 @@ import { parseReply } from '../../../src/pop3/wire/reply.ts'
 
 describe('a refused sign-in', () => {
   const refused = (line: string) =>
-    refusedSignIn('user', parseReply(Buffer.from(line, 'latin1')), { advice: 'check it', complaint: null })
+    refusedSignIn('user', parseReply(Buffer.from(line, 'latin1')), {
+      advice: 'check it',
+      complaint: null,
+      secure: true,
+    })
 
   it.each([
     '-ERR',
