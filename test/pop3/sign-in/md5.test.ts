@@ -34,7 +34,7 @@ describe('the timestamp of a greeting', () => {
 
   it('makes the digest of RFC 1939', () => {
     const greeting = Buffer.from('+OK POP3 server ready <1896.697170952@dbc.mtview.ca.us>')
-    const commands = apop.commands({ user: 'mrose', password: 'tanstaaf' }, { ...peer, greeting })
+    const commands = apop.commands({ user: 'mrose', password: 'tanstaaf' }, { ...peer, greeting, secure: true })
     expect(commands.map(({ bytes }) => String(bytes))).toEqual(['APOP mrose c4c9334bac560ecc979e58001b3e22fb\r\n'])
   })
 })
