@@ -35,12 +35,13 @@ export class MboxRoom {
 
   /** Rejects with DeliveryError. */
   async lock(signal: AbortSignal): Promise<MboxLock> {
-    const { fileSystem, path: file, hostName, lockLimitMs, lockRetryMs } = this.options
+    const { fileSystem, path: file, hostName, uid, lockLimitMs, lockRetryMs } = this.options
     try {
       return await MboxLock.take({
         fileSystem,
         path: file,
         hostName,
+        uid,
         signal,
         limitMs: lockLimitMs,
         retryMs: lockRetryMs,

@@ -1,9 +1,10 @@
 // The dot lock of an mbox, as mail programs have agreed on it: FILE.lock, made by a link, so that it works on NFS too
 // (D100). That agreement has a second lock, fcntl, which Node does not offer. Our lock also says what is being appended:
-// whoever finds the lock of a dead process knows how long the file was (D101). One rule: a lock is taken over only when its
-// owner is gone.
+// whoever finds the lock of a dead process knows how long the file was (D101). Two rules: a lock is taken over only when its
+// owner is gone; nothing written in a lock of another user is believed, for in a spool anybody can make one.
 import { randomBytes } from 'node:crypto'
-import { constants } from 'node:fs'
+import { constants, type Stats } from 'node:fs'
+import { dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { errnoOf } from '../../errors.ts'
 import { type FileSystem, readText, writeAll } from '../disk/filesystem.ts'
@@ -22,6 +23,8 @@ export interface LockOptions {
   /** Of the mbox. */
   readonly path: string
   readonly hostName: string
+  /** Ours; null where owners say nothing. */
+  readonly uid: number | null
   readonly signal: AbortSignal
   readonly limitMs: number
   readonly retryMs: number
@@ -54,7 +57,7 @@ export class MboxLock implements AsyncDisposable {
 
   /** Rejects with LockHeld, the signal's reason, or what the system said when it cannot be made. */
   static async take(options: LockOptions): Promise<MboxLock> {
-    const { fileSystem, path, signal, limitMs, retryMs } = options
+    const { fileSystem, path, uid, signal, limitMs, retryMs } = options
     const file = `${path}.lock`
     const own = await makeOwn(options)
     let taken = false
@@ -62,17 +65,17 @@ export class MboxLock implements AsyncDisposable {
       const deadlineMs = performance.now() + limitMs
       let leftover: Journal | null = null
       while (!(await linked(fileSystem, own.path, file))) {
-        const found = await look(fileSystem, file)
+        const found = await look(fileSystem, file, uid)
         if (found === null) continue
-        if (await isStale(found, own, options.hostName)) {
-          if (await setAside(fileSystem, file, `${own.path}.stale`, found)) {
+        if ((await isStale(found, own, options.hostName)) && (await mayRemove(fileSystem, path, found, uid))) {
+          if (await setAside(fileSystem, file, `${own.path}.stale`, found, uid)) {
             leftover = found.content?.journal ?? leftover
             // Before the lock is ours: if we die too, the next one still knows.
             if (leftover !== null) await writeAll(fileSystem, own.fd, Buffer.from(`${JSON.stringify(leftover)}\n`))
           }
           continue
         }
-        if (performance.now() >= deadlineMs) throw new LockHeld(holder(found, limitMs))
+        if (performance.now() >= deadlineMs) throw new LockHeld(holder(found, uid, limitMs))
         await pause(retryMs, undefined, { signal })
       }
       taken = true
@@ -124,9 +127,10 @@ interface Own {
 
 interface Found {
   readonly inode: number
+  readonly owner: number
   readonly text: string
   readonly changedMs: number
-  /** null: of another program. */
+  /** null: of another program, or of another user. */
   readonly content: Content | null
   readonly pid: number | null
 }
@@ -166,12 +170,15 @@ async function linked(fileSystem: FileSystem, own: string, file: string): Promis
   }
 }
 
-async function look(fileSystem: FileSystem, file: string): Promise<Found | null> {
+async function look(fileSystem: FileSystem, file: string, uid: number | null): Promise<Found | null> {
   let fd: number
   try {
     fd = await fileSystem.open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return null
+    const errno = errnoOf(error)
+    if (errno === 'ENOENT') return null
+    // Another user's, or a link: it holds as a lock of another program does, until it is too old.
+    if (errno === 'EACCES' || errno === 'ELOOP' || errno === 'ENXIO') return await lookFromOutside(fileSystem, file)
     throw error
   }
   try {
@@ -181,10 +188,26 @@ async function look(fileSystem: FileSystem, file: string): Promise<Found | null>
     const text = buffer.toString('utf8', 0, length)
     const [number = '', owner = '', journal = ''] = text.split('\n')
     const pid = /^\s*\d{1,10}\s*$/.test(number) ? Number(number) : null
-    return { inode: stats.ino, text, changedMs: stats.mtimeMs, pid, content: contentOf(owner, journal) }
+    const content = isOurs(stats, uid) ? contentOf(owner, journal) : null
+    return { inode: stats.ino, owner: stats.uid, text, changedMs: stats.mtimeMs, pid, content }
   } finally {
     await fileSystem.close(fd)
   }
+}
+
+async function lookFromOutside(fileSystem: FileSystem, file: string): Promise<Found | null> {
+  try {
+    const { ino, uid, mtimeMs } = await fileSystem.lstat(file)
+    return { inode: ino, owner: uid, text: '', changedMs: mtimeMs, pid: null, content: null }
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return null
+    throw error
+  }
+}
+
+/** Only we can have written it. A journal that says size 0 would have the whole mbox cut off. */
+function isOurs(stats: Stats, uid: number | null): boolean {
+  return stats.isFile() && (uid === null || (stats.uid === uid && (stats.mode & 0o022) === 0))
 }
 
 /** Written by another run of popfetch, perhaps cut off in the middle: nothing is believed. */
@@ -215,9 +238,22 @@ async function isStale({ content, pid, changedMs }: Found, own: Own, hostName: s
   return own.madeMs - changedMs > STALE_MS
 }
 
+/** In a sticky directory the lock of another user stays until that user, or root, removes it. */
+async function mayRemove(fileSystem: FileSystem, path: string, { owner }: Found, uid: number | null): Promise<boolean> {
+  if (uid === null || uid === 0 || owner === uid) return true
+  const directory = await fileSystem.lstat(await fileSystem.realpath(dirname(path)))
+  return (directory.mode & 0o1000) === 0 || directory.uid === uid
+}
+
 /** False: it was not that one any more. Between looking and renaming somebody may have taken over the dead one and be at
  *  work: then it is put back. */
-async function setAside(fileSystem: FileSystem, file: string, aside: string, found: Found): Promise<boolean> {
+async function setAside(
+  fileSystem: FileSystem,
+  file: string,
+  aside: string,
+  found: Found,
+  uid: number | null,
+): Promise<boolean> {
   try {
     await fileSystem.rename(file, aside)
   } catch (error) {
@@ -225,15 +261,16 @@ async function setAside(fileSystem: FileSystem, file: string, aside: string, fou
     throw error
   }
   // A new file often has the number of the one that was removed last.
-  const now = await look(fileSystem, aside)
+  const now = await look(fileSystem, aside, uid)
   const same = now?.inode === found.inode && now.changedMs === found.changedMs && now.text === found.text
   if (!same) await fileSystem.link(aside, file)
   await fileSystem.unlink(aside)
   return same
 }
 
-function holder({ pid }: Found, limitMs: number): string {
-  const by = pid === null ? 'another program' : `process ${pid}`
+function holder({ pid, owner }: Found, uid: number | null, limitMs: number): string {
+  const whose = uid === null || owner === uid ? '' : ` of user ${owner}`
+  const by = pid === null ? `another program${whose}` : `process ${pid}${whose}`
   return `held by ${by} for more than ${Math.round(limitMs / 1000)} s`
 }
 

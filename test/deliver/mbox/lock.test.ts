@@ -110,4 +110,64 @@ describe('the lock (D100)', () => {
     await mbox.deliver(attempt(), message(SMALL), never)
     expect(mode & 0o777).toBe(0o600)
   })
+
+  const OTHER = 65_534
+  const asRoot = process.getuid?.() === 0 ? test : test.skip
+
+  /** A lock whose owner is gone, with a journal after which nothing of the mbox would be left. */
+  function placed(file: string): string {
+    fs.writeFileSync(file, 'From a Mon Jan  5 00:00:00 2026\nSubject: kept\n\nkept\n\n', { mode: 0o600 })
+    const journal = { inode: fs.statSync(file).ino, sizeBytes: 0, fromLines: ['From a Mon Jan  5 00:00:00 2026\n'] }
+    const lock = `${file}.lock`
+    fs.writeFileSync(lock, `${2 ** 22 + 1}\n${mine}\n${JSON.stringify(journal)}\n`, { mode: 0o600 })
+    return lock
+  }
+
+  test('of ours that died has its journal believed', async () => {
+    const file = path.join(directory(), 'in')
+    placed(file)
+    await using mbox = open(file)
+    await mbox.deliver(attempt(), message(SMALL), never)
+    expect(read(file)).not.toContain('Subject: kept')
+  })
+
+  asRoot('of another user is a lock, but its journal is never believed [needs root]', async () => {
+    const file = path.join(directory(), 'in')
+    const lock = placed(file)
+    fs.chmodSync(path.dirname(file), 0o1777)
+    fs.chownSync(lock, OTHER, OTHER)
+    await using mbox = open(file)
+    const error = await failure(mbox.deliver(attempt(), message(SMALL), never))
+    expect(error.message).toContain(`held by process ${2 ** 22 + 1} of user ${OTHER}`)
+    const longAgo = Date.now() / 1000 - 1025
+    fs.utimesSync(lock, longAgo, longAgo)
+    await mbox.deliver(attempt(), message(SMALL), never)
+    expect(read(file)).toContain('Subject: kept')
+    expect(fs.existsSync(lock)).toBe(false)
+  })
+
+  test('that others may write to has no journal either', async () => {
+    const file = path.join(directory(), 'in')
+    const lock = placed(file)
+    fs.chmodSync(lock, 0o666)
+    const longAgo = Date.now() / 1000 - 1025
+    fs.utimesSync(lock, longAgo, longAgo)
+    await using mbox = open(file)
+    await mbox.deliver(attempt(), message(SMALL), never)
+    expect(read(file)).toContain('Subject: kept')
+  })
+
+  test('that is a link is never followed, and goes when it is old', async () => {
+    const file = path.join(directory(), 'in')
+    const lock = placed(file)
+    fs.renameSync(lock, `${file}.elsewhere`)
+    fs.symlinkSync(`${file}.elsewhere`, lock)
+    await using mbox = open(file)
+    expect(await failure(mbox.deliver(attempt(), message(SMALL), never))).toMatchObject({ retry: 'soon' })
+    const longAgo = Date.now() / 1000 - 1025
+    fs.lutimesSync(lock, longAgo, longAgo)
+    await mbox.deliver(attempt(), message(SMALL), never)
+    expect(read(file)).toContain('Subject: kept')
+    expect(fs.existsSync(`${file}.elsewhere`)).toBe(true)
+  })
 })
