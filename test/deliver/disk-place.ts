@@ -75,16 +75,18 @@ class DiskPlace implements Place {
     return this.#open({ root: this.#root, fileSystems: this.#faults, reserve: this.#reserve, limitMs: limitMs ?? null })
   }
 
-  seen() {
-    return Promise.resolve(this.#view.messages(treeOf(this.#root)).map((bytes) => ({ recipient: '', bytes })))
+  async seen() {
+    await this.#faults.quiet()
+    return this.#view.messages(treeOf(this.#root)).map((bytes) => ({ recipient: '', bytes }))
   }
 
   afterPowerCut() {
     return Promise.resolve(this.#view.messages(this.#durable.tree()).map((bytes) => ({ recipient: '', bytes })))
   }
 
-  leftovers() {
-    return Promise.resolve(this.#view.leftovers(treeOf(this.#root)))
+  async leftovers() {
+    await this.#faults.quiet()
+    return this.#view.leftovers(treeOf(this.#root))
   }
 
   failAt(step: number, how: string): void {

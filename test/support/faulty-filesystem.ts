@@ -1,11 +1,15 @@
 // The file systems of deliver/, with faults set by assignment: the n-th call fails, a call performs and reports an error
 // all the same, writes are short, calls hang, somebody looks after each call.
 import fs from 'node:fs'
+import { setImmediate as turn } from 'node:timers/promises'
 import { fileSystems, type FileSystem, type FileSystems } from '../../src/deliver/disk/filesystem.ts'
 
 export const EXT4 = 0xef53
 export const TMPFS = 0x01021994
 export const NFS = 0x6969
+
+/** Turns of the event loop within which a call follows the one before, if one does. */
+const QUIET_TURNS = 10
 
 export type Call = Exclude<keyof FileSystem, 'names'>
 
@@ -28,6 +32,7 @@ export class FaultyFileSystems implements FileSystems {
   /** Bytes said to be free. */
   freeBytes: number | null = null
   calls = 0
+  #underWay = 0
   #hangs: PromiseWithResolvers<void> | null = null
   readonly made: string[] = []
   readonly offLoop: FileSystem
@@ -49,11 +54,28 @@ export class FaultyFileSystems implements FileSystems {
     await this.#hangs.promise
   }
 
+  /** Resolves when no call is under way and none follows, also of work that nobody waits for any more. */
+  async quiet(): Promise<void> {
+    let quietTurns = 0
+    while (quietTurns < QUIET_TURNS) {
+      await turn()
+      quietTurns = this.#underWay === 0 ? quietTurns + 1 : 0
+    }
+  }
+
   #wrap(real: FileSystem): FileSystem {
     return new Proxy(real, {
       get: (target, property: keyof FileSystem) => {
         if (property === 'names') return (folder: string) => target.names(folder)
-        return (...given: never[]) => this.#call(property, target[property], given)
+        return (...given: never[]) => {
+          const value = this.#call(property, target[property], given)
+          if (value instanceof Promise) {
+            this.#underWay += 1
+            const over = (): void => void (this.#underWay -= 1)
+            value.then(over, over)
+          }
+          return value
+        }
       },
     })
   }
