@@ -3,8 +3,9 @@
 // The text reads: what we tried, what they said, what to do. Foreign text in it has been through display().
 import { constants } from 'node:os'
 
-/** How much of the work a failure ends: this message, this account's poll, a destination, or the whole process. */
-export type Scope = 'message' | 'account' | 'destination' | 'process'
+/** How much of the work a failure ends: this message (for this sender, this recipient), this account's poll, a destination, or
+ *  the whole process. */
+export type Scope = 'message' | 'sender' | 'recipient' | 'account' | 'destination' | 'process'
 
 /** `soon`: at the next poll. `later`: after a longer pause. `never`: only after somebody changed something. */
 export type Retry = 'soon' | 'later' | 'never'
@@ -57,25 +58,92 @@ export class PopfetchError extends Error {
   }
 }
 
-/** What a destination did with one message for one recipient, when it did not take it.
+/** What became of one message for one recipient at a destination that did not take it.
  *  `temporary`: nothing of it is visible there, try again. `refused`: nothing is visible there, it will not be taken as it is.
- *  `unknown`: it may or may not have been taken (D035). */
-export type Verdict = 'temporary' | 'refused' | 'unknown'
+ *  `unknown`: it may or may not have been taken (D035). `held`: it is not to be tried again unless a person says so (D046). */
+export type Verdict = 'temporary' | 'refused' | 'unknown' | 'held'
+
+/** What a destination's answer means. deliver/answers/ says what leads to which, and what follows from each. */
+export type Conclusion =
+  /** It cannot be reached. */
+  | 'DOWN'
+  /** TLS, or the protocol, is not as it must be. */
+  | 'TLS'
+  /** It does not let us sign in. */
+  | 'SIGN'
+  /** It says "not now", for everybody. */
+  | 'BUSY'
+  /** This recipient gets nothing now. */
+  | 'RCPT'
+  /** No room, unless a smaller message is taken. */
+  | 'ROOM'
+  /** Somebody must do something about it: a file, a folder, a label, a program. */
+  | 'ACT'
+  /** Not from this sender. */
+  | 'SENDER'
+  /** This message not now. */
+  | 'TEMP'
+  /** This message not at all, for what it says or who wrote it. */
+  | 'BAD'
+  /** This message not at all, for its form or size: that never says anything of the destination. */
+  | 'FORM'
+  /** The connection ended before the message was complete there. */
+  | 'CUT'
+  /** The answer to a complete message was lost. */
+  | 'LOST'
+  /** We do not hand it over: it may be going in a circle (D046, D115). */
+  | 'HELD'
+
+/** What an answer says, in the words of deliver/answers/. */
+export interface AnswerFacts {
+  readonly conclusion: Conclusion
+  readonly verdict: Verdict
+  readonly scope: 'message' | 'sender' | 'recipient' | 'destination'
+  /** Two answers with the same key are equal "in a row": code and enhanced code, else the words but for addresses and digits. */
+  readonly same: string
+  /** The pause that the answer names; 0: none. */
+  readonly pauseMs: number
+  /** Does it count in a row? Greylisting, an author's missing authentication and faults of form do not. */
+  readonly counts: boolean
+  /** It speaks of us, not of the message, although it refuses a message (X.7.60, 5.2.252, 5.7.7xx): three in a row are enough. */
+  readonly aboutUs: boolean
+  /** Refused as spam or for a virus: tried once more after a day, then held. */
+  readonly spam: boolean
+  /** The exit code of a poll that ends with it (DESIGN 2). */
+  readonly exit: 73 | 75 | 76 | 77 | 78
+}
 
 export class DeliveryError extends PopfetchError {
   override readonly name: string = 'DeliveryError'
+  readonly conclusion: Conclusion
   readonly verdict: Verdict
-  /** With `refused`: never to be tried again unless a person says so (a possible loop, D046). */
-  readonly hold: boolean
+  /** `step`: where it was given, as the kind calls it; `same`: see `AnswerFacts`. */
+  readonly answer: { readonly step: string; readonly same: string }
+  readonly counts: boolean
+  readonly aboutUs: boolean
+  readonly spam: boolean
+  readonly exit: AnswerFacts['exit']
 
-  constructor(
-    message: string,
-    facts: { verdict: Verdict; scope: 'message' | 'destination'; retry: Retry; hold?: boolean; cause?: unknown },
-  ) {
-    super('ERR_DELIVERY', message, facts)
+  /** Without `retry`: what ends with exit code 75 passes by itself. */
+  constructor(message: string, facts: AnswerFacts & { step?: string; retry?: Retry; cause?: unknown }) {
+    const passes = facts.exit === 75 && facts.verdict !== 'refused'
+    const retry = facts.retry ?? (facts.verdict === 'held' ? 'never' : passes ? 'soon' : 'later')
+    super('ERR_DELIVERY', message, { scope: facts.scope, retry, pauseMs: facts.pauseMs, cause: facts.cause })
+    this.conclusion = facts.conclusion
     this.verdict = facts.verdict
-    this.hold = facts.hold ?? false
+    this.answer = { step: facts.step ?? '', same: facts.same }
+    this.counts = facts.counts
+    this.aboutUs = facts.aboutUs
+    this.spam = facts.spam
+    this.exit = facts.exit
   }
+}
+
+/** What an error says of an answer, to be told again with other words. */
+export function factsOf(error: DeliveryError): AnswerFacts & { readonly step: string; readonly retry: Retry } {
+  const { conclusion, verdict, answer, pauseMs, counts, aboutUs, spam, exit, retry } = error
+  const scope = error.scope === 'account' || error.scope === 'process' ? 'destination' : error.scope
+  return { conclusion, verdict, scope, ...answer, pauseMs, counts, aboutUs, spam, exit, retry }
 }
 
 /** Any thrown thing as a PopfetchError. An unknown error is temporary (doubt keeps the mail) and named a bug of ours. */

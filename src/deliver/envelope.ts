@@ -100,6 +100,11 @@ export function loopToken({ host, user }: Origin, recipient: string): string {
   return hash('sha256', JSON.stringify(['popfetch', host, user, recipient]), 'hex').slice(0, 20)
 }
 
+/** Has popfetch had it before, from whatever mailbox and for whomever? */
+export function carriesOurTrace(header: Buffer): boolean {
+  return fields(header, 'Received').some((value) => value.includes('(popfetch; '))
+}
+
 /** Why the message may be going in a circle (D046): it has our own token, or more Received fields than an honest way
  *  leaves. null: it is not. */
 export function loopOf(header: Buffer, token: string): string | null {

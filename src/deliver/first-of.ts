@@ -1,8 +1,10 @@
 // Several destinations as one: the first that does not refuse a message takes it, so that mail which a forward refuses
-// still lands somewhere. One rule: the next destination is asked only after a refusal. After any other failure the first
-// may have the message already, or take it later, and a second copy elsewhere would be one too many.
-import { asPopfetchError, DeliveryError } from '../errors.ts'
+// still lands somewhere. One rule: the next destination is asked only after a refusal, of the message or for good of the
+// recipient. After any other failure the first may have the message already, or take it later, and a second copy elsewhere
+// would be one too many.
+import { asPopfetchError, DeliveryError, factsOf } from '../errors.ts'
 import type { Message } from '../message.ts'
+import { concluded } from './answers/conclusions.ts'
 import { type Attempt, type Destination, type Receipt, receiptOf, type Recollection } from './destination.ts'
 
 export interface Member {
@@ -39,17 +41,13 @@ export function firstOf(name: string, members: readonly Member[]): Destination {
 
     async deliver(attempt, message, signal) {
       const refusals: DeliveryError[] = []
-      for (const member of members) {
-        const taken = await offered(member, { attempt, message, signal, isFirst: member === first })
+      for (const [at, member] of members.entries()) {
+        const isLast = at === members.length - 1
+        const taken = await offered(member, { attempt, message, signal, isFirst: at === 0, isLast })
         if (!(taken instanceof DeliveryError)) return named(member, taken)
         refusals.push(taken)
       }
-      throw new DeliveryError(refusals.map(({ message: text }) => text).join('; '), {
-        verdict: 'refused',
-        scope: 'message',
-        retry: 'later',
-        hold: refusals.some(({ hold }) => hold),
-      })
+      throw refusedByAll(refusals)
     },
 
     [Symbol.asyncDispose]: () => Promise.resolve(),
@@ -61,21 +59,37 @@ interface Offer {
   readonly message: Message
   readonly signal: AbortSignal
   readonly isFirst: boolean
+  readonly isLast: boolean
 }
 
-/** The receipt, or the refusal. Rejects with every other failure. */
-async function offered(member: Member, { attempt, message, signal, isFirst }: Offer): Promise<Receipt | DeliveryError> {
+/** The receipt, or the refusal that sends the message on. Rejects with every other failure. */
+async function offered(
+  member: Member,
+  { attempt, message, signal, isFirst, isLast }: Offer,
+): Promise<Receipt | DeliveryError> {
   try {
     return await member.destination.deliver(addressed(attempt, member), message, signal)
   } catch (thrown) {
     const error = asPopfetchError(thrown, 'message')
     if (!(error instanceof DeliveryError)) throw error
-    if (error.verdict === 'refused') return error
+    if (isRefusal(error) || (!isLast && isRecipientRefused(error))) return error
     // If one of the others is down, only the mail that the first refuses has to wait.
     if (isFirst || error.scope === 'message') throw error
-    const { verdict, retry } = error
-    throw new DeliveryError(error.message, { verdict, scope: 'message', retry, cause: error })
+    throw new DeliveryError(error.message, { ...factsOf(error), scope: 'message', cause: error })
   }
+}
+
+const isRefusal = ({ verdict }: DeliveryError): boolean => verdict === 'refused' || verdict === 'held'
+
+/** A 5xx for the recipient: alone it would wait, but here is somebody else who takes the mail (D133). */
+const isRecipientRefused = ({ conclusion, answer }: DeliveryError): boolean =>
+  conclusion === 'RCPT' && answer.same.startsWith('5')
+
+/** What the last one said decides, with the words of all; held, if any of them held it. */
+function refusedByAll(refusals: readonly DeliveryError[]): DeliveryError {
+  const text = refusals.map(({ message }) => message).join('; ')
+  const decides = refusals.find(({ verdict }) => verdict === 'held') ?? refusals.at(-1)
+  return new DeliveryError(text, decides === undefined ? concluded('ACT', 'no members') : factsOf(decides))
 }
 
 function addressed(attempt: Attempt, { destination }: Member): Attempt {

@@ -1,6 +1,7 @@
 // Receives one message from the POP3 session and holds it until its destinations have it: up to 1 MiB in memory, beyond
 // that in a file. If its only destination is a Maildir, the file is in its tmp/ and in its form. Nothing is interpreted:
 // the digest is of the bytes as received. One rule: an incomplete message is discarded (P110–P113, cut or stalled).
+import { concluded } from './answers/conclusions.ts'
 import { createHash, type Hash, randomBytes } from 'node:crypto'
 import { display } from '../display.ts'
 import { DeliveryError } from '../errors.ts'
@@ -37,11 +38,10 @@ export class MessageTooLarge extends DeliveryError {
   override readonly name = 'MessageTooLarge'
 
   constructor(maxSizeBytes: number) {
-    super(`the message is larger than ${maxSizeBytes} bytes (maxSize): raise maxSize to fetch it`, {
-      verdict: 'refused',
-      scope: 'message',
-      retry: 'never',
-    })
+    super(
+      `the message is larger than ${maxSizeBytes} bytes (maxSize): raise maxSize to fetch it`,
+      concluded('HELD', 'maxSize'),
+    )
   }
 }
 

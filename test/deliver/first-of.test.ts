@@ -1,8 +1,9 @@
 // Several destinations as one: who is asked, and when the next is.
 import { describe, expect, test } from 'vitest'
+import { type Concluded, concluded } from '../../src/deliver/answers/conclusions.ts'
 import type { Attempt, Destination } from '../../src/deliver/destination.ts'
 import { firstOf } from '../../src/deliver/first-of.ts'
-import { DeliveryError, type Verdict } from '../../src/errors.ts'
+import { DeliveryError } from '../../src/errors.ts'
 import { attempt, message, never, SMALL } from './scene.ts'
 
 /** Takes everything, refuses everything, or fails in one way; remembers what it was asked. */
@@ -11,7 +12,7 @@ class Fake implements Destination {
   readonly recipients: readonly string[]
   readonly spool = null
   remembers = true
-  fails: { readonly verdict: Verdict; readonly scope: 'message' | 'destination'; readonly hold?: boolean } | null = null
+  fails: Concluded | null = null
   down: DeliveryError | null = null
   arrived: string | null = null
   readonly asked: Attempt[] = []
@@ -38,7 +39,7 @@ class Fake implements Destination {
     await Promise.resolve()
     this.asked.push(tried)
     if (this.fails === null) return { text: 'taken' }
-    throw new DeliveryError(`${this.#name} says no`, { ...this.fails, retry: 'soon' })
+    throw new DeliveryError(`${this.#name} says no`, this.fails)
   }
 
   [Symbol.asyncDispose] = () => Promise.reject(new Error('closed by its owner, not by the group'))
@@ -70,44 +71,70 @@ describe('deliver', () => {
     expect(b.asked).toEqual([])
   })
 
-  test('asks the next after a refusal, in the same attempt', async () => {
+  const refusals = [
+    ['of the message', concluded('BAD', 'no')],
+    ['of its form', concluded('FORM', 'no')],
+    ['of its way, which may be a circle', concluded('HELD', 'loop')],
+    ['of the recipient for good', concluded('RCPT', 'no', { same: '550 1.1' })],
+  ] as const
+  test.each(refusals)('asks the next at once after a refusal %s, in the same attempt (D133)', async (_, refusal) => {
     const { a, b, c, all } = group()
-    a.fails = b.fails = { verdict: 'refused', scope: 'message' }
+    a.fails = b.fails = refusal
     const tried = attempt()
     expect(await all.deliver(tried, message(SMALL), never)).toEqual({ text: 'c: taken' })
     expect(c.asked).toEqual([tried])
   })
 
-  test.each(['temporary', 'unknown'] as const)('does not after %s', async (verdict) => {
+  const waits = [
+    ...(['DOWN', 'TLS', 'SIGN', 'BUSY', 'ROOM', 'ACT', 'TEMP', 'CUT', 'LOST'] as const).map((name) =>
+      concluded(name, 'no'),
+    ),
+    concluded('RCPT', 'no', { same: '450 2.1' }),
+  ]
+  test.each(waits)('does not after $conclusion ($same)', async (answer) => {
     const { a, b, all } = group()
-    a.fails = { verdict, scope: 'destination' }
-    expect(await failure(all.deliver(attempt(), message(SMALL), never))).toMatchObject({
-      verdict,
-      scope: 'destination',
-    })
+    a.fails = answer
+    const { conclusion, verdict, scope } = answer
+    expect(await failure(all.deliver(attempt(), message(SMALL), never))).toMatchObject({ conclusion, verdict, scope })
     expect(b.asked).toEqual([])
   })
 
-  test.each(['temporary', 'unknown'] as const)('of one further on, %s concerns this message alone', async (verdict) => {
+  test.each(waits)('of one further on, $conclusion ($same) concerns this message alone', async (answer) => {
     const { a, b, c, all } = group()
-    a.fails = { verdict: 'refused', scope: 'message' }
-    b.fails = { verdict, scope: 'destination' }
-    expect(await failure(all.deliver(attempt(), message(SMALL), never))).toMatchObject({ verdict, scope: 'message' })
+    a.fails = concluded('BAD', 'no')
+    b.fails = answer
+    const { conclusion, verdict } = answer
+    const expected = { conclusion, verdict, scope: 'message' }
+    expect(await failure(all.deliver(attempt(), message(SMALL), never))).toMatchObject(expected)
     expect(c.asked).toEqual([])
   })
 
   test('is refused when all refuse; held when one of them wants that', async () => {
     const { a, b, c, all } = group()
-    a.fails = b.fails = c.fails = { verdict: 'refused', scope: 'message' }
-    const refused = { verdict: 'refused', hold: false, message: 'a says no; b says no; c says no' }
-    expect(await failure(all.deliver(attempt(), message(SMALL), never))).toMatchObject(refused)
-    b.fails = { verdict: 'refused', scope: 'message', hold: true }
-    expect(await failure(all.deliver(attempt(), message(SMALL), never))).toMatchObject({ ...refused, hold: true })
+    a.fails = b.fails = c.fails = concluded('BAD', 'no')
+    const words = 'a says no; b says no; c says no'
+    expect(await failure(all.deliver(attempt(), message(SMALL), never))).toMatchObject({
+      verdict: 'refused',
+      message: words,
+    })
+    b.fails = concluded('HELD', 'loop')
+    expect(await failure(all.deliver(attempt(), message(SMALL), never))).toMatchObject({
+      verdict: 'held',
+      message: words,
+    })
+  })
+
+  test('waits for the last one, where only that is left and it refuses the recipient', async () => {
+    const { a, b, c, all } = group()
+    a.fails = b.fails = concluded('BAD', 'no')
+    c.fails = concluded('RCPT', 'no', { same: '550 1.1' })
+    const waiting = { verdict: 'temporary', scope: 'message', conclusion: 'RCPT' }
+    expect(await failure(all.deliver(attempt(), message(SMALL), never))).toMatchObject(waiting)
   })
 })
 
 describe('ready', () => {
-  const down = new DeliveryError('down', { verdict: 'temporary', scope: 'destination', retry: 'later' })
+  const down = new DeliveryError('down', concluded('DOWN', 'cut'))
 
   test('is what the first is', async () => {
     const { a, all } = group()

@@ -19,11 +19,12 @@ export interface ProgramEnd {
 /** Null: the message was taken. */
 export function concludeProgram({ code, signal, ended, missing }: ProgramEnd): Concluded | null {
   if (missing) return concluded('ACT', 'no program')
-  // Ended in the midst of its work, it may have delivered.
-  if (ended || signal !== null || (code !== null && code >= 128)) return concluded('LOST', 'ended')
+  // Ended in the midst of its work, it may have delivered. One that nobody saw end is as good as ended. A shell exits with
+  // 128 + n when signal n ended the program that it ran; there are 64 signals.
+  if (ended || signal !== null || code === null || (code > 128 && code <= 192)) return concluded('LOST', 'ended')
   if (code === 0) return null
   const same = `exit ${code}`
-  if (code !== null && REFUSES.has(code)) return concluded('BAD', same, { same })
-  if (code !== null && BROKEN.has(code)) return concluded('ACT', same, { same })
+  if (REFUSES.has(code)) return concluded('BAD', same, { same })
+  if (BROKEN.has(code)) return concluded('ACT', same, { same })
   return concluded('TEMP', same, { same })
 }

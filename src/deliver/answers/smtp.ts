@@ -1,7 +1,8 @@
 // What an answer of an SMTP or LMTP server means: the table, read from the top; the first row that fits decides. Data and
 // predicates; knows nothing of connections. A row's name is told in the log and by the tests, which go through every row.
 // An answer here is the first refusal since MAIL: with PIPELINING, 503 to RCPT and 554 to DATA follow from it.
-import { concluded, type Concluded, type Conclusion } from './conclusions.ts'
+import type { Conclusion } from '../../errors.ts'
+import { concluded, type Concluded } from './conclusions.ts'
 import { readReply, type Reply, sameReply } from './reply.ts'
 
 /** Where the conversation was: the reply it waited for. `dot` is the end of the message. */
@@ -116,6 +117,12 @@ export const SMTP_TABLE: readonly Row[] = [
   { name: 'open permission', steps: OPENING, fits: ({ kind }) => kind === 'permission', leads: 'ACT' },
   { name: 'open gone', steps: OPENING, fits: isGone, leads: 'DOWN' },
   { name: 'open not SMTP', steps: OPENING, fits: ({ kind }) => kind === 'nonsense' || kind === 'unfit', leads: 'TLS' },
+  {
+    name: 'open not LMTP',
+    steps: ['EHLO'],
+    fits: (asked) => asked.protocol === 'lmtp' && isCode(asked, 500, 502),
+    leads: 'TLS',
+  },
   { name: 'open refused', steps: OPENING, fits: isReply, leads: 'BUSY' },
   { name: 'TLS not now', steps: ['STARTTLS', 'TLS'], fits: is4xx, leads: 'BUSY' },
   { name: 'TLS', steps: ['STARTTLS', 'TLS'], fits: () => true, leads: 'TLS' },
@@ -123,6 +130,14 @@ export const SMTP_TABLE: readonly Row[] = [
   { name: 'AUTH not now', steps: ['AUTH'], fits: is4xx, leads: 'BUSY' },
   { name: 'AUTH refused', steps: ['AUTH'], fits: is5xx, leads: 'SIGN' },
   { name: 'AUTH gone', steps: ['AUTH'], fits: () => true, leads: 'SIGN', more: () => ({ exit: 75 }) },
+  // Ours: the address in `to` cannot be said to this server.
+  {
+    name: 'RCPT unfit',
+    steps: ['RCPT'],
+    fits: ({ kind }) => kind === 'unfit',
+    leads: 'RCPT',
+    more: () => ({ exit: 73 }),
+  },
   {
     name: 'used connection',
     steps: ['RSET', ...ENVELOPE],
@@ -200,6 +215,11 @@ export const SMTP_TABLE: readonly Row[] = [
     steps: ANY,
     fits: (asked) => isEnhanced(asked, /^(?:2\.2|3\.1)$/) || (isCode(asked, 452, 552) && asked.reply.enhanced === ''),
     leads: 'ROOM',
+    // A full mailbox is its owner's, a full disk everybody's.
+    more: (asked) => ({
+      scope:
+        asked.step !== 'MAIL' && (asked.step === 'RCPT' || isEnhanced(asked, /^2\.2$/)) ? 'recipient' : 'destination',
+    }),
   },
   {
     name: 'mailbox off',
@@ -279,7 +299,7 @@ export const SMTP_TABLE: readonly Row[] = [
     steps: CONTENT,
     fits: ({ kind }) => kind === 'nonsense',
     leads: 'LOST',
-    more: () => ({ exit: 76 }),
+    more: () => ({ scope: 'destination', exit: 76 }),
   },
   { name: 'dot unanswered', steps: ['dot'], fits: (asked) => asked.handed && isGone(asked), leads: 'LOST' },
   { name: 'cut', steps: [...TRANSACTION, 'RSET'], fits: isGone, leads: 'CUT' },

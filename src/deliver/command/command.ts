@@ -8,6 +8,7 @@ import { DeliveryError } from '../../errors.ts'
 import type { Message, Origin } from '../../message.ts'
 import { type Ending, runProgram } from '../../program.ts'
 import { isAddress } from '../address.ts'
+import { concluded } from '../answers/conclusions.ts'
 import { RefusalBreaker } from '../breaker.ts'
 import { type Attempt, type Destination, type Receipt, receiptOf } from '../destination.ts'
 import { diskError } from '../disk/disk-error.ts'
@@ -135,13 +136,14 @@ class Command implements Destination {
 
   /** Asks the breaker: one message that makes the program fail must not hold up the others, but three in a row do. */
   #judged(failure: DeliveryError, { code }: Ending, { origin }: Message): DeliveryError {
-    if (failure.verdict === 'refused' || failure.scope === 'destination') return failure
+    if (failure.conclusion !== 'TEMP') return failure
     const message = `${origin.account} ${origin.uidl} ${origin.copy}`
     const reply = code === null ? '' : String(code).padStart(3, '0')
     if (!this.#breaker.refused({ message, sender: message, recipient: '', reply })) return failure
-    return new DeliveryError(failure.message, { verdict: failure.verdict, scope: 'destination', retry: 'later' })
+    return new DeliveryError(failure.message, concluded('BUSY', 'in a row', { same: failure.answer.same }))
   }
 
+  /** It cannot be started: as little as when there is none. */
   #notRun(error: unknown): DeliveryError {
     return diskError(`${this.description}: cannot be run`, error)
   }
@@ -153,11 +155,8 @@ class Command implements Destination {
     const places = program.includes('/') ? [program] : PATH.split(':').map((place) => path.resolve(place, program))
     for (const place of places) if (await isProgram(place)) return place
     const where = program.includes('/') ? 'it is no program' : `it is not in PATH (${display(PATH)})`
-    throw new DeliveryError(`${this.description}: ${where}: install it, or correct run`, {
-      verdict: 'temporary',
-      scope: 'destination',
-      retry: 'never',
-    })
+    const missing = concluded('ACT', 'no program')
+    throw new DeliveryError(`${this.description}: ${where}: install it, or correct run`, { ...missing, retry: 'never' })
   }
 }
 

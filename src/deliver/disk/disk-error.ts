@@ -1,51 +1,50 @@
-// What a failed file system call means for a delivery (D010): nearly always that this destination cannot take mail now. One
-// rule: an unknown error is temporary, so the mail stays on the server.
+// What a failed file system call means for a delivery (D010), by the table answers/disk.ts, and the words for it. One rule: an
+// unknown error is temporary, so the mail stays on the server.
 import { display } from '../../display.ts'
-import { DeliveryError, errnoOf, type Retry, type Verdict } from '../../errors.ts'
+import { type AnswerFacts, DeliveryError, errnoOf, type Verdict } from '../../errors.ts'
+import { concludeDisk } from '../answers/disk.ts'
 
-interface Meaning {
+interface Words {
   readonly says: string
   readonly advice: string
-  readonly retry: Retry
 }
 
-const MEANINGS: Readonly<Record<string, Meaning>> = {
-  ENOSPC: { says: 'no space left', advice: 'free some space', retry: 'later' },
-  EDQUOT: { says: 'disk quota exceeded', advice: 'free some space or raise the quota', retry: 'later' },
-  EROFS: { says: 'the file system is mounted read-only', advice: 'mount it read-write', retry: 'later' },
-  EIO: { says: 'input/output error', advice: 'check the disk', retry: 'later' },
-  EACCES: { says: 'permission denied', advice: 'check owner and permissions', retry: 'later' },
-  EPERM: { says: 'operation not permitted', advice: 'check owner and permissions', retry: 'later' },
-  ENOENT: { says: 'no such file or directory', advice: 'check the path and what else works there', retry: 'later' },
-  ENOTDIR: { says: 'not a directory', advice: 'check the path', retry: 'never' },
-  ELOOP: { says: 'a symbolic link stands in the way', advice: 'check the path', retry: 'never' },
-  EXDEV: { says: 'tmp/ and new/ are on different file systems', advice: 'put them on one', retry: 'never' },
-  ENAMETOOLONG: { says: 'the file system takes no names that long', advice: 'use another file system', retry: 'never' },
-  EFBIG: { says: 'the file is too large for the file system or a limit', advice: 'check ulimit -f', retry: 'later' },
-  EEXIST: { says: 'a file with that name is there already', advice: 'try again', retry: 'soon' },
-  EMFILE: { says: 'too many open files', advice: 'lower concurrency or raise ulimit -n', retry: 'soon' },
-  ENFILE: { says: 'too many open files on this machine', advice: 'try again', retry: 'soon' },
-  ESTALE: { says: 'the file server lost the file', advice: 'try again', retry: 'soon' },
-  ETIMEDOUT: { says: 'the file system does not answer', advice: 'check the file server', retry: 'later' },
+const WORDS: Readonly<Record<string, Words>> = {
+  ENOSPC: { says: 'no space left', advice: 'free some space' },
+  EDQUOT: { says: 'disk quota exceeded', advice: 'free some space or raise the quota' },
+  EROFS: { says: 'the file system is mounted read-only', advice: 'mount it read-write' },
+  EIO: { says: 'input/output error', advice: 'check the disk' },
+  EACCES: { says: 'permission denied', advice: 'check owner and permissions' },
+  EPERM: { says: 'operation not permitted', advice: 'check owner and permissions' },
+  ENOENT: { says: 'no such file or directory', advice: 'check the path and what else works there' },
+  ENOTDIR: { says: 'not a directory', advice: 'check the path' },
+  EISDIR: { says: 'a directory', advice: 'check the path' },
+  ELOOP: { says: 'a symbolic link stands in the way', advice: 'check the path' },
+  EXDEV: { says: 'tmp/ and new/ are on different file systems', advice: 'put them on one' },
+  ENAMETOOLONG: { says: 'the file system takes no names that long', advice: 'use another file system' },
+  EFBIG: { says: 'the file is too large for the file system or a limit', advice: 'check ulimit -f' },
+  EEXIST: { says: 'a file with that name is there already', advice: 'try again' },
+  EMFILE: { says: 'too many open files', advice: 'lower concurrency or raise ulimit -n' },
+  ENFILE: { says: 'too many open files on this machine', advice: 'try again' },
+  ESTALE: { says: 'the file server lost the file', advice: 'try again' },
+  ETIMEDOUT: { says: 'the file system does not answer', advice: 'check the file server' },
 }
 
 /** `tried` reads like "maildir ~/Mail: cannot write a message". */
 export function diskError(
   tried: string,
   thrown: unknown,
-  facts: { readonly verdict?: Verdict; readonly scope?: 'message' | 'destination' } = {},
+  facts: { readonly verdict?: Verdict; readonly scope?: AnswerFacts['scope'] } = {},
 ): DeliveryError {
   if (thrown instanceof DeliveryError) return thrown
   const errno = errnoOf(thrown)
-  const meaning = errno === null ? undefined : MEANINGS[errno]
+  const words = errno === null ? undefined : WORDS[errno]
   const text = thrown instanceof Error ? thrown.message : String(thrown)
   // Node's own text repeats the path. Our own text (NoRoom) says how much is free, so it is quoted.
   const own = errno !== null && /^(E[A-Z0-9]+|Unknown system error -\d+): /.test(text) ? '' : ` (${display(text)})`
-  const said = meaning === undefined ? display(text) : `${meaning.says}${own}: ${meaning.advice}`
-  return new DeliveryError(`${tried}: ${said}`, {
-    verdict: facts.verdict ?? 'temporary',
-    scope: facts.scope ?? 'destination',
-    retry: meaning?.retry ?? 'soon',
-    cause: thrown,
-  })
+  const said = words === undefined ? display(text) : `${words.says}${own}: ${words.advice}`
+  const answer = concludeDisk(errno)
+  // The disk failed, and besides nobody knows what stands there.
+  const conclusion = facts.verdict === 'unknown' ? 'LOST' : answer.conclusion
+  return new DeliveryError(`${tried}: ${said}`, { ...answer, conclusion, ...facts, step: 'disk', cause: thrown })
 }

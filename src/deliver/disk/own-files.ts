@@ -1,6 +1,7 @@
 // Files that belong to popfetch alone: the directory they are kept in, and the removal of those that a killed popfetch left
 // behind. One rule: a file is removed only if its name is one of ours, it is a regular file, and it is dead beyond doubt
 // (D013); a file that cannot be examined or removed is left.
+import { concluded } from '../answers/conclusions.ts'
 import fs from 'node:fs'
 import { display } from '../../display.ts'
 import { DeliveryError } from '../../errors.ts'
@@ -39,11 +40,9 @@ export function ownDirectory(directory: string): string {
   const stats = fs.lstatSync(directory)
   const uid = process.getuid?.() ?? stats.uid
   if (!stats.isDirectory() || (stats.mode & 0o022) !== 0 || stats.uid !== uid) {
-    throw new DeliveryError(`${display(directory)} is not a directory that only popfetch writes to: remove it`, {
-      verdict: 'temporary',
-      scope: 'message',
-      retry: 'later',
-    })
+    const text = `${display(directory)} is not a directory that only popfetch writes to: remove it`
+    // It is not the destination's: another message may need no file there.
+    throw new DeliveryError(text, concluded('ACT', 'own directory', { scope: 'message' }))
   }
   return directory
 }

@@ -1,5 +1,6 @@
 // The folders of a Maildir: made, checked, made durable. Refuses folders that somebody else could turn against us (D008):
 // links, other people's folders, folders that everybody may write to. Touches no message.
+import { concluded } from '../answers/conclusions.ts'
 import { constants, type Stats } from 'node:fs'
 import path from 'node:path'
 import { display } from '../../display.ts'
@@ -82,6 +83,5 @@ function check(folder: string, stats: Stats, rules: FolderRules): void {
 }
 
 function refusal(rules: FolderRules, text: string, cause?: unknown): DeliveryError {
-  const facts = { verdict: 'temporary', scope: 'destination', retry: 'never', cause } as const
-  return new DeliveryError(`${rules.description}: ${text}`, facts)
+  return new DeliveryError(`${rules.description}: ${text}`, { ...concluded('ACT', 'folder'), retry: 'never', cause })
 }

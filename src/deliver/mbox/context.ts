@@ -1,4 +1,6 @@
 // What all work on one mbox shares: where it is, its lock, and what goes wrong with either in words.
+import { concluded } from '../answers/conclusions.ts'
+import { concludeDisk } from '../answers/disk.ts'
 import path from 'node:path'
 import { display } from '../../display.ts'
 import { DeliveryError, errnoOf } from '../../errors.ts'
@@ -69,15 +71,17 @@ export class MboxRoom {
   #lockError(error: unknown): DeliveryError {
     const { path: mbox, description } = this.options
     const file = display(`${mbox}.lock`)
-    const facts = { verdict: 'temporary', scope: 'destination', cause: error } as const
     if (error instanceof LockHeld) {
       const advice = 'end the program that has the mbox open, or remove the lock when there is none'
-      return new DeliveryError(`${description}: ${file} is ${error.message}: ${advice}`, { ...facts, retry: 'soon' })
+      return new DeliveryError(`${description}: ${file} is ${error.message}: ${advice}`, {
+        ...concludeDisk('LOCKED'),
+        cause: error,
+      })
     }
     if (CANNOT_LOCK.has(errnoOf(error))) {
       const advice = `make ${display(path.dirname(mbox))} writable, or deliver with type: command and a program that may write there`
       const text = `${description}: cannot make its lock ${file} (${errnoOf(error)}): ${advice}`
-      return new DeliveryError(text, { ...facts, retry: 'later' })
+      return new DeliveryError(text, { ...concluded('ACT', 'lock'), cause: error })
     }
     return diskError(`${description}: cannot make its lock ${file}`, error)
   }

@@ -1,5 +1,6 @@
 // An mbox while we hold its lock: opened with care (D103), looked at, what a dead popfetch left half done taken back
 // (D101). Appending is append.ts. One rule: nothing is ever cut off that could be somebody else's mail.
+import { concluded } from '../answers/conclusions.ts'
 import { constants, type Stats } from 'node:fs'
 import path from 'node:path'
 import { display } from '../../display.ts'
@@ -126,6 +127,6 @@ function check(stats: Stats, rules: MboxRules): void {
 }
 
 function refusal(rules: MboxRules, text: string, cause?: unknown): DeliveryError {
-  const facts = { verdict: 'temporary', scope: 'destination', retry: 'never', cause } as const
+  const facts = { ...concluded('ACT', 'file'), retry: 'never', cause } as const
   return new DeliveryError(`${rules.description}: ${display(rules.path)} ${text}`, facts)
 }

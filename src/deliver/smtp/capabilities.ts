@@ -2,7 +2,7 @@
 // itself: nodemailer signs in with the first mechanism it likes, or goes on without signing in, and its own XOAUTH2 fetches
 // tokens.
 import type { AuthExchange } from './nodemailer.ts'
-import type { Fault } from './verdict.ts'
+import type { Fault } from './fault.ts'
 
 export type Auth = 'auto' | 'plain' | 'login' | 'cram-md5' | 'xoauth2'
 type Mechanism = 'PLAIN' | 'LOGIN' | 'CRAM-MD5' | 'XOAUTH2'
@@ -65,4 +65,17 @@ export async function xoauth2(exchange: AuthExchange): Promise<void> {
   if (answer.status === 334) answer = await exchange.sendCommand('')
   // The server's words come from the conversation, not from this error.
   if (answer.status !== 235) throw new Error('the token was refused')
+}
+
+/** Our name for a question that is no sign-in: nodemailer lets only a mechanism say commands of its own. */
+export const PROBE = 'POPFETCH-PROBE'
+
+/** MAIL and RCPT, and no message. `user` is the sender, `pass` the recipient. */
+export async function probe(exchange: AuthExchange): Promise<void> {
+  const { user, pass } = exchange.auth.credentials
+  for (const command of [`MAIL FROM:<${user}>`, `RCPT TO:<${pass}>`]) {
+    const { status } = await exchange.sendCommand(command)
+    // The server's words come from the conversation, not from this error.
+    if (status < 200 || status > 299) throw new Error('refused')
+  }
 }

@@ -1,15 +1,16 @@
 // Watches the whole conversation of one SMTP session through nodemailer's log, which reports every reply just before
-// nodemailer acts on it: the stage that is waited for and its limit, whether the server is in step, whether the content is
+// nodemailer acts on it: the step that is waited for and its limit, whether the server is in step, whether the content is
 // through. Needed because nodemailer takes any 2xx for an answer to DATA, and a surplus reply for the answer to the next
 // command (D049). Decides only when to give up. One rule: a reply that nodemailer would take for a success must be one here
 // first.
 import type { Socket } from 'node:net'
 import { errnoOf } from '../../errors.ts'
+import type { SmtpStep } from '../answers/smtp.ts'
 import { SpoolError } from './content.ts'
+import { type Fault, SmtpFailure } from './fault.ts'
 import type { SmtpLimits } from './limits.ts'
 import type { TransportLog } from './nodemailer.ts'
-import { connectionFault, SmtpFailure } from './socket.ts'
-import type { Fault, Stage } from './verdict.ts'
+import { connectionFault } from './socket.ts'
 
 export interface Watched {
   /** The current socket: nodemailer replaces it when STARTTLS succeeds. Null: none yet. */
@@ -31,17 +32,17 @@ export class Conversation {
   }
 
   /** Begins a new transaction, whose content will be `wireBytes` with its final dot. */
-  begin(wireBytes: number): void {
-    this.replies.begin()
+  begin(wireBytes: number, probing = false): void {
+    this.replies.begin(probing)
     this.#contentStart = null
     this.#wireBytes = wireBytes
   }
 
-  /** An error that says what went wrong, at which stage, and how much the server may have by now. Call it before the socket
+  /** An error that says what went wrong, at which step, and how much the server may have by now. Call it before the socket
    *  is destroyed. */
-  failure(fault: Fault, stage?: Stage, cause?: unknown): SmtpFailure {
+  failure(fault: Fault, step?: SmtpStep, cause?: unknown): SmtpFailure {
     const begun = this.#contentStart !== null
-    const at = stage ?? this.replies.waiting ?? (begun ? 'content' : 'connect')
+    const at = step ?? this.replies.waiting ?? (begun ? 'dot' : 'connect')
     return new SmtpFailure(at, fault, { handed: this.#handed(), begun, cause })
   }
 
@@ -49,7 +50,7 @@ export class Conversation {
   reported(error: Error | undefined): SmtpFailure {
     const { refusal, waiting } = this.replies
     const fault: Fault = refusal === null ? faultOf(error, waiting) : { kind: 'reply', ...refusal }
-    return this.failure(fault, refusal?.stage, error)
+    return this.failure(fault, refusal?.step, error)
   }
 
   /** For nodemailer, with `transactionLog`. */
@@ -80,21 +81,21 @@ export class Conversation {
     const socket = this.#watched.socket()
     // The rest of a line when the connection is gone: a refusal counts, half of an acceptance does not.
     if (socket === null || (socket.destroyed && !/^[45]\d\d[ -]/.test(text))) return
-    const stage = this.replies.server(text)
+    const step = this.replies.server(text)
     const { nonsense, refusal, waiting } = this.replies
     if (nonsense !== null) this.#giveUp({ kind: 'nonsense', text: nonsense.text })
-    else if (stage === 'DATA' && waiting === 'content') {
+    else if (step === 'DATA' && waiting === 'dot') {
       this.#contentStart = socket.bytesWritten
       inOnePacket(socket)
     }
     // An acceptance before the whole content was handed over cannot be an answer to it.
-    else if (stage === 'content' && refusal === null && !this.#handed()) {
-      this.#giveUp({ kind: 'nonsense', text }, 'content')
+    else if (step === 'dot' && refusal === null && !this.#handed()) {
+      this.#giveUp({ kind: 'nonsense', text }, 'dot')
     }
   }
 
-  #giveUp(fault: Fault, stage?: Stage): void {
-    this.#watched.giveUp(this.failure(fault, stage))
+  #giveUp(fault: Fault, step?: SmtpStep): void {
+    this.#watched.giveUp(this.failure(fault, step))
   }
 
   /** Was the whole content handed to the socket, its dot included? Then the server may have it. */
@@ -104,7 +105,7 @@ export class Conversation {
     return socket.bytesWritten - this.#contentStart >= this.#wireBytes
   }
 
-  /** Each stage has its own limit; nodemailer reports when it has passed. */
+  /** Each step has its own limit; nodemailer reports when it has passed. */
   #limitSilence(): void {
     const socket = this.#watched.socket()
     if (socket === null || socket.destroyed) return
@@ -117,7 +118,7 @@ export class Conversation {
     if (waiting === null) return 0
     if (waiting === 'greeting') return greetingMs
     if (waiting === 'DATA') return dataMs
-    if (waiting === 'content') return this.#handed() ? contentMs : blockMs
+    if (waiting === 'dot') return this.#handed() ? contentMs : blockMs
     return commandMs
   }
 }
@@ -129,15 +130,15 @@ function inOnePacket(socket: Socket): void {
   process.nextTick(() => socket.uncork())
 }
 
-function faultOf(error: Error | undefined, waiting: Stage | null): Fault {
+function faultOf(error: Error | undefined, waiting: SmtpStep | null): Fault {
   if (error === undefined) return { kind: 'cut', text: 'the connection was closed' }
   if (errnoOf(error) === 'ETIMEDOUT') return { kind: 'timeout', text: error.message }
   if (error instanceof SpoolError || errnoOf(error) === 'ESTREAM') return { kind: 'spool', text: error.message }
   return connectionFault(error, waiting === 'TLS')
 }
 
-/** The stages that wait for the server: a reply, or for TLS the handshake. */
-export type Waiting = Exclude<Stage, 'connect'>
+/** The steps that wait for the server: a reply, or for TLS the handshake. */
+export type Waiting = Exclude<SmtpStep, 'connect'>
 
 /** Replies that let the session go on; 4xx and 5xx always can be an answer. */
 const GOES_ON: Readonly<Record<Waiting, RegExp>> = {
@@ -149,7 +150,7 @@ const GOES_ON: Readonly<Record<Waiting, RegExp>> = {
   MAIL: /^2/,
   RCPT: /^2/,
   DATA: /^3/,
-  content: /^2/,
+  dot: /^2/,
   RSET: /^2/,
   QUIT: /^2/,
 }
@@ -159,7 +160,7 @@ const REPLY = /^([2-5]\d\d)(?:[ \t].*)?$/
 const REPLY_LINES = /^([2-5]\d\d)-.*(?:\n\1-.*)*\n\1(?:[ \t].*)?$/
 
 export interface Refusal {
-  readonly stage: Waiting
+  readonly step: Waiting
   readonly code: number
   readonly text: string
 }
@@ -167,21 +168,24 @@ export interface Refusal {
 export class Replies {
   readonly #expected: Waiting[] = ['greeting']
   #signingIn = false
+  /** Commands that nodemailer does not show in its log. */
+  #masked: Waiting[] = []
   /** The first 4xx or 5xx since `begin()`: with pipelining the later ones only follow from it. */
   refusal: Refusal | null = null
-  /** The reply that put the session out of step, and the stage; null while it is in step. */
-  nonsense: { readonly stage: Waiting | null; readonly text: string } | null = null
+  /** The reply that put the session out of step, and the step; null while it is in step. */
+  nonsense: { readonly step: Waiting | null; readonly text: string } | null = null
   /** The last answer to EHLO that was a success. */
   offers = ''
 
-  /** The stage whose reply is waited for; null: none. */
+  /** The step whose reply is waited for; null: none. */
   get waiting(): Waiting | null {
     return this.#expected[0] ?? null
   }
 
   /** A new transaction: refusals of the one before are forgotten. */
-  begin(): void {
+  begin(probing = false): void {
     this.refusal = null
+    this.#masked = probing ? ['MAIL', 'RCPT'] : []
   }
 
   /** A command line was sent. */
@@ -189,27 +193,27 @@ export class Replies {
     if (this.#expected[0] === 'TLS') this.#expected.shift()
     // The dot that ends a message without recipients: its reply is expected since the reply to DATA.
     if (line === '.') return
-    this.#expected.push(this.#signingIn ? 'AUTH' : stageOf(line))
+    this.#expected.push(this.#signingIn ? 'AUTH' : (this.#masked.shift() ?? stepOf(line)))
     this.#signingIn = false
   }
 
-  /** A complete reply came in; its lines are joined by LF. Returns the stage it answers, null when out of step. */
+  /** A complete reply came in; its lines are joined by LF. Returns the step it answers, null when out of step. */
   server(reply: string): Waiting | null {
-    const stage = this.#expected[0]
+    const step = this.#expected[0]
     const code = Number((REPLY.exec(reply) ?? REPLY_LINES.exec(reply))?.[1] ?? 0)
     // RFC 5321 3.8: a server may announce at any time that it is about to close.
-    if (stage === undefined && code === 421) return null
-    if (stage === undefined || code === 0 || !(code >= 400 || GOES_ON[stage].test(reply))) {
-      this.nonsense ??= { stage: stage ?? null, text: reply }
+    if (step === undefined && code === 421) return null
+    if (step === undefined || code === 0 || !(code >= 400 || GOES_ON[step].test(reply))) {
+      this.nonsense ??= { step: step ?? null, text: reply }
       return null
     }
     this.#expected.shift()
-    if (code >= 400) this.refusal ??= { stage, code, text: reply }
-    else if (stage === 'EHLO') this.offers = reply
-    else if (stage === 'STARTTLS') this.#expected.unshift('TLS')
-    else if (stage === 'AUTH') this.#signingIn = code === 334
-    else if (stage === 'DATA') this.#expected.unshift('content')
-    return stage
+    if (code >= 400) this.refusal ??= { step, code, text: reply }
+    else if (step === 'EHLO') this.offers = reply
+    else if (step === 'STARTTLS') this.#expected.unshift('TLS')
+    else if (step === 'AUTH') this.#signingIn = code === 334
+    else if (step === 'DATA') this.#expected.unshift('dot')
+    return step
   }
 }
 
@@ -226,6 +230,6 @@ const VERBS: Readonly<Record<string, Waiting>> = {
   QUIT: 'QUIT',
 }
 
-function stageOf(line: string): Waiting {
+function stepOf(line: string): Waiting {
   return VERBS[/^[A-Z]+/.exec(line)?.[0] ?? ''] ?? 'EHLO'
 }

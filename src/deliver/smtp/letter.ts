@@ -3,17 +3,20 @@
 import { DeliveryError } from '../../errors.ts'
 import type { Message } from '../../message.ts'
 import { isAscii, isLocalPart, isUtf8Address } from '../address.ts'
+import { concluded } from '../answers/conclusions.ts'
 import type { Attempt } from '../destination.ts'
 import { type EnvelopeSender, envelopeSender, labelField, loopOf, loopToken, traceField } from '../envelope.ts'
 import { type Content, contentOf } from './content.ts'
+import { notBegun } from './fault.ts'
 import type { SmtpConfig, SmtpContext } from './settings.ts'
-import { notBegun } from './socket.ts'
 
 export interface Letter {
   readonly attempt: Attempt
   readonly message: Message
   readonly sender: EnvelopeSender
-  /** Who sends where the message names nobody, or nobody that the server understands; '' is the null sender. */
+  /** `sender` is `ownSender`: nothing is left to try when it is refused. */
+  readonly isOwnSender: boolean
+  /** Who sends where the message names nobody, or nobody that the server takes; '' is the null sender. */
   readonly ownSender: string
   readonly recipient: string
   /** The fields on top, latin1. */
@@ -25,17 +28,24 @@ export function letterOf(attempt: Attempt, message: Message, config: SmtpConfig,
   const { from, user, to, protocol, trace, label } = config
   const usual = user !== null && isUtf8Address(user) ? user : (to[0] ?? '')
   // What ends in a mailbox of this machine needs nobody to send notices to.
-  const ownSender = protocol === 'lmtp' ? '' : usual
+  const ownSender = from.kind === 'address' ? from.address : protocol === 'lmtp' ? '' : usual
   const { hostName, nowMs } = context
   const traced = trace ? traceField(origin, { hostName, nowMs: nowMs(), id: loopToken(origin, recipient) }) : ''
+  const sender = envelopeSender(from, message.header, ownSender)
   return {
     attempt,
     message,
-    sender: envelopeSender(from, message.header, ownSender),
+    sender,
+    isOwnSender: sender.address === ownSender,
     ownSender,
     recipient,
     prefix: traced + (label ? labelField(origin.account) : ''),
   }
+}
+
+/** The same message from our own sender. */
+export function fromOurselves(letter: Letter): Letter {
+  return { ...letter, sender: { address: letter.ownSender, foreign: false }, isOwnSender: true }
 }
 
 /** What the envelope says to a server that takes addresses beyond ASCII, or does not. Throws when it cannot be said. */
@@ -50,14 +60,10 @@ export function envelopeFor({ sender, ownSender, recipient }: Letter, utf8: bool
   return { from: utf8 || isAscii(from) ? from : '', to: recipient }
 }
 
-/** The bytes as they are to be sent. Rejects when they are not to be sent at all. */
-export async function contentOfLetter(letter: Letter, config: SmtpConfig): Promise<Content> {
+/** The bytes as they are to be sent; null: they have a bare CR or LF, and are not to be sent. */
+export async function contentOfLetter(letter: Letter, config: SmtpConfig): Promise<Content | null> {
   const content = await contentOf(letter.message, letter.prefix)
-  if (content.repaired && config.bareNewlines === 'refuse') {
-    const text = 'the message has a bare CR or LF, which bareNewlines: refuse does not send'
-    throw notBegun('content', { kind: 'content', text })
-  }
-  return content
+  return content.repaired && config.bareNewlines === 'refuse' ? null : content
 }
 
 /** Throws for what must not be sent: to nobody, or round and round (D046). */
@@ -68,5 +74,5 @@ export function checkLetter({ message, attempt, recipient }: Letter, { descripti
   const loop = loopOf(message.header, loopToken(attempt.origin, recipient))
   if (loop === null) return
   const text = `${description}: a possible loop: ${loop}: it is kept on the server and not sent again`
-  throw new DeliveryError(text, { verdict: 'refused', scope: 'message', retry: 'never', hold: true })
+  throw new DeliveryError(text, concluded('HELD', 'loop'))
 }

@@ -4,6 +4,8 @@ import type { SmtpSession } from './session.ts'
 
 /** A session is renewed after so many messages; servers count them too, and end it in the middle of one (D049). */
 const MESSAGES_PER_SESSION = 100
+/** Servers count refusals as errors, and slow down or end a session that has many. */
+const REFUSALS_PER_SESSION = 10
 
 export interface PoolOptions {
   readonly concurrency: number
@@ -38,6 +40,17 @@ export class SmtpPool implements AsyncDisposable {
     return this.#busy.size > 0
   }
 
+  /** Sessions but one's own. */
+  get others(): number {
+    return this.#busy.size + this.#opening + this.#idle.size - 1
+  }
+
+  /** The server says that `session` is one too many: no more than the others from now on. */
+  noMore(session: SmtpSession): void {
+    session.destroy()
+    this.#capacity = Math.max(1, this.others)
+  }
+
   /** Tries the full number of sessions again. */
   restore(): void {
     this.#capacity = this.#options.concurrency
@@ -53,7 +66,8 @@ export class SmtpPool implements AsyncDisposable {
   }
 
   release(session: SmtpSession): void {
-    const again = session.alive && session.served < MESSAGES_PER_SESSION && !this.#closing.signal.aborted
+    const fresh = session.served < MESSAGES_PER_SESSION && session.refusals < REFUSALS_PER_SESSION
+    const again = session.alive && fresh && !this.#closing.signal.aborted
     const next = this.#firstWaiter()
     if (again && next !== undefined) return next.resolve(session)
     this.#busy.delete(session)

@@ -6,14 +6,25 @@ import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import { redactor } from '../../redact.ts'
+import type { SmtpStep } from '../answers/smtp.ts'
 import { within } from '../disk/time-limit.ts'
-import { greetingName, mechanismOf, type SignIn, sizeLimitOf, takesUtf8, XOAUTH2, xoauth2 } from './capabilities.ts'
+import {
+  greetingName,
+  mechanismOf,
+  PROBE,
+  probe,
+  type SignIn,
+  sizeLimitOf,
+  takesUtf8,
+  XOAUTH2,
+  xoauth2,
+} from './capabilities.ts'
 import type { Content } from './content.ts'
 import { Conversation } from './conversation.ts'
+import { type Fault, SmtpFailure } from './fault.ts'
 import { messageMs, openingMs, type SmtpLimits } from './limits.ts'
 import { type Sent, type Transport, type TransportLog, type TransportOptions, transports } from './nodemailer.ts'
-import { checkPin, dial, isLocal, type Peer, SmtpFailure, tlsOptions } from './socket.ts'
-import type { Fault, Stage } from './verdict.ts'
+import { checkPin, dial, isLocal, type Peer, tlsOptions } from './socket.ts'
 
 export interface SessionOptions {
   readonly peer: Peer
@@ -27,6 +38,8 @@ export class SmtpSession {
   alive = true
   /** Messages tried. */
   served = 0
+  /** Commands refused, of all messages. */
+  refusals = 0
   /** It was idle, so the server may have ended it since. */
   kept = false
   readonly #options: SessionOptions
@@ -93,7 +106,7 @@ export class SmtpSession {
       // For LMTP nodemailer calls it a success when each recipient was refused after the dot (D062).
       if (this.#conversation.replies.refusal !== null) throw this.#conversation.reported(undefined)
       if (sent.accepted.length !== 1 || sent.rejected.length > 0 || sent.messageSize !== content.wireBytes) {
-        throw this.#failure({ kind: 'nonsense', text: sent.response }, 'content')
+        throw this.#failure({ kind: 'nonsense', text: sent.response }, 'dot')
       }
       return sent.response
     } catch (error) {
@@ -101,6 +114,22 @@ export class SmtpSession {
     } finally {
       if (message instanceof Readable) message.destroy()
     }
+  }
+
+  /** Asks whether mail from `from` to `to` would be taken, without any. Rejects with SmtpFailure when it would not. */
+  async probe(from: string, to: string, signal: AbortSignal): Promise<void> {
+    this.#conversation.begin(0, true)
+    try {
+      await this.#wait<void>(2 * this.#options.limits.commandMs, signal, (resolve) =>
+        this.#transport.login({ method: PROBE, user: from, credentials: { user: from, pass: to } }, (error) =>
+          error === null ? resolve() : this.#failed(error),
+        ),
+      )
+      await this.#inStep()
+    } catch (error) {
+      throw await this.#mended(error, signal)
+    }
+    await this.reset(signal)
   }
 
   /** Checks that the server still answers on this connection; on return no transaction is open. */
@@ -185,6 +214,7 @@ export class SmtpSession {
    *  that shows that the session is out of step, the refusal may have been the answer to something else. */
   async #mended(thrown: unknown, signal: AbortSignal): Promise<unknown> {
     const refused = thrown instanceof SmtpFailure && thrown.fault.kind === 'reply'
+    if (refused) this.refusals++
     // An answer to the dot has ended the transaction.
     if (refused && thrown.begun && thrown.handed) return thrown
     if (!refused || thrown.begun || !this.alive) {
@@ -237,8 +267,8 @@ export class SmtpSession {
     this.#reject?.(this.#conversation.reported(error))
   }
 
-  #failure(fault: Fault, stage?: Stage, cause?: unknown): SmtpFailure {
-    return this.#conversation.failure(fault, stage, cause)
+  #failure(fault: Fault, step?: SmtpStep, cause?: unknown): SmtpFailure {
+    return this.#conversation.failure(fault, step, cause)
   }
 
   get #socket(): Socket | null {
@@ -266,7 +296,7 @@ function transportOptions(
     ignoreTLS: peer.tls === 'none',
     tls: peer.tls === 'starttls' ? tlsOptions(peer) : {},
     lmtp: peer.protocol === 'lmtp',
-    customAuth: { [XOAUTH2]: xoauth2 },
+    customAuth: { [XOAUTH2]: xoauth2, [PROBE]: probe },
     connectionTimeout: openingMs(limits),
     greetingTimeout: Math.max(limits.greetingMs, limits.tlsMs),
     socketTimeout: limits.greetingMs,

@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto'
 import * as net from 'node:net'
 import * as tls from 'node:tls'
 import { display } from '../../display.ts'
+import { type Fault, notBegun } from './fault.ts'
 import type { SmtpLimits } from './limits.ts'
-import type { Fault, Stage } from './verdict.ts'
 
 export interface Peer {
   readonly host: string
@@ -18,28 +18,6 @@ export interface Peer {
   readonly ca: Buffer | string | null
   /** SHA-256 of the leaf certificate, 64 hexadecimal digits; replaces chain, name and date checks. */
   readonly pin: string | null
-}
-
-/** An SMTP session that cannot go on; `stage` and `fault` say what it means for the mail. */
-export class SmtpFailure extends Error {
-  readonly stage: Stage
-  readonly fault: Fault
-  /** The whole content was handed to the socket. */
-  readonly handed: boolean
-  /** The server was ready for the content: part of it may have been sent. */
-  readonly begun: boolean
-
-  constructor(stage: Stage, fault: Fault, facts: { handed: boolean; begun: boolean; cause?: unknown }) {
-    super(`${stage}: ${fault.text}`, { cause: facts.cause })
-    this.stage = stage
-    this.fault = fault
-    this.handed = facts.handed
-    this.begun = facts.begun
-  }
-}
-
-export function notBegun(stage: Stage, fault: Fault, cause?: unknown): SmtpFailure {
-  return new SmtpFailure(stage, fault, { handed: false, begun: false, cause })
 }
 
 /** How long one address may take before the next is tried; Node's own 250 ms aborts slow links. */
@@ -56,15 +34,15 @@ export async function dial(peer: Peer, limits: SmtpLimits, signal: AbortSignal):
   const address = peer.socketPath === null ? tcp : { path: peer.socketPath }
   const implicit = peer.tls === 'implicit'
   const socket = implicit ? tls.connect({ ...address, ...tlsOptions(peer) }) : net.connect(address)
-  let stage: 'connect' | 'TLS' = 'connect'
+  let step: 'connect' | 'TLS' = 'connect'
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const failed = (cause: Error): void => reject(notBegun(stage, connectionFault(cause, stage === 'TLS'), cause))
-  const late = (): void => reject(notBegun(stage, { kind: 'timeout', text: 'no answer' }))
-  const stopped = (): void => reject(notBegun(stage, { kind: 'stopped', text: 'stopped' }))
+  const failed = (cause: Error): void => reject(notBegun(step, connectionFault(cause, step === 'TLS'), cause))
+  const late = (): void => reject(notBegun(step, { kind: 'timeout', text: 'no answer' }))
+  const stopped = (): void => reject(notBegun(step, { kind: 'stopped', text: 'stopped' }))
   let timer = setTimeout(late, limits.connectMs)
   socket.once('connect', () => {
     if (!implicit) return resolve()
-    stage = 'TLS'
+    step = 'TLS'
     clearTimeout(timer)
     timer = setTimeout(late, limits.tlsMs)
   })
@@ -134,9 +112,12 @@ const CUT = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ENETRESET', 'EHOSTU
 export function connectionFault(error: Error, inTls: boolean): Fault {
   // The first of the errors of several addresses says more than "all failed".
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error
-  const text = display(first instanceof Error ? first.message : error.message)
+  // Node advises an option of its own, which nobody who runs popfetch can set (D132).
+  const said = (first instanceof Error ? first.message : error.message).replace(/; if the root CA is installed.*$/s, '')
+  const text = display(said)
   // nodemailer puts its own code in front of the system's.
   const code = 'originalCode' in error ? error.originalCode : 'code' in error ? error.code : undefined
   const unfit = inTls && typeof code === 'string' && !CUT.has(code) && code !== 'ECONNECTION' && code !== 'ETLS'
+  if (code === 'EACCES' || code === 'EPERM') return { kind: 'permission', text }
   return { kind: unfit ? 'unfit' : 'cut', text }
 }

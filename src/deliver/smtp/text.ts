@@ -1,10 +1,13 @@
 // The words for an SMTP delivery that failed: what was tried, what came back, what to do. Pure but for redact(), which
-// sees to it that a server that repeats a password does not get it printed (P6).
+// sees to it that a server that repeats a password does not get it printed (P6). The rule: a refusal names the recipient, and the
+// key that would mend it (D132).
 import { display } from '../../display.ts'
 import { redact } from '../../redact.ts'
-import type { Fault, Judgement, Stage } from './verdict.ts'
+import type { Concluded } from '../answers/conclusions.ts'
+import type { SmtpStep } from '../answers/smtp.ts'
+import type { Fault } from './fault.ts'
 
-const DOING: Readonly<Record<Stage, string>> = {
+const DOING: Readonly<Record<SmtpStep, string>> = {
   connect: 'connecting',
   TLS: 'the TLS handshake',
   greeting: 'the greeting',
@@ -14,12 +17,12 @@ const DOING: Readonly<Record<Stage, string>> = {
   MAIL: 'MAIL FROM',
   RCPT: 'RCPT TO',
   DATA: 'DATA',
-  content: 'the message',
+  dot: 'the message',
   RSET: 'RSET',
   QUIT: 'QUIT',
 }
 
-const CHECK: Readonly<Record<Stage, string>> = {
+const CHECK: Readonly<Record<SmtpStep, string>> = {
   connect: 'check host and port',
   TLS: 'check tls, ca and pin',
   greeting: 'check that the server takes mail from this machine',
@@ -29,18 +32,19 @@ const CHECK: Readonly<Record<Stage, string>> = {
   MAIL: 'check from, user and what the server allows',
   RCPT: 'check to, user and what the server allows',
   DATA: 'check to, user and what the server allows',
-  content: 'check to, user and what the server allows',
+  dot: 'check to, user and what the server allows',
   RSET: 'check that the server takes mail from this machine',
   QUIT: 'check that the server takes mail from this machine',
 }
 
 export interface Tried {
   readonly description: string
-  readonly stage: Stage
+  readonly step: SmtpStep
   readonly fault: Fault
-  readonly judgement: Judgement
-  readonly sender: string
-  readonly recipient: string
+  readonly answer: Concluded
+  /** Null, and so the recipient: it was another message that was tried. */
+  readonly sender: string | null
+  readonly recipient: string | null
 }
 
 export function failureText(tried: Tried): string {
@@ -52,21 +56,28 @@ export function said(text: string): string {
   return display(redact(text.replaceAll('\n', ' ')), 400)
 }
 
-function whatCame({ stage, fault, sender, recipient }: Tried): string {
-  const named = { MAIL: ` <${display(sender)}>`, RCPT: ` <${display(recipient)}>` }
-  const doing = `${DOING[stage]}${stage === 'MAIL' || stage === 'RCPT' ? named[stage] : ''}`
+function doing({ step, sender, recipient }: Tried): string {
+  if (step === 'MAIL' && sender !== null) return `${DOING.MAIL} <${display(sender)}>`
+  if (recipient === null || recipient === '') return DOING[step]
+  if (step === 'RCPT') return `${DOING.RCPT} <${display(recipient)}>`
+  return step === 'DATA' || step === 'dot' ? `${DOING[step]} for <${display(recipient)}>` : DOING[step]
+}
+
+function whatCame(tried: Tried): string {
+  const { step, fault } = tried
   switch (fault.kind) {
     case 'reply':
-      return `${doing} was answered "${said(fault.text)}"`
+      return `${doing(tried)} was answered "${said(fault.text)}"`
     case 'nonsense':
-      return `${doing} was answered "${said(fault.text)}", which is no answer to it`
+      return `${doing(tried)} was answered "${said(fault.text)}", which is no answer to it`
     case 'cut':
-      return `${stage === 'connect' ? doing : `the connection at ${doing}`} failed: ${said(fault.text)}`
+      return `${step === 'connect' ? doing(tried) : `the connection at ${doing(tried)}`} failed: ${said(fault.text)}`
     case 'timeout':
-      return `${doing} was not answered in time`
+      return `${doing(tried)} was not answered in time`
     case 'unfit':
     case 'stopped':
-      return `${doing}: ${said(fault.text)}`
+    case 'permission':
+      return `${doing(tried)}: ${said(fault.text)}`
     case 'size':
     case 'content':
     case 'spool':
@@ -74,11 +85,22 @@ function whatCame({ stage, fault, sender, recipient }: Tried): string {
   }
 }
 
-function whatToDo({ stage, fault, judgement }: Tried): string {
-  if (judgement.verdict === 'unknown') return 'it may have been delivered, and may come twice when it is sent again'
-  if (judgement.verdict === 'refused') return 'the message stays on the server and is tried again now and then'
+function whatToDo({ step, fault, answer }: Tried): string {
+  const { conclusion, verdict, scope } = answer
+  if (verdict === 'unknown') return 'it may have been delivered, and may come twice when it is sent again'
+  if (verdict === 'refused') return 'the message stays on the server and is tried again now and then'
   if (fault.kind === 'nonsense') return 'the connection was closed, nothing was delivered'
-  if (stage === 'connect' && fault.kind === 'cut') return `${CHECK.connect}, it will be tried again`
-  if (judgement.scope === 'message' || judgement.retry === 'soon') return 'it will be tried again'
-  return CHECK[stage]
+  if (fault.kind === 'permission') return 'check who may use the socket'
+  if (conclusion === 'DOWN') return `${CHECK[step]}, it will be tried again`
+  if (conclusion === 'ROOM') return 'make room there, it will be tried again'
+  if (conclusion === 'SIGN' && step !== 'AUTH')
+    return 'set user, or tls if the server wants it before it lets one sign in'
+  if (conclusion === 'TLS' || conclusion === 'SIGN') return CHECK[step]
+  // What is refused from our own sender, too, speaks of that sender, or of a recipient.
+  if (scope === 'recipient') return fault.kind === 'reply' && SENDER_WORDS.test(fault.text) ? CHECK.MAIL : CHECK[step]
+  if (conclusion === 'BUSY' && fault.kind === 'reply' && fault.code >= 500)
+    return `${CHECK[step]}, it will be tried again`
+  return 'it will be tried again'
 }
+
+const SENDER_WORDS = /sender|not owned|\b5\.1\.[78]\b/i

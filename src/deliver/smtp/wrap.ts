@@ -7,9 +7,9 @@ import { display } from '../../display.ts'
 import { field } from '../../header.ts'
 import { hostToken } from '../envelope.ts'
 import { type Content, NewlineRepair, receivedChunks, streamedContent } from './content.ts'
+import type { SmtpFailure } from './fault.ts'
 import type { Letter } from './letter.ts'
 import { compose } from './nodemailer.ts'
-import type { SmtpFailure } from './socket.ts'
 import { said } from './text.ts'
 
 /** RFC 5322 2.1.1: without its line end. */
@@ -24,10 +24,10 @@ const CONTENT_WORDS =
   /\b(?:8|eight)[ -]?bit|8BITMIME|non-?ascii|lines?\b.{0,40}\btoo long|line length|long lines?\b|\bNULs?\b|null (?:byte|char|octet)|bare (?:CR|LF|carriage|line)|utf-?8|unicode|internationali[sz]ed/i
 
 /** Whether a refusal may be about the bytes of a message. */
-export function isAboutBytes({ stage, fault }: SmtpFailure): boolean {
+export function isAboutBytes({ step, fault }: SmtpFailure): boolean {
   if (fault.kind === 'content') return true
   if (fault.kind !== 'reply' || fault.code < 500) return false
-  if (stage !== 'MAIL' && stage !== 'DATA' && stage !== 'content') return false
+  if (step !== 'MAIL' && step !== 'DATA' && step !== 'dot') return false
   return CONTENT_CODE.test(fault.text) || CONTENT_WORDS.test(fault.text)
 }
 

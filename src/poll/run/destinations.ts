@@ -1,6 +1,7 @@
 // The destinations of a run: opened at first use, shared by all accounts, closed at the end. What a kind of destination is
 // opened with, its file in config/destinations/ says.
 // A destination that is down stays so for this poll: nobody asks it again (D032, one cause refuses everything).
+import { concluded } from '../../deliver/answers/conclusions.ts'
 import { hostname } from 'node:os'
 import path from 'node:path'
 import { kindOf } from '../../config/destinations/destinations.ts'
@@ -103,7 +104,7 @@ export class Destinations implements AsyncDisposable {
 function goneError(name: string): DeliveryError {
   return new DeliveryError(
     `the destination ${name}, which this message was fixed to when it was first retrieved, is not configured any more: put it back`,
-    { verdict: 'temporary', scope: 'destination', retry: 'never' },
+    { ...concluded('ACT', 'not configured'), retry: 'never' },
   )
 }
 

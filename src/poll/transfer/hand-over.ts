@@ -107,14 +107,16 @@ async function attempt({ target, recipient, intent, attempts }: Due, message: Me
     return { outcome: { state: 'done', receipt: receipt.text }, holdReason: null }
   } catch (thrown) {
     const error = asPopfetchError(thrown, 'message')
-    if (error.scope === 'destination') target.down ??= error
+    const onlyRecipient = error.scope === 'recipient' && target.destination.recipients.length === 1
+    if (error.scope === 'destination' || onlyRecipient) target.down ??= error
     const verdict = error instanceof DeliveryError ? error.verdict : 'temporary'
+    const isRefused = verdict === 'refused' || verdict === 'held'
     const outcome: Outcome = {
-      state: verdict === 'temporary' ? 'failed' : verdict,
+      state: isRefused ? 'refused' : verdict === 'unknown' ? 'unknown' : 'failed',
       error: error.message,
       // A refused message is tried again ever more seldom, in the end once a day (D031).
-      retryAfterMs: verdict === 'refused' ? run.nowMs() + Math.min(HOUR_MS * 2 ** attempts, 24 * HOUR_MS) : 0,
+      retryAfterMs: isRefused ? run.nowMs() + Math.min(HOUR_MS * 2 ** attempts, 24 * HOUR_MS) : 0,
     }
-    return { outcome, holdReason: error instanceof DeliveryError && error.hold ? error.message : null }
+    return { outcome, holdReason: verdict === 'held' ? error.message : null }
   }
 }

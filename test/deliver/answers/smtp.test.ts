@@ -46,6 +46,8 @@ const examples: readonly Example[] = [
   ['open not SMTP', 'greeting', 'nonsense', 'TLS'],
   ['open refused', 'greeting', '554 no service for you', 'BUSY'],
   ['open refused', 'EHLO', '521 does not take mail', 'BUSY'],
+  ['open not LMTP', 'EHLO', '500 5.5.1 unknown command', 'TLS', { protocol: 'lmtp' }],
+  ['RCPT unfit', 'RCPT', 'unfit', 'RCPT'],
   ['TLS not now', 'STARTTLS', '454 4.3.0 TLS not available', 'BUSY'],
   ['TLS', 'STARTTLS', '502 5.5.1 no', 'TLS'],
   ['TLS', 'TLS', 'unfit', 'TLS'],

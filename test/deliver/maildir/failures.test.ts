@@ -1,4 +1,5 @@
 // A file system call that fails, whichever it is: nothing is visible unless the verdict is unknown.
+import { concludeDisk } from '../../../src/deliver/answers/disk.ts'
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -65,7 +66,8 @@ describe('when a file system call fails', () => {
         }
         if (outcome instanceof Error) {
           expect(outcome).toBeInstanceOf(DeliveryError)
-          expect(outcome).toMatchObject({ verdict: 'temporary', scope: 'destination', retry: 'later' })
+          const { conclusion, exit } = concludeDisk(errno)
+          expect(outcome).toMatchObject({ verdict: 'temporary', scope: 'destination', conclusion, exit })
           expect([failed, scene.files(), scene.files('tmp')]).toEqual([failed, [], []])
         } else {
           // Only a call that may fail: taking away a name that is not needed any more.

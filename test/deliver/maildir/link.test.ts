@@ -56,7 +56,7 @@ describe('a link', () => {
     const { maildir } = await open({ context: { fileSystems: faults } })
     faults.errors.set('link', { errno: 'EXDEV', performs: false })
     const error = await failure(maildir.deliver(attempt(), message(SMALL), never))
-    expect(error).toMatchObject({ verdict: 'temporary', scope: 'destination', retry: 'never' })
+    expect(error).toMatchObject({ verdict: 'temporary', scope: 'destination', conclusion: 'ACT' })
     expect(error.message).toContain('tmp/ and new/ are on different file systems')
   })
 

@@ -75,7 +75,7 @@ describe('what is sent', () => {
     const server = await scripted([...hello, { expect: 'QUIT' }, { send: '221 bye' }])
     const smtp = destination(server.port)
     const error = await failure(smtp.deliver(attempt(), message(`Subject: x\r\n\r\n${'x'.repeat(10_000)}`), never))
-    expect(outcome(error)).toBe('refused message later')
+    expect(outcome(error)).toBe('FORM refused message 75')
     expect(error.message).toMatch(/10014 bytes, the server takes 10000/)
     await smtp[Symbol.asyncDispose]()
     await server.done
@@ -111,10 +111,12 @@ describe('what is sent', () => {
     const body = { kind: 'file', path, form: { lineEndings: 'crlf', prefixBytes: 0 } } as const
     const smtp = destination(server.port)
     const error = await failure(smtp.deliver(attempt(), message(text, body), never))
-    expect(outcome(error)).toBe('temporary message soon')
+    expect(outcome(error)).toBe('TEMP temporary message 75')
     expect(error.message).toMatch(/300000 bytes where 600000/)
     // It was seen before anything was said, the second time.
-    expect(outcome(await failure(smtp.deliver(attempt(), message(text, body), never)))).toBe('temporary message soon')
+    expect(outcome(await failure(smtp.deliver(attempt(), message(text, body), never)))).toBe(
+      'TEMP temporary message 75',
+    )
     expect(server.messages).toEqual([])
   })
 
@@ -131,7 +133,7 @@ describe('what is sent', () => {
         return null
       }
       const error = await failure(smtp.deliver(attempt(), message(text, { kind: 'file', path, form }), never))
-      expect(outcome(error)).toBe('temporary message soon')
+      expect(outcome(error)).toBe('TEMP temporary message 75')
     }
     expect(server.messages).toEqual([])
   })
@@ -154,7 +156,7 @@ describe('what is sent', () => {
     async (recipient) => {
       const server = await sink()
       const error = await failure(destination(server.port).deliver(attempt('1', recipient), message(MAIL), never))
-      expect(outcome(error)).toBe('temporary destination later')
+      expect(outcome(error)).toBe('RCPT temporary recipient 73')
       expect(server.connections).toBe(0)
     },
   )

@@ -43,19 +43,19 @@ describe('Replies', () => {
     ['a reply without a code', ['S: hello'], 'MAIL'],
     ['a reply with a code of two digits', ['S: 25 ok'], 'MAIL'],
     ['a reply with two codes', ['S: 250-one\n550 two'], 'MAIL'],
-    ['354 to the message', ['S: 250 ok', 'S: 250 ok', 'S: 354 go', 'S: 354 go'], 'content'],
+    ['354 to the message', ['S: 250 ok', 'S: 250 ok', 'S: 354 go', 'S: 354 go'], 'dot'],
     ['a reply after the last', ['S: 250 ok', 'S: 250 ok', 'S: 354 go', 'S: 250 taken', 'S: 250 taken'], null],
-  ])('%s is nonsense', (_, replies, stage) => {
+  ])('%s is nonsense', (_, replies, step) => {
     const { nonsense } = played(...hello, ...envelope, ...replies)
-    expect(nonsense).toMatchObject({ stage })
+    expect(nonsense).toMatchObject({ step })
   })
 
   test.each([
     ['a greeting said twice', ['S: 220 mx', 'C: EHLO me', 'S: 220 mx'], 'EHLO'],
     ['a reply to EHLO taken for one to AUTH', [...hello, 'C: AUTH PLAIN x', 'S: 250 ok'], 'AUTH'],
     ['a reply during the TLS handshake', [...hello, 'C: STARTTLS', 'S: 220 go', 'S: 250 ok'], 'TLS'],
-  ])('%s is nonsense', (_, lines, stage) => {
-    expect(played(...lines).nonsense).toMatchObject({ stage })
+  ])('%s is nonsense', (_, lines, step) => {
+    expect(played(...lines).nonsense).toMatchObject({ step })
   })
 
   test('421 that nobody asked for announces the end, and is no nonsense', () => {
@@ -72,7 +72,7 @@ describe('Replies', () => {
       'S: 550-5.1.1 no\n550 5.1.1 such',
       'S: 503 no recipients',
     )
-    expect(replies.refusal).toEqual({ stage: 'RCPT', code: 550, text: '550-5.1.1 no\n550 5.1.1 such' })
+    expect(replies.refusal).toEqual({ step: 'RCPT', code: 550, text: '550-5.1.1 no\n550 5.1.1 such' })
     replies.begin()
     expect(replies.refusal).toBeNull()
   })

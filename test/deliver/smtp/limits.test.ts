@@ -22,16 +22,31 @@ import {
 describe('time limits', () => {
   // Short only where the answer never comes: a busy machine must not make another wait too long. Commands share a limit.
   test.each([
-    ['the greeting', { greetingMs: 20 }, [], 'temporary'],
-    ['EHLO', { commandMs: 600 }, [{ send: '220 mx' }, { expect: /^EHLO/ }], 'temporary'],
-    ['MAIL FROM <list@example.org>', { commandMs: 600 }, [...hello, { expect: /^MAIL/ }], 'temporary'],
-    ['RCPT TO <me@example.com>', { commandMs: 600 }, [...hello, ...mail, { expect: /^RCPT/ }], 'temporary'],
-    ['DATA', { dataMs: 20 }, [...hello, ...mail, ...rcpt, { expect: 'DATA' }], 'temporary'],
-    ['the message', { contentMs: 20 }, [...hello, ...envelope, ...content], 'unknown'],
-  ] as const)('end a wait for %s', async (name, limits, steps, verdict) => {
+    ['the greeting', { greetingMs: 20 }, [], 'DOWN temporary destination 75'],
+    ['EHLO', { commandMs: 600 }, [{ send: '220 mx' }, { expect: /^EHLO/ }], 'DOWN temporary destination 75'],
+    ['MAIL FROM <list@example.org>', { commandMs: 600 }, [...hello, { expect: /^MAIL/ }], 'CUT temporary message 75'],
+    [
+      'RCPT TO <me@example.com>',
+      { commandMs: 600 },
+      [...hello, ...mail, { expect: /^RCPT/ }],
+      'CUT temporary message 75',
+    ],
+    [
+      'DATA for <me@example.com>',
+      { dataMs: 20 },
+      [...hello, ...mail, ...rcpt, { expect: 'DATA' }],
+      'CUT temporary message 75',
+    ],
+    [
+      'the message for <me@example.com>',
+      { contentMs: 20 },
+      [...hello, ...envelope, ...content],
+      'LOST unknown message 75',
+    ],
+  ] as const)('end a wait for %s', async (name, limits, steps, expected) => {
     const server = await scripted([...steps, { cut: 'stall' }])
     const error = await failure(destination(server.port, {}, limits).deliver(attempt(), message(MAIL), never))
-    expect(outcome(error)).toBe(`${verdict} destination soon`)
+    expect(outcome(error)).toBe(expected)
     expect(error.message).toMatch(`smtp mx: ${name} was not answered in time: `)
   })
 
@@ -41,7 +56,7 @@ describe('time limits', () => {
     })
     const text = 'x'.repeat(998).concat('\r\n').repeat(16_000)
     const error = await failure(destination(server.port, {}, { blockMs: 20 }).deliver(attempt(), message(text), never))
-    expect(outcome(error)).toBe('temporary destination soon')
+    expect(outcome(error)).toBe('CUT temporary message 75')
   })
 
   test('hold for the message as a whole, so that a drip keeps nobody waiting (D061, D072)', async () => {
@@ -55,7 +70,7 @@ describe('time limits', () => {
     // The limit of silence is never reached, the one for the whole is.
     const limits = { commandMs: 600, dataMs: 1, blockMs: 1, contentMs: 1, bytesPerSecond: 1_000_000 }
     const error = await failure(destination(server.port, {}, limits).deliver(attempt(), message(MAIL), never))
-    expect(outcome(error)).toBe('temporary destination soon')
+    expect(outcome(error)).toBe('CUT temporary message 75')
   })
 
   test('hold for a TLS handshake', async () => {

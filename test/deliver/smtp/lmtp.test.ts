@@ -62,9 +62,9 @@ describe('lmtp', () => {
     ])
     const to = destination(server.port, lmtp)
     const full = await failure(to.deliver(attempt('1'), message(MAIL), never))
-    expect(outcome(full)).toBe('refused message later')
+    expect(outcome(full)).toBe('ROOM temporary recipient 75')
     expect(full.message).toContain('552 5.2.2 mailbox full')
-    expect(outcome(await failure(to.deliver(attempt('2'), message(MAIL), never)))).toBe('temporary message soon')
+    expect(outcome(await failure(to.deliver(attempt('2'), message(MAIL), never)))).toBe('TEMP temporary message 75')
     expect((await to.deliver(attempt('3'), message(MAIL), never)).text).toBe('250 2.0.0 saved')
   })
 
@@ -78,20 +78,20 @@ describe('lmtp', () => {
       { ignore: true },
     ])
     const error = await failure(destination(server.port, lmtp).deliver(attempt(), message(MAIL), never))
-    expect(outcome(error)).toBe('refused message later')
+    expect(outcome(error)).toBe('RCPT temporary recipient 75')
     expect(error.message).toContain('550 5.1.1 nobody')
   })
 
   test('a connection that ends instead of the answer leaves it unknown (D080)', async () => {
     const server = await scripted([...hello, ...transaction, { cut: 'fin' }])
     const error = await failure(destination(server.port, lmtp).deliver(attempt(), message(MAIL), never))
-    expect(outcome(error)).toBe('unknown message soon')
+    expect(outcome(error)).toBe('LOST unknown message 75')
   })
 
   test('one answer too many makes the message unknown', async () => {
     const server = await scripted([...hello, ...transaction, { send: '250 saved\r\n250 saved' }, { ignore: true }])
     const error = await failure(destination(server.port, lmtp).deliver(attempt(), message(MAIL), never))
-    expect(outcome(error)).toBe('unknown destination later')
+    expect(outcome(error)).toBe('LOST unknown destination 76')
   })
 
   test('a server that speaks only SMTP is not spoken to in SMTP', async () => {
@@ -102,7 +102,7 @@ describe('lmtp', () => {
       { ignore: true },
     ])
     const error = await failure(destination(server.port, lmtp).deliver(attempt(), message(MAIL), never))
-    expect(outcome(error)).toBe('temporary destination later')
+    expect(outcome(error)).toBe('TLS temporary destination 76')
     expect(heardBy(server)).not.toContain('HELO')
   })
 
@@ -151,7 +151,7 @@ describe('a Unix socket', () => {
   test('where nobody listens is a destination that is down', async () => {
     const to = destination(0, { ...lmtp, socketPath: '/nonexistent/lmtp', description: 'lmtp /nonexistent/lmtp' })
     const error = await failure(to.ready(never))
-    expect(outcome(error)).toBe('temporary destination soon')
+    expect(outcome(error)).toBe('DOWN temporary destination 75')
     expect(error.message).toMatch(/^lmtp \/nonexistent\/lmtp: connecting failed: .*ENOENT/)
   })
 })

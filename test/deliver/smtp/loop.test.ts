@@ -10,8 +10,8 @@ describe('an smtp destination', () => {
     const [sunk] = server.messages
     if (sunk === undefined) throw new Error('nothing came')
     const error = await failure(smtp.deliver(attempt('2'), message(sunk.bytes), never))
-    expect(outcome(error)).toBe('refused message never')
-    expect(error.hold).toBe(true)
+    expect(outcome(error)).toBe('HELD held message 75')
+    expect(error.verdict === 'held').toBe(true)
     expect(error.message).toMatch(/^smtp mx: a possible loop: .*: it is kept on the server and not sent again$/)
     expect(server.messages).toHaveLength(1)
   })

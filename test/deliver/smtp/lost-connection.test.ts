@@ -64,7 +64,7 @@ describe('a lost connection', () => {
     const server = await sink()
     server.faults.dot = 'lost'
     const error = await failure(destination(server.port).deliver(attempt(), message(MAIL), never))
-    expect(outcome(error)).toBe('unknown message soon')
+    expect(outcome(error)).toBe('LOST unknown message 75')
     expect(error.message).toMatch(/it may have been delivered, and may come twice/)
   })
 
@@ -73,7 +73,7 @@ describe('a lost connection', () => {
       socket.destroy()
     })
     const error = await failure(destination(server.port).deliver(attempt(), message(large), never))
-    expect(outcome(error)).toBe('temporary message soon')
+    expect(outcome(error)).toBe('CUT temporary message 75')
   })
 
   test('in the middle of the content with TLS leaves it temporary, and after the dot unknown', async () => {
@@ -88,10 +88,10 @@ describe('a lost connection', () => {
         never,
       ),
     )
-    expect(outcome(cut)).toBe('temporary message soon')
+    expect(outcome(cut)).toBe('CUT temporary message 75')
     const end = await scripted([tls, ...hello, ...envelope, ...content, { cut: 'rst' }])
     expect(outcome(await failure(destination(end.port, more).deliver(attempt(), message(MAIL), never)))).toBe(
-      'unknown message soon',
+      'LOST unknown message 75',
     )
   })
 
@@ -109,7 +109,8 @@ describe('a lost connection', () => {
         const server = await scripted([...(stages[stage] ?? []), { cut }])
         const error = await failure(destination(server.port).deliver(attempt(), message(MAIL), never))
         expect(error.verdict).toBe('temporary')
-        expect(error.scope).toBe(stage === 'RCPT' || stage === 'DATA' ? 'message' : 'destination')
+        const opening = stage === 'greeting' || stage === 'EHLO'
+        expect(error.conclusion).toBe(opening ? 'DOWN' : 'CUT')
       }
     },
   )
@@ -117,14 +118,14 @@ describe('a lost connection', () => {
   test('that breaks off the final answer is no answer, unless it was a refusal', async () => {
     const half = await scripted([...hello, ...envelope, ...content, { send: Buffer.from('250 o') }, { cut: 'fin' }])
     const error = await failure(destination(half.port).deliver(attempt(), message(MAIL), never))
-    expect(outcome(error)).toBe('unknown message soon')
+    expect(outcome(error)).toBe('LOST unknown message 75')
     const less = await scripted([...hello, ...envelope, ...content, { send: Buffer.from('2') }, { cut: 'fin' }])
     expect(outcome(await failure(destination(less.port).deliver(attempt(), message(MAIL), never)))).toBe(
-      'unknown message soon',
+      'LOST unknown message 75',
     )
     const no = await scripted([...hello, ...envelope, ...content, { send: Buffer.from('554 n') }, { cut: 'fin' }])
     expect(outcome(await failure(destination(no.port).deliver(attempt(), message(MAIL), never)))).toBe(
-      'refused message later',
+      'BAD refused message 75',
     )
   })
 

@@ -62,7 +62,7 @@ describe('a message with odd bytes', () => {
     const server = await sink()
     server.faults.dot = '554 5.6.1 not these bytes'
     const error = await failure(destination(server.port).deliver(attempt(), message(text), never))
-    expect(outcome(error)).toBe('refused message later')
+    expect(outcome(error)).toBe('FORM refused message 75')
     expect(error.message).toContain('"554 5.6.1 not these bytes"')
     expect(server.messages).toEqual([])
   })
@@ -75,7 +75,7 @@ describe('bareNewlines: refuse', () => {
   ])('sends nothing of a message that has one (%s)', async (_, odd) => {
     const server = await sink()
     const error = await failure(destination(server.port, { bareNewlines: 'refuse' }).deliver(attempt(), odd, never))
-    expect(outcome(error)).toBe('refused message later')
+    expect(outcome(error)).toBe('FORM refused message 75')
     expect(error.message).toMatch(/has a bare CR or LF/)
     expect(server.connections).toBe(0)
   })
@@ -161,9 +161,9 @@ describe('wrap: when-refused', () => {
   })
 
   test.each([
-    ['554 5.7.1 no attachments', 'refused message later'],
-    ['451 4.3.0 later', 'temporary message soon'],
-    ['lost', 'unknown message soon'],
+    ['554 5.7.1 no attachments', 'BAD refused message 75'],
+    ['451 4.3.0 later', 'TEMP temporary message 75'],
+    ['lost', 'LOST unknown message 75'],
   ])('says of the attachment what became of it: "%s" is %s', async (answer, expected) => {
     const server = await sink()
     server.faults.dot = ({ bytes }) => (bytes.includes('message.eml') ? answer : '554 5.6.1 not these bytes')

@@ -30,15 +30,17 @@ describe('a server out of step', () => {
       { ignore: true },
     ])
     const error = await failure(destination(server.port).deliver(attempt(), message(MAIL), never))
-    expect(outcome(error)).toBe('unknown destination later')
-    expect(error.message).toMatch(/DATA was answered "250 weird", which is no answer to it: it may have been delivered/)
+    expect(outcome(error)).toBe('LOST unknown destination 76')
+    expect(error.message).toMatch(
+      /DATA for <me@example.com> was answered "250 weird", which is no answer to it: it may have been delivered/,
+    )
     expect(heardBy(server)).not.toContain('Body')
   })
 
   test('that says one thing too much with its last answer makes the message unknown (D049)', async () => {
     const server = await scripted([...hello, ...envelope, ...content, { send: '250 ok\r\n250 ok' }, { ignore: true }])
     const error = await failure(destination(server.port).deliver(attempt(), message(MAIL), never))
-    expect(outcome(error)).toBe('unknown destination later')
+    expect(outcome(error)).toBe('LOST unknown destination 76')
   })
 
   test('that says it with the answer to the next MAIL never makes a refused message a delivered one', async () => {
@@ -55,7 +57,7 @@ describe('a server out of step', () => {
     const smtp = destination(server.port, { concurrency: 1 })
     await smtp.deliver(attempt('1'), message(MAIL), never)
     const error = await failure(smtp.deliver(attempt('2'), message(MAIL), never))
-    expect(outcome(error)).toBe('unknown destination later')
+    expect(outcome(error)).toBe('LOST unknown destination 76')
     expect(heardBy(server).split('Body')).toHaveLength(2)
   })
 
@@ -66,7 +68,7 @@ describe('a server out of step', () => {
       socket.write('250 taken\r\n')
     })
     const error = await failure(destination(server.port).deliver(attempt(), message(text), never))
-    expect(outcome(error)).toBe('unknown destination later')
+    expect(outcome(error)).toBe('LOST unknown destination 76')
     expect(server.heard()).not.toContain('\r\n.\r\n')
   })
 
@@ -77,7 +79,7 @@ describe('a server out of step', () => {
   ] as const)('with %s is not spoken to', async (_, steps) => {
     const server = await scripted([...steps, { ignore: true }])
     const error = await failure(destination(server.port).ready(never))
-    expect(outcome(error)).toBe('temporary destination later')
+    expect(outcome(error)).toBe('TLS temporary destination 76')
     expect(heardBy(server)).not.toContain('MAIL')
   })
 
@@ -92,6 +94,6 @@ describe('a server out of step', () => {
       { ignore: true },
     ])
     const error = await failure(destination(server.port).deliver(attempt(), message(MAIL), never))
-    expect(outcome(error)).toBe('temporary destination later')
+    expect(outcome(error)).toBe('TLS temporary destination 76')
   })
 })

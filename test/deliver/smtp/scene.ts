@@ -93,7 +93,8 @@ export async function scripted(...scripts: readonly (readonly Step[])[]): Promis
   return closed(await ScriptedServer.start(scripts))
 }
 
-export const outcome = ({ verdict, scope, retry }: DeliveryError): string => `${verdict} ${scope} ${retry}`
+export const outcome = ({ conclusion, verdict, scope, exit }: DeliveryError): string =>
+  `${conclusion} ${verdict} ${scope} ${exit}`
 
 export const hello: readonly Step[] = [
   { send: '220 mx ESMTP' },

@@ -31,7 +31,7 @@ describe('signing in', () => {
   test('a server that does not offer it gets no mail (D050)', async () => {
     const server = await scripted([...hello, { ignore: true }])
     const error = await failure(destination(server.port, signIn('secret')).deliver(attempt(), message(MAIL), never))
-    expect(outcome(error)).toBe('temporary destination later')
+    expect(outcome(error)).toBe('TLS temporary destination 76')
     expect(error.message).toMatch(/does not offer to sign in: check user, password or token, and auth/)
     expect(heardBy(server)).toBe('EHLO host.example\r\n')
   })
@@ -48,7 +48,7 @@ describe('signing in', () => {
     const server = await sink({ users: { me: 'other' } })
     server.faults.auth = `535 5.7.8 ${secret} (${Buffer.from(`\0me\0${secret}`).toString('base64')}) is wrong`
     const error = await failure(destination(server.port, signIn(secret)).deliver(attempt(), message(MAIL), never))
-    expect(outcome(error)).toBe('temporary destination later')
+    expect(outcome(error)).toBe('SIGN temporary destination 77')
     expect(error.message).toMatch(/535 5\.7\.8 \*\*\*\*/)
     expect(error.message).not.toContain('horse')
     expect(error.message).not.toMatch(/[A-Za-z0-9+/]{20}/)
@@ -61,7 +61,7 @@ describe('signing in', () => {
     const error = await failure(
       destination(server.port, { user: 'me', secret: () => Promise.reject(cause) }).ready(never),
     )
-    expect(outcome(error)).toBe('temporary destination soon')
+    expect(outcome(error)).toBe('SIGN temporary destination 75')
     expect(error.message).toContain('pass show failed')
     const missing = await failure(destination(server.port, { user: 'me' }).ready(never))
     expect(missing.message).toContain('no password is configured')

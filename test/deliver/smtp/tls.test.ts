@@ -28,9 +28,9 @@ describe('TLS', () => {
       const server = await sink({ tls, certificate })
       const smtp = destination(server.port, { tls, ca, host: 'localhost' })
       const error = await failure(smtp.ready(never))
-      expect(outcome(error)).toBe('temporary destination later')
+      expect(outcome(error)).toBe('TLS temporary destination 76')
       expect(error.message).toMatch(/^smtp mx: the TLS handshake: .*: check tls, ca and pin$/)
-      expect(outcome(await failure(smtp.deliver(attempt(), message(MAIL), never)))).toBe('temporary destination later')
+      expect(outcome(await failure(smtp.deliver(attempt(), message(MAIL), never)))).toBe('TLS temporary destination 76')
       expect(server.messages).toEqual([])
     },
   )
@@ -56,7 +56,7 @@ describe('TLS', () => {
       let asked = 0
       server.faults.auth = () => `${535 + asked++} no`
       const error = await failure(destination(server.port, more).deliver(attempt(), message(MAIL), never))
-      expect(outcome(error)).toBe('temporary destination later')
+      expect(outcome(error)).toBe('TLS temporary destination 76')
       expect(error.message).toContain(certificates.good.pin)
       expect(asked).toBe(0)
       expect(server.messages).toEqual([])
@@ -66,7 +66,7 @@ describe('TLS', () => {
   test('STARTTLS that is not offered, or taken away on the wire, ends it (D050)', async () => {
     const server = await scripted([...hello, { expect: 'STARTTLS' }, { send: '502 what' }, { ignore: true }])
     const error = await failure(destination(server.port, { tls: 'starttls' }).deliver(attempt(), message(MAIL), never))
-    expect(outcome(error)).toBe('temporary destination later')
+    expect(outcome(error)).toBe('TLS temporary destination 76')
     expect(heardBy(server)).toBe('EHLO host.example\r\nSTARTTLS\r\n')
   })
 
@@ -78,7 +78,7 @@ describe('TLS', () => {
       { ignore: true },
     ])
     const error = await failure(destination(server.port, { tls: 'starttls', ca }).ready(never))
-    expect(outcome(error)).toBe('temporary destination later')
+    expect(outcome(error)).toBe('TLS temporary destination 76')
     expect(error.message).toMatch(/bytes in clear/)
     expect(heardBy(server)).not.toContain('MAIL')
   })

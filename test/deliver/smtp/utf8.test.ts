@@ -48,7 +48,7 @@ test('a recipient beyond ASCII goes to a server that takes it, and is the end wi
   await destination(takes.port, { to }).deliver(attempt('1', to[0]), message(text), never)
   const not = await scripted([...hello(), { ignore: true }])
   const error = await failure(destination(not.port, { to }).deliver(attempt('1', to[0]), message(text), never))
-  expect(outcome(error)).toBe('temporary destination later')
+  expect(outcome(error)).toBe('RCPT temporary recipient 73')
   expect(error.message).toContain('does not offer SMTPUTF8')
 })
 

@@ -49,13 +49,13 @@ test('a refused token is asked for again, and the new one tried once', async () 
 test('two refused tokens are the end', async () => {
   const server = await scripted([...hello, asks('old'), ...refused, asks('new'), ...refused, { ignore: true }])
   const error = await failure(withTokens(server.port, 'old', 'new', 'newer').ready(never))
-  expect(outcome(error)).toBe('temporary destination later')
+  expect(outcome(error)).toBe('SIGN temporary destination 77')
   expect(error.message).toContain('"535 5.7.8 bad credentials"')
 })
 
 test('the same token again is not tried again', async () => {
   const server = await scripted([...hello, asks('old'), { send: '535 5.7.8 bad credentials' }, { ignore: true }])
-  expect(outcome(await failure(withTokens(server.port, 'old').ready(never)))).toBe('temporary destination later')
+  expect(outcome(await failure(withTokens(server.port, 'old').ready(never)))).toBe('SIGN temporary destination 77')
 })
 
 test('a server that does not offer XOAUTH2 gets no token', async () => {

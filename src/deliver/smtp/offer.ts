@@ -1,0 +1,189 @@
+// One message offered to the server, and what the table of answers says is to be done with it at once: on another connection,
+// from our own sender, after a pause, as an attachment. Each of these once. One rule: whatever may have been taken is never
+// offered again here.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { DeliveryError } from '../../errors.ts'
+import { type Concluded, concluded } from '../answers/conclusions.ts'
+import type { SmtpCircumstances } from '../answers/smtp.ts'
+import { carriesOurTrace } from '../envelope.ts'
+import type { Content } from './content.ts'
+import { conclude, SmtpFailure } from './fault.ts'
+import { contentOfLetter, envelopeFor, fromOurselves, type Letter } from './letter.ts'
+import type { SmtpPool } from './pool.ts'
+import type { SmtpSession } from './session.ts'
+import type { SmtpConfig, SmtpContext } from './settings.ts'
+import { said } from './text.ts'
+import { isAboutBytes, wrapped } from './wrap.ts'
+
+/** A message that the server did not take, and what that means. */
+export class Untaken extends Error {
+  readonly failure: SmtpFailure
+  readonly answer: Concluded
+  /** From whom it was offered. */
+  readonly sender: string
+
+  constructor(failure: SmtpFailure, answer: Concluded, sender: string) {
+    super(failure.message, { cause: failure })
+    this.failure = failure
+    this.answer = answer
+    this.sender = sender
+  }
+}
+
+/** How many sessions may turn out to be dead or too many before the server hears of the message: as many as are kept, and two
+ *  more. */
+const MOST_SESSIONS = 6
+/** A pause that is waited out; a longer one is for the poll to obey. */
+const SHORT_PAUSE_MS = 60_000
+
+export class Offers {
+  readonly #pool: SmtpPool
+  readonly #config: SmtpConfig
+  readonly #context: SmtpContext
+  /** Why the destination takes nothing now; null: it does. */
+  readonly #broken: () => DeliveryError | null
+  /** The server asked all of us to wait for a moment. */
+  #pause: Promise<void> | null = null
+
+  constructor(pool: SmtpPool, config: SmtpConfig, context: SmtpContext, broken: () => DeliveryError | null) {
+    this.#pool = pool
+    this.#config = config
+    this.#context = context
+    this.#broken = broken
+  }
+
+  /** Resolves with what a receipt says. Rejects with Untaken, with DeliveryError, or with what reading the message failed with. */
+  async make(letter: Letter, signal: AbortSignal): Promise<string> {
+    const content = await contentOfLetter(letter, this.#config)
+    if (content === null) return this.#asAttachment(letter, unsendable(), signal)
+    try {
+      return await this.#send(letter, content, signal)
+    } catch (error) {
+      if (!(error instanceof Untaken)) throw error
+      if (error.answer.atOnce !== 'own-sender') return await this.#asAttachment(letter, error, signal)
+      const own = this.#ownLetter(letter)
+      try {
+        return `sent from our own address: ${await this.#send(own, content, signal)}`
+      } catch (again) {
+        if (!(again instanceof Untaken)) throw again
+        return await this.#asAttachment(own, again, signal)
+      }
+    }
+  }
+
+  #ownLetter(letter: Letter): Letter {
+    if (!carriesOurTrace(letter.message.header)) return fromOurselves(letter)
+    // A notice that it could not be delivered would come to us, and go the same way again (D047).
+    const text = `${this.#config.description}: its sender is refused, and it has been through popfetch before: it may be going in a circle: it is kept on the server and not sent again`
+    throw new DeliveryError(text, concluded('HELD', 'own trace'))
+  }
+
+  /** As an attachment of a message of ours, if that is asked for and can help; else rejects with `untaken`. */
+  async #asAttachment(letter: Letter, untaken: Untaken, signal: AbortSignal): Promise<string> {
+    const { description, wrap } = this.#config
+    if (wrap === 'never' || !isAboutBytes(untaken.failure)) throw untaken
+    const { hostName, nowMs } = this.#context
+    const content = await wrapped(letter, untaken.failure, { description, hostName, nowMs: nowMs() })
+    if (content === null) throw untaken
+    // The new message is ours, and so are notices about it. But mail from the null sender keeps that sender (D044).
+    const cover = letter.sender.address === '' ? letter : fromOurselves(letter)
+    return `sent as an attachment: ${await this.#send(cover, content, signal)}`
+  }
+
+  async #send(letter: Letter, content: Content, signal: AbortSignal): Promise<string> {
+    let paused = false
+    for (let tried = 1; ; tried++) {
+      if (this.#pause !== null) await Promise.race([this.#pause, aborted(signal)])
+      const untaken = await this.#once(letter, content, signal)
+      if (typeof untaken === 'string') return untaken
+      const { conclusion, atOnce, pauseMs } = untaken.answer
+      const elsewhere = atOnce === 'new-connection' || atOnce === 'fewer-connections'
+      const shortPause = conclusion === 'BUSY' && pauseMs > 0 && pauseMs <= SHORT_PAUSE_MS && !paused
+      if (!(elsewhere && tried < MOST_SESSIONS) && !shortPause) throw untaken
+      if (elsewhere) continue
+      paused = true
+      this.#pause ??= sleep(pauseMs).finally(() => {
+        this.#pause = null
+      })
+    }
+  }
+
+  /** On one connection. Rejects when the destination is broken, or the message cannot be read. */
+  async #once(letter: Letter, content: Content, signal: AbortSignal): Promise<string | Untaken> {
+    const { protocol } = this.#config
+    const usual = { protocol, ownSender: letter.isOwnSender, othersOpen: false, used: false, probe: null }
+    let session: SmtpSession
+    try {
+      session = await this.#pool.acquire(signal)
+    } catch (error) {
+      if (!(error instanceof SmtpFailure)) throw error
+      return new Untaken(error, conclude(error, usual), letter.sender.address)
+    }
+    const circumstances = { ...usual, used: session.kept || session.served > 0 }
+    try {
+      const broken = this.#broken()
+      if (broken !== null) throw broken
+      const { from, to } = envelopeFor(letter, session.takesUtf8)
+      return said(await session.send(from, to, content, signal))
+    } catch (error) {
+      if (!(error instanceof SmtpFailure)) throw error
+      const asked = { ...circumstances, othersOpen: this.#pool.others > 0 }
+      const untaken = new Untaken(error, conclude(error, asked), letter.sender.address)
+      const { atOnce } = untaken.answer
+      if (atOnce === 'new-connection') this.#pool.dropIdle()
+      if (atOnce === 'fewer-connections') this.#pool.noMore(session)
+      return atOnce === 'probe' ? await this.#probed(letter, untaken, session, asked, signal) : untaken
+    } finally {
+      this.#pool.release(session)
+    }
+  }
+
+  /** Would the recipient get mail from our own sender? Then the refusal speaks of this message, else of the recipient (D127). */
+  async #probed(
+    letter: Letter,
+    refused: Untaken,
+    session: SmtpSession,
+    circumstances: Omit<SmtpCircumstances, 'handed'>,
+    signal: AbortSignal,
+  ): Promise<Untaken> {
+    const { failure } = refused
+    const probe = await this.#probe(fromOurselves(letter), refused, session, circumstances, signal)
+    return new Untaken(failure, conclude(failure, { ...circumstances, probe }), refused.sender)
+  }
+
+  async #probe(
+    own: Letter,
+    refused: Untaken,
+    session: SmtpSession,
+    circumstances: Omit<SmtpCircumstances, 'handed'>,
+    signal: AbortSignal,
+  ): Promise<'taken' | 'equal' | 'else'> {
+    if (!session.alive) return 'else'
+    try {
+      const { from, to } = envelopeFor(own, session.takesUtf8)
+      await session.probe(from, to, signal)
+      return 'taken'
+    } catch (error) {
+      if (!(error instanceof SmtpFailure)) throw error
+      const { same } = conclude(error, circumstances)
+      return error.step === refused.failure.step && same === refused.answer.same ? 'equal' : 'else'
+    }
+  }
+}
+
+function unsendable(): Untaken {
+  const failure = new SmtpFailure('dot', BARE, { handed: false, begun: false })
+  return new Untaken(failure, concluded('FORM', 'ours', { wrap: 'form' }), '')
+}
+
+const BARE = {
+  kind: 'content',
+  text: 'the message has a bare CR or LF, which bareNewlines: refuse does not send',
+} as const
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
