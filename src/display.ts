@@ -1,5 +1,7 @@
 // The one way for foreign text (servers, senders, certificates, file names) to a person, a log or an error message.
-// Nothing that could move a cursor, change a colour, reorder text or forge a line comes through (N027–N029).
+// Nothing that could move a cursor, change a colour, reorder text or forge a line comes through (N027–N029), and no secret:
+// it is masked here, before anything is cut off or escaped, and before anybody keeps the text.
+import { type Cut, redact } from './redact.ts'
 
 const LIMIT = 200
 
@@ -9,9 +11,20 @@ const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
 /** Most text is: looked at a character once, not in the tables of Unicode. */
 const PLAIN = /^[ -~]*$/
 
-/** Text safe to print: unsafe characters as `\xNN` or `\u{NNNN}`, cut at `limit` characters (default 200). */
-export function display(text: string, limit = LIMIT): string {
-  // Cut before escaping: the cost must not depend on what a stranger sent.
+/** Beyond the limit so much is looked at, to know a secret that begins in front of it: 16 characters, each as `\u{NNNNN}`. */
+const BEYOND = 256
+
+/** Text safe to print: secrets masked, unsafe characters as `\xNN` or `\u{NNNN}`, cut at `limit` characters (default 200).
+ *  `cutBefore`: where the text itself is known to be a piece of a longer one. */
+export function display(text: string, limit = LIMIT, cutBefore: Cut = 'none'): string {
+  // Cut before masking and escaping: the cost must not depend on what a stranger sent.
+  const isLong = text.length > limit + BEYOND
+  const masked = redact(isLong ? text.slice(0, limit + BEYOND) : text, isLong ? withEnd(cutBefore) : cutBefore)
+  return escaped(isLong && masked.length <= limit ? `${masked}…` : masked, limit)
+}
+
+/** The same without masking: for text of our own, and for what has been through display() already. */
+export function escaped(text: string, limit = LIMIT): string {
   const cut = text.length > limit ? `${text.slice(0, limit)}…` : text
   if (PLAIN.test(cut)) return cut
   return cut.replace(UNSAFE, (character) => {
@@ -20,17 +33,21 @@ export function display(text: string, limit = LIMIT): string {
   })
 }
 
+function withEnd(cut: Cut): Cut {
+  return cut === 'start' || cut === 'both' ? 'both' : 'end'
+}
+
 /** Bytes from the wire as safe text: UTF-8 where they are UTF-8, else every byte above ASCII as `\xNN` (P157). */
-export function displayBytes(bytes: Uint8Array, limit = LIMIT): string {
+export function displayBytes(bytes: Uint8Array, limit = LIMIT, cutBefore: Cut = 'none'): string {
   // No character has more than three bytes per UTF-16 unit, so that a cut here always shows as a cut below.
-  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, limit * 4))
+  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, (limit + BEYOND) * 4))
   const isWhole = head.length === bytes.byteLength
   try {
     // `stream` forgives a character that our own cut left incomplete, and only that.
     const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(head, { stream: !isWhole })
-    return display(utf8, limit)
+    return display(utf8, limit, cutBefore)
   } catch {
-    return display(head.toString('latin1'), limit).replace(
+    return display(head.toString('latin1'), limit, cutBefore).replace(
       /[\u0080-\u00ff]/g,
       (c) => `\\x${c.charCodeAt(0).toString(16)}`,
     )

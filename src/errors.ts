@@ -1,7 +1,10 @@
 // Every failure popfetch can name. One base class with a stable `code`; `scope` says how much to abandon and `retry`
 // whether trying again can help. Wrapped once, at the boundary that knows the words, with `cause`.
-// The text reads: what we tried, what they said, what to do. Foreign text in it has been through display().
+// The text reads: what we tried, what they said, what to do. Foreign text in it has been through display(); what was not has
+// its secrets masked here, so that no error carries one to the ledger, the log or a person.
 import { constants } from 'node:os'
+import { display } from './display.ts'
+import { redact } from './redact.ts'
 
 /** How much of the work a failure ends: this message (for this sender, this recipient), this account's poll, a destination, or
  *  the whole process. */
@@ -50,7 +53,7 @@ export class PopfetchError extends Error {
   readonly pauseMs: number
 
   constructor(code: ErrorCode, message: string, facts: ErrorFacts) {
-    super(message, facts.cause === undefined ? undefined : { cause: facts.cause })
+    super(redact(message), facts.cause === undefined ? undefined : { cause: facts.cause })
     this.code = code
     this.scope = facts.scope
     this.retry = facts.retry
@@ -150,7 +153,7 @@ export function factsOf(error: DeliveryError): AnswerFacts & { readonly step: st
 export function asPopfetchError(thrown: unknown, scope: Scope = 'account'): PopfetchError {
   if (thrown instanceof PopfetchError) return thrown
   const text = thrown instanceof Error ? thrown.message : String(thrown)
-  return new PopfetchError('ERR_BUG', `unexpected error: ${text}: please report this`, {
+  return new PopfetchError('ERR_BUG', `unexpected error: ${display(text, 1000)}: please report this`, {
     scope,
     retry: 'soon',
     cause: thrown,

@@ -1,12 +1,11 @@
 // The log: JSON lines to a file for those who look later, or lines handed to somebody who prints them; silent without
 // either. pino's only door.
 // A log never changes what happens to mail: lines wait in a bounded queue, are dropped (and counted) when the disk or a
-// reader does not keep up, and a file that cannot be written is given up quietly (N003, N004). Every text is redacted
+// reader does not keep up, and a file that cannot be written is given up quietly (N003, N004). Secrets in every text are masked
 // here. By default it holds accounts, sizes and codes; headers and addresses only from `debug` on (N030).
 import { constants, openSync } from 'node:fs'
 
 import { display } from './display.ts'
-import { redact } from './redact.ts'
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error'
 
@@ -189,7 +188,7 @@ function plainLine(at: LogLevel, text: string, facts: LogFacts, nowMs: number): 
 }
 
 function safe(text: string): string {
-  return display(redact(text), TEXT_LIMIT)
+  return display(text, TEXT_LIMIT)
 }
 
 function safeFacts(facts: LogFacts): LogFacts {

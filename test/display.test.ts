@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { display, displayBytes } from '../src/display.ts'
+import { redactor } from '../src/redact.ts'
 
 describe('display', () => {
   it('leaves honest text as it is', () => {
@@ -30,6 +31,18 @@ describe('display', () => {
     expect(shown).toBe(`${'x'.repeat(200)}…`)
     expect(display('abcdef', 3)).toBe('abc…')
     expect(display('abc', 3)).toBe('abc')
+  })
+
+  it('masks a secret that the limit would cut, wherever it begins', () => {
+    const secret = 'correct-horse-Battery-staple-9'
+    redactor.add(secret)
+    for (const shown of [secret, encodeURIComponent(secret), Buffer.from(secret).toString('base64')]) {
+      for (let start = 150; start <= 230; start++) {
+        const text = display(`${'x'.repeat(start - 1)} ${shown} ${'y'.repeat(500)}`)
+        expect(text).not.toContain(shown.slice(0, 6))
+        expect(text.length).toBeLessThanOrEqual(201)
+      }
+    }
   })
 
   it('lets no control, format or surrogate character through, whatever comes', () => {

@@ -123,7 +123,7 @@ export function jsonLine(value: object): string {
 }
 
 function printable(text: string): string {
-  return redact(text)
+  return text
     .split('\n')
     .map((line) => display(line, LINE_LIMIT))
     .join('\n')

@@ -118,7 +118,7 @@ async function failureOf(
     if (ending.ended === 'abort') return 'interrupted'
     if (ending.ended !== null) return `it did not end within ${LIMIT_MS / 1000} s`
     if (ending.code === 0) return null
-    return `it ended with ${ending.signal ?? ending.code}: ${displayBytes(ending.stderr, COMPLAINT_BYTES)}`
+    return `it ended with ${ending.signal ?? ending.code}: ${displayBytes(ending.stderr, COMPLAINT_BYTES, 'start')}`
   } catch (error) {
     return `it cannot be started: ${error instanceof Error ? error.message : String(error)}`
   }

@@ -10,7 +10,7 @@
 // makes one destination of several. The kinds share envelope.ts (the fields on top, the envelope sender, loops),
 // address.ts, breaker.ts (is it the message, or the server?), slots.ts (how many at once) and disk/ (every call to the
 // disk, and what is synced when).
-import { display } from '../display.ts'
+import { escaped } from '../display.ts'
 import type { Message, Origin, ReceivedFacts } from '../message.ts'
 
 /** One attempt to hand one message to one destination for one recipient. The ledger records it durably before it starts. */
@@ -30,10 +30,10 @@ export interface Receipt {
 
 export const RECEIPT_LENGTH = 500
 
-/** A receipt of any text. */
+/** A receipt of our own text, or of what has been through display(). */
 export function receiptOf(text: string): Receipt {
   // Escapes make it longer, and an ellipsis says that it was cut.
-  return { text: display(text, RECEIPT_LENGTH - 1).slice(0, RECEIPT_LENGTH) }
+  return { text: escaped(text, RECEIPT_LENGTH - 1).slice(0, RECEIPT_LENGTH) }
 }
 
 /** An earlier attempt that arrived. */

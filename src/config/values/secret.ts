@@ -63,7 +63,7 @@ export interface SecretContext {
  *  with ERR_ABORTED after the signal. */
 export async function resolveSecret(source: SecretSource, context: SecretContext): Promise<string> {
   const secret = await read(source, context)
-  redactor.add(secret)
+  redactor.add(secret, context.what)
   return secret
 }
 
@@ -248,7 +248,8 @@ export async function runSecretCommand(run: string | readonly string[], options:
 
 function howItEnded({ code, signal: killedBy, stderr }: Ending): string {
   const how = killedBy ? `it was ended by ${killedBy}` : `it exited with ${code}`
-  const said = displayBytes(Buffer.from(stderr.toString('latin1').trim(), 'latin1'))
+  const cut = stderr.length < STDERR_BYTES ? 'none' : 'start'
+  const said = displayBytes(Buffer.from(stderr.toString('latin1').trim(), 'latin1'), undefined, cut)
   return said === '' ? `${how} and said nothing: run it by hand` : `${how} and said "${said}"`
 }
 
@@ -262,7 +263,7 @@ export async function pem(file: string): Promise<string> {
     return await readFile(file, 'latin1')
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new PopfetchError('ERR_CONFIG', `cannot read the certificate file ${file}: ${reason}`, {
+    throw new PopfetchError('ERR_CONFIG', `cannot read the certificate file ${display(file)}: ${display(reason)}`, {
       scope: 'account',
       retry: 'never',
       cause,

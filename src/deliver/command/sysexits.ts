@@ -62,5 +62,6 @@ export function failureOf(tried: string, ending: Ending): DeliveryError | null {
 /** The last line says most; the lines before it only lead up to it. */
 function lastLine(words: Buffer): string {
   const text = words.toString('utf8').trim()
-  return display(text.slice(text.lastIndexOf('\n') + 1))
+  // Of much output only the end was kept: it may begin within a secret.
+  return display(text.slice(text.lastIndexOf('\n') + 1), undefined, 'start')
 }

@@ -206,7 +206,7 @@ export class SmtpSession {
       throw unfit(error instanceof Error ? error.message : 'there is no password', error)
     })
     if (had === '') throw unfit('the password is empty')
-    redactor.add(had)
+    redactor.add(had, `the secret of ${this.#options.signIn?.user} at ${this.#options.peer.host}`)
     return had
   }
 

@@ -1,8 +1,7 @@
-// The words for an SMTP delivery that failed: what was tried, what came back, what to do. Pure but for redact(), which
-// sees to it that a server that repeats a password does not get it printed (P6). The rule: a refusal names the recipient, and the
-// key that would mend it (D132).
+// The words for an SMTP delivery that failed: what was tried, what came back, what to do. display() sees to it that a
+// server that repeats a password does not get it printed (P6). The rule: a refusal names the recipient, and the key that
+// would mend it (D132).
 import { display } from '../../display.ts'
-import { redact } from '../../redact.ts'
 import type { Concluded } from '../answers/conclusions.ts'
 import type { SmtpStep } from '../answers/smtp.ts'
 import type { Fault } from './fault.ts'
@@ -53,7 +52,7 @@ export function failureText(tried: Tried): string {
 
 /** A server's words, safe to print and to keep. */
 export function said(text: string): string {
-  return display(redact(text.replaceAll('\n', ' ')), 400)
+  return display(text.replaceAll('\n', ' '), 400)
 }
 
 function doing({ step, sender, recipient }: Tried): string {

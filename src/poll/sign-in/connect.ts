@@ -43,9 +43,9 @@ export async function connect(
   )
 }
 
-function proxyOf({ proxy }: Account): ProxyOptions | null {
+function proxyOf({ name, proxy }: Account): ProxyOptions | null {
   if (proxy === null) return null
   const password = proxy.password?.reveal() ?? null
-  if (password !== null) redactor.add(password)
+  if (password !== null) redactor.add(password, `the proxy of ${name}`)
   return { ...proxy, password }
 }

@@ -3,7 +3,6 @@ import type { Account } from '../../config/schema.ts'
 import { resolveSecret } from '../../config/values/secret.ts'
 import { PopfetchError } from '../../errors.ts'
 import type { Credentials } from '../../pop3/sign-in/mechanism.ts'
-import { redactor } from '../../redact.ts'
 
 export interface SecretContext {
   readonly env: NodeJS.ProcessEnv
@@ -21,9 +20,7 @@ export async function accountSecret(
     throw new PopfetchError('ERR_SECRET', `${name} has no password`, { scope: 'account', retry: 'never' })
   }
   const what = `the ${token === null ? 'password' : 'token'} of ${name}`
-  const secret = await resolveSecret(source, { env, signal, what })
-  redactor.add(secret)
-  return secret
+  return await resolveSecret(source, { env, signal, what })
 }
 
 export function credentialsOf({ user, token }: Account, secret: string): Credentials {

@@ -1,0 +1,240 @@
+// The ways in which one text can be read: as it stands, without characters that nobody sees, with escapes undone (URL,
+// quoted-printable, JSON, HTML, and our own `\xNN`), and with runs of base64 or hexadecimal digits decoded. redact.ts looks
+// for secrets in each of them. Every reading knows where in the text its units come from. Pure.
+
+/** UTF-16 units, and for each of them the piece of the text that it stands for. */
+export interface Reading {
+  readonly text: string
+  /** Null: unit by unit the text itself. */
+  readonly from: readonly number[] | null
+  readonly to: readonly number[] | null
+  /** True: one run of digits. A secret in it hides all of it: the edges carry bits of the secret's ends. */
+  readonly isRun: boolean
+  /** How many units were looked at to make it. */
+  readonly steps: number
+}
+
+/** What no reader sees: controls, format characters (zero width, soft hyphen), fillers, variation selectors. */
+const INVISIBLE = /[^\P{Cc}\r\n]|[\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/u
+const INVISIBLES = /(?:[^\P{Cc}\r\n]|[\p{Cf}\p{Default_Ignorable_Code_Point}\u2800])+/gu
+const PRINTABLE = /^[ -~]*$/
+
+type Decode = (match: RegExpExecArray) => string
+
+interface Escape {
+  readonly form: RegExp
+  readonly decode: Decode
+}
+
+const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: '\u00a0' }
+const SHORT_ESCAPES: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', 0: '\0' }
+
+const ESCAPES: readonly Escape[] = [
+  { form: /%([0-9a-f]{2})/gi, decode: ([, hex]) => unit(hex, 16) },
+  { form: /%([0-9a-f]{2})|\+/gi, decode: ([all, hex]) => (all === '+' ? ' ' : unit(hex, 16)) },
+  { form: /=([0-9a-f]{2})|=?\r?\n/gi, decode: ([, hex]) => (hex === undefined ? '' : unit(hex, 16)) },
+  {
+    form: /\\(?:x([0-9a-f]{2})|u\{([0-9a-f]{1,6})\}|u([0-9a-f]{4})|([^xu]))/gi,
+    decode: ([, byte, point, four, short = '']) => {
+      const hex = byte ?? point ?? four
+      return hex === undefined ? (SHORT_ESCAPES[short] ?? short) : unit(hex, 16)
+    },
+  },
+  {
+    form: /&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|([a-z]{2,4}));/gi,
+    decode: ([all, decimal, hex, name = '']) =>
+      decimal === undefined && hex === undefined
+        ? (NAMED[name.toLowerCase()] ?? all)
+        : unit(decimal ?? hex, decimal === undefined ? 16 : 10),
+  },
+]
+
+function unit(digits: string | undefined, radix: number): string {
+  const point = Number.parseInt(digits ?? '', radix)
+  return point <= 0x10ffff ? String.fromCodePoint(point) : ''
+}
+
+const ESCAPED = /[%+=\\&\n]/
+
+/** Whether a secret has a piece with this key: the low bytes of four of its units, in small letters. */
+export type HasPiece = (key: number) => boolean
+
+/** All readings of `text` in which a secret may be, the plainest first. Linear in its length. */
+export function* readings(text: string, hasPiece: HasPiece): Generator<Reading> {
+  const literal = visible(text)
+  yield* withRuns(literal, hasPiece)
+  for (const reading of unescaped(literal)) {
+    yield* withRuns(reading, hasPiece)
+    // What was escaped twice: a server's `%41` in a string of JSON, our own `\xNN` in a string of JSON.
+    for (const again of unescaped(reading)) yield* withRuns(again, hasPiece)
+  }
+}
+
+/** `text` without what nobody sees. A secret is looked for in this form. */
+export function visibleText(text: string): string {
+  return PRINTABLE.test(text) ? text : text.replace(INVISIBLES, '')
+}
+
+function visible(text: string): Reading {
+  const same = { text, from: null, to: null, isRun: false, steps: 3 * text.length }
+  if (PRINTABLE.test(text) || !INVISIBLE.test(text)) return same
+  return replaced(same, INVISIBLES, () => '') ?? same
+}
+
+function* unescaped(reading: Reading): Generator<Reading> {
+  if (!ESCAPED.test(reading.text)) return
+  for (const { form, decode } of ESCAPES) {
+    const undone = replaced(reading, form, decode)
+    if (undone !== null) yield undone
+  }
+}
+
+/** `reading` with each match of `form` decoded; null: there is none. */
+function replaced(reading: Reading, form: RegExp, decode: Decode): Reading | null {
+  const { text } = reading
+  let units = ''
+  const from: number[] = []
+  const to: number[] = []
+  let done = 0
+  const keep = (until: number): void => {
+    units += text.slice(done, until)
+    for (let index = done; index < until; index++) {
+      from.push(start(reading, index))
+      to.push(end(reading, index))
+    }
+  }
+  for (const match of text.matchAll(form)) {
+    keep(match.index)
+    done = match.index + match[0].length
+    const decoded = decode(match)
+    units += decoded
+    for (let index = 0; index < decoded.length; index++) {
+      from.push(start(reading, match.index))
+      to.push(end(reading, done - 1))
+    }
+  }
+  if (done === 0) return null
+  keep(text.length)
+  return { text: units, from, to, isRun: false, steps: 4 * text.length }
+}
+
+/** `reading`, and its runs of digits that have a piece of a secret, decoded. */
+function* withRuns(reading: Reading, hasPiece: HasPiece): Generator<Reading> {
+  yield reading
+  yield* runsIn(reading, BASE64, hasPiece)
+  yield* runsIn(reading, HEX, hasPiece)
+}
+
+interface Digits {
+  /** By the unit's code; 255: it is no digit. */
+  readonly values: Uint8Array
+  readonly bits: number
+  /** A run has so many units at most before its decoded form begins: other digits may be glued to it. */
+  readonly phases: number
+  readonly encoding: 'base64' | 'hex'
+}
+
+const BASE64: Digits = {
+  values: valuesOf('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/', { '-': 62, _: 63 }),
+  bits: 6,
+  phases: 4,
+  encoding: 'base64',
+}
+const HEX: Digits = {
+  values: valuesOf('0123456789abcdef', { A: 10, B: 11, C: 12, D: 13, E: 14, F: 15 }),
+  bits: 4,
+  phases: 2,
+  encoding: 'hex',
+}
+
+function valuesOf(digits: string, others: Readonly<Record<string, number>>): Uint8Array {
+  const values = new Uint8Array(128).fill(255)
+  for (let value = 0; value < digits.length; value++) values[digits.charCodeAt(value)] = value
+  for (const [digit, value] of Object.entries(others)) values[digit.charCodeAt(0)] = value
+  return values
+}
+
+/** One pass over all that may be digits, without decoding ordinary words. A piece shows at some number of bits after the
+ *  beginning of its run: that number says where the digits of its own text begin. */
+function* runsIn(reading: Reading, digits: Digits, hasPiece: HasPiece): Generator<Reading> {
+  const { text } = reading
+  const { values, bits, phases } = digits
+  let begin = 0
+  let done = 0
+  // The last 48 bits, in two halves: four bytes at any of the offsets within a digit.
+  let high = 0
+  let low = 0
+  for (let index = 0; index <= text.length; index++) {
+    const code = index < text.length ? text.charCodeAt(index) : 0
+    const value = code < 128 ? (values[code] ?? 255) : 255
+    if (value === 255) {
+      begin = index + 1
+      continue
+    }
+    high = ((high << bits) | (low >>> (24 - bits))) & 0xffffff
+    low = ((low << bits) | value) & 0xffffff
+    const length = (index - begin + 1) * bits
+    if (begin < done || length < 32) continue
+    // A byte ends with this digit, or two or four bits before its end.
+    for (let behind = 0; behind < bits && behind < 8; behind += 2) {
+      if (length - behind < 32 || (bits === 4 && behind !== 0)) continue
+      const key = foldedKey((high << (24 - behind)) | (low >>> behind) | 0)
+      if (!hasPiece(key)) continue
+      done = runEnd(text, index, values)
+      const padding = bits === 6 ? (/^={1,2}/.exec(text.slice(done, done + 2))?.[0].length ?? 0) : 0
+      for (let skipped = 0; skipped < phases; skipped++) {
+        yield decodedRun(
+          reading,
+          begin,
+          done + padding,
+          Buffer.from(text.slice(begin + skipped, done), digits.encoding),
+        )
+      }
+      break
+    }
+  }
+}
+
+function runEnd(text: string, from: number, values: Uint8Array): number {
+  let end = from
+  while (end < text.length && (values[text.charCodeAt(end)] ?? 255) !== 255) end++
+  return end
+}
+
+/** Four bytes with ASCII capitals as small letters. */
+function foldedKey(key: number): number {
+  return (
+    (small((key >>> 24) & 255) << 24) |
+    (small((key >>> 16) & 255) << 16) |
+    (small((key >>> 8) & 255) << 8) |
+    small(key & 255)
+  )
+}
+
+/** The code of an ASCII capital as that of its small letter, any other as it is. */
+export function small(code: number): number {
+  return code >= 65 && code <= 90 ? code | 32 : code
+}
+
+function decodedRun(reading: Reading, begin: number, after: number, bytes: Buffer): Reading {
+  return {
+    text: bytes.toString('latin1'),
+    from: [start(reading, begin)],
+    to: [end(reading, after - 1)],
+    isRun: true,
+    steps: after - begin,
+  }
+}
+
+function start({ from }: Reading, index: number): number {
+  return from === null ? index : (from[index] ?? 0)
+}
+
+function end({ to }: Reading, index: number): number {
+  return to === null ? index + 1 : (to[index] ?? 0)
+}
+
+/** The piece of the text that stands for the units from `first` to `last` of `reading`. */
+export function pieceOf(reading: Reading, first: number, last: number): readonly [number, number] {
+  return reading.isRun ? [start(reading, 0), end(reading, 0)] : [start(reading, first), end(reading, last)]
+}
