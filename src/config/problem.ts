@@ -1,5 +1,6 @@
 // What is wrong with a configuration, in words: "found X, expected Y". Turns zod's issues into problems.
-// The one rule: a value under a secret's key is named by its type only, and a URL never shows what may be a password in it.
+// The one rule: a value under a secret's key is named by its type only. What looks like such a key with its value in one word
+// (`password:hunter2`, one blank too few) is cut behind the key, and a URL never shows what may be a password in it.
 import type * as z from 'zod'
 import { display } from '../display.ts'
 import { nearest } from './values/nearest.ts'
@@ -20,7 +21,12 @@ export interface Problem {
 
 /** `accounts.old-isp.deliver[1]`. */
 export function pathText(path: Path): string {
-  const text = path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${display(step, 60)}`)).join('')
+  const named = NAMING.has(String(path[0])) ? 1 : -1
+  const text = path
+    .map((step, index) =>
+      typeof step === 'number' ? `[${step}]` : `.${display(withoutValue(step, index === named), 60)}`,
+    )
+    .join('')
   return text.replace(/^\./, '')
 }
 
@@ -32,13 +38,43 @@ export function foundText(value: unknown, path: Path): string {
   if (isWritten(value)) return 'a mapping'
   const secret = path.some((step) => typeof step === 'string' && SECRET_KEYS.has(step))
   if (secret) return typeof value === 'string' ? 'text' : `a ${typeof value} without quotes`
-  if (typeof value === 'string') return `"${display(withoutPassword(value), 80)}"`
+  if (typeof value === 'string') return `"${display(withoutSecret(withoutPassword(value)), 80)}"`
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : `a ${typeof value}`
 }
 
 /** `smtp://alice:secret@host` with what stands between `//` and the last `@` hidden, if a colon in it may begin a password. */
 function withoutPassword(text: string): string {
   return text.replace(/^([A-Za-z0-9+.-]*:\/\/).*:.*@/s, '$1…@')
+}
+
+const SECRET_NAME = /pass(?:word|wd|wort|phrase|code)?|pwd|token|secret|credential|api-?key/i
+
+/** Below these stand names that a person chose. */
+const NAMING: ReadonlySet<string> = new Set(['accounts', 'destinations', 'oauth'])
+
+/** A key, cut where a value may begin: at a colon or `=`, which no key of ours and no name has, and behind the name of a
+ *  secret (`passwordhunter2`), unless it is the name of an account (`secretary`). */
+function withoutValue(key: string, isName: boolean): string {
+  const [first = ''] = key.split(/[:=]/, 1)
+  const secret = isName || KNOWN_NAMES.has(key) ? null : SECRET_NAME.exec(key)
+  const kept = secret?.index === 0 ? first.slice(0, secret[0].length) : first
+  return kept === key ? key : `${kept}…`
+}
+
+/** Keys that begin like a secret's and are none. */
+const KNOWN_NAMES: ReadonlySet<string> = new Set([
+  ...SECRET_KEYS,
+  'tokenEndpoint',
+  'clientSecretExpires',
+  'credentials',
+])
+
+/** Text with what may be a secret's key in it, and the secret behind it, cut behind the key. */
+function withoutSecret(text: string): string {
+  const found = SECRET_NAME.exec(text)
+  if (found === null) return text
+  const end = found.index + found[0].length
+  return /^\s*[:=]/.test(text.slice(end)) ? `${text.slice(0, end)}…` : text
 }
 
 function unknownKey(path: Path, key: string, keys: readonly string[]): Problem {

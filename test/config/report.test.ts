@@ -60,6 +60,52 @@ accounts:
   ])
 })
 
+describe('a key that looks like the key of a secret with its value is cut behind the key', () => {
+  test.each([
+    '{ user: bob, password:hunter2 }',
+    '{ user: bob, password=hunter2 }',
+    '{ user: bob, passwordhunter2 }',
+    '{ user: bob, "password hunter2" }',
+    '{ user: bob, pasword:hunter2 }',
+    '{ user: bob, Passwort:hunter2: x }',
+    '{ user: bob, token:hunter2: { a: b } }',
+    '{ user: bob, host: "h password: hunter2" }',
+    '{ user: bob, host: "h token=hunter2" }',
+    '[ user: bob, password:hunter2 ]',
+    '[ "password: hunter2" ]',
+    '"password: hunter2"',
+    '{ user: bob, deliver: [ password:hunter2 ] }',
+    '{ user: bob, password: { text: hunter2 } }',
+    '{ user: bob, password: { env: "hunter2 x" } }',
+    '{ user: bob, password: { hunter2: { hunter2: hunter2 } } }',
+    '{ user: bob, password: hunter2, password: hunter2 }',
+    '{ user: bob, password: &hunter2 hunter2, token: *hunter3 }',
+    '{ user: bob, password: !hunter2 hunter2 }',
+    '{ user: bob, password: "hunter2 }',
+    '{ user: bob, proxy: "socks5://bob:hunter2@proxy" }',
+    '{ user: bob, deliver: "smtp://bob:hunter2@host?to=a@b" }',
+    '{ user: bob, smtp://bob:hunter2@host: x }',
+  ])('%s', async (account) => {
+    await using scene = await Scene.create()
+    for (const text of [
+      `accounts: { a: ${account} }`,
+      `defaults: ${account}`,
+      `destinations: { a: ${account} }`,
+      account,
+    ]) {
+      const error = await refusal(scene.load(text))
+      expect(error.message).not.toMatch(/hunter2/i)
+      expect(String(error.cause)).not.toMatch(/hunter2/i)
+    }
+  })
+
+  test('but the name of an account may begin like one', async () => {
+    await using scene = await Scene.create()
+    const [problem] = await scene.problems('accounts: { secretary: { hots: h } }')
+    expect(problem).toContain('accounts.secretary.')
+  })
+})
+
 describe('a value under the key of a secret is named by its type only', () => {
   test.each([
     ['password: 12345678', 'a number without quotes'],

@@ -149,7 +149,7 @@ export const fileMode = parsed(
 const SECRET = 'text, { env: NAME }, { file: PATH }, { command: COMMAND } or { credential: NAME }'
 
 /** Keys that hold a secret or say where one comes from. Reports name their values by the type only. */
-export const SECRET_KEYS: ReadonlySet<string> = new Set(['password', 'token'])
+export const SECRET_KEYS: ReadonlySet<string> = new Set(['password', 'token', 'httpToken', 'clientSecret'])
 
 /** Where a secret comes from. It is read later: see secret.ts. */
 export const secret = once((resolve) => {
