@@ -1,5 +1,5 @@
 // From a configuration file to what is in force: this file tells the story of the room.
-// 1. paths.ts finds the file; permissions.ts says who else could read or change it.
+// 1. paths.ts finds the file; own-file.ts (ground) opens it and says who else could change it, permissions.ts who could read it.
 // 2. This file reads it, through cosmiconfig, whose only door it is.
 // 3. document.ts parses YAML and JSON into plain values and remembers the line of each.
 // 4. assemble.ts merges `defaults` into each account and looks up names. schema.ts has the keys and their defaults. A kind
@@ -10,14 +10,14 @@
 // After this room there are no optional keys, and nobody else knows a default.
 // The one rule: data, never code. Nothing is searched for, imported or run for a configuration file (N023, code in a
 // configuration).
-import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { cosmiconfig, defaultLoaders } from 'cosmiconfig'
 import { display } from '../display.ts'
 import { errnoOf, PopfetchError } from '../errors.ts'
 import { assemble, findWrittenSecret } from './assemble.ts'
 import { formatText, parseText } from './document.ts'
-import { readableByOthers, writableByOthers } from './permissions.ts'
+import { ForeignFile, ourUid, OwnFile } from '../own-file.ts'
+import { readableByOthers } from './permissions.ts'
 import { findConfiguration, resolvePath, usualStatePath } from './paths.ts'
 import { pathText } from './problem.ts'
 import { asWritten } from './show.ts'
@@ -62,7 +62,8 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
     )
   }
   const file = await findConfiguration(options.file, env, cwd)
-  const { owner, text, exposures } = await readText(file, uid)
+  const ours = ourUid(env, uid)
+  const { stats, text, exposures } = await readText(file, ours)
   const document = parseText(text)
   if (document.readable && document.root === null)
     throw refusal(`${reading(file)}: it is empty: write accounts into it`)
@@ -75,7 +76,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
     lines.push(...problems.map((problem) => ({ ...problem, line: document.lineOf(problem.path, problem.at) })))
   }
   const secretAt = findWrittenSecret(document.root)
-  const readable = secretAt === null ? null : await readableByOthers(file)
+  const readable = secretAt === null ? null : readableByOthers(file, stats, ours)
   if (secretAt !== null && readable !== null) {
     lines.push({ line: document.lineOf(secretAt, 'key'), path: secretAt, ...readable })
   }
@@ -85,7 +86,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
     ...configuration,
     file,
     statePath: state === null ? (configuration.statePath ?? usualStatePath(env)) : resolvePath(state, cwd, env),
-    warnings: [...configuration.warnings, ...rootWarnings(file, uid, owner)],
+    warnings: [...configuration.warnings, ...rootWarnings(uid)],
   }
 }
 
@@ -96,19 +97,24 @@ export function showConfiguration(configuration: Configuration): string {
   return `${head.join('\n')}\n${formatText(asWritten(configuration))}`
 }
 
-/** The text of a configuration file, its owner, and what is wrong with its permissions. Rejects with ERR_CONFIG. */
-export async function readText(file: string, uid: number) {
+/** The text of a configuration file, what fstat says of it, and who else could change it. `uid`: as `ourUid` tells it. Rejects
+ *  with ERR_CONFIG. */
+export async function readText(file: string, uid: number | null) {
   try {
-    const entry = await stat(file)
-    if (!entry.isFile()) throw refusal(`${reading(file)}: it is not a regular file: name one`)
-    if (entry.size > SIZE_LIMIT_BYTES) throw refusal(`${reading(file)}: it is larger than 16 MiB: name another`)
-    const exposures = await writableByOthers(file, uid)
+    await using opened = await OwnFile.open(file, { uid })
+    const { stats, faults } = opened
+    const bytes = await opened.bytes(SIZE_LIMIT_BYTES)
+    if (bytes === null) throw refusal(`${reading(file)}: it is larger than 16 MiB: name another`)
+    const read = bytes.toString('utf8')
+    if (read.trim() === '') throw refusal(`${reading(file)}: it is empty: write accounts into it`)
+    if (read.includes('\uFFFD')) throw refusal(`${reading(file)}: it is not UTF-8 text: convert it`)
     const text = await loadText(file)
-    if (text === null) throw refusal(`${reading(file)}: it is empty: write accounts into it`)
-    if (text.includes('\uFFFD')) throw refusal(`${reading(file)}: it is not UTF-8 text: convert it`)
-    return { owner: entry.uid, text, exposures }
+    // What was judged is what counts.
+    if (text !== read) throw refusal(`${reading(file)}: it was changed while it was read: try again`)
+    return { stats, text, exposures: faults.map(({ found, mend }) => ({ found, expected: mend })) }
   } catch (error) {
     if (error instanceof PopfetchError) throw error
+    if (error instanceof ForeignFile) throw refusal(`${reading(file)}: ${error.message}`, error)
     throw refusal(`${reading(file)}: ${obstacle(error)}`, error)
   }
 }
@@ -170,11 +176,8 @@ function report(file: string, lines: readonly Line[]): string {
   return `${reading(file)}: ${count}; nothing was done:\n${shown.join('\n')}`
 }
 
-function rootWarnings(file: string, uid: number, owner: number): readonly string[] {
-  if (uid !== 0) return []
-  const warnings = ['running as root: a user of its own for popfetch is safer']
-  if (owner !== 0) warnings.push(`running as root with ${shownPath(file)}, which the user ${owner} can change`)
-  return warnings
+function rootWarnings(uid: number): readonly string[] {
+  return uid === 0 ? ['running as root: a user of its own for popfetch is safer'] : []
 }
 
 function obstacle(error: unknown): string {

@@ -2,6 +2,7 @@
 // rest of the file is broken, because that is when people ask for them. The configuration in force is load.ts.
 import path from 'node:path'
 import { PopfetchError } from '../errors.ts'
+import { ourUid } from '../own-file.ts'
 import { parseText } from './document.ts'
 import { loadConfiguration, readText, type LoadOptions } from './load.ts'
 import { findConfiguration, resolvePath, usualStatePath } from './paths.ts'
@@ -44,7 +45,7 @@ async function readLegible({ file: named, env, cwd, uid }: LoadOptions): Promise
   const nothing = { statePath: null, accounts: null }
   try {
     const file = await findConfiguration(named, env, cwd)
-    const { text } = await readText(file, uid)
+    const { text } = await readText(file, ourUid(env, uid))
     const { readable, root } = parseText(text)
     if (!readable || !isWritten(root)) return nothing
     const { state, accounts } = root

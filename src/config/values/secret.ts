@@ -1,13 +1,12 @@
 // Where secrets come from, and how they are read: just before each sign-in, never kept here. A command that prints a secret
 // runs within bounds (N022, slow or noisy command): 30 s, 64 KiB. Certificates are read here too.
 // The one rule: a secret goes to the caller of resolveSecret and nowhere else: no error, log or inspection shows it.
-import { constants } from 'node:fs'
-import { open, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { inspect, isDeepStrictEqual } from 'node:util'
 import { display, displayBytes } from '../../display.ts'
 import { errnoOf, PopfetchError } from '../../errors.ts'
 import type { Retry } from '../../errors.ts'
+import { ForeignFile, ourUid, readOwnFile } from '../../own-file.ts'
 import type { Ending } from '../../program.ts'
 import { redactor } from '../../redact.ts'
 import type { Written } from './written.ts'
@@ -79,14 +78,14 @@ async function read(source: SecretSource, context: SecretContext): Promise<strin
       return checked(value, what, `the environment variable ${source.name}`, 'never')
     }
     case 'file':
-      return fromFile(source.path, what)
+      return fromFile(source.path, what, env)
     case 'credential': {
       const directory = env['CREDENTIALS_DIRECTORY']
       if (!directory) {
         const how = `CREDENTIALS_DIRECTORY is not set: run popfetch from a systemd unit with LoadCredential=${source.name}:…`
         throw missing(what, `the credential ${source.name}`, how)
       }
-      return fromFile(path.join(directory, source.name), what)
+      return fromFile(path.join(directory, source.name), what, env)
     }
     case 'command': {
       const from = `the command ${commandName(source.run)}`
@@ -134,32 +133,26 @@ export function commandName(run: string | readonly string[]): string {
   return rest.length > 0 ? `"${display(first)} …"` : `"${display(first)}"`
 }
 
-async function fromFile(file: string, what: string): Promise<string> {
+async function fromFile(file: string, what: string, env: SecretContext['env']): Promise<string> {
   const from = `the file ${display(file)}`
-  const bytes = await readSecretFile(file, what, from)
+  const bytes = await readSecretFile(file, what, from, env)
   return checked(withoutNewline(decoded(bytes, what, from, 'never')), what, from, 'never')
 }
 
-async function readSecretFile(file: string, what: string, from: string): Promise<Buffer> {
+/** Where somebody puts secrets for us, under an owner and a mode of their own. */
+function depositsOf({ CREDENTIALS_DIRECTORY: credentials }: SecretContext['env']): readonly string[] {
+  return credentials === undefined || !path.isAbsolute(credentials) ? ['/run/secrets'] : ['/run/secrets', credentials]
+}
+
+async function readSecretFile(file: string, what: string, from: string, env: SecretContext['env']): Promise<Buffer> {
   try {
-    // Without O_NONBLOCK, opening a named pipe would wait for a writer.
-    await using handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK)
-    const stat = await handle.stat()
-    if (!stat.isFile()) throw missing(what, from, 'it is not a regular file: name one')
-    if ((stat.mode & 0o002) !== 0) {
-      throw missing(what, from, `anybody can write to it: chmod o-w ${display(file)}`)
-    }
-    const buffer = Buffer.alloc(SECRET_LIMIT_BYTES + 1)
-    let length = 0
-    for (;;) {
-      const { bytesRead } = await handle.read(buffer, length, buffer.length - length)
-      if (bytesRead === 0) return buffer.subarray(0, length)
-      length += bytesRead
-      if (length > SECRET_LIMIT_BYTES)
-        throw missing(what, from, 'it is larger than 64 KiB: put only the secret into it')
-    }
+    const rules = { uid: ourUid(env), deposits: depositsOf(env), limitBytes: SECRET_LIMIT_BYTES, isSecret: true }
+    const bytes = await readOwnFile(file, rules)
+    if (bytes === null) throw missing(what, from, 'it is larger than 64 KiB: put only the secret into it')
+    return bytes
   } catch (error) {
     if (error instanceof PopfetchError) throw error
+    if (error instanceof ForeignFile) throw missing(what, from, error.message, error)
     const errno = errnoOf(error)
     if (errno === 'ENOENT' || errno === 'ENOTDIR') throw missing(what, from, 'it does not exist: create it', error)
     if (errno === 'EACCES') throw missing(what, from, 'it may not be read: give yourself permission', error)
@@ -257,13 +250,19 @@ function aborted(what: string): PopfetchError {
   return new PopfetchError('ERR_ABORTED', `reading ${what}: stopped`, { scope: 'process', retry: 'soon' })
 }
 
-/** PEM of a file named in the configuration. */
-export async function pem(file: string): Promise<string> {
+/** Longer than the certificates of all authorities together. */
+const PEM_LIMIT_BYTES = 4_194_304
+
+/** PEM of a file named in the configuration: what is trusted, or a key of ours (`isSecret`). */
+export async function pem(file: string, isSecret = false): Promise<string> {
   try {
-    return await readFile(file, 'latin1')
+    const bytes = await readOwnFile(file, { uid: ourUid(), limitBytes: PEM_LIMIT_BYTES, isSecret })
+    if (bytes === null) throw new Error('it is larger than 4 MiB: name another')
+    return bytes.toString('latin1')
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new PopfetchError('ERR_CONFIG', `cannot read the certificate file ${display(file)}: ${display(reason)}`, {
+    const text = `cannot read the certificate file ${display(file, 4096)}: ${display(reason, 4096)}`
+    throw new PopfetchError('ERR_CONFIG', text, {
       scope: 'account',
       retry: 'never',
       cause,

@@ -24,7 +24,7 @@ export async function connect(
 ): Promise<Session> {
   const { host, port, tls, timeoutMs, ca, pin, clientCert, clientKey, name } = account
   const [caPem, certPem, keyPem] = await Promise.all(
-    [ca, clientCert, clientKey].map(async (file) => (file === null ? null : await pem(file))),
+    [ca, clientCert, clientKey].map(async (file) => (file === null ? null : await pem(file, file === clientKey))),
   )
   return await Session.open(
     {

@@ -76,7 +76,7 @@ describe('a secret in a file', () => {
   test('that is not UTF-8 is refused', async () => {
     await using scene = await Scene.create()
     const path = scene.path('secret')
-    await writeFile(path, Buffer.from('h\xfcnter', 'latin1'))
+    await writeFile(path, Buffer.from('h\xfcnter', 'latin1'), { mode: 0o600 })
     await expect(resolve({ kind: 'file', path })).rejects.toThrow(/not UTF-8/)
   })
 
@@ -84,8 +84,12 @@ describe('a secret in a file', () => {
     await using scene = await Scene.create()
     const path = await scene.write('hunter2', { name: 'secret' })
     await chmod(path, 0o602)
-    await expect(resolve({ kind: 'file', path })).rejects.toThrow(/anybody can write to it: chmod o-w/)
+    await expect(resolve({ kind: 'file', path })).rejects.toThrow(
+      /to which anybody can write \(mode 0602\): chmod go-w/,
+    )
     await chmod(path, 0o644)
+    await expect(resolve({ kind: 'file', path })).rejects.toThrow(/that anybody can read \(mode 0644\): chmod 600/)
+    await chmod(path, 0o640)
     expect(await resolve({ kind: 'file', path })).toBe('hunter2')
     await expect(resolve({ kind: 'file', path: scene.path('none') })).rejects.toMatchObject({ retry: 'never' })
     await expect(resolve({ kind: 'file', path: scene.directory })).rejects.toThrow(/not a regular file/)
