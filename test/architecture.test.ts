@@ -89,7 +89,12 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     'src/daemon/control/server.ts',
     'src/daemon/control/client.ts',
   ],
-  'node:tls': ['src/pop3/network/connection.ts', 'src/pop3/network/trust.ts', 'src/deliver/smtp/socket.ts'],
+  'node:tls': [
+    'src/server-identity.ts',
+    'src/pop3/network/connection.ts',
+    'src/pop3/network/trust.ts',
+    'src/deliver/smtp/socket.ts',
+  ],
 }
 /** What node:net knows of addresses opens nothing. */
 const ADDRESSES: readonly string[] = ['isIP', 'isIPv4', 'isIPv6', 'BlockList', 'SocketAddress']

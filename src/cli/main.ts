@@ -10,6 +10,7 @@
 //
 // Static imports are small files of ours: what costs time is loaded by the command that needs it (test/cli/start.test.ts).
 import { isatty } from 'node:tty'
+import { refuseUnsafeEnvironment } from '../environment.ts'
 import { asPopfetchError } from '../errors.ts'
 import { readArguments } from './arguments/read.ts'
 import { COMMANDS } from './commands/commands.ts'
@@ -66,6 +67,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 export async function execute(argv: readonly string[], surroundings: Surroundings): Promise<number> {
   try {
     const invocation = await readArguments(argv, process.stdout.columns ?? 80)
+    refuseUnsafeEnvironment(surroundings.env)
     return await invocation.run(surroundings, COMMANDS)
   } catch (thrown) {
     const error = asPopfetchError(thrown, 'process')

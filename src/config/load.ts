@@ -13,6 +13,7 @@
 import path from 'node:path'
 import { cosmiconfig, defaultLoaders } from 'cosmiconfig'
 import { display } from '../display.ts'
+import { refuseUnsafeEnvironment } from '../environment.ts'
 import { errnoOf, PopfetchError } from '../errors.ts'
 import { assemble, findWrittenSecret } from './assemble.ts'
 import { formatText, parseText } from './document.ts'
@@ -55,12 +56,7 @@ interface Line {
  *  message is a summary and a line for each problem: `FILE:LINE: PATH: found X, expected Y`. */
 export async function loadConfiguration(options: LoadOptions): Promise<Configuration> {
   const { env, cwd, uid, state } = options
-  if (env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') {
-    // It switches off the check of every certificate, and the configuration cannot see it (N024, hostile environment).
-    throw refusal(
-      'starting: NODE_TLS_REJECT_UNAUTHORIZED=0 switches certificate checks off: unset it; ca and pin are there',
-    )
-  }
+  refuseUnsafeEnvironment(env)
   const file = await findConfiguration(options.file, env, cwd)
   const ours = ourUid(env, uid)
   const { stats, text, exposures } = await readText(file, ours)

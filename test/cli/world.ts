@@ -24,6 +24,7 @@ export class World implements AsyncDisposable {
   reports: AccountReport[] = [accountReport({ account: 'work' }), accountReport({ account: 'home' })]
   checks: CheckReport[] = [checkReport({ account: 'work', waiting: 12, new: 3 })]
   person = false
+  env: Readonly<Record<string, string>> = {}
   nowMs = 1.8e12
   warnings: string[] = []
   configurationError: PopfetchError | null = null
@@ -51,7 +52,7 @@ export class World implements AsyncDisposable {
 
   #surroundings(): Surroundings {
     return {
-      env: {},
+      env: this.env,
       cwd: this.directory,
       uid: process.getuid?.() ?? -1,
       output: new Output(this.stdout, this.stderr),

@@ -93,6 +93,9 @@ describe('a certificate', () => {
       'its certificate has expired: its owner must renew it (CERT_HAS_EXPIRED)',
       "its certificate is not valid yet: is this machine's clock right? (CERT_NOT_YET_VALID)",
       expect.stringMatching(/^its certificate is for another name \(.+\): use a host that it names$/),
+      expect.stringMatching(
+        /^its certificate has no host name in subjectAltName .*: its owner must renew it; until then set pin$/,
+      ),
       'its certificate is self-signed: check it, then set ca or pin for this account (DEPTH_ZERO_SELF_SIGNED_CERT)',
       expect.stringMatching(/^its certificate cannot be verified .+: set ca or pin \(UNABLE_/),
     ])

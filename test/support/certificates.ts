@@ -4,7 +4,15 @@ import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-export type CertificateKind = 'good' | 'expired' | 'future' | 'wrong-host' | 'self-signed' | 'unknown-ca' | 'client'
+export type CertificateKind =
+  | 'good'
+  | 'expired'
+  | 'future'
+  | 'wrong-host'
+  | 'common-name'
+  | 'self-signed'
+  | 'unknown-ca'
+  | 'client'
 
 export interface Certificate {
   readonly certificate: string
@@ -25,7 +33,7 @@ function read(kind: CertificateKind): Certificate {
   return { certificate, key: readFileSync(keyFile, 'utf8'), certificateFile, keyFile, pin }
 }
 
-/** The CA that signed `good`, `client`, `expired`, `future` and `wrong-host`. */
+/** The CA that signed `good`, `client`, `expired`, `future`, `wrong-host` and `common-name`. */
 export const caFile: string = join(folder, 'ca.pem')
 export const ca: string = readFileSync(caFile, 'utf8')
 
@@ -34,10 +42,18 @@ export const certificates: Readonly<Record<CertificateKind, Certificate>> = {
   expired: read('expired'),
   future: read('future'),
   'wrong-host': read('wrong-host'),
+  'common-name': read('common-name'),
   'self-signed': read('self-signed'),
   'unknown-ca': read('unknown-ca'),
   client: read('client'),
 }
 
 /** The kinds that no client may accept. */
-export const badKinds: readonly CertificateKind[] = ['expired', 'future', 'wrong-host', 'self-signed', 'unknown-ca']
+export const badKinds: readonly CertificateKind[] = [
+  'expired',
+  'future',
+  'wrong-host',
+  'common-name',
+  'self-signed',
+  'unknown-ca',
+]

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import * as net from 'node:net'
 import * as tls from 'node:tls'
 import { display } from '../../display.ts'
+import { checkServerIdentity } from '../../server-identity.ts'
 import { type Fault, notBegun } from './fault.ts'
 import type { SmtpLimits } from './limits.ts'
 
@@ -75,6 +76,7 @@ export function tlsOptions({ host, ca, pin }: Peer): tls.ConnectionOptions {
     secureContext: contextOf(pin === null ? ca : ''),
     // With a pin the certificate is compared in `checkPin`, before AUTH and MAIL.
     rejectUnauthorized: pin === null,
+    checkServerIdentity,
     ...(net.isIP(host) === 0 ? { servername: host } : {}),
   }
 }

@@ -2,6 +2,7 @@
 // The one rule: `secure` is true only after the peer was verified, and no secret is sent without checking it.
 import * as net from 'node:net'
 import { PopfetchError } from '../../errors.ts'
+import { checkServerIdentity } from '../../server-identity.ts'
 import { arrival } from './arrival.ts'
 import { connectError, lostError, tlsError, tlsFailure } from './network-error.ts'
 import { goThrough, lostProxy, proxyName, type ProxyOptions } from './proxy.ts'
@@ -116,6 +117,7 @@ export class Connection {
       ...(resumed === null ? {} : { session: resumed.session }),
       // A pin replaces chain, name and date checks; it is compared below, before anything is sent.
       rejectUnauthorized: pin === null,
+      checkServerIdentity,
       ...(net.isIP(host) === 0 ? { servername: host, host } : { host }),
     })
     this.#socket = secured

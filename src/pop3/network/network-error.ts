@@ -71,6 +71,12 @@ export function tlsError(cause: unknown, host: string, port: number): PopfetchEr
   const code = errnoOf(cause)
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     const names = cause instanceof Error && 'cert' in cause ? altNames(cause.cert) : ''
+    if (names === '') {
+      return tlsFailure(
+        `TLS with ${host}:${port} failed: its certificate has no host name in subjectAltName (a common name does not count): its owner must renew it; until then set pin`,
+        cause,
+      )
+    }
     return tlsFailure(
       `TLS with ${host}:${port} failed: its certificate is for another name${names}: use a host that it names`,
       cause,
@@ -88,6 +94,7 @@ export function tlsError(cause: unknown, host: string, port: number): PopfetchEr
 
 function altNames(certificate: unknown): string {
   if (typeof certificate !== 'object' || certificate === null || !('subjectaltname' in certificate)) return ''
+  if (!/DNS|IP Address/.test(String(certificate.subjectaltname))) return ''
   return ` (${display(String(certificate.subjectaltname), 120)})`
 }
 

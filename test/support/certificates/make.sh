@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes the certificates of the tests anew. They last 100 years, so this is run only to change them. Needs openssl.
-# good, client: signed by ca. The others are bad in one way each (P009-P016): expired, future, wrong-host, self-signed,
-# unknown-ca (signed by a CA nobody is told about).
+# good, client: signed by ca. The others are bad in one way each (P009-P016): expired, future, wrong-host, common-name (the
+# right name, but not in subjectAltName), self-signed, unknown-ca (signed by a CA nobody is told about).
 set -eu
 cd "$(dirname "$0")"
 work=$(mktemp -d)
@@ -33,9 +33,9 @@ commonName = supplied
 END
 }
 
-leaf() { # file, authority, names, from, to
+leaf() { # file, authority, names, from, to, common name
   key "$1.key"
-  openssl req -new -key "$1.key" -subj "/CN=popfetch test $1" -addext "subjectAltName=$3" -out "$work/$1.csr"
+  openssl req -new -key "$1.key" -subj "/CN=${6:-popfetch test $1}" ${3:+-addext "subjectAltName=$3"} -out "$work/$1.csr"
   openssl ca -batch -notext -config "$work/$2.cnf" -in "$work/$1.csr" -out "$1.pem" -startdate "$4" -enddate "$5" 2>/dev/null
 }
 
@@ -47,6 +47,7 @@ leaf client ca 'email:client@example.org' 20200101000000Z 21200101000000Z
 leaf expired ca "$LOCAL" 20200101000000Z 20210101000000Z
 leaf future ca "$LOCAL" 21100101000000Z 21200101000000Z
 leaf wrong-host ca 'DNS:elsewhere.example.org' 20200101000000Z 21200101000000Z
+leaf common-name ca '' 20200101000000Z 21200101000000Z localhost
 leaf unknown-ca stranger "$LOCAL" 20200101000000Z 21200101000000Z
 key self-signed.key
 openssl req -x509 -new -key self-signed.key -subj '/CN=popfetch test self-signed' -days 36500 -addext "subjectAltName=$LOCAL" \

@@ -52,7 +52,6 @@ async function fromUrl(pair: Pair, invocation: MigrateInvocation, surroundings: 
   const resolve = (text: string): string => resolvePath(text, cwd, env)
   const needed = !isUrl(pair.to) || invocation.config !== null
   const usual = needed ? await readConfiguration(invocation, surroundings) : null
-  refuseUncheckedTls(env)
   const destination = destinationOf(pair.to, usual, surroundings)
   // A faulty URL is refused before a person types a password for it.
   const { host, user } = accountFromUrl(pair.from, { env: 'NONE' }, resolve)
@@ -82,12 +81,6 @@ async function typedPassword(question: string, { output, terminal }: Surrounding
   }
   const show = (text: string): void => void (terminal === null ? output.say(text.trim()) : terminal.write(text))
   return await askPassword(display(question), { input: stdin, show })
-}
-
-/** As config/load.ts does for a file: the variable switches off every check of a certificate (N024). */
-function refuseUncheckedTls(env: NodeJS.ProcessEnv): void {
-  if (env['NODE_TLS_REJECT_UNAUTHORIZED'] !== '0') return
-  throw usageError('NODE_TLS_REJECT_UNAUTHORIZED=0 switches certificate checks off: unset it')
 }
 
 function warn({ configuration, accounts }: Plan, invocation: MigrateInvocation, surroundings: Surroundings): void {
