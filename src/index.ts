@@ -14,7 +14,7 @@
 //   deliver/   a folder for each kind of destination, one contract; disk/ has every call to the disk    → deliver/destination.ts
 //   pop3/      the protocol, without policy: a tower of network/ wire/ sign-in/ listing/ and a session  → pop3/session.ts
 //   ledger/    what was delivered, durably: the contract, and sqlite/, which keeps it                   → ledger/ledger.ts
-//   ground     what all rooms speak of: errors.ts message.ts header.ts display.ts redact.ts log.ts;
+//   ground     what all rooms speak of: errors.ts message.ts header.ts display.ts redact.ts (and redact/) log.ts;
 //              program.ts runs other programs; providers.ts knows mail providers
 //
 // Five files tell where everything is: this one; poll/poll.ts, the story of the program in ten lines; pop3/wire/decoder.ts,

@@ -2,10 +2,10 @@
 // came about. Foreign text is masked where it enters: display() masks, and so does every PopfetchError. Writers mask again.
 // Whoever obtains a secret adds it before it is used. Not here: hiding arguments by their place (`PASS ****`), which the
 // wire trace does by itself, because it can also hide a secret that nobody added.
-// readings.ts: the ways to read a text. secret-index.ts: finding many secrets at once. common-words.ts: what tells nothing.
-import { isCommon } from './common-words.ts'
-import { pieceOf, type Reading, readings, visibleText } from './readings.ts'
-import { type Found, type Pattern, PIECE, SecretIndex, folded } from './secret-index.ts'
+// In redact/: readings.ts, the ways to read a text. secret-index.ts, many secrets at once; common-words.ts, what tells nothing.
+import { isCommon } from './redact/common-words.ts'
+import { pieceOf, type Reading, readings, visibleText } from './redact/readings.ts'
+import { type Found, type Pattern, PIECE, SecretIndex, folded } from './redact/secret-index.ts'
 
 const MASK = '****'
 /** A token command may print another token each time. The last ones of each source may still come back from a server. */

@@ -53,6 +53,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['deliver', 'oauth'],
   ['pop3', 'ledger'],
   ['ground'],
+  ['redact'],
 ]
 
 function roomOf(file: string): string {
