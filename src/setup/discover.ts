@@ -85,6 +85,11 @@ async function autoconfig(parts: AddressParts, lookups: Lookups): Promise<FoundS
   return null
 }
 
+/** A page has one or two servers, and each tag in it is short. */
+const MOST_SERVERS = 20
+const LONGEST_TAG = 500
+const LONGEST_VALUE = 320
+
 /** The first `incomingServer` that speaks POP3 with TLS. */
 function described(page: string, { address, local, domain }: AddressParts): FoundServer | null {
   const filled = (text: string): string =>
@@ -93,16 +98,43 @@ function described(page: string, { address, local, domain }: AddressParts): Foun
       .replaceAll('%EMAILLOCALPART%', local)
       .replaceAll('%EMAILDOMAIN%', domain)
       .replace(/&(amp|lt|gt|quot|apos);/g, (_, name: string) => ENTITIES[name] ?? '')
-  for (const [, block = ''] of page.matchAll(/<incomingServer\s[^>]*type="pop3"[^>]*>([\s\S]*?)<\/incomingServer>/g)) {
-    const value = (name: string): string =>
-      filled(new RegExp(`<${name}>\\s*([^<]*?)\\s*</${name}>`).exec(block)?.[1] ?? '')
+  for (const block of serversOf(page)) {
+    const value = (name: string): string => {
+      const text = between(block, `<${name}>`, `</${name}>`, 0)?.text.trim() ?? ''
+      return text.length > LONGEST_VALUE || text.includes('<') ? '' : filled(text)
+    }
     const host = parseHost(value('hostname'))
-    const port = Number(value('port'))
-    const tls = { SSL: 'implicit', STARTTLS: 'starttls' }[value('socketType')] as FoundServer['tls'] | undefined
-    if (host === null || tls === undefined || !Number.isInteger(port) || port < 1 || port > 65_535) continue
+    const port = /^\d{1,5}$/.test(value('port')) ? Number(value('port')) : 0
+    const socket = value('socketType')
+    const tls = socket === 'SSL' ? 'implicit' : socket === 'STARTTLS' ? 'starttls' : null
+    if (host === null || tls === null || port < 1 || port > 65_535) continue
     return { host, port, tls, user: value('username') || address, from: 'autoconfig' }
   }
   return null
+}
+
+/** What stands in each `<incomingServer type="pop3">`. The search goes on where it stopped, so each byte is looked at once. */
+function* serversOf(page: string): Generator<string> {
+  for (let count = 0, at = 0; count < MOST_SERVERS; count += 1) {
+    const server = between(page, '<incomingServer', '</incomingServer>', at)
+    if (server === null) return
+    at = server.end
+    const tagEnd = server.text.indexOf('>')
+    const isPop3 =
+      /^\s/.test(server.text) && server.text.slice(0, Math.min(tagEnd, LONGEST_TAG)).includes('type="pop3"')
+    if (tagEnd > 0 && isPop3) yield server.text.slice(tagEnd + 1)
+  }
+}
+
+function between(
+  text: string,
+  first: string,
+  last: string,
+  from: number,
+): { readonly text: string; readonly end: number } | null {
+  const start = text.indexOf(first, from)
+  const end = start < 0 ? -1 : text.indexOf(last, start + first.length)
+  return end < 0 ? null : { text: text.slice(start + first.length, end), end: end + last.length }
 }
 
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }

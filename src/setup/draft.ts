@@ -59,10 +59,10 @@ export function draft({ accounts, settings, remarks }: Imported, options: DraftO
         ...account.keys,
       },
     })
-    return `${comments(notes)}${account.off ? comments(block.trimEnd().split('\n'), 4000) : block}`
+    return `${remarkLines(notes)}${account.off ? comments(block.trimEnd().split('\n'), 4000) : block}`
   })
   const parts = [
-    comments([...options.heading, ...remarks]),
+    comments(options.heading) + remarkLines(remarks),
     Object.keys(options.settings).length + Object.keys(settings).length === 0
       ? ''
       : formatText({ ...options.settings, ...settings }),
@@ -99,39 +99,58 @@ function withoutPassword(target: Written, secrets: DraftOptions['secrets']): Wri
 
 /** Gives every account a name that is allowed and that no other has. */
 function withNames(accounts: readonly ImportedAccount[]): Draft['accounts'] {
-  const taken = new Set<string>()
+  const taken = new FreeNames()
   return accounts.map((account) => {
     const letters = account.name
       .replace(/[^A-Za-z0-9._-]+/g, '-')
       .replace(/^-+/, '')
       .slice(0, 90)
     const wish = letters === '' ? 'mailbox' : nameFault(letters) === null ? letters : `${letters}-mail`
-    const name = firstFree(wish, (candidate) => !taken.has(candidate))
-    taken.add(name)
-    return { name, account }
+    return { name: taken.take(wish), account }
   })
 }
 
 class DestinationNames {
   readonly written = new Map<string, Written>()
   readonly #names = new Map<string, string>()
+  readonly #free = new FreeNames()
 
   /** The same destination has the same name again. */
   nameOf(target: Written): string {
     const content = JSON.stringify(target)
     const usual = kindWritten(target)?.usualName ?? String(target['type'])
-    const name = this.#names.get(content) ?? firstFree(usual, (wish) => !this.written.has(wish))
+    const name = this.#names.get(content) ?? this.#free.take(usual)
     this.#names.set(content, name)
     this.written.set(name, target)
     return name
   }
 }
 
-function firstFree(wish: string, isFree: (name: string) => boolean): string {
-  for (let count = 1; ; count++) {
-    const name = count === 1 ? wish : `${wish}-${count}`
-    if (isFree(name)) return name
+/** `inbox`, `inbox-2`, `inbox-3` … It goes on where it stopped: all accounts may wish for one name. */
+class FreeNames {
+  readonly #taken = new Set<string>()
+  readonly #last = new Map<string, number>()
+
+  take(wish: string): string {
+    let count = this.#last.get(wish) ?? 0
+    let name: string
+    do {
+      count += 1
+      name = count === 1 ? wish : `${wish}-${count}`
+    } while (this.#taken.has(name))
+    this.#last.set(wish, count)
+    this.#taken.add(name)
+    return name
   }
+}
+
+/** What more of them would say, nobody reads. */
+const MOST_REMARKS = 100
+
+function remarkLines(remarks: readonly string[]): string {
+  const different = [...new Set(remarks)]
+  const more = different.length - MOST_REMARKS
+  return comments([...different.slice(0, MOST_REMARKS), ...(more > 0 ? [`and ${more} more`] : [])])
 }
 
 function comments(lines: readonly string[], limit = 400): string {

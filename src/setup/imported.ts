@@ -15,10 +15,24 @@ export type ImportedSecret =
 export interface SeenRecord {
   /** As the old tool names it, `~` and all. */
   readonly file: string
-  /** The UIDLs that the text of the file (latin1) has for the account. */
-  readonly uidlsOf: (text: string) => readonly string[]
+  /** The UIDLs in the text of the file (latin1), by the mailbox they belong to. Many accounts may share a file: it is read once. */
+  readonly listsOf: (text: string) => ReadonlyMap<string, readonly string[]>
+  /** The names that this mailbox may have there. */
+  readonly keys: readonly string[]
   /** The UIDLs that the server may use for one as the old tool wrote it, that one among them. */
   readonly spellings: (uidl: string) => readonly string[]
+}
+
+/** Adds a UIDL to the list of its mailbox. */
+export function listed(lists: Map<string, string[]>, key: string, uidl: string): void {
+  const list = lists.get(key)
+  if (list === undefined) lists.set(key, [uidl])
+  else list.push(uidl)
+}
+
+/** What an old tool's record has for a mailbox. */
+export function uidlsOf({ keys }: SeenRecord, lists: ReadonlyMap<string, readonly string[]>): readonly string[] {
+  return [...new Set(keys)].flatMap((key) => lists.get(key) ?? [])
 }
 
 export const asWritten: SeenRecord['spellings'] = (uidl) => [uidl]

@@ -1,4 +1,5 @@
 // Passwords in a `.netrc`: fetchmail, getmail and mpop all look there. Pure.
+import { quotationEnd } from './text.ts'
 
 interface Entry {
   /** Null: any machine (`default`). */
@@ -10,14 +11,7 @@ interface Entry {
 /** Looks up a password by host and login; the first entry that fits counts. */
 export function parseNetrc(text: string): (host: string, login: string) => string | null {
   const entries: Entry[] = []
-  // A macro goes on to the next empty line.
-  const words = text
-    .replace(/^[ \t]*#.*$/gm, '')
-    .replace(/\bmacdef\b[\s\S]*?(?:\n[ \t]*\n|$)/g, '\n')
-    .matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)
-  const list = [...words].map(([, quoted, bare]) =>
-    quoted === undefined ? (bare ?? '') : quoted.replace(/\\(.)/g, '$1'),
-  )
+  const list = wordsOf(text)
   for (let at = 0; at < list.length; at++) {
     const current = entries.at(-1)
     const word = list[at]
@@ -27,11 +21,48 @@ export function parseNetrc(text: string): (host: string, login: string) => strin
     else if (word === 'password' && current !== undefined) current.password = list[++at] ?? null
     else if (word === 'account') at++
   }
-  return (host, login) =>
-    entries.find(
-      (entry) =>
-        (entry.machine === null || entry.machine.toLowerCase() === host.toLowerCase()) &&
-        (entry.login === null || entry.login === login) &&
-        entry.password !== null,
-    )?.password ?? null
+  // By what they are for: each of many accounts asks, and there may be as many entries.
+  const first = new Map<string, { readonly place: number; readonly password: string }>()
+  for (const [place, { machine, login, password }] of entries.entries()) {
+    const key = keyOf(machine, login)
+    if (password !== null && !first.has(key)) first.set(key, { place, password })
+  }
+  return (host, login) => {
+    const fitting = [host, null].flatMap((machine) =>
+      [login, null].flatMap((name) => first.get(keyOf(machine, name)) ?? []),
+    )
+    return fitting.toSorted((a, b) => a.place - b.place)[0]?.password ?? null
+  }
+}
+
+function keyOf(machine: string | null, login: string | null): string {
+  return JSON.stringify([machine?.toLowerCase() ?? null, login])
+}
+
+/** Words, and what stands in double quotes; without comments and macros. A macro goes on to the next empty line. */
+function wordsOf(text: string): readonly string[] {
+  const words: string[] = []
+  const token = /\S/g
+  let before = 0
+  for (let found = token.exec(text); found !== null; found = token.exec(text)) {
+    const start = found.index
+    const beginsLine = before === 0 || text.slice(before, start).includes('\n')
+    if (text[start] === '"') {
+      before = quotationEnd(text, start)
+      words.push(text.slice(start + 1, before).replace(/\\(.)/g, '$1'))
+    } else {
+      before = endOf(text, beginsLine && text[start] === '#' ? /\n/g : /\s/g, start)
+      const word = text.slice(start, before)
+      if (word === 'macdef') before = endOf(text, /\n[ \t]*(?=\n)/g, before)
+      else if (!beginsLine || !word.startsWith('#')) words.push(word)
+    }
+    token.lastIndex = text[before] === '"' ? before + 1 : before
+  }
+  return words
+}
+
+/** Where `what` is next, or the end of the text. */
+function endOf(text: string, what: RegExp, from: number): number {
+  what.lastIndex = from
+  return what.exec(text)?.index ?? text.length
 }

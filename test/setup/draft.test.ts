@@ -15,7 +15,7 @@ function account(name: string, rest: Partial<ImportedAccount> = {}): ImportedAcc
     deliver: [{ type: 'maildir', path: '~/Mail' }],
     remarks: [],
     off: false,
-    seen: { file: '', uidlsOf: () => [], spellings: asWritten },
+    seen: { file: '', listsOf: () => new Map(), keys: [], spellings: asWritten },
     ...rest,
   }
 }

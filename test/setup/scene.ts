@@ -4,7 +4,7 @@ import { assemble } from '../../src/config/assemble.ts'
 import { parseText } from '../../src/config/document.ts'
 import type { Written } from '../../src/config/values/written.ts'
 import { draft } from '../../src/setup/draft.ts'
-import type { Imported } from '../../src/setup/imported.ts'
+import { uidlsOf, type Imported, type SeenRecord } from '../../src/setup/imported.ts'
 
 export interface NewFile {
   readonly text: string
@@ -28,4 +28,9 @@ export function written(imported: Imported, secrets: 'written' | 'elsewhere' = '
     accounts: (root['accounts'] ?? {}) as NewFile['accounts'],
     destinations: (root['destinations'] ?? {}) as NewFile['destinations'],
   }
+}
+
+/** The UIDLs that a record of an old tool has for a mailbox. */
+export function seenIn(seen: SeenRecord | null | undefined, text: string): readonly string[] {
+  return seen ? uidlsOf(seen, seen.listsOf(text)) : []
 }

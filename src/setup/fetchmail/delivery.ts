@@ -19,8 +19,9 @@ export function fetchmailDelivery(
 ): FetchmailDelivery {
   const remarks: string[] = []
   // `theirs=ours`: only the name on this side counts.
-  const names = local.map((name) => name.slice(name.indexOf('=') + 1)).filter((name) => name !== '*' && name !== '')
-  const recipient = names[0] ?? context.localUser
+  const ours = (name: string): string => name.slice(name.indexOf('=') + 1)
+  const first = local.find((name) => ours(name) !== '*' && ours(name) !== '')
+  const recipient = first === undefined ? context.localUser : ours(first)
   if (local.length > 1 || local.includes('*')) {
     remarks.push(
       `multi-drop: fetchmail looked for recipients in the header; all mail goes to ${display(recipient, 80)} now`,

@@ -8,9 +8,11 @@ import { display } from '../../display.ts'
 import { fetchmailDelivery } from './delivery.ts'
 import { parseFetchmail, type FetchmailEntry, type FetchmailUser, type Options } from './grammar.ts'
 import { mechanismNamed } from '../../pop3/sign-in/mechanisms.ts'
+import { filledLines } from '../text.ts'
 import {
   asWritten,
   hostOf,
+  listed,
   present,
   writtenSecret,
   sizeText,
@@ -125,7 +127,7 @@ function accountOf(entry: FetchmailEntry, user: FetchmailUser, context: FileCont
     deliver,
     remarks,
     off: entry.skip || !isOurs,
-    seen: { file: idfile, uidlsOf: (ids) => fetchids(ids, remote, [host, entry.name]), spellings: asWritten },
+    seen: { file: idfile, listsOf: fetchids, keys: headsOf(remote, [host, entry.name]), spellings: asWritten },
   }
 }
 
@@ -193,15 +195,19 @@ function missed(options: Options): readonly string[] {
 }
 
 /** `USER@HOST UIDL` a line; very old files have `HOST USER UIDL`. */
-function fetchids(text: string, user: string, hosts: readonly string[]): readonly string[] {
-  const login = Buffer.from(user).toString('latin1').toLowerCase()
-  const heads = new Set(
-    hosts.flatMap((host) => [`${login}@${host}`, `${host} ${login}`].map((head) => head.toLowerCase())),
-  )
-  return text.split('\n').flatMap((line) => {
-    const at = line.trimEnd().lastIndexOf(' ')
-    return at > 0 && heads.has(line.slice(0, at).trim().toLowerCase()) ? [line.trimEnd().slice(at + 1)] : []
-  })
+function fetchids(text: string): ReadonlyMap<string, readonly string[]> {
+  const lists = new Map<string, string[]>()
+  for (const line of filledLines(text)) {
+    const written = line.trimEnd()
+    const at = written.lastIndexOf(' ')
+    if (at > 0) listed(lists, written.slice(0, at).trim().toLowerCase(), written.slice(at + 1))
+  }
+  return lists
+}
+
+function headsOf(user: string, hosts: readonly string[]): readonly string[] {
+  const login = Buffer.from(user).toString('latin1')
+  return hosts.flatMap((host) => [`${login}@${host}`, `${host} ${login}`].map((head) => head.toLowerCase()))
 }
 
 function string(value: Options[string] | undefined): string | null {

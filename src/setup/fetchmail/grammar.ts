@@ -1,6 +1,7 @@
 // The grammar of a .fetchmailrc: its words, then its entries with their users and options, `defaults` merged in. Words and
 // keywords are those of fetchmail's manual page ("Run Control Syntax", "Keyword/Option Summary"). What they mean to popfetch is
 // fetchmail.ts. Pure.
+import { named, quotationEnd } from '../text.ts'
 
 /** A flag, a string, or a list of them. */
 export type OptionValue = boolean | string | readonly string[]
@@ -68,6 +69,10 @@ function kinds(words: Readonly<Record<Kind, string>>): Readonly<Record<string, K
   return Object.fromEntries([...of('flag'), ...of('text'), ...of('list')].filter(([word]) => word !== ''))
 }
 
+/** Each account looks through the names that it delivers to. */
+const LONGEST_LIST = 1000
+const LF = 10
+
 interface Draft {
   readonly name: string
   readonly skip: boolean
@@ -76,8 +81,9 @@ interface Draft {
 }
 
 export function parseFetchmail(text: string): FetchmailFile {
-  const reader = new Reader(fetchmailTokens(text))
-  const settings: Record<string, OptionValue> = {}
+  const { tokens, openLine } = fetchmailTokens(text)
+  const reader = new Reader(tokens)
+  const settings = named<OptionValue>()
   const entries: Draft[] = []
   const defaults: Draft = { name: '', skip: false, options: {}, users: [] }
   let entry: Draft | null = null
@@ -97,7 +103,7 @@ export function parseFetchmail(text: string): FetchmailFile {
   return {
     settings,
     entries: entries.map((each) => merged(each, defaults)),
-    strangeLines: [...new Set(reader.strangeLines)],
+    strangeLines: [...new Set([...reader.strangeLines, ...(openLine === null ? [] : [openLine])])],
   }
 }
 
@@ -123,7 +129,7 @@ function userOption(entry: Draft, reader: Reader, word: string): void {
   if (reader.skip('there')) user.remote = names[0] ?? null
   else {
     reader.skip('here')
-    user.local.push(...names)
+    user.local = [...user.local, ...names].slice(0, LONGEST_LIST)
   }
 }
 
@@ -143,6 +149,10 @@ function merged(entry: Draft, defaults: Draft): FetchmailEntry {
   }
 }
 
+function synonymOf(word: string): string {
+  return Object.hasOwn(SYNONYMS, word) ? (SYNONYMS[word] ?? word) : word
+}
+
 function isOf(table: Readonly<Record<string, Kind>>, word: string): boolean {
   return Object.hasOwn(table, word)
 }
@@ -158,19 +168,26 @@ class Reader {
 
   /** The next keyword, synonyms replaced and noise left out; null: the end. A `no` before a flag is part of it: `no keep`. */
   word(): string | null {
-    const token = this.#tokens[this.#at++]
-    if (token === undefined) return null
-    if (token.quoted) return '"'
-    const word = SYNONYMS[token.text] ?? token.text
-    if (NOISE.has(word) || word === '=') return this.word()
-    return word === 'no' ? `no ${this.word() ?? ''}` : word
+    const word = this.#telling()
+    return word === 'no' ? `no ${this.#telling() ?? ''}` : word
+  }
+
+  #telling(): string | null {
+    for (let token = this.#tokens[this.#at++]; token !== undefined; token = this.#tokens[this.#at++]) {
+      if (token.quoted) return '"'
+      const word = synonymOf(token.text)
+      if (!NOISE.has(word) && word !== '=') return word
+    }
+    return null
   }
 
   /** The keyword without its `no`, written as two words or as one. */
   bare(word: string): string {
     if (word.startsWith('no ')) return word.slice('no '.length)
     const rest = word.replace(/^no/, '')
-    return rest !== word && [SERVER, USER, SET].some((table) => table[rest] === 'flag') ? rest : word
+    return rest !== word && [SERVER, USER, SET].some((table) => isOf(table, rest) && table[rest] === 'flag')
+      ? rest
+      : word
   }
 
   /** The next word, whatever it is. */
@@ -182,12 +199,14 @@ class Reader {
   /** Words up to the next keyword; `a=b` is one. */
   list(): string[] {
     const list: string[] = []
+    let joins = false
     for (let token = this.#tokens[this.#at]; token !== undefined; token = this.#tokens[++this.#at]) {
       if (!token.quoted && this.#isKeyword(token.text)) break
-      const before = list.at(-1)
-      if (!token.quoted && token.text === '=') list.push(`${list.pop() ?? ''}=`)
-      else if (before?.endsWith('=') === true) list[list.length - 1] = before + token.text
-      else list.push(token.text)
+      const isSign = !token.quoted && token.text === '='
+      if (isSign || joins) list.push(`${list.pop() ?? ''}${token.text}`)
+      else if (list.length < LONGEST_LIST) list.push(token.text)
+      else this.#strangeAt(token)
+      joins = isSign
     }
     return list
   }
@@ -200,13 +219,16 @@ class Reader {
   }
 
   strange(): void {
-    const line = this.#tokens[this.#at - 1]?.line
-    if (line !== undefined) this.strangeLines.push(line)
+    this.#strangeAt(this.#tokens[this.#at - 1])
+  }
+
+  #strangeAt(token: Token | undefined): void {
+    if (token !== undefined && this.strangeLines.at(-1) !== token.line) this.strangeLines.push(token.line)
   }
 
   option(table: Readonly<Record<string, Kind>>, options: Record<string, OptionValue>, word: string): void {
     const name = this.bare(word)
-    const kind = table[name]
+    const kind = isOf(table, name) ? table[name] : undefined
     if (kind === undefined) this.strange()
     else if (name !== word) options[name] = false
     else if (kind === 'flag') options[name] = true
@@ -221,7 +243,7 @@ class Reader {
   }
 
   #isKeyword(text: string): boolean {
-    const word = SYNONYMS[text] ?? text
+    const word = synonymOf(text)
     const bare = this.bare(word)
     return STRUCTURE.has(word) || NOISE.has(word) || [SERVER, USER].some((table) => isOf(table, bare))
   }
@@ -234,20 +256,36 @@ interface Token {
   readonly line: number
 }
 
-/** Quoted strings may go on over several lines; `,` `;` and `:` are noise, `=` is a word of its own. */
-const TOKEN = /#[^\n]*|"((?:[^"\\]|\\[\s\S])*)"|'((?:[^'\\]|\\[\s\S])*)'|(=)|([^\s,;:=]+)|\n/g
+interface Words {
+  readonly tokens: readonly Token[]
+  /** The line of a quotation without an end; null: there is none. All that follows is in it. */
+  readonly openLine: number | null
+}
 
-function fetchmailTokens(text: string): readonly Token[] {
+/** Quoted strings may go on over several lines; `,` `;` and `:` are noise, `=` is a word of its own. */
+function fetchmailTokens(text: string): Words {
   const tokens: Token[] = []
+  const words = /[^\s,;:]/g
   let line = 1
-  for (const [all, double, single, equals, word] of text.matchAll(TOKEN)) {
-    const string = double ?? single
-    if (string !== undefined) tokens.push({ text: unescaped(string), quoted: true, line })
-    else if (equals !== undefined) tokens.push({ text: equals, quoted: false, line })
-    else if (word !== undefined) tokens.push({ text: unescaped(word), quoted: false, line })
-    line += all.split('\n').length - 1
+  let counted = 0
+  for (let found = words.exec(text); found !== null; found = words.exec(text)) {
+    const start = found.index
+    const [sign] = found
+    for (; counted < start; counted += 1) if (text.charCodeAt(counted) === LF) line += 1
+    const isQuoted = sign === '"' || sign === "'"
+    const end = isQuoted ? quotationEnd(text, start) : sign === '=' ? start + 1 : wordEnd(text, start, sign === '#')
+    if (isQuoted) tokens.push({ text: unescaped(text.slice(start + 1, end)), quoted: true, line })
+    else if (sign !== '#') tokens.push({ text: unescaped(text.slice(start, end)), quoted: false, line })
+    if (isQuoted && end === text.length) return { tokens, openLine: line }
+    words.lastIndex = isQuoted ? end + 1 : end
   }
-  return tokens
+  return { tokens, openLine: null }
+}
+
+function wordEnd(text: string, start: number, isComment: boolean): number {
+  const end = isComment ? /\n/g : /[\s,;:=]/g
+  end.lastIndex = start
+  return end.exec(text)?.index ?? text.length
 }
 
 const NAMED: Readonly<Record<string, string>> = { n: '\n', t: '\t', b: '\b', r: '\r' }
@@ -259,6 +297,6 @@ function unescaped(text: string): string {
     if (hex !== undefined) return String.fromCharCode(Number.parseInt(hex, 16))
     if (octal !== undefined) return String.fromCharCode(Number.parseInt(octal, 8) & 0xff)
     if (decimal !== undefined) return String.fromCharCode(Number(decimal) & 0xff)
-    return newline === undefined ? (NAMED[character] ?? character) : ''
+    return newline === undefined ? (Object.hasOwn(NAMED, character) ? (NAMED[character] ?? '') : character) : ''
   })
 }

@@ -4,8 +4,9 @@ import { display } from '../../display.ts'
 import { hostOf, present } from '../imported.ts'
 import { parseStrings, pathOf, type Section } from '../ini.ts'
 
-/** A destination may name itself, directly or by way of others. */
+/** A destination may name itself, directly or by way of others, and each of them many times. */
 const DEPTH_LIMIT = 5
+const MOST_SECTIONS = 100
 
 type Sections = Readonly<Record<string, Section>>
 
@@ -18,6 +19,8 @@ interface Context {
   readonly sections: Sections
   readonly localUser: string
   readonly remarks: string[]
+  /** How many sections were looked at. */
+  count: number
 }
 
 /** `trace`: getmail put a Received field on top. */
@@ -26,13 +29,19 @@ export function getmailDelivery(
   { trace, localUser }: { readonly trace: boolean; readonly localUser: string },
 ): GetmailDelivery {
   const remarks: string[] = []
-  const found = fromSection('destination', { sections, localUser, remarks }, 0)
+  const found = fromSection('destination', { sections, localUser, remarks, count: 0 }, 0)
   return { deliver: trace ? found : found.map((target) => ({ ...target, trace: false })), remarks }
 }
 
 function fromSection(name: string, context: Context, depth: number): readonly Written[] {
   const { sections, remarks } = context
   const section = sections[name]
+  context.count += 1
+  if (context.count > MOST_SECTIONS) {
+    if (context.count === MOST_SECTIONS + 1)
+      remarks.push('the destinations name one another too often: correct deliver')
+    return []
+  }
   if (section === undefined || depth > DEPTH_LIMIT) {
     remarks.push(`[${display(name, 60)}]: no such section in the old file`)
     return []
@@ -50,7 +59,9 @@ function fromSection(name: string, context: Context, depth: number): readonly Wr
     case 'MDA_lmtp':
       return [lmtp(section, context)]
     case 'MultiDestination':
-      return parseStrings(section['destinations'] ?? '').flatMap((each) => fromText(each, context, depth + 1))
+      return parseStrings(section['destinations'] ?? '')
+        .slice(0, MOST_SECTIONS)
+        .flatMap((each) => fromText(each, context, depth + 1))
     case 'MultiSorter':
     case 'MultiGuesser':
       remarks.push(

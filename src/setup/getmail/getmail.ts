@@ -13,6 +13,7 @@ import {
   type ImportedAccount,
 } from '../imported.ts'
 import { parseIni, parseStrings, pathOf, type Section } from '../ini.ts'
+import { filledLines } from '../text.ts'
 
 export interface GetmailContext extends ImportContext {
   /** Name of the file, without its directory. */
@@ -43,7 +44,10 @@ export function importGetmail(text: string, place: GetmailContext): Imported {
     filters.length === 0
       ? []
       : [
-          `[${filters.map((name) => display(name, 40)).join('], [')}]: there are no filters: a command can take the place of the destination`,
+          `[${filters
+            .slice(0, 10)
+            .map((name) => display(name, 40))
+            .join('], [')}]: there are no filters: a command can take the place of the destination`,
         ]
   return {
     accounts: [{ ...account, remarks: [...account.remarks, ...remarks] }],
@@ -103,7 +107,12 @@ function accountOf(
     deliver,
     remarks,
     off: !isPop3,
-    seen: { file: `${place.directory}/${oldmailName(server, port, username)}`, uidlsOf: oldmail, spellings },
+    seen: {
+      file: `${place.directory}/${oldmailName(server, port, username)}`,
+      listsOf: oldmail,
+      keys: [''],
+      spellings,
+    },
   }
 }
 
@@ -142,13 +151,15 @@ function oldmailName(server: string, port: number, user: string): string {
   return `oldmail-${server}-${port}-${user}`.replace(/[/\\:;<>|]+/g, '-')
 }
 
-/** `UIDL NUL TIME` a line. */
-function oldmail(text: string): readonly string[] {
-  return text.split('\n').flatMap((line) => {
+/** `UIDL NUL TIME` a line. One mailbox has the file for itself. */
+function oldmail(text: string): ReadonlyMap<string, readonly string[]> {
+  const uidls: string[] = []
+  for (const line of filledLines(text)) {
     const at = line.indexOf('\0')
     const uidl = at < 0 ? '' : line.slice(0, at).trim()
-    return uidl === '' ? [] : [uidl]
-  })
+    if (uidl !== '') uidls.push(uidl)
+  }
+  return new Map([['', uidls]])
 }
 
 /** getmail writes `-` for `/`. What makes UIDLs with slashes (base64) makes none with hyphens. */

@@ -1,4 +1,5 @@
 // The grammar of an .mpoprc: its accounts, each with all that it inherits. What the settings mean to popfetch is mpop.ts. Pure.
+import { named } from '../text.ts'
 
 /** By mpop's names; a setting without an argument is ''. */
 export type Settings = Readonly<Record<string, string | undefined>>
@@ -21,25 +22,33 @@ const NAMES: ReadonlySet<string> = new Set(
   ),
 )
 
+/** From which one account may inherit. */
+const MOST_PARENTS = 100
+
 export function mpopAccounts(text: string): MpopFile {
   const accounts = new Map<string, Record<string, string | undefined>>()
   const evalLines: number[] = []
   const strangeLines: number[] = []
-  let defaults: Record<string, string | undefined> = {}
+  let defaults = named<string | undefined>()
   // Settings before any heading belong to an account called default.
   let current: Record<string, string | undefined> | null = null
   for (const [index, line] of text.split(/\r?\n/).entries()) {
-    const [, word = '', rest = ''] = /^\s*(\S+)\s*(.*?)\s*$/.exec(line) ?? []
+    const trimmed = line.trim()
+    const [word = ''] = /^\S*/.exec(trimmed) ?? []
+    const rest = trimmed.slice(word.length).trimStart()
     if (word === '' || word.startsWith('#')) continue
-    if (word === 'defaults') current = defaults = {}
+    if (word === 'defaults') current = defaults = named()
     else if (word === 'account') {
-      const [name = '', parents = ''] = rest.split(':').map((part) => part.trim())
-      const inherited = parents.split(/[\s,]+/).map((parent) => accounts.get(unquoted(parent)) ?? {})
-      current = Object.assign({}, defaults, ...inherited) as Record<string, string | undefined>
+      const [name = '', list = ''] = rest.split(':', 2).map((part) => part.trim())
+      const parents = list.split(/[\s,]+/, MOST_PARENTS + 1)
+      if (parents.length > MOST_PARENTS) strangeLines.push(index + 1)
+      const own = Object.assign(named<string | undefined>(), defaults)
+      for (const parent of parents.slice(0, MOST_PARENTS)) Object.assign(own, accounts.get(unquoted(parent)))
+      current = own
       accounts.set(unquoted(name), current)
     } else if (word === 'eval') evalLines.push(index + 1)
     else if (NAMES.has(word)) {
-      if (current === null) accounts.set('default', (current = {}))
+      if (current === null) accounts.set('default', (current = named()))
       current[word] = unquoted(rest)
     } else strangeLines.push(index + 1)
   }

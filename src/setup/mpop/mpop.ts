@@ -9,6 +9,7 @@ import { mechanismNamed } from '../../pop3/sign-in/mechanisms.ts'
 import {
   asWritten,
   hostOf,
+  listed,
   present,
   writtenSecret,
   sizeText,
@@ -16,6 +17,7 @@ import {
   type Imported,
   type ImportedAccount,
 } from '../imported.ts'
+import { filledLines } from '../text.ts'
 import { mpopAccounts, type MpopAccount, type Settings } from './grammar.ts'
 
 /** Settings without a counterpart, each with the remark for it. */
@@ -85,7 +87,8 @@ function accountOf({ name, settings }: MpopAccount, context: ImportContext): Imp
     off: false,
     seen: {
       file: (settings['uidls_file'] ?? '~/.mpop_uidls/%U_at_%H').replaceAll('%U', user).replaceAll('%H', host),
-      uidlsOf: (text) => uidls(text, host, user),
+      listsOf: uidls,
+      keys: [mailboxOf(host, Buffer.from(user).toString('latin1'))],
       spellings: asWritten,
     },
   }
@@ -163,14 +166,17 @@ function sizeOf(text: string | undefined): number {
 }
 
 /** ` COUNT HOST USER` begins a list, then a UIDL a line. */
-function uidls(text: string, host: string, user: string): readonly string[] {
-  const login = Buffer.from(user).toString('latin1')
-  const found: string[] = []
-  let ours = false
-  for (const line of text.split('\n')) {
-    const [, named, whose] = /^ \d+ (\S+) (.*)$/.exec(line) ?? []
-    if (named !== undefined) ours = named.toLowerCase() === host.toLowerCase() && whose === login
-    else if (ours && line !== '' && !line.startsWith('#')) found.push(line)
+function uidls(text: string): ReadonlyMap<string, readonly string[]> {
+  const lists = new Map<string, string[]>()
+  let whose: string | null = null
+  for (const line of filledLines(text)) {
+    const [, host, login = ''] = /^ \d+ (\S+) (.*)$/.exec(line) ?? []
+    if (host !== undefined) whose = mailboxOf(host, login)
+    else if (whose !== null && !line.startsWith('#')) listed(lists, whose, line)
   }
-  return found
+  return lists
+}
+
+function mailboxOf(host: string, login: string): string {
+  return `${host.toLowerCase()} ${login}`
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { importFetchmail } from '../../../src/setup/fetchmail/fetchmail.ts'
-import { CONTEXT, written } from '../scene.ts'
+import { CONTEXT, seenIn, written } from '../scene.ts'
 
 const imported = (text: string) => importFetchmail(text, { ...CONTEXT, idfile: '~/.fetchids' })
 const file = (text: string) => written(imported(text))
@@ -143,6 +143,6 @@ describe('.fetchids', () => {
 
   test('has the messages of the account alone', () => {
     const text = `al ice@x.org@pop.example.net 1a\nbob@pop.example.net 2\nal ice@x.org@POP.example.net b@c\nal ice@x.org@other 3\n\n`
-    expect(seen?.uidlsOf(text)).toEqual(['1a', 'b@c'])
+    expect(seenIn(seen, text)).toEqual(['1a', 'b@c'])
   })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { importGetmail } from '../../../src/setup/getmail/getmail.ts'
-import { CONTEXT, written } from '../scene.ts'
+import { CONTEXT, seenIn, written } from '../scene.ts'
 
 const RETRIEVER = `[retriever]
 type = SimplePOP3SSLRetriever
@@ -121,7 +121,7 @@ describe('an oldmail file', () => {
   })
 
   test('has a UIDL and a time a line', () => {
-    expect(seen?.uidlsOf('abc\u000017\nbroken\n\u0000\nd e\u000018\n')).toEqual(['abc', 'd e'])
+    expect(seenIn(seen, 'abc\u000017\nbroken\n\u0000\nd e\u000018\n')).toEqual(['abc', 'd e'])
   })
 
   test('has hyphens for slashes: both are remembered', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { importMpop } from '../../../src/setup/mpop/mpop.ts'
-import { CONTEXT, written } from '../scene.ts'
+import { CONTEXT, seenIn, written } from '../scene.ts'
 
 const imported = (text: string) => importMpop(text, CONTEXT)
 const file = (text: string) => written(imported(text))
@@ -99,5 +99,5 @@ test('a UIDLs file may hold the lists of several mailboxes', () => {
   ).accounts
   expect(account?.seen?.file).toBe('~/.mpop_uidls/a b_at_POP.example.net')
   const text = '# made by mpop\n 1 pop.example.net other\nx1\n 2 pop.example.net a b\nu1\nu 2\n 1 c d\nx2\n'
-  expect(account?.seen?.uidlsOf(text)).toEqual(['u1', 'u 2'])
+  expect(seenIn(account?.seen, text)).toEqual(['u1', 'u 2'])
 })

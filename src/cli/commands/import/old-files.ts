@@ -8,14 +8,15 @@ import { errnoOf, PopfetchError } from '../../../errors.ts'
 import { importFetchmail } from '../../../setup/fetchmail/fetchmail.ts'
 import { importGetmail } from '../../../setup/getmail/getmail.ts'
 import { importMpop } from '../../../setup/mpop/mpop.ts'
-import type { ImportContext, Imported } from '../../../setup/imported.ts'
+import { uidlsOf, type ImportContext, type Imported, type SeenRecord } from '../../../setup/imported.ts'
 import { parseNetrc } from '../../../setup/netrc.ts'
+import { RECORD_LIMIT_BYTES, SETTINGS_LIMIT_BYTES } from '../../../setup/text.ts'
 import { configurationError } from '../../command-errors.ts'
 import type { ImportRequest } from './options.ts'
 import type { Surroundings } from '../../surroundings.ts'
 
-/** A record of a million messages has 70 MB at most. */
-const LIMIT_BYTES = 268_435_456
+/** Writing down each costs a tenth of a millisecond; nobody has so many. */
+const MOST_ACCOUNTS = 10_000
 
 type Place = Pick<Surroundings, 'env' | 'cwd'>
 
@@ -43,23 +44,36 @@ export async function readOldFiles(request: ImportRequest, place: Place): Promis
     settings: Object.assign({}, ...all.map(({ settings }) => settings)) as Imported['settings'],
     remarks: all.flatMap(({ remarks }) => remarks),
   }
+  if (imported.accounts.length > MOST_ACCOUNTS) {
+    const where = display(files.join(', '), 4096)
+    throw configurationError(`reading ${where}: there are more than ${MOST_ACCOUNTS} mailboxes in it: take some out`)
+  }
   return { files, imported }
 }
 
-/** The UIDLs that an old tool's record has for an account; null: there is no such file. */
+/** The UIDLs that an old tool's record has for each account; null: there is no such file. */
 export async function readSeen(
-  account: Imported['accounts'][number],
+  accounts: Imported['accounts'],
   { tool, record }: ImportRequest,
   place: Place,
-): Promise<readonly string[] | null> {
-  if (account.seen === null) return null
-  const named = record === null || tool !== 'getmail' ? record : path.join(record, path.basename(account.seen.file))
-  const file =
-    named === null
-      ? resolvePath(account.seen.file, inHome('', place), place.env)
-      : resolvePath(named, place.cwd, place.env)
-  const bytes = await bytesOrNull(file)
-  return bytes === null ? null : account.seen.uidlsOf(bytes.toString('latin1'))
+): Promise<readonly (readonly string[] | null)[]> {
+  // Many accounts may share a file: each is read once.
+  const read = new Map<string, ReturnType<SeenRecord['listsOf']> | null>()
+  const found: (readonly string[] | null)[] = []
+  for (const { seen } of accounts) {
+    const named = record === null || tool !== 'getmail' ? record : path.join(record, path.basename(seen?.file ?? ''))
+    const file =
+      named === null
+        ? resolvePath(seen?.file ?? '', inHome('', place), place.env)
+        : resolvePath(named, place.cwd, place.env)
+    if (seen !== null && !read.has(file)) {
+      const bytes = await bytesOrNull(file, RECORD_LIMIT_BYTES)
+      read.set(file, bytes === null ? null : seen.listsOf(bytes.toString('latin1')))
+    }
+    const lists = seen === null ? null : (read.get(file) ?? null)
+    found.push(seen === null || lists === null ? null : uidlsOf(seen, lists))
+  }
+  return found
 }
 
 interface OldFile {
@@ -119,7 +133,7 @@ function inHome(name: string, { env, cwd }: Place): string {
 
 /** UTF-8, or latin1 where it is not that; null: there is no such file. */
 async function textOrNull(file: string): Promise<string | null> {
-  const bytes = await bytesOrNull(file)
+  const bytes = await bytesOrNull(file, SETTINGS_LIMIT_BYTES)
   if (bytes === null) return null
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
@@ -128,12 +142,14 @@ async function textOrNull(file: string): Promise<string | null> {
   }
 }
 
-async function bytesOrNull(file: string): Promise<Buffer | null> {
+async function bytesOrNull(file: string, limitBytes: number): Promise<Buffer | null> {
   try {
     const entry = await stat(file)
     if (!entry.isFile()) throw configurationError(`reading ${display(file, 4096)}: it is no file: name one`)
-    if (entry.size > LIMIT_BYTES)
-      throw configurationError(`reading ${display(file, 4096)}: it is larger than 256 MiB: name another`)
+    if (entry.size > limitBytes)
+      throw configurationError(
+        `reading ${display(file, 4096)}: it is larger than ${limitBytes >> 20} MiB: name another`,
+      )
     return await readFile(file)
   } catch (error) {
     const errno = errnoOf(error)

@@ -33,15 +33,19 @@ export async function takeOver(
   request: ImportRequest,
   surroundings: Surroundings,
 ): Promise<readonly TakenOver[]> {
-  const wanted = await Promise.all(
-    accounts.map(async ({ name, account }) => ({
-      name,
-      account,
-      uidls: await readSeen(account, request, surroundings),
-      // As the schema reads it, because a poll compares with that.
-      identity: configured?.find((each) => each.name === name) ?? account,
-    })),
+  const records = await readSeen(
+    accounts.map(({ account }) => account),
+    request,
+    surroundings,
   )
+  const byName = new Map((configured ?? []).map((each) => [each.name, each]))
+  const wanted = accounts.map(({ name, account }, at) => ({
+    name,
+    account,
+    uidls: records[at] ?? null,
+    // As the schema reads it, because a poll compares with that.
+    identity: byName.get(name) ?? account,
+  }))
   const known = wanted.flatMap(({ name, account, uidls, identity }) =>
     uidls === null || uidls.length === 0 || account.seen === null
       ? []

@@ -50,7 +50,7 @@ export function initText(
     deliver: [typeof deliver['path'] === 'string' ? { ...deliver, path: typed(deliver['path']) } : deliver],
     remarks: [],
     off: false,
-    seen: { file: '', uidlsOf: () => [], spellings: asWritten },
+    seen: { file: '', listsOf: () => new Map(), keys: [], spellings: asWritten },
   }
   const settings = state === null ? {} : { state: typed(state) }
   const heading = ['Made by popfetch init. What else there is: popfetch config schema']
