@@ -8,7 +8,7 @@
 //
 // index.ts is the table of kinds, and each kind has a folder: maildir/, mbox/, smtp/ (LMTP too), command/. first-of.ts
 // makes one destination of several. The kinds share envelope.ts (the fields on top, the envelope sender, loops),
-// address.ts, breaker.ts (is it the message, or the server?), slots.ts (how many at once) and disk/ (every call to the
+// address.ts, breaker.ts (is it the message, or the program?), slots.ts (how many at once) and disk/ (every call to the
 // disk, and what is synced when).
 import { escaped } from '../display.ts'
 import type { Message, Origin, ReceivedFacts } from '../message.ts'
@@ -20,6 +20,10 @@ export interface Attempt {
   readonly origin: Origin
   /** The recipient's address; '' for a destination without recipients (maildir, command, mbox). */
   readonly recipient: string
+  /** Called, and waited for, before the other side can have the whole message: before the end of it goes to a server, before a
+   *  program gets its input. Until it resolves, the message was certainly not delivered (S042). It may be called again; when it
+   *  rejects, nothing is handed over, and `deliver` rejects with the same error. Not called by a destination that remembers. */
+  readonly handingOver?: () => Promise<void>
 }
 
 /** Where the message is now: a file's path, a server's answer. For people and the ledger: safe to print, at most

@@ -4,7 +4,7 @@
 import { constants } from 'node:fs'
 import path from 'node:path'
 import { display, displayBytes } from '../../display.ts'
-import { DeliveryError } from '../../errors.ts'
+import { DeliveryError, PopfetchError } from '../../errors.ts'
 import type { Message, Origin } from '../../message.ts'
 import { type Ending, runProgram } from '../../program.ts'
 import { isAddress } from '../address.ts'
@@ -114,6 +114,7 @@ class Command implements Destination {
       throw diskError(`${this.description}: cannot keep the message in ${display(spoolDirectory)}`, error)
     }
     try {
+      await attempt.handingOver?.()
       const { run, timeoutMs } = this.#config
       return await runProgram({
         command: [program, ...run.slice(1)],
@@ -128,7 +129,7 @@ class Command implements Destination {
         ...(graceMs === undefined ? {} : { graceMs }),
       })
     } catch (error) {
-      throw this.#notRun(error)
+      throw error instanceof PopfetchError ? error : this.#notRun(error)
     } finally {
       await offLoop.close(stdin)
     }

@@ -91,6 +91,33 @@ function changed(wanted: number, got: number): string {
   return `the stored message has ${got} bytes where ${wanted} were received`
 }
 
+/** A message whose last piece waits for `handingOver`: without it no server has the whole. */
+export class HeldEnd {
+  readonly stream: Readable
+  /** What `handingOver` rejected with; null: it did not. The stream ends with an error then, without the last piece. */
+  refused: unknown = null
+
+  constructor(whole: Buffer | Readable, handingOver: () => Promise<void>) {
+    this.stream = Readable.from(this.#pieces(whole, handingOver), { objectMode: false })
+  }
+
+  async *#pieces(whole: Buffer | Readable, handingOver: () => Promise<void>): AsyncGenerator<Buffer, void, void> {
+    let last: Buffer | null = null
+    const pieces: Iterable<Buffer> | AsyncIterable<Buffer> = Buffer.isBuffer(whole) ? [whole] : whole
+    for await (const piece of pieces) {
+      if (last !== null) yield last
+      last = piece
+    }
+    try {
+      await handingOver()
+    } catch (error) {
+      this.refused = error
+      throw error
+    }
+    if (last !== null) yield last
+  }
+}
+
 const BARE = /\r(?!\n)|(?<!\r)\n/
 const CR = 0x0d
 const DOT = 0x2e

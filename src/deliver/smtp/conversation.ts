@@ -25,6 +25,12 @@ export class Conversation {
   /** Bytes written to the socket before the content; null: the server has not asked for it. */
   #contentStart: number | null = null
   #wireBytes = 0
+  /** Bytes that had come by then. */
+  #readBefore = 0
+  /** See `#handed`: noted for good, since a destroyed socket does not tell any more. */
+  #wasHanded = false
+  /** The socket that is noted before it is destroyed. */
+  #noted: Socket | null = null
 
   constructor(watched: Watched, limits: SmtpLimits) {
     this.#watched = watched
@@ -36,10 +42,10 @@ export class Conversation {
     this.replies.begin(probing)
     this.#contentStart = null
     this.#wireBytes = wireBytes
+    this.#wasHanded = false
   }
 
-  /** An error that says what went wrong, at which step, and how much the server may have by now. Call it before the socket
-   *  is destroyed. */
+  /** An error that says what went wrong, at which step, and how much the server may have by now. */
   failure(fault: Fault, step?: SmtpStep, cause?: unknown): SmtpFailure {
     const begun = this.#contentStart !== null
     const at = step ?? this.replies.waiting ?? (begun ? 'dot' : 'connect')
@@ -86,10 +92,12 @@ export class Conversation {
     if (nonsense !== null) this.#giveUp({ kind: 'nonsense', text: nonsense.text })
     else if (step === 'DATA' && waiting === 'dot') {
       this.#contentStart = socket.bytesWritten
+      this.#readBefore = socket.bytesRead
+      this.#noteBeforeItEnds(socket)
       inOnePacket(socket)
     }
-    // An acceptance before the whole content was handed over cannot be an answer to it.
-    else if (step === 'dot' && refusal === null && !this.#handed()) {
+    // An acceptance that had come before the content went, or that comes before all of it went, cannot be an answer to it.
+    else if (step === 'dot' && refusal === null && (!this.#handed() || socket.bytesRead === this.#readBefore)) {
       this.#giveUp({ kind: 'nonsense', text }, 'dot')
     }
   }
@@ -98,11 +106,30 @@ export class Conversation {
     this.#watched.giveUp(this.failure(fault, step))
   }
 
-  /** Was the whole content handed to the socket, its dot included? Then the server may have it. */
+  /** Was the whole content handed to the kernel, its dot included? Then the server may have it. What still stands in our own
+   *  buffers it cannot have (D128). */
   #handed(): boolean {
     const socket = this.#watched.socket()
-    if (this.#contentStart === null || socket === null) return false
-    return socket.bytesWritten - this.#contentStart >= this.#wireBytes
+    if (!this.#wasHanded && socket !== null) this.#wasHanded = this.#isHanded(socket)
+    return this.#wasHanded
+  }
+
+  #isHanded(socket: Socket): boolean {
+    // After a failed write, what was being written counts as written for Node, and as buffered no more.
+    if (this.#contentStart === null || socket.destroyed || socket.errored !== null) return false
+    // `writableLength` has what is buffered and what is being written.
+    return socket.bytesWritten - socket.writableLength - this.#contentStart >= this.#wireBytes
+  }
+
+  /** However the socket ends, and whoever ends it, nodemailer too: it is asked just before. */
+  #noteBeforeItEnds(socket: Socket): void {
+    if (this.#noted === socket) return
+    this.#noted = socket
+    const destroy = socket.destroy.bind(socket)
+    socket.destroy = (error) => {
+      this.#handed()
+      return destroy(error)
+    }
   }
 
   /** Each step has its own limit; nodemailer reports when it has passed. */

@@ -124,7 +124,7 @@ export class Offers {
       const broken = this.#broken()
       if (broken !== null) throw broken
       const { from, to } = envelopeFor(letter, session.takesUtf8)
-      return said(await session.send(from, to, content, signal))
+      return said(await session.send({ from, to, handingOver: letter.attempt.handingOver ?? null }, content, signal))
     } catch (error) {
       if (!(error instanceof SmtpFailure)) throw error
       const asked = { ...circumstances, othersOpen: this.#pool.others > 0 }

@@ -19,7 +19,7 @@ import {
   XOAUTH2,
   xoauth2,
 } from './capabilities.ts'
-import type { Content } from './content.ts'
+import { type Content, HeldEnd } from './content.ts'
 import { Conversation } from './conversation.ts'
 import { type Fault, SmtpFailure } from './fault.ts'
 import { messageMs, openingMs, type SmtpLimits } from './limits.ts'
@@ -31,6 +31,13 @@ export interface SessionOptions {
   readonly signIn: SignIn | null
   readonly hostName: string
   readonly limits: SmtpLimits
+}
+
+export interface Sending {
+  readonly from: string
+  readonly to: string
+  /** See Attempt; null: nobody wants to know. */
+  readonly handingOver: (() => Promise<void>) | null
 }
 
 export class SmtpSession {
@@ -84,8 +91,8 @@ export class SmtpSession {
   }
 
   /** Resolves with the server's final answer: it has taken responsibility for the message. Rejects with SmtpFailure;
-   *  `alive` then tells whether the session can go on. */
-  async send(from: string, to: string, content: Content, signal: AbortSignal): Promise<string> {
+   *  `alive` then tells whether the session can go on; or with the error of `handingOver`, and nothing was delivered. */
+  async send({ from, to, handingOver }: Sending, content: Content, signal: AbortSignal): Promise<string> {
     this.served++
     this.#conversation.begin(content.wireBytes)
     const sizeLimit = sizeLimitOf(this.#conversation.replies.offers)
@@ -93,7 +100,9 @@ export class SmtpSession {
       const text = `the message has ${content.sizeBytes} bytes, the server takes ${sizeLimit}`
       throw this.#failure({ kind: 'size', text }, 'MAIL')
     }
-    const message = content.open()
+    const whole = content.open()
+    const end = handingOver === null ? null : new HeldEnd(whole, handingOver)
+    const message = end?.stream ?? whole
     try {
       const sent = await this.#wait<Sent>(messageMs(this.#options.limits, content.wireBytes), signal, (resolve) =>
         this.#transport.send(
@@ -110,9 +119,10 @@ export class SmtpSession {
       }
       return sent.response
     } catch (error) {
-      throw await this.#mended(error, signal)
+      const mended = await this.#mended(error, signal)
+      throw end?.refused ?? mended
     } finally {
-      if (message instanceof Readable) message.destroy()
+      for (const stream of [message, whole]) if (stream instanceof Readable) stream.destroy()
     }
   }
 

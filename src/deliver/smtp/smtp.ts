@@ -110,7 +110,8 @@ class SmtpDestination implements Destination {
       checkLetter(letter, this.#config)
       return receiptOf(await this.#offers.make(letter, signal))
     } catch (error) {
-      throw this.#failure(error, letter)
+      // Not ours to put into words: of `handingOver`.
+      throw error instanceof PopfetchError ? error : this.#failure(error, letter)
     }
   }
 

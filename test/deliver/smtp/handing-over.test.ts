@@ -1,0 +1,68 @@
+// Before the server can have a whole message, whoever asked for it is told, and waited for (S042).
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { PopfetchError } from '../../../src/errors.ts'
+import type { Message } from '../../../src/message.ts'
+import {
+  attempt,
+  destination,
+  directory,
+  envelope,
+  failure,
+  hello,
+  MAIL,
+  message,
+  never,
+  scripted,
+  sink,
+} from './scene.ts'
+
+async function inFile(text: string): Promise<Message> {
+  const path = join(await directory(), 'spooled')
+  await writeFile(path, text, 'latin1')
+  return message(text, { kind: 'file', path, form: { lineEndings: 'crlf', prefixBytes: 0 } })
+}
+
+const LARGE = `${MAIL}${'z'.repeat(100)}\r\n`.padEnd(300_000, 'y\r\n')
+
+test.each([
+  ['a small message', async () => message(MAIL), MAIL],
+  ['a message in a file', async () => inFile(LARGE), LARGE],
+] as const)('the end of %s waits until the hand-over is noted', async (_, make, text) => {
+  const server = await sink()
+  const events: string[] = []
+  server.faults.dot = () => {
+    events.push('dot')
+    return null
+  }
+  const noted = Promise.withResolvers<void>()
+  const handingOver = async (): Promise<void> => {
+    events.push('asked')
+    await noted.promise
+    events.push('noted')
+  }
+  const delivering = destination(server.port).deliver({ ...attempt(), handingOver }, await make(), never)
+  while (events.length === 0) await new Promise(setImmediate)
+  noted.resolve()
+  await delivering
+  expect(events).toEqual(['asked', 'noted', 'dot'])
+  expect(server.messages.map(({ bytes }) => bytes.toString('latin1').trimEnd())).toEqual([text.trimEnd()])
+})
+
+test('nothing is asked for a message that is refused before its content', async () => {
+  const server = await sink()
+  server.faults.rcpt = '550 5.1.1 nobody'
+  const handingOver = (): Promise<void> => Promise.reject(new Error('asked'))
+  const error = await failure(destination(server.port).deliver({ ...attempt(), handingOver }, message(MAIL), never))
+  expect(error.conclusion).toBe('RCPT')
+})
+
+test('where it cannot be noted the server gets no end, and the error is the same', async () => {
+  const server = await scripted([...hello, ...envelope, { ignore: true }])
+  const wrong = new PopfetchError('ERR_LEDGER', 'disk full', { scope: 'process', retry: 'later' })
+  const handingOver = (): Promise<void> => Promise.reject(wrong)
+  const delivering = destination(server.port).deliver({ ...attempt(), handingOver }, message(MAIL), never)
+  await expect(delivering).rejects.toBe(wrong)
+  expect(Buffer.concat(server.heard[0] ?? []).toString('latin1')).not.toContain('Body')
+})
