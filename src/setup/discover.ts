@@ -1,6 +1,6 @@
-// From a mail address to its POP3 server: by SRV records (RFC 6186), else by the page with which its domain configures mail
-// programs, else by the table of providers. What asks the network is passed in (lookups.ts).
-// One rule: a server without TLS is never found.
+// From a mail address to its POP3 server: by the table of providers, else by SRV records (RFC 6186), else by the page with
+// which its domain configures mail programs. What asks the network is passed in (lookups.ts).
+// Two rules: a server without TLS is never found, and no record of the DNS leads a known provider's password elsewhere.
 import { parseHost } from '../config/values/host.ts'
 import { providerOf, type Provider } from '../providers.ts'
 
@@ -43,17 +43,17 @@ export async function discover(address: string, lookups: Lookups): Promise<Disco
   const user = provider?.user === 'local' ? local : address
   // A provider without POP3 has none, whatever an old record says.
   if (provider?.pop === null) return { server: null, provider, trusted: true }
-  const known: FoundServer | null = provider === null ? null : { ...provider.pop, user, from: 'table' }
+  if (provider !== null) return { server: { ...provider.pop, user, from: 'table' }, provider, trusted: true }
   const records = await Promise.all([lookups.srv(`_pop3s._tcp.${domain}`), lookups.srv(`_pop3._tcp.${domain}`)])
   const announced = best(records[0] ?? [], 'implicit') ?? best(records[1] ?? [], 'starttls')
   if (announced !== null) {
     const { host } = announced
-    const trusted = host === domain || host.endsWith(`.${domain}`) || host === known?.host
+    const trusted = host === domain || host.endsWith(`.${domain}`)
     return { server: { ...announced, user, from: 'DNS' }, provider, trusted }
   }
   const isOffline = records.every((found) => found === null)
   const described = isOffline ? null : await autoconfig({ address, local, domain }, lookups)
-  return { server: described ?? known, provider, trusted: true }
+  return { server: described, provider, trusted: true }
 }
 
 function best(

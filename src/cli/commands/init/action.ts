@@ -86,7 +86,14 @@ async function signedIn(
       const next = await answers.to(question.afterFailure, null)
       if (next === 'write') return { mailbox, waiting: null }
       if (next === 'stop') throw error
-      suggested = { ...suggested, host: mailbox.host, port: mailbox.port, tls: mailbox.tls, user: mailbox.user }
+      suggested = {
+        ...suggested,
+        host: mailbox.host,
+        trusted: true,
+        port: mailbox.port,
+        tls: mailbox.tls,
+        user: mailbox.user,
+      }
       given = { ...invocation, host: null, port: null, tls: null, user: null, password: null, tokenCommand: null }
     }
   }

@@ -12,6 +12,8 @@ import { usageError } from '../../command-errors.ts'
 
 export interface Suggested {
   readonly host: string | null
+  /** False: only the DNS names the host. It is not taken on Enter alone (RFC 6186 section 6). */
+  readonly trusted: boolean
   readonly port: number | null
   readonly tls: 'implicit' | 'starttls' | 'none'
   readonly user: string
@@ -31,7 +33,7 @@ export async function serverOf(
   { answers, surroundings, lookups }: Means,
 ): Promise<Suggested> {
   const { output, signal } = surroundings
-  if (host !== null) return { host, port, tls: tls ?? 'implicit', user: address, provider: null }
+  if (host !== null) return { host, port, tls: tls ?? 'implicit', user: address, provider: null, trusted: true }
   const network = lookups ?? (await import('../../../setup/lookups.ts')).networkLookups(signal)
   const { server, provider, trusted } = await discover(address, network)
   const steps = provider === null ? null : firstSteps(provider)
@@ -43,8 +45,13 @@ export async function serverOf(
     const why = `only the DNS names it, and a password is not sent where anybody on the way may have pointed`
     throw usageError(`the server of ${display(address)} seems to be ${server.host}: ${why}: say it with --host`)
   }
-  if (server === null) return { host: null, port, tls: tls ?? 'implicit', user: address, provider }
-  return { host: server.host, port: port ?? server.port, tls: tls ?? server.tls, user: server.user, provider }
+  if (server === null) return { host: null, port, tls: tls ?? 'implicit', user: address, provider, trusted }
+  if (!trusted) {
+    output.say(
+      `only the DNS names a server for ${display(address)}: ${server.host}, which is outside its domain, and the DNS can be forged: type that name only if you know it from elsewhere`,
+    )
+  }
+  return { host: server.host, port: port ?? server.port, tls: tls ?? server.tls, user: server.user, provider, trusted }
 }
 
 export interface MailboxMeans {
@@ -57,7 +64,7 @@ export async function mailboxOf(
   suggested: Suggested,
   { given, answers }: MailboxMeans,
 ): Promise<Mailbox> {
-  const host = await answers.to(question.host(suggested.host), given.host)
+  const host = await answers.to(question.host(suggested.trusted ? suggested.host : null), given.host)
   // A port that was found belongs to the server that was found.
   const port = given.port ?? (host === suggested.host ? suggested.port : null)
   const user = await answers.to(question.user(suggested.user), given.user)

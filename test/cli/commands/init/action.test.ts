@@ -186,6 +186,25 @@ describe('init with somebody who answers', () => {
     expect(await readdir(person.path('Post/new'))).toHaveLength(3)
   })
 
+  test('takes no server on Enter alone that only the DNS names, outside the domain', async () => {
+    const lookups: Lookups = {
+      ...offline,
+      srv: (name) =>
+        Promise.resolve(name.startsWith('_pop3s') ? [{ name: 'pop.mallory.example', port: 995, priority: 0 }] : []),
+    }
+    const { dialogue, left } = answers(
+      ['POP3 server', ''],
+      ['POP3 server', '127.0.0.1'],
+      ['User name there', ''],
+      ['Password of', PASSWORD],
+      ['Where mail goes', null],
+    )
+    const argv = ['--address', 'alice@example.net', '--port', String(server.port), '--tls', 'none']
+    await expect(init(argv, dialogue, lookups)).rejects.toThrow('gone')
+    expect(left).toEqual([])
+    expect(person.stderr.text).toMatch(/only the DNS names a server .* pop\.mallory\.example, .* can be forged/)
+  })
+
   test('asks again after a refused password', async () => {
     const { dialogue, left } = answers(
       ['User name', 'alice@example.net'],
