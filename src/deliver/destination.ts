@@ -51,6 +51,8 @@ export interface Standing extends Receipt {
   readonly intent: string
   /** The size with the fields on top; null: the name does not tell. */
   readonly fileBytes: number | null
+  /** When it was put there, in whole seconds; null: nothing tells. */
+  readonly atMs: number | null
 }
 
 /** Where and how a large message may be written so that its delivery is a rename: on the same file system, in its final
@@ -85,7 +87,8 @@ export interface Destination extends AsyncDisposable {
   recall(attempt: Attempt, signal: AbortSignal): Promise<Recollection | null>
 
   /** Which of these messages are there, from whatever attempt, in their order; null for those that are not. For a ledger
-   *  that was lost. Null instead of the list: the destination cannot tell. */
+   *  that was lost or is an older copy. Null instead of the list: the destination cannot tell. Others may move messages
+   *  about meanwhile: it looks again until a look finds nothing more (S038). */
   census(origins: readonly Origin[], signal: AbortSignal): Promise<readonly (Standing | null)[] | null>
 
   /** Hands the message to one recipient. Resolves only when the message would survive a power cut, or the next hop has

@@ -37,7 +37,19 @@ export function firstOf(name: string, members: readonly Member[]): Destination {
       return null
     },
 
-    census: () => Promise.resolve(null),
+    async census(origins, signal) {
+      // One that is down shows nothing now.
+      const asked = await Promise.allSettled(members.map(({ destination }) => destination.census(origins, signal)))
+      const lists = asked.map((answer) => (answer.status === 'fulfilled' ? answer.value : null))
+      if (lists.every((list) => list === null)) return null
+      return origins.map((_, at) => {
+        const found = members.flatMap((member, of) => {
+          const standing = lists[of]?.[at] ?? null
+          return standing === null ? [] : [{ ...standing, ...named(member, standing) }]
+        })
+        return found[0] ?? null
+      })
+    },
 
     async deliver(attempt, message, signal) {
       const refusals: DeliveryError[] = []

@@ -79,17 +79,20 @@ export interface Settlement {
   readonly received: ReceivedFacts | null
 }
 
-/** A message that stands at its destinations from before the ledger (DESIGN 4.3). */
+/** A message that stands at some of its destinations though the ledger does not know it (DESIGN 4.3). */
 export interface Adoption {
   readonly key: EntryKey
   readonly listedBytes: number | null
-  readonly deliveries: readonly {
-    readonly destination: string
-    readonly recipient: string
-    readonly intent: string
-    readonly receipt: string
-  }[]
+  readonly deliveries: readonly AdoptedDelivery[]
+  /** False: it may go to other destinations as well, which only its header tells. The message stays open. */
+  readonly complete: boolean
 }
+
+/** `done`: it stands there. `pending`: it does not. `unknown`: the destination does not show it, so it may be there. */
+export type AdoptedDelivery = { readonly destination: string; readonly recipient: string } & (
+  | { readonly state: 'done'; readonly intent: string; readonly receipt: string }
+  | { readonly state: 'pending' | 'unknown' }
+)
 
 /** Since when, and from how many whole listings at least. */
 export interface Absence {
@@ -187,10 +190,12 @@ export interface Ledger extends AsyncDisposable {
   /** They are listed again, and are the same messages. */
   returned(lease: Lease, keys: readonly EntryKey[]): Promise<void>
 
-  /** Remembers messages as delivered that a destination has from before this ledger; known ones stay as they are. */
+  /** Remembers messages that destinations have though this ledger does not know of it: delivered where all have it, open where
+   *  one may lack it (S034). Known messages stay as they are. */
   adopt(lease: Lease, adoptions: readonly Adoption[]): Promise<void>
-  /** Adds what was received to a message of which only the key was known. */
-  confirm(lease: Lease, key: EntryKey, received: ReceivedFacts): Promise<void>
+  /** Adds what was received to a message of which only the key was known; null: nothing. If it is open and every delivery is
+   *  done, it goes nowhere else and is delivered. */
+  confirm(lease: Lease, key: EntryKey, received: ReceivedFacts | null): Promise<void>
   /** Messages that the server lists under new UIDLs; the new keys must not be known. */
   rekey(lease: Lease, changes: readonly { readonly from: EntryKey; readonly to: EntryKey }[]): Promise<void>
   /** Forgets delivered and skipped messages that whole listings lack, this poll's among them: those that are gone since

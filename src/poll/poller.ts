@@ -66,6 +66,7 @@ interface OpenConfiguration {
   readonly configuration: Configuration
   readonly destinations: Destinations
   readonly departed: Departed
+  readonly looked: Set<string>
   polls: number
 }
 
@@ -138,6 +139,7 @@ export class Poller implements AsyncDisposable {
         accounts: opened.configuration.accounts,
         destinations: opened.destinations,
         departed: opened.departed,
+        looked: opened.looked,
         options,
         budget: this.#budget,
         signal: controller.signal,
@@ -160,7 +162,8 @@ export class Poller implements AsyncDisposable {
 
   #begin(configuration: Configuration): OpenConfiguration {
     const destinations = new Destinations(configuration, this.#context.env, Date.now)
-    return { configuration, destinations, departed: new Departed(this.#context.ledger, configuration), polls: 0 }
+    const departed = new Departed(this.#context.ledger, configuration)
+    return { configuration, destinations, departed, looked: new Set(), polls: 0 }
   }
 
   #end({ destinations }: OpenConfiguration): void {

@@ -4,7 +4,8 @@
 import { Spool } from '../deliver/spool.ts'
 import { fingerprint, splitHeader, stateBytes } from '../header.ts'
 import type { EntryKey } from '../ledger/ledger.ts'
-import { originOf } from './attempt.ts'
+import { newIntent, originOf } from './attempt.ts'
+import { compareCopy, copiesOf, type Copy } from './compare/proof.ts'
 import { lookAtHeaders } from './compare/identify.ts'
 import { mayDelete, MOST_DELETIONS, type Plan, type PlannedDeletion, type PlannedFetch } from './plan/plan.ts'
 import { compareSizes } from './account/sizes.ts'
@@ -79,23 +80,32 @@ async function matching(
   })
 }
 
+/** Messages that were found by their names alone: those that stand somewhere, byte for byte as the server has them. That is
+ *  recorded, and not asked again. */
 async function compared(deletions: readonly PlannedDeletion[], visit: Visit): Promise<readonly PlannedDeletion[]> {
+  const { account, run } = visit
+  const recorded = await Promise.all(deletions.map(({ uidl }) => run.ledger.records.find(account.name, uidl)))
+  const wanted = deletions.map((deletion, at) => {
+    const { uidl, copy } = deletion
+    const record = recorded[at]?.find(({ key }) => key.copy === copy)
+    return { deletion, uidl, copy, deliveries: record?.deliveries ?? [] }
+  })
   const same: PlannedDeletion[] = []
-  for (let at = 0; at < deletions.length; at += COMPARED_AT_ONCE) {
-    const batch = deletions.slice(at, at + COMPARED_AT_ONCE)
-    const verdicts = await Promise.all(batch.map((deletion) => isOnDisk(deletion, visit)))
-    same.push(...batch.filter((_, index) => verdicts[index]))
+  for await (const slice of copiesOf(wanted, visit)) {
+    const there = [...slice].filter(([, copies]) => copies.some(({ received }) => received !== null))
+    for (let at = 0; at < there.length; at += COMPARED_AT_ONCE) {
+      const batch = there.slice(at, at + COMPARED_AT_ONCE)
+      const verdicts = await Promise.all(batch.map(([{ deletion }, copies]) => isThere(deletion, copies, visit)))
+      same.push(...batch.flatMap(([{ deletion }], index) => (verdicts[index] === true ? [deletion] : [])))
+    }
   }
   return same
 }
 
-/** Does the server's message equal the file at the destination, byte for byte? Then that is recorded, and not asked
- *  again. */
-async function isOnDisk(deletion: PlannedDeletion, visit: Visit): Promise<boolean> {
-  const { account, lease, run, session, destinations } = visit
-  const origin = originOf(account, deletion)
+async function isThere(deletion: PlannedDeletion, copies: readonly Copy[], visit: Visit): Promise<boolean> {
+  const { account, lease, run, session } = visit
   await using spool = new Spool({
-    origin,
+    origin: originOf(account, deletion),
     place: null,
     attempt: null,
     directory: run.destinations.spoolDirectory,
@@ -105,16 +115,29 @@ async function isOnDisk(deletion: PlannedDeletion, visit: Visit): Promise<boolea
   })
   const reply = await session.retrieve(deletion.number, spool)
   if (reply.status !== 'ok') return false
-  const { sizeBytes, digest, fingerprint, messageId } = await spool.complete(run.nowMs())
-  for (const { destination, down } of await destinations.configured()) {
-    // Its files cannot be read now; another destination may still prove the message.
-    if (down !== null) continue
-    const [standing] = (await destination.census([origin], run.signal)) ?? []
-    if (standing === null || standing === undefined) continue
-    const recalled = await destination.recall({ intent: standing.intent, origin, recipient: '' }, run.signal)
-    if (recalled?.received?.digest.equals(digest) !== true) continue
-    await run.ledger.confirm(lease, deletion, { receivedBytes: sizeBytes, digest, fingerprint, messageId })
-    return true
-  }
-  return false
+  const message = await spool.complete(run.nowMs())
+  const verdicts = copies.map((copy) => ({ copy, verdict: compareCopy(copy, message) }))
+  const others = verdicts.filter(({ verdict }) => verdict === 'other')
+  const isSame = others.length === 0 && verdicts.some(({ verdict }) => verdict === 'same')
+  if (!isSame && others.length === 0) return false
+  const { sizeBytes: receivedBytes, digest, fingerprint, messageId } = message
+  await run.ledger.confirm(lease, deletion, { receivedBytes, digest, fingerprint, messageId })
+  if (!isSame) await reopen(deletion, others, visit)
+  return isSame
+}
+
+/** Another message stands there under its name: the next poll delivers it (P130, S039). */
+async function reopen(
+  { uidl, copy, sizeBytes }: PlannedDeletion,
+  others: readonly { readonly copy: Copy }[],
+  { lease, run }: Visit,
+): Promise<void> {
+  const key = { uidl, copy }
+  const deliveries = others.map(({ copy: { target, recipient } }) => ({
+    destination: target.name,
+    recipient,
+    intent: newIntent(),
+  }))
+  await run.ledger.begin(lease, [{ key, listedBytes: sizeBytes, deliveries }])
+  await run.ledger.abandon(lease, [{ key, reason: null, counts: false }])
 }

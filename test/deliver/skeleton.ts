@@ -27,7 +27,7 @@ import { diskError } from '../../src/deliver/disk/disk-error.ts'
 import { type FileSystem, offLoop, syncDirectory, writeAll } from '../../src/deliver/disk/filesystem.ts'
 import type { Reserve } from '../../src/deliver/disk/reserve.ts'
 import { within } from '../../src/deliver/disk/time-limit.ts'
-import { messageKey } from '../../src/deliver/maildir/name.ts'
+import { messageKey } from '../../src/deliver/message-key.ts'
 import { errnoOf, PopfetchError, type Verdict } from '../../src/errors.ts'
 import type { Message, Origin } from '../../src/message.ts'
 
@@ -122,7 +122,9 @@ export class Skeleton implements Destination {
     const intents = await this.limited(look(), signal, 'cannot be looked through')
     return origins.map((origin) => {
       const intent = intents.get(messageKey(origin))
-      return intent === undefined ? null : { ...this.receipt(nameOf({ origin, intent })), intent, fileBytes: null }
+      return intent === undefined
+        ? null
+        : { ...this.receipt(nameOf({ origin, intent })), intent, fileBytes: null, atMs: null }
     })
   }
 

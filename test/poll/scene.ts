@@ -6,6 +6,7 @@ import path from 'node:path'
 import { loadConfiguration } from '../../src/config/load.ts'
 import { openLedger } from '../../src/ledger/sqlite/open.ts'
 import { silentLog } from '../../src/log.ts'
+import { forgetMessages } from '../../src/poll/account/amend.ts'
 import { checkAll, pollAll } from '../../src/poll/poller.ts'
 import type { AccountReport, CheckReport, PollOptions } from '../../src/poll/report.ts'
 import { Pop3Server, type Pop3ServerOptions } from '../support/pop3-server.ts'
@@ -106,6 +107,15 @@ export class Scene implements AsyncDisposable {
     database.close()
   }
 
+  /** As `state forget` does. */
+  async forget(uidls: readonly string[] | 'all'): Promise<void> {
+    const { statePath } = await this.#configuration()
+    await using ledger = await openLedger(statePath)
+    await using lease = await ledger.lease(this.name)
+    if (lease === null) throw new Error('somebody polls')
+    await forgetMessages(ledger, lease, uidls === 'all' ? 'all' : uidls.map((uidl) => ({ uidl, copy: 0 })))
+  }
+
   async #configuration() {
     const file = this.path('config.yaml')
     const lines = [
@@ -133,13 +143,17 @@ export class Scene implements AsyncDisposable {
     })
   }
 
-  /** The contents of a Maildir's new/ and cur/, in no order. */
-  mail(name = 'inbox'): string[] {
+  /** The files in a Maildir's new/ and cur/, in no order. */
+  files(name = 'inbox'): string[] {
     return ['new', 'cur'].flatMap((folder) => {
       const directory = this.path(`${name}/${folder}`)
-      if (!existsSync(directory)) return []
-      return readdirSync(directory).map((file) => readFileSync(path.join(directory, file), 'latin1'))
+      return existsSync(directory) ? readdirSync(directory).map((file) => path.join(directory, file)) : []
     })
+  }
+
+  /** Their contents. */
+  mail(name = 'inbox'): string[] {
+    return this.files(name).map((file) => readFileSync(file, 'latin1'))
   }
 
   /** The subjects in a Maildir, sorted by number: each exactly once when all is well. */

@@ -59,7 +59,7 @@ export function destinationConflicts(written: Written): readonly Conflict[] {
 
 /** Whether a destination tells what stands there. A group does not, nor one that is not configured. */
 export function showsWhatItHas(config: DestinationConfig | undefined): boolean {
-  return config !== undefined && config.type !== FIRST_OF && kindOf(config).showsWhatItHas
+  return config !== undefined && config.type !== FIRST_OF && kindOf(config).showsWhatItHas(config)
 }
 
 /** The keys of the destination that a URL means. */

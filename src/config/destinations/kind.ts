@@ -88,7 +88,7 @@ export interface Kind<Keys> {
 
   /** Whether its `census` (deliver/destination.ts) tells what stands there. Then a first poll brings nothing twice, and the
    *  guard ERR_FIRST_POLL lets it start. */
-  readonly showsWhatItHas: boolean
+  showsWhatItHas(keys: Keys): boolean
 
   /** What `init` and `import` call the first destination of this kind. */
   readonly usualName: string
@@ -118,5 +118,5 @@ export const plain = {
   accepts: (): boolean => true,
   recipients: (): number => 1,
   unencryptedTo: (): null => null,
-  showsWhatItHas: false,
+  showsWhatItHas: (): boolean => false,
 }

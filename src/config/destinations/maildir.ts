@@ -28,7 +28,7 @@ export const maildir = kind({
   schema,
   url: pathUrl('maildir'),
   usualName: 'inbox',
-  showsWhatItHas: true,
+  showsWhatItHas: () => true,
   canonicalUrl: ({ path }) => `maildir:${path}`,
   show: (keys) => ({ ...keys, mode: `0${keys.mode.toString(8)}` }),
   accountTexts: ({ path }) => [path],

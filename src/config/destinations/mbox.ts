@@ -22,6 +22,8 @@ export const mbox = kind({
   usualName: 'mbox',
   canonicalUrl: ({ path }) => `mbox:${path}`,
   show: (keys) => keys,
+  // By the fields on top.
+  showsWhatItHas: ({ trace }) => trace,
   accountTexts: ({ path }) => [path],
   settings(config, { account }) {
     const path = expandAccount(config.path, account)

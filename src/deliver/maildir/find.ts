@@ -6,7 +6,8 @@ import type { Origin } from '../../message.ts'
 import { receiptOf, type Standing } from '../destination.ts'
 import { type FileSystem, syncDirectory } from '../disk/filesystem.ts'
 import type { Folders } from './folders.ts'
-import { messageKey, type OwnName, ownName } from './name.ts'
+import { messageKey } from '../message-key.ts'
+import { type OwnName, ownName } from './name.ts'
 
 /** A file that popfetch put there. */
 export interface OwnFile extends OwnName {
@@ -39,9 +40,9 @@ export class InterruptedDeliveries {
   readonly #fileSystem: FileSystem
   readonly #folders: Folders
   #walk: Promise<void> | null = null
-  /** The first 52 bits of every intent that was seen. */
+  /** The first 52 bits of every intent that was seen, in order. */
   #seen = new Float64Array(0)
-  #newest = new Map<string, OwnFile>()
+  readonly #newest = new Map<string, OwnFile>()
   /** The few files in tmp/, by intent. */
   readonly #unfinished = new Map<string, string>()
   readonly #durable = new Map<string, Promise<void>>()
@@ -59,7 +60,7 @@ export class InterruptedDeliveries {
     const unfinished = this.#unfinished.get(intent)
     if (unfinished !== undefined) await this.#remove(unfinished)
     const known = this.#newest.get(intent)
-    const file = known ?? (this.#seen.includes(markOf(intent)) ? await this.#findOld(intent) : undefined)
+    const file = known ?? (includes(this.#seen, markOf(intent)) ? await this.#findOld(intent) : undefined)
     if (file === undefined) return null
     let durable = this.#durable.get(file.folder)
     if (durable === undefined) {
@@ -71,21 +72,30 @@ export class InterruptedDeliveries {
     return pathOf(file)
   }
 
+  /** Looks until a look finds nothing more: a reader that renames a file meanwhile can hide it from one (S038). */
   async #look(): Promise<void> {
+    while ((await this.#lookOnce()) > 0);
+  }
+
+  /** How many files it found that no look found before. */
+  async #lookOnce(): Promise<number> {
     const { tmp, new: fresh, cur } = this.#folders
-    const seen: number[] = []
+    const found: number[] = []
     let newest: OwnFile[] = []
     for await (const file of ownFiles(this.#fileSystem, [tmp, fresh, cur])) {
       if (file.folder === tmp) {
         this.#unfinished.set(file.intent, pathOf(file))
         continue
       }
-      seen.push(markOf(file.intent))
+      const mark = markOf(file.intent)
+      if (!includes(this.#seen, mark)) found.push(mark)
       newest.push(file)
       if (newest.length > 2 * KEPT_NAMES) newest = newestOf(newest)
     }
-    this.#seen = Float64Array.from(seen)
-    this.#newest = new Map(newestOf(newest).map((file) => [file.intent, file]))
+    // A file that was renamed meanwhile has its newer name last.
+    for (const file of newestOf(newest)) this.#newest.set(file.intent, file)
+    if (found.length > 0) this.#seen = Float64Array.from([...this.#seen, ...found]).sort()
+    return found.length
   }
 
   /** Walks once more, for a file whose name was not kept. */
@@ -110,6 +120,17 @@ function newestOf(files: OwnFile[]): OwnFile[] {
   return files.filter(({ name }) => Number.parseInt(name, 10) >= oldest).slice(0, KEPT_NAMES)
 }
 
+/** In numbers that are in order. */
+function includes(sorted: Float64Array, wanted: number): boolean {
+  let from = 0
+  for (let to = sorted.length; from < to;) {
+    const middle = (from + to) >>> 1
+    if ((sorted[middle] ?? 0) < wanted) from = middle + 1
+    else to = middle
+  }
+  return sorted[from] === wanted
+}
+
 function markOf(intent: string): number {
   return Number.parseInt(intent.slice(0, 13), 16)
 }
@@ -130,23 +151,33 @@ export async function deliveredFiles(
   return found
 }
 
-/** Which of these messages are in new/ or cur/, in the order of `origins`; null for those that are not. For a ledger that
- *  was lost: the names alone tell. Rejects with what the system says. */
+/** Which of these messages are in new/ or cur/, in the order of `origins`; null for those that are not. The names alone
+ *  tell. Looks until a look finds nothing more (S038). Rejects with what the system says. */
 export async function census(
   fileSystem: FileSystem,
-  { new: fresh, cur }: Folders,
+  folders: Folders,
   origins: readonly Origin[],
 ): Promise<readonly (Standing | null)[]> {
   let keys: readonly string[] = []
   const found = new Map<string, Standing | null>()
-  for await (const file of ownFiles(fileSystem, [fresh, cur])) {
-    if (found.size === 0) {
-      // Not before: most Maildirs have no file of ours, and a key is a hash.
-      keys = origins.map(messageKey)
-      for (const key of keys) found.set(key, null)
+  const look = async (): Promise<number> => {
+    let more = 0
+    for await (const file of ownFiles(fileSystem, [folders.new, folders.cur])) {
+      if (found.size === 0) {
+        // Not before: most Maildirs have no file of ours, and a key is a hash.
+        keys = origins.map(messageKey)
+        for (const key of keys) found.set(key, null)
+      }
+      const { key, intent, fileBytes, atMs } = file
+      const before = found.get(key)
+      if (before === undefined) continue
+      if (before === null) more++
+      // Of several files the newest tells most.
+      if (before === null || (before.atMs ?? 0) <= atMs)
+        found.set(key, { intent, fileBytes, atMs, ...receiptOf(pathOf(file)) })
     }
-    const { key, intent, fileBytes } = file
-    if (found.has(key)) found.set(key, { intent, fileBytes, ...receiptOf(pathOf(file)) })
+    return more
   }
+  for (let more = 1, missing = origins.length; more > 0 && missing > 0; missing -= more) more = await look()
   return origins.map((_, at) => found.get(keys[at] ?? '') ?? null)
 }

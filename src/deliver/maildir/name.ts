@@ -1,28 +1,13 @@
 // Names of Maildir files: `<seconds>.K<message>I<intent>.<host>,S=<size>` (DESIGN 4.3). K says which message it is, I which
 // attempt put it there. So an interrupted delivery is found again, and other programs' files are told from ours.
-import { hash } from 'node:crypto'
-import type { Origin } from '../../message.ts'
 import type { Attempt } from '../destination.ts'
+import { messageKey } from '../message-key.ts'
 
 /** Keeps the whole name below 200 bytes (D006): the fixed parts need 75 at most. */
 const HOST_LIMIT = 120
 const INTENT = /^[0-9a-f]{16}$/
-const OWN = /^\d{1,16}\.K([0-9a-f]{24})I([0-9a-f]{16})\./
+const OWN = /^(\d{1,16})\.K([0-9a-f]{24})I([0-9a-f]{16})\./
 const SIZE = /,S=(\d{1,15})(?=[:,]|$)/
-
-/** The bytes to be hashed are put together here; nearly always they fit. */
-const scratch = Buffer.allocUnsafeSlow(1024)
-
-/** 24 hexadecimal digits for a message of an account. The UIDL's bytes are hashed, never part of a path (P094). */
-export function messageKey({ account, user, uidl, copy }: Origin): string {
-  const before = `${account}\0${user}\0`
-  const own = `${uidl}\0${copy}`
-  const needed = before.length * 3 + own.length
-  const bytes = needed <= scratch.length ? scratch : Buffer.allocUnsafe(needed)
-  const start = bytes.write(before, 'utf8')
-  const end = start + bytes.write(own, start, 'latin1')
-  return hash('sha256', bytes.subarray(0, end), 'hex').slice(0, 24)
-}
 
 /** `host` as part of a file name. Characters other than letters, digits, dot, hyphen and underscore are written as `\ooo`,
  *  as maildir(5) does for `/` and `:`; `,` and `=` too, since readers look for `,S=`. */
@@ -51,7 +36,7 @@ export function sizedName(name: string, fileBytes: number): string {
 
 /** The intent in the name of a file of ours, with or without flags; null: not ours. */
 export function intentOf(name: string): string | null {
-  return OWN.exec(name)?.[2] ?? null
+  return OWN.exec(name)?.[3] ?? null
 }
 
 export interface OwnName {
@@ -60,12 +45,14 @@ export interface OwnName {
   readonly intent: string
   /** null in tmp/, where the size may not be known yet. */
   readonly fileBytes: number | null
+  /** When the delivery began, in whole seconds. */
+  readonly atMs: number
 }
 
 /** What the name of a file of ours says; null: not ours. */
 export function ownName(name: string): OwnName | null {
-  const [, key, intent] = OWN.exec(name) ?? []
+  const [, seconds, key, intent] = OWN.exec(name) ?? []
   if (key === undefined || intent === undefined) return null
   const size = SIZE.exec(name)?.[1]
-  return { key, intent, fileBytes: size === undefined ? null : Number(size) }
+  return { key, intent, fileBytes: size === undefined ? null : Number(size), atMs: Number(seconds) * 1000 }
 }

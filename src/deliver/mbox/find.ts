@@ -1,5 +1,5 @@
-// Which attempts arrived in an mbox: the field that popfetch put right above each message says the intent of the attempt
-// and how long the message is. One walk through the file answers for all. One rule: what is there by half did not arrive.
+// Which attempts arrived in an mbox: the field that popfetch put right above each message says the intent of the attempt,
+// how long the message is and which one it is. One walk through the file answers for all. One rule: what is there by half did not arrive.
 import { createHash } from 'node:crypto'
 import { identity, splitHeader } from '../../header.ts'
 import type { ReceivedFacts } from '../../message.ts'
@@ -13,6 +13,11 @@ export interface Place {
   readonly to: number
   /** As written, with LF line ends and without quoting. */
   readonly messageBytes: number
+  readonly intent: string
+  /** `messageKey` of the message; '' where an older popfetch wrote it. */
+  readonly key: string
+  /** By its From_ line; null: that is odd. */
+  readonly atMs: number | null
 }
 
 const CHUNK_BYTES = 256 * 1024
@@ -23,23 +28,26 @@ const MOST_PLACES = 50_000
 /** A line that is longer was hardly quoted. */
 const MOST_LINE_BYTES = 1024 * 1024
 
-const MARKER = /\nX-Popfetch-Delivery: ([0-9a-f]{16}) (\d{1,15})\n/
+const MARKER = /\nX-Popfetch-Delivery: ([0-9a-f]{16}) (\d{1,15})(?: ([0-9a-f]{24}))?\n/
+const FROM_DATE = /^From \S+ (\w{3} \w{3} [ \d]\d [\d:]{8} \d{4})\n/
 
-export function markerField(intent: string, messageBytes: number): string {
-  return `X-Popfetch-Delivery: ${intent} ${messageBytes}\n`
+export function markerField(intent: string, messageBytes: number, key: string): string {
+  return `X-Popfetch-Delivery: ${intent} ${messageBytes}${key === '' ? '' : ` ${key}`}\n`
 }
+
+type Marker = Pick<Place, 'intent' | 'key'>
 
 /** By intent; of those `wanted`, or of the newest that there are. */
 export async function places(
   fileSystem: FileSystem,
   fd: number,
-  wanted: ReadonlySet<string> | null = null,
+  wanted: ((marker: Marker) => boolean) | null = null,
 ): Promise<ReadonlyMap<string, Place>> {
   const found = new Map<string, Place>()
-  let open: { readonly intent: string; readonly from: number; readonly messageBytes: number } | null = null
+  let open: Omit<Place, 'to'> | null = null
   const close = (to: number): void => {
     if (open === null) return
-    found.set(open.intent, { from: open.from, to: Math.max(open.from, to), messageBytes: open.messageBytes })
+    found.set(open.intent, { ...open, to: Math.max(open.from, to) })
     const [oldest] = wanted === null ? found.keys() : []
     if (found.size > MOST_PLACES && oldest !== undefined) found.delete(oldest)
     open = null
@@ -55,11 +63,14 @@ export async function places(
     const limit = length === 0 ? text.length : text.length - TOP_BYTES
     for (let at = text.indexOf('\nFrom '); at >= 0 && at < limit; at = text.indexOf('\nFrom ', at + 1)) {
       close(base + at)
-      const marker = MARKER.exec(text.slice(at + 1, at + 1 + TOP_BYTES))
+      const top = text.slice(at + 1, at + 1 + TOP_BYTES)
+      const marker = MARKER.exec(top)
       if (marker === null) continue
-      const [all, intent = '', bytes] = marker
-      if (wanted !== null && !wanted.has(intent)) continue
-      open = { intent, from: base + at + 1 + marker.index + all.length, messageBytes: Number(bytes) }
+      const [all, intent = '', bytes, key = ''] = marker
+      if (wanted !== null && !wanted({ intent, key })) continue
+      const atMs = Date.parse(`${FROM_DATE.exec(top)?.[1] ?? ''} UTC`)
+      const from = base + at + 1 + marker.index + all.length
+      open = { intent, key, from, messageBytes: Number(bytes), atMs: Number.isNaN(atMs) ? null : atMs }
     }
     if (length === 0) {
       close(base + text.length - (text.endsWith('\n\n') ? 1 : 0))
@@ -72,8 +83,8 @@ export async function places(
 }
 
 /** Is the message still where it was? Mail programs write the file anew. */
-export async function stands(fileSystem: FileSystem, fd: number, intent: string, place: Place): Promise<boolean> {
-  const marker = Buffer.from(markerField(intent, place.messageBytes))
+export async function stands(fileSystem: FileSystem, fd: number, place: Place): Promise<boolean> {
+  const marker = Buffer.from(markerField(place.intent, place.messageBytes, place.key))
   const before = Buffer.alloc(marker.length)
   const after = Buffer.alloc(6)
   const length = await fileSystem.readAt(fd, after, place.to)

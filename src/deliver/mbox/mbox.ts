@@ -2,10 +2,18 @@
 // is mboxrd.ts, the lock mbox-lock.ts, appending mbox-queue.ts and mbox-append.ts, finding it again mbox-recall.ts; here is
 // what holds them together. One rule: every wait ends.
 import path from 'node:path'
-import type { Message } from '../../message.ts'
-import { type Attempt, type ReadableDestination, type Receipt, receiptOf, type Recollection } from '../destination.ts'
+import type { Message, Origin } from '../../message.ts'
+import {
+  type Attempt,
+  type ReadableDestination,
+  type Receipt,
+  receiptOf,
+  type Recollection,
+  type Standing,
+} from '../destination.ts'
 import { type FileSystem, offLoop } from '../disk/filesystem.ts'
 import type { Reserve } from '../disk/reserve.ts'
+import { messageKey } from '../message-key.ts'
 import { MboxRoom } from './context.ts'
 import { checkMbox, openMboxFile, recover } from './file.ts'
 import { markerField, type Place, places, readPlace, stands } from './find.ts'
@@ -103,9 +111,9 @@ class Mbox implements ReadableDestination {
     let known: ReadonlyMap<string, Place> | null = null
     const look = (intent: string) => async (fd: number) => {
       const place = known?.get(intent)
-      if (known !== null && (place === undefined || (await stands(fileSystem, fd, intent, place)))) return place
+      if (known !== null && (place === undefined || (await stands(fileSystem, fd, place)))) return place
       // Mail programs write the file anew.
-      known = await places(fileSystem, fd, wanted)
+      known = await places(fileSystem, fd, (marker) => wanted.has(marker.intent))
       return known.get(intent)
     }
     const found: (Recollection | null)[] = []
@@ -116,13 +124,32 @@ class Mbox implements ReadableDestination {
     return found
   }
 
-  census(): Promise<null> {
-    return Promise.resolve(null)
+  /** Messages that an older popfetch delivered do not say which they are, and are not found. */
+  async census(origins: readonly Origin[], signal: AbortSignal): Promise<readonly (Standing | null)[] | null> {
+    if (!this.remembers) return null
+    const keys = origins.map(messageKey)
+    const wanted = new Set(keys)
+    const look = async (fd: number): Promise<ReadonlyMap<string, Place>> => {
+      const { fileSystem } = this.#room
+      const found = [...(await places(fileSystem, fd, ({ key }) => wanted.has(key))).values()]
+      const whole = found.filter(({ from, to, messageBytes }) => to - from >= messageBytes)
+      // Whoever wrote it may have died before this.
+      if (whole.length > 0) await fileSystem.fsync(fd)
+      return new Map(whole.map((place) => [place.key, place]))
+    }
+    const found = await this.#room.within(this.#locked(look, signal), signal)
+    return keys.map((key) => {
+      const place = found.get(key)
+      if (place === undefined) return null
+      const { intent, messageBytes, atMs } = place
+      return { ...this.#receipt(), intent, fileBytes: messageBytes, atMs }
+    })
   }
 
   async deliver(attempt: Attempt, message: Message, signal: AbortSignal): Promise<Receipt> {
     const fields = this.#context.prefix(attempt).replaceAll('\r\n', '\n')
-    const prefix = (bytes: number): string => fields + (this.remembers ? markerField(attempt.intent, bytes) : '')
+    const prefix = (bytes: number): string =>
+      fields + (this.remembers ? markerField(attempt.intent, bytes, messageKey(attempt.origin)) : '')
     await this.#queue.add(message, prefix, signal)
     return this.#receipt()
   }
@@ -136,11 +163,8 @@ class Mbox implements ReadableDestination {
     looks: readonly ((fd: number) => Promise<Place | undefined>)[],
     signal: AbortSignal,
   ): Promise<readonly (Recollection | null)[]> {
-    const { fileSystem, options } = this.#room
-    await using lock = await this.#room.lock(signal)
-    const fd = await openMboxFile(options)
-    try {
-      if (lock.leftover !== null) await recover(fileSystem, fd, lock.leftover)
+    const { fileSystem } = this.#room
+    return await this.#locked(async (fd) => {
       const found: (Recollection | null)[] = []
       for (const look of looks) {
         const place = await look(fd)
@@ -150,6 +174,17 @@ class Mbox implements ReadableDestination {
       // Whoever wrote it may have died before this.
       if (found.some((one) => one !== null)) await fileSystem.fsync(fd)
       return found
+    }, signal)
+  }
+
+  /** Does `work` with the file, under its lock, once what a dead popfetch left by half is taken back. */
+  async #locked<T>(work: (fd: number) => Promise<T>, signal: AbortSignal): Promise<T> {
+    const { fileSystem, options } = this.#room
+    await using lock = await this.#room.lock(signal)
+    const fd = await openMboxFile(options)
+    try {
+      if (lock.leftover !== null) await recover(fileSystem, fd, lock.leftover)
+      return await work(fd)
     } finally {
       await fileSystem.close(fd)
     }
@@ -159,7 +194,7 @@ class Mbox implements ReadableDestination {
     const { fileSystem } = this.#room
     const known = this.#places?.get(intent)
     if (this.#places !== null && known === undefined) return undefined
-    if (known !== undefined && (await stands(fileSystem, fd, intent, known))) return known
+    if (known !== undefined && (await stands(fileSystem, fd, known))) return known
     this.#places = await places(fileSystem, fd)
     return this.#places.get(intent)
   }

@@ -192,8 +192,8 @@ export class SqliteLedger implements Ledger {
     return this.#access.changeAll(lease, adoptions, (adoption, id, nowMs) => this.#identity.adopt(id, adoption, nowMs))
   }
 
-  confirm(lease: Lease, key: EntryKey, received: ReceivedFacts): Promise<void> {
-    return this.#access.change(lease, (id) => this.#identity.confirm(id, key, received))
+  confirm(lease: Lease, key: EntryKey, received: ReceivedFacts | null): Promise<void> {
+    return this.#access.change(lease, (id, nowMs) => this.#identity.confirm(id, key, received, nowMs))
   }
 
   rekey(lease: Lease, changes: Parameters<Ledger['rekey']>[1]): Promise<void> {

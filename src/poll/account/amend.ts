@@ -26,13 +26,15 @@ export async function rememberSeen(ledger: Ledger, lease: Lease, seen: SeenElsew
   await ledger.finish(lease, { identity: seen.identity, health: record, facts, wholeListing: false, mark: null })
 }
 
-/** `alive`: the guard against changed UIDs would miss the messages (S020). `forgotten`: an account without messages is no
- *  lost ledger, to be rebuilt from a Maildir (DESIGN 4.3): the messages are wanted once more. */
-const FACTS_OF_FORGOTTEN = { alive: null, forgotten: 'yes' }
-
 /** The next poll takes the messages for new. Gives how many were forgotten. */
-export function forgetMessages(ledger: Ledger, lease: Lease, keys: readonly EntryKey[] | 'all'): Promise<number> {
-  return keys === 'all'
-    ? ledger.records.forgetAll(lease, FACTS_OF_FORGOTTEN)
-    : ledger.records.forget(lease, keys, FACTS_OF_FORGOTTEN)
+export function forgetMessages(
+  ledger: Ledger,
+  lease: Lease,
+  keys: readonly EntryKey[] | 'all',
+  nowMs = Date.now(),
+): Promise<number> {
+  // `alive`: the guard against changed UIDs would miss the messages (S020). `forgotten`: what a Maildir has from before is no
+  // sign of a lost ledger (DESIGN 4.3): the messages are wanted once more.
+  const facts = { alive: null, forgotten: String(nowMs) }
+  return keys === 'all' ? ledger.records.forgetAll(lease, facts) : ledger.records.forget(lease, keys, facts)
 }

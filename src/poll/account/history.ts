@@ -3,7 +3,8 @@
 import { showsWhatItHas } from '../../config/destinations/destinations.ts'
 import type { Account } from '../../config/schema.ts'
 import { asPopfetchError, PopfetchError } from '../../errors.ts'
-import type { AccountIdentity, AccountRecord, Lease } from '../../ledger/ledger.ts'
+import type { Standing } from '../../deliver/destination.ts'
+import type { AccountIdentity, AccountRecord, Lease, TakingOver } from '../../ledger/ledger.ts'
 import type { Listing } from '../../pop3/listing/listing.ts'
 import { type AgeClock, ageClock } from '../plan/age-clock.ts'
 import { isPaused, nextHealth, secretMark } from './backoff.ts'
@@ -36,6 +37,7 @@ export class History {
   readonly #facts: Record<string, string | null> = {}
   #secretMark: number | null = null
   #wholeListing = false
+  #foundBefore: TakingOver['counts'] | null = null
   /** Read, and not used yet. */
   #unused: string | null = null
 
@@ -94,10 +96,63 @@ export class History {
     return (this.loginDelaySeconds ?? 0) > LONGEST_WAIT_S
   }
 
-  /** No message is known. The ledger may be new because an older one was lost (DESIGN 4.3), unless a person emptied it
-   *  (amend.ts). */
+  /** No message is known: the ledger may be new because an older one was lost (DESIGN 4.3). */
   get mayBeLost(): boolean {
-    return this.record.known === 0 && this.record.facts['forgotten'] === undefined
+    return this.record.known === 0
+  }
+
+  /** Is the record being brought in step with what stands at the destinations, or with new UIDLs? */
+  get takingOver(): TakingOver | null {
+    return this.record.takingOver
+  }
+
+  /** The record is taken over from now on, until `tookOver`: durable, so that a kill in between does not end it (S035). */
+  async takeOver(why: TakingOver['why']): Promise<void> {
+    if (this.takingOver !== null && (why !== 'new-ids' || this.takingOver.why === why)) return
+    await this.#recordTakingOver({ why, sinceMs: this.#run.nowMs(), counts: { after: this.#afterMs } })
+  }
+
+  /** So much was found since this poll began. */
+  async foundMore({ found, open }: { readonly found: number; readonly open: number }): Promise<void> {
+    const state = this.takingOver
+    if (state === null) return
+    this.#foundBefore ??= state.counts
+    const { found: foundBefore = 0, open: openBefore = 0 } = this.#foundBefore
+    const counts = { ...state.counts, found: foundBefore + found, open: openBefore + open }
+    await this.#recordTakingOver({ ...state, counts })
+  }
+
+  /** Ends the taking over. Gives how far it was; null: there was none. */
+  async tookOver(): Promise<TakingOver | null> {
+    const state = this.takingOver
+    if (state !== null) await this.#recordTakingOver(null)
+    return state
+  }
+
+  async #recordTakingOver(state: TakingOver | null): Promise<void> {
+    await this.#run.ledger.takeOver(this.#lease, state)
+    this.record = { ...this.record, takingOver: state }
+  }
+
+  /** Does this message, which the ledger does not know, count as one that popfetch delivered? Not if a person had it
+   *  forgotten (amend.ts). Nor if it is older than the record and the record is complete: then its UIDL was used again. */
+  counts({ atMs }: Standing): boolean {
+    const { forgotten } = this.record.facts
+    if (forgotten !== undefined && (atMs === null || !(atMs > Number(forgotten)))) return false
+    if (this.mayBeLost || this.takingOver?.why === 'lost' || atMs === null) return true
+    const afterMs = this.takingOver?.counts['after'] ?? this.#afterMs
+    // A clock that was ahead then says nothing.
+    return afterMs > this.#run.nowMs() || atMs >= afterMs - (afterMs % 1000)
+  }
+
+  /** Up to then the record was complete. */
+  get #afterMs(): number {
+    return numberOf(this.record.facts['looked']) ?? this.record.lastPollMs ?? 0
+  }
+
+  /** All destinations were looked through: the record is complete at the end of this poll, and of each one that follows. */
+  looked(): void {
+    this.#run.looked.add(this.#account.name)
   }
 
   /** Throws when a server that gave UIDLs refuses them now: by their headers all its messages would be new (P084, P2). */
@@ -134,7 +189,7 @@ export class History {
     return {
       account: this.#account.name,
       plan,
-      hasHistory: this.record.known > 0,
+      hasHistory: this.record.known > 0 && this.takingOver?.why !== 'lost',
       lastAlive: numberOf(alive),
       lastDelete: lastDelete ?? null,
       delete: deleteText(this.#account),
@@ -143,7 +198,7 @@ export class History {
         showsWhatItHas(configuration.destinations.get(name)),
       ),
       yes: options.yes || options.dryRun,
-      acceptNewIds: options.acceptNewIds || options.dryRun,
+      acceptNewIds: options.acceptNewIds || options.dryRun || this.takingOver?.why === 'new-ids',
     }
   }
 
@@ -159,6 +214,7 @@ export class History {
       this.#facts['clockBefore'] = beforeMs === null ? null : String(beforeMs)
       this.#facts['sizes'] = this.sizes.exact ? 'exact' : 'hints'
     }
+    if (this.#run.looked.has(this.#account.name)) this.#facts['looked'] = String(nowMs())
     const { signedInMs, loginDelaySeconds } = this
     Object.assign(
       this.#facts,

@@ -81,6 +81,7 @@ class Check {
     const { plan } = await compare(listing, {
       ...this.#run,
       comparison,
+      recovery: null,
       account,
       record,
       session,

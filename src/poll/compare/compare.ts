@@ -3,9 +3,10 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Account } from '../../config/schema.ts'
 import { PopfetchError } from '../../errors.ts'
-import type { AccountRecord, Comparison, EntryKey } from '../../ledger/ledger.ts'
+import type { AccountRecord, ComparedMessage, Comparison, EntryKey } from '../../ledger/ledger.ts'
 import type { Listing } from '../../pop3/listing/listing.ts'
 import type { Session } from '../../pop3/session.ts'
+import { Recovery } from './recovery.ts'
 import { identify, isDoubtful, keyByHeader } from './identify.ts'
 import { type Entry, type Plan, Planner, type Policy, type Seen, settledBy } from '../plan/plan.ts'
 import type { RunRequest } from '../run/run.ts'
@@ -23,12 +24,15 @@ export interface ComparedListing {
   readonly comparison: Comparison
   /** Recorded as gone, and listed again. */
   readonly returned: readonly EntryKey[]
+  /** Null: nothing was to be looked for. */
+  readonly recovery: Recovery | null
   /** What `first` skips, in batches made one by one. */
   seen(): Iterable<readonly Entry[]>
 }
 
 export interface ComparisonContext extends Pick<RunRequest, 'options'> {
   readonly comparison: Comparison
+  readonly recovery: Recovery | null
   readonly account: Account
   readonly record: AccountRecord
   readonly session: Session
@@ -47,6 +51,7 @@ export async function compareListing(listing: Listing, comparison: Comparison, v
   const { account, run, session, tally, history } = visit
   const compared = await compare(listing, {
     ...run,
+    recovery: Recovery.of(visit),
     comparison,
     account,
     session,
@@ -66,7 +71,7 @@ export async function compareListing(listing: Listing, comparison: Comparison, v
 
 /** Asks for headers where a UIDL does not tell; changes nothing. */
 export async function compare(listing: Listing, context: ComparisonContext): Promise<ComparedListing> {
-  const { comparison, record, session, exactSizes, nowMs, agedMs } = context
+  const { comparison, recovery, record, session, exactSizes, nowMs, agedMs } = context
   const policy = policyOf(context)
   const planner = new Planner(policy, listing.length, record.started, nowMs, agedMs)
   const ambiguous = new Set(record.known === 0 ? [] : await comparison.duplicated())
@@ -79,6 +84,10 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
   }
   settled.seeIn(comparison)
   planner.skip(comparison.seen)
+  const take = (entry: Entry, message: ComparedMessage | null, isPlain = false): void => {
+    if (message !== null) comparison.see(message.position)
+    if (recovery?.takes(entry, message, isPlain) !== true) planner.add(entry, message)
+  }
   const doubtful: Entry[] = []
   const nameless: Entry[] = []
   for (const places of settled.others(BATCH)) {
@@ -92,23 +101,19 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
     entries.forEach((entry, index) => {
       const message = known[index] ?? null
       if (message !== null && isDoubtful(entry, message, exactSizes)) doubtful.push(entry)
-      else {
-        if (message !== null) comparison.see(message.position)
-        planner.add(entry, message)
-      }
+      else take(entry, message, true)
     })
     await turn()
   }
   const keyed = nameless.length === 0 ? [] : await keyByHeader(nameless, session)
   const known = await comparison.known(keyed)
-  keyed.forEach((entry, index) => planner.add(entry, known[index] ?? null))
+  keyed.forEach((entry, index) => take(entry, known[index] ?? null))
   planner.leave(nameless.length - keyed.length)
   const { identified, returned } = await identify(doubtful, comparison, session)
-  for (const { entry, known: message } of identified) planner.add(entry, message)
-  for (const message of [...known, ...identified.map(({ known: one }) => one)])
-    if (message !== null) comparison.see(message.position)
+  for (const { entry, known: message } of identified) take(entry, message)
+  await recovery?.lookFor(listing, planner, comparison)
   const plan = planner.finish()
-  return { plan, comparison, returned, seen: () => seenIn(listing, plan.seen) }
+  return { plan, comparison, recovery, returned, seen: () => seenIn(listing, plan.seen) }
 }
 
 async function settledEntries(listing: Listing, policy: Policy, context: ComparisonContext): Promise<SettledEntries> {

@@ -1,19 +1,17 @@
 // What the ledger learns from a listing without a single RETR: what was skipped by `first`, what is kept back, what is gone
-// from the server, which messages stand in a Maildir already or came under new UIDLs.
-import type { EntryKey, FingerprintedKey } from '../../ledger/ledger.ts'
-import { adopt, adoptedPrints } from './adoption.ts'
-import { fingerprintsOf } from './identify.ts'
+// from the server.
+import type { EntryKey } from '../../ledger/ledger.ts'
 import type { ComparedListing } from './compare.ts'
 import { hold } from '../hold.ts'
 import type { Entry, PlannedFetch } from '../plan/plan.ts'
 import { forgettable, isWhole, mayBeWindow, MOST_FORGOTTEN } from '../plan/prune.ts'
-import { recallInterrupted } from '../route/due.ts'
 import type { Visit } from '../visit.ts'
 
 /** Records it all, and returns the fetches that are left. */
 export async function recordListing(compared: ComparedListing, visit: Visit): Promise<readonly PlannedFetch[]> {
-  const { lease, run, history, tally } = visit
-  const { plan } = compared
+  const { lease, run, tally } = visit
+  const { plan, recovery } = compared
+  await recovery?.end()
   await noteAbsent(compared, visit)
   if (plan.seen !== null) {
     for (const entries of compared.seen()) await run.ledger.see(lease, entries.map(keyed))
@@ -21,14 +19,7 @@ export async function recordListing(compared: ComparedListing, visit: Visit): Pr
   }
   await hold(plan.holds, visit)
   if (plan.withoutUidl > 0) tally.note(`${plan.withoutUidl} messages have no UIDL and show no header: left alone`)
-  let fetches = plan.fetch
-  if (history.mayBeLost && fetches.length > 0) fetches = await adopt(fetches, visit)
-  if (run.options.acceptNewIds && history.record.known > 0) fetches = await takeOver(fetches, compared, visit)
-  const known = plan.fetch.length - fetches.length
-  if (known > 0) tally.note(`${known} messages were delivered before and are not fetched again`)
-  tally.skipped += known
-  tally.new -= known
-  return fetches
+  return plan.fetch
 }
 
 function keyed({ uidl, copy, sizeBytes }: Entry): { readonly key: EntryKey; readonly listedBytes: number | null } {
@@ -51,34 +42,4 @@ async function noteAbsent(
   if (absence === null || run.options.acceptNewIds) return
   // One stays: an account that knows nothing looks like one whose ledger was lost, and the guards ask again.
   await run.ledger.forget(lease, absence, Math.min(MOST_FORGOTTEN, history.record.known - 1))
-}
-
-/** `--accept-new-ids`: what the ledger knows under another UIDL, by its header (DESIGN 4.4), and does not see listed. */
-async function takeOver(
-  fetches: readonly PlannedFetch[],
-  { comparison }: ComparedListing,
-  visit: Visit,
-): Promise<readonly PlannedFetch[]> {
-  const { lease, run, session } = visit
-  await recallInterrupted(visit)
-  const fresh = fetches.filter(({ known }) => known === null)
-  const prints = await fingerprintsOf(fresh, session)
-  const wanted = new Map<string, PlannedFetch[]>()
-  fresh.forEach((fetch, at) => {
-    const print = prints[at]?.toString('hex')
-    if (print !== undefined) wanted.set(print, [...(wanted.get(print) ?? []), fetch])
-  })
-  const taken = new Set<PlannedFetch>()
-  const take = async (known: readonly FingerprintedKey[]): Promise<void> => {
-    const changes = known.flatMap(({ key, fingerprint }) => {
-      const fetch = wanted.get(fingerprint.toString('hex'))?.shift()
-      if (fetch === undefined) return []
-      taken.add(fetch)
-      return [{ from: key, to: { uidl: fetch.uidl, copy: fetch.copy } }]
-    })
-    if (changes.length > 0) await run.ledger.rekey(lease, changes)
-  }
-  for await (const slice of comparison.unseenFingerprints()) await take(slice)
-  if (taken.size < fresh.length) for await (const slice of adoptedPrints(comparison, visit)) await take(slice)
-  return fetches.filter((fetch) => !taken.has(fetch))
 }

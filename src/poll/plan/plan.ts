@@ -83,7 +83,7 @@ export class Planner {
   readonly #nowMs: number
   readonly #agedMs: number | null
   /** Entries at the start of the listing that `first` skips; 0 on any but the very first poll. */
-  readonly #skipFirst: number
+  #skipFirst: number
   readonly #firstPoll: boolean
   readonly #listed: number
   #new = 0
@@ -107,6 +107,16 @@ export class Planner {
     this.#agedMs = agedMs
     this.#firstPoll = !started
     this.#skipFirst = started ? 0 : skippedByFirst(policy.first, listed)
+  }
+
+  /** `first` does not apply: this is no new account. Call before an unknown entry is added. */
+  keepAll(): void {
+    this.#skipFirst = 0
+  }
+
+  /** Does `first` skip something? */
+  get skipsFirst(): boolean {
+    return this.#skipFirst > 0
   }
 
   /** So many entries cannot be told from each other and are left alone: no UIDL, and the server shows no header. */

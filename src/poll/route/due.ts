@@ -3,6 +3,7 @@
 import type { Delivery, EntryKey } from '../../ledger/ledger.ts'
 import type { Message } from '../../message.ts'
 import { newIntent, originOf } from '../attempt.ts'
+import { copiesOf, type Copy, isByName } from '../compare/proof.ts'
 import { hold } from '../hold.ts'
 import { MOST_UNKNOWNS, type PlannedFetch } from '../plan/plan.ts'
 import type { Target } from '../run/destinations.ts'
@@ -26,6 +27,8 @@ export interface Job extends PlannedFetch {
   readonly due: readonly Due[]
   /** Where it goes is decided by its header and size, when it is there (`route`); null: that is fixed. */
   readonly choice: Choice | null
+  /** What stands where it was found by its name alone, to be compared. */
+  readonly copies: readonly Copy[]
 }
 
 export interface Choice {
@@ -43,7 +46,7 @@ export interface Jobs {
 
 const LOST_ANSWERS = `the answer to its delivery was lost ${MOST_UNKNOWNS} times; it may be there already`
 
-const noJobs: Jobs = { fetches: [], job: (fetch) => ({ ...fetch, due: [], choice: null }) }
+const noJobs: Jobs = { fetches: [], job: (fetch) => ({ ...fetch, due: [], choice: null, copies: [] }) }
 
 /** The fetches with their due deliveries. A message that turns out to be delivered already is settled and left out. Asks
  *  each destination whether it can take mail; rejects when all that are needed are down. */
@@ -58,22 +61,49 @@ export async function prepareJobs(fetches: readonly PlannedFetch[], visit: Visit
   const left: PlannedFetch[] = []
   const fixed = new Map<PlannedFetch, readonly Due[]>()
   for (const fetch of fetches) {
-    const due = isUntouched(fetch) ? null : await undone(fetch, visit)
+    const due = isUntouched(fetch) || (choice !== null && isUndecided(fetch)) ? null : await undone(fetch, visit)
     if (due === 'delivered') tally.delivered++
     else if (due === 'waiting') tally.deferred++
     else if (due !== 'held') left.push(fetch)
     if (typeof due !== 'string' && due !== null) fixed.set(fetch, due)
   }
+  const found = await copiesOfFound(left, visit)
   return {
     fetches: left,
     job: (fetch) => {
+      const copies = found.get(fetch) ?? []
       const due = fixed.get(fetch)
-      if (due !== undefined) return { ...fetch, due, choice: null }
+      if (due !== undefined) return { ...fetch, due, choice: null, copies }
       return choice === null
-        ? { ...fetch, due: allRecipients(account.deliver, visit), choice }
-        : { ...fetch, due: [], choice }
+        ? { ...fetch, due: allRecipients(account.deliver, visit), choice, copies }
+        : { ...fetch, due: [], choice: isUndecided(fetch) ? butFor(choice, fetch) : choice, copies }
     },
   }
+}
+
+/** Those that were found by their names alone. */
+async function copiesOfFound(
+  fetches: readonly PlannedFetch[],
+  visit: Visit,
+): Promise<ReadonlyMap<PlannedFetch, readonly Copy[]>> {
+  const byName = fetches.flatMap((fetch) => {
+    const { known, uidl, copy } = fetch
+    return known !== null && isByName(known) ? [{ fetch, uidl, copy, deliveries: known.deliveries }] : []
+  })
+  const found = new Map<PlannedFetch, readonly Copy[]>()
+  for await (const slice of copiesOf(byName, visit)) for (const [{ fetch }, copies] of slice) found.set(fetch, copies)
+  return found
+}
+
+/** It was found somewhere, and where else it goes is not known (Adoption.complete). */
+function isUndecided({ known }: PlannedFetch): boolean {
+  return known?.state === 'open' && known.deliveries.every(({ state }) => state === 'done')
+}
+
+/** The same choice without the destinations that have the message. */
+function butFor(choice: Choice, { known }: PlannedFetch): Choice {
+  const has = new Set(known?.deliveries.map(({ destination }) => destination))
+  return { ...choice, due: (message) => choice.due(message).filter(({ target }) => !has.has(target.name)) }
 }
 
 /** No deliveries were fixed for it yet, or all were done and it is to be delivered again. */
@@ -110,7 +140,7 @@ async function undone(fetch: PlannedFetch, visit: Visit): Promise<readonly Due[]
     const { state, recipient, attempts, unknowns } = delivery
     if (state === 'done') continue
     const target = await visit.destinations.open(delivery.destination)
-    let doubtful = false
+    let doubtful = !target.destination.remembers && unknowns > 0
     if (state === 'started' || state === 'unknown') {
       if (target.down !== null) {
         waiting = true

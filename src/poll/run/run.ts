@@ -28,6 +28,8 @@ export interface Run extends RunRequest {
   readonly destinations: Destinations
   readonly departed: Departed
   readonly budget: MemoryBudget
+  /** The accounts whose destinations this process has looked through for messages that the ledger lacks. */
+  readonly looked: Set<string>
   /** Ends deliveries that are under way. Aborted some time after `signal`. */
   readonly deliverySignal: AbortSignal
   readonly nowMs: () => number

@@ -3,6 +3,8 @@
 import { asPopfetchError, DeliveryError } from '../../errors.ts'
 import type { Beginning, Outcome, ReceivedFacts } from '../../ledger/ledger.ts'
 import type { Message } from '../../message.ts'
+import { newIntent } from '../attempt.ts'
+import { compareCopy } from '../compare/proof.ts'
 import { hold } from '../hold.ts'
 import type { Choice, Due, Job } from '../route/due.ts'
 import type { Run } from '../run/run.ts'
@@ -19,7 +21,7 @@ interface Result {
 /** The job with its destinations fixed, in the ledger too (DESIGN 4.1). Rejects when the ledger cannot be written. */
 export async function fixDestinations(job: Job, choice: Choice, message: Message, { lease, run }: Visit): Promise<Job> {
   const due = choice.due(message)
-  if (due.length === 0) throw new Error('a message that would go nowhere')
+  if (due.length === 0 && job.copies.length === 0) throw new Error('a message that would go nowhere')
   const key = { uidl: job.uidl, copy: job.copy }
   // The same attempt is not to be counted twice.
   if (isBegun(job)) await run.ledger.abandon(lease, [{ key, reason: null, counts: false }])
@@ -43,16 +45,37 @@ export function isStuck({ due, choice }: Job): boolean {
   return targets.every(({ down }) => down !== null)
 }
 
-/** True: every destination has the message, and the ledger says so durably. Rejects when the ledger cannot be written. */
-export async function handOver(job: Job, message: Message, visit: Visit): Promise<boolean> {
-  const { tally } = visit
-  const received: ReceivedFacts = {
+/** The job, with a delivery to each destination where another message stands under the name of this one (P130). `isProven`:
+ *  wherever the message was found by its name, it stands as it came now. Rejects when the ledger cannot be written. */
+export async function compareCopies(
+  job: Job,
+  message: Message,
+  { lease, run }: Visit,
+): Promise<{ readonly job: Job; readonly isProven: boolean }> {
+  const verdicts = job.copies.map((copy) => ({ copy, verdict: compareCopy(copy, message) }))
+  const isProven = verdicts.every(({ verdict }) => verdict !== 'unclear')
+  const again: readonly Due[] = verdicts.flatMap(({ copy: { target, recipient }, verdict }) =>
+    verdict === 'other' ? [{ target, recipient, intent: newIntent(), attempts: 0, doubtful: false }] : [],
+  )
+  if (again.length === 0) return { job, isProven }
+  const key = { uidl: job.uidl, copy: job.copy }
+  await run.ledger.begin(lease, [{ key, listedBytes: job.sizeBytes, deliveries: again.map(beginning) }])
+  return { job: { ...job, due: [...job.due, ...again] }, isProven }
+}
+
+/** True: every destination has the message, and the ledger says so durably. What was received is only recorded when it is
+ *  proven (compareCopies). Rejects when the ledger cannot be written. */
+export async function handOver(job: Job, message: Message, visit: Visit, isProven = true): Promise<boolean> {
+  const { tally, lease, run } = visit
+  const facts: ReceivedFacts = {
     receivedBytes: message.sizeBytes,
     digest: message.digest,
     fingerprint: message.fingerprint,
     messageId: message.messageId,
   }
+  const received = isProven ? facts : null
   const results = await Promise.all(job.due.map((due) => handOne(job, due, message, received, visit)))
+  if (results.length === 0) await run.ledger.confirm(lease, { uidl: job.uidl, copy: job.copy }, received)
   if (results.every(({ outcome }) => outcome.state === 'done')) {
     tally.delivered++
     return true
@@ -78,7 +101,7 @@ async function handOne(
   job: Job,
   due: Due,
   message: Message,
-  received: ReceivedFacts,
+  received: ReceivedFacts | null,
   { lease, run, tally }: Visit,
 ): Promise<Result> {
   const result = await attempt(due, message, run)

@@ -18,7 +18,7 @@ import { type Share, Window } from '../run/window.ts'
 import { type Cut, interrupted } from '../sessions.ts'
 import type { Visit } from '../visit.ts'
 import { Attempts, inBatches } from './attempts.ts'
-import { fixDestinations, handOver, isStuck } from './hand-over.ts'
+import { compareCopies, fixDestinations, handOver, isStuck } from './hand-over.ts'
 import { endReason, isSuspect, shortReason, wasShort } from './suspects.ts'
 
 export interface Transferred {
@@ -228,9 +228,10 @@ class Transfer {
       tally.problem({ uidl: job.uidl, kind: 'short', reason: `${reason}, twice: delivered, and kept on the server` })
     }
     const fixed = job.choice === null ? job : await fixDestinations(job, job.choice, message, this.#visit)
-    const delivered = await handOver(fixed, message, this.#visit)
+    const { job: compared, isProven } = await compareCopies(fixed, message, this.#visit)
+    const delivered = await handOver(compared, message, this.#visit, isProven)
     if (!delivered) this.#undelivered = true
-    else if (verdict === 'agrees' && !behindShort) this.#done.push(job)
+    else if (verdict === 'agrees' && !behindShort && isProven) this.#done.push(job)
     return delivered
   }
 

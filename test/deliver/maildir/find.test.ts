@@ -2,9 +2,11 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { InterruptedDeliveries } from '../../../src/deliver/maildir/find.ts'
+import type { FileSystem } from '../../../src/deliver/disk/filesystem.ts'
+import { census, InterruptedDeliveries } from '../../../src/deliver/maildir/find.ts'
 import { foldersOf } from '../../../src/deliver/maildir/folders.ts'
 import { fileName, intentOf } from '../../../src/deliver/maildir/name.ts'
+import { messageKey } from '../../../src/deliver/message-key.ts'
 import type { Message } from '../../../src/message.ts'
 import { EXT4, FaultyFileSystems, TMPFS } from '../../support/faulty-filesystem.ts'
 import { attempt, failure, large, message, never, NOW_MS, ON_TOP, open, SMALL, spooled, spoolFor } from './scene.ts'
@@ -127,8 +129,51 @@ describe('recall', () => {
     )
     for (const index of [count - 1, count - 19_999]) expect(await recall.find(intent(index))).toContain(intent(index))
     expect(await recall.find(intent(count))).toBeNull()
-    expect(walks).toBe(1)
-    expect(await recall.find(intent(7))).toContain(intent(7))
+    // The second one found nothing more (S038).
     expect(walks).toBe(2)
+    expect(await recall.find(intent(7))).toContain(intent(7))
+    expect(walks).toBe(3)
+  })
+})
+
+describe('a mail program that renames files while they are looked through (S038)', () => {
+  const NAMES = Array.from({ length: 6 }, (_, at) => `17${at}.K${'ab'.repeat(11)}0${at}I${'cd'.repeat(7)}0${at}.laptop`)
+
+  /** Of the files in cur/, the n-th look misses those that are renamed just then. */
+  function renaming(missed: readonly (readonly number[])[]): FileSystem {
+    let looks = 0
+    return {
+      ...new Proxy(new FaultyFileSystems(TMPFS).of(), {}),
+      open: () => 1,
+      fsync: () => undefined,
+      close: () => undefined,
+      async *names(folder: string) {
+        if (folder !== foldersOf('/mail').cur) return
+        const hidden = missed[looks++] ?? []
+        yield NAMES.filter((_, at) => !hidden.includes(at)).map((name) => `${name}:2,${'S'.repeat(looks)}`)
+      },
+    }
+  }
+
+  test('hides none: looks go on until one finds nothing more', async () => {
+    const recall = new InterruptedDeliveries(renaming([[0, 1, 2], [1, 2, 3], [2], []]), foldersOf('/mail'))
+    for (const at of NAMES.keys()) expect(await recall.find(`${'cd'.repeat(7)}0${at}`)).not.toBeNull()
+  })
+
+  test('hides none from a census either', async () => {
+    const folders = foldersOf('/mail')
+    const origins = NAMES.map((_, at) => ({ ...attempt().origin, uidl: `uid-${at}` }))
+    const names = origins.map((origin, at) => `17${at}.K${messageKey(origin)}I${'cd'.repeat(8)}.laptop,S=10:2,`)
+    const missed = [[0, 1, 2, 3, 4], [1, 2, 3, 4, 5], [2, 4], []]
+    let look = 0
+    const hiding: FileSystem = {
+      ...new Proxy(new FaultyFileSystems(TMPFS).of(), {}),
+      async *names(folder: string) {
+        if (folder !== folders.cur) return
+        const hidden = missed[look++] ?? []
+        yield names.filter((_, at) => !hidden.includes(at))
+      },
+    }
+    expect(await census(hiding, folders, origins)).not.toContain(null)
   })
 })

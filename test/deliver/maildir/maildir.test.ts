@@ -2,7 +2,8 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { intentOf, messageKey } from '../../../src/deliver/maildir/name.ts'
+import { intentOf } from '../../../src/deliver/maildir/name.ts'
+import { messageKey } from '../../../src/deliver/message-key.ts'
 import { EXT4, FaultyFileSystems, NFS, TMPFS } from '../../support/faulty-filesystem.ts'
 import {
   asLf,

@@ -1,6 +1,7 @@
 // The names of files in a Maildir.
 import { describe, expect, test } from 'vitest'
-import { fileName, hostPart, intentOf, messageKey, sizedName } from '../../../src/deliver/maildir/name.ts'
+import { fileName, hostPart, intentOf, sizedName } from '../../../src/deliver/maildir/name.ts'
+import { messageKey } from '../../../src/deliver/message-key.ts'
 import { attempt, origin } from './scene.ts'
 
 describe('names', () => {

@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { messageKey } from '../../../src/deliver/message-key.ts'
 import type { Message } from '../../../src/message.ts'
 import { EXT4, FaultyFileSystems } from '../../support/faulty-filesystem.ts'
 import {
@@ -34,7 +35,7 @@ describe('a delivery', () => {
       'From MAILER-DAEMON Tue Nov 24 13:10:22 2026\n' +
         'Received: from pop.example.net by laptop with POP3S\n' +
         '\t(popfetch; account old-isp); Tue, 24 Nov 2026 13:10:22 +0000\n' +
-        `X-Popfetch-Delivery: ${tried.intent} ${asLf(SMALL).length}\n` +
+        `X-Popfetch-Delivery: ${tried.intent} ${asLf(SMALL).length} ${messageKey(tried.origin)}\n` +
         `${asLf(SMALL).toString('latin1')}\n`,
     )
     expect(fs.statSync(file).mode & 0o777).toBe(0o600)

@@ -13,7 +13,7 @@ describe('an mbox', () => {
     expect(await scene.poll()).toMatchObject({ outcome: 'ok', new: 120, delivered: 120, deleted: 120 })
     const text = readFileSync(scene.path('mail-old-isp'), 'latin1')
     const fields =
-      /^Received: [^\n]*\n\t[^\n]*\nX-Popfetch-Account: old-isp\nX-Popfetch-Delivery: [0-9a-f]{16} \d+\nFrom: Ada/
+      /^Received: [^\n]*\n\t[^\n]*\nX-Popfetch-Account: old-isp\nX-Popfetch-Delivery: [0-9a-f]{16} \d+ [0-9a-f]{24}\nFrom: Ada/
     const found = `\n${text}`.split(/\nFrom [^\n]*\n/).slice(1)
     expect(found.filter((one) => fields.test(one))).toHaveLength(120)
     expect(new Set(text.match(/^Subject: letter \d+$/gm)).size).toBe(120)

@@ -8,7 +8,19 @@ import type { EntryKey } from '../../entry.ts'
 import type { Absence, Adoption } from '../../ledger.ts'
 import type { ReceivedFacts } from '../../../message.ts'
 import { HEADING, valuesOf } from './messages.ts'
-import { DELIVERED, DONE, bytes, number, numberOrNull, rowOf, rowsOf, uidlBytes } from './row.ts'
+import {
+  DELIVERED,
+  DONE,
+  OPEN,
+  bytes,
+  deliveryStateNumber,
+  number,
+  numberOrNull,
+  rowOf,
+  rowsOf,
+  uidlBytes,
+  UNKNOWN,
+} from './row.ts'
 
 interface FingerprintedRow extends FingerprintedKey {
   readonly row: number
@@ -39,6 +51,7 @@ export class IdentityRows {
   readonly #adopt: StatementSync
   readonly #adoptDelivery: StatementSync
   readonly #confirm: StatementSync
+  readonly #complete: StatementSync
   readonly #rekey: StatementSync
   readonly #fingerprints: StatementSync
   readonly #last: StatementSync
@@ -86,15 +99,20 @@ export class IdentityRows {
     )
     this.#adopt = database.prepare(
       `INSERT INTO message (account, uidl, copy, state, first_seen_ms, listed_bytes, delivered_ms)
-       VALUES (?, ?, ?, ${DELIVERED}, ?, ?, ?) ON CONFLICT (account, uidl, copy) DO NOTHING`,
+       VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account, uidl, copy) DO NOTHING`,
     )
     this.#adoptDelivery = database.prepare(
-      `INSERT INTO delivery (message, destination, recipient, state, intent, attempts, settled_ms, receipt)
-       VALUES (?, ?, ?, ${DONE}, ?, 1, ?, ?)`,
+      `INSERT INTO delivery (message, destination, recipient, state, unknowns, intent, attempts, settled_ms, receipt)
+       VALUES (?1, ?2, ?3, ?4, ?4 = ${UNKNOWN}, ?5, ?6, ?7, ?8)`,
     )
     this.#confirm = database.prepare(
       `UPDATE message SET received_bytes = ?, digest = ?, fingerprint = ?, message_id = ?, ${HEADING}
        WHERE account = ? AND uidl = ? AND copy = ?`,
+    )
+    this.#complete = database.prepare(
+      `UPDATE message SET state = ${DELIVERED}, delivered_ms = ?, attempts = 0, reason = NULL, retry_after_ms = 0
+       WHERE account = ? AND uidl = ? AND copy = ? AND state = ${OPEN}
+       AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.message = message.id AND delivery.state <> ${DONE})`,
     )
     this.#rekey = database.prepare('UPDATE message SET uidl = ?, copy = ? WHERE account = ? AND uidl = ? AND copy = ?')
     this.#fingerprints = database.prepare(
@@ -172,20 +190,33 @@ export class IdentityRows {
   }
 
   /** 1 if the message was new, 0 if it was known: then nothing is changed. */
-  adopt(account: number, { key, listedBytes, deliveries }: Adoption, nowMs: number): number {
-    const inserted = this.#adopt.run(account, uidlBytes(key.uidl), key.copy, nowMs, listedBytes, nowMs)
+  adopt(account: number, { key, listedBytes, deliveries, complete }: Adoption, nowMs: number): number {
+    const delivered = complete && deliveries.every(({ state }) => state === 'done')
+    const state = delivered ? DELIVERED : OPEN
+    const at = [account, uidlBytes(key.uidl), key.copy] as const
+    const inserted = this.#adopt.run(...at, state, nowMs, listedBytes, delivered ? nowMs : null)
     if (inserted.changes !== 1) return 0
     const id = Number(inserted.lastInsertRowid)
-    for (const { destination, recipient, intent, receipt } of deliveries) {
-      this.#adoptDelivery.run(id, destination, recipient, intent, nowMs, receipt)
+    for (const delivery of deliveries) {
+      const { destination, recipient } = delivery
+      const done = delivery.state === 'done' ? delivery : null
+      const tried = [
+        done?.intent ?? '',
+        done === null ? 0 : 1,
+        done === null ? null : nowMs,
+        done?.receipt ?? null,
+      ] as const
+      this.#adoptDelivery.run(id, destination, recipient, deliveryStateNumber(delivery.state), ...tried)
     }
     return 1
   }
 
-  confirm(account: number, key: EntryKey, received: ReceivedFacts): void {
+  confirm(account: number, key: EntryKey, received: ReceivedFacts | null, nowMs: number): void {
     const at = [account, uidlBytes(key.uidl), key.copy] as const
-    const { changes } = this.#confirm.run(...valuesOf(received), ...at)
-    if (changes !== 1) throw bug('confirming a message that is not known')
+    this.#complete.run(nowMs, ...at)
+    if (received === null) return
+    const confirmed = this.#confirm.run(...valuesOf(received), ...at)
+    if (confirmed.changes !== 1) throw bug('confirming a message that is not known')
   }
 
   rekey(account: number, from: EntryKey, to: EntryKey): void {

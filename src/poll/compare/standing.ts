@@ -1,0 +1,78 @@
+// Which messages stand at which destinations of an account, as far as those can show it, and what follows for a message
+// that the ledger does not know. The one rule: only what a destination shows counts, and for that destination alone (S034).
+import type { Account } from '../../config/schema.ts'
+import type { Standing } from '../../deliver/destination.ts'
+import type { AdoptedDelivery, Adoption } from '../../ledger/ledger.ts'
+import type { Origin } from '../../message.ts'
+import type { Entry } from '../plan/plan.ts'
+import { possibleNames } from '../route/route.ts'
+import type { Target } from '../run/destinations.ts'
+import type { Visit } from '../visit.ts'
+
+/** A look at one destination. */
+export interface Look {
+  readonly name: string
+  readonly target: Target
+  /** In the order of what was asked for; null: it cannot show what it has, or not now. */
+  readonly list: readonly (Standing | null)[] | null
+}
+
+/** All destinations that the account may deliver to. One that is down delays only its own part. */
+export async function lookAt(origins: readonly Origin[], visit: Visit): Promise<readonly Look[]> {
+  const { account, run, history, destinations } = visit
+  const names = possibleNames(account)
+  const targets = await Promise.all(names.map((name) => destinations.open(name)))
+  await destinations.ask()
+  const looks: Look[] = []
+  for (const [at, target] of targets.entries()) {
+    const { down, destination } = target
+    const list = down === null ? await destination.census(origins, run.signal) : null
+    const counted = list?.map((standing) => (standing !== null && history.counts(standing) ? standing : null)) ?? null
+    looks.push({ name: names[at] ?? '', target, list: counted })
+  }
+  return looks
+}
+
+/** The lists of destinations between which a message's header decides. */
+export function routesOf({ deliver, route }: Account): readonly (readonly string[])[] {
+  return [deliver, ...route.map((rule) => rule.deliver)]
+}
+
+/** What is to be recorded of an unknown entry, the `at`-th of those that were looked for; null: it stands nowhere. */
+export function adoptionOf(
+  { uidl, copy, sizeBytes }: Entry,
+  at: number,
+  looks: readonly Look[],
+  routes: readonly (readonly string[])[],
+): Adoption | null {
+  const found = new Map<string, Standing>()
+  for (const { name, list } of looks) {
+    const standing = list?.[at] ?? null
+    if (standing !== null && plausible(sizeBytes, standing)) found.set(name, standing)
+  }
+  if (found.size === 0) return null
+  const possible = routes.filter((names) => [...found.keys()].every((name) => names.includes(name)))
+  const texts = new Set(possible.map((names) => [...names].sort().join('\n')))
+  const complete = texts.size === 1
+  const goesTo = complete ? (possible[0] ?? []) : [...found.keys()]
+  const deliveries = looks.flatMap((look) =>
+    goesTo.includes(look.name) ? deliveriesOf(look, found.get(look.name) ?? null) : [],
+  )
+  return { key: { uidl, copy }, listedBytes: sizeBytes, deliveries, complete }
+}
+
+function deliveriesOf({ name, target, list }: Look, standing: Standing | null): readonly AdoptedDelivery[] {
+  if (standing !== null) {
+    const { intent, text } = standing
+    return [{ destination: name, recipient: '', state: 'done', intent, receipt: text }]
+  }
+  // What shows all that it has, and not this message, lacks it.
+  const state = list !== null && target.destination.remembers ? 'pending' : 'unknown'
+  return target.destination.recipients.map((recipient) => ({ destination: name, recipient, state }))
+}
+
+/** Line ends and the fields on top make up to a double, or less, of what the server announces (P101). */
+function plausible(announced: number | null, { fileBytes }: Standing): boolean {
+  if (announced === null || fileBytes === null) return true
+  return announced >= fileBytes / 2 - 1024 && announced <= fileBytes * 2 + 1024
+}
