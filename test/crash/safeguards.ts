@@ -108,8 +108,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     what: 'DELE does not ask whether it was delivered',
     file: 'src/poll/transfer/transfer.ts',
-    from: 'const delivered = await handOver(fixed, message, this.#visit)',
-    to: 'const delivered = (await handOver(fixed, message, this.#visit)) || job.copy === 0',
+    from: 'const delivered = await handOver(compared, message, this.#visit, isProven)',
+    to: 'const delivered = (await handOver(compared, message, this.#visit, isProven)) || job.copy === 0',
   },
   {
     what: 'one destination of two is enough',

@@ -3,7 +3,7 @@
 import type { Delivery, EntryKey } from '../../ledger/ledger.ts'
 import type { Message } from '../../message.ts'
 import { newIntent, originOf } from '../attempt.ts'
-import { copiesOf, type Copy, isByName } from '../compare/proof.ts'
+import { copiesOf, type Copy, isByName } from './proof.ts'
 import { hold } from '../hold.ts'
 import { MOST_UNKNOWNS, type PlannedFetch } from '../plan/plan.ts'
 import type { Target } from '../run/destinations.ts'
@@ -140,7 +140,8 @@ async function undone(fetch: PlannedFetch, visit: Visit): Promise<readonly Due[]
     const { state, recipient, attempts, unknowns } = delivery
     if (state === 'done') continue
     const target = await visit.destinations.open(delivery.destination)
-    let doubtful = !target.destination.remembers && unknowns > 0
+    // An answer that was lost earlier stays lost, whatever came since.
+    let doubtful = unknowns > 0 && !target.destination.remembers
     if (state === 'started' || state === 'unknown') {
       if (target.down !== null) {
         waiting = true
