@@ -29,6 +29,8 @@ export interface Rules {
   readonly uid: number | null
   /** Folders that somebody fills for us (/run/secrets): what lies below may have any owner. */
   readonly deposits?: readonly string[]
+  /** How many names a file may have; 1 unless said. */
+  readonly names?: number
 }
 
 /** What is wrong with a file: "it is" or "found" fits before `found`. */
@@ -49,6 +51,8 @@ export class ForeignFile extends Error implements Fault {
     this.mend = mend
   }
 }
+
+const NOT_REGULAR: Fault = { found: 'not a regular file', mend: 'name one' }
 
 const OTHERS_WRITE = 0o002
 const GROUP_WRITE = 0o020
@@ -78,11 +82,11 @@ export class OwnFile implements AsyncDisposable {
     const place = await walk(file, rules)
     const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants
     // A device may do something when it is opened.
-    if (place.stats !== null && isSpecial(place.stats)) throw new ForeignFile(notRegular(file))
+    if (place.stats !== null && isSpecial(place.stats)) throw new ForeignFile(NOT_REGULAR)
     const handle = await open(place.real, O_RDONLY | O_NONBLOCK | O_NOCTTY | (place.isDescriptor ? 0 : O_NOFOLLOW))
     try {
       const stats = await handle.stat()
-      if (!stats.isFile()) throw new ForeignFile(notRegular(file))
+      if (!stats.isFile()) throw new ForeignFile(NOT_REGULAR)
       return new OwnFile(handle, stats, [...(await faultsOfFile(place.real, stats, rules)), ...place.faults])
     } catch (error) {
       await handle.close()
@@ -135,7 +139,7 @@ export interface Place {
 export async function judgePlace(file: string, rules: Rules): Promise<Place> {
   const { real, stats, faults } = await walk(file, rules)
   if (stats === null) return { real, stats, faults }
-  if (stats.isSymbolicLink() || isSpecial(stats)) return { real, stats, faults: [notRegular(file), ...faults] }
+  if (stats.isSymbolicLink() || isSpecial(stats)) return { real, stats, faults: [NOT_REGULAR, ...faults] }
   return { real, stats, faults: stats.isFile() ? [...(await faultsOfFile(real, stats, rules)), ...faults] : faults }
 }
 
@@ -279,7 +283,7 @@ async function faultsOfFile(file: string, stats: Stats, rules: Rules): Promise<r
   const who = isGiven ? ((stats.mode & OTHERS_WRITE) === 0 ? null : 'anybody') : await writers(stats, uid)
   if (who !== null)
     faults.push({ found: `a file to which ${who} can write (mode ${octal(stats)})`, mend: `chmod go-w ${shown}` })
-  if (stats.nlink > 1 && stats.uid !== 0 && !isGiven) {
+  if (stats.nlink > (rules.names ?? 1) && stats.uid !== 0 && !isGiven) {
     faults.push({
       found: `a file with ${stats.nlink} names (hard links)`,
       mend: `cp -p ${shown} ${shown}.new && mv ${shown}.new ${shown}`,
@@ -331,10 +335,6 @@ async function writers({ mode, gid, uid: owner }: Stats, uid: number): Promise<s
   if ((mode & OTHERS_WRITE) !== 0) return 'anybody'
   if ((mode & GROUP_WRITE) === 0 || (await isPrivateGroup(gid, uid, owner))) return null
   return `the group ${gid}`
-}
-
-function notRegular(file: string): Fault {
-  return { found: `${shellWord(file)}, which is not a regular file`, mend: 'name one' }
 }
 
 function isSpecial(stats: Stats): boolean {

@@ -1,12 +1,14 @@
-// Where the ledger lies: its directory, its modes, the file system under it, and how a new one comes to be. Opens no
-// existing ledger: a POSIX lock is lost when its process closes any descriptor of the file, so it is only looked at (stat).
+// Where the ledger lies: whose it is, its modes, the file system under it, and how a new one comes to be. A file is opened here
+// only before SQLite has it: a POSIX lock is lost when its process closes any descriptor of the file. One rule: what is no
+// ledger, or one that somebody else could write, is never touched.
 import { randomBytes } from 'node:crypto'
-import type { Stats } from 'node:fs'
-import { chmod, link, mkdir, open, realpath, rename, rm, stat, statfs } from 'node:fs/promises'
+import { closeSync, constants, lstatSync, openSync, readSync, type Stats } from 'node:fs'
+import { chmod, link, lstat, mkdir, open, readdir, realpath, rename, rm, stat, statfs } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { errnoOf } from '../../errors.ts'
-import { corrupt, refused } from './rows/fault.ts'
+import { judgePlace, openDirectory, ourUid, type Place } from '../../own-file.ts'
+import { corrupt, noLedger, ofAnotherProgram, refused } from './rows/fault.ts'
 import { APPLICATION_ID, migrate } from './migrations.ts'
 
 // statfs(2) and linux/magic.h; file systems that other machines may write to at the same time. WAL keeps its index in memory
@@ -35,13 +37,22 @@ export type FileSystemType = (directory: string) => Promise<number>
 // 32 bits, which statfs gives with a sign on some machines.
 export const fileSystemType: FileSystemType = async (directory) => (await statfs(directory)).type >>> 0
 
-/** Makes the directory if need be (0700) and refuses a place where a ledger cannot be safe.
- *  Gives the real path, so that a symbolic link and its target are one ledger with one set of locks. */
+/** Makes the directory if need be (0700) and refuses a place where a ledger cannot be safe: others could write it, or files
+ *  beside it. Gives the real path, so that a symbolic link and its target are one ledger with one set of locks. */
 export async function preparePlace(path: string, typeOf: FileSystemType, readOnly: boolean): Promise<string> {
-  const made = readOnly ? undefined : await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  if (readOnly && (await statOrNull(dirname(path))) === null) return path
-  const directory = await realpath(dirname(path))
+  const uid = ourUid()
+  const first = await judgePlace(path, { uid })
+  const drafts = await draftsOf(first)
+  const { real, faults } = drafts.length === 0 ? first : await judgePlace(path, { uid, names: 1 + drafts.length })
+  const [fault] = faults
+  if (fault !== undefined) throw refused(path, `it is ${fault.found}`, fault.mend)
+  if (!readOnly) for (const draft of drafts) await rm(draft, { force: true })
+  const made = readOnly ? undefined : await mkdir(dirname(real), { recursive: true, mode: 0o700 })
+  if (readOnly && (await statOrNull(dirname(real))) === null) return real
+  const directory = await realpath(dirname(real))
   if (made !== undefined) await syncUpwards(directory, await realpath(dirname(made)))
+  const open = await openDirectory(directory, { uid })
+  if (open !== null) throw refused(path, `it is ${open.found}`, open.mend)
   const network = NETWORK_FILE_SYSTEMS.get(await typeOf(directory))
   if (network !== undefined) {
     throw refused(
@@ -50,13 +61,20 @@ export async function preparePlace(path: string, typeOf: FileSystemType, readOnl
       'name a place on a local disk with state: or --state',
     )
   }
-  return realpath(path).catch((thrown: unknown) => {
-    if (errnoOf(thrown) === 'ENOENT') return join(directory, basename(path))
-    throw thrown
-  })
+  return join(directory, basename(real))
 }
 
-/** Whether there is a ledger; refuses what was one and is not any more. One readable by others is made private (S019). */
+/** Further names of the ledger: whoever makes one and is killed before its draft is removed leaves two. */
+async function draftsOf({ real, stats: found }: Place): Promise<readonly string[]> {
+  if (found === null || found.nlink === 1 || !found.isFile()) return []
+  const names = (await readdir(dirname(real))).filter((name) => name.startsWith(`${basename(real)}.new-`))
+  const drafts = names.map((name) => join(dirname(real), name))
+  const stats = await Promise.all(drafts.map((draft) => lstat(draft).catch(() => null)))
+  return drafts.filter((_, at) => stats[at]?.ino === found.ino && stats[at].dev === found.dev)
+}
+
+/** Whether there is a ledger; refuses what is none, and what was one and is not any more. One of ours that is readable by others
+ *  is made private (S019). `path` is what `preparePlace` gave. */
 export async function inspect(path: string, readOnly: boolean): Promise<boolean> {
   const found = await statOrNull(path)
   if (found === null) {
@@ -64,11 +82,63 @@ export async function inspect(path: string, readOnly: boolean): Promise<boolean>
     if ((await statOrNull(`${path}-wal`)) === null) return false
     throw corrupt(path, 'the file is missing though its log (-wal) is there')
   }
-  if (!found.isFile()) throw refused(path, 'it is not a file', 'name another file with state: or --state')
   // A new ledger gets its name only when it is whole (create), so this one has lost its contents (S011).
   if (found.size === 0) throw corrupt(path, 'it is empty')
-  if ((found.mode & 0o077) !== 0 && !readOnly) await chmod(path, 0o600)
+  refuseOther(path)
+  if ((found.mode & 0o077) !== 0 && !readOnly && found.uid === ourUid()) await chmod(path, 0o600)
   return true
+}
+
+/** Files that SQLite has open in this process, each with the number of its connections. */
+const atWork = new Map<string, number>()
+const fileOf = new WeakMap<DatabaseSync, string>()
+
+/** Opens an existing ledger through SQLite. Until `closeFile` no descriptor of the file is opened or closed here. */
+export function openFile(
+  path: string,
+  options: { readonly timeout: number; readonly readOnly: boolean },
+): DatabaseSync {
+  const file = identity(path)
+  const database = new DatabaseSync(path, options)
+  fileOf.set(database, file)
+  atWork.set(file, (atWork.get(file) ?? 0) + 1)
+  return database
+}
+
+export function closeFile(database: DatabaseSync): void {
+  database.close()
+  const file = fileOf.get(database)
+  if (file === undefined) return
+  fileOf.delete(database)
+  const others = (atWork.get(file) ?? 1) - 1
+  if (others === 0) atWork.delete(file)
+  else atWork.set(file, others)
+}
+
+function identity(path: string): string {
+  const { dev, ino } = lstatSync(path)
+  return `${dev} ${ino}`
+}
+
+const MAGIC = Buffer.from('SQLite format 3\0', 'latin1')
+/** https://sqlite.org/fileformat.html, section 1.3. */
+const HEADER_BYTES = 100
+const APPLICATION_ID_AT = 68
+
+/** Looks at the first bytes without SQLite, which would make files beside it. Nothing waits in between: SQLite cannot open
+ *  the file meanwhile. */
+function refuseOther(path: string): void {
+  if (atWork.has(identity(path))) return
+  const header = Buffer.alloc(HEADER_BYTES)
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants
+  const fd = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+  try {
+    readSync(fd, header, 0, HEADER_BYTES, 0)
+  } finally {
+    closeSync(fd)
+  }
+  if (!header.subarray(0, MAGIC.length).equals(MAGIC)) throw noLedger(path)
+  if (header.readUInt32BE(APPLICATION_ID_AT) !== APPLICATION_ID) throw ofAnotherProgram(path)
 }
 
 /** Makes a new ledger under a name of its own and gives it its real name when it is whole and durable: whoever is killed

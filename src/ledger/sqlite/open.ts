@@ -4,10 +4,19 @@ import { randomBytes } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { DatabaseSync } from 'node:sqlite'
 import { display } from '../../display.ts'
-import { BUSY_LIMIT_MS, LOCK_TIMEOUT_MS, asLedgerError, corrupt, damaged, refused, whenFree } from './rows/fault.ts'
+import {
+  BUSY_LIMIT_MS,
+  LOCK_TIMEOUT_MS,
+  asLedgerError,
+  corrupt,
+  damaged,
+  ofAnotherProgram,
+  refused,
+  whenFree,
+} from './rows/fault.ts'
 import type { Ledger } from '../ledger.ts'
 import { APPLICATION_ID, MIGRATIONS, migrate, schemaVersion } from './migrations.ts'
-import { create, fileSystemType, inspect, preparePlace, type FileSystemType } from './file.ts'
+import { closeFile, create, fileSystemType, inspect, openFile, preparePlace, type FileSystemType } from './file.ts'
 import { number, rowOf, text } from './rows/row.ts'
 import { SqliteLedger } from './sqlite-ledger.ts'
 
@@ -36,7 +45,7 @@ export async function openLedger(path: string, options: LedgerOptions = {}): Pro
       readOnly,
     })
   } catch (thrown) {
-    database?.close()
+    if (database !== null) closeFile(database)
     throw asLedgerError(path, damaged(path, thrown))
   }
 }
@@ -57,11 +66,11 @@ async function connectNew(path: string, readOnly: boolean): Promise<DatabaseSync
 
 async function connect(path: string, readOnly: boolean): Promise<DatabaseSync> {
   const log = await stat(`${path}-wal`).catch(() => null)
-  const database = new DatabaseSync(path, { timeout: LOCK_TIMEOUT_MS, readOnly })
+  const database = openFile(path, { timeout: LOCK_TIMEOUT_MS, readOnly })
   try {
     const id = await whenFree(path, () => number(rowOf(database.prepare('PRAGMA application_id'))?.[0]))
     if (id !== APPLICATION_ID) {
-      throw refused(path, 'it is a SQLite file of another program', 'name another file with state: or --state')
+      throw ofAnotherProgram(path)
     }
     if (readOnly) refuseOlder(path, schemaVersion(database))
     else await makeDurable(database, path)
@@ -74,7 +83,7 @@ async function connect(path: string, readOnly: boolean): Promise<DatabaseSync> {
     }
     return database
   } catch (thrown) {
-    database.close()
+    closeFile(database)
     throw thrown
   }
 }

@@ -1,6 +1,7 @@
 // The methods of Ledger on one SQLite file that is open and sound (open.ts sees to that). Rows are in rows/; leases in
 // held-leases.ts; reads and group commit behind access.ts. What each method promises is in ledger.ts.
 import type { DatabaseSync } from 'node:sqlite'
+import { closeFile } from './file.ts'
 import { Access, type Surroundings } from './access.ts'
 import { type ComparedRows, findKnown, SqliteComparison } from './comparison.ts'
 import { AccountRows } from './rows/accounts.ts'
@@ -255,6 +256,6 @@ export class SqliteLedger implements Ledger {
     await this.#leases.releaseAll()
     await this.#access.close()
     this.#leases.close()
-    this.#database.close()
+    closeFile(this.#database)
   }
 }

@@ -1,4 +1,4 @@
-import { chmod, mkdir, open, readFile, readdir, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
+import { chmod, link, mkdir, open, readFile, readdir, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { DatabaseSync } from 'node:sqlite'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -125,6 +125,59 @@ test('a ledger that is not there is an empty one to a reader, who makes nothing'
   expect(await readdir(directory)).toEqual([])
 })
 
+describe('a ledger that somebody else could have written is refused, and left as it is', () => {
+  test.each([0o666, 0o602])('of the mode %o', async (bits) => {
+    const path = await ledgerWithMessages(1)
+    await chmod(path, bits)
+    expect((await refusal(path)).message).toContain(
+      `to which anybody can write (mode 0${bits.toString(8)}): chmod go-w ${path}`,
+    )
+    expect(mode((await stat(path)).mode)).toBe(bits.toString(8))
+  })
+
+  test.each([0o777, 0o1777])('in a directory of the mode %o, where others can put files beside it', async (bits) => {
+    const path = await ledgerWithMessages(1)
+    await chmod(dirname(path), bits)
+    expect((await refusal(path)).message).toMatch(
+      /the directory .*(?:anybody can write|anybody can make files).*chmod go-w/,
+    )
+    const made = join(dirname(path), 'new.db')
+    expect((await refusal(made)).message).toContain('chmod go-w')
+    await expect(stat(made)).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+
+  test.skipIf(process.getuid?.() === 0)('with a second name [root may have them]', async () => {
+    const path = await ledgerWithMessages(1)
+    await link(path, `${path}.other`)
+    expect((await refusal(path)).message).toContain('2 names (hard links)')
+  })
+
+  test('but the name of a draft, left by whoever was killed while making it, is only removed', async () => {
+    const path = await ledgerWithMessages(1)
+    await link(path, `${path}.new-0123456789abcdef`)
+    await using ledger = await openLedger(path)
+    expect(await ledger.accounts()).toHaveLength(1)
+    expect(await readdir(dirname(path))).not.toContain('state.db.new-0123456789abcdef')
+  })
+})
+
+test('what is no ledger is never touched: not its mode, and nothing beside it', async () => {
+  const directory = await temporaryDirectory()
+  const path = join(directory, 'index.html')
+  await writeFile(path, '<!doctype html>')
+  await chmod(path, 0o644)
+  const before = await stat(path)
+  expect((await refusal(path)).message).toContain('it is not a popfetch ledger')
+  const { mode: bits, mtimeMs, ctimeMs, size } = await stat(path)
+  expect({ bits, mtimeMs, ctimeMs, size }).toEqual({
+    bits: before.mode,
+    mtimeMs: before.mtimeMs,
+    ctimeMs: before.ctimeMs,
+    size: before.size,
+  })
+  expect(await readdir(directory)).toEqual(['index.html'])
+})
+
 describe('never a silent fresh start: refused, and left as it is, is', () => {
   test('an empty file', async () => {
     const path = join(await temporaryDirectory(), 'state.db')
@@ -147,7 +200,7 @@ describe('never a silent fresh start: refused, and left as it is, is', () => {
     expect((await refusal(text)).message).toContain('not a popfetch ledger')
     expect(await readFile(text, 'utf8')).toBe('not a ledger\n'.repeat(1000))
     await mkdir(join(directory, 'folder'))
-    expect((await refusal(join(directory, 'folder'))).message).toContain('not a file')
+    expect((await refusal(join(directory, 'folder'))).message).toContain('not a regular file')
     const foreign = join(directory, 'places.sqlite')
     const database = new DatabaseSync(foreign)
     database.exec('CREATE TABLE moz_places (id INTEGER); PRAGMA user_version = 1')

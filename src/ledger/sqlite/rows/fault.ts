@@ -58,6 +58,19 @@ export function corrupt(path: string, why: string, cause?: unknown): PopfetchErr
   return refused(path, why, RESTORE, cause)
 }
 
+export function noLedger(path: string, cause?: unknown): PopfetchError {
+  return refused(
+    path,
+    'it is not a popfetch ledger, or its beginning is damaged',
+    'name another file with state: or --state, or restore it from a backup',
+    cause,
+  )
+}
+
+export function ofAnotherProgram(path: string): PopfetchError {
+  return refused(path, 'it is a SQLite file of another program', 'name another file with state: or --state')
+}
+
 export function newerLedger(path: string, found: number, known: number): PopfetchError {
   return refused(
     path,
@@ -108,12 +121,7 @@ export function asLedgerError(path: string, thrown: unknown): PopfetchError {
     case CORRUPT:
       return corrupt(path, `it is damaged (${wordsOf(thrown)})`, thrown)
     case NOTADB:
-      return refused(
-        path,
-        'it is not a popfetch ledger, or its beginning is damaged',
-        'name another file with state: or --state, or restore it from a backup',
-        thrown,
-      )
+      return noLedger(path, thrown)
     case CONSTRAINT:
       return bug(wordsOf(thrown), thrown)
     default:
