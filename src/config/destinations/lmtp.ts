@@ -103,6 +103,8 @@ export const lmtp = kind({
     const host = config.host ?? 'localhost'
     const port = config.port ?? 0
     const description = `lmtp ${socketPath ?? `${host}:${port}`}`
-    return { ...(await serverSettings(config, opening)), protocol: 'lmtp', host, port, socketPath, description }
+    const place = { host, port, socketPath, description }
+    // The mailbox is there: nobody sends it back for a loop.
+    return { ...(await serverSettings(config, opening)), ...place, protocol: 'lmtp', deliveredTo: 'keep' }
   },
 })

@@ -30,6 +30,12 @@ const schema = value.once((resolve) =>
       ...session(resolve),
       to: recipients(value.recipient).describe('Recipients; {account} stands for the name of the account'),
       ...envelope,
+      deliveredTo: z
+        .enum(['rename', 'keep', 'hold'])
+        .default('rename')
+        .describe(
+          'A Delivered-To of the very recipient, which servers take for a loop and bounce: renamed to X-Delivered-To (rename), sent as it is (keep), or the message is held (hold)',
+        ),
       ...common,
     })
     .transform(({ timeout, ...written }) => {

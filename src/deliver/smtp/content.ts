@@ -7,6 +7,7 @@ import { Readable } from 'node:stream'
 import type { Message } from '../../message.ts'
 import { BodyChanged, bodyChunks } from '../disk/body.ts'
 import { offLoop } from '../disk/filesystem.ts'
+import { changed, changedChunks, type HeaderChange } from './wire-header.ts'
 
 export interface Content {
   /** With CRLF line ends and the fields on top, without stuffed dots: what SIZE declares (RFC 1870, D033). */
@@ -23,17 +24,20 @@ export interface Content {
 /** The body is not what was received: somebody changed the spool file, or it is gone. */
 export class SpoolError extends Error {}
 
-/** `prefix`: the fields on top, latin1. */
-export async function contentOf(message: Message, prefix: string): Promise<Content> {
+/** `prefix`: the fields on top, latin1. `change`: what is changed in the header below them; null: nothing. */
+export async function contentOf(message: Message, prefix: string, change: HeaderChange | null): Promise<Content> {
   const { body, sizeBytes } = message
   if (body.kind === 'file') {
-    const content = await streamedContent(prefix, () => receivedChunks(message))
+    const source = (): AsyncIterable<Buffer> =>
+      change === null ? receivedChunks(message) : changedChunks(receivedChunks(message), change)
+    const content = await streamedContent(prefix, source)
     // In a file with LF line ends nobody can tell which of them were bare.
     return { ...content, repaired: content.repaired && body.form.lineEndings === 'crlf' }
   }
-  if (body.bytes.length !== sizeBytes) throw new SpoolError(changed(sizeBytes, body.bytes.length))
+  if (body.bytes.length !== sizeBytes) throw new SpoolError(otherSize(sizeBytes, body.bytes.length))
   const top = Buffer.from(prefix, 'latin1')
-  const came = top.length === 0 ? body.bytes : Buffer.concat([top, body.bytes])
+  const received = change === null ? body.bytes : changed(body.bytes, change)
+  const came = top.length === 0 ? received : Buffer.concat([top, received])
   const whole = withCrlf(came)
   const count = new WireCount()
   count.add(whole)
@@ -63,7 +67,7 @@ export async function* receivedChunks(message: Message): AsyncGenerator<Buffer, 
   try {
     yield* bodyChunks(message, offLoop)
   } catch (error) {
-    throw error instanceof BodyChanged ? new SpoolError(changed(message.sizeBytes, error.fileBytes)) : error
+    throw error instanceof BodyChanged ? new SpoolError(otherSize(message.sizeBytes, error.fileBytes)) : error
   }
 }
 
@@ -84,10 +88,10 @@ async function* exactly(chunks: AsyncGenerator<Buffer>, total: number): AsyncGen
     if (given > total) break
     if (chunk.length > 0) yield chunk
   }
-  if (given !== total) throw new SpoolError(changed(total, given))
+  if (given !== total) throw new SpoolError(otherSize(total, given))
 }
 
-function changed(wanted: number, got: number): string {
+function otherSize(wanted: number, got: number): string {
   return `the stored message has ${got} bytes where ${wanted} were received`
 }
 

@@ -1,5 +1,6 @@
 // One message for one recipient: its envelope, the fields on top and the bytes, before any server hears of it. Pure but for
 // reading the spool. The one rule: the recipient comes from the configuration alone (D043).
+import { display } from '../../display.ts'
 import { DeliveryError } from '../../errors.ts'
 import type { Message } from '../../message.ts'
 import { isAscii, isLocalPart, isUtf8Address } from '../address.ts'
@@ -9,6 +10,7 @@ import { type EnvelopeSender, envelopeSender, labelField, loopOf, loopToken, tra
 import { type Content, contentOf } from './content.ts'
 import { notBegun } from './fault.ts'
 import type { SmtpConfig, SmtpContext } from './settings.ts'
+import { changeFor, mayNeedChange, wasDeliveredTo } from './wire-header.ts'
 
 export interface Letter {
   readonly attempt: Attempt
@@ -62,16 +64,23 @@ export function envelopeFor({ sender, ownSender, recipient }: Letter, utf8: bool
 
 /** The bytes as they are to be sent; null: they have a bare CR or LF, and are not to be sent. */
 export async function contentOfLetter(letter: Letter, config: SmtpConfig): Promise<Content | null> {
-  const content = await contentOf(letter.message, letter.prefix)
+  const { message, prefix, recipient } = letter
+  const renamed = config.deliveredTo === 'rename' ? recipient : null
+  const change = mayNeedChange(message.header) ? changeFor(renamed) : null
+  const content = await contentOf(message, prefix, change)
   return content.repaired && config.bareNewlines === 'refuse' ? null : content
 }
 
-/** Throws for what must not be sent: to nobody, or round and round (D046). */
-export function checkLetter({ message, attempt, recipient }: Letter, { description, protocol }: SmtpConfig): void {
+/** Throws for what must not be sent: to nobody, or round and round (D046, D115). */
+export function checkLetter(letter: Letter, { description, protocol, deliveredTo }: SmtpConfig): void {
+  const { message, attempt, recipient } = letter
   if (!isUtf8Address(recipient) && !(protocol === 'lmtp' && isLocalPart(recipient))) {
     throw notBegun('RCPT', { kind: 'unfit', text: 'this is no address' })
   }
-  const loop = loopOf(message.header, loopToken(attempt.origin, recipient))
+  const loop =
+    deliveredTo === 'hold' && wasDeliveredTo(message.header, recipient)
+      ? `it has a Delivered-To of ${display(recipient)}, for which the next server would bounce it`
+      : loopOf(message.header, loopToken(attempt.origin, recipient))
   if (loop === null) return
   const text = `${description}: a possible loop: ${loop}: it is kept on the server and not sent again`
   throw new DeliveryError(text, concluded('HELD', 'loop'))

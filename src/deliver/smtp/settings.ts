@@ -17,6 +17,8 @@ export interface SmtpConfig extends Peer {
   readonly label: boolean
   /** A bare CR or LF becomes a line end, or the message is not sent (D038). */
   readonly bareNewlines: 'fix' | 'refuse'
+  /** What becomes of a `Delivered-To` of the very recipient, which the next server may take for a loop (D115). */
+  readonly deliveredTo: 'rename' | 'keep' | 'hold'
   /** Whether a message that the server refuses for its bytes is sent once more, as an attachment. */
   readonly wrap: 'never' | 'when-refused'
   /** For people: "smtp relay.example:587". */

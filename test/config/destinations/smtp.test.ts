@@ -23,6 +23,7 @@ describe('an SMTP server', () => {
       timeoutMs: null,
       bareNewlines: 'fix',
       wrap: 'never',
+      deliveredTo: 'rename',
       trace: true,
       label: false,
     })
@@ -79,6 +80,7 @@ describe('an SMTP server', () => {
     'host: h, to: b@c.example, path: p',
     'host: h, to: b@c.example, bareNewlines: keep',
     'host: h, to: b@c.example, wrap: always',
+    'host: h, to: b@c.example, deliveredTo: drop',
     'host: h, to: b@c.example, socket: /run/s',
     'host: h, to: b@c.example, token: {env: T}',
     'host: h, to: b@c.example, user: u, password: {env: P}, token: {env: T}',

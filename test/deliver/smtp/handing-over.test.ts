@@ -19,7 +19,7 @@ import {
 } from './scene.ts'
 
 async function inFile(text: string): Promise<Message> {
-  const path = join(await directory(), 'spooled')
+  const path = join(directory(), 'spooled')
   await writeFile(path, text, 'latin1')
   return message(text, { kind: 'file', path, form: { lineEndings: 'crlf', prefixBytes: 0 } })
 }

@@ -44,6 +44,7 @@ export function destination(
     label: false,
     bareNewlines: 'fix',
     wrap: 'never',
+    deliveredTo: 'rename',
     description: 'smtp mx',
     ...more,
   }

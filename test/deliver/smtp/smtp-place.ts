@@ -65,6 +65,7 @@ class SmtpPlace implements Place {
         label: false,
         bareNewlines: 'fix',
         wrap: 'never',
+        deliveredTo: 'rename',
         description: `${this.#protocol} here`,
       },
       { hostName: 'host.example', nowMs: () => NOW_MS },
