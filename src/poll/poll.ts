@@ -66,5 +66,6 @@ async function pollOnce(poll: AccountPoll, secret: string): Promise<SessionEnd> 
     const removed = await remove(transferred.done, plan, visit)
     await quit(removed, transferred, plan, visit)
   }
-  return { left: plan.left, cut: transferred.cut }
+  const othersWait = jobs.fetches.length > 1 || transferred.done.length > 0 || plan.deletions.length > 0
+  return { left: plan.left, cut: transferred.cut, othersWait }
 }

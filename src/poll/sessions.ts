@@ -15,13 +15,17 @@ export interface SessionEnd {
   /** Messages that are to be fetched by another session. */
   readonly left: number
   readonly cut: Cut | null
+  /** Would another session have something to do, but for the message that ended this one? */
+  readonly othersWait: boolean
 }
 
-/** Why a session ended without QUIT for the sake of one message: another session may take the others. */
+/** Why a session ended without QUIT in the middle of its answers: another session may take the others. */
 export interface Cut {
   readonly error: PopfetchError
   /** Were several commands under way at once? */
   readonly pipelined: boolean
+  /** All that was asked for had ended a session before. */
+  readonly wasExpected: boolean
 }
 
 /** Does `session` with the account's secret until there is no more to do. Never rejects: what ended it is in the tally. */
@@ -36,6 +40,8 @@ export async function inSessions(poll: AccountPoll, session: (secret: string) =>
     }
   } catch (error) {
     tally.fail(asPopfetchError(error))
+  } finally {
+    poll.suspects.settle(tally)
   }
 }
 
@@ -64,16 +70,17 @@ async function secretOfNext(
 }
 
 /** Is another session due? Throws what cut this one, where another would end the same. */
-function goesOn({ left, cut }: SessionEnd, broughtSome: boolean, poll: AccountPoll): boolean {
+function goesOn({ left, cut, othersWait }: SessionEnd, broughtSome: boolean, poll: AccountPoll): boolean {
   const { run, tally, history, suspects } = poll
   const mayGoOn = !run.restrictions.stop.aborted && !history.hasLongLoginDelay
   if (cut !== null) {
-    const isOutOfStep = cut.error.code === 'ERR_POP3_PROTOCOL'
-    if (!mayGoOn || (isOutOfStep && !cut.pipelined && !broughtSome)) throw cut.error
     tally.note(cut.error.message)
-    if (isOutOfStep) history.workarounds.oneAtATime()
+    if (!othersWait && suspects.isContained(cut.wasExpected, tally.delivered > 0)) return mayGoOn && suspects.areWaiting
+    if (!mayGoOn || !othersWait || !suspects.mayFollowCut()) throw cut.error
+    if (cut.error.code === 'ERR_POP3_PROTOCOL') history.workarounds.oneAtATime()
     return true
   }
+  suspects.endedWell()
   if (tally.error !== null || !mayGoOn) return false
   // A session that brought nothing will not be followed by one that does.
   return suspects.areWaiting || (left > 0 && broughtSome)

@@ -267,6 +267,11 @@ export class Session implements AsyncDisposable {
     })
   }
 
+  /** Resolves when the next answer that is due has begun, when none is due, or when the session is botched. */
+  nextAnswer(): Promise<void> {
+    return this.#queue.nextAnswer()
+  }
+
   /** TOP n 0: the message's header, or its first 64 KiB; null when the server refuses. */
   async header(number: number): Promise<Buffer | null> {
     const answer = headerBody()
@@ -292,7 +297,7 @@ export class Session implements AsyncDisposable {
 
   /** Ends the session without QUIT; every waiting command is rejected with `reason`. */
   abandon(reason: PopfetchError): void {
-    this.#queue.botch(reason)
+    this.#queue.botch(reason, null)
   }
 
   /** Stops reading, so that the server has to wait, until the returned function is called. */

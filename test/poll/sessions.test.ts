@@ -26,10 +26,14 @@ test('where QUIT drops what was retrieved, what failed before waits for a sessio
   await scene.poll()
   scene.server.faults.reply.clear()
   scene.fill(1, 1)
-  expect(await scene.poll()).toMatchObject({ delivered: 1 })
-  expect(scene.subjects()).toEqual([1])
-  expect(await scene.poll()).toMatchObject({ delivered: 1 })
+  const retrieved: number[] = []
+  scene.server.faults.onCommand = (verb, _args, { id }) => {
+    if (verb === 'RETR') retrieved.push(id)
+    return 'serve'
+  }
+  expect(await scene.poll()).toMatchObject({ delivered: 2 })
   expect(scene.subjects()).toEqual([0, 1])
+  expect(new Set(retrieved).size).toBe(2)
 })
 
 describe('a destination that takes its time', () => {

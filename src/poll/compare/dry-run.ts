@@ -13,7 +13,7 @@ const SHOWN = 1000
 export async function showPlan(compared: ComparedListing, { account, session, tally }: Visit): Promise<SessionEnd> {
   tally.plan = plannedMessages(compared, account)
   await session.quit()
-  return { left: 0, cut: null }
+  return { left: 0, cut: null, othersWait: false }
 }
 
 function plannedMessages(compared: ComparedListing, account: Account): readonly PlannedMessage[] {

@@ -1,12 +1,27 @@
 // Messages that may harm others: by bringing us down (P122), by an end that came too early and may be forged (P113), by
-// ending their session (P110, P124). The ledger remembers them by the reason that was recorded.
-// The one rule: nothing is asked for behind a suspect, and one that ended a session gets the next one to itself.
+// ending their session (P110, P124, P160). The ledger remembers them, by their harm or by the reason that was recorded.
+// The one rule: nothing is asked for behind a suspect, and one that ended a session is asked for only when the others are
+// safe, alone, in a session of its own.
+import type { EntryKey } from '../../ledger/ledger.ts'
 import type { PopfetchError } from '../../errors.ts'
 import type { Session } from '../../pop3/session.ts'
-import { isFresh, type Plan, type PlannedFetch } from '../plan/plan.ts'
+import { isFresh, MOST_DELETIONS, type Plan, type PlannedDeletion, type PlannedFetch } from '../plan/plan.ts'
+import type { MessageProblem } from '../report.ts'
+import type { Tally } from '../tally.ts'
 
 const ENDED = 'ended the session: '
 const SHORT = 'short: '
+
+const DAY_MS = 86_400_000
+
+/** So often it is tried at every poll, then once a day. */
+const OFTEN = 5
+
+/** So many may fail in one poll: each takes a session of its own, and perhaps the whole time limit. */
+const MOST_FAILED = 3
+
+/** So many sessions of a poll may end for the sake of a message. */
+const MOST_CUT = 5
 
 type Suspect = Pick<PlannedFetch, 'known' | 'sizeBytes'>
 
@@ -20,9 +35,23 @@ export function quitDrops({ capabilities }: Session): boolean {
   return capabilities.expireDays === 0
 }
 
-/** The messages of one poll that wait for a session of their own. */
+/** A poll as far as suspects are concerned. */
+interface Circumstances {
+  readonly session: Session
+  readonly history: { readonly hasLongLoginDelay: boolean }
+  readonly run: { readonly nowMs: () => number; readonly options: { readonly eager: boolean } }
+}
+
+/** The messages of one poll that wait for a session of their own, and those that did not come. */
 export class Suspects {
   #areWaiting = false
+  /** Sessions that were cut, and whether one came to its QUIT after the last message was delivered. */
+  #cuts = 0
+  #isCommitted = false
+  #hasEndedWell = false
+  readonly #tried = new Set<string>()
+  #failed = 0
+  readonly #missing = new Map<string, MessageProblem>()
 
   /** Were some left for the next session of this poll? */
   get areWaiting(): boolean {
@@ -31,26 +60,96 @@ export class Suspects {
 
   /** What of `fetches` this session takes. A message that ended a session before waits for one of its own; where QUIT drops
    *  what was retrieved, so does every message that failed: one that fails again must not cost the others their QUIT. */
-  admit(
-    fetches: readonly PlannedFetch[],
-    { deletions }: Plan,
-    { session, history }: { readonly session: Session; readonly history: { readonly hasLongLoginDelay: boolean } },
-  ): readonly PlannedFetch[] {
-    const drops = quitDrops(session)
-    const harmless = fetches.filter((fetch) => (drops ? isFresh(fetch) : !endedSession(fetch)))
-    const mayHarm = harmless.length > 0 || (deletions.length > 0 && !history.hasLongLoginDelay && !drops)
-    if (harmless.length === fetches.length || !mayHarm || this.#areWaiting) {
-      this.#areWaiting = false
-      return fetches
+  admit(fetches: readonly PlannedFetch[], { deletions }: Plan, circumstances: Circumstances): readonly PlannedFetch[] {
+    const { session, history, run } = circumstances
+    const harmless = fetches.filter((fetch) => !endedSession(fetch))
+    const first = quitDrops(session) ? harmless.filter(isFresh) : harmless
+    const failed = quitDrops(session) ? harmless.filter((fetch) => !isFresh(fetch)) : []
+    const due = fetches.filter((fetch) => endedSession(fetch) && this.#isDue(fetch, run))
+    const mayGoOn = !history.hasLongLoginDelay
+    if (first.length > 0 || (!this.#isCommitted && deletions.some(isWorthASession))) {
+      this.#areWaiting = mayGoOn && (failed.length > 0 || due.length > 0)
+      return first
     }
-    if (!drops) this.#areWaiting = true
-    return harmless
+    if (failed.length > 0) {
+      this.#areWaiting = mayGoOn && due.length > 0
+      return failed
+    }
+    const [next] = due.toSorted((a, b) => harmTimes(a) - harmTimes(b))
+    if (next !== undefined) {
+      this.#tried.add(nameOf(next))
+      // Until it has come.
+      this.#failed++
+    }
+    this.#areWaiting = mayGoOn && due.length > 1
+    return next === undefined ? [] : [next]
+  }
+
+  #isDue(fetch: PlannedFetch, { nowMs, options }: Circumstances['run']): boolean {
+    const { times, lastMs } = fetch.known?.harm ?? { times: 0, lastMs: 0 }
+    const rests = !options.eager && times >= OFTEN && Math.abs(nowMs() - lastMs) < DAY_MS
+    return !rests && this.#failed < MOST_FAILED && !this.#tried.has(nameOf(fetch))
+  }
+
+  /** It ended its session. `isCertain`: nothing else was under way, so that another try tells nothing more today. */
+  ended(fetch: EntryKey, isCertain: boolean): void {
+    if (isCertain) this.#tried.add(nameOf(fetch))
+  }
+
+  /** It did not come, for now. */
+  miss(fetch: PlannedFetch, reason: string): void {
+    this.#missing.set(nameOf(fetch), { uidl: fetch.uidl, kind: 'deferred', reason })
+  }
+
+  /** It was received after all. */
+  came(fetch: EntryKey): void {
+    this.#missing.delete(nameOf(fetch))
+    if (this.#tried.has(nameOf(fetch)) && this.#failed > 0) this.#failed--
+    this.#isCommitted = false
+  }
+
+  /** A session came to its end, with QUIT or where none is to be said. */
+  endedWell(): void {
+    this.#isCommitted = true
+    this.#hasEndedWell = true
+  }
+
+  /** A session was cut. May another one follow? */
+  mayFollowCut(): boolean {
+    return ++this.#cuts <= MOST_CUT
+  }
+
+  /** A session ended for a message that was asked for alone: is that the message's fault alone? Not where no session of this
+   *  poll did better, unless it was to be expected; and not where a second one fails likewise and nothing came. */
+  isContained(wasExpected: boolean, broughtSome: boolean): boolean {
+    if (this.#missing.size === 0) return false
+    return this.#hasEndedWell || (wasExpected && (broughtSome || this.#failed < 2))
+  }
+
+  /** At the end of the poll: counts and reports what did not come. */
+  settle(tally: Tally): void {
+    tally.deferred += this.#missing.size
+    for (const problem of this.#missing.values()) tally.problem(problem)
+    this.#missing.clear()
   }
 }
 
+/** Not tried in vain before. */
+function isWorthASession({ known }: PlannedDeletion): boolean {
+  return known.deletion === null && known.deletions < MOST_DELETIONS
+}
+
+function nameOf({ uidl, copy }: EntryKey): string {
+  return `${copy} ${uidl}`
+}
+
 /** Is it better fetched when the others are safe, their deletions committed? */
-function endedSession({ known }: Suspect): boolean {
-  return known?.reason?.startsWith(ENDED) === true
+export function endedSession({ known }: Suspect): boolean {
+  return known !== null && (known.harm?.command === 'RETR' || known.reason?.startsWith(ENDED) === true)
+}
+
+function harmTimes({ known }: Suspect): number {
+  return known?.harm?.times ?? 0
 }
 
 export function wasShort({ known }: Suspect): boolean {

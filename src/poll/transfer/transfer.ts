@@ -2,12 +2,12 @@
 // settled, or abandoned. The one rule is the order of DESIGN 4.2: the attempt is recorded before the message is asked
 // for, and a message counts as delivered only when the ledger says so durably; DELE comes later, in removal.ts.
 import { MessageTooLarge, Spool } from '../../deliver/spool.ts'
-import { asPopfetchError, PopfetchError } from '../../errors.ts'
+import { asPopfetchError, type PopfetchError } from '../../errors.ts'
 import type { Message } from '../../message.ts'
 import { DoubtfulAnswers } from '../../pop3/recoverable.ts'
 import type { BodySink } from '../../pop3/wire/exchange.ts'
-import { codeIs, type Reply } from '../../pop3/wire/reply.ts'
-import { ExpiredToken } from '../../pop3/wire/reply-error.ts'
+import type { Reply } from '../../pop3/wire/reply.ts'
+import { ExpiredToken, isBusy, replyError } from '../../pop3/wire/reply-error.ts'
 import type { SizeVerdict } from '../account/sizes.ts'
 import { originOf } from '../attempt.ts'
 import { hold } from '../hold.ts'
@@ -19,7 +19,7 @@ import { type Cut, interrupted } from '../sessions.ts'
 import type { Visit } from '../visit.ts'
 import { Attempts, inBatches } from './attempts.ts'
 import { compareCopies, fixDestinations, handOver, isStuck } from './hand-over.ts'
-import { endReason, isSuspect, shortReason, wasShort } from './suspects.ts'
+import { endedSession, endReason, isSuspect, shortReason, wasShort } from './suspects.ts'
 
 export interface Transferred {
   /** Delivered and recorded in this session, announced and received size agreeing: DELE may follow. */
@@ -41,23 +41,35 @@ export async function transfer(jobs: Jobs, visit: Visit): Promise<Transferred> {
   await transfer.run()
   if (tally.error === null && session.botched instanceof ExpiredToken) throw session.botched
   const mayBeCut = tally.error === null && !run.signal.aborted
-  const cut = mayBeCut && transfer.cut !== null ? { error: transfer.cut, pipelined: session.pipelining } : null
+  const cut =
+    mayBeCut && transfer.cut !== null
+      ? { error: transfer.cut, pipelined: session.pipelining, wasExpected: jobs.fetches.every(endedSession) }
+      : null
   if (cut === null) {
     if (tally.error !== null || session.botched !== null || run.signal.aborted) throw interrupted(run.signal)
     // The poll has failed then, but what was delivered before that is deleted as always.
     if (destinations.allDown !== null) tally.fail(destinations.allDown)
+    if (transfer.limit !== null) tally.fail(transfer.limit)
   }
   const { done, undelivered } = transfer
   return { done, notDone: jobs.fetches.length - done.length, undelivered, cut }
 }
+
+/** Ends of a session that are about its answers. */
+const CUTS: ReadonlySet<string> = new Set(['ERR_CONNECT', 'ERR_TIMEOUT', 'ERR_POP3_PROTOCOL', 'ERR_POP3_REPLY'])
+
+/** So many refusals in a row that say "not now" are the server's, and no message's: it is asked for no more (P172). */
+const LIMIT_REFUSALS = 3
 
 interface Judgement {
   readonly verdict: SizeVerdict
   /** A short message came before it, so it may be forged: only a later session deletes it, after a look at its header
    *  (P113). */
   readonly behindShort: boolean
-  /** Others were asked for behind it: then the session was ended, and nothing of it is delivered. */
+  /** Others were asked for at the same time: then the session was ended, and nothing of it is delivered. */
   readonly doubtful: boolean
+  /** Its size is exactly as announced. */
+  readonly exact: boolean
 }
 
 class Transfer {
@@ -71,6 +83,10 @@ class Transfer {
   /** Asked for, and not yet answered to the end. */
   #asked = 0
   #shortCame = false
+  /** A message came that is not exactly as long as announced: what stands behind it may be another's (P113, P148). */
+  #inexactCame = false
+  #refusedInRow = 0
+  #limit: PopfetchError | null = null
 
   constructor(jobs: Jobs, visit: Visit) {
     this.#jobs = jobs
@@ -87,12 +103,17 @@ class Transfer {
     return this.#undelivered
   }
 
-  /** Why the session was cut for the sake of one message of several; null: it was not. Another session may take the others,
-   *  one at a time where answers got out of step. */
+  /** Why the session was cut in the middle of its answers; null: it was not. Another session may take the others, one at a time
+   *  where answers got out of step. */
   get cut(): PopfetchError | null {
     const { botched } = this.#visit.session
-    if (botched instanceof MessageTooLarge) return botched
-    return botched?.code === 'ERR_POP3_PROTOCOL' && this.#jobs.fetches.length > 1 ? botched : null
+    if (botched === null || botched instanceof ExpiredToken) return null
+    return botched instanceof MessageTooLarge || (CUTS.has(botched.code) && botched.pauseMs === 0) ? botched : null
+  }
+
+  /** The server gives no more for now; null: it does. */
+  get limit(): PopfetchError | null {
+    return this.#limit
   }
 
   /** Resolves when nothing is under way any more. Never rejects: what ended it is in the tally. */
@@ -121,6 +142,7 @@ class Transfer {
       }
     }
     await this.#allEnded()
+    await this.#blame()
     const { session, tally } = this.#visit
     if (this.#attempts.fatal !== null) tally.fail(this.#attempts.fatal)
     else if (this.cut === null && session.botched !== null && !(session.botched instanceof ExpiredToken))
@@ -130,8 +152,28 @@ class Transfer {
   get #stopped(): boolean {
     const { session, run } = this.#visit
     return (
-      this.#attempts.fatal !== null || session.botched !== null || run.signal.aborted || run.restrictions.stop.aborted
+      this.#attempts.fatal !== null ||
+      this.#limit !== null ||
+      session.botched !== null ||
+      run.signal.aborted ||
+      run.restrictions.stop.aborted
     )
+  }
+
+  /** Whose place was it at which the session ended? Not to be told of several whose answers got out of step. */
+  get #culprit(): number | null {
+    const { brokenAt, botched } = this.#visit.session
+    if (this.cut === null || botched instanceof MessageTooLarge || brokenAt?.verb !== 'RETR') return null
+    return botched?.code === 'ERR_POP3_PROTOCOL' && !brokenAt.alone ? null : brokenAt.number
+  }
+
+  /** Remembers it, so that it is never asked for in the same place again. */
+  async #blame(): Promise<void> {
+    const { lease, run, session, suspects } = this.#visit
+    const culprit = this.#jobs.fetches.find(({ number }) => number === this.#culprit)
+    if (culprit === undefined) return
+    suspects.ended(culprit, session.brokenAt?.alone === true)
+    await this.#attempts.record(() => run.ledger.noteHarm(lease, [culprit], 'RETR'))
   }
 
   async #allEnded(): Promise<void> {
@@ -173,46 +215,71 @@ class Transfer {
     share: Share,
   ): Promise<{ readonly reply: Reply; readonly judgement: Judgement | null }> {
     const { session, history } = this.#visit
-    this.#asked++
+    const isBehind = this.#asked++ > 0
     let reply: Reply
     try {
       reply = await session.retrieve(job.number, receiver(spool, share, this.#visit))
     } finally {
       this.#asked--
     }
-    // It came in one packet with bytes that nobody asked for, or behind a doubtful message: it may be forged.
-    if (session.botched !== null) throw session.botched
+    const exact = spool.receivedBytes === job.sizeBytes
+    this.#inexactCame ||= reply.status === 'ok' && !exact
+    if (session.botched !== null) {
+      // In one packet with bytes that nobody asked for, or behind a doubtful message: it may be forged. Its size tells,
+      // as long as every size did (P171).
+      const isWhole = reply.status === 'ok' && !this.#inexactCame && session.botched.code === 'ERR_POP3_PROTOCOL'
+      if (!isWhole) throw session.botched
+      return { reply, judgement: { verdict: 'agrees', behindShort: true, doubtful: false, exact } }
+    }
     if (reply.status !== 'ok') return { reply, judgement: null }
+    const together = session.pipelining && (isBehind || this.#asked > 0)
+    if (together && !exact && job.sizeBytes !== null && history.sizes.exact) {
+      // Two answers may be mixed in it (P164). Alone it will show whether the server's sizes are ever exact.
+      session.abandon(new DoubtfulAnswers(`${spool.receivedBytes} bytes long, announced with ${job.sizeBytes}`))
+      return { reply, judgement: { verdict: 'short', behindShort: true, doubtful: true, exact } }
+    }
     const verdict = history.sizes.judge(job.sizeBytes, spool.receivedBytes)
     const behindShort = this.#shortCame
     this.#shortCame ||= verdict === 'short'
     const doubtful = verdict === 'short' && this.#asked > 0 && session.pipelining
     if (doubtful) session.abandon(new DoubtfulAnswers(shortReason(job, spool.receivedBytes)))
-    return { reply, judgement: { verdict, behindShort, doubtful } }
+    return { reply, judgement: { verdict, behindShort, doubtful, exact } }
+  }
+
+  /** Sizes that are no more than hints do not tell whether two answers are mixed: the next answer does (P164). */
+  async #inStep({ exact }: Judgement): Promise<void> {
+    const { session } = this.#visit
+    if (exact || !session.pipelining || this.#asked === 0) return
+    await session.nextAnswer()
+    if (session.botched?.code === 'ERR_POP3_PROTOCOL') throw session.botched
   }
 
   async #received(job: Job, spool: Spool, share: Share, judgement: Judgement): Promise<void> {
+    const { lease, run, suspects } = this.#visit
     if (judgement.doubtful) {
-      await this.#attempts.abandon([job], shortReason(job, spool.receivedBytes))
+      const isShort = spool.receivedBytes < (job.sizeBytes ?? 0)
+      await this.#attempts.abandon([job], isShort ? shortReason(job, spool.receivedBytes) : null)
       return
     }
+    await this.#inStep(judgement)
+    suspects.came(job)
+    this.#refusedInRow = 0
+    if (job.known?.harm?.command === 'RETR') await this.#attempts.record(() => run.ledger.noteHarm(lease, [job], null))
     const message = await spool.complete(this.#visit.run.nowMs())
     // Not before: the buffers of a large message are in use until its file is complete.
     share.ended(spool.receivedBytes)
     if (await this.#complete(job, message, judgement)) spool.release()
   }
 
-  /** The server has not got the message; the others do not suffer (P106, P107). `SYS/TEMP` may be the server's farewell
-   *  (P146). */
+  /** The server has not got the message; the others do not suffer (P106, P107). "Not now" may be the server's farewell and no
+   *  word about the message (P146); again and again it is a limit (P172). */
   async #refusedRetrieval(job: Job, reply: Reply): Promise<void> {
-    if (codeIs(reply.code, 'SYS/TEMP')) {
-      this.#attempts.fatal ??= new PopfetchError('ERR_POP3_REPLY', `the server refused RETR: "${reply.text}"`, {
-        scope: 'account',
-        retry: 'soon',
-      })
-      return await this.#attempts.abandon([job], null)
-    }
-    await this.#defer(job, `the server did not give it: "${reply.text}"`)
+    const notNow = isBusy(reply)
+    this.#refusedInRow = notNow ? this.#refusedInRow + 1 : 0
+    if (this.#refusedInRow >= LIMIT_REFUSALS) this.#limit ??= replyError('RETR', reply)
+    const reason = `the server did not give it: "${reply.text}"`
+    this.#visit.suspects.miss(job, reason)
+    await this.#attempts.abandon([job], notNow ? null : reason)
   }
 
   /** True: all its destinations have it, and the ledger says so. */
@@ -248,17 +315,14 @@ class Transfer {
       return
     }
     if (session.botched === null) return await this.#defer(job, error.message, error.code === 'ERR_BUG')
-    // Which of several messages got the answers out of step is not known; a token expires whatever comes just then.
-    const blamed =
-      receivedBytes > 0 && !(this.cut !== null && session.pipelining) && !(session.botched instanceof ExpiredToken)
+    const blamed = job.number === this.#culprit
+    if (blamed) this.#visit.suspects.miss(job, endReason(error))
     await this.#attempts.abandon([job], blamed ? endReason(error) : null, blamed && error.code === 'ERR_POP3_PROTOCOL')
   }
 
   async #defer(job: Job, reason: string, counts = false): Promise<void> {
-    const { tally } = this.#visit
     this.#undelivered = true
-    tally.deferred++
-    tally.problem({ uidl: job.uidl, kind: 'deferred', reason })
+    this.#visit.suspects.miss(job, reason)
     await this.#attempts.abandon([job], reason, counts)
   }
 }

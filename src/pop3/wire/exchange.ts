@@ -22,7 +22,10 @@ const OUTSTANDING_LIMIT = 100
 const OUTSTANDING_BYTES_LIMIT = 4096
 
 /** Where in the queue a session ended: the command whose answer was due, or what was refused just before the end. */
-export type Place = Pick<Command, 'verb' | 'number'>
+export interface Place extends Pick<Command, 'verb' | 'number'> {
+  /** Was no other command under way? */
+  readonly alone: boolean
+}
 
 interface Exchange {
   /** Null for the greeting and for lines of a SASL exchange. */
@@ -34,6 +37,8 @@ interface Exchange {
   readonly reject: (error: PopfetchError) => void
   reply: Reply | null
   bodyBytes: number
+  /** Was another command under way at the same time? */
+  together: boolean
 }
 
 export class ExchangeQueue implements DecoderSink, ConnectionSink {
@@ -50,10 +55,11 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
   #pumpDue = false
   #botched: PopfetchError | null = null
   #place: Place | null = null
-  /** The command that was answered last, and how. */
-  #answered: { readonly command: Command; readonly reply: Reply } | null = null
+  /** What was answered last. */
+  #answered: Exchange | null = null
   readonly #clock: AnswerClock
   #pauses = 0
+  #begun: PromiseWithResolvers<void> | null = null
 
   constructor(connection: Connection, timeoutMs: number, trace: ((direction: 'C' | 'S', text: string) => void) | null) {
     this.#connection = connection
@@ -70,6 +76,19 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
   }
   get idle(): boolean {
     return this.#outstanding.length === 0 && this.#next === this.#waiting.length
+  }
+
+  /** Resolves when the next answer that is due has begun, when none is due, or when the queue is botched. */
+  nextAnswer(): Promise<void> {
+    const head = this.#outstanding[0]
+    if (head === undefined || head.reply !== null) return Promise.resolve()
+    this.#begun ??= Promise.withResolvers()
+    return this.#begun.promise
+  }
+
+  #answerBegun(): void {
+    this.#begun?.resolve()
+    this.#begun = null
   }
 
   expectGreeting(): Promise<Reply> {
@@ -108,7 +127,17 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
 
   #exchange(command: Command | null, bytes: Buffer, clock: ClockKind, body: BodySink | null) {
     const { promise, resolve, reject } = Promise.withResolvers<Reply>()
-    const exchange: Exchange = { command, bytes, clock, body, resolve, reject, reply: null, bodyBytes: 0 }
+    const exchange: Exchange = {
+      command,
+      bytes,
+      clock,
+      body,
+      resolve,
+      reject,
+      reply: null,
+      bodyBytes: 0,
+      together: false,
+    }
     return { exchange, promise }
   }
 
@@ -120,6 +149,9 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
     for (let exchange = this.#waiting[this.#next]; exchange !== undefined; exchange = this.#waiting[this.#next]) {
       if (!this.#mayWrite(exchange.bytes.length)) break
       this.#next++
+      const before = this.#outstanding.at(-1)
+      if (before !== undefined) before.together = true
+      exchange.together = before !== undefined
       this.#outstanding.push(exchange)
       this.#outstandingBytes += exchange.bytes.length
       burst.push(exchange.bytes)
@@ -160,6 +192,7 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
       throw strayChallenge(line, nameOf(exchange))
     }
     exchange.reply = reply
+    this.#answerBegun()
     if (reply.status === 'ok' && exchange.command?.multiline === true) return true
     this.#complete(exchange, reply)
     return false
@@ -190,7 +223,7 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
     this.#outstanding.shift()
     this.#outstandingBytes -= exchange.bytes.length
     this.#clock.start(this.#outstanding[0]?.clock ?? null)
-    this.#answered = exchange.command === null ? null : { command: exchange.command, reply }
+    this.#answered = exchange
     exchange.resolve(reply)
     if (this.#next < this.#waiting.length) this.#pumpSoon()
   }
@@ -202,25 +235,28 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
     try {
       this.#decoder.feed(chunk)
     } catch (error) {
-      if (error instanceof UnaskedBytesError) this.botch(unaskedBytes(error), this.#answered?.command ?? null)
+      if (error instanceof UnaskedBytesError) this.botch(unaskedBytes(error), this.#answered)
       else this.botch(asPopfetchError(error))
     }
   }
 
   closed(error: PopfetchError | null): void {
     const head = this.#outstanding[0]
-    const { command = null, reply = null } = this.#answered ?? {}
+    const answered = this.#answered
     // Some servers close after a refusal: that is not the fault of the command behind it (P160).
-    const blamed = (head?.reply ?? null) === null && reply?.status === 'err' ? command : (head?.command ?? null)
+    const isRefused = (head?.reply ?? null) === null && answered?.reply?.status === 'err'
+    const blamed = isRefused ? answered : (head ?? null)
     this.botch(error ?? closedByServer(head === undefined ? null : nameOf(head)), blamed)
   }
 
-  /** Ends the connection without QUIT and rejects every waiting command, once. Only the first reason counts. `place`: the
+  /** Ends the connection without QUIT and rejects every waiting command, once. Only the first reason counts. `blamed`: the
    *  command to blame; else it is the one whose answer is due. */
-  botch(error: PopfetchError, place: Place | null = this.#outstanding[0]?.command ?? null): void {
+  botch(error: PopfetchError, blamed: Exchange | null = this.#outstanding[0] ?? null): void {
     if (this.#botched !== null) return
     this.#botched = error
-    this.#place = place
+    const { command = null, together = false } = blamed ?? {}
+    this.#place = command === null ? null : { verb: command.verb, number: command.number, alone: !together }
+    this.#answerBegun()
     this.close()
     const all = [...this.#outstanding, ...this.#waiting.slice(this.#next)]
     this.#outstanding = []

@@ -110,7 +110,7 @@ describe('a message that ends far short of its size while others are asked for (
     const report = await scene.poll()
     expect(scene.mail().filter((text) => text.includes('Subject: forged'))).toEqual([])
     expect(scene.subjects()).toEqual([0, 2, 3])
-    expect(report).toMatchObject({ outcome: 'failed', delivered: 3, error: { code: 'ERR_POP3_PROTOCOL' } })
+    expect(report).toMatchObject({ outcome: 'partial', delivered: 3, deferred: 1, problems: [{ uidl: 'uid-1' }] })
     expect(scene.left()).toEqual(['uid-1'])
   })
 
@@ -118,14 +118,12 @@ describe('a message that ends far short of its size while others are asked for (
     await using scene = await Scene.create()
     scene.fill(2)
     forge(scene)
-    for (const _ of upTo(4)) await scene.poll()
-    expect(await scene.poll()).toMatchObject({
-      outcome: 'partial',
-      delivered: 0,
-      held: 1,
-      problems: [{ uidl: 'uid-1' }],
-    })
-    expect(await scene.poll()).toMatchObject({ outcome: 'ok', held: 0 })
+    const held: AccountReport[] = []
+    for (const _ of upTo(7)) {
+      const report = await scene.poll()
+      if (report.held > 0) held.push(report)
+    }
+    expect(held).toMatchObject([{ outcome: 'partial', delivered: 0, problems: [{ uidl: 'uid-1', kind: 'held' }] }])
     expect(scene.subjects()).toEqual([0])
   })
 

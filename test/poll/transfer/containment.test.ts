@@ -1,0 +1,114 @@
+// One message, one fault: each way in which a command about one message can fail × which message × pipelined or not × once or
+// always. One judgement: after a few polls all others are delivered and gone from the server.
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { setImmediate as turn } from 'node:timers/promises'
+import type { Action } from '../../support/faults.ts'
+import { Scene, letter, upTo } from '../scene.ts'
+
+const MESSAGES = 4
+const POLLS = 4
+/** A part of the 60 s after which a silent server is given up. */
+const STEP_MS = 5000
+
+const half = Buffer.from(`+OK ${letter(9).length} octets\r\n${letter(9).slice(0, 60)}`)
+
+/** What the server does instead of obeying. */
+const failures: Readonly<Record<string, Action>> = {
+  silence: 'stall',
+  'the end of the stream before the status line': 'drop',
+  'a reset before the status line': 'reset',
+  'half a status line and the end': { answer: Buffer.from('+O'), next: 'drop' },
+  'half a status line and a reset': { answer: Buffer.from('+O'), next: 'reset' },
+  'the status line and the end': { answer: '+OK', next: 'drop' },
+  'the status line and a reset': { answer: '+OK', next: 'reset' },
+  'the status line and silence': { answer: '+OK', next: 'stall' },
+  'half a body and the end': { answer: half, next: 'drop' },
+  'half a body and a reset': { answer: half, next: 'reset' },
+  'half a body and silence': { answer: half, next: 'stall' },
+  'a refusal': '-ERR no such message',
+  'a refusal with SYS/TEMP': '-ERR [SYS/TEMP] later',
+  'a refusal with SYS/PERM': '-ERR [SYS/PERM] never',
+  'a refusal with IN-USE': '-ERR [IN-USE] locked',
+  'a refusal and the end': { answer: '-ERR internal error', next: 'drop' },
+  'a refusal with SYS/TEMP and the end': { answer: '-ERR [SYS/TEMP] shutting down', next: 'drop' },
+  nonsense: 'what?',
+  'an empty line': '',
+  'a line that is too long': 'x'.repeat(10_000),
+}
+
+afterEach(() => void vi.useRealTimers())
+
+type Verb = 'RETR' | 'DELE' | 'TOP'
+
+interface Case {
+  readonly at: number
+  readonly pipelining: boolean
+  readonly always: boolean
+}
+
+function* cases(): Generator<Case> {
+  for (const at of [1, 2, MESSAGES])
+    for (const pipelining of [true, false]) for (const always of [true, false]) yield { at, pipelining, always }
+}
+
+/** The mailbox and the polls of one case. */
+class Mishap {
+  readonly scene: Scene
+  readonly bad: string
+  /** How often it failed. */
+  failed = 0
+  readonly #hanging = new Set<number>()
+
+  constructor(scene: Scene, { at, pipelining }: Case) {
+    this.scene = scene
+    this.bad = `uid-${at - 1}`
+    scene.account = ['delete: after-delivery', pipelining ? 'pipelining: auto' : 'pipelining: off']
+  }
+
+  fail(verb: Verb, action: Action, always: boolean): void {
+    const { faults } = this.scene.server
+    const hangs = action === 'stall' || (typeof action === 'object' && 'next' in action && action.next === 'stall')
+    faults.onCommand = (asked, args, { id }) => {
+      const message = this.scene.server.mailbox('alice').messages[Number(args.split(' ')[0]) - 1]
+      if (asked !== verb || message?.uidl !== this.bad || (!always && this.failed > 0)) return 'serve'
+      this.failed++
+      if (hangs) this.#hanging.add(id)
+      return action
+    }
+  }
+
+  /** Polls until only what may be left is left. Time passes only while the server hangs. */
+  async poll(left: readonly string[]): Promise<void> {
+    for (let polls = 0; polls < POLLS; polls++) {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+      let isSettled = false
+      const poll = this.scene.poll().finally(() => (isSettled = true))
+      while (!isSettled) {
+        const closed = this.scene.server.journal.of('close').map(({ session }) => session)
+        for (const session of closed) this.#hanging.delete(session)
+        if (this.#hanging.size > 0) vi.advanceTimersByTime(STEP_MS)
+        await turn()
+      }
+      vi.useRealTimers()
+      await poll
+      if (this.scene.left().length <= left.length) break
+    }
+  }
+}
+
+describe.each(Object.entries(failures))('a message whose RETR is answered by %s', (_how, action) => {
+  test.each([...cases()])(
+    'costs the others nothing: message $at, pipelined: $pipelining, always: $always (P160)',
+    async (one) => {
+      await using scene = await Scene.create()
+      scene.fill(MESSAGES)
+      const mishap = new Mishap(scene, one)
+      mishap.fail('RETR', action, one.always)
+      const left = one.always ? [mishap.bad] : []
+      await mishap.poll(left)
+      expect(mishap.failed).toBeGreaterThan(0)
+      expect(scene.subjects()).toEqual(upTo(MESSAGES).filter((at) => !left.includes(`uid-${at}`)))
+      expect(scene.left()).toEqual(left)
+    },
+  )
+})
