@@ -1,7 +1,8 @@
-// The keys of the background process: how often an account is polled, where metrics are served, who is told of trouble.
+// The keys of the background process: how often an account is polled, where HTTP is served, who is told of trouble.
 // What they lead to is in daemon/.
 import * as z from 'zod'
 import { isIP } from 'node:net'
+import { parseHost } from './values/host.ts'
 import { formatDuration, parseDuration } from './values/quantity.ts'
 import * as value from './values/values.ts'
 
@@ -14,6 +15,8 @@ export interface PollInterval {
 export interface Listen {
   readonly host: string
   readonly port: number
+  /** Names by which people reach it, besides the address. */
+  readonly hosts: readonly string[]
 }
 
 /** Nobody asks more often than each second. A timer of Node ends at 24.8 days. */
@@ -45,7 +48,7 @@ export const poll = z
 const ADDRESS = 'an address and a port such as 127.0.0.1:9464 or [::1]:9464'
 
 /** An address, not a name: listening must not depend on a name server. */
-const listen = value.parsed(ADDRESS, (text): Listen | null => {
+const listen = value.parsed(ADDRESS, (text): Pick<Listen, 'host' | 'port'> | null => {
   const [, six, four, digits] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? []
   const host = six ?? four ?? ''
   const port = value.within(Number(digits), 0, 65_535)
@@ -56,9 +59,14 @@ const word = z.string({ error: value.WORDS }).regex(/^[^\0]+$/, { error: 'words 
 
 export const daemon = value
   .mapping({
-    metrics: value
+    http: value
       .orNull(listen)
       .describe('Address and port where /metrics (Prometheus) and /healthz are served; nowhere unless written'),
+    metrics: value.orNull(listen).describe('The old name of http'),
+    httpHosts: z
+      .array(value.parsed('a host name', parseHost), { error: 'a list of host names' })
+      .prefault([])
+      .describe('Names by which http is reached, besides its address: a request for another name is refused'),
     onProblem: value
       .orNull(z.tuple([word], word, { error: value.WORDS }))
       .describe('Program that is run when an account had no success for alertAfter, and when it has one again'),
@@ -67,11 +75,19 @@ export const daemon = value
       .prefault('6h')
       .describe('How long an account may be without success before onProblem is run'),
   })
+  .refine(({ http, metrics }) => http === null || metrics === null, {
+    error: 'http alone, as metrics is its old name',
+    path: ['metrics'],
+  })
   .prefault({})
-  .transform(({ alertAfter, ...written }) => ({ ...written, alertAfterMs: alertAfter }))
+  .transform(({ alertAfter, http, metrics, httpHosts, onProblem }) => {
+    const address = http ?? metrics
+    const listen: Listen | null = address === null ? null : { ...address, hosts: httpHosts }
+    return { http: listen, onProblem, alertAfterMs: alertAfter }
+  })
 
 /** As a configuration writes it. */
-export function listenText({ host, port }: Listen): string {
+export function listenText({ host, port }: Pick<Listen, 'host' | 'port'>): string {
   return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`
 }
 

@@ -54,9 +54,10 @@ function accountKeys(account: Account, destinations: Configuration['destinations
   })
 }
 
-function daemonKeys({ metrics, onProblem, alertAfterMs }: Configuration['daemon']): Written {
+function daemonKeys({ http, onProblem, alertAfterMs }: Configuration['daemon']): Written {
   return withoutNull({
-    metrics: metrics === null ? null : listenText(metrics),
+    http: http === null ? null : listenText(http),
+    httpHosts: http === null || http.hosts.length === 0 ? null : [...http.hosts],
     onProblem: onProblem === null ? null : [commandName(onProblem)],
     alertAfter: formatDuration(alertAfterMs),
   })

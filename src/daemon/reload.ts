@@ -34,12 +34,12 @@ export class CurrentConfiguration implements AsyncDisposable {
     this.#mark = mark
   }
 
-  /** Schedules the accounts, serves the metrics. Rejects with ERR_CONFIG, ERR_LEDGER; then nothing is served. */
+  /** Schedules the accounts, serves HTTP. Rejects with ERR_CONFIG, ERR_LEDGER; then nothing is served. */
   static async begin(configuration: Configuration, context: ReloadContext): Promise<CurrentConfiguration> {
     const mark = await configurationMark(configuration.file)
     const current = new CurrentConfiguration(configuration, mark, context)
-    const { metrics } = configuration.daemon
-    if (metrics !== null) current.#server = await HttpServer.listen(metrics, context.watched)
+    const { http } = configuration.daemon
+    if (http !== null) current.#server = await HttpServer.listen(http, context.watched)
     try {
       await context.scheduler.schedule(current.#accounts(configuration))
     } catch (error) {
@@ -110,9 +110,12 @@ export class CurrentConfiguration implements AsyncDisposable {
 
   /** The one that serves already where its address stays the same. */
   async #otherServer(before: Configuration, after: Configuration): Promise<HttpServer | null> {
-    const [old, wanted] = [before.daemon.metrics, after.daemon.metrics]
+    const [old, wanted] = [before.daemon.http, after.daemon.http]
     if (wanted === null) return null
-    if (old?.host === wanted.host && old.port === wanted.port) return this.#server
+    if (old?.host === wanted.host && old.port === wanted.port) {
+      this.#server?.call(wanted.hosts)
+      return this.#server
+    }
     return await HttpServer.listen(wanted, this.#context.watched)
   }
 }

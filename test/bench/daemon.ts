@@ -67,7 +67,7 @@ function configuration({ host, port }: Pop3Server, metricsPort: number): object 
     accounts: Object.fromEntries(users.map((user) => [user, { ...keys, user }])),
     destinations: { inbox: { type: 'maildir', path: 'Mail' } },
     state: 'state.db',
-    daemon: { metrics: `127.0.0.1:${metricsPort}` },
+    daemon: { http: `127.0.0.1:${metricsPort}` },
   }
 }
 

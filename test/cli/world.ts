@@ -114,7 +114,7 @@ function configurationOf(directory: string, warnings: readonly string[]): Config
     statePath: join(directory, 'state.db'),
     concurrency: 64,
     perHost: null,
-    daemon: { metrics: null, onProblem: null, alertAfterMs: 21_600_000 },
+    daemon: { http: null, onProblem: null, alertAfterMs: 21_600_000 },
     log: { file: null, level: 'info' },
     warnings,
   }

@@ -8,28 +8,27 @@ const ACCOUNTS = 'accounts: {a: {host: h, user: u, password: {env: P}, deliver: 
 describe('daemon', () => {
   test('takes its keys, and shows them again', async () => {
     await using scene = await Scene.create()
-    const keys = '{metrics: "[::1]:9464", onProblem: [notify, --account], alertAfter: 2h}'
+    const keys = '{http: "[::1]:9464", httpHosts: [Pop.example.org], onProblem: [notify, --account], alertAfter: 2h}'
     const configuration = await scene.load(`${ACCOUNTS}\ndaemon: ${keys}`)
     expect(configuration.daemon).toEqual({
-      metrics: { host: '::1', port: 9464 },
+      http: { host: '::1', port: 9464, hosts: ['pop.example.org'] },
       onProblem: ['notify', '--account'],
       alertAfterMs: 7_200_000,
     })
     const shown = showConfiguration(configuration)
-    expect(shown).toContain('metrics: "[::1]:9464"')
+    expect(shown).toContain('http: "[::1]:9464"')
     expect(shown).toContain('alertAfter: 2h')
     expect(shown).not.toContain('--account')
     expect(shown).toContain('poll: 5m')
   })
 
   test.each([
-    [
-      'metrics: 9464',
-      'daemon.metrics: found 9464, expected an address and a port such as 127.0.0.1:9464 or [::1]:9464',
-    ],
+    ['http: 9464', 'daemon.http: found 9464, expected an address and a port such as 127.0.0.1:9464 or [::1]:9464'],
     ['metrics: "localhost:9464"', 'daemon.metrics: found "localhost:9464", expected an address and a port'],
-    ['metrics: "127.0.0.1:99999"', 'expected an address and a port'],
-    ['metrics: "::1:9464"', 'expected an address and a port'],
+    ['http: "127.0.0.1:99999"', 'expected an address and a port'],
+    ['http: "::1:9464"', 'expected an address and a port'],
+    ['httpHosts: ["a b"]', 'daemon.httpHosts[0]: found "a b", expected a host name'],
+    ['http: "127.0.0.1:1", metrics: "127.0.0.1:1"', 'daemon.metrics: found "127.0.0.1:1", expected http alone'],
     ['onProblem: "notify --account"', 'expected a list of words: the program, then its arguments'],
     ['onProblem: []', 'expected a list of words: the program, then its arguments'],
     ['alertAfter: 6', 'daemon.alertAfter: found 6, expected a duration from 1m to 365d'],

@@ -198,7 +198,7 @@ describe('the container', () => {
     const options = { file: join(directory.path, 'config.yaml'), state: null, env: { HOME: '/' }, cwd: '/', uid: 1 }
     const { daemon } = await loadConfiguration(options)
     const dockerfile = await readFile(join(folder, 'Dockerfile'), 'utf8')
-    expect(dockerfile).toContain(`http://${daemon.metrics?.host}:${daemon.metrics?.port}/healthz`)
+    expect(dockerfile).toContain(`http://${daemon.http?.host}:${daemon.http?.port}/healthz`)
   })
 })
 

@@ -10,7 +10,7 @@ const record = { name: 'work', lastPollMs: 1_800_000_000_000, lastSuccessMs: 1_7
 export const ledger = { accounts: () => Promise.resolve([record] as never) }
 
 export const watched: Watched = { plan, ledger }
-export const anyPort = { host: '127.0.0.1', port: 0 }
+export const anyPort = { host: '127.0.0.1', port: 0, hosts: [] as readonly string[] }
 
 export async function get(port: number, path: string, method = 'GET') {
   const response = await fetch(`http://127.0.0.1:${port}${path}`, { method })
