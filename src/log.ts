@@ -3,9 +3,8 @@
 // A log never changes what happens to mail: lines wait in a bounded queue, are dropped (and counted) when the disk or a
 // reader does not keep up, and a file that cannot be written is given up quietly (N003, N004). Secrets in every text are masked
 // here. By default it holds accounts, sizes and codes; headers and addresses only from `debug` on (N030).
-import { constants, openSync } from 'node:fs'
-
 import { display } from './display.ts'
+import { openOutput, ourUid } from './own-file.ts'
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error'
 
@@ -52,8 +51,8 @@ export interface FileLog extends Log {
   reopen(file: string, level: LogLevel): Promise<void>
 }
 
-/** Opens `file` to append, made 0600. Rejects with the system's error when it cannot be opened; later errors are swallowed.
- *  Disposing waits, at most two seconds, until what was logged is written. */
+/** Opens `file` to append, made 0600. Rejects with ForeignFile where another user has put it, with the system's error when it
+ *  cannot be opened; later errors are swallowed. Disposing waits, at most two seconds, until what was logged is written. */
 export async function openLog(file: string, level: LogLevel): Promise<FileLog> {
   let out = await openLines(file, level)
   return {
@@ -137,9 +136,7 @@ interface Lines {
 
 async function openLines(file: string, level: LogLevel): Promise<Lines> {
   const { pino } = await import('pino')
-  // O_NONBLOCK: a named pipe without a reader fails here, one whose reader stopped fills our queue, not a thread.
-  const { O_APPEND, O_CREAT, O_NONBLOCK, O_NOCTTY, O_WRONLY } = constants
-  const fd = openSync(file, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY, 0o600)
+  const fd = await openOutput(file, 'append', { uid: ourUid() })
   const queue = pino.destination({ dest: fd, sync: false, minLength: WRITE_BYTES, maxLength: QUEUE_BYTES })
   let dropped = 0
   queue.on('error', nothing)

@@ -3,7 +3,7 @@
 // its descriptor, so nobody can exchange it between the look and the read. The directories above it are walked once, link by
 // link. One rule: what another user could have written, or could exchange, is refused with the command that mends it, and
 // never changed. What a refusal means for mail (its code, its words) is for the caller.
-import { constants, type Stats } from 'node:fs'
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, type Stats } from 'node:fs'
 import { type FileHandle, lstat, open, readlink } from 'node:fs/promises'
 import path from 'node:path'
 import { display } from './display.ts'
@@ -135,12 +135,12 @@ export interface Place {
   readonly faults: readonly Fault[]
 }
 
-/** The place of a file that a library opens itself, without opening it: the first part of what `OwnFile.open` judges. */
+/** The place of a file that a library opens itself, without opening it, or of a directory. */
 export async function judgePlace(file: string, rules: Rules): Promise<Place> {
   const { real, stats, faults } = await walk(file, rules)
-  if (stats === null) return { real, stats, faults }
-  if (stats.isSymbolicLink() || isSpecial(stats)) return { real, stats, faults: [NOT_REGULAR, ...faults] }
-  return { real, stats, faults: stats.isFile() ? [...(await faultsOfFile(real, stats, rules)), ...faults] : faults }
+  if (stats === null || stats.isDirectory()) return { real, stats, faults }
+  if (isSpecial(stats)) return { real, stats, faults: [NOT_REGULAR, ...faults] }
+  return { real, stats, faults: [...(await faultsOfFile(real, stats, rules)), ...faults] }
 }
 
 /** Whether others could make files beside ours in this directory, be it sticky or not. */
@@ -156,32 +156,44 @@ export async function openDirectory(directory: string, { uid }: Rules): Promise<
   }
 }
 
-/** Opens a log or a report, made 0600 where there is none. A link is followed only if it is ours or root's. Rejects with
- *  ForeignFile where another user has put something, and with the system's error. */
-export async function openOutput(file: string, mode: 'append' | 'replace', rules: Rules): Promise<FileHandle> {
+/** A descriptor for a log or a report, made 0600 where there is none; the caller closes it. A link is followed only if it is ours
+ *  or root's. Rejects with ForeignFile where another user has put something, and with the system's error. */
+export async function openOutput(file: string, mode: 'append' | 'replace', rules: Rules): Promise<number> {
   const place = await walk(file, rules)
   refuseForeignPath(place)
   const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants
+  // A named pipe without a reader fails at once; one whose reader stopped does not hold a thread.
   const flags = O_WRONLY | O_NONBLOCK | O_NOCTTY | (mode === 'append' ? O_APPEND : 0)
-  const handle = await open(place.real, place.isDescriptor ? flags : flags | O_CREAT | O_NOFOLLOW, 0o600)
+  const fd = openSync(place.real, place.isDescriptor ? flags : flags | O_CREAT | O_NOFOLLOW, 0o600)
   try {
-    const stats = await handle.stat()
-    const fault = faultOfOutput(place.real, stats, rules)
+    const stats = fstatSync(fd)
+    const fault = place.isDescriptor ? null : faultOfOutput(place.real, stats, rules)
     if (fault !== null) throw new ForeignFile(fault)
     if (!place.isDescriptor) await refuseExchanged(file, stats, rules)
-    if (mode === 'replace' && stats.isFile()) await handle.truncate()
-    return handle
+    if (mode === 'replace' && stats.isFile()) ftruncateSync(fd)
+    return fd
   } catch (error) {
-    await handle.close()
+    closeSync(fd)
     throw error
   }
 }
 
+/** Why a file could not be opened, in the words of this file or of the system. */
+export function obstacleOf(error: unknown): string {
+  return error instanceof ForeignFile ? error.message : (errnoOf(error) ?? display(String(error)))
+}
+
 /** Whether the socket is one that we made, in a folder that is ours. False also where there is none. */
 export async function isOwnSocket(file: string, rules: Rules): Promise<boolean> {
-  const { stats, faults } = await walk(file, rules)
-  if (rules.uid === null) return stats !== null
-  return faults.length === 0 && stats !== null && stats.isSocket() && stats.uid === rules.uid
+  try {
+    const { stats, faults } = await walk(file, rules)
+    if (rules.uid === null) return stats !== null
+    return faults.length === 0 && stats !== null && stats.isSocket() && stats.uid === rules.uid
+  } catch (error) {
+    const errno = errnoOf(error)
+    if (errno === 'ENOTDIR' || errno === 'EACCES') return false
+    throw error
+  }
 }
 
 /** A secret's own file: the group may read it, others may not. */
@@ -298,9 +310,7 @@ function faultOfOutput(file: string, stats: Stats, rules: Rules): Fault | null {
   const shown = shellWord(file)
   const mend = `rm ${shown}, or name another file`
   if (stats.isFile() || stats.isFIFO()) {
-    // A pipe or a file that somebody opened for us, such as standard output, has no name: it has no link to be judged by.
-    if (isForeign(file, stats, rules) && !DESCRIPTORS.test(path.dirname(file)))
-      return { found: `a file of the user ${stats.uid}`, mend }
+    if (isForeign(file, stats, rules)) return { found: `a file of the user ${stats.uid}`, mend }
     if (stats.isFile() && stats.nlink > 1) return { found: `a file with ${stats.nlink} names (hard links)`, mend }
     return null
   }

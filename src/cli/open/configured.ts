@@ -2,9 +2,9 @@
 // and the ledger. Unknown accounts are refused here, before anything is opened.
 import { resolvePath } from '../../config/paths.ts'
 import type { Account, Configuration } from '../../config/schema.ts'
-import { errnoOf } from '../../errors.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import { openLog, silentLog, type Log } from '../../log.ts'
+import { isContainer, obstacleOf } from '../../own-file.ts'
 import { nodeTls } from '../../pop3/network/trust.ts'
 import type { CommonOptions } from '../common-options.ts'
 import type { Surroundings } from '../surroundings.ts'
@@ -80,11 +80,17 @@ async function openConfiguredLog(
     return silentLog
   }
   try {
-    return await openLog(file, options.logLevel ?? configuration.log.level)
+    return sayUnjudged(await openLog(file, options.logLevel ?? configuration.log.level), surroundings)
   } catch (error) {
-    output.problem(`cannot open the log ${file} (${errnoOf(error) ?? String(error)}): going on without it`)
+    output.problem(`cannot open the log ${file} (${obstacleOf(error)}): going on without it`)
     return silentLog
   }
+}
+
+/** Says in a log that opens that files are not judged here. Gives the log. */
+export function sayUnjudged<T extends Log>(log: T, { env }: Pick<Surroundings, 'env'>): T {
+  if (isContainer(env)) log.info('POPFETCH_CONTAINER=1: neither owner nor mode of files is judged')
+  return log
 }
 
 /** The file of `--log-file`, else that of the configuration; null: no file is named. */

@@ -2,9 +2,10 @@
 import { createConnection, type Socket } from 'node:net'
 import { display } from '../../display.ts'
 import { errnoOf, PopfetchError } from '../../errors.ts'
+import { isOwnSocket, ourUid } from '../../own-file.ts'
 import { ANSWER_LIMIT_BYTES, type Answers, parseLine, type Requests, SILENCE_MS, type Verb } from './protocol.ts'
 
-/** Resolves to the answer; to null when no background process listens there. The answer to `stop` comes when the process has
+/** Resolves to the answer; to null when no background process of ours listens there. The answer to `stop` comes when the process has
  *  ended. Rejects with the error that the process answered, with ERR_TIMEOUT after a minute of silence, or with the signal's
  *  reason. */
 export async function askDaemon<V extends Verb>(
@@ -12,6 +13,9 @@ export async function askDaemon<V extends Verb>(
   request: Requests[V] & { readonly verb: V },
   signal: AbortSignal,
 ): Promise<Answers[V] | null> {
+  signal.throwIfAborted()
+  // One that another user has put there is no daemon of ours: mail goes on without it.
+  if (!(await isOwnSocket(file, { uid: ourUid() }))) return null
   signal.throwIfAborted()
   const socket = createConnection(file)
   const onAbort = (): void => void socket.destroy(asError(signal.reason))

@@ -5,7 +5,8 @@ import { chmod, mkdir, rm } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import path from 'node:path'
 import { display } from '../../display.ts'
-import { asPopfetchError, errnoOf, PopfetchError } from '../../errors.ts'
+import { asPopfetchError, PopfetchError } from '../../errors.ts'
+import { ForeignFile, judgePlace, obstacleOf, openDirectory, ourUid } from '../../own-file.ts'
 import { reportError } from '../../poll/report.ts'
 import { type Answers, type Line, parseRequest, type Request, REQUEST_LIMIT_BYTES, WORKING_MS } from './protocol.ts'
 
@@ -33,6 +34,7 @@ export class ControlServer implements AsyncDisposable {
     server.maxConnections = CONNECTIONS
     try {
       await mkdir(path.dirname(file), { recursive: true, mode: 0o700 })
+      await refuseForeignFolder(path.dirname(file))
       await rm(file, { force: true })
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject)
@@ -43,7 +45,7 @@ export class ControlServer implements AsyncDisposable {
       server.close()
       throw new PopfetchError(
         'ERR_CONFIG',
-        `cannot make the control socket ${display(file, 200)} (${errnoOf(cause) ?? String(cause)}): popfetch must be able to write beside its ledger`,
+        `cannot make the control socket ${display(file, 200)} (${obstacleOf(cause)}): popfetch must be able to write beside its ledger`,
         { scope: 'process', retry: 'never', cause },
       )
     }
@@ -56,6 +58,14 @@ export class ControlServer implements AsyncDisposable {
     this.#server.close()
     return Promise.resolve()
   }
+}
+
+/** Where others could put a socket of theirs in the place of ours, `stop` would speak to them. */
+async function refuseForeignFolder(folder: string): Promise<void> {
+  const rules = { uid: ourUid() }
+  const { real, faults } = await judgePlace(folder, rules)
+  const fault = faults[0] ?? (await openDirectory(real, rules))
+  if (fault !== null) throw new ForeignFile(fault)
 }
 
 function converse(socket: Socket, answer: Answering): void {

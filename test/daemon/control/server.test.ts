@@ -1,5 +1,5 @@
 // The control socket: who may speak, what becomes of those who talk nonsense.
-import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createConnection, createServer } from 'node:net'
 import { once } from 'node:events'
 import { tmpdir } from 'node:os'
@@ -131,10 +131,26 @@ describe('whoever asks', () => {
     server.close()
   })
 
-  test.skipIf(process.getuid?.() === 0)('may not ask another user’s', async () => {
+  test.skipIf(process.getuid?.() === 0)('may not ask one that is closed', async () => {
     await using _control = await listen()
     chmodSync(socket(), 0)
     await expect(askDaemon(socket(), { verb: 'status' }, never)).rejects.toMatchObject({ code: 'ERR_NO_DAEMON' })
+  })
+
+  test.runIf(process.getuid?.() === 0)('takes another user’s for none [needs root]', async () => {
+    await using _control = await listen()
+    chownSync(socket(), 65_534, 65_534)
+    expect(await askDaemon(socket(), { verb: 'status' }, never)).toBeNull()
+  })
+
+  test('takes one in a directory that anybody can write for none, and none is made there', async () => {
+    {
+      await using _control = await listen()
+      chmodSync(directory, 0o777)
+      expect(await askDaemon(socket(), { verb: 'status' }, never)).toBeNull()
+    }
+    await expect(listen()).rejects.toMatchObject({ code: 'ERR_CONFIG', message: expect.stringContaining('chmod go-w') })
+    expect(existsSync(socket())).toBe(false)
   })
 })
 

@@ -200,7 +200,7 @@ describe('never a silent fresh start: refused, and left as it is, is', () => {
     expect((await refusal(text)).message).toContain('not a popfetch ledger')
     expect(await readFile(text, 'utf8')).toBe('not a ledger\n'.repeat(1000))
     await mkdir(join(directory, 'folder'))
-    expect((await refusal(join(directory, 'folder'))).message).toContain('not a regular file')
+    expect((await refusal(join(directory, 'folder'))).message).toContain('it is a directory')
     const foreign = join(directory, 'places.sqlite')
     const database = new DatabaseSync(foreign)
     database.exec('CREATE TABLE moz_places (id INTEGER); PRAGMA user_version = 1')

@@ -4,10 +4,10 @@ import { stateFolder } from '../../../config/paths.ts'
 import type { Configuration } from '../../../config/schema.ts'
 import type { Starter } from '../../../daemon/detach.ts'
 import { display } from '../../../display.ts'
-import { errnoOf } from '../../../errors.ts'
 import { bothLogs, openLog, printedLog, type FileLog, type Log, type LogLevel } from '../../../log.ts'
+import { obstacleOf } from '../../../own-file.ts'
 import { configurationError } from '../../command-errors.ts'
-import { logFileOf } from '../../open/configured.ts'
+import { logFileOf, sayUnjudged } from '../../open/configured.ts'
 import type { Surroundings } from '../../surroundings.ts'
 import type { DaemonInvocation } from './options.ts'
 
@@ -36,10 +36,10 @@ export async function openLogs(
   )
   let current = configuration
   const file = place(configuration)
-  if (file === null) return { log: printed, reopen: () => Promise.resolve() }
+  if (file === null) return { log: sayUnjudged(printed, surroundings), reopen: () => Promise.resolve() }
   const written = await opened(file, () => openLog(file, level(configuration)))
   return {
-    log: starter === null ? bothLogs(written, printed) : written,
+    log: sayUnjudged(starter === null ? bothLogs(written, printed) : written, surroundings),
     async reopen(next) {
       const wanted = next ?? current
       const where = place(wanted) ?? file
@@ -54,7 +54,7 @@ async function opened<T extends FileLog | void>(file: string, open: () => Promis
   try {
     return await open()
   } catch (cause) {
-    const text = `cannot open the log ${display(file, 200)} (${errnoOf(cause) ?? String(cause)}): name another with log.file or --log-file`
+    const text = `cannot open the log ${display(file, 200)} (${obstacleOf(cause)}): name another with log.file or --log-file`
     throw configurationError(text, cause)
   }
 }

@@ -1,10 +1,11 @@
 // The files of fetchmail, getmail and mpop: finds and reads them. The room setup/ knows what they mean.
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import path from 'node:path'
 import { resolvePath } from '../../../config/paths.ts'
 import { display } from '../../../display.ts'
 import { errnoOf, PopfetchError } from '../../../errors.ts'
+import { ForeignFile, ourUid, readOwnFile } from '../../../own-file.ts'
 import { importFetchmail } from '../../../setup/fetchmail/fetchmail.ts'
 import { importGetmail } from '../../../setup/getmail/getmail.ts'
 import { importMpop } from '../../../setup/mpop/mpop.ts'
@@ -31,11 +32,11 @@ export async function readOldFiles(request: ImportRequest, place: Place): Promis
     request.files.length === 0
       ? await usualFiles(request, place)
       : request.files.map((file) => resolvePath(file, place.cwd, place.env))
-  const netrc = parseNetrc((await textOrNull(inHome('.netrc', place))) ?? '')
-  const around: ImportContext = { localUser: place.env['LOGNAME'] ?? userInfo().username, netrc }
+  const netrc = parseNetrc((await textOrNull(inHome('.netrc', place), place.env)) ?? '')
+  const around: ImportContext = { localUser: localUser(place), netrc }
   const all: Imported[] = []
   for (const file of files) {
-    const text = await textOrNull(file)
+    const text = await textOrNull(file, place.env)
     if (text === null) throw configurationError(`reading ${display(file, 4096)}: it does not exist: name the file`)
     all.push(oneImported(request, { file, text, around, place }))
   }
@@ -67,7 +68,7 @@ export async function readSeen(
         ? resolvePath(seen?.file ?? '', inHome('', place), place.env)
         : resolvePath(named, place.cwd, place.env)
     if (seen !== null && !read.has(file)) {
-      const bytes = await bytesOrNull(file, RECORD_LIMIT_BYTES)
+      const bytes = await bytesOrNull(file, place.env, RECORD_LIMIT_BYTES)
       read.set(file, bytes === null ? null : seen.listsOf(bytes.toString('latin1')))
     }
     const lists = seen === null ? null : (read.get(file) ?? null)
@@ -127,13 +128,22 @@ function fetchmailFile(name: string, place: Place): string {
   return path.join(place.env['FETCHMAILHOME'] || place.env['HOME_ETC'] || inHome('', place), name)
 }
 
+/** '' where the user has no name (N046, no passwd entry). */
+function localUser({ env }: Place): string {
+  try {
+    return env['LOGNAME'] ?? userInfo().username
+  } catch {
+    return ''
+  }
+}
+
 function inHome(name: string, { env, cwd }: Place): string {
   return resolvePath(`~/${name}`, cwd, env)
 }
 
 /** UTF-8, or latin1 where it is not that; null: there is no such file. */
-async function textOrNull(file: string): Promise<string | null> {
-  const bytes = await bytesOrNull(file, SETTINGS_LIMIT_BYTES)
+async function textOrNull(file: string, env: Place['env']): Promise<string | null> {
+  const bytes = await bytesOrNull(file, env, SETTINGS_LIMIT_BYTES)
   if (bytes === null) return null
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
@@ -142,19 +152,20 @@ async function textOrNull(file: string): Promise<string | null> {
   }
 }
 
-async function bytesOrNull(file: string, limitBytes: number): Promise<Buffer | null> {
+async function bytesOrNull(file: string, env: Place['env'], limitBytes: number): Promise<Buffer | null> {
   try {
-    const entry = await stat(file)
-    if (!entry.isFile()) throw configurationError(`reading ${display(file, 4096)}: it is no file: name one`)
-    if (entry.size > limitBytes)
+    const bytes = await readOwnFile(file, { uid: ourUid(env), limitBytes })
+    if (bytes === null)
       throw configurationError(
         `reading ${display(file, 4096)}: it is larger than ${limitBytes >> 20} MiB: name another`,
       )
-    return await readFile(file)
+    return bytes
   } catch (error) {
+    if (error instanceof PopfetchError) throw error
     const errno = errnoOf(error)
     if (errno === 'ENOENT' || errno === 'ENOTDIR') return null
-    if (error instanceof PopfetchError) throw error
+    if (error instanceof ForeignFile)
+      throw configurationError(`reading ${display(file, 4096)}: ${error.message}`, error)
     throw configurationError(`reading ${display(file, 4096)}: ${errno ?? String(error)}: repair its permissions`, error)
   }
 }

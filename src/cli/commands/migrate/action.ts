@@ -1,9 +1,9 @@
 // `popfetch migrate FROM TO`: moves a mailbox once, shows its progress, and ends with a verdict on standard output. The
 // room migrate/ moves the mail; resolve.ts finds out from where to where, text.ts has the words.
-import { writeFile } from 'node:fs/promises'
+import { closeSync, writeFileSync } from 'node:fs'
 import { resolvePath } from '../../../config/paths.ts'
-import { errnoOf } from '../../../errors.ts'
 import type { MigrationReport } from '../../../migrate/report.ts'
+import { obstacleOf, openOutput, ourUid } from '../../../own-file.ts'
 import { exitCodeOfReports, EXIT_OK } from '../../exit.ts'
 import type { MigrateInvocation } from './options.ts'
 import { MigrationScreen } from './screen.ts'
@@ -69,9 +69,14 @@ function answer(reports: readonly MigrationReport[], invocation: MigrateInvocati
 async function write(file: string, object: object, { cwd, env, output }: Surroundings): Promise<void> {
   const place = resolvePath(file, cwd, env)
   try {
-    await writeFile(place, jsonLine(object))
+    const fd = await openOutput(place, 'replace', { uid: ourUid(env) })
+    try {
+      writeFileSync(fd, jsonLine(object))
+    } finally {
+      closeSync(fd)
+    }
   } catch (error) {
-    output.problem(`cannot write the report ${place}: ${errnoOf(error) ?? String(error)}: name another file`)
+    output.problem(`cannot write the report ${place}: ${obstacleOf(error)}: name another file`)
   }
 }
 
