@@ -60,7 +60,7 @@ export const envelope = {
     .enum(['never', 'when-refused'])
     .default('never')
     .describe(
-      'when-refused: a message that the server refuses for its bytes (8-bit, long lines, NUL) is sent as an attachment',
+      'when-refused: a message that the server refuses for its bytes (8-bit, long lines, NUL), its form or its author is sent as an attachment',
     ),
 }
 

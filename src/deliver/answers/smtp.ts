@@ -86,7 +86,9 @@ const SPEAKS_OF_US =
   /\b(?:client|host|ips?|ip address|block ?list|blacklist|rbl|dnsbl|zen|spamhaus|helo|ehlo|network|reputation)\b/
 const FORM_WORDS =
   /rfc ?-?(?:5322|2822|822|2045|2047)|\bheaders?\b|\blines?\b|\bnuls?\b|null (?:byte|char|octet)|bare (?:cr|lf|carriage|line)|(?:8|eight)[ -]?bit|8bitmime|non-?ascii|utf-?8|unicode|internationali[sz]ed|message-id|malformed|multiple (?:from|date)|missing (?:from|date)/
-const AUTHOR_WORDS = /\bfrom\b|\bsender\b|dmarc|\bspf\b|dkim|unauthenticated|not authenticated|alignment/
+// The bare word "from" says nothing: "spam from 192.0.2.1".
+const AUTHOR_WORDS =
+  /\bfrom:|\bfrom (?:header|field|address|domain)|(?:5322|header)[ .-]from|\bsender\b|dmarc|\bspf\b|dkim|unauthenticated|not authenticated|alignment/
 const SPAM_WORDS =
   /\bspam\b|\bvirus\b|\bmalware\b|\bjunk\b|\bphish|\binfected\b|\battachments?\b|\bforbidden file|\bblocked file/
 
@@ -198,6 +200,14 @@ export const SMTP_TABLE: readonly Row[] = [
         (isCode(asked, 501, 504) && isEnhanced(asked, /^5\.2$/)) ||
         (isEnhanced(asked, /^7\.1$/) && says(asked, /not owned|not allowed to send as|sendas/))),
     leads: 'SENDER',
+  },
+  {
+    name: 'envelope form',
+    steps: ['MAIL'],
+    // A code about content speaks of what MAIL says of the content: 8-bit.
+    fits: (asked) => is5xx(asked) && isEnhanced(asked, /^6\.\d+$/),
+    leads: 'FORM',
+    more: () => ({ wrap: 'form' }),
   },
   {
     name: 'sender unwanted',

@@ -13,7 +13,7 @@ import type { SmtpPool } from './pool.ts'
 import type { SmtpSession } from './session.ts'
 import type { SmtpConfig, SmtpContext } from './settings.ts'
 import { said } from './text.ts'
-import { isAboutBytes, wrapped } from './wrap.ts'
+import { wrapped } from './wrap.ts'
 
 /** A message that the server did not take, and what that means. */
 export class Untaken extends Error {
@@ -81,9 +81,14 @@ export class Offers {
   /** As an attachment of a message of ours, if that is asked for and can help; else rejects with `untaken`. */
   async #asAttachment(letter: Letter, untaken: Untaken, signal: AbortSignal): Promise<string> {
     const { description, wrap } = this.#config
-    if (wrap === 'never' || !isAboutBytes(untaken.failure)) throw untaken
+    const about = untaken.answer.wrap
+    if (wrap === 'never' || about === null) throw untaken
     const { hostName, nowMs } = this.#context
-    const content = await wrapped(letter, untaken.failure, { description, hostName, nowMs: nowMs() })
+    const content = await wrapped(
+      letter,
+      { fault: untaken.failure.fault, about },
+      { description, hostName, nowMs: nowMs() },
+    )
     if (content === null) throw untaken
     // The new message is ours, and so are notices about it. But mail from the null sender keeps that sender (D044).
     const cover = letter.sender.address === '' ? letter : fromOurselves(letter)

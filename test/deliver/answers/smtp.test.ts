@@ -74,6 +74,7 @@ const examples: readonly Example[] = [
   ['sender', 'MAIL', '553 5.7.1 <a@b>: Sender address rejected: not owned by user', 'SENDER'],
   ['sender', 'MAIL', '450 4.1.8 <a@b>: Sender address rejected: Domain not found', 'SENDER'],
   ['sender', 'MAIL', '504 5.5.2 <a>: Sender address rejected: need fully-qualified address', 'SENDER'],
+  ['envelope form', 'MAIL', '554 5.6.3 8BITMIME not supported', 'FORM'],
   ['sender unwanted', 'MAIL', '550 5.7.0 sender blocked', 'BAD'],
   ['room', 'RCPT', '552 5.2.2 mailbox full', 'ROOM'],
   ['room', 'dot', '452 insufficient system storage', 'ROOM'],

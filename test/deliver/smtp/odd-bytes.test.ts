@@ -15,6 +15,8 @@ const ODD: Readonly<Record<string, string>> = {
 }
 const BARE = 'Return-Path: <list@example.org>\r\nSubject: x\r\n\r\none\ntwo\rthree\r\n'
 
+const GOOD = 'From: a@b.example\r\nDate: Tue, 24 Nov 2026 13:10:22 +0000\r\nMessage-ID: <1@b.example>\r\n\r\nx\r\n'
+
 /** The attachment of a wrapped message, decoded. */
 function attached(bytes: Buffer): string {
   const [, encoded = ''] =
@@ -105,7 +107,8 @@ describe('wrap: when-refused', () => {
       const [sunk] = server.messages
       if (sunk === undefined) throw new Error('nothing came')
       expect(attached(sunk.bytes)).toBe(text)
-      const whole = sunk.bytes.toString('latin1')
+      // Without the soft line ends of quoted-printable.
+      const whole = sunk.bytes.toString('latin1').replaceAll('=\r\n', '')
       expect(whole.startsWith(TRACE)).toBe(true)
       expect(whole).toContain('Content-Type: message/rfc822')
       expect(whole).toContain(`has ${odd}`)
@@ -116,6 +119,26 @@ describe('wrap: when-refused', () => {
       expect(sunk.to).toEqual(['me@example.com'])
     },
   )
+
+  const form = (text: string): string => text.replaceAll('\n', '\r\n')
+  test.each([
+    ['550 5.7.26 unauthenticated mail from b.example is not accepted', GOOD],
+    ['550 5.7.1 Email rejected per DMARC policy, it looks like spam', GOOD],
+    ['554 5.7.1 message rejected: SPF check of the sender failed', GOOD],
+    ['554 5.7.1 refused', GOOD],
+    ['550 5.7.1 Message is not RFC 5322 compliant: missing Message-ID header', GOOD.replace(/Message-ID.*\r\n/, '')],
+    ["554 Transaction failed: Duplicate header 'From'", `From: x@b.example\r\n${GOOD}`],
+    ['550 5.6.0 missing Date', GOOD.replace(/Date.*\r\n/, '')],
+    ['550 5.6.0 multiple Date fields', `Date: x\r\n${GOOD}`],
+    ['554 5.6.0 bad message', form('no field at all\n') + GOOD],
+    ['521 5.5.2 malformed header', form('X y: z\n') + GOOD],
+    ['554 5.7.1 spam: header malformed', form('X y: z\n') + GOOD],
+  ])('sends what was refused for its author or its form ("%s") as an attachment (D122)', async (answer, text) => {
+    const server = await sink()
+    server.faults.dot = ({ bytes }) => (bytes.includes('message.eml') ? null : answer)
+    await destination(server.port, { wrap: 'when-refused' }).deliver(attempt(), message(text), never)
+    expect(server.messages.map(({ bytes }) => attached(bytes))).toEqual([text])
+  })
 
   test('does so with a message in a file, and twice the same', async () => {
     const server = await sink()
@@ -148,7 +171,13 @@ describe('wrap: when-refused', () => {
   test.each([
     ['for another reason', '554 5.7.1 this is spam', ODD['a NUL']],
     ['for the time being', '451 4.6.1 not now', ODD['a NUL']],
-    ['though there is nothing odd about it', '554 5.6.0 bad message', 'Subject: x\r\n\r\nx\r\n'],
+    ['though there is nothing odd about it', '554 5.6.0 bad message', GOOD],
+    ['for a fault that it does not have', '554 5.6.0 line too long', ODD['a NUL']],
+    ['as spam, whatever else is odd', '554 5.7.1 spam message rejected from 192.0.2.1', ODD['a NUL']],
+    ['for a virus', '554 5.7.1 infected with a virus', 'Subject: x\r\n\r\nx\r\n'],
+    ['for an attachment', '552 5.7.0 this attachment type is blocked', GOOD],
+    ['for its size', '552 5.3.4 message size exceeds limit', ODD['a NUL']],
+    ['for going in circles', '554 5.4.6 too many hops', ODD['a NUL']],
   ])('leaves alone what was refused %s', async (_, answer, text = '') => {
     const server = await sink()
     let asked = 0
