@@ -2,6 +2,7 @@
 // unknown error is temporary, so the mail stays on the server.
 import { display } from '../../display.ts'
 import { type AnswerFacts, DeliveryError, errnoOf, type Verdict } from '../../errors.ts'
+import { concluded } from '../answers/conclusions.ts'
 import { concludeDisk } from '../answers/disk.ts'
 
 interface Words {
@@ -30,6 +31,8 @@ const WORDS: Readonly<Record<string, Words>> = {
   ETIMEDOUT: { says: 'the file system does not answer', advice: 'check the file server' },
 }
 
+const unreachable = concluded('DOWN', 'unknown')
+
 /** `tried` reads like "maildir ~/Mail: cannot write a message". */
 export function diskError(
   tried: string,
@@ -43,7 +46,9 @@ export function diskError(
   // Node's own text repeats the path. Our own text (NoRoom) says how much is free, so it is quoted.
   const own = errno !== null && /^(E[A-Z0-9]+|Unknown system error -\d+): /.test(text) ? '' : ` (${display(text)})`
   const said = words === undefined ? display(text) : `${words.says}${own}: ${words.advice}`
-  const answer = concludeDisk(errno)
+  const known = concludeDisk(errno)
+  // An error that no row knows (the wait was aborted, a limit) speaks of the disk, unless the caller was at work on a message.
+  const answer = known.row === 'unknown' && facts.scope === undefined ? unreachable : known
   // The disk failed, and besides nobody knows what stands there.
   const conclusion = facts.verdict === 'unknown' ? 'LOST' : answer.conclusion
   return new DeliveryError(`${tried}: ${said}`, { ...answer, conclusion, ...facts, step: 'disk', cause: thrown })
