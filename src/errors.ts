@@ -142,6 +142,11 @@ export class DeliveryError extends PopfetchError {
   }
 }
 
+/** The exit code that a destination's failure has by itself; a plain error's comes from its code. */
+export function exitOf(error: PopfetchError): number {
+  return error instanceof DeliveryError ? error.exit : 75
+}
+
 /** What an error says of an answer, to be told again with other words. */
 export function factsOf(error: DeliveryError): AnswerFacts & { readonly step: string; readonly retry: Retry } {
   const { conclusion, verdict, answer, pauseMs, counts, aboutUs, spam, exit, retry } = error

@@ -8,7 +8,8 @@
 //   daemon/    one process for months: schedule/ (which account when), control/ (its socket), http/     → daemon/daemon.ts
 //   migrate/   a whole mailbox once: many polls, then proof                                             → migrate/migrate.ts
 //   poll/      policy, in the order of a poll: sign-in/ compare/ plan/ route/ transfer/; beside them
-//              account/ (what one poll leaves for the next), run/ (what accounts share), check/         → poll/poll.ts
+//              account/ (what one poll leaves for the next), run/ (what accounts share), rests/ (which  → poll/poll.ts
+//              destinations are left alone, and until when), check/
 //   setup/     how a configuration comes to be: finding a server, taking over an older program's files  → setup/draft.ts
 //   config/    a file → Configuration: destinations/ (a file for each kind), values/ (secrets, …)       → config/load.ts
 //   deliver/   a folder for each kind of destination, one contract; disk/ has every call to the disk    → deliver/destination.ts

@@ -35,7 +35,8 @@ const BY_CODE: Readonly<Record<string, number>> = {
 const SERIOUSNESS: readonly number[] = [EXIT_USAGE, EXIT_NO_DAEMON, 78, 77, 76, 74, 73, EXIT_BUG, EXIT_TEMPORARY]
 
 /** A code that is not in the table is a bug of ours. */
-export function exitCodeOfError(error: Pick<ReportedError, 'code' | 'retry'>): number {
+export function exitCodeOfError(error: Pick<ReportedError, 'code' | 'retry' | 'exit'>): number {
+  if (error.exit !== undefined) return error.exit
   // A missing secret is a fault of the configuration; a command that failed to print it may succeed the next time.
   if (error.code === 'ERR_SECRET') return error.retry === 'never' ? 78 : EXIT_TEMPORARY
   // A destination that is busy or away is temporary; one that is full, cannot be created or refuses is not.

@@ -49,6 +49,21 @@ type Table = {
   readonly [K in Type]: () => Promise<(settings: SettingsOf<K>, context: OpenContext) => Destination>
 }
 
+/** Two destinations with the same place are one, whatever they are called: the same server and user, the same path, the same
+ *  program with the same words. */
+export function placeOf(settings: DestinationSettings): string {
+  switch (settings.type) {
+    case 'maildir':
+    case 'mbox':
+      return `${settings.type} ${settings.path}`
+    case 'command':
+      return `command ${JSON.stringify(settings.run)}`
+    case 'smtp':
+    case 'lmtp':
+      return `${settings.type} ${settings.socketPath ?? `${settings.host}:${settings.port}`} ${settings.user ?? ''}`
+  }
+}
+
 /** A destination of the kind that `type` names. Nothing of the disk or the network is touched before its `ready`. */
 export async function openDestination<T extends Type>(
   settings: SettingsOf<T>,

@@ -20,7 +20,13 @@ export interface AccountHealth {
   readonly secretMark: number | null
   /** Not before then, unless a person asks; 0: any time. */
   readonly pausedUntilMs: number
-  readonly error: { readonly code: string; readonly message: string; readonly retry: Retry } | null
+  readonly error: {
+    readonly code: string
+    readonly message: string
+    readonly retry: Retry
+    /** Instead of the exit code that `code` has. */
+    readonly exit?: number
+  } | null
 }
 
 /** The account's record is being brought in step with what stands at server and destinations (DESIGN 4.3), until a look at the

@@ -34,6 +34,9 @@ export interface RowEntry {
   readonly aboutUs: boolean
 }
 
+/** So many messages that opened rests are remembered. */
+export const MOST_OPENERS = 50
+
 /** The longest row that is remembered: longer ones decide nothing. */
 export const LONGEST_ROW = 10
 
@@ -48,6 +51,8 @@ export interface DestinationRecord {
   readonly rest: Rest | null
   /** The last answers in a row, the newest last. */
   readonly row: readonly RowEntry[]
+  /** The messages that had a part in rests which are over, by `nameOfMessage`: they open none again. */
+  readonly former: readonly string[]
   /** Refused sign-ins in a row with the same secret. */
   readonly refusals: number
   readonly lastSuccessMs: number | null
@@ -64,6 +69,7 @@ export function blankDestination(key: string, recipient: string): DestinationRec
     names: [],
     rest: null,
     row: [],
+    former: [],
     refusals: 0,
     lastSuccessMs: null,
     told: null,

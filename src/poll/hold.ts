@@ -1,14 +1,18 @@
 // A message that is kept back: it stays on the server, and is not fetched again until a person forgets it.
+import type { Heading } from '../message.ts'
 import type { PlannedHold } from './plan/plan.ts'
 import type { Visit } from './visit.ts'
 
 /** Records the messages as held, counts and reports them. Rejects when the ledger cannot be written. */
-export async function hold(holds: readonly PlannedHold[], { lease, run, tally }: Visit): Promise<void> {
+export async function hold(
+  holds: readonly (PlannedHold & { readonly heading?: Heading })[],
+  { lease, run, tally }: Visit,
+): Promise<void> {
   if (holds.length === 0) return
   await run.ledger.hold(
     lease,
     holds.map(({ uidl, copy, sizeBytes, reason }) => ({ key: { uidl, copy }, listedBytes: sizeBytes, reason })),
   )
   tally.held += holds.length
-  for (const { uidl, reason } of holds) tally.problem({ uidl, kind: 'held', reason })
+  for (const { uidl, reason, heading } of holds) tally.problem({ uidl, ...heading, kind: 'held', reason })
 }

@@ -51,7 +51,8 @@ export async function pollAccount(account: Account, run: Run): Promise<AccountRe
 /** One session, from sign-in to QUIT. Where a step rejects, disposing of the session closes it without QUIT. */
 async function pollOnce(poll: AccountPoll, secret: string): Promise<SessionEnd> {
   await using session = await signIn(poll, secret)
-  const visit: Visit = { ...poll, session, destinations: new AccountDestinations(poll) }
+  using destinations = new AccountDestinations(poll)
+  const visit: Visit = { ...poll, session, destinations }
   const listing = await list(visit)
   await using comparison = poll.run.ledger.compare(poll.account.name)
   const compared = await compareListing(listing, comparison, visit)

@@ -8,6 +8,7 @@ import type { Log } from '../log.ts'
 import { checkAccount } from './check/check.ts'
 import { Departed } from './plan/renamed-account.ts'
 import { Destinations } from './run/destinations.ts'
+import { Doors } from './rests/doors.ts'
 import { pollAccount } from './poll.ts'
 import type { AccountReport, CheckReport, Observer, PollOptions } from './report.ts'
 import { type RunRequest, SESSION_GAP_SECONDS, SESSION_LIMIT } from './run/run.ts'
@@ -20,7 +21,7 @@ const LAST_DELIVERIES_MS = 8000
 
 /** Polls each account once; reports in the order of `request.accounts`. Rejects only on a bug of ours. */
 export async function pollAll(request: RunRequest): Promise<readonly AccountReport[]> {
-  await using poller = new Poller(request.configuration, request)
+  await using poller = new Poller(request.configuration, request, Date.now())
   await poller.sweep()
   return await each(request.accounts, (account) => poller.poll(account, request.options))
 }
@@ -75,14 +76,17 @@ export class Poller implements AsyncDisposable {
   readonly #context: PollerContext
   readonly #concurrency: Concurrency
   readonly #budget = new MemoryBudget(MEMORY_BUDGET_BYTES)
+  readonly #doors: Doors
   readonly #deliveries = new AbortController()
   readonly #running = new Map<AbortController, { readonly account: string; readonly poll: Promise<unknown> }>()
   readonly #closing = new Set<Promise<void>>()
   readonly #onAbort: () => void
   #current: OpenConfiguration
 
-  constructor(configuration: Configuration, context: PollerContext) {
+  /** `onceSinceMs`: when the run began that polls each account once; null: it goes on for months. */
+  constructor(configuration: Configuration, context: PollerContext, onceSinceMs: number | null = null) {
     this.#context = context
+    this.#doors = new Doors({ ledger: context.ledger, nowMs: Date.now, onceSinceMs })
     this.#concurrency = new Concurrency(configuration)
     this.#current = this.#begin(configuration)
     this.#onAbort = () => {
@@ -138,6 +142,7 @@ export class Poller implements AsyncDisposable {
         configuration: opened.configuration,
         accounts: opened.configuration.accounts,
         destinations: opened.destinations,
+        doors: this.#doors,
         departed: opened.departed,
         looked: opened.looked,
         options,

@@ -1,5 +1,5 @@
 // What became of a poll: counts and outcomes as DESIGN 2 names them. Plain data; the command line prints it.
-import type { PopfetchError, Retry } from '../errors.ts'
+import { DeliveryError, type PopfetchError, type Retry } from '../errors.ts'
 
 /** `partial`: some messages were deferred, refused or held now. `paused`: back-off, not tried. `busy`: another popfetch
  *  is at work on this account, not a failure. */
@@ -9,11 +9,23 @@ export interface ReportedError {
   readonly code: string
   readonly message: string
   readonly retry: Retry
+  /** Instead of the exit code that `code` has; for our own use, not told. */
+  readonly exit?: number
 }
 
-/** A message that was deferred, or became refused or held, in this run. */
+/** A message that was deferred, or became refused or held, in this run. Its texts are safe to print. */
 export interface MessageProblem {
   readonly uidl: string
+  /** Null: not known, or it has none. */
+  readonly from?: string | null
+  readonly subject?: string | null
+  /** Which destination did not take it, for which recipient ('': it has none); absent: it is about none. */
+  readonly destination?: string
+  readonly recipient?: string
+  /** In the words of deliver/answers/conclusions.ts; absent: there was no answer. */
+  readonly conclusion?: string
+  /** It was so before: told when it began. */
+  readonly again?: boolean
   readonly kind: 'deferred' | 'refused' | 'held' | 'possibleDuplicate' | 'short' | 'undeletable'
   readonly reason: string
 }
@@ -39,6 +51,8 @@ export interface AccountReport {
   readonly held: number
   readonly possibleDuplicates: number
   readonly deleted: number
+  /** Deletions that were wanted by now and have not happened, in this poll or before. */
+  readonly undeleted: number
   /** Already delivered earlier, or skipped by `first`. */
   readonly skipped: number
   /** Received, as the server sent them. */
@@ -108,6 +122,12 @@ export interface PollOptions {
   readonly eager: boolean
 }
 
+/** As people and programs are told of it (DESIGN 2). */
+export function toldError(error: ReportedError | null): Omit<ReportedError, 'exit'> | null {
+  return error === null ? null : { code: error.code, message: error.message, retry: error.retry }
+}
+
 export function reportError(error: PopfetchError): ReportedError {
-  return { code: error.code, message: error.message, retry: error.retry }
+  const { code, message, retry } = error
+  return { code, message, retry, ...(error instanceof DeliveryError ? { exit: error.exit } : {}) }
 }

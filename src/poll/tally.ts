@@ -1,11 +1,13 @@
 // Counts while a poll runs, and makes the report at its end. Only counts: what a count means is decided elsewhere.
-import type { PopfetchError } from '../errors.ts'
+import { display } from '../display.ts'
+import { exitOf, type PopfetchError } from '../errors.ts'
+import type { EntryKey } from '../ledger/ledger.ts'
+import { type Counted, isMoreSerious, type Kept, outcomeOf, wasSuccess } from './outcome.ts'
 import {
   type AccountReport,
   type MessageProblem,
   type Observer,
   type PlannedMessage,
-  type PollOutcome,
   type Progress,
   reportError,
 } from './report.ts'
@@ -16,11 +18,13 @@ export class Tally {
   listed = 0
   new = 0
   delivered = 0
-  deferred = 0
   refused = 0
   held = 0
   possibleDuplicates = 0
   deleted = 0
+  /** Deletions that were tried in this poll and failed. */
+  failedDeletions = 0
+  undeleted = 0
   skipped = 0
   bytes = 0
   plan: readonly PlannedMessage[] = []
@@ -31,6 +35,14 @@ export class Tally {
   readonly #nowMs: () => number
   readonly #startMs: number
   readonly #problems: MessageProblem[] = []
+  /** Of what was due and is not delivered: why. A later session of the poll may have delivered it after all. */
+  readonly #kept = new Map<string, { readonly kept: Kept; readonly isDeferred: boolean }>()
+  /** Deferred, though it was not due: refused before. */
+  readonly #deferredAgain = new Set<string>()
+  #deferred = 0
+  #deliveredDue = 0
+  #waiting = 0
+  #destinationError: { readonly error: PopfetchError; readonly exit: number } | null = null
   #error: PopfetchError | null = null
   #seen = false
   #stage: Progress['stage'] = 'connecting'
@@ -43,7 +55,14 @@ export class Tally {
   }
 
   /** What the listing showed. Where a poll takes several sessions, the first one counts. */
-  see(plan: { readonly listed: number; readonly new: number; readonly skipped: number }): void {
+  see(plan: {
+    readonly listed: number
+    readonly new: number
+    readonly skipped: number
+    readonly deferred: number
+  }): void {
+    // Each session leaves some for later: the last one counts.
+    this.#waiting = plan.deferred
     if (this.#seen) return
     this.#seen = true
     this.listed = plan.listed
@@ -84,7 +103,79 @@ export class Tally {
   }
 
   problem(problem: MessageProblem): void {
-    if (this.#problems.length < PROBLEMS_KEPT) this.#problems.push(problem)
+    if (this.#problems.length >= PROBLEMS_KEPT) return
+    const { from = null, subject = null } = problem
+    this.#problems.push({
+      ...problem,
+      ...(from === null ? {} : { from: display(from) }),
+      ...(subject === null ? {} : { subject: display(subject) }),
+    })
+  }
+
+  /** All its destinations have it. `isDue`: none of them had refused it before. */
+  deliver(key: EntryKey, isDue: boolean): void {
+    this.delivered++
+    if (isDue) this.#deliveredDue++
+    this.#unkeep(nameOf(key))
+  }
+
+  #unkeep(name: string): void {
+    if (this.#kept.get(name)?.isDeferred === true) this.#deferred--
+    this.#kept.delete(name)
+    if (this.#deferredAgain.delete(name)) this.#deferred--
+  }
+
+  /** Not all of them have it. `isDeferred`: one lacks it for the time being. */
+  keep(key: EntryKey, { kept, isDeferred, isDue }: { kept: Kept; isDeferred: boolean; isDue: boolean }): void {
+    const name = nameOf(key)
+    this.#unkeep(name)
+    if (isDeferred) this.#deferred++
+    if (isDue) this.#kept.set(name, { kept, isDeferred })
+    else if (isDeferred) this.#deferredAgain.add(name)
+  }
+
+  /** A destination keeps mail back: the most serious one is told. */
+  blame(error: PopfetchError): void {
+    const exit = exitOf(error)
+    const before = this.#destinationError
+    if (before === null || isMoreSerious(exit, before.exit)) this.#destinationError = { error, exit }
+  }
+
+  /** Messages that a destination lacks, but for refused and held ones. */
+  get deferred(): number {
+    return this.#deferred + this.#waiting
+  }
+
+  get #counted(): Counted {
+    const kept = { tried: 0, rest: 0, own: 0 }
+    for (const each of this.#kept.values()) kept[each.kept]++
+    const waiting = this.#waiting + this.#deferredAgain.size
+    return {
+      delivered: this.#deliveredDue,
+      kept,
+      waiting,
+      trouble: this.refused + this.held + this.failedDeletions > 0,
+    }
+  }
+
+  /** What the account's health is to say of the deliveries. `success` null: neither yes nor no. */
+  get deliveries(): {
+    readonly success: boolean | null
+    readonly delivered: boolean
+    readonly isRest: boolean
+    readonly error: PopfetchError | null
+  } {
+    const counted = this.#counted
+    return {
+      success: wasSuccess(counted),
+      delivered: this.#deliveredDue > 0,
+      isRest: outcomeOf(counted) === 'paused',
+      error: this.#destinationError?.error ?? null,
+    }
+  }
+
+  get startMs(): number {
+    return this.#startMs
   }
 
   get error(): PopfetchError | null {
@@ -109,7 +200,7 @@ export class Tally {
   report(): AccountReport {
     return {
       account: this.#account,
-      outcome: this.#finalOutcome(),
+      outcome: this.#error === null ? outcomeOf(this.#counted) : 'failed',
       listed: this.listed,
       new: this.new,
       delivered: this.delivered,
@@ -118,17 +209,22 @@ export class Tally {
       held: this.held,
       possibleDuplicates: this.possibleDuplicates,
       deleted: this.deleted,
+      undeleted: this.undeleted,
       skipped: this.skipped,
       bytes: this.bytes,
       durationMs: Math.max(0, Math.round(this.#nowMs() - this.#startMs)),
-      error: this.#error === null ? null : reportError(this.#error),
+      error: this.#error === null ? this.#reportedDestination() : reportError(this.#error),
       problems: this.#problems,
       plan: this.plan,
     }
   }
 
-  #finalOutcome(): PollOutcome {
-    if (this.#error !== null) return 'failed'
-    return this.deferred + this.refused + this.held > 0 ? 'partial' : 'ok'
+  #reportedDestination(): AccountReport['error'] {
+    const error = this.#destinationError?.error ?? null
+    return error === null || outcomeOf(this.#counted) === 'ok' ? null : reportError(error)
   }
+}
+
+function nameOf({ uidl, copy }: EntryKey): string {
+  return `${copy} ${uidl}`
 }

@@ -27,6 +27,7 @@ export function accountReport(facts: Partial<AccountReport> = {}): AccountReport
     held: 0,
     possibleDuplicates: 0,
     deleted: 0,
+    undeleted: 0,
     skipped: 0,
     bytes: 0,
     durationMs: 0,

@@ -114,8 +114,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     what: 'one destination of two is enough',
     file: 'src/poll/transfer/hand-over.ts',
-    from: "results.every(({ outcome }) => outcome.state === 'done')",
-    to: "results.some(({ outcome }) => outcome.state === 'done')",
+    from: 'if (failed.length === 0 && job.later === null) {',
+    to: 'if (failed.length < results.length) {',
   },
   {
     what: 'QUIT follows whatever happened',

@@ -74,7 +74,7 @@ describe('several destinations', () => {
     scene.account = ['delete: after-delivery']
     scene.fill(3)
     sink.faults.rcpt = (address) => (address === 'eve@example.net' ? '451 4.3.0 later' : null)
-    expect(await scene.poll()).toMatchObject({ outcome: 'partial', delivered: 0, deferred: 3, deleted: 0 })
+    expect(await scene.poll()).toMatchObject({ outcome: 'failed', delivered: 0, deferred: 3, deleted: 0 })
     sink.faults.rcpt = null
     expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 3, deleted: 3 })
     expect(scene.subjects()).toEqual(upTo(3))
@@ -90,7 +90,7 @@ describe('several destinations', () => {
     ]
     scene.deliver = '[inbox, other]'
     scene.fill(2)
-    expect(await scene.poll()).toMatchObject({ outcome: 'partial', deferred: 2 })
+    expect(await scene.poll()).toMatchObject({ outcome: 'failed', deferred: 2 })
     expect(scene.subjects()).toEqual([0, 1])
     scene.destinations = [
       'inbox: { type: maildir, path: inbox }',

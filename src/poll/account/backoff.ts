@@ -1,7 +1,6 @@
 // When an account may be tried again (DESIGN 5). Pure: the last health × how this poll went × now → the next health.
 // The one rule: a refused password never becomes a storm that locks the account, for cron and daemon alike (N009, P052).
-import { createHash } from 'node:crypto'
-import type { PopfetchError } from '../../errors.ts'
+import { DeliveryError, type PopfetchError } from '../../errors.ts'
 import type { AccountHealth } from '../../ledger/ledger.ts'
 
 const MINUTE_MS = 60_000
@@ -21,6 +20,18 @@ export interface PollEnd {
   /** When we signed in, and what LOGIN-DELAY the server asks for; null: none. */
   readonly signedInMs: number | null
   readonly loginDelaySeconds: number | null
+  /** What the destinations said, where no error ended the poll. */
+  readonly deliveries: DeliveryEnd
+}
+
+export interface DeliveryEnd {
+  /** Null: neither a success nor a failure: nothing was delivered, for the messages' own sake or because of a rest. */
+  readonly success: boolean | null
+  /** Was something delivered that was due? */
+  readonly delivered: boolean
+  /** Only destinations that are left alone kept mail back. */
+  readonly isRest: boolean
+  readonly error: PopfetchError | null
 }
 
 export function nextHealth(last: AccountHealth, end: PollEnd, nowMs: number): AccountHealth {
@@ -28,15 +39,38 @@ export function nextHealth(last: AccountHealth, end: PollEnd, nowMs: number): Ac
   const sameSecret = end.secretMark === null || end.secretMark === last.secretMark
   const refusals =
     error?.code === 'ERR_AUTH' ? (sameSecret ? last.refusals : 0) + 1 : error === null ? 0 : last.refusals
-  return {
+  const common = {
     lastPollMs: nowMs,
-    lastSuccessMs: error === null ? nowMs : last.lastSuccessMs,
-    failures: error === null ? 0 : last.failures + 1,
     refusals,
     secretMark: end.secretMark ?? last.secretMark,
     pausedUntilMs: pausedUntil(end, refusals, nowMs),
-    error: error === null ? null : { code: error.code, message: error.message, retry: error.retry },
   }
+  if (error !== null)
+    return { ...common, lastSuccessMs: last.lastSuccessMs, failures: last.failures + 1, error: reported(error) }
+  return { ...common, ...afterDeliveries(last, end.deliveries, nowMs) }
+}
+
+/** A poll that was to deliver something and delivered nothing moves neither the last success nor the health (N041). */
+function afterDeliveries(
+  last: AccountHealth,
+  { success, delivered, isRest, error }: DeliveryEnd,
+  nowMs: number,
+): Pick<AccountHealth, 'lastSuccessMs' | 'failures' | 'error'> {
+  const lastSuccessMs = success === true || delivered ? nowMs : last.lastSuccessMs
+  if (success === true) return { lastSuccessMs, failures: 0, error: null }
+  const shown = error === null ? last.error : reported(error)
+  if (success === false) return { lastSuccessMs, failures: last.failures + 1, error: shown }
+  if (isRest) return { lastSuccessMs, failures: Math.max(1, last.failures), error: shown }
+  // The mailbox was polled: what was wrong with it is over.
+  const isOfMailbox = last.error !== null && last.error.code !== 'ERR_DELIVERY'
+  return isOfMailbox
+    ? { lastSuccessMs, failures: 0, error: null }
+    : { lastSuccessMs, failures: last.failures, error: last.error }
+}
+
+function reported(error: PopfetchError): AccountHealth['error'] {
+  const { code, message, retry } = error
+  return { code, message, retry, ...(error instanceof DeliveryError ? { exit: error.exit } : {}) }
 }
 
 function pausedUntil({ error, signedInMs, loginDelaySeconds }: PollEnd, refusals: number, nowMs: number): number {
@@ -56,7 +90,10 @@ export function waitMs(health: AccountHealth, intervalMs: number, nowMs: number)
   const { failures, refusals, error, pausedUntilMs } = health
   const backOffMs = failures === 0 ? 0 : Math.min(MINUTE_MS * 2 ** Math.min(failures - 1, 10), HOUR_MS)
   const mendsItself = failures > 0 && error?.retry === 'soon'
-  const usualMs = mendsItself ? backOffMs : Math.max(intervalMs, backOffMs)
+  // A destination that is away has a pause of its own: other mail does not wait for it.
+  const isOfDestination = error?.code === 'ERR_DELIVERY'
+  const soonMs = isOfDestination ? Math.min(backOffMs, intervalMs) : backOffMs
+  const usualMs = mendsItself ? soonMs : isOfDestination ? intervalMs : Math.max(intervalMs, backOffMs)
   if (!isPaused(health, nowMs)) return usualMs
   const pausedMs = pausedUntilMs + SLACK_MS - nowMs
   // A changed password is tried at once (N010): the poll looks at it, and at nothing else while it is the old one.
@@ -67,9 +104,4 @@ export function waitMs(health: AccountHealth, intervalMs: number, nowMs: number)
 /** Must the account be left alone? A clock that was set back must not leave it alone for ever (S030). */
 export function isPaused(health: AccountHealth, nowMs: number): boolean {
   return health.pausedUntilMs > nowMs && health.pausedUntilMs - nowMs <= LONGEST_PAUSE_MS
-}
-
-/** 16 bits: enough to notice a changed secret, too few to guess it from (DESIGN 3). */
-export function secretMark(salt: string, secret: string): number {
-  return createHash('sha256').update(`${salt}\0${secret}`).digest().readUInt16BE(0)
 }

@@ -7,7 +7,8 @@ import type { Standing } from '../../deliver/destination.ts'
 import type { AccountIdentity, AccountRecord, Lease, TakingOver } from '../../ledger/ledger.ts'
 import type { Listing } from '../../pop3/listing/listing.ts'
 import { type AgeClock, ageClock } from '../plan/age-clock.ts'
-import { isPaused, nextHealth, secretMark } from './backoff.ts'
+import { isPaused, nextHealth } from './backoff.ts'
+import { secretMark } from '../rests/secret-mark.ts'
 import { Workarounds } from '../sign-in/workarounds.ts'
 import { newIntent } from '../attempt.ts'
 import type { Plan } from '../plan/plan.ts'
@@ -221,7 +222,8 @@ export class History {
       this.rememberedCapabilities.facts,
       this.workarounds.factsAfter(error?.code === 'ERR_TIMEOUT' || error?.code === 'ERR_CONNECT'),
     )
-    const end = { error, secretMark: this.#secretMark, signedInMs, loginDelaySeconds }
+    const { deliveries } = tally
+    const end = { error, secretMark: this.#secretMark, signedInMs, loginDelaySeconds, deliveries }
     try {
       const health = nextHealth(this.record, end, nowMs())
       await ledger.finish(this.#lease, {

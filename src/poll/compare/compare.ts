@@ -146,6 +146,7 @@ function policyOf({ account, options, fetched, sessionLimit, skippedToo }: Compa
     sessionLimit: options.all ? Infinity : sessionLimit,
     all: options.all,
     skippedToo,
+    eager: options.eager,
   }
 }
 

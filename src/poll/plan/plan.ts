@@ -1,7 +1,7 @@
 // What differs between a listing and the ledger × policy × now → what to do. Pure. Takes the listing in batches, so that a
 // million known messages cost a count, not a million objects. The one rule: what is not clearly known is fetched, what is
 // not clearly delivered is not deleted.
-import type { KnownMessage, Settled } from '../../ledger/ledger.ts'
+import type { Delivery, KnownMessage, Settled } from '../../ledger/ledger.ts'
 import { BitSet } from '../../bit-set.ts'
 
 export interface Policy {
@@ -19,6 +19,8 @@ export interface Policy {
   readonly all: boolean
   /** Fetch what `first` skipped, too. */
   readonly skippedToo: boolean
+  /** A person asks: what was deferred is due now. */
+  readonly eager: boolean
 }
 
 export interface Entry {
@@ -47,8 +49,10 @@ export interface Plan {
   readonly listed: number
   readonly new: number
   readonly skipped: number
-  /** Held or refused earlier and not due now. */
+  /** Held, refused or deferred earlier and not due now. */
   readonly waiting: number
+  /** Those of them that a destination lacks for the time being. */
+  readonly deferred: number
   /** Messages without a UIDL: the ledger cannot know them (P086, P091). */
   readonly withoutUidl: number
   /** New ones in the order of the listing; those that failed before come last (P122). */
@@ -89,6 +93,7 @@ export class Planner {
   #new = 0
   #skipped = 0
   #waiting = 0
+  #deferred = 0
   #withoutUidl = 0
   #left = 0
   readonly #fresh: PlannedFetch[] = []
@@ -164,8 +169,10 @@ export class Planner {
   }
 
   #open(entry: Entry, known: KnownMessage): void {
-    if (known.retryAfterMs > this.#nowMs && !this.#policy.all) this.#waiting++
-    else if (known.attempts >= MOST_ATTEMPTS) {
+    if (!this.#policy.all && !this.#isDue(known)) {
+      this.#waiting++
+      if (known.deliveries.some(isDeferred)) this.#deferred++
+    } else if (known.attempts >= MOST_ATTEMPTS) {
       this.#holds.push({ ...entry, reason: `begun ${known.attempts} times without coming to an end` })
     } else if (known.deliveries.some((delivery) => delivery.unknowns >= MOST_UNKNOWNS)) {
       this.#holds.push({
@@ -173,6 +180,12 @@ export class Planner {
         reason: `the answer to its delivery was lost ${MOST_UNKNOWNS} times; it may be there already`,
       })
     } else this.#wanted(entry, known)
+  }
+
+  #isDue({ retryAfterMs, deliveries }: KnownMessage): boolean {
+    return (
+      retryAfterMs <= this.#nowMs || deliveries.some((delivery) => isDue(delivery, this.#nowMs, this.#policy.eager))
+    )
   }
 
   #wanted(entry: Entry, known: KnownMessage | null): void {
@@ -186,7 +199,7 @@ export class Planner {
 
   finish(): Plan {
     this.#fresh.sort((a, b) => a.index - b.index)
-    this.#again.sort((a, b) => (a.known?.attempts ?? 0) - (b.known?.attempts ?? 0))
+    this.#again.sort((a, b) => rankOf(a) - rankOf(b) || (a.known?.attempts ?? 0) - (b.known?.attempts ?? 0))
     const all = [...this.#fresh, ...this.#again]
     const { limit, sessionLimit } = this.#policy
     const wanted = Math.min(all.length + this.#left, limit ?? Infinity)
@@ -195,6 +208,7 @@ export class Planner {
       new: this.#new,
       skipped: this.#skipped,
       waiting: this.#waiting,
+      deferred: this.#deferred,
       withoutUidl: this.#withoutUidl,
       fetch: all.slice(0, Math.min(wanted, sessionLimit)),
       left: Math.max(0, wanted - sessionLimit),
@@ -203,6 +217,26 @@ export class Planner {
       seen: this.#firstPoll ? { places: this.#seen, nameless: this.#namelessSeen } : null,
     }
   }
+}
+
+/** Is this delivery to be tried now? `eager`: what was only deferred is due at once. */
+export function isDue({ state, dueAfterMs }: Delivery, nowMs: number, eager: boolean): boolean {
+  return state !== 'done' && (dueAfterMs <= nowMs || (eager && state !== 'refused'))
+}
+
+/** Does its destination lack the message for the time being only? */
+export function isDeferred({ state }: Delivery): boolean {
+  return state !== 'done' && state !== 'refused'
+}
+
+/** Nothing of it was refused before: it counts in the outcome of the poll. */
+export function isDueMessage({ known }: { readonly known: KnownMessage | null }): boolean {
+  return known?.deliveries.some(({ state }) => state === 'refused') !== true
+}
+
+/** What was refused comes behind what was only deferred. */
+function rankOf({ known }: PlannedFetch): number {
+  return isDueMessage({ known }) ? 0 : 1
 }
 
 /** Keys of messages without a UIDL begin so; no server sends a NUL. */

@@ -1,23 +1,33 @@
 // The destinations that one account uses in one session. Each is opened at its first use and asked once whether it can take
-// mail; the answer is for all who use it. A destination that is down costs only itself (P4).
+// mail, unless it is left alone; the answer is for all who use it. A destination that is down costs only itself (P4).
 import type { Account } from '../../config/schema.ts'
-import { asPopfetchError, type PopfetchError } from '../../errors.ts'
-import type { Target } from '../run/destinations.ts'
+import { concluded } from '../../deliver/answers/conclusions.ts'
+import { type AnswerFacts, asPopfetchError, DeliveryError, type PopfetchError } from '../../errors.ts'
+import type { Rest } from '../../ledger/ledger.ts'
+import type { Closed, Target } from '../run/destinations.ts'
+import type { Entered, Place } from '../rests/doors.ts'
 import type { Run } from '../run/run.ts'
 import type { Tally } from '../tally.ts'
+import { answerOf } from '../rests/answer.ts'
+import type { Answered, Step } from '../rests/rests.ts'
 import { possibleNames } from './route.ts'
 
-export class AccountDestinations {
+export class AccountDestinations implements Disposable {
   readonly #account: Account
   readonly #run: Run
   readonly #tally: Tally
   readonly #opened = new Map<string, Target>()
   readonly #asked = new Map<Target, Promise<void>>()
+  /** What this account finds out for all, by key. */
+  readonly #claims = new Map<string, Disposable>()
+  readonly #eagerSinceMs: number | null
+  #looked: Promise<void> | null = null
 
   constructor({ account, run, tally }: { readonly account: Account; readonly run: Run; readonly tally: Tally }) {
     this.#account = account
     this.#run = run
     this.#tally = tally
+    this.#eagerSinceMs = run.options.eager ? tally.startMs : null
   }
 
   /** Opens the destination called `name`, or gives it as it was opened before. */
@@ -34,25 +44,35 @@ export class AccountDestinations {
     return this.#opened.get(name)
   }
 
-  /** All that the account's configuration names, each asked whether it can take mail. Rejects when all are down. */
+  /** Those that were left alone, and take one message alone now. */
+  get probing(): readonly Target[] {
+    return [...this.#opened.values()].filter(({ probing, down }) => probing && down === null)
+  }
+
+  /** All that the account's configuration names, each asked whether it can take mail. */
   async configured(): Promise<readonly Target[]> {
     const targets = await Promise.all(possibleNames(this.#account).map((name) => this.open(name)))
     await this.ready()
     return targets
   }
 
-  /** Asks those that were opened whether they can take mail. Rejects when all are down. */
+  /** Asks those that were opened whether they can take mail. */
   async ready(): Promise<void> {
     await this.ask()
-    if (this.allDown !== null) throw this.allDown
     for (const { down, name } of this.#opened.values())
       if (down !== null) this.#tally.note(`${name} is down: ${down.message}`)
   }
 
   /** Asks those that were opened, each once in a session; a second caller waits for the same answer. */
   async ask(): Promise<void> {
+    this.#looked ??= this.#run.doors.look()
+    await this.#looked
+    // One after the other where it waits for what another account finds out: in one order for all, or two would wait for each
+    // other.
+    const targets = [...this.#opened.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1))
+    for (const target of targets) if (!this.#asked.has(target)) await this.#enter(target)
     await Promise.all(
-      [...this.#opened.values()].map(async (target) => {
+      targets.map(async (target) => {
         let answer = this.#asked.get(target)
         if (answer === undefined) {
           answer = this.#askOne(target)
@@ -63,20 +83,149 @@ export class AccountDestinations {
     )
   }
 
+  /** Is it left alone? Then it is down; if it may be tried again, by this account alone. */
+  async #enter(target: Target): Promise<void> {
+    if (target.down !== null) return
+    const place = { key: target.key, recipient: '' }
+    let entered = await this.#at(place, target)
+    const { doors, signal } = this.#run
+    const finds = entered.door === 'probe' || (entered.door === 'open' && !doors.isKnown(place))
+    if (finds && !this.#claims.has(target.key)) {
+      const claim = await doors.claim(place, signal)
+      if (claim !== null) this.#claims.set(target.key, claim)
+      entered =
+        claim === null && entered.door === 'probe' ? { ...entered, door: 'rest' } : await this.#at(place, target)
+    }
+    for (const recipient of target.destination.recipients) await this.#enterRecipient(target, recipient)
+    if (entered.door === 'rest' && entered.rest !== null) this.#close(target, '', entered.rest, true)
+    else target.probing ||= entered.door === 'probe'
+    if (target.down !== null) this.#release(target)
+  }
+
+  async #enterRecipient(target: Target, recipient: string): Promise<void> {
+    if (recipient === '') return
+    const { door, rest } = await this.#at({ key: target.key, recipient }, target)
+    if (door === 'rest' && rest !== null) this.#close(target, recipient, rest, true)
+    else target.probing ||= door === 'probe'
+  }
+
+  async #at(place: Place, target: Target): Promise<Entered> {
+    const entered = this.#run.doors.at(place, this.#eagerSinceMs)
+    const { rest } = entered
+    if (entered.door !== 'rest' || rest?.conclusion !== 'SIGN' || rest.secretMark === null) return entered
+    // A refused password that was changed meanwhile is worth a try at once (N010).
+    const mark = await target.secretMark().catch(() => rest.secretMark)
+    return mark === rest.secretMark ? entered : { ...entered, door: 'probe' }
+  }
+
   async #askOne(target: Target): Promise<void> {
     if (target.down !== null) return
+    const since = this.#run.doors.closings({ key: target.key, recipient: '' })
     try {
       await target.destination.ready(this.#run.signal)
-    } catch (error) {
+      this.#run.doors.good({ key: target.key, recipient: '' })
+      if (!target.probing) this.#release(target)
+    } catch (thrown) {
       // It is the poll that ends, not the destination that is down.
       if (this.#run.signal.aborted) throw asPopfetchError(this.#run.signal.reason)
-      target.down = asPopfetchError(error, 'destination')
+      const error = asPopfetchError(thrown, 'destination')
+      target.down = error
+      await this.answered(target, '', { error, message: null, refusedBefore: false, since })
+      this.#release(target)
     }
   }
 
-  /** Why nothing can be delivered at all; null: some destination takes mail, or none was opened. */
-  get allDown(): PopfetchError | null {
-    const downs = [...this.#opened.values()].map(({ down }) => down)
-    return downs.every((down) => down !== null) ? (downs[0] ?? null) : null
+  /** A message was taken. `since`: what `closings` gave when it was offered. */
+  async taken(target: Target, recipient: string, since: number): Promise<void> {
+    for (const place of placesOf(target, recipient)) {
+      await this.#run.doors.note(place, [target.name], { kind: 'taken' }, since)
+    }
+    if (!target.probing || since !== this.closings(target)) return
+    target.probing = false
+    this.#release(target)
   }
+
+  closings({ key }: Target): number {
+    return this.#run.doors.closings({ key, recipient: '' })
+  }
+
+  /** A destination that was asked, or got a message, failed: says whose the answer is, and lets nothing more through where it is
+   *  the destination's. */
+  async answered(
+    target: Target,
+    recipient: string,
+    {
+      error,
+      message,
+      refusedBefore,
+      since,
+    }: { error: PopfetchError; message: string | null; refusedBefore: boolean; since: number },
+  ): Promise<Step> {
+    const answer = answerOf(error)
+    const isOfRecipient = OF_RECIPIENT.has(answer.conclusion)
+    const place = { key: target.key, recipient: isOfRecipient ? recipient : '' }
+    const secretMark = answer.conclusion === 'SIGN' ? await target.secretMark().catch(() => null) : null
+    const event: Answered = { kind: 'answered', answer, message, refusedBefore, hasNext: target.hasNext, secretMark }
+    const step = await this.#run.doors.note(place, [target.name], event, since)
+    if (step.closed !== null) {
+      this.#close(target, place.recipient, step.closed, false, error)
+      this.#release(target)
+    } else if (target.probing && step.record.rest === null && step.speaksOf === 'message') {
+      target.probing = false
+      this.#release(target)
+    }
+    return step
+  }
+
+  #close(
+    target: Target,
+    recipient: string,
+    rest: Rest,
+    atRest: boolean,
+    error: PopfetchError = restError(target.name, rest),
+  ): void {
+    const isOnly = recipient === '' || target.destination.recipients.length <= 1
+    if (!isOnly) target.recipients.set(recipient, { error, atRest })
+    else if (target.down === null) {
+      target.down = error
+      target.atRest = atRest
+    }
+  }
+
+  #release({ key }: Target): void {
+    this.#claims.get(key)?.[Symbol.dispose]()
+    this.#claims.delete(key)
+  }
+
+  [Symbol.dispose](): void {
+    for (const claim of this.#claims.values()) claim[Symbol.dispose]()
+    this.#claims.clear()
+  }
+}
+
+/** Conclusions that speak of the recipient, or are counted in a row for it. */
+const OF_RECIPIENT: ReadonlySet<string> = new Set(['RCPT', 'ROOM', 'TEMP', 'BAD', 'LOST'])
+
+function placesOf({ key }: Target, recipient: string): readonly Place[] {
+  const whole = { key, recipient: '' }
+  return recipient === '' ? [whole] : [whole, { key, recipient }]
+}
+
+/** Why nothing can be delivered there now; null: it takes mail, as far as we know. */
+export function closedAt(target: Target, recipient: string): Closed | null {
+  if (target.down !== null) return { error: target.down, atRest: target.atRest }
+  return target.recipients.get(recipient) ?? null
+}
+
+function restError(name: string, { untilMs, error, exit }: Rest): DeliveryError {
+  const until = new Date(untilMs).toISOString().replace(/\.\d+/, '')
+  return new DeliveryError(`${name} is left alone until ${until}: ${error.message}`, {
+    ...concluded('BUSY', 'left alone'),
+    exit: isExit(exit) ? exit : 75,
+    retry: exit === 75 ? 'soon' : 'later',
+  })
+}
+
+function isExit(exit: number): exit is AnswerFacts['exit'] {
+  return exit === 73 || exit === 75 || exit === 76 || exit === 77 || exit === 78
 }

@@ -1,13 +1,15 @@
 // Which deliveries of a message are due: fixed when it is first retrieved, later what the ledger says (DESIGN 4.1). An
 // attempt that a crash cut off is looked for at its destination first (DESIGN 4.3), so that it is not made twice.
+import { nameOfMessage } from '../../ledger/destination.ts'
 import type { Delivery, EntryKey } from '../../ledger/ledger.ts'
 import type { Message } from '../../message.ts'
 import { newIntent, originOf } from '../attempt.ts'
 import { copiesOf, type Copy, isByName } from './proof.ts'
 import { hold } from '../hold.ts'
-import { MOST_UNKNOWNS, type PlannedFetch } from '../plan/plan.ts'
-import type { Target } from '../run/destinations.ts'
+import { isDeferred, isDue, isDueMessage, MOST_UNKNOWNS, type PlannedFetch } from '../plan/plan.ts'
+import type { Closed, Target } from '../run/destinations.ts'
 import type { Visit } from '../visit.ts'
+import { closedAt } from './account-destinations.ts'
 import { possibleNames, router } from './route.ts'
 
 /** One delivery that is to be tried now. */
@@ -15,8 +17,8 @@ export interface Due {
   readonly target: Target
   readonly recipient: string
   readonly intent: string
-  /** How often it was tried before. */
-  readonly attempts: number
+  /** What became of earlier tries; null: there were none. */
+  readonly before: Delivery | null
   /** An earlier attempt may have arrived. */
   readonly doubtful: boolean
 }
@@ -29,7 +31,12 @@ export interface Job extends PlannedFetch {
   readonly choice: Choice | null
   /** What stands where it was found by its name alone, to be compared. */
   readonly copies: readonly Copy[]
+  /** What is left of it at other destinations, and is not due now. */
+  readonly later: Later
 }
+
+/** `deferred`: a destination lacks it for the time being. `refused`: all that lack it refused it. */
+type Later = 'deferred' | 'refused' | null
 
 export interface Choice {
   /** All that may be chosen. */
@@ -46,10 +53,10 @@ export interface Jobs {
 
 const LOST_ANSWERS = `the answer to its delivery was lost ${MOST_UNKNOWNS} times; it may be there already`
 
-const noJobs: Jobs = { fetches: [], job: (fetch) => ({ ...fetch, due: [], choice: null, copies: [] }) }
+const noJobs: Jobs = { fetches: [], job: (fetch) => ({ ...fetch, due: [], choice: null, copies: [], later: null }) }
 
 /** The fetches with their due deliveries. A message that turns out to be delivered already is settled and left out. Asks
- *  each destination whether it can take mail; rejects when all that are needed are down. */
+ *  each destination whether it can take mail; what only closed ones would get is left out, and counted. */
 export async function prepareJobs(fetches: readonly PlannedFetch[], visit: Visit): Promise<Jobs> {
   if (fetches.length === 0) return noJobs
   const { account, destinations, tally } = visit
@@ -59,24 +66,29 @@ export async function prepareJobs(fetches: readonly PlannedFetch[], visit: Visit
   await destinations.ready()
   const choice = await choiceOf(visit)
   const left: PlannedFetch[] = []
-  const fixed = new Map<PlannedFetch, readonly Due[]>()
+  const fixed = new Map<PlannedFetch, Undone>()
+  const fresh = choice === null ? allRecipients(account.deliver, visit) : []
   for (const fetch of fetches) {
-    const due = isUntouched(fetch) || (choice !== null && isUndecided(fetch)) ? null : await undone(fetch, visit)
-    if (due === 'delivered') tally.delivered++
-    else if (due === 'waiting') tally.deferred++
-    else if (due !== 'held') left.push(fetch)
-    if (typeof due !== 'string' && due !== null) fixed.set(fetch, due)
+    const isOpen = isUntouched(fetch) || (choice !== null && isUndecided(fetch))
+    const found = isOpen ? null : await undone(fetch, visit)
+    if (found === 'delivered') tally.deliver(fetch, isDueMessage(fetch))
+    else if (found !== 'held') {
+      const { due, closed } = found ?? { due: fresh, closed: [] }
+      if (keptBack({ ...fetch, due, choice: found === null ? choice : null }, closed, visit)) continue
+      left.push(fetch)
+      if (found !== null) fixed.set(fetch, found)
+    }
   }
   const found = await copiesOfFound(left, visit)
   return {
-    fetches: left,
+    fetches: probesFirst(left, visit),
     job: (fetch) => {
       const copies = found.get(fetch) ?? []
-      const due = fixed.get(fetch)
-      if (due !== undefined) return { ...fetch, due, choice: null, copies }
+      const undone = fixed.get(fetch)
+      if (undone !== undefined) return { ...fetch, due: undone.due, choice: null, copies, later: undone.later }
       return choice === null
-        ? { ...fetch, due: allRecipients(account.deliver, visit), choice, copies }
-        : { ...fetch, due: [], choice: isUndecided(fetch) ? butFor(choice, fetch) : choice, copies }
+        ? { ...fetch, due: allRecipients(account.deliver, visit), choice, copies, later: null }
+        : { ...fetch, due: [], choice: isUndecided(fetch) ? butFor(choice, fetch) : choice, copies, later: null }
     },
   }
 }
@@ -106,6 +118,44 @@ function butFor(choice: Choice, { known }: PlannedFetch): Choice {
   return { ...choice, due: (message) => choice.due(message).filter(({ target }) => !has.has(target.name)) }
 }
 
+/** Are all destinations closed that the message may go to? */
+export function isStuck({ due, choice, sizeBytes }: Pick<Job, 'due' | 'choice' | 'sizeBytes'>): boolean {
+  const isFull = ({ fullFromBytes }: Target): boolean => sizeBytes !== null && sizeBytes >= fullFromBytes
+  return choice !== null
+    ? choice.targets.every((target) => target.down !== null || isFull(target))
+    : due.every(({ target, recipient }) => closedAt(target, recipient) !== null || isFull(target))
+}
+
+/** Counts a message that only closed destinations would get; false: another one may take it. */
+export function keptBack(
+  job: PlannedFetch & Pick<Job, 'due' | 'choice'>,
+  more: readonly Closed[],
+  { tally }: Visit,
+): boolean {
+  if (!isStuck(job)) return false
+  const places = job.choice?.targets.flatMap((target) => closedAt(target, '') ?? []) ?? []
+  const closed = [...places, ...job.due.flatMap(({ target, recipient }) => closedAt(target, recipient) ?? []), ...more]
+  for (const { error } of closed) tally.blame(error)
+  // No room for one of its size: another one may be taken.
+  const kept = closed.length === 0 ? 'own' : closed.some(({ atRest }) => !atRest) ? 'tried' : 'rest'
+  tally.keep(job, { kept, isDeferred: true, isDue: isDueMessage(job) })
+  return true
+}
+
+/** Where a destination was left alone, the smallest message that had no part in it goes first. */
+function probesFirst(fetches: readonly PlannedFetch[], { account, destinations, run }: Visit): readonly PlannedFetch[] {
+  const probing = destinations.probing
+  if (probing.length === 0) return fetches
+  const openers = new Set(probing.flatMap(({ key }) => run.doors.openersOf(key)))
+  const isOpener = (fetch: PlannedFetch): number => (openers.has(nameOfMessage(account.name, fetch)) ? 1 : 0)
+  const sizeOf = ({ sizeBytes }: PlannedFetch): number => sizeBytes ?? Infinity
+  const bySize = fetches.toSorted((a, b) => isOpener(a) - isOpener(b) || Math.sign(sizeOf(a) - sizeOf(b)) || 0)
+  const [first] = bySize
+  if (first === undefined) return fetches
+  const others = fetches.filter((fetch) => fetch !== first)
+  return [first, ...others.filter((fetch) => isOpener(fetch) === 0), ...others.filter((fetch) => isOpener(fetch) === 1)]
+}
+
 /** No deliveries were fixed for it yet, or all were done and it is to be delivered again. */
 function isUntouched({ known }: PlannedFetch): boolean {
   return known === null || known.deliveries.length === 0
@@ -127,24 +177,38 @@ function allRecipients(names: readonly string[], { destinations }: Visit): reado
     const recipients = target?.destination.recipients ?? []
     return target === undefined
       ? []
-      : recipients.map((recipient) => ({ target, recipient, intent: newIntent(), attempts: 0, doubtful: false }))
+      : recipients.map((recipient) => ({ target, recipient, intent: newIntent(), before: null, doubtful: false }))
   })
 }
 
-/** `waiting`: what is left cannot be tried now, since a destination that may have it already is down. `held`: an answer was
- *  lost once too often. */
-async function undone(fetch: PlannedFetch, visit: Visit): Promise<readonly Due[] | 'delivered' | 'waiting' | 'held'> {
+interface Undone {
+  readonly due: readonly Due[]
+  readonly later: Later
+  /** Destinations that may have it already, and cannot be asked now. */
+  readonly closed: readonly Closed[]
+}
+
+/** `held`: an answer was lost once too often. */
+async function undone(fetch: PlannedFetch, visit: Visit): Promise<Undone | 'delivered' | 'held'> {
   const due: Due[] = []
-  let waiting = false
+  const closed: Closed[] = []
+  let later: Later = null
+  const { options, nowMs } = visit.run
   for (const delivery of fetch.known?.deliveries ?? []) {
-    const { state, recipient, attempts, unknowns } = delivery
+    const { state, recipient, unknowns } = delivery
     if (state === 'done') continue
+    if (!options.all && !isDue(delivery, nowMs(), options.eager)) {
+      later = isDeferred(delivery) ? 'deferred' : (later ?? 'refused')
+      continue
+    }
     const target = await visit.destinations.open(delivery.destination)
     // An answer that was lost earlier stays lost, whatever came since.
     let doubtful = unknowns > 0 && !target.destination.remembers
     if (state === 'started' || state === 'unknown') {
-      if (target.down !== null) {
-        waiting = true
+      const shut = closedAt(target, '')
+      if (shut !== null) {
+        closed.push(shut)
+        later = 'deferred'
         continue
       }
       if (await recalled(fetch, delivery, target, visit)) continue
@@ -155,10 +219,9 @@ async function undone(fetch: PlannedFetch, visit: Visit): Promise<readonly Due[]
         return 'held'
       }
     }
-    due.push({ target, recipient, intent: newIntent(), attempts, doubtful })
+    due.push({ target, recipient, intent: newIntent(), before: delivery, doubtful })
   }
-  if (due.length > 0) return due
-  return waiting ? 'waiting' : 'delivered'
+  return due.length === 0 && later === null ? 'delivered' : { due, later, closed }
 }
 
 /** Settles every attempt that a crash cut off and its destination has, listed or not. Called before messages are matched by

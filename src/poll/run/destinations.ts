@@ -12,25 +12,53 @@ import { FIRST_OF } from '../../config/values/written.ts'
 import { Arena } from '../../deliver/arena.ts'
 import type { Destination } from '../../deliver/destination.ts'
 import { firstOf } from '../../deliver/first-of.ts'
-import { openDestination } from '../../deliver/index.ts'
+import { openDestination, placeOf } from '../../deliver/index.ts'
 import { Reserve } from '../../deliver/disk/reserve.ts'
 import { sweepSpool } from '../../deliver/spool.ts'
 import { asPopfetchError, DeliveryError, type PopfetchError } from '../../errors.ts'
+import { secretMark } from '../rests/secret-mark.ts'
 
 /** One destination as one account uses it. */
 export interface Target {
   /** As in the configuration, and in the ledger. */
   readonly name: string
   readonly destination: Destination
+  /** Where it is, by which accounts and processes share what they find out (Doors). Of several as one: of the first. */
+  readonly key: string
+  /** Another one takes what it refuses (D133). */
+  readonly hasNext: boolean
+  /** 16 bits of its secret, as it is now; null: it has none. Rejects when it cannot be had. */
+  readonly secretMark: () => Promise<number | null>
   /** Why it cannot take mail now; null: it can, as far as we know. Set by whoever finds out. */
   down: PopfetchError | null
+  /** It is down because it is left alone: it was not tried in this poll. */
+  atRest: boolean
+  /** It was left alone, and takes one message alone. */
+  probing: boolean
+  /** The same for single recipients. */
+  readonly recipients: Map<string, Closed>
+  /** Messages of this size and larger find no room there in this poll. */
+  fullFromBytes: number
+}
+
+/** Why a recipient cannot take mail now. */
+export interface Closed {
+  readonly error: PopfetchError
+  readonly atRest: boolean
+}
+
+interface Opened {
+  readonly destination: Destination
+  readonly key: string
+  readonly hasNext: boolean
+  readonly secret: (() => Promise<string>) | null
 }
 
 export class Destinations implements AsyncDisposable {
   readonly #configuration: Configuration
   readonly #env: NodeJS.ProcessEnv
   readonly #nowMs: () => number
-  readonly #opened = new Map<string, Promise<Destination>>()
+  readonly #opened = new Map<string, Promise<Opened>>()
   readonly reserve = new Reserve()
   readonly arena = new Arena()
   /** Where spool files go: beside the ledger, never in /tmp (N031, world-writable spool). */
@@ -52,7 +80,7 @@ export class Destinations implements AsyncDisposable {
    *  fixed a message to, gives a target that is down. Rejects with an error of scope `destination`. */
   async target(name: string, account: Account): Promise<Target> {
     const config = this.#configuration.destinations.get(name)
-    if (config === undefined) return { name, destination: gone(name), down: goneError(name) }
+    if (config === undefined) return { ...targetOf(name, goneOf(name)), down: goneError(name) }
     const key = this.#usesAccount(config) ? `${name}\0${account.name}` : name
     let opening = this.#opened.get(key)
     if (opening === undefined) {
@@ -60,17 +88,18 @@ export class Destinations implements AsyncDisposable {
       this.#opened.set(key, opening)
     }
     try {
-      return { name, destination: await opening, down: null }
+      return targetOf(name, await opening)
     } catch (error) {
       this.#opened.delete(key)
       throw asPopfetchError(error, 'destination')
     }
   }
 
-  async #open(config: DestinationConfig, account: Account): Promise<Destination> {
+  async #open(config: DestinationConfig, account: Account): Promise<Opened> {
     if (config.type === FIRST_OF) {
       const members = await Promise.all(config.of.map((name) => this.target(name, account)))
-      return firstOf(config.name, members)
+      const key = members[0]?.key ?? `first-of ${config.name}`
+      return { destination: firstOf(config.name, members), key, hasNext: members.length > 1, secret: null }
     }
     const context = {
       hostName: hostname(),
@@ -80,7 +109,11 @@ export class Destinations implements AsyncDisposable {
       env: this.#env,
     }
     const opening = { account: account.name, env: this.#env }
-    return openDestination(await kindOf(config).settings(config, opening), context)
+    const settings = await kindOf(config).settings(config, opening)
+    // A command may give another token each time: that is no changed secret, or refused ones would never be left alone (N009).
+    const isToken = 'auth' in settings && settings.auth === 'xoauth2'
+    const secret = isToken ? () => Promise.resolve('token') : 'secret' in settings ? settings.secret : null
+    return { destination: await openDestination(settings, context), key: placeOf(settings), hasNext: false, secret }
   }
 
   /** Whether each account has a destination of its own there, because its name is in a path or an address. */
@@ -95,7 +128,7 @@ export class Destinations implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const opened = await Promise.allSettled(this.#opened.values())
     const closing = opened.flatMap((result) =>
-      result.status === 'fulfilled' ? [result.value[Symbol.asyncDispose]()] : [],
+      result.status === 'fulfilled' ? [result.value.destination[Symbol.asyncDispose]()] : [],
     )
     await Promise.allSettled(closing)
   }
@@ -106,6 +139,25 @@ function goneError(name: string): DeliveryError {
     `the destination ${name}, which this message was fixed to when it was first retrieved, is not configured any more: put it back`,
     { ...concluded('ACT', 'not configured'), retry: 'never' },
   )
+}
+
+function targetOf(name: string, { destination, key, hasNext, secret }: Opened): Target {
+  return {
+    name,
+    destination,
+    key,
+    hasNext,
+    secretMark: async () => (secret === null ? null : secretMark(key, await secret())),
+    down: null,
+    atRest: false,
+    probing: false,
+    recipients: new Map(),
+    fullFromBytes: Infinity,
+  }
+}
+
+function goneOf(name: string): Opened {
+  return { destination: gone(name), key: `gone ${name}`, hasNext: false, secret: null }
 }
 
 /** In place of a destination that was taken out of the configuration while messages wait for it. */

@@ -4,6 +4,7 @@ import type { Ledger } from '../../ledger/ledger.ts'
 import type { Log } from '../../log.ts'
 import type { Departed } from '../plan/renamed-account.ts'
 import type { Destinations } from './destinations.ts'
+import type { Doors } from '../rests/doors.ts'
 import type { Observer, PollOptions } from '../report.ts'
 import type { Restrictions } from './restrictions.ts'
 import type { MemoryBudget } from './window.ts'
@@ -26,6 +27,8 @@ export interface RunRequest {
 
 export interface Run extends RunRequest {
   readonly destinations: Destinations
+  /** Which of them are left alone. */
+  readonly doors: Doors
   readonly departed: Departed
   readonly budget: MemoryBudget
   /** The accounts whose destinations this process has looked through for messages that the ledger lacks. */

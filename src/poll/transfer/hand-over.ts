@@ -1,21 +1,28 @@
 // A complete message goes to each destination that has not got it yet, and each outcome is recorded in the ledger. A
 // destination that fails as a whole is not asked again in this poll.
-import { asPopfetchError, DeliveryError } from '../../errors.ts'
+import { asPopfetchError } from '../../errors.ts'
+import { headingOf } from '../../heading.ts'
+import { nameOfMessage } from '../../ledger/destination.ts'
 import type { Beginning, Outcome, ReceivedFacts } from '../../ledger/ledger.ts'
 import type { Message } from '../../message.ts'
 import { newIntent } from '../attempt.ts'
 import { compareCopy } from '../route/proof.ts'
 import { hold } from '../hold.ts'
+import type { Kept } from '../outcome.ts'
+import { closedAt } from '../route/account-destinations.ts'
+import { type Answer, answerOf } from '../rests/answer.ts'
+import { isDueMessage } from '../plan/plan.ts'
 import type { Choice, Due, Job } from '../route/due.ts'
-import type { Run } from '../run/run.ts'
+import { dueAfterMs, holdReason } from '../rests/next-try.ts'
+import type { Closed } from '../run/destinations.ts'
 import type { Visit } from '../visit.ts'
-
-const HOUR_MS = 3_600_000
 
 interface Result {
   readonly outcome: Outcome
   /** Why the message is to be held; null: it is not. */
   readonly holdReason: string | null
+  /** Why it is not there; null: it is. */
+  readonly kept: Kept | null
 }
 
 /** The job with its destinations fixed, in the ledger too (DESIGN 4.1). Rejects when the ledger cannot be written. */
@@ -39,12 +46,6 @@ export function beginning({ target, recipient, intent }: Due): Beginning['delive
   return { destination: target.name, recipient, intent }
 }
 
-/** Are all destinations down that the message may go to? */
-export function isStuck({ due, choice }: Job): boolean {
-  const targets = choice?.targets ?? due.map(({ target }) => target)
-  return targets.every(({ down }) => down !== null)
-}
-
 /** The job, with a delivery to each destination where another message stands under the name of this one (P130). `isProven`:
  *  wherever the message was found by its name, it stands as it came now. Rejects when the ledger cannot be written. */
 export async function compareCopies(
@@ -55,7 +56,7 @@ export async function compareCopies(
   const verdicts = job.copies.map((copy) => ({ copy, verdict: compareCopy(copy, message) }))
   const isProven = verdicts.every(({ verdict }) => verdict !== 'unclear')
   const again: readonly Due[] = verdicts.flatMap(({ copy: { target, recipient }, verdict }) =>
-    verdict === 'other' ? [{ target, recipient, intent: newIntent(), attempts: 0, doubtful: false }] : [],
+    verdict === 'other' ? [{ target, recipient, intent: newIntent(), before: null, doubtful: false }] : [],
   )
   if (again.length === 0) return { job, isProven }
   const key = { uidl: job.uidl, copy: job.copy }
@@ -67,33 +68,31 @@ export async function compareCopies(
  *  proven (compareCopies). Rejects when the ledger cannot be written. */
 export async function handOver(job: Job, message: Message, visit: Visit, isProven = true): Promise<boolean> {
   const { tally, lease, run } = visit
+  const heading = headingOf(message.header)
   const facts: ReceivedFacts = {
     receivedBytes: message.sizeBytes,
     digest: message.digest,
     fingerprint: message.fingerprint,
     messageId: message.messageId,
+    heading,
   }
   const received = isProven ? facts : null
   const results = await Promise.all(job.due.map((due) => handOne(job, due, message, received, visit)))
   if (results.length === 0) await run.ledger.confirm(lease, { uidl: job.uidl, copy: job.copy }, received)
-  if (results.every(({ outcome }) => outcome.state === 'done')) {
-    tally.delivered++
+  const isDue = isDueMessage(job)
+  const failed = results.filter(({ kept }) => kept !== null)
+  if (failed.length === 0 && job.later === null) {
+    tally.deliver(job, isDue)
     return true
   }
-  const outcomes = results.map(({ outcome }) => outcome)
-  const temporary = outcomes.find(({ state }) => state === 'failed' || state === 'unknown')
-  const refused = outcomes.find(({ state }) => state === 'refused')
-  const holdReason = results.find((result) => result.holdReason !== null)?.holdReason ?? null
+  const isDeferred = job.later === 'deferred' || failed.some(({ outcome }) => outcome.state !== 'refused')
+  const holdReason = failed.find((result) => result.holdReason !== null)?.holdReason ?? null
+  const keptBy = (kept: Kept): boolean => failed.some((result) => result.kept === kept)
+  const kept = keptBy('tried') ? 'tried' : keptBy('own') || !keptBy('rest') ? 'own' : 'rest'
+  tally.keep(job, { kept, isDeferred, isDue })
   // A message that another destination may yet take is held only once that one has it.
-  if (temporary !== undefined && temporary.state !== 'done') {
-    tally.deferred++
-    tally.problem({ uidl: job.uidl, kind: 'deferred', reason: temporary.error })
-  } else if (holdReason !== null) {
-    await hold([{ ...job, reason: holdReason }], visit)
-  } else if (refused !== undefined && refused.state !== 'done') {
-    tally.refused++
-    tally.problem({ uidl: job.uidl, kind: 'refused', reason: refused.error })
-  }
+  if (!isDeferred && holdReason !== null) await hold([{ ...job, reason: holdReason, heading }], visit)
+  else if (!isDeferred && isDue && failed.length > 0) tally.refused++
   return false
 }
 
@@ -102,44 +101,100 @@ async function handOne(
   due: Due,
   message: Message,
   received: ReceivedFacts | null,
-  { lease, run, tally }: Visit,
+  visit: Visit,
 ): Promise<Result> {
-  const result = await attempt(due, message, run)
-  const { outcome } = result
+  const { lease, run, tally } = visit
+  const result = await attempt(job, due, message, visit)
+  const { outcome, kept } = result
+  const { recipient, target, before } = due
   await run.ledger.settle(lease, {
     key: { uidl: job.uidl, copy: job.copy },
-    destination: due.target.name,
-    recipient: due.recipient,
+    destination: target.name,
+    recipient,
     outcome,
     received,
   })
+  const about = {
+    uidl: job.uidl,
+    ...(received?.heading ?? headingOf(message.header)),
+    destination: target.name,
+    recipient,
+  }
   if (outcome.state === 'done' && due.doubtful) {
     tally.possibleDuplicates++
-    const reason = 'an earlier delivery may have arrived already'
-    tally.problem({ uidl: job.uidl, kind: 'possibleDuplicate', reason })
+    tally.problem({ ...about, kind: 'possibleDuplicate', reason: 'an earlier delivery may have arrived already' })
+  }
+  if (outcome.state === 'done') return result
+  const conclusion = outcome.conclusion === undefined ? {} : { conclusion: outcome.conclusion }
+  // What is the destination's is told once, of the destination.
+  if (kept === 'own' && result.holdReason === null) {
+    const kind = outcome.state === 'refused' ? 'refused' : 'deferred'
+    const again = before !== null && before.state === outcome.state
+    tally.problem({ ...about, ...conclusion, kind, reason: outcome.error, ...(again ? { again } : {}) })
   }
   return result
 }
 
-async function attempt({ target, recipient, intent, attempts }: Due, message: Message, run: Run): Promise<Result> {
-  if (target.down !== null)
-    return { outcome: { state: 'failed', error: target.down.message, retryAfterMs: 0 }, holdReason: null }
+async function attempt(
+  job: Job,
+  due: Due,
+  message: Message,
+  { account, run, destinations, tally }: Visit,
+): Promise<Result> {
+  const { target, recipient, intent, before } = due
+  const closed = closedAt(target, recipient)
+  if (closed !== null) {
+    tally.blame(closed.error)
+    return keptBy(closed)
+  }
+  const since = destinations.closings(target)
   try {
-    const tried = { intent, origin: message.origin, recipient }
-    const receipt = await target.destination.deliver(tried, message, run.deliverySignal)
-    return { outcome: { state: 'done', receipt: receipt.text }, holdReason: null }
+    const receipt = await target.destination.deliver(
+      { intent, origin: message.origin, recipient },
+      message,
+      run.deliverySignal,
+    )
+    await destinations.taken(target, recipient, since)
+    return { outcome: { state: 'done', receipt: receipt.text }, holdReason: null, kept: null }
   } catch (thrown) {
     const error = asPopfetchError(thrown, 'message')
-    const onlyRecipient = error.scope === 'recipient' && target.destination.recipients.length === 1
-    if (error.scope === 'destination' || onlyRecipient) target.down ??= error
-    const verdict = error instanceof DeliveryError ? error.verdict : 'temporary'
-    const isRefused = verdict === 'refused' || verdict === 'held'
-    const outcome: Outcome = {
-      state: isRefused ? 'refused' : verdict === 'unknown' ? 'unknown' : 'failed',
-      error: error.message,
-      // A refused message is tried again ever more seldom, in the end once a day (D031).
-      retryAfterMs: isRefused ? run.nowMs() + Math.min(HOUR_MS * 2 ** attempts, 24 * HOUR_MS) : 0,
+    const answer = answerOf(error)
+    // Cut off by our own end, which says nothing of the destination.
+    if (run.deliverySignal.aborted)
+      return failedAs(answer, { state: 'failed', error: error.message, retryAfterMs: 0, counts: false })
+    const refusals = before?.refusals ?? 0
+    const deferrals = (before?.deferrals ?? 0) + (before?.unknowns ?? 0)
+    const tried = { refusals, deferrals, bytes: message.sizeBytes }
+    const offered = {
+      error,
+      message: nameOfMessage(account.name, job),
+      refusedBefore: before?.state === 'refused',
+      since,
     }
-    return { outcome, holdReason: verdict === 'held' ? error.message : null }
+    const step = await destinations.answered(target, recipient, offered)
+    if (step.speaksOf === 'destination') {
+      tally.blame(error)
+      return {
+        ...failedAs(answer, { state: 'failed', error: error.message, retryAfterMs: 0, counts: false }),
+        kept: 'tried',
+      }
+    }
+    const state = isRefusal(answer) ? 'refused' : 'failed'
+    const retryAfterMs = dueAfterMs(answer, tried, run.nowMs())
+    return { ...failedAs(answer, { state, error: error.message, retryAfterMs }), holdReason: holdReason(answer, tried) }
   }
+}
+
+function keptBy({ error, atRest }: Closed): Result {
+  const outcome: Outcome = { state: 'failed', error: error.message, retryAfterMs: 0, counts: false }
+  return { outcome, holdReason: null, kept: atRest ? 'rest' : 'tried' }
+}
+
+function failedAs({ conclusion, isUnknown }: Answer, outcome: Exclude<Outcome, { state: 'done' }>): Result {
+  const unknown = isUnknown ? { state: 'unknown' as const } : {}
+  return { outcome: { ...outcome, ...unknown, conclusion }, holdReason: null, kept: 'own' }
+}
+
+function isRefusal({ conclusion }: Answer): boolean {
+  return conclusion === 'BAD' || conclusion === 'FORM' || conclusion === 'HELD'
 }

@@ -5,8 +5,14 @@
 import type { EntryKey } from '../../ledger/ledger.ts'
 import type { PopfetchError } from '../../errors.ts'
 import type { Session } from '../../pop3/session.ts'
-import { isFresh, MOST_DELETIONS, type Plan, type PlannedDeletion, type PlannedFetch } from '../plan/plan.ts'
-import type { MessageProblem } from '../report.ts'
+import {
+  isDueMessage,
+  isFresh,
+  MOST_DELETIONS,
+  type Plan,
+  type PlannedDeletion,
+  type PlannedFetch,
+} from '../plan/plan.ts'
 import type { Tally } from '../tally.ts'
 
 const ENDED = 'ended the session: '
@@ -51,7 +57,7 @@ export class Suspects {
   #hasEndedWell = false
   readonly #tried = new Set<string>()
   #failed = 0
-  readonly #missing = new Map<string, MessageProblem>()
+  readonly #missing = new Map<string, { readonly fetch: PlannedFetch; readonly reason: string }>()
 
   /** Were some left for the next session of this poll? */
   get areWaiting(): boolean {
@@ -98,7 +104,7 @@ export class Suspects {
 
   /** It did not come, for now. */
   miss(fetch: PlannedFetch, reason: string): void {
-    this.#missing.set(nameOf(fetch), { uidl: fetch.uidl, kind: 'deferred', reason })
+    this.#missing.set(nameOf(fetch), { fetch, reason })
   }
 
   /** It was received after all. */
@@ -128,8 +134,11 @@ export class Suspects {
 
   /** At the end of the poll: counts and reports what did not come. */
   settle(tally: Tally): void {
-    tally.deferred += this.#missing.size
-    for (const problem of this.#missing.values()) tally.problem(problem)
+    for (const { fetch, reason } of this.#missing.values()) {
+      const { from = null, subject = null } = fetch.known ?? {}
+      tally.keep(fetch, { kept: 'own', isDeferred: true, isDue: isDueMessage(fetch) })
+      tally.problem({ uidl: fetch.uidl, from, subject, kind: 'deferred', reason })
+    }
     this.#missing.clear()
   }
 }

@@ -12,13 +12,13 @@ import type { SizeVerdict } from '../account/sizes.ts'
 import { originOf } from '../attempt.ts'
 import { hold } from '../hold.ts'
 import type { PlannedFetch } from '../plan/plan.ts'
-import type { Job, Jobs } from '../route/due.ts'
+import { type Job, type Jobs, keptBack } from '../route/due.ts'
 import { collectGarbageAfter } from '../run/garbage.ts'
 import { type Share, Window } from '../run/window.ts'
 import { type Cut, interrupted } from '../sessions.ts'
 import type { Visit } from '../visit.ts'
 import { Attempts, inBatches } from './attempts.ts'
-import { compareCopies, fixDestinations, handOver, isStuck } from './hand-over.ts'
+import { compareCopies, fixDestinations, handOver } from './hand-over.ts'
 import { endedSession, endReason, isSuspect, shortReason, wasShort } from './suspects.ts'
 
 export interface Transferred {
@@ -35,7 +35,7 @@ export interface Transferred {
 /** Resolves when nothing is under way any more. Rejects when the session may not go on to deletions, and another one would
  *  not do better than this one; the reason is in the tally, if it is not the signal. */
 export async function transfer(jobs: Jobs, visit: Visit): Promise<Transferred> {
-  const { run, session, tally, destinations } = visit
+  const { run, session, tally } = visit
   tally.begin(jobs.fetches)
   const transfer = new Transfer(jobs, visit)
   await transfer.run()
@@ -47,8 +47,6 @@ export async function transfer(jobs: Jobs, visit: Visit): Promise<Transferred> {
       : null
   if (cut === null) {
     if (tally.error !== null || session.botched !== null || run.signal.aborted) throw interrupted(run.signal)
-    // The poll has failed then, but what was delivered before that is deleted as always.
-    if (destinations.allDown !== null) tally.fail(destinations.allDown)
     if (transfer.limit !== null) tally.fail(transfer.limit)
   }
   const { done, undelivered } = transfer
@@ -182,7 +180,10 @@ class Transfer {
 
   /** Asks for one message as soon as there is room; resolves then, while it is under way. */
   async #start(job: Job): Promise<void> {
-    if (this.#stopped || isStuck(job)) {
+    // After a destination was left alone, one message at a time shows whether it takes mail again.
+    const isAlone = this.#visit.destinations.probing.length > 0
+    if (isAlone) await this.#allEnded()
+    if (this.#stopped || keptBack(job, [], this.#visit)) {
       await this.#attempts.abandon([job], null)
       return
     }
@@ -192,6 +193,7 @@ class Transfer {
       this.#underWay.delete(work)
     })
     this.#underWay.add(work)
+    if (isAlone) await this.#allEnded()
   }
 
   async #one(job: Job, share: Share): Promise<void> {

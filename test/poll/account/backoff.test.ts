@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { PopfetchError } from '../../../src/errors.ts'
 import type { AccountHealth } from '../../../src/ledger/ledger.ts'
-import { isPaused, nextHealth, type PollEnd, secretMark, waitMs } from '../../../src/poll/account/backoff.ts'
+import { isPaused, nextHealth, type PollEnd, waitMs } from '../../../src/poll/account/backoff.ts'
+import { secretMark } from '../../../src/poll/rests/secret-mark.ts'
 
 const NOW = Date.UTC(2026, 10, 24)
 const MINUTE = 60_000
@@ -17,8 +18,10 @@ const fresh: AccountHealth = {
 }
 const refused = new PopfetchError('ERR_AUTH', 'sign-in refused', { scope: 'account', retry: 'later' })
 
+const well = { success: true, delivered: true, isRest: false, error: null }
+
 function end(facts: Partial<PollEnd>): PollEnd {
-  return { error: null, secretMark: 7, signedInMs: null, loginDelaySeconds: null, ...facts }
+  return { error: null, secretMark: 7, signedInMs: null, loginDelaySeconds: null, deliveries: well, ...facts }
 }
 
 function afterRefusals(count: number): AccountHealth {

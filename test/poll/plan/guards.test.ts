@@ -7,6 +7,7 @@ const plan: Plan = {
   new: 0,
   skipped: 0,
   waiting: 0,
+  deferred: 0,
   withoutUidl: 0,
   fetch: [],
   left: 0,

@@ -13,6 +13,7 @@ const policy: Policy = {
   sessionLimit: Infinity,
   all: false,
   skippedToo: false,
+  eager: false,
 }
 
 function entry(number: number, uidl = `u${number}`, sizeBytes: number | null = 1000): Entry {

@@ -1,6 +1,7 @@
 // The quick way through a long listing against the plain one, which looks at each entry: the same plan, whatever the mailbox.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { PollOptions } from '../../../src/poll/report.ts'
 import type { Account } from '../../../src/config/schema.ts'
 import type {
   AccountRecord,
@@ -142,7 +143,7 @@ function listing(entries: readonly Listed[]): Listing {
 
 const common = {
   account: { name: 'a', delete: { kind: 'never' }, first: { kind: 'all' }, limit: null, maxSizeBytes: null },
-  options: { all: false, limit: null },
+  options: { all: false, limit: null, eager: false } as PollOptions,
   record: { known: 1, started: true },
   session: { header: (number: number) => Promise.resolve(Buffer.from(`Subject: ${number}\r\n\r\n`)) },
   exactSizes: true,
@@ -198,7 +199,7 @@ const policy = fc.record({
   exactSizes: fc.boolean(),
   skippedToo: fc.boolean(),
   agedMs: fc.constantFrom(100, null),
-  options: fc.record({ all: fc.boolean(), limit: fc.constant(null) }),
+  options: fc.record({ all: fc.boolean(), limit: fc.constant(null), eager: fc.boolean() }),
   account: fc.record({
     delete: fc.constantFrom({ kind: 'never' }, { kind: 'after-delivery' }, { kind: 'age', ageMs: 50 }),
   }),

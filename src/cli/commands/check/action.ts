@@ -1,6 +1,6 @@
 // `popfetch check [account...]`: signs in to every account and tells how many messages wait. It changes nothing. The
 // answer is on standard output, failures too.
-import type { CheckReport } from '../../../poll/report.ts'
+import { type CheckReport, toldError } from '../../../poll/report.ts'
 import { exitCodeOfReports, EXIT_OK } from '../../exit.ts'
 import type { CheckInvocation } from './options.ts'
 import { withObserver } from '../../terminal/progress-screen.ts'
@@ -47,7 +47,7 @@ function jsonOf(report: CheckReport, verbose: boolean): object {
     new: report.new,
     bytes: report.waitingBytes,
     durationMs: report.durationMs,
-    error: report.error,
+    error: toldError(report.error),
     ...(verbose ? { findings: report.findings, advice: report.advice } : {}),
   }
 }

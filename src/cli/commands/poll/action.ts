@@ -2,7 +2,7 @@
 // a terminal gets progress and a summary, cron only what is worth a mail, `--json` one object.
 import type { Ledger, Told } from '../../../ledger/ledger.ts'
 import type { Log } from '../../../log.ts'
-import type { AccountReport } from '../../../poll/report.ts'
+import { type AccountReport, toldError } from '../../../poll/report.ts'
 import { exitCodeOfReports, EXIT_OK } from '../../exit.ts'
 import type { DaemonInvocation } from '../daemon/options.ts'
 import type { PollInvocation } from './options.ts'
@@ -120,10 +120,11 @@ function jsonOf(report: AccountReport, dryRun: boolean): object {
     held: report.held,
     possibleDuplicates: report.possibleDuplicates,
     deleted: report.deleted,
+    undeleted: report.undeleted,
     skipped: report.skipped,
     bytes: report.bytes,
     durationMs: report.durationMs,
-    error: report.error,
+    error: toldError(report.error),
     ...(dryRun ? { plan: report.plan } : {}),
   }
 }

@@ -1,4 +1,5 @@
 // The ledger's records of accounts and messages as JSON objects: names are the words of DESIGN, times ISO 8601. Pure.
+import { toldError } from '../../../poll/report.ts'
 import type { AccountRecord } from '../../../ledger/ledger.ts'
 import type { DeliveryRecord, MessageRecord } from '../../../ledger/records.ts'
 import { iso } from '../../terminal/moment.ts'
@@ -59,7 +60,7 @@ export function accountObject(record: AccountRecord): object {
     failures: record.failures,
     refusals: record.refusals,
     pausedUntil: iso(record.pausedUntilMs),
-    error: record.error,
+    error: toldError(record.error),
     told: record.told === null ? null : { state: record.told.state, at: iso(record.told.atMs) },
     facts,
   }

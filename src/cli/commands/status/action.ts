@@ -1,5 +1,6 @@
 // `popfetch status [account...]`: the state of the accounts, from the ledger. Asks no server and changes nothing. It works
 // while a poll runs, and when only the path of the ledger can be read from the configuration.
+import { toldError } from '../../../poll/report.ts'
 import type { Outline } from '../../../config/outline.ts'
 import type { StatusAnswer } from '../../../daemon/control/protocol.ts'
 import { asPopfetchError } from '../../../errors.ts'
@@ -106,6 +107,6 @@ function jsonOf({ account, record, unsettled, planned, pausedUntilMs }: AccountS
     held: unsettled.held,
     refused: unsettled.refused,
     failures,
-    error,
+    error: toldError(error),
   }
 }

@@ -192,8 +192,8 @@ function record(row: Row): AccountRecord {
 
 function errorOf(json: string | null): AccountHealth['error'] {
   if (json === null) return null
-  const { code, message, retry } = parsed(json) as { code: string; message: string; retry: Retry }
-  return { code, message, retry }
+  const { code, message, retry, exit } = parsed(json) as { code: string; message: string; retry: Retry; exit?: number }
+  return { code, message, retry, ...(exit === undefined ? {} : { exit }) }
 }
 
 function factsOf(json: string): Readonly<Record<string, string>> {

@@ -1,7 +1,13 @@
 // The rows of destinations: their rests, and the answers in a row. A record is small and read as a whole: one column of JSON.
 // Synchronous; see messages.ts.
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { blankDestination, type DestinationRecord, LONGEST_ROW, nameOfMessage } from '../../destination.ts'
+import {
+  blankDestination,
+  type DestinationRecord,
+  LONGEST_ROW,
+  MOST_OPENERS,
+  nameOfMessage,
+} from '../../destination.ts'
 import {
   DONE,
   FAILED,
@@ -46,7 +52,7 @@ export class DestinationRows {
   }
 
   write({ key, recipient, ...rest }: DestinationRecord): void {
-    const kept = { ...rest, row: rest.row.slice(-LONGEST_ROW) }
+    const kept = { ...rest, row: rest.row.slice(-LONGEST_ROW), former: rest.former.slice(-MOST_OPENERS) }
     const json = JSON.stringify(kept, (_, value: unknown) =>
       typeof value === 'string' ? value.slice(0, TEXT_LIMIT) : value,
     )

@@ -1,0 +1,56 @@
+// What a person recognises a message by: From, Subject and Date of its header, decoded (RFC 2047). The header is not trusted, and
+// nothing decoded here is ever delivered. What is given is not safe to print: display() makes it so.
+import { field, parseDateMs } from './header.ts'
+import type { Heading } from './message.ts'
+
+const LIMIT = 200
+/** Longer fields are decoded up to here: so much may stand in encoded words for LIMIT characters. */
+const RAW_LIMIT = 4000
+
+export function headingOf(header: Buffer): Heading {
+  const date = field(header, 'date')
+  return {
+    from: shown(field(header, 'from')),
+    subject: shown(field(header, 'subject')),
+    dateMs: date === null ? null : parseDateMs(date),
+  }
+}
+
+function shown(value: string | null): string | null {
+  if (value === null || value === '') return null
+  const text = decoded(asText(value.slice(0, RAW_LIMIT)))
+  return Array.from(text.slice(0, LIMIT * 2))
+    .slice(0, LIMIT)
+    .join('')
+}
+
+/** Bytes as latin1 text: UTF-8 where they are (RFC 6532), else as they stand. */
+function asText(value: string): string {
+  const text = Buffer.from(value, 'latin1').toString('utf8')
+  // A character that our own cut left incomplete does not make the rest wrong.
+  return text.slice(0, -1).includes('\uFFFD') ? value : text
+}
+
+const WORD = /=\?([^?*\s]{1,40})(?:\*[^?\s]{0,40})?\?([bq])\?([^?\s]*)\?=/gi
+/** White space between two encoded words is not shown (RFC 2047, section 6.2). */
+const BETWEEN = /(\?=)\s+(?==\?[^?\s]{1,80}\?[bq]\?)/gi
+
+function decoded(value: string): string {
+  if (!value.includes('=?')) return value
+  return value.replace(BETWEEN, '$1').replace(WORD, (word, charset: string, encoding: string, text: string) => {
+    const bytes = encoding.toLowerCase() === 'b' ? Buffer.from(text, 'base64') : quoted(text)
+    try {
+      return new TextDecoder(charset).decode(bytes)
+    } catch {
+      // A charset that nobody knows.
+      return word
+    }
+  })
+}
+
+function quoted(text: string): Buffer {
+  const bytes = text
+    .replaceAll('_', ' ')
+    .replace(/=([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+  return Buffer.from(bytes, 'latin1')
+}

@@ -1,0 +1,146 @@
+// The doors of destinations, as the accounts of a process share them: what the ledger knows of rests, who may try a destination
+// that was left alone, and what was found out. What follows from an answer is decided in route/rests.ts. Two rules: one try for
+// all accounts, and one message alone after a rest.
+import { setTimeout as delay } from 'node:timers/promises'
+import { blankDestination } from '../../ledger/destination.ts'
+import type { DestinationRecord, Ledger, Rest } from '../../ledger/ledger.ts'
+import { type Door, doorOf, nextRest, type RestEvent, type Step } from './rests.ts'
+
+/** The background process asks a destination that was just tried not again for another account. */
+const JUST_TRIED_MS = 60_000
+/** So long an account waits for what another one finds out. */
+const LONGEST_WAIT_MS = 30_000
+
+/** A destination, or one of its recipients. */
+export interface Place {
+  readonly key: string
+  readonly recipient: string
+}
+
+export interface Entered {
+  readonly door: Door
+  readonly rest: Rest | null
+}
+
+interface Context {
+  readonly ledger: Pick<Ledger, 'destinations' | 'changeDestination' | 'absolve'>
+  readonly nowMs: () => number
+  /** When this run began, if it polls each account once; null: it goes on for months. */
+  readonly onceSinceMs: number | null
+}
+
+export class Doors {
+  readonly #context: Context
+  readonly #records = new Map<string, DestinationRecord>()
+  /** When a rest was begun or went on, in this process. */
+  readonly #closedMs = new Map<string, number>()
+  /** By key. */
+  readonly #closings = new Map<string, number>()
+  readonly #known = new Set<string>()
+  /** Who finds out now, by key. */
+  readonly #claims = new Map<string, { readonly ended: Promise<void>; readonly end: () => void }>()
+
+  constructor(context: Context) {
+    this.#context = context
+  }
+
+  /** Reads what other processes recorded. Rejects with ERR_LEDGER. */
+  async look(): Promise<void> {
+    for (const record of await this.#context.ledger.destinations()) this.#records.set(nameOf(record), record)
+  }
+
+  /** What may pass there now. `eagerSinceMs`: when a person asked for this poll; null: nobody did. */
+  at(place: Place, eagerSinceMs: number | null): Entered {
+    const { nowMs, onceSinceMs } = this.#context
+    const record = this.#recordOf(place)
+    const closedMs = this.#closedMs.get(nameOf(place)) ?? -Infinity
+    if (record.rest === null && record.pausedBy === null) return { door: 'open', rest: null }
+    const wasTried = closedMs >= (onceSinceMs ?? eagerSinceMs ?? nowMs() - JUST_TRIED_MS)
+    if (record.rest !== null && wasTried) return { door: 'rest', rest: record.rest }
+    const asked = eagerSinceMs === null ? record : nextRest(record, { kind: 'eager' }, nowMs()).record
+    return { door: doorOf(asked, nowMs(), onceSinceMs === null), rest: record.rest }
+  }
+
+  /** Tells one that finds out from those that wait for it. Resolves with null after a while where another one does not end. */
+  async claim({ key }: Place, signal: AbortSignal): Promise<Disposable | null> {
+    for (let claim = this.#claims.get(key); claim !== undefined; claim = this.#claims.get(key)) {
+      const waited = new AbortController()
+      const limit = delay(LONGEST_WAIT_MS, 'late', { ref: false, signal: AbortSignal.any([signal, waited.signal]) })
+      const first = await Promise.race([claim.ended, limit.catch(() => 'late')])
+      waited.abort()
+      if (first === 'late') return null
+    }
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const claim = { ended: promise, end: resolve }
+    this.#claims.set(key, claim)
+    return {
+      [Symbol.dispose]: () => {
+        if (this.#claims.get(key) === claim) this.#claims.delete(key)
+        claim.end()
+      },
+    }
+  }
+
+  /** The messages that had a part in a rest there. */
+  openersOf(key: string): readonly string[] {
+    const records = [...this.#records.values()].filter((record) => record.key === key)
+    return records.flatMap(({ rest, former }) => [...(rest?.openers ?? []), ...former])
+  }
+
+  /** Was it found to take mail, by this process? Before, one account asks for all. */
+  isKnown({ key }: Place): boolean {
+    return this.#known.has(key)
+  }
+
+  /** It was asked, and takes mail. */
+  good({ key }: Place): void {
+    this.#known.add(key)
+  }
+
+  /** How often the door was closed so far: tells an answer that comes late from one to a later try. */
+  closings({ key }: Place): number {
+    return this.#closings.get(key) ?? 0
+  }
+
+  /** Records what happened. `since`: what `closings` was when the try began; what comes late changes nothing. Rejects with
+   *  ERR_LEDGER. */
+  async note(
+    place: Place,
+    names: readonly string[],
+    event: RestEvent,
+    since: number,
+  ): Promise<Step & { readonly closed: Rest | null }> {
+    const { ledger, nowMs } = this.#context
+    const known = this.#recordOf(place)
+    const foreseen = nextRest(known, event, nowMs())
+    // Nearly always: a message is taken where nothing was amiss.
+    if (foreseen.record === known || since !== this.closings(place)) return { ...foreseen, record: known, closed: null }
+    const steps: Step[] = []
+    const record = await ledger.changeDestination(place.key, place.recipient, (before) => {
+      const step = nextRest(before, event, nowMs())
+      steps.push(step)
+      return step.record === before ? before : { ...step.record, names: [...new Set([...before.names, ...names])] }
+    })
+    const step = steps.at(-1) ?? foreseen
+    this.#records.set(nameOf(place), record)
+    const closed =
+      event.kind === 'answered' && record.rest !== null && record.rest.untilMs !== known.rest?.untilMs
+        ? record.rest
+        : null
+    if (closed !== null || (event.kind === 'answered' && step.speaksOf === 'destination')) {
+      this.#closedMs.set(nameOf(place), nowMs())
+      this.#closings.set(place.key, this.closings(place) + 1)
+    }
+    if (step.absolved.length > 0)
+      await ledger.absolve(step.absolved, record.names, place.recipient === '' ? null : place.recipient)
+    return { ...step, record, closed: step.speaksOf === 'destination' ? record.rest : closed }
+  }
+
+  #recordOf(place: Place): DestinationRecord {
+    return this.#records.get(nameOf(place)) ?? blankDestination(place.key, place.recipient)
+  }
+}
+
+function nameOf({ key, recipient }: Place): string {
+  return JSON.stringify([key, recipient])
+}

@@ -1,0 +1,215 @@
+// When is a destination left alone, and for how long? Pure: a destination's record × what happened there × now → its next record,
+// and whose the answer is: the message's, or the destination's. The conclusions are those of deliver/answers/; ANSWERS.md, table 1,
+// is the source of every number here.
+//
+// A record without a rest is open. A rest that lasts lets nothing through. One whose time has come lets one message through
+// alone; taken, it ends the rest; answered as before, it is the next step. What opened a rest opens none again, or one bad
+// message would hold up everything for ever.
+import type { DestinationRecord, Rest, RowEntry } from '../../ledger/ledger.ts'
+import { LONGEST_ROW, MOST_OPENERS } from '../../ledger/destination.ts'
+import type { Answer } from './answer.ts'
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+const DAY_MS = 24 * HOUR_MS
+
+/** Two refused sign-ins may be the server's mistake, as with an account (P052). */
+const REFUSALS_FORGIVEN = 2
+/** So many equal answers in a row speak of the destination (D118); so many refusals of any words. */
+const EQUAL_IN_A_ROW = 3
+const REFUSED_IN_A_ROW = 10
+/** Lost answers, and connections that end in mid-message. */
+const LOST_IN_A_ROW = 2
+
+export type RestEvent =
+  /** A message was taken. */
+  | { readonly kind: 'taken' }
+  | Answered
+  /** A person asks, or the secret was changed: it is tried at once. */
+  | { readonly kind: 'eager' }
+
+export interface Answered {
+  readonly kind: 'answered'
+  readonly answer: Answer
+  /** By `nameOfMessage`; null: no message was offered, it was only looked whether the destination is there. */
+  readonly message: string | null
+  /** The message was refused there before: it says nothing new. */
+  readonly refusedBefore: boolean
+  /** Another destination takes what this one refuses (D133). */
+  readonly hasNext: boolean
+  /** Of the secret with which we signed in; null: none. */
+  readonly secretMark: number | null
+}
+
+export interface Step {
+  readonly record: DestinationRecord
+  /** `destination`: nothing of it is counted against the message. */
+  readonly speaksOf: 'message' | 'destination'
+  /** Refused before for what was the destination's: they are only deferred. */
+  readonly absolved: readonly string[]
+}
+
+/** `open`: as usual. `probe`: one message alone. `rest`: nothing. */
+export type Door = 'open' | 'probe' | 'rest'
+
+/** `obeysShort`: cron looks at each poll whether a destination is back, the background process waits a little (DESIGN 5). */
+export function doorOf({ rest, pausedBy }: DestinationRecord, nowMs: number, obeysShort: boolean): Door {
+  if (pausedBy !== null && (pausedBy.untilMs === null || pausedBy.untilMs > nowMs)) return 'rest'
+  if (rest === null) return 'open'
+  if (!obeysShort && rest.askedMs === 0 && (rest.conclusion === 'DOWN' || rest.conclusion === 'TLS')) return 'probe'
+  // A clock that was set back must not keep it closed for ever (S030).
+  return rest.untilMs > nowMs && rest.untilMs - nowMs <= DAY_MS ? 'rest' : 'probe'
+}
+
+export function nextRest(record: DestinationRecord, event: RestEvent, nowMs: number): Step {
+  switch (event.kind) {
+    case 'taken':
+      return { record: afterTaken(record, nowMs), speaksOf: 'message', absolved: [] }
+    case 'eager': {
+      const { rest } = record
+      const over = rest !== null && rest.untilMs > nowMs
+      return {
+        record: over ? { ...record, rest: { ...rest, untilMs: nowMs } } : record,
+        speaksOf: 'message',
+        absolved: [],
+      }
+    }
+    case 'answered':
+      return afterAnswer(record, event, nowMs)
+  }
+}
+
+function afterTaken(record: DestinationRecord, nowMs: number): DestinationRecord {
+  const { rest, row, refusals } = record
+  if (rest === null && row.length === 0 && refusals === 0) return record
+  const former = [...new Set([...record.former, ...(rest?.openers ?? [])])].slice(-MOST_OPENERS)
+  return { ...record, rest: null, row: [], refusals: 0, former, lastSuccessMs: nowMs }
+}
+
+function afterAnswer(record: DestinationRecord, event: Answered, nowMs: number): Step {
+  const { answer, message } = event
+  const own: Step = { record, speaksOf: 'message', absolved: [] }
+  switch (answer.conclusion) {
+    case 'DOWN':
+    case 'TLS':
+    case 'SIGN':
+    case 'ACT':
+      return { record: rested(record, event, answer.conclusion, nowMs), speaksOf: 'destination', absolved: [] }
+    case 'BUSY':
+    case 'RCPT':
+    case 'ROOM':
+      if (message !== null && isFormer(record, message)) return { ...own, record: withoutRestOf(record, message) }
+      return { record: rested(record, event, answer.conclusion, nowMs), speaksOf: 'destination', absolved: [] }
+    case 'SENDER':
+    case 'HELD':
+    case 'FORM':
+      return own
+    case 'TEMP':
+    case 'BAD':
+    case 'CUT':
+    case 'LOST':
+      return counted(record, event, nowMs)
+  }
+}
+
+/** Did it open this rest, or one before it? */
+function isFormer({ rest, former }: DestinationRecord, message: string): boolean {
+  return former.includes(message) || rest?.openers.includes(message) === true
+}
+
+/** It was tried alone because nothing else was there, and got the same again: that is its own. The next one may come. */
+function withoutRestOf(record: DestinationRecord, message: string): DestinationRecord {
+  if (record.rest === null) return record
+  const former = [...new Set([...record.former, ...record.rest.openers, message])].slice(-MOST_OPENERS)
+  return { ...record, rest: null, row: [], former }
+}
+
+/** An answer that speaks of one message, unless it is one of too many. */
+function counted(record: DestinationRecord, event: Answered, nowMs: number): Step {
+  const { answer, message, refusedBefore, hasNext } = event
+  const own: Step = { record, speaksOf: 'message', absolved: [] }
+  const isEnd = answer.conclusion === 'CUT' || answer.conclusion === 'LOST'
+  if (message === null || (!answer.counts && !isEnd) || refusedBefore || hasNext) return own
+  if (isFormer(record, message)) return { ...own, record: withoutRestOf(record, message) }
+  const entry: RowEntry = { message, conclusion: answer.conclusion, same: answer.same, aboutUs: answer.aboutUs }
+  // The same message once more proves nothing.
+  const others = record.row.filter((each) => each.message !== message)
+  const row = [...others, entry].slice(-LONGEST_ROW)
+  const known = { ...record, row }
+  const part = partOf(row)
+  if (part === null) return { ...own, record: known }
+  const conclusion = answer.conclusion === 'CUT' ? 'DOWN' : 'BUSY'
+  const openers = part.map((each) => each.message)
+  const refused = part.filter((each) => each.conclusion === 'BAD').map((each) => each.message)
+  return {
+    record: rested(known, event, conclusion, nowMs, openers),
+    // An answer that was lost stays lost, whatever it says of the destination.
+    speaksOf: answer.conclusion === 'LOST' ? 'message' : 'destination',
+    absolved: refused.filter((each) => each !== message),
+  }
+}
+
+/** The end of the row that is long enough to speak of the destination; null: none is. */
+function partOf(row: readonly RowEntry[]): readonly RowEntry[] | null {
+  const last = row.at(-1)
+  if (last === undefined) return null
+  const alike = (fits: (entry: RowEntry) => boolean, needed: number): readonly RowEntry[] | null => {
+    const part = row.slice(row.findLastIndex((entry) => !fits(entry)) + 1)
+    return part.length >= needed ? part : null
+  }
+  switch (last.conclusion) {
+    case 'TEMP':
+      return alike(({ conclusion, same }) => conclusion === 'TEMP' && same === last.same, EQUAL_IN_A_ROW)
+    case 'CUT':
+    case 'LOST':
+      return alike(({ conclusion }) => conclusion === last.conclusion, LOST_IN_A_ROW)
+    case 'BAD':
+      return (
+        (last.aboutUs ? alike(({ aboutUs, same }) => aboutUs && same === last.same, EQUAL_IN_A_ROW) : null) ??
+        alike(({ conclusion }) => conclusion === 'BAD', REFUSED_IN_A_ROW)
+      )
+    default:
+      return null
+  }
+}
+
+/** The record with the rest that follows; the next step, if one for the same reason was there. */
+function rested(
+  record: DestinationRecord,
+  event: Answered,
+  conclusion: Answer['conclusion'],
+  nowMs: number,
+  openers: readonly string[] = event.message === null ? [] : [event.message],
+): DestinationRecord {
+  const { answer, secretMark } = event
+  const { rest } = record
+  const goesOn = rest !== null && rest.conclusion === conclusion
+  const sameSecret = rest === null || secretMark === null || rest.secretMark === null || rest.secretMark === secretMark
+  const refusals = conclusion === 'SIGN' ? (sameSecret ? record.refusals : 0) + 1 : record.refusals
+  const step = goesOn ? rest.step + 1 : 0
+  const askedMs = Math.min(answer.pauseMs, DAY_MS)
+  const next: Rest = {
+    conclusion,
+    sinceMs: rest?.sinceMs ?? nowMs,
+    untilMs: nowMs + (askedMs > 0 ? askedMs : pauseMs(conclusion, event.message === null, step, refusals)),
+    step,
+    askedMs,
+    error: { code: answer.code, message: answer.text },
+    exit: answer.exit,
+    openers: [...new Set([...(rest?.openers ?? []), ...openers])].slice(-MOST_OPENERS),
+    secretMark: conclusion === 'SIGN' ? secretMark : null,
+  }
+  return { ...record, rest: next, refusals }
+}
+
+function pauseMs(conclusion: Answer['conclusion'], isLook: boolean, step: number, refusals: number): number {
+  const doubled = (firstMs: number, doublings: number, mostMs: number): number =>
+    Math.min(firstMs * 2 ** Math.min(doublings, 20), mostMs)
+  if (conclusion === 'DOWN' || conclusion === 'TLS') return doubled(MINUTE_MS, step, HOUR_MS)
+  if (conclusion === 'SIGN') {
+    const more = refusals - REFUSALS_FORGIVEN - 1
+    return more < 0 ? 0 : doubled(15 * MINUTE_MS, more, DAY_MS)
+  }
+  // What a look can tell is looked at in each poll.
+  return conclusion === 'ACT' && isLook ? 0 : doubled(15 * MINUTE_MS, step, 4 * HOUR_MS)
+}
