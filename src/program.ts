@@ -3,6 +3,7 @@
 // One rule: nobody waits for what a program left behind, neither for a process that holds its output open nor for one that
 // does not die (D093, a grandchild keeps the output open).
 import { spawn } from 'node:child_process'
+import fs from 'node:fs'
 
 export interface Program {
   /** A path, or a name that is looked for in the PATH of `env`; then the arguments. */
@@ -26,6 +27,9 @@ export interface Program {
  *  is read for error texts, and its end says most. */
 export type Output =
   | { readonly keep: 'all' | 'last'; readonly limitBytes: number }
+  /** Goes to this file, which is open for reading and appending and stays the caller's to close. A script can open it once more as
+   *  /dev/stdout or /dev/stderr, which it cannot with what Node calls a pipe (D130, a socket). Its last bytes are read. */
+  | { readonly keep: 'file'; readonly file: number; readonly limitBytes: number }
   /** Goes to /dev/null. */
   | { readonly keep: 'none' }
 
@@ -46,6 +50,9 @@ export const NO_OUTPUT: Output = { keep: 'none' }
 const NEVER_SEEN_TO_END = { code: null, signal: null, stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) } as const
 
 const GRACE_MS = 5000
+/** A file of output is cut when it is longer, and how often that is looked at. */
+const OUTPUT_FILE_BYTES = 1024 * 1024
+const OUTPUT_FILE_MS = 1000
 /** For output that is still on its way when the program has ended; something may hold it open for ever. */
 const LINGER_MS = 1000
 
@@ -93,8 +100,12 @@ export function runProgram(program: Program): Promise<Ending> {
       }
     }
 
+    const cutting = setInterval(() => {
+      for (const kept of [stdout, stderr]) kept.cut()
+    }, OUTPUT_FILE_MS).unref()
     const letGo = (): void => {
       callOff()
+      clearInterval(cutting)
       signal.removeEventListener('abort', onAbort)
       child.removeAllListeners('exit').removeAllListeners('close')
       // Whoever still holds the other ends must not keep popfetch alive.
@@ -174,7 +185,8 @@ class KeptOutput {
     this.#output = output
   }
 
-  get stdio(): 'ignore' | 'pipe' {
+  get stdio(): 'ignore' | 'pipe' | number {
+    if (this.#output.keep === 'file') return this.#output.file
     return this.#output.keep === 'none' ? 'ignore' : 'pipe'
   }
 
@@ -183,13 +195,23 @@ class KeptOutput {
   }
 
   get bytes(): Buffer {
-    return Buffer.concat(this.#chunks)
+    return this.#output.keep === 'file' ? lastOf(this.#output) : Buffer.concat(this.#chunks)
+  }
+
+  /** Of a file that has become too long only the end is kept. */
+  cut(): void {
+    if (this.#output.keep !== 'file') return
+    const { file } = this.#output
+    if (fs.fstatSync(file).size <= OUTPUT_FILE_BYTES) return
+    const last = lastOf(this.#output)
+    fs.ftruncateSync(file, 0)
+    fs.writeSync(file, last)
   }
 
   /** False: it is more than may come. */
   take(chunk: Buffer): boolean {
     const output = this.#output
-    if (output.keep === 'none') return true
+    if (output.keep === 'none' || output.keep === 'file') return true
     this.#sizeBytes += chunk.length
     if (output.keep === 'all' && this.#sizeBytes > output.limitBytes) return false
     if (output.keep === 'last' && this.#sizeBytes > output.limitBytes) {
@@ -199,4 +221,11 @@ class KeptOutput {
     } else this.#chunks.push(chunk)
     return true
   }
+}
+
+/** Of a file that a program may be writing to; a few bytes, so it is read on the event loop. */
+function lastOf({ file, limitBytes }: { readonly file: number; readonly limitBytes: number }): Buffer {
+  const { size } = fs.fstatSync(file)
+  const into = Buffer.alloc(Math.min(size, limitBytes))
+  return into.subarray(0, fs.readSync(file, into, 0, into.length, size - into.length))
 }

@@ -16,6 +16,7 @@ import { offLoop } from '../disk/filesystem.ts'
 import type { Reserve } from '../disk/reserve.ts'
 import { envelopeSender } from '../envelope.ts'
 import { Slots } from '../slots.ts'
+import { outputFile } from './output-file.ts'
 import { stdinFile } from './stdin-file.ts'
 import { failureOf } from './sysexits.ts'
 
@@ -107,12 +108,15 @@ class Command implements Destination {
   async #run(program: string, attempt: Attempt, message: Message, signal: AbortSignal): Promise<Ending> {
     const { spoolDirectory, reserve, graceMs } = this.#context
     const prefix = Buffer.from(this.#context.prefix(attempt).replaceAll('\r\n', '\n'), 'latin1')
-    let stdin: number
+    const files: number[] = []
     try {
-      stdin = await stdinFile(message, { directory: spoolDirectory, prefix, reserve, signal })
+      files.push(await stdinFile(message, { directory: spoolDirectory, prefix, reserve, signal }))
+      files.push(await outputFile(spoolDirectory), await outputFile(spoolDirectory))
     } catch (error) {
+      for (const file of files) await offLoop.close(file)
       throw diskError(`${this.description}: cannot keep the message in ${display(spoolDirectory)}`, error)
     }
+    const [stdin = 0, stdout = 0, stderr = 0] = files
     try {
       await attempt.handingOver?.()
       const { run, timeoutMs } = this.#config
@@ -122,8 +126,8 @@ class Command implements Destination {
         // So that it works the same wherever popfetch is started.
         cwd: '/',
         stdin,
-        stdout: { keep: 'last', limitBytes: WORDS_BYTES },
-        stderr: { keep: 'last', limitBytes: WORDS_BYTES },
+        stdout: { keep: 'file', file: stdout, limitBytes: WORDS_BYTES },
+        stderr: { keep: 'file', file: stderr, limitBytes: WORDS_BYTES },
         limitMs: timeoutMs,
         signal,
         ...(graceMs === undefined ? {} : { graceMs }),
@@ -131,7 +135,7 @@ class Command implements Destination {
     } catch (error) {
       throw error instanceof PopfetchError ? error : this.#notRun(error)
     } finally {
-      await offLoop.close(stdin)
+      for (const file of files) await offLoop.close(file)
     }
   }
 

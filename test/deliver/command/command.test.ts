@@ -10,7 +10,7 @@ import { openCommand, type CommandContext } from '../../../src/deliver/command/c
 import type { Destination } from '../../../src/deliver/destination.ts'
 import { traceField } from '../../../src/deliver/envelope.ts'
 import { Reserve } from '../../../src/deliver/disk/reserve.ts'
-import { DeliveryError } from '../../../src/errors.ts'
+import { DeliveryError, PopfetchError } from '../../../src/errors.ts'
 import type { Message } from '../../../src/message.ts'
 import { asLf, attempt, directory, large, message, never, NOW_MS, ODD, origin, SMALL } from '../scene.ts'
 
@@ -208,6 +208,41 @@ describe('its end', () => {
     expect(error.message).toBe(
       'command sh: it exited with 67 (no such user) and said "no such user: \\x1b[1m": it stays on the server',
     )
+  })
+
+  test.each([
+    'echo why >&2',
+    'echo why > /dev/stderr',
+    'echo why >> /dev/stderr',
+    'echo why > /dev/stdout',
+    'echo why',
+  ])('is told with what it said by %s, which any program may use (D130)', async (says) => {
+    await using command = sh(`set -e; cat > /dev/null; ${says}; exit 67`)
+    const error = await failure(command.deliver(attempt(), message(SMALL), never))
+    expect(error.message).toBe('command sh: it exited with 67 (no such user) and said "why": it stays on the server')
+  })
+
+  test('leaves no file of what it said', async () => {
+    const folder = directory()
+    await using command = sh('echo why >&2', { spoolDirectory: folder })
+    await command.deliver(attempt(), message(SMALL), never)
+    expect(fs.readdirSync(folder)).toEqual([])
+  })
+
+  test('is waited for until the hand-over is noted, and does not begin where that fails (S042)', async () => {
+    const out = path.join(directory(), 'out')
+    await using command = open(['sh', '-c', 'cat > "$0"', out])
+    const wrong = new PopfetchError('ERR_LEDGER', 'disk full', { scope: 'process', retry: 'later' })
+    const handingOver = (): Promise<void> => Promise.reject(wrong)
+    await expect(command.deliver({ ...attempt(), handingOver }, message(SMALL), never)).rejects.toBe(wrong)
+    expect(fs.existsSync(out)).toBe(false)
+    let noted = false
+    const noting = async (): Promise<void> => {
+      await new Promise(setImmediate)
+      noted = !fs.existsSync(out)
+    }
+    await command.deliver({ ...attempt(), handingOver: noting }, message(SMALL), never)
+    expect([noted, fs.existsSync(out)]).toEqual([true, true])
   })
 
   test('by a signal is an answer that was lost', async () => {

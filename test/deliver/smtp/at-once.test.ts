@@ -193,12 +193,17 @@ describe('another connection', () => {
     async (step) => {
       const server = await sink()
       let open = 0
+      const second = Promise.withResolvers<void>()
       const busy = Promise.withResolvers<string | null>()
       server.faults.dot = () => busy.promise
-      server.faults[step] = () => (++open > 1 && server.messages.length === 0 ? '421 4.7.0 too many connections' : null)
+      server.faults[step] = () => {
+        open++
+        if (open > 1) second.resolve()
+        return open > 1 && server.messages.length === 0 ? '421 4.7.0 too many connections' : null
+      }
       const smtp = destination(server.port, { concurrency: 4 })
       const all = Promise.all(['1', '2', '3'].map((uidl) => smtp.deliver(attempt(uidl), message(MAIL), never)))
-      while (open < 2) await new Promise(setImmediate)
+      await second.promise
       busy.resolve(null)
       await all
       expect(server.messages).toHaveLength(3)
