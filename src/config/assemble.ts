@@ -11,6 +11,7 @@ import { deliver } from './route.ts'
 import { holdsPassword } from './values/proxy.ts'
 import { account, accountConflicts, accountDefaults, top } from './schema.ts'
 import { NamedDestinations } from './named-destinations.ts'
+import { atOnce } from './turns.ts'
 import { SECRET_KEYS, WITHOUT_COMPILING } from './values/values.ts'
 import { FIRST_OF, isWritten } from './values/written.ts'
 import type { Path, Problem } from './problem.ts'
@@ -31,6 +32,11 @@ const COMMANDS = new Set(
 
 /** `root`: the file's contents as plain values. */
 export function assemble(root: unknown, resolve: ResolvePath): Assembled {
+  return atOnce(assembling(root, resolve))
+}
+
+/** As assemble, with a pause after each account and destination. */
+export function* assembling(root: unknown, resolve: ResolvePath): Generator<void, Assembled> {
   const problems: Problem[] = []
   const written = isWritten(root) ? withoutOwnKeys(root) : root
   const parsed = topKeys(resolve).safeParse(written, WITHOUT_COMPILING)
@@ -38,7 +44,10 @@ export function assemble(root: unknown, resolve: ResolvePath): Assembled {
 
   const { accounts: writtenAccounts, destinations: writtenDestinations, defaults } = isWritten(written) ? written : {}
   const destinations = new NamedDestinations(resolve)
-  for (const [name, value] of entries(writtenDestinations)) destinations.configure(name, value, problems)
+  for (const [name, value] of entries(writtenDestinations)) {
+    destinations.configure(name, value, problems)
+    yield
+  }
 
   if (isWritten(defaults)) {
     const checked = accountDefaults(resolve).safeParse(defaults, WITHOUT_COMPILING)
@@ -52,8 +61,9 @@ export function assemble(root: unknown, resolve: ResolvePath): Assembled {
     const found: Problem[] = []
     const merged = isWritten(value) ? { ...withoutOther(inherited, own), ...own } : value
     const result = oneAccount(name, merged, { schemas, destinations, problems: found })
-    problems.push(...found.map((problem) => atItsOrigin(problem, own, inherited)))
+    for (const problem of found) problems.push(atItsOrigin(problem, own, inherited))
     if (result !== null) accounts.push(result)
+    yield
   }
   if (isWritten(writtenAccounts) && Object.keys(writtenAccounts).length === 0) {
     problems.push({ path: ['accounts'], at: 'value', found: 'no account', expected: 'at least one' })

@@ -2,6 +2,7 @@
 // code for some files and know no lines.
 // The one rule: the parser's own messages are never shown. They quote the text, and the text may hold a secret.
 import * as yaml from 'yaml'
+import { atOnce } from './turns.ts'
 import { SECRET_KEYS } from './values/values.ts'
 import type { Path, Problem } from './problem.ts'
 
@@ -32,49 +33,54 @@ const FAULTS: Readonly<Record<string, readonly [found: string, expected: string]
   BLOCK_AS_IMPLICIT_KEY: ['a second colon in the line', 'quotes around the text, or a line of its own'],
   MULTIPLE_DOCS: ['a second document', 'one'],
   NON_STRING_KEY: ['a key that is not text', 'text'],
+  TOO_DEEP: ['lists or mappings a hundred deep', 'a few'],
+  TOO_MANY: ['aliases ("*") that stand for a million values', 'fewer'],
 }
+
+/** A configuration has six; each one more needs a place on the stack of whoever walks through it. */
+const DEPTH_LIMIT = 100
+/** yaml looks through all of these for each alias. Ten thousand accounts may name a shared anchor each. */
+const MOST_ALIASES = 10_000
+const MOST_ANCHORS = 1000
+/** With all aliases in the place of what they stand for. */
+const MOST_VALUES = 1_000_000
+/** How many signs of the text are taken between two pauses. */
+const PIECE = 200
 
 /** Faults that leave no doubt about what is a key and what is a value. */
 const UNDERSTOOD: ReadonlySet<string> = new Set([
   'DUPLICATE_KEY',
   'TAG_RESOLVE_FAILED',
   'BAD_ALIAS',
-  'RESOURCE_EXHAUSTION',
+  'TOO_DEEP',
+  'TOO_MANY',
 ])
 
 export function parseText(text: string): TextDocument {
+  return atOnce(parsing(text))
+}
+
+/** As parseText, with pauses. What yaml makes of the signs, it makes without one: 0.1 s for ten thousand accounts. */
+export function* parsing(text: string): Generator<void, TextDocument> {
   const lines = new yaml.LineCounter()
-  const document = yaml.parseDocument(text, {
-    version: '1.2',
-    schema: 'core',
-    merge: true,
-    stringKeys: true,
-    prettyErrors: false,
-    // Looked for below: yaml compares each key with all before it, 10 s for ten thousand accounts.
-    uniqueKeys: false,
-    lineCounter: lines,
-  })
-  const found: Fault[] = [...document.errors, ...document.warnings].map(({ code, pos }) => ({ code, offset: pos[0] }))
-  const anchors = new Set<string>()
-  yaml.visit(document, (_, node) => {
-    if (yaml.isMap(node)) found.push(...repeatedKeys(node))
-    // We keep a list of our own, because alias.resolve() walks through the whole document each time.
-    if (yaml.isAlias(node) && !anchors.has(node.source)) found.push({ code: 'BAD_ALIAS', offset: node.range?.[0] ?? 0 })
-    if ((yaml.isScalar(node) || yaml.isCollection(node)) && node.anchor !== undefined) anchors.add(node.anchor)
-    // 0123 is text to a person (a password, a mode), and one hundred and twenty-three to YAML 1.2 (N025, traps of YAML).
-    if (yaml.isScalar(node) && typeof node.value === 'number' && /^[-+]?0[\do]/.test(node.source ?? '')) {
-      node.value = node.source
-    }
-  })
+  const { document, faults } = yield* composed(text, lines)
+  const survey = new Survey()
+  survey.visit(document.contents)
+  const found: Fault[] = [
+    ...faults,
+    ...[...document.errors, ...document.warnings].map(({ code, pos }) => ({ code, offset: pos[0] })),
+    ...survey.faults,
+  ]
   let readable = found.every(({ code }) => code === 'DUPLICATE_KEY')
   let root: unknown = null
   try {
-    // Each of ten thousand accounts may name a shared anchor; the default of 100 is for strangers' documents.
-    if (readable) root = document.toJS({ maxAliasCount: 10_000 })
+    // The survey has counted them; the default of 100 is for strangers' documents.
+    if (readable) root = document.toJS({ maxAliasCount: -1 })
   } catch {
-    found.push({ code: 'RESOURCE_EXHAUSTION', offset: 0 })
+    found.push({ code: 'TOO_MANY', offset: 0 })
     readable = false
   }
+  yield
 
   // Where the structure itself is in doubt, a piece of a secret may have become a key: no path then.
   const understood = found.every(({ code }) => UNDERSTOOD.has(code))
@@ -94,7 +100,7 @@ export function parseText(text: string): TextDocument {
       const steps =
         stepsOf.get(node) ??
         new Map(
-          stepsFrom(node, document)
+          stepsFrom(node, survey)
             .toReversed()
             .map((one) => [one.name, one]),
         )
@@ -117,6 +123,103 @@ export function formatText(value: unknown): string {
   return yaml.stringify(value, { aliasDuplicateObjects: false, lineWidth: 0 })
 }
 
+interface Composed {
+  readonly document: yaml.Document
+  readonly faults: readonly Fault[]
+}
+
+/** As yaml.parseDocument, but what is too deep is not even composed: yaml would need a stack for it. */
+function* composed(text: string, lines: yaml.LineCounter): Generator<void, Composed> {
+  const options = {
+    version: '1.2',
+    schema: 'core',
+    merge: true,
+    stringKeys: true,
+    prettyErrors: false,
+    // The survey looks for them: yaml compares each key with all before it, 10 s for ten thousand accounts.
+    uniqueKeys: false,
+  } as const
+  const parser = new yaml.Parser(lines.addNewLine)
+  const tokens: yaml.CST.Token[] = []
+  lines.addNewLine(0)
+  let count = 0
+  for (const sign of new yaml.Lexer().lex(text)) {
+    tokens.push(...parser.next(sign))
+    if (parser.stack.length > DEPTH_LIMIT) {
+      return { document: new yaml.Document(null, options), faults: [{ code: 'TOO_DEEP', offset: parser.offset }] }
+    }
+    count += 1
+    if (count % PIECE === 0) yield
+  }
+  tokens.push(...parser.end())
+  const documents = new yaml.Composer(options).compose(tokens, true, text.length)
+  const [document, second] = [documents.next().value, documents.next().value]
+  const faults = second === undefined ? [] : [{ code: 'MULTIPLE_DOCS', offset: second.range[0] }]
+  return { document: document ?? new yaml.Document(null, options), faults }
+}
+
+/** Walks through a document once: which keys stand twice, what each alias stands for, how much it all is. */
+class Survey {
+  readonly faults: Fault[] = []
+  readonly #targets = new Map<yaml.Alias, yaml.Node>()
+  /** By the name of the anchor; null: what has it is not at its end yet. */
+  readonly #anchors = new Map<string, { readonly node: yaml.Node; count: number | null }>()
+  #anchored = 0
+  #values = 0
+
+  /** What an alias stands for; null: nothing. */
+  target(alias: yaml.Alias): yaml.Node | null {
+    return this.#targets.get(alias) ?? null
+  }
+
+  /** Counts the values in a node, aliases in the place of what they stand for. */
+  visit(node: unknown): number {
+    if (yaml.isAlias(node)) return this.#alias(node)
+    if (!yaml.isScalar(node) && !yaml.isMap(node) && !yaml.isSeq(node)) return 0
+    const anchor = node.anchor === undefined ? null : { node, count: null as number | null }
+    if (anchor !== null && node.anchor !== undefined) {
+      this.#anchored += 1
+      if (this.#anchored === MOST_ANCHORS + 1) this.#fault('TOO_MANY', node)
+      this.#anchors.set(node.anchor, anchor)
+    }
+    let count = this.#own(1, node)
+    if (yaml.isMap(node)) {
+      this.faults.push(...repeatedKeys(node))
+      for (const { key, value } of node.items) count += this.visit(key) + this.visit(value)
+    } else if (yaml.isSeq(node)) {
+      for (const item of node.items) count += this.visit(item)
+    } else if (typeof node.value === 'number' && /^[-+]?0[\do]/.test(node.source ?? '')) {
+      // 0123 is text to a person (a password, a mode), and one hundred and twenty-three to YAML 1.2 (N025, traps of YAML).
+      node.value = node.source
+    }
+    if (anchor !== null) anchor.count = count
+    return count
+  }
+
+  #alias(alias: yaml.Alias): number {
+    const anchor = this.#anchors.get(alias.source)
+    // One that stands for what it is in would have no end.
+    if (anchor === undefined || anchor.count === null) {
+      this.#fault('BAD_ALIAS', alias)
+      return 0
+    }
+    this.#targets.set(alias, anchor.node)
+    if (this.#targets.size === MOST_ALIASES + 1) this.#fault('TOO_MANY', alias)
+    return this.#own(anchor.count, alias)
+  }
+
+  #own(count: number, node: yaml.Node): number {
+    const isFirst = this.#values <= MOST_VALUES
+    this.#values += count
+    if (isFirst && this.#values > MOST_VALUES) this.#fault('TOO_MANY', node)
+    return count
+  }
+
+  #fault(code: string, node: yaml.Node): void {
+    this.faults.push({ code, offset: node.range?.[0] ?? 0 })
+  }
+}
+
 /** Each key of a mapping that an earlier one is equal to. */
 function repeatedKeys(map: yaml.YAMLMap): readonly Fault[] {
   const known = new Set<unknown>()
@@ -130,8 +233,8 @@ function repeatedKeys(map: yaml.YAMLMap): readonly Fault[] {
 }
 
 /** What is directly in a mapping or a list; keys merged with `<<` after the mapping's own. The first of a name counts. */
-function stepsFrom(node: unknown, document: yaml.Document): readonly Step[] {
-  if (yaml.isAlias(node)) return stepsFrom(node.resolve(document), document)
+function stepsFrom(node: unknown, survey: Survey): readonly Step[] {
+  if (yaml.isAlias(node)) return stepsFrom(survey.target(node), survey)
   if (yaml.isSeq(node)) {
     return node.items.flatMap((item, name) => (yaml.isNode(item) ? [{ key: item, value: item, name }] : []))
   }
@@ -142,8 +245,8 @@ function stepsFrom(node: unknown, document: yaml.Document): readonly Step[] {
     if (!yaml.isScalar(key)) continue
     const name = keyName(key)
     if (name !== '<<') own.push({ key, value, name })
-    else if (yaml.isSeq(value)) merged.push(...value.items.flatMap((item) => stepsFrom(item, document)))
-    else merged.push(...stepsFrom(value, document))
+    else if (yaml.isSeq(value)) for (const item of value.items) merged.push(...stepsFrom(item, survey))
+    else merged.push(...stepsFrom(value, survey))
   }
   return [...own, ...merged]
 }

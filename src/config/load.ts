@@ -15,13 +15,14 @@ import { cosmiconfig, defaultLoaders } from 'cosmiconfig'
 import { display } from '../display.ts'
 import { refuseUnsafeEnvironment } from '../environment.ts'
 import { errnoOf, PopfetchError } from '../errors.ts'
-import { assemble, findWrittenSecret } from './assemble.ts'
-import { formatText, parseText } from './document.ts'
+import { assembling, findWrittenSecret } from './assemble.ts'
+import { formatText, parsing } from './document.ts'
 import { ForeignFile, ourUid, OwnFile } from '../own-file.ts'
 import { readableByOthers } from './permissions.ts'
 import { findConfiguration, resolvePath, usualStatePath } from './paths.ts'
 import { pathText } from './problem.ts'
 import { asWritten } from './show.ts'
+import { inTurns } from './turns.ts'
 import type { Environment } from './paths.ts'
 import type { Path } from './problem.ts'
 import type { Configuration } from './schema.ts'
@@ -60,13 +61,12 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
   const file = await findConfiguration(options.file, env, cwd)
   const ours = ourUid(env, uid)
   const { stats, text, exposures } = await readText(file, ours)
-  const document = parseText(text)
+  const document = await inTurns(parsing(text))
   if (document.readable && document.root === null)
     throw refusal(`${reading(file)}: it is empty: write accounts into it`)
 
-  const { configuration, problems } = assemble(document.root, (written) =>
-    resolvePath(written, path.dirname(file), env),
-  )
+  const resolve = (written: string): string => resolvePath(written, path.dirname(file), env)
+  const { configuration, problems } = await inTurns(assembling(document.root, resolve))
   const lines: Line[] = [...exposures.map((exposure) => ({ line: null, path: [], ...exposure })), ...document.problems]
   if (document.readable) {
     lines.push(...problems.map((problem) => ({ ...problem, line: document.lineOf(problem.path, problem.at) })))

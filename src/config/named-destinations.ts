@@ -15,11 +15,16 @@ import type { DestinationConfig, DestinationKeys } from './destinations/destinat
 import type { Path, Problem } from './problem.ts'
 import type { ResolvePath } from './values/values.ts'
 
+const NAMES_SHOWN = 20
+/** A report shows as many problems. To find what was meant, all names are looked through. */
+const MOST_HINTS = 100
+
 export class NamedDestinations {
   readonly #schema: ReturnType<typeof destination>
   readonly #byName = new Map<string, DestinationConfig>()
   /** All names under `destinations`, those of wrong destinations too: to name a wrong one is no second problem. */
   readonly #names = new Set<string>()
+  #hints = 0
 
   constructor(resolve: ResolvePath) {
     this.#schema = destination(resolve)
@@ -50,16 +55,16 @@ export class NamedDestinations {
     written: unknown,
     { path, account, problems }: { readonly path: Path; readonly account: string | null; readonly problems: Problem[] },
   ): readonly string[] {
-    const names: string[] = []
+    const names = new Set<string>()
     for (const [index, target] of destinations.entries()) {
       const [at, one] = Array.isArray(written) ? [[...path, index], written[index]] : [path, written]
       const found = this.#find(target, one, at, problems)
       if (found === null) continue
-      if (names.includes(found)) problems.push(twice(at, found))
-      else names.push(found)
+      if (names.has(found)) problems.push(twice(at, found))
+      names.add(found)
       if (account !== null) this.#checkAccount(account, found, problems)
     }
-    return names
+    return [...names]
   }
 
   /** The name of the destination at `path`; null: there is a problem. */
@@ -71,20 +76,20 @@ export class NamedDestinations {
 
   #findGroup({ [FIRST_OF]: members }: Group, written: unknown, path: Path, problems: Problem[]): string | null {
     const list = isWritten(written) ? written[FIRST_OF] : null
-    const of: string[] = []
+    const of = new Set<string>()
     for (const [index, member] of members.entries()) {
       const at = [...path, FIRST_OF, index]
       const found = this.#findOne(member, Array.isArray(list) ? list[index] : null, at, problems)
       if (found === null) continue
-      if (of.includes(found)) problems.push(twice(at, found))
+      if (of.has(found)) problems.push(twice(at, found))
       // One recipient might take a message that another refuses: then nobody could say whether the next member is due.
       else if (this.#recipients(found) > 1) {
         problems.push(wrong(at, found, 'a destination with one recipient'))
-      } else of.push(found)
+      } else of.add(found)
     }
-    if (of.length < members.length) return null
-    const name = `${FIRST_OF}: ${of.join(', ')}`
-    this.#byName.set(name, { type: FIRST_OF, name, of })
+    if (of.size < members.length) return null
+    const name = `${FIRST_OF}: ${[...of].join(', ')}`
+    this.#byName.set(name, { type: FIRST_OF, name, of: [...of] })
     return name
   }
 
@@ -125,9 +130,12 @@ export class NamedDestinations {
 
   #hint(target: string): string {
     if (/^[~./]/.test(target)) return 'for a Maildir write maildir:PATH'
-    const near = nearest(target, this.#names)
+    this.#hints += 1
+    const near = this.#hints > MOST_HINTS ? null : nearest(target, this.#names)
     if (near !== null) return `did you mean ${near}?`
-    return this.#names.size === 0 ? 'none has a name' : `the names are ${[...this.#names].join(', ')}`
+    if (this.#names.size === 0) return 'none has a name'
+    const more = this.#names.size > NAMES_SHOWN ? ' and others' : ''
+    return `the names are ${this.#names.values().take(NAMES_SHOWN).toArray().join(', ')}${more}`
   }
 
   #fromUrl(text: string, path: Path, problems: Problem[]): string | null {

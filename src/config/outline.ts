@@ -3,10 +3,11 @@
 import path from 'node:path'
 import { PopfetchError } from '../errors.ts'
 import { ourUid } from '../own-file.ts'
-import { parseText } from './document.ts'
+import { parsing } from './document.ts'
 import { loadConfiguration, readText, type LoadOptions } from './load.ts'
 import { findConfiguration, resolvePath, usualStatePath } from './paths.ts'
 import type { Configuration } from './schema.ts'
+import { inTurns } from './turns.ts'
 import { isWritten } from './values/written.ts'
 
 export interface Outline {
@@ -46,7 +47,7 @@ async function readLegible({ file: named, env, cwd, uid }: LoadOptions): Promise
   try {
     const file = await findConfiguration(named, env, cwd)
     const { text } = await readText(file, ourUid(env, uid))
-    const { readable, root } = parseText(text)
+    const { readable, root } = await inTurns(parsing(text))
     if (!readable || !isWritten(root)) return nothing
     const { state, accounts } = root
     return {

@@ -44,7 +44,10 @@ export function foundText(value: unknown, path: Path): string {
 
 /** `smtp://alice:secret@host` with what stands between `//` and the last `@` hidden, if a colon in it may begin a password. */
 function withoutPassword(text: string): string {
-  return text.replace(/^([A-Za-z0-9+.-]*:\/\/).*:.*@/s, '$1…@')
+  const [scheme] = /^[A-Za-z0-9+.-]*:\/\//.exec(text) ?? []
+  const at = text.lastIndexOf('@')
+  const holdsColon = scheme !== undefined && at > 0 && text.slice(scheme.length, at).includes(':')
+  return holdsColon ? `${scheme}…@${text.slice(at + 1)}` : text
 }
 
 const SECRET_NAME = /pass(?:word|wd|wort|phrase|code)?|pwd|token|secret|credential|api-?key/i

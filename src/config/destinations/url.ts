@@ -5,6 +5,9 @@
 import { bracketed } from '../values/host.ts'
 import type { ParsedUrl, UrlForms } from './kind.ts'
 
+/** A few recipients fit. */
+const LONGEST_URL = 8192
+
 const SOURCE_FORMS = 'pop3s://user@host[:port] or pop3://user@host[:port]'
 
 /** Whether a text in `deliver` means a URL, not a name. */
@@ -44,6 +47,7 @@ export function serverText({ user, host, port }: { user: string | null; host: st
 /** `//[user@]host[:port][?name=value&…]` as keys. The last `@` counts. Only parameters of these names are known. `forms`: what
  *  was expected instead of another text. */
 export function parseServer(text: string, names: readonly string[], forms: string): ParsedUrl {
+  if (text.length > LONGEST_URL) return wrong(forms)
   const [address, query] = cut(text, '?')
   const parts = /^\/\/(?:(.*)@)?(\[[^\]]*\]|[^:@/]*)(?::(\d{1,5}))?\/?$/s.exec(address)
   if (parts === null) return wrong(address.includes('@') ? `${forms}, without a password` : forms)

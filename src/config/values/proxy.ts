@@ -38,7 +38,10 @@ export const proxy = parsed(
 
 /** Whether a password may be in it. Asked of any text, right or wrong. */
 export function holdsPassword(text: string): boolean {
-  return /^[^/]*\/\/[^/]*:.*@/s.test(text)
+  const [start] = /^[^/]*\/\//.exec(text) ?? []
+  if (start === undefined) return false
+  const colon = text.slice(start.length).split('/', 1)[0]?.indexOf(':') ?? -1
+  return colon >= 0 && text.indexOf('@', start.length + colon) >= 0
 }
 
 /** As it may be shown. */

@@ -33,10 +33,14 @@ export function mapping<S extends z.core.$ZodLooseShape>(shape: S) {
   return z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? keys : 'a mapping') })
 }
 
+/** No path, URL or address is longer. A parser of so short a text may take the square of its length. */
+const LONGEST_TEXT = 8192
+
 /** Text that `parse` can make something of; null: it cannot. */
 export function parsed<T>(expected: string, parse: (text: string) => T | null, pattern?: RegExp) {
   const string = z.string({ error: expected })
-  const text = pattern ? string.regex(pattern, { error: expected, abort: true }) : string
+  const short = string.max(LONGEST_TEXT, { error: `${expected}; it is too long`, abort: true })
+  const text = pattern ? short.regex(pattern, { error: expected, abort: true }) : short
   return text.transform((written, context): T => {
     const value = parse(written)
     if (value !== null) return value

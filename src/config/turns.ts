@@ -1,0 +1,26 @@
+// Work that may be long, in pieces: at once for who waits for it, or with pauses, in which the background process does all else
+// it has to do while it reads a new configuration.
+import { setImmediate as turn } from 'node:timers/promises'
+
+/** What is nothing beside the 20 ms that a connection may wait. */
+const PIECE_MS = 8
+
+/** Without a pause. */
+export function atOnce<T>(work: Generator<void, T>): T {
+  for (;;) {
+    const step = work.next()
+    if (step.done === true) return step.value
+  }
+}
+
+/** Lets others have their turn after each few milliseconds. */
+export async function inTurns<T>(work: Generator<void, T>): Promise<T> {
+  for (;;) {
+    const untilMs = performance.now() + PIECE_MS
+    do {
+      const step = work.next()
+      if (step.done === true) return step.value
+    } while (performance.now() < untilMs)
+    await turn()
+  }
+}
