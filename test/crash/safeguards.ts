@@ -66,7 +66,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     what: 'a new folder is not synced in the one above it',
     file: 'src/deliver/maildir/folders.ts',
-    from: '  await syncDirectory(fileSystem, above)\n',
+    from: '  await syncDirectory(fileSystem, path.dirname(directory))\n',
     to: '',
   },
   {

@@ -1,10 +1,11 @@
 // Files that belong to popfetch alone: the directory they are kept in, and the removal of those that a killed popfetch left
 // behind. One rule: a file is removed only if its name is one of ours, it is a regular file, and it is dead beyond doubt
 // (D013); a file that cannot be examined or removed is left.
-import { concluded } from '../answers/conclusions.ts'
 import fs from 'node:fs'
+import path from 'node:path'
 import { display } from '../../display.ts'
-import { DeliveryError } from '../../errors.ts'
+import { DeliveryError, errnoOf } from '../../errors.ts'
+import { concluded } from '../answers/conclusions.ts'
 import type { FileSystem } from './filesystem.ts'
 
 /** maildir(5): no delivery takes more than 24 hours. A file that nobody has touched for 36 hours is dead. */
@@ -32,11 +33,25 @@ async function removeDead(fileSystem: FileSystem, file: string, nowMs: number): 
   if (stats.isFile() && nowMs - touchedMs > DEAD_MS) await fileSystem.unlink(file)
 }
 
+/** With those above it. Node's own way to do that never ends below /proc (D124). */
+function makeDirectory(directory: string): void {
+  try {
+    fs.mkdirSync(directory, 0o700)
+  } catch (error) {
+    const above = path.dirname(directory)
+    if (errnoOf(error) === 'EEXIST') return
+    if (errnoOf(error) !== 'ENOENT' || above === directory) throw error
+    makeDirectory(above)
+    // What is there by name, and yet takes nothing, says so a second time.
+    fs.mkdirSync(directory, 0o700)
+  }
+}
+
 /** A directory for files of popfetch's own, made (0700) if it is missing. Nobody else may write to it, or the files in it
  *  could be exchanged (N031). Throws DeliveryError when others may, or what the system says. The calls run on the event
  *  loop: they are few, and the directory is on this machine. */
 export function ownDirectory(directory: string): string {
-  fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
+  makeDirectory(directory)
   const stats = fs.lstatSync(directory)
   const uid = process.getuid?.() ?? stats.uid
   if (!stats.isDirectory() || (stats.mode & 0o022) !== 0 || stats.uid !== uid) {

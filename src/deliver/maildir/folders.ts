@@ -30,7 +30,7 @@ export function foldersOf(root: string): Folders {
 export async function openFolders(fileSystem: FileSystem, root: string, rules: FolderRules): Promise<Folders> {
   const folders = foldersOf(root)
   const all = [folders.tmp, folders.new, folders.cur]
-  if (rules.create) for (const folder of [root, ...all]) await makeDirectory(fileSystem, folder)
+  if (rules.create) for (const folder of [root, ...all]) await makeDirectory(fileSystem, folder, rules)
   // The Maildir itself may be a link, its folders may not.
   const real = await existing(root, rules, () => fileSystem.realpath(root))
   const rootStats = await existing(root, rules, () => fileSystem.lstat(real))
@@ -48,18 +48,28 @@ export async function openFolders(fileSystem: FileSystem, root: string, rules: F
 }
 
 /** Makes `directory` and the missing ones above it (0700), each durable in the one above. */
-async function makeDirectory(fileSystem: FileSystem, directory: string): Promise<void> {
+async function makeDirectory(fileSystem: FileSystem, directory: string, rules: FolderRules): Promise<void> {
+  if (await isMade(fileSystem, directory)) return
   const above = path.dirname(directory)
+  if (above === directory) throw refusal(rules, `${display(directory)} does not exist`)
+  await makeDirectory(fileSystem, above, rules)
+  if (await isMade(fileSystem, directory)) return
+  // The one above is there by name, and yet nothing can be made in it: asking again would never end (D124).
+  const why = 'leads to what is not there, or takes no directories: mount what belongs there, or correct path'
+  throw refusal(rules, `cannot make ${display(directory)}: ${display(above)} ${why}`)
+}
+
+/** True: it is there, durably if it was made now. False: the one above is missing. */
+async function isMade(fileSystem: FileSystem, directory: string): Promise<boolean> {
   try {
     await fileSystem.mkdir(directory, 0o700)
   } catch (error) {
-    if (errnoOf(error) === 'EEXIST') return
-    if (errnoOf(error) !== 'ENOENT' || above === directory) throw error
-    await makeDirectory(fileSystem, above)
-    await makeDirectory(fileSystem, directory)
-    return
+    if (errnoOf(error) === 'EEXIST') return true
+    if (errnoOf(error) === 'ENOENT') return false
+    throw error
   }
-  await syncDirectory(fileSystem, above)
+  await syncDirectory(fileSystem, path.dirname(directory))
+  return true
 }
 
 async function existing<T>(folder: string, rules: FolderRules, look: () => T | Promise<T>): Promise<T> {

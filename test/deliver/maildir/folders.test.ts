@@ -46,6 +46,29 @@ describe('the folders', () => {
     })
   })
 
+  test.each([
+    ['below a link to nothing', 'link/Mail'],
+    ['far below a link to nothing', 'link/a/b/Mail'],
+    ['that is a link to nothing', 'link'],
+    ['below a link to itself', 'round/Mail'],
+    ['below a file', 'file/Mail'],
+    ['below a link to a file', 'file-link/Mail'],
+    ['in /proc', '/proc/x'],
+    ['far below /proc', '/proc/x/y/Mail'],
+    ['in /sys', '/sys/x'],
+    ['in /dev/fd', '/dev/fd/x/y'],
+  ])('of a Maildir %s are one clear error, and no endless loop (D124)', async (_, where) => {
+    const base = directory()
+    fs.symlinkSync(path.join(base, 'nowhere'), path.join(base, 'link'))
+    fs.symlinkSync('round', path.join(base, 'round'))
+    fs.writeFileSync(path.join(base, 'file'), '')
+    fs.symlinkSync('file', path.join(base, 'file-link'))
+    const root = path.resolve(base, where)
+    const error = await failure(openAgain(root, process.getuid?.() ?? null, true).ready(never))
+    expect(error).toMatchObject({ verdict: 'temporary', scope: 'destination', conclusion: 'ACT' })
+    expect(error.message).toMatch(/^maildir .*: /)
+  })
+
   test('of somebody else are refused', async () => {
     const { root } = await open()
     const owner = fs.statSync(root).uid
@@ -99,9 +122,9 @@ describe('the folders', () => {
     put(path.join(root, name))
   }
 
-  function openAgain(root: string, uid: number | null): Destination {
+  function openAgain(root: string, uid: number | null, create = false): Destination {
     return openMaildir(
-      { path: root, create: false, lineEndings: 'lf', mode: 0o600, date: 'now', description: 'maildir ~/Mail' },
+      { path: root, create, lineEndings: 'lf', mode: 0o600, date: 'now', description: 'maildir ~/Mail' },
       { hostName: 'laptop', nowMs: () => NOW_MS, prefix: () => '', reserve: new Reserve(), uid },
     )
   }
