@@ -8,8 +8,8 @@
 //
 // index.ts is the table of kinds, and each kind has a folder: maildir/, mbox/, smtp/ (LMTP too), command/. first-of.ts
 // makes one destination of several. The kinds share envelope.ts (the fields on top, the envelope sender, loops),
-// address.ts, breaker.ts (is it the message, or the program?), slots.ts (how many at once) and disk/ (every call to the
-// disk, and what is synced when).
+// address.ts, answers/ (what an answer means), slots.ts (how many at once) and disk/ (every call to the disk, and what is
+// synced when).
 import { escaped } from '../display.ts'
 import type { Message, Origin, ReceivedFacts } from '../message.ts'
 

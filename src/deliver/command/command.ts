@@ -9,7 +9,6 @@ import type { Message, Origin } from '../../message.ts'
 import { type Ending, runProgram } from '../../program.ts'
 import { isAddress } from '../address.ts'
 import { concluded } from '../answers/conclusions.ts'
-import { RefusalBreaker } from '../breaker.ts'
 import { type Attempt, type Destination, type Receipt, receiptOf } from '../destination.ts'
 import { diskError } from '../disk/disk-error.ts'
 import { offLoop } from '../disk/filesystem.ts'
@@ -60,8 +59,6 @@ class Command implements Destination {
   readonly #config: CommandConfig
   readonly #context: CommandContext
   readonly #slots: Slots
-  /** Opens when the program fails in the same way for several messages in a row: then the cause is not the messages. */
-  readonly #breaker = new RefusalBreaker()
   #program: string | null = null
 
   constructor(config: CommandConfig, context: CommandContext) {
@@ -84,18 +81,16 @@ class Command implements Destination {
   }
 
   async deliver(attempt: Attempt, message: Message, signal: AbortSignal): Promise<Receipt> {
-    const free = await this.#slots.take(signal).catch((error: unknown) => {
-      throw this.#notRun(error)
+    const free = await this.#slots.take(signal).catch((cause: unknown) => {
+      const text = `${this.description}: stopped before it was run: it will be tried again`
+      throw new DeliveryError(text, { ...concluded('TEMP', 'ours', { counts: false }), cause })
     })
     try {
       const program = this.#program ?? (await this.#find())
       const ending = await this.#run(program, attempt, message, signal)
       const failure = failureOf(this.description, ending)
-      if (failure === null) {
-        this.#breaker.accepted()
-        return receiptOf(`${this.description}: done`)
-      }
-      throw this.#judged(failure, ending, message)
+      if (failure !== null) throw failure
+      return receiptOf(`${this.description}: done`)
     } finally {
       free()
     }
@@ -137,15 +132,6 @@ class Command implements Destination {
     } finally {
       for (const file of files) await offLoop.close(file)
     }
-  }
-
-  /** Asks the breaker: one message that makes the program fail must not hold up the others, but three in a row do. */
-  #judged(failure: DeliveryError, { code }: Ending, { origin }: Message): DeliveryError {
-    if (failure.conclusion !== 'TEMP') return failure
-    const message = `${origin.account} ${origin.uidl} ${origin.copy}`
-    const reply = code === null ? '' : String(code).padStart(3, '0')
-    if (!this.#breaker.refused({ message, sender: message, recipient: '', reply })) return failure
-    return new DeliveryError(failure.message, concluded('BUSY', 'in a row', { same: failure.answer.same }))
   }
 
   /** It cannot be started: as little as when there is none. */

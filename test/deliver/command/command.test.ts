@@ -308,13 +308,14 @@ describe('how many', () => {
     expect(Math.max(...seen)).toBeLessThanOrEqual(concurrency)
   })
 
-  test('messages in a row may fail in the same way before it is not the messages (D032)', async () => {
+  test('messages in a row may fail alike: each is about its message, and counts', async () => {
     await using command = sh('exit 1')
-    const scopes = []
-    for (const uidl of ['a', 'b', 'c']) {
-      scopes.push((await failure(command.deliver(attempt(uidl), message(SMALL, origin(uidl)), never))).scope)
+    const answers = []
+    for (const uidl of ['a', 'b', 'c', 'd']) {
+      const error = await failure(command.deliver(attempt(uidl), message(SMALL, origin(uidl)), never))
+      answers.push([error.scope, error.counts, error.answer.same])
     }
-    expect(scopes).toEqual(['message', 'message', 'destination'])
+    expect(answers).toEqual(Array(4).fill(['message', true, 'exit 1']))
   })
 
   test('may be refused one after the other, each for itself', async () => {
