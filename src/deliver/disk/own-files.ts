@@ -5,6 +5,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { display } from '../../display.ts'
 import { DeliveryError, errnoOf } from '../../errors.ts'
+import { ourUid } from '../../own-file.ts'
 import { concluded } from '../answers/conclusions.ts'
 import type { FileSystem } from './filesystem.ts'
 
@@ -53,8 +54,8 @@ function makeDirectory(directory: string): void {
 export function ownDirectory(directory: string): string {
   makeDirectory(directory)
   const stats = fs.lstatSync(directory)
-  const uid = process.getuid?.() ?? stats.uid
-  if (!stats.isDirectory() || (stats.mode & 0o022) !== 0 || stats.uid !== uid) {
+  const uid = ourUid()
+  if (!stats.isDirectory() || (uid !== null && ((stats.mode & 0o022) !== 0 || stats.uid !== uid))) {
     const text = `${display(directory)} is not a directory that only popfetch writes to: remove it`
     // It is not the destination's: another message may need no file there.
     throw new DeliveryError(text, concluded('ACT', 'own directory', { scope: 'message' }))

@@ -15,7 +15,7 @@ export interface Folders {
 
 export interface FolderRules {
   readonly create: boolean
-  /** Our user id; null on a system without owners. */
+  /** As `ourUid` tells it. */
   readonly uid: number | null
   /** "maildir ~/Mail", for texts. */
   readonly description: string
@@ -85,8 +85,9 @@ function check(folder: string, stats: Stats, rules: FolderRules): void {
   const shown = display(folder)
   if (stats.isSymbolicLink()) throw refusal(rules, `${shown} is a symbolic link: make it a directory of its own`)
   if (!stats.isDirectory()) throw refusal(rules, `${shown} is not a directory: name a Maildir`)
+  if (rules.uid === null) return
   if ((stats.mode & 0o002) !== 0) throw refusal(rules, `everybody may write to ${shown}: chmod o-w it`)
-  if (rules.uid === null || stats.uid === rules.uid) return
+  if (stats.uid === rules.uid) return
   const advice =
     rules.uid === 0 ? 'run popfetch as that user, or give root a Maildir of its own' : 'run popfetch as its owner'
   throw refusal(rules, `${shown} belongs to user ${stats.uid}, and popfetch runs as user ${rules.uid}: ${advice}`)

@@ -7,6 +7,7 @@
 // read-back.ts reads messages again. One rule: every wait ends, even when a file server hangs.
 import path from 'node:path'
 import type { Message, Origin } from '../../message.ts'
+import { ourUid } from '../../own-file.ts'
 import {
   type Attempt,
   type ReadableDestination,
@@ -199,7 +200,7 @@ class Maildir implements ReadableDestination {
     const { offLoop } = this.#fileSystems
     const { nowMs, reserve } = this.#context
     const { create } = this.#config
-    const uid = this.#context.uid === undefined ? (process.getuid?.() ?? null) : this.#context.uid
+    const uid = this.#context.uid === undefined ? ourUid() : this.#context.uid
     const folders = await openFolders(offLoop, path.dirname(this.#folders.tmp), {
       create,
       uid,

@@ -11,7 +11,7 @@ import type { Journal } from './lock.ts'
 export interface MboxRules {
   readonly fileSystem: FileSystem
   readonly path: string
-  /** Ours; null on a system without owners. */
+  /** As `ourUid` tells it. */
   readonly uid: number | null
   /** "mbox ~/mail/inbox", for texts. */
   readonly description: string
@@ -31,7 +31,7 @@ export async function checkMbox(rules: MboxRules): Promise<void> {
   // The lock is made beside it.
   await fileSystem.access(path.dirname(file), constants.W_OK | constants.X_OK)
   try {
-    check(await fileSystem.lstat(file), rules)
+    await check(await fileSystem.lstat(file), rules)
     await fileSystem.access(file, constants.R_OK | constants.W_OK)
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error
@@ -60,7 +60,7 @@ export async function openMboxFile(rules: MboxRules): Promise<number> {
     return fd
   }
   try {
-    check(await fileSystem.fstat(fd), rules)
+    await check(await fileSystem.fstat(fd), rules)
   } catch (error) {
     await fileSystem.close(fd)
     throw error
@@ -116,14 +116,26 @@ async function isAllOurs(fileSystem: FileSystem, fd: number, journal: Journal, s
   return true
 }
 
-function check(stats: Stats, rules: MboxRules): void {
+async function check(stats: Stats, rules: MboxRules): Promise<void> {
   if (stats.isSymbolicLink()) throw refusal(rules, LINK)
   if (!stats.isFile()) throw refusal(rules, NOT_REGULAR)
+  if (rules.uid === null) return
+  // In a spool anybody can give a second name to a file of ours that is no mbox.
+  if (stats.nlink > 1 && (await isOpenToAll(rules))) {
+    throw refusal(
+      rules,
+      `has ${stats.nlink} names (hard links) in a directory where anybody can make one: name another`,
+    )
+  }
   if ((stats.mode & 0o002) !== 0) throw refusal(rules, 'may be written to by everybody: chmod o-w it')
-  if (rules.uid === null || stats.uid === rules.uid) return
+  if (stats.uid === rules.uid) return
   const advice =
     rules.uid === 0 ? 'run popfetch as that user, or give root a file of its own' : 'run popfetch as its owner'
   throw refusal(rules, `belongs to user ${stats.uid}, and popfetch runs as user ${rules.uid}: ${advice}`)
+}
+
+async function isOpenToAll({ fileSystem, path: file }: MboxRules): Promise<boolean> {
+  return ((await fileSystem.lstat(await fileSystem.realpath(path.dirname(file)))).mode & 0o002) !== 0
 }
 
 function refusal(rules: MboxRules, text: string, cause?: unknown): DeliveryError {

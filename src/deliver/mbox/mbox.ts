@@ -3,6 +3,7 @@
 // what holds them together. One rule: every wait ends.
 import path from 'node:path'
 import type { Message, Origin } from '../../message.ts'
+import { ourUid } from '../../own-file.ts'
 import {
   type Attempt,
   type ReadableDestination,
@@ -73,7 +74,7 @@ class Mbox implements ReadableDestination {
     this.#room = new MboxRoom({
       fileSystem,
       path: file,
-      uid: context.uid === undefined ? (process.getuid?.() ?? null) : context.uid,
+      uid: context.uid === undefined ? ourUid() : context.uid,
       description,
       hostName,
       nowMs,

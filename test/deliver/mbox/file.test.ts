@@ -26,6 +26,26 @@ describe('a file that may not be written to (D103)', () => {
     expect(fs.readdirSync(path.dirname(file))).toEqual(['in'])
   })
 
+  test('with a second name is refused where anybody can make one, and taken elsewhere', async () => {
+    const file = path.join(directory(), 'in')
+    fs.writeFileSync(file, '', { mode: 0o600 })
+    fs.linkSync(file, `${file}.second`)
+    {
+      await using mbox = open(file)
+      await mbox.deliver(attempt(), message(SMALL), never)
+    }
+    fs.chmodSync(path.dirname(file), 0o1777)
+    const before = fs.readFileSync(file, 'utf8')
+    await using mbox = open(file)
+    for (const error of [
+      await failure(mbox.ready(never)),
+      await failure(mbox.deliver(attempt(), message(SMALL), never)),
+    ]) {
+      expect(error.message).toMatch(/has 2 names \(hard links\)/)
+    }
+    expect(fs.readFileSync(file, 'utf8')).toBe(before)
+  })
+
   test("of somebody else is refused, root's popfetch included", async () => {
     const file = path.join(directory(), 'in')
     fs.writeFileSync(file, '')
