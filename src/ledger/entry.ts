@@ -6,6 +6,14 @@ export interface EntryKey {
   readonly copy: number
 }
 
+/** An entry to be remembered as `seen`. */
+export interface SeenEntry {
+  readonly key: EntryKey
+  readonly listedBytes: number | null
+  /** When another program saw it first; a time to come counts as now. Null or absent: now. */
+  readonly firstSeenMs?: number | null
+}
+
 /** `open`: some delivery is not done. `delivered`: all are. `seen`: skipped by `first`, never deleted, never fetched.
  *  `held`: kept back (too large, poisonous, a loop, three unknown answers); fetched again only when a person says so. */
 export type MessageState = 'open' | 'delivered' | 'seen' | 'held'

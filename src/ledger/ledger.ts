@@ -18,7 +18,7 @@ import type {
 } from './account.ts'
 import type { Comparison } from './comparison.ts'
 import type { DestinationRecord } from './destination.ts'
-import type { EntryKey, Harm, KnownMessage } from './entry.ts'
+import type { EntryKey, Harm, KnownMessage, SeenEntry } from './entry.ts'
 import type { Lease } from './lease.ts'
 import type { Records } from './records.ts'
 
@@ -35,7 +35,16 @@ export type {
 export type { DestinationRecord, Rest, RowEntry } from './destination.ts'
 export type { Lease } from './lease.ts'
 export type * from './comparison.ts'
-export type { Delivery, DeliveryState, EntryKey, Harm, KnownMessage, MessageState, PendingDeletion } from './entry.ts'
+export type {
+  Delivery,
+  DeliveryState,
+  EntryKey,
+  Harm,
+  KnownMessage,
+  MessageState,
+  PendingDeletion,
+  SeenEntry,
+} from './entry.ts'
 
 /** One message about to be retrieved: its attempt is counted, its targets are fixed if it is new. */
 export interface Beginning {
@@ -143,10 +152,10 @@ export interface Ledger extends AsyncDisposable {
   compare(account: string): Comparison
 
   /** Remembers entries as `seen` (`first: new`, `last:N`). Existing entries stay. */
-  see(lease: Lease, seen: readonly { readonly key: EntryKey; readonly listedBytes: number | null }[]): Promise<void>
+  see(lease: Lease, seen: readonly SeenEntry[]): Promise<void>
 
   /** The same, and the account as started once all of them are durable. Cut short, it is simply done again. */
-  start(lease: Lease, seen: readonly { readonly key: EntryKey; readonly listedBytes: number | null }[]): Promise<void>
+  start(lease: Lease, seen: readonly SeenEntry[]): Promise<void>
 
   /** Before RETR: see Beginning. Each delivery named becomes `started` with its intent. */
   begin(lease: Lease, batch: readonly Beginning[]): Promise<void>

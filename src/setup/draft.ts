@@ -3,8 +3,8 @@
 //
 // `init` begins with a mail address and asks which server it has (discover.ts, by way of lookups.ts and the table of
 // providers). `import` begins with the files of an old tool: each tool is a folder (fetchmail/, getmail/, mpop/) with the
-// grammar of its file, what its settings mean, and where it put mail. netrc.ts, ini.ts and delivery-command.ts are what they
-// share. All of them give the same plain data: accounts in popfetch's terms, with remarks for what has no counterpart, and the
+// grammar of its file, what its settings mean, and where it put mail. netrc.ts, ini.ts, doubts.ts and delivery-command.ts are what
+// they share. All of them give the same plain data: accounts in popfetch's terms, with remarks for what has no counterpart, and the
 // UIDLs that the old tool had seen (imported.ts).
 // This file writes that down as the text of a configuration file: every account under a name that is allowed, a destination
 // that several share written once, remarks as comments. Pure.
@@ -37,7 +37,7 @@ export function draft({ accounts, settings, remarks }: Imported, options: DraftO
   const destinations = new DestinationNames()
   const missing: string[] = []
   const blocks = named.map(({ name, account }) => {
-    const notes = [...account.remarks]
+    const notes = [...account.warnings, ...account.remarks]
     const place = `~/.config/popfetch/${name}.password`
     const secret = written(account.secret, options.secrets)
     if (secret === null) {

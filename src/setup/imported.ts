@@ -12,11 +12,19 @@ export type ImportedSecret =
   | { readonly kind: 'env'; readonly name: string }
   | { readonly kind: 'missing' }
 
+export interface SeenUidl {
+  readonly uidl: string
+  /** When the old tool saw it first; null: its record does not say. */
+  readonly sinceMs: number | null
+}
+
+export type SeenLists = ReadonlyMap<string, readonly SeenUidl[]>
+
 export interface SeenRecord {
   /** As the old tool names it, `~` and all. */
   readonly file: string
   /** The UIDLs in the text of the file (latin1), by the mailbox they belong to. Many accounts may share a file: it is read once. */
-  readonly listsOf: (text: string) => ReadonlyMap<string, readonly string[]>
+  readonly listsOf: (text: string) => SeenLists
   /** The names that this mailbox may have there. */
   readonly keys: readonly string[]
   /** The UIDLs that the server may use for one as the old tool wrote it, that one among them. */
@@ -24,14 +32,19 @@ export interface SeenRecord {
 }
 
 /** Adds a UIDL to the list of its mailbox. */
-export function listed(lists: Map<string, string[]>, key: string, uidl: string): void {
+export function listed(lists: Map<string, SeenUidl[]>, key: string, seen: SeenUidl): void {
   const list = lists.get(key)
-  if (list === undefined) lists.set(key, [uidl])
-  else list.push(uidl)
+  if (list === undefined) lists.set(key, [seen])
+  else list.push(seen)
+}
+
+/** Seconds since 1970, as old tools write them; null: that is no time. */
+export function timeOf(text: string): number | null {
+  return /^\d{9,11}$/.test(text) ? Number(text) * 1000 : null
 }
 
 /** What an old tool's record has for a mailbox. */
-export function uidlsOf({ keys }: SeenRecord, lists: ReadonlyMap<string, readonly string[]>): readonly string[] {
+export function uidlsOf({ keys }: SeenRecord, lists: SeenLists): readonly SeenUidl[] {
   return [...new Set(keys)].flatMap((key) => lists.get(key) ?? [])
 }
 
@@ -50,6 +63,8 @@ export interface ImportedAccount {
   readonly keys: Written
   /** Destinations, each as it would be written in place. */
   readonly deliver: readonly Written[]
+  /** What could not be read with certainty (doubts.ts): told at once, and written as a comment. */
+  readonly warnings: readonly string[]
   /** Settings that have no counterpart, or mean something else here. */
   readonly remarks: readonly string[]
   /** The old tool did not poll it by itself, or popfetch cannot: it is written as a comment. */

@@ -13,6 +13,7 @@ function account(name: string, rest: Partial<ImportedAccount> = {}): ImportedAcc
     secretKey: 'password',
     keys: {},
     deliver: [{ type: 'maildir', path: '~/Mail' }],
+    warnings: [],
     remarks: [],
     off: false,
     seen: { file: '', listsOf: () => new Map(), keys: [], spellings: asWritten },

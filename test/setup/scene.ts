@@ -32,5 +32,5 @@ export function written(imported: Imported, secrets: 'written' | 'elsewhere' = '
 
 /** The UIDLs that a record of an old tool has for a mailbox. */
 export function seenIn(seen: SeenRecord | null | undefined, text: string): readonly string[] {
-  return seen ? uidlsOf(seen, seen.listsOf(text)) : []
+  return seen ? uidlsOf(seen, seen.listsOf(text)).map(({ uidl }) => uidl) : []
 }

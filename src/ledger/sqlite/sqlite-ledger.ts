@@ -106,8 +106,8 @@ export class SqliteLedger implements Ledger {
   }
 
   see(lease: Lease, seen: Parameters<Ledger['see']>[1]): Promise<void> {
-    return this.#access.changeAll(lease, seen, ({ key, listedBytes }, id, nowMs) =>
-      this.#messages.see(id, key, listedBytes, nowMs),
+    return this.#access.changeAll(lease, seen, ({ key, listedBytes, firstSeenMs }, id, nowMs) =>
+      this.#messages.see(id, key, listedBytes, Math.min(firstSeenMs ?? nowMs, nowMs)),
     )
   }
 

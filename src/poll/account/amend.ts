@@ -8,8 +8,9 @@ export interface SeenElsewhere {
   readonly identity: AccountIdentity
   /** How many messages it was. */
   readonly count: number
-  /** The UIDLs they may have: as many, or more where a spelling is in doubt. */
-  readonly uidls: readonly string[]
+  /** The UIDLs they may have, and when the other program saw each first (null: unknown): as many, or more where a spelling is
+   *  in doubt. */
+  readonly uidls: ReadonlyMap<string, number | null>
 }
 
 /** Remembers them as seen, which is neither fetched nor deleted. What is known of the account already stays as it is. */
@@ -17,12 +18,12 @@ export async function rememberSeen(ledger: Ledger, lease: Lease, seen: SeenElsew
   const record = await ledger.admit(lease, seen.identity)
   await ledger.start(
     lease,
-    seen.uidls.map((uidl) => ({ key: { uidl, copy: 0 }, listedBytes: null })),
+    [...seen.uidls].map(([uidl, firstSeenMs]) => ({ key: { uidl, copy: 0 }, listedBytes: null, firstSeenMs })),
   )
   if (record.started) return
   // `alive`: a listing with nearly none of them means other UIDLs, or another mailbox, and everything would come twice
-  // (S020). `uidls`: so would a listing without any (P084).
-  const facts = { alive: String(seen.count), uidls: 'given' }
+  // (S020). `uidls`: so would a listing without any (P084). `imported`: the first listing must have at least one of them.
+  const facts = { alive: String(seen.count), uidls: 'given', imported: String(seen.count) }
   await ledger.finish(lease, { identity: seen.identity, health: record, facts, wholeListing: false, mark: null })
 }
 

@@ -186,12 +186,13 @@ export class History {
   /** What the guards look at. */
   guardView(plan: Plan) {
     const { options, configuration } = this.#run
-    const { alive, delete: lastDelete } = this.record.facts
+    const { alive, imported, delete: lastDelete } = this.record.facts
     return {
       account: this.#account.name,
       plan,
       hasHistory: this.record.known > 0 && this.takingOver?.why !== 'lost',
       lastAlive: numberOf(alive),
+      imported: numberOf(imported),
       lastDelete: lastDelete ?? null,
       delete: deleteText(this.#account),
       firstWritten: this.#account.first.kind !== 'default',
@@ -211,6 +212,7 @@ export class History {
     if (error === null) {
       const { lastMs, beforeMs } = this.ages.checkpoints
       this.#facts['delete'] = deleteText(this.#account)
+      if (this.record.facts['imported'] !== undefined) this.#facts['imported'] = null
       this.#facts['clock'] = lastMs === null ? null : String(lastMs)
       this.#facts['clockBefore'] = beforeMs === null ? null : String(beforeMs)
       this.#facts['sizes'] = this.sizes.exact ? 'exact' : 'hints'

@@ -10,6 +10,8 @@ export interface GuardView {
   readonly hasHistory: boolean
   /** Delivered messages that were still listed after the last poll and not deleted by it; null: not recorded yet. */
   readonly lastAlive: number | null
+  /** How many messages another program's record has, while no listing was compared with it; null: there is none. */
+  readonly imported: number | null
   /** `delete` as it was at the last poll; null: not recorded yet. */
   readonly lastDelete: string | null
   readonly delete: string
@@ -27,9 +29,19 @@ const MOST_FIRST = 1000
 
 /** Throws the guard's error. */
 export function guard(view: GuardView): void {
+  recordFits(view)
   uidsChanged(view)
   deletions(view)
   firstPoll(view)
+}
+
+/** M002, a misread record: where none of it is listed, it was misread, or belongs to another mailbox. */
+function recordFits({ account, plan, imported, acceptNewIds }: GuardView): void {
+  if (acceptNewIds || imported === null || plan.new === 0 || plan.new < plan.listed) return
+  throw guardError(
+    'ERR_UIDS_CHANGED',
+    `the record that was imported for ${account} has ${imported} messages, and the server lists none of them: it may be of another mailbox, or out of date, and all ${plan.listed} messages would be fetched. To fetch them: popfetch --accept-new-ids ${account}`,
+  )
 }
 
 /** S020: a mailbox that was rebuilt shows all its messages under new UIDs; they must not come again. */

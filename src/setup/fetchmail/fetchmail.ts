@@ -5,6 +5,7 @@ import { isLoopback } from '../../config/values/host.ts'
 import { formatDuration } from '../../config/values/quantity.ts'
 import type { Written } from '../../config/values/written.ts'
 import { display } from '../../display.ts'
+import { Doubts } from '../doubts.ts'
 import { fetchmailDelivery } from './delivery.ts'
 import { parseFetchmail, type FetchmailEntry, type FetchmailUser, type Options } from './grammar.ts'
 import { mechanismNamed } from '../../pop3/sign-in/mechanisms.ts'
@@ -19,6 +20,8 @@ import {
   type ImportContext,
   type Imported,
   type ImportedAccount,
+  type SeenLists,
+  type SeenUidl,
 } from '../imported.ts'
 
 const PORTS: Readonly<Record<string, number>> = { pop3: 110, 'pop-3': 110, pop3s: 995 }
@@ -69,7 +72,7 @@ export function importFetchmail(text: string, context: ImportContext & { readonl
   const remarks = strangeLines.map((line) => `line ${line} of the old file has a word that fetchmail does not know`)
   if (settings['syslog'] === true) remarks.push('set syslog: popfetch writes a file (log.file), or standard error')
   if (settings['postmaster'] !== undefined) remarks.push('set postmaster: no mail is ever bounced or sent elsewhere')
-  const file = { ...context, daemonSeconds, idfile }
+  const file = { ...context, daemonSeconds, idfile, hasStrangeLines: strangeLines.length > 0 }
   return {
     accounts: entries.flatMap((entry) =>
       entry.users.length === 0
@@ -88,13 +91,18 @@ export function importFetchmail(text: string, context: ImportContext & { readonl
 interface FileContext extends ImportContext {
   readonly daemonSeconds: number
   readonly idfile: string
+  /** fetchmail itself would not have used the file. */
+  readonly hasStrangeLines: boolean
 }
 
 function accountOf(entry: FetchmailEntry, user: FetchmailUser, context: FileContext): ImportedAccount {
-  const { daemonSeconds, idfile } = context
+  const { daemonSeconds, idfile, hasStrangeLines } = context
   const server = entry.options
   const options = user.options
   const remarks: string[] = []
+  const doubts = new Doubts()
+  if (hasStrangeLines) doubts.note("the old file has a word that is not one of fetchmail's, it may have meant keep")
+  const count = (from: Options, name: string): number => doubts.count(name, string(from[name]) ?? undefined)
   const host = hostOf(string(server['via']) ?? entry.name)
   const remote = user.remote ?? context.localUser
   const service = string(server['service']) ?? string(server['port'])
@@ -105,6 +113,10 @@ function accountOf(entry: FetchmailEntry, user: FetchmailUser, context: FileCont
   const auth = authOf(server, remarks)
   const { deliver, remarks: told } = fetchmailDelivery(server, user, context)
   remarks.push(...told, ...fetched(options), ...missed({ ...server, ...options }))
+  const limit = count(options, 'fetchlimit') || null
+  const maxSize = sizeText(count(options, 'limit'))
+  const poll = pollOf(count(server, 'interval'), daemonSeconds, remarks)
+  const timeoutSeconds = count(server, 'timeout')
   return {
     name: entry.users.length > 1 ? `${remote.replace(/@.*/, '')}-${entry.name}` : entry.name,
     host,
@@ -118,13 +130,14 @@ function accountOf(entry: FetchmailEntry, user: FetchmailUser, context: FileCont
       clientCert: string(options['sslcert']),
       clientKey: string(options['sslkey']) ?? (options['sslcert'] === undefined ? null : options['sslcert']),
       auth,
-      delete: options['keep'] === true ? 'never' : 'after-delivery',
-      limit: number(options['fetchlimit']) || null,
-      maxSize: sizeText(number(options['limit'])),
-      poll: pollOf(server, daemonSeconds, remarks),
-      timeout: number(server['timeout']) > 0 ? `${number(server['timeout'])}s` : null,
+      delete: doubts.deletion(options['keep'] === true ? 'never' : 'after-delivery'),
+      limit,
+      maxSize,
+      poll,
+      timeout: timeoutSeconds > 0 ? `${timeoutSeconds}s` : null,
     } satisfies Written),
     deliver,
+    warnings: doubts.warnings,
     remarks,
     off: entry.skip || !isOurs,
     seen: { file: idfile, listsOf: fetchids, keys: headsOf(remote, [host, entry.name]), spellings: asWritten },
@@ -171,8 +184,7 @@ function passwordOf(options: Options, fromNetrc: string | null): ImportedAccount
   return writtenSecret(string(options['password']) ?? fromNetrc)
 }
 
-function pollOf(server: Options, daemonSeconds: number, remarks: string[]): string | null {
-  const interval = number(server['interval'])
+function pollOf(interval: number, daemonSeconds: number, remarks: string[]): string | null {
   if (interval <= 1) return null
   if (daemonSeconds > 0) return formatDuration(interval * daemonSeconds * 1000)
   remarks.push(`interval ${interval}: write how often the background process polls it as poll`)
@@ -195,12 +207,15 @@ function missed(options: Options): readonly string[] {
 }
 
 /** `USER@HOST UIDL` a line; very old files have `HOST USER UIDL`. */
-function fetchids(text: string): ReadonlyMap<string, readonly string[]> {
-  const lists = new Map<string, string[]>()
+function fetchids(text: string): SeenLists {
+  const lists = new Map<string, SeenUidl[]>()
   for (const line of filledLines(text)) {
     const written = line.trimEnd()
     const at = written.lastIndexOf(' ')
-    if (at > 0) listed(lists, written.slice(0, at).trim().toLowerCase(), written.slice(at + 1))
+    if (at > 0) {
+      const seen = { uidl: written.slice(at + 1), sinceMs: null }
+      listed(lists, written.slice(0, at).trim().toLowerCase(), seen)
+    }
   }
   return lists
 }

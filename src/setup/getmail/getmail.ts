@@ -2,6 +2,7 @@
 // delivery.ts, the format of the file is ini.ts. Pure.
 import { isLoopback } from '../../config/values/host.ts'
 import { display } from '../../display.ts'
+import { Doubts } from '../doubts.ts'
 import { getmailDelivery } from './delivery.ts'
 import {
   hostOf,
@@ -11,6 +12,9 @@ import {
   type ImportContext,
   type Imported,
   type ImportedAccount,
+  type SeenLists,
+  type SeenUidl,
+  timeOf,
 } from '../imported.ts'
 import { parseIni, parseStrings, pathOf, type Section } from '../ini.ts'
 import { filledLines } from '../text.ts'
@@ -33,6 +37,9 @@ const WITHOUT_COUNTERPART: Readonly<Record<string, string>> = {
   envelope_recipient: 'popfetch does not sort by recipients; route sorts by what the header says',
   message_log_syslog: 'popfetch writes a file (log.file)',
 }
+
+/** As Python's configparser reads them, in any case. */
+const SWITCH = { on: ['1', 'true', 'yes', 'on'], off: ['0', 'false', 'no', 'off'] }
 
 export function importGetmail(text: string, place: GetmailContext): Imported {
   const sections = parseIni(text)
@@ -63,6 +70,9 @@ function accountOf(
   place: GetmailContext,
 ): ImportedAccount {
   const remarks: string[] = []
+  const doubts = new Doubts()
+  const isOn = (section: Section, name: string, otherwise: boolean): boolean =>
+    doubts.switched(name, section[name]?.toLowerCase(), SWITCH, otherwise)
   const { type = '', server = '', username = '' } = retriever
   const isPop3 = type.includes('POP3') || type === 'MultidropSDPSRetriever'
   const tls = type.includes('SSL') ? 'implicit' : 'none'
@@ -75,16 +85,21 @@ function accountOf(
     remarks.push('multi-drop: popfetch does not sort by recipients; all mail goes to one place')
   if (type.startsWith('BrokenUIDL'))
     remarks.push(`${type}: not needed, popfetch tells messages apart by their header where UIDLs cannot`)
-  if (truth(options['read_all'], true))
+  if (isOn(options, 'read_all', true))
     remarks.push('read_all: getmail fetched everything each time; popfetch fetches each message once')
   const { deliver, remarks: told } = getmailDelivery(sections, {
-    trace: truth(options['received'], true),
+    trace: isOn(options, 'received', true),
     localUser: place.localUser,
   })
-  if (options['delivered_to'] !== undefined && truth(options['delivered_to'], true)) {
+  if (options['delivered_to'] !== undefined && isOn(options, 'delivered_to', true)) {
     remarks.push('delivered_to: no Delivered-To field is added; label: true adds X-Popfetch-Account')
   }
   remarks.push(...told, ...missed({ ...retriever, ...options }))
+  const auth = isOn(retriever, 'use_apop', false) ? 'apop' : null
+  const limit = doubts.count('max_messages_per_session', options['max_messages_per_session']) || null
+  const maxSize = sizeText(doubts.count('max_message_size', options['max_message_size']))
+  const timeoutSeconds = doubts.count('timeout', retriever['timeout'])
+  const policy = deleteOf(options, isOn(options, 'delete', false), doubts, remarks)
   return {
     name: place.name === 'getmailrc' ? server : place.name.replace(/\.[A-Za-z]+$/, ''),
     host,
@@ -98,13 +113,14 @@ function accountOf(
       clientCert: pathOf(retriever['certfile']),
       clientKey: pathOf(retriever['keyfile']) ?? pathOf(retriever['certfile']),
       pin: pinOf(retriever['ssl_fingerprints'], remarks),
-      auth: truth(retriever['use_apop'], false) ? 'apop' : null,
-      delete: deleteOf(options, remarks),
-      limit: number(options['max_messages_per_session']) || null,
-      maxSize: sizeText(number(options['max_message_size'])),
-      timeout: number(retriever['timeout']) > 0 ? `${number(retriever['timeout'])}s` : null,
+      auth,
+      delete: doubts.deletion(policy),
+      limit,
+      maxSize,
+      timeout: timeoutSeconds > 0 ? `${timeoutSeconds}s` : null,
     }),
     deliver,
+    warnings: doubts.warnings,
     remarks,
     off: !isPop3,
     seen: {
@@ -121,9 +137,10 @@ function secretFrom(retriever: Section, fromNetrc: string | null): ImportedAccou
   return run.length > 0 ? { kind: 'command', run } : writtenSecret(retriever['password'] ?? fromNetrc)
 }
 
-function deleteOf(options: Section, remarks: string[]): string {
-  if (truth(options['delete'], false)) return 'after-delivery'
-  const days = number(options['delete_after'])
+/** `delete` goes before `delete_after`, as in getmail. */
+function deleteOf(options: Section, isDelete: boolean, doubts: Doubts, remarks: string[]): string {
+  const days = doubts.count('delete_after', options['delete_after'])
+  if (isDelete) return 'after-delivery'
   if (days === 0) return 'never'
   remarks.push(
     `delete_after: what getmail had fetched is never deleted; only what popfetch delivers, ${days} days after it saw it first`,
@@ -151,26 +168,18 @@ function oldmailName(server: string, port: number, user: string): string {
   return `oldmail-${server}-${port}-${user}`.replace(/[/\\:;<>|]+/g, '-')
 }
 
-/** `UIDL NUL TIME` a line. One mailbox has the file for itself. */
-function oldmail(text: string): ReadonlyMap<string, readonly string[]> {
-  const uidls: string[] = []
+/** `UIDL NUL TIME` a line, in seconds since 1970. One mailbox has the file for itself. */
+function oldmail(text: string): SeenLists {
+  const seen: SeenUidl[] = []
   for (const line of filledLines(text)) {
     const at = line.indexOf('\0')
     const uidl = at < 0 ? '' : line.slice(0, at).trim()
-    if (uidl !== '') uidls.push(uidl)
+    if (uidl !== '') seen.push({ uidl, sinceMs: timeOf(line.slice(at + 1).trim()) })
   }
-  return new Map([['', uidls]])
+  return new Map([['', seen]])
 }
 
 /** getmail writes `-` for `/`. What makes UIDLs with slashes (base64) makes none with hyphens. */
 function spellings(uidl: string): readonly string[] {
   return uidl.includes('-') ? [uidl, uidl.replaceAll('-', '/')] : [uidl]
-}
-
-function truth(text: string | undefined, otherwise: boolean): boolean {
-  return text === undefined ? otherwise : ['1', 'true', 'yes', 'on'].includes(text.toLowerCase())
-}
-
-function number(text: string | undefined): number {
-  return text !== undefined && /^\d{1,12}$/.test(text) ? Number(text) : 0
 }

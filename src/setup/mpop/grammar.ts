@@ -7,6 +7,8 @@ export type Settings = Readonly<Record<string, string | undefined>>
 export interface MpopAccount {
   readonly name: string
   readonly settings: Settings
+  /** An `eval` stands in it, or in what it inherits from. */
+  readonly evals: boolean
 }
 
 export interface MpopFile {
@@ -28,6 +30,8 @@ const MOST_PARENTS = 100
 export function mpopAccounts(text: string): MpopFile {
   const accounts = new Map<string, Record<string, string | undefined>>()
   const evalLines: number[] = []
+  // By the settings that they stand among; `null`: before any heading.
+  const evaluated = new Set<object | null>()
   const strangeLines: number[] = []
   let defaults = named<string | undefined>()
   // Settings before any heading belong to an account called default.
@@ -44,15 +48,27 @@ export function mpopAccounts(text: string): MpopFile {
       if (parents.length > MOST_PARENTS) strangeLines.push(index + 1)
       const own = Object.assign(named<string | undefined>(), defaults)
       for (const parent of parents.slice(0, MOST_PARENTS)) Object.assign(own, accounts.get(unquoted(parent)))
+      if (
+        evaluated.has(defaults) ||
+        parents.some((parent) => evaluated.has(accounts.get(unquoted(parent)) ?? defaults))
+      )
+        evaluated.add(own)
       current = own
       accounts.set(unquoted(name), current)
-    } else if (word === 'eval') evalLines.push(index + 1)
-    else if (NAMES.has(word)) {
+    } else if (word === 'eval') {
+      evalLines.push(index + 1)
+      evaluated.add(current)
+    } else if (NAMES.has(word)) {
       if (current === null) accounts.set('default', (current = named()))
       current[word] = unquoted(rest)
     } else strangeLines.push(index + 1)
   }
-  return { accounts: [...accounts].map(([name, settings]) => ({ name, settings })), evalLines, strangeLines }
+  const evals = (settings: object): boolean => evaluated.has(null) || evaluated.has(settings)
+  return {
+    accounts: [...accounts].map(([name, settings]) => ({ name, settings, evals: evals(settings) })),
+    evalLines,
+    strangeLines,
+  }
 }
 
 function unquoted(text: string): string {

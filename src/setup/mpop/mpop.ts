@@ -1,10 +1,12 @@
 // What an .mpoprc means in popfetch's configuration, and which UIDLs the files of its accounts have. `eval` lines are not run. Its
 // grammar is grammar.ts. Pure.
 import { isDeepStrictEqual } from 'node:util'
+import { formatDuration } from '../../config/values/quantity.ts'
 import { isLoopback } from '../../config/values/host.ts'
 import type { Written } from '../../config/values/written.ts'
 import { display } from '../../display.ts'
 import { commandDestination } from '../delivery-command.ts'
+import { Doubts } from '../doubts.ts'
 import { mechanismNamed } from '../../pop3/sign-in/mechanisms.ts'
 import {
   asWritten,
@@ -16,6 +18,9 @@ import {
   type ImportContext,
   type Imported,
   type ImportedAccount,
+  type SeenLists,
+  type SeenUidl,
+  timeOf,
 } from '../imported.ts'
 import { filledLines } from '../text.ts'
 import { mpopAccounts, type MpopAccount, type Settings } from './grammar.ts'
@@ -33,9 +38,14 @@ const WITHOUT_COUNTERPART: Readonly<Record<string, string>> = {
   filter: 'there are no filters: route and maxSize sort by header and size',
 }
 
+/** A hundred years, as the configuration has it. */
+const LONGEST_AGE_SECONDS = 36_500 * 86_400
+
+const SWITCH = { on: ['', 'on'], off: ['off'] }
+
 export function importMpop(text: string, context: ImportContext): Imported {
   const { accounts, strangeLines, evalLines } = mpopAccounts(text)
-  const imported = accounts.map((account) => accountOf(account, context))
+  const imported = accounts.map((account) => accountOf(account, context, strangeLines.length > 0))
   // `account default : other` is how mpop names its usual account: the same mailbox once more.
   const isTwin = (account: ImportedAccount): boolean =>
     account.name === 'default' &&
@@ -54,14 +64,26 @@ function comparable(account: ImportedAccount): object {
   return { ...account, name: '', seen: account.seen?.file }
 }
 
-function accountOf({ name, settings }: MpopAccount, context: ImportContext): ImportedAccount {
+/** `hasStrangeLines`: mpop itself would not have used the file. */
+function accountOf(
+  { name, settings, evals }: MpopAccount,
+  context: ImportContext,
+  hasStrangeLines: boolean,
+): ImportedAccount {
   const remarks: string[] = []
+  const doubts = new Doubts()
+  if (hasStrangeLines) doubts.note("a line of the old file is not one of mpop's, it may have changed what follows")
+  if (evals) doubts.note('an eval of the old file was not run, it may give any setting')
   const { host = '', user = '' } = settings
-  const tls = tlsOf(hostOf(host), settings, remarks)
+  const tls = tlsOf(hostOf(host), settings, doubts, remarks)
   const auth = authOf(settings, remarks)
-  if (!isOn(settings['only_new'], true)) remarks.push('only_new off: each message is fetched once')
+  if (!isOn(settings, 'only_new', true, doubts)) remarks.push('only_new off: each message is fetched once')
   const trust = settings['tls_trust_file'] ?? 'system'
-  const keep = isOn(settings['keep'], false)
+  const deliver = deliveryOf(settings, doubts, remarks)
+  const policy = deleteOf(settings['keep'], doubts, remarks)
+  const maxSize = sizeText(sizeOf('skipsize', settings, doubts) || sizeOf('killsize', settings, doubts))
+  const timeout = timeoutOf(settings['timeout'], doubts)
+  const pipelining = pipeliningOf(settings['pipelining'], doubts)
   return {
     name,
     host: hostOf(host),
@@ -76,13 +98,14 @@ function accountOf({ name, settings }: MpopAccount, context: ImportContext): Imp
       clientCert: settings['tls_cert_file'] || null,
       clientKey: settings['tls_key_file'] || null,
       auth,
-      delete: keep ? 'never' : 'after-delivery',
-      maxSize: sizeText(sizeOf(settings['skipsize']) || sizeOf(settings['killsize'])),
-      timeout: /^\d{1,5}$/.test(settings['timeout'] ?? '') ? `${settings['timeout']}s` : null,
-      pipelining: settings['pipelining'] === 'off' ? 'off' : null,
+      delete: doubts.deletion(policy),
+      maxSize,
+      timeout,
+      pipelining,
       proxy: settings['proxy_host'] ? `socks5://${settings['proxy_host']}:${settings['proxy_port'] || '1080'}` : null,
     }),
-    deliver: deliveryOf(settings, remarks),
+    deliver,
+    warnings: doubts.warnings,
     remarks: [...remarks, ...missed(settings)],
     off: false,
     seen: {
@@ -94,18 +117,61 @@ function accountOf({ name, settings }: MpopAccount, context: ImportContext): Imp
   }
 }
 
-function tlsOf(host: string, settings: Settings, remarks: string[]): 'implicit' | 'starttls' | 'none' {
-  if (!isOn(settings['tls'], false)) {
+/** `keep` is a switch, or how long a message stays from when mpop saw it first: `1d 11h 60m`. */
+function deleteOf(keep: string | undefined, doubts: Doubts, remarks: string[]): string {
+  if (keep === '' || keep === 'on') return 'never'
+  if (keep === undefined || keep === 'off') return 'after-delivery'
+  const ageSeconds = retentionOf(keep)
+  if (ageSeconds === null) {
+    doubts.unknownWord('keep', keep)
+    return 'never'
+  }
+  if (ageSeconds === 0) return 'after-delivery'
+  const age = formatDuration(ageSeconds * 1000)
+  remarks.push(
+    `keep ${display(keep, 30)}: what mpop had fetched is never deleted; only what popfetch delivers, ${age} after it saw it first`,
+  )
+  return age
+}
+
+const UNIT_SECONDS: Readonly<Record<string, number>> = { d: 86_400, h: 3600, m: 60, s: 1 }
+
+/** Null: no duration. */
+function retentionOf(text: string): number | null {
+  if (!/^(?:\s*\d{1,9}[dhms])+$/.test(text)) return null
+  const parts = text.matchAll(/(\d+)([dhms])/g)
+  const seconds = [...parts].map(([, digits = '', unit = '']) => Number(digits) * (UNIT_SECONDS[unit] ?? 0))
+  const sum = seconds.reduce((total, each) => total + each, 0)
+  return sum <= LONGEST_AGE_SECONDS ? sum : null
+}
+
+function timeoutOf(text: string | undefined, doubts: Doubts): string | null {
+  if (text === undefined || text === 'off') return null
+  const seconds = doubts.count('timeout', text)
+  return seconds > 0 ? `${seconds}s` : null
+}
+
+function pipeliningOf(text: string | undefined, doubts: Doubts): 'off' | null {
+  if (text === 'auto') return null
+  return doubts.switched('pipelining', text, SWITCH, true) ? null : 'off'
+}
+
+function tlsOf(host: string, settings: Settings, doubts: Doubts, remarks: string[]): 'implicit' | 'starttls' | 'none' {
+  // Who wrote some word for tls did not mean to go without.
+  const isPlain = !isOn(settings, 'tls', false, doubts) && (settings['tls'] ?? 'off') === 'off'
+  const isStarttls = isOn(settings, 'tls_starttls', true, doubts)
+  const isChecked = isOn(settings, 'tls_certcheck', true, doubts)
+  if (isPlain) {
     if (!isLoopback(host))
       remarks.push('tls off: the password goes unencrypted, as it did: try tls: starttls, or no tls line at all')
     return 'none'
   }
-  if (!isOn(settings['tls_certcheck'], true) || settings['tls_trust_file'] === '') {
+  if (!isChecked || settings['tls_trust_file'] === '') {
     remarks.push(
       'tls_certcheck off: the certificate is checked now; ca or pin accept one that is not signed by the usual authorities',
     )
   }
-  return isOn(settings['tls_starttls'], true) ? 'starttls' : 'implicit'
+  return isStarttls ? 'starttls' : 'implicit'
 }
 
 function authOf(settings: Settings, remarks: string[]): string | null {
@@ -126,9 +192,9 @@ function secretFrom(settings: Settings, context: ImportContext, remarks: string[
   return { kind: 'command', run: ['secret-tool', 'lookup', 'host', host, 'service', 'pop3', 'user', user] }
 }
 
-function deliveryOf(settings: Settings, remarks: string[]): readonly Written[] {
+function deliveryOf(settings: Settings, doubts: Doubts, remarks: string[]): readonly Written[] {
   const [, method = '', argument = ''] = /^(\w*)[\s,]*(.*)$/.exec(settings['delivery'] ?? '') ?? []
-  const trace = isOn(settings['received_header'], true) ? {} : { trace: false }
+  const trace = isOn(settings, 'received_header', true, doubts) ? {} : { trace: false }
   if (method === 'maildir' || method === 'mbox') return [{ type: method, path: argument, ...trace }]
   if (method === 'mda') return [{ ...commandDestination(argument, null), ...trace }]
   remarks.push(
@@ -154,27 +220,39 @@ function missed(settings: Settings): readonly string[] {
   })
 }
 
-function isOn(value: string | undefined, otherwise: boolean): boolean {
-  return value === undefined ? otherwise : value === '' || value === 'on'
+function isOn(settings: Settings, name: string, otherwise: boolean, doubts: Doubts): boolean {
+  return doubts.switched(name, settings[name], SWITCH, otherwise)
 }
 
 /** Bytes, or kibibytes and mebibytes with `k` and `m`; 0: none. */
-function sizeOf(text: string | undefined): number {
-  const [, digits, unit = ''] = /^(\d{1,12})([km]?)$/i.exec(text ?? '') ?? []
-  const factor = unit.toLowerCase() === 'k' ? 1024 : unit.toLowerCase() === 'm' ? 1024 * 1024 : 1
-  return digits === undefined ? 0 : Number(digits) * factor
+function sizeOf(name: string, settings: Settings, doubts: Doubts): number {
+  const text = settings[name]
+  if (text === undefined || text === 'off') return 0
+  const [, digits, unit = ''] = /^(\d{1,12})([km]?)$/.exec(text) ?? []
+  if (digits === undefined) {
+    doubts.unknownWord(name, text)
+    return 0
+  }
+  return Number(digits) * (unit === 'k' ? 1024 : unit === 'm' ? 1024 * 1024 : 1)
 }
 
-/** ` COUNT HOST USER` begins a list, then a UIDL a line. */
-function uidls(text: string): ReadonlyMap<string, readonly string[]> {
-  const lists = new Map<string, string[]>()
+/** ` COUNT HOST USER` begins a list, then a line for each message: its UIDL, and from 1.4.23 on the seconds since 1970 when mpop
+ *  saw it first. Comments stand before the first list only: a UIDL may begin with `#`. */
+function uidls(text: string): SeenLists {
+  const lists = new Map<string, SeenUidl[]>()
   let whose: string | null = null
   for (const line of filledLines(text)) {
     const [, host, login = ''] = /^ \d+ (\S+) (.*)$/.exec(line) ?? []
     if (host !== undefined) whose = mailboxOf(host, login)
-    else if (whose !== null && !line.startsWith('#')) listed(lists, whose, line)
+    else if (whose !== null) listed(lists, whose, seenOf(line))
   }
   return lists
+}
+
+function seenOf(line: string): SeenUidl {
+  const at = line.lastIndexOf(' ')
+  const sinceMs = at > 0 ? timeOf(line.slice(at + 1)) : null
+  return { uidl: sinceMs === null ? line : line.slice(0, at), sinceMs }
 }
 
 function mailboxOf(host: string, login: string): string {

@@ -21,6 +21,7 @@ const view: GuardView = {
   plan,
   hasHistory: true,
   lastAlive: null,
+  imported: null,
   lastDelete: 'never',
   delete: 'never',
   firstWritten: false,
@@ -90,5 +91,21 @@ describe('the guard of the first poll', () => {
     ['there is history', { ...flood, hasHistory: true }],
     ['there are 1000', { ...flood, plan: { ...plan, listed: 1000 } }],
     ['--yes was given', { ...flood, yes: true }],
+  ])('lets through when %s', (_, facts) => expect(codeOf(facts)).toBeNull())
+})
+
+describe('the guard of an imported record', () => {
+  const misread = { imported: 2, plan: { ...plan, listed: 3, new: 3 } }
+
+  test('stops before all comes again, when the server lists nothing of it', () => {
+    expect(codeOf(misread)).toBe('ERR_UIDS_CHANGED')
+    expect(() => guard({ ...view, ...misread })).toThrow('popfetch --accept-new-ids old-isp')
+  })
+
+  test.each([
+    ['one of it is listed', { ...misread, plan: { ...plan, listed: 3, new: 2 } }],
+    ['nothing is listed', { ...misread, plan }],
+    ['there is no such record', { ...misread, imported: null }],
+    ['--accept-new-ids was given', { ...misread, acceptNewIds: true }],
   ])('lets through when %s', (_, facts) => expect(codeOf(facts)).toBeNull())
 })

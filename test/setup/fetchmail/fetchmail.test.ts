@@ -32,6 +32,16 @@ describe('a .fetchmailrc', () => {
     expect(accounts['a.example']?.['delete']).toBe(policy)
   })
 
+  test.each(['kepp', 'limit 5MB', 'interval often', 'fetchlimit ten', 'timeout soon'])(
+    'with "%s", which popfetch cannot read, deletes nothing, and warns',
+    (words) => {
+      const text = `poll a.example proto pop3 user u pass p ssl ${words}`
+      expect(file(text).accounts['a.example']?.['delete']).toBe('never')
+      const [warning] = imported(text).accounts[0]?.warnings ?? []
+      expect(file(text).text).toContain(`# ${warning}`)
+    },
+  )
+
   test('with several users of one server, and options of each', () => {
     const { accounts, destinations } = file(`
       poll pop.example.net proto pop3 port 3111

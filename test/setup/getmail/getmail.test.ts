@@ -31,6 +31,34 @@ describe('a getmailrc', () => {
     expect(destinations).toEqual({ inbox: { type: 'maildir', path: '~/Mail' } })
   })
 
+  test.each([
+    ['delete = yes', 'after-delivery'],
+    ['delete = TRUE', 'after-delivery'],
+    ['delete = off', 'never'],
+    ['delete_after = 30', '30d'],
+    ['delete = true\ndelete_after = 30', 'after-delivery'],
+  ])('with "%s" deletes %s', (lines, policy) => {
+    const text = `${RETRIEVER}${MAILDIR}[options]\nread_all = false\n${lines}\n`
+    expect(file(text).accounts['pop.example.net']?.['delete']).toBe(policy)
+    expect(imported(text).accounts[0]?.warnings).toEqual([])
+  })
+
+  test.each([
+    'delete = perhaps',
+    'delete = true ; for now',
+    'delete = true\ndelete_after = 30 days',
+    'delete = true\nread_all = never',
+    'delete = true\nreceived = 2',
+    'delete = true\nmax_message_size = 5MB',
+    'delete = true\nmax_messages_per_session = -1',
+  ])('with "%s", which popfetch cannot read, deletes nothing, and warns', (lines) => {
+    const text = `${RETRIEVER}${MAILDIR}[options]\n${lines}\n`
+    expect(file(text).accounts['pop.example.net']?.['delete']).toBe('never')
+    const warnings = imported(text).accounts[0]?.warnings ?? []
+    expect(warnings).toHaveLength(1)
+    expect(file(text).text).toContain(`# ${warnings[0]}`)
+  })
+
   test('with another name gives it to the account', () => {
     expect(Object.keys(written(imported(RETRIEVER + MAILDIR, 'work.rc')).accounts)).toEqual(['work'])
   })

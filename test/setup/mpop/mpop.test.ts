@@ -65,6 +65,58 @@ account default : first
     expect(file(base + lines).accounts['a']).toMatchObject(keys)
   })
 
+  test.each([
+    ['', 'after-delivery'],
+    ['keep', 'never'],
+    ['keep on', 'never'],
+    ['keep off', 'after-delivery'],
+    ['keep 30d', '30d'],
+    ['keep "30d"', '30d'],
+    ['keep 1d12h', '36h'],
+    ['keep 1d 11h 60m', '36h'],
+    ['keep 90s', '90s'],
+    ['keep 0d', 'after-delivery'],
+  ])('with "%s" deletes %s', (line, policy) => {
+    const { accounts } = file(base + line)
+    expect(accounts['a']?.['delete']).toBe(policy)
+    expect(imported(base + line).accounts[0]?.warnings).toEqual([])
+  })
+
+  test.each([
+    'keep forever',
+    'keep On',
+    'keep yes',
+    'keep no',
+    'keep 30',
+    'keep 30D',
+    'keep 30d x',
+    'keep -1d',
+    'keep 36501d',
+    'tls yes',
+    'tls_starttls no',
+    'tls_certcheck maybe',
+    'received_header true',
+    'only_new 0',
+    'pipelining on off',
+    'skipsize 5M',
+    'killsize much',
+    'timeout soon',
+    'kepp on',
+    'eval echo keep on',
+  ])('with "%s", which popfetch cannot read, deletes nothing, and warns', (line) => {
+    const { accounts, text } = file(base + line)
+    expect(accounts['a']?.['delete']).toBe('never')
+    const warnings = imported(base + line).accounts[0]?.warnings ?? []
+    expect(warnings).toHaveLength(1)
+    expect(text).toContain(`# ${warnings[0]}`)
+  })
+
+  test('an account inherits the doubt about an eval', () => {
+    const lines = 'account b : a\nuser v\n\naccount c\nhost c.example.net\nuser w\npassword p\ndelivery mbox ~/m\n'
+    const { accounts } = file(`${base}eval print\n${lines}`)
+    expect([accounts['b']?.['delete'], accounts['c']?.['delete']]).toEqual(['never', 'after-delivery'])
+  })
+
   test('with an OAuth method takes the command for one that prints tokens', () => {
     const { accounts } = file(`${base.replace('password p', 'passwordeval token')}tls on\nauth xoauth2`)
     expect(accounts['a']).toMatchObject({ token: { command: 'token' }, auth: 'xoauth2' })
@@ -100,4 +152,14 @@ test('a UIDLs file may hold the lists of several mailboxes', () => {
   expect(account?.seen?.file).toBe('~/.mpop_uidls/a b_at_POP.example.net')
   const text = '# made by mpop\n 1 pop.example.net other\nx1\n 2 pop.example.net a b\nu1\nu 2\n 1 c d\nx2\n'
   expect(seenIn(account?.seen, text)).toEqual(['u1', 'u 2'])
+})
+
+test('a record of mpop 1.4.23 tells when a message was first seen, and a UIDL may begin with a #', () => {
+  const [account] = imported('account a\nhost h.example\nuser u\npassword p\ndelivery maildir ~/Mail\n').accounts
+  const lists = account?.seen?.listsOf('# comment\n 3 h.example u\n#1 1785530000\nu2 1785530001\n#3\n')
+  expect(lists?.get('h.example u')).toEqual([
+    { uidl: '#1', sinceMs: 1_785_530_000_000 },
+    { uidl: 'u2', sinceMs: 1_785_530_001_000 },
+    { uidl: '#3', sinceMs: null },
+  ])
 })

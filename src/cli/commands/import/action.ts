@@ -10,7 +10,7 @@ import { PopfetchError } from '../../../errors.ts'
 import { draft } from '../../../setup/draft.ts'
 import { redactor } from '../../../redact.ts'
 import { EXIT_OK, exitCodeOfError } from '../../exit.ts'
-import { importLines, type ImportedReport } from './text.ts'
+import { importLines, type ImportedReport, warningLines } from './text.ts'
 import { takeOver } from './seen.ts'
 import type { ImportInvocation } from './options.ts'
 import { newFilePath, writeNewFile } from '../../open/new-file.ts'
@@ -60,6 +60,7 @@ export async function run(invocation: ImportInvocation, surroundings: Surroundin
   const report: ImportedReport = { tool: invocation.tool, files, file, statePath, seen, missing, problem }
   if (invocation.json) output.object(objectOf(report))
   else if (!invocation.quiet) output.answer(importLines(report).join('\n'))
+  for (const line of warningLines(seen)) output.problem(line)
   if (problem !== null) output.problem(problem.message)
   return problem === null ? EXIT_OK : exitCodeOfError(problem)
 }
@@ -89,7 +90,7 @@ function objectOf({ file, statePath, seen, missing, problem }: ImportedReport): 
     ok: problem === null,
     file,
     state: statePath,
-    accounts: seen.map(({ name, off, count }) => ({ account: name, polled: !off, seen: count })),
+    accounts: seen.map(({ name, off, count, warnings }) => ({ account: name, polled: !off, seen: count, warnings })),
     missingPasswords: missing,
     error: problem === null ? null : { code: problem.code, message: problem.message, retry: problem.retry },
   }

@@ -9,7 +9,7 @@ import { ForeignFile, ourUid, readOwnFile } from '../../../own-file.ts'
 import { importFetchmail } from '../../../setup/fetchmail/fetchmail.ts'
 import { importGetmail } from '../../../setup/getmail/getmail.ts'
 import { importMpop } from '../../../setup/mpop/mpop.ts'
-import { uidlsOf, type ImportContext, type Imported, type SeenRecord } from '../../../setup/imported.ts'
+import { uidlsOf, type ImportContext, type Imported, type SeenLists, type SeenUidl } from '../../../setup/imported.ts'
 import { parseNetrc } from '../../../setup/netrc.ts'
 import { RECORD_LIMIT_BYTES, SETTINGS_LIMIT_BYTES } from '../../../setup/text.ts'
 import { configurationError } from '../../command-errors.ts'
@@ -52,15 +52,15 @@ export async function readOldFiles(request: ImportRequest, place: Place): Promis
   return { files, imported }
 }
 
-/** The UIDLs that an old tool's record has for each account; null: there is no such file. */
+/** What an old tool's record has for each account; null: there is no such file. */
 export async function readSeen(
   accounts: Imported['accounts'],
   { tool, record }: ImportRequest,
   place: Place,
-): Promise<readonly (readonly string[] | null)[]> {
+): Promise<readonly (readonly SeenUidl[] | null)[]> {
   // Many accounts may share a file: each is read once.
-  const read = new Map<string, ReturnType<SeenRecord['listsOf']> | null>()
-  const found: (readonly string[] | null)[] = []
+  const read = new Map<string, SeenLists | null>()
+  const found: (readonly SeenUidl[] | null)[] = []
   for (const { seen } of accounts) {
     const named = record === null || tool !== 'getmail' ? record : path.join(record, path.basename(seen?.file ?? ''))
     const file =

@@ -4,6 +4,7 @@ import type { Account } from '../../../config/schema.ts'
 import type { AccountIdentity, Ledger, Lease } from '../../../ledger/ledger.ts'
 import type { SeenElsewhere } from '../../../poll/account/amend.ts'
 import type { Draft } from '../../../setup/draft.ts'
+import type { SeenUidl } from '../../../setup/imported.ts'
 import type { ImportRequest } from './options.ts'
 import { accountBusy, refusal } from '../../command-errors.ts'
 import { readSeen } from './old-files.ts'
@@ -15,6 +16,8 @@ export interface TakenOver {
   readonly off: boolean
   /** How many messages are remembered; null: the old tool had no record. */
   readonly count: number | null
+  /** What the old file left in doubt. */
+  readonly warnings: readonly string[]
   /** The old tool left mail on the server: without a record, that mail comes again. */
   readonly keeps: boolean
 }
@@ -42,15 +45,16 @@ export async function takeOver(
   const wanted = accounts.map(({ name, account }, at) => ({
     name,
     account,
-    uidls: records[at] ?? null,
+    seen: records[at] ?? [],
     // As the schema reads it, because a poll compares with that.
     identity: byName.get(name) ?? account,
   }))
-  const known = wanted.flatMap(({ name, account, uidls, identity }) =>
-    uidls === null || uidls.length === 0 || account.seen === null
-      ? []
-      : [{ name, identity, count: new Set(uidls).size, uidls: [...new Set(uidls.flatMap(account.seen.spellings))] }],
-  )
+  const known = wanted.flatMap(({ name, account, seen, identity }) => {
+    if (seen.length === 0 || account.seen === null) return []
+    const { spellings } = account.seen
+    const uidls = new Map(seen.flatMap(({ uidl, sinceMs }) => spellings(uidl).map((each) => [each, sinceMs] as const)))
+    return [{ name, identity, count: countOf(seen), uidls }]
+  })
   if (known.length > 0) {
     const { openLedger } = await surroundings.rooms.ledger()
     await using ledger = await openLedger(statePath)
@@ -66,12 +70,18 @@ export async function takeOver(
     const { rememberSeen } = await import('../../../poll/account/amend.ts')
     for (const { lease, seen } of held) await rememberSeen(ledger, lease, seen)
   }
-  return wanted.map(({ name, account, uidls }) => ({
+  return wanted.map(({ name, account, seen }) => ({
     name,
     off: account.off,
-    count: uidls === null || uidls.length === 0 ? null : new Set(uidls).size,
+    count: seen.length === 0 ? null : countOf(seen),
+    warnings: account.warnings,
     keeps: account.keys['delete'] !== 'after-delivery',
   }))
+}
+
+/** Of different messages. */
+function countOf(seen: readonly SeenUidl[]): number {
+  return new Set(seen.map(({ uidl }) => uidl)).size
 }
 
 /** Throws ERR_USAGE when the ledger knows another mailbox by this name: their records would be mixed. */

@@ -27,6 +27,16 @@ export function importLines({ tool, file, seen, missing, problem }: ImportedRepo
   ]
 }
 
+/** Of accounts like one another nobody reads a hundred. */
+const MOST_WARNINGS = 20
+
+/** What must not be overlooked; all of it stands in the new file, too. */
+export function warningLines(seen: readonly TakenOver[]): readonly string[] {
+  const all = seen.flatMap(({ name, warnings }) => warnings.map((warning) => `${name}: ${warning}`))
+  const more = all.length - MOST_WARNINGS
+  return [...all.slice(0, MOST_WARNINGS), ...(more > 0 ? [`and ${more} more warnings, see the new file`] : [])]
+}
+
 function seenText({ count, keeps, off }: TakenOver, tool: Tool): string {
   if (count !== null) {
     return `${counted(count, 'message')} that ${tool} fetched ${count === 1 ? 'is' : 'are'} known: neither fetched again nor deleted`

@@ -48,6 +48,7 @@ export function initText(
       first: choices?.first ?? null,
     }),
     deliver: [typeof deliver['path'] === 'string' ? { ...deliver, path: typed(deliver['path']) } : deliver],
+    warnings: [],
     remarks: [],
     off: false,
     seen: { file: '', listsOf: () => new Map(), keys: [], spellings: asWritten },

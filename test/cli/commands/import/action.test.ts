@@ -105,10 +105,43 @@ describe('import', () => {
     await person.write(`.mpop_uidls/alice_at_${server.host}`, ` 30 ${server.host} alice\n${old}\n`)
     expect(await person.run('import', 'mpop')).toBe(0)
     expect(await person.run()).toBe(78)
-    expect(person.stderr.text).toContain('nearly none of the 30')
+    expect(person.stderr.text).toContain('has 30 messages, and the server lists none of them')
     expect(server.journal.of('retr')).toEqual([])
     expect(await person.run('--accept-new-ids')).toBe(0)
     expect(server.journal.of('retr')).toHaveLength(30)
+  })
+
+  test('takes the times of a record over, and fetches only what it lacks', async () => {
+    await using server = await Pop3Server.start()
+    for (const uidl of ['#1', 'u2', 'u3']) server.mailbox('alice', 'pw').add('Subject: x\n\nbody\n', { uidl })
+    await person.write(
+      '.mpoprc',
+      `account a\nhost ${server.host}\nport ${server.port}\nuser alice\npassword pw\nkeep 30d\ndelivery maildir ~/Mail\n`,
+    )
+    await person.write(
+      `.mpop_uidls/alice_at_${server.host}`,
+      ` 2 ${server.host} alice\n#1 1600000000\nu2 99999999999\n`,
+    )
+    expect(await person.run('import', 'mpop')).toBe(0)
+    await using ledger = await openLedger(person.path(LEDGER))
+    const times: number[] = []
+    for await (const slice of ledger.records.list('a', 'seen')) times.push(...slice.map((each) => each.firstSeenMs))
+    expect(times[0]).toBe(1_600_000_000_000)
+    // A time to come is none.
+    expect(times[1]).toBeLessThanOrEqual(Date.now())
+    expect(await person.run()).toBe(0)
+    expect(server.journal.of('retr')).toHaveLength(1)
+    expect(server.journal.of('dele')).toEqual([])
+  })
+
+  test('says at once what it could not read, and deletes nothing', async () => {
+    await person.write(
+      '.mpoprc',
+      'account a\nhost h.example\nuser u\npassword "s3cret-word"\ntls on\nkeep forever\ndelivery maildir ~/Mail\n',
+    )
+    expect(await person.run('import', 'mpop')).toBe(0)
+    expect(person.stderr.text).toContain('a: keep forever: popfetch does not know this word: nothing is deleted')
+    expect(await readFile(person.path(CONFIG), 'utf8')).toContain('delete: never')
   })
 
   test('does not mix two mailboxes under one name', async () => {
@@ -152,8 +185,8 @@ describe('import', () => {
       ok: true,
       file: person.path(CONFIG),
       accounts: [
-        { account: 'one', polled: true, seen: null },
-        { account: 'two', polled: true, seen: 1 },
+        { account: 'one', polled: true, seen: null, warnings: [] },
+        { account: 'two', polled: true, seen: 1, warnings: [] },
       ],
       error: null,
     })
