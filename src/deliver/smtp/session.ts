@@ -81,6 +81,9 @@ export class SmtpSession {
       return session
     } catch (error) {
       session.destroy()
+      // Said before the sign-in, and perhaps with a password that was used another day: it must be known to be masked.
+      const isSaid = error instanceof SmtpFailure && (error.fault.kind === 'reply' || error.fault.kind === 'nonsense')
+      if (isSaid && options.signIn !== null) await session.#secret(options.signIn.secret, signal).catch(() => null)
       throw error
     }
   }

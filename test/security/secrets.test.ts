@@ -1,0 +1,199 @@
+// No secret in any output (P6): a marked secret stands in every place where a secret can stand, a server or program repeats it
+// in every place and form it can, and then everything that popfetch wrote anywhere is read.
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { BIN, CACHE, ended } from '../cli/child.ts'
+import { FORMS, tracesIn } from './forms.ts'
+import { Hostiles, POP3_PLACES, SMTP_PLACES } from './hostile.ts'
+
+interface Marked {
+  readonly account: string
+  readonly secret: string
+}
+
+const directory = mkdtempSync(join(tmpdir(), 'popfetch-security-'))
+const secretsDirectory = mkdtempSync(join(tmpdir(), 'popfetch-security-sources-'))
+const hostiles = new Hostiles()
+const marked: Marked[] = []
+const env: Record<string, string> = {}
+const accounts: Record<string, object> = {}
+const destinations: Record<string, object> = { inbox: { type: 'maildir', path: 'Mail' } }
+/** What every command printed, by its words. */
+const printed = new Map<string, string>()
+let httpPort = 0
+
+/** A secret that is like no other: letters, digits, and signs that escapes change. */
+function newSecret(isToken: boolean): string {
+  const n = String(marked.length).padStart(3, '0')
+  const digits = Buffer.from(`${n}${n}`).toString('base64url')
+  return `Mk${digits}${n}q/+${isToken ? '.~' : '%&"='}zZK${n}v!x${digits}`.replaceAll(isToken ? '!' : '\0', '')
+}
+
+/** A source of the secret, another kind for each. */
+function source(secret: string): string | object {
+  const n = marked.length
+  const file = join(secretsDirectory, `s${n}`)
+  writeFileSync(file, `${secret}\n`, { mode: 0o600 })
+  env[`SECRET_${n}`] = secret
+  const kinds = [secret, { env: `SECRET_${n}` }, { file }, { command: ['cat', file] }, { credential: `s${n}` }]
+  return kinds[n % kinds.length] ?? secret
+}
+
+function mark(account: string, isToken = false): { readonly secret: string; readonly written: string | object } {
+  const secret = newSecret(isToken)
+  const written = source(secret)
+  marked.push({ account, secret })
+  return { secret, written }
+}
+
+const usual = {
+  host: '127.0.0.1',
+  tls: 'none',
+  user: 'user',
+  deliver: 'inbox',
+  delete: 'after-delivery',
+  timeout: '20s',
+}
+const AUTH: Readonly<Record<string, string>> = { AUTH: 'plain', USER: 'user', PASS: 'user', nonsense: 'user' }
+
+async function furnish(): Promise<void> {
+  const name = (...parts: readonly string[]): string => parts.join('.').replaceAll(/[^A-Za-z0-9.]/g, '-')
+  const forms = Object.entries(FORMS)
+  for (const [index, place] of POP3_PLACES.entries()) {
+    // A third of the forms at each place, every form at several: display.test.ts and redact.test.ts have them all.
+    for (const [form, say] of forms.filter(([name], at) => name === 'plain' || (at + index) % 3 === 0)) {
+      const account = name('pop3', place, form)
+      const { secret, written } = mark(account, place === 'challenge')
+      const port = await hostiles.pop3(place, say(secret))
+      const key = place === 'challenge' ? { token: written, auth: 'xoauth2' } : { password: written }
+      accounts[account] = { ...usual, port, auth: AUTH[place] ?? 'auto', ...key }
+    }
+  }
+  const honest = await hostiles.pop3(null)
+  for (const [index, place] of SMTP_PLACES.entries()) {
+    for (const step of [0, 5, 10, 13]) {
+      const [form, say] = forms[(index + step) % forms.length] ?? ['plain', String]
+      const account = name('smtp', place, form)
+      const { secret, written } = mark(account)
+      const port = await hostiles.smtp(place, say(secret))
+      destinations[account] = {
+        type: 'smtp',
+        host: '127.0.0.1',
+        port,
+        tls: 'none',
+        user: 'u',
+        password: written,
+        to: 'a@example.org',
+      }
+      accounts[account] = { ...usual, port: honest, password: 'honest-server', deliver: account }
+    }
+  }
+  for (const [form, say] of forms) {
+    const account = name('command', form)
+    const { secret, written } = mark(account)
+    const port = await hostiles.pop3(null)
+    const run = ['/bin/sh', '-c', 'printf "%s" "$1" >&2; exit 75', 'sh', say(secret)]
+    destinations[account] = { type: 'command', run }
+    accounts[account] = { ...usual, port, password: written, deliver: account }
+    const proxied = name('proxy', form)
+    const { secret: proxySecret } = mark(proxied)
+    const proxyPort = await hostiles.proxy(say(proxySecret))
+    const proxy = `http://u:${encodeURIComponent(proxySecret)}@127.0.0.1:${proxyPort}`
+    accounts[proxied] = { ...usual, port: honest, password: 'honest-server', proxy }
+  }
+}
+
+async function popfetch(...args: readonly string[]): Promise<void> {
+  const own = { PATH: process.env['PATH'], HOME: directory, XDG_STATE_HOME: directory, XDG_CONFIG_HOME: directory }
+  const child = spawn(process.execPath, [BIN, '--config', join(directory, 'config.json'), ...args], {
+    cwd: directory,
+    env: { ...own, ...env, NODE_COMPILE_CACHE: CACHE, CREDENTIALS_DIRECTORY: secretsDirectory },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const { stdout, stderr, code } = await ended(child)
+  printed.set(args.join(' '), `${stdout}\n${stderr}\nexit ${code}`)
+}
+
+beforeAll(async () => {
+  await furnish()
+  const free = createServer().listen(0, '127.0.0.1')
+  await once(free, 'listening')
+  const address = free.address()
+  httpPort = typeof address === 'object' && address !== null ? address.port : 0
+  free.close()
+  const daemon = { http: `127.0.0.1:${httpPort}` }
+  const log = { file: 'popfetch.log', level: 'trace' }
+  const configuration = { accounts, destinations, state: 'state.db', log, daemon }
+  writeFileSync(join(directory, 'config.json'), JSON.stringify(configuration), { mode: 0o600 })
+  await popfetch('--log-file', 'first.log', '--log-level', 'trace', '--json')
+  await popfetch('--verbose', '--log-level', 'trace')
+  await popfetch('--daemon')
+  await popfetch('--json', 'pop3.PASS.plain', 'command.HTML')
+  printed.set('metrics', await (await fetch(`http://127.0.0.1:${httpPort}/metrics`)).text())
+  await popfetch('status', '--json')
+  await popfetch('stop')
+  await popfetch('status')
+  await popfetch('status', '--json', '--log-level', 'trace')
+  await popfetch('state', 'list', 'pop3.RETR.plain')
+  await popfetch('state', 'explain', 'pop3.RETR.plain', 'u1')
+  await popfetch('state', 'export')
+  await popfetch('state', 'backup', join(directory, 'backup.db'))
+  await popfetch('config', 'show')
+  await popfetch('config', 'check')
+  await popfetch('check', '--verbose')
+}, 300_000)
+
+afterAll(async () => {
+  await hostiles[Symbol.asyncDispose]()
+  rmSync(directory, { recursive: true, force: true })
+  rmSync(secretsDirectory, { recursive: true, force: true })
+})
+
+/** Each file that popfetch made, as text: bytes are read as they are. */
+function written(): readonly (readonly [string, string])[] {
+  return readdirSync(directory, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name !== 'config.json' && statSync(join(directory, name)).isFile())
+    .flatMap((name) => {
+      const bytes = readFileSync(join(directory, name))
+      return [[name, bytes.toString('utf8')] as const, [`${name} in latin1`, bytes.toString('latin1')] as const]
+    })
+}
+
+/** `account: form in place` for each trace of a secret in these texts. */
+function found(texts: Iterable<readonly [string, string]>): readonly string[] {
+  return [...texts].flatMap(([place, text]) =>
+    marked.flatMap(({ account, secret }) => tracesIn(text, secret).map((form) => `${account}: ${form} in ${place}`)),
+  )
+}
+
+describe('of a secret that servers and programs repeat', () => {
+  test('the ledger, its journal and its backup, the logs and the mail hold no trace', () => {
+    const files = written()
+    expect(files.map(([name]) => name)).toEqual(
+      expect.arrayContaining(['state.db', 'first.log', 'popfetch.log', 'backup.db']),
+    )
+    expect(found(files)).toEqual([])
+  })
+
+  test('standard output, standard error, the control socket and the metrics show no trace', () => {
+    expect(found(printed)).toEqual([])
+  })
+
+  // A listing is never shown, STAT not asked, and what a server says at its end is of no use.
+  const unheard = new Set<string>(['pop3.listing', 'pop3.STAT', 'smtp.QUIT'])
+  const places = [...POP3_PLACES.map((place) => `pop3.${place}`), ...SMTP_PLACES.map((place) => `smtp.${place}`)]
+  test.each([...places, 'command', 'proxy'].filter((place) => !unheard.has(place)))(
+    'the words around it are kept: %s',
+    (place) => {
+      const texts = [...printed.values(), ...written().map(([, text]) => text)]
+      // One object of JSON has all accounts in one line.
+      const lines = texts.flatMap((text) => text.split(/\n|(?="account":)/))
+      expect(lines.some((line) => line.includes(`${place}.`) && line.includes('****'))).toBe(true)
+    },
+  )
+})
