@@ -204,12 +204,11 @@ export function messages(kind: Kind): void {
     test('what another program saw first keeps that time, unless it is a time to come', async () => {
       const { ledger, lease } = await ledgerWithAccount(kind)
       const entry = (uidl: string, firstSeenMs: number | null) => ({ key: key(uidl), listedBytes: null, firstSeenMs })
-      await ledger.start(lease, [entry('old', 1_600_000_000_000), entry('unknown', null), entry('to-come', 9e15)])
+      await ledger.start(lease, [entry('old', 500), entry('unknown', null), entry('to-come', 9e15)])
       const times: number[] = []
       for await (const slice of ledger.records.list('old-isp', 'seen'))
         times.push(...slice.map((one) => one.firstSeenMs))
-      expect(times[0]).toBe(1_600_000_000_000)
-      expect(times[2]).toBe(times[1])
+      expect(times).toEqual([500, 1000, 1000])
     })
 
     test('every session that asked for a deletion is counted, and the message stays known', async () => {
