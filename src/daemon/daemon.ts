@@ -215,15 +215,16 @@ export class Daemon implements AsyncDisposable {
   async #woken(request: Requests['wake'], current: CurrentConfiguration): Promise<Answers['wake']> {
     const { names } = current
     const accounts = request.accounts.length === 0 ? names : request.accounts
+    const known = new Set(names)
     if (request.mark !== null) {
-      const same = current.isMarked(request.mark) && accounts.every((name) => names.includes(name))
+      const same = current.isMarked(request.mark) && accounts.every((name) => known.has(name))
       if (!same) return { accounts, reports: null }
     }
     const polls = this.#scheduler.wake(accounts, request.eager)
     if (request.wait) return { accounts, reports: await Promise.all(polls) }
     // How the polls end is for the log; an unknown name is refused at once.
     for (const poll of polls) poll.catch(() => {})
-    await polls[accounts.findIndex((name) => !names.includes(name))]
+    await polls[accounts.findIndex((name) => !known.has(name))]
     return { accounts, reports: null }
   }
 

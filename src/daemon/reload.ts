@@ -77,7 +77,8 @@ export class CurrentConfiguration implements AsyncDisposable {
     const after = await load()
     if (after.statePath !== before.statePath) throw unchangeable('another ledger (state)')
     const accounts = this.#accounts(after)
-    const missing = this.#context.only.find((name) => !accounts.some((account) => account.name === name))
+    const names = new Set(accounts.map(({ name }) => name))
+    const missing = this.#context.only.find((name) => !names.has(name))
     if (missing !== undefined) throw unchangeable(`no account ${missing}, which is named on the command line`)
     const changes = changesBetween({ ...before, accounts: this.#accounts(before) }, { ...after, accounts })
 
@@ -89,7 +90,7 @@ export class CurrentConfiguration implements AsyncDisposable {
       if (server !== this.#server) await server?.[Symbol.asyncDispose]()
       throw error
     }
-    for (const name of this.names) if (!accounts.some((account) => account.name === name)) server?.metrics.forget(name)
+    for (const name of this.names) if (!names.has(name)) server?.metrics.forget(name)
     this.#configuration = after
     this.#mark = mark
     poller.configure(after)
@@ -105,7 +106,8 @@ export class CurrentConfiguration implements AsyncDisposable {
 
   #accounts({ accounts }: Configuration): readonly Account[] {
     const { only } = this.#context
-    return only.length === 0 ? accounts : accounts.filter(({ name }) => only.includes(name))
+    const wanted = new Set(only)
+    return only.length === 0 ? accounts : accounts.filter(({ name }) => wanted.has(name))
   }
 
   /** The one that serves already where its address stays the same. */

@@ -3,7 +3,7 @@ import { createConnection, type Socket } from 'node:net'
 import { display } from '../../display.ts'
 import { errnoOf, PopfetchError } from '../../errors.ts'
 import { isOwnSocket, ourUid } from '../../own-file.ts'
-import { ANSWER_LIMIT_BYTES, type Answers, parseLine, type Requests, SILENCE_MS, type Verb } from './protocol.ts'
+import { ANSWER_LIMIT_BYTES, type Answers, Lines, parseLine, type Requests, SILENCE_MS, type Verb } from './protocol.ts'
 
 /** Resolves to the answer; to null when no background process of ours listens there. The answer to `stop` comes when the process has
  *  ended. Rejects with the error that the process answered, with ERR_TIMEOUT after a minute of silence, or with the signal's
@@ -47,14 +47,12 @@ export async function askDaemon<V extends Verb>(
 /** The answer that comes before the process closes the connection; null: none came. */
 async function answerOf(socket: Socket): Promise<Answers[keyof Answers] | null> {
   let answer: Answers[keyof Answers] | null = null
-  let text = ''
+  const incoming = new Lines(ANSWER_LIMIT_BYTES)
   socket.setEncoding('utf8')
   try {
     for await (const chunk of socket as AsyncIterable<string>) {
-      text += chunk
-      if (text.length > ANSWER_LIMIT_BYTES) throw notUnderstood()
-      const lines = text.split('\n')
-      text = lines.pop() ?? ''
+      const lines = incoming.take(chunk)
+      if (lines === null) throw notUnderstood()
       for (const each of lines) {
         const line = parseLine(each)
         if (line === null) throw notUnderstood()

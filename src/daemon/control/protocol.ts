@@ -54,6 +54,7 @@ export const WORKING_MS = 10_000
 export const SILENCE_MS = 60_000
 /** Ten thousand names of accounts fit. */
 export const REQUEST_LIMIT_BYTES = 2 * 1024 * 1024
+const MOST_ACCOUNTS = 10_000
 /** Ten thousand reports with their problems fit. */
 export const ANSWER_LIMIT_BYTES = 512 * 1024 * 1024
 
@@ -63,7 +64,8 @@ export function parseRequest(text: string): Request | null {
   const { verb, accounts, eager, wait, mark } = value
   if (verb === 'status' || verb === 'reload' || verb === 'stop') return { verb }
   if (verb !== 'wake' || typeof eager !== 'boolean' || typeof wait !== 'boolean') return null
-  if (!Array.isArray(accounts) || !accounts.every((name) => typeof name === 'string')) return null
+  if (!Array.isArray(accounts) || accounts.length > MOST_ACCOUNTS) return null
+  if (!accounts.every((name) => typeof name === 'string')) return null
   if (mark !== null && typeof mark !== 'string') return null
   return { verb, accounts, eager, wait, mark }
 }
@@ -75,6 +77,31 @@ export function parseLine(text: string): Line | null {
   if (value?.['kind'] === 'answer' && typeof value['answer'] === 'object') return value as unknown as Line
   if (value?.['kind'] === 'refusal' && typeof value['error'] === 'object') return value as unknown as Line
   return null
+}
+
+/** Takes a stream apart into lines. Each character is looked at once, however small the pieces are in which it comes. */
+export class Lines {
+  readonly #limit: number
+  #begun: string[] = []
+  #length = 0
+
+  /** `limit`: how many characters are kept at most of a line that has no end yet. */
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  /** The lines that end in this piece, without their ends. Null: the last is over the limit. */
+  take(piece: string): readonly string[] | null {
+    const [first = '', ...others] = piece.split('\n')
+    this.#begun.push(first)
+    this.#length += first.length
+    const last = others.pop()
+    if (last === undefined) return this.#length > this.#limit ? null : []
+    const ended = [this.#begun.join(''), ...others]
+    this.#begun = [last]
+    this.#length = last.length
+    return this.#length > this.#limit ? null : ended
+  }
 }
 
 function parseObject(text: string): Readonly<Record<string, unknown>> | null {

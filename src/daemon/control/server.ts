@@ -8,7 +8,15 @@ import { display } from '../../display.ts'
 import { asPopfetchError, PopfetchError } from '../../errors.ts'
 import { ForeignFile, judgePlace, obstacleOf, openDirectory, ourUid } from '../../own-file.ts'
 import { reportError } from '../../poll/report.ts'
-import { type Answers, type Line, parseRequest, type Request, REQUEST_LIMIT_BYTES, WORKING_MS } from './protocol.ts'
+import {
+  type Answers,
+  type Line,
+  Lines,
+  parseRequest,
+  type Request,
+  REQUEST_LIMIT_BYTES,
+  WORKING_MS,
+} from './protocol.ts'
 
 const REQUEST_LIMIT_MS = 10_000
 const CONNECTIONS = 64
@@ -69,7 +77,8 @@ async function refuseForeignFolder(folder: string): Promise<void> {
 }
 
 function converse(socket: Socket, answer: Answering): void {
-  let text = ''
+  const incoming = new Lines(REQUEST_LIMIT_BYTES)
+  let isSilent = true
   let working: NodeJS.Timeout | null = null
   const limit = setTimeout(() => socket.destroy(), REQUEST_LIMIT_MS).unref()
   const say = (line: Line): void => {
@@ -83,13 +92,14 @@ function converse(socket: Socket, answer: Answering): void {
     if (working !== null) clearInterval(working)
   })
   const onData = (chunk: string): void => {
-    text += chunk
-    const end = text.indexOf('\n')
-    if (end === -1 && text.length <= REQUEST_LIMIT_BYTES) return
+    isSilent = false
+    const lines = incoming.take(chunk)
+    if (lines?.length === 0) return
     socket.off('data', onData)
     socket.resume()
     clearTimeout(limit)
-    const request = end === -1 ? null : parseRequest(text.slice(0, end))
+    const [line = null] = lines ?? []
+    const request = line === null || line.length > REQUEST_LIMIT_BYTES ? null : parseRequest(line)
     working = setInterval(() => say({ kind: 'working' }), WORKING_MS).unref()
     const answered = request === null ? Promise.reject(notUnderstood()) : answer(request)
     const ended = answered.then(
@@ -104,7 +114,7 @@ function converse(socket: Socket, answer: Answering): void {
   }
   socket.on('data', onData)
   socket.on('end', () => {
-    if (text === '') socket.end()
+    if (isSilent) socket.end()
   })
 }
 
