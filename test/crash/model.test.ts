@@ -15,7 +15,8 @@ import {
   type AsyncCommand,
 } from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { pollHere, type Death } from './in-process.ts'
+import type { Death } from '../support/mortal-ledger.ts'
+import { pollHere } from './in-process.ts'
 import { DELETIONS, Scene, SET_UPS } from './scene.ts'
 import { MODEL_RUNS, SEED } from './sizes.ts'
 

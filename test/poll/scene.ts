@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { loadConfiguration } from '../../src/config/load.ts'
+import type { Ledger } from '../../src/ledger/ledger.ts'
 import { openLedger } from '../../src/ledger/sqlite/open.ts'
 import { silentLog } from '../../src/log.ts'
 import { forgetMessages } from '../../src/poll/account/amend.ts'
@@ -35,6 +36,8 @@ export class Scene implements AsyncDisposable {
   /** Instead of a password: what stands behind `token:`. */
   token: string | null = null
   readonly notes: string[] = []
+  /** What polls are given instead of the ledger itself. */
+  ledgerOf: (ledger: Ledger) => Ledger = (ledger) => ledger
 
   private constructor(server: Pop3Server) {
     this.server = server
@@ -65,7 +68,7 @@ export class Scene implements AsyncDisposable {
     const reports = await pollAll({
       configuration,
       accounts: configuration.accounts,
-      ledger,
+      ledger: this.ledgerOf(ledger),
       options: { ...usual, ...options },
       observer,
       log: silentLog,
