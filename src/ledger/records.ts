@@ -70,6 +70,9 @@ export interface Records {
   /** Of every account that has unsettled messages. Looks at each message of the ledger: 0.1 s for a million. */
   unsettled(): Promise<ReadonlyMap<string, Unsettled>>
 
+  /** How many messages of the account have a deletion outstanding. Quick, however many the account has. */
+  undeleted(account: string): Promise<number>
+
   /** How many of `uidls` each of `accounts` knows; an account that knows none is left out. */
   owners(accounts: readonly string[], uidls: readonly string[]): Promise<ReadonlyMap<string, number>>
 

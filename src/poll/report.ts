@@ -16,6 +16,7 @@ export interface ReportedError {
 /** A message that was deferred, or became refused or held, in this run. Its texts are safe to print. */
 export interface MessageProblem {
   readonly uidl: string
+  readonly copy?: number
   /** Null: not known, or it has none. */
   readonly from?: string | null
   readonly subject?: string | null

@@ -1,6 +1,7 @@
 // Counts while a poll runs, and makes the report at its end. Only counts: what a count means is decided elsewhere.
 import { display } from '../display.ts'
 import { exitOf, type PopfetchError } from '../errors.ts'
+import { nameOfMessage } from '../ledger/destination.ts'
 import type { EntryKey } from '../ledger/ledger.ts'
 import { type Counted, isMoreSerious, type Kept, outcomeOf, wasSuccess } from './outcome.ts'
 import {
@@ -14,11 +15,20 @@ import {
 
 const PROBLEMS_KEPT = 100
 
+/** Why a message is not at all its destinations, and what becomes of it. */
+export interface KeptMessage {
+  readonly kept: Kept
+  readonly as: 'deferred' | 'refused' | 'held'
+  /** None of them had refused it before this poll. */
+  readonly isDue: boolean
+}
+
+const ABSOLVED = { kept: 'tried', as: 'deferred' } as const
+
 export class Tally {
   listed = 0
   new = 0
   delivered = 0
-  refused = 0
   held = 0
   possibleDuplicates = 0
   deleted = 0
@@ -36,10 +46,10 @@ export class Tally {
   readonly #startMs: number
   readonly #problems: MessageProblem[] = []
   /** Of what was due and is not delivered: why. A later session of the poll may have delivered it after all. */
-  readonly #kept = new Map<string, { readonly kept: Kept; readonly isDeferred: boolean }>()
-  /** Deferred, though it was not due: refused before. */
-  readonly #deferredAgain = new Set<string>()
+  readonly #kept = new Map<string, KeptMessage>()
+  readonly #absolved = new Set<string>()
   #deferred = 0
+  #refused = 0
   #deliveredDue = 0
   #waiting = 0
   #destinationError: { readonly error: PopfetchError; readonly exit: number } | null = null
@@ -116,22 +126,43 @@ export class Tally {
   deliver(key: EntryKey, isDue: boolean): void {
     this.delivered++
     if (isDue) this.#deliveredDue++
-    this.#unkeep(nameOf(key))
+    this.#unkeep(nameOfMessage(this.#account, key))
   }
 
   #unkeep(name: string): void {
-    if (this.#kept.get(name)?.isDeferred === true) this.#deferred--
+    this.#count(name, -1)
     this.#kept.delete(name)
-    if (this.#deferredAgain.delete(name)) this.#deferred--
   }
 
-  /** Not all of them have it. `isDeferred`: one lacks it for the time being. */
-  keep(key: EntryKey, { kept, isDeferred, isDue }: { kept: Kept; isDeferred: boolean; isDue: boolean }): void {
-    const name = nameOf(key)
+  #count(name: string, by: number): void {
+    const kept = this.#kept.get(name)
+    if (kept?.as === 'deferred') this.#deferred += by
+    else if (kept?.as === 'refused' && kept.isDue) this.#refused += by
+  }
+
+  /** Not all of them have it. A later session of this poll may say otherwise. */
+  keep(key: EntryKey, kept: KeptMessage): void {
+    const name = nameOfMessage(this.#account, key)
     this.#unkeep(name)
-    if (isDeferred) this.#deferred++
-    if (isDue) this.#kept.set(name, { kept, isDeferred })
-    else if (isDeferred) this.#deferredAgain.add(name)
+    this.#kept.set(name, this.#absolved.has(name) && kept.as === 'refused' ? { ...kept, ...ABSOLVED } : kept)
+    this.#count(name, 1)
+  }
+
+  /** What refused these speaks of the destination: they are only deferred. By `nameOfMessage`, of any account. */
+  absolve(names: readonly string[]): void {
+    for (const name of names) {
+      this.#absolved.add(name)
+      const kept = this.#kept.get(name)
+      if (kept?.as !== 'refused') continue
+      this.#unkeep(name)
+      this.#kept.set(name, { ...kept, ...ABSOLVED })
+      this.#count(name, 1)
+    }
+    const left = this.#problems.filter(
+      ({ kind, uidl, copy = 0 }) =>
+        kind !== 'refused' || !this.#absolved.has(nameOfMessage(this.#account, { uidl, copy })),
+    )
+    this.#problems.splice(0, this.#problems.length, ...left)
   }
 
   /** A destination keeps mail back: the most serious one is told. */
@@ -146,10 +177,18 @@ export class Tally {
     return this.#deferred + this.#waiting
   }
 
+  /** Messages that became refused in this poll. */
+  get refused(): number {
+    return this.#refused
+  }
+
   get #counted(): Counted {
     const kept = { tried: 0, rest: 0, own: 0 }
-    for (const each of this.#kept.values()) kept[each.kept]++
-    const waiting = this.#waiting + this.#deferredAgain.size
+    let waiting = this.#waiting
+    for (const each of this.#kept.values()) {
+      if (each.isDue) kept[each.kept]++
+      else if (each.as === 'deferred') waiting++
+    }
     return {
       delivered: this.#deliveredDue,
       kept,
@@ -223,8 +262,4 @@ export class Tally {
     const error = this.#destinationError?.error ?? null
     return error === null || outcomeOf(this.#counted) === 'ok' ? null : reportError(error)
   }
-}
-
-function nameOf({ uidl, copy }: EntryKey): string {
-  return `${copy} ${uidl}`
 }

@@ -70,6 +70,13 @@ export class SqliteRecords implements Records {
     return found
   }
 
+  undeleted(account: string): Promise<number> {
+    return this.#access.read(() => {
+      const id = this.#accounts.find(account)
+      return id === null ? 0 : this.#rows.undeletedOf(id)
+    })
+  }
+
   async owners(accounts: readonly string[], uidls: readonly string[]): Promise<ReadonlyMap<string, number>> {
     const found = new Map<string, number>()
     for (const account of accounts) {

@@ -227,6 +227,7 @@ export class History {
     const { deliveries } = tally
     const end = { error, secretMark: this.#secretMark, signedInMs, loginDelaySeconds, deliveries }
     try {
+      tally.undeleted = await ledger.records.undeleted(this.#account.name)
       const health = nextHealth(this.record, end, nowMs())
       await ledger.finish(this.#lease, {
         identity: identityOf(this.#account),

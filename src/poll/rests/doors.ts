@@ -29,6 +29,8 @@ interface Context {
   readonly onceSinceMs: number | null
 }
 
+type Listener = (place: Place, rest: Rest) => void
+
 export class Doors {
   readonly #context: Context
   readonly #records = new Map<string, DestinationRecord>()
@@ -37,6 +39,7 @@ export class Doors {
   /** By key. */
   readonly #closings = new Map<string, number>()
   readonly #known = new Set<string>()
+  readonly #listeners = new Map<string, Set<Listener>>()
   /** Who finds out now, by key. */
   readonly #claims = new Map<string, { readonly ended: Promise<void>; readonly end: () => void }>()
 
@@ -113,27 +116,41 @@ export class Doors {
     const { ledger, nowMs } = this.#context
     const known = this.#recordOf(place)
     const foreseen = nextRest(known, event, nowMs())
+    const isAnswer = event.kind === 'answered'
+    // An answer to what was offered before the door was closed: once is enough.
+    if (since !== this.closings(place)) return { ...foreseen, record: known, closed: isAnswer ? known.rest : null }
     // Nearly always: a message is taken where nothing was amiss.
-    if (foreseen.record === known || since !== this.closings(place)) return { ...foreseen, record: known, closed: null }
-    const steps: Step[] = []
+    if (foreseen.record === known) return { ...foreseen, closed: null }
+    if (isAnswer && foreseen.speaksOf === 'destination') this.#countClosing(place)
+    let step: Step = foreseen
     const record = await ledger.changeDestination(place.key, place.recipient, (before) => {
-      const step = nextRest(before, event, nowMs())
-      steps.push(step)
+      // Somebody closed it meanwhile.
+      const isLate = before.rest !== null && before.rest.untilMs !== known.rest?.untilMs
+      step = isLate && isAnswer ? { ...foreseen, record: before, absolved: [] } : nextRest(before, event, nowMs())
       return step.record === before ? before : { ...step.record, names: [...new Set([...before.names, ...names])] }
     })
-    const step = steps.at(-1) ?? foreseen
+    const { absolved, speaksOf } = step
     this.#records.set(nameOf(place), record)
-    const closed =
-      event.kind === 'answered' && record.rest !== null && record.rest.untilMs !== known.rest?.untilMs
-        ? record.rest
-        : null
-    if (closed !== null || (event.kind === 'answered' && step.speaksOf === 'destination')) {
-      this.#closedMs.set(nameOf(place), nowMs())
-      this.#closings.set(place.key, this.closings(place) + 1)
-    }
-    if (step.absolved.length > 0)
-      await ledger.absolve(step.absolved, record.names, place.recipient === '' ? null : place.recipient)
-    return { ...step, record, closed: step.speaksOf === 'destination' ? record.rest : closed }
+    const isClosed =
+      isAnswer && record.rest !== null && (speaksOf === 'destination' || record.rest.untilMs !== known.rest?.untilMs)
+    if (isClosed && foreseen.speaksOf !== 'destination') this.#countClosing(place)
+    if (isClosed && record.rest !== null)
+      for (const listener of this.#listeners.get(place.key) ?? []) listener(place, record.rest)
+    if (absolved.length > 0)
+      await ledger.absolve(absolved, record.names, place.recipient === '' ? null : place.recipient)
+    return { record, speaksOf, absolved, closed: isClosed ? record.rest : null }
+  }
+
+  #countClosing(place: Place): void {
+    this.#closedMs.set(nameOf(place), this.#context.nowMs())
+    this.#closings.set(place.key, this.closings(place) + 1)
+  }
+
+  /** Calls `listener` whenever the door of this destination is closed, or that of one of its recipients; gives what ends that. */
+  whenClosed(key: string, listener: Listener): () => void {
+    const listeners = this.#listeners.get(key) ?? new Set()
+    this.#listeners.set(key, listeners.add(listener))
+    return () => void listeners.delete(listener)
   }
 
   #recordOf(place: Place): DestinationRecord {

@@ -3,14 +3,25 @@
 import type { Account } from '../../config/schema.ts'
 import { concluded } from '../../deliver/answers/conclusions.ts'
 import { type AnswerFacts, asPopfetchError, DeliveryError, type PopfetchError } from '../../errors.ts'
+import { blankDestination } from '../../ledger/destination.ts'
 import type { Rest } from '../../ledger/ledger.ts'
 import type { Closed, Target } from '../run/destinations.ts'
 import type { Entered, Place } from '../rests/doors.ts'
 import type { Run } from '../run/run.ts'
 import type { Tally } from '../tally.ts'
-import { answerOf } from '../rests/answer.ts'
+import { type Answer, answerOf } from '../rests/answer.ts'
 import type { Answered, Step } from '../rests/rests.ts'
 import { possibleNames } from './route.ts'
+
+interface Failure {
+  readonly error: PopfetchError
+  /** By `nameOfMessage`; null: it was only asked. */
+  readonly message: string | null
+  readonly bytes: number
+  readonly refusedBefore: boolean
+  /** What `closings` gave when it was offered. */
+  readonly since: number
+}
 
 export class AccountDestinations implements Disposable {
   readonly #account: Account
@@ -22,6 +33,9 @@ export class AccountDestinations implements Disposable {
   readonly #claims = new Map<string, Disposable>()
   readonly #eagerSinceMs: number | null
   #looked: Promise<void> | null = null
+  readonly #unwatch: (() => void)[] = []
+  /** How many messages of each size are to be delivered in this session. */
+  readonly #waiting = new Map<number, number>()
 
   constructor({ account, run, tally }: { readonly account: Account; readonly run: Run; readonly tally: Tally }) {
     this.#account = account
@@ -89,6 +103,10 @@ export class AccountDestinations implements Disposable {
     const place = { key: target.key, recipient: '' }
     let entered = await this.#at(place, target)
     const { doors, signal } = this.#run
+    // Another account may find out that it takes no mail.
+    this.#unwatch.push(
+      doors.whenClosed(target.key, ({ recipient }, rest) => this.#close(target, recipient, rest, true)),
+    )
     const finds = entered.door === 'probe' || (entered.door === 'open' && !doors.isKnown(place))
     if (finds && !this.#claims.has(target.key)) {
       const claim = await doors.claim(place, signal)
@@ -130,7 +148,7 @@ export class AccountDestinations implements Disposable {
       if (this.#run.signal.aborted) throw asPopfetchError(this.#run.signal.reason)
       const error = asPopfetchError(thrown, 'destination')
       target.down = error
-      await this.answered(target, '', { error, message: null, refusedBefore: false, since })
+      await this.answered(target, '', { error, message: null, refusedBefore: false, since, bytes: 0 })
       this.#release(target)
     }
   }
@@ -149,24 +167,42 @@ export class AccountDestinations implements Disposable {
     return this.#run.doors.closings({ key, recipient: '' })
   }
 
+  /** These are to be delivered in this session, by the sizes that are announced. */
+  expect(sizes: readonly (number | null)[]): void {
+    for (const size of sizes) if (size !== null) this.#waiting.set(size, (this.#waiting.get(size) ?? 0) + 1)
+  }
+
+  /** One of them came to its end. */
+  ended(size: number | null): void {
+    const left = size === null ? 0 : (this.#waiting.get(size) ?? 0)
+    if (size !== null && left > 1) this.#waiting.set(size, left - 1)
+    else if (size !== null) this.#waiting.delete(size)
+  }
+
+  #smallerWaits(bytes: number): boolean {
+    return [...this.#waiting.keys()].some((size) => size < bytes)
+  }
+
   /** A destination that was asked, or got a message, failed: says whose the answer is, and lets nothing more through where it is
    *  the destination's. */
   async answered(
     target: Target,
     recipient: string,
-    {
-      error,
-      message,
-      refusedBefore,
-      since,
-    }: { error: PopfetchError; message: string | null; refusedBefore: boolean; since: number },
+    { error, message, refusedBefore, since, bytes }: Failure,
   ): Promise<Step> {
     const answer = answerOf(error)
+    if (isAtEnvelope(answer) && ++target.refusedAtEnvelope >= MOST_REFUSED_AT_ENVELOPE) target.fullFromBytes = 0
+    if (answer.conclusion === 'ROOM' && message !== null && this.#smallerWaits(bytes)) {
+      // There may be room for it: then only the large ones wait.
+      target.fullFromBytes = Math.min(target.fullFromBytes, bytes)
+      return { record: blankDestination(target.key, recipient), speaksOf: 'message', absolved: [] }
+    }
     const isOfRecipient = OF_RECIPIENT.has(answer.conclusion)
     const place = { key: target.key, recipient: isOfRecipient ? recipient : '' }
     const secretMark = answer.conclusion === 'SIGN' ? await target.secretMark().catch(() => null) : null
     const event: Answered = { kind: 'answered', answer, message, refusedBefore, hasNext: target.hasNext, secretMark }
     const step = await this.#run.doors.note(place, [target.name], event, since)
+    if (step.absolved.length > 0) this.#tally.absolve(step.absolved)
     if (step.closed !== null) {
       this.#close(target, place.recipient, step.closed, false, error)
       this.#release(target)
@@ -185,8 +221,9 @@ export class AccountDestinations implements Disposable {
     error: PopfetchError = restError(target.name, rest),
   ): void {
     const isOnly = recipient === '' || target.destination.recipients.length <= 1
-    if (!isOnly) target.recipients.set(recipient, { error, atRest })
-    else if (target.down === null) {
+    if (!isOnly) {
+      if (!atRest || !target.recipients.has(recipient)) target.recipients.set(recipient, { error, atRest })
+    } else if (target.down === null || (target.atRest && !atRest)) {
       target.down = error
       target.atRest = atRest
     }
@@ -200,7 +237,15 @@ export class AccountDestinations implements Disposable {
   [Symbol.dispose](): void {
     for (const claim of this.#claims.values()) claim[Symbol.dispose]()
     this.#claims.clear()
+    for (const unwatch of this.#unwatch) unwatch()
   }
+}
+
+/** So many refusals before a message's content in one poll; servers count them (D127). What is left waits for the next poll. */
+const MOST_REFUSED_AT_ENVELOPE = 100
+
+function isAtEnvelope({ step }: Answer): boolean {
+  return step === 'MAIL' || step === 'RCPT'
 }
 
 /** Conclusions that speak of the recipient, or are counted in a row for it. */

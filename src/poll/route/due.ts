@@ -80,6 +80,7 @@ export async function prepareJobs(fetches: readonly PlannedFetch[], visit: Visit
     }
   }
   const found = await copiesOfFound(left, visit)
+  destinations.expect(left.map(({ sizeBytes }) => sizeBytes))
   return {
     fetches: probesFirst(left, visit),
     job: (fetch) => {
@@ -138,7 +139,7 @@ export function keptBack(
   for (const { error } of closed) tally.blame(error)
   // No room for one of its size: another one may be taken.
   const kept = closed.length === 0 ? 'own' : closed.some(({ atRest }) => !atRest) ? 'tried' : 'rest'
-  tally.keep(job, { kept, isDeferred: true, isDue: isDueMessage(job) })
+  tally.keep(job, { kept, as: 'deferred', isDue: isDueMessage(job) })
   return true
 }
 

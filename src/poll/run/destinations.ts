@@ -39,6 +39,8 @@ export interface Target {
   readonly recipients: Map<string, Closed>
   /** Messages of this size and larger find no room there in this poll. */
   fullFromBytes: number
+  /** Refusals in this session before a message's content. */
+  refusedAtEnvelope: number
 }
 
 /** Why a recipient cannot take mail now. */
@@ -153,6 +155,7 @@ function targetOf(name: string, { destination, key, hasNext, secret }: Opened): 
     probing: false,
     recipients: new Map(),
     fullFromBytes: Infinity,
+    refusedAtEnvelope: 0,
   }
 }
 

@@ -79,6 +79,7 @@ export async function handOver(job: Job, message: Message, visit: Visit, isProve
   const received = isProven ? facts : null
   const results = await Promise.all(job.due.map((due) => handOne(job, due, message, received, visit)))
   if (results.length === 0) await run.ledger.confirm(lease, { uidl: job.uidl, copy: job.copy }, received)
+  visit.destinations.ended(job.sizeBytes)
   const isDue = isDueMessage(job)
   const failed = results.filter(({ kept }) => kept !== null)
   if (failed.length === 0 && job.later === null) {
@@ -89,10 +90,10 @@ export async function handOver(job: Job, message: Message, visit: Visit, isProve
   const holdReason = failed.find((result) => result.holdReason !== null)?.holdReason ?? null
   const keptBy = (kept: Kept): boolean => failed.some((result) => result.kept === kept)
   const kept = keptBy('tried') ? 'tried' : keptBy('own') || !keptBy('rest') ? 'own' : 'rest'
-  tally.keep(job, { kept, isDeferred, isDue })
+  const as = isDeferred ? 'deferred' : holdReason !== null ? 'held' : 'refused'
+  tally.keep(job, { kept, as, isDue })
   // A message that another destination may yet take is held only once that one has it.
-  if (!isDeferred && holdReason !== null) await hold([{ ...job, reason: holdReason, heading }], visit)
-  else if (!isDeferred && isDue && failed.length > 0) tally.refused++
+  if (as === 'held' && holdReason !== null) await hold([{ ...job, reason: holdReason, heading }], visit)
   return false
 }
 
@@ -116,6 +117,7 @@ async function handOne(
   })
   const about = {
     uidl: job.uidl,
+    copy: job.copy,
     ...(received?.heading ?? headingOf(message.header)),
     destination: target.name,
     recipient,
@@ -169,6 +171,7 @@ async function attempt(
       error,
       message: nameOfMessage(account.name, job),
       refusedBefore: before?.state === 'refused',
+      bytes: job.sizeBytes ?? message.sizeBytes,
       since,
     }
     const step = await destinations.answered(target, recipient, offered)

@@ -136,7 +136,7 @@ export class Suspects {
   settle(tally: Tally): void {
     for (const { fetch, reason } of this.#missing.values()) {
       const { from = null, subject = null } = fetch.known ?? {}
-      tally.keep(fetch, { kept: 'own', isDeferred: true, isDue: isDueMessage(fetch) })
+      tally.keep(fetch, { kept: 'own', as: 'deferred', isDue: isDueMessage(fetch) })
       tally.problem({ uidl: fetch.uidl, from, subject, kind: 'deferred', reason })
     }
     this.#missing.clear()

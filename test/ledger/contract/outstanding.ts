@@ -61,6 +61,7 @@ export function outstanding(kind: Kind): void {
     await note('refused', true)
     expect((await known(ledger, 'done')).deletion).toEqual({ wantedSinceMs: 1000, tried: 1, reason: 'refused' })
     expect((await ledger.records.unsettled()).get('a')).toEqual({ waiting: 1, refused: 1, held: 1, undeleted: 1 })
+    expect(await Promise.all(['a', 'unknown'].map((account) => ledger.records.undeleted(account)))).toEqual([1, 0])
     expect((await ledger.records.find('a', 'done'))[0]?.deletion?.reason).toBe('refused')
     await ledger.deleted(lease, [key('done')])
     expect((await known(ledger, 'done')).deletion).toBeNull()

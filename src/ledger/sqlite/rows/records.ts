@@ -115,6 +115,11 @@ export class RecordRows {
     return rowsOf(this.#statement(sql)).map((row) => ({ account: number(row[0]), messages: number(row[1]) }))
   }
 
+  undeletedOf(account: number): number {
+    const sql = `SELECT count(*) FROM message INDEXED BY message_undeleted WHERE deletion_wanted_ms IS NOT NULL AND account = ?`
+    return number(rowOf(this.#statement(sql), account)?.[0])
+  }
+
   /** Inside a transaction: makes those of the rows after `after` due that wait so; gives how many. */
   retry(account: number, which: readonly Waiting[], after: number): number {
     const range = `message.account = ?1 AND message.id > ?2 AND message.id <= ?3`

@@ -1,0 +1,166 @@
+// Polls of a destination that says no: how often it is asked, what is downloaded meanwhile, what becomes of the mail.
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { AccountRecord } from '../../../src/ledger/ledger.ts'
+import { openLedger } from '../../../src/ledger/sqlite/open.ts'
+import type { AccountReport } from '../../../src/poll/report.ts'
+import { SmtpSink } from '../../support/smtp-server.ts'
+import { letter, Scene, upTo } from '../scene.ts'
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now: new Date('2026-11-29T12:00:00Z') }))
+afterEach(() => void vi.useRealTimers())
+
+function later(ms: number): void {
+  vi.setSystemTime(Date.now() + ms)
+}
+
+/** As cron polls: nobody asks. */
+function poll(scene: Scene): Promise<AccountReport> {
+  return scene.poll({ eager: false })
+}
+
+async function relayed(
+  count: number,
+): Promise<{ scene: Scene; sink: SmtpSink; [Symbol.asyncDispose](): Promise<void> }> {
+  const scene = await Scene.create()
+  const sink = await SmtpSink.start()
+  scene.destinations = [
+    `next: { type: smtp, host: 127.0.0.1, port: ${sink.port}, to: bob@example.net, concurrency: 1 }`,
+  ]
+  scene.deliver = 'next'
+  scene.fill(count)
+  const dispose = async (): Promise<void> => {
+    await scene[Symbol.asyncDispose]()
+    await sink[Symbol.asyncDispose]()
+  }
+  return { scene, sink, [Symbol.asyncDispose]: dispose }
+}
+
+async function recordOf(scene: Scene): Promise<AccountRecord> {
+  await using ledger = await openLedger(scene.path('state/state.db'))
+  const record = await ledger.account(scene.name)
+  if (record === null) throw new Error('it was never polled')
+  return record
+}
+
+function numbers(sink: SmtpSink): number[] {
+  return sink.messages
+    .map(({ bytes }) => Number(/^Subject: letter (\d+)/m.exec(bytes.toString('latin1'))?.[1]))
+    .sort((a, b) => a - b)
+}
+
+describe('a destination that says "not now"', () => {
+  test('is left alone for a quarter of an hour, nothing is downloaded for it, and one message alone ends it (D116)', async () => {
+    await using at = await relayed(6)
+    const { scene, sink } = at
+    sink.faults.mail = '450 4.7.28 too much mail from you'
+    expect(await poll(scene)).toMatchObject({ outcome: 'failed', delivered: 0, deferred: 6, error: { exit: 75 } })
+    const [retrieved, sessions] = [scene.count('RETR'), sink.connections]
+    later(14 * MINUTE)
+    expect(await poll(scene)).toMatchObject({ outcome: 'paused', delivered: 0, deferred: 6, error: { exit: 75 } })
+    expect([scene.count('RETR'), sink.connections]).toEqual([retrieved, sessions])
+    later(MINUTE)
+    expect(await poll(scene)).toMatchObject({ outcome: 'failed', deferred: 6 })
+    expect(scene.count('RETR')).toBe(retrieved + 1)
+    later(29 * MINUTE)
+    expect(await poll(scene)).toMatchObject({ outcome: 'paused' })
+    sink.faults.mail = null
+    later(MINUTE)
+    expect(await poll(scene)).toMatchObject({ outcome: 'ok', delivered: 6, deferred: 0 })
+    expect(numbers(sink)).toEqual(upTo(6))
+  })
+
+  test('is tried at once where a person asks', async () => {
+    await using at = await relayed(3)
+    const { scene, sink } = at
+    sink.faults.mail = '450 4.7.28 too much mail from you'
+    await poll(scene)
+    sink.faults.mail = null
+    expect(await scene.poll({ eager: true })).toMatchObject({ outcome: 'ok', delivered: 3 })
+  })
+
+  test('to one message only loses nothing else: what opened a rest opens none again', async () => {
+    await using at = await relayed(5)
+    const { scene, sink } = at
+    sink.faults.dot = ({ bytes }) =>
+      Promise.resolve(bytes.toString('latin1').includes('letter 2\r\n') ? '421 4.3.2 go away' : null)
+    for (let polls = 0; polls < 6; polls++) {
+      await poll(scene)
+      later(20 * MINUTE)
+    }
+    expect(numbers(sink)).toEqual([0, 1, 3, 4])
+    expect(await poll(scene)).toMatchObject({ outcome: 'partial', delivered: 0, deferred: 1 })
+  })
+})
+
+test('a destination that refuses ten in a row is at fault: nothing is refused for good, nothing is asked meanwhile (D118)', async () => {
+  await using at = await relayed(40)
+  const { scene, sink } = at
+  sink.faults.dot = () => Promise.resolve('554 5.7.9 no')
+  expect(await poll(scene)).toMatchObject({ outcome: 'failed', delivered: 0, deferred: 40, refused: 0, problems: [] })
+  sink.faults.dot = null
+  later(15 * MINUTE)
+  expect(await poll(scene)).toMatchObject({ outcome: 'ok', delivered: 40 })
+})
+
+test('a poll that was to deliver and delivered nothing is no success, whatever the reason (N041)', async () => {
+  await using at = await relayed(2)
+  const { scene, sink } = at
+  sink.faults.dot = () => Promise.resolve('451 4.7.1 greylisted, try again in 5 minutes')
+  expect(await poll(scene)).toMatchObject({ outcome: 'partial', deferred: 2, error: null })
+  expect((await recordOf(scene)).lastSuccessMs).toBeNull()
+  later(MINUTE)
+  const retrieved = scene.count('RETR')
+  expect(await poll(scene)).toMatchObject({ outcome: 'partial', deferred: 2 })
+  expect(scene.count('RETR')).toBe(retrieved)
+  sink.faults.dot = null
+  later(5 * MINUTE)
+  expect(await poll(scene)).toMatchObject({ outcome: 'ok', delivered: 2, deferred: 0 })
+  expect((await recordOf(scene)).lastSuccessMs).toBe(Date.now())
+})
+
+test('one of two destinations that is away is named, deferred and counted as a failure at each poll (D126)', async () => {
+  await using at = await relayed(2)
+  const { scene, sink } = at
+  scene.destinations = [...scene.destinations, 'inbox: { type: maildir, path: inbox }']
+  scene.deliver = '[inbox, next]'
+  sink.faults.mail = '450 4.7.28 too much mail from you'
+  await poll(scene)
+  const retrieved = scene.count('RETR')
+  for (const minute of [1, 2, 3]) {
+    later(MINUTE)
+    const report = await poll(scene)
+    expect(report, `minute ${minute}`).toMatchObject({ outcome: 'paused', deferred: 2, error: { exit: 75 } })
+    expect(report.error?.message).toContain('next')
+  }
+  expect((await recordOf(scene)).failures).toBeGreaterThan(0)
+  scene.fill(1, 2)
+  expect(await poll(scene)).toMatchObject({ outcome: 'paused', deferred: 3 })
+  expect(scene.count('RETR')).toBe(retrieved + 1)
+  expect(scene.subjects()).toEqual(upTo(3))
+})
+
+test('a large message that is deferred is not downloaded twice within a quarter of an hour (D120)', async () => {
+  await using at = await relayed(0)
+  const { scene, sink } = at
+  scene.server.mailbox('alice').add(`${letter(0)}${'x'.repeat(70).concat('\r\n').repeat(20_000)}`, { uidl: 'large' })
+  sink.faults.dot = () => Promise.resolve('451 4.7.1 later')
+  for (const expected of [1, 1, 1, 2]) {
+    await poll(scene)
+    expect(scene.count('RETR')).toBe(expected)
+    later(5 * MINUTE)
+  }
+})
+
+test('a server without room for a large message still gets the small ones', async () => {
+  await using at = await relayed(3)
+  const { scene, sink } = at
+  scene.server.mailbox('alice').add(`${letter(3)}${'x'.repeat(5000)}\r\n`, { uidl: 'large' })
+  sink.faults.dot = ({ bytes }) => Promise.resolve(bytes.length > 3000 ? '552 5.2.2 mailbox full' : null)
+  await scene.poll({ eager: false })
+  later(HOUR)
+  await scene.poll({ eager: false })
+  expect(numbers(sink)).toEqual(upTo(3))
+})
