@@ -37,12 +37,13 @@ function pauseNamed(words: string): number {
   return Number(named[1]) * (UNITS[named[2]?.[0] ?? 's'] ?? 1_000)
 }
 
-/** The key by which two replies are equal: code and enhanced code; without one the words, but for addresses and digits. */
+/** The key by which two replies are equal: code and enhanced code; without one the words, but for addresses and what has digits:
+ *  numbers, names of queues, times. */
 export function sameReply({ code, enhanced, words }: Reply): string {
   if (enhanced !== '') return `${code} ${enhanced}`
   return `${code} ${words
     .replace(/<[^>]*>|\S+@\S+/g, '')
-    .replace(/\d+/g, '')
+    .replace(/\S*\d\S*/g, '')
     .replace(/\s+/g, ' ')
     .trim()
     .slice(0, 200)}`

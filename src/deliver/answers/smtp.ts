@@ -75,15 +75,19 @@ const isEnhanced = ({ kind, reply }: Asked, pattern: RegExp): boolean =>
 const isGone = ({ kind }: Asked): boolean => kind === 'cut' || kind === 'silence'
 
 const SIZE_WORDS = /\b(?:size|too (?:large|big|long)|exceeds?)\b/
+/** A full mailbox or disk exceeds something as well. */
+const ROOM_WORDS = /\b(?:quota|mailbox|storage|full|space)\b/
 const LOOP_WORDS = /\b(?:too many hops|hop count|mail loop|loops? (?:back|detected)|looping|too many received)\b/
 const AUTHOR_CODE = /^7\.(?:2[67]|3[02]|40)$/
-const GREYLIST = /gr[ae]y-?list/
+const ROOM_CODE = /^(?:2\.2|3\.1)$/
+const GREYLIST = /gr[ae]y[- ]?list/
 const TOO_MANY =
   /too many (?:concurrent |simultaneous |open )?(?:smtp |lmtp )?(?:connections|sessions)|connection limit|concurrent connections/
 const UNWANTED_SENDER = /\b(?:blocked|not welcome|blacklisted|denied|rejected)\b/
 const SPEAKS_OF_SENDER = /\b(?:sender|from address|mail from|envelope[- ]from|domain)\b/
-const SPEAKS_OF_US =
-  /\b(?:client|host|ips?|ip address|block ?list|blacklist|rbl|dnsbl|zen|spamhaus|helo|ehlo|network|reputation)\b/
+/** Not of the sender, but of us, of a recipient, or of whom we may send for. */
+const SPEAKS_OF_OTHERS =
+  /\brelay|\brecipient|\brcpt\b|\b(?:client|host|ips?|ip address|block ?list|blacklist|rbl|dnsbl|zen|spamhaus|helo|ehlo|network|reputation)\b/
 const FORM_WORDS =
   /rfc ?-?(?:5322|2822|822|2045|2047)|\bheaders?\b|\blines?\b|\bnuls?\b|null (?:byte|char|octet)|bare (?:cr|lf|carriage|line)|(?:8|eight)[ -]?bit|8bitmime|non-?ascii|utf-?8|unicode|internationali[sz]ed|message-id|malformed|multiple (?:from|date)|missing (?:from|date)/
 // The bare word "from" says nothing: "spam from 192.0.2.1".
@@ -158,8 +162,8 @@ export const SMTP_TABLE: readonly Row[] = [
   },
   {
     name: 'out of step',
-    steps: ENVELOPE,
-    fits: (asked) => isCode(asked, 503) || asked.kind === 'nonsense',
+    steps: [...ENVELOPE, 'RSET'],
+    fits: (asked) => (isCode(asked, 503) && asked.step !== 'RSET') || asked.kind === 'nonsense',
     leads: 'TLS',
   },
   { name: 'out of step', steps: CONTENT, fits: (asked) => isCode(asked, 503), leads: 'TLS' },
@@ -167,7 +171,9 @@ export const SMTP_TABLE: readonly Row[] = [
     name: 'size',
     steps: ['MAIL', ...CONTENT],
     fits: (asked) =>
-      asked.kind === 'size' || isEnhanced(asked, /^(?:2\.3|3\.4)$/) || (isCode(asked, 552) && says(asked, SIZE_WORDS)),
+      asked.kind === 'size' ||
+      isEnhanced(asked, /^(?:2\.3|3\.4)$/) ||
+      (isCode(asked, 552) && !isEnhanced(asked, ROOM_CODE) && says(asked, SIZE_WORDS) && !says(asked, ROOM_WORDS)),
     leads: 'FORM',
   },
   {
@@ -198,7 +204,7 @@ export const SMTP_TABLE: readonly Row[] = [
       (isEnhanced(asked, /^(?:1\.7|1\.8|7\.23)$/) ||
         isCode(asked, 553) ||
         (isCode(asked, 501, 504) && isEnhanced(asked, /^5\.2$/)) ||
-        (isEnhanced(asked, /^7\.1$/) && says(asked, /not owned|not allowed to send as|sendas/))),
+        (isEnhanced(asked, /^7\.1$/) && says(asked, /not owned|send ?as\b/))),
     leads: 'SENDER',
   },
   {
@@ -217,13 +223,13 @@ export const SMTP_TABLE: readonly Row[] = [
       !asked.ownSender &&
       says(asked, UNWANTED_SENDER) &&
       says(asked, SPEAKS_OF_SENDER) &&
-      !says(asked, SPEAKS_OF_US),
+      !says(asked, SPEAKS_OF_OTHERS),
     leads: 'BAD',
   },
   {
     name: 'room',
     steps: ANY,
-    fits: (asked) => isEnhanced(asked, /^(?:2\.2|3\.1)$/) || (isCode(asked, 452, 552) && asked.reply.enhanced === ''),
+    fits: (asked) => isEnhanced(asked, ROOM_CODE) || (isCode(asked, 452, 552) && asked.reply.enhanced === ''),
     leads: 'ROOM',
     // A full mailbox is its owner's, a full disk everybody's.
     more: (asked) => ({

@@ -315,7 +315,7 @@ describe('how many', () => {
       const error = await failure(command.deliver(attempt(uidl), message(SMALL, origin(uidl)), never))
       answers.push([error.scope, error.counts, error.answer.same])
     }
-    expect(answers).toEqual(Array(4).fill(['message', true, 'exit 1']))
+    expect(new Set(answers.map(String))).toEqual(new Set(['message,true,exit 1']))
   })
 
   test('may be refused one after the other, each for itself', async () => {

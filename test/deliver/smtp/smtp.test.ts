@@ -79,7 +79,7 @@ describe('a failed destination', () => {
     const first = await failure(smtp.deliver(attempt('1'), message(MAIL), never))
     server.faults.mail = null
     const second = await failure(smtp.deliver(attempt('2'), message(MAIL), never))
-    expect([first, second].map(outcome)).toEqual(Array(2).fill('BUSY temporary destination 75'))
+    expect([first, second].map(outcome)).toEqual(['BUSY temporary destination 75', 'BUSY temporary destination 75'])
     // What was said of the first message is not told as said of the second (D132).
     expect(first.message).toContain('MAIL FROM <> was')
     expect(second.message).toContain('MAIL FROM was')
