@@ -124,6 +124,47 @@ test('the built program imports nothing that Node.js does not have', () => {
   expect(imports).toEqual([])
 })
 
+test('the list of what is in the package names every package that is bundled, with its digest', async () => {
+  const file = join(scene, 'sbom.json')
+  await run(process.execPath, ['.build/sbom.js', dist, file], { cwd: ROOT })
+  interface Component {
+    readonly name: string
+    readonly version: string
+    readonly purl: string
+    readonly hashes: readonly { readonly alg: string }[]
+  }
+  const { components, metadata } = JSON.parse(readFileSync(file, 'utf8')) as {
+    readonly components: readonly Component[]
+    readonly metadata: { readonly component: { readonly name: string } }
+  }
+  expect(metadata.component.name).toBe('popfetch')
+  const licences = readFileSync(join(dist, 'THIRD-PARTY-LICENSES'), 'utf8')
+  const bundled = [...licences.matchAll(/^(\S+) (\d\S*) \(.*\)$/gm)].map(([, name, version]) => `${name}@${version}`)
+  expect(components.map(({ name, version }) => `${name}@${version}`).toSorted()).toEqual(bundled.toSorted())
+  for (const { name, hashes, purl } of components) {
+    expect(purl).toMatch(/^pkg:npm\//)
+    expect([name, hashes.map(({ alg }) => alg)]).toEqual([name, ['SHA-512']])
+  }
+})
+
+test('the lock file has the SHA-512 of each package, from the registry that was asked', () => {
+  const lock = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
+    readonly packages: Readonly<
+      Record<string, { readonly integrity?: string; readonly resolved?: string; readonly link?: boolean }>
+    >
+  }
+  const entries = Object.entries(lock.packages).filter(([path]) => path !== '')
+  expect(entries.length).toBeGreaterThan(100)
+  for (const [path, { integrity, resolved, link }] of entries) {
+    expect([path, link]).toEqual([path, undefined])
+    expect([path, integrity]).toEqual([path, expect.stringMatching(/^sha512-[A-Za-z0-9+/]{86}==$/)])
+    expect([path, resolved ?? 'https://registry.npmjs.org/']).toEqual([
+      path,
+      expect.stringMatching(/^https:\/\/registry\.npmjs\.org\//),
+    ])
+  }
+})
+
 test('the licence of every package that is bundled is in the package', () => {
   const folders = sources.flatMap(
     (source) => /node_modules\/(?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+(?=\/)/.exec(source) ?? [],
