@@ -8,7 +8,7 @@ import { type FileHandle, lstat, open, readlink } from 'node:fs/promises'
 import path from 'node:path'
 import { display } from './display.ts'
 import { errnoOf } from './errors.ts'
-import { isPrivateGroup } from './private-group.ts'
+import { isPrivateGroup, isRoot } from './owners.ts'
 
 /** Our user id. Null: neither owners nor modes are judged, in a container that says so (a NAS shows 0777), and on a system
  *  without owners. */
@@ -295,7 +295,7 @@ async function faultsOfFile(file: string, stats: Stats, rules: Rules): Promise<r
   const who = isGiven ? ((stats.mode & OTHERS_WRITE) === 0 ? null : 'anybody') : await writers(stats, uid)
   if (who !== null)
     faults.push({ found: `a file to which ${who} can write (mode ${octal(stats)})`, mend: `chmod go-w ${shown}` })
-  if (stats.nlink > (rules.names ?? 1) && stats.uid !== 0 && !isGiven) {
+  if (stats.nlink > (rules.names ?? 1) && !isRoot(stats.uid) && !isGiven) {
     faults.push({
       found: `a file with ${stats.nlink} names (hard links)`,
       mend: `cp -p ${shown} ${shown}.new && mv ${shown}.new ${shown}`,
@@ -333,7 +333,7 @@ async function refuseExchanged(file: string, opened: Stats, rules: Rules): Promi
 }
 
 function isForeign(file: string, { uid: owner }: Stats, rules: Rules): boolean {
-  return rules.uid !== null && owner !== 0 && owner !== rules.uid && !isDeposit(file, rules)
+  return rules.uid !== null && !isRoot(owner) && owner !== rules.uid && !isDeposit(file, rules)
 }
 
 function isDeposit(file: string, { deposits = [] }: Rules): boolean {

@@ -223,7 +223,7 @@ describe('permissions', () => {
   test('root is warned', async () => {
     await using scene = await Scene.create()
     const file = await scene.write(GOOD)
-    const { warnings } = await loadFrom(scene, { file, uid: 0 })
+    const { warnings } = await loadFrom(scene, { file, uid: 0, env: { POPFETCH_CONTAINER: '1' } })
     expect(warnings[0]).toMatch(/^running as root/)
   })
 })

@@ -6,8 +6,8 @@ import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openLedger } from '../../src/ledger/sqlite/open.ts'
-import { OwnFile } from '../../src/own-file.ts'
-import { isPrivateGroup } from '../../src/private-group.ts'
+import { OwnFile, readOwnFile } from '../../src/own-file.ts'
+import { isPrivateGroup } from '../../src/owners.ts'
 import { type Case, type Kind, KINDS, type Outcome } from './readers.ts'
 
 const IS_ROOT = process.getuid?.() === 0
@@ -227,10 +227,9 @@ async function goodFile(kind: Kind, uid: number): Promise<{ file: string; folder
   return { file, folder }
 }
 
-function ask(list: readonly Case[], uid: number): readonly Outcome[] {
+/** What becomes of the files when popfetch is started by these words. */
+function ask(list: readonly Case[], words: readonly string[]): readonly Outcome[] {
   const script = path.join(import.meta.dirname, 'readers.ts')
-  const isOurs = uid === process.getuid?.()
-  const words = isOurs ? [] : ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--']
   const [program, ...rest] = [...words, process.execPath, '--no-warnings', script]
   const { stdout, stderr, status } = spawnSync(program, rest, {
     input: JSON.stringify(list),
@@ -239,8 +238,13 @@ function ask(list: readonly Case[], uid: number): readonly Outcome[] {
     timeout: 60_000,
     env: { PATH: '/usr/bin:/bin', HOME: '/nonexistent' },
   })
-  if (status !== 0) throw new Error(`asking as ${uid}: ${stderr}`)
+  if (status !== 0) throw new Error(`asking by ${words.join(' ')}: ${stderr}`)
   return JSON.parse(stdout) as readonly Outcome[]
+}
+
+function wordsFor(uid: number): readonly string[] {
+  if (uid === process.getuid?.()) return []
+  return ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--']
 }
 
 /** Root's own files may have several names: only root could have made them. */
@@ -252,8 +256,8 @@ function isRefused({ name, refused }: Wrong, kind: Kind, uid: number): boolean {
 function canAsk(uid: number): boolean {
   if (uid === process.getuid?.()) return true
   if (!IS_ROOT) return false
-  const words = [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--', process.execPath, '-e', '']
-  const probe = spawnSync('setpriv', [...words, `fs.accessSync('${import.meta.dirname}')`])
+  const [program = '', ...words] = wordsFor(uid)
+  const probe = spawnSync(program, [...words, process.execPath, '-e', `fs.accessSync('${import.meta.dirname}')`])
   return probe.status === 0
 }
 
@@ -276,7 +280,7 @@ describe.each(USERS)('as %s', (_, uid) => {
         asked.push({ wrong, kind, file: named, before: stateOf(named) })
       }
     }
-    const outcomes = ask(asked, uid)
+    const outcomes = ask(asked, wordsFor(uid))
     const unexpected = asked.flatMap(({ wrong, kind, file, before }, at) => {
       const { code, message } = outcomes[at] ?? { code: NaN, message: 'no answer' }
       const refused = isRefused(wrong, kind, uid)
@@ -296,6 +300,29 @@ function stateOf(file: string): string {
   return JSON.stringify([mode, uid, gid, size, mtimeMs, through.mode, through.size, fs.readdirSync(path.dirname(file))])
 }
 
+describe('in a user namespace that has no root', () => {
+  const words = ['unshare', '--user', `--map-user=${SOMEBODY}`, `--map-group=${SOMEBODY}`]
+  const asSomebody = IS_ROOT
+    ? ['setpriv', `--reuid=${SOMEBODY}`, `--regid=${SOMEBODY}`, '--clear-groups', ...words]
+    : words
+  const probe = spawnSync('env', [...asSomebody, process.execPath, '-e', `fs.accessSync('${import.meta.dirname}')`])
+  const missing = probe.status === 0 ? '' : ' [needs user namespaces]'
+
+  test.skipIf(missing !== '')(`what is root's shows as nobody's, and is taken for root's${missing}`, async () => {
+    const good: Case[] = []
+    const bad: Case[] = []
+    for (const kind of KINDS) {
+      const uid = IS_ROOT ? SOMEBODY : (process.getuid?.() ?? 0)
+      good.push({ kind, file: (await goodFile(kind, uid)).file })
+      const { file } = await goodFile(kind, uid)
+      fs.chmodSync(file, 0o602)
+      if (kind !== 'log') bad.push({ kind, file })
+    }
+    expect(ask(good, asSomebody)).toEqual(good.map(() => ({ code: 0, message: '' })))
+    expect(ask(bad, asSomebody).map(({ code }) => code)).toEqual(bad.map(({ kind }) => CODES[kind]))
+  })
+})
+
 test('a file that is exchanged between the look and the read is read as it was looked at', async () => {
   const { file, folder } = await goodFile('secret', process.getuid?.() ?? 0)
   await using opened = await OwnFile.open(file, { uid: process.getuid?.() ?? null })
@@ -303,6 +330,23 @@ test('a file that is exchanged between the look and the read is read as it was l
   fs.renameSync(`${folder}/other`, file)
   expect(opened.faults).toEqual([])
   expect((await opened.bytes(100))?.toString()).toBe('hunter2\n')
+})
+
+test('a file that is longer than its reader takes is read no further', async () => {
+  const file = path.join(base, 'long')
+  fs.writeFileSync(file, '0123456789', { mode: 0o600 })
+  const uid = process.getuid?.() ?? null
+  expect((await readOwnFile(file, { uid, limitBytes: 10 }))?.toString()).toBe('0123456789')
+  expect(await readOwnFile(file, { uid, limitBytes: 9 })).toBeNull()
+  await expect(readOwnFile('/dev/zero', { uid, limitBytes: 9 })).rejects.toThrow(/not a regular file/)
+})
+
+test('the command that mends is one for a shell, whatever the name', async () => {
+  const file = path.join(base, "a b'c\u001b$(d)")
+  fs.writeFileSync(file, '')
+  fs.chmodSync(file, 0o602)
+  const refused = readOwnFile(file, { uid: process.getuid?.() ?? null, limitBytes: 9 })
+  await expect(refused).rejects.toThrow(`chmod go-w '${base}/a b'\\''c\\x1b$(d)'`)
 })
 
 describe('a group', () => {

@@ -1,6 +1,8 @@
-// Is a group the private one of a single user? Debian and others give each user a group of the same name and a umask of 002,
-// so that files of a person's own may be writable by a group in which nobody else is. Judged as OpenSSH in Debian judges it,
-// by /etc/passwd and /etc/group: whom only a directory service knows is not seen there, and then the group is not private.
+// Who is who among the owners of files: is a group the private one of a single user, is an owner root? Debian and others give
+// each user a group of the same name and a umask of 002: a person's own files may be writable by a group of one. Judged as
+// OpenSSH in Debian judges it, by /etc/passwd and /etc/group. Whom only a directory service knows is not seen there; then the
+// group is not private.
+import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 
 /** Longer than any such file that is kept by hand. */
@@ -33,5 +35,30 @@ async function linesOf(file: string): Promise<readonly (readonly string[])[]> {
     return text.split('\n').map((line) => line.split(':'))
   } catch {
     return []
+  }
+}
+
+let unmappedRoot: number | null = null
+let isKnown = false
+
+/** In a user namespace without root (a sandbox that maps only us) what is root's shows as nobody's. */
+export function isRoot(owner: number): boolean {
+  if (owner === 0) return true
+  if (!isKnown && !isRootMapped()) unmappedRoot = Number(readSystem('/proc/sys/kernel/overflowuid') || '65534')
+  isKnown = true
+  return owner === unmappedRoot
+}
+
+function isRootMapped(): boolean {
+  // user_namespaces(7): the first id here, the first id outside, how many.
+  const ranges = readSystem('/proc/self/uid_map').trim().split('\n')
+  return ranges.some((range) => range.trim() === '' || Number(range.trim().split(/\s+/)[0]) === 0)
+}
+
+function readSystem(file: string): string {
+  try {
+    return readFileSync(file, 'latin1')
+  } catch {
+    return ''
   }
 }
