@@ -213,9 +213,11 @@ async function undone(fetch: PlannedFetch, visit: Visit): Promise<Undone | 'deli
         continue
       }
       if (await recalled(fetch, delivery, target, visit)) continue
-      doubtful = !target.destination.remembers
-      if (doubtful && state === 'started') await settleUnknown(fetch, delivery, visit)
-      if (doubtful && unknowns + (state === 'started' ? 1 : 0) >= MOST_UNKNOWNS) {
+      // What a killed poll had begun and never handed over has not arrived (S042).
+      const handedOver = state === 'unknown' || delivery.handedOver
+      doubtful = !target.destination.remembers && (handedOver || unknowns > 0)
+      if (doubtful && state === 'started' && handedOver) await settleUnknown(fetch, delivery, visit)
+      if (doubtful && unknowns + (state === 'started' && handedOver ? 1 : 0) >= MOST_UNKNOWNS) {
         await hold([{ ...fetch, reason: LOST_ANSWERS }], visit)
         return 'held'
       }

@@ -141,9 +141,11 @@ async function attempt(
   job: Job,
   due: Due,
   message: Message,
-  { account, run, destinations, tally }: Visit,
+  { account, run, destinations, tally, lease }: Visit,
 ): Promise<Result> {
   const { target, recipient, intent, before } = due
+  const delivery = { key: { uidl: job.uidl, copy: job.copy }, destination: target.name, recipient }
+  const handingOver = (): Promise<void> => run.ledger.handOver(lease, [delivery])
   const closed = closedAt(target, recipient)
   if (closed !== null) {
     tally.blame(closed.error)
@@ -152,7 +154,7 @@ async function attempt(
   const since = destinations.closings(target)
   try {
     const receipt = await target.destination.deliver(
-      { intent, origin: message.origin, recipient },
+      { intent, origin: message.origin, recipient, handingOver },
       message,
       run.deliverySignal,
     )
