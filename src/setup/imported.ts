@@ -3,6 +3,7 @@
 // One rule: a remark is a sentence for people and never holds a secret.
 import { parseHost } from '../config/values/host.ts'
 import type { Written } from '../config/values/written.ts'
+import type { Netrc } from './netrc.ts'
 
 /** A password that stood in the old file, or the place that the file names; `missing`: it has neither. */
 export type ImportedSecret =
@@ -83,8 +84,7 @@ export interface Imported {
 export interface ImportContext {
   /** The name of the user who owns the files: fetchmail delivers to it. */
   readonly localUser: string
-  /** The password that a `.netrc` has for a login at a host; null: none. */
-  readonly netrc: (host: string, login: string) => string | null
+  readonly netrc: Netrc
 }
 
 /** Text from an old file as a secret; `missing` when it is null, or is nothing that a password can be. */

@@ -8,8 +8,36 @@ interface Entry {
   password: string | null
 }
 
-/** Looks up a password by host and login; the first entry that fits counts. */
-export function parseNetrc(text: string): (host: string, login: string) => string | null {
+export interface Netrc {
+  /** By host and login; the first entry that fits counts. */
+  readonly password: (host: string, login: string) => string | null
+  /** Of the first entry for the host, else of the default. */
+  readonly login: (host: string) => string | null
+}
+
+export function parseNetrc(text: string): Netrc {
+  const entries = entriesOf(text)
+  // By what they are for: each of many accounts asks, and there may be as many entries.
+  const first = new Map<string, { readonly place: number; readonly password: string }>()
+  const logins = new Map<string | null, string | null>()
+  for (const [place, { machine, login, password }] of entries.entries()) {
+    const whose = machine?.toLowerCase() ?? null
+    if (!logins.has(whose)) logins.set(whose, login)
+    const key = keyOf(machine, login)
+    if (password !== null && !first.has(key)) first.set(key, { place, password })
+  }
+  return {
+    password: (host, login) => {
+      const fitting = [host, null].flatMap((machine) =>
+        [login, null].flatMap((name) => first.get(keyOf(machine, name)) ?? []),
+      )
+      return fitting.toSorted((a, b) => a.place - b.place)[0]?.password ?? null
+    },
+    login: (host) => logins.get(host.toLowerCase()) ?? logins.get(null) ?? null,
+  }
+}
+
+function entriesOf(text: string): readonly Entry[] {
   const entries: Entry[] = []
   const list = wordsOf(text)
   for (let at = 0; at < list.length; at++) {
@@ -21,18 +49,7 @@ export function parseNetrc(text: string): (host: string, login: string) => strin
     else if (word === 'password' && current !== undefined) current.password = list[++at] ?? null
     else if (word === 'account') at++
   }
-  // By what they are for: each of many accounts asks, and there may be as many entries.
-  const first = new Map<string, { readonly place: number; readonly password: string }>()
-  for (const [place, { machine, login, password }] of entries.entries()) {
-    const key = keyOf(machine, login)
-    if (password !== null && !first.has(key)) first.set(key, { place, password })
-  }
-  return (host, login) => {
-    const fitting = [host, null].flatMap((machine) =>
-      [login, null].flatMap((name) => first.get(keyOf(machine, name)) ?? []),
-    )
-    return fitting.toSorted((a, b) => a.place - b.place)[0]?.password ?? null
-  }
+  return entries
 }
 
 function keyOf(machine: string | null, login: string | null): string {

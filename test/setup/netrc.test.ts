@@ -12,9 +12,10 @@ machine pop.example.com login x password macro
 
 machine pop.example.com password any
 default login anna password last`)
-  expect(netrc('pop.example.net', 'alice')).toBe('one')
-  expect(netrc('pop.example.net', 'other')).toBeNull()
-  expect(netrc('pop.example.org', 'bob')).toBe('two "words"')
-  expect(netrc('pop.example.com', 'x')).toBe('any')
-  expect(netrc('elsewhere', 'anna')).toBe('last')
+  expect(netrc.password('pop.example.net', 'alice')).toBe('one')
+  expect(netrc.password('pop.example.net', 'other')).toBeNull()
+  expect(netrc.password('pop.example.org', 'bob')).toBe('two "words"')
+  expect(netrc.password('pop.example.com', 'x')).toBe('any')
+  expect(netrc.password('elsewhere', 'anna')).toBe('last')
+  expect(netrc.login('POP.example.net')).toBe('alice')
 })

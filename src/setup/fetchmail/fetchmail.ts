@@ -10,6 +10,8 @@ import { fetchmailDelivery } from './delivery.ts'
 import { parseFetchmail, type FetchmailEntry, type FetchmailUser, type Options } from './grammar.ts'
 import { mechanismNamed } from '../../pop3/sign-in/mechanisms.ts'
 import { filledLines } from '../text.ts'
+import { remarksOn, type WordList } from '../words.ts'
+import { MULTIDROP, optionWords, SAID_EITHER_WAY, settingWords } from './words.ts'
 import {
   asWritten,
   hostOf,
@@ -36,43 +38,19 @@ const AUTH: Readonly<Record<string, string | null>> = {
   oauthbearer: 'oauthbearer',
 }
 
-/** Options of a server or a user without a counterpart, each with the remark for it. */
-const WITHOUT_COUNTERPART: Readonly<Record<string, string>> = {
-  interface: 'popfetch does not look at network interfaces',
-  monitor: 'popfetch does not look at network interfaces',
-  plugin: 'no program stands between popfetch and the server; see proxy',
-  plugout: 'no program stands between popfetch and its destination',
-  preconnect: 'no command is run before a poll: what must be there (a tunnel) has to be started elsewhere',
-  postconnect: 'no command is run after a poll',
-  flush: 'nothing is deleted that popfetch did not deliver',
-  limitflush: 'larger messages are kept back, never deleted',
-  rewrite: 'addresses are never rewritten',
-  stripcr: 'messages stay as they are',
-  forcecr: 'messages stay as they are',
-  mimedecode: 'messages stay as they are',
-  dropstatus: 'messages stay as they are',
-  dropdelivered: 'messages stay as they are',
-  warnings: 'a message that is kept back is reported once, and `popfetch status` lists it',
-  batchlimit: 'a message is handed on as soon as it is there',
-  fetchsizelimit: 'not needed',
-  principal: 'there is no Kerberos',
-  sslcertpath: 'name one file of authorities with ca',
-  sslcommonname: 'the certificate must be for the host; pin accepts a certain one',
-  sslfingerprint: 'popfetch pins SHA-256, this is MD5: `popfetch check --verbose` shows what to write as pin',
-  antispam: 'a refused message stays on the server and is reported',
-  passwordfd: 'a password comes from { file }, { env } or { command }',
-}
-
-const MULTIDROP = ['envelope', 'qvirtual', 'localdomains', 'aka', 'fetchdomains']
-
 export function importFetchmail(text: string, context: ImportContext & { readonly idfile: string }): Imported {
   const { settings, entries, strangeLines } = parseFetchmail(text)
   const daemonSeconds = number(settings['daemon'])
   const idfile = string(settings['idfile']) ?? context.idfile
   const remarks = strangeLines.map((line) => `line ${line} of the old file has a word that fetchmail does not know`)
-  if (settings['syslog'] === true) remarks.push('set syslog: popfetch writes a file (log.file), or standard error')
-  if (settings['postmaster'] !== undefined) remarks.push('set postmaster: no mail is ever bounced or sent elsewhere')
-  const file = { ...context, daemonSeconds, idfile, hasStrangeLines: strangeLines.length > 0 }
+  remarks.push(...missed(settings, settingWords))
+  const file = {
+    ...context,
+    daemonSeconds,
+    idfile,
+    invisible: settings['invisible'] === true,
+    hasStrangeLines: strangeLines.length > 0,
+  }
   return {
     accounts: entries.flatMap((entry) =>
       entry.users.length === 0
@@ -91,6 +69,8 @@ export function importFetchmail(text: string, context: ImportContext & { readonl
 interface FileContext extends ImportContext {
   readonly daemonSeconds: number
   readonly idfile: string
+  /** No Received field is put on top. */
+  readonly invisible: boolean
   /** fetchmail itself would not have used the file. */
   readonly hasStrangeLines: boolean
 }
@@ -112,7 +92,12 @@ function accountOf(entry: FetchmailEntry, user: FetchmailUser, context: FileCont
   if (user.remote === null) remarks.push('no user was named: fetchmail took the name of the user it ran as')
   const auth = authOf(server, remarks)
   const { deliver, remarks: told } = fetchmailDelivery(server, user, context)
-  remarks.push(...told, ...fetched(options), ...missed({ ...server, ...options }))
+  remarks.push(
+    ...told,
+    ...fetched(options),
+    ...missed({ ...server, ...options }, optionWords),
+    ...multidrop({ ...server, ...options }),
+  )
   const limit = count(options, 'fetchlimit') || null
   const maxSize = sizeText(count(options, 'limit'))
   const poll = pollOf(count(server, 'interval'), daemonSeconds, remarks)
@@ -122,7 +107,7 @@ function accountOf(entry: FetchmailEntry, user: FetchmailUser, context: FileCont
     host,
     port: service === null ? (tls === 'implicit' ? 995 : 110) : (PORTS[service] ?? Number(service)),
     user: remote,
-    secret: passwordOf(options, context.netrc(host, remote)),
+    secret: passwordOf(options, context.netrc.password(host, remote)),
     secretKey: mechanismNamed(auth ?? 'auto')?.secret ?? 'password',
     keys: present({
       tls: tls === 'implicit' ? null : tls,
@@ -136,7 +121,7 @@ function accountOf(entry: FetchmailEntry, user: FetchmailUser, context: FileCont
       poll,
       timeout: timeoutSeconds > 0 ? `${timeoutSeconds}s` : null,
     } satisfies Written),
-    deliver,
+    deliver: context.invisible ? deliver.map((target) => ({ ...target, trace: false })) : deliver,
     warnings: doubts.warnings,
     remarks,
     off: entry.skip || !isOurs,
@@ -196,14 +181,19 @@ function fetched(options: Options): readonly string[] {
   return ['fetchall with keep: fetchmail fetched everything each time; popfetch fetches each message once']
 }
 
-function missed(options: Options): readonly string[] {
-  const told = Object.entries(WITHOUT_COUNTERPART).flatMap(([name, why]) => {
+/** `no WORD` is what popfetch does with most words that have no counterpart. */
+function missed(options: Options, words: WordList): readonly string[] {
+  const said = Object.keys(options).filter((name) => {
     const value = options[name]
-    return value === undefined || value === false || value === '0' ? [] : [`${name}: ${why}`]
+    return (value !== false && value !== '0') || SAID_EITHER_WAY.has(name)
   })
-  const multidrop = MULTIDROP.filter((name) => options[name] !== undefined && options[name] !== false)
-  if (multidrop.length === 0) return told
-  return [...told, `${multidrop.join(', ')}: popfetch does not sort by recipients; route sorts by what the header says`]
+  return remarksOn(said, words)
+}
+
+function multidrop(options: Options): readonly string[] {
+  const names = MULTIDROP.filter((name) => options[name] !== undefined && options[name] !== false)
+  if (names.length === 0) return []
+  return [`${names.join(', ')}: popfetch does not sort by recipients; route sorts by what the header says`]
 }
 
 /** `USER@HOST UIDL` a line; very old files have `HOST USER UIDL`. */

@@ -3,6 +3,8 @@ import type { Written } from '../../config/values/written.ts'
 import { display } from '../../display.ts'
 import { hostOf, present } from '../imported.ts'
 import { parseStrings, pathOf, type Section } from '../ini.ts'
+import { remarksOn } from '../words.ts'
+import { destinationWords } from './words.ts'
 
 /** A destination may name itself, directly or by way of others, and each of them many times. */
 const DEPTH_LIMIT = 5
@@ -33,6 +35,21 @@ export function getmailDelivery(
   return { deliver: trace ? found : found.map((target) => ({ ...target, trace: false })), remarks }
 }
 
+/** The sections that a destination may name, in whatever way. */
+export function destinationSections(sections: Sections): readonly string[] {
+  const values = Object.values(sections).flatMap(({ destinations, default: usual, locals }) => [
+    destinations,
+    usual,
+    locals,
+  ])
+  return values.flatMap((value) => [...(value ?? '').matchAll(/\[([^\]]*)\]/g)].map(([, name = '']) => name))
+}
+
+/** `unixfrom = false` says nothing. */
+function said(section: Section): readonly string[] {
+  return Object.keys(section).filter((key) => !/^(?:0|false|no|off)$/i.test(section[key] ?? ''))
+}
+
 function fromSection(name: string, context: Context, depth: number): readonly Written[] {
   const { sections, remarks } = context
   const section = sections[name]
@@ -46,7 +63,7 @@ function fromSection(name: string, context: Context, depth: number): readonly Wr
     remarks.push(`[${display(name, 60)}]: no such section in the old file`)
     return []
   }
-  if (section['user'] !== undefined) remarks.push('user: popfetch delivers as the user it runs as')
+  remarks.push(...remarksOn(said(section), destinationWords))
   const { type = '', path = '' } = section
   switch (type) {
     case 'Maildir':
@@ -54,7 +71,6 @@ function fromSection(name: string, context: Context, depth: number): readonly Wr
     case 'Mboxrd':
       return [{ type: 'mbox', path: pathOf(path) }]
     case 'MDA_external':
-      if (section['unixfrom'] !== undefined) remarks.push('unixfrom: the command gets the message without a From_ line')
       return [external(pathOf(path), parseStrings(section['arguments'] ?? ''), remarks)]
     case 'MDA_lmtp':
       return [lmtp(section, context)]

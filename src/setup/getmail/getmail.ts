@@ -3,7 +3,7 @@
 import { isLoopback } from '../../config/values/host.ts'
 import { display } from '../../display.ts'
 import { Doubts } from '../doubts.ts'
-import { getmailDelivery } from './delivery.ts'
+import { destinationSections, getmailDelivery } from './delivery.ts'
 import {
   hostOf,
   present,
@@ -18,24 +18,14 @@ import {
 } from '../imported.ts'
 import { parseIni, parseStrings, pathOf, type Section } from '../ini.ts'
 import { filledLines } from '../text.ts'
+import { remarksOn } from '../words.ts'
+import { optionWords, retrieverWords } from './words.ts'
 
 export interface GetmailContext extends ImportContext {
   /** Name of the file, without its directory. */
   readonly name: string
   /** Where getmail keeps its oldmail files. */
   readonly directory: string
-}
-
-/** Keys of [retriever] and [options] without a counterpart, each with the remark for it. */
-const WITHOUT_COUNTERPART: Readonly<Record<string, string>> = {
-  delete_bigger_than: 'larger messages are kept back (maxSize), never deleted',
-  max_bytes_per_session: 'write how many messages one session may fetch as limit',
-  delete_dup_msgids: 'messages with the same UIDL are told apart',
-  ssl_version: 'TLS 1.2 or newer, as the system has it',
-  ssl_ciphers: 'as the system has them',
-  ssl_cert_hostname: 'the certificate must be for the host; pin accepts a certain one',
-  envelope_recipient: 'popfetch does not sort by recipients; route sorts by what the header says',
-  message_log_syslog: 'popfetch writes a file (log.file)',
 }
 
 /** As Python's configparser reads them, in any case. */
@@ -46,21 +36,31 @@ export function importGetmail(text: string, place: GetmailContext): Imported {
   const retriever = sections['retriever'] ?? {}
   const options = sections['options'] ?? {}
   const account = accountOf(retriever, options, sections, place)
-  const filters = Object.keys(sections).filter((name) => name.startsWith('filter'))
-  const remarks =
-    filters.length === 0
-      ? []
-      : [
-          `[${filters
-            .slice(0, 10)
-            .map((name) => display(name, 40))
-            .join('], [')}]: there are no filters: a command can take the place of the destination`,
-        ]
+  const remarks = otherSections(sections)
   return {
     accounts: [{ ...account, remarks: [...account.remarks, ...remarks] }],
     settings: present({ log: options['message_log'] === undefined ? null : { file: pathOf(options['message_log']) } }),
     remarks: [],
   }
+}
+
+/** What stands in neither of the two, nor in a destination. */
+function otherSections(sections: Readonly<Record<string, Section>>): readonly string[] {
+  const used = new Set(['retriever', 'options', 'destination', ...destinationSections(sections)])
+  const names = Object.keys(sections).filter((name) => !used.has(name))
+  const shown = (list: readonly string[]): string =>
+    `[${list
+      .slice(0, 10)
+      .map((name) => display(name, 40))
+      .join('], [')}]`
+  const filters = names.filter((name) => name.startsWith('filter'))
+  const others = names.filter((name) => !name.startsWith('filter'))
+  return [
+    ...(filters.length === 0
+      ? []
+      : [`${shown(filters)}: there are no filters: a command can take the place of the destination`]),
+    ...(others.length === 0 ? [] : [`${shown(others)}: no destination names this section`]),
+  ]
 }
 
 function accountOf(
@@ -73,7 +73,9 @@ function accountOf(
   const doubts = new Doubts()
   const isOn = (section: Section, name: string, otherwise: boolean): boolean =>
     doubts.switched(name, section[name]?.toLowerCase(), SWITCH, otherwise)
-  const { type = '', server = '', username = '' } = retriever
+  const { type = '', server = '' } = retriever
+  const usesNetrc = isOn(options, 'use_netrc', false) && options['netrc_file'] === undefined
+  const username = (usesNetrc ? place.netrc.login(server) : null) ?? retriever['username'] ?? ''
   const isPop3 = type.includes('POP3') || type === 'MultidropSDPSRetriever'
   const tls = type.includes('SSL') ? 'implicit' : 'none'
   const port = Number(retriever['port'] ?? (tls === 'implicit' ? 995 : 110))
@@ -94,8 +96,11 @@ function accountOf(
   if (options['delivered_to'] !== undefined && isOn(options, 'delivered_to', true)) {
     remarks.push('delivered_to: no Delivered-To field is added; label: true adds X-Popfetch-Account')
   }
-  remarks.push(...told, ...missed({ ...retriever, ...options }))
-  const auth = isOn(retriever, 'use_apop', false) ? 'apop' : null
+  remarks.push(...told, ...remarksOn(said(retriever), retrieverWords), ...remarksOn(said(options), optionWords))
+  const isToken = isOn(retriever, 'use_xoauth2', false)
+  const auth = isToken ? 'xoauth2' : isOn(retriever, 'use_apop', false) ? 'apop' : null
+  if (isOn(options, 'mark_read', false))
+    doubts.note('mark_read: getmail may have marked messages in place of deleting them')
   const limit = doubts.count('max_messages_per_session', options['max_messages_per_session']) || null
   const maxSize = sizeText(doubts.count('max_message_size', options['max_message_size']))
   const timeoutSeconds = doubts.count('timeout', retriever['timeout'])
@@ -105,8 +110,8 @@ function accountOf(
     host,
     port,
     user: username,
-    secret: secretFrom(retriever, place.netrc(server, username)),
-    secretKey: 'password',
+    secret: secretFrom(retriever, usesNetrc ? place.netrc.password(server, username) : null),
+    secretKey: isToken ? 'token' : 'password',
     keys: present({
       tls: tls === 'implicit' ? null : tls,
       ca: pathOf(retriever['ca_certs']),
@@ -132,9 +137,12 @@ function accountOf(
   }
 }
 
+/** What a .netrc says goes before all else, as in getmail. */
 function secretFrom(retriever: Section, fromNetrc: string | null): ImportedAccount['secret'] {
+  if (fromNetrc !== null) return writtenSecret(fromNetrc)
+  if (retriever['password'] !== undefined) return writtenSecret(retriever['password'])
   const run = parseStrings(retriever['password_command'] ?? '')
-  return run.length > 0 ? { kind: 'command', run } : writtenSecret(retriever['password'] ?? fromNetrc)
+  return run.length > 0 ? { kind: 'command', run } : { kind: 'missing' }
 }
 
 /** `delete` goes before `delete_after`, as in getmail. */
@@ -156,11 +164,9 @@ function pinOf(fingerprints: string | undefined, remarks: string[]): string | nu
   return null
 }
 
-function missed(keys: Section): readonly string[] {
-  return Object.entries(WITHOUT_COUNTERPART).flatMap(([name, why]) => {
-    const value = keys[name]
-    return value === undefined || ['0', 'false', 'no', 'off'].includes(value.toLowerCase()) ? [] : [`${name}: ${why}`]
-  })
+/** Keys that switch something off say nothing. */
+function said(section: Section): readonly string[] {
+  return Object.keys(section).filter((key) => !SWITCH.off.includes(section[key]?.toLowerCase() ?? ''))
 }
 
 /** getmail replaces characters that some file systems do not allow. */

@@ -1,5 +1,6 @@
 // The grammar of an .mpoprc: its accounts, each with all that it inherits. What the settings mean to popfetch is mpop.ts. Pure.
 import { named } from '../text.ts'
+import { mpopWords } from './words.ts'
 
 /** By mpop's names; a setting without an argument is ''. */
 export type Settings = Readonly<Record<string, string | undefined>>
@@ -18,11 +19,8 @@ export interface MpopFile {
   readonly strangeLines: readonly number[]
 }
 
-const NAMES: ReadonlySet<string> = new Set(
-  'host port source_ip proxy_host proxy_port socket timeout pipelining auth user password passwordeval ntlmdomain tls tls_starttls tls_trust_file tls_crl_file tls_fingerprint tls_key_file tls_cert_file tls_certcheck tls_force_sslv3 tls_min_dh_prime_bits tls_priorities tls_host_override delivery uidls_file only_new keep killsize skipsize filter received_header'.split(
-    ' ',
-  ),
-)
+const { translated, harmless, reasons } = mpopWords
+const NAMES: ReadonlySet<string> = new Set([...translated, ...harmless, ...Object.keys(reasons)])
 
 /** From which one account may inherit. */
 const MOST_PARENTS = 100

@@ -23,20 +23,9 @@ import {
   timeOf,
 } from '../imported.ts'
 import { filledLines } from '../text.ts'
+import { remarksOn } from '../words.ts'
 import { mpopAccounts, type MpopAccount, type Settings } from './grammar.ts'
-
-/** Settings without a counterpart, each with the remark for it. */
-const WITHOUT_COUNTERPART: Readonly<Record<string, string>> = {
-  source_ip: 'the system chooses the address',
-  socket: 'a server is reached over TCP',
-  ntlmdomain: 'there is no NTLM',
-  tls_crl_file: 'not used',
-  tls_priorities: 'as the system has them',
-  tls_min_dh_prime_bits: 'as the system has them',
-  tls_host_override: 'the certificate must be for the host; pin accepts a certain one',
-  killsize: 'larger messages are kept back (maxSize), never deleted',
-  filter: 'there are no filters: route and maxSize sort by header and size',
-}
+import { mpopWords } from './words.ts'
 
 /** A hundred years, as the configuration has it. */
 const LONGEST_AGE_SECONDS = 36_500 * 86_400
@@ -186,7 +175,7 @@ function secretFrom(settings: Settings, context: ImportContext, remarks: string[
   const { host = '', user = '', password, passwordeval } = settings
   if (password) return writtenSecret(password)
   if (passwordeval) return { kind: 'command', run: passwordeval }
-  const fromNetrc = context.netrc(host, user)
+  const fromNetrc = context.netrc.password(host, user)
   if (fromNetrc !== null) return writtenSecret(fromNetrc)
   remarks.push('no password was written: mpop asked the key ring of the desktop for it, or a person')
   return { kind: 'command', run: ['secret-tool', 'lookup', 'host', host, 'service', 'pop3', 'user', user] }
@@ -214,10 +203,11 @@ function pinOf(fingerprint: string | undefined, remarks: string[]): string | nul
 }
 
 function missed(settings: Settings): readonly string[] {
-  return Object.entries(WITHOUT_COUNTERPART).flatMap(([name, why]) => {
-    const value = settings[name]
-    return value === undefined || value === '' || value === 'off' ? [] : [`${name}: ${why}`]
-  })
+  const said = Object.entries(settings).filter(([, value]) => value !== undefined && value !== '' && value !== 'off')
+  return remarksOn(
+    said.map(([name]) => name),
+    mpopWords,
+  )
 }
 
 function isOn(settings: Settings, name: string, otherwise: boolean, doubts: Doubts): boolean {

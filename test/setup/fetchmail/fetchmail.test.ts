@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { importFetchmail } from '../../../src/setup/fetchmail/fetchmail.ts'
+import { optionWords, settingWords } from '../../../src/setup/fetchmail/words.ts'
+import type { WordList } from '../../../src/setup/words.ts'
 import { CONTEXT, seenIn, written } from '../scene.ts'
 
 const imported = (text: string) => importFetchmail(text, { ...CONTEXT, idfile: '~/.fetchids' })
@@ -139,9 +141,74 @@ describe('a .fetchmailrc', () => {
 
   test('without a password has that of the netrc, else says where to put one', () => {
     const text = 'poll a.example proto pop3 user u ssl'
-    const fromNetrc = importFetchmail(text, { localUser: 'me', netrc: () => 'from netrc', idfile: '' })
+    const fromNetrc = importFetchmail(text, {
+      localUser: 'me',
+      netrc: { password: () => 'from netrc', login: () => null },
+      idfile: '',
+    })
     expect(written(fromNetrc).accounts['a.example']?.['password']).toBe('from netrc')
     expect(file(text).accounts['a.example']?.['password']).toEqual({ file: '~/.config/popfetch/a.example.password' })
+  })
+})
+
+// The keywords of fetchmail's manual page and grammar, with an argument where they take one.
+const SERVER_WORDS = `via v;proto pop3;protocol pop3;local x;localdomains x;port 110;service 110;auth password;authenticate any;
+  preauth any;timeout 60;envelope X-O;no envelope;qvirtual q;aka x;interface i;monitor m;plugin p;plugout p;dns;no dns;checkalias;
+  no checkalias;uidl;no uidl;interval 2;tracepolls;principal p;esmtpname e;esmtppassword e;bad-header accept`
+const USER_WORDS = `is x here;to x here;pass p;password p;passwordfile f;passwordfd 3;ssl;sslcert c;sslcertck;no sslcertck;
+  sslcertfile f;sslcertpath d;sslcommonname n;sslfingerprint f;sslkey k;sslproto auto;folder f;smtphost h;smtp h;fetchdomains d;
+  smtpaddress a;smtpname n@x;antispam 571;mda m;bsmtp b;lmtp;preconnect c;postconnect c;pre c;post c;keep;nokeep;flush;noflush;
+  limitflush;fetchall;rewrite;no rewrite;stripcr;forcecr;pass8bits;pass8;dropstatus;dropdelivered;mimedecode;mimedec;idle;limit 7;
+  warnings 7;batchlimit 7;fetchlimit 7;fetchsizelimit 7;fastuidl 7;expunge 7;properties p`
+const SET_WORDS = `daemon 7;logfile l;idfile i;pidfile p;syslog;nosyslog;invisible;showdots;postmaster p;bouncemail;no bouncemail;
+  spambounce;no spambounce;softbounce;no softbounce;properties p`
+const SYNONYM: Readonly<Record<string, string>> = {
+  protocol: 'proto',
+  local: 'localdomains',
+  authenticate: 'auth',
+  preauth: 'auth',
+  to: 'is',
+  pass: 'password',
+  smtp: 'smtphost',
+  pre: 'preconnect',
+  post: 'postconnect',
+  pass8: 'pass8bits',
+  mimedec: 'mimedecode',
+}
+const each = (words: string) => words.split(';').map((word) => word.trim())
+
+describe('each word of the manual is translated, harmless, or told with a reason', () => {
+  const lists = (words: WordList, line: string) => {
+    const written = line.replace(/^no ?(?!.*-)(?=\w)/, '').split(' ')[0] ?? ''
+    const word = SYNONYM[written] ?? written
+    return words.translated.has(word) || words.harmless.has(word) || line.startsWith('no') ? null : word
+  }
+  const expectTold = (text: string, words: WordList, line: string) => {
+    const old = imported(text)
+    expect([...old.remarks, ...(old.accounts[0]?.warnings ?? [])].join()).not.toContain('line')
+    const word = lists(words, line)
+    const remarks = [...old.remarks, ...(old.accounts[0]?.remarks ?? [])]
+    if (word !== null) expect(remarks.filter((remark) => remark.startsWith(`${word}: `))).toHaveLength(1)
+  }
+
+  test.each(each(SERVER_WORDS))('%s', (line) => {
+    expectTold(`poll a.example ${line} user u pass p ssl`, optionWords, line)
+  })
+  test.each(each(USER_WORDS))('%s', (line) => {
+    expectTold(`poll a.example proto pop3 user u pass p ${line}`, optionWords, line)
+  })
+  test.each(each(SET_WORDS))('set %s', (line) => {
+    expectTold(`set ${line}\npoll a.example proto pop3 user u pass p ssl`, settingWords, line)
+  })
+
+  test('softbounce is told in both ways', () => {
+    const { text } = file('set no softbounce\npoll a.example proto pop3 user u pass p ssl')
+    expect(text).toContain('# softbounce: ')
+  })
+
+  test('set invisible puts no field on top', () => {
+    const { destinations } = file('set invisible\npoll a.example proto pop3 user u pass p ssl mda /bin/x')
+    expect(Object.values(destinations)).toEqual([{ type: 'command', run: ['/bin/x'], trace: false }])
   })
 })
 

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { importGetmail } from '../../../src/setup/getmail/getmail.ts'
+import { destinationWords, optionWords, retrieverWords } from '../../../src/setup/getmail/words.ts'
+import { parseNetrc } from '../../../src/setup/netrc.ts'
+import type { WordList } from '../../../src/setup/words.ts'
 import { CONTEXT, seenIn, written } from '../scene.ts'
 
 const RETRIEVER = `[retriever]
@@ -139,6 +142,63 @@ delete_bigger_than = 1000
   test('of another protocol is not polled', () => {
     expect(imported(RETRIEVER.replace('POP3', 'IMAP') + MAILDIR).accounts[0]?.off).toBe(true)
   })
+})
+
+// All of getmail 6.20, from its manual and the tables in its source.
+const WORDS: Readonly<Record<string, readonly [WordList, string]>> = {
+  retriever: [
+    retrieverWords,
+    'server port username password password_command timeout use_apop use_xoauth2 delete_dup_msgids keyfile certfile ca_certs ssl_fingerprints ssl_version ssl_ciphers ssl_cert_hostname envelope_recipient mailboxes use_peek move_on_delete uid_cache record_mailbox use_cram_md5 use_kerberos imap_search imap_on_delete imap_id_extension',
+  ],
+  destination: [
+    destinationWords,
+    'path user filemode locktype group allow_root_commands unixfrom ignore_stderr pipe_stdout arguments host port fallback override destinations default locals qmaillocal homedir localdomain defaultdelivery conf-break localpart_translate strip_delivered_to',
+  ],
+  options: [
+    optionWords,
+    'verbose read_all delete delete_after delete_bigger_than max_message_size max_messages_per_session max_bytes_per_session delivered_to received message_log message_log_verbose message_log_syslog logfile fingerprint use_netrc netrc_file to_oldmail_on_each_mail only_oldmail_file skip_imap_fetch_size mark_read',
+  ],
+}
+
+describe('each word of the manual is translated, harmless, or told with a reason', () => {
+  const cases = Object.entries(WORDS).flatMap(([section, [list, words]]) =>
+    words.split(' ').map((word) => ({ section, list, word })),
+  )
+  test.each(cases)('[$section] $word', ({ section, list, word }) => {
+    const text = `${RETRIEVER}\n${MAILDIR}\n[options]\nread_all = false\n`
+    const [account] = imported(text.replace(`[${section}]\n`, `[${section}]\n${word} = 7\n`)).accounts
+    const told = (account?.remarks ?? []).filter((remark) => remark.startsWith(`${word}: `))
+    if (!list.translated.has(word) && !list.harmless.has(word)) expect(told).toHaveLength(1)
+  })
+
+  test('and a word that getmail does not know is told, too, never its value', () => {
+    const { text } = file(`${RETRIEVER}frobnicate = SECRET\n${MAILDIR}[extra]\nx = SECRET\n`)
+    expect(text).toContain('# frobnicate: popfetch does not know this word')
+    expect(text).toContain('# [extra]: no destination names this section')
+    expect(text).not.toContain('SECRET')
+  })
+})
+
+test('getmail with XOAUTH2 has a token, never a password', () => {
+  const text = `${RETRIEVER.replace(/password = .*/, 'password_command = ("getmail-gmail-xoauth-tokens", "f")\nuse_xoauth2 = True')}${MAILDIR}`
+  const { accounts } = file(text)
+  expect(accounts['pop.example.net']).toMatchObject({
+    token: { command: ['getmail-gmail-xoauth-tokens', 'f'] },
+    auth: 'xoauth2',
+  })
+  expect(accounts['pop.example.net']?.['password']).toBeUndefined()
+})
+
+test('getmail with use_netrc takes name and password from there', () => {
+  const text = `${RETRIEVER.replace(/username.*\npassword.*/, '')}${MAILDIR}[options]\nuse_netrc = true\n`
+  const netrc = parseNetrc('machine pop.example.net login bob password "of netrc"')
+  const { accounts } = written(importGetmail(text, { ...CONTEXT, netrc, name: 'getmailrc', directory: '/d' }))
+  expect(accounts['pop.example.net']).toMatchObject({ user: 'bob', password: 'of netrc' })
+})
+
+test('mark_read, which may stand for no deletion, deletes nothing', () => {
+  const text = `${RETRIEVER}${MAILDIR}[options]\ndelete = true\nmark_read = true\n`
+  expect(file(text).accounts['pop.example.net']?.['delete']).toBe('never')
 })
 
 describe('an oldmail file', () => {

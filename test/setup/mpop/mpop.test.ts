@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { importMpop } from '../../../src/setup/mpop/mpop.ts'
+import { mpopWords } from '../../../src/setup/mpop/words.ts'
 import { CONTEXT, seenIn, written } from '../scene.ts'
 
 const imported = (text: string) => importMpop(text, CONTEXT)
@@ -142,6 +143,19 @@ account default : first
     const { text } = file(`${base}tls on\nfilter x\ntls_certcheck off\neval touch SECRET\nnonsense SECRET\nauth ntlm`)
     for (const word of ['filter', 'tls_certcheck off', 'line 9', 'line 10', 'auth ntlm']) expect(text).toContain(word)
     expect(text).not.toContain('SECRET')
+  })
+})
+
+// All of mpop 1.4.23, from its manual.
+const WORDS =
+  'host port source_ip proxy_host proxy_port socket timeout pipelining auth user password passwordeval ntlmdomain tls tls_starttls tls_trust_file tls_crl_file tls_fingerprint tls_key_file tls_cert_file tls_certcheck tls_priorities tls_host_override tls_min_dh_prime_bits delivery uidls_file only_new keep killsize skipsize filter received_header'
+
+describe('each word of the manual is translated, harmless, or told with a reason', () => {
+  test.each(WORDS.split(' '))('%s', (word) => {
+    const old = imported(`account a\nhost h.example\n${word} 7\n`)
+    expect(old.remarks).toEqual([])
+    const told = (old.accounts[0]?.remarks ?? []).filter((remark) => remark.startsWith(`${word}: `))
+    if (!mpopWords.translated.has(word) && !mpopWords.harmless.has(word)) expect(told).toHaveLength(1)
   })
 })
 

@@ -1,0 +1,53 @@
+// Each keyword of fetchmail 6.6: translated, harmless, or with the reason why it has no counterpart. Data.
+import { wordList } from '../words.ts'
+
+const AS_THEY_ARE = 'messages stay as they are'
+const NO_BOUNCE = 'a message that cannot be delivered stays on the server, and nobody is sent a bounce'
+const NETWORK = 'popfetch does not look at network interfaces'
+
+export const settingWords = wordList('daemon logfile idfile invisible', 'pidfile properties showdots', {
+  syslog: 'popfetch writes a file (log.file), or standard error',
+  postmaster: 'no mail is ever bounced or sent elsewhere',
+  bouncemail: NO_BOUNCE,
+  spambounce: NO_BOUNCE,
+  softbounce: NO_BOUNCE,
+})
+
+/** Those of which `no WORD` has a remark as well as WORD. */
+export const SAID_EITHER_WAY: ReadonlySet<string> = new Set(['bouncemail', 'spambounce', 'softbounce'])
+
+/** Told in one remark. */
+export const MULTIDROP: readonly string[] = ['envelope', 'qvirtual', 'localdomains', 'aka', 'fetchdomains']
+
+export const optionWords = wordList(
+  `via proto port service auth timeout interval esmtpname esmtppassword password passwordfile ssl sslcertck sslcert sslcertfile
+   sslkey sslproto smtpaddress smtpname mda bsmtp limit fetchlimit is smtphost keep fetchall lmtp ${MULTIDROP.join(' ')}`,
+  'dns checkalias uidl pass8bits idle fastuidl expunge folder properties',
+  {
+    tracepolls: 'the trace field does not name the account; label: true adds X-Popfetch-Account',
+    'bad-header': 'messages are taken as they are, whatever their header',
+    interface: NETWORK,
+    monitor: NETWORK,
+    plugin: 'no program stands between popfetch and the server; see proxy',
+    plugout: 'no program stands between popfetch and its destination',
+    preconnect: 'no command is run before a poll: what must be there (a tunnel) has to be started elsewhere',
+    postconnect: 'no command is run after a poll',
+    flush: 'nothing is deleted that popfetch did not deliver',
+    limitflush: 'larger messages are kept back, never deleted',
+    rewrite: 'addresses are never rewritten',
+    stripcr: AS_THEY_ARE,
+    forcecr: AS_THEY_ARE,
+    mimedecode: AS_THEY_ARE,
+    dropstatus: AS_THEY_ARE,
+    dropdelivered: AS_THEY_ARE,
+    warnings: 'a message that is kept back is reported once, and `popfetch status` lists it',
+    batchlimit: 'a message is handed on as soon as it is there',
+    fetchsizelimit: 'not needed',
+    principal: 'there is no Kerberos',
+    sslcertpath: 'name one file of authorities with ca',
+    sslcommonname: 'the certificate must be for the host; pin accepts a certain one (tlsName is not there yet)',
+    sslfingerprint: 'popfetch pins SHA-256, this is MD5: `popfetch check --verbose` shows what to write as pin',
+    antispam: 'a refused message stays on the server and is reported',
+    passwordfd: 'a password comes from { file }, { env } or { command }',
+  },
+)

@@ -1,0 +1,61 @@
+// Each key of getmail 6.20, by the section it stands in: translated, harmless, or with the reason why it has no counterpart.
+// Data.
+import { wordList } from '../words.ts'
+
+const IMAP = 'only for IMAP'
+const USER = 'popfetch delivers as the user it runs as'
+
+export const retrieverWords = wordList(
+  'type server port username password password_command timeout use_apop use_xoauth2 keyfile certfile ca_certs ssl_fingerprints',
+  'getmaildir',
+  {
+    delete_dup_msgids: 'messages with the same UIDL are told apart, none is deleted for it',
+    ssl_version: 'TLS 1.2 or newer, as the system has it',
+    ssl_ciphers: 'as the system has them',
+    ssl_cert_hostname: 'the certificate must be for the host; pin accepts a certain one (tlsName is not there yet)',
+    envelope_recipient: 'popfetch does not sort by recipients; route sorts by what the header says',
+    mailboxes: IMAP,
+    use_peek: IMAP,
+    move_on_delete: IMAP,
+    uid_cache: IMAP,
+    record_mailbox: IMAP,
+    use_cram_md5: IMAP,
+    use_kerberos: IMAP,
+    imap_search: IMAP,
+    imap_on_delete: IMAP,
+    imap_id_extension: IMAP,
+  },
+)
+
+export const optionWords = wordList(
+  'read_all delete delete_after max_message_size max_messages_per_session received delivered_to message_log use_netrc mark_read',
+  'verbose message_log_verbose fingerprint to_oldmail_on_each_mail skip_imap_fetch_size',
+  {
+    delete_bigger_than: 'no message is deleted for its size',
+    max_bytes_per_session: 'write how many messages one session may fetch as limit',
+    message_log_syslog: 'popfetch writes a file (log.file)',
+    logfile: 'an old name of message_log: popfetch writes log.file',
+    netrc_file: 'it was not read: write the password as { file } or { command }',
+    only_oldmail_file: 'getmail fetched nothing and only kept its record: first: new skips what is there now',
+  },
+)
+
+export const destinationWords = wordList(
+  'type path filemode host port override arguments destinations default',
+  'allow_root_commands ignore_stderr pipe_stdout configparser',
+  {
+    user: USER,
+    group: USER,
+    unixfrom: 'the command gets the message without a From_ line',
+    locktype: 'an mbox is locked by a file beside it (NAME.lock), and by nothing else',
+    fallback: 'there is no second address: a refused message stays on the server and is reported',
+    locals: 'popfetch does not sort by recipients; route sorts by what the header says',
+    qmaillocal: 'there is no such destination',
+    homedir: 'there is no such destination',
+    localdomain: 'there is no such destination',
+    defaultdelivery: 'there is no such destination',
+    'conf-break': 'there is no such destination',
+    localpart_translate: 'there is no such destination',
+    strip_delivered_to: 'messages stay as they are',
+  },
+)
