@@ -29,6 +29,8 @@ export class Conversation {
   #readBefore = 0
   /** See `#handed`: noted for good, since a destroyed socket does not tell any more. */
   #wasHanded = false
+  /** The socket that collects a small content with its dot. */
+  #corked: Socket | null = null
   /** The socket that is noted before it is destroyed. */
   #noted: Socket | null = null
 
@@ -43,6 +45,7 @@ export class Conversation {
     this.#contentStart = null
     this.#wireBytes = wireBytes
     this.#wasHanded = false
+    this.#corked = null
   }
 
   /** An error that says what went wrong, at which step, and how much the server may have by now. */
@@ -69,8 +72,11 @@ export class Conversation {
         this.#limitSilence()
       },
       info: ({ tnx }) => {
+        if (tnx !== 'message') return
         // The dot was written: from here on the server has its ten minutes.
-        if (tnx === 'message') this.#limitSilence()
+        this.#corked?.uncork()
+        this.#corked = null
+        this.#limitSilence()
       },
       warn: ({ discarded }) => {
         // Bytes in clear after the answer to STARTTLS: somebody in between poses as the server (D050).
@@ -94,12 +100,20 @@ export class Conversation {
       this.#contentStart = socket.bytesWritten
       this.#readBefore = socket.bytesRead
       this.#noteBeforeItEnds(socket)
-      inOnePacket(socket)
+      this.#corkSmall(socket)
     }
     // An acceptance that had come before the content went, or that comes before all of it went, cannot be an answer to it.
     else if (step === 'dot' && refusal === null && (!this.#handed() || socket.bytesRead === this.#readBefore)) {
       this.#giveUp({ kind: 'nonsense', text }, 'dot')
     }
+  }
+
+  /** Sends a small content and its dot in one packet: nodemailer writes them one after the other, and the second write would cost
+   *  as much as the first. What is larger than the socket holds goes out as it comes. */
+  #corkSmall(socket: Socket): void {
+    if (this.#wireBytes >= socket.writableHighWaterMark) return
+    socket.cork()
+    this.#corked = socket
   }
 
   #giveUp(fault: Fault, step?: SmtpStep): void {
@@ -148,13 +162,6 @@ export class Conversation {
     if (waiting === 'dot') return this.#handed() ? contentMs : blockMs
     return commandMs
   }
-}
-
-/** Sends the content and its dot in one packet. nodemailer, which continues right after this, writes them one after the
- *  other, and the second write would cost as much as the first. The rest of a large content goes out as it comes. */
-function inOnePacket(socket: Socket): void {
-  socket.cork()
-  process.nextTick(() => socket.uncork())
 }
 
 function faultOf(error: Error | undefined, waiting: SmtpStep | null): Fault {

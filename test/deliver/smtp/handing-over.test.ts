@@ -1,7 +1,8 @@
 // Before the server can have a whole message, whoever asked for it is told, and waited for (S042).
 import { writeFile } from 'node:fs/promises'
+import { Socket } from 'node:net'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { PopfetchError } from '../../../src/errors.ts'
 import type { Message } from '../../../src/message.ts'
 import {
@@ -48,6 +49,27 @@ test.each([
   await delivering
   expect(events).toEqual(['asked', 'noted', 'dot'])
   expect(server.messages.map(({ bytes }) => bytes.toString('latin1').trimEnd())).toEqual([text.trimEnd()])
+})
+
+test('a small message and its end are one write, whether anybody is told or not', async () => {
+  const written = Reflect.get(Socket.prototype, '_writeGeneric') as (this: Socket, ...given: unknown[]) => void
+  const writes: string[] = []
+  Reflect.set(Socket.prototype, '_writeGeneric', function count(this: Socket, ...given: unknown[]) {
+    const [several, data] = given
+    const chunks =
+      several === true && Array.isArray(data) ? data.map((each: { readonly chunk: Buffer }) => each.chunk) : [data]
+    writes.push(chunks.map(String).join(''))
+    written.apply(this, given)
+  })
+  onTestFinished(() => void Reflect.set(Socket.prototype, '_writeGeneric', written))
+  const server = await sink()
+  const smtp = destination(server.port)
+  await smtp.deliver(attempt('1'), message(MAIL), never)
+  await smtp.deliver({ ...attempt('2'), handingOver: () => Promise.resolve() }, message(MAIL), never)
+  expect(writes.filter((text) => text.includes('Body') || text.startsWith('.'))).toEqual([
+    `${MAIL}.\r\n`,
+    `${MAIL}.\r\n`,
+  ])
 })
 
 test('nothing is asked for a message that is refused before its content', async () => {
