@@ -44,10 +44,11 @@ export function exitCodeOfError(error: Pick<ReportedError, 'code' | 'retry' | 'e
   return BY_CODE[error.code] ?? EXIT_BUG
 }
 
-/** `busy` is no failure; a paused account counts with the failure that paused it. */
+/** `busy` is no failure; a paused account counts with the failure that paused it, and with none as 0 (P173). */
 export function exitCodeOfReport(report: Pick<AccountReport | CheckReport, 'outcome' | 'error'>): number {
   if (report.outcome === 'ok' || report.outcome === 'busy') return EXIT_OK
-  return report.error === null ? EXIT_TEMPORARY : exitCodeOfError(report.error)
+  if (report.error === null) return report.outcome === 'paused' ? EXIT_OK : EXIT_TEMPORARY
+  return exitCodeOfError(report.error)
 }
 
 /** The code of the most serious failure among these accounts. */

@@ -1,13 +1,16 @@
 // What the background process logs about polls (N034, noise): one line for a poll that did something, one when an account
 // begins to fail, fails in another way or works again, and a reminder each day. All else is `debug`.
 import type { Log } from '../log.ts'
-import type { AccountReport } from '../poll/report.ts'
+import type { AccountReport, MessageProblem } from '../poll/report.ts'
 import type { PollEnded } from './schedule/scheduler.ts'
 
 const REMINDER_MS = 24 * 3_600_000
 
 /** The words of network failures differ from poll to poll, but they are one state. */
 const NETWORK: ReadonlySet<string> = new Set(['ERR_CONNECT', 'ERR_TIMEOUT', 'ERR_POP3_REPLY'])
+
+/** What a server may make us remember is bounded. */
+const MOST_REMEMBERED = 10_000
 
 interface Failing {
   readonly kind: string
@@ -18,6 +21,8 @@ export class Journal {
   readonly #log: Log
   readonly #nowMs: () => number
   readonly #failing = new Map<string, Failing>()
+  /** When a message was told to be deferred. */
+  readonly #deferred = new Map<string, number>()
 
   constructor(log: Log, nowMs: () => number) {
     this.#log = log
@@ -29,14 +34,35 @@ export class Journal {
     const facts = { account, outcome, ...countsOf(report), durationMs: report.durationMs }
     if (didSomething(report)) this.#log.info('polled', facts)
     else this.#log.debug('polled', facts)
-    for (const { uidl, kind, reason } of report.problems) {
-      if (kind !== 'deferred' || error === null) this.#log.warn(reason, { account, kind, uidl })
+    for (const problem of report.problems) {
+      const { uidl, kind, reason, from = null, subject = null, destination = null, recipient = null } = problem
+      if (kind === 'deferred' && error !== null) continue
+      const about = { account, kind, uidl, from, subject, destination, recipient }
+      if (this.#isNews(account, problem)) this.#log.warn(reason, about)
+      else this.#log.debug(reason, about)
     }
     if (thrown !== null) this.#log.error(stackOf(thrown), { account, error: 'ERR_BUG' })
     // Neither says anything about the account's health.
     if (outcome === 'busy' || error?.code === 'ERR_ABORTED') return
     if (error !== null) this.#failed(account, error, health?.failures ?? null)
     else if (outcome !== 'paused' && this.#failing.delete(account)) this.#log.info('works again', { account })
+  }
+
+  /** A message that is deferred again and again is told when that begins, and once a day (N043). */
+  #isNews(account: string, { uidl, copy = 0, kind, again = false }: MessageProblem): boolean {
+    if (kind !== 'deferred') return true
+    const name = JSON.stringify([account, copy, uidl])
+    const toldMs = this.#deferred.get(name)
+    const nowMs = this.#nowMs()
+    if (again && toldMs !== undefined && nowMs >= toldMs && nowMs - toldMs < REMINDER_MS) return false
+    // The oldest goes: it is told once more, at worst.
+    for (const oldest of this.#deferred.keys()) {
+      if (this.#deferred.size < MOST_REMEMBERED) break
+      this.#deferred.delete(oldest)
+    }
+    this.#deferred.delete(name)
+    this.#deferred.set(name, nowMs)
+    return true
   }
 
   #failed(account: string, error: NonNullable<AccountReport['error']>, failures: number | null): void {
@@ -54,8 +80,10 @@ export class Journal {
   }
 }
 
+/** What only waits, waits at every poll. */
 function didSomething(report: AccountReport): boolean {
-  return Object.values(countsOf(report)).some((count) => count > 0)
+  const { deferred: _, ...counts } = countsOf(report)
+  return Object.values(counts).some((count) => count > 0)
 }
 
 function countsOf({ delivered, deferred, refused, held, possibleDuplicates, deleted, bytes }: AccountReport) {

@@ -86,7 +86,7 @@ export class Poller implements AsyncDisposable {
   /** `onceSinceMs`: when the run began that polls each account once; null: it goes on for months. */
   constructor(configuration: Configuration, context: PollerContext, onceSinceMs: number | null = null) {
     this.#context = context
-    this.#doors = new Doors({ ledger: context.ledger, nowMs: Date.now, onceSinceMs })
+    this.#doors = new Doors({ ledger: context.ledger, nowMs: Date.now, log: context.log, onceSinceMs })
     this.#concurrency = new Concurrency(configuration)
     this.#current = this.#begin(configuration)
     this.#onAbort = () => {

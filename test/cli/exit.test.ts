@@ -62,6 +62,7 @@ describe('an account', () => {
       73,
     ],
     ['that is paused counts with its last failure', { ...failed('ERR_AUTH'), outcome: 'paused' } as const, 77],
+    ['that is paused without a failure is 0 (P173)', { outcome: 'paused', error: null } as const, 0],
     ['that failed without a reason is temporary', { outcome: 'failed', error: null } as const, 75],
   ])('%s', (_title, report, code) => {
     expect(exitCodeOfReport(report)).toBe(code)

@@ -96,3 +96,18 @@ test('a bug has its stack in the log', () => {
   scene.ended({ outcome: 'failed', error }, new TypeError('x is not a function'))
   expect(scene.take()[0]).toMatch(/^error: TypeError: x is not a function\n {4}at /)
 })
+
+test('a message that is deferred again and again is told when that begins, and once a day (N043)', () => {
+  const scene = new Scene()
+  const problem = { uidl: 'a', kind: 'deferred', reason: 'greylisted' } as const
+  scene.ended({ outcome: 'partial', deferred: 1, problems: [problem] })
+  for (let polls = 0; polls < 50; polls++) {
+    scene.nowMs += 60_000
+    scene.ended({ outcome: 'partial', deferred: 1, problems: [{ ...problem, again: true }] })
+  }
+  expect(scene.take()).toEqual(['warn: greylisted'])
+  scene.nowMs += DAY
+  for (let polls = 0; polls < 5; polls++)
+    scene.ended({ outcome: 'partial', deferred: 1, problems: [{ ...problem, again: true }] })
+  expect(scene.take()).toEqual(['warn: greylisted'])
+})

@@ -2,16 +2,23 @@
 // to prom-client. No secret and no message is in them, but the names of accounts are.
 import type { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Ledger } from '../../ledger/ledger.ts'
+import type { Records, Unsettled } from '../../ledger/records.ts'
 import type { Planned, PollEnded } from '../schedule/scheduler.ts'
 
 /** Looked at whenever somebody asks. */
 export interface Watched {
   readonly plan: readonly Planned[]
-  readonly ledger: Pick<Ledger, 'accounts'>
+  readonly ledger: Pick<Ledger, 'accounts' | 'destinations'> & { readonly records: Pick<Records, 'unsettled'> }
 }
 
 /** A turn of the event loop, a slow moment, too few places (`concurrency`, `perHost`) for so many accounts. */
 const LATENESS_S = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
+
+/** Counting looks at every message of the ledger. */
+const COUNTED_EVERY_MS = 60_000
+
+/** What was to happen to a message and has not. */
+const UNSETTLED = ['waiting', 'refused', 'held', 'undeleted'] as const
 
 const RESULTS = ['delivered', 'deferred', 'refused', 'held', 'possibleDuplicates', 'deleted'] as const
 
@@ -28,12 +35,15 @@ interface Instruments {
   readonly lastSuccess: Gauge<'account'>
   readonly nextPoll: Gauge<'account'>
   readonly overdue: Gauge<'account'>
+  readonly outstanding: Gauge<'account' | 'state'>
+  readonly resting: Gauge<'destination'>
   readonly lateness: Histogram
 }
 
 export class Metrics {
   readonly #watched: Watched
   readonly #instruments: Instruments
+  #counted: { readonly atMs: number; readonly counts: Promise<ReadonlyMap<string, Unsettled>> } | null = null
 
   private constructor(watched: Watched, instruments: Instruments) {
     this.#watched = watched
@@ -72,20 +82,32 @@ export class Metrics {
       polls,
       messages,
       failures,
+      outstanding,
+      resting: _resting,
       ...plain
     } = this.#instruments
     for (const outcome of ['ok', 'partial', 'failed', 'paused', 'busy']) polls.remove({ account, outcome })
     for (const result of RESULTS) messages.remove({ account, result: snake(result) })
+    for (const state of UNSETTLED) outstanding.remove({ account, state })
     for (const instrument of Object.values(plain)) instrument.remove({ account })
     void failures.get().then(({ values }) => {
       for (const { labels } of values) if (labels.account === account) failures.remove(labels)
     })
   }
 
+  #unsettled(): Promise<ReadonlyMap<string, Unsettled>> {
+    const nowMs = performance.now()
+    if (this.#counted === null || nowMs - this.#counted.atMs > COUNTED_EVERY_MS) {
+      this.#counted = { atMs: nowMs, counts: this.#watched.ledger.records.unsettled() }
+      this.#counted.counts.catch(() => (this.#counted = null))
+    }
+    return this.#counted.counts
+  }
+
   /** All of them as they are now. Rejects with ERR_LEDGER. */
   async text(): Promise<string> {
     const { plan, ledger } = this.#watched
-    const { registry, memory, nextPoll, overdue, lastPoll, lastSuccess } = this.#instruments
+    const { registry, memory, nextPoll, overdue, lastPoll, lastSuccess, outstanding, resting } = this.#instruments
     for (const planned of plan) {
       const { account, nextPollMs } = planned
       if (nextPollMs !== null) nextPoll.set({ account }, nextPollMs / 1000)
@@ -97,6 +119,15 @@ export class Metrics {
       if (lastPollMs !== null) lastPoll.set({ account }, lastPollMs / 1000)
       if (lastSuccessMs !== null) lastSuccess.set({ account }, lastSuccessMs / 1000)
     }
+    const unsettled = await this.#unsettled()
+    for (const account of polled) {
+      const counts = unsettled.get(account) ?? { waiting: 0, refused: 0, held: 0, undeleted: 0 }
+      for (const state of UNSETTLED) outstanding.set({ account, state }, counts[state])
+    }
+    resting.reset()
+    for (const { names, rest } of await ledger.destinations())
+      for (const destination of rest === null ? [] : names)
+        resting.set({ destination }, rest === null ? 0 : rest.untilMs / 1000)
     memory.set(process.memoryUsage.rss())
     return await registry.metrics()
   }
@@ -127,6 +158,18 @@ async function makeInstruments(): Promise<Instruments> {
     lastSuccess: gauge('last_success_timestamp_seconds', 'When the last poll that went well ended'),
     nextPoll: gauge('next_poll_timestamp_seconds', 'When the next poll is planned'),
     overdue: gauge('account_overdue', '1: the account should have been polled long ago, or its poll hangs'),
+    outstanding: new Gauge({
+      name: 'popfetch_outstanding_messages',
+      help: 'Messages that are not delivered, or should have left the server and did not',
+      labelNames: ['account', 'state'],
+      registers,
+    }),
+    resting: new Gauge({
+      name: 'popfetch_destination_resting_until_timestamp_seconds',
+      help: 'Until when a destination that does not take mail is left alone',
+      labelNames: ['destination'],
+      registers,
+    }),
     lateness: new Histogram({
       name: 'popfetch_poll_lateness_seconds',
       help: 'How much later than planned polls began',

@@ -139,8 +139,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, source
     response.end(text)
   }
   if (asked === 'GET /healthz') {
-    const overdue = watched.plan.filter((each) => each.overdue).map(({ account }) => account)
-    plain(overdue.length === 0 ? 200 : 503, overdue.length === 0 ? 'ok\n' : `overdue: ${overdue.join(', ')}\n`)
+    const troubles = await troublesOf(watched)
+    plain(troubles.length === 0 ? 200 : 503, troubles.length === 0 ? 'ok\n' : `${troubles.join('\n')}\n`)
   } else if (!isMeant(request.headers.host, served)) {
     plain(403, 'this name is not served here: daemon.httpHosts of the configuration may hold it\n')
   } else if (asked === 'GET /metrics') {
@@ -148,4 +148,18 @@ async function answer(request: IncomingMessage, response: ServerResponse, source
     response.setHeader('Content-Type', texts.contentType)
     response.end(text)
   } else plain(404, '/metrics and /healthz are here\n')
+}
+
+/** A line for each kind of trouble; none: all is well. */
+async function troublesOf({ plan, ledger }: Watched): Promise<readonly string[]> {
+  const overdue = plan.filter((each) => each.overdue).map(({ account }) => account)
+  const polled = new Set(plan.map(({ account }) => account))
+  const failing = (await ledger.accounts()).filter(({ name, failures }) => failures > 0 && polled.has(name))
+  const resting = (await ledger.destinations()).flatMap(({ names, rest }) => (rest === null ? [] : names))
+  const lines = [
+    ['overdue', overdue],
+    ['failing', failing.map(({ name }) => name)],
+    ['left alone', [...new Set(resting)]],
+  ] as const
+  return lines.flatMap(([what, names]) => (names.length === 0 ? [] : [`${what}: ${names.join(', ')}`]))
 }

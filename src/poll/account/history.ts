@@ -229,6 +229,8 @@ export class History {
     try {
       tally.undeleted = await ledger.records.undeleted(this.#account.name)
       const health = nextHealth(this.record, end, nowMs())
+      if (health.failures === 0) this.#facts['failingSince'] = null
+      else if (this.record.failures === 0) this.#facts['failingSince'] = String(nowMs())
       await ledger.finish(this.#lease, {
         identity: identityOf(this.#account),
         health,

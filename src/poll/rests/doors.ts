@@ -3,7 +3,8 @@
 // all accounts, and one message alone after a rest.
 import { setTimeout as delay } from 'node:timers/promises'
 import { blankDestination } from '../../ledger/destination.ts'
-import type { DestinationRecord, Ledger, Rest } from '../../ledger/ledger.ts'
+import type { DestinationRecord, Ledger, Rest, Told } from '../../ledger/ledger.ts'
+import type { Log } from '../../log.ts'
 import { type Door, doorOf, nextRest, type RestEvent, type Step } from './rests.ts'
 
 /** The background process asks a destination that was just tried not again for another account. */
@@ -25,6 +26,7 @@ export interface Entered {
 interface Context {
   readonly ledger: Pick<Ledger, 'destinations' | 'changeDestination' | 'absolve'>
   readonly nowMs: () => number
+  readonly log: Pick<Log, 'info' | 'warn'>
   /** When this run began, if it polls each account once; null: it goes on for months. */
   readonly onceSinceMs: number | null
 }
@@ -123,14 +125,22 @@ export class Doors {
     if (foreseen.record === known) return { ...foreseen, closed: null }
     if (isAnswer && foreseen.speaksOf === 'destination') this.#countClosing(place)
     let step: Step = foreseen
+    let news: Rest | null = null
+    let isOver = false
     const record = await ledger.changeDestination(place.key, place.recipient, (before) => {
       // Somebody closed it meanwhile.
       const isLate = before.rest !== null && before.rest.untilMs !== known.rest?.untilMs
       step = isLate && isAnswer ? { ...foreseen, record: before, absolved: [] } : nextRest(before, event, nowMs())
-      return step.record === before ? before : { ...step.record, names: [...new Set([...before.names, ...names])] }
+      news = null
+      if (step.record === before) return before
+      const { told, isNews } = toldAfter(before.told, step.record.rest, nowMs())
+      news = isNews ? step.record.rest : null
+      isOver = before.told !== null && told === null
+      return { ...step.record, names: [...new Set([...before.names, ...names])], told }
     })
     const { absolved, speaksOf } = step
     this.#records.set(nameOf(place), record)
+    this.#tell(record, news, isOver)
     const isClosed =
       isAnswer && record.rest !== null && (speaksOf === 'destination' || record.rest.untilMs !== known.rest?.untilMs)
     if (isClosed && foreseen.speaksOf !== 'destination') this.#countClosing(place)
@@ -139,6 +149,15 @@ export class Doors {
     if (absolved.length > 0)
       await ledger.absolve(absolved, record.names, place.recipient === '' ? null : place.recipient)
     return { record, speaksOf, absolved, closed: isClosed ? record.rest : null }
+  }
+
+  /** Once for all accounts and processes: when it begins, daily while it lasts, and when it is over. */
+  #tell({ names, recipient }: DestinationRecord, news: Rest | null, isOver: boolean): void {
+    const destination = names.join(', ')
+    if (isOver) this.#context.log.info('the destination takes mail again', { destination, recipient })
+    if (news === null) return
+    const until = new Date(news.untilMs).toISOString()
+    this.#context.log.warn(`a destination is left alone: ${news.error.message}`, { destination, recipient, until })
   }
 
   #countClosing(place: Place): void {
@@ -156,6 +175,18 @@ export class Doors {
   #recordOf(place: Place): DestinationRecord {
     return this.#records.get(nameOf(place)) ?? blankDestination(place.key, place.recipient)
   }
+}
+
+const REMINDER_MS = 24 * 3_600_000
+
+function toldAfter(
+  told: Told | null,
+  rest: Rest | null,
+  nowMs: number,
+): { readonly told: Told | null; readonly isNews: boolean } {
+  if (rest === null) return { told: null, isNews: false }
+  const isOld = told !== null && told.state === rest.conclusion && Math.abs(nowMs - told.atMs) < REMINDER_MS
+  return isOld ? { told, isNews: false } : { told: { state: rest.conclusion, atMs: nowMs }, isNews: true }
 }
 
 function nameOf({ key, recipient }: Place): string {

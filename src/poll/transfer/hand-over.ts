@@ -132,6 +132,8 @@ async function handOne(
   if (kept === 'own' && result.holdReason === null) {
     const kind = outcome.state === 'refused' ? 'refused' : 'deferred'
     const again = before !== null && before.state === outcome.state
+    // A repeated refusal is only counted.
+    if (again && kind === 'refused') return result
     tally.problem({ ...about, ...conclusion, kind, reason: outcome.error, ...(again ? { again } : {}) })
   }
   return result

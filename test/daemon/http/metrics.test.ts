@@ -26,6 +26,8 @@ test('the metrics of Prometheus tell of each account what its polls did, and not
     'popfetch_last_success_timestamp_seconds{account="work"} 1799999000',
     'popfetch_next_poll_timestamp_seconds{account="work"} 1800000060',
     'popfetch_account_overdue{account="home"} 0',
+    'popfetch_outstanding_messages{account="work",state="waiting"} 4',
+    'popfetch_outstanding_messages{account="work",state="undeleted"} 1',
     'popfetch_poll_lateness_seconds_bucket{le="0.1"} 1',
     'popfetch_poll_lateness_seconds_bucket{le="0.25"} 2',
   ]) {

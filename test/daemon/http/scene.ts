@@ -6,8 +6,13 @@ export const plan = [
   { account: 'home', polling: true, nextPollMs: null, overdue: false },
 ]
 
-const record = { name: 'work', lastPollMs: 1_800_000_000_000, lastSuccessMs: 1_799_999_000_000 }
-export const ledger = { accounts: () => Promise.resolve([record] as never) }
+const record = { name: 'work', lastPollMs: 1_800_000_000_000, lastSuccessMs: 1_799_999_000_000, failures: 0 }
+const unsettled = { waiting: 4, refused: 3, held: 2, undeleted: 1 }
+export const ledger = {
+  accounts: () => Promise.resolve([record] as never),
+  destinations: () => Promise.resolve([] as never),
+  records: { unsettled: () => Promise.resolve(new Map([['work', unsettled]])) },
+}
 
 export const watched: Watched = { plan, ledger }
 export const anyPort = { host: '127.0.0.1', port: 0, hosts: [] as readonly string[] }

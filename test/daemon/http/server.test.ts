@@ -15,6 +15,19 @@ test('all is well unless an account is overdue; nothing else is served, and noth
   expect((await get(other.port, '/metrics', 'POST')).status).toBe(404)
 })
 
+test('an account that fails, and a destination that is left alone, are not well, and named (N041, D126)', async () => {
+  const failing = { name: 'home', failures: 2 }
+  const departed = { name: 'old', failures: 9 }
+  const rest = { names: ['next'], rest: { untilMs: 1 } }
+  const troubled = {
+    ...ledger,
+    accounts: () => Promise.resolve([failing, departed] as never),
+    destinations: () => Promise.resolve([rest, { names: ['inbox'], rest: null }] as never),
+  }
+  await using server = await HttpServer.listen(anyPort, { plan, ledger: troubled })
+  expect(await get(server.port, '/healthz')).toEqual({ status: 503, text: 'failing: home\nleft alone: next\n' })
+})
+
 test('an address that is taken is told', async () => {
   const taken = createServer()
   taken.listen(0, '127.0.0.1')
@@ -64,7 +77,7 @@ test('answers may not be kept, taken for another type, or framed', async () => {
 
 test('a client that sends a thousand requests and reads nothing costs one answer', async () => {
   let made = 0
-  const counted = { accounts: () => (made++, ledger.accounts()) }
+  const counted = { ...ledger, accounts: () => (made++, ledger.accounts()) }
   await using server = await HttpServer.listen(anyPort, { plan, ledger: counted })
   const greedy = await client(server.port)
   greedy.pause()
@@ -78,7 +91,7 @@ test('a client that sends a thousand requests and reads nothing costs one answer
 
 test('who asks again within a second gets the same text', async () => {
   let made = 0
-  const counted = { accounts: () => (made++, ledger.accounts()) }
+  const counted = { ...ledger, accounts: () => (made++, ledger.accounts()) }
   await using server = await HttpServer.listen(anyPort, { plan, ledger: counted })
   await Promise.all([1, 2, 3, 4].map(() => get(server.port, '/metrics')))
   expect(made).toBe(1)

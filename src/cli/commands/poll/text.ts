@@ -18,6 +18,9 @@ const KINDS: Readonly<Record<MessageProblem['kind'], string>> = {
   undeletable: 'not deleted',
 }
 
+/** More than this many messages with one reason are one line. */
+const NAMED_ALIKE = 2
+
 /** One line for a terminal. */
 export function summaryLine(report: AccountReport): string {
   const { account, outcome, error } = report
@@ -54,15 +57,41 @@ export function problemLines(report: AccountReport, { lasting }: { readonly last
     ...problems.filter((problem) => problem.kind !== 'deferred'),
     ...problems.filter((problem) => problem.kind === 'deferred'),
   ]
-  for (const problem of ordered.slice(0, LISTED_PROBLEMS)) {
-    lines.push(`${account}: message ${display(problem.uidl, 70)}: ${KINDS[problem.kind]}: ${problem.reason}`)
-  }
-  const rest = ordered.length - LISTED_PROBLEMS
+  const alike = [
+    ...Map.groupBy(ordered, ({ kind, reason, recipient = '' }) => JSON.stringify([kind, reason, recipient])).values(),
+  ]
+  const told = alike.flatMap((problems): readonly Told[] =>
+    problems.length > NAMED_ALIKE ? [{ problems }] : problems.map((problem) => ({ problems: [problem] })),
+  )
+  for (const each of told.slice(0, LISTED_PROBLEMS)) lines.push(`${account}: ${toldText(each)}`)
+  const rest = told.slice(LISTED_PROBLEMS).flatMap((each) => each.problems).length
   if (rest > 0) {
     const more = report.problems.length >= KEPT_PROBLEMS ? ' at least' : ''
     lines.push(`${account}: and${more} ${counted(rest, 'other message')}, see --json for the counts`)
   }
   return lines
+}
+
+interface Told {
+  /** All of one kind and reason. */
+  readonly problems: readonly MessageProblem[]
+}
+
+function toldText({ problems }: Told): string {
+  const [first] = problems
+  if (first === undefined) return ''
+  const what = `${KINDS[first.kind]}: ${first.reason}`
+  if (problems.length > 1) return `${problems.length} messages, the first ${named(first)}: ${what}`
+  return `message ${named(first)}: ${what}`
+}
+
+function named({ uidl, from = null, subject = null, destination, recipient = '' }: MessageProblem): string {
+  const about = [from === null ? '' : `from ${from}`, subject === null ? '' : `"${subject}"`].filter(
+    (part) => part !== '',
+  )
+  const to =
+    destination === undefined ? '' : ` to ${recipient === '' ? destination : `${destination} for ${recipient}`}`
+  return `${display(uidl, 70)}${about.length === 0 ? '' : ` (${about.join(', ')})`}${to}`
 }
 
 /** The answer of `--dry-run` for one account: a heading and a table of what differs. */

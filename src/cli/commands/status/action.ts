@@ -1,6 +1,8 @@
 // `popfetch status [account...]`: the state of the accounts, from the ledger. Asks no server and changes nothing. It works
 // while a poll runs, and when only the path of the ledger can be read from the configuration.
 import { toldError } from '../../../poll/report.ts'
+import { display } from '../../../display.ts'
+import { recipientOf } from '../../../poll/account/forecast.ts'
 import type { Outline } from '../../../config/outline.ts'
 import type { StatusAnswer } from '../../../daemon/control/protocol.ts'
 import { asPopfetchError } from '../../../errors.ts'
@@ -30,11 +32,19 @@ export async function run(invocation: StatusInvocation, surroundings: Surroundin
   const accounts = await statusOf(invocation.accounts, outline, ledger, running, nowMs())
   if (invocation.json) {
     const daemon = { running: running !== null, pid: running?.pid ?? null, since: iso(running?.sinceMs ?? null) }
-    output.object({ ok: true, accounts: accounts.map(jsonOf), daemon })
+    const resting = await restsOf(ledger)
+    output.object({
+      ok: true,
+      accounts: accounts.map((status) => jsonOf(status, resting)),
+      daemon,
+      destinations: resting,
+    })
     return EXIT_OK
   }
   output.allowColours(env)
   for (const { text, tone } of statusLines(accounts, nowMs())) output.answer(text, tone)
+  for (const { destination, until, error } of await restsOf(ledger))
+    output.answer(`${destination} is left alone until ${until}: ${display(error.message, 1000)}`)
   if (running !== null)
     output.answer(`polled in the background by process ${running.pid} since ${stamp(running.sinceMs)}`)
   return EXIT_OK
@@ -95,8 +105,26 @@ async function troublesOf(account: string, ledger: Ledger): Promise<readonly Mes
   return found
 }
 
+interface Resting {
+  readonly destination: string
+  readonly until: string | null
+  readonly error: { readonly code: string; readonly message: string }
+}
+
+/** The destinations and recipients that are left alone, by their names in the configuration. */
+async function restsOf(ledger: Ledger): Promise<readonly Resting[]> {
+  return (await ledger.destinations()).flatMap(({ names, recipient, rest, key }) => {
+    if (rest === null) return []
+    const name = names.length === 0 ? key : names.join(', ')
+    return [{ destination: recipientOf(name, recipient), until: iso(rest.untilMs), error: rest.error }]
+  })
+}
+
 /** Names and order are those of DESIGN. `nextPoll` comes from the daemon, or is the end of a pause. */
-function jsonOf({ account, record, unsettled, planned, pausedUntilMs }: AccountStatus): object {
+function jsonOf(
+  { account, record, unsettled, planned, pausedUntilMs }: AccountStatus,
+  resting: readonly Resting[],
+): object {
   const { lastPollMs = null, lastSuccessMs = null, failures = 0, error = null }: Partial<AccountRecord> = record ?? {}
   return {
     account,
@@ -104,9 +132,44 @@ function jsonOf({ account, record, unsettled, planned, pausedUntilMs }: AccountS
     lastSuccess: iso(lastSuccessMs),
     // While an account is paused, its next poll in the daemon only looks whether the password was changed.
     nextPoll: iso(pausedUntilMs ?? planned?.nextPollMs ?? null),
+    outcome: outcomeOf(record, unsettled, pausedUntilMs),
+    since: iso(Number(record?.facts['failingSince'] ?? 0)),
+    pausedUntil: iso(pausedUntilMs),
+    because: becauseOf(account, error, resting),
+    next: nextOf(account, unsettled, error),
+    waiting: unsettled.waiting,
+    undeleted: unsettled.undeleted,
     held: unsettled.held,
     refused: unsettled.refused,
     failures,
     error: toldError(error),
   }
+}
+
+/** How it stands: as its next poll would say, if nothing new came. Null: it was never polled. */
+function outcomeOf(record: AccountRecord | null, { waiting, undeleted }: Unsettled, pausedUntilMs: number | null) {
+  if (record === null || record.lastPollMs === null) return null
+  if (pausedUntilMs !== null) return 'paused'
+  if (record.failures > 0) return 'failed'
+  return waiting + undeleted > 0 ? 'partial' : 'ok'
+}
+
+/** What stands in the way; null: nothing does. */
+function becauseOf(account: string, error: AccountRecord['error'], resting: readonly Resting[]) {
+  if (error === null) return null
+  if (error.code === 'ERR_DELIVERY') {
+    const culprit = resting.find(({ error: { message } }) => error.message.includes(message)) ?? resting[0]
+    return { kind: 'destination', name: culprit?.destination ?? null }
+  }
+  if (error.code === 'ERR_LEDGER') return { kind: 'ledger', name: null }
+  return { kind: OF_ACCOUNT.has(error.code) ? 'account' : 'server', name: account }
+}
+
+const OF_ACCOUNT: ReadonlySet<string> = new Set(['ERR_AUTH', 'ERR_SECRET', 'ERR_CONFIG', 'ERR_MECHANISM'])
+
+/** The command that goes on; null: none is needed. */
+function nextOf(account: string, { refused, held }: Unsettled, error: AccountRecord['error']): string | null {
+  if (error !== null) return `popfetch check ${account}`
+  if (refused > 0) return `popfetch state list ${account} --refused`
+  return held > 0 ? `popfetch state list ${account} --held` : null
 }

@@ -92,6 +92,9 @@ function details({ account, record, unsettled, troubles }: AccountStatus): reado
   const more = unsettled.refused + unsettled.held - troubles.length
   return [
     ...(error === null ? [] : [`${account}: ${error.message}`]),
+    ...(unsettled.undeleted === 0
+      ? []
+      : [`${account}: ${counted(unsettled.undeleted, 'message')} should have left the server and did not`]),
     ...lines,
     ...(more > 0
       ? [`${account}: and ${counted(more, 'other')}: see popfetch state list ${account} --refused and --held`]

@@ -95,7 +95,7 @@ describe('--json', () => {
     await world.run('--json')
     expect(world.stdout.text).toBe(
       '{"ok":true,"accounts":[{"account":"work","outcome":"ok","listed":12,"new":3,"delivered":3,"deferred":0,"refused":0,' +
-        '"held":0,"possibleDuplicates":0,"deleted":0,"skipped":9,"bytes":48213,"durationMs":0,"error":null}]}\n',
+        '"held":0,"possibleDuplicates":0,"deleted":0,"undeleted":0,"skipped":9,"bytes":48213,"durationMs":0,"error":null}]}\n',
     )
   })
 

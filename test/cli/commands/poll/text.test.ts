@@ -53,11 +53,28 @@ describe('problems', () => {
   })
 
   test('beyond ten messages are counted, and a refused one is not hidden by deferred ones', () => {
-    const deferred = Array.from({ length: 14 }, (_, i) => problem('deferred', `d${i}`))
+    const deferred = Array.from({ length: 14 }, (_, i) => ({ ...problem('deferred', `d${i}`), reason: `no ${i}` }))
     const lines = problemLines(accountReport({ problems: [...deferred, problem('refused', 'r')] }), { lasting: true })
     expect(lines).toHaveLength(11)
     expect(lines[0]).toBe('work: message r: refused: said no')
     expect(lines.at(-1)).toBe('work: and 5 other messages, see --json for the counts')
+  })
+
+  test('with one reason are one line (D127)', () => {
+    const refused = Array.from({ length: 60 }, (_, i) => ({
+      ...problem('refused', `r${i}`),
+      recipient: 'bob@example.net',
+    }))
+    expect(problemLines(accountReport({ problems: refused }), { lasting: true })).toEqual([
+      'work: 60 messages, the first r0: refused: said no',
+    ])
+  })
+
+  test('name From, Subject, destination and recipient', () => {
+    const about = { from: 'Ann <ann@example.org>', subject: 'lunch', destination: 'next', recipient: 'bob@example.net' }
+    expect(
+      problemLines(accountReport({ problems: [{ ...problem('held', 'a'), ...about }] }), { lasting: true }),
+    ).toEqual(['work: message a (from Ann <ann@example.org>, "lunch") to next for bob@example.net: held back: said no'])
   })
 
   test('of a run that was stopped by a signal are not told: whoever stopped it knows', () => {

@@ -23,6 +23,13 @@ describe('status', () => {
           lastPoll: null,
           lastSuccess: null,
           nextPoll: null,
+          outcome: null,
+          since: null,
+          pausedUntil: null,
+          because: null,
+          next: null,
+          waiting: 0,
+          undeleted: 0,
           held: 0,
           refused: 0,
           failures: 0,
@@ -30,6 +37,7 @@ describe('status', () => {
         },
       ],
       daemon: DAEMON,
+      destinations: [],
     })
     expect(await readdir(scene.directory)).toEqual(['config.json'])
   })
