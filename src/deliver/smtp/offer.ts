@@ -107,9 +107,10 @@ export class Offers {
       if (!(elsewhere && tried < MOST_SESSIONS) && !shortPause) throw untaken
       if (elsewhere) continue
       paused = true
-      this.#pause ??= sleep(pauseMs).finally(() => {
+      const over = (): void => {
         this.#pause = null
-      })
+      }
+      this.#pause ??= sleep(pauseMs, undefined, { signal }).then(over, over)
     }
   }
 

@@ -124,14 +124,16 @@ class SmtpDestination implements Destination {
     if (thrown instanceof DeliveryError) return thrown
     const { failure, answer, sender } = thrown instanceof Untaken ? thrown : this.#unoffered(thrown, letter)
     const { step, fault, cause } = failure
-    const told = { description: this.description, step, fault, sender, recipient: letter?.recipient ?? '' }
+    // Where the answer speaks of all mail, a sender is named only if it is that of all mail (D132).
+    const named = answer.scope === 'message' || sender === letter?.ownSender ? sender : null
+    const told = { description: this.description, step, fault, sender: named, recipient: letter?.recipient ?? '' }
     // The error of a secret that could not be read says best when to try again.
     const retry = cause instanceof PopfetchError ? { retry: cause.retry } : {}
     const facts = { ...retry, step, cause: failure }
     // Room there may be for a smaller message.
     if (answer.scope === 'destination' && answer.conclusion !== 'ROOM') {
       const others = forOthers(answer)
-      const text = failureText({ ...told, sender: null, recipient: null, answer: others })
+      const text = failureText({ ...told, recipient: null, answer: others })
       this.#broken = new DeliveryError(text, { ...others, ...facts })
     }
     return new DeliveryError(failureText({ ...told, answer }), { ...answer, ...facts })

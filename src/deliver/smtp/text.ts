@@ -41,8 +41,9 @@ export interface Tried {
   readonly step: SmtpStep
   readonly fault: Fault
   readonly answer: Concluded
-  /** Null, and so the recipient: it was another message that was tried. */
+  /** Null: not to be named, since the answer speaks of others as well. */
   readonly sender: string | null
+  /** Null: likewise. */
   readonly recipient: string | null
 }
 

@@ -126,7 +126,9 @@ describe('a refusal before the content that may speak of anybody', () => {
     server.faults[step] = (subject) => `554 5.7.1 <${subject}>: relaying denied`
     const error = await failure(destination(server.port).deliver(attempt(), message(MAIL), never))
     expect(outcome(error)).toBe(expected)
-    expect(error.message).toContain(step === 'mail' ? 'MAIL FROM <list@example.org>' : 'RCPT TO <me@example.com>')
+    expect(error.message).toContain(
+      step === 'mail' ? 'MAIL FROM was answered' : 'RCPT TO <me@example.com> was answered',
+    )
   })
 
   test.each(['550 5.7.9 another reason', '451 4.7.1 busy', 'drop'])(
