@@ -138,7 +138,7 @@ export class Destinations implements AsyncDisposable {
 
 function goneError(name: string): DeliveryError {
   return new DeliveryError(
-    `the destination ${name}, which this message was fixed to when it was first retrieved, is not configured any more: put it back`,
+    `the destination ${name}, for which messages wait since they were first retrieved, is not configured any more: put it back, or popfetch state rename --destination ${name} NEW`,
     { ...concluded('ACT', 'not configured'), retry: 'never' },
   )
 }

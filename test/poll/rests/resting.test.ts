@@ -1,5 +1,10 @@
 // Polls of a destination that says no: how often it is asked, what is downloaded meanwhile, what becomes of the mail.
+import { writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { loadConfiguration } from '../../../src/config/load.ts'
+import type { Configuration } from '../../../src/config/schema.ts'
+import { silentLog } from '../../../src/log.ts'
+import { pollAll } from '../../../src/poll/poller.ts'
 import type { AccountRecord } from '../../../src/ledger/ledger.ts'
 import { openLedger } from '../../../src/ledger/sqlite/open.ts'
 import type { AccountReport } from '../../../src/poll/report.ts'
@@ -36,6 +41,29 @@ async function relayed(
     await sink[Symbol.asyncDispose]()
   }
   return { scene, sink, [Symbol.asyncDispose]: dispose }
+}
+
+const QUIET = {
+  options: { dryRun: false, limit: null, all: false, acceptNewIds: false, yes: false, eager: false },
+  observer: { progress: () => {}, note: () => {} },
+  log: silentLog,
+  env: {},
+  signal: new AbortController().signal,
+}
+
+/** Accounts of these users on the scene's server, all delivering to `next`. */
+async function loadAccounts(
+  scene: Scene,
+  users: readonly string[],
+  destinations: readonly string[],
+): Promise<Configuration> {
+  const { host, port, tls } = scene.server
+  const account = (user: string): string =>
+    `  ${user}: { host: ${host}, port: ${port}, tls: ${tls}, user: ${user}, password: secret, deliver: next }`
+  const lines = ['accounts:', ...users.map(account), 'destinations:', ...destinations.map((line) => `  ${line}`)]
+  const file = scene.path('config.yaml')
+  writeFileSync(file, [...lines, 'state: state/state.db'].join('\n'), { mode: 0o600 })
+  return await loadConfiguration({ file, state: null, env: { HOME: scene.directory }, cwd: scene.directory, uid: 0 })
 }
 
 async function recordOf(scene: Scene): Promise<AccountRecord> {
@@ -163,4 +191,32 @@ test('a server without room for a large message still gets the small ones', asyn
   later(HOUR)
   await scene.poll({ eager: false })
   expect(numbers(sink)).toEqual(upTo(3))
+})
+
+test('a refused sign-in is tried once for all accounts, from the third in a row less and less, and at once with another password (D119)', async () => {
+  await using sink = await SmtpSink.start({ users: { relay: 'right' } })
+  await using scene = await Scene.create()
+  const names = ['alice', 'bob', 'carol', 'dave', 'eve']
+  for (const name of names) scene.server.mailbox(name, 'secret').add(letter(names.indexOf(name)), { uidl: name })
+  const polled = async (password: string): Promise<readonly AccountReport[]> => {
+    const configuration = await loadAccounts(scene, names, [
+      `next: { type: smtp, host: 127.0.0.1, port: ${sink.port}, tls: none, user: relay, password: ${password}, to: bob@example.net }`,
+    ])
+    await using ledger = await openLedger(configuration.statePath)
+    return await pollAll({ ...QUIET, configuration, accounts: configuration.accounts, ledger })
+  }
+  const triedAt: number[] = []
+  for (let minute = 0; minute < 40; minute += 5) {
+    const before = sink.connections
+    const reports = await polled('wrong')
+    expect(reports.every(({ error }) => error?.exit === 77)).toBe(true)
+    expect(sink.connections - before).toBeLessThanOrEqual(1)
+    if (sink.connections > before) triedAt.push(minute)
+    later(5 * MINUTE)
+  }
+  expect(triedAt).toEqual([0, 5, 10, 25])
+  expect(scene.count('RETR')).toBe(0)
+  const reports = await polled('right')
+  expect(reports.map(({ outcome }) => outcome)).toEqual(names.map(() => 'ok'))
+  expect(numbers(sink)).toEqual(upTo(5))
 })

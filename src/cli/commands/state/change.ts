@@ -42,9 +42,11 @@ export async function forget(wanted: StateRequests['forget'], context: LedgerCon
   }
 }
 
-export async function rename({ from, to }: StateRequests['rename'], context: LedgerContext): Promise<void> {
+export async function rename(wanted: StateRequests['rename'], context: LedgerContext): Promise<void> {
+  const { from, to, isDestination } = wanted
   const { outline, ledger, json, surroundings } = context
   if (from === to) throw usageError('both names are the same')
+  if (isDestination) return await renameDestination(wanted, context)
   const fault = nameFault(to)
   if (fault !== null) throw usageError(`found ${fault.found}, expected ${fault.expected}`)
   const recorded = (await ledger.accounts()).find(({ name }) => name === from)
@@ -65,6 +67,18 @@ export async function rename({ from, to }: StateRequests['rename'], context: Led
   if (outline.accounts !== null && !outline.accounts.includes(to)) {
     output.problem(`warning: ${to} is not in the configuration yet`)
   }
+}
+
+/** The messages that wait for a destination follow it to its new name (S041). No account is polled meanwhile. */
+async function renameDestination({ from, to }: StateRequests['rename'], context: LedgerContext): Promise<void> {
+  const { json, surroundings } = context
+  await using writable = await openToChange(context)
+  await using leases = new AsyncDisposableStack()
+  for (const { name } of await writable.accounts()) leases.use(await leaseOf(name, writable))
+  const deliveries = await writable.renameDestination(from, to)
+  if (deliveries === 0) throw refusal(`renaming the destination ${from}: nothing is known of it`)
+  if (json) surroundings.output.object({ ok: true, from, to, deliveries })
+  else surroundings.output.answer(`the destination ${from} is ${to} now, with ${counted(deliveries, 'record')}`)
 }
 
 export async function backUp(

@@ -16,6 +16,7 @@ const STATE = {
   copy: wholeNumber(0, 'explain, forget: which of the messages that share a UIDL'),
   'all-messages': flag('forget: all messages of the account'),
   yes: flag('forget: more than one message'),
+  destination: flag('rename: a destination, not an account'),
 } as const
 
 type Given = Values<typeof STATE>
@@ -31,7 +32,7 @@ export interface StateRequests {
     readonly copy: number | null
     readonly yes: boolean
   }
-  readonly rename: { readonly from: string; readonly to: string }
+  readonly rename: { readonly from: string; readonly to: string; readonly isDestination: boolean }
   /** Null: all accounts. */
   readonly export: { readonly account: string | null }
   readonly backup: { readonly file: string }
@@ -76,10 +77,10 @@ const OPERATIONS: { readonly [Name in Operation]: Grammar<Name> } = {
   },
   rename: {
     usage: 'OLD NEW',
-    options: [],
-    request(words) {
+    options: ['destination'],
+    request(words, { destination: isDestination }) {
       const [from, to] = words.only(2)
-      return { operation: 'rename', from, to }
+      return { operation: 'rename', from, to, isDestination }
     },
   },
   export: {
@@ -105,7 +106,8 @@ export const command: Command<StateRequest> = {
   explain ACCOUNT UIDL    the story of one message, and what happens next
   forget ACCOUNT UIDL...  take messages for new again: the next poll fetches
                           them; also releases messages that are kept back
-  rename OLD NEW          an account was given another name: keep what is known
+  rename OLD NEW          an account was given another name: keep what is known;
+                          with --destination: a destination was
   export [ACCOUNT]        all that is known, as JSON lines
   backup FILE             a copy of the ledger, also while a poll runs
 

@@ -101,6 +101,24 @@ describe('state rename', () => {
     }
   })
 
+  test('of a destination is what a poll asks for when it got another name, and lets its messages go on (S041)', async () => {
+    scene.fill('uid-1')
+    const inbox = { type: 'maildir', path: 'Mail' }
+    const old = { type: 'maildir', path: 'missing/Mail', create: false }
+    await scene.configure({ work: { deliver: ['inbox', 'old'] } }, { destinations: { inbox, old } })
+    await scene.popfetch()
+    const other = { type: 'maildir', path: 'Other' }
+    await scene.configure({ work: { deliver: ['inbox', 'other'] } }, { destinations: { inbox, other } })
+    const { code, stderr } = await scene.popfetch('--verbose')
+    expect(code).toBe(73)
+    expect(stderr).toContain('popfetch state rename --destination old NEW')
+    const said = 'the destination old is other now, with 1 record\n'
+    expect(await scene.answered('state', 'rename', '--destination', 'old', 'other')).toBe(said)
+    expect((await scene.popfetch('state', 'rename', '--destination', 'old', 'other')).code).toBe(64)
+    expect(await scene.json('work')).toMatchObject({ accounts: [{ outcome: 'ok', delivered: 1 }] })
+    expect(await scene.mail()).toBe(1)
+  })
+
   test('refuses while either account is at work', async () => {
     scene.fill('uid-1')
     await scene.popfetch()
