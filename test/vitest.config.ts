@@ -3,7 +3,13 @@ import { defineConfig } from 'vitest/config'
 
 /** Tests of the program share one process-wide set of secrets to mask, and replace modules: each file has a process of its
  *  own. The rooms below keep nothing between files; starting a process for each would cost half of the time. */
-const program = ['test/cli/**/*.test.ts', 'test/daemon/**/*.test.ts', 'test/*.test.ts']
+// at-once replaces a module of timers.
+const program = [
+  'test/cli/**/*.test.ts',
+  'test/daemon/**/*.test.ts',
+  'test/*.test.ts',
+  'test/deliver/smtp/at-once.test.ts',
+]
 const others = ['test/servers/**', 'test/crash/**', 'test/fuzz/**', 'test/soak/**', 'node_modules/**']
 
 export default defineConfig({

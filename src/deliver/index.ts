@@ -1,5 +1,6 @@
 // The table of destinations. A new kind is one folder that fulfils destination.ts and one line here; what a kind does not
 // use is not loaded. How a kind is configured is in config/destinations/.
+import { createHash } from 'node:crypto'
 import type { Attempt, Destination } from './destination.ts'
 import type { Reserve } from './disk/reserve.ts'
 import { labelField, traceField } from './envelope.ts'
@@ -57,7 +58,8 @@ export function placeOf(settings: DestinationSettings): string {
     case 'mbox':
       return `${settings.type} ${settings.path}`
     case 'command':
-      return `command ${JSON.stringify(settings.run)}`
+      // The ledger keeps it, and arguments may hold a secret.
+      return `command ${createHash('sha256').update(JSON.stringify(settings.run)).digest('hex').slice(0, 32)}`
     case 'smtp':
     case 'lmtp':
       return `${settings.type} ${settings.socketPath ?? `${settings.host}:${settings.port}`} ${settings.user ?? ''}`

@@ -42,7 +42,7 @@ export function destinationSections(sections: Sections): readonly string[] {
     usual,
     locals,
   ])
-  return values.flatMap((value) => [...(value ?? '').matchAll(/\[([^\]]*)\]/g)].map(([, name = '']) => name))
+  return values.flatMap((value) => [...(value ?? '').matchAll(/\[([^\][]*)\]/g)].map(([, name = '']) => name))
 }
 
 /** `unixfrom = false` says nothing. */

@@ -128,7 +128,7 @@ const UNIT_SECONDS: Readonly<Record<string, number>> = { d: 86_400, h: 3600, m: 
 /** Null: no duration. */
 function retentionOf(text: string): number | null {
   if (!/^(?:\s*\d{1,9}[dhms])+$/.test(text)) return null
-  const parts = text.matchAll(/(\d+)([dhms])/g)
+  const parts = text.matchAll(/(\d{1,9})([dhms])/g)
   const seconds = [...parts].map(([, digits = '', unit = '']) => Number(digits) * (UNIT_SECONDS[unit] ?? 0))
   const sum = seconds.reduce((total, each) => total + each, 0)
   return sum <= LONGEST_AGE_SECONDS ? sum : null
