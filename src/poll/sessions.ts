@@ -28,14 +28,20 @@ export interface Cut {
   readonly wasExpected: boolean
 }
 
+/** So many sessions in a row may bring nothing: more are not worth it in one poll. */
+const MOST_BARREN = 12
+
 /** Does `session` with the account's secret until there is no more to do. Never rejects: what ended it is in the tally. */
 export async function inSessions(poll: AccountPoll, session: (secret: string) => Promise<SessionEnd>): Promise<void> {
   const { account, tally, history } = poll
   const renewal = new TokenRenewal(account, { read: () => history.secret(), note: (text) => tally.note(text) })
   try {
+    let barren = 0
     for (let secret: string | null = await history.secret(); ;) {
+      const before = tally.delivered
       secret = await secretOfNext(secret, session, renewal, poll)
-      if (secret === null) return
+      barren = tally.delivered > before ? 0 : barren + 1
+      if (secret === null || barren === MOST_BARREN) return
       await pauseBetween(poll)
     }
   } catch (error) {

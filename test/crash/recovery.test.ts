@@ -1,3 +1,4 @@
+/* oxlint-disable typescript/unbound-method */
 // What was lost × where mail goes × what limits a poll × where it is killed (HAZARDS G5). One judge: at every destination
 // that can show it each message stands exactly once; at the others at least once, and once more for each record that was
 // lost; nothing leaves the server that is not everywhere.

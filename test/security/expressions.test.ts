@@ -25,7 +25,7 @@ function expressions(): readonly Expression[] {
   return files.flatMap((name) => {
     const text = readFileSync(join(SRC, name), 'utf8').replace(/^\s*\/\/.*$|^\s*\/?\*.*$/gm, '')
     const found = text.matchAll(
-      /(?<=[=>(,:?&|!{}\[]\s*|return\s+)\/((?![*/])(?:\[(?:[^\]\\\n]|\\.)*\]|\\.|[^/\\\n[])+)\/([dgimsuvy]*)(?=[\s).,;:\]}]|$)/gm,
+      /(?<=[=>(,:?&|!{}[]\s*|return\s+)\/((?![*/])(?:\[(?:[^\]\\\n]|\\.)*\]|\\.|[^/\\\n[])+)\/([dgimsuvy]*)(?=[\s).,;:\]}]|$)/gm,
     )
     return [...found].flatMap(([, source = '', flags = '']) => {
       try {

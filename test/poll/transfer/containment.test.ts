@@ -1,3 +1,4 @@
+/* oxlint-disable eslint/no-unmodified-loop-condition */
 // One message, one fault: each way in which a command about one message can fail × which message × pipelined or not × once or
 // always. One judgement: after a few polls all others are delivered and gone from the server.
 import { afterEach, describe, expect, test, vi } from 'vitest'
