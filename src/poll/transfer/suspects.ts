@@ -45,7 +45,7 @@ export function quitDrops({ capabilities }: Session): boolean {
 interface Circumstances {
   readonly session: Session
   readonly history: { readonly hasLongLoginDelay: boolean }
-  readonly run: { readonly nowMs: () => number; readonly options: { readonly eager: boolean } }
+  readonly run: { readonly nowMs: () => number; readonly options: { readonly eager: boolean; readonly all: boolean } }
 }
 
 /** The messages of one poll that wait for a session of their own, and those that did not come. */
@@ -56,6 +56,8 @@ export class Suspects {
   #isCommitted = false
   #hasEndedWell = false
   readonly #tried = new Set<string>()
+  /** With `--all`, where the ledger does not tell it: what came in this poll, and is not asked for again in it. */
+  #came: Set<string> | null = null
   #failed = 0
   readonly #missing = new Map<string, { readonly fetch: PlannedFetch; readonly reason: string }>()
 
@@ -66,8 +68,11 @@ export class Suspects {
 
   /** What of `fetches` this session takes. A message that ended a session before waits for one of its own; where QUIT drops
    *  what was retrieved, so does every message that failed: one that fails again must not cost the others their QUIT. */
-  admit(fetches: readonly PlannedFetch[], { deletions }: Plan, circumstances: Circumstances): readonly PlannedFetch[] {
+  admit(planned: readonly PlannedFetch[], { deletions }: Plan, circumstances: Circumstances): readonly PlannedFetch[] {
     const { session, history, run } = circumstances
+    if (run.options.all) this.#came ??= new Set()
+    const came = this.#came
+    const fetches = came === null ? planned : planned.filter((fetch) => !came.has(nameOf(fetch)))
     const harmless = fetches.filter((fetch) => !endedSession(fetch))
     const first = quitDrops(session) ? harmless.filter(isFresh) : harmless
     const failed = quitDrops(session) ? harmless.filter((fetch) => !isFresh(fetch)) : []
@@ -109,6 +114,7 @@ export class Suspects {
 
   /** It was received after all. */
   came(fetch: EntryKey): void {
+    this.#came?.add(nameOf(fetch))
     this.#missing.delete(nameOf(fetch))
     if (this.#tried.has(nameOf(fetch)) && this.#failed > 0) this.#failed--
     this.#isCommitted = false
