@@ -3,8 +3,8 @@
 // The one rule: the parser's own messages are never shown. They quote the text, and the text may hold a secret.
 import * as yaml from 'yaml'
 import { atOnce } from './turns.ts'
+import { PROBLEMS_SHOWN, type Path, type Problem } from './problem.ts'
 import { SECRET_KEYS } from './values/values.ts'
-import type { Path, Problem } from './problem.ts'
 
 export interface TextDocument {
   /** Plain values; null for a text without contents. Means nothing when `readable` is false. */
@@ -84,9 +84,10 @@ export function* parsing(text: string): Generator<void, TextDocument> {
 
   // Where the structure itself is in doubt, a piece of a secret may have become a key: no path then.
   const understood = found.every(({ code }) => UNDERSTOOD.has(code))
-  const problems = found.map(({ code, offset }) => {
+  const inOrder = found.toSorted((a, b) => a.offset - b.offset)
+  const problems = inOrder.map(({ code, offset }, at) => {
     const [what, expected] = FAULTS[code] ?? ['something that is no YAML', 'key: value lines, indented with spaces']
-    const path = understood ? pathAt(document.contents, offset) : []
+    const path = understood && at < PROBLEMS_SHOWN ? pathAt(document.contents, offset) : []
     return { path, at: 'key' as const, found: what, expected, line: lines.linePos(offset).line }
   })
 

@@ -20,7 +20,7 @@ import { formatText, parsing } from './document.ts'
 import { ForeignFile, ourUid, OwnFile } from '../own-file.ts'
 import { readableByOthers } from './permissions.ts'
 import { findConfiguration, resolvePath, usualStatePath } from './paths.ts'
-import { pathText } from './problem.ts'
+import { pathText, PROBLEMS_SHOWN } from './problem.ts'
 import { asWritten } from './show.ts'
 import { inTurns } from './turns.ts'
 import type { Environment } from './paths.ts'
@@ -31,9 +31,6 @@ export { jsonSchema } from './schema.ts'
 
 /** Ten thousand accounts fit; what is larger is no configuration. */
 const SIZE_LIMIT_BYTES = 16_777_216
-
-/** A file that is no configuration at all has a problem in every line: the first ones say enough. */
-const PROBLEMS_SHOWN = 100
 
 export interface LoadOptions {
   /** `--config`, relative to `cwd`; null: the usual places. */

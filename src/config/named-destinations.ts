@@ -5,7 +5,7 @@ import { display } from '../display.ts'
 import { destination, destinationConflicts, kindOf, parseDestinationUrl } from './destinations/destinations.ts'
 import { nearest } from './values/nearest.ts'
 import { expandAccount } from './values/address.ts'
-import { conflictProblems, foundText, issueProblems, pathText, wrong } from './problem.ts'
+import { conflictProblems, foundText, issueProblems, pathText, PROBLEMS_SHOWN, wrong } from './problem.ts'
 import { isUrl } from './destinations/url.ts'
 import { sameConfiguration } from './values/secret.ts'
 import { WITHOUT_COMPILING } from './values/values.ts'
@@ -16,8 +16,6 @@ import type { Path, Problem } from './problem.ts'
 import type { ResolvePath } from './values/values.ts'
 
 const NAMES_SHOWN = 20
-/** A report shows as many problems. To find what was meant, all names are looked through. */
-const MOST_HINTS = 100
 
 export class NamedDestinations {
   readonly #schema: ReturnType<typeof destination>
@@ -130,8 +128,9 @@ export class NamedDestinations {
 
   #hint(target: string): string {
     if (/^[~./]/.test(target)) return 'for a Maildir write maildir:PATH'
+    // To find what was meant, all names are looked through.
     this.#hints += 1
-    const near = this.#hints > MOST_HINTS ? null : nearest(target, this.#names)
+    const near = this.#hints > PROBLEMS_SHOWN ? null : nearest(target, this.#names)
     if (near !== null) return `did you mean ${near}?`
     if (this.#names.size === 0) return 'none has a name'
     const more = this.#names.size > NAMES_SHOWN ? ' and others' : ''

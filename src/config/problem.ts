@@ -19,6 +19,9 @@ export interface Problem {
   readonly expected: string
 }
 
+/** A file that is no configuration at all has a problem in every line: the first ones say enough. */
+export const PROBLEMS_SHOWN = 100
+
 /** `accounts.old-isp.deliver[1]`. */
 export function pathText(path: Path): string {
   const named = NAMING.has(String(path[0])) ? 1 : -1

@@ -46,7 +46,9 @@ export function timeOf(text: string): number | null {
 
 /** What an old tool's record has for a mailbox. */
 export function uidlsOf({ keys }: SeenRecord, lists: SeenLists): readonly SeenUidl[] {
-  return [...new Set(keys)].flatMap((key) => lists.get(key) ?? [])
+  const found = [...new Set(keys)].map((key) => lists.get(key) ?? []).filter((list) => list.length > 0)
+  // Not a copy: many accounts may name one mailbox.
+  return found.length === 1 ? (found[0] ?? []) : found.flat()
 }
 
 export const asWritten: SeenRecord['spellings'] = (uidl) => [uidl]

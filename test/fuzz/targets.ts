@@ -16,14 +16,9 @@ import { Listing } from '../../src/pop3/listing/listing.ts'
 import { mechanismNamed, PASSWORD_MECHANISMS, TOKEN_MECHANISMS } from '../../src/pop3/sign-in/mechanisms.ts'
 import { parseCapabilities } from '../../src/pop3/wire/capabilities.ts'
 import { parseReply } from '../../src/pop3/wire/reply.ts'
-import type { Random } from './random.ts'
-
-export interface Target {
-  readonly name: string
-  readonly seeds: readonly Buffer[]
-  /** Rejects or throws anything but a PopfetchError: a finding. */
-  run(input: Buffer, random: Random): void | Promise<void>
-}
+import { fileTargets } from './files.ts'
+import { asBytes, safe, same, type Target } from './target.ts'
+import { talkTargets } from './talk.ts'
 
 const folder = (...parts: string[]): readonly string[] => {
   const path = join(import.meta.dirname, '..', ...parts)
@@ -39,10 +34,6 @@ const lines = spoken.flatMap((bytes) => bytes.toString('latin1').split('\r\n').m
 const configurations = folder('..', 'examples')
   .filter((file) => file.endsWith('.yaml'))
   .map((file) => readFileSync(file))
-
-function asBytes(text: string): Buffer {
-  return Buffer.from(text, 'latin1')
-}
 
 /** The answers that a client would take these bytes for, and how it ends. */
 function decoded(pieces: readonly Buffer[]): string {
@@ -77,14 +68,6 @@ function listed(list: readonly Buffer[], uidl: readonly Buffer[]): string {
   for (const piece of uidl) uidls.feed(piece)
   const listing = Listing.ofFew(sizes, uidls)
   return JSON.stringify([listing.slice(0, listing.length), [...listing.sharedUidls()], listing.totalBytes])
-}
-
-function same(one: string, other: string): void {
-  if (one !== other) throw new Error('the outcome depends on how the bytes were cut')
-}
-
-function safe(text: string): void {
-  if (/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(text)) throw new Error(`not safe to print: ${JSON.stringify(text)}`)
 }
 
 export const targets: readonly Target[] = [
@@ -175,6 +158,8 @@ export const targets: readonly Target[] = [
       for (const { path, at } of document.readable ? problems : []) document.lineOf(path, at)
     },
   },
+  ...fileTargets,
+  ...talkTargets,
   {
     name: 'URL',
     seeds: [
