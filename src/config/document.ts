@@ -64,8 +64,10 @@ export function parseText(text: string): TextDocument {
 export function* parsing(text: string): Generator<void, TextDocument> {
   const lines = new yaml.LineCounter()
   const { document, faults } = yield* composed(text, lines)
+  yield
   const survey = new Survey()
   survey.visit(document.contents)
+  yield
   const found: Fault[] = [
     ...faults,
     ...[...document.errors, ...document.warnings].map(({ code, pos }) => ({ code, offset: pos[0] })),

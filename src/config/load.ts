@@ -16,7 +16,7 @@ import { display } from '../display.ts'
 import { refuseUnsafeEnvironment } from '../environment.ts'
 import { errnoOf, PopfetchError } from '../errors.ts'
 import { assembling, findWrittenSecret } from './assemble.ts'
-import { formatText, parsing } from './document.ts'
+import { formatText, parsing, type TextDocument } from './document.ts'
 import { ForeignFile, ourUid, OwnFile } from '../own-file.ts'
 import { readableByOthers } from './permissions.ts'
 import { findConfiguration, resolvePath, usualStatePath } from './paths.ts'
@@ -24,7 +24,7 @@ import { pathText, PROBLEMS_SHOWN } from './problem.ts'
 import { asWritten } from './show.ts'
 import { inTurns } from './turns.ts'
 import type { Environment } from './paths.ts'
-import type { Path } from './problem.ts'
+import type { Path, Problem } from './problem.ts'
 import type { Configuration } from './schema.ts'
 
 export { jsonSchema } from './schema.ts'
@@ -66,7 +66,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
   const { configuration, problems } = await inTurns(assembling(document.root, resolve))
   const lines: Line[] = [...exposures.map((exposure) => ({ line: null, path: [], ...exposure })), ...document.problems]
   if (document.readable) {
-    lines.push(...problems.map((problem) => ({ ...problem, line: document.lineOf(problem.path, problem.at) })))
+    await inTurns(withLines(problems, document, lines))
   }
   const secretAt = findWrittenSecret(document.root)
   const readable = secretAt === null ? null : readableByOthers(file, stats, ours)
@@ -154,6 +154,13 @@ function goBack(directory: string): void {
     process.chdir(directory)
   } catch {
     // Then we stay in `/`.
+  }
+}
+
+function* withLines(problems: readonly Problem[], document: TextDocument, lines: Line[]): Generator<void, void> {
+  for (const problem of problems) {
+    lines.push({ ...problem, line: document.lineOf(problem.path, problem.at) })
+    yield
   }
 }
 

@@ -1,0 +1,163 @@
+// Texts that are shaped to hurt meet a limit, and what there is of them does no harm.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { readOldFiles } from '../../src/cli/commands/import/old-files.ts'
+import { assemble, findWrittenSecret } from '../../src/config/assemble.ts'
+import { parseText, parsing } from '../../src/config/document.ts'
+import { inTurns } from '../../src/config/turns.ts'
+import { Lines, parseRequest } from '../../src/daemon/control/protocol.ts'
+import { importFetchmail } from '../../src/setup/fetchmail/fetchmail.ts'
+import { importGetmail } from '../../src/setup/getmail/getmail.ts'
+import { networkLookups } from '../../src/setup/lookups.ts'
+import { filledLines } from '../../src/setup/text.ts'
+import { CONTEXT } from '../setup/scene.ts'
+
+describe('a configuration', () => {
+  test.each([
+    ['of lists', `a: ${'['.repeat(3000)}${']'.repeat(3000)}`],
+    ['of mappings', `${'{"a":'.repeat(3000)}1${'}'.repeat(3000)}`],
+    ['of lines', `${'- '.repeat(3000)}a`],
+    ['without an end', '{a: '.repeat(3000)],
+  ])('3,000 levels deep %s has one problem', (_, text) => {
+    const { readable, problems } = parseText(text)
+    expect(readable).toBe(false)
+    expect(problems).toMatchObject([{ found: 'lists or mappings a hundred deep' }])
+  })
+
+  test.each([
+    ['a list', 'accounts: &a [*a]'],
+    ['a mapping', 'accounts: &a { b: *a }'],
+    ['a base of itself', 'accounts: &a { <<: *a }'],
+    ['an anchor set twice', 'x: &a 1\naccounts: &a [*a]'],
+  ])('that stands for itself has one problem: %s', (_, text) => {
+    const { readable, problems } = parseText(text)
+    expect(readable).toBe(false)
+    expect(problems).toMatchObject([{ found: 'a word with "*" in front' }])
+  })
+
+  test.each([
+    ['many by many', `a: &a [${'1,'.repeat(5000)}]\nb: [${'*a,'.repeat(5000)}]`],
+    ['each twice', Array.from({ length: 40 }, (_, at) => `a${at + 1}: &a${at + 1} [*a${at}, *a${at}]`).join('\n')],
+    ['too many of them', `a: &a 1\nb: [${'*a,'.repeat(10_001)}]`],
+    ['too many names', Array.from({ length: 1001 }, (_, at) => `a${at}: &a${at} 1`).join('\n')],
+  ])('whose aliases stand for very much is refused: %s', (_, text) => {
+    const { readable, problems } = parseText(`a0: &a0 1\n${text}`)
+    expect(readable).toBe(false)
+    expect(problems.map(({ found }) => found)).toContain('aliases ("*") that stand for a million values')
+  })
+
+  test('of ten thousand accounts with one base is read', () => {
+    const accounts = Array.from({ length: 10_000 }, (_, at) => `  a${at}: *a`).join('\n')
+    expect(parseText(`x-base: &a { host: h, user: u }\naccounts:\n${accounts}`).problems).toEqual([])
+  })
+
+  test('with the names of prototypes has names nobody knows, and changes nothing else', () => {
+    const text = '__proto__: { host: h }\naccounts: { __proto__: { host: h }, constructor: { user: u }, toString: 1 }'
+    const { root } = parseText(text)
+    expect(assemble(root, (path) => path).problems.length).toBeGreaterThan(3)
+    expect(findWrittenSecret(root)).toBeNull()
+    expect(Object.keys(Object.prototype)).toEqual([])
+    expect('host' in {}).toBe(false)
+  })
+
+  test('is read in pieces, between which all others have their turns', async () => {
+    let turns = 0
+    let next = setImmediate(function another() {
+      turns += 1
+      next = setImmediate(another)
+    })
+    const text = Array.from({ length: 20_000 }, (_, at) => `k${at}: [1, 2, 3]`).join('\n')
+    await inTurns(parsing(text))
+    clearImmediate(next)
+    expect(turns).toBeGreaterThan(3)
+  })
+})
+
+describe('an old file', () => {
+  let folder = ''
+  afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+  async function refused(text: string): Promise<string> {
+    folder = mkdtempSync(join(tmpdir(), 'popfetch-'))
+    const file = join(folder, 'rc')
+    writeFileSync(file, text, { mode: 0o600 })
+    const request = { tool: 'fetchmail', files: [file], output: null, record: null }
+    const place = { env: { HOME: folder }, cwd: folder }
+    const read = readOldFiles(request as Parameters<typeof readOldFiles>[0], place)
+    return await read.then(
+      () => 'taken',
+      (error: unknown) => String(error),
+    )
+  }
+
+  test('of more than a megabyte is no configuration', async () => {
+    expect(await refused('\n'.repeat(1_048_577))).toContain('rc')
+    expect(await refused('poll a user b\n'.repeat(10))).toBe('taken')
+  })
+
+  test('with more than ten thousand mailboxes is refused', async () => {
+    expect(await refused('poll a user b\n'.repeat(10_001))).toContain('more than 10000 mailboxes')
+  })
+
+  test('of 150 MB of empty lines has no line', () => {
+    expect([...filledLines('\n'.repeat(150_000_000))]).toEqual([])
+  })
+
+  test('with sections named like prototypes is read as any other', () => {
+    const text = '[__proto__]\ntype = x\n__proto__ = y\n more\n[constructor]\na = b\n[retriever]\nserver = h\n'
+    const { accounts } = importGetmail(text, { ...CONTEXT, name: 'getmailrc', directory: '/d' })
+    expect(accounts).toMatchObject([{ host: 'h' }])
+    expect('type' in {}).toBe(false)
+  })
+
+  test('with words without an end, or too many names, is read up to there', () => {
+    const fetchmail = (text: string): ReturnType<typeof importFetchmail> =>
+      importFetchmail(text, { ...CONTEXT, idfile: '/x' })
+    expect(fetchmail(`poll a user b ${'and '.repeat(100_000)} keep`).accounts).toHaveLength(1)
+    expect(fetchmail(`poll a user b is ${'c '.repeat(100_000)} here`).accounts).toHaveLength(1)
+    expect(fetchmail(`poll a user b password "${'\\"'.repeat(100_000)}`).accounts).toHaveLength(1)
+  })
+})
+
+describe('a page of autoconfig', () => {
+  afterEach(() => vi.unstubAllGlobals())
+
+  test('that never ends is read up to 64 KiB', async () => {
+    const piece = new Uint8Array(16_384).fill(0x20)
+    let pieces = 0
+    const endless = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        pieces += 1
+        controller.enqueue(piece)
+      },
+    })
+    vi.stubGlobal('fetch', () => Promise.resolve(new Response(endless)))
+    expect(await networkLookups(new AbortController().signal).page('https://autoconfig.example/x')).toBeNull()
+    expect(pieces).toBeLessThan(8)
+  })
+})
+
+describe('a line of the control socket', () => {
+  test('is kept up to its limit, however small the pieces', () => {
+    const lines = new Lines(1000)
+    let kept = 0
+    while (lines.take('x') !== null) kept += 1
+    expect(kept).toBe(1000)
+  })
+
+  test('comes as it was sent, however it is cut', () => {
+    const lines = new Lines(1000)
+    expect(['a', 'b\nc', '', '\n\nd'].map((piece) => lines.take(piece))).toEqual([[], ['ab'], [], ['c', '']])
+  })
+
+  test('may be nested as deep as it is long, and asks for no more than ten thousand accounts', () => {
+    expect(parseRequest('['.repeat(1_000_000))).toBeNull()
+    expect(parseRequest(`{"verb":"status","x":${'['.repeat(100_000)}${']'.repeat(100_000)}}`)).toEqual({
+      verb: 'status',
+    })
+    const accounts = Array.from({ length: 10_001 }, () => 'a')
+    expect(parseRequest(JSON.stringify({ verb: 'wake', accounts, eager: true, wait: true, mark: null }))).toBeNull()
+  })
+})

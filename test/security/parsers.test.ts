@@ -1,0 +1,147 @@
+// Every place where text of others is taken apart: whose it is, how much of it there may be, how deep it may be nested, and what
+// shows that the time for it grows with it and no faster. A file that takes text apart and is not here fails the test.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { parsers } from './texts.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
+
+interface Place {
+  /** Who wrote the text. */
+  readonly whose: string
+  /** How much of it is taken, and by whom that is seen to. */
+  readonly most: string
+  /** How deep it may be. */
+  readonly deep: string
+  /** A parser of texts.ts; `expressions`: only regular expressions and the built-in split, see expressions.test.ts; `bounded`: too
+   *  short to matter; else the test that shows it. */
+  readonly growth: string
+}
+
+const FLAT = 'flat'
+/** Texts of popfetch itself, of Node, or of the person at the keyboard. */
+const own = (whose: string): Place => ({ whose, most: 'short', deep: FLAT, growth: 'bounded' })
+const config = (most: string): Place => ({ whose: 'configuration', most, deep: '100 levels', growth: 'configuration' })
+const old = (growth: string): Place => ({ whose: 'old files', most: '1 MiB, records 256 MiB', deep: FLAT, growth })
+const server = (most: string, growth = 'replies of servers'): Place => ({ whose: 'servers', most, deep: FLAT, growth })
+
+const PLACES: Readonly<Record<string, Place>> = {
+  'bin/popfetch.ts': own("Node's version"),
+  'src/cli/arguments/with-yargs.ts': own('the command line, and what yargs says of it'),
+  'src/cli/command-errors.ts': own('our own messages'),
+  'src/cli/commands/completion/action.ts': own('the name of a shell'),
+  'src/cli/commands/migrate/options.ts': own('the command line'),
+  'src/cli/commands/migrate/text.ts': own('descriptions of destinations'),
+  'src/cli/open/read-ledger.ts': own('our own messages'),
+  'src/cli/output.ts': { ...own('our own answers'), growth: 'expressions' },
+  'src/config/assemble.ts': own('a list of ours'),
+  'src/config/daemon.ts': config('8 KiB, values.ts'),
+  'src/config/destinations/mail-server.ts': config('8 KiB, url.ts'),
+  'src/config/destinations/url.ts': { ...config('8 KiB'), growth: 'URLs of the command line' },
+  'src/config/document.ts': config('16 MiB, load.ts; a million values'),
+  'src/config/paths.ts': own('a variable of systemd'),
+  'src/config/problem.ts': config('as the file'),
+  'src/config/values/host.ts': config('8 KiB, values.ts'),
+  'src/config/values/proxy.ts': config('8 KiB, values.ts'),
+  'src/config/values/quantity.ts': config('8 KiB, values.ts'),
+  'src/config/values/secret.ts': config('as the file'),
+  'src/daemon/control/protocol.ts': {
+    whose: 'programs of the same user',
+    most: '2 MiB for a request, 10,000 names',
+    deep: 'as JSON.parse, which keeps no stack; only known keys are looked at',
+    growth: 'control protocol',
+  },
+  'src/daemon/http/host.ts': { whose: 'HTTP clients', most: '8 KiB', deep: FLAT, growth: 'expressions' },
+  'src/daemon/http/server.ts': { whose: 'HTTP clients', most: '8 KiB, 50 fields', deep: FLAT, growth: 'expressions' },
+  'src/deliver/address.ts': {
+    whose: 'configuration and senders',
+    most: '254 characters',
+    deep: FLAT,
+    growth: 'headers',
+  },
+  'src/deliver/answers/reply.ts': server('2,000 characters'),
+  'src/deliver/command/command.ts': own('PATH'),
+  'src/deliver/maildir/name.ts': { whose: 'other users', most: '255 bytes: a name', deep: FLAT, growth: 'bounded' },
+  'src/deliver/maildir/read-back.ts': {
+    whose: 'senders',
+    most: 'a piece of a file',
+    deep: FLAT,
+    growth: 'expressions',
+  },
+  'src/deliver/mbox/find.ts': { whose: 'senders', most: 'a piece of a file', deep: FLAT, growth: 'expressions' },
+  'src/deliver/mbox/lock.ts': { whose: 'other users', most: '128 KiB', deep: 'known keys only', growth: 'expressions' },
+  'src/deliver/mbox/mboxrd.ts': {
+    whose: 'senders',
+    most: 'a piece of a message',
+    deep: FLAT,
+    growth: 'test/deliver/mbox/mboxrd.test.ts',
+  },
+  'src/deliver/smtp/capabilities.ts': server('64 KiB an answer, session.ts'),
+  'src/deliver/smtp/content.ts': { whose: 'senders', most: 'a piece of a message', deep: FLAT, growth: 'expressions' },
+  'src/deliver/smtp/conversation.ts': server('64 KiB an answer, session.ts', 'test/deliver/smtp/conversation.test.ts'),
+  'src/deliver/smtp/wire-header.ts': {
+    whose: 'senders',
+    most: '64 KiB of header',
+    deep: FLAT,
+    growth: 'test/deliver/smtp/wire-header.test.ts',
+  },
+  'src/deliver/smtp/wrap.ts': { whose: 'senders', most: '64 KiB of header', deep: FLAT, growth: 'expressions' },
+  'src/environment.ts': own('the environment'),
+  'src/errors.ts': own('codes of Node'),
+  'src/header.ts': { whose: 'senders', most: '64 KiB', deep: FLAT, growth: 'headers' },
+  'src/ledger/sqlite/open.ts': own('what SQLite says of a file'),
+  'src/ledger/sqlite/rows/destinations.ts': own('the ledger, which is ours'),
+  'src/ledger/sqlite/rows/row.ts': own('the ledger, which is ours'),
+  'src/ledger/sqlite/rows/settled.ts': own('a query of ours'),
+  'src/migrate/resumption.ts': own('the ledger, which is ours'),
+  'src/own-file.ts': own('a path'),
+  'src/owners.ts': own('/proc and /etc'),
+  'src/poll/check/diagnosis.ts': config('320 characters'),
+  'src/poll/route/conditions.ts': {
+    whose: 'senders',
+    most: '16 KiB a field, 64 KiB together',
+    deep: FLAT,
+    growth: 'headers',
+  },
+  'src/poll/sign-in/remembered-capabilities.ts': own('the ledger, which is ours'),
+  'src/pop3/sign-in/oauth.ts': { ...server('8 KiB, a line'), deep: 'known keys only', growth: 'bounded' },
+  'src/pop3/sign-in/scram.ts': server('8 KiB, a line', 'expressions'),
+  'src/pop3/wire/capabilities.ts': server('16 KiB, 100 lines'),
+  'src/providers.ts': own('a list of ours'),
+  'src/redact/common-words.ts': own('a list of ours'),
+  'src/redact/readings.ts': { whose: 'anybody', most: 'a message', deep: 'few', growth: 'test/redact.test.ts' },
+  'src/setup/delivery-command.ts': old('fetchmailrc and .fetchids'),
+  'src/setup/draft.ts': old('fetchmailrc and .fetchids'),
+  'src/setup/fetchmail/delivery.ts': old('fetchmailrc and .fetchids'),
+  'src/setup/fetchmail/grammar.ts': old('fetchmailrc and .fetchids'),
+  'src/setup/getmail/delivery.ts': { ...old('getmailrc and oldmail'), deep: '5 levels, 100 sections' },
+  'src/setup/ini.ts': old('getmailrc and oldmail'),
+  'src/setup/mpop/grammar.ts': old('mpoprc and its records'),
+  'src/setup/mpop/mpop.ts': old('mpoprc and its records'),
+  'src/setup/netrc.ts': old('.netrc'),
+  'src/setup/words.ts': own('a list of ours'),
+}
+
+/** What takes text apart. `exec` of a database takes none. */
+const TAKES_APART =
+  /JSON\.parse\(|\.split\(|new RegExp\(|\.matchAll\(|\.match\(|(?<!\b(?:database|lock)|#database)\.exec\(|addressParser\(|decodeWords\(|yaml\.Lexer/
+
+const sources = ['bin', 'src'].flatMap((folder) =>
+  readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => join(folder, name)),
+)
+
+test('every file that takes text apart is in the table, and no other', () => {
+  const found = sources.filter((file) => TAKES_APART.test(readFileSync(join(ROOT, file), 'utf8')))
+  expect(Object.keys(PLACES).toSorted()).toEqual(found.toSorted())
+})
+
+test('every growth that the table names is shown by a test', () => {
+  const known = new Set(['expressions', 'bounded', ...parsers.map(({ name }) => name)])
+  const unknown = Object.entries(PLACES).filter(
+    ([, { growth }]) => !known.has(growth) && !readFileSync(join(ROOT, growth), 'utf8').includes('test('),
+  )
+  expect(unknown).toEqual([])
+})
