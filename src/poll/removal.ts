@@ -22,7 +22,7 @@ export interface Removable extends EntryKey {
 export async function remove(done: readonly PlannedFetch[], plan: Plan, visit: Visit): Promise<readonly Removable[]> {
   const { account, lease, run, session, history, tally } = visit
   tally.stage('finishing')
-  const { agedMs } = history.ages
+  const { agedMs } = history
   const fresh = await run.restrictions.removable(
     done.filter(({ known }) => mayDelete(account.delete, known?.firstSeenMs ?? run.nowMs(), agedMs)),
   )

@@ -6,7 +6,7 @@ import { asPopfetchError, PopfetchError } from '../../errors.ts'
 import type { Standing } from '../../deliver/destination.ts'
 import type { AccountIdentity, AccountRecord, Lease, TakingOver } from '../../ledger/ledger.ts'
 import type { Listing } from '../../pop3/listing/listing.ts'
-import { type AgeClock, ageClock } from '../plan/age-clock.ts'
+import { type AgeClock, ageClock, jumpsOf, jumpsText, oldUpTo } from '../plan/age-clock.ts'
 import { isPaused, nextHealth } from './backoff.ts'
 import { secretMark } from '../rests/secret-mark.ts'
 import { Workarounds } from '../sign-in/workarounds.ts'
@@ -55,10 +55,19 @@ export class History {
     this.#run = run
     this.record = record
     this.sizes = new SizeWatch(record.facts['sizes'] !== 'hints')
-    const { clock, clockBefore } = record.facts
+    const { clock, clockBefore, clockJumps } = record.facts
     this.workarounds = new Workarounds(record.facts, run.nowMs())
     this.rememberedCapabilities = new RememberedCapabilities(account, record.facts['capabilities'], run.nowMs())
-    this.ages = ageClock({ lastMs: numberOf(clock), beforeMs: numberOf(clockBefore) }, run.nowMs())
+    const jumps = jumpsOf(clockJumps)
+    this.ages = ageClock({ lastMs: numberOf(clock), beforeMs: numberOf(clockBefore), jumps }, run.nowMs())
+  }
+
+  /** Messages first seen until so long before then are old enough for `delete` (age-clock.ts); null: none is. */
+  get agedMs(): number | null {
+    const { delete: policy } = this.#account
+    if (policy.kind !== 'age') return this.ages.agedMs
+    const untilMs = oldUpTo(this.ages, policy.ageMs)
+    return untilMs === null ? null : untilMs + policy.ageMs
   }
 
   /** The record as the last session left it. */
@@ -210,10 +219,11 @@ export class History {
     const { error } = tally
     if (options.dryRun || error?.code === 'ERR_ABORTED') return
     if (error === null) {
-      const { lastMs, beforeMs } = this.ages.checkpoints
+      const { lastMs, beforeMs, jumps } = this.ages.checkpoints
       this.#facts['delete'] = deleteText(this.#account)
       if (this.record.facts['imported'] !== undefined) this.#facts['imported'] = null
       this.#facts['clock'] = lastMs === null ? null : String(lastMs)
+      this.#facts['clockJumps'] = jumpsText(jumps)
       this.#facts['clockBefore'] = beforeMs === null ? null : String(beforeMs)
       this.#facts['sizes'] = this.sizes.exact ? 'exact' : 'hints'
     }

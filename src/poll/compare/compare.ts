@@ -58,7 +58,7 @@ export async function compareListing(listing: Listing, comparison: Comparison, v
     record: history.record,
     exactSizes: history.sizes.exact,
     nowMs: run.nowMs(),
-    agedMs: history.ages.agedMs,
+    agedMs: history.agedMs,
     fetched: tally.totalMessages,
     skippedToo: run.restrictions.skippedToo,
   })

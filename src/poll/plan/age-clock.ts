@@ -1,12 +1,28 @@
 // By which clock a message is old enough to be deleted. A wall clock may jump by years for one poll (a flat battery, a
-// restored machine): so the age is taken from a time that an earlier poll, at least an hour ago, saw too (S030, P142). Pure.
+// restored machine): so the age is taken from a time that an earlier poll, at least an hour ago, saw too (S030, P142). A
+// clock that was behind and is set right has jumped as well: of the time between two polls that lie far apart only a part
+// counts, whatever the clock says (S040). Pure.
 
 const HOUR_MS = 3_600_000
+
+/** Polls that lie further apart are taken for a clock that was set. */
+const JUMP_MS = 7 * 24 * HOUR_MS
+
+/** More of them are not remembered one by one. */
+const MOST_JUMPS = 16
+
+/** The polls before and after a jump. */
+export interface Jump {
+  readonly fromMs: number
+  readonly toMs: number
+}
 
 /** What is remembered between polls: the last checkpoint and the one before; null: none. */
 export interface Checkpoints {
   readonly lastMs: number | null
   readonly beforeMs: number | null
+  /** In the order of time. */
+  readonly jumps?: readonly Jump[]
 }
 
 export interface AgeClock {
@@ -15,9 +31,49 @@ export interface AgeClock {
   readonly checkpoints: Checkpoints
 }
 
-export function ageClock({ lastMs, beforeMs }: Checkpoints, nowMs: number): AgeClock {
+export function ageClock({ lastMs, beforeMs, jumps = [] }: Checkpoints, nowMs: number): AgeClock {
   // Set back, or never set: whoever was old by the later time may not be.
-  if (lastMs === null || nowMs < lastMs) return { agedMs: null, checkpoints: { lastMs: nowMs, beforeMs: null } }
-  if (nowMs - lastMs >= HOUR_MS) return { agedMs: lastMs, checkpoints: { lastMs: nowMs, beforeMs: lastMs } }
-  return { agedMs: beforeMs, checkpoints: { lastMs, beforeMs } }
+  if (lastMs === null || nowMs < lastMs)
+    return { agedMs: null, checkpoints: { lastMs: nowMs, beforeMs: null, jumps: [] } }
+  if (nowMs - lastMs >= HOUR_MS) {
+    const jumped = nowMs - lastMs > JUMP_MS ? bounded([...jumps, { fromMs: lastMs, toMs: nowMs }]) : jumps
+    return { agedMs: lastMs, checkpoints: { lastMs: nowMs, beforeMs: lastMs, jumps: jumped } }
+  }
+  return { agedMs: beforeMs, checkpoints: { lastMs, beforeMs, jumps } }
+}
+
+/** What was first seen, or missed, until then is `ageMs` old; null: nothing is. Each jump counts a quarter of that age, a week
+ *  at most: so one that was none costs little, and one that was years costs nothing that is kept. */
+export function oldUpTo({ agedMs, checkpoints: { jumps = [] } }: AgeClock, ageMs: number): number | null {
+  if (agedMs === null) return null
+  const countedMs = Math.min(JUMP_MS, ageMs / 4)
+  let leftMs = ageMs
+  let untilMs = agedMs
+  for (const { fromMs, toMs } of jumps.filter((jump) => jump.toMs <= agedMs).toReversed()) {
+    if (leftMs <= untilMs - toMs) break
+    leftMs -= untilMs - toMs
+    if (leftMs <= countedMs) return fromMs
+    leftMs -= countedMs
+    untilMs = fromMs
+  }
+  return untilMs - leftMs
+}
+
+/** The two oldest become one: then less counts, never more. */
+function bounded(jumps: readonly Jump[]): readonly Jump[] {
+  const [first, second, ...others] = jumps
+  if (jumps.length <= MOST_JUMPS || first === undefined || second === undefined) return jumps
+  return [{ fromMs: first.fromMs, toMs: second.toMs }, ...others]
+}
+
+/** As text, for the ledger. */
+export function jumpsText(jumps: readonly Jump[] = []): string | null {
+  return jumps.length === 0 ? null : jumps.map(({ fromMs, toMs }) => `${fromMs}-${toMs}`).join(' ')
+}
+
+export function jumpsOf(text: string | undefined): readonly Jump[] {
+  return (text ?? '').split(' ').flatMap((one) => {
+    const [, from, to] = /^(\d+)-(\d+)$/.exec(one) ?? []
+    return from === undefined || to === undefined ? [] : [{ fromMs: Number(from), toMs: Number(to) }]
+  })
 }

@@ -82,6 +82,9 @@ export const MOST_DELETIONS = 5
 /** After so many answers that got lost, another copy would be one too many (DESIGN 4.3, P2). */
 export const MOST_UNKNOWNS = 3
 
+/** By the announced size, or by what came (MessageTooLarge). */
+const HELD_FOR_SIZE = /^too large: \d+ bytes, maxSize is (\d+)$|^the message is larger than (\d+) bytes \(maxSize\)/
+
 export class Planner {
   readonly #policy: Policy
   readonly #nowMs: number
@@ -155,7 +158,8 @@ export class Planner {
         else this.#delivered(entry, known)
         return
       case 'held':
-        this.#waiting++
+        if (this.#fitsNow(known)) this.#wanted(entry, known)
+        else this.#waiting++
         return
       case 'open':
         this.#open(entry, known)
@@ -195,6 +199,17 @@ export class Planner {
       this.#holds.push({ ...entry, reason: `too large: ${entry.sizeBytes} bytes, maxSize is ${maxSizeBytes}` })
     } else if (isFresh({ known })) this.#fresh.push({ ...entry, known })
     else this.#again.push({ ...entry, known })
+  }
+
+  /** Was it held for its size, under a smaller `maxSize` than it is now (S051)? */
+  #fitsNow({ reason, deliveries }: KnownMessage): boolean {
+    const { maxSizeBytes } = this.#policy
+    const before = HELD_FOR_SIZE.exec(reason ?? '')
+    return (
+      before !== null &&
+      deliveries.every(({ unknowns }) => unknowns < MOST_UNKNOWNS) &&
+      (maxSizeBytes ?? Infinity) > Number(before[1] ?? before[2])
+    )
   }
 
   finish(): Plan {
