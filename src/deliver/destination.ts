@@ -79,8 +79,9 @@ export interface Destination extends AsyncDisposable {
   readonly remembers: boolean
 
   /** Is the destination there at all? Runs beside sign-in when there is something to deliver; RETR waits for it. Rejects
-   *  with DeliveryError of scope 'destination'. */
-  ready(signal: AbortSignal): Promise<void>
+   *  with DeliveryError of scope 'destination'. `wasThere`: mail was delivered there before, so a place that is gone is not
+   *  made anew: its disk may not be mounted (S045). */
+  ready(signal: AbortSignal, wasThere?: boolean): Promise<void>
 
   /** What became of an earlier attempt that was not settled; null: nothing is known of it. On return nothing is left of an
    *  attempt that was done by half. */

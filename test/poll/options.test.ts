@@ -24,6 +24,20 @@ describe('what is not fetched', () => {
     expect(scene.left()).toEqual(['big'])
   })
 
+  test.each(['maxSize: 300KB', ''])(
+    'one that was held for its size is due again when maxSize is raised (S051, %j)',
+    async (raised) => {
+      await using scene = await Scene.create()
+      scene.account = ['maxSize: 100KB', 'delete: after-delivery']
+      scene.server.mailbox('alice').add({ sizeBytes: 200_000 }, { uidl: 'big' })
+      expect(await scene.poll()).toMatchObject({ outcome: 'partial', delivered: 0, held: 1 })
+      scene.account = ['maxSize: 150KB', 'delete: after-delivery']
+      expect(await scene.poll()).toMatchObject({ delivered: 0, held: 0 })
+      scene.account = [...(raised === '' ? [] : [raised]), 'delete: after-delivery']
+      expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 1, deleted: 1 })
+    },
+  )
+
   test('--limit and limit bound a poll, and the next one goes on', async () => {
     await using scene = await Scene.create()
     scene.fill(5)

@@ -5,7 +5,7 @@ import { constants, type Stats } from 'node:fs'
 import path from 'node:path'
 import { display } from '../../display.ts'
 import { DeliveryError, errnoOf } from '../../errors.ts'
-import { type FileSystem, syncDirectory } from '../disk/filesystem.ts'
+import { type FileSystem, lstatOrNull, syncDirectory } from '../disk/filesystem.ts'
 
 export interface Folders {
   readonly tmp: string
@@ -15,6 +15,8 @@ export interface Folders {
 
 export interface FolderRules {
   readonly create: boolean
+  /** Mail was delivered there before: what is gone is not made. */
+  readonly wasThere?: boolean
   /** As `ourUid` tells it. */
   readonly uid: number | null
   /** "maildir ~/Mail", for texts. */
@@ -30,6 +32,10 @@ export function foldersOf(root: string): Folders {
 export async function openFolders(fileSystem: FileSystem, root: string, rules: FolderRules): Promise<Folders> {
   const folders = foldersOf(root)
   const all = [folders.tmp, folders.new, folders.cur]
+  if (rules.wasThere === true && (await lstatOrNull(fileSystem, folders.new)) === null) {
+    const advice = 'mount the disk that it is on, or put it back; if it was removed on purpose, make it anew with mkdir'
+    throw refusal(rules, `${display(folders.new)} is gone, though mail was delivered there: ${advice}`)
+  }
   if (rules.create) for (const folder of [root, ...all]) await makeDirectory(fileSystem, folder, rules)
   // The Maildir itself may be a link, its folders may not.
   const real = await existing(root, rules, () => fileSystem.realpath(root))

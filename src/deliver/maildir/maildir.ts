@@ -87,6 +87,7 @@ class Maildir implements ReadableDestination {
   #opening: Promise<Opened> | null = null
   #opened: Opened | null = null
   #interrupted: InterruptedDeliveries | null = null
+  #wasThere = false
 
   constructor(config: MaildirConfig, context: MaildirContext) {
     this.#config = config
@@ -111,8 +112,9 @@ class Maildir implements ReadableDestination {
     }
   }
 
-  async ready(signal: AbortSignal): Promise<void> {
+  async ready(signal: AbortSignal, wasThere = false): Promise<void> {
     this.#interrupted = null
+    this.#wasThere = wasThere
     await this.#within(this.#open(), signal, 'cannot be used')
   }
 
@@ -203,6 +205,7 @@ class Maildir implements ReadableDestination {
     const uid = this.#context.uid === undefined ? ourUid() : this.#context.uid
     const folders = await openFolders(offLoop, path.dirname(this.#folders.tmp), {
       create,
+      wasThere: this.#wasThere,
       uid,
       description: this.description,
     })

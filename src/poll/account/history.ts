@@ -176,6 +176,15 @@ export class History {
     }
   }
 
+  /** Was mail of this account delivered to this destination, at this place (S045)? */
+  wasDeliveredTo(name: string, place: string): boolean {
+    return this.record.facts[`delivered to ${name}`] === place
+  }
+
+  deliveredTo(name: string, place: string): void {
+    if (!this.wasDeliveredTo(name, place)) this.#facts[`delivered to ${name}`] = place
+  }
+
   /** How many delivered messages the server still has: the next listing is compared with it (S020). */
   stillListed(messages: number): void {
     this.#facts['alive'] = String(messages)

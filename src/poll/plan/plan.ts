@@ -158,7 +158,7 @@ export class Planner {
         else this.#delivered(entry, known)
         return
       case 'held':
-        if (this.#fitsNow(known)) this.#wanted(entry, known)
+        if (this.#fitsNow(entry, known)) this.#wanted(entry, known)
         else this.#waiting++
         return
       case 'open':
@@ -202,14 +202,12 @@ export class Planner {
   }
 
   /** Was it held for its size, under a smaller `maxSize` than it is now (S051)? */
-  #fitsNow({ reason, deliveries }: KnownMessage): boolean {
-    const { maxSizeBytes } = this.#policy
-    const before = HELD_FOR_SIZE.exec(reason ?? '')
-    return (
-      before !== null &&
-      deliveries.every(({ unknowns }) => unknowns < MOST_UNKNOWNS) &&
-      (maxSizeBytes ?? Infinity) > Number(before[1] ?? before[2])
-    )
+  #fitsNow({ sizeBytes }: Entry, { reason, deliveries }: KnownMessage): boolean {
+    const mostBytes = this.#policy.maxSizeBytes ?? Infinity
+    const [, announced, received] = HELD_FOR_SIZE.exec(reason ?? '') ?? []
+    const beforeBytes = Number(announced ?? received ?? Infinity)
+    if (mostBytes <= beforeBytes || (sizeBytes ?? 0) > mostBytes) return false
+    return deliveries.every(({ unknowns }) => unknowns < MOST_UNKNOWNS)
   }
 
   finish(): Plan {

@@ -8,6 +8,7 @@ import type { Rest } from '../../ledger/ledger.ts'
 import type { Closed, Target } from '../run/destinations.ts'
 import type { Entered, Place } from '../rests/doors.ts'
 import type { Run } from '../run/run.ts'
+import type { History } from '../account/history.ts'
 import type { Tally } from '../tally.ts'
 import { type Answer, answerOf } from '../rests/answer.ts'
 import type { Answered, Step } from '../rests/rests.ts'
@@ -23,8 +24,16 @@ interface Failure {
   readonly since: number
 }
 
+interface AccountsPoll {
+  readonly account: Account
+  readonly run: Run
+  readonly tally: Tally
+  readonly history: Pick<History, 'wasDeliveredTo' | 'deliveredTo'>
+}
+
 export class AccountDestinations implements Disposable {
   readonly #account: Account
+  readonly #history: AccountsPoll['history']
   readonly #run: Run
   readonly #tally: Tally
   readonly #opened = new Map<string, Target>()
@@ -37,8 +46,9 @@ export class AccountDestinations implements Disposable {
   /** How many messages of each size are to be delivered in this session. */
   readonly #waiting = new Map<number, number>()
 
-  constructor({ account, run, tally }: { readonly account: Account; readonly run: Run; readonly tally: Tally }) {
+  constructor({ account, run, tally, history }: AccountsPoll) {
     this.#account = account
+    this.#history = history
     this.#run = run
     this.#tally = tally
     this.#eagerSinceMs = run.options.eager ? tally.startMs : null
@@ -140,7 +150,7 @@ export class AccountDestinations implements Disposable {
     if (target.down !== null) return
     const since = this.#run.doors.closings({ key: target.key, recipient: '' })
     try {
-      await target.destination.ready(this.#run.signal)
+      await target.destination.ready(this.#run.signal, this.#history.wasDeliveredTo(target.name, target.key))
       this.#run.doors.good({ key: target.key, recipient: '' })
       if (!target.probing) this.#release(target)
     } catch (thrown) {
@@ -155,6 +165,7 @@ export class AccountDestinations implements Disposable {
 
   /** A message was taken. `since`: what `closings` gave when it was offered. */
   async taken(target: Target, recipient: string, since: number): Promise<void> {
+    this.#history.deliveredTo(target.name, target.key)
     for (const place of placesOf(target, recipient)) {
       await this.#run.doors.note(place, [target.name], { kind: 'taken' }, since)
     }

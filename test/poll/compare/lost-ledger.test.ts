@@ -1,6 +1,6 @@
 // What a ledger that was lost, or an older copy of it, learns again from the destinations (DESIGN 4.3).
-import { cpSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { describe, expect, test } from 'vitest'
+import fs, { cpSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { describe, expect, test, vi } from 'vitest'
 import { SmtpSink } from '../../support/smtp-server.ts'
 import { letter, Scene, upTo } from '../scene.ts'
 
@@ -284,6 +284,51 @@ describe('an older copy of the ledger (S037)', () => {
     expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 1 })
     expect(scene.subjects()).toEqual([0, 7])
   })
+})
+
+describe('a Maildir that mail was delivered to, and that is gone (S045)', () => {
+  test('is not made anew: its disk may not be mounted, and the mail stays', async () => {
+    await using scene = await Scene.create()
+    scene.account = ['delete: after-delivery']
+    scene.fill(2)
+    await scene.poll()
+    renameSync(scene.path('inbox'), scene.path('away'))
+    scene.fill(2, 2)
+    const gone = {
+      code: 'ERR_DELIVERY',
+      retry: 'never',
+      message: expect.stringContaining('is gone, though mail was delivered'),
+    }
+    expect(await scene.poll()).toMatchObject({ outcome: 'failed', delivered: 0, deleted: 0, error: gone })
+    expect(existsSync(scene.path('inbox'))).toBe(false)
+    renameSync(scene.path('away'), scene.path('inbox'))
+    expect(await scene.poll({ eager: true })).toMatchObject({ outcome: 'ok', delivered: 2 })
+    expect(scene.subjects()).toEqual(upTo(4))
+  })
+
+  test('is made where the configuration names another place', async () => {
+    await using scene = await Scene.create()
+    scene.fill(1)
+    await scene.poll()
+    scene.destinations = ['inbox: { type: maildir, path: elsewhere }']
+    scene.fill(1, 1)
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 1 })
+    expect(scene.subjects('elsewhere')).toEqual([1])
+  })
+})
+
+test('after a rebuild one walk through the Maildir serves all that is to be compared (S049)', async () => {
+  await using scene = await Scene.create()
+  scene.fill(40)
+  await scene.poll()
+  loseLedger(scene)
+  scene.account = ['delete: after-delivery']
+  const walks = vi.spyOn(fs.promises, 'opendir')
+  expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 0, deleted: 40 })
+  const looked = walks.mock.calls.filter(([folder]) => String(folder).endsWith('/cur')).length
+  walks.mockRestore()
+  // Two for the names, until a look finds nothing more; one for the contents.
+  expect(looked).toBeLessThanOrEqual(3)
 })
 
 test('a message that a person has forgotten is delivered again, though the Maildir has it', async () => {
