@@ -37,7 +37,7 @@ async function noteAbsent(
   history.listed(plan.listed, isWhole(view))
   if (!isWhole(view)) return
   if (comparison.seen < view.present) await comparison.gone(lease, { keep: mayBeWindow(view) })
-  const absence = forgettable(history.ages)
+  const absence = forgettable(history.ages.agedMs)
   // Under new UIDs what is gone may be there again.
   if (absence === null || run.options.acceptNewIds) return
   // One stays: an account that knows nothing looks like one whose ledger was lost, and the guards ask again.

@@ -42,7 +42,7 @@ export function ageClock({ lastMs, beforeMs, jumps = [] }: Checkpoints, nowMs: n
   return { agedMs: beforeMs, checkpoints: { lastMs, beforeMs, jumps } }
 }
 
-/** What was first seen, or missed, until then is `ageMs` old; null: nothing is. Each jump counts a quarter of that age, a week
+/** What was first seen until then is `ageMs` old; null: nothing is. Each jump counts a quarter of that age, a week
  *  at most: so one that was none costs little, and one that was years costs nothing that is kept. */
 export function oldUpTo({ agedMs, checkpoints: { jumps = [] } }: AgeClock, ageMs: number): number | null {
   if (agedMs === null) return null

@@ -2,7 +2,6 @@
 // are still there, and a message that comes back after it was forgotten is delivered twice. Pure.
 // The one rule: in doubt it is kept. A row is some 200 bytes; a second copy is a fault.
 import type { Absence } from '../../ledger/ledger.ts'
-import { type AgeClock, oldUpTo } from './age-clock.ts'
 
 const DAY_MS = 86_400_000
 
@@ -39,8 +38,8 @@ export function mayBeWindow({ listed, listedBefore }: ListingView): boolean {
   return listedBefore === null || listed === listedBefore
 }
 
-/** What may be forgotten after a whole listing; null: nothing. A clock that jumped says nothing about months (S030, S040). */
-export function forgettable(ages: AgeClock): Absence | null {
-  const goneUntilMs = oldUpTo(ages, ABSENT_MS)
-  return goneUntilMs === null ? null : { goneUntilMs, listings: ABSENT_LISTINGS }
+/** What may be forgotten after a whole listing; null: nothing. `agedMs`: see age-clock.ts. A clock that jumped says nothing
+ *  about months (S030). */
+export function forgettable(agedMs: number | null): Absence | null {
+  return agedMs === null ? null : { goneUntilMs: agedMs - ABSENT_MS, listings: ABSENT_LISTINGS }
 }
