@@ -23,10 +23,10 @@ export function firstOf(name: string, members: readonly Member[]): Destination {
     spool: null,
     remembers: members.every(({ destination }) => destination.remembers),
 
-    /** The first decides; the others are made ready for the mail that it refuses. */
-    async ready(signal, wasThere) {
-      const ready = others.map(({ destination }) => destination.ready(signal, wasThere))
-      await Promise.all([first?.destination.ready(signal, wasThere), Promise.allSettled(ready)])
+    /** The first decides; the others are made ready for the mail that it refuses. Which of them had mail before is not known. */
+    async ready(signal) {
+      const ready = others.map(({ destination }) => destination.ready(signal))
+      await Promise.all([first?.destination.ready(signal), Promise.allSettled(ready)])
     },
 
     async recall(attempt, signal) {
