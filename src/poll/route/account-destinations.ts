@@ -8,7 +8,6 @@ import type { Rest } from '../../ledger/ledger.ts'
 import type { Closed, Target } from '../run/destinations.ts'
 import type { Entered, Place } from '../rests/doors.ts'
 import type { Run } from '../run/run.ts'
-import type { History } from '../account/history.ts'
 import type { Tally } from '../tally.ts'
 import { type Answer, answerOf } from '../rests/answer.ts'
 import type { Answered, Step } from '../rests/rests.ts'
@@ -28,7 +27,11 @@ interface AccountsPoll {
   readonly account: Account
   readonly run: Run
   readonly tally: Tally
-  readonly history: Pick<History, 'wasDeliveredTo' | 'deliveredTo'>
+  /** What earlier polls left, account/history.ts. */
+  readonly history: {
+    wasDeliveredTo(name: string, place: string): boolean
+    deliveredTo(name: string, place: string): void
+  }
 }
 
 export class AccountDestinations implements Disposable {
