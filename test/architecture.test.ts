@@ -143,6 +143,29 @@ describe('imports', () => {
   })
 })
 
+/** Who opens files, and why that may be: everything else goes through own-file.ts, which says whose a file is. */
+const OPENERS: Readonly<Record<string, string>> = {
+  'src/own-file.ts': 'judges what it opens',
+  'src/owners.ts': 'reads what only root can write: /etc and /proc',
+  'src/deliver/disk/filesystem.ts': 'opens what destinations judge by their own rules',
+  'src/deliver/disk/own-files.ts': 'opens nothing: makes and looks at the directory of the spool',
+  'src/program.ts': 'reads from a descriptor that it is given',
+  'src/ledger/sqlite/file.ts': 'looks at what own-file.ts has judged',
+  'src/ledger/sqlite/migrations.ts': 'makes new files',
+  'src/ledger/sqlite/backup.ts': 'makes new files',
+  'src/cli/open/new-file.ts': 'makes new files',
+  'src/cli/commands/migrate/action.ts': 'writes to what own-file.ts has opened',
+}
+const OPENS = /^(?:open|read|write|append|copy)(?:File)?(?:Sync)?$|^create(?:Read|Write)Stream$/
+
+test('files are opened by a few alone, so that each is judged', () => {
+  const users = imports
+    .filter(({ to, erased }) => /^(?:node:)?fs(?:\/promises)?$/.test(to) && !erased)
+    .filter(({ names }) => names.length === 0 || names.some((name) => OPENS.test(name)))
+  expect([...new Set(users.map(({ from }) => from))].filter((from) => OPENERS[from] === undefined)).toEqual([])
+  expect(Object.keys(OPENERS).filter((file) => !users.some(({ from }) => from === file))).toEqual([])
+})
+
 describe('a dependency has one door', () => {
   test.each(Object.entries(DOORS))('%s', (name, doors) => {
     const bare = name.replace('node:', '')
