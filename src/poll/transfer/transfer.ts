@@ -83,6 +83,8 @@ class Transfer {
   #shortCame = false
   /** A message came that is not exactly as long as announced: what stands behind it may be another's (P113, P148). */
   #inexactCame = false
+  /** A message came that is exactly as long as announced: the server's sizes are worth something (P164). */
+  #exactCame = false
   #refusedInRow = 0
   #limit: PopfetchError | null = null
 
@@ -235,7 +237,8 @@ class Transfer {
     }
     if (reply.status !== 'ok') return { reply, judgement: null }
     const together = session.pipelining && (isBehind || this.#asked > 0)
-    if (together && !exact && job.sizeBytes !== null && history.sizes.exact) {
+    this.#exactCame ||= reply.status === 'ok' && exact
+    if (together && !exact && job.sizeBytes !== null && history.sizes.exact && this.#exactCame) {
       // Two answers may be mixed in it (P164). Alone it will show whether the server's sizes are ever exact.
       session.abandon(new DoubtfulAnswers(`${spool.receivedBytes} bytes long, announced with ${job.sizeBytes}`))
       return { reply, judgement: { verdict: 'short', behindShort: true, doubtful: true, exact } }
