@@ -26,17 +26,18 @@ describe.skipIf(missing !== null)('a system call that fails', () => {
     expect(await scene.settle()).toEqual([])
   })
 
-  test.each(['EIO', 'ENOSPC'])(
-    'fsync of new/ with %s ends with 73, and what was linked is taken back',
-    async (error) => {
-      await using scene = await Scene.create('maildir', 'after-delivery')
-      scene.mail(MESSAGES)
-      const ran = await scene.run({ tracer: injecting('fsync', `error=${error}`, '1+', `${scene.maildir}/new`) })
-      expect(ran.code).toBe(73)
-      expectNothingDone(scene)
-      expect(await scene.settle()).toEqual([])
-    },
-  )
+  // EIO may pass by itself; room must be made by somebody.
+  test.each([
+    ['EIO', 75],
+    ['ENOSPC', 73],
+  ])('fsync of new/ with %s ends with %i, and what was linked is taken back', async (error, code) => {
+    await using scene = await Scene.create('maildir', 'after-delivery')
+    scene.mail(MESSAGES)
+    const ran = await scene.run({ tracer: injecting('fsync', `error=${error}`, '1+', `${scene.maildir}/new`) })
+    expect(ran.code).toBe(code)
+    expectNothingDone(scene)
+    expect(await scene.settle()).toEqual([])
+  })
 
   test.each([
     { call: 'pwrite64', error: 'ENOSPC' },
