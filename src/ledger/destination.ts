@@ -77,6 +77,14 @@ export function blankDestination(key: string, recipient: string): DestinationRec
   }
 }
 
+/** Does it say nothing that decides anything? Such a record need not be kept: every destination that was ever in trouble would
+ *  have one. */
+export function isBlank({ rest, row, former, refusals, told, pausedBy }: DestinationRecord): boolean {
+  return (
+    rest === null && row.length === 0 && former.length === 0 && refusals === 0 && told === null && pausedBy === null
+  )
+}
+
 /** Longer UIDLs stand in a name as their SHA-256: what a server makes us remember is bounded. */
 const UIDL_LIMIT = 70
 

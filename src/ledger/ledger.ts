@@ -221,12 +221,12 @@ export interface Ledger extends AsyncDisposable {
   /** Records how far the account's taking over is; null: it is finished. */
   takeOver(lease: Lease, state: TakingOver | null): Promise<void>
 
-  /** What is recorded of all destinations and recipients, in the order of their keys. */
+  /** What is recorded of destinations and recipients that were in trouble, in the order of their keys. */
   destinations(): Promise<readonly DestinationRecord[]>
   /** A blank record where nothing is. */
   destination(key: string, recipient: string): Promise<DestinationRecord>
   /** Replaces a record by what `change` makes of it, at once for all processes; gives the new one. `change` is pure and may run
-   *  twice; where it gives its argument back, nothing is written. */
+   *  twice; where it gives its argument back, nothing is written. A record that says nothing more (isBlank) is not kept. */
   changeDestination(
     key: string,
     recipient: string,

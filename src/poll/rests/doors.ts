@@ -2,7 +2,7 @@
 // that was left alone, and what was found out. What follows from an answer is decided in route/rests.ts. Two rules: one try for
 // all accounts, and one message alone after a rest.
 import { setTimeout as delay } from 'node:timers/promises'
-import { blankDestination } from '../../ledger/destination.ts'
+import { blankDestination, isBlank } from '../../ledger/destination.ts'
 import type { DestinationRecord, Ledger, Rest, Told } from '../../ledger/ledger.ts'
 import type { Log } from '../../log.ts'
 import { type Door, doorOf, nextRest, type RestEvent, type Step } from './rests.ts'
@@ -24,7 +24,7 @@ export interface Entered {
 }
 
 interface Context {
-  readonly ledger: Pick<Ledger, 'destinations' | 'changeDestination' | 'absolve'>
+  readonly ledger: Pick<Ledger, 'destination' | 'changeDestination' | 'absolve'>
   readonly nowMs: () => number
   readonly log: Pick<Log, 'info' | 'warn'>
   /** When this run began, if it polls each account once; null: it goes on for months. */
@@ -49,9 +49,13 @@ export class Doors {
     this.#context = context
   }
 
-  /** Reads what other processes recorded. Rejects with ERR_LEDGER. */
-  async look(): Promise<void> {
-    for (const record of await this.#context.ledger.destinations()) this.#records.set(nameOf(record), record)
+  /** Reads what other processes recorded of these. Rejects with ERR_LEDGER. */
+  async look(places: readonly Place[]): Promise<void> {
+    for (const { key, recipient } of places) {
+      const record = await this.#context.ledger.destination(key, recipient)
+      if (isBlank(record)) this.#records.delete(nameOf(record))
+      else this.#records.set(nameOf(record), record)
+    }
   }
 
   /** What may pass there now. `eagerSinceMs`: when a person asked for this poll; null: nobody did. */

@@ -44,7 +44,6 @@ export class AccountDestinations implements Disposable {
   /** What this account finds out for all, by key. */
   readonly #claims = new Map<string, Disposable>()
   readonly #eagerSinceMs: number | null
-  #looked: Promise<void> | null = null
   readonly #unwatch: (() => void)[] = []
   /** How many messages of each size are to be delivered in this session. */
   readonly #waiting = new Map<number, number>()
@@ -92,8 +91,6 @@ export class AccountDestinations implements Disposable {
 
   /** Asks those that were opened, each once in a session; a second caller waits for the same answer. */
   async ask(): Promise<void> {
-    this.#looked ??= this.#run.doors.look()
-    await this.#looked
     // One after the other where it waits for what another account finds out: in one order for all, or two would wait for each
     // other.
     const targets = [...this.#opened.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1))
@@ -114,6 +111,7 @@ export class AccountDestinations implements Disposable {
   async #enter(target: Target): Promise<void> {
     if (target.down !== null) return
     const place = { key: target.key, recipient: '' }
+    await this.#look(target)
     let entered = await this.#at(place, target)
     const { doors, signal } = this.#run
     // Another account may find out that it takes no mail.
@@ -131,6 +129,11 @@ export class AccountDestinations implements Disposable {
     if (entered.door === 'rest' && entered.rest !== null) this.#close(target, '', entered.rest, true)
     else target.probing ||= entered.door === 'probe'
     if (target.down !== null) this.#release(target)
+  }
+
+  #look({ key, destination }: Target): Promise<void> {
+    const recipients = new Set(['', ...destination.recipients])
+    return this.#run.doors.look([...recipients].map((recipient) => ({ key, recipient })))
   }
 
   async #enterRecipient(target: Target, recipient: string): Promise<void> {

@@ -28,7 +28,7 @@ export function destinations(kind: Kind): void {
     const place = await kind.place()
     const first = await place.open()
     const changed = await first.changeDestination('smtp b', '', resting)
-    await first.changeDestination('smtp b', 'bob@example.org', (record) => ({ ...record, lastSuccessMs: 7 }))
+    await first.changeDestination('smtp b', 'bob@example.org', (record) => ({ ...record, refusals: 7 }))
     await first.changeDestination('maildir a', '', (record) => ({ ...record, refusals: 2 }))
     expect(changed).toEqual({ ...blankDestination('smtp b', ''), names: ['office'], rest: REST })
     await first[Symbol.asyncDispose]()
@@ -36,7 +36,7 @@ export function destinations(kind: Kind): void {
     expect(await second.destinations()).toEqual([
       { ...blankDestination('maildir a', ''), refusals: 2 },
       changed,
-      { ...blankDestination('smtp b', 'bob@example.org'), lastSuccessMs: 7 },
+      { ...blankDestination('smtp b', 'bob@example.org'), refusals: 7 },
     ])
     expect(await second.destination('smtp b', '')).toEqual(changed)
   })
@@ -44,6 +44,13 @@ export function destinations(kind: Kind): void {
   test('a change that gives back what it got writes nothing', async () => {
     const ledger = await freshLedger(kind)
     await ledger.changeDestination('smtp b', '', (record) => record)
+    expect(await ledger.destinations()).toEqual([])
+  })
+
+  test('a record that says nothing more is not kept', async () => {
+    const ledger = await freshLedger(kind)
+    await ledger.changeDestination('smtp b', '', resting)
+    await ledger.changeDestination('smtp b', '', (record) => ({ ...record, rest: null, lastSuccessMs: 7 }))
     expect(await ledger.destinations()).toEqual([])
   })
 

@@ -31,7 +31,7 @@ class Scene {
       log: { info: tell, warn: tell },
       onceSinceMs: once ? this.nowMs : null,
     })
-    await doors.look()
+    await doors.look([NEXT])
     return doors
   }
 }

@@ -3,6 +3,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import {
   blankDestination,
+  isBlank,
   type DestinationRecord,
   LONGEST_ROW,
   MOST_OPENERS,
@@ -51,7 +52,12 @@ export class DestinationRows {
     return row === null ? blankDestination(key, recipient) : record(row)
   }
 
-  write({ key, recipient, ...rest }: DestinationRecord): void {
+  write(record: DestinationRecord): void {
+    const { key, recipient, ...rest } = record
+    if (isBlank(record)) {
+      this.#statement('DELETE FROM destination WHERE key = ? AND recipient = ?').run(key, recipient)
+      return
+    }
     const kept = { ...rest, row: rest.row.slice(-LONGEST_ROW), former: rest.former.slice(-MOST_OPENERS) }
     const json = JSON.stringify(kept, (_, value: unknown) =>
       typeof value === 'string' ? value.slice(0, TEXT_LIMIT) : value,
