@@ -10,6 +10,7 @@
 import type { Account } from '../config/schema.ts'
 import { asPopfetchError } from '../errors.ts'
 import { History } from './account/history.ts'
+import { Looks } from './compare/looks.ts'
 import { compareListing } from './compare/compare.ts'
 import { showPlan } from './compare/dry-run.ts'
 import { recordListing } from './compare/record-listing.ts'
@@ -52,7 +53,17 @@ export async function pollAccount(account: Account, run: Run): Promise<AccountRe
 async function pollOnce(poll: AccountPoll, secret: string): Promise<SessionEnd> {
   await using session = await signIn(poll, secret)
   using destinations = new AccountDestinations(poll)
-  const visit: Visit = { ...poll, session, destinations }
+  const { history, tally } = poll
+  const looks = new Looks(session, {
+    get top() {
+      return history.workarounds.top
+    },
+    loseTop: (why) => {
+      tally.note(why)
+      history.workarounds.loseTop()
+    },
+  })
+  const visit: Visit = { ...poll, session, looks, destinations }
   const listing = await list(visit)
   await using comparison = poll.run.ledger.compare(poll.account.name)
   const compared = await compareListing(listing, comparison, visit)
@@ -63,10 +74,10 @@ async function pollOnce(poll: AccountPoll, secret: string): Promise<SessionEnd> 
   const jobs = await prepareJobs(poll.suspects.admit(fetches, plan, visit), visit)
   using _ = keptAlive(session)
   const transferred = await transfer(jobs, visit)
-  if (transferred.cut === null) {
-    const removed = await remove(transferred.done, plan, visit)
-    await quit(removed, transferred, plan, visit)
-  }
-  const othersWait = jobs.fetches.length > 1 || transferred.done.length > 0 || plan.deletions.length > 0
-  return { left: plan.left, cut: transferred.cut, othersWait }
+  const fetched = { left: plan.left, othersWait: jobs.fetches.length > 1 || plan.deletions.length > 0 }
+  if (transferred.cut !== null)
+    return { ...fetched, cut: transferred.cut, othersWait: fetched.othersWait || transferred.done.length > 0 }
+  const { removed, cut: early } = await remove(transferred.done, plan, visit)
+  const cut = early ?? (await quit(removed, transferred, plan, visit))
+  return { ...fetched, cut, othersWait: fetched.othersWait || transferred.done.length > 0 }
 }

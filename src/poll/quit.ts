@@ -2,43 +2,58 @@
 // the answer leaves in doubt the next listing tells (P135, lost answer to QUIT).
 import { asPopfetchError } from '../errors.ts'
 import type { Plan } from './plan/plan.ts'
-import type { Removable } from './removal.ts'
+import { cutByDeletion, type Removable } from './removal.ts'
+import type { Cut } from './sessions.ts'
 import { quitDrops } from './transfer/suspects.ts'
 import type { Transferred } from './transfer/transfer.ts'
 import type { Visit } from './visit.ts'
 
-/** Ends the session and records the deletions. Sends no QUIT where that could lose a message. Rejects when messages were to
- *  be deleted and no answer came, with ERR_LEASE_LOST when the account is another popfetch's now. */
+/** Ends the session and records the deletions. Sends no QUIT where that could lose a message. Not null: no answer
+ *  came, and another session may find out why. Rejects when that is known not to help, with ERR_LEASE_LOST when the account is another popfetch's now. */
 export async function quit(
   removed: readonly Removable[],
-  { notDone, undelivered }: Transferred,
+  { done, notDone, undelivered }: Transferred,
   plan: Plan,
   visit: Visit,
-): Promise<void> {
+): Promise<Cut | null> {
   const { session, tally, history } = visit
   if (undelivered && quitDrops(session)) {
     tally.note('the session ends without QUIT: this server could drop what is not delivered yet')
-    return
+    return null
   }
-  await commit(removed, visit)
-  history.stillListed(plan.listed - removed.length - notDone)
+  const cut = await commit(removed, visit)
+  if (cut !== null) return cut
+  const gone = new Set(removed.map(({ number }) => number))
+  // What was retrieved is not listed again there, whatever was asked for (P161).
+  if (quitDrops(session)) for (const { number } of done) gone.add(number)
+  history.stillListed(plan.listed - gone.size - notDone)
+  return null
 }
 
-async function commit(removed: readonly Removable[], { lease, run, session, tally }: Visit): Promise<void> {
+async function commit(removed: readonly Removable[], visit: Visit): Promise<Cut | null> {
+  const { lease, run, session, tally, suspects } = visit
   // QUIT deletes: whoever has the account now may have other plans for its messages.
   lease.requireHeld()
   try {
     const reply = await session.quit()
     if (reply.status !== 'ok') {
       tally.note(`QUIT was answered "${reply.text}": some messages may not have been removed`)
-      return
+      return null
     }
   } catch (error) {
-    if (removed.length > 0) throw error
+    if (removed.length > 0) {
+      const { botched, brokenAt } = session
+      const failure = asPopfetchError(error)
+      // Which of them ended the session, or whether QUIT did, the next session finds out, once (P159).
+      if (botched === null || suspects.areDeletionsDoubtful || run.signal.aborted) throw failure
+      const culprit = brokenAt?.verb === 'DELE' ? brokenAt.number : null
+      return await cutByDeletion(removed.find(({ number }) => number === culprit) ?? null, failure, visit)
+    }
     // Nothing was to be deleted, so nothing depends on the answer.
     tally.note(`QUIT got no answer: ${asPopfetchError(error).message}`)
-    return
+    return null
   }
   tally.deleted += removed.length
   if (removed.length > 0) await run.ledger.deleted(lease, removed)
+  return null
 }

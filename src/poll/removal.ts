@@ -2,82 +2,214 @@
 // more first: its number must still bring the header that was delivered (P098, P130). A message that is known only by the
 // name of a file in a Maildir is compared with that file (DESIGN 4.3).
 import { Spool } from '../deliver/spool.ts'
-import { fingerprint, splitHeader, stateBytes } from '../header.ts'
 import type { EntryKey } from '../ledger/ledger.ts'
+import type { PopfetchError } from '../errors.ts'
+import type { Session } from '../pop3/session.ts'
+import type { Reply } from '../pop3/wire/reply.ts'
+import { ExpiredToken } from '../pop3/wire/reply-error.ts'
 import { newIntent, originOf } from './attempt.ts'
 import { compareCopy, copiesOf, type Copy } from './route/proof.ts'
-import { lookAtHeaders } from './compare/identify.ts'
+import { ANOTHER_MESSAGE } from './compare/identify.ts'
+import { BrokenLook, isSame, type Look } from './compare/looks.ts'
 import { mayDelete, MOST_DELETIONS, type Plan, type PlannedDeletion, type PlannedFetch } from './plan/plan.ts'
 import { compareSizes } from './account/sizes.ts'
+import type { Cut } from './sessions.ts'
 import type { Visit } from './visit.ts'
 
 /** So many are retrieved at once to be compared; each takes up to 1 MiB of memory. */
 const COMPARED_AT_ONCE = 16
 
+/** So many one by one in one session: each takes two exchanges. */
+const MOST_CAREFUL = 200
+
 export interface Removable extends EntryKey {
   readonly number: number
 }
 
-/** The messages whose DELE was answered `+OK`; QUIT is still to come. Rejects when the session is botched. */
-export async function remove(done: readonly PlannedFetch[], plan: Plan, visit: Visit): Promise<readonly Removable[]> {
-  const { account, lease, run, session, history, tally } = visit
+export interface Removed {
+  /** Their DELE was answered `+OK`; QUIT is still to come. */
+  readonly removed: readonly Removable[]
+  /** Not null: a DELE ended the session, and all of them stay. */
+  readonly cut: Cut | null
+}
+
+/** Sends DELE for what is due. Rejects when a look or something else botched the session. */
+export async function remove(done: readonly PlannedFetch[], plan: Plan, visit: Visit): Promise<Removed> {
+  const { account, run, history, tally, suspects } = visit
   tally.stage('finishing')
   const { agedMs } = history
   const fresh = await run.restrictions.removable(
     done.filter(({ known }) => mayDelete(account.delete, known?.firstSeenMs ?? run.nowMs(), agedMs)),
   )
-  const older = await run.restrictions.removable(plan.deletions.filter(({ known }) => known.deletions < MOST_DELETIONS))
+  const wanted = await run.restrictions.removable(
+    plan.deletions.filter(({ known }) => known.deletions < MOST_DELETIONS),
+  )
   await giveUp(plan.deletions, visit)
-  const verified = [
-    ...(await matching(
-      older.filter(({ known }) => known.fingerprint !== null),
-      visit,
-    )),
-    ...(await compared(
-      older.filter(({ known }) => known.fingerprint === null),
-      visit,
-    )),
-  ]
-  if (verified.length < older.length) {
-    tally.note(
-      `${older.length - verified.length} delivered messages are kept: what the server has now does not match them`,
-    )
-  }
-  const removable: readonly Removable[] = [...fresh, ...verified]
+  const { harmless, alone } = suspects.admitDeletions(wanted, fresh.length > 0, visit)
+  return await send([...fresh, ...(await verified([...harmless, ...alone], visit))], visit)
+}
+
+/** Those of the deletions that the server still has as they were delivered. */
+async function verified(deletions: readonly PlannedDeletion[], visit: Visit): Promise<readonly PlannedDeletion[]> {
+  const known = deletions.filter((deletion) => deletion.known.fingerprint !== null)
+  const adopted = deletions.filter((deletion) => deletion.known.fingerprint === null)
+  const proven = await compared(adopted, visit)
+  const isProven = new Set(proven)
+  const unproven = adopted.filter((deletion) => !isProven.has(deletion))
+  await note(unproven, 'no copy of it was found that could be compared with it: kept on the server', false, visit)
+  return [...(await matching(known, visit)), ...proven]
+}
+
+async function send(removable: readonly Removable[], visit: Visit): Promise<Removed> {
+  const { lease, run, session, tally, suspects } = visit
   lease.requireHeld()
-  const replies = await Promise.all(removable.map(({ number }) => session.remove(number)))
-  const refusal = replies.find(({ status }) => status !== 'ok')
-  if (refusal !== undefined) tally.note(`the server refused to delete: "${refusal.text}"`)
-  return removable.filter((_, at) => replies[at]?.status === 'ok')
+  const { answers, last } = suspects.areDeletionsDoubtful
+    ? await carefully(removable.slice(0, MOST_CAREFUL), session)
+    : await together(removable, session)
+  const { botched } = session
+  if (botched !== null) {
+    const culprit = last ?? brokenAt(removable, session)
+    if (botched instanceof ExpiredToken || run.signal.aborted) throw botched
+    return { removed: [], cut: await cutByDeletion(culprit, botched, visit) }
+  }
+  const removed: Removable[] = []
+  const refused = new Map<string, Removable[]>()
+  for (const [at, answer] of answers.entries()) {
+    const message = removable[at]
+    if (message === undefined || answer === null) continue
+    if (answer.status === 'ok') removed.push(message)
+    else refused.set(answer.text, [...(refused.get(answer.text) ?? []), message])
+  }
+  for (const [text, messages] of refused) {
+    tally.note(`the server refused to delete: "${text}"`)
+    await note(messages, `the server refused to delete it: "${text}"`, true, visit)
+  }
+  return { removed, cut: null }
+}
+
+interface Answers {
+  /** Null: none came. */
+  readonly answers: readonly (Reply | null)[]
+  /** The one after which the session ended; null: that is not known. */
+  readonly last: Removable | null
+}
+
+async function together(removable: readonly Removable[], session: Session): Promise<Answers> {
+  const answers = await Promise.allSettled(removable.map(({ number }) => session.remove(number)))
+  return { answers: answers.map((answer) => (answer.status === 'fulfilled' ? answer.value : null)), last: null }
+}
+
+/** One by one, with a question behind each: so an end of the session belongs to one of them. */
+async function carefully(removable: readonly Removable[], session: Session): Promise<Answers> {
+  const answers: (Reply | null)[] = []
+  for (const message of removable) {
+    try {
+      answers.push(await session.remove(message.number))
+      await session.noop()
+    } catch {
+      return { answers, last: message }
+    }
+  }
+  return { answers, last: null }
+}
+
+function brokenAt(removable: readonly Removable[], session: Session): Removable | null {
+  const { verb, number } = session.brokenAt ?? {}
+  return verb === 'DELE' ? (removable.find((message) => message.number === number) ?? null) : null
+}
+
+/** A DELE, or the QUIT behind it, ended the session and nothing was deleted: the next session finds out which it was (P159). */
+export async function cutByDeletion(culprit: EntryKey | null, error: PopfetchError, visit: Visit): Promise<Cut> {
+  const { lease, run, session, tally, suspects } = visit
+  suspects.doubtDeletions()
+  if (culprit !== null) {
+    await run.ledger.noteHarm(lease, [culprit], 'DELE')
+    await note([culprit], `DELE ended the session: ${error.message}`, true, visit)
+  }
+  tally.note(`the server does not bear a deletion: ${error.message}`)
+  const wasExpected = culprit !== null && suspects.isAlone(culprit)
+  return { error, pipelined: session.pipelining, wasExpected }
+}
+
+/** Remembers why messages are still on the server that should have left it. */
+async function note(
+  messages: readonly EntryKey[],
+  reason: string,
+  tried: boolean,
+  { lease, run }: Visit,
+): Promise<void> {
+  if (messages.length === 0) return
+  await run.ledger.noteDeletions(
+    lease,
+    messages.map(({ uidl, copy }) => ({ key: { uidl, copy }, pending: { reason, tried } })),
+  )
 }
 
 /** Reports once each message that the server keeps although it was deleted again and again. */
-async function giveUp(deletions: readonly PlannedDeletion[], { lease, run, tally }: Visit): Promise<void> {
+async function giveUp(deletions: readonly PlannedDeletion[], visit: Visit): Promise<void> {
+  const { lease, run, tally } = visit
   const ignored = deletions.filter(({ known }) => known.deletions === MOST_DELETIONS)
   if (ignored.length === 0) return
   const reason = `the server keeps it although it was deleted ${MOST_DELETIONS} times: not asked again`
   for (const { uidl } of ignored) tally.problem({ uidl, kind: 'undeletable', reason })
   await run.ledger.deleted(lease, ignored)
+  await note(ignored, reason, false, visit)
 }
 
-async function matching(
-  deletions: readonly PlannedDeletion[],
-  { session, history }: Visit,
-): Promise<readonly PlannedDeletion[]> {
-  const looks = await lookAtHeaders(deletions, session, (bytes) => {
-    const header = splitHeader(bytes)
-    return { print: fingerprint(header), stateBytes: stateBytes(header) }
-  })
-  return deletions.filter(({ known, sizeBytes }, at) => {
-    const look = looks[at] ?? null
-    if (look === null || known.fingerprint === null || known.receivedBytes === null) return false
-    if (sizeBytes !== null && known.listedBytes !== null) {
-      // Some servers add fields about a message to its header once they have shown it (P128).
-      if (Math.abs(sizeBytes - known.listedBytes) > look.stateBytes) return false
+/** Looks at each by TOP and, where that does not say that it is the same, at all of it (P158). */
+async function matching(deletions: readonly PlannedDeletion[], visit: Visit): Promise<readonly PlannedDeletion[]> {
+  const { looks, history } = visit
+  const isWhole = ({ known }: PlannedDeletion): boolean =>
+    compareSizes(known.listedBytes, known.receivedBytes ?? 0, history.sizes.exact) === 'agrees'
+  const short = deletions.filter((deletion) => !isWhole(deletion))
+  await note(short, 'it came with another size than announced: kept on the server', false, visit)
+  const whole = deletions.filter(isWhole)
+  const headers = await looks.headers(whole)
+  const same: PlannedDeletion[] = []
+  for (const [at, deletion] of whole.entries()) {
+    const header = headers[at] ?? null
+    if ((header !== null && isLike(deletion, header)) || (await isProven(deletion, header, visit))) same.push(deletion)
+  }
+  return same
+}
+
+/** By its header and its size, as far as those tell. */
+function isLike({ known, sizeBytes }: PlannedDeletion, look: Look): boolean {
+  const grown = sizeBytes === null || known.listedBytes === null ? 0 : Math.abs(sizeBytes - known.listedBytes)
+  return grown <= look.stateBytes && isSame(known, look)
+}
+
+async function isProven(deletion: PlannedDeletion, header: Look | null, visit: Visit): Promise<boolean> {
+  const { looks, lease, run, suspects } = visit
+  const isHarmful = deletion.known.harm?.command === 'RETR'
+  if (isHarmful && !suspects.isAlone(deletion)) {
+    await note(
+      [deletion],
+      'its header does not show that it is the same, and to retrieve it ended a session',
+      false,
+      visit,
+    )
+    return false
+  }
+  const look = await looks.whole(deletion).catch(async (error: unknown) => {
+    if (error instanceof BrokenLook && error.verb === 'RETR') {
+      await run.ledger.noteHarm(lease, [deletion], 'RETR')
+      await note([deletion], `a look at it before its deletion ended the session: ${error.message}`, false, visit)
     }
-    const sizes = compareSizes(known.listedBytes, known.receivedBytes, history.sizes.exact)
-    return sizes === 'agrees' && known.fingerprint.equals(look.print)
+    throw error
   })
+  if (look === null) {
+    await note([deletion], 'the server does not show it, so it is not deleted on doubt', false, visit)
+    return false
+  }
+  if (!isSame(deletion.known, look)) {
+    await note([deletion], ANOTHER_MESSAGE, false, visit)
+    return false
+  }
+  looks.settle(deletion)
+  if (isHarmful) await run.ledger.noteHarm(lease, [deletion], null)
+  if (header === null || !header.fingerprint.equals(look.fingerprint)) looks.loseTop()
+  return true
 }
 
 /** Messages that were found by their names alone: those that stand somewhere, byte for byte as the server has them. That is

@@ -81,7 +81,8 @@ function goesOn({ left, cut, othersWait }: SessionEnd, broughtSome: boolean, pol
   const mayGoOn = !run.restrictions.stop.aborted && !history.hasLongLoginDelay
   if (cut !== null) {
     tally.note(cut.error.message)
-    if (!othersWait && suspects.isContained(cut.wasExpected, tally.delivered > 0)) return mayGoOn && suspects.areWaiting
+    if ((cut.wasExpected || !othersWait) && suspects.isContained(cut.wasExpected, tally.delivered > 0))
+      return mayGoOn && suspects.areWaiting
     if (!mayGoOn || !othersWait || !suspects.mayFollowCut()) throw cut.error
     if (cut.error.code === 'ERR_POP3_PROTOCOL') history.workarounds.oneAtATime()
     return true

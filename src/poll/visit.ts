@@ -5,6 +5,7 @@ import type { Lease } from '../ledger/ledger.ts'
 import type { Session } from '../pop3/session.ts'
 import type { History } from './account/history.ts'
 import type { AccountDestinations } from './route/account-destinations.ts'
+import type { Looks } from './compare/looks.ts'
 import type { Run } from './run/run.ts'
 import type { Tally } from './tally.ts'
 import type { Suspects } from './transfer/suspects.ts'
@@ -26,5 +27,6 @@ export interface AccountPoll {
 /** One session of a poll, signed in. */
 export interface Visit extends AccountPoll {
   readonly session: Session
+  readonly looks: Looks
   readonly destinations: AccountDestinations
 }

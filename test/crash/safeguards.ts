@@ -126,8 +126,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     what: 'QUIT comes before DELE is answered',
     file: 'src/poll/removal.ts',
-    from: 'const replies = await Promise.all(removable.map(({ number }) => session.remove(number)))',
-    to: 'const quitting = session.quit()\n  const replies = await Promise.all(removable.map(({ number }) => session.remove(number)))\n  await quitting',
+    from: 'const answers = await Promise.allSettled(removable.map(({ number }) => session.remove(number)))',
+    to: 'const quitting = session.quit()\n  const answers = await Promise.allSettled(removable.map(({ number }) => session.remove(number)))\n  await quitting',
   },
   {
     what: 'an unanswered delivery to a mail server counts as made',

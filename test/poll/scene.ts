@@ -166,6 +166,15 @@ export class Scene implements AsyncDisposable {
       .sort((a, b) => a - b)
   }
 
+  /** What should have left the server, as the ledger has it. */
+  async undeleted(): Promise<string[]> {
+    await using ledger = await openLedger(this.path('state/state.db'))
+    const uidls: string[] = []
+    for await (const slice of ledger.records.list(this.name, 'all'))
+      uidls.push(...slice.filter(({ deletion }) => deletion !== null).map(({ key }) => key.uidl))
+    return uidls
+  }
+
   /** What the server still has. */
   left(): string[] {
     return this.server.mailbox('alice').messages.map(({ uidl }) => uidl)

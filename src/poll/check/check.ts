@@ -8,6 +8,7 @@ import type { Session } from '../../pop3/session.ts'
 import { Workarounds } from '../sign-in/workarounds.ts'
 import { diagnose } from './diagnosis.ts'
 import * as words from './findings.ts'
+import { Looks } from '../compare/looks.ts'
 import { compare } from '../compare/compare.ts'
 import { isAboutCertificate, otherEndpoints, shownCertificate } from './probe.ts'
 import { TokenRenewal } from '../sign-in/token-renewal.ts'
@@ -84,7 +85,8 @@ class Check {
       recovery: null,
       account,
       record,
-      session,
+      looks: new Looks(session, { top: true, loseTop: () => {} }),
+      isCurious: false,
       exactSizes: record.facts['sizes'] !== 'hints',
       nowMs: this.#nowMs(),
       agedMs: null,

@@ -5,8 +5,8 @@ import type { Account } from '../../config/schema.ts'
 import { PopfetchError } from '../../errors.ts'
 import type { AccountRecord, ComparedMessage, Comparison, EntryKey } from '../../ledger/ledger.ts'
 import type { Listing } from '../../pop3/listing/listing.ts'
-import type { Session } from '../../pop3/session.ts'
 import { Recovery } from './recovery.ts'
+import type { Looks } from './looks.ts'
 import { identify, isDoubtful, keyByHeader } from './identify.ts'
 import { type Entry, type Plan, Planner, type Policy, type Seen, settledBy } from '../plan/plan.ts'
 import type { RunRequest } from '../run/run.ts'
@@ -35,7 +35,9 @@ export interface ComparisonContext extends Pick<RunRequest, 'options'> {
   readonly recovery: Recovery | null
   readonly account: Account
   readonly record: AccountRecord
-  readonly session: Session
+  readonly looks: Looks
+  /** May messages be retrieved to tell what they are? */
+  readonly isCurious: boolean
   readonly exactSizes: boolean
   readonly nowMs: number
   /** By this run, in earlier sessions. */
@@ -54,7 +56,8 @@ export async function compareListing(listing: Listing, comparison: Comparison, v
     recovery: Recovery.of(visit),
     comparison,
     account,
-    session,
+    looks: visit.looks,
+    isCurious: !run.options.dryRun,
     record: history.record,
     exactSizes: history.sizes.exact,
     nowMs: run.nowMs(),
@@ -71,7 +74,7 @@ export async function compareListing(listing: Listing, comparison: Comparison, v
 
 /** Asks for headers where a UIDL does not tell; changes nothing. */
 export async function compare(listing: Listing, context: ComparisonContext): Promise<ComparedListing> {
-  const { comparison, recovery, record, session, exactSizes, nowMs, agedMs } = context
+  const { comparison, recovery, record, looks, isCurious, exactSizes, nowMs, agedMs } = context
   const policy = policyOf(context)
   const planner = new Planner(policy, listing.length, record.started, nowMs, agedMs)
   const ambiguous = new Set(record.known === 0 ? [] : await comparison.duplicated())
@@ -105,11 +108,11 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
     })
     await turn()
   }
-  const keyed = nameless.length === 0 ? [] : await keyByHeader(nameless, session)
+  const keyed = nameless.length === 0 ? [] : await keyByHeader(nameless, looks)
   const known = await comparison.known(keyed)
   keyed.forEach((entry, index) => take(entry, known[index] ?? null))
   planner.leave(nameless.length - keyed.length)
-  const { identified, returned } = await identify(doubtful, comparison, session)
+  const { identified, returned } = await identify(doubtful, comparison, looks, isCurious)
   for (const { entry, known: message } of identified) take(entry, message)
   await recovery?.lookFor(listing, planner, comparison)
   const plan = planner.finish()

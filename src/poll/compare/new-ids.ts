@@ -10,7 +10,6 @@ import type { Entry } from '../plan/plan.ts'
 import { recallInterrupted } from '../route/due.ts'
 import type { Run } from '../run/run.ts'
 import type { Visit } from '../visit.ts'
-import { fingerprintsOf } from './identify.ts'
 
 /** Files read in one walk through a Maildir; what the ledger says of them is held meanwhile. */
 const REREAD_AT_ONCE = 10_000
@@ -21,19 +20,16 @@ export async function takeOverNewIds<T extends { readonly entry: Entry }>(
   comparison: Comparison,
   visit: Visit,
 ): Promise<ReadonlySet<T>> {
-  const { lease, run, session, history } = visit
+  const { lease, run, history } = visit
   const taken = new Set<T>()
   const isWanted = run.options.acceptNewIds || history.takingOver?.why === 'new-ids'
   if (!isWanted || history.record.known === 0 || unknown.length === 0) return taken
   await history.takeOver('new-ids')
   await recallInterrupted(visit)
-  const prints = await fingerprintsOf(
-    unknown.map(({ entry }) => entry),
-    session,
-  )
+  const shown = await visit.looks.shown(unknown.map(({ entry }) => entry))
   const wanted = new Map<string, T[]>()
   unknown.forEach((one, at) => {
-    const print = prints[at]?.toString('hex')
+    const print = shown[at]?.fingerprint.toString('hex')
     if (print !== undefined) wanted.set(print, [...(wanted.get(print) ?? []), one])
   })
   const take = async (known: readonly FingerprintedKey[]): Promise<void> => {

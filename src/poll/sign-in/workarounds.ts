@@ -2,13 +2,19 @@
 // makes them hang or close (P032), or their answers got out of step (P113). Each workaround is tried at most once in a run,
 // costs one more connection, and is remembered with its date. The one rule: a workaround costs speed, never security; TLS
 // is as configured.
+import { BrokenLook } from '../compare/looks.ts'
 import { UnansweredBurst, UnansweredCapabilities } from '../../pop3/recoverable.ts'
 
 const DAY_MS = 86_400_000
 
 /** `pipelining`: a proxy in between may be replaced some day. `capa`: a busy server closes in the same way, so CAPA is
  *  asked again soon. */
-const REMEMBERED_MS = { pipelining: 30 * DAY_MS, capa: DAY_MS } as const
+const REMEMBERED_MS = { pipelining: 30 * DAY_MS, capa: DAY_MS, top: 30 * DAY_MS } as const
+
+const WORDS = { pipelining: 'off', capa: 'off', top: 'unusable' } as const
+
+/** So many looks at whole messages may end a session of one poll. */
+const MOST_BROKEN = 5
 
 type Workaround = keyof typeof REMEMBERED_MS
 
@@ -19,6 +25,7 @@ export class Workarounds {
   readonly #taken = new Set<Workaround>()
   readonly #nowMs: number
   #oneAtATime = false
+  #brokenLooks = 0
 
   /** `facts`: of the account's record. */
   constructor(facts: Facts, nowMs: number) {
@@ -26,9 +33,9 @@ export class Workarounds {
     const isOff = (workaround: Workaround): boolean => {
       // A clock that was set back must not make it last for ever (S030).
       const ageMs = Math.abs(nowMs - Number(facts[`${workaround}Ms`]))
-      return facts[workaround] === 'off' && ageMs < REMEMBERED_MS[workaround]
+      return facts[workaround] === WORDS[workaround] && ageMs < REMEMBERED_MS[workaround]
     }
-    this.#off = new Set((['pipelining', 'capa'] as const).filter(isOff))
+    this.#off = new Set((['pipelining', 'capa', 'top'] as const).filter(isOff))
   }
 
   /** May several commands be sent together? */
@@ -41,9 +48,20 @@ export class Workarounds {
     return !this.#off.has('capa')
   }
 
+  /** Does TOP show what RETR gives (P158)? */
+  get top(): boolean {
+    return !this.#off.has('top')
+  }
+
+  loseTop(): void {
+    this.#off.add('top')
+    this.#taken.add('top')
+  }
+
   /** Finds a workaround for the error that ended a session. Gives in words what the next session will do; null: nothing
    *  helps. */
   against(error: unknown): string | null {
+    if (error instanceof BrokenLook) return this.#againstLook(error)
     const workaround =
       error instanceof UnansweredBurst ? 'pipelining' : error instanceof UnansweredCapabilities ? 'capa' : null
     if (workaround === null || this.#off.has(workaround)) return null
@@ -54,6 +72,14 @@ export class Workarounds {
       : 'the server did not answer CAPA: trying without'
   }
 
+  /** A message whose RETR ended the session is not looked at any more in this poll. */
+  #againstLook({ verb, message }: BrokenLook): string | null {
+    if (verb === 'RETR') return ++this.#brokenLooks <= MOST_BROKEN ? message : null
+    if (this.#off.has('top')) return null
+    this.loseTop()
+    return `TOP ended the session (${message}): going on without`
+  }
+
   /** For the rest of this run: one command at a time, so that no answer follows a message whose end may be forged
    *  (P113). */
   oneAtATime(): void {
@@ -62,10 +88,10 @@ export class Workarounds {
 
   /** For the account's record. Nothing where the run failed all the same: then the network was to blame. */
   factsAfter(failed: boolean): Record<string, string> {
-    if (failed) return {}
+    const taken = [...this.#taken].filter((workaround) => !failed || workaround === 'top')
     return Object.fromEntries(
-      [...this.#taken].flatMap((workaround) => [
-        [workaround, 'off'],
+      taken.flatMap((workaround) => [
+        [workaround, WORDS[workaround]],
         [`${workaround}Ms`, String(this.#nowMs)],
       ]),
     )

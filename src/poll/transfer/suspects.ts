@@ -58,6 +58,8 @@ export class Suspects {
   readonly #tried = new Set<string>()
   /** With `--all`, where the ledger does not tell it: what came in this poll, and is not asked for again in it. */
   #came: Set<string> | null = null
+  #alone: string | null = null
+  #areDeletionsDoubtful = false
   #failed = 0
   readonly #missing = new Map<string, { readonly fetch: PlannedFetch; readonly reason: string }>()
 
@@ -96,10 +98,50 @@ export class Suspects {
     return next === undefined ? [] : [next]
   }
 
-  #isDue(fetch: PlannedFetch, { nowMs, options }: Circumstances['run']): boolean {
+  #isDue(fetch: EntryKey & Pick<Suspect, 'known'>, { nowMs, options }: Circumstances['run']): boolean {
     const { times, lastMs } = fetch.known?.harm ?? { times: 0, lastMs: 0 }
     const rests = !options.eager && times >= OFTEN && Math.abs(nowMs() - lastMs) < DAY_MS
     return !rests && this.#failed < MOST_FAILED && !this.#tried.has(nameOf(fetch))
+  }
+
+  /** Which deletions this session sends. One whose DELE ended a session is sent alone, once the others are committed (P159);
+   *  `others`: there are more than these. */
+  admitDeletions(
+    deletions: readonly PlannedDeletion[],
+    others: boolean,
+    { history, run, looks }: Circumstances & { readonly looks: { readonly top: boolean } },
+  ): { readonly harmless: readonly PlannedDeletion[]; readonly alone: readonly PlannedDeletion[] } {
+    // Without TOP, a look at it is a RETR.
+    const isHarmful = ({ known: { harm } }: PlannedDeletion): boolean =>
+      harm?.command === 'DELE' || (harm?.command === 'RETR' && !looks.top)
+    const harmful = deletions.filter(isHarmful)
+    if (harmful.length === 0) return { harmless: deletions, alone: [] }
+    const harmless = deletions.filter((deletion) => !isHarmful(deletion))
+    const due = harmful.filter((deletion) => this.#isDue(deletion, run))
+    if (others || (harmless.some(isWorthASession) && !this.#isCommitted)) {
+      this.#areWaiting ||= due.length > 0 && !history.hasLongLoginDelay
+      return { harmless, alone: [] }
+    }
+    const [next] = due.toSorted((a, b) => harmTimes(a) - harmTimes(b))
+    if (next === undefined) return { harmless, alone: [] }
+    this.#alone = nameOf(next)
+    this.#tried.add(nameOf(next))
+    this.#areWaiting ||= due.length > 1 && !history.hasLongLoginDelay
+    return { harmless: [], alone: [next] }
+  }
+
+  /** Did a DELE, or the QUIT behind it, end a session of this poll? */
+  get areDeletionsDoubtful(): boolean {
+    return this.#areDeletionsDoubtful
+  }
+
+  doubtDeletions(): void {
+    this.#areDeletionsDoubtful = true
+  }
+
+  /** Was it sent with no other deletion? */
+  isAlone(deletion: EntryKey): boolean {
+    return this.#alone === nameOf(deletion)
   }
 
   /** It ended its session. `isCertain`: nothing else was under way, so that another try tells nothing more today. */
@@ -134,7 +176,7 @@ export class Suspects {
   /** A session ended for a message that was asked for alone: is that the message's fault alone? Not where no session of this
    *  poll did better, unless it was to be expected; and not where a second one fails likewise and nothing came. */
   isContained(wasExpected: boolean, broughtSome: boolean): boolean {
-    if (this.#missing.size === 0) return false
+    if (this.#missing.size === 0 && this.#alone === null) return false
     return this.#hasEndedWell || (wasExpected && (broughtSome || this.#failed < 2))
   }
 
@@ -159,11 +201,11 @@ function nameOf({ uidl, copy }: EntryKey): string {
 }
 
 /** Is it better fetched when the others are safe, their deletions committed? */
-export function endedSession({ known }: Suspect): boolean {
+export function endedSession({ known }: Pick<Suspect, 'known'>): boolean {
   return known !== null && (known.harm?.command === 'RETR' || known.reason?.startsWith(ENDED) === true)
 }
 
-function harmTimes({ known }: Suspect): number {
+function harmTimes({ known }: Pick<Suspect, 'known'>): number {
   return known?.harm?.times ?? 0
 }
 

@@ -17,6 +17,7 @@ import { compare, type ComparisonContext } from '../../../src/poll/compare/compa
 import { SettledEntries } from '../../../src/poll/plan/settled.ts'
 import { ListParser } from '../../../src/pop3/listing/parser.ts'
 import { Listing } from '../../../src/pop3/listing/listing.ts'
+import { Looks } from '../../../src/poll/compare/looks.ts'
 import type { Session } from '../../../src/pop3/session.ts'
 
 interface Remembered extends KnownMessage {
@@ -159,10 +160,12 @@ function context(comparison: Comparison, more: object = {}): ComparisonContext {
     ...common,
     account: common.account as unknown as Account,
     record: common.record as unknown as AccountRecord,
-    session: common.session as unknown as Session,
+    looks: new Looks(common.session as unknown as Session, { top: true, loseTop: () => {} }),
+    isCurious: false,
+    recovery: null,
     ...more,
     comparison,
-  } as ComparisonContext
+  } as unknown as ComparisonContext
 }
 
 /** Everything that a poll sees of a comparison. */

@@ -82,9 +82,9 @@ class Mishap {
   async poll(left: readonly string[]): Promise<void> {
     for (let polls = 0; polls < POLLS; polls++) {
       vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
-      let isSettled = false
-      const poll = this.scene.poll().finally(() => (isSettled = true))
-      while (!isSettled) {
+      const state = { isSettled: false }
+      const poll = this.scene.poll().finally(() => (state.isSettled = true))
+      while (!state.isSettled) {
         const closed = this.scene.server.journal.of('close').map(({ session }) => session)
         for (const session of closed) this.#hanging.delete(session)
         if (this.#hanging.size > 0) vi.advanceTimersByTime(STEP_MS)
@@ -110,6 +110,41 @@ describe.each(Object.entries(failures))('a message whose RETR is answered by %s'
       expect(mishap.failed).toBeGreaterThan(0)
       expect(scene.subjects()).toEqual(upTo(MESSAGES).filter((at) => !left.includes(`uid-${at}`)))
       expect(scene.left()).toEqual(left)
+    },
+  )
+})
+
+describe.each(Object.entries(failures))('a message whose DELE is answered by %s', (_how, action) => {
+  test.each([...cases()])(
+    'keeps no other from going: message $at, pipelined: $pipelining, always: $always (P159)',
+    async (one) => {
+      await using scene = await Scene.create()
+      scene.fill(MESSAGES)
+      const mishap = new Mishap(scene, one)
+      mishap.fail('DELE', action, one.always)
+      const left = one.always ? [mishap.bad] : []
+      await mishap.poll(left)
+      expect(mishap.failed).toBeGreaterThan(0)
+      expect(scene.subjects()).toEqual(upTo(MESSAGES))
+      expect(scene.left()).toEqual(left)
+      expect(await scene.undeleted()).toEqual(left)
+    },
+  )
+})
+
+describe.each(Object.entries(failures))('a message whose TOP is answered by %s', (_how, action) => {
+  test.each([...cases()])(
+    'keeps none from going: message $at, pipelined: $pipelining, always: $always (P159, P168)',
+    async (one) => {
+      await using scene = await Scene.create()
+      scene.fill(MESSAGES)
+      await scene.poll()
+      const mishap = new Mishap(scene, one)
+      mishap.fail('TOP', action, one.always)
+      await mishap.poll([])
+      expect(mishap.failed).toBeGreaterThan(0)
+      expect(scene.subjects()).toEqual(upTo(MESSAGES))
+      expect(scene.left()).toEqual([])
     },
   )
 })
