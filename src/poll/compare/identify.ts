@@ -1,18 +1,13 @@
 // Which known message is this entry? Its UIDL tells, except where it cannot: none was given, several messages share it, it
 // was gone and is back, its size changed (P086, P091, P095–P098). Then the header does, asked for with TOP n 0.
 // The one rule: what cannot be told apart from something new is new. A copy too many beats a message lost.
-import type { ComparedMessage, Comparison, EntryKey, KnownMessage } from '../../ledger/ledger.ts'
+import type { Comparison, EntryKey, KnownMessage } from '../../ledger/ledger.ts'
 import type { Looks } from './looks.ts'
-import { Match } from './match.ts'
+import { type Identified, Match } from './match.ts'
 import { type Entry, MOST_DELETIONS, NO_UIDL } from '../plan/plan.ts'
 
 /** Why a deletion did not happen: under the UIDL of what was delivered there is another message. The next poll tells it apart. */
 export const ANOTHER_MESSAGE = 'the server has another message in its place'
-
-export interface Identified {
-  readonly entry: Entry
-  readonly known: ComparedMessage | null
-}
 
 /** Is it likely, though not certain, that the entry is the message known by its UIDL? */
 export function isDoubtful(entry: Entry, known: KnownMessage, exactSizes: boolean): boolean {

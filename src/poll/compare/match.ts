@@ -1,9 +1,13 @@
 // Entries of one UIDL held against the copies that are known of it (P095). For each question one pass over both, however many
 // there are: a server, or a sender, may make a hundred thousand of them (P166).
-import type { KnownCopy, KnownMessage } from '../../ledger/ledger.ts'
+import type { ComparedMessage, KnownCopy, KnownMessage } from '../../ledger/ledger.ts'
 import type { Entry } from '../plan/plan.ts'
-import type { Identified } from './identify.ts'
 import { isSame, type Look, type Looks } from './looks.ts'
+
+export interface Identified {
+  readonly entry: Entry
+  readonly known: ComparedMessage | null
+}
 
 export class Match {
   readonly #group: readonly Entry[]

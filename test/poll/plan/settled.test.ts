@@ -165,7 +165,7 @@ function context(comparison: Comparison, more: object = {}): ComparisonContext {
     recovery: null,
     ...more,
     comparison,
-  } as unknown as ComparisonContext
+  }
 }
 
 /** Everything that a poll sees of a comparison. */
