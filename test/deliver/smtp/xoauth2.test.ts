@@ -47,8 +47,8 @@ test('a refused token is asked for again, and the new one tried once', async () 
 })
 
 test('two refused tokens are the end', async () => {
-  const server = await scripted([...hello, asks('old'), ...refused, asks('new'), ...refused, { ignore: true }])
-  const error = await failure(withTokens(server.port, 'old', 'new', 'newer').ready(never))
+  const server = await scripted([...hello, asks('token-1'), ...refused, asks('token-2'), ...refused, { ignore: true }])
+  const error = await failure(withTokens(server.port, 'token-1', 'token-2', 'token-3').ready(never))
   expect(outcome(error)).toBe('SIGN temporary destination 77')
   expect(error.message).toContain('"535 5.7.8 bad credentials"')
 })
