@@ -1,7 +1,8 @@
 // What is changed in the ledger between polls, because a person or an import asks for it: messages counted as seen,
-// messages forgotten. What a poll would have recorded beside the messages is changed with them, so that the guards judge
+// messages forgotten, destinations tried at once. What a poll would have recorded beside the messages is changed with them, so that the guards judge
 // rightly.
 import type { AccountIdentity, EntryKey, Ledger, Lease } from '../../ledger/ledger.ts'
+import { nextRest } from '../rests/rests.ts'
 
 /** Messages that another program fetched before popfetch. */
 export interface SeenElsewhere {
@@ -38,4 +39,21 @@ export function forgetMessages(
   // sign of a lost ledger (DESIGN 4.3): the messages are wanted once more.
   const facts = { alive: null, forgotten: String(nowMs) }
   return keys === 'all' ? ledger.records.forgetAll(lease, facts) : ledger.records.forget(lease, keys, facts)
+}
+
+/** The next poll tries these destinations at once, if they are left alone (`names` null: all of them). One that a person paused
+ *  stays paused. Gives the names of those that were left alone. */
+export async function retryAtOnce(
+  ledger: Pick<Ledger, 'destinations' | 'changeDestination'>,
+  names: ReadonlySet<string> | null,
+  nowMs: number,
+): Promise<readonly string[]> {
+  const retried: string[] = []
+  for (const { key, recipient, names: called, rest } of await ledger.destinations()) {
+    if (rest === null || rest.untilMs <= nowMs) continue
+    if (names !== null && !called.some((name) => names.has(name))) continue
+    await ledger.changeDestination(key, recipient, (record) => nextRest(record, { kind: 'eager' }, nowMs).record)
+    retried.push(...called.map((name) => (recipient === '' ? name : `${name} (${recipient})`)))
+  }
+  return retried
 }

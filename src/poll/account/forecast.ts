@@ -31,7 +31,7 @@ export function forecast(view: ForecastView): string {
     case 'seen':
       return 'nothing: it was there before the first poll, and first: skipped it; it is neither fetched nor deleted'
     case 'held':
-      return 'nothing: it is kept back, and stays on the server, until it is forgotten: the next poll then takes it for new'
+      return 'nothing: it is kept back, and stays on the server, until popfetch state retry makes it due again'
     case 'delivered':
       return deletion(message, presence, at)
     case 'open':

@@ -2,9 +2,10 @@
 import { expect, test } from 'vitest'
 import type { EntryKey } from '../../../src/ledger/ledger.ts'
 import { openLedger } from '../../../src/ledger/sqlite/open.ts'
-import { forgetMessages } from '../../../src/poll/account/amend.ts'
+import { forgetMessages, retryAtOnce } from '../../../src/poll/account/amend.ts'
 import { Scene, upTo } from '../scene.ts'
-import { leaseOf } from '../../ledger/scene.ts'
+import { doorOf } from '../../../src/poll/rests/rests.ts'
+import { freshLedger, leaseOf } from '../../ledger/scene.ts'
 
 async function forget(scene: Scene, keys: readonly EntryKey[] | 'all'): Promise<number> {
   await using ledger = await openLedger(scene.path('state/state.db'))
@@ -44,4 +45,30 @@ test('a held message that is forgotten is released', async () => {
   scene.account = []
   expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 1 })
   expect(scene.subjects()).toEqual([7])
+})
+
+test('a destination that is left alone is tried at once where a person asks, but for one that a person paused', async () => {
+  const ledger = await freshLedger()
+  const nowMs = 1e12
+  const rest = {
+    conclusion: 'BUSY',
+    sinceMs: nowMs,
+    untilMs: nowMs + 3_600_000,
+    step: 2,
+    askedMs: 0,
+    error: { code: 'ERR_DELIVERY', message: 'not now' },
+    exit: 75,
+    openers: [],
+    secretMark: null,
+  }
+  const pausedBy = { by: 'ada', untilMs: null }
+  await ledger.changeDestination('a', '', (record) => ({ ...record, names: ['first'], rest }))
+  await ledger.changeDestination('b', 'bob@example.net', (record) => ({ ...record, names: ['second'], rest }))
+  await ledger.changeDestination('c', '', (record) => ({ ...record, names: ['third'], rest, pausedBy }))
+  const doors = async () => (await ledger.destinations()).map((record) => doorOf(record, nowMs, true))
+  expect(await retryAtOnce(ledger, new Set(['first', 'third']), nowMs)).toEqual(['first', 'third'])
+  expect(await doors()).toEqual(['probe', 'rest', 'rest'])
+  expect(await retryAtOnce(ledger, null, nowMs)).toEqual(['second (bob@example.net)'])
+  expect(await doors()).toEqual(['probe', 'probe', 'rest'])
+  expect((await ledger.destination('a', '')).rest?.step).toBe(2)
 })

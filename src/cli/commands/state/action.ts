@@ -14,7 +14,7 @@ import {
   type LedgerContext,
   type Wanted,
 } from '../../open/read-ledger.ts'
-import { backUp, forget, rename } from './change.ts'
+import { backUp, forget, rename, retry } from './change.ts'
 import { stamp } from '../../terminal/moment.ts'
 import { accountObject, messageObject } from './json.ts'
 import { listLine, storyLines } from './text.ts'
@@ -34,6 +34,7 @@ const ACTIONS: {
   list,
   explain,
   export: exportAll,
+  retry,
   forget,
   rename,
   backup: backUp,

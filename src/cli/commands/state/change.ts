@@ -1,13 +1,53 @@
-// `popfetch state forget|rename|backup`: changes or copies the ledger. Everything that was named is looked up first, and
+// `popfetch state retry|forget|rename|backup`: changes or copies the ledger. Everything that was named is looked up first, and
 // nothing is changed when a part of it is wrong. An account that is being polled is left alone.
 import { nameFault } from '../../../config/assemble.ts'
 import type { EntryKey, Ledger, Lease } from '../../../ledger/ledger.ts'
-import { forgetMessages } from '../../../poll/account/amend.ts'
+import type { Waiting } from '../../../ledger/records.ts'
+import { forgetMessages, retryAtOnce } from '../../../poll/account/amend.ts'
 import { resolvePath } from '../../../config/paths.ts'
 import type { StateRequests } from './options.ts'
+import { possibleNames } from '../../../poll/route/route.ts'
 import { requireAccount, requireMessages, type LedgerContext } from '../../open/read-ledger.ts'
 import { counted } from '../../terminal/amounts.ts'
 import { accountBusy, refusal, usageError } from '../../command-errors.ts'
+
+const ALL_WAITING: readonly Waiting[] = ['deferred', 'refused', 'held']
+
+/** What waits is due at the next poll, and what is left alone is tried then. */
+export async function retry({ accounts: named, only }: StateRequests['retry'], context: LedgerContext): Promise<void> {
+  const { outline, ledger, json, surroundings } = context
+  for (const name of named) await requireAccount(name, outline, ledger)
+  const recorded = (await ledger.accounts()).map(({ name }) => name)
+  const accounts = named.length === 0 ? recorded : named.filter((name) => recorded.includes(name))
+  await using writable = await openToChange(context)
+  await using leases = new AsyncDisposableStack()
+  const taken: Lease[] = []
+  for (const name of accounts) taken.push(leases.use(await leaseOf(name, writable)))
+  const due: { account: string; due: number }[] = []
+  const waiting = only.length === 0 ? ALL_WAITING : only
+  for (const lease of taken) due.push({ account: lease.account, due: await writable.records.retry(lease, waiting) })
+  const meant = named.length === 0 ? null : await destinationsOf(accounts, context)
+  const destinations = only.length > 0 ? [] : await retryAtOnce(writable, meant, surroundings.nowMs())
+  const { output } = surroundings
+  if (json) return output.object({ ok: true, accounts: due, destinations })
+  for (const { account, due: count } of due)
+    if (count > 0) output.answer(`${account}: ${counted(count, 'message')} due at the next poll`)
+  for (const name of destinations) output.answer(`${name}: no longer left alone, tried at the next poll`)
+  if (destinations.length === 0 && due.every(({ due: count }) => count === 0)) output.answer('nothing is waiting')
+}
+
+/** Names of the destinations that these accounts deliver to, or that messages of theirs wait for. */
+async function destinationsOf(
+  accounts: readonly string[],
+  { outline, ledger }: LedgerContext,
+): Promise<ReadonlySet<string>> {
+  const configured = outline.configuration?.accounts.filter(({ name }) => accounts.includes(name)) ?? []
+  const names = new Set(configured.flatMap(possibleNames))
+  for (const account of accounts)
+    for await (const slice of ledger.records.list(account, 'open'))
+      for (const { deliveries } of slice) for (const { destination } of deliveries) names.add(destination)
+  return names
+}
 
 export async function forget(wanted: StateRequests['forget'], context: LedgerContext): Promise<void> {
   const { outline, ledger, json, surroundings } = context

@@ -1,5 +1,5 @@
 // What `popfetch state` may be told: an operation, and the words and options that this operation takes.
-import type { Selection } from '../../../ledger/records.ts'
+import type { Selection, Waiting } from '../../../ledger/records.ts'
 import type { Command } from '../../command.ts'
 import type { CommonOptions } from '../../common-options.ts'
 import { flag, oneOf, wholeNumber, type Values } from '../../option.ts'
@@ -8,8 +8,8 @@ import { usageError } from '../../command-errors.ts'
 const SELECTIONS = ['held', 'refused', 'open', 'delivered', 'seen'] as const
 
 const STATE = {
-  held: flag('list: messages that are kept back'),
-  refused: flag('list: messages that a destination refused'),
+  held: flag('list, retry: messages that are kept back'),
+  refused: flag('list, retry: messages that a destination refused'),
   open: flag('list: messages that are not delivered yet, refused ones too'),
   delivered: flag('list: messages that were delivered'),
   seen: flag('list: messages that the first poll skipped'),
@@ -25,6 +25,12 @@ type Given = Values<typeof STATE>
 export interface StateRequests {
   readonly list: { readonly account: string; readonly selection: Selection }
   readonly explain: { readonly account: string; readonly uidl: string; readonly copy: number | null }
+  readonly retry: {
+    /** Without duplicates; empty: all. */
+    readonly accounts: readonly string[]
+    /** Empty: whatever waits, and what is left alone is tried again. */
+    readonly only: readonly Waiting[]
+  }
   readonly forget: {
     readonly account: string
     /** Empty: all messages. */
@@ -66,6 +72,15 @@ const OPERATIONS: { readonly [Name in Operation]: Grammar<Name> } = {
       return { operation: 'explain', account, uidl, copy }
     },
   },
+  retry: {
+    usage: '[ACCOUNT...]',
+    options: ['refused', 'held'],
+    request: (words, given) => ({
+      operation: 'retry',
+      accounts: words.any,
+      only: (['refused', 'held'] as const).filter((name) => given[name]),
+    }),
+  },
   forget: {
     usage: 'ACCOUNT UIDL...',
     options: ['copy', 'all-messages', 'yes'],
@@ -104,8 +119,11 @@ export const command: Command<StateRequest> = {
   examples: [],
   notes: `  list ACCOUNT            the messages that are known, or those of one kind
   explain ACCOUNT UIDL    the story of one message, and what happens next
+  retry [ACCOUNT...]      deferred, refused and held messages are due at the next
+                          poll (--refused, --held: only those); destinations
+                          that are left alone are tried again, too
   forget ACCOUNT UIDL...  take messages for new again: the next poll fetches
-                          them; also releases messages that are kept back
+                          them, also those that were delivered
   rename OLD NEW          an account was given another name: keep what is known;
                           with --destination: a destination was
   export [ACCOUNT]        all that is known, as JSON lines
@@ -139,6 +157,11 @@ class Words {
 
   get none(): boolean {
     return this.#words.length === 0
+  }
+
+  /** As many as there are, each once. */
+  get any(): readonly string[] {
+    return [...new Set(this.#words)]
   }
 
   only(count: 1 | 2): readonly [string, string] {

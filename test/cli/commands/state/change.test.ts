@@ -1,7 +1,8 @@
-// `popfetch state forget`, `rename` and `backup`, on a ledger that polls of the fake server have written.
+// `popfetch state retry`, `forget`, `rename` and `backup`, on a ledger that polls of the fake server have written.
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { openLedger } from '../../../../src/ledger/sqlite/open.ts'
+import { SmtpSink } from '../../../support/smtp-server.ts'
 import { Scene } from '../../scene.ts'
 
 let scene: Scene
@@ -67,6 +68,68 @@ describe('state forget', () => {
     await scene.configure({ other: { user: 'bob' } })
     expect(await scene.answered('state', 'forget', 'work', '--all-messages', '--yes')).toContain('and the account')
     expect(await scene.json('status')).toMatchObject({ accounts: [{ account: 'other' }] })
+  })
+})
+
+describe('state retry', () => {
+  test('makes what is held due at the next poll, and nothing twice', async () => {
+    await scene.configure({ work: { maxSize: '1KB' } })
+    scene.server.mailbox('alice').add(`Subject: a\r\n\r\n${'x'.repeat(2000)}\r\n`, { uidl: 'large' })
+    scene.fill('uid-1')
+    await scene.popfetch()
+    await scene.configure({ work: {} })
+    expect(await scene.answered('state', 'retry', 'work', '--refused')).toBe('nothing is waiting\n')
+    expect(await scene.answered('state', 'retry', '--held')).toBe('work: 1 message due at the next poll\n')
+    await scene.popfetch()
+    expect(await scene.mail()).toBe(2)
+    expect(await scene.json('state', 'retry')).toEqual({
+      ok: true,
+      accounts: [{ account: 'work', due: 0 }],
+      destinations: [],
+    })
+  })
+
+  test('makes what a destination refused or deferred due, and ends its rest', async () => {
+    await using sink = await SmtpSink.start()
+    const next = { type: 'smtp', host: '127.0.0.1', port: sink.port, to: 'bob@example.net', concurrency: 1 }
+    await scene.configure({ work: { deliver: 'next' } }, { destinations: { next } })
+    sink.faults.dot = () => Promise.resolve('554 5.6.0 malformed')
+    scene.fill('uid-1')
+    expect((await scene.popfetch()).code).toBe(75)
+    sink.faults.dot = () => Promise.resolve('450 4.7.28 no more today')
+    scene.fill('uid-2')
+    expect((await scene.popfetch()).code).toBe(75)
+    expect((await scene.popfetch()).code).toBe(75)
+    const offered = sink.connections
+    sink.faults.dot = null
+    expect((await scene.popfetch()).code).toBe(75)
+    expect(sink.connections).toBe(offered)
+    const said = 'work: 2 messages due at the next poll\nnext: no longer left alone, tried at the next poll\n'
+    expect(await scene.answered('state', 'retry', 'work')).toBe(said)
+    expect((await scene.popfetch()).code).toBe(0)
+    expect(sink.messages).toHaveLength(2)
+  })
+
+  test('of a part of them leaves the destination alone', async () => {
+    await using sink = await SmtpSink.start()
+    const next = { type: 'smtp', host: '127.0.0.1', port: sink.port, to: 'bob@example.net', concurrency: 1 }
+    await scene.configure({ work: { deliver: 'next' } }, { destinations: { next } })
+    sink.faults.mail = '450 4.7.28 too much'
+    scene.fill('uid-1')
+    await scene.popfetch()
+    expect(await scene.json('state', 'retry', '--held', '--refused')).toMatchObject({ destinations: [] })
+    expect(await scene.json('state', 'retry')).toMatchObject({ destinations: ['next'] })
+  })
+
+  test('refuses an unknown account, and one that is being polled, and changes nothing', async () => {
+    scene.fill('uid-1')
+    await scene.popfetch()
+    const { code, stderr } = await scene.popfetch('state', 'retry', 'work', 'hom')
+    expect([code, stderr]).toEqual([64, expect.stringContaining('"hom"')])
+    await using ledger = await openLedger(scene.path('state.db'))
+    await using lease = await ledger.lease('work')
+    expect(lease).not.toBeNull()
+    expect((await scene.popfetch('state', 'retry')).code).toBe(75)
   })
 })
 

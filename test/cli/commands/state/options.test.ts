@@ -8,6 +8,9 @@ describe('the words of state', () => {
     ['state explain work 0042', { operation: 'explain', account: 'work', uidl: '0042', copy: null }],
     ['state explain work a --copy 0', { operation: 'explain', uidl: 'a', copy: 0 }],
     ['state explain work -- --odd', { operation: 'explain', uidl: '--odd' }],
+    ['state retry', { operation: 'retry', accounts: [], only: [] }],
+    ['state retry work home work', { accounts: ['work', 'home'], only: [] }],
+    ['state retry work --held --refused', { accounts: ['work'], only: ['refused', 'held'] }],
     ['state forget work a "b" a --yes', { operation: 'forget', uidls: ['a', '"b"'], yes: true, copy: null }],
     ['state forget work --all-messages', { operation: 'forget', account: 'work', uidls: [], yes: false }],
     ['state rename old new', { operation: 'rename', from: 'old', to: 'new', isDestination: false }],
@@ -20,7 +23,7 @@ describe('the words of state', () => {
   })
 
   test.each([
-    ['state', 'state needs one of list, explain, forget, rename, export, backup'],
+    ['state', 'state needs one of list, explain, retry, forget, rename, export, backup'],
     ['state lst', 'state OPERATION must be one of list'],
     ['state list', 'expected popfetch state list ACCOUNT'],
     ['state list a b', 'expected popfetch state list ACCOUNT'],
@@ -30,6 +33,7 @@ describe('the words of state', () => {
     ['state explain a', 'expected popfetch state explain ACCOUNT UIDL'],
     ['state explain a b --copy -1', '--copy must be a whole number'],
     ['state explain a b --copy x', '--copy must be a whole number'],
+    ['state retry a --open', '--open does not belong to state retry'],
     ['state forget a', 'expected popfetch state forget ACCOUNT UIDL...'],
     ['state forget a b --all-messages', 'expected popfetch state forget'],
     ['state forget a --all-messages --copy 1', 'contradict'],
