@@ -90,6 +90,40 @@ test('a DELE that is refused is told of; the message is not fetched again and go
   expect(scene.left()).toEqual([])
 })
 
+test('a deletion that was refused before is tried again, though another message ends every session (P131, P160)', async () => {
+  await using scene = await Scene.create()
+  scene.account = ['delete: after-delivery']
+  scene.fill(3)
+  let refuses = true
+  scene.server.faults.onCommand = (verb, number) => {
+    const uidl = scene.server.mailbox('alice').messages[Number(number) - 1]?.uidl
+    if (verb === 'RETR' && uidl === 'uid-2') return 'drop'
+    return verb === 'DELE' && uidl === 'uid-1' && refuses ? '-ERR no' : 'serve'
+  }
+  for (const _ of upTo(2)) await scene.poll()
+  expect(scene.left()).toEqual(['uid-1', 'uid-2'])
+  refuses = false
+  await scene.poll()
+  expect(scene.left()).toEqual(['uid-2'])
+})
+
+test('a deletion that was refused before is tried again, though the DELE of another ends every session (P131, P159)', async () => {
+  await using scene = await Scene.create()
+  scene.account = ['delete: after-delivery']
+  scene.fill(3)
+  let refuses = true
+  scene.server.faults.onCommand = (verb, number) => {
+    const uidl = scene.server.mailbox('alice').messages[Number(number) - 1]?.uidl
+    if (verb === 'DELE' && uidl === 'uid-2') return 'drop'
+    return verb === 'DELE' && uidl === 'uid-1' && refuses ? '-ERR no' : 'serve'
+  }
+  for (const _ of upTo(3)) await scene.poll()
+  expect(scene.left()).toEqual(['uid-1', 'uid-2'])
+  refuses = false
+  await scene.poll()
+  expect(scene.left()).toEqual(['uid-2'])
+})
+
 test('a server that keeps what it was told to delete is told five times, then a person is, once (P134)', async () => {
   await using scene = await Scene.create()
   scene.account = ['delete: after-delivery']

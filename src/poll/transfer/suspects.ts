@@ -80,7 +80,7 @@ export class Suspects {
     const failed = quitDrops(session) ? harmless.filter((fetch) => !isFresh(fetch)) : []
     const due = fetches.filter((fetch) => endedSession(fetch) && this.#isDue(fetch, run))
     const mayGoOn = !history.hasLongLoginDelay
-    if (first.length > 0 || (!this.#isCommitted && deletions.some(isWorthASession))) {
+    if (first.length > 0 || (!this.#isCommitted && deletions.some((each) => this.#isWorthASession(each)))) {
       this.#areWaiting = mayGoOn && (failed.length > 0 || due.length > 0)
       return first
     }
@@ -118,7 +118,7 @@ export class Suspects {
     if (harmful.length === 0) return { harmless: deletions, alone: [] }
     const harmless = deletions.filter((deletion) => !isHarmful(deletion))
     const due = harmful.filter((deletion) => this.#isDue(deletion, run))
-    if (others || (harmless.some(isWorthASession) && !this.#isCommitted)) {
+    if (others || (!this.#isCommitted && harmless.some((each) => this.#isWorthASession(each)))) {
       this.#areWaiting ||= due.length > 0 && !history.hasLongLoginDelay
       return { harmless, alone: [] }
     }
@@ -128,6 +128,11 @@ export class Suspects {
     this.#tried.add(nameOf(next))
     this.#areWaiting ||= due.length > 1 && !history.hasLongLoginDelay
     return { harmless: [], alone: [next] }
+  }
+
+  /** Does it go before what ends sessions? What was tried in vain gets one session a poll: it may go now (P131). */
+  #isWorthASession({ known }: PlannedDeletion): boolean {
+    return known.deletions < MOST_DELETIONS && (known.deletion === null || !this.#hasEndedWell)
   }
 
   /** Did a DELE, or the QUIT behind it, end a session of this poll? */
@@ -189,11 +194,6 @@ export class Suspects {
     }
     this.#missing.clear()
   }
-}
-
-/** Not tried in vain before. */
-function isWorthASession({ known }: PlannedDeletion): boolean {
-  return known.deletion === null && known.deletions < MOST_DELETIONS
 }
 
 function nameOf({ uidl, copy }: EntryKey): string {
