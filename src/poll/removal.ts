@@ -11,7 +11,14 @@ import { newIntent, originOf } from './attempt.ts'
 import { compareCopy, copiesOf, type Copy } from './route/proof.ts'
 import { ANOTHER_MESSAGE } from './compare/identify.ts'
 import { BrokenLook, isSame, type Look } from './compare/looks.ts'
-import { mayDelete, MOST_DELETIONS, type Plan, type PlannedDeletion, type PlannedFetch } from './plan/plan.ts'
+import {
+  isDueDeletion,
+  mayDelete,
+  MOST_DELETIONS,
+  type Plan,
+  type PlannedDeletion,
+  type PlannedFetch,
+} from './plan/plan.ts'
 import { compareSizes } from './account/sizes.ts'
 import type { Cut } from './sessions.ts'
 import type { Visit } from './visit.ts'
@@ -42,7 +49,7 @@ export async function remove(done: readonly PlannedFetch[], plan: Plan, visit: V
     done.filter(({ known }) => mayDelete(account.delete, known?.firstSeenMs ?? run.nowMs(), agedMs)),
   )
   const wanted = await run.restrictions.removable(
-    plan.deletions.filter(({ known }) => known.deletions < MOST_DELETIONS),
+    plan.deletions.filter(({ known }) => isDueDeletion(known, run.nowMs())),
   )
   await giveUp(plan.deletions, visit)
   const { harmless, alone } = suspects.admitDeletions(wanted, fresh.length > 0, visit)
@@ -145,15 +152,18 @@ async function note(
   )
 }
 
-/** Reports once each message that the server keeps although it was deleted again and again. */
+/** Remembers what the server keeps although it was deleted again and again. It is reported once. */
 async function giveUp(deletions: readonly PlannedDeletion[], visit: Visit): Promise<void> {
   const { lease, run, tally } = visit
   const ignored = deletions.filter(({ known }) => known.deletions === MOST_DELETIONS)
-  if (ignored.length === 0) return
-  const reason = `the server keeps it although it was deleted ${MOST_DELETIONS} times: not asked again`
-  for (const { uidl } of ignored) tally.problem({ uidl, kind: 'undeletable', reason })
-  await run.ledger.deleted(lease, ignored)
-  await note(ignored, reason, false, visit)
+  const reason = `the server keeps it although it was deleted ${MOST_DELETIONS} times: from now on it is asked once a day`
+  for (const { uidl, known } of ignored) {
+    const { from, subject } = known
+    tally.problem({ uidl, from, subject, kind: 'undeletable', reason })
+  }
+  if (ignored.length > 0) await run.ledger.deleted(lease, ignored)
+  const again = deletions.filter(({ known }) => known.deletions > MOST_DELETIONS && known.deletion === null)
+  await note([...ignored, ...again], reason, false, visit)
 }
 
 /** Looks at each by TOP and, where that does not say that it is the same, at all of it (P158). */

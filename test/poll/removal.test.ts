@@ -1,7 +1,10 @@
 // DELE and QUIT: what is deleted, when, and what is kept on doubt.
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { SmtpSink } from '../support/smtp-server.ts'
 import { Scene, upTo } from './scene.ts'
+
+const HOUR_MS = 3_600_000
+afterEach(() => void vi.useRealTimers())
 
 describe('deletion', () => {
   test('of what an earlier session delivered follows a look at its header', async () => {
@@ -125,12 +128,25 @@ test('a deletion that was refused before is tried again, though the DELE of anot
 })
 
 test('a server that keeps what it was told to delete is told five times, then a person is, once (P134)', async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.UTC(2026, 10, 24) })
   await using scene = await Scene.create()
   scene.account = ['delete: after-delivery']
   scene.server.faults.ignoreDeletes = true
   scene.fill(1)
   for (const _ of upTo(5)) expect(await scene.poll()).toMatchObject({ outcome: 'ok', deleted: 1, problems: [] })
   expect(await scene.poll()).toMatchObject({ deleted: 0, problems: [{ uidl: 'uid-0', kind: 'undeletable' }] })
-  expect(await scene.poll()).toMatchObject({ deleted: 0, problems: [] })
+  expect(await scene.poll()).toMatchObject({ deleted: 0, problems: [], undeleted: 1 })
+  // Once a day, without a word, and looked at before; when the server is mended it goes.
+  for (const _ of upTo(2)) {
+    vi.setSystemTime(Date.now() + 23 * HOUR_MS)
+    expect(await scene.poll()).toMatchObject({ deleted: 0, problems: [] })
+    vi.setSystemTime(Date.now() + HOUR_MS)
+    expect(await scene.poll()).toMatchObject({ deleted: 1, problems: [] })
+    expect(await scene.poll()).toMatchObject({ deleted: 0, problems: [], undeleted: 1 })
+  }
+  scene.server.faults.ignoreDeletes = false
+  vi.setSystemTime(Date.now() + 24 * HOUR_MS)
+  await scene.poll()
+  expect(scene.left()).toEqual([])
   expect(scene.subjects()).toEqual([0])
 })

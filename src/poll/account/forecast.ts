@@ -4,7 +4,7 @@ import type { Account } from '../../config/schema.ts'
 import type { AccountHealth } from '../../ledger/ledger.ts'
 import type { DeliveryRecord, MessageRecord } from '../../ledger/records.ts'
 import { isPaused } from './backoff.ts'
-import { MOST_ATTEMPTS, MOST_UNKNOWNS } from '../plan/plan.ts'
+import { deletionDueMs, MOST_ATTEMPTS, MOST_UNKNOWNS } from '../plan/plan.ts'
 
 /** Is the account in the configuration? `departed`: not any more. `unclear`: the configuration cannot be read. */
 export type AccountPresence =
@@ -33,7 +33,7 @@ export function forecast(view: ForecastView): string {
     case 'held':
       return 'nothing: it is kept back, and stays on the server, until popfetch state retry makes it due again'
     case 'delivered':
-      return deletion(message, presence, at)
+      return deletion(message, presence, nowMs, at)
     case 'open':
       return isPaused(health, nowMs)
         ? `${attempt(message, nowMs, at)}; the account is paused until ${at(health.pausedUntilMs)}`
@@ -41,10 +41,15 @@ export function forecast(view: ForecastView): string {
   }
 }
 
-function deletion(message: MessageRecord, presence: AccountPresence, at: ForecastView['at']): string {
+function deletion(message: MessageRecord, presence: AccountPresence, nowMs: number, at: ForecastView['at']): string {
   if (presence.kind !== 'configured') return 'it is not fetched again; delete in the configuration cannot be read'
   const policy = presence.account.delete
   const again = message.deletions > 0 ? 'again ' : ''
+  const nextMs = deletionDueMs(message)
+  if (policy.kind !== 'never' && nextMs === Infinity)
+    return 'nothing, unless the server lists it again: it is then asked for its deletion once a day'
+  if (policy.kind !== 'never' && nextMs > nowMs)
+    return `deleted from the server again at the first poll after ${at(nextMs)}, and then once a day while it keeps it`
   switch (policy.kind) {
     case 'never':
       return 'nothing: it stays on the server (delete: never)'

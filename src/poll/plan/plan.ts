@@ -76,8 +76,10 @@ export interface Seen {
 /** A message that was begun so often without coming to an end is kept back: it may be what brings us down (P122). */
 export const MOST_ATTEMPTS = 5
 
-/** A server that keeps what it was told so often to delete will not do it the next time either (P134). */
+/** A server that keeps what it was told so often to delete will not do it the next time either: from then on it is asked
+ *  once a day (P134). */
 export const MOST_DELETIONS = 5
+const DAY_MS = 86_400_000
 
 /** After so many answers that got lost, another copy would be one too many (DESIGN 4.3, P2). */
 export const MOST_UNKNOWNS = 3
@@ -230,6 +232,21 @@ export class Planner {
       seen: this.#firstPoll ? { places: this.#seen, nameless: this.#namelessSeen } : null,
     }
   }
+}
+
+type Deletable = Pick<KnownMessage, 'deletions' | 'deletion'>
+
+/** From when on is the server to be asked for the deletion of this message? 0: now; Infinity: it must show first that it kept it. */
+export function deletionDueMs({ deletions, deletion }: Deletable): number {
+  if (deletions < MOST_DELETIONS) return 0
+  return deletion === null ? Infinity : deletion.wantedSinceMs + DAY_MS
+}
+
+/** Is the server to be asked now for the deletion of this message? */
+export function isDueDeletion(message: Deletable, nowMs: number): boolean {
+  const dueMs = deletionDueMs(message)
+  // A clock that was set back must not put it off for years.
+  return dueMs <= nowMs || (dueMs !== Infinity && dueMs - nowMs > DAY_MS)
 }
 
 /** Is this delivery to be tried now? `eager`: what was only deferred is due at once. */

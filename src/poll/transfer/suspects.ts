@@ -6,9 +6,9 @@ import type { EntryKey } from '../../ledger/ledger.ts'
 import type { PopfetchError } from '../../errors.ts'
 import type { Session } from '../../pop3/session.ts'
 import {
+  isDueDeletion,
   isDueMessage,
   isFresh,
-  MOST_DELETIONS,
   type Plan,
   type PlannedDeletion,
   type PlannedFetch,
@@ -80,7 +80,7 @@ export class Suspects {
     const failed = quitDrops(session) ? harmless.filter((fetch) => !isFresh(fetch)) : []
     const due = fetches.filter((fetch) => endedSession(fetch) && this.#isDue(fetch, run))
     const mayGoOn = !history.hasLongLoginDelay
-    if (first.length > 0 || (!this.#isCommitted && deletions.some((each) => this.#isWorthASession(each)))) {
+    if (first.length > 0 || (!this.#isCommitted && deletions.some((each) => this.#isWorthASession(each, run)))) {
       this.#areWaiting = mayGoOn && (failed.length > 0 || due.length > 0)
       return first
     }
@@ -118,7 +118,7 @@ export class Suspects {
     if (harmful.length === 0) return { harmless: deletions, alone: [] }
     const harmless = deletions.filter((deletion) => !isHarmful(deletion))
     const due = harmful.filter((deletion) => this.#isDue(deletion, run))
-    if (others || (!this.#isCommitted && harmless.some((each) => this.#isWorthASession(each)))) {
+    if (others || (!this.#isCommitted && harmless.some((each) => this.#isWorthASession(each, run)))) {
       this.#areWaiting ||= due.length > 0 && !history.hasLongLoginDelay
       return { harmless, alone: [] }
     }
@@ -131,8 +131,8 @@ export class Suspects {
   }
 
   /** Does it go before what ends sessions? What was tried in vain gets one session a poll: it may go now (P131). */
-  #isWorthASession({ known }: PlannedDeletion): boolean {
-    return known.deletions < MOST_DELETIONS && (known.deletion === null || !this.#hasEndedWell)
+  #isWorthASession({ known }: PlannedDeletion, { nowMs }: Circumstances['run']): boolean {
+    return isDueDeletion(known, nowMs()) && (known.deletion === null || !this.#hasEndedWell)
   }
 
   /** Did a DELE, or the QUIT behind it, end a session of this poll? */

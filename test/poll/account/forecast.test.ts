@@ -97,6 +97,9 @@ describe('what happens next to a message that is', () => {
     expect(told(delivered, aged)).toContain('at the first poll after T8000')
     expect(told({ ...delivered, deletions: 2 }, aged)).toContain('deleted from the server again')
     expect(told(delivered, { presence: { kind: 'unclear' } })).toContain('cannot be read')
+    const kept = { deletion: { wantedSinceMs: 4000, tried: 0, reason: 'kept' } }
+    expect(told({ ...delivered, deletions: 6, ...kept }, aged)).toContain('again at the first poll after T86404000')
+    expect(told({ ...delivered, deletions: 5 }, aged)).toContain('nothing, unless the server lists it again')
   })
 
   test('open waits for the end of a pause', () => {

@@ -26,9 +26,16 @@ export function messageObject(account: string, message: MessageRecord): object {
     delivered: iso(message.deliveredMs),
     deletions: message.deletions,
     deleted: iso(message.deletedMs),
+    deletion: deletionObject(message.deletion),
     goneSince: iso(message.goneSinceMs),
     deliveries: message.deliveries.map(deliveryObject),
   }
+}
+
+function deletionObject(deletion: MessageRecord['deletion']): object | null {
+  if (deletion === null) return null
+  const { wantedSinceMs, tried, reason } = deletion
+  return { wantedSince: iso(wantedSinceMs), tried, reason }
 }
 
 function deliveryObject(delivery: DeliveryRecord): object {

@@ -57,9 +57,11 @@ function sizeText({ listedBytes, receivedBytes }: MessageRecord): string | null 
   return parts.length === 0 ? null : parts.join(', ')
 }
 
-function deletionText({ deletions, deletedMs }: MessageRecord): string | null {
-  if (deletions === 0) return null
-  return `asked for ${counted(deletions, 'time')}${deletedMs === null ? '' : `, last ${stamp(deletedMs)}`}`
+function deletionText({ deletions, deletedMs, deletion }: MessageRecord): string | null {
+  const asked = `asked for ${counted(deletions, 'time')}${deletedMs === null ? '' : `, last ${stamp(deletedMs)}`}`
+  if (deletion === null) return deletions === 0 ? null : asked
+  const pending = `wanted since ${stamp(deletion.wantedSinceMs)}, has not happened: ${deletion.reason}`
+  return deletions === 0 ? pending : `${asked}; ${pending}`
 }
 
 const STATES: Readonly<Record<DeliveryRecord['state'], string>> = {

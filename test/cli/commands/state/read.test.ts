@@ -39,6 +39,19 @@ describe('state list and explain', () => {
     }
   })
 
+  test('explain tells of a deletion that was wanted and did not happen, and why (P131)', async () => {
+    await scene.configure({ work: { delete: 'after-delivery' } })
+    scene.fill('uid-1')
+    scene.server.faults.reply.set('DELE', '-ERR read-only')
+    await scene.answered()
+    expect(await scene.answered('state', 'explain', 'work', 'uid-1')).toMatch(
+      /deletion +wanted since .*, has not happened: the server refused to delete it: "read-only"/,
+    )
+    expect(await scene.json('state', 'explain', 'work', 'uid-1')).toMatchObject({
+      messages: [{ deletion: { tried: 1, reason: 'the server refused to delete it: "read-only"' } }],
+    })
+  })
+
   test('explain tells all copies of a UIDL, or one', async () => {
     scene.fill('same', 'same')
     await scene.popfetch()
