@@ -21,6 +21,7 @@ export type ErrorCode =
   | 'ERR_TLS'
   | 'ERR_AUTH'
   | 'ERR_MECHANISM'
+  | 'ERR_PROVIDER'
   | 'ERR_POP3_REPLY'
   | 'ERR_POP3_PROTOCOL'
   | 'ERR_TIMEOUT'

@@ -21,6 +21,7 @@ const BY_CODE: Readonly<Record<string, number>> = {
   ERR_TLS: 76,
   ERR_POP3_PROTOCOL: 76,
   ERR_MECHANISM: 76,
+  ERR_PROVIDER: 76,
   ERR_AUTH: 77,
   ERR_LEDGER: 74,
   ERR_NO_UIDL: 78,

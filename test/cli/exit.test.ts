@@ -11,6 +11,7 @@ const TABLE: Record<ErrorCode, Record<Retry, number>> = {
   ERR_TLS: all(76),
   ERR_AUTH: all(77),
   ERR_MECHANISM: all(76),
+  ERR_PROVIDER: all(76),
   ERR_POP3_REPLY: all(75),
   ERR_POP3_PROTOCOL: all(76),
   ERR_TIMEOUT: all(75),
