@@ -39,7 +39,9 @@ export function foundText(value: unknown, path: Path): string {
   if (value === null) return 'nothing (null)'
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
   if (isWritten(value)) return 'a mapping'
-  const secret = path.some((step) => typeof step === 'string' && SECRET_KEYS.has(step))
+  // A variable of a program may hold a token.
+  const isVariable = path.slice(0, -1).includes('env')
+  const secret = isVariable || path.some((step) => typeof step === 'string' && SECRET_KEYS.has(step))
   if (secret) return typeof value === 'string' ? 'text' : `a ${typeof value} without quotes`
   if (typeof value === 'string') return `"${display(withoutSecret(withoutPassword(value)), 80)}"`
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : `a ${typeof value}`

@@ -2,6 +2,7 @@
 // message (sysexits.ts). It is run without a shell, without a word of the message in its arguments (D094), with a few
 // environment variables (program.ts runs it). One rule: only exit code 0 is a delivery.
 import { constants } from 'node:fs'
+import { userInfo } from 'node:os'
 import path from 'node:path'
 import { display, displayBytes } from '../../display.ts'
 import { DeliveryError, PopfetchError } from '../../errors.ts'
@@ -22,6 +23,10 @@ import { failureOf } from './sysexits.ts'
 export interface CommandConfig {
   /** The program, as a path or as a name that is in PATH, and its arguments. */
   readonly run: readonly string[]
+  /** Added to its environment; they win over PATH, HOME and the like, and never have popfetch's own names. */
+  readonly env: Readonly<Record<string, string>>
+  /** Where it is run; null: in /. */
+  readonly cwd: string | null
   readonly timeoutMs: number
   readonly concurrency: number
   /** "command maildrop". */
@@ -29,7 +34,7 @@ export interface CommandConfig {
 }
 
 export interface CommandContext {
-  /** The environment of popfetch; the program sees PATH, HOME and LANG of it. */
+  /** The environment of popfetch; the program sees PATH, HOME, LANG and the user's name of it. */
   readonly env: Readonly<Record<string, string | undefined>>
   readonly spoolDirectory: string
   /** The fields to put on top, with CRLF line ends; '' for none. */
@@ -114,12 +119,12 @@ class Command implements Destination {
     const [stdin = 0, stdout = 0, stderr = 0] = files
     try {
       await attempt.handingOver?.()
-      const { run, timeoutMs } = this.#config
+      const { run, timeoutMs, env, cwd } = this.#config
       return await runProgram({
         command: [program, ...run.slice(1)],
-        env: environment(this.#context.env, message),
+        env: environment(this.#context.env, env, message),
         // So that it works the same wherever popfetch is started.
-        cwd: '/',
+        cwd: cwd ?? '/',
         stdin,
         stdout: { keep: 'file', file: stdout, limitBytes: WORDS_BYTES },
         stderr: { keep: 'file', file: stderr, limitBytes: WORDS_BYTES },
@@ -128,21 +133,26 @@ class Command implements Destination {
         ...(graceMs === undefined ? {} : { graceMs }),
       })
     } catch (error) {
-      throw error instanceof PopfetchError ? error : this.#notRun(error)
+      throw error instanceof PopfetchError ? error : await this.#notRun(error)
     } finally {
       for (const file of files) await offLoop.close(file)
     }
   }
 
   /** It cannot be started: as little as when there is none. */
-  #notRun(error: unknown): DeliveryError {
+  async #notRun(error: unknown): Promise<DeliveryError> {
+    const { cwd } = this.#config
+    if (cwd !== null && !(await isDirectory(cwd))) {
+      const text = `${this.description}: cannot be run in ${display(cwd)}, which is no directory: make it, or correct cwd`
+      return new DeliveryError(text, { ...concluded('ACT', 'no directory'), retry: 'never' })
+    }
     return diskError(`${this.description}: cannot be run`, error)
   }
 
   /** The program's path. Rejects with DeliveryError: the next poll looks again. */
   async #find(): Promise<string> {
     const [program = ''] = this.#config.run
-    const { PATH = USUAL_PATH } = this.#context.env
+    const { PATH = USUAL_PATH } = { ...this.#context.env, ...this.#config.env }
     const places = program.includes('/') ? [program] : PATH.split(':').map((place) => path.resolve(place, program))
     for (const place of places) if (await isProgram(place)) return place
     const where = program.includes('/') ? 'it is no program' : `it is not in PATH (${display(PATH)})`
@@ -160,19 +170,43 @@ async function isProgram(file: string): Promise<boolean> {
   }
 }
 
+async function isDirectory(folder: string): Promise<boolean> {
+  try {
+    return (await offLoop.lstat(await offLoop.realpath(folder))).isDirectory()
+  } catch {
+    return false
+  }
+}
+
 /** The program does not see the environment of popfetch, which may hold tokens (D095). Values from outside are plain
  *  addresses, or escaped. */
-function environment(env: CommandContext['env'], { origin, header }: Message): Record<string, string> {
+function environment(
+  env: CommandContext['env'],
+  added: CommandConfig['env'],
+  { origin, header }: Message,
+): Record<string, string> {
   const { PATH = USUAL_PATH, HOME, LANG } = env
+  const user = env['LOGNAME'] ?? env['USER'] ?? userName()
   return {
     PATH,
     ...(HOME === undefined ? {} : { HOME }),
     ...(LANG === undefined ? {} : { LANG }),
+    ...(user === null ? {} : { USER: user, LOGNAME: user }),
+    ...added,
     POPFETCH_ACCOUNT: origin.account,
     POPFETCH_UIDL: displayBytes(Buffer.from(origin.uidl, 'latin1'), UIDL_LIMIT),
     // Empty for the null sender and for an unknown one, as local delivery agents do it.
     SENDER: envelopeSender({ kind: 'original' }, header, '').address,
     RECIPIENT: recipientOf(origin),
+  }
+}
+
+/** As the password file has it; null: it does not know this user (N046, a container's user id). */
+function userName(): string | null {
+  try {
+    return userInfo().username
+  } catch {
+    return null
   }
 }
 

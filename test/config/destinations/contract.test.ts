@@ -16,7 +16,7 @@ import { openDestination } from '../../../src/deliver/index.ts'
 const EXAMPLES: Readonly<Record<string, readonly [one: object, other: object]>> = {
   maildir: [{ path: '/mail/{account}' }, { path: '/mail/b' }],
   mbox: [{ path: '/mail/{account}' }, { path: '/mail/b' }],
-  command: [{ run: ['agent', 'hunter2'] }, { run: ['/bin/other'] }],
+  command: [{ run: ['agent', 'hunter2'], env: { TOKEN: 'hunter2' } }, { run: ['/bin/other'] }],
   smtp: [
     {
       host: 'h',

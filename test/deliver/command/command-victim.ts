@@ -6,7 +6,7 @@ import { attempt, large, message, never } from '../letters.ts'
 const [spoolDirectory = '', ...run] = process.argv.slice(2)
 
 await using command = openCommand(
-  { run, timeoutMs: 60_000, concurrency: 1, description: 'command' },
+  { run, env: {}, cwd: null, timeoutMs: 60_000, concurrency: 1, description: 'command' },
   { env: process.env, spoolDirectory, prefix: () => '', reserve: new Reserve() },
 )
 await command.deliver(attempt(), message(large()), never)

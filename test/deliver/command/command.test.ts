@@ -17,15 +17,20 @@ import { asLf, attempt, directory, large, message, never, NOW_MS, ODD, origin, S
 interface Options extends Partial<CommandContext> {
   readonly timeoutMs?: number
   readonly concurrency?: number
+  readonly added?: Readonly<Record<string, string>>
+  readonly cwd?: string
 }
 
 const PATH = process.env['PATH'] ?? ''
 
-function open(run: readonly string[], { timeoutMs = 60_000, concurrency = 1, ...context }: Options = {}): Destination {
+function open(
+  run: readonly string[],
+  { timeoutMs = 60_000, concurrency = 1, added = {}, cwd, ...context }: Options = {},
+): Destination {
   return openCommand(
-    { run, timeoutMs, concurrency, description: `command ${run[0]}` },
+    { run, env: added, cwd: cwd ?? null, timeoutMs, concurrency, description: `command ${run[0]}` },
     {
-      env: { PATH, HOME: '/home/alice', LANG: 'C', SMTP_TOKEN: 'hunter2' },
+      env: { PATH, HOME: '/home/alice', LOGNAME: 'alice', LANG: 'C', SMTP_TOKEN: 'hunter2' },
       spoolDirectory: path.join(directory(), 'spool'),
       prefix: () => '',
       reserve: new Reserve(),
@@ -140,6 +145,8 @@ describe('a program gets', () => {
       [
         'HOME=/home/alice',
         'LANG=C',
+        'LOGNAME=alice',
+        'USER=alice',
         `PATH=${PATH}`,
         'POPFETCH_ACCOUNT=old-isp',
         'POPFETCH_UIDL=uid\\x0a\\x1b\\xe9\\x00$(id)',
@@ -147,6 +154,41 @@ describe('a program gets', () => {
         'SENDER=ada@example.org',
       ].sort(),
     )
+  })
+
+  test('the variables of `env`, which win over PATH and HOME', async () => {
+    const out = path.join(directory(), 'out')
+    const added = { NOTMUCH_CONFIG: '/home/alice/a b', HOME: '/elsewhere' }
+    await using command = open(['sh', '-c', 'printf "%s|%s" "$NOTMUCH_CONFIG" "$HOME" > "$0"', out], { added })
+    await command.deliver(attempt(), message(SMALL), never)
+    expect(fs.readFileSync(out, 'latin1')).toBe('/home/alice/a b|/elsewhere')
+  })
+
+  test('a program that only the PATH of `env` has', async () => {
+    const folder = directory()
+    fs.writeFileSync(path.join(folder, 'agent-of-mine'), '#!/bin/sh\nexit 0\n', { mode: 0o700 })
+    await using command = open(['agent-of-mine'], { added: { PATH: `${folder}:${PATH}` } })
+    await command.ready(never)
+    await command.deliver(attempt(), message(SMALL), never)
+  })
+
+  test('/ as its folder, or the one of `cwd`', async () => {
+    const cwd = fs.realpathSync(directory())
+    const out = path.join(cwd, 'out')
+    for (const options of [{}, { cwd }]) {
+      await using command = open(['sh', '-c', 'pwd >> "$0"', out], options)
+      await command.deliver(attempt(), message(SMALL), never)
+    }
+    expect(fs.readFileSync(out, 'latin1')).toBe(`/\n${cwd}\n`)
+  })
+
+  test.each(['missing', 'file'])('no folder that is %s: that is said, and the mail stays', async (kind) => {
+    const cwd = path.join(directory(), 'place')
+    if (kind === 'file') fs.writeFileSync(cwd, '')
+    await using command = open(['sh', '-c', 'true'], { cwd })
+    const error = await failure(command.deliver(attempt(), message(SMALL), never))
+    expect(error.message).toBe(`command sh: cannot be run in ${cwd}, which is no directory: make it, or correct cwd`)
+    expect(error.verdict).toBe('temporary')
   })
 
   test.each([

@@ -57,7 +57,14 @@ class CommandPlace implements Place {
 
   open(limitMs?: number) {
     return openCommand(
-      { run: [this.#program], timeoutMs: limitMs ?? 60_000, concurrency: 4, description: this.#description },
+      {
+        run: [this.#program],
+        env: {},
+        cwd: null,
+        timeoutMs: limitMs ?? 60_000,
+        concurrency: 4,
+        description: this.#description,
+      },
       { env: process.env, spoolDirectory: this.#at('spool'), prefix: () => '', reserve: this.#reserve, graceMs: 50 },
     )
   }
