@@ -22,6 +22,8 @@ export interface Rest {
   readonly openers: readonly string[]
   /** Of the secret that was refused, as in AccountHealth; null: it was not about a secret. */
   readonly secretMark: number | null
+  /** What was seen of the secret since, where it may be another one each time; absent: nothing. */
+  readonly secretSeen?: { readonly mark: number; readonly steady: boolean }
 }
 
 /** One answer about a message that was never refused before. Nothing was taken between it and the next one. */

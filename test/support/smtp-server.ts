@@ -87,7 +87,7 @@ export class SmtpSink implements AsyncDisposable {
       onAuth: (auth, session, done) => {
         const user = auth.username ?? ''
         const wanted = this.#users?.[user]
-        const sent = auth.password ?? ''
+        const sent = auth.password ?? auth.accessToken ?? ''
         const known =
           wanted !== undefined && (auth.method === 'CRAM-MD5' ? auth.validatePassword(wanted) : sent === wanted)
         this.#ask(this.faults.auth, user, session.id, (error) => {

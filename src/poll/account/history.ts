@@ -8,7 +8,7 @@ import type { AccountIdentity, AccountRecord, Lease, TakingOver } from '../../le
 import type { Listing } from '../../pop3/listing/listing.ts'
 import { type AgeClock, ageClock, jumpsOf, jumpsText, oldUpTo } from '../plan/age-clock.ts'
 import { isPaused, nextHealth } from './backoff.ts'
-import { secretMark } from '../rests/secret-mark.ts'
+import { afterLook, afterRefusal, type RefusedSecret, secretMark } from '../rests/secret-mark.ts'
 import { Workarounds } from '../sign-in/workarounds.ts'
 import { newIntent } from '../attempt.ts'
 import type { Plan } from '../plan/plan.ts'
@@ -37,6 +37,8 @@ export class History {
   readonly #run: Run
   readonly #facts: Record<string, string | null> = {}
   #secretMark: number | null = null
+  /** Of the token that a command printed last; null: none. */
+  #tokenMark: number | null = null
   #wholeListing = false
   #foundBefore: TakingOver['counts'] | null = null
   /** Read, and not used yet. */
@@ -82,7 +84,21 @@ export class History {
     if (record.refusals === 0) return true
     // A refused password that was changed meanwhile is worth a try at once (N010).
     this.#unused = await this.#readSecret().catch(() => null)
-    return this.#unused === null || this.#secretMark === record.secretMark
+    if (this.#unused === null) return true
+    return this.#tokenMark === null
+      ? this.#secretMark === record.secretMark
+      : !(await this.#isNewToken(this.#tokenMark))
+  }
+
+  /** Is the token that the command prints now another one than was refused (N042)? */
+  async #isNewToken(mark: number): Promise<boolean> {
+    const before = refusedOf(this.record.facts[REFUSED_TOKEN])
+    if (before === null) return false
+    const { isNews, refused } = afterLook(before, mark, true)
+    const fact = textOf(refused)
+    if (!isNews && fact !== this.record.facts[REFUSED_TOKEN])
+      await this.#run.ledger.records.note(this.#account.name, { [REFUSED_TOKEN]: fact })
+    return isNews
   }
 
   /** The account's secret, read anew each time. Rejects with ERR_SECRET. */
@@ -96,8 +112,10 @@ export class History {
     const secret = await accountSecret(this.#account, this.#run)
     const salt = this.record.facts['salt'] ?? newIntent()
     this.#facts['salt'] = salt
-    // A command may give another token each time: that is no changed secret, or refused ones would never be paused (N009).
-    this.#secretMark = secretMark(salt, this.#account.token?.kind === 'command' ? 'token' : secret)
+    // Refused tokens of a command are counted together, whichever they are (N009).
+    const isPrinted = this.#account.token?.kind === 'command'
+    this.#secretMark = secretMark(salt, isPrinted ? 'token' : secret)
+    this.#tokenMark = isPrinted ? secretMark(salt, secret) : null
     return secret
   }
 
@@ -243,6 +261,9 @@ export class History {
       this.rememberedCapabilities.facts,
       this.workarounds.factsAfter(error?.code === 'ERR_TIMEOUT' || error?.code === 'ERR_CONNECT'),
     )
+    if (error === null && this.record.facts[REFUSED_TOKEN] !== undefined) this.#facts[REFUSED_TOKEN] = null
+    if (error?.code === 'ERR_AUTH' && this.#tokenMark !== null)
+      this.#facts[REFUSED_TOKEN] = textOf(afterRefusal(refusedOf(this.record.facts[REFUSED_TOKEN]), this.#tokenMark))
     const { deliveries } = tally
     const end = { error, secretMark: this.#secretMark, signedInMs, loginDelaySeconds, deliveries }
     try {
@@ -265,6 +286,18 @@ export class History {
 
 function numberOf(fact: string | undefined): number | null {
   return fact === undefined ? null : Number(fact)
+}
+
+/** In AccountRecord.facts: the marks of a token that was refused. */
+const REFUSED_TOKEN = 'refusedToken'
+
+function textOf({ tried, seen, steady }: RefusedSecret): string {
+  return `${tried} ${seen} ${steady ? 'steady' : 'new'}`
+}
+
+function refusedOf(fact: string | undefined): RefusedSecret | null {
+  const [, tried, seen, steady] = /^(\d+) (\d+) (steady|new)$/.exec(fact ?? '') ?? []
+  return tried === undefined ? null : { tried: Number(tried), seen: Number(seen), steady: steady === 'steady' }
 }
 
 function deleteText({ delete: policy }: Account): string {

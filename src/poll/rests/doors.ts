@@ -144,6 +144,8 @@ export class Doors {
     })
     const { absolved, speaksOf } = step
     this.#records.set(nameOf(place), record)
+    // A new secret: what was tried with the old one says nothing any more.
+    if (event.kind === 'looked' && record.rest?.untilMs !== known.rest?.untilMs) this.#closedMs.delete(nameOf(place))
     this.#tell(record, news, isOver)
     const isClosed =
       isAnswer && record.rest !== null && (speaksOf === 'destination' || record.rest.untilMs !== known.rest?.untilMs)

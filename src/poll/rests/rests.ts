@@ -8,6 +8,7 @@
 import type { DestinationRecord, Rest, RowEntry } from '../../ledger/ledger.ts'
 import { LONGEST_ROW, MOST_OPENERS } from '../../ledger/destination.ts'
 import type { Answer } from './answer.ts'
+import { afterLook, afterRefusal, type RefusedSecret } from './secret-mark.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
@@ -25,6 +26,7 @@ export type RestEvent =
   /** A message was taken. */
   | { readonly kind: 'taken' }
   | Answered
+  | Looked
   /** A person asks, or the secret was changed: it is tried at once. */
   | { readonly kind: 'eager' }
 
@@ -39,6 +41,15 @@ export interface Answered {
   readonly hasNext: boolean
   /** Of the secret with which we signed in; null: none. */
   readonly secretMark: number | null
+  /** It may be another one each time: refused ones are counted together (N009). */
+  readonly mintsTokens: boolean
+}
+
+/** While it is left alone, its secret was read. */
+export interface Looked {
+  readonly kind: 'looked'
+  readonly secretMark: number
+  readonly mintsTokens: boolean
 }
 
 export interface Step {
@@ -65,6 +76,8 @@ export function nextRest(record: DestinationRecord, event: RestEvent, nowMs: num
   switch (event.kind) {
     case 'taken':
       return { record: afterTaken(record, nowMs), speaksOf: 'message', absolved: [] }
+    case 'looked':
+      return { record: afterSecret(record, event, nowMs), speaksOf: 'message', absolved: [] }
     case 'eager': {
       const { rest } = record
       const over = rest !== null && rest.untilMs > nowMs
@@ -77,6 +90,22 @@ export function nextRest(record: DestinationRecord, event: RestEvent, nowMs: num
     case 'answered':
       return afterAnswer(record, event, nowMs)
   }
+}
+
+/** A secret that was changed since it was refused is worth a try at once (N010, N042). */
+function afterSecret(record: DestinationRecord, { secretMark, mintsTokens }: Looked, nowMs: number): DestinationRecord {
+  const before = refusedSecretOf(record.rest)
+  if (record.rest === null || before === null) return record
+  const { isNews, refused } = afterLook(before, secretMark, mintsTokens)
+  if (isNews) return { ...record, rest: { ...record.rest, untilMs: Math.min(record.rest.untilMs, nowMs) } }
+  if (refused.seen === before.seen && refused.steady === before.steady) return record
+  return { ...record, rest: { ...record.rest, secretSeen: { mark: refused.seen, steady: refused.steady } } }
+}
+
+function refusedSecretOf(rest: Rest | null): RefusedSecret | null {
+  if (rest === null || rest.secretMark === null) return null
+  const { mark, steady } = rest.secretSeen ?? { mark: rest.secretMark, steady: false }
+  return { tried: rest.secretMark, seen: mark, steady }
 }
 
 function afterTaken(record: DestinationRecord, nowMs: number): DestinationRecord {
@@ -181,28 +210,37 @@ function rested(
   nowMs: number,
   openers: readonly string[] = event.message === null ? [] : [event.message],
 ): DestinationRecord {
-  const { answer, secretMark } = event
+  const { answer, secretMark, mintsTokens } = event
   const { rest } = record
+  const isSecret = secretMark !== null && isOfSecret(conclusion, answer)
+  const refused = isSecret ? afterRefusal(refusedSecretOf(rest), secretMark) : null
   const goesOn = rest !== null && rest.conclusion === conclusion
-  const sameSecret = rest === null || secretMark === null || rest.secretMark === null || rest.secretMark === secretMark
+  const isSame = rest === null || secretMark === null || rest.secretMark === null || rest.secretMark === secretMark
+  const sameSecret = isSame || mintsTokens
   const refusals = conclusion === 'SIGN' ? (sameSecret ? record.refusals : 0) + 1 : record.refusals
   const step = goesOn ? rest.step + 1 : 0
   const askedMs = Math.min(answer.pauseMs, DAY_MS)
   const next: Rest = {
     conclusion,
     sinceMs: rest?.sinceMs ?? nowMs,
-    untilMs: nowMs + (askedMs > 0 ? askedMs : pauseMs(conclusion, event.message === null, step, refusals)),
+    untilMs: nowMs + (askedMs > 0 ? askedMs : pauseMs(conclusion, event, step, refusals)),
     step,
     askedMs,
     error: { code: answer.code, message: answer.text },
     exit: answer.exit,
     openers: [...new Set([...(rest?.openers ?? []), ...openers])].slice(-MOST_OPENERS),
-    secretMark: conclusion === 'SIGN' ? secretMark : null,
+    secretMark: refused?.tried ?? null,
+    ...(refused === null ? {} : { secretSeen: { mark: refused.seen, steady: refused.steady } }),
   }
   return { ...record, rest: next, refusals }
 }
 
-function pauseMs(conclusion: Answer['conclusion'], isLook: boolean, step: number, refusals: number): number {
+/** May another secret help? */
+export function isOfSecret(conclusion: Answer['conclusion'], { step }: Answer): boolean {
+  return conclusion === 'SIGN' || (conclusion === 'BUSY' && step === 'AUTH')
+}
+
+function pauseMs(conclusion: Answer['conclusion'], event: Answered, step: number, refusals: number): number {
   const doubled = (firstMs: number, doublings: number, mostMs: number): number =>
     Math.min(firstMs * 2 ** Math.min(doublings, 20), mostMs)
   if (conclusion === 'DOWN' || conclusion === 'TLS') return doubled(MINUTE_MS, step, HOUR_MS)
@@ -211,5 +249,6 @@ function pauseMs(conclusion: Answer['conclusion'], isLook: boolean, step: number
     return more < 0 ? 0 : doubled(15 * MINUTE_MS, more, DAY_MS)
   }
   // What a look can tell is looked at in each poll.
-  return conclusion === 'ACT' && isLook ? 0 : doubled(15 * MINUTE_MS, step, 4 * HOUR_MS)
+  if (conclusion === 'ACT' && event.message === null) return 0
+  return doubled(15 * MINUTE_MS, step, event.answer.step === 'AUTH' ? DAY_MS : 4 * HOUR_MS)
 }

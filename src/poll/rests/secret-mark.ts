@@ -1,7 +1,35 @@
-// What is remembered of a secret: enough to notice that it was changed.
+// What is remembered of a secret that was refused: enough to notice that it was changed, which is worth a try at once (N010,
+// N042). A command that prints tokens may print another one each time: that is no change, or refused ones would never be left
+// alone (N009). Pure.
 import { createHash } from 'node:crypto'
 
 /** 16 bits: enough to notice a changed secret, too few to guess it from (DESIGN 3). */
 export function secretMark(salt: string, secret: string): number {
   return createHash('sha256').update(`${salt}\0${secret}`).digest().readUInt16BE(0)
+}
+
+/** The marks of a secret that was refused. */
+export interface RefusedSecret {
+  /** Of the one that was refused last. */
+  readonly tried: number
+  /** Of the one that was read last. */
+  readonly seen: number
+  /** It was read twice: what gives it does not give another one each time. */
+  readonly steady: boolean
+}
+
+export function afterRefusal(before: RefusedSecret | null, mark: number): RefusedSecret {
+  return { tried: mark, seen: mark, steady: before?.seen === mark }
+}
+
+/** The secret was read while it was left alone. `isNews`: it is worth a try. `mints`: what gives it may give another one each
+ *  time; then only a change from one that was read twice says something, or a new one that is read twice. */
+export function afterLook(
+  before: RefusedSecret,
+  mark: number,
+  mints: boolean,
+): { readonly isNews: boolean; readonly refused: RefusedSecret } {
+  const { tried, seen, steady } = before
+  const isNews = mark !== tried && (!mints || steady || mark === seen)
+  return { isNews, refused: { tried, seen: mark, steady: steady || mark === tried } }
 }

@@ -10,7 +10,7 @@ import type { Entered, Place } from '../rests/doors.ts'
 import type { Run } from '../run/run.ts'
 import type { Tally } from '../tally.ts'
 import { type Answer, answerOf } from '../rests/answer.ts'
-import type { Answered, Step } from '../rests/rests.ts'
+import { type Answered, isOfSecret, type Step } from '../rests/rests.ts'
 import { possibleNames } from './route.ts'
 
 interface Failure {
@@ -146,10 +146,12 @@ export class AccountDestinations implements Disposable {
   async #at(place: Place, target: Target): Promise<Entered> {
     const entered = this.#run.doors.at(place, this.#eagerSinceMs)
     const { rest } = entered
-    if (entered.door !== 'rest' || rest?.conclusion !== 'SIGN' || rest.secretMark === null) return entered
-    // A refused password that was changed meanwhile is worth a try at once (N010).
-    const mark = await target.secretMark().catch(() => rest.secretMark)
-    return mark === rest.secretMark ? entered : { ...entered, door: 'probe' }
+    if (entered.door !== 'rest' || rest === null || rest.secretMark === null) return entered
+    const mark = await target.secretMark().catch(() => null)
+    if (mark === null) return entered
+    const looked = { kind: 'looked', secretMark: mark, mintsTokens: target.mintsTokens } as const
+    await this.#run.doors.note(place, [target.name], looked, this.closings(target))
+    return this.#run.doors.at(place, this.#eagerSinceMs)
   }
 
   async #askOne(target: Target): Promise<void> {
@@ -216,8 +218,9 @@ export class AccountDestinations implements Disposable {
     }
     const isOfRecipient = OF_RECIPIENT.has(answer.conclusion)
     const place = { key: target.key, recipient: isOfRecipient ? recipient : '' }
-    const secretMark = answer.conclusion === 'SIGN' ? await target.secretMark().catch(() => null) : null
-    const event: Answered = { kind: 'answered', answer, message, refusedBefore, hasNext: target.hasNext, secretMark }
+    const { hasNext, mintsTokens } = target
+    const secretMark = isOfSecret(answer.conclusion, answer) ? await target.secretMark().catch(() => null) : null
+    const event: Answered = { kind: 'answered', answer, message, refusedBefore, hasNext, secretMark, mintsTokens }
     const step = await this.#run.doors.note(place, [target.name], event, since)
     if (step.absolved.length > 0) this.#tally.absolve(step.absolved)
     if (step.closed !== null) {

@@ -29,6 +29,8 @@ export interface Target {
   readonly hasNext: boolean
   /** 16 bits of its secret, as it is now; null: it has none. Rejects when it cannot be had. */
   readonly secretMark: () => Promise<number | null>
+  /** It is a token that a command prints: perhaps another one each time (N009). */
+  readonly mintsTokens: boolean
   /** Why it cannot take mail now; null: it can, as far as we know. Set by whoever finds out. */
   down: PopfetchError | null
   /** It is down because it is left alone: it was not tried in this poll. */
@@ -54,6 +56,7 @@ interface Opened {
   readonly key: string
   readonly hasNext: boolean
   readonly secret: (() => Promise<string>) | null
+  readonly mintsTokens: boolean
 }
 
 export class Destinations implements AsyncDisposable {
@@ -101,7 +104,7 @@ export class Destinations implements AsyncDisposable {
     if (config.type === FIRST_OF) {
       const members = await Promise.all(config.of.map((name) => this.target(name, account)))
       const key = members[0]?.key ?? `first-of ${config.name}`
-      return { destination: firstOf(config.name, members), key, hasNext: members.length > 1, secret: null }
+      return { destination: firstOf(config.name, members), key, hasNext: members.length > 1, ...NO_SECRET }
     }
     const context = {
       hostName: hostname(),
@@ -112,10 +115,10 @@ export class Destinations implements AsyncDisposable {
     }
     const opening = { account: account.name, env: this.#env }
     const settings = await kindOf(config).settings(config, opening)
-    // A command may give another token each time: that is no changed secret, or refused ones would never be left alone (N009).
-    const isToken = 'auth' in settings && settings.auth === 'xoauth2'
-    const secret = isToken ? () => Promise.resolve('token') : 'secret' in settings ? settings.secret : null
-    return { destination: await openDestination(settings, context), key: placeOf(settings), hasNext: false, secret }
+    const secret = 'secret' in settings ? settings.secret : null
+    const mintsTokens = 'token' in config && config.token?.kind === 'command'
+    const destination = await openDestination(settings, context)
+    return { destination, key: placeOf(settings), hasNext: false, secret, mintsTokens }
   }
 
   /** Whether each account has a destination of its own there, because its name is in a path or an address. */
@@ -136,6 +139,8 @@ export class Destinations implements AsyncDisposable {
   }
 }
 
+const NO_SECRET = { secret: null, mintsTokens: false }
+
 function goneError(name: string): DeliveryError {
   return new DeliveryError(
     `the destination ${name}, for which messages wait since they were first retrieved, is not configured any more: put it back, or popfetch state rename --destination ${name} NEW`,
@@ -143,13 +148,14 @@ function goneError(name: string): DeliveryError {
   )
 }
 
-function targetOf(name: string, { destination, key, hasNext, secret }: Opened): Target {
+function targetOf(name: string, { destination, key, hasNext, secret, mintsTokens }: Opened): Target {
   return {
     name,
     destination,
     key,
     hasNext,
     secretMark: async () => (secret === null ? null : secretMark(key, await secret())),
+    mintsTokens,
     down: null,
     atRest: false,
     probing: false,
@@ -160,7 +166,7 @@ function targetOf(name: string, { destination, key, hasNext, secret }: Opened): 
 }
 
 function goneOf(name: string): Opened {
-  return { destination: gone(name), key: `gone ${name}`, hasNext: false, secret: null }
+  return { destination: gone(name), key: `gone ${name}`, hasNext: false, ...NO_SECRET }
 }
 
 /** In place of a destination that was taken out of the configuration while messages wait for it. */

@@ -39,7 +39,15 @@ class Scene {
 function says(conclusion: 'BUSY' | 'DOWN' | 'TEMP', message: string | null = 'm'): Answered {
   const facts = { isUnknown: false, step: '', pauseMs: 0, counts: true, aboutUs: false, spam: false, exit: 75 }
   const answer = { conclusion, same: conclusion, code: 'ERR_DELIVERY', text: `says ${conclusion}`, ...facts }
-  return { kind: 'answered', answer, message, refusedBefore: false, hasNext: false, secretMark: null }
+  return {
+    kind: 'answered',
+    answer,
+    message,
+    refusedBefore: false,
+    hasNext: false,
+    secretMark: null,
+    mintsTokens: false,
+  }
 }
 
 test('many answers to what was offered before the door was closed are one step (D116)', async () => {

@@ -220,3 +220,61 @@ test('a refused sign-in is tried once for all accounts, from the third in a row 
   expect(reports.map(({ outcome }) => outcome)).toEqual(names.map(() => 'ok'))
   expect(numbers(sink)).toEqual(upTo(5))
 })
+
+describe('a secret of a destination that was refused', () => {
+  const PASSWORD = (file: string): string => `password: { file: ${file} }`
+  const PRINTED = (file: string): string => `password: { command: [cat, ${file}] }`
+  const TOKEN_FILE = (file: string): string => `auth: xoauth2, token: { file: ${file} }`
+  const TOKEN_PRINTED = (file: string): string => `auth: xoauth2, token: { command: [cat, ${file}] }`
+
+  test.each([
+    ['password in a file', PASSWORD],
+    ['password that a command prints', PRINTED],
+    ['token in a file', TOKEN_FILE],
+    ['token that a command prints', TOKEN_PRINTED],
+  ])('is noticed at once when it is changed, also while the destination is left alone: a %s (N042)', async (_, key) => {
+    await using sink = await SmtpSink.start({
+      users: { relay: 'fresh-secret' },
+      more: { authMethods: ['PLAIN', 'XOAUTH2'] },
+    })
+    await using scene = await Scene.create()
+    const file = scene.path('secret')
+    writeFileSync(file, 'stale-secret', { mode: 0o600 })
+    scene.destinations = [
+      `next: { type: smtp, host: 127.0.0.1, port: ${sink.port}, tls: none, user: relay, ${key(file)}, to: bob@example.net }`,
+    ]
+    scene.deliver = 'next'
+    scene.fill(2)
+    for (const outcome of ['failed', 'failed', 'failed', 'paused', 'paused'])
+      expect(await poll(scene)).toMatchObject({ outcome, deferred: 2, error: { exit: 77 } })
+    expect(sink.connections).toBe(3)
+    writeFileSync(file, 'fresh-secret')
+    expect(await poll(scene)).toMatchObject({ outcome: 'ok', delivered: 2 })
+    expect(scene.count('RETR')).toBe(2)
+  })
+
+  test('and refused for now rests up to a day, and is noticed when it is changed', async () => {
+    await using sink = await SmtpSink.start({ users: { relay: 'right' } })
+    await using scene = await Scene.create()
+    scene.deliver = 'next'
+    scene.fill(1)
+    const configured = (password: string): readonly string[] => [
+      `next: { type: smtp, host: 127.0.0.1, port: ${sink.port}, tls: none, user: relay, password: ${password}, to: bob@example.net }`,
+    ]
+    scene.destinations = configured('right')
+    sink.faults.auth = '454 4.7.0 temporary authentication failure'
+    const triedAt: number[] = []
+    for (let quarter = 0; quarter < 4 * 72; quarter++) {
+      const before = sink.connections
+      expect(await poll(scene)).toMatchObject({ deferred: 1, error: { exit: 75 } })
+      if (sink.connections > before) triedAt.push(quarter / 4)
+      later(15 * MINUTE)
+    }
+    expect(triedAt).toEqual([0, 0.25, 0.75, 1.75, 3.75, 7.75, 15.75, 31.75, 55.75])
+    expect(scene.count('RETR')).toBe(0)
+    sink.faults.auth = null
+    scene.destinations = configured('"right "')
+    await poll(scene)
+    expect(sink.connections).toBe(triedAt.length + 1)
+  })
+})

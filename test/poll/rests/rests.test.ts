@@ -40,6 +40,7 @@ function answered(
     refusedBefore: false,
     hasNext: false,
     secretMark: null,
+    mintsTokens: false,
     ...event,
   }
 }

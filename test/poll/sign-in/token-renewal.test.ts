@@ -64,6 +64,35 @@ describe('a token that is refused', () => {
     expect(signIns(scene)).toHaveLength(3)
   })
 
+  test('and that its command renews is noticed at once, also while the account is paused (N042)', async () => {
+    await using scene = await tokenScene(['token-5'], 'token-6')
+    scene.fill(2)
+    for (const outcome of ['failed', 'failed', 'failed', 'paused', 'paused'])
+      expect(await scene.poll({ eager: false })).toMatchObject({ outcome, error: { code: 'ERR_AUTH' } })
+    expect(signIns(scene)).toHaveLength(3)
+    writeFileSync(scene.path('tokens'), 'token-6')
+    expect(await scene.poll({ eager: false })).toMatchObject({ outcome: 'ok', delivered: 2, error: null })
+    expect(signIns(scene)).toHaveLength(4)
+  })
+
+  test('and stands in a file that is written anew is noticed at once (N042)', async () => {
+    await using scene = await tokenScene([], 'token-8')
+    writeFileSync(scene.path('token'), 'token-7', { mode: 0o600 })
+    scene.token = `{ file: ${scene.path('token')} }`
+    for (const outcome of ['failed', 'failed', 'failed', 'paused'])
+      expect(await scene.poll({ eager: false })).toMatchObject({ outcome })
+    writeFileSync(scene.path('token'), 'token-8')
+    expect(await scene.poll({ eager: false })).toMatchObject({ outcome: 'ok' })
+  })
+
+  test('and another one each time is tried once the command has settled (N009, N042)', async () => {
+    const tokens = ['token-11', 'token-11', 'token-12', 'token-12', 'token-13', 'token-13', 'token-14', 'token-15']
+    await using scene = await tokenScene(tokens, 'token-15')
+    const outcomes: string[] = []
+    for (const _ of upTo(6)) outcomes.push((await scene.poll({ eager: false })).outcome)
+    expect(outcomes).toEqual(['failed', 'failed', 'failed', 'paused', 'paused', 'ok'])
+  })
+
   test('and cannot be had anew is told as that: the provider took the grant back (P078)', async () => {
     await using scene = await tokenScene(['old'], 'new')
     const tool = scene.path('get-token')
