@@ -40,8 +40,8 @@ export interface FingerprintedKey {
  *  this comparison. Nothing but `gone` changes the ledger. Memory grows with what it gave, not with the ledger. It looks at
  *  the ledger as it is at each call; to a poll nothing changes meanwhile but what it changes itself. */
 export interface Comparison extends AsyncDisposable {
-  /** What makes a long listing quick to compare: the first copies that are settled, never asked to be deleted and not recorded
-   *  as gone, in slices, mostly in the order in which they became known. Some may be left out; all of them where asking
+  /** What makes a long listing quick to compare: the first copies that are settled, without a deletion asked for or outstanding,
+   *  not recorded as gone, in slices, mostly in the order in which they became known. Some may be left out; all of them where asking
    *  `known` for so many `entries` costs less. */
   settled(which: Settled, entries: number): AsyncIterable<SettledColumns>
 
@@ -58,8 +58,8 @@ export interface Comparison extends AsyncDisposable {
   /** How many positions were seen. */
   readonly seen: number
 
-  /** How many messages are known and not recorded as gone, now, and how many of them were asked to be deleted in a session that
-   *  ended well. */
+  /** How many messages are known and not recorded as gone, now, and how many of them may be: they were asked to be deleted,
+   *  whatever was answered. */
   counts(): Promise<{ readonly present: number; readonly removed: number }>
   /** After a whole listing, once all that it shows was seen: the messages that it lacks are gone since now. `keep`: they are
    *  never to be forgotten, but for those that were asked to be deleted; see Ledger.forget. */

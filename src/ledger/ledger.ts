@@ -189,7 +189,8 @@ export interface Ledger extends AsyncDisposable {
   /** Their DELE was answered +OK and the session ended with QUIT. */
   deleted(lease: Lease, keys: readonly EntryKey[]): Promise<void>
 
-  /** Deletions that are wanted and did not happen, or no longer are. `deleted`, and going from the server, end one as well. */
+  /** Deletions that are wanted and did not happen, or no longer are. `deleted`, and going from the server, end one as well; of
+   *  what is gone none is noted. */
   noteDeletions(lease: Lease, notes: readonly DeletionNote[]): Promise<void>
 
   /** These messages destroyed a session when `command` was asked of them; a message that is not known is open then. Null: they

@@ -28,6 +28,7 @@ import { signIn } from './sign-in/sign-in.ts'
 import { Tally } from './tally.ts'
 import { Suspects } from './transfer/suspects.ts'
 import { transfer } from './transfer/transfer.ts'
+import { Undone } from './undone.ts'
 import type { AccountPoll, Visit } from './visit.ts'
 
 /** Never rejects: what went wrong is in the report. */
@@ -40,8 +41,10 @@ export async function pollAccount(account: Account, run: Run): Promise<AccountRe
     using leased = new LeasedRun(run, lease)
     const history = await History.open(account, lease, leased.run)
     if (await history.isPaused()) return tally.paused(history.record.error)
-    const poll: AccountPoll = { account, run: leased.run, lease, tally, history, suspects: new Suspects() }
+    const undone = new Undone(account.name)
+    const poll: AccountPoll = { account, run: leased.run, lease, tally, history, suspects: new Suspects(), undone }
     await inSessions(poll, (secret) => pollOnce(poll, secret))
+    await undone.settle(poll)
     await history.save(tally)
   } catch (error) {
     tally.fail(asPopfetchError(error))

@@ -31,19 +31,22 @@ export async function quit(
 }
 
 async function commit(removed: readonly Removable[], visit: Visit): Promise<Cut | null> {
-  const { lease, run, session, tally, suspects } = visit
+  const { lease, run, session, tally, suspects, undone } = visit
   // QUIT deletes: whoever has the account now may have other plans for its messages.
   lease.requireHeld()
   try {
     const reply = await session.quit()
     if (reply.status !== 'ok') {
-      tally.note(`QUIT was answered "${reply.text}": some messages may not have been removed`)
+      const text = `QUIT was answered "${reply.text}"`
+      tally.note(`${text}: some messages may not have been removed`)
+      await undone.note(removed, text, true, visit)
       return null
     }
   } catch (error) {
     if (removed.length > 0) {
       const { botched, brokenAt } = session
       const failure = asPopfetchError(error)
+      if (!run.signal.aborted) undone.doubt(removed, `the session ended before the deletion: ${failure.message}`)
       // Which of them ended the session, or whether QUIT did, the next session finds out, once (P159).
       if (botched === null || suspects.areDeletionsDoubtful || run.signal.aborted) throw failure
       const culprit = brokenAt?.verb === 'DELE' ? brokenAt.number : null
@@ -54,6 +57,18 @@ async function commit(removed: readonly Removable[], visit: Visit): Promise<Cut 
     return null
   }
   tally.deleted += removed.length
+  undone.done(removed)
   if (removed.length > 0) await run.ledger.deleted(lease, removed)
+  await noteKept(removed, visit)
   return null
+}
+
+/** What was told to go before, and was listed again, probably stays: that counts until a listing lacks it (P134). */
+async function noteKept(removed: readonly Removable[], { lease, run }: Visit): Promise<void> {
+  const kept = removed.flatMap(({ uidl, copy, known }) => {
+    const times = (known?.deletions ?? 0) + 1
+    const reason = `the server keeps it although it was deleted ${times} times`
+    return times === 1 ? [] : [{ key: { uidl, copy }, pending: { reason, tried: true } }]
+  })
+  if (kept.length > 0) await run.ledger.noteDeletions(lease, kept)
 }

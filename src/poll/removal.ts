@@ -2,7 +2,7 @@
 // more first: its number must still bring the header that was delivered (P098, P130). A message that is known only by the
 // name of a file in a Maildir is compared with that file (DESIGN 4.3).
 import { Spool } from '../deliver/spool.ts'
-import type { EntryKey } from '../ledger/ledger.ts'
+import type { EntryKey, KnownMessage } from '../ledger/ledger.ts'
 import type { PopfetchError } from '../errors.ts'
 import type { Session } from '../pop3/session.ts'
 import type { Reply } from '../pop3/wire/reply.ts'
@@ -31,6 +31,7 @@ const MOST_CAREFUL = 200
 
 export interface Removable extends EntryKey {
   readonly number: number
+  readonly known: KnownMessage | null
 }
 
 export interface Removed {
@@ -63,12 +64,13 @@ async function verified(deletions: readonly PlannedDeletion[], visit: Visit): Pr
   const proven = await compared(adopted, visit)
   const isProven = new Set(proven)
   const unproven = adopted.filter((deletion) => !isProven.has(deletion))
-  await note(unproven, 'no copy of it was found that could be compared with it: kept on the server', false, visit)
+  const unprovenBecause = 'no copy of it was found that could be compared with it: kept on the server'
+  await visit.undone.note(unproven, unprovenBecause, false, visit)
   return [...(await matching(known, visit)), ...proven]
 }
 
 async function send(removable: readonly Removable[], visit: Visit): Promise<Removed> {
-  const { lease, run, session, tally, suspects } = visit
+  const { lease, run, session, tally, suspects, undone } = visit
   lease.requireHeld()
   const { answers, last } = suspects.areDeletionsDoubtful
     ? await carefully(removable.slice(0, MOST_CAREFUL), session)
@@ -77,6 +79,7 @@ async function send(removable: readonly Removable[], visit: Visit): Promise<Remo
   if (botched !== null) {
     const culprit = last ?? brokenAt(removable, session)
     if (botched instanceof ExpiredToken || run.signal.aborted) throw botched
+    undone.doubt(removable, `the session ended before the deletion: ${botched.message}`)
     return { removed: [], cut: await cutByDeletion(culprit, botched, visit) }
   }
   const removed: Removable[] = []
@@ -89,7 +92,7 @@ async function send(removable: readonly Removable[], visit: Visit): Promise<Remo
   }
   for (const [text, messages] of refused) {
     tally.note(`the server refused to delete: "${text}"`)
-    await note(messages, `the server refused to delete it: "${text}"`, true, visit)
+    await undone.note(messages, `the server refused to delete it: "${text}"`, true, visit)
   }
   return { removed, cut: null }
 }
@@ -126,44 +129,29 @@ function brokenAt(removable: readonly Removable[], session: Session): Removable 
 }
 
 /** A DELE, or the QUIT behind it, ended the session and nothing was deleted: the next session finds out which it was (P159). */
-export async function cutByDeletion(culprit: EntryKey | null, error: PopfetchError, visit: Visit): Promise<Cut> {
-  const { lease, run, session, tally, suspects } = visit
+export async function cutByDeletion(culprit: Removable | null, error: PopfetchError, visit: Visit): Promise<Cut> {
+  const { lease, run, session, tally, suspects, undone } = visit
   suspects.doubtDeletions()
   if (culprit !== null) {
     await run.ledger.noteHarm(lease, [culprit], 'DELE')
-    await note([culprit], `DELE ended the session: ${error.message}`, true, visit)
+    await undone.note([culprit], `DELE ended the session: ${error.message}`, true, visit)
   }
   tally.note(`the server does not bear a deletion: ${error.message}`)
   const wasExpected = culprit !== null && suspects.isAlone(culprit)
   return { error, pipelined: session.pipelining, wasExpected }
 }
 
-/** Remembers why messages are still on the server that should have left it. */
-async function note(
-  messages: readonly EntryKey[],
-  reason: string,
-  tried: boolean,
-  { lease, run }: Visit,
-): Promise<void> {
-  if (messages.length === 0) return
-  await run.ledger.noteDeletions(
-    lease,
-    messages.map(({ uidl, copy }) => ({ key: { uidl, copy }, pending: { reason, tried } })),
-  )
-}
-
 /** Remembers what the server keeps although it was deleted again and again. It is reported once. */
 async function giveUp(deletions: readonly PlannedDeletion[], visit: Visit): Promise<void> {
-  const { lease, run, tally } = visit
+  const { lease, run } = visit
   const ignored = deletions.filter(({ known }) => known.deletions === MOST_DELETIONS)
   const reason = `the server keeps it although it was deleted ${MOST_DELETIONS} times: from now on it is asked once a day`
-  for (const { uidl, known } of ignored) {
-    const { from, subject } = known
-    tally.problem({ uidl, from, subject, kind: 'undeletable', reason })
-  }
   if (ignored.length > 0) await run.ledger.deleted(lease, ignored)
+  // Told now, though it was counted before.
+  const told = ignored.map(({ uidl, copy }) => ({ uidl, copy, known: null }))
+  await visit.undone.note(told, reason, true, visit)
   const again = deletions.filter(({ known }) => known.deletions > MOST_DELETIONS && known.deletion === null)
-  await note([...ignored, ...again], reason, false, visit)
+  await visit.undone.note(again, reason, false, visit)
 }
 
 /** Looks at each by TOP and, where that does not say that it is the same, at all of it (P158). */
@@ -172,7 +160,7 @@ async function matching(deletions: readonly PlannedDeletion[], visit: Visit): Pr
   const isWhole = ({ known }: PlannedDeletion): boolean =>
     compareSizes(known.listedBytes, known.receivedBytes ?? 0, history.sizes.exact) === 'agrees'
   const short = deletions.filter((deletion) => !isWhole(deletion))
-  await note(short, 'it came with another size than announced: kept on the server', false, visit)
+  await visit.undone.note(short, 'it came with another size than announced: kept on the server', false, visit)
   const whole = deletions.filter(isWhole)
   const headers = await looks.headers(whole)
   const same: PlannedDeletion[] = []
@@ -193,7 +181,7 @@ async function isProven(deletion: PlannedDeletion, header: Look | null, visit: V
   const { looks, lease, run, suspects } = visit
   const isHarmful = deletion.known.harm?.command === 'RETR'
   if (isHarmful && !suspects.isAlone(deletion)) {
-    await note(
+    await visit.undone.note(
       [deletion],
       'its header does not show that it is the same, and to retrieve it ended a session',
       false,
@@ -204,16 +192,21 @@ async function isProven(deletion: PlannedDeletion, header: Look | null, visit: V
   const look = await looks.whole(deletion).catch(async (error: unknown) => {
     if (error instanceof BrokenLook && error.verb === 'RETR') {
       await run.ledger.noteHarm(lease, [deletion], 'RETR')
-      await note([deletion], `a look at it before its deletion ended the session: ${error.message}`, false, visit)
+      await visit.undone.note(
+        [deletion],
+        `a look at it before its deletion ended the session: ${error.message}`,
+        false,
+        visit,
+      )
     }
     throw error
   })
   if (look === null) {
-    await note([deletion], 'the server does not show it, so it is not deleted on doubt', false, visit)
+    await visit.undone.note([deletion], 'the server does not show it, so it is not deleted on doubt', false, visit)
     return false
   }
   if (!isSame(deletion.known, look)) {
-    await note([deletion], ANOTHER_MESSAGE, false, visit)
+    await visit.undone.note([deletion], ANOTHER_MESSAGE, false, visit)
     return false
   }
   looks.settle(deletion)

@@ -9,6 +9,7 @@ import type { Looks } from './compare/looks.ts'
 import type { Run } from './run/run.ts'
 import type { Tally } from './tally.ts'
 import type { Suspects } from './transfer/suspects.ts'
+import type { Undone } from './undone.ts'
 
 /** One poll of one account. It takes several sessions where one does not do. */
 export interface AccountPoll {
@@ -22,6 +23,7 @@ export interface AccountPoll {
   /** What earlier polls left for this one, and what this one leaves for the next. */
   readonly history: History
   readonly suspects: Suspects
+  readonly undone: Undone
 }
 
 /** One session of a poll, signed in. */

@@ -80,17 +80,50 @@ test('no DELE goes out before the message is delivered, whatever else is on the 
   expect(deliveredAt).toEqual(upTo(20).map(() => 20))
 })
 
-test('a DELE that is refused is told of; the message is not fetched again and goes when it may (P131)', async () => {
+test('a DELE that is refused is told of once, by From and Subject, and counted; the message goes when it may (P131)', async () => {
   await using scene = await Scene.create()
   scene.account = ['delete: after-delivery']
   scene.fill(3)
   scene.server.faults.reply.set('DELE 2', '-ERR [SYS/PERM] Read-only mailbox')
-  expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 3, deleted: 2 })
-  expect(scene.notes.join('\n')).toContain('Read-only mailbox')
+  const reason = 'the server refused to delete it: "[SYS/PERM] Read-only mailbox"'
+  const named = { uidl: 'uid-1', from: 'Ada <ada@example.org>', subject: 'letter 1', kind: 'undeletable', reason }
+  expect(await scene.poll()).toMatchObject({
+    outcome: 'partial',
+    delivered: 3,
+    deleted: 2,
+    undeleted: 1,
+    problems: [named],
+  })
+  scene.server.faults.reply.set('DELE 1', '-ERR [SYS/PERM] Read-only mailbox')
+  expect(await scene.poll()).toMatchObject({ outcome: 'partial', deleted: 0, undeleted: 1, problems: [] })
   scene.server.faults.reply.clear()
-  expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 0, deleted: 1 })
+  expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 0, deleted: 1, undeleted: 0, problems: [] })
   expect(scene.subjects()).toEqual(upTo(3))
   expect(scene.left()).toEqual([])
+})
+
+test('QUIT that is refused, or not answered, leaves deletions outstanding until the next listing tells (P132–P135)', async () => {
+  for (const fault of ['refused', 'lost'] as const) {
+    await using scene = await Scene.create()
+    scene.account = ['delete: after-delivery']
+    scene.fill(3)
+    scene.server.faults.onCommand = (verb) => (verb !== 'QUIT' ? 'serve' : fault === 'refused' ? '-ERR disk' : 'reset')
+    expect(await scene.poll()).toMatchObject({ deleted: 0, undeleted: 3 })
+    expect(await scene.undeleted()).toEqual(scene.left())
+    scene.server.faults.onCommand = null
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', deleted: 3, undeleted: 0 })
+    expect(scene.left()).toEqual([])
+  }
+})
+
+test('a deletion that is not wanted any more is not outstanding (P131)', async () => {
+  await using scene = await Scene.create()
+  scene.account = ['delete: after-delivery']
+  scene.fill(2)
+  scene.server.faults.reply.set('DELE', '-ERR no')
+  expect(await scene.poll()).toMatchObject({ outcome: 'partial', undeleted: 2 })
+  scene.account = ['delete: never']
+  expect(await scene.poll()).toMatchObject({ outcome: 'ok', undeleted: 0 })
 })
 
 test('a deletion that was refused before is tried again, though another message ends every session (P131, P160)', async () => {
@@ -133,7 +166,8 @@ test('a server that keeps what it was told to delete is told five times, then a 
   scene.account = ['delete: after-delivery']
   scene.server.faults.ignoreDeletes = true
   scene.fill(1)
-  for (const _ of upTo(5)) expect(await scene.poll()).toMatchObject({ outcome: 'ok', deleted: 1, problems: [] })
+  for (const at of upTo(5))
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', deleted: 1, undeleted: at === 0 ? 0 : 1, problems: [] })
   expect(await scene.poll()).toMatchObject({ deleted: 0, problems: [{ uidl: 'uid-0', kind: 'undeletable' }] })
   expect(await scene.poll()).toMatchObject({ deleted: 0, problems: [], undeleted: 1 })
   // Once a day, without a word, and looked at before; when the server is mended it goes.

@@ -17,6 +17,11 @@ export async function recordListing(compared: ComparedListing, visit: Visit): Pr
     for (const entries of compared.seen()) await run.ledger.see(lease, entries.map(keyed))
     await run.ledger.start(lease, [])
   }
+  if (plan.reprieved.length > 0)
+    await run.ledger.noteDeletions(
+      lease,
+      plan.reprieved.map((key) => ({ key, pending: null })),
+    )
   await hold(plan.holds, visit)
   if (plan.withoutUidl > 0) tally.note(`${plan.withoutUidl} messages have no UIDL and show no header: left alone`)
   return plan.fetch
@@ -30,13 +35,17 @@ function keyed({ uidl, copy, sizeBytes }: Entry): { readonly key: EntryKey; read
  *  for long enough is forgotten. */
 async function noteAbsent(
   { plan, comparison, returned }: ComparedListing,
-  { lease, run, history }: Visit,
+  { lease, run, history, session }: Visit,
 ): Promise<void> {
   if (returned.length > 0) await run.ledger.returned(lease, returned)
-  const view = { listed: plan.listed, listedBefore: history.listedBefore, ...(await comparison.counts()) }
+  const counts = await comparison.counts()
+  // What was retrieved is not listed again there, until a person says so to the server (EXPIRE 0, P161).
+  const drops = session.capabilities.expireDays === 0
+  const removed = drops ? counts.present : counts.removed
+  const view = { listed: plan.listed, listedBefore: history.listedBefore, present: counts.present, removed }
   history.listed(plan.listed, isWhole(view))
   if (!isWhole(view)) return
-  if (comparison.seen < view.present) await comparison.gone(lease, { keep: mayBeWindow(view) })
+  if (comparison.seen < view.present) await comparison.gone(lease, { keep: drops || mayBeWindow(view) })
   const absence = forgettable(history.ages.agedMs)
   // Under new UIDs what is gone may be there again.
   if (absence === null || run.options.acceptNewIds) return

@@ -1,7 +1,7 @@
 // What differs between a listing and the ledger × policy × now → what to do. Pure. Takes the listing in batches, so that a
 // million known messages cost a count, not a million objects. The one rule: what is not clearly known is fetched, what is
 // not clearly delivered is not deleted.
-import type { Delivery, KnownMessage, Settled } from '../../ledger/ledger.ts'
+import type { Delivery, EntryKey, KnownMessage, Settled } from '../../ledger/ledger.ts'
 import { BitSet } from '../../bit-set.ts'
 
 export interface Policy {
@@ -60,6 +60,8 @@ export interface Plan {
   /** To be fetched too, but more than one session should carry. */
   readonly left: number
   readonly deletions: readonly PlannedDeletion[]
+  /** Their deletion was wanted once, and is not any more. */
+  readonly reprieved: readonly EntryKey[]
   readonly holds: readonly PlannedHold[]
   /** To be remembered as seen, and the account as started; null: it was started before. */
   readonly seen: Seen | null
@@ -104,6 +106,7 @@ export class Planner {
   readonly #fresh: PlannedFetch[] = []
   readonly #again: PlannedFetch[] = []
   readonly #deletions: PlannedDeletion[] = []
+  readonly #reprieved: EntryKey[] = []
   readonly #holds: PlannedHold[] = []
   readonly #seen = new BitSet()
   readonly #namelessSeen: Entry[] = []
@@ -171,6 +174,7 @@ export class Planner {
 
   #delivered(entry: Entry, known: KnownMessage): void {
     if (mayDelete(this.#policy.delete, known.firstSeenMs, this.#agedMs)) this.#deletions.push({ ...entry, known })
+    else if (known.deletion !== null) this.#reprieved.push({ uidl: entry.uidl, copy: entry.copy })
     this.#skipped++
   }
 
@@ -228,6 +232,7 @@ export class Planner {
       fetch: all.slice(0, Math.min(wanted, sessionLimit)),
       left: Math.max(0, wanted - sessionLimit),
       deletions: this.#deletions,
+      reprieved: this.#reprieved,
       holds: this.#holds,
       seen: this.#firstPoll ? { places: this.#seen, nameless: this.#namelessSeen } : null,
     }

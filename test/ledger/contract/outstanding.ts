@@ -78,6 +78,27 @@ export function outstanding(kind: Kind): void {
     await comparison.gone(lease, { keep: false })
     expect(await known(ledger, 'done')).toMatchObject({ deletion: null })
     expect((await ledger.records.unsettled()).get('a')?.undeleted).toBe(0)
+    await ledger.noteDeletions(lease, [{ key: key('done'), pending: { reason: 'refused', tried: true } }])
+    expect(await known(ledger, 'done')).toMatchObject({ deletion: null })
+  })
+
+  test('what was asked to be deleted in vain may be gone, and is no message that needs nothing', async () => {
+    const ledger = await freshLedger(kind)
+    const lease = await oneOfEach(ledger)
+    await using comparison = ledger.compare('a')
+    const settled = async (): Promise<string> => {
+      const uidls: Buffer[] = []
+      const all = { seenAfterMs: -Infinity, deliveredAfterMs: -Infinity }
+      for await (const slice of comparison.settled(all, 1000)) uidls.push(slice.uidls)
+      return Buffer.concat(uidls).toString('latin1')
+    }
+    expect(await settled()).toContain('done\n')
+    const { present } = await comparison.counts()
+    await ledger.noteDeletions(lease, [{ key: key('done'), pending: { reason: 'not shown', tried: false } }])
+    expect(await comparison.counts()).toEqual({ present, removed: 0 })
+    await ledger.noteDeletions(lease, [{ key: key('done'), pending: { reason: 'refused', tried: true } }])
+    expect(await comparison.counts()).toEqual({ present, removed: 1 })
+    expect(await settled()).not.toContain('done\n')
   })
 
   test('what destroyed a session is remembered of a message that was not known, too, and forgotten when asked', async () => {

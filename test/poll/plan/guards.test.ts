@@ -12,6 +12,7 @@ const plan: Plan = {
   fetch: [],
   left: 0,
   deletions: [],
+  reprieved: [],
   holds: [],
   seen: null,
 }

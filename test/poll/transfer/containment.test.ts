@@ -1,15 +1,12 @@
-/* oxlint-disable eslint/no-unmodified-loop-condition */
 // One message, one fault: each way in which a command about one message can fail × which message × pipelined or not × once or
 // always. One judgement: after a few polls all others are delivered and gone from the server.
-import { afterEach, describe, expect, test, vi } from 'vitest'
-import { setImmediate as turn } from 'node:timers/promises'
+import { describe, expect, test } from 'vitest'
 import type { Action } from '../../support/faults.ts'
+import { Patience } from '../patience.ts'
 import { Scene, letter, upTo } from '../scene.ts'
 
 const MESSAGES = 4
 const POLLS = 4
-/** A part of the 60 s after which a silent server is given up. */
-const STEP_MS = 5000
 
 const half = Buffer.from(`+OK ${letter(9).length} octets\r\n${letter(9).slice(0, 60)}`)
 
@@ -37,8 +34,6 @@ const failures: Readonly<Record<string, Action>> = {
   'a line that is too long': 'x'.repeat(10_000),
 }
 
-afterEach(() => void vi.useRealTimers())
-
 type Verb = 'RETR' | 'DELE' | 'TOP'
 
 interface Case {
@@ -58,22 +53,22 @@ class Mishap {
   readonly bad: string
   /** How often it failed. */
   failed = 0
-  readonly #hanging = new Set<number>()
+  readonly #patience: Patience
 
   constructor(scene: Scene, { at, pipelining }: Case) {
     this.scene = scene
+    this.#patience = new Patience(scene.server)
     this.bad = `uid-${at - 1}`
     scene.account = ['delete: after-delivery', pipelining ? 'pipelining: auto' : 'pipelining: off']
   }
 
   fail(verb: Verb, action: Action, always: boolean): void {
     const { faults } = this.scene.server
-    const hangs = action === 'stall' || (typeof action === 'object' && 'next' in action && action.next === 'stall')
-    faults.onCommand = (asked, args, { id }) => {
+    faults.onCommand = (asked, args, session) => {
       const message = this.scene.server.mailbox('alice').messages[Number(args.split(' ')[0]) - 1]
       if (asked !== verb || message?.uidl !== this.bad || (!always && this.failed > 0)) return 'serve'
       this.failed++
-      if (hangs) this.#hanging.add(id)
+      this.#patience.note(action, session)
       return action
     }
   }
@@ -81,17 +76,7 @@ class Mishap {
   /** Polls until only what may be left is left. Time passes only while the server hangs. */
   async poll(left: readonly string[]): Promise<void> {
     for (let polls = 0; polls < POLLS; polls++) {
-      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
-      const state = { isSettled: false }
-      const poll = this.scene.poll().finally(() => (state.isSettled = true))
-      while (!state.isSettled) {
-        const closed = this.scene.server.journal.of('close').map(({ session }) => session)
-        for (const session of closed) this.#hanging.delete(session)
-        if (this.#hanging.size > 0) vi.advanceTimersByTime(STEP_MS)
-        await turn()
-      }
-      vi.useRealTimers()
-      await poll
+      await this.#patience.wait(() => this.scene.poll())
       if (this.scene.left().length <= left.length) break
     }
   }

@@ -78,8 +78,10 @@ export class IdentityRows {
        WHERE account = ? AND deletions > 0 AND gone_since_ms IS NULL AND id > ? ORDER BY id LIMIT ${KEYS_PER_STATEMENT}`,
     )
     this.#removedCount = database.prepare(
-      `SELECT count(*) FROM message INDEXED BY message_removed
-       WHERE account = ? AND deletions > 0 AND gone_since_ms IS NULL`,
+      `SELECT (SELECT count(*) FROM message INDEXED BY message_removed
+         WHERE account = ?1 AND deletions > 0 AND gone_since_ms IS NULL)
+       + (SELECT count(*) FROM message INDEXED BY message_undeleted
+         WHERE account = ?1 AND deletion_wanted_ms IS NOT NULL AND deletion_tried > 0 AND deletions = 0)`,
     )
     this.#go = database.prepare(
       `UPDATE message SET gone_since_ms = ?1, deletion_wanted_ms = NULL, deletion_tried = NULL, deletion_reason = NULL,

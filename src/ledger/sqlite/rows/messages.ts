@@ -113,7 +113,8 @@ export class MessageRows {
     )
     this.#noteDeletion = database.prepare(
       `UPDATE message SET deletion_wanted_ms = iif(?1 IS NULL, NULL, coalesce(deletion_wanted_ms, ?2)),
-       deletion_tried = iif(?1 IS NULL, NULL, coalesce(deletion_tried, 0) + ?3), deletion_reason = ?1 WHERE id = ?4`,
+       deletion_tried = iif(?1 IS NULL, NULL, coalesce(deletion_tried, 0) + ?3), deletion_reason = ?1
+       WHERE id = ?4 AND (?1 IS NULL OR gone_since_ms IS NULL)`,
     )
     this.#noteHarm = database.prepare(
       `UPDATE message SET harm = iif(?1 IS NULL, NULL,

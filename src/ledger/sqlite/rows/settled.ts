@@ -39,6 +39,7 @@ export class SettledRows {
       `SELECT CAST(group_concat(uidl, x'0a') || x'0a' AS BLOB), json_group_array(id), json_group_array(coalesce(listed_bytes, -1))
        FROM message NOT INDEXED
        WHERE account = ?1 AND id > ?2 AND id <= ?3 AND copy = 0 AND gone_since_ms IS NULL AND deletions = 0
+         AND deletion_wanted_ms IS NULL
          AND ((state = ${SEEN} AND first_seen_ms > ?4) OR (state = ${DELIVERED} AND first_seen_ms > ?5))
          AND instr(uidl, x'0a') = 0`,
     )
