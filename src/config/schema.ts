@@ -87,6 +87,7 @@ function accountKeys(resolve: ResolvePath) {
       .enum(['implicit', 'starttls', 'none'])
       .default('implicit')
       .describe('implicit: from the first byte; starttls: STLS, mandatory; none: unencrypted'),
+    tlsName: value.orNull(value.host).describe('Name that the certificate must be for, where it is not host; SNI too'),
     ca: value
       .orNull(value.filePath(resolve))
       .describe('PEM file of the authorities to trust instead of those of the system'),
@@ -156,7 +157,7 @@ export function accountConflicts(written: Written): readonly Conflict[] {
   if (clientKey !== undefined && clientCert === undefined) {
     conflicts.push({ key: 'clientKey', expected: 'a clientCert with it' })
   }
-  for (const key of ['ca', 'pin', 'clientCert', 'clientKey']) {
+  for (const key of ['tlsName', 'ca', 'pin', 'clientCert', 'clientKey']) {
     if (written[key] !== undefined && tls === 'none') {
       conflicts.push({ key, expected: 'no such key with tls: none, where no certificate is seen' })
     }

@@ -14,6 +14,7 @@ describe('an account', () => {
       host: 'pop.example.net',
       port: 995,
       tls: 'implicit',
+      tlsName: null,
       ca: null,
       pin: null,
       clientCert: null,

@@ -8,10 +8,11 @@ import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import type { TlsFacts } from '../../src/pop3/network/tls-facts.ts'
 import { TlsSessions } from '../../src/pop3/network/tls-sessions.ts'
+import type { TlsOptions } from '../../src/pop3/network/trust.ts'
 import { ca, caFile, type CertificateKind, certificates } from '../support/certificates.ts'
 import { failure, open } from './sessions.ts'
 
-const none = { clientCert: null, clientKey: null }
+const none = { clientCert: null, clientKey: null, name: null }
 const trusting = { ca, pin: null, ...none }
 const pinning = (pin: string) => ({ ca: null, pin, ...none })
 
@@ -60,7 +61,7 @@ class Greeter implements AsyncDisposable {
     return (this.#server.address() as AddressInfo).port
   }
 
-  async visit(tls: typeof trusting | ReturnType<typeof pinning>, host = '127.0.0.1') {
+  async visit(tls: TlsOptions, host = '127.0.0.1') {
     await using session = await open(this, { tlsMode: 'implicit', tls, host })
     return session.tlsFacts
   }
@@ -97,7 +98,8 @@ describe('a TLS session', () => {
     await server.visit(trusting, 'localhost')
     await server.visit(pinning(certificates.good.pin))
     await server.visit({ ...trusting, ca: `${ca}\n` })
-    expect(server.resumed).toEqual([false, false, false, false])
+    await server.visit({ ...trusting, name: 'localhost' })
+    expect(server.resumed).toEqual([false, false, false, false, false])
   })
 
   it('does not get round a pin', async () => {
@@ -175,7 +177,7 @@ describe('an authority that only the system knows', () => {
       import { Session } from ${JSON.stringify(path.resolve('src/pop3/session.ts'))}
       const options = {
         host: '127.0.0.1', port: ${server.port}, timeoutMs: 10_000, tlsMode: 'implicit', proxy: null, pipelining: true,
-        tls: { ca: null, pin: null, clientCert: null, clientKey: null }, askCapabilities: true,
+        tls: { ca: null, pin: null, clientCert: null, clientKey: null, name: null }, askCapabilities: true,
         remembered: null, trace: null,
       }
       const visit = async () => {

@@ -9,10 +9,12 @@ import { alice, failure, open, signedIn } from './sessions.ts'
 /** A limit, not a sleep: what these tests wait for never comes. */
 const SHORT_MS = 150
 
-const anchors = { ca, pin: null, clientCert: null, clientKey: null }
+const anchors = { ca, pin: null, clientCert: null, clientKey: null, name: null }
 const implicit: Partial<SessionOptions> = { tlsMode: 'implicit' }
 const starttls: Partial<SessionOptions> = { tlsMode: 'starttls' }
-const pinned = (pin: string): Partial<SessionOptions> => ({ tls: { ca: null, pin, clientCert: null, clientKey: null } })
+const pinned = (pin: string): Partial<SessionOptions> => ({
+  tls: { ca: null, pin, clientCert: null, clientKey: null, name: null },
+})
 
 /** Neither a name nor a password, in the clear or as base64, in anything the server heard. */
 function expectNoCredential(heard: string): void {
@@ -92,7 +94,9 @@ describe('a certificate', () => {
     expect(messages.map((message) => message.replace(/^TLS with 127\.0\.0\.1 failed: /, ''))).toEqual([
       'its certificate has expired: its owner must renew it (CERT_HAS_EXPIRED)',
       "its certificate is not valid yet: is this machine's clock right? (CERT_NOT_YET_VALID)",
-      expect.stringMatching(/^its certificate is for another name \(.+\): use a host that it names$/),
+      expect.stringMatching(
+        /^its certificate is for another name \(.+\): use a host that it names, or set tlsName to one$/,
+      ),
       expect.stringMatching(
         /^its certificate has no host name in subjectAltName .*: its owner must renew it; until then set pin$/,
       ),
@@ -100,6 +104,20 @@ describe('a certificate', () => {
       expect.stringMatching(/^its certificate cannot be verified .+: set ca or pin \(UNABLE_/),
     ])
   })
+
+  it.each(['implicit', 'starttls'] as const)(
+    'that bears the name of tlsName is taken for it with %s, by whatever name the server is reached',
+    async (tlsMode) => {
+      await using server = await Pop3Server.start({ tls: tlsMode, certificate: 'wrong-host' })
+      server.mailbox('alice')
+      const named = (name: string): Partial<SessionOptions> => ({ tlsMode, tls: { ...anchors, name } })
+      await using session = await signedIn(server, named('elsewhere.example.org'))
+      expect(session.botched).toBeNull()
+      for (const name of ['else.example.org', '127.0.0.1', 'elsewhere.example.org.evil.example']) {
+        expect(await failure(signedIn(server, named(name)))).toMatchObject({ code: 'ERR_TLS' })
+      }
+    },
+  )
 
   it('of a private authority is refused without its file, also after a session that was pinned', async () => {
     await using server = await Pop3Server.start({ tls: 'implicit' })

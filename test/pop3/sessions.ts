@@ -14,7 +14,7 @@ export function optionsFor(server: { readonly port: number }, changes: Partial<S
   return {
     host: '127.0.0.1',
     port: server.port,
-    tls: { ca, pin: null, clientCert: null, clientKey: null },
+    tls: { ca, pin: null, clientCert: null, clientKey: null, name: null },
     proxy: null,
     // Generous, and never reached but by those tests that set their own.
     timeoutMs: 10_000,

@@ -1,5 +1,5 @@
-// A mail server of this machine that takes messages by LMTP (RFC 2033). How it delivers is in deliver/smtp/.
-// The one rule: LMTP does not leave this machine (D081, LMTP over a network).
+// A mail server that takes messages by LMTP (RFC 2033). How it delivers is in deliver/smtp/.
+// The one rule: without TLS, LMTP does not leave this machine and its private networks (D081, D123).
 import * as z from 'zod'
 import { isLocalPart, isUtf8Address } from '../../deliver/address.ts'
 import type { Sender } from '../../deliver/envelope.ts'
@@ -18,6 +18,9 @@ import {
   shownServer,
   withRecipients,
 } from './mail-server.ts'
+import { isPrivate } from '../../deliver/private-network.ts'
+import { parseHost } from '../values/host.ts'
+import { isIP } from 'node:net'
 import { cut, decode, parameters, parseServer, serverText, wrong } from './url.ts'
 
 /** RFC 2033 leaves it open and forbids 25; 24 is what IANA has for private mail systems. */
@@ -27,7 +30,9 @@ const schema = value.once((resolve) =>
   value
     .mapping({
       type: z.literal('lmtp'),
-      host: value.orNull(value.host).describe('This machine itself, such as 127.0.0.1; or a socket'),
+      host: value
+        .orNull(value.host)
+        .describe('This machine itself, a host of a private network, or, with tls, any other; or a socket'),
       port: value.orNull(value.port).describe(`${PORT} with host`),
       socket: value.orNull(value.filePath(resolve)).describe('Unix socket of the LMTP server'),
       ...session(resolve),
@@ -48,20 +53,33 @@ const schema = value.once((resolve) =>
     })),
 )
 
-/** RFC 2033 5 and 6: not over a network, and never at port 25. */
+/** RFC 2033 5 and 6: not over a public network, and never at port 25. A name is looked up when it is connected to. */
 function placeConflicts({ host, socket, port, ...written }: Written): readonly Conflict[] {
   if (socket === undefined) {
     const conflicts: Conflict[] = []
     if (host === undefined) conflicts.push({ key: 'socket', expected: 'the path of a Unix socket, or a host' })
-    else if (!isThisMachine(host)) {
-      conflicts.push({ key: 'host', expected: 'this machine itself (LMTP is not for networks): use smtp instead' })
+    else if (isPublic(host) && (written['tls'] ?? 'none') === 'none') {
+      const expected = 'an address of this machine or of a private network; or tls: starttls or implicit with it'
+      conflicts.push({ key: 'host', expected })
     }
     if (port === 25) conflicts.push({ key: 'port', expected: 'any but 25, which is for SMTP' })
     return conflicts
   }
-  return Object.entries({ host, port, tls: written['tls'], ca: written['ca'], pin: written['pin'] })
+  return Object.entries({
+    host,
+    port,
+    tls: written['tls'],
+    tlsName: written['tlsName'],
+    ca: written['ca'],
+    pin: written['pin'],
+  })
     .filter(([key, there]) => there !== undefined && !(key === 'tls' && there === 'none'))
     .map(([key]) => ({ key, expected: 'no such key beside a socket' }))
+}
+
+function isPublic(host: unknown): boolean {
+  const address = typeof host === 'string' ? (parseHost(host) ?? '') : ''
+  return isIP(address) !== 0 && !isThisMachine(address) && !isPrivate(address)
 }
 
 /** `PATH?to=…`: a Unix socket. */
@@ -84,7 +102,10 @@ export const lmtp = kind({
     },
   },
   usualName: 'lmtp',
-  conflicts: (written) => [...placeConflicts(written), ...serverConflicts(written, true)],
+  conflicts: (written) => [
+    ...placeConflicts(written),
+    ...serverConflicts(written, written['host'] === undefined || isThisMachine(written['host']), 'none'),
+  ],
   canonicalUrl(keys) {
     const { host, socketPath, tls } = keys
     const to = recipientsText(keys.to)
@@ -105,6 +126,6 @@ export const lmtp = kind({
     const description = `lmtp ${socketPath ?? `${host}:${port}`}`
     const place = { host, port, socketPath, description }
     // The mailbox is there: nobody sends it back for a loop.
-    return { ...(await serverSettings(config, opening)), ...place, protocol: 'lmtp', deliveredTo: 'keep' }
+    return { ...(await serverSettings(config, opening)), ...place, protocol: 'lmtp', deliveredTo: 'keep', helo: null }
   },
 })

@@ -17,6 +17,7 @@ export const session = value.once((resolve) => ({
   tls: value
     .orNull(z.enum(['starttls', 'implicit', 'none']))
     .describe('starttls, mandatory; implicit: from the first byte; none: the default for this machine itself'),
+  tlsName: value.orNull(value.host).describe('Name that the certificate must be for, where it is not host; SNI too'),
   ca: value
     .orNull(value.filePath(resolve))
     .describe('PEM file of the authorities to trust instead of those of the system'),
@@ -72,10 +73,15 @@ export function recipients<S extends z.ZodType<string, string>>(recipient: S) {
     .transform((to) => (typeof to === 'string' ? [to] : to))
 }
 
-/** The keys of a session and an envelope that do not go together. `local`: the server is this machine. */
-export function serverConflicts(written: Written, local: boolean): readonly Conflict[] {
+/** The keys of a session and an envelope that do not go together. `local`: the server is this machine. `usualTls`: where none is
+ *  written. */
+export function serverConflicts(
+  written: Written,
+  local: boolean,
+  usualTls: 'none' | 'starttls' = local ? 'none' : 'starttls',
+): readonly Conflict[] {
   const { user, password, token, to, auth, host } = written
-  const tls = written['tls'] ?? (local ? 'none' : 'starttls')
+  const tls = written['tls'] ?? usualTls
   const conflicts: Conflict[] = []
   const secret = token === undefined ? 'password' : 'token'
   if (user !== undefined && password === undefined && token === undefined) {
@@ -96,7 +102,7 @@ export function serverConflicts(written: Written, local: boolean): readonly Conf
       expected: 'starttls or implicit: a password goes without TLS only to this machine itself',
     })
   }
-  for (const key of ['ca', 'pin']) {
+  for (const key of ['tlsName', 'ca', 'pin']) {
     if (written[key] !== undefined && tls === 'none') {
       conflicts.push({ key, expected: 'no such key with tls: none, where no certificate is seen' })
     }

@@ -1,8 +1,9 @@
 // An SMTP server, to which messages are forwarded. How it delivers is in deliver/smtp/.
+import { isIP } from 'node:net'
 import * as z from 'zod'
 import { isUtf8Address } from '../../deliver/address.ts'
 import type { Sender } from '../../deliver/envelope.ts'
-import { isLoopback } from '../values/host.ts'
+import { isLoopback, parseHost } from '../values/host.ts'
 import * as value from '../values/values.ts'
 import { common, kind, plain } from './kind.ts'
 import {
@@ -21,6 +22,9 @@ import { parseServer, serverText } from './url.ts'
 
 const PORTS = { starttls: 587, implicit: 465, none: 25 } as const
 
+/** An address would have to be a literal, which popfetch says where nothing is written. */
+const name = value.parsed('a host name', (text) => (isIP(text.replace(/^\[|\]$/g, '')) === 0 ? parseHost(text) : null))
+
 const schema = value.once((resolve) =>
   value
     .mapping({
@@ -36,6 +40,7 @@ const schema = value.once((resolve) =>
         .describe(
           'A Delivered-To of the very recipient, which servers take for a loop and bounce: renamed to X-Delivered-To (rename), sent as it is (keep), or the message is held (hold)',
         ),
+      helo: value.orNull(name).describe('What popfetch calls itself in EHLO; its host name when it is not written'),
       ...common,
     })
     .transform(({ timeout, ...written }) => {

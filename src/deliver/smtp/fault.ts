@@ -14,6 +14,8 @@ export type Fault =
   | { readonly kind: 'timeout'; readonly text: string }
   /** We will not go on: what the server offers, or its certificate, is not what the configuration demands. */
   | { readonly kind: 'unfit'; readonly text: string }
+  /** Without TLS nothing may go there: it is on a public network (D123). */
+  | { readonly kind: 'public'; readonly text: string }
   /** Larger than the server says it takes. */
   | { readonly kind: 'size'; readonly text: string }
   /** Its bytes are such as the configuration does not send. */
@@ -46,15 +48,16 @@ export function notBegun(step: SmtpStep, fault: Fault, cause?: unknown): SmtpFai
   return new SmtpFailure(step, fault, { handed: false, begun: false, cause })
 }
 
-const KINDS: Readonly<Record<Exclude<Fault['kind'], 'content' | 'spool' | 'stopped'>, SmtpAnswer['kind']>> = {
-  reply: 'reply',
-  nonsense: 'nonsense',
-  cut: 'cut',
-  timeout: 'silence',
-  unfit: 'unfit',
-  size: 'size',
-  permission: 'permission',
-}
+const KINDS: Readonly<Record<Exclude<Fault['kind'], 'content' | 'spool' | 'stopped' | 'public'>, SmtpAnswer['kind']>> =
+  {
+    reply: 'reply',
+    nonsense: 'nonsense',
+    cut: 'cut',
+    timeout: 'silence',
+    unfit: 'unfit',
+    size: 'size',
+    permission: 'permission',
+  }
 
 /** What `failure` means for the mail. */
 export function conclude(
@@ -70,6 +73,9 @@ export function conclude(
     case 'spool':
       // Our own end: no sign of the destination.
       return concluded(handed ? 'LOST' : 'TEMP', 'ours', { counts: false })
+    case 'public':
+      // The configuration, or what a name means, must change.
+      return concluded('TLS', 'public network', { exit: 78 })
     case 'content':
       return concluded('FORM', 'ours', { wrap: 'form' })
     case 'reply':

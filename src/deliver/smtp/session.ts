@@ -302,7 +302,7 @@ function transportOptions(
     connection: socket,
     host: peer.host,
     port: peer.port,
-    name: greetingName(hostName, socket.localAddress),
+    name: peer.helo ?? greetingName(hostName, socket.localAddress),
     secure: peer.tls === 'implicit',
     secured: peer.tls === 'implicit',
     requireTLS: peer.tls === 'starttls',

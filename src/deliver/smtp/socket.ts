@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import * as net from 'node:net'
 import * as tls from 'node:tls'
 import { display } from '../../display.ts'
+import { isPrivate } from '../private-network.ts'
 import { checkServerIdentity } from '../../server-identity.ts'
 import { type Fault, notBegun } from './fault.ts'
 import type { SmtpLimits } from './limits.ts'
@@ -19,6 +20,10 @@ export interface Peer {
   readonly ca: Buffer | string | null
   /** SHA-256 of the leaf certificate, 64 hexadecimal digits; replaces chain, name and date checks. */
   readonly pin: string | null
+  /** The name that the certificate must bear, and SNI; null: `host`. */
+  readonly tlsName: string | null
+  /** What popfetch calls itself in EHLO and LHLO; null: this machine's name. */
+  readonly helo: string | null
 }
 
 /** How long one address may take before the next is tried; Node's own 250 ms aborts slow links. */
@@ -56,10 +61,8 @@ export async function dial(peer: Peer, limits: SmtpLimits, signal: AbortSignal):
   if (signal.aborted) stopped()
   try {
     await promise
-    // RFC 2033 5: LMTP has no business on a network, whatever a name turned out to mean (D081).
-    if (peer.protocol === 'lmtp' && !isLocal(socket, peer)) {
-      throw notBegun('connect', { kind: 'unfit', text: 'LMTP is spoken only with this machine itself' })
-    }
+    const fault = checkPlace(socket, peer)
+    if (fault !== null) throw notBegun('connect', fault)
     return socket
   } catch (error) {
     socket.destroy()
@@ -71,13 +74,14 @@ export async function dial(peer: Peer, limits: SmtpLimits, signal: AbortSignal):
   }
 }
 
-export function tlsOptions({ host, ca, pin }: Peer): tls.ConnectionOptions {
+export function tlsOptions({ host, ca, pin, tlsName }: Peer): tls.ConnectionOptions {
+  const name = tlsName ?? host
   return {
     secureContext: contextOf(pin === null ? ca : ''),
     // With a pin the certificate is compared in `checkPin`, before AUTH and MAIL.
     rejectUnauthorized: pin === null,
-    checkServerIdentity,
-    ...(net.isIP(host) === 0 ? { servername: host } : {}),
+    checkServerIdentity: (_, certificate) => checkServerIdentity(name, certificate),
+    ...(net.isIP(name) === 0 ? { servername: name } : {}),
   }
 }
 
@@ -93,6 +97,18 @@ export function checkPin(socket: net.Socket, pin: string | null): Fault | null {
 /** Nothing of what is said over it leaves this machine. */
 export function isLocal(socket: net.Socket | null, { socketPath }: Pick<Peer, 'socketPath'>): boolean {
   return socketPath !== null || /^(?:127\.|::1$|::ffff:127\.)/.test(socket?.remoteAddress ?? '')
+}
+
+/** RFC 2033 5: LMTP has no business on a public network, whatever a name turned out to mean (D081, D123). Null: it may be
+ *  spoken there. */
+export function checkPlace(
+  socket: net.Socket,
+  peer: Pick<Peer, 'host' | 'socketPath' | 'protocol' | 'tls'>,
+): Fault | null {
+  const address = socket.remoteAddress ?? ''
+  if (peer.protocol !== 'lmtp' || peer.tls !== 'none' || isLocal(socket, peer) || isPrivate(address)) return null
+  const place = `${peer.host} is ${address || 'elsewhere'}, on a public network`
+  return { kind: 'public', text: `${place}: LMTP goes there only with tls: starttls or implicit` }
 }
 
 const contexts = new Map<string, tls.SecureContext>()

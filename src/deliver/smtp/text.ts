@@ -79,6 +79,7 @@ function whatCame(tried: Tried): string {
     case 'permission':
       return `${doing(tried)}: ${said(fault.text)}`
     case 'size':
+    case 'public':
     case 'content':
     case 'spool':
       return said(fault.text)

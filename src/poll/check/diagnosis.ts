@@ -133,7 +133,11 @@ function wrongEndpoint(error: PopfetchError, account: Account, { endpoints }: Ev
 
 const DAY_MS = 86_400_000
 
-function untrusted(error: PopfetchError, { pin, host, ca }: Account, { certificate, nowMs }: Evidence): Advice {
+function untrusted(
+  error: PopfetchError,
+  { pin, host, tlsName, ca }: Account,
+  { certificate, nowMs }: Evidence,
+): Advice {
   if (pin !== null) {
     return {
       cause: 'the server has another certificate than the pinned one',
@@ -153,8 +157,8 @@ function untrusted(error: PopfetchError, { pin, host, ca }: Account, { certifica
   if (errnoOf(error.cause) === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     const names = certificate === null || certificate.names === '' ? '' : ` (${certificate.names})`
     return {
-      cause: `the certificate is for another name than ${host}`,
-      next: `set host to a name that it is for${names}`,
+      cause: `the certificate is for another name than ${tlsName ?? host}`,
+      next: `set host, or tlsName, to a name that it is for${names}`,
     }
   }
   const cause =

@@ -22,7 +22,7 @@ export async function connect(
   { log, signal, workarounds }: ConnectContext,
   remembered: Capabilities | null = null,
 ): Promise<Session> {
-  const { host, port, tls, timeoutMs, ca, pin, clientCert, clientKey, name } = account
+  const { host, port, tls, timeoutMs, ca, pin, clientCert, clientKey, tlsName, name } = account
   const [caPem, certPem, keyPem] = await Promise.all(
     [ca, clientCert, clientKey].map(async (file) => (file === null ? null : await pem(file, file === clientKey))),
   )
@@ -33,7 +33,7 @@ export async function connect(
       timeoutMs,
       tlsMode: tls,
       proxy: proxyOf(account),
-      tls: { ca: caPem ?? null, pin, clientCert: certPem ?? null, clientKey: keyPem ?? null },
+      tls: { ca: caPem ?? null, pin, clientCert: certPem ?? null, clientKey: keyPem ?? null, name: tlsName },
       pipelining: workarounds.pipelining && account.pipelining === 'auto',
       askCapabilities: workarounds.capabilities,
       remembered: workarounds.capabilities ? remembered : null,

@@ -97,7 +97,8 @@ export class Connection {
    *  connection may succeed. The connection is destroyed then. */
   async secureNow(signal: AbortSignal): Promise<TlsFacts> {
     const { host, port, timeoutMs } = this.#options
-    const { pin } = this.#options.tls
+    const { pin, name } = this.#options.tls
+    const certified = name ?? host
     const plain = this.#socket
     plain.pause()
     if (plain.readableLength > 0) {
@@ -109,7 +110,7 @@ export class Connection {
     plain.removeAllListeners('data')
     plain.removeAllListeners('end')
     plain.removeAllListeners('close')
-    const key = JSON.stringify([host, port, pin, trustKey(this.#options.tls)])
+    const key = JSON.stringify([host, port, certified, pin, trustKey(this.#options.tls)])
     const resumed = sessions.take(key)
     const secured = nodeTls().connect({
       socket: plain,
@@ -117,8 +118,8 @@ export class Connection {
       ...(resumed === null ? {} : { session: resumed.session }),
       // A pin replaces chain, name and date checks; it is compared below, before anything is sent.
       rejectUnauthorized: pin === null,
-      checkServerIdentity,
-      ...(net.isIP(host) === 0 ? { servername: host, host } : { host }),
+      checkServerIdentity: (_, certificate) => checkServerIdentity(certified, certificate),
+      ...(net.isIP(certified) === 0 ? { servername: certified, host } : { host }),
     })
     this.#socket = secured
     const tickets: Buffer[] = []

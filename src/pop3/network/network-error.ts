@@ -78,7 +78,7 @@ export function tlsError(cause: unknown, host: string, port: number): PopfetchEr
       )
     }
     return tlsFailure(
-      `TLS with ${host}:${port} failed: its certificate is for another name${names}: use a host that it names`,
+      `TLS with ${host}:${port} failed: its certificate is for another name${names}: use a host that it names, or set tlsName to one`,
       cause,
     )
   }

@@ -11,6 +11,8 @@ export interface TlsOptions {
   readonly pin: string | null
   readonly clientCert: string | null
   readonly clientKey: string | null
+  /** The name that the certificate must bear, and SNI; null: the host's. */
+  readonly name: string | null
 }
 
 /** Loaded at first use: Node then reads its authorities in a thread, 10 ms that a connection without TLS need not wait for. */

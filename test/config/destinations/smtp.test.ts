@@ -11,6 +11,7 @@ describe('an SMTP server', () => {
       host: 'mx.example.net',
       port: 587,
       tls: 'starttls',
+      tlsName: null,
       ca: null,
       pin: null,
       user: null,
@@ -24,9 +25,19 @@ describe('an SMTP server', () => {
       bareNewlines: 'fix',
       wrap: 'never',
       deliveredTo: 'rename',
+      helo: null,
       trace: true,
       label: false,
     })
+  })
+
+  test('calls itself by the name in helo, which is no address', async () => {
+    await using scene = await Scene.create()
+    const keys = 'type: smtp, host: mx.example.net, to: b@c.example'
+    expect(await scene.destination(`${keys}, helo: Mail.Example.net`)).toMatchObject({ helo: 'mail.example.net' })
+    for (const helo of ['192.0.2.1', '"[192.0.2.1]"', '"::1"', '"a b"', '"x\\r\\nQUIT"', '""']) {
+      await expect(scene.destination(`${keys}, helo: ${helo}`)).rejects.toMatchObject({ code: 'ERR_CONFIG' })
+    }
   })
 
   test.each([

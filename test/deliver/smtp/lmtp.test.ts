@@ -4,8 +4,10 @@ import { connect, createServer, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { isPrivate } from '../../../src/deliver/private-network.ts'
 import type { SmtpConfig } from '../../../src/deliver/smtp/smtp.ts'
-import { isLocal } from '../../../src/deliver/smtp/socket.ts'
+import { conclude, notBegun } from '../../../src/deliver/smtp/fault.ts'
+import { checkPlace, isLocal } from '../../../src/deliver/smtp/socket.ts'
 import type { Step } from '../../support/smtp-server.ts'
 import { attempt, destination, failure, heardBy, MAIL, message, never, outcome, scripted, sink } from './scene.ts'
 
@@ -125,6 +127,40 @@ describe('lmtp', () => {
   ])('a peer at %s, socket %s, is this machine itself: %s (D081)', (remoteAddress, socketPath, local) => {
     const socket = Object.defineProperty(new Socket(), 'remoteAddress', { value: remoteAddress })
     expect(isLocal(socket, { socketPath })).toBe(local)
+  })
+
+  test.each([
+    ['10.0.0.1', true],
+    ['172.16.0.1', true],
+    ['172.31.255.255', true],
+    ['192.168.9.9', true],
+    ['::ffff:192.168.9.9', true],
+    ['fd12::1', true],
+    ['172.32.0.1', false],
+    ['192.169.0.1', false],
+    ['169.254.0.1', false],
+    ['100.64.0.1', false],
+    ['fe80::1', false],
+    ['2001:db8::1', false],
+    ['', false],
+    ['no address', false],
+  ])('the address %s is of a private network: %s (D123)', (address, is) => {
+    expect(isPrivate(address)).toBe(is)
+  })
+
+  test('a name that turns out to be public is a matter of the configuration (D123)', () => {
+    const at = (remoteAddress: string): Socket =>
+      Object.defineProperty(new Socket(), 'remoteAddress', { value: remoteAddress })
+    const peer = { host: 'mail', socketPath: null, protocol: 'lmtp', tls: 'none' } as const
+    const fault = checkPlace(at('203.0.113.1'), peer)
+    if (fault === null) throw new Error('it was taken')
+    expect(fault.text).toMatch(/^mail is 203\.0\.113\.1, on a public network/)
+    const circumstances = { protocol: 'lmtp', ownSender: true, othersOpen: false, used: false, probe: null } as const
+    const answer = conclude(notBegun('connect', fault), circumstances)
+    expect([answer.conclusion, answer.scope, answer.exit]).toEqual(['TLS', 'destination', 78])
+    for (const address of ['127.0.0.1', '10.0.0.1']) expect(checkPlace(at(address), peer)).toBeNull()
+    expect(checkPlace(at('203.0.113.1'), { ...peer, tls: 'starttls' })).toBeNull()
+    expect(checkPlace(at('203.0.113.1'), { ...peer, protocol: 'smtp' })).toBeNull()
   })
 })
 

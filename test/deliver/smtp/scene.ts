@@ -33,6 +33,8 @@ export function destination(
     tls: 'none',
     ca: null,
     pin: null,
+    tlsName: null,
+    helo: null,
     user: null,
     secret: null,
     auth: 'auto',

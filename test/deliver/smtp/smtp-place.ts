@@ -54,6 +54,8 @@ class SmtpPlace implements Place {
         tls: 'none',
         ca: null,
         pin: null,
+        tlsName: null,
+        helo: null,
         user: null,
         secret: null,
         auth: 'auto',

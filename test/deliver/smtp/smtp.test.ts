@@ -19,6 +19,16 @@ import {
   sink,
 } from './scene.ts'
 
+test('EHLO has the name in helo', async () => {
+  const server = await scripted([
+    { send: '220 mx' },
+    { expect: 'EHLO mail.example.net' },
+    { send: '250 mx' },
+    { ignore: true },
+  ])
+  await destination(server.port, { helo: 'mail.example.net' }).ready(never)
+})
+
 describe('refusals', () => {
   test.each([
     ['rcpt', '550 5.1.1 no such user', 'RCPT temporary recipient 75'],

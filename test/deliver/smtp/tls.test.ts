@@ -35,6 +35,19 @@ describe('TLS', () => {
     },
   )
 
+  test.each(['implicit', 'starttls'] as const)(
+    'a certificate that bears the name of tlsName is taken with %s, and one that bears only the host is not',
+    async (tls) => {
+      const server = await sink({ tls, certificate: 'wrong-host' })
+      const named = destination(server.port, { tls, ca, tlsName: 'elsewhere.example.org' })
+      await named.deliver(attempt(), message(MAIL), never)
+      expect(server.messages).toHaveLength(1)
+      const other = await sink({ tls })
+      const smtp = destination(other.port, { tls, ca, tlsName: 'elsewhere.example.org' })
+      expect(outcome(await failure(smtp.ready(never)))).toBe('TLS temporary destination 76')
+    },
+  )
+
   test('without a ca of its own the system is trusted, which does not know ours', async () => {
     const server = await sink({ tls: 'implicit' })
     const smtp = destination(server.port, { tls: 'implicit', host: 'localhost' })
