@@ -1,0 +1,63 @@
+// One at a time over the processes of a machine, for what is not an account. The kernel frees the lock when its process dies. The
+// file is never removed: whoever removed it could take away a lock that somebody else has just got.
+import { setTimeout as delay } from 'node:timers/promises'
+import { DatabaseSync } from 'node:sqlite'
+import { isBusy } from './rows/fault.ts'
+
+const EVERY_MS = 50
+
+/** In this process SQLite must not have a file open twice: closing one descriptor drops the lock of the other. */
+const queues = new Map<string, Promise<void>>()
+
+export interface LockWait {
+  readonly limitMs: number
+  readonly signal: AbortSignal
+}
+
+/** The lock that this file is, for whoever disposes of it; null: somebody still had it when the time was over. Makes the file
+ *  where there is none. Rejects with the signal's reason, with the system's or SQLite's error. */
+export async function lockFile(path: string, { limitMs, signal }: LockWait): Promise<Disposable | null> {
+  const before = queues.get(path) ?? Promise.resolve()
+  const { promise: released, resolve: release } = Promise.withResolvers<void>()
+  const after = before.then(() => released)
+  queues.set(path, after)
+  const leave = (): void => {
+    release()
+    if (queues.get(path) === after) queues.delete(path)
+  }
+  try {
+    const end = performance.now() + limitMs
+    const inTime = await Promise.race([before.then(() => true), delay(limitMs, false, { signal, ref: false })])
+    const lock = inTime ? await taken(path, end, signal) : null
+    if (lock === null) {
+      leave()
+      return null
+    }
+    return {
+      [Symbol.dispose]() {
+        lock.close()
+        leave()
+      },
+    }
+  } catch (error) {
+    leave()
+    signal.throwIfAborted()
+    throw error
+  }
+}
+
+async function taken(path: string, endMs: number, signal: AbortSignal): Promise<DatabaseSync | null> {
+  for (;;) {
+    signal.throwIfAborted()
+    const database = new DatabaseSync(path, { timeout: 0 })
+    try {
+      database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
+      return database
+    } catch (error) {
+      database.close()
+      if (!isBusy(error)) throw error
+      if (performance.now() >= endMs) return null
+    }
+    await delay(EVERY_MS, undefined, { signal })
+  }
+}

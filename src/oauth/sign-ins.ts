@@ -1,0 +1,341 @@
+// The token that serves, or a new one. A renewal is noted durably before the provider is asked, and what it gives is durable before
+// it is used; so a kill in between is seen by the next poll, which asks once more with the token it has.
+import { createHash, randomBytes } from 'node:crypto'
+import { display } from '../display.ts'
+import { PopfetchError } from '../errors.ts'
+import { redactor } from '../redact.ts'
+import { meaningOf } from './answers.ts'
+import { type Granted, identityOf, Provider, Refused, scopesFor } from './client.ts'
+import { Http, RequestFailure } from './http.ts'
+import type { Client, SignInState, SignIns, Token, TokenRequest } from './oauth.ts'
+import type { SignInRecord } from './record.ts'
+import { Store, type StoreContext } from './store.ts'
+
+const MINUTE_MS = 60_000
+const DAY_MS = 86_400_000
+/** An access token serves until so long before it ends. */
+const SLACK_MS = MINUTE_MS
+/** A provider's answer takes 30 s at most, and discovery before it as long. */
+const LOCK_LIMIT_MS = 90_000
+/** An end is told so long ahead; of a client's secret, so long. */
+const ENDS_SOON_MS = 2 * DAY_MS
+const SECRET_ENDS_SOON_MS = 14 * DAY_MS
+
+export interface SignInsContext extends StoreContext {
+  /** Where the ledger is. */
+  readonly folder: string
+  readonly clients: ReadonlyMap<string, Client>
+  readonly nowMs: () => number
+  /** For tests: how long a provider may take. */
+  readonly limitMs?: number
+}
+
+export class KeptSignIns implements SignIns {
+  readonly #context: SignInsContext
+  readonly #store: Store
+  /** What could not be written: it is written before anything else. */
+  readonly #unwritten = new Map<string, SignInRecord>()
+  /** Metadata of issuers, for as long as this lives. */
+  readonly #providers = new Map<string, Provider>()
+
+  constructor(context: SignInsContext) {
+    this.#context = context
+    this.#store = new Store(context.folder, context)
+  }
+
+  async tokenFor(request: TokenRequest): Promise<Token> {
+    const client = this.#client(request.client)
+    request.signal.throwIfAborted()
+    const kept = this.#serving(await this.#store.read(client.name, request.user), client, request)
+    if (kept !== null) return kept
+    using lock = await this.#store.lock(client.name, request.user, LOCK_LIMIT_MS, request.signal)
+    if (lock === null) throw busy(client, request.user)
+    await this.#writeLeftOver(client.name, request.user)
+    const record = await this.#store.read(client.name, request.user)
+    // Another process may have renewed it meanwhile.
+    const renewed = this.#serving(record, client, request)
+    if (renewed !== null) return renewed
+    const fresh = await this.#renew(client, request.user, await this.#admitted(record, client, request))
+    request.signal.throwIfAborted()
+    return fresh
+  }
+
+  async state(client: string, user: string): Promise<SignInState> {
+    const record = await this.#store.read(client, user)
+    const configured = this.#context.clients.get(client)
+    const isOther = record !== null && configured !== undefined && record.identity !== identityOf(configured)
+    if (record === null || isOther) return { client, user, sinceMs: null, untilMs: null, state: 'none', error: null }
+    const { sinceMs, endsMs, ended } = record
+    const soon = endsMs !== null && endsMs - this.#context.nowMs() <= ENDS_SOON_MS
+    const state = ended !== null ? 'ended' : soon ? 'ends-soon' : 'ok'
+    return { client, user, sinceMs, untilMs: endsMs, state, error: ended?.message ?? null }
+  }
+
+  async mark(client: string, user: string): Promise<string | null> {
+    const record = await this.#store.read(client, user)
+    return record === null || record.ended !== null ? null : record.id
+  }
+
+  /** All that are kept, those of clients that are not configured any more among them. */
+  async kept(): Promise<readonly { readonly client: string; readonly user: string }[]> {
+    return (await this.#store.all()).map(({ client, user }) => ({ client, user }))
+  }
+
+  /** One line for each end that comes soon and of which nobody was told; from now on it counts as told. */
+  async endings(): Promise<readonly string[]> {
+    const lines: string[] = []
+    for (const record of await this.#store.all()) {
+      const { client, user, endsMs, ended } = record
+      const configured = this.#context.clients.get(client)
+      if (configured === undefined || ended !== null) continue
+      const nowMs = this.#context.nowMs()
+      const news: (readonly [number, string])[] = []
+      if (endsMs !== null && endsMs - nowMs <= ENDS_SOON_MS) {
+        news.push([endsMs, `the sign-in of ${display(user)} by ${client} ends ${dateText(endsMs)}: popfetch auth`])
+      }
+      const { secretEndsMs } = configured
+      if (secretEndsMs !== null && secretEndsMs - nowMs <= SECRET_ENDS_SOON_MS) {
+        news.push([
+          secretEndsMs,
+          `the client secret of ${client} ends ${dateText(secretEndsMs)}: make a new one at the provider`,
+        ])
+      }
+      const untold = news.filter(([end]) => !record.told.includes(end))
+      if (untold.length === 0) continue
+      if (
+        await this.#tell(
+          client,
+          user,
+          untold.map(([end]) => end),
+        )
+      )
+        lines.push(...untold.map(([, line]) => line))
+    }
+    return [...new Set(lines)]
+  }
+
+  async #tell(client: string, user: string, ends: readonly number[]): Promise<boolean> {
+    using lock = await this.#store.lock(client, user, MINUTE_MS, new AbortController().signal)
+    const record = lock === null ? null : await this.#store.read(client, user)
+    if (record === null || ends.every((end) => record.told.includes(end))) return false
+    await this.#store.write({ ...record, told: [...record.told, ...ends] })
+    return true
+  }
+
+  /** What a person has just signed in to. Durable when it resolves; an older sign-in is replaced. */
+  async keep(clientName: string, user: string, provider: Provider, granted: Granted): Promise<void> {
+    const client = this.#client(clientName)
+    using lock = await this.#store.lock(clientName, user, LOCK_LIMIT_MS, new AbortController().signal)
+    if (lock === null) throw busy(client, user)
+    this.#unwritten.delete(keyOf(clientName, user))
+    await this.#store.write(
+      this.#recordOf(blank(client, user, this.#context.nowMs()), provider, granted, this.#context.nowMs()),
+    )
+  }
+
+  /** Forgets a sign-in. Gives its tokens, to be revoked; null: there was none. Durable when it resolves. */
+  async forget(client: string, user: string): Promise<SignInRecord | null> {
+    using lock = await this.#store.lock(client, user, LOCK_LIMIT_MS, new AbortController().signal)
+    if (lock === null) throw busy({ name: client }, user)
+    const record = await this.#store.read(client, user)
+    this.#unwritten.delete(keyOf(client, user))
+    return (await this.#store.remove(client, user)) ? record : null
+  }
+
+  /** The provider of a client. Rejects with RequestFailure where its metadata cannot be had. */
+  async provider(name: string, signal: AbortSignal | null): Promise<Provider> {
+    const client = this.#client(name)
+    const known = this.#providers.get(name)
+    if (known !== undefined) return known
+    const { env, nowMs, limitMs } = this.#context
+    const http = new Http({ env, nowMs, ...(limitMs === undefined ? {} : { limitMs }) })
+    const provider = await Provider.open(client, http, signal)
+    this.#providers.set(name, provider)
+    return provider
+  }
+
+  #client(name: string): Client {
+    const client = this.#context.clients.get(name)
+    if (client !== undefined) return client
+    const text = `token: { oauth: ${display(name)} }: there is no such client in oauth:`
+    throw new PopfetchError('ERR_CONFIG', text, { scope: 'account', retry: 'never' })
+  }
+
+  /** The kept token, if it serves; null: it is to be renewed, or cannot be. */
+  #serving(record: SignInRecord | null, client: Client, { use, refused }: TokenRequest): Token | null {
+    if (record === null || record.ended !== null || record.identity !== identityOf(client)) return null
+    const { accessToken, obtainedMs, expiresMs, id } = record
+    if (accessToken === null || accessToken === refused || missingScopes(record, client, use).length > 0) return null
+    const nowMs = this.#context.nowMs()
+    // A clock that was set back must not make a token last (S030).
+    if (expiresMs - nowMs <= SLACK_MS || obtainedMs > nowMs + SLACK_MS) return null
+    redactor.add(accessToken, `the token of ${record.user}`)
+    return { token: accessToken, signIn: id }
+  }
+
+  /** The record from which a new token may be asked for. Rejects with ERR_AUTH when none may be. */
+  async #admitted(record: SignInRecord | null, client: Client, request: TokenRequest): Promise<SignInRecord> {
+    const { user, use } = request
+    const isOwn = client.flow === 'client-credentials'
+    const who = `${display(user)} by ${client.name}`
+    if (record === null || record.identity !== identityOf(client)) {
+      if (isOwn) return blank(client, user, this.#context.nowMs())
+      const why =
+        record === null ? 'nobody has signed in yet' : 'the sign-in that is kept belongs to another client or provider'
+      throw needsPerson(`getting a token for ${who}: ${why}: popfetch auth`)
+    }
+    if (record.ended !== null) {
+      const { why, message, clientMark } = record.ended
+      if (why === 'grant' || (await markOf(client)) === clientMark) throw needsPerson(message)
+    }
+    const missing = isOwn ? [] : missingScopes(record, client, use)
+    if (missing.length > 0) {
+      throw needsPerson(
+        `getting a token for ${who}: the sign-in is not for ${missing.map((scope) => display(scope)).join(', ')}: popfetch auth`,
+      )
+    }
+    if (record.refreshToken === null && !isOwn)
+      throw needsPerson(
+        `getting a token for ${who}: the provider gave no refresh token, and the access token has ended: popfetch auth`,
+      )
+    return record
+  }
+
+  /** Under the lock. */
+  async #renew(client: Client, user: string, record: SignInRecord): Promise<Token> {
+    // Before anything is noted: what fails here, fails before the provider could have acted.
+    const provider = await this.provider(client.name, null)
+    const { renewingMs, refreshToken } = record
+    const noted: SignInRecord = { ...record, ended: null, renewingMs: renewingMs ?? this.#context.nowMs() }
+    const isOwn = client.flow === 'client-credentials'
+    if (!isOwn) await this.#store.write(noted)
+    this.#context.step?.('noted')
+    const askedMs = this.#context.nowMs()
+    let granted: Granted
+    try {
+      granted =
+        refreshToken === null || isOwn ? await provider.clientCredentials() : await provider.refresh(refreshToken)
+    } catch (error) {
+      throw await this.#failed(error, { client, provider, user, noted, wasInterrupted: renewingMs !== null })
+    }
+    this.#context.step?.('answered')
+    const fresh = this.#recordOf(noted, provider, granted, askedMs)
+    try {
+      await this.#store.write(fresh)
+    } catch (error) {
+      this.#unwritten.set(keyOf(client.name, user), fresh)
+      throw error
+    }
+    return { token: granted.accessToken, signIn: fresh.id }
+  }
+
+  async #failed(error: unknown, { client, provider, user, noted, wasInterrupted }: Failed): Promise<unknown> {
+    const doing = `renewing the sign-in of ${display(user)} by ${client.name}`
+    if (error instanceof Refused) {
+      const meaning = meaningOf(error.refusal)
+      const told = provider.refusal(error.refusal, doing, wasInterrupted)
+      const ended =
+        meaning === 'grant' || meaning === 'client'
+          ? { why: meaning, message: told.message, clientMark: await markOf(client) }
+          : null
+      await this.#store.write({ ...noted, renewingMs: null, ended })
+      return told
+    }
+    // It may have been received: the next renewal has to know. What was not received leaves no trace.
+    const isHarmless = !(error instanceof RequestFailure) || error.harmless
+    if (isHarmless && !wasInterrupted) await this.#store.write({ ...noted, renewingMs: null })
+    if (!(error instanceof PopfetchError)) return error
+    const { code, message, retry, pauseMs, cause } = error
+    return new PopfetchError(code, `${doing}: ${message}${provider.http.clockText}`, {
+      scope: 'account',
+      retry,
+      pauseMs,
+      cause,
+    })
+  }
+
+  #recordOf(before: SignInRecord, provider: Provider, granted: Granted, askedMs: number): SignInRecord {
+    const { signInLifetimeMs, accessToken, refreshToken, lifetimeMs, person } = granted
+    return {
+      ...before,
+      refreshToken: refreshToken ?? before.refreshToken,
+      accessToken,
+      obtainedMs: askedMs,
+      expiresMs: askedMs + lifetimeMs,
+      scopes: before.scopes.length === 0 ? provider.scopes : before.scopes,
+      person: person ?? before.person,
+      endsMs: signInLifetimeMs === null ? before.endsMs : askedMs + signInLifetimeMs,
+      renewingMs: null,
+      ended: null,
+    }
+  }
+
+  /** Under the lock. */
+  async #writeLeftOver(client: string, user: string): Promise<void> {
+    const key = keyOf(client, user)
+    const left = this.#unwritten.get(key)
+    if (left === undefined) return
+    const now = await this.#store.read(client, user)
+    // Not over a sign-in that somebody made meanwhile.
+    if (now?.id === left.id) await this.#store.write(left)
+    this.#unwritten.delete(key)
+  }
+}
+
+interface Failed {
+  readonly client: Client
+  readonly provider: Provider
+  readonly user: string
+  readonly noted: SignInRecord
+  readonly wasInterrupted: boolean
+}
+
+function blank(client: Client, user: string, nowMs: number): SignInRecord {
+  return {
+    client: client.name,
+    user,
+    identity: identityOf(client),
+    id: randomBytes(8).toString('hex'),
+    sinceMs: nowMs,
+    refreshToken: null,
+    accessToken: null,
+    obtainedMs: nowMs,
+    expiresMs: 0,
+    scopes: [],
+    person: null,
+    endsMs: null,
+    renewingMs: null,
+    ended: null,
+    told: [],
+  }
+}
+
+function missingScopes({ scopes }: SignInRecord, client: Client, use: TokenRequest['use']): readonly string[] {
+  return client.flow === 'client-credentials' ? [] : scopesFor(client, use).filter((scope) => !scopes.includes(scope))
+}
+
+/** Enough to notice that the client was changed, too little to guess its secret from. */
+async function markOf(client: Client): Promise<number> {
+  const secret = (await client.clientSecret?.()) ?? (await client.certificate?.())?.certificate ?? ''
+  return createHash('sha256')
+    .update(`${identityOf(client)}\0${secret}`)
+    .digest()
+    .readUInt16BE(0)
+}
+
+function keyOf(client: string, user: string): string {
+  return `${client}\0${user}`
+}
+
+function needsPerson(message: string): PopfetchError {
+  return new PopfetchError('ERR_AUTH', message, { scope: 'account', retry: 'never' })
+}
+
+function busy({ name }: Pick<Client, 'name'>, user: string): PopfetchError {
+  const text = `getting a token for ${display(user)} by ${name}: another popfetch has been at it all the time: trying again later`
+  return new PopfetchError('ERR_TIMEOUT', text, { scope: 'account', retry: 'soon' })
+}
+
+function dateText(ms: number): string {
+  return `on ${new Date(ms).toISOString().slice(0, 16).replace('T', ' at ')} UTC`
+}
