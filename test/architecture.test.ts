@@ -78,12 +78,14 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   nodemailer: ['src/deliver/smtp/nodemailer.ts'],
   'postal-mime': ['src/poll/route/conditions.ts'],
   'p-queue': ['src/poll/run/concurrency.ts'],
+  oauth4webapi: ['src/oauth/'],
   pino: ['src/log.ts'],
   socks: ['src/pop3/network/proxy.ts'],
   'node:sqlite': ['src/ledger/'],
   'prom-client': ['src/daemon/http/metrics.ts'],
   'node:child_process': ['src/program.ts', 'src/daemon/detach.ts'],
-  'node:http': ['src/daemon/http/server.ts', 'src/pop3/network/proxy.ts'],
+  'node:http': ['src/daemon/http/server.ts', 'src/pop3/network/proxy.ts', 'src/oauth/'],
+  'node:https': ['src/oauth/http.ts'],
   'node:net': [
     'src/pop3/network/connection.ts',
     'src/deliver/smtp/socket.ts',
@@ -153,6 +155,7 @@ const OPENERS: Readonly<Record<string, string>> = {
   'src/ledger/sqlite/file.ts': 'looks at what own-file.ts has judged',
   'src/ledger/sqlite/migrations.ts': 'makes new files',
   'src/ledger/sqlite/backup.ts': 'makes new files',
+  'src/oauth/store.ts': 'makes new files, and reads through own-file.ts',
   'src/cli/open/new-file.ts': 'makes new files',
   'src/cli/commands/migrate/action.ts': 'writes to what own-file.ts has opened',
 }

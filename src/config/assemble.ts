@@ -3,6 +3,7 @@
 // The one rule: every part is looked at even when another is wrong, so that one report names all problems.
 import * as z from 'zod'
 import { display } from '../display.ts'
+import { SIGN_IN_PROVIDERS } from '../sign-in-providers.ts'
 import { mechanismNamed } from '../pop3/sign-in/mechanisms.ts'
 import { kindOf } from './destinations/destinations.ts'
 import { isLoopback } from './values/host.ts'
@@ -11,7 +12,10 @@ import { deliver } from './route.ts'
 import { holdsPassword } from './values/proxy.ts'
 import { account, accountConflicts, accountDefaults, top } from './schema.ts'
 import { NamedDestinations } from './named-destinations.ts'
+import { oauthClient, oauthConflicts, type OAuthClient } from './oauth/client.ts'
+import { signedInBy } from './oauth/sign-ins.ts'
 import { atOnce } from './turns.ts'
+import { nearest } from './values/nearest.ts'
 import { SECRET_KEYS, WITHOUT_COMPILING } from './values/values.ts'
 import { FIRST_OF, isWritten } from './values/written.ts'
 import type { Path, Problem } from './problem.ts'
@@ -27,7 +31,7 @@ export interface Assembled {
 
 /** Names of commands, of later versions too: `popfetch NAME` must always mean the account. */
 const COMMANDS = new Set(
-  'check migrate status state stop reload wake import init config completion poll help version'.split(' '),
+  'auth check migrate status state stop reload wake import init config completion poll help version'.split(' '),
 )
 
 /** `root`: the file's contents as plain values. */
@@ -49,6 +53,7 @@ export function* assembling(root: unknown, resolve: ResolvePath): Generator<void
     yield
   }
 
+  const oauth = clients(isWritten(written) ? written['oauth'] : undefined, resolve, problems)
   if (isWritten(defaults)) {
     const checked = accountDefaults(resolve).safeParse(defaults, WITHOUT_COMPILING)
     if (!checked.success) problems.push(...issueProblems(checked.error.issues, defaults, ['defaults']))
@@ -68,6 +73,7 @@ export function* assembling(root: unknown, resolve: ResolvePath): Generator<void
   if (isWritten(writtenAccounts) && Object.keys(writtenAccounts).length === 0) {
     problems.push({ path: ['accounts'], at: 'value', found: 'no account', expected: 'at least one' })
   }
+  problems.push(...unknownClients(accounts, destinations.byName, isWritten(written) ? written['oauth'] : undefined))
   if (!parsed.success || problems.length > 0) return { configuration: null, problems: withoutRepetition(problems) }
 
   const { state, concurrency, perHost, daemon, log } = parsed.data
@@ -76,6 +82,7 @@ export function* assembling(root: unknown, resolve: ResolvePath): Generator<void
     configuration: {
       accounts,
       destinations: destinations.byName,
+      oauth,
       statePath: state,
       concurrency,
       perHost,
@@ -105,7 +112,7 @@ export function findWrittenSecret(value: unknown, path: Path = []): Path | null 
 /** Accounts, destinations and defaults may be anything here: each of them is parsed on its own. */
 function topKeys(resolve: ResolvePath) {
   const defaults = z.record(z.string(), z.unknown(), { error: 'a mapping of account keys' }).optional()
-  return top(resolve, { account: z.unknown(), destination: z.unknown(), defaults })
+  return top(resolve, { account: z.unknown(), destination: z.unknown(), defaults, oauth: z.unknown() })
 }
 
 function withoutOwnKeys(root: Written): Written {
@@ -114,6 +121,52 @@ function withoutOwnKeys(root: Written): Written {
 
 function entries(value: unknown): readonly (readonly [string, unknown])[] {
   return isWritten(value) ? Object.entries(value) : []
+}
+
+/** The clients by name; a wrong one is left out. */
+function clients(written: unknown, resolve: ResolvePath, problems: Problem[]): ReadonlyMap<string, OAuthClient> {
+  const found = new Map<string, OAuthClient>()
+  for (const [name, keys] of entries(written)) {
+    const path = ['oauth', name]
+    if (!/^[A-Za-z0-9._-]{1,100}$/.test(name)) {
+      const expected = 'a name of letters, digits, ".", "_" and "-"'
+      problems.push({ path, at: 'key', found: `the name ${foundText(name, [])}`, expected })
+    }
+    const parsed = oauthClient(resolve).safeParse(keys, WITHOUT_COMPILING)
+    if (parsed.success) found.set(name, parsed.data)
+    else problems.push(...issueProblems(parsed.error.issues, keys, path))
+    if (isWritten(keys)) problems.push(...conflictProblems(oauthConflicts(keys), keys, path))
+  }
+  return found
+}
+
+/** Names of clients that are nowhere under `oauth`, and uses for which a provider gives no token. */
+function unknownClients(
+  accounts: readonly Account[],
+  destinations: Configuration['destinations'],
+  written: unknown,
+): readonly Problem[] {
+  const names = entries(written).map(([name]) => name)
+  return signedInBy({ accounts, destinations }).flatMap(({ kind, name, client, use }): Problem[] => {
+    const path = [`${kind}s`, name, 'token']
+    if (!names.includes(client)) {
+      const near = nearest(client, names)
+      const among = names.length === 0 ? 'a client under oauth' : `one of ${names.join(', ')}`
+      const expected = near === null ? among : `a known client: did you mean ${near}?`
+      return [{ path, at: 'value', found: `the client ${foundText(client, [])}`, expected }]
+    }
+    const keys = isWritten(written) && isWritten(written[client]) ? written[client] : {}
+    const known = typeof keys['provider'] === 'string' ? SIGN_IN_PROVIDERS[keys['provider']] : undefined
+    if (known === undefined || known.scopes[use].length > 0) return []
+    return [
+      {
+        path,
+        at: 'value',
+        found: `the client ${client}`,
+        expected: `another one: ${known.name} gives no token for ${use}`,
+      },
+    ]
+  })
 }
 
 interface AccountContext {

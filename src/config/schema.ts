@@ -3,11 +3,14 @@
 // The one rule: what comes out has no optional fields, and nobody else knows a default.
 import * as z from 'zod'
 import { PASSWORD_MECHANISMS, TOKEN_MECHANISMS } from '../pop3/sign-in/mechanisms.ts'
+import { isThisMachine } from './destinations/mail-server.ts'
 import { deliver, route } from './route.ts'
 import { destination } from './destinations/destinations.ts'
 import { parseDuration } from './values/quantity.ts'
 import { proxy } from './values/proxy.ts'
 import { daemon, poll } from './daemon.ts'
+import { oauthClient } from './oauth/client.ts'
+import type { OAuthClient } from './oauth/client.ts'
 import * as value from './values/values.ts'
 import type { RouteRule } from './route.ts'
 import type { DestinationConfig } from './destinations/destinations.ts'
@@ -33,7 +36,9 @@ export type FirstPolicy =
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error'
 
 type AccountKeys = Frozen<Omit<z.output<ReturnType<typeof account>>, 'deliver' | 'route'>>
-type TopKeys = Frozen<Omit<z.output<ReturnType<typeof top>>, 'accounts' | 'destinations' | 'defaults' | 'state'>>
+type TopKeys = Frozen<
+  Omit<z.output<ReturnType<typeof top>>, 'accounts' | 'destinations' | 'defaults' | 'oauth' | 'state'>
+>
 
 /** `deliver`: names of destinations, in the order written, without duplicates; also in each rule of `route`. */
 export type Account = AccountKeys & {
@@ -49,6 +54,8 @@ export interface Configuration extends TopKeys {
   readonly accounts: readonly Account[]
   /** By name. One written in place has its canonical URL for a name, a group its members (`first-of: a, b`). */
   readonly destinations: ReadonlyMap<string, DestinationConfig>
+  /** By name. */
+  readonly oauth: ReadonlyMap<string, OAuthClient>
   /** The ledger's file; absolute. */
   readonly statePath: string
   /** Sentences for a person at a terminal and `config check`; nothing that stops a poll. */
@@ -99,8 +106,10 @@ function accountKeys(resolve: ResolvePath) {
       .orNull(value.secret(resolve))
       .describe('Text, or where it is to be had; read just before each sign-in'),
     token: value
-      .orNull(value.secret(resolve))
-      .describe('OAuth 2.0 access token instead of a password; read again when it is refused or has run out'),
+      .orNull(value.token(resolve))
+      .describe(
+        'OAuth 2.0 access token instead of a password, or { oauth: NAME }: that of a sign-in (popfetch auth); read again when it is refused or has run out',
+      ),
     auth: z
       .enum(['auto', ...PASSWORD_MECHANISMS, ...TOKEN_MECHANISMS])
       .default('auto')
@@ -141,7 +150,7 @@ export function account(resolve: ResolvePath) {
 /** The keys that do not go together. Asked even if a key is wrong by itself, so that one report names everything. */
 export function accountConflicts(written: Written): readonly Conflict[] {
   const conflicts: Conflict[] = []
-  const { password, token, auth, clientCert, clientKey, tls } = written
+  const { password, token, auth, clientCert, clientKey, tls, host } = written
   if (password === undefined && token === undefined) {
     conflicts.push({ key: 'password', expected: 'a password, or a token' })
   }
@@ -156,6 +165,12 @@ export function accountConflicts(written: Written): readonly Conflict[] {
   }
   if (clientKey !== undefined && clientCert === undefined) {
     conflicts.push({ key: 'clientKey', expected: 'a clientCert with it' })
+  }
+  if (token !== undefined && tls === 'none' && !isThisMachine(host)) {
+    conflicts.push({
+      key: 'tls',
+      expected: 'implicit or starttls: a token goes without TLS only to this machine itself',
+    })
   }
   for (const key of ['tlsName', 'ca', 'pin', 'clientCert', 'clientKey']) {
     if (written[key] !== undefined && tls === 'none') {
@@ -175,14 +190,18 @@ export function accountDefaults(resolve: ResolvePath) {
 }
 
 /** The top level. The schemas of its parts are given: `z.unknown()` where each part is parsed on its own. */
-export function top<A extends z.ZodType, D extends z.ZodType, P extends z.ZodType>(
+export function top<A extends z.ZodType, D extends z.ZodType, P extends z.ZodType, O extends z.ZodType>(
   resolve: ResolvePath,
-  parts: { readonly account: A; readonly destination: D; readonly defaults: P },
+  parts: { readonly account: A; readonly destination: D; readonly defaults: P; readonly oauth: O },
 ) {
   return value.mapping({
     accounts: z.record(z.string(), parts.account, { error: 'a mapping of names to accounts' }),
     destinations: z.record(z.string(), parts.destination, { error: 'a mapping of names to destinations' }).default({}),
     defaults: parts.defaults,
+    oauth: z
+      .record(z.string(), parts.oauth, { error: 'a mapping of names to clients' })
+      .default({})
+      .describe('Clients by which popfetch signs in at providers (popfetch auth)'),
     state: value.orNull(value.filePath(resolve)).describe('File of the ledger, which remembers what was delivered'),
     concurrency: value.wholeNumber(1, 10_000).default(64).describe('Accounts polled at once'),
     perHost: value
@@ -207,6 +226,7 @@ export function jsonSchema(): object {
       account: accountDefaults(asWritten),
       destination: destination(asWritten),
       defaults: accountDefaults(asWritten).optional(),
+      oauth: oauthClient(asWritten),
     }),
     { io: 'input', unrepresentable: 'any' },
   )

@@ -5,14 +5,18 @@ import { formatDuration, formatSize } from './values/quantity.ts'
 import { proxyText } from './values/proxy.ts'
 import { kindOf } from './destinations/destinations.ts'
 import { listenText, pollText } from './daemon.ts'
+import { shownClient } from './oauth/client.ts'
 import { commandName, sourceKeys } from './values/secret.ts'
 import type { Account, Configuration, When } from './schema.ts'
 import type { Written } from './values/written.ts'
 
 export function asWritten(configuration: Configuration): Written {
-  const { accounts, destinations, statePath, concurrency, perHost, daemon, log } = configuration
+  const { accounts, destinations, oauth, statePath, concurrency, perHost, daemon, log } = configuration
   return {
     accounts: Object.fromEntries(accounts.map((account) => [account.name, accountKeys(account, destinations)])),
+    ...(oauth.size === 0
+      ? {}
+      : { oauth: Object.fromEntries([...oauth].map(([name, client]) => [name, withoutNull(shownClient(client))])) }),
     destinations: Object.fromEntries(
       [...destinations.values()].flatMap((target) =>
         target.type === FIRST_OF ? [] : [[target.name, withoutNull({ ...kindOf(target).show(target), name: null })]],

@@ -29,6 +29,16 @@ export interface Refusal {
   readonly description: string | null
 }
 
+/** A refusal in an answer of the provider, before it is known what it means for the sign-in. */
+export class Refused extends Error {
+  readonly refusal: Refusal
+
+  constructor(refusal: Refusal) {
+    super('the provider refused')
+    this.refusal = refusal
+  }
+}
+
 export function meaningOf({ error }: Refusal): Meaning {
   return MEANINGS.get(error) ?? 'refused'
 }

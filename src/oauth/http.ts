@@ -34,7 +34,7 @@ export class RequestFailure extends PopfetchError {
 export interface FetchOptions {
   readonly method: string
   readonly headers: Readonly<Record<string, string>>
-  readonly body?: unknown
+  readonly body?: undefined | string | URLSearchParams | null
 }
 
 interface Answer {
@@ -76,7 +76,7 @@ export class Http {
   ): Promise<Response> {
     const url = checkedUrl(href, 'the address')
     const peer = display(url.host)
-    const text = options.body === undefined || options.body === null ? null : String(options.body)
+    const text = options.body?.toString() ?? null
     // A chain that only the system knows is tried again with the system's authorities: nothing was sent until then.
     const trust = { ca: null, pin: null, clientCert: null, clientKey: null }
     const answer = await withTrust(trust, () => this.#ask(url, { ...options, body: text }, signal)).catch(

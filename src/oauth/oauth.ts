@@ -1,9 +1,10 @@
 // Signing in at a provider by OAuth 2.0, and access tokens for mail servers. This room knows nothing of mail: POP3, IMAP, SMTP
 // and the Gmail API only ask it for a token for a client, a user and a use.
 //
-// This file is the contract. client.ts: where a provider's endpoints are. http.ts: every request to a provider. answers.ts: what
-// an answer means, in words. store.ts: where sign-ins are kept, and the lock of each. sign-ins.ts: the token that serves, or a
-// new one. flows/: how a person signs in, device code or browser. sign-out.ts: revoking.
+// This file is the contract. client.ts: what follows from a client's configuration. http.ts: every request to a provider.
+// provider.ts: the requests of OAuth 2.0, with discovery.ts (endpoints), granted.ts (tokens), certificate.ts. answers.ts: refusals, in
+// words. record.ts, store.ts: what is kept, and where. sign-ins.ts: the token that serves, or a new one. flows/: how a person signs
+// in, by device code or by browser.
 //
 // The one rule: what a provider gives is durable before it is used. Whenever popfetch is killed, the next poll works without a
 // person, except where an answer was lost at a provider that ends a sign-in when an old refresh token comes again.

@@ -4,10 +4,12 @@ import { createHash, randomBytes } from 'node:crypto'
 import { display } from '../display.ts'
 import { PopfetchError } from '../errors.ts'
 import { redactor } from '../redact.ts'
-import { meaningOf } from './answers.ts'
-import { type Granted, identityOf, Provider, Refused, scopesFor } from './client.ts'
+import { meaningOf, Refused } from './answers.ts'
+import { identityOf, scopesFor } from './client.ts'
+import type { Granted } from './granted.ts'
 import { Http, RequestFailure } from './http.ts'
 import type { Client, SignInState, SignIns, Token, TokenRequest } from './oauth.ts'
+import type { Provider } from './provider.ts'
 import type { SignInRecord } from './record.ts'
 import { Store, type StoreContext } from './store.ts'
 
@@ -149,7 +151,9 @@ export class KeptSignIns implements SignIns {
     if (known !== undefined) return known
     const { env, nowMs, limitMs } = this.#context
     const http = new Http({ env, nowMs, ...(limitMs === undefined ? {} : { limitMs }) })
-    const provider = await Provider.open(client, http, signal)
+    // At first use: a poll with a token that serves loads nothing that speaks to providers.
+    const { Provider: AnyProvider } = await import('./provider.ts')
+    const provider = await AnyProvider.open(client, http, signal)
     this.#providers.set(name, provider)
     return provider
   }

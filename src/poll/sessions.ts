@@ -34,7 +34,10 @@ const MOST_BARREN = 12
 /** Does `session` with the account's secret until there is no more to do. Never rejects: what ended it is in the tally. */
 export async function inSessions(poll: AccountPoll, session: (secret: string) => Promise<SessionEnd>): Promise<void> {
   const { account, tally, history } = poll
-  const renewal = new TokenRenewal(account, { read: () => history.secret(), note: (text) => tally.note(text) })
+  const renewal = new TokenRenewal(account, {
+    read: (refused) => history.secret(refused),
+    note: (text) => tally.note(text),
+  })
   try {
     let barren = 0
     for (let secret: string | null = await history.secret(); ;) {

@@ -111,6 +111,7 @@ function configurationOf(directory: string, warnings: readonly string[]): Config
     file: join(directory, 'config.yaml'),
     accounts,
     destinations: new Map(),
+    oauth: new Map(),
     statePath: join(directory, 'state.db'),
     concurrency: 64,
     perHost: null,

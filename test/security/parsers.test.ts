@@ -95,8 +95,18 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/ledger/sqlite/rows/row.ts': own('the ledger, which is ours'),
   'src/ledger/sqlite/rows/settled.ts': own('a query of ours'),
   'src/migrate/resumption.ts': own('the ledger, which is ours'),
+  'src/oauth/answers.ts': { whose: 'providers', most: '1 MB, http.ts', deep: FLAT, growth: 'expressions' },
+  'src/oauth/granted.ts': {
+    whose: 'providers',
+    most: '1 MB, http.ts',
+    deep: 'as JSON.parse, which keeps no stack; only known keys are looked at',
+    growth: 'expressions',
+  },
+  'src/oauth/http.ts': { whose: 'providers', most: '1 MB', deep: FLAT, growth: 'expressions' },
+  'src/oauth/record.ts': own('sign-ins that we keep, 256 KiB'),
   'src/own-file.ts': own('a path'),
   'src/owners.ts': own('/proc and /etc'),
+  'src/poll/account/history.ts': own('a fact of our own ledger'),
   'src/poll/check/diagnosis.ts': config('320 characters'),
   'src/poll/route/conditions.ts': {
     whose: 'senders',
@@ -122,6 +132,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/setup/mpop/grammar.ts': old('mpoprc and its records'),
   'src/setup/mpop/mpop.ts': old('mpoprc and its records'),
   'src/setup/netrc.ts': old('.netrc'),
+  'src/sign-in-providers.ts': own('lists of ours'),
   'src/setup/words.ts': own('a list of ours'),
 }
 

@@ -8,9 +8,11 @@
 // Nobody else asks for a `type`: what a kind alone knows is a property here.
 import type * as z from 'zod'
 import type { DestinationSettings } from '../../deliver/index.ts'
+import type { SignIns } from '../../oauth/oauth.ts'
+import { useOf } from '../oauth/client.ts'
 import { resolveSecret } from '../values/secret.ts'
 import * as value from '../values/values.ts'
-import type { SecretSource } from '../values/secret.ts'
+import type { SecretSource, TokenSource } from '../values/secret.ts'
 import type { ResolvePath } from '../values/values.ts'
 import type { Conflict, Frozen, Written } from '../values/written.ts'
 
@@ -41,21 +43,38 @@ export interface Opening {
   /** The account whose mail goes there. */
   readonly account: string
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Where the token of a sign-in is to be had. */
+  readonly signIns: SignIns
 }
 
-/** Each source of a secret has a limit of its own, except a file on a network disk that does not answer. */
-const SECRET_LIMIT_MS = 60_000
+/** Each source of a secret has a limit of its own, except a file on a network disk that does not answer. The longest is that of
+ *  a token for which another process is asking. */
+const SECRET_LIMIT_MS = 120_000
 
-/** The secret of a destination as `settings` hands it on: read anew each time it is called, which rejects with ERR_SECRET;
- *  null: there is none. */
-export function secretReader(
-  { name, password, token }: { name: string; password: SecretSource | null; token: SecretSource | null },
-  { env }: Opening,
-): (() => Promise<string>) | null {
+/** The secret of a destination as `settings` hands it on: read anew each time it is called. `refused`: the one that the server has
+ *  just refused; of a sign-in another one is asked for then. Rejects with ERR_SECRET, and with the errors of oauth/oauth.ts. */
+export type SecretReader = (refused?: string) => Promise<string>
+
+interface SecretKeys {
+  readonly name: string
+  readonly type: string
+  readonly user: string | null
+  readonly password: SecretSource | null
+  readonly token: TokenSource | null
+}
+
+/** Null: the destination has no secret. */
+export function secretReader(config: SecretKeys, { env, signIns }: Opening): SecretReader | null {
+  const { name, type, user, password, token } = config
   const source = token ?? password
   if (source === null) return null
+  const limit = (): AbortSignal => AbortSignal.timeout(SECRET_LIMIT_MS)
+  if (source.kind === 'oauth') {
+    const asked = { client: source.client, user: user ?? '', use: useOf(type) }
+    return async (refused) => (await signIns.tokenFor({ ...asked, refused: refused ?? null, signal: limit() })).token
+  }
   const what = `the ${token === null ? 'password' : 'token'} of destination ${name}`
-  return () => resolveSecret(source, { env, signal: AbortSignal.timeout(SECRET_LIMIT_MS), what })
+  return () => resolveSecret(source, { env, signal: limit(), what })
 }
 
 /** `Keys`: what the schema makes of the written keys. None is absent, and nobody else knows a default. */

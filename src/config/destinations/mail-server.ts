@@ -8,7 +8,7 @@ import { isLoopback, parseHost } from '../values/host.ts'
 import { formatDuration } from '../values/quantity.ts'
 import { pem, sourceKeys } from '../values/secret.ts'
 import * as value from '../values/values.ts'
-import type { SecretSource } from '../values/secret.ts'
+import type { SecretSource, TokenSource } from '../values/secret.ts'
 import type { Conflict, Written } from '../values/written.ts'
 import { secretReader, type Opening, type ParsedUrl } from './kind.ts'
 import { wrong } from './url.ts'
@@ -25,7 +25,7 @@ export const session = value.once((resolve) => ({
   user: value.orNull(value.wireText('a user name')).describe('Name to sign in with'),
   password: value.orNull(value.secret(resolve)).describe('Text, or where it is to be had'),
   token: value
-    .orNull(value.secret(resolve))
+    .orNull(value.token(resolve))
     .describe('Access token of xoauth2 instead of a password; asked for again when it is refused'),
   auth: z
     .enum(['auto', 'plain', 'login', 'cram-md5', 'xoauth2'])
@@ -131,7 +131,7 @@ export function recipientsText(to: readonly string[]): string {
 /** What the schemas of both make of their keys. */
 interface ServerKeys {
   readonly password: SecretSource | null
-  readonly token: SecretSource | null
+  readonly token: TokenSource | null
   readonly ca: string | null
   readonly from: Sender
   readonly to: readonly string[]
@@ -155,10 +155,9 @@ export function addresses({ to, from }: ServerKeys): readonly string[] {
 }
 
 /** The settings that are the same for both: the account's name filled in, the certificate read. */
-export async function serverSettings<Keys extends ServerKeys & { readonly name: string }>(
-  config: Keys,
-  opening: Opening,
-) {
+export async function serverSettings<
+  Keys extends ServerKeys & { readonly name: string; readonly type: string; readonly user: string | null },
+>(config: Keys, opening: Opening) {
   const { account } = opening
   const { from, to, ca } = config
   return {

@@ -47,6 +47,9 @@ export type SecretSource =
   | { readonly kind: 'command'; readonly run: string | readonly string[] }
   | { readonly kind: 'credential'; readonly name: string }
 
+/** A token may also come from a sign-in at a provider: who has a token asks for it there, not here. */
+export type TokenSource = SecretSource | { readonly kind: 'oauth'; readonly client: string }
+
 /** Longer than any password or token, and no burden for memory. */
 export const SECRET_LIMIT_BYTES = 65_536
 
@@ -96,7 +99,7 @@ async function read(source: SecretSource, context: SecretContext): Promise<strin
 }
 
 /** A source as `config show` prints it, by the keys of the file. Nothing that may be secret is in it. */
-export function sourceKeys(source: SecretSource | null): Written | string | null {
+export function sourceKeys(source: TokenSource | null): Written | string | null {
   switch (source?.kind) {
     case undefined:
       return null
@@ -110,6 +113,8 @@ export function sourceKeys(source: SecretSource | null): Written | string | null
       return { command: commandName(source.run) }
     case 'credential':
       return { credential: source.name }
+    case 'oauth':
+      return { oauth: source.client }
   }
 }
 

@@ -9,7 +9,7 @@ import { parseHost } from './host.ts'
 import { expandAccount, hasUnknownPlaceholder } from './address.ts'
 import { formatDuration, formatSize, parseDuration, parseSize } from './quantity.ts'
 import { SecretText } from './secret.ts'
-import type { SecretSource } from './secret.ts'
+import type { SecretSource, TokenSource } from './secret.ts'
 
 /** Makes a path as written absolute: relative to the configuration file, `~` expanded. */
 export type ResolvePath = (text: string) => string
@@ -156,23 +156,35 @@ const SECRET = 'text, { env: NAME }, { file: PATH }, { command: COMMAND } or { c
 export const SECRET_KEYS: ReadonlySet<string> = new Set(['password', 'token', 'httpToken', 'clientSecret'])
 
 /** Where a secret comes from. It is read later: see secret.ts. */
-export const secret = once((resolve) => {
+function secretForms(resolve: ResolvePath) {
   const word = z.string().min(1)
-  return z.union(
+  return [
+    wireText('text').transform((text): SecretSource => new SecretText(text)),
+    z
+      .strictObject({ env: z.string().regex(/^[A-Za-z_]\w*$/) })
+      .transform(({ env }): SecretSource => ({ kind: 'env', name: env })),
+    z.strictObject({ file: filePath(resolve) }).transform(({ file }): SecretSource => ({ kind: 'file', path: file })),
+    z
+      .strictObject({ command: z.union([word, z.tuple([word], z.string())]) })
+      .transform(({ command }): SecretSource => ({ kind: 'command', run: command })),
+    z
+      // A name, not a path: it must stay within the directory of credentials.
+      .strictObject({ credential: z.string().regex(/^(?!\.\.?$)[^/\0]+$/) })
+      .transform(({ credential }): SecretSource => ({ kind: 'credential', name: credential })),
+  ] as const
+}
+
+export const secret = once((resolve) => z.union(secretForms(resolve), { error: SECRET }))
+
+/** A token, which may also be that of a sign-in by a client of `oauth:`. */
+export const token = once((resolve) =>
+  z.union(
     [
-      wireText('text').transform((text): SecretSource => new SecretText(text)),
+      ...secretForms(resolve),
       z
-        .strictObject({ env: z.string().regex(/^[A-Za-z_]\w*$/) })
-        .transform(({ env }): SecretSource => ({ kind: 'env', name: env })),
-      z.strictObject({ file: filePath(resolve) }).transform(({ file }): SecretSource => ({ kind: 'file', path: file })),
-      z
-        .strictObject({ command: z.union([word, z.tuple([word], z.string())]) })
-        .transform(({ command }): SecretSource => ({ kind: 'command', run: command })),
-      z
-        // A name, not a path: it must stay within the directory of credentials.
-        .strictObject({ credential: z.string().regex(/^(?!\.\.?$)[^/\0]+$/) })
-        .transform(({ credential }): SecretSource => ({ kind: 'credential', name: credential })),
+        .strictObject({ oauth: z.string().min(1).max(100) })
+        .transform(({ oauth }): TokenSource => ({ kind: 'oauth', client: oauth })),
     ],
-    { error: SECRET },
-  )
-})
+    { error: SECRET.replace(' or {', ', { oauth: NAME } or {') },
+  ),
+)

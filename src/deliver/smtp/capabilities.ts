@@ -19,7 +19,7 @@ export interface SignIn {
   readonly user: string
   readonly auth: Auth
   /** The password, or the token of xoauth2. Called just before each sign-in. */
-  readonly secret: () => Promise<string>
+  readonly secret: (refused?: string) => Promise<string>
 }
 
 /** The mechanism to sign in with, or why there is none: a configured user always signs in (D050). `auto` never picks

@@ -205,7 +205,7 @@ export class SmtpSession {
       } catch (error) {
         // The token may have expired: try once more if asking for it again gives another one.
         const again = method === 'XOAUTH2' && tries === 1 && this.alive && this.#conversation.replies.refusal !== null
-        const newer = again ? await this.#secret(secret, signal) : pass
+        const newer = again ? await this.#secret(() => secret(pass), signal) : pass
         if (newer === pass) throw error
         pass = newer
       }

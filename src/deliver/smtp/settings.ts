@@ -6,7 +6,7 @@ import type { Peer } from './socket.ts'
 export interface SmtpConfig extends Peer {
   readonly user: string | null
   /** The password, or the token of xoauth2. Called just before each sign-in; null when there is no user. */
-  readonly secret: (() => Promise<string>) | null
+  readonly secret: ((refused?: string) => Promise<string>) | null
   readonly auth: Auth
   readonly to: readonly string[]
   readonly from: Sender

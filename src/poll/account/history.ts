@@ -1,6 +1,7 @@
 // What earlier polls of an account left for this one, and what this one leaves for the next: facts about the server, the
 // clock by which messages age, how the poll went. Written once, at the end.
 import { showsWhatItHas } from '../../config/destinations/destinations.ts'
+import { signInsOf } from '../../config/oauth/sign-ins.ts'
 import type { Account } from '../../config/schema.ts'
 import { asPopfetchError, PopfetchError } from '../../errors.ts'
 import type { Standing } from '../../deliver/destination.ts'
@@ -82,12 +83,28 @@ export class History {
     const { record } = this
     if (this.#run.options.eager || !isPaused(record, this.#run.nowMs())) return false
     if (record.refusals === 0) return true
+    if (this.#account.token?.kind === 'oauth') return !(await this.#isNewSignIn())
     // A refused password that was changed meanwhile is worth a try at once (N010).
     this.#unused = await this.#readSecret().catch(() => null)
     if (this.#unused === null) return true
     return this.#tokenMark === null
       ? this.#secretMark === record.secretMark
       : !(await this.#isNewToken(this.#tokenMark))
+  }
+
+  /** Has somebody signed in since the token was refused? Makes no request. */
+  async #isNewSignIn(): Promise<boolean> {
+    const signIn = await this.#signIn().catch(() => null)
+    const { salt } = this.record.facts
+    return signIn !== null && (salt === undefined || secretMark(salt, signIn) !== this.record.secretMark)
+  }
+
+  /** What tells one sign-in at the provider from another; null: there is none. */
+  async #signIn(): Promise<string | null> {
+    const { token, user } = this.#account
+    if (token?.kind !== 'oauth') return null
+    const { configuration, env } = this.#run
+    return await signInsOf(configuration, env).mark(token.client, user)
   }
 
   /** Is the token that the command prints now another one than was refused (N042)? */
@@ -101,20 +118,21 @@ export class History {
     return isNews
   }
 
-  /** The account's secret, read anew each time. Rejects with ERR_SECRET. */
-  async secret(): Promise<string> {
-    const secret = this.#unused ?? (await this.#readSecret())
+  /** The account's secret, read anew each time; `refused`: another token than this one. Rejects with ERR_SECRET, ERR_AUTH. */
+  async secret(refused: string | null = null): Promise<string> {
+    const secret = this.#unused ?? (await this.#readSecret(refused))
     this.#unused = null
     return secret
   }
 
-  async #readSecret(): Promise<string> {
-    const secret = await accountSecret(this.#account, this.#run)
+  async #readSecret(refused: string | null = null): Promise<string> {
+    const secret = await accountSecret(this.#account, this.#run, refused)
     const salt = this.record.facts['salt'] ?? newIntent()
     this.#facts['salt'] = salt
     // Refused tokens of a command are counted together, whichever they are (N009).
     const isPrinted = this.#account.token?.kind === 'command'
-    this.#secretMark = secretMark(salt, isPrinted ? 'token' : secret)
+    // A token that was renewed belongs to the same sign-in.
+    this.#secretMark = secretMark(salt, isPrinted ? 'token' : ((await this.#signIn()) ?? secret))
     this.#tokenMark = isPrinted ? secretMark(salt, secret) : null
     return secret
   }

@@ -102,7 +102,7 @@ class Check {
 
   async #signIn(context: ConnectContext): Promise<Session> {
     const account = this.#account
-    const read = (): Promise<string> => accountSecret(account, this.#run)
+    const read = (refused: string | null = null): Promise<string> => accountSecret(account, this.#run, refused)
     const renewal = new TokenRenewal(account, {
       read,
       note: (value) => this.#findings.push({ name: 'token', value }),

@@ -6,6 +6,7 @@ import { hostname } from 'node:os'
 import path from 'node:path'
 import { kindOf } from '../../config/destinations/destinations.ts'
 import type { Account, Configuration, DestinationConfig } from '../../config/schema.ts'
+import { signInsOf } from '../../config/oauth/sign-ins.ts'
 import { stateFolder } from '../../config/paths.ts'
 import { namesAccount } from '../../config/values/address.ts'
 import { FIRST_OF } from '../../config/values/written.ts'
@@ -15,6 +16,7 @@ import { firstOf } from '../../deliver/first-of.ts'
 import { openDestination, placeOf } from '../../deliver/index.ts'
 import { Reserve } from '../../deliver/disk/reserve.ts'
 import { sweepSpool } from '../../deliver/spool.ts'
+import type { SignIns } from '../../oauth/oauth.ts'
 import { asPopfetchError, DeliveryError, type PopfetchError } from '../../errors.ts'
 import { secretMark } from '../rests/secret-mark.ts'
 
@@ -113,9 +115,10 @@ export class Destinations implements AsyncDisposable {
       spoolDirectory: this.spoolDirectory,
       env: this.#env,
     }
-    const opening = { account: account.name, env: this.#env }
+    const opening = { account: account.name, env: this.#env, signIns: signInsOf(this.#configuration, this.#env) }
     const settings = await kindOf(config).settings(config, opening)
-    const secret = 'secret' in settings ? settings.secret : null
+    const { signIns } = opening
+    const secret = secretOf(config, 'secret' in settings ? settings.secret : null, signIns)
     const mintsTokens = 'token' in config && config.token?.kind === 'command'
     const destination = await openDestination(settings, context)
     return { destination, key: placeOf(settings), hasNext: false, secret, mintsTokens }
@@ -140,6 +143,18 @@ export class Destinations implements AsyncDisposable {
 }
 
 const NO_SECRET = { secret: null, mintsTokens: false }
+
+/** By what a changed secret is noticed: of a sign-in, by which it is, and not by its token, which is renewed. */
+function secretOf(
+  config: DestinationConfig,
+  secret: (() => Promise<string>) | null,
+  signIns: SignIns,
+): (() => Promise<string>) | null {
+  const token = 'token' in config ? config.token : null
+  if (token?.kind !== 'oauth' || !('user' in config)) return secret
+  const user = config.user ?? ''
+  return async () => (await signIns.mark(token.client, user)) ?? ''
+}
 
 function goneError(name: string): DeliveryError {
   return new DeliveryError(

@@ -5,8 +5,9 @@ import { PopfetchError } from '../../errors.ts'
 import { ExpiredToken } from '../../pop3/wire/reply-error.ts'
 
 export interface TokenRenewalContext {
-  /** Reads the token anew: a command runs again. Rejects with ERR_SECRET. */
-  readonly read: () => Promise<string>
+  /** Reads the token anew: a command runs again, a provider is asked for another one than was refused. Rejects with ERR_SECRET,
+   *  ERR_AUTH. */
+  readonly read: (refused: string) => Promise<string>
   readonly note: (text: string) => void
 }
 
@@ -26,7 +27,7 @@ export class TokenRenewal {
   async renew(token: string, error: unknown, delivered: number): Promise<string> {
     if (this.#account.token === null || !isAboutToken(error) || delivered <= this.#deliveredThen) throw error
     this.#deliveredThen = delivered
-    const fresh = await this.#context.read()
+    const fresh = await this.#context.read(token)
     if (fresh === token) throw error
     const why = error instanceof ExpiredToken ? 'has run out' : 'was refused'
     this.#context.note(`the token ${why}: going on with a fresh one`)

@@ -1,4 +1,5 @@
 // What every kind of destination promises (kind.ts), asked of each of them with an example. A new kind adds one line here.
+import { KeptSignIns } from '../../../src/oauth/sign-ins.ts'
 import { describe, expect, test } from 'vitest'
 import {
   destination,
@@ -47,6 +48,9 @@ test('every kind of the table has its examples here', () => {
   expect(kindWritten({ type: 'constructor' })).toBeNull()
 })
 
+/** No example has the token of a sign-in. */
+const NO_SIGN_INS = new KeptSignIns({ folder: '/nowhere', clients: new Map(), env: {}, nowMs: Date.now })
+
 describe.each(Object.entries(EXAMPLES))('%s', (type, [written, otherWritten]) => {
   const keys = keysOf(type, written)
   const kind = kindOf(keys)
@@ -86,7 +90,7 @@ describe.each(Object.entries(EXAMPLES))('%s', (type, [written, otherWritten]) =>
 
   test('is opened for an account, whose name is filled in', async () => {
     const config = { ...keys, name: 'd' }
-    const settings = await kind.settings(config, { account: 'old-isp', env: {} })
+    const settings = await kind.settings(config, { account: 'old-isp', env: {}, signIns: NO_SIGN_INS })
     expect(JSON.stringify(settings)).not.toContain('{account}')
     await using opened = await openDestination(settings, CONTEXT)
     expect(opened.description).toMatch(new RegExp(`^${type} `))

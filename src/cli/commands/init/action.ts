@@ -7,7 +7,7 @@ import { Answers } from '../../terminal/answers.ts'
 import { terminalDialogue, type Dialogue } from '../../terminal/dialogue.ts'
 import { abortedByPerson } from '../../command-errors.ts'
 import { EXIT_OK } from '../../exit.ts'
-import { accountOf, initText, type Mailbox } from './new-account.ts'
+import { accountOf, drafted, initText, type Mailbox } from './new-account.ts'
 import { mailboxOf, serverOf, type Suggested } from './mailbox.ts'
 import * as question from './questions.ts'
 import { trySignIn, type Waiting } from './try-sign-in.ts'
@@ -72,11 +72,11 @@ async function signedIn(
   let suggested = first
   for (let given: InitInvocation = invocation; ;) {
     const mailbox = await mailboxOf(address, suggested, { given, answers })
-    const account = accountOf(initText(mailbox, null, invocation, surroundings), file, surroundings)
+    const draft = drafted(initText(mailbox, null, invocation, surroundings), file, surroundings)
     if (invocation.untested) return { mailbox, waiting: null }
     try {
       if (!invocation.quiet) surroundings.output.note(`signing in to ${display(mailbox.host)}`)
-      const waiting = await trySignIn(account, surroundings)
+      const waiting = await trySignIn(draft, surroundings)
       const size_ = waiting.bytes === 0 ? '' : ` (${size(waiting.bytes)})`
       surroundings.output.note(`signed in: ${counted(waiting.messages, 'message')} waiting${size_}`)
       return { mailbox, waiting }

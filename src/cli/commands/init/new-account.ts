@@ -2,7 +2,8 @@
 import path from 'node:path'
 import { assemble } from '../../../config/assemble.ts'
 import { parseText } from '../../../config/document.ts'
-import { resolvePath } from '../../../config/paths.ts'
+import type { OfClients } from '../../../config/oauth/sign-ins.ts'
+import { resolvePath, usualStatePath } from '../../../config/paths.ts'
 import { pathText } from '../../../config/problem.ts'
 import type { Account } from '../../../config/schema.ts'
 import type { Written } from '../../../config/values/written.ts'
@@ -59,11 +60,22 @@ export function initText(
 }
 
 /** Rejects with ERR_USAGE when the schema finds a fault. */
-export function accountOf(text: string, file: string, { env }: Place): Account {
+export function accountOf(text: string, file: string, place: Place): Account {
+  return drafted(text, file, place).account
+}
+
+/** The account with the configuration around it. Rejects with ERR_USAGE when the schema finds a fault. */
+export function drafted(
+  text: string,
+  file: string,
+  { env }: Place,
+): { readonly account: Account; readonly configuration: OfClients } {
   const resolve = (written: string): string => resolvePath(written, path.dirname(file), env)
   const { configuration, problems } = assemble(parseText(text).root, resolve)
   const [account] = configuration?.accounts ?? []
-  if (account !== undefined) return account
+  if (account !== undefined && configuration !== null) {
+    return { account, configuration: { ...configuration, statePath: configuration.statePath ?? usualStatePath(env) } }
+  }
   const [problem] = problems
   const key = pathText(problem?.path.slice(2) ?? [])
   throw usageError(`${key}: found ${problem?.found ?? 'nothing'}, expected ${problem?.expected ?? 'an account'}`)

@@ -1,0 +1,150 @@
+// The clients under which popfetch signs in at providers (`oauth:`): their keys, and what does not go together. The sign-ins that
+// they lead to are in sign-ins.ts.
+import * as z from 'zod'
+import { checkedUrl } from '../../oauth/http.ts'
+import type { Use } from '../../oauth/oauth.ts'
+import { SIGN_IN_PROVIDERS } from '../../sign-in-providers.ts'
+import { sourceKeys } from '../values/secret.ts'
+import * as value from '../values/values.ts'
+import type { Conflict, Frozen, Written } from '../values/written.ts'
+
+const PROVIDERS = Object.keys(SIGN_IN_PROVIDERS)
+
+/** https, or http on this machine. */
+const address = value.parsed('an https:// address', (text) => {
+  try {
+    return checkedUrl(text, '').href
+  } catch {
+    return null
+  }
+})
+
+/** As it was written: an issuer is compared letter by letter. */
+const issuer = value.parsed('an https:// address', (text) => {
+  try {
+    checkedUrl(text, '')
+    return text
+  } catch {
+    return null
+  }
+})
+
+const day = value.parsed(
+  'a date such as 2027-03-31',
+  (text) => {
+    const ms = Date.parse(`${text}T00:00:00Z`)
+    return Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== text ? null : ms
+  },
+  /^\d{4}-\d{2}-\d{2}$/,
+)
+
+const tenant = value.parsed(
+  'a tenant: common, consumers, organizations, a domain or an id',
+  (text) => text,
+  /^[A-Za-z0-9.-]{1,100}$/,
+)
+
+const word = value.parsed('a word without spaces', (text) => text, /^[\x21\x23-\x5b\x5d-\x7e]{1,500}$/)
+
+export const oauthClient = value.once((resolve) =>
+  value.mapping({
+    provider: value
+      .orNull(z.enum(PROVIDERS as [string, ...string[]], { error: `one of ${PROVIDERS.join(', ')}` }))
+      .describe('A provider that popfetch knows'),
+    issuer: value.orNull(issuer).describe('Another provider, which tells its endpoints there (RFC 8414, OpenID)'),
+    authorizationEndpoint: value
+      .orNull(address)
+      .describe('Where the browser is sent, for a provider that tells nothing'),
+    tokenEndpoint: value.orNull(address).describe('Where tokens are given'),
+    deviceEndpoint: value.orNull(address).describe('Where a device code is given (RFC 8628)'),
+    revocationEndpoint: value.orNull(address).describe('Where a sign-in is ended (RFC 7009)'),
+    clientId: word.describe('The client, as the provider calls it'),
+    clientSecret: value
+      .orNull(value.secret(resolve))
+      .describe('Its secret, or where it is to be had; many clients have none'),
+    clientSecretExpires: value.orNull(day).describe('When the secret ends; told 14 days ahead'),
+    clientCertificate: value.orNull(value.filePath(resolve)).describe('PEM file of a certificate in place of a secret'),
+    clientKey: value.orNull(value.filePath(resolve)).describe('PEM file of its key'),
+    tenant: value.orNull(tenant).describe('microsoft: common (default), consumers, organizations, a domain or an id'),
+    scopes: value
+      .orNull(z.array(word, { error: 'a list of scopes' }).min(1, { error: 'at least one scope' }))
+      .describe('What is asked for; by default what the accounts and destinations that use it need'),
+    flow: z
+      .enum(['auto', 'device', 'browser', 'client-credentials'], {
+        error: 'auto, device, browser or client-credentials',
+      })
+      .default('auto')
+      .describe('How a person signs in; client-credentials: nobody does, an administrator has allowed it'),
+    redirectPort: value
+      .orNull(value.port)
+      .describe('Port of this machine to which the browser comes back; any that is free'),
+  }),
+)
+
+export type OAuthClient = Frozen<z.output<ReturnType<typeof oauthClient>>>
+
+const ENDPOINTS = ['authorizationEndpoint', 'tokenEndpoint', 'deviceEndpoint', 'revocationEndpoint'] as const
+/** Tenants of Microsoft that are not one organisation's. */
+const SHARED_TENANTS: ReadonlySet<unknown> = new Set([undefined, 'common', 'consumers', 'organizations'])
+
+/** The keys that do not go together. */
+export function oauthConflicts(written: Written): readonly Conflict[] {
+  const { provider, issuer: named, tokenEndpoint, clientCertificate, clientKey, clientSecret, flow, scopes } = written
+  const conflicts: Conflict[] = []
+  const ways = [provider, named, tokenEndpoint].filter((way) => way !== undefined).length
+  if (ways === 0) conflicts.push({ key: 'provider', expected: 'a provider, an issuer or a tokenEndpoint' })
+  if (provider !== undefined) {
+    for (const key of ['issuer', ...ENDPOINTS]) {
+      if (written[key] !== undefined) conflicts.push({ key, expected: 'no such key beside provider' })
+    }
+  }
+  if (named !== undefined && ENDPOINTS.some((key) => written[key] !== undefined) && tokenEndpoint === undefined) {
+    conflicts.push({ key: 'issuer', expected: 'a tokenEndpoint beside other endpoints, or none of them' })
+  }
+  if (clientCertificate !== undefined && clientKey === undefined) {
+    conflicts.push({ key: 'clientCertificate', expected: 'a clientKey with it' })
+  }
+  if (clientKey !== undefined && clientCertificate === undefined) {
+    conflicts.push({ key: 'clientKey', expected: 'a clientCertificate with it' })
+  }
+  if (clientSecret !== undefined && clientCertificate !== undefined) {
+    conflicts.push({ key: 'clientCertificate', expected: 'no clientSecret beside it' })
+  }
+  if (written['clientSecretExpires'] !== undefined && clientSecret === undefined) {
+    conflicts.push({ key: 'clientSecretExpires', expected: 'a clientSecret with it' })
+  }
+  if (written['tenant'] !== undefined && provider !== 'microsoft') {
+    conflicts.push({ key: 'tenant', expected: 'no such key but for provider: microsoft' })
+  }
+  if (provider === undefined && ways > 0 && scopes === undefined) {
+    conflicts.push({ key: 'scopes', expected: 'scopes, for popfetch does not know this provider' })
+  }
+  if (flow === 'client-credentials') {
+    if (clientSecret === undefined && clientCertificate === undefined) {
+      conflicts.push({ key: 'flow', expected: 'a clientSecret or a clientCertificate with client-credentials' })
+    }
+    if (provider === 'microsoft' && SHARED_TENANTS.has(written['tenant'])) {
+      conflicts.push({ key: 'tenant', expected: 'the tenant of the organisation, with client-credentials' })
+    }
+    const known = typeof provider === 'string' ? SIGN_IN_PROVIDERS[provider] : undefined
+    if (known !== undefined && known.application === null && scopes === undefined) {
+      conflicts.push({ key: 'flow', expected: `another flow: ${known.name} gives no mail to client-credentials` })
+    }
+  }
+  return conflicts
+}
+
+/** What `config show` prints. */
+export function shownClient(client: OAuthClient): Written {
+  const { clientSecret, clientSecretExpires: ends } = client
+  return {
+    ...client,
+    clientSecret: sourceKeys(clientSecret),
+    clientSecretExpires: ends === null ? null : new Date(ends).toISOString().slice(0, 10),
+  }
+}
+
+/** For what a kind of destination wants its token. */
+export function useOf(type: string): Use {
+  return type === 'imap' || type === 'gmail' ? type : 'smtp'
+}
