@@ -39,7 +39,7 @@ export interface TakingOver {
   readonly counts: Readonly<Record<string, number>>
 }
 
-/** `state`: the kind of failure as the command line names it, at most 40 characters; the ledger only keeps it. */
+/** `state`: the kind of failure as the command line names it, at most 400 characters; the ledger only keeps it. */
 export interface Told {
   readonly state: string
   readonly atMs: number

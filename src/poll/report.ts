@@ -39,6 +39,14 @@ export interface PlannedMessage {
   readonly destinations: readonly string[]
 }
 
+/** A destination, or one of its recipients, that kept mail back in this poll. */
+export interface DestinationTrouble {
+  readonly destination: string
+  /** '': the destination as a whole. */
+  readonly recipient: string
+  readonly error: ReportedError
+}
+
 export interface AccountReport {
   readonly account: string
   readonly outcome: PollOutcome
@@ -60,6 +68,10 @@ export interface AccountReport {
   readonly bytes: number
   readonly durationMs: number
   readonly error: ReportedError | null
+  /** Every destination that kept mail back; `error` is the most serious one, where none ended the poll. */
+  readonly troubles: readonly DestinationTrouble[]
+  /** Of `deferred`, those that no destination kept back: they wait for their own sake. */
+  readonly deferredThemselves: number
   /** At most 100 are kept; the counts above count all. */
   readonly problems: readonly MessageProblem[]
   /** With `--dry-run` only: at most 1,000 of what differs. */

@@ -23,6 +23,17 @@ export interface KeptMessage {
   readonly isDue: boolean
 }
 
+export interface Blamed {
+  readonly destination: string
+  /** '': the destination as a whole. */
+  readonly recipient: string
+}
+
+interface Trouble extends Blamed {
+  readonly error: PopfetchError
+  readonly exit: number
+}
+
 const ABSOLVED = { kept: 'tried', as: 'deferred' } as const
 
 export class Tally {
@@ -52,7 +63,7 @@ export class Tally {
   #refused = 0
   #deliveredDue = 0
   #waiting = 0
-  #destinationError: { readonly error: PopfetchError; readonly exit: number } | null = null
+  readonly #troubles = new Map<string, Trouble>()
   #error: PopfetchError | null = null
   #seen = false
   #stage: Progress['stage'] = 'connecting'
@@ -165,11 +176,21 @@ export class Tally {
     this.#problems.splice(0, this.#problems.length, ...left)
   }
 
-  /** A destination keeps mail back: the most serious one is told. */
-  blame(error: PopfetchError): void {
+  /** A destination keeps mail back, perhaps from one recipient only. Of several errors of one the most serious counts. */
+  blame({ destination, recipient }: Blamed, error: PopfetchError): void {
+    const name = JSON.stringify([destination, recipient])
     const exit = exitOf(error)
-    const before = this.#destinationError
-    if (before === null || isMoreSerious(exit, before.exit)) this.#destinationError = { error, exit }
+    const before = this.#troubles.get(name)
+    if (before === undefined || isMoreSerious(exit, before.exit))
+      this.#troubles.set(name, { destination, recipient, error, exit })
+  }
+
+  /** The most serious of all. */
+  get #destinationError(): Trouble | null {
+    let most: Trouble | null = null
+    for (const trouble of this.#troubles.values())
+      if (most === null || isMoreSerious(trouble.exit, most.exit)) most = trouble
+    return most
   }
 
   /** Messages that a destination lacks, but for refused and held ones. */
@@ -180,6 +201,12 @@ export class Tally {
   /** Messages that became refused in this poll. */
   get refused(): number {
     return this.#refused
+  }
+
+  get #keptByDestinations(): number {
+    let count = 0
+    for (const { kept, as } of this.#kept.values()) if (kept !== 'own' && as === 'deferred') count++
+    return count
   }
 
   get #counted(): Counted {
@@ -253,6 +280,10 @@ export class Tally {
       bytes: this.bytes,
       durationMs: Math.max(0, Math.round(this.#nowMs() - this.#startMs)),
       error: this.#error === null ? this.#reportedDestination() : reportError(this.#error),
+      troubles: [...this.#troubles.values()].map(({ destination, recipient, error }) => {
+        return { destination, recipient, error: reportError(error) }
+      }),
+      deferredThemselves: this.deferred - this.#keptByDestinations,
       problems: this.#problems,
       plan: this.plan,
     }

@@ -32,6 +32,8 @@ export function accountReport(facts: Partial<AccountReport> = {}): AccountReport
     bytes: 0,
     durationMs: 0,
     error: null,
+    troubles: [],
+    deferredThemselves: 0,
     problems: [],
     plan: [],
     ...facts,

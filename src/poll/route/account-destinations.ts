@@ -242,7 +242,8 @@ export class AccountDestinations implements Disposable {
   ): void {
     const isOnly = recipient === '' || target.destination.recipients.length <= 1
     if (!isOnly) {
-      if (!atRest || !target.recipients.has(recipient)) target.recipients.set(recipient, { error, atRest })
+      if (!atRest || !target.recipients.has(recipient))
+        target.recipients.set(recipient, { destination: target.name, recipient, error, atRest })
     } else if (target.down === null || (target.atRest && !atRest)) {
       target.down = error
       target.atRest = atRest
@@ -278,7 +279,8 @@ function placesOf({ key }: Target, recipient: string): readonly Place[] {
 
 /** Why nothing can be delivered there now; null: it takes mail, as far as we know. */
 export function closedAt(target: Target, recipient: string): Closed | null {
-  if (target.down !== null) return { error: target.down, atRest: target.atRest }
+  if (target.down !== null)
+    return { destination: target.name, recipient: '', error: target.down, atRest: target.atRest }
   return target.recipients.get(recipient) ?? null
 }
 

@@ -136,7 +136,7 @@ export function keptBack(
   if (!isStuck(job)) return false
   const places = job.choice?.targets.flatMap((target) => closedAt(target, '') ?? []) ?? []
   const closed = [...places, ...job.due.flatMap(({ target, recipient }) => closedAt(target, recipient) ?? []), ...more]
-  for (const { error } of closed) tally.blame(error)
+  for (const each of closed) tally.blame(each, each.error)
   // No room for one of its size: another one may be taken.
   const kept = closed.length === 0 ? 'own' : closed.some(({ atRest }) => !atRest) ? 'tried' : 'rest'
   tally.keep(job, { kept, as: 'deferred', isDue: isDueMessage(job) })

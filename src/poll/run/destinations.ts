@@ -47,8 +47,11 @@ export interface Target {
   refusedAtEnvelope: number
 }
 
-/** Why a recipient cannot take mail now. */
+/** Why a destination or a recipient cannot take mail now. */
 export interface Closed {
+  readonly destination: string
+  /** '': the destination as a whole. */
+  readonly recipient: string
   readonly error: PopfetchError
   readonly atRest: boolean
 }

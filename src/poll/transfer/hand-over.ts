@@ -150,7 +150,7 @@ async function attempt(
   const handingOver = (): Promise<void> => run.ledger.handOver(lease, [delivery])
   const closed = closedAt(target, recipient)
   if (closed !== null) {
-    tally.blame(closed.error)
+    tally.blame(closed, closed.error)
     return keptBy(closed)
   }
   const since = destinations.closings(target)
@@ -180,7 +180,7 @@ async function attempt(
     }
     const step = await destinations.answered(target, recipient, offered)
     if (step.speaksOf === 'destination') {
-      tally.blame(error)
+      tally.blame({ destination: target.name, recipient: isOfRecipient(answer) ? recipient : '' }, error)
       return {
         ...failedAs(answer, { state: 'failed', error: error.message, retryAfterMs: 0, counts: false }),
         kept: 'tried',
@@ -200,6 +200,10 @@ function keptBy({ error, atRest }: Closed): Result {
 function failedAs({ conclusion, isUnknown }: Answer, outcome: Exclude<Outcome, { state: 'done' }>): Result {
   const unknown = isUnknown ? { state: 'unknown' as const } : {}
   return { outcome: { ...outcome, ...unknown, conclusion }, holdReason: null, kept: 'own' }
+}
+
+function isOfRecipient({ conclusion }: Answer): boolean {
+  return conclusion === 'RCPT' || conclusion === 'ROOM'
 }
 
 function isRefusal({ conclusion }: Answer): boolean {

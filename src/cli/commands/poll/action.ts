@@ -7,7 +7,7 @@ import { exitCodeOfReports, EXIT_OK } from '../../exit.ts'
 import type { DaemonInvocation } from '../daemon/options.ts'
 import type { PollInvocation } from './options.ts'
 import { withObserver } from '../../terminal/progress-screen.ts'
-import { failureState, toldAfter, isWorthTelling } from './quiet.ts'
+import { saysNothing, toldAfter, troublesOf, worthTelling } from './quiet.ts'
 import { openRun, type OpenedRun } from '../../open/configured.ts'
 import { pollByDaemon } from './by-daemon.ts'
 import { planLines, problemLines, summaryLine } from './text.ts'
@@ -76,8 +76,13 @@ function tell(
     return
   }
   if (terminal !== null && !invocation.quiet && !invocation.json) output.say(summaryLine(report))
-  const lasting = told === null || isWorthTelling(told.get(report.account) ?? null, failureState(report), nowMs())
-  for (const line of problemLines(report, { lasting })) output.problem(line)
+  const words = told === null ? null : wordsToTell(report, told.get(report.account) ?? null, nowMs())
+  for (const line of problemLines(report, words)) output.problem(line)
+}
+
+/** The lasting troubles that were not told before, or not for a day. */
+function wordsToTell(report: AccountReport, before: Told | null, nowMs: number): readonly string[] {
+  return saysNothing(report) && before !== null ? [] : worthTelling(before, troublesOf(report), nowMs)
 }
 
 async function rememberTold(
@@ -90,6 +95,7 @@ async function rememberTold(
     const before = told.get(report.account) ?? null
     const after = toldAfter(before, report, nowMs)
     if (after === before) continue
+    if (after === null) run.log.info('works again', { account: report.account })
     try {
       await run.ledger.told(report.account, after)
     } catch (error) {
@@ -100,10 +106,12 @@ async function rememberTold(
 }
 
 function logReport(log: Log, report: AccountReport): void {
-  const { error, problems, plan: _plan, ...counts } = report
+  const { error, problems, troubles, deferredThemselves: _own, plan: _plan, ...counts } = report
   const facts = { ...counts, error: error?.code ?? null }
   if (error === null) log.info('polled', facts)
   else log.error(error.message, facts)
+  for (const { destination, recipient, error: why } of troubles)
+    if (why.message !== error?.message) log.warn(why.message, { account: report.account, destination, recipient })
   for (const { uidl, kind, reason } of problems) log.warn(reason, { account: report.account, kind, uidl })
 }
 

@@ -6,6 +6,8 @@ import type { OpenedRun } from '../../open/configured.ts'
 import type { Surroundings } from '../../surroundings.ts'
 import type { PollInvocation } from './options.ts'
 
+const BEFORE: Pick<AccountReport, 'troubles' | 'deferredThemselves'> = { troubles: [], deferredThemselves: 0 }
+
 /**
  * Asks the background process to poll these accounts, if one runs under the same configuration. Null: the poll is to be
  * done here, under the leases. No process runs, it does not answer, it ended, or it cannot do what the options ask for.
@@ -22,7 +24,9 @@ export async function pollByDaemon(
     const mark = await configurationMark(file)
     const names = accounts.map(({ name }) => name)
     const request = { verb: 'wake', accounts: names, eager, wait: true, mark } as const
-    return (await askRunning(statePath, request, surroundings))?.reports ?? null
+    const reports = (await askRunning(statePath, request, surroundings))?.reports ?? null
+    // A process of an older version tells less.
+    return reports?.map((report) => ({ ...BEFORE, ...report })) ?? null
   } catch (error) {
     if (surroundings.signal.aborted) throw error
     return null

@@ -3,6 +3,8 @@ import { display } from '../../../display.ts'
 import type { AccountReport, MessageProblem, PlannedMessage } from '../../../poll/report.ts'
 import { counted, duration, size } from '../../terminal/amounts.ts'
 import { tableLines } from '../../terminal/table.ts'
+import { exitCodeOfReport } from '../../exit.ts'
+import { DEFERRED, ownError, troubleOf, UNDELETED } from './quiet.ts'
 
 /** More than this many messages of one account are counted, not listed. */
 const LISTED_PROBLEMS = 10
@@ -42,16 +44,25 @@ export function summaryLine(report: AccountReport): string {
 }
 
 /**
- * One line per problem, without the program's name. `lasting`: the failure of the account and the messages that it
- * deferred are told, too; they last, so a quiet poll tells them only when they begin.
+ * One line per problem, without the program's name. `words`: the lasting troubles that are to be told (quiet.ts); null: all of
+ * them. What happened in this poll is told anyway.
  */
-export function problemLines(report: AccountReport, { lasting }: { readonly lasting: boolean }): string[] {
-  const { account, error, outcome } = report
+export function problemLines(report: AccountReport, words: readonly string[] | null): string[] {
+  const { account, outcome, troubles, undeleted } = report
+  const isTold = (word: string): boolean => words === null || words.includes(word)
   const lines: string[] = []
-  if (error !== null && lasting && error.code !== 'ERR_ABORTED') {
-    lines.push(`${account}: ${outcome === 'paused' ? 'not tried: ' : ''}${error.message}`)
-  }
-  const problems = report.problems.filter((problem) => lasting || problem.kind !== 'deferred')
+  const notTried = outcome === 'paused' ? 'not tried: ' : ''
+  const error = ownError(report)
+  if (error !== null && isTold(`exit ${exitCodeOfReport(report)}`) && error.code !== 'ERR_ABORTED')
+    lines.push(`${account}: ${notTried}${error.message}`)
+  // One cause may keep back the mail of several destinations, or recipients.
+  const causes = troubles.filter((trouble) => isTold(troubleOf(trouble))).map((trouble) => trouble.error.message)
+  for (const message of new Set(causes)) lines.push(`${account}: ${notTried}${message}`)
+  if (undeleted > 0 && outcome !== 'ok' && isTold(UNDELETED))
+    lines.push(
+      `${account}: ${counted(undeleted, 'message')} should have left the server and did not: see popfetch status`,
+    )
+  const problems = report.problems.filter((problem) => isTold(DEFERRED) || problem.kind !== 'deferred')
   // Deferred messages come last: a hundred of them must not hide the one that was refused.
   const ordered = [
     ...problems.filter((problem) => problem.kind !== 'deferred'),

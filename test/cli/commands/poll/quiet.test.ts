@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { failureState, toldAfter, isWorthTelling } from '../../../../src/cli/commands/poll/quiet.ts'
+import { toldAfter, troublesOf, worthTelling } from '../../../../src/cli/commands/poll/quiet.ts'
 import type { Told } from '../../../../src/ledger/ledger.ts'
 import { accountReport } from '../../reports.ts'
 
@@ -12,7 +12,17 @@ const refused = accountReport({ outcome: 'failed', error: { code: 'ERR_AUTH', me
 const pausedRefused = { ...refused, outcome: 'paused' } as const
 const fine = accountReport({ outcome: 'ok' })
 const busy = accountReport({ outcome: 'busy' })
-const deferred = accountReport({ outcome: 'partial', deferred: 2 })
+const deferred = accountReport({ outcome: 'partial', deferred: 2, deferredThemselves: 2 })
+
+/** Polls in which these destinations kept mail back. */
+function keptBy(...names: readonly string[]) {
+  const troubles = names.map((destination) => ({
+    destination,
+    recipient: '',
+    error: { code: 'ERR_DELIVERY', message: `${destination} is down`, retry: 'soon' as const, exit: 75 },
+  }))
+  return accountReport({ outcome: 'failed', deferred: 1, error: troubles[0]?.error ?? null, troubles })
+}
 
 /** Polls with these reports, one every five minutes; gives the numbers of those that were told. */
 function toldOf(reports: readonly (typeof fine)[], everyMs = 5 * MINUTE_MS): number[] {
@@ -20,7 +30,7 @@ function toldOf(reports: readonly (typeof fine)[], everyMs = 5 * MINUTE_MS): num
   const said: number[] = []
   reports.forEach((report, i) => {
     const nowMs = 1e12 + i * everyMs
-    if (isWorthTelling(told, failureState(report), nowMs)) said.push(i)
+    if (worthTelling(told, troublesOf(report), nowMs).length > 0) said.push(i)
     told = toldAfter(told, report, nowMs)
   })
   return said
@@ -58,15 +68,52 @@ describe('without a terminal', () => {
   })
 
   test('deferred messages are one state, however many they are', () => {
-    expect(toldOf([deferred, { ...deferred, deferred: 9 }, fine, deferred])).toEqual([0, 3])
+    expect(toldOf([deferred, { ...deferred, deferred: 9, deferredThemselves: 9 }, fine, deferred])).toEqual([0, 3])
   })
 
   test('refused messages alone are no lasting failure', () => {
-    expect(failureState(accountReport({ outcome: 'partial', refused: 1 }))).toBeNull()
+    expect(troublesOf(accountReport({ outcome: 'partial', refused: 1 }))).toEqual([])
+  })
+
+  test('another destination with the same exit code is another trouble, told when it begins', () => {
+    expect(toldOf([keptBy('a'), keptBy('a', 'b'), keptBy('a', 'b'), keptBy('b'), keptBy('b', 'a')])).toEqual([0, 1, 4])
+    const [told, now] = [toldAfter(null, keptBy('a'), 1e12), troublesOf(keptBy('a', 'b'))]
+    expect(worthTelling(told, now, 1e12 + 1)).toEqual(now.slice(1))
+  })
+
+  test('a destination beside a server that is down is another trouble', () => {
+    expect(toldOf([down, keptBy('a'), down])).toEqual([0, 1, 2])
+    expect(toldOf([down, { ...down, troubles: keptBy('a').troubles }, down])).toEqual([0, 1])
+  })
+
+  test('messages that wait for their own sake are told beside a destination’s trouble', () => {
+    expect(toldOf([keptBy('a'), { ...keptBy('a'), deferredThemselves: 1 }, keptBy('a')])).toEqual([0, 1])
+  })
+
+  test('deletions that were tried and failed are told once', () => {
+    const kept = accountReport({ outcome: 'partial', undeleted: 3 })
+    expect(toldOf([kept, kept, fine, kept])).toEqual([0, 3])
+    expect(troublesOf(accountReport({ undeleted: 3 }))).toEqual([])
+  })
+
+  test('all troubles that last are told together once a day, however they began', () => {
+    const reports = Array.from({ length: 49 }, (_, hour) => keptBy(...['a', ...(hour > 5 ? ['b'] : [])]))
+    expect(toldOf(reports, HOUR_MS)).toEqual([0, 6, 23, 46])
+  })
+
+  test('a pause for the server’s sake neither tells a destination’s trouble again nor forgets it', () => {
+    const paused = { ...keptBy('a'), outcome: 'paused', troubles: [] } as const
+    expect(toldOf([keptBy('a'), paused, keptBy('a')]).filter((at) => at !== 1)).toEqual([0])
+    expect(toldAfter({ state: 'x', atMs: 1 }, paused, 2)).toEqual({ state: 'x', atMs: 1 })
+  })
+
+  test('what is remembered is short, whatever destinations are called and however many there are', () => {
+    const many = Array.from({ length: 300 }, (_, at) => `${'name'.repeat(20)}${at}`)
+    expect(toldAfter(null, keptBy(...many), 1e12)?.state.length).toBeLessThanOrEqual(400)
   })
 
   test('a clock that was set back does not silence a failure', () => {
-    expect(isWorthTelling({ state: 'exit 75', atMs: 2e12 }, 'exit 75', 1e12)).toBe(true)
+    expect(worthTelling({ state: 'exit 75', atMs: 2e12 }, ['exit 75'], 1e12)).toEqual(['exit 75'])
   })
 })
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { troublesOf } from '../../../../src/cli/commands/poll/quiet.ts'
 import { planLines, problemLines, summaryLine } from '../../../../src/cli/commands/poll/text.ts'
 import type { MessageProblem } from '../../../../src/poll/report.ts'
 import { accountReport, WRONG_PASSWORD } from '../../reports.ts'
@@ -36,7 +37,7 @@ describe('problems', () => {
       error: WRONG_PASSWORD,
       problems: [problem('refused', 'a'), problem('possibleDuplicate', 'b\u001b[2J')],
     })
-    expect(problemLines(report, { lasting: true })).toEqual([
+    expect(problemLines(report, null)).toEqual([
       'work: signing in as alice: "no": check the password',
       'work: message a: refused: said no',
       'work: message b\\x1b[2J: possibly delivered twice: said no',
@@ -49,12 +50,12 @@ describe('problems', () => {
       error: WRONG_PASSWORD,
       problems: [problem('deferred', 'a'), problem('held', 'b')],
     })
-    expect(problemLines(report, { lasting: false })).toEqual(['work: message b: held back: said no'])
+    expect(problemLines(report, [])).toEqual(['work: message b: held back: said no'])
   })
 
   test('beyond ten messages are counted, and a refused one is not hidden by deferred ones', () => {
     const deferred = Array.from({ length: 14 }, (_, i) => ({ ...problem('deferred', `d${i}`), reason: `no ${i}` }))
-    const lines = problemLines(accountReport({ problems: [...deferred, problem('refused', 'r')] }), { lasting: true })
+    const lines = problemLines(accountReport({ problems: [...deferred, problem('refused', 'r')] }), null)
     expect(lines).toHaveLength(11)
     expect(lines[0]).toBe('work: message r: refused: said no')
     expect(lines.at(-1)).toBe('work: and 5 other messages, see --json for the counts')
@@ -65,21 +66,38 @@ describe('problems', () => {
       ...problem('refused', `r${i}`),
       recipient: 'bob@example.net',
     }))
-    expect(problemLines(accountReport({ problems: refused }), { lasting: true })).toEqual([
+    expect(problemLines(accountReport({ problems: refused }), null)).toEqual([
       'work: 60 messages, the first r0: refused: said no',
     ])
   })
 
   test('name From, Subject, destination and recipient', () => {
     const about = { from: 'Ann <ann@example.org>', subject: 'lunch', destination: 'next', recipient: 'bob@example.net' }
-    expect(
-      problemLines(accountReport({ problems: [{ ...problem('held', 'a'), ...about }] }), { lasting: true }),
-    ).toEqual(['work: message a (from Ann <ann@example.org>, "lunch") to next for bob@example.net: held back: said no'])
+    expect(problemLines(accountReport({ problems: [{ ...problem('held', 'a'), ...about }] }), null)).toEqual([
+      'work: message a (from Ann <ann@example.org>, "lunch") to next for bob@example.net: held back: said no',
+    ])
+  })
+
+  test('of each destination are told, and each cause once', () => {
+    const of = (destination: string, message: string) => ({
+      destination,
+      recipient: '',
+      error: { code: 'ERR_DELIVERY', message, retry: 'soon' as const, exit: 75 },
+    })
+    const troubles = [of('a', 'a is down'), of('b', 'b is busy'), of('c', 'b is busy')]
+    const [first] = troubles
+    const report = accountReport({ outcome: 'failed', error: first?.error ?? null, troubles, undeleted: 2 })
+    expect(problemLines(report, null)).toEqual([
+      'work: a is down',
+      'work: b is busy',
+      'work: 2 messages should have left the server and did not: see popfetch status',
+    ])
+    expect(problemLines(report, troublesOf(report).slice(1, 2))).toEqual(['work: b is busy'])
   })
 
   test('of a run that was stopped by a signal are not told: whoever stopped it knows', () => {
     const error = { code: 'ERR_ABORTED', message: 'stopped by SIGINT', retry: 'soon' } as const
-    expect(problemLines(accountReport({ outcome: 'failed', error }), { lasting: true })).toEqual([])
+    expect(problemLines(accountReport({ outcome: 'failed', error }), null)).toEqual([])
   })
 })
 
