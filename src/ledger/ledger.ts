@@ -173,8 +173,8 @@ export interface Ledger extends AsyncDisposable {
    *  a refused delivery is changed. `recipient` null: all of them. */
   absolve(messages: readonly string[], destinations: readonly string[], recipient: string | null): Promise<void>
 
-  /** A begun message whose deliveries were not tried after all (cut, refused RETR): `started` ones are `pending` again.
-   *  `reason` is kept for people; null leaves it. The attempt is not counted, unless `counts`: the message made us fail. */
+  /** A begun message whose deliveries were not tried after all (cut, refused RETR): `started` ones are `pending` again, but
+   *  those that were handed over: these may have arrived, and stay `started` until they are settled or begun again. `reason` is kept for people; null leaves it. The attempt is not counted, unless `counts`: the message made us fail. */
   abandon(
     lease: Lease,
     keys: readonly { readonly key: EntryKey; readonly reason: string | null; readonly counts: boolean }[],

@@ -44,6 +44,7 @@ export async function pollAccount(account: Account, run: Run): Promise<AccountRe
     const undone = new Undone(account.name)
     const poll: AccountPoll = { account, run: leased.run, lease, tally, history, suspects: new Suspects(), undone }
     await inSessions(poll, (secret) => pollOnce(poll, secret))
+    lease.requireHeld()
     await undone.settle(poll)
     await history.save(tally)
   } catch (error) {

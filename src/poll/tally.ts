@@ -250,6 +250,8 @@ export class Tally {
 
   /** Notes what ended the poll; the first reason stays. */
   fail(error: PopfetchError): void {
+    // What a lost lease interrupts says no more than that.
+    if (error.code === 'ERR_LEASE_LOST' && this.#error?.code === 'ERR_ABORTED') this.#error = error
     this.#error ??= error
   }
 

@@ -78,6 +78,8 @@ class Transfer {
   readonly #underWay = new Set<Promise<void>>()
   readonly #done: PlannedFetch[] = []
   #undelivered = false
+  /** Given to destinations: these may have them. */
+  readonly #offered = new WeakSet<Job>()
   /** Asked for, and not yet answered to the end. */
   #asked = 0
   #shortCame = false
@@ -301,6 +303,7 @@ class Transfer {
     }
     const fixed = job.choice === null ? job : await fixDestinations(job, job.choice, message, this.#visit)
     const { job: compared, isProven } = await compareCopies(fixed, message, this.#visit)
+    this.#offered.add(job)
     const delivered = await handOver(compared, message, this.#visit, isProven)
     if (!delivered) this.#undelivered = true
     else if (verdict === 'agrees' && !behindShort && isProven) this.#done.push(job)
@@ -315,8 +318,14 @@ class Transfer {
       return await this.#attempts.record(() => hold([{ ...job, reason: thrown.message }], this.#visit))
     }
     const error = asPopfetchError(thrown, 'message')
-    if (error.code === 'ERR_LEDGER') {
+    if (error.code === 'ERR_LEDGER' || error.code === 'ERR_LEASE_LOST') {
       this.#attempts.fatal ??= error
+      return
+    }
+    if (this.#offered.has(job)) {
+      // Only its record failed. It may stand at a destination: it stays begun, and the next poll looks for it there first (P2).
+      this.#undelivered = true
+      this.#visit.suspects.miss(job, error.message)
       return
     }
     if (session.botched === null) return await this.#defer(job, error.message, error.code === 'ERR_BUG')

@@ -84,6 +84,20 @@ export function messages(kind: Kind): void {
       expect(message.reason).toBe('cut after 12 bytes')
       expect(message.deliveries.map((delivery) => delivery.state)).toEqual(['done', 'pending'])
     })
+
+    test('and abandoned stays begun where it was handed over: it may have arrived (P2)', async () => {
+      const { ledger, lease } = await ledgerWithAccount(kind)
+      await ledger.begin(lease, [beginning(ONE, ['inbox', 'office'])])
+      await ledger.handOver(lease, [{ key: ONE, destination: 'office', recipient: '' }])
+      await ledger.abandon(lease, [{ key: ONE, reason: null, counts: false }])
+      expect((await known(ledger)).deliveries).toMatchObject([
+        { destination: 'inbox', state: 'pending' },
+        { destination: 'office', state: 'started', handedOver: true },
+      ])
+      await ledger.begin(lease, [beginning(ONE, ['office'])])
+      await ledger.abandon(lease, [{ key: ONE, reason: null, counts: false }])
+      expect((await known(ledger)).deliveries.map(({ state }) => state)).toEqual(['pending', 'pending'])
+    })
   })
 
   describe('a message that is settled', () => {

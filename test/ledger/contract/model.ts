@@ -102,7 +102,8 @@ class Model {
   abandon(entry: EntryKey, reason: string | null, counts: boolean): boolean {
     const message = this.messages.get(nameOf(entry))
     if (message === undefined) return false
-    for (const delivery of message.deliveries.values()) if (delivery.state === 'started') delivery.state = 'pending'
+    for (const delivery of message.deliveries.values())
+      if (delivery.state === 'started' && !delivery.handedOver) delivery.state = 'pending'
     message.reason = reason ?? message.reason
     if (!counts && message.attempts > 0) message.attempts--
     return true

@@ -99,7 +99,10 @@ export class MessageRows {
       `UPDATE message SET state = ${DELIVERED}, delivered_ms = ?, attempts = 0, reason = NULL, retry_after_ms = 0,
        received_bytes = ?, digest = ?, fingerprint = ?, message_id = ?, ${HEADING} WHERE id = ? AND state = ${OPEN}`,
     )
-    this.#unstart = database.prepare(`UPDATE delivery SET state = ${PENDING} WHERE message = ? AND state = ${STARTED}`)
+    // What was handed over may have arrived, whatever else is known of it (P2, never deliver twice unsaid).
+    this.#unstart = database.prepare(
+      `UPDATE delivery SET state = ${PENDING} WHERE message = ? AND state = ${STARTED} AND handed_over = 0`,
+    )
     this.#abandon = database.prepare(
       'UPDATE message SET reason = coalesce(?, reason), attempts = max(0, attempts - ?) WHERE id = ?',
     )
