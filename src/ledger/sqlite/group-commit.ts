@@ -1,8 +1,9 @@
 // Group commit: what many callers want written in one turn of the event loop goes into one transaction with one fsync.
 // The only writer of a ledger (S006). A transaction begins and ends within one call: nothing is awaited inside it.
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { asLedgerError, isOfOneChange, isBusy, newerLedger, pauseMs } from './rows/fault.ts'
+import { asLedgerError, isOfOneChange, isBusy, pauseMs } from './rows/fault.ts'
 import { number, rowOf } from './rows/row.ts'
+import { refuseNewer, versionOf } from './version.ts'
 
 /** A transaction takes in no further change after this long, so that timers and sockets get their turn (S007). */
 const SLICE_MS = 10
@@ -130,10 +131,8 @@ export class GroupCommit {
 
   /** The program may have been updated, and the schema migrated, while this process ran (N040). */
   refuseNewerSchema(): void {
-    const found = number(rowOf(this.#version)?.[0])
-    if (found > this.#settings.schemaVersion) {
-      throw newerLedger(this.#settings.path, found, this.#settings.schemaVersion)
-    }
+    const found = versionOf(number(rowOf(this.#version)?.[0]))
+    refuseNewer(this.#settings.path, found, this.#settings.schemaVersion)
   }
 
   #undo(): void {

@@ -1,10 +1,10 @@
-// The ledger's tables, as the steps that led to them. `user_version` counts the steps a file has been through; each runs in
-// one transaction (K14). A step that was released is never edited: add another one below it.
+// The ledger's tables, as the steps that led to them. `user_version` counts the steps a file has been through (version.ts); each
+// runs in one transaction (K14). A step that was released is never edited: add another one below it. Steps only add.
 import { randomBytes } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
 import type { DatabaseSync } from 'node:sqlite'
-import { damaged, newerLedger, whenFree } from './rows/fault.ts'
-import { number, rowOf } from './rows/row.ts'
+import { damaged, whenFree } from './rows/fault.ts'
+import { readVersion, refuseNewer, userVersionOf, type Version } from './version.ts'
 
 /** Marks a SQLite file as a popfetch ledger: "popf" in ASCII. Any other file is refused, not converted. */
 export const APPLICATION_ID = 0x706f7066
@@ -103,27 +103,38 @@ const THIRD = `
   ) STRICT, WITHOUT ROWID;
 `
 
-export const MIGRATIONS: readonly string[] = [FIRST, SECOND, THIRD]
-
-export function schemaVersion(database: DatabaseSync): number {
-  return number(rowOf(database.prepare('PRAGMA user_version'))?.[0])
+export interface Step {
+  readonly sql: string
+  /** The oldest version that can go on working on a file after this step. It can where the step only adds (tables, indexes,
+   *  columns that may be left out), and where nothing is misread because that version left them out. A step's own number
+   *  where it cannot; else the number before it, mostly. */
+  readonly oldest: number
 }
 
-/** Brings an open ledger to the last of `steps`; rejects when it is past them (a newer popfetch wrote it). A ledger with
- *  history is first copied to `<path>.v<version>`. Two processes may do this at once: each step is looked at again under
- *  the write lock. */
+export const MIGRATIONS: readonly Step[] = [
+  { sql: FIRST, oldest: 1 },
+  // Before it, files did not say who can work on them: those versions refuse anything newer.
+  { sql: SECOND, oldest: 2 },
+  // The version before sends without the mark that it handed over: what it may have sent would count as not sent (S042).
+  { sql: THIRD, oldest: 3 },
+]
+
+/** Brings an open ledger to the last of `steps`, or leaves it as it is when a newer popfetch wrote it and these can work on it;
+ *  rejects when they cannot. A ledger with history is first copied to `<path>.v<version>`. Two processes may do this at once:
+ *  each step is looked at again under the write lock. */
 export async function migrate(
   database: DatabaseSync,
   path: string,
-  steps: readonly string[] = MIGRATIONS,
+  steps: readonly Step[] = MIGRATIONS,
 ): Promise<void> {
-  const from = schemaVersion(database)
-  if (from > steps.length) throw newerLedger(path, from, steps.length)
-  if (from === steps.length) return
-  if (from > 0) await keepCopy(database, path, `${path}.v${from}`)
-  for (const [index, sql] of steps.entries()) {
-    if (index < from) continue
-    await whenFree(path, () => step(database, path, index, sql))
+  const found = readVersion(database)
+  refuseNewer(path, found, steps.length)
+  if (found.steps >= steps.length) return
+  if (found.steps > 0) await keepCopy(database, path, `${path}.v${found.steps}`)
+  for (const [index, { sql }] of steps.entries()) {
+    if (index < found.steps) continue
+    const oldest = Math.max(...steps.slice(0, index + 1).map((step) => step.oldest))
+    await whenFree(path, () => take(database, path, sql, { steps: index + 1, oldest }))
   }
 }
 
@@ -141,10 +152,11 @@ async function keepCopy(database: DatabaseSync, path: string, name: string): Pro
   }
 }
 
-function step(database: DatabaseSync, path: string, index: number, sql: string): void {
+function take(database: DatabaseSync, path: string, sql: string, after: Version): void {
   database.exec('BEGIN IMMEDIATE')
   try {
-    if (schemaVersion(database) === index) database.exec(`${sql}; PRAGMA user_version = ${index + 1}`)
+    if (readVersion(database).steps === after.steps - 1)
+      database.exec(`${sql}; PRAGMA user_version = ${userVersionOf(after)}`)
     database.exec('COMMIT')
   } catch (thrown) {
     if (database.isTransaction) database.exec('ROLLBACK')

@@ -15,10 +15,11 @@ import {
   whenFree,
 } from './rows/fault.ts'
 import type { Ledger } from '../ledger.ts'
-import { APPLICATION_ID, MIGRATIONS, migrate, schemaVersion } from './migrations.ts'
+import { APPLICATION_ID, MIGRATIONS, migrate } from './migrations.ts'
 import { closeFile, create, fileSystemType, inspect, openFile, preparePlace, type FileSystemType } from './file.ts'
 import { number, rowOf, text } from './rows/row.ts'
 import { SqliteLedger } from './sqlite-ledger.ts'
+import { readVersion } from './version.ts'
 
 export interface LedgerOptions {
   readonly nowMs?: () => number
@@ -72,7 +73,7 @@ async function connect(path: string, readOnly: boolean): Promise<DatabaseSync> {
     if (id !== APPLICATION_ID) {
       throw ofAnotherProgram(path)
     }
-    if (readOnly) refuseOlder(path, schemaVersion(database))
+    if (readOnly) refuseOlder(path, readVersion(database).steps)
     else await makeDurable(database, path)
     // Corrupt cells are then noticed when a page is read, and 8 MiB of cache hold the index of 100,000 messages.
     database.exec('PRAGMA cell_size_check = ON; PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY')
