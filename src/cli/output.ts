@@ -61,6 +61,11 @@ export class Output {
     this.#stdout.write(this.#colours && tone !== 'plain' ? `${TONES[tone]}${lines}\u001b[0m\n` : `${lines}\n`)
   }
 
+  /** The one place where a secret is printed: it is what was asked for. */
+  secret(text: string): void {
+    this.#stdout.write(`${text}\n`)
+  }
+
   /** For long answers: waits until the reader has caught up. False: the reader is gone, and nothing more need be printed. */
   async caughtUp(): Promise<boolean> {
     if (this.#stdout.writableLength > ANSWER_QUEUE_BYTES) await drained(this.#stdout)

@@ -78,7 +78,7 @@ export class Http {
     const peer = display(url.host)
     const text = options.body?.toString() ?? null
     // A chain that only the system knows is tried again with the system's authorities: nothing was sent until then.
-    const trust = { name: '', ca: null, pin: null, clientCert: null, clientKey: null }
+    const trust = { name: null, ca: null, pin: null, clientCert: null, clientKey: null }
     const answer = await withTrust(trust, () => this.#ask(url, { ...options, body: text }, signal)).catch(
       (error: unknown) => {
         throw error instanceof PopfetchError && !(error instanceof RequestFailure) && error.code !== 'ERR_ABORTED'

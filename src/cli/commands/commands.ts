@@ -12,6 +12,7 @@ import { command, DEFAULT_COMMAND, type Commands } from '../command.ts'
 
 export const COMMANDS = {
   poll: command([() => import('./poll/options.ts'), () => import('./poll/action.ts')]),
+  auth: command([() => import('./auth/options.ts'), () => import('./auth/action.ts')]),
   check: command([() => import('./check/options.ts'), () => import('./check/action.ts')]),
   migrate: command([() => import('./migrate/options.ts'), () => import('./migrate/action.ts')]),
   import: command([() => import('./import/options.ts'), () => import('./import/action.ts')]),

@@ -1,0 +1,248 @@
+// `popfetch auth`: a person signs in at a provider for accounts and destinations, sees who is signed in, or signs out. What to do is
+// printed on standard error; answers are on standard output.
+import { signedInBy, signInsOf } from '../../../config/oauth/sign-ins.ts'
+import type { Configuration } from '../../../config/schema.ts'
+import { display } from '../../../display.ts'
+import { asPopfetchError, PopfetchError } from '../../../errors.ts'
+import type { KeptSignIns } from '../../../oauth/sign-ins.ts'
+import { reportError } from '../../../poll/report.ts'
+import { unknownAccount, refusal, abortedByPerson } from '../../command-errors.ts'
+import { EXIT_OK, exitCodeOfReports } from '../../exit.ts'
+import { askRunning } from '../../open/ask-daemon.ts'
+import { readConfiguration, tellWarnings } from '../../open/configured.ts'
+import type { Surroundings } from '../../surroundings.ts'
+import { type Dialogue, terminalDialogue } from '../../terminal/dialogue.ts'
+import { browserOf } from './browser.ts'
+import type { AuthInvocation } from './options.ts'
+import { type Listed, listedJson, listLines } from './text.ts'
+
+/** Who pastes an address; null: nobody can. */
+export type Ask = (signal: AbortSignal) => Dialogue | null
+
+export async function run(invocation: AuthInvocation, surroundings: Surroundings): Promise<number> {
+  const ask: Ask = (signal) => terminalDialogue({ terminal: surroundings.terminal, signal })
+  return await authorize(invocation, surroundings, ask)
+}
+
+/** Resolves to 0 when all that was asked for is done, to 77 when the provider or the person refused, to 75 when time ran out. */
+export async function authorize(invocation: AuthInvocation, surroundings: Surroundings, ask: Ask): Promise<number> {
+  const configuration = await readConfiguration(invocation, surroundings)
+  const signIns = signInsOf(configuration, surroundings.env)
+  const work = { configuration, signIns, surroundings, invocation }
+  switch (invocation.does) {
+    case 'list':
+      return await list(work)
+    case 'token':
+      return await printToken(invocation.name, work)
+    case 'sign-out':
+      return await signOut(invocation.name, work)
+    case 'sign-in':
+      tellWarnings(configuration.warnings, invocation, surroundings)
+      return await signIn(invocation, work, ask)
+  }
+}
+
+interface Work {
+  readonly configuration: Configuration
+  readonly signIns: KeptSignIns
+  readonly surroundings: Surroundings
+  readonly invocation: AuthInvocation
+}
+
+/** A sign-in that the configuration wants, and all that share it. */
+interface Wanted {
+  readonly client: string
+  readonly user: string
+  readonly accounts: readonly string[]
+  readonly destinations: readonly string[]
+}
+
+function wantedBy(configuration: Configuration): readonly Wanted[] {
+  const groups = Map.groupBy(signedInBy(configuration), ({ client, user }) => `${client}\0${user}`)
+  return [...groups.values()].flatMap((users) => {
+    const [first] = users
+    if (first === undefined) return []
+    const named = (kind: string): readonly string[] => users.filter((one) => one.kind === kind).map(({ name }) => name)
+    return [{ client: first.client, user: first.user, accounts: named('account'), destinations: named('destination') }]
+  })
+}
+
+/** Those of a name; throws ERR_USAGE when the name is unknown, or signs in otherwise. */
+function named(name: string, configuration: Configuration): readonly Wanted[] {
+  const all = wantedBy(configuration)
+  const found = all.filter(({ accounts, destinations }) => accounts.includes(name) || destinations.includes(name))
+  if (found.length > 0) return found
+  const known = [...configuration.accounts.map((one) => one.name), ...configuration.destinations.keys()]
+  if (known.includes(name)) throw refusal(`${name} does not sign in by OAuth: it has no token: { oauth: CLIENT }`)
+  throw unknownAccount(
+    name,
+    all.flatMap(({ accounts, destinations }) => [...accounts, ...destinations]),
+    'those that sign in by OAuth are',
+  )
+}
+
+async function list({ configuration, signIns, surroundings, invocation }: Work): Promise<number> {
+  const wanted = wantedBy(configuration)
+  const isWanted = (one: { client: string; user: string }): boolean =>
+    wanted.some(({ client, user }) => client === one.client && user === one.user)
+  const others = (await signIns.kept()).filter((one) => !isWanted(one))
+  const all = [...wanted, ...others.map((one) => ({ ...one, accounts: [], destinations: [] }))]
+  const listed: Listed[] = await Promise.all(
+    all.map(async (one) => ({
+      ...one,
+      needsNobody: configuration.oauth.get(one.client)?.flow === 'client-credentials',
+      state: await signIns.state(one.client, one.user).catch((error: unknown) => asPopfetchError(error)),
+    })),
+  )
+  if (invocation.json) surroundings.output.object({ ok: true, signIns: listed.map(listedJson) })
+  else if (listed.length === 0)
+    surroundings.output.answer('nothing signs in by OAuth: no account has token: { oauth: CLIENT }')
+  else for (const line of listLines(listed)) surroundings.output.answer(line)
+  return EXIT_OK
+}
+
+async function printToken(name: string, { configuration, signIns, surroundings }: Work): Promise<number> {
+  named(name, configuration)
+  const [user] = signedInBy(configuration).filter((one) => one.name === name)
+  if (user === undefined) throw refusal(`${name} does not sign in by OAuth`)
+  const { token } = await signIns.tokenFor({ ...user, refused: null, signal: surroundings.signal })
+  surroundings.output.secret(token)
+  return EXIT_OK
+}
+
+async function signOut(name: string, { configuration, signIns, surroundings, invocation }: Work): Promise<number> {
+  const { output, signal } = surroundings
+  let code = EXIT_OK
+  for (const { client, user, accounts, destinations } of named(name, configuration)) {
+    const shared = [...accounts, ...destinations]
+    const who = `${display(user)} by ${client}`
+    const forgotten = await signIns.forget(client, user)
+    if (forgotten === null) {
+      if (!invocation.json) output.say(`nobody was signed in for ${who}`)
+      continue
+    }
+    const token = forgotten.refreshToken ?? forgotten.accessToken
+    try {
+      const provider = token === null ? null : await signIns.provider(client, signal)
+      const isRevoked = token !== null && provider !== null && (await provider.revoke(token, signal))
+      const there = isRevoked
+        ? 'and ended at the provider'
+        : 'here; this provider takes no word of it: remove it at its own page if need be'
+      if (!invocation.json) output.say(`the sign-in of ${who} is forgotten ${there} (${shared.join(', ')})`)
+    } catch (error) {
+      if (error instanceof PopfetchError && error.code === 'ERR_ABORTED') throw error
+      const why = error instanceof PopfetchError ? error.message : 'it refused'
+      output.problem(
+        `the sign-in of ${who} is forgotten here, but the provider could not be told (${why}): remove it at its own page`,
+      )
+      code = 75
+    }
+  }
+  if (invocation.json) output.object({ ok: code === EXIT_OK, signIns: [] })
+  return code
+}
+
+type SignInInvocation = Extract<AuthInvocation, { does: 'sign-in' }>
+
+async function signIn(invocation: SignInInvocation, work: Work, ask: Ask): Promise<number> {
+  const { configuration, signIns, surroundings } = work
+  const { output } = surroundings
+  const isAll = invocation.names.length === 0
+  const asked = isAll
+    ? wantedBy(configuration)
+    : [...new Set(invocation.names.flatMap((name) => named(name, configuration)))]
+  if (asked.length === 0)
+    throw refusal('nothing signs in by OAuth: no account or destination has token: { oauth: CLIENT }')
+  const due: Wanted[] = []
+  for (const one of asked) {
+    if (configuration.oauth.get(one.client)?.flow === 'client-credentials') {
+      if (!isAll && !invocation.quiet)
+        output.say(`${one.client} signs in by itself (client-credentials): nobody has to`)
+      continue
+    }
+    const state = isAll ? await signIns.state(one.client, one.user).catch(() => null) : null
+    if (state === null || state.state === 'none' || state.state === 'ended') due.push(one)
+  }
+  if (due.length === 0 && isAll && !invocation.quiet) output.say('all that need it are signed in: popfetch auth --list')
+  const failures: PopfetchError[] = []
+  const done: Wanted[] = []
+  for (const one of due) {
+    try {
+      await signInOne(one, invocation, work, ask)
+      done.push(one)
+    } catch (error) {
+      const failure = asPopfetchError(error)
+      if (surroundings.signal.aborted || failure.code === 'ERR_ABORTED') throw failure
+      failures.push(failure)
+      output.problem(failure.message)
+    }
+  }
+  await wake(
+    done.flatMap(({ accounts }) => accounts),
+    work,
+  )
+  const code = exitCodeOfReports(failures.map((error) => ({ outcome: 'failed', error: reportError(error) })))
+  if (invocation.json)
+    output.object({ ok: code === EXIT_OK, signIns: done.map(({ client, user }) => ({ client, user })) })
+  return code
+}
+
+async function signInOne(
+  { client, user, accounts, destinations }: Wanted,
+  invocation: SignInInvocation,
+  { signIns, surroundings }: Work,
+  ask: Ask,
+): Promise<void> {
+  const { output, signal } = surroundings
+  const ended = new AbortController()
+  const late = setTimeout(() => ended.abort(timeOver(invocation.timeoutMs)), invocation.timeoutMs)
+  const together = AbortSignal.any([signal, ended.signal])
+  const person = {
+    show: (line: string) => output.say(line),
+    openBrowser: invocation.opens ? browserOf(surroundings) : null,
+    paste: ask(together) === null ? null : (over: AbortSignal) => pasted(ask(over), over, ended),
+    signal: together,
+  }
+  try {
+    const provider = await signIns.provider(client, together)
+    const { flowOf } = await import('../../../oauth/flows/flow.ts')
+    const flow = flowOf(provider.client, provider, invocation.flow)
+    const { signInByDevice } = await import('../../../oauth/flows/device.ts')
+    const { signInByBrowser } = await import('../../../oauth/flows/browser.ts')
+    const granted = await (flow === 'device' ? signInByDevice : signInByBrowser)({ provider, user, person })
+    await signIns.keep(client, user, provider, granted)
+    const shared = [...accounts, ...destinations].join(', ')
+    if (!invocation.quiet) output.say(`signed in: ${display(user)} by ${client} (${shared})`)
+    if (granted.person !== null && granted.person.toLowerCase() !== user.toLowerCase()) {
+      output.problem(
+        `warning: ${display(granted.person)} has signed in, and ${shared} signs in to the mail server as ${display(user)}: right for a shared mailbox, else popfetch auth --sign-out ${accounts[0] ?? destinations[0] ?? ''} and sign in again`,
+      )
+    }
+  } finally {
+    clearTimeout(late)
+    ended.abort()
+  }
+}
+
+/** A line that the person pastes. Ctrl-C ends all of it. */
+async function pasted(dialogue: Dialogue | null, over: AbortSignal, ended: AbortController): Promise<string> {
+  if (dialogue === null) throw abortedByPerson('no terminal')
+  try {
+    return await dialogue.ask('address:')
+  } catch (error) {
+    if (!over.aborted) ended.abort(abortedByPerson('signing in was broken off'))
+    throw error
+  }
+}
+
+function timeOver(timeoutMs: number): PopfetchError {
+  const text = `nobody signed in within ${Math.round(timeoutMs / 1000)} s: start again, or wait longer with --timeout`
+  return new PopfetchError('ERR_TIMEOUT', text, { scope: 'account', retry: 'soon' })
+}
+
+/** A daemon polls now what waited for this. Without one, or one that does not answer, the next poll does. */
+async function wake(accounts: readonly string[], { configuration, surroundings }: Work): Promise<void> {
+  if (accounts.length === 0) return
+  const request = { verb: 'wake', accounts, eager: true, wait: false, mark: null } as const
+  await askRunning(configuration.statePath, request, surroundings).catch(() => null)
+}

@@ -1,0 +1,88 @@
+// What `popfetch auth` may be told.
+import { formatDuration, parseDuration } from '../../../config/values/quantity.ts'
+import type { Command } from '../../command.ts'
+import type { CommonOptions } from '../../common-options.ts'
+import { usageError } from '../../command-errors.ts'
+import { flag, text } from '../../option.ts'
+
+const WAYS = {
+  device: flag('Sign in by device code: open an address anywhere, and type a code'),
+  browser: flag('Sign in by browser on this machine, or by pasting the address it was sent to'),
+  'no-open': flag('Open no browser; only print the address'),
+  timeout: text('Wait so long for the person, such as 10m (the default)'),
+} as const
+
+const OTHERS = {
+  list: flag('Say who is signed in, since when, until when'),
+  'sign-out': text('End the sign-in of this account or destination, and forget it'),
+  token: text('Print an access token of this account or destination, for another program'),
+} as const
+
+interface SignInRequest {
+  readonly does: 'sign-in'
+  /** Accounts and destinations, without duplicates; empty: all that need it. */
+  readonly names: readonly string[]
+  /** Null: as configured. */
+  readonly flow: 'device' | 'browser' | null
+  readonly opens: boolean
+  readonly timeoutMs: number
+}
+
+export type AuthRequest =
+  | SignInRequest
+  | { readonly does: 'list' }
+  | { readonly does: 'sign-out'; readonly name: string }
+  | { readonly does: 'token'; readonly name: string }
+
+export type AuthInvocation = CommonOptions & AuthRequest
+
+const USUAL_MS = 600_000
+const LONGEST_MS = 86_400_000
+
+export const command: Command<AuthRequest> = {
+  usage: '[name...]',
+  describe: 'Sign in to Google, Microsoft and others (OAuth 2.0)',
+  options: [
+    { heading: 'Signing in:', options: WAYS },
+    { heading: 'Instead:', options: OTHERS },
+  ],
+  examples: [
+    ['popfetch auth', 'sign in for all that need it'],
+    ['popfetch auth gmail --browser', 'for one account'],
+    ['popfetch auth --list', 'who is signed in'],
+  ],
+  notes: `Names are those of accounts and destinations with token: { oauth: CLIENT }. One
+sign-in serves all that have the same client and user. What to do is printed on
+standard error, so it also works over ssh and in a container.`,
+  completes: { words: [], accounts: true },
+  request(given) {
+    const { words } = given
+    const { list, 'sign-out': signOut, token } = given.options(OTHERS)
+    const ways = given.options(WAYS)
+    const instead = [list, signOut !== null, token !== null].filter(Boolean).length
+    if (instead > 1) throw usageError('one of --list, --sign-out and --token is enough')
+    if (instead === 1) {
+      if (words.length > 0) throw usageError(`--list, --sign-out and --token take no other name: ${words[0]}`)
+      if (ways.device || ways.browser || ways['no-open'] || ways.timeout !== null) {
+        throw usageError('--device, --browser, --no-open and --timeout are for signing in')
+      }
+      if (signOut !== null) return { does: 'sign-out', name: signOut }
+      return token === null ? { does: 'list' } : { does: 'token', name: token }
+    }
+    if (ways.device && ways.browser) throw usageError('--device and --browser contradict each other')
+    return {
+      does: 'sign-in',
+      names: [...new Set(words)],
+      flow: ways.device ? 'device' : ways.browser ? 'browser' : null,
+      opens: !ways['no-open'],
+      timeoutMs: timeoutOf(ways.timeout),
+    }
+  },
+}
+
+function timeoutOf(written: string | null): number {
+  if (written === null) return USUAL_MS
+  const ms = parseDuration(written)
+  if (ms !== null && ms >= 1000 && ms <= LONGEST_MS) return ms
+  throw usageError(`--timeout must be a duration up to ${formatDuration(LONGEST_MS)} such as 90s or 10m`)
+}

@@ -1,0 +1,50 @@
+// `auth --list` in words and as JSON. Pure.
+import { display } from '../../../display.ts'
+import { PopfetchError } from '../../../errors.ts'
+import type { SignInState } from '../../../oauth/oauth.ts'
+import { iso, stamp } from '../../terminal/moment.ts'
+
+export interface Listed {
+  readonly client: string
+  readonly user: string
+  readonly accounts: readonly string[]
+  readonly destinations: readonly string[]
+  /** An administrator has allowed it once for all. */
+  readonly needsNobody: boolean
+  /** An error: its file is not to be believed. */
+  readonly state: SignInState | PopfetchError
+}
+
+export function listLines(listed: readonly Listed[]): readonly string[] {
+  return listed.map((one) => {
+    const { client, user, accounts, destinations } = one
+    const shared = [...accounts, ...destinations]
+    const whose = shared.length === 0 ? 'used by nothing any more' : shared.join(', ')
+    return `${display(user)} by ${client} (${whose}): ${stateText(one)}`
+  })
+}
+
+function stateText({ state, needsNobody }: Listed): string {
+  if (state instanceof PopfetchError) return `not usable: ${state.message}`
+  const { sinceMs, untilMs, error } = state
+  const since = sinceMs === null ? '' : ` since ${stamp(sinceMs)}`
+  const until = untilMs === null ? '' : `, until ${stamp(untilMs)}`
+  switch (state.state) {
+    case 'none':
+      return needsNobody ? 'signs in by itself' : 'not signed in: popfetch auth'
+    case 'ended':
+      return `ended: ${display(error ?? '', 1000)}`
+    case 'ends-soon':
+      return `signed in${since}${until}: it ends soon: popfetch auth`
+    case 'ok':
+      return needsNobody ? `signs in by itself${since}` : `signed in${since}${until}`
+  }
+}
+
+export function listedJson({ client, user, accounts, destinations, state }: Listed): object {
+  if (state instanceof PopfetchError) {
+    return { client, user, accounts, destinations, since: null, until: null, state: 'unusable', error: state.message }
+  }
+  const { sinceMs, untilMs, state: name, error } = state
+  return { client, user, accounts, destinations, since: iso(sinceMs), until: iso(untilMs), state: name, error }
+}
