@@ -1,0 +1,10 @@
+// The little that our tests use of oidc-provider, which brings no types.
+declare module 'oidc-provider' {
+  import type { IncomingMessage, ServerResponse } from 'node:http'
+
+  export default class Provider {
+    constructor(issuer: string, configuration: object)
+    callback(): (request: IncomingMessage, response: ServerResponse) => void
+    on(event: string, listener: (...facts: readonly unknown[]) => void): this
+  }
+}
