@@ -159,19 +159,20 @@ export class Tally {
     this.#count(name, 1)
   }
 
-  /** What refused these speaks of the destination: they are only deferred. By `nameOfMessage`, of any account. */
+  /** The answer that refused or deferred these speaks of the destination: they are only deferred, for its sake. By `nameOfMessage`, of any account. */
   absolve(names: readonly string[]): void {
     for (const name of names) {
       this.#absolved.add(name)
       const kept = this.#kept.get(name)
-      if (kept?.as !== 'refused') continue
+      if (kept === undefined || kept.as === 'held' || kept.kept === 'rest') continue
       this.#unkeep(name)
       this.#kept.set(name, { ...kept, ...ABSOLVED })
       this.#count(name, 1)
     }
     const left = this.#problems.filter(
       ({ kind, uidl, copy = 0 }) =>
-        kind !== 'refused' || !this.#absolved.has(nameOfMessage(this.#account, { uidl, copy })),
+        (kind !== 'refused' && kind !== 'deferred') ||
+        !this.#absolved.has(nameOfMessage(this.#account, { uidl, copy })),
     )
     this.#problems.splice(0, this.#problems.length, ...left)
   }

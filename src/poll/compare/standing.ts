@@ -22,7 +22,8 @@ export async function lookAt(origins: readonly Origin[], visit: Visit): Promise<
   const { account, run, history, destinations } = visit
   const names = possibleNames(account)
   const targets = await Promise.all(names.map((name) => destinations.open(name)))
-  await destinations.ask()
+  // One that shows nothing need not be there: no connection is made for mail that is not due.
+  await destinations.ask(({ destination, hasNext }) => destination.remembers || hasNext)
   const looks: Look[] = []
   for (const [at, target] of targets.entries()) {
     const { down, destination } = target

@@ -162,19 +162,20 @@ function counted(record: DestinationRecord, event: Answered, nowMs: number): Ste
   if (isFormer(record, message)) return { ...own, record: withoutRestOf(record, message) }
   const entry: RowEntry = { message, conclusion: answer.conclusion, same: answer.same, aboutUs: answer.aboutUs }
   // The same message once more proves nothing.
-  const others = record.row.filter((each) => each.message !== message)
-  const row = [...others, entry].slice(-LONGEST_ROW)
+  const before = record.row.filter((each) => each.message !== message)
+  const row = [...before, entry].slice(-LONGEST_ROW)
   const known = { ...record, row }
   const part = partOf(row)
   if (part === null) return { ...own, record: known }
   const conclusion = answer.conclusion === 'CUT' ? 'DOWN' : 'BUSY'
   const openers = part.map((each) => each.message)
-  const refused = part.filter((each) => each.conclusion === 'BAD').map((each) => each.message)
+  // An answer that was lost stays lost.
+  const others = part.filter((each) => each.conclusion !== 'LOST').map((each) => each.message)
   return {
     record: rested(known, event, conclusion, nowMs, openers),
     // An answer that was lost stays lost, whatever it says of the destination.
     speaksOf: answer.conclusion === 'LOST' ? 'message' : 'destination',
-    absolved: refused.filter((each) => each !== message),
+    absolved: others.filter((each) => each !== message),
   }
 }
 

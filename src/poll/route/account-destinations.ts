@@ -89,11 +89,13 @@ export class AccountDestinations implements Disposable {
       if (down !== null) this.#tally.note(`${name} is down: ${down.message}`)
   }
 
-  /** Asks those that were opened, each once in a session; a second caller waits for the same answer. */
-  async ask(): Promise<void> {
+  /** Asks those that were opened (or those of them that are meant), each once in a session; a second caller waits for the same
+   *  answer. */
+  async ask(isMeant: (target: Target) => boolean = () => true): Promise<void> {
     // One after the other where it waits for what another account finds out: in one order for all, or two would wait for each
     // other.
-    const targets = [...this.#opened.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1))
+    const meant = [...this.#opened.values()].filter(isMeant)
+    const targets = meant.toSorted((a, b) => (a.key < b.key ? -1 : 1))
     for (const target of targets) if (!this.#asked.has(target)) await this.#enter(target)
     await Promise.all(
       targets.map(async (target) => {
