@@ -6,7 +6,7 @@
 // nothing. Reads see what is committed and change nothing; an account or a message that is not known is no error to them.
 // Nothing holds up the event loop for long, however large the ledger. Nothing outside this room knows SQL, files or rows.
 // account.ts, entry.ts, lease.ts, comparison.ts and records.ts are parts of this contract; test/ledger/contract.ts tries it.
-import type { ReceivedFacts } from '../message.ts'
+import type { Heading, ReceivedFacts } from '../message.ts'
 import type {
   AccountHealth,
   AccountIdentity,
@@ -196,6 +196,9 @@ export interface Ledger extends AsyncDisposable {
   /** These messages destroyed a session when `command` was asked of them; a message that is not known is open then. Null: they
    *  did not this time, what was recorded of it is forgotten. */
   noteHarm(lease: Lease, keys: readonly EntryKey[], command: Harm['command'] | null): Promise<void>
+
+  /** What people recognise a message by that was not received; one that is not known: nothing happens. */
+  noteHeading(lease: Lease, key: EntryKey, heading: Heading): Promise<void>
 
   /** They are listed again, and are the same messages. */
   returned(lease: Lease, keys: readonly EntryKey[]): Promise<void>

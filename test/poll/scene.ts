@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { loadConfiguration } from '../../src/config/load.ts'
+import type { Configuration } from '../../src/config/schema.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import { openLedger } from '../../src/ledger/sqlite/open.ts'
 import { silentLog } from '../../src/log.ts'
@@ -38,6 +39,7 @@ export class Scene implements AsyncDisposable {
   readonly notes: string[] = []
   /** What polls are given instead of the ledger itself. */
   ledgerOf: (ledger: Ledger) => Ledger = (ledger) => ledger
+  #loaded: { readonly text: string; readonly configuration: Configuration } | null = null
 
   private constructor(server: Pop3Server) {
     this.server = server
@@ -135,15 +137,20 @@ export class Scene implements AsyncDisposable {
       ...this.destinations.map((line) => `  ${line}`),
       'state: state/state.db',
     ]
-    writeFileSync(file, lines.join('\n'), { mode: 0o600 })
+    const text = lines.join('\n')
+    // Polls of one configuration are many, and to read it takes a third of one.
+    if (this.#loaded?.text === text) return this.#loaded.configuration
+    writeFileSync(file, text, { mode: 0o600 })
     chmodSync(file, 0o600)
-    return await loadConfiguration({
+    const configuration = await loadConfiguration({
       file,
       state: null,
       env: { HOME: this.directory },
       cwd: this.directory,
       uid: 0,
     })
+    this.#loaded = { text, configuration }
+    return configuration
   }
 
   /** The files in a Maildir's new/ and cur/, in no order. */

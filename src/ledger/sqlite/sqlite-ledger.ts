@@ -1,6 +1,7 @@
 // The methods of Ledger on one SQLite file that is open and sound (open.ts sees to that). Rows are in rows/; leases in
 // held-leases.ts; reads and group commit behind access.ts. What each method promises is in ledger.ts.
 import type { DatabaseSync } from 'node:sqlite'
+import type { Heading } from '../../message.ts'
 import { closeFile } from './file.ts'
 import { Access, type Surroundings } from './access.ts'
 import { type ComparedRows, findKnown, SqliteComparison } from './comparison.ts'
@@ -150,6 +151,10 @@ export class SqliteLedger implements Ledger {
 
   noteHarm(lease: Lease, keys: readonly EntryKey[], command: Harm['command'] | null): Promise<void> {
     return this.#access.changeAll(lease, keys, (key, id, nowMs) => this.#messages.noteHarm(id, key, command, nowMs))
+  }
+
+  noteHeading(lease: Lease, key: EntryKey, heading: Heading): Promise<void> {
+    return this.#access.change(lease, (id) => this.#messages.noteHeading(id, key, heading))
   }
 
   takeOver(lease: Lease, state: TakingOver | null): Promise<void> {

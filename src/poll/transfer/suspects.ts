@@ -4,6 +4,7 @@
 // safe, alone, in a session of its own.
 import type { EntryKey } from '../../ledger/ledger.ts'
 import type { PopfetchError } from '../../errors.ts'
+import type { Heading } from '../../message.ts'
 import type { Session } from '../../pop3/session.ts'
 import {
   isDueDeletion,
@@ -56,11 +57,16 @@ export class Suspects {
   #isCommitted = false
   #hasEndedWell = false
   readonly #tried = new Set<string>()
+  /** What this session was given, and what sessions that came to their end were: nobody waits twice in a poll for what did
+   *  not come. */
+  #given: readonly string[] = []
+  readonly #givenBefore = new Set<string>()
   /** With `--all`, where the ledger does not tell it: what came in this poll, and is not asked for again in it. */
   #came: Set<string> | null = null
   #alone: string | null = null
   #areDeletionsDoubtful = false
   #failed = 0
+  readonly #headings = new Map<string, Heading>()
   readonly #missing = new Map<string, { readonly fetch: PlannedFetch; readonly reason: string }>()
 
   /** Were some left for the next session of this poll? */
@@ -70,12 +76,18 @@ export class Suspects {
 
   /** What of `fetches` this session takes. A message that ended a session before waits for one of its own; where QUIT drops
    *  what was retrieved, so does every message that failed: one that fails again must not cost the others their QUIT. */
-  admit(planned: readonly PlannedFetch[], { deletions }: Plan, circumstances: Circumstances): readonly PlannedFetch[] {
+  admit(planned: readonly PlannedFetch[], plan: Plan, circumstances: Circumstances): readonly PlannedFetch[] {
+    const admitted = this.#admitted(planned, plan, circumstances)
+    this.#given = admitted.map(nameOf)
+    return admitted
+  }
+
+  #admitted(planned: readonly PlannedFetch[], { deletions }: Plan, circumstances: Circumstances) {
     const { session, history, run } = circumstances
     if (run.options.all) this.#came ??= new Set()
     const came = this.#came
     const fetches = came === null ? planned : planned.filter((fetch) => !came.has(nameOf(fetch)))
-    const harmless = fetches.filter((fetch) => !endedSession(fetch))
+    const harmless = fetches.filter((fetch) => !endedSession(fetch) && !this.#givenBefore.has(nameOf(fetch)))
     const first = quitDrops(session) ? harmless.filter(isFresh) : harmless
     const failed = quitDrops(session) ? harmless.filter((fetch) => !isFresh(fetch)) : []
     const due = fetches.filter((fetch) => endedSession(fetch) && this.#isDue(fetch, run))
@@ -159,6 +171,11 @@ export class Suspects {
     this.#missing.set(nameOf(fetch), { fetch, reason })
   }
 
+  /** What a person knows it by. */
+  name(fetch: EntryKey, heading: Heading): void {
+    this.#headings.set(nameOf(fetch), heading)
+  }
+
   /** It was received after all. */
   came(fetch: EntryKey): void {
     this.#came?.add(nameOf(fetch))
@@ -171,6 +188,7 @@ export class Suspects {
   endedWell(): void {
     this.#isCommitted = true
     this.#hasEndedWell = true
+    for (const name of this.#given) this.#givenBefore.add(name)
   }
 
   /** A session was cut. May another one follow? */
@@ -187,8 +205,8 @@ export class Suspects {
 
   /** At the end of the poll: counts and reports what did not come. */
   settle(tally: Tally): void {
-    for (const { fetch, reason } of this.#missing.values()) {
-      const { from = null, subject = null } = fetch.known ?? {}
+    for (const [name, { fetch, reason }] of this.#missing) {
+      const { from = null, subject = null } = this.#headings.get(name) ?? fetch.known ?? {}
       tally.keep(fetch, { kept: 'own', as: 'deferred', isDue: isDueMessage(fetch) })
       tally.problem({ uidl: fetch.uidl, from, subject, kind: 'deferred', reason })
     }

@@ -18,6 +18,7 @@ import { type Share, Window } from '../run/window.ts'
 import { type Cut, interrupted } from '../sessions.ts'
 import type { Visit } from '../visit.ts'
 import { Attempts, inBatches } from './attempts.ts'
+import { introduce, isStranger, MOST_INTRODUCED } from './introduction.ts'
 import { compareCopies, fixDestinations, handOver } from './hand-over.ts'
 import { endedSession, endReason, isSuspect, shortReason, wasShort } from './suspects.ts'
 
@@ -88,6 +89,7 @@ class Transfer {
   /** A message came that is exactly as long as announced: the server's sizes are worth something (P164). */
   #exactCame = false
   #refusedInRow = 0
+  readonly #refused: Job[] = []
   #limit: PopfetchError | null = null
 
   constructor(jobs: Jobs, visit: Visit) {
@@ -144,6 +146,7 @@ class Transfer {
       }
     }
     await this.#allEnded()
+    await this.#introduceRefused()
     await this.#blame()
     const { session, tally } = this.#visit
     if (this.#attempts.fatal !== null) tally.fail(this.#attempts.fatal)
@@ -165,7 +168,8 @@ class Transfer {
   /** Whose place was it at which the session ended? Not to be told of several whose answers got out of step. */
   get #culprit(): number | null {
     const { brokenAt, botched } = this.#visit.session
-    if (this.cut === null || botched instanceof MessageTooLarge || brokenAt?.verb !== 'RETR') return null
+    if (this.cut === null || botched instanceof MessageTooLarge) return null
+    if (brokenAt?.verb !== 'RETR' && brokenAt?.verb !== 'TOP') return null
     return botched?.code === 'ERR_POP3_PROTOCOL' && !brokenAt.alone ? null : brokenAt.number
   }
 
@@ -174,8 +178,21 @@ class Transfer {
     const { lease, run, session, suspects } = this.#visit
     const culprit = this.#jobs.fetches.find(({ number }) => number === this.#culprit)
     if (culprit === undefined) return
-    suspects.ended(culprit, session.brokenAt?.alone === true)
-    await this.#attempts.record(() => run.ledger.noteHarm(lease, [culprit], 'RETR'))
+    suspects.ended(culprit, session.brokenAt?.alone === true && !isStranger(culprit, this.#visit))
+    const verb = session.brokenAt?.verb === 'TOP' ? 'TOP' : 'RETR'
+    await this.#attempts.record(() => run.ledger.noteHarm(lease, [culprit], verb))
+  }
+
+  async #introduceRefused(): Promise<void> {
+    for (const job of this.#refused.slice(0, MOST_INTRODUCED)) {
+      if (this.#stopped) return
+      try {
+        await introduce(job, this.#visit)
+      } catch (error) {
+        // An end of the session is told as such.
+        if (this.#visit.session.botched === null) this.#attempts.fatal ??= asPopfetchError(error)
+      }
+    }
   }
 
   async #allEnded(): Promise<void> {
@@ -203,6 +220,7 @@ class Transfer {
   async #one(job: Job, share: Share): Promise<void> {
     await using spool = spoolFor(job, this.#visit)
     try {
+      if (endedSession(job)) await introduce(job, this.#visit)
       const { reply, judgement } = await this.#retrieve(job, spool, share)
       if (judgement === null) await this.#refusedRetrieval(job, reply)
       else await this.#received(job, spool, share, judgement)
@@ -271,7 +289,7 @@ class Transfer {
     await this.#inStep(judgement)
     suspects.came(job)
     this.#refusedInRow = 0
-    if (job.known?.harm?.command === 'RETR') await this.#attempts.record(() => run.ledger.noteHarm(lease, [job], null))
+    if ((job.known?.harm ?? null) !== null) await this.#attempts.record(() => run.ledger.noteHarm(lease, [job], null))
     const message = await spool.complete(this.#visit.run.nowMs())
     // Not before: the buffers of a large message are in use until its file is complete.
     share.ended(spool.receivedBytes)
@@ -286,6 +304,7 @@ class Transfer {
     if (this.#refusedInRow >= LIMIT_REFUSALS) this.#limit ??= replyError('RETR', reply)
     const reason = `the server did not give it: "${reply.text}"`
     this.#visit.suspects.miss(job, reason)
+    this.#refused.push(job)
     await this.#attempts.abandon([job], notNow ? null : reason)
   }
 

@@ -242,11 +242,15 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
 
   closed(error: PopfetchError | null): void {
     const head = this.#outstanding[0]
+    this.botch(error ?? closedByServer(head === undefined ? null : nameOf(head)), this.#suspect)
+  }
+
+  /** Some servers close or hang after a refusal: that is not the fault of the command behind it (P160). */
+  get #suspect(): Exchange | null {
+    const head = this.#outstanding[0] ?? null
     const answered = this.#answered
-    // Some servers close after a refusal: that is not the fault of the command behind it (P160).
     const isRefused = (head?.reply ?? null) === null && answered?.reply?.status === 'err'
-    const blamed = isRefused ? answered : (head ?? null)
-    this.botch(error ?? closedByServer(head === undefined ? null : nameOf(head)), blamed)
+    return isRefused ? answered : head
   }
 
   /** Ends the connection without QUIT and rejects every waiting command, once. Only the first reason counts. `blamed`: the
@@ -289,7 +293,7 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
 
   #late(waitedMs: number): void {
     const head = this.#outstanding[0]
-    if (head !== undefined) this.botch(tooLate(nameOf(head), waitedMs, head.bodyBytes))
+    if (head !== undefined) this.botch(tooLate(nameOf(head), waitedMs, head.bodyBytes), this.#suspect)
   }
 }
 

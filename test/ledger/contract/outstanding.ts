@@ -50,6 +50,20 @@ export function outstanding(kind: Kind): void {
     expect((await ledger.records.find('a', 'm'))[0]).toMatchObject(HEADING)
   })
 
+  test('From and Subject of a message that was never received are remembered, of one that is not known nothing is', async () => {
+    const ledger = await freshLedger(kind)
+    const lease = await leaseOf(ledger, 'a')
+    await ledger.begin(lease, [beginning(key('m'))])
+    await ledger.noteHeading(lease, key('m'), HEADING)
+    await ledger.noteHeading(lease, key('other'), HEADING)
+    expect(await known(ledger, 'm')).toMatchObject({
+      from: HEADING.from,
+      subject: HEADING.subject,
+      receivedBytes: null,
+    })
+    expect(await ledger.known('a', [key('other')])).toEqual([null])
+  })
+
   test('a deletion that did not happen is remembered since it was wanted first, and counted until it happens', async () => {
     let nowMs = 1000
     const ledger = await freshLedger(kind, { nowMs: () => nowMs })

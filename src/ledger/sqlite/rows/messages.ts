@@ -3,6 +3,7 @@
 // of a settled message is one row.
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { bug } from './fault.ts'
+import type { Heading } from '../../../message.ts'
 import type { Beginning, DeletionNote, DeliveryKey, EntryKey, Harm, ReceivedFacts, Settlement } from '../../ledger.ts'
 import {
   DELIVERED,
@@ -56,6 +57,7 @@ export class MessageRows {
   readonly #handOver: StatementSync
   readonly #noteDeletion: StatementSync
   readonly #noteHarm: StatementSync
+  readonly #noteHeading: StatementSync
   /** Messages that this process made known with one delivery and did not settle yet → their rows: nearly all of them. What
    *  becomes of such a message is told without asking the file for it first. */
   readonly #single = new Map<string, number>()
@@ -119,6 +121,7 @@ export class MessageRows {
        deletion_tried = iif(?1 IS NULL, NULL, coalesce(deletion_tried, 0) + ?3), deletion_reason = ?1
        WHERE id = ?4 AND (?1 IS NULL OR gone_since_ms IS NULL)`,
     )
+    this.#noteHeading = database.prepare(`UPDATE message SET ${HEADING} WHERE account = ? AND uidl = ? AND copy = ?`)
     this.#noteHarm = database.prepare(
       `UPDATE message SET harm = iif(?1 IS NULL, NULL,
        json_object('command', ?1, 'times', coalesce(harm ->> 'times', 0) + 1, 'lastMs', ?2)) WHERE id = ?3`,
@@ -208,6 +211,10 @@ export class MessageRows {
   }
 
   /** 1 if the message was new, 0 if it was known. */
+  noteHeading(account: number, { uidl, copy }: EntryKey, { from, subject, dateMs }: Heading): void {
+    this.#noteHeading.run(from, subject, dateMs, account, uidlBytes(uidl), copy)
+  }
+
   noteHarm(account: number, key: EntryKey, command: Harm['command'] | null, nowMs: number): number {
     const inserted = this.#insert.run(account, uidlBytes(key.uidl), key.copy, OPEN, 0, nowMs, null, null)
     this.#noteHarm.run(command, nowMs, this.#idOf(account, key))
