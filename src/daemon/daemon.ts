@@ -20,7 +20,7 @@ import { Uncaught } from './uncaught.ts'
 import { ControlServer } from './control/server.ts'
 import { CurrentConfiguration, type ReloadContext } from './reload.ts'
 import { Journal } from './journal.ts'
-import { daemonLease } from './lease.ts'
+import { DaemonLease } from './lease.ts'
 import { Systemd } from './systemd.ts'
 import { type Answers, type Request, type Requests, socketPath } from './control/protocol.ts'
 import { type PollEnded, Scheduler } from './schedule/scheduler.ts'
@@ -141,7 +141,8 @@ export class Daemon implements AsyncDisposable {
 
   async #start(): Promise<void> {
     const { ledger, env, log, signal, configuration, version } = this.#context
-    this.#owned.use(await daemonLease(ledger, signal))
+    const lease = this.#owned.use(await DaemonLease.take({ ledger, signal, ended: (error) => this.#end.reject(error) }))
+    this.#every(LOOK_MS, () => void lease.renew())
     await this.#poller.sweep()
     const [poller, scheduler] = [this.#poller, this.#scheduler]
     const watched = {

@@ -1,6 +1,6 @@
 // Real background processes that get signals, are killed, have nobody who listens.
 import { once } from 'node:events'
-import { readdirSync, readFileSync, readlinkSync, renameSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, renameSync, rmSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { ended } from '../cli/child.ts'
 import { Scene, until } from './scene.ts'
@@ -94,6 +94,32 @@ test('a ledger that a newer popfetch has taken over ends it (N040)', { timeout: 
   expect(await exit).toEqual([74, null])
   expect(scene.log().at(-1)?.msg).toContain('a newer popfetch has written it')
 })
+
+test(
+  'a ledger that is deleted under it ends polls with 74 until a copy is put back; it lives, and is the only one (S043)',
+  { timeout: SLOW },
+  async () => {
+    await using scene = await Scene.create()
+    const child = await scene.foreground()
+    scene.fill(2)
+    expect(await scene.wake()).toMatchObject([{ outcome: 'ok', delivered: 2 }])
+    expect(await scene.popfetch('state', 'backup', 'copy.db')).toMatchObject({ code: 0 })
+    for (const suffix of ['', '-wal', '-shm']) rmSync(scene.path(`state.db${suffix}`))
+    scene.fill(1, 3)
+    for (let polls = 0; polls < 2; polls++) {
+      const [report] = await scene.wake()
+      expect(report).toMatchObject({ outcome: 'failed', delivered: 0, error: { code: 'ERR_LEDGER', retry: 'later' } })
+      expect(report?.error?.message).toContain('deleted or replaced')
+    }
+    expect(scene.letters()).toEqual([1, 2])
+    renameSync(scene.path('copy.db'), scene.path('state.db'))
+    expect(await scene.wake()).toMatchObject([{ outcome: 'ok', delivered: 1 }])
+    expect(scene.letters()).toEqual([1, 2, 3])
+    expect(child.exitCode).toBeNull()
+    // A second one does not start beside it.
+    expect((await scene.popfetch('--daemon', '--foreground')).code).toBe(75)
+  },
+)
 
 /** TCP ports that the process listens on. */
 function listeners(pid: number): string[] {

@@ -42,7 +42,7 @@ export class Access {
   async read<T>(read: () => T): Promise<T> {
     if (this.#closed) throw bugAfterClose()
     const attempt = (): T => {
-      this.#commit.refuseNewerSchema()
+      this.#commit.requireUsable()
       return read()
     }
     return whenFree(this.path, attempt, this.surroundings.busyLimitMs)

@@ -25,6 +25,8 @@ interface Settings {
   readonly busyLimitMs: number
   /** Called when a transaction begins: another process may have changed anything since the last one. */
   begun(): void
+  /** Throws when the file is not where it was; nothing is written then. */
+  requirePresent(): void
 }
 
 export class GroupCommit {
@@ -101,9 +103,10 @@ export class GroupCommit {
     const told: (() => void)[] = []
     let current: Change | null = null
     try {
+      this.#settings.requirePresent()
       this.#setSynchronous(changes.every((change) => change.durability === 'process') ? 'NORMAL' : 'FULL')
       this.#begin.run()
-      this.refuseNewerSchema()
+      this.#refuseNewer()
       this.#settings.begun()
       for (const change of changes) {
         if (told.length > 0 && performance.now() - startMs > SLICE_MS) break
@@ -111,6 +114,7 @@ export class GroupCommit {
         told.push(change.apply())
       }
       current = null
+      this.#settings.requirePresent()
       this.#commit.run()
       this.#busySinceMs = null
       this.#queue = changes.slice(told.length)
@@ -129,8 +133,14 @@ export class GroupCommit {
     this.#synchronous = wanted
   }
 
-  /** The program may have been updated, and the schema migrated, while this process ran (N040). */
-  refuseNewerSchema(): void {
+  /** Throws when the file is not where it was (S043), or is not ours to use any more: the program may have been updated, and the
+   *  schema migrated, while this process ran (N040). */
+  requireUsable(): void {
+    this.#settings.requirePresent()
+    this.#refuseNewer()
+  }
+
+  #refuseNewer(): void {
     const found = versionOf(number(rowOf(this.#version)?.[0]))
     refuseNewer(this.#settings.path, found, this.#settings.schemaVersion)
   }

@@ -8,13 +8,15 @@ import type { Access } from './access.ts'
 import type { LeaseRows } from './lease.ts'
 import type { AccountRows } from './rows/accounts.ts'
 
+/** Of the whole process: a ledger that was opened anew gives no token again. */
+let tokens = 1
+
 export class HeldLeases {
   readonly #access: Access
   readonly #rows: LeaseRows
   readonly #accounts: AccountRows
   /** By account; null: it is being asked for, by nobody else of this process meanwhile. */
   readonly #held = new Map<string, HeldLease | null>()
-  #tokens = 1
 
   constructor(access: Access, rows: LeaseRows, accounts: AccountRows) {
     this.#access = access
@@ -38,7 +40,7 @@ export class HeldLeases {
   /** Inside a transaction, which may be run again. */
   #take(account: string): HeldLease | null {
     if (!this.#rows.take(account, this.#access.surroundings.nowMs())) return null
-    return new HeldLease(account, this.#tokens++, this.#accounts.read(account), () => this.#release(account))
+    return new HeldLease(account, tokens++, this.#accounts.read(account), () => this.#release(account))
   }
 
   #keep(account: string, taken: HeldLease | null): void {

@@ -38,15 +38,21 @@ export async function openLedger(path: string, options: LedgerOptions = {}): Pro
   try {
     const place = await preparePlace(path, typeOf, readOnly)
     database = (await inspect(place, readOnly)) ? await connect(place, readOnly) : await connectNew(place, readOnly)
-    return new SqliteLedger(database, place, {
-      nowMs: Date.now,
-      random: randomBytes,
-      busyLimitMs: BUSY_LIMIT_MS,
-      ...options,
-      readOnly,
-    })
+    const surroundings = { nowMs: Date.now, random: randomBytes, busyLimitMs: BUSY_LIMIT_MS, ...options, readOnly }
+    return new SqliteLedger(database, place, surroundings, () => reopen(path, typeOf, readOnly))
   } catch (thrown) {
     if (database !== null) closeFile(database)
+    throw asLedgerError(path, damaged(path, thrown))
+  }
+}
+
+/** It must be there: where a ledger was, none is made. */
+async function reopen(path: string, typeOf: FileSystemType, readOnly: boolean): Promise<DatabaseSync> {
+  try {
+    const place = await preparePlace(path, typeOf, readOnly)
+    if (!(await inspect(place, readOnly))) throw refused(path, 'there is none', 'put it back')
+    return await connect(place, readOnly)
+  } catch (thrown) {
     throw asLedgerError(path, damaged(path, thrown))
   }
 }

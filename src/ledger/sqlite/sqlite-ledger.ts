@@ -37,48 +37,135 @@ import type {
 } from '../ledger.ts'
 import { MessageRows } from './rows/messages.ts'
 import { MIGRATIONS } from './migrations.ts'
+import { Presence } from './presence.ts'
+import { asLedgerError, movedLedger } from './rows/fault.ts'
 import { SettledRows } from './rows/settled.ts'
 import { SqliteRecords } from './sqlite-records.ts'
 
 /** Messages removed in one transaction, with one fsync. */
 const FORGOTTEN_AT_ONCE = 1000
 
-export class SqliteLedger implements Ledger {
-  readonly place: string
+/** Opens the file anew, which must be there. */
+export type Reopen = () => Promise<DatabaseSync>
+
+/** What belongs to the open file. */
+class OpenFile {
+  readonly presence: Presence | null
   readonly records: SqliteRecords
+  readonly access: Access
+  readonly accounts: AccountRows
+  readonly messages: MessageRows
+  readonly identity: IdentityRows
+  readonly compared: ComparedRows
+  readonly leases: HeldLeases
+  readonly destinations: DestinationRows
   readonly #database: DatabaseSync
-  readonly #access: Access
-  readonly #accounts: AccountRows
-  readonly #messages: MessageRows
-  readonly #identity: IdentityRows
-  readonly #compared: ComparedRows
-  readonly #leases: HeldLeases
-  readonly #destinations: DestinationRows
+  #closed = false
 
   constructor(database: DatabaseSync, path: string, surroundings: Surroundings) {
-    this.place = path
     this.#database = database
-    this.#accounts = new AccountRows(database)
-    this.#messages = new MessageRows(database)
-    this.#destinations = new DestinationRows(database)
+    // A ledger that is not there is an empty one in memory, to those who only read.
+    const presence = database.location() === null ? null : new Presence(path)
+    this.presence = presence
+    this.accounts = new AccountRows(database)
+    this.messages = new MessageRows(database)
+    this.destinations = new DestinationRows(database)
     const known = new KnownRows(database)
-    this.#identity = new IdentityRows(database, known)
+    this.identity = new IdentityRows(database, known)
     const settled = new SettledRows(database)
-    this.#compared = { accounts: this.#accounts, known, identity: this.#identity, settled }
+    this.compared = { accounts: this.accounts, known, identity: this.identity, settled }
     const commit = new GroupCommit(database, {
       path,
       schemaVersion: MIGRATIONS.length,
       busyLimitMs: surroundings.busyLimitMs,
-      begun: () => this.#accounts.forgetIds(),
+      begun: () => this.accounts.forgetIds(),
+      requirePresent: () => presence?.require(),
     })
-    this.#access = new Access(path, surroundings, commit, this.#accounts)
+    this.access = new Access(path, surroundings, commit, this.accounts)
     const leases = new LeaseRows(database, `${path}.leases`, surroundings.random)
-    this.#leases = new HeldLeases(this.#access, leases, this.#accounts)
-    this.records = new SqliteRecords(database, this.#accounts, this.#access)
+    this.leases = new HeldLeases(this.access, leases, this.accounts)
+    this.records = new SqliteRecords(database, this.accounts, this.access)
   }
 
-  lease(account: string): Promise<Lease | null> {
-    return this.#leases.lease(account)
+  /** The leases are lost. SQLite sees by itself whether the file is still there, and else leaves alone what has its name. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.leases.close()
+    closeFile(this.#database)
+  }
+}
+
+export class SqliteLedger implements Ledger {
+  readonly place: string
+  readonly #surroundings: Surroundings
+  readonly #reopen: Reopen
+  #open: OpenFile
+  #reopening: Promise<void> | null = null
+
+  constructor(database: DatabaseSync, path: string, surroundings: Surroundings, reopen: Reopen) {
+    this.place = path
+    this.#surroundings = surroundings
+    this.#reopen = reopen
+    this.#open = new OpenFile(database, path, surroundings)
+  }
+
+  get records(): SqliteRecords {
+    return this.#open.records
+  }
+
+  get #access(): Access {
+    return this.#open.access
+  }
+
+  get #accounts(): AccountRows {
+    return this.#open.accounts
+  }
+
+  get #messages(): MessageRows {
+    return this.#open.messages
+  }
+
+  get #identity(): IdentityRows {
+    return this.#open.identity
+  }
+
+  get #compared(): ComparedRows {
+    return this.#open.compared
+  }
+
+  get #leases(): HeldLeases {
+    return this.#open.leases
+  }
+
+  get #destinations(): DestinationRows {
+    return this.#open.destinations
+  }
+
+  /** Where the file was deleted or replaced (S043): opened anew, as soon as a right one is there. Called where polls begin, so that
+   *  nothing changes below one that is at work, but by its leases, which are lost. */
+  async #present(): Promise<void> {
+    if (this.#open.presence?.moved !== true || this.#access.closed) return
+    this.#reopening ??= this.#openAnew().finally(() => (this.#reopening = null))
+    await this.#reopening
+  }
+
+  async #openAnew(): Promise<void> {
+    // First, for it may still be the same file, of which only the log was deleted: closing saves what stood there.
+    this.#open.close()
+    let database: DatabaseSync
+    try {
+      database = await this.#reopen()
+    } catch (thrown) {
+      throw movedLedger(this.place, asLedgerError(this.place, thrown))
+    }
+    if (this.#access.closed) return closeFile(database)
+    this.#open = new OpenFile(database, this.place, this.#surroundings)
+  }
+
+  async lease(account: string): Promise<Lease | null> {
+    await this.#present()
+    return await this.#leases.lease(account)
   }
 
   async admit(lease: Lease, identity: AccountIdentity): Promise<AccountRecord> {
@@ -90,12 +177,14 @@ export class SqliteLedger implements Ledger {
     return (await this.account(account)) ?? blankRecord(account, identity)
   }
 
-  account(name: string): Promise<AccountRecord | null> {
-    return this.#access.read(() => this.#accounts.read(name))
+  async account(name: string): Promise<AccountRecord | null> {
+    await this.#present()
+    return await this.#access.read(() => this.#accounts.read(name))
   }
 
-  accounts(): Promise<readonly AccountRecord[]> {
-    return this.#access.read(() => this.#accounts.all())
+  async accounts(): Promise<readonly AccountRecord[]> {
+    await this.#present()
+    return await this.#access.read(() => this.#accounts.all())
   }
 
   known(account: string, keys: readonly EntryKey[]): Promise<readonly (KnownMessage | null)[]> {
@@ -241,8 +330,9 @@ export class SqliteLedger implements Ledger {
     )
   }
 
-  claimDue(limit: number): Promise<readonly Lease[]> {
-    return this.#leases.claimDue(limit)
+  async claimDue(limit: number): Promise<readonly Lease[]> {
+    await this.#present()
+    return await this.#leases.claimDue(limit)
   }
 
   wake(accounts: readonly string[]): Promise<void> {
@@ -260,7 +350,6 @@ export class SqliteLedger implements Ledger {
     if (this.#access.closed) return
     await this.#leases.releaseAll()
     await this.#access.close()
-    this.#leases.close()
-    closeFile(this.#database)
+    this.#open.close()
   }
 }

@@ -20,7 +20,13 @@ async function bench(busyLimitMs = 30_000): Promise<Bench> {
   onTestFinished(() => database.close())
   database.exec('PRAGMA journal_mode = WAL; PRAGMA user_version = 1; CREATE TABLE line (text TEXT UNIQUE NOT NULL)')
   let transactions = 0
-  const commit = new GroupCommit(database, { path, schemaVersion: 1, busyLimitMs, begun: () => transactions++ })
+  const commit = new GroupCommit(database, {
+    path,
+    schemaVersion: 1,
+    busyLimitMs,
+    begun: () => transactions++,
+    requirePresent: () => {},
+  })
   const insert = database.prepare('INSERT INTO line VALUES (?)')
   return {
     path,
@@ -137,7 +143,7 @@ test('a schema that a newer program brought while this one ran stops every chang
   const { database, commit, add, values } = await bench()
   database.exec('PRAGMA user_version = 2')
   await expect(commit.submit(add('a'))).rejects.toThrow('newer popfetch')
-  expect(() => commit.refuseNewerSchema()).toThrow('newer popfetch')
+  expect(() => commit.requireUsable()).toThrow('newer popfetch')
   expect(values()).toEqual([])
 })
 

@@ -79,6 +79,16 @@ export function newerLedger(path: string, found: number, known: number): Popfetc
   )
 }
 
+/** Whoever put the wrong file there, or none, may put the right one there: then it is used again. */
+export function movedLedger(path: string, cause?: PopfetchError): PopfetchError {
+  const found = cause === undefined ? '' : ` (now: ${cause.message})`
+  return ledgerError(
+    `cannot use the ledger ${display(path)}: it was deleted or replaced while popfetch had it open${found}: put it back, or a copy of it with popfetch state restore; popfetch then goes on by itself`,
+    'later',
+    cause,
+  )
+}
+
 /** A use of the ledger that its contract forbids. */
 export function bug(message: string, cause?: unknown): PopfetchError {
   const text = `ledger: ${message}: please report this`

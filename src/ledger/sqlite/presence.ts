@@ -1,0 +1,35 @@
+// Is the file that was opened still the one of its name? Whoever deletes or replaces it, or the files that SQLite keeps beside it,
+// leaves us writing into nowhere: all that is recorded then is gone with the process (S043). Looked at before each commit.
+import { statSync } from 'node:fs'
+import { movedLedger } from './rows/fault.ts'
+
+export class Presence {
+  readonly #path: string
+  readonly #files: readonly (readonly [name: string, identity: string])[]
+  #moved = false
+
+  /** The file is open, and SQLite has made what it keeps beside it. */
+  constructor(path: string) {
+    this.#path = path
+    this.#files = [path, `${path}-wal`, `${path}-shm`].flatMap((name) => {
+      const identity = identityOf(name)
+      return identity === null ? [] : [[name, identity] as const]
+    })
+  }
+
+  /** Was it noticed? Then it is so until the file is opened anew. */
+  get moved(): boolean {
+    return this.#moved
+  }
+
+  /** Throws ERR_LEDGER when it is not; always, once it did. */
+  require(): void {
+    this.#moved ||= this.#files.some(([name, identity]) => identityOf(name) !== identity)
+    if (this.#moved) throw movedLedger(this.#path)
+  }
+}
+
+function identityOf(path: string): string | null {
+  const found = statSync(path, { throwIfNoEntry: false })
+  return found === undefined ? null : `${found.dev} ${found.ino}`
+}
