@@ -1,7 +1,7 @@
 // A real authorization server on loopback (oidc-provider, certified): device flow, authorization code with PKCE, rotating refresh
 // tokens with reuse detection, revocation, introspection. And a person without a browser, who clicks through its forms.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import Provider from 'oidc-provider'
+import { Provider } from 'oidc-provider'
 
 export const CLIENT_ID = 'popfetch'
 export const CLIENT_SECRET = 'a-client-secret-of-tests-8731'
@@ -73,7 +73,7 @@ export class AuthorizationServer implements AsyncDisposable {
 function spoiled(response: ServerResponse, end: () => void): ServerResponse {
   return new Proxy(response, {
     get(target, key) {
-      if (key === 'end') return () => void end()
+      if (key === 'end') return end
       if (key === 'write' || key === 'writeHead' || key === 'flushHeaders') return () => true
       if (key === 'setHeader') return () => target
       const value: unknown = Reflect.get(target, key, target)

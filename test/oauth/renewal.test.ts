@@ -1,0 +1,359 @@
+// Renewing: rotation, reuse detection, lost answers, kills, clocks. Against a real authorization server that ends a sign-in when an
+// old refresh token comes again.
+import { execFile } from 'node:child_process'
+import { chmod, readdir, readFile, stat, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { PopfetchError } from '../../src/errors.ts'
+import { redact } from '../../src/redact.ts'
+import { AuthorizationServer, CLIENT_SECRET } from '../support/authorization-server.ts'
+import { clientOf, DAY_MS, HOUR_MS, request, Scene, USER } from './scene.ts'
+
+async function files(folder: string): Promise<readonly string[]> {
+  const names = await readdir(join(folder, 'oauth'))
+  return names.map((name) => join(folder, 'oauth', name))
+}
+
+async function kept(folder: string): Promise<string> {
+  const [file = ''] = (await files(folder)).filter((name) => name.endsWith('.json'))
+  return await readFile(file, 'utf8')
+}
+
+async function signedIn() {
+  const server = await AuthorizationServer.start()
+  const scene = await Scene.make(clientOf(server.issuer))
+  const granted = await scene.signIn()
+  const asked = server.tokenRequests
+  return {
+    server,
+    scene,
+    granted,
+    /** Since the sign-in. */
+    requests: () => server.tokenRequests - asked,
+    async [Symbol.asyncDispose]() {
+      await scene[Symbol.asyncDispose]()
+      await server[Symbol.asyncDispose]()
+    },
+  }
+}
+
+const failure = (promise: Promise<unknown>): Promise<PopfetchError> =>
+  promise.then(
+    () => Promise.reject(new Error('it did not fail')),
+    (error: PopfetchError) => error,
+  )
+
+describe('a token', () => {
+  test('that has ended is renewed once, and the new refresh token is the one that is kept', async () => {
+    await using all = await signedIn()
+    const { scene, granted, requests } = all
+    scene.aheadMs = HOUR_MS - 30_000
+    const { token, signIn } = await scene.signIns().tokenFor(request())
+    expect(token).not.toBe(granted.accessToken)
+    expect(await kept(scene.folder)).toContain(token)
+    expect(await kept(scene.folder)).not.toContain(granted.refreshToken)
+    expect(requests()).toBe(1)
+    // The same for the next process, without a request.
+    expect(await scene.signIns().tokenFor(request())).toEqual({ token, signIn })
+    expect(requests()).toBe(1)
+  })
+
+  test('is renewed by one of many that ask at the same moment', async () => {
+    await using all = await signedIn()
+    const { scene, requests } = all
+    scene.aheadMs = DAY_MS
+    const tokens = await Promise.all(Array.from({ length: 8 }, () => scene.signIns().tokenFor(request())))
+    expect(new Set(tokens.map(({ token }) => token)).size).toBe(1)
+    expect(requests()).toBe(1)
+  })
+
+  test('that a server refused is replaced, once for all who had it', async () => {
+    await using all = await signedIn()
+    const { scene, granted, requests } = all
+    const refused = { refused: granted.accessToken }
+    const { token } = await scene.signIns().tokenFor(request(refused))
+    expect(token).not.toBe(granted.accessToken)
+    expect(await scene.signIns().tokenFor(request(refused))).toMatchObject({ token })
+    expect(requests()).toBe(1)
+  })
+
+  test('does not last because the clock was set back', async () => {
+    await using all = await signedIn()
+    const { scene, requests } = all
+    scene.aheadMs = -10 * DAY_MS
+    await scene.signIns().tokenFor(request())
+    expect(requests()).toBe(1)
+  })
+
+  test('for a use that was not asked for is not taken', async () => {
+    await using all = await signedIn()
+    const { scene, server, requests } = all
+    const wider = clientOf(server.issuer, { scopes: ['openid', 'email', 'mail', 'send'] })
+    const error = await failure(scene.signIns(wider).tokenFor(request()))
+    expect(error).toMatchObject({ code: 'ERR_AUTH', retry: 'never' })
+    expect(error.message).toMatch(/not for send: popfetch auth/)
+    expect(requests()).toBe(0)
+  })
+})
+
+describe('a sign-in', () => {
+  test('is kept where nobody else can read it, and its secrets are masked', async () => {
+    await using all = await signedIn()
+    const { scene, granted } = all
+    expect((await stat(join(scene.folder, 'oauth'))).mode & 0o777).toBe(0o700)
+    for (const file of await files(scene.folder)) expect((await stat(file)).mode & 0o777).toBe(0o600)
+    for (const secret of [granted.accessToken, granted.refreshToken ?? '']) {
+      expect(redact(`said ${secret} and ${Buffer.from(secret).toString('base64')}`)).not.toContain(secret)
+    }
+  })
+
+  test.each([
+    ['a file that others can read', (file: string) => chmod(file, 0o644)],
+    ['a file that others can write', (file: string) => chmod(file, 0o602)],
+  ])('is not believed from %s', async (_what, spoil) => {
+    await using all = await signedIn()
+    const { scene, requests } = all
+    const [file = ''] = (await files(scene.folder)).filter((name) => name.endsWith('.json'))
+    await spoil(file)
+    const error = await failure(scene.signIns().tokenFor(request()))
+    expect(error).toMatchObject({ code: 'ERR_AUTH', retry: 'never' })
+    expect(error.message).toMatch(/not to be believed.*chmod/)
+    expect(requests()).toBe(0)
+  })
+
+  test('of another client or provider is not used', async () => {
+    await using all = await signedIn()
+    const { scene, server, requests } = all
+    await using other = await AuthorizationServer.start()
+    for (const client of [clientOf(server.issuer, { clientId: 'another' }), clientOf(other.issuer)]) {
+      const error = await failure(scene.signIns(client).tokenFor(request()))
+      expect(error.message).toMatch(/belongs to another client or provider: popfetch auth/)
+    }
+    expect(requests() + other.journal.length).toBe(0)
+  })
+
+  test('that nobody made is told with the command, without a request', async () => {
+    await using server = await AuthorizationServer.start()
+    await using scene = await Scene.make(clientOf(server.issuer))
+    const error = await failure(scene.signIns().tokenFor(request()))
+    expect(error).toMatchObject({ code: 'ERR_AUTH', retry: 'never' })
+    expect(error.message).toBe(`getting a token for ${USER} by company: nobody has signed in yet: popfetch auth`)
+    expect(server.journal).toEqual([])
+  })
+
+  test('that was revoked ends, is asked for no more, and a new one is noticed', async () => {
+    await using all = await signedIn()
+    const { scene, granted, requests } = all
+    const before = await scene.signIns().mark('company', USER)
+    const provider = await scene.signIns().provider('company', null)
+    expect(await provider.revoke(granted.refreshToken ?? '', new AbortController().signal)).toBe(true)
+    scene.aheadMs = DAY_MS
+    const error = await failure(scene.signIns().tokenFor(request()))
+    expect(error).toMatchObject({ code: 'ERR_AUTH', retry: 'never' })
+    expect(error.message).toMatch(
+      /the provider has ended the sign-in \(invalid_grant.*likely: .*: popfetch auth; the clock of this machine is 1440 minutes fast/,
+    )
+    expect(requests()).toBe(1)
+    for (let again = 0; again < 3; again++) {
+      expect((await failure(scene.signIns().tokenFor(request()))).message).toBe(error.message)
+    }
+    expect(requests()).toBe(1)
+    expect(await scene.signIns().state('company', USER)).toMatchObject({ state: 'ended', error: error.message })
+    expect(await scene.signIns().mark('company', USER)).toBeNull()
+    await scene.signIn('browser')
+    expect(await scene.signIns().mark('company', USER)).not.toBe(before)
+    await expect(scene.signIns().tokenFor(request())).resolves.toBeDefined()
+  })
+
+  test('whose answer was lost on the way is asked for once more; where that ends it, the text says so', async () => {
+    await using all = await signedIn()
+    const { scene, server, requests } = all
+    scene.aheadMs = DAY_MS
+    server.faults.push({ path: '/token', afterwards: true, answer: (asked) => void asked.socket.destroy() })
+    expect(await failure(scene.signIns().tokenFor(request()))).toMatchObject({ code: 'ERR_CONNECT', retry: 'soon' })
+    const error = await failure(scene.signIns().tokenFor(request()))
+    expect(error.code).toBe('ERR_AUTH')
+    expect(error.message).toMatch(/a renewal was interrupted before/)
+    expect(requests()).toBe(2)
+  })
+
+  test('whose request was lost on the way goes on', async () => {
+    await using all = await signedIn()
+    const { scene, server } = all
+    scene.aheadMs = DAY_MS
+    server.faults.push({ path: '/token', answer: (asked) => void asked.socket.destroy() })
+    expect(await failure(scene.signIns().tokenFor(request()))).toMatchObject({ code: 'ERR_CONNECT', retry: 'soon' })
+    await expect(scene.signIns().tokenFor(request())).resolves.toBeDefined()
+  })
+
+  test('that cannot be kept is not used, and is kept as soon as that is possible', async () => {
+    await using server = await AuthorizationServer.start()
+    let full = false
+    const step = (name: string): void => {
+      if (full && name === 'written') throw Object.assign(new Error('no space'), { code: 'ENOSPC' })
+      if (name === 'answered') full = true
+    }
+    await using scene = await Scene.make(clientOf(server.issuer), { step })
+    await scene.signIn()
+    scene.aheadMs = DAY_MS
+    const signIns = scene.signIns()
+    expect(await failure(signIns.tokenFor(request()))).toMatchObject({ code: 'ERR_LEDGER', retry: 'soon' })
+    full = false
+    const before = server.tokenRequests
+    const { token } = await signIns.tokenFor(request())
+    expect(server.tokenRequests).toBe(before)
+    expect(await kept(scene.folder)).toContain(token)
+  })
+
+  test('is forgotten with sign-out, and nothing of it is left', async () => {
+    await using all = await signedIn()
+    const { scene, granted } = all
+    expect((await scene.signIns().forget('company', USER))?.refreshToken).toBe(granted.refreshToken)
+    expect((await files(scene.folder)).filter((name) => !name.endsWith('.lock'))).toEqual([])
+    expect(await scene.signIns().forget('company', USER)).toBeNull()
+  })
+})
+
+describe('an end that is known', () => {
+  test('is told two days ahead, once', async () => {
+    await using all = await signedIn()
+    const { scene, server } = all
+    scene.aheadMs = DAY_MS
+    server.faults.push({
+      path: '/token',
+      answer: (_asked, response) => {
+        response.setHeader('content-type', 'application/json')
+        const tokens = {
+          access_token: 'new-token',
+          refresh_token: 'new-refresh',
+          token_type: 'Bearer',
+          expires_in: 3600,
+        }
+        response.end(JSON.stringify({ ...tokens, refresh_token_expires_in: 604_799 }))
+      },
+    })
+    await scene.signIns().tokenFor(request())
+    expect(await scene.signIns().endings()).toEqual([])
+    expect(await scene.signIns().state('company', USER)).toMatchObject({ state: 'ok' })
+    scene.aheadMs += 5.5 * DAY_MS
+    expect(await scene.signIns().state('company', USER)).toMatchObject({ state: 'ends-soon' })
+    const [line] = await scene.signIns().endings()
+    expect(line).toMatch(
+      /^the sign-in of alice@example.org by company ends on \d{4}-\d\d-\d\d at \d\d:\d\d UTC: popfetch auth$/,
+    )
+    expect(await scene.signIns().endings()).toEqual([])
+  })
+
+  test('of a client secret is told 14 days ahead', async () => {
+    await using server = await AuthorizationServer.start({ secret: true })
+    const client = clientOf(server.issuer, {
+      flow: 'client-credentials',
+      clientSecret: () => Promise.resolve(CLIENT_SECRET),
+      scopes: ['mail'],
+      secretEndsMs: Date.now() + 20 * DAY_MS,
+    })
+    await using scene = await Scene.make(client)
+    await scene.signIns().tokenFor(request())
+    expect(await scene.signIns().endings()).toEqual([])
+    scene.aheadMs = 7 * DAY_MS
+    expect(await scene.signIns().endings()).toHaveLength(1)
+    expect(await scene.signIns().endings()).toEqual([])
+  })
+})
+
+describe('client credentials', () => {
+  test('need nobody, and are asked for when the token has ended', async () => {
+    await using server = await AuthorizationServer.start({ secret: true })
+    const client = clientOf(server.issuer, {
+      flow: 'client-credentials',
+      clientSecret: () => Promise.resolve(CLIENT_SECRET),
+      scopes: ['mail'],
+    })
+    await using scene = await Scene.make(client)
+    const first = await scene.signIns().tokenFor(request())
+    expect(await scene.signIns().tokenFor(request())).toEqual(first)
+    expect(server.tokenRequests).toBe(1)
+    scene.aheadMs = DAY_MS
+    const second = await scene.signIns().tokenFor(request())
+    expect(second.token).not.toBe(first.token)
+    // Still the same sign-in: no changed secret.
+    expect(second.signIn).toBe(first.signIn)
+  })
+
+  test('with a wrong secret are refused once, and asked again only with another one', async () => {
+    await using server = await AuthorizationServer.start({ secret: true })
+    let secret = 'a-wrong-secret-4417'
+    const client = clientOf(server.issuer, {
+      flow: 'client-credentials',
+      clientSecret: () => Promise.resolve(secret),
+      scopes: ['mail'],
+    })
+    await using scene = await Scene.make(client)
+    const error = await failure(scene.signIns().tokenFor(request()))
+    expect(error).toMatchObject({ code: 'ERR_AUTH', retry: 'never' })
+    expect(error.message).toMatch(/refuses the client \(invalid_client/)
+    expect(error.message).not.toContain(secret)
+    await failure(scene.signIns().tokenFor(request()))
+    expect(server.tokenRequests).toBe(1)
+    secret = CLIENT_SECRET
+    await expect(scene.signIns().tokenFor(request())).resolves.toBeDefined()
+    expect(server.tokenRequests).toBe(2)
+  })
+})
+
+/** The steps of a renewal, in their order, and what follows when the process is killed at one of them. */
+const WRITING = ['opened', 'written', 'synced', 'renamed', 'durable']
+const STEPS = [...WRITING, 'noted', 'answered', ...WRITING]
+/** The provider has answered, and what it gave has no name yet. */
+const isLost = (at: number): boolean => at >= STEPS.indexOf('answered') && at < STEPS.lastIndexOf('renamed')
+
+describe('killed with SIGKILL', () => {
+  test.each(STEPS.map((name, at) => [name, at] as const))(
+    'at "%s" (step %i), the next poll goes on',
+    async (name, at) => {
+      await using all = await signedIn()
+      const { scene, server } = all
+      const script = join(import.meta.dirname, 'killed.ts')
+      const { stdout, signal } = await new Promise<{ stdout: string; signal: NodeJS.Signals | undefined }>(
+        (resolve) => {
+          const words = [script, scene.folder, server.issuer, String(at)]
+          execFile(process.execPath, words, (error, out) =>
+            resolve({ stdout: out, signal: error?.signal ?? undefined }),
+          )
+        },
+      )
+      expect(signal).toBe('SIGKILL')
+      expect(stdout.trim().split('\n')).toEqual(STEPS.slice(0, at + 1))
+      scene.aheadMs = 2 * DAY_MS
+      const next = scene.signIns().tokenFor(request())
+      // What this provider cannot give twice, a person has to: then it is said why.
+      if (isLost(at))
+        expect((await failure(next)).message, name).toMatch(/a renewal was interrupted before.*popfetch auth/)
+      else await expect(next, name).resolves.toBeDefined()
+      const left = (await files(scene.folder)).filter((file) => file.includes('.new-'))
+      expect(left).toEqual([])
+    },
+  )
+})
+
+test('a sign-in lasts for weeks, with cron and a daemon at once, and refused tokens in between', async () => {
+  await using all = await signedIn()
+  const { scene, requests } = all
+  const daemon = scene.signIns()
+  const hours = 24 * 21
+  let last = ''
+  for (let hour = 1; hour <= hours; hour++) {
+    scene.aheadMs = hour * HOUR_MS + (hour % 7) * 60_000
+    const refused = hour % 50 === 0 ? last : null
+    const [a, b] = await Promise.all([
+      daemon.tokenFor(request({ refused })),
+      scene.signIns().tokenFor(request({ refused })),
+    ])
+    expect(a.token).toBe(b.token)
+    last = a.token
+  }
+  expect(requests()).toBeGreaterThan(hours / 2)
+  expect(requests()).toBeLessThanOrEqual(hours + 1)
+  await symlink('nowhere', join(scene.folder, 'oauth', 'stray'))
+  expect(await daemon.state('company', USER)).toMatchObject({ state: 'ok' })
+})
