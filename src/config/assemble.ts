@@ -8,6 +8,7 @@ import { mechanismNamed } from '../pop3/sign-in/mechanisms.ts'
 import { kindOf } from './destinations/destinations.ts'
 import { isLoopback } from './values/host.ts'
 import { conflictProblems, foundText, issueProblems } from './problem.ts'
+import { recipient as recipientSchema, type RecipientRule } from './recipient.ts'
 import { deliver } from './route.ts'
 import { holdsPassword } from './values/proxy.ts'
 import { account, accountConflicts, accountDefaults, top } from './schema.ts'
@@ -188,7 +189,8 @@ function oneAccount(
   if (!isWritten(merged)) return null
 
   problems.push(...conflictProblems(accountConflicts(merged), merged, path))
-  const known = { account: fault === null ? name : null, problems }
+  const recipient = recipientOf(merged['recipient'])
+  const known = { account: fault === null && recipient !== undefined ? { name, recipient } : null, problems }
   // Parsed on its own: an unknown destination is reported even if another key of the account is wrong.
   const lookUp = (written: unknown, at: Path): readonly string[] => {
     const wanted = schemas.deliver.safeParse(written, WITHOUT_COMPILING)
@@ -202,6 +204,11 @@ function oneAccount(
   if (!parsed.success) return null
   const route = parsed.data.route.map(({ when }, index) => ({ when, deliver: ruled[index] ?? [] }))
   return { ...parsed.data, name, deliver: names, route }
+}
+
+/** Undefined: it is wrong, which was reported. */
+function recipientOf(written: unknown): RecipientRule | null | undefined {
+  return written === undefined ? null : recipientSchema.safeParse(written, WITHOUT_COMPILING).data
 }
 
 /** What is wrong with the name of an account; null: nothing. */

@@ -4,11 +4,12 @@
 import { display } from '../display.ts'
 import { destination, destinationConflicts, kindOf, parseDestinationUrl } from './destinations/destinations.ts'
 import { nearest } from './values/nearest.ts'
-import { expandAccount } from './values/address.ts'
+import { filledAddress, leavesDomainOut, namesMailbox } from '../deliver/placeholders.ts'
 import { conflictProblems, foundText, issueProblems, pathText, PROBLEMS_SHOWN, wrong } from './problem.ts'
 import { isUrl } from './destinations/url.ts'
 import { sameConfiguration } from './values/secret.ts'
 import { WITHOUT_COMPILING } from './values/values.ts'
+import { type RecipientRule, sampleOf } from './recipient.ts'
 import { FIRST_OF, isWritten } from './values/written.ts'
 import type { Group, Member } from './route.ts'
 import type { DestinationConfig, DestinationKeys } from './destinations/destinations.ts'
@@ -16,6 +17,12 @@ import type { Path, Problem } from './problem.ts'
 import type { ResolvePath } from './values/values.ts'
 
 const NAMES_SHOWN = 20
+
+/** The account that a destination is for. */
+export interface Owner {
+  readonly name: string
+  readonly recipient: RecipientRule | null
+}
 
 export class NamedDestinations {
   readonly #schema: ReturnType<typeof destination>
@@ -47,11 +54,11 @@ export class NamedDestinations {
   }
 
   /** The names of the destinations at `path` in a `deliver`, which are given as parsed and as written. `account`: whose they
-   *  are; null: its name is wrong. */
+   *  are; null: its name or its recipient is wrong. */
   findAll(
     destinations: readonly (Member | Group)[],
     written: unknown,
-    { path, account, problems }: { readonly path: Path; readonly account: string | null; readonly problems: Problem[] },
+    { path, account, problems }: { readonly path: Path; readonly account: Owner | null; readonly problems: Problem[] },
   ): readonly string[] {
     const names = new Set<string>()
     for (const [index, target] of destinations.entries()) {
@@ -105,11 +112,11 @@ export class NamedDestinations {
 
   #recipients(name: string): number {
     const config = this.#byName.get(name)
-    return config === undefined || config.type === FIRST_OF ? 1 : kindOf(config).recipients(config)
+    return config === undefined || config.type === FIRST_OF ? 1 : (kindOf(config).recipients(config)?.length ?? 1)
   }
 
-  /** With the account's name filled in, an address of the destination must still be an address. */
-  #checkAccount(account: string, destinationName: string, problems: Problem[]): void {
+  /** With the account's name and mailbox filled in, an address of the destination must still be an address. */
+  #checkAccount(account: Owner, destinationName: string, problems: Problem[]): void {
     const config = this.#byName.get(destinationName)
     if (config === undefined) return
     if (config.type === FIRST_OF) {
@@ -118,10 +125,9 @@ export class NamedDestinations {
     }
     const kind = kindOf(config)
     for (const text of kind.accountTexts(config)) {
-      const expanded = expandAccount(text, account)
-      if (kind.accepts(expanded)) continue
-      const found = `an account's name that makes ${foundText(expanded, [])} of ${foundText(text, [])}`
-      problems.push({ path: ['accounts', account], at: 'key', found, expected: 'one that makes a mail address' })
+      const fault = faultOf(text, account, (filled) => kind.accepts(filled))
+      if (fault === null) continue
+      problems.push({ path: ['accounts', account.name], at: 'key', ...fault })
       return
     }
   }
@@ -169,4 +175,31 @@ export class NamedDestinations {
 
 function twice(path: Path, name: string): Problem {
   return { path, at: 'value', found: `"${display(name)}" again`, expected: 'every destination once' }
+}
+
+/** What is wrong with one text of a destination for this account; null: nothing. */
+function faultOf(
+  text: string,
+  { name, recipient }: Owner,
+  accepts: (filled: string) => boolean,
+): { readonly found: string; readonly expected: string } | null {
+  const shown = foundText(text, [])
+  if (namesMailbox(text) && recipient === null) {
+    return {
+      found: `${shown} in a destination, and no recipient`,
+      expected: 'a recipient, which says whose mail it is',
+    }
+  }
+  if (recipient?.kind === 'header' && recipient.domains.length > 1 && leavesDomainOut(text)) {
+    return {
+      found: `${shown} in a destination, and several domains`,
+      expected: '{domain} or {recipient} in it as well',
+    }
+  }
+  const filled = filledAddress(text, { account: name, mailbox: recipient === null ? null : sampleOf(recipient) })
+  if (accepts(filled)) return null
+  return {
+    found: `an account's name that makes ${foundText(filled, [])} of ${shown}`,
+    expected: 'one that makes a mail address',
+  }
 }

@@ -7,6 +7,7 @@ import { isThisMachine } from './destinations/mail-server.ts'
 import { deliver, route } from './route.ts'
 import { destination } from './destinations/destinations.ts'
 import { parseDuration } from './values/quantity.ts'
+import { recipient } from './recipient.ts'
 import { proxy } from './values/proxy.ts'
 import { daemon, poll } from './daemon.ts'
 import { oauthClient } from './oauth/client.ts'
@@ -120,6 +121,11 @@ function accountKeys(resolve: ResolvePath) {
       'Where every message goes; several: to each of them; { first-of: [a, b] }: to b what a refuses',
     ),
     route: route(resolve).default([]).describe('Where some messages go instead: the first rule that fits counts'),
+    recipient: value
+      .orNull(recipient)
+      .describe(
+        'Whose mail it is, for a mailbox that collects the mail of a domain: fills {recipient}, {local} and {domain} of destinations',
+      ),
     delete: deletion
       .prefault('never')
       .describe('When a delivered message is deleted from the server; an age counts from when it was first seen'),

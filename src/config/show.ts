@@ -3,6 +3,7 @@
 import { FIRST_OF } from './values/written.ts'
 import { formatDuration, formatSize } from './values/quantity.ts'
 import { proxyText } from './values/proxy.ts'
+import { recipientKeys } from './recipient.ts'
 import { kindOf } from './destinations/destinations.ts'
 import { listenText, pollText } from './daemon.ts'
 import { shownClient } from './oauth/client.ts'
@@ -42,6 +43,7 @@ function accountKeys(account: Account, destinations: Configuration['destinations
     name: null,
     password: sourceKeys(password),
     token: sourceKeys(token),
+    recipient: recipientKeys(account.recipient),
     proxy: proxy === null ? null : proxyText(proxy),
     deliver: targets(account.deliver),
     route:

@@ -10,8 +10,10 @@ import { type Attempt, type Destination, type Receipt, receiptOf, type Recollect
 export interface Member {
   /** As in the configuration. */
   readonly name: string
-  /** Has one recipient. Its owner closes it. */
+  /** Its owner closes it. */
   readonly destination: Destination
+  /** Its one recipient. */
+  readonly recipient: string
 }
 
 export function firstOf(name: string, members: readonly Member[]): Destination {
@@ -104,8 +106,8 @@ function refusedByAll(refusals: readonly DeliveryError[]): DeliveryError {
   return new DeliveryError(text, decides === undefined ? concluded('ACT', 'no members') : factsOf(decides))
 }
 
-function addressed(attempt: Attempt, { destination }: Member): Attempt {
-  return { ...attempt, recipient: destination.recipients[0] ?? '' }
+function addressed(attempt: Attempt, { recipient }: Member): Attempt {
+  return { ...attempt, recipient }
 }
 
 /** The receipt names the destination that took the message. */

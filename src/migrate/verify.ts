@@ -71,20 +71,23 @@ interface Claim {
 /** Of delivered messages, in their order. Rejects only when the signal is given. */
 export async function verify(messages: readonly MessageRecord[], context: VerifyContext): Promise<readonly Proof[]> {
   const { account, signal } = context
-  const claims = new Map<string, Claim[]>()
+  const claims = new Map<string, { readonly name: string; readonly mailbox: string | null; readonly list: Claim[] }>()
   const flaws = new Map<MessageRecord, string>()
   for (const message of messages) {
     if (message.deliveries.length === 0) flaws.set(message, 'the ledger has no delivery of it')
     for (const { destination, recipient, intent, state, receipt } of message.deliveries) {
       if (state !== 'done' || receipt === null) flaws.set(message, `${destination} has not taken it`)
       const attempt = { intent, recipient, origin: originOf(account, message.key) }
-      const list = claims.get(destination)
-      if (list === undefined) claims.set(destination, [{ message, attempt }])
-      else list.push({ message, attempt })
+      const mailbox = context.destinations.placeFor(destination, account, recipient)
+      const place = JSON.stringify([destination, mailbox])
+      const there = claims.get(place) ?? { name: destination, mailbox, list: [] }
+      claims.set(place, there)
+      there.list.push({ message, attempt })
     }
   }
-  for (const [name, list] of claims) {
-    for (const [message, flaw] of await flawsAt(name, list, context)) flaws.set(message, flaws.get(message) ?? flaw)
+  for (const { name, mailbox, list } of claims.values()) {
+    for (const [message, flaw] of await flawsAt(name, mailbox, list, context))
+      flaws.set(message, flaws.get(message) ?? flaw)
     signal.throwIfAborted()
   }
   return messages.map((message) => ({ message, flaw: flaws.get(message) ?? null }))
@@ -92,11 +95,12 @@ export async function verify(messages: readonly MessageRecord[], context: Verify
 
 async function flawsAt(
   name: string,
+  mailbox: string | null,
   claims: readonly Claim[],
   { account, destinations, secondLook, signal }: VerifyContext,
 ): Promise<readonly (readonly [MessageRecord, string])[]> {
   try {
-    const { destination, down } = await destinations.target(name, account)
+    const { destination, down } = await destinations.target(name, account, mailbox)
     if (down !== null) throw down
     if (!isReadable(destination)) return []
     const found = await destination.reread(

@@ -102,7 +102,7 @@ test.each([
 test('a destination that is wrong itself is one problem, not one more for each account that names it', async () => {
   await using scene = await Scene.create()
   expect(await scene.problems(text('inbox', '{ inbox: { type: maildir } }'))).toEqual([
-    '3: destinations.inbox.path: found nothing, expected a path; in braces only {account}',
+    '3: destinations.inbox.path: found nothing, expected a path; in braces only {account}, {recipient}, {local} or {domain}',
   ])
 })
 

@@ -33,6 +33,7 @@ describe('an account', () => {
       timeoutMs: 60_000,
       pipelining: 'auto',
       proxy: null,
+      recipient: null,
     })
   })
 

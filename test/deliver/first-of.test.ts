@@ -48,9 +48,9 @@ class Fake implements Destination {
 function group() {
   const [a, b, c] = [new Fake('a', 'a@example.org'), new Fake('b'), new Fake('c')]
   const members = [
-    { name: 'a', destination: a },
-    { name: 'b', destination: b },
-    { name: 'c', destination: c },
+    { name: 'a', destination: a, recipient: 'a@example.org' },
+    { name: 'b', destination: b, recipient: '' },
+    { name: 'c', destination: c, recipient: '' },
   ]
   return { a, b, c, all: firstOf('first-of: a, b, c', members) }
 }
@@ -158,7 +158,7 @@ test('recall asks each, and remembers only when all do', async () => {
   expect(await all.recall(tried, never)).toEqual({ text: 'b: here', received: null })
   expect(all.remembers).toBe(true)
   b.remembers = false
-  expect(firstOf('x', [{ name: 'b', destination: b }]).remembers).toBe(false)
+  expect(firstOf('x', [{ name: 'b', destination: b, recipient: '' }]).remembers).toBe(false)
 })
 
 test('closing the group closes none of them', async () => {

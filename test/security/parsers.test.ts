@@ -108,6 +108,12 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/owners.ts': own('/proc and /etc'),
   'src/poll/account/history.ts': own('a fact of our own ledger'),
   'src/poll/check/diagnosis.ts': config('320 characters'),
+  'src/poll/route/mailbox.ts': {
+    whose: 'senders and providers',
+    most: '1,000 characters of one field',
+    deep: FLAT,
+    growth: 'expressions',
+  },
   'src/poll/route/conditions.ts': {
     whose: 'senders',
     most: '16 KiB a field, 64 KiB together',

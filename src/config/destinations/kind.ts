@@ -42,6 +42,9 @@ export interface UrlForms {
 export interface Opening {
   /** The account whose mail goes there. */
   readonly account: string
+  /** The address that `{recipient}` stands for; null: each message has its own, or there is none. A kind that has no `to` is
+   *  opened for each address, one that has fills it for each message. */
+  readonly mailbox: string | null
   readonly env: Readonly<Record<string, string | undefined>>
   /** Where the token of a sign-in is to be had. */
   readonly signIns: SignIns
@@ -93,14 +96,15 @@ export interface Kind<Keys> {
   /** What `config show` prints: every key as the file would have it, null for one that is not set. No secret is in it. */
   show(keys: Keys): Written
 
-  /** The texts in which `{account}` may stand. If it does, each account opens a destination of its own. */
+  /** The texts in which `{account}`, `{recipient}`, `{local}` and `{domain}` may stand (deliver/placeholders.ts). With
+   *  `{account}` each account opens a destination of its own. */
   accountTexts(keys: Keys): readonly string[]
 
-  /** Whether such a text is right, with the name of an account filled in: an address must still be one. */
+  /** Whether such a text is right, with an account and a mailbox filled in: an address must still be one. */
   accepts(text: string): boolean
 
-  /** How many recipients a message has, with a delivery for each; 1 for a kind without recipients. */
-  recipients(keys: Keys): number
+  /** Its recipients as written, with a delivery for each; null: a kind without recipients. */
+  recipients(keys: Keys): readonly string[] | null
 
   /** The host to which mail goes unencrypted over a network, for a warning; null: none. */
   unencryptedTo(keys: Keys): string | null
@@ -112,7 +116,7 @@ export interface Kind<Keys> {
   /** What `init` and `import` call the first destination of this kind. */
   readonly usualName: string
 
-  /** What deliver/ gets to open it for one account: `{account}` filled in, certificates read, a secret as a function that is
+  /** What deliver/ gets to open it for one account: what stands in braces filled in, certificates read, a secret as a function that is
    *  called just before each sign-in. Rejects with ERR_CONFIG when a certificate cannot be read. */
   settings(
     config: Keys & { readonly name: string },
@@ -135,7 +139,7 @@ export const plain = {
   url: null,
   accountTexts: (): readonly string[] => [],
   accepts: (): boolean => true,
-  recipients: (): number => 1,
+  recipients: (): readonly string[] | null => null,
   unencryptedTo: (): null => null,
   showsWhatItHas: (): boolean => false,
 }

@@ -118,7 +118,7 @@ export const lmtp = kind({
   },
   accountTexts: addresses,
   accepts: (text) => isUtf8Address(text) || isLocalPart(text),
-  recipients: ({ to }) => to.length,
+  recipients: ({ to }) => to,
   async settings(config, opening) {
     const { socketPath } = config
     const host = config.host ?? 'localhost'

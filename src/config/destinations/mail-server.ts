@@ -3,7 +3,8 @@
 // The one rule: nothing here lets a secret leave this machine unencrypted.
 import * as z from 'zod'
 import type { Sender } from '../../deliver/envelope.ts'
-import { expandAccount, parseAddress } from '../values/address.ts'
+import { filledAddress, namesMailbox } from '../../deliver/placeholders.ts'
+import { parseAddress } from '../values/address.ts'
 import { isLoopback, parseHost } from '../values/host.ts'
 import { formatDuration } from '../values/quantity.ts'
 import { pem, sourceKeys } from '../values/secret.ts'
@@ -80,7 +81,7 @@ export function serverConflicts(
   local: boolean,
   usualTls: 'none' | 'starttls' = local ? 'none' : 'starttls',
 ): readonly Conflict[] {
-  const { user, password, token, to, auth, host } = written
+  const { user, password, token, to, from, auth, host } = written
   const tls = written['tls'] ?? usualTls
   const conflicts: Conflict[] = []
   const secret = token === undefined ? 'password' : 'token'
@@ -106,6 +107,9 @@ export function serverConflicts(
     if (written[key] !== undefined && tls === 'none') {
       conflicts.push({ key, expected: 'no such key with tls: none, where no certificate is seen' })
     }
+  }
+  if (typeof from === 'string' && namesMailbox(from)) {
+    conflicts.push({ key: 'from', expected: 'an address; in braces only {account}' })
   }
   if (Array.isArray(to) && new Set(to).size !== to.length) conflicts.push({ key: 'to', expected: 'every address once' })
   return conflicts
@@ -149,7 +153,7 @@ export function shownServer<Keys extends ServerKeys>({ timeoutMs, ...keys }: Key
   }
 }
 
-/** The addresses in which the account's name may stand. */
+/** The addresses in which placeholders may stand. */
 export function addresses({ to, from }: ServerKeys): readonly string[] {
   return from.kind === 'address' ? [...to, from.address] : to
 }
@@ -158,12 +162,11 @@ export function addresses({ to, from }: ServerKeys): readonly string[] {
 export async function serverSettings<
   Keys extends ServerKeys & { readonly name: string; readonly type: string; readonly user: string | null },
 >(config: Keys, opening: Opening) {
-  const { account } = opening
   const { from, to, ca } = config
   return {
     ...config,
-    from: from.kind === 'address' ? { ...from, address: expandAccount(from.address, account) } : from,
-    to: to.map((address) => expandAccount(address, account)),
+    from: from.kind === 'address' ? { ...from, address: filledAddress(from.address, opening) } : from,
+    to: to.map((address) => filledAddress(address, opening)),
     ca: ca === null ? null : await pem(ca),
     secret: secretReader(config, opening),
   }

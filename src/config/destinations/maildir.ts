@@ -1,6 +1,6 @@
 // A Maildir: a directory of files, one a message. How it delivers is in deliver/maildir/.
 import * as z from 'zod'
-import { expandAccount } from '../values/address.ts'
+import { filledName } from '../../deliver/placeholders.ts'
 import * as value from '../values/values.ts'
 import { common, kind, plain } from './kind.ts'
 import { pathUrl } from './url.ts'
@@ -8,7 +8,11 @@ import { pathUrl } from './url.ts'
 const schema = value.once((resolve) =>
   value.mapping({
     type: z.literal('maildir'),
-    path: value.accountPath(resolve).describe('Directory; {account} stands for the name of the account'),
+    path: value
+      .accountPath(resolve)
+      .describe(
+        'Directory; {account} stands for the name of the account, {recipient}, {local}, {domain} for whose mail it is',
+      ),
     create: value.flag.default(true).describe('Missing directories are made'),
     lineEndings: z
       .enum(['lf', 'crlf'])
@@ -32,8 +36,8 @@ export const maildir = kind({
   canonicalUrl: ({ path }) => `maildir:${path}`,
   show: (keys) => ({ ...keys, mode: `0${keys.mode.toString(8)}` }),
   accountTexts: ({ path }) => [path],
-  settings(config, { account }) {
-    const path = expandAccount(config.path, account)
+  settings(config, opening) {
+    const path = filledName(config.path, opening)
     return { ...config, path, description: `maildir ${path}` }
   },
 })

@@ -1,6 +1,6 @@
 // An mbox: one file that holds all messages. How it delivers is in deliver/mbox/.
 import * as z from 'zod'
-import { expandAccount } from '../values/address.ts'
+import { filledName } from '../../deliver/placeholders.ts'
 import * as value from '../values/values.ts'
 import { common, kind, plain } from './kind.ts'
 import { pathUrl } from './url.ts'
@@ -25,8 +25,8 @@ export const mbox = kind({
   // By the fields on top.
   showsWhatItHas: ({ trace }) => trace,
   accountTexts: ({ path }) => [path],
-  settings(config, { account }) {
-    const path = expandAccount(config.path, account)
+  settings(config, opening) {
+    const path = filledName(config.path, opening)
     return { ...config, path, description: `mbox ${path}` }
   },
 })

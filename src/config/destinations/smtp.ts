@@ -32,7 +32,9 @@ const schema = value.once((resolve) =>
       host: value.host.describe('Name or address of the SMTP server'),
       port: value.orNull(value.port).describe('587 with tls: starttls, 465 with implicit, 25 with none'),
       ...session(resolve),
-      to: recipients(value.recipient).describe('Recipients; {account} stands for the name of the account'),
+      to: recipients(value.recipient).describe(
+        'Recipients; {account} stands for the name of the account, {recipient}, {local}, {domain} for whose mail it is',
+      ),
       ...envelope,
       deliveredTo: z
         .enum(['rename', 'keep', 'hold'])
@@ -86,7 +88,7 @@ export const smtp = kind({
   show: shownServer,
   accountTexts: addresses,
   accepts: isUtf8Address,
-  recipients: ({ to }) => to.length,
+  recipients: ({ to }) => to,
   unencryptedTo: ({ host, tls }) => (tls === 'none' && !isLoopback(host) ? host : null),
   async settings(config, opening) {
     const description = `smtp ${config.host}:${config.port}`

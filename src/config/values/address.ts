@@ -1,5 +1,5 @@
-// Mail addresses as they may be written: beyond ASCII too, their domain in any script; and `{account}`, which stands for the
-// name of the account in a path, a recipient or a sender. Pure. What an address is in an envelope stands in deliver/address.ts.
+// Mail addresses as they may be written: beyond ASCII too, their domain in any script. Pure. What an address is in an envelope
+// stands in deliver/address.ts.
 import { domainToASCII } from 'node:url'
 import { isUtf8Address } from '../../deliver/address.ts'
 
@@ -10,21 +10,4 @@ export function parseAddress(text: string): string | null {
   // In names of ASCII alone, IDNA would change the case and refuse harmless characters.
   const known = /^\p{ASCII}*$/u.test(domain) ? text : `${text.slice(0, at + 1)}${domainToASCII(domain)}`
   return isUtf8Address(known) ? known : null
-}
-
-const ACCOUNT = '{account}'
-
-/** Whether the name of the account is to be filled in. */
-export function namesAccount(text: string): boolean {
-  return text.includes(ACCOUNT)
-}
-
-/** The text with the account's name filled in. */
-export function expandAccount(text: string, account: string): string {
-  return text.replaceAll(ACCOUNT, account)
-}
-
-/** Whether anything but `account` stands in braces: a slip of the pen. */
-export function hasUnknownPlaceholder(text: string): boolean {
-  return /\{[^{}]*\}/.test(text.replaceAll(ACCOUNT, ''))
 }

@@ -6,7 +6,7 @@ import * as z from 'zod'
 import { isLocalPart } from '../../deliver/address.ts'
 import { parseAddress } from './address.ts'
 import { parseHost } from './host.ts'
-import { expandAccount, hasUnknownPlaceholder } from './address.ts'
+import { filledAddress, hasUnknownPlaceholder } from '../../deliver/placeholders.ts'
 import { formatDuration, formatSize, parseDuration, parseSize } from './quantity.ts'
 import { SecretText } from './secret.ts'
 import type { SecretSource, TokenSource } from './secret.ts'
@@ -77,11 +77,12 @@ export const WORDS = 'a list of words: the program, then its arguments'
 
 export const filePath = once((resolve) => parsed('a path', (text) => (isPath(text) ? resolve(text) : null)))
 
-/** A path in which `{account}` may stand. */
+/** What may stand in braces. */
+export const PLACEHOLDERS = 'in braces only {account}, {recipient}, {local} or {domain}'
+
+/** A path in which placeholders may stand. */
 export const accountPath = once((resolve) =>
-  parsed('a path; in braces only {account}', (text) =>
-    isPath(text) && !hasUnknownPlaceholder(text) ? resolve(text) : null,
-  ),
+  parsed(`a path; ${PLACEHOLDERS}`, (text) => (isPath(text) && !hasUnknownPlaceholder(text) ? resolve(text) : null)),
 )
 
 /** `~` and `~/…` mean the home directory; of another user's (`~bob`) nothing is known here. */
@@ -89,23 +90,25 @@ function isPath(text: string): boolean {
   return text !== '' && !text.includes('\0') && !/^~[^/]/.test(text)
 }
 
-/** `{account}` may stand in it. */
-export const recipient = parsed('a plain mail address such as alice@example.net; in braces only {account}', recipientOf)
+const SAMPLE = { account: 'a', mailbox: 'a@a.example' }
+
+/** Placeholders may stand in it. */
+export const recipient = parsed(`a plain mail address such as alice@example.net; ${PLACEHOLDERS}`, recipientOf)
 
 /** LMTP servers know their own users without a domain. */
 export const localRecipient = parsed(
-  'a mail address or the name of a user such as alice; in braces only {account}',
-  (text) => recipientOf(text) ?? (!hasUnknownPlaceholder(text) && isLocalPart(expandAccount(text, 'a')) ? text : null),
+  `a mail address or the name of a user such as alice; ${PLACEHOLDERS}`,
+  (text) =>
+    recipientOf(text) ?? (!hasUnknownPlaceholder(text) && isLocalPart(filledAddress(text, SAMPLE)) ? text : null),
 )
 
 function recipientOf(text: string): string | null {
   const at = text.lastIndexOf('@')
-  if (at < 0 || hasUnknownPlaceholder(text)) return null
-  const domain = text.slice(at)
-  const address = parseAddress(expandAccount(text.slice(0, at), 'a') + expandAccount(domain, 'a'))
+  const domain = at < 0 ? '' : text.slice(at)
+  const address = hasUnknownPlaceholder(text) ? null : parseAddress(filledAddress(text, SAMPLE))
   if (address === null) return null
   // A domain with a placeholder stays as it is written.
-  return domain.includes('{') ? text : text.slice(0, at) + address.slice(address.lastIndexOf('@'))
+  return domain === '' || domain.includes('{') ? text : text.slice(0, at) + address.slice(address.lastIndexOf('@'))
 }
 
 export function duration(minimumMs: number, maximumMs: number) {

@@ -32,6 +32,8 @@ export interface SmtpAnswer {
 
 export interface SmtpCircumstances {
   readonly protocol: 'smtp' | 'lmtp'
+  /** The recipient is this message's, read from it: nothing is remembered of it. */
+  readonly filled: boolean
   /** The whole message, its dot included, was handed to the kernel: the server may have it. */
   readonly handed: boolean
   /** The envelope sender was our own, not the message's. */
@@ -321,6 +323,14 @@ export const SMTP_TABLE: readonly Row[] = [
   { name: 'cut', steps: [...TRANSACTION, 'RSET'], fits: isGone, leads: 'CUT' },
 ]
 
+/** What is said of a recipient that only this message has is said of the message; null: it is said of something else. */
+function ofItsRecipient(conclusion: Conclusion, asked: Asked): Conclusion | null {
+  if (asked.step === 'MAIL') return null
+  // A full mailbox empties.
+  if (conclusion === 'ROOM' && isEnhanced(asked, /^2\.2$/)) return 'TEMP'
+  return conclusion === 'RCPT' ? byCode(asked) : null
+}
+
 /** What `answer` means. Fits no row: TEMP, about this message. */
 export function concludeSmtp(answer: SmtpAnswer, circumstances: SmtpCircumstances): Concluded {
   const { step, kind } = answer
@@ -333,6 +343,8 @@ export function concludeSmtp(answer: SmtpAnswer, circumstances: SmtpCircumstance
   for (const row of SMTP_TABLE) {
     if (!row.steps.includes(step) || !row.fits(asked)) continue
     const conclusion = typeof row.leads === 'string' ? row.leads : row.leads(asked)
+    const own = asked.filled ? ofItsRecipient(conclusion, asked) : null
+    if (own !== null) return concluded(own, `${row.name}, of this message`, { ...facts, counts: false })
     return concluded(conclusion, row.name, { ...facts, ...row.more?.(asked) })
   }
   return concluded('TEMP', 'unknown', facts)

@@ -7,6 +7,7 @@ import { isAscii, isLocalPart, isUtf8Address } from '../address.ts'
 import { concluded } from '../answers/conclusions.ts'
 import type { Attempt } from '../destination.ts'
 import { type EnvelopeSender, envelopeSender, labelField, loopOf, loopToken, traceField } from '../envelope.ts'
+import { namesMailbox } from '../placeholders.ts'
 import { type Content, contentOf } from './content.ts'
 import { notBegun } from './fault.ts'
 import type { SmtpConfig, SmtpContext } from './settings.ts'
@@ -27,8 +28,11 @@ export interface Letter {
 
 export function letterOf(attempt: Attempt, message: Message, config: SmtpConfig, context: SmtpContext): Letter {
   const { origin, recipient } = attempt
-  const { from, user, to, protocol, trace, label } = config
-  const usual = user !== null && isUtf8Address(user) ? user : (to[0] ?? '')
+  const { user, to, protocol, trace, label } = config
+  const firstTo = filled(to[0] ?? '', recipient)
+  const from =
+    config.from.kind === 'address' ? { ...config.from, address: filled(config.from.address, recipient) } : config.from
+  const usual = user !== null && isUtf8Address(user) ? user : firstTo
   // What ends in a mailbox of this machine needs nobody to send notices to.
   const ownSender = from.kind === 'address' ? from.address : protocol === 'lmtp' ? '' : usual
   const { hostName, nowMs } = context
@@ -43,6 +47,11 @@ export function letterOf(attempt: Attempt, message: Message, config: SmtpConfig,
     recipient,
     prefix: traced + (label ? labelField(origin.account) : ''),
   }
+}
+
+/** Where each message has a recipient of its own, the sender is that one. */
+function filled(address: string, recipient: string): string {
+  return namesMailbox(address) ? recipient : address
 }
 
 /** The same message from our own sender. */

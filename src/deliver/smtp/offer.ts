@@ -116,8 +116,15 @@ export class Offers {
 
   /** On one connection. Rejects when the destination is broken, or the message cannot be read. */
   async #once(letter: Letter, content: Content, signal: AbortSignal): Promise<string | Untaken> {
-    const { protocol } = this.#config
-    const usual = { protocol, ownSender: letter.isOwnSender, othersOpen: false, used: false, probe: null }
+    const { protocol, to } = this.#config
+    const usual = {
+      protocol,
+      filled: !to.includes(letter.recipient),
+      ownSender: letter.isOwnSender,
+      othersOpen: false,
+      used: false,
+      probe: null,
+    }
     let session: SmtpSession
     try {
       session = await this.#pool.acquire(signal)

@@ -8,6 +8,7 @@ export interface SmtpConfig extends Peer {
   /** The password, or the token of xoauth2. Called just before each sign-in; null when there is no user. */
   readonly secret: ((refused?: string) => Promise<string>) | null
   readonly auth: Auth
+  /** Also such as `{recipient}`, which stand for what each message has for itself. */
   readonly to: readonly string[]
   readonly from: Sender
   readonly concurrency: number

@@ -12,6 +12,7 @@ import type { Message } from '../../message.ts'
 import type { Concluded } from '../answers/conclusions.ts'
 import { concluded } from '../answers/conclusions.ts'
 import { type Attempt, type Destination, type Receipt, receiptOf } from '../destination.ts'
+import { namesMailbox } from '../placeholders.ts'
 import { Slots } from '../slots.ts'
 import { SpoolError } from './content.ts'
 import { conclude, type Fault, notBegun, SmtpFailure } from './fault.ts'
@@ -46,7 +47,8 @@ class SmtpDestination implements Destination {
 
   constructor(config: SmtpConfig, context: SmtpContext, limits: SmtpLimits) {
     this.description = config.description
-    this.recipients = config.to
+    // Those that each message has for itself are not known here.
+    this.recipients = config.to.filter((address) => !namesMailbox(address))
     this.#config = config
     this.#context = context
     this.#slots = new Slots(2 * config.concurrency)
@@ -142,7 +144,14 @@ class SmtpDestination implements Destination {
   #unoffered(thrown: unknown, letter: Letter | null): { failure: SmtpFailure; answer: Concluded; sender: string } {
     const failure = thrown instanceof SmtpFailure ? thrown : notBegun('connect', faultOf(thrown), thrown)
     const { protocol } = this.#config
-    const answer = conclude(failure, { protocol, ownSender: true, othersOpen: false, used: false, probe: null })
+    const answer = conclude(failure, {
+      protocol,
+      filled: false,
+      ownSender: true,
+      othersOpen: false,
+      used: false,
+      probe: null,
+    })
     // Where no message was offered, no message is to blame.
     return { failure, answer: letter === null ? { ...answer, scope: 'destination' } : answer, sender: '' }
   }

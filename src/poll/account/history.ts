@@ -250,8 +250,10 @@ export class History {
       lastDelete: lastDelete ?? null,
       delete: deleteText(this.#account),
       firstWritten: this.#account.first.kind !== 'default',
-      showWhatTheyHave: possibleNames(this.#account).every((name) =>
-        showsWhatItHas(configuration.destinations.get(name)),
+      showWhatTheyHave: possibleNames(this.#account).every(
+        (name) =>
+          showsWhatItHas(configuration.destinations.get(name)) &&
+          !this.#run.destinations.dependsOnMailbox(name, this.#account),
       ),
       yes: options.yes || options.dryRun,
       acceptNewIds: options.acceptNewIds || options.dryRun || this.takingOver?.why === 'new-ids',

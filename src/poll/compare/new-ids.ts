@@ -70,12 +70,16 @@ async function printsOf(
   { destinations, signal }: Run,
 ): Promise<readonly FingerprintedKey[]> {
   const prints: FingerprintedKey[] = []
-  const names = new Set(messages.flatMap(({ deliveries }) => deliveries.map(({ destination }) => destination)))
-  for (const name of names) {
-    const { destination, down } = await destinations.target(name, account)
+  const placeOf = ({ destination, recipient }: { destination: string; recipient: string }): string =>
+    JSON.stringify([destination, destinations.placeFor(destination, account, recipient)])
+  const places = new Map(
+    messages.flatMap(({ deliveries }) => deliveries.map((delivery) => [placeOf(delivery), delivery] as const)),
+  )
+  for (const [place, { destination: name, recipient: mailbox }] of places) {
+    const { destination, down } = await destinations.target(name, account, mailbox)
     if (down !== null || !isReadable(destination)) continue
     const there = messages.flatMap(({ key, deliveries }) => {
-      const delivery = deliveries.find((one) => one.destination === name)
+      const delivery = deliveries.find((one) => placeOf(one) === place)
       if (delivery === undefined) return []
       const { intent, recipient } = delivery
       return [{ key, attempt: { intent, recipient, origin: originOf(account, key) } }]

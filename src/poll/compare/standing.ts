@@ -13,6 +13,8 @@ import type { Visit } from '../visit.ts'
 export interface Look {
   readonly name: string
   readonly target: Target
+  /** Which address or place a message goes to there, it says itself. */
+  readonly dependent: boolean
   /** In the order of what was asked for; null: it cannot show what it has, or not now. */
   readonly list: readonly (Standing | null)[] | null
 }
@@ -27,9 +29,11 @@ export async function lookAt(origins: readonly Origin[], visit: Visit): Promise<
   const looks: Look[] = []
   for (const [at, target] of targets.entries()) {
     const { down, destination } = target
-    const list = down === null ? await destination.census(origins, run.signal) : null
+    const name = names[at] ?? ''
+    const dependent = run.destinations.dependsOnMailbox(name, account)
+    const list = down === null && !dependent ? await destination.census(origins, run.signal) : null
     const counted = list?.map((standing) => (standing !== null && history.counts(standing) ? standing : null)) ?? null
-    looks.push({ name: names[at] ?? '', target, list: counted })
+    looks.push({ name, target, dependent, list: counted })
   }
   return looks
 }
@@ -54,7 +58,7 @@ export function adoptionOf(
   if (found.size === 0) return null
   const possible = routes.filter((names) => [...found.keys()].every((name) => names.includes(name)))
   const texts = new Set(possible.map((names) => [...names].sort().join('\n')))
-  const complete = texts.size === 1
+  const complete = texts.size === 1 && !looks.some(({ name, dependent }) => dependent && possible[0]?.includes(name))
   const goesTo = complete ? (possible[0] ?? []) : [...found.keys()]
   const deliveries = looks.flatMap((look) =>
     goesTo.includes(look.name) ? deliveriesOf(look, found.get(look.name) ?? null) : [],

@@ -43,6 +43,7 @@ export class AccountDestinations implements Disposable {
   readonly #asked = new Map<Target, Promise<void>>()
   /** What this account finds out for all, by key. */
   readonly #claims = new Map<string, Disposable>()
+  #asking: Promise<void> = Promise.resolve()
   readonly #eagerSinceMs: number | null
   readonly #unwatch: (() => void)[] = []
   /** How many messages of each size are to be delivered in this session. */
@@ -56,18 +57,23 @@ export class AccountDestinations implements Disposable {
     this.#eagerSinceMs = run.options.eager ? tally.startMs : null
   }
 
-  /** Opens the destination called `name`, or gives it as it was opened before. */
-  async open(name: string): Promise<Target> {
-    const opened = this.#opened.get(name) ?? (await this.#run.destinations.target(name, this.#account))
+  /** Opens the destination called `name`, or gives it as it was opened before. `mailbox`: see Destinations.target. */
+  async open(name: string, mailbox: string | null = null): Promise<Target> {
+    const key = this.#keyOf(name, mailbox)
+    const opened = this.#opened.get(key) ?? (await this.#run.destinations.target(name, this.#account, mailbox))
     // Another caller may have opened it meanwhile: what is found out about a destination is for all its users.
-    const target = this.#opened.get(name) ?? opened
-    this.#opened.set(name, target)
+    const target = this.#opened.get(key) ?? opened
+    this.#opened.set(key, target)
     return target
   }
 
   /** The destination called `name`, if it was opened. */
-  opened(name: string): Target | undefined {
-    return this.#opened.get(name)
+  opened(name: string, mailbox: string | null = null): Target | undefined {
+    return this.#opened.get(this.#keyOf(name, mailbox))
+  }
+
+  #keyOf(name: string, mailbox: string | null): string {
+    return `${name}\0${this.#run.destinations.placeFor(name, this.#account, mailbox) ?? ''}`
   }
 
   /** Those that were left alone, and take one message alone now. */
@@ -91,7 +97,14 @@ export class AccountDestinations implements Disposable {
 
   /** Asks those that were opened (or those of them that are meant), each once in a session; a second caller waits for the same
    *  answer. */
-  async ask(isMeant: (target: Target) => boolean = () => true): Promise<void> {
+  ask(isMeant: (target: Target) => boolean = () => true): Promise<void> {
+    // Each after the other: who enters a door waits for nobody of this account.
+    const asking = this.#asking.then(() => this.#ask(isMeant))
+    this.#asking = asking.catch(() => undefined)
+    return asking
+  }
+
+  async #ask(isMeant: (target: Target) => boolean): Promise<void> {
     // One after the other where it waits for what another account finds out: in one order for all, or two would wait for each
     // other.
     const meant = [...this.#opened.values()].filter(isMeant)
@@ -176,7 +189,7 @@ export class AccountDestinations implements Disposable {
   /** A message was taken. `since`: what `closings` gave when it was offered. */
   async taken(target: Target, recipient: string, since: number): Promise<void> {
     this.#history.deliveredTo(target.name, target.key)
-    for (const place of placesOf(target, recipient)) {
+    for (const place of placesOf(target, knownAt(target, recipient))) {
       await this.#run.doors.note(place, [target.name], { kind: 'taken' }, since)
     }
     if (!target.probing || since !== this.closings(target)) return
@@ -216,10 +229,10 @@ export class AccountDestinations implements Disposable {
     if (answer.conclusion === 'ROOM' && message !== null && this.#smallerWaits(bytes)) {
       // There may be room for it: then only the large ones wait.
       target.fullFromBytes = Math.min(target.fullFromBytes, bytes)
-      return { record: blankDestination(target.key, recipient), speaksOf: 'message', absolved: [] }
+      return { record: blankDestination(target.key, knownAt(target, recipient)), speaksOf: 'message', absolved: [] }
     }
     const isOfRecipient = OF_RECIPIENT.has(answer.conclusion)
-    const place = { key: target.key, recipient: isOfRecipient ? recipient : '' }
+    const place = { key: target.key, recipient: isOfRecipient ? knownAt(target, recipient) : '' }
     const { hasNext, mintsTokens } = target
     const secretMark = isOfSecret(answer.conclusion, answer) ? await target.secretMark().catch(() => null) : null
     const event: Answered = { kind: 'answered', answer, message, refusedBefore, hasNext, secretMark, mintsTokens }
@@ -273,6 +286,11 @@ function isAtEnvelope({ step }: Answer): boolean {
 
 /** Conclusions that speak of the recipient, or are counted in a row for it. */
 const OF_RECIPIENT: ReadonlySet<string> = new Set(['RCPT', 'ROOM', 'TEMP', 'BAD', 'LOST'])
+
+/** Of recipients that a message has for itself nothing is remembered: what is said of them counts for the destination. */
+function knownAt({ destination }: Target, recipient: string): string {
+  return destination.recipients.includes(recipient) ? recipient : ''
+}
 
 function placesOf({ key }: Target, recipient: string): readonly Place[] {
   const whole = { key, recipient: '' }

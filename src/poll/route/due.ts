@@ -10,6 +10,7 @@ import { isDeferred, isDue, isDueMessage, MOST_UNKNOWNS, type PlannedFetch } fro
 import type { Closed, Target } from '../run/destinations.ts'
 import type { Visit } from '../visit.ts'
 import { closedAt } from './account-destinations.ts'
+import { mailboxReader } from './mailbox.ts'
 import { possibleNames, router } from './route.ts'
 
 /** One delivery that is to be tried now. */
@@ -41,7 +42,9 @@ type Later = 'deferred' | 'refused' | null
 export interface Choice {
   /** All that may be chosen. */
   readonly targets: readonly Target[]
-  due(message: Message): readonly Due[]
+  /** There may be others, which the message itself names. */
+  readonly others: boolean
+  due(message: Message): Promise<readonly Due[]>
 }
 
 /** What is to be fetched. Jobs are made one by one as they are needed: thousands of them at once are work for V8 alone. */
@@ -62,12 +65,12 @@ export async function prepareJobs(fetches: readonly PlannedFetch[], visit: Visit
   const { account, destinations, tally } = visit
   for (const name of possibleNames(account)) await destinations.open(name)
   for (const { known } of fetches)
-    for (const { destination } of known?.deliveries ?? []) await destinations.open(destination)
+    for (const { destination, recipient } of known?.deliveries ?? []) await destinations.open(destination, recipient)
   await destinations.ready()
   const choice = await choiceOf(visit)
   const left: PlannedFetch[] = []
   const fixed = new Map<PlannedFetch, Undone>()
-  const fresh = choice === null ? allRecipients(account.deliver, visit) : []
+  const fresh = choice === null ? allRecipients(account.deliver, null, visit) : []
   for (const fetch of fetches) {
     const isOpen = isUntouched(fetch) || (choice !== null && isUndecided(fetch))
     const found = isOpen ? null : await undone(fetch, visit)
@@ -88,7 +91,7 @@ export async function prepareJobs(fetches: readonly PlannedFetch[], visit: Visit
       const undone = fixed.get(fetch)
       if (undone !== undefined) return { ...fetch, due: undone.due, choice: null, copies, later: undone.later }
       return choice === null
-        ? { ...fetch, due: allRecipients(account.deliver, visit), choice, copies, later: null }
+        ? { ...fetch, due: allRecipients(account.deliver, null, visit), choice, copies, later: null }
         : { ...fetch, due: [], choice: isUndecided(fetch) ? butFor(choice, fetch) : choice, copies, later: null }
     },
   }
@@ -116,14 +119,16 @@ function isUndecided({ known }: PlannedFetch): boolean {
 /** The same choice without the destinations that have the message. */
 function butFor(choice: Choice, { known }: PlannedFetch): Choice {
   const has = new Set(known?.deliveries.map(({ destination }) => destination))
-  return { ...choice, due: (message) => choice.due(message).filter(({ target }) => !has.has(target.name)) }
+  const due = async (message: Message): Promise<readonly Due[]> =>
+    (await choice.due(message)).filter(({ target }) => !has.has(target.name))
+  return { ...choice, due }
 }
 
 /** Are all destinations closed that the message may go to? */
 export function isStuck({ due, choice, sizeBytes }: Pick<Job, 'due' | 'choice' | 'sizeBytes'>): boolean {
   const isFull = ({ fullFromBytes }: Target): boolean => sizeBytes !== null && sizeBytes >= fullFromBytes
   return choice !== null
-    ? choice.targets.every((target) => target.down !== null || isFull(target))
+    ? !choice.others && choice.targets.every((target) => target.down !== null || isFull(target))
     : due.every(({ target, recipient }) => closedAt(target, recipient) !== null || isFull(target))
 }
 
@@ -164,18 +169,31 @@ function isUntouched({ known }: PlannedFetch): boolean {
 
 /** null: every message goes to the same destinations. */
 async function choiceOf(visit: Visit): Promise<Choice | null> {
-  const { account, destinations } = visit
+  const { account, destinations, run } = visit
   const route = await router(account)
-  if (route === null) return null
-  const targets = possibleNames(account).flatMap((name) => destinations.opened(name) ?? [])
-  return { targets, due: (message) => allRecipients(route(message), visit) }
+  const names = possibleNames(account)
+  const dependent = names.filter((name) => run.destinations.dependsOnMailbox(name, account))
+  const mailboxOf = dependent.length === 0 ? null : mailboxReader(account)
+  if (route === null && mailboxOf === null) return null
+  const targets = names.flatMap((name) => destinations.opened(name) ?? [])
+  const others = dependent.some((name) => run.destinations.placeFor(name, account, null) !== null)
+  const due = async (message: Message): Promise<readonly Due[]> => {
+    const chosen = route?.(message) ?? account.deliver
+    const mailbox = mailboxOf?.(message.header) ?? null
+    if (mailbox !== null && others) {
+      for (const name of chosen) await destinations.open(name, mailbox)
+      await destinations.ask()
+    }
+    return allRecipients(chosen, mailbox, visit)
+  }
+  return { targets, others, due }
 }
 
 /** A delivery to every recipient of these destinations. */
-function allRecipients(names: readonly string[], { destinations }: Visit): readonly Due[] {
+function allRecipients(names: readonly string[], mailbox: string | null, { destinations }: Visit): readonly Due[] {
   return names.flatMap((name) => {
-    const target = destinations.opened(name)
-    const recipients = target?.destination.recipients ?? []
+    const target = destinations.opened(name, mailbox)
+    const recipients = target?.recipientsFor(mailbox) ?? []
     return target === undefined
       ? []
       : recipients.map((recipient) => ({ target, recipient, intent: newIntent(), before: null, doubtful: false }))
@@ -202,7 +220,7 @@ async function undone(fetch: PlannedFetch, visit: Visit): Promise<Undone | 'deli
       later = isDeferred(delivery) ? 'deferred' : (later ?? 'refused')
       continue
     }
-    const target = await visit.destinations.open(delivery.destination)
+    const target = await visit.destinations.open(delivery.destination, recipient)
     // An answer that was lost earlier stays lost, whatever came since.
     let doubtful = unknowns > 0 && !target.destination.remembers
     if (state === 'started' || state === 'unknown') {
@@ -234,7 +252,7 @@ export async function recallInterrupted(visit: Visit): Promise<void> {
   for await (const slice of run.ledger.records.list(account.name, 'open')) {
     for (const { key, deliveries } of slice) {
       for (const delivery of deliveries.filter(({ state }) => state === 'started' || state === 'unknown')) {
-        const target = await destinations.open(delivery.destination)
+        const target = await destinations.open(delivery.destination, delivery.recipient)
         await destinations.ask()
         if (target.down === null) await recalled(key, delivery, target, visit)
       }

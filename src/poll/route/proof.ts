@@ -38,19 +38,27 @@ async function reread<T extends ByName>(
   messages: readonly T[],
   { account, run, destinations }: Visit,
 ): Promise<ReadonlyMap<T, readonly Copy[]>> {
-  const wanted = new Map<string, { readonly message: T; readonly attempt: Attempt }[]>()
+  const wanted = new Map<
+    string,
+    {
+      readonly name: string
+      readonly recipient: string
+      readonly claims: { readonly message: T; readonly attempt: Attempt }[]
+    }
+  >()
   for (const message of messages) {
     const origin = originOf(account, message)
     for (const { destination, recipient, intent, state } of message.deliveries) {
       if (state !== 'done') continue
-      const there = wanted.get(destination) ?? []
-      wanted.set(destination, there)
-      there.push({ message, attempt: { intent, recipient, origin } })
+      const place = JSON.stringify([destination, run.destinations.placeFor(destination, account, recipient)])
+      const there = wanted.get(place) ?? { name: destination, recipient, claims: [] }
+      wanted.set(place, there)
+      there.claims.push({ message, attempt: { intent, recipient, origin } })
     }
   }
   const found = new Map<T, Copy[]>()
-  for (const [name, there] of wanted) {
-    const target = await destinations.open(name)
+  for (const { name, recipient: mailbox, claims: there } of wanted.values()) {
+    const target = await destinations.open(name, mailbox)
     await destinations.ask()
     const { destination, down } = target
     const attempts = there.map(({ attempt }) => attempt)

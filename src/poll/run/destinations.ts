@@ -8,11 +8,11 @@ import { kindOf } from '../../config/destinations/destinations.ts'
 import type { Account, Configuration, DestinationConfig } from '../../config/schema.ts'
 import { signInsOf } from '../../config/oauth/sign-ins.ts'
 import { stateFolder } from '../../config/paths.ts'
-import { namesAccount } from '../../config/values/address.ts'
 import { FIRST_OF } from '../../config/values/written.ts'
 import { Arena } from '../../deliver/arena.ts'
 import type { Destination } from '../../deliver/destination.ts'
 import { firstOf } from '../../deliver/first-of.ts'
+import { filledAddress, namesAccount, namesMailbox } from '../../deliver/placeholders.ts'
 import { openDestination, placeOf } from '../../deliver/index.ts'
 import { Reserve } from '../../deliver/disk/reserve.ts'
 import { sweepSpool } from '../../deliver/spool.ts'
@@ -27,6 +27,8 @@ export interface Target {
   readonly destination: Destination
   /** Where it is, by which accounts and processes share what they find out (Doors). Of several as one: of the first. */
   readonly key: string
+  /** One delivery for each of these; see `Destinations.target` for `mailbox`. */
+  readonly recipientsFor: (mailbox: string | null) => readonly string[]
   /** Another one takes what it refuses (D133). */
   readonly hasNext: boolean
   /** 16 bits of its secret, as it is now; null: it has none. Rejects when it cannot be had. */
@@ -58,6 +60,7 @@ export interface Closed {
 
 interface Opened {
   readonly destination: Destination
+  readonly recipientsFor: Target['recipientsFor']
   readonly key: string
   readonly hasNext: boolean
   readonly secret: (() => Promise<string>) | null
@@ -87,14 +90,16 @@ export class Destinations implements AsyncDisposable {
   }
 
   /** The destination called `name`, as `account` uses it. A name that is not configured any more, but that an earlier poll
-   *  fixed a message to, gives a target that is down. Rejects with an error of scope `destination`. */
-  async target(name: string, account: Account): Promise<Target> {
+   *  fixed a message to, gives a target that is down. `mailbox`: the address whose mail it is, by which some destinations have
+   *  a place for each; null: it is not known. Rejects with an error of scope `destination`. */
+  async target(name: string, account: Account, mailbox: string | null = null): Promise<Target> {
     const config = this.#configuration.destinations.get(name)
     if (config === undefined) return { ...targetOf(name, goneOf(name)), down: goneError(name) }
-    const key = this.#usesAccount(config) ? `${name}\0${account.name}` : name
+    const place = this.placeFor(name, account, mailbox)
+    const key = [name, this.#texts(config).some(namesAccount) ? account.name : '', place ?? ''].join('\0')
     let opening = this.#opened.get(key)
     if (opening === undefined) {
-      opening = this.#open(config, account)
+      opening = this.#open(config, account, place)
       this.#opened.set(key, opening)
     }
     try {
@@ -105,11 +110,33 @@ export class Destinations implements AsyncDisposable {
     }
   }
 
-  async #open(config: DestinationConfig, account: Account): Promise<Opened> {
+  /** The address by which the destination has a place of its own; null: it has one place for all. What is not known goes where
+   *  the mail goes that says nothing. */
+  placeFor(name: string, { recipient }: Account, mailbox: string | null): string | null {
+    const config = this.#configuration.destinations.get(name)
+    if (config === undefined || recipient === null || !this.#texts(config).some(namesMailbox)) return null
+    if (recipient.kind === 'address') return recipient.address
+    // Recipients of a server are filled in for each message: one place has them all.
+    if (config.type !== FIRST_OF && kindOf(config).recipients(config) !== null) return null
+    return mailbox === null || mailbox === '' ? recipient.otherwise : mailbox
+  }
+
+  /** Whether messages of one account may go there to different addresses or places. */
+  dependsOnMailbox(name: string, { recipient }: Account): boolean {
+    const config = this.#configuration.destinations.get(name)
+    return recipient?.kind === 'header' && config !== undefined && this.#texts(config).some(namesMailbox)
+  }
+
+  async #open(config: DestinationConfig, account: Account, mailbox: string | null): Promise<Opened> {
     if (config.type === FIRST_OF) {
-      const members = await Promise.all(config.of.map((name) => this.target(name, account)))
-      const key = members[0]?.key ?? `first-of ${config.name}`
-      return { destination: firstOf(config.name, members), key, hasNext: members.length > 1, ...NO_SECRET }
+      const targets = await Promise.all(config.of.map((name) => this.target(name, account, mailbox)))
+      const members = targets.map(({ name, destination, recipientsFor }) => {
+        return { name, destination, recipient: recipientsFor(mailbox)[0] ?? '' }
+      })
+      const destination = firstOf(config.name, members)
+      const recipientsFor = sameRecipients(mailbox, account, destination)
+      const key = targets[0]?.key ?? `first-of ${config.name}`
+      return { destination, recipientsFor, key, hasNext: members.length > 1, ...NO_SECRET }
     }
     const context = {
       hostName: hostname(),
@@ -118,21 +145,26 @@ export class Destinations implements AsyncDisposable {
       spoolDirectory: this.spoolDirectory,
       env: this.#env,
     }
-    const opening = { account: account.name, env: this.#env, signIns: signInsOf(this.#configuration, this.#env) }
+    const signIns = signInsOf(this.#configuration, this.#env)
+    const opening = { account: account.name, mailbox, env: this.#env, signIns }
     const settings = await kindOf(config).settings(config, opening)
-    const { signIns } = opening
     const secret = secretOf(config, 'secret' in settings ? settings.secret : null, signIns)
     const mintsTokens = 'token' in config && config.token?.kind === 'command'
     const destination = await openDestination(settings, context)
-    return { destination, key: placeOf(settings), hasNext: false, secret, mintsTokens }
+    const to = kindOf(config).recipients(config) ?? []
+    const recipientsFor =
+      mailbox === null && to.some(namesMailbox)
+        ? filledRecipients(to, account.name)
+        : sameRecipients(mailbox, account, destination)
+    return { destination, recipientsFor, key: placeOf(settings), hasNext: false, secret, mintsTokens }
   }
 
-  /** Whether each account has a destination of its own there, because its name is in a path or an address. */
-  #usesAccount(config: DestinationConfig): boolean {
-    if (config.type !== FIRST_OF) return kindOf(config).accountTexts(config).some(namesAccount)
-    return config.of.some((name) => {
+  /** The texts in which an account's name or a mailbox may stand. */
+  #texts(config: DestinationConfig): readonly string[] {
+    if (config.type !== FIRST_OF) return kindOf(config).accountTexts(config)
+    return config.of.flatMap((name) => {
       const member = this.#configuration.destinations.get(name)
-      return member !== undefined && this.#usesAccount(member)
+      return member === undefined ? [] : this.#texts(member)
     })
   }
 
@@ -159,6 +191,21 @@ function secretOf(
   return async () => (await signIns.mark(token.client, user)) ?? ''
 }
 
+/** The same for every message. The ledger names a place that an address has for itself by that address. */
+function sameRecipients(
+  mailbox: string | null,
+  { recipient }: Account,
+  destination: Destination,
+): Target['recipientsFor'] {
+  const all = mailbox !== null && recipient?.kind === 'header' ? [mailbox] : destination.recipients
+  return () => all
+}
+
+/** Each message has its own. */
+function filledRecipients(to: readonly string[], account: string): Target['recipientsFor'] {
+  return (mailbox) => [...new Set(to.map((text) => filledAddress(text, { account, mailbox })))]
+}
+
 function goneError(name: string): DeliveryError {
   return new DeliveryError(
     `the destination ${name}, for which messages wait since they were first retrieved, is not configured any more: put it back, or popfetch state rename --destination ${name} NEW`,
@@ -166,10 +213,11 @@ function goneError(name: string): DeliveryError {
   )
 }
 
-function targetOf(name: string, { destination, key, hasNext, secret, mintsTokens }: Opened): Target {
+function targetOf(name: string, { destination, recipientsFor, key, hasNext, secret, mintsTokens }: Opened): Target {
   return {
     name,
     destination,
+    recipientsFor,
     key,
     hasNext,
     secretMark: async () => (secret === null ? null : secretMark(key, await secret())),
@@ -184,7 +232,7 @@ function targetOf(name: string, { destination, key, hasNext, secret, mintsTokens
 }
 
 function goneOf(name: string): Opened {
-  return { destination: gone(name), key: `gone ${name}`, hasNext: false, ...NO_SECRET }
+  return { destination: gone(name), recipientsFor: () => [], key: `gone ${name}`, hasNext: false, ...NO_SECRET }
 }
 
 /** In place of a destination that was taken out of the configuration while messages wait for it. */

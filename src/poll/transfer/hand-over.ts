@@ -27,7 +27,7 @@ interface Result {
 
 /** The job with its destinations fixed, in the ledger too (DESIGN 4.1). Rejects when the ledger cannot be written. */
 export async function fixDestinations(job: Job, choice: Choice, message: Message, { lease, run }: Visit): Promise<Job> {
-  const due = choice.due(message)
+  const due = await choice.due(message)
   if (due.length === 0 && job.copies.length === 0) throw new Error('a message that would go nowhere')
   const key = { uidl: job.uidl, copy: job.copy }
   // The same attempt is not to be counted twice.

@@ -90,10 +90,15 @@ describe.each(Object.entries(EXAMPLES))('%s', (type, [written, otherWritten]) =>
 
   test('is opened for an account, whose name is filled in', async () => {
     const config = { ...keys, name: 'd' }
-    const settings = await kind.settings(config, { account: 'old-isp', env: {}, signIns: NO_SIGN_INS })
+    const settings = await kind.settings(config, {
+      account: 'old-isp',
+      mailbox: 'anna@example.org',
+      env: {},
+      signIns: NO_SIGN_INS,
+    })
     expect(JSON.stringify(settings)).not.toContain('{account}')
     await using opened = await openDestination(settings, CONTEXT)
     expect(opened.description).toMatch(new RegExp(`^${type} `))
-    expect(opened.recipients).toHaveLength(kind.recipients(keys))
+    expect(opened.recipients).toHaveLength(kind.recipients(keys)?.length ?? 1)
   })
 })

@@ -65,6 +65,7 @@ const GONE = ['nonsense', 'cut', 'silence', 'unfit', 'size', 'permission'] as co
 
 const usual: SmtpCircumstances = {
   protocol: 'smtp',
+  filled: false,
   handed: false,
   ownSender: false,
   othersOpen: false,

@@ -11,6 +11,7 @@ import {
 
 const usual: SmtpCircumstances = {
   protocol: 'smtp',
+  filled: false,
   handed: false,
   ownSender: false,
   othersOpen: false,
@@ -167,4 +168,17 @@ describe('an answer of SMTP', () => {
     })
     expect(concludeSmtp(answer('dot', '554 5.6.0 missing Date header'), usual)).toMatchObject({ wrap: 'form' })
   })
+})
+
+it.each([
+  ['RCPT', '550 5.1.1 no such user', 'BAD'],
+  ['RCPT', '450 4.2.1 busy', 'TEMP'],
+  ['RCPT', '550 5.2.1 disabled', 'BAD'],
+  ['RCPT', '552 5.2.2 mailbox full', 'TEMP'],
+  ['dot', '552 5.2.2 mailbox full', 'TEMP'],
+  ['MAIL', '452 4.3.1 no space', 'ROOM'],
+] as const)('at %s, "%s" of a recipient that only this message has is %s, and is not counted', (step, what, leads) => {
+  const found = concludeSmtp(answer(step, what), { ...usual, filled: true, ownSender: true })
+  expect(found.conclusion).toBe(leads)
+  if (leads !== 'ROOM') expect([found.scope, found.counts]).toEqual(['message', false])
 })

@@ -155,7 +155,14 @@ describe('lmtp', () => {
     const fault = checkPlace(at('203.0.113.1'), peer)
     if (fault === null) throw new Error('it was taken')
     expect(fault.text).toMatch(/^mail is 203\.0\.113\.1, on a public network/)
-    const circumstances = { protocol: 'lmtp', ownSender: true, othersOpen: false, used: false, probe: null } as const
+    const circumstances = {
+      protocol: 'lmtp',
+      filled: false,
+      ownSender: true,
+      othersOpen: false,
+      used: false,
+      probe: null,
+    } as const
     const answer = conclude(notBegun('connect', fault), circumstances)
     expect([answer.conclusion, answer.scope, answer.exit]).toEqual(['TLS', 'destination', 78])
     for (const address of ['127.0.0.1', '10.0.0.1']) expect(checkPlace(at(address), peer)).toBeNull()

@@ -1,0 +1,74 @@
+// What stands in braces in a path, an address, a folder or a label of a destination: the account's name, and the address whose
+// mail it is, for a mailbox that collects the mail of a whole domain. Pure. One rule: what a sender can choose never leaves the
+// place it is put in, and two addresses share a name only if they differ by case or tag.
+import { sha256 } from '../header.ts'
+
+const ALL = /\{(account|recipient|local|domain)\}/g
+const OF_MAILBOX = /\{(?:recipient|local|domain)\}/
+
+export interface Filling {
+  readonly account: string
+  /** The address that `{recipient}` stands for; null: each message has its own, and what stands for it is left as it is. */
+  readonly mailbox: string | null
+}
+
+/** Does it depend on the account? */
+export function namesAccount(text: string): boolean {
+  return text.includes('{account}')
+}
+
+/** Does it depend on the address whose mail it is? */
+export function namesMailbox(text: string): boolean {
+  return OF_MAILBOX.test(text)
+}
+
+/** `{local}` without anything that tells two domains apart. */
+export function leavesDomainOut(text: string): boolean {
+  return text.includes('{local}') && !text.includes('{domain}') && !text.includes('{recipient}')
+}
+
+/** Whether anything else stands in braces: a slip of the pen. */
+export function hasUnknownPlaceholder(text: string): boolean {
+  return /\{[^{}]*\}/.test(text.replaceAll(ALL, ''))
+}
+
+/** For an address: `{recipient}` as it is, `{local}` in lower case without its tag. */
+export function filledAddress(text: string, { account, mailbox }: Filling): string {
+  return text.replaceAll(ALL, (placeholder, name: string) => {
+    if (name === 'account') return account
+    if (mailbox === null) return placeholder
+    return name === 'recipient' ? mailbox : partsOf(mailbox)[name === 'local' ? 'local' : 'domain']
+  })
+}
+
+/** For a path, a folder or a label: each as one plain name. */
+export function filledName(text: string, { account, mailbox }: Filling): string {
+  return text.replaceAll(ALL, (placeholder, name: string) => {
+    if (name === 'account') return account
+    if (mailbox === null) return placeholder
+    if (name === 'recipient') return plainName(mailbox, /^[a-z0-9._@+-]+$/)
+    return plainName(partsOf(mailbox)[name === 'local' ? 'local' : 'domain'], /^[a-z0-9._-]+$/)
+  })
+}
+
+function partsOf(mailbox: string): { readonly local: string; readonly domain: string } {
+  const at = mailbox.lastIndexOf('@')
+  const local = mailbox.slice(0, Math.max(at, 0))
+  const tag = local.indexOf('+', 1)
+  return {
+    local: (tag < 0 ? local : local.slice(0, tag)).toLowerCase(),
+    domain: mailbox.slice(at + 1).toLowerCase(),
+  }
+}
+
+/** Longer names do not fit into a file system beside what else stands in one. */
+const LONGEST_NAME = 150
+const SHOWN_OF_ODD_NAME = 60
+
+/** An equals sign stands in no plain name: one with a hash cannot be chosen by a sender. */
+function plainName(text: string, plain: RegExp): string {
+  const name = text.toLowerCase()
+  if (plain.test(name) && !/^\.|\.$/.test(name) && name.length <= LONGEST_NAME) return name
+  const shown = name.replaceAll(/[^a-z0-9_-]/g, '_').slice(0, SHOWN_OF_ODD_NAME)
+  return `${shown}=${sha256(Buffer.from(name)).toString('hex').slice(0, 16)}`
+}

@@ -1,0 +1,129 @@
+// A mailbox that collects the mail of a whole domain: each message goes to the folder or the address of whom it is for.
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { SmtpSink } from '../../support/smtp-server.ts'
+import { Scene } from '../scene.ts'
+
+const RULE = 'recipient: { header: X-Original-To, domains: [example.org], otherwise: post@example.org }'
+
+function letter(to: string, at: number): string {
+  return `X-Original-To: ${to}\r\nFrom: eve@example.com\r\nTo: bob@example.org\r\nMessage-ID: <${at}@x>\r\nSubject: ${at}\r\n\r\nfor ${to}\r\n`
+}
+
+async function scene(): Promise<Scene> {
+  const opened = await Scene.create()
+  onTestFinished(() => opened[Symbol.asyncDispose]())
+  opened.account = [RULE, 'first: all']
+  opened.destinations = ['inbox: { type: maildir, path: "mail/{local}" }']
+  return opened
+}
+
+/** The lines `for …` of each folder. */
+function folders(opened: Scene): Readonly<Record<string, readonly string[]>> {
+  const root = opened.path('mail')
+  if (!existsSync(root)) return {}
+  return Object.fromEntries(
+    readdirSync(root).map((name) => {
+      const fresh = path.join(root, name, 'new')
+      const texts = existsSync(fresh)
+        ? readdirSync(fresh).map((file) => readFileSync(path.join(fresh, file), 'utf8'))
+        : []
+      return [name, texts.map((text) => /^for (.*)$/m.exec(text)?.[1] ?? '').sort()]
+    }),
+  )
+}
+
+test('500 messages land in the right 40 folders, over polls that are cut short', async () => {
+  const opened = await scene()
+  const mailbox = opened.server.mailbox('alice')
+  const expected: Record<string, string[]> = {}
+  for (let at = 0; at < 500; at++) {
+    const to = `user${at % 40}@example.org`
+    mailbox.add(letter(to, at), { uidl: `uid-${at}` })
+    ;(expected[`user${at % 40}`] ??= []).push(to)
+  }
+  for (let polls = 0; polls < 3; polls++) await opened.poll({ limit: 120 })
+  const report = await opened.poll()
+  expect(report).toMatchObject({ outcome: 'ok', delivered: 140 })
+  const { post, ...others } = folders(opened)
+  expect(post).toEqual([])
+  expect(others).toEqual(expected)
+  expect(await opened.poll()).toMatchObject({ outcome: 'ok', new: 0, delivered: 0 })
+}, 120_000)
+
+test('what names several, nobody or somebody elsewhere goes where it is said; each copy of the provider is one message', async () => {
+  const opened = await scene()
+  const mailbox = opened.server.mailbox('alice')
+  for (const [at, to] of [
+    'a@example.org, b@example.org',
+    '',
+    'x@example.com',
+    '../x@example.org',
+    'a/b@example.org',
+  ].entries())
+    mailbox.add(letter(to, at), { uidl: `odd-${at}` })
+  for (const name of ['anna', 'bob']) mailbox.add(letter(`${name}@example.org`, 9), { uidl: `copy-${name}` })
+  mailbox.add(letter('Anna+Shop@example.org', 10), { uidl: 'tag' })
+  expect(await opened.poll()).toMatchObject({ outcome: 'ok', delivered: 8 })
+  const found = folders(opened)
+  expect(found['post']?.length).toBe(4)
+  expect(found['anna']).toEqual(['Anna+Shop@example.org', 'anna@example.org'])
+  expect(found['bob']).toEqual(['bob@example.org'])
+  expect(Object.keys(found).some((name) => /^a_b=[0-9a-f]{16}$/.test(name))).toBe(true)
+})
+
+test('a folder that cannot be made holds up its own mail alone, which comes when it can', async () => {
+  const opened = await scene()
+  const mailbox = opened.server.mailbox('alice')
+  for (const [at, name] of ['anna', 'bob', 'anna', 'cleo'].entries())
+    mailbox.add(letter(`${name}@example.org`, at), { uidl: `uid-${at}` })
+  await opened.poll({ limit: 1 })
+  writeFileSync(opened.path('mail/bob'), 'no folder')
+  expect(await opened.poll()).toMatchObject({ outcome: 'partial', delivered: 2, deferred: 1 })
+  const { rmSync } = await import('node:fs')
+  rmSync(opened.path('mail/bob'))
+  expect(await opened.poll()).toMatchObject({ outcome: 'ok', delivered: 1 })
+  expect(folders(opened)).toMatchObject({ anna: { length: 2 }, bob: ['bob@example.org'], cleo: ['cleo@example.org'] })
+})
+
+test('an address read from the message is its RCPT; what a server says of it is the message’s, and nothing is remembered', async () => {
+  const opened = await scene()
+  const sink = await SmtpSink.start()
+  onTestFinished(() => sink[Symbol.asyncDispose]())
+  opened.destinations = [`inbox: { type: smtp, host: 127.0.0.1, port: ${sink.port}, to: "{local}@in.example" }`]
+  const mailbox = opened.server.mailbox('alice')
+  const names = ['anna', 'bob', 'cleo', 'dora', 'emil']
+  for (const [at, name] of names.entries()) mailbox.add(letter(`${name}@example.org`, at), { uidl: `uid-${at}` })
+  sink.faults.rcpt = (to) => (['bob', 'cleo', 'dora'].some((name) => to.startsWith(name)) ? '550 5.1.1 no' : null)
+  const report = await opened.poll()
+  expect(report).toMatchObject({ outcome: 'partial', delivered: 2, refused: 3 })
+  expect(sink.messages.flatMap(({ to }) => to).sort()).toEqual(['anna@in.example', 'emil@in.example'])
+})
+
+test('one address for the whole account fills it without a look at the message', async () => {
+  const opened = await scene()
+  opened.account = ['recipient: Anna@Kunde.example', 'first: all']
+  opened.destinations = ['inbox: { type: maildir, path: "mail/{domain}-{local}" }']
+  opened.server.mailbox('alice').add(letter('x@example.org', 1), { uidl: 'one' })
+  expect(await opened.poll()).toMatchObject({ outcome: 'ok', delivered: 1 })
+  expect(folders(opened)).toEqual({ 'kunde.example-anna': ['x@example.org'] })
+})
+
+test('first-of goes on to the folder of the same address', async () => {
+  const opened = await scene()
+  const sink = await SmtpSink.start()
+  onTestFinished(() => sink[Symbol.asyncDispose]())
+  opened.destinations = [
+    `out: { type: smtp, host: 127.0.0.1, port: ${sink.port}, to: "{recipient}" }`,
+    'box: { type: maildir, path: "mail/{local}" }',
+  ]
+  opened.deliver = '{ first-of: [out, box] }'
+  const mailbox = opened.server.mailbox('alice')
+  for (const [at, name] of ['anna', 'bob'].entries())
+    mailbox.add(letter(`${name}@example.org`, at), { uidl: `u-${at}` })
+  sink.faults.rcpt = (to) => (to.startsWith('bob') ? '550 5.1.1 no' : null)
+  expect(await opened.poll()).toMatchObject({ outcome: 'ok', delivered: 2 })
+  expect(sink.messages.flatMap(({ to }) => to)).toEqual(['anna@example.org'])
+  expect(folders(opened)['bob']).toEqual(['bob@example.org'])
+})
