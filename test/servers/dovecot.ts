@@ -9,7 +9,7 @@ import { pipeline } from 'node:stream/promises'
 import { makeCertificate, type Certificate } from './certificate.ts'
 import { dovecotConfig } from './dovecot-config.ts'
 import { makeMessage } from './mail.ts'
-import { layDownTokenKey } from './token.ts'
+import { layDownIntrospection, layDownTokenKey } from './token.ts'
 import {
   debianMailUser,
   findProgram,
@@ -25,8 +25,9 @@ export interface DovecotOptions {
   /** Where its directory is made: /dev/shm for speed; the system's temporary directory by default. */
   readonly parent?: string
   readonly mechanisms?: readonly string[]
-  /** XOAUTH2 and OAUTHBEARER with access tokens made by `accessToken` (token.ts). */
-  readonly tokens?: boolean
+  /** XOAUTH2 and OAUTHBEARER with access tokens made by `accessToken` (token.ts), or by an authorization server that Dovecot asks at
+   *  this address. */
+  readonly tokens?: boolean | { readonly introspection: string }
   readonly flagUpdates?: boolean
   /** It takes mail over LMTP too: in the package dovecot-lmtpd. */
   readonly lmtp?: boolean
@@ -61,6 +62,11 @@ export interface Dovecot extends AsyncDisposable {
 /** What `apt-get install` is to be given. */
 export const dovecotPackages = 'dovecot-core dovecot-pop3d dovecot-lmtpd openssl'
 
+async function tokenKeys(directory: string, { tokens }: DovecotOptions): Promise<string | null> {
+  if (typeof tokens === 'object') return await layDownIntrospection(directory, tokens.introspection)
+  return tokens === true ? await layDownTokenKey(directory) : null
+}
+
 export async function startDovecot(options: DovecotOptions = {}): Promise<Dovecot> {
   await using stack = new AsyncDisposableStack()
   const dovecot = await findProgram('dovecot', dovecotPackages)
@@ -84,7 +90,7 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<Doveco
       lmtp: options.lmtp === true ? { port: lmtpPort, socket: lmtpSocket } : null,
       certificate,
       password,
-      tokenKeys: options.tokens === true ? await layDownTokenKey(directory) : null,
+      tokenKeys: await tokenKeys(directory, options),
       mechanisms: options.mechanisms ?? ['plain', 'login', 'cram-md5', 'scram-sha-1', 'scram-sha-256'],
       flagUpdates: options.flagUpdates ?? true,
       mailUser,

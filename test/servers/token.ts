@@ -19,6 +19,21 @@ export async function layDownTokenKey(directory: string): Promise<string> {
   return keys
 }
 
+/** The same for tokens about which Dovecot asks the server that gave them (RFC 7662), at an address with name and secret in it. */
+export async function layDownIntrospection(directory: string, address: string): Promise<string> {
+  const keys = join(directory, 'keys')
+  await mkdir(keys)
+  const settings = [
+    'introspection_mode = post',
+    `introspection_url = ${address}`,
+    'username_attribute = username',
+    'active_attribute = active',
+    'active_value = true',
+  ]
+  await writeFile(join(keys, 'oauth2.conf'), `${settings.join('\n')}\n`, { mode: 0o644 })
+  return keys
+}
+
 /** A token of that user, good for so many seconds from now. */
 export function accessToken(user: string, seconds: number): string {
   const now = Math.floor(Date.now() / 1000)
