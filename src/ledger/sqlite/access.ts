@@ -32,6 +32,11 @@ export class Access {
     return this.#closed
   }
 
+  /** Is another process in the way of what is to be written? */
+  get isBlocked(): boolean {
+    return this.#commit.isBlocked
+  }
+
   /** From now on everything is refused. Resolves when what was asked for before is written. */
   close(): Promise<void> {
     this.#closed = true

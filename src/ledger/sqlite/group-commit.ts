@@ -67,6 +67,11 @@ export class GroupCommit {
     })
   }
 
+  /** Is another process in the way of what is to be written? */
+  get isBlocked(): boolean {
+    return this.#busySinceMs !== null
+  }
+
   /** Resolves when nothing is waiting to be written. */
   drained(): Promise<void> {
     if (this.#queue.length === 0) return Promise.resolve()

@@ -1,12 +1,21 @@
 // The leases that this process has, and what a scheduler asks for: the accounts that are due and that nobody has. Rows and lock
 // files, which tell one process from another, are in lease.ts.
 import { hostname } from 'node:os'
+import { setTimeout as wait } from 'node:timers/promises'
 import type { AccountRecord } from '../account.ts'
 import { type Lease, leaseLost } from '../lease.ts'
 import type { Worker } from '../ledger.ts'
 import type { Access } from './access.ts'
 import type { LeaseRows } from './lease.ts'
 import type { AccountRows } from './rows/accounts.ts'
+
+/** A process in the way for this long may have been stopped. */
+const BLOCKED_MS = 1000
+
+/** False: it was ended. */
+function lasts(ms: number, ended: AbortSignal): Promise<boolean> {
+  return wait(ms, true, { signal: ended, ref: false }).catch(() => false)
+}
 
 /** Of the whole process: a ledger that was opened anew gives no token again. */
 let tokens = 1
@@ -27,14 +36,30 @@ export class HeldLeases {
   async lease(account: string): Promise<Lease | null> {
     if (this.#held.has(account)) return null
     this.#held.set(account, null)
+    const ended = new AbortController()
     try {
-      const taken = await this.#access.write(() => this.#take(account), 'process')
+      const taking = this.#access.write(() => (ended.signal.aborted ? null : this.#take(account)), 'process')
+      const taken = await Promise.race([taking, this.#whereBlocked(account, ended.signal)])
       this.#keep(account, taken)
       return taken
     } catch (thrown) {
       this.#held.delete(account)
       throw thrown
+    } finally {
+      ended.abort()
     }
+  }
+
+  /** Resolves once nothing can be written and another process has the account: that one may have been stopped in the middle of a
+   *  commit (S048). Else never, and not before so long: a lock that is tried looks taken to those who try it meanwhile. */
+  async #whereBlocked(account: string, ended: AbortSignal): Promise<null> {
+    const { promise: never } = Promise.withResolvers<null>()
+    while (await lasts(BLOCKED_MS, ended)) {
+      if (!this.#access.isBlocked) continue
+      const isHeld = await this.#access.read(() => this.#rows.isHeldByOther(account)).catch(() => false)
+      if (isHeld) return null
+    }
+    return await never
   }
 
   /** Inside a transaction, which may be run again. */
@@ -78,7 +103,8 @@ export class HeldLeases {
 
   /** Before the ledger is closed. What fails here is harmless: the rows name a lock file that goes away. */
   async releaseAll(): Promise<void> {
-    if (this.#held.size === 0) return
+    // Nor is it worth a wait where nobody can write: the kernel gives the lock back.
+    if (this.#held.size === 0 || this.#access.isBlocked) return
     await this.#access.write(() => this.#rows.releaseAll(), 'process').catch(() => undefined)
   }
 

@@ -1,6 +1,6 @@
 // One popfetch at a time for an account (DESIGN 4.5). A lease is a row that names the lock file of the process that has it;
 // the kernel frees the lock when the process dies, and not when it is only suspended. Pid, boot and host do not enter (S002).
-// One rule: lock files are made, tried and removed only inside a write transaction of the ledger, so nobody sees one half-made.
+// One rule: lock files are made and removed only inside a write transaction of the ledger, so nobody sees one half-made.
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
@@ -87,9 +87,20 @@ export class LeaseRows {
     return name
   }
 
-  /** Whether the process that made this file is gone. The file is opened through SQLite alone: a POSIX lock is lost when
-   *  its process closes any descriptor of the file. */
+  /** Has another process the account, and lives? Outside a transaction, for when none can begin: what is dead is not removed. */
+  isHeldByOther(account: string): boolean {
+    const row = rowOf(this.#holder, account)
+    const file = row === null ? null : text(row[0])
+    return file !== null && file !== this.#own?.name && !this.#ifDead(file, () => {})
+  }
+
   #removeIfDead(name: string): boolean {
+    return this.#ifDead(name, (path) => rmSync(path, { force: true }))
+  }
+
+  /** Whether the process that made this file is gone; then `act` is done while nobody else can think that it lives. The file is
+   *  opened through SQLite alone: a POSIX lock is lost when its process closes any descriptor of the file. */
+  #ifDead(name: string, act: (path: string) => void): boolean {
     if (!NAME.test(name)) throw new Misread('a lease that names no lock file')
     const path = join(this.#directory, name)
     if (!existsSync(path)) return true
@@ -98,7 +109,7 @@ export class LeaseRows {
       // mode=rw: without it SQLite would make the file that is missing.
       lock = new DatabaseSync(new URL(`${pathToFileURL(path).href}?mode=rw`), { timeout: 0 })
       lock.exec(LOCK)
-      rmSync(path, { force: true })
+      act(path)
       return true
     } catch (thrown) {
       if (isBusy(thrown)) return false

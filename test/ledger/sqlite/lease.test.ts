@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { openLedger } from '../../../src/ledger/sqlite/open.ts'
 import { processAt } from '../kind.ts'
 import { type Child, temporaryDirectory } from '../scene.ts'
@@ -67,6 +67,59 @@ test('what dead processes left is swept away, other files and living locks are n
   expect(new Set(await readdir(`${path}.leases`))).toEqual(new Set([kept, 'README']))
   await using ledger = await openLedger(path)
   expect(await ledger.lease('a')).toBeNull()
+})
+
+describe('a process that is stopped in the middle of a commit (S048)', () => {
+  /** What keeps others from writing, until it is disposed of. */
+  function commitAt(path: string): Disposable {
+    const database = new DatabaseSync(path)
+    database.exec('BEGIN IMMEDIATE')
+    return { [Symbol.dispose]: () => database.close() }
+  }
+
+  test('has its accounts: others are told so at once, and need not write', async () => {
+    const path = join(await temporaryDirectory(), 'state.db')
+    const stopped = await holder(path)
+    expect(await say(stopped, 'take a')).toBe('a yes')
+    await using ledger = await openLedger(path)
+    await using before = await ledger.lease('b')
+    expect(before).not.toBeNull()
+    stopped.process.kill('SIGSTOP')
+    await using other = await openLedger(path)
+    using _ = commitAt(path)
+    // With this ledger's own lock file, and with none yet.
+    expect(await ledger.lease('a')).toBeNull()
+    expect(await other.lease('a')).toBeNull()
+    expect(await other.lease('b')).toBeNull()
+  })
+
+  test('does not have the accounts of the dead, and those of nobody: who wants them waits', async () => {
+    const path = join(await temporaryDirectory(), 'state.db')
+    const dead = await holder(path)
+    expect(await say(dead, 'take a')).toBe('a yes')
+    dead.process.kill('SIGKILL')
+    await once(dead.process, 'exit')
+    await using ledger = await openLedger(path, { busyLimitMs: 1500 })
+    using _ = commitAt(path)
+    await expect(ledger.lease('a')).rejects.toMatchObject({ code: 'ERR_LEDGER', retry: 'soon' })
+    await expect(ledger.lease('c')).rejects.toMatchObject({ code: 'ERR_LEDGER', retry: 'soon' })
+  })
+
+  test('that goes on again is waited for, and what was given up meanwhile is not taken', async () => {
+    const path = join(await temporaryDirectory(), 'state.db')
+    const stopped = await holder(path)
+    expect(await say(stopped, 'take a')).toBe('a yes')
+    await using ledger = await openLedger(path)
+    {
+      using _ = commitAt(path)
+      expect(await ledger.lease('a')).toBeNull()
+    }
+    expect(await say(stopped, 'release a')).toBe('a released')
+    await using b = await ledger.lease('b')
+    expect(b).not.toBeNull()
+    expect(await say(stopped, 'take a')).toBe('a yes')
+    expect(await ledger.lease('a')).toBeNull()
+  })
 })
 
 test('a row whose lock file is missing is free; one that names no lock file is damage', async () => {
