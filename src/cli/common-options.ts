@@ -6,14 +6,17 @@ import { usageError } from './command-errors.ts'
 /** Most first. */
 export const LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const
 
+/** As a file of `--log-file`: the log is printed there, whatever the configuration says. */
+export const STANDARD_ERROR = '-'
+
 export const COMMON = {
   config: file('Use this configuration file'),
   state: file('Use this ledger file (what was delivered is remembered there)'),
   quiet: flag('Say nothing but errors'),
   verbose: flag('Say what is being done'),
   json: flag('Print one JSON object on standard output'),
-  'log-file': file('Append a log of JSON lines to this file'),
-  'log-level': choice(LEVELS, 'trace, debug, info, warn or error'),
+  'log-file': file('Append a log of JSON lines to this file; - is standard error'),
+  'log-level': choice(LEVELS, 'trace, debug, info, warn or error, on standard error where there is no log'),
   help: flag('Show this help, or that of a command'),
   version: flag('Show the version'),
 } as const

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { describe, expect, test } from 'vitest'
-import { isAlive, Scene, until } from './scene.ts'
+import { isAlive, PASSWORD, Scene, until } from './scene.ts'
 
 const SLOW = 60_000
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, at) => at + 1)
@@ -77,8 +77,15 @@ describe('a background process', { timeout: SLOW }, () => {
     expect(readFileSync(`/proc/${pid}/cmdline`, 'utf8')).toContain(`--config\0${scene.path('config.json')}\0`)
     // What others may see of it, or root in a crash report, has no password (N018).
     for (const file of ['cmdline', 'environ'])
-      expect(readFileSync(`/proc/${pid}/${file}`, 'utf8')).not.toContain('secret')
+      expect(readFileSync(`/proc/${pid}/${file}`, 'utf8')).not.toContain(PASSWORD)
     for (const file of ['state.db.socket', 'popfetch.log']) expect(statSync(scene.path(file)).mode & 0o777).toBe(0o600)
+  })
+
+  test('in the background has no standard error for a log (64)', async () => {
+    await using scene = await Scene.create()
+    const { code, stderr } = await scene.popfetch('--daemon', '--log-file', '-')
+    expect([code, stderr]).toEqual([64, expect.stringMatching(/^popfetch: --log-file - needs --foreground: [^\n]*\n/)])
+    expect(await scene.pid()).toBeNull()
   })
 
   test('is one for a ledger: a second one refuses (75), and leaves no file behind that could lie (N014)', async () => {

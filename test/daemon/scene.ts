@@ -12,6 +12,9 @@ import type { Answers, Requests, Verb } from '../../src/daemon/control/protocol.
 import type { AccountReport } from '../../src/poll/report.ts'
 import { BIN, CACHE, ended, type Ended } from '../cli/child.ts'
 
+/** Of every account: no word that could stand in a path. */
+export const PASSWORD = 'Nobody-has-this-1'
+
 /** Lets everything else have its turn until `fact` holds; the limit is the test's own. */
 export async function until(fact: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await fact())) await new Promise((next) => setTimeout(next, 5))
@@ -40,13 +43,13 @@ export class Scene implements AsyncDisposable {
 
   /** Writes the configuration anew: these accounts, each with a mailbox of its own; keys beside the usual ones, and of the top. */
   configure(accounts: Readonly<Record<string, object>>, top: object = {}): void {
-    for (const name of Object.keys(accounts)) this.server.mailbox(name, 'secret')
+    for (const name of Object.keys(accounts)) this.server.mailbox(name, PASSWORD)
     const usual = (name: string) => ({
       host: this.server.host,
       port: this.server.port,
       tls: 'none',
       user: name,
-      password: 'secret',
+      password: PASSWORD,
       deliver: 'inbox',
       poll: '1h',
     })

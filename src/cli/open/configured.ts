@@ -3,10 +3,10 @@
 import { resolvePath } from '../../config/paths.ts'
 import type { Account, Configuration } from '../../config/schema.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
-import { openLog, silentLog, type Log } from '../../log.ts'
+import { openLog, printedLog, silentLog, type Log } from '../../log.ts'
 import { isContainer, obstacleOf } from '../../own-file.ts'
 import { nodeTls } from '../../pop3/network/trust.ts'
-import type { CommonOptions } from '../common-options.ts'
+import { STANDARD_ERROR, type CommonOptions } from '../common-options.ts'
 import type { Surroundings } from '../surroundings.ts'
 import { unknownAccount } from '../command-errors.ts'
 
@@ -71,16 +71,16 @@ async function openConfiguredLog(
   options: CommonOptions,
   surroundings: Surroundings,
 ): Promise<Log> {
-  const { output } = surroundings
+  const { output, terminal, nowMs } = surroundings
   const file = logFileOf(configuration, options, surroundings)
+  const level = options.logLevel ?? configuration.log.level
   if (file === null) {
-    if (options.logLevel !== null && !options.quiet) {
-      output.problem('--log-level has no effect: there is no log: add --log-file FILE')
-    }
-    return silentLog
+    if (options.logFile === null && options.logLevel === null) return silentLog
+    const form = terminal === null ? 'json' : 'plain'
+    return sayUnjudged(await printedLog((line) => output.note(line), level, form, nowMs), surroundings)
   }
   try {
-    return sayUnjudged(await openLog(file, options.logLevel ?? configuration.log.level), surroundings)
+    return sayUnjudged(await openLog(file, level), surroundings)
   } catch (error) {
     output.problem(`cannot open the log ${file} (${obstacleOf(error)}): going on without it`)
     return silentLog
@@ -93,12 +93,13 @@ export function sayUnjudged<T extends Log>(log: T, { env }: Pick<Surroundings, '
   return log
 }
 
-/** The file of `--log-file`, else that of the configuration; null: no file is named. */
+/** The file of `--log-file`, else that of the configuration; null: no file is named, or standard error. */
 export function logFileOf(
   { log }: Configuration,
   { logFile }: CommonOptions,
   { cwd, env }: Surroundings,
 ): string | null {
+  if (logFile === STANDARD_ERROR) return null
   return logFile === null ? log.file : resolvePath(logFile, cwd, env)
 }
 

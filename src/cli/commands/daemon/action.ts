@@ -4,6 +4,8 @@ import { resolvePath } from '../../../config/paths.ts'
 import type { Starter } from '../../../daemon/detach.ts'
 import type { Daemon } from '../../../daemon/daemon.ts'
 import { PopfetchError } from '../../../errors.ts'
+import { usageError } from '../../command-errors.ts'
+import { STANDARD_ERROR } from '../../common-options.ts'
 import { EXIT_OK } from '../../exit.ts'
 import type { DaemonInvocation } from './options.ts'
 import { logFileOf, readConfiguration, selected, tellWarnings } from '../../open/configured.ts'
@@ -39,6 +41,8 @@ async function refuseSecond(invocation: DaemonInvocation, surroundings: Surround
 
 async function toBackground(invocation: DaemonInvocation, surroundings: Surroundings): Promise<number> {
   const { env, host, signal, output, person, nowMs } = surroundings
+  if (invocation.logFile === STANDARD_ERROR)
+    throw usageError('--log-file - needs --foreground: in the background nobody reads standard error')
   const { startInBackground } = await import('../../../daemon/detach.ts')
   const configuration = await readConfiguration(invocation, surroundings)
   selected(configuration.accounts, invocation.accounts)

@@ -1,5 +1,5 @@
 // What a poll prints, returns and logs, with a run that does what a test says.
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { accountReport, UNREACHABLE } from '../../reports.ts'
@@ -142,5 +142,25 @@ describe('the log', () => {
     expect(await world.run('--log-file /nowhere/run.log')).toBe(0)
     expect(world.asked).toHaveLength(1)
     expect(world.stderr.text).toBe('popfetch: cannot open the log /nowhere/run.log (ENOENT): going on without it\n')
+  })
+
+  test.each(['--log-file -', '--log-level debug', '--log-file - --log-level info'])(
+    'is printed on standard error, in JSON without a terminal: %s',
+    async (words) => {
+      world.during = ({ log }) => log.info('a poll is under way', { account: 'work' })
+      expect(await world.run(words)).toBe(0)
+      expect(world.stdout.text).toBe('')
+      const lines = world.stderr.text.trim().split('\n')
+      const [said] = lines.map((line) => JSON.parse(line) as unknown)
+      expect(said).toMatchObject({ account: 'work', msg: 'a poll is under way' })
+      expect(await readdir(world.directory)).not.toContain('-')
+    },
+  )
+
+  test('is printed for people where they look on', async () => {
+    world.person = true
+    world.during = ({ log }) => log.warn('a poll is under way', { account: 'work' })
+    await world.run('--log-file -')
+    expect(world.stderr.text).toMatch(/^\d\d:\d\d:\d\d warning: work: a poll is under way$/m)
   })
 })
