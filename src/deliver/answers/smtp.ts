@@ -106,6 +106,12 @@ const isAboutUs = ({ reply }: Asked): boolean =>
 
 /** RCPT speaks of a recipient; at MAIL none was named. */
 const recipient = ({ step }: Asked): Conclusion => (step === 'MAIL' ? 'BUSY' : 'RCPT')
+/** Where our own sender would be taken, a run of refused senders is no sign of the destination (D127). */
+function afterProbe({ probe }: Asked): Partial<Omit<Concluded, 'conclusion' | 'row'>> {
+  if (probe === null) return { atOnce: 'probe' }
+  return probe === 'taken' ? { counts: false } : {}
+}
+
 const byCode = ({ reply }: Asked): Conclusion => (reply.code < 500 ? 'TEMP' : 'BAD')
 
 export const SMTP_TABLE: readonly Row[] = [
@@ -223,10 +229,12 @@ export const SMTP_TABLE: readonly Row[] = [
     fits: (asked) =>
       is5xx(asked) &&
       !asked.ownSender &&
+      asked.probe !== 'equal' &&
       says(asked, UNWANTED_SENDER) &&
       says(asked, SPEAKS_OF_SENDER) &&
       !says(asked, SPEAKS_OF_OTHERS),
     leads: 'BAD',
+    more: afterProbe,
   },
   {
     name: 'room',
@@ -276,13 +284,14 @@ export const SMTP_TABLE: readonly Row[] = [
     steps: ENVELOPE,
     fits: (asked) => isReply(asked) && asked.probe === 'taken',
     leads: byCode,
+    more: afterProbe,
   },
   {
     name: 'envelope',
     steps: ENVELOPE,
     fits: isReply,
     leads: 'TEMP',
-    more: ({ probe }) => (probe === null ? { atOnce: 'probe' } : {}),
+    more: afterProbe,
   },
   { name: 'content not now', steps: CONTENT, fits: is4xx, leads: 'TEMP' },
   {

@@ -1,9 +1,13 @@
-// The space that popfetch leaves free on every file system it writes to (DESIGN P5, P124): 100 MB and 2 %. It is asked
-// before each write, so it looks at the file system only now and then: again when 64 MiB of the free space may be gone.
+// The space that popfetch leaves free on every file system it writes to (DESIGN P5, P124, D134): 100 MB, 2 %, 1000
+// files. It is asked before each write, so it looks at the file system only now and then: again when 64 MiB may be gone.
 import type { FileSystem } from './filesystem.ts'
 
 const FREE_BYTES = 100_000_000
 const FREE_SHARE = 0.02
+/** Of a large disk no more than that. */
+const MOST_FREE_BYTES = 1_000_000_000
+/** A Maildir without inodes takes no message, however many bytes are free. */
+const FREE_FILES = 1000
 /** Other programs write too: after so many bytes of our own it looks again. */
 const LOOK_AGAIN_BYTES = 64 * 1024 * 1024
 const BLOCK_BYTES = 4096
@@ -16,6 +20,8 @@ export class NoRoom extends Error {
 interface Room {
   /** So many bytes may still be written. */
   spareBytes: number
+  /** So many files may still be made. */
+  spareFiles: number
   /** So many bytes may be written before the next look at the file system. */
   trustedBytes: number
   readonly text: string
@@ -31,12 +37,16 @@ export class Reserve {
   async take(fileSystem: FileSystem, directory: string, sizeBytes: number): Promise<void> {
     const bytes = Math.ceil(sizeBytes / BLOCK_BYTES) * BLOCK_BYTES
     const known = this.#rooms.get(directory)
-    const room = known !== undefined && bytes <= known.trustedBytes ? known : await this.#look(fileSystem, directory)
-    if (bytes > room.spareBytes) {
+    const room =
+      known !== undefined && bytes <= known.trustedBytes && known.spareFiles >= 1
+        ? known
+        : await this.#look(fileSystem, directory)
+    if (bytes > room.spareBytes || room.spareFiles < 1) {
       this.#rooms.delete(directory)
       throw new NoRoom(room.text)
     }
     room.spareBytes -= bytes
+    room.spareFiles -= 1
     room.trustedBytes -= bytes
   }
 
@@ -57,14 +67,19 @@ export class Reserve {
   }
 
   async #measure(fileSystem: FileSystem, directory: string): Promise<Room> {
-    const { bavail, blocks, bsize } = await fileSystem.statfs(directory)
+    const { bavail, blocks, bsize, files, ffree } = await fileSystem.statfs(directory)
     // Some FUSE file systems say zero for "unknown".
     const freeBytes = blocks === 0 ? Infinity : bavail * bsize
-    const keepBytes = Math.max(FREE_BYTES, blocks * bsize * FREE_SHARE)
+    const keepBytes = Math.max(FREE_BYTES, Math.min(blocks * bsize * FREE_SHARE, MOST_FREE_BYTES))
     const spareBytes = freeBytes - keepBytes
     const trustedBytes = Math.min(LOOK_AGAIN_BYTES, spareBytes)
-    const text = `${megabytes(freeBytes)} are free, and ${megabytes(keepBytes)} must stay free`
-    const room = { spareBytes, trustedBytes, text }
+    // btrfs and others count no inodes.
+    const spareFiles = files === 0 ? Infinity : ffree - FREE_FILES
+    const text =
+      spareFiles < 1
+        ? `${ffree} more files may be made there (inodes), and ${FREE_FILES} must stay free`
+        : `${megabytes(freeBytes)} are free, and ${megabytes(keepBytes)} must stay free`
+    const room = { spareBytes, spareFiles, trustedBytes, text }
     this.#rooms.set(directory, room)
     return room
   }

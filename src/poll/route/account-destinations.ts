@@ -46,6 +46,7 @@ export class AccountDestinations implements Disposable {
   #asking: Promise<void> = Promise.resolve()
   readonly #eagerSinceMs: number | null
   readonly #unwatch: (() => void)[] = []
+  #settled = Promise.withResolvers<void>()
   /** How many messages of each size are to be delivered in this session. */
   readonly #waiting = new Map<number, number>()
 
@@ -186,6 +187,24 @@ export class AccountDestinations implements Disposable {
     }
   }
 
+  /** The right to offer one message there, until it is disposed of: when what was said is recorded. Null: too many were refused
+   *  before their content in this poll, servers count those. */
+  async admit(target: Target): Promise<Disposable | null> {
+    // Those under way may be refused as well.
+    while (target.refusedAtEnvelope > 0 && target.refusedAtEnvelope + target.offered >= MOST_REFUSED_AT_ENVELOPE) {
+      if (target.offered === 0) return null
+      await this.#settled.promise
+    }
+    target.offered++
+    return {
+      [Symbol.dispose]: () => {
+        target.offered--
+        this.#settled.resolve()
+        this.#settled = Promise.withResolvers()
+      },
+    }
+  }
+
   /** A message was taken. `since`: what `closings` gave when it was offered. */
   async taken(target: Target, recipient: string, since: number): Promise<void> {
     this.#history.deliveredTo(target.name, target.key)
@@ -278,7 +297,7 @@ export class AccountDestinations implements Disposable {
 }
 
 /** So many refusals before a message's content in one poll; servers count them (D127). What is left waits for the next poll. */
-const MOST_REFUSED_AT_ENVELOPE = 100
+export const MOST_REFUSED_AT_ENVELOPE = 100
 
 function isAtEnvelope({ step }: Answer): boolean {
   return step === 'MAIL' || step === 'RCPT'

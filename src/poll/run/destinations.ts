@@ -47,6 +47,8 @@ export interface Target {
   fullFromBytes: number
   /** Refusals in this session before a message's content. */
   refusedAtEnvelope: number
+  /** Messages that are being offered there. */
+  offered: number
 }
 
 /** Why a destination or a recipient cannot take mail now. */
@@ -228,6 +230,7 @@ function targetOf(name: string, { destination, recipientsFor, key, hasNext, secr
     recipients: new Map(),
     fullFromBytes: Infinity,
     refusedAtEnvelope: 0,
+    offered: 0,
   }
 }
 

@@ -9,7 +9,7 @@ import { newIntent } from '../attempt.ts'
 import { compareCopy } from '../route/proof.ts'
 import { hold } from '../hold.ts'
 import type { Kept } from '../outcome.ts'
-import { closedAt } from '../route/account-destinations.ts'
+import { closedAt, MOST_REFUSED_AT_ENVELOPE } from '../route/account-destinations.ts'
 import { type Answer, answerOf } from '../rests/answer.ts'
 import { isDueMessage } from '../plan/plan.ts'
 import type { Choice, Due, Job } from '../route/due.ts'
@@ -148,6 +148,12 @@ async function attempt(
   const { target, recipient, intent, before } = due
   const delivery = { key: { uidl: job.uidl, copy: job.copy }, destination: target.name, recipient }
   const handingOver = (): Promise<void> => run.ledger.handOver(lease, [delivery])
+  using admitted = await destinations.admit(target)
+  if (admitted === null) {
+    const text = `${target.name} refused ${MOST_REFUSED_AT_ENVELOPE} messages in this poll, the others wait for the next one`
+    return { outcome: { state: 'failed', error: text, retryAfterMs: 0, counts: false }, holdReason: null, kept: 'own' }
+  }
+  // What another one was answered meanwhile may be the destination's.
   const closed = closedAt(target, recipient)
   if (closed !== null) {
     tally.blame(closed, closed.error)

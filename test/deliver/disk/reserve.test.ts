@@ -28,12 +28,28 @@ describe('the reserve', () => {
     await reserve.take(fileSystem, '/', 1)
   })
 
-  test('keeps 2 % of a large file system free', async () => {
-    const big = {
+  test.each([
+    ['2 %', 10_000_000_000, 200_000_000],
+    ['1 GB, of a very large one', 4_000_000_000_000, 1_000_000_000],
+  ])('keeps %s of a large file system free', async (_, totalBytes, keptBytes) => {
+    const withFree = (freeBytes: number) => ({
       ...fileSystem,
-      statfs: () => Object.assign(fs.statfsSync('/'), { bsize: 4096, blocks: 1e9, bavail: 19_999_999 }),
-    }
-    await expect(new Reserve().take(big, '/', 1)).rejects.toThrow('must stay free')
+      statfs: () =>
+        Object.assign(fs.statfsSync('/'), { bsize: 1000, blocks: totalBytes / 1000, bavail: freeBytes / 1000 }),
+    })
+    await expect(new Reserve().take(withFree(keptBytes), '/', 1)).rejects.toThrow('must stay free')
+    await new Reserve().take(withFree(keptBytes + 5000), '/', 1)
+  })
+
+  test('keeps 1000 inodes free, where they are counted (D134)', async () => {
+    const withFiles = (files: number, ffree: number) => ({
+      ...fileSystem,
+      statfs: () => Object.assign(fs.statfsSync('/'), { bsize: 4096, blocks: 1e7, bavail: 1e6, files, ffree }),
+    })
+    const reserve = new Reserve()
+    await reserve.take(withFiles(1e6, 1001), '/', 1)
+    await expect(reserve.take(withFiles(1e6, 1000), '/', 1)).rejects.toThrow('inodes')
+    await new Reserve().take(withFiles(0, 0), '/', 1)
   })
 
   test('believes a file system that does not know its size', async () => {
