@@ -16,8 +16,10 @@ export async function quit(
   plan: Plan,
   visit: Visit,
 ): Promise<Cut | null> {
-  const { session, tally, history } = visit
-  if (undelivered && quitDrops(session)) {
+  const { session, tally, history, looks } = visit
+  const delivered = new Set(done.map(({ number }) => number))
+  const lacks = undelivered || [...looks.open].some((number) => !delivered.has(number))
+  if (lacks && quitDrops(session)) {
     tally.note('the session ends without QUIT: this server could drop what is not delivered yet')
     return null
   }

@@ -238,7 +238,7 @@ async function compared(deletions: readonly PlannedDeletion[], visit: Visit): Pr
 }
 
 async function isThere(deletion: PlannedDeletion, copies: readonly Copy[], visit: Visit): Promise<boolean> {
-  const { account, lease, run, session } = visit
+  const { account, lease, run, session, looks } = visit
   await using spool = new Spool({
     origin: originOf(account, deletion),
     place: null,
@@ -250,6 +250,7 @@ async function isThere(deletion: PlannedDeletion, copies: readonly Copy[], visit
   })
   const reply = await session.retrieve(deletion.number, spool)
   if (reply.status !== 'ok') return false
+  looks.retrieved(deletion)
   const message = await spool.complete(run.nowMs())
   const verdicts = copies.map((copy) => ({ copy, verdict: compareCopy(copy, message) }))
   const others = verdicts.filter(({ verdict }) => verdict === 'other')
@@ -257,7 +258,8 @@ async function isThere(deletion: PlannedDeletion, copies: readonly Copy[], visit
   if (!isSame && others.length === 0) return false
   const { sizeBytes: receivedBytes, digest, fingerprint, messageId } = message
   await run.ledger.confirm(lease, deletion, { receivedBytes, digest, fingerprint, messageId })
-  if (!isSame) await reopen(deletion, others, visit)
+  if (isSame) looks.settle(deletion)
+  else await reopen(deletion, others, visit)
   return isSame
 }
 

@@ -300,6 +300,11 @@ export class Session implements AsyncDisposable {
     this.#queue.botch(reason, null)
   }
 
+  /** What was asked for and not sent yet is not sent, and rejected with `reason`; the session goes on. */
+  withdraw(reason: PopfetchError): void {
+    this.#queue.withdraw(reason)
+  }
+
   /** Stops reading, so that the server has to wait, until the returned function is called. */
   pause(): () => void {
     this.#queue.pause()

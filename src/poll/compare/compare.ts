@@ -7,7 +7,7 @@ import type { AccountRecord, ComparedMessage, Comparison, EntryKey } from '../..
 import type { Listing } from '../../pop3/listing/listing.ts'
 import { Recovery } from './recovery.ts'
 import type { Looks } from './looks.ts'
-import { identify, isDoubtful, keyByHeader } from './identify.ts'
+import { identify, isDoubtful, keyNameless } from './identify.ts'
 import { type Entry, type Plan, Planner, type Policy, type Seen, settledBy } from '../plan/plan.ts'
 import type { RunRequest } from '../run/run.ts'
 import { SettledEntries } from '../plan/settled.ts'
@@ -66,7 +66,8 @@ export async function compareListing(listing: Listing, comparison: Comparison, v
     skippedToo: run.restrictions.skippedToo,
   })
   const plan = await run.restrictions.wanted(compared.plan, session)
-  if (!listing.hasUidls && plan.withoutUidl > 0) throw noUidls(account)
+  // One message that is not shown costs the others nothing (P168).
+  if (!listing.hasUidls && plan.withoutUidl > 0 && plan.withoutUidl === plan.listed) throw noUidls(account)
   tally.see(plan)
   tally.note(`${plan.listed} messages listed, ${plan.new} new, ${plan.fetch.length} to fetch`)
   return { ...compared, plan }
@@ -108,7 +109,9 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
     })
     await turn()
   }
-  const keyed = nameless.length === 0 ? [] : await keyByHeader(nameless, looks)
+  // What stays on the server would be retrieved again at each poll.
+  const byDigest = isCurious && policy.delete.kind === 'after-delivery'
+  const keyed = nameless.length === 0 ? [] : await keyNameless(nameless, looks, byDigest)
   const known = await comparison.known(keyed)
   keyed.forEach((entry, index) => take(entry, known[index] ?? null))
   planner.leave(nameless.length - keyed.length)
@@ -156,7 +159,7 @@ function policyOf({ account, options, fetched, sessionLimit, skippedToo }: Compa
 function noUidls({ name }: Account): PopfetchError {
   return new PopfetchError(
     'ERR_NO_UIDL',
-    `the server has neither UIDL nor TOP, so popfetch could not tell what it already fetched: ${name} cannot be polled`,
+    `the server has neither UIDL nor TOP, so popfetch could not tell what it already fetched: ${name} can be polled with delete: after-delivery only`,
     { scope: 'account', retry: 'never' },
   )
 }

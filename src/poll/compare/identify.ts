@@ -18,17 +18,25 @@ export function isDoubtful(entry: Entry, known: KnownMessage, exactSizes: boolea
   return exactSizes && entry.sizeBytes !== null && known.listedBytes !== null && entry.sizeBytes !== known.listedBytes
 }
 
-/** Entries without a UIDL, keyed by their header; those whose header the server does not show are left out. */
-export async function keyByHeader(entries: readonly Entry[], looks: Looks): Promise<readonly Entry[]> {
+/** Entries without a UIDL, keyed by their header, or by the digest of all that RETR gives where `byDigest` and the header is not
+ *  shown (DESIGN 4.1). Those of which the server shows neither are left out. */
+export async function keyNameless(
+  entries: readonly Entry[],
+  looks: Looks,
+  byDigest: boolean,
+): Promise<readonly Entry[]> {
   const shown = await looks.shown(entries)
   const seen = new Map<string, number>()
-  return entries.flatMap((entry, at) => {
-    const print = shown[at]?.fingerprint.toString('hex')
-    if (print === undefined) return []
-    const copy = seen.get(print) ?? 0
-    seen.set(print, copy + 1)
-    return [{ ...entry, uidl: `${NO_UIDL}${print}`, copy }]
-  })
+  const keyed: Entry[] = []
+  for (const [at, entry] of entries.entries()) {
+    const print = shown[at]?.fingerprint ?? (byDigest ? (await looks.whole(entry))?.whole?.digest : undefined)
+    if (print === undefined) continue
+    const key = `${NO_UIDL}${print.toString('hex')}`
+    const copy = seen.get(key) ?? 0
+    seen.set(key, copy + 1)
+    keyed.push({ ...entry, uidl: key, copy })
+  }
+  return keyed
 }
 
 export interface Identification {

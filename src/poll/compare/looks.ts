@@ -106,8 +106,13 @@ export class Looks {
       throw this.#broken(entry, error)
     })
     if (reply.status !== 'ok') return null
-    this.#open.add(entry.number)
+    this.retrieved(entry)
     return body.look()
+  }
+
+  /** It was retrieved, by whomever, and not for a delivery. */
+  retrieved({ number }: Numbered): void {
+    this.#open.add(number)
   }
 
   /** What was retrieved is delivered already. */

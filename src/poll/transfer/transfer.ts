@@ -301,7 +301,10 @@ class Transfer {
   async #refusedRetrieval(job: Job, reply: Reply): Promise<void> {
     const notNow = isBusy(reply)
     this.#refusedInRow = notNow ? this.#refusedInRow + 1 : 0
-    if (this.#refusedInRow >= LIMIT_REFUSALS) this.#limit ??= replyError('RETR', reply)
+    if (this.#refusedInRow >= LIMIT_REFUSALS && this.#limit === null) {
+      this.#limit = replyError('RETR', reply)
+      this.#visit.session.withdraw(this.#limit)
+    }
     const reason = `the server did not give it: "${reply.text}"`
     this.#visit.suspects.miss(job, reason)
     this.#refused.push(job)
@@ -347,6 +350,7 @@ class Transfer {
       this.#visit.suspects.miss(job, error.message)
       return
     }
+    if (error === this.#limit) return await this.#attempts.abandon([job], null)
     if (session.botched === null) return await this.#defer(job, error.message, error.code === 'ERR_BUG')
     const blamed = job.number === this.#culprit
     if (blamed) this.#visit.suspects.miss(job, endReason(error))

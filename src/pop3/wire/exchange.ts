@@ -253,6 +253,14 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
     return isRefused ? answered : head
   }
 
+  /** Commands that were not sent yet are not sent, and rejected. What is under way goes on. */
+  withdraw(reason: PopfetchError): void {
+    const unsent = this.#waiting.slice(this.#next)
+    this.#waiting = []
+    this.#next = 0
+    for (const exchange of unsent) exchange.reject(reason)
+  }
+
   /** Ends the connection without QUIT and rejects every waiting command, once. Only the first reason counts. `blamed`: the
    *  command to blame; else it is the one whose answer is due. */
   botch(error: PopfetchError, blamed: Exchange | null = this.#outstanding[0] ?? null): void {

@@ -21,7 +21,8 @@ export function retryAndPause(reply: Reply): { readonly retry: Retry; readonly p
 function pauseOf(reply: Reply): number {
   if (codeIs(reply.code, 'IN-USE')) return 3 * MINUTE_MS
   if (codeIs(reply.code, 'LOGIN-DELAY')) return MINUTE_MS
-  return reply.code === null && LIMITED.test(reply.text) ? 15 * MINUTE_MS : 0
+  const isLimit = reply.code === null || codeIs(reply.code, 'SYS/TEMP')
+  return isLimit && LIMITED.test(reply.text) ? 15 * MINUTE_MS : 0
 }
 
 function retryOf(reply: Reply): Retry {
