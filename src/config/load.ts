@@ -11,6 +11,8 @@
 // The one rule: data, never code. Nothing is searched for, imported or run for a configuration file (N023, code in a
 // configuration).
 import path from 'node:path'
+// Before cosmiconfig, which needs it.
+import { takeBack } from './lent-home.ts'
 import { cosmiconfig, defaultLoaders } from 'cosmiconfig'
 import { display } from '../display.ts'
 import { refuseUnsafeEnvironment } from '../environment.ts'
@@ -28,6 +30,8 @@ import type { Path, Problem } from './problem.ts'
 import type { Configuration } from './schema.ts'
 
 export { jsonSchema } from './schema.ts'
+
+takeBack()
 
 /** Ten thousand accounts fit; what is larger is no configuration. */
 const SIZE_LIMIT_BYTES = 16_777_216
