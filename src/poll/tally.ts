@@ -159,6 +159,16 @@ export class Tally {
     this.#count(name, 1)
   }
 
+  /** Did a destination not take it in this poll, for the message's own sake? */
+  keptForItself(key: EntryKey): boolean {
+    return this.#kept.get(nameOfMessage(this.#account, key))?.kept === 'own'
+  }
+
+  /** Does it count as deferred already? */
+  isDeferred(key: EntryKey): boolean {
+    return this.#kept.get(nameOfMessage(this.#account, key))?.as === 'deferred'
+  }
+
   /** The answer that refused or deferred these speaks of the destination: they are only deferred, for its sake. By `nameOfMessage`, of any account. */
   absolve(names: readonly string[]): void {
     for (const name of names) {

@@ -33,7 +33,7 @@ function program(poll: string, argv = '[]'): ChildProcess {
   ])
 }
 
-const REPORT = `{ account: 'work', outcome: 'ok', error: null, problems: [], plan: [] }`
+const REPORT = `{ account: 'work', outcome: 'ok', error: null, problems: [], troubles: [], deferredThemselves: 0, plan: [] }`
 
 describe('popfetch', () => {
   test('--version says the version', async () => {

@@ -89,6 +89,7 @@ class Check {
       isCurious: false,
       exactSizes: record.facts['sizes'] !== 'hints',
       nowMs: this.#nowMs(),
+      isCounted: () => false,
       agedMs: null,
       fetched: 0,
       sessionLimit: Infinity,

@@ -46,6 +46,8 @@ export interface ComparisonContext extends Pick<RunRequest, 'options'> {
   readonly skippedToo: boolean
   /** What messages are aged by; see age-clock.ts. */
   readonly agedMs: number | null
+  /** Did an earlier session of this poll count it as deferred? */
+  readonly isCounted: (key: EntryKey) => boolean
 }
 
 /** What this session is to do with the listing. Rejects with ERR_NO_UIDL when the server shows nothing to tell messages by. */
@@ -62,6 +64,7 @@ export async function compareListing(listing: Listing, comparison: Comparison, v
     exactSizes: history.sizes.exact,
     nowMs: run.nowMs(),
     agedMs: history.agedMs,
+    isCounted: (key) => tally.isDeferred(key),
     fetched: tally.totalMessages,
     skippedToo: run.restrictions.skippedToo,
   })
@@ -75,9 +78,9 @@ export async function compareListing(listing: Listing, comparison: Comparison, v
 
 /** Asks for headers where a UIDL does not tell; changes nothing. */
 export async function compare(listing: Listing, context: ComparisonContext): Promise<ComparedListing> {
-  const { comparison, recovery, record, looks, isCurious, exactSizes, nowMs, agedMs } = context
+  const { comparison, recovery, record, looks, isCurious, exactSizes, nowMs, agedMs, isCounted } = context
   const policy = policyOf(context)
-  const planner = new Planner(policy, listing.length, record.started, nowMs, agedMs)
+  const planner = new Planner(policy, listing.length, record.started, nowMs, agedMs, isCounted)
   const ambiguous = new Set(record.known === 0 ? [] : await comparison.duplicated())
   const settled = await settledEntries(listing, policy, context)
   if (!settled.areAll || ambiguous.size > 0) {

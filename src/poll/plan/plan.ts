@@ -93,6 +93,7 @@ export class Planner {
   readonly #policy: Policy
   readonly #nowMs: number
   readonly #agedMs: number | null
+  readonly #isCounted: (entry: Entry) => boolean
   /** Entries at the start of the listing that `first` skips; 0 on any but the very first poll. */
   #skipFirst: number
   readonly #firstPoll: boolean
@@ -112,8 +113,17 @@ export class Planner {
   readonly #namelessSeen: Entry[] = []
 
   /** `listed`: the length of the whole listing. `started`: was an earlier listing of this account dealt with? `agedMs`: up
-   *  to when ages are counted, null: nothing is old enough (age-clock.ts). */
-  constructor(policy: Policy, listed: number, started: boolean, nowMs: number, agedMs: number | null) {
+   *  to when ages are counted, null: nothing is old enough (age-clock.ts). `isCounted`: did an earlier session of this poll
+   *  count it as deferred? */
+  constructor(
+    policy: Policy,
+    listed: number,
+    started: boolean,
+    nowMs: number,
+    agedMs: number | null,
+    isCounted: (entry: Entry) => boolean = () => false,
+  ) {
+    this.#isCounted = isCounted
     this.#policy = policy
     this.#listed = listed
     this.#nowMs = nowMs
@@ -181,7 +191,7 @@ export class Planner {
   #open(entry: Entry, known: KnownMessage): void {
     if (!this.#policy.all && !this.#isDue(known)) {
       this.#waiting++
-      if (known.deliveries.some(isDeferred)) this.#deferred++
+      if (known.deliveries.some(isDeferred) && !this.#isCounted(entry)) this.#deferred++
     } else if (known.attempts >= MOST_ATTEMPTS) {
       this.#holds.push({ ...entry, reason: `begun ${known.attempts} times without coming to an end` })
     } else if (known.deliveries.some((delivery) => delivery.unknowns >= MOST_UNKNOWNS)) {

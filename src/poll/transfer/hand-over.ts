@@ -131,7 +131,8 @@ async function handOne(
   // What is the destination's is told once, of the destination.
   if (kept === 'own' && result.holdReason === null) {
     const kind = outcome.state === 'refused' ? 'refused' : 'deferred'
-    const again = before !== null && before.state === outcome.state
+    // The state may have been lost: begun again, and not retrieved after all.
+    const again = before !== null && (kind === 'refused' ? before.refusals : before.deferrals + before.unknowns) > 0
     // A repeated refusal is only counted.
     if (again && kind === 'refused') return result
     tally.problem({ ...about, ...conclusion, kind, reason: outcome.error, ...(again ? { again } : {}) })
@@ -186,7 +187,9 @@ async function attempt(
     }
     const step = await destinations.answered(target, recipient, offered)
     if (step.speaksOf === 'destination') {
-      tally.blame({ destination: target.name, recipient: isOfRecipient(answer) ? recipient : '' }, error)
+      // The only recipient is the destination: at rest it is told as that (closedAt), and is one trouble.
+      const isOne = isOfRecipient(answer) && target.destination.recipients.length > 1
+      tally.blame({ destination: target.name, recipient: isOne ? recipient : '' }, error)
       return {
         ...failedAs(answer, { state: 'failed', error: error.message, retryAfterMs: 0, counts: false }),
         kept: 'tried',

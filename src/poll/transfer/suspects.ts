@@ -44,6 +44,7 @@ export function quitDrops({ capabilities }: Session): boolean {
 
 /** A poll as far as suspects are concerned. */
 interface Circumstances {
+  readonly tally: Pick<Tally, 'keptForItself'>
   readonly session: Session
   readonly history: { readonly hasLongLoginDelay: boolean }
   readonly run: { readonly nowMs: () => number; readonly options: { readonly eager: boolean; readonly all: boolean } }
@@ -74,7 +75,7 @@ export class Suspects {
     return this.#areWaiting
   }
 
-  /** What of `fetches` this session takes. A message that ended a session before waits for one of its own; where QUIT drops
+  /** What of `fetches` this session takes. What a destination did not take in this poll waits for the next one. A message that ended a session before waits for one of its own; where QUIT drops
    *  what was retrieved, so does every message that failed: one that fails again must not cost the others their QUIT. */
   admit(planned: readonly PlannedFetch[], plan: Plan, circumstances: Circumstances): readonly PlannedFetch[] {
     const admitted = this.#admitted(planned, plan, circumstances)
@@ -83,10 +84,11 @@ export class Suspects {
   }
 
   #admitted(planned: readonly PlannedFetch[], { deletions }: Plan, circumstances: Circumstances) {
-    const { session, history, run } = circumstances
+    const { session, history, run, tally } = circumstances
     if (run.options.all) this.#came ??= new Set()
-    const came = this.#came
-    const fetches = came === null ? planned : planned.filter((fetch) => !came.has(nameOf(fetch)))
+    const isOver = (fetch: PlannedFetch): boolean =>
+      this.#came?.has(nameOf(fetch)) === true || tally.keptForItself(fetch)
+    const fetches = planned.filter((fetch) => !isOver(fetch))
     const harmless = fetches.filter((fetch) => !endedSession(fetch) && !this.#givenBefore.has(nameOf(fetch)))
     const first = quitDrops(session) ? harmless.filter(isFresh) : harmless
     const failed = quitDrops(session) ? harmless.filter((fetch) => !isFresh(fetch)) : []
@@ -208,7 +210,8 @@ export class Suspects {
     for (const [name, { fetch, reason }] of this.#missing) {
       const { from = null, subject = null } = this.#headings.get(name) ?? fetch.known ?? {}
       tally.keep(fetch, { kept: 'own', as: 'deferred', isDue: isDueMessage(fetch) })
-      tally.problem({ uidl: fetch.uidl, from, subject, kind: 'deferred', reason })
+      const again = fetch.known !== null && fetch.known.reason !== null
+      tally.problem({ uidl: fetch.uidl, from, subject, kind: 'deferred', reason, ...(again ? { again } : {}) })
     }
     this.#missing.clear()
   }

@@ -152,6 +152,7 @@ const common = {
   agedMs: 100,
   fetched: 0,
   sessionLimit: Infinity,
+  isCounted: () => false,
   skippedToo: false,
 }
 

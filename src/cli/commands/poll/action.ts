@@ -3,11 +3,11 @@
 import type { Ledger, Told } from '../../../ledger/ledger.ts'
 import type { Log } from '../../../log.ts'
 import { type AccountReport, toldError } from '../../../poll/report.ts'
-import { exitCodeOfReports, EXIT_OK } from '../../exit.ts'
+import { exitCodeOfReport, exitCodeOfReports, EXIT_OK } from '../../exit.ts'
 import type { DaemonInvocation } from '../daemon/options.ts'
 import type { PollInvocation } from './options.ts'
 import { withObserver } from '../../terminal/progress-screen.ts'
-import { saysNothing, toldAfter, troublesOf, worthTelling } from './quiet.ts'
+import { DEFERRED, saysNothing, toldAfter, troubleOf, troublesOf, worthTelling } from './quiet.ts'
 import { openRun, type OpenedRun } from '../../open/configured.ts'
 import { pollByDaemon } from './by-daemon.ts'
 import { planLines, problemLines, summaryLine } from './text.ts'
@@ -54,7 +54,9 @@ async function poll(invocation: PollInvocation, surroundings: Surroundings): Pro
   if (invocation.json) {
     output.object({ ok: code === EXIT_OK, accounts: reports.map((report) => jsonOf(report, invocation.dryRun)) })
   }
-  for (const report of reports) logReport(run.log, report)
+  for (const report of reports) {
+    logReport(run.log, report, told === null ? null : wordsToTell(report, told, surroundings.nowMs()))
+  }
   if (told !== null) await rememberTold(run, reports, told, surroundings.nowMs())
   return code
 }
@@ -76,12 +78,13 @@ function tell(
     return
   }
   if (terminal !== null && !invocation.quiet && !invocation.json) output.say(summaryLine(report))
-  const words = told === null ? null : wordsToTell(report, told.get(report.account) ?? null, nowMs())
+  const words = told === null ? null : wordsToTell(report, told, nowMs())
   for (const line of problemLines(report, words)) output.problem(line)
 }
 
 /** The lasting troubles that were not told before, or not for a day. */
-function wordsToTell(report: AccountReport, before: Told | null, nowMs: number): readonly string[] {
+function wordsToTell(report: AccountReport, told: ToldByAccount, nowMs: number): readonly string[] {
+  const before = told.get(report.account) ?? null
   return saysNothing(report) && before !== null ? [] : worthTelling(before, troublesOf(report), nowMs)
 }
 
@@ -105,14 +108,22 @@ async function rememberTold(
   }
 }
 
-function logReport(log: Log, report: AccountReport): void {
+/** What lasts is logged as it is told: when it begins, and once a day (N043). `words`: see worthTelling; null: all is told. */
+function logReport(log: Log, report: AccountReport, words: readonly string[] | null): void {
   const { error, problems, troubles, deferredThemselves: _own, plan: _plan, ...counts } = report
+  const { account } = counts
+  const isTold = (word: string): boolean => words === null || words.includes(word)
   const facts = { ...counts, error: error?.code ?? null }
-  if (error === null) log.info('polled', facts)
-  else log.error(error.message, facts)
-  for (const { destination, recipient, error: why } of troubles)
-    if (why.message !== error?.message) log.warn(why.message, { account: report.account, destination, recipient })
-  for (const { uidl, kind, reason } of problems) log.warn(reason, { account: report.account, kind, uidl })
+  const blamed = troubles.find((trouble) => trouble.error.message === error?.message)
+  const isNews = isTold(blamed === undefined ? `exit ${exitCodeOfReport(report)}` : troubleOf(blamed))
+  if (error !== null && isNews) log.error(error.message, facts)
+  else log.info('polled', facts)
+  for (const trouble of troubles) {
+    const { destination, recipient, error: why } = trouble
+    if (trouble !== blamed && isTold(troubleOf(trouble))) log.warn(why.message, { account, destination, recipient })
+  }
+  for (const { uidl, kind, reason, again = false } of problems)
+    if (!again || isTold(DEFERRED)) log.warn(reason, { account, kind, uidl })
 }
 
 /** Names and order are those of DESIGN; only a dry run has `plan`. */
