@@ -1,0 +1,185 @@
+// Is every trouble told once and daily, and its end once? Judged by the lines that a person may read (standard error of cron, the
+// log) beside what was really amiss. Two sides: nothing is told again and again, and nothing goes on in silence.
+import type { Driver, Polled, Said } from './drivers.ts'
+import type { World } from './world.ts'
+
+const HOUR_MS = 3_600_000
+/** A reminder comes after a day; cron may be some seconds early. */
+const REMINDER_MS = 23 * HOUR_MS
+/** The time between two polls may lie on top. */
+const SILENCE_MS = (24 + 27) * HOUR_MS
+
+interface Heard {
+  readonly said: readonly Said[]
+  readonly polled: readonly Polled[]
+}
+
+export function judgeTelling(world: World, driver: Driver): readonly string[] {
+  const { said, polled } = driver
+  return [
+    ...(world.mode === 'cron' ? judgeLines(world, said, polled) : judgeJournal(world, said, polled)),
+    ...judgeRepetition(said, polled),
+    ...judgeRests(said),
+    ...judgeSilence(world, said, polled),
+    ...judgeMessages(polled),
+  ]
+}
+
+/** What is amiss with an account, as the exit code has it; null: nothing is. */
+function stateOf({ report }: Polled): string | null {
+  const { outcome, error, deferred } = report
+  if (outcome === 'ok' || outcome === 'busy') return null
+  if (error !== null) return error.exit === undefined ? error.code : `exit ${error.exit}`
+  return deferred > 0 ? 'deferred' : null
+}
+
+/** Cron: what is amiss with an account is a line when it begins. */
+function judgeLines(world: World, said: readonly Said[], polled: readonly Polled[]): readonly string[] {
+  const wrong: string[] = []
+  for (const { name } of world.accounts) {
+    const known = new Set<string>()
+    for (const poll of polled.filter(({ report }) => report.account === name)) {
+      const state = stateOf(poll)
+      if (state === null) known.clear()
+      else if (!known.has(state)) {
+        known.add(state)
+        const isTold = said.some(
+          ({ round, where, text }) =>
+            round === poll.round && where === 'stderr' && text.startsWith(`popfetch: ${name}: `),
+        )
+        if (!isTold) wrong.push(`${name}, round ${poll.round}: ${state} begins and is not told`)
+      }
+    }
+  }
+  for (const { round, where, text } of said)
+    if (where === 'stderr' && !text.startsWith('popfetch: ')) wrong.push(`round ${round}: a line of its own: ${text}`)
+  return wrong
+}
+
+/** Same words again, but for numbers, within a day and with nothing ended between. */
+function judgeRepetition(said: readonly Said[], polled: readonly Polled[]): readonly string[] {
+  const wrong = new Map<string, string>()
+  const last = new Map<string, Said>()
+  for (const each of said) {
+    const { where, level, text, facts, round, atMs } = each
+    if (level !== 'warn' && level !== 'error') continue
+    const { account = '', uidl = '', destination = '', kind = '' } = facts
+    const name = JSON.stringify([where, account, uidl, destination, kind, text.replaceAll(/(?<!uid-)(?<!\d)\d+/g, 'N')])
+    const before = last.get(name)
+    last.set(name, each)
+    if (before === undefined || before.round === round || atMs - before.atMs >= REMINDER_MS) continue
+    if (wasChanged(each, before, { said, polled })) continue
+    wrong.set(
+      name,
+      `round ${round}: told again after ${Math.round((atMs - before.atMs) / 60_000)} min, ${where}: ${text.slice(0, 200)} ${JSON.stringify(facts)}`,
+    )
+  }
+  return [...wrong.values()]
+}
+
+/** Was something between two equal lines: the trouble ended, or was another one? */
+function wasChanged(now: Said, before: Said, { said, polled }: Heard): boolean {
+  const account = accountOf(now)
+  const isBetween = ({ round }: { readonly round: number }): boolean => round > before.round && round < now.round
+  if (account === null)
+    return said.some(
+      (each) =>
+        each.round >= before.round &&
+        each.round <= now.round &&
+        each !== now &&
+        each !== before &&
+        each.facts['destination'] === now.facts['destination'],
+    )
+  const own = polled.filter((poll) => poll.report.account === account)
+  const state = own.filter(({ round }) => round === before.round).map(stateOf)[0]
+  return (
+    own.some((poll) => isBetween(poll) && stateOf(poll) !== state && poll.report.outcome !== 'paused') ||
+    own.filter(({ round }) => round === now.round).map(stateOf)[0] !== state
+  )
+}
+
+function accountOf({ facts, text, where }: Said): string | null {
+  const { account } = facts
+  if (typeof account === 'string') return account
+  return where === 'stderr' ? (/^popfetch: ([^:]+): /.exec(text)?.[1] ?? null) : null
+}
+
+/** A destination that is left alone: its end is told once, and only after its beginning. */
+function judgeRests(said: readonly Said[]): readonly string[] {
+  const wrong: string[] = []
+  const open = new Map<string, Said>()
+  for (const each of said) {
+    const { where, text, facts, round } = each
+    if (where !== 'log') continue
+    const name = JSON.stringify([facts['destination'], facts['recipient']])
+    if (text.startsWith('a destination is left alone')) open.set(name, each)
+    else if (text === 'the destination takes mail again' && !open.delete(name))
+      wrong.push(`round ${round}: the end of a trouble that was not told: ${name}`)
+  }
+  for (const [name, { round, text }] of open)
+    wrong.push(`the end of this trouble was not told: ${name}, round ${round}: ${text.slice(0, 200)}`)
+  return wrong
+}
+
+/** The background process: an account that fails is told, and when it works again. */
+function judgeJournal(world: World, said: readonly Said[], polled: readonly Polled[]): readonly string[] {
+  const wrong: string[] = []
+  for (const { name } of world.accounts) {
+    let isOpen = false
+    for (const { text, level, facts, round } of said.filter(({ facts: { account } }) => account === name)) {
+      if (level === 'error' && text !== 'no success for long') isOpen = true
+      if (text !== 'works again') continue
+      if (!isOpen)
+        wrong.push(`${name}, round ${round}: works again, which was not told to fail: ${JSON.stringify(facts)}`)
+      isOpen = false
+    }
+    const last = polled.findLast(({ report }) => report.account === name)
+    if (isOpen && last !== undefined && last.report.error === null)
+      wrong.push(`${name}: that it works again was not told`)
+  }
+  return wrong
+}
+
+/** Nothing that keeps good mail waiting goes on for two days without a word. */
+function judgeSilence(world: World, said: readonly Said[], polled: readonly Polled[]): readonly string[] {
+  const wrong: string[] = []
+  for (const { name, route } of world.accounts) {
+    let sinceMs: number | null = null
+    for (const { report, atMs, round } of polled) {
+      if (report.account !== name) continue
+      const words = said.filter((each) => each.round === round && (each.level === 'warn' || each.level === 'error'))
+      const places = new Set<unknown>(route.places.map((place) => place.name))
+      const isTold = words.some((each) => accountOf(each) === name || places.has(each.facts['destination']))
+      const isAmiss = report.deferred > 0 || report.undeleted > 0 || report.error !== null
+      if (!isAmiss || isTold) sinceMs = null
+      else if (sinceMs === null) sinceMs = atMs
+      else if (atMs - sinceMs > SILENCE_MS) {
+        wrong.push(
+          `${name}, round ${round}: amiss and not told for ${Math.round((atMs - sinceMs) / HOUR_MS)} h: ${JSON.stringify(report).slice(0, 300)}`,
+        )
+        sinceMs = atMs
+      }
+    }
+  }
+  return wrong
+}
+
+/** A message becomes refused once, held once; a possible duplicate is told once for each. */
+function judgeMessages(polled: readonly Polled[]): readonly string[] {
+  const wrong: string[] = []
+  const told = new Map<string, number>()
+  for (const { report, round } of polled) {
+    for (const { uidl, kind, destination = '', recipient = '' } of report.problems) {
+      if (kind !== 'refused' && kind !== 'held') continue
+      const name = JSON.stringify([report.account, uidl, kind, destination, recipient])
+      const before = told.get(name)
+      if (before !== undefined) wrong.push(`round ${round}: ${name} was reported in round ${before} already`)
+      told.set(name, round)
+    }
+    if (report.outcome === 'ok' && report.error !== null)
+      wrong.push(`round ${round}: ok, and an error: ${JSON.stringify(report)}`)
+    if (report.outcome === 'failed' && report.error === null)
+      wrong.push(`round ${round}: failed, and no error: ${JSON.stringify(report)}`)
+  }
+  return wrong
+}
