@@ -87,6 +87,8 @@ export interface ImportContext {
   /** The name of the user who owns the files: fetchmail delivers to it. */
   readonly localUser: string
   readonly netrc: Netrc
+  /** The environment of whoever imports: most likely the old tool's as well. Only what the old file names is read. */
+  readonly env: Readonly<Record<string, string | undefined>>
 }
 
 /** Text from an old file as a secret; `missing` when it is null, or is nothing that a password can be. */

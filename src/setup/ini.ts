@@ -44,10 +44,3 @@ function unescaped(text: string): string {
     character === 'n' ? '\n' : character === 't' ? '\t' : character,
   )
 }
-
-/** `$HOME` in front becomes `~`; other variables stay, and the check of the new file names them. */
-export function pathOf(text: string): string
-export function pathOf(text: string | undefined): string | null
-export function pathOf(text: string | undefined): string | null {
-  return text === undefined ? null : text.replace(/^(?:\$HOME|\$\{HOME\})(?=\/|$)/, '~')
-}

@@ -11,7 +11,7 @@ import { importMpop } from '../../src/setup/mpop/mpop.ts'
 import { parseNetrc } from '../../src/setup/netrc.ts'
 import { asBytes, type Target } from './target.ts'
 
-const CONTEXT = { localUser: 'me', netrc: { password: () => null, login: () => null } }
+const CONTEXT = { localUser: 'me', netrc: { password: () => null, login: () => null }, env: {} }
 
 function readable(imported: Imported, record: string): void {
   const { text, accounts } = draft(imported, { heading: ['heading'], settings: {}, secrets: 'written' })

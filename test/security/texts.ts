@@ -30,7 +30,7 @@ export interface Parser {
   readonly texts: Readonly<Record<string, (n: number) => string>>
 }
 
-const CONTEXT = { localUser: 'me', netrc: { password: () => null, login: () => null } }
+const CONTEXT = { localUser: 'me', netrc: { password: () => null, login: () => null }, env: {} }
 
 /** Any text at all. */
 const RUNS: Parser['texts'] = {

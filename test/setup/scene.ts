@@ -13,7 +13,7 @@ export interface NewFile {
   readonly root: Written
 }
 
-export const CONTEXT = { localUser: 'me', netrc: { password: () => null, login: () => null } }
+export const CONTEXT = { localUser: 'me', netrc: { password: () => null, login: () => null }, env: {} }
 
 /** As it stands in the file; fails when popfetch would not take that. */
 export function written(imported: Imported, secrets: 'written' | 'elsewhere' = 'written'): NewFile {

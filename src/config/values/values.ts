@@ -85,9 +85,10 @@ export const accountPath = once((resolve) =>
   parsed(`a path; ${PLACEHOLDERS}`, (text) => (isPath(text) && !hasUnknownPlaceholder(text) ? resolve(text) : null)),
 )
 
-/** `~` and `~/…` mean the home directory; of another user's (`~bob`) nothing is known here. */
+/** `~` and `~/…` mean the home directory; of another user's (`~bob`) nothing is known here. Nor is what `$NAME` or a quote in front
+ *  was meant to say: a folder of that name is what nobody wants, and `./$NAME` is one. */
 function isPath(text: string): boolean {
-  return text !== '' && !text.includes('\0') && !/^~[^/]/.test(text)
+  return text !== '' && !text.includes('\0') && !/^(?:~[^/]|[$"'`])/.test(text)
 }
 
 const SAMPLE = { account: 'a', mailbox: 'a@a.example' }

@@ -3,7 +3,7 @@
 import { isLoopback } from '../../config/values/host.ts'
 import type { Written } from '../../config/values/written.ts'
 import { display } from '../../display.ts'
-import { commandDestination } from '../delivery-command.ts'
+import { shellLine } from '../delivery-command.ts'
 import type { FetchmailUser, Options } from './grammar.ts'
 import { hostOf, present, type ImportContext } from '../imported.ts'
 
@@ -32,7 +32,10 @@ export function fetchmailDelivery(
     remarks.push('bsmtp: there is no such file format here: mail goes into an mbox instead')
     return { deliver: [{ type: 'mbox', path: `${bsmtp}.mbox` }], remarks }
   }
-  if (typeof mda === 'string') return { deliver: [commandDestination(mda, recipient)], remarks }
+  if (typeof mda === 'string') {
+    const moved = shellLine(mda, recipient, context.env)
+    return { deliver: [moved.destination], remarks: [...remarks, ...moved.remarks] }
+  }
   return { deliver: [forwarded(server, options, recipient, remarks)], remarks }
 }
 

@@ -2,7 +2,10 @@
 import type { Written } from '../../config/values/written.ts'
 import { display } from '../../display.ts'
 import { hostOf, present } from '../imported.ts'
-import { parseStrings, pathOf, type Section } from '../ini.ts'
+import { expanded, type OldEnvironment, programLine, quoted } from '../delivery-command.ts'
+import type { Doubts } from '../doubts.ts'
+import { parseStrings, type Section } from '../ini.ts'
+import { oldPath } from '../old-path.ts'
 import { remarksOn } from '../words.ts'
 import { destinationWords } from './words.ts'
 
@@ -20,6 +23,8 @@ export interface GetmailDelivery {
 interface Context {
   readonly sections: Sections
   readonly localUser: string
+  readonly env: OldEnvironment
+  readonly doubts: Doubts
   readonly remarks: string[]
   /** How many sections were looked at. */
   count: number
@@ -28,10 +33,11 @@ interface Context {
 /** `trace`: getmail put a Received field on top. */
 export function getmailDelivery(
   sections: Sections,
-  { trace, localUser }: { readonly trace: boolean; readonly localUser: string },
+  doubts: Doubts,
+  { trace, ...place }: { readonly trace: boolean; readonly localUser: string; readonly env: OldEnvironment },
 ): GetmailDelivery {
   const remarks: string[] = []
-  const found = fromSection('destination', { sections, localUser, remarks, count: 0 }, 0)
+  const found = fromSection('destination', { sections, ...place, doubts, remarks, count: 0 }, 0)
   return { deliver: trace ? found : found.map((target) => ({ ...target, trace: false })), remarks }
 }
 
@@ -67,11 +73,11 @@ function fromSection(name: string, context: Context, depth: number): readonly Wr
   const { type = '', path = '' } = section
   switch (type) {
     case 'Maildir':
-      return [present({ ...maildir(path), mode: section['filemode'] ?? null })]
+      return [present({ ...maildir(path, context), mode: section['filemode'] ?? null })]
     case 'Mboxrd':
-      return [{ type: 'mbox', path: pathOf(path) }]
+      return [{ type: 'mbox', path: placeOf(path, context) }]
     case 'MDA_external':
-      return [external(pathOf(path), parseStrings(section['arguments'] ?? ''), remarks)]
+      return [external(path, parseStrings(section['arguments'] ?? ''), context)]
     case 'MDA_lmtp':
       return [lmtp(section, context)]
     case 'MultiDestination':
@@ -94,11 +100,15 @@ function fromSection(name: string, context: Context, depth: number): readonly Wr
 function fromText(text: string, context: Context, depth: number): readonly Written[] {
   const name = /^\[(.*)\]$/.exec(text.trim())?.[1]
   if (name !== undefined) return fromSection(name, context, depth)
-  return [text.endsWith('/') ? maildir(text) : { type: 'mbox', path: pathOf(text) }]
+  return [text.endsWith('/') ? maildir(text, context) : { type: 'mbox', path: placeOf(text, context) }]
 }
 
-function maildir(path: string): Written {
-  return { type: 'maildir', path: pathOf(path).replace(/(?<=[^/])\/+$/, '') }
+function placeOf(path: string, { doubts, env }: Context): string {
+  return oldPath(path, doubts, env)
+}
+
+function maildir(path: string, context: Context): Written {
+  return { type: 'maildir', path: placeOf(path, context).replace(/(?<=[^/])\/+$/, '') }
 }
 
 function lmtp({ host = '', port = '2003', override }: Section, { localUser, remarks }: Context): Written {
@@ -109,20 +119,28 @@ function lmtp({ host = '', port = '2003', override }: Section, { localUser, rema
     : { type: 'lmtp', host: hostOf(host), port: Number(port), to }
 }
 
-/** Words of the envelope become variables in quotes, so that no shell runs what they say. */
-function external(program: string, args: readonly string[], remarks: string[]): Written {
-  if (!args.some((arg) => arg.includes('%('))) return { type: 'command', run: [program, ...args] }
-  if (args.some((arg) => /%\((?:recipient|local|domain)\)/.test(arg))) {
+/** Words of the envelope become variables in quotes, so that no shell runs what they say. `~` and `$NAME` are what they were for
+ *  getmail, which gave no line to a shell (M007). */
+function external(program: string, args: readonly string[], { env, remarks }: Context): Written {
+  const [path = '', ...words] = [program, ...args].map((word) => expanded(word, env['HOME'] ?? null, env, remarks))
+  if (!words.some((word) => word.includes('%('))) return moved([path, ...words], env, remarks)
+  if (words.some((word) => /%\((?:recipient|local|domain)\)/.test(word))) {
     remarks.push(
       '%(recipient), %(local), %(domain): $RECIPIENT is the address of the mailbox, whoever the message was for',
     )
   }
-  const words = [program, ...args].map((word) =>
-    `'${word.replaceAll("'", `'\\''`)}'`
+  const line = [path, ...words].map((word) =>
+    quoted(word)
       .replaceAll('%(sender)', `'"$SENDER"'`)
       .replaceAll('%(recipient)', `'"$RECIPIENT"'`)
       .replaceAll('%(local)', `'"\${RECIPIENT%@*}"'`)
       .replaceAll('%(domain)', `'"\${RECIPIENT##*@}"'`),
   )
-  return { type: 'command', run: ['/bin/sh', '-c', `exec ${words.join(' ')}`] }
+  return moved(['/bin/sh', '-c', `exec ${line.join(' ')}`], env, remarks)
+}
+
+function moved(run: readonly string[], env: OldEnvironment, remarks: string[]): Written {
+  const { destination, remarks: told } = programLine(run, env)
+  remarks.push(...told)
+  return destination
 }

@@ -16,7 +16,8 @@ import {
   type SeenUidl,
   timeOf,
 } from '../imported.ts'
-import { parseIni, parseStrings, pathOf, type Section } from '../ini.ts'
+import { parseIni, parseStrings, type Section } from '../ini.ts'
+import { oldPath } from '../old-path.ts'
 import { filledLines } from '../text.ts'
 import { remarksOn } from '../words.ts'
 import { optionWords, retrieverWords } from './words.ts'
@@ -39,7 +40,12 @@ export function importGetmail(text: string, place: GetmailContext): Imported {
   const remarks = otherSections(sections)
   return {
     accounts: [{ ...account, remarks: [...account.remarks, ...remarks] }],
-    settings: present({ log: options['message_log'] === undefined ? null : { file: pathOf(options['message_log']) } }),
+    settings: present({
+      log:
+        options['message_log'] === undefined
+          ? null
+          : { file: oldPath(options['message_log'], new Doubts(), place.env) },
+    }),
     remarks: [],
   }
 }
@@ -89,10 +95,13 @@ function accountOf(
     remarks.push(`${type}: not needed, popfetch tells messages apart by their header where UIDLs cannot`)
   if (isOn(options, 'read_all', true))
     remarks.push('read_all: getmail fetched everything each time; popfetch fetches each message once')
-  const { deliver, remarks: told } = getmailDelivery(sections, {
+  const { deliver, remarks: told } = getmailDelivery(sections, doubts, {
     trace: isOn(options, 'received', true),
     localUser: place.localUser,
+    env: place.env,
   })
+  const pathOf = (text: string | undefined): string | null =>
+    text === undefined ? null : oldPath(text, doubts, place.env)
   if (options['delivered_to'] !== undefined && isOn(options, 'delivered_to', true)) {
     remarks.push('delivered_to: no Delivered-To field is added; label: true adds X-Popfetch-Account')
   }

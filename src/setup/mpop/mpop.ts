@@ -5,7 +5,7 @@ import { formatDuration } from '../../config/values/quantity.ts'
 import { isLoopback } from '../../config/values/host.ts'
 import type { Written } from '../../config/values/written.ts'
 import { display } from '../../display.ts'
-import { commandDestination } from '../delivery-command.ts'
+import { shellLine } from '../delivery-command.ts'
 import { Doubts } from '../doubts.ts'
 import { mechanismNamed } from '../../pop3/sign-in/mechanisms.ts'
 import {
@@ -22,6 +22,7 @@ import {
   type SeenUidl,
   timeOf,
 } from '../imported.ts'
+import { oldPath } from '../old-path.ts'
 import { filledLines } from '../text.ts'
 import { remarksOn } from '../words.ts'
 import { mpopAccounts, type MpopAccount, type Settings } from './grammar.ts'
@@ -68,7 +69,7 @@ function accountOf(
   const auth = authOf(settings, remarks)
   if (!isOn(settings, 'only_new', true, doubts)) remarks.push('only_new off: each message is fetched once')
   const trust = settings['tls_trust_file'] ?? 'system'
-  const deliver = deliveryOf(settings, doubts, remarks)
+  const deliver = deliveryOf(settings, context, doubts, remarks)
   const policy = deleteOf(settings['keep'], doubts, remarks)
   const maxSize = sizeText(sizeOf('skipsize', settings, doubts) || sizeOf('killsize', settings, doubts))
   const timeout = timeoutOf(settings['timeout'], doubts)
@@ -181,17 +182,27 @@ function secretFrom(settings: Settings, context: ImportContext, remarks: string[
   return { kind: 'command', run: ['secret-tool', 'lookup', 'host', host, 'service', 'pop3', 'user', user] }
 }
 
-function deliveryOf(settings: Settings, doubts: Doubts, remarks: string[]): readonly Written[] {
-  const [, method = '', argument = ''] = /^(\w*)[\s,]*(.*)$/.exec(settings['delivery'] ?? '') ?? []
+function deliveryOf(settings: Settings, { env }: ImportContext, doubts: Doubts, remarks: string[]): readonly Written[] {
+  const [, method = '', written = ''] = /^(\w*)[\s,]*(.*)$/.exec(settings['delivery'] ?? '') ?? []
+  const argument = withoutQuotes(written.trim())
   const trace = isOn(settings, 'received_header', true, doubts) ? {} : { trace: false }
-  if (method === 'maildir' || method === 'mbox') return [{ type: method, path: argument, ...trace }]
-  if (method === 'mda') return [{ ...commandDestination(argument, null), ...trace }]
+  if (method === 'maildir' || method === 'mbox') return [{ type: method, path: oldPath(argument, doubts), ...trace }]
+  if (method === 'mda') {
+    const { destination, remarks: told } = shellLine(argument, null, env)
+    remarks.push(...told)
+    return [{ ...destination, ...trace }]
+  }
   remarks.push(
     method === ''
       ? 'no delivery was written: write deliver'
       : `delivery ${display(method, 30)}: there is no such destination: write another in deliver`,
   )
   return []
+}
+
+/** mpop takes off quotes around the whole. */
+function withoutQuotes(text: string): string {
+  return text.length >= 2 && text.startsWith('"') && text.endsWith('"') ? text.slice(1, -1) : text
 }
 
 function pinOf(fingerprint: string | undefined, remarks: string[]): string | null {

@@ -80,8 +80,12 @@ describe('a .fetchmailrc', () => {
       poll a.example proto pop3 user u pass p ssl is bob here mda "/usr/bin/procmail -d %T"
       poll b.example proto pop3 user u pass p ssl is bob here mda '/usr/sbin/sendmail -f "%F" -- %T; true'`)
     expect(destinations).toEqual({
-      agent: { type: 'command', run: ['/usr/bin/procmail', '-d', 'bob'] },
-      'agent-2': { type: 'command', run: ['/bin/sh', '-c', '/usr/sbin/sendmail -f "$SENDER" -- bob; true'] },
+      agent: { type: 'command', run: ['/usr/bin/procmail', '-d', 'bob'], cwd: '~' },
+      'agent-2': {
+        type: 'command',
+        run: ['/bin/sh', '-u', '-c', '/usr/sbin/sendmail -f "$SENDER" -- bob; true'],
+        cwd: '~',
+      },
     })
   })
 
@@ -144,6 +148,7 @@ describe('a .fetchmailrc', () => {
     const fromNetrc = importFetchmail(text, {
       localUser: 'me',
       netrc: { password: () => 'from netrc', login: () => null },
+      env: {},
       idfile: '',
     })
     expect(written(fromNetrc).accounts['a.example']?.['password']).toBe('from netrc')
@@ -208,7 +213,7 @@ describe('each word of the manual is translated, harmless, or told with a reason
 
   test('set invisible puts no field on top', () => {
     const { destinations } = file('set invisible\npoll a.example proto pop3 user u pass p ssl mda /bin/x')
-    expect(Object.values(destinations)).toEqual([{ type: 'command', run: ['/bin/x'], trace: false }])
+    expect(Object.values(destinations)).toEqual([{ type: 'command', run: ['/bin/x'], cwd: '~', trace: false }])
   })
 })
 

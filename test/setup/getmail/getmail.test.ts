@@ -121,6 +121,7 @@ received = false
       agent: {
         type: 'command',
         run: ['/bin/sh', '-c', `exec '/usr/bin/maildrop' '-f'"$SENDER"'' 'it'\\''s' ''"$RECIPIENT"''`],
+        cwd: '~',
         trace: false,
       },
     })

@@ -135,7 +135,12 @@ account default : first
       base.replace('maildir ~/Mail', `mda /usr/bin/procmail -f '%F' -d $USER`) + 'received_header off\n',
     )
     expect(Object.values(destinations)).toEqual([
-      { type: 'command', run: ['/bin/sh', '-c', '/usr/bin/procmail -f "$SENDER" -d $USER'], trace: false },
+      {
+        type: 'command',
+        run: ['/bin/sh', '-u', '-c', '/usr/bin/procmail -f "$SENDER" -d $USER'],
+        cwd: '~',
+        trace: false,
+      },
     ])
   })
 

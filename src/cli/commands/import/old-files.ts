@@ -33,7 +33,7 @@ export async function readOldFiles(request: ImportRequest, place: Place): Promis
       ? await usualFiles(request, place)
       : request.files.map((file) => resolvePath(file, place.cwd, place.env))
   const netrc = parseNetrc((await textOrNull(inHome('.netrc', place), place.env)) ?? '')
-  const around: ImportContext = { localUser: localUser(place), netrc }
+  const around: ImportContext = { localUser: localUser(place), netrc, env: place.env }
   const all: Imported[] = []
   for (const file of files) {
     const text = await textOrNull(file, place.env)
