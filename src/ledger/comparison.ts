@@ -62,8 +62,9 @@ export interface Comparison extends AsyncDisposable {
    *  whatever was answered. */
   counts(): Promise<{ readonly present: number; readonly removed: number }>
   /** After a whole listing, once all that it shows was seen: the messages that it lacks are gone since now. `keep`: they are
-   *  never to be forgotten, but for those that were asked to be deleted; see Ledger.forget. */
-  gone(lease: Lease, options: { readonly keep: boolean }): Promise<void>
+   *  never to be forgotten, but for those that were asked to be deleted; see Ledger.forget. Those of which nothing was ever
+   *  received, or tried to be delivered, are forgotten at once: gives how many (S044). */
+  gone(lease: Lease, options: { readonly keep: boolean }): Promise<number>
 
   /** Every message that was not seen and whose header is known, in slices. */
   unseenFingerprints(): AsyncIterable<readonly FingerprintedKey[]>

@@ -129,18 +129,24 @@ export class SqliteComparison implements Comparison {
     })
   }
 
-  async gone(lease: Lease, { keep }: { readonly keep: boolean }): Promise<void> {
+  async gone(lease: Lease, { keep }: { readonly keep: boolean }): Promise<number> {
     const seen = this.#seenRows()
     const { present } = await this.counts()
     let missing = present - this.seen
+    let forgotten = 0
     const note = async (rows: readonly number[]): Promise<void> => {
       const gone = rows.filter((row) => !seen.has(row))
       missing -= gone.length
-      await this.#access.changeAll(lease, gone, (row, _, nowMs) => this.#rows.identity.go(row, keep, nowMs))
+      await this.#access.changeAll(lease, gone, (row, _, nowMs) => {
+        const removed = this.#rows.identity.go(row, keep, nowMs)
+        forgotten += removed
+        return -removed
+      })
     }
     // Where messages are deleted once they are delivered, these are mostly all.
     for await (const rows of this.#removedRows()) await note(rows)
     if (missing > 0) for await (const rows of this.#presentRows()) await note(rows)
+    return forgotten
   }
 
   /** The rows that were asked to be deleted and are not recorded as gone. */

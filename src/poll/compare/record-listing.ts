@@ -35,7 +35,7 @@ function keyed({ uidl, copy, sizeBytes }: Entry): { readonly key: EntryKey; read
  *  for long enough is forgotten. */
 async function noteAbsent(
   { plan, comparison, returned }: ComparedListing,
-  { lease, run, history, session }: Visit,
+  { lease, run, history, session, tally }: Visit,
 ): Promise<void> {
   if (returned.length > 0) await run.ledger.returned(lease, returned)
   const counts = await comparison.counts()
@@ -45,7 +45,10 @@ async function noteAbsent(
   const view = { listed: plan.listed, listedBefore: history.listedBefore, present: counts.present, removed }
   history.listed(plan.listed, isWhole(view))
   if (!isWhole(view)) return
-  if (comparison.seen < view.present) await comparison.gone(lease, { keep: drops || mayBeWindow(view) })
+  if (comparison.seen < view.present) {
+    const forgotten = await comparison.gone(lease, { keep: drops || mayBeWindow(view) })
+    if (forgotten > 0) tally.note(`${forgotten} messages that never came are not listed any more: forgotten`)
+  }
   const absence = forgettable(history.ages.agedMs)
   // Under new UIDs what is gone may be there again.
   if (absence === null || run.options.acceptNewIds) return

@@ -115,6 +115,31 @@ export function outstanding(kind: Kind): void {
     expect(await settled()).not.toContain('done\n')
   })
 
+  test('what never came is forgotten as soon as it is gone, however large its UIDL is; what may matter is kept (S044)', async () => {
+    const ledger = await freshLedger(kind)
+    const lease = await oneOfEach(ledger)
+    const large = [0, 1, 2].map((at) => key(`${at}${'x'.repeat(1000)}`))
+    await ledger.begin(
+      lease,
+      large.map((each) => beginning(each)),
+    )
+    await ledger.abandon(
+      lease,
+      large.map((each) => ({ key: each, reason: 'refused', counts: false })),
+    )
+    await ledger.begin(lease, [beginning(key('harmful')), beginning(key('begun'))])
+    await ledger.abandon(lease, [{ key: key('harmful'), reason: null, counts: false }])
+    await ledger.noteHarm(lease, [key('harmful')], 'RETR')
+    const before = (await ledger.account('a'))?.known ?? 0
+    await using comparison = ledger.compare('a')
+    expect(await comparison.gone(lease, { keep: false })).toBe(3)
+    expect((await ledger.account('a'))?.known).toBe(before - 3)
+    expect(await ledger.known('a', large)).toEqual([null, null, null])
+    expect((await known(ledger, 'harmful')).goneSinceMs).not.toBeNull()
+    expect((await known(ledger, 'begun')).goneSinceMs).not.toBeNull()
+    expect((await known(ledger, 'done')).goneSinceMs).not.toBeNull()
+  })
+
   test('what destroyed a session is remembered of a message that was not known, too, and forgotten when asked', async () => {
     let nowMs = 1000
     const ledger = await freshLedger(kind, { nowMs: () => nowMs })

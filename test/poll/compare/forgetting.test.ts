@@ -175,3 +175,17 @@ test('what is not delivered is never forgotten', async () => {
   await pollTwice(scene)
   expect(await known(scene)).toEqual(['large', 'uid-1', 'uid-2'])
 })
+
+test('a server that lists other messages with large UIDLs at each poll, and gives none, makes nothing be remembered for long (S044)', async () => {
+  await using scene = await Scene.create()
+  const MESSAGES = 50
+  scene.server.faults.reply.set('RETR', '-ERR no such message').set('TOP', '-ERR no such message')
+  for (let polls = 0; polls < 6; polls++) {
+    const mailbox = scene.server.mailbox('alice')
+    mailbox.messages.splice(0)
+    for (let at = 0; at < MESSAGES; at++) mailbox.add('', { uidl: `${polls}-${at}-${'x'.repeat(900)}` })
+    expect(await scene.poll()).toMatchObject({ new: MESSAGES, delivered: 0 })
+    expect(await known(scene)).toHaveLength(MESSAGES)
+  }
+  expect(scene.notes.filter((note) => note.includes('never came'))).toHaveLength(5)
+})

@@ -12,6 +12,7 @@ import {
   DELIVERED,
   DONE,
   OPEN,
+  PENDING,
   bytes,
   deliveryStateNumber,
   number,
@@ -45,6 +46,7 @@ export class IdentityRows {
   readonly #removedCount: StatementSync
   readonly #go: StatementSync
   readonly #forgettable: StatementSync
+  readonly #neverCame: StatementSync
   readonly #forgetDeliveries: StatementSync
   readonly #forget: StatementSync
   readonly #return: StatementSync
@@ -87,6 +89,11 @@ export class IdentityRows {
       `UPDATE message SET gone_since_ms = ?1, deletion_wanted_ms = NULL, deletion_tried = NULL, deletion_reason = NULL,
        gone_listing = iif(?2 AND deletions = 0, NULL, (SELECT listings + 1 FROM account WHERE account.id = message.account))
        WHERE id = ?3`,
+    )
+    this.#neverCame = database.prepare(
+      `SELECT 1 FROM message WHERE id = ?1 AND state = ${OPEN} AND received_bytes IS NULL AND attempts = 0 AND harm IS NULL
+       AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = ?1
+         AND (state <> ${PENDING} OR unknowns + refusals + deferrals > 0))`,
     )
     // The listing of this poll is not counted yet.
     this.#forgettable = database.prepare(
@@ -173,8 +180,14 @@ export class IdentityRows {
   }
 
   /** `keep`: never to be forgotten, unless it was asked to be deleted. */
-  go(row: number, keep: boolean, nowMs: number): void {
-    this.#go.run(nowMs, keep ? 1 : 0, row)
+  /** How many messages were removed: what never came is nothing to remember (S044). */
+  go(row: number, keep: boolean, nowMs: number): number {
+    if (rowOf(this.#neverCame, row) === null) {
+      this.#go.run(nowMs, keep ? 1 : 0, row)
+      return 0
+    }
+    this.forget(row)
+    return 1
   }
 
   /** The rows that may be forgotten, `most` at most. */
