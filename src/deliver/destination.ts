@@ -11,6 +11,7 @@
 // address.ts, answers/ (what an answer means), slots.ts (how many at once) and disk/ (every call to the disk, and what is
 // synced when).
 import { escaped } from '../display.ts'
+import type { PopfetchError } from '../errors.ts'
 import type { Message, Origin, ReceivedFacts } from '../message.ts'
 
 /** One attempt to hand one message to one destination for one recipient. The ledger records it durably before it starts. */
@@ -24,6 +25,22 @@ export interface Attempt {
    *  program gets its input. Until it resolves, the message was certainly not delivered (S042). It may be called again; when it
    *  rejects, nothing is handed over, and `deliver` rejects with the same error. Not called by a destination that remembers. */
   readonly handingOver?: () => Promise<void>
+  /** For several destinations as one: which of them may be asked, and what they said. */
+  readonly chain?: Chain
+}
+
+/** How whoever offers a message follows it from one destination to the next (first-of.ts). Members are called as in the
+ *  configuration. */
+export interface Chain {
+  /** Why this one is left alone; null: it may be asked. */
+  closed(member: string): PopfetchError | null
+  /** It did not take the message. Resolves when that is recorded. Not called for the error that `deliver` rejects with, if that
+   *  is the first one's. */
+  answered(member: string, error: PopfetchError): Promise<void>
+  /** It took the message. Resolves when that is recorded. */
+  taken(member: string): Promise<void>
+  /** The message has waited for long enough: what only waits goes on to the next as well. */
+  readonly goesOn: boolean
 }
 
 /** Where the message is now: a file's path, a server's answer. For people and the ledger: safe to print, at most

@@ -1,8 +1,8 @@
 // Several destinations as one: the first that does not refuse a message takes it, so that mail which a forward refuses
 // still lands somewhere. One rule: the next destination is asked only after a refusal, of the message or for good of the
-// recipient. After any other failure the first may have the message already, or take it later, and a second copy elsewhere
-// would be one too many.
-import { asPopfetchError, DeliveryError, factsOf } from '../errors.ts'
+// recipient, or when the message has waited for a day. After an answer that was lost it never is: the first may have the
+// message already, and a second copy elsewhere would be one too many.
+import { asPopfetchError, DeliveryError, factsOf, PopfetchError } from '../errors.ts'
 import type { Message } from '../message.ts'
 import { concluded } from './answers/conclusions.ts'
 import { type Attempt, type Destination, type Receipt, receiptOf, type Recollection } from './destination.ts'
@@ -17,7 +17,7 @@ export interface Member {
 }
 
 export function firstOf(name: string, members: readonly Member[]): Destination {
-  const [first, ...others] = members
+  const [first] = members
   return {
     description: name,
     recipients: [''],
@@ -25,11 +25,8 @@ export function firstOf(name: string, members: readonly Member[]): Destination {
     spool: null,
     remembers: members.every(({ destination }) => destination.remembers),
 
-    /** The first decides; the others are made ready for the mail that it refuses. Which of them had mail before is not known. */
-    async ready(signal) {
-      const ready = others.map(({ destination }) => destination.ready(signal))
-      await Promise.all([first?.destination.ready(signal), Promise.allSettled(ready)])
-    },
+    /** The first decides: while it takes no mail, the others get none. Which of them had mail before is not known. */
+    ready: async (signal) => await first?.destination.ready(signal),
 
     async recall(attempt, signal) {
       for (const member of members) {
@@ -55,12 +52,20 @@ export function firstOf(name: string, members: readonly Member[]): Destination {
 
     async deliver(attempt, message, signal) {
       const refusals: DeliveryError[] = []
+      let waits: PopfetchError | null = null
       for (const [at, member] of members.entries()) {
         const isLast = at === members.length - 1
-        const taken = await offered(member, { attempt, message, signal, isFirst: at === 0, isLast })
-        if (!(taken instanceof DeliveryError)) return named(member, taken)
-        refusals.push(taken)
+        const offer = { attempt, message, signal, isFirst: at === 0, isLast }
+        const taken = await offered(member, offer)
+        if (!(taken instanceof PopfetchError)) {
+          await attempt.chain?.taken(member.name)
+          return named(member, taken)
+        }
+        if (taken instanceof DeliveryError && sendsOn(taken, offer)) refusals.push(taken)
+        else waits ??= taken
       }
+      // One that only has to wait may yet take it.
+      if (waits !== null) throw waiting(waits)
       throw refusedByAll(refusals)
     },
 
@@ -76,21 +81,39 @@ interface Offer {
   readonly isLast: boolean
 }
 
-/** The receipt, or the refusal that sends the message on. Rejects with every other failure. */
-async function offered(
-  member: Member,
-  { attempt, message, signal, isFirst, isLast }: Offer,
-): Promise<Receipt | DeliveryError> {
+/** The receipt, or the failure that sends the message on. Rejects with every other failure. */
+async function offered(member: Member, offer: Offer): Promise<Receipt | PopfetchError> {
+  const { attempt, message, signal, isFirst, isLast } = offer
+  const { chain } = attempt
+  const mayGoOn = chain?.goesOn === true && !isLast
+  const closed = chain?.closed(member.name) ?? null
+  if (closed !== null) {
+    if (mayGoOn) return closed
+    throw waiting(closed)
+  }
   try {
     return await member.destination.deliver(addressed(attempt, member), message, signal)
   } catch (thrown) {
     const error = asPopfetchError(thrown, 'message')
     if (!(error instanceof DeliveryError)) throw error
-    if (isRefusal(error) || (!isLast && isRecipientRefused(error))) return error
+    const isRefused = sendsOn(error, offer)
+    const goesOn = isRefused || (mayGoOn && error.verdict === 'temporary' && !signal.aborted)
+    // The first one's refusals open no rest: another one takes what it refuses (D133).
+    if (!isFirst || (goesOn && !isRefused)) await chain?.answered(member.name, error)
+    if (goesOn) return error
     // If one of the others is down, only the mail that the first refuses has to wait.
-    if (isFirst || error.scope === 'message') throw error
-    throw new DeliveryError(error.message, { ...factsOf(error), scope: 'message', cause: error })
+    throw isFirst || error.scope === 'message' ? error : waiting(error)
   }
+}
+
+/** It is about this message alone, as far as all of them together are concerned. */
+function waiting(error: PopfetchError): DeliveryError {
+  const facts = error instanceof DeliveryError ? factsOf(error) : concluded('TEMP', 'left alone', { counts: false })
+  return new DeliveryError(error.message, { ...facts, scope: 'message', cause: error })
+}
+
+function sendsOn(error: DeliveryError, { isLast }: Offer): boolean {
+  return isRefusal(error) || (!isLast && isRecipientRefused(error))
 }
 
 const isRefusal = ({ verdict }: DeliveryError): boolean => verdict === 'refused' || verdict === 'held'

@@ -20,6 +20,9 @@ import { accountSecret } from '../sign-in/secret.ts'
 import { SizeWatch } from './sizes.ts'
 import type { Tally } from '../tally.ts'
 
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+
 /** A server that wants more than that between two sign-ins is left to the next poll (P155). */
 const LONGEST_WAIT_S = 30
 
@@ -71,6 +74,14 @@ export class History {
     if (policy.kind !== 'age') return this.ages.agedMs
     const untilMs = oldUpTo(this.ages, policy.ageMs)
     return untilMs === null ? null : untilMs + policy.ageMs
+  }
+
+  /** Is it a day since the message was first seen, by the clock of S040? */
+  hasWaitedADay({ firstSeenMs }: { readonly firstSeenMs: number }): boolean {
+    const nowMs = this.#run.nowMs()
+    // The clock that two polls saw is behind by an hour or two.
+    const upToMs = oldUpTo(this.ages, DAY_MS - 2 * HOUR_MS)
+    return firstSeenMs <= nowMs - DAY_MS && upToMs !== null && firstSeenMs <= upToMs
   }
 
   /** The record as the last session left it. */

@@ -13,7 +13,8 @@ import { type Answer, answerOf } from '../rests/answer.ts'
 import { type Answered, isOfSecret, type Step } from '../rests/rests.ts'
 import { possibleNames } from './route.ts'
 
-interface Failure {
+/** A message that a destination did not take, or a look at it that failed. */
+export interface Offered {
   readonly error: PopfetchError
   /** By `nameOfMessage`; null: it was only asked. */
   readonly message: string | null
@@ -108,7 +109,9 @@ export class AccountDestinations implements Disposable {
   async #ask(isMeant: (target: Target) => boolean): Promise<void> {
     // One after the other where it waits for what another account finds out: in one order for all, or two would wait for each
     // other.
-    const meant = [...this.#opened.values()].filter(isMeant)
+    const opened = [...this.#opened.values()].filter(isMeant)
+    // The first of several is asked as all of them together.
+    const meant = [...opened, ...opened.flatMap(({ members }) => members.slice(1))]
     const targets = meant.toSorted((a, b) => (a.key < b.key ? -1 : 1))
     for (const target of targets) if (!this.#asked.has(target)) await this.#enter(target)
     await Promise.all(
@@ -241,7 +244,7 @@ export class AccountDestinations implements Disposable {
   async answered(
     target: Target,
     recipient: string,
-    { error, message, refusedBefore, since, bytes }: Failure,
+    { error, message, refusedBefore, since, bytes }: Offered,
   ): Promise<Step> {
     const answer = answerOf(error)
     if (isAtEnvelope(answer) && ++target.refusedAtEnvelope >= MOST_REFUSED_AT_ENVELOPE) target.fullFromBytes = 0

@@ -10,6 +10,7 @@ import { isDeferred, isDue, isDueMessage, MOST_UNKNOWNS, type PlannedFetch } fro
 import type { Closed, Target } from '../run/destinations.ts'
 import type { Visit } from '../visit.ts'
 import { closedAt } from './account-destinations.ts'
+import { passesBy } from './chain.ts'
 import { mailboxReader } from './mailbox.ts'
 import { possibleNames, router } from './route.ts'
 
@@ -125,20 +126,34 @@ function butFor(choice: Choice, { known }: PlannedFetch): Choice {
 }
 
 /** Are all destinations closed that the message may go to? */
-export function isStuck({ due, choice, sizeBytes }: Pick<Job, 'due' | 'choice' | 'sizeBytes'>): boolean {
+export function isStuck(
+  { due, choice, sizeBytes }: Pick<Job, 'due' | 'choice' | 'sizeBytes'>,
+  goesOn = false,
+): boolean {
   const isFull = ({ fullFromBytes }: Target): boolean => sizeBytes !== null && sizeBytes >= fullFromBytes
   return choice !== null
-    ? !choice.others && choice.targets.every((target) => target.down !== null || isFull(target))
-    : due.every(({ target, recipient }) => closedAt(target, recipient) !== null || isFull(target))
+    ? !choice.others &&
+        choice.targets.every((target) => isFull(target) || (target.down !== null && !passesBy(target, '', goesOn)))
+    : due.every(({ target, recipient }) => {
+        if (isFull(target)) return true
+        return closedAt(target, recipient) !== null && !passesBy(target, recipient, goesOn)
+      })
+}
+
+/** Does it go on to the next of several where the one before only waits? Never after an answer that was lost. */
+export function isOverdue({ known }: PlannedFetch, history: Visit['history']): boolean {
+  if (known === null || known.deliveries.some(({ state, unknowns }) => state === 'unknown' || unknowns > 0))
+    return false
+  return history.hasWaitedADay(known)
 }
 
 /** Counts a message that only closed destinations would get; false: another one may take it. */
 export function keptBack(
   job: PlannedFetch & Pick<Job, 'due' | 'choice'>,
   more: readonly Closed[],
-  { tally }: Visit,
+  { tally, history }: Visit,
 ): boolean {
-  if (!isStuck(job)) return false
+  if (!isStuck(job, isOverdue(job, history))) return false
   const places = job.choice?.targets.flatMap((target) => closedAt(target, '') ?? []) ?? []
   const closed = [...places, ...job.due.flatMap(({ target, recipient }) => closedAt(target, recipient) ?? []), ...more]
   for (const each of closed) tally.blame(each, each.error)

@@ -31,6 +31,8 @@ export interface Target {
   readonly recipientsFor: (mailbox: string | null) => readonly string[]
   /** Another one takes what it refuses (D133). */
   readonly hasNext: boolean
+  /** Of several as one: each of them, in their order. The first one's trouble stands here, not there. */
+  readonly members: readonly Target[]
   /** 16 bits of its secret, as it is now; null: it has none. Rejects when it cannot be had. */
   readonly secretMark: () => Promise<number | null>
   /** It is a token that a command prints: perhaps another one each time (N009). */
@@ -65,7 +67,8 @@ interface Opened {
   readonly recipientsFor: Target['recipientsFor']
   readonly key: string
   readonly hasNext: boolean
-  readonly secret: (() => Promise<string>) | null
+  readonly members: readonly Target[]
+  readonly secretMark: Target['secretMark']
   readonly mintsTokens: boolean
 }
 
@@ -138,7 +141,10 @@ export class Destinations implements AsyncDisposable {
       const destination = firstOf(config.name, members)
       const recipientsFor = sameRecipients(mailbox, account, destination)
       const key = targets[0]?.key ?? `first-of ${config.name}`
-      return { destination, recipientsFor, key, hasNext: members.length > 1, ...NO_SECRET }
+      // Its secret is the first one's, as its key is.
+      const { secretMark: mark, mintsTokens } = targets[0] ?? NO_SECRET
+      const hasNext = members.length > 1
+      return { destination, recipientsFor, key, hasNext, members: targets, secretMark: mark, mintsTokens }
     }
     const context = {
       hostName: hostname(),
@@ -158,7 +164,9 @@ export class Destinations implements AsyncDisposable {
       mailbox === null && to.some(namesMailbox)
         ? filledRecipients(to, account.name)
         : sameRecipients(mailbox, account, destination)
-    return { destination, recipientsFor, key: placeOf(settings), hasNext: false, secret, mintsTokens }
+    const key = placeOf(settings)
+    const mark = async (): Promise<number | null> => (secret === null ? null : secretMark(key, await secret()))
+    return { destination, recipientsFor, key, hasNext: false, members: [], secretMark: mark, mintsTokens }
   }
 
   /** The texts in which an account's name or a mailbox may stand. */
@@ -179,7 +187,7 @@ export class Destinations implements AsyncDisposable {
   }
 }
 
-const NO_SECRET = { secret: null, mintsTokens: false }
+const NO_SECRET = { secretMark: () => Promise.resolve(null), mintsTokens: false }
 
 /** By what a changed secret is noticed: of a sign-in, by which it is, and not by its token, which is renewed. */
 function secretOf(
@@ -215,19 +223,32 @@ function goneError(name: string): DeliveryError {
   )
 }
 
-function targetOf(name: string, { destination, recipientsFor, key, hasNext, secret, mintsTokens }: Opened): Target {
+function targetOf(name: string, opened: Opened): Target {
+  const { destination, recipientsFor, key, hasNext, members, secretMark: mark, mintsTokens } = opened
   return {
     name,
     destination,
     recipientsFor,
     key,
     hasNext,
-    secretMark: async () => (secret === null ? null : secretMark(key, await secret())),
+    members: members.map((member, at) => ({
+      ...member,
+      hasNext: at < members.length - 1,
+      ...(member.key.startsWith('gone ') ? { down: member.down } : fresh()),
+    })),
+    secretMark: mark,
     mintsTokens,
+    ...fresh(),
+  }
+}
+
+/** Nothing is known of it yet. */
+function fresh() {
+  return {
     down: null,
     atRest: false,
     probing: false,
-    recipients: new Map(),
+    recipients: new Map<string, Closed>(),
     fullFromBytes: Infinity,
     refusedAtEnvelope: 0,
     offered: 0,
@@ -235,7 +256,14 @@ function targetOf(name: string, { destination, recipientsFor, key, hasNext, secr
 }
 
 function goneOf(name: string): Opened {
-  return { destination: gone(name), recipientsFor: () => [], key: `gone ${name}`, hasNext: false, ...NO_SECRET }
+  return {
+    destination: gone(name),
+    recipientsFor: () => [],
+    key: `gone ${name}`,
+    hasNext: false,
+    members: [],
+    ...NO_SECRET,
+  }
 }
 
 /** In place of a destination that was taken out of the configuration while messages wait for it. */

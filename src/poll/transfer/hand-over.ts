@@ -9,10 +9,11 @@ import { newIntent } from '../attempt.ts'
 import { compareCopy } from '../route/proof.ts'
 import { hold } from '../hold.ts'
 import type { Kept } from '../outcome.ts'
+import { followed, passesBy } from '../route/chain.ts'
 import { closedAt, MOST_REFUSED_AT_ENVELOPE } from '../route/account-destinations.ts'
 import { type Answer, answerOf } from '../rests/answer.ts'
 import { isDueMessage } from '../plan/plan.ts'
-import type { Choice, Due, Job } from '../route/due.ts'
+import { type Choice, type Due, isOverdue, type Job } from '../route/due.ts'
 import { dueAfterMs, holdReason } from '../rests/next-try.ts'
 import type { Closed } from '../run/destinations.ts'
 import type { Visit } from '../visit.ts'
@@ -144,7 +145,7 @@ async function attempt(
   job: Job,
   due: Due,
   message: Message,
-  { account, run, destinations, tally, lease }: Visit,
+  { account, run, destinations, tally, lease, history }: Visit,
 ): Promise<Result> {
   const { target, recipient, intent, before } = due
   const delivery = { key: { uidl: job.uidl, copy: job.copy }, destination: target.name, recipient }
@@ -155,19 +156,26 @@ async function attempt(
     return { outcome: { state: 'failed', error: text, retryAfterMs: 0, counts: false }, holdReason: null, kept: 'own' }
   }
   // What another one was answered meanwhile may be the destination's.
+  const goesOn = isOverdue(job, history)
   const closed = closedAt(target, recipient)
-  if (closed !== null) {
+  if (closed !== null && !passesBy(target, recipient, goesOn)) {
     tally.blame(closed, closed.error)
     return keptBy(closed)
   }
   const since = destinations.closings(target)
+  const about = {
+    message: nameOfMessage(account.name, job),
+    refusedBefore: before?.state === 'refused',
+    bytes: job.sizeBytes ?? message.sizeBytes,
+  }
+  const chain = target.members.length === 0 ? null : followed(target, about, goesOn, destinations)
   try {
     const receipt = await target.destination.deliver(
-      { intent, origin: message.origin, recipient, handingOver },
+      { intent, origin: message.origin, recipient, handingOver, ...(chain === null ? {} : { chain }) },
       message,
       run.deliverySignal,
     )
-    await destinations.taken(target, recipient, since)
+    if (chain === null) await destinations.taken(target, recipient, since)
     return { outcome: { state: 'done', receipt: receipt.text }, holdReason: null, kept: null }
   } catch (thrown) {
     const error = asPopfetchError(thrown, 'message')
@@ -178,14 +186,14 @@ async function attempt(
     const refusals = before?.refusals ?? 0
     const deferrals = (before?.deferrals ?? 0) + (before?.unknowns ?? 0)
     const tried = { refusals, deferrals, bytes: message.sizeBytes }
-    const offered = {
-      error,
-      message: nameOfMessage(account.name, job),
-      refusedBefore: before?.state === 'refused',
-      bytes: job.sizeBytes ?? message.sizeBytes,
-      since,
+    const later = chain?.keptBy ?? null
+    if (later !== null) {
+      tally.blame(later, later.error)
+      const retryAfterMs = dueAfterMs(answer, tried, run.nowMs())
+      const failed = failedAs(answer, { state: 'failed', error: error.message, retryAfterMs })
+      return { ...failed, kept: later.atRest ? 'rest' : 'tried' }
     }
-    const step = await destinations.answered(target, recipient, offered)
+    const step = await destinations.answered(target, recipient, { ...about, error, since })
     if (step.speaksOf === 'destination') {
       // The only recipient is the destination: at rest it is told as that (closedAt), and is one trouble.
       const isOne = isOfRecipient(answer) && target.destination.recipients.length > 1

@@ -149,6 +149,31 @@ describe('first-of', () => {
     expect(numbers(sink)).toEqual([60])
   })
 
+  test.each(['450 4.7.28 too much', '550 5.4.5 daily limit', '451 4.7.1 later', '452 4.3.1 no room'])(
+    'what waits keeps a message from the next for a day at most: "%s" (D133)',
+    async (answer) => {
+      await using at = await relayed(CHAIN)
+      const { scene, sink } = at
+      scene.fill(2)
+      sink.faults.dot = () => Promise.resolve(answer)
+      for (let hours = 0; hours < 23; hours++) {
+        expect(await poll(scene)).toMatchObject({ delivered: 0, deferred: 2 })
+        later(HOUR)
+      }
+      expect(scene.subjects()).toEqual([])
+      for (let hours = 23; hours < 30; hours++) {
+        await poll(scene)
+        later(HOUR)
+      }
+      expect(scene.subjects()).toEqual(upTo(2))
+      expect(await poll(scene)).toMatchObject({ outcome: 'ok', deferred: 0 })
+      // What came since waits again.
+      scene.fill(1, 2)
+      await poll(scene)
+      expect(scene.subjects()).toEqual(upTo(2))
+    },
+  )
+
   test('an answer that was lost never goes on to the next, however long it waits (D133)', async () => {
     await using at = await relayed(CHAIN)
     const { scene, sink } = at
@@ -161,5 +186,57 @@ describe('first-of', () => {
     expect(scene.subjects()).toEqual([])
     const [message] = await messages(scene)
     expect(message).toMatchObject({ state: 'held' })
+  })
+
+  test('nor does it where the first only waits since (D133)', async () => {
+    await using at = await relayed(CHAIN)
+    const { scene, sink } = at
+    scene.fill(1)
+    sink.faults.dot = () => Promise.resolve('drop')
+    await poll(scene)
+    sink.faults.dot = () => Promise.resolve('450 4.7.28 too much')
+    for (let polls = 0; polls < 8; polls++) {
+      later(8 * HOUR)
+      await poll(scene)
+    }
+    expect(scene.subjects()).toEqual([])
+  })
+
+  test('a later one that is left alone is not asked again for each message that the first refuses', async () => {
+    await using at = await relayed()
+    const { scene, sink } = at
+    await using second = await SmtpSink.start()
+    scene.destinations = [
+      ...scene.destinations,
+      `other: { type: smtp, host: 127.0.0.1, port: ${second.port}, to: bob@example.net, concurrency: 1 }`,
+    ]
+    scene.deliver = '{ first-of: [next, other] }'
+    scene.fill(12)
+    let asked = 0
+    const takes = (number: number): boolean => number % 2 === 0
+    sink.faults.dot = ({ bytes }) => {
+      const number = Number(/^Subject: letter (\d+)/m.exec(bytes.toString('latin1'))?.[1])
+      return Promise.resolve(takes(number) ? null : '554 5.7.1 no')
+    }
+    second.faults.mail = () => {
+      asked++
+      return '450 4.7.28 too much'
+    }
+    const first = await poll(scene)
+    expect(first).toMatchObject({ outcome: 'partial', delivered: 6, deferred: 6, error: { exit: 75 } })
+    expect(first.troubles.map(({ destination }) => destination)).toEqual(['other'])
+    expect(numbers(sink)).toEqual([0, 2, 4, 6, 8, 10])
+    expect(asked).toBeLessThanOrEqual(2)
+    later(MINUTE)
+    const before = asked
+    expect(await poll(scene)).toMatchObject({ delivered: 0, deferred: 6 })
+    expect(asked).toBe(before)
+    second.faults.mail = null
+    for (let polls = 0; polls < 6; polls++) {
+      later(HOUR)
+      await poll(scene)
+    }
+    expect(numbers(second)).toEqual([1, 3, 5, 7, 9, 11])
+    expect(await poll(scene)).toMatchObject({ outcome: 'ok', deferred: 0, error: null })
   })
 })
