@@ -44,22 +44,47 @@ function forwarded(server: Options, options: Options, recipient: string, remarks
   const [listener = 'localhost', ...others] = listeners.map(String)
   if (others.length > 0) remarks.push('smtphost: only the first is taken; another would be a destination of its own')
   if (listener.startsWith('/')) return { type: 'lmtp', socket: listener, to: recipient }
-  const [host = 'localhost', port] = listener.split('/')
+  const [host = 'localhost', ...said] = listener.split('/')
+  const { port, tls } = sayings(said, remarks)
   const type = options['lmtp'] === true ? 'lmtp' : 'smtp'
   const domain = typeof options['smtpaddress'] === 'string' ? options['smtpaddress'] : host
   const to = typeof options['smtpname'] === 'string' ? options['smtpname'] : addressed(recipient, domain)
   const local = isLoopback(hostOf(host))
-  if (!local) remarks.push(`the way to ${display(host, 80)} is encrypted now (tls: starttls), or not taken`)
+  if (!local && tls === null)
+    remarks.push(`the way to ${display(host, 80)} is encrypted now (tls: starttls), or not taken`)
+  if (!local && tls === 'none') remarks.push(`the way to ${display(host, 80)} is not encrypted, as it was`)
   const { esmtpname, esmtppassword } = server
   return present({
     type,
     host: hostOf(host),
     // fetchmail's default. popfetch's own, for a server elsewhere, is 587.
-    port: port === undefined ? (type === 'smtp' && !local ? 25 : null) : Number(port),
+    port: port ?? (type === 'smtp' && !local ? (tls === 'implicit' ? 465 : 25) : null),
+    tls: tls === 'none' && local ? null : tls,
     user: typeof esmtpname === 'string' ? esmtpname : null,
     password: typeof esmtppassword === 'string' ? esmtppassword : null,
     to,
   })
+}
+
+interface Said {
+  readonly port: number | null
+  readonly tls: 'implicit' | 'starttls' | 'none' | null
+}
+
+const TLS: Readonly<Record<string, Said['tls']>> = { tls: 'implicit', starttls: 'starttls', notls: 'none' }
+
+/** What follows the host: a port, and from 6.5 on `starttls`, `tls`, `notls` and `tlsproto=…` (M008, a port that is none). */
+function sayings(said: readonly string[], remarks: string[]): Said {
+  let port: Said['port'] = null
+  let tls: Said['tls'] = null
+  for (const word of said) {
+    const name = word.toLowerCase()
+    if (/^\d{1,5}$/.test(word) && Number(word) > 0 && Number(word) < 65_536) port = Number(word)
+    else if (Object.hasOwn(TLS, name)) tls = TLS[name] ?? null
+    else if (name.startsWith('tlsproto=')) remarks.push('smtphost …/tlsproto: TLS 1.2 or newer, as the system has it')
+    else remarks.push(`smtphost …/${display(word, 40)}: popfetch does not know this word of the old file`)
+  }
+  return { port, tls }
 }
 
 function addressed(recipient: string, domain: string): string {

@@ -111,6 +111,8 @@ function accountOf(entry: FetchmailEntry, user: FetchmailUser, context: FileCont
     secretKey: mechanismNamed(auth ?? 'auto')?.secret ?? 'password',
     keys: present({
       tls: tls === 'implicit' ? null : tls,
+      tlsName: tls === 'none' ? null : string(options['sslcommonname']),
+      pin: tls === 'none' ? null : pinOf(string(options['sslfingerprint']), remarks),
       ca: string(options['sslcertfile']),
       clientCert: string(options['sslcert']),
       clientKey: string(options['sslkey']) ?? (options['sslcert'] === undefined ? null : options['sslcert']),
@@ -153,6 +155,17 @@ function tlsOf(host: string, options: Options, remarks: string[]): 'implicit' | 
     remarks.push('fetchmail went on without TLS when the server had none; popfetch does so only with tls: none')
   }
   return 'starttls'
+}
+
+/** `{SHA256}` and hexadecimal digits, from 6.5 on; MD5 without a word in front (M008, dropped fingerprints). */
+function pinOf(fingerprint: string | null, remarks: string[]): string | null {
+  if (fingerprint === null) return null
+  const digits = /^\{SHA256\}\s*((?:[0-9A-Fa-f]{2}:?){32})$/i.exec(fingerprint.trim())?.[1]
+  if (digits !== undefined) return digits.replaceAll(':', '').toLowerCase()
+  remarks.push(
+    'sslfingerprint: popfetch pins SHA-256, this is none: `popfetch check --verbose` shows what to write as pin',
+  )
+  return null
 }
 
 function authOf(server: Options, remarks: string[]): string | null {

@@ -21,7 +21,7 @@ export const MULTIDROP: readonly string[] = ['envelope', 'qvirtual', 'localdomai
 
 export const optionWords = wordList(
   `via proto port service auth timeout interval esmtpname esmtppassword password passwordfile ssl sslcertck sslcert sslcertfile
-   sslkey sslproto smtpaddress smtpname mda bsmtp limit fetchlimit is smtphost keep fetchall lmtp ${MULTIDROP.join(' ')}`,
+   sslkey sslproto sslcommonname sslfingerprint smtpaddress smtpname mda bsmtp limit fetchlimit is smtphost keep fetchall lmtp ${MULTIDROP.join(' ')}`,
   'dns checkalias uidl pass8bits idle fastuidl expunge folder properties',
   {
     tracepolls: 'the trace field does not name the account; label: true adds X-Popfetch-Account',
@@ -45,8 +45,6 @@ export const optionWords = wordList(
     fetchsizelimit: 'not needed',
     principal: 'there is no Kerberos',
     sslcertpath: 'name one file of authorities with ca',
-    sslcommonname: 'the certificate must be for the host; pin accepts a certain one (tlsName is not there yet)',
-    sslfingerprint: 'popfetch pins SHA-256, this is MD5: `popfetch check --verbose` shows what to write as pin',
     antispam: 'a refused message stays on the server and is reported',
     passwordfd: 'a password comes from { file }, { env } or { command }',
   },

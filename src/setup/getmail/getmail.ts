@@ -123,6 +123,7 @@ function accountOf(
     secretKey: isToken ? 'token' : 'password',
     keys: present({
       tls: tls === 'implicit' ? null : tls,
+      tlsName: tls === 'implicit' ? (retriever['ssl_cert_hostname'] ?? null) : null,
       ca: pathOf(retriever['ca_certs']),
       clientCert: pathOf(retriever['certfile']),
       clientKey: pathOf(retriever['keyfile']) ?? pathOf(retriever['certfile']),

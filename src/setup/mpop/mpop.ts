@@ -83,6 +83,7 @@ function accountOf(
     secretKey: mechanismNamed(auth ?? 'auto')?.secret ?? 'password',
     keys: present({
       tls: tls === 'implicit' ? null : tls,
+      tlsName: tls === 'none' ? null : settings['tls_host_override'] || null,
       ca: trust === 'system' || trust === '' ? null : trust,
       pin: pinOf(settings['tls_fingerprint'], remarks),
       clientCert: settings['tls_cert_file'] || null,

@@ -2,7 +2,7 @@
 import { wordList } from '../words.ts'
 
 export const mpopWords = wordList(
-  'host port timeout pipelining auth user password passwordeval tls tls_starttls tls_trust_file tls_fingerprint tls_key_file tls_cert_file tls_certcheck proxy_host proxy_port delivery uidls_file only_new keep skipsize received_header',
+  'host port timeout pipelining auth user password passwordeval tls tls_starttls tls_trust_file tls_fingerprint tls_key_file tls_cert_file tls_certcheck tls_host_override proxy_host proxy_port delivery uidls_file only_new keep skipsize received_header',
   'tls_force_sslv3',
   {
     source_ip: 'the system chooses the address',
@@ -11,7 +11,6 @@ export const mpopWords = wordList(
     tls_crl_file: 'certificates that were revoked are not looked up in a file; pin accepts one certificate only',
     tls_priorities: 'as the system has them',
     tls_min_dh_prime_bits: 'as the system has them',
-    tls_host_override: 'the certificate must be for the host; pin accepts a certain one (tlsName is not there yet)',
     killsize: 'larger messages are kept back (maxSize), never deleted',
     filter: 'there are no filters: route and maxSize sort by header and size',
   },

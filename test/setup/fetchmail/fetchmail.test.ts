@@ -104,6 +104,21 @@ describe('a .fetchmailrc', () => {
   })
 
   test.each([
+    ['/starttls', { port: 25, tls: 'starttls' }],
+    ['/587/STARTTLS', { port: 587, tls: 'starttls' }],
+    ['/tls', { port: 465, tls: 'implicit' }],
+    ['/2465/tls', { port: 2465, tls: 'implicit' }],
+    ['/25/notls', { port: 25, tls: 'none' }],
+    ['/tlsproto=tls1.3/starttls/2525', { port: 2525, tls: 'starttls' }],
+    ['/99999', { port: 25 }],
+    ['/constructor', { port: 25 }],
+  ])('that delivers to a server with %s behind its name has port and TLS from there (M008)', (said, keys) => {
+    const { destinations } = file(`poll a.example proto pop3 user u pass p ssl smtphost mail.example.org${said}`)
+    const expected = { type: 'smtp', host: 'mail.example.org', ...keys, to: 'me@mail.example.org' }
+    expect(Object.values(destinations)).toEqual([expected])
+  })
+
+  test.each([
     ['ssl', undefined, 995],
     ["sslproto ''", 'none', 110],
     ['sslproto tls1.2+', 'starttls', 110],
@@ -111,6 +126,20 @@ describe('a .fetchmailrc', () => {
   ])('with "%s" has tls: %s', (option, tls, port) => {
     const [account] = imported(`poll a.example proto pop3 user u pass p ${option}`).accounts
     expect(account).toMatchObject({ port, keys: tls === undefined ? {} : { tls } })
+  })
+
+  const HEX = 'AB'.repeat(32)
+  test.each([
+    [`sslfingerprint '{SHA256}${HEX}'`, { pin: HEX.toLowerCase() }],
+    [`sslfingerprint '{sha256} ${'AB:'.repeat(31)}AB'`, { pin: HEX.toLowerCase() }],
+    ["sslfingerprint 'AB:CD'", {}],
+    ['sslcommonname mail.example.org', { tlsName: 'mail.example.org' }],
+  ])('with %s looks at the certificate as before (M008)', (option, keys) => {
+    const [account] = imported(`poll a.example proto pop3 user u pass p ssl ${option}`).accounts
+    expect(account?.keys).toMatchObject(keys)
+    expect(account?.keys['pin']).toBe('pin' in keys ? keys.pin : undefined)
+    const isTold = (account?.remarks.join() ?? '').includes('sslfingerprint')
+    expect(isTold).toBe(Object.keys(keys).length === 0)
   })
 
   test('what is skipped, or no POP3, becomes a comment', () => {
