@@ -31,6 +31,7 @@ export class Scene implements AsyncDisposable {
   /** Whole lines below `destinations`, two spaces deep. */
   destinations: readonly string[] = ['inbox: { type: maildir, path: inbox }']
   deliver = 'inbox'
+  user = 'alice'
   password = 'secret'
   /** As the configuration has it; null: as the server does. */
   tls: 'implicit' | 'starttls' | null = null
@@ -129,7 +130,7 @@ export class Scene implements AsyncDisposable {
       `    host: ${this.server.host}`,
       `    port: ${this.server.port}`,
       `    tls: ${this.tls ?? this.server.tls}`,
-      '    user: alice',
+      `    user: ${this.user}`,
       this.token === null ? `    password: ${this.password}` : `    token: ${this.token}`,
       `    deliver: ${this.deliver}`,
       ...this.account.map((line) => `    ${line}`),

@@ -8,6 +8,7 @@ import type { Standing } from '../../deliver/destination.ts'
 import type { AccountIdentity, AccountRecord, Lease, TakingOver } from '../../ledger/ledger.ts'
 import type { Listing } from '../../pop3/listing/listing.ts'
 import { type AgeClock, ageClock, jumpsOf, jumpsText, oldUpTo } from '../plan/age-clock.ts'
+import { deliveredTo } from '../delivered-to.ts'
 import { isPaused, nextHealth } from './backoff.ts'
 import { afterLook, afterRefusal, type RefusedSecret, secretMark } from '../rests/secret-mark.ts'
 import { Workarounds } from '../sign-in/workarounds.ts'
@@ -225,11 +226,11 @@ export class History {
 
   /** Was mail of this account delivered to this destination, at this place (S045)? */
   wasDeliveredTo(name: string, place: string): boolean {
-    return this.record.facts[`delivered to ${name}`] === place
+    return this.record.facts[deliveredTo(name)] === place
   }
 
   deliveredTo(name: string, place: string): void {
-    if (!this.wasDeliveredTo(name, place)) this.#facts[`delivered to ${name}`] = place
+    if (!this.wasDeliveredTo(name, place)) this.#facts[deliveredTo(name)] = place
   }
 
   /** How many delivered messages the server still has: the next listing is compared with it (S020). */

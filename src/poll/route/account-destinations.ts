@@ -173,11 +173,17 @@ export class AccountDestinations implements Disposable {
     return this.#run.doors.at(place, this.#eagerSinceMs)
   }
 
+  /** Was mail delivered there before, of this account or another one (S045)? */
+  async #hasMail({ name, key }: Target): Promise<boolean> {
+    const { destinations, ledger } = this.#run
+    return this.#history.wasDeliveredTo(name, key) || (await destinations.isKnown(key, ledger))
+  }
+
   async #askOne(target: Target): Promise<void> {
     if (target.down !== null) return
     const since = this.#run.doors.closings({ key: target.key, recipient: '' })
     try {
-      await target.destination.ready(this.#run.signal, this.#history.wasDeliveredTo(target.name, target.key))
+      await target.destination.ready(this.#run.signal, await this.#hasMail(target))
       this.#run.doors.good({ key: target.key, recipient: '' })
       if (!target.probing) this.#release(target)
     } catch (thrown) {

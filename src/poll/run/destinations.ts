@@ -18,6 +18,8 @@ import { Reserve } from '../../deliver/disk/reserve.ts'
 import { sweepSpool } from '../../deliver/spool.ts'
 import type { SignIns } from '../../oauth/oauth.ts'
 import { asPopfetchError, DeliveryError, type PopfetchError } from '../../errors.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
+import { placesIn } from '../delivered-to.ts'
 import { secretMark } from '../rests/secret-mark.ts'
 
 /** One destination as one account uses it. */
@@ -77,6 +79,8 @@ export class Destinations implements AsyncDisposable {
   readonly #env: NodeJS.ProcessEnv
   readonly #nowMs: () => number
   readonly #opened = new Map<string, Promise<Opened>>()
+  /** Places that mail of any account was delivered to, as the ledger knew them when they were first asked for. */
+  #known: Promise<ReadonlySet<string>> | null = null
   readonly reserve = new Reserve()
   readonly arena = new Arena()
   /** Where spool files go: beside the ledger, never in /tmp (N031, world-writable spool). */
@@ -87,6 +91,12 @@ export class Destinations implements AsyncDisposable {
     this.spoolDirectory = path.join(stateFolder(configuration), 'spool')
     this.#env = env
     this.#nowMs = nowMs
+  }
+
+  /** Was mail of any account delivered to this place (S045)? Rejects with ERR_LEDGER. */
+  async isKnown(place: string, ledger: Pick<Ledger, 'accounts'>): Promise<boolean> {
+    this.#known ??= knownPlaces(ledger)
+    return (await this.#known).has(place)
   }
 
   /** Removes what a killed run left in the spool. */
@@ -214,6 +224,11 @@ function sameRecipients(
 /** Each message has its own. */
 function filledRecipients(to: readonly string[], account: string): Target['recipientsFor'] {
   return (mailbox) => [...new Set(to.map((text) => filledAddress(text, { account, mailbox })))]
+}
+
+async function knownPlaces(ledger: Pick<Ledger, 'accounts'>): Promise<ReadonlySet<string>> {
+  const accounts = await ledger.accounts()
+  return new Set(accounts.flatMap(({ facts }) => placesIn(facts)))
 }
 
 function goneError(name: string): DeliveryError {

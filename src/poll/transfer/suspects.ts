@@ -210,7 +210,7 @@ export class Suspects {
     for (const [name, { fetch, reason }] of this.#missing) {
       const { from = null, subject = null } = this.#headings.get(name) ?? fetch.known ?? {}
       tally.keep(fetch, { kept: 'own', as: 'deferred', isDue: isDueMessage(fetch) })
-      const again = fetch.known !== null && fetch.known.reason !== null
+      const again = fetch.known !== null && fetch.known.firstSeenMs < tally.startMs
       tally.problem({ uidl: fetch.uidl, from, subject, kind: 'deferred', reason, ...(again ? { again } : {}) })
     }
     this.#missing.clear()

@@ -306,6 +306,22 @@ describe('a Maildir that mail was delivered to, and that is gone (S045)', () => 
     expect(scene.subjects()).toEqual(upTo(4))
   })
 
+  test('is not made anew for another account either', async () => {
+    await using scene = await Scene.create()
+    scene.account = ['delete: after-delivery']
+    scene.fill(1)
+    await scene.poll()
+    renameSync(scene.path('inbox'), scene.path('away'))
+    scene.name = 'another'
+    scene.user = 'bob'
+    scene.server.mailbox('bob', 'secret').add(letter(7), { uidl: 'uid-7' })
+    expect(await scene.poll()).toMatchObject({ account: 'another', outcome: 'failed', delivered: 0, deleted: 0 })
+    expect(existsSync(scene.path('inbox'))).toBe(false)
+    renameSync(scene.path('away'), scene.path('inbox'))
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 1 })
+    expect(scene.subjects()).toEqual([0, 7])
+  })
+
   test('is made where the configuration names another place', async () => {
     await using scene = await Scene.create()
     scene.fill(1)

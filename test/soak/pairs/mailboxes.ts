@@ -166,6 +166,11 @@ export class MailboxWorld {
     return found?.uidl ?? null
   }
 
+  /** The one that some habits are about. */
+  get chosen(): number | null {
+    return this.#chosen
+  }
+
   isChosen(message: StoredMessage | undefined): boolean {
     return message !== undefined && this.#subjectOf.get(message) === this.#chosen
   }

@@ -33,22 +33,29 @@ function stateOf({ report }: Polled): string | null {
   return deferred > 0 ? 'deferred' : null
 }
 
+/** All that is amiss in a poll. */
+function statesOf(poll: Polled): readonly string[] {
+  const state = stateOf(poll)
+  const own = poll.report.deferredThemselves > 0 ? ['deferred'] : []
+  return state === null ? [] : [...new Set([state, ...own])]
+}
+
 /** Cron: what is amiss with an account is a line when it begins. */
 function judgeLines(world: World, said: readonly Said[], polled: readonly Polled[]): readonly string[] {
   const wrong: string[] = []
   for (const { name } of world.accounts) {
     const known = new Set<string>()
     for (const poll of polled.filter(({ report }) => report.account === name)) {
-      const state = stateOf(poll)
-      if (state === null) known.clear()
-      else if (!known.has(state)) {
-        known.add(state)
-        const isTold = said.some(
-          ({ round, where, text }) =>
-            round === poll.round && where === 'stderr' && text.startsWith(`popfetch: ${name}: `),
-        )
-        if (!isTold) wrong.push(`${name}, round ${poll.round}: ${state} begins and is not told`)
-      }
+      const states = statesOf(poll)
+      if (states.length === 0) known.clear()
+      const news = states.filter((state) => !known.has(state))
+      for (const state of states) known.add(state)
+      const isTold = said.some(
+        ({ round, where, text }) =>
+          round === poll.round && where === 'stderr' && text.startsWith(`popfetch: ${name}: `),
+      )
+      if (news.length > 0 && !isTold)
+        wrong.push(`${name}, round ${poll.round}: ${news.join(', ')} begins and is not told`)
     }
   }
   for (const { round, where, text } of said)

@@ -60,7 +60,9 @@ export function toldAfter(previous: Told | null, report: AccountReport, nowMs: n
   const now = troublesOf(report)
   if (now.length === 0) return null
   const isReminder = previous === null || worthTelling(previous, now, nowMs).length === now.length
-  const state = now.toSorted().join(SEPARATOR)
+  // What was deferred stays so, though a destination at rest hides it from this poll: else it would be told again behind it.
+  const isHidden = report.deferred > 0 && !now.includes(DEFERRED) && previous?.state.split(SEPARATOR).includes(DEFERRED)
+  const state = [...now, ...(isHidden === true ? [DEFERRED] : [])].toSorted().join(SEPARATOR)
   const atMs = isReminder ? nowMs : previous.atMs
   return previous !== null && previous.state === state && previous.atMs === atMs ? previous : { state, atMs }
 }

@@ -90,6 +90,11 @@ describe('without a terminal', () => {
     expect(toldOf([keptBy('a'), { ...keptBy('a'), deferredThemselves: 1 }, keptBy('a')])).toEqual([0, 1])
   })
 
+  test('what is deferred is not told again behind a destination’s rest that hid it', () => {
+    const hidden = { ...keptBy('a'), deferred: 2 }
+    expect(toldOf([deferred, hidden, deferred, fine, deferred])).toEqual([0, 1, 4])
+  })
+
   test('deletions that were tried and failed are told once', () => {
     const kept = accountReport({ outcome: 'partial', undeleted: 3 })
     expect(toldOf([kept, kept, fine, kept])).toEqual([0, 3])
