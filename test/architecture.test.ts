@@ -75,6 +75,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   zod: ['src/config/'],
   cosmiconfig: ['src/config/load.ts'],
   yaml: ['src/config/'],
+  imapflow: ['src/deliver/imap/imapflow.ts'],
   nodemailer: ['src/deliver/smtp/nodemailer.ts'],
   'postal-mime': ['src/poll/route/conditions.ts'],
   'p-queue': ['src/poll/run/concurrency.ts'],

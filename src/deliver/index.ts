@@ -12,6 +12,7 @@ const OPENERS = {
   command: async () => (await import('./command/command.ts')).openCommand,
   smtp: async () => (await import('./smtp/smtp.ts')).openSmtp,
   lmtp: async () => (await import('./smtp/smtp.ts')).openSmtp,
+  imap: async () => (await import('./imap/imap.ts')).openImap,
 }
 
 type Openers = typeof OPENERS
@@ -60,6 +61,8 @@ export function placeOf(settings: DestinationSettings): string {
     case 'command':
       // The ledger keeps it, and arguments may hold a secret.
       return `command ${createHash('sha256').update(JSON.stringify(settings.run)).digest('hex').slice(0, 32)}`
+    case 'imap':
+      return `imap ${settings.host}:${settings.port} ${settings.user}`
     case 'smtp':
     case 'lmtp':
       return `${settings.type} ${settings.socketPath ?? `${settings.host}:${settings.port}`} ${settings.user ?? ''}`

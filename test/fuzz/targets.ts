@@ -167,6 +167,8 @@ export const targets: readonly Target[] = [
       'pop3://a@b@host?tls=none',
       'smtp://user@[::1]:25?to=a@b,c@d&tls=none',
       'lmtp:/run/lmtp?to=a',
+      'imaps://u@h:993/Old/a%25?',
+      'imap://u@127.0.0.1/a?tls=none',
       'maildir:~/Mail',
       'mbox:a?b',
     ].map(asBytes),

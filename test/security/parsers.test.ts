@@ -38,6 +38,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/cli/output.ts': { ...own('our own answers'), growth: 'expressions' },
   'src/config/assemble.ts': own('a list of ours'),
   'src/config/daemon.ts': config('8 KiB, values.ts'),
+  'src/config/destinations/imap.ts': { ...config('8 KiB'), growth: 'URLs of the command line' },
   'src/config/destinations/mail-server.ts': config('8 KiB, url.ts'),
   'src/config/destinations/url.ts': { ...config('8 KiB'), growth: 'URLs of the command line' },
   'src/config/document.ts': config('16 MiB, load.ts; a million values'),
@@ -63,6 +64,9 @@ const PLACES: Readonly<Record<string, Place>> = {
   },
   'src/deliver/answers/reply.ts': server('2,000 characters'),
   'src/deliver/command/command.ts': own('PATH'),
+  'src/deliver/imap/find.ts': { whose: 'servers', most: '64 KiB of header', deep: FLAT, growth: 'expressions' },
+  'src/deliver/imap/mark.ts': { whose: 'servers', most: '64 KiB of header', deep: FLAT, growth: 'headers' },
+  'src/deliver/imap/wire.ts': server('200 characters', 'bounded'),
   'src/deliver/maildir/name.ts': { whose: 'other users', most: '255 bytes: a name', deep: FLAT, growth: 'bounded' },
   'src/deliver/maildir/read-back.ts': {
     whose: 'senders',

@@ -85,6 +85,13 @@ export const accountPath = once((resolve) =>
   parsed(`a path; ${PLACEHOLDERS}`, (text) => (isPath(text) && !hasUnknownPlaceholder(text) ? resolve(text) : null)),
 )
 
+/** Text in which placeholders may stand. */
+export function placeText(expected: string, pattern: RegExp) {
+  return parsed(`${expected}; ${PLACEHOLDERS}`, (text) =>
+    pattern.test(text) && !hasUnknownPlaceholder(text) ? text : null,
+  )
+}
+
 /** `~` and `~/…` mean the home directory; of another user's (`~bob`) nothing is known here. Nor is what `$NAME` or a quote in front
  *  was meant to say: a folder of that name is what nobody wants, and `./$NAME` is one. */
 function isPath(text: string): boolean {

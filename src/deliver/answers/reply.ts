@@ -24,7 +24,7 @@ export function readReply(code: number, text: string): Reply {
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /** "try again in 5 minutes", "retry after 300 seconds", "greylisted for 00:04:59", "suggested backoff time: 3600". */
-function pauseNamed(words: string): number {
+export function pauseNamed(words: string): number {
   const clock = /\b(?:in|for|after|wait)\s+(\d{1,2}):(\d{2}):(\d{2})\b/.exec(words)
   if (clock !== null) return (Number(clock[1]) * 3600 + Number(clock[2]) * 60 + Number(clock[3])) * 1_000
   const backoff = /\bbackoff time:?\s*(\d{1,7})\b/.exec(words)
@@ -37,14 +37,27 @@ function pauseNamed(words: string): number {
   return Number(named[1]) * (UNITS[named[2]?.[0] ?? 's'] ?? 1_000)
 }
 
+/** The pause that an IMAP server names: Exchange counts its "Suggested Backoff Time: 92415 milliseconds" so, whether it says it
+ *  or not. */
+export function pauseIn(words: string): number {
+  const backoff = /\bbackoff time[:=\s]+(\d{1,10})\b(\s*s(?:ec|$|\b))?/.exec(words)
+  if (backoff === null) return pauseNamed(words)
+  return Number(backoff[1]) * (backoff[2] === undefined ? 1 : 1_000)
+}
+
 /** The key by which two replies are equal: code and enhanced code; without one the words, but for addresses and what has digits:
  *  numbers, names of queues, times. */
 export function sameReply({ code, enhanced, words }: Reply): string {
   if (enhanced !== '') return `${code} ${enhanced}`
-  return `${code} ${words
+  return `${code} ${plainWords(words)}`
+}
+
+/** Without addresses and what has digits: numbers, names of queues, times. */
+export function plainWords(words: string): string {
+  return words
     .replace(/<[^>]*>|\S+@\S+/g, '')
     .replace(/\S*\d\S*/g, '')
     .replace(/\s+/g, ' ')
     .trim()
-    .slice(0, 200)}`
+    .slice(0, 200)
 }

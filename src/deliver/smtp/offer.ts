@@ -9,7 +9,7 @@ import { carriesOurTrace } from '../envelope.ts'
 import type { Content } from './content.ts'
 import { conclude, SmtpFailure } from './fault.ts'
 import { contentOfLetter, envelopeFor, fromOurselves, type Letter } from './letter.ts'
-import type { SmtpPool } from './pool.ts'
+import type { Pool } from '../pool.ts'
 import type { SmtpSession } from './session.ts'
 import type { SmtpConfig, SmtpContext } from './settings.ts'
 import { said } from './text.ts'
@@ -37,7 +37,7 @@ const MOST_SESSIONS = 6
 const SHORT_PAUSE_MS = 60_000
 
 export class Offers {
-  readonly #pool: SmtpPool
+  readonly #pool: Pool<SmtpSession>
   readonly #config: SmtpConfig
   readonly #context: SmtpContext
   /** Why the destination takes nothing now; null: it does. */
@@ -45,7 +45,7 @@ export class Offers {
   /** The server asked all of us to wait for a moment. */
   #pause: Promise<void> | null = null
 
-  constructor(pool: SmtpPool, config: SmtpConfig, context: SmtpContext, broken: () => DeliveryError | null) {
+  constructor(pool: Pool<SmtpSession>, config: SmtpConfig, context: SmtpContext, broken: () => DeliveryError | null) {
     this.#pool = pool
     this.#config = config
     this.#context = context

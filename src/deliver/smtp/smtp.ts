@@ -19,7 +19,7 @@ import { conclude, type Fault, notBegun, SmtpFailure } from './fault.ts'
 import { checkLetter, type Letter, letterOf } from './letter.ts'
 import { raised, RFC_LIMITS, type SmtpLimits } from './limits.ts'
 import { Offers, Untaken } from './offer.ts'
-import { SmtpPool } from './pool.ts'
+import { Pool } from '../pool.ts'
 import { SmtpSession } from './session.ts'
 import type { SmtpConfig, SmtpContext } from './settings.ts'
 import { failureText } from './text.ts'
@@ -37,7 +37,7 @@ class SmtpDestination implements Destination {
   readonly remembers = false
   readonly #config: SmtpConfig
   readonly #context: SmtpContext
-  readonly #pool: SmtpPool
+  readonly #pool: Pool<SmtpSession>
   readonly #offers: Offers
   /** A message that is being prepared holds a copy of its bytes; the others wait without one. Twice as many as sessions, so
    *  that no session waits for a message. */
@@ -52,7 +52,7 @@ class SmtpDestination implements Destination {
     this.#config = config
     this.#context = context
     this.#slots = new Slots(2 * config.concurrency)
-    this.#pool = new SmtpPool({
+    this.#pool = new Pool({
       concurrency: config.concurrency,
       idleMs: limits.idleMs,
       open: (signal) => openSession(config, context, limits, signal),

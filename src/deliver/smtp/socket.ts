@@ -30,7 +30,11 @@ export interface Peer {
 const ADDRESS_ATTEMPT_MS = 3_000
 
 /** A connected socket, with TLS where it comes first; nothing was read from it. Rejects with SmtpFailure. */
-export async function dial(peer: Peer, limits: SmtpLimits, signal: AbortSignal): Promise<net.Socket> {
+export async function dial(
+  peer: Peer,
+  limits: Pick<SmtpLimits, 'connectMs' | 'tlsMs'>,
+  signal: AbortSignal,
+): Promise<net.Socket> {
   const tcp = {
     host: peer.host,
     port: peer.port,
@@ -138,4 +142,9 @@ export function connectionFault(error: Error, inTls: boolean): Fault {
   const unfit = inTls && typeof code === 'string' && !CUT.has(code) && code !== 'ECONNECTION' && code !== 'ETLS'
   if (code === 'EACCES' || code === 'EPERM') return { kind: 'permission', text }
   return { kind: unfit ? 'unfit' : 'cut', text }
+}
+
+/** TLS over a connection that is there (STARTTLS). Emits `secureConnect`; the pin is the caller's to check. */
+export function secured(socket: net.Socket, peer: Peer): tls.TLSSocket {
+  return tls.connect({ socket, host: peer.host, ...tlsOptions(peer) })
 }

@@ -28,6 +28,10 @@ const EXAMPLES: Readonly<Record<string, readonly [one: object, other: object]>> 
     },
     { host: 'h', to: 'b@c.example' },
   ],
+  imap: [
+    { host: 'h', user: 'u', password: 'hunter2', folder: 'Old/{account}', labels: ['{account}'], flags: ['\\Seen'] },
+    { host: '127.0.0.1', user: 'u', token: 'hunter2', folder: 'a?b%' },
+  ],
   lmtp: [
     { host: '127.0.0.1', user: 'u', token: 'hunter2', to: ['{account}', 'x'], from: '{account}@c.example' },
     { socket: '/run/lmtp', to: 'b' },

@@ -39,8 +39,9 @@ export const command: Command<MigrateRequest> = {
   options: [{ heading: 'Migrating:', options: MIGRATE }],
   examples: [],
   notes: `  FROM  pop3s://user@host[:port], pop3://user@host, or an account
-  TO    maildir:PATH, mbox:PATH, smtp://host?to=ADDRESS, lmtp:SOCKET, or a
-        destination of the configuration
+  TO    maildir:PATH, mbox:PATH, imaps://user@host[/FOLDER],
+        smtp://host?to=ADDRESS, lmtp:SOCKET, or a destination of the
+        configuration
 
 Can be stopped with Ctrl-C and started again: it goes on where it was. The
 password is asked for on the terminal when no option says where it is. Exit

@@ -1,36 +1,51 @@
-// How many SMTP sessions a destination has, and who uses them: up to `concurrency`, opened when needed, kept for the next
-// message, ended when idle. Knows no message. The rule: whoever waits is woken by every change, so nobody waits for ever.
-import type { SmtpSession } from './session.ts'
+// How many sessions a destination has at its server, and who uses them: up to `concurrency`, opened when needed, kept for the
+// next message, ended when idle. Knows no message and no protocol. The rule: whoever waits is woken by every change, so nobody
+// waits for ever.
 
 /** A session is renewed after so many messages; servers count them too, and end it in the middle of one (D049). */
 const MESSAGES_PER_SESSION = 100
 /** Servers count refusals as errors, and slow down or end a session that has many. */
 const REFUSALS_PER_SESSION = 10
 
-export interface PoolOptions {
-  readonly concurrency: number
-  readonly idleMs: number
-  readonly open: (signal: AbortSignal) => Promise<SmtpSession>
+/** What the pool has to know of a session. */
+export interface Pooled {
+  readonly alive: boolean
+  /** Messages tried. */
+  readonly served: number
+  readonly refusals: number
+  /** It was idle, so the server may have ended it since. */
+  kept: boolean
+  /** Ends it in order, for a limited time. */
+  quit(): Promise<void>
+  destroy(): void
 }
 
-interface Waiter {
+export interface PoolOptions<Session extends Pooled> {
+  readonly concurrency: number
+  readonly idleMs: number
+  readonly open: (signal: AbortSignal) => Promise<Session>
+  /** Absent: MESSAGES_PER_SESSION. */
+  readonly mostServed?: number
+}
+
+interface Waiter<Session> {
   /** Null: something changed, look again. */
-  readonly resolve: (session: SmtpSession | null) => void
+  readonly resolve: (session: Session | null) => void
   readonly reject: (error: unknown) => void
 }
 
-export class SmtpPool implements AsyncDisposable {
-  readonly #options: PoolOptions
+export class Pool<Session extends Pooled> implements AsyncDisposable {
+  readonly #options: PoolOptions<Session>
   readonly #closing = new AbortController()
-  readonly #idle = new Map<SmtpSession, NodeJS.Timeout>()
-  readonly #busy = new Set<SmtpSession>()
-  readonly #waiting = new Set<Waiter>()
+  readonly #idle = new Map<Session, NodeJS.Timeout>()
+  readonly #busy = new Set<Session>()
+  readonly #waiting = new Set<Waiter<Session>>()
   readonly #ending = new Set<Promise<void>>()
   #opening = 0
   /** Less than `concurrency` once the server took no further connection while others lived. */
   #capacity: number
 
-  constructor(options: PoolOptions) {
+  constructor(options: PoolOptions<Session>) {
     this.#options = options
     this.#capacity = options.concurrency
   }
@@ -46,7 +61,7 @@ export class SmtpPool implements AsyncDisposable {
   }
 
   /** The server says that `session` is one too many: no more than the others from now on. */
-  noMore(session: SmtpSession): void {
+  noMore(session: Session): void {
     session.destroy()
     this.#capacity = Math.max(1, this.others)
   }
@@ -58,15 +73,16 @@ export class SmtpPool implements AsyncDisposable {
 
   /** A session of one's own until `release`. Rejects with what opening one failed with, when there is no other to wait
    *  for. */
-  async acquire(signal: AbortSignal): Promise<SmtpSession> {
+  async acquire(signal: AbortSignal): Promise<Session> {
     for (;;) {
       const session = this.#takeIdle() ?? (await this.#openOne(signal)) ?? (await this.#wait(signal))
       if (session !== null) return session
     }
   }
 
-  release(session: SmtpSession): void {
-    const fresh = session.served < MESSAGES_PER_SESSION && session.refusals < REFUSALS_PER_SESSION
+  release(session: Session): void {
+    const fresh =
+      session.served < (this.#options.mostServed ?? MESSAGES_PER_SESSION) && session.refusals < REFUSALS_PER_SESSION
     const again = session.alive && fresh && !this.#closing.signal.aborted
     const next = this.#firstWaiter()
     if (again && next !== undefined) return next.resolve(session)
@@ -92,7 +108,7 @@ export class SmtpPool implements AsyncDisposable {
     await Promise.all(this.#ending)
   }
 
-  #takeIdle(): SmtpSession | null {
+  #takeIdle(): Session | null {
     for (const [session, timer] of this.#idle) {
       clearTimeout(timer)
       this.#idle.delete(session)
@@ -104,7 +120,7 @@ export class SmtpPool implements AsyncDisposable {
   }
 
   /** Null: no room, or no further connection although others live. */
-  async #openOne(signal: AbortSignal): Promise<SmtpSession | null> {
+  async #openOne(signal: AbortSignal): Promise<Session | null> {
     if (!this.#room) return null
     this.#opening++
     try {
@@ -128,10 +144,10 @@ export class SmtpPool implements AsyncDisposable {
     return this.#busy.size + this.#opening < this.#capacity
   }
 
-  #wait(signal: AbortSignal): Promise<SmtpSession | null> {
+  #wait(signal: AbortSignal): Promise<Session | null> {
     // Between the attempt to open and now a session may have become free, or the others may all have failed.
     if (this.#idle.size > 0 || this.#room) return Promise.resolve(null)
-    const { promise, resolve, reject } = Promise.withResolvers<SmtpSession | null>()
+    const { promise, resolve, reject } = Promise.withResolvers<Session | null>()
     const waiter = { resolve, reject }
     const stopped = (): void => {
       this.#waiting.delete(waiter)
@@ -143,7 +159,7 @@ export class SmtpPool implements AsyncDisposable {
     return promise.finally(() => signal.removeEventListener('abort', stopped))
   }
 
-  #firstWaiter(): Waiter | undefined {
+  #firstWaiter(): Waiter<Session> | undefined {
     const [first] = this.#waiting
     if (first !== undefined) this.#waiting.delete(first)
     return first
@@ -154,7 +170,7 @@ export class SmtpPool implements AsyncDisposable {
     this.#waiting.clear()
   }
 
-  #keep(session: SmtpSession): void {
+  #keep(session: Session): void {
     session.kept = true
     const timer = setTimeout(() => {
       this.#idle.delete(session)
@@ -168,7 +184,7 @@ export class SmtpPool implements AsyncDisposable {
     this.#idle.clear()
   }
 
-  #end(session: SmtpSession): void {
+  #end(session: Session): void {
     const ending = session.quit().finally(() => this.#ending.delete(ending))
     this.#ending.add(ending)
   }

@@ -1,0 +1,47 @@
+// What can go wrong in an IMAP session, and the conclusion from it by the table answers/imap.ts. Pure; knows nothing of imapflow.
+// The rule for what is no answer of the server: it never counts against the destination, and once the whole message was handed
+// over nobody knows (D110, a lost answer).
+import { PopfetchError } from '../../errors.ts'
+import { concluded, type Concluded } from '../answers/conclusions.ts'
+import { concludeImap, type ImapAnswer, type ImapCircumstances, type ImapStep } from '../answers/imap.ts'
+
+export type Fault =
+  /** NO, BAD or BYE. */
+  | { readonly kind: 'reply'; readonly status: string; readonly code: string; readonly text: string }
+  | { readonly kind: 'nonsense' | 'cut' | 'silence' | 'unfit' | 'size'; readonly text: string }
+  /** The spool file is not what was received. */
+  | { readonly kind: 'spool'; readonly text: string }
+  | { readonly kind: 'stopped'; readonly text: string }
+
+/** An IMAP session that cannot go on, or a command that was refused. */
+export class ImapFailure extends Error {
+  readonly step: ImapStep
+  readonly fault: Fault
+  /** The whole message was handed to the kernel. */
+  readonly handed: boolean
+
+  constructor(step: ImapStep, fault: Fault, facts: { handed?: boolean; cause?: unknown } = {}) {
+    super(`${step}: ${fault.text}`, { cause: facts.cause })
+    this.step = step
+    this.fault = fault
+    this.handed = facts.handed ?? false
+  }
+}
+
+/** What `failure` means for the mail. */
+export function conclude(
+  { step, fault, handed, cause }: ImapFailure,
+  circumstances: Omit<ImapCircumstances, 'handed'>,
+): Concluded {
+  // A secret that cannot be had: its own error says whether it may be there the next time.
+  if (step === 'sign-in' && fault.kind === 'unfit' && cause instanceof PopfetchError) {
+    return concluded('SIGN', 'sign-in secret', { exit: cause.retry === 'never' ? 78 : 75 })
+  }
+  if (fault.kind === 'stopped' || fault.kind === 'spool') {
+    // Our own end: no sign of the destination.
+    return concluded(handed ? 'LOST' : 'TEMP', 'ours', { counts: false })
+  }
+  const reply = fault.kind === 'reply' ? fault : { status: '', code: '' }
+  const answer: ImapAnswer = { step, kind: fault.kind, status: reply.status, code: reply.code, text: fault.text }
+  return concludeImap(answer, { ...circumstances, handed })
+}

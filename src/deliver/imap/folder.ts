@@ -1,0 +1,90 @@
+// The folder of an imap destination: its name as the server has it, whether it is there, made where it is not. The rule: a name is
+// the server's own where it begins with the namespace, and a slash otherwise means the server's delimiter.
+import type { ImapSession } from './session.ts'
+
+export interface Folder {
+  readonly path: string
+  /** UIDNEXT when it was opened; null: the server did not say. */
+  readonly uidNext: number | null
+  /** The flags that it keeps, of those that are wanted. */
+  readonly flags: readonly string[]
+}
+
+export interface Wanted {
+  readonly folder: string
+  readonly create: boolean
+  readonly flags: readonly string[]
+}
+
+/** The folder, made if it may be and is not there. Rejects with ImapFailure. */
+export async function openFolder(session: ImapSession, wanted: Wanted, signal: AbortSignal): Promise<Folder> {
+  const path = await pathOf(session, wanted.folder, signal)
+  if (!(await isThere(session, path, signal))) {
+    if (!wanted.create) throw session.refusal('folder', `there is no folder ${path}, and create is false`)
+    await makeFolder(session, path, signal)
+  }
+  const query = { uidNext: true }
+  const status = await session.run('folder', (client) => client.status(path, query), signal)
+  if (status === false) throw session.refusal('folder', `the folder ${path} cannot be opened`)
+  const flags = wanted.flags.length === 0 ? [] : await permanent(session, path, wanted.flags, signal)
+  return { path, uidNext: status.uidNext ?? null, flags }
+}
+
+/** CREATE and SUBSCRIBE. That it is there already is good. */
+export async function makeFolder(session: ImapSession, path: string, signal: AbortSignal): Promise<void> {
+  await session.run('create', (client) => client.mailboxCreate(path), signal)
+  // A folder that nobody is subscribed to is hidden by some programs; mail gets there all the same.
+  await session.run('create', (client) => client.mailboxSubscribe(path), signal)
+}
+
+async function pathOf(session: ImapSession, folder: string, signal: AbortSignal): Promise<string> {
+  if (folder.startsWith('\\')) {
+    const wanted = folder.toLowerCase()
+    const folders = await session.run('folder', (client) => client.list(), signal)
+    const fits = folders.filter(({ specialUse }) => specialUse?.toLowerCase() === wanted)
+    // What the server says goes before what a name looks like.
+    const found = fits.find(({ specialUseSource }) => specialUseSource === 'extension') ?? fits[0]
+    if (found === undefined) throw session.refusal('folder', `the server has no folder with the special use ${folder}`)
+    return found.path
+  }
+  if (folder.toUpperCase() === 'INBOX') return 'INBOX'
+  const { prefix, delimiter } = session.namespace
+  const name = delimiter !== '/' && !folder.includes(delimiter) ? folder.replaceAll('/', delimiter) : folder
+  const below = name.replace(/^inbox(?=[./])/i, 'INBOX')
+  return prefix === '' || below.startsWith(prefix) ? below : `${prefix}${below}`
+}
+
+async function isThere(session: ImapSession, path: string, signal: AbortSignal): Promise<boolean> {
+  if (path === 'INBOX') return true
+  try {
+    const status = await session.run('folder', (client) => client.status(path, { uidNext: true }), signal)
+    if (status !== false) return true
+  } catch (error) {
+    if (!isMissing(error)) throw error
+    return false
+  }
+  // It is there, or LIST does not tell: the next command says why it cannot be used.
+  const refusal = session.refusal('folder', `the folder ${path} cannot be opened`)
+  const { fault } = refusal
+  if (fault.kind === 'reply' && (fault.code === 'NONEXISTENT' || fault.code === 'TRYCREATE')) return false
+  throw refusal
+}
+
+/** imapflow looks with LIST, and says so. */
+function isMissing(error: unknown): boolean {
+  const cause: unknown = error instanceof Error ? error.cause : null
+  return typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === 'NotFound'
+}
+
+/** Those of the flags that PERMANENTFLAGS allows; SELECT tells, EXAMINE does not. */
+async function permanent(
+  session: ImapSession,
+  path: string,
+  flags: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const { permanentFlags } = await session.run('folder', (client) => client.mailboxOpen(path), signal)
+  if (permanentFlags === undefined || permanentFlags.has('\\*')) return flags
+  const kept = new Set([...permanentFlags].map((flag) => flag.toLowerCase()))
+  return flags.filter((flag) => kept.has(flag.toLowerCase()))
+}

@@ -1,0 +1,88 @@
+// What an imap destination is configured with, and the surroundings it is given. Types only.
+import type { Attempt } from '../destination.ts'
+
+export interface ImapPeer {
+  readonly host: string
+  readonly port: number
+  readonly tls: 'starttls' | 'implicit' | 'none'
+  /** PEM of the only authorities to trust; null: the system's and Node's own. */
+  readonly ca: Buffer | string | null
+  /** SHA-256 of the leaf certificate, 64 hexadecimal digits; replaces chain, name and date checks. */
+  readonly pin: string | null
+  /** The name that the certificate must bear, and SNI; null: `host`. */
+  readonly tlsName: string | null
+}
+
+export interface ImapConfig extends ImapPeer {
+  readonly user: string
+  /** The password or the token. Called just before each sign-in; with the token that the server has just refused, if it did. */
+  readonly secret: ((refused?: string) => Promise<string>) | null
+  /** The secret is a token. */
+  readonly byToken: boolean
+  readonly auth: 'auto' | 'plain' | 'login'
+  /** A name, or a special use: `\Junk`. */
+  readonly folder: string
+  readonly create: boolean
+  readonly flags: readonly string[]
+  /** Gmail's labels; [] for none. */
+  readonly labels: readonly string[]
+  readonly date: 'received' | 'now'
+  readonly concurrency: number
+  /** Raises the limits, never lowers them. */
+  readonly timeoutMs: number | null
+  readonly maxSize: number
+  /** Puts `X-Popfetch-Delivery` on top, by which an attempt is found again. */
+  readonly trace: boolean
+  /** For people: "imap mail.example:993 INBOX". */
+  readonly description: string
+}
+
+export interface ImapContext {
+  readonly nowMs: () => number
+  /** The fields to put on top, with CRLF line ends; '' for none. */
+  readonly prefix: (attempt: Attempt) => string
+}
+
+export interface ImapLimits {
+  readonly connectMs: number
+  readonly tlsMs: number
+  readonly greetingMs: number
+  /** One command and its answer. */
+  readonly commandMs: number
+  /** No progress while a message goes out. */
+  readonly blockMs: number
+  /** From a message's end to the answer. */
+  readonly contentMs: number
+  /** A look at a whole folder: servers open every message for it. */
+  readonly lookMs: number
+  readonly quitMs: number
+  readonly idleMs: number
+}
+
+/** No working server needs as long. */
+export const IMAP_LIMITS: ImapLimits = {
+  connectMs: 60_000,
+  tlsMs: 60_000,
+  greetingMs: 60_000,
+  commandMs: 120_000,
+  blockMs: 120_000,
+  contentMs: 300_000,
+  lookMs: 900_000,
+  quitMs: 5_000,
+  idleMs: 60_000,
+}
+
+export function raised(limits: ImapLimits, timeoutMs: number | null): ImapLimits {
+  if (timeoutMs === null) return limits
+  const atLeast = (ms: number): number => Math.max(ms, timeoutMs)
+  return {
+    ...limits,
+    connectMs: atLeast(limits.connectMs),
+    tlsMs: atLeast(limits.tlsMs),
+    greetingMs: atLeast(limits.greetingMs),
+    commandMs: atLeast(limits.commandMs),
+    blockMs: atLeast(limits.blockMs),
+    contentMs: atLeast(limits.contentMs),
+    lookMs: atLeast(limits.lookMs),
+  }
+}

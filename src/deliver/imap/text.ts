@@ -1,0 +1,81 @@
+// The words for an IMAP delivery that failed: what was tried, what came back, what to do. display() sees to it that a server that
+// repeats a password does not get it printed (P6).
+import { display } from '../../display.ts'
+import type { Concluded } from '../answers/conclusions.ts'
+import type { ImapStep } from '../answers/imap.ts'
+import type { Fault } from './fault.ts'
+
+const DOING: Readonly<Record<ImapStep, string>> = {
+  connect: 'connecting',
+  TLS: 'the TLS handshake',
+  STARTTLS: 'STARTTLS',
+  greeting: 'the greeting',
+  'sign-in': 'signing in',
+  folder: 'opening the folder',
+  create: 'making the folder',
+  APPEND: 'the message',
+  look: 'looking for an earlier delivery',
+  labels: 'setting the labels',
+}
+
+const CHECK: Readonly<Record<ImapStep, string>> = {
+  connect: 'check host and port',
+  TLS: 'check tls, ca and pin',
+  STARTTLS: 'check tls, ca and pin',
+  greeting: 'check that the server takes connections from this machine',
+  'sign-in': 'check user, password or token, and auth',
+  folder: 'check folder and create',
+  create: 'check folder and what the server allows',
+  APPEND: 'check folder and what the server allows',
+  look: 'check that the server answers SEARCH',
+  labels: 'check labels',
+}
+
+export interface Tried {
+  readonly description: string
+  readonly step: ImapStep
+  readonly fault: Fault
+  readonly answer: Concluded
+}
+
+export function failureText(tried: Tried): string {
+  return `${tried.description}: ${whatCame(tried)}: ${whatToDo(tried)}`
+}
+
+/** A server's words, safe to print and to keep. */
+export function said(text: string): string {
+  return display(text.replaceAll(/[\r\n]+/g, ' '), 400)
+}
+
+function whatCame({ step, fault }: Tried): string {
+  const doing = DOING[step]
+  switch (fault.kind) {
+    case 'reply': {
+      const code = fault.code === '' ? '' : `[${fault.code}] `
+      return `${doing} was answered "${said(`${fault.status} ${code}${fault.text}`)}"`
+    }
+    case 'nonsense':
+      return `${doing} was answered with what is no IMAP: ${said(fault.text)}`
+    case 'cut':
+      return `${step === 'connect' ? doing : `the connection at ${doing}`} failed: ${said(fault.text)}`
+    case 'silence':
+      return `${doing} was not answered in time`
+    case 'unfit':
+    case 'stopped':
+      return `${doing}: ${said(fault.text)}`
+    case 'size':
+    case 'spool':
+      return said(fault.text)
+  }
+}
+
+function whatToDo({ step, answer }: Tried): string {
+  const { conclusion, verdict } = answer
+  if (conclusion === 'ACT') return CHECK[step]
+  if (verdict === 'unknown') return 'it may have been delivered, and is looked for before it is sent again'
+  if (verdict === 'refused') return 'the message stays on the server and is tried again now and then'
+  if (conclusion === 'DOWN') return `${CHECK[step]}, it will be tried again`
+  if (conclusion === 'ROOM') return 'make room there, it will be tried again'
+  if (conclusion === 'TLS' || conclusion === 'SIGN') return CHECK[step]
+  return 'it will be tried again'
+}
