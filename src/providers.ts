@@ -27,6 +27,8 @@ export interface Provider {
   readonly user: 'address' | 'local'
   /** What a person is asked for. `app password`: not the usual one, but one made for programs. `token`: OAuth 2.0 only. */
   readonly secret: 'password' | 'app password' | 'token'
+  /** Its name in sign-in-providers.ts; null: it gives no tokens that popfetch knows. */
+  readonly oauth: string | null
   /** The secret in words, and where it is made. */
   readonly wants: string
   /** How POP3 is switched on; null: it is on. */
@@ -62,13 +64,14 @@ const words = (text: string): readonly string[] => text.split(' ')
 
 const MINUTE_MS = 60_000
 
-type Usual = 'hosts' | 'mx' | 'user' | 'secret' | 'wants' | 'enablePop' | 'help' | 'limits' | 'ended'
+type Usual = 'hosts' | 'mx' | 'user' | 'secret' | 'oauth' | 'wants' | 'enablePop' | 'help' | 'limits' | 'ended'
 
 const USUAL: Pick<Provider, Usual> = {
   hosts: [],
   mx: [],
   user: 'address',
   secret: 'password',
+  oauth: null,
   wants: 'the usual password',
   enablePop: null,
   help: null,
@@ -89,7 +92,8 @@ const TABLE: readonly (Omit<Provider, Usual> & Partial<Pick<Provider, Usual>>)[]
     ...overTls('pop.gmail.com', 'imap.gmail.com', 'smtp.gmail.com'),
     secret: 'app password',
     wants:
-      'an app password (myaccount.google.com/apppasswords, with 2-Step Verification on), or a token with auth: xoauth2',
+      'an app password (myaccount.google.com/apppasswords, with 2-Step Verification on), or a sign-in (token: { oauth: NAME }, popfetch auth)',
+    oauth: 'google',
     enablePop:
       'in Gmail, Settings, Forwarding and POP/IMAP: enable POP for all mail (a company account: also its administrator)',
     help: 'https://support.google.com/mail/answer/7104828',
@@ -107,7 +111,8 @@ const TABLE: readonly (Omit<Provider, Usual> & Partial<Pick<Provider, Usual>>)[]
     imap: imaps('outlook.office365.com'),
     smtp: submission('smtp-mail.outlook.com'),
     secret: 'token',
-    wants: 'a token with auth: xoauth2',
+    wants: 'a sign-in (token: { oauth: NAME }, popfetch auth)',
+    oauth: 'microsoft',
     enablePop:
       'Outlook.com: Settings, Mail, Forwarding and IMAP: let devices and apps use POP; Microsoft 365: the administrator allows POP for the mailbox',
     help: 'https://support.microsoft.com/office/d088b986-291d-42b8-9564-9c414e2aa040',
@@ -122,6 +127,7 @@ const TABLE: readonly (Omit<Provider, Usual> & Partial<Pick<Provider, Usual>>)[]
     ...overTls('pop.mail.yahoo.com', 'imap.mail.yahoo.com', 'smtp.mail.yahoo.com'),
     secret: 'app password',
     wants: 'an app password, made at login.yahoo.com, Account security',
+    oauth: 'yahoo',
     help: 'https://help.yahoo.com/kb/SLN4724.html',
     ended: { passwords: 'October 2020', fetcher: null },
   },
@@ -131,6 +137,7 @@ const TABLE: readonly (Omit<Provider, Usual> & Partial<Pick<Provider, Usual>>)[]
     ...overTls('pop.aol.com', 'imap.aol.com', 'smtp.aol.com'),
     secret: 'app password',
     wants: 'an app password, made at login.aol.com, Account security',
+    oauth: 'aol',
     ended: { passwords: 'October 2020', fetcher: null },
   },
   {
@@ -199,6 +206,7 @@ const TABLE: readonly (Omit<Provider, Usual> & Partial<Pick<Provider, Usual>>)[]
     ...overTls('pop.fastmail.com', 'imap.fastmail.com', 'smtp.fastmail.com'),
     secret: 'app password',
     wants: 'an app password for POP, made at fastmail.com, Settings, Privacy & Security',
+    oauth: 'fastmail',
   },
   {
     name: 'Zoho',
@@ -221,6 +229,7 @@ const TABLE: readonly (Omit<Provider, Usual> & Partial<Pick<Provider, Usual>>)[]
     ...overTls('pop.yandex.com', 'imap.yandex.com', 'smtp.yandex.com'),
     secret: 'app password',
     wants: 'an app password, made at id.yandex.com',
+    oauth: 'yandex',
     enablePop: 'at mail.yandex.com, Settings, Email clients: allow POP3',
   },
   {
@@ -230,6 +239,7 @@ const TABLE: readonly (Omit<Provider, Usual> & Partial<Pick<Provider, Usual>>)[]
     ...overTls('pop.mail.ru', 'imap.mail.ru', 'smtp.mail.ru'),
     secret: 'app password',
     wants: 'a password for external applications, made at account.mail.ru, Security',
+    oauth: 'mailru',
   },
   {
     name: 'QQ Mail',

@@ -5,6 +5,7 @@ import { PopfetchError } from '../src/errors.ts'
 import { diagnose } from '../src/poll/check/diagnosis.ts'
 import { enablePopText, firstSteps, PROVIDERS, providerAt, providerOf, secretText } from '../src/providers.ts'
 import type { Server } from '../src/providers.ts'
+import { SIGN_IN_PROVIDERS } from '../src/sign-in-providers.ts'
 import { discover } from '../src/setup/discover.ts'
 import { Scene } from './config/scene.ts'
 
@@ -14,6 +15,16 @@ const offline = { srv: () => Promise.resolve(null), page: () => Promise.resolve(
 const DOMAIN = /^[a-z0-9-]+(\.[a-z0-9-]+)+$/
 
 describe('the table', () => {
+  test('names sign-ins that are known, each but Comcast’s, of which popfetch knows no server', () => {
+    const named = PROVIDERS.flatMap(({ oauth }) => (oauth === null ? [] : [oauth]))
+    expect([...named, 'comcast'].toSorted()).toEqual(Object.keys(SIGN_IN_PROVIDERS).toSorted())
+    for (const { authorization, token, device, revocation, issuer } of Object.values(SIGN_IN_PROVIDERS)) {
+      for (const address of [authorization, token, device, revocation, issuer]) {
+        if (address !== null) expect(new URL(address.replace('{tenant}', 'common')).protocol).toBe('https:')
+      }
+    }
+  })
+
   test('has each domain, and each pattern of hosts and exchangers, once', () => {
     for (const all of [domains, PROVIDERS.flatMap(({ hosts }) => hosts), PROVIDERS.flatMap(({ mx }) => mx)]) {
       expect(all.filter((domain, at) => all.indexOf(domain) !== at)).toEqual([])
@@ -94,6 +105,7 @@ describe.each(domains)('of %s init and check say the same:', (domain) => {
         endpoints: [],
         certificate: null,
         nowMs: 0,
+        byApplication: false,
       },
     )
     return given.map(({ cause, next }) => `${cause} → ${next}`).join('\n')

@@ -9,6 +9,7 @@
 // Told to stop, it begins no more polls, lets those that run record what they did, and ends within nine seconds.
 // Signals, streams and exit codes are for the command line.
 import { setTimeout as wait } from 'node:timers/promises'
+import { signInsOf } from '../config/oauth/sign-ins.ts'
 import type { Configuration } from '../config/schema.ts'
 import { asPopfetchError, PopfetchError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -29,6 +30,8 @@ import { type PollEnded, Scheduler } from './schedule/scheduler.ts'
 const LAST_WORK_MS = 9000
 /** How often it looks for accounts that have failed for long. */
 const LOOK_MS = 60_000
+/** Ends are told days ahead. */
+const ENDINGS_MS = 3_600_000
 
 export interface DaemonContext extends Pick<ReloadContext, 'only' | 'load' | 'prepare'> {
   readonly configuration: Configuration
@@ -162,6 +165,7 @@ export class Daemon implements AsyncDisposable {
     signal.addEventListener('abort', onAbort, { once: true })
     if (signal.aborted) onAbort()
     this.#every(LOOK_MS, () => void this.#look(current))
+    this.#every(ENDINGS_MS, () => void this.#tellEndings(current))
     const { watchdogMs } = this.#systemd
     if (watchdogMs !== null) this.#every(watchdogMs, () => this.#feed())
     this.#systemd.ready(current.names.length)
@@ -188,6 +192,16 @@ export class Daemon implements AsyncDisposable {
   /** While a poll hangs, systemd hears nothing, and starts the process again (N035, alive but stuck). */
   #feed(): void {
     if (this.#scheduler.plan.every(({ overdue }) => !overdue)) this.#systemd.alive()
+  }
+
+  /** Sign-ins and client secrets that end soon: told once. */
+  async #tellEndings({ configuration }: CurrentConfiguration): Promise<void> {
+    if (configuration.oauth.size === 0) return
+    const { log, env } = this.#context
+    const lines = await signInsOf(configuration, env)
+      .endings()
+      .catch(() => [])
+    for (const line of lines) log.warn(line)
   }
 
   async #look({ names, configuration }: CurrentConfiguration): Promise<void> {

@@ -54,18 +54,18 @@ async function signIn(
     env: { PATH: process.env['PATH'], HOME: join(desk.directory, 'home') },
   })
   let said = ''
-  let visited: Promise<unknown> | null = null
+  const visits: Promise<unknown>[] = []
   child.stdout.resume()
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     said += chunk
     const address = /^http.*$/m.exec(said)?.[0]
     const code = /^code: (.*)\n/m.exec(said)?.[1]
     const isReady = code !== undefined || /^ssh .*\n/m.test(said)
-    if (address === undefined || !isReady || visited !== null) return
-    visited = new Visitor(user).open(address, code === undefined ? {} : { code })
+    if (address === undefined || !isReady || visits.length > 0) return
+    visits.push(new Visitor(user).open(address, code === undefined ? {} : { code }))
   })
   const exitCode = await new Promise<number | null>((resolve) => void child.once('close', resolve))
-  await visited
+  await Promise.all(visits)
   return { exitCode, said }
 }
 

@@ -133,6 +133,11 @@ class Check {
     )
   }
 
+  get #byApplication(): boolean {
+    const { token } = this.#account
+    return token?.kind === 'oauth' && this.#run.configuration.oauth.get(token.client)?.flow === 'client-credentials'
+  }
+
   /** Looks for the cause of the failure. Sends no secret. */
   async #explain(error: PopfetchError, context: ConnectContext): Promise<void> {
     const account = this.#account
@@ -144,7 +149,13 @@ class Check {
     for (const { port, tls } of endpoints)
       this.#findings.push({ name: 'answers', value: `port ${port} with tls: ${tls}` })
     this.#advice.push(
-      ...diagnose(error, account, { session: this.#session, endpoints, certificate, nowMs: this.#nowMs() }),
+      ...diagnose(error, account, {
+        session: this.#session,
+        endpoints,
+        certificate,
+        nowMs: this.#nowMs(),
+        byApplication: this.#byApplication,
+      }),
     )
   }
 

@@ -14,6 +14,8 @@ export interface Evidence {
   readonly endpoints: readonly Endpoint[]
   readonly certificate: TlsFacts | null
   readonly nowMs: number
+  /** The token is that of an application, which an administrator has allowed (client credentials). */
+  readonly byApplication: boolean
 }
 
 type Diagnosis = (error: PopfetchError, account: Account, evidence: Evidence) => readonly Advice[]
@@ -29,7 +31,8 @@ const diagnoses: Partial<Record<ErrorCode, Diagnosis>> = {
   ERR_CONNECT: unreachable,
   ERR_TIMEOUT: unreachable,
   ERR_POP3_PROTOCOL: unreachable,
-  ERR_AUTH: (_, account) => refused(account),
+  ERR_AUTH: (error, account, evidence) =>
+    account.token?.kind === 'oauth' ? refusedSignIn(error, account, evidence) : refused(account),
   ERR_MECHANISM: (_, account) => [noMechanism(account)],
   ERR_POP3_REPLY: (error, account) => [busy(error, account)],
 }
@@ -196,6 +199,52 @@ function refused(account: Account): readonly Advice[] {
     ...(user === null ? [] : [user]),
     ...(account.auth === 'auto' && account.token === null && provider === null ? [refusedMechanism] : []),
   ]
+}
+
+/** The four things that an administrator does at Microsoft, in their order.
+ *  https://learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth */
+const APPLICATION: readonly Advice[] = [
+  {
+    cause: 'an administrator has not consented to the application permission POP.AccessAsApp',
+    next: 'entra.microsoft.com, App registrations, API permissions (Office 365 Exchange Online): add it, and grant admin consent',
+  },
+  {
+    cause: 'Exchange does not know the service principal of the application',
+    next: 'New-ServicePrincipal -AppId CLIENT_ID -ObjectId OBJECT_ID (that of the enterprise application)',
+  },
+  {
+    cause: 'the service principal has no right on the mailbox',
+    next: 'Add-MailboxPermission -Identity MAILBOX -User OBJECT_ID -AccessRights FullAccess',
+  },
+  { cause: 'POP is off for the mailbox', next: 'Set-CASMailbox -Identity MAILBOX -PopEnabled $true' },
+]
+
+/** With the token of a sign-in: was it the provider who refused, or the mail server, and what? */
+function refusedSignIn({ message }: PopfetchError, account: Account, evidence: Evidence): readonly Advice[] {
+  if (evidence.session === null && !message.startsWith('sign-in refused')) {
+    return [
+      {
+        cause: 'the sign-in at the provider is missing, or has ended: the mail server was not asked',
+        next: `popfetch auth ${account.name}`,
+      },
+    ]
+  }
+  const provider = providerFor(account)
+  const enablePop = provider === null ? null : enablePopText(provider)
+  const off = {
+    cause: 'POP is off for this mailbox',
+    next: enablePop ?? 'switch POP on in the settings of the mailbox',
+  }
+  // Exchange takes the token, and then finds no way to the mailbox.
+  if (/authenticated but not connected|protocol.{0,20}(?:disabled|not enabled)/i.test(message)) return [off]
+  if (evidence.byApplication) return APPLICATION
+  const other = {
+    cause:
+      'the token is for another mailbox, or does not allow POP: who signed in is another than user, or scopes lack it',
+    next: `popfetch auth --list, then popfetch auth ${account.name}`,
+  }
+  // Exchange says the same of an unknown user, a mailbox that is not theirs, and POP that is off.
+  return [other, off]
 }
 
 const refusedToken: Advice = {

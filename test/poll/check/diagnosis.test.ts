@@ -4,7 +4,7 @@ import { type ErrorCode, PopfetchError } from '../../../src/errors.ts'
 import { diagnose, type Evidence } from '../../../src/poll/check/diagnosis.ts'
 import { Scene } from '../../config/scene.ts'
 
-const nothing: Evidence = { session: null, endpoints: [], certificate: null, nowMs: 0 }
+const nothing: Evidence = { session: null, endpoints: [], certificate: null, nowMs: 0, byApplication: false }
 
 function failure(code: ErrorCode, text = 'no', errno: string | null = null): PopfetchError {
   const cause = errno === null ? undefined : Object.assign(new Error(errno), { code: errno })
@@ -13,7 +13,9 @@ function failure(code: ErrorCode, text = 'no', errno: string | null = null): Pop
 
 async function account(keys: string): Promise<Account> {
   await using scene = await Scene.create()
-  const { accounts } = await scene.load(`accounts:\n  a: {deliver: "maildir:/mail", ${keys}}\n`)
+  const { accounts } = await scene.load(
+    `accounts:\n  a: {deliver: "maildir:/mail", ${keys}}\noauth: {ms: {provider: microsoft, clientId: c}}\n`,
+  )
   return accounts[0]!
 }
 
@@ -37,7 +39,7 @@ describe('a refused password', () => {
   })
 
   test.each([
-    [GMAIL, /Gmail wants an app password .*auth: xoauth2.*\n.*Settings, Forwarding and POP\/IMAP: enable POP/s],
+    [GMAIL, /Gmail wants an app password .*popfetch auth.*\n.*Settings, Forwarding and POP\/IMAP: enable POP/s],
     [
       'host: outlook.office365.com, user: bob@example.com, password: {env: P}',
       /passwords are no longer taken over POP3/,
@@ -100,6 +102,29 @@ describe('a server that cannot be reached', () => {
     const session = { greeting: 'hi' }
     expect(await advice(BOB, failure('ERR_CONNECT'), { session })).toMatch(/went away in mid-session/)
     expect(await advice(BOB, failure('ERR_POP3_PROTOCOL'), { session })).toMatch(/--log-level trace/)
+  })
+})
+
+describe('with a sign-in at a provider', () => {
+  const OUTLOOK = 'host: outlook.office365.com, user: b@x.org, token: {oauth: ms}'
+  const session = { greeting: 'hi' }
+  test.each([
+    ['renewing the sign-in of b@x.org by ms: ended', null, false, /the mail server was not asked.* → popfetch auth a/],
+    [
+      'sign-in refused (xoauth2): "User is authenticated but not connected."',
+      session,
+      false,
+      /^POP is off for this mailbox/,
+    ],
+    ['sign-in refused (xoauth2): "Logon failure: unknown user name"', session, false, /another mailbox.*POP is off/s],
+    [
+      'sign-in refused (xoauth2): "Authentication failure: unknown user name"',
+      session,
+      true,
+      /consented.*New-ServicePrincipal.*Add-MailboxPermission.*Set-CASMailbox/s,
+    ],
+  ] as const)('%s', async (message, at, byApplication, expected) => {
+    expect(await advice(OUTLOOK, failure('ERR_AUTH', message), { session: at, byApplication })).toMatch(expected)
   })
 })
 

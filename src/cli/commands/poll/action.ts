@@ -51,6 +51,7 @@ async function poll(invocation: PollInvocation, surroundings: Surroundings): Pro
     ))
   const code = surroundings.interruption() ?? exitCodeOfReports(reports)
   for (const report of reports) tell(report, told, invocation, surroundings)
+  if (!invocation.dryRun && !invocation.quiet) await tellEndings(run, surroundings)
   if (invocation.json) {
     output.object({ ok: code === EXIT_OK, accounts: reports.map((report) => jsonOf(report, invocation.dryRun)) })
   }
@@ -59,6 +60,18 @@ async function poll(invocation: PollInvocation, surroundings: Surroundings): Pro
   }
   if (told !== null) await rememberTold(run, reports, told, surroundings.nowMs())
   return code
+}
+
+/** Sign-ins and client secrets that end soon: told once, and no failure. */
+async function tellEndings({ configuration, log }: OpenedRun, { output, env }: Surroundings): Promise<void> {
+  if (configuration.oauth.size === 0) return
+  try {
+    const { signInsOf } = await import('../../../config/oauth/sign-ins.ts')
+    for (const line of await signInsOf(configuration, env).endings()) output.problem(`warning: ${line}`)
+  } catch (error) {
+    // The accounts themselves tell what is wrong with their sign-ins.
+    log.warn('which sign-ins end soon could not be told', { error: String(error) })
+  }
 }
 
 type ToldByAccount = ReadonlyMap<string, Told | null>
