@@ -2,7 +2,7 @@
 // only before SQLite has it: a POSIX lock is lost when its process closes any descriptor of the file. One rule: what is no
 // ledger, or one that somebody else could write, is never touched.
 import { randomBytes } from 'node:crypto'
-import { closeSync, constants, lstatSync, openSync, readSync, type Stats } from 'node:fs'
+import { closeSync, constants, lstatSync, openSync, readSync, statSync, type Stats } from 'node:fs'
 import { chmod, link, lstat, mkdir, open, readdir, realpath, rename, rm, stat, statfs } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -65,10 +65,15 @@ export async function preparePlace(path: string, typeOf: FileSystemType, readOnl
   return join(directory, basename(real))
 }
 
-/** Further names of the ledger: whoever makes one and is killed before its draft is removed leaves two. */
+/** Stands in the name of what a copy took the place of (restore.ts). */
+export const BEFORE_RESTORE = '.before-restore-'
+
+/** Further names of the ledger: whoever makes one, or puts a copy in its place, and is killed in between leaves two. */
 async function draftsOf({ real, stats: found }: Place): Promise<readonly string[]> {
   if (found === null || found.nlink === 1 || !found.isFile()) return []
-  const names = (await readdir(dirname(real))).filter((name) => name.startsWith(`${basename(real)}.new-`))
+  const suffixes = ['.new-', BEFORE_RESTORE]
+  const isDraft = (name: string): boolean => suffixes.some((suffix) => name.startsWith(basename(real) + suffix))
+  const names = (await readdir(dirname(real))).filter(isDraft)
   const drafts = names.map((name) => join(dirname(real), name))
   const stats = await Promise.all(drafts.map((draft) => lstat(draft).catch(() => null)))
   return drafts.filter((_, at) => stats[at]?.ino === found.ino && stats[at].dev === found.dev)
@@ -114,6 +119,17 @@ export function closeFile(database: DatabaseSync): void {
   const others = (atWork.get(file) ?? 1) - 1
   if (others === 0) atWork.delete(file)
   else atWork.set(file, others)
+}
+
+/** The file as it was of this name when it was opened: `device inode`. */
+export function openedAs(database: DatabaseSync): string | null {
+  return fileOf.get(database) ?? null
+}
+
+/** The file of this name now; null: there is none. */
+export function identityOf(path: string): string | null {
+  const found = statSync(path, { throwIfNoEntry: false })
+  return found === undefined ? null : `${found.dev} ${found.ino}`
 }
 
 function identity(path: string): string {

@@ -13,6 +13,12 @@ const LOCK = 'PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE'
 
 const NAME = /^[0-9a-f]{32}$/
 
+/** Does any living process have its lock in this directory? For whoever cannot ask the ledger, and changes nothing. */
+export function isAnyAtWork(directory: string): boolean {
+  if (!existsSync(directory)) return false
+  return readdirSync(directory).some((name) => NAME.test(name) && !ifDead(directory, name, () => {}))
+}
+
 export class LeaseRows {
   readonly #directory: string
   readonly #random: (bytes: number) => Buffer
@@ -98,26 +104,30 @@ export class LeaseRows {
     return this.#ifDead(name, (path) => rmSync(path, { force: true }))
   }
 
-  /** Whether the process that made this file is gone; then `act` is done while nobody else can think that it lives. The file is
-   *  opened through SQLite alone: a POSIX lock is lost when its process closes any descriptor of the file. */
   #ifDead(name: string, act: (path: string) => void): boolean {
     if (!NAME.test(name)) throw new Misread('a lease that names no lock file')
-    const path = join(this.#directory, name)
+    return ifDead(this.#directory, name, act)
+  }
+}
+
+/** Whether the process that made this file is gone; then `act` is done while nobody else can think that it lives. The file is
+ *  opened through SQLite alone: a POSIX lock is lost when its process closes any descriptor of the file. */
+function ifDead(directory: string, name: string, act: (path: string) => void): boolean {
+  const path = join(directory, name)
+  if (!existsSync(path)) return true
+  let lock: DatabaseSync | null = null
+  try {
+    // mode=rw: without it SQLite would make the file that is missing.
+    lock = new DatabaseSync(new URL(`${pathToFileURL(path).href}?mode=rw`), { timeout: 0 })
+    lock.exec(LOCK)
+    act(path)
+    return true
+  } catch (thrown) {
+    if (isBusy(thrown)) return false
+    // A process that ends removes its own file at any time.
     if (!existsSync(path)) return true
-    let lock: DatabaseSync | null = null
-    try {
-      // mode=rw: without it SQLite would make the file that is missing.
-      lock = new DatabaseSync(new URL(`${pathToFileURL(path).href}?mode=rw`), { timeout: 0 })
-      lock.exec(LOCK)
-      act(path)
-      return true
-    } catch (thrown) {
-      if (isBusy(thrown)) return false
-      // A process that ends removes its own file at any time.
-      if (!existsSync(path)) return true
-      throw thrown
-    } finally {
-      lock?.close()
-    }
+    throw thrown
+  } finally {
+    lock?.close()
   }
 }

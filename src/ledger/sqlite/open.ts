@@ -16,7 +16,17 @@ import {
 } from './rows/fault.ts'
 import type { Ledger } from '../ledger.ts'
 import { APPLICATION_ID, MIGRATIONS, migrate } from './migrations.ts'
-import { closeFile, create, fileSystemType, inspect, openFile, preparePlace, type FileSystemType } from './file.ts'
+import {
+  closeFile,
+  create,
+  fileSystemType,
+  identityOf,
+  inspect,
+  openedAs,
+  openFile,
+  preparePlace,
+  type FileSystemType,
+} from './file.ts'
 import { number, rowOf, text } from './rows/row.ts'
 import { SqliteLedger } from './sqlite-ledger.ts'
 import { readVersion } from './version.ts'
@@ -79,6 +89,12 @@ async function connect(path: string, readOnly: boolean): Promise<DatabaseSync> {
     if (id !== APPLICATION_ID) {
       throw ofAnotherProgram(path)
     }
+    // A copy was put in its place while it was waited for.
+    if (identityOf(path) !== openedAs(database)) {
+      closeFile(database)
+      if (!(await inspect(path, readOnly))) throw refused(path, 'it was deleted just now', 'put it back')
+      return await connect(path, readOnly)
+    }
     if (readOnly) refuseOlder(path, readVersion(database).steps)
     else await makeDurable(database, path)
     // Corrupt cells are then noticed when a page is read, and 8 MiB of cache hold the index of 100,000 messages.
@@ -90,7 +106,7 @@ async function connect(path: string, readOnly: boolean): Promise<DatabaseSync> {
     }
     return database
   } catch (thrown) {
-    closeFile(database)
+    if (database.isOpen) closeFile(database)
     throw thrown
   }
 }

@@ -1,6 +1,6 @@
 // Is the file that was opened still the one of its name? Whoever deletes or replaces it, or the files that SQLite keeps beside it,
 // leaves us writing into nowhere: all that is recorded then is gone with the process (S043). Looked at before each commit.
-import { statSync } from 'node:fs'
+import { identityOf } from './file.ts'
 import { movedLedger } from './rows/fault.ts'
 
 export class Presence {
@@ -8,13 +8,14 @@ export class Presence {
   readonly #files: readonly (readonly [name: string, identity: string])[]
   #moved = false
 
-  /** The file is open, and SQLite has made what it keeps beside it. */
-  constructor(path: string) {
+  /** `opened`: which file it was. It is open, and SQLite has made what it keeps beside it. */
+  constructor(path: string, opened: string) {
     this.#path = path
-    this.#files = [path, `${path}-wal`, `${path}-shm`].flatMap((name) => {
+    const beside = [`${path}-wal`, `${path}-shm`].flatMap((name) => {
       const identity = identityOf(name)
       return identity === null ? [] : [[name, identity] as const]
     })
+    this.#files = [[path, opened], ...beside]
   }
 
   /** Was it noticed? Then it is so until the file is opened anew. */
@@ -27,9 +28,4 @@ export class Presence {
     this.#moved ||= this.#files.some(([name, identity]) => identityOf(name) !== identity)
     if (this.#moved) throw movedLedger(this.#path)
   }
-}
-
-function identityOf(path: string): string | null {
-  const found = statSync(path, { throwIfNoEntry: false })
-  return found === undefined ? null : `${found.dev} ${found.ino}`
 }

@@ -2,7 +2,7 @@
 // held-leases.ts; reads and group commit behind access.ts. What each method promises is in ledger.ts.
 import type { DatabaseSync } from 'node:sqlite'
 import type { Heading } from '../../message.ts'
-import { closeFile } from './file.ts'
+import { closeFile, openedAs } from './file.ts'
 import { Access, type Surroundings } from './access.ts'
 import { type ComparedRows, findKnown, SqliteComparison } from './comparison.ts'
 import { AccountRows } from './rows/accounts.ts'
@@ -65,7 +65,8 @@ class OpenFile {
   constructor(database: DatabaseSync, path: string, surroundings: Surroundings) {
     this.#database = database
     // A ledger that is not there is an empty one in memory, to those who only read.
-    const presence = database.location() === null ? null : new Presence(path)
+    const opened = openedAs(database)
+    const presence = opened === null ? null : new Presence(path, opened)
     this.presence = presence
     this.accounts = new AccountRows(database)
     this.messages = new MessageRows(database)

@@ -252,11 +252,13 @@ export class History {
   /** What the guards look at. */
   guardView(plan: Plan) {
     const { options, configuration } = this.#run
-    const { alive, imported, delete: lastDelete } = this.record.facts
+    const { alive, imported, restored, delete: lastDelete } = this.record.facts
     return {
       account: this.#account.name,
       plan,
       hasHistory: this.record.known > 0 && this.takingOver?.why !== 'lost',
+      wasRestored: restored !== undefined,
+      openElsewhere: this.takingOver?.counts['open'] ?? 0,
       lastAlive: numberOf(alive),
       imported: numberOf(imported),
       lastDelete: lastDelete ?? null,
@@ -280,7 +282,7 @@ export class History {
     if (error === null) {
       const { lastMs, beforeMs, jumps } = this.ages.checkpoints
       this.#facts['delete'] = deleteText(this.#account)
-      if (this.record.facts['imported'] !== undefined) this.#facts['imported'] = null
+      for (const fact of ['imported', 'restored']) if (this.record.facts[fact] !== undefined) this.#facts[fact] = null
       this.#facts['clock'] = lastMs === null ? null : String(lastMs)
       this.#facts['clockJumps'] = jumpsText(jumps)
       this.#facts['clockBefore'] = beforeMs === null ? null : String(beforeMs)

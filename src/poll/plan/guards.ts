@@ -8,6 +8,10 @@ export interface GuardView {
   readonly plan: Plan
   /** Any message known, of any state. */
   readonly hasHistory: boolean
+  /** The ledger is a copy that was put back, and no poll since went well (S047). */
+  readonly wasRestored: boolean
+  /** Messages that were found at a destination and that others may have or lack, as far as the ledger knows. */
+  readonly openElsewhere: number
   /** Delivered messages that were still listed after the last poll and not deleted by it; null: not recorded yet. */
   readonly lastAlive: number | null
   /** How many messages another program's record has, while no listing was compared with it; null: there is none. */
@@ -33,6 +37,7 @@ export function guard(view: GuardView): void {
   uidsChanged(view)
   deletions(view)
   firstPoll(view)
+  restored(view)
 }
 
 /** M002, a misread record: where none of it is listed, it was misread, or belongs to another mailbox. */
@@ -71,6 +76,17 @@ function firstPoll({ account, plan, hasHistory, firstWritten, showWhatTheyHave, 
   throw guardError(
     'ERR_FIRST_POLL',
     `this first poll would send ${plan.listed} messages on. Write first: all, new or last:N for this account, or, to send all: popfetch --yes ${account}`,
+  )
+}
+
+/** S047: what the copy does not know, such a destination may have. */
+function restored(view: GuardView): void {
+  const { account, plan, wasRestored, openElsewhere, firstWritten, showWhatTheyHave, yes } = view
+  const unknown = plan.new + openElsewhere
+  if (yes || !wasRestored || firstWritten || showWhatTheyHave || unknown === 0) return
+  throw guardError(
+    'ERR_FIRST_POLL',
+    `the ledger was restored from a copy, which does not know of ${unknown} of ${plan.listed} messages: they may have been sent on since the copy was made. Write first: all, new or last:N for this account, or, to send them all: popfetch --yes ${account}`,
   )
 }
 

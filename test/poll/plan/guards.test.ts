@@ -21,6 +21,8 @@ const view: GuardView = {
   account: 'old-isp',
   plan,
   hasHistory: true,
+  wasRestored: false,
+  openElsewhere: 0,
   lastAlive: null,
   imported: null,
   lastDelete: 'never',
@@ -92,6 +94,24 @@ describe('the guard of the first poll', () => {
     ['there is history', { ...flood, hasHistory: true }],
     ['there are 1000', { ...flood, plan: { ...plan, listed: 1000 } }],
     ['--yes was given', { ...flood, yes: true }],
+  ])('lets through when %s', (_, facts) => expect(codeOf(facts)).toBeNull())
+})
+
+describe('the guard of a ledger that was restored (S047)', () => {
+  const copy = { wasRestored: true, plan: { ...plan, listed: 9, new: 1 } }
+
+  test('stops before one message is sent on that the copy does not know, or that others than those who show it may have', () => {
+    expect(codeOf(copy)).toBe('ERR_FIRST_POLL')
+    expect(codeOf({ wasRestored: true, openElsewhere: 1, plan: { ...plan, listed: 9 } })).toBe('ERR_FIRST_POLL')
+    expect(() => guard({ ...view, ...copy })).toThrow('popfetch --yes old-isp')
+  })
+
+  test.each([
+    ['first: is written', { ...copy, firstWritten: true }],
+    ['all destinations show what they have', { ...copy, showWhatTheyHave: true }],
+    ['nothing is new', { ...copy, plan: { ...plan, listed: 9 } }],
+    ['it was not restored', { ...copy, wasRestored: false }],
+    ['--yes was given', { ...copy, yes: true }],
   ])('lets through when %s', (_, facts) => expect(codeOf(facts)).toBeNull())
 })
 

@@ -14,7 +14,7 @@ import {
   type LedgerContext,
   type Wanted,
 } from '../../open/read-ledger.ts'
-import { backUp, forget, rename, retry } from './change.ts'
+import { backUp, forget, rename, restore, retry } from './change.ts'
 import { stamp } from '../../terminal/moment.ts'
 import { accountObject, messageObject } from './json.ts'
 import { listLine, storyLines } from './text.ts'
@@ -23,13 +23,20 @@ import type { Surroundings } from '../../surroundings.ts'
 /** Rejects with ERR_USAGE, ERR_CONFIG, ERR_LEDGER or ERR_BUSY. */
 export async function run(invocation: StateInvocation, surroundings: Surroundings): Promise<number> {
   const outline = await outlineOf(invocation, surroundings)
+  if (invocation.operation === 'restore') {
+    await restore(invocation, outline, surroundings)
+    return EXIT_OK
+  }
   await using ledger = await openToRead(outline, surroundings)
   await carryOut(invocation.operation, invocation, { outline, ledger, json: invocation.json, surroundings })
   return EXIT_OK
 }
 
+/** Those on a ledger that can be opened. */
+type Opened = Exclude<Operation, 'restore'>
+
 const ACTIONS: {
-  readonly [Name in Operation]: (wanted: StateRequests[Name], context: LedgerContext) => Promise<void>
+  readonly [Name in Opened]: (wanted: StateRequests[Name], context: LedgerContext) => Promise<void>
 } = {
   list,
   explain,
@@ -40,7 +47,7 @@ const ACTIONS: {
   backup: backUp,
 }
 
-async function carryOut<Name extends Operation>(
+async function carryOut<Name extends Opened>(
   name: Name,
   wanted: StateRequests[Name],
   context: LedgerContext,

@@ -1,6 +1,9 @@
 // `popfetch state retry|forget|rename|backup`: changes or copies the ledger. Everything that was named is looked up first, and
 // nothing is changed when a part of it is wrong. An account that is being polled is left alone.
 import { nameFault } from '../../../config/assemble.ts'
+import type { Outline } from '../../../config/outline.ts'
+import type { CommonOptions } from '../../common-options.ts'
+import type { Surroundings } from '../../surroundings.ts'
 import type { EntryKey, Ledger, Lease } from '../../../ledger/ledger.ts'
 import type { Waiting } from '../../../ledger/records.ts'
 import { forgetMessages, retryAtOnce } from '../../../poll/account/amend.ts'
@@ -130,6 +133,21 @@ export async function backUp(
   await ledger.records.backup(file)
   if (json) output.object({ ok: true, file })
   else output.answer(`the ledger ${ledger.place} was copied to ${file}`)
+}
+
+/** The ledger itself is not opened: it may be damaged, or gone. */
+export async function restore(
+  { file: typed, json }: StateRequests['restore'] & Pick<CommonOptions, 'json'>,
+  { statePath }: Outline,
+  { output, cwd, env }: Surroundings,
+): Promise<void> {
+  const file = resolvePath(typed, cwd, env)
+  const { restoreLedger } = await import('../../../ledger/sqlite/restore.ts')
+  const { place, kept, accounts, messages } = await restoreLedger(statePath, file)
+  if (json) return output.object({ ok: true, ledger: place, file, kept, accounts, messages })
+  const what = `${counted(messages, 'message')} of ${counted(accounts, 'account')}`
+  const before = kept === null ? '' : `; the one before is ${kept}`
+  output.answer(`the ledger ${place} was restored from ${file}: ${what}${before}`)
 }
 
 async function openToChange({ outline, surroundings }: LedgerContext): Promise<Ledger> {

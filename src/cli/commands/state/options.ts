@@ -42,6 +42,7 @@ export interface StateRequests {
   /** Null: all accounts. */
   readonly export: { readonly account: string | null }
   readonly backup: { readonly file: string }
+  readonly restore: { readonly file: string }
 }
 
 export type Operation = keyof StateRequests
@@ -108,6 +109,11 @@ const OPERATIONS: { readonly [Name in Operation]: Grammar<Name> } = {
     options: [],
     request: (words) => ({ operation: 'backup', file: words.only(1)[0] }),
   },
+  restore: {
+    usage: 'FILE',
+    options: [],
+    request: (words) => ({ operation: 'restore', file: words.only(1)[0] }),
+  },
 }
 
 const NAMES = Object.keys(OPERATIONS) as readonly Operation[]
@@ -128,6 +134,8 @@ export const command: Command<StateRequest> = {
                           with --destination: a destination was
   export [ACCOUNT]        all that is known, as JSON lines
   backup FILE             a copy of the ledger, also while a poll runs
+  restore FILE            put such a copy in the ledger's place; what was there
+                          is kept beside it. End a running popfetch first
 
 A UIDL is written as it was printed, or as it is; -- before one that begins with
 a hyphen. With --json, list prints one object a line.`,

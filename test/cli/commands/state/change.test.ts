@@ -212,3 +212,60 @@ describe('state backup', () => {
     expect(await readFile(scene.path('copy.db'), 'utf8')).toBe('mine')
   })
 })
+
+describe('state restore', () => {
+  test('puts a copy back; a poll then asks before it sends on again what the copy does not know (S047)', async () => {
+    await using sink = await SmtpSink.start()
+    const next = { type: 'smtp', host: '127.0.0.1', port: sink.port, to: 'bob@example.net', concurrency: 1 }
+    await scene.configure({ work: { deliver: 'next' } }, { destinations: { next } })
+    scene.fill('uid-1')
+    await scene.popfetch()
+    await scene.answered('state', 'backup', 'copy.db')
+    scene.fill('uid-2')
+    await scene.popfetch()
+    expect(sink.messages).toHaveLength(2)
+    const { code, stdout } = await scene.popfetch('state', 'restore', 'copy.db')
+    expect(code).toBe(0)
+    expect(stdout).toMatch(
+      /^the ledger .*state\.db was restored from .*copy\.db: 1 message of 1 account; the one before is .*state\.db\.before-restore-/,
+    )
+    for (let polls = 0; polls < 2; polls++) {
+      const refused = await scene.popfetch()
+      expect([refused.code, sink.messages.length]).toEqual([78, 2])
+      // Told once.
+      if (polls === 0) expect(refused.stderr).toContain('popfetch --yes work')
+    }
+    expect((await scene.popfetch('--yes', 'work')).code).toBe(0)
+    expect(sink.messages).toHaveLength(3)
+    // It is asked once.
+    scene.fill('uid-3')
+    expect((await scene.popfetch()).code).toBe(0)
+  })
+
+  test('asks nothing where the destination shows what it has, and nothing comes twice', async () => {
+    scene.fill('uid-1')
+    await scene.popfetch()
+    await scene.answered('state', 'backup', 'copy.db')
+    scene.fill('uid-2')
+    await scene.popfetch()
+    const { kept, ...said } = (await scene.json('state', 'restore', 'copy.db')) as Record<string, unknown>
+    expect(kept).toContain('before-restore')
+    expect(said).toMatchObject({ ok: true, accounts: 1, messages: 1 })
+    scene.fill('uid-3')
+    expect((await scene.popfetch()).code).toBe(0)
+    expect(await scene.mail()).toBe(3)
+  })
+
+  test('of what is no copy is 74, while a popfetch has the ledger open 75; both change nothing', async () => {
+    scene.fill('uid-1')
+    await scene.popfetch()
+    await writeFile(scene.path('copy.db'), 'mine')
+    const { code, stderr } = await scene.popfetch('state', 'restore', 'copy.db')
+    expect([code, stderr]).toEqual([74, expect.stringContaining('nothing was changed')])
+    await scene.answered('state', 'backup', 'other.db')
+    await using ledger = await openLedger(scene.path('state.db'))
+    const busy = await scene.popfetch('state', 'restore', 'other.db')
+    expect([busy.code, busy.stderr]).toEqual([75, expect.stringContaining('popfetch stop')])
+    expect((await ledger.account('work'))?.known).toBe(1)
+  })
+})

@@ -18,12 +18,13 @@ describe('the words of state', () => {
     ['state export', { operation: 'export', account: null }],
     ['state export work', { operation: 'export', account: 'work' }],
     ['state backup 1e3', { operation: 'backup', file: '1e3' }],
+    ['state restore 1e3', { operation: 'restore', file: '1e3' }],
   ])('are understood: %s', async (line, expected) => {
     expect(await understood(line.split(' '))).toMatchObject(expected)
   })
 
   test.each([
-    ['state', 'state needs one of list, explain, retry, forget, rename, export, backup'],
+    ['state', 'state needs one of list, explain, retry, forget, rename, export, backup, restore'],
     ['state lst', 'state OPERATION must be one of list'],
     ['state list', 'expected popfetch state list ACCOUNT'],
     ['state list a b', 'expected popfetch state list ACCOUNT'],
@@ -40,6 +41,7 @@ describe('the words of state', () => {
     ['state rename a', 'expected popfetch state rename OLD NEW'],
     ['state export a b', 'expected popfetch state export [ACCOUNT]'],
     ['state backup', 'expected popfetch state backup FILE'],
+    ['state restore a b', 'expected popfetch state restore FILE'],
     ['state backup f --all-messages', '--all-messages does not belong to state backup'],
   ])('are refused: %s', async (line, text) => {
     await expectRefusal(line.split(' '), text)
