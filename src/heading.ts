@@ -1,9 +1,13 @@
 // What a person recognises a message by: From, Subject and Date of its header, decoded (RFC 2047). The header is not trusted, and
-// nothing decoded here is ever delivered. What is given is not safe to print: display() makes it so.
+// nothing decoded here is ever delivered. Secrets are masked here: the ledger keeps it, and a server could repeat one in a field.
+// What is given is not safe to print: display() makes it so.
 import { field, parseDateMs } from './header.ts'
-import type { Heading } from './message.ts'
+import type { Heading, Message, ReceivedFacts } from './message.ts'
+import { redact } from './redact.ts'
 
 const LIMIT = 200
+/** A line of a header may be as long (RFC 5322, section 2.1.1). */
+const MESSAGE_ID_LIMIT = 998
 /** Longer fields are decoded up to here: so much may stand in encoded words for LIMIT characters. */
 const RAW_LIMIT = 4000
 
@@ -16,9 +20,18 @@ export function headingOf(header: Buffer): Heading {
   }
 }
 
+/** What is remembered of a message beside its heading. */
+export function receivedFacts({ sizeBytes, digest, fingerprint, messageId }: Message): ReceivedFacts {
+  const isLong = messageId !== null && messageId.length > MESSAGE_ID_LIMIT
+  const masked = messageId === null ? null : redact(messageId.slice(0, MESSAGE_ID_LIMIT), isLong ? 'end' : 'none')
+  return { receivedBytes: sizeBytes, digest, fingerprint, messageId: masked }
+}
+
 function shown(value: string | null): string | null {
   if (value === null || value === '') return null
-  const text = decoded(asText(value.slice(0, RAW_LIMIT)))
+  const raw = value.slice(0, RAW_LIMIT)
+  // Before the cut, which could leave a piece of a secret.
+  const text = redact(decoded(asText(raw)), raw.length < value.length ? 'end' : 'none')
   return Array.from(text.slice(0, LIMIT * 2))
     .slice(0, LIMIT)
     .join('')

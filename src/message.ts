@@ -5,7 +5,8 @@ export interface Origin {
   readonly account: string
   readonly host: string
   readonly user: string
-  /** The UIDL's bytes as latin1 text, one character a byte; never decoded, never part of a path (P092, P094). */
+  /** The UIDL's bytes as latin1 text, one character a byte; never decoded, never part of a path (P092, P094). One that a ledger
+   *  could take for a key of its own has a stand-in (pop3/listing/parser.ts). */
   readonly uidl: string
   /** 0 for the first message with this UIDL in the mailbox, 1 for the second … (P095). */
   readonly copy: number

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
-import { headingOf } from '../src/heading.ts'
+import { headingOf, receivedFacts } from '../src/heading.ts'
+import type { Message } from '../src/message.ts'
+import { redactor } from '../src/redact.ts'
 
 function subject(value: string): string | null {
   return headingOf(Buffer.from(`Subject: ${value}\r\n\r\n`, 'latin1')).subject
@@ -34,4 +36,15 @@ test('no more than 200 characters are kept, whatever was sent', () => {
   expect(subject(Buffer.from(smile.repeat(900)).toString('latin1'))).toBe(smile.repeat(200))
   expect(subject('=?utf-8?q?a?= '.repeat(900))).toHaveLength(200)
   expect(subject(`=?${'?'.repeat(50_000)}`)).toHaveLength(200)
+})
+
+test('a secret that a server writes into a header is masked, whole and where the field is cut', () => {
+  redactor.add('hunter2-Zebra-77', 'heading.test')
+  const header = 'From: hunter2-Zebra-77 <a@b.c>\r\nSubject: =?utf-8?b?aHVudGVyMi1aZWJyYS03Nw==?=\r\n\r\n'
+  expect(headingOf(Buffer.from(header))).toMatchObject({ from: '**** <a@b.c>', subject: '****' })
+  expect(subject(`${'x'.repeat(190)} hunter2-Zebra-77`)).toBe(`${'x'.repeat(190)} ****`)
+  expect(subject(`=?utf-8?q?a?=${' '.repeat(3977)} hunter2-Ze ${'x'.repeat(99)}`)).not.toContain('hunter2')
+  const message = { sizeBytes: 1, messageId: '<hunter2-Zebra-77@example.org>' } as Message
+  expect(receivedFacts(message).messageId).toBe('<****@example.org>')
+  expect(receivedFacts({ ...message, messageId: `<${'x'.repeat(60_000)}` }).messageId).toHaveLength(998)
 })

@@ -4,6 +4,7 @@
 import { Spool } from '../deliver/spool.ts'
 import type { EntryKey, KnownMessage } from '../ledger/ledger.ts'
 import type { PopfetchError } from '../errors.ts'
+import { receivedFacts } from '../heading.ts'
 import type { Session } from '../pop3/session.ts'
 import type { Reply } from '../pop3/wire/reply.ts'
 import { ExpiredToken } from '../pop3/wire/reply-error.ts'
@@ -256,8 +257,7 @@ async function isThere(deletion: PlannedDeletion, copies: readonly Copy[], visit
   const others = verdicts.filter(({ verdict }) => verdict === 'other')
   const isSame = others.length === 0 && verdicts.some(({ verdict }) => verdict === 'same')
   if (!isSame && others.length === 0) return false
-  const { sizeBytes: receivedBytes, digest, fingerprint, messageId } = message
-  await run.ledger.confirm(lease, deletion, { receivedBytes, digest, fingerprint, messageId })
+  await run.ledger.confirm(lease, deletion, receivedFacts(message))
   if (isSame) looks.settle(deletion)
   else await reopen(deletion, others, visit)
   return isSame

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 
 /** Where a POP3 server can say something that popfetch keeps. `listing`: a line of UIDL that is none. `nonsense`: an answer
- *  to PASS that is no status. `challenge`: the explanation of a refused token. */
+ *  to PASS that is no status. `challenge`: the explanation of a refused token. `header`: fields of a mail by which it is known. */
 export const POP3_PLACES = [
   'greeting',
   'CAPA',
@@ -19,6 +19,7 @@ export const POP3_PLACES = [
   'LIST',
   'listing',
   'TOP',
+  'header',
   'RETR',
   'DELE',
   'QUIT',
@@ -60,6 +61,11 @@ function pop3(place: Pop3Place | null, words: string): { readonly greeting: stri
   const refuse = (at: Pop3Place, good: string): string => (place === at ? `-ERR ${words}\r\n` : good)
   const greeting = place === 'greeting' ? `-ERR ${words}\r\n` : '+OK ready\r\n'
   const extra = place === 'capabilities' ? `IMPLEMENTATION ${words}\r\nX-${words}\r\n` : ''
+  const mail =
+    place === 'header'
+      ? `From: ${words} <a@example.org>\r\nSubject: ${words}\r\nMessage-ID: <${words}@example.org>\r\n\r\nbody\r\n`
+      : MAIL
+  const size = Buffer.byteLength(mail)
   const commands: Readonly<Record<string, (argument: string) => string | null>> = {
     CAPA: () => refuse('CAPA', `+OK\r\nUSER\r\nTOP\r\nUIDL\r\nSASL PLAIN XOAUTH2\r\n${extra}.\r\n`),
     AUTH: (argument) => {
@@ -72,11 +78,11 @@ function pop3(place: Pop3Place | null, words: string): { readonly greeting: stri
       signedIn = place !== 'PASS'
       return place === 'nonsense' ? `${words}\r\n` : refuse('PASS', '+OK\r\n')
     },
-    STAT: () => refuse('STAT', `+OK 1 ${MAIL.length}\r\n`),
+    STAT: () => refuse('STAT', `+OK 1 ${size}\r\n`),
     UIDL: () => refuse('UIDL', `+OK\r\n1 u1\r\n${place === 'listing' ? `${words}\r\n` : ''}.\r\n`),
-    LIST: () => refuse('LIST', `+OK\r\n1 ${MAIL.length}\r\n.\r\n`),
-    TOP: () => refuse('TOP', `+OK\r\n${MAIL}.\r\n`),
-    RETR: () => refuse('RETR', `+OK\r\n${MAIL}.\r\n`),
+    LIST: () => refuse('LIST', `+OK\r\n1 ${size}\r\n.\r\n`),
+    TOP: () => refuse('TOP', `+OK\r\n${mail}.\r\n`),
+    RETR: () => refuse('RETR', `+OK\r\n${mail}.\r\n`),
     DELE: () => refuse('DELE', '+OK\r\n'),
     NOOP: () => '+OK\r\n',
     QUIT: () => refuse('QUIT', '+OK\r\n'),
@@ -106,7 +112,7 @@ function smtp(place: SmtpPlace | null, words: string): { readonly greeting: stri
         return place === 'taken' ? `250 ${words}\r\n` : refuse('dot', 554, '250 taken\r\n')
       }
       const verb = (line.split(/[ :]/)[0] ?? '').toUpperCase()
-      if (verb === 'EHLO') return refuse('EHLO', 550, '250-hello\r\n250 AUTH PLAIN LOGIN\r\n')
+      if (verb === 'EHLO' || verb === 'LHLO') return refuse('EHLO', 550, '250-hello\r\n250 AUTH PLAIN LOGIN\r\n')
       if (verb === 'HELO') return refuse('EHLO', 550, '250 hello\r\n')
       if (verb === 'AUTH') return refuse('AUTH', 535, '235 ok\r\n')
       if (verb === 'MAIL') return refuse('MAIL', 550, '250 ok\r\n')

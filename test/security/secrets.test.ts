@@ -7,6 +7,9 @@ import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Alarm } from '../../src/daemon/alarm.ts'
+import { openLedger } from '../../src/ledger/sqlite/open.ts'
+import { silentLog } from '../../src/log.ts'
 import { BIN, CACHE, ended } from '../cli/child.ts'
 import { FORMS, tracesIn } from './forms.ts'
 import { Hostiles, POP3_PLACES, SMTP_PLACES } from './hostile.ts'
@@ -25,6 +28,8 @@ const accounts: Record<string, object> = {}
 const destinations: Record<string, object> = { inbox: { type: 'maildir', path: 'Mail' } }
 /** What every command printed, by its words. */
 const printed = new Map<string, string>()
+/** Mail is delivered as it came, whatever stands in it. */
+destinations['elsewhere'] = { type: 'maildir', path: join(secretsDirectory, 'Mail') }
 let httpPort = 0
 
 /** A secret that is like no other: letters, digits, and signs that escapes change. */
@@ -71,18 +76,25 @@ async function furnish(): Promise<void> {
       const { secret, written } = mark(account, place === 'challenge')
       const port = await hostiles.pop3(place, say(secret))
       const key = place === 'challenge' ? { token: written, auth: 'xoauth2' } : { password: written }
-      accounts[account] = { ...usual, port, auth: AUTH[place] ?? 'auto', ...key }
+      const deliver = place === 'header' ? 'elsewhere' : 'inbox'
+      accounts[account] = { ...usual, port, auth: AUTH[place] ?? 'auto', ...key, deliver }
     }
   }
   const honest = await hostiles.pop3(null)
   for (const [index, place] of SMTP_PLACES.entries()) {
-    for (const step of [0, 5, 10, 13]) {
+    for (const [step, type] of [
+      [0, 'smtp'],
+      [5, 'smtp'],
+      [10, 'smtp'],
+      [13, 'smtp'],
+      [7, 'lmtp'],
+    ] as const) {
       const [form, say] = forms[(index + step) % forms.length] ?? ['plain', String]
-      const account = name('smtp', place, form)
+      const account = name(type, place, form)
       const { secret, written } = mark(account)
       const port = await hostiles.smtp(place, say(secret))
       destinations[account] = {
-        type: 'smtp',
+        type,
         host: '127.0.0.1',
         port,
         tls: 'none',
@@ -146,7 +158,17 @@ beforeAll(async () => {
   await popfetch('config', 'show')
   await popfetch('config', 'check')
   await popfetch('check', '--verbose')
+  await tellProblems()
 }, 300_000)
+
+/** As the background process does it after a while: the program that is told writes down what it was told. */
+async function tellProblems(): Promise<void> {
+  await using ledger = await openLedger(join(directory, 'state.db'))
+  const { signal } = new AbortController()
+  const alarm = new Alarm({ ledger, log: silentLog, env: { PATH: '/usr/bin:/bin' }, nowMs: Date.now, signal })
+  const onProblem = ['/bin/sh', '-c', `env > '${directory}/problem.'"$POPFETCH_ACCOUNT"`]
+  await alarm.look({ onProblem, alertAfterMs: 0 }, new Set(Object.keys(accounts)), new Set())
+}
 
 afterAll(async () => {
   await hostiles[Symbol.asyncDispose]()
@@ -175,7 +197,7 @@ describe('of a secret that servers and programs repeat', () => {
   test('the ledger, its journal and its backup, the logs and the mail hold no trace', () => {
     const files = written()
     expect(files.map(([name]) => name)).toEqual(
-      expect.arrayContaining(['state.db', 'first.log', 'popfetch.log', 'backup.db']),
+      expect.arrayContaining(['state.db', 'first.log', 'popfetch.log', 'backup.db', 'problem.pop3.PASS.plain']),
     )
     expect(found(files)).toEqual([])
   })
@@ -185,9 +207,9 @@ describe('of a secret that servers and programs repeat', () => {
   })
 
   // A listing is never shown, STAT not asked, and what a server says at its end is of no use.
-  const unheard = new Set<string>(['pop3.listing', 'pop3.STAT', 'smtp.QUIT'])
+  const unheard = new Set<string>(['pop3.header', 'pop3.listing', 'pop3.STAT', 'smtp.QUIT'])
   const places = [...POP3_PLACES.map((place) => `pop3.${place}`), ...SMTP_PLACES.map((place) => `smtp.${place}`)]
-  test.each([...places, 'command', 'proxy'].filter((place) => !unheard.has(place)))(
+  test.each([...places, 'lmtp.dot', 'command', 'proxy'].filter((place) => !unheard.has(place)))(
     'the words around it are kept: %s',
     (place) => {
       const texts = [...printed.values(), ...written().map(([, text]) => text)]

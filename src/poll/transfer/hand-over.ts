@@ -1,7 +1,7 @@
 // A complete message goes to each destination that has not got it yet, and each outcome is recorded in the ledger. A
 // destination that fails as a whole is not asked again in this poll.
 import { asPopfetchError } from '../../errors.ts'
-import { headingOf } from '../../heading.ts'
+import { headingOf, receivedFacts } from '../../heading.ts'
 import { nameOfMessage } from '../../ledger/destination.ts'
 import type { Beginning, Outcome, ReceivedFacts } from '../../ledger/ledger.ts'
 import type { Message } from '../../message.ts'
@@ -70,13 +70,7 @@ export async function compareCopies(
 export async function handOver(job: Job, message: Message, visit: Visit, isProven = true): Promise<boolean> {
   const { tally, lease, run } = visit
   const heading = headingOf(message.header)
-  const facts: ReceivedFacts = {
-    receivedBytes: message.sizeBytes,
-    digest: message.digest,
-    fingerprint: message.fingerprint,
-    messageId: message.messageId,
-    heading,
-  }
+  const facts: ReceivedFacts = { ...receivedFacts(message), heading }
   const received = isProven ? facts : null
   const results = await Promise.all(job.due.map((due) => handOne(job, due, message, received, visit)))
   if (results.length === 0) await run.ledger.confirm(lease, { uidl: job.uidl, copy: job.copy }, received)

@@ -1,6 +1,7 @@
 // One answer to LIST or UIDL, parsed as it streams in: number → the bytes after it, in columns, so that a million lines are
 // a few arrays and not a million objects (P103). Pure. The lines are hostile: numbers never index or size memory, and a bad
 // line costs only itself (P088). The result does not depend on how the answer was cut into chunks.
+import { createHash } from 'node:crypto'
 import { PopfetchError } from '../../errors.ts'
 import { type Column, inOrder, GrowingBytes } from './column.ts'
 
@@ -12,6 +13,9 @@ export const LISTING_LIMIT = 5_000_000
 export const LISTING_BYTES_LIMIT = 512 * 1024 * 1024
 /** RFC 1939 sets no limit. A number beyond 31 bits counts no messages (P088). */
 const NUMBER_LIMIT = 0x7fffffff
+
+/** Of SHA-256, by which a ledger may keep a long UIDL. */
+const DIGEST_BYTES = 32
 
 const LF = 0x0a
 const CR = 0x0d
@@ -29,7 +33,8 @@ const ORDINARY_BYTES = 100
 export class ListParser {
   readonly #numbers = new GrowingBytes(LISTING_LIMIT * 4)
   readonly #ends = new GrowingBytes(LISTING_LIMIT * 4)
-  readonly #texts = new GrowingBytes(LISTING_BYTES_LIMIT)
+  /** With room for a stand-in in each line. */
+  readonly #texts = new GrowingBytes(LISTING_BYTES_LIMIT + LISTING_LIMIT * 80)
   readonly #page = {
     numbers: new Uint32Array(PAGE_ROWS),
     ends: new Uint32Array(PAGE_ROWS),
@@ -87,6 +92,7 @@ export class ListParser {
     for (byte = bytes[++at]; byte !== LF && size < most; byte = bytes[++at]) texts[size++] = byte ?? 0
     if (byte !== LF || this.#count >= LISTING_LIMIT) return this.#anyLine(bytes, start)
     if (size > this.#pageBytes && texts[size - 1] === CR) size--
+    if (isReserved(texts, this.#pageBytes, size)) return this.#anyLine(bytes, start)
     this.#enter(number, size)
     return at + 1
   }
@@ -126,7 +132,10 @@ export class ListParser {
     if (at === digits || at - digits > 10 || number === 0 || number > NUMBER_LIMIT) return
     if (at < end && !isBlank(bytes[at])) return
     while (at < end && isBlank(bytes[at])) at++
-    this.#push(number, bytes, at, end)
+    if (isReserved(bytes, at, end)) {
+      const standIn = standInFor(bytes.subarray(at, end))
+      this.#push(number, standIn, 0, standIn.length)
+    } else this.#push(number, bytes, at, end)
   }
 
   #push(number: number, bytes: Buffer, start: number, end: number): void {
@@ -170,6 +179,24 @@ export class ListParser {
     yield
     return this.#ascending ? column : yield* inOrder(column, rowsPerTurn)
   }
+}
+
+/** Some texts mean something in a ledger: a NUL begins the key of a message without a UIDL, and 32 bytes that are no text may be
+ *  the digest of a longer UIDL. A server that gives such a text must not make a message pass for another. */
+function isReserved(bytes: Buffer, start: number, end: number): boolean {
+  if (bytes[start] === 0) return start < end
+  if (end - start !== DIGEST_BYTES) return false
+  for (let at = start; at < end; at++) if (!isPrintable(bytes[at] ?? 0)) return true
+  return false
+}
+
+function isPrintable(byte: number): boolean {
+  return byte >= 0x20 && byte <= 0x7e
+}
+
+/** Another one for each text, and none that a server can give. */
+function standInFor(text: Buffer): Buffer {
+  return Buffer.from(`\0is:${createHash('sha256').update(text).digest('hex')}`, 'latin1')
 }
 
 export function isBlank(byte: number | undefined): boolean {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { LISTING_BYTES_LIMIT, LISTING_LIMIT, ListParser } from '../../../src/pop3/listing/parser.ts'
@@ -77,6 +78,31 @@ describe('a line of UIDL', () => {
         expect(numbers).toEqual(kept ? [1, 2, 3] : [1, 3])
       }
     }
+  })
+})
+
+describe('a UIDL that a ledger could take for a key of its own', () => {
+  const digest = createHash('sha256').update('a long UIDL').digest().toString('latin1').replaceAll('\n', 'n')
+  const strange = [digest, `\0top:${'0'.repeat(32)}`, `\0is:${'0'.repeat(64)}`, '\0']
+
+  it.each(strange)('has a stand-in, in one piece or many: %j', (uidl) => {
+    const text = `1 ${uidl}\r\n2 plain\r\n`
+    const [whole, cut] = [[latin1(text)], pieces(latin1(text), 1)].map((chunks) => {
+      const listing = Listing.ofFew(parsed(), parsed(...chunks))
+      return [listing.uidl(0), listing.uidl(1)]
+    })
+    expect(whole).toEqual([expect.stringMatching(/^\0is:[0-9a-f]{64}$/), 'plain'])
+    expect(cut).toEqual(whole)
+    expect(strange).not.toContain(whole?.[0])
+  })
+
+  it('is another for each of them', () => {
+    const listing = Listing.ofFew(parsed(), parsed(latin1(strange.map((uidl, at) => `${at + 1} ${uidl}\r\n`).join(''))))
+    expect(new Set(strange.map((_, at) => listing.uidl(at))).size).toBe(strange.length)
+  })
+
+  it.each(['0123456789abcdef0123456789abcdef', 'a b', '\xff', 'x'.repeat(2000)])('is none of these: %j', (uidl) => {
+    expect(uidlsOf(`1 ${uidl}\r\n`)).toBe(`1:${uidl}`)
   })
 })
 
