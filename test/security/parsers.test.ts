@@ -137,6 +137,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/setup/delivery-command.ts': old('fetchmailrc and .fetchids'),
   'src/setup/draft.ts': old('fetchmailrc and .fetchids'),
   'src/setup/fetchmail/delivery.ts': old('fetchmailrc and .fetchids'),
+  'src/setup/fetchmail/fetchmail.ts': old('fetchmailrc and .fetchids'),
   'src/setup/fetchmail/grammar.ts': old('fetchmailrc and .fetchids'),
   'src/setup/getmail/delivery.ts': { ...old('getmailrc and oldmail'), deep: '5 levels, 100 sections' },
   'src/setup/ini.ts': old('getmailrc and oldmail'),
