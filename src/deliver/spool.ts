@@ -12,7 +12,7 @@ import type { Attempt, SpoolPlace } from './destination.ts'
 import { BodyFile } from './disk/body-file.ts'
 import { diskError } from './disk/disk-error.ts'
 import { type FileSystem, offLoop } from './disk/filesystem.ts'
-import { ownDirectory, sweep } from './disk/own-files.ts'
+import { isGone, ownDirectory, ownerName, sweep } from './disk/own-files.ts'
 import type { Reserve } from './disk/reserve.ts'
 
 /** Most mail is smaller. A few dozen such messages at once stay within the 150 MB of DESIGN 11. */
@@ -21,16 +21,18 @@ export const MEMORY_LIMIT_BYTES = 1 << 20
  *  expensive to free. */
 const HEAD_BYTES = 64 << 10
 
-const OWN_FILE = /^spool-[0-9a-f]{32}$/
+/** With its owner, or as older versions named it. */
+const OWN_FILE = /^spool-(?:([0-9a-f]{16}-\d+)-)?[0-9a-f]{32}$/
 
 /** A new name; `sweepSpool` recognises it. */
 export function spoolName(): string {
-  return `spool-${randomBytes(16).toString('hex')}`
+  return `spool-${ownerName()}-${randomBytes(16).toString('hex')}`
 }
 
-/** Removes the files that a killed popfetch left in `directory`, which may be missing. */
+/** Removes the files that a killed popfetch left in `directory`, which may be missing: at once where it is certainly gone. */
 export async function sweepSpool(directory: string, nowMs: number): Promise<void> {
-  await sweep(offLoop, directory, (name) => OWN_FILE.test(name), nowMs)
+  const isOrphan = (name: string): boolean => isGone(OWN_FILE.exec(name)?.[1] ?? '')
+  await sweep(offLoop, directory, (name) => OWN_FILE.test(name), nowMs, isOrphan)
 }
 
 /** The message is larger than `maxSize` allows: it is held, never deleted (P124). */

@@ -1,5 +1,6 @@
 // A message is received whole or not at all, whatever its bytes, its size and the disk.
 import { hash } from 'node:crypto'
+import { spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import path from 'node:path'
 import { setFlagsFromString } from 'node:v8'
@@ -7,6 +8,7 @@ import { runInNewContext } from 'node:vm'
 import { describe, expect, test, vi } from 'vitest'
 import type { SpoolPlace } from '../../src/deliver/destination.ts'
 import { Reserve } from '../../src/deliver/disk/reserve.ts'
+import { isGone, ownerName } from '../../src/deliver/disk/own-files.ts'
 import { MessageTooLarge, Spool, type SpoolOptions, sweepSpool } from '../../src/deliver/spool.ts'
 import { DeliveryError } from '../../src/errors.ts'
 import { EXT4, FaultyFileSystems } from '../support/faulty-filesystem.ts'
@@ -302,4 +304,49 @@ test('what a killed popfetch left in the directory is removed after 36 hours, ot
   await sweepSpool(at, Date.now() + 37 * 3_600_000)
   expect(fs.readdirSync(at).sort()).toEqual(['mine', 'spool-x'])
   await sweepSpool(path.join(at, 'absent'), NOW_MS)
+})
+
+describe('a file of the spool whose owner is certainly gone (S050)', () => {
+  const number = 'a'.repeat(32)
+  const machine = ownerName().split('-')[0] ?? ''
+  /** No process has a number above 2²² (proc(5), pid_max). */
+  const GONE = 2 ** 22 + 1
+
+  test.each([
+    ['whose process is gone', `${machine}-${GONE}`, true],
+    ['whose number a living process has', ownerName(), false],
+    ['of another machine or container', `${'0'.repeat(16)}-${GONE}`, false],
+    ['without a number that can be one', `${machine}-99999999999`, false],
+  ])('one %s', (_, owner, gone) => {
+    expect(isGone(owner)).toBe(gone)
+  })
+
+  test('is removed at the next sweep, however young; others are not', async () => {
+    const at = directory()
+    const dead = `spool-${machine}-${GONE}-${number}`
+    const others = [
+      `spool-${ownerName()}-${number}`,
+      `spool-${'0'.repeat(16)}-${GONE}-${number}`,
+      `spool-${number}`,
+      `spool-${machine}-${GONE}-${number}.txt`,
+    ]
+    for (const name of [dead, ...others]) fs.writeFileSync(path.join(at, name), '')
+    await sweepSpool(at, Date.now())
+    expect(fs.readdirSync(at).sort()).toEqual(others.toSorted())
+  })
+
+  test('is one of a process that was killed while it received a message', async () => {
+    const at = directory()
+    const child = spawnSync(process.execPath, [
+      '--input-type=module',
+      '--eval',
+      `import fs from 'node:fs'
+       const { spoolName } = await import(${JSON.stringify(path.resolve('src/deliver/spool.ts'))})
+       fs.writeFileSync(${JSON.stringify(at)} + '/' + spoolName(), 'half a message')
+       process.kill(process.pid, 'SIGKILL')`,
+    ])
+    expect([child.signal, fs.readdirSync(at).length]).toEqual(['SIGKILL', 1])
+    await sweepSpool(at, Date.now())
+    expect(fs.readdirSync(at)).toEqual([])
+  })
 })

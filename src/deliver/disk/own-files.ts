@@ -1,7 +1,9 @@
 // Files that belong to popfetch alone: the directory they are kept in, and the removal of those that a killed popfetch left
 // behind. One rule: a file is removed only if its name is one of ours, it is a regular file, and it is dead beyond doubt
 // (D013); a file that cannot be examined or removed is left.
+import { createHash } from 'node:crypto'
 import fs from 'node:fs'
+import { hostname } from 'node:os'
 import path from 'node:path'
 import { display } from '../../display.ts'
 import { DeliveryError, errnoOf } from '../../errors.ts'
@@ -12,26 +14,66 @@ import type { FileSystem } from './filesystem.ts'
 /** maildir(5): no delivery takes more than 24 hours. A file that nobody has touched for 36 hours is dead. */
 const DEAD_MS = 36 * 3_600_000
 
+/** `isOrphan`: is whoever made the file of this name certainly gone? Then it need not be old (S050). */
 export async function sweep(
   fileSystem: FileSystem,
   directory: string,
   isOurs: (name: string) => boolean,
   nowMs: number,
+  isOrphan: (name: string) => boolean = () => false,
 ): Promise<void> {
   try {
     for await (const names of fileSystem.names(directory)) {
-      for (const name of names) if (isOurs(name)) await removeDead(fileSystem, `${directory}/${name}`, nowMs)
+      for (const name of names.filter(isOurs))
+        await removeDead(fileSystem, `${directory}/${name}`, nowMs, isOrphan(name))
     }
   } catch {
     // A failed sweep is no reason to stop: if something is wrong with the directory, using it will show that.
   }
 }
 
-async function removeDead(fileSystem: FileSystem, file: string, nowMs: number): Promise<void> {
+async function removeDead(fileSystem: FileSystem, file: string, nowMs: number, isOrphan: boolean): Promise<void> {
   const stats = await fileSystem.lstat(file)
   // Not mtime alone: a file of a Maildir gets the date of its message while it is still in tmp/.
   const touchedMs = Math.max(stats.mtimeMs, stats.ctimeMs)
-  if (stats.isFile() && nowMs - touchedMs > DEAD_MS) await fileSystem.unlink(file)
+  if (stats.isFile() && (isOrphan || nowMs - touchedMs > DEAD_MS)) await fileSystem.unlink(file)
+}
+
+const OWNER = /^([0-9a-f]{16})-(\d{1,10})$/
+
+let machine: string | null = null
+
+/** For names of files: the process that makes them. */
+export function ownerName(): string {
+  return `${machineName()}-${process.pid}`
+}
+
+/** Is the process of this name certainly gone? One of another machine or container is not: its numbers say nothing here. A number
+ *  that another process has by now says nothing either. */
+export function isGone(owner: string): boolean {
+  const [, where, number] = OWNER.exec(owner) ?? []
+  if (where !== machineName()) return false
+  try {
+    process.kill(Number(number), 0)
+    return false
+  } catch (error) {
+    return errnoOf(error) === 'ESRCH'
+  }
+}
+
+/** Processes of one machine, and of one container on it, know each other by their numbers. */
+function machineName(): string {
+  machine ??= createHash('sha256').update(`${hostname()} ${processNamespace()}`).digest('hex').slice(0, 16)
+  return machine
+}
+
+/** '' where the system has none. */
+function processNamespace(): string {
+  try {
+    return fs.readlinkSync('/proc/self/ns/pid')
+  } catch {
+    return ''
+  }
 }
 
 /** With those above it. Node's own way to do that never ends below /proc (D124). */

@@ -4,7 +4,7 @@
 // owner is gone; nothing written in a lock of another user is believed, for in a spool anybody can make one.
 import { randomBytes } from 'node:crypto'
 import { constants, type Stats } from 'node:fs'
-import { dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { errnoOf } from '../../errors.ts'
 import { type FileSystem, readText, writeAll } from '../disk/filesystem.ts'
@@ -35,6 +35,8 @@ export class LockHeld extends Error {}
 
 /** Longer than any program known to us holds one: procmail takes locks over after 1024 s, liblockfile after 300 s. */
 const STALE_MS = 1024 * 1000
+/** Behind the name of the lock: the process, and a number of its own. */
+const OWN_NAME = /^\d{1,10}\.[0-9a-f]{12}$/
 /** Of a lock file; ours may name a hundred senders. */
 const CONTENT_BYTES = 128 * 1024
 
@@ -113,6 +115,28 @@ export class MboxLock implements AsyncDisposable {
     } finally {
       await this.#fileSystem.close(this.#fd)
     }
+  }
+}
+
+/** Removes what popfetches that are gone left beside the mbox: their locks before these were the lock (S050). One of which nobody
+ *  can tell stays as long as a lock would. What fails is left. */
+export async function sweepLocks(
+  { fileSystem, path, uid, hostName }: Pick<LockOptions, 'fileSystem' | 'path' | 'uid' | 'hostName'>,
+  nowMs: number,
+): Promise<void> {
+  const start = `${basename(path)}.lock.`
+  const isOwn = (name: string): boolean => name.startsWith(start) && OWN_NAME.test(name.slice(start.length))
+  try {
+    for await (const names of fileSystem.names(dirname(path))) {
+      for (const name of names.filter(isOwn)) {
+        const file = join(dirname(path), name)
+        const found = await look(fileSystem, file, uid)
+        if (found === null || (uid !== null && found.owner !== uid)) continue
+        if (await isStale(found, { madeMs: nowMs }, hostName)) await fileSystem.unlink(file)
+      }
+    }
+  } catch {
+    // If something is wrong with the directory, delivering will show that.
   }
 }
 
@@ -233,7 +257,11 @@ function parsed(text: string): Record<string, unknown> | null {
   }
 }
 
-async function isStale({ content, pid, changedMs }: Found, own: Own, hostName: string): Promise<boolean> {
+async function isStale(
+  { content, pid, changedMs }: Found,
+  own: Pick<Own, 'madeMs'>,
+  hostName: string,
+): Promise<boolean> {
   if (content !== null && content.host === hostName && pid !== null) return !(await isRunning(pid, content.identity))
   return own.madeMs - changedMs > STALE_MS
 }

@@ -17,6 +17,7 @@ import type { Reserve } from '../disk/reserve.ts'
 import { messageKey } from '../message-key.ts'
 import { MboxRoom } from './context.ts'
 import { checkMbox, openMboxFile, recover } from './file.ts'
+import { sweepLocks } from './lock.ts'
 import { markerField, type Place, places, readPlace, stands } from './find.ts'
 import { MboxQueue } from './queue.ts'
 
@@ -63,6 +64,7 @@ class Mbox implements ReadableDestination {
   readonly #context: MboxContext
   readonly #room: MboxRoom
   readonly #queue: MboxQueue
+  #swept = false
   /** As one walk found them since the last `ready`. */
   #places: ReadonlyMap<string, Place> | null = null
 
@@ -92,6 +94,9 @@ class Mbox implements ReadableDestination {
     const directory = path.dirname(options.path)
     const look = async (): Promise<void> => {
       await checkMbox(options)
+      // Once: the folder may be that of all users' mail.
+      if (!this.#swept) await sweepLocks(options, options.nowMs())
+      this.#swept = true
       options.reserve.refresh(directory)
       await options.reserve.take(fileSystem, directory, 1)
     }

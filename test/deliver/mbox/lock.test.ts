@@ -3,6 +3,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { identityOf } from '../../../src/deliver/mbox/lock.ts'
+import { NOW_MS } from '../letters.ts'
 import { EXT4, FaultyFileSystems } from '../../support/faulty-filesystem.ts'
 import { attempt, directory, failure, message, messages, never, open, read, SMALL } from './scene.ts'
 
@@ -169,5 +170,36 @@ describe('the lock (D100)', () => {
     await mbox.deliver(attempt(), message(SMALL), never)
     expect(read(file)).toContain('Subject: kept')
     expect(fs.existsSync(`${file}.elsewhere`)).toBe(true)
+  })
+})
+
+describe('what a killed popfetch left beside the mbox (S050)', () => {
+  const owner = (pid: number, host = 'laptop', identity = IDENTITY): string =>
+    `${pid}\n${JSON.stringify({ host, identity })}\n`
+  const GONE = 2 ** 22 + 1
+
+  test.each([
+    ['of one that is gone', owner(GONE), 0, 'in.lock.4194305.0123456789ab', true],
+    [
+      'of a number that another process has now',
+      owner(process.pid, 'laptop', 'x 1'),
+      0,
+      'in.lock.9.0123456789ab',
+      true,
+    ],
+    ['of one that lives', owner(process.pid), 1e9, 'in.lock.9.0123456789ab', false],
+    ['of another host', owner(GONE, 'other'), 0, 'in.lock.9.0123456789ab', false],
+    ['that says nothing, and is young', '', 1023, 'in.lock.9.0123456789ab', false],
+    ['that says nothing, and is old', '', 1025, 'in.lock.9.0123456789ab', true],
+    ['of another mbox', owner(GONE), 0, 'inn.lock.9.0123456789ab', false],
+    ['of another program', owner(GONE), 1e9, 'in.lock.9.0123456789ab.bak', false],
+  ])('a file %s', async (_, content, ageSeconds, name, swept) => {
+    const at = directory()
+    fs.writeFileSync(path.join(at, name), content, { mode: 0o600 })
+    const thenSeconds = NOW_MS / 1000 - ageSeconds
+    fs.utimesSync(path.join(at, name), thenSeconds, thenSeconds)
+    await using mbox = open(path.join(at, 'in'))
+    await mbox.ready(never)
+    expect(fs.existsSync(path.join(at, name))).toBe(!swept)
   })
 })
