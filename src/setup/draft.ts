@@ -86,6 +86,8 @@ function written(secret: ImportedSecret, secrets: DraftOptions['secrets']): unkn
       return { file: secret.path }
     case 'env':
       return { env: secret.name }
+    case 'oauth':
+      return { oauth: secret.client }
     case 'missing':
       return null
   }

@@ -11,6 +11,8 @@ export type ImportedSecret =
   | { readonly kind: 'command'; readonly run: string | readonly string[] }
   | { readonly kind: 'file'; readonly path: string }
   | { readonly kind: 'env'; readonly name: string }
+  /** The token of a sign-in by a client of `oauth:`. */
+  | { readonly kind: 'oauth'; readonly client: string }
   | { readonly kind: 'missing' }
 
 export interface SeenUidl {

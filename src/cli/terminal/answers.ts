@@ -31,6 +31,11 @@ export class Answers {
     return this.#dialogue !== null && !this.#usual
   }
 
+  /** A line for the person, before a question. */
+  tell(line: string): void {
+    this.#output.say(line)
+  }
+
   /** `given`: the value of the option. Rejects with ERR_USAGE when that is wrong, or when nobody can be asked. */
   async to<T>(question: Question<T>, given: string | null): Promise<T> {
     const { option, text, usual, parse } = question

@@ -2,6 +2,7 @@
 // The rule for what is no answer of the server: it never counts against the destination, and once the whole message was handed
 // over nobody knows (D110, a lost answer).
 import { PopfetchError } from '../../errors.ts'
+import { concludeSecret } from '../answers/secret.ts'
 import { concluded, type Concluded } from '../answers/conclusions.ts'
 import { concludeImap, type ImapAnswer, type ImapCircumstances, type ImapStep } from '../answers/imap.ts'
 
@@ -35,7 +36,7 @@ export function conclude(
 ): Concluded {
   // A secret that cannot be had: its own error says whether it may be there the next time.
   if (step === 'sign-in' && fault.kind === 'unfit' && cause instanceof PopfetchError) {
-    return concluded('SIGN', 'sign-in secret', { exit: cause.retry === 'never' ? 78 : 75 })
+    return concludeSecret(cause, 'sign-in secret')
   }
   if (fault.kind === 'stopped' || fault.kind === 'spool') {
     // Our own end: no sign of the destination.

@@ -1,8 +1,9 @@
 // What can go wrong in an SMTP session, and the conclusion from it by the table answers/smtp.ts. Pure; knows nothing of
 // nodemailer, sockets or texts. The rule for what is no answer of the server: it never counts against the destination, and once
 // the whole message was handed over nobody knows (D035, D036).
-import { type Conclusion, type ErrorCode, PopfetchError } from '../../errors.ts'
+import { PopfetchError } from '../../errors.ts'
 import { concluded, type Concluded } from '../answers/conclusions.ts'
+import { concludeSecret } from '../answers/secret.ts'
 import { concludeSmtp, type SmtpAnswer, type SmtpCircumstances, type SmtpStep } from '../answers/smtp.ts'
 
 export type Fault =
@@ -59,25 +60,13 @@ const KINDS: Readonly<Record<Exclude<Fault['kind'], 'content' | 'spool' | 'stopp
     permission: 'permission',
   }
 
-/** What the errors of a sign-in at a provider mean. */
-const OF_PROVIDER: ReadonlyMap<ErrorCode, readonly [Conclusion, 75 | 76 | 77]> = new Map([
-  ['ERR_AUTH', ['SIGN', 77]],
-  ['ERR_PROVIDER', ['SIGN', 76]],
-  ['ERR_TLS', ['SIGN', 76]],
-  ['ERR_CONNECT', ['DOWN', 75]],
-  ['ERR_TIMEOUT', ['DOWN', 75]],
-])
-
 /** What `failure` means for the mail. */
 export function conclude(
   { step, fault, handed, cause }: SmtpFailure,
   circumstances: Omit<SmtpCircumstances, 'handed'>,
 ): Concluded {
-  // A secret that cannot be had: its own error says whether it may be there the next time. Of a sign-in at a provider it says
-  // who refused, or that nobody can be reached.
   if (step === 'AUTH' && fault.kind === 'unfit' && cause instanceof PopfetchError) {
-    const [conclusion, exit] = OF_PROVIDER.get(cause.code) ?? ['SIGN', cause.retry === 'never' ? 78 : 75]
-    return concluded(conclusion, 'AUTH secret', { exit, pauseMs: cause.pauseMs })
+    return concludeSecret(cause, 'AUTH secret')
   }
   switch (fault.kind) {
     case 'stopped':

@@ -6,22 +6,17 @@ import { display } from '../../../display.ts'
 import { asPopfetchError, PopfetchError } from '../../../errors.ts'
 import type { KeptSignIns } from '../../../oauth/sign-ins.ts'
 import { reportError } from '../../../poll/report.ts'
-import { unknownAccount, refusal, abortedByPerson } from '../../command-errors.ts'
+import { unknownAccount, refusal } from '../../command-errors.ts'
 import { EXIT_OK, exitCodeOfReports } from '../../exit.ts'
 import { askRunning } from '../../open/ask-daemon.ts'
+import { type Ask, signInAtProvider, terminalAsk } from '../../open/provider-sign-in.ts'
 import { readConfiguration, tellWarnings } from '../../open/configured.ts'
 import type { Surroundings } from '../../surroundings.ts'
-import { type Dialogue, terminalDialogue } from '../../terminal/dialogue.ts'
-import { browserOf } from './browser.ts'
 import type { AuthInvocation } from './options.ts'
 import { type Listed, listedJson, listLines } from './text.ts'
 
-/** Who pastes an address; null: nobody can. */
-export type Ask = (signal: AbortSignal) => Dialogue | null
-
 export async function run(invocation: AuthInvocation, surroundings: Surroundings): Promise<number> {
-  const ask: Ask = (signal) => terminalDialogue({ terminal: surroundings.terminal, signal })
-  return await authorize(invocation, surroundings, ask)
+  return await authorize(invocation, surroundings, terminalAsk(surroundings))
 }
 
 /** Resolves to 0 when all that was asked for is done, to 77 when the provider or the person refused, to 75 when time ran out. */
@@ -168,7 +163,9 @@ async function signIn(invocation: SignInInvocation, work: Work, ask: Ask): Promi
   const done: Wanted[] = []
   for (const one of due) {
     try {
-      await signInOne(one, invocation, work, ask)
+      const { flow, opens, timeoutMs, quiet } = invocation
+      const serves = [...one.accounts, ...one.destinations]
+      await signInAtProvider({ ...one, serves, signIns, flow, opens, timeoutMs, quiet }, surroundings, ask)
       done.push(one)
     } catch (error) {
       const failure = asPopfetchError(error)
@@ -185,59 +182,6 @@ async function signIn(invocation: SignInInvocation, work: Work, ask: Ask): Promi
   if (invocation.json)
     output.object({ ok: code === EXIT_OK, signIns: done.map(({ client, user }) => ({ client, user })) })
   return code
-}
-
-async function signInOne(
-  { client, user, accounts, destinations }: Wanted,
-  invocation: SignInInvocation,
-  { signIns, surroundings }: Work,
-  ask: Ask,
-): Promise<void> {
-  const { output, signal } = surroundings
-  const ended = new AbortController()
-  const late = setTimeout(() => ended.abort(timeOver(invocation.timeoutMs)), invocation.timeoutMs)
-  const together = AbortSignal.any([signal, ended.signal])
-  const person = {
-    show: (line: string) => output.say(line),
-    openBrowser: invocation.opens ? browserOf(surroundings) : null,
-    paste: ask(together) === null ? null : (over: AbortSignal) => pasted(ask(over), over, ended),
-    signal: together,
-  }
-  try {
-    const provider = await signIns.provider(client, together)
-    const { flowOf } = await import('../../../oauth/flows/flow.ts')
-    const flow = flowOf(provider.client, provider, invocation.flow)
-    const { signInByDevice } = await import('../../../oauth/flows/device.ts')
-    const { signInByBrowser } = await import('../../../oauth/flows/browser.ts')
-    const granted = await (flow === 'device' ? signInByDevice : signInByBrowser)({ provider, user, person })
-    await signIns.keep(client, user, provider, granted)
-    const shared = [...accounts, ...destinations].join(', ')
-    if (!invocation.quiet) output.say(`signed in: ${display(user)} by ${client} (${shared})`)
-    if (granted.person !== null && granted.person.toLowerCase() !== user.toLowerCase()) {
-      output.problem(
-        `warning: ${display(granted.person)} has signed in, and ${shared} signs in to the mail server as ${display(user)}: right for a shared mailbox, else popfetch auth --sign-out ${accounts[0] ?? destinations[0] ?? ''} and sign in again`,
-      )
-    }
-  } finally {
-    clearTimeout(late)
-    ended.abort()
-  }
-}
-
-/** A line that the person pastes. Ctrl-C ends all of it. */
-async function pasted(dialogue: Dialogue | null, over: AbortSignal, ended: AbortController): Promise<string> {
-  if (dialogue === null) throw abortedByPerson('no terminal')
-  try {
-    return await dialogue.ask('address:')
-  } catch (error) {
-    if (!over.aborted) ended.abort(abortedByPerson('signing in was broken off'))
-    throw error
-  }
-}
-
-function timeOver(timeoutMs: number): PopfetchError {
-  const text = `nobody signed in within ${Math.round(timeoutMs / 1000)} s: start again, or wait longer with --timeout`
-  return new PopfetchError('ERR_TIMEOUT', text, { scope: 'account', retry: 'soon' })
 }
 
 /** A daemon polls now what waited for this. Without one, or one that does not answer, the next poll does. */

@@ -36,6 +36,7 @@ export type AuthRequest =
 
 export type AuthInvocation = CommonOptions & AuthRequest
 
+/** As USUAL_SIGN_IN_MS of open/provider-sign-in.ts, which help does not load. */
 const USUAL_MS = 600_000
 const LONGEST_MS = 86_400_000
 

@@ -1,5 +1,6 @@
 // `popfetch init`: sets up the first account by question and answer. Only at the end one file is written. Where an answer
 // comes from is decided in terminal/answers.ts; new-account.ts makes a configuration of the answers.
+import { signInsOf } from '../../../config/oauth/sign-ins.ts'
 import { display } from '../../../display.ts'
 import { PopfetchError } from '../../../errors.ts'
 import type { Lookups } from '../../../setup/discover.ts'
@@ -7,7 +8,7 @@ import { Answers } from '../../terminal/answers.ts'
 import { terminalDialogue, type Dialogue } from '../../terminal/dialogue.ts'
 import { abortedByPerson } from '../../command-errors.ts'
 import { EXIT_OK } from '../../exit.ts'
-import { accountOf, drafted, initText, type Mailbox } from './new-account.ts'
+import { accountOf, drafted, type Drafted, initText, type Mailbox } from './new-account.ts'
 import { mailboxOf, serverOf, type Suggested } from './mailbox.ts'
 import * as question from './questions.ts'
 import { trySignIn, type Waiting } from './try-sign-in.ts'
@@ -45,7 +46,14 @@ export async function setUp(invocation: InitInvocation, surroundings: Surroundin
   // The questions look at one answer each; the schema also finds answers that contradict each other.
   accountOf(text, file, surroundings)
   if (!invocation.json && (answers.person || !invocation.quiet)) {
-    output.answer(initText({ ...mailbox, secret: shownSecret(mailbox) }, choices, invocation, surroundings).trimEnd())
+    output.answer(
+      initText(
+        { ...mailbox, secret: shownSecret(mailbox), client: shownClient(mailbox) },
+        choices,
+        invocation,
+        surroundings,
+      ).trimEnd(),
+    )
   }
   if (!invocation.yes && !(await answers.to(question.write(file), null))) throw abortedByPerson('nothing was written')
   await writeNewFile(file, text)
@@ -75,6 +83,7 @@ async function signedIn(
     const draft = drafted(initText(mailbox, null, invocation, surroundings), file, surroundings)
     if (invocation.untested) return { mailbox, waiting: null }
     try {
+      await signInFirst(mailbox, draft, attempt)
       if (!invocation.quiet) surroundings.output.note(`signing in to ${display(mailbox.host)}`)
       const waiting = await trySignIn(draft, surroundings)
       const size_ = waiting.bytes === 0 ? '' : ` (${size(waiting.bytes)})`
@@ -94,9 +103,32 @@ async function signedIn(
         tls: mailbox.tls,
         user: mailbox.user,
       }
-      given = { ...invocation, host: null, port: null, tls: null, user: null, password: null, tokenCommand: null }
+      const again = { host: null, port: null, tls: null, user: null, password: null, tokenCommand: null }
+      given = { ...invocation, ...again, clientId: null, clientSecretFile: null }
     }
   }
+}
+
+/** Where the mailbox signs in by OAuth: the person does that now, unless it was done before. */
+async function signInFirst(
+  { client, name, user }: Mailbox,
+  { configuration }: Drafted,
+  { invocation, surroundings }: Attempt,
+): Promise<void> {
+  if (client === null) return
+  const signIns = signInsOf(configuration, surroundings.env)
+  const { state } = await signIns.state(client.name, user)
+  if (state === 'ok') return
+  const { signInAtProvider, terminalAsk, USUAL_SIGN_IN_MS } = await import('../../open/provider-sign-in.ts')
+  const wanted = { client: client.name, user, serves: [name], signIns, flow: null, opens: true }
+  const limits = { timeoutMs: USUAL_SIGN_IN_MS, quiet: invocation.quiet }
+  await signInAtProvider({ ...wanted, ...limits }, surroundings, terminalAsk(surroundings))
+}
+
+/** The client for the screen, its secret masked. */
+function shownClient({ client }: Mailbox): Mailbox['client'] {
+  const isWrittenOut = typeof client?.keys['clientSecret'] === 'string'
+  return client !== null && isWrittenOut ? { ...client, keys: { ...client.keys, clientSecret: '********' } } : client
 }
 
 /** The mailbox's secret for the screen: a password is masked, the place of one is shown. */

@@ -2,6 +2,7 @@
 import { display } from '../../../display.ts'
 import { discover, type Lookups } from '../../../setup/discover.ts'
 import { firstSteps, type Provider } from '../../../providers.ts'
+import { SIGN_IN_PROVIDERS } from '../../../sign-in-providers.ts'
 import { redactor } from '../../../redact.ts'
 import type { Answers } from '../../terminal/answers.ts'
 import type { Mailbox } from './new-account.ts'
@@ -78,24 +79,53 @@ export async function mailboxOf(
   }
 }
 
+/** Null: no client is named. Where the provider takes nothing but tokens, a person is told how to get one, and asked. */
+async function clientFor(provider: Provider | null, { given, answers }: MailboxMeans): Promise<Mailbox['client']> {
+  const { password, tokenCommand, clientId, clientSecretFile } = given
+  const name = provider?.oauth ?? null
+  const known = name === null ? undefined : SIGN_IN_PROVIDERS[name]
+  if (clientId !== null && known === undefined) {
+    throw usageError(
+      '--client-id is for a provider that popfetch knows: write oauth: with an issuer, and popfetch auth',
+    )
+  }
+  const isAsked = clientId === null && provider?.secret === 'token' && password === null && tokenCommand === null
+  if (name === null || known === undefined || (!isAsked && clientId === null)) return null
+  if (isAsked && !answers.person) return null
+  if (isAsked) for (const line of known.client) answers.tell(line)
+  const id = await answers.to(question.clientId, clientId)
+  if (id === '') return null
+  const keys = { provider: name, clientId: id }
+  if (clientSecretFile !== null) {
+    return { name, keys: { ...keys, clientSecret: { file: clientSecretFile } } }
+  }
+  // A client of Google has a secret, which is none: it comes with every program. Others are public.
+  if (name !== 'google' || !answers.person) return { name, keys }
+  const secret = await answers.secret('client-secret-file', question.clientSecret)
+  redactor.add(secret)
+  return { name, keys: { ...keys, clientSecret: secret } }
+}
+
 async function secretFor(
   user: string,
   provider: Provider | null,
   { given, answers }: MailboxMeans,
-): Promise<Pick<Mailbox, 'secret' | 'secretKey'>> {
+): Promise<Pick<Mailbox, 'secret' | 'secretKey' | 'client'>> {
   const { password, tokenCommand } = given
+  const client = await clientFor(provider, { given, answers })
+  if (client !== null) return { secretKey: 'token', secret: { kind: 'oauth', client: client.name }, client }
   if (tokenCommand !== null || (provider?.secret === 'token' && password === null)) {
     const run = await answers.to(question.tokenCommand, tokenCommand)
-    return { secretKey: 'token', secret: { kind: 'command', run } }
+    return { secretKey: 'token', secret: { kind: 'command', run }, client: null }
   }
   const secretKey = 'password'
   if (password === null) {
     const kind = provider?.secret === 'app password' ? 'App password' : 'Password'
     const text = await answers.secret('password-env', `${kind} of ${user}`)
     redactor.add(text)
-    return { secretKey, secret: { kind: 'text', text } }
+    return { secretKey, secret: { kind: 'text', text }, client: null }
   }
-  if ('env' in password) return { secretKey, secret: { kind: 'env', name: password.env } }
-  if ('file' in password) return { secretKey, secret: { kind: 'file', path: password.file } }
-  return { secretKey, secret: { kind: 'command', run: password.command } }
+  if ('env' in password) return { secretKey, secret: { kind: 'env', name: password.env }, client: null }
+  if ('file' in password) return { secretKey, secret: { kind: 'file', path: password.file }, client: null }
+  return { secretKey, secret: { kind: 'command', run: password.command }, client: null }
 }

@@ -6,7 +6,7 @@ import type { OfClients } from '../../../config/oauth/sign-ins.ts'
 import { resolvePath, usualStatePath } from '../../../config/paths.ts'
 import { pathText } from '../../../config/problem.ts'
 import type { Account } from '../../../config/schema.ts'
-import type { Written } from '../../../config/values/written.ts'
+import { isWritten, type Written } from '../../../config/values/written.ts'
 import { draft } from '../../../setup/draft.ts'
 import { present, asWritten, type ImportedAccount } from '../../../setup/imported.ts'
 import type { InitInvocation } from './options.ts'
@@ -14,6 +14,8 @@ import type { Surroundings } from '../../surroundings.ts'
 import { usageError } from '../../command-errors.ts'
 
 export interface Mailbox extends Pick<ImportedAccount, 'name' | 'host' | 'user' | 'secret' | 'secretKey'> {
+  /** The client of `oauth:` under which it signs in; null: none. */
+  readonly client: { readonly name: string; readonly keys: Written } | null
   /** Null: the usual port. */
   readonly port: number | null
   readonly tls: 'implicit' | 'starttls' | 'none'
@@ -54,9 +56,20 @@ export function initText(
     off: false,
     seen: { file: '', listsOf: () => new Map(), keys: [], spellings: asWritten },
   }
-  const settings = state === null ? {} : { state: typed(state) }
+  const { client } = mailbox
+  const settings = {
+    ...(state === null ? {} : { state: typed(state) }),
+    ...(client === null ? {} : { oauth: { [client.name]: clientKeys(client.keys, typed) } }),
+  }
   const heading = ['Made by popfetch init. What else there is: popfetch config schema']
   return draft({ accounts: [account], settings, remarks: [] }, { heading, settings: {}, secrets: 'written' }).text
+}
+
+/** Paths of a command line are relative to the working directory. */
+function clientKeys(keys: Written, typed: (file: string) => string): Written {
+  const secret = keys['clientSecret']
+  const isFile = isWritten(secret) && typeof secret['file'] === 'string'
+  return isFile ? { ...keys, clientSecret: { file: typed(String(secret['file'])) } } : keys
 }
 
 /** Rejects with ERR_USAGE when the schema finds a fault. */
@@ -64,12 +77,13 @@ export function accountOf(text: string, file: string, place: Place): Account {
   return drafted(text, file, place).account
 }
 
+export interface Drafted {
+  readonly account: Account
+  readonly configuration: OfClients
+}
+
 /** The account with the configuration around it. Rejects with ERR_USAGE when the schema finds a fault. */
-export function drafted(
-  text: string,
-  file: string,
-  { env }: Place,
-): { readonly account: Account; readonly configuration: OfClients } {
+export function drafted(text: string, file: string, { env }: Place): Drafted {
   const resolve = (written: string): string => resolvePath(written, path.dirname(file), env)
   const { configuration, problems } = assemble(parseText(text).root, resolve)
   const [account] = configuration?.accounts ?? []

@@ -13,6 +13,8 @@ const ANSWERS = {
   port: text('Port of the server'),
   tls: choice(TLS, 'implicit, starttls or none'),
   user: text('Name to sign in with'),
+  'client-id': text('Sign in by OAuth 2.0 under this client, in place of a password'),
+  'client-secret-file': file('The secret of the client stands in this file; many clients have none'),
   'token-command': text('This command prints an OAuth 2.0 access token, in place of a password'),
   deliver: text('Where mail goes: maildir:PATH, mbox:PATH, smtp://host?to=ADDRESS, lmtp:SOCKET?to=NAME'),
   'delete-policy': text('never, after-delivery or an age such as 30d'),
@@ -33,6 +35,9 @@ export interface InitRequest {
   readonly user: string | null
   readonly password: PasswordPlace | null
   readonly tokenCommand: string | null
+  /** The client by which to sign in at the provider. */
+  readonly clientId: string | null
+  readonly clientSecretFile: string | null
   readonly deliver: string | null
   readonly deletePolicy: string | null
   readonly first: string | null
@@ -55,11 +60,16 @@ pages, and in a table of large providers. --yes writes without asking.`,
   completes: { words: [], accounts: false },
   request(given) {
     const answers = given.options(ANSWERS)
+    const { 'client-id': clientId, 'client-secret-file': clientSecretFile } = answers
     const { 'token-command': tokenCommand, 'delete-policy': deletePolicy, address, host, tls, user, output } = answers
     if (output === '-') throw usageError('init writes a file: name it with --output FILE')
     const port = portOf(answers.port)
     const password = passwordPlace(answers)
     if (password !== null && tokenCommand !== null) throw usageError('--token-command takes the place of a password')
+    if (clientId !== null && (password !== null || tokenCommand !== null)) {
+      throw usageError('--client-id takes the place of a password and of --token-command')
+    }
+    if (clientSecretFile !== null && clientId === null) throw usageError('--client-secret-file needs --client-id')
     const { deliver, first, name, untested, yes } = answers
     return {
       address,
@@ -69,6 +79,8 @@ pages, and in a table of large providers. --yes writes without asking.`,
       user,
       password,
       tokenCommand,
+      clientId,
+      clientSecretFile,
       deliver,
       deletePolicy,
       first,

@@ -40,6 +40,16 @@ export const tokenCommand: Question<string> = {
   parse: (text) => (text === '' ? { expected: 'a command' } : { value: text }),
 }
 
+/** An empty answer: no client, but a command. */
+export const clientId: Question<string> = {
+  option: 'client-id',
+  text: 'Client id (Enter alone: a command prints tokens)',
+  usual: null,
+  parse: (text) => (/^[\x21-\x7e]{0,500}$/.test(text) ? { value: text } : { expected: 'a client id, without spaces' }),
+}
+
+export const clientSecret = 'Client secret'
+
 /** A path without a kind is that of a Maildir. */
 export const deliver: Question<Written> = {
   option: 'deliver',

@@ -1,5 +1,6 @@
 // `popfetch [account...]`: polls once and tells the outcome. How much it tells depends on who watches (DESIGN 2, Output):
 // a terminal gets progress and a summary, cron only what is worth a mail, `--json` one object.
+import { signInsOf } from '../../../config/oauth/sign-ins.ts'
 import type { Ledger, Told } from '../../../ledger/ledger.ts'
 import type { Log } from '../../../log.ts'
 import { type AccountReport, toldError } from '../../../poll/report.ts'
@@ -66,7 +67,6 @@ async function poll(invocation: PollInvocation, surroundings: Surroundings): Pro
 async function tellEndings({ configuration, log }: OpenedRun, { output, env }: Surroundings): Promise<void> {
   if (configuration.oauth.size === 0) return
   try {
-    const { signInsOf } = await import('../../../config/oauth/sign-ins.ts')
     for (const line of await signInsOf(configuration, env).endings()) output.problem(`warning: ${line}`)
   } catch (error) {
     // The accounts themselves tell what is wrong with their sign-ins.

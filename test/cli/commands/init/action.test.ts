@@ -242,6 +242,7 @@ describe('init with somebody who answers', () => {
     const { dialogue, asked } = answers(
       ['POP3 server [outlook.office365.com]', ''],
       ['User name', ''],
+      ['Client id (Enter alone: a command prints tokens)', ''],
       ['Command that prints an access token', 'print-token'],
       ['Where', ''],
       ['Delete', ''],
@@ -252,6 +253,41 @@ describe('init with somebody who answers', () => {
     expect(person.stderr.text).toContain('let devices and apps use POP')
     expect(asked.join()).not.toContain('Password')
     expect(await config()).toContain('token:\n      command: print-token')
+  })
+
+  test('tells in three lines how to get a client where tokens alone are taken, and writes what signs in by it', async () => {
+    const { dialogue, asked } = answers(
+      ['POP3 server [outlook.office365.com]', ''],
+      ['User name', ''],
+      ['Client id', '0123-client'],
+      ['Where', ''],
+      ['Delete', ''],
+      ['already', ''],
+      ['Write', ''],
+    )
+    expect(await init(['--address', 'x@outlook.com', '--untested'], dialogue)).toBe(0)
+    expect(person.stderr.text).toContain('https://entra.microsoft.com, App registrations')
+    expect(asked.join()).not.toContain('Password')
+    const written = await config()
+    expect(written).toContain('provider: microsoft')
+    expect(written).toContain('clientId: 0123-client')
+    expect(written).toContain('oauth: microsoft')
+  })
+
+  test('shows no client secret, and writes it', async () => {
+    const { dialogue } = answers(
+      ['POP3 server [pop.gmail.com]', ''],
+      ['User name', ''],
+      ['Client secret', 'GOCSPX-of-tests'],
+      ['Where', ''],
+      ['Delete', ''],
+      ['already', ''],
+      ['Write', ''],
+    )
+    expect(await init(['--address', 'x@gmail.com', '--untested', '--client-id', '1.apps'], dialogue)).toBe(0)
+    expect(person.stdout.text).toContain('********')
+    expect(person.stdout.text + person.stderr.text).not.toContain('GOCSPX-of-tests')
+    expect(await config()).toContain('clientSecret: GOCSPX-of-tests')
   })
 
   test.each([

@@ -1,6 +1,6 @@
 // Opens a browser where there is a display. Whether it worked shows in what the person does: the address is printed in any case.
-import { NO_INPUT, NO_OUTPUT, runProgram } from '../../../program.ts'
-import type { Surroundings } from '../../surroundings.ts'
+import { NO_INPUT, NO_OUTPUT, runProgram } from '../../program.ts'
+import type { Surroundings } from '../surroundings.ts'
 
 const LIMIT_MS = 20_000
 
