@@ -46,6 +46,14 @@ export class KeptSignIns implements SignIns {
   }
 
   async tokenFor(request: TokenRequest): Promise<Token> {
+    try {
+      return await this.#tokenFor(request)
+    } catch (error) {
+      throw request.signal.aborted && !(error instanceof PopfetchError) ? stopped(request) : error
+    }
+  }
+
+  async #tokenFor(request: TokenRequest): Promise<Token> {
     const client = this.#client(request.client)
     request.signal.throwIfAborted()
     const kept = this.#serving(await this.#store.read(client.name, request.user), client, request)
@@ -329,6 +337,12 @@ async function markOf(client: Client): Promise<number> {
 
 function keyOf(client: string, user: string): string {
   return `${client}\0${user}`
+}
+
+/** The reason of a signal that no error of ours gave. */
+function stopped({ client, user }: TokenRequest): PopfetchError {
+  const text = `getting a token for ${display(user)} by ${client} was interrupted`
+  return new PopfetchError('ERR_ABORTED', text, { scope: 'account', retry: 'soon' })
 }
 
 function needsPerson(message: string): PopfetchError {

@@ -85,6 +85,15 @@ describe('a token', () => {
     expect(requests()).toBe(1)
   })
 
+  test('is not waited for after the signal, and nothing is asked', async () => {
+    await using all = await signedIn()
+    const { scene, requests } = all
+    scene.aheadMs = DAY_MS
+    const error = await failure(scene.signIns().tokenFor(request({ signal: AbortSignal.abort() })))
+    expect(error).toMatchObject({ code: 'ERR_ABORTED', retry: 'soon' })
+    expect(requests()).toBe(0)
+  })
+
   test('for a use that was not asked for is not taken', async () => {
     await using all = await signedIn()
     const { scene, server, requests } = all

@@ -1,0 +1,131 @@
+// `popfetch auth` as a person types it, against a real authorization server.
+import { readdir } from 'node:fs/promises'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { AuthorizationServer, CLIENT_ID, Visitor } from '../../../support/authorization-server.ts'
+import { Person } from '../../person.ts'
+
+const USER = 'alice@example.org'
+let person: Person
+let server: AuthorizationServer
+beforeEach(async () => {
+  person = await Person.arrive()
+  server = await AuthorizationServer.start()
+  const client = `{ issuer: "${server.issuer}", clientId: ${CLIENT_ID}, scopes: [openid, email, mail] }`
+  const account = `host: pop.example.org, user: ${USER}, deliver: "maildir:/mail"`
+  const smtp = `type: smtp, host: smtp.example.org, user: ${USER}, token: { oauth: company }, to: x@example.org`
+  await person.write(
+    '.config/popfetch/config.yaml',
+    `oauth: { company: ${client} }
+accounts:
+  here: { ${account}, token: { oauth: company } }
+  plain: { ${account}, password: { env: P } }
+destinations: { out: { ${smtp} } }
+`,
+  )
+})
+afterEach(async () => {
+  await server[Symbol.asyncDispose]()
+  await person[Symbol.asyncDispose]()
+})
+
+/** Runs it, and visits the address that it prints. */
+async function signIn(words: readonly string[], visit: (address: string) => Promise<unknown>): Promise<number> {
+  const running = person.run('auth', '--browser', ...words)
+  let isOver = false
+  void running.finally(() => (isOver = true))
+  while (!isOver && !/^ssh .*\n/m.test(person.stderr.text)) await new Promise((resolve) => void setImmediate(resolve))
+  const address = /^http.*$/m.exec(person.stderr.text)?.[0]
+  if (address !== undefined) await visit(address)
+  return await running
+}
+
+const willing = (login: string) => (address: string) => new Visitor(login).open(address)
+
+async function listed(): Promise<unknown> {
+  expect(await person.run('auth', '--list', '--json')).toBe(0)
+  return JSON.parse(person.stdout.text)
+}
+
+test('one sign-in serves all with the same client and user; it is listed, used and ended', async () => {
+  const shared = { client: 'company', user: USER, accounts: ['here'], destinations: ['out'] }
+  expect(await listed()).toEqual({
+    ok: true,
+    signIns: [{ ...shared, since: null, until: null, state: 'none', error: null }],
+  })
+  expect(await signIn(['out'], willing(USER))).toBe(0)
+  expect(person.stderr.text).toContain(`signed in: ${USER} by company (here, out)\n`)
+  expect(person.stderr.text).not.toContain('warning')
+  expect(person.stdout.text).toBe('')
+  expect(await listed()).toMatchObject({ signIns: [{ ...shared, state: 'ok', since: expect.any(String) as string }] })
+
+  expect(await person.run('auth', '--token', 'here')).toBe(0)
+  expect(person.stdout.text).toMatch(/^[\w.~+/-]+\n$/)
+  const token = person.stdout.text.trim()
+  expect(person.stderr.text).toBe('')
+  expect(await person.run('auth', '--list', '--verbose')).toBe(0)
+  expect(person.printed).not.toContain(token)
+
+  const asked = server.journal.length
+  expect(await person.run('auth')).toBe(0)
+  expect(person.stderr.text).toBe('all that need it are signed in: popfetch auth --list\n')
+  expect(server.journal).toHaveLength(asked)
+
+  expect(await person.run('auth', '--sign-out', 'here')).toBe(0)
+  expect(person.stderr.text).toMatch(/is forgotten and ended at the provider \(here, out\)/)
+  expect(await listed()).toMatchObject({ signIns: [{ state: 'none' }] })
+  expect(await person.run('auth', '--token', 'here')).toBe(77)
+  expect(person.stdout.text).toBe('')
+})
+
+test('who signs in as another person is told both names, and it is kept', async () => {
+  expect(await signIn([], willing('bob@example.org'))).toBe(0)
+  expect(person.stderr.text).toMatch(
+    /warning: bob@example.org has signed in, and here, out signs in .* as alice@example.org/,
+  )
+  expect(await listed()).toMatchObject({ signIns: [{ state: 'ok' }] })
+})
+
+test('a refusal ends with 77, and nothing is kept', async () => {
+  expect(await signIn([], (address) => new Visitor(USER).open(address, { refuse: true }))).toBe(77)
+  expect(person.stderr.text).toMatch(
+    /popfetch: signing in alice@example.org at company: it was refused \(access_denied/,
+  )
+  expect(await readdir(person.home)).not.toContain('.local')
+})
+
+test('time that ran out ends with 75', async () => {
+  expect(await signIn(['--timeout', '1s'], () => Promise.resolve())).toBe(75)
+  expect(person.stderr.text).toMatch(/nobody signed in within 1 s: start again, or wait longer with --timeout/)
+})
+
+test('a provider that cannot be reached ends with 75, one that answers nonsense with 76', async () => {
+  server.faults.push({ path: '/.well-known', answer: (asked) => void asked.socket.destroy() })
+  expect(await person.run('auth')).toBe(75)
+  for (let times = 0; times < 2; times++) {
+    server.faults.push({ path: '/.well-known', answer: (_asked, response) => void response.end('<html>') })
+  }
+  expect(await person.run('auth')).toBe(76)
+})
+
+test.each([
+  [
+    ['here2'],
+    /no account or command is called "here2" \(did you mean "here"\?\); those that sign in by OAuth are here, out/,
+  ],
+  [['plain'], /plain does not sign in by OAuth: it has no token/],
+  [['--token', 'plain'], /plain does not sign in by OAuth/],
+])('%j is wrong usage', async (words, text) => {
+  expect(await person.run('auth', ...words)).toBe(64)
+  expect(person.stderr.text).toMatch(text)
+  expect(server.journal).toEqual([])
+})
+
+test('where nothing signs in by OAuth, that is said', async () => {
+  await person.write(
+    '.config/popfetch/config.yaml',
+    'accounts: { a: { host: h.example, user: u, password: { env: P }, deliver: "maildir:/m" } }\n',
+  )
+  expect(await person.run('auth', '--list')).toBe(0)
+  expect(person.stdout.text).toMatch(/nothing signs in by OAuth/)
+  expect(await person.run('auth')).toBe(64)
+})
