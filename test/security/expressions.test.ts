@@ -49,13 +49,25 @@ function attacks(source: string): readonly ((n: number) => string)[] {
   return [...runs, ...pairs.map((pair) => (n: number) => `${pair.repeat(n / 2)}\u0001`)]
 }
 
+const QUICK_MS = 2
+
+function isQuick(use: (text: string) => unknown, text: string): boolean {
+  const before = process.cpuUsage()
+  use(text)
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / 1000 < QUICK_MS
+}
+
 test('every regular expression takes a time that grows with the text, or is given short texts only', () => {
   const all = expressions()
   expect(all.length).toBeGreaterThan(150)
   const slow = all.flatMap(({ where, expression: { source, flags } }) => {
     const expression = new RegExp(source, flags.includes('g') ? flags : `${flags}g`)
     const use = (text: string): unknown => text.replace(expression, '')
-    const bad = attacks(source).find((attack) => growth((n) => use(attack(n)), 8000) > LINEAR)
+    // The square of 8,000 takes tens of milliseconds: what is quick there need not be measured.
+    const bad = attacks(source).find(
+      (attack) => !isQuick(use, attack(8000)) && growth((n) => use(attack(n)), 8000) > LINEAR,
+    )
     return bad === undefined ? [] : [`${where} on ${JSON.stringify(bad(8))}`]
   })
   expect(slow.filter((each) => !Object.keys(SHORT).some((known) => each.startsWith(known)))).toEqual([])
