@@ -244,10 +244,15 @@ export async function runSecretCommand(run: string | readonly string[], options:
   }
 }
 
+/** A long word of letters and digits: a token that the command would have printed, which nobody has heard of yet. Not a path,
+ *  nor an address. */
+const TOKEN = /(?<![\w~+=/.@-])(?:\d\/\/)?[\w~+=-]{20,}(?:\.[\w~+=-]{6,})*(?![\w~+=/@-])/g
+
 function howItEnded({ code, signal: killedBy, stderr }: Ending): string {
   const how = killedBy ? `it was ended by ${killedBy}` : `it exited with ${code}`
   const cut = stderr.length < STDERR_BYTES ? 'none' : 'start'
-  const said = displayBytes(Buffer.from(stderr.toString('latin1').trim(), 'latin1'), undefined, cut)
+  const told = displayBytes(Buffer.from(stderr.toString('latin1').trim(), 'latin1'), undefined, cut)
+  const said = told.replace(TOKEN, (word) => (/\d/.test(word) && /[a-z]/i.test(word) ? MASK : word))
   return said === '' ? `${how} and said nothing: run it by hand` : `${how} and said "${said}"`
 }
 

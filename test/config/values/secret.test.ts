@@ -148,6 +148,17 @@ describe('a secret printed by a command', () => {
   })
 
   test.each([
+    ['{"refresh_token": "1//0gAbCdEfGhIjKlMnOp12345"}', '{"refresh_token": "********"}'],
+    ['bad token eyJhbGciOiJSUzI1NiJ9abc.eyJpc3MiOiJ4In0.c2lnbmF0dXJl!', 'bad token ********!'],
+    ['cat: /home/alice/.config/popfetch/token-2026-of-old-isp: no such file', null],
+    ['alice2026.of.a-long-domain-name@example.org is not known', null],
+    ['NoSuchConfigurationDirectoryException', null],
+  ])('that fails may name a token that nobody has heard of yet: %s', async (text, shown) => {
+    const error = await refusal(resolve({ kind: 'command', run: ['sh', '-c', 'echo "$1" >&2; exit 1', 'sh', text] }))
+    expect(error.message).toContain(`and said "${shown ?? text}"`)
+  })
+
+  test.each([
     ['cannot be started', ['/nonexistent/command'], /cannot be started/],
     ['is killed', 'kill -TERM $$', /ended by SIGTERM/],
     ['prints nothing', 'true', /it is empty/],
