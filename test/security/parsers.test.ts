@@ -67,6 +67,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/deliver/imap/find.ts': { whose: 'servers', most: '64 KiB of header', deep: FLAT, growth: 'expressions' },
   'src/deliver/imap/mark.ts': { whose: 'servers', most: '64 KiB of header', deep: FLAT, growth: 'headers' },
   'src/deliver/imap/wire.ts': server('200 characters', 'bounded'),
+  'src/deliver/disk/own-files.ts': { whose: 'other users', most: '255 bytes: a name', deep: FLAT, growth: 'bounded' },
   'src/deliver/maildir/name.ts': { whose: 'other users', most: '255 bytes: a name', deep: FLAT, growth: 'bounded' },
   'src/deliver/maildir/read-back.ts': {
     whose: 'senders',
@@ -92,6 +93,7 @@ const PLACES: Readonly<Record<string, Place>> = {
     growth: 'test/deliver/smtp/wire-header.test.ts',
   },
   'src/deliver/smtp/wrap.ts': { whose: 'senders', most: '64 KiB of header', deep: FLAT, growth: 'expressions' },
+  'src/deliver/spool.ts': { whose: 'other users', most: '255 bytes: a name', deep: FLAT, growth: 'bounded' },
   'src/environment.ts': own('the environment'),
   'src/errors.ts': own('codes of Node'),
   'src/header.ts': { whose: 'senders', most: '64 KiB', deep: FLAT, growth: 'headers' },
@@ -150,7 +152,7 @@ const PLACES: Readonly<Record<string, Place>> = {
 
 /** What takes text apart. `exec` of a database takes none. */
 const TAKES_APART =
-  /JSON\.parse\(|\.split\(|new RegExp\(|\.matchAll\(|\.match\(|(?<!\b(?:database|lock)|#database)\.exec\(|addressParser\(|decodeWords\(|yaml\.Lexer/
+  /JSON\.parse\(|\.split\(|new RegExp\(|\.matchAll\(|\.match\(|(?<!\b(?:database|lock|opened)|#database)\.exec\(|addressParser\(|decodeWords\(|yaml\.Lexer/
 
 const sources = ['bin', 'src'].flatMap((folder) =>
   readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
