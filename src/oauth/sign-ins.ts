@@ -75,7 +75,11 @@ export class KeptSignIns implements SignIns {
     const configured = this.#context.clients.get(client)
     const isOther = record !== null && configured !== undefined && record.identity !== identityOf(configured)
     if (record === null || isOther) return { client, user, sinceMs: null, untilMs: null, state: 'none', error: null }
-    const { sinceMs, endsMs, ended } = record
+    const { sinceMs, endsMs } = record
+    // A use that was configured later needs a sign-in of its own.
+    const missing =
+      configured === undefined ? [] : configured.uses.flatMap((use) => missingScopes(record, configured, use))
+    const ended = record.ended ?? (missing.length === 0 ? null : { message: notFor(missing) })
     const soon = endsMs !== null && endsMs - this.#context.nowMs() <= ENDS_SOON_MS
     const state = ended !== null ? 'ended' : soon ? 'ends-soon' : 'ok'
     return { client, user, sinceMs, untilMs: endsMs, state, error: ended?.message ?? null }
@@ -202,9 +206,7 @@ export class KeptSignIns implements SignIns {
     }
     const missing = isOwn ? [] : missingScopes(record, client, use)
     if (missing.length > 0) {
-      throw needsPerson(
-        `getting a token for ${who}: the sign-in is not for ${missing.map((scope) => display(scope)).join(', ')}: popfetch auth`,
-      )
+      throw needsPerson(`getting a token for ${who}: ${notFor(missing)}`)
     }
     if (record.refreshToken === null && !isOwn)
       throw needsPerson(
@@ -337,6 +339,11 @@ async function markOf(client: Client): Promise<number> {
 
 function keyOf(client: string, user: string): string {
   return `${client}\0${user}`
+}
+
+function notFor(missing: readonly string[]): string {
+  const names = [...new Set(missing)].map((scope) => display(scope)).join(', ')
+  return `the sign-in is not for ${names}: popfetch auth`
 }
 
 /** The reason of a signal that no error of ours gave. */

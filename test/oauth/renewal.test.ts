@@ -67,6 +67,20 @@ describe('a token', () => {
     expect(requests()).toBe(1)
   })
 
+  test('is renewed by one of several processes', async () => {
+    await using all = await signedIn()
+    const { scene, server, requests } = all
+    const script = join(import.meta.dirname, 'killed.ts')
+    const ran = await Promise.all(
+      Array.from({ length: 3 }, () => {
+        const words = [script, scene.folder, server.issuer, 'never']
+        return new Promise<Error | null>((resolve) => void execFile(process.execPath, words, (error) => resolve(error)))
+      }),
+    )
+    expect(ran).toEqual([null, null, null])
+    expect(requests()).toBe(1)
+  })
+
   test('that a server refused is replaced, once for all who had it', async () => {
     await using all = await signedIn()
     const { scene, granted, requests } = all
@@ -101,6 +115,8 @@ describe('a token', () => {
     const error = await failure(scene.signIns(wider).tokenFor(request()))
     expect(error).toMatchObject({ code: 'ERR_AUTH', retry: 'never' })
     expect(error.message).toMatch(/not for send: popfetch auth/)
+    // So that `popfetch auth` alone signs in again.
+    expect(await scene.signIns(wider).state('company', USER)).toMatchObject({ state: 'ended' })
     expect(requests()).toBe(0)
   })
 })

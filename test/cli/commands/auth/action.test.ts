@@ -31,9 +31,11 @@ afterEach(async () => {
 /** Runs it, and visits the address that it prints. */
 async function signIn(words: readonly string[], visit: (address: string) => Promise<unknown>): Promise<number> {
   const running = person.run('auth', '--browser', ...words)
-  let isOver = false
-  void running.finally(() => (isOver = true))
-  while (!isOver && !/^ssh .*\n/m.test(person.stderr.text)) await new Promise((resolve) => void setImmediate(resolve))
+  const over = new AbortController()
+  void running.finally(() => over.abort())
+  while (!over.signal.aborted && !/^ssh .*\n/m.test(person.stderr.text)) {
+    await new Promise((resolve) => void setImmediate(resolve))
+  }
   const address = /^http.*$/m.exec(person.stderr.text)?.[0]
   if (address !== undefined) await visit(address)
   return await running
