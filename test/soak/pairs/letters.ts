@@ -28,7 +28,7 @@ export function letter(number: number, shape: Shape): Buffer {
     `Subject: letter ${number}`,
     `Message-ID: <${number}@example.org>`,
   ]
-  if (shape !== 'no Date') head.push('Date: Tue, 24 Nov 2026 10:00:00 +0000')
+  if (shape !== 'no Date') head.push('Date: Sun, 24 Nov 2019 10:00:00 +0000')
   if (shape === 'long header')
     for (let at = 0; at < 1500; at++) head.push(`X-Copy-${at}: somebody-${at}@a-domain-that-is-long.example.org, `)
   const body = ['text '.repeat(12)]

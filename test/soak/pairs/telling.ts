@@ -19,7 +19,7 @@ export function judgeTelling(world: World, driver: Driver): readonly string[] {
   return [
     ...(world.mode === 'cron' ? judgeLines(world, said, polled) : judgeJournal(world, said, polled)),
     ...judgeRepetition(said, polled),
-    ...judgeRests(said),
+    ...judgeRests(world, said),
     ...judgeSilence(world, said, polled),
     ...judgeMessages(polled),
   ]
@@ -112,13 +112,22 @@ function accountOf({ facts, text, where }: Said): string | null {
 }
 
 /** A destination that is left alone: its end is told once, and only after its beginning. */
-function judgeRests(said: readonly Said[]): readonly string[] {
+function judgeRests(world: World, said: readonly Said[]): readonly string[] {
+  // What is only asked after another one is not asked any more when that one is well.
+  const asked = new Set(
+    world.accounts.flatMap(({ route: { kind, places } }) =>
+      (kind === 'all' ? places : places.slice(0, 1)).map((place) => place.name),
+    ),
+  )
   const wrong: string[] = []
   const open = new Map<string, Said>()
   for (const each of said) {
     const { where, text, facts, round } = each
     if (where !== 'log') continue
-    const name = JSON.stringify([facts['destination'], facts['recipient']])
+    // Further names of it come behind the first.
+    const destination = String(facts['destination'] ?? '').split(', ')[0] ?? ''
+    const name = JSON.stringify([destination, facts['recipient']])
+    if (!asked.has(destination)) continue
     if (text.startsWith('a destination is left alone')) open.set(name, each)
     else if (text === 'the destination takes mail again' && !open.delete(name))
       wrong.push(`round ${round}: the end of a trouble that was not told: ${name}`)

@@ -33,7 +33,8 @@ export class Hang extends Error {
 }
 
 export class Time implements Clock {
-  #ms = Date.UTC(2040, 0, 1, 12)
+  /** Long ago: files are made by the real clock, and must never look old. */
+  #ms = Date.UTC(2020, 0, 1, 12)
   readonly #timers = new Set<Timer>()
   #heardMs = real.nowMs()
   #silent = 0

@@ -60,14 +60,16 @@ export function toldAfter(previous: Told | null, report: AccountReport, nowMs: n
   const now = troublesOf(report)
   if (now.length === 0) return null
   const isReminder = previous === null || worthTelling(previous, now, nowMs).length === now.length
-  // What was deferred stays so, though a destination at rest hides it from this poll: else it would be told again behind it.
-  const isHidden = report.deferred > 0 && !now.includes(DEFERRED) && previous?.state.split(SEPARATOR).includes(DEFERRED)
+  // What was deferred stays so, though this poll does not see it: it was not made, or a destination at rest hides it. Else it
+  // would be told again behind it.
+  const isUnseen = report.outcome === 'paused' || report.deferred > 0
+  const isHidden = isUnseen && !now.includes(DEFERRED) && previous?.state.split(SEPARATOR).includes(DEFERRED)
   const state = [...now, ...(isHidden === true ? [DEFERRED] : [])].toSorted().join(SEPARATOR)
   const atMs = isReminder ? nowMs : previous.atMs
   return previous !== null && previous.state === state && previous.atMs === atMs ? previous : { state, atMs }
 }
 
-/** It was not polled, and the last error is a destination's, whose name is not known any more. */
+/** It was not polled, and there is no last error of the mailbox: none, or a destination's, whose name is not known any more. */
 export function saysNothing({ outcome, error, troubles }: AccountReport): boolean {
-  return outcome === 'paused' && error?.code === 'ERR_DELIVERY' && troubles.length === 0
+  return outcome === 'paused' && (error === null || error.code === 'ERR_DELIVERY') && troubles.length === 0
 }

@@ -93,6 +93,7 @@ describe('without a terminal', () => {
   test('what is deferred is not told again behind a destination’s rest that hid it', () => {
     const hidden = { ...keptBy('a'), deferred: 2 }
     expect(toldOf([deferred, hidden, deferred, fine, deferred])).toEqual([0, 1, 4])
+    expect(toldOf([{ ...down, deferredThemselves: 2 }, { ...down, outcome: 'paused' }, deferred])).toEqual([0])
   })
 
   test('deletions that were tried and failed are told once', () => {
@@ -110,6 +111,7 @@ describe('without a terminal', () => {
     const paused = { ...keptBy('a'), outcome: 'paused', troubles: [] } as const
     expect(toldOf([keptBy('a'), paused, keptBy('a')]).filter((at) => at !== 1)).toEqual([0])
     expect(toldAfter({ state: 'x', atMs: 1 }, paused, 2)).toEqual({ state: 'x', atMs: 1 })
+    expect(toldOf([deferred, accountReport({ outcome: 'paused' }), deferred])).toEqual([0])
   })
 
   test('what is remembered is short, whatever destinations are called and however many there are', () => {
