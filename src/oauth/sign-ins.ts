@@ -147,13 +147,14 @@ export class KeptSignIns implements SignIns {
     )
   }
 
-  /** Forgets a sign-in. Gives its tokens, to be revoked; null: there was none. Durable when it resolves. */
-  async forget(client: string, user: string): Promise<SignInRecord | null> {
+  /** Forgets a sign-in. Gives its tokens, to be revoked, with `record` null where its file was not to be believed; null: there was
+   *  none. Durable when it resolves. */
+  async forget(client: string, user: string): Promise<{ readonly record: SignInRecord | null } | null> {
     using lock = await this.#store.lock(client, user, LOCK_LIMIT_MS, new AbortController().signal)
     if (lock === null) throw busy({ name: client }, user)
-    const record = await this.#store.read(client, user)
+    const record = await this.#store.read(client, user).catch(() => null)
     this.#unwritten.delete(keyOf(client, user))
-    return (await this.#store.remove(client, user)) ? record : null
+    return (await this.#store.remove(client, user)) ? { record } : null
   }
 
   /** The provider of a client. Rejects with RequestFailure where its metadata cannot be had. */

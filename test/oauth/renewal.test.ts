@@ -230,10 +230,19 @@ describe('a sign-in', () => {
     expect(await kept(scene.folder)).toContain(token)
   })
 
+  test('that is not to be believed can be forgotten all the same', async () => {
+    await using all = await signedIn()
+    const { scene } = all
+    const [file = ''] = (await files(scene.folder)).filter((name) => name.endsWith('.json'))
+    await chmod(file, 0o644)
+    expect(await scene.signIns().forget('company', USER)).toEqual({ record: null })
+    expect(await scene.signIns().state('company', USER)).toMatchObject({ state: 'none' })
+  })
+
   test('is forgotten with sign-out, and nothing of it is left', async () => {
     await using all = await signedIn()
     const { scene, granted } = all
-    expect((await scene.signIns().forget('company', USER))?.refreshToken).toBe(granted.refreshToken)
+    expect((await scene.signIns().forget('company', USER))?.record?.refreshToken).toBe(granted.refreshToken)
     expect((await files(scene.folder)).filter((name) => !name.endsWith('.lock'))).toEqual([])
     expect(await scene.signIns().forget('company', USER)).toBeNull()
   })

@@ -116,7 +116,7 @@ async function signOut(name: string, { configuration, signIns, surroundings, inv
       if (!invocation.json) output.say(`nobody was signed in for ${who}`)
       continue
     }
-    const token = forgotten.refreshToken ?? forgotten.accessToken
+    const token = forgotten.record?.refreshToken ?? forgotten.record?.accessToken ?? null
     try {
       const provider = token === null ? null : await signIns.provider(client, signal)
       const isRevoked = token !== null && provider !== null && (await provider.revoke(token, signal))
