@@ -2,10 +2,12 @@
 import { readdir } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { describe, expect, test } from 'vitest'
+import { resolveSecret, SecretText } from '../../src/config/values/secret.ts'
 import { PopfetchError } from '../../src/errors.ts'
 import { Http } from '../../src/oauth/http.ts'
 import { signInByBrowser } from '../../src/oauth/flows/browser.ts'
 import { signInByDevice } from '../../src/oauth/flows/device.ts'
+import { FORMS, tracesIn } from '../security/forms.ts'
 import { AuthorizationServer, Visitor } from '../support/authorization-server.ts'
 import { clientOf, DAY_MS, Obedient, request, Scene, USER } from './scene.ts'
 
@@ -154,6 +156,32 @@ describe('a renewal is answered with', () => {
     expect(state).toBe(/invalid_grant|invalid_client/.test(error.message) ? 'ended' : 'ok')
   })
 })
+
+/** What goes to a provider, or comes from it, in a renewal. */
+const SECRETS = { 'the refresh token': 'Zq7-refresh-Kd93vLpX', 'the client secret': 'wT4~client.8rNbYcQ2' }
+
+describe.each(Object.entries(SECRETS))('a provider that repeats %s', (_what, secret) => {
+  test.each(Object.entries(FORMS))('in the form "%s" leaks nothing', async (_form, repeat) => {
+    await using server = await answering(refusal('invalid_grant', repeat(secret)))
+    const endpoints = { authorization: null, token: `${server.origin}/token`, device: null, revocation: null }
+    const clientSecret = () => resolveSecret(new SecretText(SECRETS['the client secret']), CONTEXT)
+    await using scene = await Scene.make(clientOf('', { issuer: null, endpoints, clientSecret }))
+    const signIns = scene.signIns()
+    const lasts = { lifetimeMs: 1, signInLifetimeMs: null, person: null }
+    const granted = { accessToken: 'old', refreshToken: SECRETS['the refresh token'], ...lasts }
+    await signIns.keep('company', USER, await signIns.provider('company', null), granted)
+    scene.aheadMs = DAY_MS
+    const error = await thrown(signIns.tokenFor(request()))
+    expect(error).toMatchObject({ code: 'ERR_AUTH' })
+    const { error: kept } = await signIns.state('company', USER)
+    for (const text of [error instanceof Error ? error.message : '', kept ?? '']) {
+      expect(text).not.toBe('')
+      expect(tracesIn(text, secret)).toEqual([])
+    }
+  })
+})
+
+const CONTEXT = { env: {}, signal: new AbortController().signal, what: 'the client secret of company' }
 
 describe('an issuer', () => {
   const metadata = (origin: string) => ({
