@@ -62,6 +62,35 @@ describe('a configuration', () => {
     expect('host' in {}).toBe(false)
   })
 
+  test('is the same where it is cut into pieces: names, lines, anchors, and each mistake once', () => {
+    const keys = Array.from({ length: 1000 }, (_, at) => `  k${at}: { n: ${at} } # ${at}`)
+    keys[3] = '  k3: &first { n: 3 }'
+    keys[700] = '  k700: *first'
+    const text = (lines: readonly string[], end = 'x-end: [1]\n'): string => `accounts:\n${lines.join('\n')}\n${end}`
+    const good = parseText(text(keys))
+    const values = keys.map((_, at) => [`k${at}`, { n: at === 700 ? 3 : at }] as const)
+    expect(good.problems).toEqual([])
+    expect(good.root).toEqual({ accounts: Object.fromEntries(values), 'x-end': [1] })
+    expect([1, 200, 201, 999].map((at) => good.lineOf(['accounts', `k${at}`, 'n'], 'value'))).toEqual([
+      3, 202, 203, 1001,
+    ])
+    expect(good.lineOf(['x-end'], 'key')).toBe(1002)
+    const bad = [...keys]
+    bad[500] = '  k7: again'
+    bad[600] = '  k600: *nothing'
+    bad[900] = '  k900: "\\q"'
+    const { problems } = parseText(text(bad))
+    expect(problems.map(({ line, path }) => [line, path])).toEqual(parsedWhole(bad))
+    expect(parseText(text(keys, '  - a\n')).readable).toBe(false)
+  })
+
+  /** Each mistake stands alone in a text that is too short to be cut. */
+  function parsedWhole(lines: readonly string[]): readonly unknown[] {
+    const shown = [0, 7, 500, 600, 900].map((at) => lines[at] ?? '')
+    const { problems } = parseText(`accounts:\n${shown.join('\n')}\n`)
+    return problems.map(({ line, path }) => [[2, 9, 502, 602, 902][line - 2], path])
+  }
+
   test('is read in pieces, between which all others have their turns', async () => {
     let turns = 0
     let next = setImmediate(function another() {
