@@ -90,6 +90,83 @@ describe('a UIDL that is used again (P096, P098)', () => {
   })
 })
 
+describe('a UIDL that is used again while nothing was seen to go (S039)', () => {
+  /** A server that counts a line's end as one byte. */
+  const unixSize = ({ bytes }: { readonly bytes: Buffer }): number =>
+    bytes.toString('latin1').replaceAll('\r\n', '\n').length
+
+  async function polled(...account: string[]): Promise<Scene> {
+    const scene = await Scene.create()
+    scene.account = account
+    scene.server.faults.listSize = unixSize
+    scene.fill(3)
+    await scene.poll()
+    return scene
+  }
+
+  function replace(scene: Scene, number: number): void {
+    const { messages } = scene.server.mailbox('alice')
+    messages.splice(0, 1)
+    scene.server.mailbox('alice').add(letter(number), { uidl: 'uid-0' })
+  }
+
+  test('with another size brings the new message, though the sizes count LF', async () => {
+    await using scene = await polled()
+    replace(scene, 1000)
+    expect(await scene.poll()).toMatchObject({ new: 1, delivered: 1 })
+    expect(await scene.poll()).toMatchObject({ new: 0, delivered: 0 })
+    expect(scene.subjects()).toEqual([0, 1, 2, 1000])
+  })
+
+  test('with the same size is noticed before it would be deleted in place of the old one, and brought then', async () => {
+    await using scene = await polled()
+    replace(scene, 7)
+    scene.account = ['delete: after-delivery']
+    for (let polls = 0; polls < 4; polls++) await scene.poll()
+    expect(scene.subjects()).toEqual([0, 1, 2, 7])
+    expect(scene.left()).toEqual([])
+  })
+
+  test('with the same size, by a server that was told to delete the old one, brings the new one', async () => {
+    await using scene = await Scene.create()
+    scene.server.faults.listSize = unixSize
+    scene.account = ['delete: after-delivery']
+    scene.fill(3)
+    expect(await scene.poll()).toMatchObject({ deleted: 3 })
+    scene.server.mailbox('alice').add(letter(7), { uidl: 'uid-0' })
+    for (let polls = 0; polls < 2; polls++) await scene.poll()
+    expect(scene.subjects()).toEqual([0, 1, 2, 7])
+  })
+
+  test('is not suspected at each poll of a server whose sizes move by themselves', async () => {
+    await using scene = await Scene.create()
+    let poll = 0
+    scene.server.faults.listSize = (message) => unixSize(message) + poll
+    scene.fill(200)
+    const looks: number[] = []
+    for (; poll < 4; poll++) {
+      const before = scene.count('TOP')
+      expect(await scene.poll()).toMatchObject(poll === 0 ? { delivered: 200 } : { new: 0, delivered: 0 })
+      looks.push(scene.count('TOP') - before)
+    }
+    expect(looks).toEqual([0, 64, 0, 0])
+    expect(scene.count('RETR')).toBe(200)
+  })
+
+  test('is not suspected of messages of which nothing but the size is known: these stay skipped', async () => {
+    await using scene = await Scene.create()
+    scene.account = ['first: new']
+    scene.server.faults.listSize = unixSize
+    scene.fill(30)
+    await scene.poll()
+    scene.fill(1, 30)
+    expect(await scene.poll()).toMatchObject({ delivered: 1 })
+    scene.server.faults.listSize = (message) => unixSize(message) + 1
+    expect(await scene.poll()).toMatchObject({ new: 0, delivered: 0 })
+    expect(scene.subjects()).toEqual([30])
+  })
+})
+
 describe('a listing', () => {
   test('that is empty for once forgets nothing (P083)', async () => {
     await using scene = await Scene.create()

@@ -233,6 +233,15 @@ export class History {
     if (!this.wasDeliveredTo(name, place)) this.#facts[deliveredTo(name)] = place
   }
 
+  /** Does the server list a message with the same size each time? Until it was seen not to. */
+  get sizesStay(): boolean {
+    return this.record.facts[LISTED_SIZES] === undefined
+  }
+
+  sizesMove(): void {
+    this.#facts[LISTED_SIZES] = 'move'
+  }
+
   /** How many delivered messages the server still has: the next listing is compared with it (S020). */
   stillListed(messages: number): void {
     this.#facts['alive'] = String(messages)
@@ -322,6 +331,8 @@ function numberOf(fact: string | undefined): number | null {
   return fact === undefined ? null : Number(fact)
 }
 
+/** In AccountRecord.facts: does the server list other sizes for the same messages (S039)? */
+const LISTED_SIZES = 'listedSizes'
 /** In AccountRecord.facts: the marks of a token that was refused. */
 const REFUSED_TOKEN = 'refusedToken'
 

@@ -88,6 +88,8 @@ class Check {
       looks: new Looks(session, { top: true, loseTop: () => {} }),
       isCurious: false,
       exactSizes: record.facts['sizes'] !== 'hints',
+      // A check has no need of it, and costs no look.
+      sizesStay: false,
       nowMs: this.#nowMs(),
       isCounted: () => false,
       agedMs: null,

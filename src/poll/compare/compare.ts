@@ -7,7 +7,7 @@ import type { AccountRecord, ComparedMessage, Comparison, EntryKey } from '../..
 import type { Listing } from '../../pop3/listing/listing.ts'
 import { Recovery } from './recovery.ts'
 import type { Looks } from './looks.ts'
-import { identify, isDoubtful, keyNameless } from './identify.ts'
+import { identify, isDoubtful, isResized, keyNameless } from './identify.ts'
 import { type Entry, type Plan, Planner, type Policy, type Seen, settledBy } from '../plan/plan.ts'
 import type { RunRequest } from '../run/run.ts'
 import { SettledEntries } from '../plan/settled.ts'
@@ -18,10 +18,16 @@ const BATCH = 2000
 /** Entries from which on it pays to ask the ledger for all that is settled. */
 const LONG = 500
 
+/** Of entries with another size than before, where sizes are hints: so many are looked at first. */
+const SAMPLE = 64
+const MANY_RESIZED = 10
+
 export interface ComparedListing {
   readonly plan: Plan
   /** Has seen what the listing shows. */
   readonly comparison: Comparison
+  /** The server lists other sizes for the same messages. */
+  readonly sizesMove: boolean
   /** Recorded as gone, and listed again. */
   readonly returned: readonly EntryKey[]
   /** Null: nothing was to be looked for. */
@@ -39,6 +45,8 @@ export interface ComparisonContext extends Pick<RunRequest, 'options'> {
   /** May messages be retrieved to tell what they are? */
   readonly isCurious: boolean
   readonly exactSizes: boolean
+  /** Is a message listed with the same size each time, as far as is known? */
+  readonly sizesStay: boolean
   readonly nowMs: number
   /** By this run, in earlier sessions. */
   readonly fetched: number
@@ -62,12 +70,14 @@ export async function compareListing(listing: Listing, comparison: Comparison, v
     isCurious: !run.options.dryRun,
     record: history.record,
     exactSizes: history.sizes.exact,
+    sizesStay: history.sizesStay,
     nowMs: run.nowMs(),
     agedMs: history.agedMs,
     isCounted: (key) => tally.isDeferred(key),
     fetched: tally.totalMessages,
     skippedToo: run.restrictions.skippedToo,
   })
+  if (compared.sizesMove) history.sizesMove()
   const plan = await run.restrictions.wanted(compared.plan, session)
   // One message that is not shown costs the others nothing (P168).
   if (!listing.hasUidls && plan.withoutUidl > 0 && plan.withoutUidl === plan.listed) throw noUidls(account)
@@ -79,6 +89,7 @@ export async function compareListing(listing: Listing, comparison: Comparison, v
 /** Asks for headers where a UIDL does not tell; changes nothing. */
 export async function compare(listing: Listing, context: ComparisonContext): Promise<ComparedListing> {
   const { comparison, recovery, record, looks, isCurious, exactSizes, nowMs, agedMs, isCounted } = context
+  const comparesSizes = exactSizes || context.sizesStay
   const policy = policyOf(context)
   const planner = new Planner(policy, listing.length, record.started, nowMs, agedMs, isCounted)
   const ambiguous = new Set(record.known === 0 ? [] : await comparison.duplicated())
@@ -96,6 +107,7 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
     if (recovery?.takes(entry, message, isPlain) !== true) planner.add(entry, message)
   }
   const doubtful: Entry[] = []
+  const resized: { readonly entry: Entry; readonly message: ComparedMessage }[] = []
   const nameless: Entry[] = []
   for (const places of settled.others(BATCH)) {
     const entries: Entry[] = []
@@ -107,7 +119,9 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
     const known = record.known === 0 ? [] : await comparison.known(entries)
     entries.forEach((entry, index) => {
       const message = known[index] ?? null
-      if (message !== null && isDoubtful(entry, message, exactSizes)) doubtful.push(entry)
+      if (message !== null && isDoubtful(message)) doubtful.push(entry)
+      else if (message !== null && comparesSizes && isResized(entry, message, exactSizes))
+        resized.push({ entry, message })
       else take(entry, message, true)
     })
     await turn()
@@ -118,16 +132,33 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
   const known = await comparison.known(keyed)
   keyed.forEach((entry, index) => take(entry, known[index] ?? null))
   planner.leave(nameless.length - keyed.length)
+  const sample = exactSizes ? resized : resized.slice(0, SAMPLE)
+  const others = resized.slice(sample.length)
+  doubtful.push(...sample.map(({ entry }) => entry))
   const { identified, returned } = await identify(doubtful, comparison, looks, isCurious)
   for (const { entry, known: message } of identified) take(entry, message)
+  // Many changed, and none of those that were looked at is another message: this server's sizes move by themselves.
+  const among = new Set(sample.map(({ entry }) => entry.index))
+  const isMoving = identified.every(({ entry, known: message }) => !among.has(entry.index) || message !== null)
+  const sizesMove = !exactSizes && sample.length >= MANY_RESIZED && isMoving
+  if (isMoving) for (const { entry, message } of others) take(entry, message, true)
+  else {
+    const more = await identify(
+      others.map(({ entry }) => entry),
+      comparison,
+      looks,
+      isCurious,
+    )
+    for (const { entry, known: message } of more.identified) take(entry, message)
+  }
   await recovery?.lookFor(listing, planner, comparison)
   const plan = planner.finish()
-  return { plan, comparison, recovery, returned, seen: () => seenIn(listing, plan.seen) }
+  return { plan, comparison, recovery, returned, sizesMove, seen: () => seenIn(listing, plan.seen) }
 }
 
 async function settledEntries(listing: Listing, policy: Policy, context: ComparisonContext): Promise<SettledEntries> {
-  const { comparison, record, exactSizes, agedMs } = context
-  const settled = new SettledEntries(listing, exactSizes)
+  const { comparison, record, exactSizes, sizesStay, agedMs } = context
+  const settled = new SettledEntries(listing, exactSizes || sizesStay)
   if (listing.length < LONG || record.known === 0) return settled
   const slices = comparison.settled(settledBy(policy, agedMs), listing.length)
   for await (const slice of slices) await settled.add(slice)

@@ -10,12 +10,17 @@ import { type Entry, MOST_DELETIONS, NO_UIDL } from '../plan/plan.ts'
 export const ANOTHER_MESSAGE = 'the server has another message in its place'
 
 /** Is it likely, though not certain, that the entry is the message known by its UIDL? */
-export function isDoubtful(entry: Entry, known: KnownMessage, exactSizes: boolean): boolean {
+export function isDoubtful(known: KnownMessage): boolean {
   if (known.goneSinceMs !== null) return true
   // It should be gone: some servers give its UIDL to the next message at once (P098).
   if (known.deletions > 0 && known.deletions <= MOST_DELETIONS) return true
-  if (known.deletion?.reason === ANOTHER_MESSAGE) return true
-  return exactSizes && entry.sizeBytes !== null && known.listedBytes !== null && entry.sizeBytes !== known.listedBytes
+  return known.deletion?.reason === ANOTHER_MESSAGE
+}
+
+/** Does the server list another size than it did (S039)? Where sizes are hints, only of a message that its header can tell. */
+export function isResized({ sizeBytes }: Entry, known: KnownMessage, exactSizes: boolean): boolean {
+  if (sizeBytes === null || known.listedBytes === null || sizeBytes === known.listedBytes) return false
+  return exactSizes || known.fingerprint !== null
 }
 
 /** Entries without a UIDL, keyed by their header, or by the digest of all that RETR gives where `byDigest` and the header is not

@@ -10,14 +10,14 @@ export class SettledEntries {
   readonly #listing: Listing
   /** By place in the listing, one more than the position of a settled message; 0: not settled, or not known to be. */
   readonly #positions: Uint32Array
-  readonly #exactSizes: boolean
+  readonly #comparesSizes: boolean
   /** Where the next message should stand, if the listing has them in the order of the ledger. */
   #next = 0
 
-  constructor(listing: Listing, exactSizes: boolean) {
+  constructor(listing: Listing, comparesSizes: boolean) {
     this.#listing = listing
     this.#positions = new Uint32Array(listing.length)
-    this.#exactSizes = exactSizes
+    this.#comparesSizes = comparesSizes
   }
 
   /** Call with all that the ledger has, before any of the others. */
@@ -25,7 +25,7 @@ export class SettledEntries {
     const count = slice.listedBytes.length
     if (this.#listing.reads(this.#next, count, slice.uidls)) {
       for (let at = 0; at < count; at++) this.#positions[this.#next + at] = slice.position + at + 1
-      if (this.#exactSizes) this.#leaveResized(slice.listedBytes)
+      if (this.#comparesSizes) this.#leaveResized(slice.listedBytes)
       this.#next += count
       return
     }
@@ -42,7 +42,7 @@ export class SettledEntries {
     if (place < 0) return
     this.#next = place
     this.#positions[place] = position + at + 1
-    if (this.#exactSizes) this.#leaveResized(listedBytes.subarray(at, at + 1))
+    if (this.#comparesSizes) this.#leaveResized(listedBytes.subarray(at, at + 1))
     this.#next = place + 1
   }
 

@@ -148,6 +148,7 @@ const common = {
   record: { known: 1, started: true },
   session: { header: (number: number) => Promise.resolve(Buffer.from(`Subject: ${number}\r\n\r\n`)) },
   exactSizes: true,
+  sizesStay: true,
   nowMs: 100,
   agedMs: 100,
   fetched: 0,
