@@ -14,6 +14,7 @@ import type { AccountReport, CheckReport, Observer, PollOptions } from './report
 import { type RunRequest, SESSION_GAP_SECONDS, SESSION_LIMIT } from './run/run.ts'
 import { type Restrictions, noRestrictions } from './run/restrictions.ts'
 import { Concurrency, type Urgency } from './run/concurrency.ts'
+import { LISTINGS_BYTES } from '../pop3/listing/room.ts'
 import { MEMORY_BUDGET_BYTES, MemoryBudget } from './run/window.ts'
 
 /** After a signal, what is complete may still be delivered for so long; the command line waits 10 s (N001). */
@@ -76,6 +77,7 @@ export class Poller implements AsyncDisposable {
   readonly #context: PollerContext
   readonly #concurrency: Concurrency
   readonly #budget = new MemoryBudget(MEMORY_BUDGET_BYTES)
+  readonly #listings = new MemoryBudget(LISTINGS_BYTES)
   readonly #doors: Doors
   readonly #deliveries = new AbortController()
   readonly #running = new Map<AbortController, { readonly account: string; readonly poll: Promise<unknown> }>()
@@ -147,6 +149,7 @@ export class Poller implements AsyncDisposable {
         looked: opened.looked,
         options,
         budget: this.#budget,
+        listings: this.#listings,
         signal: controller.signal,
         deliverySignal: this.#deliveries.signal,
         nowMs: Date.now,

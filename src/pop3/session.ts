@@ -14,6 +14,7 @@
 import { asPopfetchError, PopfetchError } from '../errors.ts'
 import { askLists } from './listing/ask.ts'
 import type { Listing } from './listing/listing.ts'
+import { HeldRoom, type ListingRoom } from './listing/room.ts'
 import { Connection, type ConnectionOptions } from './network/connection.ts'
 import type { TlsFacts } from './network/tls-facts.ts'
 import { orAfresh } from './network/tls-sessions.ts'
@@ -39,6 +40,8 @@ export interface SessionOptions extends ConnectionOptions {
   /** The server's capabilities before sign-in, as an earlier session learned them: CAPA is then not sent before sign-in. Used
    *  only under TLS. Null: ask. */
   readonly remembered: Capabilities | null
+  /** What the lists of a process share; absent: each may be as long as a list may be. */
+  readonly listings?: ListingRoom
   /** Receives the conversation for a log, with secrets and bodies masked. Null: not wanted. */
   readonly trace: ((direction: 'C' | 'S', text: string) => void) | null
 }
@@ -52,6 +55,7 @@ export class Session implements AsyncDisposable {
   readonly #queue: ExchangeQueue
   readonly #signal: AbortSignal
   readonly #onAbort: () => void
+  readonly #room: HeldRoom
   #capabilities: Capabilities = noCapabilities
   #capabilitiesAfter: Capabilities = noCapabilities
   #tlsFacts: TlsFacts | null = null
@@ -64,6 +68,7 @@ export class Session implements AsyncDisposable {
     this.#options = options
     this.#connection = connection
     this.#signal = signal
+    this.#room = new HeldRoom(options.listings ?? null)
     this.#queue = new ExchangeQueue(connection, options.timeoutMs, options.trace)
     this.#onAbort = () =>
       this.#queue.botch(new PopfetchError('ERR_ABORTED', 'interrupted', { scope: 'account', retry: 'soon' }))
@@ -231,7 +236,7 @@ export class Session implements AsyncDisposable {
     if (again && !early) this.#updateCapabilities(await this.#askCapabilities())
     const capabilities = again && early ? this.#askCapabilities() : null
     const ask = (list: Command, body: BodySink): Promise<Reply> => this.#watched(this.#queue.run(list, 'listing', body))
-    const lists = await askLists(ask, capabilities, this.#queue.pipelining)
+    const lists = await askLists(ask, capabilities, this.#queue.pipelining, this.#room)
     if (lists.capabilities !== null) this.#updateCapabilities(lists.capabilities)
     return lists.listing
   }
@@ -319,6 +324,7 @@ export class Session implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     this.#signal.removeEventListener('abort', this.#onAbort)
     this.#queue.close()
+    this.#room.leave()
     return Promise.resolve()
   }
 }

@@ -57,7 +57,7 @@ export class Match {
   }
 
   /** A look at the header that found nothing is no proof: the whole message is (P158). */
-  async byDigest(looks: Looks): Promise<void> {
+  async byDigest(looks: Pick<Looks, 'whole' | 'settle' | 'loseTop'>): Promise<void> {
     const received = [...this.#left].filter(({ known }) => known.digest !== null && known.harm?.command !== 'RETR')
     const byDigest = Map.groupBy(received, ({ known }) => known.digest?.toString('hex'))
     const byPrint = Map.groupBy(received, ({ known }) => known.fingerprint?.toString('hex'))

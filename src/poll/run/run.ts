@@ -31,6 +31,8 @@ export interface Run extends RunRequest {
   readonly doors: Doors
   readonly departed: Departed
   readonly budget: MemoryBudget
+  /** For very long lists, over all accounts of the process (P165). */
+  readonly listings: MemoryBudget
   /** The accounts whose destinations this process has looked through for messages that the ledger lacks. */
   readonly looked: Set<string>
   /** Ends deliveries that are under way. Aborted some time after `signal`. */

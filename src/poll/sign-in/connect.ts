@@ -5,6 +5,7 @@ import { pem } from '../../config/values/secret.ts'
 import type { Log } from '../../log.ts'
 import type { ProxyOptions } from '../../pop3/network/proxy.ts'
 import type { Capabilities } from '../../pop3/wire/capabilities.ts'
+import type { ListingRoom } from '../../pop3/listing/room.ts'
 import { Session } from '../../pop3/session.ts'
 import { redactor } from '../../redact.ts'
 import type { Workarounds } from './workarounds.ts'
@@ -12,6 +13,7 @@ import type { Workarounds } from './workarounds.ts'
 export interface ConnectContext {
   readonly log: Log
   readonly signal: AbortSignal
+  readonly listings?: ListingRoom
   /** What the server is better not asked to do (P032, P143). */
   readonly workarounds: Pick<Workarounds, 'pipelining' | 'capabilities'>
 }
@@ -19,7 +21,7 @@ export interface ConnectContext {
 /** A session up to its capabilities, not signed in yet. `remembered`: of another day; null: the server is asked. */
 export async function connect(
   account: Account,
-  { log, signal, workarounds }: ConnectContext,
+  { log, signal, workarounds, listings }: ConnectContext,
   remembered: Capabilities | null = null,
 ): Promise<Session> {
   const { host, port, tls, timeoutMs, ca, pin, clientCert, clientKey, tlsName, name } = account
@@ -37,6 +39,7 @@ export async function connect(
       pipelining: workarounds.pipelining && account.pipelining === 'auto',
       askCapabilities: workarounds.capabilities,
       remembered: workarounds.capabilities ? remembered : null,
+      ...(listings === undefined ? {} : { listings }),
       trace: log.wire(name),
     },
     signal,

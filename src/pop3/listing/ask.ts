@@ -5,6 +5,7 @@ import { inBurst, UnansweredBurst } from '../recoverable.ts'
 import type { BodySink } from '../wire/exchange.ts'
 import { ListParser } from './parser.ts'
 import { Listing } from './listing.ts'
+import type { HeldRoom } from './room.ts'
 import type { Capabilities } from '../wire/capabilities.ts'
 import type { Reply } from '../wire/reply.ts'
 import { isBusy, replyError } from '../wire/reply-error.ts'
@@ -21,11 +22,12 @@ export async function askLists(
   ask: (list: Command, body: BodySink) => Promise<Reply>,
   capabilities: Promise<Capabilities> | null,
   together: boolean,
+  room: HeldRoom,
 ): Promise<Lists> {
   const sizes = new ListParser()
   const uidls = new ListParser()
-  const list = ask(command('LIST'), bodyOf(sizes))
-  const uidl = ask(command('UIDL'), bodyOf(uidls))
+  const list = ask(command('LIST'), bodyOf(sizes, room))
+  const uidl = ask(command('UIDL'), bodyOf(uidls, room))
   const all = Promise.all([capabilities ?? Promise.resolve(null), list, uidl] as const)
   const burst = together ? inBurst(all, capabilities === null ? [list] : [capabilities, list]) : all
   const [capaAnswer, listReply, uidlReply] = await burst.catch(async (error: unknown) => {
@@ -55,6 +57,11 @@ async function firstOf(capabilities: Promise<Capabilities> | null, error: unknow
   )
 }
 
-function bodyOf(parser: ListParser): BodySink {
-  return { write: (chunk) => parser.feed(chunk) }
+function bodyOf(parser: ListParser, room: HeldRoom): BodySink {
+  return {
+    write(chunk) {
+      parser.feed(chunk)
+      return room.fed(chunk.length)
+    },
+  }
 }
