@@ -217,6 +217,7 @@ export class AccountDestinations implements Disposable {
   /** A message was taken. `since`: what `closings` gave when it was offered. */
   async taken(target: Target, recipient: string, since: number): Promise<void> {
     this.#history.deliveredTo(target.name, target.key)
+    this.#run.destinations.delivered(target.key)
     for (const place of placesOf(target, knownAt(target, recipient))) {
       await this.#run.doors.note(place, [target.name], { kind: 'taken' }, since)
     }

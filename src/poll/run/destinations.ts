@@ -81,6 +81,8 @@ export class Destinations implements AsyncDisposable {
   readonly #opened = new Map<string, Promise<Opened>>()
   /** Places that mail of any account was delivered to, as the ledger knew them when they were first asked for. */
   #known: Promise<ReadonlySet<string>> | null = null
+  /** Those that mail was delivered to since. */
+  readonly #deliveredTo = new Set<string>()
   readonly reserve = new Reserve()
   readonly arena = new Arena()
   /** Where spool files go: beside the ledger, never in /tmp (N031, world-writable spool). */
@@ -95,8 +97,14 @@ export class Destinations implements AsyncDisposable {
 
   /** Was mail of any account delivered to this place (S045)? Rejects with ERR_LEDGER. */
   async isKnown(place: string, ledger: Pick<Ledger, 'accounts'>): Promise<boolean> {
+    if (this.#deliveredTo.has(place)) return true
     this.#known ??= knownPlaces(ledger)
     return (await this.#known).has(place)
+  }
+
+  /** Mail was delivered to this place. */
+  delivered(place: string): void {
+    this.#deliveredTo.add(place)
   }
 
   /** Removes what a killed run left in the spool. */

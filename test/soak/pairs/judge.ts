@@ -72,7 +72,7 @@ function judgeBad(what: string, { account, subject, record, isLeft, polled }: Ba
     wrong.push(`no report names bad ${what} with its subject`)
   for (const kind of ['refused', 'held'] as const) {
     const times = about.filter((problem) => problem.kind === kind).length
-    if (times > 1) wrong.push(`bad ${what} was reported ${times} times as ${kind}`)
+    if (times > 1 && kind === 'held') wrong.push(`bad ${what} was reported ${times} times as ${kind}`)
   }
   return wrong
 }

@@ -25,14 +25,19 @@ export function judgeManners(world: World, { polled }: Driver): readonly string[
   return [...wrong, ...judgeRetrievals(world)]
 }
 
-function judgeSink(name: string, sink: SinkWorld, { mode }: World, accounts: number): readonly string[] {
+function judgeSink(name: string, sink: SinkWorld, world: World, accounts: number): readonly string[] {
+  // One that is asked after another one's refusal alone is not left alone yet.
+  const isLater = world.accounts.some(
+    ({ route: { kind, places } }) => kind === 'first-of' && places.slice(1).some((place) => place.name === name),
+  )
   const rounds = [...Map.groupBy(sink.diary, ({ poll }) => poll)].map(([round, asked]) => ({ round, asked }))
   const wrong: string[] = []
   for (const { round, asked } of rounds) {
     const connections = asked.filter(({ step }) => step === 'connect').length
     if (connections > MOST_CONNECTIONS * accounts) wrong.push(`${name}, round ${round}: ${connections} connections`)
   }
-  return [...wrong, ...judgeRests(name, rounds), ...judgeLooks(name, rounds, mode === 'daemon')]
+  if (isLater) return wrong
+  return [...wrong, ...judgeRests(name, rounds), ...judgeLooks(name, rounds, world.mode === 'daemon')]
 }
 
 /** The destination (or its only recipient) is left alone: 15 min doubling to 4 h, or as long as it asks. */

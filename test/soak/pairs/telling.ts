@@ -21,7 +21,7 @@ export function judgeTelling(world: World, driver: Driver): readonly string[] {
     ...judgeRepetition(said, polled),
     ...judgeRests(world, said),
     ...judgeSilence(world, said, polled),
-    ...judgeMessages(polled),
+    ...judgeMessages(said, polled),
   ]
 }
 
@@ -75,7 +75,8 @@ function judgeRepetition(said: readonly Said[], polled: readonly Polled[]): read
     const before = last.get(name)
     last.set(name, each)
     if (before === undefined || before.round === round || atMs - before.atMs >= REMINDER_MS) continue
-    if (wasChanged(each, before, { said, polled })) continue
+    const isAnew = kind === 'refused' && wasLeftAlone(said, before.round, round)
+    if (isAnew || wasChanged(each, before, { said, polled })) continue
     wrong.set(
       name,
       `round ${round}: told again after ${Math.round((atMs - before.atMs) / 60_000)} min, ${where}: ${text.slice(0, 200)} ${JSON.stringify(facts)}`,
@@ -181,7 +182,7 @@ function judgeSilence(world: World, said: readonly Said[], polled: readonly Poll
 }
 
 /** A message becomes refused once, held once; a possible duplicate is told once for each. */
-function judgeMessages(polled: readonly Polled[]): readonly string[] {
+function judgeMessages(said: readonly Said[], polled: readonly Polled[]): readonly string[] {
   const wrong: string[] = []
   const told = new Map<string, number>()
   for (const { report, round } of polled) {
@@ -189,7 +190,9 @@ function judgeMessages(polled: readonly Polled[]): readonly string[] {
       if (kind !== 'refused' && kind !== 'held') continue
       const name = JSON.stringify([report.account, uidl, kind, destination, recipient])
       const before = told.get(name)
-      if (before !== undefined) wrong.push(`round ${round}: ${name} was reported in round ${before} already`)
+      // A destination that was left alone takes back what it refused: that is then refused anew.
+      const isAnew = wasLeftAlone(said, before ?? 0, round)
+      if (before !== undefined && !isAnew) wrong.push(`round ${round}: ${name} was reported in round ${before} already`)
       told.set(name, round)
     }
     if (report.outcome === 'ok' && report.error !== null)
@@ -198,4 +201,10 @@ function judgeMessages(polled: readonly Polled[]): readonly string[] {
       wrong.push(`round ${round}: failed, and no error: ${JSON.stringify(report)}`)
   }
   return wrong
+}
+
+function wasLeftAlone(said: readonly Said[], after: number, until: number): boolean {
+  return said.some(
+    ({ text, round }) => text.startsWith('a destination is left alone') && round > after && round <= until,
+  )
 }

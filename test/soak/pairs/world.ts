@@ -38,6 +38,9 @@ export interface Wishes {
   readonly placeHabit: string | null
 }
 
+/** With these, what one of several destinations lacks is delivered to the others again: it is another message by its UIDL. */
+const OF_ONE_PLACE: ReadonlySet<string> = new Set(['other UIDs', 'UIDL refused'])
+
 const INTERVALS = ['5m', '15m', '30m'] as const
 
 export class World implements AsyncDisposable {
@@ -80,10 +83,16 @@ export class World implements AsyncDisposable {
     for (let at = chance.pick([1, 1, 1, 2, 3]); at > 0; at--) {
       const name = `work${at}`
       const mailbox = new MailboxWorld(name, await Pop3Server.start(), time)
-      const habit = wishes.mailboxHabit ?? (chance.next() < 0.25 ? 'well' : chance.pick(Object.keys(MAILBOX_HABITS)))
+      const wanted = wishes.mailboxHabit ?? (chance.next() < 0.25 ? 'well' : chance.pick(Object.keys(MAILBOX_HABITS)))
+      const route = routeOf(places, chance)
+      const habit = route.places.length > 1 && OF_ONE_PLACE.has(wanted) ? 'well' : wanted
       const facts = { name, mailbox, habit, maxSize: chance.next() < 0.1, tooLarge: new Set<number>() }
-      accounts.push({ ...facts, route: routeOf(places, chance) })
+      accounts.push({ ...facts, route })
     }
+    // Which of several had mail before is not known to them (first-of.ts).
+    for (const { route } of accounts)
+      if (route.kind === 'first-of')
+        for (const { name } of route.places) if (habits.get(name) === 'not mounted') habits.set(name, 'well')
     const mode = wishes.mode ?? chance.pick(['cron', 'cron', 'daemon'] as const)
     const world = new World(directory, chance, time, { mode, places, accounts, habits, first: number * 10_000 })
     for (const account of accounts) world.post(account, 3 + chance.below(8))
