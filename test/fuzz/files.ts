@@ -8,6 +8,7 @@ import { importFetchmail } from '../../src/setup/fetchmail/fetchmail.ts'
 import { importGetmail } from '../../src/setup/getmail/getmail.ts'
 import { uidlsOf, type Imported } from '../../src/setup/imported.ts'
 import { importMpop } from '../../src/setup/mpop/mpop.ts'
+import { importThunderbird } from '../../src/setup/thunderbird/thunderbird.ts'
 import { parseNetrc } from '../../src/setup/netrc.ts'
 import { asBytes, type Target } from './target.ts'
 
@@ -64,6 +65,17 @@ export const fileTargets: readonly Target[] = [
     run(input) {
       const text = input.toString('utf8')
       readable(importMpop(text, CONTEXT), text)
+    },
+  },
+  {
+    name: 'prefs.js and popstate.dat',
+    seeds: [
+      'user_pref("mail.server.server1.type", "pop3");\nuser_pref("mail.server.server1.hostname", "h");\nuser_pref("mail.server.server1.userName", "u\\u00e9\\"");\nuser_pref("mail.server.server1.port", 995);\nuser_pref("mail.server.server1.leave_on_server", true);\n',
+      '# POP3 State File\n*h u\nk u1 1600000000\nd u2 1\nb u3 2\n',
+    ].map(asBytes),
+    run(input) {
+      const text = input.toString('utf8')
+      readable(importThunderbird(text, { profile: '/p' }), text)
     },
   },
   {

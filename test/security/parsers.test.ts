@@ -146,6 +146,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/setup/mpop/grammar.ts': old('mpoprc and its records'),
   'src/setup/mpop/mpop.ts': old('mpoprc and its records'),
   'src/setup/netrc.ts': old('.netrc'),
+  'src/setup/thunderbird/thunderbird.ts': old('prefs.js and popstate.dat'),
   'src/sign-in-providers.ts': own('lists of ours'),
   'src/setup/words.ts': own('a list of ours'),
 }

@@ -18,6 +18,7 @@ import { draft } from '../../src/setup/draft.ts'
 import { importFetchmail } from '../../src/setup/fetchmail/fetchmail.ts'
 import { importGetmail } from '../../src/setup/getmail/getmail.ts'
 import { uidlsOf, type Imported } from '../../src/setup/imported.ts'
+import { importThunderbird } from '../../src/setup/thunderbird/thunderbird.ts'
 import { importMpop } from '../../src/setup/mpop/mpop.ts'
 import { parseNetrc } from '../../src/setup/netrc.ts'
 
@@ -134,6 +135,19 @@ export const parsers: readonly Parser[] = [
       'a value with blanks': (n) => `host x${' '.repeat(n)}y`,
       parents: (n) => `account a : ${'a,'.repeat(n)}`,
       'a chain of parents': (n) => numbered(n / 40, (at) => `account a${at} : a${at - 1}\nhost h`),
+    },
+  },
+  {
+    name: 'prefs.js and popstate.dat',
+    parse: (text) => written(importThunderbird(text, { profile: '/p' }), text),
+    n: 10_000,
+    texts: {
+      ...RUNS,
+      'an open string': (n) => `user_pref("${'\\"'.repeat(n)}`,
+      'a long value': (n) => `user_pref("a", "${'\\x'.repeat(n)}");`,
+      servers: (n) => numbered(n / 40, (at) => `user_pref("mail.server.server${at}.type", "pop3");`),
+      'names of prototypes': (n) => 'user_pref("__proto__", 1);\nuser_pref("constructor", 1);\n'.repeat(n / 20),
+      'one list again and again': (n) => '*a b\nk u 1\n'.repeat(n / 10),
     },
   },
   {

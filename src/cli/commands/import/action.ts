@@ -1,4 +1,4 @@
-// `popfetch import fetchmail|getmail|mpop [FILE]`: takes over an old tool's configuration and its record of seen messages.
+// `popfetch import fetchmail|getmail|mpop|thunderbird [FILE]`: takes over an old tool's configuration and its record of seen messages.
 // old-files.ts reads the old files; the room setup/ knows what they mean; seen.ts takes over the record.
 // The one rule: the record is in the ledger before there is a configuration with which popfetch could poll.
 import { dirname } from 'node:path'

@@ -1,4 +1,4 @@
-// The files of fetchmail, getmail and mpop: finds and reads them. The room setup/ knows what they mean.
+// The files of fetchmail, getmail, mpop and Thunderbird: finds and reads them. The room setup/ knows what they mean.
 import { readdir, stat } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import path from 'node:path'
@@ -11,6 +11,8 @@ import { importGetmail } from '../../../setup/getmail/getmail.ts'
 import { importMpop } from '../../../setup/mpop/mpop.ts'
 import { uidlsOf, type ImportContext, type Imported, type SeenLists, type SeenUidl } from '../../../setup/imported.ts'
 import { parseNetrc } from '../../../setup/netrc.ts'
+import { usualProfile } from '../../../setup/thunderbird/prefs.ts'
+import { importThunderbird } from '../../../setup/thunderbird/thunderbird.ts'
 import { RECORD_LIMIT_BYTES, SETTINGS_LIMIT_BYTES } from '../../../setup/text.ts'
 import { configurationError } from '../../command-errors.ts'
 import type { ImportRequest } from './options.ts'
@@ -31,7 +33,7 @@ export async function readOldFiles(request: ImportRequest, place: Place): Promis
   const files =
     request.files.length === 0
       ? await usualFiles(request, place)
-      : request.files.map((file) => resolvePath(file, place.cwd, place.env))
+      : await Promise.all(request.files.map((file) => fileOf(request.tool, resolvePath(file, place.cwd, place.env))))
   const netrc = parseNetrc((await textOrNull(inHome('.netrc', place), place.env)) ?? '')
   const around: ImportContext = { localUser: localUser(place), netrc, env: place.env }
   const all: Imported[] = []
@@ -92,6 +94,8 @@ function oneImported({ tool }: ImportRequest, { file, text, around, place }: Old
       return importGetmail(text, { ...around, name: path.basename(file), directory: path.dirname(file) })
     case 'mpop':
       return importMpop(text, around)
+    case 'thunderbird':
+      return importThunderbird(text, { profile: path.dirname(file) })
   }
 }
 
@@ -101,6 +105,7 @@ async function usualFiles({ tool }: ImportRequest, place: Place): Promise<readon
     const home = place.env['FETCHMAILHOME']
     return [home ? path.join(home, 'fetchmailrc') : fetchmailFile('.fetchmailrc', place)]
   }
+  if (tool === 'thunderbird') return [await thunderbirdFile(place)]
   const directories =
     tool === 'getmail'
       ? [path.join(config, 'getmail'), inHome('.getmail', place)]
@@ -111,6 +116,33 @@ async function usualFiles({ tool }: ImportRequest, place: Place): Promise<readon
   throw configurationError(
     `looking for the configuration of ${tool}: there is neither ${directories.join(' nor ')}: name the file`,
   )
+}
+
+/** Where Thunderbird keeps its profiles: as a package of the system, from Flathub, as a snap, on macOS. */
+const THUNDERBIRD = [
+  '.thunderbird',
+  '.var/app/org.mozilla.Thunderbird/.thunderbird',
+  'snap/thunderbird/common/.thunderbird',
+  'Library/Thunderbird',
+]
+
+async function thunderbirdFile(place: Place): Promise<string> {
+  const homes = THUNDERBIRD.map((name) => inHome(name, place))
+  for (const home of homes) {
+    const profiles = await textOrNull(path.join(home, 'profiles.ini'), place.env)
+    const profile = profiles === null ? null : usualProfile(profiles)
+    if (profile !== null) return path.join(path.resolve(home, profile), 'prefs.js')
+  }
+  throw configurationError(
+    `looking for the profile of thunderbird: there is neither ${homes.join(' nor ')} with a profiles.ini: name the profile's folder`,
+  )
+}
+
+/** A profile is a folder; the others name a file. */
+async function fileOf(tool: ImportRequest['tool'], file: string): Promise<string> {
+  if (tool !== 'thunderbird') return file
+  const isFolder = (await stat(file).catch(() => null))?.isDirectory() ?? false
+  return isFolder ? path.join(file, 'prefs.js') : file
 }
 
 /** Without a getmailrc, getmail reads every file of the directory but those that it wrote itself. */

@@ -4,7 +4,7 @@ import type { CommonOptions } from '../../common-options.ts'
 import { file, oneOf } from '../../option.ts'
 import { usageError } from '../../command-errors.ts'
 
-export const TOOLS = ['fetchmail', 'getmail', 'mpop'] as const
+export const TOOLS = ['fetchmail', 'getmail', 'mpop', 'thunderbird'] as const
 export type Tool = (typeof TOOLS)[number]
 
 const IMPORT = {
@@ -24,16 +24,17 @@ export type ImportInvocation = CommonOptions & ImportRequest
 
 export const command: Command<ImportRequest> = {
   usage: '[tool] [file...]',
-  describe: 'Take over the configuration and record of fetchmail, getmail or mpop',
+  describe: 'Take over the configuration and record of fetchmail, getmail, mpop or Thunderbird',
   options: [{ heading: 'Importing:', options: IMPORT }],
   examples: [],
-  notes: `  fetchmail  ~/.fetchmailrc and ~/.fetchids
-  getmail    getmailrc, or every file, in ~/.config/getmail or ~/.getmail
-  mpop       ~/.mpoprc or ~/.config/mpop/config, and ~/.mpop_uidls
+  notes: `  fetchmail    ~/.fetchmailrc and ~/.fetchids
+  getmail      getmailrc, or every file, in ~/.config/getmail or ~/.getmail
+  mpop         ~/.mpoprc or ~/.config/mpop/config, and ~/.mpop_uidls
+  thunderbird  the POP3 accounts of the usual profile, or of the folder that is named
 
 Messages that the old tool has fetched are remembered: popfetch neither fetches
 nor deletes them. What has no counterpart becomes a comment in the new file.
-A file that is there is never overwritten.`,
+Passwords of Thunderbird are not read. A file that is there is never overwritten.`,
   completes: { words: TOOLS, accounts: false },
   request(given) {
     const [named, ...files] = given.words

@@ -209,3 +209,28 @@ describe('import', () => {
     },
   )
 })
+
+test('import thunderbird finds the usual profile, takes a folder as well, and asks for the password in the file', async () => {
+  const prefs = [
+    'type", "pop3"',
+    'hostname", "pop.example.net"',
+    'userName", "alice"',
+    'socketType", 3',
+    'leave_on_server", true',
+  ]
+  const lines = [...prefs, 'directory-rel", "[ProfD]Mail/pop"'].map(
+    (one) => `user_pref("mail.server.server1.${one});\n`,
+  )
+  await person.write('.thunderbird/profiles.ini', '[Profile0]\nName=default\nIsRelative=1\nPath=abc.default\n')
+  await person.write('.thunderbird/abc.default/prefs.js', lines.join(''))
+  await person.write('.thunderbird/abc.default/Mail/pop/popstate.dat', '*pop.example.net alice\nk u1 1600000000\n')
+  expect(await person.run('import', 'thunderbird')).toBe(0)
+  expect(await seenOf('pop.example.net')).toEqual(['u1'])
+  expect(await readFile(person.path(CONFIG), 'utf8')).toContain('host: pop.example.net')
+  const folder = person.path('.thunderbird/abc.default')
+  expect(await person.run('import', 'thunderbird', folder, '--output', 'other.yaml')).toBe(0)
+  expect(await readFile(person.path('other.yaml'), 'utf8')).toContain('host: pop.example.net')
+  await using other = await Person.arrive()
+  expect(await other.run('import', 'thunderbird')).toBe(78)
+  expect(other.stderr.text).toContain("name the profile's folder")
+})
