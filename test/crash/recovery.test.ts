@@ -1,8 +1,9 @@
 /* oxlint-disable typescript/unbound-method */
-// What was lost × where mail goes × what limits a poll × where it is killed (HAZARDS G5). One judge: at every destination
+// What was lost × where mail goes × what limits a poll × where it is killed × what happens meanwhile (HAZARDS G5). One judge: at every destination
 // that can show it each message stands exactly once; at the others at least once, and once more for each record that was
 // lost; nothing leaves the server that is not everywhere.
-import { chmodSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import type { PollOptions } from '../../src/poll/report.ts'
@@ -105,21 +106,76 @@ const CASES = LOST.flatMap((lost) =>
 /** All of them, or a share that has each value of each column. */
 const CHOSEN = CASES.filter((_, at) => (at + SEED) % RECOVERY_STEP === 0)
 
+interface Meanwhile {
+  /** More kills than the first. */
+  readonly kills: number
+  /** Before each poll. */
+  readonly before: () => void
+}
+
+/** What goes on while the record is mended. */
+const MEANWHILE: Readonly<Record<string, Meanwhile>> = {
+  'it is killed a second time': { kills: 1, before: () => {} },
+  'a mail program reads and renames': { kills: 0, before: () => rename() },
+  'both happen': { kills: 1, before: () => rename() },
+}
+
 test.each(CHOSEN)('$lost lost, to $names, $limit, killed $killed', async ({ lost, names, limit, killed }) => {
+  await mended({ lost, names, limit, killed }, { kills: 0, before: () => {} })
+})
+
+const SECOND = LOST.flatMap((lost) =>
+  DESTINATIONS.flatMap((names) =>
+    LIMITS.flatMap((limit) =>
+      Object.entries(MEANWHILE).map(([what, meanwhile]) => ({ lost, names, limit, what, meanwhile })),
+    ),
+  ),
+).filter((_, at) => (at + SEED) % RECOVERY_STEP === 0)
+
+test.each(SECOND)(
+  '$lost lost, to $names, $limit, killed half way; then $what',
+  async ({ lost, names, limit, meanwhile }) => {
+    await mended({ lost, names, limit, killed: 'half way' }, meanwhile)
+  },
+)
+
+type Case = (typeof CASES)[number]
+
+async function mended({ lost, names, limit, killed }: Case, { kills, before }: Meanwhile): Promise<void> {
   scene.deliver = `[${names.join(', ')}]`
   await withHistory(lost, limit)
   lose(lost)
   mail(2)
   scene.server.faults.ignoreDeletes = false
+  before()
   await dyingPoll(lost, killed)
+  for (let kill = 0; kill < kills; kill++) {
+    before()
+    // Before anything is recorded of it, in the middle of what the first kill left.
+    scene.ledgerOf = (ledger) =>
+      mortal(ledger, { change: 2, made: false }, [...TAKING_OVER, 'begin', 'handOver', 'settle'])
+    await scene.poll()
+    scene.ledgerOf = (ledger) => ledger
+  }
   for (let polls = 0; polls < MOST_POLLS; polls++) {
+    before()
     const { outcome, delivered, deleted } = await scene.poll()
     judgeDeletions(names)
     if (outcome === 'ok' && delivered === 0 && deleted === 0) break
   }
-  judge(names, lost, killed)
+  judge(names, lost, (killed === 'nowhere' ? 0 : 1) + kills)
   expect(scene.left()).toEqual([])
-})
+}
+
+/** As a mail program does with what it has shown, under another name each time. */
+function rename(): void {
+  for (const name of ['inbox', 'copy']) {
+    for (const file of scene.files(name)) {
+      const [plain = '', flags = ''] = path.basename(file).split(':2,')
+      renameSync(file, scene.path(`${name}/cur/${plain}:2,${flags.includes('S') ? '' : 'S'}`))
+    }
+  }
+}
 
 /** Four letters delivered, two of them since the ledger was copied. */
 async function withHistory(lost: Lost, limit: string): Promise<void> {
@@ -165,8 +221,8 @@ function judgeDeletions(names: readonly string[]): void {
     for (const name of names) expect(PLACES[name]?.has(scene, sink), `${number} is gone`).toContain(number)
 }
 
-function judge(names: readonly string[], lost: Lost, killed: Killed): void {
-  const records = (lost === 'UIDs' ? 0 : 1) + (killed === 'nowhere' ? 0 : 1)
+function judge(names: readonly string[], lost: Lost, kills: number): void {
+  const records = (lost === 'UIDs' ? 0 : 1) + kills
   for (const name of names) {
     const place = PLACES[name]
     const found = place?.has(scene, sink) ?? []
