@@ -35,6 +35,7 @@ export function summaryLine(report: AccountReport): string {
     report.held > 0 ? `${report.held} held back` : '',
     report.possibleDuplicates > 0 ? `${report.possibleDuplicates} possibly delivered twice` : '',
     report.deleted > 0 ? `${report.deleted} deleted from the server` : '',
+    report.undeleted > 0 ? `${report.undeleted} not deleted though they should be` : '',
   ].filter((part) => part !== '')
   const took = `, ${duration(report.durationMs)}`
   if (outcome === 'failed')

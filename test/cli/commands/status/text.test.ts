@@ -83,6 +83,11 @@ describe('an account', () => {
     expect(tone).toBe('plain')
   })
 
+  test('says how many messages should have left the server (P131, P134)', () => {
+    const { below } = only({ unsettled: { waiting: 0, refused: 0, held: 0, undeleted: 2 } })
+    expect(below).toEqual(['work: 2 messages should have left the server and did not'])
+  })
+
   test('names what is refused and held, and how to see the rest', () => {
     const message = { key: { uidl: 'a b', copy: 0 }, state: 'held', reason: 'too large' } as MessageRecord
     const refused = { key: { uidl: 'c', copy: 1 }, state: 'open', reason: '554 no' } as MessageRecord
