@@ -5,6 +5,7 @@ import * as z from 'zod'
 import { display } from '../display.ts'
 import { SIGN_IN_PROVIDERS } from '../sign-in-providers.ts'
 import { mechanismNamed } from '../pop3/sign-in/mechanisms.ts'
+import { providerAt } from '../providers.ts'
 import { kindOf } from './destinations/destinations.ts'
 import { isLoopback } from './values/host.ts'
 import { conflictProblems, foundText, issueProblems } from './problem.ts'
@@ -18,6 +19,7 @@ import { signedInBy } from './oauth/sign-ins.ts'
 import { atOnce } from './turns.ts'
 import { nearest } from './values/nearest.ts'
 import { SECRET_KEYS, WITHOUT_COMPILING } from './values/values.ts'
+import { unreplaced } from './values/unreplaced.ts'
 import { FIRST_OF, isWritten } from './values/written.ts'
 import type { Path, Problem } from './problem.ts'
 import type { Account, Configuration } from './schema.ts'
@@ -47,6 +49,7 @@ export function* assembling(root: unknown, resolve: ResolvePath): Generator<void
   const parsed = topKeys(resolve).safeParse(written, WITHOUT_COMPILING)
   if (!parsed.success) problems.push(...issueProblems(parsed.error.issues, written, []))
 
+  problems.push(...unreplaced(written))
   const { accounts: writtenAccounts, destinations: writtenDestinations, defaults } = isWritten(written) ? written : {}
   const destinations = new NamedDestinations(resolve)
   for (const [name, value] of entries(writtenDestinations)) {
@@ -257,15 +260,38 @@ function warningsOf(accounts: readonly Account[], destinations: NamedDestination
   ]
 }
 
+/** The ports of POP3: both lead to one mailbox. */
+const USUAL_PORTS: ReadonlySet<number> = new Set([110, 995])
+
+/** Where a mailbox is, as far as names tell: a provider's servers are one place, and so are those of one domain, whatever their
+ *  host names (N047). */
+function siteOf({ host, port, user }: Account): string {
+  const where = USUAL_PORTS.has(port) ? '' : ` port ${port}`
+  const provider = providerAt(host, '')
+  if (provider !== null) return `${provider.name}${where}`
+  if (isLoopback(host)) return `loopback port ${port}`
+  // Without the domain in the user's name two hosts of one hoster may have an "alice" each.
+  const isWhole = user.includes('@') && !/^[\d.]+$|:/.test(host)
+  const labels = host.toLowerCase().split('.')
+  const isShort = (labels.at(-2) ?? '').length <= 3 && labels.length > 2
+  return `${isWhole ? labels.slice(isShort ? -3 : -2).join('.') : host}${where}`
+}
+
+function mailboxText(accounts: readonly Account[]): string {
+  const [first] = accounts
+  const hosts = [...new Set(accounts.map(({ host }) => host))].join(' and ')
+  return `${first?.user} at ${hosts}, port ${[...new Set(accounts.map(({ port }) => port))].join(' and ')}`
+}
+
 /** Each of these accounts delivers what comes; when one of them deletes, the others may miss it (P152, two sessions on one
  *  mailbox). */
 function sharedMailboxes(accounts: readonly Account[]): readonly string[] {
-  const groups = Map.groupBy(accounts, ({ host, port, user }) => `${user} at ${host}, port ${port}`)
-  return [...groups].flatMap(([mailbox, [first, ...others]]) =>
+  const groups = Map.groupBy(accounts, (account) => JSON.stringify([account.user.toLowerCase(), siteOf(account)]))
+  return [...groups.values()].flatMap(([first, ...others]) =>
     first === undefined || others.length === 0
       ? []
       : [
-          `accounts ${[first, ...others].map(({ name }) => name).join(' and ')}: one mailbox (${display(mailbox)}): each delivers what comes, and what one deletes another may miss; one account with a list in deliver does both`,
+          `accounts ${[first, ...others].map(({ name }) => name).join(' and ')}: one mailbox (${display(mailboxText([first, ...others]))}): each delivers what comes, and what one deletes another may miss; one account with a list in deliver does both`,
         ],
   )
 }

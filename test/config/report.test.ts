@@ -306,6 +306,35 @@ destinations:
   ])
 })
 
+test.each([
+  ['a provider’s servers', 'pop.gmail.com', 'pop.googlemail.com', 'alice@gmail.com', true],
+  ['hosts of one domain, and a whole address', 'pop.example.net', 'mail.example.net', 'alice@example.net', true],
+  ['hosts of one domain, and a bare name', 'pop.example.net', 'mail.example.net', 'alice', false],
+  ['hosts of two domains', 'pop.example.co.uk', 'pop.sample.co.uk', 'info@example.net', false],
+])('one mailbox under two host names is told: %s (N047)', async (_, one, other, user, isOne) => {
+  await using scene = await Scene.create()
+  const { warnings } = await scene.load(`
+accounts:
+  mine: { host: ${one}, user: ${user}, password: { env: P }, deliver: maildir:a }
+  alias: { host: ${other}, user: ${user}, password: { env: P }, deliver: maildir:b }
+`)
+  const text = `accounts mine and alias: one mailbox (${user} at ${one} and ${other}, port 995): `
+  expect(warnings.filter((warning) => warning.startsWith(text))).toHaveLength(isOne ? 1 : 0)
+})
+
+test('a secret that looks like a variable of a shell is refused, and told how to name it (N045)', async () => {
+  await using scene = await Scene.create()
+  const wrong = scene.load(`
+accounts:
+  mine: { host: pop.example.net, user: alice, password: "\${POP_PASSWORD}", deliver: out }
+destinations:
+  out: { type: smtp, host: mx.example.net, user: alice, password: "\${SMTP_PASSWORD}", to: a@example.net }
+`)
+  await expect(wrong).rejects.toThrow(/accounts\.mine\.password: found .*, expected \{ env: NAME \}/)
+  await expect(wrong).rejects.toThrow(/destinations\.out\.password: found .*, expected \{ env: NAME \}/)
+  await expect(wrong).rejects.not.toThrow('POP_PASSWORD')
+})
+
 test('two accounts of one mailbox are warned of, by their names (P152)', async () => {
   await using scene = await Scene.create()
   const { warnings } = await scene.load(`

@@ -1,0 +1,23 @@
+// Secrets that are written as a shell or a container's tool would have them replaced: `${POP_PASSWORD}`. Nothing replaces them
+// here, and they would be sent to the server as they stand (N045).
+import type { Path, Problem } from '../problem.ts'
+import { SECRET_KEYS } from './values.ts'
+import { isWritten } from './written.ts'
+
+const VARIABLE = /^\$\{\w{1,200}\}$/
+
+/** A problem for each of them. Their names are not shown: a password may look like that, once in a while. */
+export function* unreplaced(value: unknown, path: Path = []): Generator<Problem> {
+  if (Array.isArray(value)) for (const [at, item] of value.entries()) yield* unreplaced(item, [...path, at])
+  if (!isWritten(value)) return
+  for (const [key, item] of Object.entries(value)) {
+    if (typeof item !== 'string') yield* unreplaced(item, [...path, key])
+    else if (SECRET_KEYS.has(key) && VARIABLE.test(item))
+      yield {
+        path: [...path, key],
+        at: 'value',
+        found: 'text like ${NAME}, which is not replaced here',
+        expected: '{ env: NAME }, with the name of the variable',
+      }
+  }
+}
