@@ -42,6 +42,8 @@ export interface PlannedDeletion extends Entry {
 }
 
 export interface PlannedHold extends Entry {
+  /** Null or absent: the ledger does not know it yet. */
+  readonly known?: KnownMessage | null
   readonly reason: string
 }
 
@@ -193,10 +195,11 @@ export class Planner {
       this.#waiting++
       if (known.deliveries.some(isDeferred) && !this.#isCounted(entry)) this.#deferred++
     } else if (known.attempts >= MOST_ATTEMPTS) {
-      this.#holds.push({ ...entry, reason: `begun ${known.attempts} times without coming to an end` })
+      this.#holds.push({ ...entry, known, reason: `begun ${known.attempts} times without coming to an end` })
     } else if (known.deliveries.some((delivery) => delivery.unknowns >= MOST_UNKNOWNS)) {
       this.#holds.push({
         ...entry,
+        known,
         reason: `the answer to its delivery was lost ${MOST_UNKNOWNS} times; it may be there already`,
       })
     } else this.#wanted(entry, known)

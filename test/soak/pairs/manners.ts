@@ -26,9 +26,9 @@ export function judgeManners(world: World, { polled }: Driver): readonly string[
 }
 
 function judgeSink(name: string, sink: SinkWorld, world: World, accounts: number): readonly string[] {
-  // One that is asked after another one's refusal alone is not left alone yet.
-  const isLater = world.accounts.some(
-    ({ route: { kind, places } }) => kind === 'first-of' && places.slice(1).some((place) => place.name === name),
+  // With a next one, what is refused goes on to it and opens no rest (D133); and that one is not left alone yet.
+  const isOfSeveral = world.accounts.some(
+    ({ route: { kind, places } }) => kind === 'first-of' && places.some((place) => place.name === name),
   )
   const rounds = [...Map.groupBy(sink.diary, ({ poll }) => poll)].map(([round, asked]) => ({ round, asked }))
   const wrong: string[] = []
@@ -36,7 +36,7 @@ function judgeSink(name: string, sink: SinkWorld, world: World, accounts: number
     const connections = asked.filter(({ step }) => step === 'connect').length
     if (connections > MOST_CONNECTIONS * accounts) wrong.push(`${name}, round ${round}: ${connections} connections`)
   }
-  if (isLater) return wrong
+  if (isOfSeveral) return wrong
   return [...wrong, ...judgeRests(name, rounds), ...judgeLooks(name, rounds, world.mode === 'daemon')]
 }
 

@@ -67,6 +67,7 @@ function judgeLines(world: World, said: readonly Said[], polled: readonly Polled
 function judgeRepetition(said: readonly Said[], polled: readonly Polled[]): readonly string[] {
   const wrong = new Map<string, string>()
   const last = new Map<string, Said>()
+  const begun = new Map<string, number>()
   for (const each of said) {
     const { where, level, text, facts, round, atMs } = each
     if (level !== 'warn' && level !== 'error') continue
@@ -74,7 +75,10 @@ function judgeRepetition(said: readonly Said[], polled: readonly Polled[]): read
     const name = JSON.stringify([where, account, uidl, destination, kind, text.replaceAll(/(?<!uid-)(?<!\d)\d+/g, 'N')])
     const before = last.get(name)
     last.set(name, each)
-    if (before === undefined || before.round === round || atMs - before.atMs >= REMINDER_MS) continue
+    // The reminder is the account's: a message that came behind its beginning may be told twice in a day.
+    const isReminder = kind === 'deferred' && before !== undefined && begun.get(name) === before.round
+    if (before === undefined) begun.set(name, round)
+    if (isReminder || before === undefined || before.round === round || atMs - before.atMs >= REMINDER_MS) continue
     const isAnew = kind === 'refused' && wasLeftAlone(said, before.round, round)
     if (isAnew || wasChanged(each, before, { said, polled })) continue
     wrong.set(
