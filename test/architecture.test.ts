@@ -85,8 +85,13 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   'node:sqlite': ['src/ledger/'],
   'prom-client': ['src/daemon/http/metrics.ts'],
   'node:child_process': ['src/program.ts', 'src/daemon/detach.ts'],
-  'node:http': ['src/daemon/http/server.ts', 'src/pop3/network/proxy.ts', 'src/oauth/'],
-  'node:https': ['src/oauth/http.ts'],
+  'node:http': [
+    'src/daemon/http/server.ts',
+    'src/pop3/network/proxy.ts',
+    'src/oauth/',
+    'src/deliver/gmail/exchange.ts',
+  ],
+  'node:https': ['src/oauth/http.ts', 'src/deliver/gmail/exchange.ts'],
   'node:net': [
     'src/pop3/network/connection.ts',
     'src/deliver/smtp/socket.ts',

@@ -11,6 +11,7 @@ const OPENERS = {
   mbox: async () => (await import('./mbox/mbox.ts')).openMbox,
   command: async () => (await import('./command/command.ts')).openCommand,
   smtp: async () => (await import('./smtp/smtp.ts')).openSmtp,
+  gmail: async () => (await import('./gmail/gmail.ts')).openGmail,
   lmtp: async () => (await import('./smtp/smtp.ts')).openSmtp,
   imap: async () => (await import('./imap/imap.ts')).openImap,
 }
@@ -63,6 +64,8 @@ export function placeOf(settings: DestinationSettings): string {
       return `command ${createHash('sha256').update(JSON.stringify(settings.run)).digest('hex').slice(0, 32)}`
     case 'imap':
       return `imap ${settings.host}:${settings.port} ${settings.user}`
+    case 'gmail':
+      return `gmail ${settings.endpoint} ${settings.user}`
     case 'smtp':
     case 'lmtp':
       return `${settings.type} ${settings.socketPath ?? `${settings.host}:${settings.port}`} ${settings.user ?? ''}`

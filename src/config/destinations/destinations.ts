@@ -4,6 +4,7 @@ import * as z from 'zod'
 import * as value from '../values/values.ts'
 import { type Conflict, FIRST_OF, type Frozen, type Written } from '../values/written.ts'
 import { command } from './command.ts'
+import { gmail } from './gmail.ts'
 import { imap } from './imap.ts'
 import type { Kind, ParsedUrl } from './kind.ts'
 import { lmtp } from './lmtp.ts'
@@ -18,6 +19,7 @@ const KINDS = {
   smtp,
   lmtp,
   imap,
+  gmail,
   command,
   mbox,
 }

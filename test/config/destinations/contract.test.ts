@@ -32,6 +32,10 @@ const EXAMPLES: Readonly<Record<string, readonly [one: object, other: object]>> 
     { host: 'h', user: 'u', password: 'hunter2', folder: 'Old/{account}', labels: ['{account}'], flags: ['\\Seen'] },
     { host: '127.0.0.1', user: 'u', token: 'hunter2', folder: 'a?b%' },
   ],
+  gmail: [
+    { user: 'anna@gmail.com', token: 'hunter2', labels: ['INBOX', 'Old/{account}'] },
+    { user: 'bob@gmail.com', token: 'hunter2' },
+  ],
   lmtp: [
     { host: '127.0.0.1', user: 'u', token: 'hunter2', to: ['{account}', 'x'], from: '{account}@c.example' },
     { socket: '/run/lmtp', to: 'b' },
