@@ -10,7 +10,8 @@ export interface CuttingProxy extends AsyncDisposable {
 
 const END = '\r\n.\r\n'
 
-export async function startCuttingProxy(targetPort: number, answers: number): Promise<CuttingProxy> {
+/** `end`: what ends an answer that counts. */
+export async function startCuttingProxy(targetPort: number, answers: number, end = END): Promise<CuttingProxy> {
   const sockets = new Set<Socket>()
   let cuts = 0
   const server = createServer((client) => {
@@ -26,14 +27,14 @@ export async function startCuttingProxy(targetPort: number, answers: number): Pr
     let tail = ''
     target.on('data', (chunk: Buffer) => {
       const text = tail + chunk.toString('latin1')
-      for (let at = text.indexOf(END); at !== -1; at = text.indexOf(END, at + END.length)) {
+      for (let at = text.indexOf(end); at !== -1; at = text.indexOf(end, at + end.length)) {
         if (--left > 0) continue
         cuts++
-        client.end(chunk.subarray(0, Math.max(0, at + END.length - tail.length)))
+        client.end(chunk.subarray(0, Math.max(0, at + end.length - tail.length)))
         target.destroy()
         return
       }
-      tail = text.slice(-(END.length - 1))
+      tail = text.slice(-(end.length - 1))
       if (!client.write(chunk)) {
         target.pause()
         client.once('drain', () => target.resume())

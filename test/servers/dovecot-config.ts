@@ -10,6 +10,8 @@ export interface DovecotSettings {
   readonly pop3sPort: number
   /** Null: it takes no mail. */
   readonly lmtp: { readonly port: number; readonly socket: string } | null
+  /** Null: it does not speak IMAP. */
+  readonly imap: { readonly port: number; readonly tlsPort: number; readonly quotaBytes: number | null } | null
   readonly certificate: Certificate
   readonly password: string
   readonly mechanisms: readonly string[]
@@ -36,7 +38,7 @@ export function dovecotConfig(version: string, settings: DovecotSettings): strin
 function common(settings: DovecotSettings, manyRequestsPerProcess: string): string[] {
   const { directory, startedBy } = settings
   return [
-    `protocols = pop3${settings.lmtp === null ? '' : ' lmtp'}`,
+    `protocols = pop3${settings.lmtp === null ? '' : ' lmtp'}${settings.imap === null ? '' : ' imap'}`,
     'listen = 127.0.0.1',
     `base_dir = ${join(directory, 'run')}`,
     `state_dir = ${join(directory, 'state')}`,
@@ -59,6 +61,7 @@ function common(settings: DovecotSettings, manyRequestsPerProcess: string): stri
     'service anvil {\n  client_limit = 4096\n  unix_listener anvil-auth-penalty {\n    mode = 0\n  }\n}',
     ...(startedBy === null ? [] : ['service anvil {\n  chroot =\n}']),
     ...(settings.lmtp === null ? [] : [lmtpService(settings.lmtp)]),
+    ...(settings.imap === null ? [] : imapService(settings, settings.imap, manyRequestsPerProcess)),
     [
       'service pop3-login {',
       `  ${manyRequestsPerProcess}`,
@@ -79,6 +82,30 @@ function lmtpService({ port, socket }: NonNullable<DovecotSettings['lmtp']>): st
     `  inet_listener lmtp {\n    port = ${port}\n  }`,
     '}',
   ].join('\n')
+}
+
+function imapService(
+  { startedBy }: DovecotSettings,
+  { port, tlsPort, quotaBytes }: NonNullable<DovecotSettings['imap']>,
+  manyRequestsPerProcess: string,
+): string[] {
+  return [
+    [
+      'service imap-login {',
+      `  ${manyRequestsPerProcess}`,
+      ...(startedBy === null ? [] : ['  chroot =']),
+      `  inet_listener imap {\n    port = ${port}\n  }`,
+      `  inet_listener imaps {\n    port = ${tlsPort}\n    ssl = yes\n  }`,
+      '}',
+    ].join('\n'),
+    // The language of 2.3.
+    ...(quotaBytes === null
+      ? []
+      : [
+          'protocol imap {\n  mail_plugins = quota\n}',
+          `plugin {\n  quota = maildir:User quota\n  quota_rule = *:bytes=${quotaBytes}\n}`,
+        ]),
+  ]
 }
 
 function named23(settings: DovecotSettings): string[] {

@@ -31,6 +31,10 @@ export interface DovecotOptions {
   readonly flagUpdates?: boolean
   /** It takes mail over LMTP too: in the package dovecot-lmtpd. */
   readonly lmtp?: boolean
+  /** Its mailboxes can be reached over IMAP: in the package dovecot-imapd. */
+  readonly imap?: boolean
+  /** Over IMAP a mailbox takes no more. */
+  readonly quotaBytes?: number
 }
 
 export interface Mailbox {
@@ -44,6 +48,9 @@ export interface Dovecot extends AsyncDisposable {
   /** Where LMTP is spoken, when it is. */
   readonly lmtpPort: number
   readonly lmtpSocket: string
+  /** Where IMAP is spoken, when it is. */
+  readonly imapPort: number
+  readonly imapsPort: number
   readonly certificate: Certificate
   readonly version: string
   /** Of every mailbox. */
@@ -60,7 +67,7 @@ export interface Dovecot extends AsyncDisposable {
 }
 
 /** What `apt-get install` is to be given. */
-export const dovecotPackages = 'dovecot-core dovecot-pop3d dovecot-lmtpd openssl'
+export const dovecotPackages = 'dovecot-core dovecot-imapd dovecot-pop3d dovecot-lmtpd openssl'
 
 async function tokenKeys(directory: string, { tokens }: DovecotOptions): Promise<string | null> {
   if (typeof tokens === 'object') return await layDownIntrospection(directory, tokens.introspection)
@@ -77,6 +84,8 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<Doveco
   const pop3Port = await freePort()
   const pop3sPort = await freePort()
   const lmtpPort = await freePort()
+  const imapPort = await freePort()
+  const imapsPort = await freePort()
   const lmtpSocket = join(directory, 'lmtp')
   const password = 'correct-horse'
   const configFile = join(directory, 'dovecot.conf')
@@ -88,6 +97,8 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<Doveco
       pop3Port,
       pop3sPort,
       lmtp: options.lmtp === true ? { port: lmtpPort, socket: lmtpSocket } : null,
+      imap:
+        options.imap === true ? { port: imapPort, tlsPort: imapsPort, quotaBytes: options.quotaBytes ?? null } : null,
       certificate,
       password,
       tokenKeys: await tokenKeys(directory, options),
@@ -109,6 +120,7 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<Doveco
   ])
 
   if (options.lmtp === true) await greets(lmtpPort, '220', () => running.output())
+  if (options.imap === true) await greets(imapPort, '* OK', () => running.output())
 
   const own = async (path: string): Promise<void> => {
     if (isRoot) await chown(path, mailUser.uid, mailUser.gid)
@@ -132,6 +144,8 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<Doveco
     pop3Port,
     pop3sPort,
     lmtpPort,
+    imapPort,
+    imapsPort,
     lmtpSocket,
     certificate,
     version,

@@ -1,5 +1,6 @@
 // The folder of an imap destination: its name as the server has it, whether it is there, made where it is not. The rule: a name is
 // the server's own where it begins with the namespace, and a slash otherwise means the server's delimiter.
+import { ImapFailure } from './fault.ts'
 import type { ImapSession } from './session.ts'
 
 export interface Folder {
@@ -65,15 +66,14 @@ async function isThere(session: ImapSession, path: string, signal: AbortSignal):
   }
   // It is there, or LIST does not tell: the next command says why it cannot be used.
   const refusal = session.refusal('folder', `the folder ${path} cannot be opened`)
-  const { fault } = refusal
-  if (fault.kind === 'reply' && (fault.code === 'NONEXISTENT' || fault.code === 'TRYCREATE')) return false
+  if (isMissing(refusal)) return false
   throw refusal
 }
 
-/** imapflow looks with LIST, and says so. */
+const MISSING: ReadonlySet<string> = new Set(['NONEXISTENT', 'TRYCREATE'])
+
 function isMissing(error: unknown): boolean {
-  const cause: unknown = error instanceof Error ? error.cause : null
-  return typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === 'NotFound'
+  return error instanceof ImapFailure && error.fault.kind === 'reply' && MISSING.has(error.fault.code)
 }
 
 /** Those of the flags that PERMANENTFLAGS allows; SELECT tells, EXAMINE does not. */

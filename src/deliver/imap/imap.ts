@@ -85,7 +85,7 @@ class Imap implements ReadableDestination {
     this.#pool.restore()
     await this.#with(signal, null, async (session) => {
       if (this.#config.labels.length > 0 && !session.offers('X-GM-EXT-1')) {
-        throw new ImapFailure('labels', {
+        throw new ImapFailure('folder', {
           kind: 'unfit',
           text: 'the server has no labels (X-GM-EXT-1): leave labels out',
         })

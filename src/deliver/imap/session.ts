@@ -249,6 +249,11 @@ export class ImapSession {
       this.refusals++
       return new ImapFailure(step, { kind: 'reply', ...refusal }, { cause: thrown })
     }
+    // imapflow has asked LIST, too.
+    if (codeOf(thrown).code === 'NotFound' && this.alive) {
+      const missing = { kind: 'reply', status: 'NO', code: 'NONEXISTENT', text: 'there is no such folder' } as const
+      return new ImapFailure(step, missing, { cause: thrown })
+    }
     const fault = signal.aborted ? ({ kind: 'stopped', text: 'stopped' } as const) : this.#faultOf(thrown)
     this.destroy()
     return new ImapFailure(step, fault, { handed, cause: thrown })

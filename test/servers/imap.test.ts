@@ -1,0 +1,112 @@
+// From a real Dovecot over POP3 into a real Dovecot over IMAP: once each, unchanged, whatever breaks on the way.
+import { spawn } from 'node:child_process'
+import { join, resolve } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startCuttingProxy } from './cutting-proxy.ts'
+import { startDovecot, type Dovecot } from './dovecot.ts'
+import { afterField, damaged, makeMessage, messageId, readMaildir } from './mail.ts'
+import { type Desk, only, openDesk } from './popfetch.ts'
+
+const startFile = resolve(process.env['POPFETCH'] ?? join(import.meta.dirname, '../../bin/popfetch.ts'))
+/** Two hundred at night. */
+const KILLS = Number(process.env['POPFETCH_KILLS'] ?? 8)
+
+const servers = new AsyncDisposableStack()
+let dovecot: Dovecot
+beforeAll(async () => {
+  dovecot = servers.use(await startDovecot({ imap: true }))
+})
+afterAll(() => servers.disposeAsync())
+
+function config(user: string, keys: object = {}): object {
+  const { pop3Port, imapPort, password } = dovecot
+  const deliver = { type: 'imap', host: '127.0.0.1', port: imapPort, user: `${user}-in`, password, ...keys }
+  return {
+    destinations: { archive: deliver },
+    accounts: { [user]: { host: '127.0.0.1', port: pop3Port, tls: 'none', user, password, deliver: 'archive' } },
+  }
+}
+
+/** What lies in a mailbox, or in a folder of it, without X-Popfetch-Delivery; each message by its Message-ID, none twice. */
+async function arrivedIn(user: string, folder = ''): Promise<Map<string, Buffer>> {
+  const arrived = new Map<string, Buffer>()
+  for (const bytes of (await readMaildir(join((await dovecot.mailbox(user)).maildir, folder))).values()) {
+    expect(bytes.toString('latin1')).toMatch(/^X-Popfetch-Delivery: [0-9a-f]{24} [0-9a-f]{16}\nReceived: from /)
+    expect(arrived.has(messageId(bytes))).toBe(false)
+    arrived.set(messageId(bytes), afterField(bytes))
+  }
+  return arrived
+}
+
+/** Kills popfetch with `kill -9` when so many messages are there. */
+async function killAt(desk: Desk, user: string, messages: number): Promise<void> {
+  const args = ['--config', join(desk.directory, 'config.json'), '--state', join(desk.directory, 'state.db')]
+  const child = spawn(process.execPath, [startFile, ...args], {
+    cwd: desk.directory,
+    env: { PATH: process.env['PATH'], HOME: desk.directory },
+    stdio: 'ignore',
+  })
+  const closed = new Promise((done) => child.once('close', done))
+  while (child.exitCode === null && (await dovecot.remaining(user)) < messages) await wait(1)
+  child.kill('SIGKILL')
+  await closed
+}
+
+describe('mail into an IMAP folder', () => {
+  test('is there once, unchanged, in a folder that was made for it; a second poll brings nothing', async () => {
+    await using desk = await openDesk()
+    await dovecot.seed('plain', 200, makeMessage)
+    await desk.configure(config('plain', { folder: 'Old/{account}', flags: ['\\Flagged'] }))
+    expect(only(await desk.run())).toMatchObject({ outcome: 'ok', delivered: 200, possibleDuplicates: 0 })
+    expect(only(await desk.run())).toMatchObject({ outcome: 'ok', new: 0, delivered: 0 })
+    expect(damaged(await arrivedIn('plain-in', '.Old.plain'), 200)).toEqual([])
+  })
+
+  test('is there once although popfetch is killed again and again', async () => {
+    await using desk = await openDesk()
+    const count = KILLS * 5 + 40
+    await dovecot.seed('killed', count, makeMessage)
+    await dovecot.mailbox('killed-in')
+    await desk.configure(config('killed'))
+    for (let kill = 0; kill < KILLS; kill++) await killAt(desk, 'killed-in', kill * 5 + 1)
+    const last = only(await desk.run())
+    expect(last).toMatchObject({ outcome: 'ok', possibleDuplicates: 0 })
+    expect(damaged(await arrivedIn('killed-in'), count)).toEqual([])
+  })
+
+  test('is there once although every fiftieth answer is lost with its connection', async () => {
+    await using desk = await openDesk()
+    await dovecot.seed('cut', 300, makeMessage)
+    await using proxy = await startCuttingProxy(dovecot.imapPort, 50, 'OK [APPENDUID')
+    await desk.configure(config('cut', { port: proxy.port, concurrency: 1 }))
+    for (let poll = 0; poll < 10 && (await dovecot.remaining('cut-in').catch(() => 0)) < 300; poll++)
+      await desk.run('cut')
+    expect(only(await desk.run('cut'))).toMatchObject({ possibleDuplicates: 0 })
+    expect(proxy.cuts).toBeGreaterThan(4)
+    expect(damaged(await arrivedIn('cut-in'), 300)).toEqual([])
+  })
+
+  test('comes again to nobody when the ledger is lost', async () => {
+    await using desk = await openDesk()
+    await dovecot.seed('lost', 250, makeMessage)
+    await desk.configure(config('lost'))
+    expect(only(await desk.run())).toMatchObject({ outcome: 'ok', delivered: 250 })
+    await using other = await openDesk()
+    await other.configure(config('lost'))
+    expect(only(await other.run())).toMatchObject({ outcome: 'ok', delivered: 0 })
+    expect(damaged(await arrivedIn('lost-in'), 250)).toEqual([])
+  })
+
+  test('is moved by a migration that reads every message again before it deletes any', async () => {
+    await using desk = await openDesk()
+    await dovecot.seed('moved', 120, makeMessage)
+    const settings = config('moved', { folder: 'Archive' })
+    await desk.configure(settings)
+    const moved = await desk.run('migrate', 'moved', 'archive', '--delete')
+    expect(moved.stderr).toBe('')
+    expect(moved.exitCode).toBe(0)
+    expect(await dovecot.remaining('moved')).toBe(0)
+    expect(damaged(await arrivedIn('moved-in', '.Archive'), 120)).toEqual([])
+  })
+})
