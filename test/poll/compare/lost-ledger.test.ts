@@ -1,6 +1,7 @@
 // What a ledger that was lost, or an older copy of it, learns again from the destinations (DESIGN 4.3).
 import fs, { cpSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { describe, expect, test, vi } from 'vitest'
+import { mortal } from '../../support/mortal-ledger.ts'
 import { SmtpSink } from '../../support/smtp-server.ts'
 import { letter, Scene, upTo } from '../scene.ts'
 
@@ -153,6 +154,19 @@ describe('a message that the Maildir has counts as delivered there alone (S034)'
 })
 
 describe('taking over', () => {
+  test('of new UIDs that is killed half way is finished by the next plain poll, and nothing comes twice (S035)', async () => {
+    await using scene = await Scene.create()
+    scene.fill(30)
+    await scene.poll()
+    for (const message of scene.server.mailbox('alice').messages) message.uidl = message.uidl.toUpperCase()
+    // It is begun, and nothing was taken over yet.
+    scene.ledgerOf = (ledger) => mortal(ledger, { change: 2, made: false }, ['takeOver', 'rekey'])
+    expect(await scene.poll({ acceptNewIds: true })).toMatchObject({ outcome: 'failed' })
+    scene.ledgerOf = (ledger) => ledger
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 0 })
+    expect(scene.subjects()).toEqual(upTo(30))
+  })
+
   test('covers the whole listing, whatever limit says (S036)', async () => {
     await using scene = await Scene.create()
     scene.fill(6)
