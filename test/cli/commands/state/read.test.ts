@@ -43,7 +43,9 @@ describe('state list and explain', () => {
     await scene.configure({ work: { delete: 'after-delivery' } })
     scene.fill('uid-1')
     scene.server.faults.reply.set('DELE', '-ERR read-only')
-    await scene.answered()
+    const { code, stderr } = await scene.popfetch()
+    expect(code).toBe(75)
+    expect(stderr).toContain('not deleted: the server refused to delete it: "read-only"')
     expect(await scene.answered('state', 'explain', 'work', 'uid-1')).toMatch(
       /deletion +wanted since .*, has not happened: the server refused to delete it: "read-only"/,
     )
