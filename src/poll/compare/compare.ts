@@ -5,6 +5,7 @@ import type { Account } from '../../config/schema.ts'
 import { PopfetchError } from '../../errors.ts'
 import type { AccountRecord, ComparedMessage, Comparison, EntryKey } from '../../ledger/ledger.ts'
 import type { Listing } from '../../pop3/listing/listing.ts'
+import { takeOverFew } from './few-new-ids.ts'
 import { Recovery } from './recovery.ts'
 import type { Looks } from './looks.ts'
 import { identify, isDoubtful, isResized, keyNameless } from './identify.ts'
@@ -30,6 +31,8 @@ export interface ComparedListing {
   readonly sizesMove: boolean
   /** Recorded as gone, and listed again. */
   readonly returned: readonly EntryKey[]
+  /** False: what the listing lacks may still be found in it, under another UIDL. */
+  readonly isSearched: boolean
   /** Null: nothing was to be looked for. */
   readonly recovery: Recovery | null
   /** What `first` skips, in batches made one by one. */
@@ -78,12 +81,13 @@ export async function compareListing(listing: Listing, comparison: Comparison, v
     skippedToo: run.restrictions.skippedToo,
   })
   if (compared.sizesMove) history.sizesMove()
-  const plan = await run.restrictions.wanted(compared.plan, session)
+  const wanted = await run.restrictions.wanted(compared.plan, session)
+  const { plan, returned, isComplete } = await takeOverFew(wanted, comparison, visit)
   // One message that is not shown costs the others nothing (P168).
   if (!listing.hasUidls && plan.withoutUidl > 0 && plan.withoutUidl === plan.listed) throw noUidls(account)
   tally.see(plan)
   tally.note(`${plan.listed} messages listed, ${plan.new} new, ${plan.fetch.length} to fetch`)
-  return { ...compared, plan }
+  return { ...compared, plan, returned: [...compared.returned, ...returned], isSearched: isComplete }
 }
 
 /** Asks for headers where a UIDL does not tell; changes nothing. */
@@ -153,7 +157,7 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
   }
   await recovery?.lookFor(listing, planner, comparison)
   const plan = planner.finish()
-  return { plan, comparison, recovery, returned, sizesMove, seen: () => seenIn(listing, plan.seen) }
+  return { plan, comparison, recovery, returned, isSearched: true, sizesMove, seen: () => seenIn(listing, plan.seen) }
 }
 
 async function settledEntries(listing: Listing, policy: Policy, context: ComparisonContext): Promise<SettledEntries> {

@@ -34,7 +34,7 @@ function keyed({ uidl, copy, sizeBytes }: Entry): { readonly key: EntryKey; read
 /** What the listing lacks is gone, unless it lacks so much that it may not be the whole truth (P083, P099, P100). What is gone
  *  for long enough is forgotten. */
 async function noteAbsent(
-  { plan, comparison, returned }: ComparedListing,
+  { plan, comparison, returned, isSearched }: ComparedListing,
   { lease, run, history, session, tally }: Visit,
 ): Promise<void> {
   if (returned.length > 0) await run.ledger.returned(lease, returned)
@@ -45,7 +45,7 @@ async function noteAbsent(
   const view = { listed: plan.listed, listedBefore: history.listedBefore, present: counts.present, removed }
   history.listed(plan.listed, isWhole(view))
   if (!isWhole(view)) return
-  if (comparison.seen < view.present) {
+  if (isSearched && comparison.seen < view.present) {
     const forgotten = await comparison.gone(lease, { keep: drops || mayBeWindow(view) })
     if (forgotten > 0) tally.note(`${forgotten} messages that never came are not listed any more: forgotten`)
   }

@@ -51,13 +51,18 @@ function recordFits({ account, plan, imported, acceptNewIds }: GuardView): void 
 
 /** S020: a mailbox that was rebuilt shows all its messages under new UIDs; they must not come again. */
 function uidsChanged({ account, plan, lastAlive, acceptNewIds }: GuardView): void {
-  if (acceptNewIds || lastAlive === null || lastAlive < FEW) return
-  const known = plan.listed - plan.new
-  if (plan.listed < FEW || plan.listed < lastAlive / 2 || known >= plan.listed / 10) return
+  if (acceptNewIds || !haveUidsChanged({ plan, lastAlive })) return
   throw guardError(
     'ERR_UIDS_CHANGED',
     `the server shows ${plan.listed} messages and nearly none of the ${lastAlive} that it had: their UIDs seem to have changed, and fetching all again would bring them twice. To go on and take over what is the same: popfetch --accept-new-ids ${account}`,
   )
+}
+
+/** So many that a person is asked. */
+export function haveUidsChanged({ plan, lastAlive }: Pick<GuardView, 'plan' | 'lastAlive'>): boolean {
+  if (lastAlive === null || lastAlive < FEW) return false
+  const known = plan.listed - plan.new
+  return plan.listed >= FEW && plan.listed >= lastAlive / 2 && known < plan.listed / 10
 }
 
 /** S022: a word changed in the configuration must not empty a mailbox unasked. */

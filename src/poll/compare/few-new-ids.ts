@@ -1,0 +1,158 @@
+// A few delivered messages stand under new UIDLs (N048): too few for the guard of S020 to ask a person. Where delivered
+// messages are gone from a whole listing, what is unknown in it is looked at with TOP before it is asked for; where TOP does
+// not tell, the whole message is. What is the same takes over its record, and is not delivered again.
+// The one rule: doubt keeps the mail. A header that two messages have tells nothing, their digest does.
+import type { ComparedMessage, Comparison, EntryKey } from '../../ledger/ledger.ts'
+import { haveUidsChanged } from '../plan/guards.ts'
+import type { Plan, PlannedFetch } from '../plan/plan.ts'
+import { isWhole } from '../plan/prune.ts'
+import type { Visit } from '../visit.ts'
+import type { Look } from './looks.ts'
+
+const KEYS_AT_ONCE = 5000
+
+/** Gone messages that are remembered by their sizes alone: a server may list the same size for all. */
+const MOST_BY_SIZE = 10_000
+
+export interface FewNewIds {
+  /** Without what was taken over. */
+  readonly plan: Plan
+  /** Recorded as gone, and here again. */
+  readonly returned: readonly EntryKey[]
+  /** False: something unknown was not looked at yet, so that what is gone may still be found. */
+  readonly isComplete: boolean
+}
+
+interface Gone {
+  readonly key: EntryKey
+  readonly known: ComparedMessage
+}
+
+interface Found {
+  readonly entry: PlannedFetch
+  readonly gone: Gone
+}
+
+/** Rejects with BrokenLook. A dry run looks at headers only, and records nothing. */
+export async function takeOverFew(plan: Plan, comparison: Comparison, visit: Visit): Promise<FewNewIds> {
+  const { lease, run, tally } = visit
+  const unknown = plan.fetch.filter(({ known }) => known === null)
+  if (unknown.length === 0 || !(await isWorthLooking(plan, comparison, visit)))
+    return { plan, returned: [], isComplete: true }
+  const held = plan.holds.filter(({ known }) => (known ?? null) === null).length
+  const isComplete = unknown.length + held >= plan.new
+  const shown = await visit.looks.headers(unknown)
+  const headers = new Map(unknown.map((entry, at) => [entry, shown[at] ?? null]))
+  const gone = await goneLike(headers, comparison)
+  const found = byHeader(headers, gone, visit.history.sizes.exact)
+  if (!run.options.dryRun) found.push(...(await byDigest(headers, gone, found, visit)))
+  if (found.length === 0) return { plan, returned: [], isComplete }
+  const changes = found.map(({ entry, gone: { key } }) => ({ from: key, to: keyOf(entry) }))
+  if (!run.options.dryRun) await run.ledger.rekey(lease, changes)
+  for (const { known } of found.map((each) => each.gone)) comparison.see(known.position)
+  const count = found.length
+  tally.note(
+    count === 1
+      ? '1 delivered message stands under a new UID: taken over, not delivered again'
+      : `${count} delivered messages stand under new UIDs: taken over, not delivered again`,
+  )
+  const taken = new Set(found.map(({ entry }) => entry))
+  const fetch = plan.fetch.filter((entry) => !taken.has(entry))
+  return {
+    plan: { ...plan, new: plan.new - count, skipped: plan.skipped + count, fetch },
+    returned: found.filter(({ gone: { known } }) => known.goneSinceMs !== null).map(({ entry }) => keyOf(entry)),
+    isComplete,
+  }
+}
+
+/** Is something gone that nobody asked to delete, from a listing that shows it all? Of many the guard asks a person first. */
+async function isWorthLooking(plan: Plan, comparison: Comparison, visit: Visit): Promise<boolean> {
+  const { run, history, session } = visit
+  if (history.record.known === 0 || run.options.acceptNewIds || history.takingOver?.why === 'new-ids') return false
+  // What was retrieved is not listed again there: it says nothing, and a look is not to drop a message (P161).
+  if (session.capabilities.expireDays === 0 || haveUidsChanged(history.guardView(plan))) return false
+  const { present, removed } = await comparison.counts()
+  const view = { listed: plan.listed, listedBefore: history.listedBefore, present, removed }
+  return isWhole(view) && comparison.seen + removed < present
+}
+
+/** Delivered messages that are gone, without our doing, and have the header or the listed size of one of these. */
+async function goneLike(
+  headers: ReadonlyMap<PlannedFetch, Look | null>,
+  comparison: Comparison,
+): Promise<readonly Gone[]> {
+  const prints = new Set([...headers.values()].flatMap((look) => look?.fingerprint.toString('hex') ?? []))
+  const sizes = new Set([...headers.keys()].flatMap(({ sizeBytes }) => sizeBytes ?? []))
+  const gone: Gone[] = []
+  let bySize = 0
+  for await (const slice of comparison.unseenFingerprints()) {
+    for (let at = 0; at < slice.length; at += KEYS_AT_ONCE) {
+      const keys = slice.slice(at, at + KEYS_AT_ONCE)
+      const messages = await comparison.known(keys.map(({ key }) => key))
+      for (const [place, { key, fingerprint }] of keys.entries()) {
+        const known = messages[place] ?? null
+        if (known === null || known.state !== 'delivered' || known.deletions > 0) continue
+        if (!prints.has(fingerprint.toString('hex'))) {
+          if (known.listedBytes === null || !sizes.has(known.listedBytes) || ++bySize > MOST_BY_SIZE) continue
+        }
+        gone.push({ key, known })
+      }
+    }
+  }
+  return gone
+}
+
+/** Pairs what one unknown entry and one gone message alone have in common. */
+function byHeader(
+  headers: ReadonlyMap<PlannedFetch, Look | null>,
+  gone: readonly Gone[],
+  exactSizes: boolean,
+): Found[] {
+  const entries = Map.groupBy(headers, ([, look]) => look?.fingerprint.toString('hex'))
+  const candidates = Map.groupBy(gone, ({ known }) => known.fingerprint?.toString('hex'))
+  return [...entries].flatMap(([print, [first, ...others]]) => {
+    const [candidate, ...more] = print === undefined ? [] : (candidates.get(print) ?? [])
+    if (first === undefined || candidate === undefined || others.length > 0 || more.length > 0) return []
+    const [entry, look] = first
+    return exactSizes && !isSameSize(entry, candidate.known, look?.stateBytes ?? 0) ? [] : [{ entry, gone: candidate }]
+  })
+}
+
+/** But for what a server notes in the header itself (P128). */
+function isSameSize({ sizeBytes }: PlannedFetch, { receivedBytes }: ComparedMessage, notes: number): boolean {
+  return sizeBytes === null || receivedBytes === null || Math.abs(sizeBytes - receivedBytes) <= notes
+}
+
+/** What TOP did not tell (P158), of the size of a gone message, is looked at whole. Those of one digest are paired one by one. */
+async function byDigest(
+  headers: ReadonlyMap<PlannedFetch, Look | null>,
+  gone: readonly Gone[],
+  before: readonly Found[],
+  { looks }: Visit,
+): Promise<readonly Found[]> {
+  const told = new Set(before.map(({ entry }) => entry))
+  const left = new Set(gone)
+  for (const each of before) left.delete(each.gone)
+  const bySize = Map.groupBy(left, ({ known }) => known.listedBytes)
+  const found: Found[] = []
+  for (const [entry, header] of headers) {
+    const alike = entry.sizeBytes === null || told.has(entry) ? [] : (bySize.get(entry.sizeBytes) ?? [])
+    if (!alike.some((each) => left.has(each))) continue
+    const look = await looks.whole(entry)
+    const digest = look?.whole?.digest
+    const same =
+      digest === undefined
+        ? undefined
+        : alike.find((each) => left.has(each) && each.known.digest?.equals(digest) === true)
+    if (look === null || same === undefined) continue
+    left.delete(same)
+    looks.settle(entry)
+    if (header === null || !header.fingerprint.equals(look.fingerprint)) looks.loseTop()
+    found.push({ entry, gone: same })
+  }
+  return found
+}
+
+function keyOf({ uidl, copy }: EntryKey): EntryKey {
+  return { uidl, copy }
+}
