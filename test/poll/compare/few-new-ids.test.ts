@@ -91,6 +91,27 @@ describe('messages under new UIDs, fewer than the guard looks at (N048)', () => 
     expect(told(scene)).toHaveLength(2)
   })
 
+  test('are not retrieved by a dry run, where the server refuses TOP', async () => {
+    await using scene = await polled(5)
+    scene.server.faults.reply.set('TOP', '-ERR not implemented')
+    renumber(scene)
+    expect(await scene.poll({ dryRun: true })).toMatchObject({ new: 5 })
+    expect(scene.count('RETR')).toBe(5)
+  })
+
+  test('are found again where one was gone before', async () => {
+    await using scene = await polled(5)
+    const { messages } = scene.server.mailbox('alice')
+    const away = messages.splice(0, 1)
+    await scene.poll()
+    messages.push(...away)
+    renumber(scene)
+    expect(await scene.poll()).toMatchObject({ new: 0, delivered: 0 })
+    const before = scene.count('TOP')
+    expect(await scene.poll()).toMatchObject({ new: 0, skipped: 5 })
+    expect(scene.count('TOP')).toBe(before)
+  })
+
   test('cost nothing where we deleted what is gone', async () => {
     await using scene = await Scene.create()
     scene.account = ['delete: after-delivery']
@@ -142,14 +163,59 @@ describe('where TOP does not tell, the digest does (N048, P158)', () => {
   })
 })
 
+function bodied(end: string): string {
+  return letter(0).replace('the end of 0', `the end of ${end}`)
+}
+
+function ends(scene: Scene): string[] {
+  return scene
+    .mail()
+    .map((text) => /^the end of (.+?)\r?$/m.exec(text)?.[1] ?? '')
+    .toSorted()
+}
+
 describe('doubt keeps the mail (N048)', () => {
-  test('one of two messages with the header of a gone one is new: it comes', async () => {
-    await using scene = await polled(1)
-    renumber(scene)
-    scene.server.mailbox('alice').add(letter(0).replace('the end of 0', 'the end of X'), { uidl: 'other' })
+  test.each(['before', 'behind'])(
+    'one of two messages with the header of a gone one is new: it comes, listed %s it',
+    async (place) => {
+      await using scene = await polled(1)
+      renumber(scene)
+      const { messages } = scene.server.mailbox('alice')
+      scene.server.mailbox('alice').add(bodied('X'), { uidl: 'other' })
+      if (place === 'before') messages.reverse()
+      expect(await scene.poll()).toMatchObject({ new: 1, delivered: 1 })
+      expect(ends(scene)).toEqual(['0', 'X'])
+    },
+  )
+
+  test('a new message with the header and size of two gone ones comes', async () => {
+    await using scene = await Scene.create()
+    const mailbox = scene.server.mailbox('alice')
+    for (const end of ['A', 'B']) mailbox.add(bodied(end), { uidl: end })
+    scene.fill(2, 5)
+    await scene.poll()
+    mailbox.messages.splice(0, 2)
+    mailbox.add(bodied('C'), { uidl: 'C' })
     expect(await scene.poll()).toMatchObject({ new: 1, delivered: 1 })
-    expect(scene.mail().filter((text) => text.includes('the end of X'))).toHaveLength(1)
-    expect(scene.mail()).toHaveLength(2)
+    expect(ends(scene)).toEqual(['5', '6', 'A', 'B', 'C'])
+  })
+
+  test('of three equal messages of which two came, one comes', async () => {
+    await using scene = await Scene.create()
+    for (const uidl of ['a', 'b']) scene.server.mailbox('alice').add(letter(0), { uidl })
+    await scene.poll()
+    renumber(scene)
+    scene.server.mailbox('alice').add(letter(0), { uidl: 'c' })
+    expect(await scene.poll()).toMatchObject({ new: 1, delivered: 1 })
+    expect(scene.subjects()).toEqual([0, 0, 0])
+    expect(await scene.poll()).toMatchObject({ new: 0, skipped: 3 })
+  })
+
+  test('a listing that lacks most says nothing about what is gone: what it shows comes', async () => {
+    await using scene = await polled(5)
+    renumber(scene)
+    scene.server.mailbox('alice').messages.splice(1)
+    expect(await scene.poll()).toMatchObject({ new: 1, delivered: 1 })
   })
 
   test('another body under the same header and another size comes', async () => {
