@@ -1,7 +1,7 @@
 // A mailbox at a real Dovecot that takes no passwords, only tokens, and asks a real authorization server about them. A person signs in
 // once, by either flow; then popfetch fetches for as long as the sign-in lasts, and says once when it has ended.
 import { spawn } from 'node:child_process'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { AuthorizationServer, CLIENT_ID, MAIL_SERVER, Visitor } from '../support/authorization-server.ts'
 import { startDovecot, type Dovecot } from './dovecot.ts'
@@ -22,7 +22,7 @@ beforeAll(async () => {
 })
 afterAll(() => servers.disposeAsync())
 
-const START = process.env['POPFETCH'] ?? join(import.meta.dirname, '../../bin/popfetch.ts')
+const START = resolve(process.env['POPFETCH'] ?? join(import.meta.dirname, '../../bin/popfetch.ts'))
 
 function account(desk: Desk, user: string, auth: string): object {
   return {
