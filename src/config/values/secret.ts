@@ -248,11 +248,16 @@ export async function runSecretCommand(run: string | readonly string[], options:
  *  nor an address. */
 const TOKEN = /(?<![\w~+=/.@-])(?:\d\/\/)?[\w~+=-]{20,}(?:\.[\w~+=-]{6,})*(?![\w~+=/@-])/g
 
+function withoutTokens(text: string): string {
+  return text.replace(TOKEN, (word) => (/\d/.test(word) && /[a-z]/i.test(word) ? MASK : word))
+}
+
 function howItEnded({ code, signal: killedBy, stderr }: Ending): string {
   const how = killedBy ? `it was ended by ${killedBy}` : `it exited with ${code}`
   const cut = stderr.length < STDERR_BYTES ? 'none' : 'start'
-  const told = displayBytes(Buffer.from(stderr.toString('latin1').trim(), 'latin1'), undefined, cut)
-  const said = told.replace(TOKEN, (word) => (/\d/.test(word) && /[a-z]/i.test(word) ? MASK : word))
+  // Before the masking of what is known as well: a token begins like the one before it, and its rest alone looks like none.
+  const text = withoutTokens(stderr.toString('latin1').trim())
+  const said = withoutTokens(displayBytes(Buffer.from(text, 'latin1'), undefined, cut))
   return said === '' ? `${how} and said nothing: run it by hand` : `${how} and said "${said}"`
 }
 

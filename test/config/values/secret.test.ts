@@ -1,4 +1,5 @@
 // Secrets: where they come from, what is refused, and that they show up nowhere else (N019, N022).
+import { redactor } from '../../../src/redact.ts'
 import { access, chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
@@ -156,6 +157,13 @@ describe('a secret printed by a command', () => {
   ])('that fails may name a token that nobody has heard of yet: %s', async (text, shown) => {
     const error = await refusal(resolve({ kind: 'command', run: ['sh', '-c', 'echo "$1" >&2; exit 1', 'sh', text] }))
     expect(error.message).toContain(`and said "${shown ?? text}"`)
+  })
+
+  test('that fails may name the token after one that is known, which begins like it', async () => {
+    redactor.add('eyJhbGciOiJSUzI1NiJ9abc.eyJpc3MiOiJ4In0.b25lIGJlZm9yZQ')
+    const text = 'bad token eyJhbGciOiJSUzI1NiJ9abc.eyJpc3MiOiJ4In0.c2lnbmF0dXJl!'
+    const error = await refusal(resolve({ kind: 'command', run: ['sh', '-c', 'echo "$1" >&2; exit 1', 'sh', text] }))
+    expect(error.message).toContain('and said "bad token ********!"')
   })
 
   test.each([
