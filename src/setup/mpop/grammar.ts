@@ -69,6 +69,6 @@ export function mpopAccounts(text: string): MpopFile {
   }
 }
 
-function unquoted(text: string): string {
+export function unquoted(text: string): string {
   return text.length >= 2 && text.startsWith('"') && text.endsWith('"') ? text.slice(1, -1) : text
 }

@@ -25,7 +25,7 @@ import {
 import { oldPath } from '../old-path.ts'
 import { filledLines } from '../text.ts'
 import { remarksOn } from '../words.ts'
-import { mpopAccounts, type MpopAccount, type Settings } from './grammar.ts'
+import { mpopAccounts, type MpopAccount, type Settings, unquoted } from './grammar.ts'
 import { mpopWords } from './words.ts'
 
 /** A hundred years, as the configuration has it. */
@@ -185,7 +185,7 @@ function secretFrom(settings: Settings, context: ImportContext, remarks: string[
 
 function deliveryOf(settings: Settings, { env }: ImportContext, doubts: Doubts, remarks: string[]): readonly Written[] {
   const [, method = '', written = ''] = /^(\w*)[\s,]*(.*)$/.exec(settings['delivery'] ?? '') ?? []
-  const argument = withoutQuotes(written.trim())
+  const argument = unquoted(written.trim())
   const trace = isOn(settings, 'received_header', true, doubts) ? {} : { trace: false }
   if (method === 'maildir' || method === 'mbox') return [{ type: method, path: oldPath(argument, doubts), ...trace }]
   if (method === 'mda') {
@@ -199,11 +199,6 @@ function deliveryOf(settings: Settings, { env }: ImportContext, doubts: Doubts, 
       : `delivery ${display(method, 30)}: there is no such destination: write another in deliver`,
   )
   return []
-}
-
-/** mpop takes off quotes around the whole. */
-function withoutQuotes(text: string): string {
-  return text.length >= 2 && text.startsWith('"') && text.endsWith('"') ? text.slice(1, -1) : text
 }
 
 function pinOf(fingerprint: string | undefined, remarks: string[]): string | null {
