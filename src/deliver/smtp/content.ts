@@ -98,7 +98,8 @@ function otherSize(wanted: number, got: number): string {
 /** A message whose last piece waits for `handingOver`: without it no server has the whole. */
 export class HeldEnd {
   readonly stream: Readable
-  /** What `handingOver` rejected with; null: it did not. The stream ends with an error then, without the last piece. */
+  /** What `handingOver` rejected with; null: it did not. The stream ends with an error then, without the last piece: never
+   *  with this one, because nodemailer puts a code of its own on the errors of streams. */
   refused: unknown = null
 
   constructor(whole: Buffer | Readable, handingOver: () => Promise<void>) {
@@ -116,7 +117,7 @@ export class HeldEnd {
       await handingOver()
     } catch (error) {
       this.refused = error
-      throw error
+      throw new Error('the message was kept back')
     }
     if (last !== null) yield last
   }
