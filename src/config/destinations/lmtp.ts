@@ -47,7 +47,6 @@ const schema = value.once((resolve) =>
       socketPath: socket,
       tls: written.tls ?? ('none' as const),
       port: written.host === null ? null : (written.port ?? PORT),
-      auth: written.token === null ? written.auth : ('xoauth2' as const),
       from: written.from ?? ({ kind: 'original' } satisfies Sender),
       timeoutMs: timeout,
     })),

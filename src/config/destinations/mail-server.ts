@@ -27,11 +27,11 @@ export const session = value.once((resolve) => ({
   password: value.orNull(value.secret(resolve)).describe('Text, or where it is to be had'),
   token: value
     .orNull(value.token(resolve))
-    .describe('Access token of xoauth2 instead of a password; asked for again when it is refused'),
+    .describe('Access token instead of a password; asked for again when it is refused'),
   auth: z
-    .enum(['auto', 'plain', 'login', 'cram-md5', 'xoauth2'])
+    .enum(['auto', 'plain', 'login', 'cram-md5', 'xoauth2', 'oauthbearer'])
     .default('auto')
-    .describe('How to sign in; auto: the best the server offers, with a token xoauth2'),
+    .describe('How to sign in; auto: the best the server offers, with a token xoauth2 or oauthbearer'),
 }))
 
 const SENDER = 'a plain mail address, original or null'
@@ -92,10 +92,10 @@ export function serverConflicts(
   if (token !== undefined && password !== undefined) conflicts.push({ key: 'token', expected: 'no password beside it' })
   if (auth !== undefined && user === undefined) {
     conflicts.push({ key: 'auth', expected: 'a user and a password with it' })
-  } else if (auth === 'xoauth2' && token === undefined) {
-    conflicts.push({ key: 'auth', expected: 'a token with xoauth2' })
-  } else if (token !== undefined && auth !== undefined && auth !== 'auto' && auth !== 'xoauth2') {
-    conflicts.push({ key: 'auth', expected: 'xoauth2 with a token' })
+  } else if (isForToken(auth) && token === undefined) {
+    conflicts.push({ key: 'auth', expected: `a token with ${auth}` })
+  } else if (token !== undefined && auth !== undefined && auth !== 'auto' && !isForToken(auth)) {
+    conflicts.push({ key: 'auth', expected: 'xoauth2 or oauthbearer with a token' })
   }
   if (written[secret] !== undefined && tls === 'none' && typeof host === 'string' && !local) {
     conflicts.push({
@@ -113,6 +113,10 @@ export function serverConflicts(
   }
   if (Array.isArray(to) && new Set(to).size !== to.length) conflicts.push({ key: 'to', expected: 'every address once' })
   return conflicts
+}
+
+function isForToken(auth: unknown): auth is 'xoauth2' | 'oauthbearer' {
+  return auth === 'xoauth2' || auth === 'oauthbearer'
 }
 
 export function isThisMachine(host: unknown): boolean {
@@ -136,6 +140,7 @@ export function recipientsText(to: readonly string[]): string {
 interface ServerKeys {
   readonly password: SecretSource | null
   readonly token: TokenSource | null
+  readonly auth: 'auto' | 'plain' | 'login' | 'cram-md5' | 'xoauth2' | 'oauthbearer'
   readonly ca: string | null
   readonly from: Sender
   readonly to: readonly string[]
@@ -162,9 +167,10 @@ export function addresses({ to, from }: ServerKeys): readonly string[] {
 export async function serverSettings<
   Keys extends ServerKeys & { readonly name: string; readonly type: string; readonly user: string | null },
 >(config: Keys, opening: Opening) {
-  const { from, to, ca } = config
+  const { from, to, ca, token, auth } = config
   return {
     ...config,
+    auth: token !== null && auth === 'auto' ? ('token' as const) : auth,
     from: from.kind === 'address' ? { ...from, address: filledAddress(from.address, opening) } : from,
     to: to.map((address) => filledAddress(address, opening)),
     ca: ca === null ? null : await pem(ca),

@@ -46,7 +46,7 @@ const schema = value.once((resolve) =>
       ...common,
     })
     .transform(({ timeout, ...written }) => {
-      const { host, user, to, token } = written
+      const { host, user, to } = written
       const tls = written.tls ?? usualTls(host)
       const address = user !== null && isUtf8Address(user) ? user : (to[0] ?? '')
       const usual: Sender = isLoopback(host) ? { kind: 'original' } : { kind: 'address', address }
@@ -54,7 +54,6 @@ const schema = value.once((resolve) =>
         ...written,
         tls,
         port: written.port ?? PORTS[tls],
-        auth: token === null ? written.auth : ('xoauth2' as const),
         from: written.from ?? usual,
         timeoutMs: timeout,
       }

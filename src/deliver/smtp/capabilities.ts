@@ -1,24 +1,28 @@
-// EHLO and AUTH: what popfetch calls itself, what a server offers in its answer, and how to sign in. Read by popfetch
-// itself: nodemailer signs in with the first mechanism it likes, or goes on without signing in, and its own XOAUTH2 fetches
-// tokens.
+// EHLO and AUTH: what popfetch calls itself, what a server offers in its answer, and which way to sign in. Read by popfetch
+// itself: nodemailer signs in with the first mechanism it likes, or goes on without signing in.
 import type { AuthExchange } from './nodemailer.ts'
+import type { TokenMechanism } from './bearer.ts'
 import type { Fault } from './fault.ts'
 
-export type Auth = 'auto' | 'plain' | 'login' | 'cram-md5' | 'xoauth2'
-type Mechanism = 'PLAIN' | 'LOGIN' | 'CRAM-MD5' | 'XOAUTH2'
+/** `auto` is for a password; `token`: the way that the server offers for a token. */
+export type Auth = 'auto' | 'plain' | 'login' | 'cram-md5' | 'token' | 'xoauth2' | 'oauthbearer'
+type Mechanism = 'PLAIN' | 'LOGIN' | 'CRAM-MD5' | TokenMechanism
 
 const MECHANISMS: Readonly<Record<Auth, readonly Mechanism[]>> = {
   auto: ['PLAIN', 'LOGIN'],
   plain: ['PLAIN'],
   login: ['LOGIN'],
   'cram-md5': ['CRAM-MD5'],
+  // In this order: Google and Microsoft have the first.
+  token: ['XOAUTH2', 'OAUTHBEARER'],
   xoauth2: ['XOAUTH2'],
+  oauthbearer: ['OAUTHBEARER'],
 }
 
 export interface SignIn {
   readonly user: string
   readonly auth: Auth
-  /** The password, or the token of xoauth2. Called just before each sign-in. */
+  /** The password, or the token. Called just before each sign-in. */
   readonly secret: (refused?: string) => Promise<string>
 }
 
@@ -50,21 +54,6 @@ export function greetingName(hostName: string, address: string | undefined): str
   if (/^[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+$/.test(hostName)) return hostName
   const local = address?.replace(/^::ffff:/, '').replace(/%.*$/, '') ?? '127.0.0.1'
   return local.includes(':') ? `[IPv6:${local}]` : `[${local}]`
-}
-
-/** Our name for it in nodemailer. Under its own name nodemailer 10.6 would send the token as a password with PLAIN, where
- *  the server offers that first. */
-export const XOAUTH2 = 'POPFETCH-XOAUTH2'
-
-/** XOAUTH2 of Google and Microsoft: one command with the token, and an empty line for a server that explains a refusal in a
- *  challenge instead of refusing. */
-export async function xoauth2(exchange: AuthExchange): Promise<void> {
-  const { user, pass } = exchange.auth.credentials
-  const initial = Buffer.from(`user=${user}\u0001auth=Bearer ${pass}\u0001\u0001`).toString('base64')
-  let answer = await exchange.sendCommand(`AUTH XOAUTH2 ${initial}`)
-  if (answer.status === 334) answer = await exchange.sendCommand('')
-  // The server's words come from the conversation, not from this error.
-  if (answer.status !== 235) throw new Error('the token was refused')
 }
 
 /** Our name for a question that is no sign-in: nodemailer lets only a mechanism say commands of its own. */

@@ -8,17 +8,8 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { redactor } from '../../redact.ts'
 import type { SmtpStep } from '../answers/smtp.ts'
 import { within } from '../disk/time-limit.ts'
-import {
-  greetingName,
-  mechanismOf,
-  PROBE,
-  probe,
-  type SignIn,
-  sizeLimitOf,
-  takesUtf8,
-  XOAUTH2,
-  xoauth2,
-} from './capabilities.ts'
+import { isTokenMechanism, TOKEN_METHODS, tokenMethods } from './bearer.ts'
+import { greetingName, mechanismOf, PROBE, probe, type SignIn, sizeLimitOf, takesUtf8 } from './capabilities.ts'
 import { type Content, HeldEnd } from './content.ts'
 import { Conversation } from './conversation.ts'
 import { type Fault, SmtpFailure } from './fault.ts'
@@ -197,14 +188,15 @@ export class SmtpSession {
       try {
         await this.#wait<void>(4 * limits.commandMs, signal, (resolve) =>
           this.#transport.login(
-            { method: method === 'XOAUTH2' ? XOAUTH2 : method, user, credentials: { user, pass } },
+            { method: isTokenMechanism(method) ? TOKEN_METHODS[method] : method, user, credentials: { user, pass } },
             (error) => (error === null ? resolve() : this.#failed(error)),
           ),
         )
         return await this.#inStep()
       } catch (error) {
         // The token may have expired: try once more if asking for it again gives another one.
-        const again = method === 'XOAUTH2' && tries === 1 && this.alive && this.#conversation.replies.refusal !== null
+        const again =
+          isTokenMechanism(method) && tries === 1 && this.alive && this.#conversation.replies.refusal !== null
         const newer = again ? await this.#secret(() => secret(pass), signal) : pass
         if (newer === pass) throw error
         pass = newer
@@ -309,7 +301,7 @@ function transportOptions(
     ignoreTLS: peer.tls === 'none',
     tls: peer.tls === 'starttls' ? tlsOptions(peer) : {},
     lmtp: peer.protocol === 'lmtp',
-    customAuth: { [XOAUTH2]: xoauth2, [PROBE]: probe },
+    customAuth: { ...tokenMethods({ host: peer.host, port: peer.port }), [PROBE]: probe },
     connectionTimeout: openingMs(limits),
     greetingTimeout: Math.max(limits.greetingMs, limits.tlsMs),
     socketTimeout: limits.greetingMs,

@@ -5,7 +5,7 @@ import type { Peer } from './socket.ts'
 
 export interface SmtpConfig extends Peer {
   readonly user: string | null
-  /** The password, or the token of xoauth2. Called just before each sign-in; null when there is no user. */
+  /** The password, or the token. Called just before each sign-in; null when there is no user. */
   readonly secret: ((refused?: string) => Promise<string>) | null
   readonly auth: Auth
   /** Also such as `{recipient}`, which stand for what each message has for itself. */

@@ -96,6 +96,7 @@ describe('an SMTP server', () => {
     'host: h, to: b@c.example, token: {env: T}',
     'host: h, to: b@c.example, user: u, password: {env: P}, token: {env: T}',
     'host: h, to: b@c.example, user: u, password: {env: P}, auth: xoauth2',
+    'host: h, to: b@c.example, user: u, password: {env: P}, auth: oauthbearer',
     'host: h, to: b@c.example, user: u, token: {env: T}, auth: plain',
     'host: h, to: b@c.example, user: u, token: {env: T}, tls: none',
     'host: h, to: "b @c.example"',
@@ -105,10 +106,10 @@ describe('an SMTP server', () => {
     await expect(scene.destination(`type: smtp, ${keys}`)).rejects.toMatchObject({ code: 'ERR_CONFIG' })
   })
 
-  test('signs in with xoauth2 where a token is given', async () => {
+  test.each(['auto', 'xoauth2', 'oauthbearer'])('signs in with a token by %s', async (auth) => {
     await using scene = await Scene.create()
-    const config = await scene.destination('type: smtp, host: h, to: b@c.example, user: u, token: {command: t}')
-    expect(config).toMatchObject({ auth: 'xoauth2', token: { kind: 'command' }, password: null })
+    const keys = `type: smtp, host: h, to: b@c.example, user: u, token: {command: t}, auth: ${auth}`
+    expect(await scene.destination(keys)).toMatchObject({ auth, token: { kind: 'command' }, password: null })
   })
 
   test('takes addresses beyond ASCII, their domain as servers know it', async () => {
