@@ -1,7 +1,7 @@
 // What a person recognises a message by: From, Subject and Date of its header, decoded (RFC 2047). The header is not trusted, and
 // nothing decoded here is ever delivered. Secrets are masked here: the ledger keeps it, and a server could repeat one in a field.
 // What is given is not safe to print: display() makes it so.
-import { field, parseDateMs } from './header.ts'
+import { field, identity, parseDateMs } from './header.ts'
 import type { Heading, Message, ReceivedFacts } from './message.ts'
 import { redact } from './redact.ts'
 
@@ -22,9 +22,20 @@ export function headingOf(header: Buffer): Heading {
 
 /** What is remembered of a message beside its heading. */
 export function receivedFacts({ sizeBytes, digest, fingerprint, messageId }: Message): ReceivedFacts {
-  const isLong = messageId !== null && messageId.length > MESSAGE_ID_LIMIT
-  const masked = messageId === null ? null : redact(messageId.slice(0, MESSAGE_ID_LIMIT), isLong ? 'end' : 'none')
-  return { receivedBytes: sizeBytes, digest, fingerprint, messageId: masked }
+  return { receivedBytes: sizeBytes, digest, fingerprint, messageId: masked(messageId) }
+}
+
+/** What is remembered of a message of which only the header was shown. */
+export function shownFacts(
+  header: Buffer,
+): Pick<ReceivedFacts, 'fingerprint' | 'messageId'> & { readonly heading: Heading } {
+  const { fingerprint, messageId } = identity(header)
+  return { fingerprint, messageId: masked(messageId), heading: headingOf(header) }
+}
+
+function masked(messageId: string | null): string | null {
+  if (messageId === null) return null
+  return redact(messageId.slice(0, MESSAGE_ID_LIMIT), messageId.length > MESSAGE_ID_LIMIT ? 'end' : 'none')
 }
 
 function shown(value: string | null): string | null {

@@ -1,5 +1,7 @@
 // The words in which both contracts, that of polls (ledger.ts) and that of people (records.ts), speak of a message.
 
+import type { Heading } from '../message.ts'
+
 /** Identifies a message of an account. `uidl`: latin1 text of the bytes; see Origin. */
 export interface EntryKey {
   readonly uidl: string
@@ -12,6 +14,18 @@ export interface SeenEntry {
   readonly listedBytes: number | null
   /** When another program saw it first; a time to come counts as now. Null or absent: now. */
   readonly firstSeenMs?: number | null
+  /** Another program delivered it, and that is to count here: it becomes `delivered`, without a delivery of ours, and so does
+   *  one that is known as `seen`. */
+  readonly delivered?: boolean
+}
+
+/** What the header of a message says that popfetch did not receive. */
+export interface ShownHeader {
+  readonly key: EntryKey
+  readonly listedBytes: number | null
+  readonly fingerprint: Buffer
+  readonly messageId: string | null
+  readonly heading: Heading
 }
 
 /** `open`: some delivery is not done. `delivered`: all are. `seen`: skipped by `first`, never deleted, never fetched.

@@ -18,7 +18,7 @@ import type {
 } from './account.ts'
 import type { Comparison } from './comparison.ts'
 import type { DestinationRecord } from './destination.ts'
-import type { EntryKey, Harm, KnownMessage, SeenEntry } from './entry.ts'
+import type { EntryKey, Harm, KnownMessage, SeenEntry, ShownHeader } from './entry.ts'
 import type { Lease } from './lease.ts'
 import type { Records } from './records.ts'
 
@@ -44,6 +44,7 @@ export type {
   MessageState,
   PendingDeletion,
   SeenEntry,
+  ShownHeader,
 } from './entry.ts'
 
 /** One message about to be retrieved: its attempt is counted, its targets are fixed if it is new. */
@@ -151,7 +152,8 @@ export interface Ledger extends AsyncDisposable {
   /** Opens a comparison of a listing with what is known of the account; see there. Reads nothing yet. */
   compare(account: string): Comparison
 
-  /** Remembers entries as `seen` (`first: new`, `last:N`). Existing entries stay. */
+  /** Remembers entries as `seen` (`first: new`, `last:N`), or as delivered by another program. Existing entries stay, but for
+   *  what SeenEntry says. */
   see(lease: Lease, seen: readonly SeenEntry[]): Promise<void>
 
   /** The same, and the account as started once all of them are durable. Cut short, it is simply done again. */
@@ -199,6 +201,9 @@ export interface Ledger extends AsyncDisposable {
 
   /** What people recognise a message by that was not received; one that is not known: nothing happens. */
   noteHeading(lease: Lease, key: EntryKey, heading: Heading): Promise<void>
+  /** Remembers headers of messages that are `seen`, or that another program delivered: by them they are known again under other
+   *  UIDLs. A header or a size that is remembered stays; one of a message in any other state, or not known: nothing happens. */
+  noteHeaders(lease: Lease, headers: readonly ShownHeader[]): Promise<void>
 
   /** They are listed again, and are the same messages. */
   returned(lease: Lease, keys: readonly EntryKey[]): Promise<void>

@@ -13,6 +13,7 @@ import { History } from './account/history.ts'
 import { Looks } from './compare/looks.ts'
 import { compareListing } from './compare/compare.ts'
 import { showPlan } from './compare/dry-run.ts'
+import { learnHeaders } from './compare/learn-headers.ts'
 import { recordListing } from './compare/record-listing.ts'
 import { list } from './list.ts'
 import { guard } from './plan/guards.ts'
@@ -75,6 +76,7 @@ async function pollOnce(poll: AccountPoll, secret: string): Promise<SessionEnd> 
   guard(poll.history.guardView(plan))
   if (poll.run.options.dryRun) return await showPlan(compared, visit)
   const fetches = await recordListing(compared, visit)
+  await learnHeaders(listing, compared, visit)
   const jobs = await prepareJobs(poll.suspects.admit(fetches, plan, visit), visit)
   using _ = keptAlive(session)
   const transferred = await transfer(jobs, visit)

@@ -1,8 +1,8 @@
 // DELE, after everything is delivered and recorded, and never on doubt. A message of an earlier session is looked at once
 // more first: its number must still bring the header that was delivered (P098, P130). A message that is known only by the
-// name of a file in a Maildir is compared with that file (DESIGN 4.3).
+// name of a file in a Maildir is compared with that file (DESIGN 4.3), one that another program delivered is looked at.
 import { Spool } from '../deliver/spool.ts'
-import type { EntryKey, KnownMessage } from '../ledger/ledger.ts'
+import type { Delivery, EntryKey, KnownMessage } from '../ledger/ledger.ts'
 import type { PopfetchError } from '../errors.ts'
 import { receivedFacts } from '../heading.ts'
 import type { Session } from '../pop3/session.ts'
@@ -10,6 +10,7 @@ import type { Reply } from '../pop3/wire/reply.ts'
 import { ExpiredToken } from '../pop3/wire/reply-error.ts'
 import { newIntent, originOf } from './attempt.ts'
 import { compareCopy, copiesOf, type Copy } from './route/proof.ts'
+import { stillThere } from './compare/delivered-elsewhere.ts'
 import { ANOTHER_MESSAGE } from './compare/identify.ts'
 import { BrokenLook, isSame, type Look } from './compare/looks.ts'
 import {
@@ -60,14 +61,37 @@ export async function remove(done: readonly PlannedFetch[], plan: Plan, visit: V
 
 /** Those of the deletions that the server still has as they were delivered. */
 async function verified(deletions: readonly PlannedDeletion[], visit: Visit): Promise<readonly PlannedDeletion[]> {
-  const known = deletions.filter((deletion) => deletion.known.fingerprint !== null)
-  const adopted = deletions.filter((deletion) => deletion.known.fingerprint === null)
+  const received = deletions.filter(({ known }) => known.digest !== null)
+  const { adopted, elsewhere } = await notReceived(
+    deletions.filter(({ known }) => known.digest === null),
+    visit,
+  )
   const proven = await compared(adopted, visit)
   const isProven = new Set(proven)
-  const unproven = adopted.filter((deletion) => !isProven.has(deletion))
+  const unproven = adopted.flatMap(({ deletion }) => (isProven.has(deletion) ? [] : [deletion]))
   const unprovenBecause = 'no copy of it was found that could be compared with it: kept on the server'
   await visit.undone.note(unproven, unprovenBecause, false, visit)
-  return [...(await matching(known, visit)), ...proven]
+  return [...(await matching(received, visit)), ...proven, ...(await stillThere(elsewhere, visit))]
+}
+
+type Adopted = EntryKey & { readonly deletion: PlannedDeletion; readonly deliveries: readonly Delivery[] }
+
+/** Messages that popfetch knows as delivered though it did not receive them: those found at a destination, and those that
+ *  another program delivered. */
+async function notReceived(
+  deletions: readonly PlannedDeletion[],
+  { account, run }: Visit,
+): Promise<{ readonly adopted: readonly Adopted[]; readonly elsewhere: readonly PlannedDeletion[] }> {
+  const recorded = await Promise.all(deletions.map(({ uidl }) => run.ledger.records.find(account.name, uidl)))
+  const all = deletions.map((deletion, at) => {
+    const { uidl, copy } = deletion
+    const record = recorded[at]?.find(({ key }) => key.copy === copy)
+    return { deletion, uidl, copy, deliveries: record?.deliveries ?? [] }
+  })
+  return {
+    adopted: all.filter(({ deliveries }) => deliveries.length > 0),
+    elsewhere: all.filter(({ deliveries }) => deliveries.length === 0).map(({ deletion }) => deletion),
+  }
 }
 
 async function send(removable: readonly Removable[], visit: Visit): Promise<Removed> {
@@ -218,16 +242,9 @@ async function isProven(deletion: PlannedDeletion, header: Look | null, visit: V
 
 /** Messages that were found by their names alone: those that stand somewhere, byte for byte as the server has them. That is
  *  recorded, and not asked again. */
-async function compared(deletions: readonly PlannedDeletion[], visit: Visit): Promise<readonly PlannedDeletion[]> {
-  const { account, run } = visit
-  const recorded = await Promise.all(deletions.map(({ uidl }) => run.ledger.records.find(account.name, uidl)))
-  const wanted = deletions.map((deletion, at) => {
-    const { uidl, copy } = deletion
-    const record = recorded[at]?.find(({ key }) => key.copy === copy)
-    return { deletion, uidl, copy, deliveries: record?.deliveries ?? [] }
-  })
+async function compared(adopted: readonly Adopted[], visit: Visit): Promise<readonly PlannedDeletion[]> {
   const same: PlannedDeletion[] = []
-  for await (const slice of copiesOf(wanted, visit)) {
+  for await (const slice of copiesOf(adopted, visit)) {
     const there = [...slice].filter(([, copies]) => copies.some(({ received }) => received !== null))
     for (let at = 0; at < there.length; at += COMPARED_AT_ONCE) {
       const batch = there.slice(at, at + COMPARED_AT_ONCE)

@@ -109,6 +109,11 @@ export function sizeText(sizeBytes: number): string | null {
   return sizeBytes > 0 ? `${Math.ceil(sizeBytes / 1000)}KB` : null
 }
 
+/** Of a retention that becomes an age: it covers what the old tool fetched only where a person says so. */
+export function ageRemark(what: string, tool: string, age: string): string {
+  return `${what}: ${age} after a message was seen first; what ${tool} had fetched is deleted only after import --take-over`
+}
+
 /** Without the keys that are null. */
 export function present(keys: Written): Written {
   return Object.fromEntries(Object.entries(keys).filter(([, value]) => value !== null))

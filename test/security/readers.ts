@@ -31,7 +31,8 @@ export const READERS = {
       { env: {}, signal: new AbortController().signal, what: 'the password of old-isp' },
     ),
   certificate: (file: string) => pem(file),
-  'old file': (file: string) => readOldFiles({ tool: 'mpop', files: [file], output: null, record: null }, place),
+  'old file': (file: string) =>
+    readOldFiles({ tool: 'mpop', files: [file], output: null, record: null, takeOver: false }, place),
   ledger: async (file: string) => (await openLedger(file))[Symbol.asyncDispose](),
   'ledger to be read': async (file: string) => (await openLedger(file, { readOnly: true }))[Symbol.asyncDispose](),
   log: async (file: string) => (await openLog(file, 'info'))[Symbol.asyncDispose](),

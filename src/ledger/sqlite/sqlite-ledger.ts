@@ -31,6 +31,7 @@ import type {
   PollEnd,
   ReceivedFacts,
   Settlement,
+  ShownHeader,
   TakingOver,
   Told,
   Worker,
@@ -197,8 +198,8 @@ export class SqliteLedger implements Ledger {
   }
 
   see(lease: Lease, seen: Parameters<Ledger['see']>[1]): Promise<void> {
-    return this.#access.changeAll(lease, seen, ({ key, listedBytes, firstSeenMs }, id, nowMs) =>
-      this.#messages.see(id, key, listedBytes, Math.min(firstSeenMs ?? nowMs, nowMs)),
+    return this.#access.changeAll(lease, seen, (entry, id, nowMs) =>
+      this.#messages.see(id, entry, Math.min(entry.firstSeenMs ?? nowMs, nowMs)),
     )
   }
 
@@ -245,6 +246,10 @@ export class SqliteLedger implements Ledger {
 
   noteHeading(lease: Lease, key: EntryKey, heading: Heading): Promise<void> {
     return this.#access.change(lease, (id) => this.#messages.noteHeading(id, key, heading))
+  }
+
+  noteHeaders(lease: Lease, headers: readonly ShownHeader[]): Promise<void> {
+    return this.#access.changeAll(lease, headers, (header, id) => this.#messages.noteHeader(id, header))
   }
 
   takeOver(lease: Lease, state: TakingOver | null): Promise<void> {

@@ -2,6 +2,7 @@
 // messages forgotten, destinations tried at once. What a poll would have recorded beside the messages is changed with them, so that the guards judge
 // rightly.
 import type { AccountIdentity, EntryKey, Ledger, Lease } from '../../ledger/ledger.ts'
+import { HEADERS_FROM } from './history.ts'
 import { nextRest } from '../rests/rests.ts'
 
 /** Messages that another program fetched before popfetch. */
@@ -9,18 +10,28 @@ export interface SeenElsewhere {
   readonly identity: AccountIdentity
   /** How many messages it was. */
   readonly count: number
+  /** Do they count as delivered, so that an age deletes them? Else they are never deleted. */
+  readonly delivered: boolean
   /** The UIDLs they may have, and when the other program saw each first (null: unknown): as many, or more where a spelling is
    *  in doubt. */
   readonly uidls: ReadonlyMap<string, number | null>
 }
 
-/** Remembers them as seen, which is neither fetched nor deleted. What is known of the account already stays as it is. */
+/** Remembers them as seen, which is neither fetched nor deleted, or as delivered elsewhere. What is known of the account already
+ *  stays as it is, but for what was seen and is delivered now. */
 export async function rememberSeen(ledger: Ledger, lease: Lease, seen: SeenElsewhere): Promise<void> {
   const record = await ledger.admit(lease, seen.identity)
   await ledger.start(
     lease,
-    [...seen.uidls].map(([uidl, firstSeenMs]) => ({ key: { uidl, copy: 0 }, listedBytes: null, firstSeenMs })),
+    [...seen.uidls].map(([uidl, firstSeenMs]) => ({
+      key: { uidl, copy: 0 },
+      listedBytes: null,
+      firstSeenMs,
+      delivered: seen.delivered,
+    })),
   )
+  // Their headers are to be learnt, from the first on.
+  await ledger.records.note(lease.account, { [HEADERS_FROM]: '0' })
   if (record.started) return
   // `alive`: a listing with nearly none of them means other UIDLs, or another mailbox, and everything would come twice
   // (S020). `uidls`: so would a listing without any (P084). `imported`: the first listing must have at least one of them.

@@ -233,6 +233,17 @@ export class History {
     if (!this.wasDeliveredTo(name, place)) this.#facts[deliveredTo(name)] = place
   }
 
+  /** From which place of the listing on messages may be known by their UIDLs alone; null: none is (learn-headers.ts). */
+  get headersFrom(): number | null {
+    const fact = this.#facts[HEADERS_FROM]
+    return fact === null ? null : numberOf(fact ?? this.record.facts[HEADERS_FROM])
+  }
+
+  /** The headers up to this place are remembered; null: all of them. */
+  headersUpTo(place: number | null): void {
+    this.#facts[HEADERS_FROM] = place === null ? null : String(place)
+  }
+
   /** Does the server list a message with the same size each time? Until it was seen not to. */
   get sizesStay(): boolean {
     return this.record.facts[LISTED_SIZES] === undefined
@@ -333,6 +344,8 @@ function numberOf(fact: string | undefined): number | null {
 
 /** In AccountRecord.facts: does the server list other sizes for the same messages (S039)? */
 const LISTED_SIZES = 'listedSizes'
+/** In AccountRecord.facts: how far the headers of messages that popfetch did not fetch are remembered. */
+export const HEADERS_FROM = 'headersFrom'
 /** In AccountRecord.facts: the marks of a token that was refused. */
 const REFUSED_TOKEN = 'refusedToken'
 

@@ -91,7 +91,9 @@ async function goneLike(
       const messages = await comparison.known(keys.map(({ key }) => key))
       for (const [place, { key, fingerprint }] of keys.entries()) {
         const known = messages[place] ?? null
-        if (known === null || known.state !== 'delivered' || known.deletions > 0) continue
+        if (known === null || known.deletions > 0) continue
+        // What was skipped, or fetched by another program, would come again as well.
+        if (known.state !== 'delivered' && known.state !== 'seen') continue
         if (!prints.has(fingerprint.toString('hex'))) {
           if (known.listedBytes === null || !sizes.has(known.listedBytes) || ++bySize > MOST_BY_SIZE) continue
         }

@@ -3,7 +3,7 @@
 // (P158). The one rule: a look may say "the same", and only a look at the whole message may say "another".
 import { createHash } from 'node:crypto'
 import { asPopfetchError, PopfetchError } from '../../errors.ts'
-import { fingerprint, splitHeader, stateBytes } from '../../header.ts'
+import { fingerprint, receivedDateMs, splitHeader, stateBytes } from '../../header.ts'
 import type { EntryKey, KnownMessage } from '../../ledger/ledger.ts'
 import type { Session } from '../../pop3/session.ts'
 import { headerBody } from '../../pop3/wire/collected-body.ts'
@@ -17,6 +17,8 @@ export interface Look {
   readonly fingerprint: Buffer
   /** How much of the header is a server's own notes. */
   readonly stateBytes: number
+  /** When the server took it, as the topmost Received field says; null: it does not. */
+  readonly receivedMs: number | null
   /** Null: only the header was looked at. */
   readonly whole: { readonly bytes: number; readonly digest: Buffer } | null
 }
@@ -85,8 +87,13 @@ export class Looks {
   }
 
   /** The same whatever TOP was found to be worth: for messages that nothing else tells. */
-  async shown(entries: readonly Numbered[]): Promise<readonly (Look | null)[]> {
-    const found: (Look | null)[] = []
+  shown(entries: readonly Numbered[]): Promise<readonly (Look | null)[]> {
+    return this.read(entries, (header) => lookAt(header, null))
+  }
+
+  /** The same with what `read` makes of each header; the header itself is not kept. */
+  async read<T>(entries: readonly Numbered[], read: (header: Buffer) => T): Promise<readonly (T | null)[]> {
+    const found: (T | null)[] = []
     for (let at = 0; at < entries.length; at += HEADERS_AT_ONCE) {
       const batch = entries.slice(at, at + HEADERS_AT_ONCE)
       const headers = await Promise.all(batch.map(({ number }) => this.#session.header(number))).catch(
@@ -94,7 +101,7 @@ export class Looks {
           throw this.#broken(null, error)
         },
       )
-      for (const header of headers) found.push(header === null ? null : lookAt(header, null))
+      for (const header of headers) found.push(header === null ? null : read(header))
     }
     return found
   }
@@ -135,7 +142,7 @@ export class Looks {
 
 function lookAt(header: Buffer, whole: Look['whole']): Look {
   const head = splitHeader(header)
-  return { fingerprint: fingerprint(head), stateBytes: stateBytes(head), whole }
+  return { fingerprint: fingerprint(head), stateBytes: stateBytes(head), receivedMs: receivedDateMs(head), whole }
 }
 
 /** Keeps nothing of a message but its header, its length and its digest. */

@@ -9,13 +9,14 @@ import type { Visit } from '../visit.ts'
 
 /** Records it all, and returns the fetches that are left. */
 export async function recordListing(compared: ComparedListing, visit: Visit): Promise<readonly PlannedFetch[]> {
-  const { lease, run, tally } = visit
+  const { lease, run, tally, history } = visit
   const { plan, recovery } = compared
   await recovery?.end()
   await noteAbsent(compared, visit)
   if (plan.seen !== null) {
     for (const entries of compared.seen()) await run.ledger.see(lease, entries.map(keyed))
     await run.ledger.start(lease, [])
+    if (plan.skipped > 0) history.headersUpTo(0)
   }
   if (plan.reprieved.length > 0)
     await run.ledger.noteDeletions(

@@ -5,6 +5,7 @@ import { display } from '../../display.ts'
 import { Doubts } from '../doubts.ts'
 import { destinationSections, getmailDelivery } from './delivery.ts'
 import {
+  ageRemark,
   hostOf,
   present,
   writtenSecret,
@@ -160,9 +161,7 @@ function deleteOf(options: Section, isDelete: boolean, doubts: Doubts, remarks: 
   const days = doubts.count('delete_after', options['delete_after'])
   if (isDelete) return 'after-delivery'
   if (days === 0) return 'never'
-  remarks.push(
-    `delete_after: what getmail had fetched is never deleted; only what popfetch delivers, ${days} days after it saw it first`,
-  )
+  remarks.push(ageRemark('delete_after', 'getmail', `${days} days`))
   return `${days}d`
 }
 

@@ -9,6 +9,7 @@ import { shellLine } from '../delivery-command.ts'
 import { Doubts } from '../doubts.ts'
 import { mechanismNamed } from '../../pop3/sign-in/mechanisms.ts'
 import {
+  ageRemark,
   asWritten,
   hostOf,
   listed,
@@ -119,9 +120,7 @@ function deleteOf(keep: string | undefined, doubts: Doubts, remarks: string[]): 
   }
   if (ageSeconds === 0) return 'after-delivery'
   const age = formatDuration(ageSeconds * 1000)
-  remarks.push(
-    `keep ${display(keep, 30)}: what mpop had fetched is never deleted; only what popfetch delivers, ${age} after it saw it first`,
-  )
+  remarks.push(ageRemark(`keep ${display(keep, 30)}`, 'mpop', age))
   return age
 }
 

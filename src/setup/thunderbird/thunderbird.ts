@@ -4,6 +4,7 @@ import type { Written } from '../../config/values/written.ts'
 import { isLoopback } from '../../config/values/host.ts'
 import { Doubts } from '../doubts.ts'
 import {
+  ageRemark,
   asWritten,
   hostOf,
   type Imported,
@@ -94,9 +95,7 @@ function deleteOf(server: Server, doubts: Doubts, remarks: string[]): string {
     doubts.note('num_days_to_leave_on_server: it is no number of days')
     return 'never'
   }
-  remarks.push(
-    `delete after ${days} days: what Thunderbird had fetched is never deleted; only what popfetch delivers, ${days} days after it saw it first`,
-  )
+  remarks.push(ageRemark('num_days_to_leave_on_server', 'Thunderbird', `${days} days`))
   return `${days}d`
 }
 

@@ -37,6 +37,16 @@ const CHANGES: Readonly<Record<string, (ledger: Ledger, lease: Lease) => Promise
       messageId: null,
     }),
   rekey: (ledger, lease) => ledger.rekey(lease, [{ from: key('a'), to: key('x') }]),
+  noteHeaders: (ledger, lease) =>
+    ledger.noteHeaders(lease, [
+      {
+        key: key('a'),
+        listedBytes: null,
+        fingerprint: Buffer.alloc(16),
+        messageId: null,
+        heading: { from: null, subject: null, dateMs: null },
+      },
+    ]),
   finish: (ledger, lease) => ledger.finish(lease, pollEnd({ facts: { a: 'b' } })),
   schedule: (ledger, lease) => ledger.schedule(lease, 0),
   'records.forget': (ledger, lease) => ledger.records.forget(lease, [key('a')], {}),

@@ -225,6 +225,59 @@ export function messages(kind: Kind): void {
       expect(times).toEqual([500, 1000, 1000])
     })
 
+    test('what another program delivered is delivered without a delivery of ours; what was seen becomes so, all else stays', async () => {
+      const { ledger, lease } = await ledgerWithAccount(kind)
+      await ledger.begin(lease, [beginning(ONE)])
+      await ledger.see(lease, [{ key: key('seen'), listedBytes: 7 }])
+      const entries = ['new', 'seen', ONE.uidl].map((uidl) => ({ key: key(uidl), listedBytes: null, firstSeenMs: 500 }))
+      const delivered = entries.map((entry) => ({ ...entry, delivered: true }))
+      await ledger.see(lease, delivered)
+      await ledger.see(lease, delivered)
+      expect(await known(ledger, 'new')).toMatchObject({ state: 'delivered', firstSeenMs: 500, digest: null })
+      expect(await known(ledger, 'seen')).toMatchObject({ state: 'delivered', firstSeenMs: 500, listedBytes: 7 })
+      expect(await known(ledger)).toMatchObject({ state: 'open', firstSeenMs: 1000 })
+      expect((await ledger.records.find('old-isp', 'new'))[0]).toMatchObject({ deliveries: [], deliveredMs: null })
+      await ledger.see(lease, entries)
+      expect((await known(ledger, 'new'))?.state).toBe('delivered')
+      expect((await ledger.account('old-isp'))?.known).toBe(3)
+    })
+
+    test('headers are remembered of what was seen or delivered by another program, once, and of nothing else', async () => {
+      const { ledger, lease } = await ledgerWithAccount(kind)
+      await ledger.begin(lease, [beginning(ONE), beginning(key('done'))])
+      await ledger.settle(lease, settlement(key('done'), DONE))
+      await ledger.see(lease, [
+        { key: key('seen'), listedBytes: null },
+        { key: key('elsewhere'), listedBytes: 7, delivered: true },
+      ])
+      const heading = { from: 'Ada', subject: 'a question', dateMs: 4711 }
+      const header = (uidl: string, byte: number) => ({
+        key: key(uidl),
+        listedBytes: 9,
+        fingerprint: Buffer.alloc(16, byte),
+        messageId: '<1@example.org>',
+        heading,
+      })
+      const names = ['seen', 'elsewhere', ONE.uidl, 'done', 'unknown']
+      await ledger.noteHeaders(
+        lease,
+        names.map((name) => header(name, 1)),
+      )
+      await ledger.noteHeaders(lease, [header('seen', 2)])
+      expect(await known(ledger, 'seen')).toMatchObject({
+        fingerprint: Buffer.alloc(16, 1),
+        listedBytes: 9,
+        from: 'Ada',
+      })
+      expect(await known(ledger, 'elsewhere')).toMatchObject({ fingerprint: Buffer.alloc(16, 1), listedBytes: 7 })
+      expect([(await known(ledger)).fingerprint, (await known(ledger, 'done')).fingerprint]).toEqual([null, null])
+      expect(await ledger.known('old-isp', [key('unknown')])).toEqual([null])
+      expect((await ledger.records.find('old-isp', 'seen'))[0]).toMatchObject({
+        messageId: '<1@example.org>',
+        ...heading,
+      })
+    })
+
     test('every session that asked for a deletion is counted, and the message stays known', async () => {
       const { ledger, lease } = await ledgerWithAccount(kind)
       await ledger.begin(lease, [beginning(ONE)])

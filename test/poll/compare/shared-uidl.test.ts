@@ -47,7 +47,7 @@ function entriesOf(count: number): Entry[] {
 
 /** In the opposite order of what is known. */
 function headersOf(entries: readonly Entry[]): Map<Entry, Look> {
-  const look = (at: number): Look => ({ fingerprint: print(at), stateBytes: 0, whole: null })
+  const look = (at: number): Look => ({ fingerprint: print(at), stateBytes: 0, receivedMs: null, whole: null })
   return new Map(entries.map((entry, at) => [entry, look(entries.length - 1 - at)]))
 }
 
@@ -63,7 +63,7 @@ class CountedLooks implements Pick<Looks, 'whole' | 'settle' | 'loseTop'> {
   whole({ number }: { readonly number: number }): Promise<Look> {
     this.looked++
     const digest = print(this.#count - number)
-    return Promise.resolve({ fingerprint: digest, stateBytes: 0, whole: { bytes: 100, digest } })
+    return Promise.resolve({ fingerprint: digest, stateBytes: 0, receivedMs: null, whole: { bytes: 100, digest } })
   }
 
   settle(): void {}

@@ -95,7 +95,7 @@ message_log = $HOME/log
       timeout: '20s',
     })
     expect(root['log']).toEqual({ file: '~/log' })
-    expect(written).toContain('what getmail had fetched is never deleted')
+    expect(written).toContain('what getmail had fetched is deleted only after import --take-over')
     expect(written).toContain('read_all: getmail fetched everything each time')
   })
 

@@ -18,8 +18,10 @@ export interface TakenOver {
   readonly count: number | null
   /** What the old file left in doubt. */
   readonly warnings: readonly string[]
-  /** The old tool left mail on the server: without a record, that mail comes again. */
-  readonly keeps: boolean
+  /** What becomes of messages on the server, as the new file says it. */
+  readonly delete: string
+  /** The old tool's messages count as delivered. */
+  readonly takenOver: boolean
 }
 
 export interface TakeOverContext {
@@ -65,7 +67,8 @@ export async function takeOver(
       const lease = await ledger.lease(name)
       if (lease === null) throw accountBusy(`importing ${name}`)
       const { host, port, user } = identity
-      held.push({ lease: leases.use(lease), seen: { identity: { host, port, user }, count, uidls } })
+      const seen = { identity: { host, port, user }, count, delivered: request.takeOver, uidls }
+      held.push({ lease: leases.use(lease), seen })
     }
     const { rememberSeen } = await import('../../../poll/account/amend.ts')
     for (const { lease, seen } of held) await rememberSeen(ledger, lease, seen)
@@ -75,7 +78,8 @@ export async function takeOver(
     off: account.off,
     count: seen.length === 0 ? null : countOf(seen),
     warnings: account.warnings,
-    keeps: account.keys['delete'] !== 'after-delivery',
+    delete: typeof account.keys['delete'] === 'string' ? account.keys['delete'] : 'never',
+    takenOver: request.takeOver,
   }))
 }
 

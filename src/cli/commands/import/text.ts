@@ -37,12 +37,16 @@ export function warningLines(seen: readonly TakenOver[]): readonly string[] {
   return [...all.slice(0, MOST_WARNINGS), ...(more > 0 ? [`and ${more} more warnings, see the new file`] : [])]
 }
 
-function seenText({ count, keeps, off }: TakenOver, tool: Tool): string {
+function seenText({ count, delete: policy, takenOver, off }: TakenOver, tool: Tool): string {
   if (count !== null) {
-    return `${counted(count, 'message')} that ${tool} fetched ${count === 1 ? 'is' : 'are'} known: neither fetched again nor deleted`
+    const known = `${counted(count, 'message')} that ${tool} fetched ${count === 1 ? 'is' : 'are'} known`
+    return takenOver && policy !== 'never'
+      ? `${known}: not fetched again, and deleted as those that popfetch delivers (delete: ${policy})`
+      : `${known}: neither fetched again nor deleted`
   }
   if (off) return 'not polled'
-  return keeps
+  // Without a record, what is left on the server comes again.
+  return policy !== 'after-delivery'
     ? `${tool} has no record of what it fetched: everything on the server is new; to skip what is there now, add first: new`
     : `${tool} has no record of what it fetched: everything on the server is new`
 }

@@ -34,7 +34,7 @@ export function storyLines(account: string, message: MessageRecord, next: string
     ['header', message.fingerprint?.toString('hex').slice(0, FINGERPRINT_DIGITS) ?? null],
     ['begun', message.attempts === 0 ? null : `${counted(message.attempts, 'time')} without coming to an end`],
     ['reason', message.reason],
-    ['delivered', message.deliveredMs === null ? null : stamp(message.deliveredMs)],
+    ['delivered', deliveredText(message)],
     ['deletion', deletionText(message)],
     ['gone since', message.goneSinceMs === null ? null : stamp(message.goneSinceMs)],
     ['next', next],
@@ -47,6 +47,11 @@ export function storyLines(account: string, message: MessageRecord, next: string
     ...deliveries.flatMap(deliveryLines),
     ...last,
   ]
+}
+
+function deliveredText({ state, deliveredMs, deliveries }: MessageRecord): string | null {
+  if (deliveredMs !== null) return stamp(deliveredMs)
+  return state === 'delivered' && deliveries.length === 0 ? 'by another program, before popfetch (import)' : null
 }
 
 function sizeText({ listedBytes, receivedBytes }: MessageRecord): string | null {

@@ -4,7 +4,17 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { bug } from './fault.ts'
 import type { Heading } from '../../../message.ts'
-import type { Beginning, DeletionNote, DeliveryKey, EntryKey, Harm, ReceivedFacts, Settlement } from '../../ledger.ts'
+import type {
+  Beginning,
+  DeletionNote,
+  DeliveryKey,
+  EntryKey,
+  Harm,
+  ReceivedFacts,
+  SeenEntry,
+  Settlement,
+  ShownHeader,
+} from '../../ledger.ts'
 import {
   DELIVERED,
   DONE,
@@ -58,6 +68,8 @@ export class MessageRows {
   readonly #noteDeletion: StatementSync
   readonly #noteHarm: StatementSync
   readonly #noteHeading: StatementSync
+  readonly #noteHeader: StatementSync
+  readonly #deliverSeen: StatementSync
   /** Messages that this process made known with one delivery and did not settle yet → their rows: nearly all of them. What
    *  becomes of such a message is told without asking the file for it first. */
   readonly #single = new Map<string, number>()
@@ -122,16 +134,34 @@ export class MessageRows {
        WHERE id = ?4 AND (?1 IS NULL OR gone_since_ms IS NULL)`,
     )
     this.#noteHeading = database.prepare(`UPDATE message SET ${HEADING} WHERE account = ? AND uidl = ? AND copy = ?`)
+    this.#noteHeader = database.prepare(
+      `UPDATE message SET fingerprint = ?, message_id = ?, listed_bytes = coalesce(listed_bytes, ?), ${HEADING}
+       WHERE account = ? AND uidl = ? AND copy = ? AND fingerprint IS NULL AND (state = ${SEEN} OR (state = ${DELIVERED}
+       AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.message = message.id)))`,
+    )
+    this.#deliverSeen = database.prepare(
+      `UPDATE message SET state = ${DELIVERED}, first_seen_ms = min(first_seen_ms, ?)
+       WHERE account = ? AND uidl = ? AND copy = ? AND state = ${SEEN}`,
+    )
     this.#noteHarm = database.prepare(
       `UPDATE message SET harm = iif(?1 IS NULL, NULL,
        json_object('command', ?1, 'times', coalesce(harm ->> 'times', 0) + 1, 'lastMs', ?2)) WHERE id = ?3`,
     )
   }
 
-  /** Remembers an entry as seen; 1 if it was new, 0 if it was known. */
-  see(account: number, key: EntryKey, listedBytes: number | null, nowMs: number): number {
-    const { changes } = this.#insert.run(account, uidlBytes(key.uidl), key.copy, SEEN, 0, nowMs, listedBytes, null)
+  /** Remembers an entry as seen, or as delivered elsewhere; 1 if it was new, 0 if it was known. */
+  see(account: number, { key, listedBytes, delivered = false }: SeenEntry, firstSeenMs: number): number {
+    const at = [account, uidlBytes(key.uidl), key.copy] as const
+    const state = delivered ? DELIVERED : SEEN
+    const { changes } = this.#insert.run(...at, state, 0, firstSeenMs, listedBytes, null)
+    if (changes === 0 && delivered) this.#deliverSeen.run(firstSeenMs, ...at)
     return Number(changes)
+  }
+
+  noteHeader(account: number, { key, listedBytes, fingerprint, messageId, heading }: ShownHeader): void {
+    const { from, subject, dateMs } = heading
+    const at = [account, uidlBytes(key.uidl), key.copy] as const
+    this.#noteHeader.run(fingerprint, messageId, listedBytes, from, subject, dateMs, ...at)
   }
 
   /** 1 if the message was new, 0 if it was known. */

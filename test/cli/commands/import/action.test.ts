@@ -134,6 +134,25 @@ describe('import', () => {
     expect(server.journal.of('dele')).toEqual([])
   })
 
+  test('with --take-over, what the old tool fetched counts as delivered: delete covers it, and it is not fetched', async () => {
+    await using server = await Pop3Server.start()
+    for (const uidl of ['u1', 'u2', 'u3']) server.mailbox('alice', 'pw').add('Subject: x\n\nbody\n', { uidl })
+    await person.write(
+      '.mpoprc',
+      `account a\nhost ${server.host}\nport ${server.port}\nuser alice\npassword pw\nkeep off\ndelivery maildir ~/Mail\n`,
+    )
+    await person.write(`.mpop_uidls/alice_at_${server.host}`, ` 2 ${server.host} alice\nu1\nu2\n`)
+    expect(await person.run('import', 'mpop', '--take-over')).toBe(0)
+    expect(person.stdout.text).toContain(
+      'a: 2 messages that mpop fetched are known: not fetched again, and deleted as those that popfetch delivers',
+    )
+    expect(await person.run()).toBe(0)
+    expect(server.mailbox('alice').messages).toEqual([])
+    expect(server.journal.of('retr')).toHaveLength(1)
+    expect(await person.run('state', 'explain', 'a', 'u1')).toBe(0)
+    expect(person.stdout.text).toContain('by another program, before popfetch')
+  })
+
   test('says at once what it could not read, and deletes nothing', async () => {
     await person.write(
       '.mpoprc',
