@@ -1,12 +1,12 @@
 // A message as it goes from the POP3 session to destinations: plain readonly data, complete before anybody sees it.
 
-/** Where a message came from, and the key under which the ledger knows it (DESIGN 4.1). */
+/** Where a message came from, and what tells it from all others there (DESIGN 4.1). */
 export interface Origin {
   readonly account: string
   readonly host: string
   readonly user: string
-  /** The UIDL's bytes as latin1 text, one character a byte; never decoded, never part of a path (P092, P094). One that a ledger
-   *  could take for a key of its own has a stand-in (pop3/listing/parser.ts). */
+  /** The UIDL's bytes as latin1 text, one character a byte; never decoded, never part of a path (P092, P094). In the ledger's
+   *  key it may have a stand-in (redact/stand-in.ts). */
   readonly uidl: string
   /** 0 for the first message with this UIDL in the mailbox, 1 for the second … (P095). */
   readonly copy: number

@@ -50,6 +50,10 @@ export interface Comparison extends AsyncDisposable {
 
   /** All copies known of each of these UIDLs, by UIDL, ascending by number (P095); one without any is left out. */
   copies(uidls: readonly string[]): Promise<ReadonlyMap<string, readonly KnownCopy[]>>
+  /** Is a message known under a stand-in (redact/stand-in.ts)? */
+  hasStandIns(): Promise<boolean>
+  /** All messages, in slices; their keys may be changed meanwhile. */
+  keys(): AsyncIterable<readonly EntryKey[]>
   /** The UIDLs that have stood for more than one message (P095, P096, P098). */
   duplicated(): Promise<readonly string[]>
 

@@ -16,8 +16,16 @@ export function newIntent(): string {
   return intent
 }
 
-/** Where a message of this account comes from. */
-export function originOf(account: Account, entry: { readonly uidl: string; readonly copy: number }): Origin {
+/** A message by its key; `given`: what the server gave, where the key has a stand-in. */
+interface Known {
+  readonly uidl: string
+  readonly given?: string
+  readonly copy: number
+}
+
+/** Where a message of this account comes from. By what the server gave, so that a file has the same name whatever the ledger
+ *  calls its message. */
+export function originOf(account: Account, { uidl, given, copy }: Known): Origin {
   const { name, host, user, tls } = account
-  return { account: name, host, user, uidl: entry.uidl, copy: entry.copy, protocol: tls === 'none' ? 'POP3' : 'POP3S' }
+  return { account: name, host, user, uidl: given ?? uidl, copy, protocol: tls === 'none' ? 'POP3' : 'POP3S' }
 }

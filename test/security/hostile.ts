@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 
-/** Where a POP3 server can say something that popfetch keeps. `listing`: a line of UIDL that is none. `nonsense`: an answer
+/** Where a POP3 server can say something that popfetch keeps. `listing`: a line of UIDL that is none. `ids`: a UIDL itself. `nonsense`: an answer
  *  to PASS that is no status. `challenge`: the explanation of a refused token. `header`: fields of a mail by which it is known. */
 export const POP3_PLACES = [
   'greeting',
@@ -18,6 +18,7 @@ export const POP3_PLACES = [
   'UIDL',
   'LIST',
   'listing',
+  'ids',
   'TOP',
   'header',
   'RETR',
@@ -79,7 +80,11 @@ function pop3(place: Pop3Place | null, words: string): { readonly greeting: stri
       return place === 'nonsense' ? `${words}\r\n` : refuse('PASS', '+OK\r\n')
     },
     STAT: () => refuse('STAT', `+OK 1 ${size}\r\n`),
-    UIDL: () => refuse('UIDL', `+OK\r\n1 u1\r\n${place === 'listing' ? `${words}\r\n` : ''}.\r\n`),
+    UIDL: () =>
+      refuse(
+        'UIDL',
+        `+OK\r\n1 ${place === 'ids' ? `u1-${words}` : 'u1'}\r\n${place === 'listing' ? `${words}\r\n` : ''}.\r\n`,
+      ),
     LIST: () => refuse('LIST', `+OK\r\n1 ${size}\r\n.\r\n`),
     TOP: () => refuse('TOP', `+OK\r\n${mail}.\r\n`),
     RETR: () => refuse('RETR', `+OK\r\n${mail}.\r\n`),

@@ -6,6 +6,7 @@ import type { Ledger } from '../../ledger/ledger.ts'
 import type { MessageRecord } from '../../ledger/records.ts'
 import type { CommonOptions } from '../common-options.ts'
 import type { Surroundings } from '../surroundings.ts'
+import { standInFor } from '../../redact/stand-in.ts'
 import { possibleUidls, printedUidl } from '../terminal/uidl.ts'
 import { refusal, unknownAccount } from '../command-errors.ts'
 
@@ -54,7 +55,9 @@ export interface Wanted {
 export async function requireMessages(ledger: Ledger, wanted: Wanted): Promise<readonly MessageRecord[]> {
   const { account, uidl, copy } = wanted
   let copies: readonly MessageRecord[] = []
-  for (const meant of possibleUidls(uidl)) {
+  const typed = possibleUidls(uidl)
+  // One in which a secret stands is known by a stand-in.
+  for (const meant of [...typed, ...typed.map(standInFor)]) {
     copies = await ledger.records.find(account, meant)
     if (copies.length > 0) break
   }

@@ -16,6 +16,7 @@ import type { Access } from './access.ts'
 import type { AccountRows } from './rows/accounts.ts'
 import { FIRST_KEY, type IdentityRows } from './rows/identity.ts'
 import { KEYS_PER_STATEMENT, type KnownRow, type KnownRows } from './rows/known.ts'
+import { uidlBytes } from './rows/row.ts'
 import { isWorthwhile, numbers, ROWS_PER_STATEMENT, type SettledRows } from './rows/settled.ts'
 
 export interface ComparedRows {
@@ -101,6 +102,30 @@ export class SqliteComparison implements Comparison {
       await turn()
     }
     return found
+  }
+
+  hasStandIns(): Promise<boolean> {
+    const { accounts, identity } = this.#rows
+    return this.#access.read(() => {
+      const id = accounts.find(this.#account)
+      return id !== null && identity.hasStandIns(id)
+    })
+  }
+
+  async *keys(): AsyncGenerator<readonly EntryKey[]> {
+    const { accounts, identity } = this.#rows
+    for (let after = FIRST_KEY; ;) {
+      const from = after
+      const keys = await this.#access.read(() => {
+        const id = accounts.find(this.#account)
+        return id === null ? [] : identity.keysAfter(id, from)
+      })
+      const last = keys.at(-1)
+      if (last === undefined) return
+      yield keys
+      after = { uidl: uidlBytes(last.uidl), copy: last.copy }
+      await turn()
+    }
   }
 
   duplicated(): Promise<readonly string[]> {

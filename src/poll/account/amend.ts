@@ -21,6 +21,8 @@ export interface SeenElsewhere {
  *  stays as it is, but for what was seen and is delivered now. */
 export async function rememberSeen(ledger: Ledger, lease: Lease, seen: SeenElsewhere): Promise<void> {
   const record = await ledger.admit(lease, seen.identity)
+  // A secret may stand in one: the next poll looks.
+  await ledger.records.note(lease.account, { maskedUidls: null })
   await ledger.start(
     lease,
     [...seen.uidls].map(([uidl, firstSeenMs]) => ({

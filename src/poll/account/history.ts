@@ -213,6 +213,20 @@ export class History {
     this.#run.looked.add(this.#account.name)
   }
 
+  /** Has the whole record been looked through for UIDLs in which a secret stands (compare/stand-ins.ts), with the password that
+   *  is used now? Tokens change each hour; what comes with them is masked before it is recorded. */
+  get areUidlsMasked(): boolean {
+    return (this.#facts[MASKED] ?? this.record.facts[MASKED]) === this.#maskedWith
+  }
+
+  uidlsMasked(): void {
+    this.#facts[MASKED] = this.#maskedWith
+  }
+
+  get #maskedWith(): string {
+    return this.#account.token === null ? String(this.#secretMark) : 'token'
+  }
+
   /** Throws when a server that gave UIDLs refuses them now: by their headers all its messages would be new (P084, P2). */
   refuseLostUidls({ hasUidls, length }: Listing): void {
     const { record } = this
@@ -346,6 +360,8 @@ function numberOf(fact: string | undefined): number | null {
 const LISTED_SIZES = 'listedSizes'
 /** In AccountRecord.facts: how far the headers of messages that popfetch did not fetch are remembered. */
 export const HEADERS_FROM = 'headersFrom'
+/** In AccountRecord.facts: the mark of the secret with which UIDLs were looked through. */
+const MASKED = 'maskedUidls'
 /** In AccountRecord.facts: the marks of a token that was refused. */
 const REFUSED_TOKEN = 'refusedToken'
 

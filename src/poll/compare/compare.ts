@@ -5,6 +5,7 @@ import type { Account } from '../../config/schema.ts'
 import { PopfetchError } from '../../errors.ts'
 import type { AccountRecord, ComparedMessage, Comparison, EntryKey } from '../../ledger/ledger.ts'
 import type { Listing } from '../../pop3/listing/listing.ts'
+import { maskRecorded, StandIns } from './stand-ins.ts'
 import { takeOverFew } from './few-new-ids.ts'
 import { Recovery } from './recovery.ts'
 import type { Looks } from './looks.ts'
@@ -64,6 +65,10 @@ export interface ComparisonContext extends Pick<RunRequest, 'options'> {
 /** What this session is to do with the listing. Rejects with ERR_NO_UIDL when the server shows nothing to tell messages by. */
 export async function compareListing(listing: Listing, comparison: Comparison, visit: Visit): Promise<ComparedListing> {
   const { account, run, session, tally, history } = visit
+  if (!run.options.dryRun && !history.areUidlsMasked) {
+    await maskRecorded(comparison, run.ledger, visit.lease)
+    history.uidlsMasked()
+  }
   const compared = await compare(listing, {
     ...run,
     recovery: Recovery.of(visit),
@@ -113,21 +118,22 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
   const doubtful: Entry[] = []
   const resized: { readonly entry: Entry; readonly message: ComparedMessage }[] = []
   const nameless: Entry[] = []
+  const standIns = new StandIns(listing, comparison, record.known === 0)
   for (const places of settled.others(BATCH)) {
     const entries: Entry[] = []
+    const shared: Entry[] = []
     for (const entry of places.map((place) => listing.entry(place))) {
       if (entry.uidl === '') nameless.push(entry)
-      else if (ambiguous.has(entry.uidl)) doubtful.push(entry)
+      else if (ambiguous.has(entry.uidl)) shared.push(entry)
       else entries.push(entry)
     }
-    const known = record.known === 0 ? [] : await comparison.known(entries)
-    entries.forEach((entry, index) => {
-      const message = known[index] ?? null
-      if (message !== null && isDoubtful(message)) doubtful.push(entry)
+    for (const entry of await standIns.shared(shared)) doubtful.push(entry)
+    for (const { entry, known: message } of await standIns.keyed(entries)) {
+      if (ambiguous.has(entry.uidl) || (message !== null && isDoubtful(message))) doubtful.push(entry)
       else if (message !== null && comparesSizes && isResized(entry, message, exactSizes))
         resized.push({ entry, message })
       else take(entry, message, true)
-    })
+    }
     await turn()
   }
   // What stays on the server would be retrieved again at each poll.

@@ -28,6 +28,8 @@ export interface Entry {
   readonly index: number
   readonly number: number
   readonly uidl: string
+  /** What the server gave, where `uidl` is a stand-in (compare/stand-ins.ts). Never stored. */
+  readonly given?: string
   readonly copy: number
   readonly sizeBytes: number | null
 }

@@ -4,6 +4,7 @@ import type { Account, Configuration } from '../../config/schema.ts'
 import { PopfetchError } from '../../errors.ts'
 import type { AccountRecord, Ledger } from '../../ledger/ledger.ts'
 import type { Listing } from '../../pop3/listing/listing.ts'
+import { standInFor } from '../../redact/stand-in.ts'
 import type { PollOptions } from '../report.ts'
 
 /** So many UIDLs, spread over the listing, tell whose mailbox it is. */
@@ -44,7 +45,7 @@ export class Departed {
     if (known > 0 || goesOn(options) || (await this.#accounts()).length === 0) return
     const sample = sampleOf(listing)
     const names = (await this.#fresh()).map(({ name }) => name)
-    const owners = await this.#ledger.records.owners(names, sample)
+    const owners = await this.#ledger.records.owners(names, [...sample, ...sample.map(standInFor)])
     const [owner] = [...owners].toSorted(([, a], [, b]) => b - a)
     if (owner === undefined) return
     const [name, common] = owner

@@ -1,6 +1,8 @@
 // The answers to LIST and UIDL, joined by message number (P087), in columns: a million entries are a few arrays (P103). Pure.
 // Missing, doubled and odd lines leave gaps, but never an entry with the wrong UIDL. Entries that share a UIDL: uidl-table.ts.
 import { setImmediate as turn } from 'node:timers/promises'
+import { BitSet } from '../../bit-set.ts'
+import { standInFor } from '../../redact/stand-in.ts'
 import { type Column, emptyColumn } from './column.ts'
 import { isBlank, type ListParser } from './parser.ts'
 import { UidlTable } from './uidl-table.ts'
@@ -12,6 +14,8 @@ export interface ListingEntry {
   readonly number: number
   /** The UIDL's bytes as Latin-1 text; '' when the server gave none (P086, P091). */
   readonly uidl: string
+  /** What the server gave, where `uidl` is a stand-in for it (Listing.standIn). Never stored. */
+  readonly given?: string
   /** 0 for the first entry with this UIDL, 1 for the second … (P095). */
   readonly copy: number
   /** The announced size; null when there was none or an absurd one. Only a hint (P101, wrong sizes). */
@@ -31,6 +35,7 @@ export class Listing {
   /** False: the server refused UIDL altogether. */
   readonly hasUidls: boolean
   readonly #columns: Columns
+  readonly #standIns = new BitSet()
   #table: UidlTable | null = null
 
   private constructor(columns: Columns, hasUidls: boolean) {
@@ -76,15 +81,22 @@ export class Listing {
   entry(index: number): ListingEntry {
     const { numbers, sizes } = this.#columns
     const size = sizes[index] ?? -1
-    return {
+    const entry = {
       index,
       number: numbers[index] ?? 0,
       uidl: this.uidl(index),
       copy: this.#uidls.copies.get(index) ?? 0,
       sizeBytes: size < 0 ? null : size,
     }
+    return this.#standIns.has(index) ? { ...entry, uidl: standInFor(entry.uidl), given: entry.uidl } : entry
   }
 
+  /** From now on the entry has a stand-in in place of its UIDL. All that follows asks for the UIDLs as the server gave them. */
+  standIn(index: number): void {
+    this.#standIns.add(index)
+  }
+
+  /** As the server gave it. */
   uidl(index: number): string {
     const { edges, texts } = this.#columns
     return texts.toString('latin1', edges[index], (edges[index + 1] ?? 1) - 1)

@@ -1,8 +1,8 @@
 // One answer to LIST or UIDL, parsed as it streams in: number → the bytes after it, in columns, so that a million lines are
 // a few arrays and not a million objects (P103). Pure. The lines are hostile: numbers never index or size memory, and a bad
 // line costs only itself (P088). The result does not depend on how the answer was cut into chunks.
-import { createHash } from 'node:crypto'
 import { PopfetchError } from '../../errors.ts'
+import { standInFor } from '../../redact/stand-in.ts'
 import { type Column, inOrder, GrowingBytes } from './column.ts'
 
 /** A longer line is dropped, and its message treated as one without a UIDL: no server has such long ones (P092, P104). */
@@ -133,7 +133,7 @@ export class ListParser {
     if (at < end && !isBlank(bytes[at])) return
     while (at < end && isBlank(bytes[at])) at++
     if (isReserved(bytes, at, end)) {
-      const standIn = standInFor(bytes.subarray(at, end))
+      const standIn = Buffer.from(standInFor(bytes.toString('latin1', at, end)), 'latin1')
       this.#push(number, standIn, 0, standIn.length)
     } else this.#push(number, bytes, at, end)
   }
@@ -192,11 +192,6 @@ function isReserved(bytes: Buffer, start: number, end: number): boolean {
 
 function isPrintable(byte: number): boolean {
   return byte >= 0x20 && byte <= 0x7e
-}
-
-/** Another one for each text, and none that a server can give. */
-function standInFor(text: Buffer): Buffer {
-  return Buffer.from(`\0is:${createHash('sha256').update(text).digest('hex')}`, 'latin1')
 }
 
 export function isBlank(byte: number | undefined): boolean {

@@ -1,6 +1,7 @@
 // A listing held against what is known: positions, what was seen, what is gone.
 import { describe, expect, test } from 'vitest'
 import type { Comparison, EntryKey, Ledger, Lease } from '../../../src/ledger/ledger.ts'
+import { standInFor } from '../../../src/redact/stand-in.ts'
 import { freshLedger, type Kind } from '../kind.ts'
 import { beginning, DONE, key, leaseOf, settlement } from '../scene.ts'
 
@@ -52,6 +53,8 @@ export function comparisons(kind: Kind): void {
     expect(await comparison.known([key('a')])).toEqual([null])
     expect((await comparison.copies(['a'])).size).toBe(0)
     expect(await comparison.duplicated()).toEqual([])
+    expect(await comparison.hasStandIns()).toBe(false)
+    expect(await Array.fromAsync(comparison.keys())).toEqual([])
     expect(await comparison.counts()).toEqual({ present: 0, removed: 0 })
     expect(await Array.fromAsync(comparison.settled(everything, 1000))).toEqual([])
   })
@@ -70,6 +73,35 @@ export function comparisons(kind: Kind): void {
       ['b', [0, 1, 2]],
       ['single', [0]],
     ])
+  })
+
+  test('stand-ins of UIDLs are told from UIDLs that are like them, and from those of other accounts', async () => {
+    const ledger = await freshLedger(kind)
+    const standIn = standInFor('a UIDL')
+    await skipped(ledger, 'other', [key(standIn)])
+    const lease = await skipped(ledger, 'a', [key('\0is'), key('\0is;'), key('\0top:ab'), key('is:ab'), key('plain')])
+    await using comparison = ledger.compare('a')
+    expect(await comparison.hasStandIns()).toBe(false)
+    await ledger.rekey(lease, [{ from: key('plain'), to: key(standIn) }])
+    expect(await comparison.hasStandIns()).toBe(true)
+  })
+
+  test('all keys of an account are given once, though they are changed meanwhile', async () => {
+    const ledger = await freshLedger(kind)
+    await skipped(ledger, 'other', keys(3, 'other-'))
+    const all = [...keys(2500), key('copies', 1), key('copies', 2), key('\u00e9\n'), key('x'.repeat(1024))]
+    const lease = await skipped(ledger, 'a', all)
+    await using comparison = ledger.compare('a')
+    const given: EntryKey[] = []
+    for await (const slice of comparison.keys()) {
+      given.push(...slice)
+      await ledger.rekey(
+        lease,
+        slice.map(({ uidl, copy }) => ({ from: { uidl, copy }, to: { uidl: standInFor(uidl), copy } })),
+      )
+    }
+    const names = (some: readonly EntryKey[]): string[] => some.map(({ uidl, copy }) => `${uidl} ${copy}`).toSorted()
+    expect(names(given)).toEqual(names(all))
   })
 
   test('what was not seen is gone, what was seen is not, and other accounts keep theirs', async () => {

@@ -94,6 +94,11 @@ class PlainComparison implements Comparison {
     return [...this.#seen].some((position) => this.#given[position] === message)
   }
 
+  hasStandIns() {
+    return Promise.resolve(this.messages.some(({ uidl }) => uidl.startsWith('\0is:')))
+  }
+
+  keys = unexpected
   counts = unexpected
   gone = unexpected
   unseen = unexpected

@@ -7,6 +7,7 @@ import type { FingerprintedKey } from '../../comparison.ts'
 import type { EntryKey } from '../../entry.ts'
 import type { Absence, Adoption } from '../../ledger.ts'
 import type { ReceivedFacts } from '../../../message.ts'
+import { STAND_IN } from '../../../redact/stand-in.ts'
 import { HEADING, valuesOf } from './messages.ts'
 import {
   DELIVERED,
@@ -32,6 +33,9 @@ interface PlaceOfKey {
   readonly copy: number
 }
 
+const FIRST_STAND_IN = Buffer.from(STAND_IN, 'latin1')
+const AFTER_STAND_INS = Buffer.from(`${STAND_IN}\xff`, 'latin1')
+
 /** Before all keys. */
 export const FIRST_KEY: PlaceOfKey = { uidl: Buffer.alloc(0), copy: -1 }
 
@@ -39,6 +43,8 @@ export class IdentityRows {
   readonly #known: KnownRows
   readonly #copies: StatementSync
   readonly #duplicated: StatementSync
+  readonly #standIn: StatementSync
+  readonly #keysAfter: StatementSync
   readonly #absent: StatementSync
   readonly #present: StatementSync
   readonly #presentAfter: StatementSync
@@ -66,6 +72,11 @@ export class IdentityRows {
     // Left to itself SQLite goes through all keys of the account.
     this.#duplicated = database.prepare(
       'SELECT DISTINCT uidl FROM message INDEXED BY message_copies WHERE account = ? AND copy > 0',
+    )
+    this.#standIn = database.prepare('SELECT 1 FROM message WHERE account = ? AND uidl >= ? AND uidl < ? LIMIT 1')
+    this.#keysAfter = database.prepare(
+      `SELECT uidl, copy FROM message WHERE account = ? AND (uidl, copy) > (?, ?)
+       ORDER BY uidl, copy LIMIT ${KEYS_PER_STATEMENT}`,
     )
     this.#absent = database.prepare('SELECT count(*) FROM message WHERE account = ? AND gone_since_ms IS NOT NULL')
     this.#present = database.prepare(
@@ -140,6 +151,18 @@ export class IdentityRows {
 
   duplicated(account: number): readonly string[] {
     return rowsOf(this.#duplicated, account).map((row) => bytes(row[0]).toString('latin1'))
+  }
+
+  hasStandIns(account: number): boolean {
+    return rowOf(this.#standIn, account, FIRST_STAND_IN, AFTER_STAND_INS) !== null
+  }
+
+  /** The next keys behind `after`, in their order. */
+  keysAfter(account: number, after: PlaceOfKey): readonly EntryKey[] {
+    return rowsOf(this.#keysAfter, account, after.uidl, after.copy).map((row) => ({
+      uidl: bytes(row[0]).toString('latin1'),
+      copy: number(row[1]),
+    }))
   }
 
   absent(account: number): number {
