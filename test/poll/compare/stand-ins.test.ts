@@ -111,7 +111,12 @@ describe('a UIDL in which the password stands', () => {
     {
       await using lease = await ledger.lease(made.name)
       if (lease === null) throw new Error('somebody polls')
-      await rememberSeen(ledger, lease, { identity: { host, port, user: 'alice' }, count: 3, uidls: seen })
+      await rememberSeen(ledger, lease, {
+        identity: { host, port, user: 'alice' },
+        count: 3,
+        uidls: seen,
+        delivered: false,
+      })
     }
     expect(await made.poll()).toMatchObject({ outcome: 'ok', delivered: 2 })
     expect(made.subjects()).toEqual([3, 4])
