@@ -48,14 +48,15 @@ export const PASSWORD = {
 /** Where a password is to be read. */
 export type PasswordPlace = { readonly env: string } | { readonly file: string } | { readonly command: string }
 
-/** Null: no option says where the password is. Throws ERR_USAGE when two do. */
-export function passwordPlace(given: Values<typeof PASSWORD>): PasswordPlace | null {
+/** Null: no option says where the password is. `before`: how the options begin that were given. Throws ERR_USAGE when two do. */
+export function passwordPlace(given: Values<typeof PASSWORD>, before = ''): PasswordPlace | null {
   const { 'password-env': env, 'password-file': path, 'password-command': command } = given
   const places = [
     ...(env === null ? [] : [{ env }]),
     ...(path === null ? [] : [{ file: path }]),
     ...(command === null ? [] : [{ command }]),
   ]
-  if (places.length > 1) throw usageError('one of --password-env, --password-file and --password-command is enough')
+  const names = Object.keys(PASSWORD).map((name) => `--${before}${name}`)
+  if (places.length > 1) throw usageError(`one of ${names.slice(0, -1).join(', ')} and ${names.at(-1)} is enough`)
   return places[0] ?? null
 }

@@ -24,26 +24,49 @@ export type PasswordSource =
 /** The schema wants a destination, even where only the mailbox matters. */
 const NOWHERE = 'maildir:/nowhere'
 
+/** What a command line says beside a URL. */
+export interface Beside {
+  readonly password: PasswordSource | null
+  /** The file of the authorities to trust; null: those of the system. */
+  readonly ca: string | null
+}
+
 /** The mailbox that a URL names; it delivers nowhere yet. Throws ERR_USAGE. */
-export function accountFromUrl(url: string, password: PasswordSource, resolve: ResolvePath): Account {
+export function accountFromUrl(url: string, { password, ca }: Beside, resolve: ResolvePath): Account {
   const parsed = parseSourceUrl(url)
   if (parsed.kind === 'wrong') throw usage('FROM', parsed.expected)
   const { user, host } = parsed.written
   const name = `${String(user)}_${String(host)}`.replace(/[^A-Za-z0-9._]/g, '_').slice(0, 100)
-  const written = { accounts: { [name]: { ...parsed.written, password, deliver: NOWHERE, first: 'all' } } }
+  const written = {
+    accounts: { [name]: { ...parsed.written, password, ...set({ ca }), deliver: NOWHERE, first: 'all' } },
+  }
   const [account] = assembled('FROM', written, resolve).accounts
   if (account === undefined) throw usage('FROM', 'the URL of a mailbox')
   return { ...account, deliver: [] }
 }
 
-/** The destination that a URL names. Throws ERR_USAGE. */
-export function destinationFromUrl(url: string, resolve: ResolvePath): DestinationConfig {
+/** Who signs in at the destination that a URL names; null: nobody does. Throws ERR_USAGE. */
+export function signsInAt(url: string): { readonly user: string; readonly host: string } | null {
   const parsed = parseDestinationUrl(url)
   if (parsed.kind === 'wrong') throw usage('TO', parsed.expected)
-  const account = { host: 'localhost', user: 'nobody', password: { env: 'NONE' }, deliver: url }
+  const { user, host } = parsed.written
+  return typeof user === 'string' ? { user, host: String(host) } : null
+}
+
+/** The destination that a URL names. Throws ERR_USAGE. */
+export function destinationFromUrl(url: string, { password, ca }: Beside, resolve: ResolvePath): DestinationConfig {
+  const parsed = parseDestinationUrl(url)
+  if (parsed.kind === 'wrong') throw usage('TO', parsed.expected)
+  const deliver = { ...parsed.written, ...set({ password, ca }) }
+  const account = { host: 'localhost', user: 'nobody', password: { env: 'NONE' }, deliver }
   const [destination] = assembled('TO', { accounts: { nobody: account } }, resolve).destinations.values()
   if (destination === undefined) throw usage('TO', 'the URL of a destination')
   return destination
+}
+
+/** The keys that have a value. */
+function set(keys: Readonly<Record<string, unknown>>): object {
+  return Object.fromEntries(Object.entries(keys).filter(([, value]) => value !== null))
 }
 
 /** One account and its destination, with a ledger for just this pair beside the usual one. The same pair has the same ledger. */
@@ -75,8 +98,9 @@ function assembled(word: 'FROM' | 'TO', written: object, resolve: ResolvePath) {
   const [problem] = problems
   if (problem === undefined) throw usage(word, 'a URL')
   // Nobody wrote this configuration: of a path in it only the last key means something to a person.
-  const key = pathText(problem.path.slice(2))
-  throw usage(word, `${key === '' || key === 'deliver' ? '' : `as its ${key} `}${problem.expected}`)
+  const inside = problem.path.slice(2)
+  const key = pathText(inside[0] === 'deliver' ? inside.slice(1) : inside)
+  throw usage(word, `${key === '' ? '' : `as its ${key} `}${problem.expected}`)
 }
 
 function usage(word: 'FROM' | 'TO', expected: string): PopfetchError {

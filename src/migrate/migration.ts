@@ -38,7 +38,7 @@ export class Migration {
   readonly #account: Account
   readonly #context: MigrationContext
   readonly #progress: MigrationProgress
-  readonly #retries = new Retries()
+  readonly #retries: Retries
   readonly #secondLook: SecondLook
   readonly #startMs: number
   #acceptNewIds = false
@@ -56,6 +56,7 @@ export class Migration {
     }
     this.#context = context
     this.#startMs = nowMs()
+    this.#retries = new Retries(options.keepTryingMs)
     const since = options.sinceMs === null ? null : new Since(options.sinceMs)
     this.#progress = new MigrationProgress(account.name, { options, observer, since, nowMs })
     this.#secondLook = new SecondLook((bytes) => rate?.take(bytes))
@@ -67,6 +68,7 @@ export class Migration {
     return {
       lease: this.#lease,
       skippedToo: true,
+      takesOver: false,
       stop: signal,
       wanted: (plan, session) => this.#progress.wanted(plan, session),
       pace: (bytes) => rate?.take(bytes),
@@ -127,7 +129,9 @@ export class Migration {
     const { name } = this.#account
     const afresh = await tryAfresh(ledger, lease)
     if (afresh > 0) observer.note(name, `${afresh} messages that failed before are tried afresh`)
-    const sinceMs = ownLedger ? 0 : await begin(ledger, lease, this.#account, nowMs())
+    const memo = this.#context.memo
+    const begunMs = await begin(ledger, lease, this.#account, { memo, nowMs: nowMs() })
+    const sinceMs = ownLedger ? 0 : begunMs
     let error = await this.#sessions()
     if (signal.aborted) return await this.#interrupted(sinceMs)
     let counts = await this.#verified(sinceMs)
@@ -140,7 +144,7 @@ export class Migration {
     const undeleted = this.#undeleted(counts)
     const whole = counts.unmovedCount + undeleted === 0
     const outcome = error !== null ? 'failed' : whole ? 'ok' : 'partial'
-    if (outcome === 'ok' && !ownLedger) await finish(ledger, lease, this.#account)
+    if (outcome !== 'failed') await finish(ledger, lease, this.#account, { whole, nowMs: nowMs() })
     const where = await placesOf(this.#account, this.#context.destinations)
     return { ...this.#report(), ...counts, ...where, outcome, error, undeleted, durationMs: this.#elapsedMs }
   }

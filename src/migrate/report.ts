@@ -14,6 +14,10 @@ export interface MigrationOptions {
   readonly sinceMs: number | null
   /** All accounts together; null: as fast as it goes. */
   readonly maxBytesPerSecond: number | null
+  /** Goes on for so long through failures of line and servers that bring nothing; null: for some minutes. */
+  readonly keepTryingMs: number | null
+  /** Begins although there is less room than there is mail. */
+  readonly yes: boolean
   /** Says what would be moved. */
   readonly dryRun: boolean
 }
@@ -25,6 +29,8 @@ export interface MigrationRequest {
   readonly ledger: Ledger
   /** The ledger knows nothing but this migration. */
   readonly ownLedger: boolean
+  /** How it was asked for, which is remembered until it is finished. */
+  readonly memo: string
   readonly options: MigrationOptions
   readonly observer: MigrationObserver
   readonly log: Log

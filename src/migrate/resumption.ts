@@ -1,37 +1,58 @@
-// What an unfinished migration leaves in the ledger for the next run: when it began, and the messages that failed, which the
-// next run tries afresh.
+// What a migration leaves in the ledger. For the next run: when it began, how it was asked for, and the messages that failed,
+// which the next run tries afresh. For an account that polls the mailbox afterwards: that it came to its end.
 import type { Account } from '../config/schema.ts'
-import type { AccountIdentity, AccountRecord, EntryKey, Ledger, Lease } from '../ledger/ledger.ts'
+import type { AccountIdentity, AccountRecord, EntryKey, FactChanges, Ledger, Lease } from '../ledger/ledger.ts'
 import type { MessageRecord } from '../ledger/records.ts'
+import { MIGRATED } from '../poll/plan/migrated.ts'
 
-/** One of the account's facts: when the migration began, and its destinations. */
-const FACT = 'migration'
+/** In AccountRecord.facts: when the migration began, and its destinations; absent: none is under way. */
+const BEGUN = 'migration'
+/** In AccountRecord.facts: how it was asked for, to go on by. */
+export const MEMO = 'migrate'
 
 const AT_ONCE = 1000
 
-/** When the migration of this account to these destinations began: now, unless an unfinished one is recorded. */
-export async function begin(ledger: Ledger, lease: Lease, account: Account, nowMs: number): Promise<number> {
+/** When the migration of this account to these destinations began: now, unless an unfinished one is recorded. `memo`: how it was
+ *  asked for. */
+export async function begin(
+  ledger: Ledger,
+  lease: Lease,
+  account: Account,
+  { memo, nowMs }: { readonly memo: string; readonly nowMs: number },
+): Promise<number> {
   const { deliver } = account
   const record = await ledger.admit(lease, identityOf(account))
-  const [since = '', ...to] = (record.facts[FACT] ?? '').split('\n')
-  if (since !== '' && to.join('\n') === deliver.join('\n')) return Number(since)
-  await setFact(ledger, lease, account, record, [nowMs, ...deliver].join('\n'))
-  return nowMs
+  const [, ...to] = (record.facts[BEGUN] ?? '').split('\n')
+  const isOn = record.facts[BEGUN] !== undefined && to.join('\n') === deliver.join('\n')
+  const sinceMs = isOn ? sinceOf(record.facts) : nowMs
+  const facts = { [BEGUN]: [sinceMs, ...deliver].join('\n'), [MEMO]: memo }
+  await setFacts(ledger, lease, account, record, facts)
+  return sinceMs
 }
 
-/** To be called when everything was verified: a later migration is then a new one. */
-export async function finish(ledger: Ledger, lease: Lease, account: Account): Promise<void> {
-  await setFact(ledger, lease, account, await ledger.admit(lease, identityOf(account)), null)
+export function sinceOf(facts: AccountRecord['facts']): number {
+  return Number((facts[BEGUN] ?? '').split('\n', 1)[0]) || 0
 }
 
-async function setFact(
+/** It came to its end. `whole`: everything was verified, so that a later migration is a new one. An account that polls the
+ *  mailbox afterwards takes over what was delivered (poll/compare/take-over-migration.ts). */
+export async function finish(
+  ledger: Ledger,
+  lease: Lease,
+  account: Account,
+  { whole, nowMs }: { readonly whole: boolean; readonly nowMs: number },
+): Promise<void> {
+  const facts = { [MIGRATED]: String(nowMs), ...(whole ? { [BEGUN]: null, [MEMO]: null } : {}) }
+  await setFacts(ledger, lease, account, await ledger.admit(lease, identityOf(account)), facts)
+}
+
+async function setFacts(
   ledger: Ledger,
   lease: Lease,
   account: Account,
   record: AccountRecord,
-  fact: string | null,
+  facts: FactChanges,
 ): Promise<void> {
-  const facts = { [FACT]: fact }
   await ledger.finish(lease, { identity: identityOf(account), health: record, facts, wholeListing: false, mark: null })
 }
 

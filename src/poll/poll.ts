@@ -15,6 +15,7 @@ import { compareListing } from './compare/compare.ts'
 import { showPlan } from './compare/dry-run.ts'
 import { learnHeaders } from './compare/learn-headers.ts'
 import { recordListing } from './compare/record-listing.ts'
+import { takeOverMigration } from './compare/take-over-migration.ts'
 import { list } from './list.ts'
 import { guard } from './plan/guards.ts'
 import { quit } from './quit.ts'
@@ -44,6 +45,7 @@ export async function pollAccount(account: Account, run: Run): Promise<AccountRe
     if (await history.isPaused()) return tally.paused(history.record.error)
     const undone = new Undone(account.name)
     const poll: AccountPoll = { account, run: leased.run, lease, tally, history, suspects: new Suspects(), undone }
+    await takeOverMigration(poll)
     await inSessions(poll, (secret) => pollOnce(poll, secret))
     lease.requireHeld()
     await undone.settle(poll)

@@ -6,6 +6,7 @@ import { asPopfetchError, PopfetchError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
 import { checkAccount } from './check/check.ts'
+import { Migrated } from './plan/migrated.ts'
 import { Departed } from './plan/renamed-account.ts'
 import { Destinations } from './run/destinations.ts'
 import { Doors } from './rests/doors.ts'
@@ -68,6 +69,7 @@ interface OpenConfiguration {
   readonly configuration: Configuration
   readonly destinations: Destinations
   readonly departed: Departed
+  readonly migrated: Migrated
   readonly looked: Set<string>
   polls: number
 }
@@ -146,6 +148,7 @@ export class Poller implements AsyncDisposable {
         destinations: opened.destinations,
         doors: this.#doors,
         departed: opened.departed,
+        migrated: opened.migrated,
         looked: opened.looked,
         options,
         budget: this.#budget,
@@ -171,7 +174,8 @@ export class Poller implements AsyncDisposable {
   #begin(configuration: Configuration): OpenConfiguration {
     const destinations = new Destinations(configuration, this.#context.env, Date.now)
     const departed = new Departed(this.#context.ledger, configuration)
-    return { configuration, destinations, departed, looked: new Set(), polls: 0 }
+    const migrated = new Migrated(configuration, this.#context.env)
+    return { configuration, destinations, departed, migrated, looked: new Set(), polls: 0 }
   }
 
   #end({ destinations }: OpenConfiguration): void {

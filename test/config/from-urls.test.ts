@@ -2,11 +2,14 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { accountFromUrl, migrationConfiguration, destinationFromUrl } from '../../src/config/from-urls.ts'
 
+const NOTHING = { password: null, ca: null }
 const resolve = (text: string): string => path.resolve('/home/ada', text)
 
 describe('a mailbox given as a URL', () => {
   test('has the defaults of a file, a name of letters, and takes all', () => {
-    expect(accountFromUrl('pop3s://alice@example.net@pop.example.net', { env: 'P' }, resolve)).toMatchObject({
+    expect(
+      accountFromUrl('pop3s://alice@example.net@pop.example.net', { password: { env: 'P' }, ca: null }, resolve),
+    ).toMatchObject({
       name: 'alice_example.net_pop.example.net',
       user: 'alice@example.net',
       host: 'pop.example.net',
@@ -20,7 +23,7 @@ describe('a mailbox given as a URL', () => {
   })
 
   test('a file of a password is found from where one stands', () => {
-    expect(accountFromUrl('pop3://a@b', { file: 'secret' }, resolve).password).toEqual({
+    expect(accountFromUrl('pop3://a@b', { password: { file: 'secret' }, ca: null }, resolve).password).toEqual({
       kind: 'file',
       path: '/home/ada/secret',
     })
@@ -33,7 +36,7 @@ describe('a mailbox given as a URL', () => {
     ['pop3s://alice@example.net:0', 'as its port'],
     ['pop3://alice@example.net?tls=maybe', 'as its tls'],
   ])('%s is wrong usage, and not repeated', (url, text) => {
-    const act = (): unknown => accountFromUrl(url, { env: 'P' }, resolve)
+    const act = (): unknown => accountFromUrl(url, { password: { env: 'P' }, ca: null }, resolve)
     expect(act).toThrow(expect.objectContaining({ code: 'ERR_USAGE', message: expect.stringMatching(text) }))
     expect(act).not.toThrow(/hunter2/)
   })
@@ -46,7 +49,7 @@ describe('a destination given as a URL', () => {
     ['smtp://mail.example.net?to=bob@example.net', { type: 'smtp', port: 587, to: ['bob@example.net'] }],
     ['lmtp:/run/lmtp?to=bob', { type: 'lmtp' }],
   ])('%s', (url, expected) => {
-    expect(destinationFromUrl(url, resolve)).toMatchObject(expected)
+    expect(destinationFromUrl(url, NOTHING, resolve)).toMatchObject(expected)
   })
 
   test.each([
@@ -54,7 +57,7 @@ describe('a destination given as a URL', () => {
     ['smtp://mail.example.net', 'a recipient'],
     ['smtp://bob@mail.example.net?to=a@b', 'as its user a password with it'],
   ])('%s is wrong usage', (url, text) => {
-    expect(() => destinationFromUrl(url, resolve)).toThrow(
+    expect(() => destinationFromUrl(url, NOTHING, resolve)).toThrow(
       expect.objectContaining({ code: 'ERR_USAGE', message: expect.stringContaining(text) }),
     )
   })
@@ -62,10 +65,14 @@ describe('a destination given as a URL', () => {
 
 test('the same mailbox and destination have the same ledger again, beside the usual one', () => {
   const ledgerOf = (from: string, to: string): string =>
-    migrationConfiguration(accountFromUrl(from, { env: 'P' }, resolve), destinationFromUrl(to, resolve), {
-      usual: null,
-      statePath: '/var/lib/popfetch/state.db',
-    }).statePath
+    migrationConfiguration(
+      accountFromUrl(from, { password: { env: 'P' }, ca: null }, resolve),
+      destinationFromUrl(to, NOTHING, resolve),
+      {
+        usual: null,
+        statePath: '/var/lib/popfetch/state.db',
+      },
+    ).statePath
   const ledger = ledgerOf('pop3s://a@b.net', 'maildir:Mail')
   expect(ledger).toMatch(/^\/var\/lib\/popfetch\/migrations\/[0-9a-f]{24}\.db$/)
   expect(ledgerOf('pop3s://a@B.net:995', 'maildir:/home/ada/Mail')).toBe(ledger)

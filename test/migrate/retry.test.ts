@@ -21,7 +21,7 @@ function waits(retries: Retries, facts: Partial<SessionEnd>): readonly number[] 
   const found: number[] = []
   for (let next = retries.after(end(facts)); next.kind === 'again'; next = retries.after(end(facts))) {
     found.push(next.waitMs)
-    if (found.length > 100) throw new Error('it does not end')
+    if (found.length > 200) throw new Error('it does not end')
   }
   return found
 }
@@ -77,5 +77,47 @@ describe('after a session', () => {
     const retries = new Retries()
     retries.after(end({ progress: true }))
     expect(waits(retries, { error: refused })).toHaveLength(2)
+  })
+})
+
+describe('with --keep-trying', () => {
+  const day = 24 * 3_600_000
+
+  test('a line that is down is waited for as long as was said, four times an hour at last', () => {
+    const found = waits(new Retries(day), { error: lost })
+    expect(found.slice(0, 4)).toEqual([2000, 4000, 8000, 16_000])
+    expect(found.at(-1)).toBe(15 * 60_000)
+    expect(found.reduce((sum, ms) => sum + ms, 0)).toBeGreaterThanOrEqual(day)
+    expect(found.slice(0, -1).reduce((sum, ms) => sum + ms, 0)).toBeLessThan(day)
+  })
+
+  test('what comes in between begins it anew, and the clock does not count: a laptop that slept has not tried', () => {
+    const retries = new Retries(20_000)
+    const failed = (nowMs: number) => retries.after(end({ error: lost, nowMs }))
+    expect(failed(NOW).kind).toBe('again')
+    expect(failed(NOW + 30 * day).kind).toBe('again')
+    expect(retries.after(end({ progress: true })).kind).toBe('again')
+    expect([failed(NOW).kind, failed(NOW).kind, failed(NOW).kind, failed(NOW).kind]).toEqual(Array(4).fill('again'))
+    expect(failed(NOW).kind).toBe('give-up')
+  })
+
+  test.each([
+    ['ERR_AUTH', undefined],
+    ['ERR_LEDGER', undefined],
+    ['ERR_DELIVERY', 73],
+    ['ERR_DELIVERY', 77],
+  ])('%s (%s) is for somebody to mend, and ends it as ever', (code, exit) => {
+    const error = { code, message: 'no', retry: 'later', ...(exit === undefined ? {} : { exit }) } as const
+    expect(waits(new Retries(day), { error })).toEqual(waits(new Retries(), { error }))
+  })
+
+  test.each([
+    ['ERR_TIMEOUT', undefined],
+    ['ERR_POP3_REPLY', undefined],
+    ['ERR_DELIVERY', 75],
+    ['ERR_DELIVERY', 76],
+  ])('%s (%s) is waited for', (code, exit) => {
+    const error = { code, message: 'no', retry: 'later', ...(exit === undefined ? {} : { exit }) } as const
+    expect(waits(new Retries(day), { error }).length).toBeGreaterThan(90)
   })
 })

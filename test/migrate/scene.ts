@@ -16,6 +16,8 @@ const usual: MigrationOptions = {
   limit: null,
   sinceMs: null,
   maxBytesPerSecond: null,
+  keepTryingMs: null,
+  yes: false,
   dryRun: false,
 }
 
@@ -78,6 +80,7 @@ export class Scene implements AsyncDisposable {
       accounts: configuration.accounts,
       ledger,
       ownLedger,
+      memo: 'as it was asked for',
       options: { ...usual, ...options },
       observer: {
         progress: (_, { messages, totalMessages }) => void this.progress.push(`${messages}/${totalMessages}`),

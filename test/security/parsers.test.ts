@@ -31,6 +31,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/cli/arguments/with-yargs.ts': own('the command line, and what yargs says of it'),
   'src/cli/command-errors.ts': own('our own messages'),
   'src/cli/commands/completion/action.ts': own('the name of a shell'),
+  'src/cli/commands/migrate/memo.ts': own('the ledger, which is ours'),
   'src/cli/commands/migrate/options.ts': own('the command line'),
   'src/cli/commands/migrate/text.ts': own('descriptions of destinations'),
   'src/cli/commands/poll/quiet.ts': own('the ledger, which is ours'),
@@ -118,6 +119,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/own-file.ts': own('a path'),
   'src/owners.ts': own('/proc and /etc'),
   'src/poll/account/history.ts': own('a fact of our own ledger'),
+  'src/poll/compare/take-over-migration.ts': own('the ledger, which is ours'),
   'src/poll/check/diagnosis.ts': config('320 characters'),
   'src/poll/route/mailbox.ts': {
     whose: 'senders and providers',

@@ -66,6 +66,11 @@ export function showsWhatItHas(config: DestinationConfig | undefined): boolean {
   return config !== undefined && config.type !== FIRST_OF && kindOf(config).showsWhatItHas(config)
 }
 
+/** Whether a message that was moved there may be deleted. */
+export function provesDelivery(config: DestinationConfig | undefined): boolean {
+  return config !== undefined && config.type !== FIRST_OF && kindOf(config).provesDelivery(config)
+}
+
 /** The keys of the destination that a URL means. */
 export function parseDestinationUrl(text: string): ParsedUrl {
   const [scheme, rest] = cut(text, ':')

@@ -74,6 +74,8 @@ export const gmail = kind({
   canonicalUrl: ({ user, labels }) => `gmail:${user}/${labels.map((name) => encodeURIComponent(name)).join(',')}`,
   show: (keys) => ({ ...keys, token: sourceKeys(keys.token) }),
   accountTexts: ({ labels }) => labels,
+  // The answer has the id by which Gmail keeps it.
+  provesDelivery: () => true,
   settings(config, opening) {
     return {
       ...config,

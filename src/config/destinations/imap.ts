@@ -107,6 +107,7 @@ export const imap = kind({
   usualName: 'imap',
   conflicts,
   showsWhatItHas: ({ trace }) => trace,
+  provesDelivery: ({ trace }) => trace,
   canonicalUrl(keys) {
     const { host, tls, folder: name } = keys
     const implicit = tls === 'implicit'

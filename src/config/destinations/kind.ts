@@ -113,6 +113,9 @@ export interface Kind<Keys> {
    *  guard ERR_FIRST_POLL lets it start. */
   showsWhatItHas(keys: Keys): boolean
 
+  /** Whether `migrate --delete` may go there: a message is read again there, or was taken with an id that it keeps. */
+  provesDelivery(keys: Keys): boolean
+
   /** What `init` and `import` call the first destination of this kind. */
   readonly usualName: string
 
@@ -142,4 +145,5 @@ export const plain = {
   recipients: (): readonly string[] | null => null,
   unencryptedTo: (): null => null,
   showsWhatItHas: (): boolean => false,
+  provesDelivery: (): boolean => false,
 }

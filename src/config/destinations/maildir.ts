@@ -33,6 +33,7 @@ export const maildir = kind({
   url: pathUrl('maildir'),
   usualName: 'inbox',
   showsWhatItHas: () => true,
+  provesDelivery: () => true,
   canonicalUrl: ({ path }) => `maildir:${path}`,
   show: (keys) => ({ ...keys, mode: `0${keys.mode.toString(8)}` }),
   accountTexts: ({ path }) => [path],

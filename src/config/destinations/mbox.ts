@@ -24,6 +24,7 @@ export const mbox = kind({
   show: (keys) => keys,
   // By the fields on top.
   showsWhatItHas: ({ trace }) => trace,
+  provesDelivery: ({ trace }) => trace,
   accountTexts: ({ path }) => [path],
   settings(config, opening) {
     const path = filledName(config.path, opening)

@@ -10,6 +10,8 @@ export interface Restrictions {
   readonly lease: Lease | null
   /** Are the messages that `first` skipped to be fetched as well? */
   readonly skippedToo: boolean
+  /** Does a first poll take over what a finished migration of the mailbox has moved? */
+  readonly takesOver: boolean
   /** Aborted: no further message is asked for. Messages under way are still delivered, and deletions and QUIT follow. */
   readonly stop: AbortSignal
   /** The part of the plan that this run carries out. May ask the server for headers. */
@@ -23,6 +25,7 @@ export interface Restrictions {
 export const noRestrictions: Restrictions = {
   lease: null,
   skippedToo: false,
+  takesOver: true,
   stop: new AbortController().signal,
   wanted: (plan) => Promise.resolve(plan),
   pace: () => undefined,

@@ -2,6 +2,7 @@
 import type { Account, Configuration } from '../../config/schema.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { Log } from '../../log.ts'
+import type { Migrated } from '../plan/migrated.ts'
 import type { Departed } from '../plan/renamed-account.ts'
 import type { Destinations } from './destinations.ts'
 import type { Doors } from '../rests/doors.ts'
@@ -30,6 +31,7 @@ export interface Run extends RunRequest {
   /** Which of them are left alone. */
   readonly doors: Doors
   readonly departed: Departed
+  readonly migrated: Migrated
   readonly budget: MemoryBudget
   /** For very long lists, over all accounts of the process (P165). */
   readonly listings: MemoryBudget

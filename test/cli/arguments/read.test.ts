@@ -59,7 +59,7 @@ describe('a command line is understood', () => {
     ['--daemon --foreground', { command: 'poll', daemon: true, accounts: [], foreground: true }],
     ['completion fish', { command: 'completion', shell: 'fish' }],
     ['completion', { command: 'completion', shell: null }],
-    ['migrate --every', { command: 'migrate', pair: null, delete: false, password: null }],
+    ['migrate --every', { command: 'migrate', pair: null, delete: false, act: 'move' }],
     ['status', { command: 'status', accounts: [] }],
     ['status work --json', { command: 'status', accounts: ['work'], json: true }],
     ['--version work', { command: 'version' }],

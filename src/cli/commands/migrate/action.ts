@@ -1,30 +1,43 @@
 // `popfetch migrate FROM TO`: moves a mailbox once, shows its progress, and ends with a verdict on standard output. The
-// room migrate/ moves the mail; resolve.ts finds out from where to where, text.ts has the words.
+// room migrate/ moves the mail; resolve.ts finds out from where to where, memo.ts and unfinished.ts which migration goes on,
+// text.ts has the words.
 import { closeSync, writeFileSync } from 'node:fs'
 import { resolvePath } from '../../../config/paths.ts'
 import type { MigrationReport } from '../../../migrate/report.ts'
 import { obstacleOf, openOutput, ourUid } from '../../../own-file.ts'
 import { exitCodeOfReports, EXIT_OK } from '../../exit.ts'
+import { commandOf, memoOf } from './memo.ts'
 import type { MigrateInvocation } from './options.ts'
 import { MigrationScreen } from './screen.ts'
 import { openMigration } from './resolve.ts'
 import { jsonLine } from '../../output.ts'
 import type { Surroundings } from '../../surroundings.ts'
 import { plannedLines, verdictJson, verdictLines, verdictOfAll } from './text.ts'
+import { type Chosen, chooseUnfinished, listUnfinished } from './unfinished.ts'
 
 /** Resolves to 0 only when every message is there. Rejects only before anything was moved. */
 export async function run(invocation: MigrateInvocation, surroundings: Surroundings): Promise<number> {
-  const { output, env, signal, nowMs } = surroundings
-  await using moving = await openMigration(invocation, surroundings)
+  if (invocation.act === 'list') return await listUnfinished(invocation, surroundings)
+  if (invocation.act === 'move') return await move(invocation, surroundings, null)
+  const chosen = await chooseUnfinished(invocation, surroundings)
+  return await move(chosen.invocation, { ...surroundings, cwd: chosen.cwd }, chosen)
+}
+
+async function move(invocation: MigrateInvocation, surroundings: Surroundings, chosen: Chosen | null): Promise<number> {
+  const { output, env, signal, nowMs, cwd } = surroundings
+  await using moving = await openMigration(invocation, surroundings, chosen)
   const { migrateAll } = await import('../../../migrate/migrate.ts')
   const reports = await MigrationScreen.during(invocation, surroundings, moving.log, (observer) =>
     migrateAll({
       ...moving,
+      memo: memoOf(invocation, cwd),
       options: {
         delete: invocation.delete,
         limit: invocation.limit,
         sinceMs: invocation.since?.ms ?? null,
         maxBytesPerSecond: invocation.maxRate?.bytesPerSecond ?? null,
+        keepTryingMs: invocation.keepTrying?.ms ?? null,
+        yes: invocation.yes,
         dryRun: invocation.dryRun,
       },
       observer,
@@ -78,30 +91,4 @@ async function write(file: string, object: object, { cwd, env, output }: Surroun
   } catch (error) {
     output.problem(`cannot write the report ${place}: ${obstacleOf(error)}: name another file`)
   }
-}
-
-/** The command line again, quoted for a shell. It contains no secret. */
-export function commandOf(invocation: MigrateInvocation): string {
-  const { pair, config, state, limit, since, maxRate, report, password } = invocation
-  const secret = Object.entries(password ?? {}).flatMap(([kind, value]) => [`--password-${kind}`, value])
-  const words = [
-    ...(pair === null ? ['--every'] : [pair.from, pair.to]),
-    ...(invocation.delete ? ['--delete'] : []),
-    ...option('config', config),
-    ...option('state', state),
-    ...option('limit', limit),
-    ...option('since', since?.text ?? null),
-    ...option('max-rate', maxRate?.text ?? null),
-    ...option('report', report),
-    ...secret,
-  ]
-  return ['popfetch', 'migrate', ...words.map(quoted)].join(' ')
-}
-
-function option(name: string, value: string | number | null): readonly string[] {
-  return value === null ? [] : [`--${name}`, String(value)]
-}
-
-function quoted(word: string): string {
-  return /^[\w@%+=:,./~-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }

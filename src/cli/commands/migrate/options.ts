@@ -1,24 +1,53 @@
-// What `popfetch migrate` may be told: from where to where, or every account, and how.
+// What `popfetch migrate` may be told: from where to where, or every account, and how; or which unfinished one to go on with.
 import { isUrl } from '../../../config/destinations/url.ts'
-import { parseSize } from '../../../config/values/quantity.ts'
+import { parseDuration, parseSize } from '../../../config/values/quantity.ts'
 import type { Command } from '../../command.ts'
 import { PASSWORD, passwordPlace, type CommonOptions, type PasswordPlace } from '../../common-options.ts'
 import { file, flag, nonEmpty, text } from '../../option.ts'
 import { usageError } from '../../command-errors.ts'
 import { POLL } from '../poll/options.ts'
 
-const MIGRATE = {
+const HOW = {
   every: flag('All accounts of the configuration, each to where it delivers'),
   delete: flag('Delete from the server what was read again at its destination'),
   since: text('Only messages from this day on, such as 2024-01-31'),
-  'max-rate': text('Bytes a second at most, such as 500KB'),
-  report: file('Write what became of it to this file, as JSON'),
-  ...PASSWORD,
   limit: POLL.limit,
   'dry-run': POLL['dry-run'],
 } as const
 
+const TO_PASSWORD = {
+  'to-password-env': text('The same for TO'),
+  'to-password-file': file('The same for TO'),
+  'to-password-command': text('The same for TO'),
+} as const
+
+const ALWAYS = {
+  'max-rate': text('Bytes a second at most, such as 500KB'),
+  'keep-trying': text('Go on through failures of line and servers for so long, such as 7d'),
+  yes: flag('Go on although there is less room at TO than FROM has mail'),
+  report: file('Write what became of it to this file, as JSON'),
+  ...PASSWORD,
+  ca: file('Trust the authorities of this PEM file for FROM, instead of those of the system'),
+  ...TO_PASSWORD,
+  'to-ca': file('The same for TO'),
+} as const
+
+const UNFINISHED = {
+  list: flag('List migrations that are not finished'),
+  resume: flag('Go on with the one that is not finished, or with that from FROM'),
+} as const
+
+/** Where a URL's password and authorities are. */
+export interface UrlSecrets {
+  readonly password: PasswordPlace | null
+  readonly ca: string | null
+}
+
 export interface MigrateRequest {
+  /** `list`: nothing is moved. `resume`: the rest of the request is what is said anew of a migration that was begun. */
+  readonly act: 'move' | 'list' | 'resume'
+  /** Of `resume`: from where; null: there is only one. */
+  readonly resumed: string | null
   /** Null: every account of the configuration. */
   readonly pair: { readonly from: string; readonly to: string } | null
   readonly delete: boolean
@@ -27,8 +56,11 @@ export interface MigrateRequest {
   /** As written, and what it means. */
   readonly since: { readonly text: string; readonly ms: number } | null
   readonly maxRate: { readonly text: string; readonly bytesPerSecond: number } | null
+  readonly keepTrying: { readonly text: string; readonly ms: number } | null
+  readonly yes: boolean
   readonly report: string | null
-  readonly password: PasswordPlace | null
+  readonly source: UrlSecrets
+  readonly destination: UrlSecrets
 }
 
 export type MigrateInvocation = CommonOptions & MigrateRequest
@@ -36,59 +68,121 @@ export type MigrateInvocation = CommonOptions & MigrateRequest
 export const command: Command<MigrateRequest> = {
   usage: '[from] [to]',
   describe: 'Move a whole mailbox once, with progress and a final verdict',
-  options: [{ heading: 'Migrating:', options: MIGRATE }],
-  examples: [],
+  options: [
+    { heading: 'Migrating:', options: { ...HOW, ...ALWAYS } },
+    { heading: 'Unfinished migrations:', options: UNFINISHED },
+  ],
+  examples: [
+    ['$0 migrate pop3s://ada@pop.example.net maildir:~/Archive', 'a mailbox into a Maildir'],
+    [
+      '$0 migrate pop3s://ada@pop.example.net imaps://ada@imap.example.org/Archive',
+      'into a folder of another provider',
+    ],
+    ['$0 migrate --resume --keep-trying 7d', 'goes on, through a bad line, for a week'],
+  ],
   notes: `  FROM  pop3s://user@host[:port], pop3://user@host, or an account
   TO    maildir:PATH, mbox:PATH, imaps://user@host[/FOLDER],
         smtp://host?to=ADDRESS, lmtp:SOCKET, or a destination of the
-        configuration
+        configuration, such as one of the type gmail
 
-Can be stopped with Ctrl-C and started again: it goes on where it was. The
+Can be stopped with Ctrl-C and started again: it goes on where it was. A
 password is asked for on the terminal when no option says where it is. Exit
 code 0 only when every message is there.`,
   completes: { words: [], accounts: true },
   request(given) {
-    const [from = null, to = null] = given.words
-    if (from !== null) nonEmpty('migrate FROM', from)
-    if (to !== null) nonEmpty('migrate TO', to)
-    const { every, delete: deletes, 'dry-run': dryRun, limit, since, report, ...rest } = given.options(MIGRATE)
-    const password = passwordPlace(rest)
-    if (every && from !== null) throw usageError('--every moves all accounts: FROM and TO do not go with it')
-    if (!every && (from === null || to === null)) throw usageError('expected popfetch migrate FROM TO, or --every')
-    if (password !== null && (from === null || !isUrl(from)))
-      throw usageError('--password-env, --password-file and --password-command go with a URL: an account has its own')
-    const maxRate = rest['max-rate']
+    const how = given.options(HOW)
+    const always = given.options(ALWAYS)
+    const { list, resume } = given.options(UNFINISHED)
+    const act = list ? 'list' : resume ? 'resume' : 'move'
+    const words = given.words
+    const { every, delete: deletes, 'dry-run': dryRun, limit, since } = how
+    if (list && resume) throw usageError('--list and --resume do not go together')
+    if (act !== 'move' && (every || deletes || dryRun || limit !== null || since !== null))
+      throw usageError(
+        `--${act} takes a migration as it was begun: --every, --delete, --since, --limit and --dry-run do not go with it`,
+      )
+    if (act === 'list' && words.length > 0) throw usageError('--list lists all of them: no FROM or TO goes with it')
+    if (act === 'resume' && words.length > 1) throw usageError('expected popfetch migrate --resume [FROM]')
+    const pair = act === 'move' ? pairOf(words, every) : null
+    const source = { password: passwordPlace(always), ca: always.ca }
+    const destination = { password: passwordPlace(toNames(always), 'to-'), ca: always['to-ca'] }
+    if (act === 'move') requireUrls(pair, source, destination)
+    const { 'max-rate': maxRate, 'keep-trying': keepTrying, yes, report } = always
     return {
-      pair: from === null || to === null ? null : { from, to },
+      act,
+      resumed: act === 'resume' ? (words[0] ?? null) : null,
+      pair,
       delete: deletes,
       dryRun,
       limit,
-      since: since === null ? null : { text: since, ms: sinceOf(since) },
-      maxRate: maxRate === null ? null : { text: maxRate, bytesPerSecond: rateOf(maxRate) },
+      since: since === null ? null : sinceOf(since),
+      maxRate: maxRate === null ? null : maxRateOf(maxRate),
+      keepTrying: keepTrying === null ? null : keepTryingOf(keepTrying),
+      yes,
       report,
-      password,
+      source,
+      destination,
     }
   },
 }
 
-/** A day begins at local midnight; with a time and a zone the moment is exact. */
-function sinceOf(written: string): number {
+function pairOf(words: readonly string[], every: boolean): MigrateRequest['pair'] {
+  const [from = null, to = null] = words
+  if (from !== null) nonEmpty('migrate FROM', from)
+  if (to !== null) nonEmpty('migrate TO', to)
+  if (every && from !== null) throw usageError('--every moves all accounts: FROM and TO do not go with it')
+  if (every) return null
+  if (from === null || to === null) throw usageError('expected popfetch migrate FROM TO, --every, --list or --resume')
+  return { from, to }
+}
+
+/** What is configured has secrets and authorities of its own. */
+function requireUrls(pair: MigrateRequest['pair'], source: UrlSecrets, destination: UrlSecrets): void {
+  const isGiven = ({ password, ca }: UrlSecrets): boolean => password !== null || ca !== null
+  if (isGiven(source) && (pair === null || !isUrl(pair.from)))
+    throw usageError(
+      '--password-env, --password-file, --password-command and --ca go with a URL: an account has its own',
+    )
+  if (isGiven(destination) && (pair === null || !isUrl(pair.to)))
+    throw usageError(
+      '--to-password-env, --to-password-file, --to-password-command and --to-ca go with a URL: a destination of the configuration has its own',
+    )
+}
+
+function toNames(given: { readonly [name in keyof typeof TO_PASSWORD]: string | null }) {
+  return {
+    'password-env': given['to-password-env'],
+    'password-file': given['to-password-file'],
+    'password-command': given['to-password-command'],
+  }
+}
+
+/** A day begins at local midnight; with a time and a zone the moment is exact. Throws ERR_USAGE. */
+export function sinceOf(written: string): NonNullable<MigrateRequest['since']> {
   const parts = /^(\d{4})-(\d{2})-(\d{2})(T\d{2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:\d{2})?)?$/.exec(written)
   const [, year = '', month = '', day = '', time] = parts ?? []
   const ms = parts === null ? Number.NaN : new Date(`${year}-${month}-${day}${time ?? 'T00:00'}`).getTime()
   // Date takes the 31st of February for a day in March.
   const exists = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day)
   if (Number.isNaN(ms) || !exists) throw usageError('--since must be a day such as 2024-01-31')
-  return ms
+  return { text: written, ms }
 }
 
 /** Below a tenth of a modem's rate servers lose patience. */
 const LOWEST_RATE = 1000
 
-function rateOf(written: string): number {
+/** Throws ERR_USAGE. */
+export function maxRateOf(written: string): NonNullable<MigrateRequest['maxRate']> {
   const bytes = /^\d{1,15}$/.test(written) ? Number(written) : parseSize(written)
   if (bytes === null || bytes < LOWEST_RATE) {
     throw usageError('--max-rate must be bytes a second, 1KB or more, such as 500KB')
   }
-  return bytes
+  return { text: written, bytesPerSecond: bytes }
+}
+
+/** Throws ERR_USAGE. */
+export function keepTryingOf(written: string): NonNullable<MigrateRequest['keepTrying']> {
+  const ms = parseDuration(written)
+  if (ms === null || ms === 0) throw usageError('--keep-trying must be a duration such as 12h or 7d')
+  return { text: written, ms }
 }

@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { ImapServer } from '../../../support/imap-server.ts'
 import { Pop3Server } from '../../../support/pop3-server.ts'
 import { BIN, ended, startNode, type Ended } from '../../child.ts'
 
@@ -107,6 +108,86 @@ describe('from a URL', () => {
     const again = await migrate(from(), 'maildir:old', '--password-file', 'secret')
     expect(again.stdout).toContain('400 of 400 messages are in ~/old, verified')
     expect(await delivered()).toBe(400)
+  })
+})
+
+describe('to an IMAP folder by URL', () => {
+  let imap: ImapServer
+  beforeEach(async () => {
+    imap = await ImapServer.start()
+    await writeFile(join(directory, 'to-secret'), 'secret\n', { mode: 0o600 })
+  })
+  afterEach(() => imap[Symbol.asyncDispose]())
+
+  const to = () => `imap://me@127.0.0.1:${imap.port}/Old`
+  const secrets = ['--password-file', 'secret', '--to-password-file', 'to-secret']
+
+  test('it is moved and verified, with a password for each side', async () => {
+    fill(3)
+    const { code, stdout, stderr } = await migrate(from(), to(), ...secrets, '--delete')
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).toContain(`3 of 3 messages are in imap 127.0.0.1:${imap.port} Old, verified`)
+    expect(stdout).toContain('3 deleted from the server')
+    expect(imap.folder('Old').messages).toHaveLength(3)
+    expect(server.mailbox('alice@example.net').messages).toHaveLength(0)
+  })
+
+  test('without a terminal the password of TO must come from somewhere, and one of neither side is in the URL', async () => {
+    const alone = await migrate(from(), to(), '--password-file', 'secret')
+    expect(alone.code).toBe(64)
+    expect(alone.stderr).toContain('--to-password-env NAME')
+    const open = await migrate(from(), `imap://me:hunter2@127.0.0.1:${imap.port}`, ...secrets)
+    expect(open.code).toBe(64)
+    expect(open.stderr).not.toContain('hunter2')
+  })
+
+  test('a wrong password there ends it with 77', async () => {
+    fill(1)
+    await writeFile(join(directory, 'to-secret'), 'wrong-one', { mode: 0o600 })
+    const { code, stdout } = await migrate(from(), to(), ...secrets)
+    expect(code).toBe(77)
+    expect(stdout).not.toContain('wrong-one')
+  })
+
+  test('options that go with a user, a certificate or a proof are refused without them', async () => {
+    const maildir = await migrate(from(), 'maildir:old', ...secrets)
+    expect([maildir.code, maildir.stderr]).toEqual([64, expect.stringContaining('a URL that has a user')])
+    const plain = await migrate(from(), to(), ...secrets, '--to-ca', 'ca.pem')
+    expect([plain.code, plain.stderr]).toEqual([64, expect.stringContaining('as its ca no such key with tls: none')])
+    const smtp = await migrate(from(), 'smtp://127.0.0.1?to=a@example.net', '--password-file', 'secret', '--delete')
+    expect([smtp.code, smtp.stderr]).toEqual([64, expect.stringContaining('--delete needs a destination')])
+  })
+
+  test('what is unfinished is listed, and goes on by --resume, from wherever', async () => {
+    fill(5)
+    imap.answer = ({ command }) =>
+      command === 'APPEND' && imap.folder('Old').messages.length === 2 ? 'NO [NOPERM] no more' : null
+    const first = await migrate(from(), to(), ...secrets)
+    expect(first.code).toBe(73)
+    const listed = await migrate('--list')
+    expect([listed.code, listed.stderr]).toEqual([0, ''])
+    expect(listed.stdout).toContain(`${from()} → ${to()}: begun `)
+    expect(listed.stdout).toContain('--to-password-file to-secret')
+    const json = JSON.parse((await migrate('--list', '--json')).stdout) as { migrations: object[] }
+    expect(json).toMatchObject({ ok: true, migrations: [{ from: from(), to: to(), messages: expect.any(Number) }] })
+    imap.answer = () => null
+    const { code, stdout } = await migrate('--resume', from())
+    expect([code, stdout]).toEqual([0, expect.stringContaining('5 of 5 messages')])
+    expect(imap.folder('Old').messages).toHaveLength(5)
+    expect((await migrate('--list')).stdout).toBe('no migration is unfinished\n')
+    expect(await migrate('--resume')).toMatchObject({ code: 64, stderr: expect.stringContaining('no migration is') })
+  })
+
+  test('of several, --resume wants to know which, and lists them', async () => {
+    fill(2)
+    imap.answer = ({ command }) => (command === 'APPEND' ? 'NO [NOPERM] no more' : null)
+    await migrate(from(), to(), ...secrets)
+    await migrate(from(), `imap://me@127.0.0.1:${imap.port}/Other`, ...secrets)
+    const { code, stderr } = await migrate('--resume')
+    expect(code).toBe(64)
+    expect(stderr).toContain('/Old')
+    expect(stderr).toContain('/Other')
+    expect(stderr).toContain('2 migrations are unfinished')
   })
 })
 

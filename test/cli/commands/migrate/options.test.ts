@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { commandOf } from '../../../../src/cli/commands/migrate/action.ts'
+import { commandOf, memoOf, remembered } from '../../../../src/cli/commands/migrate/memo.ts'
 import type { MigrateInvocation } from '../../../../src/cli/commands/migrate/options.ts'
 import { understood } from '../../understood.ts'
 
@@ -19,7 +19,12 @@ describe('of migrate', () => {
       since: null,
       maxRate: null,
       report: null,
-      password: null,
+      act: 'move',
+      resumed: null,
+      keepTrying: null,
+      yes: false,
+      source: { password: null, ca: null },
+      destination: { password: null, ca: null },
     })
   })
 
@@ -31,7 +36,7 @@ describe('of migrate', () => {
       limit: 5,
       maxRate: { bytesPerSecond: 500_000 },
       since: { ms: Date.UTC(2024, 1, 29, 10) },
-      password: { file: 'secret' },
+      source: { password: { file: 'secret' }, ca: null },
       report: 'r.json',
     })
   })
@@ -60,7 +65,17 @@ describe('of migrate', () => {
     [[FROM, TO, '--since', 'yesterday'], '--since must be a day'],
     [[FROM, TO, '--max-rate', '10'], '--max-rate must be'],
     [[FROM, TO, '--max-rate', '1 MB'], '--max-rate must be'],
-    [[FROM, TO, '--yes'], '--yes does not belong to this command'],
+    [[FROM, TO, '--keep-trying', '7'], '--keep-trying must be a duration'],
+    [[FROM, TO, '--keep-trying', '0d'], '--keep-trying must be a duration'],
+    [[FROM, 'archive', '--to-password-env', 'A'], 'a destination of the configuration has its own'],
+    [[FROM, 'archive', '--to-ca', 'A'], 'a destination of the configuration has its own'],
+    [['old-isp', TO, '--ca', 'A'], 'an account has its own'],
+    [[FROM, TO, '--to-password-env', 'A', '--to-password-command', 'b'], 'one of --to-password-env'],
+    [['--list', FROM], '--list lists all'],
+    [['--list', '--resume'], 'do not go together'],
+    [['--resume', FROM, TO], 'expected popfetch migrate --resume [FROM]'],
+    [['--resume', '--delete'], 'a migration as it was begun'],
+    [['--list', '--every'], 'a migration as it was begun'],
     [['', TO], 'migrate FROM needs a value'],
   ])('%j is refused', async (argv, text) => {
     await expect(parse(...argv)).rejects.toMatchObject({ code: 'ERR_USAGE', message: expect.stringContaining(text) })
@@ -72,5 +87,29 @@ describe('of migrate', () => {
     expect(command).toBe(
       `popfetch migrate ${FROM} 'maildir:~/My Mail' --delete --since 2024-01-31 --password-command 'pass '\\''x'\\'''`,
     )
+  })
+
+  test('what is kept of it to go on by is the same again, with its folder, and no secret', async () => {
+    const argv = [FROM, 'imaps://bob@imap.example.org/Old', '--delete', '--limit', '7', '--since', '2024-01-31']
+    const secrets = ['--password-env', 'A', '--ca', 'a.pem', '--to-password-file', 'b', '--to-ca', 'c.pem']
+    const others = ['--max-rate', '500KB', '--keep-trying', '7d', '--yes', '--report', 'r.json', '--config', 'c.yaml']
+    const invocation = (await parse(...argv, ...secrets, ...others)) as unknown as MigrateInvocation
+    const kept = remembered(memoOf(invocation, '/home/ada'))
+    expect(kept?.cwd).toBe('/home/ada')
+    expect(commandOf(kept?.invocation ?? invocation)).toBe(commandOf(invocation))
+    const { act, pair, limit, source, destination, keepTrying } = invocation
+    expect(kept?.invocation).toMatchObject({ act, pair, limit, source, destination, keepTrying })
+  })
+
+  test.each([
+    '',
+    '{}',
+    '[]',
+    'null',
+    '{"cwd":1,"words":["a","b"],"options":{}}',
+    '{"cwd":"/","words":["a"],"options":{}}',
+    '{"cwd":"/","words":["a","b"],"options":{"limit":"x"}}',
+  ])('a note that is no such thing is none: %s', (text) => {
+    expect(remembered(text)).toBeNull()
   })
 })

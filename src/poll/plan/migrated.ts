@@ -1,0 +1,83 @@
+// The ledgers that `popfetch migrate` keeps of mailboxes that were given as URLs: where they are, which of them came to their end.
+// What an account takes over of them is compare/take-over-migration.ts.
+import { statSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import path from 'node:path'
+import { stateFolder, usualStatePath } from '../../config/paths.ts'
+import type { Account, Configuration } from '../../config/schema.ts'
+import type { AccountIdentity } from '../../ledger/ledger.ts'
+import { openLedger } from '../../ledger/sqlite/open.ts'
+
+/** In AccountRecord.facts of a migration's own ledger: when it last came to its end. */
+export const MIGRATED = 'migrated'
+/** The ledgers that belong to one migration each, of which there is one for each mailbox and destination. `statePaths`: the
+ *  ledgers that they lie beside. */
+export async function migrationLedgers(statePaths: readonly string[]): Promise<readonly string[]> {
+  const folders = new Set(statePaths.map((statePath) => path.join(stateFolder({ statePath }), 'migrations')))
+  const found: string[] = []
+  for (const folder of folders) {
+    const names = await readdir(folder).catch(() => [])
+    found.push(...names.filter((name) => /^[0-9a-f]{24}\.db$/.test(name)).map((name) => path.join(folder, name)))
+  }
+  return found
+}
+
+/** The ledgers of finished migrations, as the polls of a process see them. */
+export class Migrated {
+  readonly #statePath: string
+  readonly #env: NodeJS.ProcessEnv
+  /** By file, as long as it stays as it is: a first poll of ten thousand accounts is not to open each ten thousand times. */
+  readonly #read = new Map<
+    string,
+    { readonly version: string; readonly mailboxes: Promise<readonly AccountIdentity[]> }
+  >()
+
+  constructor({ statePath }: Pick<Configuration, 'statePath'>, env: NodeJS.ProcessEnv) {
+    this.#statePath = statePath
+    this.#env = env
+  }
+
+  /** Those that know this mailbox. */
+  async of(account: Account): Promise<readonly string[]> {
+    const found: string[] = []
+    for (const file of await migrationLedgers([this.#statePath, ...this.#usual()])) {
+      if ((await this.#mailboxes(file)).some((identity) => isOf(identity, account))) found.push(file)
+    }
+    return found
+  }
+
+  /** Without a configuration a migration has its ledger beside the usual one. */
+  #usual(): readonly string[] {
+    try {
+      return [usualStatePath(this.#env)]
+    } catch {
+      // A service may have no home.
+      return []
+    }
+  }
+
+  #mailboxes(file: string): Promise<readonly AccountIdentity[]> {
+    const version = versionOf(file)
+    const known = this.#read.get(file)
+    if (known?.version === version) return known.mailboxes
+    // One that cannot be read is told when a migration uses it.
+    const mailboxes = finishedIn(file).catch(() => [])
+    this.#read.set(file, { version, mailboxes })
+    return mailboxes
+  }
+}
+
+function versionOf(file: string): string {
+  const stats = statSync(file, { throwIfNoEntry: false })
+  return stats === undefined ? '' : `${stats.mtimeMs} ${stats.size}`
+}
+
+async function finishedIn(file: string): Promise<readonly AccountIdentity[]> {
+  await using ledger = await openLedger(file)
+  return (await ledger.accounts()).flatMap(({ facts, identity }) => (facts[MIGRATED] === undefined ? [] : [identity]))
+}
+
+/** Is it the mailbox of this account? */
+export function isOf(identity: AccountIdentity, { host, port, user }: Account): boolean {
+  return identity.host.toLowerCase() === host.toLowerCase() && identity.port === port && identity.user === user
+}
