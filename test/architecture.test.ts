@@ -162,6 +162,7 @@ const OPENERS: Readonly<Record<string, string>> = {
   'src/ledger/sqlite/migrations.ts': 'makes new files',
   'src/ledger/sqlite/backup.ts': 'makes new files',
   'src/ledger/sqlite/restore.ts': 'makes a new file',
+  'src/poll/rests/boot-clock.ts': 'reads what only the kernel can write: /proc',
   'src/oauth/store.ts': 'makes new files, and reads through own-file.ts',
   'src/cli/open/new-file.ts': 'makes new files',
   'src/cli/commands/migrate/action.ts': 'writes to what own-file.ts has opened',

@@ -32,8 +32,8 @@ export interface Attempt {
 /** How whoever offers a message follows it from one destination to the next (first-of.ts). Members are called as in the
  *  configuration. */
 export interface Chain {
-  /** Why this one is left alone; null: it may be asked. */
-  closed(member: string): PopfetchError | null
+  /** Why this one is left alone; null: it may be asked, and is asked next. */
+  closed(member: string): Promise<PopfetchError | null>
   /** It did not take the message. Resolves when that is recorded. Not called for the error that `deliver` rejects with, if that
    *  is the first one's. */
   answered(member: string, error: PopfetchError): Promise<void>

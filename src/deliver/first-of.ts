@@ -86,7 +86,7 @@ async function offered(member: Member, offer: Offer): Promise<Receipt | Popfetch
   const { attempt, message, signal, isFirst, isLast } = offer
   const { chain } = attempt
   const mayGoOn = chain?.goesOn === true && !isLast
-  const closed = chain?.closed(member.name) ?? null
+  const closed = (await chain?.closed(member.name)) ?? null
   if (closed !== null) {
     if (mayGoOn) return closed
     throw waiting(closed)

@@ -68,8 +68,20 @@ export function placeOf(settings: DestinationSettings): string {
       return `gmail ${settings.endpoint} ${settings.user}`
     case 'smtp':
     case 'lmtp':
-      return `${settings.type} ${settings.socketPath ?? `${settings.host}:${settings.port}`} ${settings.user ?? ''}`
+      return serverPlace(settings)
   }
+}
+
+/** The place of a mail server. */
+export function serverPlace(server: {
+  readonly type: 'smtp' | 'lmtp'
+  readonly host: string
+  readonly port: number
+  readonly socketPath: string | null
+  readonly user: string | null
+}): string {
+  const { type, host, port, socketPath, user } = server
+  return `${type} ${socketPath ?? `${host}:${port}`} ${user ?? ''}`
 }
 
 /** A destination of the kind that `type` names. Nothing of the disk or the network is touched before its `ready`. */

@@ -42,6 +42,24 @@ export const MOST_OPENERS = 50
 /** The longest row that is remembered: longer ones decide nothing. */
 export const LONGEST_ROW = 10
 
+/** The messages that were offered there of late, where only so many may be in a time (`rate`). */
+export interface Sent {
+  /** The oldest first. Neighbours are counted together, at the time of the last of them. */
+  readonly counts: readonly (readonly [lastMs: number, messages: number])[]
+  /** The clocks when it was last changed. */
+  readonly clock: ClockReading
+}
+
+/** By two of them a clock that was set meanwhile is noticed. */
+export interface ClockReading {
+  /** The time of day. */
+  readonly nowMs: number
+  /** Since the machine was started, sleep included. */
+  readonly upMs: number
+  /** Tells one start of a machine from all others; '': the system does not. */
+  readonly boot: string
+}
+
 export interface DestinationRecord {
   /** Made by its kind of server and user, or path: two names for the same place are one. */
   readonly key: string
@@ -62,6 +80,8 @@ export interface DestinationRecord {
   readonly told: Told | null
   /** A person wants it left alone; null: nobody does. `untilMs` null: until it is resumed. */
   readonly pausedBy: { readonly by: string; readonly untilMs: number | null } | null
+  /** Null: nothing is counted there. Of the destination as a whole alone. */
+  readonly sent: Sent | null
 }
 
 export function blankDestination(key: string, recipient: string): DestinationRecord {
@@ -76,15 +96,15 @@ export function blankDestination(key: string, recipient: string): DestinationRec
     lastSuccessMs: null,
     told: null,
     pausedBy: null,
+    sent: null,
   }
 }
 
 /** Does it say nothing that decides anything? Such a record need not be kept: every destination that was ever in trouble would
  *  have one. */
-export function isBlank({ rest, row, former, refusals, told, pausedBy }: DestinationRecord): boolean {
-  return (
-    rest === null && row.length === 0 && former.length === 0 && refusals === 0 && told === null && pausedBy === null
-  )
+export function isBlank({ rest, row, former, refusals, told, pausedBy, sent }: DestinationRecord): boolean {
+  const isIdle = rest === null && row.length === 0 && former.length === 0 && refusals === 0
+  return isIdle && told === null && pausedBy === null && sent === null
 }
 
 /** Longer UIDLs stand in a name as their SHA-256: what a server makes us remember is bounded. */

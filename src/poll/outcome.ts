@@ -3,14 +3,15 @@
 import type { PollOutcome } from './report.ts'
 
 /** Why a message that was due is not at all its destinations. `tried`: a destination that was tried in this poll keeps it back.
- *  `rest`: only destinations that are left alone do. `own`: it is for the message's own sake. */
-export type Kept = 'tried' | 'rest' | 'own'
+ *  `rest`: only destinations that are left alone do. `own`: it is for the message's own sake. `rate`: it was not due, since a
+ *  destination has got as many as its rate allows. */
+export type Kept = 'tried' | 'rest' | 'own' | 'rate'
 
 export interface Counted {
   /** Delivered, of what was due. */
   readonly delivered: number
-  readonly kept: Readonly<Record<Kept, number>>
-  /** Messages that a destination lacks though they were not due: they wait for their hour. */
+  readonly kept: Readonly<Record<Exclude<Kept, 'rate'>, number>>
+  /** Messages that a destination lacks though they were not due: they wait for their hour, or for a rate. */
   readonly waiting: number
   /** A deletion was tried in this poll and failed, or a message became refused or held. */
   readonly trouble: boolean

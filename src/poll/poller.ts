@@ -9,7 +9,9 @@ import { checkAccount } from './check/check.ts'
 import { Migrated } from './plan/migrated.ts'
 import { Departed } from './plan/renamed-account.ts'
 import { Destinations } from './run/destinations.ts'
+import { readClock } from './rests/boot-clock.ts'
 import { Doors } from './rests/doors.ts'
+import { Paces } from './rests/paces.ts'
 import { pollAccount } from './poll.ts'
 import type { AccountReport, CheckReport, Observer, PollOptions } from './report.ts'
 import { type RunRequest, SESSION_GAP_SECONDS, SESSION_LIMIT } from './run/run.ts'
@@ -81,6 +83,7 @@ export class Poller implements AsyncDisposable {
   readonly #budget = new MemoryBudget(MEMORY_BUDGET_BYTES)
   readonly #listings = new MemoryBudget(LISTINGS_BYTES)
   readonly #doors: Doors
+  readonly #paces: Paces
   readonly #deliveries = new AbortController()
   readonly #running = new Map<AbortController, { readonly account: string; readonly poll: Promise<unknown> }>()
   readonly #closing = new Set<Promise<void>>()
@@ -91,6 +94,7 @@ export class Poller implements AsyncDisposable {
   constructor(configuration: Configuration, context: PollerContext, onceSinceMs: number | null = null) {
     this.#context = context
     this.#doors = new Doors({ ledger: context.ledger, nowMs: Date.now, log: context.log, onceSinceMs })
+    this.#paces = new Paces({ ledger: context.ledger, clock: readClock })
     this.#concurrency = new Concurrency(configuration)
     this.#current = this.#begin(configuration)
     this.#onAbort = () => {
@@ -147,6 +151,7 @@ export class Poller implements AsyncDisposable {
         accounts: opened.configuration.accounts,
         destinations: opened.destinations,
         doors: this.#doors,
+        paces: this.#paces,
         departed: opened.departed,
         migrated: opened.migrated,
         looked: opened.looked,

@@ -72,6 +72,8 @@ export interface AccountReport {
   readonly troubles: readonly DestinationTrouble[]
   /** Of `deferred`, those that no destination kept back: they wait for their own sake. */
   readonly deferredThemselves: number
+  /** Of `deferred`, those that wait until a destination's rate lets more through. */
+  readonly deferredByRates: number
   /** At most 100 are kept; the counts above count all. */
   readonly problems: readonly MessageProblem[]
   /** With `--dry-run` only: at most 1,000 of what differs. */

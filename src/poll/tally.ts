@@ -48,6 +48,10 @@ export class Tally {
   undeleted = 0
   skipped = 0
   bytes = 0
+  /** New messages that were not begun, so that the ledger does not know them; null: it did not come to that. */
+  unbegun: number | null = null
+  /** By destination: for which rate messages wait, and until when. */
+  readonly #rates = new Map<string, string>()
   plan: readonly PlannedMessage[] = []
   totalMessages = 0
   totalBytes = 0
@@ -187,6 +191,23 @@ export class Tally {
     this.#problems.splice(0, this.#problems.length, ...left)
   }
 
+  /** A message waits until a destination's `rate` lets more through. */
+  waitsForRate(destination: string, text: string): void {
+    if (!this.#rates.has(destination)) this.note(text)
+    this.#rates.set(destination, text)
+  }
+
+  /** Why messages wait for a rate; null: none does. */
+  get rateText(): string | null {
+    return [...this.#rates.values()].at(-1) ?? null
+  }
+
+  get #waitingForRates(): number {
+    let count = 0
+    for (const { kept } of this.#kept.values()) if (kept === 'rate') count++
+    return count
+  }
+
   /** A destination keeps mail back, perhaps from one recipient only. Of several errors of one the most serious counts. */
   blame({ destination, recipient }: Blamed, error: PopfetchError): void {
     const name = JSON.stringify([destination, recipient])
@@ -224,7 +245,7 @@ export class Tally {
     const kept = { tried: 0, rest: 0, own: 0 }
     let waiting = this.#waiting
     for (const each of this.#kept.values()) {
-      if (each.isDue) kept[each.kept]++
+      if (each.isDue && each.kept !== 'rate') kept[each.kept]++
       else if (each.as === 'deferred') waiting++
     }
     return {
@@ -297,6 +318,7 @@ export class Tally {
         return { destination, recipient, error: reportError(error) }
       }),
       deferredThemselves: this.deferred - this.#keptByDestinations,
+      deferredByRates: this.#waitingForRates,
       problems: this.#problems,
       plan: this.plan,
     }

@@ -34,6 +34,7 @@ export function accountReport(facts: Partial<AccountReport> = {}): AccountReport
     error: null,
     troubles: [],
     deferredThemselves: 0,
+    deferredByRates: 0,
     problems: [],
     plan: [],
     ...facts,

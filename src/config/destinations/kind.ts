@@ -10,6 +10,7 @@ import type * as z from 'zod'
 import type { DestinationSettings } from '../../deliver/index.ts'
 import type { SignIns } from '../../oauth/oauth.ts'
 import { useOf } from '../oauth/client.ts'
+import type { Rate } from '../values/quantity.ts'
 import { resolveSecret } from '../values/secret.ts'
 import * as value from '../values/values.ts'
 import type { SecretSource, TokenSource } from '../values/secret.ts'
@@ -116,6 +117,10 @@ export interface Kind<Keys> {
   /** Whether `migrate --delete` may go there: a message is read again there, or was taken with an id that it keeps. */
   provesDelivery(keys: Keys): boolean
 
+  /** At most so many messages go to its place (deliver/index.ts, placeOf); null: as many as there are. Whatever leads to that
+   *  place keeps to all rates that are written for it. */
+  pace(keys: Keys): { readonly place: string; readonly rates: readonly Rate[] } | null
+
   /** What `init` and `import` call the first destination of this kind. */
   readonly usualName: string
 
@@ -146,4 +151,5 @@ export const plain = {
   unencryptedTo: (): null => null,
   showsWhatItHas: (): boolean => false,
   provesDelivery: (): boolean => false,
+  pace: (): null => null,
 }

@@ -3,7 +3,9 @@ import { isIP } from 'node:net'
 import * as z from 'zod'
 import { isUtf8Address } from '../../deliver/address.ts'
 import type { Sender } from '../../deliver/envelope.ts'
+import { serverPlace } from '../../deliver/index.ts'
 import { isLoopback, parseHost } from '../values/host.ts'
+import { formatRate, parseRate } from '../values/quantity.ts'
 import * as value from '../values/values.ts'
 import { common, kind, plain } from './kind.ts'
 import {
@@ -25,6 +27,9 @@ const PORTS = { starttls: 587, implicit: 465, none: 25 } as const
 /** An address would have to be a literal, which popfetch says where nothing is written. */
 const name = value.parsed('a host name', (text) => (isIP(text.replace(/^\[|\]$/g, '')) === 0 ? parseHost(text) : null))
 
+const RATE = 'a rate such as 30/m, 200/h or 500/d'
+const rate = value.parsed(RATE, parseRate)
+
 const schema = value.once((resolve) =>
   value
     .mapping({
@@ -41,6 +46,17 @@ const schema = value.once((resolve) =>
         .default('rename')
         .describe(
           'A Delivered-To of the very recipient, which servers take for a loop and bounce: renamed to X-Delivered-To (rename), sent as it is (keep), or the message is held (hold)',
+        ),
+      rate: value
+        .orNull(
+          z
+            .union([rate, z.array(rate).min(1, { error: RATE }).max(5, { error: 'at most 5 rates' })], {
+              error: `${RATE}, or a list of them`,
+            })
+            .transform((rates) => ('perMs' in rates ? [rates] : rates)),
+        )
+        .describe(
+          'Messages at most: 30/m, 200/h, 500/d or a list of them. Kept over runs, for all accounts; what is more waits for a later poll',
         ),
       helo: value.orNull(name).describe('What popfetch calls itself in EHLO; its host name when it is not written'),
       ...common,
@@ -84,7 +100,12 @@ export const smtp = kind({
     const unusual = implicit || tls === usualTls(host) ? '' : `&tls=${tls}`
     return `${implicit ? 'smtps' : 'smtp'}:${serverText(keys)}?to=${recipientsText(keys.to)}${unusual}`
   },
-  show: shownServer,
+  show({ rate: rates, ...keys }) {
+    const shown = rates?.map(formatRate) ?? null
+    return { ...shownServer(keys), rate: shown?.length === 1 ? shown[0] : shown }
+  },
+  pace: ({ host, port, user, rate: rates }) =>
+    rates === null ? null : { place: serverPlace({ type: 'smtp', host, port, socketPath: null, user }), rates },
   accountTexts: addresses,
   accepts: isUtf8Address,
   recipients: ({ to }) => to,

@@ -1,4 +1,4 @@
-// Durations and sizes as people write them: `90s`, `5m`, `12h`, `30d`; `500KB`, `50MB`, `1GB`. Pure.
+// Durations, sizes and rates as people write them: `90s`, `5m`, `12h`, `30d`; `500KB`, `50MB`, `1GB`; `30/m`. Pure.
 // A bare number is neither, since nobody can tell what it counts. Whole numbers only; sizes are decimal, as disks are sold.
 
 const DURATION_UNITS = [
@@ -49,4 +49,21 @@ export function parseSize(text: string): number | null {
 /** In the largest unit that divides it: `50MB`. */
 export function formatSize(sizeBytes: number): string {
   return format(sizeBytes, SIZE_UNITS)
+}
+
+/** So many messages at most in any stretch of time of this length. */
+export interface Rate {
+  readonly messages: number
+  readonly perMs: number
+}
+
+/** Messages a minute, an hour or a day; null: not a rate. */
+export function parseRate(text: string): Rate | null {
+  const [, messages, unit] = /^(\d{1,9})\/([mhd])$/.exec(text) ?? []
+  const perMs = DURATION_UNITS.find(([name]) => name === unit)?.[1]
+  return perMs === undefined || Number(messages) === 0 ? null : { messages: Number(messages), perMs }
+}
+
+export function formatRate({ messages, perMs }: Rate): string {
+  return `${messages}/${DURATION_UNITS.find(([, factor]) => factor === perMs)?.[0] ?? ''}`
 }

@@ -1,6 +1,7 @@
 // The metrics of Prometheus: what is counted at the end of each poll, and what is looked up when somebody asks. The one door
 // to prom-client. No secret and no message is in them, but the names of accounts are.
 import type { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { withUnbegun } from '../../poll/account/unbegun.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { Records, Unsettled } from '../../ledger/records.ts'
 import type { Planned, PollEnded } from '../schedule/scheduler.ts'
@@ -114,14 +115,16 @@ export class Metrics {
       overdue.set({ account }, planned.overdue ? 1 : 0)
     }
     const polled = new Set(plan.map(({ account }) => account))
-    for (const { name: account, lastPollMs, lastSuccessMs } of await ledger.accounts()) {
+    const records = new Map((await ledger.accounts()).map((record) => [record.name, record]))
+    for (const { name: account, lastPollMs, lastSuccessMs } of records.values()) {
       if (!polled.has(account)) continue
       if (lastPollMs !== null) lastPoll.set({ account }, lastPollMs / 1000)
       if (lastSuccessMs !== null) lastSuccess.set({ account }, lastSuccessMs / 1000)
     }
     const unsettled = await this.#unsettled()
     for (const account of polled) {
-      const counts = unsettled.get(account) ?? { waiting: 0, refused: 0, held: 0, undeleted: 0 }
+      const settled = { waiting: 0, refused: 0, held: 0, undeleted: 0 }
+      const counts = withUnbegun(unsettled.get(account) ?? settled, records.get(account) ?? null)
       for (const state of UNSETTLED) outstanding.set({ account, state }, counts[state])
     }
     resting.reset()

@@ -20,6 +20,7 @@ import { RememberedCapabilities } from '../sign-in/remembered-capabilities.ts'
 import { accountSecret } from '../sign-in/secret.ts'
 import { SizeWatch } from './sizes.ts'
 import type { Tally } from '../tally.ts'
+import { unbegunFacts } from './unbegun.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
@@ -322,6 +323,7 @@ export class History {
       this.#facts['clockBefore'] = beforeMs === null ? null : String(beforeMs)
       this.#facts['sizes'] = this.sizes.exact ? 'exact' : 'hints'
     }
+    Object.assign(this.#facts, unbegunFacts(tally, this.record.facts))
     if (this.#run.looked.has(this.#account.name)) this.#facts['looked'] = String(nowMs())
     const { signedInMs, loginDelaySeconds } = this
     Object.assign(

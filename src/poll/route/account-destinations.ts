@@ -10,6 +10,7 @@ import type { Entered, Place } from '../rests/doors.ts'
 import type { Run } from '../run/run.ts'
 import type { Tally } from '../tally.ts'
 import { type Answer, answerOf } from '../rests/answer.ts'
+import type { Permit } from '../rests/paces.ts'
 import { type Answered, isOfSecret, type Step } from '../rests/rests.ts'
 import { possibleNames } from './route.ts'
 
@@ -44,6 +45,8 @@ export class AccountDestinations implements Disposable {
   readonly #asked = new Map<Target, Promise<void>>()
   /** What this account finds out for all, by key. */
   readonly #claims = new Map<string, Disposable>()
+  /** Room that was set aside, by delivery. */
+  readonly #permits = new WeakMap<object, Permit>()
   #asking: Promise<void> = Promise.resolve()
   readonly #eagerSinceMs: number | null
   readonly #unwatch: (() => void)[] = []
@@ -66,6 +69,8 @@ export class AccountDestinations implements Disposable {
     // Another caller may have opened it meanwhile: what is found out about a destination is for all its users.
     const target = this.#opened.get(key) ?? opened
     this.#opened.set(key, target)
+    for (const each of [target, ...target.members])
+      if (each.rates.length > 0) each.pace ??= this.#run.paces.at(each.key, each.name, each.rates)
     return target
   }
 
@@ -150,8 +155,9 @@ export class AccountDestinations implements Disposable {
     if (target.down !== null) this.#release(target)
   }
 
-  #look({ key, destination }: Target): Promise<void> {
+  async #look({ key, destination, pace }: Target): Promise<void> {
     const recipients = new Set(['', ...destination.recipients])
+    await pace?.look()
     return this.#run.doors.look([...recipients].map((recipient) => ({ key, recipient })))
   }
 
@@ -180,6 +186,8 @@ export class AccountDestinations implements Disposable {
   }
 
   async #askOne(target: Target): Promise<void> {
+    // Nothing goes there: it need not be asked.
+    if (target.pace?.isSpent === true) return this.#release(target)
     if (target.down !== null) return
     const since = this.#run.doors.closings({ key: target.key, recipient: '' })
     try {
@@ -212,6 +220,32 @@ export class AccountDestinations implements Disposable {
         this.#settled = Promise.withResolvers()
       },
     }
+  }
+
+  /** Sets room aside for each of these deliveries whose destination has a `rate`. What is not used is given back when the result
+   *  is disposed of. */
+  reserve(deliveries: readonly { readonly target: Target }[]): Disposable {
+    for (const delivery of deliveries) {
+      const permit = delivery.target.pace?.reserve() ?? null
+      if (permit !== null) this.#permits.set(delivery, permit)
+    }
+    return {
+      [Symbol.dispose]: () => {
+        for (const delivery of deliveries) this.#permits.get(delivery)?.[Symbol.dispose]()
+      },
+    }
+  }
+
+  /** Counts a delivery that begins. Not null: it may not, since `target` has got as many as its rate allows. `delivery`: for
+   *  which room may have been set aside. Rejects with ERR_LEDGER. */
+  async begin(target: Target, delivery: object | null): Promise<Closed | null> {
+    const { pace, name } = target
+    if (pace === null) return null
+    const permit = (delivery === null ? undefined : this.#permits.get(delivery)) ?? pace.reserve()
+    if (delivery !== null) this.#permits.delete(delivery)
+    if (permit !== null && (await permit.use())) return null
+    const error = new DeliveryError(pace.text, concluded('TEMP', 'rate', { counts: false }))
+    return { destination: name, recipient: '', error, atRest: true, isSpent: true }
   }
 
   /** A message was taken. `since`: what `closings` gave when it was offered. */
@@ -331,6 +365,11 @@ export function closedAt(target: Target, recipient: string): Closed | null {
   if (target.down !== null)
     return { destination: target.name, recipient: '', error: target.down, atRest: target.atRest }
   return target.recipients.get(recipient) ?? null
+}
+
+/** May nothing be offered there now? */
+export function isClosed(target: Target, recipient: string): boolean {
+  return closedAt(target, recipient) !== null || target.pace?.isSpent === true
 }
 
 function restError(name: string, { untilMs, error, exit }: Rest): DeliveryError {

@@ -4,16 +4,18 @@ import type { Chain } from '../../deliver/destination.ts'
 import { concluded } from '../../deliver/answers/conclusions.ts'
 import { asPopfetchError, DeliveryError } from '../../errors.ts'
 import type { Closed, Target } from '../run/destinations.ts'
-import { type AccountDestinations, closedAt, type Offered } from './account-destinations.ts'
+import { type AccountDestinations, closedAt, isClosed, type Offered } from './account-destinations.ts'
 
 export interface FollowedChain extends Chain {
   /** What a destination keeps the message back for, though the first one was asked or passed over; null: none does. */
   readonly keptBy: Closed | null
 }
 
-/** `target` has members. `goesOn`: the message has waited for a day. */
+/** `target` has members. `delivery`: for which room may have been set aside at the first of them. `goesOn`: the message has
+ *  waited for a day. */
 export function followed(
   target: Target,
+  delivery: object,
   offered: Omit<Offered, 'error' | 'since'>,
   goesOn: boolean,
   destinations: AccountDestinations,
@@ -32,11 +34,16 @@ export function followed(
     get keptBy() {
       return keptBy
     },
-    closed(name) {
+    async closed(name) {
       const { member, recipient } = find(name)
-      const closed = closedAt(member, recipient) ?? beingTried(member, target)
+      const isFirst = member === target
+      let closed = closedAt(member, recipient) ?? beingTried(member, target)
+      if (closed === null && !isFirst) member.offered++
+      if (closed === null) {
+        closed = await destinations.begin(member, isFirst ? delivery : null)
+        if (closed !== null && !isFirst) member.offered--
+      }
       keptBy ??= closed
-      if (closed === null && member !== target) member.offered++
       return closed?.error ?? null
     },
     async answered(name, error) {
@@ -68,5 +75,5 @@ function beingTried(member: Target, target: Target): Closed | null {
 
 /** May the message pass this destination by, which is closed to it? */
 export function passesBy(target: Target, recipient: string, goesOn: boolean): boolean {
-  return goesOn && target.members.some((member, at) => at > 0 && closedAt(member, recipient) === null)
+  return goesOn && target.members.some((member, at) => at > 0 && !isClosed(member, recipient))
 }

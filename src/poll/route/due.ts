@@ -9,7 +9,7 @@ import { hold } from '../hold.ts'
 import { isDeferred, isDue, isDueMessage, MOST_UNKNOWNS, type PlannedFetch } from '../plan/plan.ts'
 import type { Closed, Target } from '../run/destinations.ts'
 import type { Visit } from '../visit.ts'
-import { closedAt } from './account-destinations.ts'
+import { closedAt, isClosed } from './account-destinations.ts'
 import { passesBy } from './chain.ts'
 import { mailboxReader } from './mailbox.ts'
 import { possibleNames, router } from './route.ts'
@@ -62,8 +62,9 @@ const noJobs: Jobs = { fetches: [], job: (fetch) => ({ ...fetch, due: [], choice
 /** The fetches with their due deliveries. A message that turns out to be delivered already is settled and left out. Asks
  *  each destination whether it can take mail; what only closed ones would get is left out, and counted. */
 export async function prepareJobs(fetches: readonly PlannedFetch[], visit: Visit): Promise<Jobs> {
-  if (fetches.length === 0) return noJobs
   const { account, destinations, tally } = visit
+  tally.unbegun = 0
+  if (fetches.length === 0) return noJobs
   for (const name of possibleNames(account)) await destinations.open(name)
   for (const { known } of fetches)
     for (const { destination, recipient } of known?.deliveries ?? []) await destinations.open(destination, recipient)
@@ -78,7 +79,10 @@ export async function prepareJobs(fetches: readonly PlannedFetch[], visit: Visit
     if (found === 'delivered') tally.deliver(fetch, isDueMessage(fetch))
     else if (found !== 'held') {
       const { due, closed } = found ?? { due: fresh, closed: [] }
-      if (keptBack({ ...fetch, due, choice: found === null ? choice : null }, closed, visit)) continue
+      if (keptBack({ ...fetch, due, choice: found === null ? choice : null }, closed, visit)) {
+        if (fetch.known === null) tally.unbegun++
+        continue
+      }
       left.push(fetch)
       if (found !== null) fixed.set(fetch, found)
     }
@@ -131,12 +135,13 @@ export function isStuck(
   goesOn = false,
 ): boolean {
   const isFull = ({ fullFromBytes }: Target): boolean => sizeBytes !== null && sizeBytes >= fullFromBytes
+  const isShut = ({ down, pace }: Target): boolean => down !== null || pace?.isSpent === true
   return choice !== null
     ? !choice.others &&
-        choice.targets.every((target) => isFull(target) || (target.down !== null && !passesBy(target, '', goesOn)))
+        choice.targets.every((target) => isFull(target) || (isShut(target) && !passesBy(target, '', goesOn)))
     : due.every(({ target, recipient }) => {
         if (isFull(target)) return true
-        return closedAt(target, recipient) !== null && !passesBy(target, recipient, goesOn)
+        return isClosed(target, recipient) && !passesBy(target, recipient, goesOn)
       })
 }
 
@@ -157,8 +162,12 @@ export function keptBack(
   const places = job.choice?.targets.flatMap((target) => closedAt(target, '') ?? []) ?? []
   const closed = [...places, ...job.due.flatMap(({ target, recipient }) => closedAt(target, recipient) ?? []), ...more]
   for (const each of closed) tally.blame(each, each.error)
+  const targets = job.choice?.targets ?? job.due.map(({ target }) => target)
+  const spent = targets.flatMap(({ pace }) => (pace?.isSpent === true ? [pace] : []))
+  for (const { name, text } of spent) tally.waitsForRate(name, text)
   // No room for one of its size: another one may be taken.
-  const kept = closed.length === 0 ? 'own' : closed.some(({ atRest }) => !atRest) ? 'tried' : 'rest'
+  const own = spent.length > 0 ? 'rate' : 'own'
+  const kept = closed.length === 0 ? own : closed.some(({ atRest }) => !atRest) ? 'tried' : 'rest'
   tally.keep(job, { kept, as: 'deferred', isDue: isDueMessage(job) })
   return true
 }

@@ -8,6 +8,7 @@ import { kindOf } from '../../config/destinations/destinations.ts'
 import type { Account, Configuration, DestinationConfig } from '../../config/schema.ts'
 import { signInsOf } from '../../config/oauth/sign-ins.ts'
 import { stateFolder } from '../../config/paths.ts'
+import type { Rate } from '../../config/values/quantity.ts'
 import { FIRST_OF } from '../../config/values/written.ts'
 import { Arena } from '../../deliver/arena.ts'
 import type { Destination } from '../../deliver/destination.ts'
@@ -20,6 +21,7 @@ import type { SignIns } from '../../oauth/oauth.ts'
 import { asPopfetchError, DeliveryError, type PopfetchError } from '../../errors.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import { placesIn } from '../delivered-to.ts'
+import type { Pace } from '../rests/paces.ts'
 import { secretMark } from '../rests/secret-mark.ts'
 
 /** One destination as one account uses it. */
@@ -27,6 +29,10 @@ export interface Target {
   /** As in the configuration, and in the ledger. */
   readonly name: string
   readonly destination: Destination
+  /** How many messages its place takes at most. */
+  readonly rates: readonly Rate[]
+  /** By which they are kept to; null: there is no limit. Of several as one: of the first. Set when it is opened for a poll. */
+  pace: Pace | null
   /** Where it is, by which accounts and processes share what they find out (Doors). Of several as one: of the first. */
   readonly key: string
   /** One delivery for each of these; see `Destinations.target` for `mailbox`. */
@@ -62,10 +68,13 @@ export interface Closed {
   readonly recipient: string
   readonly error: PopfetchError
   readonly atRest: boolean
+  /** It has got as many as its `rate` allows: that is no trouble, and the message is not due. */
+  readonly isSpent?: true
 }
 
 interface Opened {
   readonly destination: Destination
+  readonly rates: readonly Rate[]
   readonly recipientsFor: Target['recipientsFor']
   readonly key: string
   readonly hasNext: boolean
@@ -162,7 +171,8 @@ export class Destinations implements AsyncDisposable {
       // Its secret is the first one's, as its key is.
       const { secretMark: mark, mintsTokens } = targets[0] ?? NO_SECRET
       const hasNext = members.length > 1
-      return { destination, recipientsFor, key, hasNext, members: targets, secretMark: mark, mintsTokens }
+      const rates = targets[0]?.rates ?? []
+      return { destination, recipientsFor, rates, key, hasNext, members: targets, secretMark: mark, mintsTokens }
     }
     const context = {
       hostName: hostname(),
@@ -184,7 +194,16 @@ export class Destinations implements AsyncDisposable {
         : sameRecipients(mailbox, account, destination)
     const key = placeOf(settings)
     const mark = async (): Promise<number | null> => (secret === null ? null : secretMark(key, await secret()))
-    return { destination, recipientsFor, key, hasNext: false, members: [], secretMark: mark, mintsTokens }
+    const rates = this.#ratesOf(key)
+    return { destination, recipientsFor, rates, key, hasNext: false, members: [], secretMark: mark, mintsTokens }
+  }
+
+  /** One server and user has one pace, whatever the destinations are called. */
+  #ratesOf(place: string): readonly Rate[] {
+    return [...this.#configuration.destinations.values()].flatMap((config) => {
+      const pace = config.type === FIRST_OF ? null : kindOf(config).pace(config)
+      return pace?.place === place ? pace.rates : []
+    })
   }
 
   /** The texts in which an account's name or a mailbox may stand. */
@@ -247,11 +266,12 @@ function goneError(name: string): DeliveryError {
 }
 
 function targetOf(name: string, opened: Opened): Target {
-  const { destination, recipientsFor, key, hasNext, members, secretMark: mark, mintsTokens } = opened
+  const { destination, recipientsFor, rates, key, hasNext, members, secretMark: mark, mintsTokens } = opened
   return {
     name,
     destination,
     recipientsFor,
+    rates,
     key,
     hasNext,
     members: members.map((member, at) => ({
@@ -271,6 +291,7 @@ function fresh() {
     down: null,
     atRest: false,
     probing: false,
+    pace: null,
     recipients: new Map<string, Closed>(),
     fullFromBytes: Infinity,
     refusedAtEnvelope: 0,
@@ -282,6 +303,7 @@ function goneOf(name: string): Opened {
   return {
     destination: gone(name),
     recipientsFor: () => [],
+    rates: [],
     key: `gone ${name}`,
     hasNext: false,
     members: [],

@@ -6,6 +6,7 @@ import type { Migrated } from '../plan/migrated.ts'
 import type { Departed } from '../plan/renamed-account.ts'
 import type { Destinations } from './destinations.ts'
 import type { Doors } from '../rests/doors.ts'
+import type { Paces } from '../rests/paces.ts'
 import type { Observer, PollOptions } from '../report.ts'
 import type { Restrictions } from './restrictions.ts'
 import type { MemoryBudget } from './window.ts'
@@ -30,6 +31,8 @@ export interface Run extends RunRequest {
   readonly destinations: Destinations
   /** Which of them are left alone. */
   readonly doors: Doors
+  /** How many messages may still go to those that have a `rate`. */
+  readonly paces: Paces
   readonly departed: Departed
   readonly migrated: Migrated
   readonly budget: MemoryBudget

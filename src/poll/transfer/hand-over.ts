@@ -84,7 +84,8 @@ export async function handOver(job: Job, message: Message, visit: Visit, isProve
   const isDeferred = job.later === 'deferred' || failed.some(({ outcome }) => outcome.state !== 'refused')
   const holdReason = failed.find((result) => result.holdReason !== null)?.holdReason ?? null
   const keptBy = (kept: Kept): boolean => failed.some((result) => result.kept === kept)
-  const kept = keptBy('tried') ? 'tried' : keptBy('own') || !keptBy('rest') ? 'own' : 'rest'
+  const waits = keptBy('rest') ? 'rest' : keptBy('rate') ? 'rate' : 'own'
+  const kept = keptBy('tried') ? 'tried' : keptBy('own') ? 'own' : waits
   const as = isDeferred ? 'deferred' : holdReason !== null ? 'held' : 'refused'
   tally.keep(job, { kept, as, isDue })
   // A message that another destination may yet take is held only once that one has it.
@@ -156,13 +157,18 @@ async function attempt(
     tally.blame(closed, closed.error)
     return keptBy(closed)
   }
+  const spent = target.members.length > 0 ? null : await destinations.begin(target, due)
+  if (spent !== null) {
+    tally.waitsForRate(spent.destination, spent.error.message)
+    return keptBy(spent)
+  }
   const since = destinations.closings(target)
   const about = {
     message: nameOfMessage(account.name, job),
     refusedBefore: before?.state === 'refused',
     bytes: job.sizeBytes ?? message.sizeBytes,
   }
-  const chain = target.members.length === 0 ? null : followed(target, about, goesOn, destinations)
+  const chain = target.members.length === 0 ? null : followed(target, due, about, goesOn, destinations)
   try {
     const receipt = await target.destination.deliver(
       { intent, origin: message.origin, recipient, handingOver, ...(chain === null ? {} : { chain }) },
@@ -181,6 +187,10 @@ async function attempt(
     const deferrals = (before?.deferrals ?? 0) + (before?.unknowns ?? 0)
     const tried = { refusals, deferrals, bytes: message.sizeBytes }
     const later = chain?.keptBy ?? null
+    if (later?.isSpent === true) {
+      tally.waitsForRate(later.destination, later.error.message)
+      return keptBy(later)
+    }
     if (later !== null) {
       tally.blame(later, later.error)
       const retryAfterMs = dueAfterMs(answer, tried, run.nowMs())
@@ -203,9 +213,9 @@ async function attempt(
   }
 }
 
-function keptBy({ error, atRest }: Closed): Result {
+function keptBy({ error, atRest, isSpent }: Closed): Result {
   const outcome: Outcome = { state: 'failed', error: error.message, retryAfterMs: 0, counts: false }
-  return { outcome, holdReason: null, kept: atRest ? 'rest' : 'tried' }
+  return { outcome, holdReason: null, kept: isSpent === true ? 'rate' : atRest ? 'rest' : 'tried' }
 }
 
 function failedAs({ conclusion, isUnknown }: Answer, outcome: Exclude<Outcome, { state: 'done' }>): Result {

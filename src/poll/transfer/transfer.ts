@@ -208,9 +208,11 @@ class Transfer {
       await this.#attempts.abandon([job], null)
       return
     }
+    const room = this.#visit.destinations.reserve(job.due)
     const share = await this.#window.enter(job.sizeBytes)
     const work = this.#one(job, share).finally(() => {
       share.leave()
+      room[Symbol.dispose]()
       this.#underWay.delete(work)
     })
     this.#underWay.add(work)

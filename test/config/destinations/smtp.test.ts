@@ -1,5 +1,6 @@
 // The keys of an SMTP server: defaults, the envelope sender, what does not go together.
 import { describe, expect, test } from 'vitest'
+import { smtp } from '../../../src/config/destinations/smtp.ts'
 import { Scene } from '../scene.ts'
 
 describe('an SMTP server', () => {
@@ -26,9 +27,36 @@ describe('an SMTP server', () => {
       wrap: 'never',
       deliveredTo: 'rename',
       helo: null,
+      rate: null,
       trace: true,
       label: false,
     })
+  })
+
+  test.each([
+    ['30/m', [{ messages: 30, perMs: 60_000 }], '30/m'],
+    [
+      '[30/m, 500/d]',
+      [
+        { messages: 30, perMs: 60_000 },
+        { messages: 500, perMs: 86_400_000 },
+      ],
+      ['30/m', '500/d'],
+    ],
+  ])('takes at most as many messages as rate: %s says, and shows it so', async (written, rate, shown) => {
+    await using scene = await Scene.create()
+    const keys = `type: smtp, host: mx.example.net, to: b@c.example, rate: ${written}`
+    expect(await scene.destination(keys)).toMatchObject({ rate })
+    const config = await scene.destination(keys)
+    if (config.type !== 'smtp') throw new Error('no smtp')
+    expect(smtp.show(config)).toMatchObject({ rate: shown })
+    expect(smtp.pace(config)).toEqual({ place: 'smtp mx.example.net:587 ', rates: rate })
+  })
+
+  test.each(['5', '5/s', '0/m', '[]', '[5/m, x]', 'null', '{ m: 5 }'])('has no rate like %s', async (written) => {
+    await using scene = await Scene.create()
+    const keys = `type: smtp, host: mx.example.net, to: b@c.example, rate: ${written}`
+    await expect(scene.destination(keys)).rejects.toMatchObject({ code: 'ERR_CONFIG' })
   })
 
   test('calls itself by the name in helo, which is no address', async () => {

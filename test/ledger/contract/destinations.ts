@@ -54,6 +54,19 @@ export function destinations(kind: Kind): void {
     expect(await ledger.destinations()).toEqual([])
   })
 
+  test('what was sent to a place is kept for itself, too, after the ledger was closed as well', async () => {
+    const place = await kind.place()
+    const first = await place.open()
+    const sent = { counts: [[1000, 3] as const, [2000, 1] as const], clock: { nowMs: 2000, upMs: 500, boot: 'b' } }
+    const changed = await first.changeDestination('smtp b', '', (record) => ({ ...record, sent }))
+    expect(changed).toEqual({ ...blankDestination('smtp b', ''), sent })
+    await first[Symbol.asyncDispose]()
+    const second = await place.open()
+    expect(await second.destination('smtp b', '')).toEqual(changed)
+    await second.changeDestination('smtp b', '', (record) => ({ ...record, sent: null }))
+    expect(await second.destinations()).toEqual([])
+  })
+
   test('changes by two processes at once are made one after the other: none is lost', async () => {
     const place = await kind.place()
     const both = [await place.open(), await place.open()]

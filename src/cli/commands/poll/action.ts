@@ -123,7 +123,15 @@ async function rememberTold(
 
 /** What lasts is logged as it is told: when it begins, and once a day (N043). `words`: see worthTelling; null: all is told. */
 function logReport(log: Log, report: AccountReport, words: readonly string[] | null): void {
-  const { error, problems, troubles, deferredThemselves: _own, plan: _plan, ...counts } = report
+  const {
+    error,
+    problems,
+    troubles,
+    deferredThemselves: _own,
+    deferredByRates: _rates,
+    plan: _plan,
+    ...counts
+  } = report
   const { account } = counts
   const isTold = (word: string): boolean => words === null || words.includes(word)
   const facts = { ...counts, error: error?.code ?? null }

@@ -6,7 +6,11 @@ import type { OpenedRun } from '../../open/configured.ts'
 import type { Surroundings } from '../../surroundings.ts'
 import type { PollInvocation } from './options.ts'
 
-const BEFORE: Pick<AccountReport, 'troubles' | 'deferredThemselves'> = { troubles: [], deferredThemselves: 0 }
+const BEFORE: Pick<AccountReport, 'troubles' | 'deferredThemselves' | 'deferredByRates'> = {
+  troubles: [],
+  deferredThemselves: 0,
+  deferredByRates: 0,
+}
 
 /**
  * Asks the background process to poll these accounts, if one runs under the same configuration. Null: the poll is to be

@@ -30,7 +30,7 @@ export function summaryLine(report: AccountReport): string {
   if (outcome === 'paused') return `${account}: not tried: ${error?.message ?? 'paused'}`
   const counts = [
     report.delivered > 0 ? `${counted(report.delivered, 'message')} delivered (${size(report.bytes)})` : '',
-    report.deferred > 0 ? `${report.deferred} deferred` : '',
+    report.deferred > 0 ? `${report.deferred} deferred${byRates(report)}` : '',
     report.refused > 0 ? `${report.refused} refused` : '',
     report.held > 0 ? `${report.held} held back` : '',
     report.possibleDuplicates > 0 ? `${report.possibleDuplicates} possibly delivered twice` : '',
@@ -42,6 +42,11 @@ export function summaryLine(report: AccountReport): string {
     return `${account}: failed${counts.length === 0 ? '' : ` after ${counts.join(', ')}`}${took}`
   if (counts.length === 0) return `${account}: nothing new, ${counted(report.listed, 'message')} on the server${took}`
   return `${account}: ${counts.join(', ')}${took}`
+}
+
+function byRates({ deferred, deferredByRates }: AccountReport): string {
+  if (deferredByRates === 0) return ''
+  return deferredByRates === deferred ? ' until a rate lets more through' : `, ${deferredByRates} of them for a rate`
 }
 
 /**

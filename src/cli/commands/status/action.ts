@@ -9,6 +9,7 @@ import { asPopfetchError } from '../../../errors.ts'
 import type { AccountRecord, Ledger } from '../../../ledger/ledger.ts'
 import type { MessageRecord, Unsettled } from '../../../ledger/records.ts'
 import { isPaused } from '../../../poll/account/backoff.ts'
+import { withUnbegun } from '../../../poll/account/unbegun.ts'
 import { EXIT_OK } from '../../exit.ts'
 import type { StatusInvocation } from './options.ts'
 import { openToRead, outlineOf } from '../../open/read-ledger.ts'
@@ -80,7 +81,7 @@ async function statusOf(
   for (const account of names) {
     if (named.length > 0 && !named.includes(account)) continue
     const record = records.get(account) ?? null
-    const counts = unsettled.get(account) ?? SETTLED
+    const counts = withUnbegun(unsettled.get(account) ?? SETTLED, record)
     statuses.push({
       account,
       record,

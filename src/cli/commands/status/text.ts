@@ -2,6 +2,7 @@
 import type { Planned } from '../../../daemon/schedule/scheduler.ts'
 import type { AccountRecord } from '../../../ledger/ledger.ts'
 import type { MessageRecord, Unsettled } from '../../../ledger/records.ts'
+import { rateWaitedFor } from '../../../poll/account/unbegun.ts'
 import { nameOf } from '../../open/read-ledger.ts'
 import { span, stamp } from '../../terminal/moment.ts'
 import type { Tone } from '../../output.ts'
@@ -90,8 +91,10 @@ function details({ account, record, unsettled, troubles }: AccountStatus): reado
       `${account}: message ${nameOf(message)}: ${message.state === 'held' ? 'held back' : 'refused'}: ${message.reason ?? 'no reason recorded'}`,
   )
   const more = unsettled.refused + unsettled.held - troubles.length
+  const waits = rateWaitedFor(record)
   return [
     ...(error === null ? [] : [`${account}: ${error.message}`]),
+    ...(waits === null ? [] : [`${account}: mail waits: ${waits}`]),
     ...(unsettled.undeleted === 0
       ? []
       : [`${account}: ${counted(unsettled.undeleted, 'message')} should have left the server and did not`]),

@@ -1,0 +1,31 @@
+// Messages that wait on the server and that no delivery was begun of: the ledger has no row for them. How many there were at the
+// last poll, and for which rate they wait, stands in the account's facts, so that `status` can tell. Pure.
+import type { AccountRecord, FactChanges } from '../../ledger/ledger.ts'
+import type { Unsettled } from '../../ledger/records.ts'
+
+/** In AccountRecord.facts: how many they are. */
+const UNBEGUN = 'unbegun'
+/** In AccountRecord.facts: for which rate messages wait, and until when. */
+const WAITS_FOR_RATE = 'waitsForRate'
+
+type Facts = AccountRecord['facts']
+
+/** What a poll found, as far as it is news. `unbegun` null: it did not come to that. */
+export function unbegunFacts(
+  { unbegun, rateText }: { readonly unbegun: number | null; readonly rateText: string | null },
+  before: Facts,
+): FactChanges {
+  if (unbegun === null) return {}
+  const now = { [UNBEGUN]: unbegun === 0 ? null : String(unbegun), [WAITS_FOR_RATE]: rateText }
+  return Object.fromEntries(Object.entries(now).filter(([fact, value]) => (before[fact] ?? null) !== value))
+}
+
+/** What is not settled, these messages among it. */
+export function withUnbegun(unsettled: Unsettled, record: { readonly facts: Facts } | null): Unsettled {
+  return { ...unsettled, waiting: unsettled.waiting + Number(record?.facts[UNBEGUN] ?? 0) }
+}
+
+/** For people: for which rate messages wait; null: for none. */
+export function rateWaitedFor(record: { readonly facts: Facts } | null): string | null {
+  return record?.facts[WAITS_FOR_RATE] ?? null
+}
