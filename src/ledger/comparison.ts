@@ -3,10 +3,12 @@
 import type { EntryKey, KnownMessage } from './entry.ts'
 import type { Lease } from './lease.ts'
 
-/** Which messages need nothing: those first seen after a time, by their state; Infinity: none of them. */
+/** Which messages need nothing: those first seen after a time, by their state (Infinity: none of them), and delivered ones not
+ *  later than another. */
 export interface Settled {
   readonly seenAfterMs: number
   readonly deliveredAfterMs: number
+  readonly deliveredUntilMs: number
 }
 
 /** Some messages, each column in the same order; their positions follow each other. */

@@ -208,6 +208,9 @@ export interface Ledger extends AsyncDisposable {
   /** They are listed again, and are the same messages. */
   returned(lease: Lease, keys: readonly EntryKey[]): Promise<void>
 
+  /** These messages count as first seen now: the clock that said when was ahead (S040). */
+  restartAges(lease: Lease, keys: readonly EntryKey[]): Promise<void>
+
   /** Remembers messages that destinations have though this ledger does not know of it: delivered where all have it, open where
    *  one may lack it (S034). Known messages stay as they are. */
   adopt(lease: Lease, adoptions: readonly Adoption[]): Promise<void>

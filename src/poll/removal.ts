@@ -274,9 +274,11 @@ async function isThere(deletion: PlannedDeletion, copies: readonly Copy[], visit
   const others = verdicts.filter(({ verdict }) => verdict === 'other')
   const isSame = others.length === 0 && verdicts.some(({ verdict }) => verdict === 'same')
   if (!isSame && others.length === 0) return false
-  await run.ledger.confirm(lease, deletion, receivedFacts(message))
+  // What was received counts as delivered from then on: so first what is to be delivered yet.
+  if (!isSame) await reopen(deletion, others, visit)
+  const isProven = isSame || verdicts.every(({ verdict }) => verdict !== 'unclear')
+  if (isProven) await run.ledger.confirm(lease, deletion, receivedFacts(message))
   if (isSame) looks.settle(deletion)
-  else await reopen(deletion, others, visit)
   return isSame
 }
 

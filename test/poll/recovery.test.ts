@@ -1,5 +1,6 @@
 import { readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { mortal } from '../support/mortal-ledger.ts'
 import { letter, Scene, upTo } from './scene.ts'
 
 function loseLedger(scene: Scene): void {
@@ -62,6 +63,29 @@ describe('a lost ledger (DESIGN 4.3)', () => {
     expect(await scene.poll()).toMatchObject({ deleted: 0 })
     expect(scene.left()).toEqual(['uid-0'])
   })
+})
+
+describe.each(['confirm', 'begin', 'abandon'] as const)('a kill at %s', (change) => {
+  test.each([true, false])(
+    'while another message is found under a used UIDL loses nothing (S039; recorded: %s)',
+    async (made) => {
+      await using scene = await Scene.create()
+      scene.fill(2)
+      await scene.poll()
+      loseLedger(scene)
+      const mailbox = scene.server.mailbox('alice')
+      mailbox.messages.splice(0)
+      for (const number of [5, 6]) mailbox.add(letter(number), { uidl: `uid-${number - 5}` })
+      await scene.poll()
+      scene.account = ['delete: after-delivery']
+      scene.ledgerOf = (ledger) => mortal(ledger, { change: 1, made }, [change])
+      expect(await scene.poll()).toMatchObject({ deleted: 0 })
+      scene.ledgerOf = (ledger) => ledger
+      for (let polls = 0; polls < 4; polls++) await scene.poll()
+      expect(scene.subjects()).toEqual([0, 1, 5, 6])
+      expect(scene.left()).toEqual([])
+    },
+  )
 })
 
 describe('new UIDs for all (P080, P093, P097, S020)', () => {

@@ -289,6 +289,10 @@ export class SqliteLedger implements Ledger {
     return this.#access.changeAll(lease, keys, (key, id) => this.#identity.return(id, key))
   }
 
+  restartAges(lease: Lease, keys: readonly EntryKey[]): Promise<void> {
+    return this.#access.changeAll(lease, keys, (key, id, nowMs) => this.#identity.restartAge(id, key, nowMs))
+  }
+
   adopt(lease: Lease, adoptions: readonly Adoption[]): Promise<void> {
     return this.#access.changeAll(lease, adoptions, (adoption, id, nowMs) => this.#identity.adopt(id, adoption, nowMs))
   }

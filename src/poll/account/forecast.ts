@@ -4,7 +4,7 @@ import type { Account } from '../../config/schema.ts'
 import type { AccountHealth } from '../../ledger/ledger.ts'
 import type { DeliveryRecord, MessageRecord } from '../../ledger/records.ts'
 import { isPaused } from './backoff.ts'
-import { deletionDueMs, MOST_ATTEMPTS, MOST_UNKNOWNS } from '../plan/plan.ts'
+import { deletionDueMs, hasCome, MOST_ATTEMPTS, MOST_UNKNOWNS } from '../plan/plan.ts'
 
 /** Is the account in the configuration? `departed`: not any more. `unclear`: the configuration cannot be read. */
 export type AccountPresence =
@@ -63,7 +63,8 @@ function deletion(message: MessageRecord, presence: AccountPresence, nowMs: numb
 
 function attempt({ retryAfterMs, attempts, deliveries }: MessageRecord, nowMs: number, at: ForecastView['at']): string {
   const due = deliveries.filter((delivery) => delivery.state !== 'done')
-  if (retryAfterMs > nowMs) return `fetched again at the first poll after ${at(retryAfterMs)}, for ${named(due)}`
+  if (!hasCome(retryAfterMs, nowMs))
+    return `fetched again at the first poll after ${at(retryAfterMs)}, for ${named(due)}`
   if (attempts >= MOST_ATTEMPTS) {
     return `kept back at the next poll: it was begun ${attempts} times without coming to an end`
   }

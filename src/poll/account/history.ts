@@ -54,7 +54,10 @@ export class History {
   static async open(account: Account, lease: Lease, run: Run): Promise<History> {
     // Since the caller took its lease, other polls may have recorded something.
     const recorded = lease === run.restrictions.lease ? null : lease.record
-    return new History(account, lease, recorded ?? (await run.ledger.admit(lease, identityOf(account))), run)
+    const history = new History(account, lease, recorded ?? (await run.ledger.admit(lease, identityOf(account))), run)
+    // A kill must not make it forget that messages were first seen by a clock that was behind (S040).
+    if (history.ages.isNew && !run.options.dryRun) await run.ledger.records.note(account.name, clockFacts(history.ages))
+    return history
   }
 
   private constructor(account: Account, lease: Lease, record: AccountRecord, run: Run) {
@@ -193,15 +196,16 @@ export class History {
     this.record = { ...this.record, takingOver: state }
   }
 
-  /** Does this message, which the ledger does not know, count as one that popfetch delivered? Not if a person had it
-   *  forgotten (amend.ts). Nor if it is older than the record and the record is complete: then its UIDL was used again. */
-  counts({ atMs }: Standing): boolean {
+  /** Is this the message of that name in the listing, which the ledger does not know as delivered? Not if a person had it
+   *  forgotten (amend.ts). `maybe`: it is older than the record, which was complete then: its UIDL was used again, or the clock
+   *  was behind when it was put there. */
+  counts({ atMs }: Standing): 'yes' | 'maybe' | 'no' {
     const { forgotten } = this.record.facts
-    if (forgotten !== undefined && (atMs === null || !(atMs > Number(forgotten)))) return false
-    if (this.mayBeLost || this.takingOver?.why === 'lost' || atMs === null) return true
+    if (forgotten !== undefined && (atMs === null || !(atMs > Number(forgotten)))) return 'no'
+    if (this.mayBeLost || this.takingOver?.why === 'lost' || atMs === null) return 'yes'
     const afterMs = this.takingOver?.counts['after'] ?? this.#afterMs
     // A clock that was ahead then says nothing.
-    return afterMs > this.#run.nowMs() || atMs >= afterMs - (afterMs % 1000)
+    return afterMs > this.#run.nowMs() || atMs >= afterMs - (afterMs % 1000) ? 'yes' : 'maybe'
   }
 
   /** Up to then the record was complete. */
@@ -315,12 +319,9 @@ export class History {
     const { error } = tally
     if (options.dryRun || error?.code === 'ERR_ABORTED') return
     if (error === null) {
-      const { lastMs, beforeMs, jumps } = this.ages.checkpoints
+      Object.assign(this.#facts, clockFacts(this.ages))
       this.#facts['delete'] = deleteText(this.#account)
       for (const fact of ['imported', 'restored']) if (this.record.facts[fact] !== undefined) this.#facts[fact] = null
-      this.#facts['clock'] = lastMs === null ? null : String(lastMs)
-      this.#facts['clockJumps'] = jumpsText(jumps)
-      this.#facts['clockBefore'] = beforeMs === null ? null : String(beforeMs)
       this.#facts['sizes'] = this.sizes.exact ? 'exact' : 'hints'
     }
     Object.assign(this.#facts, unbegunFacts(tally, this.record.facts))
@@ -351,6 +352,14 @@ export class History {
     } catch (failure) {
       tally.fail(asPopfetchError(failure))
     }
+  }
+}
+
+function clockFacts({ checkpoints: { lastMs, beforeMs, jumps } }: AgeClock) {
+  return {
+    clock: lastMs === null ? null : String(lastMs),
+    clockJumps: jumpsText(jumps),
+    clockBefore: beforeMs === null ? null : String(beforeMs),
   }
 }
 

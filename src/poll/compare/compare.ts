@@ -167,10 +167,10 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
 }
 
 async function settledEntries(listing: Listing, policy: Policy, context: ComparisonContext): Promise<SettledEntries> {
-  const { comparison, record, exactSizes, sizesStay, agedMs } = context
+  const { comparison, record, exactSizes, sizesStay, agedMs, nowMs } = context
   const settled = new SettledEntries(listing, exactSizes || sizesStay)
   if (listing.length < LONG || record.known === 0) return settled
-  const slices = comparison.settled(settledBy(policy, agedMs), listing.length)
+  const slices = comparison.settled(settledBy(policy, agedMs, nowMs), listing.length)
   for await (const slice of slices) await settled.add(slice)
   return settled
 }

@@ -23,6 +23,7 @@ export async function recordListing(compared: ComparedListing, visit: Visit): Pr
       lease,
       plan.reprieved.map((key) => ({ key, pending: null })),
     )
+  if (plan.fromFuture.length > 0) await run.ledger.restartAges(lease, plan.fromFuture)
   await hold(plan.holds, visit)
   if (plan.withoutUidl > 0) tally.note(`${plan.withoutUidl} messages have no UIDL and show no header: left alone`)
   return plan.fetch

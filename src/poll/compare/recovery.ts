@@ -98,9 +98,8 @@ export class Recovery {
 
   /** Those that the ledger has learnt something about. */
   async #look(candidates: readonly Candidate[], comparison: Comparison): Promise<ReadonlySet<Candidate>> {
-    const { account } = this.#visit
     const looks = await lookAt(
-      candidates.map(({ entry }) => originOf(account, entry)),
+      candidates.map(({ entry }) => entry),
       this.#visit,
     )
     for (const { target } of looks) if (target.destination.remembers) this.#down ??= target.down

@@ -1,13 +1,16 @@
 // Which messages stand at which destinations of an account, as far as those can show it, and what follows for a message
 // that the ledger does not know. The one rule: only what a destination shows counts, and for that destination alone (S034).
 import type { Account } from '../../config/schema.ts'
-import type { Standing } from '../../deliver/destination.ts'
+import { type Destination, isReadable, type Standing } from '../../deliver/destination.ts'
 import type { AdoptedDelivery, Adoption } from '../../ledger/ledger.ts'
-import type { Origin } from '../../message.ts'
+import { originOf } from '../attempt.ts'
 import type { Entry } from '../plan/plan.ts'
 import { possibleNames } from '../route/route.ts'
 import type { Target } from '../run/destinations.ts'
 import type { Visit } from '../visit.ts'
+
+/** Messages of the right name that stand there from too long ago, compared by their headers in one go. */
+const COMPARED_AT_ONCE = 10_000
 
 /** A look at one destination. */
 export interface Look {
@@ -20,8 +23,9 @@ export interface Look {
 }
 
 /** All destinations that the account may deliver to. One that is down delays only its own part. */
-export async function lookAt(origins: readonly Origin[], visit: Visit): Promise<readonly Look[]> {
-  const { account, run, history, destinations } = visit
+export async function lookAt(entries: readonly Entry[], visit: Visit): Promise<readonly Look[]> {
+  const { account, run, destinations } = visit
+  const origins = entries.map((entry) => originOf(account, entry))
   const names = possibleNames(account)
   const targets = await Promise.all(names.map((name) => destinations.open(name)))
   // One that shows nothing need not be there: no connection is made for mail that is not due.
@@ -32,10 +36,45 @@ export async function lookAt(origins: readonly Origin[], visit: Visit): Promise<
     const name = names[at] ?? ''
     const dependent = run.destinations.dependsOnMailbox(name, account)
     const list = down === null && !dependent ? await destination.census(origins, run.signal) : null
-    const counted = list?.map((standing) => (standing !== null && history.counts(standing) ? standing : null)) ?? null
-    looks.push({ name, target, dependent, list: counted })
+    looks.push({
+      name,
+      target,
+      dependent,
+      list: list === null ? null : await counted(list, entries, destination, visit),
+    })
   }
   return looks
+}
+
+/** Without those that are other messages, or may be. */
+async function counted(
+  list: readonly (Standing | null)[],
+  entries: readonly Entry[],
+  destination: Destination,
+  visit: Visit,
+): Promise<readonly (Standing | null)[]> {
+  const { account, run, history, looks } = visit
+  const certain = list.map((standing) => (standing !== null && history.counts(standing) === 'yes' ? standing : null))
+  if (!isReadable(destination)) return certain
+  const doubtful = list.flatMap((standing, at) => {
+    const entry = entries[at]
+    return entry !== undefined && standing !== null && history.counts(standing) === 'maybe'
+      ? [{ at, entry, standing }]
+      : []
+  })
+  for (let first = 0; first < doubtful.length; first += COMPARED_AT_ONCE) {
+    const batch = doubtful.slice(first, first + COMPARED_AT_ONCE)
+    const headers = await looks.headers(batch.map(({ entry }) => entry))
+    const copies = await destination.reread(
+      batch.map(({ entry, standing: { intent } }) => ({ intent, recipient: '', origin: originOf(account, entry) })),
+      run.signal,
+    )
+    for (const [index, { at, standing }] of batch.entries()) {
+      const print = copies[index]?.received?.fingerprint
+      if (print !== undefined && headers[index]?.fingerprint.equals(print) === true) certain[at] = standing
+    }
+  }
+  return certain
 }
 
 /** The lists of destinations between which a message's header decides. */

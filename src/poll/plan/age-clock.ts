@@ -29,17 +29,23 @@ export interface AgeClock {
   /** Ages are counted up to here; null: nothing is old enough yet, whatever it says. */
   readonly agedMs: number | null
   readonly checkpoints: Checkpoints
+  /** There was no checkpoint, or a later one: to be remembered before anything is first seen. */
+  readonly isNew: boolean
 }
 
 export function ageClock({ lastMs, beforeMs, jumps = [] }: Checkpoints, nowMs: number): AgeClock {
   // Set back, or never set: whoever was old by the later time may not be.
   if (lastMs === null || nowMs < lastMs)
-    return { agedMs: null, checkpoints: { lastMs: nowMs, beforeMs: null, jumps: [] } }
+    return {
+      agedMs: null,
+      checkpoints: { lastMs: nowMs, beforeMs: null, jumps: jumpsUntil(nowMs, jumps) },
+      isNew: true,
+    }
   if (nowMs - lastMs >= HOUR_MS) {
     const jumped = nowMs - lastMs > JUMP_MS ? bounded([...jumps, { fromMs: lastMs, toMs: nowMs }]) : jumps
-    return { agedMs: lastMs, checkpoints: { lastMs: nowMs, beforeMs: lastMs, jumps: jumped } }
+    return { agedMs: lastMs, checkpoints: { lastMs: nowMs, beforeMs: lastMs, jumps: jumped }, isNew: false }
   }
-  return { agedMs: beforeMs, checkpoints: { lastMs, beforeMs, jumps } }
+  return { agedMs: beforeMs, checkpoints: { lastMs, beforeMs, jumps }, isNew: false }
 }
 
 /** What was first seen until then is `ageMs` old; null: nothing is. Each jump counts a quarter of that age, a week
@@ -57,6 +63,13 @@ export function oldUpTo({ agedMs, checkpoints: { jumps = [] } }: AgeClock, ageMs
     untilMs = fromMs
   }
   return untilMs - leftMs
+}
+
+/** The jumps that a clock made up to a time that it was set back to: what was first seen before them still was. */
+function jumpsUntil(nowMs: number, jumps: readonly Jump[]): readonly Jump[] {
+  return jumps
+    .map(({ fromMs, toMs }) => ({ fromMs, toMs: Math.min(toMs, nowMs) }))
+    .filter(({ fromMs, toMs }) => toMs - fromMs > JUMP_MS)
 }
 
 /** The two oldest become one: then less counts, never more. */

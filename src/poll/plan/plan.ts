@@ -66,6 +66,8 @@ export interface Plan {
   readonly deletions: readonly PlannedDeletion[]
   /** Their deletion was wanted once, and is not any more. */
   readonly reprieved: readonly EntryKey[]
+  /** First seen by a clock that was ahead: their age begins now (S040). */
+  readonly fromFuture: readonly EntryKey[]
   readonly holds: readonly PlannedHold[]
   /** To be remembered as seen, and the account as started; null: it was started before. */
   readonly seen: Seen | null
@@ -112,6 +114,7 @@ export class Planner {
   readonly #again: PlannedFetch[] = []
   readonly #deletions: PlannedDeletion[] = []
   readonly #reprieved: EntryKey[] = []
+  readonly #fromFuture: EntryKey[] = []
   readonly #holds: PlannedHold[] = []
   readonly #seen = new BitSet()
   readonly #namelessSeen: Entry[] = []
@@ -167,6 +170,9 @@ export class Planner {
       } else this.#wanted(entry, null)
       return
     }
+    // Said by a clock that two polls saw.
+    if (this.#agedMs !== null && known.firstSeenMs > this.#nowMs)
+      this.#fromFuture.push({ uidl: entry.uidl, copy: entry.copy })
     switch (known.state) {
       case 'seen':
         if (this.#policy.skippedToo) this.#wanted(entry, known)
@@ -209,7 +215,8 @@ export class Planner {
 
   #isDue({ retryAfterMs, deliveries }: KnownMessage): boolean {
     return (
-      retryAfterMs <= this.#nowMs || deliveries.some((delivery) => isDue(delivery, this.#nowMs, this.#policy.eager))
+      hasCome(retryAfterMs, this.#nowMs) ||
+      deliveries.some((delivery) => isDue(delivery, this.#nowMs, this.#policy.eager))
     )
   }
 
@@ -248,6 +255,7 @@ export class Planner {
       left: Math.max(0, wanted - sessionLimit),
       deletions: this.#deletions,
       reprieved: this.#reprieved,
+      fromFuture: this.#fromFuture,
       holds: this.#holds,
       seen: this.#firstPoll ? { places: this.#seen, nameless: this.#namelessSeen } : null,
     }
@@ -265,13 +273,17 @@ export function deletionDueMs({ deletions, deletion }: Deletable): number {
 /** Is the server to be asked now for the deletion of this message? */
 export function isDueDeletion(message: Deletable, nowMs: number): boolean {
   const dueMs = deletionDueMs(message)
-  // A clock that was set back must not put it off for years.
-  return dueMs <= nowMs || (dueMs !== Infinity && dueMs - nowMs > DAY_MS)
+  return dueMs !== Infinity && hasCome(dueMs, nowMs)
+}
+
+/** Is it that time? Nothing is put off for more than a day: a clock that was set back must not put it off for years (S030). */
+export function hasCome(afterMs: number, nowMs: number): boolean {
+  return afterMs <= nowMs || afterMs - nowMs > DAY_MS
 }
 
 /** Is this delivery to be tried now? `eager`: what was only deferred is due at once. */
 export function isDue({ state, dueAfterMs }: Delivery, nowMs: number, eager: boolean): boolean {
-  return state !== 'done' && (dueAfterMs <= nowMs || (eager && state !== 'refused'))
+  return state !== 'done' && (hasCome(dueAfterMs, nowMs) || (eager && state !== 'refused'))
 }
 
 /** Does its destination lack the message for the time being only? */
@@ -332,8 +344,9 @@ function dueUpToMs(policy: Policy['delete'], agedMs: number | null): number {
 }
 
 /** The messages that `add` would only count as skipped. */
-export function settledBy({ all, skippedToo, delete: policy }: Policy, agedMs: number | null): Settled {
+export function settledBy({ all, skippedToo, delete: policy }: Policy, agedMs: number | null, nowMs: number): Settled {
   return {
+    deliveredUntilMs: agedMs === null ? Infinity : nowMs,
     seenAfterMs: skippedToo ? Infinity : -Infinity,
     deliveredAfterMs: all ? Infinity : dueUpToMs(policy, agedMs),
   }

@@ -5,7 +5,7 @@ import { standInFor } from '../../../src/redact/stand-in.ts'
 import { freshLedger, type Kind } from '../kind.ts'
 import { beginning, DONE, key, leaseOf, settlement } from '../scene.ts'
 
-const everything = { seenAfterMs: -Infinity, deliveredAfterMs: -Infinity }
+const everything = { seenAfterMs: -Infinity, deliveredAfterMs: -Infinity, deliveredUntilMs: Infinity }
 
 function keys(count: number, prefix = 'uid-'): EntryKey[] {
   return Array.from({ length: count }, (_, at) => key(`${prefix}${at}`))
@@ -158,6 +158,16 @@ export function comparisons(kind: Kind): void {
     expect((await ledger.known('a', [key('uid-1')]))[0]?.goneSinceMs).toBe(1000)
     await ledger.returned(lease, [key('uid-1')])
     expect((await ledger.known('a', [key('uid-1')]))[0]?.goneSinceMs).toBeNull()
+  })
+
+  test('what was first seen by a clock that was ahead is first seen anew (S040)', async () => {
+    let nowMs = 9000
+    const ledger = await freshLedger(kind, { nowMs: () => nowMs })
+    const lease = await skipped(ledger, 'a', keys(2))
+    nowMs = 1000
+    await ledger.restartAges(lease, [key('uid-1'), key('nobody')])
+    const known = await ledger.known('a', [...keys(2), key('nobody')])
+    expect(known.map((message) => message?.firstSeenMs)).toEqual([9000, 1000, undefined])
   })
 
   test('messages that were asked to be deleted are counted apart, and are gone like others', async () => {

@@ -28,6 +28,7 @@ const CHANGES: Readonly<Record<string, (ledger: Ledger, lease: Lease) => Promise
   deleted: (ledger, lease) => ledger.deleted(lease, [key('a')]),
   gone: (ledger, lease) => ledger.compare(lease.account).gone(lease, { keep: false }),
   returned: (ledger, lease) => ledger.returned(lease, [key('a')]),
+  restartAges: (ledger, lease) => ledger.restartAges(lease, [key('a')]),
   adopt: (ledger, lease) => ledger.adopt(lease, [{ key: key('x'), listedBytes: null, deliveries: [], complete: true }]),
   confirm: (ledger, lease) =>
     ledger.confirm(lease, key('a'), {

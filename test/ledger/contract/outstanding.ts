@@ -102,7 +102,7 @@ export function outstanding(kind: Kind): void {
     await using comparison = ledger.compare('a')
     const settled = async (): Promise<string> => {
       const uidls: Buffer[] = []
-      const all = { seenAfterMs: -Infinity, deliveredAfterMs: -Infinity }
+      const all = { seenAfterMs: -Infinity, deliveredAfterMs: -Infinity, deliveredUntilMs: Infinity }
       for await (const slice of comparison.settled(all, 1000)) uidls.push(slice.uidls)
       return Buffer.concat(uidls).toString('latin1')
     }

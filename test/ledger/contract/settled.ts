@@ -5,7 +5,7 @@ import { freshLedger, type Kind } from '../kind.ts'
 import { DONE, beginning, key, leaseOf, settlement } from '../scene.ts'
 import type { EntryKey, Ledger, Lease, Settled } from '../../../src/ledger/ledger.ts'
 
-const all: Settled = { seenAfterMs: -Infinity, deliveredAfterMs: -Infinity }
+const all: Settled = { seenAfterMs: -Infinity, deliveredAfterMs: -Infinity, deliveredUntilMs: Infinity }
 
 /** After a listing that shows these messages. */
 async function listed(ledger: Ledger, lease: Lease, keys: readonly EntryKey[]): Promise<void> {
@@ -39,7 +39,8 @@ export function settled(kind: Kind): void {
         fc.array(step, { maxLength: 30, size: 'max' }),
         fc.nat(5),
         fc.nat(5),
-        async (steps, seenAfterMs, afterMs) => {
+        fc.nat(9),
+        async (steps, seenAfterMs, afterMs, untilMs) => {
           let nowMs = 0
           const ledger = await freshLedger(kind, { nowMs: () => nowMs })
           const [lease, other] = [await leaseOf(ledger, 'here'), await leaseOf(ledger, 'other')]
@@ -74,10 +75,11 @@ export function settled(kind: Kind): void {
             if (message === null || message === undefined || copy > 0 || name.length > 1024) return []
             const { state, firstSeenMs, goneSinceMs, deletions, listedBytes } = message
             const after = state === 'seen' ? seenAfterMs : state === 'delivered' ? afterMs : Infinity
+            if (state === 'delivered' && firstSeenMs > untilMs) return []
             if (firstSeenMs <= after || goneSinceMs !== null || deletions > 0) return []
             return [{ uidl: name, listedBytes: listedBytes ?? -1 }]
           })
-          const found = await settledOf(ledger, { seenAfterMs, deliveredAfterMs: afterMs })
+          const found = await settledOf(ledger, { seenAfterMs, deliveredAfterMs: afterMs, deliveredUntilMs: untilMs })
           const short = found.filter(({ uidl: name }) => name.length !== 32)
           expect(short).toEqual(expected.toSorted((a, b) => order.indexOf(a.uidl) - order.indexOf(b.uidl)))
           await ledger[Symbol.asyncDispose]()

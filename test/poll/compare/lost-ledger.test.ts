@@ -278,6 +278,23 @@ describe('an older copy of the ledger (S037)', () => {
     expect(scene.subjects('copy')).toEqual([0, 1])
   })
 
+  test('brings nothing twice that came since, though the clock was years behind then (S040)', async () => {
+    await using scene = await Scene.create()
+    scene.fill(2)
+    await scene.poll()
+    keepLedger(scene)
+    scene.fill(2, 2)
+    await scene.poll()
+    for (const file of scene.files()) renameSync(file, file.replace(/\/\d+\./, '/1400000000.'))
+    putLedgerBack(scene)
+    // Another message under the UIDL of one of them: only its header tells.
+    const { messages } = scene.server.mailbox('alice')
+    messages.splice(2, 1)
+    scene.server.mailbox('alice').add(letter(7), { uidl: 'uid-2' })
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', new: 1, delivered: 1 })
+    expect(scene.subjects()).toEqual([0, 1, 2, 3, 7])
+  })
+
   test('is no reason to keep back a message whose UIDL was used before', async () => {
     await using scene = await Scene.create()
     scene.fill(1)

@@ -1,4 +1,5 @@
 // A clock that was behind and is set right ages nothing by years (S040); polls that are simply seldom still age.
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ageClock, type Checkpoints, jumpsOf, jumpsText, oldUpTo } from '../../../src/poll/plan/age-clock.ts'
 
@@ -34,6 +35,33 @@ describe('a clock that was behind by years and is set right (S040)', () => {
     const months = Array.from({ length: 60 }, (_, day) => NOW + day * DAY)
     expect(oldUpTo(ageClock(after(...polls, ...months), NOW + 60 * DAY), 30 * DAY)).toBe(NOW + 29 * DAY)
   })
+})
+
+test('whatever a clock was wrong by, nothing is old before its time, but for a week of each jump ahead (S040)', () => {
+  const poll = fc.record({
+    afterMs: fc.integer({ min: HOUR, max: 5 * DAY }),
+    wrong: fc.constantFrom(0, 0, 3650, -3650),
+  })
+  fc.assert(
+    fc.property(fc.array(poll, { minLength: 2, maxLength: 12 }), fc.nat(), (polls, pick) => {
+      let [trueMs, kept, wrongBefore] = [NOW, after(), polls[0]?.wrong ?? 0]
+      const seen = pick % (polls.length - 1)
+      let [seenMs, firstSeenMs, jumps] = [0, 0, 0]
+      for (const [at, { afterMs, wrong }] of polls.entries()) {
+        trueMs += afterMs
+        const nowMs = trueMs + wrong * DAY
+        if (wrong > wrongBefore && at > seen) jumps++
+        wrongBefore = wrong
+        const clock = ageClock(kept, nowMs)
+        const upToMs = oldUpTo(clock, 30 * DAY)
+        kept = clock.checkpoints
+        if (at === seen) [seenMs, firstSeenMs] = [trueMs, nowMs]
+        else if (at > seen && upToMs !== null && firstSeenMs <= upToMs)
+          expect(trueMs - seenMs).toBeGreaterThanOrEqual((30 - 7 * jumps) * DAY)
+      }
+    }),
+    { numRuns: 2000 },
+  )
 })
 
 test('polls that lie weeks apart still age, by a quarter of the age each', () => {

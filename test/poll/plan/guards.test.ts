@@ -13,6 +13,7 @@ const plan: Plan = {
   left: 0,
   deletions: [],
   reprieved: [],
+  fromFuture: [],
   holds: [],
   seen: null,
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { KnownMessage } from '../../../src/ledger/ledger.ts'
+import type { Delivery, KnownMessage } from '../../../src/ledger/ledger.ts'
 import { type Entry, type Plan, Planner, type Policy } from '../../../src/poll/plan/plan.ts'
 
 const NOW = Date.UTC(2026, 10, 24)
@@ -79,6 +79,44 @@ describe('a plan', () => {
   test('takes a first-seen time in the future for age 0 (S031)', () => {
     const future = known({ firstSeenMs: NOW + 400 * DAY })
     expect(planned([[entry(1), future]], { delete: { kind: 'age', ageMs: DAY } }).deletions).toEqual([])
+  })
+
+  test.each(['delivered', 'open'] as const)(
+    'begins the age of what is %s and was seen by a clock that was ahead anew (S040)',
+    (state) => {
+      const rows = [
+        [entry(1), known({ state, firstSeenMs: NOW + 1 })],
+        [entry(2), known({ state, firstSeenMs: NOW })],
+      ] as const
+      expect(planned(rows).fromFuture).toEqual([{ uidl: 'u1', copy: 0 }])
+      // Not by a clock that only this poll saw.
+      const planner = new Planner(policy, 2, true, NOW, null)
+      for (const [listed, message] of rows) planner.add(listed, message)
+      expect(planner.finish().fromFuture).toEqual([])
+    },
+  )
+
+  test.each([
+    ['by a clock that was ahead by years', 3650, [1]],
+    ['for a day', 1, []],
+  ])('takes what was put off %s for due, or not (S030)', (_, days, fetched) => {
+    const dueAfterMs = NOW + days * DAY
+    const delivery: Delivery = {
+      destination: 'next',
+      recipient: '',
+      state: 'failed',
+      intent: '1',
+      attempts: 1,
+      unknowns: 0,
+      refusals: 0,
+      deferrals: 1,
+      dueAfterMs,
+      handedOver: false,
+      conclusion: 'TEMP',
+      error: 'later',
+    }
+    const open = known({ state: 'open', retryAfterMs: dueAfterMs, deliveries: [delivery] })
+    expect(numbers(planned([[entry(1), open]]).fetch)).toEqual(fetched)
   })
 
   test('never deletes what `first` skipped, nor what is open or held', () => {

@@ -66,13 +66,14 @@ class PlainComparison implements Comparison {
     return Promise.resolve(new Map(uidls.map((uidl) => [uidl, copiesOf(uidl)] as const)))
   }
 
-  async *settled({ seenAfterMs, deliveredAfterMs }: Settled): AsyncIterable<SettledColumns> {
+  async *settled({ seenAfterMs, deliveredAfterMs, deliveredUntilMs }: Settled): AsyncIterable<SettledColumns> {
     const settled = this.messages.filter(
       ({ state, firstSeenMs, copy, deletions, goneSinceMs }) =>
         copy === 0 &&
         deletions === 0 &&
         goneSinceMs === null &&
-        ((state === 'seen' && firstSeenMs > seenAfterMs) || (state === 'delivered' && firstSeenMs > deliveredAfterMs)),
+        ((state === 'seen' && firstSeenMs > seenAfterMs) ||
+          (state === 'delivered' && firstSeenMs > deliveredAfterMs && firstSeenMs <= deliveredUntilMs)),
     )
     for (let at = 0; at < settled.length; at += SLICE) {
       const slice = settled.slice(at, at + SLICE)

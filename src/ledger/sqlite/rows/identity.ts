@@ -56,6 +56,7 @@ export class IdentityRows {
   readonly #forgetDeliveries: StatementSync
   readonly #forget: StatementSync
   readonly #return: StatementSync
+  readonly #restartAge: StatementSync
   readonly #adopt: StatementSync
   readonly #adoptDelivery: StatementSync
   readonly #confirm: StatementSync
@@ -116,6 +117,9 @@ export class IdentityRows {
     this.#forget = database.prepare('DELETE FROM message WHERE id = ?')
     this.#return = database.prepare(
       'UPDATE message SET gone_since_ms = NULL, gone_listing = NULL WHERE account = ? AND uidl = ? AND copy = ?',
+    )
+    this.#restartAge = database.prepare(
+      'UPDATE message SET first_seen_ms = ? WHERE account = ? AND uidl = ? AND copy = ?',
     )
     this.#adopt = database.prepare(
       `INSERT INTO message (account, uidl, copy, state, first_seen_ms, listed_bytes, delivered_ms)
@@ -225,6 +229,10 @@ export class IdentityRows {
 
   return(account: number, key: EntryKey): void {
     this.#return.run(account, uidlBytes(key.uidl), key.copy)
+  }
+
+  restartAge(account: number, key: EntryKey, nowMs: number): void {
+    this.#restartAge.run(nowMs, account, uidlBytes(key.uidl), key.copy)
   }
 
   /** 1 if the message was new, 0 if it was known: then nothing is changed. */

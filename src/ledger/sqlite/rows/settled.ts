@@ -40,15 +40,16 @@ export class SettledRows {
        FROM message NOT INDEXED
        WHERE account = ?1 AND id > ?2 AND id <= ?3 AND copy = 0 AND gone_since_ms IS NULL AND deletions = 0
          AND deletion_wanted_ms IS NULL
-         AND ((state = ${SEEN} AND first_seen_ms > ?4) OR (state = ${DELIVERED} AND first_seen_ms > ?5))
+         AND ((state = ${SEEN} AND first_seen_ms > ?4) OR (state = ${DELIVERED} AND first_seen_ms > ?5 AND first_seen_ms <= ?6))
          AND instr(uidl, x'0a') = 0`,
     )
     return this.#statement
   }
 
   /** Those between the rows `after` and `until`; none or one slice. */
-  between(account: number, after: number, until: number, { seenAfterMs, deliveredAfterMs }: Settled): SettledSlice[] {
-    const row = rowOf(this.#settled, account, after, until, seenAfterMs, deliveredAfterMs)
+  between(account: number, after: number, until: number, which: Settled): SettledSlice[] {
+    const { seenAfterMs, deliveredAfterMs, deliveredUntilMs } = which
+    const row = rowOf(this.#settled, account, after, until, seenAfterMs, deliveredAfterMs, deliveredUntilMs)
     const uidls = bytesOrNull(row?.[0] ?? null)
     if (uidls === null) return []
     return [{ uidls, rows: text(row?.[1]), listedBytes: numbers(text(row?.[2])) }]
