@@ -1,9 +1,13 @@
-// The log: JSON lines to a file for those who look later, or lines handed to somebody who prints them; silent without
-// either. pino's only door.
+// The log: lines to a file for those who look later, or handed to somebody who prints them; silent without either. Lines are
+// JSON, or text for people. pino's only door.
 // A log never changes what happens to mail: lines wait in a bounded queue, are dropped (and counted) when the disk or a
 // reader does not keep up, and a file that cannot be written is given up quietly (N003, N004). Secrets in every text are masked
 // here. By default it holds accounts, sizes and codes; headers and addresses only from `debug` on (N030).
+import { fstatSync } from 'node:fs'
+import { rename } from 'node:fs/promises'
+import type { LoggerOptions, pino as pinoDoor } from 'pino'
 import { display } from './display.ts'
+import { errnoOf } from './errors.ts'
 import { openOutput, ourUid } from './own-file.ts'
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error'
@@ -51,42 +55,102 @@ export interface FileLog extends Log {
   reopen(file: string, level: LogLevel): Promise<void>
 }
 
+/** `json`: one object a line, with `time`, `level` (its name) and `msg`. `text`: `2026-11-24 12:34:56 account: text`. */
+export type LogForm = 'json' | 'text'
+
+export interface LogFileOptions {
+  readonly form: LogForm
+  /** When the file is longer, it is renamed to `.1`, in the place of an older one, and begun anew. Infinity: never. */
+  readonly turnAtBytes: number
+}
+
+const AS_JSON: LogFileOptions = { form: 'json', turnAtBytes: Infinity }
+
 /** Opens `file` to append, made 0600. Rejects with ForeignFile where another user has put it, with the system's error when it
  *  cannot be opened; later errors are swallowed. Disposing waits, at most two seconds, until what was logged is written. */
-export async function openLog(file: string, level: LogLevel): Promise<FileLog> {
-  let out = await openLines(file, level)
+export async function openLog(file: string, level: LogLevel, options = AS_JSON): Promise<FileLog> {
+  const log = new Turning(file, options, await openLines(file, level, options))
   return {
-    ...forwarding((at, text, facts) => out.write(at, text, facts)),
+    ...forwarding((at, text, facts) => log.write(at, text, facts)),
     wire: (account) =>
-      out.level === 'trace' ? (direction, text) => out.write('trace', `${direction}: ${text}`, { account }) : null,
-    async reopen(newFile, newLevel) {
-      const before = out
-      out = await openLines(newFile, newLevel)
-      await before.close()
-    },
-    [Symbol.asyncDispose]: () => out.close(),
+      log.level === 'trace' ? (direction, text) => log.write('trace', `${direction}: ${text}`, { account }) : null,
+    reopen: (newFile, newLevel) => log.reopen(newFile, newLevel),
+    [Symbol.asyncDispose]: () => log.close(),
   }
 }
 
-/** `json`: as in a file. `plain`: `12:34:56 account: text`, for a person at a terminal. */
-export type LineForm = 'json' | 'plain'
+/** A log whose file is replaced while it goes on, by a reload or because it is long. Nothing is lost between. */
+class Turning {
+  #file: string
+  readonly #options: LogFileOptions
+  #out: Lines
+  /** The last change of file; each begins when the one before it has ended. */
+  #changed: Promise<void> = Promise.resolve()
+  #turning = false
 
-/** Lines for `print`, which neither blocks nor throws. `nowMs` dates the plain ones. */
+  constructor(file: string, options: LogFileOptions, out: Lines) {
+    this.#file = file
+    this.#options = options
+    this.#out = out
+  }
+
+  get level(): LogLevel {
+    return this.#out.level
+  }
+
+  write(at: LogLevel, text: string, facts: LogFacts): void {
+    this.#out.write(at, text, facts)
+    if (this.#turning || this.#out.bytes <= this.#options.turnAtBytes) return
+    this.#turning = true
+    this.#changed = this.#changed.then(() => this.#turn())
+  }
+
+  reopen(file: string, level: LogLevel): Promise<void> {
+    const reopened = this.#changed.then(() => this.#goOn(file, level))
+    this.#changed = reopened.catch(nothing)
+    return reopened
+  }
+
+  async close(): Promise<void> {
+    await this.#changed
+    await this.#out.close()
+  }
+
+  async #turn(): Promise<void> {
+    try {
+      // Lines that come meanwhile go to the old file, under its new name.
+      await rename(this.#file, `${this.#file}.1`).catch((error: unknown) => {
+        if (errnoOf(error) !== 'ENOENT') throw error
+      })
+      await this.#goOn(this.#file, this.#out.level)
+    } catch {
+      // It goes on where it is; tried again after as much has been written.
+      this.#out.bytes = 0
+    }
+    this.#turning = false
+  }
+
+  async #goOn(file: string, level: LogLevel): Promise<void> {
+    const before = this.#out
+    this.#out = await openLines(file, level, this.#options)
+    this.#file = file
+    await before.close()
+  }
+}
+
+/** Lines for `print`, which neither blocks nor throws. `nowMs` dates those for people. */
 export async function printedLog(
   print: (line: string) => void,
   level: LogLevel,
-  form: LineForm,
+  form: LogForm,
   nowMs: () => number = Date.now,
 ): Promise<Log> {
   const { pino } = await import('pino')
-  const lines = pino(
-    { level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime },
-    { write: (line: string) => print(line.trimEnd()) },
-  )
+  const lines = pino(jsonLines(pino, level), { write: (line: string) => print(line.trimEnd()) })
   const write: Write = (at, text, facts) => {
     if (!lines.isLevelEnabled(at)) return
     if (form === 'json') lines[at](safeFacts(facts), safe(text))
-    else print(plainLine(at, text, facts, nowMs()))
+    else print(textLine(at, text, facts, nowMs()))
   }
   return {
     ...forwarding(write),
@@ -131,26 +195,36 @@ function forwarding(write: Write): Pick<Log, 'debug' | 'info' | 'warn' | 'error'
 interface Lines {
   readonly level: LogLevel
   readonly write: Write
+  /** How long the file is, with what waits to be written. */
+  bytes: number
   close(): Promise<void>
 }
 
-async function openLines(file: string, level: LogLevel): Promise<Lines> {
+async function openLines(file: string, level: LogLevel, { form }: LogFileOptions): Promise<Lines> {
   const { pino } = await import('pino')
   const fd = await openOutput(file, 'append', { uid: ourUid() })
   const queue = pino.destination({ dest: fd, sync: false, minLength: WRITE_BYTES, maxLength: QUEUE_BYTES })
   let dropped = 0
   queue.on('error', nothing)
   queue.on('drop', () => dropped++)
-  const lines = pino({ level, base: { pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime }, queue)
+  const put = (line: string): void => {
+    opened.bytes += Buffer.byteLength(line)
+    queue.write(line)
+  }
+  const lines = pino(jsonLines(pino, level), { write: put })
 
   let writing: NodeJS.Timeout | null = null
-  const write = (at: LogLevel, text: string, facts: LogFacts): void => {
+  const line: Write = (at, text, facts) => {
+    if (form === 'text') put(`${textLine(at, text, facts, Date.now())}\n`)
+    else lines[at](safeFacts(facts), safe(text))
+  }
+  const write: Write = (at, text, facts) => {
     if (!lines.isLevelEnabled(at)) return
-    lines[at](safeFacts(facts), safe(text))
+    line(at, text, facts)
     if (dropped > 0) {
       const lost = dropped
       dropped = 0
-      lines.warn({ lost }, 'log lines were dropped: the log could not be written fast enough')
+      line('warn', 'log lines were dropped: the log could not be written fast enough', { lost })
     }
     writing ??= setTimeout(() => {
       writing = null
@@ -158,9 +232,11 @@ async function openLines(file: string, level: LogLevel): Promise<Lines> {
     }, WRITE_DELAY_MS).unref()
   }
 
-  return {
+  const stats = fstatSync(fd)
+  const opened: Lines = {
     level,
     write,
+    bytes: stats.isFile() ? stats.size : 0,
     async close() {
       if (writing !== null) clearTimeout(writing)
       const closed = Promise.withResolvers<void>()
@@ -172,16 +248,32 @@ async function openLines(file: string, level: LogLevel): Promise<Lines> {
       clearTimeout(limit)
     },
   }
+  return opened
 }
 
-/** `12:34:56 work: text (2 delivered)`: what is not the account's name stands behind, if it says anything. */
-function plainLine(at: LogLevel, text: string, facts: LogFacts, nowMs: number): string {
+/** Level names in place of pino's numbers. */
+function jsonLines({ stdTimeFunctions }: typeof pinoDoor, level: LogLevel): LoggerOptions {
+  const timestamp = stdTimeFunctions.isoTime
+  return { level, base: { pid: process.pid }, timestamp, formatters: { level: (name) => ({ level: name }) } }
+}
+
+/** A line for people, in local time: `2026-11-24 12:34:56 work: text (delivered 2)`. What is not the account's name stands
+ *  behind, if it says anything. Secrets are masked, what could act on a terminal is escaped. */
+export function textLine(at: LogLevel, text: string, facts: LogFacts, ms: number): string {
   const { account, ...others } = facts
-  const time = new Date(nowMs).toTimeString().slice(0, 8)
   const mark = at === 'warn' ? 'warning: ' : at === 'error' ? 'error: ' : ''
   const told = Object.entries(safeFacts(others)).filter(([, value]) => value !== null && value !== 0 && value !== '')
   const behind = told.length === 0 ? '' : ` (${told.map(([name, value]) => `${name} ${value}`).join(', ')})`
-  return `${time} ${mark}${account === undefined || account === null ? '' : `${account}: `}${safe(text)}${behind}`
+  const of = account === undefined || account === null ? '' : `${safe(String(account))}: `
+  return `${localTime(ms)} ${mark}${of}${safe(text)}${behind}`
+}
+
+/** `2026-11-24 12:34:56`, where popfetch runs. */
+function localTime(ms: number): string {
+  const date = new Date(ms)
+  const two = (number: number): string => String(number).padStart(2, '0')
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
 }
 
 function safe(text: string): string {

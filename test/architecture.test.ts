@@ -165,6 +165,7 @@ const OPENERS: Readonly<Record<string, string>> = {
   'src/poll/rests/boot-clock.ts': 'reads what only the kernel can write: /proc',
   'src/oauth/store.ts': 'makes new files, and reads through own-file.ts',
   'src/cli/open/new-file.ts': 'makes new files',
+  'src/cli/commands/log/read-log.ts': 'shows its reader what the system lets them read',
   'src/cli/commands/migrate/action.ts': 'writes to what own-file.ts has opened',
 }
 const OPENS = /^(?:open|read|write|append|copy)(?:File)?(?:Sync)?$|^create(?:Read|Write)Stream$/

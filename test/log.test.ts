@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { bothLogs, openLog, printedLog, silentLog } from '../src/log.ts'
 import { redactor } from '../src/redact.ts'
 
@@ -22,6 +22,11 @@ async function lines(file: string): Promise<Record<string, unknown>[]> {
     .map((line) => JSON.parse(line) as Record<string, unknown>)
 }
 
+/** Waits until the file was begun anew. */
+async function settled(file: string): Promise<void> {
+  await vi.waitFor(async () => expect((await stat(file)).size).toBeLessThan(1000))
+}
+
 test('each call is one JSON line with time, level, facts and text', async () => {
   const file = join(directory, 'log')
   {
@@ -29,7 +34,7 @@ test('each call is one JSON line with time, level, facts and text', async () => 
     log.info('polled', { account: 'work', delivered: 3 })
   }
   const [line] = await lines(file)
-  expect(line).toMatchObject({ level: 30, account: 'work', delivered: 3, msg: 'polled' })
+  expect(line).toMatchObject({ level: 'info', account: 'work', delivered: 3, msg: 'polled' })
   expect(line?.['time']).toMatch(/^\d{4}-\d\d-\d\dT/)
 })
 
@@ -122,17 +127,57 @@ test('a printed log has lines as in a file, or for people, secrets masked in bot
   const json = await printedLog((line) => printed.push(line), 'info', 'json')
   json.debug('not this')
   json.info('said printed-secret', { account: 'work' })
-  expect(JSON.parse(printed.pop() ?? '')).toMatchObject({ level: 30, account: 'work', msg: 'said ****' })
+  expect(JSON.parse(printed.pop() ?? '')).toMatchObject({ level: 'info', account: 'work', msg: 'said ****' })
   const at = new Date(2026, 10, 24, 9, 5, 7).getTime()
   const plain = await printedLog(
     (line) => printed.push(line),
     'info',
-    'plain',
+    'text',
     () => at,
   )
   plain.error('said printed-secret\n', { account: 'work', failures: 3, error: null, held: 0 })
   plain.info('started')
-  expect(printed).toEqual(['09:05:07 error: work: said ****\\x0a (failures 3)', '09:05:07 started'])
+  expect(printed).toEqual([
+    '2026-11-24 09:05:07 error: work: said ****\\x0a (failures 3)',
+    '2026-11-24 09:05:07 started',
+  ])
+})
+
+test('a file for people has their lines', async () => {
+  const file = join(directory, 'log')
+  {
+    await using log = await openLog(file, 'info', { form: 'text', turnAtBytes: Infinity })
+    log.warn('slow\n', { account: 'work', held: 2 })
+  }
+  expect(await readFile(file, 'utf8')).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d warning: work: slow\\x0a \(held 2\)\n$/)
+})
+
+test('a file that is longer than its limit is renamed and begun anew; nothing is lost, and only one old file is kept', async () => {
+  const file = join(directory, 'log')
+  {
+    await using log = await openLog(file, 'info', { form: 'json', turnAtBytes: 1000 })
+    for (let number = 1; number <= 40; number++) {
+      log.info('a line of a hundred bytes', { number })
+      if (number % 10 === 0) await settled(file)
+    }
+  }
+  expect(await readdir(directory)).toEqual(['log', 'log.1'])
+  const numbers = [...(await lines(`${file}.1`)), ...(await lines(file))].map((line) => Number(line['number']))
+  expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, at) => 41 - numbers.length + at))
+  expect((await stat(`${file}.1`)).size).toBeLessThan(3000)
+})
+
+test('a file that cannot be renamed is gone on with', async () => {
+  const file = join(directory, 'log')
+  await mkdir(`${file}.1`)
+  {
+    await using log = await openLog(file, 'info', { form: 'json', turnAtBytes: 100 })
+    for (let number = 1; number <= 20; number++) log.info('more', { number })
+    await log.reopen(file, 'info')
+    log.info('after')
+  }
+  expect((await lines(file)).at(-1)).toMatchObject({ msg: 'after' })
+  expect(await lines(file)).toHaveLength(21)
 })
 
 test('two logs get the same', async () => {

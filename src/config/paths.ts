@@ -68,6 +68,11 @@ export function stateFolder({ statePath }: { readonly statePath: string }): stri
   return path.dirname(statePath)
 }
 
+/** The log of a background process for which no file was named: beside the ledger. */
+export function usualLogFile(configuration: { readonly statePath: string }): string {
+  return path.join(stateFolder(configuration), 'popfetch.log')
+}
+
 /** A path as written, made absolute; `~` is the home directory. */
 export function resolvePath(text: string, base: string, env: Environment): string {
   if (text === '~' || text.startsWith('~/')) return path.join(home(env), text.slice(1))

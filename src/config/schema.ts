@@ -218,8 +218,11 @@ export function top<A extends z.ZodType, D extends z.ZodType, P extends z.ZodTyp
       .mapping({
         file: value.orNull(value.filePath(resolve)),
         level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
+        format: value
+          .orNull(z.enum(['json', 'text']))
+          .describe('json, or text for people; without it text on a terminal, json elsewhere'),
       })
-      .default({ file: null, level: 'info' }),
+      .default({ file: null, level: 'info', format: null }),
   })
 }
 

@@ -116,7 +116,7 @@ function configurationOf(directory: string, warnings: readonly string[]): Config
     concurrency: 64,
     perHost: null,
     daemon: { http: null, onProblem: null, alertAfterMs: 21_600_000 },
-    log: { file: null, level: 'info' },
+    log: { file: null, level: 'info', format: null },
     warnings,
   }
 }

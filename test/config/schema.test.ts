@@ -182,7 +182,7 @@ test('the top level has its defaults', async () => {
     concurrency: 64,
     perHost: null,
     daemon: { http: null, onProblem: null, alertAfterMs: 21_600_000 },
-    log: { file: null, level: 'info' },
+    log: { file: null, level: 'info', format: null },
     warnings: [],
   })
 })

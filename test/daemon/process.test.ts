@@ -1,6 +1,6 @@
 // Real background processes against the fake server: started, spoken to, killed, started again, stopped.
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { isAlive, PASSWORD, Scene, until } from './scene.ts'
@@ -138,6 +138,36 @@ describe('a background process', { timeout: SLOW }, () => {
     expect(await scene.wake()).toMatchObject([{ delivered: 1 }])
     expect(await scene.pid()).toBe(pid)
     await until(() => scene.log().filter(({ msg }) => msg.startsWith('reload: the old configuration')).length === 3)
+  })
+})
+
+describe('the log of a background process', { timeout: SLOW }, () => {
+  const fill = (file: string): void => {
+    writeFileSync(file, '', { mode: 0o600 })
+    truncateSync(file, 10_000_001)
+  }
+
+  test('is begun anew at 10 MB, and popfetch log shows it', async () => {
+    await using scene = await Scene.create()
+    fill(scene.path('popfetch.log'))
+    await scene.daemon()
+    await until(() => existsSync(scene.path('popfetch.log.1')) && existsSync(scene.path('popfetch.log')))
+    scene.fill(1)
+    await scene.wake()
+    await until(async () =>
+      (await scene.popfetch('log', 'work')).stdout.includes('work: polled (outcome ok, delivered 1'),
+    )
+  })
+
+  test('that somebody named is left to whoever turns their logs', async () => {
+    await using scene = await Scene.create()
+    scene.configure({ work: {} }, { log: { file: 'mine.log', format: 'text' } })
+    fill(scene.path('mine.log'))
+    await scene.daemon()
+    scene.fill(1)
+    await scene.wake()
+    await until(() => readFileSync(scene.path('mine.log'), 'utf8').includes('work: polled (outcome ok, delivered 1'))
+    expect(existsSync(scene.path('mine.log.1'))).toBe(false)
   })
 })
 

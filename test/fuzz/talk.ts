@@ -4,6 +4,7 @@ import { Lines, parseLine, parseRequest } from '../../src/daemon/control/protoco
 import { HttpServer } from '../../src/daemon/http/server.ts'
 import { readReply, sameReply } from '../../src/deliver/answers/reply.ts'
 import { envelopeSender } from '../../src/deliver/envelope.ts'
+import { readEntry } from '../../src/cli/commands/log/entry.ts'
 import { mechanismOf, sizeLimitOf, takesUtf8 } from '../../src/deliver/smtp/capabilities.ts'
 import { splitHeader } from '../../src/header.ts'
 import { fits, matches } from '../../src/poll/route/conditions.ts'
@@ -86,6 +87,18 @@ export const talkTargets: readonly Target[] = [
       )
       for (const name of remembered.current?.names ?? [])
         if (typeof name !== 'string') throw new Error('that is no name')
+    },
+  },
+  {
+    name: 'lines of a log',
+    seeds: [
+      '{"level":30,"time":"2026-11-29T08:00:00.000Z","pid":7,"account":"work","delivered":3,"msg":"polled"}',
+      '2026-11-29 08:00:00 warning: work: a message is held (uidl "x", reason "y")',
+    ].map(asBytes),
+    run(input) {
+      const { text } = readEntry(input.toString('utf8'))
+      // oxlint-disable-next-line no-control-regex
+      if (/[\u0000-\u001f\u007f]/.test(text)) throw new Error('that can act on a terminal')
     },
   },
   {

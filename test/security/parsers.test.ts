@@ -32,6 +32,12 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/cli/command-errors.ts': own('our own messages'),
   'src/cli/commands/completion/action.ts': own('the name of a shell'),
   'src/cli/commands/migrate/memo.ts': own('the ledger, which is ours'),
+  'src/cli/commands/log/entry.ts': {
+    whose: 'popfetch itself, or whoever else writes to the log',
+    most: '64 KiB a line, read-log.ts',
+    deep: 'as JSON.parse, which keeps no stack; only plain values are looked at',
+    growth: 'lines of a log',
+  },
   'src/cli/commands/migrate/options.ts': own('the command line'),
   'src/cli/commands/migrate/text.ts': own('descriptions of destinations'),
   'src/cli/commands/poll/quiet.ts': own('the ledger, which is ours'),

@@ -4,6 +4,7 @@ import { assemble, findWrittenSecret } from '../../src/config/assemble.ts'
 import { parseText } from '../../src/config/document.ts'
 import { parseDestinationUrl } from '../../src/config/destinations/destinations.ts'
 import { parseSourceUrl } from '../../src/config/destinations/url.ts'
+import { readEntry } from '../../src/cli/commands/log/entry.ts'
 import { Lines, parseLine, parseRequest } from '../../src/daemon/control/protocol.ts'
 import { envelopeSender } from '../../src/deliver/envelope.ts'
 import { readReply, sameReply } from '../../src/deliver/answers/reply.ts'
@@ -234,6 +235,15 @@ export const parsers: readonly Parser[] = [
     },
     n: 20_000,
     texts: { ...RUNS, 'deep JSON': (n) => '['.repeat(n) + ']'.repeat(n) },
+  },
+  {
+    name: 'lines of a log',
+    parse(text) {
+      readEntry(text)
+      readEntry(JSON.stringify({ level: 'info', time: '2026-11-29T08:00:00Z', msg: text, [text]: text }))
+    },
+    n: 20_000,
+    texts: { ...RUNS, 'deep JSON': (n) => '['.repeat(n) + ']'.repeat(n), objects: (n) => '{"a":'.repeat(n) },
   },
   {
     name: 'replies of servers',

@@ -3,7 +3,7 @@
 import { resolvePath } from '../../config/paths.ts'
 import type { Account, Configuration } from '../../config/schema.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
-import { openLog, printedLog, silentLog, type Log } from '../../log.ts'
+import { openLog, printedLog, silentLog, type Log, type LogForm } from '../../log.ts'
 import { isContainer, obstacleOf } from '../../own-file.ts'
 import { nodeTls } from '../../pop3/network/trust.ts'
 import { STANDARD_ERROR, type CommonOptions } from '../common-options.ts'
@@ -76,15 +76,23 @@ async function openConfiguredLog(
   const level = options.logLevel ?? configuration.log.level
   if (file === null) {
     if (options.logFile === null && options.logLevel === null) return silentLog
-    const form = terminal === null ? 'json' : 'plain'
-    return sayUnjudged(await printedLog((line) => output.note(line), level, form, nowMs), surroundings)
+    const printed = await printedLog((line) => output.note(line), level, printedForm(configuration, terminal), nowMs)
+    return sayUnjudged(printed, surroundings)
   }
   try {
-    return sayUnjudged(await openLog(file, level), surroundings)
+    return sayUnjudged(
+      await openLog(file, level, { form: configuration.log.format ?? 'json', turnAtBytes: Infinity }),
+      surroundings,
+    )
   } catch (error) {
     output.problem(`cannot open the log ${file} (${obstacleOf(error)}): going on without it`)
     return silentLog
   }
+}
+
+/** What is printed to a terminal is for people, unless the configuration says otherwise. */
+export function printedForm({ log }: Configuration, terminal: Surroundings['terminal']): LogForm {
+  return log.format ?? (terminal === null ? 'json' : 'text')
 }
 
 /** Says in a log that opens that files are not judged here. Gives the log. */

@@ -1,6 +1,6 @@
 // `popfetch --daemon`: starts the background process. With --foreground, and in that process, it runs the daemon itself
 // (daemon/daemon.ts). This file decides on signals and on what is printed; logs.ts opens the logs.
-import { resolvePath } from '../../../config/paths.ts'
+import { resolvePath, usualLogFile } from '../../../config/paths.ts'
 import type { Starter } from '../../../daemon/detach.ts'
 import type { Daemon } from '../../../daemon/daemon.ts'
 import { PopfetchError } from '../../../errors.ts'
@@ -9,7 +9,7 @@ import { STANDARD_ERROR } from '../../common-options.ts'
 import { EXIT_OK } from '../../exit.ts'
 import type { DaemonInvocation } from './options.ts'
 import { logFileOf, readConfiguration, selected, tellWarnings } from '../../open/configured.ts'
-import { openLogs, usualLogFile, type Logs } from './logs.ts'
+import { openLogs, type Logs } from './logs.ts'
 import { askRunning } from '../../open/ask-daemon.ts'
 import type { Surroundings } from '../../surroundings.ts'
 import { version } from '../../version.ts'

@@ -1,15 +1,17 @@
 // The logs of a daemon: which there are, and how they go on after a reload.
-import path from 'node:path'
-import { stateFolder } from '../../../config/paths.ts'
+import { usualLogFile } from '../../../config/paths.ts'
 import type { Configuration } from '../../../config/schema.ts'
 import type { Starter } from '../../../daemon/detach.ts'
 import { display } from '../../../display.ts'
 import { bothLogs, openLog, printedLog, type FileLog, type Log, type LogLevel } from '../../../log.ts'
 import { obstacleOf } from '../../../own-file.ts'
 import { configurationError } from '../../command-errors.ts'
-import { logFileOf, sayUnjudged } from '../../open/configured.ts'
+import { logFileOf, printedForm, sayUnjudged } from '../../open/configured.ts'
 import type { Surroundings } from '../../surroundings.ts'
 import type { DaemonInvocation } from './options.ts'
+
+/** The usual log is turned at this length: with the one before it 20 MB, years of an ordinary daemon (DESIGN 5). */
+const USUAL_LOG_BYTES = 10_000_000
 
 export interface Logs {
   readonly log: Log
@@ -25,19 +27,22 @@ export async function openLogs(
   starter: Starter | null,
 ): Promise<Logs> {
   const { output, terminal, nowMs } = surroundings
-  const place = (now: Configuration): string | null =>
-    logFileOf(now, invocation, surroundings) ?? (starter === null ? null : usualLogFile(now))
+  const named = (now: Configuration): string | null => logFileOf(now, invocation, surroundings)
+  const place = (now: Configuration): string | null => named(now) ?? (starter === null ? null : usualLogFile(now))
   const level = (now: Configuration): LogLevel => invocation.logLevel ?? now.log.level
   const printed = await printedLog(
     (line) => output.note(line),
     invocation.verbose ? 'debug' : invocation.quiet ? 'error' : level(configuration),
-    terminal === null ? 'json' : 'plain',
+    printedForm(configuration, terminal),
     nowMs,
   )
   let current = configuration
   const file = place(configuration)
   if (file === null) return { log: sayUnjudged(printed, surroundings), reopen: () => Promise.resolve() }
-  const written = await opened(file, () => openLog(file, level(configuration)))
+  // A file that somebody named is turned by whoever turns their logs (SIGHUP).
+  const turnAtBytes = named(configuration) === null ? USUAL_LOG_BYTES : Infinity
+  const form = configuration.log.format ?? 'json'
+  const written = await opened(file, () => openLog(file, level(configuration), { form, turnAtBytes }))
   return {
     log: sayUnjudged(starter === null ? bothLogs(written, printed) : written, surroundings),
     async reopen(next) {
@@ -57,9 +62,4 @@ async function opened<T extends FileLog | void>(file: string, open: () => Promis
     const text = `cannot open the log ${display(file, 200)} (${obstacleOf(cause)}): name another with log.file or --log-file`
     throw configurationError(text, cause)
   }
-}
-
-/** The log of a background process for which no file was named: beside the ledger. */
-export function usualLogFile(configuration: Configuration): string {
-  return path.join(stateFolder(configuration), 'popfetch.log')
 }

@@ -131,7 +131,7 @@ describe('the log', () => {
     await world.run('--log-file run.log')
     const [line = ''] = (await readFile(join(world.directory, 'run.log'), 'utf8')).split('\n')
     expect(JSON.parse(line)).toMatchObject({
-      level: 50,
+      level: 'error',
       account: 'work',
       error: 'ERR_CONNECT',
       msg: UNREACHABLE.message,
@@ -161,6 +161,6 @@ describe('the log', () => {
     world.person = true
     world.during = ({ log }) => log.warn('a poll is under way', { account: 'work' })
     await world.run('--log-file -')
-    expect(world.stderr.text).toMatch(/^\d\d:\d\d:\d\d warning: work: a poll is under way$/m)
+    expect(world.stderr.text).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d warning: work: a poll is under way$/m)
   })
 })
