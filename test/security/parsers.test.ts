@@ -154,6 +154,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/setup/fetchmail/fetchmail.ts': old('fetchmailrc and .fetchids'),
   'src/setup/fetchmail/grammar.ts': old('fetchmailrc and .fetchids'),
   'src/setup/getmail/delivery.ts': { ...old('getmailrc and oldmail'), deep: '5 levels, 100 sections' },
+  'src/setup/getmail/getmail.ts': old('getmailrc and oldmail'),
   'src/setup/ini.ts': old('getmailrc and oldmail'),
   'src/setup/mpop/grammar.ts': old('mpoprc and its records'),
   'src/setup/mpop/mpop.ts': old('mpoprc and its records'),

@@ -18,15 +18,7 @@ export function fetchmailDelivery(
   context: ImportContext,
 ): FetchmailDelivery {
   const remarks: string[] = []
-  // `theirs=ours`: only the name on this side counts.
-  const ours = (name: string): string => name.slice(name.indexOf('=') + 1)
-  const first = local.find((name) => ours(name) !== '*' && ours(name) !== '')
-  const recipient = first === undefined ? context.localUser : ours(first)
-  if (local.length > 1 || local.includes('*')) {
-    remarks.push(
-      `multi-drop: fetchmail looked for recipients in the header; all mail goes to ${display(recipient, 80)} now`,
-    )
-  }
+  const recipient = recipientNamed(local, context)
   const { mda, bsmtp } = options
   if (typeof bsmtp === 'string') {
     remarks.push('bsmtp: there is no such file format here: mail goes into an mbox instead')
@@ -37,6 +29,14 @@ export function fetchmailDelivery(
     return { deliver: [moved.destination], remarks: [...remarks, ...moved.remarks] }
   }
   return { deliver: [forwarded(server, options, recipient, remarks)], remarks }
+}
+
+/** The first name behind `is`, or the user's own. */
+export function recipientNamed(local: FetchmailUser['local'], { localUser }: ImportContext): string {
+  // `theirs=ours`: only the name on this side counts.
+  const ours = (name: string): string => name.slice(name.indexOf('=') + 1)
+  const first = local.find((name) => ours(name) !== '*' && ours(name) !== '')
+  return first === undefined ? localUser : ours(first)
 }
 
 function forwarded(server: Options, options: Options, recipient: string, remarks: string[]): Written {

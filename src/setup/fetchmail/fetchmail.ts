@@ -6,9 +6,10 @@ import { formatDuration } from '../../config/values/quantity.ts'
 import type { Written } from '../../config/values/written.ts'
 import { display } from '../../display.ts'
 import { Doubts } from '../doubts.ts'
-import { fetchmailDelivery } from './delivery.ts'
+import { fetchmailDelivery, recipientNamed } from './delivery.ts'
 import { parseFetchmail, type FetchmailEntry, type FetchmailUser, type Options } from './grammar.ts'
 import { mechanismNamed } from '../../pop3/sign-in/mechanisms.ts'
+import { sortedByRecipient, type Sorted } from '../multidrop.ts'
 import { filledLines } from '../text.ts'
 import { remarksOn, type WordList } from '../words.ts'
 import { MULTIDROP, optionWords, SAID_EITHER_WAY, settingWords } from './words.ts'
@@ -48,6 +49,7 @@ export function importFetchmail(text: string, context: ImportContext & { readonl
     ...context,
     daemonSeconds,
     idfile,
+    postmaster: string(settings['postmaster']),
     invisible: settings['invisible'] === true,
     hasStrangeLines: strangeLines.length > 0,
   }
@@ -69,6 +71,8 @@ export function importFetchmail(text: string, context: ImportContext & { readonl
 interface FileContext extends ImportContext {
   readonly daemonSeconds: number
   readonly idfile: string
+  /** Who gets what names nobody. */
+  readonly postmaster: string | null
   /** No Received field is put on top. */
   readonly invisible: boolean
   /** fetchmail itself would not have used the file. */
@@ -91,12 +95,13 @@ function accountOf(entry: FetchmailEntry, user: FetchmailUser, context: FileCont
   if (entry.skip) remarks.unshift('fetchmail polled this only when it was named (skip)')
   if (user.remote === null) remarks.push('no user was named: fetchmail took the name of the user it ran as')
   const auth = authOf(server, remarks)
-  const { deliver, remarks: told } = fetchmailDelivery(server, user, context)
+  const { deliver: told, remarks: toldOfThem } = fetchmailDelivery(server, user, context)
+  const { recipient, deliver, remarks: toldOfRecipients } = multidrop(server, user, remote, told, context)
   remarks.push(
-    ...told,
+    ...toldOfThem,
     ...fetched(options),
     ...missed({ ...server, ...options }, optionWords),
-    ...multidrop({ ...server, ...options }),
+    ...toldOfRecipients,
   )
   const limit = count(options, 'fetchlimit') || null
   const maxSize = sizeText(count(options, 'limit'))
@@ -117,6 +122,7 @@ function accountOf(entry: FetchmailEntry, user: FetchmailUser, context: FileCont
       clientCert: string(options['sslcert']),
       clientKey: string(options['sslkey']) ?? (options['sslcert'] === undefined ? null : options['sslcert']),
       auth,
+      recipient,
       delete: doubts.deletion(options['keep'] === true ? 'never' : 'after-delivery'),
       limit,
       maxSize,
@@ -203,10 +209,50 @@ function missed(options: Options, words: WordList): readonly string[] {
   return remarksOn(said, words)
 }
 
-function multidrop(options: Options): readonly string[] {
-  const names = MULTIDROP.filter((name) => options[name] !== undefined && options[name] !== false)
-  if (names.length === 0) return []
-  return [`${names.join(', ')}: popfetch does not sort by recipients; route sorts by what the header says`]
+/** Whose mail each message is, where several names or `*` stand behind `is` (fetchmail(1), the use and abuse of multidrop). */
+function multidrop(
+  server: Options,
+  { local, options }: FetchmailUser,
+  remote: string,
+  deliver: readonly Written[],
+  context: FileContext,
+): Sorted {
+  const said = MULTIDROP.filter((name) => ![undefined, false].includes({ ...server, ...options }[name] as undefined))
+  if (local.length <= 1 && !local.includes('*')) {
+    const unused = said.length === 0 ? [] : [`${said.join(', ')}: not needed, all mail is for one name`]
+    return { recipient: null, deliver, remarks: unused }
+  }
+  const names = server['localdomains']
+  const qvirtual = string(server['qvirtual'])
+  const sorted = sortedByRecipient(
+    {
+      header: qvirtual === null ? string(server['envelope']) : null,
+      domains: Array.isArray(names) ? names.map(String) : [],
+      user: remote,
+      otherwise: context.postmaster ?? context.localUser,
+      // Unless `smtpname` fixes it.
+      usual: recipientNamed(local, context),
+    },
+    deliver,
+  )
+  const prefix = qvirtual === null ? [] : [`qvirtual ${display(qvirtual, 40)}: a prefix of the address is not cut off`]
+  const others = said.filter((name) => name === 'aka' || name === 'fetchdomains')
+  const more = others.length === 0 ? [] : [`${others.join(', ')}: not needed`]
+  const changed = sorted.recipient === null ? [] : translated(local)
+  return { ...sorted, remarks: [...sorted.remarks, ...changed, ...prefix, ...more] }
+}
+
+/** `theirs=ours`, and names without `*`, which let no other name in. */
+function translated(local: readonly string[]): readonly string[] {
+  const changed = local.filter((name) => /.=./.test(name))
+  const remarks = changed.length === 0 ? [] : [`${shownNames(changed)}: let aliases of the mail server change names`]
+  if (local.includes('*')) return remarks
+  return [...remarks, `${shownNames(local)}: other names are handed over, too, and the mail server decides`]
+}
+
+function shownNames(names: readonly string[]): string {
+  const shown = names.slice(0, 10).map((name) => display(name, 40))
+  return names.length > shown.length ? `${shown.join(', ')} …` : shown.join(', ')
 }
 
 /** `USER@HOST UIDL` a line; very old files have `HOST USER UIDL`. */

@@ -246,7 +246,9 @@ class Reader {
   /** A number before the name of the field says how many to skip. */
   #envelope(): string {
     const first = this.text()
-    return /^\d+$/.test(first) ? this.text() : first
+    if (!/^\d+$/.test(first)) return first
+    const name = this.text()
+    return Number(first) === 0 ? name : `${first} ${name}`
   }
 
   #isKeyword(text: string): boolean {

@@ -5,9 +5,8 @@ const AS_THEY_ARE = 'messages stay as they are'
 const NO_BOUNCE = 'a message that cannot be delivered stays on the server, and nobody is sent a bounce'
 const NETWORK = 'popfetch does not look at network interfaces'
 
-export const settingWords = wordList('daemon logfile idfile invisible', 'pidfile properties showdots', {
+export const settingWords = wordList('daemon logfile idfile invisible postmaster', 'pidfile properties showdots', {
   syslog: 'popfetch writes a file (log.file), or standard error',
-  postmaster: 'no mail is ever bounced or sent elsewhere',
   bouncemail: NO_BOUNCE,
   spambounce: NO_BOUNCE,
   softbounce: NO_BOUNCE,
@@ -16,7 +15,7 @@ export const settingWords = wordList('daemon logfile idfile invisible', 'pidfile
 /** Those of which `no WORD` has a remark as well as WORD. */
 export const SAID_EITHER_WAY: ReadonlySet<string> = new Set(['bouncemail', 'spambounce', 'softbounce'])
 
-/** Told in one remark. */
+/** Of mail for a whole domain: told with `recipient`. */
 export const MULTIDROP: readonly string[] = ['envelope', 'qvirtual', 'localdomains', 'aka', 'fetchdomains']
 
 export const optionWords = wordList(

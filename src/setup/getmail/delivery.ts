@@ -24,6 +24,8 @@ interface Context {
   readonly sections: Sections
   readonly localUser: string
   readonly env: OldEnvironment
+  /** Each message has a recipient of its own. */
+  readonly isForMany: boolean
   readonly doubts: Doubts
   readonly remarks: string[]
   /** How many sections were looked at. */
@@ -34,7 +36,7 @@ interface Context {
 export function getmailDelivery(
   sections: Sections,
   doubts: Doubts,
-  { trace, ...place }: { readonly trace: boolean; readonly localUser: string; readonly env: OldEnvironment },
+  { trace, ...place }: Pick<Context, 'localUser' | 'env' | 'isForMany'> & { readonly trace: boolean },
 ): GetmailDelivery {
   const remarks: string[] = []
   const found = fromSection('destination', { sections, ...place, doubts, remarks, count: 0 }, 0)
@@ -87,7 +89,7 @@ function fromSection(name: string, context: Context, depth: number): readonly Wr
     case 'MultiSorter':
     case 'MultiGuesser':
       remarks.push(
-        `${type}: popfetch does not sort by recipients (route sorts by what the header says): all mail goes to the default`,
+        `${type}: all mail goes to the default; route sorts by what the header says, such as { when: { header: { X-Envelope-To: '*bob@*' } }, deliver: bob }`,
       )
       return fromText(section['default'] ?? '', context, depth + 1)
     default:
@@ -111,8 +113,9 @@ function maildir(path: string, context: Context): Written {
   return { type: 'maildir', path: placeOf(path, context).replace(/(?<=[^/])\/+$/, '') }
 }
 
-function lmtp({ host = '', port = '2003', override }: Section, { localUser, remarks }: Context): Written {
-  if (override === undefined) remarks.push(`MDA_lmtp: all mail is for ${display(localUser, 60)} now: correct to`)
+function lmtp({ host = '', port = '2003', override }: Section, { localUser, isForMany, remarks }: Context): Written {
+  if (override === undefined && !isForMany)
+    remarks.push(`MDA_lmtp: all mail is for ${display(localUser, 60)} now: correct to`)
   const to = override ?? localUser
   return host.startsWith('/')
     ? { type: 'lmtp', socket: host, to }

@@ -20,6 +20,7 @@ import {
 import { parseIni, parseStrings, type Section } from '../ini.ts'
 import { oldPath } from '../old-path.ts'
 import { filledLines } from '../text.ts'
+import { sortedByRecipient } from '../multidrop.ts'
 import { remarksOn } from '../words.ts'
 import { optionWords, retrieverWords } from './words.ts'
 
@@ -90,17 +91,33 @@ function accountOf(
   if (!isPop3) remarks.push(`${display(type, 60) || 'no type'}: popfetch speaks POP3 only`)
   else if (tls === 'none' && !isLoopback(host))
     remarks.push('the password goes unencrypted, as it did: try tls: starttls, or no tls line at all')
-  if (type.startsWith('Multidrop'))
-    remarks.push('multi-drop: popfetch does not sort by recipients; all mail goes to one place')
   if (type.startsWith('BrokenUIDL'))
     remarks.push(`${type}: not needed, popfetch tells messages apart by their header where UIDLs cannot`)
   if (isOn(options, 'read_all', true))
     remarks.push('read_all: getmail fetched everything each time; popfetch fetches each message once')
-  const { deliver, remarks: told } = getmailDelivery(sections, doubts, {
+  const { deliver: toldDestinations, remarks: told } = getmailDelivery(sections, doubts, {
     trace: isOn(options, 'received', true),
     localUser: place.localUser,
     env: place.env,
+    isForMany: type.startsWith('Multidrop'),
   })
+  const {
+    recipient,
+    deliver,
+    remarks: toldOfRecipients,
+  } = type.startsWith('Multidrop')
+    ? sortedByRecipient(
+        {
+          header: envelopeField(retriever),
+          domains: [],
+          user: username,
+          otherwise: place.localUser,
+          usual: place.localUser,
+        },
+        toldDestinations,
+      )
+    : { recipient: null, deliver: toldDestinations, remarks: [] }
+  remarks.push(...toldOfRecipients)
   const pathOf = (text: string | undefined): string | null =>
     text === undefined ? null : oldPath(text, doubts, place.env)
   if (options['delivered_to'] !== undefined && isOn(options, 'delivered_to', true)) {
@@ -130,6 +147,7 @@ function accountOf(
       clientKey: pathOf(retriever['keyfile']) ?? pathOf(retriever['certfile']),
       pin: pinOf(retriever['ssl_fingerprints'], remarks),
       auth,
+      recipient,
       delete: doubts.deletion(policy),
       limit,
       maxSize,
@@ -146,6 +164,12 @@ function accountOf(
       spellings,
     },
   }
+}
+
+/** `envelope_recipient = FIELD:WHICH`; the first one is what `recipient` reads. Null: there is none, as with SDPS. */
+function envelopeField({ envelope_recipient: written }: Section): string | null {
+  const [, name, which] = /^\s*([^:\s]+)\s*:\s*(\d+)\s*$/.exec(written ?? '') ?? []
+  return name === undefined ? null : which === '1' ? name : `${name}:${which}`
 }
 
 /** What a .netrc says goes before all else, as in getmail. */

@@ -6,13 +6,12 @@ const IMAP = 'only for IMAP'
 const USER = 'popfetch delivers as the user it runs as'
 
 export const retrieverWords = wordList(
-  'type server port username password password_command timeout use_apop use_xoauth2 keyfile certfile ca_certs ssl_fingerprints ssl_cert_hostname',
+  'type server port username password password_command timeout envelope_recipient use_apop use_xoauth2 keyfile certfile ca_certs ssl_fingerprints ssl_cert_hostname',
   'getmaildir',
   {
     delete_dup_msgids: 'messages with the same UIDL are told apart, none is deleted for it',
     ssl_version: 'TLS 1.2 or newer, as the system has it',
     ssl_ciphers: 'as the system has them',
-    envelope_recipient: 'popfetch does not sort by recipients; route sorts by what the header says',
     mailboxes: IMAP,
     use_peek: IMAP,
     move_on_delete: IMAP,

@@ -160,7 +160,8 @@ describe('a .fetchmailrc', () => {
         user u pass p ssl is one two=three here fetchall keep preconnect "login SECRET" no sslcertck SECRET`)
     for (const word of [
       'multi-drop',
-      'envelope, aka',
+      'popfetch reads the first field of a name',
+      'aka: not needed',
       'plugin',
       'preconnect',
       'fetchall with keep',
@@ -170,6 +171,74 @@ describe('a .fetchmailrc', () => {
       expect(text).toContain(word)
     }
     expect(text).not.toContain('SECRET')
+  })
+
+  test.each<[string, unknown, string]>([
+    [
+      'envelope "X-Original-To" localdomains example.org user "box" pass p ssl is * here',
+      { header: 'X-Original-To', domains: ['example.org'], otherwise: 'me@example.org' },
+      '{local}@localhost',
+    ],
+    [
+      'envelope Delivered-To localdomains example.org user "box" pass p ssl is bob anna=ann * here smtphost mx.example.net',
+      { header: 'Delivered-To', domains: ['example.org'], otherwise: 'me@example.org' },
+      '{local}@mx.example.net',
+    ],
+    [
+      'envelope Delivered-To localdomains example.org user "box" pass p ssl to bob anna here smtpaddress home.example',
+      { header: 'Delivered-To', domains: ['example.org'], otherwise: 'me@example.org' },
+      '{local}@home.example',
+    ],
+    [
+      'envelope 0 X-Envelope-To localdomains a.example b.example user "box" pass p ssl is * here',
+      { header: 'X-Envelope-To', domains: ['a.example', 'b.example'], otherwise: 'me@a.example' },
+      '{recipient}',
+    ],
+    [
+      'envelope X-Envelope-To user "all@example.org" pass p ssl is * here smtphost /run/lmtp',
+      { header: 'X-Envelope-To', domains: ['example.org'], otherwise: 'me@example.org' },
+      '{local}',
+    ],
+  ])('of the mailbox of a whole domain has a recipient: %s', (words, recipient, to) => {
+    const { accounts, destinations, text } = file(`poll a.example proto pop3 ${words}`)
+    expect(accounts['a.example']).toMatchObject({ recipient })
+    expect(Object.values(destinations)).toMatchObject([{ to }])
+    expect(text).toContain('To and Cc never do')
+  })
+
+  test('of the mailbox of a whole domain sends to postmaster what names nobody', () => {
+    const { accounts } = file(`set postmaster "root"
+      poll a.example proto pop3 envelope X-Original-To localdomains example.org user box pass p ssl is * here`)
+    expect(accounts['a.example']).toMatchObject({ recipient: { otherwise: 'root@example.org' } })
+  })
+
+  test.each([
+    ['localdomains example.org', 'the old file does not say which field names the recipient'],
+    ['no envelope localdomains example.org', 'the old file does not say which field names the recipient'],
+    ['envelope Received localdomains example.org', 'Received fields are not looked through'],
+    ['envelope 2 X-Original-To localdomains example.org', 'popfetch reads the first field of a name'],
+    ['envelope X-Original-To', 'the old file does not say which domains are yours'],
+    ['envelope Delivered-To qvirtual "box-" localdomains example.org', 'a prefix of the address is not cut off'],
+  ])('of the mailbox of a whole domain guesses nothing, and says what to write: %s', (words, reason) => {
+    const { accounts, destinations, text } = file(
+      `poll a.example proto pop3 ${words} user box pass p ssl is bob * here`,
+    )
+    expect(accounts['a.example']).not.toHaveProperty('recipient')
+    expect(Object.values(destinations)).toMatchObject([{ to: 'bob@localhost' }])
+    expect(text).toContain(reason)
+    expect(text).toContain('all mail goes to one place until you write recipient: {')
+  })
+
+  test.each([
+    ['smtpname fixed@example.org', { type: 'smtp', to: 'fixed@example.org' }],
+    ['mda "/usr/bin/procmail -d %T"', { type: 'command' }],
+  ])('of the mailbox of a whole domain leaves alone what goes to one place: %s', (words, destination) => {
+    const { accounts, destinations, text } = file(
+      `poll a.example proto pop3 envelope X-Original-To localdomains example.org user box pass p ssl is * here ${words}`,
+    )
+    expect(accounts['a.example']).not.toHaveProperty('recipient')
+    expect(Object.values(destinations)).toMatchObject([destination])
+    expect(text).toContain('multi-drop: all mail goes to one place')
   })
 
   test('without a password has that of the netrc, else says where to put one', () => {

@@ -140,6 +140,30 @@ delete_bigger_than = 1000
     for (const word of ['multi-drop', 'MultiSorter', '[filter-1]', 'delete_bigger_than']) expect(text).toContain(word)
   })
 
+  const MANY = RETRIEVER.replace('SimplePOP3SSL', 'MultidropPOP3SSL').replace('alice@example.net', 'all@example.org')
+  const LMTP = '[destination]\ntype = MDA_lmtp\nhost = localhost\n'
+
+  test('of the mailbox of a whole domain has a recipient', () => {
+    const { accounts, destinations, text } = file(`${MANY}envelope_recipient = x-envelope-to:1\n${LMTP}`)
+    expect(accounts['pop.example.net']).toMatchObject({
+      recipient: { header: 'x-envelope-to', domains: ['example.org'], otherwise: 'me@example.org' },
+    })
+    expect(destinations).toMatchObject({ lmtp: { to: '{local}' } })
+    expect(text).toContain('the domains are a guess from the user name')
+  })
+
+  test.each([
+    [`${MANY}envelope_recipient = delivered-to:2\n${LMTP}`, 'delivered-to:2: popfetch reads the first field of a name'],
+    [`${MANY}${LMTP}`, 'does not say which field names the recipient'],
+    [`${MANY.replace('all@example.org', 'all')}envelope_recipient = x:1\n${LMTP}`, 'which domains are yours'],
+    [`${MANY}envelope_recipient = x:1\n${LMTP}override = bob\n`, 'all mail goes to one place'],
+    [`${MANY}envelope_recipient = x:1\n${MAILDIR}`, 'all mail goes to one place'],
+  ])('of the mailbox of a whole domain guesses nothing %#', (old, reason) => {
+    const { accounts, text } = file(old)
+    expect(accounts['pop.example.net']).not.toHaveProperty('recipient')
+    expect(text).toContain(reason)
+  })
+
   test('of another protocol is not polled', () => {
     expect(imported(RETRIEVER.replace('POP3', 'IMAP') + MAILDIR).accounts[0]?.off).toBe(true)
   })
