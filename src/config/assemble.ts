@@ -46,10 +46,11 @@ export function assemble(root: unknown, resolve: ResolvePath): Assembled {
 export function* assembling(root: unknown, resolve: ResolvePath): Generator<void, Assembled> {
   const problems: Problem[] = []
   const written = isWritten(root) ? withoutOwnKeys(root) : root
-  const parsed = topKeys(resolve).safeParse(written, WITHOUT_COMPILING)
+  const parsed = topKeys(resolve).safeParse(isWritten(written) ? withoutParts(written) : written, WITHOUT_COMPILING)
   if (!parsed.success) problems.push(...issueProblems(parsed.error.issues, written, []))
 
-  problems.push(...unreplaced(written))
+  yield
+  problems.push(...(yield* unreplaced(written)))
   const { accounts: writtenAccounts, destinations: writtenDestinations, defaults } = isWritten(written) ? written : {}
   const destinations = new NamedDestinations(resolve)
   for (const [name, value] of entries(writtenDestinations)) {
@@ -77,11 +78,13 @@ export function* assembling(root: unknown, resolve: ResolvePath): Generator<void
   if (isWritten(writtenAccounts) && Object.keys(writtenAccounts).length === 0) {
     problems.push({ path: ['accounts'], at: 'value', found: 'no account', expected: 'at least one' })
   }
+  yield
   problems.push(...unknownClients(accounts, destinations.byName, isWritten(written) ? written['oauth'] : undefined))
+  yield
   if (!parsed.success || problems.length > 0) return { configuration: null, problems: withoutRepetition(problems) }
 
   const { state, concurrency, perHost, daemon, log } = parsed.data
-  const warnings = warningsOf(accounts, destinations)
+  const warnings = yield* warningsOf(accounts, destinations)
   return {
     configuration: {
       accounts,
@@ -99,16 +102,18 @@ export function* assembling(root: unknown, resolve: ResolvePath): Generator<void
 }
 
 /** The path of the first secret that is written out; null: there is none. Wrong parts count, and so do the user's own keys. */
-export function findWrittenSecret(value: unknown, path: Path = []): Path | null {
+export function* findWrittenSecret(value: unknown, path: Path = []): Generator<void, Path | null> {
   if (!isWritten(value)) return null
   for (const [key, inner] of Object.entries(value)) {
     const here = [...path, key]
     if (SECRET_KEYS.has(key) && (typeof inner === 'string' || typeof inner === 'number')) return here
     if (key === 'proxy' && typeof inner === 'string' && holdsPassword(inner)) return here
-    const deeper = Array.isArray(inner)
-      ? inner.map((item, index) => findWrittenSecret(item, [...here, index])).find((at) => at !== null)
-      : findWrittenSecret(inner, here)
-    if (deeper) return deeper
+    const items = Array.isArray(inner) ? inner.entries() : [[null, inner] as const]
+    for (const [index, item] of items) {
+      const deeper = yield* findWrittenSecret(item, index === null ? here : [...here, index])
+      if (deeper) return deeper
+    }
+    yield
   }
   return null
 }
@@ -117,6 +122,12 @@ export function findWrittenSecret(value: unknown, path: Path = []): Path | null 
 function topKeys(resolve: ResolvePath) {
   const defaults = z.record(z.string(), z.unknown(), { error: 'a mapping of account keys' }).optional()
   return top(resolve, { account: z.unknown(), destination: z.unknown(), defaults, oauth: z.unknown() })
+}
+
+/** Accounts and destinations are only looked at as a whole: to go through ten thousand of them would take a while. */
+function withoutParts(root: Written): Written {
+  const parts = ['accounts', 'destinations'].filter((key) => isWritten(root[key]))
+  return { ...root, ...Object.fromEntries(parts.map((key) => [key, {}])) }
 }
 
 function withoutOwnKeys(root: Written): Written {
@@ -243,21 +254,28 @@ function withoutRepetition(problems: readonly Problem[]): readonly Problem[] {
   return [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()]
 }
 
-function warningsOf(accounts: readonly Account[], destinations: NamedDestinations): readonly string[] {
+function* warningsOf(
+  accounts: readonly Account[],
+  destinations: NamedDestinations,
+): Generator<void, readonly string[]> {
   const open = (what: string, host: string): string =>
     `${what}: everything goes to ${host} unencrypted (tls: none): use starttls or implicit if the server can`
-  return [
-    ...accounts.flatMap(({ name, tls, host, auth }) => {
-      if (tls !== 'none' || isLoopback(host)) return []
-      const isBroken = mechanismNamed(auth)?.withoutTls === 'computes the secret'
-      return [open(`account ${name}`, host) + (isBroken ? `; ${auth} does not keep the password from who listens` : '')]
-    }),
-    ...[...destinations.byName.values()].flatMap((config) => {
-      const host = config.type === FIRST_OF ? null : kindOf(config).unencryptedTo(config)
-      return host === null ? [] : [open(`destination ${config.name}`, host)]
-    }),
-    ...sharedMailboxes(accounts),
-  ]
+  const warnings: string[] = []
+  for (const { name, tls, host, auth } of accounts) {
+    if (tls !== 'none' || isLoopback(host)) continue
+    const isBroken = mechanismNamed(auth)?.withoutTls === 'computes the secret'
+    warnings.push(
+      open(`account ${name}`, host) + (isBroken ? `; ${auth} does not keep the password from who listens` : ''),
+    )
+    yield
+  }
+  for (const config of destinations.byName.values()) {
+    const host = config.type === FIRST_OF ? null : kindOf(config).unencryptedTo(config)
+    if (host !== null) warnings.push(open(`destination ${config.name}`, host))
+    yield
+  }
+  warnings.push(...(yield* sharedMailboxes(accounts)))
+  return warnings
 }
 
 /** The ports of POP3: both lead to one mailbox. */
@@ -285,8 +303,15 @@ function mailboxText(accounts: readonly Account[]): string {
 
 /** Each of these accounts delivers what comes; when one of them deletes, the others may miss it (P152, two sessions on one
  *  mailbox). */
-function sharedMailboxes(accounts: readonly Account[]): readonly string[] {
-  const groups = Map.groupBy(accounts, (account) => JSON.stringify([account.user.toLowerCase(), siteOf(account)]))
+function* sharedMailboxes(accounts: readonly Account[]): Generator<void, readonly string[]> {
+  const groups = new Map<string, Account[]>()
+  for (const account of accounts) {
+    const place = JSON.stringify([account.user.toLowerCase(), siteOf(account)])
+    const there = groups.get(place)
+    if (there === undefined) groups.set(place, [account])
+    else there.push(account)
+    yield
+  }
   return [...groups.values()].flatMap(([first, ...others]) =>
     first === undefined || others.length === 0
       ? []

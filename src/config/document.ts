@@ -60,7 +60,7 @@ export function parseText(text: string): TextDocument {
   return atOnce(parsing(text))
 }
 
-/** As parseText, with pauses. Only the plain values are made without one: 20 ms for ten thousand accounts. */
+/** As parseText, with pauses. Only the plain values of a text with anchors are made without one. */
 export function* parsing(text: string): Generator<void, TextDocument> {
   const lines = new yaml.LineCounter()
   const { document, faults } = yield* composed(text, lines)
@@ -77,7 +77,7 @@ export function* parsing(text: string): Generator<void, TextDocument> {
   let root: unknown = null
   try {
     // The survey has counted them; the default of 100 is for strangers' documents.
-    if (readable) root = document.toJS({ maxAliasCount: -1 })
+    if (readable) root = yield* plain(document, document.contents, survey.hasAnchors ? 0 : 2)
   } catch {
     found.push({ code: 'TOO_MANY', offset: 0 })
     readable = false
@@ -209,6 +209,11 @@ class Survey {
   #anchored = 0
   #values = 0
 
+  /** An alias may stand for something elsewhere. */
+  get hasAnchors(): boolean {
+    return this.#anchored > 0
+  }
+
   /** What an alias stands for; null: nothing. */
   target(alias: yaml.Alias): yaml.Node | null {
     return this.#targets.get(alias) ?? null
@@ -275,6 +280,24 @@ class Survey {
   #fault(code: string, node: yaml.Node): void {
     this.faults.push({ code, offset: node.range?.[0] ?? 0 })
   }
+}
+
+/** As Document.toJS, with a pause after each value in so many levels. The survey has counted the aliases; the default of 100 is for
+ *  strangers' documents. */
+function* plain(document: yaml.Document, node: unknown, levels: number): Generator<void, unknown> {
+  if (!yaml.isMap(node) || levels === 0 || !node.items.every(({ key }) => yaml.isScalar(key) && isOwnKey(key)))
+    return yaml.isNode(node) ? node.toJS(document, { maxAliasCount: -1 }) : node
+  const values: [string, unknown][] = []
+  for (const { key, value } of node.items) {
+    const name = yaml.isScalar(key) && key.value !== null ? keyName(key) : ''
+    values.push([name, yield* plain(document, value, levels - 1)])
+    yield
+  }
+  return Object.fromEntries(values)
+}
+
+function isOwnKey(key: yaml.Scalar): boolean {
+  return keyName(key) !== '<<'
 }
 
 /** Each key of a mapping that an earlier one is equal to. */

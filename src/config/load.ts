@@ -72,7 +72,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
   if (document.readable) {
     await inTurns(withLines(problems, document, lines))
   }
-  const secretAt = findWrittenSecret(document.root)
+  const secretAt = await inTurns(findWrittenSecret(document.root))
   const readable = secretAt === null ? null : readableByOthers(file, stats, ours)
   if (secretAt !== null && readable !== null) {
     lines.push({ line: document.lineOf(secretAt, 'key'), path: secretAt, ...readable })

@@ -3,10 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { parseDocument, YAMLMap } from 'yaml'
 import { readOldFiles } from '../../src/cli/commands/import/old-files.ts'
-import { assemble, findWrittenSecret } from '../../src/config/assemble.ts'
+import { assemble, assembling, findWrittenSecret } from '../../src/config/assemble.ts'
 import { parseText, parsing } from '../../src/config/document.ts'
-import { inTurns } from '../../src/config/turns.ts'
+import { atOnce, inTurns } from '../../src/config/turns.ts'
 import { Lines, parseRequest } from '../../src/daemon/control/protocol.ts'
 import { importFetchmail } from '../../src/setup/fetchmail/fetchmail.ts'
 import { importGetmail } from '../../src/setup/getmail/getmail.ts'
@@ -57,7 +58,7 @@ describe('a configuration', () => {
     const text = '__proto__: { host: h }\naccounts: { __proto__: { host: h }, constructor: { user: u }, toString: 1 }'
     const { root } = parseText(text)
     expect(assemble(root, (path) => path).problems.length).toBeGreaterThan(3)
-    expect(findWrittenSecret(root)).toBeNull()
+    expect(atOnce(findWrittenSecret(root))).toBeNull()
     expect(Object.keys(Object.prototype)).toEqual([])
     expect('host' in {}).toBe(false)
   })
@@ -101,6 +102,61 @@ describe('a configuration', () => {
     await inTurns(parsing(text))
     clearImmediate(next)
     expect(turns).toBeGreaterThan(3)
+  })
+
+  describe('of three thousand accounts', () => {
+    let touched = 0
+    const account = (at: number): object => {
+      const written = { host: `pop${at % 50}.example.net`, user: `u${at}`, password: { env: 'P' }, deliver: 'inbox' }
+      const count = <T>(value: T): T => {
+        touched += 1
+        return value
+      }
+      return new Proxy(written, {
+        get: (target, name) => count(Reflect.get(target, name) as unknown),
+        ownKeys: (target) => count(Reflect.ownKeys(target)),
+      })
+    }
+    const root = {
+      accounts: Object.fromEntries(Array.from({ length: 3000 }, (_, at) => [`a${at}`, account(at)])),
+      destinations: { inbox: { type: 'maildir', path: '/m' } },
+    }
+    const works = {
+      'is checked': () => assembling(root, (path) => path),
+      'is searched for secrets': () => findWrittenSecret(root),
+    }
+
+    test.each(Object.entries(works))('%s in pieces, each of a few accounts', (_, begin) => {
+      const work = begin()
+      let most = 0
+      for (let before = touched; work.next().done !== true; before = touched) most = Math.max(most, touched - before)
+      expect(most).toBeGreaterThan(0)
+      expect(most).toBeLessThan(200)
+    })
+  })
+
+  test('is made plain values in pieces, and they are the same', () => {
+    const calls = vi.spyOn(YAMLMap.prototype, 'toJSON')
+    const text = [
+      '__proto__: { a: 1 }',
+      'null: 1',
+      '~: 2',
+      'accounts:',
+      ...Array.from({ length: 1000 }, (_, at) => `  k${at}: { a: [{ b: 1 }], 3: ~ }`),
+      '  k7: again',
+    ]
+    const work = parsing(text.join('\n'))
+    let most = 0
+    for (let step = work.next(), before = 0; ; step = work.next(), before = calls.mock.calls.length) {
+      most = Math.max(most, calls.mock.calls.length - before)
+      if (step.done !== true) continue
+      calls.mockRestore()
+      const whole = parseDocument(text.join('\n'), { uniqueKeys: false, stringKeys: true })
+      expect(step.value.root).toEqual(whole.toJS())
+      expect(Object.hasOwn(Object(step.value.root), '__proto__')).toBe(true)
+      break
+    }
+    expect(most).toBeLessThan(10)
   })
 })
 

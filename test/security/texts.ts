@@ -1,6 +1,7 @@
 // Texts that are shaped to hurt, each for any length, and the parsers that are given them. A case that a parser cannot do in a
 // time that grows with the text shows in growth.test.ts. New parsers get cases here; parsers.test.ts names who has none, and why.
 import { assemble, findWrittenSecret } from '../../src/config/assemble.ts'
+import { atOnce } from '../../src/config/turns.ts'
 import { parseText } from '../../src/config/document.ts'
 import { parseDestinationUrl } from '../../src/config/destinations/destinations.ts'
 import { parseSourceUrl } from '../../src/config/destinations/url.ts'
@@ -70,7 +71,7 @@ function written(imported: Imported, record: string): void {
 function loaded(text: string): void {
   const document = parseText(text)
   const { problems } = assemble(document.root, (path) => path)
-  findWrittenSecret(document.root)
+  atOnce(findWrittenSecret(document.root))
   if (document.readable) for (const { path, at } of problems) document.lineOf(path, at)
 }
 
