@@ -25,8 +25,8 @@ export function firstOf(name: string, members: readonly Member[]): Destination {
     spool: null,
     remembers: members.every(({ destination }) => destination.remembers),
 
-    /** The first decides: while it takes no mail, the others get none. Which of them had mail before is not known. */
-    ready: async (signal) => await first?.destination.ready(signal),
+    /** The first decides: while it takes no mail, the others get none. `wasThere` speaks of it alone. */
+    ready: async (signal, wasThere) => await first?.destination.ready(signal, wasThere),
 
     async recall(attempt, signal) {
       for (const member of members) {

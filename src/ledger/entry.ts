@@ -53,7 +53,8 @@ export interface Delivery {
   readonly dueAfterMs: number
   /** Was the last attempt handed over (Ledger.handOver)? One that was not, has not arrived. */
   readonly handedOver: boolean
-  /** What the last answer was concluded to, in the words of deliver/answers/conclusions.ts; null: there was none. */
+  /** What the last answer was concluded to, in the words of deliver/answers/conclusions.ts, or which of several it waits
+   *  for (poll/route/chain.ts); null: there was none. */
   readonly conclusion: string | null
   readonly error: string | null
 }

@@ -2,7 +2,7 @@
 // some hours and then no more. The clock is the soak's own, so weeks take minutes. Judged at the end of each world (judge.ts,
 // manners.ts, telling.ts): every good message is delivered once and gone, every bad one is kept and named, no destination was asked
 // more often than DESIGN 5 allows, every trouble was told once and daily, and its end once. Ends with 0 or 1.
-// SEED=N repeats a run, WORLD=N one world of it; the seed is printed. MODE, MAILBOX and PLACE choose what else is left to chance.
+// SEED=N repeats a run, WORLD=N one world of it; the seed is printed. MODE, MAILBOX, PLACE and ROUTE choose what else is left to chance.
 import { Background, Cron, type Driver } from './pairs/drivers.ts'
 import { isSettled, judgeMail } from './pairs/judge.ts'
 import { judgeManners } from './pairs/manners.ts'
@@ -16,6 +16,8 @@ const SEED = Number(env['SEED'] ?? 1)
 const ONLY = env['WORLD'] === undefined ? null : Number(env['WORLD'])
 const MODES = { cron: 'cron', daemon: 'daemon' } as const
 const MODE = MODES[env['MODE'] as keyof typeof MODES] ?? null
+const ROUTES = { all: 'all', 'first-of': 'first-of' } as const
+const ROUTE = ROUTES[env['ROUTE'] as keyof typeof ROUTES] ?? null
 
 /** With both sides well, everything must have ended after so much time; a few rounds more show that it is over. */
 const WELL_MS = 6 * 24 * 3_600_000
@@ -39,7 +41,7 @@ process.exit(failed === 0 ? 0 : 1)
 
 /** One world, from its first poll to its last; what was wrong. */
 async function live(number: number): Promise<readonly string[]> {
-  const wishes = { mode: MODE, mailboxHabit: env['MAILBOX'] ?? null, placeHabit: env['PLACE'] ?? null }
+  const wishes = { mode: MODE, mailboxHabit: env['MAILBOX'] ?? null, placeHabit: env['PLACE'] ?? null, route: ROUTE }
   await using world = await World.make({ seed: SEED, number, ...wishes }, time)
   const wrong: string[] = []
   if (env['VERBOSE'] !== undefined) console.log(`world ${number}: ${world.name}`)

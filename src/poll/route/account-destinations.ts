@@ -12,6 +12,7 @@ import type { Tally } from '../tally.ts'
 import { type Answer, answerOf } from '../rests/answer.ts'
 import type { Permit } from '../rests/paces.ts'
 import { type Answered, isOfSecret, type Step } from '../rests/rests.ts'
+import { spentBy } from './closed.ts'
 import { possibleNames } from './route.ts'
 
 /** A message that a destination did not take, or a look at it that failed. */
@@ -86,6 +87,12 @@ export class AccountDestinations implements Disposable {
   /** Those that were left alone, and take one message alone now. */
   get probing(): readonly Target[] {
     return [...this.#opened.values()].filter(({ probing, down }) => probing && down === null)
+  }
+
+  /** The same of those that are only asked after another one. */
+  get probingNext(): readonly Target[] {
+    const next = [...this.#opened.values()].flatMap(({ members }) => members.slice(1))
+    return next.filter(({ probing, down }) => probing && down === null)
   }
 
   /** All that the account's configuration names, each asked whether it can take mail. */
@@ -244,8 +251,7 @@ export class AccountDestinations implements Disposable {
     const permit = (delivery === null ? undefined : this.#permits.get(delivery)) ?? pace.reserve()
     if (delivery !== null) this.#permits.delete(delivery)
     if (permit !== null && (await permit.use())) return null
-    const error = new DeliveryError(pace.text, concluded('TEMP', 'rate', { counts: false }))
-    return { destination: name, recipient: '', error, atRest: true, isSpent: true }
+    return spentBy(name, pace)
   }
 
   /** A message was taken. `since`: what `closings` gave when it was offered. */
@@ -358,18 +364,6 @@ function knownAt({ destination }: Target, recipient: string): string {
 function placesOf({ key }: Target, recipient: string): readonly Place[] {
   const whole = { key, recipient: '' }
   return recipient === '' ? [whole] : [whole, { key, recipient }]
-}
-
-/** Why nothing can be delivered there now; null: it takes mail, as far as we know. */
-export function closedAt(target: Target, recipient: string): Closed | null {
-  if (target.down !== null)
-    return { destination: target.name, recipient: '', error: target.down, atRest: target.atRest }
-  return target.recipients.get(recipient) ?? null
-}
-
-/** May nothing be offered there now? */
-export function isClosed(target: Target, recipient: string): boolean {
-  return closedAt(target, recipient) !== null || target.pace?.isSpent === true
 }
 
 function restError(name: string, { untilMs, error, exit }: Rest): DeliveryError {

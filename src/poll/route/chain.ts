@@ -3,8 +3,10 @@
 import type { Chain } from '../../deliver/destination.ts'
 import { concluded } from '../../deliver/answers/conclusions.ts'
 import { asPopfetchError, DeliveryError } from '../../errors.ts'
+import type { Delivery } from '../../ledger/ledger.ts'
 import type { Closed, Target } from '../run/destinations.ts'
-import { type AccountDestinations, closedAt, isClosed, type Offered } from './account-destinations.ts'
+import type { AccountDestinations, Offered } from './account-destinations.ts'
+import { closedAt, isClosed, spentAt } from './closed.ts'
 
 export interface FollowedChain extends Chain {
   /** What a destination keeps the message back for, though the first one was asked or passed over; null: none does. */
@@ -27,7 +29,7 @@ export function followed(
     // The first one's trouble is that of all of them together.
     const member = at > 0 ? target.members[at] : target
     if (member === undefined) throw new Error(`a first-of without ${name}`)
-    return { member, recipient: at > 0 ? (member.recipientsFor(null)[0] ?? '') : '' }
+    return { member, recipient: at > 0 ? recipientOf(member) : '' }
   }
   return {
     goesOn,
@@ -76,4 +78,31 @@ function beingTried(member: Target, target: Target): Closed | null {
 /** May the message pass this destination by, which is closed to it? */
 export function passesBy(target: Target, recipient: string, goesOn: boolean): boolean {
   return goesOn && target.members.some((member, at) => at > 0 && !isClosed(member, recipient))
+}
+
+const NEXT = 'NEXT '
+
+/** What is recorded of a message that those before `name` refused, and that waits for it. */
+export function waitingFor(name: string): string {
+  return `${NEXT}${name}`
+}
+
+/** The one of these that the message waits for, as far as is known: those before it refused the message. */
+export function awaited({ members }: Target, before: Delivery | null): Target | null {
+  const { conclusion = null } = before ?? {}
+  if (conclusion?.startsWith(NEXT) !== true) return null
+  return members.find(({ name }, at) => at > 0 && waitingFor(name) === conclusion) ?? null
+}
+
+/** Why nothing is to be retrieved for it: the one that it waits for is closed. With `goesOn` one behind that may take it. */
+export function keptByNext(target: Target, before: Delivery | null, goesOn: boolean): Closed | null {
+  const member = awaited(target, before)
+  if (member === null) return null
+  const behind = target.members.slice(target.members.indexOf(member) + 1)
+  if (goesOn && behind.some((each) => !isClosed(each, recipientOf(each)))) return null
+  return closedAt(member, recipientOf(member)) ?? spentAt(member)[0] ?? null
+}
+
+function recipientOf(member: Target): string {
+  return member.recipientsFor(null)[0] ?? ''
 }

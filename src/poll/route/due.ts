@@ -9,8 +9,8 @@ import { hold } from '../hold.ts'
 import { isDeferred, isDue, isDueMessage, MOST_UNKNOWNS, type PlannedFetch } from '../plan/plan.ts'
 import type { Closed, Target } from '../run/destinations.ts'
 import type { Visit } from '../visit.ts'
-import { closedAt, isClosed } from './account-destinations.ts'
-import { passesBy } from './chain.ts'
+import { awaited, keptByNext, passesBy } from './chain.ts'
+import { closedAt, isClosed, spentAt } from './closed.ts'
 import { mailboxReader } from './mailbox.ts'
 import { possibleNames, router } from './route.ts'
 
@@ -73,24 +73,28 @@ export async function prepareJobs(fetches: readonly PlannedFetch[], visit: Visit
   const left: PlannedFetch[] = []
   const fixed = new Map<PlannedFetch, Undone>()
   const fresh = choice === null ? allRecipients(account.deliver, null, visit) : []
+  const unseen: PlannedFetch[] = []
   for (const fetch of fetches) {
     const isOpen = isUntouched(fetch) || (choice !== null && isUndecided(fetch))
     const found = isOpen ? null : await undone(fetch, visit)
     if (found === 'delivered') tally.deliver(fetch, isDueMessage(fetch))
     else if (found !== 'held') {
       const { due, closed } = found ?? { due: fresh, closed: [] }
-      if (keptBack({ ...fetch, due, choice: found === null ? choice : null }, closed, visit)) {
-        if (fetch.known === null) tally.unbegun++
+      const job = { ...fetch, due, choice: found === null ? choice : null }
+      if (keptBack(job, closed, visit)) {
+        if (fetch.known === null && hasNext(job)) unseen.push(fetch)
+        else if (fetch.known === null) tally.unbegun++
         continue
       }
       left.push(fetch)
       if (found !== null) fixed.set(fetch, found)
     }
   }
+  await rememberSeen(unseen, visit)
   const found = await copiesOfFound(left, visit)
   destinations.expect(left.map(({ sizeBytes }) => sizeBytes))
   return {
-    fetches: probesFirst(left, visit),
+    fetches: probesFirst(left, fixed, visit),
     job: (fetch) => {
       const copies = found.get(fetch) ?? []
       const undone = fixed.get(fetch)
@@ -100,6 +104,26 @@ export async function prepareJobs(fetches: readonly PlannedFetch[], visit: Visit
         : { ...fetch, due: [], choice: isUndecided(fetch) ? butFor(choice, fetch) : choice, copies, later: null }
     },
   }
+}
+
+function hasNext({ due, choice }: Pick<Job, 'due' | 'choice'>): boolean {
+  return (choice?.targets ?? due.map(({ target }) => target)).some((target) => target.hasNext)
+}
+
+/** A message that waits for the first of several goes on once it is a day old: it is known from now on, though it is not asked
+ *  for (D133). */
+async function rememberSeen(fetches: readonly PlannedFetch[], { lease, run }: Visit): Promise<void> {
+  if (fetches.length === 0) return
+  const seen = fetches.map(({ uidl, copy, sizeBytes }) => ({
+    key: { uidl, copy },
+    listedBytes: sizeBytes,
+    deliveries: [],
+  }))
+  await run.ledger.begin(lease, seen)
+  await run.ledger.abandon(
+    lease,
+    seen.map(({ key }) => ({ key, reason: null, counts: false })),
+  )
 }
 
 /** Those that were found by their names alone. */
@@ -139,8 +163,8 @@ export function isStuck(
   return choice !== null
     ? !choice.others &&
         choice.targets.every((target) => isFull(target) || (isShut(target) && !passesBy(target, '', goesOn)))
-    : due.every(({ target, recipient }) => {
-        if (isFull(target)) return true
+    : due.every(({ target, recipient, before }) => {
+        if (isFull(target) || keptByNext(target, before, goesOn) !== null) return true
         return isClosed(target, recipient) && !passesBy(target, recipient, goesOn)
       })
 }
@@ -158,32 +182,52 @@ export function keptBack(
   more: readonly Closed[],
   { tally, history }: Visit,
 ): boolean {
-  if (!isStuck(job, isOverdue(job, history))) return false
+  const goesOn = isOverdue(job, history)
+  if (!isStuck(job, goesOn)) return false
   const places = job.choice?.targets.flatMap((target) => closedAt(target, '') ?? []) ?? []
-  const closed = [...places, ...job.due.flatMap(({ target, recipient }) => closedAt(target, recipient) ?? []), ...more]
+  const kept = job.due.flatMap(
+    ({ target, recipient, before }) => closedAt(target, recipient) ?? keptByNext(target, before, goesOn) ?? [],
+  )
+  const closed = [...places, ...kept.filter(({ isSpent }) => isSpent !== true), ...more]
   for (const each of closed) tally.blame(each, each.error)
   const targets = job.choice?.targets ?? job.due.map(({ target }) => target)
-  const spent = targets.flatMap(({ pace }) => (pace?.isSpent === true ? [pace] : []))
-  for (const { name, text } of spent) tally.waitsForRate(name, text)
+  const spent = [...targets.flatMap(spentAt), ...kept.filter(({ isSpent }) => isSpent === true)]
+  for (const { destination, error } of spent) tally.waitsForRate(destination, error.message)
   // No room for one of its size: another one may be taken.
   const own = spent.length > 0 ? 'rate' : 'own'
-  const kept = closed.length === 0 ? own : closed.some(({ atRest }) => !atRest) ? 'tried' : 'rest'
-  tally.keep(job, { kept, as: 'deferred', isDue: isDueMessage(job) })
+  const why = closed.length === 0 ? own : closed.some(({ atRest }) => !atRest) ? 'tried' : 'rest'
+  tally.keep(job, { kept: why, as: 'deferred', isDue: isDueMessage(job) })
   return true
 }
 
-/** Where a destination was left alone, the smallest message that had no part in it goes first. */
-function probesFirst(fetches: readonly PlannedFetch[], { account, destinations, run }: Visit): readonly PlannedFetch[] {
-  const probing = destinations.probing
-  if (probing.length === 0) return fetches
-  const openers = new Set(probing.flatMap(({ key }) => run.doors.openersOf(key)))
-  const isOpener = (fetch: PlannedFetch): number => (openers.has(nameOfMessage(account.name, fetch)) ? 1 : 0)
+/** Where a destination was left alone, the smallest message that had no part in it goes first, and those that had go last. */
+function probesFirst(
+  fetches: readonly PlannedFetch[],
+  fixed: ReadonlyMap<PlannedFetch, Undone>,
+  { account, destinations, run }: Visit,
+): readonly PlannedFetch[] {
+  const { probing, probingNext } = destinations
+  if (probing.length === 0 && probingNext.length === 0) return fetches
+  const openers = new Set([...probing, ...probingNext].flatMap(({ key }) => run.doors.openersOf(key)))
+  const [others, last] = split(fetches, (fetch) => !openers.has(nameOfMessage(account.name, fetch)))
+  // Only one that waits for it is known to get to it.
+  const mayProbe = (fetch: PlannedFetch): boolean => probing.length > 0 || isProbe(fixed.get(fetch)?.due ?? [])
   const sizeOf = ({ sizeBytes }: PlannedFetch): number => sizeBytes ?? Infinity
-  const bySize = fetches.toSorted((a, b) => isOpener(a) - isOpener(b) || Math.sign(sizeOf(a) - sizeOf(b)) || 0)
-  const [first] = bySize
-  if (first === undefined) return fetches
-  const others = fetches.filter((fetch) => fetch !== first)
-  return [first, ...others.filter((fetch) => isOpener(fetch) === 0), ...others.filter((fetch) => isOpener(fetch) === 1)]
+  const bySize = (of: readonly PlannedFetch[]): readonly PlannedFetch[] =>
+    of.filter(mayProbe).toSorted((a, b) => Math.sign(sizeOf(a) - sizeOf(b)) || 0)
+  const [first = bySize(last)[0]] = bySize(others)
+  return first === undefined
+    ? [...others, ...last]
+    : [first, ...others.filter((fetch) => fetch !== first), ...last.filter((fetch) => fetch !== first)]
+}
+
+function split<T>(all: readonly T[], isFirst: (one: T) => boolean): readonly [readonly T[], readonly T[]] {
+  return [all.filter(isFirst), all.filter((one) => !isFirst(one))]
+}
+
+/** Does it wait for a later one of several that was left alone, and now takes one message alone? */
+export function isProbe(due: readonly Due[]): boolean {
+  return due.some(({ target, before }) => awaited(target, before)?.probing === true)
 }
 
 /** No deliveries were fixed for it yet, or all were done and it is to be delivered again. */

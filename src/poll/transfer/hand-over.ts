@@ -9,8 +9,9 @@ import { newIntent } from '../attempt.ts'
 import { compareCopy } from '../route/proof.ts'
 import { hold } from '../hold.ts'
 import type { Kept } from '../outcome.ts'
-import { followed, passesBy } from '../route/chain.ts'
-import { closedAt, MOST_REFUSED_AT_ENVELOPE } from '../route/account-destinations.ts'
+import { followed, passesBy, waitingFor } from '../route/chain.ts'
+import { MOST_REFUSED_AT_ENVELOPE } from '../route/account-destinations.ts'
+import { closedAt } from '../route/closed.ts'
 import { type Answer, answerOf } from '../rests/answer.ts'
 import { isDueMessage } from '../plan/plan.ts'
 import { type Choice, type Due, isOverdue, type Job } from '../route/due.ts'
@@ -189,13 +190,19 @@ async function attempt(
     const later = chain?.keptBy ?? null
     if (later?.isSpent === true) {
       tally.waitsForRate(later.destination, later.error.message)
-      return keptBy(later)
+      const kept = keptBy(later)
+      return { ...kept, outcome: { ...kept.outcome, ...waits(answer, later) } }
     }
     if (later !== null) {
       tally.blame(later, later.error)
-      const retryAfterMs = dueAfterMs(answer, tried, run.nowMs())
-      const failed = failedAs(answer, { state: 'failed', error: error.message, retryAfterMs })
-      return { ...failed, kept: later.atRest ? 'rest' : 'tried' }
+      // As where it stands alone: nothing of it is the message's, which waits for it and for no hour of its own.
+      const outcome = { state: 'failed', error: error.message, retryAfterMs: 0, counts: false } as const
+      const failed = failedAs(answer, outcome)
+      return {
+        ...failed,
+        outcome: { ...failed.outcome, ...waits(answer, later) },
+        kept: later.atRest ? 'rest' : 'tried',
+      }
     }
     const step = await destinations.answered(target, recipient, { ...about, error, since })
     if (step.speaksOf === 'destination') {
@@ -211,6 +218,11 @@ async function attempt(
     const retryAfterMs = dueAfterMs(answer, tried, run.nowMs())
     return { ...failedAs(answer, { state, error: error.message, retryAfterMs }), holdReason: holdReason(answer, tried) }
   }
+}
+
+/** After an answer that was lost it is asked again where it was. */
+function waits({ isUnknown }: Answer, { destination }: Closed): { readonly conclusion?: string } {
+  return isUnknown ? {} : { conclusion: waitingFor(destination) }
 }
 
 function keptBy({ error, atRest, isSpent }: Closed): Result {

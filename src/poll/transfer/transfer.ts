@@ -12,7 +12,7 @@ import type { SizeVerdict } from '../account/sizes.ts'
 import { originOf } from '../attempt.ts'
 import { hold } from '../hold.ts'
 import type { PlannedFetch } from '../plan/plan.ts'
-import { type Job, type Jobs, keptBack } from '../route/due.ts'
+import { isProbe, type Job, type Jobs, keptBack } from '../route/due.ts'
 import { collectGarbageAfter } from '../run/garbage.ts'
 import { type Share, Window } from '../run/window.ts'
 import { type Cut, interrupted } from '../sessions.ts'
@@ -202,7 +202,7 @@ class Transfer {
   /** Asks for one message as soon as there is room; resolves then, while it is under way. */
   async #start(job: Job): Promise<void> {
     // After a destination was left alone, one message at a time shows whether it takes mail again.
-    const isAlone = this.#visit.destinations.probing.length > 0
+    const isAlone = this.#visit.destinations.probing.length > 0 || isProbe(job.due)
     if (isAlone) await this.#allEnded()
     if (this.#stopped || keptBack(job, [], this.#visit)) {
       await this.#attempts.abandon([job], null)

@@ -220,6 +220,10 @@ describe('a rate', () => {
     scene.deliver = '{ first-of: [next, other] }'
     expect(await scene.poll()).toMatchObject({ outcome: 'partial', delivered: 2, deferred: 1, error: null })
     expect(other.messages).toHaveLength(2)
+    const before = scene.count('RETR')
+    later(MINUTE)
+    expect(await scene.poll({ eager: false })).toMatchObject({ outcome: 'partial', deferred: 1, error: null })
+    expect(scene.count('RETR')).toBe(before)
     later(DAY)
     expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 1 })
     expect(other.messages).toHaveLength(3)

@@ -132,7 +132,7 @@ export class MailboxWorld {
   readonly subjects: number[] = []
   readonly poisonous = new Map<number, Poison>()
   /** Sessions that began, by poll. */
-  readonly retrieved: { readonly poll: number; readonly subject: number }[] = []
+  readonly retrieved: { readonly poll: number; readonly subject: number; readonly atMs: number }[] = []
   readonly #time: Time
   readonly #subjectOf = new WeakMap<StoredMessage, number>()
   #chosen: number | null = null
@@ -197,7 +197,7 @@ export class MailboxWorld {
     this.#time.heard()
     const message = this.#messageOf(verb, args)
     const subject = message === undefined ? -1 : (this.#subjectOf.get(message) ?? -1)
-    if (verb === 'RETR') this.retrieved.push({ poll: this.#poll, subject })
+    if (verb === 'RETR') this.retrieved.push({ poll: this.#poll, subject, atMs: this.#time.nowMs() })
     const poison = verb === 'RETR' ? this.poisonous.get(subject) : undefined
     const action = poison === undefined ? (this.#hook?.(verb, args, message) ?? 'serve') : poisoned(poison, message)
     const isSilent = action === 'stall' || (typeof action === 'object' && 'next' in action && action.next === 'stall')

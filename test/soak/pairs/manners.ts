@@ -2,6 +2,7 @@
 // answered. The numbers are those of the contract, written once more.
 import type { Driver } from './drivers.ts'
 import type { Asked, SinkWorld } from './sinks.ts'
+import type { MailboxWorld } from './mailboxes.ts'
 import type { World } from './world.ts'
 
 const MINUTE_MS = 60_000
@@ -26,18 +27,21 @@ export function judgeManners(world: World, { polled }: Driver): readonly string[
 }
 
 function judgeSink(name: string, sink: SinkWorld, world: World, accounts: number): readonly string[] {
-  // With a next one, what is refused goes on to it and opens no rest (D133); and that one is not left alone yet.
-  const isOfSeveral = world.accounts.some(
-    ({ route: { kind, places } }) => kind === 'first-of' && places.some((place) => place.name === name),
-  )
-  const rounds = [...Map.groupBy(sink.diary, ({ poll }) => poll)].map(([round, asked]) => ({ round, asked }))
+  const diary = sink.diary.filter(isToBeJudged(name, world))
+  const rounds = [...Map.groupBy(diary, ({ poll }) => poll)].map(([round, asked]) => ({ round, asked }))
   const wrong: string[] = []
   for (const { round, asked } of rounds) {
     const connections = asked.filter(({ step }) => step === 'connect').length
     if (connections > MOST_CONNECTIONS * accounts) wrong.push(`${name}, round ${round}: ${connections} connections`)
   }
-  if (isOfSeveral) return wrong
   return [...wrong, ...judgeRests(name, rounds), ...judgeLooks(name, rounds, world.mode === 'daemon')]
+}
+
+/** In a first-of that has a next one, a recipient that is refused for good goes on to it and opens no rest (D133); to the other
+ *  accounts of the same server it does. Then it is not to be told which of the two it was. */
+function isToBeJudged(name: string, world: World): (asked: Asked) => boolean {
+  const isFirst = world.accounts.some(({ route: { kind, places } }) => kind === 'first-of' && places[0]?.name === name)
+  return ({ step, answer }) => !(isFirst && step === 'rcpt' && typeof answer === 'string' && answer.startsWith('5'))
 }
 
 /** The destination (or its only recipient) is left alone: 15 min doubling to 4 h, or as long as it asks. */
@@ -104,17 +108,40 @@ function judgeLooks(name: string, rounds: readonly Round[], isDaemon: boolean): 
 function judgeRetrievals(world: World): readonly string[] {
   const wrong: string[] = []
   for (const { name, mailbox, route, habit } of world.accounts) {
-    const [only, ...others] = route.places
+    if (habit !== 'well') continue
+    wrong.push(...judgeDownloads(name, mailbox))
+    const { kind, places } = route
     const isAlone = world.accounts.every(
-      (other) => other.name === name || !other.route.places.some((place) => place === only),
+      (other) => other.name === name || !other.route.places.some((place) => places.includes(place)),
     )
-    if (habit !== 'well' || only === undefined || only.sink === null || others.length > 0 || !isAlone) continue
-    const busy = new Set(only.sink.diary.map(({ poll }) => poll))
+    const sinks = places.flatMap(({ sink }) => sink ?? [])
+    if (!isAlone || sinks.length < places.length || (kind === 'all' && sinks.length > 1)) continue
+    // Of several, the first is asked, or passed by where the message has waited for a day.
+    const busy = new Set(sinks.flatMap(({ diary }) => diary.map(({ poll }) => poll)))
     for (const [round, all] of Map.groupBy(mailbox.retrieved, ({ poll }) => poll)) {
       const good = all.filter(({ subject }) => !mailbox.poisonous.has(subject)).length
       if (good > 0 && !busy.has(round))
         wrong.push(`${name}, round ${round}: ${good} RETR while its destination was not asked`)
     }
+  }
+  return wrong
+}
+
+/** Due at the next poll, then after 5 min doubling to 4 h: at most so often in a day, be it one that is tried alone after each rest. */
+const MOST_DOWNLOADS = 14
+
+function judgeDownloads(name: string, { retrieved, poisonous }: MailboxWorld): readonly string[] {
+  const wrong: string[] = []
+  for (const [subject, times] of Map.groupBy(retrieved, ({ subject }) => subject)) {
+    if (poisonous.has(subject)) continue
+    const tooOften = times.find(({ atMs }, at) => {
+      const before = times[at - MOST_DOWNLOADS]
+      return before !== undefined && atMs - before.atMs < 24 * HOUR_MS
+    })
+    if (tooOften !== undefined)
+      wrong.push(
+        `${name}, round ${tooOften.poll}: message ${subject} was downloaded more than ${MOST_DOWNLOADS} times in a day`,
+      )
   }
   return wrong
 }

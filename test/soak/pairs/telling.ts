@@ -209,6 +209,6 @@ function judgeMessages(said: readonly Said[], polled: readonly Polled[]): readon
 
 function wasLeftAlone(said: readonly Said[], after: number, until: number): boolean {
   return said.some(
-    ({ text, round }) => text.startsWith('a destination is left alone') && round > after && round <= until,
+    ({ text, round }) => text.startsWith('a destination is left alone') && round >= after && round <= until,
   )
 }

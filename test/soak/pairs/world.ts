@@ -36,6 +36,7 @@ export interface Wishes {
   readonly mode: Mode | null
   readonly mailboxHabit: string | null
   readonly placeHabit: string | null
+  readonly route: Route['kind'] | null
 }
 
 /** With these, what one of several destinations lacks is delivered to the others again: it is another message by its UIDL. */
@@ -76,7 +77,7 @@ export class World implements AsyncDisposable {
     const chance = new Chance(seed, number)
     const directory = await mkdtemp(join(tmpdir(), 'popfetch-pairs-'))
     const places: Place[] = []
-    const count = chance.pick([1, 1, 2, 2, 3])
+    const count = Math.max(chance.pick([1, 1, 2, 2, 3]), wishes.route === 'first-of' ? 2 : 1)
     for (let at = 0; at < count; at++) places.push(await placeOf(at, wishes.placeHabit, directory, chance, time))
     const habits = new Map(places.map(({ name, habits: known }) => [name, habitOf(known, wishes.placeHabit, chance)]))
     const accounts: AccountWorld[] = []
@@ -84,15 +85,11 @@ export class World implements AsyncDisposable {
       const name = `work${at}`
       const mailbox = new MailboxWorld(name, await Pop3Server.start(), time)
       const wanted = wishes.mailboxHabit ?? (chance.next() < 0.25 ? 'well' : chance.pick(Object.keys(MAILBOX_HABITS)))
-      const route = routeOf(places, chance)
+      const route = routeOf(places, wishes.route, chance)
       const habit = route.places.length > 1 && OF_ONE_PLACE.has(wanted) ? 'well' : wanted
       const facts = { name, mailbox, habit, maxSize: chance.next() < 0.1, tooLarge: new Set<number>() }
       accounts.push({ ...facts, route })
     }
-    // Which of several had mail before is not known to them (first-of.ts).
-    for (const { route } of accounts)
-      if (route.kind === 'first-of')
-        for (const { name } of route.places) if (habits.get(name) === 'not mounted') habits.set(name, 'well')
     const mode = wishes.mode ?? chance.pick(['cron', 'cron', 'daemon'] as const)
     const world = new World(directory, chance, time, { mode, places, accounts, habits, first: number * 10_000 })
     for (const account of accounts) world.post(account, 3 + chance.below(8))
@@ -196,10 +193,11 @@ function habitOf(known: readonly string[], wish: string | null, chance: Chance):
   return chance.next() < 0.25 ? 'well' : chance.pick(known)
 }
 
-function routeOf(places: readonly Place[], chance: Chance): Route {
+function routeOf(places: readonly Place[], wish: Route['kind'] | null, chance: Chance): Route {
   const first = chance.pick(places)
   const others = places.filter((place) => place !== first)
   const [second] = others
+  if (second !== undefined && wish === 'first-of') return { kind: wish, places: [first, ...others] }
   if (second === undefined || chance.next() < 0.4) return { kind: 'all', places: [first] }
   if (chance.next() < 0.4) return { kind: 'first-of', places: [first, second] }
   return { kind: 'all', places: chance.next() < 0.5 ? [first, second] : [first, ...others] }

@@ -1,0 +1,28 @@
+// May something be offered at a destination now, as far as this poll knows? It is down, it or a recipient is left alone, or it has got
+// as many messages as its rate allows.
+import { concluded } from '../../deliver/answers/conclusions.ts'
+import { DeliveryError } from '../../errors.ts'
+import type { Pace } from '../rests/paces.ts'
+import type { Closed, Target } from '../run/destinations.ts'
+
+/** Why nothing can be delivered there now; null: it takes mail, as far as we know. */
+export function closedAt(target: Target, recipient: string): Closed | null {
+  if (target.down !== null)
+    return { destination: target.name, recipient: '', error: target.down, atRest: target.atRest }
+  return target.recipients.get(recipient) ?? null
+}
+
+/** It has got as many as its rate allows; none: it may get more. */
+export function spentAt({ name, pace }: Target): readonly Closed[] {
+  return pace?.isSpent === true ? [spentBy(name, pace)] : []
+}
+
+export function spentBy(destination: string, { text }: Pace): Closed {
+  const error = new DeliveryError(text, concluded('TEMP', 'rate', { counts: false }))
+  return { destination, recipient: '', error, atRest: true, isSpent: true }
+}
+
+/** May nothing be offered there now? */
+export function isClosed(target: Target, recipient: string): boolean {
+  return closedAt(target, recipient) !== null || target.pace?.isSpent === true
+}

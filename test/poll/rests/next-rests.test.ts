@@ -1,0 +1,224 @@
+// The rests of destinations that are only asked after another one (first-of): each way in which a later one keeps mail back × what
+// makes the first pass it on. One judgement: it is asked as one that stands alone, nothing is downloaded for it meanwhile, it is
+// named at each poll, and all of it comes when it is well again.
+import { renameSync, rmSync } from 'node:fs'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { AccountReport } from '../../../src/poll/report.ts'
+import { SmtpSink } from '../../support/smtp-server.ts'
+import { Scene, upTo } from '../scene.ts'
+
+const MINUTE = 60_000
+/** When a rest of 15 min doubling lets one message through, in minutes; and the polls, some of them just before. */
+const STEPS = [0, 15, 45, 105, 225]
+const POLLS = [0, 5, 14, 15, 44, 45, 104, 105, 224, 225]
+const MESSAGES = 6
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now: new Date('2026-11-29T12:00:00Z') }))
+afterEach(() => void vi.useRealTimers())
+
+interface Polled {
+  readonly minute: number
+  readonly report: AccountReport
+  readonly retrieved: number
+}
+
+class Chained implements AsyncDisposable {
+  readonly scene: Scene
+  readonly first: SmtpSink
+  readonly second: SmtpSink
+  /** Minutes since the beginning at which the second one was asked: its first answer of a poll. */
+  readonly asked: number[] = []
+  readonly #startMs = Date.now()
+
+  private constructor(scene: Scene, first: SmtpSink, second: SmtpSink) {
+    this.scene = scene
+    this.first = first
+    this.second = second
+  }
+
+  static async make(names = 'next, other'): Promise<Chained> {
+    const scene = await Scene.create()
+    const [first, second] = [await SmtpSink.start(), await SmtpSink.start()]
+    const smtp = ({ port }: SmtpSink): string => `{ type: smtp, host: 127.0.0.1, port: ${port}, to: bob@example.net }`
+    scene.destinations = [
+      `next: ${smtp(first)}`,
+      `other: ${smtp(second)}`,
+      'inbox: { type: maildir, path: inbox }',
+      'spare: { type: maildir, path: spare }',
+    ]
+    scene.deliver = `{ first-of: [${names}] }`
+    scene.account = ['delete: after-delivery']
+    scene.fill(MESSAGES)
+    return new Chained(scene, first, second)
+  }
+
+  get minute(): number {
+    return (Date.now() - this.#startMs) / MINUTE
+  }
+
+  note(): void {
+    if (this.asked.at(-1) !== this.minute) this.asked.push(this.minute)
+  }
+
+  /** As cron polls, so many minutes from now. */
+  async poll(...minutes: readonly number[]): Promise<Polled[]> {
+    const fromMs = Date.now()
+    const polls: Polled[] = []
+    for (const minute of minutes) {
+      vi.setSystemTime(fromMs + minute * MINUTE)
+      const before = this.scene.count('RETR')
+      const report = await this.scene.poll({ eager: false })
+      polls.push({ minute, report, retrieved: this.scene.count('RETR') - before })
+    }
+    return polls
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.scene[Symbol.asyncDispose]()
+    await this.first[Symbol.asyncDispose]()
+    await this.second[Symbol.asyncDispose]()
+  }
+}
+
+function numbers({ messages }: SmtpSink): number[] {
+  const subjects = messages.map(({ bytes }) => Number(/^Subject: letter (\d+)/m.exec(bytes.toString('latin1'))?.[1]))
+  return subjects.toSorted((a, b) => a - b)
+}
+
+const REFUSES = {
+  'the message': { dot: () => '554 5.7.1 we do not like it' },
+  'its form': { dot: () => '554 5.6.0 malformed' },
+  'the recipient': { rcpt: '550 5.1.1 no such user' },
+} as const
+
+type Faults = Partial<SmtpSink['faults']>
+const KEEPS: Readonly<Record<string, Faults>> = {
+  'says "not now" at MAIL': { mail: '450 4.7.28 too much mail from you' },
+  'says "not now" in its greeting': { connect: '421 4.3.2 too busy' },
+  'says "not here" in its greeting': { connect: '554 5.3.2 no service' },
+  'has a full mailbox': { rcpt: '452 4.2.2 mailbox full' },
+  'has no such user': { rcpt: '550 5.1.1 no such user' },
+  'takes no more today': { dot: () => '550 5.4.5 daily quota exceeded' },
+}
+
+describe.each(Object.entries(REFUSES))('where the first refuses %s', (_what, refusal) => {
+  test.each(Object.entries(KEEPS))('a next one that %s rests as one that stands alone', async (_how, faults) => {
+    await using chain = await Chained.make()
+    const { scene, first, second } = chain
+    Object.assign(first.faults, refusal)
+    for (const [step, answer] of Object.entries(faults))
+      Object.assign(second.faults, {
+        [step]: (subject: never) => {
+          chain.note()
+          return typeof answer === 'function' ? answer(subject) : answer
+        },
+      })
+    const polls = await chain.poll(...POLLS)
+    expect(chain.asked).toEqual(STEPS)
+    for (const { minute, report, retrieved } of polls) {
+      expect(report).toMatchObject({ delivered: 0, deferred: MESSAGES, deferredThemselves: 0, error: { exit: 75 } })
+      expect(report.troubles.map(({ destination }) => destination)).toEqual(['other'])
+      expect(report.outcome).toBe(STEPS.includes(minute) ? 'failed' : 'paused')
+      // One message alone after a rest.
+      if (minute > 0) expect(retrieved).toBeLessThanOrEqual(STEPS.includes(minute) ? 1 : 0)
+    }
+    Object.assign(second.faults, { connect: null, mail: null, rcpt: null, dot: null })
+    // The rest of 4 h that began with the last step.
+    await chain.poll(241)
+    expect(numbers(second)).toEqual(upTo(MESSAGES))
+    expect(scene.left()).toEqual([])
+  })
+
+  test('a next one that is away is looked for at each poll of cron, and nothing is downloaded for it', async () => {
+    await using chain = await Chained.make()
+    Object.assign(chain.first.faults, refusal)
+    Object.assign(chain.second.faults, { connect: () => (chain.note(), 'drop') })
+    const polls = await chain.poll(0, 1, 5, 60)
+    expect(chain.asked).toHaveLength(polls.length)
+    expect(polls.slice(1).map(({ retrieved }) => retrieved)).toEqual(polls.slice(1).map(() => 0))
+    for (const { report } of polls)
+      expect(report).toMatchObject({ outcome: 'failed', deferred: MESSAGES, deferredThemselves: 0 })
+    chain.second.faults.connect = null
+    await chain.poll(5)
+    expect(numbers(chain.second)).toEqual(upTo(MESSAGES))
+  })
+
+  test.each(['whole', 'its folder of new mail'])(
+    'a Maildir behind it that is gone, %s, is not made anew, and costs no download (S045)',
+    async (what) => {
+      await using chain = await Chained.make('next, inbox')
+      const { scene } = chain
+      Object.assign(chain.first.faults, refusal)
+      await chain.poll(5)
+      expect(scene.subjects()).toEqual(upTo(MESSAGES))
+      const [there, away] =
+        what === 'whole' ? [scene.path('inbox'), scene.path('away')] : [scene.path('inbox/new'), scene.path('away')]
+      renameSync(there, away)
+      scene.fill(MESSAGES, MESSAGES)
+      const polls = await chain.poll(0, 5, 60)
+      expect(scene.subjects()).toEqual([])
+      expect(scene.left()).toHaveLength(MESSAGES)
+      expect(polls.slice(1).every(({ retrieved }) => retrieved === 0)).toBe(true)
+      for (const { report } of polls) {
+        expect(report).toMatchObject({ outcome: 'failed', deferred: MESSAGES, error: { exit: 73 } })
+        expect(report.error?.message).toContain('is gone, though mail was delivered there')
+      }
+      rmSync(there, { recursive: true, force: true })
+      renameSync(away, there)
+      await chain.poll(5)
+      expect(scene.subjects()).toEqual(upTo(2 * MESSAGES))
+      expect(scene.left()).toEqual([])
+    },
+  )
+})
+
+describe('a Maildir that is the first of several and is gone (S045)', () => {
+  test('is not made anew; nothing is fetched; mail goes on to the next once it has waited for a day', async () => {
+    await using chain = await Chained.make('inbox, spare')
+    const { scene } = chain
+    await chain.poll(5)
+    renameSync(scene.path('inbox'), scene.path('away'))
+    scene.fill(MESSAGES, MESSAGES)
+    const polls = await chain.poll(0, 5, 60, 720, 1380)
+    expect(polls.reduce((sum, { retrieved }) => sum + retrieved, 0)).toBe(0)
+    for (const { report } of polls) expect(report).toMatchObject({ outcome: 'failed', error: { exit: 73 } })
+    expect(scene.subjects('spare')).toEqual([])
+    await chain.poll(60, 120, 180, 300)
+    expect(scene.subjects('spare')).toEqual(upTo(2 * MESSAGES).slice(MESSAGES))
+    expect(scene.subjects()).toEqual([])
+    renameSync(scene.path('away'), scene.path('inbox'))
+    scene.fill(1, 2 * MESSAGES)
+    await chain.poll(5)
+    expect(scene.subjects()).toEqual([...upTo(MESSAGES), 2 * MESSAGES])
+  })
+
+  test('is made at first, and where mail was only delivered to the next', async () => {
+    await using chain = await Chained.make('next, inbox')
+    await chain.poll(5)
+    expect(numbers(chain.first)).toEqual(upTo(MESSAGES))
+    rmSync(chain.scene.path('inbox'), { recursive: true, force: true })
+    chain.first.faults.dot = () => '554 5.7.1 no'
+    chain.scene.fill(1, MESSAGES)
+    await chain.poll(5)
+    expect(chain.scene.subjects()).toEqual([MESSAGES])
+  })
+})
+
+test('what opened the rest of a next one goes last and alone when it is tried again', async () => {
+  await using chain = await Chained.make()
+  const { first, second, scene } = chain
+  first.faults.dot = () => '554 5.7.1 no'
+  const bad = /^Subject: letter 0\r/m
+  const offered: string[] = []
+  second.faults.dot = ({ bytes }) => {
+    const text = bytes.toString('latin1')
+    offered.push(/^Subject: letter (\d+)/m.exec(text)?.[1] ?? '')
+    return bad.test(text) ? '452 4.3.1 no room' : null
+  }
+  await chain.poll(5)
+  offered.splice(0)
+  await chain.poll(15, 30, 60)
+  expect([...new Set(offered)].at(-1)).toBe('0')
+  expect(numbers(second)).toEqual([1, 2, 3, 4, 5])
+  expect(scene.left()).toEqual(['uid-0'])
+})
