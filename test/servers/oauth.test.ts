@@ -1,12 +1,11 @@
 // A mailbox at a real Dovecot that takes no passwords, only tokens, and asks a real authorization server about them. A person signs in
 // once, by either flow; then popfetch fetches for as long as the sign-in lasts, and says once when it has ended.
-import { spawn } from 'node:child_process'
-import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { AuthorizationServer, CLIENT_ID, MAIL_SERVER, Visitor } from '../support/authorization-server.ts'
+import { AuthorizationServer, CLIENT_ID, MAIL_SERVER } from '../support/authorization-server.ts'
 import { startDovecot, type Dovecot } from './dovecot.ts'
 import { makeMessage, readMaildir } from './mail.ts'
 import { only, openDesk, type Desk } from './popfetch.ts'
+import { keptIn, signIn } from './popfetch-auth.ts'
 
 const servers = new AsyncDisposableStack()
 let provider: AuthorizationServer
@@ -21,8 +20,6 @@ beforeAll(async () => {
   dovecot = servers.use(await startDovecot({ mechanisms, tokens: { introspection: introspection.href } }))
 })
 afterAll(() => servers.disposeAsync())
-
-const START = resolve(process.env['POPFETCH'] ?? join(import.meta.dirname, '../../bin/popfetch.ts'))
 
 function account(desk: Desk, user: string, auth: string): object {
   return {
@@ -41,34 +38,6 @@ function account(desk: Desk, user: string, auth: string): object {
   }
 }
 
-/** Runs `popfetch auth`, and does what it prints. */
-async function signIn(
-  desk: Desk,
-  user: string,
-  ...words: string[]
-): Promise<{ exitCode: number | null; said: string }> {
-  const files = ['--config', join(desk.directory, 'config.json'), '--state', join(desk.directory, 'state.db')]
-  const child = spawn(process.execPath, [START, 'auth', ...words, ...files], {
-    cwd: desk.directory,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'], HOME: join(desk.directory, 'home') },
-  })
-  let said = ''
-  const visits: Promise<unknown>[] = []
-  child.stdout.resume()
-  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
-    said += chunk
-    const address = /^http.*$/m.exec(said)?.[0]
-    const code = /^code: (.*)\n/m.exec(said)?.[1]
-    const isReady = code !== undefined || /^ssh .*\n/m.test(said)
-    if (address === undefined || !isReady || visits.length > 0) return
-    visits.push(new Visitor(user).open(address, code === undefined ? {} : { code }))
-  })
-  const exitCode = await new Promise<number | null>((resolve) => void child.once('close', resolve))
-  await Promise.all(visits)
-  return { exitCode, said }
-}
-
 test.each([
   ['xoauth2', '--device'],
   ['oauthbearer', '--browser'],
@@ -84,7 +53,7 @@ test.each([
     expect(before.exitCode).toBe(77)
     expect(before.stderr).toMatch(/^popfetch: here: .*nobody has signed in yet: popfetch auth\n$/)
 
-    const signedIn = await signIn(desk, user, way)
+    const signedIn = await signIn(desk, user, [way])
     expect(signedIn).toMatchObject({ exitCode: 0 })
     expect(signedIn.said).toContain(`signed in: ${user} by company (here)`)
     expect(signedIn.said).not.toContain('warning')
@@ -118,13 +87,10 @@ test('a sign-in that is revoked elsewhere ends with one request, and a new one i
   const user = 'revoked@example.org'
   await dovecot.seed(user, 1, makeMessage)
   await desk.configure(account(desk, user, 'auto'))
-  expect(await signIn(desk, user, 'here')).toMatchObject({ exitCode: 0 })
+  expect(await signIn(desk, user, ['here'])).toMatchObject({ exitCode: 0 })
   expect(only(await desk.run())).toMatchObject({ outcome: 'ok', delivered: 1 })
 
-  const { readFile, readdir } = await import('node:fs/promises')
-  const folder = join(desk.directory, 'oauth')
-  const [file = ''] = (await readdir(folder)).filter((name) => name.endsWith('.json'))
-  const { refreshToken } = JSON.parse(await readFile(join(folder, file), 'utf8')) as { refreshToken: string }
+  const refreshToken = (await keptIn(desk.directory)).get(user)?.refreshToken ?? ''
   const body = new URLSearchParams({ token: refreshToken, client_id: CLIENT_ID })
   expect((await fetch(`${provider.issuer}/token/revocation`, { method: 'POST', body })).status).toBe(200)
 

@@ -23,6 +23,8 @@ export class AuthorizationServer implements AsyncDisposable {
   /** The next requests that fit go wrong, each fault once. */
   readonly faults: Fault[] = []
   readonly issuer: string
+  /** The last refresh token that each person's sign-in was given. */
+  readonly newest = new Map<string, string>()
   readonly #close: () => Promise<void>
 
   /** `accessSeconds`: how long an access token serves. */
@@ -38,7 +40,10 @@ export class AuthorizationServer implements AsyncDisposable {
       server.closeAllConnections()
       await new Promise((resolve) => void server.close(resolve))
     })
+    provider.on('refresh_token.saved', ({ accountId, jti }) => void started.newest.set(accountId, jti))
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      // Node has a true clock of its own here; a test may have set another.
+      response.setHeader('date', new Date().toUTCString())
       const path = request.url ?? ''
       started.journal.push(`${request.method} ${path.split('?')[0]}`)
       const at = started.faults.findIndex((fault) => path.startsWith(fault.path))

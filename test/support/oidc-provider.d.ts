@@ -5,6 +5,10 @@ declare module 'oidc-provider' {
   export class Provider {
     constructor(issuer: string, configuration: object)
     callback(): (request: IncomingMessage, response: ServerResponse) => void
+    on(
+      event: 'refresh_token.saved',
+      listener: (token: { readonly accountId: string; readonly jti: string }) => void,
+    ): this
     on(event: string, listener: (...facts: readonly unknown[]) => void): this
   }
 }

@@ -1,0 +1,340 @@
+// Two people sign in once, one by each flow; then simulated weeks pass. Tokens rotate, and an old one that comes again ends the sign-in.
+// Cron and a daemon poll at once, `auth --token` asks beside them, processes are killed at seeded moments, and now and then as they
+// ask the provider. Nobody is needed again, except where an answer of the provider was lost; then the text says so.
+//
+// The built program, a real Dovecot, a real authorization server. A sample of steps of a day or two: three weeks in half a minute.
+// `WEEKS=whole npm run test:servers -- oauth-weeks`: each hour of three weeks. SEED=n: other moments.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { Random } from '../fuzz/random.ts'
+import { AuthorizationServer, CLIENT_ID, MAIL_SERVER } from '../support/authorization-server.ts'
+import { startDovecot, type Dovecot } from './dovecot.ts'
+import { afterField, damaged, makeMessage, messageId, readMaildir } from './mail.ts'
+import { type Desk, openDesk } from './popfetch.ts'
+import { keptIn, signIn, START } from './popfetch-auth.ts'
+
+const HOUR_MS = 3_600_000
+const IS_WHOLE = process.env['WEEKS'] === 'whole'
+const STEPS = IS_WHOLE ? 504 : 12
+/** Longer than a token serves: each step renews. */
+const STEP_MS = IS_WHOLE ? [HOUR_MS, 2 * HOUR_MS] : [24 * HOUR_MS, 60 * HOUR_MS]
+const SEED = Number(process.env['SEED'] ?? 16)
+
+const FLOWS = { 'dora@example.org': '--device', 'bruno@example.org': '--browser' } as const
+type Person = keyof typeof FLOWS
+const PEOPLE = Object.keys(FLOWS) as readonly Person[]
+
+const servers = new AsyncDisposableStack()
+let provider: AuthorizationServer
+let dovecot: Dovecot
+beforeAll(async () => {
+  provider = servers.use(await AuthorizationServer.start({ accessSeconds: 3600 }))
+  const introspection = new URL('/token/introspection', provider.issuer)
+  introspection.username = MAIL_SERVER.id
+  introspection.password = MAIL_SERVER.secret
+  const mechanisms = ['xoauth2', 'oauthbearer']
+  dovecot = servers.use(await startDovecot({ mechanisms, imap: true, tokens: { introspection: introspection.href } }))
+})
+afterAll(() => servers.disposeAsync())
+beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now: Date.now() }))
+afterEach(() => void vi.useRealTimers())
+
+/** Cron, a daemon, and a clock that they and the provider share. */
+class World implements AsyncDisposable {
+  readonly desk: Desk
+  readonly #startMs = Date.now()
+  #aheadMs = 0
+  #daemon: ChildProcess | null = null
+  readonly #running = new Set<ChildProcess>()
+
+  static async make(): Promise<World> {
+    const world = new World(await openDesk())
+    await world.advance(0)
+    await world.desk.configure(world.#configuration())
+    return world
+  }
+
+  private constructor(desk: Desk) {
+    this.desk = desk
+  }
+
+  get #clock(): string {
+    return join(this.desk.directory, 'ahead')
+  }
+
+  get program(): { readonly before: readonly string[]; readonly env: Readonly<Record<string, string>> } {
+    return {
+      before: ['--import', join(import.meta.dirname, 'clock.ts')],
+      env: { CLOCK_AHEAD: this.#clock, XDG_RUNTIME_DIR: join(this.desk.directory, 'home') },
+    }
+  }
+
+  async advance(ms: number): Promise<void> {
+    this.#aheadMs += ms
+    vi.setSystemTime(this.#startMs + this.#aheadMs)
+    await writeFile(this.#clock, String(this.#aheadMs))
+  }
+
+  maildir(account: string): string {
+    return join(this.desk.directory, `Mail-${account}`)
+  }
+
+  /** Two accounts each, so that one process may ask for a token while another does; and a destination with the same sign-in. */
+  #configuration(): object {
+    const token = { oauth: 'company' }
+    const common = { host: 'localhost', ca: dovecot.certificate.caFile, token }
+    const [dora, bruno] = PEOPLE
+    const into = (account: string): object => ({ type: 'maildir', path: this.maildir(account) })
+    return {
+      oauth: { company: { issuer: provider.issuer, clientId: CLIENT_ID, scopes: ['openid', 'email', 'mail'] } },
+      defaults: { poll: '20d' },
+      log: { file: join(this.desk.directory, 'log') },
+      destinations: {
+        shelf: { type: 'imap', ...common, tls: 'implicit', port: dovecot.imapsPort, user: dora, folder: 'Shelf' },
+      },
+      accounts: {
+        dora: { ...common, port: dovecot.pop3sPort, user: dora, auth: 'xoauth2', deliver: into('dora') },
+        dora2: { ...common, port: dovecot.pop3Port, tls: 'starttls', user: dora, deliver: into('dora2') },
+        bruno: {
+          ...common,
+          port: dovecot.pop3sPort,
+          user: bruno,
+          auth: 'oauthbearer',
+          deliver: [into('bruno'), 'shelf'],
+        },
+        bruno2: { ...common, port: dovecot.pop3Port, tls: 'starttls', user: bruno, deliver: into('bruno2') },
+      },
+    }
+  }
+
+  #spawn(words: readonly string[]): ChildProcess {
+    const { before, env } = this.program
+    const { directory } = this.desk
+    const files = ['--config', join(directory, 'config.json'), '--state', join(directory, 'state.db')]
+    const child = spawn(process.execPath, [...before, START, ...words, ...files], {
+      cwd: directory,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { PATH: process.env['PATH'], HOME: join(directory, 'home'), ...env },
+    })
+    this.#running.add(child)
+    child.once('close', () => this.#running.delete(child))
+    return child
+  }
+
+  /** Runs to its end, or until `killMs`. */
+  async run(words: readonly string[], killMs: number | null = null): Promise<Ran> {
+    const child = this.#spawn(words)
+    let said = ''
+    let printed = ''
+    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => (printed += chunk))
+    child.stderr?.setEncoding('utf8').on('data', (chunk: string) => (said += chunk))
+    const closed = once(child, 'close')
+    const over = new AbortController()
+    if (killMs !== null) {
+      wait(killMs, null, { signal: over.signal }).then(
+        () => child.kill('SIGKILL'),
+        () => {},
+      )
+    }
+    await closed
+    over.abort()
+    return { exitCode: child.exitCode, said, printed, words }
+  }
+
+  /** The daemon; another one when it was killed. */
+  async daemon(): Promise<ChildProcess> {
+    if (this.#daemon !== null && this.#running.has(this.#daemon)) return this.#daemon
+    const started = this.#spawn(['--daemon', '--foreground'])
+    started.stdout?.resume()
+    started.stderr?.resume()
+    this.#daemon = started
+    while ((await this.run(['wake', '--json'])).exitCode !== 0)
+      if (!this.#running.has(started)) throw new Error('the daemon ended')
+    return started
+  }
+
+  get isRunning(): boolean {
+    return this.#running.size > 0
+  }
+
+  killAll(): void {
+    for (const child of this.#running) child.kill('SIGKILL')
+  }
+
+  async log(): Promise<readonly Record<string, unknown>[]> {
+    const text = await readFile(join(this.desk.directory, 'log'), 'utf8').catch(() => '')
+    return text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line): unknown => JSON.parse(line)) as readonly Record<string, unknown>[]
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const ended = [...this.#running].map((child) => once(child, 'close'))
+    this.killAll()
+    await Promise.all(ended)
+    await this.desk[Symbol.asyncDispose]()
+  }
+}
+
+interface Ran {
+  readonly exitCode: number | null
+  readonly said: string
+  readonly printed: string
+  readonly words: readonly string[]
+}
+
+/** What the provider was asked for; Dovecot asks it about tokens all the time. */
+const asked = (): readonly string[] => provider.journal.filter((line) => !line.endsWith('/token/introspection'))
+
+/** Who needs a person: the provider has given something that is not on disk, and no process is left that could write it. */
+async function lost(world: World): Promise<ReadonlySet<Person>> {
+  for (let tries = 1; ; tries++) {
+    const kept = await keptIn(world.desk.directory)
+    const gone = PEOPLE.filter((person) => kept.get(person)?.refreshToken !== provider.newest.get(person))
+    if (gone.length === 0 || !world.isRunning || tries === 100) return new Set(gone)
+    await wait(50)
+  }
+}
+
+test(
+  `${STEPS} steps: a person is needed only where an answer was lost, and when the grant is revoked`,
+  { timeout: 3_600_000 },
+  async () => {
+    const chance = new Random(SEED)
+    await using world = await World.make()
+    for (const person of PEOPLE) await dovecot.mailbox(person)
+    for (const person of PEOPLE) {
+      const [account = ''] = person.split('@')
+      const { exitCode, said } = await signIn(world.desk, person, [account, FLOWS[person]], world.program)
+      expect(said).toContain(`signed in: ${person} by company (${account}, ${account}2`)
+      expect(exitCode).toBe(0)
+    }
+    await world.daemon()
+    let seeded = 0
+    let kills = 0
+    const needed: string[] = []
+    for (let step = 0; step < STEPS; step++) {
+      const [least = 0, most = 0] = STEP_MS
+      await world.advance(least + chance.below(most - least))
+      const number = seeded++
+      for (const person of PEOPLE) await dovecot.seed(person, 1, () => makeMessage(number))
+      const daemon = await world.daemon()
+
+      // As it asks, or after it was answered, every process dies.
+      const dies = chance.below(12)
+      if (dies < 2) {
+        const afterwards = dies === 0
+        kills++
+        provider.faults.push({
+          path: '/token',
+          afterwards,
+          answer: (request) => (world.killAll(), void request.socket.destroy()),
+        })
+      }
+      const own = chance.below(2) === 0
+      const killMs = chance.below(4) === 0 ? chance.below(1500) : null
+      const daemonKillMs = chance.below(6) === 0 ? chance.below(1500) : null
+      kills += Number(killMs !== null) + Number(daemonKillMs !== null)
+      const [cron, token] = await Promise.all([
+        world.run(own ? ['--limit', '500'] : [], killMs),
+        world.run(['auth', '--token', chance.below(2) === 0 ? 'bruno' : 'shelf']),
+        world.run(['wake']),
+        daemonKillMs === null ? null : wait(daemonKillMs).then(() => daemon.kill('SIGKILL')),
+      ])
+      provider.faults.length = 0
+
+      const gone = await lost(world)
+      // Only where something was lost may a sign-in have ended, and then it is said why.
+      for (const { user, ended } of (await keptIn(world.desk.directory)).values()) {
+        if (ended === null) continue
+        expect(ended.message).toMatch(/a renewal was interrupted before.*popfetch auth/)
+        expect([...gone]).toContain(user)
+      }
+      // What nobody killed loses nothing.
+      const isKilled = killMs !== null || daemonKillMs !== null || dies < 2
+      if (!isKilled) expect([...gone]).toEqual([])
+      if (gone.size > 0) {
+        await world.advance(HOUR_MS)
+        await world.run(['--limit', '500'])
+        expect(await world.run(['--limit', '500'])).toMatchObject({ exitCode: 77, said: '' })
+        const kept = await keptIn(world.desk.directory)
+        for (const person of gone) {
+          expect(kept.get(person)?.ended?.message).toMatch(/a renewal was interrupted before.*popfetch auth/)
+          needed.push(`${step}: ${person}`)
+          const [account = ''] = person.split('@')
+          const flow = chance.below(2) === 0 ? '--browser' : '--device'
+          expect(await signIn(world.desk, person, [account, flow], world.program)).toMatchObject({ exitCode: 0 })
+        }
+      }
+      const isWell = gone.size === 0 && !isKilled
+      if (isWell)
+        for (const { exitCode, said, words } of [cron, token])
+          expect({ exitCode, said, words }).toEqual({ exitCode: 0, said: '', words })
+      // With tokens that serve, nothing is asked.
+      if (gone.size === 0 && chance.below(3) === 0) {
+        expect((await world.run(['auth', '--token', 'bruno'])).exitCode).toBe(0)
+        expect((await world.run(['auth', '--token', 'dora'])).exitCode).toBe(0)
+        const before = asked()
+        await world.run(['--limit', '500'])
+        await world.run(['auth', '--token', 'dora'])
+        expect(asked()).toEqual(before)
+      }
+    }
+    if (IS_WHOLE) console.log({ steps: STEPS, kills, needed })
+
+    // All mail is there, once.
+    await world.daemon()
+    await world.advance(HOUR_MS)
+    expect(await world.run([])).toMatchObject({ exitCode: 0 })
+    for (const account of ['dora', 'dora2', 'bruno', 'bruno2']) {
+      expect(damaged(await readMaildir(world.maildir(account)), seeded)).toEqual([])
+    }
+    const shelf = await readMaildir(join((await dovecot.mailbox('dora@example.org')).maildir, '.Shelf'))
+    expect(damaged(new Map([...shelf.values()].map((bytes) => [messageId(bytes), afterField(bytes)])), seeded)).toEqual(
+      [],
+    )
+
+    // Revoked elsewhere: one request, told once; the others go on.
+    const [dora, bruno] = ['dora@example.org', 'bruno@example.org']
+    const kept = (await keptIn(world.desk.directory)).get(dora)
+    await world.run(['auth', '--token', 'bruno'])
+    const body = new URLSearchParams({ token: kept?.refreshToken ?? '', client_id: CLIENT_ID })
+    expect((await fetch(`${provider.issuer}/token/revocation`, { method: 'POST', body })).status).toBe(200)
+    const logged = (await world.log()).length
+    const requests = provider.tokenRequests
+    let said = ''
+    for (let hour = 0; hour < 4; hour++) {
+      await world.advance(hour === 0 ? HOUR_MS : 60_000)
+      const [cron] = await Promise.all([world.run(hour % 2 === 0 ? [] : ['--limit', '500']), world.run(['wake'])])
+      // 0: the daemon was at all accounts just then.
+      expect(hour % 2 === 0 ? [77] : [0, 77]).toContain(cron.exitCode)
+      said += cron.said
+    }
+    // Bruno's token ended, too, and was renewed.
+    expect(provider.tokenRequests - requests).toBe(2)
+    const log = (await world.log()).slice(logged)
+    const told = log.filter(({ level, msg }) => Number(level) >= 40 && String(msg).includes('has ended the sign-in'))
+    // The daemon says so in the log, and cron in a mail.
+    const who = told.map(({ pid, account }) => `${String(pid)} ${String(account)}`)
+    expect(who.length).toBeGreaterThanOrEqual(2)
+    expect(new Set(who).size).toBe(who.length)
+    expect(said.match(/^popfetch: dora2?: .*has ended the sign-in .*: popfetch auth$/gm)).toHaveLength(2)
+    expect(said.split('\n')).toHaveLength(3)
+    expect(log.filter(({ account, outcome }) => account === 'bruno' && outcome === 'failed')).toEqual([])
+
+    const listed = await world.run(['auth', '--list'])
+    expect(listed.printed).toMatch(/dora@example\.org by company \(dora, dora2, shelf\): ended: .*popfetch auth/)
+    expect(listed.printed).toMatch(/bruno@example\.org by company \(bruno, bruno2\): signed in since/)
+    expect(await signIn(world.desk, dora, [], world.program)).toMatchObject({ exitCode: 0 })
+    expect(await world.run([])).toMatchObject({ exitCode: 0 })
+    expect(await world.run(['auth', '--sign-out', 'bruno'])).toMatchObject({ exitCode: 0 })
+    expect(provider.journal).toContain('POST /token/revocation')
+    expect((await keptIn(world.desk.directory)).has(bruno)).toBe(false)
+    expect((await world.run(['--limit', '500'])).said).toMatch(/bruno: .*nobody has signed in yet: popfetch auth/)
+  },
+)
