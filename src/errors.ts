@@ -32,6 +32,7 @@ export type ErrorCode =
   | 'ERR_UIDS_CHANGED'
   | 'ERR_DELETE_GUARD'
   | 'ERR_FIRST_POLL'
+  | 'ERR_NO_SPACE'
   | 'ERR_BUSY'
   | 'ERR_LEASE_LOST'
   | 'ERR_NO_DAEMON'

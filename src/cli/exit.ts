@@ -29,6 +29,7 @@ const BY_CODE: Readonly<Record<string, number>> = {
   ERR_UIDS_CHANGED: 78,
   ERR_DELETE_GUARD: 78,
   ERR_FIRST_POLL: 78,
+  ERR_NO_SPACE: 78,
   ERR_BUG: EXIT_BUG,
 }
 

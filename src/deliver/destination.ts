@@ -84,6 +84,14 @@ export interface SpoolPlace {
   prefix(attempt: Attempt): Buffer
 }
 
+/** What may still be put there; Infinity: as far as anybody tells, all. */
+export interface Space {
+  /** Destinations with the same key share it: a file system, a quota. */
+  readonly key: string
+  readonly bytes: number
+  readonly messages: number
+}
+
 export interface Destination extends AsyncDisposable {
   /** For people: "maildir ~/Mail". */
   readonly description: string
@@ -99,6 +107,9 @@ export interface Destination extends AsyncDisposable {
    *  with DeliveryError of scope 'destination'. `wasThere`: mail was delivered there before, so a place that is gone is not
    *  made anew: its disk may not be mounted (S045). */
   ready(signal: AbortSignal, wasThere?: boolean): Promise<void>
+
+  /** How much may still be put there; null: it does not say. Asked after `ready`. Absent: this kind never says. */
+  space?(signal: AbortSignal): Promise<Space | null>
 
   /** What became of an earlier attempt that was not settled; null: nothing is known of it. On return nothing is left of an
    *  attempt that was done by half. */
@@ -116,11 +127,26 @@ export interface Destination extends AsyncDisposable {
   deliver(attempt: Attempt, message: Message, signal: AbortSignal): Promise<Receipt>
 }
 
-/** A destination that can show the messages again: a Maildir and an mbox can, a mail server cannot. */
+/** An attempt by which a message was taken. */
+export interface Settled extends Attempt {
+  /** What the destination said when it took it; absent: not known. It may help to find the message. */
+  readonly receipt?: string | null
+  /** How long the message was; absent: not known. */
+  readonly receivedBytes?: number | null
+}
+
+/** `same`: it is there, and as long as it was received. `other`: it is there, and its length is another one or does not tell.
+ *  `gone`: it is not there. */
+export type Glance = 'same' | 'other' | 'gone'
+
+/** A destination that can show the messages again: a Maildir, an mbox and an IMAP folder can, an SMTP server cannot. */
 export interface ReadableDestination extends Destination {
   /** The messages of these settled attempts as they are there now, in their order; null: there is none. Rejects with
    *  DeliveryError of scope 'destination'. */
-  reread(attempts: readonly Attempt[], signal: AbortSignal): Promise<readonly (Recollection | null)[]>
+  reread(settled: readonly Settled[], signal: AbortSignal): Promise<readonly (Recollection | null)[]>
+
+  /** A look at the same messages that does not bring them over the line. Absent: `reread` costs no more. */
+  glance?(settled: readonly Settled[], signal: AbortSignal): Promise<readonly Glance[]>
 }
 
 export function isReadable(destination: Destination): destination is ReadableDestination {

@@ -25,7 +25,7 @@ export interface BalanceContext extends VerifyContext {
 
 export type Counts = Pick<
   MigrationReport,
-  'messages' | 'verified' | 'bytes' | 'earlier' | 'older' | 'beyondLimit' | 'gone' | 'unmovedCount' | 'unmoved'
+  'messages' | 'verified' | 'read' | 'bytes' | 'earlier' | 'older' | 'beyondLimit' | 'gone' | 'unmovedCount' | 'unmoved'
 >
 
 /** Rejects with ERR_LEDGER, or when the signal is given. */
@@ -41,6 +41,7 @@ class Balance {
   readonly #unmoved: Unmoved[] = []
   #unmovedCount = 0
   #verified = 0
+  #read = 0
   #bytes = 0
   #earlier = 0
   #gone = 0
@@ -94,6 +95,7 @@ class Balance {
     return {
       messages: this.#verified + this.#unmovedCount,
       verified: this.#verified,
+      read: this.#read,
       bytes: this.#bytes,
       earlier: this.#earlier,
       older: this.#context.lastListing?.older ?? 0,
@@ -114,12 +116,13 @@ class Balance {
     if (delivered.length === 0) return
     const { unread } = this.#context
     const proofs = unread
-      ? delivered.map((message) => ({ message, flaw: null }))
+      ? delivered.map((message) => ({ message, flaw: null, read: false }))
       : await verify(delivered, this.#context)
-    for (const { message, flaw } of proofs) {
+    for (const { message, flaw, read } of proofs) {
       if (flaw !== null) this.#add({ ...named(message), kind: 'unverified', reason: flaw })
       else {
         this.#verified++
+        if (read) this.#read++
         this.#bytes += message.receivedBytes ?? message.listedBytes ?? 0
       }
     }

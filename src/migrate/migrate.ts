@@ -11,6 +11,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { asPopfetchError } from '../errors.ts'
 import { Destinations } from '../poll/run/destinations.ts'
 import { Poller } from '../poll/poller.ts'
+import { SpaceBook } from '../poll/plan/space.ts'
 import { noRestrictions } from '../poll/run/restrictions.ts'
 import { Migration } from './migration.ts'
 import { Rate } from './rate.ts'
@@ -44,7 +45,7 @@ export async function migrateAll(request: MigrationRequest): Promise<readonly Mi
       restrictions: ({ name }) => migrations.get(name)?.restrictions ?? noRestrictions,
     })
     await poller.sweep()
-    const context = { ...request, poller, destinations, rate, wait: request.wait ?? waitFor }
+    const context = { ...request, poller, destinations, book: new SpaceBook(), rate, wait: request.wait ?? waitFor }
     for (const account of accounts) migrations.set(account.name, new Migration(account, context))
     return await Promise.all([...migrations.values()].map((migration) => migration.run()))
   } catch (error) {

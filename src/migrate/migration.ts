@@ -7,6 +7,7 @@ import { type Lease, waitForLease } from '../ledger/lease.ts'
 import type { Destinations } from '../poll/run/destinations.ts'
 import type { Poller } from '../poll/poller.ts'
 import type { Entry } from '../poll/plan/plan.ts'
+import { amountOf, type SpaceBook, type SpaceCheck } from '../poll/plan/space.ts'
 import { type AccountReport, type Progress, type ReportedError, reportError } from '../poll/report.ts'
 import type { Restrictions } from '../poll/run/restrictions.ts'
 import { balanceOf, type Counts } from './balance.ts'
@@ -22,6 +23,7 @@ import { placesOf, provenEntries } from './verify.ts'
 export interface MigrationContext extends MigrationRequest {
   readonly poller: Poller
   readonly destinations: Destinations
+  readonly book: SpaceBook
   readonly rate: Rate | null
   /** Rejects when the signal is given. */
   readonly wait: (ms: number, signal: AbortSignal) => Promise<void>
@@ -44,6 +46,7 @@ export class Migration {
   #acceptNewIds = false
   #oneByOne = false
   #deletedLast = 0
+  #isSpaceKnown = false
   #lease: Lease | null = null
 
   constructor(account: Account, context: MigrationContext) {
@@ -69,11 +72,24 @@ export class Migration {
       lease: this.#lease,
       skippedToo: true,
       takesOver: false,
+      spaceCheck: () => this.#spaceCheck(),
       stop: signal,
       wanted: (plan, session) => this.#progress.wanted(plan, session),
       pace: (bytes) => rate?.take(bytes),
       removable: (delivered) => this.#removable(delivered),
     }
+  }
+
+  /** Of the first listing, whatever this session takes of it. */
+  #spaceCheck(): SpaceCheck | null {
+    const { book, options } = this.#context
+    const { lastListing } = this.#progress
+    if (this.#isSpaceKnown || options.yes || lastListing === null) return null
+    this.#isSpaceKnown = true
+    const { wanted, plan } = lastListing
+    const { limit } = options
+    const amount = limit === null ? amountOf(wanted, plan.left) : amountOf(wanted.slice(0, limit), 0)
+    return { amount, book, goesOn: 'add --yes' }
   }
 
   observe(progress: Progress): void {
@@ -250,8 +266,8 @@ export class Migration {
   }
 
   get #evidence() {
-    const { ledger, destinations } = this.#context
-    return { account: this.#account, ledger, destinations, secondLook: this.#secondLook }
+    const { ledger, destinations, options } = this.#context
+    return { account: this.#account, ledger, destinations, secondLook: this.#secondLook, whole: options.delete }
   }
 
   /** How many of the last listing should have gone and did not; 0 while sessions still delete. */

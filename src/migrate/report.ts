@@ -66,6 +66,8 @@ export interface MigrationReport {
   /** How many were to be moved, and how many of them are there, seen to be the same or accepted. */
   readonly messages: number
   readonly verified: number
+  /** How many of these were read again there, to the last byte. */
+  readonly read: number
   /** Of these, as the server sent them. */
   readonly bytes: number
   /** Fetched by popfetch before this migration; nothing was done with them. */
@@ -101,6 +103,7 @@ export function emptyReport(account: string): MigrationReport {
     outcome: 'failed',
     messages: 0,
     verified: 0,
+    read: 0,
     bytes: 0,
     earlier: 0,
     older: 0,

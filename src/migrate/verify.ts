@@ -1,20 +1,27 @@
 // Does a destination have what the server sent? Where it can be read again, as a Maildir, the digest of what was received is
-// compared with what is there. Of a mail server the accepted answer counts, which the ledger has. Changes nothing.
+// compared with what is there. Where that brings every message over a line again, as from an IMAP folder, each is looked for by
+// its name and length, and one in fifty is read, unless messages are to be deleted: then all are. Of another mail server the
+// accepted answer counts, which the ledger has. Changes nothing.
 // One rule: what was not seen to be the same is not verified (S024, verified before deleted).
 import type { Account } from '../config/schema.ts'
-import { isReadable, type Attempt } from '../deliver/destination.ts'
+import { isReadable, type ReadableDestination, type Settled } from '../deliver/destination.ts'
 import { asPopfetchError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { MessageRecord } from '../ledger/records.ts'
-import type { Destinations, Target } from '../poll/run/destinations.ts'
+import type { Destinations } from '../poll/run/destinations.ts'
 import { originOf } from '../poll/attempt.ts'
 import type { Entry } from '../poll/plan/plan.ts'
 import type { SecondLook } from './second-look.ts'
+
+/** Of messages that are as long as they were received, one of so many is read. */
+const READ_ONE_OF = 50
 
 export interface VerifyContext {
   readonly account: Account
   readonly destinations: Destinations
   readonly secondLook: SecondLook
+  /** All are read, whatever that costs. */
+  readonly whole: boolean
   readonly signal: AbortSignal
 }
 
@@ -22,6 +29,8 @@ export interface Proof {
   readonly message: MessageRecord
   /** What is wrong; null: verified. */
   readonly flaw: string | null
+  /** It was read again, and its digest compared. */
+  readonly read: boolean
 }
 
 /** Those of the delivered entries that are verified, in their order, and what is wrong with the others. An entry of which only the
@@ -65,7 +74,7 @@ export async function placesOf(
 
 interface Claim {
   readonly message: MessageRecord
-  readonly attempt: Attempt
+  readonly attempt: Settled
 }
 
 /** Of delivered messages, in their order. Rejects only when the signal is given. */
@@ -73,11 +82,13 @@ export async function verify(messages: readonly MessageRecord[], context: Verify
   const { account, signal } = context
   const claims = new Map<string, { readonly name: string; readonly mailbox: string | null; readonly list: Claim[] }>()
   const flaws = new Map<MessageRecord, string>()
+  const read = new Set<MessageRecord>()
   for (const message of messages) {
     if (message.deliveries.length === 0) flaws.set(message, 'the ledger has no delivery of it')
     for (const { destination, recipient, intent, state, receipt } of message.deliveries) {
       if (state !== 'done' || receipt === null) flaws.set(message, `${destination} has not taken it`)
-      const attempt = { intent, recipient, origin: originOf(account, message.key) }
+      const { receivedBytes } = message
+      const attempt = { intent, recipient, origin: originOf(account, message.key), receipt, receivedBytes }
       const mailbox = context.destinations.placeFor(destination, account, recipient)
       const place = JSON.stringify([destination, mailbox])
       const there = claims.get(place) ?? { name: destination, mailbox, list: [] }
@@ -86,35 +97,58 @@ export async function verify(messages: readonly MessageRecord[], context: Verify
     }
   }
   for (const { name, mailbox, list } of claims.values()) {
-    for (const [message, flaw] of await flawsAt(name, mailbox, list, context))
-      flaws.set(message, flaws.get(message) ?? flaw)
+    for (const found of await lookedAt(name, mailbox, list, context)) {
+      if (found.flaw !== null) flaws.set(found.message, flaws.get(found.message) ?? found.flaw)
+      if (found.read) read.add(found.message)
+    }
     signal.throwIfAborted()
   }
-  return messages.map((message) => ({ message, flaw: flaws.get(message) ?? null }))
+  return messages.map((message) => ({ message, flaw: flaws.get(message) ?? null, read: read.has(message) }))
 }
 
-async function flawsAt(
+async function lookedAt(
   name: string,
   mailbox: string | null,
   claims: readonly Claim[],
-  { account, destinations, secondLook, signal }: VerifyContext,
-): Promise<readonly (readonly [MessageRecord, string])[]> {
+  { account, destinations, secondLook, whole, signal }: VerifyContext,
+): Promise<readonly Proof[]> {
   try {
     const { destination, down } = await destinations.target(name, account, mailbox)
     if (down !== null) throw down
     if (!isReadable(destination)) return []
-    const found = await destination.reread(
-      claims.map(({ attempt }) => attempt),
-      signal,
-    )
-    return claims.flatMap(({ message }, at) => {
-      const flaw = flawOf(message, found[at] ?? null, destination, secondLook)
-      return flaw === null ? [] : [[message, flaw] as const]
-    })
+    const { gone, doubted } = whole ? { gone: [], doubted: claims } : await glanced(destination, claims, signal)
+    const attempts = doubted.map(({ attempt }) => attempt)
+    const found = attempts.length === 0 ? [] : await destination.reread(attempts, signal)
+    const { description } = destination
+    return [
+      ...gone.map(({ message }) => ({ message, flaw: missingFrom(description), read: false })),
+      ...doubted.map(({ message }, at) => {
+        return { message, flaw: flawOf(message, found[at] ?? null, description, secondLook), read: true }
+      }),
+    ]
   } catch (error) {
     const { message: why } = asPopfetchError(error, 'destination')
-    return claims.map(({ message }) => [message, `it could not be read again: ${why}`] as const)
+    return claims.map(({ message }) => ({ message, flaw: `it could not be read again: ${why}`, read: false }))
   }
+}
+
+/** Which are not there, and which only reading can tell of. */
+async function glanced(
+  destination: ReadableDestination,
+  claims: readonly Claim[],
+  signal: AbortSignal,
+): Promise<{ readonly gone: readonly Claim[]; readonly doubted: readonly Claim[] }> {
+  const attempts = claims.map(({ attempt }) => attempt)
+  const glances = await destination.glance?.(attempts, signal)
+  if (glances === undefined) return { gone: [], doubted: claims }
+  return {
+    gone: claims.filter((_, at) => glances[at] === 'gone'),
+    doubted: claims.filter((_, at) => glances[at] === 'other' || (glances[at] === 'same' && at % READ_ONE_OF === 0)),
+  }
+}
+
+function missingFrom(description: string): string {
+  return `it is not in ${description} any more`
 }
 
 type Found = { readonly text: string; readonly received: { readonly digest: Buffer } | null } | null
@@ -122,10 +156,10 @@ type Found = { readonly text: string; readonly received: { readonly digest: Buff
 function flawOf(
   { key, digest }: MessageRecord,
   found: Found,
-  { description }: Target['destination'],
+  description: string,
   secondLook: SecondLook,
 ): string | null {
-  if (found === null) return `it is not in ${description} any more`
+  if (found === null) return missingFrom(description)
   const { text, received } = found
   if (received === null) return `${text} cannot be read, or does not begin as popfetch wrote it`
   const standing = received.digest

@@ -23,6 +23,7 @@ import { remove } from './removal.ts'
 import type { AccountReport } from './report.ts'
 import { AccountDestinations } from './route/account-destinations.ts'
 import { prepareJobs } from './route/due.ts'
+import { requireSpace } from './route/require-space.ts'
 import { LeasedRun } from './run/leased-run.ts'
 import type { Run } from './run/run.ts'
 import { inSessions, keptAlive, type SessionEnd } from './sessions.ts'
@@ -76,6 +77,7 @@ async function pollOnce(poll: AccountPoll, secret: string): Promise<SessionEnd> 
   const compared = await compareListing(listing, comparison, visit)
   const { plan } = compared
   guard(poll.history.guardView(plan))
+  await requireSpace(plan, visit)
   if (poll.run.options.dryRun) return await showPlan(compared, visit)
   const fetches = await recordListing(compared, visit)
   await learnHeaders(listing, compared, visit)

@@ -22,6 +22,7 @@ const TABLE: Record<ErrorCode, Record<Retry, number>> = {
   ERR_UIDS_CHANGED: all(78),
   ERR_DELETE_GUARD: all(78),
   ERR_FIRST_POLL: all(78),
+  ERR_NO_SPACE: all(78),
   ERR_ABORTED: all(75),
   ERR_BUSY: all(75),
   ERR_LEASE_LOST: all(75),

@@ -217,6 +217,10 @@ export const checks = {
       const [missing, found] = await next.reread([attemptFor(next), tried], never)
       expect(missing).toBeNull()
       expect([null, factsOf(sent)]).toContainEqual(found?.received)
+      const receivedBytes = sent.sizeBytes
+      const settled = [{ ...tried, receivedBytes }, { ...tried, receivedBytes: receivedBytes + 1 }, tried]
+      const glances = await next.glance?.([attemptFor(next), ...settled], never)
+      expect([undefined, ['gone', 'same', 'other', 'other']]).toContainEqual(glances)
     },
   },
 

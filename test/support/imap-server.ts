@@ -43,6 +43,8 @@ export class ImapServer implements AsyncDisposable {
   /** Every command, and every line that was sent to it after a `+`. */
   readonly said: string[] = []
   answer: (asked: Asked) => ImapReply | Promise<ImapReply> = () => null
+  /** In units of 1,024 bytes, and messages; null: it tells of no quota (capability QUOTA). */
+  quota: { readonly usage: number; readonly limit: number; readonly resource: 'STORAGE' | 'MESSAGE' } | null = null
   connections = 0
   peak = 0
   readonly options: Required<ImapServerOptions>
@@ -313,6 +315,13 @@ class Conversation {
       case 'STORE': {
         const labels = /X-GM-LABELS(?:\.SILENT)? \((.*)\)/i.exec(rest)?.[1] ?? ''
         for (const message of this.#chosen(rest.split(' ')[0] ?? '', byUid)) message.labels = labels
+        ok()
+        break
+      }
+      case 'GETQUOTAROOT': {
+        const { quota } = this.#server
+        this.#send(`* QUOTAROOT "${name}" "all"`)
+        if (quota !== null) this.#send(`* QUOTA "all" (${quota.resource} ${quota.usage} ${quota.limit})`)
         ok()
         break
       }

@@ -50,6 +50,14 @@ export class Reserve {
     room.trustedBytes -= bytes
   }
 
+  /** What may be written below `directory` now, in bytes and in files. Rejects with what the system says. */
+  async space(fileSystem: FileSystem, directory: string): Promise<{ key: string; bytes: number; messages: number }> {
+    this.refresh(directory)
+    const { spareBytes, spareFiles } = await this.#look(fileSystem, directory)
+    const { dev } = await fileSystem.lstat(directory)
+    return { key: `disk ${dev}`, bytes: Math.max(0, spareBytes), messages: Math.max(0, spareFiles) }
+  }
+
   /** Looks anew at the next call. For the beginning of a poll. */
   refresh(directory: string): void {
     this.#rooms.delete(directory)

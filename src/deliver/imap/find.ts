@@ -1,9 +1,6 @@
-// Finds our messages in an IMAP folder by X-Popfetch-Delivery: interrupted attempts, messages from before this ledger, messages
-// that a migration reads again. The rule: where SEARCH finds nothing, headers are looked at, since servers answer SEARCH HEADER
+// Finds our messages in an IMAP folder by X-Popfetch-Delivery: interrupted attempts, messages from before this ledger, settled
+// ones by their UIDs (reread.ts reads them again). The rule: where SEARCH finds nothing, headers are looked at, since servers answer SEARCH HEADER
 // from an index that is late, or not at all; and nothing is changed: the folder is opened with EXAMINE.
-import { createHash } from 'node:crypto'
-import { identity, splitHeader } from '../../header.ts'
-import type { ReceivedFacts } from '../../message.ts'
 import type { Fetched } from './imapflow.ts'
 import { MARK, type Mark, markOf } from './mark.ts'
 import type { ImapSession } from './session.ts'
@@ -18,8 +15,6 @@ export interface Found extends Mark {
 const NEWEST = 500
 /** UIDs in one FETCH: a line stays below 8 kB. */
 const AT_ONCE = 500
-/** Of one message's top: our fields have less. */
-const TOP_BYTES = 64 * 1024
 
 /** The message of one attempt. `uidNext`: it cannot be older than that; null: it may be any of them. Rejects with ImapFailure. */
 export async function findIntent(
@@ -59,6 +54,27 @@ export async function findAll(
   const uids = await search(session, '', limitMs, signal)
   const all = new Map([...(await headers(session, uids, limitMs, signal)), ...newest].map((one) => [one.uid, one]))
   return [...all.values()]
+}
+
+/** Messages of settled attempts, by intent. `uid`: as the server called it when it took it; null: it did not say. Where one is not
+ *  under its UID any more, the whole folder is looked through. The folder is open afterwards. */
+export async function findSettled(
+  session: ImapSession,
+  path: string,
+  wanted: readonly { readonly intent: string; readonly uid: number | null }[],
+  limitMs: number,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, Found>> {
+  const exists = await examine(session, path, limitMs, signal)
+  if (exists === 0) return new Map()
+  const uids = wanted.flatMap(({ uid }) => (uid === null ? [] : [uid]))
+  const intents = new Set(wanted.map(({ intent }) => intent))
+  const isMeant = ({ intent }: Found): boolean => intents.has(intent)
+  const named = (await headers(session, uids, limitMs, signal)).filter(isMeant)
+  const found = new Map(named.map((one) => [one.intent, one]))
+  if (found.size === intents.size) return found
+  const all = (await findAll(session, path, limitMs, signal)).filter(isMeant)
+  return new Map([...all.map((one) => [one.intent, one] as const), ...found])
 }
 
 /** Does SEARCH find what is seen to be there? Without any of ours in sight nothing says that it does not. */
@@ -126,69 +142,4 @@ async function fetchMarks(
 function foundIn({ uid, size, headers: fields }: Fetched): Found | null {
   const mark = fields === undefined ? null : markOf(fields)
   return mark === null ? null : { ...mark, uid, bytes: size ?? null }
-}
-
-/** What was received, read back without the fields on top; null: it cannot be read, or does not begin with these fields. The
- *  folder is open (findIntent, findAll). */
-export async function readBack(
-  session: ImapSession,
-  { uid, prefix, limitMs }: { uid: number; prefix: Buffer; limitMs: number },
-  signal: AbortSignal,
-): Promise<ReceivedFacts | null> {
-  return await session.run(
-    'look',
-    async (client) => {
-      const { content } = await client.download(String(uid), undefined, { uid: true })
-      if (content === undefined) return null
-      return await factsOf(content, prefix)
-    },
-    signal,
-    { limitMs },
-  )
-}
-
-/** Exported for tests. */
-export async function factsOf(content: AsyncIterable<Buffer>, prefix: Buffer): Promise<ReceivedFacts | null> {
-  const digest = createHash('sha256')
-  let top: Buffer | null = Buffer.alloc(0)
-  let header = Buffer.alloc(0)
-  let receivedBytes = 0
-  const take = (part: Buffer): void => {
-    if (receivedBytes < TOP_BYTES) header = Buffer.concat([header, part]).subarray(0, 2 * TOP_BYTES)
-    digest.update(part)
-    receivedBytes += part.length
-  }
-  const begin = (whole: Buffer): boolean => {
-    const onTop = lengthOnTop(whole, prefix)
-    if (onTop === null) return false
-    top = null
-    take(whole.subarray(onTop))
-    return true
-  }
-  for await (const part of content) {
-    if (top === null) take(part)
-    else {
-      top = Buffer.concat([top, part])
-      if (top.length >= TOP_BYTES && !begin(top)) return null
-    }
-  }
-  if (top !== null && !begin(top)) return null
-  return { receivedBytes, digest: digest.digest(), ...identity(Buffer.from(splitHeader(header))) }
-}
-
-/** The length of the fields at the top that are `prefix` but for their dates; null: they are not there. */
-function lengthOnTop(top: Buffer, prefix: Buffer): number | null {
-  let at = 0
-  for (const line of prefix.toString('latin1').split('\n').slice(0, -1)) {
-    const end = top.indexOf('\n', at, 'latin1')
-    if (end < 0 || dateless(top.toString('latin1', at, end)) !== dateless(line)) return null
-    at = end + 1
-  }
-  return at
-}
-
-/** RFC 5321 section 4.4: the date of a trace field follows its last semicolon. */
-function dateless(line: string): string {
-  const semicolon = line.lastIndexOf(';')
-  return semicolon < 0 ? line : line.slice(0, semicolon)
 }

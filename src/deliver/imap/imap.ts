@@ -10,10 +10,13 @@ import type { Message, Origin } from '../../message.ts'
 import { concluded, type Concluded } from '../answers/conclusions.ts'
 import {
   type Attempt,
+  type Glance,
   type ReadableDestination,
   type Receipt,
   receiptOf,
   type Recollection,
+  type Settled,
+  type Space,
   type Standing,
 } from '../destination.ts'
 import { BodyChanged } from '../disk/body.ts'
@@ -22,9 +25,10 @@ import { Pool } from '../pool.ts'
 import { Slots } from '../slots.ts'
 import { contentOf, dateOf } from './content.ts'
 import { conclude, ImapFailure } from './fault.ts'
-import { findAll, findIntent, type Found, readBack } from './find.ts'
+import { findAll, findIntent, findSettled, type Found } from './find.ts'
 import { type Folder, makeFolder, openFolder } from './folder.ts'
 import { markField } from './mark.ts'
+import { readAllBack, readBack, uidOf } from './reread.ts'
 import { ImapSession } from './session.ts'
 import { IMAP_LIMITS, type ImapConfig, type ImapContext, type ImapLimits, raised } from './settings.ts'
 import { failureText } from './text.ts'
@@ -120,19 +124,39 @@ class Imap implements ReadableDestination {
     })
   }
 
-  async reread(attempts: readonly Attempt[], signal: AbortSignal): Promise<readonly (Recollection | null)[]> {
+  async reread(settled: readonly Settled[], signal: AbortSignal): Promise<readonly (Recollection | null)[]> {
+    return await this.#with(signal, null, async (session) => {
+      const there = await this.#settled(session, settled, signal)
+      const wanted = settled.flatMap((attempt) => {
+        const found = there.get(attempt.intent)
+        return found === undefined ? [] : [{ found, prefix: this.#prefix(attempt) }]
+      })
+      const facts = await readAllBack(session, wanted, this.#limits.lookMs, signal)
+      return settled.map(({ intent }) => {
+        const uid = there.get(intent)?.uid
+        return uid === undefined ? null : { ...this.#receipt(uid), received: facts.get(uid) ?? null }
+      })
+    })
+  }
+
+  async glance(settled: readonly Settled[], signal: AbortSignal): Promise<readonly Glance[]> {
+    const there = await this.#with(signal, null, (session) => this.#settled(session, settled, signal))
+    return settled.map((attempt) => {
+      const found = there.get(attempt.intent)
+      if (found === undefined) return 'gone'
+      const { receivedBytes = null } = attempt
+      return receivedBytes !== null && found.bytes === this.#prefix(attempt).length + receivedBytes ? 'same' : 'other'
+    })
+  }
+
+  async space(signal: AbortSignal): Promise<Space | null> {
     return await this.#with(signal, null, async (session) => {
       const { path } = await this.#opened(session, signal)
-      const intents = new Set(attempts.map(({ intent }) => intent))
-      const all = await findAll(session, path, this.#limits.lookMs, signal)
-      const there = new Map(all.filter(({ intent }) => intents.has(intent)).map((found) => [found.intent, found]))
-      const result: (Recollection | null)[] = []
-      for (const attempt of attempts) {
-        const found = there.get(attempt.intent)
-        const received = found === undefined ? null : await this.#readBack(session, found, attempt, signal)
-        result.push(found === undefined ? null : { ...this.#receipt(found.uid), received })
-      }
-      return result
+      const quota = await session.run('look', (client) => client.getQuota(path), signal)
+      if (quota === false) return null
+      const { host, user } = this.#config
+      const key = `imap ${host} ${user} ${quota.quotaRoot ?? ''}`
+      return { key, bytes: leftOf(quota.storage), messages: leftOf(quota.message) }
     })
   }
 
@@ -256,6 +280,12 @@ class Imap implements ReadableDestination {
     return await readBack(session, { uid, prefix: this.#prefix(attempt), limitMs: this.#limits.lookMs }, signal)
   }
 
+  async #settled(session: ImapSession, settled: readonly Settled[], signal: AbortSignal) {
+    const { path } = await this.#opened(session, signal)
+    const wanted = settled.map((attempt) => ({ intent: attempt.intent, uid: uidOf(attempt) }))
+    return await findSettled(session, path, wanted, this.#limits.lookMs, signal)
+  }
+
   /** The folder, found once for all sessions. */
   async #opened(session: ImapSession, signal: AbortSignal): Promise<Folder> {
     if (this.#folder === null) {
@@ -332,6 +362,12 @@ class Imap implements ReadableDestination {
     if (this.#refused.size > MOST_KEPT && oldest !== undefined) this.#refused.delete(oldest)
     return times
   }
+}
+
+/** What may be added; a resource that is not limited, or not told of, is endless. */
+function leftOf(resource: { usage?: number | undefined; limit?: number | undefined } | undefined): number {
+  if (resource?.limit === undefined) return Infinity
+  return Math.max(0, resource.limit - (resource.usage ?? 0))
 }
 
 function tooLarge(bytes: number, most: number, whose: string): ImapFailure {

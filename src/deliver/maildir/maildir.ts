@@ -14,6 +14,7 @@ import {
   type Receipt,
   receiptOf,
   type Recollection,
+  type Space,
   type SpoolPlace,
   type Standing,
 } from '../destination.ts'
@@ -166,6 +167,12 @@ class Maildir implements ReadableDestination {
       limited: (work, bytes) =>
         this.#within(work, signal, 'cannot be read', this.#limitMs + bytes / LEAST_BYTES_PER_MS),
     })
+  }
+
+  async space(signal: AbortSignal): Promise<Space> {
+    const { maildir } = this.#opened ?? (await this.#within(this.#open(), signal, 'cannot be used'))
+    const looking = this.#context.reserve.space(this.#fileSystems.offLoop, maildir.folders.tmp)
+    return await this.#within(looking, signal, 'cannot be measured')
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -10,6 +10,7 @@ import {
   type Receipt,
   receiptOf,
   type Recollection,
+  type Space,
   type Standing,
 } from '../destination.ts'
 import { type FileSystem, offLoop } from '../disk/filesystem.ts'
@@ -101,6 +102,14 @@ class Mbox implements ReadableDestination {
       await options.reserve.take(fileSystem, directory, 1)
     }
     await this.#room.within(look(), signal)
+  }
+
+  async space(signal: AbortSignal): Promise<Space> {
+    const { fileSystem, options } = this.#room
+    const { reserve, path: file } = options
+    const { key, bytes } = await this.#room.within(reserve.space(fileSystem, path.dirname(file)), signal)
+    // One file takes them all.
+    return { key, bytes, messages: Infinity }
   }
 
   async recall(attempt: Attempt, signal: AbortSignal): Promise<Recollection | null> {

@@ -4,6 +4,7 @@
 import type { Lease } from '../../ledger/ledger.ts'
 import type { Session } from '../../pop3/session.ts'
 import type { Entry, Plan } from '../plan/plan.ts'
+import type { SpaceCheck } from '../plan/space.ts'
 
 export interface Restrictions {
   /** The account's lease, where the caller holds it for longer than one poll; null: the poll takes and frees it. */
@@ -12,6 +13,9 @@ export interface Restrictions {
   readonly skippedToo: boolean
   /** Does a first poll take over what a finished migration of the mailbox has moved? */
   readonly takesOver: boolean
+  /** What is compared with the space at the destinations, once there is a plan; it gives null where nothing is. Null instead of
+   *  it: the plan of a first poll. */
+  readonly spaceCheck: (() => SpaceCheck | null) | null
   /** Aborted: no further message is asked for. Messages under way are still delivered, and deletions and QUIT follow. */
   readonly stop: AbortSignal
   /** The part of the plan that this run carries out. May ask the server for headers. */
@@ -26,6 +30,7 @@ export const noRestrictions: Restrictions = {
   lease: null,
   skippedToo: false,
   takesOver: true,
+  spaceCheck: null,
   stop: new AbortController().signal,
   wanted: (plan) => Promise.resolve(plan),
   pace: () => undefined,

@@ -41,7 +41,7 @@ function verdict(report: MigrationReport, home: string | null): string {
   const places = report.destinations.map((place) => placeText(place, home)).join(' and ')
   const amount = `${number(verified)} of ${messagesText(messages)}`
   const there = readAgain ? `are in ${places}` : `were accepted by ${places}`
-  const proof = readAgain && outcome !== 'interrupted' ? ', verified' : ''
+  const proof = readAgain && outcome !== 'interrupted' ? proofText(report) : ''
   const stopped = outcome === 'interrupted' ? ' so far' : ''
   const rest = [
     ...counts(report.deleted, 'deleted from the server'),
@@ -53,6 +53,10 @@ function verdict(report: MigrationReport, home: string | null): string {
   ]
   const others = rest.length === 0 ? '' : `; ${rest.join(', ')}`
   return `${amount} ${there}${stopped}${proof} (${size(bytes)}, ${duration(durationMs)})${others}`
+}
+
+function proofText({ verified, read }: MigrationReport): string {
+  return read < verified ? `, verified by name and length, ${number(read)} of them read again` : ', verified'
 }
 
 function counts(count: number, what: string): readonly string[] {

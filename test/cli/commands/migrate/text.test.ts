@@ -12,6 +12,7 @@ function report(facts: Partial<MigrationReport> = {}): MigrationReport {
     readAgain: true,
     messages: 4312,
     verified: 4312,
+    read: 4312,
     bytes: 2.1e9,
     durationMs: 192_000,
     ...facts,
