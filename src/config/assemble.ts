@@ -34,7 +34,9 @@ export interface Assembled {
 
 /** Names of commands, of later versions too: `popfetch NAME` must always mean the account. */
 const COMMANDS = new Set(
-  'auth check migrate status state log stop reload wake import init config completion poll help version'.split(' '),
+  'auth check migrate status state shell log stop reload wake import init config completion poll help version'.split(
+    ' ',
+  ),
 )
 
 /** `root`: the file's contents as plain values. */

@@ -26,10 +26,13 @@ import { UnknownMechanism } from './sign-in/refusal.ts'
 import { signInWith } from './sign-in/sign-in.ts'
 import { CAPABILITIES_LIMIT, type Capabilities, noCapabilities, parseCapabilities } from './wire/capabilities.ts'
 import { CollectedBody, headerBody } from './wire/collected-body.ts'
-import { command, type Command } from './wire/command.ts'
+import { command, type Command, type Verb } from './wire/command.ts'
 import { type BodySink, ExchangeQueue, type Place } from './wire/exchange.ts'
 import type { Reply } from './wire/reply.ts'
 import { expiredToken, isBusy, refusedTls, replyError } from './wire/reply-error.ts'
+
+/** What a person may ask of a session that is signed in. */
+export type HandVerb = Exclude<Verb, 'STLS' | 'UTF8' | 'USER' | 'PASS' | 'APOP' | 'AUTH' | 'LAST' | 'QUIT'>
 
 export interface SessionOptions extends ConnectionOptions {
   readonly tlsMode: 'implicit' | 'starttls' | 'none'
@@ -287,6 +290,19 @@ export class Session implements AsyncDisposable {
   /** DELE: marks the message for deletion; only QUIT deletes it. */
   remove(number: number): Promise<Reply> {
     return this.#watched(this.#queue.run(command('DELE', number), 'step'))
+  }
+
+  /** CAPA once more, where sign-in may have changed the answer and no list is asked for. */
+  async learnCapabilities(): Promise<void> {
+    if (this.#capabilities !== noCapabilities) this.#updateCapabilities(await this.#askCapabilities())
+  }
+
+  /** A command as a person typed it. Its multi-line part, if the answer has one, goes to `body`. Rejects when the session is
+   *  botched. QUIT is quit(), which also ends the session. */
+  byHand(verb: HandVerb, args: readonly string[], body: BodySink): Promise<Reply> {
+    const typed = command(verb, ...args)
+    const clock = verb === 'RETR' || verb === 'TOP' ? 'message' : typed.multiline ? 'listing' : 'step'
+    return this.#watched(this.#queue.run(typed, clock, typed.multiline ? body : null))
   }
 
   async noop(): Promise<void> {

@@ -41,6 +41,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/cli/commands/migrate/options.ts': own('the command line'),
   'src/cli/commands/migrate/text.ts': own('descriptions of destinations'),
   'src/cli/commands/poll/quiet.ts': own('the ledger, which is ours'),
+  'src/cli/commands/shell/conversation.ts': own('what the person at the keyboard types'),
   'src/cli/open/read-ledger.ts': own('our own messages'),
   'src/cli/output.ts': { ...own('our own answers'), growth: 'expressions' },
   'src/config/assemble.ts': own('a list of ours'),

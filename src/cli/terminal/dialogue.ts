@@ -59,6 +59,46 @@ export function dialogueOn({ input, show }: Prompt, signal: AbortSignal): Dialog
   }
 }
 
+/** The lines that are typed, or that come from a pipe, without their ends, until Ctrl-D or the end of input. On a terminal each
+ *  is asked for with `prompt` and can be edited; Ctrl-C rejects with ERR_ABORTED. What is typed is kept nowhere. */
+export async function* typedLines(
+  prompt: string,
+  { terminal, signal }: Pick<Surroundings, 'terminal' | 'signal'>,
+): AsyncGenerator<string, void, void> {
+  const isTyped = terminal !== null && stdin.isTTY
+  yield* linesOn({ input: stdin, output: isTyped ? terminal : null, prompt }, signal)
+}
+
+/** `output`: the terminal; null: there is none. */
+export async function* linesOn(
+  { input, output, prompt }: { input: NodeJS.ReadableStream; output: NodeJS.WritableStream | null; prompt: string },
+  signal: AbortSignal,
+): AsyncGenerator<string, void, void> {
+  const lines =
+    output === null
+      ? createInterface({ input, crlfDelay: Infinity })
+      : createInterface({ input, output, terminal: true, prompt, historySize: 100 })
+  const left = new AbortController()
+  const leave = (): void => {
+    left.abort()
+    lines.close()
+  }
+  lines.once('SIGINT', leave)
+  signal.addEventListener('abort', leave, { once: true })
+  try {
+    if (output !== null) lines.prompt()
+    for await (const line of lines) {
+      if (signal.aborted || left.signal.aborted) break
+      yield line
+      if (output !== null) lines.prompt()
+    }
+  } finally {
+    signal.removeEventListener('abort', leave)
+    lines.close()
+  }
+  if (left.signal.aborted) throw abortedByPerson('interrupted')
+}
+
 /** Resolves to the line as it was typed. Rejects with ERR_ABORTED on Ctrl-C or Ctrl-D. */
 export async function askPassword(question: string, { input, show }: Prompt): Promise<string> {
   const silence = new Writable({ write: (_chunk, _encoding, done) => done() })

@@ -11,11 +11,10 @@ import * as words from './findings.ts'
 import { Looks } from '../compare/looks.ts'
 import { compare } from '../compare/compare.ts'
 import { isAboutCertificate, otherEndpoints, shownCertificate } from './probe.ts'
-import { TokenRenewal } from '../sign-in/token-renewal.ts'
 import { type Advice, type CheckReport, type Finding, reportError } from '../report.ts'
 import type { RunRequest } from '../run/run.ts'
-import { connect, type ConnectContext } from '../sign-in/connect.ts'
-import { accountSecret, credentialsOf } from '../sign-in/secret.ts'
+import type { ConnectContext } from '../sign-in/connect.ts'
+import { signInWithoutPoll } from '../sign-in/without-poll.ts'
 
 /** Enough to tell a slow network from a busy moment. */
 const ROUND_TRIPS = 3
@@ -104,26 +103,19 @@ class Check {
   }
 
   async #signIn(context: ConnectContext): Promise<Session> {
-    const account = this.#account
-    const read = (refused: string | null = null): Promise<string> => accountSecret(account, this.#run, refused)
-    const renewal = new TokenRenewal(account, {
-      read,
-      note: (value) => this.#findings.push({ name: 'token', value }),
-    })
-    for (let secret = await read(); ;) {
-      const startMs = performance.now()
-      const session = await connect(account, context)
-      if (this.#session === null) this.#greet(session, performance.now() - startMs)
-      this.#session = session
-      try {
-        await session.signIn(account.auth, credentialsOf(account, secret))
-        this.#findings.push({ name: 'signed in with', value: session.signedInWith ?? '' })
-        return session
-      } catch (error) {
-        await session[Symbol.asyncDispose]()
-        secret = await renewal.renew(secret, error, 0)
-      }
-    }
+    const session = await signInWithoutPoll(
+      this.#account,
+      { ...this.#run, ...context },
+      {
+        opened: (opened, tookMs) => {
+          if (this.#session === null) this.#greet(opened, tookMs)
+          this.#session = opened
+        },
+        note: (value) => this.#findings.push({ name: 'token', value }),
+      },
+    )
+    this.#findings.push({ name: 'signed in with', value: session.signedInWith ?? '' })
+    return session
   }
 
   #greet(session: Session, tookMs: number): void {

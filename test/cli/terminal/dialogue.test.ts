@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream'
 import { describe, expect, test } from 'vitest'
-import { askPassword, dialogueOn } from '../../../src/cli/terminal/dialogue.ts'
+import { askPassword, dialogueOn, linesOn } from '../../../src/cli/terminal/dialogue.ts'
 
 function prompt() {
   const input = new PassThrough()
@@ -83,5 +83,41 @@ describe('a dialogue', () => {
     const second = signalled.dialogue.ask('Where?')
     signalled.controller.abort()
     await expect(second).rejects.toMatchObject({ code: 'ERR_ABORTED' })
+  })
+})
+
+describe('lines that are typed', () => {
+  const open = (onTerminal: boolean) => {
+    const input = new PassThrough()
+    const output = new PassThrough()
+    const controller = new AbortController()
+    const lines = linesOn({ input, output: onTerminal ? output : null, prompt: 'work> ' }, controller.signal)
+    return { input, output, controller, lines }
+  }
+
+  test('come one after another, each asked for', async () => {
+    const { input, output, lines } = open(true)
+    const first = lines.next()
+    input.write('stot\u007f\u007fat\r')
+    expect(await first).toEqual({ done: false, value: 'stat' })
+    const second = lines.next()
+    input.write('\u0004')
+    expect((await second).done).toBe(true)
+    expect(String(output.read()).match(/work> /g)?.length).toBeGreaterThanOrEqual(2)
+  })
+
+  test('from a pipe are not asked for', async () => {
+    const { input, output, lines } = open(false)
+    input.end('one\r\ntwo\nthree')
+    expect(await Array.fromAsync(lines)).toEqual(['one', 'two', 'three'])
+    expect(output.read()).toBeNull()
+  })
+
+  test.each(['Ctrl-C', 'a signal'])('end with %s', async (how) => {
+    const { input, controller, lines } = open(true)
+    const line = lines.next()
+    if (how === 'Ctrl-C') input.write('\u0003')
+    else controller.abort()
+    await expect(line).rejects.toMatchObject({ code: 'ERR_ABORTED' })
   })
 })
