@@ -53,3 +53,10 @@ export function displayBytes(bytes: Uint8Array, limit = LIMIT, cutBefore: Cut = 
     )
   }
 }
+
+/** Of what a program wrote, the last line: it says most, and those before it only lead up to it. Only the end of much output is
+ *  kept, which may begin within a secret. */
+export function displayLastLine(words: Buffer, limit = LIMIT): string {
+  const text = words.toString('utf8').trim()
+  return display(text.slice(text.lastIndexOf('\n') + 1), limit, 'start')
+}

@@ -1,9 +1,12 @@
-// The one runner of other programs: delivery commands, commands that print a secret, `onProblem`, systemd-notify. Each runs
-// without a shell, in a process group of its own, within limits of time and output. What its end means is for the caller.
+// The one runner of other programs: delivery commands, commands that print a secret, `onProblem`, systemd-notify, programs
+// through which a server is reached. Each runs without a shell, in a process group of its own, within limits of time and output.
+// What its end means is for the caller.
 // One rule: nobody waits for what a program left behind, neither for a process that holds its output open nor for one that
 // does not die (D093, a grandchild keeps the output open).
 import { spawn } from 'node:child_process'
 import fs from 'node:fs'
+import { userInfo } from 'node:os'
+import { Duplex } from 'node:stream'
 
 export interface Program {
   /** A path, or a name that is looked for in the PATH of `env`; then the arguments. */
@@ -171,6 +174,85 @@ export function runProgram(program: Program): Promise<Ending> {
   })
 }
 
+/** A program that somebody speaks with. */
+export interface Conversation {
+  /** Its standard input and output. When this is destroyed, the program and all of its group end: by themselves within a second,
+   *  else by SIGTERM, else by SIGKILL. */
+  readonly stream: Duplex
+  /** How it ended by itself, and the last that it wrote to standard error; null: it has not, a second after the call. */
+  ending(): Promise<Pick<Ending, 'code' | 'signal' | 'stderr'> | null>
+}
+
+/** Starts a program for a conversation. Rejects as runProgram does; resolves when it runs. Its caller ends it. */
+export function openConversation({
+  command,
+  env,
+  cwd,
+  stderrBytes,
+  graceMs = GRACE_MS,
+}: Pick<Program, 'command' | 'env' | 'cwd' | 'graceMs'> & { readonly stderrBytes: number }): Promise<Conversation> {
+  const [path = '', ...args] = command
+  const stderr = new KeptOutput({ keep: 'last', limitBytes: stderrBytes })
+  const { promise, resolve, reject } = Promise.withResolvers<Conversation>()
+  const child = spawn(path, args, { cwd: cwd ?? undefined, env: { ...env }, detached: true, shell: false })
+  const kill = (how: NodeJS.Signals): void => {
+    if (child.pid === undefined) return
+    try {
+      process.kill(-child.pid, how)
+    } catch {
+      // All of the group is gone, or runs as somebody else.
+    }
+  }
+  const atExit = (): void => kill('SIGTERM')
+  process.once('exit', atExit)
+  const timers: NodeJS.Timeout[] = []
+  let isOurs = false
+  const { promise: over, resolve: isOver } = Promise.withResolvers<void>()
+  const letGo = (): void => {
+    for (const timer of timers) clearTimeout(timer)
+    process.off('exit', atExit)
+    child.stderr.destroy()
+    child.unref()
+    isOver()
+  }
+  child.stderr.on('error', () => {}).on('data', (chunk: Buffer) => void stderr.take(chunk))
+  const stream = Duplex.from({ readable: child.stdout, writable: child.stdin })
+  // Whoever has the stream listens as well; without a listener of ours an early error would end the process.
+  stream.on('error', () => {})
+  stream.once('close', () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const later = (ms: number, work: () => void): void => void timers.push(setTimeout(work, ms))
+    later(LINGER_MS, () => {
+      isOurs = true
+      kill('SIGTERM')
+    })
+    later(LINGER_MS + graceMs, () => kill('SIGKILL'))
+    later(LINGER_MS + 2 * graceMs, letGo)
+  })
+  child.once('error', (error) => {
+    letGo()
+    reject(error)
+  })
+  // What it left behind, such as a shell's other child, has lost its purpose.
+  child.once('exit', (code) => {
+    if (code !== 0 || isOurs) kill('SIGKILL')
+    // The last words may still be on their way; something may hold them open for ever.
+    child.once('close', letGo)
+    timers.push(setTimeout(letGo, LINGER_MS))
+  })
+  child.once('spawn', () =>
+    resolve({
+      stream,
+      ending: async () => {
+        await Promise.race([over, new Promise<void>((done) => void timers.push(setTimeout(done, LINGER_MS)))])
+        const { exitCode: code, signalCode: signal } = child
+        return isOurs || (code === null && signal === null) ? null : { code, signal, stderr: stderr.bytes }
+      },
+    }),
+  )
+  return promise
+}
+
 function inputOf(stdin: Program['stdin']): number | 'ignore' | 'pipe' {
   if (typeof stdin === 'number') return stdin
   return stdin.byteLength === 0 ? 'ignore' : 'pipe'
@@ -228,4 +310,32 @@ function lastOf({ file, limitBytes }: { readonly file: number; readonly limitByt
   const { size } = fs.fstatSync(file)
   const into = Buffer.alloc(Math.min(size, limitBytes))
   return into.subarray(0, fs.readSync(file, into, 0, into.length, size - into.length))
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Where programs are looked for when there is no PATH, as under some process managers. */
+export const USUAL_PATH = '/usr/local/bin:/usr/bin:/bin'
+
+/** What a program that a configuration names is given of popfetch's environment: what it needs to find itself and its user. Other
+ *  variables may hold tokens (D095, inherited secrets). */
+export function programEnvironment(env: Environment): Record<string, string> {
+  const { PATH = USUAL_PATH, HOME, LANG } = env
+  const user = userName(env)
+  return {
+    PATH,
+    ...(HOME === undefined ? {} : { HOME }),
+    ...(LANG === undefined ? {} : { LANG }),
+    ...(user === null ? {} : { USER: user, LOGNAME: user }),
+  }
+}
+
+/** The user's name: as the environment has it, else the password file; null: that does not know this user (N046, a container's
+ *  user id). */
+export function userName({ LOGNAME, USER }: Environment): string | null {
+  try {
+    return LOGNAME ?? USER ?? userInfo().username
+  } catch {
+    return null
+  }
 }

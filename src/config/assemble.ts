@@ -263,8 +263,9 @@ function* warningsOf(
   const open = (what: string, host: string): string =>
     `${what}: everything goes to ${host} unencrypted (tls: none): use starttls or implicit if the server can`
   const warnings: string[] = []
-  for (const { name, tls, host, auth } of accounts) {
-    if (tls !== 'none' || isLoopback(host)) continue
+  for (const { name, tls, host, auth, via } of accounts) {
+    // What a program does on the way is its own affair.
+    if (tls !== 'none' || isLoopback(host) || via !== null) continue
     const isBroken = mechanismNamed(auth)?.withoutTls === 'computes the secret'
     warnings.push(
       open(`account ${name}`, host) + (isBroken ? `; ${auth} does not keep the password from who listens` : ''),

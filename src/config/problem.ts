@@ -4,6 +4,7 @@
 import type * as z from 'zod'
 import { display } from '../display.ts'
 import { nearest } from './values/nearest.ts'
+import { commandName } from './values/secret.ts'
 import { SECRET_KEYS } from './values/values.ts'
 import { FIRST_OF, isWritten } from './values/written.ts'
 import type { Conflict, Written } from './values/written.ts'
@@ -33,6 +34,9 @@ export function pathText(path: Path): string {
   return text.replace(/^\./, '')
 }
 
+/** What stands there is a program with its words, of which all but the first may be secret. */
+const PROGRAM_KEYS: ReadonlySet<string> = new Set(['run', 'via', 'before', 'after', 'onProblem'])
+
 /** A value as a report may show it. */
 export function foundText(value: unknown, path: Path): string {
   if (value === undefined) return 'nothing'
@@ -43,6 +47,8 @@ export function foundText(value: unknown, path: Path): string {
   const isVariable = path.slice(0, -1).includes('env')
   const secret = isVariable || path.some((step) => typeof step === 'string' && SECRET_KEYS.has(step))
   if (secret) return typeof value === 'string' ? 'text' : `a ${typeof value} without quotes`
+  if (typeof value === 'string' && PROGRAM_KEYS.has(String(path.findLast((step) => typeof step === 'string'))))
+    return typeof path.at(-1) === 'string' ? commandName(value) : 'text'
   if (typeof value === 'string') return `"${display(withoutSecret(withoutPassword(value)), 80)}"`
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : `a ${typeof value}`
 }

@@ -140,6 +140,15 @@ function accountKeys(resolve: ResolvePath) {
     timeout: value.timeout.prefault('60s').describe('A session without progress for that long is ended'),
     pipelining: z.enum(['auto', 'off']).default('auto').describe('off: one command at a time'),
     proxy: value.orNull(proxy).describe('The way to the server: socks5://host:port or http://host:port (CONNECT)'),
+    via: value
+      .orNull(value.program(resolve))
+      .describe('Program whose standard input and output are the connection to the server; TLS comes on top of it'),
+    before: value
+      .orNull(value.program(resolve))
+      .describe('Program that is run before connecting; if it fails, the account is not polled'),
+    after: value
+      .orNull(value.program(resolve))
+      .describe('Program that is run after a poll, with POPFETCH_OUTCOME, POPFETCH_DELIVERED and others'),
   })
 }
 
@@ -172,6 +181,8 @@ export function accountConflicts(written: Written): readonly Conflict[] {
   if (clientKey !== undefined && clientCert === undefined) {
     conflicts.push({ key: 'clientKey', expected: 'a clientCert with it' })
   }
+  if (written['via'] !== undefined && written['proxy'] !== undefined)
+    conflicts.push({ key: 'via', expected: 'no proxy beside it: the program is the way to the server' })
   if (token !== undefined && tls === 'none' && !isThisMachine(host)) {
     conflicts.push({
       key: 'tls',

@@ -32,7 +32,7 @@ export function asWritten(configuration: Configuration): Written {
 }
 
 function accountKeys(account: Account, destinations: Configuration['destinations']): Written {
-  const { password, token, proxy, first, maxSizeBytes, timeoutMs } = account
+  const { password, token, proxy, via, before, after, first, maxSizeBytes, timeoutMs } = account
   const targets = (names: readonly string[]) =>
     names.map((name) => {
       const target = destinations.get(name)
@@ -45,6 +45,9 @@ function accountKeys(account: Account, destinations: Configuration['destinations
     token: sourceKeys(token),
     recipient: recipientKeys(account.recipient),
     proxy: proxy === null ? null : proxyText(proxy),
+    ...Object.fromEntries(
+      Object.entries({ via, before, after }).map(([key, run]) => [key, run === null ? null : [commandName(run)]]),
+    ),
     deliver: targets(account.deliver),
     route:
       account.route.length === 0

@@ -9,6 +9,7 @@
 // The one rule: nothing is deleted on doubt. Whatever goes wrong, the session ends without QUIT, and the mail stays.
 import type { Account } from '../config/schema.ts'
 import { asPopfetchError } from '../errors.ts'
+import { surrounded } from './before-after.ts'
 import { History } from './account/history.ts'
 import { Looks } from './compare/looks.ts'
 import { compareListing } from './compare/compare.ts'
@@ -47,9 +48,11 @@ export async function pollAccount(account: Account, run: Run): Promise<AccountRe
     const undone = new Undone(account.name)
     const poll: AccountPoll = { account, run: leased.run, lease, tally, history, suspects: new Suspects(), undone }
     await takeOverMigration(poll)
-    await inSessions(poll, (secret) => pollOnce(poll, secret))
-    lease.requireHeld()
-    await undone.settle(poll)
+    await surrounded(poll, async () => {
+      await inSessions(poll, (secret) => pollOnce(poll, secret))
+      lease.requireHeld()
+      await undone.settle(poll)
+    })
     await history.save(tally)
   } catch (error) {
     tally.fail(asPopfetchError(error))

@@ -67,6 +67,27 @@ export function programLine(run: readonly string[], env: OldEnvironment): MovedC
   return { destination: destinationOf(run, given([], run.join(' ').split(/[\s'"]+/), env, remarks)), remarks }
 }
 
+/** A line that the old tool gave to a shell, as words for a program that is given nothing more. It has no input, and its folder is
+ *  the home directory. */
+export function shellWords(
+  line: string,
+  env: OldEnvironment,
+): { readonly run: readonly string[]; readonly remarks: readonly string[] } {
+  const trimmed = line.trim()
+  const words = trimmed.split(/\s+/)
+  const remarks: string[] = []
+  const variables = Object.entries(given(namesIn(trimmed), words, env, remarks))
+  const isPlain = PLAIN.test(trimmed) && !OF_A_SHELL.test(words[0] ?? '') && words.every(isRooted)
+  const run = isPlain ? words : ['/bin/sh', '-u', '-c', `cd && ${trimmed}`]
+  const assigned = variables.map(([name, value]) => `${name}=${value}`)
+  return { run: assigned.length === 0 ? run : ['env', ...assigned, ...run], remarks }
+}
+
+/** It means the same in every folder. */
+function isRooted(word: string): boolean {
+  return word.startsWith('/') || !/[/.]/.test(word)
+}
+
 function destinationOf(run: readonly string[], env: Readonly<Record<string, string>>): Written {
   return { type: 'command', run, ...(Object.keys(env).length === 0 ? {} : { env }), cwd: FOLDER }
 }

@@ -33,6 +33,9 @@ describe('an account', () => {
       timeoutMs: 60_000,
       pipelining: 'auto',
       proxy: null,
+      via: null,
+      before: null,
+      after: null,
       recipient: null,
     })
   })

@@ -131,3 +131,36 @@ describe('proxy', () => {
     expect(accounts[0]?.proxy?.user).toBe('bob')
   })
 })
+
+describe('via, before and after', () => {
+  test.each(['via', 'before', 'after'])(
+    '%s is a program with its words; a path is relative to the file',
+    async (key) => {
+      await using scene = await Scene.create()
+      const account = await scene.account(`${key}: [ssh, gate, -W, "h:110"]`)
+      expect({ ...account }).toMatchObject({ [key]: ['ssh', 'gate', '-W', 'h:110'] })
+      expect({ ...(await scene.account(`${key}: [./bin/way, ./x]`)) }).toMatchObject({
+        [key]: [scene.path('bin/way'), './x'],
+      })
+    },
+  )
+
+  test.each(['via', 'before', 'after'])('of %s only the first word is ever shown', async (key) => {
+    await using scene = await Scene.create()
+    const shown = showConfiguration(await scene.load(one(`password: {env: P}, ${key}: [ssh, "s3cret-word"]`)))
+    expect(shown).toContain('"ssh …"')
+    expect(shown).not.toContain('s3cret')
+    for (const wrong of ['"ssh s3cret-word"', '[]', '[""]', '[ssh, 7, s3cret-word]', '[ssh, {a: s3cret-word}]']) {
+      const problems = await scene.problems(one(`password: {env: P}, ${key}: ${wrong}`))
+      expect(problems.join()).toContain('a list of words: the program, then its arguments')
+      expect(problems.join()).not.toContain('s3cret')
+    }
+  })
+
+  test('a program and a proxy are two ways: only one goes', async () => {
+    await using scene = await Scene.create()
+    const [problem] = await scene.problems(one('password: {env: P}, via: [nc], proxy: "socks5://h:1080"'))
+    expect(problem).toContain('accounts.a.via: found')
+    expect(problem).toContain('expected no proxy beside it')
+  })
+})

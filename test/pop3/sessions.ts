@@ -16,6 +16,7 @@ export function optionsFor(server: { readonly port: number }, changes: Partial<S
     port: server.port,
     tls: { ca, pin: null, clientCert: null, clientKey: null, name: null },
     proxy: null,
+    via: null,
     // Generous, and never reached but by those tests that set their own.
     timeoutMs: 10_000,
     tlsMode: 'none',

@@ -13,17 +13,11 @@ const OURS = /^(?:POPFETCH_.*|SENDER|RECIPIENT)$/
 const NAMES = 'names of variables (letters, digits and _; not SENDER, RECIPIENT or POPFETCH_…) with a text for each'
 
 const schema = value.once((resolve) => {
-  const word = z.string({ error: value.WORDS }).regex(/^[^\0]*$/, { error: 'words without NUL' })
-  const program = value.parsed(value.WORDS, (text) => {
-    if (text === '' || text.includes('\0')) return null
-    // A bare name is looked up in PATH; anything else is a path, as everywhere in the file.
-    return text.includes('/') ? resolve(text) : text
-  })
   return value
     .mapping({
       type: z.literal('command'),
-      run: z
-        .tuple([program], word, { error: value.WORDS })
+      run: value
+        .program(resolve)
         .describe('Program and arguments, run without a shell; its exit code says what became of the message'),
       env: z
         .record(

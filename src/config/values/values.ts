@@ -75,6 +75,18 @@ export function wireText(expected: string) {
 /** What is expected of a program and its arguments. */
 export const WORDS = 'a list of words: the program, then its arguments'
 
+const argument = z.string({ error: WORDS }).regex(/^[^\0]*$/, { error: 'words without NUL' })
+
+/** A program and its arguments, run without a shell. A bare name is looked up in PATH; anything else is a path, as everywhere in
+ *  the file. */
+export const program = once((resolve) => {
+  const name = parsed(WORDS, (text) => {
+    if (text === '' || text.includes('\0')) return null
+    return text.includes('/') ? resolve(text) : text
+  })
+  return z.tuple([name], argument, { error: WORDS })
+})
+
 export const filePath = once((resolve) => parsed('a path', (text) => (isPath(text) ? resolve(text) : null)))
 
 /** What may stand in braces. */

@@ -2,12 +2,11 @@
 // message (sysexits.ts). It is run without a shell, without a word of the message in its arguments (D094), with a few
 // environment variables (program.ts runs it). One rule: only exit code 0 is a delivery.
 import { constants } from 'node:fs'
-import { userInfo } from 'node:os'
 import path from 'node:path'
 import { display, displayBytes } from '../../display.ts'
 import { DeliveryError, PopfetchError } from '../../errors.ts'
 import type { Message, Origin } from '../../message.ts'
-import { type Ending, runProgram } from '../../program.ts'
+import { type Ending, programEnvironment, runProgram, USUAL_PATH } from '../../program.ts'
 import { isAddress } from '../address.ts'
 import { concluded } from '../answers/conclusions.ts'
 import { type Attempt, type Destination, type Receipt, receiptOf } from '../destination.ts'
@@ -43,9 +42,6 @@ export interface CommandContext {
   /** For tests. */
   readonly graceMs?: number
 }
-
-/** Where programs are looked for when there is no PATH, as under some process managers. */
-const USUAL_PATH = '/usr/local/bin:/usr/bin:/bin'
 
 const UIDL_LIMIT = 500
 
@@ -185,28 +181,14 @@ function environment(
   added: CommandConfig['env'],
   { origin, header }: Message,
 ): Record<string, string> {
-  const { PATH = USUAL_PATH, HOME, LANG } = env
-  const user = env['LOGNAME'] ?? env['USER'] ?? userName()
   return {
-    PATH,
-    ...(HOME === undefined ? {} : { HOME }),
-    ...(LANG === undefined ? {} : { LANG }),
-    ...(user === null ? {} : { USER: user, LOGNAME: user }),
+    ...programEnvironment(env),
     ...added,
     POPFETCH_ACCOUNT: origin.account,
     POPFETCH_UIDL: displayBytes(Buffer.from(origin.uidl, 'latin1'), UIDL_LIMIT),
     // Empty for the null sender and for an unknown one, as local delivery agents do it.
     SENDER: envelopeSender({ kind: 'original' }, header, '').address,
     RECIPIENT: recipientOf(origin),
-  }
-}
-
-/** As the password file has it; null: it does not know this user (N046, a container's user id). */
-function userName(): string | null {
-  try {
-    return userInfo().username
-  } catch {
-    return null
   }
 }
 

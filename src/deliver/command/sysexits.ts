@@ -1,6 +1,6 @@
 // What the exit of a delivery program means for the message (D090), by the table answers/command.ts, and the words for it.
 // Pure. One rule: only 0 is a delivery; after everything else the mail stays on the server.
-import { display } from '../../display.ts'
+import { displayLastLine } from '../../display.ts'
 import { DeliveryError } from '../../errors.ts'
 import type { Ending } from '../../program.ts'
 import { concludeProgram } from '../answers/command.ts'
@@ -54,14 +54,7 @@ export function failureOf(tried: string, ending: Ending): DeliveryError | null {
   const answer = concludeProgram({ code, signal, ended: ended !== null, missing: false })
   if (answer === null) return null
   const { says, advice } = wordsOf(ending)
-  const said = lastLine(ending.stderr.length > 0 ? ending.stderr : ending.stdout)
+  const said = displayLastLine(ending.stderr.length > 0 ? ending.stderr : ending.stdout)
   const quoted = said === '' ? '' : ` and said "${said}"`
   return new DeliveryError(`${tried}: it ${says}${quoted}: ${advice}`, { ...answer, step: 'run' })
-}
-
-/** The last line says most; the lines before it only lead up to it. */
-function lastLine(words: Buffer): string {
-  const text = words.toString('utf8').trim()
-  // Of much output only the end was kept: it may begin within a secret.
-  return display(text.slice(text.lastIndexOf('\n') + 1), undefined, 'start')
 }

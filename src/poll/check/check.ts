@@ -6,6 +6,7 @@ import { asPopfetchError, type PopfetchError } from '../../errors.ts'
 import { type AccountRecord, blankRecord } from '../../ledger/account.ts'
 import type { Session } from '../../pop3/session.ts'
 import { Workarounds } from '../sign-in/workarounds.ts'
+import { runAfter, runBefore } from '../before-after.ts'
 import { diagnose } from './diagnosis.ts'
 import * as words from './findings.ts'
 import { Looks } from '../compare/looks.ts'
@@ -54,16 +55,25 @@ class Check {
       const record = await recordOf(this.#account, this.#run)
       this.#findings.push(...words.recordFindings(record, this.#nowMs()))
       const context = { ...this.#run, workarounds: new Workarounds(record.facts, this.#nowMs()) }
-      try {
-        await this.#look(record, context)
-        return this.#report(null)
-      } catch (thrown) {
-        const error = asPopfetchError(thrown)
-        if (this.#thorough && error.code !== 'ERR_ABORTED') await this.#explain(error, context)
-        return this.#report(error)
-      }
+      await runBefore(this.#account, this.#run)
+      const report = await this.#looked(record, context)
+      const counts = { delivered: 0, deferred: 0, refused: 0, held: 0, deleted: 0 }
+      const failure = await runAfter(this.#account, this.#run, { ...report, ...counts })
+      if (failure !== null) this.#findings.push({ name: 'after', value: failure })
+      return report
     } catch (error) {
       return this.#report(asPopfetchError(error))
+    }
+  }
+
+  async #looked(record: AccountRecord, context: ConnectContext): Promise<CheckReport> {
+    try {
+      await this.#look(record, context)
+      return this.#report(null)
+    } catch (thrown) {
+      const error = asPopfetchError(thrown)
+      if (this.#thorough && error.code !== 'ERR_ABORTED') await this.#explain(error, context)
+      return this.#report(error)
     }
   }
 
@@ -139,7 +149,9 @@ class Check {
     const certificate = isUntrusted ? await shownCertificate(account, context) : null
     if (certificate !== null) this.#findings.push(...words.tlsFindings(certificate, this.#nowMs()))
     const isClosed = ['ERR_CONNECT', 'ERR_TIMEOUT', 'ERR_TLS', 'ERR_POP3_PROTOCOL'].includes(error.code)
-    const endpoints = this.#session === null && isClosed && !isUntrusted ? await otherEndpoints(account, context) : []
+    const isDirect = account.via === null
+    const endpoints =
+      this.#session === null && isDirect && isClosed && !isUntrusted ? await otherEndpoints(account, context) : []
     for (const { port, tls } of endpoints)
       this.#findings.push({ name: 'answers', value: `port ${port} with tls: ${tls}` })
     this.#advice.push(

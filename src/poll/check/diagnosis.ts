@@ -56,12 +56,20 @@ function secretMissing({ password, token, name }: Account): Advice {
 /** Host, port and TLS mode do not fit together, or no server is there. */
 function wrongEndpoint(error: PopfetchError, account: Account, { endpoints }: Evidence): readonly Advice[] {
   const provider = providerFor(account)
-  const { host, port, tls, proxy } = account
+  const { host, port, tls, proxy, via } = account
   if (proxy !== null && error.message.includes('the proxy ')) {
     return [
       {
         cause: 'the proxy is the obstacle, not the mailbox',
         next: 'check host, port and password of proxy, or try without it',
+      },
+    ]
+  }
+  if (via !== null && error.message.includes('through the program ')) {
+    return [
+      {
+        cause: 'the program of via is the obstacle, not the mailbox',
+        next: 'run it by itself, as the user and in the environment that popfetch runs in: a greeting (+OK) or TLS must come',
       },
     ]
   }

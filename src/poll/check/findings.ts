@@ -1,5 +1,6 @@
 // What a session shows of its server, in words, for `popfetch check --verbose`, and what may become trouble later. Pure.
 import type { Account } from '../../config/schema.ts'
+import { commandName } from '../../config/values/secret.ts'
 import { isLoopback } from '../../config/values/host.ts'
 import type { AccountRecord } from '../../ledger/ledger.ts'
 import { apopTimestamp } from '../../pop3/sign-in/md5.ts'
@@ -12,9 +13,10 @@ const DAY_MS = 86_400_000
 const SOON_DAYS = 14
 
 /** How the server is reached; known before it has said anything. */
-export function serverFindings({ host, port, tls, proxy }: Account): readonly Finding[] {
+export function serverFindings({ host, port, tls, proxy, via }: Account): readonly Finding[] {
   const through = proxy === null ? '' : `, through the proxy ${proxy.kind}://${proxy.host}:${proxy.port}`
-  return [{ name: 'server', value: `${host}:${port}, tls: ${tls}${through}` }]
+  const by = via === null ? '' : `, through the program ${commandName(via)}`
+  return [{ name: 'server', value: `${host}:${port}, tls: ${tls}${through}${by}` }]
 }
 
 export function tlsFindings(facts: TlsFacts | null, nowMs: number): readonly Finding[] {

@@ -1,18 +1,20 @@
 // From an account of the configuration to a session that has said what it can do. Certificates are read here, at the last
 // moment.
 import type { Account } from '../../config/schema.ts'
-import { pem } from '../../config/values/secret.ts'
+import { commandName, pem } from '../../config/values/secret.ts'
 import type { Log } from '../../log.ts'
 import type { ProxyOptions } from '../../pop3/network/proxy.ts'
 import type { Capabilities } from '../../pop3/wire/capabilities.ts'
 import type { ListingRoom } from '../../pop3/listing/room.ts'
 import { Session } from '../../pop3/session.ts'
 import { redactor } from '../../redact.ts'
+import { accountEnvironment } from './account-environment.ts'
 import type { Workarounds } from './workarounds.ts'
 
 export interface ConnectContext {
   readonly log: Log
   readonly signal: AbortSignal
+  readonly env: Readonly<Record<string, string | undefined>>
   readonly listings?: ListingRoom
   /** What the server is better not asked to do (P032, P143). */
   readonly workarounds: Pick<Workarounds, 'pipelining' | 'capabilities'>
@@ -21,10 +23,10 @@ export interface ConnectContext {
 /** A session up to its capabilities, not signed in yet. `remembered`: of another day; null: the server is asked. */
 export async function connect(
   account: Account,
-  { log, signal, workarounds, listings }: ConnectContext,
+  { log, signal, env, workarounds, listings }: ConnectContext,
   remembered: Capabilities | null = null,
 ): Promise<Session> {
-  const { host, port, tls, timeoutMs, ca, pin, clientCert, clientKey, tlsName, name } = account
+  const { host, port, tls, timeoutMs, ca, pin, clientCert, clientKey, tlsName, via, name } = account
   const [caPem, certPem, keyPem] = await Promise.all(
     [ca, clientCert, clientKey].map(async (file) => (file === null ? null : await pem(file, file === clientKey))),
   )
@@ -35,6 +37,7 @@ export async function connect(
       timeoutMs,
       tlsMode: tls,
       proxy: proxyOf(account),
+      via: via === null ? null : { command: via, name: commandName(via), env: accountEnvironment(account, env) },
       tls: { ca: caPem ?? null, pin, clientCert: certPem ?? null, clientKey: keyPem ?? null, name: tlsName },
       pipelining: workarounds.pipelining && account.pipelining === 'auto',
       askCapabilities: workarounds.capabilities,

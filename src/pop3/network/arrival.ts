@@ -1,6 +1,6 @@
 // Waits until a socket has reached a state: connected, through the proxy, or under TLS. The one rule: it reaches it in time, or
 // the socket is destroyed.
-import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { PopfetchError } from '../../errors.ts'
 import { abortedError, timedOut } from './network-error.ts'
 
@@ -17,7 +17,7 @@ export interface ArrivalOptions {
 
 /** Resolves when `arrived` does. Rejects with its error, `failure`, ERR_TIMEOUT or ERR_ABORTED; the socket is destroyed then. */
 export async function arrival(
-  socket: Socket,
+  socket: Duplex,
   arrived: Promise<void>,
   { doing, hint, failure, timeoutMs, signal }: ArrivalOptions,
 ): Promise<void> {

@@ -1,13 +1,15 @@
 // TCP and TLS for one POP3 session: the room's only door to the network. Knows bytes, not POP3.
 // The one rule: `secure` is true only after the peer was verified, and no secret is sent without checking it.
 import * as net from 'node:net'
+import type { Duplex } from 'node:stream'
 import { PopfetchError } from '../../errors.ts'
 import { checkServerIdentity } from '../../server-identity.ts'
 import { arrival } from './arrival.ts'
-import { connectError, lostError, tlsError, tlsFailure } from './network-error.ts'
+import { abortedError, connectError, lostError, tlsError, tlsFailure } from './network-error.ts'
 import { goThrough, lostProxy, proxyName, type ProxyOptions } from './proxy.ts'
 import { AnotherCertificate, type TlsFacts, tlsFactsOf } from './tls-facts.ts'
 import { FailedResumption, TlsSessions } from './tls-sessions.ts'
+import { openVia, type Via, type ViaOptions } from './via.ts'
 import { nodeTls, secureContext, trustKey, type TlsOptions } from './trust.ts'
 
 export interface ConnectionOptions {
@@ -16,6 +18,8 @@ export interface ConnectionOptions {
   readonly tls: TlsOptions
   /** Null: connect directly. */
   readonly proxy: ProxyOptions | null
+  /** The program that is the way to the server, instead of a connection of ours; null: there is none. */
+  readonly via: ViaOptions | null
   /** The limit for each of: connecting, the proxy, a TLS handshake. */
   readonly timeoutMs: number
 }
@@ -34,21 +38,29 @@ export interface ConnectionSink {
 
 export class Connection {
   readonly #options: ConnectionOptions
-  #socket: net.Socket
+  readonly #via: Via | null
+  #socket: Duplex
   #sink: ConnectionSink | null = null
   #secure = false
   #destroyed = false
   /** How many calls to pause() have had no resume() yet. */
   #pauses = 0
 
-  private constructor(options: ConnectionOptions, socket: net.Socket) {
+  private constructor(options: ConnectionOptions, socket: Duplex, via: Via | null = null) {
     this.#options = options
+    this.#via = via
     this.#socket = socket
   }
 
-  /** A TCP connection to the server. Rejects with ERR_CONNECT, ERR_TIMEOUT or ERR_ABORTED; then nothing is left open. */
+  /** A TCP connection to the server, or one through a program. Rejects with ERR_CONNECT, ERR_TIMEOUT, ERR_ABORTED, or ERR_CONFIG where
+   *  the program is not there; then nothing is left open. */
   static async open(options: ConnectionOptions, signal: AbortSignal): Promise<Connection> {
-    const { proxy, timeoutMs } = options
+    const { proxy, via, timeoutMs } = options
+    if (via !== null) {
+      if (signal.aborted) throw abortedError(`connecting through the program ${via.name}`)
+      const program = await openVia(via)
+      return new Connection(options, program.stream, program)
+    }
     const { host, port } = proxy ?? options
     const socket = net.connect({
       host,
@@ -133,7 +145,9 @@ export class Connection {
       timeoutMs,
       signal,
     })
-    await handshake.catch((error: unknown) => {
+    await handshake.catch(async (error: unknown) => {
+      // A program that failed says why better than TLS does.
+      if (this.#via !== null && !signal.aborted) error = (await this.#via.failure()) ?? error
       if (resumed === null || signal.aborted) throw error
       // The resumed session may be the cause: none is resumed with this server again.
       sessions.refuse(key)
@@ -169,7 +183,9 @@ export class Connection {
     socket.on('error', (error) => (failure ??= error))
     const ended = (): void => {
       gathering.flush()
-      this.#closed(failure === null ? null : lostError(failure, host, port))
+      const lost = failure === null ? null : lostError(failure, host, port)
+      if (this.#via === null) this.#closed(lost)
+      else void this.#via.failure().then((failed) => this.#closed(failed ?? lost))
     }
     socket.on('end', ended)
     socket.on('close', ended)

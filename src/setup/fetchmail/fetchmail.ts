@@ -6,6 +6,7 @@ import { formatDuration } from '../../config/values/quantity.ts'
 import type { Written } from '../../config/values/written.ts'
 import { display } from '../../display.ts'
 import { Doubts } from '../doubts.ts'
+import { shellWords } from '../delivery-command.ts'
 import { fetchmailDelivery, recipientNamed } from './delivery.ts'
 import { parseFetchmail, type FetchmailEntry, type FetchmailUser, type Options } from './grammar.ts'
 import { mechanismNamed } from '../../pop3/sign-in/mechanisms.ts'
@@ -107,10 +108,17 @@ function accountOf(entry: FetchmailEntry, user: FetchmailUser, context: FileCont
   const maxSize = sizeText(count(options, 'limit'))
   const poll = pollOf(count(server, 'interval'), daemonSeconds, remarks)
   const timeoutSeconds = count(server, 'timeout')
+  const port = service === null ? (tls === 'implicit' ? 995 : 110) : (PORTS[service] ?? Number(service))
+  const programOf = (line: string | null): readonly string[] | null => {
+    if (line === null || line.trim() === '') return null
+    const { run, remarks: about } = shellWords(line, context.env)
+    remarks.push(...about)
+    return run
+  }
   return {
     name: entry.users.length > 1 ? `${remote.replace(/@.*/, '')}-${entry.name}` : entry.name,
     host,
-    port: service === null ? (tls === 'implicit' ? 995 : 110) : (PORTS[service] ?? Number(service)),
+    port,
     user: remote,
     secret: passwordOf(options, context.netrc.password(host, remote)),
     secretKey: mechanismNamed(auth ?? 'auto')?.secret ?? 'password',
@@ -123,6 +131,9 @@ function accountOf(entry: FetchmailEntry, user: FetchmailUser, context: FileCont
       clientKey: string(options['sslkey']) ?? (options['sslcert'] === undefined ? null : options['sslcert']),
       auth,
       recipient,
+      via: pluginOf(string(server['plugin']), host, port),
+      before: programOf(string(options['preconnect'])),
+      after: programOf(string(options['postconnect'])),
       delete: doubts.deletion(options['keep'] === true ? 'never' : 'after-delivery'),
       limit,
       maxSize,
@@ -180,6 +191,13 @@ function authOf(server: Options, remarks: string[]): string | null {
   const auth = AUTH[name]
   if (auth === undefined) remarks.push(`auth ${display(name, 20)}: the best way that the server offers is taken`)
   return auth ?? null
+}
+
+/** fetchmail splits it at blanks, without a shell, and puts host and port in. */
+function pluginOf(plugin: string | null, host: string, port: number): readonly string[] | null {
+  const words = (plugin ?? '').split(/\s+/).filter((word) => word !== '')
+  if (words.length === 0) return null
+  return words.map((word) => word.replaceAll('%h', host).replaceAll('%p', String(port)))
 }
 
 function passwordOf(options: Options, fromNetrc: string | null): ImportedAccount['secret'] {

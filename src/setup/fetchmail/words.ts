@@ -19,7 +19,7 @@ export const SAID_EITHER_WAY: ReadonlySet<string> = new Set(['bouncemail', 'spam
 export const MULTIDROP: readonly string[] = ['envelope', 'qvirtual', 'localdomains', 'aka', 'fetchdomains']
 
 export const optionWords = wordList(
-  `via proto port service auth timeout interval esmtpname esmtppassword password passwordfile ssl sslcertck sslcert sslcertfile
+  `via plugin preconnect postconnect proto port service auth timeout interval esmtpname esmtppassword password passwordfile ssl sslcertck sslcert sslcertfile
    sslkey sslproto sslcommonname sslfingerprint smtpaddress smtpname mda bsmtp limit fetchlimit is smtphost keep fetchall lmtp ${MULTIDROP.join(' ')}`,
   'dns checkalias uidl pass8bits idle fastuidl expunge folder properties',
   {
@@ -27,10 +27,7 @@ export const optionWords = wordList(
     'bad-header': 'messages are taken as they are, whatever their header',
     interface: NETWORK,
     monitor: NETWORK,
-    plugin: 'no program stands between popfetch and the server; see proxy',
     plugout: 'no program stands between popfetch and its destination',
-    preconnect: 'no command is run before a poll: what must be there (a tunnel) has to be started elsewhere',
-    postconnect: 'no command is run after a poll',
     flush: 'nothing is deleted that popfetch did not deliver',
     limitflush: 'larger messages are kept back, never deleted',
     rewrite: 'addresses are never rewritten',

@@ -156,14 +156,13 @@ describe('a .fetchmailrc', () => {
 
   test('what has no counterpart is told, and never a word that might be a secret', () => {
     const { text } = file(`
-      poll a.example proto pop3 envelope 2 X-Orig plugin "ssh SECRET" aka x.example
-        user u pass p ssl is one two=three here fetchall keep preconnect "login SECRET" no sslcertck SECRET`)
+      poll a.example proto pop3 envelope 2 X-Orig plugout "ssh SECRET" aka x.example
+        user u pass p ssl is one two=three here fetchall keep no sslcertck SECRET`)
     for (const word of [
       'multi-drop',
       'popfetch reads the first field of a name',
       'aka: not needed',
-      'plugin',
-      'preconnect',
+      'plugout',
       'fetchall with keep',
       'no sslcertck',
       'line 3',
@@ -239,6 +238,33 @@ describe('a .fetchmailrc', () => {
     expect(accounts['a.example']).not.toHaveProperty('recipient')
     expect(Object.values(destinations)).toMatchObject([destination])
     expect(text).toContain('multi-drop: all mail goes to one place')
+  })
+
+  test('plugin, preconnect and postconnect become via, before and after, as fetchmail ran them', () => {
+    const text = (words: string) => `poll a.example proto pop3 user u pass p ssl ${words}`
+    const keysOf = (words: string, env = {}): unknown => {
+      const { via, before, after } =
+        written(importFetchmail(text(words), { ...CONTEXT, env, idfile: '' })).accounts['a.example'] ?? {}
+      return { via, before, after }
+    }
+    const plugged = `poll a.example proto pop3 service 1110 plugin "ssh -q gate nc %h %p" user u pass p`
+    expect(file(plugged).accounts['a.example']).toMatchObject({
+      via: ['ssh', '-q', 'gate', 'nc', 'a.example', '1110'],
+      tls: 'starttls',
+    })
+    expect(keysOf('')).toEqual({ via: undefined, before: undefined, after: undefined })
+    expect(keysOf('preconnect "/usr/bin/ssh -f gate sleep 20" postconnect "date"')).toMatchObject({
+      before: ['/usr/bin/ssh', '-f', 'gate', 'sleep', '20'],
+      after: ['date'],
+    })
+    // What a shell did is done by a shell, in the same folder, and with the variables that it took.
+    expect(
+      keysOf('preconnect "ssh -f $GATE sleep 20 >/dev/null" postconnect "bin/done.sh"', { GATE: 'gate.example' }),
+    ).toMatchObject({
+      before: ['env', 'GATE=gate.example', '/bin/sh', '-u', '-c', 'cd && ssh -f $GATE sleep 20 >/dev/null'],
+      after: ['/bin/sh', '-u', '-c', 'cd && bin/done.sh'],
+    })
+    expect(file(text('preconnect "ssh -f $GATE sleep 20"')).text).toContain('$GATE: nothing gives it a value here')
   })
 
   test('without a password has that of the netrc, else says where to put one', () => {

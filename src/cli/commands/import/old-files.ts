@@ -1,11 +1,11 @@
 // The files of fetchmail, getmail, mpop and Thunderbird: finds and reads them. The room setup/ knows what they mean.
 import { readdir, stat } from 'node:fs/promises'
-import { userInfo } from 'node:os'
 import path from 'node:path'
 import { resolvePath } from '../../../config/paths.ts'
 import { display } from '../../../display.ts'
 import { errnoOf, PopfetchError } from '../../../errors.ts'
 import { ForeignFile, ourUid, readOwnFile } from '../../../own-file.ts'
+import { userName } from '../../../program.ts'
 import { importFetchmail } from '../../../setup/fetchmail/fetchmail.ts'
 import { importGetmail } from '../../../setup/getmail/getmail.ts'
 import { importMpop } from '../../../setup/mpop/mpop.ts'
@@ -35,7 +35,7 @@ export async function readOldFiles(request: ImportRequest, place: Place): Promis
       ? await usualFiles(request, place)
       : await Promise.all(request.files.map((file) => fileOf(request.tool, resolvePath(file, place.cwd, place.env))))
   const netrc = parseNetrc((await textOrNull(inHome('.netrc', place), place.env)) ?? '')
-  const around: ImportContext = { localUser: localUser(place), netrc, env: place.env }
+  const around: ImportContext = { localUser: userName(place.env) ?? '', netrc, env: place.env }
   const all: Imported[] = []
   for (const file of files) {
     const text = await textOrNull(file, place.env)
@@ -158,15 +158,6 @@ async function getmailFiles(directory: string): Promise<readonly string[]> {
 
 function fetchmailFile(name: string, place: Place): string {
   return path.join(place.env['FETCHMAILHOME'] || place.env['HOME_ETC'] || inHome('', place), name)
-}
-
-/** '' where the user has no name (N046, no passwd entry). */
-function localUser({ env }: Place): string {
-  try {
-    return env['LOGNAME'] ?? userInfo().username
-  } catch {
-    return ''
-  }
 }
 
 function inHome(name: string, { env, cwd }: Place): string {

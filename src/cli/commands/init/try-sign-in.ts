@@ -18,7 +18,7 @@ export async function trySignIn(
   const { accountSecret, credentialsOf } = await import('../../../poll/sign-in/secret.ts')
   const secret = await accountSecret(account, { env, signal, configuration })
   const workarounds = { pipelining: true, capabilities: true }
-  await using session = await connect(account, { log: silentLog, signal, workarounds })
+  await using session = await connect(account, { log: silentLog, signal, env, workarounds })
   await session.signIn(account.auth, credentialsOf(account, secret))
   const listing = await session.list()
   const waiting = { messages: listing.length, bytes: listing.totalBytes }
