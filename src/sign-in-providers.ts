@@ -1,6 +1,6 @@
 // Where providers let programs sign in by OAuth 2.0: endpoints, scopes by use, and what is particular. One entry each, by the name
-// that `provider:` has in the configuration; providers.ts names it for a provider's mailboxes. Facts of early 2026, from the
-// providers' own pages. To add one: an entry here, and `oauth` in its entry of providers.ts.
+// that `provider:` has in the configuration; providers.ts names it for a provider's mailboxes. Each entry names where its facts are
+// from, all read in November 2026. To add one: an entry here, and `oauth` in its entry of providers.ts.
 
 export interface SignInProvider {
   /** In words. */
@@ -46,6 +46,8 @@ const USUAL = {
 } as const satisfies Partial<SignInProvider>
 
 export const SIGN_IN_PROVIDERS: Readonly<Record<string, SignInProvider>> = {
+  // https://developers.google.com/identity/protocols/oauth2/native-app
+  // https://developers.google.com/workspace/gmail/imap/xoauth2-protocol
   google: {
     ...USUAL,
     name: 'Google',
@@ -68,6 +70,7 @@ export const SIGN_IN_PROVIDERS: Readonly<Record<string, SignInProvider>> = {
       'and publish it at https://console.cloud.google.com/auth/audience, or its sign-ins last only 7 days.',
     ],
   },
+  // https://learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth
   microsoft: {
     ...USUAL,
     name: 'Microsoft',
@@ -92,10 +95,12 @@ export const SIGN_IN_PROVIDERS: Readonly<Record<string, SignInProvider>> = {
       'API permissions: POP.AccessAsUser.All (of Microsoft Graph, delegated), and offline_access.',
     ],
   },
+  // https://www.fastmail.com/developer/oauth/; the issuer from Thunderbird (mailnews/base/src/OAuth2Providers.sys.mjs).
   fastmail: {
     ...USUAL,
     name: 'Fastmail',
-    issuer: 'https://www.fastmail.com',
+    // As RFC 9207 has it in the answer to the browser.
+    issuer: 'https://api.fastmail.com',
     authorization: 'https://api.fastmail.com/oauth/authorize',
     token: 'https://api.fastmail.com/oauth/refresh',
     revocation: 'https://api.fastmail.com/oauth/revoke',
@@ -106,8 +111,10 @@ export const SIGN_IN_PROVIDERS: Readonly<Record<string, SignInProvider>> = {
       gmail: [],
     },
     beside: ['offline_access'],
+    loopback: 'localhost',
     client: ['Fastmail registers clients on request: https://www.fastmail.com/developer/'],
   },
+  // https://api.login.yahoo.com/.well-known/openid-configuration; the scope from Thunderbird.
   yahoo: {
     ...USUAL,
     name: 'Yahoo',
@@ -118,6 +125,7 @@ export const SIGN_IN_PROVIDERS: Readonly<Record<string, SignInProvider>> = {
     scopes: same('mail-w'),
     client: ['Yahoo registers clients at https://developer.yahoo.com/apps/, and allows mail to few of them.'],
   },
+  // As Yahoo, whose servers these are.
   aol: {
     ...USUAL,
     name: 'AOL',
@@ -128,6 +136,7 @@ export const SIGN_IN_PROVIDERS: Readonly<Record<string, SignInProvider>> = {
     scopes: same('mail-w'),
     client: ['AOL registers clients at https://developer.yahoo.com/apps/, and allows mail to few of them.'],
   },
+  // Thunderbird.
   comcast: {
     ...USUAL,
     name: 'Comcast',
@@ -137,17 +146,18 @@ export const SIGN_IN_PROVIDERS: Readonly<Record<string, SignInProvider>> = {
     scopes: same('https://email.comcast.net/ profile openid'),
     client: ['Comcast registers clients on request.'],
   },
+  // https://yandex.com/dev/id/doc/en/; the scopes from Thunderbird.
   yandex: {
     ...USUAL,
     name: 'Yandex',
     issuer: 'https://oauth.yandex.com',
     authorization: 'https://oauth.yandex.com/authorize',
     token: 'https://oauth.yandex.com/token',
-    device: 'https://oauth.yandex.com/device/code',
-    revocation: 'https://oauth.yandex.com/revoke_token',
+    // Its device flow and its revocation have parameters of their own, not those of RFC 8628 and RFC 7009.
     scopes: { ...same('mail:imap_full'), smtp: ['mail:smtp'] },
     client: ['Yandex registers clients at https://oauth.yandex.com/client/new.'],
   },
+  // Thunderbird.
   mailru: {
     ...USUAL,
     name: 'Mail.ru',

@@ -66,6 +66,7 @@ const AADSTS: Readonly<Record<string, string>> = {
   90094: 'an administrator has to consent to this client first',
   500011: 'the tenant does not know this service: check scopes and tenant',
   700016: 'the tenant does not know this client: check clientId and tenant',
+  700024: 'the proof of the client is not valid at this time: set the clock of this machine',
   700027: 'the certificate of the client is not the one registered: check clientCertificate',
   700082: 'the sign-in was not used for 90 days: sign in again',
   7000215: 'the client secret is wrong: take its Value, not its ID',

@@ -6,7 +6,7 @@ import { PopfetchError } from '../errors.ts'
 import { redactor } from '../redact.ts'
 import { SIGN_IN_PROVIDERS } from '../sign-in-providers.ts'
 import { refusalError, Refused, type Refusal } from './answers.ts'
-import { certificateAuth } from './certificate.ts'
+import { certificateAuth, type Proof } from './certificate.ts'
 import { scopesAsked } from './client.ts'
 import { endpointsOf } from './discovery.ts'
 import { type Granted, grantedOf, personOf, takeIdToken, unusable } from './granted.ts'
@@ -155,7 +155,7 @@ export class Provider {
 
   async #authentication(): Promise<oauth.ClientAuth> {
     const { clientSecret, certificate } = this.client
-    if (certificate !== null) return await certificateAuth(await certificate())
+    if (certificate !== null) return await certificateAuth(await certificate(), this.#proof())
     if (clientSecret === null) return oauth.None()
     const secret = await clientSecret()
     const methods = this.server.token_endpoint_auth_methods_supported
@@ -163,6 +163,14 @@ export class Provider {
     const isBasic =
       this.client.provider === null && methods?.includes('client_secret_post') !== true && methods !== undefined
     return isBasic ? oauth.ClientSecretBasic(secret) : oauth.ClientSecretPost(secret)
+  }
+
+  /** Microsoft wants the token endpoint as audience, and PS256. */
+  #proof(): Proof {
+    const { token_endpoint: audience = null, token_endpoint_auth_signing_alg_values_supported: listed } = this.server
+    if (this.client.provider !== null) return { audience, rsa: 'PS256' }
+    const isPss = listed?.includes('PS256') === true && !listed.includes('RS256')
+    return { audience: null, rsa: isPss ? 'PS256' : 'RS256' }
   }
 
   async #granted(

@@ -247,10 +247,12 @@ export class KeptSignIns implements SignIns {
   async #failed(error: unknown, { client, provider, user, noted, wasInterrupted }: Failed): Promise<unknown> {
     const doing = `renewing the sign-in of ${display(user)} by ${client.name}`
     if (error instanceof Refused) {
+      // A proof by certificate has a time in it: with a wrong clock the refusal says nothing of the client.
+      const isClock = client.certificate !== null && provider.http.clockText !== ''
       const meaning = meaningOf(error.refusal)
       const told = provider.refusal(error.refusal, doing, wasInterrupted)
       const ended =
-        meaning === 'grant' || meaning === 'client'
+        meaning === 'grant' || (meaning === 'client' && !isClock)
           ? { why: meaning, message: told.message, clientMark: await markOf(client) }
           : null
       await this.#store.write({ ...noted, renewingMs: null, ended })

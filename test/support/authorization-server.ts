@@ -1,5 +1,6 @@
 // A real authorization server on loopback (oidc-provider, certified): device flow, authorization code with PKCE, rotating refresh
 // tokens with reuse detection, revocation, introspection. And a person without a browser, who clicks through its forms.
+import { X509Certificate } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { Provider } from 'oidc-provider'
 
@@ -17,6 +18,15 @@ export interface Fault {
   readonly afterwards?: boolean
 }
 
+export interface Options {
+  /** How long an access token serves. */
+  readonly accessSeconds?: number
+  /** The client has a secret. */
+  readonly secret?: boolean
+  /** The client proves by the key of this certificate (PEM) who it is. */
+  readonly certificate?: string | null
+}
+
 export class AuthorizationServer implements AsyncDisposable {
   /** Method and path of each request. */
   readonly journal: string[] = []
@@ -27,14 +37,17 @@ export class AuthorizationServer implements AsyncDisposable {
   readonly newest = new Map<string, string>()
   readonly #close: () => Promise<void>
 
-  /** `accessSeconds`: how long an access token serves. */
-  static async start({ accessSeconds = 3600, secret = false } = {}): Promise<AuthorizationServer> {
+  static async start({
+    accessSeconds = 3600,
+    secret = false,
+    certificate = null,
+  }: Options = {}): Promise<AuthorizationServer> {
     const server = createServer()
     await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
     const address = server.address()
     const port = typeof address === 'object' && address !== null ? address.port : 0
     const issuer = `http://127.0.0.1:${port}`
-    const provider = quietly(() => providerOf(issuer, accessSeconds, secret))
+    const provider = quietly(() => providerOf(issuer, { accessSeconds, secret, certificate }))
     const callback = provider.callback()
     const started = new AuthorizationServer(issuer, async () => {
       server.closeAllConnections()
@@ -89,21 +102,30 @@ function spoiled(response: ServerResponse, end: () => void): ServerResponse {
   })
 }
 
-function providerOf(issuer: string, accessSeconds: number, secret: boolean): Provider {
+/** How the client proves who it is. */
+function proofOf({ secret, certificate }: Required<Options>): object {
+  if (certificate !== null) {
+    const jwk = new X509Certificate(certificate).publicKey.export({ format: 'jwk' })
+    return { token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [jwk] } }
+  }
+  if (!secret) return { token_endpoint_auth_method: 'none' }
+  return { client_secret: CLIENT_SECRET, token_endpoint_auth_method: 'client_secret_post' }
+}
+
+function providerOf(issuer: string, options: Required<Options>): Provider {
+  const { accessSeconds, secret, certificate } = options
   return new Provider(issuer, {
     clients: [
       {
         client_id: CLIENT_ID,
-        ...(secret
-          ? { client_secret: CLIENT_SECRET, token_endpoint_auth_method: 'client_secret_post' }
-          : { token_endpoint_auth_method: 'none' }),
+        ...proofOf(options),
         application_type: 'native',
         redirect_uris: ['http://127.0.0.1/'],
         grant_types: [
           'authorization_code',
           'refresh_token',
           'urn:ietf:params:oauth:grant-type:device_code',
-          ...(secret ? ['client_credentials'] : []),
+          ...(secret || certificate !== null ? ['client_credentials'] : []),
         ],
         response_types: ['code'],
       },

@@ -13,6 +13,7 @@ export type CertificateKind =
   | 'self-signed'
   | 'unknown-ca'
   | 'client'
+  | 'rsa'
 
 export interface Certificate {
   readonly certificate: string
@@ -46,6 +47,7 @@ export const certificates: Readonly<Record<CertificateKind, Certificate>> = {
   'self-signed': read('self-signed'),
   'unknown-ca': read('unknown-ca'),
   client: read('client'),
+  rsa: read('rsa'),
 }
 
 /** The kinds that no client may accept. */

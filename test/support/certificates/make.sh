@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes the certificates of the tests anew. They last 100 years, so this is run only to change them. Needs openssl.
 # good, client: signed by ca. The others are bad in one way each (P009-P016): expired, future, wrong-host, common-name (the
-# right name, but not in subjectAltName), self-signed, unknown-ca (signed by a CA nobody is told about).
+# right name, but not in subjectAltName), self-signed, unknown-ca (signed by a CA nobody is told about). rsa: for clients of OAuth.
 set -eu
 cd "$(dirname "$0")"
 work=$(mktemp -d)
@@ -52,3 +52,5 @@ leaf unknown-ca stranger "$LOCAL" 20200101000000Z 21200101000000Z
 key self-signed.key
 openssl req -x509 -new -key self-signed.key -subj '/CN=popfetch test self-signed' -days 36500 -addext "subjectAltName=$LOCAL" \
   -out self-signed.pem
+openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out rsa.key 2>/dev/null
+openssl req -x509 -new -key rsa.key -subj '/CN=popfetch test rsa' -days 36500 -out rsa.pem
