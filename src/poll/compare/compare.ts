@@ -9,7 +9,7 @@ import { maskRecorded, StandIns } from './stand-ins.ts'
 import { takeOverFew } from './few-new-ids.ts'
 import { Recovery } from './recovery.ts'
 import type { Looks } from './looks.ts'
-import { identify, isDoubtful, isResized, keyNameless } from './identify.ts'
+import { identify, isDoubtful, isResized, keyNameless, unclearNameless } from './identify.ts'
 import { type Entry, type Plan, Planner, type Policy, type Seen, settledBy } from '../plan/plan.ts'
 import type { RunRequest } from '../run/run.ts'
 import { SettledEntries } from '../plan/settled.ts'
@@ -140,7 +140,12 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
   const byDigest = isCurious && policy.delete.kind === 'after-delivery'
   const keyed = nameless.length === 0 ? [] : await keyNameless(nameless, looks, byDigest)
   const known = await comparison.known(keyed)
-  keyed.forEach((entry, index) => take(entry, known[index] ?? null))
+  // A dry run retrieves nothing.
+  const unclear = isCurious ? await unclearNameless(keyed, comparison) : new Set<Entry>()
+  keyed.forEach((entry, index) => {
+    if (unclear.has(entry)) doubtful.push(entry)
+    else take(entry, known[index] ?? null)
+  })
   planner.leave(nameless.length - keyed.length)
   const sample = exactSizes ? resized : resized.slice(0, SAMPLE)
   const others = resized.slice(sample.length)

@@ -4,7 +4,7 @@
 // The one rule: doubt keeps the mail. A header that two messages have tells nothing, their digest does.
 import type { ComparedMessage, Comparison, EntryKey } from '../../ledger/ledger.ts'
 import { haveUidsChanged } from '../plan/guards.ts'
-import type { Plan, PlannedFetch } from '../plan/plan.ts'
+import { NO_UIDL, type Plan, type PlannedFetch } from '../plan/plan.ts'
 import { isWhole } from '../plan/prune.ts'
 import type { Visit } from '../visit.ts'
 import type { Look } from './looks.ts'
@@ -41,10 +41,13 @@ export async function takeOverFew(plan: Plan, comparison: Comparison, visit: Vis
     return { plan, returned: [], isComplete: true }
   const held = plan.holds.filter(({ known }) => (known ?? null) === null).length
   const isComplete = unknown.length + held >= plan.new
-  const shown = await visit.looks.headers(unknown)
-  const headers = new Map(unknown.map((entry, at) => [entry, shown[at] ?? null]))
+  // Without a UIDL the header is the key: identify.ts has told those apart that have the same one.
+  const asked = unknown.filter(({ uidl }) => !uidl.startsWith(NO_UIDL))
+  const shown = await visit.looks.headers(asked)
+  const headers = new Map(asked.map((entry, at) => [entry, shown[at] ?? null]))
   const gone = await goneLike(headers, comparison)
-  const found = byHeader(headers, gone, visit.history.sizes.exact)
+  // In the mailbox of a whole domain a header says nothing: a copy for somebody else has the same one.
+  const found = visit.account.recipient?.kind === 'header' ? [] : byHeader(headers, gone, visit.history.sizes.exact)
   if (!run.options.dryRun) found.push(...(await byDigest(headers, gone, found, visit)))
   if (found.length === 0) return { plan, returned: [], isComplete }
   const changes = found.map(({ entry, gone: { key } }) => ({ from: key, to: keyOf(entry) }))

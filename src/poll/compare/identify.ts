@@ -44,6 +44,21 @@ export async function keyNameless(
   return keyed
 }
 
+/** Those of `keyed` whose place among messages with the same header does not tell which of the known ones they are: one may have
+ *  left the server, or another have come. Copies for several people differ in one field that no header of ours counts. */
+export async function unclearNameless(keyed: readonly Entry[], comparison: Comparison): Promise<ReadonlySet<Entry>> {
+  const groups = Map.groupBy(keyed, ({ uidl }) => uidl)
+  const copies = await comparison.copies([...groups.keys()])
+  const unclear = [...groups].flatMap(([uidl, group]) => {
+    const known = copies.get(uidl) ?? []
+    if (known.length === 0) return []
+    const isPlain = known.length === group.length && !known.some((copy) => isDoubtful(copy.known))
+    const areAlike = group.length === 1 || known.every((copy) => copy.known.state === known[0]?.known.state)
+    return isPlain && areAlike ? [] : group
+  })
+  return new Set(unclear)
+}
+
 export interface Identification {
   readonly identified: readonly Identified[]
   /** Recorded as gone, and here again. */
@@ -63,6 +78,8 @@ export async function identify(
   // Nothing is known of any: then the order of the listing is as good as any.
   const wanted = entries.filter(({ uidl }) => {
     const known = copies.get(uidl) ?? []
+    // The header is its key already.
+    if (uidl.startsWith(NO_UIDL)) return false
     // Its header was the same, and yet it was another: only the digest tells.
     return known.length > 0 && !known.some((copy) => copy.known.deletion?.reason === ANOTHER_MESSAGE)
   })
@@ -70,7 +87,7 @@ export async function identify(
   const headers = new Map(wanted.map((entry, at) => [entry, found[at] ?? null]))
   const identified: Identified[] = []
   for (const [uidl, group] of groups) {
-    const match = new Match(group, copies.get(uidl) ?? [], headers)
+    const match = new Match(group, copies.get(uidl) ?? [], headers, uidl.startsWith(NO_UIDL))
     match.byHeader()
     if (isCurious) await match.byDigest(looks)
     match.bySize(isCurious)

@@ -13,11 +13,19 @@ export class Match {
   readonly #group: readonly Entry[]
   readonly #copies: readonly KnownCopy[]
   readonly #headers: ReadonlyMap<Entry, Look | null>
+  readonly #byBytes: boolean
   readonly #left: Set<KnownCopy>
   readonly #found = new Map<Entry, KnownCopy>()
 
-  constructor(group: readonly Entry[], copies: readonly KnownCopy[], headers: ReadonlyMap<Entry, Look | null>) {
+  /** `byBytes`: all of them have the same header, and only the digest of a message tells which it is. */
+  constructor(
+    group: readonly Entry[],
+    copies: readonly KnownCopy[],
+    headers: ReadonlyMap<Entry, Look | null>,
+    byBytes = false,
+  ) {
     this.#group = group
+    this.#byBytes = byBytes
     this.#copies = copies
     this.#headers = headers
     this.#left = new Set(copies)
@@ -68,7 +76,7 @@ export class Match {
       if (look === null) continue
       const candidates = [
         ...(byDigest.get(look.whole?.digest.toString('hex')) ?? []),
-        ...(byPrint.get(look.fingerprint.toString('hex')) ?? []),
+        ...(this.#byBytes ? [] : (byPrint.get(look.fingerprint.toString('hex')) ?? [])),
       ]
       const copy = candidates.find((each) => this.#left.has(each) && isSame(each.known, look))
       if (copy === undefined) continue

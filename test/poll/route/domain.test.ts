@@ -1,7 +1,7 @@
 // A mailbox that collects the mail of a whole domain: each message goes to the folder or the address of whom it is for.
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { SmtpSink } from '../../support/smtp-server.ts'
 import { Scene } from '../scene.ts'
 
@@ -81,7 +81,6 @@ test('a folder that cannot be made holds up its own mail alone, which comes when
   await opened.poll({ limit: 1 })
   writeFileSync(opened.path('mail/bob'), 'no folder')
   expect(await opened.poll()).toMatchObject({ outcome: 'partial', delivered: 2, deferred: 1 })
-  const { rmSync } = await import('node:fs')
   rmSync(opened.path('mail/bob'))
   expect(await opened.poll()).toMatchObject({ outcome: 'ok', delivered: 1 })
   expect(folders(opened)).toMatchObject({ anna: { length: 2 }, bob: ['bob@example.org'], cleo: ['cleo@example.org'] })
@@ -126,4 +125,81 @@ test('first-of goes on to the folder of the same address', async () => {
   expect(await opened.poll()).toMatchObject({ outcome: 'ok', delivered: 2 })
   expect(sink.messages.flatMap(({ to }) => to)).toEqual(['anna@example.org'])
   expect(folders(opened)['bob']).toEqual(['bob@example.org'])
+})
+
+describe('a server without UIDL, where the copies of one message differ only in the field that names the recipient', () => {
+  /** Fields of one length, so that sizes tell nothing. */
+  const NAMES = ['anna', 'bert', 'cleo']
+
+  async function withoutUidl(keys: readonly string[]): Promise<Scene> {
+    const opened = await scene()
+    opened.server.faults.reply.set('UIDL', '-ERR what?')
+    opened.account = [...opened.account, ...keys]
+    for (const name of NAMES) opened.server.mailbox('alice').add(letter(`${name}@example.org`, 9), { uidl: name })
+    return opened
+  }
+
+  const all = Object.fromEntries(NAMES.map((name) => [name, [`${name}@example.org`]]))
+  const delivered = (opened: Scene) => {
+    const { post: _, ...others } = folders(opened)
+    return others
+  }
+
+  test.each([
+    ['delete: after-delivery', 1],
+    ['delete: after-delivery', 2],
+    ['delete: after-delivery', 3],
+    ['delete: never', 1],
+    ['delete: never', 3],
+  ])('gives each of them once: %s, %i a poll', async (keys, limit) => {
+    const opened = await withoutUidl([keys])
+    for (let polls = 0; polls < 5; polls++) await opened.poll({ limit })
+    expect(delivered(opened)).toEqual(all)
+    expect(opened.left()).toHaveLength(keys.endsWith('never') ? 3 : 0)
+  })
+
+  test.each(NAMES)('loses none where that of %s has to wait while the others leave the server', async (name) => {
+    const opened = await withoutUidl(['delete: after-delivery'])
+    mkdirSync(opened.path('mail'))
+    writeFileSync(opened.path(`mail/${name}`), 'no folder')
+    for (let polls = 0; polls < 3; polls++) await opened.poll()
+    expect(opened.left()).toEqual([name])
+    rmSync(opened.path(`mail/${name}`))
+    await opened.poll()
+    await opened.poll()
+    expect(delivered(opened)).toEqual(all)
+    expect(opened.left()).toEqual([])
+  })
+
+  test('loses none where somebody else deletes one, and another one comes, while one waits', async () => {
+    const opened = await withoutUidl(['delete: never'])
+    mkdirSync(opened.path('mail'))
+    writeFileSync(opened.path('mail/bert'), 'no folder')
+    await opened.poll()
+    const mailbox = opened.server.mailbox('alice')
+    mailbox.messages.splice(0, 1)
+    mailbox.add(letter('dora@example.org', 9), { uidl: 'dora' })
+    rmSync(opened.path('mail/bert'))
+    for (let polls = 0; polls < 3; polls++) await opened.poll()
+    expect(delivered(opened)).toEqual({ ...all, dora: ['dora@example.org'] })
+  })
+})
+
+test('a copy that comes when that of somebody else was deleted is no old message under a new UID', async () => {
+  const opened = await scene()
+  opened.account = [...opened.account, 'delete: never']
+  const mailbox = opened.server.mailbox('alice')
+  for (const [at, name] of ['carl', 'cleo', 'dora', 'anna'].entries())
+    mailbox.add(letter(`${name}@example.org`, at), { uidl: `uid-${at}` })
+  await opened.poll()
+  // Of anna's copy there is nothing left, and bert's has the same header and size.
+  mailbox.messages.splice(3, 1)
+  mailbox.add(letter('bert@example.org', 3), { uidl: 'uid-9' })
+  expect(await opened.poll()).toMatchObject({ outcome: 'ok', delivered: 1 })
+  expect(folders(opened)).toMatchObject({ anna: ['anna@example.org'], bert: ['bert@example.org'] })
+  // That of cleo does stand under a new one: its bytes say so.
+  mailbox.messages.splice(1, 1)
+  mailbox.add(letter('cleo@example.org', 1), { uidl: 'uid-10' })
+  expect(await opened.poll()).toMatchObject({ outcome: 'ok', delivered: 0 })
+  expect(folders(opened)).toMatchObject({ cleo: ['cleo@example.org'] })
 })
