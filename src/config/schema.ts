@@ -78,14 +78,19 @@ const deletion = value.parsed(
   /^(?:never|after-delivery|\d+[smhd])$/,
 )
 
-const first = value.parsed(
-  'all, new or last:N such as last:100',
-  (text): FirstPolicy => {
-    if (text === 'all' || text === 'new') return { kind: text }
-    return { kind: 'last', count: Number(text.slice('last:'.length)) }
-  },
-  /^(?:all|new|last:[1-9]\d{0,8})$/,
-)
+const FIRST = /^(?:all|new|last:[1-9]\d{0,8})$/
+
+function firstOf(text: string): FirstPolicy {
+  if (text === 'all' || text === 'new') return { kind: text }
+  return { kind: 'last', count: Number(text.slice('last:'.length)) }
+}
+
+/** As `first` is written; null: it is none. */
+export function parseFirst(text: string): FirstPolicy | null {
+  return FIRST.test(text) ? firstOf(text) : null
+}
+
+const first = value.parsed('all, new or last:N such as last:100', firstOf, FIRST)
 
 function accountKeys(resolve: ResolvePath) {
   return value.mapping({

@@ -115,10 +115,10 @@ export class Daemon implements AsyncDisposable {
     for (const poll of this.#scheduler.wake(this.#current?.names ?? [], true)) poll.catch(() => {})
   }
 
-  /** Takes over the configuration as its file is now, whole or not at all. Resolves to what changed, a sentence each. Rejects with
-   *  the error that keeps the old one in force, and logs it. */
-  reload(): Promise<readonly string[]> {
-    this.#reloading = this.#reloading.catch(() => []).then(() => this.#reload())
+  /** Takes over the configuration as its file is now, whole or not at all. `yes`: what it changes of `delete` is meant. Resolves to
+   *  what changed, a sentence each. Rejects with the error that keeps the old one in force, and logs it. */
+  reload({ yes }: { readonly yes: boolean }): Promise<readonly string[]> {
+    this.#reloading = this.#reloading.catch(() => []).then(() => this.#reload(yes))
     return this.#reloading
   }
 
@@ -219,7 +219,7 @@ export class Daemon implements AsyncDisposable {
       case 'wake':
         return await this.#woken(request, current)
       case 'reload':
-        return { changes: await this.reload() }
+        return { changes: await this.reload(request) }
       case 'stop':
         this.stop()
         await this.#gone.promise
@@ -243,10 +243,10 @@ export class Daemon implements AsyncDisposable {
     return { accounts, reports: null }
   }
 
-  async #reload(): Promise<readonly string[]> {
+  async #reload(yes: boolean): Promise<readonly string[]> {
     const { log } = this.#context
     try {
-      const changes = (await this.#current?.reload()) ?? []
+      const changes = (await this.#current?.reload(yes)) ?? []
       log.info(changes.length === 0 ? 'reloaded: nothing changed' : `reloaded: ${changes.join(', ')}`)
       return changes
     } catch (thrown) {

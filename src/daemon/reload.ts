@@ -2,6 +2,9 @@
 // whole or not at all, so all that may fail is tried before anything is changed.
 import type { Account, Configuration } from '../config/schema.ts'
 import { PopfetchError } from '../errors.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import { changedDeletes, deleteText, MEANT_DELETE } from '../poll/plan/changed-deletes.ts'
+import { changedForMany, isChangedForMany } from '../poll/plan/guards.ts'
 import type { Poller } from '../poll/poller.ts'
 import { changesBetween } from './changes.ts'
 import type { Metrics, Watched } from './http/metrics.ts'
@@ -19,6 +22,7 @@ export interface ReloadContext {
   readonly poller: Pick<Poller, 'configure'>
   readonly scheduler: Pick<Scheduler, 'schedule'>
   readonly watched: Watched
+  readonly ledger: { readonly accounts: Ledger['accounts']; readonly records: Pick<Ledger['records'], 'note'> }
 }
 
 /** Disposing of it ends what is served. */
@@ -67,10 +71,10 @@ export class CurrentConfiguration implements AsyncDisposable {
     return mark === this.#mark
   }
 
-  /** Takes over the configuration as its file is now. Resolves to what changed, in sentences. Rejects with the error that keeps
-   *  the old one in force. */
-  async reload(): Promise<readonly string[]> {
-    const { load, prepare, poller, scheduler } = this.#context
+  /** Takes over the configuration as its file is now. `yes`: what it changes of `delete` is meant. Resolves to what changed, in
+   *  sentences. Rejects with the error that keeps the old one in force. */
+  async reload(yes: boolean): Promise<readonly string[]> {
+    const { load, prepare, poller, scheduler, ledger } = this.#context
     const before = this.#configuration
     // Taken before the file is read, so that a change in between is noticed.
     const mark = await configurationMark(before.file)
@@ -80,11 +84,15 @@ export class CurrentConfiguration implements AsyncDisposable {
     const names = new Set(accounts.map(({ name }) => name))
     const missing = this.#context.only.find((name) => !names.has(name))
     if (missing !== undefined) throw unchangeable(`no account ${missing}, which is named on the command line`)
+    const more = await changedDeletes(ledger, accounts)
+    if (!yes && isChangedForMany(more.length)) throw changedForMany(more.length, 'popfetch reload --yes')
     const changes = changesBetween({ ...before, accounts: this.#accounts(before) }, { ...after, accounts })
 
     const server = await this.#otherServer(before, after)
     try {
       await prepare(after)
+      if (yes)
+        for (const account of more) await ledger.records.note(account.name, { [MEANT_DELETE]: deleteText(account) })
       await scheduler.schedule(accounts)
     } catch (error) {
       if (server !== this.#server) await server?.[Symbol.asyncDispose]()

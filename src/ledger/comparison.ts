@@ -74,6 +74,9 @@ export interface Comparison extends AsyncDisposable {
 
   /** Every message that was not seen and whose header is known, in slices. */
   unseenFingerprints(): AsyncIterable<readonly FingerprintedKey[]>
+  /** How many messages that were skipped, or delivered by another program, were not seen, are not recorded as gone, and have
+   *  nothing known but their key (M010). */
+  unseenBare(): Promise<number>
   /** Those of these messages that were not seen. */
   unseen(keys: readonly EntryKey[]): Promise<readonly EntryKey[]>
 }

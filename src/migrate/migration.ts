@@ -234,7 +234,7 @@ export class Migration {
 
   #session({ dryRun }: { readonly dryRun: boolean }, base = this.#account): Promise<AccountReport> {
     const acceptNewIds = this.#acceptNewIds
-    const options = { dryRun, acceptNewIds, limit: null, all: false, yes: true, eager: true }
+    const options = { dryRun, acceptNewIds, limit: null, all: false, markSeen: false, yes: true, eager: true }
     const account = this.#oneByOne ? { ...base, pipelining: 'off' as const } : base
     return this.#context.poller.poll(account, options)
   }

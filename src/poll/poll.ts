@@ -18,6 +18,7 @@ import { learnHeaders } from './compare/learn-headers.ts'
 import { recordListing } from './compare/record-listing.ts'
 import { takeOverMigration } from './compare/take-over-migration.ts'
 import { list } from './list.ts'
+import { guardView } from './account/guard-view.ts'
 import { guard } from './plan/guards.ts'
 import { quit } from './quit.ts'
 import { remove } from './removal.ts'
@@ -79,7 +80,7 @@ async function pollOnce(poll: AccountPoll, secret: string): Promise<SessionEnd> 
   await using comparison = poll.run.ledger.compare(poll.account.name)
   const compared = await compareListing(listing, comparison, visit)
   const { plan } = compared
-  guard(poll.history.guardView(plan))
+  guard(await guardView(plan, compared.recovery?.newIds ?? null, visit))
   await requireSpace(plan, visit)
   if (poll.run.options.dryRun) return await showPlan(compared, visit)
   const fetches = await recordListing(compared, visit)

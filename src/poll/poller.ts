@@ -7,6 +7,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
 import { checkAccount } from './check/check.ts'
 import { Migrated } from './plan/migrated.ts'
+import { ChangedDeletes } from './plan/changed-deletes.ts'
 import { Departed } from './plan/renamed-account.ts'
 import { Destinations } from './run/destinations.ts'
 import { readClock } from './rests/boot-clock.ts'
@@ -72,6 +73,7 @@ interface OpenConfiguration {
   readonly destinations: Destinations
   readonly departed: Departed
   readonly migrated: Migrated
+  readonly changedDeletes: ChangedDeletes
   readonly looked: Set<string>
   polls: number
 }
@@ -154,6 +156,7 @@ export class Poller implements AsyncDisposable {
         paces: this.#paces,
         departed: opened.departed,
         migrated: opened.migrated,
+        changedDeletes: opened.changedDeletes,
         looked: opened.looked,
         options,
         budget: this.#budget,
@@ -180,7 +183,8 @@ export class Poller implements AsyncDisposable {
     const destinations = new Destinations(configuration, this.#context.env, Date.now)
     const departed = new Departed(this.#context.ledger, configuration)
     const migrated = new Migrated(configuration, this.#context.env)
-    return { configuration, destinations, departed, migrated, looked: new Set(), polls: 0 }
+    const changedDeletes = new ChangedDeletes(this.#context.ledger, configuration, Date.now)
+    return { configuration, destinations, departed, migrated, changedDeletes, looked: new Set(), polls: 0 }
   }
 
   #end({ destinations }: OpenConfiguration): void {

@@ -12,7 +12,7 @@ import type { Visit } from './visit.ts'
  *  came, and another session may find out why. Rejects when that is known not to help, with ERR_LEASE_LOST when the account is another popfetch's now. */
 export async function quit(
   removed: readonly Removable[],
-  { done, notDone, undelivered }: Transferred,
+  { done, undelivered }: Transferred,
   plan: Plan,
   visit: Visit,
 ): Promise<Cut | null> {
@@ -28,7 +28,8 @@ export async function quit(
   const gone = new Set(removed.map(({ number }) => number))
   // What was retrieved is not listed again there, whatever was asked for (P161).
   if (quitDrops(session)) for (const { number } of done) gone.add(number)
-  history.stillListed(plan.listed - gone.size - notDone)
+  // What was not asked for yet is as unknown to the next poll as it is now.
+  history.stillListed(plan.skipped + done.length - gone.size)
   return null
 }
 

@@ -130,8 +130,11 @@ export interface PollOptions {
   readonly limit: number | null
   /** Deliver again what was delivered (new intents). */
   readonly all: boolean
+  /** Goes past ERR_UIDS_CHANGED: what the ledger knows is matched by its header. */
   readonly acceptNewIds: boolean
-  /** Goes past ERR_DELETE_GUARD and ERR_FIRST_POLL once. */
+  /** What is listed and not known counts as seen: it is neither fetched nor deleted, now or later. */
+  readonly markSeen: boolean
+  /** Goes past ERR_DELETE_GUARD and ERR_FIRST_POLL once, and delivers what `acceptNewIds` cannot match. */
   readonly yes: boolean
   /** A person asked for it (named the account, sits at a terminal): back-off is not obeyed. */
   readonly eager: boolean

@@ -25,7 +25,7 @@ export async function pollHere(scene: Scene, { death, acceptNewIds = false }: Po
     configuration,
     accounts: configuration.accounts,
     ledger: death === undefined ? ledger : mortal(ledger, death, CHANGES),
-    options: { dryRun: false, limit: null, all: false, acceptNewIds, yes: false, eager: true },
+    options: { dryRun: false, limit: null, all: false, acceptNewIds, markSeen: false, yes: false, eager: true },
     observer: { progress: () => {}, note: () => {} },
     log: silentLog,
     env: {},

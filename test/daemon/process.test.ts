@@ -224,3 +224,39 @@ test('a path that is too long for a socket has it in XDG_RUNTIME_DIR', { timeout
   expect(readdirSync(scene.path('run', 'popfetch'))).toEqual([expect.stringMatching(/^[0-9a-f]{16}\.socket$/)])
   expect((await scene.popfetch('stop')).code).toBe(0)
 })
+
+describe('a delete that is changed for many accounts at once', { timeout: SLOW }, () => {
+  const accounts = (count: number, deletion: string) =>
+    Object.fromEntries(upTo(count).map((at) => [`a${at}`, { delete: deletion }]))
+
+  test('is not taken over by reload without --yes, and with it removes what it should (S022)', async () => {
+    await using scene = await Scene.create()
+    scene.configure(accounts(21, 'never'))
+    for (const at of upTo(21)) scene.fill(1, at, `a${at}`)
+    await scene.daemon()
+    await scene.wake()
+    expect(scene.letters()).toHaveLength(21)
+
+    scene.configure(accounts(21, 'after-delivery'))
+    const refused = await scene.popfetch('reload')
+    expect([refused.code, refused.stderr]).toEqual([
+      78,
+      expect.stringMatching(/delete was changed for 21 accounts at once.*popfetch reload --yes/),
+    ])
+    expect((await scene.wake())?.every(({ outcome, deleted }) => outcome === 'ok' && deleted === 0)).toBe(true)
+
+    expect((await scene.popfetch('reload', '--yes')).code).toBe(0)
+    expect((await scene.wake())?.every(({ outcome }) => outcome === 'ok')).toBe(true)
+    expect(upTo(21).filter((at) => scene.server.mailbox(`a${at}`).messages.length > 0)).toEqual([])
+    expect((await scene.popfetch('reload')).code).toBe(0)
+  })
+
+  test('for 20 accounts is taken over', async () => {
+    await using scene = await Scene.create()
+    scene.configure(accounts(20, 'never'))
+    await scene.daemon()
+    await scene.wake()
+    scene.configure(accounts(20, '30d'))
+    expect((await scene.popfetch('reload')).code).toBe(0)
+  })
+})

@@ -47,7 +47,15 @@ describe('what is thrown past every promise', () => {
     }
     const { signal } = new AbortController()
     await using poller = new Poller(configuration, { ledger, observer, log: silentLog, env: {}, signal })
-    const options = { dryRun: false, limit: null, all: false, acceptNewIds: false, yes: false, eager: true }
+    const options = {
+      dryRun: false,
+      limit: null,
+      all: false,
+      acceptNewIds: false,
+      markSeen: false,
+      yes: false,
+      eager: true,
+    }
     expect(await poller.poll(work!, options)).toMatchObject({ outcome: 'ok', delivered: 1 })
     expect(contained).toEqual([...Array.from({ length: 20 }, () => true), false, true])
     expect(new Set(told)).toEqual(new Set(['work']))

@@ -15,7 +15,15 @@ import { Pop3Server } from '../support/pop3-server.ts'
 
 const UID = process.getuid?.() ?? 0
 const USERS = ['one', 'two', 'three']
-const OPTIONS = { dryRun: false, limit: null, all: false, acceptNewIds: false, yes: false, eager: true }
+const OPTIONS = {
+  dryRun: false,
+  limit: null,
+  all: false,
+  acceptNewIds: false,
+  markSeen: false,
+  yes: false,
+  eager: true,
+}
 
 let directory: string
 let server: Pop3Server

@@ -18,6 +18,7 @@ const usual: PollOptions = {
   limit: null,
   all: false,
   acceptNewIds: false,
+  markSeen: false,
   yes: false,
   eager: true,
 }

@@ -144,7 +144,7 @@ async function soak(): Promise<boolean> {
     // What a configuration had opened must be closed with it.
     for (let reloads = 0; reloads < 10; reloads++) {
       await configure(1000 + sample * 10 + reloads)
-      await daemon.reload()
+      await daemon.reload({ yes: false })
     }
     samples.push(await look(polls))
   }

@@ -61,9 +61,13 @@ export function destinationConflicts(written: Written): readonly Conflict[] {
   return kindWritten(written)?.conflicts(written) ?? []
 }
 
-/** Whether a destination tells what stands there. A group does not, nor one that is not configured. */
-export function showsWhatItHas(config: DestinationConfig | undefined): boolean {
-  return config !== undefined && config.type !== FIRST_OF && kindOf(config).showsWhatItHas(config)
+/** Whether the destination of this name tells what stands there. A group does where all of it do; one that is not configured
+ *  does not. */
+export function showsWhatItHas(name: string, destinations: ReadonlyMap<string, DestinationConfig>): boolean {
+  const config = destinations.get(name)
+  if (config === undefined) return false
+  if (config.type === FIRST_OF) return config.of.every((member) => showsWhatItHas(member, destinations))
+  return kindOf(config).showsWhatItHas(config)
 }
 
 /** Whether a message that was moved there may be deleted. */

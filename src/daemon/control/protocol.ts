@@ -10,7 +10,8 @@ import type { Planned } from '../schedule/scheduler.ts'
 
 export interface Requests {
   readonly status: { readonly verb: 'status' }
-  readonly reload: { readonly verb: 'reload' }
+  /** `yes`: what it changes of `delete` is meant. */
+  readonly reload: { readonly verb: 'reload'; readonly yes: boolean }
   readonly stop: { readonly verb: 'stop' }
   /** `accounts`: none named means all. `wait`: the answer comes when they were polled, not at once. `mark`: poll only if this is
    *  the mark of the configuration in force; null: whichever it is. */
@@ -61,8 +62,10 @@ export const ANSWER_LIMIT_BYTES = 512 * 1024 * 1024
 export function parseRequest(text: string): Request | null {
   const value = parseObject(text)
   if (value === null) return null
-  const { verb, accounts, eager, wait, mark } = value
-  if (verb === 'status' || verb === 'reload' || verb === 'stop') return { verb }
+  const { verb, accounts, eager, wait, mark, yes } = value
+  if (verb === 'status' || verb === 'stop') return { verb }
+  // A client of an older version says nothing of it.
+  if (verb === 'reload') return { verb, yes: yes === true }
   if (verb !== 'wake' || typeof eager !== 'boolean' || typeof wait !== 'boolean') return null
   if (!Array.isArray(accounts) || accounts.length > MOST_ACCOUNTS) return null
   if (!accounts.every((name) => typeof name === 'string')) return null

@@ -46,7 +46,7 @@ export interface Planned {
   readonly overdue: boolean
 }
 
-const OPTIONS = { dryRun: false, limit: null, all: false, acceptNewIds: false, yes: false } as const
+const OPTIONS = { dryRun: false, limit: null, all: false, acceptNewIds: false, markSeen: false, yes: false } as const
 
 /** Disposing of it begins no more polls and waits for those that run. */
 export class Scheduler implements AsyncDisposable {

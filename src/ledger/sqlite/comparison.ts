@@ -219,6 +219,16 @@ export class SqliteComparison implements Comparison {
     yield* this.#access.readAll(this.#account, () => identity.last(), read)
   }
 
+  async unseenBare(): Promise<number> {
+    const { identity } = this.#rows
+    const seen = this.#seenRows()
+    const read = (id: number, after: number, until: number) =>
+      identity.bare(id, after, until).filter((row) => !seen.has(row))
+    let count = 0
+    for await (const rows of this.#access.readAll(this.#account, () => identity.last(), read)) count += rows.length
+    return count
+  }
+
   async unseen(keys: readonly EntryKey[]): Promise<readonly EntryKey[]> {
     const seen = this.#seenRows()
     const found = await this.#find(keys)

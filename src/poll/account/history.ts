@@ -1,6 +1,5 @@
 // What earlier polls of an account left for this one, and what this one leaves for the next: facts about the server, the
 // clock by which messages age, how the poll went. Written once, at the end.
-import { showsWhatItHas } from '../../config/destinations/destinations.ts'
 import { signInsOf } from '../../config/oauth/sign-ins.ts'
 import type { Account } from '../../config/schema.ts'
 import { asPopfetchError, PopfetchError } from '../../errors.ts'
@@ -13,8 +12,7 @@ import { isPaused, nextHealth } from './backoff.ts'
 import { afterLook, afterRefusal, type RefusedSecret, secretMark } from '../rests/secret-mark.ts'
 import { Workarounds } from '../sign-in/workarounds.ts'
 import { newIntent } from '../attempt.ts'
-import type { Plan } from '../plan/plan.ts'
-import { possibleNames } from '../route/route.ts'
+import { DELETE, deleteText, MEANT_DELETE } from '../plan/changed-deletes.ts'
 import type { Run } from '../run/run.ts'
 import { RememberedCapabilities } from '../sign-in/remembered-capabilities.ts'
 import { accountSecret } from '../sign-in/secret.ts'
@@ -288,29 +286,9 @@ export class History {
     this.#wholeListing ||= isWhole
   }
 
-  /** What the guards look at. */
-  guardView(plan: Plan) {
-    const { options, configuration } = this.#run
-    const { alive, imported, restored, delete: lastDelete } = this.record.facts
-    return {
-      account: this.#account.name,
-      plan,
-      hasHistory: this.record.known > 0 && this.takingOver?.why !== 'lost',
-      wasRestored: restored !== undefined,
-      openElsewhere: this.takingOver?.counts['open'] ?? 0,
-      lastAlive: numberOf(alive),
-      imported: numberOf(imported),
-      lastDelete: lastDelete ?? null,
-      delete: deleteText(this.#account),
-      firstWritten: this.#account.first.kind !== 'default',
-      showWhatTheyHave: possibleNames(this.#account).every(
-        (name) =>
-          showsWhatItHas(configuration.destinations.get(name)) &&
-          !this.#run.destinations.dependsOnMailbox(name, this.#account),
-      ),
-      yes: options.yes || options.dryRun,
-      acceptNewIds: options.acceptNewIds || options.dryRun || this.takingOver?.why === 'new-ids',
-    }
+  /** See GuardView. */
+  get lastAlive(): number | null {
+    return numberOf(this.record.facts['alive'])
   }
 
   /** Records how the poll went. A ledger that fails now fails the poll, and costs nothing else. */
@@ -320,7 +298,8 @@ export class History {
     if (options.dryRun || error?.code === 'ERR_ABORTED') return
     if (error === null) {
       Object.assign(this.#facts, clockFacts(this.ages))
-      this.#facts['delete'] = deleteText(this.#account)
+      this.#facts[DELETE] = deleteText(this.#account)
+      if (this.record.facts[MEANT_DELETE] !== undefined) this.#facts[MEANT_DELETE] = null
       for (const fact of ['imported', 'restored']) if (this.record.facts[fact] !== undefined) this.#facts[fact] = null
       this.#facts['sizes'] = this.sizes.exact ? 'exact' : 'hints'
     }
@@ -383,10 +362,6 @@ function textOf({ tried, seen, steady }: RefusedSecret): string {
 function refusedOf(fact: string | undefined): RefusedSecret | null {
   const [, tried, seen, steady] = /^(\d+) (\d+) (steady|new)$/.exec(fact ?? '') ?? []
   return tried === undefined ? null : { tried: Number(tried), seen: Number(seen), steady: steady === 'steady' }
-}
-
-function deleteText({ delete: policy }: Account): string {
-  return policy.kind === 'age' ? `${policy.ageMs / 86_400_000}d` : policy.kind
 }
 
 function identityOf({ host, port, user }: Account): AccountIdentity {

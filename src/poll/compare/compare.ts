@@ -6,6 +6,7 @@ import { PopfetchError } from '../../errors.ts'
 import type { AccountRecord, ComparedMessage, Comparison, EntryKey } from '../../ledger/ledger.ts'
 import type { Listing } from '../../pop3/listing/listing.ts'
 import { maskRecorded, StandIns } from './stand-ins.ts'
+import { firstPolicy } from '../plan/first.ts'
 import { takeOverFew } from './few-new-ids.ts'
 import { Recovery } from './recovery.ts'
 import type { Looks } from './looks.ts'
@@ -189,18 +190,19 @@ function* seenIn(listing: Listing, seen: Seen | null): Generator<readonly Entry[
   if (seen.nameless.length > 0) yield seen.nameless
 }
 
-function policyOf({ account, options, fetched, sessionLimit, skippedToo }: ComparisonContext): Policy {
+function policyOf({ account, record, options, fetched, sessionLimit, skippedToo }: ComparisonContext): Policy {
   const runLimit = options.limit === null ? null : Math.max(0, options.limit - fetched)
   const limits = [account.limit, runLimit].filter((limit) => limit !== null)
   return {
     delete: account.delete,
-    first: account.first,
+    first: firstPolicy(account, record),
     limit: limits.length === 0 ? null : Math.min(...limits),
     maxSizeBytes: account.maxSizeBytes,
     // What is delivered again cannot be told from what was: all of it in one session.
     sessionLimit: options.all ? Infinity : sessionLimit,
     all: options.all,
     skippedToo,
+    markSeen: options.markSeen,
     eager: options.eager,
   }
 }

@@ -73,7 +73,7 @@ async function isWorthLooking(plan: Plan, comparison: Comparison, visit: Visit):
   const { run, history, session } = visit
   if (history.record.known === 0 || run.options.acceptNewIds || history.takingOver?.why === 'new-ids') return false
   // What was retrieved is not listed again there: it says nothing, and a look is not to drop a message (P161).
-  if (session.capabilities.expireDays === 0 || haveUidsChanged(history.guardView(plan))) return false
+  if (session.capabilities.expireDays === 0 || haveUidsChanged({ plan, lastAlive: history.lastAlive })) return false
   const { present, removed } = await comparison.counts()
   const view = { listed: plan.listed, listedBefore: history.listedBefore, present, removed }
   return isWhole(view) && comparison.seen + removed < present

@@ -22,8 +22,7 @@ export async function takeOverNewIds<T extends { readonly entry: Entry }>(
 ): Promise<ReadonlySet<T>> {
   const { lease, run, history } = visit
   const taken = new Set<T>()
-  const isWanted = run.options.acceptNewIds || history.takingOver?.why === 'new-ids'
-  if (!isWanted || history.record.known === 0 || unknown.length === 0) return taken
+  if (!areNewIdsAccepted(visit) || history.record.known === 0 || unknown.length === 0) return taken
   await history.takeOver('new-ids')
   await recallInterrupted(visit)
   const shown = await visit.looks.shown(unknown.map(({ entry }) => entry))
@@ -44,6 +43,11 @@ export async function takeOverNewIds<T extends { readonly entry: Entry }>(
   for await (const slice of comparison.unseenFingerprints()) await take(slice)
   if (taken.size < unknown.length) for await (const slice of adoptedPrints(comparison, visit)) await take(slice)
   return taken
+}
+
+/** Did a person say so, now or before a taking over that is not finished? */
+export function areNewIdsAccepted({ run, history }: Visit): boolean {
+  return run.options.acceptNewIds || history.takingOver?.why === 'new-ids'
 }
 
 /** The headers, as they stand in the Maildir, of unseen messages that were taken over by their names alone: under a new UIDL

@@ -11,13 +11,15 @@ import type { Visit } from '../visit.ts'
 export async function recordListing(compared: ComparedListing, visit: Visit): Promise<readonly PlannedFetch[]> {
   const { lease, run, tally, history } = visit
   const { plan, recovery } = compared
-  await recovery?.end()
   await noteAbsent(compared, visit)
+  if (plan.unadopted.length > 0) await run.ledger.records.forget(lease, plan.unadopted, {})
   if (plan.seen !== null) {
     for (const entries of compared.seen()) await run.ledger.see(lease, entries.map(keyed))
     await run.ledger.start(lease, [])
     if (plan.skipped > 0) history.headersUpTo(0)
   }
+  // Not before: cut short, what was not counted as seen yet would be new mail to the next poll.
+  await recovery?.end()
   if (plan.reprieved.length > 0)
     await run.ledger.noteDeletions(
       lease,
@@ -47,13 +49,14 @@ async function noteAbsent(
   const view = { listed: plan.listed, listedBefore: history.listedBefore, present: counts.present, removed }
   history.listed(plan.listed, isWhole(view))
   if (!isWhole(view)) return
-  if (isSearched && comparison.seen < view.present) {
+  // What a person counts as seen may be what is gone, under a new UID.
+  if (isSearched && !run.options.markSeen && comparison.seen < view.present) {
     const forgotten = await comparison.gone(lease, { keep: drops || mayBeWindow(view) })
     if (forgotten > 0) tally.note(`${forgotten} messages that never came are not listed any more: forgotten`)
   }
   const absence = forgettable(history.ages.agedMs)
   // Under new UIDs what is gone may be there again.
-  if (absence === null || run.options.acceptNewIds) return
+  if (absence === null || run.options.acceptNewIds || run.options.markSeen) return
   // One stays: an account that knows nothing looks like one whose ledger was lost, and the guards ask again.
   await run.ledger.forget(lease, absence, Math.min(MOST_FORGOTTEN, history.record.known - 1))
 }

@@ -12,7 +12,8 @@ import type { Listing } from '../../pop3/listing/listing.ts'
 import { originOf } from '../attempt.ts'
 import type { Entry, Planner } from '../plan/plan.ts'
 import type { Visit } from '../visit.ts'
-import { takeOverNewIds } from './new-ids.ts'
+import type { NewIds } from '../plan/guards.ts'
+import { areNewIdsAccepted, takeOverNewIds } from './new-ids.ts'
 import { adoptionOf, lookAt, type Look, routesOf } from './standing.ts'
 
 /** One walk through a Maildir for so many; their hashed keys are 10 MB. */
@@ -31,6 +32,8 @@ export class Recovery {
   readonly #others: Candidate[] = []
   #found = 0
   #open = 0
+  #renamed = 0
+  #bare = 0
   /** Why a destination that shows its messages could not be looked through. */
   #down: PopfetchError | null = null
 
@@ -73,6 +76,12 @@ export class Recovery {
     else if (this.#down !== null && planner.skipsFirst) throw this.#down
     for (const place of places) planner.add(listing.entry(place), null)
     for (const { entry, known } of others) planner.add(entry, known)
+    if (areNewIdsAccepted(this.#visit)) this.#bare = await comparison.unseenBare()
+  }
+
+  /** Of `--accept-new-ids`. */
+  get newIds(): NewIds | null {
+    return areNewIdsAccepted(this.#visit) ? { matched: this.#renamed, bare: this.#bare } : null
   }
 
   /** The plan was no mistake: the taking over is finished where all was looked through, and told once. */
@@ -109,7 +118,9 @@ export class Recovery {
       if (candidate.known !== null && (await this.#settle(candidate.entry, candidate.known, at, looks)))
         settled.add(candidate)
     const fresh = candidates.filter((candidate) => candidate.known === null && !settled.has(candidate))
-    for (const candidate of await takeOverNewIds(fresh, comparison, this.#visit)) settled.add(candidate)
+    const renamed = await takeOverNewIds(fresh, comparison, this.#visit)
+    for (const candidate of renamed) settled.add(candidate)
+    this.#renamed += renamed.size
     return settled
   }
 

@@ -6,7 +6,7 @@ import type { Plan } from './plan.ts'
 export interface GuardView {
   readonly account: string
   readonly plan: Plan
-  /** Any message known, of any state. */
+  /** A listing of this account was dealt with before, and its ledger is not one that was lost. */
   readonly hasHistory: boolean
   /** The ledger is a copy that was put back, and no poll since went well (S047). */
   readonly wasRestored: boolean
@@ -19,22 +19,37 @@ export interface GuardView {
   /** `delete` as it was at the last poll; null: not recorded yet. */
   readonly lastDelete: string | null
   readonly delete: string
+  /** For so many accounts `delete` was changed since their last poll, so that more is removed; this one may be among them. */
+  readonly changedDeletes: number
+  /** Somebody said what the first poll takes: `first` is written, or was answered to `init`. */
   readonly firstWritten: boolean
   /** Every destination of the account tells what stands there, and so notices a message that it already has. */
   readonly showWhatTheyHave: boolean
+  /** What was taken over under new UIDs; null: nobody asked for that. */
+  readonly newIds: NewIds | null
   readonly yes: boolean
   readonly acceptNewIds: boolean
+  readonly markSeen: boolean
+}
+
+export interface NewIds {
+  /** Matched by their headers in this session. */
+  readonly matched: number
+  /** Not listed any more and known by their UID alone, so that nothing can match them (M010). */
+  readonly bare: number
 }
 
 const FEW = 20
 const MOST_DELETIONS = 1000
 const MANY_DELETIONS = 50
-const MOST_FIRST = 1000
+const MOST_CHANGED = 20
+const MOST_FIRST = 200
 
 /** Throws the guard's error. */
 export function guard(view: GuardView): void {
   recordFits(view)
   uidsChanged(view)
+  knownByUidAlone(view)
   deletions(view)
   firstPoll(view)
   restored(view)
@@ -45,7 +60,7 @@ function recordFits({ account, plan, imported, acceptNewIds }: GuardView): void 
   if (acceptNewIds || imported === null || plan.new === 0 || plan.new < plan.listed) return
   throw guardError(
     'ERR_UIDS_CHANGED',
-    `the record that was imported for ${account} has ${imported} messages, and the server lists none of them: it may be of another mailbox, or out of date, and all ${plan.listed} messages would be fetched. To fetch them: popfetch --accept-new-ids ${account}`,
+    `the record that was imported for ${account} has ${imported} messages, and the server lists none of them: it may be of another mailbox, or out of date, and all ${plan.listed} messages would be fetched. To fetch them: popfetch --accept-new-ids --yes ${account}. To count them as seen: popfetch --accept-new-ids --mark-seen ${account}`,
   )
 }
 
@@ -62,36 +77,65 @@ function uidsChanged({ account, plan, lastAlive, acceptNewIds }: GuardView): voi
 export function haveUidsChanged({ plan, lastAlive }: Pick<GuardView, 'plan' | 'lastAlive'>): boolean {
   if (lastAlive === null || lastAlive < FEW) return false
   const known = plan.listed - plan.new
-  return plan.listed >= FEW && plan.listed >= lastAlive / 2 && known < plan.listed / 10
+  // A tenth of what should be there: what is unknown may have come since, or was left by a limit.
+  return plan.listed >= FEW && plan.listed >= lastAlive / 2 && known < Math.min(plan.listed, lastAlive) / 10
+}
+
+/** M010: what an older program fetched, or `first` skipped, is known by its UID alone: under a new one it looks like new mail. */
+function knownByUidAlone({ account, plan, newIds, yes, markSeen }: GuardView): void {
+  if (newIds === null || newIds.bare === 0 || plan.new === 0 || yes || markSeen) return
+  const matched = newIds.matched === 0 ? '' : `${newIds.matched} messages were matched by their headers. `
+  throw guardError(
+    'ERR_UIDS_CHANGED',
+    `${matched}${plan.new} messages on the server match nothing that is known; of ${newIds.bare} that are not listed any more only the UID is known (imported, or skipped by first), so these may be the same. To count what is there as seen: popfetch --accept-new-ids --mark-seen ${account}. To have it delivered: popfetch --accept-new-ids --yes ${account}`,
+  )
 }
 
 /** S022: a word changed in the configuration must not empty a mailbox unasked. */
 function deletions(view: GuardView): void {
-  const count = view.plan.deletions.length
-  if (view.yes || view.lastDelete === null || view.lastDelete === view.delete) return
-  if (count <= MOST_DELETIONS && (count <= MANY_DELETIONS || count <= view.plan.listed / 2)) return
-  throw guardError(
+  const { account, plan, changedDeletes, yes, lastDelete } = view
+  const count = plan.deletions.length
+  if (yes || lastDelete === null || lastDelete === view.delete) return
+  const isMany = count > MOST_DELETIONS || (count > MANY_DELETIONS && count > plan.listed / 2)
+  if (isMany)
+    throw guardError(
+      'ERR_DELETE_GUARD',
+      `delete was changed from ${lastDelete} to ${view.delete}, which would remove ${count} of ${plan.listed} messages from the server now. If that is meant: popfetch --yes ${account}`,
+    )
+  if (view.delete !== 'never' && isChangedForMany(changedDeletes))
+    throw changedForMany(changedDeletes, 'popfetch --yes')
+}
+
+/** For so many accounts at once that it was perhaps not meant. */
+export function isChangedForMany(changedDeletes: number): boolean {
+  return changedDeletes > MOST_CHANGED
+}
+
+export function changedForMany(changedDeletes: number, command: string): PopfetchError {
+  return guardError(
     'ERR_DELETE_GUARD',
-    `delete was changed from ${view.lastDelete} to ${view.delete}, which would remove ${count} of ${view.plan.listed} messages from the server now. If that is meant: popfetch --yes ${view.account}`,
+    `delete was changed for ${changedDeletes} accounts at once, and would remove messages from their servers, now or when they are old enough. If that is meant: ${command}`,
   )
 }
 
-function firstPoll({ account, plan, hasHistory, firstWritten, showWhatTheyHave, yes }: GuardView): void {
-  if (yes || hasHistory || firstWritten || showWhatTheyHave || plan.listed <= MOST_FIRST) return
+function firstPoll(view: GuardView): void {
+  const { account, plan, hasHistory, openElsewhere, firstWritten, showWhatTheyHave, yes, markSeen } = view
+  const unknown = plan.new + openElsewhere
+  if (yes || markSeen || hasHistory || firstWritten || showWhatTheyHave || unknown <= MOST_FIRST) return
   throw guardError(
     'ERR_FIRST_POLL',
-    `this first poll would send ${plan.listed} messages on. Write first: all, new or last:N for this account, or, to send all: popfetch --yes ${account}`,
+    `this first poll would send ${unknown} messages on. Write first: all, new or last:N for this account. Or, to count them as seen: popfetch --mark-seen ${account}; to send them all: popfetch --yes ${account}`,
   )
 }
 
 /** S047: what the copy does not know, such a destination may have. */
 function restored(view: GuardView): void {
-  const { account, plan, wasRestored, openElsewhere, firstWritten, showWhatTheyHave, yes } = view
+  const { account, plan, wasRestored, openElsewhere, firstWritten, showWhatTheyHave, yes, markSeen } = view
   const unknown = plan.new + openElsewhere
-  if (yes || !wasRestored || firstWritten || showWhatTheyHave || unknown === 0) return
+  if (yes || markSeen || !wasRestored || firstWritten || showWhatTheyHave || unknown === 0) return
   throw guardError(
     'ERR_FIRST_POLL',
-    `the ledger was restored from a copy, which does not know of ${unknown} of ${plan.listed} messages: they may have been sent on since the copy was made. Write first: all, new or last:N for this account, or, to send them all: popfetch --yes ${account}`,
+    `the ledger was restored from a copy, which does not know of ${unknown} of ${plan.listed} messages: they may have been sent on since the copy was made. Write first: all, new or last:N for this account. Or, to count them as seen: popfetch --mark-seen ${account}; to send them all: popfetch --yes ${account}`,
   )
 }
 

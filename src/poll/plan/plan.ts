@@ -19,6 +19,8 @@ export interface Policy {
   readonly all: boolean
   /** Fetch what `first` skipped, too. */
   readonly skippedToo: boolean
+  /** A person says that what is not known counts as seen. */
+  readonly markSeen: boolean
   /** A person asks: what was deferred is due now. */
   readonly eager: boolean
 }
@@ -71,6 +73,8 @@ export interface Plan {
   readonly holds: readonly PlannedHold[]
   /** To be remembered as seen, and the account as started; null: it was started before. */
   readonly seen: Seen | null
+  /** Those of them that the ledger took over from a destination that shows them, and that others may lack: it forgets that. */
+  readonly unadopted: readonly EntryKey[]
 }
 
 /** Entries that `first` skips; there may be a million of them (P103). */
@@ -118,6 +122,7 @@ export class Planner {
   readonly #holds: PlannedHold[] = []
   readonly #seen = new BitSet()
   readonly #namelessSeen: Entry[] = []
+  readonly #unadopted: EntryKey[] = []
 
   /** `listed`: the length of the whole listing. `started`: was an earlier listing of this account dealt with? `agedMs`: up
    *  to when ages are counted, null: nothing is old enough (age-clock.ts). `isCounted`: did an earlier session of this poll
@@ -163,11 +168,8 @@ export class Planner {
   add(entry: Entry, known: KnownMessage | null): void {
     if (known === null) {
       this.#new++
-      if (entry.index < this.#skipFirst) {
-        if (hasNoUidl(entry)) this.#namelessSeen.push(entry)
-        else this.#seen.add(entry.index)
-        this.#skipped++
-      } else this.#wanted(entry, null)
+      if (this.#policy.markSeen || entry.index < this.#skipFirst) this.#see(entry)
+      else this.#wanted(entry, null)
       return
     }
     // Said by a clock that two polls saw.
@@ -198,8 +200,17 @@ export class Planner {
     this.#skipped++
   }
 
+  #see(entry: Entry): void {
+    if (hasNoUidl(entry)) this.#namelessSeen.push(entry)
+    else this.#seen.add(entry.index)
+    this.#skipped++
+  }
+
   #open(entry: Entry, known: KnownMessage): void {
-    if (!this.#policy.all && !this.#isDue(known)) {
+    if (this.#policy.markSeen && isAdopted(known)) {
+      this.#unadopted.push({ uidl: entry.uidl, copy: entry.copy })
+      this.#see(entry)
+    } else if (!this.#policy.all && !this.#isDue(known)) {
       this.#waiting++
       if (known.deliveries.some(isDeferred) && !this.#isCounted(entry)) this.#deferred++
     } else if (known.attempts >= MOST_ATTEMPTS) {
@@ -257,9 +268,16 @@ export class Planner {
       reprieved: this.#reprieved,
       fromFuture: this.#fromFuture,
       holds: this.#holds,
-      seen: this.#firstPoll ? { places: this.#seen, nameless: this.#namelessSeen } : null,
+      seen: this.#firstPoll || this.#policy.markSeen ? { places: this.#seen, nameless: this.#namelessSeen } : null,
+      unadopted: this.#unadopted,
     }
   }
+}
+
+/** Found at a destination, and never tried at those that may lack it? */
+function isAdopted({ receivedBytes, deliveries }: KnownMessage): boolean {
+  const isUntried = ({ state, attempts }: Delivery): boolean => state === 'done' || attempts === 0
+  return receivedBytes === null && deliveries.some(({ state }) => state === 'done') && deliveries.every(isUntried)
 }
 
 type Deletable = Pick<KnownMessage, 'deletions' | 'deletion'>

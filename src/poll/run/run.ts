@@ -3,6 +3,7 @@ import type { Account, Configuration } from '../../config/schema.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { Log } from '../../log.ts'
 import type { Migrated } from '../plan/migrated.ts'
+import type { ChangedDeletes } from '../plan/changed-deletes.ts'
 import type { Departed } from '../plan/renamed-account.ts'
 import type { Destinations } from './destinations.ts'
 import type { Doors } from '../rests/doors.ts'
@@ -35,6 +36,7 @@ export interface Run extends RunRequest {
   readonly paces: Paces
   readonly departed: Departed
   readonly migrated: Migrated
+  readonly changedDeletes: ChangedDeletes
   readonly budget: MemoryBudget
   /** For very long lists, over all accounts of the process (P165). */
   readonly listings: MemoryBudget

@@ -25,8 +25,6 @@ import { endedSession, endReason, isSuspect, shortReason, wasShort } from './sus
 export interface Transferred {
   /** Delivered and recorded in this session, announced and received size agreeing: DELE may follow. */
   readonly done: readonly PlannedFetch[]
-  /** How many of the others there are. */
-  readonly notDone: number
   /** Was something retrieved that not all its destinations have? On some servers QUIT would end it (P129). */
   readonly undelivered: boolean
   /** Null: all that was asked for came to its end. Else the session is of no more use, and nothing may be deleted in it. */
@@ -51,7 +49,7 @@ export async function transfer(jobs: Jobs, visit: Visit): Promise<Transferred> {
     if (transfer.limit !== null) tally.fail(transfer.limit)
   }
   const { done, undelivered } = transfer
-  return { done, notDone: jobs.fetches.length - done.length, undelivered, cut }
+  return { done, undelivered, cut }
 }
 
 /** Ends of a session that are about its answers. */

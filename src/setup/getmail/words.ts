@@ -34,7 +34,7 @@ export const optionWords = wordList(
     message_log_syslog: 'popfetch writes a file (log.file)',
     logfile: 'an old name of message_log: popfetch writes log.file',
     netrc_file: 'it was not read: write the password as { file } or { command }',
-    only_oldmail_file: 'getmail fetched nothing and only kept its record: first: new skips what is there now',
+    only_oldmail_file: 'getmail fetched nothing and only kept its record: popfetch --mark-seen skips what is there now',
   },
 )
 

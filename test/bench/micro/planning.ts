@@ -14,6 +14,7 @@ const policy: Policy = {
   sessionLimit: 5_000,
   all: false,
   skippedToo: false,
+  markSeen: false,
   eager: false,
 }
 

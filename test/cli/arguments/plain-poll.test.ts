@@ -4,7 +4,7 @@ import { plainPoll } from '../../../src/cli/arguments/plain-poll.ts'
 import { readWithYargs } from '../../../src/cli/arguments/with-yargs.ts'
 
 const OPTIONS =
-  'config state quiet verbose json log-file log-level help version dry-run limit all accept-new-ids yes daemon foreground'
+  'config state quiet verbose json log-file log-level help version dry-run limit all accept-new-ids mark-seen yes daemon foreground'
     .split(' ')
     .map((name) => `--${name}`)
 
@@ -55,7 +55,16 @@ const word = fc.oneof(
 
 /** What a crontab may say: nothing of it wrong, nearly everything of it plain. */
 const rightWord = fc.oneof(
-  fc.constantFrom(['--quiet'], ['--verbose'], ['--json'], ['--dry-run'], ['--all'], ['--accept-new-ids'], ['--yes']),
+  fc.constantFrom(
+    ['--quiet'],
+    ['--verbose'],
+    ['--json'],
+    ['--dry-run'],
+    ['--all'],
+    ['--accept-new-ids'],
+    ['--mark-seen'],
+    ['--yes'],
+  ),
   fc.constantFrom(['work'], ['home.2'], ['_a-b'], ['007'], ['1e3'], ['.x'], ['true']),
   fc
     .tuple(fc.constantFrom('--config', '--state', '--log-file'), fc.stringMatching(/^[!-~]{1,8}$/))

@@ -19,6 +19,7 @@ describe('a command line is understood', () => {
       dryRun: false,
       limit: null,
       acceptNewIds: false,
+      markSeen: false,
       yes: false,
       all: false,
     })
@@ -120,7 +121,9 @@ describe('help', () => {
   test('names every option of every kind, the exit codes and the places of the configuration', async () => {
     const text = await help('--help')
     const options =
-      'config state quiet verbose json log-file log-level help version dry-run limit all accept-new-ids yes'.split(' ')
+      'config state quiet verbose json log-file log-level help version dry-run limit all accept-new-ids mark-seen yes'.split(
+        ' ',
+      )
     for (const option of options) expect(text).toMatch(new RegExp(`^  --${option} +\\S`, 'm'))
     for (const code of [0, 64, 70, 73, 74, 75, 76, 77, 78])
       expect(text).toMatch(new RegExp(`(^|  ) *${code}  \\S`, 'm'))

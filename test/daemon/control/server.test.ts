@@ -35,18 +35,18 @@ describe('the socket', () => {
   test('answers, is private, and is gone at the end', async () => {
     {
       await using _control = await listen()
-      expect(await askDaemon(socket(), { verb: 'reload' }, never)).toEqual({ changes: ['one'] })
+      expect(await askDaemon(socket(), { verb: 'reload', yes: false }, never)).toEqual({ changes: ['one'] })
       expect(statSync(socket()).mode & 0o777).toBe(0o600)
     }
     expect(existsSync(socket())).toBe(false)
-    expect(await askDaemon(socket(), { verb: 'reload' }, never)).toBeNull()
+    expect(await askDaemon(socket(), { verb: 'reload', yes: false }, never)).toBeNull()
   })
 
   test('takes the place of one that a killed process has left, or of a link somebody put there', async () => {
     writeFileSync(join(directory, 'precious'), 'mine')
     symlinkSync(join(directory, 'precious'), socket())
     await using _control = await listen()
-    expect(await askDaemon(socket(), { verb: 'reload' }, never)).toEqual({ changes: ['one'] })
+    expect(await askDaemon(socket(), { verb: 'reload', yes: false }, never)).toEqual({ changes: ['one'] })
     expect(statSync(join(directory, 'precious')).size).toBe(4)
   })
 
@@ -67,7 +67,7 @@ describe('the socket', () => {
   ])('refuses %s, and goes on', async (_what, bytes) => {
     await using _control = await listen()
     expect(await said(bytes)).toMatchObject({ kind: 'refusal', error: { code: 'ERR_USAGE' } })
-    expect(await askDaemon(socket(), { verb: 'reload' }, never)).toEqual({ changes: ['one'] })
+    expect(await askDaemon(socket(), { verb: 'reload', yes: false }, never)).toEqual({ changes: ['one'] })
   })
 
   test('does not mind who goes away without a word, or before the answer', async () => {
@@ -84,13 +84,13 @@ describe('the socket', () => {
     await asked.promise
     gone.destroy()
     answered.resolve({ changes: [] })
-    expect(await askDaemon(socket(), { verb: 'reload' }, never)).toEqual({ changes: [] })
+    expect(await askDaemon(socket(), { verb: 'reload', yes: false }, never)).toEqual({ changes: [] })
   })
 
   test('passes on why something was refused', async () => {
     const refused = new PopfetchError('ERR_CONFIG', 'line 3 is wrong', { scope: 'process', retry: 'never' })
     await using _control = await listen(() => Promise.reject(refused))
-    await expect(askDaemon(socket(), { verb: 'reload' }, never)).rejects.toMatchObject({
+    await expect(askDaemon(socket(), { verb: 'reload', yes: false }, never)).rejects.toMatchObject({
       code: 'ERR_CONFIG',
       message: 'line 3 is wrong',
     })

@@ -219,4 +219,22 @@ export function comparisons(kind: Kind): void {
     await seeAll(comparison, [key('uid-1')])
     expect(await comparison.unseen([...keys(3), key('unknown')])).toEqual([key('uid-0'), key('uid-2')])
   })
+
+  test('skipped messages that were not seen, are not gone and of which nothing but the key is known are counted (M010)', async () => {
+    const ledger = await freshLedger(kind)
+    const lease = await skipped(ledger, 'a', keys(4))
+    await skipped(ledger, 'b', keys(9))
+    {
+      await using comparison = ledger.compare('a')
+      expect(await comparison.unseenBare()).toBe(4)
+      await seeAll(comparison, [key('uid-1')])
+      expect(await comparison.unseenBare()).toBe(3)
+      await comparison.gone(lease, { keep: false })
+      expect(await comparison.unseenBare()).toBe(0)
+    }
+    await using comparison = ledger.compare('a')
+    expect(await comparison.unseenBare()).toBe(1)
+    await using other = ledger.compare('unknown')
+    expect(await other.unseenBare()).toBe(0)
+  })
 }

@@ -117,7 +117,7 @@ describe('messages that share one UIDL (P166)', () => {
       const listing = Listing.ofFew(sizes, uidls)
       const policy = { delete: { kind: 'never' }, first: { kind: 'all' }, limit: null, maxSizeBytes: null } as const
       const planner = new Planner(
-        { ...policy, sessionLimit: 100, all: false, skippedToo: false, eager: true },
+        { ...policy, sessionLimit: 100, all: false, skippedToo: false, markSeen: false, eager: true },
         n,
         true,
         0,

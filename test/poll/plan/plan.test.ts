@@ -13,6 +13,7 @@ const policy: Policy = {
   sessionLimit: Infinity,
   all: false,
   skippedToo: false,
+  markSeen: false,
   eager: false,
 }
 

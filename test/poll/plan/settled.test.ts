@@ -103,7 +103,8 @@ class PlainComparison implements Comparison {
   counts = unexpected
   gone = unexpected
   unseen = unexpected
-  unseenFingerprints = unexpected;
+  unseenFingerprints = unexpected
+  unseenBare = unexpected;
 
   [Symbol.asyncDispose](): Promise<void> {
     return Promise.resolve()
@@ -151,7 +152,7 @@ function listing(entries: readonly Listed[]): Listing {
 const common = {
   account: { name: 'a', delete: { kind: 'never' }, first: { kind: 'all' }, limit: null, maxSizeBytes: null },
   options: { all: false, limit: null, eager: false } as PollOptions,
-  record: { known: 1, started: true },
+  record: { known: 1, started: true, facts: {} },
   session: { header: (number: number) => Promise.resolve(Buffer.from(`Subject: ${number}\r\n\r\n`)) },
   exactSizes: true,
   sizesStay: true,

@@ -50,7 +50,7 @@ function smtp(name: string, { port }: SmtpSink, keys: string): string {
 }
 
 const QUIET = {
-  options: { dryRun: false, limit: null, all: false, acceptNewIds: false, yes: false, eager: false },
+  options: { dryRun: false, limit: null, all: false, acceptNewIds: false, markSeen: false, yes: false, eager: false },
   observer: { progress: () => {}, note: () => {} },
   log: silentLog,
   env: {},

@@ -44,7 +44,7 @@ async function relayed(
 }
 
 const QUIET = {
-  options: { dryRun: false, limit: null, all: false, acceptNewIds: false, yes: false, eager: false },
+  options: { dryRun: false, limit: null, all: false, acceptNewIds: false, markSeen: false, yes: false, eager: false },
   observer: { progress: () => {}, note: () => {} },
   log: silentLog,
   env: {},

@@ -20,7 +20,15 @@ export async function run(invocation: CheckInvocation, surroundings: Surrounding
         accounts: run.accounts,
         ledger: run.ledger,
         // A person asks now, so back-off is not obeyed.
-        options: { dryRun: true, limit: null, all: false, acceptNewIds: false, yes: false, eager: true },
+        options: {
+          dryRun: true,
+          limit: null,
+          all: false,
+          acceptNewIds: false,
+          markSeen: false,
+          yes: false,
+          eager: true,
+        },
         observer,
         log: run.log,
         env,

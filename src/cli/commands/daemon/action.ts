@@ -128,7 +128,7 @@ function listen(logs: Logs, { host, terminal }: Surroundings): { handTo(daemon: 
     else
       void logs
         .reopen(null)
-        .then(() => running?.reload())
+        .then(() => running?.reload({ yes: false }))
         .catch(() => {})
   })
   return {

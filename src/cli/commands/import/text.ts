@@ -37,7 +37,7 @@ export function warningLines(seen: readonly TakenOver[]): readonly string[] {
   return [...all.slice(0, MOST_WARNINGS), ...(more > 0 ? [`and ${more} more warnings, see the new file`] : [])]
 }
 
-function seenText({ count, delete: policy, takenOver, off }: TakenOver, tool: Tool): string {
+function seenText({ name, count, delete: policy, takenOver, off }: TakenOver, tool: Tool): string {
   if (count !== null) {
     const known = `${counted(count, 'message')} that ${tool} fetched ${count === 1 ? 'is' : 'are'} known`
     return takenOver && policy !== 'never'
@@ -47,6 +47,6 @@ function seenText({ count, delete: policy, takenOver, off }: TakenOver, tool: To
   if (off) return 'not polled'
   // Without a record, what is left on the server comes again.
   return policy !== 'after-delivery'
-    ? `${tool} has no record of what it fetched: everything on the server is new; to skip what is there now, add first: new`
+    ? `${tool} has no record of what it fetched: everything on the server is new; to skip what is there now, let the first poll be popfetch --mark-seen ${name}`
     : `${tool} has no record of what it fetched: everything on the server is new`
 }

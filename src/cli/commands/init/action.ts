@@ -1,6 +1,7 @@
 // `popfetch init`: sets up the first account by question and answer. Only at the end one file is written. Where an answer
 // comes from is decided in terminal/answers.ts; new-account.ts makes a configuration of the answers.
 import { signInsOf } from '../../../config/oauth/sign-ins.ts'
+import type { Account } from '../../../config/schema.ts'
 import { display } from '../../../display.ts'
 import { PopfetchError } from '../../../errors.ts'
 import type { Lookups } from '../../../setup/discover.ts'
@@ -8,7 +9,7 @@ import { Answers } from '../../terminal/answers.ts'
 import { terminalDialogue, type Dialogue } from '../../terminal/dialogue.ts'
 import { abortedByPerson } from '../../command-errors.ts'
 import { EXIT_OK } from '../../exit.ts'
-import { accountOf, drafted, type Drafted, initText, type Mailbox } from './new-account.ts'
+import { drafted, type Drafted, initText, type Mailbox } from './new-account.ts'
 import { mailboxOf, serverOf, type Suggested } from './mailbox.ts'
 import * as question from './questions.ts'
 import { trySignIn, type Waiting } from './try-sign-in.ts'
@@ -41,10 +42,10 @@ export async function setUp(invocation: InitInvocation, surroundings: Surroundin
     invocation.first === null && waiting?.messages === 0
       ? null
       : await answers.to(question.first(waiting?.messages ?? null), invocation.first)
-  const choices = { deliver, deletion, first }
+  const choices = { deliver, deletion }
   const text = initText(mailbox, choices, invocation, surroundings)
   // The questions look at one answer each; the schema also finds answers that contradict each other.
-  accountOf(text, file, surroundings)
+  const { account, configuration } = drafted(text, file, surroundings)
   if (!invocation.json && (answers.person || !invocation.quiet)) {
     output.answer(
       initText(
@@ -56,11 +57,22 @@ export async function setUp(invocation: InitInvocation, surroundings: Surroundin
     )
   }
   if (!invocation.yes && !(await answers.to(question.write(file), null))) throw abortedByPerson('nothing was written')
+  if (first !== null) await remember(first, account, configuration.statePath, surroundings)
   await writeNewFile(file, text)
   if (invocation.json) output.object({ ok: true, file, account: mailbox.name })
   else if (!invocation.quiet)
-    output.say(`written: ${display(file, 4096)}; now popfetch fetches, popfetch --dry-run only tells`)
+    output.say(
+      `${first === null ? '' : `remembered: the first poll takes ${first}; `}written: ${display(file, 4096)}; now popfetch fetches, popfetch --dry-run only tells`,
+    )
   return EXIT_OK
+}
+
+/** Before there is a configuration with which popfetch could poll. */
+async function remember(first: string, account: Account, statePath: string, { rooms }: Surroundings): Promise<void> {
+  const { openLedger } = await rooms.ledger()
+  const { rememberFirst } = await import('../../../poll/plan/first.ts')
+  await using ledger = await openLedger(statePath)
+  await rememberFirst(ledger, account, first)
 }
 
 interface Attempt {

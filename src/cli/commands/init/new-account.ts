@@ -24,8 +24,6 @@ export interface Mailbox extends Pick<ImportedAccount, 'name' | 'host' | 'user' 
 export interface Choices {
   readonly deliver: Written
   readonly deletion: string
-  /** Null: no message is on the server, so it does not matter. */
-  readonly first: string | null
 }
 
 type Place = Pick<Surroundings, 'cwd' | 'env'>
@@ -45,11 +43,7 @@ export function initText(
     port: port ?? (tls === 'implicit' ? 995 : 110),
     // Paths of a command line are relative to the working directory, those of a file to the file.
     secret: secret.kind === 'file' ? { kind: 'file', path: typed(secret.path) } : secret,
-    keys: present({
-      tls: tls === 'implicit' ? null : tls,
-      delete: choices?.deletion ?? null,
-      first: choices?.first ?? null,
-    }),
+    keys: present({ tls: tls === 'implicit' ? null : tls, delete: choices?.deletion ?? null }),
     deliver: [typeof deliver['path'] === 'string' ? { ...deliver, path: typed(deliver['path']) } : deliver],
     warnings: [],
     remarks: [],
@@ -70,11 +64,6 @@ function clientKeys(keys: Written, typed: (file: string) => string): Written {
   const secret = keys['clientSecret']
   const isFile = isWritten(secret) && typeof secret['file'] === 'string'
   return isFile ? { ...keys, clientSecret: { file: typed(String(secret['file'])) } } : keys
-}
-
-/** Rejects with ERR_USAGE when the schema finds a fault. */
-export function accountOf(text: string, file: string, place: Place): Account {
-  return drafted(text, file, place).account
 }
 
 export interface Drafted {

@@ -26,7 +26,7 @@ async function poll(invocation: PollInvocation, surroundings: Surroundings): Pro
   await using run = await openRun(invocation, surroundings)
   const { pollAll } = await rooms.poll()
   // Without a terminal and --verbose, a lasting failure is told once (N034, noise).
-  const quietly = !person && !invocation.verbose && !invocation.dryRun
+  const quietly = !person && !invocation.verbose && !invocation.dryRun && !answersGuard(invocation)
   const told = quietly ? await toldBefore(run.ledger) : null
   const eager = person || invocation.accounts.length > 0
   const reports =
@@ -41,6 +41,7 @@ async function poll(invocation: PollInvocation, surroundings: Surroundings): Pro
           limit: invocation.limit,
           all: invocation.all,
           acceptNewIds: invocation.acceptNewIds,
+          markSeen: invocation.markSeen,
           yes: invocation.yes,
           eager,
         },
@@ -61,6 +62,11 @@ async function poll(invocation: PollInvocation, surroundings: Surroundings): Pro
   }
   if (told !== null) await rememberTold(run, reports, told, surroundings.nowMs())
   return code
+}
+
+/** What a person says once, to go past a guard: how that went is told, whatever was told before. */
+function answersGuard({ acceptNewIds, markSeen, yes }: PollInvocation): boolean {
+  return acceptNewIds || markSeen || yes
 }
 
 /** Sign-ins and client secrets that end soon: told once, and no failure. */

@@ -17,12 +17,12 @@ const BEFORE: Pick<AccountReport, 'troubles' | 'deferredThemselves' | 'deferredB
  * done here, under the leases. No process runs, it does not answer, it ended, or it cannot do what the options ask for.
  */
 export async function pollByDaemon(
-  { dryRun, limit, all, acceptNewIds, yes }: PollInvocation,
+  { dryRun, limit, all, acceptNewIds, markSeen, yes }: PollInvocation,
   { configuration, accounts }: Pick<OpenedRun, 'configuration' | 'accounts'>,
   eager: boolean,
   surroundings: Surroundings,
 ): Promise<readonly AccountReport[] | null> {
-  if (dryRun || limit !== null || all || acceptNewIds || yes) return null
+  if (dryRun || limit !== null || all || acceptNewIds || markSeen || yes) return null
   const { file, statePath } = configuration
   try {
     const mark = await configurationMark(file)

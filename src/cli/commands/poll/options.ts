@@ -3,6 +3,7 @@
 import type { Command } from '../../command.ts'
 import type { CommonOptions } from '../../common-options.ts'
 import { flag, wholeNumber } from '../../option.ts'
+import { usageError } from '../../command-errors.ts'
 import { DAEMON, daemonRequest, type DaemonRequest } from '../daemon/options.ts'
 
 export const POLL = {
@@ -10,6 +11,7 @@ export const POLL = {
   limit: wholeNumber(1, 'Fetch at most this many messages per account'),
   all: flag('Deliver again what was delivered'),
   'accept-new-ids': flag('Go on although the server gave all messages new IDs'),
+  'mark-seen': flag('Count what is there and not known as seen: never fetch or delete it'),
   yes: flag('Go on although very many messages would be fetched or deleted'),
 } as const
 
@@ -20,6 +22,7 @@ interface PollRequest {
   readonly dryRun: boolean
   readonly limit: number | null
   readonly acceptNewIds: boolean
+  readonly markSeen: boolean
   readonly yes: boolean
   readonly all: boolean
 }
@@ -56,8 +59,16 @@ Exit codes:
   73  a destination cannot take mail       stopped a surprising change`,
   completes: { words: [], accounts: true },
   request(given) {
-    const { 'dry-run': dryRun, limit, all, 'accept-new-ids': acceptNewIds, yes } = given.options(POLL)
-    const foreign = dryRun || limit !== null || all || acceptNewIds || yes
+    const {
+      'dry-run': dryRun,
+      limit,
+      all,
+      'accept-new-ids': acceptNewIds,
+      'mark-seen': markSeen,
+      yes,
+    } = given.options(POLL)
+    const foreign = dryRun || limit !== null || all || acceptNewIds || markSeen || yes
+    if (markSeen && all) throw usageError('--mark-seen and --all contradict each other')
     const accounts = [...new Set(given.words)]
     return (
       daemonRequest(given.options(DAEMON), accounts, { foreign }) ?? {
@@ -66,6 +77,7 @@ Exit codes:
         dryRun,
         limit,
         acceptNewIds,
+        markSeen,
         yes,
         all,
       }

@@ -1,14 +1,14 @@
 // `popfetch reload`: the background process reads its configuration again. A wrong one changes nothing.
-import type { CommonOptions } from '../../common-options.ts'
+import type { ReloadInvocation } from './options.ts'
 import { EXIT_OK } from '../../exit.ts'
 import { acknowledge, askRequired } from '../../open/ask-daemon.ts'
 import { outlineOf } from '../../open/read-ledger.ts'
 import type { Surroundings } from '../../surroundings.ts'
 
-/** Rejects with ERR_NO_DAEMON, or with the ERR_CONFIG of the process. */
-export async function run(invocation: CommonOptions, surroundings: Surroundings): Promise<number> {
+/** Rejects with ERR_NO_DAEMON, or with the ERR_CONFIG or ERR_DELETE_GUARD of the process. */
+export async function run(invocation: ReloadInvocation, surroundings: Surroundings): Promise<number> {
   const { statePath } = await outlineOf(invocation, surroundings)
-  const { changes } = await askRequired(statePath, { verb: 'reload' }, surroundings)
+  const { changes } = await askRequired(statePath, { verb: 'reload', yes: invocation.yes }, surroundings)
   const text = changes.length === 0 ? 'reloaded: nothing changed' : `reloaded:\n${changes.join('\n')}`
   acknowledge(text, { changes }, invocation, surroundings)
   return EXIT_OK

@@ -14,6 +14,7 @@ import {
   DONE,
   OPEN,
   PENDING,
+  SEEN,
   bytes,
   deliveryStateNumber,
   number,
@@ -63,6 +64,7 @@ export class IdentityRows {
   readonly #complete: StatementSync
   readonly #rekey: StatementSync
   readonly #fingerprints: StatementSync
+  readonly #bare: StatementSync
   readonly #last: StatementSync
 
   constructor(database: DatabaseSync, known: KnownRows) {
@@ -143,6 +145,11 @@ export class IdentityRows {
       `SELECT id, uidl, copy, fingerprint FROM message NOT INDEXED
        WHERE account = ? AND id > ? AND id <= ? AND fingerprint IS NOT NULL`,
     )
+    this.#bare = database.prepare(
+      `SELECT id FROM message NOT INDEXED WHERE account = ? AND id > ? AND id <= ?
+       AND fingerprint IS NULL AND gone_since_ms IS NULL AND (state = ${SEEN} OR (state = ${DELIVERED}
+       AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.message = message.id))) ORDER BY id`,
+    )
     this.#last = database.prepare('SELECT max(id) FROM message')
   }
 
@@ -181,6 +188,12 @@ export class IdentityRows {
   /** The rows after `after`, up to `until`, that are not recorded as gone. */
   present(account: number, after: number, until: number): readonly number[] {
     return rowsOf(this.#present, account, after, until).map((row) => number(row[0]))
+  }
+
+  /** Those that were skipped, or delivered by another program, of which nothing but the key is known, and that are not recorded
+   *  as gone. */
+  bare(account: number, after: number, until: number): readonly number[] {
+    return rowsOf(this.#bare, account, after, until).map((row) => number(row[0]))
   }
 
   /** The same in the order of their keys, of the next rows behind `after`, and behind which key to go on; null: that was all. */

@@ -107,7 +107,9 @@ describe('import', () => {
     expect(await person.run()).toBe(78)
     expect(person.stderr.text).toContain('has 30 messages, and the server lists none of them')
     expect(server.journal.of('retr')).toEqual([])
-    expect(await person.run('--accept-new-ids')).toBe(0)
+    expect(await person.run('--accept-new-ids')).toBe(78)
+    expect(person.stderr.text).toContain('of 30 that are not listed any more only the UID is known')
+    expect(await person.run('--accept-new-ids', '--yes')).toBe(0)
     expect(server.journal.of('retr')).toHaveLength(30)
   })
 

@@ -92,7 +92,6 @@ accounts:
     deliver: mbox
     tls: none
     delete: 30d
-    first: last:2
 
 destinations:
   mbox:
@@ -235,7 +234,10 @@ describe('init with somebody who answers', () => {
       ['Write it', ''],
     )
     expect(await init(['--address', 'alice@example.net', ...local()], dialogue)).toBe(0)
-    expect(await config()).toContain('first: new')
+    expect(await config()).not.toContain('first')
+    server.mailbox('alice@example.net').password = PASSWORD
+    expect(await person.run('--json')).toBe(0)
+    expect(person.stdout.text).toContain('"skipped":3')
   })
 
   test('tells what a provider wants first, and takes a token command where no password is taken', async () => {

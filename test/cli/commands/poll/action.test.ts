@@ -20,6 +20,7 @@ describe('a poll without a terminal', () => {
       limit: null,
       all: false,
       acceptNewIds: false,
+      markSeen: false,
       yes: false,
       eager: false,
     })
