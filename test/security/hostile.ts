@@ -2,6 +2,7 @@
 // of 127.0.0.1, so that a greeting can be meant for one account.
 import { once } from 'node:events'
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
 
 /** Where a POP3 server can say something that popfetch keeps. `listing`: a line of UIDL that is none. `ids`: a UIDL itself. `nonsense`: an answer
  *  to PASS that is no status. `challenge`: the explanation of a refused token. `header`: fields of a mail by which it is known. */
@@ -35,8 +36,11 @@ const MAIL = 'From: a@example.org\r\nSubject: hello\r\n\r\nbody\r\n'
 /** What is said to a line; null: the connection ends. */
 type Talk = (line: string) => string | null
 
-async function listening(talk: () => { readonly greeting: string; readonly answer: Talk }): Promise<Server> {
-  const server = createServer((socket: Socket) => {
+async function listening(
+  talk: () => { readonly greeting: string; readonly answer: Talk },
+  tls: TlsOptions | null,
+): Promise<Server> {
+  const take = (socket: Socket): void => {
     const { greeting, answer } = talk()
     let input = ''
     socket.on('error', () => {})
@@ -51,7 +55,8 @@ async function listening(talk: () => { readonly greeting: string; readonly answe
         else socket.write(said)
       }
     })
-  })
+  }
+  const server = tls === null ? createServer(take) : createTlsServer(tls, take).on('tlsClientError', () => {})
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return server
@@ -135,12 +140,12 @@ export class Hostiles implements AsyncDisposable {
   readonly #servers: Server[] = []
 
   /** The port of a POP3 server that repeats `words` at `place`; null: it is honest. `words` are UTF-8. */
-  async pop3(place: Pop3Place | null, words = ''): Promise<number> {
-    return await this.#port(() => pop3(place, words))
+  async pop3(place: Pop3Place | null, words = '', tls: TlsOptions | null = null): Promise<number> {
+    return await this.#port(() => pop3(place, words), tls)
   }
 
-  async smtp(place: SmtpPlace | null, words = ''): Promise<number> {
-    return await this.#port(() => smtp(place, words))
+  async smtp(place: SmtpPlace | null, words = '', tls: TlsOptions | null = null): Promise<number> {
+    return await this.#port(() => smtp(place, words), tls)
   }
 
   /** An HTTP proxy that refuses with these words. */
@@ -151,8 +156,11 @@ export class Hostiles implements AsyncDisposable {
     }))
   }
 
-  async #port(talk: () => { readonly greeting: string; readonly answer: Talk }): Promise<number> {
-    const server = await listening(talk)
+  async #port(
+    talk: () => { readonly greeting: string; readonly answer: Talk },
+    tls: TlsOptions | null = null,
+  ): Promise<number> {
+    const server = await listening(talk, tls)
     this.#servers.push(server)
     return (server.address() as AddressInfo).port
   }

@@ -12,6 +12,7 @@ import { openLedger } from '../../src/ledger/sqlite/open.ts'
 import { silentLog } from '../../src/log.ts'
 import { BIN, CACHE, ended } from '../cli/child.ts'
 import { FORMS, tracesIn } from './forms.ts'
+import { namedCertificate } from './named-certificate.ts'
 import { Hostiles, POP3_PLACES, SMTP_PLACES } from './hostile.ts'
 
 interface Marked {
@@ -105,6 +106,15 @@ async function furnish(): Promise<void> {
       accounts[account] = { ...usual, port: honest, password: 'honest-server', deliver: account }
     }
   }
+  await furnishNames()
+  for (const [form, say] of forms) {
+    const spoken = name('token', form)
+    const { secret: token } = mark(spoken, true)
+    // It gives the token, and then fails: nobody has signed in with it, and only its output tells that it is one.
+    const script = 'printf "%s" "$1"; printf "%s" "$2" >&2; exit 3'
+    const run = ['/bin/sh', '-c', script, 'sh', token, say(token)]
+    accounts[spoken] = { ...usual, port: honest, token: { command: run }, auth: 'xoauth2' }
+  }
   for (const [form, say] of forms) {
     const account = name('command', form)
     const { secret, written } = mark(account)
@@ -117,6 +127,34 @@ async function furnish(): Promise<void> {
     const proxyPort = await hostiles.proxy(say(proxySecret))
     const proxy = `http://u:${encodeURIComponent(proxySecret)}@127.0.0.1:${proxyPort}`
     accounts[proxied] = { ...usual, port: honest, password: 'honest-server', proxy }
+  }
+}
+
+/** Names in certificates: of one that nobody trusts, of one with other names than the server's, and of one that is not pinned. */
+async function furnishNames(): Promise<void> {
+  for (const [form, words] of Object.entries({
+    plain: (secret: string) => secret,
+    base64: (secret: string) => Buffer.from(secret).toString('base64'),
+    percent: (secret: string) => encodeURIComponent(secret).replaceAll('%', '='),
+  })) {
+    for (const why of ['untrusted', 'name', 'pin']) {
+      const account = `certificate.${why}.${form}`
+      const { secret, written: key } = mark(account)
+      const certificate = namedCertificate(words(secret), Date.now())
+      const ca = join(secretsDirectory, `${account}.pem`)
+      writeFileSync(ca, certificate.cert)
+      const trust = why === 'name' ? { ca } : why === 'pin' ? { pin: 'ab'.repeat(32) } : {}
+      const tls = { host: '127.0.0.1', tls: 'implicit', ...trust }
+      const port = await hostiles.pop3(null, '', certificate)
+      accounts[account] = { ...usual, ...tls, port, password: key }
+      const next = `smtp.${account}`
+      const { secret: other, written: otherKey } = mark(next)
+      const otherCertificate = namedCertificate(words(other), Date.now())
+      writeFileSync(ca, certificate.cert + otherCertificate.cert)
+      const smtpPort = await hostiles.smtp(null, '', otherCertificate)
+      destinations[next] = { type: 'smtp', ...tls, port: smtpPort, user: 'u', password: otherKey, to: 'a@example.org' }
+      accounts[next] = { ...usual, port: await hostiles.pop3(null), password: 'honest-server', deliver: next }
+    }
   }
 }
 
@@ -209,13 +247,14 @@ describe('of a secret that servers and programs repeat', () => {
   // A UIDL has a stand-in. A listing is never shown, STAT not asked, and what a server says at its end is of no use.
   const unheard = new Set<string>(['pop3.header', 'pop3.listing', 'pop3.ids', 'pop3.STAT', 'smtp.QUIT'])
   const places = [...POP3_PLACES.map((place) => `pop3.${place}`), ...SMTP_PLACES.map((place) => `smtp.${place}`)]
-  test.each([...places, 'lmtp.dot', 'command', 'proxy'].filter((place) => !unheard.has(place)))(
-    'the words around it are kept: %s',
-    (place) => {
-      const texts = [...printed.values(), ...written().map(([, text]) => text)]
-      // One object of JSON has all accounts in one line.
-      const lines = texts.flatMap((text) => text.split(/\n|(?="account":)/))
-      expect(lines.some((line) => line.includes(`${place}.`) && line.includes('****'))).toBe(true)
-    },
-  )
+  test.each(
+    [...places, 'lmtp.dot', 'command', 'token', 'certificate.name', 'smtp.certificate.name', 'proxy'].filter(
+      (place) => !unheard.has(place),
+    ),
+  )('the words around it are kept: %s', (place) => {
+    const texts = [...printed.values(), ...written().map(([, text]) => text)]
+    // One object of JSON has all accounts in one line.
+    const lines = texts.flatMap((text) => text.split(/\n|(?="account":)/))
+    expect(lines.some((line) => line.includes(`${place}.`) && line.includes('****'))).toBe(true)
+  })
 })

@@ -240,6 +240,13 @@ export async function runSecretCommand(run: string | readonly string[], options:
       throw refusal(what, from, 'it printed more than 64 KiB: let it print only the secret', 'soon')
     case null:
       if (ending.code === 0) return ending.stdout
+      // It may be the secret all the same, and its standard error may repeat it.
+      for (const line of ending.stdout
+        .toString('utf8')
+        .trim()
+        .split(/\s*\n\s*/)
+        .slice(0, 3))
+        redactor.add(line, `what was printed in place of ${what}`)
       throw refusal(what, from, howItEnded(ending), 'soon')
   }
 }

@@ -182,6 +182,12 @@ describe('a secret printed by a command', () => {
     expect(await resolve(command('cat; echo hunter2'))).toBe('hunter2')
   })
 
+  test('that fails is not repeated by its standard error, in whatever form', async () => {
+    const run = 'echo "first line"; echo "pa%ss wo/rd"; echo "for pa%25ss%20wo%2Frd: expired" >&2; exit 1'
+    const error = await refusal(resolve(command(run)))
+    expect(error.message).toContain('it exited with 1 and said "for ****: expired"')
+  })
+
   test('that takes too long is ended, and all that it started with it', async () => {
     await using scene = await Scene.create()
     const run = `sleep 1000 & echo $! > ${scene.path('pid')}; wait`
