@@ -45,7 +45,7 @@ export async function requireAccount(name: string, outline: Outline, ledger: Led
 
 export interface Wanted {
   readonly account: string
-  /** As typed. */
+  /** As typed: a UIDL, or a Message-ID. */
   readonly uidl: string
   /** Null: all copies. */
   readonly copy: number | null
@@ -61,11 +61,27 @@ export async function requireMessages(ledger: Ledger, wanted: Wanted): Promise<r
     copies = await ledger.records.find(account, meant)
     if (copies.length > 0) break
   }
+  if (copies.length === 0) copies = await withMessageId(ledger, account, uidl)
   const found = copy === null ? copies : copies.filter(({ key }) => key.copy === copy)
   if (found.length > 0) return found
   const numbers = copies.map(({ key }) => key.copy).join(', ')
-  const why = copies.length === 0 ? 'no message has this UIDL' : `its copies have the numbers ${numbers}`
+  const why = copies.length === 0 ? 'no message has this UIDL or Message-ID' : `its copies have the numbers ${numbers}`
   throw refusal(`looking for the message ${display(uidl)} of ${account}: ${why}: see popfetch state list ${account}`)
+}
+
+/** Looks at every message of the account, where the word looks like a Message-ID. */
+async function withMessageId(ledger: Ledger, account: string, word: string): Promise<readonly MessageRecord[]> {
+  if (!word.includes('@')) return []
+  const wanted = bare(word)
+  const found: MessageRecord[] = []
+  for await (const slice of ledger.records.list(account, 'all'))
+    for (const message of slice)
+      if (message.messageId !== null && bare(message.messageId) === wanted) found.push(message)
+  return found
+}
+
+function bare(messageId: string): string {
+  return messageId.trim().replace(/^<|>$/g, '')
 }
 
 /** The name of a message in a line: its UIDL, and the number of the copy unless it is the first. */

@@ -1,6 +1,7 @@
 // What a poll says: its summary, its problems, and the plan of a dry run. Pure.
 import { display } from '../../../display.ts'
 import type { AccountReport, MessageProblem, PlannedMessage } from '../../../poll/report.ts'
+import { faceText } from '../../terminal/face.ts'
 import { counted, duration, size } from '../../terminal/amounts.ts'
 import { tableLines } from '../../terminal/table.ts'
 import { exitCodeOfReport } from '../../exit.ts'
@@ -103,12 +104,10 @@ function toldText({ problems }: Told): string {
 }
 
 function named({ uidl, from = null, subject = null, destination, recipient = '' }: MessageProblem): string {
-  const about = [from === null ? '' : `from ${from}`, subject === null ? '' : `"${subject}"`].filter(
-    (part) => part !== '',
-  )
+  const about = faceText({ from, subject })
   const to =
     destination === undefined ? '' : ` to ${recipient === '' ? destination : `${destination} for ${recipient}`}`
-  return `${display(uidl, 70)}${about.length === 0 ? '' : ` (${about.join(', ')})`}${to}`
+  return `${display(uidl, 70)}${about === '' ? '' : ` (${from === null ? '' : 'from '}${about})`}${to}`
 }
 
 /** The answer of `--dry-run` for one account: a heading and a table of what differs. */

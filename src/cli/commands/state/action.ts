@@ -15,6 +15,7 @@ import {
   type Wanted,
 } from '../../open/read-ledger.ts'
 import { backUp, forget, rename, restore, retry } from './change.ts'
+import { mentions } from '../../open/search.ts'
 import { stamp } from '../../terminal/moment.ts'
 import { accountObject, messageObject } from './json.ts'
 import { listLine, storyLines } from './text.ts'
@@ -39,6 +40,7 @@ const ACTIONS: {
   readonly [Name in Opened]: (wanted: StateRequests[Name], context: LedgerContext) => Promise<void>
 } = {
   list,
+  find,
   explain,
   export: exportAll,
   retry,
@@ -62,6 +64,21 @@ async function list({ account, selection }: StateRequests['list'], context: Ledg
   await eachMessage(account, selection, context, (message) =>
     json ? output.object(messageObject(account, message)) : output.answer(listLine(message)),
   )
+}
+
+/** Every account's messages are looked at: a million take some seconds. */
+async function find({ text }: StateRequests['find'], context: LedgerContext): Promise<void> {
+  const { ledger, json, surroundings } = context
+  const { output } = surroundings
+  const isMeant = mentions(text)
+  for (const { name } of await ledger.accounts()) {
+    const goesOn = await eachMessage(name, 'all', context, (message) => {
+      if (!isMeant(message)) return
+      if (json) output.object(messageObject(name, message))
+      else output.answer(`${name}: ${listLine(message)}`)
+    })
+    if (!goesOn) return
+  }
 }
 
 /** False: the reader is gone (`| head`). Rejects when the run is interrupted. */

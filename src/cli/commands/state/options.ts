@@ -24,6 +24,8 @@ type Given = Values<typeof STATE>
 /** What each operation is asked for. UIDLs are as they were typed. */
 export interface StateRequests {
   readonly list: { readonly account: string; readonly selection: Selection }
+  /** Of every account. */
+  readonly find: { readonly text: string }
   readonly explain: { readonly account: string; readonly uidl: string; readonly copy: number | null }
   readonly retry: {
     /** Without duplicates; empty: all. */
@@ -64,6 +66,11 @@ const OPERATIONS: { readonly [Name in Operation]: Grammar<Name> } = {
     usage: 'ACCOUNT',
     options: SELECTIONS,
     request: (words, given) => ({ operation: 'list', account: words.only(1)[0], selection: selectionOf(given) }),
+  },
+  find: {
+    usage: 'TEXT',
+    options: [],
+    request: (words) => ({ operation: 'find', text: words.only(1)[0] }),
   },
   explain: {
     usage: 'ACCOUNT UIDL',
@@ -122,8 +129,13 @@ export const command: Command<StateRequest> = {
   usage: '[operation] [argument...]',
   describe: `Look into and mend the ledger: ${NAMES.join(', ')}`,
   options: [{ heading: 'Of state:', options: STATE }],
-  examples: [],
+  examples: [
+    ['popfetch state find invoice', 'where is that message?'],
+    ['popfetch state explain work "<7@shop.example>"', 'its story, and what happens next'],
+  ],
   notes: `  list ACCOUNT            the messages that are known, or those of one kind
+  find TEXT               messages of any account with this in From, Subject,
+                          Message-ID or UIDL
   explain ACCOUNT UIDL    the story of one message, and what happens next
   retry [ACCOUNT...]      deferred, refused and held messages are due at the next
                           poll (--refused, --held: only those); destinations
@@ -138,7 +150,8 @@ export const command: Command<StateRequest> = {
                           is kept beside it. End a running popfetch first
 
 A UIDL is written as it was printed, or as it is; -- before one that begins with
-a hyphen. With --json, list prints one object a line.`,
+a hyphen. A Message-ID will do in its place. With --json, list and find print one
+object a line.`,
   completes: { words: NAMES, accounts: true },
   request(given) {
     const [named, ...words] = given.words

@@ -1,12 +1,17 @@
 // Messages of the ledger in words: a line each for `state list`, all that is known for `state explain`. Pure.
 import type { DeliveryRecord, MessageRecord } from '../../../ledger/records.ts'
 import { recipientOf } from '../../../poll/account/forecast.ts'
+import { display } from '../../../display.ts'
+import { faceText } from '../../terminal/face.ts'
 import { nameOf } from '../../open/read-ledger.ts'
 import { stamp } from '../../terminal/moment.ts'
 import { counted, size } from '../../terminal/amounts.ts'
 
 /** Enough to compare two by eye; --json has all digits. */
 const FINGERPRINT_DIGITS = 16
+
+/** As much as the ledger keeps of a field. */
+const FACE_LENGTH = 200
 
 /** The state as people name it: an open message that a destination refused is called refused. */
 export function stateOf({ state, deliveries }: MessageRecord): string {
@@ -22,12 +27,17 @@ export function listLine(message: MessageRecord): string {
     (bytes === null ? '-' : size(bytes)).padStart(8),
     nameOf(message),
   ]
+  const face = faceText(message)
+  if (face !== '') cells.push(face)
   return `${cells.join('  ')}${message.reason === null ? '' : `  ${message.reason}`}`
 }
 
 export function storyLines(account: string, message: MessageRecord, next: string): string[] {
   const { deliveries } = message
   const parts: readonly (readonly [string, string | null])[] = [
+    ['from', message.from === null ? null : display(message.from, FACE_LENGTH)],
+    ['subject', message.subject === null ? null : display(message.subject, FACE_LENGTH)],
+    ['date', message.dateMs === null ? null : stamp(message.dateMs)],
     ['first seen', stamp(message.firstSeenMs)],
     ['size', sizeText(message)],
     ['Message-ID', message.messageId],

@@ -24,7 +24,7 @@ describe('the words of state', () => {
   })
 
   test.each([
-    ['state', 'state needs one of list, explain, retry, forget, rename, export, backup, restore'],
+    ['state', 'state needs one of list, find, explain, retry, forget, rename, export, backup, restore'],
     ['state lst', 'state OPERATION must be one of list'],
     ['state list', 'expected popfetch state list ACCOUNT'],
     ['state list a b', 'expected popfetch state list ACCOUNT'],

@@ -17,7 +17,7 @@ describe('state list and explain', () => {
     await scene.popfetch()
     const lines = (await scene.answered('state', 'list', 'work')).trimEnd().split('\n')
     expect(lines).toHaveLength(2)
-    expect(lines[0]).toMatch(/^delivered {2}\d{4}-\S+Z {3,}\d+ B {2}uid-1$/)
+    expect(lines[0]).toMatch(/^delivered {2}\d{4}-\S+Z {3,}\d+ B {2}uid-1 {2}"uid-1"$/)
     const objects = (await scene.answered('state', 'list', 'work', '--delivered', '--json')).trimEnd().split('\n')
     expect(objects.map((line) => JSON.parse(line))).toMatchObject([
       { account: 'work', uidl: 'uid-1', state: 'delivered', deliveries: [{ destination: 'inbox', state: 'done' }] },
@@ -69,7 +69,7 @@ describe('state list and explain', () => {
 
   test.each([
     [['list', 'wrok'], 'did you mean "work"?'],
-    [['explain', 'work', 'nothing'], 'no message has this UIDL: see popfetch state list work'],
+    [['explain', 'work', 'nothing'], 'no message has this UIDL or Message-ID: see popfetch state list work'],
     [['explain', 'work', 'uid-1', '--copy', '3'], 'its copies have the numbers 0'],
   ])('%j is wrong usage', async (args, text) => {
     scene.fill('uid-1')
@@ -110,5 +110,58 @@ describe('state list and explain', () => {
     child.stdout?.destroy()
     child.stderr?.destroy()
     expect(await once(child, 'exit')).toEqual([0, null])
+  })
+})
+
+describe('state find', () => {
+  async function deliver(): Promise<void> {
+    const mailbox = scene.server.mailbox('alice')
+    mailbox.add('From: Ada <ada@example.org>\r\nSubject: Invoice 7\r\nMessage-ID: <7@shop.example>\r\n\r\nx\r\n', {
+      uidl: 'u-7',
+    })
+    mailbox.add('From: =?utf-8?q?Zo=C3=AB?= <z@example.org>\r\nSubject: Caf\u00e9\r\n\r\ny\r\n', { uidl: 'u-8' })
+    await scene.popfetch()
+  }
+
+  test.each([
+    ['invoice', ['u-7']],
+    ['ADA', ['u-7']],
+    ['7@shop', ['u-7']],
+    ['u-8', ['u-8']],
+    ['zo\u00eb', ['u-8']],
+    ['cafe\u0301', ['u-8']],
+    ['example.org', ['u-7', 'u-8']],
+    ['body', []],
+  ])('%s', async (text, uidls) => {
+    await deliver()
+    const found = (await scene.answered('state', 'find', text)).split('\n').filter(Boolean)
+    expect(found.map((line) => /u-\d/.exec(line)?.[0])).toEqual(uidls)
+    for (const line of found) expect(line).toMatch(/^work: delivered /)
+  })
+
+  test('shows From and Subject, in JSON one object a line', async () => {
+    await deliver()
+    expect(await scene.answered('state', 'find', 'u-7')).toContain('u-7  Ada <ada@example.org>, "Invoice 7"')
+    expect(await scene.json('state', 'find', 'u-7')).toMatchObject({
+      account: 'work',
+      from: 'Ada <ada@example.org>',
+      subject: 'Invoice 7',
+      date: null,
+    })
+  })
+
+  test('is no usage without a text', async () => {
+    expect((await scene.popfetch('state', 'find')).code).toBe(64)
+  })
+
+  test.each(['<7@shop.example>', '7@shop.example'])('a Message-ID stands for a UIDL: %s', async (id) => {
+    await deliver()
+    const story = await scene.answered('state', 'explain', 'work', id)
+    expect(story).toContain('work: u-7: delivered')
+    expect(story).toMatch(/subject +Invoice 7/)
+    expect(await scene.answered('state', 'forget', 'work', id)).toContain('1 message forgotten')
+    expect((await scene.popfetch('state', 'explain', 'work', '<8@shop.example>')).stderr).toContain(
+      'no message has this UIDL or Message-ID',
+    )
   })
 })
