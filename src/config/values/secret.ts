@@ -241,12 +241,8 @@ export async function runSecretCommand(run: string | readonly string[], options:
     case null:
       if (ending.code === 0) return ending.stdout
       // It may be the secret all the same, and its standard error may repeat it.
-      for (const line of ending.stdout
-        .toString('utf8')
-        .trim()
-        .split(/\s*\n\s*/)
-        .slice(0, 3))
-        redactor.add(line, `what was printed in place of ${what}`)
+      const [first = '', second = '', third = ''] = ending.stdout.toString('utf8').trim().split('\n', 3)
+      for (const line of [first, second, third]) redactor.add(line.trim(), `what was printed in place of ${what}`)
       throw refusal(what, from, howItEnded(ending), 'soon')
   }
 }
