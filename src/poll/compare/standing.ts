@@ -1,11 +1,12 @@
 // Which messages stand at which destinations of an account, as far as those can show it, and what follows for a message
 // that the ledger does not know. The one rule: only what a destination shows counts, and for that destination alone (S034).
 import type { Account } from '../../config/schema.ts'
-import { type Destination, isReadable, type Standing } from '../../deliver/destination.ts'
+import { isReadable, type Standing } from '../../deliver/destination.ts'
 import type { AdoptedDelivery, Adoption } from '../../ledger/ledger.ts'
 import { originOf } from '../attempt.ts'
 import type { Entry } from '../plan/plan.ts'
 import { possibleNames } from '../route/route.ts'
+import { shownBy } from '../route/closed.ts'
 import type { Target } from '../run/destinations.ts'
 import type { Visit } from '../visit.ts'
 
@@ -35,25 +36,24 @@ export async function lookAt(entries: readonly Entry[], visit: Visit): Promise<r
     const { down, destination } = target
     const name = names[at] ?? ''
     const dependent = run.destinations.dependsOnMailbox(name, account)
-    const list = down === null && !dependent ? await destination.census(origins, run.signal) : null
-    looks.push({
-      name,
-      target,
-      dependent,
-      list: list === null ? null : await counted(list, entries, destination, visit),
-    })
+    const shown =
+      down === null && !dependent
+        ? await shownBy(target, visit, async () => await destination.census(origins, run.signal))
+        : null
+    looks.push({ name, target, dependent, list: shown === null ? null : await counted(shown, entries, target, visit) })
   }
   return looks
 }
 
-/** Without those that are other messages, or may be. */
+/** Without those that are other messages, or may be. Null: it cannot be told now. */
 async function counted(
   list: readonly (Standing | null)[],
   entries: readonly Entry[],
-  destination: Destination,
+  target: Target,
   visit: Visit,
-): Promise<readonly (Standing | null)[]> {
+): Promise<readonly (Standing | null)[] | null> {
   const { account, run, history, looks } = visit
+  const { destination } = target
   const certain = list.map((standing) => (standing !== null && history.counts(standing) === 'yes' ? standing : null))
   if (!isReadable(destination)) return certain
   const doubtful = list.flatMap((standing, at) => {
@@ -65,10 +65,11 @@ async function counted(
   for (let first = 0; first < doubtful.length; first += COMPARED_AT_ONCE) {
     const batch = doubtful.slice(first, first + COMPARED_AT_ONCE)
     const headers = await looks.headers(batch.map(({ entry }) => entry))
-    const copies = await destination.reread(
-      batch.map(({ entry, standing: { intent } }) => ({ intent, recipient: '', origin: originOf(account, entry) })),
-      run.signal,
-    )
+    const attempts = batch.map(({ entry, standing: { intent } }) => {
+      return { intent, recipient: '', origin: originOf(account, entry) }
+    })
+    const copies = await shownBy(target, visit, async () => await destination.reread(attempts, run.signal))
+    if (copies === null) return null
     for (const [index, { at, standing }] of batch.entries()) {
       const print = copies[index]?.received?.fingerprint
       if (print !== undefined && headers[index]?.fingerprint.equals(print) === true) certain[at] = standing

@@ -202,13 +202,19 @@ export class AccountDestinations implements Disposable {
       this.#run.doors.good({ key: target.key, recipient: '' })
       if (!target.probing) this.#release(target)
     } catch (thrown) {
-      // It is the poll that ends, not the destination that is down.
-      if (this.#run.signal.aborted) throw asPopfetchError(this.#run.signal.reason)
-      const error = asPopfetchError(thrown, 'destination')
-      target.down = error
-      await this.answered(target, '', { error, message: null, refusedBefore: false, since, bytes: 0 })
-      this.#release(target)
+      await this.failed(target, thrown, since)
     }
+  }
+
+  /** A look at it failed, of which `since` is what `closings` gave before: nothing goes there in this session. Null: of several as
+   *  one it is not known which of them failed, and nothing is recorded. Rejects where it is the poll that ends. */
+  async failed(target: Target, thrown: unknown, since: number | null): Promise<void> {
+    if (this.#run.signal.aborted) throw asPopfetchError(this.#run.signal.reason)
+    const error = asPopfetchError(thrown, 'destination')
+    target.down = error
+    if (since === null) return
+    await this.answered(target, '', { error, message: null, refusedBefore: false, since, bytes: 0 })
+    this.#release(target)
   }
 
   /** The right to offer one message there, until it is disposed of: when what was said is recorded. Null: too many were refused
@@ -306,7 +312,12 @@ export class AccountDestinations implements Disposable {
     const secretMark = isOfSecret(answer.conclusion, answer) ? await target.secretMark().catch(() => null) : null
     const event: Answered = { kind: 'answered', answer, message, refusedBefore, hasNext, secretMark, mintsTokens }
     const step = await this.#run.doors.note(place, [target.name], event, since)
-    if (step.absolved.length > 0) this.#tally.absolve(step.absolved)
+    if (step.absolved.length > 0) {
+      this.#tally.absolve(step.absolved)
+      // What it refused as one of several is recorded under the name of them all.
+      const groups = this.#run.destinations.groupsWith(step.record.names)
+      if (groups.length > 0) await this.#run.ledger.absolve(step.absolved, groups, null)
+    }
     if (step.closed !== null) {
       this.#close(target, place.recipient, step.closed, false, error)
       this.#release(target)

@@ -53,8 +53,9 @@ export function followed(
       if (member !== target) member.offered--
       const own = { ...offered, error: asPopfetchError(error), since: since.get(name) ?? 0 }
       const step = await destinations.answered(member, recipient, own)
-      const isWaiting = !(error instanceof DeliveryError) || error.verdict === 'temporary'
-      if (step.speaksOf === 'destination' && isWaiting)
+      // A refusal, too, that is one of too many: it says nothing of the message.
+      const isLost = error instanceof DeliveryError && error.verdict === 'unknown'
+      if (step.speaksOf === 'destination' && !isLost)
         keptBy ??= { destination: member.name, recipient: '', error, atRest: false }
     },
     async taken(name) {

@@ -26,3 +26,30 @@ export function spentBy(destination: string, { text }: Pace): Closed {
 export function isClosed(target: Target, recipient: string): boolean {
   return closedAt(target, recipient) !== null || target.pace?.isSpent === true
 }
+
+interface Failing {
+  closings(target: Target): number
+  failed(target: Target, thrown: unknown, since: number | null): Promise<void>
+}
+
+/** What a destination shows of what it has; null: it cannot show it now, and takes no mail in this session (P4). Rejects where the
+ *  poll is to end. */
+export async function shownBy<T>(
+  target: Target,
+  { destinations }: { readonly destinations: Failing },
+  look: () => Promise<T>,
+): Promise<T | null> {
+  const since = destinations.closings(target)
+  try {
+    return await look()
+  } catch (error) {
+    await destinations.failed(target, error, target.members.length > 0 ? null : since)
+    return null
+  }
+}
+
+/** Why an attempt that a crash cut off cannot be looked for now; null: it can. Of several, each that can show it is asked. */
+export function hiddenAt(target: Target): Closed | null {
+  const others = target.members.slice(1).filter(({ destination }) => destination.remembers)
+  return closedAt(target, '') ?? others.map((member) => closedAt(member, '')).find((closed) => closed !== null) ?? null
+}

@@ -10,7 +10,7 @@ import { isDeferred, isDue, isDueMessage, MOST_UNKNOWNS, type PlannedFetch } fro
 import type { Closed, Target } from '../run/destinations.ts'
 import type { Visit } from '../visit.ts'
 import { awaited, keptByNext, passesBy } from './chain.ts'
-import { closedAt, isClosed, spentAt } from './closed.ts'
+import { closedAt, hiddenAt, isClosed, shownBy, spentAt } from './closed.ts'
 import { mailboxReader } from './mailbox.ts'
 import { possibleNames, router } from './route.ts'
 
@@ -292,13 +292,14 @@ async function undone(fetch: PlannedFetch, visit: Visit): Promise<Undone | 'deli
     // An answer that was lost earlier stays lost, whatever came since.
     let doubtful = unknowns > 0 && !target.destination.remembers
     if (state === 'started' || state === 'unknown') {
-      const shut = closedAt(target, '')
-      if (shut !== null) {
-        closed.push(shut)
+      const found = hiddenAt(target) === null ? await recalled(fetch, delivery, target, visit) : null
+      if (found === null) {
+        const hidden = hiddenAt(target)
+        if (hidden !== null) closed.push(hidden)
         later = 'deferred'
         continue
       }
-      if (await recalled(fetch, delivery, target, visit)) continue
+      if (found) continue
       // What a killed poll had begun and never handed over has not arrived (S042).
       const handedOver = state === 'unknown' || delivery.handedOver
       doubtful = !target.destination.remembers && (handedOver || unknowns > 0)
@@ -322,22 +323,27 @@ export async function recallInterrupted(visit: Visit): Promise<void> {
       for (const delivery of deliveries.filter(({ state }) => state === 'started' || state === 'unknown')) {
         const target = await destinations.open(delivery.destination, delivery.recipient)
         await destinations.ask()
-        if (target.down === null) await recalled(key, delivery, target, visit)
+        if (hiddenAt(target) === null) await recalled(key, delivery, target, visit)
       }
     }
   }
 }
 
-/** Did the cut-off attempt arrive after all? Then it is settled. */
+/** Did the cut-off attempt arrive after all? Then it is settled. Null: its destination cannot tell now. */
 async function recalled(
   { uidl, copy }: EntryKey,
   delivery: Delivery,
   target: Target,
-  { account, lease, run }: Visit,
-): Promise<boolean> {
+  visit: Visit,
+): Promise<boolean | null> {
+  const { account, lease, run } = visit
   const { destination, recipient, intent } = delivery
   const attempt = { intent, recipient, origin: originOf(account, { uidl, copy }) }
-  const receipt = await target.destination.recall(attempt, run.signal)
+  const answer = await shownBy(target, visit, async () => {
+    return { receipt: await target.destination.recall(attempt, run.signal) }
+  })
+  if (answer === null) return null
+  const { receipt } = answer
   if (receipt === null) return false
   const { received } = receipt
   await run.ledger.settle(lease, {

@@ -6,6 +6,7 @@ import type { Message, ReceivedFacts } from '../../message.ts'
 import { originOf } from '../attempt.ts'
 import type { Target } from '../run/destinations.ts'
 import type { Visit } from '../visit.ts'
+import { shownBy } from './closed.ts'
 
 /** What the ledger says of them is held meanwhile. */
 const REREAD_AT_ONCE = 10_000
@@ -36,8 +37,9 @@ export async function* copiesOf<T extends ByName>(
 
 async function reread<T extends ByName>(
   messages: readonly T[],
-  { account, run, destinations }: Visit,
+  visit: Visit,
 ): Promise<ReadonlyMap<T, readonly Copy[]>> {
+  const { account, run, destinations } = visit
   const wanted = new Map<
     string,
     {
@@ -62,9 +64,13 @@ async function reread<T extends ByName>(
     await destinations.ask()
     const { destination, down } = target
     const attempts = there.map(({ attempt }) => attempt)
-    const copies: (Recollection | null)[] = []
-    if (down === null && isReadable(destination)) copies.push(...(await destination.reread(attempts, run.signal)))
-    else if (down === null) for (const attempt of attempts) copies.push(await destination.recall(attempt, run.signal))
+    const look = async (): Promise<readonly (Recollection | null)[]> => {
+      if (isReadable(destination)) return await destination.reread(attempts, run.signal)
+      const found: (Recollection | null)[] = []
+      for (const attempt of attempts) found.push(await destination.recall(attempt, run.signal))
+      return found
+    }
+    const copies = down === null ? ((await shownBy(target, visit, look)) ?? []) : []
     there.forEach(({ message, attempt: { recipient } }, at) => {
       const all = found.get(message) ?? []
       found.set(message, all)

@@ -153,6 +153,13 @@ export class Destinations implements AsyncDisposable {
     return mailbox === null || mailbox === '' ? recipient.otherwise : mailbox
   }
 
+  /** The names of several as one of which one has one of these names. */
+  groupsWith(names: readonly string[]): readonly string[] {
+    return [...this.#configuration.destinations].flatMap(([group, config]) =>
+      config.type === FIRST_OF && config.of.some((name) => names.includes(name)) ? [group] : [],
+    )
+  }
+
   /** Whether messages of one account may go there to different addresses or places. */
   dependsOnMailbox(name: string, { recipient }: Account): boolean {
     const config = this.#configuration.destinations.get(name)

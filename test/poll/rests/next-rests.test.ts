@@ -204,6 +204,45 @@ describe('a Maildir that is the first of several and is gone (S045)', () => {
   })
 })
 
+describe('so many answers of a next one in a row that they speak of it (D118)', () => {
+  test.each([
+    ['three equal ones for now', '451 4.7.1 cannot scan it now', 3],
+    ['three equal ones of us', '550 5.7.60 client does not have permissions to send as this sender', 3],
+    ['ten refusals', '554 5.7.1 we do not like it', 10],
+  ])('%s: nothing is refused, it rests, and all of it comes when it is well', async (_what, answer, row) => {
+    await using chain = await Chained.make('next, other')
+    const { first, second, scene } = chain
+    scene.destinations = scene.destinations.map((line) =>
+      line.replace('to: bob@example.net', 'to: bob@example.net, concurrency: 1'),
+    )
+    scene.fill(9, MESSAGES)
+    first.faults.dot = () => '554 5.6.0 malformed'
+    let offered = 0
+    second.faults.dot = () => (offered++, answer)
+    const [poll] = await chain.poll(0)
+    // One may be under way when the last of the row is answered.
+    expect(offered).toBeLessThanOrEqual(row + 1)
+    expect(poll?.report).toMatchObject({
+      outcome: 'failed',
+      delivered: 0,
+      deferred: 15,
+      refused: 0,
+      error: { exit: 75 },
+    })
+    expect(poll?.report.problems).toEqual([])
+    expect(poll?.report.troubles.map(({ destination }) => destination)).toEqual(['other'])
+    for (const { minute, report, retrieved } of await chain.poll(5, 14)) {
+      expect(report).toMatchObject({ outcome: 'paused', deferred: 15 })
+      // Those that were answered for themselves, once more.
+      expect(retrieved).toBeLessThanOrEqual(minute === 5 ? row : 0)
+    }
+    second.faults.dot = null
+    await chain.poll(15)
+    expect(numbers(second)).toEqual(upTo(15))
+    expect(scene.left()).toEqual([])
+  })
+})
+
 test('what opened the rest of a next one goes last and alone when it is tried again', async () => {
   await using chain = await Chained.make()
   const { first, second, scene } = chain

@@ -45,7 +45,6 @@ export interface Driver extends AsyncDisposable {
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
-const LEVELS: Readonly<Record<number, string>> = { 20: 'debug', 30: 'info', 40: 'warn' }
 
 export class Cron implements Driver {
   readonly said: Said[] = []
@@ -119,8 +118,8 @@ export class Cron implements Driver {
     const text = await readFile(join(this.#world.directory, 'popfetch.log'), 'utf8').catch(() => '')
     const lines = text.split('\n').filter((line) => line !== '')
     for (const line of lines.slice(this.#logged)) {
-      const { level, msg, ...facts } = JSON.parse(line) as { level: number; msg: string } & LogFacts
-      this.said.push({ ...at, where: 'log', level: LEVELS[level] ?? 'error', text: msg, facts })
+      const { level, msg, ...facts } = JSON.parse(line) as { level: string; msg: string } & LogFacts
+      this.said.push({ ...at, where: 'log', level, text: msg, facts })
     }
     this.#logged = lines.length
   }
