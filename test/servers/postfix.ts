@@ -67,7 +67,8 @@ export interface Postfix extends AsyncDisposable {
   log(): Promise<string>
 }
 
-export async function startPostfix(): Promise<Postfix> {
+/** `local`: local(8) delivers, which looks for loops, and not virtual(8). */
+export async function startPostfix(agent: 'virtual' | 'local' = 'virtual'): Promise<Postfix> {
   await using stack = new AsyncDisposableStack()
   const postfix = await findProgram('postfix', postfixPackages)
   const postconf = await findProgram('postconf', postfixPackages)
@@ -79,12 +80,13 @@ export async function startPostfix(): Promise<Postfix> {
   const refusedField = 'X-Refuse: yes'
   for (const part of ['etc', 'queue', 'state', 'mail']) await mkdir(at(part))
   const owner = isRoot ? debianMailUser : { uid: userInfo().uid, gid: userInfo().gid }
-  await writeFile(at('etc/main.cf'), mainConfig(directory, domain, owner))
+  await writeFile(at('etc/main.cf'), mainConfig(directory, domain, owner, agent))
+  await writeFile(at('etc/aliases'), `inbox ${at('mail/inbox/')}\n`)
   await writeFile(at('etc/header_checks'), `/^${refusedField}$/ REJECT not wanted here\n`)
   await writeFile(at('etc/master.cf'), masterConfig(port))
   const asRoot = (...words: string[]): Promise<string> => runAs(root, words, directory)
   await asRoot('chown', 'postfix', at('state'))
-  await asRoot('chown', `${owner.uid}:${owner.gid}`, at('mail'))
+  await asRoot('chown', agent === 'local' ? 'nobody' : `${owner.uid}:${owner.gid}`, at('mail'))
   await asRoot('chown', '-R', 'root', at('etc'), at('queue'))
   if (!isRoot) stack.defer(async () => void (await asRoot('rm', '-rf', ...['etc', 'queue', 'state', 'mail'].map(at))))
   await asRoot(postfix, '-c', at('etc'), 'check')
@@ -121,7 +123,7 @@ function runAs(privilege: Privilege, words: readonly string[], directory: string
   return runProgram(command, args, directory)
 }
 
-function mainConfig(directory: string, domain: string, owner: Owner): string {
+function mainConfig(directory: string, domain: string, owner: Owner, agent: 'virtual' | 'local'): string {
   return `compatibility_level = 3.6
 queue_directory = ${directory}/queue
 data_directory = ${directory}/state
@@ -131,11 +133,12 @@ myhostname = postfix.test
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 mynetworks = 127.0.0.0/8
-mydestination =
-alias_maps =
+mydestination = ${agent === 'local' ? domain : ''}
+alias_maps = ${agent === 'local' ? `texthash:${directory}/etc/aliases` : ''}
 alias_database =
+default_privs = nobody
 local_recipient_maps =
-virtual_mailbox_domains = ${domain}
+virtual_mailbox_domains = ${agent === 'virtual' ? domain : ''}
 virtual_mailbox_base = ${directory}/mail
 virtual_mailbox_maps = static:inbox/
 virtual_uid_maps = static:${owner.uid}
@@ -168,6 +171,7 @@ function masterConfig(port: number): string {
     'error unix - - n - - error',
     'retry unix - - n - - error',
     'virtual unix - n n - - virtual',
+    'local unix - n n - - local',
     'anvil unix - - n - 1 anvil',
     'tlsmgr unix - - n 1000? 1 tlsmgr',
     'postlog unix-dgram n - n - 1 postlogd',
