@@ -13,6 +13,7 @@ import type { Looks } from './looks.ts'
 import { identify, isDoubtful, isResized, keyNameless, unclearNameless } from './identify.ts'
 import { type Entry, type Plan, Planner, type Policy, type Seen, settledBy } from '../plan/plan.ts'
 import type { RunRequest } from '../run/run.ts'
+import { MOST_KNOWN } from '../plan/prune.ts'
 import { SettledEntries } from '../plan/settled.ts'
 import type { Visit } from '../visit.ts'
 
@@ -91,6 +92,7 @@ export async function compareListing(listing: Listing, comparison: Comparison, v
   const { plan, returned, isComplete } = await takeOverFew(wanted, comparison, visit)
   // One message that is not shown costs the others nothing (P168).
   if (!listing.hasUidls && plan.withoutUidl > 0 && plan.withoutUidl === plan.listed) throw noUidls(account)
+  if (history.record.known + plan.new > MOST_KNOWN) throw tooManyKnown(account, history.record.known)
   tally.see(plan)
   tally.note(`${plan.listed} messages listed, ${plan.new} new, ${plan.fetch.length} to fetch`)
   return { ...compared, plan, returned: [...compared.returned, ...returned], isSearched: isComplete }
@@ -205,6 +207,14 @@ function policyOf({ account, record, options, fetched, sessionLimit, skippedToo 
     markSeen: options.markSeen,
     eager: options.eager,
   }
+}
+
+function tooManyKnown({ name }: Account, known: number): PopfetchError {
+  return new PopfetchError(
+    'ERR_POP3_PROTOCOL',
+    `the server shows other messages again and again: popfetch knows ${known} of ${name} already, and remembers ${MOST_KNOWN} at most. If they are gone for good: popfetch state forget ${name} --all-messages --yes`,
+    { scope: 'account', retry: 'later' },
+  )
 }
 
 function noUidls({ name }: Account): PopfetchError {

@@ -14,6 +14,10 @@ const ABSENT_LISTINGS = 3
 /** Forgotten in one poll: a second of work while a session waits. The next poll goes on. */
 export const MOST_FORGOTTEN = 10_000
 
+/** So many messages are known of one account at most, twice as many as a listing may have: no server makes the ledger grow without
+ *  an end (S044). */
+export const MOST_KNOWN = 10_000_000
+
 export interface ListingView {
   /** Messages that it has. */
   readonly listed: number

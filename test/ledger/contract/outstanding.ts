@@ -130,11 +130,18 @@ export function outstanding(kind: Kind): void {
     await ledger.begin(lease, [beginning(key('harmful')), beginning(key('begun'))])
     await ledger.abandon(lease, [{ key: key('harmful'), reason: null, counts: false }])
     await ledger.noteHarm(lease, [key('harmful')], 'RETR')
+    await ledger.hold(lease, [
+      { key: key('large'), listedBytes: 9e9, reason: 'too large: 9000000000 bytes, maxSize is 1' },
+    ])
+    await ledger.begin(lease, [beginning(key('loop'))])
+    await ledger.hold(lease, [{ key: key('loop'), listedBytes: 1, reason: 'a loop' }])
     const before = (await ledger.account('a'))?.known ?? 0
     await using comparison = ledger.compare('a')
-    expect(await comparison.gone(lease, { keep: false })).toBe(3)
-    expect((await ledger.account('a'))?.known).toBe(before - 3)
-    expect(await ledger.known('a', large)).toEqual([null, null, null])
+    // The three, the one that was kept back for its announced size, and that of the sample.
+    expect(await comparison.gone(lease, { keep: true })).toBe(5)
+    expect((await ledger.account('a'))?.known).toBe(before - 5)
+    expect(await ledger.known('a', [...large, key('large')])).toEqual([null, null, null, null])
+    expect((await known(ledger, 'loop')).goneSinceMs).not.toBeNull()
     expect((await known(ledger, 'harmful')).goneSinceMs).not.toBeNull()
     expect((await known(ledger, 'begun')).goneSinceMs).not.toBeNull()
     expect((await known(ledger, 'done')).goneSinceMs).not.toBeNull()

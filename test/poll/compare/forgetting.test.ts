@@ -1,5 +1,7 @@
 // What the server lost for good is forgotten after a month, and nothing else: polls with a clock that is moved.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { Ledger } from '../../../src/ledger/ledger.ts'
+import { MOST_KNOWN } from '../../../src/poll/plan/prune.ts'
 import { openLedger } from '../../../src/ledger/sqlite/open.ts'
 import { Scene } from '../scene.ts'
 
@@ -163,17 +165,52 @@ test('what popfetch deleted itself is forgotten though nothing is left on the se
   expect(await known(scene)).toHaveLength(1)
 })
 
-test('what is not delivered is never forgotten', async () => {
+test('what came and is not delivered everywhere is never forgotten', async () => {
+  await using scene = await Scene.create()
+  scene.destinations = [...scene.destinations, "broken: { type: command, run: ['false'] }"]
+  scene.deliver = '[inbox, broken]'
+  scene.fill(3)
+  await scene.poll()
+  remove(scene, 'uid-0')
+  await scene.poll()
+  pass(31 * DAY)
+  await scene.poll()
+  pass(2 * HOUR)
+  await scene.poll()
+  expect(await known(scene)).toEqual(['uid-0', 'uid-1', 'uid-2'])
+})
+
+test('a server that lists other messages over maxSize at each poll makes none be remembered once it is gone (S044)', async () => {
   await using scene = await Scene.create()
   scene.account = ['maxSize: 1KB']
+  for (let polls = 0; polls < 5; polls++) {
+    show(scene, [])
+    const mailbox = scene.server.mailbox('alice')
+    for (let at = 0; at < 20; at++)
+      mailbox.add(`Subject: large\r\n\r\n${'x'.repeat(5000)}\r\n`, { uidl: `${polls}-${at}-${'x'.repeat(900)}` })
+    expect(await scene.poll()).toMatchObject({ new: 20, held: 20 })
+    expect(await known(scene)).toHaveLength(20)
+  }
+})
+
+test.each([
+  [MOST_KNOWN - 3, null],
+  [MOST_KNOWN - 2, 'ERR_POP3_PROTOCOL'],
+] as const)('of an account that knows %i messages three more: %s (S044)', async (before, code) => {
+  await using scene = await Scene.create()
   scene.fill(3)
-  scene.server.mailbox('alice').add(`Subject: large\r\n\r\n${'x'.repeat(5000)}\r\n`, { uidl: 'large' })
-  await pollTwice(scene)
-  remove(scene, 'large', 'uid-0')
-  await pollTwice(scene)
-  pass(31 * DAY)
-  await pollTwice(scene)
-  expect(await known(scene)).toEqual(['large', 'uid-1', 'uid-2'])
+  scene.ledgerOf = (ledger) =>
+    new Proxy(ledger, {
+      get(target, name) {
+        const found: unknown = Reflect.get(target, name, target)
+        if (name === 'admit')
+          return async (...args: Parameters<Ledger['admit']>) => ({ ...(await target.admit(...args)), known: before })
+        return typeof found === 'function' ? found.bind(target) : found
+      },
+    })
+  const { error, delivered } = await scene.poll()
+  expect([error?.code ?? null, delivered]).toEqual([code, code === null ? 3 : 0])
+  if (error !== null) expect(error.message).toContain('popfetch state forget old-isp --all-messages --yes')
 })
 
 test('a server that lists other messages with large UIDLs at each poll, and gives none, makes nothing be remembered for long (S044)', async () => {

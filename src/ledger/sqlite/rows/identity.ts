@@ -12,6 +12,7 @@ import { HEADING, valuesOf } from './messages.ts'
 import {
   DELIVERED,
   DONE,
+  HELD,
   OPEN,
   PENDING,
   SEEN,
@@ -105,7 +106,7 @@ export class IdentityRows {
        WHERE id = ?3`,
     )
     this.#neverCame = database.prepare(
-      `SELECT 1 FROM message WHERE id = ?1 AND state = ${OPEN} AND received_bytes IS NULL AND attempts = 0 AND harm IS NULL
+      `SELECT 1 FROM message WHERE id = ?1 AND state IN (${OPEN}, ${HELD}) AND received_bytes IS NULL AND attempts = 0 AND harm IS NULL
        AND NOT EXISTS (SELECT 1 FROM delivery WHERE message = ?1
          AND (state <> ${PENDING} OR unknowns + refusals + deferrals > 0))`,
     )
@@ -219,8 +220,8 @@ export class IdentityRows {
     return rowsOf(this.#removed, account, after).map((row) => number(row[0]))
   }
 
-  /** `keep`: never to be forgotten, unless it was asked to be deleted. */
-  /** How many messages were removed: what never came is nothing to remember (S044). */
+  /** `keep`: never to be forgotten, unless it was asked to be deleted. Gives how many messages were removed: what never came, or was
+   *  kept back for its announced size alone, is nothing to remember (S044). */
   go(row: number, keep: boolean, nowMs: number): number {
     if (rowOf(this.#neverCame, row) === null) {
       this.#go.run(nowMs, keep ? 1 : 0, row)
