@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openLedger } from '../../src/ledger/sqlite/open.ts'
 import { OwnFile, readOwnFile } from '../../src/own-file.ts'
 import { isPrivateGroup } from '../../src/owners.ts'
+import { unannounced } from './notes.ts'
 import { type Case, type Kind, KINDS, type Outcome } from './readers.ts'
 
 const IS_ROOT = process.getuid?.() === 0
@@ -289,6 +290,12 @@ describe.each(USERS)('as %s', (_, uid) => {
       return fits && untouched ? [] : [`${kind}, ${wrong.name}: ${code} ${message}${untouched ? '' : ' (touched)'}`]
     })
     expect(unexpected).toEqual([])
+    const silent = asked.flatMap(({ wrong, kind }, at) => {
+      const { code, message } = outcomes[at] ?? { code: NaN, message: '' }
+      const why = isRefused(wrong, kind, uid) ? unannounced(kind, wrong.name, uid === 0, code, message) : null
+      return why === null ? [] : [`${kind}, ${wrong.name}: ${why}`]
+    })
+    expect(silent, 'refused without a word in the release notes').toEqual([])
     expect(asked.length).toBeGreaterThan(rows.length * 5)
   })
 })
