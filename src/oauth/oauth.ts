@@ -3,8 +3,8 @@
 //
 // This file is the contract. client.ts: what follows from a client's configuration. http.ts: every request to a provider.
 // provider.ts: the requests of OAuth 2.0, with discovery.ts (endpoints), granted.ts (tokens), certificate.ts. answers.ts: refusals, in
-// words. record.ts, store.ts: what is kept, and where. sign-ins.ts: the token that serves, or a new one. flows/: how a person signs
-// in, by device code or by browser.
+// words. record.ts, store.ts: what is kept, and where. ends.ts: ends that are known beforehand. sign-ins.ts: the token that serves, or
+// a new one. flows/: how a person signs in, by device code or by browser.
 //
 // The one rule: what a provider gives is durable before it is used. Whenever popfetch is killed, the next poll works without a
 // person, except where an answer was lost at a provider that ends a sign-in when an old refresh token comes again.

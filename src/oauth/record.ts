@@ -28,6 +28,8 @@ export interface SignInRecord {
   readonly person: string | null
   /** When the sign-in ends; null: not announced. */
   readonly endsMs: number | null
+  /** Each renewal puts that end off: it comes only where nobody polls any more. */
+  readonly slides: boolean
   /** A renewal was begun then, and its answer is not here; null: none was. */
   readonly renewingMs: number | null
   readonly ended: Ended | null
@@ -71,6 +73,7 @@ export function parseRecord(text: string): SignInRecord | null {
     scopes: Array.isArray(keys.scopes) ? keys.scopes.filter((scope) => typeof scope === 'string') : [],
     person: textOrNull(keys.person),
     endsMs: numberOrNull(keys.endsMs),
+    slides: keys.slides === true,
     renewingMs: numberOrNull(keys.renewingMs),
     ended,
     told: Array.isArray(keys.told) ? keys.told.filter((end) => typeof end === 'number') : [],

@@ -6,6 +6,7 @@ import { PopfetchError } from '../errors.ts'
 import { redactor } from '../redact.ts'
 import { meaningOf, Refused } from './answers.ts'
 import { identityOf, scopesFor } from './client.ts'
+import { endOf, endsSoon, isTold, untoldEnds, withTold } from './ends.ts'
 import type { Granted } from './granted.ts'
 import { Http, RequestFailure } from './http.ts'
 import type { Client, SignInState, SignIns, Token, TokenRequest } from './oauth.ts'
@@ -14,14 +15,10 @@ import type { SignInRecord } from './record.ts'
 import { Store, type StoreContext } from './store.ts'
 
 const MINUTE_MS = 60_000
-const DAY_MS = 86_400_000
 /** An access token serves until so long before it ends. */
 const SLACK_MS = MINUTE_MS
 /** A provider's answer takes 30 s at most, and discovery before it as long. */
 const LOCK_LIMIT_MS = 90_000
-/** An end is told so long ahead; of a client's secret, so long. */
-const ENDS_SOON_MS = 2 * DAY_MS
-const SECRET_ENDS_SOON_MS = 14 * DAY_MS
 
 export interface SignInsContext extends StoreContext {
   /** Where the ledger is. */
@@ -80,8 +77,7 @@ export class KeptSignIns implements SignIns {
     const missing =
       configured === undefined ? [] : configured.uses.flatMap((use) => missingScopes(record, configured, use))
     const ended = record.ended ?? (missing.length === 0 ? null : { message: notFor(missing) })
-    const soon = endsMs !== null && endsMs - this.#context.nowMs() <= ENDS_SOON_MS
-    const state = ended !== null ? 'ended' : soon ? 'ends-soon' : 'ok'
+    const state = ended !== null ? 'ended' : endsSoon(record, this.#context.nowMs()) ? 'ends-soon' : 'ok'
     return { client, user, sinceMs, untilMs: endsMs, state, error: ended?.message ?? null }
   }
 
@@ -99,40 +95,20 @@ export class KeptSignIns implements SignIns {
   async endings(): Promise<readonly string[]> {
     const lines: string[] = []
     for (const record of await this.#store.all()) {
-      const { client, user, endsMs, ended } = record
-      const configured = this.#context.clients.get(client)
-      if (configured === undefined || ended !== null) continue
-      const nowMs = this.#context.nowMs()
-      const news: (readonly [number, string])[] = []
-      if (endsMs !== null && endsMs - nowMs <= ENDS_SOON_MS) {
-        news.push([endsMs, `the sign-in of ${display(user)} by ${client} ends ${dateText(endsMs)}: popfetch auth`])
-      }
-      const { secretEndsMs } = configured
-      if (secretEndsMs !== null && secretEndsMs - nowMs <= SECRET_ENDS_SOON_MS) {
-        news.push([
-          secretEndsMs,
-          `the client secret of ${client} ends ${dateText(secretEndsMs)}: make a new one at the provider`,
-        ])
-      }
-      const untold = news.filter(([end]) => !record.told.includes(end))
-      if (untold.length === 0) continue
-      if (
-        await this.#tell(
-          client,
-          user,
-          untold.map(([end]) => end),
-        )
-      )
-        lines.push(...untold.map(([, line]) => line))
+      const configured = this.#context.clients.get(record.client)
+      if (configured === undefined || record.ended !== null) continue
+      const untold = await untoldEnds(record, configured, this.#context.nowMs())
+      const ends = untold.map(({ endMs }) => endMs)
+      if (ends.length > 0 && (await this.#tell(record, ends))) lines.push(...untold.map(({ line }) => line))
     }
     return [...new Set(lines)]
   }
 
-  async #tell(client: string, user: string, ends: readonly number[]): Promise<boolean> {
+  async #tell({ client, user }: SignInRecord, ends: readonly number[]): Promise<boolean> {
     using lock = await this.#store.lock(client, user, MINUTE_MS, new AbortController().signal)
     const record = lock === null ? null : await this.#store.read(client, user)
-    if (record === null || ends.every((end) => record.told.includes(end))) return false
-    await this.#store.write({ ...record, told: [...record.told, ...ends] })
+    if (record === null || ends.every((end) => isTold(record, end))) return false
+    await this.#store.write(withTold(record, ends))
     return true
   }
 
@@ -281,7 +257,7 @@ export class KeptSignIns implements SignIns {
       expiresMs: askedMs + lifetimeMs,
       scopes: before.scopes.length === 0 ? provider.scopes : before.scopes,
       person: person ?? before.person,
-      endsMs: signInLifetimeMs === null ? before.endsMs : askedMs + signInLifetimeMs,
+      ...endOf(before, signInLifetimeMs === null ? null : askedMs + signInLifetimeMs),
       renewingMs: null,
       ended: null,
     }
@@ -321,6 +297,7 @@ function blank(client: Client, user: string, nowMs: number): SignInRecord {
     scopes: [],
     person: null,
     endsMs: null,
+    slides: false,
     renewingMs: null,
     ended: null,
     told: [],
@@ -362,8 +339,4 @@ function needsPerson(message: string): PopfetchError {
 function busy({ name }: Pick<Client, 'name'>, user: string): PopfetchError {
   const text = `getting a token for ${display(user)} by ${name}: another popfetch has been at it all the time: trying again later`
   return new PopfetchError('ERR_TIMEOUT', text, { scope: 'account', retry: 'soon' })
-}
-
-function dateText(ms: number): string {
-  return `on ${new Date(ms).toISOString().slice(0, 16).replace('T', ' at ')} UTC`
 }

@@ -35,14 +35,17 @@ export class Store {
     return await this.#read(this.#fileOf(client, user), `the sign-in of ${display(user)} by ${client}`)
   }
 
-  /** All that are kept, whatever the configuration says now. */
+  /** All that are kept, whatever the configuration says now, but those whose file is not to be believed. */
   async all(): Promise<readonly SignInRecord[]> {
     const names = await readdir(this.#directory).catch((error: unknown) => {
-      if (errnoOf(error) === 'ENOENT') return []
+      // Who asks for one of them is told what is wrong.
+      if (['ENOENT', 'ENOTDIR', 'EACCES'].includes(errnoOf(error) ?? '')) return []
       throw error
     })
     const files = names.filter((name) => NAME.test(name)).map((name) => path.join(this.#directory, name))
-    const records = await Promise.all(files.map((file) => this.#read(file, `the sign-in in ${display(file, 4096)}`)))
+    const records = await Promise.all(
+      files.map((file) => this.#read(file, `the sign-in in ${display(file, 4096)}`).catch(() => null)),
+    )
     return records.filter((record) => record !== null)
   }
 
@@ -92,8 +95,6 @@ export class Store {
       const fault = await openDirectory(this.#directory, { uid: ourUid(this.#context.env) })
       if (fault !== null) throw new ForeignFile(fault)
       const lock = this.#fileOf(client, user).replace(/json$/, 'lock')
-      // Before SQLite has it: that would make it readable by others.
-      await (await open(lock, 'a', 0o600)).close()
       return await lockFile(lock, { limitMs, signal })
     } catch (error) {
       if (error instanceof ForeignFile) throw notOurs(`sign-ins in ${display(this.#directory, 4096)}`, error.message)

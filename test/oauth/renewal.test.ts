@@ -1,41 +1,13 @@
 // Renewing: rotation, reuse detection, lost answers, kills, clocks. Against a real authorization server that ends a sign-in when an
 // old refresh token comes again.
 import { execFile } from 'node:child_process'
-import { chmod, readdir, readFile, stat, symlink } from 'node:fs/promises'
+import { chmod, stat, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { PopfetchError } from '../../src/errors.ts'
 import { redact } from '../../src/redact.ts'
 import { AuthorizationServer, CLIENT_SECRET } from '../support/authorization-server.ts'
-import { clientOf, DAY_MS, HOUR_MS, request, Scene, USER } from './scene.ts'
-
-async function files(folder: string): Promise<readonly string[]> {
-  const names = await readdir(join(folder, 'oauth'))
-  return names.map((name) => join(folder, 'oauth', name))
-}
-
-async function kept(folder: string): Promise<string> {
-  const [file = ''] = (await files(folder)).filter((name) => name.endsWith('.json'))
-  return await readFile(file, 'utf8')
-}
-
-async function signedIn() {
-  const server = await AuthorizationServer.start()
-  const scene = await Scene.make(clientOf(server.issuer))
-  const granted = await scene.signIn()
-  const asked = server.tokenRequests
-  return {
-    server,
-    scene,
-    granted,
-    /** Since the sign-in. */
-    requests: () => server.tokenRequests - asked,
-    async [Symbol.asyncDispose]() {
-      await scene[Symbol.asyncDispose]()
-      await server[Symbol.asyncDispose]()
-    },
-  }
-}
+import { clientOf, DAY_MS, files, HOUR_MS, kept, request, Scene, signedIn, USER } from './scene.ts'
 
 const failure = (promise: Promise<unknown>): Promise<PopfetchError> =>
   promise.then(
@@ -245,53 +217,6 @@ describe('a sign-in', () => {
     expect((await scene.signIns().forget('company', USER))?.record?.refreshToken).toBe(granted.refreshToken)
     expect((await files(scene.folder)).filter((name) => !name.endsWith('.lock'))).toEqual([])
     expect(await scene.signIns().forget('company', USER)).toBeNull()
-  })
-})
-
-describe('an end that is known', () => {
-  test('is told two days ahead, once', async () => {
-    await using all = await signedIn()
-    const { scene, server } = all
-    scene.aheadMs = DAY_MS
-    server.faults.push({
-      path: '/token',
-      answer: (_asked, response) => {
-        response.setHeader('content-type', 'application/json')
-        const tokens = {
-          access_token: 'new-token',
-          refresh_token: 'new-refresh',
-          token_type: 'Bearer',
-          expires_in: 3600,
-        }
-        response.end(JSON.stringify({ ...tokens, refresh_token_expires_in: 604_799 }))
-      },
-    })
-    await scene.signIns().tokenFor(request())
-    expect(await scene.signIns().endings()).toEqual([])
-    expect(await scene.signIns().state('company', USER)).toMatchObject({ state: 'ok' })
-    scene.aheadMs += 5.5 * DAY_MS
-    expect(await scene.signIns().state('company', USER)).toMatchObject({ state: 'ends-soon' })
-    const [line] = await scene.signIns().endings()
-    expect(line).toMatch(
-      /^the sign-in of alice@example.org by company ends on \d{4}-\d\d-\d\d at \d\d:\d\d UTC: popfetch auth$/,
-    )
-    expect(await scene.signIns().endings()).toEqual([])
-  })
-
-  test('of a client secret is told 14 days ahead', async () => {
-    await using server = await AuthorizationServer.start({ secret: true })
-    const client = clientOf(server.issuer, {
-      flow: 'client-credentials',
-      clientSecret: () => Promise.resolve(CLIENT_SECRET),
-      scopes: ['mail'],
-      secretEndsMs: Date.now() + 20 * DAY_MS,
-    })
-    await using scene = await Scene.make(client)
-    await scene.signIns().tokenFor(request())
-    expect(await scene.signIns().endings()).toEqual([])
-    scene.aheadMs = 7 * DAY_MS
-    expect(await scene.signIns().endings()).toHaveLength(1)
-    expect(await scene.signIns().endings()).toEqual([])
   })
 })
 

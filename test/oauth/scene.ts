@@ -1,5 +1,5 @@
 // A folder for a ledger, a client of the server of tests, and a clock that a test can turn.
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Client, TokenRequest } from '../../src/oauth/oauth.ts'
@@ -8,7 +8,7 @@ import { KeptSignIns, type SignInsContext } from '../../src/oauth/sign-ins.ts'
 import { signInByDevice } from '../../src/oauth/flows/device.ts'
 import { signInByBrowser } from '../../src/oauth/flows/browser.ts'
 import type { Person } from '../../src/oauth/flows/flow.ts'
-import { CLIENT_ID, Visitor } from '../support/authorization-server.ts'
+import { AuthorizationServer, CLIENT_ID, Visitor } from '../support/authorization-server.ts'
 
 export const USER = 'alice@example.org'
 export const HOUR_MS = 3_600_000
@@ -106,5 +106,36 @@ export class Obedient implements Person {
     if (address === undefined || (code === undefined && !isBrowser)) return
     this.visited = new Visitor(this.#login).open(address, code === undefined ? {} : { code })
     this.visited.catch(() => {})
+  }
+}
+
+/** What lies in its folder of sign-ins. */
+export async function files(folder: string): Promise<readonly string[]> {
+  const names = await readdir(join(folder, 'oauth'))
+  return names.map((name) => join(folder, 'oauth', name))
+}
+
+/** The one sign-in that is kept. */
+export async function kept(folder: string): Promise<string> {
+  const [file = ''] = (await files(folder)).filter((name) => name.endsWith('.json'))
+  return await readFile(file, 'utf8')
+}
+
+/** One person, signed in. */
+export async function signedIn() {
+  const server = await AuthorizationServer.start()
+  const scene = await Scene.make(clientOf(server.issuer))
+  const granted = await scene.signIn()
+  const asked = server.tokenRequests
+  return {
+    server,
+    scene,
+    granted,
+    /** Since the sign-in. */
+    requests: () => server.tokenRequests - asked,
+    async [Symbol.asyncDispose]() {
+      await scene[Symbol.asyncDispose]()
+      await server[Symbol.asyncDispose]()
+    },
   }
 }

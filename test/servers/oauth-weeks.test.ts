@@ -46,7 +46,7 @@ afterEach(() => void vi.useRealTimers())
 /** Cron, a daemon, and a clock that they and the provider share. */
 class World implements AsyncDisposable {
   readonly desk: Desk
-  readonly #startMs = Date.now()
+  readonly #startMs = Date.now() - performance.now()
   #aheadMs = 0
   #daemon: ChildProcess | null = null
   readonly #running = new Set<ChildProcess>()
@@ -75,7 +75,7 @@ class World implements AsyncDisposable {
 
   async advance(ms: number): Promise<void> {
     this.#aheadMs += ms
-    vi.setSystemTime(this.#startMs + this.#aheadMs)
+    vi.setSystemTime(this.#startMs + performance.now() + this.#aheadMs)
     await writeFile(this.#clock, String(this.#aheadMs))
   }
 

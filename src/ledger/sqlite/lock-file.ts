@@ -1,12 +1,13 @@
 // One at a time over the processes of a machine, for what is not an account. The kernel frees the lock when its process dies. The
 // file is never removed: whoever removed it could take away a lock that somebody else has just got.
+import { open } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { DatabaseSync } from 'node:sqlite'
 import { isBusy } from './rows/fault.ts'
 
 const EVERY_MS = 50
 
-/** In this process SQLite must not have a file open twice: closing one descriptor drops the lock of the other. */
+/** In this process nobody else may have the file open: closing any descriptor of it drops the lock of all. */
 const queues = new Map<string, Promise<void>>()
 
 export interface LockWait {
@@ -15,7 +16,7 @@ export interface LockWait {
 }
 
 /** The lock that this file is, for whoever disposes of it; null: somebody still had it when the time was over. Makes the file
- *  where there is none. Rejects with the signal's reason, with the system's or SQLite's error. */
+ *  where there is none, which nobody else may read; who calls this must not open it. Rejects with the signal's reason, with the system's or SQLite's error. */
 export async function lockFile(path: string, { limitMs, signal }: LockWait): Promise<Disposable | null> {
   const before = queues.get(path) ?? Promise.resolve()
   const { promise: released, resolve: release } = Promise.withResolvers<void>()
@@ -47,6 +48,8 @@ export async function lockFile(path: string, { limitMs, signal }: LockWait): Pro
 }
 
 async function taken(path: string, endMs: number, signal: AbortSignal): Promise<DatabaseSync | null> {
+  // Before SQLite has it: that would make it readable by others.
+  await (await open(path, 'a', 0o600)).close()
   for (;;) {
     signal.throwIfAborted()
     const database = new DatabaseSync(path, { timeout: 0 })

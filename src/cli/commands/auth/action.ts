@@ -11,9 +11,10 @@ import { EXIT_OK, exitCodeOfReports } from '../../exit.ts'
 import { askRunning } from '../../open/ask-daemon.ts'
 import { type Ask, signInAtProvider, terminalAsk } from '../../open/provider-sign-in.ts'
 import { readConfiguration, tellWarnings } from '../../open/configured.ts'
+import { listedSignIns, signingIn, type Wanted, wantedBy } from '../../open/sign-ins.ts'
+import { listedJson, listLines } from '../../terminal/sign-in-lines.ts'
 import type { Surroundings } from '../../surroundings.ts'
 import type { AuthInvocation } from './options.ts'
-import { type Listed, listedJson, listLines } from './text.ts'
 
 export async function run(invocation: AuthInvocation, surroundings: Surroundings): Promise<number> {
   return await authorize(invocation, surroundings, terminalAsk(surroundings))
@@ -44,28 +45,11 @@ interface Work {
   readonly invocation: AuthInvocation
 }
 
-/** A sign-in that the configuration wants, and all that share it. */
-interface Wanted {
-  readonly client: string
-  readonly user: string
-  readonly accounts: readonly string[]
-  readonly destinations: readonly string[]
-}
-
-function wantedBy(configuration: Configuration): readonly Wanted[] {
-  const groups = Map.groupBy(signedInBy(configuration), ({ client, user }) => `${client}\0${user}`)
-  return [...groups.values()].flatMap((users) => {
-    const [first] = users
-    if (first === undefined) return []
-    const named = (kind: string): readonly string[] => users.filter((one) => one.kind === kind).map(({ name }) => name)
-    return [{ client: first.client, user: first.user, accounts: named('account'), destinations: named('destination') }]
-  })
-}
-
-/** Those of a name; throws ERR_USAGE when the name is unknown, or signs in otherwise. */
+/** Those of a name, or of its destinations; throws ERR_USAGE when the name is unknown, or signs in otherwise. */
 function named(name: string, configuration: Configuration): readonly Wanted[] {
   const all = wantedBy(configuration)
-  const found = all.filter(({ accounts, destinations }) => accounts.includes(name) || destinations.includes(name))
+  const meant = new Set(signingIn(name, configuration))
+  const found = all.filter(({ accounts, destinations }) => [...accounts, ...destinations].some((one) => meant.has(one)))
   if (found.length > 0) return found
   const known = [...configuration.accounts.map((one) => one.name), ...configuration.destinations.keys()]
   if (known.includes(name)) throw refusal(`${name} does not sign in by OAuth: it has no token: { oauth: CLIENT }`)
@@ -76,19 +60,8 @@ function named(name: string, configuration: Configuration): readonly Wanted[] {
   )
 }
 
-async function list({ configuration, signIns, surroundings, invocation }: Work): Promise<number> {
-  const wanted = wantedBy(configuration)
-  const isWanted = (one: { client: string; user: string }): boolean =>
-    wanted.some(({ client, user }) => client === one.client && user === one.user)
-  const others = (await signIns.kept()).filter((one) => !isWanted(one))
-  const all = [...wanted, ...others.map((one) => ({ ...one, accounts: [], destinations: [] }))]
-  const listed: Listed[] = await Promise.all(
-    all.map(async (one) => ({
-      ...one,
-      needsNobody: configuration.oauth.get(one.client)?.flow === 'client-credentials',
-      state: await signIns.state(one.client, one.user).catch((error: unknown) => asPopfetchError(error)),
-    })),
-  )
+async function list({ configuration, surroundings, invocation }: Work): Promise<number> {
+  const listed = await listedSignIns(configuration, surroundings.env)
   if (invocation.json) surroundings.output.object({ ok: true, signIns: listed.map(listedJson) })
   else if (listed.length === 0)
     surroundings.output.answer('nothing signs in by OAuth: no account has token: { oauth: CLIENT }')
@@ -98,8 +71,11 @@ async function list({ configuration, signIns, surroundings, invocation }: Work):
 
 async function printToken(name: string, { configuration, signIns, surroundings }: Work): Promise<number> {
   named(name, configuration)
-  const [user] = signedInBy(configuration).filter((one) => one.name === name)
+  const meant = signingIn(name, configuration)
+  const [user, other] = signedInBy(configuration).filter((one) => meant.includes(one.name))
   if (user === undefined) throw refusal(`${name} does not sign in by OAuth`)
+  if (other !== undefined)
+    throw refusal(`${name} has several destinations that sign in by OAuth: name one of ${meant.join(', ')}`)
   const { token } = await signIns.tokenFor({ ...user, refused: null, signal: surroundings.signal })
   surroundings.output.secret(token)
   return EXIT_OK

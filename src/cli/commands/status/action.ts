@@ -14,6 +14,7 @@ import { EXIT_OK } from '../../exit.ts'
 import type { StatusInvocation } from './options.ts'
 import { openToRead, outlineOf } from '../../open/read-ledger.ts'
 import { iso, stamp } from '../../terminal/moment.ts'
+import { type Listed, listedJson, listLines, troubled } from '../../terminal/sign-in-lines.ts'
 import { askRunning } from '../../open/ask-daemon.ts'
 import { statusLines, type AccountStatus } from './text.ts'
 import type { Surroundings } from '../../surroundings.ts'
@@ -34,11 +35,13 @@ export async function run(invocation: StatusInvocation, surroundings: Surroundin
   if (invocation.json) {
     const daemon = { running: running !== null, pid: running?.pid ?? null, since: iso(running?.sinceMs ?? null) }
     const resting = await restsOf(ledger)
+    const signIns = await signInsOf(outline, surroundings)
     output.object({
       ok: true,
       accounts: accounts.map((status) => jsonOf(status, resting)),
       daemon,
       destinations: resting,
+      signIns: signIns.map(listedJson),
     })
     return EXIT_OK
   }
@@ -46,9 +49,17 @@ export async function run(invocation: StatusInvocation, surroundings: Surroundin
   for (const { text, tone } of statusLines(accounts, nowMs())) output.answer(text, tone)
   for (const { destination, until, error } of await restsOf(ledger))
     output.answer(`${destination} is left alone until ${until}: ${display(error.message, 1000)}`)
+  for (const line of listLines(troubled(await signInsOf(outline, surroundings)))) output.answer(line)
   if (running !== null)
     output.answer(`polled in the background by process ${running.pid} since ${stamp(running.sinceMs)}`)
   return EXIT_OK
+}
+
+/** How the sign-ins by OAuth stand; none where the configuration cannot be read. */
+async function signInsOf({ configuration }: Outline, { env }: Surroundings): Promise<readonly Listed[]> {
+  if (configuration === null || configuration.oauth.size === 0) return []
+  const { listedSignIns } = await import('../../open/sign-ins.ts')
+  return await listedSignIns(configuration, env)
 }
 
 /** The answer of the background process; null: none runs, or it does not answer, which is told as a warning. */

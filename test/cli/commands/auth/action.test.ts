@@ -1,5 +1,6 @@
 // `popfetch auth` as a person types it, against a real authorization server.
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { AuthorizationServer, CLIENT_ID, Visitor } from '../../../support/authorization-server.ts'
 import { Person } from '../../person.ts'
@@ -19,6 +20,7 @@ beforeEach(async () => {
 accounts:
   here: { ${account}, token: { oauth: company } }
   plain: { ${account}, password: { env: P } }
+  onward: { host: pop.example.org, user: carol, password: { env: P }, deliver: { first-of: [out, "maildir:/m"] } }
 destinations: { out: { ${smtp} } }
 `,
   )
@@ -77,6 +79,46 @@ test('one sign-in serves all with the same client and user; it is listed, used a
   expect(await listed()).toMatchObject({ signIns: [{ state: 'none' }] })
   expect(await person.run('auth', '--token', 'here')).toBe(77)
   expect(person.stdout.text).toBe('')
+})
+
+test('an account whose destination alone signs in means that destination', async () => {
+  expect(await signIn(['onward'], willing(USER))).toBe(0)
+  expect(person.stderr.text).toContain(`signed in: ${USER} by company (here, out)\n`)
+  expect(await person.run('auth', '--token', 'onward')).toBe(0)
+  expect(person.stdout.text).toMatch(/^[\w.~+/-]+\n$/)
+  expect(await person.run('auth', '--sign-out', 'onward')).toBe(0)
+  expect(await listed()).toMatchObject({ signIns: [{ state: 'none' }] })
+})
+
+test('status tells of sign-ins that ended or end soon, and has all of them in JSON', async () => {
+  expect(await signIn([], willing(USER))).toBe(0)
+  expect(await person.run('status')).toBe(0)
+  expect(person.stdout.text).not.toMatch(/signed in/)
+  const folder = join(person.home, '.local/state/popfetch/oauth')
+  const [name = ''] = (await readdir(folder)).filter((file) => file.endsWith('.json'))
+  const kept = JSON.parse(await readFile(join(folder, name), 'utf8')) as object
+  const change = (more: object): Promise<void> => writeFile(join(folder, name), JSON.stringify({ ...kept, ...more }))
+  const shared = { client: 'company', user: USER, accounts: ['here'], destinations: ['out'] }
+  const states: readonly (readonly [object, string, RegExp])[] = [
+    [{ endsMs: Date.now() + 3_600_000 }, 'ends-soon', /signed in since .*, until .*: it ends soon: popfetch auth\n/],
+    [
+      { ended: { why: 'grant', message: 'over: popfetch auth', clientMark: 1 } },
+      'ended',
+      /ended: over: popfetch auth\n/,
+    ],
+    [{ client: 7 }, 'unusable', /not usable: reading the sign-in of .*: remove it\n/],
+  ]
+  for (const [more, state, line] of states) {
+    await change(more)
+    expect(await person.run('status')).toBe(0)
+    expect(person.stdout.text).toMatch(line)
+    expect(person.stdout.text).toContain(`${USER} by company (here, out): `)
+    expect(await person.run('status', '--json')).toBe(0)
+    expect(JSON.parse(person.stdout.text)).toMatchObject({ signIns: [{ ...shared, state }] })
+  }
+  // What is not to be believed is signed out all the same.
+  expect(await person.run('auth', '--sign-out', 'here')).toBe(0)
+  expect(await listed()).toMatchObject({ signIns: [{ state: 'none' }] })
 })
 
 test('who signs in as another person is told both names, and it is kept', async () => {

@@ -1,8 +1,8 @@
-// `auth --list` in words and as JSON. Pure.
-import { display } from '../../../display.ts'
-import { PopfetchError } from '../../../errors.ts'
-import type { SignInState } from '../../../oauth/oauth.ts'
-import { iso, stamp } from '../../terminal/moment.ts'
+// How sign-ins stand, in words and as JSON, for `auth --list` and `status`. Pure.
+import { display } from '../../display.ts'
+import { PopfetchError } from '../../errors.ts'
+import type { SignInState } from '../../oauth/oauth.ts'
+import { iso, stamp } from './moment.ts'
 
 export interface Listed {
   readonly client: string
@@ -13,6 +13,13 @@ export interface Listed {
   readonly needsNobody: boolean
   /** An error: its file is not to be believed. */
   readonly state: SignInState | PopfetchError
+}
+
+/** Those of which a person should know: ended, ending soon, not usable. */
+export function troubled(listed: readonly Listed[]): readonly Listed[] {
+  return listed.filter(
+    ({ state }) => state instanceof PopfetchError || state.state === 'ended' || state.state === 'ends-soon',
+  )
 }
 
 export function listLines(listed: readonly Listed[]): readonly string[] {
