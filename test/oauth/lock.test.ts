@@ -1,39 +1,37 @@
 // One renewal at a time, whoever asks: callers of one process, and other processes beside them.
 import { execFile } from 'node:child_process'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { request, signedIn, DAY_MS } from './scene.ts'
+import { Store } from '../../src/oauth/store.ts'
+import { files, signedIn, USER } from './scene.ts'
 
-/** Another process that asks for a token; resolves with its failure when it has ended. */
-function another(folder: string, issuer: string): Promise<Error | null> {
-  const words = [join(import.meta.dirname, 'killed.ts'), folder, issuer, 'never']
-  return new Promise((resolve) => void execFile(process.execPath, words, (error) => resolve(error)))
+const { signal } = new AbortController()
+const SCRIPT = `
+import { Store } from ${JSON.stringify(join(import.meta.dirname, '../../src/oauth/store.ts'))}
+const [folder, user] = process.argv.slice(-2)
+const lock = await new Store(folder, { env: {} }).lock('company', user, 1, new AbortController().signal)
+process.stdout.write(lock === null ? 'busy' : 'free')
+`
+
+/** What another process finds. */
+function elsewhere(folder: string): Promise<string> {
+  const words = ['--input-type=module', '-e', SCRIPT, folder, USER]
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, words, (error, out) => (error === null ? resolve(out) : reject(error)))
+  })
 }
 
-test('a second caller of the process that renews takes nothing from it: another process waits', async () => {
+test('a lock is kept from other processes although a second caller of ours gave up waiting for it', async () => {
   await using all = await signedIn()
-  const { scene, server, requests } = all
-  scene.aheadMs = DAY_MS
-  const held = Promise.withResolvers<void>()
-  const arrived = Promise.withResolvers<void>()
-  server.hold = (path) => {
-    if (path !== '/token') return Promise.resolve()
-    arrived.resolve()
-    return held.promise
+  const { folder } = all.scene
+  {
+    using lock = await new Store(folder, { env: {} }).lock('company', USER, 60_000, signal)
+    expect(lock).not.toBeNull()
+    for (let caller = 0; caller < 3; caller++)
+      expect(await new Store(folder, { env: {} }).lock('company', USER, 1, signal)).toBeNull()
+    expect(await elsewhere(folder)).toBe('busy')
   }
-  const first = scene.signIns().tokenFor(request())
-  await arrived.promise
-  const second = scene.signIns().tokenFor(request())
-  // It ends by itself only when it waited for us, or asked the provider.
-  const other = another(scene.folder, server.issuer)
-  let isOver = false
-  void other.finally(() => (isOver = true))
-  const started = performance.now()
-  while (requests() < 2 && !isOver && performance.now() - started < 3000)
-    await new Promise((resolve) => void setTimeout(resolve, 20))
-  expect(requests()).toBe(1)
-  held.resolve()
-  expect(await other).toBeNull()
-  expect((await second).token).toBe((await first).token)
-  expect(requests()).toBe(1)
+  expect(await elsewhere(folder)).toBe('free')
+  for (const file of await files(folder)) expect((await stat(file)).mode & 0o777).toBe(0o600)
 })

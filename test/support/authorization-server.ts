@@ -33,8 +33,6 @@ export class AuthorizationServer implements AsyncDisposable {
   /** The next requests that fit go wrong, each fault once. */
   readonly faults: Fault[] = []
   readonly issuer: string
-  /** A request with this path waits for it. */
-  hold: (path: string) => Promise<void> = () => Promise.resolve()
   /** The last refresh token that each person's sign-in was given. */
   readonly newest = new Map<string, string>()
   readonly #close: () => Promise<void>
@@ -63,7 +61,7 @@ export class AuthorizationServer implements AsyncDisposable {
       started.journal.push(`${request.method} ${path.split('?')[0]}`)
       const at = started.faults.findIndex((fault) => path.startsWith(fault.path))
       const [fault] = at === -1 ? [] : started.faults.splice(at, 1)
-      if (fault === undefined) void started.hold(path).then(() => callback(request, response))
+      if (fault === undefined) callback(request, response)
       else if (fault.afterwards !== true) fault.answer(request, response)
       else
         callback(

@@ -38,6 +38,7 @@ describe('status', () => {
       ],
       daemon: DAEMON,
       destinations: [],
+      signIns: [],
     })
     expect(await readdir(scene.directory)).toEqual(['config.json'])
   })
