@@ -19,13 +19,13 @@ export interface LockWait {
  *  where there is none, which nobody else may read; who calls this must not open it. Rejects with the signal's reason, with the system's or SQLite's error. */
 export async function lockFile(path: string, { limitMs, signal }: LockWait): Promise<Disposable | null> {
   const before = queues.get(path) ?? Promise.resolve()
-  const { promise: released, resolve: release } = Promise.withResolvers<void>()
+  const { promise: released, resolve: leave } = Promise.withResolvers<void>()
+  // Who gives up waiting leaves the queue to those before it, which may still have the lock.
   const after = before.then(() => released)
   queues.set(path, after)
-  const leave = (): void => {
-    release()
+  void after.then(() => {
     if (queues.get(path) === after) queues.delete(path)
-  }
+  })
   try {
     const end = performance.now() + limitMs
     const inTime = await Promise.race([before.then(() => true), delay(limitMs, false, { signal, ref: false })])
