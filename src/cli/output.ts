@@ -66,6 +66,11 @@ export class Output {
     this.#stdout.write(`${text}\n`)
   }
 
+  /** A file as it is, for whoever redirects it: the caller has seen to it that nothing in it acts on a terminal. */
+  file(text: string): void {
+    this.#stdout.write(text)
+  }
+
   /** For long answers: waits until the reader has caught up. False: the reader is gone, and nothing more need be printed. */
   async caughtUp(): Promise<boolean> {
     if (this.#stdout.writableLength > ANSWER_QUEUE_BYTES) await drained(this.#stdout)

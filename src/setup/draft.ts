@@ -15,6 +15,7 @@ import { formatText } from '../config/document.ts'
 import type { Written } from '../config/values/written.ts'
 import { display } from '../display.ts'
 import type { Imported, ImportedAccount, ImportedSecret } from './imported.ts'
+import { TRIAL_DESTINATION, TRIAL_NAME, TRIAL_WRITTEN, trialMarks } from './trial.ts'
 
 export interface DraftOptions {
   /** The lines of the comment at the top. */
@@ -22,6 +23,8 @@ export interface DraftOptions {
   /** Top-level keys that come first. */
   readonly settings: Written
   readonly secrets: 'written' | 'elsewhere'
+  /** Beside the old tool: nothing is deleted, and mail goes into a Maildir of the trial (trial.ts). */
+  readonly trial?: boolean
 }
 
 export interface Draft {
@@ -33,7 +36,7 @@ export interface Draft {
 }
 
 export function draft({ accounts, settings, remarks }: Imported, options: DraftOptions): Draft {
-  const named = withNames(accounts)
+  const named = namedAccounts(accounts)
   const destinations = new DestinationNames()
   const missing: string[] = []
   const blocks = named.map(({ name, account }) => {
@@ -48,18 +51,24 @@ export function draft({ accounts, settings, remarks }: Imported, options: DraftO
           : `the password is not written here: put it into ${place}, readable by you alone`,
       )
     }
-    const deliver = account.deliver.map((target) => destinations.nameOf(withoutPassword(target, options.secrets)))
+    const targets = account.deliver.map((target) => destinations.nameOf(withoutPassword(target, options.secrets)))
+    const deliver = targets.length === 1 ? targets[0] : targets
+    const isTried = options.trial === true && !account.off
+    const after = { deliver, delete: account.keys['delete'] ?? 'never' }
+    if (isTried) destinations.nameOf(TRIAL_DESTINATION, TRIAL_NAME)
     const block = formatText({
       [name]: {
         host: account.host,
         ...(account.port === usualPort(account.keys) ? {} : { port: account.port }),
         user: account.user,
         [account.secretKey]: secret ?? { file: place },
-        deliver: deliver.length === 1 ? deliver[0] : deliver,
+        deliver,
         ...account.keys,
+        ...(isTried ? TRIAL_WRITTEN : null),
       },
     })
-    return `${remarkLines(notes)}${account.off ? comments(block.trimEnd().split('\n'), 4000) : block}`
+    const marks = isTried ? indented(trialMarks(after)) : ''
+    return `${remarkLines(notes)}${account.off ? comments(block.trimEnd().split('\n'), 4000) : block}${marks}`
   })
   const parts = [
     comments(options.heading) + remarkLines(remarks),
@@ -100,7 +109,7 @@ function withoutPassword(target: Written, secrets: DraftOptions['secrets']): Wri
 }
 
 /** Gives every account a name that is allowed and that no other has. */
-function withNames(accounts: readonly ImportedAccount[]): Draft['accounts'] {
+export function namedAccounts(accounts: readonly ImportedAccount[]): Draft['accounts'] {
   const taken = new FreeNames()
   return accounts.map((account) => {
     const letters = account.name
@@ -118,9 +127,9 @@ class DestinationNames {
   readonly #free = new FreeNames()
 
   /** The same destination has the same name again. */
-  nameOf(target: Written): string {
+  nameOf(target: Written, wish: string | null = null): string {
     const content = JSON.stringify(target)
-    const usual = kindWritten(target)?.usualName ?? String(target['type'])
+    const usual = wish ?? kindWritten(target)?.usualName ?? String(target['type'])
     const name = this.#names.get(content) ?? this.#free.take(usual)
     this.#names.set(content, name)
     this.written.set(name, target)

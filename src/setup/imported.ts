@@ -72,6 +72,8 @@ export interface ImportedAccount {
   readonly warnings: readonly string[]
   /** Settings that have no counterpart, or mean something else here. */
   readonly remarks: readonly string[]
+  /** What the old tool's record calls the server, where it is not the host. */
+  readonly oldHosts?: readonly string[]
   /** The old tool did not poll it by itself, or popfetch cannot: it is written as a comment. */
   readonly off: boolean
   readonly seen: SeenRecord | null

@@ -143,6 +143,7 @@ function accountOf(entry: FetchmailEntry, user: FetchmailUser, context: FileCont
     deliver: context.invisible ? deliver.map((target) => ({ ...target, trace: false })) : deliver,
     warnings: doubts.warnings,
     remarks,
+    oldHosts: [entry.name],
     off: entry.skip || !isOurs,
     seen: { file: idfile, listsOf: fetchids, keys: headsOf(remote, [host, entry.name]), spellings: asWritten },
   }

@@ -99,6 +99,7 @@ function accountOf(
     deliver,
     warnings: doubts.warnings,
     remarks: [...remarks, ...missed(settings)],
+    oldHosts: [host],
     off: false,
     seen: {
       file: (settings['uidls_file'] ?? '~/.mpop_uidls/%U_at_%H').replaceAll('%U', user).replaceAll('%H', host),

@@ -10,7 +10,7 @@ import { PopfetchError } from '../../../errors.ts'
 import { draft } from '../../../setup/draft.ts'
 import { redactor } from '../../../redact.ts'
 import { EXIT_OK, exitCodeOfError } from '../../exit.ts'
-import { importLines, type ImportedReport, warningLines } from './text.ts'
+import { importLines, type ImportedReport, trialWarnings, warningLines } from './text.ts'
 import { takeOver } from './seen.ts'
 import type { ImportInvocation } from './options.ts'
 import { newFilePath, writeNewFile } from '../../open/new-file.ts'
@@ -21,6 +21,10 @@ import { configurationError, usageError } from '../../command-errors.ts'
 /** Resolves to 0, or to 78 when a person has to edit the new file before popfetch can use it. */
 export async function run(invocation: ImportInvocation, surroundings: Surroundings): Promise<number> {
   const { output, env, cwd } = surroundings
+  const { mode } = invocation
+  if (mode === 'record-only' || mode === 'finish-trial')
+    return await (await import('./into-accounts.ts')).run(invocation, surroundings)
+  const isTrial = mode === 'trial'
   const printed = invocation.output === '-'
   if (printed && invocation.json) throw usageError('--output - prints the configuration: --json does not go with it')
   const file = printed ? null : await newFilePath(invocation, surroundings)
@@ -36,9 +40,16 @@ export async function run(invocation: ImportInvocation, surroundings: Surroundin
     heading: [
       `Made by popfetch import ${invocation.tool} from ${files.map(shown).join(', ')}.`,
       'Comments say what has no counterpart, or means something else now.',
+      ...(isTrial
+        ? [
+            `A trial beside ${invocation.tool}: nothing is deleted, and mail goes into a Maildir of its own.`,
+            `popfetch import ${invocation.tool} --finish-trial ends it, and puts in force what stands behind "after the trial".`,
+          ]
+        : []),
     ],
     settings: state,
     secrets: printed ? 'elsewhere' : 'written',
+    trial: isTrial,
   })
   if (file === null) {
     output.answer(text.trimEnd())
@@ -57,10 +68,11 @@ export async function run(invocation: ImportInvocation, surroundings: Surroundin
   )
   await writeNewFile(file, text)
   const problem = await faultOf(file, surroundings)
-  const report: ImportedReport = { tool: invocation.tool, files, file, statePath, seen, missing, problem }
+  const report: ImportedReport = { tool: invocation.tool, isTrial, files, file, statePath, seen, missing, problem }
   if (invocation.json) output.object(objectOf(report))
   else if (!invocation.quiet) output.answer(importLines(report).join('\n'))
   for (const line of warningLines(seen)) output.problem(line)
+  if (isTrial) for (const line of trialWarnings(seen, invocation.tool)) output.problem(line)
   if (problem !== null) output.problem(problem.message)
   return problem === null ? EXIT_OK : exitCodeOfError(problem)
 }

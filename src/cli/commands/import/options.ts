@@ -11,7 +11,13 @@ const IMPORT = {
   output: file('Write the configuration to this file; - prints it, without passwords'),
   record: file('The record of seen messages, where it is elsewhere (getmail: its directory)'),
   'take-over': flag('What the old tool fetched counts as delivered, so that an age in delete covers it'),
+  trial: flag('Write accounts that run beside the old tool: nothing is deleted, mail goes into a Maildir of the trial'),
+  'record-only': flag('Read the record anew, into the accounts of the configuration; writes no configuration'),
+  'finish-trial': flag('Compare both sides, and let the accounts of the trial take over'),
 } as const
+
+/** `new`: a configuration is written. `trial`: one that runs beside the old tool. The others change accounts that are there. */
+export type ImportMode = 'new' | 'trial' | 'record-only' | 'finish-trial'
 
 export interface ImportRequest {
   readonly tool: Tool
@@ -20,6 +26,7 @@ export interface ImportRequest {
   readonly output: string | null
   readonly record: string | null
   readonly takeOver: boolean
+  readonly mode: ImportMode
 }
 
 export type ImportInvocation = CommonOptions & ImportRequest
@@ -36,15 +43,29 @@ export const command: Command<ImportRequest> = {
 
 Messages that the old tool has fetched are remembered: popfetch neither fetches
 nor deletes them. With --take-over they count as delivered: delete covers them, from
-when the old tool saw them, or from now, after one look at their header. What has no counterpart becomes a comment in the new file.
+when the old tool saw them, or from now, after one look at their header.
+
+A trial: --trial, popfetch and the old tool side by side for a while, then the old
+tool stopped and --finish-trial. It says what each side had that the other had not,
+counts what the old tool had as seen, and delivers the rest. The way back: popfetch
+state export --as TOOL.
+
+What has no counterpart becomes a comment in the new file.
 Passwords of Thunderbird are not read. A file that is there is never overwritten.`,
   completes: { words: TOOLS, accounts: false },
   request(given) {
     const [named, ...files] = given.words
-    const { output, record, 'take-over': isTakenOver } = given.options(IMPORT)
+    const options = given.options(IMPORT)
+    const { output, record, 'take-over': takeOver } = options
+    const modes = (['trial', 'record-only', 'finish-trial'] as const).filter((name) => options[name])
+    const [mode = 'new', second] = modes
+    if (second !== undefined) throw usageError(`--${mode} and --${second} contradict each other`)
+    if (mode === 'trial' && takeOver) throw usageError('--take-over is for --finish-trial: a trial deletes nothing')
+    if ((mode === 'record-only' || mode === 'finish-trial') && output !== null)
+      throw usageError(`--${mode} writes no new file: --output does not go with it`)
     if (named === undefined) throw usageError(`import needs one of ${TOOLS.join(', ')}`)
     const tool = oneOf(TOOLS, 'import TOOL', named)
     if (tool !== 'getmail' && files.length > 1) throw usageError(`import ${tool} takes one file`)
-    return { tool, files, output, record, takeOver: isTakenOver }
+    return { tool, files, output, record, takeOver, mode }
   },
 }

@@ -4,7 +4,7 @@ import type { Account } from '../../../config/schema.ts'
 import type { AccountIdentity, Ledger, Lease } from '../../../ledger/ledger.ts'
 import type { SeenElsewhere } from '../../../poll/account/amend.ts'
 import type { Draft } from '../../../setup/draft.ts'
-import type { SeenUidl } from '../../../setup/imported.ts'
+import type { ImportedAccount, SeenUidl } from '../../../setup/imported.ts'
 import type { ImportRequest } from './options.ts'
 import { accountBusy, refusal } from '../../command-errors.ts'
 import { readSeen } from './old-files.ts'
@@ -52,10 +52,8 @@ export async function takeOver(
     identity: byName.get(name) ?? account,
   }))
   const known = wanted.flatMap(({ name, account, seen, identity }) => {
-    if (seen.length === 0 || account.seen === null) return []
-    const { spellings } = account.seen
-    const uidls = new Map(seen.flatMap(({ uidl, sinceMs }) => spellings(uidl).map((each) => [each, sinceMs] as const)))
-    return [{ name, identity, count: countOf(seen), uidls }]
+    const uidls = spelled(account, seen)
+    return uidls.size === 0 ? [] : [{ name, identity, count: countOf(seen), uidls }]
   })
   if (known.length > 0) {
     const { openLedger } = await surroundings.rooms.ledger()
@@ -83,8 +81,17 @@ export async function takeOver(
   }))
 }
 
+/** The UIDLs that the server may use for those of a record, and when the old tool saw each first. */
+export function spelled(
+  { seen: record }: Pick<ImportedAccount, 'seen'>,
+  seen: readonly SeenUidl[],
+): ReadonlyMap<string, number | null> {
+  if (record === null) return new Map()
+  return new Map(seen.flatMap(({ uidl, sinceMs }) => record.spellings(uidl).map((each) => [each, sinceMs] as const)))
+}
+
 /** Of different messages. */
-function countOf(seen: readonly SeenUidl[]): number {
+export function countOf(seen: readonly SeenUidl[]): number {
   return new Set(seen.map(({ uidl }) => uidl)).size
 }
 

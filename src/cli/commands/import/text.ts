@@ -1,11 +1,14 @@
 // The answer of `popfetch import` in words. Pure.
 import type { PopfetchError } from '../../../errors.ts'
+import { TRIAL_MAILDIR } from '../../../setup/trial.ts'
 import type { Tool } from './options.ts'
 import type { TakenOver } from './seen.ts'
 import { counted } from '../../terminal/amounts.ts'
 
 export interface ImportedReport {
   readonly tool: Tool
+  /** The old tool goes on beside popfetch. */
+  readonly isTrial: boolean
   readonly files: readonly string[]
   readonly file: string
   readonly statePath: string
@@ -15,15 +18,23 @@ export interface ImportedReport {
   readonly problem: PopfetchError | null
 }
 
-export function importLines({ tool, file, seen, missing, problem }: ImportedReport): readonly string[] {
+export function importLines({ tool, isTrial, file, seen, missing, problem }: ImportedReport): readonly string[] {
   const polled = seen.filter(({ off }) => !off).length
   const off = seen.length - polled
   const rest = off === 0 ? '' : `, ${off} more as a comment`
   return [
     `${file}: ${counted(polled, 'account')}${rest}; comments say what is different now`,
     ...seen.map((each) => `${each.name}: ${seenText(each, tool)}`),
+    ...(isTrial ? [`mail of the trial goes into ${TRIAL_MAILDIR}/ACCOUNT, and nothing is deleted`] : []),
     ...missing.map((place) => `password wanted: write it into ${place}, readable by you alone`),
-    ...(problem === null ? [`next: stop ${tool} and what starts it, then popfetch check, then popfetch`] : []),
+    ...(problem === null && isTrial
+      ? [
+          `next: popfetch check, then popfetch beside ${tool}; when you have seen enough: stop ${tool}, then popfetch import ${tool} --finish-trial`,
+        ]
+      : []),
+    ...(problem === null && !isTrial
+      ? [`next: stop ${tool} and what starts it, then popfetch check, then popfetch`]
+      : []),
   ]
 }
 
@@ -35,6 +46,17 @@ export function warningLines(seen: readonly TakenOver[]): readonly string[] {
   const all = seen.flatMap(({ name, warnings }) => warnings.map((warning) => `${name}: ${warning}`))
   const more = all.length - MOST_WARNINGS
   return [...all.slice(0, MOST_WARNINGS), ...(more > 0 ? [`and ${more} more warnings, see the new file`] : [])]
+}
+
+/** What the old tool deletes from the server first, the trial never sees. */
+export function trialWarnings(seen: readonly TakenOver[], tool: Tool): readonly string[] {
+  const deleting = seen.filter(({ off, delete: policy }) => !off && policy !== 'never').map(({ name }) => name)
+  if (deleting.length === 0) return []
+  const names =
+    deleting.length > 5 ? `${deleting.slice(0, 5).join(', ')} and ${deleting.length - 5} more` : deleting.join(', ')
+  return [
+    `warning: ${tool} itself deletes what it has fetched (${names}), and what it takes first the trial does not see: let it keep mail for that time`,
+  ]
 }
 
 function seenText({ name, count, delete: policy, takenOver, off }: TakenOver, tool: Tool): string {

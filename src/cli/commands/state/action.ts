@@ -14,6 +14,7 @@ import {
   type LedgerContext,
   type Wanted,
 } from '../../open/read-ledger.ts'
+import { exportAs } from './export-as.ts'
 import { backUp, forget, rename, restore, retry } from './change.ts'
 import { mentions } from '../../open/search.ts'
 import { stamp } from '../../terminal/moment.ts'
@@ -97,7 +98,9 @@ async function eachMessage(
   return true
 }
 
-async function exportAll({ account: only }: StateRequests['export'], context: LedgerContext): Promise<void> {
+async function exportAll(wanted: StateRequests['export'], context: LedgerContext): Promise<void> {
+  const { account: only, as } = wanted
+  if (as !== null) return await exportAs({ ...wanted, as }, context)
   const { outline, ledger, surroundings } = context
   if (only !== null) await requireAccount(only, outline, ledger)
   const { output } = surroundings

@@ -2,7 +2,8 @@
 import type { Selection, Waiting } from '../../../ledger/records.ts'
 import type { Command } from '../../command.ts'
 import type { CommonOptions } from '../../common-options.ts'
-import { flag, oneOf, wholeNumber, type Values } from '../../option.ts'
+import { choice, file, flag, oneOf, wholeNumber, type Values } from '../../option.ts'
+import { OLD_TOOLS, type OldTool } from '../../../setup/old-record.ts'
 import { usageError } from '../../command-errors.ts'
 
 const SELECTIONS = ['held', 'refused', 'open', 'delivered', 'seen'] as const
@@ -17,6 +18,8 @@ const STATE = {
   'all-messages': flag('forget: all messages of the account'),
   yes: flag('forget: more than one message'),
   destination: flag('rename: a destination, not an account'),
+  as: choice(OLD_TOOLS, 'export: as the record of this program, which then fetches none of it again'),
+  output: file('export --as: write it to this file'),
 } as const
 
 type Given = Values<typeof STATE>
@@ -42,7 +45,7 @@ export interface StateRequests {
   }
   readonly rename: { readonly from: string; readonly to: string; readonly isDestination: boolean }
   /** Null: all accounts. */
-  readonly export: { readonly account: string | null }
+  readonly export: { readonly account: string | null; readonly as: OldTool | null; readonly output: string | null }
   readonly backup: { readonly file: string }
   readonly restore: { readonly file: string }
 }
@@ -108,8 +111,11 @@ const OPERATIONS: { readonly [Name in Operation]: Grammar<Name> } = {
   },
   export: {
     usage: '[ACCOUNT]',
-    options: [],
-    request: (words) => ({ operation: 'export', account: words.none ? null : words.only(1)[0] }),
+    options: ['as', 'output'],
+    request(words, { as, output }) {
+      if (output !== null && as === null) throw usageError('--output needs --as')
+      return { operation: 'export', account: words.none ? null : words.only(1)[0], as, output }
+    },
   },
   backup: {
     usage: 'FILE',
@@ -144,7 +150,8 @@ export const command: Command<StateRequest> = {
                           them, also those that were delivered
   rename OLD NEW          an account was given another name: keep what is known;
                           with --destination: a destination was
-  export [ACCOUNT]        all that is known, as JSON lines
+  export [ACCOUNT]        all that is known, as JSON lines; --as TOOL: as the
+                          record of fetchmail, getmail or mpop, the way back
   backup FILE             a copy of the ledger, also while a poll runs
   restore FILE            put such a copy in the ledger's place; what was there
                           is kept beside it. End a running popfetch first

@@ -1,0 +1,85 @@
+// `popfetch state export --as fetchmail|getmail|mpop`: the way back to an old tool. Its record gets what popfetch knows as delivered
+// or seen, so that it fetches none of that again. What is not delivered everywhere is left to the old tool: twice beats never.
+import { open } from 'node:fs/promises'
+import { resolvePath } from '../../../config/paths.ts'
+import { display } from '../../../display.ts'
+import { errnoOf } from '../../../errors.ts'
+import type { AccountRecord } from '../../../ledger/ledger.ts'
+import { isWritable, type OldEntry, oldRecord, type OldTool } from '../../../setup/old-record.ts'
+import { refusal, usageError } from '../../command-errors.ts'
+import { requireAccount, type LedgerContext } from '../../open/read-ledger.ts'
+import { counted } from '../../terminal/amounts.ts'
+import { oldNamesOf } from '../import/old-names.ts'
+
+export interface ExportAs {
+  readonly account: string | null
+  readonly as: OldTool
+  readonly output: string | null
+}
+
+/** Rejects with ERR_USAGE where there is nothing to write, or a file is in the way. */
+export async function exportAs(wanted: ExportAs, context: LedgerContext): Promise<void> {
+  const { account: only, as: tool, output: named } = wanted
+  const { outline, ledger, surroundings, json } = context
+  const { output, cwd, env } = surroundings
+  if (only !== null) await requireAccount(only, outline, ledger)
+  const records = (await ledger.accounts()).filter(({ name }) => only === null || name === only)
+  if (tool === 'getmail' && records.length > 1)
+    throw usageError('getmail has a record for each mailbox: name one account')
+  const namesOf = await oldNamesOf(tool, surroundings)
+  const texts: string[] = []
+  const told: { account: string; messages: number; left: number }[] = []
+  for (const record of records) {
+    const { entries, left } = await entriesOf(record, context)
+    const { host, user } = record.identity
+    texts.push(oldRecord(tool, { hosts: [...namesOf(record.identity), host], user }, entries))
+    told.push({ account: record.name, messages: entries.length, left })
+  }
+  const text = texts.join('')
+  if (named === null || named === '-') output.file(text)
+  else await writeRecord(resolvePath(named, cwd, env), text)
+  if (json && named !== null && named !== '-') output.object({ ok: true, accounts: told })
+  else for (const each of told) output.note(lineOf(each, tool))
+}
+
+function lineOf(
+  { account, messages, left }: { account: string; messages: number; left: number },
+  tool: OldTool,
+): string {
+  const known = `${account}: ${counted(messages, 'message')} that ${tool} need not fetch`
+  return left === 0
+    ? known
+    : `${known}; it will fetch ${left} that are not delivered yet, or that its record cannot hold`
+}
+
+async function entriesOf(
+  { name }: AccountRecord,
+  { ledger, surroundings }: LedgerContext,
+): Promise<{ readonly entries: readonly OldEntry[]; readonly left: number }> {
+  const entries: OldEntry[] = []
+  let left = 0
+  for await (const slice of ledger.records.list(name, 'all')) {
+    surroundings.signal.throwIfAborted()
+    for (const { key, state, firstSeenMs, goneSinceMs } of slice) {
+      if (goneSinceMs !== null) continue
+      const entry = { uidl: key.uidl, firstSeenMs }
+      if ((state === 'delivered' || state === 'seen') && key.copy === 0 && isWritable(entry)) entries.push(entry)
+      else left += 1
+    }
+  }
+  return { entries, left }
+}
+
+async function writeRecord(file: string, text: string): Promise<void> {
+  const shown = display(file, 4096)
+  try {
+    await using handle = await open(file, 'wx', 0o600)
+    await handle.writeFile(text)
+    await handle.sync()
+  } catch (error) {
+    const errno = errnoOf(error)
+    if (errno === 'EEXIST')
+      throw refusal(`writing ${shown}: it is there already, and is not overwritten: move it first, or name another`)
+    throw refusal(`writing ${shown}: ${errno ?? String(error)}: name another file`)
+  }
+}
