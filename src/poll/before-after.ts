@@ -5,10 +5,8 @@ import { commandName } from '../config/values/secret.ts'
 import type { Account } from '../config/schema.ts'
 import { displayLastLine } from '../display.ts'
 import { asPopfetchError, errnoOf, PopfetchError } from '../errors.ts'
-import { NO_INPUT, NO_OUTPUT, runProgram } from '../program.ts'
 import type { AccountReport } from './report.ts'
 import type { Run } from './run/run.ts'
-import { accountEnvironment } from './sign-in/account-environment.ts'
 import type { Tally } from './tally.ts'
 
 const WORDS_BYTES = 1000
@@ -38,6 +36,7 @@ export async function surrounded(
 export async function runBefore(account: Account, run: Surroundings): Promise<void> {
   if (account.before === null) return
   const what = `before, the program ${commandName(account.before)}`
+  const { accountEnvironment } = await import('./sign-in/account-environment.ts')
   const failure = await failureOf(account.before, accountEnvironment(account, run.env), account.timeoutMs, run.signal)
   if (failure === null) return
   const { code, text } = failure
@@ -62,6 +61,7 @@ export async function runAfter(
     POPFETCH_DELETED: String(report.deleted),
     POPFETCH_ERROR: report.error?.code ?? '',
   }
+  const { accountEnvironment } = await import('./sign-in/account-environment.ts')
   const env = { ...accountEnvironment(account, run.env), ...facts }
   // It also tidies up where a signal ended the poll.
   const failure = await failureOf(account.after, env, account.timeoutMs, new AbortController().signal)
@@ -82,6 +82,7 @@ async function failureOf(
   limitMs: number,
   signal: AbortSignal,
 ): Promise<Failure | null> {
+  const { NO_INPUT, NO_OUTPUT, runProgram } = await import('../program.ts')
   const stderr = { keep: 'last', limitBytes: WORDS_BYTES } as const
   try {
     const limits = { stdin: NO_INPUT, stdout: NO_OUTPUT, stderr, limitMs, signal }

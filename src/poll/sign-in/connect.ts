@@ -4,11 +4,11 @@ import type { Account } from '../../config/schema.ts'
 import { commandName, pem } from '../../config/values/secret.ts'
 import type { Log } from '../../log.ts'
 import type { ProxyOptions } from '../../pop3/network/proxy.ts'
+import type { ViaOptions } from '../../pop3/network/via.ts'
 import type { Capabilities } from '../../pop3/wire/capabilities.ts'
 import type { ListingRoom } from '../../pop3/listing/room.ts'
 import { Session } from '../../pop3/session.ts'
 import { redactor } from '../../redact.ts'
-import { accountEnvironment } from './account-environment.ts'
 import type { Workarounds } from './workarounds.ts'
 
 export interface ConnectContext {
@@ -26,7 +26,7 @@ export async function connect(
   { log, signal, env, workarounds, listings }: ConnectContext,
   remembered: Capabilities | null = null,
 ): Promise<Session> {
-  const { host, port, tls, timeoutMs, ca, pin, clientCert, clientKey, tlsName, via, name } = account
+  const { host, port, tls, timeoutMs, ca, pin, clientCert, clientKey, tlsName, name } = account
   const [caPem, certPem, keyPem] = await Promise.all(
     [ca, clientCert, clientKey].map(async (file) => (file === null ? null : await pem(file, file === clientKey))),
   )
@@ -37,7 +37,7 @@ export async function connect(
       timeoutMs,
       tlsMode: tls,
       proxy: proxyOf(account),
-      via: via === null ? null : { command: via, name: commandName(via), env: accountEnvironment(account, env) },
+      via: await viaOf(account, env),
       tls: { ca: caPem ?? null, pin, clientCert: certPem ?? null, clientKey: keyPem ?? null, name: tlsName },
       pipelining: workarounds.pipelining && account.pipelining === 'auto',
       askCapabilities: workarounds.capabilities,
@@ -47,6 +47,13 @@ export async function connect(
     },
     signal,
   )
+}
+
+async function viaOf(account: Account, env: ConnectContext['env']): Promise<ViaOptions | null> {
+  const { via } = account
+  if (via === null) return null
+  const { accountEnvironment } = await import('./account-environment.ts')
+  return { command: via, name: commandName(via), env: accountEnvironment(account, env) }
 }
 
 function proxyOf({ name, proxy }: Account): ProxyOptions | null {

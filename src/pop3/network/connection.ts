@@ -9,7 +9,7 @@ import { abortedError, connectError, lostError, tlsError, tlsFailure } from './n
 import { goThrough, lostProxy, proxyName, type ProxyOptions } from './proxy.ts'
 import { AnotherCertificate, type TlsFacts, tlsFactsOf } from './tls-facts.ts'
 import { FailedResumption, TlsSessions } from './tls-sessions.ts'
-import { openVia, type Via, type ViaOptions } from './via.ts'
+import type { Via, ViaOptions } from './via.ts'
 import { nodeTls, secureContext, trustKey, type TlsOptions } from './trust.ts'
 
 export interface ConnectionOptions {
@@ -58,6 +58,8 @@ export class Connection {
     const { proxy, via, timeoutMs } = options
     if (via !== null) {
       if (signal.aborted) throw abortedError(`connecting through the program ${via.name}`)
+      // Loaded at first use, because few people have one.
+      const { openVia } = await import('./via.ts')
       const program = await openVia(via)
       return new Connection(options, program.stream, program)
     }
