@@ -161,6 +161,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/setup/mpop/mpop.ts': old('mpoprc and its records'),
   'src/setup/netrc.ts': old('.netrc'),
   'src/setup/thunderbird/thunderbird.ts': old('prefs.js and popstate.dat'),
+  'src/setup/trial.ts': own('the lines of a configuration'),
   'src/sign-in-providers.ts': own('lists of ours'),
   'src/setup/words.ts': own('a list of ours'),
 }

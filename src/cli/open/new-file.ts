@@ -1,6 +1,6 @@
 // Where `import` and `init` write a configuration, and how: a new file, readable by its owner alone. A file that exists is
 // never overwritten, and the new file never hides a configuration that is in force.
-import { lstat, mkdir, open, rm } from 'node:fs/promises'
+import { link, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { configurationPlaces, resolvePath } from '../../config/paths.ts'
 import { display } from '../../display.ts'
@@ -26,8 +26,9 @@ export async function newFilePath(
   return place
 }
 
-/** Writes the file (0600, its directories 0700) and makes it durable. Rejects with ERR_CONFIG, and then leaves no file. */
-export async function writeNewFile(file: string, text: string): Promise<void> {
+/** Writes the file (0600, its directories 0700) and makes it durable. Rejects with ERR_CONFIG, and then leaves no file. `what` it
+ *  is, for people. */
+export async function writeNewFile(file: string, text: string, what = 'the configuration'): Promise<void> {
   try {
     await mkdir(path.dirname(file), { recursive: true, mode: 0o700 })
     await using handle = await open(file, 'wx', 0o600)
@@ -40,11 +41,41 @@ export async function writeNewFile(file: string, text: string): Promise<void> {
     }
   } catch (error) {
     const errno = errnoOf(error)
-    if (errno === 'EEXIST') throw inTheWay(file)
+    if (errno === 'EEXIST') throw inTheWay(file, what)
     throw configurationError(
-      `writing the configuration ${display(file, 4096)}: ${errno ?? String(error)}: name another with --output`,
+      `writing ${what} ${display(file, 4096)}: ${errno ?? String(error)}: name another with --output`,
       error,
     )
+  }
+}
+
+/** Puts a new text in the place of a file, whole or not at all; what was there stays beside it, under a name of its own. Gives that
+ *  name. `suffix`: how it ends. Rejects with ERR_CONFIG, and then nothing is changed. */
+export async function replaceFile(file: string, text: string, suffix: string): Promise<string> {
+  const fresh = `${file}.new`
+  await writeNewFile(fresh, text)
+  try {
+    const kept = await keep(file, suffix)
+    await rename(fresh, file)
+    return kept
+  } catch (error) {
+    await rm(fresh, { force: true })
+    throw error
+  }
+}
+
+async function keep(file: string, suffix: string): Promise<string> {
+  for (let count = 1; ; count++) {
+    const name = count === 1 ? `${file}.${suffix}` : `${file}.${suffix}-${count}`
+    try {
+      await link(file, name)
+      return name
+    } catch (error) {
+      const errno = errnoOf(error)
+      if (errno === 'EEXIST' && count < 100) continue
+      const reason = errno ?? String(error)
+      throw configurationError(`keeping ${display(file, 4096)} as ${display(name, 4096)}: ${reason}`, error)
+    }
   }
 }
 
@@ -62,9 +93,7 @@ async function isThere(place: string): Promise<boolean> {
   )
 }
 
-function inTheWay(place: string): PopfetchError {
+function inTheWay(place: string, what = 'the configuration'): PopfetchError {
   const way = 'name another file with --output FILE'
-  return configurationError(
-    `writing the configuration: ${display(place, 4096)} is there already, and is not overwritten: ${way}`,
-  )
+  return configurationError(`writing ${what}: ${display(place, 4096)} is there already, and is not overwritten: ${way}`)
 }

@@ -2,14 +2,16 @@
 // At the end of a trial both sides are compared by UIDL. What the old tool had counts as seen. What only popfetch had, in the
 // Maildir of the trial, is due once more, at the destinations of after the trial. Then the configuration is changed (trial.ts).
 // One rule: the ledger is changed first, under the leases of all accounts, so that no poll takes mail of the trial for delivered.
-import { link, readFile, realpath, rename, rm } from 'node:fs/promises'
+import { realpath } from 'node:fs/promises'
 import { assemble } from '../../../config/assemble.ts'
 import { parseText } from '../../../config/document.ts'
+import { readText } from '../../../config/load.ts'
 import type { Account } from '../../../config/schema.ts'
 import { display } from '../../../display.ts'
-import { errnoOf, PopfetchError } from '../../../errors.ts'
+import { PopfetchError } from '../../../errors.ts'
 import type { Ledger, Lease } from '../../../ledger/ledger.ts'
 import type { MessageRecord } from '../../../ledger/records.ts'
+import { ourUid } from '../../../own-file.ts'
 import { namedAccounts } from '../../../setup/draft.ts'
 import type { ImportedAccount, SeenUidl } from '../../../setup/imported.ts'
 import { endTrial, TRIAL_MAILDIR, TRIAL_NAME, TRIAL_WRITTEN } from '../../../setup/trial.ts'
@@ -17,7 +19,7 @@ import { accountBusy, configurationError } from '../../command-errors.ts'
 import { EXIT_OK } from '../../exit.ts'
 import { askRunning } from '../../open/ask-daemon.ts'
 import { readConfiguration } from '../../open/configured.ts'
-import { writeNewFile } from '../../open/new-file.ts'
+import { replaceFile } from '../../open/new-file.ts'
 import { nameOf } from '../../open/read-ledger.ts'
 import type { Surroundings } from '../../surroundings.ts'
 import { counted } from '../../terminal/amounts.ts'
@@ -65,14 +67,14 @@ export async function run(invocation: ImportInvocation, surroundings: Surroundin
   }
   await refuseDaemon(configuration.statePath, surroundings)
   const file = await realpath(configuration.file)
-  const after = await textAfterTrial(file)
+  const after = await textAfterTrial(file, surroundings)
   const compared: Compared[] = []
   for (const { pair } of work) compared.push(await compare(pair, ledger, invocation))
   for (const [at, { pair, lease }] of work.entries()) {
     const result = compared[at]
     if (result !== undefined) await settle(pair, result, lease, ledger, invocation)
   }
-  const kept = after === null ? null : await replace(file, after)
+  const kept = after === null ? null : await replaceFile(file, after, 'trial')
   tellTrial(compared, { file, kept }, invocation, surroundings)
   return EXIT_OK
 }
@@ -149,9 +151,9 @@ async function refuseDaemon(statePath: string, surroundings: Surroundings): Prom
 }
 
 /** The configuration of after the trial; null: somebody has written it already. Rejects where a line of the trial was changed. */
-async function textAfterTrial(file: string): Promise<string | null> {
+async function textAfterTrial(file: string, { env, uid }: Surroundings): Promise<string | null> {
   const shown = display(file, 4096)
-  const { text, changed, left } = endTrial(await readFile(file, 'utf8'), TRIAL_WRITTEN)
+  const { text, changed, left } = endTrial((await readText(file, ourUid(env, uid))).text, TRIAL_WRITTEN)
   if (left.length > 0)
     throw configurationError(
       `ending the trial: ${shown}: line ${left.join(', ')}: what the trial wrote above it was changed: write what should hold, and remove the comment`,
@@ -233,36 +235,6 @@ async function settle(
   )
   // A listing with nearly none of them means other UIDLs, and all would come twice (S020).
   if (both.length > 0) await ledger.records.note(lease.account, { alive: String(both.length) })
-}
-
-/** Puts `text` in the place of the file; what was there is kept beside it. Gives its name. */
-async function replace(file: string, text: string): Promise<string> {
-  const fresh = `${file}.new`
-  await writeNewFile(fresh, text)
-  try {
-    const kept = await keep(file)
-    await rename(fresh, file)
-    return kept
-  } catch (error) {
-    await rm(fresh, { force: true })
-    throw error
-  }
-}
-
-async function keep(file: string): Promise<string> {
-  for (let count = 1; ; count++) {
-    const name = count === 1 ? `${file}.trial` : `${file}.trial-${count}`
-    try {
-      await link(file, name)
-      return name
-    } catch (error) {
-      if (errnoOf(error) !== 'EEXIST' || count === 100)
-        throw configurationError(
-          `keeping ${display(file, 4096)} as ${display(name, 4096)}: ${errnoOf(error) ?? String(error)}`,
-          error,
-        )
-    }
-  }
 }
 
 function shownMessage(message: MessageRecord): string {

@@ -1,12 +1,10 @@
 // `popfetch state export --as fetchmail|getmail|mpop`: the way back to an old tool. Its record gets what popfetch knows as delivered
 // or seen, so that it fetches none of that again. What is not delivered everywhere is left to the old tool: twice beats never.
-import { open } from 'node:fs/promises'
 import { resolvePath } from '../../../config/paths.ts'
-import { display } from '../../../display.ts'
-import { errnoOf } from '../../../errors.ts'
 import type { AccountRecord } from '../../../ledger/ledger.ts'
 import { isWritable, type OldEntry, oldRecord, type OldTool } from '../../../setup/old-record.ts'
-import { refusal, usageError } from '../../command-errors.ts'
+import { usageError } from '../../command-errors.ts'
+import { writeNewFile } from '../../open/new-file.ts'
 import { requireAccount, type LedgerContext } from '../../open/read-ledger.ts'
 import { counted } from '../../terminal/amounts.ts'
 import { oldNamesOf } from '../import/old-names.ts'
@@ -17,7 +15,7 @@ export interface ExportAs {
   readonly output: string | null
 }
 
-/** Rejects with ERR_USAGE where there is nothing to write, or a file is in the way. */
+/** Rejects with ERR_USAGE, and with ERR_CONFIG where a file is in the way. */
 export async function exportAs(wanted: ExportAs, context: LedgerContext): Promise<void> {
   const { account: only, as: tool, output: named } = wanted
   const { outline, ledger, surroundings, json } = context
@@ -37,7 +35,7 @@ export async function exportAs(wanted: ExportAs, context: LedgerContext): Promis
   }
   const text = texts.join('')
   if (named === null || named === '-') output.file(text)
-  else await writeRecord(resolvePath(named, cwd, env), text)
+  else await writeNewFile(resolvePath(named, cwd, env), text, `the record of ${tool}`)
   if (json && named !== null && named !== '-') output.object({ ok: true, accounts: told })
   else for (const each of told) output.note(lineOf(each, tool))
 }
@@ -68,18 +66,4 @@ async function entriesOf(
     }
   }
   return { entries, left }
-}
-
-async function writeRecord(file: string, text: string): Promise<void> {
-  const shown = display(file, 4096)
-  try {
-    await using handle = await open(file, 'wx', 0o600)
-    await handle.writeFile(text)
-    await handle.sync()
-  } catch (error) {
-    const errno = errnoOf(error)
-    if (errno === 'EEXIST')
-      throw refusal(`writing ${shown}: it is there already, and is not overwritten: move it first, or name another`)
-    throw refusal(`writing ${shown}: ${errno ?? String(error)}: name another file`)
-  }
 }
