@@ -266,6 +266,11 @@ export class History {
     return this.record.facts[LISTED_SIZES] === undefined
   }
 
+  /** A fact for the next poll; null: there is none any more. */
+  remember(name: string, fact: string | null): void {
+    if ((this.record.facts[name] ?? null) !== fact) this.#facts[name] = fact
+  }
+
   sizesMove(): void {
     this.#facts[LISTED_SIZES] = 'move'
   }

@@ -8,6 +8,7 @@ import type { Listing } from '../../pop3/listing/listing.ts'
 import { maskRecorded, StandIns } from './stand-ins.ts'
 import { firstPolicy } from '../plan/first.ts'
 import { takeOverFew } from './few-new-ids.ts'
+import { COPIES, copiesMark, rememberedCopies } from './remembered-copies.ts'
 import { Recovery } from './recovery.ts'
 import type { Looks } from './looks.ts'
 import { identify, isDoubtful, isResized, keyNameless, unclearNameless } from './identify.ts'
@@ -32,6 +33,8 @@ export interface ComparedListing {
   readonly comparison: Comparison
   /** The server lists other sizes for the same messages. */
   readonly sizesMove: boolean
+  /** What is to be remembered of entries that share their UIDLs; null: nothing. */
+  readonly copiesFact: string | null
   /** Recorded as gone, and listed again. */
   readonly returned: readonly EntryKey[]
   /** False: what the listing lacks may still be found in it, under another UIDL. */
@@ -88,6 +91,7 @@ export async function compareListing(listing: Listing, comparison: Comparison, v
     skippedToo: run.restrictions.skippedToo,
   })
   if (compared.sizesMove) history.sizesMove()
+  history.remember(COPIES, compared.copiesFact)
   const wanted = await run.restrictions.wanted(compared.plan, session)
   const { plan, returned, isComplete } = await takeOverFew(wanted, comparison, visit)
   // One message that is not shown costs the others nothing (P168).
@@ -150,10 +154,20 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
     else take(entry, known[index] ?? null)
   })
   planner.leave(nameless.length - keyed.length)
+  const shared = doubtful.filter(({ uidl }) => ambiguous.has(uidl))
+  const copies = { fact: record.facts[COPIES], nowMs }
+  const remembered = await rememberedCopies(shared, copies, planner, comparison)
+  if (remembered !== null) {
+    for (const { entry, known: message } of remembered) take(entry, message)
+    const others = doubtful.filter(({ uidl }) => !ambiguous.has(uidl))
+    doubtful.splice(0, Infinity, ...others)
+  }
   const sample = exactSizes ? resized : resized.slice(0, SAMPLE)
   const others = resized.slice(sample.length)
   doubtful.push(...sample.map(({ entry }) => entry))
   const { identified, returned } = await identify(doubtful, comparison, looks, isCurious)
+  const told = identified.filter(({ entry: { uidl } }) => ambiguous.has(uidl)).map((each) => each.known)
+  const copiesFact = remembered === null ? copiesMark(shared, told, nowMs) : (copies.fact ?? null)
   for (const { entry, known: message } of identified) take(entry, message)
   // Many changed, and none of those that were looked at is another message: this server's sizes move by themselves.
   const among = new Set(sample.map(({ entry }) => entry.index))
@@ -171,7 +185,8 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
   }
   await recovery?.lookFor(listing, planner, comparison)
   const plan = planner.finish()
-  return { plan, comparison, recovery, returned, isSearched: true, sizesMove, seen: () => seenIn(listing, plan.seen) }
+  const seen = (): Iterable<readonly Entry[]> => seenIn(listing, plan.seen)
+  return { plan, comparison, recovery, returned, isSearched: true, sizesMove, copiesFact, seen }
 }
 
 async function settledEntries(listing: Listing, policy: Policy, context: ComparisonContext): Promise<SettledEntries> {

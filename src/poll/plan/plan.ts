@@ -81,7 +81,7 @@ export interface Plan {
 export interface Seen {
   /** By their place in the listing. */
   readonly places: BitSet
-  /** Those without a UIDL, which the listing does not tell. */
+  /** Those that the listing does not tell: without a UIDL, or one of several. */
   readonly nameless: readonly Entry[]
 }
 
@@ -194,6 +194,22 @@ export class Planner {
     }
   }
 
+  /** Is nothing to be done about the message, whichever entry of its UIDL it is? */
+  isIdle(entry: Entry, known: KnownMessage): boolean {
+    const { all, skippedToo, markSeen, delete: policy } = this.#policy
+    if (all || skippedToo || (markSeen && isAdopted(known))) return false
+    switch (known.state) {
+      case 'seen':
+        return true
+      case 'delivered':
+        return known.deletion === null && !mayDelete(policy, known.firstSeenMs, this.#agedMs)
+      case 'held':
+        return !this.#fitsNow(entry, known)
+      case 'open':
+        return !this.#isDue(known)
+    }
+  }
+
   #delivered(entry: Entry, known: KnownMessage): void {
     if (mayDelete(this.#policy.delete, known.firstSeenMs, this.#agedMs)) this.#deletions.push({ ...entry, known })
     else if (known.deletion !== null) this.#reprieved.push({ uidl: entry.uidl, copy: entry.copy })
@@ -201,7 +217,8 @@ export class Planner {
   }
 
   #see(entry: Entry): void {
-    if (hasNoUidl(entry)) this.#namelessSeen.push(entry)
+    // Beside copies that are known, the listing alone does not tell which copy it is.
+    if (hasNoUidl(entry) || (!this.#firstPoll && entry.copy > 0)) this.#namelessSeen.push(entry)
     else this.#seen.add(entry.index)
     this.#skipped++
   }

@@ -1,6 +1,6 @@
 // A server, or a sender who chooses UIDLs, may give one UIDL to a hundred thousand messages (P096, P166): whatever is done about
 // them grows with their number, and no faster.
-import { describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { ComparedMessage, KnownCopy } from '../../../src/ledger/ledger.ts'
 import type { Look, Looks } from '../../../src/poll/compare/looks.ts'
 import { Match } from '../../../src/poll/compare/match.ts'
@@ -8,7 +8,7 @@ import { type Entry, Planner } from '../../../src/poll/plan/plan.ts'
 import { ListParser } from '../../../src/pop3/listing/parser.ts'
 import { Listing } from '../../../src/pop3/listing/listing.ts'
 import { growth, LINEAR } from '../../security/growth.ts'
-import { upTo } from '../scene.ts'
+import { letter, Scene, upTo } from '../scene.ts'
 
 const N = 20_000
 
@@ -127,5 +127,86 @@ describe('messages that share one UIDL (P166)', () => {
       if (planner.finish().fetch.length !== 100) throw new Error('another plan')
     }
     expect(growth(work, N)).toBeLessThanOrEqual(LINEAR)
+  })
+})
+
+describe('very many messages of one UIDL (P166)', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now: Date.UTC(2026, 10, 24) }))
+  afterEach(() => void vi.useRealTimers())
+
+  const MESSAGES = 300
+
+  async function delivered(): Promise<Scene> {
+    const scene = await Scene.create()
+    const mailbox = scene.server.mailbox('alice')
+    for (const at of upTo(MESSAGES)) mailbox.add(letter(1000 + at), { uidl: 'same' })
+    expect(await scene.poll()).toMatchObject({ delivered: MESSAGES })
+    expect(await scene.poll()).toMatchObject({ new: 0, delivered: 0 })
+    return scene
+  }
+
+  /** So many headers are looked at in the next poll. */
+  async function looked(scene: Scene, options = {}): Promise<number> {
+    const before = scene.count('TOP')
+    expect(await scene.poll(options)).toMatchObject({ error: null })
+    return scene.count('TOP') - before
+  }
+
+  test('are told apart once, and remembered as long as the listing stays the same, for a day', async () => {
+    await using scene = await delivered()
+    expect(scene.count('TOP')).toBe(MESSAGES)
+    expect(await looked(scene)).toBe(0)
+    vi.setSystemTime(Date.now() + 23 * 3_600_000)
+    expect(await looked(scene)).toBe(0)
+    vi.setSystemTime(Date.now() + 2 * 3_600_000)
+    expect(await looked(scene)).toBe(MESSAGES)
+    expect(await looked(scene)).toBe(0)
+    vi.setSystemTime(Date.now() - 3 * 24 * 3_600_000)
+    expect(await looked(scene), 'a clock that was set back').toBe(MESSAGES)
+  })
+
+  test('are looked at again when another one comes, which is fetched once', async () => {
+    await using scene = await delivered()
+    scene.server.mailbox('alice').add(letter(5000), { uidl: 'same' })
+    expect(await looked(scene)).toBe(MESSAGES + 1)
+    expect(await looked(scene)).toBe(MESSAGES + 1)
+    expect(await looked(scene)).toBe(0)
+    expect(scene.subjects().filter((number) => number === 5000)).toHaveLength(1)
+    expect(scene.files()).toHaveLength(MESSAGES + 1)
+  })
+
+  test('one that takes the place and size of another is fetched within a day', async () => {
+    await using scene = await delivered()
+    const { messages } = scene.server.mailbox('alice')
+    messages.splice(7, 1)
+    scene.server.mailbox('alice').add(letter(6000), { uidl: 'same' })
+    vi.setSystemTime(Date.now() + 25 * 3_600_000)
+    await scene.poll()
+    expect(scene.subjects()).toContain(6000)
+  })
+
+  test.each([
+    ['delete: after-delivery', {}],
+    ['delete: never', { all: true }],
+  ])('are looked at when something is to be done about them: %s, %j', async (deletion, options) => {
+    await using scene = await delivered()
+    scene.account = [deletion]
+    expect(await looked(scene, { ...options, yes: true })).toBeGreaterThanOrEqual(MESSAGES)
+  })
+
+  test('are few enough to be looked at each time: 200', async () => {
+    await using scene = await Scene.create()
+    for (const at of upTo(200)) scene.server.mailbox('alice').add(letter(1000 + at), { uidl: 'same' })
+    await scene.poll()
+    for (const _ of upTo(2)) expect(await looked(scene)).toBe(200)
+  })
+
+  test('of which new ones count as seen by --mark-seen are fetched no more', async () => {
+    await using scene = await delivered()
+    scene.server.mailbox('alice').messages.splice(0, 1)
+    await scene.poll()
+    scene.server.mailbox('alice').add(letter(7000), { uidl: 'same' })
+    expect(await scene.poll({ markSeen: true })).toMatchObject({ new: 1, delivered: 0 })
+    expect(await scene.poll()).toMatchObject({ new: 0, delivered: 0 })
   })
 })
