@@ -102,3 +102,15 @@ test.each(MIGRATIONS.map((step, at) => [at + 1, step] as const))(
     expect(statements.filter((one) => !kinds.some((kind) => kind.test(one)))).toEqual([])
   },
 )
+
+/** Decided anew for each step, by whoever adds it: may the version before go on writing to a file after this step, without losing or
+ *  misreading what the step is for? */
+const OLDEST: readonly (readonly [oldest: number, why: string])[] = [
+  [1, 'the first'],
+  [2, 'versions before it refuse everything newer'],
+  [3, 'a version before it sends without the mark that it handed over (S042)'],
+]
+
+test('every step says which older versions can go on, and why is written here', () => {
+  expect(MIGRATIONS.map(({ oldest }) => oldest)).toEqual(OLDEST.map(([oldest]) => oldest))
+})

@@ -4,13 +4,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { ComparedMessage, KnownCopy } from '../../../src/ledger/ledger.ts'
 import type { Look, Looks } from '../../../src/poll/compare/looks.ts'
 import { Match } from '../../../src/poll/compare/match.ts'
-import { type Entry, Planner } from '../../../src/poll/plan/plan.ts'
-import { ListParser } from '../../../src/pop3/listing/parser.ts'
-import { Listing } from '../../../src/pop3/listing/listing.ts'
-import { growth, LINEAR } from '../../security/growth.ts'
+import type { Entry } from '../../../src/poll/plan/plan.ts'
 import { letter, Scene, upTo } from '../scene.ts'
-
-const N = 20_000
 
 function print(at: number): Buffer {
   const bytes = Buffer.alloc(32)
@@ -45,12 +40,6 @@ function entriesOf(count: number): Entry[] {
   return upTo(count).map((index) => ({ index, number: index + 1, uidl: 'same', copy: index, sizeBytes: 100 }))
 }
 
-/** In the opposite order of what is known. */
-function headersOf(entries: readonly Entry[]): Map<Entry, Look> {
-  const look = (at: number): Look => ({ fingerprint: print(at), stateBytes: 0, receivedMs: null, whole: null })
-  return new Map(entries.map((entry, at) => [entry, look(entries.length - 1 - at)]))
-}
-
 /** Which whole messages were looked at. */
 class CountedLooks implements Pick<Looks, 'whole' | 'settle' | 'loseTop'> {
   looked = 0
@@ -71,22 +60,6 @@ class CountedLooks implements Pick<Looks, 'whole' | 'settle' | 'loseTop'> {
 }
 
 describe('messages that share one UIDL (P166)', () => {
-  test.each([
-    ['by their headers', true],
-    ['by their sizes', false],
-  ])('are told apart %s in time that grows with their number', (_how, isReceived) => {
-    const known = new Map([N, 4 * N].map((n) => [n, upTo(n).map((at) => copyOf(at, isReceived))]))
-    const listed = new Map([N, 4 * N].map((n) => [n, entriesOf(n)]))
-    const shown = new Map([...listed].map(([n, entries]) => [n, isReceived ? headersOf(entries) : new Map()]))
-    const work = (n: number): void => {
-      const match = new Match(listed.get(n) ?? [], known.get(n) ?? [], shown.get(n) ?? new Map())
-      match.byHeader()
-      match.bySize(true)
-      if (match.identified().some((each) => each.known === null)) throw new Error('one was not matched')
-    }
-    expect(growth(work, N)).toBeLessThanOrEqual(LINEAR)
-  })
-
   test.each([50, 200])('are looked at once each where headers are not shown: %i', async (count) => {
     const entries = entriesOf(count)
     const copies = upTo(count).map((at) => copyOf(at, true))
@@ -95,38 +68,6 @@ describe('messages that share one UIDL (P166)', () => {
     await match.byDigest(looks)
     expect(looks.looked).toBe(count)
     expect(match.identified().map(({ known }) => known?.position)).toEqual(upTo(count).toReversed())
-  })
-
-  test('are listed and planned in time that grows with their number', () => {
-    const work = (n: number): void => {
-      const [sizes, uidls] = [new ListParser(), new ListParser()]
-      sizes.feed(
-        Buffer.from(
-          upTo(n)
-            .map((at) => `${at + 1} 100\r\n`)
-            .join(''),
-        ),
-      )
-      uidls.feed(
-        Buffer.from(
-          upTo(n)
-            .map((at) => `${at + 1} same\r\n`)
-            .join(''),
-        ),
-      )
-      const listing = Listing.ofFew(sizes, uidls)
-      const policy = { delete: { kind: 'never' }, first: { kind: 'all' }, limit: null, maxSizeBytes: null } as const
-      const planner = new Planner(
-        { ...policy, sessionLimit: 100, all: false, skippedToo: false, markSeen: false, eager: true },
-        n,
-        true,
-        0,
-        null,
-      )
-      for (const entry of listing.slice(0, n)) planner.add(entry, null)
-      if (planner.finish().fetch.length !== 100) throw new Error('another plan')
-    }
-    expect(growth(work, N)).toBeLessThanOrEqual(LINEAR)
   })
 })
 
