@@ -127,6 +127,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/owners.ts': own('/proc and /etc'),
   'src/poll/account/history.ts': own('a fact of our own ledger'),
   'src/poll/compare/take-over-migration.ts': own('the ledger, which is ours'),
+  'src/poll/compare/remembered-copies.ts': own('a fact of our own ledger'),
   'src/poll/check/diagnosis.ts': config('320 characters'),
   'src/poll/route/mailbox.ts': {
     whose: 'senders and providers',
