@@ -2,7 +2,9 @@
 // describes them. Counts quota units. It misbehaves when a test assigns a fault, which is an answer or what happens instead.
 // https://developers.google.com/workspace/gmail/api/reference/rest
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { certificates, type CertificateKind } from './certificates.ts'
 
 export interface StoredMessage {
   readonly id: string
@@ -63,6 +65,8 @@ export class GmailServer implements AsyncDisposable {
     import: null,
     put: null,
   }
+  /** Called when the body of an import begins to come. */
+  onBody: (() => void) | null = null
   /** What was asked: method and path. */
   readonly asked: string[] = []
   units = 0
@@ -71,20 +75,25 @@ export class GmailServer implements AsyncDisposable {
   readonly #sessions = new Map<string, Session>()
   #next = 1
 
-  private constructor() {
-    this.#server = createServer((request, response) => void this.#serve(request, response))
+  readonly #tls: boolean
+
+  private constructor(tls: CertificateKind | null) {
+    this.#tls = tls !== null
+    const { certificate: cert, key } = certificates[tls ?? 'good']
+    const serve = (request: IncomingMessage, response: ServerResponse): void => void this.#serve(request, response)
+    this.#server = this.#tls ? createTlsServer({ cert, key }, serve) : createServer(serve)
     this.#server.on('connection', () => this.connections++)
   }
 
-  static async start(): Promise<GmailServer> {
-    const server = new GmailServer()
+  static async start({ tls = null }: { readonly tls?: CertificateKind | null } = {}): Promise<GmailServer> {
+    const server = new GmailServer(tls)
     await new Promise<void>((resolve) => void server.#server.listen(0, '127.0.0.1', resolve))
     return server
   }
 
   get endpoint(): string {
     const { port } = this.#server.address() as AddressInfo
-    return `http://127.0.0.1:${port}`
+    return this.#tls ? `https://localhost:${port}` : `http://127.0.0.1:${port}`
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -102,6 +111,7 @@ export class GmailServer implements AsyncDisposable {
     const session = this.#sessions.get(url.pathname)
     const stage = session !== undefined ? 'put' : isImport ? 'import' : request.method === 'GET' ? 'list' : 'make'
     this.units += UNITS[stage] ?? 0
+    if (stage === 'import' || stage === 'put') this.onBody?.()
     const half = this.faults[stage] === 'half'
     if (half) this.faults[stage] = null
     const bytes = await bodyOf(request, half)

@@ -185,7 +185,9 @@ class Attempted {
         request.setTimeout(timerMs(silenceMs), () => this.#fail('silence', 'no answer in time'))
         void this.#write(request)
       }
-      if (request.reusedSocket || (!isTls && !socket.connecting)) ready()
+      // Through a proxy it comes when TLS stands already (Node 24).
+      const isReady = isTls ? Reflect.get(socket, 'secureConnecting') === false : !socket.connecting
+      if (request.reusedSocket || isReady) ready()
       else socket.once(isTls ? 'secureConnect' : 'connect', ready)
     })
     request.on('error', (error) => this.#failed(error))

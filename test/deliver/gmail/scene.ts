@@ -18,6 +18,7 @@ export function opened(
   more: Partial<GmailConfig> = {},
   limits: Partial<GmailLimits> = {},
   prefix = '',
+  env: NodeJS.ProcessEnv = {},
 ): Destination {
   const config: GmailConfig = {
     user: server.user,
@@ -31,7 +32,7 @@ export function opened(
     description: `gmail ${server.user}`,
     ...more,
   }
-  const context = { hostName: 'host.example', nowMs: () => NOW_MS, env: {}, prefix: () => prefix }
+  const context = { hostName: 'host.example', nowMs: () => NOW_MS, env, prefix: () => prefix }
   const destination = openGmail(config, context, { ...GMAIL_LIMITS, pauseMs: 1, ...limits })
   onTestFinished(() => destination[Symbol.asyncDispose]())
   return destination

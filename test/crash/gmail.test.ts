@@ -1,0 +1,146 @@
+// kill -9 of polls into Gmail, at imports that are chosen by a seed: before Gmail has the message, in the middle of it, when it is
+// stored and the answer is on its way, and when the answer is there. Connections are cut besides. Gmail shows popfetch nothing of
+// what it has, so each answer that was lost may cost one more copy; real Gmail merges those by their Message-ID.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { text } from 'node:stream/consumers'
+import { expect, inject, test } from 'vitest'
+import { openLedger } from '../../src/ledger/sqlite/open.ts'
+import { type GmailAnswer, GmailServer } from '../support/gmail-server.ts'
+import { Pop3Server } from '../support/pop3-server.ts'
+import { tokenOf } from './oracle.ts'
+import { dice, GMAIL_KILLS, GMAIL_MESSAGES, SEED } from './sizes.ts'
+
+const ACCOUNT = 'old-isp'
+/** One import in so many loses its connection, before or behind the message. */
+const CUT_EVERY = 50
+/** Larger ones go up in a session of their own. */
+const LARGE_EVERY = 97
+const KEYS_AT_ONCE = 5000
+
+type Moment = 'before' | 'middle' | 'stored' | 'answered'
+const MOMENTS: readonly Moment[] = ['before', 'middle', 'stored', 'answered']
+
+test(`${GMAIL_MESSAGES} messages reach Gmail over ${GMAIL_KILLS} kills: each once, but for answers that were lost`, async () => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'popfetch-crash-gmail-'))
+  await using pop3 = await Pop3Server.start()
+  await using gmail = await GmailServer.start()
+  const mailbox = pop3.mailbox('alice')
+  const sent = new Map<number, string>()
+  for (let token = 1; token <= GMAIL_MESSAGES; token++) {
+    const { uidl } = mailbox.add(letter(token))
+    sent.set(token, uidl)
+  }
+  const statePath = path.join(directory, 'state.db')
+  writeFileSync(path.join(directory, 'config.yaml'), configuration(pop3, gmail), { mode: 0o600 })
+  const random = dice(SEED)
+  /** Stored, and the ledger does not know it. */
+  const lost = new Map<number, number>()
+  let accounted = 0
+  let kills = 0
+  let imports = 0
+
+  const recorded = async (): Promise<ReadonlySet<string>> => {
+    if (!existsSync(statePath)) return new Set()
+    await using ledger = await openLedger(statePath, { readOnly: true })
+    const uidls = [...sent.values()]
+    const done = new Set<string>()
+    for (let at = 0; at < uidls.length; at += KEYS_AT_ONCE) {
+      const some = uidls.slice(at, at + KEYS_AT_ONCE)
+      const known = await ledger.known(
+        ACCOUNT,
+        some.map((uidl) => ({ uidl, copy: 0 })),
+      )
+      for (const [place, message] of known.entries()) if (message?.state === 'delivered') done.add(some[place] ?? '')
+    }
+    return done
+  }
+
+  /** One poll; killed at the `nth` import of it, if one is named. */
+  const run = async (nth: number | null, moment: Moment): Promise<string> => {
+    const args = [inject('popfetch'), '--config', path.join(directory, 'config.yaml'), '--json', ACCOUNT]
+    const child = spawn(process.execPath, args, {
+      cwd: directory,
+      env: { PATH: process.env['PATH'], HOME: directory },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const closed = once(child, 'close')
+    let seen = 0
+    let begun = 0
+    const answer = (): GmailAnswer => {
+      imports++
+      if (++seen === nth && moment !== 'middle') {
+        if (moment === 'answered') {
+          setImmediate(() => child.kill('SIGKILL'))
+          return null
+        }
+        child.kill('SIGKILL')
+        return moment === 'stored' ? 'lost' : 'drop'
+      }
+      if (imports % CUT_EVERY === 0) return imports % (2 * CUT_EVERY) === 0 ? 'lost' : 'drop'
+      return null
+    }
+    const middle = (): void => {
+      if (++begun === nth) child.kill('SIGKILL')
+    }
+    gmail.faults.import = answer
+    gmail.faults.put = answer
+    // In the middle: while popfetch sends it.
+    gmail.onBody = moment === 'middle' ? middle : null
+    const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
+    const [, signal] = (await closed) as [number | null, string | null]
+    if (signal === 'SIGKILL') kills++
+    const known = await recorded()
+    for (const { bytes } of gmail.messages.slice(accounted)) {
+      const token = tokenOf(bytes) ?? -1
+      if (!known.has(sent.get(token) ?? '')) lost.set(token, (lost.get(token) ?? 0) + 1)
+    }
+    accounted = gmail.messages.length
+    return `${stdout}${stderr}`
+  }
+
+  for (let round = 0; round < GMAIL_KILLS; round++) {
+    const nth = 1 + Math.floor(random() * ((2 * GMAIL_MESSAGES) / GMAIL_KILLS))
+    await run(nth, MOMENTS[Math.floor(random() * MOMENTS.length)] ?? 'before')
+  }
+  let last = ''
+  for (let polls = 0; polls < 8 && mailbox.messages.length > 0; polls++) last = await run(null, 'before')
+
+  const copies = new Map<number, number>()
+  for (const { bytes } of gmail.messages) {
+    const token = tokenOf(bytes) ?? -1
+    copies.set(token, (copies.get(token) ?? 0) + 1)
+    expect(bytes.toString('latin1').endsWith(letter(token))).toBe(true)
+  }
+  const left = new Set(mailbox.messages.map(({ uidl }) => uidl))
+  const wrong = [...sent].flatMap(([token, uidl]) => {
+    const [has, allowed] = [copies.get(token) ?? 0, 1 + (lost.get(token) ?? 0)]
+    if (has === 0) return [`${uidl} never came`]
+    if (has > allowed) return [`${uidl} came ${has} times, ${allowed} allowed`]
+    return left.has(uidl) && (lost.get(token) ?? 0) < 3 ? [`${uidl} is still on the server`] : []
+  })
+  expect(wrong, last).toEqual([])
+  const extra = [...copies.values()].reduce((sum, each) => sum + each - 1, 0)
+  const answers = [...lost.values()].reduce((sum, each) => sum + each, 0)
+  console.log(`killed ${kills} of ${GMAIL_KILLS} polls; ${answers} answers lost, ${extra} extra copies`)
+  expect(kills).toBeGreaterThan(GMAIL_KILLS / 2)
+  expect(extra).toBeLessThanOrEqual(answers)
+  rmSync(directory, { recursive: true, force: true })
+})
+
+function configuration({ host, port }: Pop3Server, { endpoint, user }: GmailServer): string {
+  return `accounts:
+  ${ACCOUNT}: { host: ${host}, port: ${port}, tls: none, user: alice, password: secret, deliver: google, delete: after-delivery, first: all }
+destinations:
+  google: { type: gmail, user: ${user}, token: good, endpoint: "${endpoint}" }
+state: state.db
+`
+}
+
+function letter(token: number): string {
+  const body = token % LARGE_EVERY === 0 ? `${'x'.repeat(98)}\r\n`.repeat(55_000) : '.a dot\r\n..\r\nthe end\r\n'
+  return `From: Ada <ada@example.org>\r\nTo: alice@here.example\r\nSubject: letter ${token}\r\nMessage-ID: <${token}@crash.example>\r\n\r\n${body}`
+}
