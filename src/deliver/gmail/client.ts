@@ -253,8 +253,11 @@ class Upload {
       if (signal.aborted) break
       try {
         const from = resumed === 0 ? 0 : await this.#arrived(signal)
-        if (typeof from !== 'number') return from
-        const reply = await this.#send(from, signal)
+        const reply = typeof from === 'number' ? await this.#send(from, signal) : from
+        if (reply.status === 404 || reply.status === 410) {
+          last = new GmailFailure('cut', `it does not know the upload any more (${reply.status})`, this.#handed)
+          break
+        }
         if (reply.status !== 308 && reply.status < 500) return reply
         last = new GmailFailure('cut', `the upload was answered ${reply.status}`, this.#handed)
       } catch (error) {

@@ -1,7 +1,7 @@
 // The gmail destination against a fake Gmail: what is stored, and what each answer means for the mail.
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { DeliveryError } from '../../../src/errors.ts'
-import { type GmailAnswer, refusal } from '../../support/gmail-server.ts'
+import { type GmailAnswer, type GmailServer, refusal } from '../../support/gmail-server.ts'
 import { attempt, message, never } from '../scene.ts'
 import { failureOf, gmail, opened, outcome } from './scene.ts'
 
@@ -81,6 +81,90 @@ describe('a large message', () => {
     expect(
       server.messages.map(({ bytes }) => bytes.equals(large().body.kind === 'memory' ? bodyOf(large()) : bytes)),
     ).toEqual([true])
+  })
+
+  /** What happens to the first, second … request of the upload, the first of which opens it; then as a healthy server. */
+  const happening = (server: GmailServer, answers: readonly GmailAnswer[]): void => {
+    const left = [...answers]
+    const next = (): GmailAnswer => left.shift() ?? null
+    Object.assign(server.faults, { import: next, put: next })
+  }
+  const gone = refusal(404, 'notFound', 'Session not found')
+  const busy: GmailAnswer = { status: 503, json: {} }
+
+  test.each<[string, readonly GmailAnswer[]]>([
+    ['all of it came, and the answer did not', [null, 'lost']],
+    ['the first of it was cut', [null, 'drop']],
+    ['"not now" to the message', [null, busy]],
+    ['"not now" to the message, and to the question what came', [null, busy, busy]],
+    ['the question what came was cut', [null, 'drop', 'drop']],
+    ['three cuts one after another', [null, 'drop', 'drop', 'drop']],
+    ['what came is told without a range', [null, 'drop', { status: 308, body: '' }]],
+    ['what came is told with an odd range', [null, 'drop', { status: 308, body: '', headers: { range: 'bytes=7-9' } }]],
+  ])('is stored once where %s', async (_, answers) => {
+    const server = await gmail()
+    happening(server, answers)
+    await opened(server).deliver(attempt(), large(), never)
+    expect(server.messages.map(({ bytes }) => bytes.equals(bodyOf(large())))).toEqual([true])
+  })
+
+  test.each<[string, readonly GmailAnswer[], string]>([
+    ['the upload cannot be opened', ['drop'], 'CUT temporary message 75'],
+    ['it is opened, and the answer is lost', ['lost'], 'CUT temporary message 75'],
+    ['opening it is refused', [refusal(400, 'invalidArgument', 'no')], 'BAD refused message 75'],
+    [
+      'opening it says "not now"',
+      [{ status: 429, json: {}, headers: { 'retry-after': '3600' } }],
+      'BUSY temporary destination 75',
+    ],
+    ['the upload is forgotten when all of it went', [null, 'lost', gone], 'LOST unknown message 75'],
+    ['it is gone', [null, 'lost', { status: 410, json: {} }], 'LOST unknown message 75'],
+    ['the message is refused', [null, refusal(400, 'invalidArgument', 'no')], 'BAD refused message 75'],
+    [
+      'more has come than there is',
+      [null, 'drop', { status: 308, body: '', headers: { range: 'bytes=0-99999999' } }],
+      'LOST unknown destination 76',
+    ],
+    ['its end is HTML', [null, { status: 200, body: '<html>' }], 'LOST unknown destination 76'],
+    [
+      'it is sent elsewhere',
+      [null, { status: 302, body: '', headers: { location: 'https://evil.example/' } }],
+      'LOST unknown destination 76',
+    ],
+  ])('is told for what it is where %s', async (_, answers, expected) => {
+    const server = await gmail()
+    happening(server, answers)
+    expect(await outcome(opened(server, {}, { pauses: 0 }).deliver(attempt(), large(), never))).toBe(expected)
+    expect(server.asked.every((line) => line.includes('/upload/'))).toBe(true)
+  })
+
+  test('is not there by half: where the upload is forgotten in the middle, it was certainly not stored', async () => {
+    const server = await gmail()
+    let bodies = 0
+    server.faults.put = 'half'
+    // The first opens the upload, the second is cut, the third asks what came.
+    server.onBody = () => {
+      if (++bodies === 3) server.faults.put = gone
+    }
+    expect(await outcome(opened(server).deliver(attempt(), large(), never))).toBe('CUT temporary message 75')
+    expect(server.messages).toEqual([])
+  })
+
+  test('whose token is refused in the middle goes on with a new one, once', async () => {
+    const server = await gmail()
+    server.tokens.add('first')
+    const asked: (string | undefined)[] = []
+    const secret = (old?: string): Promise<string> => {
+      asked.push(old)
+      return Promise.resolve(old === undefined ? 'first' : 'good')
+    }
+    server.faults.put = () => {
+      server.tokens.delete('first')
+      return null
+    }
+    await opened(server, { secret }).deliver(attempt(), large(), never)
+    expect(asked).toEqual([undefined, 'first'])
+    expect(server.messages).toHaveLength(1)
   })
 
   test('is resumed only so often; then it may be there', async () => {
