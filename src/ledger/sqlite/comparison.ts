@@ -219,6 +219,20 @@ export class SqliteComparison implements Comparison {
     yield* this.#access.readAll(this.#account, () => identity.last(), read)
   }
 
+  async *goneFingerprints(): AsyncIterable<readonly FingerprintedKey[]> {
+    const { accounts, identity } = this.#rows
+    for (let after: number | undefined = 0; after !== undefined;) {
+      const from: number = after
+      const found = await this.#access.read(() => {
+        const id = accounts.find(this.#account)
+        return id === null ? [] : identity.goneFingerprints(id, from)
+      })
+      if (found.length > 0) yield found
+      after = found.at(-1)?.row
+      await turn()
+    }
+  }
+
   async unseenBare(): Promise<number> {
     const { identity } = this.#rows
     const seen = this.#seenRows()

@@ -3,7 +3,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Account } from '../../config/schema.ts'
 import { PopfetchError } from '../../errors.ts'
-import type { AccountRecord, ComparedMessage, Comparison, EntryKey } from '../../ledger/ledger.ts'
+import type { AccountRecord, ComparedMessage, Comparison, EntryKey, KnownMessage } from '../../ledger/ledger.ts'
 import type { Listing } from '../../pop3/listing/listing.ts'
 import { maskRecorded, StandIns } from './stand-ins.ts'
 import { firstPolicy } from '../plan/first.ts'
@@ -74,7 +74,7 @@ export async function compareListing(listing: Listing, comparison: Comparison, v
     await maskRecorded(comparison, run.ledger, visit.lease)
     history.uidlsMasked()
   }
-  const compared = await compare(listing, {
+  const context: ComparisonContext = {
     ...run,
     recovery: Recovery.of(visit),
     comparison,
@@ -89,17 +89,28 @@ export async function compareListing(listing: Listing, comparison: Comparison, v
     isCounted: (key) => tally.isDeferred(key),
     fetched: tally.totalMessages,
     skippedToo: run.restrictions.skippedToo,
-  })
+  }
+  const compared = await compare(listing, context)
   if (compared.sizesMove) history.sizesMove()
   history.remember(COPIES, compared.copiesFact)
   const wanted = await run.restrictions.wanted(compared.plan, session)
-  const { plan, returned, isComplete } = await takeOverFew(wanted, comparison, visit)
+  const { plan, returned, isComplete } = await takeOverFew(wanted, comparison, visit, (known) => planOf(known, context))
   // One message that is not shown costs the others nothing (P168).
   if (!listing.hasUidls && plan.withoutUidl > 0 && plan.withoutUidl === plan.listed) throw noUidls(account)
   if (history.record.known + plan.new > MOST_KNOWN) throw tooManyKnown(account, history.record.known)
   tally.see(plan)
   tally.note(`${plan.listed} messages listed, ${plan.new} new, ${plan.fetch.length} to fetch`)
   return { ...compared, plan, returned: [...compared.returned, ...returned], isSearched: isComplete }
+}
+
+function planOf(
+  known: readonly { readonly entry: Entry; readonly known: KnownMessage }[],
+  context: ComparisonContext,
+): Plan {
+  const { nowMs, agedMs, isCounted } = context
+  const planner = new Planner(policyOf(context), known.length, true, nowMs, agedMs, isCounted)
+  for (const { entry, known: message } of known) planner.add(entry, message)
+  return planner.finish()
 }
 
 /** Asks for headers where a UIDL does not tell; changes nothing. */

@@ -1,11 +1,13 @@
-// A few delivered messages stand under new UIDLs (N048): too few for the guard of S020 to ask a person. Where delivered
-// messages are gone from a whole listing, what is unknown in it is looked at with TOP before it is asked for; where TOP does
-// not tell, the whole message is. What is the same takes over its record, and is not delivered again.
+// A few messages that the ledger knows stand under new UIDLs (N048): too few for the guard of S020 to ask a person. Where messages
+// are gone from a whole listing, what is unknown in it is looked at with TOP before it is asked for; where TOP does not tell, the
+// whole message is. What is the same takes over its record: where it was delivered it is not delivered again, and what only one
+// destination lacks goes to that one alone.
 // The one rule: doubt keeps the mail. A header that two messages have tells nothing, their digest does.
-import type { ComparedMessage, Comparison, EntryKey } from '../../ledger/ledger.ts'
+import type { ComparedMessage, Comparison, EntryKey, FingerprintedKey, KnownMessage } from '../../ledger/ledger.ts'
 import { haveUidsChanged } from '../plan/guards.ts'
-import { NO_UIDL, type Plan, type PlannedFetch } from '../plan/plan.ts'
+import { type Entry, NO_UIDL, type Plan, type PlannedFetch } from '../plan/plan.ts'
 import { isWhole } from '../plan/prune.ts'
+import { recallInterrupted } from '../route/due.ts'
 import type { Visit } from '../visit.ts'
 import type { Look } from './looks.ts'
 
@@ -33,70 +35,125 @@ interface Found {
   readonly gone: Gone
 }
 
+/** What is to be done with entries that are known after all. */
+export type Replan = (known: readonly { readonly entry: Entry; readonly known: KnownMessage }[]) => Plan
+
 /** Rejects with BrokenLook. A dry run looks at headers only, and records nothing. */
-export async function takeOverFew(plan: Plan, comparison: Comparison, visit: Visit): Promise<FewNewIds> {
+export async function takeOverFew(
+  plan: Plan,
+  comparison: Comparison,
+  visit: Visit,
+  replan: Replan,
+): Promise<FewNewIds> {
   const { lease, run, tally } = visit
   const unknown = plan.fetch.filter(({ known }) => known === null)
-  if (unknown.length === 0 || !(await isWorthLooking(plan, comparison, visit)))
-    return { plan, returned: [], isComplete: true }
+  const unchanged = { plan, returned: [], isComplete: true }
+  const among = unknown.length === 0 ? null : await whereToLook(plan, comparison, visit)
+  if (among === null) return unchanged
   const held = plan.holds.filter(({ known }) => (known ?? null) === null).length
-  const isComplete = unknown.length + held >= plan.new
+  const isComplete = among === 'gone before' || unknown.length + held >= plan.new
   // Without a UIDL the header is the key: identify.ts has told those apart that have the same one.
-  const asked = unknown.filter(({ uidl }) => !uidl.startsWith(NO_UIDL))
+  const withUidl = unknown.filter(({ uidl }) => !uidl.startsWith(NO_UIDL))
+  const asked = among === 'gone before' ? await sizedLikeGone(withUidl, comparison, visit) : withUidl
+  if (asked.length === 0) return { ...unchanged, isComplete }
+  // What a crash cut off has no header yet in the ledger, and has one at its destination.
+  if (!run.options.dryRun) await recallInterrupted(visit)
   const shown = await visit.looks.headers(asked)
   const headers = new Map(asked.map((entry, at) => [entry, shown[at] ?? null]))
-  const gone = await goneLike(headers, comparison)
+  const slices = among === 'gone before' ? comparison.goneFingerprints() : comparison.unseenFingerprints()
+  const gone = await goneLike(headers, slices, comparison)
   // In the mailbox of a whole domain a header says nothing: a copy for somebody else has the same one.
   const found = visit.account.recipient?.kind === 'header' ? [] : byHeader(headers, gone, visit.history.sizes.exact)
   if (!run.options.dryRun) found.push(...(await byDigest(headers, gone, found, visit)))
-  if (found.length === 0) return { plan, returned: [], isComplete }
+  if (found.length === 0) return { ...unchanged, isComplete }
   const changes = found.map(({ entry, gone: { key } }) => ({ from: key, to: keyOf(entry) }))
   if (!run.options.dryRun) await run.ledger.rekey(lease, changes)
   for (const { known } of found.map((each) => each.gone)) comparison.see(known.position)
-  const count = found.length
-  tally.note(
-    count === 1
-      ? '1 delivered message stands under a new UID: taken over, not delivered again'
-      : `${count} delivered messages stand under new UIDs: taken over, not delivered again`,
-  )
-  const taken = new Set(found.map(({ entry }) => entry))
-  const fetch = plan.fetch.filter((entry) => !taken.has(entry))
+  tally.note(toldOf(found))
   return {
-    plan: { ...plan, new: plan.new - count, skipped: plan.skipped + count, fetch },
+    plan: merged(plan, found, replan),
     returned: found.filter(({ gone: { known } }) => known.goneSinceMs !== null).map(({ entry }) => keyOf(entry)),
     isComplete,
   }
 }
 
-/** Is something gone that nobody asked to delete, from a listing that shows it all? Of many the guard asks a person first. */
-async function isWorthLooking(plan: Plan, comparison: Comparison, visit: Visit): Promise<boolean> {
-  const { run, history, session } = visit
-  if (history.record.known === 0 || run.options.acceptNewIds || history.takingOver?.why === 'new-ids') return false
-  // What was retrieved is not listed again there: it says nothing, and a look is not to drop a message (P161).
-  if (session.capabilities.expireDays === 0 || haveUidsChanged({ plan, lastAlive: history.lastAlive })) return false
-  const { present, removed } = await comparison.counts()
-  const view = { listed: plan.listed, listedBefore: history.listedBefore, present, removed }
-  return isWhole(view) && comparison.seen + removed < present
+function toldOf(found: readonly Found[]): string {
+  const areDelivered = found.every(({ gone: { known } }) => known.state === 'delivered')
+  const [which, what] = areDelivered ? ['delivered', 'not delivered again'] : ['known', 'with what became of them']
+  return found.length === 1
+    ? `1 ${which} message stands under a new UID: taken over, ${what.replace('them', 'it')}`
+    : `${found.length} ${which} messages stand under new UIDs: taken over, ${what}`
 }
 
-/** Delivered messages that are gone, without our doing, and have the header or the listed size of one of these. */
+/** The plan with these as what they are. What is due to be deleted waits for the next poll, which finds it by its UIDL. */
+function merged(plan: Plan, found: readonly Found[], replan: Replan): Plan {
+  const taken = new Set(found.map(({ entry }) => entry))
+  const more = replan(found.map(({ entry, gone: { known } }) => ({ entry, known })))
+  return {
+    ...plan,
+    new: plan.new - found.length,
+    skipped: plan.skipped + more.skipped,
+    waiting: plan.waiting + more.waiting,
+    deferred: plan.deferred + more.deferred,
+    fetch: [...plan.fetch.filter((entry) => !taken.has(entry)), ...more.fetch],
+    reprieved: [...plan.reprieved, ...more.reprieved],
+    holds: [...plan.holds, ...more.holds],
+  }
+}
+
+/** `now`: something is gone that nobody asked to delete, from a listing that shows it all. `gone before`: nothing is, but it may
+ *  have been gone in an earlier listing. Null: nothing is looked for; of many new ones the guard asks a person first. */
+async function whereToLook(plan: Plan, comparison: Comparison, visit: Visit): Promise<'now' | 'gone before' | null> {
+  const { run, history, session } = visit
+  if (history.record.known === 0 || run.options.acceptNewIds || history.takingOver?.why === 'new-ids') return null
+  // What was retrieved is not listed again there: it says nothing, and a look is not to drop a message (P161).
+  if (session.capabilities.expireDays === 0 || haveUidsChanged({ plan, lastAlive: history.lastAlive })) return null
+  const { present, removed } = await comparison.counts()
+  const view = { listed: plan.listed, listedBefore: history.listedBefore, present, removed }
+  if (!isWhole(view)) return null
+  return comparison.seen + removed < present ? 'now' : 'gone before'
+}
+
+/** Those of the size of a message that is gone: where people delete their mail elsewhere, new mail is to cost no look. */
+async function sizedLikeGone(
+  unknown: readonly PlannedFetch[],
+  comparison: Comparison,
+  { history }: Visit,
+): Promise<readonly PlannedFetch[]> {
+  const sizes = new Set<number>()
+  let isSizeless = !history.sizesStay
+  let gone = 0
+  for await (const slice of comparison.goneFingerprints()) {
+    for (const message of await comparison.known(slice.map(({ key }) => key))) {
+      gone++
+      const size = message?.listedBytes ?? null
+      if (size === null) isSizeless = true
+      else sizes.add(size)
+    }
+    if (isSizeless) break
+  }
+  if (gone === 0) return []
+  return isSizeless ? unknown : unknown.filter(({ sizeBytes }) => sizeBytes === null || sizes.has(sizeBytes))
+}
+
+/** Messages that are gone, without our doing, and have the header or the listed size of one of these, whatever became of them:
+ *  what was skipped, or fetched by another program, would come again as well. */
 async function goneLike(
   headers: ReadonlyMap<PlannedFetch, Look | null>,
+  slices: AsyncIterable<readonly FingerprintedKey[]>,
   comparison: Comparison,
 ): Promise<readonly Gone[]> {
   const prints = new Set([...headers.values()].flatMap((look) => look?.fingerprint.toString('hex') ?? []))
   const sizes = new Set([...headers.keys()].flatMap(({ sizeBytes }) => sizeBytes ?? []))
   const gone: Gone[] = []
   let bySize = 0
-  for await (const slice of comparison.unseenFingerprints()) {
+  for await (const slice of slices) {
     for (let at = 0; at < slice.length; at += KEYS_AT_ONCE) {
       const keys = slice.slice(at, at + KEYS_AT_ONCE)
       const messages = await comparison.known(keys.map(({ key }) => key))
       for (const [place, { key, fingerprint }] of keys.entries()) {
         const known = messages[place] ?? null
         if (known === null || known.deletions > 0) continue
-        // What was skipped, or fetched by another program, would come again as well.
-        if (known.state !== 'delivered' && known.state !== 'seen') continue
         if (!prints.has(fingerprint.toString('hex'))) {
           if (known.listedBytes === null || !sizes.has(known.listedBytes) || ++bySize > MOST_BY_SIZE) continue
         }
@@ -151,7 +208,8 @@ async function byDigest(
         : alike.find((each) => left.has(each) && each.known.digest?.equals(digest) === true)
     if (look === null || same === undefined) continue
     left.delete(same)
-    looks.settle(entry)
+    // What a destination lacks is not done with: it is still to be delivered.
+    if (same.known.state === 'delivered' || same.known.state === 'seen') looks.settle(entry)
     if (header === null || !header.fingerprint.equals(look.fingerprint)) looks.loseTop()
     found.push({ entry, gone: same })
   }

@@ -212,6 +212,38 @@ export function comparisons(kind: Kind): void {
     })
   })
 
+  test('messages that are gone without our doing are told by their headers, those of other accounts are not', async () => {
+    const ledger = await freshLedger(kind)
+    for (const account of ['a', 'b']) {
+      const lease = await leaseOf(ledger, account)
+      await ledger.begin(
+        lease,
+        keys(5).map((each) => beginning(each)),
+      )
+      for (const [at, each] of keys(5).entries()) {
+        const received = {
+          receivedBytes: 1,
+          digest: Buffer.alloc(32),
+          fingerprint: Buffer.alloc(16, at),
+          messageId: null,
+        }
+        // Of the last one nothing was received.
+        if (at < 4) await ledger.settle(lease, { ...settlement(each, DONE), received })
+      }
+      await ledger.deleted(lease, [key('uid-1')])
+      await using comparison = ledger.compare(account)
+      expect((await Array.fromAsync(comparison.goneFingerprints())).flat()).toEqual([])
+      await seeAll(comparison, account === 'a' ? [key('uid-0')] : keys(5))
+      await comparison.gone(lease, { keep: false })
+    }
+    await using comparison = ledger.compare('a')
+    const gone = (await Array.fromAsync(comparison.goneFingerprints())).flat()
+    expect(gone.map((each) => [each.key.uidl, each.fingerprint[0]])).toEqual([
+      ['uid-2', 2],
+      ['uid-3', 3],
+    ])
+  })
+
   test('of some messages those are told that were not seen, and of unknown ones nothing', async () => {
     const ledger = await freshLedger(kind)
     await skipped(ledger, 'a', keys(3))

@@ -104,6 +104,7 @@ class PlainComparison implements Comparison {
   gone = unexpected
   unseen = unexpected
   unseenFingerprints = unexpected
+  goneFingerprints = unexpected
   unseenBare = unexpected;
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -22,6 +22,7 @@ import {
   numberOrNull,
   rowOf,
   rowsOf,
+  type Row,
   uidlBytes,
   UNKNOWN,
 } from './row.ts'
@@ -66,6 +67,7 @@ export class IdentityRows {
   readonly #rekey: StatementSync
   readonly #fingerprints: StatementSync
   readonly #bare: StatementSync
+  readonly #goneFingerprints: StatementSync
   readonly #last: StatementSync
 
   constructor(database: DatabaseSync, known: KnownRows) {
@@ -150,6 +152,11 @@ export class IdentityRows {
       `SELECT id FROM message NOT INDEXED WHERE account = ? AND id > ? AND id <= ?
        AND fingerprint IS NULL AND gone_since_ms IS NULL AND (state = ${SEEN} OR (state = ${DELIVERED}
        AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.message = message.id))) ORDER BY id`,
+    )
+    this.#goneFingerprints = database.prepare(
+      `SELECT id, uidl, copy, fingerprint FROM message INDEXED BY message_gone
+       WHERE account = ? AND gone_since_ms IS NOT NULL AND id > ? AND deletions = 0 AND fingerprint IS NOT NULL
+       ORDER BY id LIMIT ${KEYS_PER_STATEMENT}`,
     )
     this.#last = database.prepare('SELECT max(id) FROM message')
   }
@@ -286,10 +293,19 @@ export class IdentityRows {
 
   /** Those messages between the rows `after` and `until` whose header is known. */
   fingerprints(account: number, after: number, until: number): readonly FingerprintedRow[] {
-    return rowsOf(this.#fingerprints, account, after, until).map((row) => ({
-      row: number(row[0]),
-      key: { uidl: bytes(row[1]).toString('latin1'), copy: number(row[2]) },
-      fingerprint: bytes(row[3]),
-    }))
+    return rowsOf(this.#fingerprints, account, after, until).map(fingerprintedRow)
+  }
+
+  /** The next after the row `after` of those that are gone without our doing; none: that was all. */
+  goneFingerprints(account: number, after: number): readonly FingerprintedRow[] {
+    return rowsOf(this.#goneFingerprints, account, after).map(fingerprintedRow)
+  }
+}
+
+function fingerprintedRow(row: Row): FingerprintedRow {
+  return {
+    row: number(row[0]),
+    key: { uidl: bytes(row[1]).toString('latin1'), copy: number(row[2]) },
+    fingerprint: bytes(row[3]),
   }
 }
