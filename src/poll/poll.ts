@@ -47,7 +47,16 @@ export async function pollAccount(account: Account, run: Run): Promise<AccountRe
     const history = await History.open(account, lease, leased.run)
     if (await history.isPaused()) return tally.paused(history.record.error)
     const undone = new Undone(account.name)
-    const poll: AccountPoll = { account, run: leased.run, lease, tally, history, suspects: new Suspects(), undone }
+    const poll: AccountPoll = {
+      account,
+      run: leased.run,
+      lease,
+      tally,
+      history,
+      suspects: new Suspects(),
+      undone,
+      found: new Map(),
+    }
     await takeOverMigration(poll)
     await surrounded(poll, async () => {
       await inSessions(poll, (secret) => pollOnce(poll, secret))

@@ -1,6 +1,7 @@
 // What every stage of a poll is given. A poll of an account lasts from its lease to its report; a visit is one session of
 // it.
 import type { Account } from '../config/schema.ts'
+import type { PopfetchError } from '../errors.ts'
 import type { Lease } from '../ledger/ledger.ts'
 import type { Session } from '../pop3/session.ts'
 import type { History } from './account/history.ts'
@@ -24,6 +25,8 @@ export interface AccountPoll {
   readonly history: History
   readonly suspects: Suspects
   readonly undone: Undone
+  /** Why destinations take no mail that were asked in this poll, by key and recipient. */
+  readonly found: Map<string, PopfetchError>
 }
 
 /** One session of a poll, signed in. */

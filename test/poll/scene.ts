@@ -9,7 +9,7 @@ import type { Ledger } from '../../src/ledger/ledger.ts'
 import { openLedger } from '../../src/ledger/sqlite/open.ts'
 import { silentLog } from '../../src/log.ts'
 import { forgetMessages } from '../../src/poll/account/amend.ts'
-import { checkAll, pollAll } from '../../src/poll/poller.ts'
+import { checkAll, pollAll, Poller } from '../../src/poll/poller.ts'
 import type { AccountReport, CheckReport, PollOptions } from '../../src/poll/report.ts'
 import { Pop3Server, type Pop3ServerOptions } from '../support/pop3-server.ts'
 
@@ -21,6 +21,12 @@ const usual: PollOptions = {
   markSeen: false,
   yes: false,
   eager: true,
+}
+
+export interface Background extends AsyncDisposable {
+  readonly ledger: Ledger
+  /** Nobody asks. */
+  poll(options?: Partial<PollOptions>): Promise<AccountReport>
 }
 
 export class Scene implements AsyncDisposable {
@@ -82,6 +88,30 @@ export class Scene implements AsyncDisposable {
       sessionGapSeconds: 0,
     })
     return only(reports)
+  }
+
+  /** As the background process polls: one poller and one open ledger for all polls. */
+  async background(): Promise<Background> {
+    const configuration = await this.#configuration()
+    const [account] = configuration.accounts
+    if (account === undefined) throw new Error('no account')
+    const ledger = await openLedger(configuration.statePath)
+    const poller = new Poller(configuration, {
+      ledger,
+      observer: { progress: () => {}, note: (_, text) => void this.notes.push(text) },
+      log: silentLog,
+      env: {},
+      signal: new AbortController().signal,
+      sessionGapSeconds: 0,
+    })
+    return {
+      ledger,
+      poll: (options = {}) => poller.poll(account, { ...usual, eager: false, ...options }),
+      async [Symbol.asyncDispose]() {
+        await poller[Symbol.asyncDispose]()
+        await ledger[Symbol.asyncDispose]()
+      },
+    }
   }
 
   async check({ thorough = false } = {}): Promise<CheckReport> {

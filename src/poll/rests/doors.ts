@@ -5,7 +5,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { blankDestination, isBlank } from '../../ledger/destination.ts'
 import type { DestinationRecord, Ledger, Rest, Told } from '../../ledger/ledger.ts'
 import type { Log } from '../../log.ts'
-import { type Door, doorOf, nextRest, type RestEvent, type Step } from './rests.ts'
+import { answersLeft, type Door, doorOf, nextRest, type RestEvent, type Step } from './rests.ts'
+import { Turns } from './turns.ts'
 
 /** The background process asks a destination that was just tried not again for another account. */
 const JUST_TRIED_MS = 60_000
@@ -41,6 +42,7 @@ export class Doors {
   /** By key. */
   readonly #closings = new Map<string, number>()
   readonly #known = new Set<string>()
+  readonly #turns = new Turns()
   readonly #listeners = new Map<string, Set<Listener>>()
   /** Who finds out now, by key. */
   readonly #claims = new Map<string, { readonly ended: Promise<void>; readonly end: () => void }>()
@@ -104,6 +106,11 @@ export class Doors {
   /** It was asked, and takes mail. */
   good({ key }: Place): void {
     this.#known.add(key)
+  }
+
+  /** The right to offer one message there, `most` at once; fewer where few more answers would close the door. */
+  turn(place: Place, most: number): Promise<Disposable> {
+    return this.#turns.take(place.key, () => Math.min(most, answersLeft(this.#recordOf(place))))
   }
 
   /** How often the door was closed so far: tells an answer that comes late from one to a later try. */

@@ -181,25 +181,35 @@ function counted(record: DestinationRecord, event: Answered, nowMs: number): Ste
 
 /** The end of the row that is long enough to speak of the destination; null: none is. */
 function partOf(row: readonly RowEntry[]): readonly RowEntry[] | null {
+  return endsOf(row).find(({ part, needed }) => part.length >= needed)?.part ?? null
+}
+
+/** How many more answers like the last ones close the door? Infinity: nothing is amiss. No more are offered at once. */
+export function answersLeft({ row }: DestinationRecord): number {
+  return Math.max(1, Math.min(...endsOf(row).map(({ part, needed }) => needed - part.length)))
+}
+
+/** The ends of the row that are alike, and how long they are to be. */
+function endsOf(row: readonly RowEntry[]): readonly { readonly part: readonly RowEntry[]; readonly needed: number }[] {
   const last = row.at(-1)
-  if (last === undefined) return null
-  const alike = (fits: (entry: RowEntry) => boolean, needed: number): readonly RowEntry[] | null => {
-    const part = row.slice(row.findLastIndex((entry) => !fits(entry)) + 1)
-    return part.length >= needed ? part : null
-  }
+  if (last === undefined) return []
+  const alike = (fits: (entry: RowEntry) => boolean, needed: number) => ({
+    part: row.slice(row.findLastIndex((entry) => !fits(entry)) + 1),
+    needed,
+  })
   switch (last.conclusion) {
     case 'TEMP':
-      return alike(({ conclusion, same }) => conclusion === 'TEMP' && same === last.same, EQUAL_IN_A_ROW)
+      return [alike(({ conclusion, same }) => conclusion === 'TEMP' && same === last.same, EQUAL_IN_A_ROW)]
     case 'CUT':
     case 'LOST':
-      return alike(({ conclusion }) => conclusion === last.conclusion, LOST_IN_A_ROW)
+      return [alike(({ conclusion }) => conclusion === last.conclusion, LOST_IN_A_ROW)]
     case 'BAD':
-      return (
-        (last.aboutUs ? alike(({ aboutUs, same }) => aboutUs && same === last.same, EQUAL_IN_A_ROW) : null) ??
-        alike(({ conclusion }) => conclusion === 'BAD', REFUSED_IN_A_ROW)
-      )
+      return [
+        ...(last.aboutUs ? [alike(({ aboutUs, same }) => aboutUs && same === last.same, EQUAL_IN_A_ROW)] : []),
+        alike(({ conclusion }) => conclusion === 'BAD', REFUSED_IN_A_ROW),
+      ]
     default:
-      return null
+      return []
   }
 }
 

@@ -1,8 +1,7 @@
 // The destinations that one account uses in one session. Each is opened at its first use and asked once whether it can take
 // mail, unless it is left alone; the answer is for all who use it. A destination that is down costs only itself (P4).
 import type { Account } from '../../config/schema.ts'
-import { concluded } from '../../deliver/answers/conclusions.ts'
-import { type AnswerFacts, asPopfetchError, DeliveryError, type PopfetchError } from '../../errors.ts'
+import { asPopfetchError, type PopfetchError } from '../../errors.ts'
 import { blankDestination } from '../../ledger/destination.ts'
 import type { Rest } from '../../ledger/ledger.ts'
 import type { Closed, Target } from '../run/destinations.ts'
@@ -12,7 +11,7 @@ import type { Tally } from '../tally.ts'
 import { type Answer, answerOf } from '../rests/answer.ts'
 import type { Permit } from '../rests/paces.ts'
 import { type Answered, isOfSecret, type Step } from '../rests/rests.ts'
-import { spentBy } from './closed.ts'
+import { restError, spentBy } from './closed.ts'
 import { possibleNames } from './route.ts'
 
 /** A message that a destination did not take, or a look at it that failed. */
@@ -30,6 +29,8 @@ interface AccountsPoll {
   readonly account: Account
   readonly run: Run
   readonly tally: Tally
+  /** Why destinations take no mail that this poll asked, by key and recipient; filled here. */
+  readonly found: Map<string, PopfetchError>
   /** What earlier polls left, account/history.ts. */
   readonly history: {
     wasDeliveredTo(name: string, place: string): boolean
@@ -44,6 +45,7 @@ export class AccountDestinations implements Disposable {
   readonly #tally: Tally
   readonly #opened = new Map<string, Target>()
   readonly #asked = new Map<Target, Promise<void>>()
+  readonly #found: Map<string, PopfetchError>
   /** What this account finds out for all, by key. */
   readonly #claims = new Map<string, Disposable>()
   /** Room that was set aside, by delivery. */
@@ -55,7 +57,8 @@ export class AccountDestinations implements Disposable {
   /** How many messages of each size are to be delivered in this session. */
   readonly #waiting = new Map<number, number>()
 
-  constructor({ account, run, tally, history }: AccountsPoll) {
+  constructor({ account, run, tally, history, found }: AccountsPoll) {
+    this.#found = found
     this.#account = account
     this.#history = history
     this.#run = run
@@ -146,9 +149,7 @@ export class AccountDestinations implements Disposable {
     let entered = await this.#at(place, target)
     const { doors, signal } = this.#run
     // Another account may find out that it takes no mail.
-    this.#unwatch.push(
-      doors.whenClosed(target.key, ({ recipient }, rest) => this.#close(target, recipient, rest, true)),
-    )
+    this.#unwatch.push(doors.whenClosed(target.key, ({ recipient }, rest) => this.#closeKnown(target, recipient, rest)))
     const finds = entered.door === 'probe' || (entered.door === 'open' && !doors.isKnown(place))
     if (finds && !this.#claims.has(target.key)) {
       const claim = await doors.claim(place, signal)
@@ -157,7 +158,7 @@ export class AccountDestinations implements Disposable {
         claim === null && entered.door === 'probe' ? { ...entered, door: 'rest' } : await this.#at(place, target)
     }
     for (const recipient of target.destination.recipients) await this.#enterRecipient(target, recipient)
-    if (entered.door === 'rest' && entered.rest !== null) this.#close(target, '', entered.rest, true)
+    if (entered.door === 'rest' && entered.rest !== null) this.#closeKnown(target, '', entered.rest)
     else target.probing ||= entered.door === 'probe'
     if (target.down !== null) this.#release(target)
   }
@@ -171,7 +172,7 @@ export class AccountDestinations implements Disposable {
   async #enterRecipient(target: Target, recipient: string): Promise<void> {
     if (recipient === '') return
     const { door, rest } = await this.#at({ key: target.key, recipient }, target)
-    if (door === 'rest' && rest !== null) this.#close(target, recipient, rest, true)
+    if (door === 'rest' && rest !== null) this.#closeKnown(target, recipient, rest)
     else target.probing ||= door === 'probe'
   }
 
@@ -272,6 +273,11 @@ export class AccountDestinations implements Disposable {
     this.#release(target)
   }
 
+  /** The right to offer a message there, until it is disposed of; waits while enough are offered. */
+  turn(target: Target, recipient: string): Promise<Disposable> {
+    return this.#run.doors.turn({ key: target.key, recipient: knownAt(target, recipient) }, target.atOnce)
+  }
+
   closings({ key }: Target): number {
     return this.#run.doors.closings({ key, recipient: '' })
   }
@@ -319,7 +325,8 @@ export class AccountDestinations implements Disposable {
       if (groups.length > 0) await this.#run.ledger.absolve(step.absolved, groups, null)
     }
     if (step.closed !== null) {
-      this.#close(target, place.recipient, step.closed, false, error)
+      this.#found.set(foundAt(place), error)
+      this.#close(target, place.recipient, false, error)
       this.#release(target)
     } else if (target.probing && step.record.rest === null && step.speaksOf === 'message') {
       target.probing = false
@@ -328,13 +335,13 @@ export class AccountDestinations implements Disposable {
     return step
   }
 
-  #close(
-    target: Target,
-    recipient: string,
-    rest: Rest,
-    atRest: boolean,
-    error: PopfetchError = restError(target.name, rest),
-  ): void {
+  /** It is left alone, for what another account or poll found out, or this one with a message to another place there. */
+  #closeKnown(target: Target, recipient: string, rest: Rest): void {
+    const found = this.#found.get(foundAt({ key: target.key, recipient }))
+    this.#close(target, recipient, found === undefined, found ?? restError(target.name, rest, this.#run.nowMs()))
+  }
+
+  #close(target: Target, recipient: string, atRest: boolean, error: PopfetchError): void {
     const isOnly = recipient === '' || target.destination.recipients.length <= 1
     if (!isOnly) {
       if (!atRest || !target.recipients.has(recipient))
@@ -377,15 +384,6 @@ function placesOf({ key }: Target, recipient: string): readonly Place[] {
   return recipient === '' ? [whole] : [whole, { key, recipient }]
 }
 
-function restError(name: string, { untilMs, error, exit }: Rest): DeliveryError {
-  const until = new Date(untilMs).toISOString().replace(/\.\d+/, '')
-  return new DeliveryError(`${name} is left alone until ${until}: ${error.message}`, {
-    ...concluded('BUSY', 'left alone'),
-    exit: isExit(exit) ? exit : 75,
-    retry: exit === 75 ? 'soon' : 'later',
-  })
-}
-
-function isExit(exit: number): exit is AnswerFacts['exit'] {
-  return exit === 73 || exit === 75 || exit === 76 || exit === 77 || exit === 78
+function foundAt({ key, recipient }: Place): string {
+  return JSON.stringify([key, recipient])
 }

@@ -1,7 +1,8 @@
 // May something be offered at a destination now, as far as this poll knows? It is down, it or a recipient is left alone, or it has got
 // as many messages as its rate allows.
 import { concluded } from '../../deliver/answers/conclusions.ts'
-import { DeliveryError } from '../../errors.ts'
+import { type AnswerFacts, DeliveryError } from '../../errors.ts'
+import type { Rest } from '../../ledger/ledger.ts'
 import type { Pace } from '../rests/paces.ts'
 import type { Closed, Target } from '../run/destinations.ts'
 
@@ -52,4 +53,19 @@ export async function shownBy<T>(
 export function hiddenAt(target: Target): Closed | null {
   const others = target.members.slice(1).filter(({ destination }) => destination.remembers)
   return closedAt(target, '') ?? others.map((member) => closedAt(member, '')).find((closed) => closed !== null) ?? null
+}
+
+/** For what does not go there because it is left alone. */
+export function restError(name: string, { untilMs, error, exit }: Rest, nowMs: number): DeliveryError {
+  const until = new Date(untilMs).toISOString().replace(/\.\d+/, '')
+  const why = untilMs > nowMs ? `is left alone until ${until}` : 'was tried a moment ago'
+  return new DeliveryError(`${name} ${why}: ${error.message}`, {
+    ...concluded('BUSY', 'left alone'),
+    exit: isExit(exit) ? exit : 75,
+    retry: exit === 75 ? 'soon' : 'later',
+  })
+}
+
+function isExit(exit: number): exit is AnswerFacts['exit'] {
+  return exit === 73 || exit === 75 || exit === 76 || exit === 77 || exit === 78
 }

@@ -37,6 +37,8 @@ export interface Target {
   readonly key: string
   /** One delivery for each of these; see `Destinations.target` for `mailbox`. */
   readonly recipientsFor: (mailbox: string | null) => readonly string[]
+  /** So many messages are offered at once at most: what waits for its turn there cannot hear what the others are answered. */
+  readonly atOnce: number
   /** Another one takes what it refuses (D133). */
   readonly hasNext: boolean
   /** Of several as one: each of them, in their order. The first one's trouble stands here, not there. */
@@ -77,6 +79,7 @@ interface Opened {
   readonly rates: readonly Rate[]
   readonly recipientsFor: Target['recipientsFor']
   readonly key: string
+  readonly atOnce: number
   readonly hasNext: boolean
   readonly members: readonly Target[]
   readonly secretMark: Target['secretMark']
@@ -178,8 +181,18 @@ export class Destinations implements AsyncDisposable {
       // Its secret is the first one's, as its key is.
       const { secretMark: mark, mintsTokens } = targets[0] ?? NO_SECRET
       const hasNext = members.length > 1
-      const rates = targets[0]?.rates ?? []
-      return { destination, recipientsFor, rates, key, hasNext, members: targets, secretMark: mark, mintsTokens }
+      const { rates = [], atOnce = Infinity } = targets[0] ?? {}
+      return {
+        destination,
+        recipientsFor,
+        rates,
+        key,
+        atOnce,
+        hasNext,
+        members: targets,
+        secretMark: mark,
+        mintsTokens,
+      }
     }
     const context = {
       hostName: hostname(),
@@ -202,7 +215,19 @@ export class Destinations implements AsyncDisposable {
     const key = placeOf(settings)
     const mark = async (): Promise<number | null> => (secret === null ? null : secretMark(key, await secret()))
     const rates = this.#ratesOf(key)
-    return { destination, recipientsFor, rates, key, hasNext: false, members: [], secretMark: mark, mintsTokens }
+    // One is made ready while another one is sent.
+    const atOnce = 'concurrency' in config ? 2 * config.concurrency : Infinity
+    return {
+      destination,
+      recipientsFor,
+      rates,
+      key,
+      atOnce,
+      hasNext: false,
+      members: [],
+      secretMark: mark,
+      mintsTokens,
+    }
   }
 
   /** One server and user has one pace, whatever the destinations are called. */
@@ -273,13 +298,14 @@ function goneError(name: string): DeliveryError {
 }
 
 function targetOf(name: string, opened: Opened): Target {
-  const { destination, recipientsFor, rates, key, hasNext, members, secretMark: mark, mintsTokens } = opened
+  const { destination, recipientsFor, rates, key, atOnce, hasNext, members, secretMark: mark, mintsTokens } = opened
   return {
     name,
     destination,
     recipientsFor,
     rates,
     key,
+    atOnce,
     hasNext,
     members: members.map((member, at) => ({
       ...member,
@@ -312,6 +338,7 @@ function goneOf(name: string): Opened {
     recipientsFor: () => [],
     rates: [],
     key: `gone ${name}`,
+    atOnce: Infinity,
     hasNext: false,
     members: [],
     ...NO_SECRET,

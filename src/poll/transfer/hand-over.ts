@@ -1,6 +1,6 @@
 // A complete message goes to each destination that has not got it yet, and each outcome is recorded in the ledger. A
 // destination that fails as a whole is not asked again in this poll.
-import { asPopfetchError } from '../../errors.ts'
+import { asPopfetchError, DeliveryError } from '../../errors.ts'
 import { headingOf, receivedFacts } from '../../heading.ts'
 import { nameOfMessage } from '../../ledger/destination.ts'
 import type { Beginning, Outcome, ReceivedFacts } from '../../ledger/ledger.ts'
@@ -146,6 +146,7 @@ async function attempt(
   const { target, recipient, intent, before } = due
   const delivery = { key: { uidl: job.uidl, copy: job.copy }, destination: target.name, recipient }
   const handingOver = (): Promise<void> => run.ledger.handOver(lease, [delivery])
+  using _ = await destinations.turn(target, recipient)
   using admitted = await destinations.admit(target)
   if (admitted === null) {
     const text = `${target.name} refused ${MOST_REFUSED_AT_ENVELOPE} messages in this poll, the others wait for the next one`
@@ -216,7 +217,13 @@ async function attempt(
     }
     const state = isRefusal(answer) ? 'refused' : 'failed'
     const retryAfterMs = dueAfterMs(answer, tried, run.nowMs())
-    return { ...failedAs(answer, { state, error: error.message, retryAfterMs }), holdReason: holdReason(answer, tried) }
+    const failed = failedAs(answer, { state, error: error.message, retryAfterMs })
+    // Out of step, it may have taken this message, and takes no other one.
+    if (answer.isUnknown && error instanceof DeliveryError && error.scope === 'destination') {
+      tally.blame({ destination: target.name, recipient: '' }, error)
+      return { ...failed, kept: 'tried' }
+    }
+    return { ...failed, holdReason: holdReason(answer, tried) }
   }
 }
 

@@ -8,10 +8,13 @@ type Sleep = typeof sleepOfNode
 
 /** A shorter wait is of the real clock: it is about turns of the event loop. */
 const SHORTEST_MS = 500
-/** So long, really, nothing is heard of any peer before time goes on. */
-const STILL_MS = 20
+/** Looks at what goes on, really. */
+const LOOK_MS = 5
+/** So many looks nothing is heard of any peer before time goes on. Looks are counted, not milliseconds: on a busy machine each
+ *  takes longer. */
+const STILL_LOOKS = 6
 /** The same where no peer has said that it is silent: what it does not hear, it does not answer. */
-const LONG_STILL_MS = 250
+const LONG_STILL_LOOKS = 50
 const STEP_MS = 5000
 /** Many steps in a row in which nothing happens become longer ones. */
 const STEPS_AT_FIRST = 20
@@ -36,11 +39,12 @@ export class Time implements Clock {
   /** Long ago: files are made by the real clock, and must never look old. */
   #ms = Date.UTC(2020, 0, 1, 12)
   readonly #timers = new Set<Timer>()
-  #heardMs = real.nowMs()
+  #looks = 0
   #silent = 0
 
-  /** From now on it is everybody's time in this process, and there is no other one. */
-  install(): void {
+  /** From now on it is everybody's time in this process, and there is no other one, until the function that it returns is
+   *  called. */
+  install(): () => void {
     Date.now = this.nowMs
     performance.now = () => this.#ms
     const handles = new WeakMap<object, () => void>()
@@ -65,6 +69,14 @@ export class Time implements Clock {
       return await this.#sleep(delayMs, value, options.signal)
     }) as Sleep
     syncBuiltinESMExports()
+    return () => {
+      Date.now = real.nowMs
+      // What stood before it is its prototype's.
+      Reflect.deleteProperty(performance, 'now')
+      Object.assign(globalThis, { setTimeout: real.setTimeout, clearTimeout: real.clearTimeout })
+      promises.setTimeout = before
+      syncBuiltinESMExports()
+    }
   }
 
   readonly nowMs = (): number => Math.floor(this.#ms)
@@ -73,7 +85,7 @@ export class Time implements Clock {
 
   /** A peer gave a sign of life. */
   heard(): void {
-    this.#heardMs = real.nowMs()
+    this.#looks = 0
     this.#silent = 0
   }
 
@@ -102,13 +114,13 @@ export class Time implements Clock {
     const beganMs = real.nowMs()
     this.heard()
     while (!state.isOver) {
-      await Promise.race([watched.catch(() => {}), new Promise((next) => real.setTimeout(next, 5))])
+      await Promise.race([watched.catch(() => {}), new Promise((next) => real.setTimeout(next, LOOK_MS))])
       if (state.isOver) break
       if (real.nowMs() - beganMs > HANG_MS) throw new Hang(`a poll that does not end: ${this.#pending()}`)
-      const stillMs = [...this.#timers].some(({ isSleep }) => isSleep) ? STILL_MS : LONG_STILL_MS
-      if (real.nowMs() - this.#heardMs < stillMs) continue
+      const still = [...this.#timers].some(({ isSleep }) => isSleep) ? STILL_LOOKS : LONG_STILL_LOOKS
+      if (++this.#looks < still) continue
       this.#silent++
-      this.#heardMs = real.nowMs()
+      this.#looks = 0
       this.pass(STEP_MS * (this.#silent > STEPS_AT_FIRST ? 12 : 1))
     }
     return await watched
