@@ -103,6 +103,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     'src/pop3/network/connection.ts',
     'src/pop3/network/trust.ts',
     'src/deliver/smtp/socket.ts',
+    'src/deliver/smtp/conversation.ts',
   ],
 }
 /** What node:net knows of addresses opens nothing. */

@@ -12,6 +12,8 @@ export interface DovecotSettings {
   readonly lmtp: { readonly port: number; readonly socket: string } | null
   /** Null: it does not speak IMAP. */
   readonly imap: { readonly port: number; readonly tlsPort: number; readonly quotaBytes: number | null } | null
+  /** Null: it takes no mail to pass on. */
+  readonly submission: { readonly port: number; readonly tlsPort: number; readonly relayPort: number } | null
   readonly certificate: Certificate
   readonly password: string
   readonly mechanisms: readonly string[]
@@ -38,7 +40,7 @@ export function dovecotConfig(version: string, settings: DovecotSettings): strin
 function common(settings: DovecotSettings, manyRequestsPerProcess: string): string[] {
   const { directory, startedBy } = settings
   return [
-    `protocols = pop3${settings.lmtp === null ? '' : ' lmtp'}${settings.imap === null ? '' : ' imap'}`,
+    `protocols = pop3${settings.lmtp === null ? '' : ' lmtp'}${settings.imap === null ? '' : ' imap'}${settings.submission === null ? '' : ' submission'}`,
     'listen = 127.0.0.1',
     `base_dir = ${join(directory, 'run')}`,
     `state_dir = ${join(directory, 'state')}`,
@@ -62,6 +64,7 @@ function common(settings: DovecotSettings, manyRequestsPerProcess: string): stri
     ...(startedBy === null ? [] : ['service anvil {\n  chroot =\n}']),
     ...(settings.lmtp === null ? [] : [lmtpService(settings.lmtp)]),
     ...(settings.imap === null ? [] : imapService(settings, settings.imap, manyRequestsPerProcess)),
+    ...(settings.submission === null ? [] : submissionService(settings, settings.submission)),
     [
       'service pop3-login {',
       `  ${manyRequestsPerProcess}`,
@@ -105,6 +108,24 @@ function imapService(
           'protocol imap {\n  mail_plugins = quota\n}',
           `plugin {\n  quota = maildir:User quota\n  quota_rule = *:bytes=${quotaBytes}\n}`,
         ]),
+  ]
+}
+
+function submissionService(
+  { startedBy }: DovecotSettings,
+  { port, tlsPort, relayPort }: NonNullable<DovecotSettings['submission']>,
+): string[] {
+  return [
+    'hostname = submission.source.test',
+    'submission_relay_host = 127.0.0.1',
+    `submission_relay_port = ${relayPort}`,
+    [
+      'service submission-login {',
+      ...(startedBy === null ? [] : ['  chroot =']),
+      `  inet_listener submission {\n    port = ${port}\n  }`,
+      `  inet_listener submissions {\n    port = ${tlsPort}\n    ssl = yes\n  }`,
+      '}',
+    ].join('\n'),
   ]
 }
 

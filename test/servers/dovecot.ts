@@ -33,6 +33,8 @@ export interface DovecotOptions {
   readonly lmtp?: boolean
   /** Its mailboxes can be reached over IMAP: in the package dovecot-imapd. */
   readonly imap?: boolean
+  /** It passes mail on to the SMTP server at this port: in the package dovecot-submissiond. */
+  readonly submission?: { readonly relayPort: number }
   /** Over IMAP a mailbox takes no more. */
   readonly quotaBytes?: number
 }
@@ -51,6 +53,9 @@ export interface Dovecot extends AsyncDisposable {
   /** Where IMAP is spoken, when it is. */
   readonly imapPort: number
   readonly imapsPort: number
+  /** Where mail to pass on is taken, when it is. */
+  readonly submissionPort: number
+  readonly submissionsPort: number
   readonly certificate: Certificate
   readonly version: string
   /** Of every mailbox. */
@@ -67,7 +72,7 @@ export interface Dovecot extends AsyncDisposable {
 }
 
 /** What `apt-get install` is to be given. */
-export const dovecotPackages = 'dovecot-core dovecot-imapd dovecot-pop3d dovecot-lmtpd openssl'
+export const dovecotPackages = 'dovecot-core dovecot-imapd dovecot-pop3d dovecot-lmtpd dovecot-submissiond openssl'
 
 async function tokenKeys(directory: string, { tokens }: DovecotOptions): Promise<string | null> {
   if (typeof tokens === 'object') return await layDownIntrospection(directory, tokens.introspection)
@@ -86,6 +91,8 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<Doveco
   const lmtpPort = await freePort()
   const imapPort = await freePort()
   const imapsPort = await freePort()
+  const submissionPort = await freePort()
+  const submissionsPort = await freePort()
   const lmtpSocket = join(directory, 'lmtp')
   const password = 'correct-horse'
   const configFile = join(directory, 'dovecot.conf')
@@ -99,6 +106,10 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<Doveco
       lmtp: options.lmtp === true ? { port: lmtpPort, socket: lmtpSocket } : null,
       imap:
         options.imap === true ? { port: imapPort, tlsPort: imapsPort, quotaBytes: options.quotaBytes ?? null } : null,
+      submission:
+        options.submission === undefined
+          ? null
+          : { port: submissionPort, tlsPort: submissionsPort, relayPort: options.submission.relayPort },
       certificate,
       password,
       tokenKeys: await tokenKeys(directory, options),
@@ -121,6 +132,7 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<Doveco
 
   if (options.lmtp === true) await greets(lmtpPort, '220', () => running.output())
   if (options.imap === true) await greets(imapPort, '* OK', () => running.output())
+  if (options.submission !== undefined) await greets(submissionPort, '220', () => running.output())
 
   const own = async (path: string): Promise<void> => {
     if (isRoot) await chown(path, mailUser.uid, mailUser.gid)
@@ -146,6 +158,8 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<Doveco
     lmtpPort,
     imapPort,
     imapsPort,
+    submissionPort,
+    submissionsPort,
     lmtpSocket,
     certificate,
     version,

@@ -4,6 +4,7 @@
 // command (D049). Decides only when to give up. One rule: a reply that nodemailer would take for a success must be one here
 // first.
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { errnoOf } from '../../errors.ts'
 import type { SmtpStep } from '../answers/smtp.ts'
 import { SpoolError } from './content.ts'
@@ -29,6 +30,8 @@ export class Conversation {
   #readBefore = 0
   /** See `#handed`: noted for good, since a destroyed socket does not tell any more. */
   #wasHanded = false
+  /** An acceptance that came while, by what Node knew, not all of the content had gone. */
+  #early: string | null = null
   /** The socket that collects a small content with its dot. */
   #corked: Socket | null = null
   /** The socket that is noted before it is destroyed. */
@@ -45,7 +48,14 @@ export class Conversation {
     this.#contentStart = null
     this.#wireBytes = wireBytes
     this.#wasHanded = false
+    this.#early = null
     this.#corked = null
+  }
+
+  /** An acceptance that came before the content had gone, so that it is no answer to it; null: none. To be asked a turn of the event
+   *  loop after the answer: under TLS Node learns only then that what it wrote has gone, and a server may be faster. */
+  get early(): string | null {
+    return this.#handed() ? null : this.#early
   }
 
   /** An error that says what went wrong, at which step, and how much the server may have by now. */
@@ -75,6 +85,8 @@ export class Conversation {
         if (tnx !== 'message') return
         // The dot was written: from here on the server has its ten minutes.
         this.#corked?.uncork()
+        // All of it went at once. Node would tell that later: in doubt the server may have it.
+        if (this.#corked instanceof TLSSocket && !this.#corked.destroyed) this.#wasHanded = true
         this.#corked = null
         this.#limitSilence()
       },
@@ -103,8 +115,9 @@ export class Conversation {
       this.#corkSmall(socket)
     }
     // An acceptance that had come before the content went, or that comes before all of it went, cannot be an answer to it.
-    else if (step === 'dot' && refusal === null && (!this.#handed() || socket.bytesRead === this.#readBefore)) {
-      this.#giveUp({ kind: 'nonsense', text }, 'dot')
+    else if (step === 'dot' && refusal === null) {
+      if (socket.bytesRead === this.#readBefore) this.#giveUp({ kind: 'nonsense', text }, 'dot')
+      else if (!this.#handed()) this.#early = text
     }
   }
 

@@ -259,7 +259,9 @@ export class SmtpSession {
    *  loop. */
   async #inStep(): Promise<void> {
     await turn()
-    const { nonsense } = this.#conversation.replies
+    const { early, replies } = this.#conversation
+    const { nonsense } = replies
+    if (early !== null) throw this.#failure({ kind: 'nonsense', text: early }, 'dot')
     if (nonsense !== null) throw this.#failure({ kind: 'nonsense', text: nonsense.text })
   }
 
