@@ -3,6 +3,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { titlesOf } from './support/titles.ts'
 
 const numbered = (letter: string, from: number, to: number, width: number, but: readonly number[] = []) =>
   Array.from({ length: to - from + 1 }, (_, at) => from + at)
@@ -16,13 +17,6 @@ const HAZARDS = [
   ...numbered('N', 41, 48, 3, [44, 46]),
   ...numbered('S', 34, 51, 3),
 ]
-
-/** The texts behind `test`, `it`, `describe` and their `each`, as they are written. */
-function titlesOf(source: string): readonly string[] {
-  const code = source.replaceAll(/^\s*(?:\/\/|\/?\*).*$/gm, '')
-  const title = /(?:\b(?:test|it|describe)(?:\.\w+)*\(|\]\)\(|\)\(|as const\)\()\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1/g
-  return [...code.matchAll(title)].map(([, , text = '']) => text)
-}
 
 const titles = globSync('**/*.ts', { cwd: import.meta.dirname })
   .flatMap((file) => titlesOf(readFileSync(join(import.meta.dirname, file), 'utf8')))
