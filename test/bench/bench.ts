@@ -79,7 +79,7 @@ async function* results(options: Options): AsyncGenerator<CaseResult> {
   await using memory = await temporaryDirectory(await roomyDirectory(roomBytes))
   if (cases.length > 0) {
     const parent = await roomyDirectory(roomBytes)
-    await using dovecot = await startDovecot({ parent, mechanisms: ['plain'], flagUpdates: false })
+    await using dovecot = await startDovecot({ parent, mechanisms: ['plain'], flagUpdates: false, imap: true })
     await using sink = await startSink({ dump: false })
     for (const each of cases) yield await mailCase(each, options, { dovecot, sink, directory: memory.path })
   }

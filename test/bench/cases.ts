@@ -24,7 +24,7 @@ export interface Case extends Trial {
   readonly waiting: Waiting
   readonly roundTripMs: number
   readonly tls: boolean
-  readonly destination: 'memory' | 'disk' | 'smtp'
+  readonly destination: 'memory' | 'disk' | 'smtp' | 'imap'
   /** `second`: the first poll is preparation, the poll after it is what counts. */
   readonly measured: 'first' | 'second'
   readonly peers: readonly string[]
@@ -147,6 +147,15 @@ export function mailCases(hugeGigabytes: number): readonly Case[] {
       reference: 'fdm',
       peers: ['fdm'],
       targets: [{ ...own, quantity: 'messagesPerSecond', target: 2_500, stretch: 4_000 }],
+    },
+    {
+      ...plain,
+      name: 'imap',
+      title: '5000 × 4 kB, loopback, into a folder of the same Dovecot over IMAP',
+      destination: 'imap',
+      reference: 'fdm',
+      peers: ['fdm'],
+      targets: [{ ...own, quantity: 'messagesPerSecond', target: 500, stretch: 1_000 }, memory(150)],
     },
   ]
 }

@@ -2,7 +2,7 @@
 // seen messages, and counts only when everything arrived. On disk nothing is removed before the case is over (disk.ts
 // says why); in memory each run makes room for the next.
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { Dovecot } from '../servers/dovecot.ts'
 import type { Sink } from '../servers/postfix.ts'
 import { mailboxNames, totalMessages, type Case } from './cases.ts'
@@ -33,21 +33,31 @@ const timeoutMs = 600_000
 /** A client without Maildirs forwards instead; one without SMTP cannot, and several at once want several mailboxes. */
 export function canDo(client: Client, each: Case): boolean {
   return (
-    (each.destination !== 'smtp' || client.delivers.includes('smtp')) && each.waiting.mailboxes >= client.leastMailboxes
+    (kindOf(each) === 'maildir' || client.delivers.includes(kindOf(each))) &&
+    each.waiting.mailboxes >= client.leastMailboxes
   )
+}
+
+function kindOf({ destination }: Case): Destination['kind'] {
+  return destination === 'memory' || destination === 'disk' ? 'maildir' : destination
 }
 
 /** A client's name for an unusual destination says so: fetchmail has no Maildir. */
 export function contender(client: Client, each: Case, scene: Scene): Contender {
-  const wanted = each.destination === 'smtp' ? 'smtp' : 'maildir'
+  const wanted = kindOf(each)
   const kind = client.delivers.includes(wanted) ? wanted : 'smtp'
   const name = kind === wanted ? client.name : `${client.name} (to SMTP)`
   const expected = totalMessages(each.waiting)
 
+  const destinationIn = (directory: string): Destination => {
+    if (kind === 'maildir') return { kind, path: join(directory, 'Mail') }
+    if (kind === 'smtp') return { kind, port: scene.sink.port }
+    // Dovecot knows users in lower case.
+    return { kind, port: scene.dovecot.imapPort, user: basename(directory).toLowerCase() }
+  }
   const begin = async (): Promise<{ job: Job; command: Command }> => {
     const directory = await mkdtemp(join(scene.directory, `${client.name}-`))
-    const destination: Destination =
-      kind === 'maildir' ? { kind, path: join(directory, 'Mail') } : { kind, port: scene.sink.port }
+    const destination = destinationIn(directory)
     if (destination.kind === 'maildir') await makeMaildir(destination.path)
     const { password, certificate } = scene.dovecot
     const caFile = each.tls ? certificate.caFile : null
@@ -57,8 +67,8 @@ export function contender(client: Client, each: Case, scene: Scene): Contender {
   const measured = async ({ destination }: Job, command: Command, more: number): Promise<Usage> => {
     const before = scene.sink.count()
     const usage = await measure(command, timeoutMs)
-    const arrived = destination.kind === 'maildir' ? await countMaildir(destination.path) : scene.sink.count() - before
-    const wanted = destination.kind === 'maildir' ? expected : more
+    const arrived = await countOf(destination, scene, before)
+    const wanted = destination.kind === 'smtp' ? more : expected
     if (arrived !== wanted) throw new Error(`${name}: ${arrived} of ${wanted} messages arrived`)
     return usage
   }
@@ -78,6 +88,9 @@ export function contender(client: Client, each: Case, scene: Scene): Contender {
       if (each.destination === 'disk') await settled(scene.directory)
       const usage = await measured(job, command, expected)
       if (each.destination !== 'disk') await rm(job.directory, { recursive: true })
+      const { destination } = job
+      if (destination.kind === 'imap')
+        await rm((await scene.dovecot.mailbox(destination.user)).maildir, { recursive: true })
       return usage
     },
     async [Symbol.asyncDispose]() {
@@ -94,6 +107,12 @@ export function plainContender(name: string, directory: string, make: (directory
     run: () => measure(make(directory), timeoutMs),
     async [Symbol.asyncDispose]() {},
   }
+}
+
+/** How many have arrived; in a sink, since there were `before`. */
+async function countOf(destination: Destination, { dovecot, sink }: Scene, before: number): Promise<number> {
+  if (destination.kind === 'maildir') return await countMaildir(destination.path)
+  return destination.kind === 'smtp' ? sink.count() - before : await dovecot.remaining(destination.user)
 }
 
 async function countMaildir(path: string): Promise<number> {

@@ -8,6 +8,8 @@ import type { Command } from './measure.ts'
 export type Destination =
   | { readonly kind: 'maildir'; readonly path: string }
   | { readonly kind: 'smtp'; readonly port: number }
+  /** The INBOX of this user, with the password of the mailboxes. */
+  | { readonly kind: 'imap'; readonly port: number; readonly user: string }
 
 /** Mailboxes to be fetched, and where to. */
 export interface Job {
@@ -42,10 +44,10 @@ export function popfetchCommand(directory: string, ...args: string[]): Command {
 export const popfetch: Client = {
   name: 'popfetch',
   needs: null,
-  delivers: ['maildir', 'smtp'],
+  delivers: ['maildir', 'smtp', 'imap'],
   leastMailboxes: 1,
   async configure(job) {
-    const { destination, directory } = job
+    const { directory } = job
     const account = (user: string): object => ({
       host: 'localhost',
       port: job.port,
@@ -55,10 +57,7 @@ export const popfetch: Client = {
       deliver: 'there',
       first: 'all',
     })
-    const there =
-      destination.kind === 'maildir'
-        ? { type: 'maildir', path: destination.path }
-        : { type: 'smtp', host: '127.0.0.1', port: destination.port, to: 'someone@destination.test' }
+    const there = popfetchDestination(job)
     await secret(
       directory,
       'config.json',
@@ -75,6 +74,19 @@ export const popfetch: Client = {
       join(directory, 'state.db'),
     )
   },
+}
+
+function popfetchDestination({ destination, password }: Job): object {
+  switch (destination.kind) {
+    case 'maildir':
+      return { type: 'maildir', path: destination.path }
+    case 'smtp':
+      return { type: 'smtp', host: '127.0.0.1', port: destination.port, to: 'someone@destination.test' }
+    case 'imap': {
+      const { port, user } = destination
+      return { type: 'imap', host: '127.0.0.1', port, user, password }
+    }
+  }
 }
 
 const mpop: Client = {
@@ -125,15 +137,12 @@ function mpopConfig(job: Job, users: readonly string[]): string {
 const fdm: Client = {
   name: 'fdm',
   needs: { program: 'fdm', packageName: 'fdm' },
-  delivers: ['maildir', 'smtp'],
+  delivers: ['maildir', 'smtp', 'imap'],
   leastMailboxes: 1,
   async configure(job) {
-    const { destination, directory } = job
+    const { directory } = job
     const kind = job.caFile === null ? 'pop3' : 'pop3s'
-    const action =
-      destination.kind === 'maildir'
-        ? `maildir "${destination.path}"`
-        : `smtp server "127.0.0.1" port ${destination.port} from "a@source.test" to "someone@destination.test"`
+    const action = fdmAction(job)
     const accounts = job.users.map(
       (user) =>
         `account "${user}" ${kind} server "localhost" port ${job.port} user "${user}" pass "${job.password}" ` +
@@ -151,6 +160,19 @@ const fdm: Client = {
     await secret(directory, 'fdm.conf', `${lines.join('\n')}\n`)
     return { program: 'fdm', args: ['-q', '-f', join(directory, 'fdm.conf'), 'fetch'], directory, success: [0] }
   },
+}
+
+function fdmAction({ destination, password }: Job): string {
+  switch (destination.kind) {
+    case 'maildir':
+      return `maildir "${destination.path}"`
+    case 'smtp':
+      return `smtp server "127.0.0.1" port ${destination.port} from "a@source.test" to "someone@destination.test"`
+    case 'imap': {
+      const { port, user } = destination
+      return `imap server "127.0.0.1" port ${port} user "${user}" pass "${password}" folder "INBOX"`
+    }
+  }
 }
 
 const getmail6: Client = {
