@@ -12,7 +12,8 @@
 //              destinations are left alone, and until when), check/
 //   setup/     how a configuration comes to be: finding a server, taking over an older program's files  → setup/draft.ts
 //   config/    a file → Configuration: destinations/ (a file for each kind), values/ (secrets, …)       → config/load.ts
-//   deliver/   a folder for each kind of destination, one contract; disk/ has every call to the disk    → deliver/destination.ts
+//   deliver/   a folder for each kind of destination, one contract; disk/ has every call to the disk,   → deliver/destination.ts
+//              network/ every connection of smtp/ and imap/
 //   oauth/     signing in at a provider, and access tokens for mail servers                               → oauth/oauth.ts
 //   pop3/      the protocol, without policy: a tower of network/ wire/ sign-in/ listing/ and a session  → pop3/session.ts
 //   ledger/    what was delivered, durably: the contract, and sqlite/, which keeps it                   → ledger/ledger.ts

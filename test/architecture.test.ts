@@ -94,7 +94,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   'node:https': ['src/oauth/http.ts', 'src/deliver/gmail/exchange.ts'],
   'node:net': [
     'src/pop3/network/connection.ts',
-    'src/deliver/smtp/socket.ts',
+    'src/deliver/network/dial.ts',
     'src/daemon/control/server.ts',
     'src/daemon/control/client.ts',
   ],
@@ -102,7 +102,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
     'src/server-identity.ts',
     'src/pop3/network/connection.ts',
     'src/pop3/network/trust.ts',
-    'src/deliver/smtp/socket.ts',
+    'src/deliver/network/dial.ts',
     'src/deliver/smtp/conversation.ts',
   ],
 }

@@ -45,6 +45,8 @@ export class ImapServer implements AsyncDisposable {
   answer: (asked: Asked) => ImapReply | Promise<ImapReply> = () => null
   /** In units of 1,024 bytes, and messages; null: it tells of no quota (capability QUOTA). */
   quota: { readonly usage: number; readonly limit: number; readonly resource: 'STORAGE' | 'MESSAGE' } | null = null
+  /** It says LITERAL+, and takes what follows for commands. */
+  liesOfLiterals = false
   connections = 0
   peak = 0
   readonly options: Required<ImapServerOptions>
@@ -134,7 +136,7 @@ class Conversation {
     const fault = await this.#ask({ command: 'GREETING', rest: '' })
     this.#send(fault ?? greeting)
     for (;;) {
-      const line = await this.#line()
+      const line = await this.#wholeLine()
       this.#server.said.push(line)
       const [, tag = '*', uid = '', word = '', rest = ''] = /^(\S+) (UID )?(\S+) ?(.*)$/is.exec(line) ?? []
       const command = word.toUpperCase()
@@ -171,6 +173,17 @@ class Conversation {
         return line
       }
       await this.#wait()
+    }
+  }
+
+  /** With literals in place, but for that of APPEND. */
+  async #wholeLine(): Promise<string> {
+    let line = await this.#line()
+    for (;;) {
+      const [marker, size = '0'] = /\{(\d+)\+\}$/.exec(line) ?? []
+      if (marker === undefined || this.#server.liesOfLiterals || /^\S+ APPEND /i.test(line)) return line
+      const literal = await this.#bytes(Number(size))
+      line = `${line.slice(0, -marker.length)}${literal.toString('latin1')}${await this.#line()}`
     }
   }
 
@@ -342,6 +355,10 @@ class Conversation {
 
   async #append(tag: string, rest: string): Promise<boolean> {
     const [, size = '0', plus = ''] = /~?\{(\d+)(\+?)\}$/.exec(rest) ?? []
+    if (plus !== '' && this.#server.liesOfLiterals) {
+      this.#send(`${tag} BAD no such literal`)
+      return false
+    }
     const early = plus === '' ? await this.#ask({ command: 'APPEND+', rest }) : null
     if (early !== null) {
       this.#send(`${tag} ${early}`)

@@ -18,7 +18,7 @@ import {
   shownServer,
   withRecipients,
 } from './mail-server.ts'
-import { isPrivate } from '../../deliver/private-network.ts'
+import { isPrivate } from '../../deliver/network/private-network.ts'
 import { parseHost } from '../values/host.ts'
 import { isIP } from 'node:net'
 import { cut, decode, parameters, parseServer, serverText, wrong } from './url.ts'

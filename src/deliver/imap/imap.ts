@@ -1,7 +1,8 @@
 // The imap destination: puts each message into a folder of an IMAP server, once, with the time at which it was received.
 //
-// ../pool.ts opens up to `concurrency` sessions and keeps them between messages and accounts. session.ts signs in and runs one
-// command at a time through imapflow (imapflow.ts) over a stream that counts what was handed over (wire.ts). folder.ts finds the
+// sessions.ts opens up to `concurrency` sessions and keeps them between messages and accounts. session.ts signs in and runs one
+// command at a time through imapflow (imapflow.ts) over a stream that counts what was handed over (wire.ts); messages go past
+// imapflow where the server has LITERAL+ (append.ts). folder.ts finds the
 // folder, or makes it. content.ts says which bytes, mark.ts which field on top says whose attempt it was. fault.ts asks the table
 // answers/imap.ts what a failure means for the mail, text.ts puts it in words. One rule: after an answer that was lost, and after
 // a kill, find.ts looks for the message before anything is appended again.
@@ -21,7 +22,6 @@ import {
 } from '../destination.ts'
 import { BodyChanged } from '../disk/body.ts'
 import { messageKey } from '../message-key.ts'
-import { Pool } from '../pool.ts'
 import { Slots } from '../slots.ts'
 import { contentOf, dateOf } from './content.ts'
 import { conclude, ImapFailure } from './fault.ts'
@@ -29,8 +29,9 @@ import { findAll, findIntent, findSettled, type Found } from './find.ts'
 import { type Folder, makeFolder, openFolder } from './folder.ts'
 import { markField } from './mark.ts'
 import { readAllBack, readBack, uidOf } from './reread.ts'
-import { ImapSession } from './session.ts'
-import { IMAP_LIMITS, type ImapConfig, type ImapContext, type ImapLimits, raised } from './settings.ts'
+import type { ImapSession } from './session.ts'
+import { Sessions, type Taken } from './sessions.ts'
+import { IMAP_LIMITS, type ImapConfig, type ImapContext, type ImapLimits, raisedImap } from './settings.ts'
 import { failureText } from './text.ts'
 
 export type { ImapConfig, ImapContext } from './settings.ts'
@@ -40,11 +41,9 @@ export function openImap(
   context: ImapContext,
   limits: ImapLimits = IMAP_LIMITS,
 ): ReadableDestination {
-  return new Imap(config, context, raised(limits, config.timeoutMs))
+  return new Imap(config, context, raisedImap(limits, config.timeoutMs))
 }
 
-/** Servers count nothing for a session that lasts; a new one now and then gives them back what they keep. */
-const MESSAGES_PER_SESSION = 5_000
 /** Messages whose refusals, or lost answers, are kept in mind. */
 const MOST_KEPT = 1_000
 
@@ -56,7 +55,7 @@ class Imap implements ReadableDestination {
   readonly #config: ImapConfig
   readonly #context: ImapContext
   readonly #limits: ImapLimits
-  readonly #pool: Pool<ImapSession>
+  readonly #sessions: Sessions
   /** A message under way is in memory as a whole. */
   readonly #slots: Slots
   #folder: Promise<Folder> | null = null
@@ -75,18 +74,13 @@ class Imap implements ReadableDestination {
     this.#context = context
     this.#limits = limits
     this.#slots = new Slots(config.concurrency)
-    this.#pool = new Pool({
-      concurrency: config.concurrency,
-      idleMs: limits.idleMs,
-      mostServed: MESSAGES_PER_SESSION,
-      open: (signal) => ImapSession.open(config, limits, signal),
-    })
+    this.#sessions = new Sessions(config, limits)
   }
 
   async ready(signal: AbortSignal): Promise<void> {
     this.#broken = null
     this.#folder = null
-    this.#pool.restore()
+    this.#sessions.restore()
     await this.#with(signal, null, async (session) => {
       if (this.#config.labels.length > 0 && !session.offers('X-GM-EXT-1')) {
         throw new ImapFailure('folder', {
@@ -174,7 +168,7 @@ class Imap implements ReadableDestination {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#pool[Symbol.asyncDispose]()
+    await this.#sessions[Symbol.asyncDispose]()
   }
 
   async #deliver(attempt: Attempt, message: Message, signal: AbortSignal): Promise<Receipt> {
@@ -185,7 +179,7 @@ class Imap implements ReadableDestination {
       await this.#append(session, attempt, message, await this.#content(attempt, message), signal)
     try {
       if (message.sizeBytes > maxSize) throw this.#failure(tooLarge(message.sizeBytes, maxSize, 'maxSize is'), key)
-      const receipt = await this.#with(signal, key, work)
+      const receipt = await this.#with(signal, key, work, message.sizeBytes)
       this.#taken += 1
       this.#refused.delete(key)
       return receipt
@@ -308,25 +302,29 @@ class Imap implements ReadableDestination {
   }
 
   /** `work` with a session of its own; once more on a new one when a kept one turned out to be over before anything was handed
-   *  over. Rejects with DeliveryError. `key`: the message; null: none is to blame. */
-  async #with<T>(signal: AbortSignal, key: string | null, work: (session: ImapSession) => Promise<T>): Promise<T> {
+   *  over. Rejects with DeliveryError. `key`, `bytes`: of the message; null: it is about none, and none is to blame. */
+  async #with<T>(
+    signal: AbortSignal,
+    key: string | null,
+    work: (session: ImapSession) => Promise<T>,
+    bytes: number | null = null,
+  ): Promise<T> {
     for (let first = true; ; first = false) {
-      let session: ImapSession | null = null
+      let taken: Taken | null = null
       try {
-        session = await this.#pool.acquire(signal)
-        const { kept } = session
-        session.kept = false
+        taken = await this.#sessions.take(signal, bytes)
+        const { session, kept } = taken
         try {
           return await work(session)
         } catch (error) {
           const isOver = error instanceof ImapFailure && !error.handed && !session.alive && !signal.aborted
           if (!first || !kept || !isOver) throw error
-          this.#pool.dropIdle()
+          this.#sessions.dropIdle()
         }
       } catch (error) {
         throw this.#failure(error, key)
       } finally {
-        if (session !== null) this.#pool.release(session)
+        if (taken !== null) this.#sessions.release(taken.session)
       }
     }
   }
@@ -337,7 +335,10 @@ class Imap implements ReadableDestination {
     if (thrown instanceof PopfetchError) return thrown
     const failure = thrown instanceof ImapFailure ? thrown : unforeseen(thrown)
     const thirdTime = key !== null && failure.step === 'APPEND' && this.#timesRefused(failure, key) >= 3
-    const concludes = conclude(failure, { othersOpen: this.#pool.others > 0 && failure.step !== 'APPEND', thirdTime })
+    const concludes = conclude(failure, {
+      othersOpen: this.#sessions.others > 0 && failure.step !== 'APPEND',
+      thirdTime,
+    })
     // Where no message was offered, no message is to blame.
     const answer: Concluded = key === null ? { ...concludes, scope: 'destination' } : concludes
     const { step, fault, cause } = failure

@@ -70,6 +70,16 @@ export async function openClient(options: ClientOptions): Promise<Client> {
     const refusal = refusalOf(errorIn(entry))
     if (refusal !== null) options.refused(refusal)
   }
+  const logger = {
+    debug() {},
+    info() {},
+    warn: refused,
+    error: refused,
+    fatal: refused,
+    trace() {},
+    // Otherwise imapflow puts every command and every answer together once more, for the log.
+    isLevelEnabled: (level: string) => level === 'warn' || level === 'error' || level === 'fatal',
+  }
   const client: Client = new Flow({
     host: options.host,
     port: options.port,
@@ -86,7 +96,7 @@ export async function openClient(options: ClientOptions): Promise<Client> {
       },
     },
     clientInfo: { name: 'popfetch', version: false, vendor: false, 'support-url': false },
-    logger: { debug() {}, info() {}, warn: refused, error: refused, fatal: refused, trace() {} },
+    logger,
     disableAutoIdle: true,
     disableCompression: true,
     disableIMAP4rev2: true,

@@ -1,15 +1,17 @@
-// One IMAP session: greeting to LOGOUT over one imapflow client, one command at a time. Knows no pool and no verdict. imapflow
+// One IMAP session: greeting to LOGOUT over one imapflow client, one command at a time, beside which messages go on their own where
+// the server has LITERAL+. Knows no pool and no verdict. imapflow
 // gets a connected stream and our limits. One rule: a session that is too slow or no longer wanted destroys its connection at
 // once, after noting whether the whole message had been handed over by then.
 import { redactor } from '../../redact.ts'
 import type { ImapStep } from '../answers/imap.ts'
-import { NoAnswer, within } from '../disk/time-limit.ts'
-import { SmtpFailure } from '../smtp/fault.ts'
-import { checkPin, connectionFault, dial, isLocal, type Peer, secured } from '../smtp/socket.ts'
+import { within } from '../disk/time-limit.ts'
+import { checkPin, isLocal, type Peer, secured } from '../network/dial.ts'
 import { type Fault, ImapFailure } from './fault.ts'
+import { answerIn, appendCommand, literalProbe, refusalIn, tagOf, uidIn } from './append.ts'
 import { type Client, openClient, type Refusal, refusalOf } from './imapflow.ts'
 import type { ImapConfig, ImapLimits } from './settings.ts'
-import { NotImap, Stalled, Wire } from './wire.ts'
+import { codeOf, dialled, faultOf, stepOf } from './thrown.ts'
+import { Wire } from './wire.ts'
 
 /** Slower than a modem is not progress: a whole message must be through at this rate, drip or not. */
 const BYTES_PER_MS = 4
@@ -18,6 +20,17 @@ export interface Appended {
   /** Null: the server does not say (no UIDPLUS). */
   readonly uid: number | null
 }
+
+/** What a destination knows of its server. */
+export interface LiteralFacts {
+  /** It says LITERAL+, and takes what follows for commands. */
+  lies: boolean
+}
+
+class LiteralLie extends Error {}
+
+/** LITERAL- (RFC 7888). */
+const SMALL_LITERAL = 4096
 
 export class ImapSession {
   served = 0
@@ -32,6 +45,10 @@ export class ImapSession {
   #cause: Error | null = null
   #step: ImapStep = 'greeting'
   #secretSent = ''
+  /** Commands of our own so far. */
+  #tags = 0
+  /** The longest message that goes without the server's leave. */
+  #atOnceBytes = 0
   /** The last NO or BAD since the command began, which imapflow may keep to itself. */
   #refusal: Refusal | null = null
   /** Ends the wait when a refusal is told before its promise rejects: imapflow waits out a pause that it names. */
@@ -45,8 +62,13 @@ export class ImapSession {
   }
 
   /** Connected, encrypted as configured, signed in. Rejects with ImapFailure; then nothing is left open. */
-  static async open(config: ImapConfig, limits: ImapLimits, signal: AbortSignal): Promise<ImapSession> {
-    const peer: Peer = { ...config, socketPath: null, protocol: 'smtp', helo: null }
+  static async open(
+    config: ImapConfig,
+    limits: ImapLimits,
+    signal: AbortSignal,
+    literals: LiteralFacts = { lies: false },
+  ): Promise<ImapSession> {
+    const peer: Peer = { ...config, socketPath: null }
     const { connectMs, tlsMs, blockMs } = limits
     let refused: string | null = null
     for (;;) {
@@ -54,9 +76,14 @@ export class ImapSession {
       const session = new ImapSession(config, limits, new Wire(socket, { blockMs, greeted: false }))
       try {
         await session.#start(peer, refused, signal)
+        await session.#tryLiterals(literals.lies, signal)
         return session
       } catch (error) {
         session.destroy()
+        if (error instanceof LiteralLie && !literals.lies) {
+          literals.lies = true
+          continue
+        }
         const isSignIn = error instanceof ImapFailure && error.step === 'sign-in' && error.fault.kind === 'reply'
         // A token may have expired: try once more if asking for it again gives another one.
         if (!config.byToken || refused !== null || !isSignIn || session.#secretSent === '') throw error
@@ -86,6 +113,11 @@ export class ImapSession {
     return { prefix: prefix ?? '', delimiter: delimiter ?? '/' }
   }
 
+  /** Does it take a message while another one is not answered yet? */
+  get appendsAtOnce(): boolean {
+    return this.#atOnceBytes === Infinity
+  }
+
   /** Resolves when the server has taken responsibility for the message. Rejects with ImapFailure. */
   async append(
     folder: string,
@@ -94,8 +126,9 @@ export class ImapSession {
     signal: AbortSignal,
   ): Promise<Appended> {
     this.served++
+    if (bytes.length <= this.#atOnceBytes) return await this.#appendAtOnce(folder, bytes, { flags, date }, signal)
     const before = this.#wire.handed
-    const limitMs = 2 * this.#limits.commandMs + bytes.length / BYTES_PER_MS + this.#limits.contentMs
+    const limitMs = this.#appendMs(bytes)
     const sent = (): boolean => this.#wire.handed - before >= bytes.length
     const done = await this.run(
       'APPEND',
@@ -104,6 +137,56 @@ export class ImapSession {
       { limitMs, sent },
     )
     return { uid: done === false ? null : (done.uid ?? null) }
+  }
+
+  async #appendAtOnce(
+    folder: string,
+    bytes: Buffer,
+    how: { flags: readonly string[]; date: Date | null },
+    signal: AbortSignal,
+  ): Promise<Appended> {
+    if (!this.alive) throw new ImapFailure('APPEND', this.#gone())
+    const tag = tagOf(++this.#tags)
+    const command = appendCommand(tag, bytes, { ...how, folder, binary: this.offers('BINARY') })
+    const { answer, sent } = this.#wire.exchange(tag, command)
+    const line = await within(answer, this.#appendMs(bytes), signal).catch((error: unknown) => {
+      throw this.#failure('APPEND', error, signal, sent)
+    })
+    const answered = answerIn(line)
+    if (answered === null) {
+      this.destroy()
+      throw new ImapFailure('APPEND', { kind: 'nonsense', text: line }, { handed: sent() })
+    }
+    if (answered.status === 'OK') return { uid: uidIn(answered) }
+    this.refusals++
+    throw new ImapFailure('APPEND', { kind: 'reply', ...refusalIn(answered) })
+  }
+
+  #appendMs({ length }: Buffer): number {
+    return 2 * this.#limits.commandMs + length / BYTES_PER_MS + this.#limits.contentMs
+  }
+
+  /** Is LITERAL+ true (RFC 7888)? A server that only says so would take messages for commands, whatever is in them. Rejects with
+   *  LiteralLie. */
+  async #tryLiterals(areLies: boolean, signal: AbortSignal): Promise<void> {
+    const capabilities = this.#client?.capabilities
+    const most =
+      capabilities?.has('LITERAL+') === true ? Infinity : capabilities?.has('LITERAL-') === true ? SMALL_LITERAL : 0
+    if (areLies) {
+      // imapflow believes them too.
+      for (const word of ['LITERAL+', 'LITERAL-']) capabilities?.delete(word)
+      return
+    }
+    // There names are UTF-8.
+    if (most === 0 || this.offers('UTF8=ONLY')) return
+    const tag = tagOf(++this.#tags)
+    const { answer } = this.#wire.exchange(tag, [literalProbe(tag)])
+    const line = await within(answer, this.#limits.commandMs, signal).catch((error: unknown) => {
+      throw this.#failure('folder', error, signal)
+    })
+    // NO may be said of a folder called `{5+}`.
+    if (answerIn(line)?.status !== 'OK') throw new LiteralLie(line)
+    this.#atOnceBytes = most
   }
 
   /** One command, or a few. Rejects with ImapFailure: of an answer, or of no answer; then the session is over. `false` and
@@ -260,65 +343,14 @@ export class ImapSession {
   }
 
   #faultOf(thrown: unknown): Fault {
-    const bye = this.#client?.byeReason
-    if (bye !== undefined) return { kind: 'reply', status: 'BYE', code: '', text: bye }
-    if (thrown instanceof NoAnswer) return { kind: 'silence', text: thrown.message }
-    const cause = this.#cause
-    if (cause instanceof NotImap) return { kind: 'nonsense', text: cause.message }
-    if (cause instanceof Stalled) return { kind: 'silence', text: cause.message }
-    const error = cause ?? (thrown instanceof Error ? thrown : new Error(String(thrown)))
-    const { code } = codeOf(thrown)
-    if (TIMEOUTS.has(code)) return { kind: 'silence', text: error.message }
-    if (NONSENSE.has(code)) return { kind: 'nonsense', text: error.message }
-    if (UNFIT.test(error.message) || code === 'STARTTLS_INJECTION') return { kind: 'unfit', text: error.message }
-    const fault = connectionFault(error, this.#step === 'TLS')
-    return { kind: fault.kind === 'unfit' ? 'unfit' : 'cut', text: fault.text }
+    const { bye } = this.#wire
+    if (bye !== null) return { kind: 'reply', status: 'BYE', code: '', text: bye }
+    return faultOf(thrown, this.#cause, this.#step === 'TLS')
   }
 
   #gone(): Fault {
-    const bye = this.#client?.byeReason
-    if (bye !== undefined) return { kind: 'reply', status: 'BYE', code: '', text: bye }
+    const bye = this.#wire.bye
+    if (bye !== null) return { kind: 'reply', status: 'BYE', code: '', text: bye }
     return { kind: 'cut', text: this.#cause?.message ?? 'the connection was closed' }
-  }
-}
-
-const TIMEOUTS: ReadonlySet<string> = new Set(['CONNECT_TIMEOUT', 'GREETING_TIMEOUT', 'UPGRADE_TIMEOUT', 'ETIMEOUT'])
-const NONSENSE: ReadonlySet<string> = new Set([
-  'InvalidResponse',
-  'UnexpectedTag',
-  'LiteralTooLarge',
-  'LineTooLong',
-  'ResponseTooLarge',
-  'TooManyTokens',
-  'ResponseProcessingFailed',
-])
-/** imapflow's own words for a server that does not offer what is needed. */
-const UNFIT = /login is disabled|unsupported authentication|no matching authentication|starttls|certificate|tls/i
-
-function codeOf(thrown: unknown): { readonly code: string } {
-  const code = typeof thrown === 'object' && thrown !== null && 'code' in thrown ? thrown.code : ''
-  return { code: typeof code === 'string' ? code : '' }
-}
-
-/** Where a session that did not come to be had got to. */
-function stepOf(thrown: unknown, handed: number, step: ImapStep): ImapStep {
-  if (typeof thrown === 'object' && thrown !== null) {
-    if ('authenticationFailed' in thrown) return 'sign-in'
-    if ('tlsFailed' in thrown) return step === 'TLS' ? 'TLS' : 'STARTTLS'
-  }
-  // Before the first command nothing but the greeting was awaited.
-  return step === 'greeting' && handed > 0 ? 'sign-in' : step
-}
-
-async function dialled(peer: Peer, limits: { connectMs: number; tlsMs: number }, signal: AbortSignal) {
-  try {
-    return await dial(peer, limits, signal)
-  } catch (error) {
-    if (!(error instanceof SmtpFailure)) throw error
-    const { fault } = error
-    const step = error.step === 'TLS' ? 'TLS' : 'connect'
-    const kind =
-      fault.kind === 'timeout' ? 'silence' : fault.kind === 'unfit' || fault.kind === 'stopped' ? fault.kind : 'cut'
-    throw new ImapFailure(step, { kind, text: fault.text }, { cause: error })
   }
 }

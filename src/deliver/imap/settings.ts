@@ -1,17 +1,9 @@
-// What an imap destination is configured with, and the surroundings it is given. Types only.
+// What an imap destination is configured with, the surroundings it is given, and how long its server may take.
 import type { Attempt } from '../destination.ts'
+import type { Peer } from '../network/dial.ts'
+import { raised } from '../network/limits.ts'
 
-export interface ImapPeer {
-  readonly host: string
-  readonly port: number
-  readonly tls: 'starttls' | 'implicit' | 'none'
-  /** PEM of the only authorities to trust; null: the system's and Node's own. */
-  readonly ca: Buffer | string | null
-  /** SHA-256 of the leaf certificate, 64 hexadecimal digits; replaces chain, name and date checks. */
-  readonly pin: string | null
-  /** The name that the certificate must bear, and SNI; null: `host`. */
-  readonly tlsName: string | null
-}
+export type ImapPeer = Omit<Peer, 'socketPath'>
 
 export interface ImapConfig extends ImapPeer {
   readonly user: string
@@ -72,17 +64,6 @@ export const IMAP_LIMITS: ImapLimits = {
   idleMs: 60_000,
 }
 
-export function raised(limits: ImapLimits, timeoutMs: number | null): ImapLimits {
-  if (timeoutMs === null) return limits
-  const atLeast = (ms: number): number => Math.max(ms, timeoutMs)
-  return {
-    ...limits,
-    connectMs: atLeast(limits.connectMs),
-    tlsMs: atLeast(limits.tlsMs),
-    greetingMs: atLeast(limits.greetingMs),
-    commandMs: atLeast(limits.commandMs),
-    blockMs: atLeast(limits.blockMs),
-    contentMs: atLeast(limits.contentMs),
-    lookMs: atLeast(limits.lookMs),
-  }
+export function raisedImap(limits: ImapLimits, timeoutMs: number | null): ImapLimits {
+  return raised(limits, timeoutMs, ['quitMs', 'idleMs'])
 }

@@ -11,7 +11,7 @@ import { SpoolError } from './content.ts'
 import { type Fault, SmtpFailure } from './fault.ts'
 import type { SmtpLimits } from './limits.ts'
 import type { TransportLog } from './nodemailer.ts'
-import { connectionFault } from './socket.ts'
+import { connectionFault } from '../network/dial.ts'
 
 export interface Watched {
   /** The current socket: nodemailer replaces it when STARTTLS succeeds. Null: none yet. */

@@ -1,5 +1,6 @@
 // How long SMTP may take, each step and a whole message. A configuration raises these and never lowers them: a client
 // that gives up before the server has answered the dot sends the same message for ever (D035, RFC 1047).
+import { raised } from '../network/limits.ts'
 
 export interface SmtpLimits {
   /** TCP, all addresses of the host together. The RFC names none; this is what the system's own connect() takes. */
@@ -37,19 +38,8 @@ export const RFC_LIMITS: SmtpLimits = {
   bytesPerSecond: 4_000,
 }
 
-export function raised(limits: SmtpLimits, timeoutMs: number | null): SmtpLimits {
-  if (timeoutMs === null) return limits
-  const atLeast = (ms: number): number => Math.max(ms, timeoutMs)
-  return {
-    ...limits,
-    connectMs: atLeast(limits.connectMs),
-    tlsMs: atLeast(limits.tlsMs),
-    greetingMs: atLeast(limits.greetingMs),
-    commandMs: atLeast(limits.commandMs),
-    dataMs: atLeast(limits.dataMs),
-    blockMs: atLeast(limits.blockMs),
-    contentMs: atLeast(limits.contentMs),
-  }
+export function raisedSmtp(limits: SmtpLimits, timeoutMs: number | null): SmtpLimits {
+  return raised(limits, timeoutMs, ['quitMs', 'idleMs', 'bytesPerSecond'])
 }
 
 /** From the greeting to a signed-in session: every step may use its limit, but no drip makes it longer. */

@@ -15,10 +15,11 @@ import { Conversation } from './conversation.ts'
 import { type Fault, SmtpFailure } from './fault.ts'
 import { messageMs, openingMs, type SmtpLimits } from './limits.ts'
 import { type Sent, type Transport, type TransportLog, type TransportOptions, transports } from './nodemailer.ts'
-import { checkPin, dial, isLocal, type Peer, tlsOptions } from './socket.ts'
+import { checkPin, isLocal, tlsOptions } from '../network/dial.ts'
+import { dialSmtp, type SmtpPeer } from './place.ts'
 
 export interface SessionOptions {
-  readonly peer: Peer
+  readonly peer: SmtpPeer
   readonly signIn: SignIn | null
   readonly hostName: string
   readonly limits: SmtpLimits
@@ -66,7 +67,7 @@ export class SmtpSession {
   /** Connected, encrypted as configured, signed in. Rejects with SmtpFailure; then nothing is left open. */
   static async open(options: SessionOptions, signal: AbortSignal): Promise<SmtpSession> {
     const create = await transports()
-    const session = new SmtpSession(options, create, await dial(options.peer, options.limits, signal))
+    const session = new SmtpSession(options, create, await dialSmtp(options.peer, options.limits, signal))
     try {
       await session.#start(signal)
       return session

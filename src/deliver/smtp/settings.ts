@@ -1,9 +1,9 @@
 // What an smtp or lmtp destination is configured with, and the surroundings it is given. Types only.
 import type { Sender } from '../envelope.ts'
 import type { Auth } from './capabilities.ts'
-import type { Peer } from './socket.ts'
+import type { SmtpPeer } from './place.ts'
 
-export interface SmtpConfig extends Peer {
+export interface SmtpConfig extends SmtpPeer {
   readonly user: string | null
   /** The password, or the token. Called just before each sign-in; null when there is no user. */
   readonly secret: ((refused?: string) => Promise<string>) | null

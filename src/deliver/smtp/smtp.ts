@@ -17,7 +17,7 @@ import { Slots } from '../slots.ts'
 import { SpoolError } from './content.ts'
 import { conclude, type Fault, notBegun, SmtpFailure } from './fault.ts'
 import { checkLetter, type Letter, letterOf } from './letter.ts'
-import { raised, RFC_LIMITS, type SmtpLimits } from './limits.ts'
+import { raisedSmtp, RFC_LIMITS, type SmtpLimits } from './limits.ts'
 import { Offers, Untaken } from './offer.ts'
 import { Pool } from '../pool.ts'
 import { SmtpSession } from './session.ts'
@@ -27,7 +27,7 @@ import { failureText } from './text.ts'
 export type { SmtpConfig, SmtpContext } from './settings.ts'
 
 export function openSmtp(config: SmtpConfig, context: SmtpContext, limits: SmtpLimits = RFC_LIMITS): Destination {
-  return new SmtpDestination(config, context, raised(limits, config.timeoutMs))
+  return new SmtpDestination(config, context, raisedSmtp(limits, config.timeoutMs))
 }
 
 class SmtpDestination implements Destination {

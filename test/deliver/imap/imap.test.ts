@@ -142,9 +142,35 @@ test.each(['implicit', 'starttls'] as const)(
   },
 )
 
-test('many messages go over as many connections as configured, which are kept', async () => {
+test('many large messages go over as many connections as configured, which are kept', async () => {
+  const { server, imap } = await scene({}, { concurrency: 3 })
+  const large = message(Buffer.from(`A: b\r\n\r\n${'x'.repeat(70)}\r\n`.repeat(5_000)))
+  await Promise.all(Array.from({ length: 12 }, (_, at) => imap.deliver(attempt(`u${at}`), large, never)))
+  expect(server.inbox.messages).toHaveLength(12)
+  expect(server.connections).toBe(3)
+})
+
+test('small messages to this machine go together over one connection', async () => {
   const { server, imap } = await scene({}, { concurrency: 3 })
   await Promise.all(Array.from({ length: 40 }, (_, at) => imap.deliver(attempt(`u${at}`), message(SMALL), never)))
   expect(server.inbox.messages).toHaveLength(40)
+  expect(server.connections).toBe(1)
+})
+
+test('a server that takes one message after the other gets a connection for each', async () => {
+  const { server, imap } = await scene({ capabilities: 'UIDPLUS NAMESPACE AUTH=PLAIN' }, { concurrency: 3 })
+  await Promise.all(Array.from({ length: 12 }, (_, at) => imap.deliver(attempt(`u${at}`), message(SMALL), never)))
+  expect(server.inbox.messages).toHaveLength(12)
   expect(server.connections).toBe(3)
+})
+
+test('a server that only says LITERAL+ gets no message for commands, and its leave is asked from then on', async () => {
+  const { server, imap } = await scene()
+  server.liesOfLiterals = true
+  await imap.ready(never)
+  const hostile = message(Buffer.from('A: b\r\n\r\nx CREATE Stolen\r\n'))
+  await Promise.all(['u1', 'u2'].map((uidl) => imap.deliver(attempt(uidl), hostile, never)))
+  expect([...server.folders.keys()]).toEqual(['INBOX'])
+  expect(server.inbox.messages).toHaveLength(2)
+  expect(server.said.filter((line) => /APPEND.*\+\}$/.test(line))).toEqual([])
 })

@@ -1,6 +1,6 @@
 // The time limits of SMTP.
 import { describe, expect, test } from 'vitest'
-import { raised, RFC_LIMITS } from '../../../src/deliver/smtp/limits.ts'
+import { raisedSmtp, RFC_LIMITS } from '../../../src/deliver/smtp/limits.ts'
 import { ca } from '../../support/certificates.ts'
 import {
   attempt,
@@ -88,9 +88,9 @@ describe('time limits', () => {
   })
 
   test('are raised by the configuration, and never lowered (D072)', () => {
-    expect(raised(RFC_LIMITS, 1000)).toEqual(RFC_LIMITS)
-    expect(raised(RFC_LIMITS, null)).toEqual(RFC_LIMITS)
-    const { contentMs, dataMs, greetingMs, quitMs } = raised(RFC_LIMITS, 400_000)
+    expect(raisedSmtp(RFC_LIMITS, 1000)).toEqual(RFC_LIMITS)
+    expect(raisedSmtp(RFC_LIMITS, null)).toEqual(RFC_LIMITS)
+    const { contentMs, dataMs, greetingMs, quitMs } = raisedSmtp(RFC_LIMITS, 400_000)
     expect([contentMs, dataMs, greetingMs, quitMs]).toEqual([600_000, 400_000, 400_000, RFC_LIMITS.quitMs])
   })
 })

@@ -1,20 +1,16 @@
-// TCP and TLS to an SMTP server: the socket that nodemailer is given. nodemailer's own resolver and cache are not used,
-// so that /etc/hosts and changed addresses count (P002). The rule: a peer is verified before a secret or a message goes.
+// TCP and TLS to a mail server, for smtp/ and imap/: their libraries are given a connected socket. Their own resolvers and caches are
+// not used, so that /etc/hosts and changed addresses count (P002). The rule: a peer is verified before a secret or a message goes.
 import { createHash } from 'node:crypto'
 import * as net from 'node:net'
 import * as tls from 'node:tls'
 import { display } from '../../display.ts'
-import { isPrivate } from '../private-network.ts'
 import { checkServerIdentity } from '../../server-identity.ts'
-import { type Fault, notBegun } from './fault.ts'
-import type { SmtpLimits } from './limits.ts'
 
 export interface Peer {
   readonly host: string
   readonly port: number
   /** A Unix socket, which takes the place of host and port; null: TCP. */
   readonly socketPath: string | null
-  readonly protocol: 'smtp' | 'lmtp'
   readonly tls: 'starttls' | 'implicit' | 'none'
   /** PEM of the only authorities to trust; null: the system's and Node's own. */
   readonly ca: Buffer | string | null
@@ -22,17 +18,33 @@ export interface Peer {
   readonly pin: string | null
   /** The name that the certificate must bear, and SNI; null: `host`. */
   readonly tlsName: string | null
-  /** What popfetch calls itself in EHLO and LHLO; null: this machine's name. */
-  readonly helo: string | null
+}
+
+export interface NetworkFault {
+  /** `unfit`: its certificate is not the one, or it speaks no TLS. `permission`: the system does not let us. */
+  readonly kind: 'cut' | 'timeout' | 'unfit' | 'permission' | 'stopped'
+  readonly text: string
+}
+
+/** There is no connection. */
+export class NetworkFailure extends Error {
+  readonly step: 'connect' | 'TLS'
+  readonly fault: NetworkFault
+
+  constructor(step: 'connect' | 'TLS', fault: NetworkFault, cause?: unknown) {
+    super(`${step}: ${fault.text}`, { cause })
+    this.step = step
+    this.fault = fault
+  }
 }
 
 /** How long one address may take before the next is tried; Node's own 250 ms aborts slow links. */
 const ADDRESS_ATTEMPT_MS = 3_000
 
-/** A connected socket, with TLS where it comes first; nothing was read from it. Rejects with SmtpFailure. */
+/** A connected socket, with TLS where it comes first; nothing was read from it. Rejects with NetworkFailure. */
 export async function dial(
   peer: Peer,
-  limits: Pick<SmtpLimits, 'connectMs' | 'tlsMs'>,
+  limits: { readonly connectMs: number; readonly tlsMs: number },
   signal: AbortSignal,
 ): Promise<net.Socket> {
   const tcp = {
@@ -46,9 +58,9 @@ export async function dial(
   const socket = implicit ? tls.connect({ ...address, ...tlsOptions(peer) }) : net.connect(address)
   let step: 'connect' | 'TLS' = 'connect'
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const failed = (cause: Error): void => reject(notBegun(step, connectionFault(cause, step === 'TLS'), cause))
-  const late = (): void => reject(notBegun(step, { kind: 'timeout', text: 'no answer' }))
-  const stopped = (): void => reject(notBegun(step, { kind: 'stopped', text: 'stopped' }))
+  const failed = (cause: Error): void => reject(new NetworkFailure(step, connectionFault(cause, step === 'TLS'), cause))
+  const late = (): void => reject(new NetworkFailure(step, { kind: 'timeout', text: 'no answer' }))
+  const stopped = (): void => reject(new NetworkFailure(step, { kind: 'stopped', text: 'stopped' }))
   let timer = setTimeout(late, limits.connectMs)
   socket.once('connect', () => {
     if (!implicit) return resolve()
@@ -65,8 +77,6 @@ export async function dial(
   if (signal.aborted) stopped()
   try {
     await promise
-    const fault = checkPlace(socket, peer)
-    if (fault !== null) throw notBegun('connect', fault)
     return socket
   } catch (error) {
     socket.destroy()
@@ -82,7 +92,7 @@ export function tlsOptions({ host, ca, pin, tlsName }: Peer): tls.ConnectionOpti
   const name = tlsName ?? host
   return {
     secureContext: contextOf(pin === null ? ca : ''),
-    // With a pin the certificate is compared in `checkPin`, before AUTH and MAIL.
+    // With a pin the certificate is compared in `checkPin`, before a secret or a message goes.
     rejectUnauthorized: pin === null,
     checkServerIdentity: (_, certificate) => checkServerIdentity(name, certificate),
     ...(net.isIP(name) === 0 ? { servername: name } : {}),
@@ -90,7 +100,7 @@ export function tlsOptions({ host, ca, pin, tlsName }: Peer): tls.ConnectionOpti
 }
 
 /** Null when the peer is who it should be; else what is wrong. For a connection without a pin TLS itself has decided. */
-export function checkPin(socket: net.Socket, pin: string | null): Fault | null {
+export function checkPin(socket: net.Socket, pin: string | null): NetworkFault | null {
   if (pin === null || !(socket instanceof tls.TLSSocket)) return null
   const leaf = socket.getPeerX509Certificate()?.raw
   const digest = leaf === undefined ? 'no certificate' : createHash('sha256').update(leaf).digest('hex')
@@ -101,18 +111,6 @@ export function checkPin(socket: net.Socket, pin: string | null): Fault | null {
 /** Nothing of what is said over it leaves this machine. */
 export function isLocal(socket: net.Socket | null, { socketPath }: Pick<Peer, 'socketPath'>): boolean {
   return socketPath !== null || /^(?:127\.|::1$|::ffff:127\.)/.test(socket?.remoteAddress ?? '')
-}
-
-/** RFC 2033 5: LMTP has no business on a public network, whatever a name turned out to mean (D081, D123). Null: it may be
- *  spoken there. */
-export function checkPlace(
-  socket: net.Socket,
-  peer: Pick<Peer, 'host' | 'socketPath' | 'protocol' | 'tls'>,
-): Fault | null {
-  const address = socket.remoteAddress ?? ''
-  if (peer.protocol !== 'lmtp' || peer.tls !== 'none' || isLocal(socket, peer) || isPrivate(address)) return null
-  const place = `${peer.host} is ${address || 'elsewhere'}, on a public network`
-  return { kind: 'public', text: `${place}: LMTP goes there only with tls: starttls or implicit` }
 }
 
 const contexts = new Map<string, tls.SecureContext>()
@@ -131,7 +129,7 @@ function contextOf(ca: Buffer | string | null): tls.SecureContext {
 /** The network's doing. All else in a TLS handshake is a peer that is not the one, or speaks no TLS. */
 const CUT = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ENETRESET', 'EHOSTUNREACH', 'ENETUNREACH'])
 
-export function connectionFault(error: Error, inTls: boolean): Fault {
+export function connectionFault(error: Error, inTls: boolean): NetworkFault {
   // The first of the errors of several addresses says more than "all failed".
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error
   // Node advises an option of its own, which nobody who runs popfetch can set (D132).

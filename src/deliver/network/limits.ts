@@ -1,0 +1,17 @@
+// How the time limits of mail servers follow from the configuration: `timeout` raises them and never lowers them, since a client that
+// gives up before the server has answered sends the same message for ever (D035, RFC 1047).
+
+/** `fixed`: limits that it does not concern. */
+export function raised<Limits extends object>(
+  limits: Limits,
+  timeoutMs: number | null,
+  fixed: readonly (keyof Limits)[],
+): Limits {
+  if (timeoutMs === null) return limits
+  const kept = new Set<PropertyKey>(fixed)
+  const entries = Object.entries(limits).map(([name, limit]) => [
+    name,
+    typeof limit === 'number' && !kept.has(name) ? Math.max(limit, timeoutMs) : limit,
+  ])
+  return { ...limits, ...Object.fromEntries(entries) }
+}
