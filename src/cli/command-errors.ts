@@ -9,12 +9,17 @@ export function usageError(what: string): PopfetchError {
   return refusal(`${sentence}: see popfetch --help`)
 }
 
-/** A name that is none of `names`. `what`: which names these are, "the accounts are". */
-export function unknownAccount(name: string, names: readonly string[], what = 'the accounts are'): PopfetchError {
-  const hint = nearest(name, names)
+/** A name that is none of `names`. `what`: which names these are, "the accounts are". `commands`: those that could have been
+ *  meant as well. */
+export function unknownAccount(
+  name: string,
+  names: readonly string[],
+  { what = 'the accounts are', commands = [] }: { readonly what?: string; readonly commands?: readonly string[] } = {},
+): PopfetchError {
+  const hint = nearest(name, [...names, ...commands])
   const guess = hint === null ? '' : ` (did you mean "${hint}"?)`
-  const known = names.length === 0 ? 'there is none' : `${what} ${listed(names)}`
-  return usageError(`no account or command is called "${name}"${guess}; ${known}`)
+  const known = names.length === 0 ? 'there are no accounts' : `${what} ${listed(names)}`
+  return usageError(`no account ${commands.length === 0 ? '' : 'or command '}is called "${name}"${guess}; ${known}`)
 }
 
 function listed(names: readonly string[]): string {

@@ -15,6 +15,8 @@ export interface Command<Request extends object> {
   readonly options: readonly OptionGroup[]
   /** Command lines for its help, each with what it does. */
   readonly examples: readonly (readonly [line: string, does: string])[]
+  /** The exit codes that matter to who calls it; absent: 0, 64 and 78. */
+  readonly exits?: readonly number[]
   /** What its help ends with; empty: nothing. */
   readonly notes: string
   /** What a shell may complete: one of `words` first, then accounts. */

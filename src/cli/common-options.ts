@@ -10,15 +10,15 @@ export const LEVELS = ['trace', 'debug', 'info', 'warn', 'error'] as const
 export const STANDARD_ERROR = '-'
 
 export const COMMON = {
-  config: file('Use this configuration file'),
-  state: file('Use this ledger file (what was delivered is remembered there)'),
-  quiet: flag('Say nothing but errors'),
-  verbose: flag('Say what is being done'),
+  config: { ...file('Use this configuration file'), short: 'c' },
+  state: file('Use this ledger (the file that records what was delivered)'),
+  quiet: { ...flag('Print errors only'), short: 'q' },
+  verbose: { ...flag('Print progress details'), short: 'v' },
   json: flag('Print one JSON object on standard output'),
   'log-file': file('Append a log of JSON lines to this file; - is standard error'),
-  'log-level': choice(LEVELS, 'trace, debug, info, warn or error, on standard error where there is no log'),
-  help: flag('Show this help, or that of a command'),
-  version: flag('Show the version'),
+  'log-level': choice(LEVELS, 'trace, debug, info, warn or error; on standard error unless there is a log'),
+  help: { ...flag('Show help, also for a command'), short: 'h' },
+  version: { ...flag('Show the version'), short: 'V' },
 } as const
 
 /** What every command was told. Paths are as they were typed. */
@@ -35,14 +35,14 @@ export interface CommonOptions {
 /** Throws ERR_USAGE. */
 export function commonOptions(given: Values<typeof COMMON>): CommonOptions {
   const { config, state, quiet, verbose, json, 'log-file': logFile, 'log-level': logLevel } = given
-  if (quiet && verbose) throw usageError('--quiet and --verbose contradict each other')
+  if (quiet && verbose) throw usageError('--quiet and --verbose cannot be combined')
   return { config, state, quiet, verbose, json, logFile, logLevel }
 }
 
 export const PASSWORD = {
-  'password-env': text('The password stands in this environment variable'),
-  'password-file': file('The password stands in this file'),
-  'password-command': text('This command prints the password'),
+  'password-env': text('Read the password from this environment variable', 'NAME'),
+  'password-file': file('Read the password from this file'),
+  'password-command': text('Read the password from the output of this command'),
 } as const
 
 /** Where a password is to be read. */

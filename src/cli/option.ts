@@ -5,17 +5,23 @@ import { usageError } from './command-errors.ts'
 /** Given or not given. */
 interface Flag {
   readonly kind: 'flag'
+  /** The letter by which it may be given, too. */
+  readonly short?: string
   readonly describe: string
 }
 
 /** Any text but an empty one. `file`: a path, which a shell can complete. */
 interface Text {
   readonly kind: 'text' | 'file'
+  readonly short?: string
+  /** What stands for its value in help; absent: the last word of its name. */
+  readonly value?: string
   readonly describe: string
 }
 
 interface WholeNumber {
   readonly kind: 'number'
+  readonly short?: string
   readonly least: 0 | 1
   readonly describe: string
 }
@@ -23,6 +29,7 @@ interface WholeNumber {
 /** One of these words. */
 interface Choice<Word extends string> {
   readonly kind: 'choice'
+  readonly short?: string
   readonly words: readonly Word[]
   readonly describe: string
 }
@@ -44,7 +51,9 @@ type Value<Kind extends Option> = Kind extends Flag
 export type Values<Table extends OptionTable> = { readonly [Name in keyof Table]: Value<Table[Name]> }
 
 export const flag = (describe: string) => ({ kind: 'flag', describe }) as const
-export const text = (describe: string) => ({ kind: 'text', describe }) as const
+/** `value`: what stands for it in help. */
+export const text = (describe: string, value?: string) =>
+  ({ kind: 'text', describe, ...(value === undefined ? {} : { value }) }) as const
 export const file = (describe: string) => ({ kind: 'file', describe }) as const
 export const wholeNumber = (least: 0 | 1, describe: string) => ({ kind: 'number', least, describe }) as const
 export const choice = <const Word extends string>(words: readonly Word[], describe: string) =>

@@ -34,8 +34,7 @@ export async function findConfiguration(
     if (await exists(place)) return place
   }
   const list = places.map((place) => `  ${display(place)}`).join('\n')
-  const text =
-    'looking for a configuration: there is none; let popfetch init write it, write one of these files, or name one with --config'
+  const text = 'no configuration found. Run "popfetch init", create one of these files, or use --config'
   throw new PopfetchError('ERR_CONFIG', `${text}:\n${list}`, { scope: 'process', retry: 'never' })
 }
 

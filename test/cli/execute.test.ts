@@ -36,6 +36,25 @@ describe('nothing runs', () => {
   })
 })
 
+describe('a word that is nearly a command', () => {
+  test.each([
+    ['stauts', 'status'],
+    ['chekc', 'check'],
+    ['relaod', 'reload'],
+  ])('is taken for it: %s', async (typed, meant) => {
+    expect(await world.run(typed)).toBe(64)
+    expect(world.stderr.text).toContain(`no account or command is called "${typed}" (did you mean "${meant}"?)`)
+  })
+
+  test('is told as such where there is no configuration', async () => {
+    const text = 'no configuration found'
+    world.configurationError = new PopfetchError('ERR_CONFIG', text, { scope: 'process', retry: 'never' })
+    expect(await world.run('stauts')).toBe(64)
+    expect(world.stderr.text).toContain('(did you mean "status"?)')
+    expect(await world.run('work')).toBe(78)
+  })
+})
+
 test('a bug is one line and 70, and its stack with --verbose', async () => {
   world.during = () => {
     throw new TypeError('x is undefined')

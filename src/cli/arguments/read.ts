@@ -1,11 +1,13 @@
 // argv → an invocation, or a usage error; nothing runs here. Two readers share the table of commands: the quick one for
 // the poll of a crontab, and yargs for everything else, which also explains mistakes and prints help.
 import type { Invocation } from '../command.ts'
+import { inFull } from './short.ts'
 import { plainPoll } from './plain-poll.ts'
 
 /** Rejects with ERR_USAGE (exit 64), one line. `columns`: how wide help may be. */
 export async function readArguments(argv: readonly string[], columns: number): Promise<Invocation> {
-  return (await plainPoll(argv)) ?? (await readEveryLine(argv, columns))
+  const full = inFull(argv)
+  return (await plainPoll(full)) ?? (await readEveryLine(full, columns))
 }
 
 /** yargs and the options of all commands cost 40 ms: a plain poll does not load them. */

@@ -1,5 +1,5 @@
-// The reader of every command line: yargs' only door. It knows the commands from their table, explains mistakes, prints
-// help. yargs is trusted with splitting alone: by itself it turns `--dry-run=maybe` into false and a repeated option into
+// The reader of every command line: yargs' only door. It knows the commands from their table and explains mistakes; help.ts
+// has the help. yargs is trusted with splitting alone: by itself it turns `--dry-run=maybe` into false and a repeated option into
 // a list, and goes on after a `fail` that does not throw. What the words may say is decided by option.ts and commands.
 import type { Argv, Options } from 'yargs'
 import { nearest } from '../../config/values/nearest.ts'
@@ -12,15 +12,7 @@ import { usageError } from '../command-errors.ts'
 import { version } from '../version.ts'
 import { loadVocabulary } from '../vocabulary.ts'
 import { givenOf } from './given.ts'
-
-// Exists since yargs 17.7; its types lack it.
-declare module 'yargs' {
-  interface Argv<T> {
-    usageConfiguration(configuration: { readonly 'hide-types': boolean }): this
-  }
-}
-
-const PROLOGUE = 'Fetches mail from POP3 mailboxes and delivers each message exactly once.\n\n$0 [account...]'
+import { helpOf } from './help.ts'
 
 /** Rejects with ERR_USAGE (exit 64), one line. `columns`: how wide help may be. */
 export async function readWithYargs(argv: readonly string[], columns: number): Promise<Invocation> {
@@ -47,10 +39,7 @@ export async function readWithYargs(argv: readonly string[], columns: number): P
     .fail((message, error) => {
       throw usageError(inOurWords(message ?? error?.message ?? 'wrong usage', options))
     })
-    .usageConfiguration({ 'hide-types': true })
-    .wrap(Math.max(60, Math.min(columns, 100)))
-    .usage(PROLOGUE)
-  addOptions(grammar, { heading: 'Options:', options: COMMON })
+  addOptions(grammar, COMMON)
   for (const [name, command] of commands) {
     const line = `${name === DEFAULT_COMMAND ? '$0' : name} ${command.usage}`.trimEnd()
     grammar.command(
@@ -65,7 +54,7 @@ export async function readWithYargs(argv: readonly string[], columns: number): P
   }
   await grammar.parseAsync([...argv])
 
-  if (found['help'] === true) return printing('help', await grammar.getHelp())
+  if (found['help'] === true) return printing('help', helpOf(nameOf(chosen), { commands, options }, columns))
   if (found['version'] === true) return printing('version', `popfetch ${version}`)
   return understood(chosen, found)
 }
@@ -104,20 +93,22 @@ function printing(command: string, text: string): Invocation {
   }
 }
 
-function describe(y: Argv, { options, examples, notes }: LoadedCommand): Argv {
-  for (const group of options) addOptions(y, group)
-  if (examples.length > 0) y.example(examples.map(([line, does]) => [line, does]))
-  return notes === '' ? y : y.epilogue(notes)
+function nameOf(chosen: readonly [name: string, command: LoadedCommand] | null): string {
+  return chosen?.[0] ?? DEFAULT_COMMAND
 }
 
-function addOptions(y: Argv, { heading, options }: LoadedCommand['options'][number]): void {
+function describe(y: Argv, { options }: LoadedCommand): Argv {
+  for (const group of options) addOptions(y, group.options)
+  return y
+}
+
+function addOptions(y: Argv, options: OptionTable): void {
   const described = Object.entries(options).map(([name, option]) => [name, inYargsWords(option)])
-  y.options(Object.fromEntries(described) as Record<string, Options>).group(Object.keys(options), heading)
+  y.options(Object.fromEntries(described) as Record<string, Options>)
 }
 
-function inYargsWords({ kind, describe: text }: Option): Options {
-  if (kind === 'flag') return { type: 'boolean', describe: text }
-  return { type: 'string', nargs: 1, requiresArg: true, describe: text }
+function inYargsWords({ kind }: Option): Options {
+  return kind === 'flag' ? { type: 'boolean' } : { type: 'string', nargs: 1, requiresArg: true }
 }
 
 /** yargs speaks of arguments by their bare names. */
@@ -126,7 +117,7 @@ function inOurWords(message: string, options: OptionTable): string {
   if (missing !== undefined) return `--${missing} needs a value`
   const unknown = /^Unknown arguments?: ([^,]+)/.exec(message)?.[1]
   if (unknown === undefined) return message
-  if (Object.hasOwn(options, unknown)) return `--${unknown} does not belong to this command`
+  if (Object.hasOwn(options, unknown)) return `--${unknown} is not an option of this command`
   const hint = nearest(unknown, Object.keys(options))
   return hint === null ? message : `${message} (did you mean --${hint}?)`
 }

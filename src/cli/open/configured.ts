@@ -22,13 +22,15 @@ export interface OpenedRun extends Records {
   readonly accounts: readonly Account[]
 }
 
-/** Rejects with ERR_CONFIG, ERR_USAGE or ERR_LEDGER; then nothing is left open. */
+/** Rejects with ERR_CONFIG, ERR_USAGE or ERR_LEDGER; then nothing is left open. `commands`: what a name may have been meant for,
+ *  too. */
 export async function openRun(
   invocation: CommonOptions & { readonly accounts: readonly string[] },
   surroundings: Surroundings,
+  commands: readonly string[] = [],
 ): Promise<OpenedRun> {
   const configuration = await readConfiguration(invocation, surroundings)
-  const accounts = selected(configuration.accounts, invocation.accounts)
+  const accounts = selected(configuration.accounts, invocation.accounts, commands)
   tellWarnings(configuration.warnings, invocation, surroundings)
   // Node reads its certificate authorities when its TLS is loaded: 10 ms in a thread, while the ledger is opened.
   if (accounts.some(({ tls }) => tls !== 'none')) nodeTls()
@@ -55,12 +57,17 @@ export async function readConfiguration(options: CommonOptions, surroundings: Su
   return await loadConfiguration({ file: options.config, state: options.state, env, cwd, uid })
 }
 
-/** The accounts with these names, or all for none. Throws ERR_USAGE for a name that is not configured. */
-export function selected(configured: readonly Account[], named: readonly string[]): readonly Account[] {
+/** The accounts with these names, or all for none. Throws ERR_USAGE for a name that is not configured, which may have been meant
+ *  for one of `commands`. */
+export function selected(
+  configured: readonly Account[],
+  named: readonly string[],
+  commands: readonly string[] = [],
+): readonly Account[] {
   if (named.length === 0) return configured
   const names = configured.map((account) => account.name)
   for (const name of named) {
-    if (!names.includes(name)) throw unknownAccount(name, names)
+    if (!names.includes(name)) throw unknownAccount(name, names, { commands })
   }
   return configured.filter((account) => named.includes(account.name))
 }

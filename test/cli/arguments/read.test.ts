@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { COMMAND_WORDS, COMMANDS } from '../../../src/cli/commands/commands.ts'
 import { expectRefusal, understood } from '../understood.ts'
 
 const parse = (line: string) => understood(line === '' ? [] : line.split(' '))
@@ -69,6 +70,27 @@ describe('a command line is understood', () => {
   })
 })
 
+describe('short options mean the long ones', () => {
+  test.each([
+    ['-q', '--quiet'],
+    ['-v -n', '--verbose --dry-run'],
+    ['-qn', '--quiet --dry-run'],
+    ['-c a.yaml work', '--config a.yaml work'],
+    ['-ca.yaml', '--config a.yaml'],
+    ['-c=a.yaml', '--config a.yaml'],
+    ['-nc a.yaml', '--dry-run --config a.yaml'],
+    ['check -v', 'check --verbose'],
+    ['-V', '--version'],
+    ['status -c a.yaml -q', 'status --config a.yaml --quiet'],
+  ])('%s', async (short, long) => {
+    expect(await parse(short)).toEqual(await parse(long))
+  })
+
+  test('but not behind --', async () => {
+    await expectRefusal(['config', 'show', '--', '-v'], 'unknown argument: -v')
+  })
+})
+
 describe('wrong usage is refused', () => {
   test.each([
     ['--bogus', 'unknown argument: bogus'],
@@ -77,8 +99,8 @@ describe('wrong usage is refused', () => {
     ['--no-json', 'unknown argument: no-json'],
     ['-x', 'unknown argument: x'],
     ['--__proto__=1', 'unknown argument'],
-    ['check --limit 3', '--limit does not belong to this command'],
-    ['config check --all', '--all does not belong to this command'],
+    ['check --limit 3', '--limit is not an option of this command'],
+    ['config check --all', '--all is not an option of this command'],
     ['--dry-run=ture', '--dry-run takes no value'],
     ['--json=false', '--json takes no value'],
     ['--limit', '--limit needs a value'],
@@ -94,18 +116,22 @@ describe('wrong usage is refused', () => {
     ['--config=', '--config needs a value'],
     ['--config --json', '--config needs a value'],
     ['--log-level loud', '--log-level must be one of trace, debug, info, warn, error'],
-    ['--quiet --verbose', 'contradict'],
+    ['--quiet --verbose', 'cannot be combined'],
     ['config', 'check, show, schema'],
     ['config edit', 'check, show, schema'],
     ['config show x', 'unknown argument: x'],
     ['config show -- x', 'unknown argument: x'],
-    ['--foreground', '--foreground does not go without --daemon'],
-    ['--daemon --dry-run', '--dry-run and the like do not go with it'],
-    ['--daemon --limit 3', '--dry-run and the like do not go with it'],
-    ['check --daemon', '--daemon does not belong to this command'],
+    ['--foreground', '--foreground requires --daemon'],
+    ['--daemon --dry-run', 'it cannot be combined with --dry-run'],
+    ['--daemon --limit 3', 'it cannot be combined with --dry-run'],
+    ['check --daemon', '--daemon is not an option of this command'],
     ['stop now', 'unknown argument: now'],
-    ['completion tcsh', 'must be one of bash, zsh, fish'],
-    ['status --held', '--held does not belong to this command'],
+    ['completion tcsh', 'the shell must be one of bash, zsh, fish'],
+    ['-qx', 'unknown argument'],
+    ['-c', '--config needs a value'],
+    ['-n=1', 'unknown argument'],
+    ['help stauts --bogus', 'unknown argument: bogus'],
+    ['status --held', '--held is not an option of this command'],
     ['--help=yes', '--help takes no value'],
   ])('%s', async (line, text) => {
     await expectRefusal(line.split(' '), text)
@@ -124,7 +150,7 @@ describe('help', () => {
       'config state quiet verbose json log-file log-level help version dry-run limit all accept-new-ids mark-seen yes'.split(
         ' ',
       )
-    for (const option of options) expect(text).toMatch(new RegExp(`^  --${option} +\\S`, 'm'))
+    for (const option of options) expect(text).toMatch(new RegExp(`^  (-\\w, )?--${option}( [A-Z]+)?  +\\S`, 'm'))
     for (const code of [0, 64, 70, 73, 74, 75, 76, 77, 78])
       expect(text).toMatch(new RegExp(`(^|  ) *${code}  \\S`, 'm'))
     expect(text).toContain('/etc/popfetch/config.{yaml,yml,json}')
@@ -138,6 +164,28 @@ describe('help', () => {
     const text = await help('check --help')
     expect(text).toContain('popfetch check [account...]')
     expect(text).not.toContain('--dry-run')
+  })
+
+  test.each([...COMMAND_WORDS])(
+    'of %s has its options, two examples and exit codes, and fits the terminal',
+    async (word) => {
+      const text = await help(`${word} --help`)
+      const command = await COMMANDS[word as keyof typeof COMMANDS].load()
+      const options = command.options.flatMap((group) => Object.keys(group.options))
+      for (const option of [...options, 'config', 'json']) expect(text).toMatch(new RegExp(`--${option}\\b`))
+      expect(command.examples.length).toBeGreaterThanOrEqual(2)
+      for (const [line] of command.examples) expect(text).toContain(line.replace('$0', 'popfetch'))
+      expect(text).toMatch(/^Exit codes:\n  0   done\n  64  wrong usage/m)
+      for (const line of text.split('\n'))
+        if (!line.startsWith('  popfetch ')) expect(line.length).toBeLessThanOrEqual(100)
+      expect(await help(`help ${word}`)).toBe(text)
+      expect(await help(`-h ${word}`)).toBe(text)
+    },
+  )
+
+  test('of the whole program is that of -h and of the word help', async () => {
+    expect(await help('-h')).toBe(await help('--help'))
+    expect(await help('help')).toBe(await help('--help'))
   })
 
   test('is not shown for a command line that is wrong', async () => {

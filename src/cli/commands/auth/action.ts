@@ -56,7 +56,7 @@ function named(name: string, configuration: Configuration): readonly Wanted[] {
   throw unknownAccount(
     name,
     all.flatMap(({ accounts, destinations }) => [...accounts, ...destinations]),
-    'those that sign in by OAuth are',
+    { what: 'those that sign in by OAuth are' },
   )
 }
 

@@ -44,7 +44,7 @@ export const command: Command<AuthRequest> = {
   usage: '[name...]',
   describe: 'Sign in to Google, Microsoft and others (OAuth 2.0)',
   options: [
-    { heading: 'Signing in:', options: WAYS },
+    { heading: 'Options for auth:', options: WAYS },
     { heading: 'Instead:', options: OTHERS },
   ],
   examples: [
@@ -52,6 +52,7 @@ export const command: Command<AuthRequest> = {
     ['popfetch auth gmail --browser', 'for one account'],
     ['popfetch auth --list', 'who is signed in'],
   ],
+  exits: [0, 64, 75, 77, 78],
   notes: `Names are those of accounts and destinations with token: { oauth: CLIENT }. One
 sign-in serves all that have the same client and user. What to do is printed on
 standard error, so it also works over ssh and in a container.`,
@@ -70,7 +71,7 @@ standard error, so it also works over ssh and in a container.`,
       if (signOut !== null) return { does: 'sign-out', name: signOut }
       return token === null ? { does: 'list' } : { does: 'token', name: token }
     }
-    if (ways.device && ways.browser) throw usageError('--device and --browser contradict each other')
+    if (ways.device && ways.browser) throw usageError('--device and --browser cannot be combined')
     return {
       does: 'sign-in',
       names: [...new Set(words)],

@@ -11,9 +11,13 @@ export type CheckInvocation = CommonOptions & CheckRequest
 
 export const command: Command<CheckRequest> = {
   usage: '[account...]',
-  describe: 'Sign in and say what is waiting; changes nothing',
+  describe: 'Sign in and show what is waiting; change nothing',
   options: [],
-  examples: [],
+  examples: [
+    ['popfetch check', 'all accounts'],
+    ['popfetch check work --verbose', 'server details; on failure, likely causes and next steps'],
+  ],
+  exits: [0, 64, 75, 76, 77, 78],
   notes: '',
   completes: { words: [], accounts: true },
   request: ({ words }) => ({ accounts: [...new Set(words)] }),

@@ -14,12 +14,16 @@ export type CompletionInvocation = CommonOptions & CompletionRequest
 
 export const command: Command<CompletionRequest> = {
   usage: '[shell]',
-  describe: `Print what makes a shell complete commands and accounts: ${SHELLS.join(', ')}`,
+  describe: `Print a shell completion script: ${SHELLS.join(', ')}`,
   options: [],
-  examples: [],
+  examples: [
+    ['source <(popfetch completion bash)', 'in ~/.bashrc'],
+    ['popfetch completion fish > ~/.config/fish/completions/popfetch.fish', 'once'],
+  ],
+  exits: [0, 64],
   notes: '',
   completes: { words: SHELLS, accounts: false },
   request({ words: [shell = null] }) {
-    return { shell: shell === null || shell === 'accounts' ? shell : oneOf(SHELLS, '--shell', shell) }
+    return { shell: shell === null || shell === 'accounts' ? shell : oneOf(SHELLS, 'the shell', shell) }
   },
 }

@@ -14,9 +14,12 @@ export type ConfigInvocation = CommonOptions & ConfigRequest
 
 export const command: Command<ConfigRequest> = {
   usage: '[action]',
-  describe: 'check: validate the configuration; show: print what is in force; schema: print its JSON Schema',
+  describe: 'check: validate the configuration; show: print the effective one; schema: print its JSON Schema',
   options: [],
-  examples: [],
+  examples: [
+    ['popfetch config check', 'every problem, with file, line and what was expected'],
+    ['popfetch config show', 'all values in force, secrets masked'],
+  ],
   notes: '',
   completes: { words: ACTIONS, accounts: false },
   request({ words: [action] }) {

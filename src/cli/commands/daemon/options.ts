@@ -5,7 +5,7 @@ import { usageError } from '../../command-errors.ts'
 
 export const DAEMON = {
   daemon: flag('Keep polling in the background, each account at its own interval'),
-  foreground: flag('With --daemon: stay attached, for systemd, containers and people'),
+  foreground: flag('With --daemon: stay attached, for systemd, containers and terminals'),
 } as const
 
 export interface DaemonRequest {
@@ -23,8 +23,9 @@ export function daemonRequest(
   accounts: readonly string[],
   { foreign }: { readonly foreign: boolean },
 ): DaemonRequest | null {
-  if (!daemon && foreground) throw usageError('--foreground does not go without --daemon')
+  if (!daemon && foreground) throw usageError('--foreground requires --daemon')
   if (!daemon) return null
-  if (foreign) throw usageError('--daemon polls as the configuration says: --dry-run and the like do not go with it')
+  if (foreign)
+    throw usageError('--daemon polls as configured: it cannot be combined with --dry-run and similar options')
   return { daemon, accounts, foreground }
 }

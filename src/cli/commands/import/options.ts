@@ -9,7 +9,7 @@ export type Tool = (typeof TOOLS)[number]
 
 const IMPORT = {
   output: file('Write the configuration to this file; - prints it, without passwords'),
-  record: file('The record of seen messages, where it is elsewhere (getmail: its directory)'),
+  record: file('Location of the record of seen messages (getmail: its directory)'),
   'take-over': flag('What the old tool fetched counts as delivered, so that an age in delete covers it'),
   trial: flag('Write accounts that run beside the old tool: nothing is deleted, mail goes into a Maildir of the trial'),
   'record-only': flag('Read the record anew, into the accounts of the configuration; writes no configuration'),
@@ -33,9 +33,12 @@ export type ImportInvocation = CommonOptions & ImportRequest
 
 export const command: Command<ImportRequest> = {
   usage: '[tool] [file...]',
-  describe: 'Take over the configuration and record of fetchmail, getmail, mpop or Thunderbird',
-  options: [{ heading: 'Importing:', options: IMPORT }],
-  examples: [],
+  describe: 'Import configuration and download history from fetchmail, getmail, mpop or Thunderbird',
+  options: [{ heading: 'Options for import:', options: IMPORT }],
+  examples: [
+    ['popfetch import fetchmail', 'from the usual places'],
+    ['popfetch import getmail ~/work.rc --output -', 'prints the configuration only'],
+  ],
   notes: `  fetchmail    ~/.fetchmailrc and ~/.fetchids
   getmail      getmailrc, or every file, in ~/.config/getmail or ~/.getmail
   mpop         ~/.mpoprc or ~/.config/mpop/config, and ~/.mpop_uidls
@@ -50,7 +53,7 @@ tool stopped and --finish-trial. It says what each side had that the other had n
 counts what the old tool had as seen, and delivers the rest. The way back: popfetch
 state export --as TOOL.
 
-What has no counterpart becomes a comment in the new file.
+Settings without an equivalent become comments in the new file.
 Passwords of Thunderbird are not read. A file that is there is never overwritten.`,
   completes: { words: TOOLS, accounts: false },
   request(given) {

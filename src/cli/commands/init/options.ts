@@ -9,7 +9,7 @@ const TLS = ['implicit', 'starttls', 'none'] as const
 
 const ANSWERS = {
   address: text('Mail address of the mailbox'),
-  host: text('Its POP3 server; without it, the server is looked for'),
+  host: text('POP3 server (default: looked up from the address)'),
   port: text('Port of the server'),
   tls: choice(TLS, 'implicit, starttls or none'),
   user: text('Name to sign in with'),
@@ -23,7 +23,7 @@ const ANSWERS = {
   untested: flag('Do not try to sign in'),
   ...PASSWORD,
   output: file('Write the configuration to this file; - prints it, without passwords'),
-  yes: flag('Take the usual answer where there is one, and write the file without asking'),
+  yes: flag('Accept the defaults, and write the file without asking'),
 } as const
 
 /** Null: not answered yet. */
@@ -52,10 +52,15 @@ export type InitInvocation = CommonOptions & InitRequest
 export const command: Command<InitRequest> = {
   usage: '',
   describe: 'Set up the first account by question and answer',
-  options: [{ heading: 'Answers:', options: ANSWERS }],
-  examples: [],
-  notes: `Asks for what no option says, tries to sign in, shows the file and writes it.
-The server is looked for in the DNS of the address's domain, at its autoconfig
+  options: [{ heading: 'Options for init:', options: ANSWERS }],
+  examples: [
+    ['popfetch init', 'asks for everything'],
+    ['popfetch init --address bob@example.org --password-file pw --deliver maildir:~/Mail --yes', 'asks for nothing'],
+  ],
+  exits: [0, 64, 75, 77, 78],
+  notes: `Asks for anything not given as an option, signs in to test it, shows the file
+and writes it.
+The server is looked up in the DNS of the address's domain, at its autoconfig
 pages, and in a table of large providers. --yes writes without asking.`,
   completes: { words: [], accounts: false },
   request(given) {

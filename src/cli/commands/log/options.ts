@@ -6,9 +6,9 @@ import type { CommonOptions } from '../../common-options.ts'
 import { flag, text, wholeNumber } from '../../option.ts'
 
 const LOG = {
-  follow: flag('Go on with what is logged from now on, until Ctrl-C'),
-  since: text('From this far back (30m, 2h, 7d), or from a time such as 2026-11-29T08:00'),
-  lines: wholeNumber(1, 'So many of the newest lines; 100 unless --since is given'),
+  follow: flag('Keep printing new lines until Ctrl-C'),
+  since: text('Start this far back (30m, 2h, 7d), or at a time such as 2026-11-29T08:00', 'TIME'),
+  lines: wholeNumber(1, 'Show this many of the newest lines (default: 100 without --since)'),
 } as const
 
 /** `span`: back from now, in milliseconds; `at`: a point in time. */
@@ -29,8 +29,8 @@ const USUAL_LINES = 100
 
 export const command: Command<LogRequest> = {
   usage: '[account...]',
-  describe: 'What the background process has logged, for people',
-  options: [{ heading: 'Of log:', options: LOG }],
+  describe: 'Show the log of the daemon',
+  options: [{ heading: 'Options for log:', options: LOG }],
   examples: [
     ['popfetch log --since 2h', 'what happened in the last two hours'],
     ['popfetch log --follow work', 'what happens with the account work, as it happens'],

@@ -8,9 +8,9 @@ import { usageError } from '../../command-errors.ts'
 import { POLL } from '../poll/options.ts'
 
 const HOW = {
-  every: flag('All accounts of the configuration, each to where it delivers'),
-  delete: flag('Delete from the server what was read again at its destination'),
-  since: text('Only messages from this day on, such as 2024-01-31'),
+  every: flag('Migrate every account to its configured destination'),
+  delete: flag('Delete each message once verified at its destination'),
+  since: text('Only messages from this day on, such as 2024-01-31', 'DATE'),
   limit: POLL.limit,
   'dry-run': POLL['dry-run'],
 } as const
@@ -22,19 +22,19 @@ const TO_PASSWORD = {
 } as const
 
 const ALWAYS = {
-  'max-rate': text('Bytes a second at most, such as 500KB'),
-  'keep-trying': text('Go on through failures of line and servers for so long, such as 7d'),
-  yes: flag('Go on although there is less room at TO than FROM has mail'),
-  report: file('Write what became of it to this file, as JSON'),
+  'max-rate': text('Maximum transfer rate per second, such as 500KB'),
+  'keep-trying': text('Keep retrying after network and server failures for this long, such as 7d', 'TIME'),
+  yes: flag('Proceed even if TO has less room than FROM has mail'),
+  report: file('Write the results to this file, as JSON'),
   ...PASSWORD,
-  ca: file('Trust the authorities of this PEM file for FROM, instead of those of the system'),
+  ca: file('Trust the authorities in this PEM file for FROM, instead of the system'),
   ...TO_PASSWORD,
   'to-ca': file('The same for TO'),
 } as const
 
 const UNFINISHED = {
-  list: flag('List migrations that are not finished'),
-  resume: flag('Go on with the one that is not finished, or with that from FROM'),
+  list: flag('List unfinished migrations'),
+  resume: flag('Resume the unfinished migration, or the one from FROM'),
 } as const
 
 /** Where a URL's password and authorities are. */
@@ -69,7 +69,7 @@ export const command: Command<MigrateRequest> = {
   usage: '[from] [to]',
   describe: 'Move a whole mailbox once, with progress and a final verdict',
   options: [
-    { heading: 'Migrating:', options: { ...HOW, ...ALWAYS } },
+    { heading: 'Options for migrate:', options: { ...HOW, ...ALWAYS } },
     { heading: 'Unfinished migrations:', options: UNFINISHED },
   ],
   examples: [
@@ -80,13 +80,14 @@ export const command: Command<MigrateRequest> = {
     ],
     ['$0 migrate --resume --keep-trying 7d', 'goes on, through a bad line, for a week'],
   ],
+  exits: [0, 64, 73, 75, 76, 77, 78],
   notes: `  FROM  pop3s://user@host[:port], pop3://user@host, or an account
   TO    maildir:PATH, mbox:PATH, imaps://user@host[/FOLDER],
         smtp://host?to=ADDRESS, lmtp:SOCKET, or a destination of the
         configuration, such as one of the type gmail
 
-Can be stopped with Ctrl-C and started again: it goes on where it was. A
-password is asked for on the terminal when no option says where it is. Exit
+Can be stopped with Ctrl-C and started again: it resumes where it stopped. A
+password is asked for on the terminal unless an option says where it is. Exit
 code 0 only when every message is there.`,
   completes: { words: [], accounts: true },
   request(given) {

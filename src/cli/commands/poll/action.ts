@@ -1,6 +1,8 @@
 // `popfetch [account...]`: polls once and tells the outcome. How much it tells depends on who watches (DESIGN 2, Output):
 // a terminal gets progress and a summary, cron only what is worth a mail, `--json` one object.
 import { signInsOf } from '../../../config/oauth/sign-ins.ts'
+import { nearest } from '../../../config/values/nearest.ts'
+import { PopfetchError } from '../../../errors.ts'
 import type { Ledger, Told } from '../../../ledger/ledger.ts'
 import type { Log } from '../../../log.ts'
 import { type AccountReport, toldError } from '../../../poll/report.ts'
@@ -9,21 +11,41 @@ import type { DaemonInvocation } from '../daemon/options.ts'
 import type { PollInvocation } from './options.ts'
 import { withObserver } from '../../terminal/progress-screen.ts'
 import { DEFERRED, saysNothing, toldAfter, troubleOf, troublesOf, worthTelling } from './quiet.ts'
+import { unknownAccount } from '../../command-errors.ts'
+import { type Commands, DEFAULT_COMMAND } from '../../command.ts'
 import { openRun, type OpenedRun } from '../../open/configured.ts'
 import { pollByDaemon } from './by-daemon.ts'
 import { planLines, problemLines, summaryLine } from './text.ts'
 import type { Surroundings } from '../../surroundings.ts'
 
 /** With `--daemon` it is the daemon's action. Else it rejects only before the first account was tried. */
-export async function run(invocation: PollInvocation | DaemonInvocation, surroundings: Surroundings): Promise<number> {
-  if (!invocation.daemon) return await poll(invocation, surroundings)
+export async function run(
+  invocation: PollInvocation | DaemonInvocation,
+  surroundings: Surroundings,
+  commands: Commands,
+): Promise<number> {
+  const words = Object.keys(commands).filter((name) => name !== DEFAULT_COMMAND)
+  if (!invocation.daemon) return await poll(invocation, surroundings, words)
   const daemon = await import('../daemon/action.ts')
   return await daemon.run(invocation, surroundings)
 }
 
-async function poll(invocation: PollInvocation, surroundings: Surroundings): Promise<number> {
+/** Without a configuration a word is more likely a command than an account. */
+function asMistypedCommand(error: unknown, { accounts }: PollInvocation, commands: readonly string[]): unknown {
+  if (!(error instanceof PopfetchError) || error.code !== 'ERR_CONFIG') return error
+  const [name = ''] = accounts
+  return nearest(name, commands) === null ? error : unknownAccount(name, [], { commands })
+}
+
+async function poll(
+  invocation: PollInvocation,
+  surroundings: Surroundings,
+  commands: readonly string[],
+): Promise<number> {
   const { output, person, rooms, signal, env } = surroundings
-  await using run = await openRun(invocation, surroundings)
+  await using run = await openRun(invocation, surroundings, commands).catch((error: unknown) => {
+    throw asMistypedCommand(error, invocation, commands)
+  })
   const { pollAll } = await rooms.poll()
   // Without a terminal and --verbose, a lasting failure is told once (N034, noise).
   const quietly = !person && !invocation.verbose && !invocation.dryRun && !answersGuard(invocation)

@@ -7,12 +7,12 @@ import { usageError } from '../../command-errors.ts'
 import { DAEMON, daemonRequest, type DaemonRequest } from '../daemon/options.ts'
 
 export const POLL = {
-  'dry-run': flag('Print what would be done; fetch and delete nothing'),
+  'dry-run': { ...flag('Print what would be done; fetch and delete nothing'), short: 'n' },
   limit: wholeNumber(1, 'Fetch at most this many messages per account'),
   all: flag('Deliver again what was delivered'),
-  'accept-new-ids': flag('Go on although the server gave all messages new IDs'),
-  'mark-seen': flag('Count what is there and not known as seen: never fetch or delete it'),
-  yes: flag('Go on although very many messages would be fetched or deleted'),
+  'accept-new-ids': flag('Continue although the server renumbered all messages'),
+  'mark-seen': flag('Treat unknown messages as seen: never fetch or delete them'),
+  yes: flag('Proceed even if unusually many messages would be fetched or deleted'),
 } as const
 
 interface PollRequest {
@@ -38,10 +38,10 @@ export const command: Command<PollRequest | DaemonRequest> = {
   ],
   examples: [
     ['$0', 'Poll all accounts once; silent when all is well'],
-    ['$0 work --verbose', 'Poll the account "work" and say what is being done'],
+    ['$0 work --verbose', 'Poll the account "work" and print details'],
     ['$0 --dry-run', 'Print what would be fetched and deleted'],
-    ['$0 check', 'Sign in everywhere, say what is waiting'],
-    ['$0 status', 'How the last polls went, what is refused or kept back'],
+    ['$0 check', 'Sign in everywhere and show what is waiting'],
+    ['$0 status', 'Show the last results, and refused and held messages'],
     ['$0 --daemon', 'Keep polling in the background'],
     ['$0 init', 'Set up the first account by question and answer'],
     ['$0 config check', 'Find mistakes in the configuration'],
@@ -53,10 +53,10 @@ export const command: Command<PollRequest | DaemonRequest> = {
 Exit codes:
    0  all polled, mail or not          74  the ledger cannot be used
   64  wrong usage                      75  temporary: try again later
-  69  no background process to         76  TLS refused or protocol broken
-      speak to                         77  sign-in refused
-  70  a bug                            78  configuration wrong, or a guard
-  73  a destination cannot take mail       stopped a surprising change`,
+  69  no daemon is running             76  TLS refused or protocol broken
+                                       77  sign-in refused
+  70  a bug                            78  configuration wrong, or a safety
+  73  a destination cannot take mail       guard needs your confirmation`,
   completes: { words: [], accounts: true },
   request(given) {
     const {
@@ -68,7 +68,7 @@ Exit codes:
       yes,
     } = given.options(POLL)
     const foreign = dryRun || limit !== null || all || acceptNewIds || markSeen || yes
-    if (markSeen && all) throw usageError('--mark-seen and --all contradict each other')
+    if (markSeen && all) throw usageError('--mark-seen and --all cannot be combined')
     const accounts = [...new Set(given.words)]
     return (
       daemonRequest(given.options(DAEMON), accounts, { foreign }) ?? {

@@ -3,7 +3,7 @@ import type { Command } from '../../command.ts'
 import type { CommonOptions } from '../../common-options.ts'
 import { flag } from '../../option.ts'
 
-const RELOAD = { yes: flag('Go on although delete was changed so that very much would be removed') } as const
+const RELOAD = { yes: flag('Proceed even if a changed delete would remove unusually many messages') } as const
 
 export interface ReloadRequest {
   readonly yes: boolean
@@ -13,9 +13,13 @@ export type ReloadInvocation = CommonOptions & ReloadRequest
 
 export const command: Command<ReloadRequest> = {
   usage: '',
-  describe: 'Let the background process read its configuration again',
-  options: [{ heading: 'Reloading:', options: RELOAD }],
-  examples: [],
+  describe: 'Tell the daemon to reload its configuration',
+  options: [{ heading: 'Options for reload:', options: RELOAD }],
+  examples: [
+    ['popfetch reload', 'an invalid file changes nothing'],
+    ['popfetch reload --yes', 'after delete was changed for many accounts'],
+  ],
+  exits: [0, 64, 69, 78],
   notes: '',
   completes: { words: [], accounts: false },
   request: (given) => given.options(RELOAD),

@@ -6,7 +6,7 @@ import { flag } from '../../option.ts'
 
 const SHELL = {
   write: flag('Let DELE mark messages, and QUIT delete what is marked'),
-  raw: flag('Show answers whole, not only a screen of each'),
+  raw: flag('Show complete answers, not just a screen of each'),
 } as const
 
 interface ShellRequest {
@@ -20,7 +20,7 @@ export type ShellInvocation = CommonOptions & ShellRequest
 export const command: Command<ShellRequest> = {
   usage: '[account]',
   describe: 'POP3 by hand, signed in; deletes nothing without --write',
-  options: [{ heading: 'Of shell:', options: SHELL }],
+  options: [{ heading: 'Options for shell:', options: SHELL }],
   examples: [
     ['popfetch shell work', 'type STAT, LIST, TOP 1 0 … and read the answers'],
     ['printf "uidl\\ntop 1 0\\n" | popfetch shell --raw work', 'the same from a script'],

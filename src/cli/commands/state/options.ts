@@ -96,7 +96,7 @@ const OPERATIONS: { readonly [Name in Operation]: Grammar<Name> } = {
     usage: 'ACCOUNT UIDL...',
     options: ['copy', 'all-messages', 'yes'],
     request(words, { 'all-messages': all, copy, yes }) {
-      if (all && copy !== null) throw usageError('--copy and --all-messages contradict each other')
+      if (all && copy !== null) throw usageError('--copy and --all-messages cannot be combined')
       const [account, ...uidls] = all ? [words.only(1)[0]] : words.atLeast(2)
       return { operation: 'forget', account, uidls: [...new Set(uidls)], copy, yes }
     },
@@ -133,12 +133,13 @@ const NAMES = Object.keys(OPERATIONS) as readonly Operation[]
 
 export const command: Command<StateRequest> = {
   usage: '[operation] [argument...]',
-  describe: `Look into and mend the ledger: ${NAMES.join(', ')}`,
-  options: [{ heading: 'Of state:', options: STATE }],
+  describe: `Inspect and repair the ledger: ${NAMES.join(', ')}`,
+  options: [{ heading: 'Options for state:', options: STATE }],
   examples: [
     ['popfetch state find invoice', 'where is that message?'],
     ['popfetch state explain work "<7@shop.example>"', 'its story, and what happens next'],
   ],
+  exits: [0, 64, 74, 75, 78],
   notes: `  list ACCOUNT            the messages that are known, or those of one kind
   find TEXT               messages of any account with this in From, Subject,
                           Message-ID or UIDL
@@ -146,7 +147,7 @@ export const command: Command<StateRequest> = {
   retry [ACCOUNT...]      deferred, refused and held messages are due at the next
                           poll (--refused, --held: only those); destinations
                           that are left alone are tried again, too
-  forget ACCOUNT UIDL...  take messages for new again: the next poll fetches
+  forget ACCOUNT UIDL...  treat messages as new: the next poll fetches
                           them, also those that were delivered
   rename OLD NEW          an account was given another name: keep what is known;
                           with --destination: a destination was
@@ -208,11 +209,11 @@ class Words {
 function refuseForeignOptions(operation: Operation, own: readonly string[], given: Given): void {
   const set = Object.entries(given).flatMap(([name, value]) => (value === false || value === null ? [] : [name]))
   const foreign = set.find((name) => !own.includes(name))
-  if (foreign !== undefined) throw usageError(`--${foreign} does not belong to state ${operation}`)
+  if (foreign !== undefined) throw usageError(`--${foreign} is not an option of state ${operation}`)
 }
 
 function selectionOf(given: Given): Selection {
   const [selection = 'all', another] = SELECTIONS.filter((name) => given[name])
-  if (another !== undefined) throw usageError(`--${selection} and --${another} contradict each other`)
+  if (another !== undefined) throw usageError(`--${selection} and --${another} cannot be combined`)
   return selection
 }

@@ -11,9 +11,13 @@ export type StatusInvocation = CommonOptions & StatusRequest
 
 export const command: Command<StatusRequest> = {
   usage: '[account...]',
-  describe: 'Per account: how it went, what waits, what is kept back',
+  describe: 'Show last result, pending and held messages per account',
   options: [],
-  examples: [],
+  examples: [
+    ['popfetch status', 'all accounts'],
+    ['popfetch status work --json', 'one account, for a program'],
+  ],
+  exits: [0, 64, 74, 78],
   notes: '',
   completes: { words: [], accounts: true },
   request: ({ words }) => ({ accounts: [...new Set(words)] }),

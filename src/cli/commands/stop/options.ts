@@ -3,9 +3,13 @@ import type { Command } from '../../command.ts'
 
 export const command: Command<object> = {
   usage: '',
-  describe: 'End the background process',
+  describe: 'Stop the daemon',
   options: [],
-  examples: [],
+  examples: [
+    ['popfetch stop', 'also exits with 0 when no daemon is running'],
+    ['popfetch stop --state ~/other.db', 'the daemon of another ledger'],
+  ],
+  exits: [0, 64, 75, 78],
   notes: '',
   completes: { words: [], accounts: false },
   request: () => ({}),

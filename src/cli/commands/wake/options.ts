@@ -11,9 +11,13 @@ export type WakeInvocation = CommonOptions & WakeRequest
 
 export const command: Command<WakeRequest> = {
   usage: '[account...]',
-  describe: 'Let the background process poll now',
+  describe: 'Tell the daemon to poll now',
   options: [],
-  examples: [],
+  examples: [
+    ['popfetch wake', 'all accounts'],
+    ['popfetch wake work', 'one account'],
+  ],
+  exits: [0, 64, 69, 75, 78],
   notes: '',
   completes: { words: [], accounts: true },
   request: ({ words }) => ({ accounts: [...new Set(words)] }),

@@ -16,7 +16,7 @@ describe('the words of auth', () => {
   })
 
   test.each([
-    ['auth --device --browser', '--device and --browser contradict each other'],
+    ['auth --device --browser', '--device and --browser cannot be combined'],
     ['auth --list --token a', 'one of --list, --sign-out and --token is enough'],
     ['auth --list a', 'take no other name: a'],
     ['auth --token a --timeout 5m', 'are for signing in'],
