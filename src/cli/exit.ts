@@ -6,11 +6,12 @@ export const EXIT_USAGE = 64
 export const EXIT_NO_DAEMON = 69
 export const EXIT_BUG = 70
 export const EXIT_TEMPORARY = 75
+export const EXIT_CONFIGURATION = 78
 export const EXIT_SIGNAL = 128
 
 const BY_CODE: Readonly<Record<string, number>> = {
   ERR_USAGE: EXIT_USAGE,
-  ERR_CONFIG: 78,
+  ERR_CONFIG: EXIT_CONFIGURATION,
   ERR_CONNECT: EXIT_TEMPORARY,
   ERR_TIMEOUT: EXIT_TEMPORARY,
   ERR_POP3_REPLY: EXIT_TEMPORARY,

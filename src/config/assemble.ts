@@ -263,7 +263,8 @@ function* warningsOf(
   const open = (what: string, host: string): string =>
     `${what}: everything goes to ${host} unencrypted (tls: none): use starttls or implicit if the server can`
   const warnings: string[] = []
-  for (const { name, tls, host, auth, via } of accounts) {
+  for (const { name, tls, host, port, auth, via } of accounts) {
+    if (via === null) warnings.push(...portDoubts(`account ${name}`, 'pop3', port, tls))
     // What a program does on the way is its own affair.
     if (tls !== 'none' || isLoopback(host) || via !== null) continue
     const isBroken = mechanismNamed(auth)?.withoutTls === 'computes the secret'
@@ -274,11 +275,32 @@ function* warningsOf(
   }
   for (const config of destinations.byName.values()) {
     const host = config.type === FIRST_OF ? null : kindOf(config).unencryptedTo(config)
+    if (config.type === 'smtp' || config.type === 'imap')
+      warnings.push(...portDoubts(`destination ${config.name}`, config.type, config.port, config.tls))
     if (host !== null) warnings.push(open(`destination ${config.name}`, host))
     yield
   }
   warnings.push(...(yield* sharedMailboxes(accounts)))
   return warnings
+}
+
+/** What usually listens on a port, and how TLS begins there. */
+const USUAL: Readonly<Record<number, { readonly protocol: string; readonly tls: readonly string[] }>> = {
+  110: { protocol: 'pop3', tls: ['starttls', 'none'] },
+  995: { protocol: 'pop3', tls: ['implicit'] },
+  143: { protocol: 'imap', tls: ['starttls', 'none'] },
+  993: { protocol: 'imap', tls: ['implicit'] },
+  25: { protocol: 'smtp', tls: ['starttls', 'none'] },
+  465: { protocol: 'smtp', tls: ['implicit'] },
+  587: { protocol: 'smtp', tls: ['starttls', 'none'] },
+}
+
+function portDoubts(what: string, protocol: string, port: number | null, tls: string): readonly string[] {
+  const usual = port === null ? undefined : USUAL[port]
+  if (usual === undefined) return []
+  if (usual.protocol !== protocol)
+    return [`${what}: port ${port} is usually for ${usual.protocol.toUpperCase()}, not for ${protocol.toUpperCase()}`]
+  return usual.tls.includes(tls) ? [] : [`${what}: port ${port} usually goes with tls: ${usual.tls[0]}, not ${tls}`]
 }
 
 /** The ports of POP3: both lead to one mailbox. */

@@ -11,6 +11,8 @@ export interface TextDocument {
   readonly root: unknown
   readonly readable: boolean
   readonly problems: readonly (Problem & { readonly line: number })[]
+  /** Secrets of which a piece may have been taken for a comment: `password: secret #1`. */
+  readonly doubts: readonly { readonly line: number; readonly path: Path }[]
   /** The line of `path`, from 1; of its nearest parent if it is not there. */
   lineOf(path: Path, at: 'key' | 'value'): number
 }
@@ -118,7 +120,10 @@ export function* parsing(text: string): Generator<void, TextDocument> {
     return lines.linePos(offset).line
   }
 
-  return { root, readable, problems, lineOf }
+  const doubts = survey.cut.map((offset) => {
+    return { line: lines.linePos(offset).line, path: pathAt(document.contents, offset) }
+  })
+  return { root, readable, problems, doubts, lineOf }
 }
 
 /** Plain values as YAML. */
@@ -203,6 +208,8 @@ function cutOff(
 /** Walks through a document once: which keys stand twice, what each alias stands for, how much it all is. */
 class Survey {
   readonly faults: Fault[] = []
+  /** Offsets of secrets behind which a comment begins without a blank. */
+  readonly cut: number[] = []
   readonly #targets = new Map<yaml.Alias, yaml.Node>()
   /** By the name of the anchor; null: what has it is not at its end yet. */
   readonly #anchors = new Map<string, { readonly node: yaml.Node; count: number | null }>()
@@ -247,7 +254,10 @@ class Survey {
     let count = this.#own(1, node)
     if (yaml.isMap(node)) {
       this.faults.push(...repeatedKeys(node))
-      for (const { key, value } of node.items) count += this.visit(key) + this.visit(value)
+      for (const { key, value } of node.items) {
+        this.#doubt(key, value)
+        count += this.visit(key) + this.visit(value)
+      }
     } else if (yaml.isSeq(node)) {
       for (const item of node.items) count += this.visit(item)
     } else if (typeof node.value === 'number' && /^[-+]?0[\do]/.test(node.source ?? '')) {
@@ -268,6 +278,11 @@ class Survey {
     this.#targets.set(alias, anchor.node)
     if (this.#targets.size === MOST_ALIASES + 1) this.#fault('TOO_MANY', alias)
     return this.#own(anchor.count, alias)
+  }
+
+  #doubt(key: unknown, value: unknown): void {
+    if (!yaml.isScalar(key) || !yaml.isScalar(value) || !SECRET_KEYS.has(keyName(key))) return
+    if (value.type === 'PLAIN' && /^\S/.test(value.comment ?? '')) this.cut.push(key.range?.[0] ?? 0)
   }
 
   #own(count: number, node: yaml.Node): number {

@@ -22,7 +22,7 @@ import { formatText, parsing, type TextDocument } from './document.ts'
 import { ForeignFile, ourUid, OwnFile } from '../own-file.ts'
 import { readableByOthers } from './permissions.ts'
 import { findConfiguration, resolvePath, usualStatePath } from './paths.ts'
-import { pathText, PROBLEMS_SHOWN } from './problem.ts'
+import { pathText, PROBLEMS_SHOWN, WrongConfiguration } from './problem.ts'
 import { asWritten } from './show.ts'
 import { inTurns } from './turns.ts'
 import type { Environment } from './paths.ts'
@@ -77,13 +77,13 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
   if (secretAt !== null && readable !== null) {
     lines.push({ line: document.lineOf(secretAt, 'key'), path: secretAt, ...readable })
   }
-  if (configuration === null || lines.length > 0) throw refusal(report(file, lines))
+  if (configuration === null || lines.length > 0) throw wrong(file, lines)
 
   return {
     ...configuration,
     file,
     statePath: state === null ? (configuration.statePath ?? usualStatePath(env)) : resolvePath(state, cwd, env),
-    warnings: [...configuration.warnings, ...rootWarnings(uid)],
+    warnings: [...document.doubts.map(doubtText), ...configuration.warnings, ...rootWarnings(uid)],
   }
 }
 
@@ -168,20 +168,31 @@ function* withLines(problems: readonly Problem[], document: TextDocument, lines:
   }
 }
 
-function report(file: string, lines: readonly Line[]): string {
+function doubtText({ line, path }: { readonly line: number; readonly path: Path }): string {
+  return `line ${line}: ${pathText(path)} ends where " #" begins a comment: if that belongs to it, put it in quotes`
+}
+
+function wrong(file: string, lines: readonly Line[]): WrongConfiguration {
   const ordered = lines.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0))
+  const problems = ordered.map(({ line, path, found, expected }) => {
+    return { file: shownPath(file), line, path: pathText(path), found, expected }
+  })
+  return new WrongConfiguration(report(file, ordered), problems)
+}
+
+function report(file: string, ordered: readonly Line[]): string {
   const shown = ordered.slice(0, PROBLEMS_SHOWN).map(({ line, path, found, expected }) => {
     const place = line === null ? shownPath(file) : `${shownPath(file)}:${line}`
     return `${place}: ${path.length === 0 ? '' : `${pathText(path)}: `}found ${found}, expected ${expected}`
   })
   const more = ordered.length - shown.length
   if (more > 0) shown.push(`and ${more} more`)
-  const count = lines.length === 1 ? '1 problem' : `${lines.length} problems`
+  const count = ordered.length === 1 ? '1 problem' : `${ordered.length} problems`
   return `${reading(file)}: ${count}; nothing was done:\n${shown.join('\n')}`
 }
 
 function rootWarnings(uid: number): readonly string[] {
-  return uid === 0 ? ['running as root: a user of its own for popfetch is safer'] : []
+  return uid === 0 ? ['running as root; a dedicated user is safer'] : []
 }
 
 function obstacle(error: unknown): string {

@@ -3,6 +3,7 @@
 // (`password:hunter2`, one blank too few) is cut behind the key, and a URL never shows what may be a password in it.
 import type * as z from 'zod'
 import { display } from '../display.ts'
+import { PopfetchError } from '../errors.ts'
 import { nearest } from './values/nearest.ts'
 import { commandName } from './values/secret.ts'
 import { SECRET_KEYS } from './values/values.ts'
@@ -17,6 +18,27 @@ export interface Problem {
   readonly at: 'key' | 'value'
   readonly found: string
   /** The words after "expected". */
+  readonly expected: string
+}
+
+/** A configuration that is wrong. */
+export class WrongConfiguration extends PopfetchError {
+  readonly problems: readonly Located[]
+
+  constructor(message: string, problems: readonly Located[]) {
+    super('ERR_CONFIG', message, { scope: 'process', retry: 'never' })
+    this.problems = problems
+  }
+}
+
+/** A problem and where it is, as a program wants to read it. */
+export interface Located {
+  readonly file: string
+  /** Null: the file as a whole. */
+  readonly line: number | null
+  /** `accounts.old-isp.port`; '' for the whole file. */
+  readonly path: string
+  readonly found: string
   readonly expected: string
 }
 

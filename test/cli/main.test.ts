@@ -55,7 +55,7 @@ describe('popfetch', () => {
   test('--help is an answer: standard output and 0', async () => {
     const { code, stdout, stderr } = await popfetch('--help')
     expect([code, stderr]).toEqual([0, ''])
-    expect(stdout).toContain('popfetch check [account...]')
+    expect(stdout).toContain('check [account...]')
   })
 
   test('a wrong option is one line on standard error and 64', async () => {

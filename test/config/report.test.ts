@@ -28,7 +28,7 @@ destinations:
   expect(error.message.split('\n')).toEqual([
     `reading the configuration ${file}: 15 problems; nothing was done:`,
     `${file}:2: concurency: found an unknown key, expected a known one: did you mean concurrency?`,
-    `${file}:4: defaults.timeout: found 60, expected a duration from 1s to 1d such as 90s, 5m, 12h, 30d`,
+    `${file}:4: defaults.timeout: found 60, expected a duration from 1s to 1d such as 90s, 5m, 12h`,
     `${file}:6: accounts.old-isp.password: found nothing, expected a password, or a token`,
     `${file}:7: accounts.old-isp.host: found "pop example net", expected a host name or an IP address`,
     `${file}:8: accounts.old-isp.user: found 12345, expected a user name, as text in quotes`,

@@ -133,8 +133,11 @@ function recipientOf(text: string): string | null {
 
 export function duration(minimumMs: number, maximumMs: number) {
   const range = `from ${formatDuration(minimumMs)} to ${formatDuration(maximumMs)}`
+  const examples = ['90s', '5m', '12h', '30d'].filter(
+    (text) => within(parseDuration(text), minimumMs, maximumMs) !== null,
+  )
   return parsed(
-    `a duration ${range} such as 90s, 5m, 12h, 30d`,
+    `a duration ${range} such as ${examples.join(', ')}`,
     (text) => within(parseDuration(text), minimumMs, maximumMs),
     /^\d+[smhd]$/,
   )

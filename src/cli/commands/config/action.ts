@@ -1,6 +1,7 @@
 // `popfetch config check|show|schema`: answers about the configuration. Runs no command, reads no secret, asks no server.
 import type { Configuration } from '../../../config/schema.ts'
-import { EXIT_OK } from '../../exit.ts'
+import { WrongConfiguration } from '../../../config/problem.ts'
+import { EXIT_CONFIGURATION, EXIT_OK } from '../../exit.ts'
 import type { ConfigInvocation } from './options.ts'
 import { readConfiguration } from '../../open/configured.ts'
 import { counted } from '../../terminal/amounts.ts'
@@ -16,7 +17,14 @@ export async function run(invocation: ConfigInvocation, surroundings: Surroundin
     else output.answer(JSON.stringify(schema, null, 2))
     return EXIT_OK
   }
-  const configuration = await readConfiguration(invocation, surroundings)
+  const configuration = await readConfiguration(invocation, surroundings).catch((error: unknown) => {
+    if (!invocation.json || !(error instanceof WrongConfiguration)) throw error
+    const { code, retry, problems } = error
+    const [message = ''] = error.message.split('\n', 1)
+    output.object({ ok: false, problems, error: { code, message, retry } })
+    return null
+  })
+  if (configuration === null) return EXIT_CONFIGURATION
   if (invocation.action === 'show') {
     const shown = showConfiguration(configuration)
     if (invocation.json) output.object({ ok: true, file: configuration.file, configuration: shown })

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { WrongConfiguration } from '../../../../src/config/problem.ts'
 import { PopfetchError } from '../../../../src/errors.ts'
 import { World } from '../../world.ts'
 
@@ -23,5 +24,16 @@ describe('config', () => {
     world.configurationError = new PopfetchError('ERR_CONFIG', 'none', { scope: 'process', retry: 'never' })
     expect(await world.run('config schema')).toBe(0)
     expect(world.json).toEqual({ type: 'object' })
+  })
+
+  test('check --json has a list of the problems, each with its place', async () => {
+    const problem = { file: '/c.yaml', line: 3, path: 'accounts.a.port', found: '0', expected: 'a port' }
+    world.configurationError = new WrongConfiguration('reading /c.yaml: 1 problem:\n/c.yaml:3: …', [problem])
+    expect(await world.run('config check --json')).toBe(78)
+    expect(world.json).toEqual({
+      ok: false,
+      problems: [problem],
+      error: { code: 'ERR_CONFIG', message: 'reading /c.yaml: 1 problem:', retry: 'never' },
+    })
   })
 })
