@@ -152,10 +152,7 @@ test('a provider that cannot be reached ends with 75, one that answers nonsense 
 })
 
 test.each([
-  [
-    ['here2'],
-    /no account is called "here2" \(did you mean "here"\?\); those that sign in by OAuth are here, out/,
-  ],
+  [['here2'], /no account is called "here2" \(did you mean "here"\?\); those that sign in by OAuth are here, out/],
   [['plain'], /plain does not sign in by OAuth: it has no token/],
   [['--token', 'plain'], /plain does not sign in by OAuth/],
 ])('%j is wrong usage', async (words, text) => {
