@@ -28,9 +28,11 @@ const server = (most: string, growth = 'replies of servers'): Place => ({ whose:
 
 const PLACES: Readonly<Record<string, Place>> = {
   'bin/popfetch.ts': own("Node's version"),
+  'src/cli/arguments/help.ts': own('our own descriptions of commands and options'),
   'src/cli/arguments/with-yargs.ts': own('the command line, and what yargs says of it'),
   'src/cli/command-errors.ts': own('our own messages'),
   'src/cli/commands/completion/action.ts': own('the name of a shell'),
+  'src/cli/commands/config/action.ts': own('our own report of a configuration'),
   'src/cli/commands/migrate/memo.ts': own('the ledger, which is ours'),
   'src/cli/commands/log/entry.ts': {
     whose: 'popfetch itself, or whoever else writes to the log',
