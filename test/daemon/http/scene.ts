@@ -6,7 +6,7 @@ export const plan = [
   { account: 'home', polling: true, nextPollMs: null, overdue: false },
 ]
 
-const record = { name: 'work', lastPollMs: 1_800_000_000_000, lastSuccessMs: 1_799_999_000_000, failures: 0 }
+const record = { name: 'work', lastPollMs: 1_800_000_000_000, lastSuccessMs: 1_799_999_000_000, failures: 0, facts: {} }
 const unsettled = { waiting: 4, refused: 3, held: 2, undeleted: 1 }
 export const ledger = {
   accounts: () => Promise.resolve([record] as never),
