@@ -34,6 +34,8 @@ export class KeptSignIns implements SignIns {
   readonly #store: Store
   /** What could not be written: it is written before anything else. */
   readonly #unwritten = new Map<string, SignInRecord>()
+  /** How the last renewal failed: whoever waited for it meanwhile does not ask again. */
+  readonly #failed = new Map<string, { readonly atMs: number; readonly error: unknown }>()
   /** Metadata of issuers, for as long as this lives. */
   readonly #providers = new Map<string, Provider>()
 
@@ -53,6 +55,7 @@ export class KeptSignIns implements SignIns {
   async #tokenFor(request: TokenRequest): Promise<Token> {
     const client = this.#client(request.client)
     request.signal.throwIfAborted()
+    const askedMs = performance.now()
     const kept = this.#serving(await this.#store.read(client.name, request.user), client, request)
     if (kept !== null) return kept
     using lock = await this.#store.lock(client.name, request.user, LOCK_LIMIT_MS, request.signal)
@@ -62,7 +65,15 @@ export class KeptSignIns implements SignIns {
     // Another process may have renewed it meanwhile.
     const renewed = this.#serving(record, client, request)
     if (renewed !== null) return renewed
-    const fresh = await this.#renew(client, request.user, await this.#admitted(record, client, request))
+    const key = keyOf(client.name, request.user)
+    const failed = this.#failed.get(key)
+    if (failed !== undefined && failed.atMs > askedMs) throw failed.error
+    const admitted = await this.#admitted(record, client, request)
+    const fresh = await this.#renew(client, request.user, admitted).catch((error: unknown) => {
+      this.#failed.set(key, { atMs: performance.now(), error })
+      throw error
+    })
+    this.#failed.delete(key)
     request.signal.throwIfAborted()
     return fresh
   }
@@ -199,6 +210,7 @@ export class KeptSignIns implements SignIns {
     const { renewingMs, refreshToken } = record
     const noted: SignInRecord = { ...record, ended: null, renewingMs: renewingMs ?? this.#context.nowMs() }
     const isOwn = client.flow === 'client-credentials'
+    await using room = isOwn ? null : await this.#store.reserve(client.name, user)
     if (!isOwn) await this.#store.write(noted)
     this.#context.step?.('noted')
     const askedMs = this.#context.nowMs()
@@ -207,12 +219,12 @@ export class KeptSignIns implements SignIns {
       granted =
         refreshToken === null || isOwn ? await provider.clientCredentials() : await provider.refresh(refreshToken)
     } catch (error) {
-      throw await this.#failed(error, { client, provider, user, noted, wasInterrupted: renewingMs !== null })
+      throw await this.#failure(error, { client, provider, user, noted, wasInterrupted: renewingMs !== null })
     }
     this.#context.step?.('answered')
     const fresh = this.#recordOf(noted, provider, granted, askedMs)
     try {
-      await this.#store.write(fresh)
+      await this.#store.write(fresh, room)
     } catch (error) {
       this.#unwritten.set(keyOf(client.name, user), fresh)
       throw error
@@ -220,7 +232,7 @@ export class KeptSignIns implements SignIns {
     return { token: granted.accessToken, signIn: fresh.id }
   }
 
-  async #failed(error: unknown, { client, provider, user, noted, wasInterrupted }: Failed): Promise<unknown> {
+  async #failure(error: unknown, { client, provider, user, noted, wasInterrupted }: Failed): Promise<unknown> {
     const doing = `renewing the sign-in of ${display(user)} by ${client.name}`
     if (error instanceof Refused) {
       // A proof by certificate has a time in it: with a wrong clock the refusal says nothing of the client.

@@ -14,6 +14,14 @@ import { parseRecord, recordText, type SignInRecord } from './record.ts'
 const LIMIT_BYTES = 262_144
 const NAME = /^([0-9a-f]{32})\.json$/
 
+/** Two tokens as long as any may be, and what stands beside them. */
+const ROOM_BYTES = 65_536
+
+/** A file of its own that keeps room on the disk. */
+export interface Room extends AsyncDisposable {
+  readonly draft: string
+}
+
 export interface StoreContext {
   readonly env: Readonly<Record<string, string | undefined>>
   /** For tests: called after each step that changes the disk. */
@@ -23,6 +31,8 @@ export interface StoreContext {
 export class Store {
   readonly #directory: string
   readonly #context: StoreContext
+  /** Drafts that keep room, of ours. */
+  readonly #rooms = new Set<string>()
 
   /** `folder`: where the ledger is. */
   constructor(folder: string, context: StoreContext) {
@@ -49,16 +59,18 @@ export class Store {
     return records.filter((record) => record !== null)
   }
 
-  /** Resolves when the file would survive a power cut. Under the lock. */
-  async write(record: SignInRecord): Promise<void> {
+  /** Resolves when the file would survive a power cut. Under the lock. `room`: as `reserve` gave it. */
+  async write(record: SignInRecord, room: Room | null = null): Promise<void> {
     const file = this.#fileOf(record.client, record.user)
-    const draft = `${file}.new-${randomBytes(8).toString('hex')}`
+    const draft = room?.draft ?? draftOf(file)
     try {
       await this.#sweep(file)
-      const handle = await open(draft, 'wx', 0o600)
+      const handle = await open(draft, room === null ? 'wx' : 'r+', 0o600)
       try {
         this.#step('opened')
-        await handle.writeFile(recordText(record))
+        const bytes = Buffer.from(recordText(record))
+        await handle.writeFile(bytes)
+        await handle.truncate(bytes.length)
         this.#step('written')
         await handle.sync()
         this.#step('synced')
@@ -71,6 +83,33 @@ export class Store {
       this.#step('durable')
     } catch (error) {
       await rm(draft, { force: true }).catch(() => undefined)
+      throw unwritten(this.#directory, error)
+    }
+  }
+
+  /** Room on the disk for the largest record, taken beforehand: what a provider gives but once must not meet a full disk. Under the
+   *  lock; `write` or disposing of it gives it back, and so does the next `write` after a kill. */
+  async reserve(client: string, user: string): Promise<Room> {
+    const file = this.#fileOf(client, user)
+    const draft = draftOf(file)
+    const giveBack = async (): Promise<void> => {
+      this.#rooms.delete(draft)
+      await rm(draft, { force: true }).catch(() => undefined)
+    }
+    try {
+      await this.#sweep(file)
+      this.#rooms.add(draft)
+      const handle = await open(draft, 'wx', 0o600)
+      try {
+        await handle.writeFile(Buffer.alloc(ROOM_BYTES, ' '))
+        await handle.sync()
+      } finally {
+        await handle.close()
+      }
+      this.#step('reserved')
+      return { draft, [Symbol.asyncDispose]: giveBack }
+    } catch (error) {
+      await giveBack()
       throw unwritten(this.#directory, error)
     }
   }
@@ -156,7 +195,9 @@ export class Store {
     await Promise.all(
       names
         .filter((name) => name.startsWith(begin))
-        .map((name) => rm(path.join(this.#directory, name), { force: true })),
+        .map((name) => path.join(this.#directory, name))
+        .filter((draft) => !this.#rooms.has(draft))
+        .map((draft) => rm(draft, { force: true })),
     )
   }
 
@@ -177,6 +218,10 @@ export class Store {
   #step(name: string): void {
     this.#context.step?.(name)
   }
+}
+
+function draftOf(file: string): string {
+  return `${file}.new-${randomBytes(8).toString('hex')}`
 }
 
 function notOurs(what: string, why: string): PopfetchError {

@@ -61,6 +61,7 @@ test('a poll without mail loads eight files at most, no yargs, nothing that deli
   const { files, modules } = await loadedBy('--config', config)
   expect(files).toContain('poll')
   expect(files.length).toBeLessThanOrEqual(8)
-  for (const rare of ['yargs', 'words', 'maildir', 'daemon', 'pino', 'log-update']) expect(files).not.toContain(rare)
+  for (const rare of ['yargs', 'words', 'maildir', 'daemon', 'pino', 'log-update', 'provider', 'sign-ins', 'flow'])
+    expect(files).not.toContain(rare)
   for (const rare of ['tls', 'child_process', 'http']) expect(modules).not.toContain(rare)
 })

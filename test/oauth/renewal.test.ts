@@ -1,6 +1,7 @@
 // Renewing: rotation, reuse detection, lost answers, kills, clocks. Against a real authorization server that ends a sign-in when an
 // old refresh token comes again.
 import { execFile } from 'node:child_process'
+import { readdirSync, statSync } from 'node:fs'
 import { chmod, stat, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -183,6 +184,59 @@ describe('a sign-in', () => {
     await expect(scene.signIns().tokenFor(request())).resolves.toBeDefined()
   })
 
+  test('finds room on the disk for its new token before the provider is asked for it', async () => {
+    await using server = await AuthorizationServer.start()
+    const kept: number[] = []
+    const step = (name: string): void => {
+      if (name !== 'answered') return
+      const folder = join(scene.folder, 'oauth')
+      const [room = ''] = readdirSync(folder).filter((file) => file.includes('.new-'))
+      const { ino, size } = statSync(join(folder, room))
+      kept.push(ino, size)
+    }
+    await using scene = await Scene.make(clientOf(server.issuer), { step })
+    await scene.signIn()
+    scene.aheadMs = DAY_MS
+    await scene.signIns().tokenFor(request())
+    const [file = ''] = (await files(scene.folder)).filter((name) => name.endsWith('.json'))
+    expect(kept).toEqual([(await stat(file)).ino, 65_536])
+    expect((await stat(file)).size).toBeLessThan(5000)
+    expect((await files(scene.folder)).filter((name) => name.includes('.new-'))).toEqual([])
+  })
+
+  test('for which there is no room is not asked for, and goes on when there is', async () => {
+    await using server = await AuthorizationServer.start()
+    let full = false
+    const step = (name: string): void => {
+      if (full && name === 'reserved') throw Object.assign(new Error('no space'), { code: 'ENOSPC' })
+    }
+    await using scene = await Scene.make(clientOf(server.issuer), { step })
+    await scene.signIn()
+    scene.aheadMs = DAY_MS
+    const requests = server.tokenRequests
+    full = true
+    const error = await failure(scene.signIns().tokenFor(request()))
+    expect(error).toMatchObject({ code: 'ERR_LEDGER', retry: 'soon' })
+    expect(error.message).toMatch(/ENOSPC: nothing of it is used: make room there/)
+    expect(server.tokenRequests).toBe(requests)
+    full = false
+    await expect(scene.signIns().tokenFor(request())).resolves.toBeDefined()
+  })
+
+  test('that fails is not tried again by those who waited for it', async () => {
+    await using all = await signedIn()
+    const { scene, server, requests } = all
+    scene.aheadMs = DAY_MS
+    const signIns = scene.signIns()
+    for (let fault = 0; fault < 5; fault++)
+      server.faults.push({ path: '/token', answer: (asked) => void asked.socket.destroy() })
+    const failures = await Promise.all(Array.from({ length: 5 }, () => failure(signIns.tokenFor(request()))))
+    expect(failures.map(({ code }) => code)).toEqual(Array.from({ length: 5 }, () => 'ERR_CONNECT'))
+    expect(requests()).toBe(1)
+    server.faults.length = 0
+    await expect(signIns.tokenFor(request())).resolves.toBeDefined()
+  })
+
   test('that cannot be kept is not used, and is kept as soon as that is possible', async () => {
     await using server = await AuthorizationServer.start()
     let full = false
@@ -262,7 +316,7 @@ describe('client credentials', () => {
 
 /** The steps of a renewal, in their order, and what follows when the process is killed at one of them. */
 const WRITING = ['opened', 'written', 'synced', 'renamed', 'durable']
-const STEPS = [...WRITING, 'noted', 'answered', ...WRITING]
+const STEPS = ['reserved', ...WRITING, 'noted', 'answered', ...WRITING]
 /** The provider has answered, and what it gave has no name yet. */
 const isLost = (at: number): boolean => at >= STEPS.indexOf('answered') && at < STEPS.lastIndexOf('renamed')
 
@@ -295,11 +349,11 @@ describe('killed with SIGKILL', () => {
   )
 })
 
-test('a sign-in lasts for weeks, with cron and a daemon at once, and refused tokens in between', async () => {
+test('a sign-in lasts for a week, with cron and a daemon at once, and refused tokens in between', async () => {
   await using all = await signedIn()
   const { scene, requests } = all
   const daemon = scene.signIns()
-  const hours = 24 * 21
+  const hours = 24 * 7
   let last = ''
   for (let hour = 1; hour <= hours; hour++) {
     scene.aheadMs = hour * HOUR_MS + (hour % 7) * 60_000
