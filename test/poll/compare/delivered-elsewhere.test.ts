@@ -153,3 +153,15 @@ test('fifteen imported messages whose headers are learnt do not come under new U
   expect(await scene.poll()).toMatchObject({ outcome: 'ok', new: 0, delivered: 0 })
   expect(scene.subjects()).toEqual([])
 })
+
+test('imported messages whose headers are learnt are all matched when the server changes its UIDs (M010)', async () => {
+  await using scene = await Scene.create()
+  scene.fill(30)
+  await imported(scene, uids(30), { delivered: false })
+  await scene.poll()
+  for (const message of scene.server.mailbox('alice').messages) message.uidl = `new-${message.uidl}`
+  expect((await scene.poll()).error?.code).toBe('ERR_UIDS_CHANGED')
+  expect(await scene.poll({ acceptNewIds: true })).toMatchObject({ outcome: 'ok', delivered: 0 })
+  expect(await scene.poll()).toMatchObject({ outcome: 'ok', new: 0, skipped: 30 })
+  expect(scene.count('RETR')).toBe(0)
+})

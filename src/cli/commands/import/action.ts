@@ -8,9 +8,11 @@ import { resolvePath, usualStatePath } from '../../../config/paths.ts'
 import { display } from '../../../display.ts'
 import { PopfetchError } from '../../../errors.ts'
 import { draft } from '../../../setup/draft.ts'
+import type { Imported } from '../../../setup/imported.ts'
 import { redactor } from '../../../redact.ts'
 import { EXIT_OK, exitCodeOfError } from '../../exit.ts'
 import { importLines, type ImportedReport, trialWarnings, warningLines } from './text.ts'
+import { withPasswords } from './passwords.ts'
 import { takeOver } from './seen.ts'
 import type { ImportInvocation } from './options.ts'
 import { newFilePath, writeNewFile } from '../../open/new-file.ts'
@@ -28,7 +30,8 @@ export async function run(invocation: ImportInvocation, surroundings: Surroundin
   const printed = invocation.output === '-'
   if (printed && invocation.json) throw usageError('--output - prints the configuration: --json does not go with it')
   const file = printed ? null : await newFilePath(invocation, surroundings)
-  const { files, imported } = await readOldFiles(invocation, surroundings)
+  const { files, imported: found } = await readOldFiles(invocation, surroundings)
+  const imported = await completed(found, invocation, surroundings)
   if (imported.accounts.every(({ off }) => off)) {
     throw configurationError(
       `reading ${files.map(shown).join(', ')}: there is no POP3 mailbox in it that is polled: name another file`,
@@ -75,6 +78,16 @@ export async function run(invocation: ImportInvocation, surroundings: Surroundin
   if (isTrial) for (const line of trialWarnings(seen, invocation.tool)) output.problem(line)
   if (problem !== null) output.problem(problem.message)
   return problem === null ? EXIT_OK : exitCodeOfError(problem)
+}
+
+/** With the passwords that no old file has. Nobody is asked where the answer would not be kept. */
+async function completed(found: Imported, invocation: ImportInvocation, surroundings: Surroundings): Promise<Imported> {
+  const { terminalDialogue } = await import('../../terminal/dialogue.ts')
+  const isKept = invocation.output !== '-' && !invocation.json
+  const { password } = invocation
+  const { cwd, env } = surroundings
+  const place = password !== null && 'file' in password ? { file: resolvePath(password.file, cwd, env) } : password
+  return await withPasswords(found, place, isKept ? terminalDialogue(surroundings) : null)
 }
 
 /** `--state`; else the ledger of the configuration in force, since the new accounts may be meant for it; else the usual one. */

@@ -11,7 +11,7 @@ export async function oldNamesOf(
   surroundings: Surroundings,
 ): Promise<(identity: AccountIdentity) => readonly string[]> {
   if (tool === 'getmail') return () => []
-  const request = { tool, files: [], output: null, record: null, takeOver: false, mode: 'new' } as const
+  const request = { tool, files: [], output: null, record: null, password: null, takeOver: false, mode: 'new' } as const
   const { imported } = await readOldFiles(request, surroundings).catch(() => ({ imported: null }))
   return ({ host, port, user }) =>
     (imported?.accounts ?? []).flatMap((account) =>

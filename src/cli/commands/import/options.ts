@@ -1,6 +1,6 @@
 // What `popfetch import` may be told: an old tool, and its files where they are not in their usual places.
 import type { Command } from '../../command.ts'
-import type { CommonOptions } from '../../common-options.ts'
+import { PASSWORD, passwordPlace, type CommonOptions, type PasswordPlace } from '../../common-options.ts'
 import { file, flag, oneOf } from '../../option.ts'
 import { usageError } from '../../command-errors.ts'
 
@@ -10,6 +10,7 @@ export type Tool = (typeof TOOLS)[number]
 const IMPORT = {
   output: file('Write the configuration to this file; - prints it, without passwords'),
   record: file('Location of the record of seen messages (getmail: its directory)'),
+  ...PASSWORD,
   'take-over': flag('What the old tool fetched counts as delivered, so that an age in delete covers it'),
   trial: flag('Write accounts that run beside the old tool: nothing is deleted, mail goes into a Maildir of the trial'),
   'record-only': flag('Read the record anew, into the accounts of the configuration; writes no configuration'),
@@ -25,6 +26,8 @@ export interface ImportRequest {
   readonly files: readonly string[]
   readonly output: string | null
   readonly record: string | null
+  /** Where the passwords are that no old file has; null: nobody said. */
+  readonly password: PasswordPlace | null
   readonly takeOver: boolean
   readonly mode: ImportMode
 }
@@ -54,7 +57,8 @@ counts what the old tool had as seen, and delivers the rest. The way back: popfe
 state export --as TOOL.
 
 Settings without an equivalent become comments in the new file.
-Passwords of Thunderbird are not read. A file that is there is never overwritten.`,
+Thunderbird keeps its passwords encrypted: they are asked for on a terminal, or are
+where --password-… says. A file that is there is never overwritten.`,
   completes: { words: TOOLS, accounts: false },
   request(given) {
     const [named, ...files] = given.words
@@ -69,6 +73,6 @@ Passwords of Thunderbird are not read. A file that is there is never overwritten
     if (named === undefined) throw usageError(`import needs one of ${TOOLS.join(', ')}`)
     const tool = oneOf(TOOLS, 'import TOOL', named)
     if (tool !== 'getmail' && files.length > 1) throw usageError(`import ${tool} takes one file`)
-    return { tool, files, output, record, takeOver, mode }
+    return { tool, files, output, record, password: passwordPlace(options), takeOver, mode }
   },
 }

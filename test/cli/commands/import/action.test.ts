@@ -251,6 +251,11 @@ test('import thunderbird finds the usual profile, takes a folder as well, and as
   const folder = person.path('.thunderbird/abc.default')
   expect(await person.run('import', 'thunderbird', folder, '--output', 'other.yaml')).toBe(0)
   expect(await readFile(person.path('other.yaml'), 'utf8')).toContain('host: pop.example.net')
+  const command = ['--password-command', 'pass show mail', '--output', 'third.yaml']
+  expect(await person.run('import', 'thunderbird', ...command)).toBe(0)
+  expect(await readFile(person.path('third.yaml'), 'utf8')).toContain('command: pass show mail')
+  expect(await person.run('import', 'thunderbird', '--password-file', 'pw', '--output', 'deep/fourth.yaml')).toBe(0)
+  expect(await readFile(person.path('deep/fourth.yaml'), 'utf8')).toContain(`file: ${person.path('pw')}`)
   await using other = await Person.arrive()
   expect(await other.run('import', 'thunderbird')).toBe(78)
   expect(other.stderr.text).toContain("name the profile's folder")
