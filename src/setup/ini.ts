@@ -1,5 +1,5 @@
-// The files of Python's configparser, as far as getmail reads them: sections, `key = value`, indented lines that go on; and
-// the tuples of strings that stand in its values. Pure; nothing is evaluated.
+// The files of Python's configparser, as far as getmail reads them: sections, `key = value`, lines that go on because they are
+// indented more than their key; and the tuples of strings that stand in its values. Pure; nothing is evaluated.
 import { filledLines, named, quotationEnd } from './text.ts'
 
 export type Section = Readonly<Record<string, string>>
@@ -9,19 +9,25 @@ export function parseIni(text: string): Readonly<Record<string, Section>> {
   const sections = named<Record<string, string>>()
   let section: Record<string, string> | null = null
   let key: string | null = null
-  for (const line of filledLines(text)) {
-    if (/^\s*(?:[#;]|$)/.test(line)) continue
+  /** Of the key that a line may go on with. A whole file may be indented. */
+  let indent = 0
+  for (const raw of filledLines(text)) {
+    const line = raw.trim()
+    if (/^(?:[#;]|$)/.test(line)) continue
+    const here = raw.length - raw.trimStart().length
+    if (section !== null && key !== null && here > indent) {
+      section[key] = `${section[key] ?? ''}\n${line}`
+      continue
+    }
+    indent = here
     const heading = /^\[([^\]]+)\]/.exec(line)?.[1]
-    const indented = /^\s/.test(line)
-    const sign = indented ? -1 : line.search(/[=:]/)
+    const sign = line.search(/[=:]/)
     if (heading !== undefined) {
       section = sections[heading] ??= named<string>()
       key = null
     } else if (section !== null && sign > 0) {
       key = line.slice(0, sign).trimEnd().toLowerCase()
       section[key] = line.slice(sign + 1).trim()
-    } else if (section !== null && key !== null && indented) {
-      section[key] = `${section[key] ?? ''}\n${line.trim()}`
     }
   }
   return sections
@@ -43,4 +49,20 @@ function unescaped(text: string): string {
   return text.replace(/\\([\s\S])/g, (_, character: string) =>
     character === 'n' ? '\n' : character === 't' ? '\t' : character,
   )
+}
+
+/** The sections with what [DEFAULT] says for all of them, as far as a section knows the key. `knows`: does it? */
+export function withDefaults(
+  sections: Readonly<Record<string, Section>>,
+  knows: (section: string, key: string) => boolean,
+): Readonly<Record<string, Section>> {
+  const defaults = Object.entries(sections['DEFAULT'] ?? {})
+  if (defaults.length === 0) return sections
+  const filled = named<Section>()
+  for (const [name, section] of Object.entries(sections)) {
+    const own = named<string>()
+    if (name !== 'DEFAULT') for (const [key, value] of defaults) if (knows(name, key)) own[key] = value
+    filled[name] = Object.assign(own, section)
+  }
+  return filled
 }

@@ -57,14 +57,21 @@ function forwarded(server: Options, options: Options, recipient: string, remarks
   return present({
     type,
     host: hostOf(host),
-    // fetchmail's default. popfetch's own, for a server elsewhere, is 587.
-    port: port ?? (type === 'smtp' && !local ? (tls === 'implicit' ? 465 : 25) : null),
+    port: port ?? (type === 'smtp' && !local ? usualPort(tls) : null),
     tls: tls === 'none' && local ? null : tls,
     user: typeof esmtpname === 'string' ? esmtpname : null,
     password: typeof esmtppassword === 'string' ? esmtppassword : null,
     to,
   })
 }
+
+/** fetchmail's: from 6.6 on with TLS those of submission. */
+function usualPort(tls: Said['tls']): number {
+  return tls === 'implicit' ? 465 : tls === 'starttls' ? 587 : 25
+}
+
+/** A port may be named. */
+const SERVICES: Readonly<Record<string, number>> = { smtp: 25, smtps: 465, submissions: 465, submission: 587, lmtp: 24 }
 
 interface Said {
   readonly port: number | null
@@ -80,6 +87,7 @@ function sayings(said: readonly string[], remarks: string[]): Said {
   for (const word of said) {
     const name = word.toLowerCase()
     if (/^\d{1,5}$/.test(word) && Number(word) > 0 && Number(word) < 65_536) port = Number(word)
+    else if (Object.hasOwn(SERVICES, name)) port = SERVICES[name] ?? null
     else if (Object.hasOwn(TLS, name)) tls = TLS[name] ?? null
     else if (name.startsWith('tlsproto=')) remarks.push('smtphost …/tlsproto: TLS 1.2 or newer, as the system has it')
     else remarks.push(`smtphost …/${display(word, 40)}: popfetch does not know this word of the old file`)

@@ -40,7 +40,7 @@ const SERVER: Readonly<Record<string, Kind>> = kinds({
 
 const USER: Readonly<Record<string, Kind>> = kinds({
   flag: 'ssl sslcertck keep flush limitflush fetchall rewrite stripcr forcecr pass8bits dropstatus dropdelivered mimedecode idle lmtp',
-  text: 'password passwordfile passwordfd sslcert sslcertfile sslcertpath sslcommonname sslfingerprint sslkey sslproto smtpaddress smtpname mda bsmtp preconnect postconnect limit warnings batchlimit fetchlimit fetchsizelimit fastuidl expunge properties',
+  text: 'password passwordfile passwordfd sslcert sslcertfile sslcertpath sslcommonname sslfingerprint sslkey sslproto smtpaddress smtpname mda bsmtp preconnect postconnect limit warnings batchlimit fetchlimit fetchsizelimit fastuidl expunge properties retrieve-error',
   list: 'is folder smtphost fetchdomains antispam',
 })
 

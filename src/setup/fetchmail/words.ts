@@ -42,6 +42,7 @@ export const optionWords = wordList(
     principal: 'there is no Kerberos',
     sslcertpath: 'name one file of authorities with ca',
     antispam: 'a refused message stays on the server and is reported',
+    'retrieve-error': 'a message that cannot be fetched is tried again, and then kept back and reported',
     passwordfd: 'a password comes from { file }, { env } or { command }',
   },
 )

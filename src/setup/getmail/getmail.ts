@@ -17,12 +17,12 @@ import {
   type SeenUidl,
   timeOf,
 } from '../imported.ts'
-import { parseIni, parseStrings, type Section } from '../ini.ts'
+import { parseIni, parseStrings, type Section, withDefaults } from '../ini.ts'
 import { oldPath } from '../old-path.ts'
 import { filledLines } from '../text.ts'
 import { sortedByRecipient } from '../multidrop.ts'
 import { remarksOn } from '../words.ts'
-import { optionWords, retrieverWords } from './words.ts'
+import { destinationWords, optionWords, retrieverWords } from './words.ts'
 
 export interface GetmailContext extends ImportContext {
   /** Name of the file, without its directory. */
@@ -35,7 +35,7 @@ export interface GetmailContext extends ImportContext {
 const SWITCH = { on: ['1', 'true', 'yes', 'on'], off: ['0', 'false', 'no', 'off'] }
 
 export function importGetmail(text: string, place: GetmailContext): Imported {
-  const sections = parseIni(text)
+  const sections = withDefaults(parseIni(text), knows)
   const retriever = sections['retriever'] ?? {}
   const options = sections['options'] ?? {}
   const account = accountOf(retriever, options, sections, place)
@@ -52,9 +52,15 @@ export function importGetmail(text: string, place: GetmailContext): Imported {
   }
 }
 
+/** Python's configparser gives each section the keys of [DEFAULT]. */
+function knows(section: string, key: string): boolean {
+  const words = section === 'retriever' ? retrieverWords : section === 'options' ? optionWords : destinationWords
+  return words.translated.has(key) || words.harmless.has(key) || Object.hasOwn(words.reasons, key)
+}
+
 /** What stands in neither of the two, nor in a destination. */
 function otherSections(sections: Readonly<Record<string, Section>>): readonly string[] {
-  const used = new Set(['retriever', 'options', 'destination', ...destinationSections(sections)])
+  const used = new Set(['DEFAULT', 'retriever', 'options', 'destination', ...destinationSections(sections)])
   const names = Object.keys(sections).filter((name) => !used.has(name))
   const shown = (list: readonly string[]): string =>
     `[${list

@@ -27,7 +27,7 @@ export const retrieverWords = wordList(
 
 export const optionWords = wordList(
   'read_all delete delete_after max_message_size max_messages_per_session received delivered_to message_log use_netrc mark_read',
-  'verbose message_log_verbose fingerprint to_oldmail_on_each_mail skip_imap_fetch_size',
+  'rcfile verbose message_log_verbose fingerprint to_oldmail_on_each_mail skip_imap_fetch_size',
   {
     delete_bigger_than: 'no message is deleted for its size',
     max_bytes_per_session: 'write how many messages one session may fetch as limit',

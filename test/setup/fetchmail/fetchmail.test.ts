@@ -104,7 +104,12 @@ describe('a .fetchmailrc', () => {
   })
 
   test.each([
-    ['/starttls', { port: 25, tls: 'starttls' }],
+    ['/starttls', { port: 587, tls: 'starttls' }],
+    ['/smtp/starttls', { port: 25, tls: 'starttls' }],
+    ['/submission', { port: 587 }],
+    ['/SMTPS/tls', { port: 465, tls: 'implicit' }],
+    ['', { port: 25 }],
+    ['/notls', { port: 25, tls: 'none' }],
     ['/587/STARTTLS', { port: 587, tls: 'starttls' }],
     ['/tls', { port: 465, tls: 'implicit' }],
     ['/2465/tls', { port: 2465, tls: 'implicit' }],
