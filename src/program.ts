@@ -339,3 +339,8 @@ export function userName({ LOGNAME, USER }: Environment): string | null {
     return null
   }
 }
+
+/** A word as a shell of POSIX reads it again, whatever is in it. */
+export function shellQuoted(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`
+}

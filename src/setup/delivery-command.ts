@@ -4,6 +4,7 @@
 // One rule: nothing of a message becomes part of a command; the sender stays in $SENDER, where it does no harm. Pure.
 import type { Written } from '../config/values/written.ts'
 import { display } from '../display.ts'
+import { shellQuoted } from '../program.ts'
 
 export interface MovedCommand {
   readonly destination: Written
@@ -49,7 +50,7 @@ export function shellLine(line: string, recipient: string | null, env: OldEnviro
       ? trimmed
       : trimmed.replace(
           /'%T'|"%T"|%T/g,
-          PLAIN.test(recipient) && !recipient.includes(' ') ? recipient : quoted(recipient),
+          PLAIN.test(recipient) && !recipient.includes(' ') ? recipient : shellQuoted(recipient),
         )
   const withSender = addressed.replace(/'%F'|"%F"|%F/g, '"$SENDER"')
   const words = withSender.split(/\s+/)
@@ -151,10 +152,6 @@ function namesIn(line: string): readonly Named[] {
   return [...names]
     .filter(([name]) => !GIVEN.has(name) && !set.has(name))
     .map(([name, isNeeded]) => ({ name, isNeeded }))
-}
-
-export function quoted(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`
 }
 
 /** `~`, `~/x`, `$NAME` and `${NAME}` as Python expands them in a word that no shell reads; a name without a value stays as it is,

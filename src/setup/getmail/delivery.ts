@@ -1,8 +1,9 @@
 // Where getmail put mail, as destinations: [destination], and the sections that a MultiDestination names. Pure.
 import type { Written } from '../../config/values/written.ts'
 import { display } from '../../display.ts'
+import { shellQuoted } from '../../program.ts'
 import { hostOf, present } from '../imported.ts'
-import { expanded, type OldEnvironment, programLine, quoted } from '../delivery-command.ts'
+import { expanded, type OldEnvironment, programLine } from '../delivery-command.ts'
 import type { Doubts } from '../doubts.ts'
 import { parseStrings, type Section } from '../ini.ts'
 import { oldPath } from '../old-path.ts'
@@ -133,7 +134,7 @@ function external(program: string, args: readonly string[], { env, remarks }: Co
     )
   }
   const line = [path, ...words].map((word) =>
-    quoted(word)
+    shellQuoted(word)
       .replaceAll('%(sender)', `'"$SENDER"'`)
       .replaceAll('%(recipient)', `'"$RECIPIENT"'`)
       .replaceAll('%(local)', `'"\${RECIPIENT%@*}"'`)

@@ -1,6 +1,8 @@
 // Completion for bash, zsh and fish as text. Pure; the words come from action.ts. A script passes `--config` on when it
 // asks for the names of accounts, so that they are those of the file that is meant.
 
+import { shellQuoted } from '../../../program.ts'
+
 export interface Completions {
   readonly commands: readonly { readonly name: string; readonly describe: string }[]
   readonly options: readonly CompletedOption[]
@@ -22,11 +24,6 @@ export interface CompletedOption {
   readonly takes: 'file' | 'word' | readonly string[] | null
 }
 
-/** In the single quotes of a shell. */
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", String.raw`'\''`)}'`
-}
-
 function lines(all: readonly string[], indent = ''): string {
   return all.map((line) => indent + line).join('\n')
 }
@@ -42,10 +39,10 @@ export function bash({ commands, options, follows }: Completions): string {
   const choose = (words: string): string => `mapfile -t COMPREPLY < <(compgen -W ${words} -- "$current")`
   const own = follows.map(
     ({ command, words, accounts }) =>
-      `${command}) ${choose(accounts ? `'${words.join(' ')}'" $accounts"` : quoted(words.join(' ')))} ;;`,
+      `${command}) ${choose(accounts ? `'${words.join(' ')}'" $accounts"` : shellQuoted(words.join(' ')))} ;;`,
   )
   const chosen = options.flatMap(({ name, takes }) =>
-    Array.isArray(takes) ? [`--${name}) ${choose(quoted(takes.join(' ')))}; return ;;`] : [],
+    Array.isArray(takes) ? [`--${name}) ${choose(shellQuoted(takes.join(' ')))}; return ;;`] : [],
   )
   return String.raw`_popfetch() {
   local current=${'${COMP_WORDS[COMP_CWORD]}'} before=${'${COMP_WORDS[COMP_CWORD-1]}'} command='' accounts='' i
@@ -65,7 +62,7 @@ ${lines(chosen, '    ')}
     ${withWord}) return ;;
   esac
   if [[ $current == -* ]]; then
-    ${choose(quoted(options.map(({ name }) => `--${name}`).join(' ')))}
+    ${choose(shellQuoted(options.map(({ name }) => `--${name}`).join(' ')))}
     return
   fi
   accounts=$(popfetch completion accounts "${'${config[@]}'}" 2>/dev/null)
@@ -84,7 +81,7 @@ export function zsh({ commands, options, follows }: Completions): string {
     if (takes === null) return ''
     return takes === 'file' ? ':file:_files' : takes === 'word' ? ':value:' : `:value:(${takes.join(' ')})`
   }
-  const all = options.map(({ name, describe, takes }) => quoted(`--${name}[${escaped(describe)}]${behind(takes)}`))
+  const all = options.map(({ name, describe, takes }) => shellQuoted(`--${name}[${escaped(describe)}]${behind(takes)}`))
   return String.raw`#compdef popfetch
 _popfetch() {
   local -a accounts commands
@@ -92,7 +89,7 @@ _popfetch() {
   typeset -A opt_args
   commands=(
 ${lines(
-  commands.map(({ name, describe }) => quoted(`${name}:${escaped(describe)}`)),
+  commands.map(({ name, describe }) => shellQuoted(`${name}:${escaped(describe)}`)),
   '    ',
 )}
   )
@@ -124,7 +121,7 @@ if [[ ${'${funcstack[1]}'} == _popfetch ]]; then _popfetch "$@"; else compdef _p
 export function fish({ commands, options, follows }: Completions): string {
   const behind = (takes: CompletedOption['takes']): string => {
     if (takes === null) return ''
-    return takes === 'file' ? ' -rF' : takes === 'word' ? ' -x' : ` -xa ${quoted(takes.join(' '))}`
+    return takes === 'file' ? ' -rF' : takes === 'word' ? ' -x' : ` -xa ${shellQuoted(takes.join(' '))}`
   }
   return String.raw`function __popfetch_accounts
     set -l config
@@ -143,17 +140,19 @@ complete -c popfetch -n 'not __fish_seen_subcommand_from ${follows
     .join(' ')}' -a '(__popfetch_accounts)'
 ${lines(
   commands.map(
-    ({ name, describe }) => `complete -c popfetch -n __fish_use_subcommand -a ${name} -d ${quoted(describe)}`,
+    ({ name, describe }) => `complete -c popfetch -n __fish_use_subcommand -a ${name} -d ${shellQuoted(describe)}`,
   ),
 )}
 ${lines(
   follows.flatMap(({ command, words }) =>
     words.length === 0
       ? []
-      : [`complete -c popfetch -n '__fish_seen_subcommand_from ${command}' -a ${quoted(words.join(' '))}`],
+      : [`complete -c popfetch -n '__fish_seen_subcommand_from ${command}' -a ${shellQuoted(words.join(' '))}`],
   ),
 )}
 ${lines(
-  options.map(({ name, describe, takes }) => `complete -c popfetch -l ${name} -d ${quoted(describe)}${behind(takes)}`),
+  options.map(
+    ({ name, describe, takes }) => `complete -c popfetch -l ${name} -d ${shellQuoted(describe)}${behind(takes)}`,
+  ),
 )}`
 }

@@ -1,6 +1,7 @@
 // A migration as it was asked for: the command line for a person, and what is kept in the ledger so that `--resume` goes on
 // with it. Neither holds a password, only where one is. Pure.
 import { resolvePath } from '../../../config/paths.ts'
+import { shellQuoted } from '../../../program.ts'
 import { type CommonOptions, COMMON, commonOptions } from '../../common-options.ts'
 import { refusal } from '../../command-errors.ts'
 import { valuesOf } from '../../option.ts'
@@ -125,5 +126,5 @@ function option(name: string, value: string | number | null): Options {
 }
 
 function quoted(word: string): string {
-  return /^[\w@%+=:,./~-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+  return /^[\w@%+=:,./~-]+$/.test(word) ? word : shellQuoted(word)
 }
