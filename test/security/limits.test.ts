@@ -168,7 +168,15 @@ describe('an old file', () => {
     folder = mkdtempSync(join(tmpdir(), 'popfetch-'))
     const file = join(folder, 'rc')
     writeFileSync(file, text, { mode: 0o600 })
-    const request = { tool: 'fetchmail', files: [file], output: null, record: null, password: null, takeOver: false, mode: 'new' }
+    const request = {
+      tool: 'fetchmail',
+      files: [file],
+      output: null,
+      record: null,
+      password: null,
+      takeOver: false,
+      mode: 'new',
+    }
     const place = { env: { HOME: folder }, cwd: folder }
     const read = readOldFiles(request as Parameters<typeof readOldFiles>[0], place)
     return await read.then(

@@ -32,7 +32,10 @@ export const READERS = {
     ),
   certificate: (file: string) => pem(file),
   'old file': (file: string) =>
-    readOldFiles({ tool: 'mpop', files: [file], output: null, record: null, password: null, takeOver: false, mode: 'new' }, place),
+    readOldFiles(
+      { tool: 'mpop', files: [file], output: null, record: null, password: null, takeOver: false, mode: 'new' },
+      place,
+    ),
   ledger: async (file: string) => (await openLedger(file))[Symbol.asyncDispose](),
   'ledger to be read': async (file: string) => (await openLedger(file, { readOnly: true }))[Symbol.asyncDispose](),
   log: async (file: string) => (await openLog(file, 'info'))[Symbol.asyncDispose](),
