@@ -98,5 +98,8 @@ test('two destinations that lead to one server as one user share a rest, whateve
   pass(16 * 60_000)
   await scene.poll({ eager: false })
   await scene.poll({ eager: false })
-  expect(sink.messages.map((message) => message.to[0]).toSorted()).toEqual(['one@example.com', 'other@example.com'])
+  expect(new Set(sink.messages.map((message) => message.to[0]))).toEqual(
+    new Set(['one@example.com', 'other@example.com']),
+  )
+  expect(sink.messages).toHaveLength(2)
 })
