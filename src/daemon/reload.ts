@@ -3,7 +3,7 @@
 import type { Account, Configuration } from '../config/schema.ts'
 import { PopfetchError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import { changedDeletes, deleteText, MEANT_DELETE } from '../poll/plan/changed-deletes.ts'
+import { changedDeletes, confirmDeletes } from '../poll/plan/changed-deletes.ts'
 import { changedForMany, isChangedForMany } from '../poll/plan/guards.ts'
 import type { Poller } from '../poll/poller.ts'
 import { changesBetween } from './changes.ts'
@@ -91,8 +91,7 @@ export class CurrentConfiguration implements AsyncDisposable {
     const server = await this.#otherServer(before, after)
     try {
       await prepare(after)
-      if (yes)
-        for (const account of more) await ledger.records.note(account.name, { [MEANT_DELETE]: deleteText(account) })
+      if (yes) await confirmDeletes(ledger, accounts)
       await scheduler.schedule(accounts)
     } catch (error) {
       if (server !== this.#server) await server?.[Symbol.asyncDispose]()

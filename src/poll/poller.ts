@@ -7,7 +7,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
 import { checkAccount } from './check/check.ts'
 import { Migrated } from './plan/migrated.ts'
-import { ChangedDeletes } from './plan/changed-deletes.ts'
+import { ChangedDeletes, confirmDeletes } from './plan/changed-deletes.ts'
 import { Departed } from './plan/renamed-account.ts'
 import { Destinations } from './run/destinations.ts'
 import { readClock } from './rests/boot-clock.ts'
@@ -28,6 +28,9 @@ const LAST_DELIVERIES_MS = 8000
 export async function pollAll(request: RunRequest): Promise<readonly AccountReport[]> {
   await using poller = new Poller(request.configuration, request, Date.now())
   await poller.sweep()
+  const { accounts, ledger, options } = request
+  // A ledger that fails is told by each poll.
+  if (options.yes && !options.dryRun) await confirmDeletes(ledger, accounts).catch(() => {})
   return await each(request.accounts, (account) => poller.poll(account, request.options))
 }
 

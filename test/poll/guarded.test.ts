@@ -277,6 +277,10 @@ describe('delete, changed for many accounts at once (S022)', () => {
       scene.server.mailbox(name, 'secret').add(`Subject: ${name}\r\n\r\nbody\r\n`, { uidl: 'u' })
     const { writeFileSync } = await import('node:fs')
     return {
+      refuse(isRefusing: boolean): void {
+        if (isRefusing) scene.server.faults.reply.set('LIST', '-ERR later').set('UIDL', '-ERR later')
+        else scene.server.faults.reply.clear()
+      },
       left: () => names.filter((name) => scene.server.mailbox(name).messages.length > 0).length,
       async poll(
         deletion: string,
@@ -337,6 +341,21 @@ describe('delete, changed for many accounts at once (S022)', () => {
     expect(codes(await scene.poll('after-delivery', { yes: true }))).toEqual(new Set([null]))
     expect(scene.left()).toBe(0)
     expect(codes(await scene.poll('after-delivery'))).toEqual(new Set([null]))
+  })
+
+  test('counts no account for which --yes was said, though it could not be polled then', async () => {
+    await using scene = await many(22)
+    await scene.poll('never')
+    scene.refuse(true)
+    await scene.poll('after-delivery', { yes: true })
+    scene.refuse(false)
+    expect(scene.left()).toBe(22)
+    expect(codes(await scene.poll('after-delivery'))).toEqual(new Set([null]))
+    expect(scene.left()).toBe(0)
+    expect(codes(await scene.poll('never'))).toEqual(new Set([null]))
+    expect(codes(await scene.poll('after-delivery')), 'the next time it is asked again').toEqual(
+      new Set(['ERR_DELETE_GUARD']),
+    )
   })
 
   test('to never, which removes nothing, is obeyed for any number', async () => {

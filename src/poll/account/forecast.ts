@@ -29,7 +29,7 @@ export function forecast(view: ForecastView): string {
   }
   switch (message.state) {
     case 'seen':
-      return 'nothing: it was there before the first poll, and first: skipped it; it is neither fetched nor deleted'
+      return 'nothing: it counts as seen (skipped by first or --mark-seen, or fetched by another program); it is neither fetched nor deleted'
     case 'held':
       return 'nothing: it is kept back, and stays on the server, until popfetch state retry makes it due again'
     case 'delivered':

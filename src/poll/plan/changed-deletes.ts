@@ -47,6 +47,15 @@ export async function changedDeletes(
   return accounts.filter((account) => isChanged(account, records.get(account.name)))
 }
 
+/** A person says that these changes are meant: also for an account that cannot be polled now. */
+export async function confirmDeletes(
+  ledger: Pick<Ledger, 'accounts'> & { readonly records: Pick<Ledger['records'], 'note'> },
+  accounts: readonly Account[],
+): Promise<void> {
+  for (const account of await changedDeletes(ledger, accounts))
+    await ledger.records.note(account.name, { [MEANT_DELETE]: deleteText(account) })
+}
+
 function isChanged(account: Account, record: AccountRecord | undefined): boolean {
   const { [DELETE]: before, [MEANT_DELETE]: meant } = record?.facts ?? {}
   const now = deleteText(account)

@@ -13,7 +13,7 @@ const STATE = {
   refused: flag('list, retry: messages that a destination refused'),
   open: flag('list: messages that are not delivered yet, refused ones too'),
   delivered: flag('list: messages that were delivered'),
-  seen: flag('list: messages that the first poll skipped'),
+  seen: flag('list: messages that count as seen: skipped, or another program fetched them'),
   copy: wholeNumber(0, 'explain, forget: which of the messages that share a UIDL'),
   'all-messages': flag('forget: all messages of the account'),
   yes: flag('forget: more than one message'),
