@@ -64,7 +64,7 @@ function told(facts: Partial<MessageRecord>, view: Partial<ForecastView> = {}): 
 
 describe('what happens next to a message that is', () => {
   test.each([
-    ['seen', { state: 'seen' }, 'nothing: it was there before the first poll'],
+    ['seen', { state: 'seen' }, 'nothing: it counts as seen'],
     ['held', { state: 'held' }, 'until popfetch state retry makes it due again'],
     ['delivered', { state: 'delivered' }, 'stays on the server (delete: never)'],
     ['gone', { state: 'delivered', goneSinceMs: 4000 }, 'unless the server lists it again: it has not since T4000'],
