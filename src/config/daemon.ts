@@ -73,7 +73,7 @@ export const daemon = value
     alertAfter: value
       .duration(60_000, 365 * 86_400_000)
       .prefault('6h')
-      .describe('How long an account may be without success before onProblem is run'),
+      .describe('How long an account may be without success, or a message wait, before onProblem is run'),
   })
   .refine(({ http, metrics }) => http === null || metrics === null, {
     error: 'http alone, as metrics is its old name',

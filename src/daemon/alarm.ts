@@ -1,8 +1,9 @@
-// Runs the program `onProblem` when an account has failed for long, once, and once more when it works again. The ledger keeps
-// that it was told, so that a process that is started anew does not tell it again.
+// Runs the program `onProblem` when an account has failed, or a message of it has waited, for long: once, and once more when
+// that is over. The ledger keeps that it was told, so that a process that is started anew does not tell it again.
 import { displayBytes } from '../display.ts'
 import type { AccountRecord, Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
+import { waitingSinceMs } from '../poll/account/waiting.ts'
 import { NO_INPUT, NO_OUTPUT, runProgram } from '../program.ts'
 
 /** Since when the account fails, and when that was told: milliseconds, in AccountRecord.facts. */
@@ -64,6 +65,7 @@ export class Alarm {
     for (const record of await this.#context.ledger.accounts()) {
       if (!polled.has(record.name)) continue
       if (record.failures > 0 || hangs.has(record.name)) await this.#inTrouble(record, settings)
+      else if (this.#waitsLong(record, settings)) await this.#tellOnce(record, settings, waitingSinceMs(record))
       else if (record.facts[TROUBLE] !== undefined) await this.#recovered(record, settings)
     }
   }
@@ -73,11 +75,25 @@ export class Alarm {
     const now = nowMs()
     const written = record.facts[TROUBLE]
     // Counted from the first failure, not from the last success: a laptop that was closed for a night is no trouble.
-    const sinceMs = written === undefined ? now : Number(written)
-    if (written === undefined) await ledger.records.note(record.name, { [TROUBLE]: String(now) })
-    if (record.facts[TOLD] !== undefined || now - sinceMs < settings.alertAfterMs) return
-    await this.#tell('problem', record, settings)
-    await ledger.records.note(record.name, { [TOLD]: String(now) })
+    // In the future: by a clock that was ahead then.
+    const isKnown = written !== undefined && Number(written) <= now
+    const sinceMs = isKnown ? Number(written) : now
+    if (!isKnown) await ledger.records.note(record.name, { [TROUBLE]: String(now) })
+    if (now - sinceMs >= settings.alertAfterMs) await this.#tellOnce(record, settings, null)
+  }
+
+  /** Has a message waited for long, though the account works (N041)? */
+  #waitsLong(record: AccountRecord, { alertAfterMs }: AlarmSettings): boolean {
+    const sinceMs = waitingSinceMs(record)
+    return sinceMs !== null && this.#context.nowMs() - sinceMs >= alertAfterMs
+  }
+
+  /** `waitsSinceMs`: a message has waited since then; null: the account fails. */
+  async #tellOnce(record: AccountRecord, settings: AlarmSettings, waitsSinceMs: number | null): Promise<void> {
+    if (record.facts[TOLD] !== undefined) return
+    await this.#tell('problem', record, settings, waitsSinceMs)
+    const now = String(this.#context.nowMs())
+    await this.#context.ledger.records.note(record.name, { [TROUBLE]: record.facts[TROUBLE] ?? now, [TOLD]: now })
   }
 
   async #recovered(record: AccountRecord, settings: AlarmSettings): Promise<void> {
@@ -86,10 +102,19 @@ export class Alarm {
   }
 
   /** A program that fails is logged, and is not run again for the same event. */
-  async #tell(event: 'problem' | 'recovery', record: AccountRecord, { onProblem }: AlarmSettings): Promise<void> {
+  async #tell(
+    event: 'problem' | 'recovery',
+    record: AccountRecord,
+    { onProblem }: AlarmSettings,
+    waitsSinceMs: number | null = null,
+  ): Promise<void> {
     const { log, env, signal } = this.#context
-    const { name: account, lastSuccessMs, error } = record
-    if (event === 'problem') log.error('no success for long', { account, lastSuccess: isoOf(lastSuccessMs) })
+    const { name: account, lastSuccessMs } = record
+    const since = isoOf(waitsSinceMs)
+    const waits = `mail has waited since ${since}: popfetch state list ${account} shows it`
+    const error = waitsSinceMs === null ? record.error : { code: 'ERR_DELIVERY', message: waits }
+    if (waitsSinceMs !== null) log.error('mail waits for long', { account, since })
+    else if (event === 'problem') log.error('no success for long', { account, lastSuccess: isoOf(lastSuccessMs) })
     else log.info('success again', { account })
     if (onProblem === null) return
     const surroundings = Object.fromEntries(INHERITED.map((key) => [key, env[key]]))

@@ -61,12 +61,13 @@ export class Tally {
   readonly #startMs: number
   readonly #problems: MessageProblem[] = []
   /** Of what was due and is not delivered: why. A later session of the poll may have delivered it after all. */
-  readonly #kept = new Map<string, KeptMessage>()
+  readonly #kept = new Map<string, KeptMessage & { readonly sinceMs: number }>()
   readonly #absolved = new Set<string>()
   #deferred = 0
   #refused = 0
   #deliveredDue = 0
   #waiting = 0
+  #waitingSinceMs: number | null = null
   readonly #troubles = new Map<string, Trouble>()
   #error: PopfetchError | null = null
   #seen = false
@@ -85,9 +86,11 @@ export class Tally {
     readonly new: number
     readonly skipped: number
     readonly deferred: number
+    readonly deferredSinceMs: number | null
   }): void {
     // Each session leaves some for later: the last one counts.
     this.#waiting = plan.deferred
+    this.#waitingSinceMs = plan.deferredSinceMs
     if (this.#seen) return
     this.#seen = true
     this.listed = plan.listed
@@ -155,11 +158,12 @@ export class Tally {
     else if (kept?.as === 'refused' && kept.isDue) this.#refused += by
   }
 
-  /** Not all of them have it. A later session of this poll may say otherwise. */
-  keep(key: EntryKey, kept: KeptMessage): void {
-    const name = nameOfMessage(this.#account, key)
+  /** Not all of them have it. A later session of this poll may say otherwise. `known` null or absent: it came in this poll. */
+  keep(message: EntryKey & { readonly known?: { readonly firstSeenMs: number } | null }, kept: KeptMessage): void {
+    const name = nameOfMessage(this.#account, message)
     this.#unkeep(name)
-    this.#kept.set(name, this.#absolved.has(name) && kept.as === 'refused' ? { ...kept, ...ABSOLVED } : kept)
+    const absolved = this.#absolved.has(name) && kept.as === 'refused' ? ABSOLVED : {}
+    this.#kept.set(name, { ...kept, ...absolved, sinceMs: message.known?.firstSeenMs ?? this.#startMs })
     this.#count(name, 1)
   }
 
@@ -233,6 +237,13 @@ export class Tally {
   /** Messages that became refused in this poll. */
   get refused(): number {
     return this.#refused
+  }
+
+  /** Since when the first of them waits, but for those that wait for a rate; null: none does. */
+  get deferredSinceMs(): number | null {
+    const kept = [...this.#kept.values()].filter((each) => each.as === 'deferred' && each.kept !== 'rate')
+    const sinceMs = kept.reduce((least, each) => Math.min(least, each.sinceMs), this.#waitingSinceMs ?? Infinity)
+    return sinceMs === Infinity ? null : sinceMs
   }
 
   get #keptByDestinations(): number {

@@ -19,6 +19,7 @@ import { accountSecret } from '../sign-in/secret.ts'
 import { SizeWatch } from './sizes.ts'
 import type { Tally } from '../tally.ts'
 import { unbegunFacts } from './unbegun.ts'
+import { waitingFacts } from './waiting.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
@@ -302,7 +303,10 @@ export class History {
     const { error } = tally
     if (options.dryRun || error?.code === 'ERR_ABORTED') return
     if (error === null) {
+      const { checkpoints } = this.ages
       Object.assign(this.#facts, clockFacts(this.ages))
+      const waiting = waitingFacts(tally.deferredSinceMs, checkpoints, nowMs())
+      for (const [name, fact] of Object.entries(waiting)) this.remember(name, fact)
       this.#facts[DELETE] = deleteText(this.#account)
       if (this.record.facts[MEANT_DELETE] !== undefined) this.#facts[MEANT_DELETE] = null
       for (const fact of ['imported', 'restored']) if (this.record.facts[fact] !== undefined) this.#facts[fact] = null

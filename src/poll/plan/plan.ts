@@ -59,6 +59,8 @@ export interface Plan {
   readonly waiting: number
   /** Those of them that a destination lacks for the time being. */
   readonly deferred: number
+  /** When the first of those was first seen; null: there are none. */
+  readonly deferredSinceMs: number | null
   /** Messages without a UIDL: the ledger cannot know them (P086, P091). */
   readonly withoutUidl: number
   /** New ones in the order of the listing; those that failed before come last (P122). */
@@ -112,6 +114,7 @@ export class Planner {
   #skipped = 0
   #waiting = 0
   #deferred = 0
+  #deferredSinceMs: number | null = null
   #withoutUidl = 0
   #left = 0
   readonly #fresh: PlannedFetch[] = []
@@ -229,7 +232,10 @@ export class Planner {
       this.#see(entry)
     } else if (!this.#policy.all && !this.#isDue(known)) {
       this.#waiting++
-      if (known.deliveries.some(isDeferred) && !this.#isCounted(entry)) this.#deferred++
+      if (known.deliveries.some(isDeferred) && !this.#isCounted(entry)) {
+        this.#deferred++
+        this.#deferredSinceMs = Math.min(this.#deferredSinceMs ?? Infinity, known.firstSeenMs)
+      }
     } else if (known.attempts >= MOST_ATTEMPTS) {
       this.#holds.push({ ...entry, known, reason: `begun ${known.attempts} times without coming to an end` })
     } else if (known.deliveries.some((delivery) => delivery.unknowns >= MOST_UNKNOWNS)) {
@@ -278,6 +284,7 @@ export class Planner {
       skipped: this.#skipped,
       waiting: this.#waiting,
       deferred: this.#deferred,
+      deferredSinceMs: this.#deferredSinceMs,
       withoutUidl: this.#withoutUidl,
       fetch: all.slice(0, Math.min(wanted, sessionLimit)),
       left: Math.max(0, wanted - sessionLimit),

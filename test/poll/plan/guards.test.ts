@@ -9,6 +9,7 @@ const plan: Plan = {
   skipped: 0,
   waiting: 0,
   deferred: 0,
+  deferredSinceMs: null,
   withoutUidl: 0,
   fetch: [],
   left: 0,

@@ -38,7 +38,7 @@ export async function run(invocation: StatusInvocation, surroundings: Surroundin
     const signIns = await signInsOf(outline, surroundings)
     output.object({
       ok: true,
-      accounts: accounts.map((status) => jsonOf(status, resting)),
+      accounts: accounts.map((status) => jsonOf(status, resting, nowMs())),
       daemon,
       destinations: resting,
       signIns: signIns.map(listedJson),
@@ -136,6 +136,7 @@ async function restsOf(ledger: Ledger): Promise<readonly Resting[]> {
 function jsonOf(
   { account, record, unsettled, planned, pausedUntilMs }: AccountStatus,
   resting: readonly Resting[],
+  nowMs: number,
 ): object {
   const { lastPollMs = null, lastSuccessMs = null, failures = 0, error = null }: Partial<AccountRecord> = record ?? {}
   return {
@@ -144,7 +145,7 @@ function jsonOf(
     lastSuccess: iso(lastSuccessMs),
     // While an account is paused, its next poll in the daemon only looks whether the password was changed.
     nextPoll: iso(pausedUntilMs ?? planned?.nextPollMs ?? null),
-    outcome: outcomeOf(record, unsettled, pausedUntilMs),
+    outcome: outcomeOf(record, unsettled, pausedUntilMs, culpritOf(error, resting), nowMs),
     since: iso(Number(record?.facts['failingSince'] ?? 0)),
     pausedUntil: iso(pausedUntilMs),
     because: becauseOf(account, error, resting),
@@ -159,19 +160,30 @@ function jsonOf(
 }
 
 /** How it stands: as its next poll would say, if nothing new came. Null: it was never polled. */
-function outcomeOf(record: AccountRecord | null, { waiting, undeleted }: Unsettled, pausedUntilMs: number | null) {
+function outcomeOf(
+  record: AccountRecord | null,
+  { waiting, undeleted }: Unsettled,
+  pausedUntilMs: number | null,
+  culprit: Resting | null,
+  nowMs: number,
+) {
   if (record === null || record.lastPollMs === null) return null
-  if (pausedUntilMs !== null) return 'paused'
+  if (pausedUntilMs !== null || Date.parse(culprit?.until ?? '') > nowMs) return 'paused'
   if (record.failures > 0) return 'failed'
   return waiting + undeleted > 0 ? 'partial' : 'ok'
+}
+
+/** The destination whose error it is, as long as it is left alone. */
+function culpritOf(error: AccountRecord['error'], resting: readonly Resting[]): Resting | null {
+  if (error?.code !== 'ERR_DELIVERY') return null
+  return resting.find(({ error: { message } }) => error.message.includes(message)) ?? null
 }
 
 /** What stands in the way; null: nothing does. */
 function becauseOf(account: string, error: AccountRecord['error'], resting: readonly Resting[]) {
   if (error === null) return null
   if (error.code === 'ERR_DELIVERY') {
-    const culprit = resting.find(({ error: { message } }) => error.message.includes(message)) ?? resting[0]
-    return { kind: 'destination', name: culprit?.destination ?? null }
+    return { kind: 'destination', name: (culpritOf(error, resting) ?? resting[0])?.destination ?? null }
   }
   if (error.code === 'ERR_LEDGER') return { kind: 'ledger', name: null }
   return { kind: OF_ACCOUNT.has(error.code) ? 'account' : 'server', name: account }
