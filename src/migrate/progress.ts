@@ -141,7 +141,8 @@ export class MigrationProgress {
     this.#observer.progress(
       this.#account,
       {
-        stage,
+        // Another poll may follow.
+        stage: stage === 'done' ? 'finishing' : stage,
         messages: this.#messages + messages,
         totalMessages: this.#totalMessages,
         bytes: this.#bytes + bytes,

@@ -67,6 +67,7 @@ export async function pollAccount(account: Account, run: Run): Promise<AccountRe
   } catch (error) {
     tally.fail(asPopfetchError(error))
   }
+  tally.stage('done')
   return tally.report()
 }
 

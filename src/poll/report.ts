@@ -108,7 +108,8 @@ export interface CheckReport {
 }
 
 export interface Progress {
-  readonly stage: 'connecting' | 'listing' | 'fetching' | 'finishing'
+  /** `done`: the poll is over, however it went. */
+  readonly stage: 'connecting' | 'listing' | 'fetching' | 'finishing' | 'done'
   readonly messages: number
   readonly totalMessages: number
   readonly bytes: number

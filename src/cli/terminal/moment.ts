@@ -21,6 +21,12 @@ function exact(ms: number): string {
   return new Date(Math.max(-LAST_DATE_MS, Math.min(LAST_DATE_MS, ms))).toISOString()
 }
 
+/** A time to come, in its largest unit, rounded up: what is `in 1 h` is not before that. */
+export function timeUntil(ms: number): string {
+  const unit = ms <= MINUTE_MS ? 1000 : ms <= HOUR_MS ? MINUTE_MS : ms <= 2 * DAY_MS ? HOUR_MS : DAY_MS
+  return span(Math.ceil(ms / unit) * unit)
+}
+
 /** A span in its largest unit: `40 s`, `3 min`, `5 h`, `2 days`. A negative one (a clock was set back) is `0 s`. */
 export function span(ms: number): string {
   if (ms < MINUTE_MS) return `${Math.max(0, Math.floor(ms / 1000))} s`

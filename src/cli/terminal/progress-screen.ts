@@ -87,7 +87,8 @@ export class ProgressScreen implements Screen, Disposable {
   }
 
   progress(account: string, progress: Progress, errors = 0): void {
-    this.#atWork.set(account, advanced(this.#atWork.get(account), progress, this.#nowMs(), errors))
+    if (progress.stage === 'done') this.#atWork.delete(account)
+    else this.#atWork.set(account, advanced(this.#atWork.get(account), progress, this.#nowMs(), errors))
   }
 
   /** Shows what the account waits for, until its next progress. */

@@ -32,7 +32,7 @@ const diagnoses: Partial<Record<ErrorCode, Diagnosis>> = {
   ERR_TIMEOUT: unreachable,
   ERR_POP3_PROTOCOL: unreachable,
   ERR_AUTH: (error, account, evidence) =>
-    account.token?.kind === 'oauth' ? refusedSignIn(error, account, evidence) : refused(account),
+    account.token?.kind === 'oauth' ? refusedSignIn(error, account, evidence) : refused(error, account),
   ERR_MECHANISM: (_, account) => [noMechanism(account)],
   ERR_POP3_REPLY: (error, account) => [busy(error, account)],
 }
@@ -88,12 +88,28 @@ function wrongEndpoint(error: PopfetchError, account: Account, { endpoints }: Ev
   const [endpoint] = endpoints
   if (endpoint !== undefined) {
     const what =
-      endpoint.port === port ? 'the TLS mode is another one on this port' : 'the port or the TLS mode is another one'
-    return [
-      { cause: `${what}: there a POP3 server answers`, next: `set port: ${endpoint.port} and tls: ${endpoint.tls}` },
-    ]
+      endpoint.port === port
+        ? 'a POP3 server answers on this port with a different TLS mode'
+        : 'a POP3 server answers on another port, or with a different TLS mode'
+    return [{ cause: what, next: `set port: ${endpoint.port} and tls: ${endpoint.tls}` }]
   }
   const errno = errnoOf(error.cause)
+  if (errno === 'EAI_AGAIN') {
+    return [
+      {
+        cause: 'the name server does not answer: this machine may have no network',
+        next: `check the network and the DNS of this machine: getent hosts ${host}`,
+      },
+    ]
+  }
+  if (errno !== null && UNREACHABLE.has(errno)) {
+    return [
+      {
+        cause: 'there is no route from this machine to the server',
+        next: 'check the network of this machine, then try again',
+      },
+    ]
+  }
   if (errno === 'ENOTFOUND') {
     return [
       {
@@ -107,6 +123,14 @@ function wrongEndpoint(error: PopfetchError, account: Account, { endpoints }: Ev
       {
         cause: 'this is the port of an IMAP server',
         next: 'set port: 995 and tls: implicit, if the provider has POP3',
+      },
+    ]
+  }
+  if (errno?.startsWith('ERR_SSL_') === true && tls === 'implicit') {
+    return [
+      {
+        cause: 'the server does not begin with TLS on this port: it expects starttls, or is not a POP3 server',
+        next: 'try tls: starttls (usually port 110), or ask the provider for the POP3 port with TLS',
       },
     ]
   }
@@ -126,11 +150,22 @@ function wrongEndpoint(error: PopfetchError, account: Account, { endpoints }: Ev
       },
     ]
   }
+  if (error.code === 'ERR_TIMEOUT' && error.message.includes('greeting')) {
+    const look = { implicit: 'openssl s_client -connect', starttls: 'telnet', none: 'telnet' }[tls]
+    const place = tls === 'implicit' ? `${host}:${port}` : `${host} ${port}`
+    return [
+      {
+        cause:
+          'the server accepts the connection but says nothing: it is overloaded, or not a POP3 server on this port',
+        next: `look for its greeting (+OK): ${look} ${place}`,
+      },
+    ]
+  }
   if (error.code === 'ERR_TIMEOUT') {
     return [
       {
         cause: 'a firewall on the way drops the connection, or the server is down',
-        next: `try from another network: openssl s_client -connect ${host}:${port}`,
+        next: `try from another network: ${tls === 'implicit' ? `openssl s_client -connect ${host}:${port}` : `telnet ${host} ${port}`}`,
       },
     ]
   }
@@ -141,6 +176,15 @@ function wrongEndpoint(error: PopfetchError, account: Account, { endpoints }: Ev
     },
   ]
 }
+
+/** The system's words for a network that is down, or does not lead there. */
+const UNREACHABLE: ReadonlySet<string> = new Set([
+  'ENETUNREACH',
+  'EHOSTUNREACH',
+  'ENETDOWN',
+  'EHOSTDOWN',
+  'EADDRNOTAVAIL',
+])
 
 const DAY_MS = 86_400_000
 
@@ -195,7 +239,7 @@ function lostSession(error: PopfetchError): Advice {
   }
 }
 
-function refused(account: Account): readonly Advice[] {
+function refused({ message }: PopfetchError, account: Account): readonly Advice[] {
   const provider = providerFor(account)
   const enablePop = provider === null ? null : enablePopText(provider)
   const user = otherUser(account, provider)
@@ -205,7 +249,9 @@ function refused(account: Account): readonly Advice[] {
       ? []
       : [{ cause: `POP may be switched off at ${provider.name}`, next: enablePop }]),
     ...(user === null ? [] : [user]),
-    ...(account.auth === 'auto' && account.token === null && provider === null ? [refusedMechanism] : []),
+    ...(account.auth === 'auto' && account.token === null && provider === null && !message.includes('(plain)')
+      ? [refusedMechanism]
+      : []),
   ]
 }
 
@@ -314,5 +360,5 @@ function busy(error: PopfetchError, account: Account): Advice {
       next: 'end the other program, or wait some minutes',
     }
   }
-  return { cause: `the server is busy or being worked on${limits}`, next: 'wait some minutes, then check again' }
+  return { cause: `the server is busy or under maintenance${limits}`, next: 'wait some minutes, then check again' }
 }

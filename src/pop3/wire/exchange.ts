@@ -306,8 +306,10 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
 }
 
 function nameOf(exchange: Exchange): string {
-  return exchange.command?.verb ?? (exchange.clock === 'sasl' ? 'AUTH' : 'the connection (the greeting)')
+  return exchange.command?.verb ?? (exchange.clock === 'sasl' ? 'AUTH' : GREETING)
 }
+
+const GREETING = 'the connection (the greeting)'
 
 /** `+ …` is legal only during a SASL exchange. */
 function strayChallenge(line: Buffer, asked: string): PopfetchError {
@@ -336,9 +338,12 @@ function closedByServer(asked: string | null): PopfetchError {
 function tooLate(asked: string, waitedMs: number, bodyBytes: number): PopfetchError {
   const waited = waitedMs < 1000 ? `${Math.round(waitedMs)} ms` : `${Math.round(waitedMs / 1000)} s`
   const came = bodyBytes > 0 ? `, ${bodyBytes} bytes came` : ''
-  return new PopfetchError(
-    'ERR_TIMEOUT',
-    `no complete answer to ${asked} in time (waited ${waited}${came}): the server is slow or hangs, try again later`,
-    { scope: 'account', retry: 'soon' },
-  )
+  const text =
+    asked === GREETING
+      ? `the server sent no complete greeting within ${waited}`
+      : `no complete answer to ${asked} in time (waited ${waited}${came})`
+  return new PopfetchError('ERR_TIMEOUT', `${text}: the server is slow or hangs, try again later`, {
+    scope: 'account',
+    retry: 'soon',
+  })
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { iso, span, stamp } from '../../../src/cli/terminal/moment.ts'
+import { iso, span, stamp, timeUntil } from '../../../src/cli/terminal/moment.ts'
 
 test('points in time are ISO 8601 in UTC, and none where there is none', () => {
   expect(iso(1_764_000_000_123)).toBe('2025-11-24T16:00:00.123Z')
@@ -22,4 +22,17 @@ test.each([
   [172_800_000, '2 days'],
 ])('%i ms are %s', (ms, text) => {
   expect(span(ms)).toBe(text)
+})
+
+test.each([
+  [-5000, '0 s'],
+  [0, '0 s'],
+  [59_001, '1 min'],
+  [60_001, '2 min'],
+  [3_540_001, '1 h'],
+  [3_600_000, '1 h'],
+  [7_140_000, '2 h'],
+  [172_800_001, '3 days'],
+])('until a time that is %i ms away it is %s', (ms, text) => {
+  expect(timeUntil(ms)).toBe(text)
 })

@@ -75,6 +75,22 @@ test('a longer one is drawn, printed lines stay above it, and nothing of it is l
   expect(terminal.text).not.toContain('work')
 })
 
+test('an account whose poll is over, failed or not, leaves the screen at once', async () => {
+  const { terminal, clock, screen } = screenAt(0)
+  const connecting: Progress = { stage: 'connecting', messages: 0, totalMessages: 0, bytes: 0, totalBytes: 0 }
+  screen.progress('failed', connecting)
+  screen.progress('home', fetching)
+  clock.nowMs = 400
+  await screen.draw()
+  expect(terminal.text).toContain('failed')
+  terminal.text = ''
+  screen.progress('failed', { ...connecting, stage: 'done' })
+  await screen.draw()
+  expect(terminal.text).toContain('home')
+  expect(terminal.text).not.toContain('failed')
+  screen[Symbol.dispose]()
+})
+
 test('an account that has finished is drawn no more', async () => {
   const { terminal, clock, screen } = screenAt(0)
   screen.progress('work', { ...fetching, stage: 'finishing' })

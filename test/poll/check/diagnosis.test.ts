@@ -38,6 +38,11 @@ describe('a refused password', () => {
     ])
   })
 
+  test('at which PLAIN was tried is not advised to try PLAIN', async () => {
+    expect(await advice(BOB, failure('ERR_AUTH', 'sign-in refused (plain): "no"'))).not.toContain('auth: plain')
+    expect(await advice(BOB, failure('ERR_AUTH', 'sign-in refused (scram-sha-256): "no"'))).toContain('auth: plain')
+  })
+
   test.each([
     [GMAIL, /Gmail wants an app password .*popfetch auth.*\n.*Settings, Forwarding and POP\/IMAP: enable POP/s],
     [
@@ -70,7 +75,29 @@ describe('a server that cannot be reached', () => {
   test.each([
     [BOB, failure('ERR_CONNECT', 'no', 'ENOTFOUND'), {}, /no host has the name pop\.example\.net → .*pop\.DOMAIN/],
     [BOB, failure('ERR_CONNECT', 'no', 'ECONNREFUSED'), {}, /nothing listens on this port: POP3 is switched off/],
-    [BOB, failure('ERR_TIMEOUT'), {}, /firewall/],
+    [BOB, failure('ERR_TIMEOUT'), {}, /firewall.*openssl s_client/],
+    [`${BOB}, tls: none`, failure('ERR_TIMEOUT'), {}, /firewall.*telnet pop\.example\.net 110$/],
+    [
+      BOB,
+      failure('ERR_CONNECT', 'no', 'EAI_AGAIN'),
+      {},
+      /name server does not answer.*no network.*getent hosts pop\.example\.net$/,
+    ],
+    [BOB, failure('ERR_CONNECT', 'no', 'ENETUNREACH'), {}, /no route from this machine/],
+    [BOB, failure('ERR_CONNECT', 'no', 'EHOSTUNREACH'), {}, /no route from this machine/],
+    [
+      BOB,
+      failure('ERR_TLS', 'it does not speak TLS on this port', 'ERR_SSL_WRONG_VERSION_NUMBER'),
+      {},
+      /^the server does not begin with TLS on this port: it expects starttls, or is not a POP3 server → try tls: starttls/,
+    ],
+    [BOB, failure('ERR_TIMEOUT', 'the server sent no greeting within 20 s'), {}, /says nothing.*openssl s_client/],
+    [
+      `${BOB}, tls: none`,
+      failure('ERR_TIMEOUT', 'the server sent no greeting within 20 s'),
+      {},
+      /^the server accepts the connection but says nothing.*telnet pop\.example\.net 110$/,
+    ],
     [BOB, failure('ERR_CONNECT'), {}, /closes connections: too many at once/],
     [`${BOB}, port: 143`, failure('ERR_POP3_PROTOCOL'), {}, /port of an IMAP server/],
     [BOB, failure('ERR_POP3_PROTOCOL', 'this looks like an IMAP server'), {}, /port of an IMAP server/],
@@ -84,7 +111,7 @@ describe('a server that cannot be reached', () => {
       BOB,
       failure('ERR_TIMEOUT'),
       { endpoints: [{ port: 110, tls: 'starttls' }] },
-      /the port or the TLS mode is another one.* → set port: 110 and tls: starttls/,
+      /a POP3 server answers on another port, or with a different TLS mode → set port: 110 and tls: starttls/,
     ],
     ['host: gmail.com, user: b@gmail.com, password: {env: P}', failure('ERR_TIMEOUT'), {}, /set host: pop\.gmail\.com/],
     ['host: pop.me.com, user: b@me.com, password: {env: P}', failure('ERR_CONNECT'), {}, /iCloud has IMAP alone/],
@@ -133,7 +160,7 @@ describe('a server that is not to be disturbed', () => {
     [GMAIL, 'Too many simultaneous connections', /limit on sessions or sign-ins \(Gmail: .*locks POP/],
     [BOB, 'mailbox is locked', /another program has the mailbox open/],
     [BOB, '[IN-USE] x', /another program has the mailbox open/],
-    [BOB, '[SYS/TEMP] later', /busy or being worked on/],
+    [BOB, '[SYS/TEMP] later', /busy or under maintenance/],
   ])('%s %s', async (keys, text, expected) => {
     expect(await advice(keys, failure('ERR_POP3_REPLY', text))).toMatch(expected)
   })

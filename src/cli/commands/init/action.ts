@@ -59,10 +59,10 @@ export async function setUp(invocation: InitInvocation, surroundings: Surroundin
   if (!invocation.yes && !(await answers.to(question.write(file), null))) throw abortedByPerson('nothing was written')
   if (first !== null) await remember(first, account, configuration.statePath, surroundings)
   await writeNewFile(file, text)
-  if (invocation.json) output.object({ ok: true, file, account: mailbox.name })
+  if (invocation.json) output.object({ ok: true, file, account: account.name })
   else if (!invocation.quiet)
     output.say(
-      `${first === null ? '' : `remembered: the first poll takes ${first}; `}written: ${display(file, 4096)}; now popfetch fetches, popfetch --dry-run only tells`,
+      `${first === null ? '' : `remembered: the first poll takes ${first}; `}Wrote ${display(file, 4096)}. Run "popfetch" to fetch, or "popfetch --dry-run" to preview.`,
     )
   return EXIT_OK
 }

@@ -4,7 +4,7 @@ import type { AccountRecord } from '../../../ledger/ledger.ts'
 import type { MessageRecord, Unsettled } from '../../../ledger/records.ts'
 import { rateWaitedFor } from '../../../poll/account/unbegun.ts'
 import { nameOf } from '../../open/read-ledger.ts'
-import { span, stamp } from '../../terminal/moment.ts'
+import { span, stamp, timeUntil } from '../../terminal/moment.ts'
 import type { Tone } from '../../output.ts'
 import { counted } from '../../terminal/amounts.ts'
 import { tableLines } from '../../terminal/table.ts'
@@ -80,8 +80,8 @@ function nextPoll({ configured, planned, pausedUntilMs }: AccountStatus, nowMs: 
   if (planned?.overdue === true) return 'overdue'
   if (planned?.polling === true) return 'now'
   if (!configured) return 'not in the configuration'
-  if (pausedUntilMs === null && planned !== null) return `in ${span((planned.nextPollMs ?? nowMs) - nowMs)}`
-  return pausedUntilMs === null ? '-' : `paused for ${span(pausedUntilMs - nowMs)}, until ${stamp(pausedUntilMs)}`
+  if (pausedUntilMs === null && planned !== null) return `in ${timeUntil((planned.nextPollMs ?? nowMs) - nowMs)}`
+  return pausedUntilMs === null ? '-' : `paused for ${timeUntil(pausedUntilMs - nowMs)}, until ${stamp(pausedUntilMs)}`
 }
 
 function details({ account, record, unsettled, troubles }: AccountStatus): readonly string[] {

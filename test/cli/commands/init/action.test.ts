@@ -75,6 +75,13 @@ describe('init with options alone', () => {
     expect(person.printed).toBe('')
   })
 
+  test('tells the name of the account that is in the file', async () => {
+    expect(await person.run('init', ...scripted(), '--json')).toBe(0)
+    const { account } = JSON.parse(person.stdout.text) as { account: string }
+    expect(await config()).toContain(`\n  ${account}:\n`)
+    expect(account).toMatch(/^[\w.-]+$/)
+  })
+
   test('takes every answer from them', async () => {
     const argv = ['--user', 'alice@example.net', '--deliver', 'mbox:box', '--delete-policy', '30d', '--first', 'last:2']
     expect(await person.run('init', ...scripted(), ...argv, '--name', 'work', '--output', 'x.yaml', '--json')).toBe(0)
