@@ -6,7 +6,7 @@ import { hostname } from 'node:os'
 import path from 'node:path'
 import { kindOf } from '../../config/destinations/destinations.ts'
 import type { Account, Configuration, DestinationConfig } from '../../config/schema.ts'
-import { signInsOf } from '../../config/oauth/sign-ins.ts'
+import { type OfClients, signInsOf } from '../../config/oauth/sign-ins.ts'
 import { stateFolder } from '../../config/paths.ts'
 import type { Rate } from '../../config/values/quantity.ts'
 import { FIRST_OF } from '../../config/values/written.ts'
@@ -86,8 +86,11 @@ interface Opened {
   readonly mintsTokens: boolean
 }
 
+/** What of a configuration opens its destinations. */
+export type OpenedBy = OfClients & Pick<Configuration, 'destinations'>
+
 export class Destinations implements AsyncDisposable {
-  readonly #configuration: Configuration
+  readonly #configuration: OpenedBy
   readonly #env: NodeJS.ProcessEnv
   readonly #nowMs: () => number
   readonly #opened = new Map<string, Promise<Opened>>()
@@ -100,7 +103,7 @@ export class Destinations implements AsyncDisposable {
   /** Where spool files go: beside the ledger, never in /tmp (N031, world-writable spool). */
   readonly spoolDirectory: string
 
-  constructor(configuration: Configuration, env: NodeJS.ProcessEnv, nowMs: () => number) {
+  constructor(configuration: OpenedBy, env: NodeJS.ProcessEnv, nowMs: () => number) {
     this.#configuration = configuration
     this.spoolDirectory = path.join(stateFolder(configuration), 'spool')
     this.#env = env

@@ -12,7 +12,8 @@ import { EXIT_OK } from '../../exit.ts'
 import { drafted, type Drafted, initText, type Mailbox } from './new-account.ts'
 import { mailboxOf, serverOf, type Suggested } from './mailbox.ts'
 import * as question from './questions.ts'
-import { trySignIn, type Waiting } from './try-sign-in.ts'
+import { type Inbox, inboxOf, shownInbox, signsIn } from './inbox.ts'
+import { tryDestination, trySignIn, type Waiting } from './try-sign-in.ts'
 import type { InitInvocation } from './options.ts'
 import { newFilePath, writeNewFile } from '../../open/new-file.ts'
 import { counted, size } from '../../terminal/amounts.ts'
@@ -36,13 +37,13 @@ export async function setUp(invocation: InitInvocation, surroundings: Surroundin
   const address = await answers.to(question.address, invocation.address)
   const suggested = await serverOf(address, invocation, { answers, surroundings, lookups: means.lookups })
   const { mailbox, waiting } = await signedIn(suggested, { address, file, answers, invocation, surroundings })
-  const deliver = await answers.to(question.deliver, invocation.deliver)
+  const { deliver, client } = await deliveredTo(mailbox, { address, file, answers, invocation, surroundings })
   const deletion = await answers.to(question.deletion, invocation.deletePolicy)
   const first =
     invocation.first === null && waiting?.messages === 0
       ? null
       : await answers.to(question.first(waiting?.messages ?? null), invocation.first)
-  const choices = { deliver, deletion }
+  const choices = { deliver, client, deletion }
   const text = initText(mailbox, choices, invocation, surroundings)
   // The questions look at one answer each; the schema also finds answers that contradict each other.
   const { account, configuration } = drafted(text, file, surroundings)
@@ -50,7 +51,7 @@ export async function setUp(invocation: InitInvocation, surroundings: Surroundin
     output.answer(
       initText(
         { ...mailbox, secret: shownSecret(mailbox), client: shownClient(mailbox) },
-        choices,
+        { ...choices, deliver: shownInbox(deliver), client: shownClient(choices) },
         invocation,
         surroundings,
       ).trimEnd(),
@@ -121,9 +122,42 @@ async function signedIn(
   }
 }
 
-/** Where the mailbox signs in by OAuth: the person does that now, unless it was done before. */
+/** Asks where mail goes until a server there takes the sign-in, or the person decides to write it untested. */
+async function deliveredTo(mailbox: Mailbox, attempt: Attempt): Promise<Inbox> {
+  const { file, answers, invocation, surroundings } = attempt
+  for (let given: InitInvocation = invocation; ;) {
+    const where = await answers.to(question.deliver, given.deliver)
+    const inbox = await inboxOf(where, { given, answers, known: mailbox.client })
+    const { deliver, client } = inbox
+    if (invocation.untested || !signsIn(deliver)) return inbox
+    const draft = drafted(
+      initText(mailbox, { deliver, client, deletion: 'never' }, invocation, surroundings),
+      file,
+      surroundings,
+    )
+    try {
+      const name = draft.account.deliver[0] ?? ''
+      const user = typeof deliver['user'] === 'string' ? deliver['user'] : ''
+      await signInFirst({ client, name, user }, draft, attempt)
+      if (!invocation.quiet) surroundings.output.note('signing in where mail goes')
+      await tryDestination(draft, surroundings)
+      surroundings.output.note('it takes mail')
+      return inbox
+    } catch (error) {
+      if (!(error instanceof PopfetchError) || error.code === 'ERR_ABORTED' || !answers.person) throw error
+      surroundings.output.problem(error.message)
+      const next = await answers.to(question.afterFailure, null)
+      if (next === 'write') return inbox
+      if (next === 'stop') throw error
+      const again = { deliver: null, way: null, toHost: null, toPassword: null, toClientId: null }
+      given = { ...invocation, ...again, toClientSecretFile: null }
+    }
+  }
+}
+
+/** Where it signs in by OAuth: the person does that now, unless it was done before. */
 async function signInFirst(
-  { client, name, user }: Mailbox,
+  { client, name, user }: Pick<Mailbox, 'client' | 'name' | 'user'>,
   { configuration }: Drafted,
   { invocation, surroundings }: Attempt,
 ): Promise<void> {
@@ -138,7 +172,7 @@ async function signInFirst(
 }
 
 /** The client for the screen, its secret masked. */
-function shownClient({ client }: Mailbox): Mailbox['client'] {
+function shownClient({ client }: Pick<Mailbox, 'client'>): Mailbox['client'] {
   const isWrittenOut = typeof client?.keys['clientSecret'] === 'string'
   return client !== null && isWrittenOut ? { ...client, keys: { ...client.keys, clientSecret: '********' } } : client
 }

@@ -95,13 +95,20 @@ async function clientFor(provider: Provider | null, { given, answers }: MailboxM
   if (isAsked) for (const line of known.client) answers.tell(line)
   const id = await answers.to(question.clientId, clientId)
   if (id === '') return null
+  return await clientOf(name, id, { file: clientSecretFile, option: 'client-secret-file', answers })
+}
+
+/** A client of the provider with this name, and its secret. */
+export async function clientOf(
+  name: string,
+  id: string,
+  { file, option, answers }: { readonly file: string | null; readonly option: string; readonly answers: Answers },
+): Promise<NonNullable<Mailbox['client']>> {
   const keys = { provider: name, clientId: id }
-  if (clientSecretFile !== null) {
-    return { name, keys: { ...keys, clientSecret: { file: clientSecretFile } } }
-  }
+  if (file !== null) return { name, keys: { ...keys, clientSecret: { file } } }
   // A client of Google has a secret, which is none: it comes with every program. Others are public.
   if (name !== 'google' || !answers.person) return { name, keys }
-  const secret = await answers.secret('client-secret-file', question.clientSecret)
+  const secret = await answers.secret(option, question.clientSecret)
   redactor.add(secret)
   return { name, keys: { ...keys, clientSecret: secret } }
 }

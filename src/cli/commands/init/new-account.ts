@@ -5,7 +5,7 @@ import { parseText } from '../../../config/document.ts'
 import type { OfClients } from '../../../config/oauth/sign-ins.ts'
 import { resolvePath, usualStatePath } from '../../../config/paths.ts'
 import { pathText } from '../../../config/problem.ts'
-import type { Account } from '../../../config/schema.ts'
+import type { Account, Configuration } from '../../../config/schema.ts'
 import { isWritten, type Written } from '../../../config/values/written.ts'
 import { draft } from '../../../setup/draft.ts'
 import { present, asWritten, type ImportedAccount } from '../../../setup/imported.ts'
@@ -23,6 +23,8 @@ export interface Mailbox extends Pick<ImportedAccount, 'name' | 'host' | 'user' 
 
 export interface Choices {
   readonly deliver: Written
+  /** The client under which a destination signs in; null: none, or that of the mailbox. */
+  readonly client: Mailbox['client']
   readonly deletion: string
 }
 
@@ -44,22 +46,30 @@ export function initText(
     // Paths of a command line are relative to the working directory, those of a file to the file.
     secret: secret.kind === 'file' ? { kind: 'file', path: typed(secret.path) } : secret,
     keys: present({ tls: tls === 'implicit' ? null : tls, delete: choices?.deletion ?? null }),
-    deliver: [typeof deliver['path'] === 'string' ? { ...deliver, path: typed(deliver['path']) } : deliver],
+    deliver: [withTypedPaths(deliver, typed)],
     warnings: [],
     remarks: [],
     off: false,
     seen: { file: '', listsOf: () => new Map(), keys: [], spellings: asWritten },
   }
-  const { client } = mailbox
+  const clients = [choices?.client ?? null, mailbox.client].filter((client) => client !== null)
+  const oauth = Object.fromEntries(clients.map(({ name, keys }) => [name, clientKeys(keys, typed)]))
   const settings = {
     ...(state === null ? {} : { state: typed(state) }),
-    ...(client === null ? {} : { oauth: { [client.name]: clientKeys(client.keys, typed) } }),
+    ...(clients.length === 0 ? {} : { oauth }),
   }
   const heading = ['Made by popfetch init. What else there is: popfetch config schema']
   return draft({ accounts: [account], settings, remarks: [] }, { heading, settings: {}, secrets: 'written' }).text
 }
 
 /** Paths of a command line are relative to the working directory. */
+function withTypedPaths(deliver: Written, typed: (file: string) => string): Written {
+  const { path: place, password } = deliver
+  if (typeof place === 'string') return { ...deliver, path: typed(place) }
+  const isFile = isWritten(password) && typeof password['file'] === 'string'
+  return isFile ? { ...deliver, password: { file: typed(String(password['file'])) } } : deliver
+}
+
 function clientKeys(keys: Written, typed: (file: string) => string): Written {
   const secret = keys['clientSecret']
   const isFile = isWritten(secret) && typeof secret['file'] === 'string'
@@ -68,7 +78,7 @@ function clientKeys(keys: Written, typed: (file: string) => string): Written {
 
 export interface Drafted {
   readonly account: Account
-  readonly configuration: OfClients
+  readonly configuration: OfClients & Pick<Configuration, 'destinations'>
 }
 
 /** The account with the configuration around it. Rejects with ERR_USAGE when the schema finds a fault. */

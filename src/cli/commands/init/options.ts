@@ -1,11 +1,14 @@
 // What `popfetch init` may be told: answers, given before they are asked for. Whether an answer is right, the questions
 // and the schema of the configuration decide later.
+import type { WayKind } from '../../../setup/inbox-ways.ts'
 import type { Command } from '../../command.ts'
 import { PASSWORD, passwordPlace, type CommonOptions, type PasswordPlace } from '../../common-options.ts'
 import { choice, file, flag, text } from '../../option.ts'
 import { usageError } from '../../command-errors.ts'
 
 const TLS = ['implicit', 'starttls', 'none'] as const
+
+const WAYS = ['imap', 'api', 'smtp'] as const
 
 const ANSWERS = {
   address: text('Mail address of the mailbox'),
@@ -16,7 +19,16 @@ const ANSWERS = {
   'client-id': text('Sign in by OAuth 2.0 under this client, in place of a password'),
   'client-secret-file': file('The secret of the client stands in this file; many clients have none'),
   'token-command': text('This command prints an OAuth 2.0 access token, in place of a password'),
-  deliver: text('Where mail goes: maildir:PATH, mbox:PATH, smtp://host?to=ADDRESS, lmtp:SOCKET?to=NAME'),
+  deliver: text(
+    'Where mail goes: the address of another mailbox, maildir:PATH, mbox:PATH, imaps://user@host, smtp://host?to=ADDRESS, lmtp:SOCKET?to=NAME',
+  ),
+  way: choice(WAYS, 'Into another mailbox by imap, api (Gmail) or smtp'),
+  'to-host': text('The IMAP server of that mailbox, or the server that sends for you'),
+  'to-client-id': text('Sign in to it by OAuth 2.0 under this client'),
+  'to-client-secret-file': file('The secret of that client stands in this file'),
+  'to-password-env': text('Its password stands in this environment variable'),
+  'to-password-file': file('Its password stands in this file'),
+  'to-password-command': text('This command prints its password'),
   'delete-policy': text('never, after-delivery or an age such as 30d'),
   first: text('What the first poll fetches: all, new or last:N'),
   name: text('Name of the account'),
@@ -39,6 +51,11 @@ export interface InitRequest {
   readonly clientId: string | null
   readonly clientSecretFile: string | null
   readonly deliver: string | null
+  readonly way: WayKind | null
+  readonly toHost: string | null
+  readonly toClientId: string | null
+  readonly toClientSecretFile: string | null
+  readonly toPassword: PasswordPlace | null
   readonly deletePolicy: string | null
   readonly first: string | null
   readonly name: string | null
@@ -56,12 +73,14 @@ export const command: Command<InitRequest> = {
   examples: [
     ['popfetch init', 'asks for everything'],
     ['popfetch init --address bob@example.org --password-file pw --deliver maildir:~/Mail --yes', 'asks for nothing'],
+    ['popfetch init --address bob@example.org --deliver bob@gmail.com', 'into Gmail; shows the ways'],
   ],
   exits: [0, 64, 75, 77, 78],
   notes: `Asks for anything not given as an option, signs in to test it, shows the file
 and writes it.
 The server is looked up in the DNS of the address's domain, at its autoconfig
-pages, and in a table of large providers. --yes writes without asking.`,
+pages, and in a table of large providers. Into another mailbox there are
+several ways; each is told with what it costs. --yes writes without asking.`,
   completes: { words: [], accounts: false },
   request(given) {
     const answers = given.options(ANSWERS)
@@ -75,7 +94,15 @@ pages, and in a table of large providers. --yes writes without asking.`,
       throw usageError('--client-id takes the place of a password and of --token-command')
     }
     if (clientSecretFile !== null && clientId === null) throw usageError('--client-secret-file needs --client-id')
-    const { deliver, first, name, untested, yes } = answers
+    const { deliver, way, first, name, untested, yes } = answers
+    const toPassword = passwordPlace(
+      {
+        'password-env': answers['to-password-env'],
+        'password-file': answers['to-password-file'],
+        'password-command': answers['to-password-command'],
+      },
+      'to-',
+    )
     return {
       address,
       host,
@@ -87,6 +114,11 @@ pages, and in a table of large providers. --yes writes without asking.`,
       clientId,
       clientSecretFile,
       deliver,
+      way,
+      toHost: answers['to-host'],
+      toClientId: answers['to-client-id'],
+      toClientSecretFile: answers['to-client-secret-file'],
+      toPassword,
       deletePolicy,
       first,
       name,

@@ -5,6 +5,7 @@ import { parseDuration } from '../../../config/values/quantity.ts'
 import { parseDestinationUrl } from '../../../config/destinations/destinations.ts'
 import { isUrl } from '../../../config/destinations/url.ts'
 import type { Written } from '../../../config/values/written.ts'
+import type { Way } from '../../../setup/inbox-ways.ts'
 import type { Question } from '../../terminal/answers.ts'
 
 export const address: Question<string> = {
@@ -50,16 +51,56 @@ export const clientId: Question<string> = {
 
 export const clientSecret = 'Client secret'
 
+/** A mailbox elsewhere, or a destination as it would be written. */
+export type Where =
+  | { readonly kind: 'inbox'; readonly address: string }
+  | { readonly kind: 'place'; readonly written: Written }
+
 /** A path without a kind is that of a Maildir. */
-export const deliver: Question<Written> = {
+export const deliver: Question<Where> = {
   option: 'deliver',
-  text: 'Where mail goes (maildir:PATH, mbox:PATH, smtp://host?to=ADDRESS, lmtp:SOCKET?to=NAME)',
+  text: 'Where mail goes (the address of another mailbox, maildir:PATH, mbox:PATH, imaps://user@host, smtp://host?to=ADDRESS, lmtp:SOCKET?to=NAME)',
   usual: 'maildir:~/Mail',
   parse(text) {
+    const inbox = /[/:~]/.test(text) ? null : parseAddress(text)
+    if (inbox !== null) return { value: { kind: 'inbox', address: inbox } }
     const url = isUrl(text) ? text : `maildir:${text}`
     const parsed = text === '' ? { kind: 'wrong' as const, expected: 'a destination' } : parseDestinationUrl(url)
-    return parsed.kind === 'wrong' ? { expected: parsed.expected } : { value: parsed.written }
+    return parsed.kind === 'wrong'
+      ? { expected: `the address of another mailbox, ${parsed.expected}` }
+      : { value: { kind: 'place', written: parsed.written } }
   },
+}
+
+/** A number of the list, or the word. */
+export function way(ways: readonly Way[]): Question<Way> {
+  const words = ways.map(({ kind }) => kind)
+  return {
+    option: 'way',
+    text: `By which way (${words.map((word, at) => `${at + 1} ${word}`).join(', ')})`,
+    usual: words[0] ?? null,
+    parse(text) {
+      const found = ways.find(({ kind }, at) => text.toLowerCase() === kind || text === String(at + 1))
+      return found === undefined ? { expected: words.join(' or ') } : { value: found }
+    },
+  }
+}
+
+export function imapHost(usual: string): Question<string> {
+  return { ...host(usual), option: 'to-host', text: 'IMAP server' }
+}
+
+export const relay: Question<string> = {
+  ...host('localhost'),
+  option: 'to-host',
+  text: 'Mail server that sends for you',
+}
+
+export const toClientId: Question<string> = {
+  option: 'to-client-id',
+  text: 'Client id',
+  usual: null,
+  parse: (text) => (/^[\x21-\x7e]{1,500}$/.test(text) ? { value: text } : { expected: 'a client id, without spaces' }),
 }
 
 export const deletion: Question<string> = {

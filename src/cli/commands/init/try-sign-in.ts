@@ -1,8 +1,10 @@
-// Signs in as the new account will, and counts the messages that wait. Nothing is fetched, marked or remembered.
+// Signs in as the new account will, and counts the messages that wait; and where its mail goes. Nothing is fetched, marked or
+// remembered.
 import type { OfClients } from '../../../config/oauth/sign-ins.ts'
 import type { Account } from '../../../config/schema.ts'
 import { silentLog } from '../../../log.ts'
 import type { Surroundings } from '../../surroundings.ts'
+import type { Drafted } from './new-account.ts'
 
 export interface Waiting {
   readonly messages: number
@@ -24,4 +26,17 @@ export async function trySignIn(
   const waiting = { messages: listing.length, bytes: listing.totalBytes }
   await session.quit()
   return waiting
+}
+
+/** Rejects with the error that a poll would have. A folder or label that is missing is made. */
+export async function tryDestination(
+  { account, configuration }: Pick<Drafted, 'account' | 'configuration'>,
+  { env, signal, nowMs }: Pick<Surroundings, 'env' | 'signal' | 'nowMs'>,
+): Promise<void> {
+  const { Destinations } = await import('../../../poll/run/destinations.ts')
+  await using destinations = new Destinations(configuration, env, nowMs)
+  for (const name of account.deliver) {
+    const { destination } = await destinations.target(name, account)
+    await destination.ready(signal)
+  }
 }
