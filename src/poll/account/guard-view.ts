@@ -28,7 +28,8 @@ export async function guardView(
     lastDelete: isMeant ? wanted : (lastDelete ?? null),
     delete: wanted,
     changedDeletes: isMeant || lastDelete === undefined || options.yes ? 0 : await changedDeletes.count(),
-    firstWritten: firstPolicy(account, record).kind !== 'default',
+    firstWritten: account.first.kind !== 'default',
+    firstAnswered: firstPolicy(account, record).kind !== 'default',
     showWhatTheyHave: possibleNames(account).every(
       (name) => showsWhatItHas(name, configuration.destinations) && !destinations.dependsOnMailbox(name, account),
     ),

@@ -21,8 +21,10 @@ export interface GuardView {
   readonly delete: string
   /** For so many accounts `delete` was changed since their last poll, so that more is removed; this one may be among them. */
   readonly changedDeletes: number
-  /** Somebody said what the first poll takes: `first` is written, or was answered to `init`. */
+  /** `first` is written in the configuration. */
   readonly firstWritten: boolean
+  /** It was answered to `init`, which only this ledger knows. */
+  readonly firstAnswered: boolean
   /** Every destination of the account tells what stands there, and so notices a message that it already has. */
   readonly showWhatTheyHave: boolean
   /** What was taken over under new UIDs; null: nobody asked for that. */
@@ -119,16 +121,17 @@ export function changedForMany(changedDeletes: number, command: string): Popfetc
 }
 
 function firstPoll(view: GuardView): void {
-  const { account, plan, hasHistory, openElsewhere, firstWritten, showWhatTheyHave, yes, markSeen } = view
+  const { account, plan, hasHistory, openElsewhere, firstWritten, firstAnswered, yes, markSeen } = view
   const unknown = plan.new + openElsewhere
-  if (yes || markSeen || hasHistory || firstWritten || showWhatTheyHave || unknown <= MOST_FIRST) return
+  if (yes || markSeen || hasHistory || firstWritten || firstAnswered) return
+  if (view.showWhatTheyHave || unknown <= MOST_FIRST) return
   throw guardError(
     'ERR_FIRST_POLL',
     `this first poll would send ${unknown} messages on. Write first: all, new or last:N for this account. Or, to count them as seen: popfetch --mark-seen ${account}; to send them all: popfetch --yes ${account}`,
   )
 }
 
-/** S047: what the copy does not know, such a destination may have. */
+/** S047: what the copy does not know, such a destination may have. What `init` was answered speaks of the first poll alone. */
 function restored(view: GuardView): void {
   const { account, plan, wasRestored, openElsewhere, firstWritten, showWhatTheyHave, yes, markSeen } = view
   const unknown = plan.new + openElsewhere

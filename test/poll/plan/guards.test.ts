@@ -33,6 +33,7 @@ const view: GuardView = {
   delete: 'never',
   changedDeletes: 0,
   firstWritten: false,
+  firstAnswered: false,
   showWhatTheyHave: false,
   newIds: null,
   yes: false,
@@ -233,6 +234,10 @@ describe('the guard of a ledger that was restored (S047)', () => {
           const asks = stops && wasRestored && !firstWritten && !showWhatTheyHave
           expect(codeOf({ ...facts, wasRestored, firstWritten, showWhatTheyHave })).toBe(asks ? 'ERR_FIRST_POLL' : null)
         }
+  })
+
+  test('asks though init was answered: that was about the first poll', () => {
+    expect(codeOf({ ...copy, firstAnswered: true })).toBe('ERR_FIRST_POLL')
   })
 
   test('names what can be written, and both commands that go on', () => {
