@@ -132,6 +132,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/poll/compare/take-over-migration.ts': own('the ledger, which is ours'),
   'src/poll/compare/remembered-copies.ts': own('a fact of our own ledger'),
   'src/poll/check/diagnosis.ts': config('320 characters'),
+  'src/poll/route/known-mailboxes.ts': own('the ledger, which is ours'),
   'src/poll/route/mailbox.ts': {
     whose: 'senders and providers',
     most: '1,000 characters of one field',

@@ -4,7 +4,7 @@ import * as z from 'zod'
 import { filledName } from '../../deliver/placeholders.ts'
 import { isLoopback } from '../values/host.ts'
 import { formatDuration, formatSize } from '../values/quantity.ts'
-import { pem, sourceKeys } from '../values/secret.ts'
+import { keyOfConfiguration, pem, sourceKeys } from '../values/secret.ts'
 import * as value from '../values/values.ts'
 import type { Conflict, Written } from '../values/written.ts'
 import { common, kind, plain, secretReader } from './kind.ts'
@@ -129,6 +129,8 @@ export const imap = kind({
   async settings(config, opening) {
     const { host, port, ca, token, labels } = config
     const name = filledName(config.folder, opening)
+    const { tls, tlsName, pin, user, password, auth, concurrency, timeoutMs } = config
+    const session = [host, port, tls, tlsName, ca, pin, user, password, token, auth, concurrency, timeoutMs]
     return {
       ...config,
       folder: name,
@@ -136,6 +138,7 @@ export const imap = kind({
       ca: ca === null ? null : await pem(ca),
       secret: secretReader(config, opening),
       byToken: token !== null,
+      sharing: keyOfConfiguration(session),
       description: `imap ${host}:${port} ${name}`,
     }
   },

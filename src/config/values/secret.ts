@@ -1,6 +1,7 @@
 // Where secrets come from, and how they are read: just before each sign-in, never kept here. A command that prints a secret
 // runs within bounds (N022, slow or noisy command): 30 s, 64 KiB. Certificates are read here too.
 // The one rule: a secret goes to the caller of resolveSecret and nowhere else: no error, log or inspection shows it.
+import { createHmac, randomBytes } from 'node:crypto'
 import path from 'node:path'
 import { inspect, isDeepStrictEqual } from 'node:util'
 import { display, displayBytes } from '../../display.ts'
@@ -123,6 +124,16 @@ export function sourceKeys(source: TokenSource | null): Written | string | null 
 export function sameConfiguration(a: unknown, b: unknown): boolean {
   return isDeepStrictEqual(a, b) && isDeepStrictEqual(textsIn(a), textsIn(b))
 }
+
+/** What differs for two parts of a configuration that do not say the same. Of use in this process alone: nobody learns a secret of
+ *  it. */
+export function keyOfConfiguration(part: unknown): string {
+  return createHmac('sha256', KEY)
+    .update(JSON.stringify([part, textsIn(part)]))
+    .digest('base64')
+}
+
+const KEY = randomBytes(32)
 
 /** The secrets that are written out somewhere in it, in its order. */
 function textsIn(value: unknown): readonly string[] {

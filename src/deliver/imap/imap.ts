@@ -74,7 +74,7 @@ class Imap implements ReadableDestination {
     this.#context = context
     this.#limits = limits
     this.#slots = new Slots(config.concurrency)
-    this.#sessions = new Sessions(config, limits)
+    this.#sessions = Sessions.of(config, limits)
   }
 
   async ready(signal: AbortSignal): Promise<void> {
@@ -179,7 +179,9 @@ class Imap implements ReadableDestination {
       await this.#append(session, attempt, message, await this.#content(attempt, message), signal)
     try {
       if (message.sizeBytes > maxSize) throw this.#failure(tooLarge(message.sizeBytes, maxSize, 'maxSize is'), key)
-      const receipt = await this.#with(signal, key, work, message.sizeBytes)
+      // Labels take a folder that is open: no other message may be about then.
+      const together = this.#config.labels.length === 0 ? message.sizeBytes : null
+      const receipt = await this.#with(signal, key, work, together)
       this.#taken += 1
       this.#refused.delete(key)
       return receipt

@@ -47,6 +47,8 @@ export class ImapSession {
   #secretSent = ''
   /** Commands of our own so far. */
   #tags = 0
+  /** Whoever shares the session waits for the command of the other. */
+  #turn = Promise.resolve()
   /** The longest message that goes without the server's leave. */
   #atOnceBytes = 0
   /** The last NO or BAD since the command began, which imapflow may keep to itself. */
@@ -196,6 +198,23 @@ export class ImapSession {
     work: (client: Client) => Promise<T>,
     signal: AbortSignal,
     { limitMs, sent }: { limitMs?: number; sent?: () => boolean } = {},
+  ): Promise<T> {
+    const before = this.#turn
+    const { promise: turn, resolve: end } = Promise.withResolvers<void>()
+    this.#turn = turn
+    await before
+    try {
+      return await this.#run(step, work, signal, { limitMs, sent })
+    } finally {
+      end()
+    }
+  }
+
+  async #run<T>(
+    step: ImapStep,
+    work: (client: Client) => Promise<T>,
+    signal: AbortSignal,
+    { limitMs, sent }: { limitMs: number | undefined; sent: (() => boolean) | undefined },
   ): Promise<T> {
     const client = this.#client
     if (client === null || !this.alive) throw new ImapFailure(step, this.#gone())

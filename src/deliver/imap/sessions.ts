@@ -1,4 +1,5 @@
-// The sessions of a destination: a pool of them (../pool.ts), and one that takes several small messages together. On this machine no
+// The sessions at one server for one user: a pool of them (../pool.ts), which all destinations there share, because servers count
+// connections (a folder for each address of a domain is a destination). One of them takes several small messages together. On this machine no
 // answer is long on its way, and a server that is asked over two connections waits for its own locks: one is twice as fast.
 import { Pool } from '../pool.ts'
 import { ImapSession } from './session.ts'
@@ -24,12 +25,25 @@ export interface Taken {
   readonly kept: boolean
 }
 
+const all = new Map<string, Sessions>()
+
 export class Sessions implements AsyncDisposable {
+  /** Those of whoever has the same configuration but for its folder. Each user disposes of them. */
+  static of(config: ImapConfig, limits: ImapLimits): Sessions {
+    const sessions = all.get(config.sharing) ?? new Sessions(config, limits)
+    all.set(config.sharing, sessions)
+    sessions.#users += 1
+    return sessions
+  }
+
+  #users = 0
+  readonly #key: string
   readonly #pool: Pool<ImapSession>
   readonly #isHere: boolean
   #shared: Shared | null = null
 
-  constructor(config: ImapConfig, limits: ImapLimits) {
+  private constructor(config: ImapConfig, limits: ImapLimits) {
+    this.#key = config.sharing
     const literals = { lies: false }
     this.#isHere = HERE.test(config.host)
     this.#pool = new Pool({
@@ -78,6 +92,9 @@ export class Sessions implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#users -= 1
+    if (this.#users > 0) return
+    if (all.get(this.#key) === this) all.delete(this.#key)
     await this.#pool[Symbol.asyncDispose]()
   }
 

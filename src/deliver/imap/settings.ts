@@ -11,6 +11,8 @@ export interface ImapConfig extends ImapPeer {
   readonly secret: ((refused?: string) => Promise<string>) | null
   /** The secret is a token. */
   readonly byToken: boolean
+  /** Destinations that have this in common share their sessions, whatever their folders are. */
+  readonly sharing: string
   readonly auth: 'auto' | 'plain' | 'login'
   /** A name, or a special use: `\Junk`. */
   readonly folder: string

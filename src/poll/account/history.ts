@@ -16,6 +16,7 @@ import { DELETE, deleteText, MEANT_DELETE } from '../plan/changed-deletes.ts'
 import type { Run } from '../run/run.ts'
 import { RememberedCapabilities } from '../sign-in/remembered-capabilities.ts'
 import { accountSecret } from '../sign-in/secret.ts'
+import { KnownMailboxes } from '../route/known-mailboxes.ts'
 import { SizeWatch } from './sizes.ts'
 import type { Tally } from '../tally.ts'
 import { unbegunFacts } from './unbegun.ts'
@@ -35,6 +36,7 @@ export class History {
   readonly ages: AgeClock
   readonly workarounds: Workarounds
   readonly rememberedCapabilities: RememberedCapabilities
+  readonly mailboxes: KnownMailboxes
   signedInMs: number | null = null
   loginDelaySeconds: number | null = null
   readonly #account: Account
@@ -66,6 +68,7 @@ export class History {
     this.record = record
     this.sizes = new SizeWatch(record.facts['sizes'] !== 'hints')
     const { clock, clockBefore, clockJumps } = record.facts
+    this.mailboxes = new KnownMailboxes(record.facts[MAILBOXES])
     this.workarounds = new Workarounds(record.facts, run.nowMs())
     this.rememberedCapabilities = new RememberedCapabilities(account, record.facts['capabilities'], run.nowMs())
     const jumps = jumpsOf(clockJumps)
@@ -315,6 +318,7 @@ export class History {
     Object.assign(this.#facts, unbegunFacts(tally, this.record.facts))
     if (this.#run.looked.has(this.#account.name)) this.#facts['looked'] = String(nowMs())
     const { signedInMs, loginDelaySeconds } = this
+    if (this.mailboxes.fact !== null) this.#facts[MAILBOXES] = this.mailboxes.fact
     Object.assign(
       this.#facts,
       this.rememberedCapabilities.facts,
@@ -355,6 +359,8 @@ function numberOf(fact: string | undefined): number | null {
   return fact === undefined ? null : Number(fact)
 }
 
+/** In AccountRecord.facts: which addresses have a place of their own (route/known-mailboxes.ts). */
+const MAILBOXES = 'mailboxes'
 /** In AccountRecord.facts: does the server list other sizes for the same messages (S039)? */
 const LISTED_SIZES = 'listedSizes'
 /** In AccountRecord.facts: how far the headers of messages that popfetch did not fetch are remembered. */

@@ -5,6 +5,7 @@ import type { Account } from '../../config/schema.ts'
 import type { Adoption, ReceivedFacts } from '../../ledger/ledger.ts'
 import type { MessageRecord } from '../../ledger/records.ts'
 import { openLedger } from '../../ledger/sqlite/open.ts'
+import { DELETE } from '../plan/changed-deletes.ts'
 import { isOf } from '../plan/migrated.ts'
 import type { AccountPoll } from '../visit.ts'
 
@@ -40,7 +41,7 @@ export async function takeOverMigration({ account, run, lease, history, tally }:
     health: history.record,
     // `alive`, `uidls`: a listing with none of them means other UIDs, and everything would come twice (S020, P084). `delete`: a
     // mailbox that was moved is not emptied because the account deletes what it fetches (S022).
-    facts: { [TAKING]: null, ...(count === 0 ? {} : { alive: String(alive), uidls: 'given', delete: 'never' }) },
+    facts: { [TAKING]: null, ...(count === 0 ? {} : { alive: String(alive), uidls: 'given', [DELETE]: 'never' }) },
     wholeListing: false,
     mark: null,
   })

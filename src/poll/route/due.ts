@@ -11,6 +11,7 @@ import type { Closed, Target } from '../run/destinations.ts'
 import type { Visit } from '../visit.ts'
 import { awaited, keptByNext, passesBy } from './chain.ts'
 import { closedAt, hiddenAt, isClosed, shownBy, spentAt } from './closed.ts'
+import { MOST_MAILBOXES } from './known-mailboxes.ts'
 import { mailboxReader } from './mailbox.ts'
 import { possibleNames, router } from './route.ts'
 
@@ -72,7 +73,7 @@ export async function prepareJobs(fetches: readonly PlannedFetch[], visit: Visit
   const choice = await choiceOf(visit)
   const left: PlannedFetch[] = []
   const fixed = new Map<PlannedFetch, Undone>()
-  const fresh = choice === null ? allRecipients(account.deliver, null, visit) : []
+  const fresh = choice === null ? allRecipients(account.deliver, () => null, visit) : []
   const unseen: PlannedFetch[] = []
   for (const fetch of fetches) {
     const isOpen = isUntouched(fetch) || (choice !== null && isUndecided(fetch))
@@ -100,7 +101,7 @@ export async function prepareJobs(fetches: readonly PlannedFetch[], visit: Visit
       const undone = fixed.get(fetch)
       if (undone !== undefined) return { ...fetch, due: undone.due, choice: null, copies, later: undone.later }
       return choice === null
-        ? { ...fetch, due: allRecipients(account.deliver, null, visit), choice, copies, later: null }
+        ? { ...fetch, due: allRecipients(account.deliver, () => null, visit), choice, copies, later: null }
         : { ...fetch, due: [], choice: isUndecided(fetch) ? butFor(choice, fetch) : choice, copies, later: null }
     },
   }
@@ -248,18 +249,35 @@ async function choiceOf(visit: Visit): Promise<Choice | null> {
   const due = async (message: Message): Promise<readonly Due[]> => {
     const chosen = route?.(message) ?? account.deliver
     const mailbox = mailboxOf?.(message.header) ?? null
+    const of = (name: string): string | null => mailboxAt(name, mailbox, visit)
     if (mailbox !== null && others) {
-      for (const name of chosen) await destinations.open(name, mailbox)
+      for (const name of chosen) await destinations.open(name, of(name))
       await destinations.ask()
     }
-    return allRecipients(chosen, mailbox, visit)
+    return allRecipients(chosen, of, visit)
   }
   return { targets, others, due }
 }
 
+/** Whose place it goes to at one destination: of one address too many it is that of all the others. */
+function mailboxAt(name: string, mailbox: string | null, { account, run, history, tally }: Visit): string | null {
+  const { recipient } = account
+  if (mailbox === null || recipient?.kind !== 'header' || mailbox === recipient.otherwise) return mailbox
+  if (run.destinations.placeFor(name, account, mailbox) === null || history.mailboxes.admit(mailbox)) return mailbox
+  tally.note(
+    `${MOST_MAILBOXES} addresses have a place of their own at ${name}: mail for others goes to ${recipient.otherwise}`,
+  )
+  return recipient.otherwise
+}
+
 /** A delivery to every recipient of these destinations. */
-function allRecipients(names: readonly string[], mailbox: string | null, { destinations }: Visit): readonly Due[] {
+function allRecipients(
+  names: readonly string[],
+  mailboxOf: (name: string) => string | null,
+  { destinations }: Visit,
+): readonly Due[] {
   return names.flatMap((name) => {
+    const mailbox = mailboxOf(name)
     const target = destinations.opened(name, mailbox)
     const recipients = target?.recipientsFor(mailbox) ?? []
     return target === undefined

@@ -1,4 +1,5 @@
 // An imap destination of tests, in the test's own process and in one that is killed: nothing of vitest here.
+import { randomUUID } from 'node:crypto'
 import { openImap } from '../../../src/deliver/imap/imap.ts'
 import { IMAP_LIMITS, type ImapConfig } from '../../../src/deliver/imap/settings.ts'
 import { NOW_MS } from '../letters.ts'
@@ -16,6 +17,7 @@ export function imapAt(port: number, keys: Partial<ImapConfig> = {}, limitMs?: n
       user: 'me',
       secret: () => Promise.resolve('secret'),
       byToken: false,
+      sharing: randomUUID(),
       auth: 'auto',
       folder: 'INBOX',
       create: true,

@@ -2,6 +2,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { MOST_MAILBOXES } from '../../../src/poll/route/known-mailboxes.ts'
+import { ImapServer } from '../../support/imap-server.ts'
 import { SmtpSink } from '../../support/smtp-server.ts'
 import { Scene } from '../scene.ts'
 
@@ -203,3 +205,34 @@ test('a copy that comes when that of somebody else was deleted is no old message
   expect(await opened.poll()).toMatchObject({ outcome: 'ok', delivered: 0 })
   expect(folders(opened)).toMatchObject({ cleo: ['cleo@example.org'] })
 })
+
+test('addresses that somebody makes up get no folder without end: those of more go where it says otherwise', async () => {
+  const opened = await scene()
+  const mailbox = opened.server.mailbox('alice')
+  mailbox.add(letter('anna@example.org', 0), { uidl: 'uid-0' })
+  await opened.poll()
+  for (let at = 1; at <= MOST_MAILBOXES + 20; at++) mailbox.add(letter(`x${at}@example.org`, at), { uidl: `uid-${at}` })
+  mailbox.add(letter('Anna@example.org', 9_999), { uidl: 'uid-9999' })
+  const report = await opened.poll()
+  expect(report).toMatchObject({ outcome: 'ok', delivered: MOST_MAILBOXES + 21 })
+  const { post = [], anna, ...others } = folders(opened)
+  expect(anna).toHaveLength(2)
+  expect(post).toHaveLength(21)
+  expect(Object.keys(others)).toHaveLength(MOST_MAILBOXES - 1)
+  expect(opened.notes.join()).toContain(`${MOST_MAILBOXES} addresses have a place of their own at inbox`)
+}, 120_000)
+
+test('folders of one IMAP server share its connections, however many addresses there are', async () => {
+  const imap = await ImapServer.start({ prefix: 'INBOX.', delimiter: '.' })
+  onTestFinished(() => imap[Symbol.asyncDispose]())
+  const opened = await scene()
+  opened.destinations = [
+    `inbox: { type: imap, host: 127.0.0.1, port: ${imap.port}, user: me, password: secret, folder: "People/{local}" }`,
+  ]
+  const mailbox = opened.server.mailbox('alice')
+  for (let at = 0; at < 60; at++) mailbox.add(letter(`user${at % 30}@example.org`, at), { uidl: `uid-${at}` })
+  expect(await opened.poll()).toMatchObject({ outcome: 'ok', delivered: 60 })
+  const counts = [...imap.folders].filter(([name]) => name.startsWith('INBOX.People.user'))
+  expect(counts.map(([, { messages }]) => messages.length)).toEqual(Array(30).fill(2))
+  expect(imap.peak).toBeLessThanOrEqual(2)
+}, 120_000)
