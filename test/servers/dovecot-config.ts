@@ -105,7 +105,7 @@ function imapService(
     ...(quotaBytes === null
       ? []
       : [
-          'protocol imap {\n  mail_plugins = quota\n}',
+          'protocol imap {\n  mail_plugins = quota imap_quota\n}',
           `plugin {\n  quota = maildir:User quota\n  quota_rule = *:bytes=${quotaBytes}\n}`,
         ]),
   ]

@@ -23,6 +23,7 @@ export interface StoredMessage {
 export class ImapFolder {
   readonly messages: StoredMessage[] = []
   uidNext = 1
+  uidValidity = 7
   subscribed = false
   specialUse = ''
   permanentFlags = '\\Seen \\Flagged \\*'
@@ -285,7 +286,7 @@ class Conversation {
         const folder = this.#server.folders.get(name)
         if (folder === undefined) no('[NONEXISTENT] no such folder')
         else {
-          this.#send(`* STATUS "${name}" (UIDNEXT ${folder.uidNext})`)
+          this.#send(`* STATUS "${name}" (UIDNEXT ${folder.uidNext} UIDVALIDITY ${folder.uidValidity})`)
           ok()
         }
         break
@@ -305,7 +306,7 @@ class Conversation {
         else {
           this.#selected = folder
           this.#send(`* ${folder.messages.length} EXISTS`)
-          this.#send('* OK [UIDVALIDITY 7] ok')
+          this.#send(`* OK [UIDVALIDITY ${folder.uidValidity}] ok`)
           this.#send(`* OK [UIDNEXT ${folder.uidNext}] ok`)
           this.#send(`* OK [PERMANENTFLAGS (${command === 'SELECT' ? folder.permanentFlags : ''})] ok`)
           ok(command === 'SELECT' ? '[READ-WRITE] done' : '[READ-ONLY] done')

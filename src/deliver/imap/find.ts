@@ -16,14 +16,21 @@ const NEWEST = 500
 /** UIDs in one FETCH: a line stays below 8 kB. */
 const AT_ONCE = 500
 
-/** The message of one attempt. `uidNext`: it cannot be older than that; null: it may be any of them. Rejects with ImapFailure. */
+/** UIDNEXT of a folder, and the UIDVALIDITY under which it means something; null: the server does not say. */
+export interface Since {
+  readonly uidNext: number
+  readonly uidValidity: bigint | null
+}
+
+/** The message of one attempt. `since`: it cannot be older than that; null: it may be any of them. Rejects with ImapFailure. */
 export async function findIntent(
   session: ImapSession,
   path: string,
-  { intent, uidNext, limitMs }: { intent: string; uidNext: number | null; limitMs: number },
+  { intent, since, limitMs }: { intent: string; since: Since | null; limitMs: number },
   signal: AbortSignal,
 ): Promise<Found | null> {
-  const exists = await examine(session, path, limitMs, signal)
+  const { exists, uidValidity } = await examine(session, path, limitMs, signal)
+  const uidNext = since === null || since.uidValidity !== uidValidity ? null : since.uidNext
   if (exists === 0) return null
   const is = (found: Found): boolean => found.intent === intent
   const uids = await search(session, intent, limitMs, signal)
@@ -46,7 +53,7 @@ export async function findAll(
   limitMs: number,
   signal: AbortSignal,
 ): Promise<readonly Found[]> {
-  const exists = await examine(session, path, limitMs, signal)
+  const { exists } = await examine(session, path, limitMs, signal)
   if (exists === 0) return []
   const newest = await fetchMarks(session, `${Math.max(1, exists - NEWEST + 1)}:*`, limitMs, signal)
   if (exists <= NEWEST) return newest
@@ -65,7 +72,7 @@ export async function findSettled(
   limitMs: number,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, Found>> {
-  const exists = await examine(session, path, limitMs, signal)
+  const { exists } = await examine(session, path, limitMs, signal)
   if (exists === 0) return new Map()
   const uids = wanted.flatMap(({ uid }) => (uid === null ? [] : [uid]))
   const intents = new Set(wanted.map(({ intent }) => intent))
@@ -89,10 +96,10 @@ async function tells(
   return (await search(session, one.intent, limitMs, signal)).includes(one.uid)
 }
 
-async function examine(session: ImapSession, path: string, limitMs: number, signal: AbortSignal): Promise<number> {
+async function examine(session: ImapSession, path: string, limitMs: number, signal: AbortSignal) {
   const options = { readOnly: true }
-  const { exists } = await session.run('look', (client) => client.mailboxOpen(path, options), signal, { limitMs })
-  return exists
+  const opened = await session.run('look', (client) => client.mailboxOpen(path, options), signal, { limitMs })
+  return { exists: opened.exists, uidValidity: opened.uidValidity ?? null }
 }
 
 /** UIDs of messages with the field and this text in it; [] where the server refuses. */

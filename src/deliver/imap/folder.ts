@@ -7,6 +7,8 @@ export interface Folder {
   readonly path: string
   /** UIDNEXT when it was opened; null: the server did not say. */
   readonly uidNext: number | null
+  /** UIDVALIDITY then: with another one UIDs mean nothing. */
+  readonly uidValidity: bigint | null
   /** The flags that it keeps, of those that are wanted. */
   readonly flags: readonly string[]
 }
@@ -24,11 +26,11 @@ export async function openFolder(session: ImapSession, wanted: Wanted, signal: A
     if (!wanted.create) throw session.refusal('folder', `there is no folder ${path}, and create is false`)
     await makeFolder(session, path, signal)
   }
-  const query = { uidNext: true }
+  const query = { uidNext: true, uidValidity: true }
   const status = await session.run('folder', (client) => client.status(path, query), signal)
   if (status === false) throw session.refusal('folder', `the folder ${path} cannot be opened`)
   const flags = wanted.flags.length === 0 ? [] : await permanent(session, path, wanted.flags, signal)
-  return { path, uidNext: status.uidNext ?? null, flags }
+  return { path, uidNext: status.uidNext ?? null, uidValidity: status.uidValidity ?? null, flags }
 }
 
 /** CREATE and SUBSCRIBE. That it is there already is good. */

@@ -25,7 +25,7 @@ import { messageKey } from '../message-key.ts'
 import { Slots } from '../slots.ts'
 import { contentOf, dateOf } from './content.ts'
 import { conclude, ImapFailure } from './fault.ts'
-import { findAll, findIntent, findSettled, type Found } from './find.ts'
+import { findAll, findIntent, findSettled, type Found, type Since } from './find.ts'
 import { type Folder, makeFolder, openFolder } from './folder.ts'
 import { markField } from './mark.ts'
 import { readAllBack, readBack, uidOf } from './reread.ts'
@@ -62,7 +62,7 @@ class Imap implements ReadableDestination {
   /** The error of every delivery until `ready` succeeds; null: the destination takes mail. */
   #broken: DeliveryError | null = null
   /** UIDNEXT before an attempt of this process whose answer was lost. */
-  readonly #lost = new Map<string, number>()
+  readonly #lost = new Map<string, Since>()
   /** How often a message was refused while others were taken. */
   readonly #refused = new Map<string, { times: number; taken: number }>()
   #taken = 0
@@ -244,8 +244,8 @@ class Imap implements ReadableDestination {
     return this.#receipt(uid)
   }
 
-  #note({ intent }: Attempt, { uidNext }: Folder): void {
-    if (uidNext !== null) this.#lost.set(intent, uidNext)
+  #note({ intent }: Attempt, { uidNext, uidValidity }: Folder): void {
+    if (uidNext !== null) this.#lost.set(intent, { uidNext, uidValidity })
     const [oldest] = this.#lost.keys()
     if (this.#lost.size > MOST_KEPT && oldest !== undefined) this.#lost.delete(oldest)
   }
@@ -266,8 +266,8 @@ class Imap implements ReadableDestination {
 
   async #find(session: ImapSession, { intent }: Attempt, signal: AbortSignal): Promise<Found | null> {
     const { path } = await this.#opened(session, signal)
-    const uidNext = this.#lost.get(intent) ?? null
-    return await findIntent(session, path, { intent, uidNext, limitMs: this.#limits.lookMs }, signal)
+    const since = this.#lost.get(intent) ?? null
+    return await findIntent(session, path, { intent, since, limitMs: this.#limits.lookMs }, signal)
   }
 
   async #readBack(session: ImapSession, { uid }: Found, attempt: Attempt, signal: AbortSignal) {
