@@ -1,6 +1,6 @@
 // The real fetchmail, getmail and mpop fetch half of a mailbox of a real Dovecot; `popfetch import` takes over; popfetch
 // fetches the rest. Nothing comes twice, nothing is missing.
-import { readFile, stat } from 'node:fs/promises'
+import { readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startDovecot, type Dovecot } from './dovecot.ts'
@@ -38,6 +38,23 @@ async function takesOver(home: Home, tool: string, user: string): Promise<void> 
   expect(await dovecot.remaining(user)).toBe(25)
 }
 
+/** The way back, with nothing but what popfetch writes: the old tool takes what comes then, and nothing else. */
+async function goesBack(
+  home: Home,
+  tool: string,
+  user: string,
+  record: string,
+  old: () => Promise<unknown>,
+): Promise<void> {
+  await rm(join(home.path, record))
+  await home.popfetch('state', 'export', '--as', tool, '--output', record)
+  await dovecot.seed(user, 5, (index) => makeMessage(25 + index))
+  await old()
+  expect(await home.mail()).toEqual(ids(30))
+  await old()
+  expect(await home.mail()).toEqual(ids(30))
+}
+
 describe('mail that an old tool has fetched does not come again, and the rest does', () => {
   test('after fetchmail', async () => {
     const fetchmail = await findProgram('fetchmail', 'fetchmail')
@@ -61,6 +78,7 @@ describe('mail that an old tool has fetched does not come again, and the rest do
     )
 
     await takesOver(home, 'fetchmail', 'fetchmail')
+    await goesBack(home, 'fetchmail', 'fetchmail', '.fetchids', () => home.run(fetchmail, ['--nodetach'], [0, 1]))
   })
 
   test('after getmail', async () => {
@@ -91,6 +109,8 @@ received = false
     await home.write('.getmail/getmailrc', configuration)
 
     await takesOver(home, 'getmail', 'getmail@example.net')
+    const record = `.getmail/oldmail-127.0.0.1-${pop3Port}-getmail@example.net`
+    await goesBack(home, 'getmail', 'getmail@example.net', record, () => home.run(getmail, []))
   })
 
   test('after mpop', async () => {
@@ -120,6 +140,7 @@ account default : old
     await dovecot.seed('mpop', 10, (index) => makeMessage(10 + index))
 
     await takesOver(home, 'mpop', 'mpop')
+    await goesBack(home, 'mpop', 'mpop', '.mpop_uidls/mpop_at_127.0.0.1', () => home.run(mpop, ['-Q']))
   })
 })
 
