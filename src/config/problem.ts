@@ -70,7 +70,7 @@ export function foundText(value: unknown, path: Path): string {
   const secret = isVariable || path.some((step) => typeof step === 'string' && SECRET_KEYS.has(step))
   if (secret) return typeof value === 'string' ? 'text' : `a ${typeof value} without quotes`
   if (typeof value === 'string' && PROGRAM_KEYS.has(String(path.findLast((step) => typeof step === 'string'))))
-    return typeof path.at(-1) === 'string' ? commandName(value) : 'text'
+    return typeof path.at(-1) === 'string' || path.at(-1) === 0 ? commandName(value) : 'text'
   if (typeof value === 'string') return `"${display(withoutSecret(withoutPassword(value)), 80)}"`
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : `a ${typeof value}`
 }

@@ -111,6 +111,16 @@ export function sizeText(sizeBytes: number): string | null {
   return sizeBytes > 0 ? `${Math.ceil(sizeBytes / 1000)}KB` : null
 }
 
+/** In seconds, a day at most, as `timeout` takes it; null: 0, which meant the usual one, or none. */
+export function timeoutText(seconds: number): string | null {
+  return seconds > 0 ? `${Math.min(seconds, 86_400)}s` : null
+}
+
+/** Messages in one session; null: 0, or so many that it is no limit. */
+export function limitOf(count: number): number | null {
+  return count > 0 && count <= 1_000_000_000 ? count : null
+}
+
 /** Of a retention that becomes an age: it covers what the old tool fetched only where a person says so. */
 export function ageRemark(what: string, tool: string, age: string): string {
   return `${what}: ${age} after a message was seen first; what ${tool} had fetched is deleted only after import --take-over`

@@ -17,10 +17,12 @@ import { MULTIDROP, optionWords, SAID_EITHER_WAY, settingWords } from './words.t
 import {
   asWritten,
   hostOf,
+  limitOf,
   listed,
   present,
   writtenSecret,
   sizeText,
+  timeoutText,
   type ImportContext,
   type Imported,
   type ImportedAccount,
@@ -61,7 +63,7 @@ export function importFetchmail(text: string, context: ImportContext & { readonl
         : entry.users.map((user) => accountOf(entry, user, file)),
     ),
     settings: present({
-      defaults: daemonSeconds > 0 ? { poll: formatDuration(daemonSeconds * 1000) } : null,
+      defaults: daemonSeconds > 0 ? { poll: pollText(daemonSeconds) } : null,
       log: settings['logfile'] === undefined ? null : { file: settings['logfile'] },
     }),
     remarks,
@@ -104,7 +106,7 @@ function accountOf(entry: FetchmailEntry, user: FetchmailUser, context: FileCont
     ...missed({ ...server, ...options }, optionWords),
     ...toldOfRecipients,
   )
-  const limit = count(options, 'fetchlimit') || null
+  const limit = limitOf(count(options, 'fetchlimit'))
   const maxSize = sizeText(count(options, 'limit'))
   const poll = pollOf(count(server, 'interval'), daemonSeconds, remarks)
   const timeoutSeconds = count(server, 'timeout')
@@ -138,7 +140,7 @@ function accountOf(entry: FetchmailEntry, user: FetchmailUser, context: FileCont
       limit,
       maxSize,
       poll,
-      timeout: timeoutSeconds > 0 ? `${timeoutSeconds}s` : null,
+      timeout: timeoutText(timeoutSeconds),
     } satisfies Written),
     deliver: context.invisible ? deliver.map((target) => ({ ...target, trace: false })) : deliver,
     warnings: doubts.warnings,
@@ -207,9 +209,14 @@ function passwordOf(options: Options, fromNetrc: string | null): ImportedAccount
   return writtenSecret(string(options['password']) ?? fromNetrc)
 }
 
+/** As `poll` takes it: twenty days at most. */
+function pollText(seconds: number): string {
+  return formatDuration(Math.min(seconds, 20 * 86_400) * 1000)
+}
+
 function pollOf(interval: number, daemonSeconds: number, remarks: string[]): string | null {
   if (interval <= 1) return null
-  if (daemonSeconds > 0) return formatDuration(interval * daemonSeconds * 1000)
+  if (daemonSeconds > 0) return pollText(interval * daemonSeconds)
   remarks.push(`interval ${interval}: write how often the background process polls it as poll`)
   return null
 }

@@ -7,9 +7,11 @@ import { destinationSections, getmailDelivery } from './delivery.ts'
 import {
   ageRemark,
   hostOf,
+  limitOf,
   present,
   writtenSecret,
   sizeText,
+  timeoutText,
   type ImportContext,
   type Imported,
   type ImportedAccount,
@@ -30,6 +32,9 @@ export interface GetmailContext extends ImportContext {
   /** Where getmail keeps its oldmail files. */
   readonly directory: string
 }
+
+/** As the configuration has it. */
+const LONGEST_AGE_DAYS = 36_500
 
 /** As Python's configparser reads them, in any case. */
 const SWITCH = { on: ['1', 'true', 'yes', 'on'], off: ['0', 'false', 'no', 'off'] }
@@ -134,7 +139,7 @@ function accountOf(
   const auth = isToken ? 'xoauth2' : isOn(retriever, 'use_apop', false) ? 'apop' : null
   if (isOn(options, 'mark_read', false))
     doubts.note('mark_read: getmail may have marked messages in place of deleting them')
-  const limit = doubts.count('max_messages_per_session', options['max_messages_per_session']) || null
+  const limit = limitOf(doubts.count('max_messages_per_session', options['max_messages_per_session']))
   const maxSize = sizeText(doubts.count('max_message_size', options['max_message_size']))
   const timeoutSeconds = doubts.count('timeout', retriever['timeout'])
   const policy = deleteOf(options, isOn(options, 'delete', false), doubts, remarks)
@@ -157,7 +162,7 @@ function accountOf(
       delete: doubts.deletion(policy),
       limit,
       maxSize,
-      timeout: timeoutSeconds > 0 ? `${timeoutSeconds}s` : null,
+      timeout: timeoutText(timeoutSeconds),
     }),
     deliver,
     warnings: doubts.warnings,
@@ -190,7 +195,8 @@ function secretFrom(retriever: Section, fromNetrc: string | null): ImportedAccou
 function deleteOf(options: Section, isDelete: boolean, doubts: Doubts, remarks: string[]): string {
   const days = doubts.count('delete_after', options['delete_after'])
   if (isDelete) return 'after-delivery'
-  if (days === 0) return 'never'
+  if (days > LONGEST_AGE_DAYS) doubts.unknownWord('delete_after', options['delete_after'] ?? '')
+  if (days === 0 || days > LONGEST_AGE_DAYS) return 'never'
   remarks.push(ageRemark('delete_after', 'getmail', `${days} days`))
   return `${days}d`
 }

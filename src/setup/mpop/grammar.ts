@@ -45,6 +45,8 @@ export function mpopAccounts(text: string): MpopFile {
       const parents = list.split(/[\s,]+/, MOST_PARENTS + 1)
       if (parents.length > MOST_PARENTS) strangeLines.push(index + 1)
       const own = Object.assign(named<string | undefined>(), defaults)
+      // mpop itself would not use the file: nobody knows what the other account says.
+      if (parents.some((parent) => parent !== '' && !accounts.has(unquoted(parent)))) strangeLines.push(index + 1)
       for (const parent of parents.slice(0, MOST_PARENTS)) Object.assign(own, accounts.get(unquoted(parent)))
       if (
         evaluated.has(defaults) ||

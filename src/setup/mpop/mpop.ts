@@ -16,6 +16,7 @@ import {
   present,
   writtenSecret,
   sizeText,
+  timeoutText,
   type ImportContext,
   type Imported,
   type ImportedAccount,
@@ -139,7 +140,7 @@ function retentionOf(text: string): number | null {
 function timeoutOf(text: string | undefined, doubts: Doubts): string | null {
   if (text === undefined || text === 'off') return null
   const seconds = doubts.count('timeout', text)
-  return seconds > 0 ? `${seconds}s` : null
+  return timeoutText(seconds)
 }
 
 function pipeliningOf(text: string | undefined, doubts: Doubts): 'off' | null {
