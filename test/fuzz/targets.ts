@@ -18,6 +18,7 @@ import { parseCapabilities } from '../../src/pop3/wire/capabilities.ts'
 import { parseReply } from '../../src/pop3/wire/reply.ts'
 import { fileTargets } from './files.ts'
 import { asBytes, safe, same, type Target } from './target.ts'
+import { gmailTarget } from './gmail.ts'
 import { providerTargets } from './provider.ts'
 import { talkTargets } from './talk.ts'
 
@@ -161,6 +162,7 @@ export const targets: readonly Target[] = [
   },
   ...fileTargets,
   ...providerTargets,
+  gmailTarget,
   ...talkTargets,
   {
     name: 'URL',

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import * as net from 'node:net'
 import * as tls from 'node:tls'
 import { display } from '../../display.ts'
+import { certificateReason } from '../../pop3/network/network-error.ts'
 import { checkServerIdentity } from '../../server-identity.ts'
 
 export interface Peer {
@@ -139,7 +140,9 @@ export function connectionFault(error: Error, inTls: boolean): NetworkFault {
   const code = 'originalCode' in error ? error.originalCode : 'code' in error ? error.code : undefined
   const unfit = inTls && typeof code === 'string' && !CUT.has(code) && code !== 'ECONNECTION' && code !== 'ETLS'
   if (code === 'EACCES' || code === 'EPERM') return { kind: 'permission', text }
-  return { kind: unfit ? 'unfit' : 'cut', text }
+  if (!unfit) return { kind: 'cut', text }
+  const reason = certificateReason(code, first)
+  return { kind: 'unfit', text: reason === null ? text : `${reason} (${code})` }
 }
 
 /** TLS over a connection that is there (STARTTLS). Emits `secureConnect`; the pin is the caller's to check. */

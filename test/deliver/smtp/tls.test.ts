@@ -1,6 +1,6 @@
 // TLS to an SMTP server: what is verified before anything is said.
 import { describe, expect, test } from 'vitest'
-import { badKinds, ca, certificates } from '../../support/certificates.ts'
+import { badKinds, ca, type CertificateKind, certificates } from '../../support/certificates.ts'
 import {
   attempt,
   destination,
@@ -47,6 +47,32 @@ describe('TLS', () => {
       expect(outcome(await failure(smtp.ready(never)))).toBe('TLS temporary destination 76')
     },
   )
+
+  test.each<[CertificateKind, string]>([
+    ['expired', 'its certificate has expired: its owner must renew it (CERT_HAS_EXPIRED)'],
+    ['future', "its certificate is not valid yet: is this machine's clock right? (CERT_NOT_YET_VALID)"],
+    ['self-signed', 'its certificate is self-signed: check it, then set ca or pin (DEPTH_ZERO_SELF_SIGNED_CERT)'],
+    ['unknown-ca', 'its certificate cannot be verified'],
+    ['wrong-host', 'its certificate is for another name'],
+  ])(
+    'says of a certificate that is %s what it says of a mailbox’s, in words for people (D125)',
+    async (certificate, words) => {
+      for (const tls of ['implicit', 'starttls'] as const) {
+        const server = await sink({ tls, certificate })
+        const error = await failure(destination(server.port, { tls, ca, host: 'localhost' }).ready(never))
+        expect(error.message).toContain(words)
+        expect(error.message).not.toMatch(/this account|altnames|unable to/)
+      }
+    },
+  )
+
+  test('says of a port that speaks no TLS what to change (D125)', async () => {
+    const server = await sink({ tls: 'starttls' })
+    const error = await failure(destination(server.port, { tls: 'implicit', ca, host: 'localhost' }).ready(never))
+    expect(error.message).toContain(
+      'it does not speak TLS on this port: one of tls: starttls and tls: implicit is right',
+    )
+  })
 
   test('without a ca of its own the system is trusted, which does not know ours', async () => {
     const server = await sink({ tls: 'implicit' })
