@@ -15,7 +15,7 @@ import { letter, Scene } from '../poll/scene.ts'
 export type Lost = 'nothing' | 'ledger' | 'older copy' | 'UIDs' | 'UIDs moved on'
 export type Killed = keyof typeof KILLERS
 export type Limit = 'none' | 'limit: 3' | 'first: new'
-export type Deletion = 'after-delivery' | '30d'
+export type Deletion = 'after-delivery' | '30d' | 'never'
 
 export interface Case {
   readonly lost: Lost
@@ -31,6 +31,8 @@ export interface Meanwhile {
   readonly kills: number
   /** Before each poll, once something is lost. */
   readonly before: (world: RecoveryWorld) => void
+  /** Once what was lost is mended for the first time. */
+  readonly after: (world: RecoveryWorld) => void
   /** Once it is lost, before the first poll: how many letters are new. */
   readonly arrive: (world: RecoveryWorld) => void
   /** What the clock is wrong by, in years: while the older half of the history was made, the newer half, and while what
@@ -41,6 +43,7 @@ export interface Meanwhile {
 export const NOTHING_ELSE: Meanwhile = {
   kills: 0,
   before: () => {},
+  after: () => {},
   arrive: (world) => world.mail(2),
   clock: [0, 0, 0],
 }
@@ -181,7 +184,7 @@ export class RecoveryWorld implements AsyncDisposable {
 
   async run(asked: Case, meanwhile: Meanwhile): Promise<void> {
     const { lost, names, killed, deletion } = asked
-    const { kills, before, arrive, clock } = meanwhile
+    const { kills, before, after, arrive, clock } = meanwhile
     const { scene } = this
     scene.deliver = `[${names.join(', ')}]`
     // Nobody looks: what was put off by a wrong clock must come by itself.
@@ -201,6 +204,7 @@ export class RecoveryWorld implements AsyncDisposable {
       await this.#poll()
       scene.ledgerOf = (ledger) => ledger
     }
+    after(this)
     this.#setClock(0)
     for (let polls = 0; polls < MOST_POLLS; polls++) {
       before(this)
@@ -210,7 +214,20 @@ export class RecoveryWorld implements AsyncDisposable {
       if (deletion !== '30d' && outcome === 'ok' && delivered === 0 && deleted === 0) break
     }
     this.#judge(names, lost, (killed === 'nowhere' ? 0 : 1) + kills)
-    expect(scene.left()).toEqual([])
+    expect(scene.left()).toHaveLength(deletion === 'never' ? this.#sentMs.size - this.#removed.size : 0)
+  }
+
+  /** The relay takes no mail; the folder `copy` cannot be used. */
+  kill(): void {
+    this.sink.faults.connect = '421 4.3.2 too busy'
+    if (existsSync(this.scene.path('copy'))) renameSync(this.scene.path('copy'), this.scene.path('copy-away'))
+    writeFileSync(this.scene.path('copy'), '')
+  }
+
+  revive(): void {
+    this.sink.faults.connect = null
+    rmSync(this.scene.path('copy'))
+    if (existsSync(this.scene.path('copy-away'))) renameSync(this.scene.path('copy-away'), this.scene.path('copy'))
   }
 
   /** Four letters delivered, two of them since the ledger was copied. */

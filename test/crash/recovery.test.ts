@@ -66,6 +66,43 @@ test.each(chosen(SECOND))('$lost lost, to $names, $limit, killed half way; then 
   await mended({ ...asked, killed: killedIn(asked.lost), deletion: 'after-delivery' }, asked.meanwhile)
 })
 
+/** Two things at once: one of two destinations is dead while the record is mended. */
+const DEAD: Readonly<Record<string, Partial<Meanwhile>>> = {
+  'it is killed once': {},
+  'it is killed twice': { kills: 1 },
+  'it is killed twice, and a mail program renames': { kills: 1, before: (world) => world.rename() },
+}
+
+describe('one of two destinations is dead meanwhile', () => {
+  const cases = (['nothing', ...LOST] as const).flatMap((lost) =>
+    [
+      ['inbox', 'relay'],
+      ['inbox', 'copy'],
+      ['box', 'copy'],
+    ].flatMap((names) =>
+      (['none', 'limit: 3'] as const).flatMap((limit) =>
+        (['after-delivery', 'never'] as const).flatMap((deletion) =>
+          Object.entries(DEAD).map(([what, meanwhile]) => ({ lost, names, limit, deletion, what, meanwhile })),
+        ),
+      ),
+    ),
+  )
+
+  test.each(chosen(cases))(
+    '$lost lost, to $names, $limit, delete: $deletion: $what',
+    async ({ meanwhile, ...asked }) => {
+      const arrive = (world: RecoveryWorld): void => {
+        world.mail(2)
+        world.kill()
+      }
+      await mended(
+        { ...asked, killed: killedIn(asked.lost) },
+        { ...meanwhile, arrive, after: (world) => world.revive() },
+      )
+    },
+  )
+})
+
 describe('a clock that was wrong and is set right (S040)', () => {
   const YEARS = [0, -10, 10] as const
   const CLOCKS = YEARS.flatMap((first) =>

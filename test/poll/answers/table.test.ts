@@ -115,7 +115,7 @@ class Trial implements AsyncDisposable {
   async poll(): Promise<{ report: AccountReport; retrieved: number; connections: number; contents: number }> {
     const { scene, server } = this
     const before = [scene.count('RETR'), server.connections, server.contents] as const
-    const report = await time.during(this.#poll())
+    const report = await time.during(this.#poll(), { standsStill: true })
     return {
       report,
       retrieved: scene.count('RETR') - before[0],

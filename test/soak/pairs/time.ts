@@ -106,8 +106,9 @@ export class Time implements Clock {
     return true
   }
 
-  /** Waits for `work`, and lets time pass where a peer is silent or we sleep. Rejects with Hang. */
-  async during<T>(work: Promise<T>): Promise<T> {
+  /** Waits for `work`, and lets time pass where a peer is silent or we sleep, or, after longer, where nobody has said so.
+   *  `standsStill`: not there. Rejects with Hang. */
+  async during<T>(work: Promise<T>, { standsStill = false } = {}): Promise<T> {
     const state = { isOver: false }
     const watched = work.finally(() => (state.isOver = true))
     watched.catch(() => {})
@@ -117,7 +118,9 @@ export class Time implements Clock {
       await Promise.race([watched.catch(() => {}), new Promise((next) => real.setTimeout(next, LOOK_MS))])
       if (state.isOver) break
       if (real.nowMs() - beganMs > HANG_MS) throw new Hang(`a poll that does not end: ${this.#pending()}`)
-      const still = [...this.#timers].some(({ isSleep }) => isSleep) ? STILL_LOOKS : LONG_STILL_LOOKS
+      const isSilent = [...this.#timers].some(({ isSleep }) => isSleep)
+      if (standsStill && !isSilent) continue
+      const still = isSilent ? STILL_LOOKS : LONG_STILL_LOOKS
       if (++this.#looks < still) continue
       this.#silent++
       this.#looks = 0
