@@ -46,6 +46,36 @@ export async function findIntent(
   return (await fetchMarks(session, '1:*', limitMs, signal)).find(is) ?? null
 }
 
+/** What stands in a folder, for many questions. */
+export interface Look {
+  readonly uidValidity: bigint | null
+  /** What has come since has this UID or a higher one. */
+  readonly uidNext: number
+  readonly byIntent: Map<string, Found>
+}
+
+/** `before`, and what has come since. A poll that was killed may leave a thousand attempts: the folder is read once for them. */
+export async function lookAgain(
+  session: ImapSession,
+  path: string,
+  before: Look | null,
+  limitMs: number,
+  signal: AbortSignal,
+): Promise<Look> {
+  const { exists, uidValidity, uidNext } = await examine(session, path, limitMs, signal)
+  const isSame = before !== null && before.uidValidity === uidValidity && uidNext > 0
+  const byIntent = isSame ? before.byIntent : new Map<string, Found>()
+  const isNew = exists > 0 && (!isSame || uidNext > before.uidNext)
+  const range = isSame ? { uid: `${before.uidNext}:*` } : null
+  const found = !isNew
+    ? []
+    : range === null
+      ? await findAll(session, path, limitMs, signal)
+      : await fetchMarks(session, range, limitMs, signal)
+  for (const one of found) byIntent.set(one.intent, one)
+  return { uidValidity, uidNext, byIntent }
+}
+
 /** All messages of ours. */
 export async function findAll(
   session: ImapSession,
@@ -99,7 +129,7 @@ async function tells(
 async function examine(session: ImapSession, path: string, limitMs: number, signal: AbortSignal) {
   const options = { readOnly: true }
   const opened = await session.run('look', (client) => client.mailboxOpen(path, options), signal, { limitMs })
-  return { exists: opened.exists, uidValidity: opened.uidValidity ?? null }
+  return { exists: opened.exists, uidValidity: opened.uidValidity ?? null, uidNext: opened.uidNext ?? 0 }
 }
 
 /** UIDs of messages with the field and this text in it; [] where the server refuses. */

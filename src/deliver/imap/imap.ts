@@ -25,7 +25,7 @@ import { messageKey } from '../message-key.ts'
 import { Slots } from '../slots.ts'
 import { contentOf, dateOf } from './content.ts'
 import { conclude, ImapFailure } from './fault.ts'
-import { findAll, findIntent, findSettled, type Found, type Since } from './find.ts'
+import { findAll, findIntent, findSettled, type Found, type Look, lookAgain, type Since } from './find.ts'
 import { type Folder, makeFolder, openFolder } from './folder.ts'
 import { markField } from './mark.ts'
 import { readAllBack, readBack, uidOf } from './reread.ts'
@@ -44,6 +44,8 @@ export function openImap(
   return new Imap(config, context, raisedImap(limits, config.timeoutMs))
 }
 
+/** Of more attempts the folder is read as a whole. */
+const FEW_SEARCHES = 3
 /** Messages whose refusals, or lost answers, are kept in mind. */
 const MOST_KEPT = 1_000
 
@@ -66,6 +68,9 @@ class Imap implements ReadableDestination {
   /** How often a message was refused while others were taken. */
   readonly #refused = new Map<string, { times: number; taken: number }>()
   #taken = 0
+  /** For attempts of earlier processes, since `ready`. */
+  #searches = 0
+  #look: Look | null = null
 
   constructor(config: ImapConfig, context: ImapContext, limits: ImapLimits) {
     this.description = config.description
@@ -80,6 +85,8 @@ class Imap implements ReadableDestination {
   async ready(signal: AbortSignal): Promise<void> {
     this.#broken = null
     this.#folder = null
+    this.#searches = 0
+    this.#look = null
     this.#sessions.restore()
     await this.#with(signal, null, async (session) => {
       if (this.#config.labels.length > 0 && !session.offers('X-GM-EXT-1')) {
@@ -267,6 +274,11 @@ class Imap implements ReadableDestination {
   async #find(session: ImapSession, { intent }: Attempt, signal: AbortSignal): Promise<Found | null> {
     const { path } = await this.#opened(session, signal)
     const since = this.#lost.get(intent) ?? null
+    this.#searches += 1
+    if (since === null && this.#searches > FEW_SEARCHES) {
+      this.#look = await lookAgain(session, path, this.#look, this.#limits.lookMs, signal)
+      return this.#look.byIntent.get(intent) ?? null
+    }
     return await findIntent(session, path, { intent, since, limitMs: this.#limits.lookMs }, signal)
   }
 

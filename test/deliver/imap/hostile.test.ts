@@ -132,3 +132,20 @@ test('messages with labels go one after the other over one connection: none is l
   await Promise.all(Array.from({ length: 12 }, (_, at) => imap.deliver(attempt(`u${at}`), message(SMALL), never)))
   expect(server.inbox.messages.map(({ labels }) => labels)).toEqual(Array(12).fill('Old'))
 })
+
+test('many attempts of a poll that was killed are looked for with few questions, and late ones are found too', async () => {
+  const { server, imap } = await scene()
+  const attempts = Array.from({ length: 40 }, (_, at) => attempt(`u${at}`))
+  for (const one of attempts.slice(0, 20)) await imap.deliver(one, message(SMALL), never)
+  const next = imapAt(server.port)
+  onTestFinished(() => next[Symbol.asyncDispose]())
+  await next.ready(never)
+  server.said.length = 0
+  for (const [at, one] of attempts.entries()) {
+    // The server comes to the end of what the killed one sent.
+    if (at === 30) await imap.deliver(attempts[35] ?? one, message(SMALL), never)
+    expect((await next.recall(one, never)) !== null, `u${at}`).toBe(at < 20 || at === 35)
+  }
+  expect(server.said.filter((line) => line.includes('SEARCH')).length).toBeLessThan(8)
+  expect(server.said.filter((line) => /FETCH \S+:\*/.test(line)).length).toBeLessThan(12)
+})
