@@ -1,6 +1,7 @@
 // What a poll says of what stands, and what it does not do: outcomes as DESIGN 2 has them, over several polls.
 import { readdirSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { NoRoom, Reserve } from '../../src/deliver/disk/reserve.ts'
 import { openLedger } from '../../src/ledger/sqlite/open.ts'
 import { SmtpSink } from '../support/smtp-server.ts'
 import { Scene, upTo } from './scene.ts'
@@ -102,4 +103,23 @@ test('two destinations that lead to one server as one user share a rest, whateve
     new Set(['one@example.com', 'other@example.com']),
   )
   expect(sink.messages).toHaveLength(2)
+})
+
+test('a Maildir without inodes costs no download at each poll, is somebody’s to act on (73), and all comes once there are some (D134)', async () => {
+  await using scene = await Scene.create()
+  scene.fill(20)
+  const spy = vi.spyOn(Reserve.prototype, 'take').mockRejectedValue(new NoRoom('1000 inodes must stay free'))
+  try {
+    for (const _ of upTo(3)) {
+      expect(await scene.poll({ eager: false })).toMatchObject({ delivered: 0, deferred: 20, error: { exit: 73 } })
+      pass(6 * 60_000)
+    }
+    expect(scene.count('RETR')).toBeLessThanOrEqual(3)
+    spy.mockRestore()
+    pass(5 * HOUR)
+    expect(await scene.poll({ eager: false })).toMatchObject({ outcome: 'ok', delivered: 20 })
+    expect(scene.subjects()).toEqual(upTo(20))
+  } finally {
+    spy.mockRestore()
+  }
 })
