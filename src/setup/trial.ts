@@ -12,6 +12,17 @@ export const TRIAL_DESTINATION: Written = { type: 'maildir', path: `${TRIAL_MAIL
 /** What an account has while the trial lasts. */
 export const TRIAL_WRITTEN = { deliver: TRIAL_NAME, delete: 'never' } as const
 
+/** What stands at the top of the file while the trial lasts. */
+export function trialHeading(tool: string): readonly string[] {
+  return [
+    `A trial beside ${tool}: nothing is deleted, and mail goes into a Maildir of its own.`,
+    `${ENDED_BY} ${tool} --finish-trial ends it, and puts in force what stands behind "after the trial".`,
+  ]
+}
+
+const ENDED_BY = 'When you have seen enough: popfetch import'
+const OF_HEADING = new RegExp(`^# (?:A trial beside \\w+: |${ENDED_BY} )`)
+
 const MARK = '# after the trial: '
 
 /** The keys of an account that the trial changes, as comments. */
@@ -35,6 +46,7 @@ export function endTrial(text: string, trialKeys: Written): TrialEnded {
   const left: number[] = []
   let changed = 0
   for (const [at, line] of lines.entries()) {
+    if (line !== null && OF_HEADING.test(line)) lines[at] = null
     const start = line?.indexOf(MARK) ?? -1
     if (line === null || line === undefined || start < 0 || line.slice(0, start).trim() !== '') continue
     const indent = line.slice(0, start)

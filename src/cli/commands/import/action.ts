@@ -9,6 +9,7 @@ import { display } from '../../../display.ts'
 import { PopfetchError } from '../../../errors.ts'
 import { draft } from '../../../setup/draft.ts'
 import type { Imported } from '../../../setup/imported.ts'
+import { trialHeading } from '../../../setup/trial.ts'
 import { redactor } from '../../../redact.ts'
 import { EXIT_OK, exitCodeOfError } from '../../exit.ts'
 import { importLines, type ImportedReport, trialWarnings, warningLines } from './text.ts'
@@ -43,12 +44,7 @@ export async function run(invocation: ImportInvocation, surroundings: Surroundin
     heading: [
       `Made by popfetch import ${invocation.tool} from ${files.map(shown).join(', ')}.`,
       'Comments say what has no counterpart, or means something else now.',
-      ...(isTrial
-        ? [
-            `A trial beside ${invocation.tool}: nothing is deleted, and mail goes into a Maildir of its own.`,
-            `popfetch import ${invocation.tool} --finish-trial ends it, and puts in force what stands behind "after the trial".`,
-          ]
-        : []),
+      ...(isTrial ? trialHeading(invocation.tool) : []),
     ],
     settings: state,
     secrets: printed ? 'elsewhere' : 'written',

@@ -135,7 +135,7 @@ function tellRecords(pairs: readonly Pair[], { tool, json, quiet }: ImportInvoca
   else if (!quiet)
     for (const { account, seen } of accounts)
       output.answer(
-        `${account}: ${seen === null ? `${tool} has no record of it` : `${counted(seen, 'message')} that ${tool} fetched are known`}`,
+        `${account}: ${seen === null ? `${tool} has no record of it` : `${counted(seen, 'message')} that ${tool} fetched`}`,
       )
 }
 
@@ -266,7 +266,8 @@ function tellTrial(
   }
   if (quiet) return
   for (const { account, both, onlyOld, due, gone } of compared) {
-    output.answer(`${account}: both had ${counted(both.length, 'message')} of the trial: they count as seen`)
+    const shared = both.length === 0 ? 'no message' : counted(both.length, 'message')
+    output.answer(`${account}: both had ${shared} of the trial${both.length === 0 ? '' : ', seen from now on'}`)
     const list = (what: string, lines: readonly string[]): void => {
       if (lines.length === 0) return
       output.answer(`${account}: ${what}:`)

@@ -81,7 +81,7 @@ test('a trial delivers into a Maildir of its own and deletes nothing; its end co
   expect(await states()).toEqual({ old: 'seen', both: 'seen', 'only-mpop': 'seen' })
   const after = await readFile(person.path(CONFIG), 'utf8')
   expect(after).toMatch(/deliver: inbox\n {4}tls: none\n {4}delete: after-delivery\n/)
-  expect(after).not.toContain('# after the trial: deliver')
+  expect(after).not.toMatch(/trial: deliver|A trial beside|finish-trial/)
   expect(await readFile(person.path(`${CONFIG}.trial`), 'utf8')).toBe(written)
   for (const file of [CONFIG, `${CONFIG}.trial`]) expect((await stat(person.path(file))).mode & 0o777).toBe(0o600)
 
@@ -149,7 +149,7 @@ test('--record-only reads the record anew into the accounts that are there, also
   const text = await readFile(person.path(CONFIG), 'utf8')
   await person.write(CONFIG, text.replace('  a:\n', '  renamed:\n'))
   expect(await person.run('import', 'mpop', '--record-only')).toBe(0)
-  expect(person.stdout.text).toContain('renamed: 2 messages that mpop fetched are known')
+  expect(person.stdout.text).toContain('renamed: 2 messages that mpop fetched')
   await person.write(CONFIG, text.replace('user: alice', 'user: bob'))
   expect(await person.run('import', 'mpop', '--record-only')).toBe(78)
   expect(person.stderr.text).toContain(`alice at ${server.host}: no account`)
