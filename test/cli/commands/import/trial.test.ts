@@ -94,6 +94,19 @@ test('a trial delivers into a Maildir of its own and deletes nothing; its end co
   expect(await mail('Mail')).toEqual(['only-popfetch'])
 })
 
+test('a trial that is ended twice makes nothing due that went to where it belongs', async () => {
+  await rc('keep on')
+  await fetched('old')
+  comes('old', 'new')
+  await person.run('import', 'mpop', '--trial')
+  await person.run()
+  for (const _ of [1, 2]) {
+    expect(await person.run('import', 'mpop', '--finish-trial')).toBe(0)
+    expect(await person.run()).toBe(0)
+    expect(await mail('Mail')).toEqual(['new'])
+  }
+})
+
 test('with --take-over what both had is deleted as delete says', async () => {
   await rc('keep off')
   await fetched('old')
