@@ -11,6 +11,8 @@ export interface Rest {
   readonly sinceMs: number
   /** Not to be tried before then. */
   readonly untilMs: number
+  /** The sign-in at a provider has ended: no time ends that, but a new one does (`secretMark`). */
+  readonly untilSignIn?: true
   /** How often the pause was doubled. */
   readonly step: number
   /** The pause that the destination named; 0: none. */

@@ -37,6 +37,8 @@ export class Scene implements AsyncDisposable {
   account: readonly string[] = []
   /** Whole lines below `destinations`, two spaces deep. */
   destinations: readonly string[] = ['inbox: { type: maildir, path: inbox }']
+  /** Whole lines of the configuration. */
+  top: readonly string[] = []
   deliver = 'inbox'
   user = 'alice'
   password = 'secret'
@@ -168,6 +170,7 @@ export class Scene implements AsyncDisposable {
       'destinations:',
       ...this.destinations.map((line) => `  ${line}`),
       'state: state/state.db',
+      ...this.top,
     ]
     const text = lines.join('\n')
     // Polls of one configuration are many, and to read it takes a third of one.

@@ -11,7 +11,11 @@ const OF_PROVIDER: ReadonlyMap<ErrorCode, readonly [Conclusion, 75 | 76 | 77]> =
   ['ERR_TIMEOUT', ['DOWN', 75]],
 ])
 
+/** `same` of an answer which says that the sign-in at the provider has ended, or was never made: only a person can go on. */
+export const NO_SIGN_IN = 'no sign-in'
+
 export function concludeSecret({ code, retry, pauseMs }: PopfetchError, row: string): Concluded {
   const [conclusion, exit] = OF_PROVIDER.get(code) ?? ['SIGN', retry === 'never' ? 78 : 75]
-  return concluded(conclusion, row, { exit, pauseMs })
+  const same = code === 'ERR_AUTH' && retry === 'never' ? NO_SIGN_IN : row
+  return concluded(conclusion, row, { exit, pauseMs, same })
 }

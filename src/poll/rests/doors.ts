@@ -169,8 +169,8 @@ export class Doors {
     const destination = names.join(', ')
     if (isOver) this.#context.log.info('the destination takes mail again', { destination, recipient })
     if (news === null) return
-    const until = new Date(news.untilMs).toISOString()
-    this.#context.log.warn(`a destination is left alone: ${news.error.message}`, { destination, recipient, until })
+    const until = news.untilSignIn === true ? {} : { until: new Date(news.untilMs).toISOString() }
+    this.#context.log.warn(`a destination is left alone: ${news.error.message}`, { destination, recipient, ...until })
   }
 
   #countClosing(place: Place): void {

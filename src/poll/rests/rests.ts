@@ -6,6 +6,7 @@
 // alone; taken, it ends the rest; answered as before, it is the next step. What opened a rest opens none again, or one bad
 // message would hold up everything for ever.
 import type { DestinationRecord, Rest, RowEntry } from '../../ledger/ledger.ts'
+import { NO_SIGN_IN } from '../../deliver/answers/secret.ts'
 import { LONGEST_ROW, MOST_OPENERS } from '../../ledger/destination.ts'
 import type { Answer } from './answer.ts'
 import { afterLook, afterRefusal, type RefusedSecret } from './secret-mark.ts'
@@ -67,6 +68,7 @@ export type Door = 'open' | 'probe' | 'rest'
 export function doorOf({ rest, pausedBy }: DestinationRecord, nowMs: number, obeysShort: boolean): Door {
   if (pausedBy !== null && (pausedBy.untilMs === null || pausedBy.untilMs > nowMs)) return 'rest'
   if (rest === null) return 'open'
+  if (rest.untilSignIn === true) return 'rest'
   if (!obeysShort && rest.askedMs === 0 && (rest.conclusion === 'DOWN' || rest.conclusion === 'TLS')) return 'probe'
   // A clock that was set back must not keep it closed for ever (S030).
   return rest.untilMs > nowMs && rest.untilMs - nowMs <= DAY_MS ? 'rest' : 'probe'
@@ -97,7 +99,10 @@ function afterSecret(record: DestinationRecord, { secretMark, mintsTokens }: Loo
   const before = refusedSecretOf(record.rest)
   if (record.rest === null || before === null) return record
   const { isNews, refused } = afterLook(before, secretMark, mintsTokens)
-  if (isNews) return { ...record, rest: { ...record.rest, untilMs: Math.min(record.rest.untilMs, nowMs) } }
+  if (isNews) {
+    const { untilSignIn: _over, ...rest } = record.rest
+    return { ...record, rest: { ...rest, untilMs: Math.min(rest.untilMs, nowMs) } }
+  }
   if (refused.seen === before.seen && refused.steady === before.steady) return record
   return { ...record, rest: { ...record.rest, secretSeen: { mark: refused.seen, steady: refused.steady } } }
 }
@@ -235,6 +240,8 @@ function rested(
     conclusion,
     sinceMs: rest?.sinceMs ?? nowMs,
     untilMs: nowMs + (askedMs > 0 ? askedMs : pauseMs(conclusion, event, step, refusals)),
+    // Of a secret that cannot even be marked no change would be noticed.
+    ...(answer.same === NO_SIGN_IN && secretMark !== null ? { untilSignIn: true } : {}),
     step,
     askedMs,
     error: { code: answer.code, message: answer.text },

@@ -150,30 +150,33 @@ export class AccountDestinations implements Disposable {
     const { doors, signal } = this.#run
     // Another account may find out that it takes no mail.
     this.#unwatch.push(doors.whenClosed(target.key, ({ recipient }, rest) => this.#closeKnown(target, recipient, rest)))
-    const finds = entered.door === 'probe' || (entered.door === 'open' && !doors.isKnown(place))
+    const recipients = recipientsOf(target).filter((recipient) => recipient !== '')
+    const doorOf = async (recipient: string): Promise<Entered> => await this.#at({ key: target.key, recipient }, target)
+    const probes = [entered, ...(await Promise.all(recipients.map(doorOf)))].some(({ door }) => door === 'probe')
+    const finds = probes || (entered.door === 'open' && !doors.isKnown(place))
+    let mayProbe = true
     if (finds && !this.#claims.has(target.key)) {
       const claim = await doors.claim(place, signal)
       if (claim !== null) this.#claims.set(target.key, claim)
-      entered =
-        claim === null && entered.door === 'probe' ? { ...entered, door: 'rest' } : await this.#at(place, target)
+      mayProbe = claim !== null
+      entered = !mayProbe && entered.door === 'probe' ? { ...entered, door: 'rest' } : await this.#at(place, target)
     }
-    for (const recipient of target.destination.recipients) await this.#enterRecipient(target, recipient)
+    for (const recipient of recipients) {
+      const { door, rest } = await doorOf(recipient)
+      if (rest !== null && (door === 'rest' || (door === 'probe' && !mayProbe)))
+        this.#closeKnown(target, recipient, rest)
+      else target.probing ||= door === 'probe'
+    }
     if (entered.door === 'rest' && entered.rest !== null) this.#closeKnown(target, '', entered.rest)
     else target.probing ||= entered.door === 'probe'
     if (target.down !== null) this.#release(target)
   }
 
-  async #look({ key, destination, pace }: Target): Promise<void> {
-    const recipients = new Set(['', ...destination.recipients])
+  async #look(target: Target): Promise<void> {
+    const { key, pace } = target
+    const recipients = new Set(['', ...recipientsOf(target)])
     await pace?.look()
     return this.#run.doors.look([...recipients].map((recipient) => ({ key, recipient })))
-  }
-
-  async #enterRecipient(target: Target, recipient: string): Promise<void> {
-    if (recipient === '') return
-    const { door, rest } = await this.#at({ key: target.key, recipient }, target)
-    if (door === 'rest' && rest !== null) this.#closeKnown(target, recipient, rest)
-    else target.probing ||= door === 'probe'
   }
 
   async #at(place: Place, target: Target): Promise<Entered> {
@@ -342,7 +345,9 @@ export class AccountDestinations implements Disposable {
   }
 
   #close(target: Target, recipient: string, atRest: boolean, error: PopfetchError): void {
-    const isOnly = recipient === '' || target.destination.recipients.length <= 1
+    // Another one of the same server.
+    if (recipient !== '' && !recipientsOf(target).includes(recipient)) return
+    const isOnly = recipient === '' || recipientsOf(target).length <= 1
     if (!isOnly) {
       if (!atRest || !target.recipients.has(recipient))
         target.recipients.set(recipient, { destination: target.name, recipient, error, atRest })
@@ -374,9 +379,15 @@ function isAtEnvelope({ step }: Answer): boolean {
 /** Conclusions that speak of the recipient, or are counted in a row for it. */
 const OF_RECIPIENT: ReadonlySet<string> = new Set(['RCPT', 'ROOM', 'TEMP', 'BAD', 'LOST'])
 
+/** Those that are remembered. Of several as one: the first one's, as its key is. */
+function recipientsOf({ destination, members: [first] }: Target): readonly string[] {
+  return (first?.destination ?? destination).recipients
+}
+
 /** Of recipients that a message has for itself nothing is remembered: what is said of them counts for the destination. */
-function knownAt({ destination }: Target, recipient: string): string {
-  return destination.recipients.includes(recipient) ? recipient : ''
+function knownAt(target: Target, recipient: string): string {
+  const asked = target.members[0]?.recipientsFor(null)[0] ?? recipient
+  return recipientsOf(target).includes(asked) ? asked : ''
 }
 
 function placesOf({ key }: Target, recipient: string): readonly Place[] {

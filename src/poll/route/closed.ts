@@ -55,10 +55,11 @@ export function hiddenAt(target: Target): Closed | null {
   return closedAt(target, '') ?? others.map((member) => closedAt(member, '')).find((closed) => closed !== null) ?? null
 }
 
-/** For what does not go there because it is left alone. */
-export function restError(name: string, { untilMs, error, exit }: Rest, nowMs: number): DeliveryError {
+/** Why a poll that finds it left alone sends nothing there. */
+export function restError(name: string, { untilMs, untilSignIn, error, exit }: Rest, nowMs: number): DeliveryError {
   const until = new Date(untilMs).toISOString().replace(/\.\d+/, '')
-  const why = untilMs > nowMs ? `is left alone until ${until}` : 'was tried a moment ago'
+  const paused = untilMs > nowMs ? `is left alone until ${until}` : 'was tried a moment ago'
+  const why = untilSignIn === true ? 'is left alone until somebody signs in' : paused
   return new DeliveryError(`${name} ${why}: ${error.message}`, {
     ...concluded('BUSY', 'left alone'),
     exit: isExit(exit) ? exit : 75,

@@ -227,6 +227,7 @@ class Transfer {
     } catch (error) {
       await this.#failed(job, error, spool.receivedBytes)
     }
+    if (!this.#offered.has(job)) this.#visit.destinations.ended(job.sizeBytes)
     this.#visit.tally.progress()
   }
 

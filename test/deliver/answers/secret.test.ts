@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { concludeSecret } from '../../../src/deliver/answers/secret.ts'
+import { concludeSecret, NO_SIGN_IN } from '../../../src/deliver/answers/secret.ts'
 import { type ErrorCode, PopfetchError, type Retry } from '../../../src/errors.ts'
 
 test.each<readonly [ErrorCode, Retry, string, number]>([
@@ -13,5 +13,7 @@ test.each<readonly [ErrorCode, Retry, string, number]>([
   ['ERR_CONFIG', 'never', 'SIGN', 78],
 ])('a secret that fails with %s, %s, means %s and ends with %i', (code, retry, conclusion, exit) => {
   const error = new PopfetchError(code, 'no', { scope: 'account', retry, pauseMs: 7000 })
-  expect(concludeSecret(error, 'AUTH secret')).toMatchObject({ conclusion, exit, pauseMs: 7000, verdict: 'temporary' })
+  const same = code === 'ERR_AUTH' ? NO_SIGN_IN : 'AUTH secret'
+  const facts = { conclusion, exit, same, pauseMs: 7000, verdict: 'temporary' }
+  expect(concludeSecret(error, 'AUTH secret')).toMatchObject(facts)
 })

@@ -29,15 +29,20 @@ export function judgeTelling(world: World, driver: Driver): readonly string[] {
 function stateOf({ report }: Polled): string | null {
   const { outcome, error, deferred } = report
   if (outcome === 'ok' || outcome === 'busy') return null
-  if (error !== null) return error.exit === undefined ? error.code : `exit ${error.exit}`
+  if (error !== null) return nameOf(error)
   return deferred > 0 ? 'deferred' : null
 }
 
-/** All that is amiss in a poll. */
+function nameOf({ exit, code }: { readonly exit?: number; readonly code: string }): string {
+  return exit === undefined ? code : `exit ${exit}`
+}
+
+/** All that is amiss in a poll, also of destinations beside what ended it. */
 function statesOf(poll: Polled): readonly string[] {
+  const { deferredThemselves, troubles } = poll.report
   const state = stateOf(poll)
-  const own = poll.report.deferredThemselves > 0 ? ['deferred'] : []
-  return state === null ? [] : [...new Set([state, ...own])]
+  const own = deferredThemselves > 0 ? ['deferred'] : []
+  return state === null ? [] : [...new Set([state, ...own, ...troubles.map(({ error }) => nameOf(error))])]
 }
 
 /** Cron: what is amiss with an account is a line when it begins. */

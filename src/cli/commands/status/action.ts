@@ -128,7 +128,13 @@ async function restsOf(ledger: Ledger): Promise<readonly Resting[]> {
   return (await ledger.destinations()).flatMap(({ names, recipient, rest, key }) => {
     if (rest === null) return []
     const name = names.length === 0 ? key : names.join(', ')
-    return [{ destination: recipientOf(name, recipient), until: iso(rest.untilMs), error: rest.error }]
+    return [
+      {
+        destination: recipientOf(name, recipient),
+        until: rest.untilSignIn === true ? null : iso(rest.untilMs),
+        error: rest.error,
+      },
+    ]
   })
 }
 

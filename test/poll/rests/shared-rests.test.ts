@@ -1,0 +1,168 @@
+// Accounts that lead to one server in different ways share its rests: alone, in a list, as the first and as a later one of several.
+// What is said of one recipient closes no other one, and after a rest one message alone goes there, whoever offers it.
+import { writeFileSync } from 'node:fs'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { loadConfiguration } from '../../../src/config/load.ts'
+import { openLedger } from '../../../src/ledger/sqlite/open.ts'
+import { silentLog } from '../../../src/log.ts'
+import { pollAll } from '../../../src/poll/poller.ts'
+import type { AccountReport } from '../../../src/poll/report.ts'
+import { SmtpSink } from '../../support/smtp-server.ts'
+import { letter, Scene } from '../scene.ts'
+
+const MINUTE = 60_000
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now: new Date('2026-11-29T12:00:00Z') }))
+afterEach(() => void vi.useRealTimers())
+
+function later(ms: number): void {
+  vi.setSystemTime(Date.now() + ms)
+}
+
+/** Accounts on the scene's server, each with three messages, by what stands behind their `deliver`. */
+async function pollEach(
+  scene: Scene,
+  sink: SmtpSink,
+  delivers: Readonly<Record<string, string>>,
+  only: readonly string[] = Object.keys(delivers),
+): Promise<readonly AccountReport[]> {
+  const { host, port, tls } = scene.server
+  const smtp = (to: string): string => `{ type: smtp, host: 127.0.0.1, port: ${sink.port}, to: ${to}@example.net }`
+  const account = ([user, deliver]: readonly [string, string]): string =>
+    `  ${user}: { host: ${host}, port: ${port}, tls: ${tls}, user: ${user}, password: secret, deliver: ${deliver} }`
+  const lines = [
+    'accounts:',
+    ...Object.entries(delivers).map(account),
+    'destinations:',
+    `  next: ${smtp('bob')}`,
+    `  other: ${smtp('carol')}`,
+    '  inbox: { type: maildir, path: inbox }',
+    '  no: { type: command, run: [/bin/sh, -c, "exit 65"] }',
+    'state: state/state.db',
+  ]
+  const file = scene.path('config.yaml')
+  writeFileSync(file, lines.join('\n'), { mode: 0o600 })
+  const env = { HOME: scene.directory }
+  const configuration = await loadConfiguration({ file, state: null, env, cwd: scene.directory, uid: 0 })
+  await using ledger = await openLedger(configuration.statePath)
+  return await pollAll({
+    configuration,
+    accounts: configuration.accounts.filter(({ name }) => only.includes(name)),
+    ledger,
+    options: { dryRun: false, limit: null, all: false, acceptNewIds: false, markSeen: false, yes: false, eager: false },
+    observer: { progress: () => {}, note: () => {} },
+    log: silentLog,
+    env: {},
+    signal: new AbortController().signal,
+    sessionGapSeconds: 0,
+  })
+}
+
+const WAYS = {
+  alone: 'next',
+  'in a list': '[inbox, next]',
+  'first of several': '{ first-of: [next, inbox] }',
+  'a later one of several': '{ first-of: [no, next] }',
+} as const
+const ANSWERS = {
+  'the mailbox is full': { rcpt: '452 4.2.2 mailbox full' },
+  'the mailbox takes nothing now': { rcpt: '450 4.2.1 mailbox disabled for now' },
+  'not now': { mail: '450 4.7.28 too much mail from you' },
+} as const
+
+const pairs = Object.keys(WAYS).flatMap((one) =>
+  Object.keys(WAYS).flatMap((two) => Object.keys(ANSWERS).map((answer) => ({ one, two, answer }))),
+)
+
+describe('accounts that lead to one server', () => {
+  test.each(pairs)('where $answer: what $one finds out, $two obeys', async ({ one, two, answer }) => {
+    await using scene = await Scene.create()
+    await using sink = await SmtpSink.start()
+    const ways: Readonly<Record<string, string>> = WAYS
+    const delivers = { ann: ways[one] ?? '', eve: ways[two] ?? '' }
+    for (const [at, user] of Object.keys(delivers).entries())
+      for (const number of [1, 2, 3])
+        scene.server.mailbox(user, 'secret').add(letter(10 * at + number), { uidl: `${user}-${number}` })
+    const answers: Readonly<Record<string, object>> = ANSWERS
+    let offers = 0
+    for (const [step, said] of Object.entries(answers[answer] ?? {}))
+      Object.assign(sink.faults, { [step]: () => (offers++, said) })
+    await pollEach(scene, sink, delivers, ['ann'])
+    later(5 * MINUTE)
+    const [connections, offered] = [sink.connections, offers]
+    await pollEach(scene, sink, delivers)
+    await pollEach(scene, sink, delivers, ['eve'])
+    expect(sink.connections).toBe(connections)
+    // After the rest one message alone, of whichever account.
+    later(11 * MINUTE)
+    await pollEach(scene, sink, delivers)
+    expect(offers - offered).toBe(1)
+    Object.assign(sink.faults, { rcpt: null, mail: null })
+    later(31 * MINUTE)
+    const reports = await pollEach(scene, sink, delivers)
+    expect(reports.map(({ outcome }) => outcome)).toEqual(['ok', 'ok'])
+    expect(new Set(sink.messages.map(({ bytes }) => /^Subject: .*/m.exec(bytes.toString('latin1'))?.[0])).size).toBe(6)
+    expect(sink.messages).toHaveLength(6)
+  })
+
+  test('but to other recipients go on where one has no room', async () => {
+    await using scene = await Scene.create()
+    await using sink = await SmtpSink.start()
+    const delivers = { ann: 'next', eve: 'other', kim: '{ first-of: [other, inbox] }' }
+    for (const user of Object.keys(delivers))
+      scene.server.mailbox(user, 'secret').add(letter(user.length), { uidl: `${user}-1` })
+    sink.faults.rcpt = (address) => (address.startsWith('bob') ? '452 4.2.2 mailbox full' : null)
+    const [ann, ...others] = await pollEach(scene, sink, delivers)
+    expect(ann).toMatchObject({ outcome: 'failed', deferred: 1 })
+    expect(others.map(({ delivered }) => delivered)).toEqual([1, 1])
+    for (const user of ['eve', 'kim']) scene.server.mailbox(user, 'secret').add(letter(9), { uidl: `${user}-2` })
+    later(MINUTE)
+    expect((await pollEach(scene, sink, delivers)).map(({ outcome }) => outcome)).toEqual(['paused', 'ok', 'ok'])
+  })
+})
+
+test('a recipient without room closes nothing to another one that is under way', async () => {
+  await using scene = await Scene.create()
+  await using sink = await SmtpSink.start()
+  const delivers = { ann: 'next', eve: 'other' }
+  scene.server.mailbox('ann', 'secret').add(letter(1), { uidl: 'ann-1' })
+  for (let at = 0; at < 20; at++) scene.server.mailbox('eve', 'secret').add(letter(at), { uidl: `eve-${at}` })
+  const [came, refused] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  sink.faults.rcpt = async (address) => {
+    if (address.startsWith('bob')) {
+      await came.promise
+      refused.resolve()
+      return '452 4.2.2 mailbox full'
+    }
+    came.resolve()
+    await refused.promise
+    return null
+  }
+  const [ann, eve] = await pollEach(scene, sink, delivers)
+  expect([ann?.outcome, eve?.delivered]).toEqual(['failed', 20])
+})
+
+describe('a small message that the server never gives makes no room out of none: the destination rests', () => {
+  test.each([
+    ['when it comes first', false],
+    ['when it is known to fail, and comes last', true],
+  ])('%s', async (_when, isKnown) => {
+    await using scene = await Scene.create()
+    await using sink = await SmtpSink.start()
+    scene.destinations = [`next: { type: smtp, host: 127.0.0.1, port: ${sink.port}, to: bob@example.net }`]
+    scene.deliver = 'next'
+    scene.server.mailbox('alice').add('Subject: small\r\n\r\nx\r\n', { uidl: 'small' })
+    scene.server.faults.onCommand = (verb, args) => (verb === 'RETR' && args === '1' ? '-ERR internal error' : 'serve')
+    sink.faults.rcpt = '452 4.2.2 mailbox full'
+    if (isKnown) await scene.poll({ eager: false })
+    scene.fill(6)
+    later(MINUTE)
+    await scene.poll({ eager: false })
+    const before = sink.connections
+    for (let polls = 0; polls < 3; polls++) {
+      later(4 * MINUTE)
+      await scene.poll({ eager: false })
+    }
+    expect(sink.connections).toBe(before)
+  })
+})
