@@ -33,6 +33,7 @@ export type FirstPolicy =
   | { readonly kind: 'all' }
   | { readonly kind: 'new' }
   | { readonly kind: 'last'; readonly count: number }
+  | { readonly kind: 'since'; readonly sinceMs: number }
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error'
 
@@ -78,11 +79,22 @@ const deletion = value.parsed(
   /^(?:never|after-delivery|\d+[smhd])$/,
 )
 
-const FIRST = /^(?:all|new|last:[1-9]\d{0,8})$/
+const FIRST = /^(?:all|new|last:[1-9]\d{0,8}|since:\d{4}-\d\d-\d\d)$/
+export const FIRST_WORDS = 'all, new, last:N such as last:100, or since:DATE such as since:2026-11-01'
 
-function firstOf(text: string): FirstPolicy {
+function firstOf(text: string): FirstPolicy | null {
   if (text === 'all' || text === 'new') return { kind: text }
+  if (text.startsWith('since:')) {
+    const sinceMs = Date.parse(`${text.slice('since:'.length)}T00:00:00Z`)
+    // A day that its month does not have would be another one.
+    return sinceText(sinceMs) === text ? { kind: 'since', sinceMs } : null
+  }
   return { kind: 'last', count: Number(text.slice('last:'.length)) }
+}
+
+/** As it is written. */
+export function sinceText(sinceMs: number): string {
+  return Number.isNaN(sinceMs) ? '' : `since:${new Date(sinceMs).toISOString().slice(0, 10)}`
 }
 
 /** As `first` is written; null: it is none. */
@@ -90,7 +102,7 @@ export function parseFirst(text: string): FirstPolicy | null {
   return FIRST.test(text) ? firstOf(text) : null
 }
 
-const first = value.parsed('all, new or last:N such as last:100', firstOf, FIRST)
+const first = value.parsed(FIRST_WORDS, firstOf, FIRST)
 
 function accountKeys(resolve: ResolvePath) {
   return value.mapping({

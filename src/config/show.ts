@@ -8,7 +8,7 @@ import { kindOf } from './destinations/destinations.ts'
 import { listenText, pollText } from './daemon.ts'
 import { shownClient } from './oauth/client.ts'
 import { commandName, sourceKeys } from './values/secret.ts'
-import type { Account, Configuration, When } from './schema.ts'
+import { type Account, type Configuration, type FirstPolicy, sinceText, type When } from './schema.ts'
 import type { Written } from './values/written.ts'
 
 export function asWritten(configuration: Configuration): Written {
@@ -55,7 +55,7 @@ function accountKeys(account: Account, destinations: Configuration['destinations
         : account.route.map(({ when, deliver }) => ({ when: conditions(when), deliver: targets(deliver) })),
     delete: account.delete.kind === 'age' ? formatDuration(account.delete.ageMs) : account.delete.kind,
     poll: pollText(account.poll),
-    first: first.kind === 'last' ? `last:${first.count}` : first.kind === 'default' ? 'all' : first.kind,
+    first: firstText(first),
     maxSizeBytes: null,
     maxSize: maxSizeBytes === null ? null : formatSize(maxSizeBytes),
     timeoutMs: null,
@@ -83,4 +83,18 @@ function conditions(when: When): Written {
 
 function withoutNull(keys: Written): Written {
   return Object.fromEntries(Object.entries(keys).filter(([, value]) => value !== null))
+}
+
+function firstText(first: FirstPolicy): string {
+  switch (first.kind) {
+    case 'default':
+      return 'all'
+    case 'last':
+      return `last:${first.count}`
+    case 'since':
+      return sinceText(first.sinceMs)
+    case 'all':
+    case 'new':
+      return first.kind
+  }
 }

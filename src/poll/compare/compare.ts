@@ -1,5 +1,6 @@
 // A listing compared with the ledger, in batches, → a plan. Bounded memory and no long turn of the loop, whatever the size
 // of the mailbox (P103). Most entries are known by their UIDL; the others are told apart in identify.ts.
+import { BitSet } from '../../bit-set.ts'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Account } from '../../config/schema.ts'
 import { PopfetchError } from '../../errors.ts'
@@ -7,6 +8,7 @@ import type { AccountRecord, ComparedMessage, Comparison, EntryKey, KnownMessage
 import type { Listing } from '../../pop3/listing/listing.ts'
 import { maskRecorded, StandIns } from './stand-ins.ts'
 import { firstPolicy } from '../plan/first.ts'
+import { olderThan } from './since.ts'
 import { takeOverFew } from './few-new-ids.ts'
 import { COPIES, copiesMark, rememberedCopies } from './remembered-copies.ts'
 import { Recovery } from './recovery.ts'
@@ -117,7 +119,10 @@ function planOf(
 export async function compare(listing: Listing, context: ComparisonContext): Promise<ComparedListing> {
   const { comparison, recovery, record, looks, isCurious, exactSizes, nowMs, agedMs, isCounted } = context
   const comparesSizes = exactSizes || context.sizesStay
-  const policy = policyOf(context)
+  const first = firstPolicy(context.account, record)
+  const isSince = first.kind === 'since' && !record.started
+  const older = isSince ? await olderThan(first.sinceMs, listing, looks) : new BitSet()
+  const policy = policyOf(context, older)
   const planner = new Planner(policy, listing.length, record.started, nowMs, agedMs, isCounted)
   const ambiguous = new Set(record.known === 0 ? [] : await comparison.duplicated())
   const settled = await settledEntries(listing, policy, context)
@@ -218,12 +223,16 @@ function* seenIn(listing: Listing, seen: Seen | null): Generator<readonly Entry[
   if (seen.nameless.length > 0) yield seen.nameless
 }
 
-function policyOf({ account, record, options, fetched, sessionLimit, skippedToo }: ComparisonContext): Policy {
+function policyOf(
+  { account, record, options, fetched, sessionLimit, skippedToo }: ComparisonContext,
+  older = new BitSet(),
+): Policy {
+  const first = firstPolicy(account, record)
   const runLimit = options.limit === null ? null : Math.max(0, options.limit - fetched)
   const limits = [account.limit, runLimit].filter((limit) => limit !== null)
   return {
     delete: account.delete,
-    first: firstPolicy(account, record),
+    first: first.kind === 'since' ? { kind: 'since', older } : first,
     limit: limits.length === 0 ? null : Math.min(...limits),
     maxSizeBytes: account.maxSizeBytes,
     // What is delivered again cannot be told from what was: all of it in one session.

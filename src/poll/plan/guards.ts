@@ -127,7 +127,7 @@ function firstPoll(view: GuardView): void {
   if (view.showWhatTheyHave || unknown <= MOST_FIRST) return
   throw guardError(
     'ERR_FIRST_POLL',
-    `this first poll would send ${unknown} messages on. Write first: all, new or last:N for this account. Or, to count them as seen: popfetch --mark-seen ${account}; to send them all: popfetch --yes ${account}`,
+    `this first poll would send ${unknown} messages on. Write first: all, new, last:N or since:DATE for this account. Or, to count them as seen: popfetch --mark-seen ${account}; to send them all: popfetch --yes ${account}`,
   )
 }
 
@@ -138,7 +138,7 @@ function restored(view: GuardView): void {
   if (yes || markSeen || !wasRestored || firstWritten || showWhatTheyHave || unknown === 0) return
   throw guardError(
     'ERR_FIRST_POLL',
-    `the ledger was restored from a copy, which does not know of ${unknown} of ${plan.listed} messages: they may have been sent on since the copy was made. Write first: all, new or last:N for this account. Or, to count them as seen: popfetch --mark-seen ${account}; to send them all: popfetch --yes ${account}`,
+    `the ledger was restored from a copy, which does not know of ${unknown} of ${plan.listed} messages: they may have been sent on since the copy was made. Write first: all, new, last:N or since:DATE for this account. Or, to count them as seen: popfetch --mark-seen ${account}; to send them all: popfetch --yes ${account}`,
   )
 }
 

@@ -1,6 +1,7 @@
 // What differs between a listing and the ledger × policy × now → what to do. Pure. Takes the listing in batches, so that a
 // million known messages cost a count, not a million objects. The one rule: what is not clearly known is fetched, what is
 // not clearly delivered is not deleted.
+import type { FirstPolicy } from '../../config/schema.ts'
 import type { Delivery, EntryKey, KnownMessage, Settled } from '../../ledger/ledger.ts'
 import { BitSet } from '../../bit-set.ts'
 
@@ -9,7 +10,8 @@ export interface Policy {
     | { readonly kind: 'never' }
     | { readonly kind: 'after-delivery' }
     | { readonly kind: 'age'; readonly ageMs: number }
-  readonly first: { readonly kind: 'default' | 'all' | 'new' } | { readonly kind: 'last'; readonly count: number }
+  /** `older`: the places of what is older. */
+  readonly first: Exclude<FirstPolicy, { readonly kind: 'since' }> | { readonly kind: 'since'; readonly older: BitSet }
   /** The smaller of the account's limit and the run's; null: none. */
   readonly limit: number | null
   readonly maxSizeBytes: number | null
@@ -108,6 +110,7 @@ export class Planner {
   readonly #isCounted: (entry: Entry) => boolean
   /** Entries at the start of the listing that `first` skips; 0 on any but the very first poll. */
   #skipFirst: number
+  #older: BitSet | null
   readonly #firstPoll: boolean
   readonly #listed: number
   #new = 0
@@ -145,16 +148,18 @@ export class Planner {
     this.#agedMs = agedMs
     this.#firstPoll = !started
     this.#skipFirst = started ? 0 : skippedByFirst(policy.first, listed)
+    this.#older = started || policy.first.kind !== 'since' ? null : policy.first.older
   }
 
   /** `first` does not apply: this is no new account. Call before an unknown entry is added. */
   keepAll(): void {
     this.#skipFirst = 0
+    this.#older = null
   }
 
   /** Does `first` skip something? */
   get skipsFirst(): boolean {
-    return this.#skipFirst > 0
+    return this.#skipFirst > 0 || (this.#older?.size ?? 0) > 0
   }
 
   /** So many entries cannot be told from each other and are left alone: no UIDL, and the server shows no header. */
@@ -171,7 +176,7 @@ export class Planner {
   add(entry: Entry, known: KnownMessage | null): void {
     if (known === null) {
       this.#new++
-      if (this.#policy.markSeen || entry.index < this.#skipFirst) this.#see(entry)
+      if (this.#policy.markSeen || entry.index < this.#skipFirst || this.#older?.has(entry.index)) this.#see(entry)
       else this.#wanted(entry, null)
       return
     }
@@ -356,15 +361,8 @@ export function isFresh({ known }: { readonly known: KnownMessage | null }): boo
 }
 
 function skippedByFirst(first: Policy['first'], listed: number): number {
-  switch (first.kind) {
-    case 'default':
-    case 'all':
-      return 0
-    case 'new':
-      return listed
-    case 'last':
-      return Math.max(0, listed - first.count)
-  }
+  if (first.kind === 'new') return listed
+  return first.kind === 'last' ? Math.max(0, listed - first.count) : 0
 }
 
 /** Does the policy want a delivered message gone? */

@@ -189,7 +189,7 @@ describe('the guard of the first poll', () => {
   test('names what can be written, and both commands that go on', () => {
     const { code, message } = stopOf(flood) ?? {}
     expect(code).toBe('ERR_FIRST_POLL')
-    expect(message).toContain('first: all, new or last:N')
+    expect(message).toContain('first: all, new, last:N or since:DATE')
     expect(message).toContain('popfetch --mark-seen old-isp')
     expect(message).toContain('popfetch --yes old-isp')
   })

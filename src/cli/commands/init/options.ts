@@ -30,7 +30,7 @@ const ANSWERS = {
   'to-password-file': file('Its password stands in this file'),
   'to-password-command': text('This command prints its password'),
   'delete-policy': text('never, after-delivery or an age such as 30d'),
-  first: text('What the first poll fetches: all, new or last:N'),
+  first: text('What the first poll fetches: all, new, last:N or since:DATE'),
   name: text('Name of the account'),
   untested: flag('Do not try to sign in'),
   ...PASSWORD,

@@ -2,6 +2,7 @@
 import { parseAddress } from '../../../config/values/address.ts'
 import { parseHost } from '../../../config/values/host.ts'
 import { parseDuration } from '../../../config/values/quantity.ts'
+import { FIRST_WORDS, parseFirst } from '../../../config/schema.ts'
 import { parseDestinationUrl } from '../../../config/destinations/destinations.ts'
 import { isUrl } from '../../../config/destinations/url.ts'
 import type { Written } from '../../../config/values/written.ts'
@@ -119,12 +120,9 @@ export function first(waiting: number | null): Question<string> {
     waiting === null ? 'What is there already' : `The ${waiting} that ${waiting === 1 ? 'is' : 'are'} there already`
   return {
     option: 'first',
-    text: `${what}: fetch all, none (new) or the last N (last:N)`,
+    text: `${what}: fetch all, none (new), the last N (last:N), or from a day on (since:2026-11-01)`,
     usual: 'all',
-    parse: (text) =>
-      /^(?:all|new|last:[1-9]\d{0,8})$/.test(text)
-        ? { value: text }
-        : { expected: 'all, new or last:N such as last:100' },
+    parse: (text) => (parseFirst(text) !== null ? { value: text } : { expected: FIRST_WORDS }),
   }
 }
 
