@@ -355,7 +355,7 @@ export function secretText({ secret, wants, ended }: Provider): string {
     case 'app password':
       return `${wants}; the usual password is refused${since}`
     case 'token':
-      return `${wants}; passwords are no longer taken over POP3${since}`
+      return `${wants}; passwords are no longer accepted over POP3${since}`
   }
 }
 

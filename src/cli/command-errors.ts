@@ -41,7 +41,7 @@ export function configurationError(message: string, cause?: unknown): PopfetchEr
 
 /** Another popfetch has the lease of the account (ERR_BUSY). `doing`: what was tried. */
 export function accountBusy(doing: string): PopfetchError {
-  const message = `${doing}: another popfetch is at work on it: try again when it is done`
+  const message = `${doing}: another popfetch is polling it: try again when it is done`
   return new PopfetchError('ERR_BUSY', message, { scope: 'process', retry: 'soon' })
 }
 

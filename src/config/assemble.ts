@@ -229,7 +229,8 @@ function recipientOf(written: unknown): RecipientRule | null | undefined {
 
 /** What is wrong with the name of an account; null: nothing. */
 export function nameFault(name: string): { readonly found: string; readonly expected: string } | null {
-  if (COMMANDS.has(name)) return { found: `the name ${name}`, expected: 'another one: this is a command of popfetch' }
+  if (COMMANDS.has(name))
+    return { found: `the name ${name}`, expected: 'another one: it is reserved for a popfetch command' }
   // In a path, {account} as `.` or `..` would be another directory. On a command line, `-x` would be an option.
   if (/^(?!\.\.?$)[A-Za-z0-9._][A-Za-z0-9._-]{0,99}$/.test(name)) return null
   const found = `the name ${foundText(name, [])}`

@@ -30,7 +30,7 @@ const FAULTS: Readonly<Record<string, readonly [found: string, expected: string]
   TAB_AS_INDENT: ['a tab in front', 'spaces'],
   TAG_RESOLVE_FAILED: ['a word with "!" in front', 'quotes around it'],
   BAD_ALIAS: ['a word with "*" in front', 'the name of an anchor set before, or quotes around it'],
-  BAD_SCALAR_START: ['text that begins with a sign of YAML', 'quotes around it'],
+  BAD_SCALAR_START: ['text that starts with a YAML special character', 'quotes around it'],
   BAD_DQ_ESCAPE: ['an unknown \\ in double quotes', 'single quotes around it'],
   BLOCK_AS_IMPLICIT_KEY: ['a second colon in the line', 'quotes around the text, or a line of its own'],
   MULTIPLE_DOCS: ['a second document', 'one'],
@@ -90,7 +90,7 @@ export function* parsing(text: string): Generator<void, TextDocument> {
   const understood = found.every(({ code }) => UNDERSTOOD.has(code))
   const inOrder = found.toSorted((a, b) => a.offset - b.offset)
   const problems = inOrder.map(({ code, offset }, at) => {
-    const [what, expected] = FAULTS[code] ?? ['something that is no YAML', 'key: value lines, indented with spaces']
+    const [what, expected] = FAULTS[code] ?? ['text that is not valid YAML', 'key: value lines, indented with spaces']
     const path = understood && at < PROBLEMS_SHOWN ? pathAt(document.contents, offset) : []
     return { path, at: 'key' as const, found: what, expected, line: lines.linePos(offset).line }
   })

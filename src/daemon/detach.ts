@@ -61,7 +61,7 @@ function failureOf({ code, message, retry }: { code: string; message: string; re
 }
 
 function notStarted(why: string, logFile: string, cause?: unknown): PopfetchError {
-  const text = `the background process did not come up: ${why}: see ${logFile}, or try popfetch --daemon --foreground`
+  const text = `the daemon failed to start: ${why}: see ${logFile}, or try popfetch --daemon --foreground`
   return new PopfetchError('ERR_ABORTED', text, { scope: 'process', retry: 'soon', cause })
 }
 

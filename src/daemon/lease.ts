@@ -59,7 +59,7 @@ export class DaemonLease implements AsyncDisposable {
     if (lease === null) {
       throw new PopfetchError(
         'ERR_BUSY',
-        'a background process works on this ledger already: see popfetch status; popfetch reload makes it read its configuration again',
+        'a daemon already uses this ledger: see popfetch status; popfetch reload makes it read its configuration again',
         { scope: 'process', retry: 'later' },
       )
     }

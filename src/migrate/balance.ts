@@ -79,7 +79,7 @@ class Balance {
         const message = known[index] ?? null
         if (message !== null && message.state !== 'seen') return
         if (isLimitReached) this.#beyondLimit++
-        else this.#add({ uidl, messageId: null, kind: 'left', reason: 'it was not fetched' })
+        else this.#add({ uidl, messageId: null, kind: 'left', reason: 'not fetched yet' })
       })
     }
     const { left, withoutUidl } = lastListing.plan
@@ -139,7 +139,7 @@ class Balance {
     const failed = deliveries.find(({ error }) => error !== null)
     const kind = state === 'held' ? 'held' : refused === undefined ? 'open' : 'refused'
     const said = state === 'held' ? message.reason : (refused?.error ?? failed?.error ?? message.reason)
-    this.#add({ ...named(message), kind, reason: said ?? 'it was begun and did not come to an end' })
+    this.#add({ ...named(message), kind, reason: said ?? 'interrupted' })
   }
 
   #add(unmoved: Unmoved): void {

@@ -113,7 +113,7 @@ export class Migration {
     const { ledger, observer, signal, wait } = this.#context
     const { name } = this.#account
     const waiting = (tries: number): void => {
-      if (tries === 1) observer.note(name, 'another popfetch is at work on it: waiting for its end')
+      if (tries === 1) observer.note(name, 'another popfetch is polling it: waiting for its end')
       observer.pause(name, 'waiting for another popfetch')
     }
     try {
@@ -191,7 +191,7 @@ export class Migration {
       const next = await this.#next(report)
       if (next.kind !== 'again') return next.kind === 'end' ? null : report.error
       const why = report.error === null ? '' : `: ${report.error.message}`
-      const waiting = `another session in ${Math.ceil(next.waitMs / 1000)} s${why}`
+      const waiting = `reconnecting in ${Math.ceil(next.waitMs / 1000)} s${why}`
       observer.note(name, waiting)
       observer.pause(name, waiting)
       await wait(next.waitMs, signal).catch(() => {})

@@ -40,7 +40,7 @@ async function commit(removed: readonly Removable[], visit: Visit): Promise<Cut 
   try {
     const reply = await session.quit()
     if (reply.status !== 'ok') {
-      const text = `QUIT was answered "${reply.text}"`
+      const text = `QUIT was rejected: "${reply.text}"`
       tally.note(`${text}: some messages may not have been removed`)
       await undone.note(removed, text, true, visit)
       return null

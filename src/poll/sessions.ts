@@ -99,7 +99,7 @@ function goesOn({ left, cut, othersWait }: SessionEnd, broughtSome: boolean, pol
 /** The server may need a moment to let go of the mailbox (P137). */
 async function pauseBetween({ run, tally, history }: AccountPoll): Promise<void> {
   const seconds = Math.max(run.sessionGapSeconds, history.loginDelaySeconds ?? 0)
-  tally.note(`going on with another session in ${seconds} s`)
+  tally.note(`reconnecting in ${seconds} s`)
   await history.reread()
   await pause(seconds * 1000, undefined, { signal: run.signal }).catch(() => {
     throw interrupted(run.signal)

@@ -35,7 +35,7 @@ destinations:
     `${file}:9: accounts.old-isp.pasword: found an unknown key, expected a known one: did you mean password?`,
     `${file}:10: accounts.old-isp.deliver[0]: found "inbos", expected the name of a destination or a URL: did you mean inbox?`,
     `${file}:10: accounts.old-isp.deliver[2]: found "inbox" again, expected every destination once`,
-    `${file}:11: accounts.check: found the name check, expected another one: this is a command of popfetch`,
+    `${file}:11: accounts.check: found the name check, expected another one: it is reserved for a popfetch command`,
     `${file}:14: accounts.check.password: found a list, expected text, { env: NAME }, { file: PATH }, { command: COMMAND } or { credential: NAME }`,
     `${file}:16: accounts.check.limit: found "many", expected a whole number from 1 to 1000000000`,
     `${file}:18: destinations.inbox.mode: found "0777", expected a file mode of four octal digits such as 0600, 0640 or 0660`,
@@ -218,7 +218,7 @@ accounts:
     ['accounts:\n  a: {host: *h}', /^2: accounts.a.host: found a word with "\*" in front, expected /],
     [`accounts: {}\n---\naccounts: {}`, /^2: found a second document, expected one/],
     ['accounts: {? [a] : b}', /^1: found a key that is not text/],
-    ['accounts: {a: {', /^1: .*found something that is no YAML/],
+    ['accounts: {a: {', /^1: .*found text that is not valid YAML/],
   ])('%j is refused with its line', async (text, expected) => {
     await using scene = await Scene.create()
     const [first] = await scene.problems(text)

@@ -109,7 +109,7 @@ describe('a connection that is lost', () => {
   })
 })
 
-describe('bytes that nobody asked for', () => {
+describe('unsolicited data', () => {
   it('end the session, and nothing is deleted (P126)', async () => {
     await using server = await withMessages(2)
     await using session = await signedIn(server)
@@ -120,7 +120,7 @@ describe('bytes that nobody asked for', () => {
     const error = await failure(session.quit())
     expect(error).toMatchObject({
       code: 'ERR_POP3_PROTOCOL',
-      message: 'the server sent bytes that nobody asked for: "+OK": not going on',
+      message: 'the server sent unsolicited data: "+OK": not going on',
     })
     await server.journal.when(({ kind }) => kind === 'close')
     expect(server.journal.commands()).not.toContain('QUIT')

@@ -94,7 +94,7 @@ describe('a continuation', () => {
     const session = await open(server)
     expect(await failure(session.signIn('plain', { user: 'alice', password }))).toMatchObject({
       code: 'ERR_POP3_PROTOCOL',
-      message: expect.stringMatching(/^sign-in broken off \(plain\): it answered with a challenge that /),
+      message: expect.stringMatching(/^sign-in aborted \(plain\): it answered with a challenge that /),
     })
     await server.done
   })

@@ -95,5 +95,5 @@ async function isThere(place: string): Promise<boolean> {
 
 function inTheWay(place: string, what = 'the configuration'): PopfetchError {
   const way = 'name another file with --output FILE'
-  return configurationError(`writing ${what}: ${display(place, 4096)} is there already, and is not overwritten: ${way}`)
+  return configurationError(`writing ${what}: ${display(place, 4096)} already exists; not overwriting it: ${way}`)
 }

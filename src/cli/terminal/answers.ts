@@ -64,6 +64,6 @@ export class Answers {
 
   #required(option: string): Dialogue {
     if (this.#dialogue !== null) return this.#dialogue
-    throw usageError(`no terminal to ask at: answer with --${option}`)
+    throw usageError(`not a terminal: use --${option}`)
   }
 }

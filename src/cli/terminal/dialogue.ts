@@ -40,7 +40,7 @@ export function dialogueOn({ input, show }: Prompt, signal: AbortSignal): Dialog
     async ask(question) {
       const lines = createInterface({ input, output, terminal: true, historySize: 0 })
       const { promise: ended, reject } = Promise.withResolvers<never>()
-      const abort = (): void => reject(abortedByPerson('no answer was given: nothing was done'))
+      const abort = (): void => reject(abortedByPerson('cancelled; nothing was written'))
       lines.once('SIGINT', abort)
       lines.once('close', abort)
       try {
@@ -48,7 +48,7 @@ export function dialogueOn({ input, show }: Prompt, signal: AbortSignal): Dialog
         return answer.trim()
       } catch (error) {
         show('\n')
-        throw signal.aborted ? abortedByPerson('no answer was given: nothing was done') : error
+        throw signal.aborted ? abortedByPerson('cancelled; nothing was written') : error
       } finally {
         lines.close()
         // Closing rejects `ended` at the latest, and nobody waits for it any more.

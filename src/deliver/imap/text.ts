@@ -52,7 +52,7 @@ function whatCame({ step, fault }: Tried): string {
   switch (fault.kind) {
     case 'reply': {
       const code = fault.code === '' ? '' : `[${fault.code}] `
-      return `${doing} was answered "${said(`${fault.status} ${code}${fault.text}`)}"`
+      return `${doing} was rejected: "${said(`${fault.status} ${code}${fault.text}`)}"`
     }
     case 'nonsense':
       return `${doing} was answered with what is no IMAP: ${said(fault.text)}`
@@ -73,7 +73,7 @@ function whatToDo({ step, answer }: Tried): string {
   const { conclusion, verdict } = answer
   if (conclusion === 'ACT') return CHECK[step]
   if (verdict === 'unknown') return 'it may have been delivered, and is looked for before it is sent again'
-  if (verdict === 'refused') return 'the message stays on the server and is tried again now and then'
+  if (verdict === 'refused') return 'the message stays on the server and is retried, less and less often'
   if (conclusion === 'DOWN') return `${CHECK[step]}, it will be tried again`
   if (conclusion === 'ROOM') return 'make room there, it will be tried again'
   if (conclusion === 'TLS' || conclusion === 'SIGN') return CHECK[step]

@@ -67,7 +67,7 @@ function whatCame(tried: Tried): string {
   const { step, fault } = tried
   switch (fault.kind) {
     case 'reply':
-      return `${doing(tried)} was answered "${said(fault.text)}"`
+      return `${doing(tried)} was rejected: "${said(fault.text)}"`
     case 'nonsense':
       return `${doing(tried)} was answered "${said(fault.text)}", which is no answer to it`
     case 'cut':
@@ -89,7 +89,7 @@ function whatCame(tried: Tried): string {
 function whatToDo({ step, fault, answer }: Tried): string {
   const { conclusion, verdict, scope } = answer
   if (verdict === 'unknown') return 'it may have been delivered, and may come twice when it is sent again'
-  if (verdict === 'refused') return 'the message stays on the server and is tried again now and then'
+  if (verdict === 'refused') return 'the message stays on the server and is retried, less and less often'
   if (fault.kind === 'nonsense') return 'the connection was closed, nothing was delivered'
   if (fault.kind === 'permission') return 'check who may use the socket'
   if (conclusion === 'DOWN') return `${CHECK[step]}, it will be tried again`

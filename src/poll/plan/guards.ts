@@ -71,7 +71,7 @@ function uidsChanged({ account, plan, lastAlive, acceptNewIds }: GuardView): voi
   if (acceptNewIds || !haveUidsChanged({ plan, lastAlive })) return
   throw guardError(
     'ERR_UIDS_CHANGED',
-    `the server shows ${plan.listed} messages and nearly none of the ${lastAlive} that it had: their UIDs seem to have changed, and fetching all again would bring them twice. To go on and take over what is the same: popfetch --accept-new-ids ${account}`,
+    `the server shows ${plan.listed} messages and almost none of the ${lastAlive} known messages: their UIDs seem to have changed, and fetching all again would fetch them twice. To go on and take over what is the same: popfetch --accept-new-ids ${account}`,
   )
 }
 

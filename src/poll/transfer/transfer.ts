@@ -250,7 +250,7 @@ class Transfer {
     const exact = spool.receivedBytes === job.sizeBytes
     this.#inexactCame ||= reply.status === 'ok' && !exact
     if (session.botched !== null) {
-      // In one packet with bytes that nobody asked for, or behind a doubtful message: it may be forged. Its size tells,
+      // In one packet with unsolicited data, or behind a doubtful message: it may be forged. Its size tells,
       // as long as every size did (P171).
       const isWhole = reply.status === 'ok' && !this.#inexactCame && session.botched.code === 'ERR_POP3_PROTOCOL'
       if (!isWhole) throw session.botched

@@ -67,7 +67,7 @@ export interface SaslExchange {
 
 export type Answer = Buffer | Cancel
 
-/** Ends the exchange (P068, cancelling). The reason continues the sentence `sign-in broken off: …`. */
+/** Ends the exchange (P068, cancelling). The reason continues the sentence `sign-in aborted: …`. */
 export interface Cancel {
   readonly cancel: string
 }

@@ -48,7 +48,7 @@ export function refusedSignIn(mechanism: string, reply: Reply, { advice, complai
 }
 
 function notNow(said: string, reply: Reply): PopfetchError {
-  return new PopfetchError('ERR_POP3_REPLY', `the server does not let us in now: ${said}`, {
+  return new PopfetchError('ERR_POP3_REPLY', `the server refused the sign-in for now: ${said}`, {
     scope: 'account',
     ...retryAndPause(reply),
   })
@@ -79,7 +79,7 @@ export function brokenOff(mechanism: string, reply: Reply, why: string): Popfetc
   if (isBusy(reply)) return notNow(`"${reply.text}"`, reply)
   return new PopfetchError(
     'ERR_POP3_PROTOCOL',
-    `sign-in broken off (${mechanism}): ${why}: not going on; another auth may do`,
+    `sign-in aborted (${mechanism}): ${why}: not going on; another auth may do`,
     { scope: 'account', retry: 'later' },
   )
 }

@@ -203,7 +203,7 @@ export class UnaskedBytesError extends PopfetchError {
   readonly bytes: Buffer
 
   constructor(bytes: Buffer) {
-    super('ERR_POP3_PROTOCOL', 'the server sent bytes that nobody asked for', { scope: 'account', retry: 'later' })
+    super('ERR_POP3_PROTOCOL', 'the server sent unsolicited data', { scope: 'account', retry: 'later' })
     this.bytes = bytes
   }
 }

@@ -322,7 +322,7 @@ function strayChallenge(line: Buffer, asked: string): PopfetchError {
 /** A farewell (P146); anything else is an attack or answers out of step (P027, P126). */
 function unaskedBytes({ bytes }: UnaskedBytesError): PopfetchError {
   if (/^-ERR(?:[ \t\r\n]|$)/i.test(bytes.toString('latin1'))) return farewell(parseReply(bytes))
-  const text = `the server sent bytes that nobody asked for: "${displayBytes(bytes)}": not going on`
+  const text = `the server sent unsolicited data: "${displayBytes(bytes)}": not going on`
   return new PopfetchError('ERR_POP3_PROTOCOL', text, { scope: 'account', retry: 'later' })
 }
 

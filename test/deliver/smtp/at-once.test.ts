@@ -81,7 +81,7 @@ describe('a sender that is refused as such', () => {
     expect(senders).toEqual(['list@example.org', OWN])
     expect(outcome(error)).toBe('BUSY temporary destination 75')
     // It is `from` that would help, not `to` (D132).
-    expect(error.message).toContain(`MAIL FROM <${OWN}> was answered`)
+    expect(error.message).toContain(`MAIL FROM <${OWN}> was rejected`)
     expect(error.message).toContain('check from, user')
   })
 
@@ -127,7 +127,7 @@ describe('a refusal before the content that may speak of anybody', () => {
     const error = await failure(destination(server.port).deliver(attempt(), message(MAIL), never))
     expect(outcome(error)).toBe(expected)
     expect(error.message).toContain(
-      step === 'mail' ? 'MAIL FROM was answered' : 'RCPT TO <me@example.com> was answered',
+      step === 'mail' ? 'MAIL FROM was rejected' : 'RCPT TO <me@example.com> was rejected',
     )
   })
 
@@ -245,8 +245,8 @@ describe('a pause that the server names', () => {
 
 describe('words', () => {
   test.each([
-    ['dot', '554 5.7.1 no', 'the message for <me@example.com> was answered'],
-    ['rcpt', '550 5.1.1 no', 'RCPT TO <me@example.com> was answered'],
+    ['dot', '554 5.7.1 no', 'the message for <me@example.com> was rejected'],
+    ['rcpt', '550 5.1.1 no', 'RCPT TO <me@example.com> was rejected'],
   ] as const)('of a refusal at %s name the recipient (D132)', async (step, answer, words) => {
     const server = await sink()
     server.faults[step] = answer

@@ -91,7 +91,7 @@ describe('a failed destination', () => {
     const second = await failure(smtp.deliver(attempt('2'), message(MAIL), never))
     expect([first, second].map(outcome)).toEqual(['BUSY temporary destination 75', 'BUSY temporary destination 75'])
     // What was said of the first message is not told as said of the second (D132).
-    for (const { message: words } of [first, second]) expect(words).toContain('MAIL FROM was answered')
+    for (const { message: words } of [first, second]) expect(words).toContain('MAIL FROM was rejected')
     expect(server.messages).toEqual([])
     await smtp.ready(never)
     await smtp.deliver(attempt('3'), message(MAIL), never)

@@ -47,7 +47,7 @@ describe('a refused password', () => {
     [GMAIL, /Gmail wants an app password .*popfetch auth.*\n.*Settings, Forwarding and POP\/IMAP: enable POP/s],
     [
       'host: outlook.office365.com, user: bob@example.com, password: {env: P}',
-      /passwords are no longer taken over POP3/,
+      /passwords are no longer accepted over POP3/,
     ],
     ['host: pop.gmx.net, user: bob@gmx.de, password: {env: P}', /POP3 und IMAP Zugriff erlauben/],
     ['host: pop3.web.de, user: bob, password: {env: P}', /WEB\.DE[^]*POP3 und IMAP Zugriff erlauben/],

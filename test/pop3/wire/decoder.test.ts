@@ -252,7 +252,7 @@ describe('line ends of a server', () => {
   })
 })
 
-describe('bytes that nobody asked for', () => {
+describe('unsolicited data', () => {
   it.each([
     ['behind the greeting, in one packet (P027)', 's', '+OK hi\r\n+OK logged in\r\n', '+OK logged in'],
     ['glued on without a line end (P045)', 's', '+OK begin\r\n+O', '+O'],

@@ -20,7 +20,7 @@ export function checkLines(report: CheckReport, verbose: boolean): string[] {
 }
 
 function verdict(report: CheckReport): string {
-  if (report.outcome === 'busy') return 'busy, another popfetch is at work on it'
+  if (report.outcome === 'busy') return 'busy: another popfetch is polling it'
   if (report.error !== null || report.outcome === 'failed')
     return `failed: ${report.error?.message ?? 'no reason given'}`
   return `${counted(report.waiting, 'message')} waiting, ${report.new} new`

@@ -34,7 +34,7 @@ async function refuseSecond(invocation: DaemonInvocation, surroundings: Surround
   if (running === null) return
   throw new PopfetchError(
     'ERR_BUSY',
-    `a background process (${running.pid}) works on this ledger already: see popfetch status; popfetch reload makes it read its configuration again`,
+    `a daemon (pid ${running.pid}) already uses this ledger: see popfetch status; popfetch reload makes it read its configuration again`,
     { scope: 'process', retry: 'later' },
   )
 }

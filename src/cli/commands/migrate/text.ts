@@ -24,9 +24,9 @@ export interface Wording {
 /** The answer for one account: the verdict, and a line for each message that is not there. */
 export function verdictLines(report: MigrationReport, { home, again }: Wording): string[] {
   const { account, outcome, error, unmoved, unmovedCount } = report
-  if (outcome === 'busy') return [`${account}: another popfetch is at work on it: try again later, or popfetch stop`]
+  if (outcome === 'busy') return [`${account}: another popfetch is polling it: try again later, or popfetch stop`]
   const lines = [`${account}: ${verdict(report, home)}`]
-  if (outcome === 'failed' && error !== null) lines.push(`${account}: it ended early: ${error.message}`)
+  if (outcome === 'failed' && error !== null) lines.push(`${account}: stopped early: ${error.message}`)
   for (const message of unmoved.slice(0, LISTED)) lines.push(`  ${unmovedText(message)}`)
   const rest = unmovedCount - Math.min(LISTED, unmoved.length)
   if (rest > 0) lines.push(`  and ${number(rest)} ${unmoved.length === 0 ? 'messages' : 'others'}`)
@@ -37,7 +37,7 @@ export function verdictLines(report: MigrationReport, { home, again }: Wording):
 
 function verdict(report: MigrationReport, home: string | null): string {
   const { messages, verified, bytes, durationMs, outcome, readAgain } = report
-  if (messages === 0 && report.error !== null) return 'nothing is moved yet'
+  if (messages === 0 && report.error !== null) return 'nothing moved yet'
   const places = report.destinations.map((place) => placeText(place, home)).join(' and ')
   const amount = `${number(verified)} of ${messagesText(messages)}`
   const there = readAgain ? `are in ${places}` : `were accepted by ${places}`

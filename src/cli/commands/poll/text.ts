@@ -27,7 +27,7 @@ const NAMED_ALIKE = 2
 /** One line for a terminal. */
 export function summaryLine(report: AccountReport): string {
   const { account, outcome, error } = report
-  if (outcome === 'busy') return `${account}: busy, another popfetch is at work on it`
+  if (outcome === 'busy') return `${account}: busy: another popfetch is polling it`
   if (outcome === 'paused') return `${account}: not tried: ${error?.message ?? 'paused'}`
   const counts = [
     report.delivered > 0 ? `${counted(report.delivered, 'message')} delivered (${size(report.bytes)})` : '',

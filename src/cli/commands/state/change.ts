@@ -80,7 +80,7 @@ export async function forget(wanted: StateRequests['forget'], context: LedgerCon
   else {
     const rest = removed
       ? 'and the account, which is not configured'
-      : 'new to the next poll that finds them on the server'
+      : 'the next poll fetches them again if they are still there'
     output.answer(`${account}: ${counted(forgotten, 'message')} forgotten, ${rest}`)
   }
 }

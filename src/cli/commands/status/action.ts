@@ -50,8 +50,7 @@ export async function run(invocation: StatusInvocation, surroundings: Surroundin
   for (const { destination, until, error } of await restsOf(ledger))
     output.answer(`${destination} is left alone until ${until}: ${display(error.message, 1000)}`)
   for (const line of listLines(troubled(await signInsOf(outline, surroundings)))) output.answer(line)
-  if (running !== null)
-    output.answer(`polled in the background by process ${running.pid} since ${stamp(running.sinceMs)}`)
+  if (running !== null) output.answer(`daemon running since ${stamp(running.sinceMs)} (pid ${running.pid})`)
   return EXIT_OK
 }
 

@@ -7,7 +7,7 @@ describe('check', () => {
     [{ waiting: 12, new: 3 }, 'work: 12 messages waiting, 3 new'],
     [{ waiting: 1, new: 0 }, 'work: 1 message waiting, 0 new'],
     [{ outcome: 'failed', error: WRONG_PASSWORD }, 'work: failed: signing in as alice: "no": check the password'],
-    [{ outcome: 'busy' }, 'work: busy, another popfetch is at work on it'],
+    [{ outcome: 'busy' }, 'work: busy: another popfetch is polling it'],
   ] as const)('%j', (facts, line) => {
     expect(checkLines(checkReport(facts), false)).toEqual([line])
   })

@@ -191,7 +191,7 @@ test('state export --as writes what need not be fetched again, and never overwri
   expect(await readFile(person.path('ids'), 'utf8')).toBe(`alice@${server.host} one\nalice@${server.host} two\n`)
   expect((await stat(person.path('ids'))).mode & 0o777).toBe(0o600)
   expect(await person.run('state', 'export', '--as', 'fetchmail', '--output', 'ids')).toBe(78)
-  expect(person.stderr.text).toContain('is there already, and is not overwritten')
+  expect(person.stderr.text).toContain('already exists; not overwriting it')
   expect(await person.run('state', 'export', '--output', 'ids2')).toBe(64)
   expect(await person.run('state', 'export', '--as', 'outlook')).toBe(64)
 })

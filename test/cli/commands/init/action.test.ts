@@ -145,7 +145,7 @@ destinations:
 
   test('says which option answers when there is no terminal to ask at', async () => {
     expect(await person.run('init', '--address', 'alice@example.net', ...local())).toBe(64)
-    expect(person.stderr.text).toContain('no terminal to ask at: answer with --user')
+    expect(person.stderr.text).toContain('not a terminal: use --user')
     expect(await person.run('init', '--yes')).toBe(64)
     expect(person.stderr.text).toContain('--address')
   })

@@ -50,10 +50,10 @@ describe('a verdict', () => {
     expect(lines.at(-1)).toBe('To try again: popfetch migrate A B')
   })
 
-  test('says why it ended early, and how to go on after an interruption', () => {
+  test('says why stopped early, and how to go on after an interruption', () => {
     const error = { code: 'ERR_AUTH', message: 'sign-in refused', retry: 'later' as const }
     expect(verdictLines(report({ outcome: 'failed', error }), wording)).toContain(
-      'old-isp: it ended early: sign-in refused',
+      'old-isp: stopped early: sign-in refused',
     )
     const lines = verdictLines(report({ outcome: 'interrupted', verified: 12 }), wording)
     expect(lines[0]).toContain('12 of 4,312 messages are in ~/Mail/old so far (')

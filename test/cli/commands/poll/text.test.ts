@@ -23,7 +23,7 @@ describe('the summary of an account', () => {
       'work: failed after 1 message delivered (5 B), 0 ms',
     ],
     [{ outcome: 'paused', error: WRONG_PASSWORD }, 'work: not tried: signing in as alice: "no": check the password'],
-    [{ outcome: 'busy' }, 'work: busy, another popfetch is at work on it'],
+    [{ outcome: 'busy' }, 'work: busy: another popfetch is polling it'],
   ] as const)('%j', (facts, line) => {
     expect(summaryLine(accountReport(facts))).toBe(line)
   })

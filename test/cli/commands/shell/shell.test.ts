@@ -156,7 +156,7 @@ describe('a shell', () => {
       stdout: expect.stringContaining('"outcome":"busy"') as string,
     })
     const second = await typed(['noop'])
-    expect([second.code, second.stderr]).toEqual([75, expect.stringContaining('another popfetch is at work on it')])
+    expect([second.code, second.stderr]).toEqual([75, expect.stringContaining('another popfetch is polling it')])
     child.stdin?.end()
     expect((await end).code).toBe(0)
   })

@@ -15,7 +15,7 @@ describe('state forget', () => {
   test('makes the next poll fetch a message again', async () => {
     scene.fill('uid-1', 'uid-2')
     await scene.popfetch()
-    const said = 'work: 1 message forgotten, new to the next poll that finds them on the server\n'
+    const said = 'work: 1 message forgotten, the next poll fetches them again if they are still there\n'
     expect(await scene.answered('state', 'forget', 'work', 'uid-2')).toBe(said)
     await scene.popfetch()
     expect(await scene.mail()).toBe(3)
@@ -57,7 +57,7 @@ describe('state forget', () => {
       expect(lease).not.toBeNull()
       const { code, stderr } = await scene.popfetch('state', 'forget', 'work', 'uid-1')
       expect(code).toBe(75)
-      expect(stderr).toContain('another popfetch is at work on it: try again when it is done')
+      expect(stderr).toContain('another popfetch is polling it: try again when it is done')
     }
     expect((await scene.popfetch('state', 'forget', 'work', 'uid-1')).code).toBe(0)
   })
@@ -154,7 +154,7 @@ describe('state rename', () => {
     await scene.popfetch()
     for (const [args, text] of [
       [['work', 'home'], 'messages of home are known already'],
-      [['work', 'status'], 'this is a command of popfetch'],
+      [['work', 'status'], 'it is reserved for a popfetch command'],
       [['work', 'work'], 'both names are the same'],
       [['wrok', 'new'], 'did you mean "work"?'],
     ] as const) {
