@@ -112,6 +112,14 @@ describe('messages under new UIDs, fewer than the guard looks at (N048)', () => 
     expect(scene.count('TOP')).toBe(before)
   })
 
+  test('are known though the record of one was cut off by a crash: it is looked for at its destination first', async () => {
+    await using scene = await polled(3)
+    await scene.forgetOutcome('uid-0')
+    renumber(scene)
+    expect(await scene.poll()).toMatchObject({ new: 0, delivered: 0 })
+    expect(scene.subjects()).toEqual(upTo(3))
+  })
+
   test('cost nothing where we deleted what is gone', async () => {
     await using scene = await Scene.create()
     scene.account = ['delete: after-delivery']
