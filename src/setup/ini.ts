@@ -4,7 +4,7 @@ import { filledLines, named, quotationEnd } from './text.ts'
 
 export type Section = Readonly<Record<string, string>>
 
-/** Sections by name; keys in lower case. Lines that are none of these are left out. */
+/** Sections by name; keys in lower case. Lines before the first section are left out. */
 export function parseIni(text: string): Readonly<Record<string, Section>> {
   const sections = named<Record<string, string>>()
   let section: Record<string, string> | null = null
@@ -25,9 +25,11 @@ export function parseIni(text: string): Readonly<Record<string, Section>> {
     if (heading !== undefined) {
       section = sections[heading] ??= named<string>()
       key = null
-    } else if (section !== null && sign > 0) {
-      key = line.slice(0, sign).trimEnd().toLowerCase()
-      section[key] = line.slice(sign + 1).trim()
+    } else if (section !== null) {
+      // A line without a sign is no line of such a file: it counts as a key without a value, so that somebody is told of it.
+      const end = sign > 0 ? sign : line.length
+      key = line.slice(0, end).trimEnd().toLowerCase()
+      section[key] = line.slice(end + 1).trim()
     }
   }
   return sections

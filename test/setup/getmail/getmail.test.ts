@@ -226,6 +226,15 @@ test('mark_read, which may stand for no deletion, deletes nothing', () => {
   expect(file(text).accounts['pop.example.net']?.['delete']).toBe('never')
 })
 
+test('a line without a sign is told, and deletes nothing', () => {
+  const text = `${RETRIEVER}${MAILDIR}[options]\ndelete\nfrobnicate\n`
+  expect(file(text).accounts['pop.example.net']?.['delete']).toBe('never')
+  const comments = file(text)
+    .text.split('\n')
+    .filter((line) => line.trim().startsWith('#'))
+  for (const word of [/# delete ?:/, /# frobnicate:/]) expect(comments.join('\n')).toMatch(word)
+})
+
 describe('an oldmail file', () => {
   const seen = imported(RETRIEVER.replace('alice@example.net', 'ex/alice') + MAILDIR).accounts[0]?.seen
 
