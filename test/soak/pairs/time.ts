@@ -8,13 +8,13 @@ type Sleep = typeof sleepOfNode
 
 /** A shorter wait is of the real clock: it is about turns of the event loop. */
 const SHORTEST_MS = 500
-/** Looks at what goes on, really. */
-const LOOK_MS = 5
-/** So many looks nothing is heard of any peer before time goes on. Looks are counted, not milliseconds: on a busy machine each
- *  takes longer. */
-const STILL_LOOKS = 6
+/** So long, really, nothing is heard of any peer before time goes on. */
+const STILL_MS = 20
 /** The same where no peer has said that it is silent: what it does not hear, it does not answer. */
-const LONG_STILL_LOOKS = 50
+const LONG_STILL_MS = 250
+/** Where time else stands still, looks are counted and not milliseconds: on a busy machine each takes longer. */
+const STILL_LOOKS = 6
+const LOOK_MS = 5
 const STEP_MS = 5000
 /** Many steps in a row in which nothing happens become longer ones. */
 const STEPS_AT_FIRST = 20
@@ -39,6 +39,7 @@ export class Time implements Clock {
   /** Long ago: files are made by the real clock, and must never look old. */
   #ms = Date.UTC(2020, 0, 1, 12)
   readonly #timers = new Set<Timer>()
+  #heardMs = real.nowMs()
   #looks = 0
   #silent = 0
 
@@ -85,6 +86,7 @@ export class Time implements Clock {
 
   /** A peer gave a sign of life. */
   heard(): void {
+    this.#heardMs = real.nowMs()
     this.#looks = 0
     this.#silent = 0
   }
@@ -119,10 +121,10 @@ export class Time implements Clock {
       if (state.isOver) break
       if (real.nowMs() - beganMs > HANG_MS) throw new Hang(`a poll that does not end: ${this.#pending()}`)
       const isSilent = [...this.#timers].some(({ isSleep }) => isSleep)
-      if (standsStill && !isSilent) continue
-      const still = isSilent ? STILL_LOOKS : LONG_STILL_LOOKS
-      if (++this.#looks < still) continue
+      if (standsStill && (!isSilent || ++this.#looks < STILL_LOOKS)) continue
+      if (!standsStill && real.nowMs() - this.#heardMs < (isSilent ? STILL_MS : LONG_STILL_MS)) continue
       this.#silent++
+      this.#heardMs = real.nowMs()
       this.#looks = 0
       this.pass(STEP_MS * (this.#silent > STEPS_AT_FIRST ? 12 : 1))
     }
