@@ -1,6 +1,6 @@
 // A complete message goes to each destination that has not got it yet, and each outcome is recorded in the ledger. A
 // destination that fails as a whole is not asked again in this poll.
-import { asPopfetchError, DeliveryError } from '../../errors.ts'
+import { asPopfetchError, DeliveryError, type PopfetchError } from '../../errors.ts'
 import { headingOf, receivedFacts } from '../../heading.ts'
 import { nameOfMessage } from '../../ledger/destination.ts'
 import type { Beginning, Outcome, ReceivedFacts } from '../../ledger/ledger.ts'
@@ -73,7 +73,7 @@ export async function handOver(job: Job, message: Message, visit: Visit, isProve
   const heading = headingOf(message.header)
   const facts: ReceivedFacts = { ...receivedFacts(message), heading }
   const received = isProven ? facts : null
-  const results = await Promise.all(job.due.map((due) => handOne(job, due, message, received, visit)))
+  const results = await everyResult(job.due.map((due) => handOne(job, due, message, received, visit)))
   if (results.length === 0) await run.ledger.confirm(lease, { uidl: job.uidl, copy: job.copy }, received)
   visit.destinations.ended(job.sizeBytes)
   const isDue = isDueMessage(job)
@@ -92,6 +92,21 @@ export async function handOver(job: Job, message: Message, visit: Visit, isProve
   // A message that another destination may yet take is held only once that one has it.
   if (as === 'held' && holdReason !== null) await hold([{ ...job, reason: holdReason, heading }], visit)
   return false
+}
+
+/** The ledger cannot record anything more: no further message is begun. */
+export function endsTransfer({ code }: PopfetchError): boolean {
+  return code === 'ERR_LEDGER' || code === 'ERR_LEASE_LOST'
+}
+
+/** Of all, once the last is there: each reads the message, which goes with our return, and records its own result.
+ *  Rejects with the most serious error. */
+async function everyResult(work: readonly Promise<Result>[]): Promise<readonly Result[]> {
+  const settled = await Promise.allSettled(work)
+  const errors = settled.flatMap((one) => (one.status === 'rejected' ? [asPopfetchError(one.reason, 'message')] : []))
+  const worst = errors.find(endsTransfer) ?? errors[0]
+  if (worst !== undefined) throw worst
+  return settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
 }
 
 async function handOne(

@@ -19,7 +19,7 @@ import { type Cut, interrupted } from '../sessions.ts'
 import type { Visit } from '../visit.ts'
 import { Attempts, inBatches } from './attempts.ts'
 import { introduce, isStranger, MOST_INTRODUCED } from './introduction.ts'
-import { compareCopies, fixDestinations, handOver } from './hand-over.ts'
+import { compareCopies, endsTransfer, fixDestinations, handOver } from './hand-over.ts'
 import { endedSession, endReason, isSuspect, shortReason, wasShort } from './suspects.ts'
 
 export interface Transferred {
@@ -341,7 +341,7 @@ class Transfer {
       return await this.#attempts.record(() => hold([{ ...job, reason: thrown.message }], this.#visit))
     }
     const error = asPopfetchError(thrown, 'message')
-    if (error.code === 'ERR_LEDGER' || error.code === 'ERR_LEASE_LOST') {
+    if (endsTransfer(error)) {
       this.#attempts.fatal ??= error
       return
     }
