@@ -100,6 +100,10 @@ class Turning {
 
   write(at: LogLevel, text: string, facts: LogFacts): void {
     this.#out.write(at, text, facts)
+    this.#turnIfLong()
+  }
+
+  #turnIfLong(): void {
     if (this.#turning || this.#out.bytes <= this.#options.turnAtBytes) return
     this.#turning = true
     this.#changed = this.#changed.then(() => this.#turn())
@@ -128,6 +132,7 @@ class Turning {
       this.#out.bytes = 0
     }
     this.#turning = false
+    this.#turnIfLong()
   }
 
   async #goOn(file: string, level: LogLevel): Promise<void> {

@@ -1,6 +1,7 @@
 // Where providers let programs sign in by OAuth 2.0: endpoints, scopes by use, and what is particular. One entry each, by the name
 // that `provider:` has in the configuration; providers.ts names it for a provider's mailboxes. Each entry names where its facts are
-// from, all read in November 2026. To add one: an entry here, and `oauth` in its entry of providers.ts.
+// from. Read there in November 2026: Thunderbird's table, Microsoft's page on certificates; the others were confirmed in the code
+// of other programs, or are from memory (Google's console, AADSTS numbers, Mail.ru). To add one: an entry here, and `oauth` in its entry of providers.ts.
 
 export interface SignInProvider {
   /** In words. */

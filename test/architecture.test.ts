@@ -213,6 +213,16 @@ function topName(module: string): string {
     .join('/')
 }
 
+test('a test that replaces a module has a process of its own', () => {
+  const suite = readFileSync(join(ROOT, 'test/vitest.config.ts'), 'utf8')
+  const replacing = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.test.ts') && file !== 'architecture.test.ts')
+    .filter((file) => /^vi\.mock\(/m.test(readFileSync(join(ROOT, 'test', file), 'utf8')))
+  expect(
+    replacing.filter((file) => !suite.includes(`'test/${file}'`) && !/^(?:cli|daemon)\/|^[^/]+$/.test(file)),
+  ).toEqual([])
+})
+
 test('no file of src is longer than 400 lines', () => {
   const long = [...texts].filter(([, text]) => text.split('\n').length - 1 > 400).map(([file]) => file)
   expect(long).toEqual([])

@@ -3,12 +3,14 @@ import { defineConfig } from 'vitest/config'
 
 /** Tests of the program share one process-wide set of secrets to mask, and replace modules: each file has a process of its
  *  own. The rooms below keep nothing between files; starting a process for each would cost half of the time. */
-// at-once replaces a module of timers.
 const program = [
   'test/cli/**/*.test.ts',
   'test/daemon/**/*.test.ts',
   'test/*.test.ts',
+  // These replace modules.
   'test/deliver/smtp/at-once.test.ts',
+  'test/poll/rests/rates-polled.test.ts',
+  'test/poll/route/shown.test.ts',
 ]
 const others = ['test/servers/**', 'test/crash/**', 'test/fuzz/**', 'test/soak/**', 'node_modules/**']
 

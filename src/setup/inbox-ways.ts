@@ -1,5 +1,6 @@
 // The ways in which mail gets into a mailbox elsewhere, the simplest first, each with what it costs. `init` offers them. Pure.
-// Each sentence is what the provider's own pages say, read in November 2026; the address of the page stands above it.
+// Each sentence is what the provider says on the page whose address stands above it. Fastmail's was read there; those of Gmail,
+// Outlook and iCloud were read on other sites in November 2026.
 import { providerOf, type Server } from '../providers.ts'
 
 /** `imap`: put into a folder. `api`: Gmail's own. `smtp`: sent there. */

@@ -78,7 +78,10 @@ export function refusalIn({ status, code, text }: Answer): Refusal {
 export function modifiedUtf7(name: string): string {
   return name.replaceAll('&', '&-').replace(/[^ -~]+/g, (run) => {
     const wide = Buffer.from(run, 'utf16le').swap16()
-    return `&${wide.toString('base64').replace(/=+$/, '').replaceAll('/', ',')}-`
+    return `&${wide
+      .toString('base64')
+      .replace(/={1,2}$/, '')
+      .replaceAll('/', ',')}-`
   })
 }
 

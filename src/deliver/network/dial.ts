@@ -141,7 +141,7 @@ export function connectionFault(error: Error, inTls: boolean): NetworkFault {
   const unfit = inTls && typeof code === 'string' && !CUT.has(code) && code !== 'ECONNECTION' && code !== 'ETLS'
   if (code === 'EACCES' || code === 'EPERM') return { kind: 'permission', text }
   if (!unfit) return { kind: 'cut', text }
-  const reason = certificateReason(code, first)
+  const reason = certificateReason(code)
   return { kind: 'unfit', text: reason === null ? text : `${reason} (${code})` }
 }
 

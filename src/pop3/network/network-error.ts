@@ -92,12 +92,11 @@ export function tlsError(cause: unknown, host: string, port: number): PopfetchEr
   return tlsFailure(`TLS with ${host}:${port} failed: ${reason} (${code})`, cause)
 }
 
-/** The same words for a server that mail goes to (D125). Null: the table has none for it. */
-export function certificateReason(code: string, cause: unknown): string | null {
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
-    const names = cause instanceof Error && 'cert' in cause ? altNames(cause.cert) : ''
-    return `its certificate is for another name${names}: use a host that it names, or set tlsName to one`
-  }
+/** The same words for a server that mail goes to (D125). Null: the table has none for it. Without the names in the certificate:
+ *  its password is not read yet, so it could not be masked in them. */
+export function certificateReason(code: string): string | null {
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
+    return 'its certificate is for another name: use a host that it names, or set tlsName to one'
   if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG')
     return 'it does not speak TLS on this port: one of tls: starttls and tls: implicit is right, or another port'
   return certificateReasons[code]?.replace(' for this account', '') ?? null

@@ -133,7 +133,7 @@ describe('of a server that does not let us in', () => {
     expect(report.findings).toContainEqual({ name: 'answers', value: `port ${scene.server.port} with tls: ${right}` })
     expect(report.advice).toEqual([
       {
-        cause: 'the TLS mode is another one on this port: there a POP3 server answers',
+        cause: 'a POP3 server answers on this port with a different TLS mode',
         next: `set port: ${scene.server.port} and tls: ${right}`,
       },
     ])

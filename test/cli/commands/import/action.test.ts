@@ -49,7 +49,7 @@ describe('import', () => {
       await other.write('.fetchids', 'alice@pop.example.net u1\n')
       await other.write(`.config/popfetch/${name}`, 'mine')
       expect(await other.run('import', 'fetchmail')).toBe(78)
-      expect(other.stderr.text).toContain('is not overwritten: name another file with --output FILE')
+      expect(other.stderr.text).toContain('already exists; not overwriting it: name another file with --output FILE')
       expect(await readFile(other.path(`.config/popfetch/${name}`), 'utf8')).toBe('mine')
       await expect(stat(other.path(LEDGER))).rejects.toThrow('ENOENT')
     }
