@@ -69,10 +69,15 @@ export async function openMboxFile(rules: MboxRules): Promise<number> {
 }
 
 /** Takes back what an owner of the lock that died has appended, all of it: none of it was counted. Does nothing when the
- *  file is another one by now, or has messages of others there. */
-export async function recover(fileSystem: FileSystem, fd: number, journal: Journal): Promise<void> {
-  const { ino, size } = await fileSystem.fstat(fd)
-  if (ino !== journal.inode || size <= journal.sizeBytes) return
+ *  file is another one by now, was written to after `leftMs`, or has messages of others there. */
+export async function recover(
+  fileSystem: FileSystem,
+  fd: number,
+  journal: Journal,
+  leftMs = Number.POSITIVE_INFINITY,
+): Promise<void> {
+  const { ino, size, mtimeMs } = await fileSystem.fstat(fd)
+  if (ino !== journal.inode || size <= journal.sizeBytes || mtimeMs >= leftMs) return
   if (!(await isAllOurs(fileSystem, fd, journal, size))) return
   await fileSystem.ftruncate(fd, journal.sizeBytes)
   await fileSystem.fsync(fd)

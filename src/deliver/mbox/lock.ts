@@ -36,7 +36,9 @@ export class LockHeld extends Error {}
 /** Longer than any program known to us holds one: procmail takes locks over after 1024 s, liblockfile after 300 s. */
 const STALE_MS = 1024 * 1000
 /** Behind the name of the lock: the process, and a number of its own. */
-const OWN_NAME = /^\d{1,10}\.[0-9a-f]{12}$/
+const OWN_NAME = /^\d{1,10}\.[0-9a-f]{12}(?:\.stale)?$/
+/** Behind that: the lock of a dead one, as long as it is looked at. */
+const ASIDE = '.stale'
 /** Of a lock file; ours may name a hundred senders. */
 const CONTENT_BYTES = 128 * 1024
 
@@ -70,11 +72,12 @@ export class MboxLock implements AsyncDisposable {
         const found = await look(fileSystem, file, uid)
         if (found === null) continue
         if ((await isStale(found, own, options.hostName)) && (await mayRemove(fileSystem, path, found, uid))) {
-          if (await setAside(fileSystem, file, `${own.path}.stale`, found, uid)) {
-            leftover = found.content?.journal ?? leftover
-            // Before the lock is ours: if we die too, the next one still knows.
-            if (leftover !== null) await writeAll(fileSystem, own.fd, Buffer.from(`${JSON.stringify(leftover)}\n`))
+          const known: Journal | null = found.content?.journal ?? leftover
+          // Before the dead lock goes and before the lock is ours: if we die too, the next one still knows.
+          const keep = async (): Promise<void> => {
+            if (known !== null) await write(fileSystem, own, known)
           }
+          if (await setAside({ fileSystem, path, uid }, own, found, keep)) leftover = known
           continue
         }
         if (performance.now() >= deadlineMs) throw new LockHeld(holder(found, uid, limitMs))
@@ -94,9 +97,7 @@ export class MboxLock implements AsyncDisposable {
 
   /** On return it is durable. */
   async note(journal: Journal): Promise<void> {
-    await this.#fileSystem.ftruncate(this.#fd, this.#ownerBytes)
-    await writeAll(this.#fileSystem, this.#fd, Buffer.from(`${JSON.stringify(journal)}\n`))
-    await this.#fileSystem.fsync(this.#fd)
+    await write(this.#fileSystem, { fd: this.#fd, ownerBytes: this.#ownerBytes }, journal)
   }
 
   /** On return it is durable that nothing is under way: what was appended counts, whatever becomes of the lock. */
@@ -118,26 +119,47 @@ export class MboxLock implements AsyncDisposable {
   }
 }
 
-/** Removes what popfetches that are gone left beside the mbox: their locks before these were the lock (S050). One of which nobody
- *  can tell stays as long as a lock would. What fails is left. */
+/** A file that a dead popfetch left beside the mbox, with a journal that nobody has used. */
+export interface Left {
+  readonly path: string
+  readonly journal: Journal
+  /** When it was put there, by the clock of the file system: what was appended later is no affair of the journal's. */
+  readonly leftMs: number
+}
+
+/** Removes what popfetches that are gone left beside the mbox: their locks before these were the lock, and the locks that they set
+ *  aside (S050). One of which nobody can tell stays as long as a lock would. What fails is left. Gives those with a journal, which
+ *  stay until it was used under the lock. */
 export async function sweepLocks(
   { fileSystem, path, uid, hostName }: Pick<LockOptions, 'fileSystem' | 'path' | 'uid' | 'hostName'>,
   nowMs: number,
-): Promise<void> {
+): Promise<readonly Left[]> {
   const start = `${basename(path)}.lock.`
-  const isOwn = (name: string): boolean => name.startsWith(start) && OWN_NAME.test(name.slice(start.length))
+  const left: Left[] = []
+  const isLeft = async (found: Found): Promise<boolean> => await isStale(found, { madeMs: nowMs }, hostName)
+  const sweep = async (name: string): Promise<void> => {
+    const file = join(dirname(path), name)
+    const found = await look(fileSystem, file, uid)
+    if (found === null || !(await isLeft(found))) return
+    // Whoever set it aside may be about to read it.
+    const taker = name.endsWith(ASIDE) ? await look(fileSystem, file.slice(0, -ASIDE.length), uid) : null
+    if (taker !== null && !(await isLeft(taker))) return
+    if (uid !== null && found.owner !== uid && taker?.owner !== uid) return
+    const journal = found.content?.journal ?? null
+    if (journal === null) await fileSystem.unlink(file)
+    else left.push({ path: file, journal, leftMs: found.leftMs })
+  }
   try {
+    const own: string[] = []
     for await (const names of fileSystem.names(dirname(path))) {
-      for (const name of names.filter(isOwn)) {
-        const file = join(dirname(path), name)
-        const found = await look(fileSystem, file, uid)
-        if (found === null || (uid !== null && found.owner !== uid)) continue
-        if (await isStale(found, { madeMs: nowMs }, hostName)) await fileSystem.unlink(file)
-      }
+      own.push(...names.filter((name) => name.startsWith(start) && OWN_NAME.test(name.slice(start.length))))
     }
+    // What was set aside first: the other file tells whether that one is alive.
+    for (const name of own.toSorted().toReversed()) await sweep(name)
   } catch {
     // If something is wrong with the directory, delivering will show that.
   }
+  return left
 }
 
 /** Our lock file before it is the lock. */
@@ -154,6 +176,8 @@ interface Found {
   readonly owner: number
   readonly text: string
   readonly changedMs: number
+  /** When it came to the name it has, or later. */
+  readonly leftMs: number
   /** null: of another program, or of another user. */
   readonly content: Content | null
   readonly pid: number | null
@@ -213,7 +237,7 @@ async function look(fileSystem: FileSystem, file: string, uid: number | null): P
     const [number = '', owner = '', journal = ''] = text.split('\n')
     const pid = /^\s*\d{1,10}\s*$/.test(number) ? Number(number) : null
     const content = isOurs(stats, uid) ? contentOf(owner, journal) : null
-    return { inode: stats.ino, owner: stats.uid, text, changedMs: stats.mtimeMs, pid, content }
+    return { inode: stats.ino, owner: stats.uid, text, changedMs: stats.mtimeMs, leftMs: stats.ctimeMs, pid, content }
   } finally {
     await fileSystem.close(fd)
   }
@@ -221,8 +245,8 @@ async function look(fileSystem: FileSystem, file: string, uid: number | null): P
 
 async function lookFromOutside(fileSystem: FileSystem, file: string): Promise<Found | null> {
   try {
-    const { ino, uid, mtimeMs } = await fileSystem.lstat(file)
-    return { inode: ino, owner: uid, text: '', changedMs: mtimeMs, pid: null, content: null }
+    const { ino, uid, mtimeMs, ctimeMs } = await fileSystem.lstat(file)
+    return { inode: ino, owner: uid, text: '', changedMs: mtimeMs, leftMs: ctimeMs, pid: null, content: null }
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return null
     throw error
@@ -274,14 +298,14 @@ async function mayRemove(fileSystem: FileSystem, path: string, { owner }: Found,
 }
 
 /** False: it was not that one any more. Between looking and renaming somebody may have taken over the dead one and be at
- *  work: then it is put back. */
+ *  work: then it is put back. `keep`: notes what stands in it, before it is gone. */
 async function setAside(
-  fileSystem: FileSystem,
-  file: string,
-  aside: string,
+  { fileSystem, path, uid }: Pick<LockOptions, 'fileSystem' | 'path' | 'uid'>,
+  own: Pick<Own, 'path'>,
   found: Found,
-  uid: number | null,
+  keep: () => Promise<void>,
 ): Promise<boolean> {
+  const [file, aside] = [`${path}.lock`, `${own.path}${ASIDE}`]
   try {
     await fileSystem.rename(file, aside)
   } catch (error) {
@@ -291,9 +315,16 @@ async function setAside(
   // A new file often has the number of the one that was removed last.
   const now = await look(fileSystem, aside, uid)
   const same = now?.inode === found.inode && now.changedMs === found.changedMs && now.text === found.text
-  if (!same) await fileSystem.link(aside, file)
+  await (same ? keep() : fileSystem.link(aside, file))
   await fileSystem.unlink(aside)
   return same
+}
+
+/** On return it is durable. */
+async function write(fileSystem: FileSystem, own: Pick<Own, 'fd' | 'ownerBytes'>, journal: Journal): Promise<void> {
+  await fileSystem.ftruncate(own.fd, own.ownerBytes)
+  await writeAll(fileSystem, own.fd, Buffer.from(`${JSON.stringify(journal)}\n`))
+  await fileSystem.fsync(own.fd)
 }
 
 function holder({ pid, owner }: Found, uid: number | null, limitMs: number): string {

@@ -96,7 +96,7 @@ class Mbox implements ReadableDestination {
     const look = async (): Promise<void> => {
       await checkMbox(options)
       // Once: the folder may be that of all users' mail.
-      if (!this.#swept) await sweepLocks(options, options.nowMs())
+      if (!this.#swept) await this.#sweep(signal)
       this.#swept = true
       options.reserve.refresh(directory)
       await options.reserve.take(fileSystem, directory, 1)
@@ -171,6 +171,23 @@ class Mbox implements ReadableDestination {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#queue[Symbol.asyncDispose]()
+  }
+
+  /** What a popfetch that was killed while it took over a dead one's lock left, is taken back as if the lock still stood. */
+  async #sweep(signal: AbortSignal): Promise<void> {
+    const { fileSystem, options } = this.#room
+    const left = await sweepLocks(options, options.nowMs())
+    if (left.length === 0) return
+    await this.#locked(async (fd) => {
+      for (const { journal, leftMs } of left) await recover(fileSystem, fd, journal, leftMs)
+    }, signal)
+    for (const { path: file } of left) {
+      try {
+        await fileSystem.unlink(file)
+      } catch {
+        // Used again, it finds nothing to take back.
+      }
+    }
   }
 
   /** What stands where each of `looks` says, under one lock. */

@@ -132,6 +132,22 @@ describe('the lock (D100)', () => {
     expect(read(file)).not.toContain('Subject: kept')
   })
 
+  test('of ours that died is gone only once its journal stands in the next one', async () => {
+    const file = path.join(directory(), 'in')
+    placed(file)
+    const faulty = new FaultyFileSystems(EXT4)
+    const kept: boolean[] = []
+    faulty.before = (call) => {
+      const names = fs.readdirSync(path.dirname(file))
+      const aside = names.find((name) => name.endsWith('.stale'))
+      if (call !== 'unlink' || aside === undefined) return
+      kept.push(read(path.join(path.dirname(file), aside.slice(0, -'.stale'.length))).includes('fromLines'))
+    }
+    await using mbox = open(file, { fileSystem: faulty.offLoop })
+    await mbox.deliver(attempt(), message(SMALL), never)
+    expect(kept).toEqual([true])
+  })
+
   asRoot('of another user is a lock, but its journal is never believed [needs root]', async () => {
     const file = path.join(directory(), 'in')
     const lock = placed(file)
@@ -201,5 +217,54 @@ describe('what a killed popfetch left beside the mbox (S050)', () => {
     await using mbox = open(path.join(at, 'in'))
     await mbox.ready(never)
     expect(fs.existsSync(path.join(at, name))).toBe(!swept)
+  })
+
+  const ASIDE = 'in.lock.4194305.0123456789ab.stale'
+
+  test.each([
+    ['of a dead one, set aside by one that is gone', owner(GONE), owner(GONE), 0, true],
+    ['of a dead one, set aside by one that has ended', owner(GONE), null, 0, true],
+    ['of a dead one, which one that lives looks at', owner(GONE), owner(process.pid), 0, false],
+    ['of one that lives, set aside by one that is gone', owner(process.pid), owner(GONE), 1e9, false],
+    ['of another program, set aside by one that is gone', '1\n', owner(GONE), 1025, true],
+    ['of another program, young', '1\n', owner(GONE), 1023, false],
+  ])('a lock %s', async (_, content, taker, ageSeconds, swept) => {
+    const at = directory()
+    const aside = path.join(at, ASIDE)
+    fs.writeFileSync(aside, content, { mode: 0o600 })
+    if (taker !== null) fs.writeFileSync(aside.slice(0, -6), taker, { mode: 0o600 })
+    const thenSeconds = NOW_MS / 1000 - ageSeconds
+    fs.utimesSync(aside, thenSeconds, thenSeconds)
+    await using mbox = open(path.join(at, 'in'))
+    await mbox.ready(never)
+    expect(fs.existsSync(aside)).toBe(!swept)
+  })
+
+  const LETTER = 'From a Mon Jan  5 00:00:00 2026\nSubject: kept\n\nkept\n\n'
+  const HALF = 'From b Mon Jan  5 00:00:01 2026\nSubject: ha'
+  const OTHERS = 'From c Mon Jan  5 00:00:02 2026\nSubject: other\n\nother\n\n'
+  const LIKE = 'From b Mon Jan  5 00:00:01 2026\nSubject: whole\n\nwhole\n\n'
+  const BEFORE = 1
+  const AFTER = Date.now() / 1000 + 1e6
+
+  test.each([
+    ['set aside', ASIDE, HALF, BEFORE, ''],
+    ['not yet the lock', ASIDE.slice(0, -6), HALF, BEFORE, ''],
+    ['set aside, and somebody else appended since', ASIDE, `${HALF}\n\n${OTHERS}`, BEFORE, `${HALF}\n\n${OTHERS}`],
+    ['set aside, and the mbox was written to since', ASIDE, LIKE, AFTER, LIKE],
+    ['not yet the lock, and the mbox was written to since', ASIDE.slice(0, -6), LIKE, AFTER, LIKE],
+  ])('the journal in a lock %s', async (_, name, more, changedSeconds, stays) => {
+    const at = directory()
+    const file = path.join(at, 'in')
+    fs.writeFileSync(file, LETTER + more, { mode: 0o600 })
+    fs.utimesSync(file, changedSeconds, changedSeconds)
+    const journal = { inode: fs.statSync(file).ino, sizeBytes: LETTER.length, fromLines: [HALF.slice(0, 32)] }
+    fs.writeFileSync(path.join(at, name), `${owner(GONE)}${JSON.stringify(journal)}\n`, { mode: 0o600 })
+    await using mbox = open(file)
+    await mbox.ready(never)
+    expect(read(file)).toBe(LETTER + stays)
+    expect(fs.readdirSync(at)).toEqual(['in'])
+    await mbox.deliver(attempt(), message(SMALL), never)
+    expect(messages(file)).toHaveLength(stays === '' ? 2 : stays === LIKE ? 3 : 4)
   })
 })
