@@ -71,7 +71,7 @@ function accountOf(server: Server, profile: string): ImportedAccount {
     remarks,
     off: false,
     seen: {
-      file: `${directoryOf(server, profile, host)}/popstate.dat`,
+      file: `${directoryOf(server, profile, named)}/popstate.dat`,
       listsOf: popstate,
       keys: [mailboxOf(host, user), mailboxOf(named, word(server, 'userName'))],
       spellings: asWritten,
@@ -131,6 +131,7 @@ function authOf(server: Server, remarks: string[]): string | null {
   return null
 }
 
+/** `host`: as it was at first. A server that was renamed keeps its folder. */
 function directoryOf(server: Server, profile: string, host: string): string {
   const relative = word(server, 'directory-rel')
   if (relative.startsWith('[ProfD]')) return `${profile}/${relative.slice('[ProfD]'.length)}`

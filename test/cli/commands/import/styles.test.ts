@@ -7,6 +7,7 @@ import { Person } from '../../person.ts'
 import { fetchmailStyles } from './styles/fetchmail.ts'
 import { getmailStyles } from './styles/getmail.ts'
 import { mpopStyles } from './styles/mpop.ts'
+import { thunderbirdStyles } from './styles/thunderbird.ts'
 import type { Style } from './styles/style.ts'
 
 const TOOLS = {
@@ -22,10 +23,20 @@ const TOOLS = {
     record: '.config/getmail/oldmail-HOST-PORT-alice',
     text: 'u1\u00001700000000\nu2\u00001700000000\n',
   },
+  thunderbird: {
+    styles: thunderbirdStyles,
+    file: '.thunderbird/abc.default/prefs.js',
+    record: '.thunderbird/abc.default/Mail/HOST/popstate.dat',
+    text: '*HOST alice\nk u1 1700000000\nk u2 1700000000\n',
+    // Thunderbird's own are encrypted.
+    options: ['--password-file', 'pw'],
+  },
   mpop: { styles: mpopStyles, file: '.mpoprc', record: '.mpop_uidls/alice_at_HOST', text: ' 2 HOST alice\nu1\nu2\n' },
 } as const
 
-describe.each(Object.entries(TOOLS))('%s', (tool, { styles, file, record, text }) => {
+describe.each(Object.entries(TOOLS))('%s', (tool, { styles, file, record, text, ...more }) => {
+  const options = 'options' in more ? more.options : []
+
   test('has fifteen of them, each of another kind', () => {
     expect(new Set(styles.map(({ title }) => title)).size).toBe(15)
   })
@@ -43,7 +54,7 @@ describe.each(Object.entries(TOOLS))('%s', (tool, { styles, file, record, text }
     await person.write(file, kept(style.text))
     await person.write(kept(style.record?.file ?? record), kept(style.record?.text ?? text))
 
-    expect(await person.run('import', tool), person.printed).toBe(0)
+    expect(await person.run('import', tool, ...options), person.printed).toBe(0)
     expect(await person.run('config', 'check'), person.printed).toBe(0)
     for (const _poll of [1, 2]) {
       expect(await person.run('--yes', '--json'), person.printed).toBe(0)
