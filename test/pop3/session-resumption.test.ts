@@ -178,7 +178,7 @@ describe('an authority that only the system knows', () => {
       const options = {
         host: '127.0.0.1', port: ${server.port}, timeoutMs: 10_000, tlsMode: 'implicit', proxy: null, pipelining: true,
         tls: { ca: null, pin: null, clientCert: null, clientKey: null, name: null }, askCapabilities: true,
-        remembered: null, trace: null,
+        remembered: null, trace: null, via: null,
       }
       const visit = async () => {
         await using session = await Session.open(options, new AbortController().signal)

@@ -23,7 +23,9 @@ test('three hundred messages reach smtp-sink once each and unchanged, and are de
   await using sink = await startSink({ dump: true })
   await using desk = await openDesk()
   await dovecot.seed('sink', 300, makeMessage)
-  await desk.configure(config('sink', sink.port, 'someone@destination.test', { delete: 'after-delivery' }))
+  await desk.configure(
+    config('sink', sink.port, 'someone@destination.test', { delete: 'after-delivery', first: 'all' }),
+  )
 
   const result = await desk.run()
 

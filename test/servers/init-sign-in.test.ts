@@ -146,7 +146,7 @@ test('init explains, signs in, tries the mailbox and writes the file', async () 
       'code: ABCD-EFGH',
       `signed in: ${USER} by microsoft`,
       'signed in: 1 message waiting',
-      'written: ',
+      'Wrote ',
     ].map((text) => shown.indexOf(text))
     expect(order).toEqual(order.toSorted((a, b) => a - b))
     expect(order[0]).toBeGreaterThan(-1)

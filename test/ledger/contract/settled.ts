@@ -66,7 +66,11 @@ export function settled(kind: Kind): void {
               )
             if (what === 'return') await ledger.returned(lease, [entry])
             const [after] = await ledger.known('here', [entry])
-            if (copy === 0 && before === null && after !== null) order.push(name)
+            if (copy === 0 && before === null && after !== null) {
+              // It may have been known before, and forgotten when it was gone.
+              if (order.includes(name)) order.splice(order.indexOf(name), 1)
+              order.push(name)
+            }
           }
           const entries = [...keys.values()]
           const known = await ledger.known('here', entries)
