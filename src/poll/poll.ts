@@ -80,6 +80,7 @@ async function pollOnce(poll: AccountPoll, secret: string): Promise<SessionEnd> 
     get top() {
       return history.workarounds.top
     },
+    broken: history.workarounds.broken,
     loseTop: (why) => {
       tally.note(why)
       history.workarounds.loseTop()

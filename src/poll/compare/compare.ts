@@ -98,7 +98,8 @@ export async function compareListing(listing: Listing, comparison: Comparison, v
   const wanted = await run.restrictions.wanted(compared.plan, session)
   const { plan, returned, isComplete } = await takeOverFew(wanted, comparison, visit, (known) => planOf(known, context))
   // One message that is not shown costs the others nothing (P168).
-  if (!listing.hasUidls && plan.withoutUidl > 0 && plan.withoutUidl === plan.listed) throw noUidls(account)
+  if (!listing.hasUidls && plan.withoutUidl > 0 && plan.withoutUidl === plan.listed)
+    throw firstEnd(listing, visit.looks) ?? noUidls(account)
   if (history.record.known + plan.new > MOST_KNOWN) throw tooManyKnown(account, history.record.known)
   tally.see(plan)
   tally.note(`${plan.listed} messages listed, ${plan.new} new, ${plan.fetch.length} to fetch`)
@@ -250,6 +251,15 @@ function tooManyKnown({ name }: Account, known: number): PopfetchError {
     `the server shows other messages again and again: popfetch knows ${known} of ${name} already, and remembers ${MOST_KNOWN} at most. If they are gone for good: popfetch state forget ${name} --all-messages --yes`,
     { scope: 'account', retry: 'later' },
   )
+}
+
+/** What a look at one of them ended a session with. */
+function firstEnd(listing: Listing, looks: Looks): PopfetchError | null {
+  for (const { number } of listing.slice(0, listing.length)) {
+    const end = looks.endOf({ number })
+    if (end !== undefined) return new PopfetchError(end.code, end.message, { scope: end.scope, retry: end.retry })
+  }
+  return null
 }
 
 function noUidls({ name }: Account): PopfetchError {

@@ -44,19 +44,22 @@ export interface LookMemory {
   /** May TOP be believed? */
   readonly top: boolean
   loseTop(why: string): void
+  /** Where looks at whole messages ended sessions of this poll: how, by their numbers. */
+  readonly broken?: ReadonlyMap<number, PopfetchError>
 }
 
 /** A look ended its session; another one may do better. */
 export class BrokenLook extends PopfetchError {
   override readonly name: string = 'BrokenLook'
   readonly verb: 'TOP' | 'RETR'
-  readonly entry: EntryKey | null
+  /** Null: it was one of several. */
+  readonly number: number | null
 
-  constructor(verb: 'TOP' | 'RETR', entry: EntryKey | null, cause: unknown) {
+  constructor(verb: 'TOP' | 'RETR', number: number | null, cause: unknown) {
     const { code, message, scope, retry, pauseMs } = asPopfetchError(cause)
     super(code, message, { scope, retry, pauseMs, cause })
     this.verb = verb
-    this.entry = entry
+    this.number = number
   }
 }
 
@@ -74,6 +77,11 @@ export class Looks {
 
   get top(): boolean {
     return this.#memory.top
+  }
+
+  /** How a look at the whole message ended a session of this poll; undefined: none did. Another one is not worth a session. */
+  endOf({ number }: Numbered): PopfetchError | undefined {
+    return this.#memory.broken?.get(number)
   }
 
   get open(): ReadonlySet<number> {
@@ -110,7 +118,7 @@ export class Looks {
   async whole(entry: Numbered & EntryKey): Promise<Look | null> {
     const body = new DigestedBody()
     const reply = await this.#session.retrieve(entry.number, body).catch((error: unknown) => {
-      throw this.#broken(entry, error)
+      throw this.#broken(entry.number, error)
     })
     if (reply.status !== 'ok') return null
     this.retrieved(entry)
@@ -132,11 +140,13 @@ export class Looks {
     if (this.#memory.top) this.#memory.loseTop('TOP does not show what RETR gives: not used here any more')
   }
 
-  #broken(entry: EntryKey | null, error: unknown): unknown {
+  #broken(number: number | null, error: unknown): unknown {
     const { botched, brokenAt } = this.#session
     const isOurs = botched?.code === 'ERR_ABORTED' || botched instanceof ExpiredToken
     const verb = brokenAt?.verb
-    return isOurs || (verb !== 'TOP' && verb !== 'RETR') ? error : new BrokenLook(verb, entry, error)
+    return isOurs || (verb !== 'TOP' && verb !== 'RETR')
+      ? error
+      : new BrokenLook(number === null ? verb : 'RETR', number, error)
   }
 }
 

@@ -26,6 +26,7 @@ export class Workarounds {
   readonly #nowMs: number
   #oneAtATime = false
   #brokenLooks = 0
+  readonly #broken = new Map<number, BrokenLook>()
 
   /** `facts`: of the account's record. */
   constructor(facts: Facts, nowMs: number) {
@@ -53,6 +54,11 @@ export class Workarounds {
     return !this.#off.has('top')
   }
 
+  /** Where looks at whole messages ended sessions of this poll: how, by their numbers. */
+  get broken(): ReadonlyMap<number, BrokenLook> {
+    return this.#broken
+  }
+
   loseTop(): void {
     this.#off.add('top')
     this.#taken.add('top')
@@ -73,8 +79,12 @@ export class Workarounds {
   }
 
   /** A message whose RETR ended the session is not looked at any more in this poll. */
-  #againstLook({ verb, message }: BrokenLook): string | null {
-    if (verb === 'RETR') return ++this.#brokenLooks <= MOST_BROKEN ? message : null
+  #againstLook(error: BrokenLook): string | null {
+    const { verb, number, message } = error
+    if (verb === 'RETR') {
+      if (number !== null) this.#broken.set(number, error)
+      return ++this.#brokenLooks <= MOST_BROKEN ? message : null
+    }
     if (this.#off.has('top')) return null
     this.loseTop()
     return `TOP ended the session (${message}): going on without`

@@ -134,6 +134,24 @@ describe('without UIDL', () => {
     expect(scene.left()).toEqual([])
   })
 
+  test.each(upTo(4))(
+    'and without TOP, a message whose RETR always ends the session does not stop the others: letter %i (P167)',
+    async (bad) => {
+      await using scene = await Scene.create()
+      scene.server.faults.reply.set('UIDL', '-ERR not implemented').set('TOP', '-ERR not implemented')
+      scene.account = DELETING
+      scene.fill(4)
+      scene.server.faults.onCommand = (verb, args) => {
+        const uidl = scene.server.mailbox('alice').messages[Number(args) - 1]?.uidl
+        return verb === 'RETR' && uidl === `uid-${bad}` ? 'drop' : 'serve'
+      }
+      expect(await scene.poll()).toMatchObject({ delivered: 3, deleted: 3 })
+      expect(await scene.poll()).toMatchObject({ outcome: 'failed', delivered: 0, error: { code: 'ERR_CONNECT' } })
+      expect(scene.subjects()).toEqual(upTo(4).filter((at) => at !== bad))
+      expect(scene.left()).toEqual([`uid-${bad}`])
+    },
+  )
+
   test('TOP that is refused for one message leaves that one alone, and no other (P168)', async () => {
     await using scene = await Scene.create()
     scene.server.faults.reply.set('UIDL', '-ERR not implemented').set('TOP 2 0', '-ERR no')
