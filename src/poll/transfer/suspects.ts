@@ -62,6 +62,8 @@ export class Suspects {
    *  not come. */
   #given: readonly string[] = []
   readonly #givenBefore = new Set<string>()
+  /** Looks at these ended a session of this poll. */
+  readonly #looked = new Set<string>()
   /** With `--all`, where the ledger does not tell it: what came in this poll, and is not asked for again in it. */
   #came: Set<string> | null = null
   #alone: string | null = null
@@ -166,6 +168,13 @@ export class Suspects {
   /** It ended its session. `isCertain`: nothing else was under way, so that another try tells nothing more today. */
   ended(fetch: EntryKey, isCertain: boolean): void {
     if (isCertain) this.#tried.add(nameOf(fetch))
+  }
+
+  /** A look at it ended its session. True: not for the first time in this poll. */
+  endedLook(entry: EntryKey): boolean {
+    const isAgain = this.#looked.has(nameOf(entry))
+    this.#looked.add(nameOf(entry))
+    return isAgain
   }
 
   /** It did not come, for now. */

@@ -257,3 +257,41 @@ describe('doubt keeps the mail (N048)', () => {
     expect([scene.count('TOP'), scene.count('RETR')]).toEqual([0, 20])
   })
 })
+
+describe('a new message of the size of a gone one, whose look ends the session (P110)', () => {
+  /** New messages from number 5 on, as large as one that is gone; of the first `bad` of them each RETR ends the session. */
+  async function withBad(bad: number, good: number): Promise<Scene> {
+    const scene = await polled(5)
+    scene.server.mailbox('alice').messages.splice(0, 1)
+    scene.fill(bad + good, 5)
+    scene.server.faults.onCommand = (verb, args) => (verb === 'RETR' && isBad(Number(args)) ? 'drop' : 'serve')
+    const isBad = (number: number): boolean => number > 4 && number <= 4 + bad
+    return scene
+  }
+
+  test.each([1, 2])('is reported and costs the others nothing: %d of them', async (bad) => {
+    await using scene = await withBad(bad, 4 - bad)
+    const report = await scene.poll()
+    expect(report).toMatchObject({ outcome: 'partial', delivered: 4 - bad, deferred: bad })
+    expect(report.problems).toMatchObject(upTo(bad).map((at) => ({ uidl: `uid-${at + 5}`, kind: 'deferred' })))
+    expect(scene.subjects()).toEqual([...upTo(5), ...upTo(4 - bad).map((at) => at + 5 + bad)])
+  })
+
+  test('costs the others a few polls where there are more than a poll has sessions for', async () => {
+    await using scene = await withBad(4, 1)
+    for (let poll = 0; poll < 2; poll++) await scene.poll()
+    expect(scene.subjects()).toEqual([...upTo(5), 9])
+  })
+
+  test('is looked at once more before it counts as one that ends sessions: what came is not delivered again', async () => {
+    await using scene = await polled(5)
+    renumber(scene, (at) => at === 0)
+    let cuts = 1
+    scene.server.faults.onCommand = (verb) => {
+      if (verb === 'TOP') return '+OK\r\nFrom: Eve <eve@example.org>\r\n\r\n.'
+      return verb === 'RETR' && cuts-- > 0 ? 'drop' : 'serve'
+    }
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', new: 0, delivered: 0 })
+    expect(scene.subjects()).toEqual(upTo(5))
+  })
+})
