@@ -118,7 +118,7 @@ export class Looks {
   async whole(entry: Numbered & EntryKey): Promise<Look | null> {
     const body = new DigestedBody()
     const reply = await this.#session.retrieve(entry.number, body).catch((error: unknown) => {
-      throw this.#broken(entry.number, error)
+      throw this.#broken(entry.number, error, entry.uidl === '')
     })
     if (reply.status !== 'ok') return null
     this.retrieved(entry)
@@ -140,13 +140,13 @@ export class Looks {
     if (this.#memory.top) this.#memory.loseTop('TOP does not show what RETR gives: not used here any more')
   }
 
-  #broken(number: number | null, error: unknown): unknown {
+  #broken(number: number | null, error: unknown, isNameless = false): unknown {
     const { botched, brokenAt } = this.#session
     const isOurs = botched?.code === 'ERR_ABORTED' || botched instanceof ExpiredToken
     const verb = brokenAt?.verb
     return isOurs || (verb !== 'TOP' && verb !== 'RETR')
       ? error
-      : new BrokenLook(number === null ? verb : 'RETR', number, error)
+      : new BrokenLook(isNameless ? 'RETR' : verb, number, error)
   }
 }
 
