@@ -38,11 +38,8 @@ export async function run(invocation: LogInvocation, surroundings: Surroundings)
   const shown: LogEntry[] = []
   const wanted = wantedBy(invocation, surroundings.nowMs())
   if (await gather(linesBackwards(file, size), wanted, shown)) {
-    const before = await openRegular(`${path}.1`)
-    if (before !== null) {
-      await gather(linesBackwards(before, (await before.stat()).size), wanted, shown)
-      await before.close()
-    }
+    await using before = await openRegular(`${path}.1`)
+    if (before !== null) await gather(linesBackwards(before, (await before.stat()).size), wanted, shown)
   }
   if (shown.length === MOST_LINES)
     output.problem(`only the newest ${MOST_LINES} lines are shown: name a shorter time with --since`)

@@ -51,7 +51,7 @@ function fieldsOf(line: string): Record<string, unknown> | null {
   }
 }
 
-/** Before 0.2 the level was pino's number. */
+/** Older logs have pino's number in place of the name. */
 function levelOf(level: unknown): LogLevel | null {
   const numbered = typeof level === 'number' ? LEVELS[level / 10 - 1] : undefined
   return numbered ?? LEVELS.find((name) => name === level) ?? null

@@ -1,10 +1,11 @@
 // `popfetch shell ACCOUNT`: POP3 by hand on a session that is signed in as the account is configured. It holds the account's
 // lease, so that no poll gets between, and records nothing.
+import { constants } from 'node:os'
 import { PopfetchError } from '../../../errors.ts'
 import { signInWithoutPoll } from '../../../poll/sign-in/without-poll.ts'
 import { Workarounds } from '../../../poll/sign-in/workarounds.ts'
 import { accountBusy, usageError } from '../../command-errors.ts'
-import { EXIT_OK } from '../../exit.ts'
+import { EXIT_OK, EXIT_SIGNAL } from '../../exit.ts'
 import { openRun } from '../../open/configured.ts'
 import type { Surroundings } from '../../surroundings.ts'
 import { typedLines } from '../../terminal/dialogue.ts'
@@ -54,7 +55,7 @@ export async function run(invocation: ShellInvocation, surroundings: Surrounding
   } catch (error) {
     // Ctrl-C, or a signal: the session ends without QUIT, and nothing was deleted.
     if (!(error instanceof PopfetchError) || error.code !== 'ERR_ABORTED' || lease.lost.aborted) throw error
-    return surroundings.interruption() ?? 130
+    return surroundings.interruption() ?? EXIT_SIGNAL + constants.signals.SIGINT
   }
   return EXIT_OK
 }
