@@ -114,3 +114,20 @@ export function loopOf(header: Buffer, token: string): string | null {
   }
   return received.length > MOST_RECEIVED ? `it has ${received.length} Received fields` : null
 }
+
+/** The length of the fields at the top of a message that are `prefix` but for their dates; null: they are not there. */
+export function lengthOnTop(top: Buffer, prefix: Buffer): number | null {
+  let at = 0
+  for (const line of prefix.toString('latin1').split('\n').slice(0, -1)) {
+    const end = top.indexOf('\n', at, 'latin1')
+    if (end < 0 || dateless(top.toString('latin1', at, end)) !== dateless(line)) return null
+    at = end + 1
+  }
+  return at
+}
+
+/** RFC 5321 section 4.4: the date of a trace field follows its last semicolon. */
+function dateless(line: string): string {
+  const semicolon = line.lastIndexOf(';')
+  return semicolon < 0 ? line : line.slice(0, semicolon)
+}

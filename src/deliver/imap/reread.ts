@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import { identity, splitHeader } from '../../header.ts'
 import type { ReceivedFacts } from '../../message.ts'
+import { lengthOnTop } from '../envelope.ts'
 import type { Settled } from '../destination.ts'
 import type { Found } from './find.ts'
 import type { ImapSession } from './session.ts'
@@ -118,21 +119,4 @@ export async function factsOf(
   }
   if (top !== null && !begin(top)) return null
   return { receivedBytes, digest: digest.digest(), ...identity(Buffer.from(splitHeader(header))) }
-}
-
-/** The length of the fields at the top that are `prefix` but for their dates; null: they are not there. */
-function lengthOnTop(top: Buffer, prefix: Buffer): number | null {
-  let at = 0
-  for (const line of prefix.toString('latin1').split('\n').slice(0, -1)) {
-    const end = top.indexOf('\n', at, 'latin1')
-    if (end < 0 || dateless(top.toString('latin1', at, end)) !== dateless(line)) return null
-    at = end + 1
-  }
-  return at
-}
-
-/** RFC 5321 section 4.4: the date of a trace field follows its last semicolon. */
-function dateless(line: string): string {
-  const semicolon = line.lastIndexOf(';')
-  return semicolon < 0 ? line : line.slice(0, semicolon)
 }

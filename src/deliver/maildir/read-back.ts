@@ -8,6 +8,7 @@ import { type Attempt, receiptOf, type Recollection } from '../destination.ts'
 import type { FileSystem } from '../disk/filesystem.ts'
 import { lfToCrlf } from '../disk/line-endings.ts'
 import { deliveredFiles, pathOf } from './find.ts'
+import { lengthOnTop } from '../envelope.ts'
 import type { Folders } from './folders.ts'
 
 const READ_BYTES = 256 * 1024
@@ -55,24 +56,6 @@ export async function readBack(fileSystem: FileSystem, file: string, form: Form)
   } finally {
     await fileSystem.close(fd)
   }
-}
-
-/** The length of the fields at the top of a file that are `prefix` but for their dates; null: they are not there. */
-function lengthOnTop(top: Buffer, prefix: Buffer): number | null {
-  const lines = prefix.toString('latin1').split('\n').slice(0, -1)
-  let at = 0
-  for (const line of lines) {
-    const end = top.indexOf('\n', at, 'latin1')
-    if (end < 0 || dateless(top.toString('latin1', at, end)) !== dateless(line)) return null
-    at = end + 1
-  }
-  return at
-}
-
-/** RFC 5321 section 4.4: the date of a trace field follows its last semicolon. */
-function dateless(line: string): string {
-  const semicolon = line.lastIndexOf(';')
-  return semicolon < 0 ? line : line.slice(0, semicolon)
 }
 
 export interface Rereading {
