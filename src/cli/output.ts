@@ -55,6 +55,11 @@ export class Output {
     this.#colours = this.#stdout.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb'
   }
 
+  /** How wide an answer may be. */
+  get columns(): number {
+    return this.#stdout.columns ?? 80
+  }
+
   /** Lines of the answer to a question, on standard output. */
   answer(text: string, tone: Tone = 'plain'): void {
     const lines = printable(text)

@@ -61,19 +61,23 @@ export const daemon = value
   .mapping({
     http: value
       .orNull(listen)
-      .describe('Address and port where /metrics (Prometheus) and /healthz are served; nowhere unless written'),
-    metrics: value.orNull(listen).describe('The old name of http'),
+      .describe('Address and port for /metrics (Prometheus) and /healthz; not served by default'),
+    metrics: value.orNull(listen).describe('Old name of http'),
     httpHosts: z
       .array(value.parsed('a host name', parseHost), { error: 'a list of host names' })
       .prefault([])
-      .describe('Names by which http is reached, besides its address: a request for another name is refused'),
+      .describe(
+        'Host names under which http may be reached, besides its address; requests for other names are refused',
+      ),
     onProblem: value
       .orNull(z.tuple([word], word, { error: value.WORDS }))
-      .describe('Program that is run when an account had no success for alertAfter, and when it has one again'),
+      .describe(
+        'Program to run when an account has failed, or a message has waited, for alertAfter, and again on recovery',
+      ),
     alertAfter: value
       .duration(60_000, 365 * 86_400_000)
       .prefault('6h')
-      .describe('How long an account may be without success, or a message wait, before onProblem is run'),
+      .describe('How long an account may fail, or a message may wait, before onProblem is run'),
   })
   .refine(({ http, metrics }) => http === null || metrics === null, {
     error: 'http alone, as metrics is its old name',

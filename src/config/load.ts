@@ -29,7 +29,7 @@ import type { Environment } from './paths.ts'
 import type { Path, Problem } from './problem.ts'
 import type { Configuration } from './schema.ts'
 
-export { jsonSchema } from './schema.ts'
+export { jsonSchema } from './reference/json-schema.ts'
 
 takeBack()
 

@@ -25,12 +25,12 @@ const domain = value.parsed('a domain such as example.org', (text) => (text.incl
 const rule = value.mapping({
   header: value
     .parsed('the name of a header field such as X-Original-To', (text) => text, /^[!-9;-~]{1,100}$/)
-    .describe('The field in which the provider says for whom a message came'),
+    .describe('Header field in which the provider writes the recipient'),
   domains: z
     .union([domain, z.array(domain).min(1, { error: 'at least one domain' })], { error: 'a list of domains' })
     .transform((domains) => (typeof domains === 'string' ? [domains] : domains))
-    .describe('An address in another domain is not believed'),
-  otherwise: address.describe('Whose the mail is of which the field does not say it'),
+    .describe('The domains of the mailbox; an address in another domain is ignored'),
+  otherwise: address.describe('Recipient to assume when the field names none'),
 })
 
 export const recipient = z.union(

@@ -56,15 +56,15 @@ const CONDITION = 'at least one of from, to, subject, header, size'
 function conditions() {
   return value
     .mapping({
-      from: value.orNull(pattern).describe('An address in From, or all of From'),
-      to: value.orNull(pattern).describe('An address in To, Cc or Bcc, or all of one of them'),
-      subject: value.orNull(pattern).describe('All of the subject; *word* finds a word in it'),
+      from: value.orNull(pattern).describe('Matches one address in From, or the whole field'),
+      to: value.orNull(pattern).describe('Matches one address in To, Cc or Bcc, or one of these fields as a whole'),
+      subject: value.orNull(pattern).describe('Matches the whole subject; *word* finds a word in it'),
       header: z
         .record(z.string().regex(/^[!-9;-~]{1,100}$/), pattern, { error: 'a mapping of field names to text' })
         .transform((fields) => Object.entries(fields).map(([name, text]) => ({ name, pattern: text })))
         .default([])
-        .describe('Other fields of the header by name; all of them'),
-      size: value.orNull(size).describe('Larger (>) or smaller (<) than'),
+        .describe('Other header fields by name; all must match'),
+      size: value.orNull(size).describe('Size of the message: larger (>) or smaller (<) than this'),
     })
     .refine(
       ({ from, to, subject, header, size: bytes }) =>
@@ -78,8 +78,8 @@ function conditions() {
 /** `route` as written. The names in `deliver` are looked up later, like those of the account. */
 export function route(resolve: ResolvePath) {
   const rule = value.mapping({
-    when: conditions().describe('What a message must be like; several: all of it'),
-    deliver: deliver(resolve).describe('Where it goes then'),
+    when: conditions().describe('Conditions; all must match'),
+    deliver: deliver(resolve).describe('Where matching messages go'),
   })
   return z.array(rule, { error: 'a list of rules { when, deliver }' })
 }

@@ -1,16 +1,14 @@
-// The keys of a configuration, their defaults, the JSON Schema. The types that everybody else uses are derived from these zod
+// The keys of a configuration and their defaults. The types that everybody else uses are derived from these zod
 // schemas. The keys of a destination are in destinations/; reading the file is load.ts.
 // The one rule: what comes out has no optional fields, and nobody else knows a default.
 import * as z from 'zod'
 import { PASSWORD_MECHANISMS, TOKEN_MECHANISMS } from '../pop3/sign-in/mechanisms.ts'
 import { isThisMachine } from './destinations/mail-server.ts'
 import { deliver, route } from './route.ts'
-import { destination } from './destinations/destinations.ts'
 import { parseDuration } from './values/quantity.ts'
 import { recipient } from './recipient.ts'
 import { proxy } from './values/proxy.ts'
 import { daemon, poll } from './daemon.ts'
-import { oauthClient } from './oauth/client.ts'
 import type { OAuthClient } from './oauth/client.ts'
 import * as value from './values/values.ts'
 import type { RouteRule } from './route.ts'
@@ -106,66 +104,74 @@ const first = value.parsed(FIRST_WORDS, firstOf, FIRST)
 
 function accountKeys(resolve: ResolvePath) {
   return value.mapping({
-    host: value.host.describe('Name or address of the POP3 server; the certificate must be for it'),
-    port: value.orNull(value.port).describe('995 with tls: implicit, else 110'),
+    host: value.host.describe('Name or address of the POP3 server; its certificate must be valid for this name'),
+    port: value.orNull(value.port).describe('Port; by default 995 with tls: implicit, otherwise 110'),
     tls: z
       .enum(['implicit', 'starttls', 'none'])
       .default('implicit')
-      .describe('implicit: from the first byte; starttls: STLS, mandatory; none: unencrypted'),
-    tlsName: value.orNull(value.host).describe('Name that the certificate must be for, where it is not host; SNI too'),
+      .describe('implicit: TLS from the first byte; starttls: STLS, required; none: unencrypted'),
+    tlsName: value
+      .orNull(value.host)
+      .describe('Name that the certificate must be valid for, if it is not host; also sent as SNI'),
     ca: value
       .orNull(value.filePath(resolve))
-      .describe('PEM file of the authorities to trust instead of those of the system'),
-    pin: value.orNull(value.pin).describe('SHA-256 of the certificate; replaces the checks of chain, name and date'),
-    clientCert: value.orNull(value.filePath(resolve)).describe('PEM file of a certificate to sign in with'),
-    clientKey: value.orNull(value.filePath(resolve)).describe('PEM file of its key'),
-    user: value.wireText('a user name').describe('Name to sign in with'),
+      .describe('PEM file with the certificate authorities to trust instead of the system’s'),
+    pin: value
+      .orNull(value.pin)
+      .describe('SHA-256 fingerprint of the certificate; replaces the checks of chain, name and date'),
+    clientCert: value.orNull(value.filePath(resolve)).describe('PEM file with a client certificate'),
+    clientKey: value.orNull(value.filePath(resolve)).describe('PEM file with the key of that certificate'),
+    user: value.wireText('a user name').describe('User name to sign in with'),
     password: value
       .orNull(value.secret(resolve))
-      .describe('Text, or where it is to be had; read just before each sign-in'),
+      .describe('The password, or where to read it; read just before each sign-in'),
     token: value
       .orNull(value.token(resolve))
       .describe(
-        'OAuth 2.0 access token instead of a password, or { oauth: NAME }: that of a sign-in (popfetch auth); read again when it is refused or has run out',
+        'OAuth 2.0 access token instead of a password; { oauth: NAME } uses a sign-in made by popfetch auth. Read again when it is refused or has expired',
       ),
     auth: z
       .enum(['auto', ...PASSWORD_MECHANISMS, ...TOKEN_MECHANISMS])
       .default('auto')
-      .describe(
-        'How to sign in; auto: the best the server offers, but for cram-md5 and apop; with a token xoauth2 first',
-      ),
+      .describe('How to sign in; auto picks the best mechanism that the server offers, except cram-md5 and apop'),
     deliver: deliver(resolve).describe(
-      'Where every message goes; several: to each of them; { first-of: [a, b] }: to b what a refuses',
+      'Where messages go. A list delivers to all; { first-of: [a, b] } tries b when a refuses',
     ),
-    route: route(resolve).default([]).describe('Where some messages go instead: the first rule that fits counts'),
+    route: route(resolve)
+      .default([])
+      .describe('Rules that send some messages elsewhere; the first matching rule applies'),
     recipient: value
       .orNull(recipient)
       .describe(
-        'Whose mail it is, for a mailbox that collects the mail of a domain: fills {recipient}, {local} and {domain} of destinations',
+        'For a mailbox that collects the mail of a whole domain: whose mail a message is. Fills {recipient}, {local} and {domain} in destinations',
       ),
     delete: deletion
       .prefault('never')
-      .describe('When a delivered message is deleted from the server; an age counts from when it was first seen'),
+      .describe('When a delivered message is deleted from the server; an age counts from when popfetch first saw it'),
     first: first
       .default({ kind: 'default' })
-      .describe('What the very first poll takes; what it skips is never deleted'),
-    limit: value.orNull(value.wholeNumber(1, 1_000_000_000)).describe('Messages in one session'),
-    maxSize: value.orNull(value.size(1000)).describe('Larger messages are held back and stay on the server'),
+      .describe('What the very first poll fetches, by default all. Skipped messages are never deleted'),
+    limit: value
+      .orNull(value.wholeNumber(1, 1_000_000_000))
+      .describe('Maximum number of messages fetched in one session'),
+    maxSize: value.orNull(value.size(1000)).describe('Larger messages are held and stay on the server'),
     poll: poll
       .prefault('5m')
-      .describe('How often the background process polls; { min, max }: fast after mail came, slower while none does'),
-    timeout: value.timeout.prefault('60s').describe('A session without progress for that long is ended'),
-    pipelining: z.enum(['auto', 'off']).default('auto').describe('off: one command at a time'),
-    proxy: value.orNull(proxy).describe('The way to the server: socks5://host:port or http://host:port (CONNECT)'),
+      .describe(
+        'How often the daemon polls; { min, max } polls often after mail arrives and slows down when there is none',
+      ),
+    timeout: value.timeout.prefault('60s').describe('A session without progress for this long is ended'),
+    pipelining: z.enum(['auto', 'off']).default('auto').describe('off sends one command at a time'),
+    proxy: value.orNull(proxy).describe('Proxy for the connection: socks5://host:port or http://host:port (CONNECT)'),
     via: value
       .orNull(value.program(resolve))
-      .describe('Program whose standard input and output are the connection to the server; TLS comes on top of it'),
+      .describe('Program whose standard input and output are the connection to the server; TLS runs on top of it'),
     before: value
       .orNull(value.program(resolve))
-      .describe('Program that is run before connecting; if it fails, the account is not polled'),
+      .describe('Program to run before connecting; if it fails, the account is not polled'),
     after: value
       .orNull(value.program(resolve))
-      .describe('Program that is run after a poll, with POPFETCH_OUTCOME, POPFETCH_DELIVERED and others'),
+      .describe('Program to run after a poll; its environment has POPFETCH_OUTCOME, POPFETCH_DELIVERED and more'),
   })
 }
 
@@ -229,43 +235,41 @@ export function top<A extends z.ZodType, D extends z.ZodType, P extends z.ZodTyp
   parts: { readonly account: A; readonly destination: D; readonly defaults: P; readonly oauth: O },
 ) {
   return value.mapping({
-    accounts: z.record(z.string(), parts.account, { error: 'a mapping of names to accounts' }),
-    destinations: z.record(z.string(), parts.destination, { error: 'a mapping of names to destinations' }).default({}),
-    defaults: parts.defaults,
+    accounts: z
+      .record(z.string(), parts.account, { error: 'a mapping of names to accounts' })
+      .describe('The mailboxes to poll, by name'),
+    destinations: z
+      .record(z.string(), parts.destination, { error: 'a mapping of names to destinations' })
+      .default({})
+      .describe('Where mail can go, by name'),
+    defaults: parts.defaults.describe('Keys that every account has unless it says otherwise'),
     oauth: z
       .record(z.string(), parts.oauth, { error: 'a mapping of names to clients' })
       .default({})
-      .describe('Clients by which popfetch signs in at providers (popfetch auth)'),
-    state: value.orNull(value.filePath(resolve)).describe('File of the ledger, which remembers what was delivered'),
-    concurrency: value.wholeNumber(1, 10_000).default(64).describe('Accounts polled at once'),
+      .describe('OAuth 2.0 clients by name, for popfetch auth'),
+    state: value.orNull(value.filePath(resolve)).describe('File of the ledger, which records what was delivered'),
+    concurrency: value
+      .wholeNumber(1, 10_000)
+      .default(64)
+      .describe('Maximum number of accounts polled at the same time'),
     perHost: value
       .orNull(value.wholeNumber(1, 10_000))
-      .describe('Of these at one server; 8 when it is not written, without a limit for this machine itself'),
-    daemon: daemon.describe('What the background process serves, and whom it tells of trouble'),
+      .describe('Maximum number of them at one server; by default 8, and no limit for this machine'),
+    daemon: daemon.describe('Settings for the daemon'),
     log: value
       .mapping({
-        file: value.orNull(value.filePath(resolve)),
-        level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
+        file: value
+          .orNull(value.filePath(resolve))
+          .describe('File for the log; by default popfetch.log beside the ledger for the daemon, otherwise none'),
+        level: z
+          .enum(['trace', 'debug', 'info', 'warn', 'error'])
+          .default('info')
+          .describe('The least serious level that is logged; trace includes the conversation, secrets masked'),
         format: value
           .orNull(z.enum(['json', 'text']))
-          .describe('json, or text for people; without it text on a terminal, json elsewhere'),
+          .describe('json for programs or text for people; by default text on a terminal, otherwise json'),
       })
-      .default({ file: null, level: 'info', format: null }),
+      .default({ file: null, level: 'info', format: null })
+      .describe('Settings for the log'),
   })
-}
-
-/** The JSON Schema (draft 2020-12) of the file, for editors. */
-export function jsonSchema(): object {
-  const asWritten: ResolvePath = (text) => text
-  const schema = z.toJSONSchema(
-    top(asWritten, {
-      // Any key may come from `defaults`, so none is required here.
-      account: accountDefaults(asWritten),
-      destination: destination(asWritten),
-      defaults: accountDefaults(asWritten).optional(),
-      oauth: oauthClient(asWritten),
-    }),
-    { io: 'input', unrepresentable: 'any' },
-  )
-  return { ...schema, title: 'popfetch configuration', patternProperties: { '^x-': true } }
 }

@@ -12,6 +12,7 @@
 import { nameFault } from '../config/assemble.ts'
 import { kindWritten } from '../config/destinations/destinations.ts'
 import { formatText } from '../config/document.ts'
+import { EDITOR_LINE } from '../config/reference/json-schema.ts'
 import type { Written } from '../config/values/written.ts'
 import { display } from '../display.ts'
 import type { Imported, ImportedAccount, ImportedSecret } from './imported.ts'
@@ -71,7 +72,7 @@ export function draft({ accounts, settings, remarks }: Imported, options: DraftO
     return `${remarkLines(notes)}${account.off ? comments(block.trimEnd().split('\n'), 4000) : block}${marks}`
   })
   const parts = [
-    comments(options.heading) + remarkLines(remarks),
+    `${EDITOR_LINE}\n${comments(options.heading)}${remarkLines(remarks)}`,
     Object.keys(options.settings).length + Object.keys(settings).length === 0
       ? ''
       : formatText({ ...options.settings, ...settings }),

@@ -1,7 +1,6 @@
-// The keys of accounts and of the top level: defaults, forms, what is refused; and the JSON Schema.
-// The keys of destinations are in destinations/.
+// The keys of accounts and of the top level: defaults, forms, what is refused.
+// The keys of destinations are in destinations/, the JSON Schema is in reference/.
 import { describe, expect, test } from 'vitest'
-import { jsonSchema } from '../../src/config/schema.ts'
 import { Scene } from './scene.ts'
 
 const PIN = 'AB'.repeat(32)
@@ -188,30 +187,4 @@ test('the top level has its defaults', async () => {
     log: { file: null, level: 'info', format: null },
     warnings: [],
   })
-})
-
-test('the JSON Schema knows the keys, requires nothing that defaults may give, and leaves x- keys to the user', () => {
-  const schema = JSON.parse(JSON.stringify(jsonSchema()))
-  expect(Object.keys(schema.properties)).toContain('defaults')
-  expect(schema.patternProperties).toEqual({ '^x-': true })
-  const account = schema.properties.accounts.additionalProperties
-  expect(account.required).toBeUndefined()
-  expect(account.additionalProperties).toBe(false)
-  expect(account.properties.timeout).toMatchObject({ type: 'string', default: '60s' })
-  expect(account.properties.delete).toMatchObject({ default: 'never' })
-  expect(account.properties.tls.enum).toEqual(['implicit', 'starttls', 'none'])
-})
-
-test('the JSON Schema says of every key what it is', () => {
-  const schema = JSON.parse(JSON.stringify(jsonSchema()))
-  const mappings = [
-    schema.properties.accounts.additionalProperties,
-    ...schema.properties.destinations.additionalProperties.oneOf,
-  ]
-  const silent = mappings.flatMap(({ properties }) =>
-    Object.entries<{ description?: string }>(properties).filter(
-      ([key, { description }]) => key !== 'type' && !description,
-    ),
-  )
-  expect(silent).toEqual([])
 })

@@ -2,6 +2,7 @@
 import { DEFAULT_COMMAND, type LoadedCommand } from '../command.ts'
 import { COMMON } from '../common-options.ts'
 import type { Option, OptionTable } from '../option.ts'
+import { wrapped } from '../terminal/wrapped.ts'
 import type { Vocabulary } from '../vocabulary.ts'
 
 const PROLOGUE = 'Fetches mail from POP3 mailboxes and delivers each message exactly once.'
@@ -36,7 +37,7 @@ export function helpOf(name: string, { commands }: Vocabulary, columns: number):
         listed('Commands:', commandLines(commands), width),
         ...optionParts(command, width),
       ]
-    : [usage, ...wrapped(`${command.describe}.`, width), ...optionParts(command, width)]
+    : [usage, wrapped(`${command.describe}.`, width).join('\n'), ...optionParts(command, width)]
   parts.push(
     listed(isProgram ? 'Options:' : COMMON_HEADING, optionLines(COMMON), width),
     listed('Examples:', examplesOf(command), width),
@@ -109,16 +110,4 @@ function listed(heading: string, lines: readonly Line[], width: number): string 
     return [...head, ...rest.map((line) => indent + line)]
   })
   return [heading, ...rows].join('\n')
-}
-
-function wrapped(text: string, width: number): readonly string[] {
-  const lines: string[] = []
-  let line = ''
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line)
-      line = word
-    } else line = line === '' ? word : `${line} ${word}`
-  }
-  return line === '' ? lines : [...lines, line]
 }

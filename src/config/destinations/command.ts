@@ -18,7 +18,7 @@ const schema = value.once((resolve) => {
       type: z.literal('command'),
       run: value
         .program(resolve)
-        .describe('Program and arguments, run without a shell; its exit code says what became of the message'),
+        .describe('Program and arguments, run without a shell; the exit code decides what happens to the message'),
       env: z
         .record(
           z
@@ -31,10 +31,10 @@ const schema = value.once((resolve) => {
           { error: NAMES },
         )
         .default({})
-        .describe('Variables that are added to its environment'),
-      cwd: value.orNull(value.filePath(resolve)).describe('The folder that it is run in; / if nothing is written'),
-      timeout: value.timeout.prefault('5m').describe('It is ended, with all it started, when it takes longer'),
-      concurrency: value.wholeNumber(1, 50).default(1).describe('How many may run at once'),
+        .describe('Variables to add to its environment'),
+      cwd: value.orNull(value.filePath(resolve)).describe('Working directory, by default /'),
+      timeout: value.timeout.prefault('5m').describe('Time limit; after it the program and its children are killed'),
+      concurrency: value.wholeNumber(1, 50).default(1).describe('Maximum number of programs at the same time'),
       ...common,
     })
     .transform(({ timeout, ...written }) => ({ ...written, timeoutMs: timeout }))

@@ -36,31 +36,31 @@ const schema = value.once((resolve) =>
       type: z.literal('gmail'),
       user: value
         .parsed('the address of the mailbox such as anna@gmail.com', parseAddress)
-        .describe('The mailbox; mail goes to no other, whoever signed in'),
+        .describe('The mailbox; mail never goes to another one, whoever signed in'),
       token: value
         .token(resolve)
         .describe('Access token with the scopes gmail.insert and gmail.labels, or { oauth: NAME }'),
       labels: z
         .array(label, { error: 'a list of labels' })
         .max(50, { error: 'at most 50 labels' })
-        .default(['INBOX', 'UNREAD'])
-        .describe('What each message gets; own ones are made when they are missing, those of Gmail in any case'),
+        .prefault(['INBOX', 'UNREAD'])
+        .describe('Labels for each message; your own are created if missing'),
       date: z
         .enum(['header', 'now'])
         .default('header')
-        .describe('What Gmail sorts it by: the message’s Date field, or when it was put there'),
+        .describe('Date that Gmail sorts by: the Date field, or the time of delivery'),
       spam: z
         .enum(['classify', 'never'])
         .default('classify')
-        .describe('classify: Gmail judges it as mail that arrives; never: it is not marked as spam'),
+        .describe('classify: Gmail classifies messages like arriving mail; never: no message is marked as spam'),
       wrap: z
         .enum(['never', 'when-refused'])
         .default('never')
         .describe(
-          'when-refused: a message that Gmail refuses for its form, its author or an attachment is stored as an attachment',
+          'when-refused: a message that Gmail refuses for its form, author or attachments is stored as an attachment of another',
         ),
-      concurrency: value.wholeNumber(1, 20).default(4).describe('Messages put there at once'),
-      endpoint: endpoint.default(GOOGLE).describe('The origin of another server in place of Google’s, for tests'),
+      concurrency: value.wholeNumber(1, 20).default(4).describe('Maximum number of messages stored at the same time'),
+      endpoint: endpoint.default(GOOGLE).describe('Another server instead of Google’s, for tests'),
       ...common,
     })
     .transform((written) => ({ ...written, labels: [...new Set(written.labels)] })),

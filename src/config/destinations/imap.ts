@@ -24,40 +24,43 @@ const schema = value.once((resolve) => {
     .mapping({
       type: z.literal('imap'),
       host: value.host.describe('Name or address of the IMAP server'),
-      port: value.orNull(value.port).describe('993 with tls: implicit, 143 with starttls and none'),
+      port: value.orNull(value.port).describe('Port; by default 993 with tls: implicit, otherwise 143'),
       tls,
       ...keys,
-      user: value.wireText('a user name').describe('Name to sign in with'),
+      user: value.wireText('a user name').describe('User name to sign in with'),
       auth: z
         .enum(['auto', 'plain', 'login'])
         .default('auto')
-        .describe('How to sign in with a password; a token goes by OAUTHBEARER or XOAUTH2, as the server offers'),
+        .describe('How to sign in with a password; a token uses OAUTHBEARER or XOAUTH2, as offered'),
       folder: folder
         .prefault('INBOX')
         .describe(
-          'Name of the folder, or a special use such as \\Junk; {account} stands for the name of the account, {recipient}, {local}, {domain} for whose mail it is',
+          'Folder name, or a special use such as \\Junk; may contain {account}, {recipient}, {local} and {domain}',
         ),
-      create: value.flag.default(true).describe('A missing folder is made, and subscribed'),
-      flags: z.array(flagName).default([]).describe('Flags to set, such as \\Seen, where the folder keeps them'),
+      create: value.flag.default(true).describe('Create and subscribe a missing folder'),
+      flags: z
+        .array(flagName, { error: 'a list of flags' })
+        .default([])
+        .describe('Flags to set, such as \\Seen, if the folder keeps them'),
       labels: z
-        .array(label)
+        .array(label, { error: 'a list of labels' })
         .default([])
         .describe(
-          'Labels to set, where the server has them (Gmail); {account} stands for the name of the account, {recipient}, {local}, {domain} for whose mail it is',
+          'Labels to set, if the server has them (Gmail); may contain {account}, {recipient}, {local} and {domain}',
         ),
       date: z
         .enum(['received', 'now'])
         .default('received')
-        .describe('Date of the message there: when it was received, or now'),
+        .describe('Date of the message: when it was received, or the time of delivery'),
       concurrency: value
         .wholeNumber(1, 10)
         .default(2)
-        .describe('Messages handed over at once; their order is kept only with 1'),
-      timeout: value.orNull(value.timeout).describe('Raises the time limits, never lowers them'),
+        .describe('Maximum number of messages handed over at the same time; only 1 keeps their order'),
+      timeout: value.orNull(value.timeout).describe('Raises the usual time limits; never lowers them'),
       maxSize: value
-        .size(1024)
+        .size(1000)
         .prefault('50MB')
-        .describe('A larger message is refused; one under way is in memory as a whole'),
+        .describe('Larger messages are refused; each is held in memory as a whole'),
       ...common,
     })
     .transform(({ timeout, ...written }) => {

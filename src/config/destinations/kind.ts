@@ -19,8 +19,8 @@ import type { Conflict, Frozen, Written } from '../values/written.ts'
 
 /** Keys that every kind has: its schema ends with them. */
 export const common = {
-  trace: value.flag.default(true).describe('Puts a Received field on top of each message'),
-  label: value.flag.default(false).describe('Adds X-Popfetch-Account: NAME'),
+  trace: value.flag.default(true).describe('Adds a Received field on top of each message'),
+  label: value.flag.default(false).describe('Adds the field X-Popfetch-Account: NAME'),
 }
 
 /** A URL as the keys that could have been written instead. The schema says whether they are right. */

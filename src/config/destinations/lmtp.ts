@@ -32,12 +32,12 @@ const schema = value.once((resolve) =>
       type: z.literal('lmtp'),
       host: value
         .orNull(value.host)
-        .describe('This machine itself, a host of a private network, or, with tls, any other; or a socket'),
-      port: value.orNull(value.port).describe(`${PORT} with host`),
+        .describe('This machine, a host in a private network or, with tls, any host; or use socket'),
+      port: value.orNull(value.port).describe(`Port; by default ${PORT} with host`),
       socket: value.orNull(value.filePath(resolve)).describe('Unix socket of the LMTP server'),
       ...session(resolve),
       to: recipients(value.localRecipient).describe(
-        'Recipients, with or without a domain; {account} stands for the name of the account',
+        'Recipients, with or without a domain; may contain {account}, {recipient}, {local} and {domain}',
       ),
       ...envelope,
       ...common,

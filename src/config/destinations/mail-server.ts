@@ -17,21 +17,25 @@ import { wrong } from './url.ts'
 export const session = value.once((resolve) => ({
   tls: value
     .orNull(z.enum(['starttls', 'implicit', 'none']))
-    .describe('starttls, mandatory; implicit: from the first byte; none: the default for this machine itself'),
-  tlsName: value.orNull(value.host).describe('Name that the certificate must be for, where it is not host; SNI too'),
+    .describe('starttls: required; implicit: TLS from the first byte; none: unencrypted, the default for this machine'),
+  tlsName: value
+    .orNull(value.host)
+    .describe('Name that the certificate must be valid for, if it is not host; also sent as SNI'),
   ca: value
     .orNull(value.filePath(resolve))
-    .describe('PEM file of the authorities to trust instead of those of the system'),
-  pin: value.orNull(value.pin).describe('SHA-256 of the certificate; replaces the checks of chain, name and date'),
-  user: value.orNull(value.wireText('a user name')).describe('Name to sign in with'),
-  password: value.orNull(value.secret(resolve)).describe('Text, or where it is to be had'),
+    .describe('PEM file with the certificate authorities to trust instead of the system’s'),
+  pin: value
+    .orNull(value.pin)
+    .describe('SHA-256 fingerprint of the certificate; replaces the checks of chain, name and date'),
+  user: value.orNull(value.wireText('a user name')).describe('User name to sign in with'),
+  password: value.orNull(value.secret(resolve)).describe('The password, or where to read it'),
   token: value
     .orNull(value.token(resolve))
-    .describe('Access token instead of a password; asked for again when it is refused'),
+    .describe('Access token instead of a password; read again when it is refused'),
   auth: z
     .enum(['auto', 'plain', 'login', 'cram-md5', 'xoauth2', 'oauthbearer'])
     .default('auto')
-    .describe('How to sign in; auto: the best the server offers, with a token xoauth2 or oauthbearer'),
+    .describe('How to sign in; auto picks the best mechanism that the server offers'),
 }))
 
 const SENDER = 'a plain mail address, original or null'
@@ -47,22 +51,22 @@ const sender = z.union([z.null(), z.string()], { error: SENDER }).transform((wri
 })
 
 export const envelope = {
-  from: value.orNull(sender).describe('Envelope sender: an address, original (from Return-Path) or null'),
+  from: value.orNull(sender).describe('Envelope sender: an address, original (taken from Return-Path) or null'),
   // Postfix takes 50 connections from one client, most others 10 to 20.
   concurrency: value
     .wholeNumber(1, 50)
     .default(4)
-    .describe('Messages handed over at once; their order is kept only with 1'),
-  timeout: value.orNull(value.timeout).describe('Raises the time limits of RFC 5321, never lowers them'),
+    .describe('Maximum number of messages handed over at the same time; only 1 keeps their order'),
+  timeout: value.orNull(value.timeout).describe('Raises the time limits of RFC 5321; never lowers them'),
   bareNewlines: z
     .enum(['fix', 'refuse'])
     .default('fix')
-    .describe('A CR or LF that stands alone: made a line end (fix), or such a message is not sent (refuse)'),
+    .describe('A lone CR or LF becomes a line end (fix), or the message is not sent (refuse)'),
   wrap: z
     .enum(['never', 'when-refused'])
     .default('never')
     .describe(
-      'when-refused: a message that the server refuses for its bytes (8-bit, long lines, NUL), its form or its author is sent as an attachment',
+      'when-refused: a message refused for its bytes (8-bit, long lines, NUL), form or author is sent as an attachment',
     ),
 }
 

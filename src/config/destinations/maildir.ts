@@ -8,21 +8,17 @@ import { pathUrl } from './url.ts'
 const schema = value.once((resolve) =>
   value.mapping({
     type: z.literal('maildir'),
-    path: value
-      .accountPath(resolve)
-      .describe(
-        'Directory; {account} stands for the name of the account, {recipient}, {local}, {domain} for whose mail it is',
-      ),
-    create: value.flag.default(true).describe('Missing directories are made'),
+    path: value.accountPath(resolve).describe('Directory; may contain {account}, {recipient}, {local} and {domain}'),
+    create: value.flag.default(true).describe('Create missing directories'),
     lineEndings: z
       .enum(['lf', 'crlf'])
       .default('lf')
-      .describe('As most programs expect in files (lf), or as mail travels (crlf)'),
-    mode: value.fileMode.prefault('0600').describe('Permissions of a message: four octal digits'),
+      .describe('Line ends: lf, as most programs expect in files, or crlf, as mail is sent'),
+    mode: value.fileMode.prefault('0600').describe('Permissions of message files, as four octal digits'),
     date: z
       .enum(['received', 'now'])
       .default('received')
-      .describe('Time of the file: when the message was received, or now'),
+      .describe('File time: when the message was received, or the time of delivery'),
     ...common,
   }),
 )

@@ -10,7 +10,9 @@ const schema = value.once((resolve) =>
     type: z.literal('mbox'),
     path: value
       .accountPath(resolve)
-      .describe('File; {account} stands for the name of the account. Made if need be, its directory is not'),
+      .describe(
+        'File; may contain {account}, {recipient}, {local} and {domain}. Created if missing, but its directory is not',
+      ),
     ...common,
   }),
 )

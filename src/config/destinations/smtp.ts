@@ -35,17 +35,17 @@ const schema = value.once((resolve) =>
     .mapping({
       type: z.literal('smtp'),
       host: value.host.describe('Name or address of the SMTP server'),
-      port: value.orNull(value.port).describe('587 with tls: starttls, 465 with implicit, 25 with none'),
+      port: value
+        .orNull(value.port)
+        .describe('Port; by default 587 with tls: starttls, 465 with implicit, 25 with none'),
       ...session(resolve),
-      to: recipients(value.recipient).describe(
-        'Recipients; {account} stands for the name of the account, {recipient}, {local}, {domain} for whose mail it is',
-      ),
+      to: recipients(value.recipient).describe('Recipients; may contain {account}, {recipient}, {local} and {domain}'),
       ...envelope,
       deliveredTo: z
         .enum(['rename', 'keep', 'hold'])
         .default('rename')
         .describe(
-          'A Delivered-To of the very recipient, which servers take for a loop and bounce: renamed to X-Delivered-To (rename), sent as it is (keep), or the message is held (hold)',
+          'A Delivered-To field that names the recipient looks like a loop to many servers: rename it to X-Delivered-To, keep it, or hold the message',
         ),
       rate: value
         .orNull(
@@ -56,9 +56,9 @@ const schema = value.once((resolve) =>
             .transform((rates) => ('perMs' in rates ? [rates] : rates)),
         )
         .describe(
-          'Messages at most: 30/m, 200/h, 500/d or a list of them. Kept over runs, for all accounts; what is more waits for a later poll',
+          'Maximum rate of messages, such as 30/m, 200/h, 500/d or a list of them; counted over all accounts and runs. The rest waits for a later poll',
         ),
-      helo: value.orNull(name).describe('What popfetch calls itself in EHLO; its host name when it is not written'),
+      helo: value.orNull(name).describe('Name to use in EHLO; by default the host name'),
       ...common,
     })
     .transform(({ timeout, ...written }) => {

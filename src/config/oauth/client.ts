@@ -50,34 +50,38 @@ export const oauthClient = value.once((resolve) =>
   value.mapping({
     provider: value
       .orNull(z.enum(PROVIDERS as [string, ...string[]], { error: `one of ${PROVIDERS.join(', ')}` }))
-      .describe('A provider that popfetch knows'),
-    issuer: value.orNull(issuer).describe('Another provider, which tells its endpoints there (RFC 8414, OpenID)'),
+      .describe('A provider known to popfetch'),
+    issuer: value
+      .orNull(issuer)
+      .describe('Address of another provider that publishes its endpoints (RFC 8414, OpenID)'),
     authorizationEndpoint: value
       .orNull(address)
-      .describe('Where the browser is sent, for a provider that tells nothing'),
-    tokenEndpoint: value.orNull(address).describe('Where tokens are given'),
-    deviceEndpoint: value.orNull(address).describe('Where a device code is given (RFC 8628)'),
-    revocationEndpoint: value.orNull(address).describe('Where a sign-in is ended (RFC 7009)'),
-    clientId: word.describe('The client, as the provider calls it'),
+      .describe('Authorization endpoint of a provider that publishes nothing'),
+    tokenEndpoint: value.orNull(address).describe('Token endpoint'),
+    deviceEndpoint: value.orNull(address).describe('Device authorization endpoint (RFC 8628)'),
+    revocationEndpoint: value.orNull(address).describe('Revocation endpoint (RFC 7009)'),
+    clientId: word.describe('Client ID registered with the provider'),
     clientSecret: value
       .orNull(value.secret(resolve))
-      .describe('Its secret, or where it is to be had; many clients have none'),
-    clientSecretExpires: value.orNull(day).describe('When the secret ends; told 14 days ahead'),
-    clientCertificate: value.orNull(value.filePath(resolve)).describe('PEM file of a certificate in place of a secret'),
-    clientKey: value.orNull(value.filePath(resolve)).describe('PEM file of its key'),
-    tenant: value.orNull(tenant).describe('microsoft: common (default), consumers, organizations, a domain or an id'),
+      .describe('Client secret, or where to read it; many clients have none'),
+    clientSecretExpires: value.orNull(day).describe('Date on which the secret expires; popfetch warns 14 days before'),
+    clientCertificate: value
+      .orNull(value.filePath(resolve))
+      .describe('PEM file with a certificate to use instead of a secret'),
+    clientKey: value.orNull(value.filePath(resolve)).describe('PEM file with the key of that certificate'),
+    tenant: value
+      .orNull(tenant)
+      .describe('For microsoft: common (default), consumers, organizations, a domain or an ID'),
     scopes: value
       .orNull(z.array(word, { error: 'a list of scopes' }).min(1, { error: 'at least one scope' }))
-      .describe('What is asked for; by default what the accounts and destinations that use it need'),
+      .describe('Scopes to request; by default what the accounts and destinations that use the client need'),
     flow: z
       .enum(['auto', 'device', 'browser', 'client-credentials'], {
         error: 'auto, device, browser or client-credentials',
       })
       .default('auto')
-      .describe('How a person signs in; client-credentials: nobody does, an administrator has allowed it'),
-    redirectPort: value
-      .orNull(value.port)
-      .describe('Port of this machine to which the browser comes back; any that is free'),
+      .describe('How to sign in; client-credentials needs no person, but an administrator’s consent'),
+    redirectPort: value.orNull(value.port).describe('Local port for the browser’s redirect; by default any free one'),
   }),
 )
 

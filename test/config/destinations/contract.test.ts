@@ -9,7 +9,7 @@ import {
   kindWritten,
   parseDestinationUrl,
 } from '../../../src/config/destinations/destinations.ts'
-import { jsonSchema } from '../../../src/config/schema.ts'
+import { jsonSchema } from '../../../src/config/reference/json-schema.ts'
 import { Reserve } from '../../../src/deliver/disk/reserve.ts'
 import { openDestination } from '../../../src/deliver/index.ts'
 
@@ -50,8 +50,8 @@ function keysOf(type: string, keys: object): DestinationKeys {
 }
 
 test('every kind of the table has its examples here', () => {
-  const { properties } = JSON.parse(JSON.stringify(jsonSchema()))
-  const oneOf: { properties: { type: { const: string } } }[] = properties.destinations.additionalProperties.oneOf
+  const { $defs } = JSON.parse(JSON.stringify(jsonSchema()))
+  const oneOf: { properties: { type: { const: string } } }[] = $defs.destination.oneOf
   expect(oneOf.map((kind) => kind.properties.type.const).toSorted()).toEqual(Object.keys(EXAMPLES).toSorted())
   expect(kindWritten({ type: 'constructor' })).toBeNull()
 })

@@ -1,15 +1,18 @@
-// `popfetch config check|show|schema`: answers about the configuration. Runs no command, reads no secret, asks no server.
+// `popfetch config check|show|schema|reference`: answers about the configuration. Runs no command, reads no secret, asks no
+// server. `schema` and `reference` need no configuration.
 import type { Configuration } from '../../../config/schema.ts'
 import { WrongConfiguration } from '../../../config/problem.ts'
 import { EXIT_CONFIGURATION, EXIT_OK } from '../../exit.ts'
 import type { ConfigInvocation } from './options.ts'
+import { printReference } from './reference.ts'
 import { readConfiguration } from '../../open/configured.ts'
 import { counted } from '../../terminal/amounts.ts'
 import type { Surroundings } from '../../surroundings.ts'
 
-/** Rejects with ERR_CONFIG, whose message lists every fault. */
+/** Rejects with ERR_CONFIG, whose message lists every fault, and with ERR_USAGE for a key that does not exist. */
 export async function run(invocation: ConfigInvocation, surroundings: Surroundings): Promise<number> {
   const { output, rooms } = surroundings
+  if (invocation.action === 'reference') return await printReference(invocation, surroundings)
   const { jsonSchema, showConfiguration } = await rooms.configuration()
   if (invocation.action === 'schema') {
     const schema = jsonSchema()

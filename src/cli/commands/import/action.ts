@@ -42,8 +42,8 @@ export async function run(invocation: ImportInvocation, surroundings: Surroundin
   const state = invocation.state === null ? {} : { state: resolvePath(invocation.state, cwd, env) }
   const { text, accounts, missing } = draft(imported, {
     heading: [
-      `Made by popfetch import ${invocation.tool} from ${files.map(shown).join(', ')}.`,
-      'Comments say what has no counterpart, or means something else now.',
+      `Created by popfetch import ${invocation.tool} from ${files.map(shown).join(', ')}.`,
+      'Comments name settings without an equivalent, or with a different meaning.',
       ...(isTrial ? trialHeading(invocation.tool) : []),
     ],
     settings: state,

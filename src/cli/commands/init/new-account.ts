@@ -58,7 +58,7 @@ export function initText(
     ...(state === null ? {} : { state: typed(state) }),
     ...(clients.length === 0 ? {} : { oauth }),
   }
-  const heading = ['Made by popfetch init. What else there is: popfetch config schema']
+  const heading = ['Created by popfetch init. All settings: popfetch config reference']
   return draft({ accounts: [account], settings, remarks: [] }, { heading, settings: {}, secrets: 'written' }).text
 }
 

@@ -36,4 +36,36 @@ describe('config', () => {
       error: { code: 'ERR_CONFIG', message: 'reading /c.yaml: 1 problem:', retry: 'never' },
     })
   })
+
+  test('reference explains every key, or those that are asked about, without a configuration', async () => {
+    world.configurationError = new PopfetchError('ERR_CONFIG', 'none', { scope: 'process', retry: 'never' })
+    expect(await world.run('config reference poll')).toBe(0)
+    expect(world.stdout.text).toBe(`Account: accounts.NAME
+
+  accounts.NAME.poll
+      How often the daemon polls; { min, max } polls often after mail arrives
+      and slows down when there is none.
+      Values: a duration 1s to 20d such as 5m, or { min: 1m, max: 30m }
+      (default: 5m)
+`)
+    expect(await world.run('config reference')).toBe(0)
+    for (const key of ['concurrency', 'accounts.NAME.host', 'destinations.NAME.folder', 'oauth.NAME.flow'])
+      expect(world.stdout.text).toContain(`\n  ${key}\n`)
+    expect(world.stdout.text.split('\n').filter((line) => line.length > 80)).toEqual([])
+  })
+
+  test('reference --json is the list that the pages are made from', async () => {
+    expect(await world.run('config reference smtp.rate --json')).toBe(0)
+    expect(world.json).toMatchObject({
+      ok: true,
+      sections: [{ kind: 'smtp', keys: [{ required: false, usual: null }] }],
+    })
+  })
+
+  test('a key that does not exist names the nearest, and other actions take none', async () => {
+    expect(await world.run('config reference pol')).toBe(64)
+    expect(world.stderr.text).toContain('no key is called pol: did you mean poll?')
+    expect(await world.run('config show poll')).toBe(64)
+    expect(world.stderr.text).toContain('config show takes no further argument: poll')
+  })
 })

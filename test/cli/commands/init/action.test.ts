@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Dialogue } from '../../../../src/cli/terminal/dialogue.ts'
 import { setUp } from '../../../../src/cli/commands/init/action.ts'
 import type { InitInvocation } from '../../../../src/cli/commands/init/options.ts'
+import { EDITOR_LINE } from '../../../../src/config/reference/json-schema.ts'
 import { PopfetchError } from '../../../../src/errors.ts'
 import type { Lookups } from '../../../../src/setup/discover.ts'
 import { Pop3Server } from '../../../support/pop3-server.ts'
@@ -87,7 +88,8 @@ describe('init with options alone', () => {
     expect(await person.run('init', ...scripted(), ...argv, '--name', 'work', '--output', 'x.yaml', '--json')).toBe(0)
     expect(JSON.parse(person.stdout.text)).toEqual({ ok: true, file: person.path('x.yaml'), account: 'work' })
     expect(await readFile(person.path('x.yaml'), 'utf8'))
-      .toBe(`# Made by popfetch init. What else there is: popfetch config schema
+      .toBe(`${EDITOR_LINE}
+# Created by popfetch init. All settings: popfetch config reference
 
 accounts:
   work:
