@@ -91,7 +91,7 @@ type Mapping = z.core.$ZodObject<z.core.$ZodShape>
 
 /** The mappings that a value of the schema may be. */
 function mappingsIn(schema: z.core.$ZodType): readonly Mapping[] {
-  if (schema instanceof z.core.$ZodObject) return [schema as Mapping]
+  if (schema instanceof z.core.$ZodObject) return [schema]
   return partsOf(schema).flatMap(mappingsIn)
 }
 
