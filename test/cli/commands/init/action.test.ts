@@ -87,8 +87,7 @@ describe('init with options alone', () => {
     const argv = ['--user', 'alice@example.net', '--deliver', 'mbox:box', '--delete-policy', '30d', '--first', 'last:2']
     expect(await person.run('init', ...scripted(), ...argv, '--name', 'work', '--output', 'x.yaml', '--json')).toBe(0)
     expect(JSON.parse(person.stdout.text)).toEqual({ ok: true, file: person.path('x.yaml'), account: 'work' })
-    expect(await readFile(person.path('x.yaml'), 'utf8'))
-      .toBe(`${EDITOR_LINE}
+    expect(await readFile(person.path('x.yaml'), 'utf8')).toBe(`${EDITOR_LINE}
 # Created by popfetch init. All settings: popfetch config reference
 
 accounts:
