@@ -30,6 +30,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'bin/popfetch.ts': own("Node's version"),
   'src/cli/terminal/wrapped.ts': own('our own descriptions of commands, options and keys'),
   'src/config/reference/keys.ts': own('paths of keys, and a word of a command line'),
+  'src/cli/arguments/help.ts': own('our own descriptions of commands and options'),
   'src/cli/arguments/with-yargs.ts': own('the command line, and what yargs says of it'),
   'src/cli/command-errors.ts': own('our own messages'),
   'src/cli/commands/completion/action.ts': own('the name of a shell'),
