@@ -45,6 +45,7 @@ beforeAll(async () => {
   chmodSync(scene, 0o755)
   await run(join(BIN, 'rolldown'), ['-c', '.rolldown.config.js', '--dir', dist, '--sourcemap', 'hidden'], { cwd: ROOT })
   await run(process.execPath, ['.build/types.js', dist], { cwd: ROOT })
+  await run(process.execPath, ['.build/pages.js', dist], { cwd: ROOT })
   const maps = filesIn(dist).filter((file) => file.endsWith('.map'))
   sources = maps.flatMap(
     (file) => (JSON.parse(readFileSync(join(dist, file), 'utf8')) as { sources: string[] }).sources,
@@ -77,17 +78,31 @@ test('installing the package brings one package', async () => {
   expect(listed.trim().split('\n')).toHaveLength(2)
 })
 
-test('the package has the program, its types, its licences and the examples, and nothing else', () => {
+test('the package has the program, its types, its manual, the schema, the licences and the examples, and nothing else', () => {
   const files = filesIn(installed).filter((file) => !/^(examples|dist\/chunks)\//.test(file))
   expect(files.toSorted()).toEqual([
     'LICENSE',
     'README.md',
     'dist/THIRD-PARTY-LICENSES',
+    'dist/config.schema.json',
     'dist/index.d.ts',
     'dist/index.js',
+    'dist/man/popfetch.1',
+    'dist/man/popfetch.yaml.5',
     'dist/popfetch.js',
     'package.json',
   ])
+})
+
+test('npm installs the manual, where man finds it', async () => {
+  const folder = join(home, 'prefix/share/man')
+  expect(readdirSync(folder, { recursive: true }).map(String).toSorted()).toEqual([
+    'man1',
+    'man1/popfetch.1',
+    'man5',
+    'man5/popfetch.yaml.5',
+  ])
+  expect(readFileSync(join(folder, 'man1/popfetch.1'), 'utf8')).toMatch(/^\.TH POPFETCH 1 /)
 })
 
 test('the installed command runs without any other package', async () => {

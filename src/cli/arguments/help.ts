@@ -9,18 +9,20 @@ const PROLOGUE = 'Fetches mail from POP3 mailboxes and delivers each message exa
 const COMMON_HEADING = 'Options of every command:'
 
 /** What a command may exit with, unless it says more. */
-const USUAL_EXITS: readonly number[] = [0, 64, 78]
+export const USUAL_EXITS: readonly number[] = [0, 64, 78]
 
-const EXITS: Readonly<Record<number, string>> = {
+/** What each exit code means. */
+export const EXITS: Readonly<Record<number, string>> = {
   0: 'done',
   64: 'wrong usage',
   69: 'no daemon is running',
+  70: 'a bug in popfetch',
   73: 'a destination cannot take mail',
   74: 'the ledger cannot be used',
   75: 'temporary: try again later',
   76: 'TLS refused or protocol broken',
   77: 'sign-in refused',
-  78: 'the configuration is wrong',
+  78: 'the configuration is wrong, or a safety guard needs your confirmation',
 }
 
 /** Lines of `columns` characters, or some more where a word is long. `name`: of the command that is asked about. */

@@ -29,7 +29,7 @@ export const command: Command<ConfigRequest> = {
   request({ words: [word, key = null] }) {
     if (word === undefined) throw usageError(`config needs one of ${ACTIONS.join(', ')}`)
     const action = oneOf(ACTIONS, 'config ACTION', word)
-    if (key !== null && action !== 'reference') throw usageError(`config ${action} takes no further argument: ${key}`)
+    if (key !== null && action !== 'reference') throw usageError(`unknown argument: ${key}`)
     return { action, key }
   },
 }

@@ -66,6 +66,6 @@ describe('config', () => {
     expect(await world.run('config reference pol')).toBe(64)
     expect(world.stderr.text).toContain('no key is called pol: did you mean poll?')
     expect(await world.run('config show poll')).toBe(64)
-    expect(world.stderr.text).toContain('config show takes no further argument: poll')
+    expect(world.stderr.text).toContain('unknown argument: poll')
   })
 })
