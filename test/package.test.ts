@@ -78,7 +78,7 @@ test('installing the package brings one package', async () => {
   expect(listed.trim().split('\n')).toHaveLength(2)
 })
 
-test('the package has the program, its types, its manual, the schema, the licences and the examples, and nothing else', () => {
+test('the package has the program, its types, its licences and the examples, and nothing else', () => {
   const files = filesIn(installed).filter((file) => !/^(examples|dist\/chunks)\//.test(file))
   expect(files.toSorted()).toEqual([
     'LICENSE',
