@@ -13,6 +13,7 @@
 import { escaped } from '../display.ts'
 import type { PopfetchError } from '../errors.ts'
 import type { Message, Origin, ReceivedFacts } from '../message.ts'
+import type { TlsFacts } from '../pop3/network/tls-facts.ts'
 
 /** One attempt to hand one message to one destination for one recipient. The ledger records it durably before it starts. */
 export interface Attempt {
@@ -92,6 +93,19 @@ export interface Space {
   readonly messages: number
 }
 
+/** What a destination said of itself while it was tried without a message. Safe to print. */
+export interface Probed {
+  /** Null: it is not reached over TLS. */
+  readonly tls: TlsFacts | null
+  /** What it is and what it offers, in the order in which it was learnt. */
+  readonly findings: readonly { readonly name: string; readonly value: string }[]
+  /** What will go wrong with some mail, though it takes mail: one sentence each. */
+  readonly warnings: readonly string[]
+}
+
+/** How long a trial may take where the destination has no `timeout`. */
+export const PROBE_MS = 60_000
+
 export interface Destination extends AsyncDisposable {
   /** For people: "maildir ~/Mail". */
   readonly description: string
@@ -107,6 +121,12 @@ export interface Destination extends AsyncDisposable {
    *  with DeliveryError of scope 'destination'. `wasThere`: mail was delivered there before, so a place that is gone is not
    *  made anew: its disk may not be mounted (S045). */
   ready(signal: AbortSignal, wasThere?: boolean): Promise<void>
+
+  /** Would it take mail now? Tries, without a message, all that a delivery needs: the connection, TLS, the sign-in, our own
+   *  sender and each recipient; the folders and the lock; the program. Nothing of the trial is left there. What `ready` makes
+   *  (a Maildir, a folder, a label) is made here, too. Ends within the destination's `timeout`, or PROBE_MS. `wasThere` is as
+   *  for `ready`. Rejects with the DeliveryError that a delivery would have; for one of several recipients, with that one's. */
+  probe(signal: AbortSignal, wasThere?: boolean): Promise<Probed>
 
   /** How much may still be put there; null: it does not say. Asked after `ready`. Absent: this kind never says. */
   space?(signal: AbortSignal): Promise<Space | null>

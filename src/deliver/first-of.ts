@@ -28,6 +28,19 @@ export function firstOf(name: string, members: readonly Member[]): Destination {
     /** The first decides: while it takes no mail, the others get none. `wasThere` speaks of it alone. */
     ready: async (signal, wasThere) => await first?.destination.ready(signal, wasThere),
 
+    /** Of all: where it ends with one, the others have been asked too. */
+    async probe(signal, wasThere) {
+      const tried = await Promise.allSettled(members.map(({ destination }) => destination.probe(signal, wasThere)))
+      const failed = tried.find((one) => one.status === 'rejected')
+      if (failed !== undefined) throw failed.reason
+      const probes = tried.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+      return {
+        tls: probes[0]?.tls ?? null,
+        findings: probes.flatMap(({ findings }) => findings),
+        warnings: probes.flatMap(({ warnings }) => warnings),
+      }
+    },
+
     async recall(attempt, signal) {
       for (const member of members) {
         const found: Recollection | null = await member.destination.recall(addressed(attempt, member), signal)

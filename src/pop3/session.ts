@@ -16,6 +16,7 @@ import { askLists } from './listing/ask.ts'
 import type { Listing } from './listing/listing.ts'
 import { HeldRoom, type ListingRoom } from './listing/room.ts'
 import { Connection, type ConnectionOptions } from './network/connection.ts'
+import { ungreeted } from './network/network-error.ts'
 import type { TlsFacts } from './network/tls-facts.ts'
 import { orAfresh } from './network/tls-sessions.ts'
 import { withTrust } from './network/trust.ts'
@@ -105,7 +106,9 @@ export class Session implements AsyncDisposable {
   async #greet(): Promise<void> {
     const greeting = this.#queue.expectGreeting()
     this.#connection.attach(this.#queue)
-    const reply = await greeting
+    const reply = await greeting.catch((error: unknown) => {
+      throw ungreeted(error, this.#options)
+    })
     if (reply.status !== 'ok') throw replyError('the connection', reply)
     this.#greeting = reply
   }

@@ -248,6 +248,32 @@ export const MISTAKES: readonly Mistake[] = [
     },
   },
   {
+    what: 'leaves what a trial has written',
+    noticedBy: 'probe',
+    skeleton: class extends Skeleton {
+      override async probe(signal: AbortSignal) {
+        const probed = await super.probe(signal)
+        fs.writeFileSync(path.join(this.root, 'probe.part'), '')
+        return probed
+      }
+    },
+  },
+  {
+    what: 'finds everything well in a trial',
+    noticedBy: 'probe',
+    skeleton: class extends Skeleton {
+      override probe = () => Promise.resolve({ tls: null, findings: [], warnings: [] })
+    },
+  },
+  {
+    what: 'does not stop a trial when the signal is aborted',
+    noticedBy: 'probe_disturbed',
+    skeleton: class extends Skeleton {
+      override probe = () => super.probe(never)
+    },
+    hangs: true,
+  },
+  {
     what: 'is always ready',
     noticedBy: 'down',
     skeleton: class extends Skeleton {

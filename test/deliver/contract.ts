@@ -330,6 +330,54 @@ export const checks = {
     },
   },
 
+  probe: {
+    title: 'probe resolves when the place is there, leaves nothing in it, and says that it is to blame when it is not',
+    async run(kind) {
+      const { place, destination } = await scene(kind)
+      await destination.probe(never)
+      expect(await place.seen()).toEqual([])
+      expect(await place.leftovers()).toEqual([])
+      place.goDown()
+      const error = await failureOf(destination, destination.probe(never))
+      expect(error).toMatchObject({ verdict: 'temporary', scope: 'destination' })
+      place.heal()
+      await destination.probe(never)
+      expect(await place.leftovers()).toEqual([])
+    },
+  },
+
+  probe_disturbed: {
+    title: 'probe ends when the signal is aborted, at whatever step, and no message is to blame when a step fails',
+    async run(kind) {
+      await eachStep(async (step) => {
+        const place = await kind.place()
+        const destination = closing(place.open())
+        const held = place.holdAt(step)
+        const stop = new AbortController()
+        const work = failureOf(destination, destination.probe(stop.signal))
+        await Promise.race([held.reached, work])
+        const isReached = place.steps() >= step
+        if (isReached) stop.abort()
+        await work
+        held.release()
+        return isReached
+      }, 0)
+      for (const how of kind.failures) {
+        await eachStep(async (step) => {
+          const place = await kind.place()
+          const destination = closing(place.open())
+          place.failAt(step, how)
+          await failureOf(destination, destination.probe(never))
+          const isReached = place.steps() >= step
+          place.heal()
+          if (isReached) await destination.probe(never)
+          expect(await place.seen()).toEqual([])
+          return isReached
+        }, 0)
+      }
+    },
+  },
+
   down: {
     title: 'ready and deliver say that the destination is to blame when its place is not there; later it works again',
     async run(kind) {

@@ -28,6 +28,11 @@ class Fake implements Destination {
     if (this.down !== null) throw this.down
   }
 
+  async probe() {
+    await this.ready()
+    return { tls: null, findings: [{ name: 'fake', value: this.#name }], warnings: [] }
+  }
+
   async recall({ intent }: Attempt) {
     await Promise.resolve()
     return intent === this.arrived ? { text: 'here', received: null } : null

@@ -11,11 +11,13 @@
 //    one line in disk-kinds.ts, as in skeleton.test.ts; smtp/contract.test.ts shows a server.
 // 5. Examples of its configuration in test/config/destinations/contract.test.ts, tests of its own for what only this kind does,
 //    and its hazards in test/deliver/README.md.
+import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import path from 'node:path'
 import {
   type Attempt,
   type Destination,
+  type Probed,
   type Receipt,
   receiptOf,
   type Recollection,
@@ -88,6 +90,25 @@ export class Skeleton implements Destination {
       await this.#reserve.take(this.fileSystem, this.root, 1)
     }
     await this.limited(look(), signal, 'cannot be used')
+  }
+
+  /** Writes a file, and takes it back. */
+  async probe(signal: AbortSignal): Promise<Probed> {
+    await this.ready(signal)
+    const part = `${randomBytes(8).toString('hex')}.part`
+    const work = async (): Promise<void> => {
+      const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
+      const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
+      const fd = await this.fileSystem.open(path.join(this.root, part), flags, 0o600)
+      try {
+        await writeAll(this.fileSystem, fd, Buffer.from('check'))
+      } finally {
+        await this.fileSystem.close(fd)
+        await this.remove(part)
+      }
+    }
+    await this.limited(work(), signal, 'cannot be written to')
+    return { tls: null, findings: [], warnings: [] }
   }
 
   async recall(attempt: Attempt, signal: AbortSignal): Promise<Recollection | null> {

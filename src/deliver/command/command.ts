@@ -9,7 +9,7 @@ import type { Message, Origin } from '../../message.ts'
 import { type Ending, programEnvironment, runProgram, USUAL_PATH } from '../../program.ts'
 import { isAddress } from '../address.ts'
 import { concluded } from '../answers/conclusions.ts'
-import { type Attempt, type Destination, type Receipt, receiptOf } from '../destination.ts'
+import { type Attempt, type Destination, type Probed, type Receipt, receiptOf } from '../destination.ts'
 import { diskError } from '../disk/disk-error.ts'
 import { offLoop } from '../disk/filesystem.ts'
 import type { Reserve } from '../disk/reserve.ts'
@@ -71,6 +71,14 @@ class Command implements Destination {
 
   async ready(): Promise<void> {
     this.#program = await this.#find()
+  }
+
+  /** It is there, and so is the folder where it runs. It is not run: it would want a message. */
+  async probe(): Promise<Probed> {
+    const program = await this.#find()
+    const { cwd } = this.#config
+    if (cwd !== null && !(await isDirectory(cwd))) throw this.#noFolder(cwd)
+    return { tls: null, findings: [{ name: 'program', value: display(program) }], warnings: [] }
   }
 
   recall(): Promise<null> {
@@ -138,11 +146,13 @@ class Command implements Destination {
   /** It cannot be started: as little as when there is none. */
   async #notRun(error: unknown): Promise<DeliveryError> {
     const { cwd } = this.#config
-    if (cwd !== null && !(await isDirectory(cwd))) {
-      const text = `${this.description}: cannot be run in ${display(cwd)}, which is no directory: make it, or correct cwd`
-      return new DeliveryError(text, { ...concluded('ACT', 'no directory'), retry: 'never' })
-    }
+    if (cwd !== null && !(await isDirectory(cwd))) return this.#noFolder(cwd)
     return diskError(`${this.description}: cannot be run`, error)
+  }
+
+  #noFolder(cwd: string): DeliveryError {
+    const text = `${this.description}: cannot be run in ${display(cwd)}, which is not a directory: create it, or correct cwd`
+    return new DeliveryError(text, { ...concluded('ACT', 'no directory'), retry: 'never' })
   }
 
   /** The program's path. Rejects with DeliveryError: the next poll looks again. */

@@ -12,7 +12,7 @@ import type { Message } from '../../message.ts'
 import { concludeGmail, type GmailAnswer, type GmailConcluded } from '../answers/gmail.ts'
 import { concluded } from '../answers/conclusions.ts'
 import { concludeSecret } from '../answers/secret.ts'
-import { type Attempt, type Destination, type Receipt, receiptOf } from '../destination.ts'
+import { type Attempt, type Destination, PROBE_MS, type Probed, type Receipt, receiptOf } from '../destination.ts'
 import { NewlineRepair, receivedChunks } from '../smtp/content.ts'
 import { wrapped } from '../smtp/wrap.ts'
 import { Slots } from '../slots.ts'
@@ -97,6 +97,23 @@ class GmailDestination implements Destination {
       throw isStop ? new DeliveryError(error.message, { ...factsOf(error), scope: 'destination', cause: error }) : error
     })
     if (untaken !== null) throw this.#failure(untaken)
+  }
+
+  async probe(signal: AbortSignal): Promise<Probed> {
+    const late = AbortSignal.timeout(PROBE_MS)
+    try {
+      await this.ready(AbortSignal.any([signal, late]))
+    } catch (error) {
+      if (!late.aborted || signal.aborted || !(error instanceof DeliveryError)) throw error
+      const text = `${this.description}: no answer within ${PROBE_MS / 1000} s: check the network and endpoint`
+      throw new DeliveryError(text, { ...concluded('DOWN', 'silence'), cause: error })
+    }
+    const { labels, user } = this.#config
+    const findings = [
+      { name: 'mailbox', value: display(user) },
+      { name: 'labels', value: display(labels.join(', ')) },
+    ]
+    return { tls: null, findings, warnings: [] }
   }
 
   /** The scopes that popfetch asks for do not let it look for messages. */

@@ -29,6 +29,10 @@ export class ImapFailure extends Error {
   }
 }
 
+export function tooLarge(bytes: number, most: number, whose: string): ImapFailure {
+  return new ImapFailure('APPEND', { kind: 'size', text: `the message has ${bytes} bytes, ${whose} ${most}` })
+}
+
 /** What `failure` means for the mail. */
 export function conclude(
   { step, fault, handed, cause }: ImapFailure,

@@ -12,6 +12,7 @@ import { concluded, type Concluded } from '../answers/conclusions.ts'
 import {
   type Attempt,
   type Glance,
+  type Probed,
   type ReadableDestination,
   type Receipt,
   receiptOf,
@@ -24,10 +25,11 @@ import { BodyChanged } from '../disk/body.ts'
 import { messageKey } from '../message-key.ts'
 import { Slots } from '../slots.ts'
 import { contentOf, dateOf } from './content.ts'
-import { conclude, ImapFailure } from './fault.ts'
+import { conclude, ImapFailure, tooLarge } from './fault.ts'
 import { findAll, findIntent, findSettled, type Found, type Look, lookAgain, type Since } from './find.ts'
 import { type Folder, makeFolder, openFolder } from './folder.ts'
 import { markField } from './mark.ts'
+import { checkLabels, probeImap } from './probe.ts'
 import { readAllBack, readBack, uidOf } from './reread.ts'
 import type { ImapSession } from './session.ts'
 import { Sessions, type Taken } from './sessions.ts'
@@ -89,14 +91,17 @@ class Imap implements ReadableDestination {
     this.#look = null
     this.#sessions.restore()
     await this.#with(signal, null, async (session) => {
-      if (this.#config.labels.length > 0 && !session.offers('X-GM-EXT-1')) {
-        throw new ImapFailure('folder', {
-          kind: 'unfit',
-          text: 'the server has no labels (X-GM-EXT-1): leave labels out',
-        })
-      }
+      checkLabels(session, this.#config)
       await this.#opened(session, signal)
     })
+  }
+
+  async probe(signal: AbortSignal): Promise<Probed> {
+    try {
+      return await probeImap(this.#config, this.#limits, signal)
+    } catch (error) {
+      throw this.#failure(error, null)
+    }
   }
 
   async recall(attempt: Attempt, signal: AbortSignal): Promise<Recollection | null> {
@@ -357,7 +362,7 @@ class Imap implements ReadableDestination {
     const answer: Concluded = key === null ? { ...concludes, scope: 'destination' } : concludes
     const { step, fault, cause } = failure
     const retry = cause instanceof PopfetchError ? { retry: cause.retry } : {}
-    const text = failureText({ description: this.description, step, fault, answer })
+    const text = failureText({ description: this.description, peer: this.#config, step, fault, answer })
     const error = new DeliveryError(text, { ...answer, ...retry, step, cause: failure })
     if (answer.scope === 'destination' && answer.conclusion !== 'ROOM' && answer.verdict === 'temporary') {
       this.#broken = error
@@ -383,10 +388,6 @@ class Imap implements ReadableDestination {
 function leftOf(resource: { usage?: number | undefined; limit?: number | undefined } | undefined): number {
   if (resource?.limit === undefined) return Infinity
   return Math.max(0, resource.limit - (resource.usage ?? 0))
-}
-
-function tooLarge(bytes: number, most: number, whose: string): ImapFailure {
-  return new ImapFailure('APPEND', { kind: 'size', text: `the message has ${bytes} bytes, ${whose} ${most}` })
 }
 
 function unforeseen(thrown: unknown): ImapFailure {

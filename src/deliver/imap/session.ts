@@ -2,6 +2,8 @@
 // the server has LITERAL+. Knows no pool and no verdict. imapflow
 // gets a connected stream and our limits. One rule: a session that is too slow or no longer wanted destroys its connection at
 // once, after noting whether the whole message had been handed over by then.
+import { TLSSocket } from 'node:tls'
+import { type TlsFacts, tlsFactsOf } from '../../pop3/network/tls-facts.ts'
 import { redactor } from '../../redact.ts'
 import type { ImapStep } from '../answers/imap.ts'
 import { within } from '../disk/time-limit.ts'
@@ -104,6 +106,13 @@ export class ImapSession {
   get appendLimit(): number | null {
     const limit = this.#client?.capabilities.get('APPENDLIMIT')
     return typeof limit === 'number' && limit > 0 ? limit : null
+  }
+
+  /** What the server said of itself. */
+  get said(): { readonly capabilities: readonly string[]; readonly tls: TlsFacts | null } {
+    const { socket } = this.#wire
+    const capabilities = [...(this.#client?.capabilities.keys() ?? [])]
+    return { capabilities, tls: socket instanceof TLSSocket ? tlsFactsOf(socket) : null }
   }
 
   offers(capability: string): boolean {

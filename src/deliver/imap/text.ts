@@ -3,7 +3,9 @@
 import { display } from '../../display.ts'
 import type { Concluded } from '../answers/conclusions.ts'
 import type { ImapStep } from '../answers/imap.ts'
+import { misfit, portQuestion, strangerAt } from '../network/place-words.ts'
 import type { Fault } from './fault.ts'
+import type { ImapPeer } from './settings.ts'
 
 const DOING: Readonly<Record<ImapStep, string>> = {
   connect: 'connecting',
@@ -33,13 +35,26 @@ const CHECK: Readonly<Record<ImapStep, string>> = {
 
 export interface Tried {
   readonly description: string
+  readonly peer: Pick<ImapPeer, 'port' | 'tls'>
   readonly step: ImapStep
   readonly fault: Fault
   readonly answer: Concluded
 }
 
 export function failureText(tried: Tried): string {
-  return `${tried.description}: ${whatCame(tried)}: ${whatToDo(tried)}`
+  return `${tried.description}: ${whatCame(tried)}: ${elsewhere(tried) ?? whatToDo(tried)}`
+}
+
+/** The steps at which a wrong host or port shows. */
+const BEGINNING: ReadonlySet<ImapStep> = new Set(['TLS', 'greeting', 'STARTTLS'])
+
+/** The port or the server that was meant instead; null: nothing says that another one was. */
+function elsewhere({ step, fault, peer }: Tried): string | null {
+  if (!BEGINNING.has(step) || fault.kind === 'stopped' || fault.kind === 'reply') return null
+  const place = { ...peer, protocol: 'imap', socketPath: null } as const
+  const stranger = fault.kind === 'nonsense' ? strangerAt(fault.text, 'imap') : null
+  if (stranger !== null) return `${stranger}: ${portQuestion(place)}`
+  return fault.kind === 'unfit' && !fault.text.includes('does not speak TLS') ? null : misfit(place)
 }
 
 /** A server's words, safe to print and to keep. */
@@ -69,12 +84,13 @@ function whatCame({ step, fault }: Tried): string {
   }
 }
 
-function whatToDo({ step, answer }: Tried): string {
+function whatToDo({ step, answer, fault }: Tried): string {
   const { conclusion, verdict } = answer
   if (conclusion === 'ACT') return CHECK[step]
   if (verdict === 'unknown') return 'it may have been delivered, and is looked for before it is sent again'
   if (verdict === 'refused') return 'the message stays on the server and is retried, less and less often'
-  if (conclusion === 'DOWN') return `${CHECK[step]}, it will be tried again`
+  if (conclusion === 'DOWN')
+    return fault.text.includes('?') ? 'it will be tried again' : `${CHECK[step]}, it will be tried again`
   if (conclusion === 'ROOM') return 'make room there, it will be tried again'
   if (conclusion === 'TLS' || conclusion === 'SIGN') return CHECK[step]
   return 'it will be tried again'

@@ -5,11 +5,16 @@
 // written in tmp/, synced, linked into new/ (link.ts), and one fsync of new/ for all. folders.ts opens the Maildir and
 // checks that nobody can turn it against us. After a crash, find.ts looks for interrupted deliveries by the names of files;
 // read-back.ts reads messages again. One rule: every wait ends, even when a file server hangs.
+import { randomBytes } from 'node:crypto'
+import { constants } from 'node:fs'
 import path from 'node:path'
+import { display } from '../../display.ts'
 import type { Message, Origin } from '../../message.ts'
 import { ourUid } from '../../own-file.ts'
 import {
   type Attempt,
+  PROBE_MS,
+  type Probed,
   type ReadableDestination,
   type Receipt,
   receiptOf,
@@ -20,7 +25,7 @@ import {
 } from '../destination.ts'
 import { BodyFile, fill } from '../disk/body-file.ts'
 import { diskError } from '../disk/disk-error.ts'
-import { fileSystems, type FileSystems } from '../disk/filesystem.ts'
+import { fileSystems, type FileSystems, writeAll } from '../disk/filesystem.ts'
 import { sweep } from '../disk/own-files.ts'
 import type { Reserve } from '../disk/reserve.ts'
 import { within } from '../disk/time-limit.ts'
@@ -117,6 +122,15 @@ class Maildir implements ReadableDestination {
     this.#interrupted = null
     this.#wasThere = wasThere
     await this.#within(this.#open(), signal, 'cannot be used')
+  }
+
+  async probe(signal: AbortSignal, wasThere = false): Promise<Probed> {
+    this.#wasThere = wasThere
+    const limitMs = Math.min(this.#limitMs, PROBE_MS)
+    const { maildir } = await this.#within(this.#open(), signal, 'cannot be used', limitMs)
+    await this.#within(this.#writeAndRemove(maildir), signal, 'cannot be written to', limitMs)
+    const findings = [{ name: 'path', value: display(path.dirname(this.#folders.tmp)) }]
+    return { tls: null, findings, warnings: [] }
   }
 
   async recall(attempt: Attempt, signal: AbortSignal): Promise<Recollection | null> {
@@ -226,6 +240,22 @@ class Maildir implements ReadableDestination {
       this.#opened = { maildir, batches: new MaildirBatches(maildir) }
     }
     return this.#opened
+  }
+
+  /** A file in tmp/, which readers do not look at; one that a kill leaves there is swept like any other of ours. */
+  async #writeAndRemove({ folders, mode, fileSystem }: OpenMaildir): Promise<void> {
+    const origin = { account: 'check', host: '', user: '', uidl: '', copy: 0, protocol: 'POP3' as const }
+    const intent = randomBytes(8).toString('hex')
+    const file = path.join(folders.tmp, fileName({ intent, origin, recipient: '' }, this.#host, this.#context.nowMs()))
+    const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
+    const fd = await fileSystem.open(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode)
+    try {
+      await writeAll(fileSystem, fd, Buffer.from('popfetch check\n'))
+      await fileSystem.fsync(fd)
+    } finally {
+      await fileSystem.close(fd)
+      await fileSystem.unlink(file)
+    }
   }
 
   /** Nearly always the same text as for the last message. */

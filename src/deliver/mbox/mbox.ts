@@ -2,10 +2,13 @@
 // is mboxrd.ts, the lock mbox-lock.ts, appending mbox-queue.ts and mbox-append.ts, finding it again mbox-recall.ts; here is
 // what holds them together. One rule: every wait ends.
 import path from 'node:path'
+import { display } from '../../display.ts'
 import type { Message, Origin } from '../../message.ts'
 import { ourUid } from '../../own-file.ts'
 import {
   type Attempt,
+  PROBE_MS,
+  type Probed,
   type ReadableDestination,
   type Receipt,
   receiptOf,
@@ -102,6 +105,18 @@ class Mbox implements ReadableDestination {
       await options.reserve.take(fileSystem, directory, 1)
     }
     await this.#room.within(look(), signal)
+  }
+
+  /** Takes its lock. A file that is not there is made by the first message. */
+  async probe(signal: AbortSignal): Promise<Probed> {
+    const late = AbortSignal.any([signal, AbortSignal.timeout(PROBE_MS)])
+    await this.ready(late)
+    const work = async (): Promise<void> => {
+      const lock = await this.#room.lock(late)
+      await lock[Symbol.asyncDispose]()
+    }
+    await this.#room.within(work(), late)
+    return { tls: null, findings: [{ name: 'path', value: display(this.#room.options.path) }], warnings: [] }
   }
 
   async space(signal: AbortSignal): Promise<Space> {

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import * as net from 'node:net'
 import * as tls from 'node:tls'
 import { display } from '../../display.ts'
-import { certificateReason } from '../../pop3/network/network-error.ts'
+import { certificateReason, networkReason } from '../../pop3/network/network-error.ts'
 import { checkServerIdentity } from '../../server-identity.ts'
 
 export interface Peer {
@@ -135,14 +135,24 @@ export function connectionFault(error: Error, inTls: boolean): NetworkFault {
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error
   // Node advises an option of its own, which nobody who runs popfetch can set (D132).
   const said = (first instanceof Error ? first.message : error.message).replace(/; if the root CA is installed.*$/s, '')
-  const text = display(said)
   // nodemailer puts its own code in front of the system's.
-  const code = 'originalCode' in error ? error.originalCode : 'code' in error ? error.code : undefined
+  const code = codeIn(first) ?? codeIn(error)
+  const known = typeof code === 'string' ? networkReason(code) : null
+  const text = known === null ? display(said) : `${known} (${String(code)})`
   const unfit = inTls && typeof code === 'string' && !CUT.has(code) && code !== 'ECONNECTION' && code !== 'ETLS'
   if (code === 'EACCES' || code === 'EPERM') return { kind: 'permission', text }
   if (!unfit) return { kind: 'cut', text }
   const reason = certificateReason(code)
-  return { kind: 'unfit', text: reason === null ? text : `${reason} (${code})` }
+  if (reason === null) return { kind: 'unfit', text: RAW.test(text) ? `TLS could not be agreed on (${code})` : text }
+  return { kind: 'unfit', text: code.startsWith('ERR_SSL_') ? reason : `${reason} (${code})` }
+}
+
+/** OpenSSL's own words, with its numbers and files. */
+const RAW = /SSL routines:|error:[0-9A-F]{8}:/
+
+function codeIn(error: unknown): unknown {
+  if (typeof error !== 'object' || error === null) return undefined
+  return 'originalCode' in error ? error.originalCode : 'code' in error ? error.code : undefined
 }
 
 /** TLS over a connection that is there (STARTTLS). Emits `secureConnect`; the pin is the caller's to check. */

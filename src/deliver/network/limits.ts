@@ -1,6 +1,15 @@
 // How the time limits of mail servers follow from the configuration: `timeout` raises them and never lowers them, since a client that
 // gives up before the server has answered sends the same message for ever (D035, RFC 1047).
 
+/** For a trial, which a person waits for: no step takes longer than `mostMs`. */
+export function lowered<Limits extends object>(limits: Limits, mostMs: number): Limits {
+  const entries = Object.entries(limits).map(([name, limit]) => [
+    name,
+    typeof limit === 'number' && name.endsWith('Ms') ? Math.min(limit, mostMs) : limit,
+  ])
+  return { ...limits, ...Object.fromEntries(entries) }
+}
+
 /** `fixed`: limits that it does not concern. */
 export function raised<Limits extends object>(
   limits: Limits,

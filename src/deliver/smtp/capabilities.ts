@@ -59,10 +59,11 @@ export function greetingName(hostName: string, address: string | undefined): str
 /** Our name for a question that is no sign-in: nodemailer lets only a mechanism say commands of its own. */
 export const PROBE = 'POPFETCH-PROBE'
 
-/** MAIL and RCPT, and no message. `user` is the sender, `pass` the recipient. */
+/** MAIL and RCPT, and no message. `user` is the sender, `pass` the recipient, each in its brackets: nodemailer takes an empty user
+ *  for one that is missing, and the null sender is empty. */
 export async function probe(exchange: AuthExchange): Promise<void> {
   const { user, pass } = exchange.auth.credentials
-  for (const command of [`MAIL FROM:<${user}>`, `RCPT TO:<${pass}>`]) {
+  for (const command of [`MAIL FROM:${user}`, `RCPT TO:${pass}`]) {
     const { status } = await exchange.sendCommand(command)
     // The server's words come from the conversation, not from this error.
     if (status < 200 || status > 299) throw new Error('refused')

@@ -221,6 +221,7 @@ export class Replies {
   refusal: Refusal | null = null
   /** The reply that put the session out of step, and the step; null while it is in step. */
   nonsense: { readonly step: Waiting | null; readonly text: string } | null = null
+  greeting = ''
   /** The last answer to EHLO that was a success. */
   offers = ''
 
@@ -256,6 +257,7 @@ export class Replies {
     }
     this.#expected.shift()
     if (code >= 400) this.refusal ??= { step, code, text: reply }
+    else if (step === 'greeting') this.greeting = reply
     else if (step === 'EHLO') this.offers = reply
     else if (step === 'STARTTLS') this.#expected.unshift('TLS')
     else if (step === 'AUTH') this.#signingIn = code === 334

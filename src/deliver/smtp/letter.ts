@@ -28,13 +28,10 @@ export interface Letter {
 
 export function letterOf(attempt: Attempt, message: Message, config: SmtpConfig, context: SmtpContext): Letter {
   const { origin, recipient } = attempt
-  const { user, to, protocol, trace, label } = config
-  const firstTo = filled(to[0] ?? '', recipient)
+  const { trace, label } = config
   const from =
     config.from.kind === 'address' ? { ...config.from, address: filled(config.from.address, recipient) } : config.from
-  const usual = user !== null && isUtf8Address(user) ? user : firstTo
-  // What ends in a mailbox of this machine needs nobody to send notices to.
-  const ownSender = from.kind === 'address' ? from.address : protocol === 'lmtp' ? '' : usual
+  const ownSender = ownSenderOf(config, recipient)
   const { hostName, nowMs } = context
   const traced = trace ? traceField(origin, { hostName, nowMs: nowMs(), id: loopToken(origin, recipient) }) : ''
   const sender = envelopeSender(from, message.header, ownSender)
@@ -47,6 +44,14 @@ export function letterOf(attempt: Attempt, message: Message, config: SmtpConfig,
     recipient,
     prefix: traced + (label ? labelField(origin.account) : ''),
   }
+}
+
+/** Who sends where the message names nobody. */
+export function ownSenderOf({ from, user, to, protocol }: SmtpConfig, recipient: string): string {
+  if (from.kind === 'address') return filled(from.address, recipient)
+  // What ends in a mailbox of this machine needs nobody to send notices to.
+  if (protocol === 'lmtp') return ''
+  return user !== null && isUtf8Address(user) ? user : filled(to[0] ?? '', recipient)
 }
 
 /** Where each message has a recipient of its own, the sender is that one. */

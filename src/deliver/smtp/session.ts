@@ -5,6 +5,8 @@
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
+import { TLSSocket } from 'node:tls'
+import { type TlsFacts, tlsFactsOf } from '../../pop3/network/tls-facts.ts'
 import { redactor } from '../../redact.ts'
 import type { SmtpStep } from '../answers/smtp.ts'
 import { within } from '../disk/time-limit.ts'
@@ -41,6 +43,8 @@ export class SmtpSession {
   refusals = 0
   /** It was idle, so the server may have ended it since. */
   kept = false
+  /** The mechanism; null: it did not sign in. */
+  signedInWith: string | null = null
   readonly #options: SessionOptions
   readonly #transport: Transport
   readonly #conversation: Conversation
@@ -78,6 +82,13 @@ export class SmtpSession {
       if (isSaid && options.signIn !== null) await session.#secret(options.signIn.secret, signal).catch(() => null)
       throw error
     }
+  }
+
+  /** What the server said of itself. */
+  get said(): { readonly greeting: string; readonly offers: string; readonly tls: TlsFacts | null } {
+    const { greeting, offers } = this.#conversation.replies
+    const socket = this.#socket
+    return { greeting, offers, tls: socket instanceof TLSSocket ? tlsFactsOf(socket) : null }
   }
 
   /** Whether it takes addresses beyond ASCII. */
@@ -126,8 +137,9 @@ export class SmtpSession {
     this.#conversation.begin(0, true)
     try {
       await this.#wait<void>(2 * this.#options.limits.commandMs, signal, (resolve) =>
-        this.#transport.login({ method: PROBE, user: from, credentials: { user: from, pass: to } }, (error) =>
-          error === null ? resolve() : this.#failed(error),
+        this.#transport.login(
+          { method: PROBE, user: `<${from}>`, credentials: { user: `<${from}>`, pass: `<${to}>` } },
+          (error) => (error === null ? resolve() : this.#failed(error)),
         ),
       )
       await this.#inStep()
@@ -193,6 +205,7 @@ export class SmtpSession {
             (error) => (error === null ? resolve() : this.#failed(error)),
           ),
         )
+        this.signedInWith = method
         return await this.#inStep()
       } catch (error) {
         // The token may have expired: try once more if asking for it again gives another one.

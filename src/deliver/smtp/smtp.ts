@@ -7,22 +7,26 @@
 // means for the mail, text.ts puts it in words. offer.ts carries one message through what the table says is to be done at once.
 // This file decides when the destination as a whole has failed. One rule: a failed destination refuses everything at once until
 // `ready` has succeeded again, so nothing is fetched in vain.
+import { display } from '../../display.ts'
 import { DeliveryError, errnoOf, PopfetchError } from '../../errors.ts'
 import type { Message } from '../../message.ts'
 import type { Concluded } from '../answers/conclusions.ts'
 import { concluded } from '../answers/conclusions.ts'
-import { type Attempt, type Destination, type Receipt, receiptOf } from '../destination.ts'
+import { type Attempt, type Destination, PROBE_MS, type Probed, type Receipt, receiptOf } from '../destination.ts'
+import { foreignFromWarning } from '../foreign-from.ts'
+import { lowered } from '../network/limits.ts'
 import { namesMailbox } from '../placeholders.ts'
 import { Slots } from '../slots.ts'
+import { isAscii } from '../address.ts'
 import { SpoolError } from './content.ts'
 import { conclude, type Fault, notBegun, SmtpFailure } from './fault.ts'
-import { checkLetter, type Letter, letterOf } from './letter.ts'
+import { checkLetter, type Letter, letterOf, ownSenderOf } from './letter.ts'
 import { raisedSmtp, RFC_LIMITS, type SmtpLimits } from './limits.ts'
 import { Offers, Untaken } from './offer.ts'
 import { Pool } from '../pool.ts'
 import { SmtpSession } from './session.ts'
 import type { SmtpConfig, SmtpContext } from './settings.ts'
-import { failureText } from './text.ts'
+import { failureText, offersOf, said } from './text.ts'
 
 export type { SmtpConfig, SmtpContext } from './settings.ts'
 
@@ -37,6 +41,7 @@ class SmtpDestination implements Destination {
   readonly remembers = false
   readonly #config: SmtpConfig
   readonly #context: SmtpContext
+  readonly #limits: SmtpLimits
   readonly #pool: Pool<SmtpSession>
   readonly #offers: Offers
   /** A message that is being prepared holds a copy of its bytes; the others wait without one. Twice as many as sessions, so
@@ -51,6 +56,7 @@ class SmtpDestination implements Destination {
     this.recipients = config.to.filter((address) => !namesMailbox(address))
     this.#config = config
     this.#context = context
+    this.#limits = limits
     this.#slots = new Slots(2 * config.concurrency)
     this.#pool = new Pool({
       concurrency: config.concurrency,
@@ -81,6 +87,43 @@ class SmtpDestination implements Destination {
       } finally {
         this.#pool.release(session)
       }
+    }
+  }
+
+  /** Over a session of its own, up to RCPT, which RSET takes back. */
+  async probe(signal: AbortSignal): Promise<Probed> {
+    const { timeoutMs, protocol, host } = this.#config
+    const limitMs = timeoutMs ?? PROBE_MS
+    const late = AbortSignal.timeout(limitMs)
+    const asked = { sender: '', recipient: '' }
+    try {
+      const limits = lowered(this.#limits, limitMs)
+      const stopping = AbortSignal.any([signal, late])
+      const session = await openSession(this.#config, this.#context, limits, stopping)
+      try {
+        const { greeting, offers, tls } = session.said
+        const findings = [
+          { name: 'greeting', value: said(greeting) },
+          ...offersOf(offers),
+          { name: 'signed in with', value: session.signedInWith ?? 'nothing: no user is set' },
+        ]
+        for (const recipient of this.recipients.slice(0, MOST_ASKED)) {
+          asked.recipient = recipient
+          asked.sender = ownSenderOf(this.#config, recipient)
+          if (!isAscii(recipient + asked.sender)) continue
+          await session.probe(asked.sender, recipient, stopping)
+          const value = `<${display(recipient)}> from <${display(asked.sender)}>`
+          findings.push({ name: 'takes mail for', value })
+        }
+        const warning = protocol === 'smtp' ? foreignFromWarning(host) : null
+        return { tls, findings, warnings: warning === null ? [] : [warning] }
+      } finally {
+        await session.quit()
+      }
+    } catch (error) {
+      const isLate = late.aborted && !signal.aborted && error instanceof SmtpFailure
+      const thrown = isLate ? notBegun(error.step, { kind: 'timeout', text: 'too slow' }, error) : error
+      throw asked.recipient === '' ? this.#failure(thrown, null) : this.#notAsked(thrown, asked)
     }
   }
 
@@ -128,7 +171,7 @@ class SmtpDestination implements Destination {
     const { step, fault, cause } = failure
     // Where the answer speaks of all mail, a sender is named only if it is that of all mail (D132).
     const named = answer.scope === 'message' || sender === letter?.ownSender ? sender : null
-    const told = { description: this.description, step, fault, sender: named, recipient: letter?.recipient ?? '' }
+    const told = { ...this.#named, step, fault, sender: named, recipient: letter?.recipient ?? '' }
     // The error of a secret that could not be read says best when to try again.
     const retry = cause instanceof PopfetchError ? { retry: cause.retry } : {}
     const facts = { ...retry, step, cause: failure }
@@ -141,21 +184,35 @@ class SmtpDestination implements Destination {
     return new DeliveryError(failureText({ ...told, answer }), { ...answer, ...facts })
   }
 
+  /** As a message from our own sender would fail there. */
+  #notAsked(thrown: unknown, { sender, recipient }: { sender: string; recipient: string }): DeliveryError {
+    const { failure } = this.#unoffered(thrown, null)
+    const { step, fault } = failure
+    const answer = this.#conclude(failure)
+    const text = failureText({ ...this.#named, step, fault, sender, recipient, answer })
+    return new DeliveryError(text, { ...answer, step, cause: failure })
+  }
+
   #unoffered(thrown: unknown, letter: Letter | null): { failure: SmtpFailure; answer: Concluded; sender: string } {
     const failure = thrown instanceof SmtpFailure ? thrown : notBegun('connect', faultOf(thrown), thrown)
-    const { protocol } = this.#config
-    const answer = conclude(failure, {
-      protocol,
-      filled: false,
-      ownSender: true,
-      othersOpen: false,
-      used: false,
-      probe: null,
-    })
+    const answer = this.#conclude(failure)
     // Where no message was offered, no message is to blame.
     return { failure, answer: letter === null ? { ...answer, scope: 'destination' } : answer, sender: '' }
   }
+
+  get #named() {
+    return { description: this.description, place: this.#config, signsIn: this.#config.user !== null }
+  }
+
+  #conclude(failure: SmtpFailure): Concluded {
+    const { protocol } = this.#config
+    const alone = { filled: false, ownSender: true, othersOpen: false, used: false, probe: null }
+    return conclude(failure, { ...alone, protocol })
+  }
 }
+
+/** Recipients of a destination that a trial asks for: servers end sessions with many. */
+const MOST_ASKED = 20
 
 /** For other messages the same fault means that nothing was tried. */
 function forOthers(answer: Concluded): Concluded {

@@ -4,6 +4,7 @@
 import { display } from '../../display.ts'
 import type { Concluded } from '../answers/conclusions.ts'
 import type { SmtpStep } from '../answers/smtp.ts'
+import { misfit, type Place, portQuestion, strangerAt } from '../network/place-words.ts'
 import type { Fault } from './fault.ts'
 
 const DOING: Readonly<Record<SmtpStep, string>> = {
@@ -38,6 +39,9 @@ const CHECK: Readonly<Record<SmtpStep, string>> = {
 
 export interface Tried {
   readonly description: string
+  readonly place: Place
+  /** It signs in. */
+  readonly signsIn: boolean
   readonly step: SmtpStep
   readonly fault: Fault
   readonly answer: Concluded
@@ -48,12 +52,57 @@ export interface Tried {
 }
 
 export function failureText(tried: Tried): string {
-  return `${tried.description}: ${whatCame(tried)}: ${whatToDo(tried)}`
+  return `${tried.description}: ${whatCame(tried)}: ${elsewhere(tried) ?? refusalAtRcpt(tried) ?? whatToDo(tried)}`
+}
+
+/** The steps at which a wrong host or port shows. */
+const BEGINNING: ReadonlySet<SmtpStep> = new Set(['connect', 'TLS', 'greeting', 'EHLO', 'STARTTLS'])
+
+/** The port or the server that was meant instead; null: nothing says that another one was. */
+function elsewhere({ step, fault, place }: Tried): string | null {
+  if (step === 'AUTH' && fault.kind === 'unfit' && fault.text.includes('does not offer to sign in'))
+    return place.port === 587 || place.port === 465 || place.protocol === 'lmtp' ? null : portQuestion(place)
+  if (!BEGINNING.has(step) || fault.kind === 'stopped' || fault.kind === 'reply') return null
+  const stranger = fault.kind === 'nonsense' && step === 'greeting' ? strangerAt(fault.text, place.protocol) : null
+  if (stranger !== null) return `${stranger}: ${portQuestion(place)}`
+  // Nobody answers at all: that is no sign of another mode.
+  if (step === 'connect') return null
+  return fault.kind === 'unfit' && !fault.text.includes('does not speak TLS') ? null : misfit(place)
+}
+
+const RELAY = /\brelay(?:ing)?\b/i
+const UNKNOWN =
+  /\b5\.1\.[12]\b|user unknown|unknown user|no such (?:user|recipient|mailbox|person|address)|(?:recipient|mailbox|address).{0,30}(?:unknown|not found|does not exist|rejected: user)|unknown in (?:virtual|local|relay)/i
+
+/** Null: not at RCPT, or the words are no known ones. */
+function refusalAtRcpt({ step, fault, answer, signsIn }: Tried): string | null {
+  if (step !== 'RCPT' || fault.kind !== 'reply' || fault.code < 500 || answer.scope === 'message') return null
+  if (UNKNOWN.test(fault.text)) return 'the recipient is unknown there: check to'
+  if (!RELAY.test(fault.text)) return null
+  return signsIn
+    ? 'relaying is denied: the server takes no mail for this address from this user'
+    : 'relaying is denied: set user and password, and use the submission port (587 or 465)'
 }
 
 /** A server's words, safe to print and to keep. */
 export function said(text: string): string {
   return display(text.replaceAll('\n', ' '), 400)
+}
+
+/** What EHLO was answered, for people: the mechanisms, the largest message, the rest. */
+export function offersOf(offers: string): { readonly name: string; readonly value: string }[] {
+  const lines = offers
+    .split('\n')
+    .slice(1)
+    .map((line) => line.slice(4).trim())
+  const mechanisms = lines.find((line) => /^auth[ =]/i.test(line))?.slice(5) ?? 'none'
+  const size = Number(lines.find((line) => /^size /i.test(line))?.slice(5) ?? 0)
+  const others = lines.filter((line) => !/^(?:auth[ =]|size\b)/i.test(line))
+  return [
+    { name: 'sign-in offered', value: said(mechanisms) },
+    { name: 'largest message', value: size > 0 ? `${size} bytes` : 'not announced' },
+    { name: 'offers', value: others.length === 0 ? 'nothing else' : said(others.join(', ')) },
+  ]
 }
 
 function doing({ step, sender, recipient }: Tried): string {
@@ -92,7 +141,8 @@ function whatToDo({ step, fault, answer }: Tried): string {
   if (verdict === 'refused') return 'the message stays on the server and is retried, less and less often'
   if (fault.kind === 'nonsense') return 'the connection was closed, nothing was delivered'
   if (fault.kind === 'permission') return 'check who may use the socket'
-  if (conclusion === 'DOWN') return `${CHECK[step]}, it will be tried again`
+  if (conclusion === 'DOWN')
+    return fault.text.includes('?') ? 'it will be tried again' : `${CHECK[step]}, it will be tried again`
   if (conclusion === 'ROOM') return 'make room there, it will be tried again'
   if (conclusion === 'SIGN' && step !== 'AUTH')
     return 'set user, or tls if the server wants it before it lets one sign in'

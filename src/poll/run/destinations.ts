@@ -358,6 +358,7 @@ function gone(name: string): Destination {
     // A message that may have arrived there is not sent again when the destination is back.
     remembers: false,
     ready: refuse,
+    probe: refuse,
     recall: refuse,
     census: () => Promise.resolve(null),
     deliver: refuse,

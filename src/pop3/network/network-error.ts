@@ -13,6 +13,18 @@ export function timedOut(doing: string, timeoutMs: number, hint: string): Popfet
   })
 }
 
+/** The error of a server that did not greet, which names the port's usual mode where another one is set. */
+export function ungreeted(
+  error: unknown,
+  { host, port, tlsMode }: { host: string; port: number; tlsMode: string },
+): unknown {
+  const isSilent = error instanceof PopfetchError && (error.code === 'ERR_TIMEOUT' || error.code === 'ERR_CONNECT')
+  if (!isSilent || port !== 995 || tlsMode === 'implicit') return error
+  const { code, scope, retry } = error
+  const text = `${host}:${port} sent no greeting: port 995 wants tls: implicit`
+  return new PopfetchError(code, text, { scope, retry, cause: error })
+}
+
 const reasons: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused: is the port right, is the server up?',
   ENOTFOUND: 'no such host: is the host name right?',
@@ -90,6 +102,11 @@ export function tlsError(cause: unknown, host: string, port: number): PopfetchEr
   }
   const reason = certificateReasons[code] ?? (cause instanceof Error ? display(cause.message) : 'unknown reason')
   return tlsFailure(`TLS with ${host}:${port} failed: ${reason} (${code})`, cause)
+}
+
+/** The words for what the system says when it cannot connect; null: the table has none. */
+export function networkReason(errno: string): string | null {
+  return reasons[errno] ?? null
 }
 
 /** The same words for a server that mail goes to (D125). Null: the table has none for it. Without the names in the certificate:

@@ -32,7 +32,7 @@ describe('signing in', () => {
     const server = await scripted([...hello, { ignore: true }])
     const error = await failure(destination(server.port, signIn('secret')).deliver(attempt(), message(MAIL), never))
     expect(outcome(error)).toBe('TLS temporary destination 76')
-    expect(error.message).toMatch(/does not offer to sign in: check user, password or token, and auth/)
+    expect(error.message).toMatch(/does not offer to sign in: is this the submission port \(587 or 465\)\?/)
     expect(heardBy(server)).toBe('EHLO host.example\r\n')
   })
 
