@@ -14,12 +14,16 @@ export function usageError(what: string): PopfetchError {
 export function unknownAccount(
   name: string,
   names: readonly string[],
-  { what = 'the accounts are', commands = [] }: { readonly what?: string; readonly commands?: readonly string[] } = {},
+  {
+    what = 'the accounts are',
+    kind = 'account',
+    commands = [],
+  }: { readonly what?: string; readonly kind?: string; readonly commands?: readonly string[] } = {},
 ): PopfetchError {
   const hint = nearest(name, [...names, ...commands])
   const guess = hint === null ? '' : ` (did you mean "${hint}"?)`
   const known = names.length === 0 ? 'there are no accounts' : `${what} ${listed(names)}`
-  return usageError(`no account ${commands.length === 0 ? '' : 'or command '}is called "${name}"${guess}; ${known}`)
+  return usageError(`no ${kind} ${commands.length === 0 ? '' : 'or command '}is called "${name}"${guess}; ${known}`)
 }
 
 function listed(names: readonly string[]): string {

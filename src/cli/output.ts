@@ -18,6 +18,8 @@ export interface TextStream {
 /** Where printed lines go while progress lines stand at the bottom of the terminal. */
 export interface Screen {
   persist(line: string): void
+  /** Takes the progress lines away until they are drawn again. */
+  clear(): void
 }
 
 /** A line may hold a path and a server's answer; nothing sensible is longer. */
@@ -63,6 +65,8 @@ export class Output {
   /** Lines of the answer to a question, on standard output. */
   answer(text: string, tone: Tone = 'plain'): void {
     const lines = printable(text)
+    // On one terminal the answer would stand in the middle of the progress lines.
+    if (this.#stdout.isTTY === true) this.screen?.clear()
     this.#stdout.write(this.#colours && tone !== 'plain' ? `${TONES[tone]}${lines}\u001b[0m\n` : `${lines}\n`)
   }
 

@@ -5,6 +5,7 @@ import { isatty } from 'node:tty'
 import type { jsonSchema, loadConfiguration, showConfiguration } from '../config/load.ts'
 import type { Starter } from '../daemon/detach.ts'
 import type { openLedger } from '../ledger/sqlite/open.ts'
+import type { checkDestinations } from '../poll/check/destinations.ts'
 import type { checkAll, pollAll } from '../poll/poller.ts'
 import type { Output } from './output.ts'
 
@@ -36,12 +37,14 @@ export interface Rooms {
   }>
   ledger(): Promise<{ readonly openLedger: typeof openLedger }>
   poll(): Promise<{ readonly pollAll: typeof pollAll; readonly checkAll: typeof checkAll }>
+  trials(): Promise<{ readonly checkDestinations: typeof checkDestinations }>
 }
 
 export const rooms: Rooms = {
   configuration: () => import('../config/load.ts'),
   ledger: () => import('../ledger/sqlite/open.ts'),
   poll: () => import('../poll/poller.ts'),
+  trials: () => import('../poll/check/destinations.ts'),
 }
 
 /** What only a command that lives long needs of the process. */

@@ -35,11 +35,18 @@ export async function pollAll(request: RunRequest): Promise<readonly AccountRepo
 }
 
 /** Signs in to each account and says what waits there; reports in the order of `request.accounts`. `thorough`: after a
- *  failure it also looks for the likely cause. */
-export function checkAll(request: RunRequest, { thorough = false } = {}): Promise<readonly CheckReport[]> {
+ *  failure it also looks for the likely cause. `told` is called with each report as it comes. */
+export function checkAll(
+  request: RunRequest,
+  { thorough = false, told = () => {} }: { thorough?: boolean; told?: (report: CheckReport) => void } = {},
+): Promise<readonly CheckReport[]> {
   const concurrency = new Concurrency(request.configuration)
   return each(request.accounts, (account) =>
-    concurrency.run(account, () => checkAccount(account, request, Date.now, thorough)),
+    concurrency.run(account, async () => {
+      const report = await checkAccount(account, request, Date.now, thorough)
+      told(report)
+      return report
+    }),
   )
 }
 

@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { execute } from '../../src/cli/main.ts'
 import { Output } from '../../src/cli/output.ts'
 import type { Surroundings } from '../../src/cli/surroundings.ts'
-import type { Account, Configuration } from '../../src/config/schema.ts'
+import type { Account, Configuration, DestinationConfig } from '../../src/config/schema.ts'
 import type { PopfetchError } from '../../src/errors.ts'
 import { openLedger } from '../../src/ledger/sqlite/open.ts'
+import type { DestinationReport } from '../../src/poll/check/destinations.ts'
 import type { RunRequest } from '../../src/poll/run/run.ts'
 import type { AccountReport, CheckReport } from '../../src/poll/report.ts'
 import { accountReport, checkReport } from './reports.ts'
@@ -22,6 +23,8 @@ export class World implements AsyncDisposable {
   readonly asked: RunRequest[] = []
   readonly controller = new AbortController()
   reports: AccountReport[] = [accountReport({ account: 'work' }), accountReport({ account: 'home' })]
+  destinations: string[] = []
+  trials: DestinationReport[] = []
   checks: CheckReport[] = [checkReport({ account: 'work', waiting: 12, new: 3 })]
   person = false
   env: Readonly<Record<string, string>> = {}
@@ -74,7 +77,7 @@ export class World implements AsyncDisposable {
           Promise.resolve({
             loadConfiguration: () =>
               this.configurationError === null
-                ? Promise.resolve(configurationOf(this.directory, this.warnings))
+                ? Promise.resolve(configurationOf(this.directory, this.warnings, this.destinations))
                 : Promise.reject(this.configurationError),
             showConfiguration: () => 'accounts:\n  work:\n    password: "****"\n',
             jsonSchema: () => ({ type: 'object' }),
@@ -83,7 +86,25 @@ export class World implements AsyncDisposable {
         poll: () =>
           Promise.resolve({
             pollAll: (request: RunRequest) => this.#ran(request, this.reports),
-            checkAll: (request: RunRequest) => this.#ran(request, this.checks),
+            checkAll: async (
+              request: RunRequest,
+              { told = () => {} }: { told?: (report: CheckReport) => void } = {},
+            ) => {
+              for (const report of this.checks) told(report)
+              return await this.#ran(request, this.checks)
+            },
+          }),
+        trials: () =>
+          Promise.resolve({
+            checkDestinations: (
+              _: RunRequest,
+              names: readonly string[],
+              told?: (report: DestinationReport) => void,
+            ) => {
+              const reports = this.trials.filter(({ destination }) => names.includes(destination))
+              for (const report of reports) told?.(report)
+              return Promise.resolve(reports)
+            },
           }),
       },
     }
@@ -105,12 +126,18 @@ export class World implements AsyncDisposable {
   }
 }
 
-function configurationOf(directory: string, warnings: readonly string[]): Configuration {
-  const accounts = ['work', 'home'].map((name) => ({ name }) as Account)
+function configurationOf(
+  directory: string,
+  warnings: readonly string[],
+  destinations: readonly string[],
+): Configuration {
+  const accounts = ['work', 'home'].map(
+    (name) => ({ name, deliver: destinations, route: [] as const }) as unknown as Account,
+  )
   return {
     file: join(directory, 'config.yaml'),
     accounts,
-    destinations: new Map(),
+    destinations: new Map(destinations.map((name) => [name, { type: 'maildir', name } as DestinationConfig])),
     oauth: new Map(),
     statePath: join(directory, 'state.db'),
     concurrency: 64,

@@ -103,6 +103,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/deliver/smtp/capabilities.ts': server('64 KiB an answer, session.ts'),
   'src/deliver/smtp/content.ts': { whose: 'senders', most: 'a piece of a message', deep: FLAT, growth: 'expressions' },
   'src/deliver/smtp/conversation.ts': server('64 KiB an answer, session.ts', 'test/deliver/smtp/conversation.test.ts'),
+  'src/deliver/smtp/text.ts': server('64 KiB an answer, session.ts'),
   'src/deliver/smtp/wire-header.ts': {
     whose: 'senders',
     most: '64 KiB of header',
@@ -133,6 +134,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/poll/account/history.ts': own('a fact of our own ledger'),
   'src/poll/compare/take-over-migration.ts': own('the ledger, which is ours'),
   'src/poll/compare/remembered-copies.ts': own('a fact of our own ledger'),
+  'src/poll/check/server.ts': own('a word of the command line'),
   'src/poll/check/diagnosis.ts': config('320 characters'),
   'src/poll/route/known-mailboxes.ts': own('the ledger, which is ours'),
   'src/poll/route/mailbox.ts': {

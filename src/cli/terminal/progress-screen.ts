@@ -104,6 +104,10 @@ export class ProgressScreen implements Screen, Disposable {
     else this.#update.persist(line)
   }
 
+  clear(): void {
+    this.#update?.clear()
+  }
+
   /** Redraws. The timer calls it; a test calls it itself. */
   async draw(): Promise<void> {
     const nowMs = this.#nowMs()

@@ -2,12 +2,11 @@
 // the server has LITERAL+. Knows no pool and no verdict. imapflow
 // gets a connected stream and our limits. One rule: a session that is too slow or no longer wanted destroys its connection at
 // once, after noting whether the whole message had been handed over by then.
-import { TLSSocket } from 'node:tls'
-import { type TlsFacts, tlsFactsOf } from '../../pop3/network/tls-facts.ts'
+import type { TlsFacts } from '../../pop3/network/tls-facts.ts'
 import { redactor } from '../../redact.ts'
 import type { ImapStep } from '../answers/imap.ts'
 import { within } from '../disk/time-limit.ts'
-import { checkPin, isLocal, type Peer, secured } from '../network/dial.ts'
+import { checkPin, isLocal, type Peer, secured, tlsFactsAt } from '../network/dial.ts'
 import { type Fault, ImapFailure } from './fault.ts'
 import { answerIn, appendCommand, literalProbe, refusalIn, tagOf, uidIn } from './append.ts'
 import { type Client, openClient, type Refusal, refusalOf } from './imapflow.ts'
@@ -110,9 +109,8 @@ export class ImapSession {
 
   /** What the server said of itself. */
   get said(): { readonly capabilities: readonly string[]; readonly tls: TlsFacts | null } {
-    const { socket } = this.#wire
     const capabilities = [...(this.#client?.capabilities.keys() ?? [])]
-    return { capabilities, tls: socket instanceof TLSSocket ? tlsFactsOf(socket) : null }
+    return { capabilities, tls: tlsFactsAt(this.#wire.socket) }
   }
 
   offers(capability: string): boolean {

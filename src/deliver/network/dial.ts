@@ -5,6 +5,7 @@ import * as net from 'node:net'
 import * as tls from 'node:tls'
 import { display } from '../../display.ts'
 import { certificateReason, networkReason } from '../../pop3/network/network-error.ts'
+import { type TlsFacts, tlsFactsOf } from '../../pop3/network/tls-facts.ts'
 import { checkServerIdentity } from '../../server-identity.ts'
 
 export interface Peer {
@@ -109,6 +110,11 @@ export function checkPin(socket: net.Socket, pin: string | null): NetworkFault |
   return { kind: 'unfit', text: `its certificate has the SHA-256 ${digest}, not the pinned ${pin}` }
 }
 
+/** What TLS showed; null: there is none. */
+export function tlsFactsAt(socket: net.Socket | null): TlsFacts | null {
+  return socket instanceof tls.TLSSocket ? tlsFactsOf(socket) : null
+}
+
 /** Nothing of what is said over it leaves this machine. */
 export function isLocal(socket: net.Socket | null, { socketPath }: Pick<Peer, 'socketPath'>): boolean {
   return socketPath !== null || /^(?:127\.|::1$|::ffff:127\.)/.test(socket?.remoteAddress ?? '')
@@ -143,7 +149,7 @@ export function connectionFault(error: Error, inTls: boolean): NetworkFault {
   if (code === 'EACCES' || code === 'EPERM') return { kind: 'permission', text }
   if (!unfit) return { kind: 'cut', text }
   const reason = certificateReason(code)
-  if (reason === null) return { kind: 'unfit', text: RAW.test(text) ? `TLS could not be agreed on (${code})` : text }
+  if (reason === null) return { kind: 'unfit', text: RAW.test(text) ? 'TLS could not be agreed on' : text }
   return { kind: 'unfit', text: code.startsWith('ERR_SSL_') ? reason : `${reason} (${code})` }
 }
 

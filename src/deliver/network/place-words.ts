@@ -59,6 +59,6 @@ function whoGreets(greeting: string): 'POP3' | 'IMAP' | 'SMTP' | 'web' | 'SSH' |
   if (/^(?:\+OK|-ERR)/.test(greeting)) return 'POP3'
   if (/^\* (?:OK|PREAUTH|BYE)/.test(greeting)) return 'IMAP'
   if (/^220[ -]/.test(greeting)) return 'SMTP'
-  if (/^HTTP\//.test(greeting)) return 'web'
-  return /^SSH-/.test(greeting) ? 'SSH' : null
+  if (greeting.startsWith('HTTP/')) return 'web'
+  return greeting.startsWith('SSH-') ? 'SSH' : null
 }

@@ -5,8 +5,7 @@
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
-import { TLSSocket } from 'node:tls'
-import { type TlsFacts, tlsFactsOf } from '../../pop3/network/tls-facts.ts'
+import type { TlsFacts } from '../../pop3/network/tls-facts.ts'
 import { redactor } from '../../redact.ts'
 import type { SmtpStep } from '../answers/smtp.ts'
 import { within } from '../disk/time-limit.ts'
@@ -17,7 +16,7 @@ import { Conversation } from './conversation.ts'
 import { type Fault, SmtpFailure } from './fault.ts'
 import { messageMs, openingMs, type SmtpLimits } from './limits.ts'
 import { type Sent, type Transport, type TransportLog, type TransportOptions, transports } from './nodemailer.ts'
-import { checkPin, isLocal, tlsOptions } from '../network/dial.ts'
+import { checkPin, isLocal, tlsFactsAt, tlsOptions } from '../network/dial.ts'
 import { dialSmtp, type SmtpPeer } from './place.ts'
 
 export interface SessionOptions {
@@ -87,8 +86,7 @@ export class SmtpSession {
   /** What the server said of itself. */
   get said(): { readonly greeting: string; readonly offers: string; readonly tls: TlsFacts | null } {
     const { greeting, offers } = this.#conversation.replies
-    const socket = this.#socket
-    return { greeting, offers, tls: socket instanceof TLSSocket ? tlsFactsOf(socket) : null }
+    return { greeting, offers, tls: tlsFactsAt(this.#socket) }
   }
 
   /** Whether it takes addresses beyond ASCII. */

@@ -64,6 +64,18 @@ export function capabilityFindings(before: Capabilities, after: Capabilities, ha
   ]
 }
 
+/** What is known without a sign-in. */
+export function offeredFindings(capabilities: Capabilities): readonly Finding[] {
+  const { loginDelaySeconds, expireDays, names } = capabilities
+  return [
+    { name: 'capabilities', value: listed(capabilities) },
+    ...(names.has('LOGIN-DELAY')
+      ? [{ name: 'LOGIN-DELAY', value: `${loginDelaySeconds ?? 0} s between sign-ins` }]
+      : []),
+    ...(names.has('EXPIRE') ? [{ name: 'EXPIRE', value: expiry(capabilities, expireDays) }] : []),
+  ]
+}
+
 function listed({ lines }: Capabilities): string {
   return lines.length === 0 ? 'none: the server does not know CAPA' : lines.join(', ')
 }

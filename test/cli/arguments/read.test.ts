@@ -46,14 +46,14 @@ describe('a command line is understood', () => {
   })
 
   test.each([
-    ['check', { command: 'check', accounts: [] }],
-    ['check work --json', { command: 'check', accounts: ['work'], json: true }],
-    ['--config f check work', { command: 'check', accounts: ['work'], config: 'f' }],
+    ['check', { command: 'check', names: [] }],
+    ['check work --json', { command: 'check', names: ['work'], json: true }],
+    ['--config f check work', { command: 'check', names: ['work'], config: 'f' }],
     ['config show', { command: 'config', action: 'show' }],
     ['007 1e3', { command: 'poll', accounts: ['007', '1e3'] }],
     ['work work home', { accounts: ['work', 'home'] }],
     ['work -- --odd', { command: 'poll', accounts: ['work', '--odd'] }],
-    ['check -- work', { command: 'check', accounts: ['work'] }],
+    ['check -- work', { command: 'check', names: ['work'] }],
     ['stop', { command: 'stop' }],
     ['reload --json', { command: 'reload', json: true }],
     ['wake work', { command: 'wake', accounts: ['work'] }],
@@ -162,7 +162,7 @@ describe('help', () => {
 
   test('of a command leaves out what belongs to others', async () => {
     const text = await help('check --help')
-    expect(text).toContain('popfetch check [account...]')
+    expect(text).toContain('popfetch check [name...]')
     expect(text).not.toContain('--dry-run')
   })
 

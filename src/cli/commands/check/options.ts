@@ -4,21 +4,26 @@ import type { CommonOptions } from '../../common-options.ts'
 
 interface CheckRequest {
   /** Without duplicates, in the order in which they were named; empty: all. */
-  readonly accounts: readonly string[]
+  readonly names: readonly string[]
 }
 
 export type CheckInvocation = CommonOptions & CheckRequest
 
 export const command: Command<CheckRequest> = {
-  usage: '[account...]',
-  describe: 'Sign in and show what is waiting; change nothing',
+  usage: '[name...]',
+  describe: 'Try accounts and destinations; fetch and delete nothing',
   options: [],
   examples: [
-    ['popfetch check', 'all accounts'],
+    ['popfetch check', 'all accounts and all destinations'],
+    ['popfetch check inbox', 'one account with its destinations, or one destination'],
+    ['popfetch check pop.example.org:995', 'what a server is and offers; needs no configuration'],
     ['popfetch check work --verbose', 'server details; on failure, likely causes and next steps'],
   ],
-  exits: [0, 64, 75, 76, 77, 78],
-  notes: '',
+  exits: [0, 64, 73, 75, 76, 77, 78],
+  notes: `Signs in to each account and counts what waits. Each destination is connected
+to, signed in to, and asked for its recipients, without a message; a Maildir is
+created and written to, and what was written is removed. The exit code is that
+of the most serious failure.`,
   completes: { words: [], accounts: true },
-  request: ({ words }) => ({ accounts: [...new Set(words)] }),
+  request: ({ words }) => ({ names: [...new Set(words)] }),
 }

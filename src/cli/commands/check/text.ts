@@ -1,5 +1,7 @@
 // The answer of `check` in words. Pure.
-import type { CheckReport } from '../../../poll/report.ts'
+import type { DestinationReport } from '../../../poll/check/destinations.ts'
+import type { ServerReport } from '../../../poll/check/server.ts'
+import type { Advice, CheckReport, Finding } from '../../../poll/report.ts'
 import { counted, size } from '../../terminal/amounts.ts'
 
 /** The answer for one account; `verbose`: with all that was found out, and what to do. */
@@ -7,13 +9,43 @@ export function checkLines(report: CheckReport, verbose: boolean): string[] {
   const { account, findings, advice, outcome, waitingBytes } = report
   const heading = `${account}: ${verdict(report)}`
   if (!verbose) return [heading]
+  return [
+    waitingBytes === 0 ? heading : `${heading} (${size(waitingBytes)})`,
+    ...columns(findings, advice, outcome === 'ok' ? 'soon' : 'likely'),
+  ]
+}
+
+/** The answer for one destination. Warnings are told in any case: they speak of mail that will not arrive as it should. */
+export function destinationLines(report: DestinationReport, verbose: boolean): string[] {
+  const { destination, description, error, outcome, findings, warnings, places } = report
+  const where = description === '' || description === destination ? '' : ` (${description})`
+  const many = places > 1 ? `, ${places} places` : ''
+  const heading =
+    outcome === 'ok'
+      ? `${destination}: takes mail${where}${many}`
+      : `${destination}: failed: ${error?.message ?? 'no reason given'}`
+  return [
+    heading,
+    ...warnings.map((warning) => `  warning: ${warning}`),
+    ...(verbose ? columns(findings, [], 'likely') : []),
+  ]
+}
+
+/** The answer for a server without an account. */
+export function serverLines({ server, error, findings, advice }: ServerReport): string[] {
+  const isThere = findings.length > 0
+  const what = error === null ? 'a POP3 server' : isThere ? `a POP3 server, but ${error.message}` : error.message
+  const heading = isThere ? `${server}: ${what}` : `${server}: no POP3 server: ${what}`
+  return [heading, ...columns(findings, advice, error === null ? 'use' : 'likely')]
+}
+
+function columns(findings: readonly Finding[], advice: readonly Advice[], first: string): string[] {
   const width = Math.max('likely'.length, ...findings.map(({ name }) => name.length))
   const line = (name: string, text: string): string => `  ${name.padEnd(width)}  ${text}`.trimEnd()
   return [
-    waitingBytes === 0 ? heading : `${heading} (${size(waitingBytes)})`,
     ...findings.map(({ name, value }) => line(name, value)),
     ...advice.flatMap(({ cause, next }, at) => [
-      line(outcome === 'ok' ? 'soon' : at === 0 ? 'likely' : 'or', cause),
+      line(first !== 'likely' || at === 0 ? first : 'or', cause),
       line('next', next),
     ]),
   ]

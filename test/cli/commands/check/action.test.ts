@@ -21,11 +21,21 @@ describe('check', () => {
     expect(world.stderr.text).toBe('')
   })
 
+  test('ends with the code of a destination that takes no mail', async () => {
+    world.destinations = ['inbox']
+    const error = { code: 'ERR_DELIVERY', message: 'maildir ~/Mail: no', retry: 'never', exit: 73 } as const
+    const facts = { places: 1, durationMs: 1, findings: [], warnings: ['slow'] }
+    world.trials = [{ destination: 'inbox', description: 'maildir ~/Mail', outcome: 'failed', error, ...facts }]
+    expect(await world.run('check')).toBe(73)
+    expect(world.stdout.text).toContain('inbox: failed: maildir ~/Mail: no\n  warning: slow\n')
+  })
+
   test('--json has what is waiting and new', async () => {
     expect(await world.run('check work --json')).toBe(0)
     expect(world.json).toEqual({
       ok: true,
       accounts: [{ account: 'work', outcome: 'ok', waiting: 12, new: 3, bytes: 0, durationMs: 0, error: null }],
+      destinations: [],
     })
   })
 })

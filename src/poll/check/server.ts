@@ -1,0 +1,120 @@
+// What a server is and offers, without an account (`popfetch check SERVER[:PORT]`): who greets, under which TLS, with which certificate
+// and which ways to sign in. Sends no user, password or token.
+import type { Account } from '../../config/schema.ts'
+import { bracketed } from '../../config/values/host.ts'
+import { asPopfetchError, type PopfetchError } from '../../errors.ts'
+import type { Session } from '../../pop3/session.ts'
+import type { Advice, Finding, ReportedError } from '../report.ts'
+import { reportError } from '../report.ts'
+import { connect, type ConnectContext } from '../sign-in/connect.ts'
+import { offeredFindings, signInFinding, tlsFindings } from './findings.ts'
+import { isAboutCertificate, shownCertificate } from './probe.ts'
+
+/** Each attempt; a person waits. */
+const LONGEST_MS = 8000
+
+export interface ServerReport {
+  /** As it was asked for. */
+  readonly server: string
+  readonly outcome: 'ok' | 'failed'
+  readonly error: ReportedError | null
+  readonly findings: readonly Finding[]
+  readonly advice: readonly Advice[]
+}
+
+type Place = Pick<Account, 'host' | 'port' | 'tls'>
+
+/** Null: this is no server. An IPv6 address with a port stands in brackets. */
+export function parsePlace(text: string): { readonly host: string; readonly port: number | null } | null {
+  const [, inBrackets, bare, digits] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text) ?? []
+  const host = inBrackets ?? bare ?? (text.split(':').length > 2 ? text : '')
+  const port = digits === undefined ? null : Number(digits)
+  return host === '' || (port !== null && (port < 1 || port > 65_535)) ? null : { host, port }
+}
+
+/** `usual`: an account with the defaults of all keys. Never rejects. */
+export async function checkServer(
+  server: string,
+  place: { readonly host: string; readonly port: number | null },
+  { usual, context, nowMs }: { usual: Account; context: ConnectContext; nowMs: number },
+): Promise<ServerReport> {
+  const { host, port } = place
+  const places: readonly Place[] = [
+    { host, port: port ?? 995, tls: 'implicit' },
+    { host, port: port ?? 110, tls: 'starttls' },
+  ]
+  const at = (one: Place): Promise<Answer> => asked({ ...usual, ...one, timeoutMs: LONGEST_MS }, context, nowMs)
+  let answers = await Promise.all(places.map(at))
+  if (!answers.some(({ greets }) => greets)) answers = [...answers, await at({ host, port: port ?? 110, tls: 'none' })]
+  const greeting = answers.filter(({ greets }) => greets)
+  const best = greeting.find(({ error }) => error === null) ?? greeting[0] ?? telling(answers)
+  const error = best.error === null ? null : reportError(best.error)
+  const findings = greeting.flatMap((answer) => answer.findings)
+  const advice = greeting.length === 0 ? [] : [adviceFor(greeting)]
+  return { server, outcome: error === null ? 'ok' : 'failed', error, findings, advice }
+}
+
+interface Answer {
+  readonly place: Place
+  /** A POP3 server, perhaps with a certificate that is not trusted. */
+  readonly greets: boolean
+  readonly error: PopfetchError | null
+  readonly findings: readonly Finding[]
+}
+
+async function asked(account: Account, context: ConnectContext, nowMs: number): Promise<Answer> {
+  const { host, port, tls } = account
+  const place = { host, port, tls }
+  const head = { name: 'answers', value: `${bracketed(host)}:${port}, tls: ${tls}` }
+  try {
+    return { place, greets: true, error: null, findings: [head, ...(await seen(account, context, nowMs))] }
+  } catch (thrown) {
+    const error = asPopfetchError(thrown)
+    if (!isAboutCertificate(error)) return { place, greets: false, error, findings: [] }
+    const shown = await shownCertificate(account, context)
+    // Nothing secret is sent, so it does no harm to look behind it.
+    const pinned = shown === null ? null : { ...account, ca: null, pin: shown.fingerprint }
+    const behind = pinned === null ? [] : await seen(pinned, context, nowMs).catch(() => tlsFindings(shown, nowMs))
+    return {
+      place,
+      greets: true,
+      error,
+      findings: [head, { name: 'trusted', value: `no: ${error.message}` }, ...behind],
+    }
+  }
+}
+
+async function seen(account: Account, context: ConnectContext, nowMs: number): Promise<readonly Finding[]> {
+  const signal = AbortSignal.any([context.signal, AbortSignal.timeout(2 * LONGEST_MS)])
+  const startMs = performance.now()
+  await using session: Session = await connect(account, { ...context, signal })
+  const tookMs = Math.round(performance.now() - startMs)
+  await session.quit()
+  return [
+    { name: 'connected', value: `in ${tookMs} ms` },
+    { name: 'greeting', value: session.greeting },
+    ...tlsFindings(session.tlsFacts, nowMs),
+    signInFinding(session),
+    ...offeredFindings(session.capabilities),
+  ]
+}
+
+/** The error that says most: of a server that answers, else the first. */
+function telling(answers: readonly Answer[]): Answer {
+  const [first] = answers
+  const says = answers.find(({ error }) => error?.code === 'ERR_POP3_PROTOCOL') ?? first
+  if (says === undefined) throw new TypeError('no place was asked')
+  return says
+}
+
+function adviceFor(answers: readonly Answer[]): Advice {
+  const good = answers.find(({ error, place }) => error === null && place.tls !== 'none')
+  if (good !== undefined) {
+    const { host, port, tls } = good.place
+    return { cause: 'for an account', next: `host: ${host}, port: ${port}, tls: ${tls}` }
+  }
+  const untrusted = answers.some(({ error }) => error !== null)
+  return untrusted
+    ? { cause: 'the certificate is not trusted here', next: 'compare the SHA-256 with its owner, then set pin, or ca' }
+    : { cause: 'it has no TLS: a password would go unencrypted', next: 'ask its owner for a port with TLS' }
+}
