@@ -7,6 +7,7 @@
 //   cli/       the command line: arguments/, a folder for each command in commands/, open/, terminal/   → cli/main.ts
 //   daemon/    one process for months: schedule/ (which account when), control/ (its socket), http/     → daemon/daemon.ts
 //   migrate/   a whole mailbox once: many polls, then proof                                             → migrate/migrate.ts
+//   status/    how everything stands, in one model for people and programs; what needs a person         → status/status.ts
 //   poll/      policy, in the order of a poll: sign-in/ compare/ plan/ route/ transfer/; beside them
 //              account/ (what one poll leaves for the next), run/ (what accounts share), rests/ (which  → poll/poll.ts
 //              destinations are left alone, and until when), check/

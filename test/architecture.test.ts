@@ -48,6 +48,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['bin', 'index'],
   ['cli'],
   ['daemon', 'migrate'],
+  ['status'],
   ['poll', 'setup'],
   ['config'],
   ['deliver', 'oauth'],

@@ -14,7 +14,7 @@ import { refuseUnsafeEnvironment } from '../environment.ts'
 import { asPopfetchError } from '../errors.ts'
 import { readArguments } from './arguments/read.ts'
 import { COMMANDS } from './commands/commands.ts'
-import { exitCodeOfError, EXIT_BUG } from './exit.ts'
+import { exitCodeOfError, EXIT_BUG } from '../status/exit.ts'
 
 import { Output } from './output.ts'
 import { watchInterruptions } from './signals.ts'

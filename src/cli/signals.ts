@@ -1,7 +1,7 @@
 // SIGINT and SIGTERM: the first lets the run stop cleanly within ten seconds, the second ends it at once. A process that
 // is killed loses nothing either; a clean stop only avoids doing again what was in flight.
 import { PopfetchError } from '../errors.ts'
-import { EXIT_SIGNAL } from './exit.ts'
+import { EXIT_SIGNAL } from '../status/exit.ts'
 
 /** From the first signal to the end of the process, even when something hangs (DESIGN 5). */
 const GRACE_MS = 10_000

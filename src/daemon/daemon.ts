@@ -15,6 +15,7 @@ import { asPopfetchError, PopfetchError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
 import { Poller } from '../poll/poller.ts'
+import { wantDaemon } from '../status/wanted-daemon.ts'
 import { Alarm } from './alarm.ts'
 import { type Clock, systemClock } from './schedule/clock.ts'
 import { Uncaught } from './uncaught.ts'
@@ -60,6 +61,8 @@ export class Daemon implements AsyncDisposable {
   readonly #alarm: Alarm
   readonly #systemd: Systemd
   readonly #sinceMs = Date.now()
+  /** Somebody wants it to end: it is no failure that it does not run then. */
+  #stopped = false
   #current: CurrentConfiguration | null = null
   #reloading: Promise<readonly string[]> = Promise.resolve([])
 
@@ -107,6 +110,7 @@ export class Daemon implements AsyncDisposable {
 
   /** Resolves `end`. Who started the process then disposes of it. */
   stop(): void {
+    this.#stopped = true
     this.#end.resolve()
   }
 
@@ -138,6 +142,8 @@ export class Daemon implements AsyncDisposable {
       wait(LAST_WORK_MS, undefined, { signal: limit.signal }).catch(() => {}),
     ])
     limit.abort()
+    // At worst `status --check` says that it should run.
+    if (this.#stopped) await wantDaemon(this.#context.ledger, false).catch(() => {})
     await this.#owned.disposeAsync()
     this.#gone.resolve()
   }
@@ -168,6 +174,7 @@ export class Daemon implements AsyncDisposable {
     this.#every(ENDINGS_MS, () => void this.#tellEndings(current))
     const { watchdogMs } = this.#systemd
     if (watchdogMs !== null) this.#every(watchdogMs, () => this.#feed())
+    await wantDaemon(ledger, true)
     this.#systemd.ready(current.names.length)
     log.info('started', { accounts: current.names.length, configuration: configuration.file, version })
   }

@@ -39,6 +39,20 @@ export interface TakingOver {
   readonly counts: Readonly<Record<string, number>>
 }
 
+/** What came of an account's polls in one day, for people. */
+export interface DayCounts {
+  readonly delivered: number
+  /** Received, as the server sent them. */
+  readonly bytes: number
+  /** Polls that failed. */
+  readonly failures: number
+  /** The longest time that a message had waited at the end of a poll. */
+  readonly longestWaitMs: number
+}
+
+/** So many days are kept of each account, the present one among them. */
+export const DAYS_KEPT = 90
+
 /** `state`: the kind of failure as the command line names it, at most 400 characters; the ledger only keeps it. */
 export interface Told {
   readonly state: string

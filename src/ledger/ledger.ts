@@ -11,6 +11,7 @@ import type {
   AccountHealth,
   AccountIdentity,
   AccountRecord,
+  DayCounts,
   FactChanges,
   ListingMark,
   TakingOver,
@@ -27,6 +28,7 @@ export type {
   AccountHealth,
   AccountIdentity,
   AccountRecord,
+  DayCounts,
   FactChanges,
   ListingMark,
   TakingOver,
@@ -119,6 +121,8 @@ export interface PollEnd {
   readonly wholeListing: boolean
   /** Null: none, not that of an earlier poll either. */
   readonly mark: ListingMark | null
+  /** Adds to the counts of this day (UTC, by the ledger's clock), see Records.days; null: nothing. */
+  readonly day: DayCounts | null
 }
 
 /** A process at work on the ledger. */
@@ -247,6 +251,12 @@ export interface Ledger extends AsyncDisposable {
   /** A destination that is called otherwise in the configuration now: all deliveries follow it. Gives how many did; those of
    *  messages that have one of the new name already stay. */
   renameDestination(from: string, to: string): Promise<number>
+
+  /** What is remembered under this name, of no account: some kilobytes of text; null: nothing. */
+  memo(name: string): Promise<string | null>
+  /** Replaces it by what `change` makes of it, at once for all processes; gives the new one. Null removes it. `change` is pure and
+   *  may run twice; where it gives its argument back, nothing is written. */
+  changeMemo(name: string, change: (text: string | null) => string | null): Promise<string | null>
 
   /** The account is due again so long from now, by the ledger's clock; null: nobody plans its polls. */
   schedule(lease: Lease, delayMs: number | null): Promise<void>

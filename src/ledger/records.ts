@@ -1,6 +1,6 @@
 // What `popfetch state` and `status` look up and mend: the rest of the ledger's contract, which no poll needs. Kept apart from
 // ledger.ts, the contract of polls; the same promises hold (durable when it resolves, ERR_LEDGER, no long turn of the loop).
-import type { FactChanges } from './account.ts'
+import type { DayCounts, FactChanges } from './account.ts'
 import type { Delivery, EntryKey, Harm, MessageState, PendingDeletion } from './entry.ts'
 import type { Lease } from './lease.ts'
 
@@ -56,6 +56,11 @@ export interface Unsettled {
   readonly undeleted: number
 }
 
+export interface Day extends DayCounts {
+  /** Its first moment, UTC. */
+  readonly startMs: number
+}
+
 /** Messages that wait for their next try: for the time being, for good, until a person says so. */
 export type Waiting = 'deferred' | 'refused' | 'held'
 
@@ -69,6 +74,17 @@ export interface Records {
 
   /** Of every account that has unsettled messages. Looks at each message of the ledger: 0.1 s for a million. */
   unsettled(): Promise<ReadonlyMap<string, Unsettled>>
+
+  /** The first unsettled messages of every account that has some, those that wait last: `ofAccount` at most that wait, and as many
+   *  that are refused or held; `inAll` at most over all accounts. Looks at each message of the ledger, as `unsettled` does. */
+  outstanding(most: {
+    readonly ofAccount: number
+    readonly inAll: number
+  }): Promise<ReadonlyMap<string, readonly MessageRecord[]>>
+
+  /** The counts of every account for the last `days` days, the oldest first; a day on which nothing was counted is left out, and
+   *  so is an account that has none. At most DAYS_KEPT days are there. */
+  days(days: number): Promise<ReadonlyMap<string, readonly Day[]>>
 
   /** How many messages of the account have a deletion outstanding. Quick, however many the account has. */
   undeleted(account: string): Promise<number>

@@ -53,7 +53,14 @@ async function setFacts(
   record: AccountRecord,
   facts: FactChanges,
 ): Promise<void> {
-  await ledger.finish(lease, { identity: identityOf(account), health: record, facts, wholeListing: false, mark: null })
+  await ledger.finish(lease, {
+    identity: identityOf(account),
+    health: record,
+    facts,
+    wholeListing: false,
+    mark: null,
+    day: null,
+  })
 }
 
 function identityOf({ host, port, user }: Account): AccountIdentity {

@@ -55,6 +55,24 @@ describe('a background process', { timeout: SLOW }, () => {
     expect(readFileSync(scene.path('popfetch.log'), 'utf8')).not.toMatch(/letter \d|a@example\.org|body \d/)
   })
 
+  test('that was killed is missing to status --check (69), one that was stopped is not', async () => {
+    await using scene = await Scene.create()
+    const check = async (...args: string[]) => {
+      const { code, stdout } = await scene.popfetch('status', '--check', ...args)
+      return [code, stdout.trim()]
+    }
+    expect(await check()).toEqual([0, 'all is well'])
+    const pid = await scene.daemon()
+    expect(await check()).toEqual([0, 'all is well'])
+    process.kill(pid, 'SIGKILL')
+    await until(() => !isAlive(pid))
+    expect(await check('--self')).toEqual([69, 'the daemon was started and does not run'])
+    await scene.daemon()
+    expect(await check('--self')).toEqual([0, 'all is well'])
+    await scene.popfetch('stop')
+    expect(await check()).toEqual([0, 'all is well'])
+  })
+
   test('that is not there: stop is content, wake and reload are not (69)', async () => {
     await using scene = await Scene.create()
     expect(await scene.popfetch('stop')).toEqual({ code: 0, stdout: '', stderr: '' })

@@ -3,6 +3,7 @@
 import { describe } from 'vitest'
 import { accounts } from './contract/accounts.ts'
 import { comparisons } from './contract/comparisons.ts'
+import { days } from './contract/days.ts'
 import { destinations } from './contract/destinations.ts'
 import { durability } from './contract/durability.ts'
 import { forgetting } from './contract/forgetting.ts'
@@ -27,6 +28,7 @@ export function contract(kind: Kind): void {
   describe(`${kind.name}: mending`, () => mending(kind))
   describe(`${kind.name}: destinations`, () => destinations(kind))
   describe(`${kind.name}: what is outstanding`, () => outstanding(kind))
+  describe(`${kind.name}: days and memos`, () => days(kind))
   describe(`${kind.name}: schedulers`, () => scheduling(kind))
   describe(`${kind.name}: any sequence of calls`, () => model(kind))
   describe(`${kind.name}: a process that dies`, () => durability(kind))

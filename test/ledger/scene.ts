@@ -54,7 +54,7 @@ const NO_POLLS: AccountHealth = {
 
 /** How a poll ended, as far as a test says. */
 export function pollEnd(end: Partial<PollEnd>): PollEnd {
-  return { identity: IDENTITY, health: NO_POLLS, facts: {}, wholeListing: false, mark: null, ...end }
+  return { identity: IDENTITY, health: NO_POLLS, facts: {}, wholeListing: false, mark: null, day: null, ...end }
 }
 
 export function key(uidl: string, copy = 0): EntryKey {

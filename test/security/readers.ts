@@ -2,7 +2,7 @@
 // from standard input and prints what became of each, so that a test can ask as another user.
 import { text } from 'node:stream/consumers'
 import { readOldFiles } from '../../src/cli/commands/import/old-files.ts'
-import { exitCodeOfError } from '../../src/cli/exit.ts'
+import { exitCodeOfError } from '../../src/status/exit.ts'
 import { loadConfiguration } from '../../src/config/load.ts'
 import { pem, resolveSecret } from '../../src/config/values/secret.ts'
 import { PopfetchError } from '../../src/errors.ts'

@@ -7,7 +7,7 @@ import type { MessageRecord } from '../../ledger/records.ts'
 import type { CommonOptions } from '../common-options.ts'
 import type { Surroundings } from '../surroundings.ts'
 import { standInFor } from '../../redact/stand-in.ts'
-import { possibleUidls, printedUidl } from '../terminal/uidl.ts'
+import { possibleUidls, printedUidl } from '../../status/words/uidl.ts'
 import { refusal, unknownAccount } from '../command-errors.ts'
 
 /** What a command has that looks into the ledger. */

@@ -5,7 +5,7 @@ import { display } from '../../display.ts'
 import type { Log } from '../../log.ts'
 import type { Observer, Progress } from '../../poll/report.ts'
 import type { Screen } from '../output.ts'
-import { counted, duration, size } from './amounts.ts'
+import { counted, duration, size } from '../../status/words/amounts.ts'
 import type { Surroundings, Terminal } from '../surroundings.ts'
 
 const REDRAW_MS = 100

@@ -6,7 +6,7 @@ import path from 'node:path'
 import { PopfetchError } from '../../errors.ts'
 import type { ReportedError } from '../../poll/report.ts'
 import type { AccountReport } from '../../poll/report.ts'
-import type { Planned } from '../schedule/scheduler.ts'
+import type { Planned } from '../../status/status.ts'
 
 export interface Requests {
   readonly status: { readonly verb: 'status' }

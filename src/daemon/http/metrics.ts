@@ -4,7 +4,8 @@ import type { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { withUnbegun } from '../../poll/account/unbegun.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { Records, Unsettled } from '../../ledger/records.ts'
-import type { Planned, PollEnded } from '../schedule/scheduler.ts'
+import type { Planned } from '../../status/status.ts'
+import type { PollEnded } from '../schedule/scheduler.ts'
 
 /** Looked at whenever somebody asks. */
 export interface Watched {

@@ -8,6 +8,7 @@ import type { AccountHealth, AccountRecord, Ledger } from '../../ledger/ledger.t
 import type { Poller } from '../../poll/poller.ts'
 import type { AccountReport } from '../../poll/report.ts'
 import { Tally } from '../../poll/tally.ts'
+import type { Planned } from '../../status/status.ts'
 import { Appointment, type Asker, type Moment } from './appointment.ts'
 import { type Clock, GapWatch } from './clock.ts'
 
@@ -35,15 +36,6 @@ export interface PollEnded {
   readonly lateMs: number
   /** An error that no promise caught; null: none. */
   readonly thrown: unknown
-}
-
-/** One account as `status` tells it. */
-export interface Planned {
-  readonly account: string
-  readonly polling: boolean
-  /** Null while it is polled. */
-  readonly nextPollMs: number | null
-  readonly overdue: boolean
 }
 
 const OPTIONS = { dryRun: false, limit: null, all: false, acceptNewIds: false, markSeen: false, yes: false } as const

@@ -103,6 +103,17 @@ const THIRD = `
   ) STRICT, WITHOUT ROWID;
 `
 
+// For people: what each day brought. And what is remembered of no account: what was told, that a background process is wanted.
+const FOURTH = `
+  CREATE TABLE day (
+    account INTEGER NOT NULL, day INTEGER NOT NULL,
+    delivered INTEGER NOT NULL, bytes INTEGER NOT NULL, failures INTEGER NOT NULL, longest_wait_ms INTEGER NOT NULL,
+    PRIMARY KEY (account, day)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE memo (name TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT, WITHOUT ROWID;
+`
+
 export interface Step {
   readonly sql: string
   /** The oldest version that can go on working on a file after this step. It can where the step only adds (tables, indexes,
@@ -117,6 +128,8 @@ export const MIGRATIONS: readonly Step[] = [
   { sql: SECOND, oldest: 2 },
   // The version before sends without the mark that it handed over: what it may have sent would count as not sent (S042).
   { sql: THIRD, oldest: 3 },
+  // The version before counts no days and tells as it did: nothing is misread.
+  { sql: FOURTH, oldest: 3 },
 ]
 
 /** Brings an open ledger to the last of `steps`, or leaves it as it is when a newer popfetch wrote it and these can work on it;

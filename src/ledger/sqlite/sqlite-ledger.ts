@@ -6,6 +6,7 @@ import { closeFile, openedAs } from './file.ts'
 import { Access, type Surroundings } from './access.ts'
 import { type ComparedRows, findKnown, SqliteComparison } from './comparison.ts'
 import { AccountRows } from './rows/accounts.ts'
+import { DayRows } from './rows/days.ts'
 import { DestinationRows } from './rows/destinations.ts'
 import { blankRecord } from '../account.ts'
 import { GroupCommit } from './group-commit.ts'
@@ -60,6 +61,7 @@ class OpenFile {
   readonly compared: ComparedRows
   readonly leases: HeldLeases
   readonly destinations: DestinationRows
+  readonly days: DayRows
   readonly #database: DatabaseSync
   #closed = false
 
@@ -72,6 +74,7 @@ class OpenFile {
     this.accounts = new AccountRows(database)
     this.messages = new MessageRows(database)
     this.destinations = new DestinationRows(database)
+    this.days = new DayRows(database)
     const known = new KnownRows(database)
     this.identity = new IdentityRows(database, known)
     const settled = new SettledRows(database)
@@ -86,7 +89,7 @@ class OpenFile {
     this.access = new Access(path, surroundings, commit, this.accounts)
     const leases = new LeaseRows(database, `${path}.leases`, surroundings.random)
     this.leases = new HeldLeases(this.access, leases, this.accounts)
-    this.records = new SqliteRecords(database, this.accounts, this.access)
+    this.records = new SqliteRecords(database, { accounts: this.accounts, days: this.days }, this.access)
   }
 
   /** The leases are lost. SQLite sees by itself whether the file is still there, and else leaves alone what has its name. */
@@ -327,7 +330,23 @@ export class SqliteLedger implements Ledger {
   }
 
   finish(lease: Lease, end: PollEnd): Promise<void> {
-    return this.#access.change(lease, () => this.#accounts.finish(lease.account, end))
+    return this.#access.change(lease, (id, nowMs) => {
+      this.#accounts.finish(lease.account, end)
+      if (end.day !== null) this.#open.days.add(id, end.day, nowMs)
+    })
+  }
+
+  memo(name: string): Promise<string | null> {
+    return this.#access.read(() => this.#open.days.memo(name))
+  }
+
+  changeMemo(name: string, change: (text: string | null) => string | null): Promise<string | null> {
+    return this.#access.write(() => {
+      const before = this.#open.days.memo(name)
+      const after = change(before)
+      if (after !== before) this.#open.days.setMemo(name, after)
+      return after
+    })
   }
 
   told(account: string, told: Told | null): Promise<void> {

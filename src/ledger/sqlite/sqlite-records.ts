@@ -4,17 +4,27 @@ import type { DatabaseSync } from 'node:sqlite'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Access } from './access.ts'
 import type { AccountRows } from './rows/accounts.ts'
+import type { DayRows } from './rows/days.ts'
 import { backup } from './backup.ts'
 import { bug } from './rows/fault.ts'
 import type { FactChanges } from '../account.ts'
 import type { EntryKey } from '../entry.ts'
 import type { Lease } from '../lease.ts'
-import { COUNTED_PER_STATEMENT, RecordRows, ROWS_PER_STATEMENT, type UnsettledRow } from './rows/records.ts'
-import type { MessageRecord, Records, Selection, Unsettled, Waiting } from '../records.ts'
+import {
+  COUNTED_PER_STATEMENT,
+  type OutstandingRow,
+  RecordRows,
+  ROWS_PER_STATEMENT,
+  type UnsettledRow,
+} from './rows/records.ts'
+import type { Day, MessageRecord, Records, Selection, Unsettled, Waiting } from '../records.ts'
 import { HELD, OPEN, OPEN_REFUSED } from './rows/row.ts'
 
 /** Messages removed in one transaction, with one fsync. */
 const REMOVED_AT_ONCE = 1000
+
+/** So many accounts' days are read before the event loop gets its turn: some milliseconds. */
+const DAYS_OF_ACCOUNTS = 50
 
 /** Keys asked of one account before the event loop gets its turn. */
 const KEYS_PER_TURN = 500
@@ -23,10 +33,16 @@ export class SqliteRecords implements Records {
   readonly #access: Access
   readonly #accounts: AccountRows
   readonly #rows: RecordRows
+  readonly #days: DayRows
 
-  constructor(database: DatabaseSync, accounts: AccountRows, access: Access) {
+  constructor(
+    database: DatabaseSync,
+    { accounts, days }: { readonly accounts: AccountRows; readonly days: DayRows },
+    access: Access,
+  ) {
     this.#access = access
     this.#accounts = accounts
+    this.#days = days
     this.#rows = new RecordRows(database)
   }
 
@@ -66,6 +82,65 @@ export class SqliteRecords implements Records {
     for (const { account, messages } of await this.#access.read(() => this.#rows.undeleted())) {
       const name = names.get(account)
       if (name !== undefined) found.set(name, { ...(found.get(name) ?? NONE), undeleted: messages })
+    }
+    return found
+  }
+
+  async outstanding({
+    ofAccount,
+    inAll,
+  }: {
+    readonly ofAccount: number
+    readonly inAll: number
+  }): Promise<ReadonlyMap<string, readonly MessageRecord[]>> {
+    const found = new Map<number, { readonly open: MessageRecord[]; readonly kept: MessageRecord[] }>()
+    let left = inAll
+    const take = (rows: readonly OutstandingRow[]): void => {
+      for (const { account, message, isOpen } of rows) {
+        const of = found.get(account) ?? { open: [], kept: [] }
+        const list = isOpen ? of.open : of.kept
+        if (list.length >= ofAccount || left === 0) continue
+        list.push(message)
+        found.set(account, of)
+        left--
+      }
+    }
+    const last = await this.#access.read(() => this.#rows.lastNumber())
+    // First what a person must look at.
+    for (const states of ['kept', 'open'] as const) {
+      for (let after = 0; after < last; after += COUNTED_PER_STATEMENT) {
+        if (left === 0) break
+        take(await this.#access.read(() => this.#rows.outstanding(states, after, ofAccount)))
+        await turn()
+      }
+    }
+    const names = await this.#access.read(() => this.#accounts.names())
+    return new Map(
+      [...found].flatMap(([id, { kept, open }]) => {
+        const name = names.get(id)
+        return name === undefined ? [] : [[name, [...kept, ...open]] as const]
+      }),
+    )
+  }
+
+  async days(days: number): Promise<ReadonlyMap<string, readonly Day[]>> {
+    const names = await this.#access.read(() => this.#accounts.names())
+    const found = new Map<string, Day[]>()
+    for (let after: number | null = 0; after !== null;) {
+      const from: number = after
+      const { rows, last } = await this.#access.read(() => ({
+        rows: this.#days.after(from, days, this.#access.surroundings.nowMs(), DAYS_OF_ACCOUNTS),
+        last: this.#days.lastOf(from, DAYS_OF_ACCOUNTS),
+      }))
+      for (const { account, ...day } of rows) {
+        const name = names.get(account)
+        if (name === undefined) continue
+        const list = found.get(name) ?? []
+        list.push(day)
+        found.set(name, list)
+      }
+      after = last
+      await turn()
     }
     return found
   }
@@ -140,6 +215,7 @@ export class SqliteRecords implements Records {
   remove(lease: Lease): Promise<void> {
     return this.#access.change(lease, (id) => {
       if (this.#rows.hasMessages(id)) throw bug('removing an account that has messages')
+      this.#days.forget(id)
       this.#accounts.remove(id)
     })
   }
@@ -149,7 +225,10 @@ export class SqliteRecords implements Records {
     return await this.#access.change(from, (id) => {
       const inTheWay = this.#accounts.find(to.account)
       if (inTheWay !== null && this.#rows.hasMessages(inTheWay)) return false
-      if (inTheWay !== null) this.#accounts.remove(inTheWay)
+      if (inTheWay !== null) {
+        this.#days.forget(inTheWay)
+        this.#accounts.remove(inTheWay)
+      }
       this.#accounts.rename(id, to.account)
       return true
     })

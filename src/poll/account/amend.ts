@@ -38,7 +38,14 @@ export async function rememberSeen(ledger: Ledger, lease: Lease, seen: SeenElsew
   // `alive`: a listing with nearly none of them means other UIDLs, or another mailbox, and everything would come twice
   // (S020). `uidls`: so would a listing without any (P084). `imported`: the first listing must have at least one of them.
   const facts = { alive: String(seen.count), uidls: 'given', imported: String(seen.count) }
-  await ledger.finish(lease, { identity: seen.identity, health: record, facts, wholeListing: false, mark: null })
+  await ledger.finish(lease, {
+    identity: seen.identity,
+    health: record,
+    facts,
+    wholeListing: false,
+    mark: null,
+    day: null,
+  })
 }
 
 /** The next poll takes the messages for new. Gives how many were forgotten. */

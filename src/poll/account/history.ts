@@ -8,6 +8,7 @@ import type { AccountIdentity, AccountRecord, Lease, TakingOver } from '../../le
 import type { Listing } from '../../pop3/listing/listing.ts'
 import { type AgeClock, ageClock, jumpsOf, jumpsText, oldUpTo } from '../plan/age-clock.ts'
 import { deliveredTo } from '../delivered-to.ts'
+import { dayCounts } from './day.ts'
 import { isPaused, nextHealth } from './backoff.ts'
 import { afterLook, afterRefusal, type RefusedSecret, secretMark } from '../rests/secret-mark.ts'
 import { Workarounds } from '../sign-in/workarounds.ts'
@@ -340,6 +341,7 @@ export class History {
         facts: this.#facts,
         wholeListing: this.#wholeListing,
         mark: null,
+        day: dayCounts(tally, { before: this.record, facts: this.#facts, failures: health.failures }, nowMs()),
       })
     } catch (failure) {
       tally.fail(asPopfetchError(failure))

@@ -44,6 +44,7 @@ export async function takeOverMigration({ account, run, lease, history, tally }:
     facts: { [TAKING]: null, ...(count === 0 ? {} : { alive: String(alive), uidls: 'given', [DELETE]: 'never' }) },
     wholeListing: false,
     mark: null,
+    day: null,
   })
   await history.reread()
   if (count > 0) tally.note(`${count} messages that a migration moved are taken over, and do not come again`)

@@ -109,6 +109,7 @@ const OLDEST: readonly (readonly [oldest: number, why: string])[] = [
   [1, 'the first'],
   [2, 'versions before it refuse everything newer'],
   [3, 'a version before it sends without the mark that it handed over (S042)'],
+  [3, 'the version before leaves out counts for people, and what it was told of'],
 ]
 
 test('every step says which older versions can go on, and why is written here', () => {

@@ -5,7 +5,7 @@ import type { Ledger } from '../../../src/ledger/ledger.ts'
 import { MIGRATIONS, migrate, type Step } from '../../../src/ledger/sqlite/migrations.ts'
 import { openLedger, type LedgerOptions } from '../../../src/ledger/sqlite/open.ts'
 
-const TABLES = ['account', 'message', 'delivery', 'lease', 'destination']
+const TABLES = ['account', 'message', 'delivery', 'lease', 'destination', 'day', 'memo']
 
 export const NEXT: Step = {
   sql: `${TABLES.map((name) => `ALTER TABLE ${name} ADD COLUMN news TEXT NOT NULL DEFAULT 'none'`).join(';')};

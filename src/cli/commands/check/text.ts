@@ -2,7 +2,7 @@
 import type { DestinationReport } from '../../../poll/check/destinations.ts'
 import type { ServerReport } from '../../../poll/check/server.ts'
 import type { Advice, CheckReport, Finding } from '../../../poll/report.ts'
-import { counted, size } from '../../terminal/amounts.ts'
+import { counted, size } from '../../../status/words/amounts.ts'
 
 /** The answer for one account; `verbose`: with all that was found out, and what to do. */
 export function checkLines(report: CheckReport, verbose: boolean): string[] {

@@ -1,7 +1,7 @@
 // `popfetch completion bash|zsh|fish`: a script for the shell, made from the table of commands. For the names of accounts
 // the script asks `popfetch completion accounts`.
 import { DEFAULT_COMMAND, type Commands } from '../../command.ts'
-import { EXIT_OK } from '../../exit.ts'
+import { EXIT_OK } from '../../../status/exit.ts'
 import type { Option } from '../../option.ts'
 import type { Surroundings } from '../../surroundings.ts'
 import { usageError } from '../../command-errors.ts'

@@ -2,11 +2,11 @@
 // server. `schema` and `reference` need no configuration.
 import type { Configuration } from '../../../config/schema.ts'
 import { WrongConfiguration } from '../../../config/problem.ts'
-import { EXIT_CONFIGURATION, EXIT_OK } from '../../exit.ts'
+import { EXIT_CONFIGURATION, EXIT_OK } from '../../../status/exit.ts'
 import type { ConfigInvocation } from './options.ts'
 import { printReference } from './reference.ts'
 import { readConfiguration } from '../../open/configured.ts'
-import { counted } from '../../terminal/amounts.ts'
+import { counted } from '../../../status/words/amounts.ts'
 import type { Surroundings } from '../../surroundings.ts'
 
 /** Rejects with ERR_CONFIG, whose message lists every fault, and with ERR_USAGE for a key that does not exist. */

@@ -3,7 +3,7 @@ import type { PopfetchError } from '../../../errors.ts'
 import { TRIAL_MAILDIR } from '../../../setup/trial.ts'
 import type { Tool } from './options.ts'
 import type { TakenOver } from './seen.ts'
-import { counted } from '../../terminal/amounts.ts'
+import { counted } from '../../../status/words/amounts.ts'
 
 export interface ImportedReport {
   readonly tool: Tool

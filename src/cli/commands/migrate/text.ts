@@ -1,7 +1,7 @@
 // The outcome of a migration, in words that a person can act on, and as the object of `--json` and `--report`. Pure.
 import { display } from '../../../display.ts'
 import type { MigrationReport, Unmoved } from '../../../migrate/report.ts'
-import { duration, size } from '../../terminal/amounts.ts'
+import { duration, size } from '../../../status/words/amounts.ts'
 import { planRows } from '../poll/text.ts'
 
 /** Beyond this number the messages of an account are counted, not listed; the file of --report lists more. */

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import type { Told } from '../../../ledger/ledger.ts'
 import type { AccountReport, DestinationTrouble } from '../../../poll/report.ts'
-import { exitCodeOfError, exitCodeOfReport } from '../../exit.ts'
+import { exitCodeOfError, exitCodeOfReport } from '../../../status/exit.ts'
 
 /** A little less than a day: a daily cron job may start some seconds earlier than it did the day before. */
 const REMINDER_MS = 23 * 3_600_000

@@ -1,10 +1,10 @@
 // What a poll says: its summary, its problems, and the plan of a dry run. Pure.
 import { display } from '../../../display.ts'
 import type { AccountReport, MessageProblem, PlannedMessage } from '../../../poll/report.ts'
-import { faceText } from '../../terminal/face.ts'
-import { counted, duration, size } from '../../terminal/amounts.ts'
+import { faceText } from '../../../status/words/face.ts'
+import { counted, duration, size } from '../../../status/words/amounts.ts'
 import { tableLines } from '../../terminal/table.ts'
-import { exitCodeOfReport } from '../../exit.ts'
+import { exitCodeOfReport } from '../../../status/exit.ts'
 import { DEFERRED, ownError, troubleOf, UNDELETED } from './quiet.ts'
 
 /** More than this many messages of one account are counted, not listed. */

@@ -1,6 +1,6 @@
 // `popfetch reload`: the background process reads its configuration again. A wrong one changes nothing.
 import type { ReloadInvocation } from './options.ts'
-import { EXIT_OK } from '../../exit.ts'
+import { EXIT_OK } from '../../../status/exit.ts'
 import { acknowledge, askRequired } from '../../open/ask-daemon.ts'
 import { outlineOf } from '../../open/read-ledger.ts'
 import type { Surroundings } from '../../surroundings.ts'

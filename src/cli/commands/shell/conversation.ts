@@ -3,7 +3,7 @@
 import type { HandVerb, Session } from '../../../pop3/session.ts'
 import { display } from '../../../display.ts'
 import { nearest } from '../../../config/values/nearest.ts'
-import { counted } from '../../terminal/amounts.ts'
+import { counted } from '../../../status/words/amounts.ts'
 import { ShownAnswer } from './shown-answer.ts'
 
 export interface Conversation {

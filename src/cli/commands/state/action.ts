@@ -4,7 +4,7 @@ import type { AccountRecord } from '../../../ledger/ledger.ts'
 import type { MessageRecord, Selection } from '../../../ledger/records.ts'
 import { forecast, type AccountPresence } from '../../../poll/account/forecast.ts'
 import type { Outline } from '../../../config/outline.ts'
-import { EXIT_OK } from '../../exit.ts'
+import { EXIT_OK } from '../../../status/exit.ts'
 import type { Operation, StateInvocation, StateRequests } from './options.ts'
 import {
   openToRead,
@@ -17,7 +17,7 @@ import {
 import { exportAs } from './export-as.ts'
 import { backUp, forget, rename, restore, retry } from './change.ts'
 import { mentions } from '../../open/search.ts'
-import { stamp } from '../../terminal/moment.ts'
+import { stamp } from '../../../status/words/moment.ts'
 import { accountObject, messageObject } from './json.ts'
 import { listLine, storyLines } from './text.ts'
 import type { Surroundings } from '../../surroundings.ts'

@@ -11,7 +11,7 @@ import { resolvePath } from '../../../config/paths.ts'
 import type { StateRequests } from './options.ts'
 import { possibleNames } from '../../../poll/route/route.ts'
 import { requireAccount, requireMessages, type LedgerContext } from '../../open/read-ledger.ts'
-import { counted } from '../../terminal/amounts.ts'
+import { counted } from '../../../status/words/amounts.ts'
 import { accountBusy, refusal, usageError } from '../../command-errors.ts'
 
 const ALL_WAITING: readonly Waiting[] = ['deferred', 'refused', 'held']

@@ -6,7 +6,7 @@ import { isWritable, type OldEntry, oldRecord, type OldTool } from '../../../set
 import { usageError } from '../../command-errors.ts'
 import { writeNewFile } from '../../open/new-file.ts'
 import { requireAccount, type LedgerContext } from '../../open/read-ledger.ts'
-import { counted } from '../../terminal/amounts.ts'
+import { counted } from '../../../status/words/amounts.ts'
 import { oldNamesOf } from '../import/old-names.ts'
 
 export interface ExportAs {

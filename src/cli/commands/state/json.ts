@@ -2,8 +2,8 @@
 import { toldError } from '../../../poll/report.ts'
 import type { AccountRecord } from '../../../ledger/ledger.ts'
 import type { DeliveryRecord, MessageRecord } from '../../../ledger/records.ts'
-import { iso } from '../../terminal/moment.ts'
-import { printedUidl } from '../../terminal/uidl.ts'
+import { iso } from '../../../status/words/moment.ts'
+import { printedUidl } from '../../../status/words/uidl.ts'
 
 /** `uidl` is the printed form, `uidlBase64` the bytes. */
 export function messageObject(account: string, message: MessageRecord): object {

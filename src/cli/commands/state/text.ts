@@ -2,10 +2,10 @@
 import type { DeliveryRecord, MessageRecord } from '../../../ledger/records.ts'
 import { recipientOf } from '../../../poll/account/forecast.ts'
 import { display } from '../../../display.ts'
-import { faceText } from '../../terminal/face.ts'
+import { faceText } from '../../../status/words/face.ts'
 import { nameOf } from '../../open/read-ledger.ts'
-import { stamp } from '../../terminal/moment.ts'
-import { counted, size } from '../../terminal/amounts.ts'
+import { stamp } from '../../../status/words/moment.ts'
+import { counted, size } from '../../../status/words/amounts.ts'
 
 /** Enough to compare two by eye; --json has all digits. */
 const FINGERPRINT_DIGITS = 16

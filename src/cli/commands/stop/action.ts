@@ -1,6 +1,6 @@
 // `popfetch stop`: ends the background process, and waits until it has ended. That none runs is no failure.
 import type { CommonOptions } from '../../common-options.ts'
-import { EXIT_OK } from '../../exit.ts'
+import { EXIT_OK } from '../../../status/exit.ts'
 import { acknowledge, askRunning } from '../../open/ask-daemon.ts'
 import { outlineOf } from '../../open/read-ledger.ts'
 import type { Surroundings } from '../../surroundings.ts'

@@ -1,9 +1,9 @@
 // `popfetch wake [account...]`: the background process polls now. The outcome is not waited for.
-import { EXIT_OK } from '../../exit.ts'
+import { EXIT_OK } from '../../../status/exit.ts'
 import { acknowledge, askRequired } from '../../open/ask-daemon.ts'
 import { outlineOf } from '../../open/read-ledger.ts'
 import type { Surroundings } from '../../surroundings.ts'
-import { counted } from '../../terminal/amounts.ts'
+import { counted } from '../../../status/words/amounts.ts'
 import type { WakeInvocation } from './options.ts'
 
 /** Rejects with ERR_NO_DAEMON. */

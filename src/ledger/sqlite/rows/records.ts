@@ -54,6 +54,13 @@ export interface UnsettledRow {
   readonly messages: number
 }
 
+export interface OutstandingRow {
+  readonly account: number
+  /** None of its deliveries is refused. */
+  readonly isOpen: boolean
+  readonly message: MessageRecord
+}
+
 export class RecordRows {
   readonly #database: DatabaseSync
   readonly #prepared = new Map<string, StatementSync>()
@@ -106,6 +113,21 @@ export class RecordRows {
         messages: number(row[2]),
       }
     })
+  }
+
+  /** Among the COUNTED_PER_STATEMENT rows after `after` the first messages of each account, `ofAccount` at most. `kept`: refused
+   *  and held ones. */
+  outstanding(states: 'open' | 'kept', after: number, ofAccount: number): readonly OutstandingRow[] {
+    const among = states === 'open' ? String(OPEN) : `${OPEN_REFUSED}, ${HELD}`
+    const numbered = `SELECT id, row_number() OVER (PARTITION BY account ORDER BY id) AS place
+      FROM message NOT INDEXED WHERE id > ? AND id <= ? AND state IN (${among})`
+    const sql = `SELECT ${COLUMNS}, account FROM message
+      WHERE id IN (SELECT id FROM (${numbered}) WHERE place <= ?) ORDER BY id`
+    return rowsOf(this.#statement(sql), after, after + COUNTED_PER_STATEMENT, ofAccount).map((row) => ({
+      account: number(row.at(-1)),
+      isOpen: states === 'open',
+      message: this.#message(row),
+    }))
   }
 
   /** The number of messages of each account with a deletion outstanding. */

@@ -106,7 +106,7 @@ test('status tells of sign-ins that ended or end soon, and has all of them in JS
       'ended',
       /ended: over: popfetch auth\n/,
     ],
-    [{ client: 7 }, 'unusable', /not usable: reading the sign-in of .*: remove it\n/],
+    [{ client: 7 }, 'unusable', /not usable: reading the sign-in of .*: remove it(: see popfetch auth here)?\n/],
   ]
   for (const [more, state, line] of states) {
     await change(more)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { exitCodeOfError, exitCodeOfReport, exitCodeOfReports } from '../../src/cli/exit.ts'
+import { exitCodeOfError, exitCodeOfReport, exitCodeOfReports } from '../../src/status/exit.ts'
 import type { ErrorCode, Retry } from '../../src/errors.ts'
 
 // Every code there is: a new one does not compile until it has a row here.

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { iso, span, stamp, timeUntil } from '../../../src/cli/terminal/moment.ts'
+import { iso, span, stamp, timeUntil } from '../../../src/status/words/moment.ts'
 
 test('points in time are ISO 8601 in UTC, and none where there is none', () => {
   expect(iso(1_764_000_000_123)).toBe('2025-11-24T16:00:00.123Z')

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { duration, size } from '../../../src/cli/terminal/amounts.ts'
+import { duration, size } from '../../../src/status/words/amounts.ts'
 
 test.each([
   [0, '0 B'],

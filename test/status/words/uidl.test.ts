@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { array, assert, nat, property } from 'fast-check'
-import { possibleUidls, printedUidl } from '../../../src/cli/terminal/uidl.ts'
+import { possibleUidls, printedUidl } from '../../../src/status/words/uidl.ts'
 import { display } from '../../../src/display.ts'
 
 test('an ordinary UIDL is printed as it is and means itself alone', () => {

@@ -1,8 +1,8 @@
 // How sign-ins stand, in words and as JSON, for `auth --list` and `status`. Pure.
-import { display } from '../../display.ts'
-import { PopfetchError } from '../../errors.ts'
-import type { SignInState } from '../../oauth/oauth.ts'
-import { iso, stamp } from './moment.ts'
+import { display } from '../display.ts'
+import { PopfetchError } from '../errors.ts'
+import type { SignInState } from '../oauth/oauth.ts'
+import { iso, stamp } from './words/moment.ts'
 
 export interface Listed {
   readonly client: string
@@ -23,15 +23,17 @@ export function troubled(listed: readonly Listed[]): readonly Listed[] {
 }
 
 export function listLines(listed: readonly Listed[]): readonly string[] {
-  return listed.map((one) => {
-    const { client, user, accounts, destinations } = one
-    const shared = [...accounts, ...destinations]
-    const whose = shared.length === 0 ? 'used by nothing any more' : shared.join(', ')
-    return `${display(user)} by ${client} (${whose}): ${stateText(one)}`
-  })
+  return listed.map((one) => `${signInName(one)}: ${stateText(one)}`)
 }
 
-function stateText({ state, needsNobody }: Listed): string {
+/** Who signs in where, for what. */
+export function signInName({ user, client, accounts, destinations }: Listed): string {
+  const shared = [...accounts, ...destinations]
+  const whose = shared.length === 0 ? 'used by nothing any more' : shared.join(', ')
+  return `${display(user)} by ${client} (${whose})`
+}
+
+export function stateText({ state, needsNobody }: Listed): string {
   if (state instanceof PopfetchError) return `not usable: ${state.message}`
   const { sinceMs, untilMs, error } = state
   const since = sinceMs === null ? '' : ` since ${stamp(sinceMs)}`

@@ -47,6 +47,11 @@ export function exitCodeOfError(error: Pick<ReportedError, 'code' | 'retry' | 'e
   return BY_CODE[error.code] ?? EXIT_BUG
 }
 
+/** 0: there is none. */
+export function mostSerious(codes: readonly number[]): number {
+  return SERIOUSNESS.find((code) => codes.includes(code)) ?? EXIT_OK
+}
+
 /** `busy` is no failure; a paused account counts with the failure that paused it, and with none as 0 (P173). */
 export function exitCodeOfReport(report: Pick<AccountReport | CheckReport, 'outcome' | 'error'>): number {
   if (report.outcome === 'ok' || report.outcome === 'busy') return EXIT_OK
@@ -56,6 +61,5 @@ export function exitCodeOfReport(report: Pick<AccountReport | CheckReport, 'outc
 
 /** The code of the most serious failure among these accounts. */
 export function exitCodeOfReports(reports: readonly Pick<AccountReport | CheckReport, 'outcome' | 'error'>[]): number {
-  const codes = new Set(reports.map(exitCodeOfReport))
-  return SERIOUSNESS.find((code) => codes.has(code)) ?? EXIT_OK
+  return mostSerious(reports.map(exitCodeOfReport))
 }

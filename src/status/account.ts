@@ -1,0 +1,177 @@
+// How one account stands: its outcome, since when, what stands in the way, and the command that helps. Also the destinations
+// that are left alone, for they may be what stands in the way. Pure.
+import { display } from '../display.ts'
+import type { AccountRecord, DestinationRecord } from '../ledger/ledger.ts'
+import type { MessageRecord, Unsettled } from '../ledger/records.ts'
+import { isPaused } from '../poll/account/backoff.ts'
+import { recipientOf } from '../poll/account/forecast.ts'
+import { rateWaitedFor, withUnbegun } from '../poll/account/unbegun.ts'
+import { waitingSinceMs } from '../poll/account/waiting.ts'
+import { printedUidl } from './words/uidl.ts'
+
+/** How an account stands in the plan of the background process. */
+export interface Planned {
+  readonly account: string
+  readonly polling: boolean
+  /** Null while it is polled. */
+  readonly nextPollMs: number | null
+  readonly overdue: boolean
+}
+
+/** A destination, or one of its recipients, that is left alone. */
+export interface Resting {
+  /** By its names in the configuration. */
+  readonly destination: string
+  /** Null: until somebody signs in. */
+  readonly untilMs: number | null
+  readonly sinceMs: number
+  /** The exit code of a poll that it stops. */
+  readonly exit: number
+  readonly error: { readonly code: string; readonly message: string }
+}
+
+export type Outcome = 'ok' | 'partial' | 'failed' | 'paused'
+
+/** What stands in the way. */
+export interface Because {
+  readonly kind: 'account' | 'server' | 'destination' | 'ledger'
+  readonly name: string | null
+}
+
+/** A message that did not come, with what a person knows it by. */
+export interface TroubledMessage {
+  readonly state: 'waiting' | 'refused' | 'held'
+  /** Its UIDL as people type it, with the number of a copy. */
+  readonly name: string
+  /** As recorded; null: not known. Not safe to print as they are. */
+  readonly from: string | null
+  readonly subject: string | null
+  readonly sinceMs: number
+  readonly reason: string
+}
+
+export interface AccountStatus {
+  readonly account: string
+  /** Null: never polled. */
+  readonly record: AccountRecord | null
+  /** False: only the ledger knows it. */
+  readonly configured: boolean
+  readonly unsettled: Unsettled
+  /** The first few of what is refused, held and waits, in that order. */
+  readonly messages: readonly TroubledMessage[]
+  /** Null: no background process polls it. */
+  readonly planned: Planned | null
+  /** The account is left alone until then; null: it is not left alone. */
+  readonly pausedUntilMs: number | null
+  /** Null: never polled. */
+  readonly outcome: Outcome | null
+  /** Since when it fails; null: it does not, or nobody knows. */
+  readonly sinceMs: number | null
+  /** Since when the first of the messages waits; null: none does. */
+  readonly waitingSinceMs: number | null
+  /** For which rate mail waits; null: for none. */
+  readonly rate: string | null
+  readonly because: Because | null
+  /** The command that goes on; null: none is needed. */
+  readonly next: string | null
+}
+
+export interface AccountFacts extends Pick<AccountStatus, 'account' | 'record' | 'configured' | 'planned'> {
+  readonly unsettled: Unsettled | null
+  readonly messages: readonly MessageRecord[]
+  readonly destinations: readonly Resting[]
+  readonly nowMs: number
+}
+
+const SETTLED: Unsettled = { waiting: 0, refused: 0, held: 0, undeleted: 0 }
+
+export function accountStatus(facts: AccountFacts): AccountStatus {
+  const { account, record, configured, planned, destinations, nowMs } = facts
+  const unsettled = withUnbegun(facts.unsettled ?? SETTLED, record)
+  const pausedUntilMs = record !== null && isPaused(record, nowMs) ? record.pausedUntilMs : null
+  const error = record?.error ?? null
+  const culprit = culpritOf(error, destinations)
+  return {
+    account,
+    record,
+    configured,
+    unsettled,
+    messages: facts.messages.map(troubled).toSorted((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state)),
+    planned,
+    pausedUntilMs,
+    outcome: outcomeOf(record, unsettled, pausedUntilMs, culprit, nowMs),
+    sinceMs: Number(record?.facts['failingSince'] ?? 0) || null,
+    waitingSinceMs: record === null ? null : waitingSinceMs(record),
+    rate: rateWaitedFor(record),
+    because: becauseOf(account, error, culprit ?? destinations[0] ?? null),
+    next: nextOf(account, unsettled, error),
+  }
+}
+
+/** The destinations and recipients that are left alone. */
+export function restingOf(records: readonly DestinationRecord[]): readonly Resting[] {
+  return records.flatMap(({ names, recipient, rest, key }) => {
+    if (rest === null) return []
+    const name = names.length === 0 ? key : names.join(', ')
+    const { sinceMs, untilMs, untilSignIn, exit, error } = rest
+    return [
+      {
+        destination: recipientOf(name, recipient),
+        untilMs: untilSignIn === true ? null : untilMs,
+        sinceMs,
+        exit,
+        error,
+      },
+    ]
+  })
+}
+
+/** The destination whose error it is, as long as it is left alone. */
+export function culpritOf(error: AccountRecord['error'], resting: readonly Resting[]): Resting | null {
+  if (error?.code !== 'ERR_DELIVERY') return null
+  return resting.find(({ error: { message } }) => error.message.includes(message)) ?? null
+}
+
+const ORDER = ['refused', 'held', 'waiting']
+
+function troubled({ key, state, from, subject, firstSeenMs, reason, deliveries }: MessageRecord): TroubledMessage {
+  const isRefused = deliveries.some((delivery) => delivery.state === 'refused')
+  const name = key.copy === 0 ? printedUidl(key.uidl) : `${printedUidl(key.uidl)} (copy ${key.copy})`
+  return {
+    state: state === 'held' ? 'held' : isRefused ? 'refused' : 'waiting',
+    name,
+    from,
+    subject,
+    sinceMs: firstSeenMs,
+    reason: display(reason ?? 'no reason recorded', 1000),
+  }
+}
+
+/** As its next poll would say, if nothing new came. */
+function outcomeOf(
+  record: AccountRecord | null,
+  { waiting, undeleted }: Unsettled,
+  pausedUntilMs: number | null,
+  culprit: Resting | null,
+  nowMs: number,
+): Outcome | null {
+  if (record === null || record.lastPollMs === null) return null
+  if (pausedUntilMs !== null || (culprit?.untilMs ?? 0) > nowMs) return 'paused'
+  if (record.failures > 0) return 'failed'
+  return waiting + undeleted > 0 ? 'partial' : 'ok'
+}
+
+function becauseOf(account: string, error: AccountRecord['error'], culprit: Resting | null): Because | null {
+  if (error === null) return null
+  if (error.code === 'ERR_DELIVERY') return { kind: 'destination', name: culprit?.destination ?? null }
+  if (error.code === 'ERR_LEDGER') return { kind: 'ledger', name: null }
+  return { kind: OF_ACCOUNT.has(error.code) ? 'account' : 'server', name: account }
+}
+
+const OF_ACCOUNT: ReadonlySet<string> = new Set(['ERR_AUTH', 'ERR_SECRET', 'ERR_CONFIG', 'ERR_MECHANISM'])
+
+function nextOf(account: string, { refused, held }: Unsettled, error: AccountRecord['error']): string | null {
+  if (error !== null) return `popfetch check ${account}`
+  if (refused > 0) return `popfetch state list ${account} --refused`
+  return held > 0 ? `popfetch state list ${account} --held` : null
+}

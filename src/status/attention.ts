@@ -1,0 +1,226 @@
+// What needs a person, over all accounts, destinations and sign-ins: the worst first, what has one reason once, each with the
+// command that helps. Pure. An account that is not configured any more, or was never polled, needs nobody.
+import { display } from '../display.ts'
+import { type AccountStatus, culpritOf, type Resting, type TroubledMessage } from './account.ts'
+import { type Listed, signInName, stateText, troubled } from './sign-in-lines.ts'
+import { counted } from './words/amounts.ts'
+import { faceText } from './words/face.ts'
+import { span, timeUntil } from './words/moment.ts'
+
+/** In the order in which they are told, those that are `bad` first. */
+export type AttentionKind =
+  | 'daemon'
+  | 'destination'
+  | 'sign-in'
+  | 'account'
+  | 'overdue'
+  | 'refused'
+  | 'held'
+  | 'undeleted'
+  | 'waiting'
+  | 'silent'
+
+export interface Attention {
+  readonly kind: AttentionKind
+  /** `bad`: mail does not come. `doubtful`: it may not. */
+  readonly weight: 'bad' | 'doubtful'
+  /** The accounts, the destination or the user that it is about. Safe to print. */
+  readonly names: readonly string[]
+  /** Safe to print. */
+  readonly reason: string
+  /** Null: nobody knows. */
+  readonly sinceMs: number | null
+  readonly next: string
+}
+
+/** After this long without success an account stands out, even when no failure is known: cron may have stopped. */
+export const LONG_MS = 24 * 3_600_000
+/** Mail that waits for longer is told, though its account works (`alertAfter` as it is when nobody writes it). */
+const WAITS_LONG_MS = 6 * 3_600_000
+/** More than this many messages with one reason are one line. */
+const NAMED_ALIKE = 2
+
+const ORDER: readonly AttentionKind[] = [
+  'daemon',
+  'destination',
+  'sign-in',
+  'account',
+  'overdue',
+  'refused',
+  'held',
+  'undeleted',
+  'waiting',
+  'silent',
+]
+
+const NO_DAEMON: Attention = {
+  kind: 'daemon',
+  weight: 'bad',
+  names: ['popfetch'],
+  reason: 'the daemon was started on this ledger and does not run, though nobody stopped it',
+  sinceMs: null,
+  next: 'popfetch --daemon',
+}
+
+export interface AttentionFacts {
+  readonly nowMs: number
+  readonly accounts: readonly AccountStatus[]
+  readonly destinations: readonly Resting[]
+  readonly signIns: readonly Listed[]
+  readonly daemon: { readonly wanted: boolean; readonly pid: number | null }
+}
+
+export function attentionOf({ nowMs, accounts, destinations, signIns, daemon }: AttentionFacts): readonly Attention[] {
+  const needing = accounts.filter(({ configured, record }) => configured && record !== null)
+  const found = [
+    ...(daemon.wanted && daemon.pid === null ? [NO_DAEMON] : []),
+    ...destinations.map((resting) => ofDestination(resting, needing, nowMs)),
+    ...troubled(signIns).map(ofSignIn),
+    ...accounts.filter(({ planned }) => planned?.overdue === true).map(ofOverdue),
+    ...needing.flatMap((status) => ofAccount(status, destinations, nowMs)),
+  ]
+  const weights = ['bad', 'doubtful']
+  return alike(found).toSorted(
+    (a, b) =>
+      weights.indexOf(a.weight) - weights.indexOf(b.weight) ||
+      ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind) ||
+      (a.sinceMs ?? Infinity) - (b.sinceMs ?? Infinity),
+  )
+}
+
+/** `work`, or `work, home and 18 others`. */
+export function namesText(names: readonly string[]): string {
+  const [shown, more] = names.length > 4 ? [names.slice(0, 3), names.length - 3] : [names, 0]
+  return more === 0 ? shown.join(', ') : `${shown.join(', ')} and ${counted(more, 'other')}`
+}
+
+/** Accounts that have the same reason and the same remedy are one entry. */
+function alike(found: readonly Attention[]): readonly Attention[] {
+  const groups = Map.groupBy(found, ({ kind, weight, reason, names: [name = ''] }) =>
+    kind === 'account' || kind === 'overdue'
+      ? JSON.stringify([kind, weight, reason])
+      : JSON.stringify([kind, name, reason]),
+  )
+  return [...groups.values()].flatMap((group) => {
+    const [first] = group
+    if (first === undefined) return []
+    const since = group.map(({ sinceMs }) => sinceMs).filter((ms) => ms !== null)
+    const names = [...new Set(group.flatMap((one) => one.names))]
+    const next = names.length > 1 && first.kind === 'account' ? 'popfetch check' : first.next
+    return [{ ...first, names, next, sinceMs: since.length === 0 ? null : Math.min(...since) }]
+  })
+}
+
+function ofDestination(resting: Resting, accounts: readonly AccountStatus[], nowMs: number): Attention {
+  const { destination, error, sinceMs, untilMs } = resting
+  const behind = accounts.filter(({ record }) => culpritOf(record?.error ?? null, [resting]) !== null)
+  const whose = behind.length === 0 ? '' : ` (${namesText(behind.map(({ account }) => account))})`
+  const again =
+    untilMs === null
+      ? 'not tried until somebody signs in'
+      : untilMs <= nowMs
+        ? 'due'
+        : `tried again in ${timeUntil(untilMs - nowMs)}`
+  return {
+    kind: 'destination',
+    weight: 'bad',
+    names: [destination],
+    reason: `left alone, ${again}${whose}: ${display(error.message, 1000)}`,
+    sinceMs,
+    next: untilMs === null ? 'popfetch auth' : `popfetch check ${checkable(destination)}`,
+  }
+}
+
+/** Names of a destination as `check` takes them: without the recipient, and where several mean one place, the first. */
+function checkable(destination: string): string {
+  return destination.replace(/ \(.*$/, '').split(', ', 1)[0] ?? ''
+}
+
+function ofSignIn(signIn: Listed): Attention {
+  const { accounts, destinations, state } = signIn
+  const isEnding = !(state instanceof Error) && state.state === 'ends-soon'
+  const [name = ''] = [...accounts, ...destinations]
+  return {
+    kind: 'sign-in',
+    weight: isEnding ? 'doubtful' : 'bad',
+    names: [signInName(signIn)],
+    reason: stateText(signIn),
+    sinceMs: null,
+    next: name === '' ? 'popfetch auth' : `popfetch auth ${name}`,
+  }
+}
+
+function ofOverdue({ account }: AccountStatus): Attention {
+  const reason = 'overdue: its poll has given no sign of life for long'
+  return { kind: 'overdue', weight: 'bad', names: [account], reason, sinceMs: null, next: `popfetch log ${account}` }
+}
+
+function ofAccount(status: AccountStatus, destinations: readonly Resting[], nowMs: number): readonly Attention[] {
+  const { account, record, unsettled, waitingSinceMs, rate, sinceMs, pausedUntilMs } = status
+  if (record === null) return []
+  const names = [account]
+  const found: Attention[] = []
+  const error = record.error
+  // What a destination that is left alone keeps back stands there.
+  if (error !== null && record.failures > 0 && culpritOf(error, destinations) === null) {
+    const paused = pausedUntilMs === null ? '' : `paused for ${timeUntil(pausedUntilMs - nowMs)}: `
+    const next = `popfetch check ${account}`
+    found.push({ kind: 'account', weight: 'bad', names, reason: `${paused}${error.message}`, sinceMs, next })
+  }
+  found.push(...ofMessages(status))
+  if (unsettled.undeleted > 0) {
+    const reason = `${counted(unsettled.undeleted, 'message')} should have left the server and did not`
+    found.push({ kind: 'undeleted', weight: 'doubtful', names, reason, sinceMs: null, next: `popfetch ${account}` })
+  }
+  const next = `popfetch state list ${account}`
+  if (rate !== null)
+    found.push({ kind: 'waiting', weight: 'doubtful', names, reason: `mail waits: ${rate}`, sinceMs: null, next })
+  else if (waitingSinceMs !== null && nowMs - waitingSinceMs >= WAITS_LONG_MS) {
+    const reason = `mail has waited for ${span(nowMs - waitingSinceMs)}`
+    found.push({ kind: 'waiting', weight: 'doubtful', names, reason, sinceMs: waitingSinceMs, next })
+  }
+  const { lastSuccessMs } = record
+  if (found.length === 0 && record.failures === 0 && lastSuccessMs !== null && nowMs - lastSuccessMs > LONG_MS) {
+    const reason = `no poll has gone well for ${span(nowMs - lastSuccessMs)}, and none failed: do cron or the daemon still run?`
+    found.push({
+      kind: 'silent',
+      weight: 'doubtful',
+      names,
+      reason,
+      sinceMs: lastSuccessMs,
+      next: `popfetch ${account}`,
+    })
+  }
+  return found
+}
+
+const STATES = { refused: 'refused', held: 'held back' } as const
+
+function ofMessages({ account, unsettled, messages }: AccountStatus): readonly Attention[] {
+  return (['refused', 'held'] as const).flatMap((kind) => {
+    const known = messages.filter(({ state }) => state === kind)
+    const next = `popfetch state list ${account} --${kind}`
+    const told = [...Map.groupBy(known, ({ reason }) => reason).values()].flatMap((group) =>
+      group.length > NAMED_ALIKE ? [group] : group.map((message) => [message]),
+    )
+    const found = told.map((group): Attention => {
+      const sinceMs = Math.min(...group.map((message) => message.sinceMs))
+      return { kind, weight: 'doubtful', names: [account], reason: messagesText(group, STATES[kind]), sinceMs, next }
+    })
+    const more = unsettled[kind] - known.length
+    if (more <= 0) return found
+    const rest = known.length === 0 ? counted(more, 'message') : counted(more, 'other message')
+    const reason = `${known.length === 0 ? '' : 'and '}${rest}: ${STATES[kind]}`
+    return [...found, { kind, weight: 'doubtful', names: [account], reason, sinceMs: null, next }]
+  })
+}
+
+function messagesText(group: readonly TroubledMessage[], state: string): string {
+  const [first] = group
+  if (first === undefined) return ''
+  const face = faceText(first)
+  const named = `${first.name}${face === '' ? '' : ` (${first.from === null ? '' : 'from '}${face})`}`
+  return group.length > 1
+    ? `${group.length} messages, the first ${named}: ${state}: ${first.reason}`
+    : `message ${named}: ${state}: ${first.reason}`
+}

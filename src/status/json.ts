@@ -1,0 +1,45 @@
+// The answer of `status --json` and of `/status.json`. Names and order are those of DESIGN 2. Pure.
+import { toldError } from '../poll/report.ts'
+import type { AccountStatus, Resting } from './account.ts'
+import { listedJson } from './sign-in-lines.ts'
+import type { Status } from './status.ts'
+import { iso } from './words/moment.ts'
+
+export function statusJson(status: Status): object {
+  const { accounts, daemon, destinations, signIns } = status
+  return {
+    ok: true,
+    accounts: accounts.map(accountJson),
+    daemon: { running: daemon.pid !== null, pid: daemon.pid, since: iso(daemon.sinceMs) },
+    destinations: destinations.map(restingJson),
+    signIns: signIns.map(listedJson),
+  }
+}
+
+/** `nextPoll` comes from the daemon, or is the end of a pause: while an account is paused, its next poll in the daemon only
+ *  looks whether the password was changed. */
+function accountJson(status: AccountStatus): object {
+  const { account, record, configured, unsettled, planned, pausedUntilMs, sinceMs, outcome, because, next } = status
+  return {
+    account,
+    lastPoll: iso(record?.lastPollMs ?? null),
+    lastSuccess: iso(record?.lastSuccessMs ?? null),
+    nextPoll: iso(pausedUntilMs ?? planned?.nextPollMs ?? null),
+    enabled: configured,
+    outcome,
+    since: iso(sinceMs),
+    pausedUntil: iso(pausedUntilMs),
+    because,
+    next,
+    waiting: unsettled.waiting,
+    undeleted: unsettled.undeleted,
+    held: unsettled.held,
+    refused: unsettled.refused,
+    failures: record?.failures ?? 0,
+    error: toldError(record?.error ?? null),
+  }
+}
+
+function restingJson({ destination, untilMs, error }: Resting): object {
+  return { destination, until: iso(untilMs), error }
+}

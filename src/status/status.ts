@@ -1,0 +1,97 @@
+// How everything stands: the one view model behind `popfetch status`, its JSON, the page of the background process and its
+// `/status.json`, so that none of them can say what another does not. facts.ts reads the ledger; all else here is pure.
+//
+// An account has an outcome (account.ts): what its next poll would say if nothing new came, since when, what stands in the way,
+// and the command that helps. What needs a person is one list over all accounts (attention.ts), the worst first: each entry has
+// its reason and the command. Twenty accounts behind one dead destination are one entry. Whether all is well is one rule
+// (health.ts), for `status --check` and `/healthz` alike. json.ts has the names of DESIGN 2. words/ has times, amounts and
+// names of messages for people; exit.ts the exit code of each error.
+//
+// Texts in the model are safe to print: secrets masked, control and bidirectional characters escaped.
+import type { AccountRecord, DestinationRecord } from '../ledger/ledger.ts'
+import type { MessageRecord, Unsettled } from '../ledger/records.ts'
+import { accountStatus, type AccountStatus, type Planned, type Resting, restingOf } from './account.ts'
+import { attentionOf, type Attention } from './attention.ts'
+import type { Listed } from './sign-in-lines.ts'
+
+export type { AccountStatus, Because, Outcome, Planned, Resting, TroubledMessage } from './account.ts'
+export type { Attention } from './attention.ts'
+
+/** The background process of the ledger. */
+export interface DaemonFacts {
+  /** Was one started on this ledger, and not stopped? */
+  readonly wanted: boolean
+  /** Null: none runs. */
+  readonly pid: number | null
+  readonly sinceMs: number | null
+  /** What it plans; none: nothing runs. */
+  readonly accounts: readonly Planned[]
+}
+
+export const NO_DAEMON: DaemonFacts = { wanted: false, pid: null, sinceMs: null, accounts: [] }
+
+/** What was read, before anything is concluded. */
+export interface Facts {
+  readonly nowMs: number
+  /** Names of the accounts of the configuration, in its order; null: they cannot be told. */
+  readonly configured: readonly string[] | null
+  readonly records: readonly AccountRecord[]
+  readonly unsettled: ReadonlyMap<string, Unsettled>
+  /** The first few of the messages of an account that are refused, held or wait. */
+  readonly messages: ReadonlyMap<string, readonly MessageRecord[]>
+  readonly destinations: readonly DestinationRecord[]
+  readonly signIns: readonly Listed[]
+  readonly daemon: DaemonFacts
+}
+
+export interface Status {
+  readonly nowMs: number
+  /** What needs a person, the worst first. */
+  readonly attention: readonly Attention[]
+  /** First those of the configuration in its order, then those that only the ledger knows. */
+  readonly accounts: readonly AccountStatus[]
+  readonly destinations: readonly Resting[]
+  readonly signIns: readonly Listed[]
+  readonly daemon: DaemonFacts
+}
+
+export function statusOf(facts: Facts): Status {
+  const { nowMs, configured, signIns, daemon } = facts
+  const records = new Map(facts.records.map((record) => [record.name, record]))
+  const names = [...new Set([...(configured ?? []), ...records.keys()])]
+  const isConfigured = new Set(configured ?? names)
+  const plans = new Map(daemon.accounts.map((planned) => [planned.account, planned]))
+  const destinations = restingOf(facts.destinations)
+  const accounts = names.map((account) =>
+    accountStatus({
+      account,
+      record: records.get(account) ?? null,
+      configured: isConfigured.has(account),
+      unsettled: facts.unsettled.get(account) ?? null,
+      messages: facts.messages.get(account) ?? [],
+      planned: plans.get(account) ?? null,
+      destinations,
+      nowMs,
+    }),
+  )
+  return {
+    nowMs,
+    attention: attentionOf({ nowMs, accounts, destinations, signIns, daemon }),
+    accounts,
+    destinations,
+    signIns,
+    daemon,
+  }
+}
+
+/** The same for these accounts alone; what needs a person, too. */
+export function only(status: Status, accounts: readonly string[]): Status {
+  const wanted = new Set(accounts)
+  const chosen = status.accounts.filter(({ account }) => wanted.has(account))
+  const { nowMs, destinations, signIns, daemon } = status
+  return {
+    ...status,
+    accounts: chosen,
+    attention: attentionOf({ nowMs, accounts: chosen, destinations, signIns, daemon }),
+  }
+}
