@@ -52,7 +52,7 @@ export class ForeignFile extends Error implements Fault {
   }
 }
 
-const NOT_REGULAR: Fault = { found: 'not a regular file', mend: 'name one' }
+export const NOT_REGULAR: Fault = { found: 'not a regular file', mend: 'name one' }
 
 const OTHERS_WRITE = 0o002
 const GROUP_WRITE = 0o020

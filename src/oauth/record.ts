@@ -80,6 +80,23 @@ export function parseRecord(text: string): SignInRecord | null {
   }
 }
 
+/** Did a newer popfetch write it? */
+export function isNewer(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text)
+    const version: unknown = typeof value === 'object' && value !== null && 'version' in value ? value.version : null
+    return typeof version === 'number' && version > VERSION
+  } catch {
+    return false
+  }
+}
+
+/** Is `draft` what the provider answered to the renewal that was begun in `kept`? */
+export function isAnswerTo(kept: SignInRecord, draft: SignInRecord): boolean {
+  const isSame = TEXTS.every((key) => kept[key] === draft[key])
+  return isSame && kept.renewingMs !== null && draft.renewingMs === null && draft.ended === null
+}
+
 /** Undefined for what is wrong. */
 function endedOf(value: unknown): Ended | null | undefined {
   if (value === null) return null

@@ -25,15 +25,16 @@ export interface SignInsContext extends StoreContext {
   readonly folder: string
   readonly clients: ReadonlyMap<string, Client>
   readonly nowMs: () => number
-  /** For tests: how long a provider may take. */
+  /** For tests: how long a provider may take, and another process that has the lock. */
   readonly limitMs?: number
+  readonly lockLimitMs?: number
 }
 
 export class KeptSignIns implements SignIns {
   readonly #context: SignInsContext
   readonly #store: Store
-  /** What could not be written: it is written before anything else. */
-  readonly #unwritten = new Map<string, SignInRecord>()
+  /** What could not be written: it is written before anything else. `notedMs`: of the renewal whose answer it is. */
+  readonly #unwritten = new Map<string, { readonly fresh: SignInRecord; readonly notedMs: number | null }>()
   /** How the last renewal failed: whoever waited for it meanwhile does not ask again. */
   readonly #failed = new Map<string, { readonly atMs: number; readonly error: unknown }>()
   /** Metadata of issuers, for as long as this lives. */
@@ -58,8 +59,8 @@ export class KeptSignIns implements SignIns {
     const askedMs = performance.now()
     const kept = this.#serving(await this.#store.read(client.name, request.user), client, request)
     if (kept !== null) return kept
-    using lock = await this.#store.lock(client.name, request.user, LOCK_LIMIT_MS, request.signal)
-    if (lock === null) throw busy(client, request.user)
+    const doing = `getting a token for ${display(request.user)} by ${client.name}`
+    using _lock = await this.#lock(client.name, request.user, doing, request.signal)
     await this.#writeLeftOver(client.name, request.user)
     const record = await this.#store.read(client.name, request.user)
     // Another process may have renewed it meanwhile.
@@ -102,7 +103,8 @@ export class KeptSignIns implements SignIns {
     return (await this.#store.all()).map(({ client, user }) => ({ client, user }))
   }
 
-  /** One line for each end that comes soon and of which nobody was told; from now on it counts as told. */
+  /** One line for each end that comes soon and of which nobody was told; from now on it counts as told. What cannot be noted is told
+   *  another time. Never rejects but where the folder cannot be read. */
   async endings(): Promise<readonly string[]> {
     const lines: string[] = []
     for (const record of await this.#store.all()) {
@@ -110,7 +112,8 @@ export class KeptSignIns implements SignIns {
       if (configured === undefined || record.ended !== null) continue
       const untold = await untoldEnds(record, configured, this.#context.nowMs())
       const ends = untold.map(({ endMs }) => endMs)
-      if (ends.length > 0 && (await this.#tell(record, ends))) lines.push(...untold.map(({ line }) => line))
+      if (ends.length > 0 && (await this.#tell(record, ends).catch(() => false)))
+        lines.push(...untold.map(({ line }) => line))
     }
     return [...new Set(lines)]
   }
@@ -123,11 +126,17 @@ export class KeptSignIns implements SignIns {
     return true
   }
 
+  /** Before a person is asked: could a sign-in be kept? Rejects as `keep` would. */
+  async prepare(clientName: string, user: string): Promise<void> {
+    const { name } = this.#client(clientName)
+    using _lock = await this.#lock(name, user, `keeping the sign-in of ${display(user)} by ${name}`)
+    await using _room = await this.#store.reserve(name, user)
+  }
+
   /** What a person has just signed in to. Durable when it resolves; an older sign-in is replaced. */
   async keep(clientName: string, user: string, provider: Provider, granted: Granted): Promise<void> {
     const client = this.#client(clientName)
-    using lock = await this.#store.lock(clientName, user, LOCK_LIMIT_MS, new AbortController().signal)
-    if (lock === null) throw busy(client, user)
+    using _lock = await this.#lock(clientName, user, `keeping the sign-in of ${display(user)} by ${clientName}`)
     this.#unwritten.delete(keyOf(clientName, user))
     await this.#store.write(
       this.#recordOf(blank(client, user, this.#context.nowMs()), provider, granted, this.#context.nowMs()),
@@ -137,8 +146,7 @@ export class KeptSignIns implements SignIns {
   /** Forgets a sign-in. Gives its tokens, to be revoked, with `record` null where its file was not to be believed; null: there was
    *  none. Durable when it resolves. */
   async forget(client: string, user: string): Promise<{ readonly record: SignInRecord | null } | null> {
-    using lock = await this.#store.lock(client, user, LOCK_LIMIT_MS, new AbortController().signal)
-    if (lock === null) throw busy({ name: client }, user)
+    using _lock = await this.#lock(client, user, `forgetting the sign-in of ${display(user)} by ${client}`)
     const record = await this.#store.read(client, user).catch(() => null)
     this.#unwritten.delete(keyOf(client, user))
     return (await this.#store.remove(client, user)) ? { record } : null
@@ -156,6 +164,19 @@ export class KeptSignIns implements SignIns {
     const provider = await AnyProvider.open(client, http, signal)
     this.#providers.set(name, provider)
     return provider
+  }
+
+  /** Rejects with ERR_TIMEOUT, which says what was to be done. */
+  async #lock(
+    client: string,
+    user: string,
+    doing: string,
+    signal: AbortSignal = new AbortController().signal,
+  ): Promise<Disposable> {
+    const lock = await this.#store.lock(client, user, this.#context.lockLimitMs ?? LOCK_LIMIT_MS, signal)
+    if (lock !== null) return lock
+    const text = `${doing}: another popfetch has been at it all the time: trying again later`
+    throw new PopfetchError('ERR_TIMEOUT', text, { scope: 'account', retry: 'soon' })
   }
 
   #client(name: string): Client {
@@ -210,7 +231,7 @@ export class KeptSignIns implements SignIns {
     const { renewingMs, refreshToken } = record
     const noted: SignInRecord = { ...record, ended: null, renewingMs: renewingMs ?? this.#context.nowMs() }
     const isOwn = client.flow === 'client-credentials'
-    await using room = isOwn ? null : await this.#store.reserve(client.name, user)
+    await using room = await this.#store.reserve(client.name, user)
     if (!isOwn) await this.#store.write(noted)
     this.#context.step?.('noted')
     const askedMs = this.#context.nowMs()
@@ -226,7 +247,7 @@ export class KeptSignIns implements SignIns {
     try {
       await this.#store.write(fresh, room)
     } catch (error) {
-      this.#unwritten.set(keyOf(client.name, user), fresh)
+      this.#unwritten.set(keyOf(client.name, user), { fresh, notedMs: noted.renewingMs })
       throw error
     }
     return { token: granted.accessToken, signIn: fresh.id }
@@ -281,8 +302,8 @@ export class KeptSignIns implements SignIns {
     const left = this.#unwritten.get(key)
     if (left === undefined) return
     const now = await this.#store.read(client, user)
-    // Not over a sign-in that somebody made meanwhile.
-    if (now?.id === left.id) await this.#store.write(left)
+    // Not over a sign-in that somebody made meanwhile, nor over a renewal that came later.
+    if (now?.id === left.fresh.id && now.renewingMs === left.notedMs) await this.#store.write(left.fresh)
     this.#unwritten.delete(key)
   }
 }
@@ -346,9 +367,4 @@ function stopped({ client, user }: TokenRequest): PopfetchError {
 
 function needsPerson(message: string): PopfetchError {
   return new PopfetchError('ERR_AUTH', message, { scope: 'account', retry: 'never' })
-}
-
-function busy({ name }: Pick<Client, 'name'>, user: string): PopfetchError {
-  const text = `getting a token for ${display(user)} by ${name}: another popfetch has been at it all the time: trying again later`
-  return new PopfetchError('ERR_TIMEOUT', text, { scope: 'account', retry: 'soon' })
 }

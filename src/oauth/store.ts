@@ -1,21 +1,25 @@
 // Where sign-ins are kept: a file each in `oauth/` beside the ledger, 0600 in a directory 0700, with a lock beside it. A file is
 // written under another name, made durable, and then gets its name: whoever reads it sees the old one or the new one, whole.
+// A renewal that was written whole, but has no name yet because of a kill, gets it from the next who has the lock.
 // The one rule: a file that somebody else could have read or written is not believed, and never mended by us.
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { display } from '../display.ts'
 import { errnoOf, PopfetchError } from '../errors.ts'
-import { ForeignFile, openDirectory, OwnFile, ourUid } from '../own-file.ts'
+import { ForeignFile, judgePlace, NOT_REGULAR, openDirectory, OwnFile, ourUid } from '../own-file.ts'
 import { redactor } from '../redact.ts'
 import { lockFile } from '../ledger/sqlite/lock-file.ts'
-import { parseRecord, recordText, type SignInRecord } from './record.ts'
+import { isAnswerTo, isNewer, parseRecord, recordText, type SignInRecord } from './record.ts'
 
 const LIMIT_BYTES = 262_144
 const NAME = /^([0-9a-f]{32})\.json$/
 
 /** Two tokens as long as any may be, and what stands beside them. */
 const ROOM_BYTES = 65_536
+
+/** Of an answer that is on the disk, and has no name yet. */
+const WAITS = 'it is there, and is used when the disk is well again'
 
 /** A file of its own that keeps room on the disk. */
 export interface Room extends AsyncDisposable {
@@ -42,7 +46,15 @@ export class Store {
 
   /** Null: there is none. From now on its secrets are masked. Rejects with ERR_AUTH for a file that is not to be believed. */
   async read(client: string, user: string): Promise<SignInRecord | null> {
-    return await this.#read(this.#fileOf(client, user), `the sign-in of ${display(user)} by ${client}`)
+    const what = `the sign-in of ${display(user)} by ${client}`
+    const file = this.#fileOf(client, user)
+    const record = await this.#read(file, what)
+    if (record !== null && (record.client !== client || record.user !== user))
+      throw notOurs(
+        what,
+        `${display(file, 4096)} is the sign-in of ${display(record.user)}: sign in again: popfetch auth`,
+      )
+    return record
   }
 
   /** All that are kept, whatever the configuration says now, but those whose file is not to be believed. */
@@ -59,10 +71,12 @@ export class Store {
     return records.filter((record) => record !== null)
   }
 
-  /** Resolves when the file would survive a power cut. Under the lock. `room`: as `reserve` gave it. */
+  /** Resolves when the file would survive a power cut. Under the lock. `room`: as `reserve` gave it, for what cannot be had twice:
+   *  that stays on the disk as soon as it is whole there, whatever fails then, and the next lock finds it. */
   async write(record: SignInRecord, room: Room | null = null): Promise<void> {
     const file = this.#fileOf(record.client, record.user)
     const draft = room?.draft ?? draftOf(file)
+    let isLasting = false
     try {
       await this.#sweep(file)
       const handle = await open(draft, room === null ? 'wx' : 'r+', 0o600)
@@ -71,20 +85,31 @@ export class Store {
         const bytes = Buffer.from(recordText(record))
         await handle.writeFile(bytes)
         await handle.truncate(bytes.length)
+        isLasting = room !== null
+        if (isLasting) this.#rooms.delete(draft)
         this.#step('written')
         await handle.sync()
         this.#step('synced')
       } finally {
         await handle.close()
       }
-      await rename(draft, file)
-      this.#step('renamed')
-      await this.#syncDirectory()
-      this.#step('durable')
+      await this.#name(draft, file)
     } catch (error) {
+      if (isLasting) throw unkept(file, error, WAITS)
       await rm(draft, { force: true }).catch(() => undefined)
-      throw unwritten(this.#directory, error)
+      if (room === null) throw unkept(file, error)
+      // The room is free again, which helps where what is written over takes new blocks.
+      await this.write(record).catch(() => {
+        throw unkept(file, error, 'the provider may not give it again, and then popfetch auth is needed')
+      })
     }
+  }
+
+  async #name(draft: string, file: string): Promise<void> {
+    await rename(draft, file)
+    this.#step('renamed')
+    await this.#syncDirectory()
+    this.#step('durable')
   }
 
   /** Room on the disk for the largest record, taken beforehand: what a provider gives but once must not meet a full disk. Under the
@@ -93,8 +118,7 @@ export class Store {
     const file = this.#fileOf(client, user)
     const draft = draftOf(file)
     const giveBack = async (): Promise<void> => {
-      this.#rooms.delete(draft)
-      await rm(draft, { force: true }).catch(() => undefined)
+      if (this.#rooms.delete(draft)) await rm(draft, { force: true }).catch(() => undefined)
     }
     try {
       await this.#sweep(file)
@@ -110,7 +134,7 @@ export class Store {
       return { draft, [Symbol.asyncDispose]: giveBack }
     } catch (error) {
       await giveBack()
-      throw unwritten(this.#directory, error)
+      throw unkept(this.#directory, error)
     }
   }
 
@@ -119,26 +143,62 @@ export class Store {
     const file = this.#fileOf(client, user)
     try {
       await rm(file)
-      await this.#syncDirectory()
-      return true
+      await this.#sweep(file)
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return false
-      throw unwritten(this.#directory, error)
+      throw failed(`forgetting the sign-in in ${display(file, 4096)}`, error)
+    }
+    // Should it come back after a power cut, the provider has ended it.
+    await this.#syncDirectory().catch(() => undefined)
+    return true
+  }
+
+  /** The right to change this sign-in, over all processes. Makes the directory if need be, and ends what a killed process had begun.
+   *  Null: another has it all the time. */
+  async lock(client: string, user: string, limitMs: number, signal: AbortSignal): Promise<Disposable | null> {
+    const file = this.#fileOf(client, user)
+    const lock = await this.#locked(file.replace(/json$/, 'lock'), limitMs, signal)
+    if (lock === null) return null
+    try {
+      await this.#settle(client, user)
+      return lock
+    } catch (error) {
+      lock[Symbol.dispose]()
+      throw unkept(file, error, WAITS)
     }
   }
 
-  /** The right to change this sign-in, over all processes. Makes the directory if need be. Null: another has it all the time. */
-  async lock(client: string, user: string, limitMs: number, signal: AbortSignal): Promise<Disposable | null> {
+  async #locked(file: string, limitMs: number, signal: AbortSignal): Promise<Disposable | null> {
+    const rules = { uid: ourUid(this.#context.env) }
     try {
+      const [above] = (await judgePlace(this.#directory, rules)).faults
+      if (above !== undefined) throw new ForeignFile(above)
       await mkdir(this.#directory, { recursive: true, mode: 0o700 })
-      const fault = await openDirectory(this.#directory, { uid: ourUid(this.#context.env) })
-      if (fault !== null) throw new ForeignFile(fault)
-      const lock = this.#fileOf(client, user).replace(/json$/, 'lock')
-      return await lockFile(lock, { limitMs, signal })
+      const fault = (await openDirectory(this.#directory, rules)) ?? (await judgePlace(file, rules)).faults[0]
+      if (fault !== undefined) throw new ForeignFile(fault)
+      return await lockFile(file, { limitMs, signal })
     } catch (error) {
-      if (error instanceof ForeignFile) throw notOurs(`sign-ins in ${display(this.#directory, 4096)}`, error.message)
       signal.throwIfAborted()
-      throw unwritten(this.#directory, error)
+      if (error instanceof ForeignFile)
+        throw foreign(`keeping sign-ins in ${display(this.#directory, 4096)}`, error, file)
+      throw failed(`locking a sign-in by ${display(file, 4096)}`, error)
+    }
+  }
+
+  /** Under the lock. Rejects with the system's error when an answer that is there cannot get its name. */
+  async #settle(client: string, user: string): Promise<void> {
+    const file = this.#fileOf(client, user)
+    for (const draft of await this.#drafts(file)) {
+      const kept = await this.read(client, user).catch(() => null)
+      const found = kept === null ? null : await this.#read(draft, 'a renewed sign-in').catch(() => null)
+      if (kept === null || found === null || !isAnswerTo(kept, found)) continue
+      const handle = await open(draft, 'r+')
+      try {
+        await handle.sync()
+      } finally {
+        await handle.close()
+      }
+      await this.#name(draft, file)
     }
   }
 
@@ -146,7 +206,12 @@ export class Store {
     const text = await this.#text(file, what)
     if (text === null) return null
     const record = parseRecord(text)
-    if (record === null) throw notOurs(what, `${display(file, 4096)} is not as popfetch writes it: remove it`)
+    if (record === null) {
+      const how = isNewer(text)
+        ? 'was written by a newer popfetch: take that one, or sign in again with this one'
+        : 'is not as popfetch writes it: sign in again'
+      throw notOurs(what, `${display(file, 4096)} ${how}: popfetch auth`)
+    }
     const { refreshToken, accessToken } = record
     if (refreshToken !== null) redactor.add(refreshToken, `a refresh token of ${record.client}`)
     if (accessToken !== null) redactor.add(accessToken, `an access token of ${record.client}`)
@@ -167,18 +232,15 @@ export class Store {
         })
       }
       const bytes = await opened.bytes(LIMIT_BYTES)
-      if (bytes === null) throw new ForeignFile({ found: 'larger than 256 KiB', mend: `remove ${display(file, 4096)}` })
+      if (bytes === null) throw new ForeignFile({ found: 'larger than 256 KiB', mend: 'sign in again: popfetch auth' })
       return bytes.toString('utf8')
     } catch (error) {
       const errno = errnoOf(error)
       if (errno === 'ENOENT' || errno === 'ENOTDIR') return null
-      if (error instanceof ForeignFile || errno === 'EACCES' || errno === 'ELOOP') {
-        throw notOurs(
-          what,
-          error instanceof ForeignFile
-            ? `its file is not to be believed: ${error.message}`
-            : `its file may not be read (${errno})`,
-        )
+      if (error instanceof ForeignFile) throw foreign(`reading ${what}: its file is not to be believed`, error, file)
+      if (errno === 'EACCES' || errno === 'ELOOP') {
+        const mend = errno === 'EACCES' ? 'give this user permission' : 'sign in again: popfetch auth'
+        throw notOurs(what, `${display(file, 4096)} cannot be read (${errno}): ${mend}`)
       }
       throw new PopfetchError('ERR_SECRET', `reading ${what}: ${errno ?? 'it cannot be read'}: trying again later`, {
         scope: 'account',
@@ -188,17 +250,18 @@ export class Store {
     }
   }
 
-  /** What a killed process left. */
-  async #sweep(file: string): Promise<void> {
+  /** What a killed process left, or one that met a full disk. */
+  async #drafts(file: string): Promise<readonly string[]> {
     const begin = `${path.basename(file)}.new-`
     const names = await readdir(this.#directory)
-    await Promise.all(
-      names
-        .filter((name) => name.startsWith(begin))
-        .map((name) => path.join(this.#directory, name))
-        .filter((draft) => !this.#rooms.has(draft))
-        .map((draft) => rm(draft, { force: true })),
-    )
+    return names
+      .filter((name) => name.startsWith(begin))
+      .map((name) => path.join(this.#directory, name))
+      .filter((draft) => !this.#rooms.has(draft))
+  }
+
+  async #sweep(file: string): Promise<void> {
+    await Promise.all((await this.#drafts(file)).map((draft) => rm(draft, { force: true })))
   }
 
   async #syncDirectory(): Promise<void> {
@@ -228,8 +291,36 @@ function notOurs(what: string, why: string): PopfetchError {
   return new PopfetchError('ERR_AUTH', `reading ${what}: ${why}`, { scope: 'account', retry: 'never' })
 }
 
-function unwritten(directory: string, cause: unknown): PopfetchError {
-  const why = errnoOf(cause) ?? (cause instanceof Error ? display(cause.message) : 'unknown reason')
-  const text = `keeping a sign-in in ${display(directory, 4096)}: ${why}: nothing of it is used: make room there, or give permission`
+function foreign(doing: string, { found, mend }: ForeignFile, file: string): PopfetchError {
+  const how = found === NOT_REGULAR.found ? `remove ${display(file, 4096)}, and sign in again: popfetch auth` : mend
+  return new PopfetchError('ERR_AUTH', `${doing}: it is ${found}: ${how}`, { scope: 'account', retry: 'never' })
+}
+
+/** `place`: a file, or the folder. */
+function unkept(place: string, cause: unknown, what = 'nothing of it is used'): PopfetchError {
+  return failed(`keeping a sign-in in ${display(place, 4096)}`, cause, what)
+}
+
+/** What the system says in words, and what to do. */
+const WORDS: Readonly<Record<string, readonly [string, string]>> = {
+  ENOSPC: ['no space left', 'make room there'],
+  EDQUOT: ['the quota is used up', 'make room there'],
+  EROFS: ['it is read-only', 'make it writable, or name another place (state)'],
+  EACCES: ['permission denied', 'give this user permission to write there'],
+  EPERM: ['permission denied', 'give this user permission to write there'],
+  EEXIST: ['a file of this name is in the way', 'remove it'],
+  ENOTDIR: ['a file is in the way', 'remove it'],
+  EISDIR: ['a directory is in the way', 'remove it'],
+  ERR_FS_EISDIR: ['a directory is in the way', 'remove it'],
+  ELOOP: ['a link is in the way', 'remove it'],
+  ERR_SQLITE_ERROR: ['it is no lock of popfetch', 'remove it'],
+}
+
+function failed(doing: string, cause: unknown, what: string | null = null): PopfetchError {
+  if (cause instanceof PopfetchError) return cause
+  const errno = errnoOf(cause) ?? (cause instanceof Error ? display(cause.message) : 'unknown reason')
+  const [words, mend] = WORDS[errno] ?? [null, 'trying again later']
+  const why = words === null ? errno : `${words} (${errno})`
+  const text = `${doing}: ${why}: ${what === null ? '' : `${what}: `}${mend}`
   return new PopfetchError('ERR_LEDGER', text, { scope: 'account', retry: 'soon', cause })
 }

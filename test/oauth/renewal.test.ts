@@ -217,7 +217,7 @@ describe('a sign-in', () => {
     full = true
     const error = await failure(scene.signIns().tokenFor(request()))
     expect(error).toMatchObject({ code: 'ERR_LEDGER', retry: 'soon' })
-    expect(error.message).toMatch(/ENOSPC: nothing of it is used: make room there/)
+    expect(error.message).toMatch(/no space left \(ENOSPC\): nothing of it is used: make room there/)
     expect(server.tokenRequests).toBe(requests)
     full = false
     await expect(scene.signIns().tokenFor(request())).resolves.toBeDefined()
@@ -317,8 +317,8 @@ describe('client credentials', () => {
 /** The steps of a renewal, in their order, and what follows when the process is killed at one of them. */
 const WRITING = ['opened', 'written', 'synced', 'renamed', 'durable']
 const STEPS = ['reserved', ...WRITING, 'noted', 'answered', ...WRITING]
-/** The provider has answered, and what it gave has no name yet. */
-const isLost = (at: number): boolean => at >= STEPS.indexOf('answered') && at < STEPS.lastIndexOf('renamed')
+/** The provider has answered, and what it gave is not on the disk. From "written" on, the next with the lock gives it its name. */
+const isLost = (at: number): boolean => at >= STEPS.indexOf('answered') && at < STEPS.lastIndexOf('written')
 
 describe('killed with SIGKILL', () => {
   test.each(STEPS.map((name, at) => [name, at] as const))(

@@ -44,6 +44,8 @@ export async function signInAtProvider(wanted: SignInAtProvider, surroundings: S
     signal: together,
   }
   try {
+    // Nobody is asked for what could not be kept.
+    await signIns.prepare(client, user)
     const provider = await signIns.provider(client, together)
     const { flowOf } = await import('../../oauth/flows/flow.ts')
     const flow = flowOf(provider.client, provider, wanted.flow)

@@ -1,5 +1,6 @@
 // One at a time over the processes of a machine, for what is not an account. The kernel frees the lock when its process dies. The
 // file is never removed: whoever removed it could take away a lock that somebody else has just got.
+import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { DatabaseSync } from 'node:sqlite'
@@ -48,8 +49,9 @@ export async function lockFile(path: string, { limitMs, signal }: LockWait): Pro
 }
 
 async function taken(path: string, endMs: number, signal: AbortSignal): Promise<DatabaseSync | null> {
-  // Before SQLite has it: that would make it readable by others.
-  await (await open(path, 'a', 0o600)).close()
+  // Before SQLite has it: that would make it readable by others. A named pipe does not make it wait; a link is none of ours.
+  const { O_WRONLY, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants
+  await (await open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0o600)).close()
   for (;;) {
     signal.throwIfAborted()
     const database = new DatabaseSync(path, { timeout: 0 })

@@ -97,9 +97,8 @@ async function signOut(name: string, { configuration, signIns, surroundings, inv
     try {
       const provider = token === null ? null : await signIns.provider(client, signal)
       const isRevoked = token !== null && provider !== null && (await provider.revoke(token, signal))
-      const there = isRevoked
-        ? 'and ended at the provider'
-        : 'here; this provider takes no word of it: remove it at its own page if need be'
+      const why = token === null ? 'there was no token to name to the provider' : 'this provider takes no word of it'
+      const there = isRevoked ? 'and ended at the provider' : `here; ${why}: remove it at its own page if need be`
       if (!invocation.json) output.say(`the sign-in of ${who} is forgotten ${there} (${shared.join(', ')})`)
     } catch (error) {
       if (error instanceof PopfetchError && error.code === 'ERR_ABORTED') throw error

@@ -52,7 +52,7 @@ export const command: Command<AuthRequest> = {
     ['popfetch auth gmail --browser', 'for one account'],
     ['popfetch auth --list', 'who is signed in'],
   ],
-  exits: [0, 64, 75, 77, 78],
+  exits: [0, 64, 74, 75, 76, 77, 78],
   notes: `Names are those of accounts and destinations with token: { oauth: CLIENT }. One
 sign-in serves all that have the same client and user. What to do is printed on
 standard error, so it also works over ssh and in a container.`,

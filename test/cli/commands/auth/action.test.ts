@@ -106,7 +106,11 @@ test('status tells of sign-ins that ended or end soon, and has all of them in JS
       'ended',
       /ended: over: popfetch auth\n/,
     ],
-    [{ client: 7 }, 'unusable', /not usable: reading the sign-in of .*: remove it(: see popfetch auth here)?\n/],
+    [
+      { client: 7 },
+      'unusable',
+      /not usable: reading the sign-in of .*: sign in again: popfetch auth(: see popfetch auth here)?\n/,
+    ],
   ]
   for (const [more, state, line] of states) {
     await change(more)
@@ -134,7 +138,8 @@ test('a refusal ends with 77, and nothing is kept', async () => {
   expect(person.stderr.text).toMatch(
     /popfetch: signing in alice@example.org at company: it was refused \(access_denied/,
   )
-  expect(await readdir(person.home)).not.toContain('.local')
+  const folder = join(person.home, '.local/state/popfetch/oauth')
+  expect((await readdir(folder)).filter((file) => !file.endsWith('.lock'))).toEqual([])
 })
 
 test('time that ran out ends with 75', async () => {
