@@ -74,7 +74,7 @@ export class Migration {
       takesOver: false,
       spaceCheck: () => this.#spaceCheck(),
       stop: signal,
-      wanted: (plan, session) => this.#progress.wanted(plan, session),
+      wanted: (plan, session, looks) => this.#progress.wanted(plan, session, looks),
       pace: (bytes) => rate?.take(bytes),
       removable: (delivered) => this.#removable(delivered),
     }

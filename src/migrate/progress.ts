@@ -2,6 +2,7 @@
 // showed, and the counts of all sessions together. When the next session begins is retry.ts.
 import type { Plan, PlannedFetch } from '../poll/plan/plan.ts'
 import type { AccountReport, Progress } from '../poll/report.ts'
+import type { MessageLooks } from '../poll/run/restrictions.ts'
 import type { Session } from '../pop3/session.ts'
 import type { MigrationObserver, MigrationOptions } from './report.ts'
 import type { SecondLook } from './second-look.ts'
@@ -90,15 +91,15 @@ export class MigrationProgress {
     return this.#delaySeconds === null || this.#signedInMs === null ? 0 : this.#signedInMs + this.#delaySeconds * 1000
   }
 
-  async wanted(plan: Plan, session: Session): Promise<Plan> {
+  async wanted(plan: Plan, session: Session, looks: MessageLooks): Promise<Plan> {
     if (this.looking !== null) {
-      await this.looking.look(plan, session)
+      await this.looking.look(plan, looks)
       return { ...plan, fetch: [], left: 0 }
     }
     // Somewhat later than the sign-in, so the wait is rather too long than too short.
     this.#signedInMs = this.#nowMs()
     this.#delaySeconds = session.capabilities.loginDelaySeconds
-    const wanted = this.#since === null ? plan.fetch : await this.#since.select(plan.fetch, session)
+    const wanted = this.#since === null ? plan.fetch : await this.#since.select(plan.fetch, looks)
     this.lastListing = { plan, wanted, older: plan.fetch.length - wanted.length }
     const fetch = this.#inBatch(wanted)
     this.#foresee(plan, wanted)

@@ -4,9 +4,9 @@
 // file. Deletes nothing.
 import { createHash } from 'node:crypto'
 import type { EntryKey } from '../ledger/ledger.ts'
-import type { Entry, Plan } from '../poll/plan/plan.ts'
+import type { Plan, PlannedDeletion } from '../poll/plan/plan.ts'
+import type { MessageLooks } from '../poll/run/restrictions.ts'
 import type { BodySink } from '../pop3/wire/exchange.ts'
-import type { Session } from '../pop3/session.ts'
 
 /** Fewer than may be on the wire (P144, pipelining): a server should not send much only to be compared. */
 const AT_ONCE = 16
@@ -37,21 +37,22 @@ export class SecondLook {
     return this.#doubts.size > 0
   }
 
-  /** Fetches and compares each message in doubt; `plan` has the delivered ones that are listed. */
-  async look({ deletions }: Plan, session: Session): Promise<void> {
+  /** Fetches and compares each message in doubt; `plan` has the delivered ones that are listed. Rejects with BrokenLook. */
+  async look({ deletions }: Plan, looks: Pick<MessageLooks, 'retrieve'>): Promise<void> {
     const entries = deletions.filter((entry) => this.#doubts.has(textOf(entry)))
     for (let at = 0; at < entries.length; at += AT_ONCE) {
-      await Promise.all(entries.slice(at, at + AT_ONCE).map((entry) => this.#compare(entry, session)))
+      await Promise.all(entries.slice(at, at + AT_ONCE).map((entry) => this.#compare(entry, looks)))
     }
     // A message that the server does not list any more cannot be fetched.
     this.#doubts.clear()
   }
 
-  async #compare(entry: Entry, session: Session): Promise<void> {
+  async #compare(entry: PlannedDeletion, looks: Pick<MessageLooks, 'retrieve'>): Promise<void> {
     const standing = this.#doubts.get(textOf(entry))
     const digest = new FileDigest(this.#pace)
-    const reply = await session.retrieve(entry.number, digest)
-    if (reply.status === 'ok' && standing !== undefined && digest.end() === standing) {
+    const came = await looks.retrieve(entry, digest)
+    this.#doubts.delete(textOf(entry))
+    if (came && standing !== undefined && digest.end() === standing) {
       this.#proven.set(textOf(entry), standing)
     }
   }

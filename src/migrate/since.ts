@@ -2,10 +2,10 @@
 // One rule: a message without a date is moved, because one left behind is worse than one too many.
 import { field, parseDateMs, receivedDateMs, splitHeader } from '../header.ts'
 import type { PlannedFetch } from '../poll/plan/plan.ts'
-import type { Session } from '../pop3/session.ts'
+import type { MessageLooks } from '../poll/run/restrictions.ts'
 
-/** Headers asked for at once: each answer is up to 64 KiB. */
-const HEADERS_AT_ONCE = 64
+/** So many are judged before a look that ends its session makes the next one begin again. */
+const AT_ONCE = 64
 
 export class Since {
   readonly #sinceMs: number
@@ -16,19 +16,19 @@ export class Since {
     this.#sinceMs = sinceMs
   }
 
-  /** Those of `fetches` that are not older, in their order. */
-  async select(fetches: readonly PlannedFetch[], session: Session): Promise<readonly PlannedFetch[]> {
+  /** Those of `fetches` that are not older, in their order. Rejects with BrokenLook. */
+  async select(fetches: readonly PlannedFetch[], looks: Pick<MessageLooks, 'read'>): Promise<readonly PlannedFetch[]> {
     const unknown = fetches.filter((fetch) => !this.#taken.has(keyOf(fetch)))
-    for (let at = 0; at < unknown.length; at += HEADERS_AT_ONCE) {
-      const batch = unknown.slice(at, at + HEADERS_AT_ONCE)
-      const headers = await Promise.all(batch.map(({ number }) => session.header(number)))
-      batch.forEach((fetch, index) => this.#taken.set(keyOf(fetch), this.#isTaken(headers[index] ?? null)))
+    for (let at = 0; at < unknown.length; at += AT_ONCE) {
+      const batch = unknown.slice(at, at + AT_ONCE)
+      const taken = await looks.read(batch, (header) => this.#isTaken(header))
+      // What is not shown is moved.
+      batch.forEach((fetch, index) => this.#taken.set(keyOf(fetch), taken[index] ?? true))
     }
     return fetches.filter((fetch) => this.#taken.get(keyOf(fetch)) !== false)
   }
 
-  #isTaken(header: Buffer | null): boolean {
-    if (header === null) return true
+  #isTaken(header: Buffer): boolean {
     const dateMs = dateOf(splitHeader(header))
     return dateMs === null || dateMs >= this.#sinceMs
   }

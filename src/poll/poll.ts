@@ -31,6 +31,7 @@ import type { Run } from './run/run.ts'
 import { inSessions, keptAlive, type SessionEnd } from './sessions.ts'
 import { signIn } from './sign-in/sign-in.ts'
 import { Tally } from './tally.ts'
+import { EndedLooks } from './transfer/ended-looks.ts'
 import { Suspects } from './transfer/suspects.ts'
 import { transfer } from './transfer/transfer.ts'
 import { Undone } from './undone.ts'
@@ -54,6 +55,7 @@ export async function pollAccount(account: Account, run: Run): Promise<AccountRe
       tally,
       history,
       suspects: new Suspects(),
+      endedLooks: new EndedLooks({ run: leased.run, lease, history }),
       undone,
       found: new Map(),
     }
@@ -80,7 +82,9 @@ async function pollOnce(poll: AccountPoll, secret: string): Promise<SessionEnd> 
     get top() {
       return history.workarounds.top
     },
-    broken: history.workarounds.broken,
+    shuns: (verb, message) => poll.endedLooks.shuns(verb, message),
+    came: (message) => poll.endedLooks.came(message),
+    ended: (verb, message, error) => poll.endedLooks.ended(verb, message, error),
     loseTop: (why) => {
       tally.note(why)
       history.workarounds.loseTop()

@@ -12,7 +12,7 @@ import { newIntent, originOf } from './attempt.ts'
 import { compareCopy, copiesOf, type Copy } from './route/proof.ts'
 import { stillThere } from './compare/delivered-elsewhere.ts'
 import { ANOTHER_MESSAGE } from './compare/identify.ts'
-import { BrokenLook, isSame, type Look } from './compare/looks.ts'
+import { isSame, type Look } from './compare/looks.ts'
 import {
   isDueDeletion,
   mayDelete,
@@ -21,6 +21,7 @@ import {
   type PlannedDeletion,
   type PlannedFetch,
 } from './plan/plan.ts'
+import { lookBeforeDeletion } from './look-before-deletion.ts'
 import { compareSizes } from './account/sizes.ts'
 import type { Cut } from './sessions.ts'
 import type { Visit } from './visit.ts'
@@ -68,7 +69,9 @@ async function verified(deletions: readonly PlannedDeletion[], visit: Visit): Pr
   )
   const proven = await compared(adopted, visit)
   const isProven = new Set(proven)
-  const unproven = adopted.flatMap(({ deletion }) => (isProven.has(deletion) ? [] : [deletion]))
+  const unproven = adopted.flatMap(({ deletion }) =>
+    isProven.has(deletion) || visit.undone.has(deletion) ? [] : [deletion],
+  )
   const unprovenBecause = 'no copy of it was found that could be compared with it: kept on the server'
   await visit.undone.note(unproven, unprovenBecause, false, visit)
   return [...(await matching(received, visit)), ...proven, ...(await stillThere(elsewhere, visit))]
@@ -203,39 +206,14 @@ function isLike({ known, sizeBytes }: PlannedDeletion, look: Look): boolean {
 }
 
 async function isProven(deletion: PlannedDeletion, header: Look | null, visit: Visit): Promise<boolean> {
-  const { looks, lease, run, suspects } = visit
-  const isHarmful = deletion.known.harm?.command === 'RETR'
-  if (isHarmful && !suspects.isAlone(deletion)) {
-    await visit.undone.note(
-      [deletion],
-      'its header does not show that it is the same, and to retrieve it ended a session',
-      false,
-      visit,
-    )
-    return false
-  }
-  const look = await looks.whole(deletion).catch(async (error: unknown) => {
-    if (error instanceof BrokenLook && error.verb === 'RETR') {
-      await run.ledger.noteHarm(lease, [deletion], 'RETR')
-      await visit.undone.note(
-        [deletion],
-        `a look at it before its deletion ended the session: ${error.message}`,
-        false,
-        visit,
-      )
-    }
-    throw error
-  })
-  if (look === null) {
-    await visit.undone.note([deletion], 'the server does not show it, so it is not deleted on doubt', false, visit)
-    return false
-  }
+  const { looks } = visit
+  const look = await lookBeforeDeletion(deletion, visit, () => looks.whole(deletion))
+  if (look === null) return false
   if (!isSame(deletion.known, look)) {
     await visit.undone.note([deletion], ANOTHER_MESSAGE, false, visit)
     return false
   }
   looks.settle(deletion)
-  if (isHarmful) await run.ledger.noteHarm(lease, [deletion], null)
   if (header === null || !header.fingerprint.equals(look.fingerprint)) looks.loseTop()
   return true
 }
@@ -256,7 +234,7 @@ async function compared(adopted: readonly Adopted[], visit: Visit): Promise<read
 }
 
 async function isThere(deletion: PlannedDeletion, copies: readonly Copy[], visit: Visit): Promise<boolean> {
-  const { account, lease, run, session, looks } = visit
+  const { account, lease, run, looks } = visit
   await using spool = new Spool({
     origin: originOf(account, deletion),
     place: null,
@@ -266,9 +244,8 @@ async function isThere(deletion: PlannedDeletion, copies: readonly Copy[], visit
     maxSizeBytes: null,
     signal: run.signal,
   })
-  const reply = await session.retrieve(deletion.number, spool)
-  if (reply.status !== 'ok') return false
-  looks.retrieved(deletion)
+  const look = async (): Promise<true | null> => ((await looks.retrieve(deletion, spool)) ? true : null)
+  if ((await lookBeforeDeletion(deletion, visit, look)) === null) return false
   const message = await spool.complete(run.nowMs())
   const verdicts = copies.map((copy) => ({ copy, verdict: compareCopy(copy, message) }))
   const others = verdicts.filter(({ verdict }) => verdict === 'other')

@@ -51,6 +51,7 @@ export async function inSessions(poll: AccountPoll, session: (secret: string) =>
     tally.fail(asPopfetchError(error))
   } finally {
     poll.suspects.settle(tally)
+    poll.endedLooks.settle(tally)
   }
 }
 
@@ -80,12 +81,12 @@ async function secretOfNext(
 
 /** Is another session due? Throws what cut this one, where another would end the same. */
 function goesOn({ left, cut, othersWait }: SessionEnd, broughtSome: boolean, poll: AccountPoll): boolean {
-  const { run, tally, history, suspects } = poll
+  const { run, tally, history, suspects, endedLooks } = poll
   const mayGoOn = !run.restrictions.stop.aborted && !history.hasLongLoginDelay
   if (cut !== null) {
     tally.note(cut.error.message)
     if ((cut.wasExpected || !othersWait) && suspects.isContained(cut.wasExpected, tally.delivered > 0))
-      return mayGoOn && suspects.areWaiting
+      return mayGoOn && (suspects.areWaiting || endedLooks.mayTryOne())
     if (!mayGoOn || !othersWait || !suspects.mayFollowCut()) throw cut.error
     if (cut.error.code === 'ERR_POP3_PROTOCOL') history.workarounds.oneAtATime()
     return true
@@ -93,7 +94,7 @@ function goesOn({ left, cut, othersWait }: SessionEnd, broughtSome: boolean, pol
   suspects.endedWell()
   if (tally.error !== null || !mayGoOn) return false
   // A session that brought nothing will not be followed by one that does.
-  return suspects.areWaiting || (left > 0 && broughtSome)
+  return suspects.areWaiting || (left > 0 && broughtSome) || endedLooks.mayTryOne()
 }
 
 /** The server may need a moment to let go of the mailbox (P137). */

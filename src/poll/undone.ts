@@ -54,6 +54,11 @@ export class Undone {
     this.#add(messages, reason, tried, true)
   }
 
+  /** Is its reason noted already? */
+  has(message: EntryKey): boolean {
+    return this.#failures.has(nameOfMessage(this.#account, message))
+  }
+
   /** Another session of this poll may do better: what is left at the end is remembered then. */
   doubt(messages: readonly Undeleted[], reason: string): void {
     this.#add(messages, reason, true, false)

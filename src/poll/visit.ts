@@ -9,6 +9,7 @@ import type { AccountDestinations } from './route/account-destinations.ts'
 import type { Looks } from './compare/looks.ts'
 import type { Run } from './run/run.ts'
 import type { Tally } from './tally.ts'
+import type { EndedLooks } from './transfer/ended-looks.ts'
 import type { Suspects } from './transfer/suspects.ts'
 import type { Undone } from './undone.ts'
 
@@ -24,6 +25,7 @@ export interface AccountPoll {
   /** What earlier polls left for this one, and what this one leaves for the next. */
   readonly history: History
   readonly suspects: Suspects
+  readonly endedLooks: EndedLooks
   readonly undone: Undone
   /** Why destinations take no mail that were asked in this poll, by key and recipient. */
   readonly found: Map<string, PopfetchError>

@@ -95,11 +95,11 @@ export async function compareListing(listing: Listing, comparison: Comparison, v
   const compared = await compare(listing, context)
   if (compared.sizesMove) history.sizesMove()
   history.remember(COPIES, compared.copiesFact)
-  const wanted = await run.restrictions.wanted(compared.plan, session)
+  const wanted = await run.restrictions.wanted(compared.plan, session, visit.looks)
   const { plan, returned, isComplete } = await takeOverFew(wanted, comparison, visit, (known) => planOf(known, context))
-  // One message that is not shown costs the others nothing (P168).
-  if (!listing.hasUidls && plan.withoutUidl > 0 && plan.withoutUidl === plan.listed)
-    throw firstEnd(listing, visit.looks) ?? noUidls(account)
+  // One message that is not shown, or ends sessions, costs the others nothing (P167, P168).
+  const isBlind = !listing.hasUidls && plan.withoutUidl > 0 && plan.withoutUidl === plan.listed
+  if (isBlind && !visit.endedLooks.areSome) throw noUidls(account)
   if (history.record.known + plan.new > MOST_KNOWN) throw tooManyKnown(account, history.record.known)
   tally.see(plan)
   tally.note(`${plan.listed} messages listed, ${plan.new} new, ${plan.fetch.length} to fetch`)
@@ -122,7 +122,9 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
   const comparesSizes = exactSizes || context.sizesStay
   const first = firstPolicy(context.account, record)
   const isSince = first.kind === 'since' && !record.started
-  const older = isSince ? await olderThan(first.sinceMs, listing, looks) : new BitSet()
+  const known = (entries: readonly EntryKey[]): Promise<readonly (ComparedMessage | null)[]> =>
+    record.known === 0 ? Promise.resolve([]) : comparison.known(entries)
+  const older = isSince ? await olderThan(first.sinceMs, listing, looks, known) : new BitSet()
   const policy = policyOf(context, older)
   const planner = new Planner(policy, listing.length, record.started, nowMs, agedMs, isCounted)
   const ambiguous = new Set(record.known === 0 ? [] : await comparison.duplicated())
@@ -163,12 +165,12 @@ export async function compare(listing: Listing, context: ComparisonContext): Pro
   // What stays on the server would be retrieved again at each poll.
   const byDigest = isCurious && policy.delete.kind === 'after-delivery'
   const keyed = nameless.length === 0 ? [] : await keyNameless(nameless, looks, byDigest)
-  const known = await comparison.known(keyed)
+  const knownByHeader = await comparison.known(keyed)
   // A dry run retrieves nothing.
   const unclear = isCurious ? await unclearNameless(keyed, comparison) : new Set<Entry>()
   keyed.forEach((entry, index) => {
     if (unclear.has(entry)) doubtful.push(entry)
-    else take(entry, known[index] ?? null)
+    else take(entry, knownByHeader[index] ?? null)
   })
   planner.leave(nameless.length - keyed.length)
   const shared = doubtful.filter(({ uidl }) => ambiguous.has(uidl))
@@ -251,15 +253,6 @@ function tooManyKnown({ name }: Account, known: number): PopfetchError {
     `the server shows other messages again and again: popfetch knows ${known} of ${name} already, and remembers ${MOST_KNOWN} at most. If they are gone for good: popfetch state forget ${name} --all-messages --yes`,
     { scope: 'account', retry: 'later' },
   )
-}
-
-/** What a look at one of them ended a session with. */
-function firstEnd(listing: Listing, looks: Looks): PopfetchError | null {
-  for (const { number } of listing.slice(0, listing.length)) {
-    const end = looks.endOf({ number })
-    if (end !== undefined) return new PopfetchError(end.code, end.message, { scope: end.scope, retry: end.retry })
-  }
-  return null
 }
 
 function noUidls({ name }: Account): PopfetchError {

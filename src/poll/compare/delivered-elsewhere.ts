@@ -3,6 +3,7 @@
 // The one rule: what the server took after the other program saw that UIDL is another message, and stays.
 import type { KnownMessage } from '../../ledger/ledger.ts'
 import type { PlannedDeletion } from '../plan/plan.ts'
+import { lookBeforeDeletion } from '../look-before-deletion.ts'
 import type { Visit } from '../visit.ts'
 import { ANOTHER_MESSAGE } from './identify.ts'
 import type { Look } from './looks.ts'
@@ -19,13 +20,14 @@ export async function stillThere(
   const headers = await looks.headers(deletions)
   const same: PlannedDeletion[] = []
   for (const [at, deletion] of deletions.entries()) {
-    const look = headers[at] ?? (await looks.whole(deletion))
-    const fault = look === null ? 'the server does not show it, so it is not deleted on doubt' : faultOf(deletion, look)
+    const look = headers[at] ?? (await lookBeforeDeletion(deletion, visit, () => looks.whole(deletion)))
+    if (look === null) continue
+    const fault = faultOf(deletion, look)
     if (fault !== null) {
       await undone.note([deletion], fault, false, visit)
       continue
     }
-    if (look?.whole !== null) looks.settle(deletion)
+    if (look.whole !== null) looks.settle(deletion)
     same.push(deletion)
   }
   return same

@@ -9,7 +9,7 @@ import { type Entry, NO_UIDL, type Plan, type PlannedFetch } from '../plan/plan.
 import { isWhole } from '../plan/prune.ts'
 import { recallInterrupted } from '../route/due.ts'
 import type { Visit } from '../visit.ts'
-import { BrokenLook, type Look } from './looks.ts'
+import type { Look } from './looks.ts'
 
 const KEYS_AT_ONCE = 5000
 
@@ -201,7 +201,7 @@ async function byDigest(
   for (const [entry, header] of headers) {
     const alike = entry.sizeBytes === null || told.has(entry) ? [] : (bySize.get(entry.sizeBytes) ?? [])
     if (!alike.some((each) => left.has(each))) continue
-    const look = await wholeOf(entry, visit)
+    const look = await looks.whole(entry)
     const digest = look?.whole?.digest
     const same =
       digest === undefined
@@ -215,18 +215,6 @@ async function byDigest(
     found.push({ entry, gone: same })
   }
   return found
-}
-
-/** What ends its session at a look would end that of every poll, and no other mail would come. The first time the network may
- *  be to blame; after the second one it is known as a message that ends sessions, and is asked for alone, behind all others (P110). */
-async function wholeOf(entry: PlannedFetch, { looks, lease, run, suspects }: Visit): Promise<Look | null> {
-  try {
-    return await looks.whole(entry)
-  } catch (error) {
-    const isItsFault = error instanceof BrokenLook && error.verb === 'RETR' && suspects.endedLook(entry)
-    if (isItsFault) await run.ledger.noteHarm(lease, [keyOf(entry)], 'RETR')
-    throw error
-  }
 }
 
 function keyOf({ uidl, copy }: EntryKey): EntryKey {

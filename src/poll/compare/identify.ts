@@ -24,7 +24,7 @@ export function isResized({ sizeBytes }: Entry, known: KnownMessage, exactSizes:
 }
 
 /** Entries without a UIDL, keyed by their header, or by the digest of all that RETR gives where `byDigest` and the header is not
- *  shown (DESIGN 4.1). Those of which the server shows neither are left out, and so are those that ended a session of this poll (P167). */
+ *  shown (DESIGN 4.1). Those of which the server shows neither are left out, and so are those that ended a session (P167). */
 export async function keyNameless(
   entries: readonly Entry[],
   looks: Looks,
@@ -34,8 +34,7 @@ export async function keyNameless(
   const seen = new Map<string, number>()
   const keyed: Entry[] = []
   for (const [at, entry] of entries.entries()) {
-    const isWorthALook = byDigest && looks.endOf(entry) === undefined
-    const print = shown[at]?.fingerprint ?? (isWorthALook ? (await looks.whole(entry))?.whole?.digest : undefined)
+    const print = shown[at]?.fingerprint ?? (byDigest ? (await looks.whole(entry))?.whole?.digest : undefined)
     if (print === undefined) continue
     const key = `${NO_UIDL}${print.toString('hex')}`
     const copy = seen.get(key) ?? 0
@@ -90,6 +89,7 @@ export async function identify(
   for (const [uidl, group] of groups) {
     const match = new Match(group, copies.get(uidl) ?? [], headers, uidl.startsWith(NO_UIDL))
     match.byHeader()
+    match.byHarm()
     if (isCurious) await match.byDigest(looks)
     match.bySize(isCurious)
     identified.push(...match.identified())

@@ -15,6 +15,8 @@ const MOST_LEARNT = 100
 const MOST_LOOKED_UP = 5000
 const BATCH = 1000
 
+type Wanted = ListingEntry & { readonly known: KnownMessage }
+
 /** Does nothing in a poll that has anything else to do. Rejects with BrokenLook. */
 export async function learnHeaders(listing: Listing, { plan }: ComparedListing, visit: Visit): Promise<void> {
   const { account, run, lease, history, looks, session } = visit
@@ -24,7 +26,7 @@ export async function learnHeaders(listing: Listing, { plan }: ComparedListing, 
   if (!looks.top || session.capabilities.expireDays === 0) return
   await listing.tellCopies()
   const shared = new Set(listing.sharing())
-  const wanted: ListingEntry[] = []
+  const wanted: Wanted[] = []
   let at = from
   while (at < Math.min(listing.length, from + MOST_LOOKED_UP) && wanted.length < MOST_LEARNT) {
     const entries = listing.slice(at, at + BATCH)
@@ -34,7 +36,7 @@ export async function learnHeaders(listing: Listing, { plan }: ComparedListing, 
       at = entry.index + 1
       const message = known[place] ?? null
       if (entry.uidl === '' || shared.has(entry.index) || message === null) continue
-      if (await isKnownByUidl(entry, message, visit)) wanted.push(entry)
+      if (await isKnownByUidl(entry, message, visit)) wanted.push({ ...entry, known: message })
     }
   }
   const headers = await shownHeaders(wanted, visit)
@@ -50,7 +52,7 @@ async function isKnownByUidl(entry: ListingEntry, known: KnownMessage, { account
   return copies.some(({ key, deliveries }) => key.copy === entry.copy && deliveries.length === 0)
 }
 
-async function shownHeaders(entries: readonly ListingEntry[], { looks }: Visit): Promise<readonly ShownHeader[]> {
+async function shownHeaders(entries: readonly Wanted[], { looks }: Visit): Promise<readonly ShownHeader[]> {
   const shown = await looks.read(entries, (header) => shownFacts(splitHeader(header)))
   return entries.flatMap(({ uidl, copy, sizeBytes }, at) => {
     const facts = shown[at] ?? null

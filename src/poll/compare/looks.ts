@@ -1,6 +1,7 @@
 // A closer look at a message that the server lists: at its header by TOP, or at all of it by RETR. TOP is a hint that a server
 // can lose: where it is missing, ends a session or says something else than RETR, RETR and the digest decide from then on
-// (P158). The one rule: a look may say "the same", and only a look at the whole message may say "another".
+// (P158). Whoever asks for a message without delivering it asks here: an end of the session is noted, by its place in the queue.
+// The one rule: a look may say "the same", and only a look at the whole message may say "another".
 import { createHash } from 'node:crypto'
 import { asPopfetchError, PopfetchError } from '../../errors.ts'
 import { fingerprint, receivedDateMs, splitHeader, stateBytes } from '../../header.ts'
@@ -35,31 +36,45 @@ export function isSame(known: Delivered, { fingerprint: print, stateBytes: notes
   return isLike && known.receivedBytes !== null && Math.abs(whole.bytes - known.receivedBytes) <= notes
 }
 
-interface Numbered {
+/** A message to be looked at. `uidl` '': the server gave none. */
+export interface Looked extends EntryKey {
   readonly number: number
+  readonly sizeBytes: number | null
+  /** Null or absent: the ledger does not know it, or not that it is this one. */
+  readonly known?: KnownMessage | null
 }
+
+export type LookVerb = 'TOP' | 'RETR'
 
 /** What becomes of a server's TOP, and of a message that ends a session when it is looked at. */
 export interface LookMemory {
   /** May TOP be believed? */
   readonly top: boolean
   loseTop(why: string): void
-  /** Where looks at whole messages ended sessions of this poll: how, by their numbers. */
-  readonly broken?: ReadonlyMap<number, PopfetchError>
+  /** Is it not to be asked for in this session, because a look at it ended one? Absent: nothing is remembered. */
+  shuns?(verb: LookVerb, message: Looked): boolean
+  /** It was retrieved after all. */
+  came?(message: Looked): void
+  /** It ended the session. Null: nobody can tell which one did. */
+  ended?(verb: LookVerb, message: Looked | null, error: PopfetchError): Promise<void>
 }
 
 /** A look ended its session; another one may do better. */
 export class BrokenLook extends PopfetchError {
   override readonly name: string = 'BrokenLook'
-  readonly verb: 'TOP' | 'RETR'
-  /** Null: it was one of several. */
-  readonly number: number | null
+  readonly verb: LookVerb
+  readonly #culprit: Looked | null
 
-  constructor(verb: 'TOP' | 'RETR', number: number | null, cause: unknown) {
+  /** `culprit` null: nobody can tell which one it was. */
+  constructor(verb: LookVerb, culprit: Looked | null, cause: unknown) {
     const { code, message, scope, retry, pauseMs } = asPopfetchError(cause)
     super(code, message, { scope, retry, pauseMs, cause })
     this.verb = verb
-    this.number = number
+    this.#culprit = culprit
+  }
+
+  isAbout({ number }: Pick<Looked, 'number'>): boolean {
+    return this.#culprit?.number === number
   }
 }
 
@@ -69,6 +84,9 @@ export class Looks {
   readonly #memory: LookMemory
   /** Retrieved, and not known to be delivered: where QUIT drops what was retrieved, it must not be said before they are. */
   readonly #open = new Set<number>()
+  /** What the session may end at: by their numbers. */
+  readonly #asked = new Map<number, Looked>()
+  #isNoted = false
 
   constructor(session: Session, memory: LookMemory) {
     this.#session = session
@@ -79,59 +97,70 @@ export class Looks {
     return this.#memory.top
   }
 
-  /** How a look at the whole message ended a session of this poll; undefined: none did. Another one is not worth a session. */
-  endOf({ number }: Numbered): PopfetchError | undefined {
-    return this.#memory.broken?.get(number)
-  }
-
   get open(): ReadonlySet<number> {
     return this.#open
   }
 
   /** At the headers, in order; null for one that the server does not show, or shows to no purpose. Rejects with BrokenLook. */
-  async headers(entries: readonly Numbered[]): Promise<readonly (Look | null)[]> {
+  async headers(entries: readonly Looked[]): Promise<readonly (Look | null)[]> {
     if (!this.#memory.top) return entries.map(() => null)
     return await this.shown(entries)
   }
 
   /** The same whatever TOP was found to be worth: for messages that nothing else tells. */
-  shown(entries: readonly Numbered[]): Promise<readonly (Look | null)[]> {
+  shown(entries: readonly Looked[]): Promise<readonly (Look | null)[]> {
     return this.read(entries, (header) => lookAt(header, null))
   }
 
   /** The same with what `read` makes of each header; the header itself is not kept. */
-  async read<T>(entries: readonly Numbered[], read: (header: Buffer) => T): Promise<readonly (T | null)[]> {
+  async read<T>(entries: readonly Looked[], read: (header: Buffer) => T): Promise<readonly (T | null)[]> {
     const found: (T | null)[] = []
     for (let at = 0; at < entries.length; at += HEADERS_AT_ONCE) {
       const batch = entries.slice(at, at + HEADERS_AT_ONCE)
-      const headers = await Promise.all(batch.map(({ number }) => this.#session.header(number))).catch(
-        (error: unknown) => {
-          throw this.#broken(null, error)
-        },
+      this.#asked.clear()
+      for (const entry of batch) this.#asked.set(entry.number, entry)
+      const asked = batch.map((entry) =>
+        this.#memory.shuns?.('TOP', entry) === true ? Promise.resolve(null) : this.#session.header(entry.number),
       )
+      const headers = await Promise.all(asked).catch(async (error: unknown) => {
+        throw await this.#broken(error, null)
+      })
       for (const header of headers) found.push(header === null ? null : read(header))
     }
     return found
   }
 
-  /** At all of it; null: the server does not give it. Rejects with BrokenLook. */
-  async whole(entry: Numbered & EntryKey): Promise<Look | null> {
+  /** At all of it; null: the server does not give it, or it is not asked for it here. Rejects with BrokenLook. */
+  async whole(entry: Looked): Promise<Look | null> {
     const body = new DigestedBody()
-    const reply = await this.#session.retrieve(entry.number, body).catch((error: unknown) => {
-      throw this.#broken(entry.number, error, entry.uidl === '')
-    })
-    if (reply.status !== 'ok') return null
-    this.retrieved(entry)
-    return body.look()
+    return (await this.retrieve(entry, body)) ? body.look() : null
   }
 
-  /** It was retrieved, by whomever, and not for a delivery. */
-  retrieved({ number }: Numbered): void {
-    this.#open.add(number)
+  /** The same, with its bytes for `body`. False: null. */
+  async retrieve(entry: Looked, body: BodySink): Promise<boolean> {
+    if (this.#memory.shuns?.('RETR', entry) === true) return false
+    this.#asked.set(entry.number, entry)
+    const isRefused = await this.#refuses(entry, body).catch(async (error: unknown) => {
+      throw await this.#broken(error, entry)
+    })
+    if (isRefused) return false
+    this.#asked.delete(entry.number)
+    this.#memory.came?.(entry)
+    // Not for a delivery.
+    this.#open.add(entry.number)
+    return true
+  }
+
+  async #refuses({ number }: Looked, body: BodySink): Promise<boolean> {
+    const reply = await this.#session.retrieve(number, body)
+    if (reply.status === 'ok') return false
+    // Some servers close behind a refusal (P160): then it is this message's end, and not that of what comes next.
+    await this.#session.noop()
+    return true
   }
 
   /** What was retrieved is delivered already. */
-  settle({ number }: Numbered): void {
+  settle({ number }: Pick<Looked, 'number'>): void {
     this.#open.delete(number)
   }
 
@@ -140,13 +169,23 @@ export class Looks {
     if (this.#memory.top) this.#memory.loseTop('TOP does not show what RETR gives: not used here any more')
   }
 
-  #broken(number: number | null, error: unknown, isNameless = false): unknown {
+  /** Blame goes by the place in the queue (P160). Of several whose answers got out of step none can be blamed. `asked`: what RETR was
+   *  asked for. */
+  async #broken(error: unknown, asked: Looked | null): Promise<unknown> {
     const { botched, brokenAt } = this.#session
     const isOurs = botched?.code === 'ERR_ABORTED' || botched instanceof ExpiredToken
-    const verb = brokenAt?.verb
-    return isOurs || (verb !== 'TOP' && verb !== 'RETR')
-      ? error
-      : new BrokenLook(isNameless ? 'RETR' : verb, number, error)
+    if (botched === null || isOurs || (brokenAt?.verb !== 'TOP' && brokenAt?.verb !== 'RETR')) return error
+    const { verb, number, alone } = brokenAt
+    const isTold = botched.code !== 'ERR_POP3_PROTOCOL' || alone
+    const culprit = isTold && number !== null ? this.#asked.get(number) : undefined
+    // All that wait for their answers are told of the end.
+    if (!this.#isNoted) {
+      this.#isNoted = true
+      await this.#memory.ended?.(verb, culprit ?? null, botched)
+      // Behind a refused TOP it may be the one or the other. Without UIDL TOP is asked for again and again, and tells nothing.
+      if (verb === 'TOP' && asked?.uidl === '') await this.#memory.ended?.('RETR', asked, botched)
+    }
+    return new BrokenLook(verb, culprit ?? null, error)
   }
 }
 

@@ -64,15 +64,26 @@ export class Match {
     )
   }
 
+  /** Those that ended sessions when they were looked at, and never came (P110): by their size, which is all that is known. */
+  byHarm(): void {
+    this.#pair(
+      ({ sizeBytes }) => String(sizeBytes),
+      ({ state, harm, fingerprint, listedBytes }) =>
+        state === 'open' && harm?.command === 'RETR' && fingerprint === null ? String(listedBytes) : null,
+    )
+  }
+
   /** A look at the header that found nothing is no proof: the whole message is (P158). */
   async byDigest(looks: Pick<Looks, 'whole' | 'settle' | 'loseTop'>): Promise<void> {
     const received = [...this.#left].filter(({ known }) => known.digest !== null && known.harm?.command !== 'RETR')
     const byDigest = Map.groupBy(received, ({ known }) => known.digest?.toString('hex'))
     const byPrint = Map.groupBy(received, ({ known }) => known.fingerprint?.toString('hex'))
     let left = received.length
+    const next = this.#nextCopy
     for (const entry of this.#unmatched) {
       if (left === 0) return
-      const look = await looks.whole(entry)
+      // Should that end the session: as what it is, if it is none of them.
+      const look = await looks.whole({ ...entry, copy: next })
       if (look === null) continue
       const candidates = [
         ...(byDigest.get(look.whole?.digest.toString('hex')) ?? []),
@@ -110,8 +121,12 @@ export class Match {
     )
   }
 
+  get #nextCopy(): number {
+    return 1 + this.#copies.reduce((most, { copy }) => Math.max(most, copy), -1)
+  }
+
   identified(): readonly Identified[] {
-    let next = 1 + this.#copies.reduce((most, { copy }) => Math.max(most, copy), -1)
+    let next = this.#nextCopy
     return this.#group.map((entry) => {
       const copy = this.#found.get(entry)
       return { entry: { ...entry, copy: copy?.copy ?? next++ }, known: copy?.known ?? null }

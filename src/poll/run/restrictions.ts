@@ -3,8 +3,17 @@
 // The one rule: once there is a plan, restrictions only take away or delay. They add no fetch and no deletion to it.
 import type { Lease } from '../../ledger/ledger.ts'
 import type { Session } from '../../pop3/session.ts'
-import type { Entry, Plan } from '../plan/plan.ts'
+import type { BodySink } from '../../pop3/wire/exchange.ts'
+import type { Entry, Plan, PlannedDeletion, PlannedFetch } from '../plan/plan.ts'
 import type { SpaceCheck } from '../plan/space.ts'
+
+/** The looks of the session (compare/looks.ts), which remember what ended it. */
+export interface MessageLooks {
+  /** What `read` makes of each header; null for one that the server does not show. */
+  read<T>(entries: readonly PlannedFetch[], read: (header: Buffer) => T): Promise<readonly (T | null)[]>
+  /** All of it, for `body`. False: the server does not give it. */
+  retrieve(entry: PlannedDeletion, body: BodySink): Promise<boolean>
+}
 
 export interface Restrictions {
   /** The account's lease, where the caller holds it for longer than one poll; null: the poll takes and frees it. */
@@ -18,8 +27,8 @@ export interface Restrictions {
   readonly spaceCheck: (() => SpaceCheck | null) | null
   /** Aborted: no further message is asked for. Messages under way are still delivered, and deletions and QUIT follow. */
   readonly stop: AbortSignal
-  /** The part of the plan that this run carries out. May ask the server for headers. */
-  wanted(plan: Plan, session: Session): Promise<Plan>
+  /** The part of the plan that this run carries out. May look at messages; rejects with BrokenLook when that ends the session. */
+  wanted(plan: Plan, session: Session, looks: MessageLooks): Promise<Plan>
   /** Told of each `bytes` that came. A promise: nothing more is read until it resolves. */
   pace(bytes: number): Promise<void> | undefined
   /** The delivered messages that may be deleted, in the same order. */

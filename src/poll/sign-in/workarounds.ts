@@ -13,7 +13,7 @@ const REMEMBERED_MS = { pipelining: 30 * DAY_MS, capa: DAY_MS, top: 30 * DAY_MS 
 
 const WORDS = { pipelining: 'off', capa: 'off', top: 'unusable' } as const
 
-/** So many looks at whole messages may end a session of one poll. */
+/** So many looks may end a session of one poll. */
 const MOST_BROKEN = 5
 
 type Workaround = keyof typeof REMEMBERED_MS
@@ -26,7 +26,6 @@ export class Workarounds {
   readonly #nowMs: number
   #oneAtATime = false
   #brokenLooks = 0
-  readonly #broken = new Map<number, BrokenLook>()
 
   /** `facts`: of the account's record. */
   constructor(facts: Facts, nowMs: number) {
@@ -54,11 +53,6 @@ export class Workarounds {
     return !this.#off.has('top')
   }
 
-  /** Where looks at whole messages ended sessions of this poll: how, by their numbers. */
-  get broken(): ReadonlyMap<number, BrokenLook> {
-    return this.#broken
-  }
-
   loseTop(): void {
     this.#off.add('top')
     this.#taken.add('top')
@@ -78,14 +72,10 @@ export class Workarounds {
       : 'the server did not answer CAPA: trying without'
   }
 
-  /** A message whose RETR ended the session is not looked at any more in this poll. */
-  #againstLook(error: BrokenLook): string | null {
-    const { verb, number, message } = error
-    if (verb === 'RETR') {
-      if (number !== null) this.#broken.set(number, error)
-      return ++this.#brokenLooks <= MOST_BROKEN ? message : null
-    }
-    if (this.#off.has('top')) return null
+  /** The same message is not looked at again and again: transfer/ended-looks.ts remembers it. */
+  #againstLook({ verb, message }: BrokenLook): string | null {
+    if (++this.#brokenLooks > MOST_BROKEN) return null
+    if (verb === 'RETR' || this.#off.has('top')) return message
     this.loseTop()
     return `TOP ended the session (${message}): going on without`
   }

@@ -62,8 +62,6 @@ export class Suspects {
    *  not come. */
   #given: readonly string[] = []
   readonly #givenBefore = new Set<string>()
-  /** Looks at these ended a session of this poll. */
-  readonly #looked = new Set<string>()
   /** With `--all`, where the ledger does not tell it: what came in this poll, and is not asked for again in it. */
   #came: Set<string> | null = null
   #alone: string | null = null
@@ -125,11 +123,11 @@ export class Suspects {
   admitDeletions(
     deletions: readonly PlannedDeletion[],
     others: boolean,
-    { history, run, looks }: Circumstances & { readonly looks: { readonly top: boolean } },
+    { history, run }: Circumstances,
   ): { readonly harmless: readonly PlannedDeletion[]; readonly alone: readonly PlannedDeletion[] } {
-    // Without TOP, a look at it is a RETR.
+    // TOP did not prove what it is, or a look at it would not have been a RETR.
     const isHarmful = ({ known: { harm } }: PlannedDeletion): boolean =>
-      harm?.command === 'DELE' || (harm?.command === 'RETR' && !looks.top)
+      harm?.command === 'DELE' || harm?.command === 'RETR'
     const harmful = deletions.filter(isHarmful)
     if (harmful.length === 0) return { harmless: deletions, alone: [] }
     const harmless = deletions.filter((deletion) => !isHarmful(deletion))
@@ -168,13 +166,6 @@ export class Suspects {
   /** It ended its session. `isCertain`: nothing else was under way, so that another try tells nothing more today. */
   ended(fetch: EntryKey, isCertain: boolean): void {
     if (isCertain) this.#tried.add(nameOf(fetch))
-  }
-
-  /** A look at it ended its session. True: not for the first time in this poll. */
-  endedLook(entry: EntryKey): boolean {
-    const isAgain = this.#looked.has(nameOf(entry))
-    this.#looked.add(nameOf(entry))
-    return isAgain
   }
 
   /** It did not come, for now. */

@@ -245,11 +245,12 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
     this.botch(error ?? closedByServer(head === undefined ? null : nameOf(head)), this.#suspect)
   }
 
-  /** Some servers close or hang after a refusal: that is not the fault of the command behind it (P160). */
+  /** Some servers close or hang after they refuse a message: that is not the fault of the command behind it (P160). */
   get #suspect(): Exchange | null {
     const head = this.#outstanding[0] ?? null
     const answered = this.#answered
-    const isRefused = (head?.reply ?? null) === null && answered?.reply?.status === 'err'
+    const isOfMessage = (answered?.command?.number ?? null) !== null
+    const isRefused = isOfMessage && (head?.reply ?? null) === null && answered?.reply?.status === 'err'
     return isRefused ? answered : head
   }
 
