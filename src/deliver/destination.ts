@@ -116,6 +116,10 @@ export interface Destination extends AsyncDisposable {
   readonly spool: SpoolPlace | null
   /** True: an attempt that recall() knows nothing of did not arrive. False: it may have arrived (SMTP, a command). */
   readonly remembers: boolean
+  /** So many deliveries are of use to it at once, as it is now; more would only wait. Absent: as many as the configuration says. */
+  readonly atOnce?: number
+  /** True: it reads the memory of a message only until deliver() is settled, so that the memory can be used again at once. */
+  readonly letsGo?: true
 
   /** Is the destination there at all? Runs beside sign-in when there is something to deliver; RETR waits for it. Rejects
    *  with DeliveryError of scope 'destination'. `wasThere`: mail was delivered there before, so a place that is gone is not

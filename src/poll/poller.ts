@@ -18,6 +18,7 @@ import type { AccountReport, CheckReport, Observer, PollOptions } from './report
 import { type RunRequest, SESSION_GAP_SECONDS, SESSION_LIMIT } from './run/run.ts'
 import { type Restrictions, noRestrictions } from './run/restrictions.ts'
 import { Concurrency, type Urgency } from './run/concurrency.ts'
+import { boundYoung } from './run/garbage.ts'
 import { LISTINGS_BYTES } from '../pop3/listing/room.ts'
 import { MEMORY_BUDGET_BYTES, MemoryBudget } from './run/window.ts'
 
@@ -104,6 +105,7 @@ export class Poller implements AsyncDisposable {
 
   /** `onceSinceMs`: when the run began that polls each account once; null: it goes on for months. */
   constructor(configuration: Configuration, context: PollerContext, onceSinceMs: number | null = null) {
+    boundYoung()
     this.#context = context
     this.#doors = new Doors({ ledger: context.ledger, nowMs: Date.now, log: context.log, onceSinceMs })
     this.#paces = new Paces({ ledger: context.ledger, clock: readClock })

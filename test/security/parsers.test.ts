@@ -80,7 +80,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/deliver/answers/reply.ts': server('2,000 characters'),
   'src/deliver/command/command.ts': own('PATH'),
   'src/deliver/imap/append.ts': { whose: 'servers', most: '16 MiB, wire.ts', deep: FLAT, growth: 'expressions' },
-  'src/deliver/imap/mark.ts': { whose: 'servers', most: '64 KiB of header', deep: FLAT, growth: 'headers' },
+  'src/deliver/imap/content.ts': { whose: 'servers', most: '64 KiB of header', deep: FLAT, growth: 'headers' },
   'src/deliver/imap/reread.ts': { whose: 'servers', most: '64 KiB of header', deep: FLAT, growth: 'expressions' },
   'src/deliver/imap/wire.ts': server('200 characters', 'bounded'),
   'src/deliver/disk/own-files.ts': { whose: 'other users', most: '255 bytes: a name', deep: FLAT, growth: 'bounded' },

@@ -48,6 +48,15 @@ export class ImapServer implements AsyncDisposable {
   quota: { readonly usage: number; readonly limit: number; readonly resource: 'STORAGE' | 'MESSAGE' } | null = null
   /** It says LITERAL+, and takes what follows for commands. */
   liesOfLiterals = false
+  /** Messages that it does not take, and what it says then. */
+  refuses: (bytes: Buffer) => boolean = () => false
+  refusal = 'not so'
+  /** Of several with one command it keeps those in front of the one that it does not take, against RFC 3502. */
+  takesHalf = false
+  /** How many messages each APPEND had. */
+  readonly commands: number[] = []
+  /** Messages that came, taken or not. */
+  received = 0
   connections = 0
   peak = 0
   readonly options: Required<ImapServerOptions>
@@ -106,6 +115,8 @@ export class ImapServer implements AsyncDisposable {
   }
 
   #accept(socket: net.Socket): void {
+    // It writes line by line.
+    socket.setNoDelay()
     this.connections += 1
     this.#sockets.add(socket)
     this.peak = Math.max(this.peak, this.#sockets.size)
@@ -354,34 +365,50 @@ class Conversation {
     return false
   }
 
+  /** With MULTIAPPEND (RFC 3502) all of the command or none of it. */
   async #append(tag: string, rest: string): Promise<boolean> {
-    const [, size = '0', plus = ''] = /~?\{(\d+)(\+?)\}$/.exec(rest) ?? []
-    if (plus !== '' && this.#server.liesOfLiterals) {
-      this.#send(`${tag} BAD no such literal`)
-      return false
-    }
-    const early = plus === '' ? await this.#ask({ command: 'APPEND+', rest }) : null
-    if (early !== null) {
-      this.#send(`${tag} ${early}`)
-      return false
-    }
-    if (plus === '') this.#send('+ go on')
-    const bytes = await this.#bytes(Number(size))
-    await this.#line()
     const name = nameIn(rest)
-    let uid = 0
-    const fault = await this.#ask({ command: 'APPEND', rest }, () => {
+    const together: Omit<StoredMessage, 'uid'>[] = []
+    for (let words = rest; words !== ''; words = (await this.#line()).trim()) {
+      const [, size = '0', plus = ''] = /~?\{(\d+)(\+?)\}$/.exec(words) ?? []
+      if (plus !== '' && this.#server.liesOfLiterals) {
+        this.#send(`${tag} BAD no such literal`)
+        return false
+      }
+      const early = plus === '' ? await this.#ask({ command: 'APPEND+', rest: words }) : null
+      if (early !== null) {
+        this.#send(`${tag} ${early}`)
+        return false
+      }
+      if (plus === '') this.#send('+ go on')
+      const bytes = await this.#bytes(Number(size))
+      const flags = (/ ?\(([^)]*)\)/.exec(words)?.[1] ?? '').split(' ').filter((flag) => flag !== '')
+      const date = /"([ \d]\d-\w{3}-\d{4} [^"]*)"/.exec(words)?.[1] ?? null
+      together.push({ bytes, flags, date, labels: '' })
+      this.#server.received += 1
+    }
+    const uids: number[] = []
+    const store = (messages: readonly Omit<StoredMessage, 'uid'>[]): void => {
       const folder = this.#server.folders.get(name)
-      if (folder === undefined) return
-      uid = folder.uidNext++
-      const flags = (/ \(([^)]*)\)/.exec(rest)?.[1] ?? '').split(' ').filter((flag) => flag !== '')
-      const date = /"([ \d]\d-\w{3}-\d{4} [^"]*)"/.exec(rest)?.[1] ?? null
-      folder.messages.push({ uid, bytes, flags, date, labels: '' })
-    })
+      for (const message of folder === undefined ? [] : messages) {
+        uids.push(folder!.uidNext)
+        folder!.messages.push({ ...message, uid: folder!.uidNext++ })
+      }
+    }
+    this.#server.commands.push(together.length)
+    const refused = together.findIndex(({ bytes }) => this.#server.refuses(bytes))
+    if (refused >= 0) {
+      if (this.#server.takesHalf) store(together.slice(0, refused))
+      this.#send(`${tag} NO ${this.#server.refusal}`)
+      return false
+    }
+    const fault = await this.#ask({ command: 'APPEND', rest }, () => store(together))
     if (fault !== null) this.#send(`${tag} ${fault}`)
-    else if (uid === 0) this.#send(`${tag} NO [TRYCREATE] no such folder`)
-    else if (this.#server.options.capabilities.includes('UIDPLUS')) this.#send(`${tag} OK [APPENDUID 7 ${uid}] done`)
-    else this.#send(`${tag} OK done`)
+    else if (uids.length === 0) this.#send(`${tag} NO [TRYCREATE] no such folder`)
+    else if (this.#server.options.capabilities.includes('UIDPLUS')) {
+      const set = uids.length === 1 ? String(uids[0]) : `${uids[0]}:${uids.at(-1)}`
+      this.#send(`${tag} OK [APPENDUID 7 ${set}] done`)
+    } else this.#send(`${tag} OK done`)
     return false
   }
 

@@ -1,19 +1,40 @@
-// The command APPEND of a message, as bytes, and the answer to it. imapflow makes one of its own, which waits for the server's leave
-// before a literal of more than 4 kB even where LITERAL+ spares that; this one goes at once, so that several may be on their way
-// (RFC 7888). Pure.
+// The command APPEND of a message or of several (MULTIAPPEND, RFC 3502), as bytes, and the answer to it. imapflow makes one of its
+// own, which waits for the server's leave before a literal of more than 4 kB even where LITERAL+ spares that; this one goes at once,
+// so that several may be on their way (RFC 7888). Pure.
+import type { Content } from './content.ts'
 import type { Refusal } from './imapflow.ts'
 
 /** In front of the numbers of our commands; those of imapflow have digits alone. */
 const TAG = 'popfetch'
 const CRLF = Buffer.from('\r\n')
-/** A small message is copied: one write costs less than three. */
-const COPIED_BYTES = 64 * 1024
+/** Small messages are copied into memory that is used again: one write costs less than three, and what is thrown away piles up
+ *  outside V8's heap. */
+const COPIED_BYTES = 320 * 1024
+
+/** Memory for commands of one session. */
+export class CommandMemory {
+  readonly #free: Buffer[] = []
+
+  take(): Buffer {
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(COPIED_BYTES)
+  }
+
+  /** Nobody reads it any more: what was in it is answered. */
+  give(memory: Buffer): void {
+    this.#free.push(memory)
+  }
+}
+
+/** One message, and its date there. */
+export interface Dated {
+  readonly content: Content
+  readonly date: Date | null
+}
 
 export interface Appending {
   /** The name as people read it. */
   readonly folder: string
   readonly flags: readonly string[]
-  readonly date: Date | null
   /** A message with NUL goes as literal8, where the server has BINARY. */
   readonly binary: boolean
 }
@@ -22,22 +43,27 @@ export function tagOf(number: number): string {
   return `${TAG}${number}`
 }
 
-/** In the order in which they are to be written. */
+/** In the order in which they are to be written; in one piece in `memory` where they are small. */
 export function appendCommand(
   tag: string,
-  bytes: Buffer,
-  { folder, flags, date, binary }: Appending,
+  messages: readonly Dated[],
+  { folder, flags, binary }: Appending,
+  memory: Buffer,
 ): readonly Buffer[] {
-  const words = [
-    tag,
-    'APPEND',
-    quoted(modifiedUtf7(folder)),
-    ...(flags.length === 0 ? [] : [`(${flags.join(' ')})`]),
-    ...(date === null ? [] : [`"${dateTime(date)}"`]),
-    `${binary && bytes.includes(0) ? '~' : ''}{${bytes.length}+}\r\n`,
-  ]
-  const line = Buffer.from(words.join(' '), 'latin1')
-  return bytes.length <= COPIED_BYTES ? [Buffer.concat([line, bytes, CRLF])] : [line, bytes, CRLF]
+  const parts: Buffer[] = []
+  let words = `${tag} APPEND ${quoted(modifiedUtf7(folder))}`
+  for (const { content, date } of messages) {
+    const dated = date === null ? '' : ` "${dateTime(date)}"`
+    const flagged = flags.length === 0 ? '' : ` (${flags.join(' ')})`
+    const tilde = binary && content.parts.some((part) => part.includes(0)) ? '~' : ''
+    parts.push(Buffer.from(`${words}${flagged}${dated} ${tilde}{${content.bytes}+}\r\n`, 'latin1'), ...content.parts)
+    words = ''
+  }
+  parts.push(CRLF)
+  if (parts.reduce((sum, { length }) => sum + length, 0) > memory.length) return parts
+  let at = 0
+  for (const part of parts) at += part.copy(memory, at)
+  return [memory.subarray(0, at)]
 }
 
 /** A question that only a server with LITERAL+ answers with OK: one that only says so takes what follows for commands, and then it
@@ -63,11 +89,18 @@ export function answerIn(line: string): Answer | null {
   return { status: word, code: code.toUpperCase(), values, text: text.trim() }
 }
 
-/** UIDPLUS (RFC 4315): the UID in `[APPENDUID validity uid]`; null: there is none that can be one. */
-export function uidIn({ code, values }: Answer): number | null {
-  const [, uid = '0'] = code === 'APPENDUID' ? (/^\d{1,10} (\d{1,10})$/.exec(values) ?? []) : []
-  const number = Number(uid)
-  return number > 0 && number <= 0xffff_ffff ? number : null
+/** UIDPLUS (RFC 4315): the UIDs in `[APPENDUID validity uids]` of so many messages, in their order; null for each: there are none
+ *  that can be theirs. */
+export function uidsIn({ code, values }: Answer, count: number): readonly (number | null)[] {
+  const [, set = ''] = code === 'APPENDUID' ? (/^\d{1,10} ([\d:,]+)$/.exec(values) ?? []) : []
+  const uids: number[] = []
+  for (const part of set.split(',')) {
+    const [, from = '0', to = from] = /^(\d{1,10})(?::(\d{1,10}))?$/.exec(part) ?? []
+    const [first, last] = [Math.min(Number(from), Number(to)), Math.max(Number(from), Number(to))]
+    if (first < 1 || last > 0xffff_ffff || last - first >= count - uids.length) return Array<null>(count).fill(null)
+    for (let uid = first; uid <= last; uid++) uids.push(uid)
+  }
+  return uids.length === count ? uids : Array<null>(count).fill(null)
 }
 
 export function refusalIn({ status, code, text }: Answer): Refusal {

@@ -2,7 +2,7 @@
 // ones by their UIDs (reread.ts reads them again). The rule: where SEARCH finds nothing, headers are looked at, since servers answer SEARCH HEADER
 // from an index that is late, or not at all; and nothing is changed: the folder is opened with EXAMINE.
 import type { Fetched } from './imapflow.ts'
-import { MARK, type Mark, markOf } from './mark.ts'
+import { MARK, type Mark, markOf } from './content.ts'
 import type { ImapSession } from './session.ts'
 
 export interface Found extends Mark {
@@ -17,20 +17,20 @@ const NEWEST = 500
 const AT_ONCE = 500
 
 /** UIDNEXT of a folder, and the UIDVALIDITY under which it means something; null: the server does not say. */
-export interface Since {
+interface Since {
   readonly uidNext: number
   readonly uidValidity: bigint | null
 }
 
-/** The message of one attempt. `since`: it cannot be older than that; null: it may be any of them. Rejects with ImapFailure. */
-export async function findIntent(
+/** The message of one attempt, which may be any of them. */
+async function findIntent(
   session: ImapSession,
   path: string,
-  { intent, since, limitMs }: { intent: string; since: Since | null; limitMs: number },
+  intent: string,
+  limitMs: number,
   signal: AbortSignal,
 ): Promise<Found | null> {
-  const { exists, uidValidity } = await examine(session, path, limitMs, signal)
-  const uidNext = since === null || since.uidValidity !== uidValidity ? null : since.uidNext
+  const { exists } = await examine(session, path, limitMs, signal)
   if (exists === 0) return null
   const is = (found: Found): boolean => found.intent === intent
   const uids = await search(session, intent, limitMs, signal)
@@ -38,16 +38,88 @@ export async function findIntent(
     const named = (await headers(session, uids, limitMs, signal)).find(is)
     if (named !== undefined) return named
   }
-  const range = uidNext === null ? `${Math.max(1, exists - NEWEST + 1)}:*` : { uid: `${uidNext}:*` }
-  const newest = await fetchMarks(session, range, limitMs, signal)
+  const newest = await fetchMarks(session, `${Math.max(1, exists - NEWEST + 1)}:*`, limitMs, signal)
   const found = newest.find(is)
   if (found !== undefined) return found
-  if (uidNext !== null || exists <= NEWEST || (await tells(session, newest, limitMs, signal))) return null
+  if (exists <= NEWEST || (await tells(session, newest, limitMs, signal))) return null
   return (await fetchMarks(session, '1:*', limitMs, signal)).find(is) ?? null
 }
 
+/** Of more attempts of earlier processes the folder is read as a whole. */
+const FEW_SEARCHES = 3
+/** Attempts under way whose beginning is kept in mind. */
+const MOST_KEPT = 1_000
+
+/** Finds attempts in one folder. It keeps what it saw: a command that was lost may have had many messages. */
+export class Finder {
+  readonly #limitMs: number
+  /** UIDNEXT before an attempt of this process that has not been answered. */
+  readonly #begun = new Map<string, Since>()
+  /** What has come since then, and since when. */
+  #recent: { readonly since: Since; readonly look: Look } | null = null
+  /** For attempts of earlier processes. */
+  #searches = 0
+  #look: Look | null = null
+
+  constructor(limitMs: number) {
+    this.#limitMs = limitMs
+  }
+
+  /** What was seen before is worth nothing any more. */
+  restore(): void {
+    this.#searches = 0
+    this.#look = null
+    this.#recent = null
+  }
+
+  /** The folder was made anew, and its UIDs begin anew. */
+  forget(): void {
+    this.#begun.clear()
+    this.#recent = null
+  }
+
+  begin(intent: string, { uidNext, uidValidity }: { uidNext: number | null; uidValidity: bigint | null }): void {
+    if (uidNext !== null) this.#begun.set(intent, { uidNext, uidValidity })
+    const [oldest] = this.#begun.keys()
+    if (this.#begun.size > MOST_KEPT && oldest !== undefined) this.#begun.delete(oldest)
+  }
+
+  /** It was taken. */
+  end(intent: string): void {
+    this.#begun.delete(intent)
+  }
+
+  /** Null: it is not there. Rejects with ImapFailure. */
+  async find(session: ImapSession, path: string, intent: string, signal: AbortSignal): Promise<Found | null> {
+    const since = this.#begun.get(intent)
+    if (since !== undefined) return await this.#findRecent(session, path, intent, since, signal)
+    this.#searches += 1
+    if (this.#searches <= FEW_SEARCHES) return await findIntent(session, path, intent, this.#limitMs, signal)
+    this.#look = await lookAgain(session, path, this.#look, this.#limitMs, signal)
+    return this.#look.byIntent.get(intent) ?? null
+  }
+
+  /** Whatever SEARCH says (an index may be late), it can only be among what has come since. */
+  async #findRecent(
+    session: ImapSession,
+    path: string,
+    intent: string,
+    since: Since,
+    signal: AbortSignal,
+  ): Promise<Found | null> {
+    const covers =
+      this.#recent !== null &&
+      this.#recent.since.uidValidity === since.uidValidity &&
+      this.#recent.since.uidNext <= since.uidNext
+    const recent = covers && this.#recent !== null ? this.#recent : { since, look: { ...since, byIntent: new Map() } }
+    const look = await lookAgain(session, path, recent.look, this.#limitMs, signal)
+    this.#recent = { since: recent.since, look }
+    return look.byIntent.get(intent) ?? null
+  }
+}
+
 /** What stands in a folder, for many questions. */
-export interface Look {
+interface Look {
   readonly uidValidity: bigint | null
   /** What has come since has this UID or a higher one. */
   readonly uidNext: number
@@ -55,7 +127,7 @@ export interface Look {
 }
 
 /** `before`, and what has come since. A poll that was killed may leave a thousand attempts: the folder is read once for them. */
-export async function lookAgain(
+async function lookAgain(
   session: ImapSession,
   path: string,
   before: Look | null,

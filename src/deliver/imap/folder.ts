@@ -63,19 +63,18 @@ async function isThere(session: ImapSession, path: string, signal: AbortSignal):
     const status = await session.run('folder', (client) => client.status(path, { uidNext: true }), signal)
     if (status !== false) return true
   } catch (error) {
-    if (!isMissing(error)) throw error
+    if (!(error instanceof ImapFailure) || error.fault.kind !== 'reply' || !isMissing(error.fault)) throw error
     return false
   }
   // It is there, or LIST does not tell: the next command says why it cannot be used.
   const refusal = session.refusal('folder', `the folder ${path} cannot be opened`)
-  if (isMissing(refusal)) return false
+  if (refusal.fault.kind === 'reply' && isMissing(refusal.fault)) return false
   throw refusal
 }
 
-const MISSING: ReadonlySet<string> = new Set(['NONEXISTENT', 'TRYCREATE'])
-
-function isMissing(error: unknown): boolean {
-  return error instanceof ImapFailure && error.fault.kind === 'reply' && MISSING.has(error.fault.code)
+/** Does an answer say that the folder is not there? */
+export function isMissing({ code }: { readonly code: string }): boolean {
+  return code === 'NONEXISTENT' || code === 'TRYCREATE'
 }
 
 /** Those of the flags that PERMANENTFLAGS allows; SELECT tells, EXAMINE does not. */

@@ -8,7 +8,7 @@ import type { ImapStep } from '../answers/imap.ts'
 import { within } from '../disk/time-limit.ts'
 import { checkPin, isLocal, type Peer, secured, tlsFactsAt } from '../network/dial.ts'
 import { type Fault, ImapFailure } from './fault.ts'
-import { answerIn, appendCommand, literalProbe, refusalIn, tagOf, uidIn } from './append.ts'
+import { answerIn, appendCommand, CommandMemory, type Dated, literalProbe, refusalIn, tagOf, uidsIn } from './append.ts'
 import { type Client, openClient, type Refusal, refusalOf } from './imapflow.ts'
 import type { ImapConfig, ImapLimits } from './settings.ts'
 import { codeOf, dialled, faultOf, stepOf } from './thrown.ts'
@@ -16,11 +16,6 @@ import { Wire } from './wire.ts'
 
 /** Slower than a modem is not progress: a whole message must be through at this rate, drip or not. */
 const BYTES_PER_MS = 4
-
-export interface Appended {
-  /** Null: the server does not say (no UIDPLUS). */
-  readonly uid: number | null
-}
 
 /** What a destination knows of its server. */
 export interface LiteralFacts {
@@ -46,6 +41,7 @@ export class ImapSession {
   #cause: Error | null = null
   #step: ImapStep = 'greeting'
   #secretSent = ''
+  readonly #memory = new CommandMemory()
   /** Commands of our own so far. */
   #tags = 0
   /** Whoever shares the session waits for the command of the other. */
@@ -127,52 +123,69 @@ export class ImapSession {
     return this.#atOnceBytes === Infinity
   }
 
-  /** Resolves when the server has taken responsibility for the message. Rejects with ImapFailure. */
+  /** Does it take several messages with one command, all of them or none (RFC 3502)? */
+  get appendsTogether(): boolean {
+    return this.appendsAtOnce && this.offers('MULTIAPPEND')
+  }
+
+  /** Resolves when the server has taken responsibility for the message: with its UID; null: it does not say (no UIDPLUS). Rejects
+   *  with ImapFailure. */
   async append(
     folder: string,
-    bytes: Buffer,
-    { flags, date }: { flags: readonly string[]; date: Date | null },
+    { content, date }: Dated,
+    flags: readonly string[],
     signal: AbortSignal,
-  ): Promise<Appended> {
+  ): Promise<number | null> {
+    if (content.bytes <= this.#atOnceBytes) {
+      const [uid = null] = await this.appendAll(folder, [{ content, date }], flags, signal)
+      return uid
+    }
     this.served++
-    if (bytes.length <= this.#atOnceBytes) return await this.#appendAtOnce(folder, bytes, { flags, date }, signal)
     const before = this.#wire.handed
-    const limitMs = this.#appendMs(bytes)
-    const sent = (): boolean => this.#wire.handed - before >= bytes.length
+    const limitMs = this.#appendMs(content.bytes)
+    const sent = (): boolean => this.#wire.handed - before >= content.bytes
+    const whole = Buffer.concat(content.parts, content.bytes)
     const done = await this.run(
       'APPEND',
-      (client) => client.append(folder, bytes, [...flags], date ?? undefined),
+      (client) => client.append(folder, whole, [...flags], date ?? undefined),
       signal,
       { limitMs, sent },
     )
-    return { uid: done === false ? null : (done.uid ?? null) }
+    return done === false ? null : (done.uid ?? null)
   }
 
-  async #appendAtOnce(
+  /** The same for messages that go with one command of our own; several only where `appendsTogether`. Of several, some may be there
+   *  once a part of the command was handed over, whatever RFC 3502 says. */
+  async appendAll(
     folder: string,
-    bytes: Buffer,
-    how: { flags: readonly string[]; date: Date | null },
+    messages: readonly Dated[],
+    flags: readonly string[],
     signal: AbortSignal,
-  ): Promise<Appended> {
+  ): Promise<readonly (number | null)[]> {
+    this.served += messages.length
     if (!this.alive) throw new ImapFailure('APPEND', this.#gone())
     const tag = tagOf(++this.#tags)
-    const command = appendCommand(tag, bytes, { ...how, folder, binary: this.offers('BINARY') })
-    const { answer, sent } = this.#wire.exchange(tag, command)
+    const memory = this.#memory.take()
+    const command = appendCommand(tag, messages, { flags, folder, binary: this.offers('BINARY') }, memory)
+    const bytes = command.reduce((sum, { length }) => sum + length, 0)
+    const { answer, sent, begun } = this.#wire.exchange(tag, command)
+    const handed = messages.length > 1 ? begun : sent
     const line = await within(answer, this.#appendMs(bytes), signal).catch((error: unknown) => {
-      throw this.#failure('APPEND', error, signal, sent)
+      throw this.#failure('APPEND', error, signal, handed)
     })
+    if (sent()) this.#memory.give(memory)
     const answered = answerIn(line)
     if (answered === null) {
       this.destroy()
-      throw new ImapFailure('APPEND', { kind: 'nonsense', text: line }, { handed: sent() })
+      throw new ImapFailure('APPEND', { kind: 'nonsense', text: line }, { handed: handed() })
     }
-    if (answered.status === 'OK') return { uid: uidIn(answered) }
+    if (answered.status === 'OK') return uidsIn(answered, messages.length)
     this.refusals++
     throw new ImapFailure('APPEND', { kind: 'reply', ...refusalIn(answered) })
   }
 
-  #appendMs({ length }: Buffer): number {
-    return 2 * this.#limits.commandMs + length / BYTES_PER_MS + this.#limits.contentMs
+  #appendMs(bytes: number): number {
+    return 2 * this.#limits.commandMs + bytes / BYTES_PER_MS + this.#limits.contentMs
   }
 
   /** Is LITERAL+ true (RFC 7888)? A server that only says so would take messages for commands, whatever is in them. Rejects with

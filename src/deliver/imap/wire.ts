@@ -28,6 +28,8 @@ export interface Exchange {
   readonly answer: Promise<string>
   /** Was all of it handed over? */
   readonly sent: () => boolean
+  /** Was any of it? */
+  readonly begun: () => boolean
 }
 
 interface Waiting {
@@ -78,13 +80,14 @@ export class Wire extends Duplex {
     const { promise, resolve, reject } = Promise.withResolvers<string>()
     promise.catch(() => {})
     const bytes = parts.reduce((sum, { length }) => sum + length, 0)
-    const end = this.handed - this.#handedOfChunk + this.writableLength + bytes
+    const start = this.handed - this.#handedOfChunk + this.writableLength
+    const end = start + bytes
     if (this.destroyed) reject(new Error('the connection was closed'))
     else {
       this.#waiting.set(tag, { resolve, reject })
       for (const part of parts) this.write(part)
     }
-    return { answer: promise, sent: () => this.handed >= end }
+    return { answer: promise, sent: () => this.handed >= end, begun: () => this.handed > start }
   }
 
   override _read(): void {

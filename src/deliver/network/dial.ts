@@ -58,6 +58,8 @@ export async function dial(
   const address = peer.socketPath === null ? tcp : { path: peer.socketPath }
   const implicit = peer.tls === 'implicit'
   const socket = implicit ? tls.connect({ ...address, ...tlsOptions(peer) }) : net.connect(address)
+  // The end of a message is not to wait until its beginning is acknowledged.
+  socket.setNoDelay()
   let step: 'connect' | 'TLS' = 'connect'
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const failed = (cause: Error): void => reject(new NetworkFailure(step, connectionFault(cause, step === 'TLS'), cause))

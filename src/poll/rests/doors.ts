@@ -109,8 +109,8 @@ export class Doors {
   }
 
   /** The right to offer one message there, `most` at once; fewer where few more answers would close the door. */
-  turn(place: Place, most: number): Promise<Disposable> {
-    return this.#turns.take(place.key, () => Math.min(most, answersLeft(this.#recordOf(place))))
+  turn(place: Place, most: () => number): Promise<Disposable> {
+    return this.#turns.take(place.key, () => Math.min(most(), answersLeft(this.#recordOf(place))))
   }
 
   /** How often the door was closed so far: tells an answer that comes late from one to a later try. */

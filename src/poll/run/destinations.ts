@@ -37,8 +37,9 @@ export interface Target {
   readonly key: string
   /** One delivery for each of these; see `Destinations.target` for `mailbox`. */
   readonly recipientsFor: (mailbox: string | null) => readonly string[]
-  /** So many messages are offered at once at most: what waits for its turn there cannot hear what the others are answered. */
-  readonly atOnce: number
+  /** So many messages are offered at once at most, as it is now: what waits for its turn there cannot hear what the others are
+   *  answered. */
+  readonly atOnce: () => number
   /** Another one takes what it refuses (D133). */
   readonly hasNext: boolean
   /** Of several as one: each of them, in their order. The first one's trouble stands here, not there. */
@@ -79,7 +80,7 @@ interface Opened {
   readonly rates: readonly Rate[]
   readonly recipientsFor: Target['recipientsFor']
   readonly key: string
-  readonly atOnce: number
+  readonly atOnce: () => number
   readonly hasNext: boolean
   readonly members: readonly Target[]
   readonly secretMark: Target['secretMark']
@@ -184,7 +185,7 @@ export class Destinations implements AsyncDisposable {
       // Its secret is the first one's, as its key is.
       const { secretMark: mark, mintsTokens } = targets[0] ?? NO_SECRET
       const hasNext = members.length > 1
-      const { rates = [], atOnce = Infinity } = targets[0] ?? {}
+      const { rates = [], atOnce = endless } = targets[0] ?? {}
       return {
         destination,
         recipientsFor,
@@ -219,7 +220,8 @@ export class Destinations implements AsyncDisposable {
     const mark = async (): Promise<number | null> => (secret === null ? null : secretMark(key, await secret()))
     const rates = this.#ratesOf(key)
     // One is made ready while another one is sent.
-    const atOnce = 'concurrency' in config ? 2 * config.concurrency : Infinity
+    const usual = 'concurrency' in config ? 2 * config.concurrency : Infinity
+    const atOnce = (): number => destination.atOnce ?? usual
     return {
       destination,
       recipientsFor,
@@ -258,6 +260,8 @@ export class Destinations implements AsyncDisposable {
     await Promise.allSettled(closing)
   }
 }
+
+const endless = (): number => Infinity
 
 const NO_SECRET = { secretMark: () => Promise.resolve(null), mintsTokens: false }
 
@@ -341,7 +345,7 @@ function goneOf(name: string): Opened {
     recipientsFor: () => [],
     rates: [],
     key: `gone ${name}`,
-    atOnce: Infinity,
+    atOnce: endless,
     hasNext: false,
     members: [],
     ...NO_SECRET,

@@ -31,7 +31,7 @@ export function collectGarbageAfter(bytes: number): void {
   if (cameBytes < LOOK_BYTES) return
   sinceMajorBytes += cameBytes
   cameBytes = 0
-  if (youngMayGrow) boundYoung()
+  boundYoung()
   const { external_memory: outsideBytes } = getHeapStatistics()
   // What a collection frees is counted only some time afterwards: the next look tells, not one right behind it.
   const youngDidNotDo = lookedAtYoung && outsideBytes >= FAR_TOO_MANY_BYTES
@@ -46,9 +46,11 @@ export function collectGarbageAfter(bytes: number): void {
   }
 }
 
-/** V8 triples the space for young objects, up to 48 MB, when many of them live for a while, as messages under way do. From
- *  here on the space keeps its size. */
-function boundYoung(): void {
+/** V8 doubles the space for young objects again and again when many of them live for a while, as messages under way do, or what a
+ *  module is made of. From here on the space keeps its size. Called before the first message is asked for as well: the space for
+ *  an imap destination had grown to 32 MB by then. */
+export function boundYoung(): void {
+  if (!youngMayGrow) return
   const young = getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space')
   if (young === undefined || young.space_size < MOST_YOUNG_BYTES) return
   youngMayGrow = false

@@ -377,7 +377,7 @@ function spoolFor(job: Job, { account, run }: Visit): Spool {
     directory: run.destinations.spoolDirectory,
     reserve: run.destinations.reserve,
     // A destination with a spool place of its own reads a message until it is delivered, and no longer.
-    arena: place === null ? null : run.destinations.arena,
+    arena: place !== null || only?.target.destination.letsGo === true ? run.destinations.arena : null,
     announcedBytes: job.sizeBytes,
     maxSizeBytes: account.maxSizeBytes,
     signal: run.deliverySignal,

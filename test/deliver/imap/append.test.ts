@@ -1,10 +1,15 @@
 // APPEND as bytes, and its answers.
 import { describe, expect, test } from 'vitest'
-import { answerIn, appendCommand, modifiedUtf7, uidIn } from '../../../src/deliver/imap/append.ts'
+import { answerIn, appendCommand, modifiedUtf7, uidsIn } from '../../../src/deliver/imap/append.ts'
 
-const how = { folder: 'INBOX', flags: [], date: null, binary: true }
-const command = (bytes: string, keys: object = {}): string =>
-  Buffer.concat([...appendCommand('t1', Buffer.from(bytes, 'latin1'), { ...how, ...keys })]).toString('latin1')
+const memory = Buffer.alloc(64 * 1024)
+const how = { folder: 'INBOX', flags: [], binary: true }
+const dated = (text: string, date: Date | null = null) => {
+  const [top, rest] = [text.slice(0, 1), text.slice(1)].map((part) => Buffer.from(part, 'latin1'))
+  return { content: { parts: [top!, rest!], bytes: text.length }, date }
+}
+const command = (text: string, { date = null, ...keys }: { date?: Date | null; [key: string]: unknown } = {}): string =>
+  Buffer.concat([...appendCommand('t1', [dated(text, date)], { ...how, ...keys }, memory)]).toString('latin1')
 
 describe('the command', () => {
   test('has its message as a literal that waits for nothing', () => {
@@ -35,8 +40,18 @@ describe('the command', () => {
   })
 
   test('a large message is not copied', () => {
-    const bytes = Buffer.alloc(100_000)
-    expect(appendCommand('t1', bytes, how)[1]).toBe(bytes)
+    const part = Buffer.alloc(1_000_000)
+    const content = { parts: [Buffer.from('A: b\r\n'), part], bytes: part.length + 6 }
+    expect(appendCommand('t1', [{ content, date: null }], how, memory)[2]).toBe(part)
+  })
+
+  test('takes several messages, each with its flags and its date (RFC 3502)', () => {
+    const date = new Date(Date.UTC(2026, 1, 3, 4, 5, 6))
+    const several = appendCommand('t1', [dated('one', date), dated('t\0', null)], { ...how, flags: ['\\Seen'] }, memory)
+    expect(several).toHaveLength(1)
+    expect(Buffer.concat([...several]).toString('latin1')).toBe(
+      't1 APPEND "INBOX" (\\Seen) "03-Feb-2026 04:05:06 +0000" {3+}\r\none (\\Seen) ~{2+}\r\nt\0\r\n',
+    )
   })
 })
 
@@ -56,7 +71,7 @@ describe('the answer', () => {
   ])('%s', (line, answer, uid) => {
     const found = answerIn(line)
     expect(found).toEqual(answer)
-    expect(found === null ? null : uidIn(found)).toBe(uid)
+    expect(found === null ? null : uidsIn(found, 1)[0]).toBe(uid)
   })
 
   test.each(['0', '4294967296', '99999999999999999999', '-1', '1e5', '1:3', '1,2', ''])(
@@ -64,9 +79,25 @@ describe('the answer', () => {
     (uid) => {
       const found = answerIn(`OK [APPENDUID 7 ${uid}] done`)
       expect(found?.status).toBe('OK')
-      expect(found === null ? 0 : uidIn(found)).toBeNull()
+      expect(found === null ? [] : uidsIn(found, 1)).toEqual([null])
     },
   )
+
+  test.each([
+    ['3:5', [3, 4, 5]],
+    ['5:3', [3, 4, 5]],
+    ['3,7,9', [3, 7, 9]],
+    ['3:4,9', [3, 4, 9]],
+    // Not as many as there are messages: nobody knows whose they are.
+    ['3:6', [null, null, null]],
+    ['3', [null, null, null]],
+    ['1:4294967295', [null, null, null]],
+    ['3,7,9,', [null, null, null]],
+    ['3,,9', [null, null, null]],
+  ])('APPENDUID %s of three messages names them in their order', (set, uids) => {
+    const found = answerIn(`OK [APPENDUID 7 ${set}] done`)
+    expect(found === null ? [] : uidsIn(found, 3)).toEqual(uids)
+  })
 
   test.each(['', 'PREAUTH x', '* OK', 'OKAY', 'BYE'])('%j is none', (line) => {
     expect(answerIn(line)).toBeNull()

@@ -24,7 +24,7 @@ destinationContract({
   name: 'imap',
   failures: Object.keys(FAILURES),
   async place() {
-    const server = await ImapServer.start()
+    const server = await ImapServer.start({ capabilities: 'LITERAL+ MULTIAPPEND UIDPLUS NAMESPACE AUTH=PLAIN SASL-IR' })
     onTestFinished(() => server[Symbol.asyncDispose]())
     return placeAt(server)
   },
