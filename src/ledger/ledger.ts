@@ -216,7 +216,8 @@ export interface Ledger extends AsyncDisposable {
   restartAges(lease: Lease, keys: readonly EntryKey[]): Promise<void>
 
   /** Remembers messages that destinations have though this ledger does not know of it: delivered where all have it, open where
-   *  one may lack it (S034). Known messages stay as they are. */
+   *  one may lack it (S034). Known messages stay as they are, but for open ones without deliveries, which never came: those get
+   *  these deliveries. */
   adopt(lease: Lease, adoptions: readonly Adoption[]): Promise<void>
   /** Adds what was received to a message of which only the key was known; null: nothing. If it is open and every delivery is
    *  done, it goes nowhere else and is delivered. */

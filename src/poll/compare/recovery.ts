@@ -51,7 +51,7 @@ export class Recovery {
 
   /** Is this entry of the listing to be looked for? Then it is kept for `lookFor`. */
   takes(entry: Entry, known: KnownMessage | null, isPlain: boolean): boolean {
-    if (known !== null && (known.state !== 'open' || known.deliveries.length === 0)) return false
+    if (known !== null && known.state !== 'open') return false
     if (known === null && isPlain) this.#places.push(entry.index)
     else this.#others.push({ entry, known })
     return true
@@ -128,7 +128,9 @@ export class Recovery {
     const { account, lease, run } = this.#visit
     const routes = routesOf(account)
     const adopted = candidates.flatMap((candidate, at) => {
-      const adoption = candidate.known === null ? adoptionOf(candidate.entry, at, looks, routes) : null
+      // One that is open without deliveries never came, by this ledger.
+      const isFree = candidate.known === null || candidate.known.deliveries.length === 0
+      const adoption = isFree ? adoptionOf(candidate.entry, at, looks, routes) : null
       return adoption === null ? [] : [{ candidate, adoption }]
     })
     if (adopted.length === 0) return

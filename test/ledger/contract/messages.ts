@@ -32,6 +32,35 @@ async function troubles(ledger: Ledger): Promise<{ readonly held: number; readon
 }
 
 export function messages(kind: Kind): void {
+  describe('a message that is found at a destination', () => {
+    const found = {
+      key: ONE,
+      listedBytes: 4000,
+      deliveries: [{ destination: 'inbox', recipient: '', state: 'done', intent: 'i', receipt: 'there' }],
+      complete: true,
+    } as const
+
+    test('is delivered where it was not known, or was open without deliveries and never came', async () => {
+      for (const isKnown of [false, true]) {
+        const { ledger, lease } = await ledgerWithAccount(kind)
+        if (isKnown) await ledger.noteHarm(lease, [ONE], 'RETR')
+        await ledger.adopt(lease, [found])
+        expect(await known(ledger)).toMatchObject({ state: 'delivered', listedBytes: 4000, harm: null })
+        expect((await ledger.account('old-isp'))?.known).toBe(1)
+      }
+    })
+
+    test('stays as it is where it has deliveries, was skipped or is held', async () => {
+      const { ledger, lease } = await ledgerWithAccount(kind)
+      await ledger.begin(lease, [beginning(ONE, ['office a@example.net'])])
+      await ledger.see(lease, [{ key: key('seen'), listedBytes: null }])
+      await ledger.hold(lease, [{ key: key('held'), listedBytes: null, reason: 'no' }])
+      await ledger.adopt(lease, [found, { ...found, key: key('seen') }, { ...found, key: key('held') }])
+      expect((await known(ledger)).deliveries).toMatchObject([{ destination: 'office', state: 'started' }])
+      expect([(await known(ledger, 'seen')).state, (await known(ledger, 'held')).state]).toEqual(['seen', 'held'])
+    })
+  })
+
   describe('a message that is begun', () => {
     test('is open, seen now, with every delivery started', async () => {
       const { ledger, lease } = await ledgerWithAccount(kind)

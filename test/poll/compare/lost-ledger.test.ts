@@ -1,6 +1,7 @@
 // What a ledger that was lost, or an older copy of it, learns again from the destinations (DESIGN 4.3).
 import fs, { cpSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { describe, expect, test, vi } from 'vitest'
+import { openLedger } from '../../../src/ledger/sqlite/open.ts'
 import { mortal } from '../../support/mortal-ledger.ts'
 import { SmtpSink } from '../../support/smtp-server.ts'
 import { letter, Scene, upTo } from '../scene.ts'
@@ -23,6 +24,15 @@ function subjectsAt(sink: SmtpSink): number[] {
   return sink.messages
     .map(({ bytes }) => Number(/^Subject: letter (\d+)\r$/m.exec(bytes.toString('latin1'))?.[1]))
     .sort((a, b) => a - b)
+}
+
+/** How many messages of the ledger are open and go nowhere yet. */
+async function withoutDeliveries(scene: Scene): Promise<number> {
+  await using ledger = await openLedger(scene.path('state/state.db'))
+  let count = 0
+  for await (const slice of ledger.records.list(scene.name, 'open'))
+    count += slice.filter(({ deliveries }) => deliveries.length === 0).length
+  return count
 }
 
 interface Forwarding extends AsyncDisposable {
@@ -277,6 +287,46 @@ describe('an older copy of the ledger (S037)', () => {
     expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 0 })
     expect(scene.subjects('copy')).toEqual([0, 1])
   })
+
+  const OPEN: Readonly<Record<string, (scene: Scene) => void>> = {
+    'whose RETR ended the session where a rule decides where it goes': (scene) => {
+      scene.account = ['route: [{ when: { subject: other }, deliver: copy }]', 'delete: after-delivery']
+      scene.server.faults.onCommand = (verb) => (verb === 'RETR' ? 'drop' : 'serve')
+    },
+    'that waits for the first of two': (scene) => {
+      scene.destinations = ['next: { type: smtp, host: 127.0.0.1, port: 1, to: bob@example.net }', ...BOTH]
+      scene.deliver = '{ first-of: [next, inbox] }'
+    },
+    'that ended the session when it was looked at': (scene) => {
+      scene.account = ['first: since:2020-01-01', 'delete: after-delivery']
+      scene.server.faults.onCommand = (verb) => (verb === 'TOP' || verb === 'RETR' ? 'drop' : 'serve')
+    },
+  }
+
+  test.each(Object.entries(OPEN))(
+    'brings nothing twice that it has as open, without deliveries: %s',
+    async (_how, bad) => {
+      await using scene = await Scene.create()
+      scene.destinations = BOTH
+      bad(scene)
+      scene.fill(3)
+      await scene.poll({ eager: false })
+      expect(await withoutDeliveries(scene)).toBeGreaterThan(0)
+      keepLedger(scene)
+      scene.server.faults.onCommand = null
+      const [deliver, account] = [scene.deliver, scene.account]
+      scene.deliver = 'inbox'
+      scene.account = account.filter((line) => !line.startsWith('delete'))
+      await scene.poll()
+      expect(scene.subjects()).toEqual(upTo(3))
+      putLedgerBack(scene)
+      scene.deliver = deliver.includes('first-of') ? 'inbox' : deliver
+      scene.account = account
+      for (const _ of upTo(3)) await scene.poll()
+      expect(scene.subjects()).toEqual(upTo(3))
+      if (account.length > 0) expect(scene.left()).toEqual([])
+    },
+  )
 
   test('brings nothing twice that came since, though the clock was years behind then (S040)', async () => {
     await using scene = await Scene.create()

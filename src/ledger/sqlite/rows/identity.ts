@@ -61,6 +61,7 @@ export class IdentityRows {
   readonly #return: StatementSync
   readonly #restartAge: StatementSync
   readonly #adopt: StatementSync
+  readonly #adoptOpen: StatementSync
   readonly #adoptDelivery: StatementSync
   readonly #confirm: StatementSync
   readonly #complete: StatementSync
@@ -129,6 +130,11 @@ export class IdentityRows {
     this.#adopt = database.prepare(
       `INSERT INTO message (account, uidl, copy, state, first_seen_ms, listed_bytes, delivered_ms)
        VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account, uidl, copy) DO NOTHING`,
+    )
+    this.#adoptOpen = database.prepare(
+      `UPDATE message SET state = ?4, listed_bytes = coalesce(listed_bytes, ?5), delivered_ms = ?6, harm = NULL
+       WHERE account = ?1 AND uidl = ?2 AND copy = ?3 AND state = ${OPEN} AND received_bytes IS NULL
+       AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.message = message.id) RETURNING id`,
     )
     this.#adoptDelivery = database.prepare(
       `INSERT INTO delivery (message, destination, recipient, state, unknowns, intent, attempts, settled_ms, receipt)
@@ -256,14 +262,17 @@ export class IdentityRows {
     this.#restartAge.run(nowMs, account, uidlBytes(key.uidl), key.copy)
   }
 
-  /** 1 if the message was new, 0 if it was known: then nothing is changed. */
+  /** 1 if the message was new, 0 if it was known: then nothing is changed, but of one that is open, without a delivery. */
   adopt(account: number, { key, listedBytes, deliveries, complete }: Adoption, nowMs: number): number {
     const delivered = complete && deliveries.every(({ state }) => state === 'done')
     const state = delivered ? DELIVERED : OPEN
     const at = [account, uidlBytes(key.uidl), key.copy] as const
     const inserted = this.#adopt.run(...at, state, nowMs, listedBytes, delivered ? nowMs : null)
-    if (inserted.changes !== 1) return 0
-    const id = Number(inserted.lastInsertRowid)
+    const isNew = inserted.changes === 1
+    const mayGet = !isNew && deliveries.length > 0
+    const open = mayGet ? rowOf(this.#adoptOpen, ...at, state, listedBytes, delivered ? nowMs : null) : null
+    if (!isNew && open === null) return 0
+    const id = open === null ? Number(inserted.lastInsertRowid) : number(open[0])
     for (const delivery of deliveries) {
       const { destination, recipient } = delivery
       const done = delivery.state === 'done' ? delivery : null
@@ -275,7 +284,7 @@ export class IdentityRows {
       ] as const
       this.#adoptDelivery.run(id, destination, recipient, deliveryStateNumber(delivery.state), ...tried)
     }
-    return 1
+    return isNew ? 1 : 0
   }
 
   confirm(account: number, key: EntryKey, received: ReceivedFacts | null, nowMs: number): void {
