@@ -5,7 +5,7 @@ import { display } from '../display.ts'
 import { PopfetchError } from '../errors.ts'
 import { redactor } from '../redact.ts'
 import { SIGN_IN_PROVIDERS } from '../sign-in-providers.ts'
-import { refusalError, Refused, type Refusal } from './answers.ts'
+import { type Occasion, refusalError, Refused, type Refusal } from './answers.ts'
 import { certificateAuth, type Proof } from './certificate.ts'
 import { scopesAsked } from './client.ts'
 import { endpointsOf } from './discovery.ts'
@@ -41,9 +41,9 @@ export class Provider {
   }
 
   /** The error for a refusal while `doing` something. */
-  refusal(refusal: Refusal, doing: string, interrupted = false): PopfetchError {
+  refusal(refusal: Refusal, doing: string, occasion: Occasion): PopfetchError {
     const { provider } = this.client
-    return refusalError(refusal, { doing, provider, clockText: this.http.clockText }, interrupted)
+    return refusalError(refusal, { doing, provider, clockText: this.http.clockText }, occasion)
   }
 
   /** Rejects with Refused, RequestFailure. Not ended by a signal: an answer on its way may have the only refresh token. */

@@ -143,6 +143,19 @@ export class KeptSignIns implements SignIns {
     )
   }
 
+  /** Client credentials are asked for once more, whatever was kept of them: an administrator may have mended what was wrong. Rejects
+   *  as `tokenFor`. */
+  async again(request: TokenRequest): Promise<void> {
+    const { client, user, signal } = request
+    {
+      using _lock = await this.#lock(client, user, `asking for ${display(user)} by ${client} once more`, signal)
+      const record = await this.#store.read(client, user).catch(() => undefined)
+      if (record === undefined) await this.#store.remove(client, user)
+      else if (record !== null) await this.#store.write({ ...record, accessToken: null, ended: null })
+    }
+    await this.tokenFor(request)
+  }
+
   /** Forgets a sign-in. Gives its tokens, to be revoked, with `record` null where its file was not to be believed; null: there was
    *  none. Durable when it resolves. */
   async forget(client: string, user: string): Promise<{ readonly record: SignInRecord | null } | null> {
@@ -259,7 +272,7 @@ export class KeptSignIns implements SignIns {
       // A proof by certificate has a time in it: with a wrong clock the refusal says nothing of the client.
       const isClock = client.certificate !== null && provider.http.clockText !== ''
       const meaning = meaningOf(error.refusal)
-      const told = provider.refusal(error.refusal, doing, wasInterrupted)
+      const told = provider.refusal(error.refusal, doing, wasInterrupted ? 'interrupted' : 'renewing')
       const ended =
         meaning === 'grant' || (meaning === 'client' && !isClock)
           ? { why: meaning, message: told.message, clientMark: await markOf(client) }

@@ -3,7 +3,7 @@ import { Refused } from '../../src/oauth/answers.ts'
 import { Http } from '../../src/oauth/http.ts'
 import { signInByDevice } from '../../src/oauth/flows/device.ts'
 import { Provider } from '../../src/oauth/provider.ts'
-import { parseRecord } from '../../src/oauth/record.ts'
+import { isNewer, parseRecord } from '../../src/oauth/record.ts'
 import { PopfetchError } from '../../src/errors.ts'
 import { clientOf } from '../oauth/scene.ts'
 import { asBytes, safe, type Target } from './target.ts'
@@ -56,7 +56,8 @@ export const providerTargets: readonly Target[] = [
         try {
           await work()
         } catch (error) {
-          if (error instanceof Refused) safe(known.refusal(error.refusal, 'renewing').message)
+          if (error instanceof Refused)
+            safe(known.refusal(error.refusal, 'renewing', random.of(['signing-in', 'renewing', 'interrupted'])).message)
           else if (error instanceof PopfetchError) safe(error.message)
           else throw error
         }
@@ -73,6 +74,7 @@ export const providerTargets: readonly Target[] = [
     ],
     run(input) {
       parseRecord(input.toString('utf8'))
+      isNewer(input.toString('utf8'))
     },
   },
 ]

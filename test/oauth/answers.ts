@@ -69,7 +69,7 @@ export const TABLE: Readonly<Record<string, readonly [Answer, string, RegExp]>> 
   "Microsoft's numbers": [
     refusal('invalid_grant', 'AADSTS700082: The refresh token has expired. Trace ID: 1\r\nTimestamp: 2'),
     'ERR_AUTH',
-    /AADSTS700082: the sign-in was not used for 90 days/,
+    /AADSTS700082: the sign-in was not used for too long: sign in again/,
   ],
   'a compressed answer': [json(tokens, 200, { 'content-encoding': 'gzip' }), 'ERR_PROVIDER', /compressed/],
   'a closed connection': [(response) => void response.socket?.destroy(), 'ERR_CONNECT', /connection was lost/],

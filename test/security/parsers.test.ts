@@ -123,6 +123,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/ledger/sqlite/rows/row.ts': own('the ledger, which is ours'),
   'src/ledger/sqlite/rows/settled.ts': own('a query of ours'),
   'src/migrate/resumption.ts': own('the ledger, which is ours'),
+  'src/oauth/aadsts.ts': { whose: 'providers', most: '1 MB, http.ts', deep: FLAT, growth: 'expressions' },
   'src/oauth/answers.ts': { whose: 'providers', most: '1 MB, http.ts', deep: FLAT, growth: 'expressions' },
   'src/oauth/granted.ts': {
     whose: 'providers',

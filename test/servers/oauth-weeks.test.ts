@@ -205,6 +205,9 @@ interface Ran {
   readonly words: readonly string[]
 }
 
+/** What the mail server says of it. */
+const logTail = async (): Promise<string> => (await dovecot.log()).split('\n').slice(-30).join('\n')
+
 /** What the provider was asked for; Dovecot asks it about tokens all the time. */
 const asked = (): readonly string[] => provider.journal.filter((line) => !line.endsWith('/token/introspection'))
 
@@ -251,6 +254,7 @@ test(
         kills++
         provider.faults.push({
           path: '/token',
+          exact: true,
           afterwards,
           answer: (request) => (world.killAll(), void request.socket.destroy()),
         })
@@ -294,7 +298,7 @@ test(
       const isWell = gone.size === 0 && !isKilled
       if (isWell)
         for (const { exitCode, said, words } of [cron, token])
-          expect({ exitCode, said, words }).toEqual({ exitCode: 0, said: '', words })
+          expect({ exitCode, said, words }, await logTail()).toEqual({ exitCode: 0, said: '', words })
       // With tokens that serve, nothing is asked.
       if (gone.size === 0 && chance.below(3) === 0) {
         expect((await world.run(['auth', '--token', 'bruno'])).exitCode).toBe(0)

@@ -12,6 +12,8 @@ export const MAIL_SERVER = { id: 'mail-server', secret: 'what-the-mail-server-pr
 export interface Fault {
   /** The beginning of the path. */
   readonly path: string
+  /** All of it: `/token` is not `/token/introspection`, which mail servers ask. */
+  readonly exact?: boolean
   /** Answers in the server's place. False: the server answers, too, and its answer is lost. */
   readonly answer: (request: IncomingMessage, response: ServerResponse) => void
   /** The server does its work first; then `answer` takes the place of what it said. */
@@ -59,7 +61,9 @@ export class AuthorizationServer implements AsyncDisposable {
       response.setHeader('date', new Date().toUTCString())
       const path = request.url ?? ''
       started.journal.push(`${request.method} ${path.split('?')[0]}`)
-      const at = started.faults.findIndex((fault) => path.startsWith(fault.path))
+      const at = started.faults.findIndex((fault) =>
+        fault.exact === true ? path === fault.path : path.startsWith(fault.path),
+      )
       const [fault] = at === -1 ? [] : started.faults.splice(at, 1)
       if (fault === undefined) callback(request, response)
       else if (fault.afterwards !== true) fault.answer(request, response)

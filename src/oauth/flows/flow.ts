@@ -50,7 +50,7 @@ export function signInError(error: unknown, { provider, user, person }: SigningI
   // The reason says whether the person stopped it, or the time was over.
   if (person.signal.aborted) return person.signal.reason
   const doing = `signing in ${display(user)} at ${provider.name}`
-  if (error instanceof Refused) return provider.refusal(error.refusal, doing)
+  if (error instanceof Refused) return provider.refusal(error.refusal, doing, 'signing-in')
   if (!(error instanceof PopfetchError)) return error
   const { code, message, scope, retry, cause } = error
   return new PopfetchError(code, `${doing}: ${message}${provider.http.clockText}`, { scope, retry, cause })

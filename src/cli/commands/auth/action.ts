@@ -126,13 +126,10 @@ async function signIn(invocation: SignInInvocation, work: Work, ask: Ask): Promi
     throw refusal('nothing signs in by OAuth: no account or destination has token: { oauth: CLIENT }')
   const due: Wanted[] = []
   for (const one of asked) {
-    if (configuration.oauth.get(one.client)?.flow === 'client-credentials') {
-      if (!isAll && !invocation.quiet)
-        output.say(`${one.client} signs in by itself (client-credentials): nobody has to`)
-      continue
-    }
     const state = isAll ? await signIns.state(one.client, one.user).catch(() => null) : null
-    if (state === null || state.state === 'none' || state.state === 'ended') due.push(one)
+    const isOwn = needsNobody(one, configuration)
+    // Client credentials are asked for by themselves, unless they were refused.
+    if (state === null || (state.state === 'none' && !isOwn) || state.state === 'ended') due.push(one)
   }
   if (due.length === 0 && isAll && !invocation.quiet) output.say('all that need it are signed in: popfetch auth --list')
   const failures: PopfetchError[] = []
@@ -141,6 +138,13 @@ async function signIn(invocation: SignInInvocation, work: Work, ask: Ask): Promi
     try {
       const { flow, opens, timeoutMs, quiet } = invocation
       const serves = [...one.accounts, ...one.destinations]
+      if (needsNobody(one, configuration)) {
+        await askAgain(one, work)
+        if (!quiet)
+          output.say(`${one.client} signs in by itself (client-credentials), and works (${serves.join(', ')})`)
+        done.push(one)
+        continue
+      }
       await signInAtProvider({ ...one, serves, signIns, flow, opens, timeoutMs, quiet }, surroundings, ask)
       done.push(one)
     } catch (error) {
@@ -158,6 +162,17 @@ async function signIn(invocation: SignInInvocation, work: Work, ask: Ask): Promi
   if (invocation.json)
     output.object({ ok: code === EXIT_OK, signIns: done.map(({ client, user }) => ({ client, user })) })
   return code
+}
+
+function needsNobody({ client }: Wanted, { oauth }: Configuration): boolean {
+  return oauth.get(client)?.flow === 'client-credentials'
+}
+
+/** Of client credentials that were refused nobody else makes another request. */
+async function askAgain({ client, user }: Wanted, { configuration, signIns, surroundings }: Work): Promise<void> {
+  const [first] = signedInBy(configuration).filter((one) => one.client === client && one.user === user)
+  const use = first?.use ?? 'pop'
+  await signIns.again({ client, user, use, refused: null, signal: surroundings.signal })
 }
 
 /** A daemon polls now what waited for this. Without one, or one that does not answer, the next poll does. */

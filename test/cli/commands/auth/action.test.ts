@@ -1,8 +1,8 @@
 // `popfetch auth` as a person types it, against a real authorization server.
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { AuthorizationServer, CLIENT_ID, Visitor } from '../../../support/authorization-server.ts'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { AuthorizationServer, CLIENT_ID, CLIENT_SECRET, Visitor } from '../../../support/authorization-server.ts'
 import { Person } from '../../person.ts'
 
 const USER = 'alice@example.org'
@@ -174,4 +174,69 @@ test('where nothing signs in by OAuth, that is said', async () => {
   expect(await person.run('auth', '--list')).toBe(0)
   expect(person.stdout.text).toMatch(/nothing signs in by OAuth/)
   expect(await person.run('auth')).toBe(64)
+})
+
+describe('client credentials', () => {
+  let secret: AuthorizationServer
+  beforeEach(async () => {
+    secret = await AuthorizationServer.start({ secret: true })
+    const client = `{ issuer: "${secret.issuer}", clientId: ${CLIENT_ID}, clientSecret: { file: secret }, flow: client-credentials, scopes: [mail] }`
+    const account = `host: pop.example.org, user: ${USER}, deliver: "maildir:/mail", token: { oauth: company }`
+    await person.write(
+      '.config/popfetch/config.yaml',
+      `oauth: { company: ${client} }\naccounts: { here: { ${account} } }\n`,
+    )
+    await person.write('.config/popfetch/secret', CLIENT_SECRET)
+  })
+  afterEach(() => secret[Symbol.asyncDispose]())
+  const refuse = (): void => {
+    secret.faults.push({
+      path: '/token',
+      answer: (_asked, response) =>
+        void response
+          .writeHead(401, { 'content-type': 'application/json' })
+          .end('{"error":"invalid_client","error_description":"AADSTS7000112: disabled"}'),
+    })
+  }
+
+  test('need nobody, and are tried when somebody asks', async () => {
+    expect(await person.run('auth')).toBe(0)
+    expect(person.stderr.text).toBe('all that need it are signed in: popfetch auth --list\n')
+    expect(secret.tokenRequests).toBe(0)
+    expect(await listed()).toMatchObject({ signIns: [{ state: 'none' }] })
+    expect(await person.run('auth', 'here')).toBe(0)
+    expect(person.stderr.text).toBe('company signs in by itself (client-credentials), and works (here)\n')
+    expect(await person.run('auth', '--token', 'here')).toBe(0)
+    expect(secret.tokenRequests).toBe(1)
+    expect(await person.run('auth', '--list')).toBe(0)
+    expect(person.stdout.text).toMatch(/: signs in by itself since/)
+  })
+
+  test('that were refused are asked for no more until somebody asks', async () => {
+    refuse()
+    for (let times = 0; times < 3; times++) {
+      expect(await person.run('auth', '--token', 'here')).toBe(77)
+      expect(person.stderr.text).toMatch(
+        /refuses the client \(invalid_client, AADSTS7000112: the client is disabled: .*\); if it is mended at the provider: popfetch auth\n/,
+      )
+    }
+    expect(secret.tokenRequests).toBe(1)
+    refuse()
+    expect(await person.run('auth')).toBe(77)
+    expect(secret.tokenRequests).toBe(2)
+    expect(await person.run('auth', '--token', 'here')).toBe(77)
+    expect(secret.tokenRequests).toBe(2)
+    expect(await person.run('auth')).toBe(0)
+    expect(await person.run('auth', '--token', 'here')).toBe(0)
+  })
+
+  test('whose file is not to be believed are asked for anew when somebody asks', async () => {
+    expect(await person.run('auth', 'here')).toBe(0)
+    const folder = person.path('.local/state/popfetch/oauth')
+    const [name = ''] = (await readdir(folder)).filter((file) => file.endsWith('.json'))
+    await writeFile(join(folder, name), 'x')
+    expect(await person.run('auth', '--token', 'here')).toBe(77)
+    expect(await person.run('auth')).toBe(0)
+    expect(await person.run('auth', '--token', 'here')).toBe(0)
+  })
 })
