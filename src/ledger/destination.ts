@@ -11,6 +11,8 @@ export interface Rest {
   readonly sinceMs: number
   /** Not to be tried before then. */
   readonly untilMs: number
+  /** The last try was with a message that had a part in opening it: until then mail of other accounts goes first. */
+  readonly openersUntilMs?: number
   /** The sign-in at a provider has ended: no time ends that, but a new one does (`secretMark`). */
   readonly untilSignIn?: true
   /** How often the pause was doubled. */

@@ -66,6 +66,10 @@ async function live(number: number): Promise<readonly string[]> {
             .map((e) => e.session + e.kind + ' ' + e.text)
             .join(' , '),
         )
+    if (env['DIARY'] !== undefined)
+      for (const { name, sink } of world.places)
+        for (const { poll, atMs, step, subject, answer } of sink?.diary ?? [])
+          console.log(name, poll, new Date(atMs).toISOString().slice(0, 19), step, subject, answer ?? 'taken')
     if (env['VERBOSE'] !== undefined) tell(driver)
   } catch (error) {
     wrong.push(error instanceof Error ? (error.stack ?? error.message) : String(error))

@@ -10,6 +10,7 @@ import { Turns } from './turns.ts'
 
 /** The background process asks a destination that was just tried not again for another account. */
 const JUST_TRIED_MS = 60_000
+const LONGEST_REST_MS = 24 * 3_600_000
 /** So long an account waits for what another one finds out. */
 const LONGEST_WAIT_MS = 30_000
 
@@ -96,6 +97,16 @@ export class Doors {
   openersOf(key: string): readonly string[] {
     const records = [...this.#records.values()].filter((record) => record.key === key)
     return records.flatMap(({ rest, former }) => [...(rest?.openers ?? []), ...former])
+  }
+
+  /** The rest in which messages that had a part in it still wait, though its time has come; null: there is none. */
+  openersWait(key: string): { readonly recipient: string; readonly rest: Rest } | null {
+    for (const { key: at, recipient, rest } of this.#records.values()) {
+      const leftMs = (rest?.openersUntilMs ?? 0) - this.#context.nowMs()
+      // A clock that was set back must not keep it closed for ever (S030).
+      if (at === key && rest !== null && leftMs > 0 && leftMs <= 2 * LONGEST_REST_MS) return { recipient, rest }
+    }
+    return null
   }
 
   /** Was it found to take mail, by this process? Before, one account asks for all. */

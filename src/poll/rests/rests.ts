@@ -3,8 +3,9 @@
 // is the source of every number here.
 //
 // A record without a rest is open. A rest that lasts lets nothing through. One whose time has come lets one message through
-// alone; taken, it ends the rest; answered as before, it is the next step. What opened a rest opens none again, or one bad
-// message would hold up everything for ever.
+// alone; taken, it ends the rest; answered as before, it is the next step. What opened a rest that is over opens none again, or
+// one bad message would hold up everything for ever. Where nothing else waits, what opened the rest is offered alone: answered as
+// before it is the next step as well, and mail of other accounts goes before it then.
 import type { DestinationRecord, Rest, RowEntry } from '../../ledger/ledger.ts'
 import { NO_SIGN_IN } from '../../deliver/answers/secret.ts'
 import { LONGEST_ROW, MOST_OPENERS } from '../../ledger/destination.ts'
@@ -28,6 +29,8 @@ export type RestEvent =
   | { readonly kind: 'taken' }
   | Answered
   | Looked
+  /** It was asked, and says that it can take mail. */
+  | { readonly kind: 'ready' }
   /** A person asks, or the secret was changed: it is tried at once. */
   | { readonly kind: 'eager' }
 
@@ -80,6 +83,8 @@ export function nextRest(record: DestinationRecord, event: RestEvent, nowMs: num
       return { record: afterTaken(record, nowMs), speaksOf: 'message', absolved: [] }
     case 'looked':
       return { record: afterSecret(record, event, nowMs), speaksOf: 'message', absolved: [] }
+    case 'ready':
+      return { record: afterReady(record), speaksOf: 'message', absolved: [] }
     case 'eager': {
       const { rest } = record
       const over = rest !== null && rest.untilMs > nowMs
@@ -92,6 +97,12 @@ export function nextRest(record: DestinationRecord, event: RestEvent, nowMs: num
     case 'answered':
       return afterAnswer(record, event, nowMs)
   }
+}
+
+/** What a look found missing is there again: no message had a part in it, and none need show it. */
+function afterReady(record: DestinationRecord): DestinationRecord {
+  const { rest } = record
+  return rest?.conclusion === 'ACT' && rest.openers.length === 0 ? { ...record, rest: null, row: [] } : record
 }
 
 /** A secret that was changed since it was refused is worth a try at once (N010, N042). */
@@ -132,7 +143,7 @@ function afterAnswer(record: DestinationRecord, event: Answered, nowMs: number):
     case 'BUSY':
     case 'RCPT':
     case 'ROOM':
-      if (message !== null && isFormer(record, message)) return { ...own, record: withoutRestOf(record, message) }
+      if (message !== null && isFormer(record, message) && record.rest === null) return own
       return { record: rested(record, event, answer.conclusion, nowMs), speaksOf: 'destination', absolved: [] }
     case 'SENDER':
     case 'HELD':
@@ -151,20 +162,13 @@ function isFormer({ rest, former }: DestinationRecord, message: string): boolean
   return former.includes(message) || rest?.openers.includes(message) === true
 }
 
-/** It was tried alone because nothing else was there, and got the same again: that is its own. The next one may come. */
-function withoutRestOf(record: DestinationRecord, message: string): DestinationRecord {
-  if (record.rest === null) return record
-  const former = [...new Set([...record.former, ...record.rest.openers, message])].slice(-MOST_OPENERS)
-  return { ...record, rest: null, row: [], former }
-}
-
 /** An answer that speaks of one message, unless it is one of too many. */
 function counted(record: DestinationRecord, event: Answered, nowMs: number): Step {
   const { answer, message, refusedBefore, hasNext } = event
   const own: Step = { record, speaksOf: 'message', absolved: [] }
   const isEnd = answer.conclusion === 'CUT' || answer.conclusion === 'LOST'
   if (message === null || (!answer.counts && !isEnd) || refusedBefore || hasNext) return own
-  if (isFormer(record, message)) return { ...own, record: withoutRestOf(record, message) }
+  if (isFormer(record, message)) return onceMore(record, event, nowMs) ?? own
   const entry: RowEntry = { message, conclusion: answer.conclusion, same: answer.same, aboutUs: answer.aboutUs }
   // The same message once more proves nothing.
   const before = record.row.filter((each) => each.message !== message)
@@ -172,7 +176,7 @@ function counted(record: DestinationRecord, event: Answered, nowMs: number): Ste
   const known = { ...record, row }
   const part = partOf(row)
   if (part === null) return { ...own, record: known }
-  const conclusion = answer.conclusion === 'CUT' ? 'DOWN' : 'BUSY'
+  const conclusion = restAfter(answer.conclusion)
   const openers = part.map((each) => each.message)
   // An answer that was lost stays lost.
   const others = part.filter((each) => each.conclusion !== 'LOST').map((each) => each.message)
@@ -182,6 +186,20 @@ function counted(record: DestinationRecord, event: Answered, nowMs: number): Ste
     speaksOf: answer.conclusion === 'LOST' ? 'message' : 'destination',
     absolved: others.filter((each) => each !== message),
   }
+}
+
+/** What opened the rest was offered alone, since nothing else waits: the same answer is its next step. Null: it is none. */
+function onceMore(record: DestinationRecord, event: Answered, nowMs: number): Step | null {
+  const { rest, row } = record
+  const last = row.at(-1)
+  const { conclusion, same } = event.answer
+  if (rest === null || last?.conclusion !== conclusion || (conclusion === 'TEMP' && last.same !== same)) return null
+  const next = rested(record, event, restAfter(conclusion), nowMs)
+  return { record: next, speaksOf: conclusion === 'LOST' ? 'message' : 'destination', absolved: [] }
+}
+
+function restAfter(conclusion: Answer['conclusion']): Answer['conclusion'] {
+  return conclusion === 'CUT' ? 'DOWN' : 'BUSY'
 }
 
 /** The end of the row that is long enough to speak of the destination; null: none is. */
@@ -236,10 +254,13 @@ function rested(
   const refusals = conclusion === 'SIGN' ? (sameSecret ? record.refusals : 0) + 1 : record.refusals
   const step = goesOn ? rest.step + 1 : 0
   const askedMs = Math.min(answer.pauseMs, DAY_MS)
+  const restMs = askedMs > 0 ? askedMs : pauseMs(conclusion, event, step, refusals)
+  const isOfOpener = rest !== null && event.message !== null && isFormer(record, event.message)
   const next: Rest = {
     conclusion,
     sinceMs: rest?.sinceMs ?? nowMs,
-    untilMs: nowMs + (askedMs > 0 ? askedMs : pauseMs(conclusion, event, step, refusals)),
+    untilMs: nowMs + restMs,
+    ...(isOfOpener ? { openersUntilMs: nowMs + 1.5 * restMs } : {}),
     // Of a secret that cannot even be marked no change would be noticed.
     ...(answer.same === NO_SIGN_IN && secretMark !== null ? { untilSignIn: true } : {}),
     step,

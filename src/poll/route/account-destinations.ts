@@ -12,6 +12,7 @@ import { type Answer, answerOf } from '../rests/answer.ts'
 import type { Permit } from '../rests/paces.ts'
 import { type Answered, isOfSecret, type Step } from '../rests/rests.ts'
 import { restError, spentBy } from './closed.ts'
+import { foundAt, knownAt, OF_RECIPIENT, placesOf, recipientsOf } from './places.ts'
 import { possibleNames } from './route.ts'
 
 /** A message that a destination did not take, or a look at it that failed. */
@@ -96,6 +97,18 @@ export class AccountDestinations implements Disposable {
   get probingNext(): readonly Target[] {
     const next = [...this.#opened.values()].flatMap(({ members }) => members.slice(1))
     return next.filter(({ probing, down }) => probing && down === null)
+  }
+
+  /** Where this account has only messages that had a part in a rest, and one of them was just tried in vain, mail of other
+   *  accounts goes first for a while: such a destination stays closed. `openersOnly`: has it no others for that destination? */
+  yield(openersOnly: (key: string) => boolean): void {
+    if (this.#eagerSinceMs !== null || this.#run.configuration.accounts.length < 2) return
+    for (const target of [...this.probing, ...this.probingNext]) {
+      const late = this.#run.doors.openersWait(target.key)
+      if (late === null || !openersOnly(target.key)) continue
+      this.#closeKnown(target, late.recipient, late.rest)
+      this.#release(target)
+    }
   }
 
   /** All that the account's configuration names, each asked whether it can take mail. */
@@ -204,10 +217,20 @@ export class AccountDestinations implements Disposable {
     try {
       await target.destination.ready(this.#run.signal, await this.#hasMail(target))
       this.#run.doors.good({ key: target.key, recipient: '' })
+      await this.#isReady(target, since)
       if (!target.probing) this.#release(target)
     } catch (thrown) {
       await this.failed(target, thrown, since)
     }
+  }
+
+  /** A look at it found nothing missing. Of several as one it may be another one that is ready. */
+  async #isReady(target: Target, since: number): Promise<void> {
+    if (!target.probing || target.members.length > 0) return
+    const { doors } = this.#run
+    const places = ['', ...recipientsOf(target)].map((recipient) => ({ key: target.key, recipient }))
+    await doors.note({ key: target.key, recipient: '' }, [target.name], { kind: 'ready' }, since)
+    target.probing = places.some((place) => doors.at(place, this.#eagerSinceMs).door === 'probe')
   }
 
   /** A look at it failed, of which `since` is what `closings` gave before: nothing goes there in this session. Null: of several as
@@ -374,27 +397,4 @@ export const MOST_REFUSED_AT_ENVELOPE = 100
 
 function isAtEnvelope({ step }: Answer): boolean {
   return step === 'MAIL' || step === 'RCPT'
-}
-
-/** Conclusions that speak of the recipient, or are counted in a row for it. */
-const OF_RECIPIENT: ReadonlySet<string> = new Set(['RCPT', 'ROOM', 'TEMP', 'BAD', 'LOST'])
-
-/** Those that are remembered. Of several as one: the first one's, as its key is. */
-function recipientsOf({ destination, members: [first] }: Target): readonly string[] {
-  return (first?.destination ?? destination).recipients
-}
-
-/** Of recipients that a message has for itself nothing is remembered: what is said of them counts for the destination. */
-function knownAt(target: Target, recipient: string): string {
-  const asked = target.members[0]?.recipientsFor(null)[0] ?? recipient
-  return recipientsOf(target).includes(asked) ? asked : ''
-}
-
-function placesOf({ key }: Target, recipient: string): readonly Place[] {
-  const whole = { key, recipient: '' }
-  return recipient === '' ? [whole] : [whole, { key, recipient }]
-}
-
-function foundAt({ key, recipient }: Place): string {
-  return JSON.stringify([key, recipient])
 }

@@ -100,6 +100,35 @@ describe('a destination that says "not now"', () => {
     expect(numbers(sink)).toEqual(upTo(6))
   })
 
+  test.each([
+    [1, 'rcpt', '550 5.1.1 no such user'],
+    [1, 'mail', '450 4.7.28 too much mail from you'],
+    [2, 'rcpt', '452 4.2.2 mailbox full'],
+    [1, 'dot', '552 5.2.2 over quota'],
+    [3, 'dot', '451 4.7.1 later'],
+  ] as const)(
+    'is left alone as long where only %i wait, which all had a part in it: %s %s',
+    async (count, step, said) => {
+      await using at = await relayed(count)
+      const { scene, sink } = at
+      const triedAt: number[] = []
+      let minute = 0
+      const answer = (): string => {
+        if (triedAt.at(-1) !== minute) triedAt.push(minute)
+        return said
+      }
+      Object.assign(sink.faults, { [step]: answer })
+      for (; minute < 1000; minute += 5) {
+        expect((await poll(scene)).refused).toBe(0)
+        later(5 * MINUTE)
+      }
+      expect(triedAt).toEqual([0, 15, 45, 105, 225, 465, 705, 945])
+      Object.assign(sink.faults, { [step]: null })
+      later(5 * HOUR)
+      expect(await poll(scene)).toMatchObject({ outcome: 'ok', delivered: count })
+    },
+  )
+
   test('is tried at once where a person asks', async () => {
     await using at = await relayed(3)
     const { scene, sink } = at

@@ -104,9 +104,7 @@ describe.each(TABLE)('$conclusion', ({ conclusion, rests, withNext }) => {
   test('counts once for one message, however often it comes', () => {
     const step = row(() => answered(conclusion, 1), 12)
     const opens = rests[0] !== null
-    // What opened a rest by itself opens none again.
-    const isPlace = ['DOWN', 'TLS', 'SIGN', 'ACT'].includes(conclusion)
-    expect(step.record.rest?.conclusion ?? null).toBe(opens && isPlace ? conclusion : null)
+    expect(step.record.rest?.conclusion ?? null).toBe(opens ? conclusion : null)
   })
 
   test('that is not to count in a row opens nothing by being repeated', () => {
@@ -221,11 +219,40 @@ describe('after a rest', () => {
     expect(nextRest(open, answered('BUSY', 3), NOW).record.rest).toMatchObject({ step: 0, untilMs: NOW + 15 * MINUTE })
   })
 
-  test('what opened it never opens one again, alone or after others were taken', () => {
+  test('what opened it opens none again once another one was taken', () => {
     const open = nextRest(busy, { kind: 'taken' }, NOW).record
     expect(nextRest(open, answered('BUSY', 1), NOW)).toMatchObject({ speaksOf: 'message', record: { rest: null } })
-    expect(nextRest(busy, answered('BUSY', 1), NOW)).toMatchObject({ speaksOf: 'message', record: { rest: null } })
     expect(nextRest(open, answered('BUSY', 2), NOW).speaksOf).toBe('destination')
+  })
+
+  test.each(['BUSY', 'RCPT', 'ROOM', 'TEMP', 'BAD', 'CUT'] as const)(
+    'what opened it is offered alone where nothing else waits: %s again is its next step',
+    (conclusion) => {
+      const { record } = row((at) => answered(conclusion, at), 10)
+      const step = nextRest(record, answered(conclusion, 1), NOW + HOUR)
+      expect(step).toMatchObject({ speaksOf: 'destination', absolved: [] })
+      const { rest } = step.record
+      expect(rest?.step).toBe((record.rest?.step ?? 0) + 1)
+      // Mail of other accounts goes first the next time: half of the pause.
+      expect(rest?.openersUntilMs).toBe((rest?.untilMs ?? 0) + ((rest?.untilMs ?? 0) - NOW - HOUR) / 2)
+    },
+  )
+
+  test('what opened it and now gets another answer says nothing of the destination', () => {
+    const { record } = row((at) => answered('TEMP', at), 3)
+    const step = nextRest(record, answered('TEMP', 1, { facts: { same: 'another' } }), NOW + HOUR)
+    expect(step).toMatchObject({ speaksOf: 'message', record: { rest: record.rest } })
+  })
+
+  test.each([
+    ['ACT', null, true],
+    ['ACT', 1, false],
+    ['DOWN', null, false],
+    ['SIGN', null, false],
+    ['BUSY', 1, false],
+  ] as const)('a look that finds all well ends one of %s, opened by message %s: %s', (conclusion, message, ends) => {
+    const { record } = nextRest(BLANK, answered(conclusion, message), NOW)
+    expect(nextRest(record, { kind: 'ready' }, NOW + HOUR).record.rest === null).toBe(ends)
   })
 
   test('the next one of a row that opened it is enough', () => {

@@ -105,6 +105,26 @@ describe('accounts that lead to one server', () => {
     expect(sink.messages).toHaveLength(6)
   })
 
+  test('do not wait for ever behind a message that it never takes, whoever is polled first', async () => {
+    await using scene = await Scene.create()
+    await using sink = await SmtpSink.start()
+    const delivers = { ann: 'next', eve: 'next' }
+    scene.server.mailbox('ann', 'secret').add(letter(1), { uidl: 'ann-1' })
+    const isBad = ({ bytes }: { readonly bytes: Buffer }): boolean => bytes.toString('latin1').includes('letter 1\r\n')
+    sink.faults.dot = (message) => Promise.resolve(isBad(message) ? '421 4.3.2 go away' : null)
+    const round = async (): Promise<void> => {
+      await pollEach(scene, sink, delivers, ['ann'])
+      await pollEach(scene, sink, delivers, ['eve'])
+      later(30 * MINUTE)
+    }
+    for (let rounds = 0; rounds < 12; rounds++) await round()
+    expect(sink.messages).toHaveLength(0)
+    scene.server.mailbox('eve', 'secret').add(letter(2), { uidl: 'eve-1' })
+    // The longest rest, and half of it in which it goes first.
+    for (let rounds = 0; rounds < 13; rounds++) await round()
+    expect(sink.messages.map(({ bytes }) => /letter \d/.exec(bytes.toString('latin1'))?.[0])).toEqual(['letter 2'])
+  })
+
   test('but to other recipients go on where one has no room', async () => {
     await using scene = await Scene.create()
     await using sink = await SmtpSink.start()

@@ -33,7 +33,11 @@ function stateOf({ report }: Polled): string | null {
   return deferred > 0 ? 'deferred' : null
 }
 
+/** A network that is down gives different errors at different times: all of them are one trouble. */
+const NETWORK = new Set(['ERR_CONNECT', 'ERR_TIMEOUT', 'ERR_POP3_REPLY'])
+
 function nameOf({ exit, code }: { readonly exit?: number; readonly code: string }): string {
+  if (NETWORK.has(code)) return 'exit 75'
   return exit === undefined ? code : `exit ${exit}`
 }
 
@@ -52,7 +56,8 @@ function judgeLines(world: World, said: readonly Said[], polled: readonly Polled
     const known = new Set<string>()
     for (const poll of polled.filter(({ report }) => report.account === name)) {
       const states = statesOf(poll)
-      if (states.length === 0) known.clear()
+      // One that only waits for its time says nothing.
+      if (states.length === 0 && poll.report.outcome !== 'paused') known.clear()
       const news = states.filter((state) => !known.has(state))
       for (const state of states) known.add(state)
       const isTold = said.some(

@@ -60,14 +60,22 @@ export function toldAfter(previous: Told | null, report: AccountReport, nowMs: n
   const now = troublesOf(report)
   if (now.length === 0) return null
   const isReminder = previous === null || worthTelling(previous, now, nowMs).length === now.length
-  // What was deferred stays so, though this poll does not see it: it was not made, or a destination at rest hides it. Else it
-  // would be told again behind it.
-  const isUnseen = report.outcome === 'paused' || report.deferred > 0
-  const isHidden = isUnseen && !now.includes(DEFERRED) && previous?.state.split(SEPARATOR).includes(DEFERRED)
-  const state = [...now, ...(isHidden === true ? [DEFERRED] : [])].toSorted().join(SEPARATOR)
+  const hidden = (previous?.state.split(SEPARATOR) ?? []).filter((word) => isHidden(word, report))
+  const state = [...new Set([...now, ...hidden])].toSorted().slice(0, MOST_TROUBLES).join(SEPARATOR)
   const atMs = isReminder ? nowMs : previous.atMs
   return previous !== null && previous.state === state && previous.atMs === atMs ? previous : { state, atMs }
 }
+
+/** Does it stay so, though this poll does not see it? Else it would be told again behind what hides it: the poll was not made, the
+ *  mailbox failed, or a destination at rest keeps the mail from all others. */
+function isHidden(word: string, report: AccountReport): boolean {
+  const { outcome, deferred, delivered } = report
+  const sawNothing = outcome === 'paused' || ownError(report) !== null
+  if (word === DEFERRED) return sawNothing || deferred > 0
+  return sawNothing && delivered === 0 && OF_DESTINATION.test(word)
+}
+
+const OF_DESTINATION = /^[0-9a-f]{12} exit /
 
 /** It was not polled, and there is no last error of the mailbox: none, or a destination's, whose name is not known any more. */
 export function saysNothing({ outcome, error, troubles }: AccountReport): boolean {

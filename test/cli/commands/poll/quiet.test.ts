@@ -96,6 +96,15 @@ describe('without a terminal', () => {
     expect(toldOf([{ ...down, deferredThemselves: 2 }, { ...down, outcome: 'paused' }, deferred])).toEqual([0])
   })
 
+  test('a destination’s trouble is not told again behind a poll that could not see it', () => {
+    const atRest = { ...keptBy('first'), outcome: 'paused' } as const
+    expect(toldOf([keptBy('first'), keptBy('next'), atRest, keptBy('next'), fine, keptBy('next')])).toEqual([
+      0, 1, 2, 5,
+    ])
+    expect(toldOf([keptBy('a'), down, keptBy('a'), fine, keptBy('a')])).toEqual([0, 1, 4])
+    expect(toldOf([keptBy('a'), { ...down, delivered: 1 }, keptBy('a')])).toEqual([0, 1, 2])
+  })
+
   test('deletions that were tried and failed are told once', () => {
     const kept = accountReport({ outcome: 'partial', undeleted: 3 })
     expect(toldOf([kept, kept, fine, kept])).toEqual([0, 3])
