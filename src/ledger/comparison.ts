@@ -74,6 +74,8 @@ export interface Comparison extends AsyncDisposable {
 
   /** Every message that was not seen and whose header is known, in slices. */
   unseenFingerprints(): AsyncIterable<readonly FingerprintedKey[]>
+  /** Every message that was asked to be deleted, was not seen, and is not recorded as gone, in slices. */
+  unseenRemoved(): AsyncIterable<readonly EntryKey[]>
   /** Every message that is recorded as gone, was never asked to be deleted, and whose header is known, in slices. */
   goneFingerprints(): AsyncIterable<readonly FingerprintedKey[]>
   /** How many messages that were skipped, or delivered by another program, were not seen, are not recorded as gone, and have

@@ -31,6 +31,7 @@ import type { Run } from './run/run.ts'
 import { inSessions, keptAlive, type SessionEnd } from './sessions.ts'
 import { signIn } from './sign-in/sign-in.ts'
 import { Tally } from './tally.ts'
+import { DeletedBefore } from './transfer/deleted-before.ts'
 import { EndedLooks } from './transfer/ended-looks.ts'
 import { Suspects } from './transfer/suspects.ts'
 import { transfer } from './transfer/transfer.ts'
@@ -98,11 +99,12 @@ async function pollOnce(poll: AccountPoll, secret: string): Promise<SessionEnd> 
   guard(await guardView(plan, compared.recovery?.newIds ?? null, visit))
   await requireSpace(plan, visit)
   if (poll.run.options.dryRun) return await showPlan(compared, visit)
+  const deletedBefore = await DeletedBefore.of(plan, comparison)
   const fetches = await recordListing(compared, visit)
   await learnHeaders(listing, compared, visit)
   const jobs = await prepareJobs(poll.suspects.admit(fetches, plan, visit), visit)
   using _ = keptAlive(session)
-  const transferred = await transfer(jobs, visit)
+  const transferred = await transfer(jobs, deletedBefore, visit)
   const fetched = { left: plan.left, othersWait: jobs.fetches.length > 1 || plan.deletions.length > 0 }
   if (transferred.cut !== null)
     return { ...fetched, cut: transferred.cut, othersWait: fetched.othersWait || transferred.done.length > 0 }

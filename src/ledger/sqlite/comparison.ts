@@ -169,13 +169,18 @@ export class SqliteComparison implements Comparison {
       })
     }
     // Where messages are deleted once they are delivered, these are mostly all.
-    for await (const rows of this.#removedRows()) await note(rows)
+    for await (const removed of this.#removed()) await note(removed.map(({ row }) => row))
     if (missing > 0) for await (const rows of this.#presentRows()) await note(rows)
     return forgotten
   }
 
-  /** The rows that were asked to be deleted and are not recorded as gone. */
-  async *#removedRows(): AsyncGenerator<readonly number[]> {
+  async *unseenRemoved(): AsyncIterable<readonly EntryKey[]> {
+    const seen = this.#seenRows()
+    for await (const removed of this.#removed()) yield removed.flatMap(({ row, key }) => (seen.has(row) ? [] : [key]))
+  }
+
+  /** What was asked to be deleted and is not recorded as gone. */
+  async *#removed(): AsyncGenerator<readonly { readonly row: number; readonly key: EntryKey }[]> {
     const { accounts, identity } = this.#rows
     for (let after: number | undefined = 0; after !== undefined;) {
       const from: number = after
@@ -184,7 +189,7 @@ export class SqliteComparison implements Comparison {
         return id === null ? [] : identity.removed(id, from)
       })
       if (rows.length > 0) yield rows
-      after = rows.at(-1)
+      after = rows.at(-1)?.row
       await turn()
     }
   }

@@ -1,25 +1,24 @@
 // RETR → deliver → record, for the messages of a plan, many under way at once. Every attempt that was begun is ended here:
 // settled, or abandoned. The one rule is the order of DESIGN 4.2: the attempt is recorded before the message is asked
 // for, and a message counts as delivered only when the ledger says so durably; DELE comes later, in removal.ts.
-import { MessageTooLarge, Spool } from '../../deliver/spool.ts'
+import { MessageTooLarge, type Spool } from '../../deliver/spool.ts'
 import { asPopfetchError, type PopfetchError } from '../../errors.ts'
 import type { Message } from '../../message.ts'
 import { DoubtfulAnswers } from '../../pop3/recoverable.ts'
-import type { BodySink } from '../../pop3/wire/exchange.ts'
 import type { Reply } from '../../pop3/wire/reply.ts'
 import { ExpiredToken, isBusy, replyError } from '../../pop3/wire/reply-error.ts'
 import type { SizeVerdict } from '../account/sizes.ts'
-import { originOf } from '../attempt.ts'
 import { hold } from '../hold.ts'
 import type { PlannedFetch } from '../plan/plan.ts'
 import { isProbe, type Job, type Jobs, keptBack } from '../route/due.ts'
-import { collectGarbageAfter } from '../run/garbage.ts'
 import { type Share, Window } from '../run/window.ts'
 import { type Cut, interrupted } from '../sessions.ts'
 import type { Visit } from '../visit.ts'
 import { Attempts, inBatches } from './attempts.ts'
 import { introduce, isStranger, MOST_INTRODUCED } from './introduction.ts'
 import { compareCopies, endsTransfer, fixDestinations, handOver } from './hand-over.ts'
+import type { DeletedBefore } from './deleted-before.ts'
+import { receiver, spoolFor } from './reception.ts'
 import { endedSession, endReason, isSuspect, shortReason, wasShort } from './suspects.ts'
 
 export interface Transferred {
@@ -33,10 +32,10 @@ export interface Transferred {
 
 /** Resolves when nothing is under way any more. Rejects when the session may not go on to deletions, and another one would
  *  not do better than this one; the reason is in the tally, if it is not the signal. */
-export async function transfer(jobs: Jobs, visit: Visit): Promise<Transferred> {
+export async function transfer(jobs: Jobs, deletedBefore: DeletedBefore, visit: Visit): Promise<Transferred> {
   const { run, session, tally } = visit
   tally.begin(jobs.fetches)
-  const transfer = new Transfer(jobs, visit)
+  const transfer = new Transfer(jobs, deletedBefore, visit)
   await transfer.run()
   if (tally.error === null && session.botched instanceof ExpiredToken) throw session.botched
   const mayBeCut = tally.error === null && !run.signal.aborted
@@ -71,6 +70,7 @@ interface Judgement {
 
 class Transfer {
   readonly #jobs: Jobs
+  readonly #deletedBefore: DeletedBefore
   readonly #visit: Visit
   readonly #window: Window
   readonly #attempts: Attempts
@@ -90,8 +90,9 @@ class Transfer {
   readonly #refused: Job[] = []
   #limit: PopfetchError | null = null
 
-  constructor(jobs: Jobs, visit: Visit) {
+  constructor(jobs: Jobs, deletedBefore: DeletedBefore, visit: Visit) {
     this.#jobs = jobs
+    this.#deletedBefore = deletedBefore
     this.#visit = visit
     this.#window = new Window(visit.run.budget)
     this.#attempts = new Attempts(visit.lease, visit.run.ledger, () => this.#stopped)
@@ -324,6 +325,11 @@ class Transfer {
       }
       tally.problem({ uidl: job.uidl, kind: 'short', reason: `${reason}, twice: delivered, and kept on the server` })
     }
+    const same = await this.#deletedBefore.recognise(job, message, this.#visit)
+    if (same !== null) {
+      if (verdict === 'agrees' && !behindShort) this.#done.push(same)
+      return true
+    }
     const fixed = job.choice === null ? job : await fixDestinations(job, job.choice, message, this.#visit)
     const { job: compared, isProven } = await compareCopies(fixed, message, this.#visit)
     this.#offered.add(job)
@@ -362,38 +368,5 @@ class Transfer {
     this.#undelivered = true
     this.#visit.suspects.miss(job, reason)
     await this.#attempts.abandon([job], reason, counts)
-  }
-}
-
-/** Where a message is kept from its retrieval until it was handed over or given up. */
-function spoolFor(job: Job, { account, run }: Visit): Spool {
-  const [only] = job.due.length === 1 ? job.due : []
-  const origin = originOf(account, job)
-  const place = only?.target.destination.spool ?? null
-  return new Spool({
-    origin,
-    place,
-    attempt: only === undefined ? null : { intent: only.intent, origin, recipient: only.recipient },
-    directory: run.destinations.spoolDirectory,
-    reserve: run.destinations.reserve,
-    // A destination with a spool place of its own reads a message until it is delivered, and no longer.
-    arena: place !== null || only?.target.destination.letsGo === true ? run.destinations.arena : null,
-    announcedBytes: job.sizeBytes,
-    maxSizeBytes: account.maxSizeBytes,
-    signal: run.deliverySignal,
-  })
-}
-
-/** Into the spool: counted, as fast as is allowed, as far as there is room. */
-function receiver(spool: Spool, share: Share, { run, tally }: Visit): BodySink {
-  return {
-    write(chunk) {
-      tally.received(chunk.length)
-      collectGarbageAfter(chunk.length)
-      const written = spool.write(chunk)
-      const room = share.received(spool.receivedBytes)
-      const paced = run.restrictions.pace(chunk.length)
-      return room === undefined && paced === undefined ? written : Promise.all([written, room, paced]).then(() => {})
-    },
   }
 }

@@ -244,6 +244,18 @@ export function comparisons(kind: Kind): void {
     ])
   })
 
+  test('messages that were asked to be deleted, are not listed and not gone yet are given; no others', async () => {
+    const ledger = await freshLedger(kind)
+    const lease = await skipped(ledger, 'a', keys(1500))
+    await ledger.deleted(lease, keys(1500).slice(2))
+    await using comparison = ledger.compare('a')
+    await seeAll(comparison, keys(1500).slice(0, 1498))
+    const removed = (await Array.fromAsync(comparison.unseenRemoved())).flat()
+    expect(removed).toEqual([key('uid-1498'), key('uid-1499')])
+    await comparison.gone(lease, { keep: false })
+    expect((await Array.fromAsync(comparison.unseenRemoved())).flat()).toEqual([])
+  })
+
   test('of some messages those are told that were not seen, and of unknown ones nothing', async () => {
     const ledger = await freshLedger(kind)
     await skipped(ledger, 'a', keys(3))

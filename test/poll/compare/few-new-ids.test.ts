@@ -258,6 +258,38 @@ describe('doubt keeps the mail (N048)', () => {
   })
 })
 
+describe('a server that ignores deletions and gives new UIDs (P134)', () => {
+  test.each([1, 15, 30])('brings nothing twice, and is asked again: %d messages', async (count) => {
+    await using scene = await Scene.create()
+    scene.account = ['delete: after-delivery']
+    scene.server.faults.ignoreDeletes = true
+    scene.fill(count)
+    await scene.poll()
+    for (const poll of upTo(3)) {
+      renumber(scene)
+      scene.fill(1, count + poll)
+      expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 1, error: null })
+      expect(scene.subjects()).toEqual(upTo(count + poll + 1))
+      expect(await scene.undeleted()).toHaveLength(count + poll)
+    }
+    scene.server.faults.ignoreDeletes = false
+    await scene.poll()
+    expect(scene.left()).toEqual([])
+  })
+
+  test('brings what only looks like what was deleted, and a second one like it', async () => {
+    await using scene = await Scene.create()
+    scene.account = ['delete: after-delivery']
+    const mailbox = scene.server.mailbox('alice')
+    mailbox.add(bodied('A'), { uidl: 'a' })
+    await scene.poll()
+    mailbox.add(bodied('B'), { uidl: 'b' })
+    for (const uidl of ['c', 'd']) mailbox.add(bodied('A'), { uidl })
+    expect(await scene.poll()).toMatchObject({ delivered: 2 })
+    expect(ends(scene)).toEqual(['A', 'A', 'B'])
+  })
+})
+
 describe('a new message of the size of a gone one, whose look ends the session (P110)', () => {
   /** New messages from number 5 on, as large as one that is gone; of the first `bad` of them each RETR ends the session. */
   async function withBad(bad: number, good: number): Promise<Scene> {

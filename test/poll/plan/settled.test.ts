@@ -105,6 +105,7 @@ class PlainComparison implements Comparison {
   unseen = unexpected
   unseenFingerprints = unexpected
   goneFingerprints = unexpected
+  unseenRemoved = unexpected
   unseenBare = unexpected;
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -94,7 +94,7 @@ export class IdentityRows {
        ORDER BY uidl, copy LIMIT ${KEYS_PER_STATEMENT}`,
     )
     this.#removed = database.prepare(
-      `SELECT id FROM message INDEXED BY message_removed
+      `SELECT id, uidl, copy FROM message INDEXED BY message_removed
        WHERE account = ? AND deletions > 0 AND gone_since_ms IS NULL AND id > ? ORDER BY id LIMIT ${KEYS_PER_STATEMENT}`,
     )
     this.#removedCount = database.prepare(
@@ -228,9 +228,11 @@ export class IdentityRows {
     return number(rowOf(this.#removedCount, account)?.[0])
   }
 
-  /** The next of their rows after `after`; none: that was all. */
-  removed(account: number, after: number): readonly number[] {
-    return rowsOf(this.#removed, account, after).map((row) => number(row[0]))
+  /** The next of them after the row `after`; none: that was all. */
+  removed(account: number, after: number): readonly { readonly row: number; readonly key: EntryKey }[] {
+    return rowsOf(this.#removed, account, after).map((row) => {
+      return { row: number(row[0]), key: { uidl: bytes(row[1]).toString('latin1'), copy: number(row[2]) } }
+    })
   }
 
   /** `keep`: never to be forgotten, unless it was asked to be deleted. Gives how many messages were removed: what never came, or was
