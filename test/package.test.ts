@@ -1,75 +1,36 @@
-// The package as people get it: built, packed, and installed without a network by a user who is not root. The build goes
-// to a folder of its own: dist/ of the checkout stays as it is.
+// The package as people get it (support/installed.ts): what is in it, what it needs, and that it runs.
 import { execFile } from 'node:child_process'
-import {
-  chmodSync,
-  copyFileSync,
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
-import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { filesIn, NOBODY, PackedHome } from './support/installed.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const BIN = join(ROOT, 'node_modules/.bin')
-/** A user that the password file does not know. */
-const NOBODY = 424_242
-const scene = mkdtempSync(join(tmpdir(), 'popfetch-package-'))
-const dist = join(scene, 'checkout/dist')
-const home = join(scene, 'home')
-const installed = join(home, 'prefix/lib/node_modules/popfetch')
-
-/** The files of which the bundle is made, by its source maps. */
-let sources: readonly string[] = []
-
 const run = promisify(execFile)
 
-/** Runs a program as a user who is not root, with little in the environment; resolves with its standard output. */
+let packed: PackedHome
+let scene: string
+let dist: string
+let home: string
+let installed: string
+let sources: readonly string[]
+
+/** Runs a program as a user who is not root; resolves with its standard output. */
 async function asUser(file: string, args: readonly string[], changes: NodeJS.ProcessEnv = {}): Promise<string> {
-  const user = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}
-  const PATH = [join(home, 'prefix/bin'), join(home, 'bin'), process.env['PATH']].join(delimiter)
-  const env = { HOME: home, PATH, npm_config_prefix: join(home, 'prefix'), ...changes }
-  return (await run(file, args, { ...user, cwd: home, env })).stdout
+  return (await packed.asUser(file, args, changes)).stdout
 }
 
 beforeAll(async () => {
-  chmodSync(scene, 0o755)
-  await run(join(BIN, 'rolldown'), ['-c', '.rolldown.config.js', '--dir', dist, '--sourcemap', 'hidden'], { cwd: ROOT })
-  await run(process.execPath, ['.build/types.js', dist], { cwd: ROOT })
-  await run(process.execPath, ['.build/pages.js', dist], { cwd: ROOT })
-  const maps = filesIn(dist).filter((file) => file.endsWith('.map'))
-  sources = maps.flatMap(
-    (file) => (JSON.parse(readFileSync(join(dist, file), 'utf8')) as { sources: string[] }).sources,
-  )
-  for (const file of maps) rmSync(join(dist, file))
-  for (const name of ['package.json', 'README.md', 'LICENSE', 'examples']) {
-    cpSync(join(ROOT, name), join(scene, 'checkout', name), { recursive: true })
-  }
-  await run('npm', ['pack', '--ignore-scripts', '--pack-destination', scene], { cwd: join(scene, 'checkout') })
-  // The Node.js of the checkout may lie where others cannot read.
-  mkdirSync(join(home, 'bin'), { recursive: true })
-  copyFileSync(process.execPath, join(home, 'bin/node'))
-  if (process.getuid?.() === 0) await run('chown', ['-R', `${NOBODY}:${NOBODY}`, home])
-  const [tarball = ''] = readdirSync(scene).filter((name) => name.endsWith('.tgz'))
-  await asUser('npm', ['install', '--global', '--offline', '--no-audit', '--no-fund', join(scene, tarball)])
+  packed = await PackedHome.pack()
+  ;({ scene, dist, home, sources } = packed)
+  installed = join(home, 'prefix/lib/node_modules/popfetch')
+  await asUser('npm', ['install', '--global', '--offline', '--no-audit', '--no-fund', packed.tarball])
 }, 600_000)
 
-afterAll(() => rmSync(scene, { recursive: true, force: true }))
-
-/** What is in the folder and its folders: paths of files. */
-function filesIn(folder: string): string[] {
-  const found = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-  return found.map(({ parentPath, name }) => join(parentPath, name).slice(folder.length + 1))
-}
+afterAll(() => packed[Symbol.dispose]())
 
 test('installing the package brings one package', async () => {
   expect(readdirSync(join(home, 'prefix/lib/node_modules'))).toEqual(['popfetch'])

@@ -2,12 +2,11 @@
 // the units are checked by systemd's own tools, its notifications are received, the Dockerfile's steps are done by hand.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chown, cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { chmod, chown, cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, expect, test } from 'vitest'
 import { readArguments } from '../../src/cli/arguments/read.ts'
-import { loadConfiguration } from '../../src/config/load.ts'
 import { Pop3Server } from '../support/pop3-server.ts'
 import { findProgram, isRoot, runProgram, startProgram, temporaryDirectory, type Running } from './program.ts'
 
@@ -154,7 +153,8 @@ describe('the container', () => {
     const user = /^USER (\d+):(\d+)$/m.exec(final)
     const entry = JSON.parse(/^ENTRYPOINT (.*)$/m.exec(final)?.[1] ?? 'null') as string[]
     const command = JSON.parse(/^CMD (.*)$/m.exec(final)?.[1] ?? 'null') as string[]
-    expect(entry).toEqual(['node', '/opt/popfetch/popfetch.js'])
+    expect(entry).toEqual(['popfetch'])
+    expect(final).toContain('ln -s /opt/popfetch/popfetch.js /usr/local/bin/popfetch')
     expect(Number(user?.[1])).toBeGreaterThan(0)
     expect(JSON.parse(/^VOLUME (.*)$/m.exec(final)?.[1] ?? 'null')).toEqual(['/state', '/mail'])
 
@@ -171,15 +171,16 @@ describe('the container', () => {
     const prefix = isRoot ? [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--'] : ['--']
     const env = [`HOME=${state}`, `STATE_DIRECTORY=${state}`, `POPFETCH_CONFIG=${config}`]
     const setpriv = await findProgram('setpriv', 'util-linux')
-    const popfetch = [
-      ...prefix,
-      'env',
-      '-i',
-      ...env,
-      `PATH=${process.env['PATH']}`,
-      process.execPath,
-      join(context, 'dist/popfetch.js'),
-    ]
+    // As the image has it: the program by its name in PATH, with the first line of the file naming node.
+    const bin = join(directory.path, 'bin')
+    await mkdir(bin)
+    await chmod(join(context, 'dist/popfetch.js'), 0o755)
+    await symlink(join(context, 'dist/popfetch.js'), join(bin, 'popfetch'))
+    await symlink(process.execPath, join(bin, 'node'))
+    const inside = [...prefix, 'env', '-i', ...env, `PATH=${bin}:/usr/bin:/bin`]
+    const popfetch = [...inside, ...entry]
+    const healthy = JSON.parse(/^HEALTHCHECK .*CMD (.*)$/m.exec(final)?.[1] ?? 'null') as string[]
+    expect(run(setpriv, [...inside, ...healthy]).status).not.toBe(0)
     await using running = await startProgram(setpriv, [...popfetch, ...command, '--verbose'], '/')
     // It is asked as HEALTHCHECK and a person with `docker exec` ask.
     await eventually(running, () => run(setpriv, [...popfetch, 'wake']).status === 0)
@@ -188,17 +189,19 @@ describe('the container', () => {
       async () => (await readdir(join(directory.path, 'mail/new')).catch(() => [])).length === 1,
     )
     expect((await readdir(state)).toSorted()).toEqual(expect.arrayContaining(['state.db', 'state.db.socket']))
+    expect(run(setpriv, [...inside, ...healthy]).status).toBe(0)
     expect(run(setpriv, [...popfetch, 'stop']).status).toBe(0)
     expect(await running.exited).toBe(0)
+    expect(run(setpriv, [...inside, ...healthy]).status).not.toBe(0)
   })
 
-  test('has an example of a configuration that serves what its HEALTHCHECK asks for', async () => {
-    await using directory = await temporaryDirectory()
-    await cp(join(folder, 'config.yaml'), join(directory.path, 'config.yaml'))
-    const options = { file: join(directory.path, 'config.yaml'), state: null, env: { HOME: '/' }, cwd: '/', uid: 1 }
-    const { daemon } = await loadConfiguration(options)
-    const dockerfile = await readFile(join(folder, 'Dockerfile'), 'utf8')
-    expect(dockerfile).toContain(`http://${daemon.http?.host}:${daemon.http?.port}/healthz`)
+  test('has the same end from a checkout and from the package', async () => {
+    const [checkout = '', npm = ''] = await Promise.all(
+      ['Dockerfile', 'Dockerfile.npm'].map(async (name) => await readFile(join(folder, name), 'utf8')),
+    )
+    const end = checkout.slice(checkout.indexOf('RUN install -d'))
+    expect(end).toContain('HEALTHCHECK')
+    expect(npm.endsWith(end)).toBe(true)
   })
 })
 
