@@ -64,6 +64,8 @@ export class Daemon implements AsyncDisposable {
   /** Somebody wants it to end: it is no failure that it does not run then. */
   #stopped = false
   #current: CurrentConfiguration | null = null
+  /** When ends of sign-ins were looked for last. */
+  #endingsMs = Number.NEGATIVE_INFINITY
   #reloading: Promise<readonly string[]> = Promise.resolve([])
 
   private constructor(context: DaemonContext) {
@@ -171,7 +173,7 @@ export class Daemon implements AsyncDisposable {
     signal.addEventListener('abort', onAbort, { once: true })
     if (signal.aborted) onAbort()
     this.#every(LOOK_MS, () => void this.#look(current))
-    this.#every(ENDINGS_MS, () => void this.#tellEndings(current))
+    this.#every(LOOK_MS, () => void this.#tellEndings(current))
     const { watchdogMs } = this.#systemd
     if (watchdogMs !== null) this.#every(watchdogMs, () => this.#feed())
     await wantDaemon(ledger, true)
@@ -189,6 +191,7 @@ export class Daemon implements AsyncDisposable {
     this.#journal.ended(ended)
     this.#current?.metrics?.ended(ended)
     this.#context.ended?.(ended)
+    if (this.#current !== null) void this.#tellEndings(this.#current)
     // A ledger that is damaged, or that a newer popfetch has taken over (N040, replaced program), fails for all accounts.
     if (report.error?.code === 'ERR_LEDGER' && report.error.retry === 'never') {
       const { message } = report.error
@@ -201,9 +204,11 @@ export class Daemon implements AsyncDisposable {
     if (this.#scheduler.plan.every(({ overdue }) => !overdue)) this.#systemd.alive()
   }
 
-  /** Sign-ins and client secrets that end soon: told once. */
+  /** Sign-ins and client secrets that end soon: told once. By the clock of the day: a machine that sleeps most of it hears in time. */
   async #tellEndings({ configuration }: CurrentConfiguration): Promise<void> {
-    if (configuration.oauth.size === 0) return
+    const nowMs = Date.now()
+    if (configuration.oauth.size === 0 || Math.abs(nowMs - this.#endingsMs) < ENDINGS_MS) return
+    this.#endingsMs = nowMs
     const { log, env } = this.#context
     const lines = await signInsOf(configuration, env)
       .endings()

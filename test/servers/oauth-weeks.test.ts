@@ -4,20 +4,16 @@
 //
 // The built program, a real Dovecot, a real authorization server. A sample of steps of a day or two: three weeks in half a minute.
 // `WEEKS=whole npm run test:servers -- oauth-weeks`: each hour of three weeks; STEPS=n: fewer of them. SEED=n: other moments.
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
-import { askDaemon } from '../../src/daemon/control/client.ts'
-import { socketPath } from '../../src/daemon/control/protocol.ts'
 import { Random } from '../fuzz/random.ts'
 import { AuthorizationServer, CLIENT_ID, MAIL_SERVER } from '../support/authorization-server.ts'
 import { startDovecot, type Dovecot } from './dovecot.ts'
 import { afterField, damaged, makeMessage, messageId, readMaildir } from './mail.ts'
-import { type Desk, openDesk } from './popfetch.ts'
-import { keptIn, signIn, START } from './popfetch-auth.ts'
+import { World } from './days.ts'
+import { keptIn, signIn } from './popfetch-auth.ts'
 
 const HOUR_MS = 3_600_000
 const IS_WHOLE = process.env['WEEKS'] === 'whole'
@@ -45,164 +41,34 @@ afterAll(() => servers.disposeAsync())
 beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now: Date.now() }))
 afterEach(() => void vi.useRealTimers())
 
-/** Cron, a daemon, and a clock that they and the provider share. */
-class World implements AsyncDisposable {
-  readonly desk: Desk
-  readonly #startMs = Date.now() - performance.now()
-  #aheadMs = 0
-  #daemon: ChildProcess | null = null
-  readonly #running = new Set<ChildProcess>()
+const maildir = (directory: string, account: string): string => join(directory, `Mail-${account}`)
 
-  static async make(): Promise<World> {
-    const world = new World(await openDesk())
-    await world.advance(0)
-    await world.desk.configure(world.#configuration())
-    return world
-  }
-
-  private constructor(desk: Desk) {
-    this.desk = desk
-  }
-
-  get #clock(): string {
-    return join(this.desk.directory, 'ahead')
-  }
-
-  get program(): { readonly before: readonly string[]; readonly env: Readonly<Record<string, string>> } {
-    return {
-      before: ['--import', join(import.meta.dirname, 'clock.ts')],
-      env: { CLOCK_AHEAD: this.#clock, XDG_RUNTIME_DIR: join(this.desk.directory, 'home') },
-    }
-  }
-
-  async advance(ms: number): Promise<void> {
-    this.#aheadMs += ms
-    vi.setSystemTime(this.#startMs + performance.now() + this.#aheadMs)
-    await writeFile(this.#clock, String(this.#aheadMs))
-  }
-
-  maildir(account: string): string {
-    return join(this.desk.directory, `Mail-${account}`)
-  }
-
-  /** Two accounts each, so that one process may ask for a token while another does; and a destination with the same sign-in. */
-  #configuration(): object {
-    const token = { oauth: 'company' }
-    const common = { host: 'localhost', ca: dovecot.certificate.caFile, token }
-    const [dora, bruno] = PEOPLE
-    const into = (account: string): object => ({ type: 'maildir', path: this.maildir(account) })
-    return {
-      oauth: { company: { issuer: provider.issuer, clientId: CLIENT_ID, scopes: ['openid', 'email', 'mail'] } },
-      defaults: { poll: '20d' },
-      log: { file: join(this.desk.directory, 'log') },
-      destinations: {
-        shelf: { type: 'imap', ...common, tls: 'implicit', port: dovecot.imapsPort, user: dora, folder: 'Shelf' },
+/** Two accounts each, so that one process may ask for a token while another does; and a destination with the same sign-in. */
+function configuration(directory: string): object {
+  const token = { oauth: 'company' }
+  const common = { host: 'localhost', ca: dovecot.certificate.caFile, token }
+  const [dora, bruno] = PEOPLE
+  const into = (account: string): object => ({ type: 'maildir', path: maildir(directory, account) })
+  return {
+    oauth: { company: { issuer: provider.issuer, clientId: CLIENT_ID, scopes: ['openid', 'email', 'mail'] } },
+    defaults: { poll: '20d' },
+    log: { file: join(directory, 'log') },
+    destinations: {
+      shelf: { type: 'imap', ...common, tls: 'implicit', port: dovecot.imapsPort, user: dora, folder: 'Shelf' },
+    },
+    accounts: {
+      dora: { ...common, port: dovecot.pop3sPort, user: dora, auth: 'xoauth2', deliver: into('dora') },
+      dora2: { ...common, port: dovecot.pop3Port, tls: 'starttls', user: dora, deliver: into('dora2') },
+      bruno: {
+        ...common,
+        port: dovecot.pop3sPort,
+        user: bruno,
+        auth: 'oauthbearer',
+        deliver: [into('bruno'), 'shelf'],
       },
-      accounts: {
-        dora: { ...common, port: dovecot.pop3sPort, user: dora, auth: 'xoauth2', deliver: into('dora') },
-        dora2: { ...common, port: dovecot.pop3Port, tls: 'starttls', user: dora, deliver: into('dora2') },
-        bruno: {
-          ...common,
-          port: dovecot.pop3sPort,
-          user: bruno,
-          auth: 'oauthbearer',
-          deliver: [into('bruno'), 'shelf'],
-        },
-        bruno2: { ...common, port: dovecot.pop3Port, tls: 'starttls', user: bruno, deliver: into('bruno2') },
-      },
-    }
+      bruno2: { ...common, port: dovecot.pop3Port, tls: 'starttls', user: bruno, deliver: into('bruno2') },
+    },
   }
-
-  #spawn(words: readonly string[]): ChildProcess {
-    const { before, env } = this.program
-    const { directory } = this.desk
-    const files = ['--config', join(directory, 'config.json'), '--state', join(directory, 'state.db')]
-    const child = spawn(process.execPath, [...before, START, ...words, ...files], {
-      cwd: directory,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PATH: process.env['PATH'], HOME: join(directory, 'home'), ...env },
-    })
-    this.#running.add(child)
-    child.once('close', () => this.#running.delete(child))
-    return child
-  }
-
-  /** Runs to its end, or until `killMs`. */
-  async run(words: readonly string[], killMs: number | null = null): Promise<Ran> {
-    const child = this.#spawn(words)
-    let said = ''
-    let printed = ''
-    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => (printed += chunk))
-    child.stderr?.setEncoding('utf8').on('data', (chunk: string) => (said += chunk))
-    const closed = once(child, 'close')
-    const over = new AbortController()
-    if (killMs !== null) {
-      wait(killMs, null, { signal: over.signal }).then(
-        () => child.kill('SIGKILL'),
-        () => {},
-      )
-    }
-    await closed
-    over.abort()
-    return { exitCode: child.exitCode, said, printed, words }
-  }
-
-  /** The daemon; another one when it was killed. */
-  async daemon(): Promise<ChildProcess> {
-    const before = this.#daemon
-    if (before !== null && this.#running.has(before)) {
-      if (!before.killed) return before
-      await once(before, 'close')
-    }
-    const started = this.#spawn(['--daemon', '--foreground'])
-    started.stdout?.resume()
-    started.stderr?.resume()
-    this.#daemon = started
-    while ((await this.run(['wake', '--json'])).exitCode !== 0)
-      if (!this.#running.has(started)) throw new Error('the daemon ended')
-    return started
-  }
-
-  /** Until the daemon has nothing to do, however long the machine takes for it; where none runs, at once. */
-  async idle(): Promise<void> {
-    const socket = await socketPath(join(this.desk.directory, 'state.db'), this.program.env)
-    const { signal } = new AbortController()
-    while (this.#daemon !== null && this.#running.has(this.#daemon)) {
-      const status = await askDaemon<'status'>(socket, { verb: 'status' }, signal).catch(() => null)
-      const nowMs = this.#startMs + performance.now() + this.#aheadMs
-      const isIdle = status?.accounts.every(
-        ({ polling, nextPollMs }) => !polling && (nextPollMs === null || nextPollMs > nowMs + 1000),
-      )
-      if (isIdle === true) return
-      await wait(20)
-    }
-  }
-
-  killAll(): void {
-    for (const child of this.#running) child.kill('SIGKILL')
-  }
-
-  async log(): Promise<readonly Record<string, unknown>[]> {
-    const text = await readFile(join(this.desk.directory, 'log'), 'utf8').catch(() => '')
-    return text
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line): unknown => JSON.parse(line)) as readonly Record<string, unknown>[]
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const ended = [...this.#running].map((child) => once(child, 'close'))
-    this.killAll()
-    await Promise.all(ended)
-    await this.desk[Symbol.asyncDispose]()
-  }
-}
-
-interface Ran {
-  readonly exitCode: number | null
-  readonly said: string
-  readonly printed: string
-  readonly words: readonly string[]
 }
 
 /** What the mail server says of it. */
@@ -227,7 +93,7 @@ test(
   { timeout: 14_400_000 },
   async () => {
     const chance = new Random(SEED)
-    await using world = await World.make()
+    await using world = await World.make(configuration)
     for (const person of PEOPLE) await dovecot.mailbox(person)
     for (const person of PEOPLE) {
       const [account = ''] = person.split('@')
@@ -319,7 +185,7 @@ test(
     expect(await world.run([])).toMatchObject({ exitCode: 0 })
     await world.idle()
     for (const account of ['dora', 'dora2', 'bruno', 'bruno2']) {
-      expect(damaged(await readMaildir(world.maildir(account)), seeded)).toEqual([])
+      expect(damaged(await readMaildir(maildir(world.desk.directory, account)), seeded)).toEqual([])
     }
     const shelf = await readMaildir(join((await dovecot.mailbox('dora@example.org')).maildir, '.Shelf'))
     expect(damaged(new Map([...shelf.values()].map((bytes) => [messageId(bytes), afterField(bytes)])), seeded)).toEqual(
