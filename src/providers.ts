@@ -342,6 +342,13 @@ export function providerAt(host: string, user: string): Provider | null {
   return user.includes('@') ? providerOf(user.slice(user.lastIndexOf('@') + 1).toLowerCase()) : null
 }
 
+/** The provider that takes a domain's mail, by its MX hosts; null: none of the table. */
+export function providerByMx(hosts: readonly string[]): Provider | null {
+  const names = hosts.map((host) => host.toLowerCase().replace(/\.$/, ''))
+  const isTheirs = ({ mx }: Provider): boolean => mx.some((domain) => names.some((name) => isWithin(name, domain)))
+  return PROVIDERS.find(isTheirs) ?? null
+}
+
 function isWithin(host: string, domain: string): boolean {
   return host === domain || host.endsWith(`.${domain}`)
 }

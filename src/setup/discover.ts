@@ -1,15 +1,16 @@
 // From a mail address to its POP3 server: by the table of providers, else by SRV records (RFC 6186), else by the page with
-// which its domain configures mail programs. What asks the network is passed in (lookups.ts).
+// which its domain configures mail programs, else by the provider that its MX records lead to, else by trying the usual names.
+// What asks the network is passed in (lookups.ts).
 // Two rules: a server without TLS is never found, and no record of the DNS leads a known provider's password elsewhere.
 import { parseHost } from '../config/values/host.ts'
-import { providerOf, type Provider } from '../providers.ts'
+import { providerByMx, providerOf, type Provider } from '../providers.ts'
 
 export interface FoundServer {
   readonly host: string
   readonly port: number
   readonly tls: 'implicit' | 'starttls'
   readonly user: string
-  readonly from: 'DNS' | 'autoconfig' | 'table'
+  readonly from: 'DNS' | 'autoconfig' | 'table' | 'MX' | 'trying'
 }
 
 export interface Discovery {
@@ -27,9 +28,15 @@ export interface SrvRecord {
   readonly priority: number
 }
 
+export type Place = Pick<FoundServer, 'host' | 'port' | 'tls'>
+
 export interface Lookups {
   /** Null: nobody answers, as on a machine that is offline; [] when there is no such record. */
   srv(name: string): Promise<readonly SrvRecord[] | null>
+  /** The hosts of its MX records; null: nobody answers. Absent: it is not asked. */
+  mx?(domain: string): Promise<readonly string[] | null>
+  /** Does a POP3 server greet there under TLS? `untrusted`: with a certificate that is not trusted. Absent: nothing is tried. */
+  greets?(place: Place): Promise<'yes' | 'untrusted' | 'no'>
   /** The text of an HTTPS page; null: there is none. */
   page(url: string): Promise<string | null>
 }
@@ -52,8 +59,34 @@ export async function discover(address: string, lookups: Lookups): Promise<Disco
     return { server: { ...announced, user, from: 'DNS' }, provider, trusted }
   }
   const isOffline = records.every((found) => found === null)
-  const described = isOffline ? null : await autoconfig({ address, local, domain }, lookups)
-  return { server: described, provider, trusted: true }
+  if (isOffline) return { server: null, provider, trusted: true }
+  const described = await autoconfig({ address, local, domain }, lookups)
+  if (described !== null) return { server: described, provider, trusted: true }
+  const hosting = providerByMx((await lookups.mx?.(domain)) ?? [])
+  // Its servers are those of the table, whoever wrote the MX records.
+  if (hosting !== null && hosting.pop !== null) {
+    const name = hosting.user === 'local' ? local : address
+    return { server: { ...hosting.pop, user: name, from: 'MX' }, provider: hosting, trusted: true }
+  }
+  if (hosting !== null) return { server: null, provider: hosting, trusted: true }
+  const greeting = await firstGreeting(usualPlaces([`pop.${domain}`, `mail.${domain}`, domain]), lookups)
+  return { server: greeting === null ? null : { ...greeting, user, from: 'trying' }, provider, trusted: true }
+}
+
+/** The places of POP3 at a host, the better first. */
+export function usualPlaces(hosts: readonly string[]): readonly Place[] {
+  return hosts.flatMap((host) => [
+    { host, port: 995, tls: 'implicit' as const },
+    { host, port: 110, tls: 'starttls' as const },
+  ])
+}
+
+/** The first at which a server greets, one with a trusted certificate before all others. They are asked side by side. */
+export async function firstGreeting(places: readonly Place[], lookups: Lookups): Promise<Place | null> {
+  if (lookups.greets === undefined) return null
+  const answers = await Promise.all(places.map((place) => lookups.greets?.(place)))
+  const first = (wanted: string): Place | undefined => places.find((_, at) => answers[at] === wanted)
+  return first('yes') ?? first('untrusted') ?? null
 }
 
 function best(

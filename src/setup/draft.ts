@@ -95,7 +95,9 @@ function written(secret: ImportedSecret, secrets: DraftOptions['secrets']): unkn
     case 'file':
       return { file: secret.path }
     case 'env':
-      return { env: secret.name }
+    case 'credential':
+    case 'keyring':
+      return { [secret.kind]: secret.name }
     case 'oauth':
       return { oauth: secret.client }
     case 'missing':

@@ -10,7 +10,7 @@ export type ImportedSecret =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'command'; readonly run: string | readonly string[] }
   | { readonly kind: 'file'; readonly path: string }
-  | { readonly kind: 'env'; readonly name: string }
+  | { readonly kind: 'env' | 'credential' | 'keyring'; readonly name: string }
   /** The token of a sign-in by a client of `oauth:`. */
   | { readonly kind: 'oauth'; readonly client: string }
   | { readonly kind: 'missing' }

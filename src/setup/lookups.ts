@@ -15,18 +15,10 @@ const NO_RECORD: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA'])
 
 export function networkLookups(signal: AbortSignal): Lookups {
   return {
-    async srv(name) {
-      signal.throwIfAborted()
-      const resolver = new Resolver({ timeout: LIMIT_MS / 2, tries: 2 })
-      const cancel = (): void => resolver.cancel()
-      signal.addEventListener('abort', cancel, { once: true })
-      try {
-        return await resolver.resolveSrv(name)
-      } catch (error) {
-        return NO_RECORD.has(errnoOf(error) ?? '') ? [] : null
-      } finally {
-        signal.removeEventListener('abort', cancel)
-      }
+    srv: (name) => records(signal, (resolver) => resolver.resolveSrv(name)),
+    async mx(domain) {
+      const found = await records(signal, (resolver) => resolver.resolveMx(domain))
+      return found?.toSorted((a, b) => a.priority - b.priority).map(({ exchange }) => exchange) ?? null
     },
     async page(url) {
       const limited = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)])
@@ -37,6 +29,24 @@ export function networkLookups(signal: AbortSignal): Lookups {
         return null
       }
     },
+  }
+}
+
+/** [] when there is none, null when nobody answers. */
+async function records<T>(
+  signal: AbortSignal,
+  ask: (resolver: Resolver) => Promise<readonly T[]>,
+): Promise<readonly T[] | null> {
+  signal.throwIfAborted()
+  const resolver = new Resolver({ timeout: LIMIT_MS / 2, tries: 2 })
+  const cancel = (): void => resolver.cancel()
+  signal.addEventListener('abort', cancel, { once: true })
+  try {
+    return await ask(resolver)
+  } catch (error) {
+    return NO_RECORD.has(errnoOf(error) ?? '') ? [] : null
+  } finally {
+    signal.removeEventListener('abort', cancel)
   }
 }
 

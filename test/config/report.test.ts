@@ -36,7 +36,7 @@ destinations:
     `${file}:10: accounts.old-isp.deliver[0]: found "inbos", expected the name of a destination or a URL: did you mean inbox?`,
     `${file}:10: accounts.old-isp.deliver[2]: found "inbox" again, expected every destination once`,
     `${file}:11: accounts.check: found the name check, expected another one: it is reserved for a popfetch command`,
-    `${file}:14: accounts.check.password: found a list, expected text, { env: NAME }, { file: PATH }, { command: COMMAND } or { credential: NAME }`,
+    `${file}:14: accounts.check.password: found a list, expected text, { env: NAME }, { file: PATH }, { command: COMMAND }, { credential: NAME } or { keyring: NAME }`,
     `${file}:16: accounts.check.limit: found "many", expected a whole number from 1 to 1000000000`,
     `${file}:18: destinations.inbox.mode: found "0777", expected a file mode of four octal digits such as 0600, 0640 or 0660`,
     `${file}:19: destinations.relay.to: found nothing, expected a mail address or a list of them`,

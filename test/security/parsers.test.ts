@@ -63,6 +63,9 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/config/values/proxy.ts': config('8 KiB, values.ts'),
   'src/config/values/quantity.ts': config('8 KiB, values.ts'),
   'src/config/values/secret.ts': config('as the file'),
+  'src/config/edit/additions.ts': config('as the file'),
+  'src/cli/commands/init/place.ts': own('a line that a person typed'),
+  'src/cli/commands/init/questions.ts': own('a line that a person typed'),
   'src/daemon/control/protocol.ts': {
     whose: 'programs of the same user',
     most: '2 MiB for a request, 10,000 names',

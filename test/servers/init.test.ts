@@ -61,8 +61,10 @@ test('a person at a terminal comes from nothing to the first message in an inbox
     [
       ['Mail address:', 'old@source.test'],
       ['User name there', 'old'],
+      ['Where popfetch gets it', ''],
       ['Password of old', password],
       ['Where mail goes', `imap://new@127.0.0.1:${imapPort}`],
+      ['Where popfetch gets it', ''],
       ['Password of new', password],
       ['Delete from the server', ''],
       ['there already', ''],
@@ -90,9 +92,11 @@ test('for a Gmail address a person is shown the ways and what each costs before 
   const { code, seen } = await atTerminal(['init', ...server], directory.path, [
     ['Mail address:', 'old@source.test'],
     ['User name there', 'shown'],
+    ['Where popfetch gets it', ''],
     ['Password of shown', password],
     ['Where mail goes', 'bob@gmail.com'],
     ['By which way', ''],
+    ['Where popfetch gets it', ''],
     ['App password of bob@gmail.com at imap.gmail.com', 'abcdefghijklmnop'],
     ['Delete from the server', ''],
     ['there already', ''],

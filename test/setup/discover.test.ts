@@ -125,3 +125,49 @@ describe('the table', () => {
     expect(asked.names).toEqual([])
   })
 })
+
+describe('where neither table, SRV nor a page knows', () => {
+  const asked = (mx: readonly string[], greeting: Readonly<Record<string, 'yes' | 'untrusted'>> = {}): Lookups => ({
+    srv: () => Promise.resolve([]),
+    page: () => Promise.resolve(null),
+    mx: () => Promise.resolve(mx),
+    greets: ({ host, port, tls }) => Promise.resolve(greeting[`${host}:${port} ${tls}`] ?? 'no'),
+  })
+
+  test('MX records lead to the provider, and to its servers of the table', async () => {
+    expect(await discover('a@firm.example', asked(['aspmx.l.google.com']))).toMatchObject({
+      server: { host: 'pop.gmail.com', port: 995, tls: 'implicit', from: 'MX' },
+      provider: { name: 'Gmail' },
+      trusted: true,
+    })
+    expect((await discover('a@firm.example', asked(['mail.protonmail.ch']))).server).toBeNull()
+    expect((await discover('a@firm.example', asked(['google.com.mallory.example']))).server).toBeNull()
+  })
+
+  test.each([
+    [{ 'pop.firm.example:995 implicit': 'yes', 'mail.firm.example:995 implicit': 'yes' }, 'pop.firm.example 995'],
+    [{ 'pop.firm.example:110 starttls': 'yes', 'mail.firm.example:995 implicit': 'yes' }, 'pop.firm.example 110'],
+    [{ 'pop.firm.example:995 implicit': 'untrusted', 'firm.example:110 starttls': 'yes' }, 'firm.example 110'],
+    [{ 'mail.firm.example:995 implicit': 'untrusted' }, 'mail.firm.example 995'],
+    [{}, null],
+  ] as const)('the usual names are tried side by side: %j', async (greeting, found) => {
+    const { server, trusted } = await discover('a@firm.example', asked([], greeting))
+    expect(server === null ? null : `${server.host} ${server.port}`).toBe(found)
+    expect(trusted).toBe(true)
+  })
+
+  test('all of them are asked at once', async () => {
+    let open = 0
+    let most = 0
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const greets = async (): Promise<'no'> => {
+      open += 1
+      most = Math.max(most, open)
+      if (open === 6) resolve()
+      await promise
+      return 'no'
+    }
+    await discover('a@firm.example', { ...asked([]), greets })
+    expect(most).toBe(6)
+  })
+})

@@ -26,6 +26,18 @@ export async function newFilePath(
   return place
 }
 
+/** The configuration that stands where one would be written; []: none does. */
+export async function placesFor(
+  { output, config }: CommonOptions & { readonly output: string | null },
+  { env, cwd }: Pick<Surroundings, 'env' | 'cwd'>,
+): Promise<readonly string[]> {
+  const named = output ?? config ?? (env['POPFETCH_CONFIG'] || null)
+  const places = named === null ? configurationPlaces(env).slice(0, NAMES) : [resolvePath(named, cwd, env)]
+  const there: string[] = []
+  for (const place of places) if (await isThere(place)) there.push(place)
+  return there
+}
+
 /** Writes the file (0600, its directories 0700) and makes it durable. Rejects with ERR_CONFIG, and then leaves no file. `what` it
  *  is, for people. */
 export async function writeNewFile(file: string, text: string, what = 'the configuration'): Promise<void> {

@@ -47,6 +47,8 @@ export type SecretSource =
   | { readonly kind: 'file'; readonly path: string }
   | { readonly kind: 'command'; readonly run: string | readonly string[] }
   | { readonly kind: 'credential'; readonly name: string }
+  /** An item of the desktop's keyring. */
+  | { readonly kind: 'keyring'; readonly name: string }
 
 /** A token may also come from a sign-in at a provider: who has a token asks for it there, not here. */
 export type TokenSource = SecretSource | { readonly kind: 'oauth'; readonly client: string }
@@ -91,6 +93,8 @@ async function read(source: SecretSource, context: SecretContext): Promise<strin
       }
       return fromFile(path.join(directory, source.name), what, env)
     }
+    case 'keyring':
+      return await fromKeyring(source.name, context)
     case 'command': {
       const from = `the command ${commandName(source.run)}`
       const output = await runSecretCommand(source.run, { ...context, from, limitBytes: SECRET_LIMIT_BYTES })
@@ -114,6 +118,8 @@ export function sourceKeys(source: TokenSource | null): Written | string | null 
       return { command: commandName(source.run) }
     case 'credential':
       return { credential: source.name }
+    case 'keyring':
+      return { keyring: source.name }
     case 'oauth':
       return { oauth: source.client }
   }
@@ -147,6 +153,44 @@ export function commandName(run: string | readonly string[]): string {
   // `TOKEN=abc curl …`: an assignment is no command's name.
   if (first.includes('=')) return MASK
   return rest.length > 0 ? `"${display(first)} …"` : `"${display(first)}"`
+}
+
+/** Through the program that each desktop has for it: a native module would have to be installed with popfetch. */
+async function fromKeyring(name: string, context: SecretContext): Promise<string> {
+  const { what } = context
+  const from = `the keyring item ${display(name)}`
+  const isMac = process.platform === 'darwin'
+  const run = isMac
+    ? ['security', 'find-generic-password', '-s', 'popfetch', '-a', name, '-w']
+    : ['secret-tool', 'lookup', 'service', 'popfetch', 'account', name]
+  const [program = ''] = run
+  const store = isMac
+    ? `security add-generic-password -s popfetch -a '${name}' -w`
+    : `secret-tool store --label=popfetch service popfetch account '${name}'`
+  const { NO_INPUT, runProgram } = await import('../../program.ts')
+  const ending = await runProgram({
+    command: run,
+    env: context.env,
+    cwd: null,
+    stdin: NO_INPUT,
+    stdout: { keep: 'all', limitBytes: SECRET_LIMIT_BYTES },
+    stderr: { keep: 'last', limitBytes: STDERR_BYTES },
+    limitMs: LIMIT_MS,
+    signal: context.signal,
+  }).catch((error: unknown) => {
+    const how = isMac ? 'security cannot be run' : 'secret-tool is not installed: install libsecret-tools'
+    throw missing(what, from, errnoOf(error) === 'ENOENT' ? how : `${program} cannot be run`, error)
+  })
+  if (ending.ended === 'abort') throw aborted(what)
+  if (ending.ended !== null) {
+    throw refusal(what, from, 'no answer: the keyring may be locked, and nobody is there to unlock it', 'soon')
+  }
+  // Both say nothing, or a few words, for an item that is not there; what else went wrong passes by itself (a locked keyring).
+  const said = ending.stderr.toString('latin1').trim()
+  const isMissing = isMac ? ending.code === 44 : ending.code === 1 && said === ''
+  if (isMissing) throw missing(what, from, `it does not exist: ${store}`)
+  if (ending.code !== 0) throw refusal(what, from, `${howItEnded(ending)} (is the keyring unlocked?)`, 'soon')
+  return checked(withoutNewline(decoded(ending.stdout, what, from, 'soon')), what, from, 'soon')
 }
 
 async function fromFile(file: string, what: string, env: SecretContext['env']): Promise<string> {

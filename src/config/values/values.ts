@@ -176,7 +176,7 @@ export const fileMode = parsed(
   /^0o?[0-7]{3}$/,
 )
 
-const SECRET = 'text, { env: NAME }, { file: PATH }, { command: COMMAND } or { credential: NAME }'
+const SECRET = 'text, { env: NAME }, { file: PATH }, { command: COMMAND }, { credential: NAME } or { keyring: NAME }'
 
 /** Keys that hold a secret or say where one comes from. Reports name their values by the type only. */
 export const SECRET_KEYS: ReadonlySet<string> = new Set(['password', 'token', 'httpToken', 'clientSecret'])
@@ -197,6 +197,9 @@ function secretForms(resolve: ResolvePath) {
       // A name, not a path: it must stay within the directory of credentials.
       .strictObject({ credential: z.string().regex(/^(?!\.\.?$)[^/\0]+$/) })
       .transform(({ credential }): SecretSource => ({ kind: 'credential', name: credential })),
+    z
+      .strictObject({ keyring: z.string().regex(/^[\x20-\x7e]{1,200}$/) })
+      .transform(({ keyring }): SecretSource => ({ kind: 'keyring', name: keyring })),
   ] as const
 }
 

@@ -6,7 +6,7 @@ import type { TlsFacts } from '../../pop3/network/tls-facts.ts'
 import { redactor } from '../../redact.ts'
 import type { ImapStep } from '../answers/imap.ts'
 import { within } from '../disk/time-limit.ts'
-import { checkPin, isLocal, type Peer, secured, tlsFactsAt } from '../network/dial.ts'
+import { checkPin, isLocal, OtherLeaf, type Peer, secured, tlsFactsAt } from '../network/dial.ts'
 import { type Fault, ImapFailure } from './fault.ts'
 import { answerIn, appendCommand, CommandMemory, type Dated, literalProbe, refusalIn, tagOf, uidsIn } from './append.ts'
 import { type Client, openClient, type Refusal, refusalOf } from './imapflow.ts'
@@ -276,7 +276,8 @@ export class ImapSession {
   async #start(peer: Peer, refused: string | null, signal: AbortSignal): Promise<void> {
     const { tls, pin, user, byToken, auth, host, port } = this.#config
     const wrong = checkPin(this.#wire.socket, pin)
-    if (wrong !== null) throw new ImapFailure('TLS', { kind: 'unfit', text: wrong.text })
+    if (wrong !== null)
+      throw new ImapFailure('TLS', { kind: 'unfit', text: wrong.text }, { cause: new OtherLeaf(wrong) })
     if (tls === 'none' && !isLocal(this.#wire.socket, peer)) {
       const text = 'a password goes without TLS only to this machine itself'
       throw new ImapFailure('sign-in', { kind: 'unfit', text })
@@ -334,7 +335,7 @@ export class ImapSession {
     const wire = new Wire(socket, { blockMs: this.#limits.blockMs, greeted: true })
     socket.once('secureConnect', () => {
       const wrong = checkPin(socket, this.#config.pin)
-      if (wrong !== null) return void wire.destroy(new Error(wrong.text))
+      if (wrong !== null) return void wire.destroy(new OtherLeaf(wrong))
       this.#step = 'sign-in'
       done()
     })
@@ -378,7 +379,7 @@ export class ImapSession {
     }
     const fault = signal.aborted ? ({ kind: 'stopped', text: 'stopped' } as const) : this.#faultOf(thrown)
     this.destroy()
-    return new ImapFailure(step, fault, { handed, cause: thrown })
+    return new ImapFailure(step, fault, { handed, cause: this.#cause instanceof OtherLeaf ? this.#cause : thrown })
   }
 
   #faultOf(thrown: unknown): Fault {

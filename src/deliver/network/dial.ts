@@ -26,6 +26,18 @@ export interface NetworkFault {
   /** `unfit`: its certificate is not the one, or it speaks no TLS. `permission`: the system does not let us. */
   readonly kind: 'cut' | 'timeout' | 'unfit' | 'permission' | 'stopped'
   readonly text: string
+  /** Whose certificate it is, where it is not the pinned one. */
+  readonly facts?: TlsFacts | null
+}
+
+/** A certificate that is not the pinned one, as a cause. */
+export class OtherLeaf extends Error {
+  readonly facts: TlsFacts | null
+
+  constructor({ text, facts }: NetworkFault) {
+    super(text)
+    this.facts = facts ?? null
+  }
 }
 
 /** There is no connection. */
@@ -109,7 +121,11 @@ export function checkPin(socket: net.Socket, pin: string | null): NetworkFault |
   const leaf = socket.getPeerX509Certificate()?.raw
   const digest = leaf === undefined ? 'no certificate' : createHash('sha256').update(leaf).digest('hex')
   if (digest === pin.toLowerCase()) return null
-  return { kind: 'unfit', text: `its certificate has the SHA-256 ${digest}, not the pinned ${pin}` }
+  return {
+    kind: 'unfit',
+    text: `its certificate has the SHA-256 ${digest}, not the pinned ${pin}`,
+    facts: tlsFactsAt(socket),
+  }
 }
 
 /** What TLS showed; null: there is none. */

@@ -16,7 +16,7 @@ import { Conversation } from './conversation.ts'
 import { type Fault, SmtpFailure } from './fault.ts'
 import { messageMs, openingMs, type SmtpLimits } from './limits.ts'
 import { type Sent, type Transport, type TransportLog, type TransportOptions, transports } from './nodemailer.ts'
-import { checkPin, isLocal, tlsFactsAt, tlsOptions } from '../network/dial.ts'
+import { checkPin, isLocal, OtherLeaf, tlsFactsAt, tlsOptions } from '../network/dial.ts'
 import { dialSmtp, type SmtpPeer } from './place.ts'
 
 export interface SessionOptions {
@@ -180,7 +180,7 @@ export class SmtpSession {
       this.#transport.connect((error) => (error === undefined ? resolve() : this.#failed(error))),
     )
     const wrong = this.#socket === null ? null : checkPin(this.#socket, peer.pin)
-    if (wrong !== null) throw this.#failure(wrong, 'TLS')
+    if (wrong !== null) throw this.#failure({ kind: 'unfit', text: wrong.text }, 'TLS', new OtherLeaf(wrong))
     if (signIn !== null) await this.#signIn(signIn, signal)
   }
 

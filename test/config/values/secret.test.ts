@@ -128,6 +128,41 @@ describe('a credential', () => {
   })
 })
 
+describe.runIf(process.platform !== 'darwin')('an item of the keyring', () => {
+  /** A keyring whose program does this. */
+  async function keyring(scene: Scene, script: string) {
+    await scene.write(`#!/bin/sh\n${script}\n`, { name: 'secret-tool', mode: 0o700 })
+    return resolve({ kind: 'keyring', name: 'mail' }, { PATH: `${scene.path('.')}:/usr/bin:/bin` })
+  }
+
+  test('is looked up by its name', async () => {
+    await using scene = await Scene.create()
+    expect(await keyring(scene, '[ "$*" = "lookup service popfetch account mail" ] && printf hunter2')).toBe('hunter2')
+  })
+
+  test.each([
+    [
+      'missing',
+      'exit 1',
+      'never',
+      /it does not exist: secret-tool store --label=popfetch service popfetch account 'mail'/,
+    ],
+    ['locked', 'echo "Cannot prompt: locked" >&2; exit 1', 'soon', /Cannot prompt: locked.*is the keyring unlocked/],
+    ['empty', 'exit 0', 'soon', /it is empty/],
+  ] as const)('that is %s', async (_, script, retry, words) => {
+    await using scene = await Scene.create()
+    const error = await refusal(keyring(scene, script))
+    expect(error).toMatchObject({ code: 'ERR_SECRET', retry })
+    expect(error.message).toMatch(words)
+  })
+
+  test('cannot be had where its program is not installed', async () => {
+    const error = await refusal(resolve({ kind: 'keyring', name: 'mail' }, { PATH: '/nowhere' }))
+    expect(error).toMatchObject({ code: 'ERR_SECRET', retry: 'never' })
+    expect(error.message).toMatch(/secret-tool is not installed: install libsecret-tools/)
+  })
+})
+
 describe('a secret printed by a command', () => {
   test('is what it printed, without one newline at the end', async () => {
     expect(await resolve(command('echo "hunter2"'))).toBe('hunter2')

@@ -54,6 +54,9 @@ async function toBackground(invocation: DaemonInvocation, surroundings: Surround
     output.object({ ok: true, accounts: [], daemon: { running: true, pid, since: new Date(nowMs()).toISOString() } })
   } else if (person && !invocation.quiet) {
     output.say(`popfetch polls in the background (process ${pid}); its log is ${logFile}`)
+    output.say(
+      'To start it with the machine: popfetch init --systemd prints a unit; by cron instead: popfetch init --cron',
+    )
   }
   return EXIT_OK
 }

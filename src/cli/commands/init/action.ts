@@ -1,25 +1,29 @@
-// `popfetch init`: sets up the first account by question and answer. Only at the end one file is written. Where an answer
-// comes from is decided in terminal/answers.ts; new-account.ts makes a configuration of the answers.
-import { signInsOf } from '../../../config/oauth/sign-ins.ts'
+// `popfetch init`: sets up an account, or one more, by question and answer. Only at the end something is written. Where an answer
+// comes from is decided in terminal/answers.ts. server.ts finds the server, mailbox.ts asks who signs in, place.ts and inbox.ts where
+// mail goes, try-sign-in.ts tries both; new-account.ts makes a configuration of the answers, and file.ts puts it where it belongs.
+import { showsWhatItHas } from '../../../config/destinations/destinations.ts'
 import type { Account } from '../../../config/schema.ts'
 import { display } from '../../../display.ts'
-import { PopfetchError } from '../../../errors.ts'
 import type { Lookups } from '../../../setup/discover.ts'
 import { Answers } from '../../terminal/answers.ts'
 import { terminalDialogue, type Dialogue } from '../../terminal/dialogue.ts'
 import { abortedByPerson } from '../../command-errors.ts'
 import { EXIT_OK } from '../../../status/exit.ts'
-import { drafted, type Drafted, initText, type Mailbox } from './new-account.ts'
-import { mailboxOf, serverOf, type Suggested } from './mailbox.ts'
-import * as question from './questions.ts'
-import { type Inbox, inboxOf, shownInbox, signsIn } from './inbox.ts'
-import { tryDestination, trySignIn, type Waiting } from './try-sign-in.ts'
+import { addDestination } from './add-destination.ts'
+import { type Attempt, deliveredTo, signedIn } from './attempts.ts'
+import { targetOf, type Whole, wholeFile, writeWhole } from './file.ts'
+import { shownInbox } from './inbox.ts'
+import { type Choices, drafted, initText, type Mailbox } from './new-account.ts'
+import { printSchedule, sayNext } from './next.ts'
 import type { InitInvocation } from './options.ts'
-import { newFilePath, writeNewFile } from '../../open/new-file.ts'
-import { counted, size } from '../../../status/words/amounts.ts'
+import { hasTypedSecret } from './place.ts'
+import * as question from './questions.ts'
+import { freeSecretFile } from './secrets.ts'
+import { lookupsOf, serverOf } from './server.ts'
 import type { Surroundings } from '../../surroundings.ts'
 
 export async function run(invocation: InitInvocation, surroundings: Surroundings): Promise<number> {
+  if (invocation.cron || invocation.systemd) return await printSchedule(invocation, surroundings)
   return await setUp(invocation, surroundings, { dialogue: terminalDialogue(surroundings), lookups: null })
 }
 
@@ -29,43 +33,90 @@ export interface InitMeans {
   readonly lookups: Lookups | null
 }
 
-/** Resolves to 0 when the file is written; when it rejects, there is no file. */
+/** Resolves to 0 when the file is written; when it rejects, nothing is. */
 export async function setUp(invocation: InitInvocation, surroundings: Surroundings, means: InitMeans): Promise<number> {
-  const { output } = surroundings
-  const file = await newFilePath(invocation, surroundings)
+  const { output, signal } = surroundings
+  const target = await targetOf(invocation, surroundings)
   const answers = new Answers(means.dialogue, output, { usual: invocation.yes })
+  const lookups = means.lookups ?? (await lookupsOf(surroundings))
+  signal.throwIfAborted()
+  if (answers.person && target.present !== null) {
+    const names = target.present.configuration.accounts.map(({ name }) => name).join(', ')
+    output.say(`${display(target.file, 4096)} has the accounts ${display(names, 400)}. What is there stays as it is.`)
+    const what = await answers.to(question.addition, null)
+    if (what === 'destination') return await addDestination(target, { answers, invocation, surroundings })
+  }
   const address = await answers.to(question.address, invocation.address)
-  const suggested = await serverOf(address, invocation, { answers, surroundings, lookups: means.lookups })
-  const { mailbox, waiting } = await signedIn(suggested, { address, file, answers, invocation, surroundings })
-  const { deliver, client } = await deliveredTo(mailbox, { address, file, answers, invocation, surroundings })
+  const suggested = await serverOf(address, invocation, { answers, surroundings, lookups })
+  const attempt: Attempt = { address, target, answers, invocation, surroundings, lookups }
+  const { mailbox, waiting } = await signedIn(suggested, attempt)
+  const { deliver, client, known } = await deliveredTo(mailbox, attempt)
   const deletion = await answers.to(question.deletion, invocation.deletePolicy)
+  const choices: Choices = { deliver, client, deletion }
+  // The questions look at one answer each; the schema also finds answers that contradict each other.
+  const { account, configuration } = draftOf(mailbox, choices, known, attempt)
+  const shows = account.deliver.every((name) => showsWhatItHas(name, configuration.destinations))
   const first =
     invocation.first === null && waiting?.messages === 0
       ? null
-      : await answers.to(question.first(waiting?.messages ?? null), invocation.first)
-  const choices = { deliver, client, deletion }
-  const text = initText(mailbox, choices, invocation, surroundings)
-  // The questions look at one answer each; the schema also finds answers that contradict each other.
-  const { account, configuration } = drafted(text, file, surroundings)
+      : await answers.to(question.first(waiting?.messages ?? null, shows), invocation.first)
+  const kept = await keptApart(mailbox, choices, account, attempt)
+  const whole = wholeOf(kept.mailbox, kept.choices, known, attempt)
   if (!invocation.json && (answers.person || !invocation.quiet)) {
-    output.answer(
-      initText(
-        { ...mailbox, secret: shownSecret(mailbox), client: shownClient(mailbox) },
-        { ...choices, deliver: shownInbox(deliver), client: shownClient(choices) },
-        invocation,
-        surroundings,
-      ).trimEnd(),
+    const client = shownClient(kept.choices)
+    const shown = { ...kept.choices, deliver: shownInbox(kept.choices.deliver), client }
+    const masked = { ...kept.mailbox, secret: shownSecret(kept.mailbox), client: shownClient(kept.mailbox) }
+    output.answer(wholeOf(masked, shown, known, attempt).added.trimEnd())
+  }
+  const isWanted = invocation.yes || (await answers.to(question.write(target.file), null))
+  if (!isWanted) throw abortedByPerson('nothing was written')
+  signal.throwIfAborted()
+  if (first !== null) await remember(first, account, configuration.statePath, surroundings)
+  const before = await writeWhole(target, whole.text, kept.secrets)
+  if (invocation.json) output.object({ ok: true, file: target.file, account: account.name })
+  else if (!invocation.quiet) {
+    const byEnvironment = mailbox.secret.kind === 'env' ? mailbox.secret.name : null
+    const secrets = [...kept.secrets.keys()]
+    sayNext(
+      { file: target.file, account: account.name, secrets, first, before, byEnvironment },
+      invocation,
+      surroundings,
     )
   }
-  if (!invocation.yes && !(await answers.to(question.write(file), null))) throw abortedByPerson('nothing was written')
-  if (first !== null) await remember(first, account, configuration.statePath, surroundings)
-  await writeNewFile(file, text)
-  if (invocation.json) output.object({ ok: true, file, account: account.name })
-  else if (!invocation.quiet)
-    output.say(
-      `${first === null ? '' : `remembered: the first poll takes ${first}; `}Wrote ${display(file, 4096)}. Run "popfetch" to fetch, or "popfetch --dry-run" to preview.`,
-    )
   return EXIT_OK
+}
+
+function wholeOf(mailbox: Mailbox, choices: Choices, known: string | null, attempt: Attempt): Whole {
+  const { target, invocation, surroundings } = attempt
+  return wholeFile(initText(mailbox, choices, invocation, surroundings), target, known)
+}
+
+function draftOf(mailbox: Mailbox, choices: Choices, known: string | null, attempt: Attempt) {
+  const whole = wholeOf(mailbox, choices, known, attempt)
+  return drafted(whole.text, whole.account, attempt.target.file, attempt.surroundings)
+}
+
+/** What was typed goes into files of its own: the configuration names them. */
+async function keptApart(mailbox: Mailbox, choices: Choices, account: Account, { target, surroundings }: Attempt) {
+  const secrets = new Map<string, string>()
+  const { env } = surroundings
+  const named = (file: string): string => {
+    const home = env['HOME']
+    return home !== undefined && home !== '' && file.startsWith(`${home}/`) ? `~${file.slice(home.length)}` : file
+  }
+  let { secret } = mailbox
+  if (secret.kind === 'text') {
+    const file = await freeSecretFile(target.file, account.name)
+    secrets.set(file, secret.text)
+    secret = { kind: 'file', path: named(file) }
+  }
+  let { deliver } = choices
+  if (hasTypedSecret(deliver)) {
+    const file = await freeSecretFile(target.file, `${account.name}-to-${account.deliver[0] ?? ''}`)
+    secrets.set(file, String(deliver['password']))
+    deliver = { ...deliver, password: { file: named(file) } }
+  }
+  return { mailbox: { ...mailbox, secret }, choices: { ...choices, deliver }, secrets }
 }
 
 /** Before there is a configuration with which popfetch could poll. */
@@ -74,101 +125,6 @@ async function remember(first: string, account: Account, statePath: string, { ro
   const { rememberFirst } = await import('../../../poll/plan/first.ts')
   await using ledger = await openLedger(statePath)
   await rememberFirst(ledger, account, first)
-}
-
-interface Attempt {
-  readonly address: string
-  readonly file: string
-  readonly answers: Answers
-  readonly invocation: InitInvocation
-  readonly surroundings: Surroundings
-}
-
-/** Asks until the server accepts the answers, or the person decides to write them untested. */
-async function signedIn(
-  first: Suggested,
-  attempt: Attempt,
-): Promise<{ readonly mailbox: Mailbox; readonly waiting: Waiting | null }> {
-  const { address, file, answers, invocation, surroundings } = attempt
-  let suggested = first
-  for (let given: InitInvocation = invocation; ;) {
-    const mailbox = await mailboxOf(address, suggested, { given, answers })
-    const draft = drafted(initText(mailbox, null, invocation, surroundings), file, surroundings)
-    if (invocation.untested) return { mailbox, waiting: null }
-    try {
-      await signInFirst(mailbox, draft, attempt)
-      if (!invocation.quiet) surroundings.output.note(`signing in to ${display(mailbox.host)}`)
-      const waiting = await trySignIn(draft, surroundings)
-      const size_ = waiting.bytes === 0 ? '' : ` (${size(waiting.bytes)})`
-      surroundings.output.note(`signed in: ${counted(waiting.messages, 'message')} waiting${size_}`)
-      return { mailbox, waiting }
-    } catch (error) {
-      if (!(error instanceof PopfetchError) || error.code === 'ERR_ABORTED' || !answers.person) throw error
-      surroundings.output.problem(error.message)
-      const next = await answers.to(question.afterFailure, null)
-      if (next === 'write') return { mailbox, waiting: null }
-      if (next === 'stop') throw error
-      suggested = {
-        ...suggested,
-        host: mailbox.host,
-        trusted: true,
-        port: mailbox.port,
-        tls: mailbox.tls,
-        user: mailbox.user,
-      }
-      const again = { host: null, port: null, tls: null, user: null, password: null, tokenCommand: null }
-      given = { ...invocation, ...again, clientId: null, clientSecretFile: null }
-    }
-  }
-}
-
-/** Asks where mail goes until a server there takes the sign-in, or the person decides to write it untested. */
-async function deliveredTo(mailbox: Mailbox, attempt: Attempt): Promise<Inbox> {
-  const { file, answers, invocation, surroundings } = attempt
-  for (let given: InitInvocation = invocation; ;) {
-    const where = await answers.to(question.deliver, given.deliver)
-    const inbox = await inboxOf(where, { given, answers, known: mailbox.client })
-    const { deliver, client } = inbox
-    if (invocation.untested || !signsIn(deliver)) return inbox
-    const draft = drafted(
-      initText(mailbox, { deliver, client, deletion: 'never' }, invocation, surroundings),
-      file,
-      surroundings,
-    )
-    try {
-      const name = draft.account.deliver[0] ?? ''
-      const user = typeof deliver['user'] === 'string' ? deliver['user'] : ''
-      await signInFirst({ client, name, user }, draft, attempt)
-      if (!invocation.quiet) surroundings.output.note('signing in where mail goes')
-      await tryDestination(draft, surroundings)
-      surroundings.output.note('it takes mail')
-      return inbox
-    } catch (error) {
-      if (!(error instanceof PopfetchError) || error.code === 'ERR_ABORTED' || !answers.person) throw error
-      surroundings.output.problem(error.message)
-      const next = await answers.to(question.afterFailure, null)
-      if (next === 'write') return inbox
-      if (next === 'stop') throw error
-      const again = { deliver: null, way: null, toHost: null, toPassword: null, toClientId: null }
-      given = { ...invocation, ...again, toClientSecretFile: null }
-    }
-  }
-}
-
-/** Where it signs in by OAuth: the person does that now, unless it was done before. */
-async function signInFirst(
-  { client, name, user }: Pick<Mailbox, 'client' | 'name' | 'user'>,
-  { configuration }: Drafted,
-  { invocation, surroundings }: Attempt,
-): Promise<void> {
-  if (client === null) return
-  const signIns = signInsOf(configuration, surroundings.env)
-  const { state } = await signIns.state(client.name, user)
-  if (state === 'ok') return
-  const { signInAtProvider, terminalAsk, USUAL_SIGN_IN_MS } = await import('../../open/provider-sign-in.ts')
-  const wanted = { client: client.name, user, serves: [name], signIns, flow: null, opens: true }
-  const limits = { timeoutMs: USUAL_SIGN_IN_MS, quiet: invocation.quiet }
-  await signInAtProvider({ ...wanted, ...limits }, surroundings, terminalAsk(surroundings))
 }
 
 /** The client for the screen, its secret masked. */

@@ -1,17 +1,15 @@
 // Where mail goes, when that is a mailbox elsewhere: by which way, and with which secret. A URL has its way already, and may lack
 // its password. What the ways cost is in setup/inbox-ways.ts.
-import { isLoopback } from '../../../config/values/host.ts'
 import type { Written } from '../../../config/values/written.ts'
 import { display } from '../../../display.ts'
-import { redactor } from '../../../redact.ts'
 import { waysInto, type Way } from '../../../setup/inbox-ways.ts'
 import { SIGN_IN_PROVIDERS } from '../../../sign-in-providers.ts'
-import type { PasswordPlace } from '../../common-options.ts'
 import type { Answers } from '../../terminal/answers.ts'
 import { clientOf } from './mailbox.ts'
 import type { Mailbox } from './new-account.ts'
 import type { InitRequest } from './options.ts'
 import * as question from './questions.ts'
+import { askedSecret } from './secrets.ts'
 
 export interface Inbox {
   /** As it is written. */
@@ -20,16 +18,33 @@ export interface Inbox {
   readonly client: Mailbox['client']
 }
 
-interface Means {
+export interface InboxMeans {
   readonly given: InitRequest
   readonly answers: Answers
   /** The client under which the mailbox signs in that is fetched from; null: none. */
   readonly known: Mailbox['client']
+  /** Into Gmail by its API. */
+  readonly byApi: (address: string) => Promise<Inbox>
 }
 
-export async function inboxOf(where: question.Where, means: Means): Promise<Inbox> {
-  if (where.kind === 'place') return { deliver: await withPassword(where.written, means), client: null }
-  const { address } = where
+type Means = Omit<InboxMeans, 'byApi'>
+
+/** A destination as it was written, with what it lacks. */
+export async function placeOf(written: Written, means: Means): Promise<Inbox> {
+  return { deliver: await withPassword(written, means), client: null }
+}
+
+/** Into Gmail by its API: under a client of one's own. */
+export async function gmailOf(address: string, means: Means): Promise<Inbox> {
+  const way = waysInto(address).find(({ kind }) => kind === 'api') ?? API
+  const client = await clientFor(way, means)
+  return { deliver: { type: 'gmail', user: address, token: { oauth: client.name } }, client }
+}
+
+/** A mailbox at a domain of one's own that Google hosts. */
+const API: Way = { kind: 'api', server: null, wants: 'client', oauth: 'google', text: '' }
+
+export async function inboxOf(address: string, means: Means): Promise<Inbox> {
   const ways = waysInto(address)
   const { answers, given } = means
   if (answers.person && given.way === null) {
@@ -40,12 +55,10 @@ export async function inboxOf(where: question.Where, means: Means): Promise<Inbo
   switch (way.kind) {
     case 'imap':
       return await byImap(address, way, means)
-    case 'api': {
-      const client = await clientFor(way, means)
-      return { deliver: { type: 'gmail', user: address, token: { oauth: client.name } }, client }
-    }
+    case 'api':
+      return await gmailOf(address, means)
     case 'smtp': {
-      const host = await answers.to(question.relay, given.toHost)
+      const host = await answers.to(question.relay('localhost'), given.toHost)
       return { deliver: { type: 'smtp', host, to: address }, client: null }
     }
   }
@@ -70,14 +83,12 @@ async function withPassword(written: Written, { answers, given }: Means, kind = 
   const { user, host, password, token } = written
   if (typeof user !== 'string' || typeof host !== 'string' || password !== undefined || token !== undefined)
     return written
-  return { ...written, password: await secretOf(`${kind} of ${user} at ${host}`, given.toPassword, answers) }
-}
-
-async function secretOf(what: string, place: PasswordPlace | null, answers: Answers): Promise<unknown> {
-  if (place !== null) return place
-  const text = await answers.secret('to-password-env', what)
-  redactor.add(text)
-  return text
+  const asked = await askedSecret(`${kind} of ${user} at ${host}`, {
+    given: given.toPassword,
+    option: 'to-password-env',
+    answers,
+  })
+  return { ...written, password: asked.kind === 'text' ? asked.text : asked.place }
 }
 
 async function clientFor({ oauth }: Way, { given, answers, known }: Means): Promise<NonNullable<Mailbox['client']>> {
@@ -92,11 +103,4 @@ async function clientFor({ oauth }: Way, { given, answers, known }: Means): Prom
 /** The same for the screen: a password is masked, the place of one is shown. */
 export function shownInbox(deliver: Written): Written {
   return typeof deliver['password'] === 'string' ? { ...deliver, password: '********' } : deliver
-}
-
-/** Is it a server that can be asked whether it takes the sign-in? */
-export function signsIn({ type, user, host }: Written): boolean {
-  return (
-    type === 'gmail' || (type === 'imap' && typeof user === 'string') || (type === 'smtp' && !isLoopback(String(host)))
-  )
 }

@@ -1,82 +1,30 @@
-// The mailbox that `init` sets up: its server, found or named, and the user name and secret to sign in with.
-import { display } from '../../../display.ts'
-import { discover, type Lookups } from '../../../setup/discover.ts'
-import { firstSteps, type Provider } from '../../../providers.ts'
+// The user and the secret with which `init` signs in to the mailbox that it sets up; its server is in server.ts.
+import type { Provider } from '../../../providers.ts'
 import { SIGN_IN_PROVIDERS } from '../../../sign-in-providers.ts'
 import { redactor } from '../../../redact.ts'
 import type { Answers } from '../../terminal/answers.ts'
 import type { Mailbox } from './new-account.ts'
 import type { InitRequest } from './options.ts'
 import * as question from './questions.ts'
-import type { Surroundings } from '../../surroundings.ts'
 import { usageError } from '../../command-errors.ts'
-
-export interface Suggested {
-  readonly host: string | null
-  /** False: only the DNS names the host. It is not taken on Enter alone (RFC 6186 section 6). */
-  readonly trusted: boolean
-  readonly port: number | null
-  readonly tls: 'implicit' | 'starttls' | 'none'
-  readonly user: string
-  readonly provider: Provider | null
-}
-
-interface Means {
-  readonly answers: Answers
-  readonly surroundings: Surroundings
-  readonly lookups: Lookups | null
-}
-
-/** Looks for the server unless it was named. Rejects with ERR_USAGE when only DNS names one and nobody can be asked. */
-export async function serverOf(
-  address: string,
-  { host, port, tls, quiet }: InitRequest & { readonly quiet: boolean },
-  { answers, surroundings, lookups }: Means,
-): Promise<Suggested> {
-  const { output, signal } = surroundings
-  if (host !== null) return { host, port, tls: tls ?? 'implicit', user: address, provider: null, trusted: true }
-  const network = lookups ?? (await import('../../../setup/lookups.ts')).networkLookups(signal)
-  const { server, provider, trusted } = await discover(address, network)
-  const steps = provider === null ? null : firstSteps(provider)
-  if (provider !== null && provider.pop === null) {
-    output.say(`${provider.name} has no POP3: popfetch cannot fetch from it, unless a bridge of yours speaks it`)
-  } else if (provider !== null && steps !== null && !quiet) output.say(`${provider.name}: ${steps}`)
-  if (server === null && !quiet) output.say(`no POP3 server was found for ${display(address)}`)
-  if (server !== null && !trusted && !answers.person) {
-    const why = `only the DNS names it, and a password is not sent where anybody on the way may have pointed`
-    throw usageError(`the server of ${display(address)} seems to be ${server.host}: ${why}: say it with --host`)
-  }
-  if (server === null) return { host: null, port, tls: tls ?? 'implicit', user: address, provider, trusted }
-  if (!trusted) {
-    output.say(
-      `only the DNS names a server for ${display(address)}: ${server.host}, which is outside its domain, and the DNS can be forged: type that name only if you know it from elsewhere`,
-    )
-  }
-  return { host: server.host, port: port ?? server.port, tls: tls ?? server.tls, user: server.user, provider, trusted }
-}
+import { askedSecret } from './secrets.ts'
+import { providerFor, type Server, type Suggested } from './server.ts'
 
 export interface MailboxMeans {
   readonly given: InitRequest
   readonly answers: Answers
 }
 
+/** The user and the secret at a server. */
 export async function mailboxOf(
   address: string,
+  server: Server,
   suggested: Suggested,
   { given, answers }: MailboxMeans,
 ): Promise<Mailbox> {
-  const host = await answers.to(question.host(suggested.trusted ? suggested.host : null), given.host)
-  // A port that was found belongs to the server that was found.
-  const port = given.port ?? (host === suggested.host ? suggested.port : null)
   const user = await answers.to(question.user(suggested.user), given.user)
-  return {
-    name: given.name ?? address,
-    host,
-    port,
-    tls: given.tls ?? suggested.tls,
-    user,
-    ...(await secretFor(user, suggested.provider, { given, answers })),
-  }
+  const secret = await secretFor(user, providerFor(server, suggested), { given, answers })
+  return { name: given.name ?? address, ...server, user, ...secret }
 }
 
 /** Null: no client is named. Where the provider takes nothing but tokens, a person is told how to get one, and asked. */
@@ -126,13 +74,16 @@ async function secretFor(
     return { secretKey: 'token', secret: { kind: 'command', run }, client: null }
   }
   const secretKey = 'password'
-  if (password === null) {
-    const kind = provider?.secret === 'app password' ? 'App password' : 'Password'
-    const text = await answers.secret('password-env', `${kind} of ${user}`)
-    redactor.add(text)
-    return { secretKey, secret: { kind: 'text', text }, client: null }
-  }
-  if ('env' in password) return { secretKey, secret: { kind: 'env', name: password.env }, client: null }
-  if ('file' in password) return { secretKey, secret: { kind: 'file', path: password.file }, client: null }
-  return { secretKey, secret: { kind: 'command', run: password.command }, client: null }
+  const kind = provider?.secret === 'app password' ? 'App password' : 'Password'
+  const asked = await askedSecret(`${kind} of ${user}`, { given: password, option: 'password-env', answers })
+  const secret = asked.kind === 'text' ? asked : placeAsSecret(asked.place)
+  return { secretKey, secret, client: null }
+}
+
+function placeAsSecret(place: question.SecretPlace): Mailbox['secret'] {
+  if ('env' in place) return { kind: 'env', name: place.env }
+  if ('file' in place) return { kind: 'file', path: place.file }
+  if ('credential' in place) return { kind: 'credential', name: place.credential }
+  if ('keyring' in place) return { kind: 'keyring', name: place.keyring }
+  return { kind: 'command', run: place.command }
 }

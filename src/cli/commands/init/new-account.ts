@@ -19,6 +19,8 @@ export interface Mailbox extends Pick<ImportedAccount, 'name' | 'host' | 'user' 
   /** Null: the usual port. */
   readonly port: number | null
   readonly tls: 'implicit' | 'starttls' | 'none'
+  readonly ca: string | null
+  readonly pin: string | null
 }
 
 export interface Choices {
@@ -37,7 +39,7 @@ export function initText(
   { state }: InitInvocation,
   { cwd, env }: Place,
 ): string {
-  const { tls, port, secret } = mailbox
+  const { tls, port, secret, ca, pin } = mailbox
   const typed = (file: string): string => (file.startsWith('~') ? file : resolvePath(file, cwd, env))
   const deliver = choices?.deliver ?? { type: 'maildir', path: '~/Mail' }
   const account: ImportedAccount = {
@@ -45,7 +47,12 @@ export function initText(
     port: port ?? (tls === 'implicit' ? 995 : 110),
     // Paths of a command line are relative to the working directory, those of a file to the file.
     secret: secret.kind === 'file' ? { kind: 'file', path: typed(secret.path) } : secret,
-    keys: present({ tls: tls === 'implicit' ? null : tls, delete: choices?.deletion ?? null }),
+    keys: present({
+      tls: tls === 'implicit' ? null : tls,
+      ca: ca === null ? null : typed(ca),
+      pin,
+      delete: choices?.deletion ?? null,
+    }),
     deliver: [withTypedPaths(deliver, typed)],
     warnings: [],
     remarks: [],
@@ -63,11 +70,15 @@ export function initText(
 }
 
 /** Paths of a command line are relative to the working directory. */
-function withTypedPaths(deliver: Written, typed: (file: string) => string): Written {
-  const { path: place, password } = deliver
-  if (typeof place === 'string') return { ...deliver, path: typed(place) }
+export function withTypedPaths(deliver: Written, typed: (file: string) => string): Written {
+  const { path: place, password, ca } = deliver
   const isFile = isWritten(password) && typeof password['file'] === 'string'
-  return isFile ? { ...deliver, password: { file: typed(String(password['file'])) } } : deliver
+  return {
+    ...deliver,
+    ...(typeof place === 'string' ? { path: typed(place) } : {}),
+    ...(typeof ca === 'string' ? { ca: typed(ca) } : {}),
+    ...(isFile ? { password: { file: typed(String(password['file'])) } } : {}),
+  }
 }
 
 function clientKeys(keys: Written, typed: (file: string) => string): Written {
@@ -81,11 +92,12 @@ export interface Drafted {
   readonly configuration: OfClients & Pick<Configuration, 'destinations'>
 }
 
-/** The account with the configuration around it. Rejects with ERR_USAGE when the schema finds a fault. */
-export function drafted(text: string, file: string, { env }: Place): Drafted {
+/** The account with the configuration around it; null as its name: the first. Rejects with ERR_USAGE when the schema finds a
+ *  fault. */
+export function drafted(text: string, name: string | null, file: string, { env }: Place): Drafted {
   const resolve = (written: string): string => resolvePath(written, path.dirname(file), env)
   const { configuration, problems } = assemble(parseText(text).root, resolve)
-  const [account] = configuration?.accounts ?? []
+  const account = configuration?.accounts.find((one) => name === null || one.name === name)
   if (account !== undefined && configuration !== null) {
     return { account, configuration: { ...configuration, statePath: configuration.statePath ?? usualStatePath(env) } }
   }

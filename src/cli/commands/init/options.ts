@@ -16,6 +16,8 @@ const ANSWERS = {
   port: text('Port of the server'),
   tls: choice(TLS, 'implicit, starttls or none'),
   user: text('Name to sign in with'),
+  ca: file('Trust this authority (PEM) for the server'),
+  pin: text('Trust the certificate with this SHA-256 alone', 'SHA-256'),
   'client-id': text('Sign in by OAuth 2.0 under this client, in place of a password'),
   'client-secret-file': file('The secret of the client stands in this file; many clients have none'),
   'token-command': text('This command prints an OAuth 2.0 access token, in place of a password'),
@@ -36,6 +38,8 @@ const ANSWERS = {
   ...PASSWORD,
   output: file('Write the configuration to this file; - prints it, without passwords'),
   yes: flag('Accept the defaults, and write the file without asking'),
+  cron: flag('Print the line for crontab, and do nothing else'),
+  systemd: flag('Print a systemd unit, and do nothing else'),
 } as const
 
 /** Null: not answered yet. */
@@ -45,6 +49,8 @@ export interface InitRequest {
   readonly port: number | null
   readonly tls: (typeof TLS)[number] | null
   readonly user: string | null
+  readonly ca: string | null
+  readonly pin: string | null
   readonly password: PasswordPlace | null
   readonly tokenCommand: string | null
   /** The client by which to sign in at the provider. */
@@ -59,6 +65,9 @@ export interface InitRequest {
   readonly deletePolicy: string | null
   readonly first: string | null
   readonly name: string | null
+  /** Print these, and do nothing else. */
+  readonly cron: boolean
+  readonly systemd: boolean
   readonly untested: boolean
   readonly yes: boolean
   readonly output: string | null
@@ -68,19 +77,21 @@ export type InitInvocation = CommonOptions & InitRequest
 
 export const command: Command<InitRequest> = {
   usage: '',
-  describe: 'Set up the first account by question and answer',
+  describe: 'Set up an account by question and answer',
   options: [{ heading: 'Options for init:', options: ANSWERS }],
   examples: [
-    ['popfetch init', 'asks for everything'],
+    ['popfetch init', 'asks for everything; later it adds an account or a destination'],
     ['popfetch init --address bob@example.org --password-file pw --deliver maildir:~/Mail --yes', 'asks for nothing'],
     ['popfetch init --address bob@example.org --deliver bob@gmail.com', 'into Gmail; shows the ways'],
+    ['popfetch init --cron', 'prints the line for crontab'],
   ],
-  exits: [0, 64, 75, 77, 78],
-  notes: `Asks for anything not given as an option, signs in to test it, shows the file
-and writes it.
-The server is looked up in the DNS of the address's domain, at its autoconfig
-pages, and in a table of large providers. Into another mailbox there are
-several ways; each is told with what it costs. --yes writes without asking.`,
+  exits: [0, 64, 73, 75, 76, 77, 78],
+  notes: `Asks for anything not given as an option. Signs in to the mailbox and tries the
+destination, shows the file and writes it. The server is looked up in the DNS,
+at the autoconfig pages of the domain, in a table of providers and by its MX
+records; else the usual names are tried. A password that is typed is kept in a
+file of its own. Where a configuration exists, init adds to it, and keeps
+everything that is there. --yes writes without asking.`,
   completes: { words: [], accounts: false },
   request(given) {
     const answers = given.options(ANSWERS)
@@ -94,7 +105,7 @@ several ways; each is told with what it costs. --yes writes without asking.`,
       throw usageError('--client-id takes the place of a password and of --token-command')
     }
     if (clientSecretFile !== null && clientId === null) throw usageError('--client-secret-file needs --client-id')
-    const { deliver, way, first, name, untested, yes } = answers
+    const { deliver, way, first, name, untested, yes, ca, pin, cron, systemd } = answers
     const toPassword = passwordPlace(
       {
         'password-env': answers['to-password-env'],
@@ -109,6 +120,10 @@ several ways; each is told with what it costs. --yes writes without asking.`,
       port,
       tls,
       user,
+      ca,
+      pin: pin === null ? null : pin.replaceAll(':', '').toLowerCase(),
+      cron,
+      systemd,
       password,
       tokenCommand,
       clientId,

@@ -6,6 +6,7 @@ import { FIRST_WORDS, parseFirst } from '../../../config/schema.ts'
 import { parseDestinationUrl } from '../../../config/destinations/destinations.ts'
 import { isUrl } from '../../../config/destinations/url.ts'
 import type { Written } from '../../../config/values/written.ts'
+import type { PasswordPlace } from '../../common-options.ts'
 import type { Way } from '../../../setup/inbox-ways.ts'
 import type { Question } from '../../terminal/answers.ts'
 
@@ -27,6 +28,78 @@ export function host(usual: string | null): Question<string> {
     parse(text) {
       const parsed = parseHost(text)
       return parsed === null ? { expected: 'the name of a server such as pop.example.net' } : { value: parsed }
+    },
+  }
+}
+
+/** Port and TLS mode. `tls` null: the port has no usual one, and none was typed. */
+export interface Endpoint {
+  readonly port: number
+  readonly tls: 'implicit' | 'starttls' | 'none' | null
+}
+
+const MODES: Readonly<Record<number, 'implicit' | 'starttls'>> = {
+  995: 'implicit',
+  110: 'starttls',
+  993: 'implicit',
+  143: 'starttls',
+  465: 'implicit',
+  587: 'starttls',
+  25: 'starttls',
+}
+
+function parseEndpoint(text: string): { readonly value: Endpoint } | { readonly expected: string } {
+  const [, digits, word] = /^(\d{1,5})(?:[\s,]+(?:tls:\s*)?(implicit|starttls|none))?$/i.exec(text) ?? []
+  const port = Number(digits)
+  if (digits === undefined || port < 1 || port > 65_535) return { expected: ENDPOINT }
+  const tls = (word?.toLowerCase() ?? MODES[port] ?? null) as Endpoint['tls']
+  return { value: { port, tls } }
+}
+
+const ENDPOINT = 'a port, and implicit, starttls or none, such as "995 implicit"'
+
+/** `found`: what greets there; null: nothing was found. */
+export function endpoint(found: Endpoint | null, usual = '995 implicit'): Question<Endpoint> {
+  const offered = found === null ? usual : `${found.port} ${found.tls ?? 'implicit'}`
+  return { option: 'port', text: 'Port and TLS (implicit, starttls or none)', usual: offered, parse: parseEndpoint }
+}
+
+/** What to do about a certificate that is not trusted. */
+export const trust: Question<'pin' | 'another' | { readonly ca: string }> = {
+  option: 'pin',
+  text: 'Trust it: pin (this certificate alone), ca FILE (its authority), or another server',
+  usual: 'another',
+  parse(text) {
+    const [, file] = /^ca\s+(\S.*)$/i.exec(text) ?? []
+    if (file !== undefined) return { value: { ca: file.trim() } }
+    const word = (['pin', 'another'] as const).find((each) => text !== '' && each.startsWith(text.toLowerCase()))
+    return word === undefined ? { expected: 'pin, ca FILE or another' } : { value: word }
+  },
+}
+
+/** Where a secret is had from each time. */
+export type SecretPlace = PasswordPlace | { readonly credential: string } | { readonly keyring: string }
+
+/** Null: it is typed now. */
+export function secretSource(option: string): Question<SecretPlace | null> {
+  return {
+    option,
+    text: 'Where popfetch gets it: type (now; it is kept in a file of its own), or command CMD, file PATH, env NAME, credential NAME, keyring NAME',
+    usual: 'type',
+    parse(text) {
+      if (/^t(?:ype)?$/i.test(text)) return { value: null }
+      const [, word = '', value = ''] = /^(command|file|env|credential|keyring)[\s:]+(\S.*)$/i.exec(text) ?? []
+      const places: Readonly<Record<string, SecretPlace>> = {
+        command: { command: value },
+        file: { file: value },
+        env: { env: value },
+        credential: { credential: value },
+        keyring: { keyring: value },
+      }
+      const place = places[word.toLowerCase()]
+      return place === undefined
+        ? { expected: 'type, or command, file, env, credential or keyring and its name' }
+        : { value: place }
     },
   }
 }
@@ -55,21 +128,92 @@ export const clientSecret = 'Client secret'
 /** A mailbox elsewhere, or a destination as it would be written. */
 export type Where =
   | { readonly kind: 'inbox'; readonly address: string }
+  /** A kind, whose questions follow. */
+  | { readonly kind: 'kind'; readonly type: PlaceKind }
+  /** A destination of the configuration that is there already. */
+  | { readonly kind: 'known'; readonly name: string }
   | { readonly kind: 'place'; readonly written: Written }
 
-/** A path without a kind is that of a Maildir. */
-export const deliver: Question<Where> = {
-  option: 'deliver',
-  text: 'Where mail goes (the address of another mailbox, maildir:PATH, mbox:PATH, imaps://user@host, smtp://host?to=ADDRESS, lmtp:SOCKET?to=NAME)',
-  usual: 'maildir:~/Mail',
+/** In the order in which they are offered. */
+export const PLACE_KINDS = ['maildir', 'mbox', 'smtp', 'lmtp', 'imap', 'gmail', 'command'] as const
+
+export type PlaceKind = (typeof PLACE_KINDS)[number]
+
+export const PLACES: Readonly<Record<PlaceKind, string>> = {
+  maildir: 'a Maildir on this machine',
+  mbox: 'an mbox file on this machine',
+  smtp: 'forwarded by a mail server',
+  lmtp: 'handed to the mail server of this machine',
+  imap: 'into a folder of another mailbox',
+  gmail: 'into a mailbox at Gmail, by its API',
+  command: 'given to a program',
+}
+
+/** A path without a kind is that of a Maildir. `known`: the destinations that are there already. */
+export function deliver(known: readonly string[], usual: string | null): Question<Where> {
+  return {
+    option: 'deliver',
+    text: 'Where mail goes (a number or a word of the list, a path, a URL, or the address of another mailbox)',
+    usual: usual ?? 'maildir:~/Mail',
+    parse: (text) => parseWhere(text, known),
+  }
+}
+
+function parseWhere(text: string, known: readonly string[]): { readonly value: Where } | { readonly expected: string } {
+  if (known.includes(text)) return { value: { kind: 'known', name: text } }
+  const type = PLACE_KINDS.find((kind, at) => text.toLowerCase() === kind || text === String(at + 1))
+  if (type !== undefined) return { value: { kind: 'kind', type } }
+  const inbox = /[/:~]/.test(text) ? null : parseAddress(text)
+  if (inbox !== null) return { value: { kind: 'inbox', address: inbox } }
+  const url = isUrl(text) ? text : `maildir:${text}`
+  const parsed = text === '' ? { kind: 'wrong' as const, expected: 'a destination' } : parseDestinationUrl(url)
+  return parsed.kind === 'wrong'
+    ? { expected: `the address of another mailbox, ${parsed.expected}` }
+    : { value: { kind: 'place', written: parsed.written } }
+}
+
+/** A line of text for a key. */
+export function line(option: string, text: string, usual: string | null, expected = 'some text'): Question<string> {
+  return { option, text, usual, parse: (typed) => (typed === '' ? { expected } : { value: typed }) }
+}
+
+/** Addresses, separated by commas or spaces. */
+export function recipients(usual: string | null, isLocal: boolean): Question<readonly string[]> {
+  return {
+    option: 'deliver',
+    text: isLocal ? 'Mailbox there' : 'Forwarded to (address)',
+    usual,
+    parse(text) {
+      const all = text.split(/[\s,]+/).filter((one) => one !== '')
+      const parsed = all.map((one) => (isLocal && !one.includes('@') ? one : parseAddress(one)))
+      const good = parsed.filter((one) => one !== null)
+      return good.length === 0 || good.length < parsed.length
+        ? { expected: isLocal ? 'a mailbox or an address' : 'a mail address such as alice@example.net' }
+        : { value: good }
+    },
+  }
+}
+
+/** Null: nobody signs in there. */
+export function userThere(usual: string | null): Question<string | null> {
+  return {
+    option: 'deliver',
+    text: 'User name there, or none',
+    usual,
+    parse: (text) => (text === '' ? { expected: 'a user name, or none' } : { value: text === 'none' ? null : text }),
+  }
+}
+
+/** What a second run adds. */
+export const addition: Question<'account' | 'destination'> = {
+  option: 'output',
+  text: 'Add an account or a destination',
+  usual: 'account',
   parse(text) {
-    const inbox = /[/:~]/.test(text) ? null : parseAddress(text)
-    if (inbox !== null) return { value: { kind: 'inbox', address: inbox } }
-    const url = isUrl(text) ? text : `maildir:${text}`
-    const parsed = text === '' ? { kind: 'wrong' as const, expected: 'a destination' } : parseDestinationUrl(url)
-    return parsed.kind === 'wrong'
-      ? { expected: `the address of another mailbox, ${parsed.expected}` }
-      : { value: { kind: 'place', written: parsed.written } }
+    const word = (['account', 'destination'] as const).find(
+      (each) => text !== '' && each.startsWith(text.toLowerCase()),
+    )
+    return word === undefined ? { expected: 'account or destination' } : { value: word }
   },
 }
 
@@ -87,14 +231,12 @@ export function way(ways: readonly Way[]): Question<Way> {
   }
 }
 
-export function imapHost(usual: string): Question<string> {
+export function imapHost(usual: string | null): Question<string> {
   return { ...host(usual), option: 'to-host', text: 'IMAP server' }
 }
 
-export const relay: Question<string> = {
-  ...host('localhost'),
-  option: 'to-host',
-  text: 'Mail server that sends for you',
+export function relay(usual: string): Question<string> {
+  return { ...host(usual), option: 'to-host', text: 'Mail server that sends for you' }
 }
 
 export const toClientId: Question<string> = {
@@ -114,14 +256,18 @@ export const deletion: Question<string> = {
       : { expected: 'never, after-delivery or an age such as 30d' },
 }
 
-/** `waiting`: messages on the server; null: they were not counted. */
-export function first(waiting: number | null): Question<string> {
+/** More than so many are not sent on at a first poll unless somebody says so. */
+const FEW = 200
+
+/** `shows`: the destination shows what it has. `waiting`: messages on the server; null: they were not counted. */
+export function first(waiting: number | null, shows: boolean): Question<string> {
   const what =
     waiting === null ? 'What is there already' : `The ${waiting} that ${waiting === 1 ? 'is' : 'are'} there already`
   return {
     option: 'first',
     text: `${what}: fetch all, none (new), the last N (last:N), or from a day on (since:2026-11-01)`,
-    usual: 'all',
+    // What cannot show what it has would get all of it, perhaps once more (ERR_FIRST_POLL).
+    usual: !shows && (waiting ?? 0) > FEW ? 'new' : 'all',
     parse: (text) => (parseFirst(text) !== null ? { value: text } : { expected: FIRST_WORDS }),
   }
 }
@@ -140,11 +286,11 @@ export function write(file: string): Question<boolean> {
 
 export const afterFailure: Question<'again' | 'write' | 'stop'> = {
   option: 'untested',
-  text: 'Answer again, write it all the same, or stop',
+  text: 'Try again, write the file anyway, or stop',
   usual: 'again',
   parse(text) {
     const word = (['again', 'write', 'stop'] as const).find(
-      (each) => text !== '' && each.startsWith(text.toLowerCase()),
+      (each) => text !== '' && (each.startsWith(text.toLowerCase()) || text.toLowerCase() === `try ${each}`),
     )
     return word === undefined ? { expected: 'again, write or stop' } : { value: word }
   },

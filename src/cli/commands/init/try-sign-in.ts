@@ -1,10 +1,11 @@
-// Signs in as the new account will, and counts the messages that wait; and where its mail goes. Nothing is fetched, marked or
-// remembered.
+// Signs in as the new account will, and counts the messages that wait; and tries where its mail goes. Nothing is fetched, marked or
+// remembered, and no folder that a trial made is left: a person may yet say no.
+import { rmdir, stat } from 'node:fs/promises'
+import path from 'node:path'
 import type { OfClients } from '../../../config/oauth/sign-ins.ts'
-import type { Account } from '../../../config/schema.ts'
+import type { Account, Configuration } from '../../../config/schema.ts'
 import { silentLog } from '../../../log.ts'
 import type { Surroundings } from '../../surroundings.ts'
-import type { Drafted } from './new-account.ts'
 
 export interface Waiting {
   readonly messages: number
@@ -28,15 +29,45 @@ export async function trySignIn(
   return waiting
 }
 
-/** Rejects with the error that a poll would have. A folder or label that is missing is made. */
+type Tried = OfClients & Pick<Configuration, 'destinations'>
+
+/** Gives what a person should know all the same. Rejects with the error that a poll would have. A folder or label of a server that
+ *  is missing is made. */
 export async function tryDestination(
-  { account, configuration }: Pick<Drafted, 'account' | 'configuration'>,
+  names: readonly string[],
+  { account, configuration }: { readonly account: Account; readonly configuration: Tried },
   { env, signal, nowMs }: Pick<Surroundings, 'env' | 'signal' | 'nowMs'>,
-): Promise<void> {
+): Promise<readonly string[]> {
   const { Destinations } = await import('../../../poll/run/destinations.ts')
   await using destinations = new Destinations(configuration, env, nowMs)
-  for (const name of account.deliver) {
-    const { destination } = await destinations.target(name, account)
-    await destination.ready(signal)
+  const warnings: string[] = []
+  for (const name of names) {
+    const config = configuration.destinations.get(name)
+    const folder = config?.type === 'maildir' ? config.path : null
+    const missing = folder === null ? [] : await missingFolders(folder)
+    try {
+      const { destination } = await destinations.target(name, account)
+      warnings.push(...(await destination.probe(signal)).warnings)
+    } finally {
+      // Only empty ones go, and only those that were not there.
+      for (const made of missing) await rmdir(made).catch(() => {})
+    }
   }
+  return warnings
+}
+
+/** The folders that a Maildir would make, the deepest first. */
+async function missingFolders(root: string): Promise<readonly string[]> {
+  const found: string[] = []
+  for (const name of ['tmp', 'new', 'cur'])
+    if (await isMissing(path.join(root, name))) found.push(path.join(root, name))
+  for (let at = root; (await isMissing(at)) && path.dirname(at) !== at; at = path.dirname(at)) found.push(at)
+  return found
+}
+
+async function isMissing(folder: string): Promise<boolean> {
+  return await stat(folder).then(
+    () => false,
+    () => true,
+  )
 }

@@ -40,12 +40,17 @@ const scripted = (): string[] => [
   '--yes',
 ]
 
+/** Questions that a test answers only if it is about them. */
+const USUALLY_ENTER = ['Where popfetch gets it', 'Port and TLS']
+
 /** Answers in turn; each must be to the question that its key is part of. */
 function answers(...turns: readonly (readonly [question: string, answer: string | null])[]) {
   const left = [...turns]
   const asked: string[] = []
   const next = (question: string): Promise<string> => {
     asked.push(question)
+    const isLeftOut = USUALLY_ENTER.some((part) => question.startsWith(part) && left[0]?.[0] !== part)
+    if (isLeftOut) return Promise.resolve('')
     const [part = 'no more questions', answer = null] = left.shift() ?? []
     expect(question).toContain(part)
     if (answer !== null) return Promise.resolve(answer)
@@ -186,9 +191,12 @@ describe('init with somebody who answers', () => {
     expect(await init(['--tls', 'none'], dialogue, lookups)).toBe(0)
 
     expect(left).toEqual([])
-    expect(person.stdout.text).toContain('password: "********"')
+    const kept = '.config/popfetch/alice-example.net.password'
+    expect(person.stdout.text).toContain(`file: ~/${kept}`)
     expect(person.printed).not.toContain('c0rrect')
-    expect(await config()).toContain('c0rrect')
+    expect(await config()).not.toContain('c0rrect')
+    expect(await readFile(person.path(kept), 'utf8')).toBe(`${PASSWORD}\n`)
+    expect((await stat(person.path(kept))).mode & 0o777).toBe(0o600)
     expect(await person.run()).toBe(0)
     expect(await readdir(person.path('Post/new'))).toHaveLength(3)
   })
@@ -216,7 +224,7 @@ describe('init with somebody who answers', () => {
     const { dialogue, left } = answers(
       ['User name', 'alice@example.net'],
       ['Password', 'wrong'],
-      ['Answer again', 'a'],
+      ['Try again', 'a'],
       ['POP3 server [127.0.0.1]', ''],
       ['User name there [alice@example.net]', ''],
       ['Password', PASSWORD],
@@ -235,7 +243,7 @@ describe('init with somebody who answers', () => {
     const { dialogue } = answers(
       ['User name', ''],
       ['Password', PASSWORD],
-      ['Answer again', 'write'],
+      ['Try again', 'write'],
       ['Where', ''],
       ['Delete', ''],
       ['What is there already', 'new'],

@@ -41,6 +41,7 @@ const written = async (): Promise<Record<string, Record<string, Record<string, u
 function answering(known: Readonly<Record<string, string>>): { readonly dialogue: Dialogue; readonly asked: string[] } {
   const asked: string[] = []
   const next = (question: string): Promise<string> => {
+    if (question.startsWith('Where popfetch gets it')) return Promise.resolve('')
     asked.push(question)
     const part = Object.keys(known).find((each) => question.includes(each))
     if (part === undefined) return Promise.reject(new Error(`nobody answers "${question}"`))
@@ -124,7 +125,10 @@ describe('into a mailbox elsewhere, with somebody who answers', () => {
     })
     expect(await init([...mailbox(), '--untested'], dialogue)).toBe(0)
     const { destinations } = await written()
-    expect(destinations?.['imap']).toMatchObject({ host: 'imap.gmail.com', password: 'abcd efgh ijkl mnop' })
+    expect(destinations?.['imap']).toMatchObject({
+      host: 'imap.gmail.com',
+      password: { file: '~/.config/popfetch/alice-example.net-to-imap.password' },
+    })
     const said = `${person.stderr.text}${person.stdout.text}`
     for (const words of ['1. imap: IMAP with an app password', '2. api: the Gmail API', '3. smtp: forwarded'])
       expect(said).toContain(words)
@@ -155,7 +159,7 @@ describe('into a mailbox elsewhere, with somebody who answers', () => {
     const passwords = ['wrong', 'secret']
     const { dialogue } = answering({
       'Where mail goes': url,
-      'Answer again': 'again',
+      'Try again': 'again',
       Delete: '',
       'there already': '',
       'Write it': 'yes',

@@ -1,0 +1,105 @@
+// A second run of `init` that adds a destination alone: an alias that accounts can name in `deliver`.
+import { assemble } from '../../../config/assemble.ts'
+import { kindWritten } from '../../../config/destinations/destinations.ts'
+import { parseText } from '../../../config/document.ts'
+import { resolvePath, usualStatePath } from '../../../config/paths.ts'
+import { pathText } from '../../../config/problem.ts'
+import type { Written } from '../../../config/values/written.ts'
+import { display } from '../../../display.ts'
+import path from 'node:path'
+import { abortedByPerson, usageError } from '../../command-errors.ts'
+import { EXIT_OK } from '../../../status/exit.ts'
+import type { Surroundings } from '../../surroundings.ts'
+import type { Answers } from '../../terminal/answers.ts'
+import { goesOnUntested } from './attempts.ts'
+import { type Target, withDestination, writeWhole } from './file.ts'
+import { shownInbox } from './inbox.ts'
+import { withTypedPaths } from './new-account.ts'
+import type { InitInvocation } from './options.ts'
+import { askPlace, hasTypedSecret } from './place.ts'
+import * as question from './questions.ts'
+import { freeSecretFile } from './secrets.ts'
+import { tryDestination } from './try-sign-in.ts'
+
+interface Means {
+  readonly answers: Answers
+  readonly invocation: InitInvocation
+  readonly surroundings: Surroundings
+}
+
+export async function addDestination(target: Target, means: Means): Promise<number> {
+  const { answers, surroundings } = means
+  const { output } = surroundings
+  const { name, keys } = await triedPlace(target, means)
+  const secrets = new Map<string, string>()
+  let kept = keys
+  if (hasTypedSecret(keys)) {
+    const file = await freeSecretFile(target.file, name)
+    secrets.set(file, String(keys['password']))
+    kept = { ...keys, password: { file } }
+  }
+  const whole = withDestination(name, kept, target)
+  output.answer(withDestination(name, shownInbox(kept), target).added.trimEnd())
+  if (!(await answers.to(question.write(target.file), null))) throw abortedByPerson('nothing was written')
+  const before = await writeWhole(target, whole.text, secrets)
+  output.say(
+    `Wrote ${display(target.file, 4096)}${before === null ? '' : `, and kept what it was as ${display(before, 4096)}`}.`,
+  )
+  for (const file of secrets.keys())
+    output.say(`The password is kept in ${display(file, 4096)}, readable by you alone.`)
+  output.say(`Accounts use it by its name: deliver: ${whole.name}`)
+  return EXIT_OK
+}
+
+async function triedPlace(target: Target, means: Means): Promise<{ readonly name: string; readonly keys: Written }> {
+  const { answers, invocation, surroundings } = means
+  const { cwd, env } = surroundings
+  const typed = (file: string): string => (file.startsWith('~') ? file : resolvePath(file, cwd, env))
+  const byApi = (): Promise<never> =>
+    Promise.reject(usageError('Gmail needs a sign-in of its own: add an account that delivers there'))
+  for (let before: Written | null = null; ;) {
+    for (const [at, kind] of question.PLACE_KINDS.entries())
+      answers.tell(`  ${at + 1}. ${kind.padEnd(8)} ${question.PLACES[kind]}`)
+    const usual = typeof before?.['type'] === 'string' ? before['type'] : 'maildir'
+    const where = await answers.to(question.deliver([], usual), null)
+    if (where.kind !== 'kind' && where.kind !== 'place') {
+      answers.tell('expected a number or a word of the list, a path or a URL')
+      continue
+    }
+    const same = where.kind === 'kind' && before?.['type'] === where.type ? before : null
+    const asked = { given: invocation, answers, known: null, byApi, before: same }
+    const written = where.kind === 'place' ? where.written : (await askPlace[where.type](asked)).deliver
+    const keys = withTypedPaths(written, typed)
+    const wish = kindWritten(keys)?.usualName ?? String(keys['type'])
+    const name = await answers.to(question.line('name', 'Its name', wish, 'a name'), null)
+    try {
+      await tried(name, keys, target, surroundings)
+      surroundings.output.note('it takes mail')
+      return { name, keys }
+    } catch (error) {
+      if (await goesOnUntested(error, means)) return { name, keys }
+      before = keys
+    }
+  }
+}
+
+async function tried(name: string, keys: Written, target: Target, surroundings: Surroundings): Promise<void> {
+  const { env } = surroundings
+  const whole = withDestination(name, keys, target)
+  const resolve = (written: string): string => resolvePath(written, path.dirname(target.file), env)
+  const { configuration, problems } = assemble(parseText(whole.text).root, resolve)
+  const [account] = configuration?.accounts ?? []
+  if (configuration === null || account === undefined) {
+    const [problem] = problems
+    throw usageError(
+      `${pathText(problem?.path ?? [])}: found ${problem?.found ?? 'nothing'}, expected ${problem?.expected ?? 'a destination'}`,
+    )
+  }
+  const statePath = configuration.statePath ?? usualStatePath(env)
+  const warnings = await tryDestination(
+    [whole.name],
+    { account, configuration: { ...configuration, statePath } },
+    surroundings,
+  )
+  for (const warning of warnings) surroundings.output.say(`warning: ${warning}`)
+}

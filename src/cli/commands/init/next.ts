@@ -1,0 +1,61 @@
+// The end of `init`: what was written, and what to do now. Also `--cron` and `--systemd` alone.
+import { findConfiguration, resolvePath } from '../../../config/paths.ts'
+import { display } from '../../../display.ts'
+import { cronLine, systemdUnit } from '../../open/schedule-lines.ts'
+import { EXIT_OK } from '../../../status/exit.ts'
+import type { Surroundings } from '../../surroundings.ts'
+import type { InitInvocation } from './options.ts'
+
+export interface Written {
+  readonly file: string
+  readonly account: string
+  /** Where typed passwords are kept. */
+  readonly secrets: readonly string[]
+  /** What the first poll takes; null: it was not asked. */
+  readonly first: string | null
+  /** The text before is kept there; null: the file is new. */
+  readonly before: string | null
+  /** A variable of the environment has the password: cron has none. */
+  readonly byEnvironment: string | null
+}
+
+export function sayNext(written: Written, invocation: InitInvocation, surroundings: Surroundings): void {
+  const { output, env } = surroundings
+  const { file, account, secrets, first, before, byEnvironment } = written
+  const shown = (path: string): string => display(homely(path, env), 4096)
+  const remembered = first === null ? '' : `remembered: the first poll takes ${first}; `
+  const kept = before === null ? '' : `, and kept what it was as ${shown(before)}`
+  output.say(`${remembered}Wrote ${shown(file)}${kept}. Run "popfetch" to fetch, or "popfetch --dry-run" to preview.`)
+  for (const secret of secrets) output.say(`The password is kept in ${shown(secret)}, readable by you alone.`)
+  if (account === '') return
+  const own = invocation.config ?? invocation.output
+  const place = { configurationFile: file, state: stateOf(invocation, surroundings) }
+  output.say('')
+  output.say(`  popfetch ${own === null ? '' : `--config ${shown(file)} `}--dry-run    what the first poll would do`)
+  output.say(`  popfetch ${own === null ? '' : `--config ${shown(file)}`}`.trimEnd())
+  output.say('Every five minutes by cron (crontab -e):')
+  output.say(`  ${cronLine(place, surroundings)}`)
+  output.say('Or in the background: popfetch --daemon; under systemd: popfetch init --systemd')
+  if (byEnvironment !== null)
+    output.say(`Cron and systemd do not know ${byEnvironment}, which has the password: use a file for them.`)
+}
+
+/** `--cron` and `--systemd`: the line, the unit, and nothing else. */
+export async function printSchedule(invocation: InitInvocation, surroundings: Surroundings): Promise<number> {
+  const { env, cwd, output } = surroundings
+  const named = invocation.config ?? invocation.output
+  const configurationFile = await findConfiguration(named, env, cwd)
+  const place = { configurationFile, state: stateOf(invocation, surroundings) }
+  if (invocation.cron) output.answer(cronLine(place, surroundings))
+  if (invocation.systemd) output.answer(systemdUnit(place, surroundings).trimEnd())
+  return EXIT_OK
+}
+
+function stateOf({ state }: InitInvocation, { cwd, env }: Surroundings): string | null {
+  return state === null ? null : resolvePath(state, cwd, env)
+}
+
+function homely(path: string, env: NodeJS.ProcessEnv): string {
+  const home = env['HOME']
+  return home !== undefined && home !== '' && path.startsWith(`${home}/`) ? `~${path.slice(home.length)}` : path
+}

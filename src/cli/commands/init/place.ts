@@ -1,0 +1,119 @@
+// Where mail goes, kind by kind: the questions of each, with what was answered before as the default. A URL or an address needs
+// fewer. Whether it works, the trial says (try-sign-in.ts).
+import { isLoopback } from '../../../config/values/host.ts'
+import { isWritten, type Written } from '../../../config/values/written.ts'
+import type { Answers } from '../../terminal/answers.ts'
+import type { Inbox, InboxMeans } from './inbox.ts'
+import * as question from './questions.ts'
+import { askedSecret } from './secrets.ts'
+
+export interface PlaceMeans extends InboxMeans {
+  /** As it was answered before; null: it is the first time. */
+  readonly before: Written | null
+}
+
+type Ask = (means: PlaceMeans) => Promise<Inbox>
+
+const local = (deliver: Written): Inbox => ({ deliver, client: null })
+
+export const askPlace: Readonly<Record<question.PlaceKind, Ask>> = {
+  maildir: async (means) => local({ type: 'maildir', path: await pathOf(means, 'Folder', '~/Mail') }),
+  mbox: async (means) => local({ type: 'mbox', path: await pathOf(means, 'File', '~/mail/inbox') }),
+  smtp: async (means) => {
+    const { answers, before } = means
+    const host = await answers.to(question.relay(textOf(before, 'host') ?? 'localhost'), means.given.toHost)
+    const isHere = isLoopback(host)
+    const endpoint = await endpointOf(answers, before, isHere ? '25 none' : '587 starttls')
+    const user = await answers.to(question.userThere(textOf(before, 'user') ?? (isHere ? 'none' : null)), null)
+    const secret = user === null ? {} : { user, ...(await passwordAt(user, host, means)) }
+    const to = await answers.to(question.recipients(listOf(before, 'to'), false), null)
+    return local({
+      type: 'smtp',
+      host,
+      ...endpoint,
+      ...secret,
+      to: to.length === 1 ? to[0] : to,
+      ...trustOf(before, host),
+    })
+  },
+  lmtp: async (means) => {
+    const { answers, before } = means
+    const usual = textOf(before, 'socket') ?? textOf(before, 'host') ?? '/var/run/dovecot/lmtp'
+    const where = await answers.to(question.line('deliver', 'Socket, or host and port', usual), null)
+    const to = await answers.to(question.recipients(listOf(before, 'to'), true), null)
+    const [, host = where, port] = /^(.*?)(?:[\s:]+(\d{1,5}))?$/.exec(where) ?? []
+    const place = where.startsWith('/') ? { socket: where } : { host, port: Number(port ?? 24) }
+    return local({ type: 'lmtp', ...place, to: to.length === 1 ? to[0] : to })
+  },
+  imap: async (means) => {
+    const { answers, before } = means
+    const host = await answers.to(question.imapHost(textOf(before, 'host')), means.given.toHost)
+    const endpoint = await endpointOf(answers, before, isLoopback(host) ? '143 none' : '993 implicit')
+    const user = await answers.to(question.line('deliver', 'User name there', textOf(before, 'user')), null)
+    const secret = await passwordAt(user, host, means)
+    const folder = await answers.to(question.line('deliver', 'Folder', textOf(before, 'folder') ?? 'INBOX'), null)
+    return local({ type: 'imap', host, ...endpoint, user, ...secret, folder, ...trustOf(before, host) })
+  },
+  gmail: async (means) => {
+    const usual = textOf(means.before, 'user')
+    const address = await means.answers.to(
+      { ...question.address, option: 'deliver', text: 'Address at Gmail', usual },
+      null,
+    )
+    return await means.byApi(address)
+  },
+  command: async ({ answers, before }) => {
+    const run = before?.['run']
+    const usual = Array.isArray(run) ? run.join(' ') : null
+    const line = await answers.to(question.line('deliver', 'Program and its arguments', usual, 'a program'), null)
+    return local({ type: 'command', run: wordsOf(line) })
+  },
+}
+
+async function pathOf({ answers, before }: PlaceMeans, what: string, usual: string): Promise<string> {
+  return await answers.to(question.line('deliver', what, textOf(before, 'path') ?? usual, 'a path'), null)
+}
+
+async function endpointOf(answers: Answers, before: Written | null, usual: string): Promise<Written> {
+  const port = before?.['port']
+  const tls = textOf(before, 'tls')
+  const known = typeof port === 'number' && tls !== null ? `${port} ${tls}` : usual
+  const endpoint = await answers.to(question.endpoint(null, known), null)
+  return { port: endpoint.port, tls: endpoint.tls ?? 'starttls' }
+}
+
+/** What was decided about the certificate of that server. */
+function trustOf(before: Written | null, host: string): Written {
+  if (before?.['host'] !== host) return {}
+  const { ca, pin } = before
+  return { ...(ca === undefined ? {} : { ca }), ...(pin === undefined ? {} : { pin }) }
+}
+
+async function passwordAt(user: string, host: string, { answers, given }: PlaceMeans): Promise<Written> {
+  const what = `Password of ${user} at ${host}`
+  const asked = await askedSecret(what, { given: given.toPassword, option: 'to-password-env', answers })
+  return { password: asked.kind === 'text' ? asked.text : asked.place }
+}
+
+function textOf(before: Written | null, key: string): string | null {
+  const value = before?.[key]
+  return typeof value === 'string' ? value : null
+}
+
+function listOf(before: Written | null, key: string): string | null {
+  const value = before?.[key]
+  if (typeof value === 'string') return value
+  return Array.isArray(value) ? value.join(', ') : null
+}
+
+/** The words of a command line; quotes hold one together. No shell is meant. */
+export function wordsOf(line: string): readonly string[] {
+  const words = line.match(/"[^"]*"|'[^']*'|[^\s"']+/g) ?? []
+  return words.map((word) => (/^(["']).*\1$/.test(word) ? word.slice(1, -1) : word))
+}
+
+/** Is a secret written out in it? */
+export function hasTypedSecret(deliver: Written): boolean {
+  const { password } = deliver
+  return typeof password === 'string' && !isWritten(password)
+}

@@ -1,0 +1,83 @@
+// The line for cron and the unit for systemd, with the real paths of Node and popfetch, as `init` prints them. Cron's environment has
+// next to nothing: no PATH to speak of, none of the variables by which a configuration was found. Pure.
+import { userInfo } from 'node:os'
+import path from 'node:path'
+import { usualStatePath } from '../../config/paths.ts'
+import type { Surroundings } from '../surroundings.ts'
+
+interface Place {
+  /** Absolute. */
+  readonly configurationFile: string
+  /** As `--state` says; null: nothing does. */
+  readonly state: string | null
+}
+
+/** Every five minutes. */
+export function cronLine(place: Place, surroundings: Pick<Surroundings, 'host' | 'env'>): string {
+  // `%` ends the command in a crontab.
+  const words = wordsOf(place, surroundings).map((word) => quoted(word).replaceAll('%', '\\%'))
+  return `*/5 * * * *  ${words.join(' ')}`
+}
+
+/** A unit of one's own systemd; root's is one of the system, under a user of its own. */
+export function systemdUnit(place: Place, surroundings: Pick<Surroundings, 'host' | 'env' | 'uid'>): string {
+  const words = wordsOf(place, surroundings)
+  const isSystem = surroundings.uid === 0
+  const start = [...words, '--daemon', '--foreground'].map(escaped).join(' ')
+  const reload = [...words, 'reload'].map(escaped).join(' ')
+  return `${isSystem ? SYSTEM_HEAD : USER_HEAD}
+[Unit]
+Description=popfetch, fetches mail from POP3 mailboxes
+StartLimitIntervalSec=10min
+StartLimitBurst=5
+${isSystem ? 'After=network-online.target\nWants=network-online.target\n' : ''}
+[Service]
+Type=notify
+NotifyAccess=all
+ExecStart=${start}
+ExecReload=${reload}
+WatchdogSec=3min
+TimeoutStopSec=20
+Restart=on-failure
+RestartSec=30
+RestartPreventExitStatus=64 78
+UMask=0077
+LimitCORE=0
+NoNewPrivileges=yes
+
+[Install]
+WantedBy=${isSystem ? 'multi-user.target' : 'default.target'}
+`
+}
+
+const USER_HEAD = `# ~/.config/systemd/user/popfetch.service
+#   systemctl --user enable --now popfetch
+#   loginctl enable-linger            # to go on without being logged in`
+
+const SYSTEM_HEAD = `# /etc/systemd/system/popfetch.service
+#   systemctl enable --now popfetch
+# This runs as root. A dedicated user is safer: examples/systemd/popfetch.service`
+
+function wordsOf(
+  { configurationFile, state }: Place,
+  { host, env }: Pick<Surroundings, 'host' | 'env'>,
+): readonly string[] {
+  const usual = usualStatePath({ HOME: env['HOME'] ?? homeOf() })
+  const here = state === null ? usualStatePath(env) : path.resolve(state)
+  return [...host.command, '--config', configurationFile, ...(here === usual ? [] : ['--state', here])]
+}
+
+function homeOf(): string {
+  return userInfo().homedir
+}
+
+/** For a shell. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+}
+
+/** For systemd, where `%` and `$` stand for something as well. */
+function escaped(word: string): string {
+  const plain = word.replaceAll('%', '%%').replaceAll('$', '$$$$')
+  return /^[\w@%+=:,./$-]+$/.test(plain) ? plain : `"${plain.replace(/[\\"]/g, '\\$&')}"`
+}
