@@ -71,7 +71,7 @@ test('accounts are those of the file that is meant, and none when it cannot be r
 
 test('zsh and fish have every command and option, with what it does', () => {
   for (const shell of ['zsh', 'fish']) {
-    for (const word of ['wake', 'completion', 'dry-run', 'log-level', 'Sign in and show what is waiting']) {
+    for (const word of ['wake', 'completion', 'dry-run', 'log-level', 'Try accounts and destinations']) {
       expect(scripts[shell]).toContain(word)
     }
   }
