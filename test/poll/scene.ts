@@ -9,6 +9,7 @@ import type { Ledger } from '../../src/ledger/ledger.ts'
 import { openLedger } from '../../src/ledger/sqlite/open.ts'
 import { silentLog } from '../../src/log.ts'
 import { forgetMessages } from '../../src/poll/account/amend.ts'
+import { checkDestinations, type DestinationReport } from '../../src/poll/check/destinations.ts'
 import { checkAll, pollAll, Poller } from '../../src/poll/poller.ts'
 import type { AccountReport, CheckReport, PollOptions } from '../../src/poll/report.ts'
 import { Pop3Server, type Pop3ServerOptions } from '../support/pop3-server.ts'
@@ -134,6 +135,23 @@ export class Scene implements AsyncDisposable {
         { thorough },
       ),
     )
+  }
+
+  /** As `check` tries destinations. */
+  async trials(): Promise<readonly DestinationReport[]> {
+    const configuration = await this.#configuration()
+    await using ledger = await openLedger(configuration.statePath)
+    const request = {
+      configuration,
+      accounts: configuration.accounts,
+      ledger,
+      options: usual,
+      observer: { progress: () => {}, note: () => {} },
+      log: silentLog,
+      env: {},
+      signal: new AbortController().signal,
+    }
+    return await checkDestinations(request, [...configuration.destinations.keys()])
   }
 
   /** Puts a delivered message back to where it was when its delivery began. */

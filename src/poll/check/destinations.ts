@@ -1,14 +1,16 @@
 // Tries destinations without a message (`popfetch check`): each place once, whatever it is called, for all accounts that deliver
 // there. How a kind is tried, its `probe` says (deliver/destination.ts).
 import { kindOf } from '../../config/destinations/destinations.ts'
+import { useOf } from '../../config/oauth/client.ts'
 import type { Account, Configuration } from '../../config/schema.ts'
 import { FIRST_OF } from '../../config/values/written.ts'
 import { Slots } from '../../deliver/slots.ts'
 import { asPopfetchError, type PopfetchError } from '../../errors.ts'
-import type { Finding, ReportedError } from '../report.ts'
+import type { Advice, Finding, ReportedError } from '../report.ts'
 import { reportError } from '../report.ts'
 import { Destinations, type Target } from '../run/destinations.ts'
 import type { RunRequest } from '../run/run.ts'
+import { applicationAdvice } from './application.ts'
 import { tlsFindings } from './findings.ts'
 
 /** So many are tried at once: each may be a server. */
@@ -27,6 +29,8 @@ export interface DestinationReport {
   /** Of its first place. */
   readonly findings: readonly Finding[]
   readonly warnings: readonly string[]
+  /** Likely causes of its failure, the likeliest first. */
+  readonly advice: readonly Advice[]
 }
 
 /** The destinations that these accounts deliver to, in the order of the configuration; of several as one, each of them. */
@@ -96,7 +100,20 @@ class Trial {
       durationMs: Math.round(performance.now() - startMs),
       findings: first.findings,
       warnings: [...new Set(all.flatMap(({ warnings }) => warnings))],
+      advice: failed?.error == null ? [] : this.#advice(failed.error),
     }
+  }
+
+  /** Of a mail server that refuses the token of an application. What the provider refuses, says by itself what to do. */
+  #advice(error: PopfetchError): readonly Advice[] {
+    const { destinations, oauth } = this.#request.configuration
+    const config = destinations.get(this.#name)
+    if (config === undefined || config.type === FIRST_OF || !('token' in config) || config.token?.kind !== 'oauth')
+      return []
+    const use = useOf(config.type)
+    const isRefused = reportError(error).exit === 77 && !error.message.includes('popfetch auth')
+    const isApplication = oauth.get(config.token.client)?.flow === 'client-credentials'
+    return isRefused && isApplication && use !== 'gmail' ? applicationAdvice(use) : []
   }
 
   /** The accounts that deliver there. One that none delivers to is tried as the first of all would use it. */

@@ -4,6 +4,7 @@ import type { Account } from '../../config/schema.ts'
 import { errnoOf, type ErrorCode, type PopfetchError } from '../../errors.ts'
 import type { TlsFacts } from '../../pop3/network/tls-facts.ts'
 import { enablePopText, type Provider, providerAt, secretText } from '../../providers.ts'
+import { applicationAdvice } from './application.ts'
 import { type Endpoint, isAboutCertificate } from './probe.ts'
 import type { Advice } from '../report.ts'
 
@@ -255,24 +256,6 @@ function refused({ message }: PopfetchError, account: Account): readonly Advice[
   ]
 }
 
-/** The four things that an administrator does at Microsoft, in their order.
- *  https://learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth */
-const APPLICATION: readonly Advice[] = [
-  {
-    cause: 'an administrator has not consented to the application permission POP.AccessAsApp',
-    next: 'entra.microsoft.com, App registrations, API permissions (Office 365 Exchange Online): add it, and grant admin consent',
-  },
-  {
-    cause: 'Exchange does not know the service principal of the application',
-    next: 'New-ServicePrincipal -AppId CLIENT_ID -ObjectId OBJECT_ID (that of the enterprise application)',
-  },
-  {
-    cause: 'the service principal has no right on the mailbox',
-    next: 'Add-MailboxPermission -Identity MAILBOX -User OBJECT_ID -AccessRights FullAccess',
-  },
-  { cause: 'POP is off for the mailbox', next: 'Set-CASMailbox -Identity MAILBOX -PopEnabled $true' },
-]
-
 /** With the token of a sign-in: was it the provider who refused, or the mail server, and what? */
 function refusedSignIn({ message }: PopfetchError, account: Account, evidence: Evidence): readonly Advice[] {
   if (evidence.session === null && !message.startsWith('sign-in refused')) {
@@ -291,7 +274,7 @@ function refusedSignIn({ message }: PopfetchError, account: Account, evidence: E
   }
   // Exchange takes the token, and then finds no way to the mailbox.
   if (/authenticated but not connected|protocol.{0,20}(?:disabled|not enabled)/i.test(message)) return [off]
-  if (evidence.byApplication) return APPLICATION
+  if (evidence.byApplication) return applicationAdvice('pop')
   const other = {
     cause:
       'the token is for another mailbox, or does not allow POP: who signed in is another than user, or scopes lack it',

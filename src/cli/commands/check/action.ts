@@ -157,12 +157,12 @@ function jsonOf(report: CheckReport, verbose: boolean): object {
 }
 
 function destinationJson(report: DestinationReport, verbose: boolean): object {
-  const { destination, outcome, error, warnings, findings, durationMs } = report
+  const { destination, outcome, error, warnings, findings, advice, durationMs } = report
   return {
     destination,
     ok: outcome === 'ok',
     error: toldError(error),
-    ...(verbose ? { warnings, findings, durationMs } : {}),
+    ...(verbose ? { warnings, findings, advice, durationMs } : {}),
   }
 }
 

@@ -17,7 +17,7 @@ export function checkLines(report: CheckReport, verbose: boolean): string[] {
 
 /** The answer for one destination. Warnings are told in any case: they speak of mail that will not arrive as it should. */
 export function destinationLines(report: DestinationReport, verbose: boolean): string[] {
-  const { destination, description, error, outcome, findings, warnings, places } = report
+  const { destination, description, error, outcome, findings, warnings, places, advice } = report
   const where = description === '' || description === destination ? '' : ` (${description})`
   const many = places > 1 ? `, ${places} places` : ''
   const heading =
@@ -27,7 +27,7 @@ export function destinationLines(report: DestinationReport, verbose: boolean): s
   return [
     heading,
     ...warnings.map((warning) => `  warning: ${warning}`),
-    ...(verbose ? columns(findings, [], 'likely') : []),
+    ...(verbose ? columns(findings, advice, 'likely') : []),
   ]
 }
 

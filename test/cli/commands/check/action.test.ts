@@ -24,7 +24,7 @@ describe('check', () => {
   test('ends with the code of a destination that takes no mail', async () => {
     world.destinations = ['inbox']
     const error = { code: 'ERR_DELIVERY', message: 'maildir ~/Mail: no', retry: 'never', exit: 73 } as const
-    const facts = { places: 1, durationMs: 1, findings: [], warnings: ['slow'] }
+    const facts = { places: 1, durationMs: 1, findings: [], warnings: ['slow'], advice: [] }
     world.trials = [{ destination: 'inbox', description: 'maildir ~/Mail', outcome: 'failed', error, ...facts }]
     expect(await world.run('check')).toBe(73)
     expect(world.stdout.text).toContain('inbox: failed: maildir ~/Mail: no\n  warning: slow\n')
