@@ -100,7 +100,7 @@ class Trial {
       durationMs: Math.round(performance.now() - startMs),
       findings: first.findings,
       warnings: [...new Set(all.flatMap(({ warnings }) => warnings))],
-      advice: failed?.error == null ? [] : this.#advice(failed.error),
+      advice: failed === undefined || failed.error === null ? [] : this.#advice(failed.error),
     }
   }
 
