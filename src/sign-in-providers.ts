@@ -1,7 +1,7 @@
 // Where providers let programs sign in by OAuth 2.0: endpoints, scopes by use, and what is particular. One entry each, by the name
 // that `provider:` has in the configuration; providers.ts names it for a provider's mailboxes. Each entry names where its facts are
-// from. Read there in November 2026: Thunderbird's table, Microsoft's page on certificates; the others were confirmed in the code
-// of other programs, or are from memory (Google's console, AADSTS numbers, Mail.ru). To add one: an entry here, and `oauth` in its entry of providers.ts.
+// from, as read in November 2026. Thunderbird: mailnews/base/src/OAuth2Providers.sys.mjs of mozilla/releases-comm-central. A use that no
+// source names gets no scope. To add one: an entry here, and `oauth` in its entry of providers.ts.
 
 export interface SignInProvider {
   /** In words. */
@@ -48,7 +48,8 @@ const USUAL = {
 
 export const SIGN_IN_PROVIDERS: Readonly<Record<string, SignInProvider>> = {
   // https://developers.google.com/identity/protocols/oauth2/native-app
-  // https://developers.google.com/workspace/gmail/imap/xoauth2-protocol
+  // https://developers.google.com/workspace/gmail/imap/xoauth2-protocol (the scope of IMAP, POP and SMTP)
+  // https://support.google.com/cloud/answer/15549945 ("Testing" lasts seven days); 15549257 (clients)
   google: {
     ...USUAL,
     name: 'Google',
@@ -96,7 +97,7 @@ export const SIGN_IN_PROVIDERS: Readonly<Record<string, SignInProvider>> = {
       'API permissions: POP.AccessAsUser.All (of Microsoft Graph, delegated), and offline_access.',
     ],
   },
-  // https://www.fastmail.com/developer/oauth/; the issuer from Thunderbird (mailnews/base/src/OAuth2Providers.sys.mjs).
+  // https://www.fastmail.com/for-developers/oauth/, https://api.fastmail.com/.well-known/oauth-authorization-server; scopes: Thunderbird.
   fastmail: {
     ...USUAL,
     name: 'Fastmail',
@@ -113,9 +114,10 @@ export const SIGN_IN_PROVIDERS: Readonly<Record<string, SignInProvider>> = {
     },
     beside: ['offline_access'],
     loopback: 'localhost',
-    client: ['Fastmail registers clients on request: https://www.fastmail.com/developer/'],
+    client: ['Fastmail registers clients on request: https://www.fastmail.com/for-developers/oauth/'],
   },
-  // https://api.login.yahoo.com/.well-known/openid-configuration; the scope from Thunderbird.
+  // https://developer.yahoo.com/oauth2/guide/; the scope, and that it serves POP, too: Thunderbird. That an address of this machine is
+  // taken for the way back could not be verified; Thunderbird has one that begins with https.
   yahoo: {
     ...USUAL,
     name: 'Yahoo',
@@ -126,7 +128,7 @@ export const SIGN_IN_PROVIDERS: Readonly<Record<string, SignInProvider>> = {
     scopes: same('mail-w'),
     client: ['Yahoo registers clients at https://developer.yahoo.com/apps/, and allows mail to few of them.'],
   },
-  // As Yahoo, whose servers these are.
+  // Thunderbird; revocation as Yahoo, whose servers these are.
   aol: {
     ...USUAL,
     name: 'AOL',
@@ -147,7 +149,7 @@ export const SIGN_IN_PROVIDERS: Readonly<Record<string, SignInProvider>> = {
     scopes: same('https://email.comcast.net/ profile openid'),
     client: ['Comcast registers clients on request.'],
   },
-  // https://yandex.com/dev/id/doc/en/; the scopes from Thunderbird.
+  // https://yandex.com/dev/id/doc/en/; https://yandex.ru/support/mail-business/web/security/oauth.html: tokens are for IMAP and SMTP.
   yandex: {
     ...USUAL,
     name: 'Yandex',
@@ -155,17 +157,19 @@ export const SIGN_IN_PROVIDERS: Readonly<Record<string, SignInProvider>> = {
     authorization: 'https://oauth.yandex.com/authorize',
     token: 'https://oauth.yandex.com/token',
     // Its device flow and its revocation have parameters of their own, not those of RFC 8628 and RFC 7009.
-    scopes: { ...same('mail:imap_full'), smtp: ['mail:smtp'] },
+    scopes: { pop: [], imap: ['mail:imap_full'], smtp: ['mail:smtp'], gmail: [] },
     client: ['Yandex registers clients at https://oauth.yandex.com/client/new.'],
   },
-  // Thunderbird.
+  // Thunderbird; https://id.vk.com/about/business/go/docs/ru/vkid/latest/oauth/oauth-mail/index: the scope is for IMAP, and is given only
+  // together with userinfo. That SMTP takes it is Thunderbird's word; of POP nobody speaks.
   mailru: {
     ...USUAL,
     name: 'Mail.ru',
     issuer: 'https://o2.mail.ru',
     authorization: 'https://o2.mail.ru/login',
     token: 'https://o2.mail.ru/token',
-    scopes: same('mail.imap'),
+    scopes: { ...same('mail.imap'), pop: [] },
+    beside: ['userinfo'],
     client: ['Mail.ru registers clients at https://o2.mail.ru/app/.'],
   },
 }

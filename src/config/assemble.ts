@@ -174,7 +174,8 @@ function unknownClients(
     }
     const keys = isWritten(written) && isWritten(written[client]) ? written[client] : {}
     const known = typeof keys['provider'] === 'string' ? SIGN_IN_PROVIDERS[keys['provider']] : undefined
-    if (known === undefined || known.scopes[use].length > 0) return []
+    // Who names scopes knows more of the provider than we do.
+    if (known === undefined || known.scopes[use].length > 0 || keys['scopes'] !== undefined) return []
     return [
       {
         path,

@@ -125,6 +125,14 @@ describe('a token of a sign-in', () => {
     await expect(scene.load(file('provider: google, clientId: p', account))).rejects.toThrow(text)
   })
 
+  test.each(['yandex', 'mailru'])('of %s is not for POP, as far as is known', async (provider) => {
+    await using scene = await Scene.create()
+    const client = `provider: ${provider}, clientId: p`
+    await expect(scene.load(file(client))).rejects.toThrow(/gives no token for pop/)
+    // Who names scopes knows more.
+    await expect(scene.load(file(`${client}, scopes: [mail]`))).resolves.toBeDefined()
+  })
+
   test('is asked for by a destination, too', async () => {
     await using scene = await Scene.create()
     const account = ACCOUNT.replace('"maildir:/mail"', 'out')

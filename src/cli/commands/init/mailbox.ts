@@ -32,6 +32,8 @@ async function clientFor(provider: Provider | null, { given, answers }: MailboxM
   const { password, tokenCommand, clientId, clientSecretFile } = given
   const name = provider?.oauth ?? null
   const known = name === null ? undefined : SIGN_IN_PROVIDERS[name]
+  if (clientId !== null && known?.scopes.pop.length === 0)
+    throw usageError(`--client-id: ${known.name} gives no token for POP3: it wants ${provider?.wants ?? 'a password'}`)
   if (clientId !== null && known === undefined) {
     throw usageError(
       '--client-id is for a provider that popfetch knows: write oauth: with an issuer, and popfetch auth',

@@ -308,6 +308,14 @@ describe('init with somebody who answers', () => {
     expect(await config()).toContain('clientSecret: GOCSPX-of-tests')
   })
 
+  test.each(['x@yandex.com', 'x@mail.ru'])('offers no sign-in where it does not serve POP3: %s', async (address) => {
+    const { dialogue } = answers(['POP3 server', ''], ['User name', ''])
+    await expect(init(['--address', address, '--untested', '--client-id', 'c'], dialogue)).rejects.toThrow(
+      /gives no token for POP3: it wants an? (?:app password|password for external)/,
+    )
+    await nothingIsLeft()
+  })
+
   test.each([
     ['no is said at the end', 'no'],
     ['they leave at the end', null],
