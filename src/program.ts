@@ -175,6 +175,18 @@ export function runProgram(program: Program): Promise<Ending> {
 }
 
 /** A program that somebody speaks with. */
+/** Starts a program that goes on without us, such as a browser: nobody waits for it, and nobody ends it. It sees and says nothing of
+ *  ours. Whether it could be started is not told. */
+export function launchProgram(
+  command: readonly [string, ...string[]],
+  env: Readonly<Record<string, string | undefined>>,
+): void {
+  const [path, ...args] = command
+  const child = spawn(path, args, { cwd: '/', env: { ...env }, detached: true, stdio: 'ignore', shell: false })
+  child.on('error', () => {})
+  child.unref()
+}
+
 export interface Conversation {
   /** Its standard input and output. When this is destroyed, the program and all of its group end: by themselves within a second,
    *  else by SIGTERM, else by SIGKILL. */
