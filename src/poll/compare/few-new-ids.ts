@@ -104,8 +104,9 @@ function merged(plan: Plan, found: readonly Found[], replan: Replan): Plan {
 /** `now`: something is gone that nobody asked to delete, from a listing that shows it all. `gone before`: nothing is, but it may
  *  have been gone in an earlier listing. Null: nothing is looked for; of many new ones the guard asks a person first. */
 async function whereToLook(plan: Plan, comparison: Comparison, visit: Visit): Promise<'now' | 'gone before' | null> {
-  const { run, history, session } = visit
-  if (history.record.known === 0 || run.options.acceptNewIds || history.takingOver?.why === 'new-ids') return null
+  const { history, session } = visit
+  // A person said so, and new-ids.ts has looked: that is over once the plan is recorded.
+  if (history.takingOver?.why === 'new-ids') return null
   // What was retrieved is not listed again there: it says nothing, and a look is not to drop a message (P161).
   if (session.capabilities.expireDays === 0 || haveUidsChanged({ plan, lastAlive: history.lastAlive })) return null
   const { present, removed } = await comparison.counts()

@@ -3,9 +3,10 @@
 import { writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { loadConfiguration } from '../../../src/config/load.ts'
+import type { Configuration } from '../../../src/config/schema.ts'
 import { openLedger } from '../../../src/ledger/sqlite/open.ts'
 import { silentLog } from '../../../src/log.ts'
-import { pollAll } from '../../../src/poll/poller.ts'
+import { pollAll, Poller } from '../../../src/poll/poller.ts'
 import type { AccountReport } from '../../../src/poll/report.ts'
 import { SmtpSink } from '../../support/smtp-server.ts'
 import { letter, Scene } from '../scene.ts'
@@ -20,12 +21,11 @@ function later(ms: number): void {
 }
 
 /** Accounts on the scene's server, each with three messages, by what stands behind their `deliver`. */
-async function pollEach(
+async function configured(
   scene: Scene,
   sink: SmtpSink,
   delivers: Readonly<Record<string, string>>,
-  only: readonly string[] = Object.keys(delivers),
-): Promise<readonly AccountReport[]> {
+): Promise<Configuration> {
   const { host, port, tls } = scene.server
   const smtp = (to: string): string => `{ type: smtp, host: 127.0.0.1, port: ${sink.port}, to: ${to}@example.net }`
   const account = ([user, deliver]: readonly [string, string]): string =>
@@ -43,13 +43,32 @@ async function pollEach(
   const file = scene.path('config.yaml')
   writeFileSync(file, lines.join('\n'), { mode: 0o600 })
   const env = { HOME: scene.directory }
-  const configuration = await loadConfiguration({ file, state: null, env, cwd: scene.directory, uid: 0 })
+  return await loadConfiguration({ file, state: null, env, cwd: scene.directory, uid: 0 })
+}
+
+const OPTIONS = {
+  dryRun: false,
+  limit: null,
+  all: false,
+  acceptNewIds: false,
+  markSeen: false,
+  yes: false,
+  eager: false,
+} as const
+
+async function pollEach(
+  scene: Scene,
+  sink: SmtpSink,
+  delivers: Readonly<Record<string, string>>,
+  only: readonly string[] = Object.keys(delivers),
+): Promise<readonly AccountReport[]> {
+  const configuration = await configured(scene, sink, delivers)
   await using ledger = await openLedger(configuration.statePath)
   return await pollAll({
     configuration,
     accounts: configuration.accounts.filter(({ name }) => only.includes(name)),
     ledger,
-    options: { dryRun: false, limit: null, all: false, acceptNewIds: false, markSeen: false, yes: false, eager: false },
+    options: OPTIONS,
     observer: { progress: () => {}, note: () => {} },
     log: silentLog,
     env: {},
@@ -103,6 +122,34 @@ describe('accounts that lead to one server', () => {
     expect(reports.map(({ outcome }) => outcome)).toEqual(['ok', 'ok'])
     expect(new Set(sink.messages.map(({ bytes }) => /^Subject: .*/m.exec(bytes.toString('latin1'))?.[0])).size).toBe(6)
     expect(sink.messages).toHaveLength(6)
+  })
+
+  test('and are polled by one process offer one message alone to a recipient that had no room, though others of the server have', async () => {
+    await using scene = await Scene.create()
+    await using sink = await SmtpSink.start()
+    const delivers = { ann: 'next', eve: 'next', kim: 'other' }
+    for (const user of Object.keys(delivers))
+      for (const number of [1, 2, 3])
+        scene.server.mailbox(user, 'secret').add(letter(number), { uidl: `${user}-${number}` })
+    let offers = 0
+    sink.faults.rcpt = (address) => (address.startsWith('bob') ? (offers++, '450 4.2.1 disabled for now') : null)
+    const configuration = await configured(scene, sink, delivers)
+    await using ledger = await openLedger(configuration.statePath)
+    await using poller = new Poller(configuration, {
+      ledger,
+      observer: { progress: () => {}, note: () => {} },
+      log: silentLog,
+      env: {},
+      signal: new AbortController().signal,
+      sessionGapSeconds: 0,
+    })
+    const round = () => Promise.all(configuration.accounts.map((account) => poller.poll(account, OPTIONS)))
+    const [, , kim] = await round()
+    expect(kim).toMatchObject({ outcome: 'ok', delivered: 3 })
+    later(16 * MINUTE)
+    const before = offers
+    await round()
+    expect(offers - before).toBe(1)
   })
 
   test('do not wait for ever behind a message that it never takes, whoever is polled first', async () => {
@@ -164,25 +211,34 @@ test('a recipient without room closes nothing to another one that is under way',
 
 describe('a small message that the server never gives makes no room out of none: the destination rests', () => {
   test.each([
-    ['when it comes first', false],
-    ['when it is known to fail, and comes last', true],
-  ])('%s', async (_when, isKnown) => {
+    ['when it comes first', 'new'],
+    ['when it is known to fail, and comes last', 'refused'],
+    ['when it is known to come short, and is asked for alone behind the others', 'short'],
+  ])('%s', async (_when, before) => {
     await using scene = await Scene.create()
     await using sink = await SmtpSink.start()
     scene.destinations = [`next: { type: smtp, host: 127.0.0.1, port: ${sink.port}, to: bob@example.net }`]
     scene.deliver = 'next'
-    scene.server.mailbox('alice').add('Subject: small\r\n\r\nx\r\n', { uidl: 'small' })
-    scene.server.faults.onCommand = (verb, args) => (verb === 'RETR' && args === '1' ? '-ERR internal error' : 'serve')
+    scene.server.mailbox('alice').add(`Subject: small\r\n\r\n${'x'.repeat(120)}\r\n`, { uidl: 'small' })
+    const refusing = (verb: string, args: string): string =>
+      verb === 'RETR' && args === '1' ? '-ERR internal error' : 'serve'
+    scene.server.faults.onCommand = refusing
     sink.faults.rcpt = '452 4.2.2 mailbox full'
-    if (isKnown) await scene.poll({ eager: false })
+    if (before === 'short') {
+      scene.server.faults.onCommand = null
+      scene.server.faults.rawBody = () => Buffer.from('.\r\n')
+    }
+    if (before !== 'new') await scene.poll({ eager: false })
+    scene.server.faults.rawBody = null
+    scene.server.faults.onCommand = refusing
     scene.fill(6)
     later(MINUTE)
     await scene.poll({ eager: false })
-    const before = sink.connections
+    const connections = sink.connections
     for (let polls = 0; polls < 3; polls++) {
       later(4 * MINUTE)
       await scene.poll({ eager: false })
     }
-    expect(sink.connections).toBe(before)
+    expect(sink.connections).toBe(connections)
   })
 })
