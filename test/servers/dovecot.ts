@@ -69,6 +69,8 @@ export interface Dovecot extends AsyncDisposable {
   /** How many messages lie in the mailbox's files. */
   remaining(user: string): Promise<number>
   log(): Promise<string>
+  /** Ends all its processes for IMAP sessions that are signed in with `kill -9`. */
+  killImap(): Promise<void>
 }
 
 /** What `apt-get install` is to be given. */
@@ -203,6 +205,12 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<Doveco
       await own(path)
       return hash.digest('hex')
     },
+    async killImap() {
+      for (const pid of await childrenOf(running.pid)) {
+        const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')
+        if (name.trim() === 'imap') process.kill(pid, 'SIGKILL')
+      }
+    },
     async remaining(user) {
       const { maildir } = await mailbox(user)
       const lists = await Promise.all(['cur', 'new'].map((part) => readdir(join(maildir, part))))
@@ -210,6 +218,15 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<Doveco
     },
     [Symbol.asyncDispose]: () => ending.disposeAsync(),
   }
+}
+
+async function childrenOf(pid: number): Promise<readonly number[]> {
+  const pids = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')
+  return pids
+    .trim()
+    .split(' ')
+    .filter((each) => each !== '')
+    .map(Number)
 }
 
 /** Lines that gain a CR on the wire: those that end in LF without one. */

@@ -1,16 +1,18 @@
 // From a real Dovecot over POP3 into a real Dovecot over IMAP: once each, unchanged, whatever breaks on the way.
 import { spawn } from 'node:child_process'
+import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startCuttingProxy } from './cutting-proxy.ts'
+import { startAppendCuttingProxy } from './cutting-proxy.ts'
 import { startDovecot, type Dovecot } from './dovecot.ts'
 import { afterField, damaged, makeMessage, messageId, readMaildir } from './mail.ts'
 import { type Desk, only, openDesk } from './popfetch.ts'
 
 const startFile = resolve(process.env['POPFETCH'] ?? join(import.meta.dirname, '../../bin/popfetch.ts'))
-/** Two hundred at night. */
+/** Two hundred at night, on a thousand messages. */
 const KILLS = Number(process.env['POPFETCH_KILLS'] ?? 8)
+const MESSAGES = KILLS * 5
 
 const servers = new AsyncDisposableStack()
 let dovecot: Dovecot
@@ -39,18 +41,27 @@ async function arrivedIn(user: string, folder = ''): Promise<Map<string, Buffer>
   return arrived
 }
 
-/** Kills popfetch with `kill -9` when so many messages are there. */
-async function killAt(desk: Desk, user: string, messages: number): Promise<void> {
+/** Kills popfetch with `kill -9` when so many more messages are there. */
+async function killAfter(desk: Desk, user: string, messages: number): Promise<boolean> {
   const args = ['--config', join(desk.directory, 'config.json'), '--state', join(desk.directory, 'state.db')]
+  const before = await dovecot.remaining(user)
   const child = spawn(process.execPath, [startFile, ...args], {
     cwd: desk.directory,
     env: { PATH: process.env['PATH'], HOME: desk.directory },
     stdio: 'ignore',
   })
   const closed = new Promise((done) => child.once('close', done))
-  while (child.exitCode === null && (await dovecot.remaining(user)) < messages) await wait(1)
+  while (child.exitCode === null && (await dovecot.remaining(user)) < before + messages) await wait(1)
   child.kill('SIGKILL')
   await closed
+  return child.signalCode === 'SIGKILL'
+}
+
+/** Polls until all are there, and once more. */
+async function polled(desk: Desk, user: string, messages: number) {
+  const there = (): Promise<number> => dovecot.remaining(`${user}-in`).catch(() => 0)
+  for (let poll = 0; poll < messages / 10 && (await there()) < messages; poll++) await desk.run(user)
+  return only(await desk.run(user))
 }
 
 describe('mail into an IMAP folder', () => {
@@ -65,26 +76,42 @@ describe('mail into an IMAP folder', () => {
 
   test('is there once although popfetch is killed again and again', async () => {
     await using desk = await openDesk()
-    const count = KILLS * 5 + 40
-    await dovecot.seed('killed', count, makeMessage)
+    await dovecot.seed('killed', MESSAGES, makeMessage)
     await dovecot.mailbox('killed-in')
     await desk.configure(config('killed'))
-    for (let kill = 0; kill < KILLS; kill++) await killAt(desk, 'killed-in', kill * 5 + 1)
+    let killed = 0
+    // Once it was there before the first message is; then there are one, some, and many on their way.
+    for (let at = 0; at < KILLS; at++) if (await killAfter(desk, 'killed-in', at % 6)) killed++
     const last = only(await desk.run())
     expect(last).toMatchObject({ outcome: 'ok', possibleDuplicates: 0 })
-    expect(damaged(await arrivedIn('killed-in'), count)).toEqual([])
+    expect(damaged(await arrivedIn('killed-in'), MESSAGES)).toEqual([])
+    console.log(`killed ${killed} times on ${MESSAGES} messages`)
+    expect(killed).toBeGreaterThan(KILLS / 3)
   })
 
-  test('is there once although every fiftieth answer is lost with its connection', async () => {
+  test('is there once although the connection ends every fifty messages, at the answer or in the middle of a message', async () => {
     await using desk = await openDesk()
-    await dovecot.seed('cut', 300, makeMessage)
-    await using proxy = await startCuttingProxy(dovecot.imapPort, 50, 'OK [APPENDUID')
+    const count = Math.max(300, MESSAGES)
+    await dovecot.seed('cut', count, makeMessage)
+    await using proxy = await startAppendCuttingProxy(dovecot.imapPort, 50)
     await desk.configure(config('cut', { port: proxy.port, concurrency: 1 }))
-    for (let poll = 0; poll < 10 && (await dovecot.remaining('cut-in').catch(() => 0)) < 300; poll++)
-      await desk.run('cut')
-    expect(only(await desk.run('cut'))).toMatchObject({ possibleDuplicates: 0 })
-    expect(proxy.cuts).toBeGreaterThan(4)
-    expect(damaged(await arrivedIn('cut-in'), 300)).toEqual([])
+    expect(await polled(desk, 'cut', count)).toMatchObject({ possibleDuplicates: 0 })
+    console.log(`cut ${proxy.cuts} times on ${count} messages`)
+    expect(proxy.cuts).toBeGreaterThan(count / 100)
+    expect(damaged(await arrivedIn('cut-in'), count)).toEqual([])
+  })
+
+  test('is there once although the server is killed in the middle of messages', async () => {
+    await using desk = await openDesk()
+    await dovecot.seed('crashed', 200, makeMessage)
+    await using proxy = await startAppendCuttingProxy(dovecot.imapPort, 15, () => dovecot.killImap())
+    await desk.configure(config('crashed', { port: proxy.port, concurrency: 1 }))
+    expect(await polled(desk, 'crashed', 200)).toMatchObject({ possibleDuplicates: 0 })
+    expect((await dovecot.log()).match(/killed with signal 9/g)?.length ?? 0).toBeGreaterThan(2)
+    // What it had not made a message of yet.
+    await rm(join((await dovecot.mailbox('crashed-in')).maildir, 'tmp'), { recursive: true })
+    await dovecot.mailbox('crashed-in')
+    expect(damaged(await arrivedIn('crashed-in'), 200)).toEqual([])
   })
 
   test('comes again to nobody when the ledger is lost', async () => {

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startCuttingProxy } from './cutting-proxy.ts'
+import { startAppendCuttingProxy, startCuttingProxy } from './cutting-proxy.ts'
 import { startDovecot, type Dovecot } from './dovecot.ts'
 import { afterField, damaged, makeMessage, messageId, readMaildir } from './mail.ts'
 import { temporaryDirectory } from './program.ts'
@@ -87,7 +87,7 @@ test(
     await dovecot.seed('moved', count, makeMessage)
     await dovecot.mailbox('moved-in')
     await using source = await startCuttingProxy(dovecot.pop3Port, 50)
-    await using target = await startCuttingProxy(dovecot.imapPort, 50, 'OK [APPENDUID')
+    await using target = await startAppendCuttingProxy(dovecot.imapPort, 50)
     const words = ['migrate', from('moved', source.port), to('moved-in', target.port), ...secrets]
     const arrived = (): Promise<number> => dovecot.remaining('moved-in')
 
