@@ -11,6 +11,7 @@ import { dovecotConfig } from './dovecot-config.ts'
 import { makeMessage } from './mail.ts'
 import { layDownIntrospection, layDownTokenKey } from './token.ts'
 import {
+  childrenOf,
   debianMailUser,
   findProgram,
   freePort,
@@ -218,15 +219,6 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<Doveco
     },
     [Symbol.asyncDispose]: () => ending.disposeAsync(),
   }
-}
-
-async function childrenOf(pid: number): Promise<readonly number[]> {
-  const pids = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')
-  return pids
-    .trim()
-    .split(' ')
-    .filter((each) => each !== '')
-    .map(Number)
 }
 
 /** Lines that gain a CR on the wire: those that end in LF without one. */

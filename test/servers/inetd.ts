@@ -8,6 +8,8 @@ export interface Inetd extends AsyncDisposable {
   readonly port: number
   /** Standard error of all of them so far, the last 64 KiB. */
   output(): string
+  /** Ends all of them with `kill -9`. */
+  killAll(): void
 }
 
 export async function startInetd(command: readonly string[], env: Readonly<Record<string, string>>): Promise<Inetd> {
@@ -36,6 +38,9 @@ export async function startInetd(command: readonly string[], env: Readonly<Recor
   return {
     port: (server.address() as AddressInfo).port,
     output: () => text,
+    killAll() {
+      for (const child of children) child.kill('SIGKILL')
+    },
     async [Symbol.asyncDispose]() {
       const ended = [...children].map((child) => new Promise((resolve) => child.once('exit', resolve)))
       for (const child of children) child.kill('SIGTERM')

@@ -1,11 +1,11 @@
 // What the tests ask of a real POP3 server that is not Dovecot, and the four there are. Each has one mailbox, of `alice`, and
 // is found at one port; how it comes to its mail is its own affair.
-import { chown, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { chown, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { caFile, certificates } from '../support/certificates.ts'
 import { startCyrus } from './cyrus.ts'
 import { startInetd } from './inetd.ts'
-import { startProgram } from './program.ts'
+import { courierAuthentication, courierHome } from './other-imap.ts'
 import { alice, serverRoot, type ServerRoot } from './unpacked.ts'
 
 export interface OtherServer extends AsyncDisposable {
@@ -87,19 +87,9 @@ async function startCourier(): Promise<OtherServer> {
   await using stack = new AsyncDisposableStack()
   const root = stack.use(await serverRoot('courier', ['courier-pop', 'libpam-modules']))
   await putCertificate(root)
-  const maildir = join(root.path, 'home/alice/Maildir')
-  for (const directory of ['home/alice', ...['', '/new', '/cur', '/tmp'].map((part) => `home/alice/Maildir${part}`)]) {
-    await mkdir(join(root.path, directory), { recursive: true })
-    await chown(join(root.path, directory), alice.uid, alice.gid)
-  }
-  await mkdir(join(root.path, 'run/courier/authdaemon'), { recursive: true })
-  const authdaemonrc = join(root.path, 'etc/courier/authdaemonrc')
-  const usual = await readFile(authdaemonrc, 'utf8')
-  await root.write('etc/courier/authdaemonrc', usual.replace(/^daemons=.*/m, 'daemons=1'))
+  const maildir = await courierHome(root)
   const chroot = ['chroot', root.path]
-  const authentication = stack.use(
-    await startProgram('chroot', [root.path, '/usr/lib/courier/courier-authlib/authdaemond'], root.path),
-  )
+  const authentication = stack.use(await courierAuthentication(root))
   const [login, transaction] = ['courierpop3login', 'courierpop3d'].map((name) => `/usr/lib/courier/courier/${name}`)
   const inetd = stack.use(
     await startInetd([...chroot, login ?? '', transaction ?? '', 'Maildir'], {

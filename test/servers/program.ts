@@ -3,7 +3,7 @@
 // test run itself is killed.
 import { spawn } from 'node:child_process'
 import { constants } from 'node:fs'
-import { access, chmod, mkdtemp, rm, statfs } from 'node:fs/promises'
+import { access, chmod, mkdtemp, rm, statfs, readFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -68,6 +68,16 @@ export async function startProgram(command: string, args: readonly string[], dir
       clearTimeout(stubborn)
     },
   }
+}
+
+/** The processes that a process started, and that have not ended. */
+export async function childrenOf(pid: number): Promise<readonly number[]> {
+  const pids = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')
+  return pids
+    .trim()
+    .split(' ')
+    .filter((each) => each !== '')
+    .map(Number)
 }
 
 /** Resolves when something on the port greets with `greeting`; rejects with what the program said when it does not. */

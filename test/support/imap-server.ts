@@ -324,6 +324,11 @@ class Conversation {
         }
         break
       }
+      case 'CLOSE':
+      case 'UNSELECT':
+        this.#selected = null
+        ok()
+        break
       case 'SEARCH': {
         const text = /HEADER "?[\w-]+"? "?([^" )]*)"?/i.exec(rest)?.[1] ?? ''
         const found = (this.#selected?.messages ?? []).filter(({ bytes }) =>

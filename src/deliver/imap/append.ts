@@ -66,6 +66,24 @@ export function appendCommand(
   return [memory.subarray(0, at)]
 }
 
+/** LITERAL- (RFC 7888). */
+const SMALL_LITERAL = 4096
+
+/** The longest message that goes without the server's leave; 0: none. Not where names are UTF-8 (UTF8=ONLY). */
+export function mostAtOnce(offers: (capability: string) => boolean): number {
+  if (offers('UTF8=ONLY')) return 0
+  return offers('LITERAL+') ? Infinity : offers('LITERAL-') ? SMALL_LITERAL : 0
+}
+
+/** What a destination knows of its server. */
+export interface LiteralFacts {
+  /** It says LITERAL+, and takes what follows for commands. */
+  lies: boolean
+}
+
+/** The answer to the probe was not that of a server that has what it says. */
+export class LiteralLie extends Error {}
+
 /** A question that only a server with LITERAL+ answers with OK: one that only says so takes what follows for commands, and then it
  *  is no message. */
 export function literalProbe(tag: string): Buffer {

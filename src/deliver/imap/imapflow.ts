@@ -17,6 +17,8 @@ export type Client = Pick<
   | 'getQuota'
   | 'list'
   | 'logout'
+  | 'mailbox'
+  | 'mailboxClose'
   | 'mailboxCreate'
   | 'mailboxOpen'
   | 'mailboxSubscribe'

@@ -1,14 +1,25 @@
 // One IMAP session: greeting to LOGOUT over one imapflow client, one command at a time, beside which messages go on their own where
-// the server has LITERAL+. Knows no pool and no verdict. imapflow
-// gets a connected stream and our limits. One rule: a session that is too slow or no longer wanted destroys its connection at
-// once, after noting whether the whole message had been handed over by then.
+// the server has LITERAL+. Knows no pool and no verdict. imapflow gets a connected stream and our limits. One rule: a session that
+// is too slow or no longer wanted destroys its connection at once, after noting whether the whole message had been handed over.
 import type { TlsFacts } from '../../pop3/network/tls-facts.ts'
 import { redactor } from '../../redact.ts'
 import type { ImapStep } from '../answers/imap.ts'
 import { within } from '../disk/time-limit.ts'
 import { checkPin, isLocal, OtherLeaf, type Peer, secured, tlsFactsAt } from '../network/dial.ts'
 import { type Fault, ImapFailure } from './fault.ts'
-import { answerIn, appendCommand, CommandMemory, type Dated, literalProbe, refusalIn, tagOf, uidsIn } from './append.ts'
+import {
+  answerIn,
+  appendCommand,
+  CommandMemory,
+  type Dated,
+  type LiteralFacts,
+  LiteralLie,
+  literalProbe,
+  refusalIn,
+  mostAtOnce,
+  tagOf,
+  uidsIn,
+} from './append.ts'
 import { type Client, openClient, type Refusal, refusalOf } from './imapflow.ts'
 import type { ImapConfig, ImapLimits } from './settings.ts'
 import { codeOf, dialled, faultOf, stepOf } from './thrown.ts'
@@ -16,17 +27,6 @@ import { Wire } from './wire.ts'
 
 /** Slower than a modem is not progress: a whole message must be through at this rate, drip or not. */
 const BYTES_PER_MS = 4
-
-/** What a destination knows of its server. */
-export interface LiteralFacts {
-  /** It says LITERAL+, and takes what follows for commands. */
-  lies: boolean
-}
-
-class LiteralLie extends Error {}
-
-/** LITERAL- (RFC 7888). */
-const SMALL_LITERAL = 4096
 
 export class ImapSession {
   served = 0
@@ -141,6 +141,7 @@ export class ImapSession {
       return uid
     }
     this.served++
+    await this.#leave(signal)
     const before = this.#wire.handed
     const limitMs = this.#appendMs(content.bytes)
     const sent = (): boolean => this.#wire.handed - before >= content.bytes
@@ -163,6 +164,7 @@ export class ImapSession {
     signal: AbortSignal,
   ): Promise<readonly (number | null)[]> {
     this.served += messages.length
+    await this.#leave(signal)
     if (!this.alive) throw new ImapFailure('APPEND', this.#gone())
     const tag = tagOf(++this.#tags)
     const memory = this.#memory.take()
@@ -175,13 +177,19 @@ export class ImapSession {
     })
     if (sent()) this.#memory.give(memory)
     const answered = answerIn(line)
-    if (answered === null) {
-      this.destroy()
-      throw new ImapFailure('APPEND', { kind: 'nonsense', text: line }, { handed: handed() })
-    }
-    if (answered.status === 'OK') return uidsIn(answered, messages.length)
-    this.refusals++
-    throw new ImapFailure('APPEND', { kind: 'reply', ...refusalIn(answered) })
+    if (answered?.status === 'OK') return uidsIn(answered, messages.length)
+    if (answered === null) this.destroy()
+    else this.refusals++
+    const fault: Fault =
+      answered === null ? { kind: 'nonsense', text: line } : { kind: 'reply', ...refusalIn(answered) }
+    throw new ImapFailure('APPEND', fault, { handed: answered === null && handed() })
+  }
+
+  /** Closes a folder that was only looked at: Courier (2026) takes no message while one is open read-only. */
+  async #leave(signal: AbortSignal): Promise<void> {
+    const mailbox = this.#client?.mailbox
+    if (mailbox !== undefined && mailbox !== false && mailbox.readOnly === true)
+      await this.run('folder', (client) => client.mailboxClose(), signal)
   }
 
   #appendMs(bytes: number): number {
@@ -191,16 +199,13 @@ export class ImapSession {
   /** Is LITERAL+ true (RFC 7888)? A server that only says so would take messages for commands, whatever is in them. Rejects with
    *  LiteralLie. */
   async #tryLiterals(areLies: boolean, signal: AbortSignal): Promise<void> {
-    const capabilities = this.#client?.capabilities
-    const most =
-      capabilities?.has('LITERAL+') === true ? Infinity : capabilities?.has('LITERAL-') === true ? SMALL_LITERAL : 0
     if (areLies) {
       // imapflow believes them too.
-      for (const word of ['LITERAL+', 'LITERAL-']) capabilities?.delete(word)
+      for (const word of ['LITERAL+', 'LITERAL-']) this.#client?.capabilities.delete(word)
       return
     }
-    // There names are UTF-8.
-    if (most === 0 || this.offers('UTF8=ONLY')) return
+    const most = mostAtOnce((capability) => this.offers(capability))
+    if (most === 0) return
     const tag = tagOf(++this.#tags)
     const { answer } = this.#wire.exchange(tag, [literalProbe(tag)])
     const line = await within(answer, this.#limits.commandMs, signal).catch((error: unknown) => {

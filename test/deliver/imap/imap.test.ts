@@ -164,6 +164,23 @@ test('a server that takes one message after the other gets a connection for each
   expect(server.connections).toBe(3)
 })
 
+test.each(['UIDPLUS NAMESPACE AUTH=PLAIN', 'LITERAL+ UIDPLUS NAMESPACE AUTH=PLAIN'])(
+  'a folder that was only looked at is closed before a message goes there, as Courier wants it (%s)',
+  async (capabilities) => {
+    const { server, imap } = await scene({ capabilities })
+    let isReadOnly = false
+    server.answer = ({ command }) => {
+      if (['SELECT', 'EXAMINE', 'CLOSE', 'UNSELECT'].includes(command)) isReadOnly = command === 'EXAMINE'
+      return command.startsWith('APPEND') && isReadOnly ? 'NO Current box is selected READ-ONLY.' : null
+    }
+    const first = attempt('u1')
+    await imap.deliver(first, message(SMALL), never)
+    expect(await imap.recall(first, never)).not.toBeNull()
+    await imap.deliver(attempt('u2'), message(SMALL), never)
+    expect(server.inbox.messages).toHaveLength(2)
+  },
+)
+
 test('a server that only says LITERAL+ gets no message for commands, and its leave is asked from then on', async () => {
   const { server, imap } = await scene()
   server.liesOfLiterals = true
