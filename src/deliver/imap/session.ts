@@ -187,9 +187,8 @@ export class ImapSession {
 
   /** Closes a folder that was only looked at: Courier (2026) takes no message while one is open read-only. */
   async #leave(signal: AbortSignal): Promise<void> {
-    const mailbox = this.#client?.mailbox
-    if (mailbox !== undefined && mailbox !== false && mailbox.readOnly === true)
-      await this.run('folder', (client) => client.mailboxClose(), signal)
+    const { mailbox = false } = this.#client ?? {}
+    if (mailbox && mailbox.readOnly === true) await this.run('folder', (client) => client.mailboxClose(), signal)
   }
 
   #appendMs(bytes: number): number {
