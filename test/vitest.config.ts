@@ -12,7 +12,14 @@ const program = [
   'test/poll/rests/rates-polled.test.ts',
   'test/poll/route/shown.test.ts',
 ]
-const others = ['test/servers/**', 'test/crash/**', 'test/fuzz/**', 'test/soak/**', 'node_modules/**']
+const others = [
+  'test/servers/**',
+  'test/browser/**',
+  'test/crash/**',
+  'test/fuzz/**',
+  'test/soak/**',
+  'node_modules/**',
+]
 
 export default defineConfig({
   test: {

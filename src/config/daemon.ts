@@ -2,7 +2,8 @@
 // What they lead to is in daemon/.
 import * as z from 'zod'
 import { isIP } from 'node:net'
-import { parseHost } from './values/host.ts'
+import { isLoopback, parseHost } from './values/host.ts'
+import type { SecretSource } from './values/secret.ts'
 import { formatDuration, parseDuration } from './values/quantity.ts'
 import * as value from './values/values.ts'
 
@@ -12,11 +13,18 @@ export interface PollInterval {
   readonly maxMs: number
 }
 
+/** Where HTTP is served. */
+export type Place =
+  | { readonly kind: 'port'; readonly host: string; readonly port: number }
+  /** A Unix socket, which its owner alone may use. */
+  | { readonly kind: 'socket'; readonly path: string }
+
 export interface Listen {
-  readonly host: string
-  readonly port: number
+  readonly place: Place
   /** Names by which people reach it, besides the address. */
   readonly hosts: readonly string[]
+  /** What whoever asks from another machine must know, and whoever changes something; null: nobody does. */
+  readonly token: SecretSource | null
 }
 
 /** Nobody asks more often than each second. A timer of Node ends at 24.8 days. */
@@ -45,54 +53,80 @@ export const poll = z
     return z.NEVER
   })
 
-const ADDRESS = 'an address and a port such as 127.0.0.1:9464 or [::1]:9464'
+const ADDRESS =
+  'an address and a port such as 127.0.0.1:9464 or [::1]:9464, or the path of a Unix socket with a / in it'
 
 /** An address, not a name: listening must not depend on a name server. */
-const listen = value.parsed(ADDRESS, (text): Pick<Listen, 'host' | 'port'> | null => {
+const place = value.once((resolve) =>
+  value.parsed(ADDRESS, (text): Place | null =>
+    text.includes('/') && !text.includes('\0') ? { kind: 'socket', path: resolve(text) } : portOf(text),
+  ),
+)
+
+function portOf(text: string): Place | null {
   const [, six, four, digits] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? []
   const host = six ?? four ?? ''
   const port = value.within(Number(digits), 0, 65_535)
-  return isIP(host) !== (six === undefined ? 4 : 6) || port === null ? null : { host, port }
-})
+  return isIP(host) !== (six === undefined ? 4 : 6) || port === null ? null : { kind: 'port', host, port }
+}
 
 const word = z.string({ error: value.WORDS }).regex(/^[^\0]+$/, { error: 'words that are not empty' })
 
-export const daemon = value
-  .mapping({
-    http: value
-      .orNull(listen)
-      .describe('Address and port for /metrics (Prometheus) and /healthz; not served by default'),
-    metrics: value.orNull(listen).describe('Old name of http'),
-    httpHosts: z
-      .array(value.parsed('a host name', parseHost), { error: 'a list of host names' })
-      .prefault([])
-      .describe(
-        'Host names under which http may be reached, besides its address; requests for other names are refused',
-      ),
-    onProblem: value
-      .orNull(z.tuple([word], word, { error: value.WORDS }))
-      .describe(
-        'Program to run when an account has failed, or a message has waited, for alertAfter, and again on recovery',
-      ),
-    alertAfter: value
-      .duration(60_000, 365 * 86_400_000)
-      .prefault('6h')
-      .describe('How long an account may fail, or a message may wait, before onProblem is run'),
-  })
-  .refine(({ http, metrics }) => http === null || metrics === null, {
-    error: 'http alone, as metrics is its old name',
-    path: ['metrics'],
-  })
-  .prefault({})
-  .transform(({ alertAfter, http, metrics, httpHosts, onProblem }) => {
-    const address = http ?? metrics
-    const listen: Listen | null = address === null ? null : { ...address, hosts: httpHosts }
-    return { http: listen, onProblem, alertAfterMs: alertAfter }
-  })
+export function daemon(resolve: value.ResolvePath) {
+  return value
+    .mapping({
+      http: value
+        .orNull(place(resolve))
+        .describe(
+          'Address and port, or Unix socket, of the page (/), /status.json, /metrics (Prometheus), /healthz and /livez; not served by default',
+        ),
+      metrics: value.orNull(place(resolve)).describe('Old name of http'),
+      httpToken: value
+        .orNull(value.secret(resolve))
+        .describe(
+          'What a browser is asked for where http is no loopback address; POST /wake and /retry always need it',
+        ),
+      httpHosts: z
+        .array(value.parsed('a host name', parseHost), { error: 'a list of host names' })
+        .prefault([])
+        .describe(
+          'Host names under which http may be reached, besides its address; requests for other names are refused',
+        ),
+      onProblem: value
+        .orNull(z.tuple([word], word, { error: value.WORDS }))
+        .describe(
+          'Program to run when an account has failed, or a message has waited, for alertAfter, and again on recovery',
+        ),
+      alertAfter: value
+        .duration(60_000, 365 * 86_400_000)
+        .prefault('6h')
+        .describe('How long an account or destination may fail, or a message may wait, before somebody is told'),
+    })
+    .refine(({ http, metrics }) => http === null || metrics === null, {
+      error: 'http alone, as metrics is its old name',
+      path: ['metrics'],
+    })
+    .refine(({ http, metrics, httpToken }) => httpToken !== null || isPrivate(http ?? metrics), {
+      error: 'a token: it is served to other machines',
+      path: ['httpToken'],
+    })
+    .prefault({})
+    .transform(({ alertAfter, http, metrics, httpHosts, httpToken, onProblem }) => {
+      const served = http ?? metrics
+      const listen: Listen | null = served === null ? null : { place: served, hosts: httpHosts, token: httpToken }
+      return { http: listen, onProblem, alertAfterMs: alertAfter }
+    })
+}
+
+/** Does nobody reach it but users of this machine? */
+export function isPrivate(place: Place | null): boolean {
+  return place === null || place.kind === 'socket' || isLoopback(place.host)
+}
 
 /** As a configuration writes it. */
-export function listenText({ host, port }: Pick<Listen, 'host' | 'port'>): string {
-  return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`
+export function placeText(place: Place): string {
+  if (place.kind === 'socket') return place.path
+  return isIP(place.host) === 6 ? `[${place.host}]:${place.port}` : `${place.host}:${place.port}`
 }
 
 export function pollText({ minMs, maxMs }: PollInterval): string | { readonly min: string; readonly max: string } {

@@ -255,7 +255,7 @@ export function top<A extends z.ZodType, D extends z.ZodType, P extends z.ZodTyp
     perHost: value
       .orNull(value.wholeNumber(1, 10_000))
       .describe('Maximum number of them at one server; by default 8, and no limit for this machine'),
-    daemon: daemon.describe('Settings for the daemon'),
+    daemon: daemon(resolve).describe('Settings for the daemon'),
     log: value
       .mapping({
         file: value

@@ -5,7 +5,7 @@ import { formatDuration, formatSize } from './values/quantity.ts'
 import { proxyText } from './values/proxy.ts'
 import { recipientKeys } from './recipient.ts'
 import { kindOf } from './destinations/destinations.ts'
-import { listenText, pollText } from './daemon.ts'
+import { placeText, pollText } from './daemon.ts'
 import { shownClient } from './oauth/client.ts'
 import { commandName, sourceKeys } from './values/secret.ts'
 import { type Account, type Configuration, type FirstPolicy, sinceText, type When } from './schema.ts'
@@ -65,7 +65,8 @@ function accountKeys(account: Account, destinations: Configuration['destinations
 
 function daemonKeys({ http, onProblem, alertAfterMs }: Configuration['daemon']): Written {
   return withoutNull({
-    http: http === null ? null : listenText(http),
+    http: http === null ? null : placeText(http.place),
+    httpToken: sourceKeys(http?.token ?? null),
     httpHosts: http === null || http.hosts.length === 0 ? null : [...http.hosts],
     onProblem: onProblem === null ? null : [commandName(onProblem)],
     alertAfter: formatDuration(alertAfterMs),

@@ -8,17 +8,21 @@
 // it is up and well (systemd.ts). An error that no promise catches ends the poll of one account, not the process (uncaught.ts).
 // Told to stop, it begins no more polls, lets those that run record what they did, and ends within nine seconds.
 // Signals, streams and exit codes are for the command line.
+import { hostname } from 'node:os'
 import { setTimeout as wait } from 'node:timers/promises'
 import { signInsOf } from '../config/oauth/sign-ins.ts'
 import type { Configuration } from '../config/schema.ts'
 import { asPopfetchError, PopfetchError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
+import { retryAll } from '../poll/account/amend.ts'
 import { Poller } from '../poll/poller.ts'
+import { listedSignIns } from '../status/sign-ins.ts'
 import { wantDaemon } from '../status/wanted-daemon.ts'
 import { Alarm } from './alarm.ts'
 import { type Clock, systemClock } from './schedule/clock.ts'
 import { Uncaught } from './uncaught.ts'
+import type { Watched } from './http/watched.ts'
 import { ControlServer } from './control/server.ts'
 import { CurrentConfiguration, type ReloadContext } from './reload.ts'
 import { Journal } from './journal.ts'
@@ -155,15 +159,14 @@ export class Daemon implements AsyncDisposable {
     const lease = this.#owned.use(await DaemonLease.take({ ledger, signal, ended: (error) => this.#end.reject(error) }))
     this.#every(LOOK_MS, () => void lease.renew())
     await this.#poller.sweep()
-    const [poller, scheduler] = [this.#poller, this.#scheduler]
-    const watched = {
-      ledger,
-      get plan() {
-        return scheduler.plan
-      },
-    }
     this.#current = this.#owned.use(
-      await CurrentConfiguration.begin(configuration, { ...this.#context, poller, scheduler, watched }),
+      await CurrentConfiguration.begin(configuration, {
+        ...this.#context,
+        poller: this.#poller,
+        scheduler: this.#scheduler,
+        watched: this.#watched(),
+        signal: this.#stop.signal,
+      }),
     )
     const current = this.#current
     const file = await socketPath(configuration.statePath, env)
@@ -179,6 +182,38 @@ export class Daemon implements AsyncDisposable {
     await wantDaemon(ledger, true)
     this.#systemd.ready(current.names.length)
     log.info('started', { accounts: current.names.length, configuration: configuration.file, version })
+  }
+
+  /** What the web server may see and do. */
+  #watched(): Watched {
+    const { ledger, env, version, clock = systemClock } = this.#context
+    const [scheduler, current] = [this.#scheduler, (): CurrentConfiguration | null => this.#current]
+    const configuration = (): Configuration => current()?.configuration ?? this.#context.configuration
+    const wake = (account: string | null): void => {
+      const names = account === null ? (current()?.names ?? []) : [account]
+      for (const poll of scheduler.wake(names, true)) poll.catch(() => {})
+    }
+    return {
+      ledger,
+      get plan() {
+        return scheduler.plan
+      },
+      get configured() {
+        return configuration().accounts.map(({ name }) => name)
+      },
+      process: { pid: process.pid, sinceMs: this.#sinceMs, version, machine: hostname() },
+      nowMs: clock.nowMs,
+      signIns: async () => await listedSignIns(configuration(), env),
+      wake,
+      retry: (account) => {
+        const about = { nowMs: clock.nowMs(), signal: this.#stop.signal }
+        const due = retryAll(ledger, account === null ? null : [account], about)
+        due.then(
+          () => wake(account),
+          (error: unknown) => this.#context.log.warn('messages could not be made due', { error: String(error) }),
+        )
+      },
+    }
   }
 
   #every(ms: number, act: () => void): void {

@@ -1,14 +1,18 @@
 // The configuration that the background process works by, and how a new one takes its place. One rule: a new one is taken over
 // whole or not at all, so all that may fail is tried before anything is changed.
+import { isDeepStrictEqual } from 'node:util'
+import type { Listen } from '../config/daemon.ts'
 import type { Account, Configuration } from '../config/schema.ts'
+import { resolveSecret } from '../config/values/secret.ts'
 import { PopfetchError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { changedDeletes, confirmDeletes } from '../poll/plan/changed-deletes.ts'
 import { changedForMany, isChangedForMany } from '../poll/plan/guards.ts'
 import type { Poller } from '../poll/poller.ts'
 import { changesBetween } from './changes.ts'
-import type { Metrics, Watched } from './http/metrics.ts'
-import { HttpServer } from './http/server.ts'
+import type { Metrics } from './http/metrics.ts'
+import { HttpServer, type Names } from './http/server.ts'
+import type { Watched } from './http/watched.ts'
 import { configurationMark } from './control/protocol.ts'
 import type { Scheduler } from './schedule/scheduler.ts'
 
@@ -22,6 +26,8 @@ export interface ReloadContext {
   readonly poller: Pick<Poller, 'configure'>
   readonly scheduler: Pick<Scheduler, 'schedule'>
   readonly watched: Watched
+  readonly env: NodeJS.ProcessEnv
+  readonly signal: AbortSignal
   readonly ledger: { readonly accounts: Ledger['accounts']; readonly records: Pick<Ledger['records'], 'note'> }
 }
 
@@ -43,7 +49,8 @@ export class CurrentConfiguration implements AsyncDisposable {
     const mark = await configurationMark(configuration.file)
     const current = new CurrentConfiguration(configuration, mark, context)
     const { http } = configuration.daemon
-    if (http !== null) current.#server = await HttpServer.listen(http, context.watched)
+    if (http !== null)
+      current.#server = await HttpServer.listen(http.place, await current.#names(http), context.watched)
     try {
       await context.scheduler.schedule(current.#accounts(configuration))
     } catch (error) {
@@ -121,11 +128,19 @@ export class CurrentConfiguration implements AsyncDisposable {
   async #otherServer(before: Configuration, after: Configuration): Promise<HttpServer | null> {
     const [old, wanted] = [before.daemon.http, after.daemon.http]
     if (wanted === null) return null
-    if (old?.host === wanted.host && old.port === wanted.port) {
-      this.#server?.call(wanted.hosts)
+    const names = await this.#names(wanted)
+    if (old !== null && this.#server !== null && isDeepStrictEqual(old.place, wanted.place)) {
+      this.#server.call(names)
       return this.#server
     }
-    return await HttpServer.listen(wanted, this.#context.watched)
+    return await HttpServer.listen(wanted.place, names, this.#context.watched)
+  }
+
+  /** Rejects with ERR_SECRET. */
+  async #names({ hosts, token }: Listen): Promise<Names> {
+    const { env, signal } = this.#context
+    if (token === null) return { hosts, token: null }
+    return { hosts, token: await resolveSecret(token, { env, signal, what: 'daemon.httpToken' }) }
   }
 }
 

@@ -2,7 +2,7 @@
 // that are left alone, for they may be what stands in the way. Pure.
 import { display } from '../display.ts'
 import type { AccountRecord, DestinationRecord } from '../ledger/ledger.ts'
-import type { MessageRecord, Unsettled } from '../ledger/records.ts'
+import type { Day, MessageRecord, Unsettled } from '../ledger/records.ts'
 import { isPaused } from '../poll/account/backoff.ts'
 import { recipientOf } from '../poll/account/forecast.ts'
 import { rateWaitedFor, withUnbegun } from '../poll/account/unbegun.ts'
@@ -59,6 +59,8 @@ export interface AccountStatus {
   readonly unsettled: Unsettled
   /** The first few of what is refused, held and waits, in that order. */
   readonly messages: readonly TroubledMessage[]
+  /** What the last days brought, the oldest first; none where nobody asked for them. */
+  readonly days: readonly Day[]
   /** Null: no background process polls it. */
   readonly planned: Planned | null
   /** The account is left alone until then; null: it is not left alone. */
@@ -76,7 +78,7 @@ export interface AccountStatus {
   readonly next: string | null
 }
 
-export interface AccountFacts extends Pick<AccountStatus, 'account' | 'record' | 'configured' | 'planned'> {
+export interface AccountFacts extends Pick<AccountStatus, 'account' | 'record' | 'configured' | 'planned' | 'days'> {
   readonly unsettled: Unsettled | null
   readonly messages: readonly MessageRecord[]
   readonly destinations: readonly Resting[]
@@ -97,6 +99,7 @@ export function accountStatus(facts: AccountFacts): AccountStatus {
     configured,
     unsettled,
     messages: facts.messages.map(troubled).toSorted((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state)),
+    days: facts.days,
     planned,
     pausedUntilMs,
     outcome: outcomeOf(record, unsettled, pausedUntilMs, culprit, nowMs),

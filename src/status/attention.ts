@@ -106,8 +106,15 @@ function alike(found: readonly Attention[]): readonly Attention[] {
     if (first === undefined) return []
     const since = group.map(({ sinceMs }) => sinceMs).filter((ms) => ms !== null)
     const names = [...new Set(group.flatMap((one) => one.names))]
-    const next = names.length > 1 && first.kind === 'account' ? 'popfetch check' : first.next
-    return [{ ...first, names, next, sinceMs: since.length === 0 ? null : Math.min(...since) }]
+    const next = names.length > 1 && first.kind === 'account' ? 'popfetch check' : display(first.next)
+    return [
+      {
+        ...first,
+        names: names.map((name) => display(name)),
+        next,
+        sinceMs: since.length === 0 ? null : Math.min(...since),
+      },
+    ]
   })
 }
 
@@ -208,10 +215,12 @@ function ofMessages({ account, unsettled, messages }: AccountStatus): readonly A
       return { kind, weight: 'doubtful', names: [account], reason: messagesText(group, STATES[kind]), sinceMs, next }
     })
     const more = unsettled[kind] - known.length
+    const last = found.at(-1)
     if (more <= 0) return found
-    const rest = known.length === 0 ? counted(more, 'message') : counted(more, 'other message')
-    const reason = `${known.length === 0 ? '' : 'and '}${rest}: ${STATES[kind]}`
-    return [...found, { kind, weight: 'doubtful', names: [account], reason, sinceMs: null, next }]
+    if (last !== undefined)
+      return [...found.slice(0, -1), { ...last, reason: `${last.reason} (and ${counted(more, 'other message')})` }]
+    const reason = `${counted(more, 'message')}: ${STATES[kind]}`
+    return [{ kind, weight: 'doubtful', names: [account], reason, sinceMs: null, next }]
   })
 }
 

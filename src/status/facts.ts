@@ -6,24 +6,34 @@ import type { Facts } from './status.ts'
 /** So many messages of an account are shown in each state; `state list` has all. */
 const SHOWN_OF_ACCOUNT = 5
 /** And so many over all accounts. */
-const SHOWN = 500
+const SHOWN = 200
 
 export interface ReadLedger {
   readonly accounts: Ledger['accounts']
   readonly destinations: Ledger['destinations']
-  readonly records: Pick<Records, 'unsettled' | 'outstanding'>
+  readonly records: Pick<Records, 'unsettled' | 'outstanding' | 'days'>
 }
 
-/** Rejects with ERR_LEDGER. */
-export async function readFacts(
-  ledger: ReadLedger,
-  known: Pick<Facts, 'nowMs' | 'configured' | 'signIns' | 'daemon'>,
-): Promise<Facts> {
+/** What does not stand in the ledger. */
+export type Surroundings = Pick<Facts, 'nowMs' | 'configured' | 'signIns' | 'daemon'>
+
+/** `days`: so many of the last days are wanted; 0: none. Rejects with ERR_LEDGER. */
+export async function readFacts(ledger: ReadLedger, known: Surroundings, days = 0): Promise<Facts> {
   return {
     ...known,
     records: await ledger.accounts(),
     unsettled: await ledger.records.unsettled(),
     messages: await ledger.records.outstanding({ ofAccount: SHOWN_OF_ACCOUNT, inAll: SHOWN }),
+    days: days === 0 ? new Map() : await ledger.records.days(days),
     destinations: await ledger.destinations(),
   }
+}
+
+/** The same without messages, for whoever only asks whether all is well (health.ts): it looks at no message of the ledger. */
+export async function readBriefly(
+  ledger: Pick<ReadLedger, 'accounts' | 'destinations'>,
+  known: Surroundings,
+): Promise<Facts> {
+  const nothing = { unsettled: new Map(), messages: new Map(), days: new Map() }
+  return { ...known, ...nothing, records: await ledger.accounts(), destinations: await ledger.destinations() }
 }

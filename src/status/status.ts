@@ -9,7 +9,7 @@
 //
 // Texts in the model are safe to print: secrets masked, control and bidirectional characters escaped.
 import type { AccountRecord, DestinationRecord } from '../ledger/ledger.ts'
-import type { MessageRecord, Unsettled } from '../ledger/records.ts'
+import type { Day, MessageRecord, Unsettled } from '../ledger/records.ts'
 import { accountStatus, type AccountStatus, type Planned, type Resting, restingOf } from './account.ts'
 import { attentionOf, type Attention } from './attention.ts'
 import type { Listed } from './sign-in-lines.ts'
@@ -39,6 +39,8 @@ export interface Facts {
   readonly unsettled: ReadonlyMap<string, Unsettled>
   /** The first few of the messages of an account that are refused, held or wait. */
   readonly messages: ReadonlyMap<string, readonly MessageRecord[]>
+  /** What the last days brought to each account. */
+  readonly days: ReadonlyMap<string, readonly Day[]>
   readonly destinations: readonly DestinationRecord[]
   readonly signIns: readonly Listed[]
   readonly daemon: DaemonFacts
@@ -69,6 +71,7 @@ export function statusOf(facts: Facts): Status {
       configured: isConfigured.has(account),
       unsettled: facts.unsettled.get(account) ?? null,
       messages: facts.messages.get(account) ?? [],
+      days: facts.days.get(account) ?? [],
       planned: plans.get(account) ?? null,
       destinations,
       nowMs,

@@ -11,7 +11,7 @@ describe('daemon', () => {
     const keys = '{http: "[::1]:9464", httpHosts: [Pop.example.org], onProblem: [notify, --account], alertAfter: 2h}'
     const configuration = await scene.load(`${ACCOUNTS}\ndaemon: ${keys}`)
     expect(configuration.daemon).toEqual({
-      http: { host: '::1', port: 9464, hosts: ['pop.example.org'] },
+      http: { place: { kind: 'port', host: '::1', port: 9464 }, hosts: ['pop.example.org'], token: null },
       onProblem: ['notify', '--account'],
       alertAfterMs: 7_200_000,
     })
@@ -20,6 +20,25 @@ describe('daemon', () => {
     expect(shown).toContain('alertAfter: 2h')
     expect(shown).not.toContain('--account')
     expect(shown).toContain('poll: 5m')
+  })
+
+  test.each([
+    ['"127.0.0.1:9464"', '127.0.0.1:9464'],
+    ['"0.0.0.0:9464", httpToken: {env: T}', '0.0.0.0:9464'],
+    ['"[::ffff:127.0.0.1]:9464", httpToken: a-token-of-ours', '"[::ffff:127.0.0.1]:9464"'],
+    ['/run/popfetch/http.socket', '/run/popfetch/http.socket'],
+  ])('serves HTTP at %s', async (http, shown) => {
+    await using scene = await Scene.create()
+    const configuration = await scene.load(`${ACCOUNTS}\ndaemon: {http: ${http}}`)
+    const text = showConfiguration(configuration)
+    expect(text).toContain(`http: ${shown}`)
+    expect(text).not.toContain('a-token-of-ours')
+  })
+
+  test('takes a path relative to its file', async () => {
+    await using scene = await Scene.create()
+    const { daemon } = await scene.load(`${ACCOUNTS}\ndaemon: {http: ./http.socket}`)
+    expect(daemon.http?.place).toEqual({ kind: 'socket', path: scene.path('http.socket') })
   })
 
   test.each([
@@ -33,6 +52,9 @@ describe('daemon', () => {
     ['onProblem: []', 'expected a list of words: the program, then its arguments'],
     ['alertAfter: 6', 'daemon.alertAfter: found 6, expected a duration from 1m to 365d'],
     ['metric: "127.0.0.1:1"', 'did you mean metrics?'],
+    ['http: "0.0.0.0:9464"', 'daemon.httpToken: found nothing, expected a token: it is served to other machines'],
+    ['metrics: "[::]:9464"', 'expected a token'],
+    ['http: "192.0.2.7:9464"', 'expected a token'],
   ])('with %s is refused', async (key, expected) => {
     await using scene = await Scene.create()
     const problems = await scene.problems(`${ACCOUNTS}\ndaemon: {${key}}`)

@@ -13,7 +13,7 @@ import type { AccountReport } from '../../src/poll/report.ts'
 import { MemoryStream } from '../cli/streams.ts'
 import { Scene } from '../poll/scene.ts'
 import { SmtpSink } from '../support/smtp-server.ts'
-import { anyPort, get } from './http/scene.ts'
+import { anyPort, get, noNames, watched } from './http/scene.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -96,7 +96,7 @@ async function whatIsTold(): Promise<Told> {
   const answer = JSON.parse(stdout.text) as { accounts: readonly [Told['status']]; destinations: readonly unknown[] }
   await using ledger = await openLedger(scene.path('state/state.db'))
   const plan = [{ account: scene.name, polling: false, nextPollMs: null, overdue: false }]
-  await using server = await HttpServer.listen(anyPort, { plan, ledger })
+  await using server = await HttpServer.listen(anyPort, noNames, { ...watched, plan, ledger, configured: [scene.name] })
   const metrics = (await get(server.port, '/metrics')).text
   const numbers = [
     ...metrics.matchAll(

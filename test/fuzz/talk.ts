@@ -9,7 +9,7 @@ import { mechanismOf, sizeLimitOf, takesUtf8 } from '../../src/deliver/smtp/capa
 import { splitHeader } from '../../src/header.ts'
 import { fits, matches } from '../../src/poll/route/conditions.ts'
 import { RememberedCapabilities } from '../../src/poll/sign-in/remembered-capabilities.ts'
-import { anyPort, watched } from '../daemon/http/scene.ts'
+import { anyPort, noNames, watched } from '../daemon/http/scene.ts'
 import { asBytes, same, type Target } from './target.ts'
 
 const LIMIT = 20_000
@@ -30,7 +30,7 @@ function taken(pieces: readonly string[]): string {
 let http: Promise<HttpServer> | null = null
 
 async function asked(bytes: Buffer): Promise<void> {
-  http ??= HttpServer.listen(anyPort, watched)
+  http ??= HttpServer.listen(anyPort, noNames, watched)
   const { port } = await http
   await new Promise<void>((resolve) => {
     const socket = connect(port, '127.0.0.1', () => socket.end(bytes))

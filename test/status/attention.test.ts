@@ -133,8 +133,7 @@ const ROWS: readonly Row[] = [
         reason: '3 messages, the first c: refused: 554 no',
         next: 'popfetch state list work --refused',
       },
-      { kind: 'refused', reason: 'message f (copy 1): refused: 550 never' },
-      { kind: 'refused', reason: 'and 3 other messages: refused' },
+      { kind: 'refused', reason: 'message f (copy 1): refused: 550 never (and 3 other messages)' },
       {
         kind: 'held',
         weight: 'doubtful',
@@ -195,10 +194,12 @@ test('all together stand in the order of their weight, what is bad first', () =>
 test('what strangers wrote is safe to print', () => {
   const evil = '\u202e</td><script>alert(1)</script>\u0007\n'
   const { attention } = status({
-    records: [record('work')],
+    records: [record('work'), failing(evil, UNREACHABLE)],
     unsettled: new Map([['work', { ...unsettled, held: 1 }]]),
     messages: new Map([['work', [message('x\u001b', { from: evil, subject: evil, reason: evil })]]]),
-    destinations: [resting('forward', { error: { code: 'ERR_DELIVERY', message: evil } })],
+    destinations: [resting(evil, { error: { code: 'ERR_DELIVERY', message: evil } })],
   })
-  for (const { reason } of attention) expect(reason).not.toMatch(/[\p{Cc}\p{Cf}]/u)
+  expect(attention.length).toBeGreaterThan(2)
+  for (const { reason, names, next } of attention)
+    expect([reason, ...names, next].join('')).not.toMatch(/[\p{Cc}\p{Cf}]/u)
 })

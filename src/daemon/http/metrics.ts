@@ -2,16 +2,9 @@
 // to prom-client. No secret and no message is in them, but the names of accounts are.
 import type { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { withUnbegun } from '../../poll/account/unbegun.ts'
-import type { Ledger } from '../../ledger/ledger.ts'
-import type { Records, Unsettled } from '../../ledger/records.ts'
-import type { Planned } from '../../status/status.ts'
+import type { Unsettled } from '../../ledger/records.ts'
 import type { PollEnded } from '../schedule/scheduler.ts'
-
-/** Looked at whenever somebody asks. */
-export interface Watched {
-  readonly plan: readonly Planned[]
-  readonly ledger: Pick<Ledger, 'accounts' | 'destinations'> & { readonly records: Pick<Records, 'unsettled'> }
-}
+import type { Watched } from './watched.ts'
 
 /** A turn of the event loop, a slow moment, too few places (`concurrency`, `perHost`) for so many accounts. */
 const LATENESS_S = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]

@@ -2,6 +2,7 @@
 // messages forgotten, destinations tried at once. What a poll would have recorded beside the messages is changed with them, so that the guards judge
 // rightly.
 import type { AccountIdentity, EntryKey, Ledger, Lease } from '../../ledger/ledger.ts'
+import { waitForLease } from '../../ledger/lease.ts'
 import { HEADERS_FROM } from './history.ts'
 import { nextRest } from '../rests/rests.ts'
 
@@ -76,4 +77,22 @@ export async function retryAtOnce(
     retried.push(...called.map((name) => (recipient === '' ? name : `${name} (${recipient})`)))
   }
   return retried
+}
+
+/** So long it waits for an account that is being polled. */
+const WAIT = { tries: 40, everyMs: 250 } as const
+
+/** What waits, was refused or is held is due now, of these accounts (null: of all), and destinations that are left alone are tried.
+ *  An account that is at work all the time is left out. Rejects with ERR_LEDGER, and with the signal's reason. */
+export async function retryAll(
+  ledger: Ledger,
+  accounts: readonly string[] | null,
+  { nowMs, signal }: { readonly nowMs: number; readonly signal: AbortSignal },
+): Promise<void> {
+  for (const { name } of await ledger.accounts()) {
+    if (accounts !== null && !accounts.includes(name)) continue
+    await using lease = await waitForLease(ledger, name, { ...WAIT, signal })
+    if (lease !== null) await ledger.records.retry(lease, ['deferred', 'refused', 'held'])
+  }
+  await retryAtOnce(ledger, null, nowMs)
 }

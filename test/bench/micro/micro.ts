@@ -5,12 +5,13 @@ import { columns } from '../table.ts'
 import { decoding } from './decoding.ts'
 import { ledger } from './ledger.ts'
 import { lineEnds } from './line-ends.ts'
+import { pages } from './page.ts'
 import { planning } from './planning.ts'
 import { measureRate } from './rate.ts'
 
 const chosen = process.argv.slice(2)
 await using stack = new AsyncDisposableStack()
-const works = [...decoding, ...lineEnds, ...planning, ...(await ledger(stack))]
+const works = [...decoding, ...lineEnds, ...planning, ...(await ledger(stack)), ...(await pages(stack))]
 const unknown = chosen.find((name) => works.every((work) => !work.name.startsWith(name)))
 if (unknown !== undefined)
   throw new Error(`nothing begins with ${unknown}: ${works.map(({ name }) => name).join(', ')}`)

@@ -2,10 +2,10 @@ import { expect, test } from 'vitest'
 import { HttpServer } from '../../../src/daemon/http/server.ts'
 import { accountReport } from '../../cli/reports.ts'
 import { until } from '../scene.ts'
-import { anyPort, get, watched } from './scene.ts'
+import { anyPort, get, noNames, watched } from './scene.ts'
 
 test('the metrics of Prometheus tell of each account what its polls did, and nothing more of one that is polled no more', async () => {
-  await using server = await HttpServer.listen(anyPort, watched)
+  await using server = await HttpServer.listen(anyPort, noNames, watched)
   const { metrics, port } = server
   const counts = { listed: 9, skipped: 4, delivered: 3, bytes: 1234, possibleDuplicates: 1 }
   metrics.ended({ report: accountReport({ ...counts, durationMs: 250, outcome: 'partial' }), lateMs: 120 })

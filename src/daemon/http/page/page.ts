@@ -1,0 +1,346 @@
+// The page of the background process: is all well? Then what needs a person, each with the reason and the command; then every
+// account with its last days; then what did not come, what is left alone, and who signs in. Made from status/status.ts alone.
+// One rule: nothing that a stranger wrote is markup, or moves text that is not his (html.ts escapes; display() takes out what
+// reorders text or has no shape).
+import { createHash } from 'node:crypto'
+import { display } from '../../../display.ts'
+import { namesText } from '../../../status/attention.ts'
+import type { AccountStatus, Attention, Resting, Status } from '../../../status/status.ts'
+import { type Listed, signInName, stateText } from '../../../status/sign-in-lines.ts'
+import { counted } from '../../../status/words/amounts.ts'
+import { iso, span, stamp, timeUntil } from '../../../status/words/moment.ts'
+import { DAYS_SHOWN, graph } from './graphs.ts'
+import { Html, html } from './html.ts'
+import { SCRIPT } from './script.ts'
+import { STYLE } from './style.ts'
+
+/** More messages are counted; `popfetch state list` has all. */
+const MESSAGES_SHOWN = 100
+/** Without a script the page is renewed so often. */
+const RENEWED_S = 60
+
+export interface About {
+  readonly version: string
+  readonly machine: string
+}
+
+type Tone = 'good' | 'doubtful' | 'bad'
+
+export function page(status: Status, about: About): string {
+  const tone = toneOf(status)
+  const main = html`<main id="main">
+      ${glance(status, tone)} ${needs(status)} ${accounts(status)} ${messages(status)} ${destinations(status)}
+      ${signIns(status)}
+      <footer>
+        <span>as of ${when(status.nowMs, stamp(status.nowMs))}</span><a id="json" href="status.json">status.json</a
+        ><a id="metrics" href="metrics">metrics</a>
+      </footer>
+    </main>
+    <p id="stale" role="status" hidden>No answer from popfetch: what stands here may be old.</p>
+    ${trusted('script', SCRIPT)}`
+  return document(`${headline(status, tone)} · popfetch`, tone, about, main)
+}
+
+/** Asks for the token. `wrong`: one was given, and it was another. */
+export function signInPage(about: About, wrong: boolean): string {
+  const main = html`<main id="main">
+    <h1>Sign in</h1>
+    <p class="quiet">With the token that <code>daemon.httpToken</code> in the configuration has.</p>
+    <form method="post" action="sign-in">
+      ${wrong ? html`<p class="tag bad" id="wrong" role="alert">That is not the token.</p>` : null}
+      <label
+        >Token<input id="token" type="password" name="token" autocomplete="current-password" required maxlength="1000"
+      /></label>
+      <button id="go">Sign in</button>
+    </form>
+  </main>`
+  return document('Sign in · popfetch', 'good', about, main)
+}
+
+const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
+
+/** Exactly our own style and script, requests to where the page came from, and a picture in the page itself. */
+export function pagePolicy(of: 'page' | 'sign-in'): string {
+  return [
+    "default-src 'none'",
+    `style-src ${hashOf(STYLE)}`,
+    `script-src ${of === 'page' ? hashOf(SCRIPT) : "'none'"}`,
+    "connect-src 'self'",
+    'img-src data:',
+    "base-uri 'none'",
+    `form-action ${of === 'page' ? "'none'" : "'self'"}`,
+    "frame-ancestors 'none'",
+  ].join('; ')
+}
+
+/** Our own text, whose hash the policy has: it must stand there as it is. */
+function trusted(tag: 'style' | 'script', text: string): Html {
+  return new Html(`<${tag}>${text}</${tag}>`)
+}
+
+const COLOURS: Readonly<Record<Tone, string>> = { good: '2da44e', doubtful: 'bf8700', bad: 'cf222e' }
+
+function document(title: string, tone: Tone, { version, machine }: About, body: Html): string {
+  const icon = `data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'><circle cx='8' cy='8' r='7' fill='%23${COLOURS[tone]}'/></svg>`
+  return html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="robots" content="noindex" />
+        <title>${title}</title>
+        <link rel="icon" href="${icon}" />
+        <noscript><meta http-equiv="refresh" content="${RENEWED_S}" /></noscript>
+        ${trusted('style', STYLE)}
+      </head>
+      <body>
+        <div class="page">
+          <a class="skip" id="skip" href="#main">To the contents</a>
+          <header class="top"><strong>popfetch</strong><span>${display(machine, 80)} · ${version}</span></header>
+          ${body}
+        </div>
+      </body>
+    </html> `.text
+}
+
+function toneOf({ attention }: Status): Tone {
+  if (attention.some(({ weight }) => weight === 'bad')) return 'bad'
+  return attention.length > 0 ? 'doubtful' : 'good'
+}
+
+function headline({ attention, accounts: all }: Status, tone: Tone): string {
+  if (tone === 'good') return all.length === 0 ? 'No account yet' : 'All is well'
+  return attention.length === 1 ? '1 thing needs attention' : `${attention.length} things need attention`
+}
+
+const SIGNS: Readonly<Record<Tone, string>> = {
+  good: 'M10 17l4.5 4.5L23 12',
+  doubtful: 'M16 9v8M16 21.5v.5',
+  bad: 'M11 11l10 10M21 11L11 21',
+}
+
+function glance(status: Status, tone: Tone): Html {
+  const { accounts: all, daemon, nowMs } = status
+  const configured = all.filter((each) => each.configured)
+  const well = configured.filter(({ outcome }) => outcome === 'ok').length
+  const latest = Math.max(0, ...configured.map(({ record }) => record?.lastPollMs ?? 0))
+  const facts = [
+    `${well} of ${counted(configured.length, 'account')} fine`,
+    latest === 0 ? null : html`last poll ${ago(latest, nowMs)}`,
+    daemon.sinceMs === null ? null : html`daemon running for ${when(daemon.sinceMs, span(nowMs - daemon.sinceMs))}`,
+  ].filter((fact) => fact !== null)
+  return html`<div class="glance ${tone}">
+    <svg
+      class="sign-${tone}"
+      viewBox="0 0 32 32"
+      aria-hidden="true"
+      fill="none"
+      stroke="currentColor"
+      stroke-width="2.6"
+      stroke-linecap="round"
+      stroke-linejoin="round"
+    >
+      <circle cx="16" cy="16" r="13.5"></circle>
+      <path d="${SIGNS[tone]}"></path>
+    </svg>
+    <div>
+      <h1>${headline(status, tone)}</h1>
+      <p>${facts.flatMap((fact, at) => (at === 0 ? [fact] : [' · ', fact]))}</p>
+    </div>
+  </div>`
+}
+
+function needs({ attention, nowMs }: Status): Html | null {
+  if (attention.length === 0) return null
+  return html`<h2>Needs attention</h2>
+    <ul class="list">
+      ${attention.map((each) => need(each, nowMs))}
+    </ul>`
+}
+
+function need({ weight, names, reason, sinceMs, next }: Attention, nowMs: number): Html {
+  const since = sinceMs === null ? null : html`<span class="since">for ${when(sinceMs, span(nowMs - sinceMs))}</span>`
+  return html`<li class="need ${weight}">
+    <div>
+      <h3><bdi>${display(namesText(names), 300)}</bdi> ${since}</h3>
+      <p><bdi>${display(reason, 1200)}</bdi></p>
+    </div>
+    <p class="next">Next: <code>${next}</code></p>
+  </li>`
+}
+
+function accounts({ accounts: all, nowMs }: Status): Html | null {
+  if (all.length === 0) return null
+  return html`<h2 id="accounts-title">
+      Accounts<small>graphs: messages of the last ${DAYS_SHOWN} days, red: failed polls</small>
+    </h2>
+    <div class="scroll" id="accounts" tabindex="0" role="region" aria-labelledby="accounts-title">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Account</th>
+            <th scope="col">State</th>
+            <th scope="col">Last days</th>
+            <th scope="col">Last success</th>
+            <th scope="col">Last poll</th>
+            <th scope="col">Next poll</th>
+            <th scope="col" class="number">Waiting</th>
+            <th scope="col" class="number">Refused</th>
+            <th scope="col" class="number">Held</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${all.map((each) => row(each, nowMs))}
+        </tbody>
+      </table>
+    </div>`
+}
+
+function row(status: AccountStatus, nowMs: number): Html {
+  const { account, record, unsettled, days } = status
+  const count = (label: string, value: number): Html =>
+    value === 0
+      ? html`<td class="number zero quiet" data-label="${label}">0</td>`
+      : html`<td class="number" data-label="${label}"><strong>${value}</strong></td>`
+  return html`<tr>
+    <th scope="row"><bdi>${display(account, 100)}</bdi></th>
+    <td>${stateTag(status)}</td>
+    <td class="wide">${graph(days, nowMs)}</td>
+    <td data-label="Last success">${agoOrNever(record?.lastSuccessMs ?? null, nowMs)}</td>
+    <td data-label="Last poll">${agoOrNever(record?.lastPollMs ?? null, nowMs)}</td>
+    <td data-label="Next poll">${nextPoll(status, nowMs)}</td>
+    ${count('Waiting', unsettled.waiting)}${count('Refused', unsettled.refused)}${count('Held', unsettled.held)}
+  </tr> `
+}
+
+function stateTag({ configured, outcome, planned, unsettled }: AccountStatus): Html {
+  if (!configured) return html`<span class="tag">not configured</span>`
+  if (planned?.overdue === true) return html`<span class="tag bad">overdue</span>`
+  switch (outcome) {
+    case null:
+      return html`<span class="tag">never polled</span>`
+    case 'ok':
+      return html`<span class="tag good">ok</span>`
+    case 'partial':
+      return html`<span class="tag doubtful">${unsettled.waiting > 0 ? 'mail waits' : 'not deleted'}</span>`
+    case 'paused':
+      return html`<span class="tag doubtful">paused</span>`
+    case 'failed':
+      return html`<span class="tag bad">failed</span>`
+  }
+}
+
+function nextPoll({ planned, pausedUntilMs, configured }: AccountStatus, nowMs: number): Html {
+  if (!configured) return html`<span class="none">–</span>`
+  if (planned?.polling === true) return html`now`
+  const nextMs = pausedUntilMs ?? planned?.nextPollMs ?? null
+  return nextMs === null ? html`<span class="none">–</span>` : html`${when(nextMs, `in ${timeUntil(nextMs - nowMs)}`)}`
+}
+
+/** First what waits for a person. */
+const MESSAGE_ORDER = ['refused', 'held', 'waiting']
+const MESSAGE_TONES = { waiting: 'doubtful', refused: 'bad', held: 'bad' } as const
+
+function messages({ accounts: all, nowMs }: Status): Html | null {
+  const known = all
+    .flatMap(({ account, messages: found }) => found.map((message) => ({ account, message })))
+    .toSorted((a, b) => MESSAGE_ORDER.indexOf(a.message.state) - MESSAGE_ORDER.indexOf(b.message.state))
+  if (known.length === 0) return null
+  const shown = known.slice(0, MESSAGES_SHOWN)
+  const stand = all.reduce((sum, { unsettled: { waiting, refused, held } }) => sum + waiting + refused + held, 0)
+  const more = stand - shown.length
+  return html`<h2 id="messages-title">
+      Messages that have not come<small
+        >refused and held ones wait for a person: <code>popfetch state retry</code></small
+      >
+    </h2>
+    <div class="scroll" id="messages" tabindex="0" role="region" aria-labelledby="messages-title">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Account</th>
+            <th scope="col">State</th>
+            <th scope="col">Message</th>
+            <th scope="col">Why</th>
+            <th scope="col">Since</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${shown.map(
+            ({ account, message: { state, name, from, subject, reason, sinceMs } }) =>
+              html`<tr>
+                <th scope="row"><bdi>${display(account, 100)}</bdi></th>
+                <td><span class="tag ${MESSAGE_TONES[state]}">${state}</span></td>
+                <td class="wide">
+                  <bdi>${subject === null ? display(name, 80) : display(subject, 120)}</bdi
+                  >${from === null ? null : html`<br /><span class="quiet">from <bdi>${display(from, 100)}</bdi></span>`}
+                </td>
+                <td class="wide"><bdi>${display(reason, 400)}</bdi></td>
+                <td data-label="Since">${ago(sinceMs, nowMs)}</td>
+              </tr> `,
+          )}
+        </tbody>
+      </table>
+    </div>
+    ${more > 0 ? html`<p class="quiet">and ${counted(more, 'other')}: <code>popfetch state list ACCOUNT</code></p>` : null}`
+}
+
+function destinations({ destinations: resting, nowMs }: Status): Html | null {
+  if (resting.length === 0) return null
+  const again = ({ untilMs }: Resting): Html =>
+    untilMs === null
+      ? html`when somebody signs in`
+      : when(untilMs, untilMs <= nowMs ? 'now' : `in ${timeUntil(untilMs - nowMs)}`)
+  return html`<h2 id="destinations-title">Destinations left alone</h2>
+    <div class="scroll" id="destinations" tabindex="0" role="region" aria-labelledby="destinations-title">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Destination</th>
+            <th scope="col">Tried again</th>
+            <th scope="col">Since</th>
+            <th scope="col">Why</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${resting.map(
+            (each) =>
+              html`<tr>
+                <th scope="row"><bdi>${display(each.destination, 200)}</bdi></th>
+                <td>${again(each)}</td>
+                <td data-label="Since">${ago(each.sinceMs, nowMs)}</td>
+                <td class="wide"><bdi>${display(each.error.message, 1000)}</bdi></td>
+              </tr> `,
+          )}
+        </tbody>
+      </table>
+    </div>`
+}
+
+function signIns({ signIns: listed }: Status): Html | null {
+  if (listed.length === 0) return null
+  const tone = ({ state }: Listed): Tone =>
+    state instanceof Error || state.state === 'ended' ? 'bad' : state.state === 'ends-soon' ? 'doubtful' : 'good'
+  return html`<h2>Sign-ins</h2>
+    <ul class="list">
+      ${listed.map(
+        (each) =>
+          html`<li class="need ${tone(each)}">
+            <h3><bdi>${display(signInName(each), 300)}</bdi></h3>
+            <p><bdi>${display(stateText(each), 600)}</bdi></p>
+          </li>`,
+      )}
+    </ul>`
+}
+
+function agoOrNever(ms: number | null, nowMs: number): Html {
+  return ms === null ? html`<span class="none">never</span>` : ago(ms, nowMs)
+}
+
+function ago(ms: number, nowMs: number): Html {
+  return when(ms, `${span(nowMs - ms)} ago`)
+}
+
+function when(ms: number, text: string): Html {
+  return html`<time datetime="${iso(ms) ?? ''}" title="${stamp(ms)}">${text}</time>`
+}

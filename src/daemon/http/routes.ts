@@ -1,0 +1,201 @@
+// Which request gets which answer (DESIGN 5). Who may ask what: /healthz and /livez anybody, under any name; all else under our
+// names only; the page and what it reads, from other machines, whoever has the token; /metrics anybody; what changes
+// something, whoever shows the token in a field, which no page of somebody else can make a browser do.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { display } from '../../display.ts'
+import { healthOf, type Health, selfOf } from '../../status/health.ts'
+import { statusJson } from '../../status/json.ts'
+import { NONE_TOLERATED, parseShare } from '../../status/tolerance.ts'
+import { isMeant, type Served } from './host.ts'
+import type { Metrics } from './metrics.ts'
+import { DAYS_SHOWN } from './page/graphs.ts'
+import { page, pagePolicy, signInPage } from './page/page.ts'
+import { Fresh } from './fresh.ts'
+import { bearerOf, type Token } from './token.ts'
+import { briefStatus, wholeStatus, type Watched } from './watched.ts'
+
+/** A form with a token of a thousand characters fits. */
+const FORM_BYTES = 4096
+
+export interface Rules extends Served {
+  /** Null: nothing can be changed from here. */
+  readonly token: Token | null
+  /** Must whoever looks at the page show the token? */
+  readonly asksForToken: boolean
+}
+
+interface Asked {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly query: URLSearchParams
+  readonly rules: Rules
+}
+
+const ALLOWED: Readonly<Record<string, string>> = {
+  '/': 'GET',
+  '/status.json': 'GET',
+  '/metrics': 'GET',
+  '/healthz': 'GET',
+  '/livez': 'GET',
+  '/wake': 'POST',
+  '/retry': 'POST',
+  '/sign-in': 'POST',
+}
+
+export class Routes {
+  readonly #watched: Watched
+  readonly #metrics: Metrics
+  readonly #texts: Readonly<Record<'/' | '/status.json' | '/metrics', Fresh<Buffer>>>
+
+  constructor(watched: Watched, metrics: Metrics) {
+    this.#watched = watched
+    this.#metrics = metrics
+    const status = new Fresh(() => wholeStatus(watched, DAYS_SHOWN))
+    this.#texts = {
+      '/': new Fresh(async () => Buffer.from(page(await status.value(), watched.process))),
+      '/status.json': new Fresh(async () => Buffer.from(`${JSON.stringify(statusJson(await status.value()))}\n`)),
+      '/metrics': new Fresh(async () => Buffer.from(await metrics.text())),
+    }
+  }
+
+  /** Rejects when there is no answer; then the connection is to be ended. */
+  async answer(request: IncomingMessage, response: ServerResponse, rules: Rules): Promise<void> {
+    response.setHeader('X-Content-Type-Options', 'nosniff')
+    response.setHeader('Cache-Control', 'no-store')
+    response.setHeader('Referrer-Policy', 'no-referrer')
+    response.setHeader(
+      'Content-Security-Policy',
+      "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    )
+    // What may stand in the body of another method is not waited for.
+    if (request.method !== 'GET') response.shouldKeepAlive = false
+    const [path = '', search = ''] = (request.url ?? '').split('?', 2)
+    const asked: Asked = { request, response, query: new URLSearchParams(search), rules }
+    const isHealth = path === '/healthz' || path === '/livez'
+    if (!isHealth && !isMeant(request.headers.host, rules))
+      return plain(response, 403, 'this name is not served here: daemon.httpHosts of the configuration may hold it')
+    const allowed = Object.hasOwn(ALLOWED, path) ? ALLOWED[path] : undefined
+    if (allowed === undefined) return plain(response, 404, '/, /metrics, /healthz, /livez and /status.json are here')
+    const method = request.method === 'HEAD' ? 'GET' : request.method
+    if (method !== allowed) {
+      response.setHeader('Allow', allowed)
+      return plain(response, 405, `${path} takes ${allowed} alone`)
+    }
+    await this.#answer(path, asked)
+  }
+
+  async #answer(path: string, asked: Asked): Promise<void> {
+    const { response, query } = asked
+    switch (path) {
+      case '/healthz':
+        return await this.#healthz(response, query.get('tolerate'))
+      case '/livez':
+        return await this.#livez(response)
+      case '/metrics':
+        return bytes(response, this.#metrics.contentType, await this.#texts['/metrics'].value())
+      case '/status.json':
+        if (!this.#mayLook(asked)) return unauthorised(response)
+        return bytes(response, 'application/json; charset=utf-8', await this.#texts['/status.json'].value())
+      case '/':
+        if (!this.#mayLook(asked)) return this.#askForToken(response, 401, false)
+        response.setHeader('Content-Security-Policy', pagePolicy('page'))
+        return bytes(response, 'text/html; charset=utf-8', await this.#texts['/'].value())
+      case '/sign-in':
+        return await this.#signIn(asked)
+      default:
+        return await this.#change(path, asked)
+    }
+  }
+
+  async #healthz(response: ServerResponse, tolerate: string | null): Promise<void> {
+    const share = tolerate === null ? NONE_TOLERATED.share : parseShare(tolerate)
+    if (share === null) return plain(response, 400, 'tolerate is a share from 0% to 100%, such as 2%')
+    tellHealth(response, healthOf(await briefStatus(this.#watched), { ...NONE_TOLERATED, share }))
+  }
+
+  /** A ledger that cannot be read is a process that cannot work. */
+  async #livez(response: ServerResponse): Promise<void> {
+    const { plan, process, ledger } = this.#watched
+    const daemon = { wanted: true, pid: process.pid, sinceMs: process.sinceMs, accounts: plan }
+    try {
+      await ledger.memo('alive')
+    } catch {
+      return plain(response, 503, 'the ledger cannot be read')
+    }
+    tellHealth(response, selfOf({ daemon }))
+  }
+
+  #mayLook({ request: { headers }, rules: { token, asksForToken } }: Asked): boolean {
+    if (!asksForToken || token === null || token.isIn(headers.cookie)) return true
+    const given = bearerOf(headers.authorization)
+    return given !== null && token.judge(given) === 'right'
+  }
+
+  #askForToken(response: ServerResponse, status: 401 | 429, wrong: boolean): void {
+    response.setHeader('Content-Security-Policy', pagePolicy('sign-in'))
+    if (status === 401) response.setHeader('WWW-Authenticate', 'Bearer')
+    else response.setHeader('Retry-After', '60')
+    bytes(response, 'text/html; charset=utf-8', Buffer.from(signInPage(this.#watched.process, wrong)), status)
+  }
+
+  /** The form. A page of somebody else must not sign a browser in. */
+  async #signIn({ request, response, rules: { token } }: Asked): Promise<void> {
+    const site = request.headers['sec-fetch-site'] ?? 'same-origin'
+    if (token === null || (site !== 'same-origin' && site !== 'none')) return plain(response, 403, 'not from here')
+    const form = await bodyOf(request)
+    if (form === null) return plain(response, 413, 'too large')
+    const judgement = token.judge(new URLSearchParams(form).get('token') ?? '')
+    if (judgement !== 'right') return this.#askForToken(response, judgement === 'busy' ? 429 : 401, true)
+    response.setHeader('Set-Cookie', token.setCookie)
+    response.setHeader('Location', './')
+    plain(response, 303, 'signed in')
+  }
+
+  async #change(path: string, { request, response, query, rules: { token } }: Asked): Promise<void> {
+    const given = bearerOf(request.headers.authorization)
+    const judgement = token === null || given === null ? 'wrong' : token.judge(given)
+    if (judgement !== 'right') return unauthorised(response, judgement)
+    const account = query.get('account')
+    if (account !== null && this.#watched.plan.every((planned) => planned.account !== account))
+      return plain(response, 404, `no account is called ${display(account, 100)}`)
+    if (path === '/retry') this.#watched.retry(account)
+    else this.#watched.wake(account)
+    plain(response, 202, account === null ? 'all accounts are polled' : `${display(account, 100)} is polled`)
+  }
+}
+
+function tellHealth(response: ServerResponse, { code, troubles }: Health): void {
+  plain(response, code === 0 ? 200 : 503, troubles.length === 0 ? 'ok' : troubles.join('\n'))
+}
+
+function plain(response: ServerResponse, status: number, text: string): void {
+  bytes(response, 'text/plain; charset=utf-8', Buffer.from(`${text}\n`), status)
+}
+
+function unauthorised(response: ServerResponse, judgement: 'wrong' | 'busy' = 'wrong'): void {
+  if (judgement === 'busy') {
+    response.setHeader('Retry-After', '60')
+    return plain(response, 429, 'too many wrong tokens: try again in a minute')
+  }
+  response.setHeader('WWW-Authenticate', 'Bearer')
+  plain(response, 401, 'Authorization: Bearer and the token of daemon.httpToken are needed')
+}
+
+function bytes(response: ServerResponse, type: string, body: Buffer, status = 200): void {
+  response.statusCode = status
+  response.setHeader('Content-Type', type)
+  response.setHeader('Content-Length', body.length)
+  response.end(body)
+}
+
+/** Null: it is too large. */
+async function bodyOf(request: IncomingMessage): Promise<string | null> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > FORM_BYTES) return null
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}

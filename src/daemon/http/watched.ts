@@ -1,0 +1,41 @@
+// What the background process lets its web server see and do, and the statuses that are made of it.
+import type { Ledger } from '../../ledger/ledger.ts'
+import { type ReadLedger, readBriefly, readFacts } from '../../status/facts.ts'
+import type { Listed } from '../../status/sign-in-lines.ts'
+import { type Planned, type Status, statusOf } from '../../status/status.ts'
+
+/** Looked at whenever somebody asks. */
+export interface Watched {
+  readonly plan: readonly Planned[]
+  readonly ledger: ReadLedger & Pick<Ledger, 'memo'>
+  /** Names of the accounts of the configuration in force. */
+  readonly configured: readonly string[]
+  readonly process: {
+    readonly pid: number
+    readonly sinceMs: number
+    readonly version: string
+    readonly machine: string
+  }
+  nowMs(): number
+  /** How the sign-ins stand. Makes no request. */
+  signIns(): Promise<readonly Listed[]>
+  /** Polls this account now, or all (null), as if a person asked. */
+  wake(account: string | null): void
+  /** Makes what waits, is refused or held due, and polls. */
+  retry(account: string | null): void
+}
+
+/** Rejects with ERR_LEDGER. `days`: so many of the last days are wanted. */
+export async function wholeStatus(watched: Watched, days: number): Promise<Status> {
+  const signIns = await watched.signIns().catch(() => [])
+  return statusOf(await readFacts(watched.ledger, { ...surroundings(watched), signIns }, days))
+}
+
+/** Enough to say whether all is well. */
+export async function briefStatus(watched: Watched): Promise<Status> {
+  return statusOf(await readBriefly(watched.ledger, { ...surroundings(watched), signIns: [] }))
+}
+
+function surroundings({ plan, configured, process: { pid, sinceMs }, ...watched }: Watched) {
+  return { nowMs: watched.nowMs(), configured, daemon: { wanted: true, pid, sinceMs, accounts: plan } }
+}
