@@ -129,7 +129,7 @@ describe('a background process', { timeout: SLOW }, () => {
     scene.configure({ work: {} }, { daemon: { metrics: `127.0.0.1:${port}` } })
     const { code, stdout, stderr } = await scene.popfetch('--daemon')
     expect([code, stdout]).toEqual([78, ''])
-    expect(stderr).toMatch(/^popfetch: cannot serve HTTP on 127\.0\.0\.1 port \d+ \(EADDRINUSE\): [^\n]*\n$/)
+    expect(stderr).toMatch(/^popfetch: cannot serve HTTP on 127\.0\.0\.1:\d+ \(EADDRINUSE\): [^\n]*\n$/)
     expect(await scene.pid()).toBeNull()
     other.close()
   })
