@@ -131,4 +131,27 @@ describe.skipIf(missing !== null)('an mbox', () => {
     console.log(`mbox: killed ${killed} of ${results.length} runs`)
     expect(killed).toBeGreaterThan(0)
   })
+
+  test('the same where the next one is killed while it takes over the lock of the dead one', async () => {
+    const second = [
+      ...onFile('rename', null, 2),
+      ...onFile('ftruncate', null, 3),
+      ...onFile('fsync', null, 3),
+      ...onFile('unlink', null, 4),
+      ...onFile('link', null, 2),
+    ]
+    const results = await each(spread(second, Math.ceil(KILL_POINTS / 6)), async ({ call, nth }) => {
+      await using scene = await Scene.create()
+      await scene.run(injecting('write', 'signal=KILL', '2', scene.mbox))
+      const died = existsSync(`${scene.mbox}.lock`)
+      const code = await scene.run(injecting(call, 'signal=KILL', String(nth)))
+      for (let poll = 0; poll < 5 && (await scene.run()) !== 0; poll++);
+      await scene.run()
+      return { killed: died && code === null, wrong: scene.judge().map((text) => `${call} ${nth}: ${text}`) }
+    })
+    expect(results.flatMap(({ wrong }) => wrong)).toEqual([])
+    const killed = results.filter((result) => result.killed).length
+    console.log(`mbox, lock taken over: killed ${killed} of ${results.length} runs`)
+    expect(killed).toBeGreaterThan(0)
+  })
 })

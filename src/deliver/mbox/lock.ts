@@ -128,12 +128,13 @@ export interface Left {
 }
 
 /** Removes what popfetches that are gone left beside the mbox: their locks before these were the lock, and the locks that they set
- *  aside (S050). One of which nobody can tell stays as long as a lock would. What fails is left. Gives those with a journal, which
- *  stay until it was used under the lock. */
+ *  aside (S050). One of which nobody can tell stays as long as a lock would. What fails is left. `left`: those with a journal, which
+ *  stay until it was used under the lock. `names`: how many were looked through. */
 export async function sweepLocks(
   { fileSystem, path, uid, hostName }: Pick<LockOptions, 'fileSystem' | 'path' | 'uid' | 'hostName'>,
   nowMs: number,
-): Promise<readonly Left[]> {
+): Promise<{ readonly left: readonly Left[]; readonly names: number }> {
+  let looked = 0
   const start = `${basename(path)}.lock.`
   const left: Left[] = []
   const isLeft = async (found: Found): Promise<boolean> => await isStale(found, { madeMs: nowMs }, hostName)
@@ -152,6 +153,7 @@ export async function sweepLocks(
   try {
     const own: string[] = []
     for await (const names of fileSystem.names(dirname(path))) {
+      looked += names.length
       own.push(...names.filter((name) => name.startsWith(start) && OWN_NAME.test(name.slice(start.length))))
     }
     // What was set aside first: the other file tells whether that one is alive.
@@ -159,7 +161,7 @@ export async function sweepLocks(
   } catch {
     // If something is wrong with the directory, delivering will show that.
   }
-  return left
+  return { left, names: looked }
 }
 
 /** Our lock file before it is the lock. */

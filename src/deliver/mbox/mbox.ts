@@ -60,6 +60,10 @@ export function openMbox(config: MboxConfig, context: MboxContext): ReadableDest
   return new Mbox(config, context)
 }
 
+/** A larger folder may be that of all users' mail: it is looked through at the first poll, and then at each so many-th. */
+const FEW_NAMES = 1000
+const SWEPT_EACH = 12
+
 class Mbox implements ReadableDestination {
   readonly description: string
   readonly recipients = ['']
@@ -68,7 +72,8 @@ class Mbox implements ReadableDestination {
   readonly #context: MboxContext
   readonly #room: MboxRoom
   readonly #queue: MboxQueue
-  #swept = false
+  /** Polls until the folder is looked through again. */
+  #unsweptPolls = 0
   /** As one walk found them since the last `ready`. */
   #places: ReadonlyMap<string, Place> | null = null
 
@@ -98,9 +103,8 @@ class Mbox implements ReadableDestination {
     const directory = path.dirname(options.path)
     const look = async (): Promise<void> => {
       await checkMbox(options)
-      // Once: the folder may be that of all users' mail.
-      if (!this.#swept) await this.#sweep(signal)
-      this.#swept = true
+      // Another process may have been killed since the last one: what it left by half must not end up amid the mail.
+      if (this.#unsweptPolls-- <= 0) this.#unsweptPolls = (await this.#sweep(signal)) <= FEW_NAMES ? 0 : SWEPT_EACH
       options.reserve.refresh(directory)
       await options.reserve.take(fileSystem, directory, 1)
     }
@@ -188,11 +192,12 @@ class Mbox implements ReadableDestination {
     return this.#queue[Symbol.asyncDispose]()
   }
 
-  /** What a popfetch that was killed while it took over a dead one's lock left, is taken back as if the lock still stood. */
-  async #sweep(signal: AbortSignal): Promise<void> {
+  /** What a popfetch that was killed while it took over a dead one's lock left, is taken back as if the lock still stood. Gives how
+   *  many names the folder has. */
+  async #sweep(signal: AbortSignal): Promise<number> {
     const { fileSystem, options } = this.#room
-    const left = await sweepLocks(options, options.nowMs())
-    if (left.length === 0) return
+    const { left, names } = await sweepLocks(options, options.nowMs())
+    if (left.length === 0) return names
     await this.#locked(async (fd) => {
       for (const { journal, leftMs } of left) await recover(fileSystem, fd, journal, leftMs)
     }, signal)
@@ -203,6 +208,7 @@ class Mbox implements ReadableDestination {
         // Used again, it finds nothing to take back.
       }
     }
+    return names
   }
 
   /** What stands where each of `looks` says, under one lock. */

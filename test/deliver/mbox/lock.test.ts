@@ -248,6 +248,28 @@ describe('what a killed popfetch left beside the mbox (S050)', () => {
   const AFTER = Date.now() / 1000 + 1e6
 
   test.each([
+    [1, true],
+    [1001, false],
+  ])('is found by a process that goes on as well, in a folder of %d other names: %s', async (others, isFound) => {
+    const at = directory()
+    const file = path.join(at, 'in')
+    for (let number = 0; number < others; number++) fs.writeFileSync(path.join(at, `user-${number}`), '')
+    fs.writeFileSync(file, LETTER, { mode: 0o600 })
+    await using mbox = open(file)
+    await mbox.ready(never)
+    // Another process dies in the middle of an append, a third one while it takes over its lock.
+    const journal = { inode: fs.statSync(file).ino, sizeBytes: LETTER.length, fromLines: [HALF.slice(0, 32)] }
+    fs.appendFileSync(file, HALF)
+    fs.utimesSync(file, BEFORE, BEFORE)
+    fs.writeFileSync(path.join(at, ASIDE), `${owner(GONE)}${JSON.stringify(journal)}\n`, { mode: 0o600 })
+    await mbox.ready(never)
+    expect(read(file)).toBe(isFound ? LETTER : LETTER + HALF)
+    // Not for ever.
+    for (let polls = 0; polls < 12; polls++) await mbox.ready(never)
+    expect(read(file)).toBe(LETTER)
+  })
+
+  test.each([
     ['set aside', ASIDE, HALF, BEFORE, ''],
     ['not yet the lock', ASIDE.slice(0, -6), HALF, BEFORE, ''],
     ['set aside, and somebody else appended since', ASIDE, `${HALF}\n\n${OTHERS}`, BEFORE, `${HALF}\n\n${OTHERS}`],
