@@ -69,6 +69,21 @@ test.each([{ DISPLAY: ':0' }, { WAYLAND_DISPLAY: 'wayland-0' }])(
   },
 )
 
+test('stays open when the person ends popfetch', async () => {
+  const { child, ended } = start({
+    DISPLAY: ':0',
+    PATH: `${person.path('bin')}${delimiter}${person.env['PATH'] ?? ''}`,
+  })
+  const pid = Number(await written('xdg-open.pid'))
+  try {
+    child.kill('SIGINT')
+    await ended
+    expect(process.kill(pid, 0)).toBe(true)
+  } finally {
+    process.kill(pid, 'SIGKILL')
+  }
+})
+
 test.each([
   ['there is no display', {}],
   ['the person is elsewhere', { DISPLAY: ':10', SSH_CONNECTION: '192.0.2.1 5 192.0.2.2 22' }],
