@@ -8,9 +8,9 @@ const OPTIONS: readonly (readonly [option: RegExp, why: string])[] = [
   [/^--tls-cipher-list$/, 'changes how connections are encrypted'],
   [/^--tls-keylog$/, 'writes the keys of encrypted connections to a file'],
   [/^--trace-tls$/, 'prints what goes over encrypted connections'],
-  [/^--security-revert$/, 'brings back a mistake of Node that was mended'],
+  [/^--security-revert$/, 'brings back a bug of Node that was fixed'],
   [/^--insecure-http-parser$/, 'accepts answers over HTTP that are not safe'],
-  [/^--openssl-legacy-provider$/, 'brings back ciphers that are not safe'],
+  [/^--openssl-legacy-provider$/, 'enables ciphers that are not safe'],
   [/^--inspect(?:-brk|-wait)?$/, 'opens a debugger, which shows every secret, to this machine'],
 ]
 
@@ -23,7 +23,7 @@ export function refuseUnsafeEnvironment(env: Readonly<Record<string, string | un
 
 function unsafeIn(env: Readonly<Record<string, string | undefined>>): string | null {
   if (env['NODE_TLS_REJECT_UNAUTHORIZED'] === '0') {
-    return 'NODE_TLS_REJECT_UNAUTHORIZED=0 switches certificate checks off (ca and pin are there for certificates of your own)'
+    return 'NODE_TLS_REJECT_UNAUTHORIZED=0 switches certificate checks off (for certificates of your own use ca or pin)'
   }
   if (env['NODE_DEBUG'] || env['NODE_DEBUG_NATIVE']) {
     return `${env['NODE_DEBUG'] ? 'NODE_DEBUG' : 'NODE_DEBUG_NATIVE'} prints what popfetch keeps secret`

@@ -308,7 +308,7 @@ async function faultsOfFile(file: string, stats: Stats, rules: Rules): Promise<r
 function faultOfOutput(file: string, stats: Stats, rules: Rules): Fault | null {
   if (rules.uid === null || stats.isCharacterDevice()) return null
   const shown = shellWord(file)
-  const mend = `rm ${shown}, or name another file`
+  const mend = `rm ${shown}, or use another file`
   if (stats.isFile() || stats.isFIFO()) {
     if (isForeign(file, stats, rules)) return { found: `a file of the user ${stats.uid}`, mend }
     if (stats.isFile() && stats.nlink > 1) return { found: `a file with ${stats.nlink} names (hard links)`, mend }

@@ -81,7 +81,7 @@ const USUAL: Pick<Provider, Usual> = {
 
 const TWO_FACTORS = 'the usual password, or an app password where two-factor sign-in is on'
 const ONCE_IN_15_MINUTES = { intervalMs: 15 * MINUTE_MS, text: 'free accounts: one poll in 15 minutes' } as const
-const SWITCHES_ITSELF_OFF = '(it switches itself off when it is not used)'
+const SWITCHES_ITSELF_OFF = '(it is disabled again when it is not used)'
 
 const TABLE: readonly (Omit<Provider, Usual> & Partial<Pick<Provider, Usual>>)[] = [
   {
@@ -178,7 +178,7 @@ const TABLE: readonly (Omit<Provider, Usual> & Partial<Pick<Provider, Usual>>)[]
     domains: words('t-online.de magenta.de'),
     ...overTls('securepop.t-online.de', 'secureimap.t-online.de', 'securesmtp.t-online.de'),
     secret: 'app password',
-    wants: 'the password for mail programs, set in the customer centre',
+    wants: 'the password for mail programs, set in the Telekom Kundencenter',
   },
   {
     name: 'freenet',
@@ -302,7 +302,7 @@ const TABLE: readonly (Omit<Provider, Usual> & Partial<Pick<Provider, Usual>>)[]
     pop: null,
     imap: imaps('imap.mail.me.com'),
     smtp: submission('smtp.mail.me.com'),
-    wants: 'nothing: iCloud has IMAP alone, no POP3',
+    wants: 'nothing: iCloud has only IMAP, no POP3',
   },
   {
     name: 'Proton',
@@ -311,7 +311,7 @@ const TABLE: readonly (Omit<Provider, Usual> & Partial<Pick<Provider, Usual>>)[]
     pop: null,
     imap: null,
     smtp: null,
-    wants: 'nothing: Proton has no POP3, its Bridge neither',
+    wants: 'nothing: neither Proton nor its Bridge has POP3',
   },
   {
     name: 'Tuta',
@@ -320,7 +320,7 @@ const TABLE: readonly (Omit<Provider, Usual> & Partial<Pick<Provider, Usual>>)[]
     pop: null,
     imap: null,
     smtp: null,
-    wants: 'nothing: Tuta has no POP3, nor IMAP',
+    wants: 'nothing: Tuta has neither POP3 nor IMAP',
   },
 ]
 

@@ -263,7 +263,7 @@ function* warningsOf(
   destinations: NamedDestinations,
 ): Generator<void, readonly string[]> {
   const open = (what: string, host: string): string =>
-    `${what}: everything goes to ${host} unencrypted (tls: none): use starttls or implicit if the server can`
+    `${what}: everything is sent to ${host} unencrypted (tls: none): use starttls or implicit if the server can`
   const warnings: string[] = []
   for (const { name, tls, host, port, auth, via } of accounts) {
     if (via === null) warnings.push(...portDoubts(`account ${name}`, 'pop3', port, tls))
@@ -271,7 +271,7 @@ function* warningsOf(
     if (tls !== 'none' || isLoopback(host) || via !== null) continue
     const isBroken = mechanismNamed(auth)?.withoutTls === 'computes the secret'
     warnings.push(
-      open(`account ${name}`, host) + (isBroken ? `; ${auth} does not keep the password from who listens` : ''),
+      open(`account ${name}`, host) + (isBroken ? `; ${auth} does not hide the password from eavesdroppers` : ''),
     )
     yield
   }
@@ -343,7 +343,7 @@ function* sharedMailboxes(accounts: readonly Account[]): Generator<void, readonl
     first === undefined || others.length === 0
       ? []
       : [
-          `accounts ${[first, ...others].map(({ name }) => name).join(' and ')}: one mailbox (${display(mailboxText([first, ...others]))}): each delivers what comes, and what one deletes another may miss; one account with a list in deliver does both`,
+          `accounts ${[first, ...others].map(({ name }) => name).join(' and ')}: one mailbox (${display(mailboxText([first, ...others]))}): each delivers its own copy, and mail deleted by one may be missed by another. Use one account with several destinations`,
         ],
   )
 }

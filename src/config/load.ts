@@ -101,7 +101,7 @@ export async function readText(file: string, uid: number | null) {
     await using opened = await OwnFile.open(file, { uid })
     const { stats, faults } = opened
     const bytes = await opened.bytes(SIZE_LIMIT_BYTES)
-    if (bytes === null) throw refusal(`${reading(file)}: it is larger than 16 MiB: name another`)
+    if (bytes === null) throw refusal(`${reading(file)}: it is larger than 16 MiB: use another file`)
     const read = bytes.toString('utf8')
     if (read.trim() === '') throw refusal(`${reading(file)}: it is empty: write accounts into it`)
     if (read.includes('\uFFFD')) throw refusal(`${reading(file)}: it is not UTF-8 text: convert it`)
@@ -199,9 +199,9 @@ function obstacle(error: unknown): string {
   switch (errnoOf(error)) {
     case 'ENOENT':
     case 'ENOTDIR':
-      return 'it does not exist: create it or name another'
+      return 'it does not exist: create it or use another'
     case 'EACCES':
-      return 'it may not be read: give yourself permission'
+      return 'permission denied: make it readable for this user'
     case null:
       return `${display(String(error))}: repair it`
     default:

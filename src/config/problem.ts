@@ -115,7 +115,7 @@ function withoutSecret(text: string): string {
 
 function unknownKey(path: Path, key: string, keys: readonly string[]): Problem {
   const near = nearest(key, keys)
-  const expected = near === null ? `one of ${keys.join(', ')}` : `a known one: did you mean ${near}?`
+  const expected = near === null ? `one of ${keys.join(', ')}` : `a known key: did you mean ${near}?`
   return { path: [...path, key], at: 'key', found: 'an unknown key', expected }
 }
 

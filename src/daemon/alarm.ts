@@ -113,8 +113,9 @@ export class Alarm {
     const since = isoOf(waitsSinceMs)
     const waits = `mail has waited since ${since}: popfetch state list ${account} shows it`
     const error = waitsSinceMs === null ? record.error : { code: 'ERR_DELIVERY', message: waits }
-    if (waitsSinceMs !== null) log.error('mail waits for long', { account, since })
-    else if (event === 'problem') log.error('no success for long', { account, lastSuccess: isoOf(lastSuccessMs) })
+    if (waitsSinceMs !== null) log.error('mail has been waiting for a long time', { account, since })
+    else if (event === 'problem')
+      log.error('no success for a long time', { account, lastSuccess: isoOf(lastSuccessMs) })
     else log.info('success again', { account })
     if (onProblem === null) return
     const surroundings = Object.fromEntries(INHERITED.map((key) => [key, env[key]]))

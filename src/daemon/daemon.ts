@@ -298,12 +298,12 @@ export class Daemon implements AsyncDisposable {
       return changes
     } catch (thrown) {
       const error = asPopfetchError(thrown, 'process')
-      log.error(`reload: the old configuration stays in force: ${error.message}`, { error: error.code })
+      log.error(`reload: the old configuration stays in effect: ${error.message}`, { error: error.code })
       throw error
     }
   }
 }
 
 function stopped(): PopfetchError {
-  return new PopfetchError('ERR_ABORTED', 'the background process is stopping', { scope: 'process', retry: 'soon' })
+  return new PopfetchError('ERR_ABORTED', 'the daemon is stopping', { scope: 'process', retry: 'soon' })
 }

@@ -59,7 +59,7 @@ export class DaemonLease implements AsyncDisposable {
     if (lease === null) {
       throw new PopfetchError(
         'ERR_BUSY',
-        'a daemon already uses this ledger: see popfetch status; popfetch reload makes it read its configuration again',
+        'a daemon already uses this ledger: see popfetch status; popfetch reload makes it reload its configuration',
         { scope: 'process', retry: 'later' },
       )
     }

@@ -145,12 +145,8 @@ export class CurrentConfiguration implements AsyncDisposable {
 }
 
 function unchangeable(what: string): PopfetchError {
-  return new PopfetchError(
-    'ERR_CONFIG',
-    `the configuration has ${what}: stop the background process and start it again`,
-    {
-      scope: 'process',
-      retry: 'never',
-    },
-  )
+  return new PopfetchError('ERR_CONFIG', `the configuration has ${what}: restart the daemon`, {
+    scope: 'process',
+    retry: 'never',
+  })
 }

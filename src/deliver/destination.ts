@@ -135,7 +135,7 @@ export interface Destination extends AsyncDisposable {
   /** How much may still be put there; null: it does not say. Asked after `ready`. Absent: this kind never says. */
   space?(signal: AbortSignal): Promise<Space | null>
 
-  /** What became of an earlier attempt that was not settled; null: nothing is known of it. On return nothing is left of an
+  /** What became of an earlier attempt that was not settled; null: nothing is recorded for it. On return nothing is left of an
    *  attempt that was done by half. */
   recall(attempt: Attempt, signal: AbortSignal): Promise<Recollection | null>
 

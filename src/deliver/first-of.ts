@@ -50,7 +50,7 @@ export function firstOf(name: string, members: readonly Member[]): Destination {
     },
 
     async census(origins, signal) {
-      // One that is down shows nothing now.
+      // One that is down cannot now.
       const asked = await Promise.allSettled(members.map(({ destination }) => destination.census(origins, signal)))
       const lists = asked.map((answer) => (answer.status === 'fulfilled' ? answer.value : null))
       if (lists.every((list) => list === null)) return null

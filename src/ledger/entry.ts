@@ -83,7 +83,7 @@ export interface KnownMessage {
   readonly receivedBytes: number | null
   readonly fingerprint: Buffer | null
   readonly digest: Buffer | null
-  /** How often it was begun without coming to an end: neither settled nor abandoned (P122). */
+  /** How often it was begun without being finished: neither settled nor abandoned (P122). */
   readonly attempts: number
   /** When the first of its deliveries that are not done may be tried again; 0: any time. */
   readonly retryAfterMs: number

@@ -29,7 +29,7 @@ export interface MessageRecord {
   readonly dateMs: number | null
   readonly fingerprint: Buffer | null
   readonly digest: Buffer | null
-  /** How often it was begun without coming to an end. */
+  /** How often it was begun without being finished. */
   readonly attempts: number
   readonly retryAfterMs: number
   /** Why it is held, or the last thing that went wrong. */

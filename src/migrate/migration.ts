@@ -144,7 +144,7 @@ export class Migration {
     const { ledger, ownLedger, observer, options, signal, nowMs } = this.#context
     const { name } = this.#account
     const afresh = await tryAfresh(ledger, lease)
-    if (afresh > 0) observer.note(name, `${afresh} messages that failed before are tried afresh`)
+    if (afresh > 0) observer.note(name, `${afresh} messages that failed before are retried`)
     const memo = this.#context.memo
     const begunMs = await begin(ledger, lease, this.#account, { memo, nowMs: nowMs() })
     const sinceMs = ownLedger ? 0 : begunMs
@@ -221,7 +221,7 @@ export class Migration {
   async #lookAgain(): Promise<void> {
     const { observer, wait, signal, nowMs } = this.#context
     const { name } = this.#account
-    observer.note(name, 'some files are not what their digests say: their messages are fetched once more and compared')
+    observer.note(name, 'some files do not match their digests: their messages are fetched again and compared')
     observer.pause(name, 'comparing some messages once more')
     await wait(Math.max(PAUSE_MS, this.#progress.delayedUntilMs - nowMs()), signal).catch(() => {})
     if (signal.aborted) return

@@ -86,7 +86,7 @@ export async function verify(messages: readonly MessageRecord[], context: Verify
   for (const message of messages) {
     if (message.deliveries.length === 0) flaws.set(message, 'the ledger has no delivery of it')
     for (const { destination, recipient, intent, state, receipt } of message.deliveries) {
-      if (state !== 'done' || receipt === null) flaws.set(message, `${destination} has not taken it`)
+      if (state !== 'done' || receipt === null) flaws.set(message, `${destination} has not accepted it`)
       const { receivedBytes } = message
       const attempt = { intent, recipient, origin: originOf(account, message.key), receipt, receivedBytes }
       const mailbox = context.destinations.placeFor(destination, account, recipient)
@@ -148,7 +148,7 @@ async function glanced(
 }
 
 function missingFrom(description: string): string {
-  return `it is not in ${description} any more`
+  return `it is no longer in ${description}`
 }
 
 type Found = { readonly text: string; readonly received: { readonly digest: Buffer } | null } | null
@@ -165,6 +165,6 @@ function flawOf(
   const standing = received.digest
   if (digest?.equals(standing) === true || secondLook.isProven(key, standing)) return null
   secondLook.doubt(key, standing)
-  if (digest === null) return `${text} is from before this ledger: only name and size say that it is the same`
-  return `${text} is not, byte for byte, what the server sent`
+  if (digest === null) return `${text} is from before this ledger: only its name and size match`
+  return `${text} is not byte for byte what the server sent`
 }

@@ -45,7 +45,7 @@ const WORDS: readonly (readonly [readonly number[], string])[] = [
     'the client does not list this permission: add it at entra.microsoft.com, App registrations, API permissions',
   ],
   [[650052, 650054], `the organisation has no such service: ${ADMINISTRATOR}`],
-  [[70000], `the sign-in is not valid any more: ${SIGN_IN_AGAIN}`],
+  [[70000], `the sign-in is no longer valid: ${SIGN_IN_AGAIN}`],
   [[70008, 700082], `the sign-in was not used for too long: ${SIGN_IN_AGAIN}`],
   [[50089, 70043, 700084], `the sign-in lasts only so long by a rule of the organisation: ${SIGN_IN_AGAIN}`],
   [[28002, 70011, 700022, 700023], 'the scopes are not valid: check scopes'],
@@ -59,7 +59,7 @@ const WORDS: readonly (readonly [readonly number[], string])[] = [
   [[700027, 700030, 50012], 'the certificate of the client is not the one registered: check clientCertificate'],
   [[700025], 'the client is a public one: leave out clientSecret'],
   [[70002, 7000215], 'the client secret is wrong: take its Value, not its ID'],
-  [[7000218], 'the client is no public one: switch "Allow public client flows" on, or set clientSecret'],
+  [[7000218], 'the client is not a public one: switch "Allow public client flows" on, or set clientSecret'],
   [[7000222], 'the client secret has expired: make a new one'],
 ]
 

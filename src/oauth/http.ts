@@ -95,7 +95,7 @@ export class Http {
     if (status >= 300 && status < 400) {
       const to = display(headers.location ?? 'nowhere')
       throw noAnswer(
-        `asking ${peer}: it sends us elsewhere (${status}, to ${to}): the address in the configuration is not the right one`,
+        `asking ${peer}: it redirects us (${status}, to ${to}): the address in the configuration is not the right one`,
         true,
       )
     }

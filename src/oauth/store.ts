@@ -19,7 +19,7 @@ const NAME = /^([0-9a-f]{32})\.json$/
 const ROOM_BYTES = 65_536
 
 /** Of an answer that is on the disk, and has no name yet. */
-const WAITS = 'it is there, and is used when the disk is well again'
+const WAITS = 'it is there, and is used when the disk works again'
 
 /** A file of its own that keeps room on the disk. */
 export interface Room extends AsyncDisposable {
@@ -208,7 +208,7 @@ export class Store {
     const record = parseRecord(text)
     if (record === null) {
       const how = isNewer(text)
-        ? 'was written by a newer popfetch: take that one, or sign in again with this one'
+        ? 'was written by a newer popfetch: use that one, or sign in again with this one'
         : 'is not as popfetch writes it: sign in again'
       throw notOurs(what, `${display(file, 4096)} ${how}: popfetch auth`)
     }
@@ -237,7 +237,7 @@ export class Store {
     } catch (error) {
       const errno = errnoOf(error)
       if (errno === 'ENOENT' || errno === 'ENOTDIR') return null
-      if (error instanceof ForeignFile) throw foreign(`reading ${what}: its file is not to be believed`, error, file)
+      if (error instanceof ForeignFile) throw foreign(`reading ${what}: its file cannot be trusted`, error, file)
       if (errno === 'EACCES' || errno === 'ELOOP') {
         const mend = errno === 'EACCES' ? 'give this user permission' : 'sign in again: popfetch auth'
         throw notOurs(what, `${display(file, 4096)} cannot be read (${errno}): ${mend}`)
@@ -313,7 +313,7 @@ const WORDS: Readonly<Record<string, readonly [string, string]>> = {
   EISDIR: ['a directory is in the way', 'remove it'],
   ERR_FS_EISDIR: ['a directory is in the way', 'remove it'],
   ELOOP: ['a link is in the way', 'remove it'],
-  ERR_SQLITE_ERROR: ['it is no lock of popfetch', 'remove it'],
+  ERR_SQLITE_ERROR: ['it is not a lock of popfetch', 'remove it'],
 }
 
 function failed(doing: string, cause: unknown, what: string | null = null): PopfetchError {

@@ -70,7 +70,7 @@ async function commit(removed: readonly Removable[], visit: Visit): Promise<Cut 
 async function noteKept(removed: readonly Removable[], { lease, run }: Visit): Promise<void> {
   const kept = removed.flatMap(({ uidl, copy, known }) => {
     const times = (known?.deletions ?? 0) + 1
-    const reason = `the server keeps it although it was deleted ${times} times`
+    const reason = `the server still has it although it was deleted ${times} times`
     return times === 1 ? [] : [{ key: { uidl, copy }, pending: { reason, tried: true } }]
   })
   if (kept.length > 0) await run.ledger.noteDeletions(lease, kept)

@@ -164,7 +164,7 @@ export async function cutByDeletion(culprit: Removable | null, error: PopfetchEr
     await run.ledger.noteHarm(lease, [culprit], 'DELE')
     await undone.note([culprit], `DELE ended the session: ${error.message}`, true, visit)
   }
-  tally.note(`the server does not bear a deletion: ${error.message}`)
+  tally.note(`the server cannot handle a deletion: ${error.message}`)
   const wasExpected = culprit !== null && suspects.isAlone(culprit)
   return { error, pipelined: session.pipelining, wasExpected }
 }
@@ -173,7 +173,7 @@ export async function cutByDeletion(culprit: Removable | null, error: PopfetchEr
 async function giveUp(deletions: readonly PlannedDeletion[], visit: Visit): Promise<void> {
   const { lease, run } = visit
   const ignored = deletions.filter(({ known }) => known.deletions === MOST_DELETIONS)
-  const reason = `the server keeps it although it was deleted ${MOST_DELETIONS} times: from now on it is asked once a day`
+  const reason = `the server still has it although it was deleted ${MOST_DELETIONS} times: from now on it is asked once a day`
   if (ignored.length > 0) await run.ledger.deleted(lease, ignored)
   // Told now, though it was counted before.
   const told = ignored.map(({ uidl, copy }) => ({ uidl, copy, known: null }))

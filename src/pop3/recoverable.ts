@@ -18,7 +18,7 @@ export class DoubtfulAnswers extends PopfetchError {
   override readonly name: string = 'DoubtfulAnswers'
 
   constructor(reason: string) {
-    super('ERR_POP3_PROTOCOL', `a message is ${reason}: what the server said after it is not to be trusted`, {
+    super('ERR_POP3_PROTOCOL', `a message is ${reason}: what the server said after it cannot be trusted`, {
       scope: 'account',
       retry: 'soon',
     })
@@ -30,7 +30,7 @@ export class StaleCapabilities extends PopfetchError {
   override readonly name: string = 'StaleCapabilities'
 
   constructor(cause: unknown) {
-    super('ERR_MECHANISM', 'the server does not offer what it did: asking it anew helps', {
+    super('ERR_MECHANISM', 'the server no longer offers what it did: asking again helps', {
       scope: 'account',
       retry: 'soon',
       cause,

@@ -113,7 +113,7 @@ function given(
   const give = (name: string): void => {
     const value = env[name]
     if (value === undefined || value.includes('\0')) {
-      remarks.push(`$${name}: nothing gives it a value here, and the command fails: write it under env`)
+      remarks.push(`$${name}: it has no value here, and the command would fail: write it under env`)
     } else if (LOOKS_SECRET.test(name)) {
       remarks.push(`$${name}: it may be a secret and was not copied: write it under env, or have the command read it`)
     } else values[name] = value
@@ -166,7 +166,7 @@ export function expanded(word: string, home: string | null, env: OldEnvironment,
       const name = braced ?? bare ?? ''
       const value = name === 'HOME' ? (env['HOME'] ?? home ?? undefined) : env[name]
       if (value !== undefined && !LOOKS_SECRET.test(name) && !value.includes('\0')) return value
-      remarks.push(`${display(whole, 60)}: nothing gives it a value here: write what it stands for`)
+      remarks.push(`${display(whole, 60)}: it has no value here: write what it stands for`)
       return whole
     },
   )

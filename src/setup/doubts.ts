@@ -10,7 +10,7 @@ export class Doubts {
 
   /** `what`: without a secret. */
   note(what: string): void {
-    this.warnings.push(`${what}: nothing is deleted (delete: never) until you write what is meant`)
+    this.warnings.push(`${what}: nothing is deleted (delete: never) until you write what you want`)
   }
 
   /** `value` is no word for `name` that popfetch knows. */

@@ -19,9 +19,9 @@ export interface Way {
 }
 
 const FORWARDED =
-  'forwarded by SMTP: needs a mail server that sends for you; SPF of the senders fails there, so mail without a DKIM signature may land among the spam or be refused (examples/forwarding.md)'
+  'forwarded by SMTP: needs a mail server that sends for you; SPF of the senders fails there, so mail without a DKIM signature may be marked as spam or refused (examples/forwarding.md)'
 
-const PUT = 'what is put there is neither filtered nor checked for spam'
+const PUT = 'what is delivered there is neither filtered nor checked for spam'
 
 const BY_PROVIDER: Readonly<Record<string, readonly Pick<Way, 'kind' | 'wants' | 'oauth' | 'text'>[]>> = {
   Gmail: [
@@ -47,7 +47,7 @@ const BY_PROVIDER: Readonly<Record<string, readonly Pick<Way, 'kind' | 'wants' |
       wants: 'client',
       oauth: 'microsoft',
       // https://support.microsoft.com/office/c5d65390-9676-4763-b41f-d7986499a90d
-      text: `IMAP with a sign-in: passwords have not been taken since September 2024; a client of your own to register at Microsoft, step by step; ${PUT}`,
+      text: `IMAP with a sign-in: passwords are no longer accepted since September 2024; a client of your own to register at Microsoft, step by step; ${PUT}`,
     },
   ],
   Fastmail: [

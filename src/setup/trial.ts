@@ -16,7 +16,7 @@ export const TRIAL_WRITTEN = { deliver: TRIAL_NAME, delete: 'never' } as const
 export function trialHeading(tool: string): readonly string[] {
   return [
     `A trial beside ${tool}: nothing is deleted, and mail goes into a Maildir of its own.`,
-    `${ENDED_BY} ${tool} --finish-trial ends it, and puts in force what stands behind "after the trial".`,
+    `${ENDED_BY} ${tool} --finish-trial ends it, and activates what is written after "after the trial".`,
   ]
 }
 

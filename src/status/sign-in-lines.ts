@@ -11,7 +11,7 @@ export interface Listed {
   readonly destinations: readonly string[]
   /** An administrator has allowed it once for all. */
   readonly needsNobody: boolean
-  /** An error: its file is not to be believed. */
+  /** An error: its file cannot be trusted. */
   readonly state: SignInState | PopfetchError
 }
 

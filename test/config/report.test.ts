@@ -27,12 +27,12 @@ destinations:
   const file = scene.path('config.yaml')
   expect(error.message.split('\n')).toEqual([
     `reading the configuration ${file}: 15 problems; nothing was done:`,
-    `${file}:2: concurency: found an unknown key, expected a known one: did you mean concurrency?`,
+    `${file}:2: concurency: found an unknown key, expected a known key: did you mean concurrency?`,
     `${file}:4: defaults.timeout: found 60, expected a duration from 1s to 1d such as 90s, 5m, 12h`,
     `${file}:6: accounts.old-isp.password: found nothing, expected a password, or a token`,
     `${file}:7: accounts.old-isp.host: found "pop example net", expected a host name or an IP address`,
     `${file}:8: accounts.old-isp.user: found 12345, expected a user name, as text in quotes`,
-    `${file}:9: accounts.old-isp.pasword: found an unknown key, expected a known one: did you mean password?`,
+    `${file}:9: accounts.old-isp.pasword: found an unknown key, expected a known key: did you mean password?`,
     `${file}:10: accounts.old-isp.deliver[0]: found "inbos", expected the name of a destination or a URL: did you mean inbox?`,
     `${file}:10: accounts.old-isp.deliver[2]: found "inbox" again, expected every destination once`,
     `${file}:11: accounts.check: found the name check, expected another one: it is reserved for a popfetch command`,

@@ -174,7 +174,7 @@ describe('route', () => {
     ['[{ deliver: inbox }]', 'route[0].when: found nothing, expected a mapping'],
     ['[{ when: { from: a } }]', 'route[0].deliver: found nothing, expected the name of a destination'],
     ['[{ when: { from: a }, deliver: inbos }]', 'route[0].deliver: found "inbos", expected the name of a destination'],
-    ['[{ when: { form: a }, deliver: inbox }]', 'route[0].when.form: found an unknown key, expected a known one'],
+    ['[{ when: { form: a }, deliver: inbox }]', 'route[0].when.form: found an unknown key, expected a known key'],
     ['[{ when: { from: "" }, deliver: inbox }]', 'route[0].when.from: found "", expected text to look for'],
     ['[{ when: { size: 5MB }, deliver: inbox }]', 'route[0].when.size: found "5MB", expected a size with > or <'],
     ['[{ when: { header: { "A:": b } }, deliver: inbox }]', 'route[0].when.header'],

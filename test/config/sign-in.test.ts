@@ -38,7 +38,7 @@ describe('auth', () => {
     await using scene = await Scene.create()
     const { warnings } = await scene.load(one('password: {env: P}, tls: none, auth: apop'))
     expect(warnings).toEqual([
-      expect.stringMatching(/^account a: .*; apop does not keep the password from who listens$/),
+      expect.stringMatching(/^account a: .*; apop does not hide the password from eavesdroppers$/),
     ])
   })
 })

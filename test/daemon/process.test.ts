@@ -76,7 +76,7 @@ describe('a background process', { timeout: SLOW }, () => {
   test('that is not there: stop is content, wake and reload are not (69)', async () => {
     await using scene = await Scene.create()
     expect(await scene.popfetch('stop')).toEqual({ code: 0, stdout: '', stderr: '' })
-    const none: unknown = expect.stringMatching(/^popfetch: no background process runs on this ledger: [^\n]*\n$/)
+    const none: unknown = expect.stringMatching(/^popfetch: no daemon is running on this ledger: [^\n]*\n$/)
     for (const word of ['wake', 'reload']) {
       expect(await scene.popfetch(word)).toEqual({ code: 69, stdout: '', stderr: none })
     }

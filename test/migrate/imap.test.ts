@@ -55,7 +55,7 @@ test.each([
       const message = messages[third(imap)]
       if (message !== undefined) messages[third(imap)] = { ...message, bytes: message.bytes.subarray(0, -4) }
     },
-    'is not, byte for byte,',
+    'is not byte for byte',
   ],
 ])('a message that %s there is not verified', async (_, spoil, reason) => {
   const { at, imap } = await scene()

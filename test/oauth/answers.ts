@@ -35,7 +35,7 @@ export const TABLE: Readonly<Record<string, readonly [Answer, string, RegExp]>> 
   'a redirect to http': [
     json('', 302, { location: 'http://evil.example/' }),
     'ERR_PROVIDER',
-    /sends us elsewhere \(302, to http:\/\/evil/,
+    /redirects us \(302, to http:\/\/evil/,
   ],
   '10 MB of JSON': [json(`{"access_token":"${'a'.repeat(10_000_000)}"}`), 'ERR_PROVIDER', /longer than 1 MB/],
   'JSON that is cut': [json('{"access_token":"abc'), 'ERR_PROVIDER', /cannot be used/],

@@ -232,7 +232,7 @@ describe('while a person signs in', () => {
       lines.resolve((await new Visitor(USER).open(address, { until: redirectOf(address) })).href)
     })
     expect((await signing).refreshToken).not.toBeNull()
-    expect(person.lines.join('\n')).toMatch(/that does not do: it is not the address of this sign-in/)
+    expect(person.lines.join('\n')).toMatch(/that does not work: it is not the address of this sign-in/)
   })
 
   test('where no browser opens, the address stands alone on its line, and so does the one for ssh', async () => {

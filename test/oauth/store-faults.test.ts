@@ -196,7 +196,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   },
   'a disk that fails when the answer is made durable': {
     make: afterAnswer('EIO', 'sync'),
-    token: [74, /EIO: it is there, and is used when the disk is well again: trying again later$/],
+    token: [74, /EIO: it is there, and is used when the disk works again: trying again later$/],
     out: null,
     in: [74, /EIO: nothing of it is used/],
     answered: 'kept',
@@ -241,7 +241,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   'a huge file': unbelieved(async ({ file }) => await truncate(file, 10_000_000), /larger than 256 KiB: sign in again/),
   'a file of a newer popfetch': unbelieved(
     edited((text) => text.replace('"version": 1', '"version": 2')),
-    /was written by a newer popfetch: take that one, or sign in again with this one: popfetch auth/,
+    /was written by a newer popfetch: use that one, or sign in again with this one: popfetch auth/,
   ),
   "the file of another's sign-in": unbelieved(
     edited((text) => text.replace(USER, 'bob@example.org')),
@@ -292,7 +292,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   'a lock of other bytes': blocked(
     ({ lock }) => writeFile(lock, 'x'.repeat(5000)),
     74,
-    /it is no lock of popfetch .*: remove it/,
+    /it is not a lock of popfetch .*: remove it/,
   ),
   'a lock of another user': blocked(({ lock }) => chown(lock, 4711, 4711), 77, /of the user 4711: .*\.lock/, {
     root: true,

@@ -255,7 +255,7 @@ const STRUCTURES: readonly Structure[] = [
     })),
   ),
   {
-    name: 'messages that are kept back in a poll',
+    name: 'messages that are held in a poll',
     n: 500,
     prepare: (n) => () => {
       const tally = new Tally('a', { progress: () => {}, note: () => {} }, () => 0)
@@ -306,7 +306,7 @@ describe('there is an end to', () => {
   })
 
   test('an answer of one line', () => {
-    expect(() => fed(quietSink(), 'x'.repeat(STATUS_LINE_LIMIT + 1), 100)).toThrow('where a short answer belongs')
+    expect(() => fed(quietSink(), 'x'.repeat(STATUS_LINE_LIMIT + 1), 100)).toThrow('where a short answer was expected')
   })
 
   test('capabilities: a hundred lines', () => {

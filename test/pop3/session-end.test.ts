@@ -120,7 +120,7 @@ describe('unsolicited data', () => {
     const error = await failure(session.quit())
     expect(error).toMatchObject({
       code: 'ERR_POP3_PROTOCOL',
-      message: 'the server sent unsolicited data: "+OK": not going on',
+      message: 'the server sent unsolicited data: "+OK": stopping here',
     })
     await server.journal.when(({ kind }) => kind === 'close')
     expect(server.journal.commands()).not.toContain('QUIT')

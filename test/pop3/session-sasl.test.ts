@@ -126,7 +126,7 @@ describe('a continuation', () => {
     const session = await open(server)
     expect(await failure(session.signIn('user', alice))).toMatchObject({
       code: 'ERR_POP3_PROTOCOL',
-      message: '"+ more" is no answer to PASS: not going on',
+      message: '"+ more" is no answer to PASS: stopping here',
     })
   })
 })
@@ -171,7 +171,7 @@ describe('a server that cannot prove that it knows the password', () => {
     const session = await open(server)
     expect(await failure(session.signIn('auto', alice))).toMatchObject({
       code: 'ERR_POP3_PROTOCOL',
-      message: expect.stringContaining('it says yes and no at once (other-error)'),
+      message: expect.stringContaining('it says yes and no at the same time (other-error)'),
     })
   })
 

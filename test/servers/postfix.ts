@@ -1,4 +1,4 @@
-// A private Postfix that takes mail for one domain into Maildirs, and smtp-sink, which takes everything and counts or dumps
+// A private Postfix that accepts mail for one domain into Maildirs, and smtp-sink, which takes everything and counts or dumps
 // it. Both on loopback, below a directory of their own. Postfix's master must be started by root: others go through sudo.
 import { chmod, mkdir, readFile, readdir, writeFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
@@ -58,7 +58,7 @@ function withoutSinkFields(dump: Buffer): Buffer {
 
 export interface Postfix extends AsyncDisposable {
   readonly port: number
-  /** The domain it takes mail for, any local part; all goes into one Maildir. */
+  /** The domain it accepts mail for, any local part; all goes into one Maildir. */
   readonly domain: string
   /** A message with this header field is refused for good, after its content. */
   readonly refusedField: string

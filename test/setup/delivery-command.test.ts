@@ -56,7 +56,7 @@ describe('a line that an old tool gave to a shell (M003, M004)', () => {
     'never has a word that becomes empty in silence: %s',
     (line) => {
       const { destination, remarks } = shellLine(line, 'bob', ENV)
-      expect(remarks).toEqual(['$NOTHING: nothing gives it a value here, and the command fails: write it under env'])
+      expect(remarks).toEqual(['$NOTHING: it has no value here, and the command would fail: write it under env'])
       const [program = '', ...args] = destination['run'] as readonly string[]
       expect(() => execFileSync(program, args, { env: {}, stdio: 'ignore' })).toThrow()
     },
@@ -98,7 +98,7 @@ test('the quotes around the whole of what mpop runs are taken off, as mpop does 
 test('fetchmail and its agent: what nobody gives a value is told (M004)', () => {
   const text = 'poll pop.example.net proto pop3 user u pass p ssl mda "maildrop $NOTHING"'
   const [account] = importFetchmail(text, { ...CONTEXT, env: ENV, idfile: '/i' }).accounts
-  expect(account?.remarks.join()).toContain('$NOTHING: nothing gives it a value here')
+  expect(account?.remarks.join()).toContain('$NOTHING: it has no value here')
 })
 
 test('getmail expands its words as Python does, and gives no line to a shell (M007)', () => {
@@ -125,7 +125,7 @@ arguments = ("$HOME/x", "\${BOX}", "~/y", "a ~/z", "$(id)", "$NOTHING", "~bob/x"
     '~bob/x',
   ])
   expect(account?.remarks.filter((remark) => /\$NOTHING|~bob/.test(remark))).toEqual([
-    '$NOTHING: nothing gives it a value here: write what it stands for',
+    '$NOTHING: it has no value here: write what it stands for',
     "~bob/x: popfetch looks up nobody's home directory: write the whole path",
   ])
 })

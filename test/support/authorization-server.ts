@@ -182,7 +182,7 @@ function quietly<T>(work: () => T): T {
   }
 }
 
-/** A person, and a browser that keeps cookies and shows nothing. */
+/** A person, and a browser that keeps cookies and cannot. */
 export class Visitor {
   readonly #login: string
   readonly #cookies = new Map<string, string>()

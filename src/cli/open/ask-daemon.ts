@@ -23,7 +23,7 @@ export async function askRequired<V extends Verb>(
 ): Promise<Answers[V]> {
   const answer = await askRunning<V>(statePath, request, surroundings)
   if (answer !== null) return answer
-  const message = 'no background process runs on this ledger: start it with popfetch --daemon'
+  const message = 'no daemon is running on this ledger: start one with popfetch --daemon'
   throw new PopfetchError('ERR_NO_DAEMON', message, { scope: 'process', retry: 'never' })
 }
 

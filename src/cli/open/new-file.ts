@@ -55,7 +55,7 @@ export async function writeNewFile(file: string, text: string, what = 'the confi
     const errno = errnoOf(error)
     if (errno === 'EEXIST') throw inTheWay(file, what)
     throw configurationError(
-      `writing ${what} ${display(file, 4096)}: ${errno ?? String(error)}: name another with --output`,
+      `writing ${what} ${display(file, 4096)}: ${errno ?? String(error)}: choose another with --output`,
       error,
     )
   }
@@ -106,6 +106,6 @@ async function isThere(place: string): Promise<boolean> {
 }
 
 function inTheWay(place: string, what = 'the configuration'): PopfetchError {
-  const way = 'name another file with --output FILE'
+  const way = 'choose another file with --output FILE'
   return configurationError(`writing ${what}: ${display(place, 4096)} already exists; not overwriting it: ${way}`)
 }

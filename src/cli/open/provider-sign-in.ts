@@ -72,7 +72,7 @@ async function pasted(dialogue: Dialogue | null, over: AbortSignal, ended: Abort
   try {
     return await dialogue.ask('address:')
   } catch (error) {
-    if (!over.aborted) ended.abort(abortedByPerson('signing in was broken off'))
+    if (!over.aborted) ended.abort(abortedByPerson('the sign-in was aborted'))
     throw error
   }
 }

@@ -76,7 +76,7 @@ async function read(source: SecretSource, context: SecretContext): Promise<strin
   const { env, what } = context
   switch (source.kind) {
     case 'text':
-      return checked(source.reveal(), what, 'its text in the configuration', 'never')
+      return checked(source.reveal(), what, 'the text in the configuration', 'never')
     case 'env': {
       const value = env[source.name]
       if (value === undefined)
@@ -215,7 +215,7 @@ async function readSecretFile(file: string, what: string, from: string, env: Sec
     if (error instanceof ForeignFile) throw missing(what, from, error.message, error)
     const errno = errnoOf(error)
     if (errno === 'ENOENT' || errno === 'ENOTDIR') throw missing(what, from, 'it does not exist: create it', error)
-    if (errno === 'EACCES') throw missing(what, from, 'it may not be read: give yourself permission', error)
+    if (errno === 'EACCES') throw missing(what, from, 'permission denied: make it readable for this user', error)
     throw refusal(what, from, `${errno ?? 'it cannot be read'}: try again`, 'soon', error)
   }
 }
@@ -290,14 +290,14 @@ export async function runSecretCommand(run: string | readonly string[], options:
     case 'abort':
       throw aborted(what)
     case 'time limit':
-      throw refusal(what, from, `no answer within ${limitMs / 1000} s: see whether it waits for somebody`, 'soon')
+      throw refusal(what, from, `no answer within ${limitMs / 1000} s: check whether it waits for input`, 'soon')
     case 'output limit':
-      throw refusal(what, from, 'it printed more than 64 KiB: let it print only the secret', 'soon')
+      throw refusal(what, from, 'it printed more than 64 KiB: make it print only the secret', 'soon')
     case null:
       if (ending.code === 0) return ending.stdout
       // It may be the secret all the same, and its standard error may repeat it.
       const [first = '', second = '', third = ''] = ending.stdout.toString('utf8').trim().split('\n', 3)
-      for (const line of [first, second, third]) redactor.add(line.trim(), `what was printed in place of ${what}`)
+      for (const line of [first, second, third]) redactor.add(line.trim(), `what was printed instead of ${what}`)
       throw refusal(what, from, howItEnded(ending), 'soon')
   }
 }
@@ -316,7 +316,7 @@ function howItEnded({ code, signal: killedBy, stderr }: Ending): string {
   // Before the masking of what is known as well: a token begins like the one before it, and its rest alone looks like none.
   const text = withoutTokens(stderr.toString('latin1').trim())
   const said = withoutTokens(displayBytes(Buffer.from(text, 'latin1'), undefined, cut))
-  return said === '' ? `${how} and said nothing: run it by hand` : `${how} and said "${said}"`
+  return said === '' ? `${how} and printed nothing: run it by hand` : `${how} and said "${said}"`
 }
 
 function aborted(what: string): PopfetchError {
@@ -330,7 +330,7 @@ const PEM_LIMIT_BYTES = 4_194_304
 export async function pem(file: string, isSecret = false): Promise<string> {
   try {
     const bytes = await readOwnFile(file, { uid: ourUid(), limitBytes: PEM_LIMIT_BYTES, isSecret })
-    if (bytes === null) throw new Error('it is larger than 4 MiB: name another')
+    if (bytes === null) throw new Error('it is larger than 4 MiB: use another file')
     return bytes.toString('latin1')
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)

@@ -28,7 +28,7 @@ export async function askDaemon<V extends Verb>(
     const answer = await answerOf(socket)
     // Its type follows from the verb that was asked.
     if (answer !== null) return answer as Answers[V]
-    throw new PopfetchError('ERR_ABORTED', 'the background process ended before it answered: see its log', {
+    throw new PopfetchError('ERR_ABORTED', 'the daemon ended before it answered: see its log', {
       scope: 'process',
       retry: 'soon',
     })
@@ -72,16 +72,16 @@ function refusalOf({ code, message, retry }: { code: string; message: string; re
 }
 
 function notUnderstood(): PopfetchError {
-  const text = 'the background process answered something else: it may be of another version: stop and start it again'
+  const text = 'the daemon gave an unexpected answer: it may be another version: restart it'
   return new PopfetchError('ERR_BUG', text, { scope: 'process', retry: 'never' })
 }
 
 function silentText(file: string): string {
-  return `the background process at ${display(file, 200)} has said nothing for a minute: look at its log, end it if it hangs`
+  return `the daemon at ${display(file, 200)} has not answered for a minute: look at its log, and end it if it hangs`
 }
 
 function unreachable(file: string, errno: string, cause: unknown): PopfetchError {
-  const text = `cannot speak to the background process at ${display(file, 200)} (${errno}): it may be another user's`
+  const text = `cannot speak to the daemon at ${display(file, 200)} (${errno}): it may be another user's`
   return new PopfetchError('ERR_NO_DAEMON', text, { scope: 'process', retry: 'never', cause })
 }
 

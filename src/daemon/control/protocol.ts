@@ -132,7 +132,7 @@ export async function socketPath(ledger: string, env: NodeJS.ProcessEnv): Promis
   if (path.isAbsolute(elsewhere) && Buffer.byteLength(elsewhere) <= PATH_LIMIT_BYTES) return elsewhere
   throw new PopfetchError(
     'ERR_CONFIG',
-    `the path of the ledger is too long for a control socket beside it (${Buffer.byteLength(beside)} bytes): set XDG_RUNTIME_DIR, or name a shorter one with state: or --state`,
+    `the path of the ledger is too long for a control socket beside it (${Buffer.byteLength(beside)} bytes): set XDG_RUNTIME_DIR, or choose a shorter one with state: or --state`,
     { scope: 'process', retry: 'never' },
   )
 }

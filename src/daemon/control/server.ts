@@ -119,6 +119,6 @@ function converse(socket: Socket, answer: Answering): void {
 }
 
 function notUnderstood(): PopfetchError {
-  const text = 'the background process did not understand: it may be of another version: stop and start it again'
+  const text = 'the daemon did not understand: it may be another version: restart it'
   return new PopfetchError('ERR_USAGE', text, { scope: 'process', retry: 'never' })
 }

@@ -225,11 +225,11 @@ function failed({ name }: Account, error: PopfetchError): AccountReport {
 }
 
 function stopping(): PopfetchError {
-  return new PopfetchError('ERR_ABORTED', 'the background process is stopping', { scope: 'process', retry: 'soon' })
+  return new PopfetchError('ERR_ABORTED', 'the daemon is stopping', { scope: 'process', retry: 'soon' })
 }
 
 function unknownAccount(name: string): PopfetchError {
-  return new PopfetchError('ERR_USAGE', `the background process does not poll ${name}: reload it if it is new`, {
+  return new PopfetchError('ERR_USAGE', `the daemon does not poll ${name}: reload it if it is new`, {
     scope: 'process',
     retry: 'never',
   })

@@ -161,7 +161,7 @@ class Command implements Destination {
     const { PATH = USUAL_PATH } = { ...this.#context.env, ...this.#config.env }
     const places = program.includes('/') ? [program] : PATH.split(':').map((place) => path.resolve(place, program))
     for (const place of places) if (await isProgram(place)) return place
-    const where = program.includes('/') ? 'it is no program' : `it is not in PATH (${display(PATH)})`
+    const where = program.includes('/') ? 'it is not a program' : `it is not in PATH (${display(PATH)})`
     const missing = concluded('ACT', 'no program')
     throw new DeliveryError(`${this.description}: ${where}: install it, or correct run`, { ...missing, retry: 'never' })
   }

@@ -35,10 +35,10 @@ const WORDS: ReadonlyMap<number, Words> = new Map([
 /** A program that was ended, by us or by somebody else, may have delivered the message (P2): nobody knows. */
 function wordsOf({ code, signal, ended }: Ending): Words {
   if (ended === 'time limit') {
-    return { says: 'did not end within its time limit and was ended', advice: 'raise timeout, or see why' }
+    return { says: 'exceeded its time limit and was killed', advice: 'raise timeout, or find out why' }
   }
-  if (ended === 'output limit') return { says: 'wrote too much and was ended', advice: 'see its log' }
-  if (ended === 'abort') return { says: 'was ended, because popfetch was', advice: 'tried again' }
+  if (ended === 'output limit') return { says: 'wrote too much and was killed', advice: 'see its log' }
+  if (ended === 'abort') return { says: 'was killed, because popfetch was', advice: 'tried again' }
   // A shell exits with 128 + n when signal n ended the program it ran.
   const by = signal ?? (code !== null && code > 128 && code <= 192 ? `signal ${code - 128}` : null)
   if (by !== null) return { says: `was ended by ${by}`, advice: 'see its log' }

@@ -160,7 +160,7 @@ export class GmailClient {
     )
     if (opened.status !== 200) return opened
     const url = this.#exchange.own(opened.headers.location ?? '')
-    if (url === null) throw new GmailFailure('nonsense', 'it gives no address of its own to upload to', false)
+    if (url === null) throw new GmailFailure('nonsense', 'it gives no address to upload to', false)
     return await new Upload(url, content, (asking, stop) => this.#signed(asking, stop), this.#limits).run(signal)
   }
 
@@ -172,10 +172,10 @@ export class GmailClient {
       throw error instanceof GmailFailure ? atStep(step, error) : error
     })
     if (reply.status >= 300 && reply.status < 400) {
-      throw atStep(step, new GmailFailure('nonsense', `it sends us elsewhere (${reply.status})`, false))
+      throw atStep(step, new GmailFailure('nonsense', `it redirects us (${reply.status})`, false))
     }
     if (step === 'message' && reply.status === 200 && reply.json === undefined && !hasLocation(reply)) {
-      throw new GmailFailure('nonsense', `its answer is no JSON: it begins with "${reply.begins}"`, true)
+      throw new GmailFailure('nonsense', `its answer is not JSON: it begins with "${reply.begins}"`, true)
     }
     return reply
   }
@@ -225,7 +225,7 @@ function missing(user: string): PopfetchError {
 }
 
 function unusable(user: string): PopfetchError {
-  const text = `the token for ${user} is empty or has characters that no token has: look at where it comes from`
+  const text = `the token for ${user} is empty or has characters that no token has: check its source`
   return new PopfetchError('ERR_SECRET', text, { scope: 'destination', retry: 'never' })
 }
 
@@ -255,11 +255,11 @@ class Upload {
         const from = resumed === 0 ? 0 : await this.#arrived(signal)
         const reply = typeof from === 'number' ? await this.#send(from, signal) : from
         if (reply.status === 404 || reply.status === 410) {
-          last = new GmailFailure('cut', `it does not know the upload any more (${reply.status})`, this.#handed)
+          last = new GmailFailure('cut', `it no longer knows the upload (${reply.status})`, this.#handed)
           break
         }
         if (reply.status !== 308 && reply.status < 500) return reply
-        last = new GmailFailure('cut', `the upload was answered ${reply.status}`, this.#handed)
+        last = new GmailFailure('cut', `the upload returned ${reply.status}`, this.#handed)
       } catch (error) {
         if (
           !(error instanceof GmailFailure) ||
@@ -284,7 +284,7 @@ class Upload {
     )
     if (reply.status !== 308) {
       if (reply.status < 500) return reply
-      throw new GmailFailure('cut', `asking what has arrived was answered ${reply.status}`, this.#handed)
+      throw new GmailFailure('cut', `asking what has arrived returned ${reply.status}`, this.#handed)
     }
     const range = reply.headers['range']
     const upTo = /^bytes=0-(\d{1,12})$/.exec(typeof range === 'string' ? range : '')?.[1]
@@ -306,7 +306,7 @@ class Upload {
     const reply = await this.#ask({ method: 'PUT', url: this.#url, headers, body }, signal)
     // A success is only that with its answer.
     if (reply.status === 200 && reply.json === undefined) {
-      throw new GmailFailure('nonsense', `its answer is no JSON: it begins with "${reply.begins}"`, true)
+      throw new GmailFailure('nonsense', `its answer is not JSON: it begins with "${reply.begins}"`, true)
     }
     return reply
   }

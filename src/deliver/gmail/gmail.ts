@@ -268,9 +268,9 @@ class GmailDestination implements Destination {
     const kind: GmailAnswer['kind'] = isGmails && reply.status >= 400 ? 'answer' : 'nonsense'
     const answer = concludeGmail({ step, kind, status: reply.status, reasons, words, pauseMs, handed })
     const what = step === 'labels' ? 'its labels' : 'the message'
-    const said = kind === 'nonsense' ? `, which is no answer of Gmail's: it begins with "${words}"` : ` "${words}"`
+    const said = kind === 'nonsense' ? `, which is not an answer from Gmail: it begins with "${words}"` : ` "${words}"`
     const see = link === '' ? '' : `; see ${link}`
-    return { answer, text: `${what} was answered ${reply.status}${said}${see}`, cause: null }
+    return { answer, text: `${what} returned ${reply.status}${said}${see}`, cause: null }
   }
 
   /** Our own end: no sign of the destination. */
@@ -318,13 +318,15 @@ function whatToDo({ conclusion, verdict, row }: GmailConcluded): string {
   if (conclusion === 'SIGN') {
     return row === 'scope'
       ? 'sign in again and allow what is asked for (scopes gmail.insert and gmail.labels): popfetch auth'
-      : 'sign in again: popfetch auth; or look at where token comes from'
+      : 'sign in again: popfetch auth; or check the source of token'
   }
   if (conclusion === 'ACT') {
-    return row === 'label' ? 'check labels, and that they can be made' : 'do what it says, then it goes on by itself'
+    return row === 'label'
+      ? 'check labels, and that they can be made'
+      : 'follow its advice; popfetch then goes on by itself'
   }
   if (conclusion === 'TLS') return 'check endpoint, the proxy and who answers there'
   return verdict === 'refused'
-    ? 'it stays on the server, and is tried again ever more rarely; first-of can send it elsewhere'
+    ? 'it stays on the serverand is retried, less and less often; first-of can send it elsewhere'
     : 'it will be tried again'
 }

@@ -70,7 +70,7 @@ function whatCame({ step, fault }: Tried): string {
       return `${doing} was rejected: "${said(`${fault.status} ${code}${fault.text}`)}"`
     }
     case 'nonsense':
-      return `${doing} was answered with what is no IMAP: ${said(fault.text)}`
+      return `${doing} was answered with something that is not IMAP: ${said(fault.text)}`
     case 'cut':
       return `${step === 'connect' ? doing : `the connection at ${doing}`} failed: ${said(fault.text)}`
     case 'silence':

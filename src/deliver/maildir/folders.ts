@@ -33,7 +33,8 @@ export async function openFolders(fileSystem: FileSystem, root: string, rules: F
   const folders = foldersOf(root)
   const all = [folders.tmp, folders.new, folders.cur]
   if (rules.wasThere === true && (await lstatOrNull(fileSystem, folders.new)) === null) {
-    const advice = 'mount the disk that it is on, or put it back; if it was removed on purpose, make it anew with mkdir'
+    const advice =
+      'mount the disk that it is on, or put it back; if it was removed on purpose, create it again with mkdir'
     throw refusal(rules, `${display(folders.new)} is gone, though mail was delivered there: ${advice}`)
   }
   if (rules.create) for (const folder of [root, ...all]) await makeDirectory(fileSystem, folder, rules)
@@ -61,7 +62,7 @@ async function makeDirectory(fileSystem: FileSystem, directory: string, rules: F
   await makeDirectory(fileSystem, above, rules)
   if (await isMade(fileSystem, directory)) return
   // The one above is there by name, and yet nothing can be made in it: asking again would never end (D124).
-  const why = 'leads to what is not there, or takes no directories: mount what belongs there, or correct path'
+  const why = 'leads to a place that does not exist or takes no directories: mount it, or correct path'
   throw refusal(rules, `cannot make ${display(directory)}: ${display(above)} ${why}`)
 }
 
@@ -83,16 +84,16 @@ async function existing<T>(folder: string, rules: FolderRules, look: () => T | P
     return await look()
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error
-    throw refusal(rules, `${display(folder)} does not exist: make it, or set create: true`, error)
+    throw refusal(rules, `${display(folder)} does not exist: create it, or set create: true`, error)
   }
 }
 
 function check(folder: string, stats: Stats, rules: FolderRules): void {
   const shown = display(folder)
-  if (stats.isSymbolicLink()) throw refusal(rules, `${shown} is a symbolic link: make it a directory of its own`)
-  if (!stats.isDirectory()) throw refusal(rules, `${shown} is not a directory: name a Maildir`)
+  if (stats.isSymbolicLink()) throw refusal(rules, `${shown} is a symbolic link: replace it by a directory`)
+  if (!stats.isDirectory()) throw refusal(rules, `${shown} is not a directory: give a Maildir`)
   if (rules.uid === null) return
-  if ((stats.mode & 0o002) !== 0) throw refusal(rules, `everybody may write to ${shown}: chmod o-w it`)
+  if ((stats.mode & 0o002) !== 0) throw refusal(rules, `${shown} is world-writable: chmod o-w it`)
   if (stats.uid === rules.uid) return
   const advice =
     rules.uid === 0 ? 'run popfetch as that user, or give root a Maildir of its own' : 'run popfetch as its owner'

@@ -17,8 +17,8 @@ export interface MboxRules {
   readonly description: string
 }
 
-const LINK = 'is a symbolic link: name the file itself'
-const NOT_REGULAR = 'is not a regular file: name one'
+const LINK = 'is a symbolic link: give the file itself'
+const NOT_REGULAR = 'is not a regular file: give another path'
 
 const CHUNK_BYTES = 256 * 1024
 /** Longer than any From_ line of ours. */
@@ -132,7 +132,7 @@ async function check(stats: Stats, rules: MboxRules): Promise<void> {
       `has ${stats.nlink} names (hard links) in a directory where anybody can make one: name another`,
     )
   }
-  if ((stats.mode & 0o002) !== 0) throw refusal(rules, 'may be written to by everybody: chmod o-w it')
+  if ((stats.mode & 0o002) !== 0) throw refusal(rules, 'is world-writable: chmod o-w it')
   if (stats.uid === rules.uid) return
   const advice =
     rules.uid === 0 ? 'run popfetch as that user, or give root a file of its own' : 'run popfetch as its owner'

@@ -117,7 +117,7 @@ export class HeldEnd {
       await handingOver()
     } catch (error) {
       this.refused = error
-      throw new Error('the message was kept back', { cause: error })
+      throw new Error('the message was held', { cause: error })
     }
     if (last !== null) yield last
   }

@@ -93,7 +93,7 @@ export class Conversation {
       warn: ({ discarded }) => {
         // Bytes in clear after the answer to STARTTLS: somebody in between poses as the server (D050).
         if (discarded === undefined) return
-        const text = 'bytes in clear behind the answer'
+        const text = 'unencrypted bytes after the answer'
         // Only after nodemailer has set up TLS, so that it leaves no half-made connection behind.
         queueMicrotask(() => this.#giveUp({ kind: 'nonsense', text }, 'STARTTLS'))
       },

@@ -89,13 +89,13 @@ export async function contentOfLetter(letter: Letter, config: SmtpConfig): Promi
 export function checkLetter(letter: Letter, { description, protocol, deliveredTo }: SmtpConfig): void {
   const { message, attempt, recipient } = letter
   if (!isUtf8Address(recipient) && !(protocol === 'lmtp' && isLocalPart(recipient))) {
-    throw notBegun('RCPT', { kind: 'unfit', text: 'this is no address' })
+    throw notBegun('RCPT', { kind: 'unfit', text: 'this is not an address' })
   }
   const loop =
     deliveredTo === 'hold' && wasDeliveredTo(message.header, recipient)
-      ? `it has a Delivered-To of ${display(recipient)}, for which the next server would bounce it`
+      ? `it has a Delivered-To of ${display(recipient)}, and the next server would bounce it`
       : loopOf(message.header, loopToken(attempt.origin, recipient))
   if (loop === null) return
-  const text = `${description}: a possible loop: ${loop}: it is kept on the server and not sent again`
+  const text = `${description}: a possible loop: ${loop}; it stays on the server and is not sent again`
   throw new DeliveryError(text, concluded('HELD', 'loop'))
 }

@@ -74,7 +74,7 @@ export class Offers {
   #ownLetter(letter: Letter): Letter {
     if (!carriesOurTrace(letter.message.header)) return fromOurselves(letter)
     // A notice that it could not be delivered would come to us, and go the same way again (D047).
-    const text = `${this.#config.description}: its sender is refused, and it has been through popfetch before: it may be going in a circle: it is kept on the server and not sent again`
+    const text = `${this.#config.description}: its sender is refused, and it has been through popfetch before: it may be going in a circle; it stays on the server and is not sent again`
     throw new DeliveryError(text, concluded('HELD', 'own trace'))
   }
 

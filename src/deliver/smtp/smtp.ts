@@ -113,7 +113,7 @@ class SmtpDestination implements Destination {
           if (!isAscii(recipient + asked.sender)) continue
           await session.probe(asked.sender, recipient, stopping)
           const value = `<${display(recipient)}> from <${display(asked.sender)}>`
-          findings.push({ name: 'takes mail for', value })
+          findings.push({ name: 'accepts mail for', value })
         }
         const warning = protocol === 'smtp' ? foreignFromWarning(host) : null
         return { tls, findings, warnings: warning === null ? [] : [warning] }

@@ -118,7 +118,7 @@ function whatCame(tried: Tried): string {
     case 'reply':
       return `${doing(tried)} was rejected: "${said(fault.text)}"`
     case 'nonsense':
-      return `${doing(tried)} was answered "${said(fault.text)}", which is no answer to it`
+      return `${doing(tried)} was answered "${said(fault.text)}", which is not an answer to it`
     case 'cut':
       return `${step === 'connect' ? doing(tried) : `the connection at ${doing(tried)}`} failed: ${said(fault.text)}`
     case 'timeout':
@@ -144,8 +144,7 @@ function whatToDo({ step, fault, answer }: Tried): string {
   if (conclusion === 'DOWN')
     return fault.text.includes('?') ? 'it will be tried again' : `${CHECK[step]}, it will be tried again`
   if (conclusion === 'ROOM') return 'make room there, it will be tried again'
-  if (conclusion === 'SIGN' && step !== 'AUTH')
-    return 'set user, or tls if the server wants it before it lets one sign in'
+  if (conclusion === 'SIGN' && step !== 'AUTH') return 'set user, or tls if the server requires it before sign-in'
   if (conclusion === 'TLS' || conclusion === 'SIGN') return CHECK[step]
   // What is refused from our own sender, too, speaks of that sender, or of a recipient.
   if (scope === 'recipient') return fault.kind === 'reply' && SENDER_WORDS.test(fault.text) ? CHECK.MAIL : CHECK[step]

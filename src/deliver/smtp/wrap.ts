@@ -22,7 +22,7 @@ const EIGHT_BIT = '8-bit characters'
 const NUL = 'a NUL'
 const BARE = 'a bare CR or LF'
 const LONG_LINE = `a line over ${LINE_BYTES} bytes`
-const NO_FIELD = 'a header line that is no field'
+const NO_FIELD = 'a header line that is not a field'
 /** RFC 5322 3.6: each of them once; servers ask for Message-ID, too. */
 const ONCE = ['From', 'Date', 'Message-ID'] as const
 

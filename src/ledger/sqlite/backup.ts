@@ -21,7 +21,7 @@ const COPY = `
 /** Copies the ledger at `path` to `file`; see Records.backup. */
 export async function backup(path: string, file: string): Promise<void> {
   if ((await statOrNull(path)) === null) {
-    throw refused(path, 'there is none', 'poll once, or name the right one with state: or --state')
+    throw refused(path, 'there is none', 'poll once, or choose the right one with state: or --state')
   }
   if ((await statOrNull(file)) !== null) throw exists(file)
   const draft = `${file}.new-${randomBytes(8).toString('hex')}`
@@ -71,12 +71,12 @@ function statOrNull(path: string) {
 }
 
 function exists(file: string): PopfetchError {
-  return problem(file, 'there is a file of this name already: name another')
+  return problem(file, 'a file of this name already exists: use another name')
 }
 
 function failed(file: string, thrown: unknown): PopfetchError {
   const said = display(thrown instanceof Error ? thrown.message : String(thrown))
-  return problem(file, `${said}: see to the directory and its disk`, thrown)
+  return problem(file, `${said}: check the directory and its disk`, thrown)
 }
 
 function problem(file: string, what: string, cause?: unknown): PopfetchError {

@@ -44,7 +44,7 @@ export async function preparePlace(path: string, typeOf: FileSystemType, readOnl
   const first = await judgePlace(path, { uid })
   const drafts = await draftsOf(first)
   const { real, faults } = drafts.length === 0 ? first : await judgePlace(path, { uid, names: 1 + drafts.length })
-  if (first.stats?.isDirectory() === true) throw refused(path, 'it is a directory', 'name a file in it')
+  if (first.stats?.isDirectory() === true) throw refused(path, 'it is a directory', 'choose a file in it')
   const [fault] = faults
   if (fault !== undefined) throw refused(path, `it is ${fault.found}`, fault.mend)
   if (!readOnly) for (const draft of drafts) await rm(draft, { force: true })
@@ -59,7 +59,7 @@ export async function preparePlace(path: string, typeOf: FileSystemType, readOnl
     throw refused(
       path,
       `it lies on a network file system (${network})`,
-      'name a place on a local disk with state: or --state',
+      'choose a place on a local disk with state: or --state',
     )
   }
   return join(directory, basename(real))

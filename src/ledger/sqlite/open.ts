@@ -117,7 +117,7 @@ async function connect(path: string, readOnly: boolean): Promise<DatabaseSync> {
 async function makeDurable(database: DatabaseSync, path: string): Promise<void> {
   const mode = await whenFree(path, () => text(rowOf(database.prepare('PRAGMA journal_mode = WAL'))?.[0]))
   if (mode !== 'wal') {
-    throw refused(path, 'its file system cannot share memory', 'name a place on a local disk with state: or --state')
+    throw refused(path, 'its file system cannot share memory', 'choose a place on a local disk with state: or --state')
   }
   database.exec('PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216')
 }

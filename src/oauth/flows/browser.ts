@@ -113,7 +113,7 @@ async function pasted({ person, redirectUri, take, signal }: Pasting): Promise<v
         ? await take(at.searchParams)
         : `it is not the address of this sign-in, which begins with ${redirectUri}`
       if (fault === null) return
-      person.show(`that does not do: ${fault}`)
+      person.show(`that does not work: ${fault}`)
     }
   } catch {
     // Over: whoever waits has been told.

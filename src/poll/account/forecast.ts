@@ -31,7 +31,7 @@ export function forecast(view: ForecastView): string {
     case 'seen':
       return 'nothing: it counts as seen (skipped by first or --mark-seen, or fetched by another program); it is neither fetched nor deleted'
     case 'held':
-      return 'nothing: it is kept back, and stays on the server, until popfetch state retry makes it due again'
+      return 'nothing: it is held and stays on the server until popfetch state retry makes it due again'
     case 'delivered':
       return deletion(message, presence, nowMs, at)
     case 'open':
@@ -66,10 +66,10 @@ function attempt({ retryAfterMs, attempts, deliveries }: MessageRecord, nowMs: n
   if (!hasCome(retryAfterMs, nowMs))
     return `fetched again at the first poll after ${at(retryAfterMs)}, for ${named(due)}`
   if (attempts >= MOST_ATTEMPTS) {
-    return `kept back at the next poll: it was begun ${attempts} times without coming to an end`
+    return `held at the next poll: it was begun ${attempts} times without being finished`
   }
   if (due.some(({ unknowns }) => unknowns >= MOST_UNKNOWNS)) {
-    return `kept back at the next poll: the answer to its delivery was lost ${MOST_UNKNOWNS} times`
+    return `held at the next poll: the answer to its delivery was lost ${MOST_UNKNOWNS} times`
   }
   const cut = due.filter(({ state }) => state === 'started')
   const first = cut.length === 0 ? '' : `, after a look whether it arrived at ${named(cut)} when it was cut off`

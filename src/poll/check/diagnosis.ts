@@ -47,7 +47,7 @@ const providerFor = ({ host, user }: Account): Provider | null => providerAt(hos
 function secretMissing({ password, token, name }: Account): Advice {
   const kind = token === null ? 'password' : 'token'
   const source = token ?? password
-  const cause = `the ${kind} of ${name} cannot be had: the server was not even asked`
+  const cause = `the ${kind} of ${name} is not available: the server was not asked`
   if (source?.kind === 'command') {
     return { cause, next: 'run the command by itself, as the user and in the environment that popfetch runs in' }
   }
@@ -130,7 +130,7 @@ function wrongEndpoint(error: PopfetchError, account: Account, { endpoints }: Ev
   if (errno?.startsWith('ERR_SSL_') === true && tls === 'implicit') {
     return [
       {
-        cause: 'the server does not begin with TLS on this port: it expects starttls, or is not a POP3 server',
+        cause: 'the server does not start with TLS on this port: it expects starttls, or is not a POP3 server',
         next: 'try tls: starttls (usually port 110), or ask the provider for the POP3 port with TLS',
       },
     ]
@@ -146,7 +146,7 @@ function wrongEndpoint(error: PopfetchError, account: Account, { endpoints }: Ev
   if (errno === 'ECONNREFUSED') {
     return [
       {
-        cause: 'nothing listens on this port: POP3 is switched off there, or has another port',
+        cause: 'nothing listens on this port: POP3 is disabled there, or uses another port',
         next: 'ask the provider whether there is POP3, and where',
       },
     ]
@@ -172,8 +172,8 @@ function wrongEndpoint(error: PopfetchError, account: Account, { endpoints }: Ev
   }
   return [
     {
-      cause: 'the server closes connections: too many at once, an address it does not like, or another TLS mode',
-      next: 'wait some minutes, then check again; then ask the provider',
+      cause: 'the server closes connections: too many at once, a blocked address, or another TLS mode',
+      next: 'wait a few minutes, then check again; then ask the provider',
     },
   ]
 }
@@ -196,7 +196,7 @@ function untrusted(
 ): Advice {
   if (pin !== null) {
     return {
-      cause: 'the server has another certificate than the pinned one',
+      cause: 'the certificate is not the pinned one',
       next: 'ask its owner whether it was renewed; only then change pin',
     }
   }
@@ -219,8 +219,8 @@ function untrusted(
   }
   const cause =
     ca === null
-      ? 'the certificate is not from an authority this machine trusts, or somebody is in between'
-      : 'the certificate is not from the authority of ca, or somebody is in between'
+      ? 'the certificate is not from an authority that this machine trusts, or someone is intercepting the connection'
+      : 'the certificate is not from the authority in ca, or someone is intercepting the connection'
   return {
     cause,
     next: 'ask the owner of the server for its SHA-256 and compare it with the one above; then set pin, or ca',
@@ -230,13 +230,13 @@ function untrusted(
 function lostSession(error: PopfetchError): Advice {
   if (error.code === 'ERR_POP3_PROTOCOL') {
     return {
-      cause: 'the server says what POP3 does not know',
+      cause: 'what the server says is not POP3',
       next: 'popfetch --log-level trace shows the conversation, secrets masked: report it',
     }
   }
   return {
-    cause: 'the server went away in mid-session: it is busy, or limits sessions',
-    next: 'wait some minutes, then check again',
+    cause: 'the server closed the connection in the middle of the session: it is busy, or limits sessions',
+    next: 'wait a few minutes, then check again',
   }
 }
 
@@ -248,7 +248,7 @@ function refused({ message }: PopfetchError, account: Account): readonly Advice[
     ...(account.token === null ? refusedPassword(provider) : [refusedToken]),
     ...(provider === null || enablePop === null
       ? []
-      : [{ cause: `POP may be switched off at ${provider.name}`, next: enablePop }]),
+      : [{ cause: `POP may be disabled at ${provider.name}`, next: enablePop }]),
     ...(user === null ? [] : [user]),
     ...(account.auth === 'auto' && account.token === null && provider === null && !message.includes('(plain)')
       ? [refusedMechanism]
@@ -270,14 +270,14 @@ function refusedSignIn({ message }: PopfetchError, account: Account, evidence: E
   const enablePop = provider === null ? null : enablePopText(provider)
   const off = {
     cause: 'POP is off for this mailbox',
-    next: enablePop ?? 'switch POP on in the settings of the mailbox',
+    next: enablePop ?? 'enable POP in the settings of the mailbox',
   }
   // Exchange takes the token, and then finds no way to the mailbox.
   if (/authenticated but not connected|protocol.{0,20}(?:disabled|not enabled)/i.test(message)) return [off]
   if (evidence.byApplication) return applicationAdvice('pop')
   const other = {
     cause:
-      'the token is for another mailbox, or does not allow POP: who signed in is another than user, or scopes lack it',
+      'the token is for another mailbox, or does not allow POP: user is not the person who signed in, or the scopes do not include it',
     next: `popfetch auth --list, then popfetch auth ${account.name}`,
   }
   // Exchange says the same of an unknown user, a mailbox that is not theirs, and POP that is off.
@@ -298,7 +298,7 @@ function refusedPassword(provider: Provider | null): readonly Advice[] {
   const wrong = { cause: 'the password is wrong', next: 'sign in on the provider’s web page with the same password' }
   if (provider === null) {
     const next = 'look for POP and app passwords in the settings of the account'
-    return [wrong, { cause: 'the provider wants an app password, or POP is switched off', next }]
+    return [wrong, { cause: 'the provider requires an app password, or POP is disabled', next }]
   }
   const another = {
     cause: `${provider.name} wants ${secretText(provider)}`,
@@ -312,7 +312,7 @@ function refusedPassword(provider: Provider | null): readonly Advice[] {
 function otherUser({ user, host }: Account, provider: Provider | null): Advice | null {
   if (provider?.user === 'local') {
     const [local = ''] = user.split('@')
-    const cause = `${provider.name} wants what stands before the @ as user`
+    const cause = `${provider.name} wants the part before the @ as user`
     return local === user ? null : { cause, next: `try user: ${local}` }
   }
   const domain = /(?:^|\.)([^.]+\.[a-z][^.]*)$/.exec(host)?.[1]
@@ -322,9 +322,9 @@ function otherUser({ user, host }: Account, provider: Provider | null): Advice |
 
 function noMechanism({ auth, token }: Account): Advice {
   if (token !== null) {
-    return { cause: 'this server takes no tokens', next: 'give a password instead of token' }
+    return { cause: 'this server does not accept tokens', next: 'give a password instead of token' }
   }
-  return { cause: `the server has no ${auth}`, next: 'leave auth out: then the best that is offered is taken' }
+  return { cause: `the server has no ${auth}`, next: 'leave out auth: the best offered mechanism is then used' }
 }
 
 function busy(error: PopfetchError, account: Account): Advice {
@@ -340,8 +340,8 @@ function busy(error: PopfetchError, account: Account): Advice {
   if (/in.use|lock/i.test(error.message)) {
     return {
       cause: 'another program has the mailbox open, or a session that was cut still holds it',
-      next: 'end the other program, or wait some minutes',
+      next: 'end the other program, or wait a few minutes',
     }
   }
-  return { cause: `the server is busy or under maintenance${limits}`, next: 'wait some minutes, then check again' }
+  return { cause: `the server is busy or under maintenance${limits}`, next: 'wait a few minutes, then check again' }
 }

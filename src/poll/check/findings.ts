@@ -112,11 +112,11 @@ export function earlyWarnings(account: Account, seen: Seen, facts: TlsFacts | nu
   }
   if (tls === 'none' && !isLoopback(host)) {
     const next = names.has('STLS') ? 'set tls: starttls, which the server offers' : 'try tls: implicit (port 995)'
-    advice.push({ cause: 'everything goes unencrypted, the password too', next })
+    advice.push({ cause: 'everything is sent unencrypted, including the password', next })
   }
   if (loginDelaySeconds !== null && loginDelaySeconds * 1000 > poll.minMs) {
     advice.push({
-      cause: `the server wants ${loginDelaySeconds} s between sign-ins, poll asks more often`,
+      cause: `the server requires ${loginDelaySeconds} s between sign-ins, but poll is shorter`,
       next: `set poll: ${Math.ceil(loginDelaySeconds / 60)}m`,
     })
   }

@@ -116,5 +116,5 @@ function adviceFor(answers: readonly Answer[]): Advice {
   const untrusted = answers.some(({ error }) => error !== null)
   return untrusted
     ? { cause: 'the certificate is not trusted here', next: 'compare the SHA-256 with its owner, then set pin, or ca' }
-    : { cause: 'it has no TLS: a password would go unencrypted', next: 'ask its owner for a port with TLS' }
+    : { cause: 'it offers no TLS: a password would be sent unencrypted', next: 'ask its owner for a port with TLS' }
 }

@@ -69,7 +69,7 @@ export interface ComparisonContext extends Pick<RunRequest, 'options'> {
   readonly isCounted: (key: EntryKey) => boolean
 }
 
-/** What this session is to do with the listing. Rejects with ERR_NO_UIDL when the server shows nothing to tell messages by. */
+/** What this session is to do with the listing. Rejects with ERR_NO_UIDL when the server cannot to tell messages by. */
 export async function compareListing(listing: Listing, comparison: Comparison, visit: Visit): Promise<ComparedListing> {
   const { account, run, session, tally, history } = visit
   if (!run.options.dryRun && !history.areUidlsMasked) {
@@ -250,7 +250,7 @@ function policyOf(
 function tooManyKnown({ name }: Account, known: number): PopfetchError {
   return new PopfetchError(
     'ERR_POP3_PROTOCOL',
-    `the server shows other messages again and again: popfetch knows ${known} of ${name} already, and remembers ${MOST_KNOWN} at most. If they are gone for good: popfetch state forget ${name} --all-messages --yes`,
+    `the server shows other messages again and again: popfetch knows ${known} of ${name} already, and records ${MOST_KNOWN} at most. If they are gone for good: popfetch state forget ${name} --all-messages --yes`,
     { scope: 'account', retry: 'later' },
   )
 }

@@ -81,8 +81,8 @@ function toldOf(found: readonly Found[]): string {
   const areDelivered = found.every(({ gone: { known } }) => known.state === 'delivered')
   const [which, what] = areDelivered ? ['delivered', 'not delivered again'] : ['known', 'with what became of them']
   return found.length === 1
-    ? `1 ${which} message stands under a new UID: taken over, ${what.replace('them', 'it')}`
-    : `${found.length} ${which} messages stand under new UIDs: taken over, ${what}`
+    ? `1 ${which} message has a new UID: taken over, ${what.replace('them', 'it')}`
+    : `${found.length} ${which} messages have new UIDs: taken over, ${what}`
 }
 
 /** The plan with these as what they are. What is due to be deleted waits for the next poll, which finds it by its UIDL. */

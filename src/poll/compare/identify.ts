@@ -7,7 +7,7 @@ import { type Identified, Match } from './match.ts'
 import { type Entry, MOST_DELETIONS, NO_UIDL } from '../plan/plan.ts'
 
 /** Why a deletion did not happen: under the UIDL of what was delivered there is another message. The next poll tells it apart. */
-export const ANOTHER_MESSAGE = 'the server has another message in its place'
+export const ANOTHER_MESSAGE = 'the server has a different message in its place'
 
 /** Is it likely, though not certain, that the entry is the message known by its UIDL? */
 export function isDoubtful(known: KnownMessage): boolean {

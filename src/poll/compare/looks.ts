@@ -166,7 +166,7 @@ export class Looks {
 
   /** TOP and RETR disagree about a message that is known to be the same. */
   loseTop(): void {
-    if (this.#memory.top) this.#memory.loseTop('TOP does not show what RETR gives: not used here any more')
+    if (this.#memory.top) this.#memory.loseTop('TOP does not show what RETR gives: no longer used here')
   }
 
   /** Blame goes by the place in the queue (P160). Of several whose answers got out of step none can be blamed. `asked`: what RETR was

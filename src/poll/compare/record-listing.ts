@@ -52,7 +52,7 @@ async function noteAbsent(
   // What a person counts as seen may be what is gone, under a new UID.
   if (isSearched && !run.options.markSeen && comparison.seen < view.present) {
     const forgotten = await comparison.gone(lease, { keep: drops || mayBeWindow(view) })
-    if (forgotten > 0) tally.note(`${forgotten} messages that never came are not listed any more: forgotten`)
+    if (forgotten > 0) tally.note(`${forgotten} messages that never came are no longer listed: forgotten`)
   }
   const absence = forgettable(history.ages.agedMs)
   // Under new UIDs what is gone may be there again.

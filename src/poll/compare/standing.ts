@@ -29,7 +29,7 @@ export async function lookAt(entries: readonly Entry[], visit: Visit): Promise<r
   const origins = entries.map((entry) => originOf(account, entry))
   const names = possibleNames(account)
   const targets = await Promise.all(names.map((name) => destinations.open(name)))
-  // One that shows nothing need not be there: no connection is made for mail that is not due.
+  // One that cannot need not be there: no connection is made for mail that is not due.
   await destinations.ask(({ destination, hasNext }) => destination.remembers || hasNext)
   const looks: Look[] = []
   for (const [at, target] of targets.entries()) {

@@ -89,7 +89,7 @@ function knownByUidAlone({ account, plan, newIds, yes, markSeen }: GuardView): v
   const matched = newIds.matched === 0 ? '' : `${newIds.matched} messages were matched by their headers. `
   throw guardError(
     'ERR_UIDS_CHANGED',
-    `${matched}${plan.new} messages on the server match nothing that is known; of ${newIds.bare} that are not listed any more only the UID is known (imported, or skipped by first), so these may be the same. To count what is there as seen: popfetch --accept-new-ids --mark-seen ${account}. To have it delivered: popfetch --accept-new-ids --yes ${account}`,
+    `${matched}${plan.new} messages on the server match nothing that is known; of ${newIds.bare} that are no longer listed only the UID is known (imported, or skipped by first), so these may be the same. To count what is there as seen: popfetch --accept-new-ids --mark-seen ${account}. To have it delivered: popfetch --accept-new-ids --yes ${account}`,
   )
 }
 
@@ -102,7 +102,7 @@ function deletions(view: GuardView): void {
   if (isMany)
     throw guardError(
       'ERR_DELETE_GUARD',
-      `delete was changed from ${lastDelete} to ${view.delete}, which would remove ${count} of ${plan.listed} messages from the server now. If that is meant: popfetch --yes ${account}`,
+      `delete was changed from ${lastDelete} to ${view.delete}, which would remove ${count} of ${plan.listed} messages from the server now. If that is what you want: popfetch --yes ${account}`,
     )
   if (view.delete !== 'never' && isChangedForMany(changedDeletes))
     throw changedForMany(changedDeletes, 'popfetch --yes')
@@ -116,7 +116,7 @@ export function isChangedForMany(changedDeletes: number): boolean {
 export function changedForMany(changedDeletes: number, command: string): PopfetchError {
   return guardError(
     'ERR_DELETE_GUARD',
-    `delete was changed for ${changedDeletes} accounts at once, and would remove messages from their servers, now or when they are old enough. If that is meant: ${command}`,
+    `delete was changed for ${changedDeletes} accounts at once, and would remove messages from their servers, now or when they are old enough. If that is what you want: ${command}`,
   )
 }
 

@@ -89,7 +89,7 @@ export interface Seen {
   readonly nameless: readonly Entry[]
 }
 
-/** A message that was begun so often without coming to an end is kept back: it may be what brings us down (P122). */
+/** A message that was begun so often without being finished is kept back: it may be what brings us down (P122). */
 export const MOST_ATTEMPTS = 5
 
 /** A server that keeps what it was told so often to delete will not do it the next time either: from then on it is asked
@@ -242,7 +242,7 @@ export class Planner {
         this.#deferredSinceMs = Math.min(this.#deferredSinceMs ?? Infinity, known.firstSeenMs)
       }
     } else if (known.attempts >= MOST_ATTEMPTS) {
-      this.#holds.push({ ...entry, known, reason: `begun ${known.attempts} times without coming to an end` })
+      this.#holds.push({ ...entry, known, reason: `begun ${known.attempts} times without being finished` })
     } else if (known.deliveries.some((delivery) => delivery.unknowns >= MOST_UNKNOWNS)) {
       this.#holds.push({
         ...entry,

@@ -50,7 +50,7 @@ export class Departed {
     if (owner === undefined) return
     const [name, common] = owner
     if (common >= FEWEST && common > sample.length / 2) {
-      throw renamed(name, account.name, `knew ${common} of ${sample.length} messages that were looked at`)
+      throw renamed(name, account.name, `knew ${common} of ${sample.length} messages that were compared`)
     }
   }
 

@@ -45,7 +45,7 @@ export function noSpace(
 ): PopfetchError {
   const isBytes = bytes < amount.bytes
   const there = isBytes ? megabytes(bytes) : `${messages} more messages`
-  const text = `${amount.messages} messages of ${megabytes(amount.bytes)} are to come, and ${description} has room for ${there}: make room there; to go on all the same: ${goesOn}`
+  const text = `${amount.messages} messages of ${megabytes(amount.bytes)} are to come, and ${description} has room for ${there}: make room there; to go on anyway: ${goesOn}`
   return new PopfetchError('ERR_NO_SPACE', text, { scope: 'account', retry: 'never' })
 }
 

@@ -178,7 +178,7 @@ export class Doors {
   /** Once for all accounts and processes: when it begins, daily while it lasts, and when it is over. */
   #tell({ names, recipient }: DestinationRecord, news: Rest | null, isOver: boolean): void {
     const destination = names.join(', ')
-    if (isOver) this.#context.log.info('the destination takes mail again', { destination, recipient })
+    if (isOver) this.#context.log.info('the destination accepts mail again', { destination, recipient })
     if (news === null) return
     const until = news.untilSignIn === true ? {} : { until: new Date(news.untilMs).toISOString() }
     this.#context.log.warn(`a destination is left alone: ${news.error.message}`, { destination, recipient, ...until })

@@ -299,7 +299,7 @@ async function knownPlaces(ledger: Pick<Ledger, 'accounts'>): Promise<ReadonlySe
 
 function goneError(name: string): DeliveryError {
   return new DeliveryError(
-    `the destination ${name}, for which messages wait since they were first retrieved, is not configured any more: put it back, or popfetch state rename --destination ${name} NEW`,
+    `the destination ${name}, for which messages wait since they were first retrieved, is no longer configured: put it back, or popfetch state rename --destination ${name} NEW`,
     { ...concluded('ACT', 'not configured'), retry: 'never' },
   )
 }

@@ -78,7 +78,7 @@ export class RememberedCapabilities {
     this.#capabilities = null
     this.#kept = null
     this.#changed = true
-    return error instanceof StaleCapabilities ? 'the server does not offer what it did: asking it anew' : null
+    return error instanceof StaleCapabilities ? 'the server no longer offers what it did: asking again' : null
   }
 
   /** For the account's record; nothing where the record is right already. */

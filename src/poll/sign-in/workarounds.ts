@@ -68,7 +68,7 @@ export class Workarounds {
     this.#off.add(workaround)
     this.#taken.add(workaround)
     return workaround === 'pipelining'
-      ? 'the server did not answer commands that were sent together: trying them one by one'
+      ? 'the server did not answer commands that were sent together: sending them one at a time'
       : 'the server did not answer CAPA: trying without'
   }
 

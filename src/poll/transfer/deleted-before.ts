@@ -49,7 +49,7 @@ export class DeletedBefore {
     await run.ledger.records.forget(lease, [key], {})
     await run.ledger.rekey(lease, [{ from: same.key, to: key }])
     await run.ledger.returned(lease, [key])
-    tally.note('a message that was deleted stands there under a new UID: not delivered again')
+    tally.note('a message that was deleted has a new UID: not delivered again')
     return { ...fetch, known: same.known }
   }
 }

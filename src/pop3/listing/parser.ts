@@ -199,7 +199,7 @@ export function isBlank(byte: number | undefined): boolean {
 }
 
 function tooLong(limit: string): PopfetchError {
-  return new PopfetchError('ERR_POP3_PROTOCOL', `the server lists more than ${limit}: not going on`, {
+  return new PopfetchError('ERR_POP3_PROTOCOL', `the server lists more than ${limit}: stopping here`, {
     scope: 'account',
     retry: 'later',
   })

@@ -118,7 +118,7 @@ export class Connection {
     if (plain.readableLength > 0) {
       this.destroy()
       throw tlsFailure(
-        `${host}:${port} sent bytes in clear where TLS begins, as an attacker on the way would: not going on`,
+        `${host}:${port} sent unencrypted bytes where TLS begins, as an attacker on the way would: stopping here`,
       )
     }
     plain.removeAllListeners('data')

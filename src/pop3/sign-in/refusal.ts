@@ -79,7 +79,7 @@ export function brokenOff(mechanism: string, reply: Reply, why: string): Popfetc
   if (isBusy(reply)) return notNow(`"${reply.text}"`, reply)
   return new PopfetchError(
     'ERR_POP3_PROTOCOL',
-    `sign-in aborted (${mechanism}): ${why}: not going on; another auth may do`,
+    `sign-in aborted (${mechanism}): ${why}: stopping here; another auth may do`,
     { scope: 'account', retry: 'later' },
   )
 }

@@ -78,7 +78,7 @@ async function authenticate(
   }
   const { complaint } = exchange
   if (reply.status === 'ok' && complaint === null) return
-  if (reply.status === 'ok') throw brokenOff(name, reply, `it says yes and no at once (${complaint})`)
+  if (reply.status === 'ok') throw brokenOff(name, reply, `it says yes and no at the same time (${complaint})`)
   if (complaint === null && longest > LINE_LIMIT) throw tooLongToRead(reply, longest)
   throw refusedSignIn(name, reply, { advice: mechanism.advice(credentials), complaint, ...server })
 }

@@ -27,7 +27,7 @@ export class CollectedBody implements BodySink {
     if (kept.length > 0) this.#chunks.push(Buffer.from(kept))
     this.#size += chunk.length
     if (this.#size <= this.#endBytes) return
-    throw new PopfetchError('ERR_POP3_PROTOCOL', 'the server sent an answer that does not end: not going on', {
+    throw new PopfetchError('ERR_POP3_PROTOCOL', 'the server sent an answer that does not end: stopping here', {
       scope: 'account',
       retry: 'later',
     })

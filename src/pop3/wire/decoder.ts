@@ -60,7 +60,7 @@ export class Decoder {
     const stop = newline < 0 ? chunk.length : newline
     this.#lineBytes += stop - start
     if (this.#lineBytes > STATUS_LINE_LIMIT) {
-      throw protocolError(`the server sent a line of over ${STATUS_LINE_LIMIT} bytes where a short answer belongs`)
+      throw protocolError(`the server sent a line of over ${STATUS_LINE_LIMIT} bytes where a short answer was expected`)
     }
     if (newline < 0) {
       this.#line.push(chunk.subarray(start))

@@ -310,20 +310,24 @@ function nameOf(exchange: Exchange): string {
   return exchange.command?.verb ?? (exchange.clock === 'sasl' ? 'AUTH' : GREETING)
 }
 
-const GREETING = 'the connection (the greeting)'
+const GREETING = 'the greeting'
 
 /** `+ …` is legal only during a SASL exchange. */
 function strayChallenge(line: Buffer, asked: string): PopfetchError {
-  return new PopfetchError('ERR_POP3_PROTOCOL', `"${displayBytes(line, 80)}" is no answer to ${asked}: not going on`, {
-    scope: 'account',
-    retry: 'later',
-  })
+  return new PopfetchError(
+    'ERR_POP3_PROTOCOL',
+    `"${displayBytes(line, 80)}" is not an answer to ${asked}: stopping here`,
+    {
+      scope: 'account',
+      retry: 'later',
+    },
+  )
 }
 
 /** A farewell (P146); anything else is an attack or answers out of step (P027, P126). */
 function unaskedBytes({ bytes }: UnaskedBytesError): PopfetchError {
   if (/^-ERR(?:[ \t\r\n]|$)/i.test(bytes.toString('latin1'))) return farewell(parseReply(bytes))
-  const text = `the server sent unsolicited data: "${displayBytes(bytes)}": not going on`
+  const text = `the server sent unsolicited data: "${displayBytes(bytes)}": stopping here`
   return new PopfetchError('ERR_POP3_PROTOCOL', text, { scope: 'account', retry: 'later' })
 }
 

@@ -73,7 +73,7 @@ const EXPIRED = /AccessTokenExpired|\btoken\b.{0,40}\bexpired\b|\bsession expire
 /** Null: the reply says nothing of the kind. */
 export function expiredToken(reply: Reply): ExpiredToken | null {
   if (reply.status !== 'err' || !EXPIRED.test(reply.text)) return null
-  return new ExpiredToken('ERR_POP3_REPLY', `the server ended the session: "${reply.text}": signing in anew helps`, {
+  return new ExpiredToken('ERR_POP3_REPLY', `the server ended the session: "${reply.text}": sign in again`, {
     scope: 'account',
     retry: 'soon',
   })

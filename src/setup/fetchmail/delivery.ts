@@ -21,7 +21,7 @@ export function fetchmailDelivery(
   const recipient = recipientNamed(local, context)
   const { mda, bsmtp } = options
   if (typeof bsmtp === 'string') {
-    remarks.push('bsmtp: there is no such file format here: mail goes into an mbox instead')
+    remarks.push('bsmtp: popfetch cannot write this format: mail goes into an mbox instead')
     return { deliver: [{ type: 'mbox', path: `${bsmtp}.mbox` }], remarks }
   }
   if (typeof mda === 'string') {
@@ -42,7 +42,7 @@ export function recipientNamed(local: FetchmailUser['local'], { localUser }: Imp
 function forwarded(server: Options, options: Options, recipient: string, remarks: string[]): Written {
   const listeners = Array.isArray(options['smtphost']) ? options['smtphost'] : []
   const [listener = 'localhost', ...others] = listeners.map(String)
-  if (others.length > 0) remarks.push('smtphost: only the first is taken; another would be a destination of its own')
+  if (others.length > 0) remarks.push('smtphost: only the first is used; write another as a destination of its own')
   if (listener.startsWith('/')) return { type: 'lmtp', socket: listener, to: recipient }
   const [host = 'localhost', ...said] = listener.split('/')
   const { port, tls } = sayings(said, remarks)
@@ -51,7 +51,7 @@ function forwarded(server: Options, options: Options, recipient: string, remarks
   const to = typeof options['smtpname'] === 'string' ? options['smtpname'] : addressed(recipient, domain)
   const local = isLoopback(hostOf(host))
   if (!local && tls === null)
-    remarks.push(`the way to ${display(host, 80)} is encrypted now (tls: starttls), or not taken`)
+    remarks.push(`the way to ${display(host, 80)} is encrypted now (tls: starttls), or not used`)
   if (!local && tls === 'none') remarks.push(`the way to ${display(host, 80)} is not encrypted, as it was`)
   const { esmtpname, esmtppassword } = server
   return present({

@@ -95,8 +95,8 @@ function accountOf(entry: FetchmailEntry, user: FetchmailUser, context: FileCont
   const service = string(server['service']) ?? string(server['port'])
   const tls = tlsOf(host, options, remarks)
   const isOurs = isPop3(string(server['proto']), remarks)
-  if (entry.skip) remarks.unshift('fetchmail polled this only when it was named (skip)')
-  if (user.remote === null) remarks.push('no user was named: fetchmail took the name of the user it ran as')
+  if (entry.skip) remarks.unshift('fetchmail polled this only when asked for by name (skip)')
+  if (user.remote === null) remarks.push('no user was given: fetchmail used the name of the user it ran as')
   const auth = authOf(server, remarks)
   const { deliver: told, remarks: toldOfThem } = fetchmailDelivery(server, user, context)
   const { recipient, deliver, remarks: toldOfRecipients } = multidrop(server, user, remote, told, context)
@@ -154,7 +154,7 @@ function accountOf(entry: FetchmailEntry, user: FetchmailUser, context: FileCont
 function isPop3(proto: string | null, remarks: string[]): boolean {
   const name = (proto ?? 'auto').toLowerCase()
   if (name === 'auto') {
-    remarks.push('no protocol was named: fetchmail may have used IMAP, popfetch speaks POP3 only')
+    remarks.push('no protocol was given: fetchmail may have used IMAP, popfetch speaks POP3 only')
     return true
   }
   if (name === 'pop3' || name === 'apop') return true
@@ -192,7 +192,7 @@ function authOf(server: Options, remarks: string[]): string | null {
   if (string(server['proto'])?.toLowerCase() === 'apop') return 'apop'
   const name = (string(server['auth']) ?? 'any').toLowerCase()
   const auth = AUTH[name]
-  if (auth === undefined) remarks.push(`auth ${display(name, 20)}: the best way that the server offers is taken`)
+  if (auth === undefined) remarks.push(`auth ${display(name, 20)}: the best mechanism that the server offers is used`)
   return auth ?? null
 }
 
@@ -217,7 +217,7 @@ function pollText(seconds: number): string {
 function pollOf(interval: number, daemonSeconds: number, remarks: string[]): string | null {
   if (interval <= 1) return null
   if (daemonSeconds > 0) return pollText(interval * daemonSeconds)
-  remarks.push(`interval ${interval}: write how often the background process polls it as poll`)
+  remarks.push(`interval ${interval}: write how often the daemon polls it as poll`)
   return null
 }
 
@@ -245,7 +245,7 @@ function multidrop(
 ): Sorted {
   const said = MULTIDROP.filter((name) => ![undefined, false].includes({ ...server, ...options }[name] as undefined))
   if (local.length <= 1 && !local.includes('*')) {
-    const unused = said.length === 0 ? [] : [`${said.join(', ')}: not needed, all mail is for one name`]
+    const unused = said.length === 0 ? [] : [`${said.join(', ')}: not needed, all mail goes to one name`]
     return { recipient: null, deliver, remarks: unused }
   }
   const names = server['localdomains']
@@ -271,7 +271,7 @@ function multidrop(
 /** `theirs=ours`, and names without `*`, which let no other name in. */
 function translated(local: readonly string[]): readonly string[] {
   const changed = local.filter((name) => /.=./.test(name))
-  const remarks = changed.length === 0 ? [] : [`${shownNames(changed)}: let aliases of the mail server change names`]
+  const remarks = changed.length === 0 ? [] : [`${shownNames(changed)}: use aliases of the mail server to change names`]
   if (local.includes('*')) return remarks
   return [...remarks, `${shownNames(local)}: other names are handed over, too, and the mail server decides`]
 }

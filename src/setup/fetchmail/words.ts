@@ -1,8 +1,8 @@
 // Each keyword of fetchmail 6.6: translated, harmless, or with the reason why it has no counterpart. Data.
 import { wordList } from '../words.ts'
 
-const AS_THEY_ARE = 'messages stay as they are'
-const NO_BOUNCE = 'a message that cannot be delivered stays on the server, and nobody is sent a bounce'
+const AS_THEY_ARE = 'messages are not changed'
+const NO_BOUNCE = 'a message that cannot be delivered stays on the server, and no bounce is sent'
 const NETWORK = 'popfetch does not look at network interfaces'
 
 export const settingWords = wordList('daemon logfile idfile invisible postmaster', 'pidfile properties showdots', {
@@ -24,25 +24,25 @@ export const optionWords = wordList(
   'dns checkalias uidl pass8bits idle fastuidl expunge folder properties',
   {
     tracepolls: 'the trace field does not name the account; label: true adds X-Popfetch-Account',
-    'bad-header': 'messages are taken as they are, whatever their header',
+    'bad-header': 'messages are accepted whatever their header',
     interface: NETWORK,
     monitor: NETWORK,
     plugout: 'no program stands between popfetch and its destination',
     flush: 'nothing is deleted that popfetch did not deliver',
-    limitflush: 'larger messages are kept back, never deleted',
+    limitflush: 'larger messages are held, never deleted',
     rewrite: 'addresses are never rewritten',
     stripcr: AS_THEY_ARE,
     forcecr: AS_THEY_ARE,
     mimedecode: AS_THEY_ARE,
     dropstatus: AS_THEY_ARE,
     dropdelivered: AS_THEY_ARE,
-    warnings: 'a message that is kept back is reported once, and `popfetch status` lists it',
-    batchlimit: 'a message is handed on as soon as it is there',
+    warnings: 'a message that is held is reported once, and `popfetch status` lists it',
+    batchlimit: 'a message is handed on as soon as it has arrived',
     fetchsizelimit: 'not needed',
-    principal: 'there is no Kerberos',
+    principal: 'popfetch has no Kerberos',
     sslcertpath: 'name one file of authorities with ca',
     antispam: 'a refused message stays on the server and is reported',
-    'retrieve-error': 'a message that cannot be fetched is tried again, and then kept back and reported',
+    'retrieve-error': 'a message that cannot be fetched is tried again, and then held and reported',
     passwordfd: 'a password comes from { file }, { env } or { command }',
   },
 )

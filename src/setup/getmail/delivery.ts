@@ -94,7 +94,7 @@ function fromSection(name: string, context: Context, depth: number): readonly Wr
       )
       return fromText(section['default'] ?? '', context, depth + 1)
     default:
-      remarks.push(`${display(type, 60)}: there is no such destination: name another in deliver`)
+      remarks.push(`${display(type, 60)}: popfetch has no such destination: write another in deliver`)
       return []
   }
 }

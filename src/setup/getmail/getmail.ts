@@ -75,9 +75,7 @@ function otherSections(sections: Readonly<Record<string, Section>>): readonly st
   const filters = names.filter((name) => name.startsWith('filter'))
   const others = names.filter((name) => !name.startsWith('filter'))
   return [
-    ...(filters.length === 0
-      ? []
-      : [`${shown(filters)}: there are no filters: a command can take the place of the destination`]),
+    ...(filters.length === 0 ? [] : [`${shown(filters)}: popfetch has no filters: use a command as destination`]),
     ...(others.length === 0 ? [] : [`${shown(others)}: no destination names this section`]),
   ]
 }
@@ -101,7 +99,7 @@ function accountOf(
   const host = hostOf(server)
   if (!isPop3) remarks.push(`${display(type, 60) || 'no type'}: popfetch speaks POP3 only`)
   else if (tls === 'none' && !isLoopback(host))
-    remarks.push('the password goes unencrypted, as it did: try tls: starttls, or no tls line at all')
+    remarks.push('the password is sent unencrypted, as before: try tls: starttls, or no tls line at all')
   if (type.startsWith('BrokenUIDL'))
     remarks.push(`${type}: not needed, popfetch tells messages apart by their header where UIDLs cannot`)
   if (isOn(options, 'read_all', true))

@@ -155,7 +155,7 @@ function tlsOf(host: string, settings: Settings, doubts: Doubts, remarks: string
   const isChecked = isOn(settings, 'tls_certcheck', true, doubts)
   if (isPlain) {
     if (!isLoopback(host))
-      remarks.push('tls off: the password goes unencrypted, as it did: try tls: starttls, or no tls line at all')
+      remarks.push('tls off: the password is sent unencrypted, as before: try tls: starttls, or no tls line at all')
     return 'none'
   }
   if (!isChecked || settings['tls_trust_file'] === '') {
@@ -170,7 +170,7 @@ function authOf(settings: Settings, remarks: string[]): string | null {
   const method = settings['auth'] ?? 'on'
   if (method === '' || method === 'on') return null
   if (mechanismNamed(method) !== null) return method
-  remarks.push(`auth ${display(method, 30)}: the best way that the server offers is taken`)
+  remarks.push(`auth ${display(method, 30)}: the best mechanism that the server offers is used`)
   return null
 }
 
@@ -180,7 +180,7 @@ function secretFrom(settings: Settings, context: ImportContext, remarks: string[
   if (passwordeval) return { kind: 'command', run: passwordeval }
   const fromNetrc = context.netrc.password(host, user)
   if (fromNetrc !== null) return writtenSecret(fromNetrc)
-  remarks.push('no password was written: mpop asked the key ring of the desktop for it, or a person')
+  remarks.push('no password was given: mpop asked the keyring of the desktop, or a person')
   return { kind: 'command', run: ['secret-tool', 'lookup', 'host', host, 'service', 'pop3', 'user', user] }
 }
 
@@ -196,8 +196,8 @@ function deliveryOf(settings: Settings, { env }: ImportContext, doubts: Doubts, 
   }
   remarks.push(
     method === ''
-      ? 'no delivery was written: write deliver'
-      : `delivery ${display(method, 30)}: there is no such destination: write another in deliver`,
+      ? 'no delivery was given: write deliver'
+      : `delivery ${display(method, 30)}: popfetch has no such destination: write another in deliver`,
   )
   return []
 }

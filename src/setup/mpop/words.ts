@@ -7,11 +7,11 @@ export const mpopWords = wordList(
   {
     source_ip: 'the system chooses the address',
     socket: 'a server is reached over TCP',
-    ntlmdomain: 'there is no NTLM',
+    ntlmdomain: 'popfetch has no NTLM',
     tls_crl_file: 'certificates that were revoked are not looked up in a file; pin accepts one certificate only',
     tls_priorities: 'as the system has them',
     tls_min_dh_prime_bits: 'as the system has them',
-    killsize: 'larger messages are kept back (maxSize), never deleted',
-    filter: 'there are no filters: route and maxSize sort by header and size',
+    killsize: 'larger messages are held (maxSize), never deleted',
+    filter: 'popfetch has no filters: route and maxSize sort by header and size',
   },
 )

@@ -50,7 +50,7 @@ function accountOf(server: Server, profile: string): ImportedAccount {
   if (server['limit_offline_message_size'] === true)
     remarks.push('max_size: Thunderbird left larger messages on the server; popfetch fetches them whole, see maxSize')
   remarks.push(
-    'Thunderbird kept this mail in folders of its own, which nobody else may write to: deliver names a new Maildir',
+    'Thunderbird kept this mail in folders of its own, which no other program may write to: deliver is a new Maildir',
   )
   const port = count(server, 'port')
   return {
@@ -84,15 +84,17 @@ function deleteOf(server: Server, doubts: Doubts, remarks: string[]): string {
   const leave = server['leave_on_server']
   if (leave === false) return 'after-delivery'
   if (leave !== true) {
-    doubts.note('leave_on_server is not written, and older Thunderbirds meant another thing by that than newer ones')
+    doubts.note(
+      'leave_on_server is not written, and older and newer versions of Thunderbird disagree on what that means',
+    )
     return 'never'
   }
   if (server['delete_mail_left_on_server'] === true)
-    remarks.push('"until I delete them" has no counterpart: nothing is deleted (delete: never)')
+    remarks.push('"until I delete them" has no equivalent: nothing is deleted (delete: never)')
   if (server['delete_by_age_from_server'] !== true) return 'never'
   const days = server['num_days_to_leave_on_server'] === undefined ? 7 : count(server, 'num_days_to_leave_on_server')
   if (days === null || days === 0 || days > 36_500) {
-    doubts.note('num_days_to_leave_on_server: it is no number of days')
+    doubts.note('num_days_to_leave_on_server: it is not a number of days')
     return 'never'
   }
   remarks.push(ageRemark('num_days_to_leave_on_server', 'Thunderbird', `${days} days`))
@@ -110,7 +112,7 @@ function tlsOf(host: string, server: Server, doubts: Doubts, remarks: string[]):
       return 'starttls'
     case 0:
       if (!isLoopback(host))
-        remarks.push('no TLS: the password goes unencrypted, as it did: try tls: starttls, or no tls line at all')
+        remarks.push('no TLS: the password is sent unencrypted, as before: try tls: starttls, or no tls line at all')
       return 'none'
     default:
       doubts.note('socketType: popfetch does not know this number')
@@ -127,7 +129,7 @@ function authOf(server: Server, remarks: string[]): string | null {
     )
     return 'xoauth2'
   }
-  if (method !== 3) remarks.push('authMethod: the best way that the server offers is taken')
+  if (method !== 3) remarks.push('authMethod: the best mechanism that the server offers is used')
   return null
 }
 

@@ -9,7 +9,7 @@ export interface Face {
 const FROM_LENGTH = 60
 const SUBJECT_LENGTH = 80
 
-/** `Ada <ada@example.org>, "Invoice 7"`; empty: nothing is known of it. Safe to print. */
+/** `Ada <ada@example.org>, "Invoice 7"`; empty: nothing is recorded for it. Safe to print. */
 export function faceText({ from = null, subject = null }: Face): string {
   const parts = [
     from === null ? '' : display(from, FROM_LENGTH),

@@ -56,7 +56,7 @@ describe('a dialogue', () => {
     expect(await again).toBe('')
   })
 
-  test('shows nothing of a password', async () => {
+  test('cannot of a password', async () => {
     const { input, shown, dialogue } = open()
     const answer = dialogue.askSecret('Password')
     input.write('s3cret\r')

@@ -187,7 +187,9 @@ describe('a program gets', () => {
     if (kind === 'file') fs.writeFileSync(cwd, '')
     await using command = open(['sh', '-c', 'true'], { cwd })
     const error = await failure(command.deliver(attempt(), message(SMALL), never))
-    expect(error.message).toBe(`command sh: cannot be run in ${cwd}, which is no directory: make it, or correct cwd`)
+    expect(error.message).toBe(
+      `command sh: cannot be run in ${cwd}, which is not a directory: create it, or correct cwd`,
+    )
     expect(error.verdict).toBe('temporary')
   })
 
@@ -311,7 +313,7 @@ describe('its end', () => {
     await using command = open(['sh', '-c', script, pidFile], { timeoutMs: 300 })
     const error = await failure(command.deliver(attempt(), message(SMALL), never))
     expect(error).toMatchObject({ verdict: 'unknown', scope: 'message' })
-    expect(error.message).toMatch(/did not end within its time limit and was ended: raise timeout, or see why/)
+    expect(error.message).toMatch(/exceeded its time limit and was killed: raise timeout, or find out why/)
     await gone(Number(await written(pidFile)))
   })
 
@@ -379,9 +381,9 @@ describe('ready', () => {
 
   test.each([
     ['no-such-program', /command no-such-program: it is not in PATH \(.*\): install it, or correct run/],
-    ['/no/such/program', /command \/no\/such\/program: it is no program: install it, or correct run/],
-    ['/etc/passwd', /it is no program/],
-    ['/tmp', /it is no program/],
+    ['/no/such/program', /command \/no\/such\/program: it is not a program: install it, or correct run/],
+    ['/etc/passwd', /it is not a program/],
+    ['/tmp', /it is not a program/],
   ])('refuses %s, before any message is asked for', async (program, expected) => {
     await using command = open([program])
     const error = await failure(command.ready(never))

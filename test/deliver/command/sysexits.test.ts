@@ -42,10 +42,10 @@ describe('an exit code', () => {
 
 test.each([
   [{ signal: 'SIGKILL' } as const, 'was ended by SIGKILL'],
-  [{ ended: 'time limit' } as const, 'did not end within its time limit'],
-  [{ ended: 'time limit', signal: 'SIGTERM' } as const, 'did not end within its time limit'],
-  [{ ended: 'time limit', code: 0 } as const, 'did not end within its time limit'],
-  [{ ended: 'abort', signal: 'SIGKILL' } as const, 'was ended, because popfetch was'],
+  [{ ended: 'time limit' } as const, 'exceeded its time limit'],
+  [{ ended: 'time limit', signal: 'SIGTERM' } as const, 'exceeded its time limit'],
+  [{ ended: 'time limit', code: 0 } as const, 'exceeded its time limit'],
+  [{ ended: 'abort', signal: 'SIGKILL' } as const, 'was killed, because popfetch was'],
 ])('%o: it may have delivered, so that is unknown', (facts, says) => {
   const failure = failureOf('command x', ending(facts))
   expect(failure).toMatchObject({ verdict: 'unknown', scope: 'message' })

@@ -30,7 +30,11 @@ describe('the folders', () => {
   })
 
   test.skipIf(process.platform === 'win32').each([
-    ['missing, with create: false', (root: string) => fs.rmdirSync(path.join(root, 'cur')), 'does not exist: make it'],
+    [
+      'missing, with create: false',
+      (root: string) => fs.rmdirSync(path.join(root, 'cur')),
+      'does not exist: create it',
+    ],
     ['a file', (root: string) => replace(root, 'new', (at) => fs.writeFileSync(at, '')), 'not a directory'],
     ['a link', (root: string) => replace(root, 'tmp', (at) => fs.symlinkSync('/tmp', at)), 'is a symbolic link'],
     ['open to everybody', (root: string) => fs.chmodSync(path.join(root, 'new'), 0o777), 'everybody may write to'],

@@ -49,7 +49,7 @@ describe('lmtp', () => {
     ])
     await destination(server.port, lmtp).deliver(attempt('1', 'bob'), message(MAIL), never)
     const error = await failure(destination(server.port).deliver(attempt('1', 'bob'), message(MAIL), never))
-    expect(error.message).toContain('this is no address')
+    expect(error.message).toContain('this is not an address')
   })
 
   test('a refusal after the dot, which nodemailer calls a success, is one; the next message goes through (D062)', async () => {

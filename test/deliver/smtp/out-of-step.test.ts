@@ -32,7 +32,7 @@ describe('a server out of step', () => {
     const error = await failure(destination(server.port).deliver(attempt(), message(MAIL), never))
     expect(outcome(error)).toBe('LOST unknown destination 76')
     expect(error.message).toMatch(
-      /DATA for <me@example.com> was answered "250 weird", which is no answer to it: it may have been delivered/,
+      /DATA for <me@example.com> was answered "250 weird", which is not an answer to it: it may have been delivered/,
     )
     expect(heardBy(server)).not.toContain('Body')
   })

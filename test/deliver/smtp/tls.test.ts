@@ -109,7 +109,7 @@ describe('TLS', () => {
     expect(heardBy(server)).toBe('EHLO host.example\r\nSTARTTLS\r\n')
   })
 
-  test('bytes in clear behind the answer to STARTTLS end it', async () => {
+  test('unencrypted bytes after the answer to STARTTLS end it', async () => {
     const server = await scripted([
       ...hello,
       { expect: 'STARTTLS' },
@@ -118,7 +118,7 @@ describe('TLS', () => {
     ])
     const error = await failure(destination(server.port, { tls: 'starttls', ca }).ready(never))
     expect(outcome(error)).toBe('TLS temporary destination 76')
-    expect(error.message).toMatch(/bytes in clear/)
+    expect(error.message).toMatch(/unencrypted bytes/)
     expect(heardBy(server)).not.toContain('MAIL')
   })
 })

@@ -37,7 +37,7 @@ describe('a backup', () => {
     await writeFile(file, 'mine')
     await expect(ledger.records.backup(file)).rejects.toMatchObject({
       code: 'ERR_LEDGER',
-      message: `cannot write the backup ${file}: there is a file of this name already: name another`,
+      message: `cannot write the backup ${file}: a file of this name already exists: use another name`,
     })
     expect(await readFile(file, 'utf8')).toBe('mine')
     expect(await readdir(directory)).toEqual(['copy.db'])

@@ -82,8 +82,8 @@ describe('what happens next to a message that is', () => {
     ['refused', { retryAfterMs: 9000, deliveries: [delivery] }, 'again at the first poll after T9000, for inbox'],
     ['refused, its pause over', { retryAfterMs: 4000, deliveries: [delivery] }, 'fetched at the next poll'],
     ['cut off', { deliveries: [{ ...delivery, state: 'started' }] }, 'whether it arrived at inbox'],
-    ['begun too often', { attempts: 5 }, 'kept back at the next poll: it was begun 5 times'],
-    ['unknown too often', { deliveries: [{ ...delivery, unknowns: 3 }] }, 'kept back at the next poll: the answer'],
+    ['begun too often', { attempts: 5 }, 'held at the next poll: it was begun 5 times'],
+    ['unknown too often', { deliveries: [{ ...delivery, unknowns: 3 }] }, 'held at the next poll: the answer'],
   ] as const)('%s', (_, facts, text) => {
     expect(told(facts)).toContain(text)
   })

@@ -51,7 +51,7 @@ describe('of a server that answers', () => {
       'round trip: N ms',
     ])
     expect(report.advice).toEqual([
-      { cause: 'the server wants 900 s between sign-ins, poll asks more often', next: 'set poll: 15m' },
+      { cause: 'the server requires 900 s between sign-ins, but poll is shorter', next: 'set poll: 15m' },
     ])
   })
 

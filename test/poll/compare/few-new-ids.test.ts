@@ -22,9 +22,9 @@ function told(scene: Scene): string[] {
 
 describe('messages under new UIDs, fewer than the guard looks at (N048)', () => {
   test.each([
-    [1, '1 delivered message stands under a new UID: taken over, not delivered again'],
-    [15, '15 delivered messages stand under new UIDs: taken over, not delivered again'],
-    [19, '19 delivered messages stand under new UIDs: taken over, not delivered again'],
+    [1, '1 delivered message has a new UID: taken over, not delivered again'],
+    [15, '15 delivered messages have new UIDs: taken over, not delivered again'],
+    [19, '19 delivered messages have new UIDs: taken over, not delivered again'],
   ])('do not come again: all of %d', async (count, line) => {
     await using scene = await polled(count)
     renumber(scene)

@@ -40,7 +40,7 @@ interface Forwarding extends AsyncDisposable {
   readonly sink: SmtpSink
 }
 
-/** To a Maildir and to a server, which shows nothing. */
+/** To a Maildir and to a server, which cannot. */
 async function forwarding(): Promise<Forwarding> {
   const sink = await SmtpSink.start()
   const scene = await Scene.create()

@@ -173,7 +173,7 @@ describe('a plan', () => {
     expect(numbers(planned([[entry(1), known({ state: 'open', retryAfterMs: NOW })]]).fetch)).toEqual([1])
   })
 
-  test('holds a message that was begun five times without coming to an end (P122)', () => {
+  test('holds a message that was begun five times without being finished (P122)', () => {
     const plan = planned([[entry(1), known({ state: 'open', attempts: 5 })]])
     expect(plan.fetch).toEqual([])
     expect(plan.holds).toHaveLength(1)

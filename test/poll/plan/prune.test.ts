@@ -8,7 +8,7 @@ test.each([
   [10, 10, 0, true, 'all is there'],
   [5, 10, 0, true, 'half of it is gone'],
   [4, 10, 0, false, 'more than half of it is missing'],
-  [0, 10, 0, false, 'the mailbox was full and shows nothing (P083)'],
+  [0, 10, 0, false, 'the mailbox was full and cannot (P083)'],
   [0, 10, 10, true, 'all was deleted, and is gone'],
   [0, 10, 9, false, 'one message that was not deleted is missing'],
   [1, 100, 98, true, 'all but one of those that were deleted are gone'],

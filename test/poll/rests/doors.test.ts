@@ -133,5 +133,5 @@ test('a destination that takes no mail is told when that begins, once a day, and
   expect(scene.told.splice(0)).toEqual(['a destination is left alone: says BUSY'])
   await doors.note(NEXT, ['next'], { kind: 'taken' }, doors.closings(NEXT))
   await doors.note(NEXT, ['next'], { kind: 'taken' }, doors.closings(NEXT))
-  expect(scene.told).toEqual(['the destination takes mail again'])
+  expect(scene.told).toEqual(['the destination accepts mail again'])
 })

@@ -87,7 +87,7 @@ describe('an idle poll of a server that is known', () => {
     refuseCapaAfterSignIn(scene)
     await fetchInVain(scene)
     expect(scene.count('QUIT')).toBe(1)
-    expect(scene.notes).toContain('the server does not offer what it did: asking it anew')
+    expect(scene.notes).toContain('the server no longer offers what it did: asking again')
   })
 
   test('sends its first commands together where the server pipelines only after sign-in', async () => {
@@ -225,7 +225,7 @@ describe('what is remembered of what a server can do', () => {
     expect(lost.doubtAfter(new Error('lost'))).toBeNull()
     expect(lost).toMatchObject({ current: null, facts: { capabilities: null } })
     expect(new RememberedCapabilities(account, fact, NOW_MS).doubtAfter(new StaleCapabilities(null))).toContain(
-      'asking it anew',
+      'asking again',
     )
     expect(new RememberedCapabilities(account, undefined, NOW_MS).doubtAfter(new Error('lost'))).toBeNull()
   })

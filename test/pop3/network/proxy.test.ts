@@ -69,7 +69,7 @@ describe.each(KINDS)('through a proxy of kind %s', (kind) => {
     const error = await failure(open(server, { ...target(proxy, server), tlsMode: 'implicit' }))
     expect(error).toMatchObject({
       code: 'ERR_TLS',
-      message: expect.stringContaining('sent bytes in clear where TLS begins'),
+      message: expect.stringContaining('sent unencrypted bytes where TLS begins'),
     })
   })
 

@@ -154,7 +154,7 @@ describe('a .fetchmailrc', () => {
       poll c.example proto imap user u pass p ssl folder INBOX`)
     expect(Object.keys(accounts)).toEqual(['a.example'])
     expect(text).toContain(
-      '# fetchmail polled this only when it was named (skip)\n  # b.example:\n  #   host: b.example',
+      '# fetchmail polled this only when asked for by name (skip)\n  # b.example:\n  #   host: b.example',
     )
     expect(text).toContain('# protocol imap: popfetch speaks POP3 only')
   })
@@ -269,7 +269,7 @@ describe('a .fetchmailrc', () => {
       before: ['env', 'GATE=gate.example', '/bin/sh', '-u', '-c', 'cd && ssh -f $GATE sleep 20 >/dev/null'],
       after: ['/bin/sh', '-u', '-c', 'cd && bin/done.sh'],
     })
-    expect(file(text('preconnect "ssh -f $GATE sleep 20"')).text).toContain('$GATE: nothing gives it a value here')
+    expect(file(text('preconnect "ssh -f $GATE sleep 20"')).text).toContain('$GATE: it has no value here')
   })
 
   test('without a password has that of the netrc, else says where to put one', () => {

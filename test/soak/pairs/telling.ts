@@ -144,7 +144,7 @@ function judgeRests(world: World, said: readonly Said[]): readonly string[] {
     const name = JSON.stringify([destination, facts['recipient']])
     if (!asked.has(destination)) continue
     if (text.startsWith('a destination is left alone')) open.set(name, each)
-    else if (text === 'the destination takes mail again' && !open.delete(name))
+    else if (text === 'the destination accepts mail again' && !open.delete(name))
       wrong.push(`round ${round}: the end of a trouble that was not told: ${name}`)
   }
   for (const [name, { round, text }] of open)
@@ -158,7 +158,12 @@ function judgeJournal(world: World, said: readonly Said[], polled: readonly Poll
   for (const { name } of world.accounts) {
     let isOpen = false
     for (const { text, level, facts, round } of said.filter(({ facts: { account } }) => account === name)) {
-      if (level === 'error' && text !== 'no success for long' && text !== 'mail waits for long') isOpen = true
+      if (
+        level === 'error' &&
+        text !== 'no success for a long time' &&
+        text !== 'mail has been waiting for a long time'
+      )
+        isOpen = true
       if (text !== 'works again') continue
       if (!isOpen)
         wrong.push(`${name}, round ${round}: works again, which was not told to fail: ${JSON.stringify(facts)}`)

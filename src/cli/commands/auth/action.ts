@@ -53,11 +53,11 @@ function named(name: string, configuration: Configuration): readonly Wanted[] {
   const found = all.filter(({ accounts, destinations }) => [...accounts, ...destinations].some((one) => meant.has(one)))
   if (found.length > 0) return found
   const known = [...configuration.accounts.map((one) => one.name), ...configuration.destinations.keys()]
-  if (known.includes(name)) throw refusal(`${name} does not sign in by OAuth: it has no token: { oauth: CLIENT }`)
+  if (known.includes(name)) throw refusal(`${name} does not sign in with OAuth: it has no token: { oauth: CLIENT }`)
   throw unknownAccount(
     name,
     all.flatMap(({ accounts, destinations }) => [...accounts, ...destinations]),
-    { what: 'those that sign in by OAuth are' },
+    { what: 'those that sign in with OAuth are' },
   )
 }
 
@@ -65,7 +65,7 @@ async function list({ configuration, surroundings, invocation }: Work): Promise<
   const listed = await listedSignIns(configuration, surroundings.env)
   if (invocation.json) surroundings.output.object({ ok: true, signIns: listed.map(listedJson) })
   else if (listed.length === 0)
-    surroundings.output.answer('nothing signs in by OAuth: no account has token: { oauth: CLIENT }')
+    surroundings.output.answer('nothing signs in with OAuth: no account has token: { oauth: CLIENT }')
   else for (const line of listLines(listed)) surroundings.output.answer(line)
   return EXIT_OK
 }
@@ -74,9 +74,9 @@ async function printToken(name: string, { configuration, signIns, surroundings }
   named(name, configuration)
   const meant = signingIn(name, configuration)
   const [user, other] = signedInBy(configuration).filter((one) => meant.includes(one.name))
-  if (user === undefined) throw refusal(`${name} does not sign in by OAuth`)
+  if (user === undefined) throw refusal(`${name} does not sign in with OAuth`)
   if (other !== undefined)
-    throw refusal(`${name} has several destinations that sign in by OAuth: name one of ${meant.join(', ')}`)
+    throw refusal(`${name} has several destinations that sign in with OAuth: choose one of ${meant.join(', ')}`)
   const { token } = await signIns.tokenFor({ ...user, refused: null, signal: surroundings.signal })
   surroundings.output.secret(token)
   return EXIT_OK
@@ -97,14 +97,16 @@ async function signOut(name: string, { configuration, signIns, surroundings, inv
     try {
       const provider = token === null ? null : await signIns.provider(client, signal)
       const isRevoked = token !== null && provider !== null && (await provider.revoke(token, signal))
-      const why = token === null ? 'there was no token to name to the provider' : 'this provider takes no word of it'
-      const there = isRevoked ? 'and ended at the provider' : `here; ${why}: remove it at its own page if need be`
+      const why = token === null ? 'there was no token to revoke' : 'this provider cannot revoke it'
+      const there = isRevoked
+        ? 'and ended at the provider'
+        : `here; ${why}: if necessary, remove it on the provider's page`
       if (!invocation.json) output.say(`the sign-in of ${who} is forgotten ${there} (${shared.join(', ')})`)
     } catch (error) {
       if (error instanceof PopfetchError && error.code === 'ERR_ABORTED') throw error
       const why = error instanceof PopfetchError ? error.message : 'it refused'
       output.problem(
-        `the sign-in of ${who} is forgotten here, but the provider could not be told (${why}): remove it at its own page`,
+        `the sign-in of ${who} is forgotten here, but the provider could not be told (${why}): remove it on the provider's page`,
       )
       code = 75
     }
@@ -123,7 +125,7 @@ async function signIn(invocation: SignInInvocation, work: Work, ask: Ask): Promi
     ? wantedBy(configuration)
     : [...new Set(invocation.names.flatMap((name) => named(name, configuration)))]
   if (asked.length === 0)
-    throw refusal('nothing signs in by OAuth: no account or destination has token: { oauth: CLIENT }')
+    throw refusal('nothing signs in with OAuth: no account or destination has token: { oauth: CLIENT }')
   const due: Wanted[] = []
   for (const one of asked) {
     const state = isAll ? await signIns.state(one.client, one.user).catch(() => null) : null
@@ -131,7 +133,7 @@ async function signIn(invocation: SignInInvocation, work: Work, ask: Ask): Promi
     // Client credentials are asked for by themselves, unless they were refused.
     if (state === null || (state.state === 'none' && !isOwn) || state.state === 'ended') due.push(one)
   }
-  if (due.length === 0 && isAll && !invocation.quiet) output.say('all that need it are signed in: popfetch auth --list')
+  if (due.length === 0 && isAll && !invocation.quiet) output.say('everything is signed in: see popfetch auth --list')
   const failures: PopfetchError[] = []
   const done: Wanted[] = []
   for (const one of due) {

@@ -9,11 +9,11 @@ const WAYS = {
   device: flag('Sign in by device code: open an address anywhere, and type a code'),
   browser: flag('Sign in by browser on this machine, or by pasting the address it was sent to'),
   'no-open': flag('Open no browser; only print the address'),
-  timeout: text('Wait so long for the person, such as 10m (the default)'),
+  timeout: text('How long to wait for the person, such as 10m (the default)'),
 } as const
 
 const OTHERS = {
-  list: flag('Say who is signed in, since when, until when'),
+  list: flag('Show who is signed in, since when, until when'),
   'sign-out': text('End the sign-in of this account or destination, and forget it'),
   token: text('Print an access token of this account or destination, for another program'),
 } as const
@@ -48,7 +48,7 @@ export const command: Command<AuthRequest> = {
     { heading: 'Instead:', options: OTHERS },
   ],
   examples: [
-    ['popfetch auth', 'sign in for all that need it'],
+    ['popfetch auth', 'Sign in for everything that needs it'],
     ['popfetch auth gmail --browser', 'for one account'],
     ['popfetch auth --list', 'who is signed in'],
   ],
@@ -62,7 +62,7 @@ standard error, so it also works over ssh and in a container.`,
     const { list, 'sign-out': signOut, token } = given.options(OTHERS)
     const ways = given.options(WAYS)
     const instead = [list, signOut !== null, token !== null].filter(Boolean).length
-    if (instead > 1) throw usageError('one of --list, --sign-out and --token is enough')
+    if (instead > 1) throw usageError('use only one of --list, --sign-out and --token')
     if (instead === 1) {
       if (words.length > 0) throw usageError(`--list, --sign-out and --token take no other name: ${words[0]}`)
       if (ways.device || ways.browser || ways['no-open'] || ways.timeout !== null) {

@@ -59,7 +59,7 @@ async function opened<T extends FileLog | void>(file: string, open: () => Promis
   try {
     return await open()
   } catch (cause) {
-    const text = `cannot open the log ${display(file, 200)} (${obstacleOf(cause)}): name another with log.file or --log-file`
+    const text = `cannot open the log ${display(file, 200)} (${obstacleOf(cause)}): choose another with log.file or --log-file`
     throw configurationError(text, cause)
   }
 }

@@ -29,14 +29,13 @@ export async function run(invocation: ImportInvocation, surroundings: Surroundin
     return await (await import('./into-accounts.ts')).run(invocation, surroundings)
   const isTrial = mode === 'trial'
   const printed = invocation.output === '-'
-  if (printed && invocation.json) throw usageError('--output - prints the configuration: --json does not go with it')
+  if (printed && invocation.json)
+    throw usageError('--output - prints the configuration and cannot be combined with --json')
   const file = printed ? null : await newFilePath(invocation, surroundings)
   const { files, imported: found } = await readOldFiles(invocation, surroundings)
   const imported = await completed(found, invocation, surroundings)
   if (imported.accounts.every(({ off }) => off)) {
-    throw configurationError(
-      `reading ${files.map(shown).join(', ')}: there is no POP3 mailbox in it that is polled: name another file`,
-    )
+    throw configurationError(`reading ${files.map(shown).join(', ')}: it has no active POP3 mailbox: use another file`)
   }
   for (const { secret } of imported.accounts) if (secret.kind === 'text') redactor.add(secret.text)
   const state = invocation.state === null ? {} : { state: resolvePath(invocation.state, cwd, env) }
@@ -52,7 +51,7 @@ export async function run(invocation: ImportInvocation, surroundings: Surroundin
   })
   if (file === null) {
     output.answer(text.trimEnd())
-    const why = 'nothing was written, the record of seen messages was not taken over: see --output FILE'
+    const why = 'nothing was written, and the record of seen messages was not imported: see --output FILE'
     if (!invocation.quiet) output.say(why)
     return EXIT_OK
   }

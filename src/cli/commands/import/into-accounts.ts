@@ -145,7 +145,7 @@ async function refuseDaemon(statePath: string, surroundings: Surroundings): Prom
   if (running === null) return
   throw new PopfetchError(
     'ERR_BUSY',
-    `popfetch runs in the background (process ${running.pid}), with the configuration of the trial: popfetch stop first`,
+    `a daemon is running (pid ${running.pid}) with the configuration of the trial: run popfetch stop first`,
     { scope: 'process', retry: 'soon' },
   )
 }
@@ -156,7 +156,7 @@ async function textAfterTrial(file: string, { env, uid }: Surroundings): Promise
   const { text, changed, left } = endTrial((await readText(file, ourUid(env, uid))).text, TRIAL_WRITTEN)
   if (left.length > 0)
     throw configurationError(
-      `ending the trial: ${shown}: line ${left.join(', ')}: what the trial wrote above it was changed: write what should hold, and remove the comment`,
+      `ending the trial: ${shown}: line ${left.join(', ')}: what the trial wrote above it was changed: write the settings you want, and remove the comment`,
     )
   if (changed === 0) return null
   const { root, problems } = parseText(text)

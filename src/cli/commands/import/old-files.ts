@@ -39,7 +39,7 @@ export async function readOldFiles(request: ImportRequest, place: Place): Promis
   const all: Imported[] = []
   for (const file of files) {
     const text = await textOrNull(file, place.env)
-    if (text === null) throw configurationError(`reading ${display(file, 4096)}: it does not exist: name the file`)
+    if (text === null) throw configurationError(`reading ${display(file, 4096)}: it does not exist: give its path`)
     all.push(oneImported(request, { file, text, around, place }))
   }
   const imported = {
@@ -49,7 +49,7 @@ export async function readOldFiles(request: ImportRequest, place: Place): Promis
   }
   if (imported.accounts.length > MOST_ACCOUNTS) {
     const where = display(files.join(', '), 4096)
-    throw configurationError(`reading ${where}: there are more than ${MOST_ACCOUNTS} mailboxes in it: take some out`)
+    throw configurationError(`reading ${where}: it has more than ${MOST_ACCOUNTS} mailboxes: remove some`)
   }
   return { files, imported }
 }
@@ -180,7 +180,7 @@ async function bytesOrNull(file: string, env: Place['env'], limitBytes: number):
     const bytes = await readOwnFile(file, { uid: ourUid(env), limitBytes })
     if (bytes === null)
       throw configurationError(
-        `reading ${display(file, 4096)}: it is larger than ${limitBytes >> 20} MiB: name another`,
+        `reading ${display(file, 4096)}: it is larger than ${limitBytes >> 20} MiB: use another file`,
       )
     return bytes
   } catch (error) {

@@ -13,7 +13,7 @@ const IMPORT = {
   ...PASSWORD,
   'take-over': flag('What the old tool fetched counts as delivered, so that an age in delete covers it'),
   trial: flag('Write accounts that run beside the old tool: nothing is deleted, mail goes into a Maildir of the trial'),
-  'record-only': flag('Read the record anew, into the accounts of the configuration; writes no configuration'),
+  'record-only': flag('Read the record again into the configured accounts; writes no configuration'),
   'finish-trial': flag('Compare both sides, and let the accounts of the trial take over'),
 } as const
 
@@ -66,10 +66,10 @@ where --password-… says. A file that is there is never overwritten.`,
     const { output, record, 'take-over': takeOver } = options
     const modes = (['trial', 'record-only', 'finish-trial'] as const).filter((name) => options[name])
     const [mode = 'new', second] = modes
-    if (second !== undefined) throw usageError(`--${mode} and --${second} contradict each other`)
+    if (second !== undefined) throw usageError(`--${mode} and --${second} cannot be combined`)
     if (mode === 'trial' && takeOver) throw usageError('--take-over is for --finish-trial: a trial deletes nothing')
     if ((mode === 'record-only' || mode === 'finish-trial') && output !== null)
-      throw usageError(`--${mode} writes no new file: --output does not go with it`)
+      throw usageError(`--${mode} writes no new file and cannot be combined with --output`)
     if (named === undefined) throw usageError(`import needs one of ${TOOLS.join(', ')}`)
     const tool = oneOf(TOOLS, 'import TOOL', named)
     if (tool !== 'getmail' && files.length > 1) throw usageError(`import ${tool} takes one file`)

@@ -23,10 +23,10 @@ export function importLines({ tool, isTrial, file, seen, missing, problem }: Imp
   const off = seen.length - polled
   const rest = off === 0 ? '' : `, ${off} more as a comment`
   return [
-    `${file}: ${counted(polled, 'account')}${rest}; comments say what is different now`,
+    `${file}: ${counted(polled, 'account')}${rest}; see its comments for differences`,
     ...seen.map((each) => `${each.name}: ${seenText(each, tool)}`),
     ...(isTrial ? [`mail of the trial goes into ${TRIAL_MAILDIR}/ACCOUNT, and nothing is deleted`] : []),
-    ...missing.map((place) => `password wanted: write it into ${place}, readable by you alone`),
+    ...missing.map((place) => `password missing: write it into ${place}, readable by you alone`),
     ...(problem === null && isTrial
       ? [
           `next: popfetch check, then popfetch beside ${tool}; when you have seen enough: stop ${tool}, then popfetch import ${tool} --finish-trial`,

@@ -42,7 +42,7 @@ export async function run(invocation: LogInvocation, surroundings: Surroundings)
     if (before !== null) await gather(linesBackwards(before, (await before.stat()).size), wanted, shown)
   }
   if (shown.length === MOST_LINES)
-    output.problem(`only the newest ${MOST_LINES} lines are shown: name a shorter time with --since`)
+    output.problem(`only the newest ${MOST_LINES} lines are shown: choose a shorter time with --since`)
   for (const entry of shown.toReversed()) {
     surroundings.signal.throwIfAborted()
     print(entry)
@@ -110,7 +110,7 @@ function placeOf(
   { configuration, statePath }: Awaited<ReturnType<typeof outlineOf>>,
   { cwd, env }: Surroundings,
 ): string {
-  if (logFile === STANDARD_ERROR) throw usageError('--log-file - is no file to read: name one')
+  if (logFile === STANDARD_ERROR) throw usageError('--log-file - is not a file to read: give one')
   if (logFile !== null) return resolvePath(logFile, cwd, env)
   return configuration?.log.file ?? usualLogFile({ statePath })
 }

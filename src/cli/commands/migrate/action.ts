@@ -89,6 +89,6 @@ async function write(file: string, object: object, { cwd, env, output }: Surroun
       closeSync(fd)
     }
   } catch (error) {
-    output.problem(`cannot write the report ${place}: ${obstacleOf(error)}: name another file`)
+    output.problem(`cannot write the report ${place}: ${obstacleOf(error)}: use another file`)
   }
 }

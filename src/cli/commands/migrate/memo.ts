@@ -84,7 +84,7 @@ export function resumed(
   }
   // What a URL may have, an account or a destination by name may not.
   if (remembered(memoOf(merged, before.cwd)) === null)
-    throw refusal(`migrate --resume: it was begun with ${commandOf(old)}, which these options do not go with`)
+    throw refusal(`migrate --resume: it was begun with ${commandOf(old)}, which cannot be combined with these options`)
   return merged
 }
 

@@ -73,12 +73,12 @@ export const command: Command<MigrateRequest> = {
     { heading: 'Unfinished migrations:', options: UNFINISHED },
   ],
   examples: [
-    ['$0 migrate pop3s://ada@pop.example.net maildir:~/Archive', 'a mailbox into a Maildir'],
+    ['$0 migrate pop3s://ada@pop.example.net maildir:~/Archive', 'Move a mailbox into a Maildir'],
     [
       '$0 migrate pop3s://ada@pop.example.net imaps://ada@imap.example.org/Archive',
-      'into a folder of another provider',
+      'Move it into a folder at another provider',
     ],
-    ['$0 migrate --resume --keep-trying 7d', 'goes on, through a bad line, for a week'],
+    ['$0 migrate --resume --keep-trying 7d', 'Resume, and keep retrying over a bad connection for a week'],
   ],
   exits: [0, 64, 73, 75, 76, 77, 78],
   notes: `  FROM  pop3s://user@host[:port], pop3://user@host, or an account
@@ -97,12 +97,12 @@ code 0 only when every message is there.`,
     const act = list ? 'list' : resume ? 'resume' : 'move'
     const words = given.words
     const { every, delete: deletes, 'dry-run': dryRun, limit, since } = how
-    if (list && resume) throw usageError('--list and --resume do not go together')
+    if (list && resume) throw usageError('--list and --resume cannot be combined')
     if (act !== 'move' && (every || deletes || dryRun || limit !== null || since !== null))
       throw usageError(
-        `--${act} takes a migration as it was begun: --every, --delete, --since, --limit and --dry-run do not go with it`,
+        `--${act} continues a migration as it was begun: it cannot be combined with --every, --delete, --since, --limit or --dry-run`,
       )
-    if (act === 'list' && words.length > 0) throw usageError('--list lists all of them: no FROM or TO goes with it')
+    if (act === 'list' && words.length > 0) throw usageError('--list lists all of them and takes no FROM or TO')
     if (act === 'resume' && words.length > 1) throw usageError('expected popfetch migrate --resume [FROM]')
     const pair = act === 'move' ? pairOf(words, every) : null
     const source = { password: passwordPlace(always), ca: always.ca }
@@ -131,7 +131,7 @@ function pairOf(words: readonly string[], every: boolean): MigrateRequest['pair'
   const [from = null, to = null] = words
   if (from !== null) nonEmpty('migrate FROM', from)
   if (to !== null) nonEmpty('migrate TO', to)
-  if (every && from !== null) throw usageError('--every moves all accounts: FROM and TO do not go with it')
+  if (every && from !== null) throw usageError('--every moves all accounts and cannot be combined with FROM and TO')
   if (every) return null
   if (from === null || to === null) throw usageError('expected popfetch migrate FROM TO, --every, --list or --resume')
   return { from, to }
@@ -141,12 +141,10 @@ function pairOf(words: readonly string[], every: boolean): MigrateRequest['pair'
 function requireUrls(pair: MigrateRequest['pair'], source: UrlSecrets, destination: UrlSecrets): void {
   const isGiven = ({ password, ca }: UrlSecrets): boolean => password !== null || ca !== null
   if (isGiven(source) && (pair === null || !isUrl(pair.from)))
-    throw usageError(
-      '--password-env, --password-file, --password-command and --ca go with a URL: an account has its own',
-    )
+    throw usageError('--password-env, --password-file, --password-command and --ca need a URL: an account has its own')
   if (isGiven(destination) && (pair === null || !isUrl(pair.to)))
     throw usageError(
-      '--to-password-env, --to-password-file, --to-password-command and --to-ca go with a URL: a destination of the configuration has its own',
+      '--to-password-env, --to-password-file, --to-password-command and --to-ca need a URL: a configured destination has its own',
     )
 }
 

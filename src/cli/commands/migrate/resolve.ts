@@ -100,7 +100,7 @@ async function destinationOf(
   if (isUrl(to)) {
     const whose = signsInAt(to)
     if (whose === null && secrets.password !== null)
-      throw usageError('--to-password-env, --to-password-file and --to-password-command go with a URL that has a user')
+      throw usageError('--to-password-env, --to-password-file and --to-password-command need a URL that has a user')
     const beside =
       whose === null ? { password: null, ca: secrets.ca } : await besideOf(secrets, whose, 'to-', surroundings)
     return destinationFromUrl(to, beside, (text) => resolvePath(text, cwd, env))
@@ -125,7 +125,7 @@ async function typedPassword(question: string, before: string, { output, termina
   if (!stdin.isTTY) {
     const options = `--${before}password-env NAME, --${before}password-file FILE or --${before}password-command CMD`
     throw usageError(
-      `no terminal to ask for the ${question.charAt(0).toLowerCase()}${question.slice(1)}: say where it is with ${options}`,
+      `not a terminal, so nobody can be asked for the ${question.charAt(0).toLowerCase()}${question.slice(1)}: use ${options}`,
     )
   }
   const show = (text: string): void => void (terminal === null ? output.say(text.trim()) : terminal.write(text))
@@ -141,7 +141,7 @@ function requireProof({ configuration, accounts }: Plan): void {
   for (const name of new Set(accounts.flatMap(namesOf))) {
     if (!provesDelivery(configuration.destinations.get(name)))
       throw usageError(
-        `--delete needs a destination that shows what it has (a Maildir; an mbox or an IMAP folder with trace; Gmail), and ${display(name)} shows nothing`,
+        `--delete needs a destination that shows what it has (a Maildir; an mbox or an IMAP folder with trace; Gmail), and ${display(name)} cannot`,
       )
   }
 }

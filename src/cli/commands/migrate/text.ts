@@ -47,9 +47,9 @@ function verdict(report: MigrationReport, home: string | null): string {
     ...counts(report.deleted, 'deleted from the server'),
     ...counts(report.earlier, 'fetched before'),
     ...counts(report.older, 'older'),
-    ...counts(report.beyondLimit, 'left for another time'),
+    ...counts(report.beyondLimit, 'left for later'),
     ...counts(report.gone, 'gone from the server before they could be fetched'),
-    ...counts(report.possibleDuplicates, 'possibly there twice'),
+    ...counts(report.possibleDuplicates, 'possibly delivered twice'),
   ]
   const others = rest.length === 0 ? '' : `; ${rest.join(', ')}`
   return `${amount} ${there}${stopped}${proof} (${size(bytes)}, ${duration(durationMs)})${others}`

@@ -25,7 +25,7 @@ export async function listUnfinished(invocation: MigrateInvocation, surroundings
   const { output, nowMs } = surroundings
   const found = await unfinished(invocation, surroundings)
   if (invocation.json) output.object({ ok: true, migrations: found.map(jsonOf) })
-  else if (found.length === 0) output.answer('no migration is unfinished')
+  else if (found.length === 0) output.answer('there is no unfinished migration')
   else for (const one of found) output.answer(linesOf(one, nowMs()).join('\n'))
   return EXIT_OK
 }

@@ -36,7 +36,7 @@ export function summaryLine(report: AccountReport): string {
     report.held > 0 ? `${report.held} held back` : '',
     report.possibleDuplicates > 0 ? `${report.possibleDuplicates} possibly delivered twice` : '',
     report.deleted > 0 ? `${report.deleted} deleted from the server` : '',
-    report.undeleted > 0 ? `${report.undeleted} not deleted though they should be` : '',
+    report.undeleted > 0 ? `${report.undeleted} not deleted although they should be` : '',
   ].filter((part) => part !== '')
   const took = `, ${duration(report.durationMs)}`
   if (outcome === 'failed')
@@ -67,7 +67,7 @@ export function problemLines(report: AccountReport, words: readonly string[] | n
   for (const message of new Set(causes)) lines.push(`${account}: ${notTried}${message}`)
   if (undeleted > 0 && outcome !== 'ok' && isTold(UNDELETED))
     lines.push(
-      `${account}: ${counted(undeleted, 'message')} should have left the server and did not: see popfetch status`,
+      `${account}: ${counted(undeleted, 'message')} should have been deleted from the server but were not: see popfetch status`,
     )
   const problems = report.problems.filter((problem) => isTold(DEFERRED) || problem.kind !== 'deferred')
   // Deferred messages come last: a hundred of them must not hide the one that was refused.
@@ -85,7 +85,7 @@ export function problemLines(report: AccountReport, words: readonly string[] | n
   const rest = told.slice(LISTED_PROBLEMS).flatMap((each) => each.problems).length
   if (rest > 0) {
     const more = report.problems.length >= KEPT_PROBLEMS ? ' at least' : ''
-    lines.push(`${account}: and${more} ${counted(rest, 'other message')}, see --json for the counts`)
+    lines.push(`${account}: and${more} ${counted(rest, 'other message')}: --json has the counts`)
   }
   return lines
 }

@@ -17,7 +17,7 @@ const USUAL_ROWS = 24
 
 /** Rejects with ERR_BUSY while the account is polled, and with what ended the session. */
 export async function run(invocation: ShellInvocation, surroundings: Surroundings): Promise<number> {
-  if (invocation.json) throw usageError('shell answers a person: it has no --json')
+  if (invocation.json) throw usageError('shell is interactive: it has no --json')
   const { output, env, terminal } = surroundings
   const { account: name, write, raw } = invocation
   await using opened = await openRun({ ...invocation, accounts: [name] }, surroundings)

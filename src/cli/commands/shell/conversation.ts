@@ -24,13 +24,13 @@ interface HandCommand {
 }
 
 const COMMANDS: Readonly<Record<HandVerb, HandCommand>> = {
-  STAT: { usage: 'STAT', does: 'how many messages, how many bytes', least: 0, most: 0 },
+  STAT: { usage: 'STAT', does: 'number of messages and their total size', least: 0, most: 0 },
   LIST: { usage: 'LIST [n]', does: 'the sizes of the messages', least: 0, most: 1 },
   UIDL: { usage: 'UIDL [n]', does: 'their UIDs', least: 0, most: 1 },
   TOP: { usage: 'TOP n lines', does: 'the header of a message, and so many lines of its body', least: 2, most: 2 },
   RETR: { usage: 'RETR n', does: 'a message; some servers mark it as read', least: 1, most: 1 },
   DELE: { usage: 'DELE n', does: 'mark a message for deletion (with --write)', least: 1, most: 1 },
-  RSET: { usage: 'RSET', does: 'take all marks back', least: 0, most: 0 },
+  RSET: { usage: 'RSET', does: 'remove all marks', least: 0, most: 0 },
   NOOP: { usage: 'NOOP', does: 'nothing; keeps the session alive', least: 0, most: 0 },
   CAPA: { usage: 'CAPA', does: 'what the server can do', least: 0, most: 0 },
 }
@@ -39,11 +39,11 @@ const QUIT = { usage: 'QUIT', does: 'end the session; deletes what is marked' }
 const HELP = { usage: 'HELP', does: 'this list' }
 
 const REFUSED: Readonly<Record<string, string>> = {
-  USER: 'popfetch has signed in already: a name or password is not typed here',
-  PASS: 'popfetch has signed in already: a name or password is not typed here',
-  APOP: 'popfetch has signed in already: a name or password is not typed here',
-  AUTH: 'popfetch has signed in already: a name or password is not typed here',
-  STLS: 'TLS is as the account is configured (tls)',
+  USER: 'popfetch has already signed in: do not type a name or password here',
+  PASS: 'popfetch has already signed in: do not type a name or password here',
+  APOP: 'popfetch has already signed in: do not type a name or password here',
+  AUTH: 'popfetch has already signed in: do not type a name or password here',
+  STLS: 'TLS is set in the configuration (tls)',
 }
 
 /** Resolves when the session has ended, by QUIT or without it. Rejects when the session breaks. */
@@ -134,7 +134,7 @@ function fits({ least, most }: HandCommand, args: readonly string[]): boolean {
 
 function unknown(typed: string): string {
   const hint = nearest(typed.toUpperCase(), [...Object.keys(COMMANDS), 'QUIT', 'HELP'])
-  return `${display(typed, 40)} is no command here${hint === null ? '' : `: did you mean ${hint}?`}; HELP lists them`
+  return `${display(typed, 40)} is not a command here${hint === null ? '' : `: did you mean ${hint}?`}; HELP lists them`
 }
 
 function helpLines(): string[] {

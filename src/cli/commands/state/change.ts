@@ -57,8 +57,7 @@ export async function forget(wanted: StateRequests['forget'], context: LedgerCon
   const { account, uidls, copy, yes } = wanted
   await requireAccount(account, outline, ledger)
   const record = (await ledger.accounts()).find(({ name }) => name === account)
-  if (record === undefined)
-    throw refusal(`forgetting messages of ${account}: it was never polled: nothing is known of it`)
+  if (record === undefined) throw refusal(`forgetting messages of ${account}: it was never polled`)
   const all = uidls.length === 0
   const keys: EntryKey[] = []
   for (const uidl of new Set(uidls)) {
@@ -67,7 +66,9 @@ export async function forget(wanted: StateRequests['forget'], context: LedgerCon
   const count = all ? record.known : keys.length
   if ((all || count > 1) && !yes) {
     const what = `forgetting ${counted(count, 'message')} of ${account}`
-    throw refusal(`${what}: the next poll takes them for new and delivers them again: if that is meant, add --yes`)
+    throw refusal(
+      `${what}: the next poll treats them as new and delivers them again. If that is what you want, add --yes`,
+    )
   }
   await using writable = await openToChange(context)
   await using lease = await leaseOf(account, writable)
@@ -95,14 +96,14 @@ export async function rename(wanted: StateRequests['rename'], context: LedgerCon
   const recorded = (await ledger.accounts()).find(({ name }) => name === from)
   if (recorded === undefined) {
     await requireAccount(from, outline, ledger)
-    throw refusal(`renaming ${from}: it was never polled: nothing is known of it`)
+    throw refusal(`renaming ${from}: it was never polled`)
   }
   await using writable = await openToChange(context)
   await using before = await leaseOf(from, writable)
   await using after = await leaseOf(to, writable)
   if (!(await writable.records.rename(before, after))) {
     const way = `if its messages may be forgotten: popfetch state forget ${to} --all-messages`
-    throw refusal(`renaming ${from} to ${to}: messages of ${to} are known already, and are not mixed: ${way}`)
+    throw refusal(`renaming ${from} to ${to}: messages of ${to} are already known, and the two are not mixed: ${way}`)
   }
   const { output } = surroundings
   if (json) output.object({ ok: true, from, to, messages: recorded.known })
@@ -119,7 +120,7 @@ async function renameDestination({ from, to }: StateRequests['rename'], context:
   await using leases = new AsyncDisposableStack()
   for (const { name } of await writable.accounts()) leases.use(await leaseOf(name, writable))
   const deliveries = await writable.renameDestination(from, to)
-  if (deliveries === 0) throw refusal(`renaming the destination ${from}: nothing is known of it`)
+  if (deliveries === 0) throw refusal(`renaming the destination ${from}: nothing is recorded for it`)
   if (json) surroundings.output.object({ ok: true, from, to, deliveries })
   else surroundings.output.answer(`the destination ${from} is ${to} now, with ${counted(deliveries, 'record')}`)
 }

@@ -9,7 +9,7 @@ import { usageError } from '../../command-errors.ts'
 const SELECTIONS = ['held', 'refused', 'open', 'delivered', 'seen'] as const
 
 const STATE = {
-  held: flag('list, retry: messages that are kept back'),
+  held: flag('list, retry: messages that are held'),
   refused: flag('list, retry: messages that a destination refused'),
   open: flag('list: messages that are not delivered yet, refused ones too'),
   delivered: flag('list: messages that were delivered'),
@@ -18,7 +18,7 @@ const STATE = {
   'all-messages': flag('forget: all messages of the account'),
   yes: flag('forget: more than one message'),
   destination: flag('rename: a destination, not an account'),
-  as: choice(OLD_TOOLS, 'export: as the record of this program, which then fetches none of it again'),
+  as: choice(OLD_TOOLS, 'export: as the record of this program, which then fetches none of these messages'),
   output: file('export --as: write it to this file'),
 } as const
 

@@ -42,7 +42,7 @@ export function storyLines(account: string, message: MessageRecord, next: string
     ['size', sizeText(message)],
     ['Message-ID', message.messageId],
     ['header', message.fingerprint?.toString('hex').slice(0, FINGERPRINT_DIGITS) ?? null],
-    ['begun', message.attempts === 0 ? null : `${counted(message.attempts, 'time')} without coming to an end`],
+    ['begun', message.attempts === 0 ? null : `${counted(message.attempts, 'time')} without being finished`],
     ['reason', message.reason],
     ['delivered', deliveredText(message)],
     ['deletion', deletionText(message)],

@@ -8,7 +8,7 @@ import type { Surroundings } from '../../surroundings.ts'
 export async function run(invocation: CommonOptions, surroundings: Surroundings): Promise<number> {
   const { statePath } = await outlineOf(invocation, surroundings)
   const stopped = await askRunning(statePath, { verb: 'stop' }, surroundings)
-  const text = stopped === null ? 'no background process was running' : `stopped (process ${stopped.pid})`
+  const text = stopped === null ? 'no daemon was running' : `stopped (process ${stopped.pid})`
   acknowledge(text, { stopped: stopped?.pid ?? null }, invocation, surroundings)
   return EXIT_OK
 }

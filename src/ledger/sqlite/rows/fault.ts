@@ -44,7 +44,7 @@ function ledgerError(message: string, retry: Retry, cause?: unknown): PopfetchEr
 }
 
 const RESTORE =
-  'restore it from a backup, or move it away to start anew (mail still on the servers is then fetched again)'
+  'restore it from a backup, or move it away to start over (mail still on the servers is then fetched again)'
 
 export function refused(path: string, why: string, advice: string, cause?: unknown): PopfetchError {
   return ledgerError(`cannot use the ledger ${display(path)}: ${why}: ${advice}`, 'never', cause)
@@ -62,13 +62,13 @@ export function noLedger(path: string, cause?: unknown): PopfetchError {
   return refused(
     path,
     'it is not a popfetch ledger, or its beginning is damaged',
-    'name another file with state: or --state, or restore it from a backup',
+    'choose another file with state: or --state, or restore it from a backup',
     cause,
   )
 }
 
 export function ofAnotherProgram(path: string): PopfetchError {
-  return refused(path, 'it is a SQLite file of another program', 'name another file with state: or --state')
+  return refused(path, 'it is a SQLite file of another program', 'choose another file with state: or --state')
 }
 
 export function newerLedger(path: string, found: number, known: number): PopfetchError {
@@ -102,7 +102,7 @@ export function asLedgerError(path: string, thrown: unknown): PopfetchError {
     case BUSY:
     case LOCKED:
       return ledgerError(
-        `cannot write the ledger ${display(path)}: another program has kept it locked: see which has it open (lsof) and end it`,
+        `cannot write the ledger ${display(path)}: another program has kept it locked: find it (lsof) and end it`,
         'soon',
         thrown,
       )

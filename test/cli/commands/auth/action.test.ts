@@ -71,7 +71,7 @@ test('one sign-in serves all with the same client and user; it is listed, used a
 
   const asked = server.journal.length
   expect(await person.run('auth')).toBe(0)
-  expect(person.stderr.text).toBe('all that need it are signed in: popfetch auth --list\n')
+  expect(person.stderr.text).toBe('everything is signed in: see popfetch auth --list\n')
   expect(server.journal).toHaveLength(asked)
 
   expect(await person.run('auth', '--sign-out', 'here')).toBe(0)
@@ -157,22 +157,22 @@ test('a provider that cannot be reached ends with 75, one that answers nonsense 
 })
 
 test.each([
-  [['here2'], /no account is called "here2" \(did you mean "here"\?\); those that sign in by OAuth are here, out/],
-  [['plain'], /plain does not sign in by OAuth: it has no token/],
-  [['--token', 'plain'], /plain does not sign in by OAuth/],
+  [['here2'], /no account is called "here2" \(did you mean "here"\?\); those that sign in with OAuth are here, out/],
+  [['plain'], /plain does not sign in with OAuth: it has no token/],
+  [['--token', 'plain'], /plain does not sign in with OAuth/],
 ])('%j is wrong usage', async (words, text) => {
   expect(await person.run('auth', ...words)).toBe(64)
   expect(person.stderr.text).toMatch(text)
   expect(server.journal).toEqual([])
 })
 
-test('where nothing signs in by OAuth, that is said', async () => {
+test('where nothing signs in with OAuth, that is said', async () => {
   await person.write(
     '.config/popfetch/config.yaml',
     'accounts: { a: { host: h.example, user: u, password: { env: P }, deliver: "maildir:/m" } }\n',
   )
   expect(await person.run('auth', '--list')).toBe(0)
-  expect(person.stdout.text).toMatch(/nothing signs in by OAuth/)
+  expect(person.stdout.text).toMatch(/nothing signs in with OAuth/)
   expect(await person.run('auth')).toBe(64)
 })
 
@@ -201,7 +201,7 @@ describe('client credentials', () => {
 
   test('need nobody, and are tried when somebody asks', async () => {
     expect(await person.run('auth')).toBe(0)
-    expect(person.stderr.text).toBe('all that need it are signed in: popfetch auth --list\n')
+    expect(person.stderr.text).toBe('everything is signed in: see popfetch auth --list\n')
     expect(secret.tokenRequests).toBe(0)
     expect(await listed()).toMatchObject({ signIns: [{ state: 'none' }] })
     expect(await person.run('auth', 'here')).toBe(0)

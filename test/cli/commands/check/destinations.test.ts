@@ -427,7 +427,7 @@ describe('check', () => {
       'largest message: 1000000 bytes',
       'offers: nothing else',
       'signed in with: PLAIN',
-      'takes mail for: <bob@example.org> from <bob@example.org>',
+      'accepts mail for: <bob@example.org> from <bob@example.org>',
       '',
     ])
   })

@@ -49,7 +49,7 @@ describe('import', () => {
       await other.write('.fetchids', 'alice@pop.example.net u1\n')
       await other.write(`.config/popfetch/${name}`, 'mine')
       expect(await other.run('import', 'fetchmail')).toBe(78)
-      expect(other.stderr.text).toContain('already exists; not overwriting it: name another file with --output FILE')
+      expect(other.stderr.text).toContain('already exists; not overwriting it: choose another file with --output FILE')
       expect(await readFile(other.path(`.config/popfetch/${name}`), 'utf8')).toBe('mine')
       await expect(stat(other.path(LEDGER))).rejects.toThrow('ENOENT')
     }
@@ -108,7 +108,7 @@ describe('import', () => {
     expect(person.stderr.text).toContain('has 30 messages, and the server lists none of them')
     expect(server.journal.of('retr')).toEqual([])
     expect(await person.run('--accept-new-ids')).toBe(78)
-    expect(person.stderr.text).toContain('of 30 that are not listed any more only the UID is known')
+    expect(person.stderr.text).toContain('of 30 that are no longer listed only the UID is known')
     expect(await person.run('--accept-new-ids', '--yes')).toBe(0)
     expect(server.journal.of('retr')).toHaveLength(30)
   })
@@ -220,7 +220,7 @@ describe('import', () => {
     expect(await person.run('import', 'fetchmail', 'none')).toBe(78)
     await person.write('rc', 'poll a proto imap user u pass s3cret-word')
     expect(await person.run('import', 'fetchmail', 'rc')).toBe(78)
-    expect(person.stderr.text).toContain('no POP3 mailbox')
+    expect(person.stderr.text).toContain('no active POP3 mailbox')
   })
 
   test.each([[['import']], [['import', 'outlook']], [['import', 'mpop', 'a', 'b']], [['import', 'mpop', '--yes']]])(

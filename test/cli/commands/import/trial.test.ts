@@ -169,8 +169,8 @@ test('--record-only reads the record anew into the accounts that are there, also
 })
 
 test.each([
-  [['--trial', '--finish-trial'], 'contradict each other'],
-  [['--record-only', '--finish-trial'], 'contradict each other'],
+  [['--trial', '--finish-trial'], 'cannot be combined'],
+  [['--record-only', '--finish-trial'], 'cannot be combined'],
   [['--trial', '--take-over'], 'a trial deletes nothing'],
   [['--record-only', '--output', 'x'], 'writes no new file'],
 ])('import mpop %j is wrong usage', async (argv, says) => {

@@ -174,7 +174,7 @@ describe('to an IMAP folder by URL', () => {
     const { code, stdout } = await migrate('--resume', from())
     expect([code, stdout]).toEqual([0, expect.stringContaining('5 of 5 messages')])
     expect(imap.folder('Old').messages).toHaveLength(5)
-    expect((await migrate('--list')).stdout).toBe('no migration is unfinished\n')
+    expect((await migrate('--list')).stdout).toBe('there is no unfinished migration\n')
     expect(await migrate('--resume')).toMatchObject({ code: 64, stderr: expect.stringContaining('no migration is') })
   })
 

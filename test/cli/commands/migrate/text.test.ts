@@ -33,7 +33,7 @@ describe('a verdict', () => {
 
   test('counts what it did not have to move', () => {
     const [line] = verdictLines(report({ earlier: 7, older: 2, deleted: 4312, beyondLimit: 1000 }), wording)
-    expect(line).toMatch(/; 4,312 deleted from the server, 7 fetched before, 2 older, 1,000 left for another time$/)
+    expect(line).toMatch(/; 4,312 deleted from the server, 7 fetched before, 2 older, 1,000 left for later$/)
   })
 
   test('names what is not there, why, and the command to try again', () => {

@@ -10,7 +10,7 @@ describe('the summary of an account', () => {
       { delivered: 3, bytes: 48_213, deleted: 2, durationMs: 412 },
       'work: 3 messages delivered (48.2 kB), 2 deleted from the server, 412 ms',
     ],
-    [{ undeleted: 2, durationMs: 90 }, 'work: 2 not deleted though they should be, 90 ms'],
+    [{ undeleted: 2, durationMs: 90 }, 'work: 2 not deleted although they should be, 90 ms'],
     [{ listed: 12, durationMs: 90 }, 'work: nothing new, 12 messages on the server, 90 ms'],
     [{ listed: 1, durationMs: 90 }, 'work: nothing new, 1 message on the server, 90 ms'],
     [
@@ -59,7 +59,7 @@ describe('problems', () => {
     const lines = problemLines(accountReport({ problems: [...deferred, problem('refused', 'r')] }), null)
     expect(lines).toHaveLength(11)
     expect(lines[0]).toBe('work: message r: refused: said no')
-    expect(lines.at(-1)).toBe('work: and 5 other messages, see --json for the counts')
+    expect(lines.at(-1)).toBe('work: and 5 other messages: --json has the counts')
   })
 
   test('with one reason are one line (D127)', () => {
@@ -91,7 +91,7 @@ describe('problems', () => {
     expect(problemLines(report, null)).toEqual([
       'work: a is down',
       'work: b is busy',
-      'work: 2 messages should have left the server and did not: see popfetch status',
+      'work: 2 messages should have been deleted from the server but were not: see popfetch status',
     ])
     expect(problemLines(report, troublesOf(report).slice(1, 2))).toEqual(['work: b is busy'])
   })

@@ -101,10 +101,10 @@ describe('a shell', () => {
     ['top 1', 'expected TOP n lines'],
     ['stat 1', 'expected STAT'],
     ['retrr 1', 'did you mean RETR?'],
-    ['constructor', 'is no command here'],
+    ['constructor', 'is not a command here'],
     ['quit now', 'expected QUIT'],
     ['help', 'TOP n lines'],
-    ['\u001b[2J', '\\x1b[2J is no command here'],
+    ['\u001b[2J', '\\x1b[2J is not a command here'],
   ])('says what is wrong with %j, and sends nothing', async (line, says) => {
     const { code, stdout } = await typed([line])
     expect([code, stdout]).toEqual([0, expect.stringContaining(says)])
@@ -122,7 +122,7 @@ describe('a shell', () => {
     expect(whole.stdout).toContain('line 99\n+OK')
   })
 
-  test('shows nothing of a secret, and nothing that acts on a terminal', async () => {
+  test('cannot of a secret, and nothing that acts on a terminal', async () => {
     const secret = 'Zq8-tiger-49'
     scene.server
       .mailbox('bob', secret)

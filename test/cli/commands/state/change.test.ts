@@ -208,7 +208,7 @@ describe('state backup', () => {
     await writeFile(scene.path('copy.db'), 'mine')
     const { code, stderr } = await scene.popfetch('state', 'backup', 'copy.db')
     expect(code).toBe(74)
-    expect(stderr).toContain('there is a file of this name already: name another')
+    expect(stderr).toContain('a file of this name already exists: use another name')
     expect(await readFile(scene.path('copy.db'), 'utf8')).toBe('mine')
   })
 })
