@@ -47,7 +47,7 @@ test('with --delete all are read again before any is deleted', async () => {
 })
 
 test.each([
-  ['is gone', (imap: ImapServer) => void imap.inbox.messages.splice(third(imap), 1), 'is not in'],
+  ['is gone', (imap: ImapServer) => void imap.inbox.messages.splice(third(imap), 1), 'is no longer in'],
   [
     'was cut',
     (imap: ImapServer) => {

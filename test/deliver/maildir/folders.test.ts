@@ -37,7 +37,7 @@ describe('the folders', () => {
     ],
     ['a file', (root: string) => replace(root, 'new', (at) => fs.writeFileSync(at, '')), 'not a directory'],
     ['a link', (root: string) => replace(root, 'tmp', (at) => fs.symlinkSync('/tmp', at)), 'is a symbolic link'],
-    ['open to everybody', (root: string) => fs.chmodSync(path.join(root, 'new'), 0o777), 'everybody may write to'],
+    ['open to everybody', (root: string) => fs.chmodSync(path.join(root, 'new'), 0o777), 'is world-writable'],
   ])('are refused when one is %s', async (_, spoil, text) => {
     const { root } = await open()
     spoil(root)

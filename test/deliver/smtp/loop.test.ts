@@ -12,7 +12,7 @@ describe('an smtp destination', () => {
     const error = await failure(smtp.deliver(attempt('2'), message(sunk.bytes), never))
     expect(outcome(error)).toBe('HELD held message 75')
     expect(error.verdict === 'held').toBe(true)
-    expect(error.message).toMatch(/^smtp mx: a possible loop: .*; it stays on the server and not sent again$/)
+    expect(error.message).toMatch(/^smtp mx: a possible loop: .*; it stays on the server and is not sent again$/)
     expect(server.messages).toHaveLength(1)
   })
 

@@ -100,7 +100,7 @@ describe('of a server that does not let us in', () => {
   test.each([
     ['expired', /^the certificate expired \d+ days ago/, 'its owner must renew it'],
     ['future', /^the certificate is not valid yet/, 'set the clock'],
-    ['self-signed', /^the certificate is not from the authority of ca/, /SHA-256 and compare/],
+    ['self-signed', /^the certificate is not from the authority in ca/, /SHA-256 and compare/],
     ['wrong-host', /^the certificate is for another name than 127\.0\.0\.1/, /elsewhere\.example\.org/],
   ] as const)('a certificate that is %s is shown, and no secret sent', async (certificate, cause, next) => {
     await using scene = await Scene.create({ tls: 'implicit', certificate })
@@ -117,7 +117,7 @@ describe('of a server that does not let us in', () => {
     scene.account = [`pin: ${'ab'.repeat(32)}`]
     const report = await scene.check({ thorough: true })
     expect(found(report, 'SHA-256')).toBe(certificates.good.pin)
-    expect(report.advice[0]?.cause).toContain('another certificate than the pinned one')
+    expect(report.advice[0]?.cause).toContain('the certificate is not the pinned one')
     expect(heard(scene.server)).toEqual(['CAPA', 'STLS'])
   })
 
