@@ -73,7 +73,7 @@ export class Routes {
     const asked: Asked = { request, response, query: new URLSearchParams(search), rules }
     const isHealth = path === '/healthz' || path === '/livez'
     if (!isHealth && !isMeant(request.headers.host, rules))
-      return plain(response, 403, 'this name is not served here: daemon.httpHosts of the configuration may hold it')
+      return plain(response, 403, 'this name is not served here: add it to daemon.httpHosts in the configuration')
     const allowed = Object.hasOwn(ALLOWED, path) ? ALLOWED[path] : undefined
     if (allowed === undefined) return plain(response, 404, '/, /metrics, /healthz, /livez and /status.json are here')
     const method = request.method === 'HEAD' ? 'GET' : request.method

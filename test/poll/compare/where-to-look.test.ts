@@ -146,8 +146,8 @@ test('what the server notes in the header of a message itself does not make it a
 
 describe('it is told what became of them', () => {
   test.each([
-    [1, '1 known message stands under a new UID: taken over, with what became of it'],
-    [3, '3 known messages stand under new UIDs: taken over, with what became of them'],
+    [1, '1 known message has a new UID: taken over, with what became of it'],
+    [3, '3 known messages have new UIDs: taken over, with what became of them'],
   ])('where not all are delivered: %d', async (count, line) => {
     await using scene = await Scene.create()
     await using sink = await SmtpSink.start()

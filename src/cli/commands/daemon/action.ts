@@ -34,7 +34,7 @@ async function refuseSecond(invocation: DaemonInvocation, surroundings: Surround
   if (running === null) return
   throw new PopfetchError(
     'ERR_BUSY',
-    `a daemon (pid ${running.pid}) already uses this ledger: see popfetch status; popfetch reload makes it read its configuration again`,
+    `a daemon (pid ${running.pid}) already uses this ledger: see popfetch status; popfetch reload makes it reload its configuration`,
     { scope: 'process', retry: 'later' },
   )
 }
@@ -42,7 +42,7 @@ async function refuseSecond(invocation: DaemonInvocation, surroundings: Surround
 async function toBackground(invocation: DaemonInvocation, surroundings: Surroundings): Promise<number> {
   const { env, host, signal, output, person, nowMs } = surroundings
   if (invocation.logFile === STANDARD_ERROR)
-    throw usageError('--log-file - needs --foreground: in the background nobody reads standard error')
+    throw usageError('--log-file - needs --foreground: a daemon in the background has no standard error')
   const { startInBackground } = await import('../../../daemon/detach.ts')
   const configuration = await readConfiguration(invocation, surroundings)
   selected(configuration.accounts, invocation.accounts)
@@ -53,7 +53,7 @@ async function toBackground(invocation: DaemonInvocation, surroundings: Surround
   if (invocation.json) {
     output.object({ ok: true, accounts: [], daemon: { running: true, pid, since: new Date(nowMs()).toISOString() } })
   } else if (person && !invocation.quiet) {
-    output.say(`popfetch polls in the background (process ${pid}); its log is ${logFile}`)
+    output.say(`popfetch is running in the background (pid ${pid}); its log is ${logFile}`)
     output.say(
       'To start it with the machine: popfetch init --systemd prints a unit; by cron instead: popfetch init --cron',
     )
