@@ -14,7 +14,7 @@ import { refuseUnsafeEnvironment } from '../environment.ts'
 import { asPopfetchError } from '../errors.ts'
 import { readArguments } from './arguments/read.ts'
 import { COMMANDS } from './commands/commands.ts'
-import { exitCodeOfError, EXIT_BUG } from '../status/exit.ts'
+import { exitCodeOfError, EXIT_BUG, EXIT_IO, EXIT_OK } from '../status/exit.ts'
 
 import { Output } from './output.ts'
 import { watchInterruptions } from './signals.ts'
@@ -59,8 +59,13 @@ export async function main(argv: readonly string[]): Promise<void> {
     }),
   })
   await output.drained()
+  const { lost } = output
+  if (lost !== null) {
+    output.problem(`the answer is not whole: standard output could not be written (${lost})`)
+    await output.drained()
+  }
   // Not left to the event loop: a socket that somebody forgot must not keep cron's process for ever.
-  exit(code)
+  exit(code === EXIT_OK && lost !== null ? EXIT_IO : code)
 }
 
 /** One command line, start to end: says what went wrong and resolves to the exit code; never rejects. */

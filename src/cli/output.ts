@@ -1,9 +1,10 @@
 // Standard streams. Everything popfetch prints goes through here: secrets are masked (N019), control characters escaped
 // (N027). A reader that went away (N003, EPIPE) or reads slowly (N004) never holds up the mail.
 // Answers go to standard output; problems, notes and progress to standard error.
+import { setImmediate as turn } from 'node:timers/promises'
 import { display } from '../display.ts'
 import { redact } from '../redact.ts'
-import type { PopfetchError } from '../errors.ts'
+import { errnoOf, type PopfetchError } from '../errors.ts'
 import { reportError } from '../poll/report.ts'
 
 export interface TextStream {
@@ -41,6 +42,8 @@ export class Output {
   readonly #stderr: TextStream
   #dropped = 0
   #readerGone = false
+  /** Why the answer is not whole; null: it is, or nobody wanted more of it. */
+  #lost: string | null = null
   #colours = false
   screen: Screen | null = null
 
@@ -48,8 +51,19 @@ export class Output {
     this.#stdout = stdout
     this.#stderr = stderr
     // Without a listener an EPIPE would be an uncaught exception.
-    stdout.on('error', () => void (this.#readerGone = true))
+    stdout.on('error', (error) => {
+      this.#readerGone = true
+      const errno = errnoOf(error) ?? 'EPIPE'
+      // A reader that has seen enough, and a terminal that was closed, miss nothing.
+      if (this.#stdout.isTTY !== true && errno !== 'EPIPE' && errno !== 'ECONNRESET') this.#lost = errno
+    })
     stderr.on('error', () => {})
+  }
+
+  /** Why what was answered is not all there (a full disk, a quota), as the system calls it; null: it is. True when `drained` has
+   *  resolved. */
+  get lost(): string | null {
+    return this.#lost
   }
 
   /** From now on `answer` uses colours, if it is shown on a terminal that takes them (https://no-color.org). */
@@ -131,6 +145,8 @@ export class Output {
   async drained(): Promise<void> {
     this.#stderr.write(this.#lostLines())
     await Promise.all([drained(this.#stdout), drained(this.#stderr)])
+    // What a file refuses is told in the next turn.
+    await turn()
   }
 }
 

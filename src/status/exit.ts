@@ -5,6 +5,8 @@ export const EXIT_OK = 0
 export const EXIT_USAGE = 64
 export const EXIT_NO_DAEMON = 69
 export const EXIT_BUG = 70
+/** What was answered is not whole: standard output could not be written. */
+export const EXIT_IO = 74
 export const EXIT_TEMPORARY = 75
 export const EXIT_CONFIGURATION = 78
 export const EXIT_SIGNAL = 128
