@@ -88,11 +88,12 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   'node:child_process': ['src/program.ts', 'src/daemon/detach.ts'],
   'node:http': [
     'src/daemon/http/server.ts',
+    'src/daemon/notify/request.ts',
     'src/pop3/network/proxy.ts',
     'src/oauth/',
     'src/deliver/gmail/exchange.ts',
   ],
-  'node:https': ['src/oauth/http.ts', 'src/deliver/gmail/exchange.ts'],
+  'node:https': ['src/oauth/http.ts', 'src/daemon/notify/request.ts', 'src/deliver/gmail/exchange.ts'],
   'node:net': [
     'src/pop3/network/connection.ts',
     'src/deliver/network/dial.ts',

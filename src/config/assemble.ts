@@ -81,11 +81,12 @@ export function* assembling(root: unknown, resolve: ResolvePath): Generator<void
     problems.push({ path: ['accounts'], at: 'value', found: 'no account', expected: 'at least one' })
   }
   yield
+  problems.push(...unknownMail(isWritten(written) ? written['notify'] : undefined, destinations.byName))
   problems.push(...unknownClients(accounts, destinations.byName, isWritten(written) ? written['oauth'] : undefined))
   yield
   if (!parsed.success || problems.length > 0) return { configuration: null, problems: withoutRepetition(problems) }
 
-  const { state, concurrency, perHost, daemon, log } = parsed.data
+  const { state, concurrency, perHost, daemon, notify, log } = parsed.data
   const warnings = yield* warningsOf(accounts, destinations)
   return {
     configuration: {
@@ -96,6 +97,7 @@ export function* assembling(root: unknown, resolve: ResolvePath): Generator<void
       concurrency,
       perHost,
       daemon,
+      notify,
       log,
       warnings,
     },
@@ -155,6 +157,18 @@ function clients(written: unknown, resolve: ResolvePath, problems: Problem[]): R
     if (isWritten(keys)) problems.push(...conflictProblems(oauthConflicts(keys), keys, path))
   }
   return found
+}
+
+/** Names of destinations to which notices are to go, and that are not there. */
+function unknownMail(written: unknown, destinations: Configuration['destinations']): readonly Problem[] {
+  if (!Array.isArray(written)) return []
+  return written.flatMap((entry: unknown, at): Problem[] => {
+    const name = isWritten(entry) ? entry['mail'] : undefined
+    if (typeof name !== 'string' || destinations.has(name)) return []
+    const near = nearest(name, [...destinations.keys()])
+    const expected = near === null ? 'the name of a destination' : `a known destination: did you mean ${near}?`
+    return [{ path: ['notify', at, 'mail'], at: 'value', found: foundText(name, []), expected }]
+  })
 }
 
 /** Names of clients that are nowhere under `oauth`, and uses for which a provider gives no token. */

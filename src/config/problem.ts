@@ -67,7 +67,9 @@ export function foundText(value: unknown, path: Path): string {
   if (isWritten(value)) return 'a mapping'
   // A variable of a program may hold a token.
   const isVariable = path.slice(0, -1).includes('env')
-  const secret = isVariable || path.some((step) => typeof step === 'string' && SECRET_KEYS.has(step))
+  // Whoever has the address of a notice can read it, or fake it.
+  const isAddress = path[0] === 'notify' && ['url', 'ping', 'headers'].includes(String(path[2]))
+  const secret = isVariable || isAddress || path.some((step) => typeof step === 'string' && SECRET_KEYS.has(step))
   if (secret) return typeof value === 'string' ? 'text' : `a ${typeof value} without quotes`
   if (typeof value === 'string' && PROGRAM_KEYS.has(String(path.findLast((step) => typeof step === 'string'))))
     return typeof path.at(-1) === 'string' || path.at(-1) === 0 ? commandName(value) : 'text'

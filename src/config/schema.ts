@@ -8,7 +8,8 @@ import { deliver, route } from './route.ts'
 import { parseDuration } from './values/quantity.ts'
 import { recipient } from './recipient.ts'
 import { proxy } from './values/proxy.ts'
-import { daemon, poll } from './daemon.ts'
+import { daemon, poll } from './daemon/daemon.ts'
+import { notify } from './daemon/notify.ts'
 import type { OAuthClient } from './oauth/client.ts'
 import * as value from './values/values.ts'
 import type { RouteRule } from './route.ts'
@@ -256,6 +257,7 @@ export function top<A extends z.ZodType, D extends z.ZodType, P extends z.ZodTyp
       .orNull(value.wholeNumber(1, 10_000))
       .describe('Maximum number of them at one server; by default 8, and no limit for this machine'),
     daemon: daemon(resolve).describe('Settings for the daemon'),
+    notify: notify(resolve).describe('Who is told of problems, and how; each entry by one of run, url, mail and ping'),
     log: value
       .mapping({
         file: value

@@ -5,14 +5,15 @@ import { formatDuration, formatSize } from './values/quantity.ts'
 import { proxyText } from './values/proxy.ts'
 import { recipientKeys } from './recipient.ts'
 import { kindOf } from './destinations/destinations.ts'
-import { placeText, pollText } from './daemon.ts'
+import { placeText, pollText } from './daemon/daemon.ts'
+import { shownNotifier } from './daemon/notify.ts'
 import { shownClient } from './oauth/client.ts'
 import { commandName, sourceKeys } from './values/secret.ts'
 import { type Account, type Configuration, type FirstPolicy, sinceText, type When } from './schema.ts'
 import type { Written } from './values/written.ts'
 
 export function asWritten(configuration: Configuration): Written {
-  const { accounts, destinations, oauth, statePath, concurrency, perHost, daemon, log } = configuration
+  const { accounts, destinations, oauth, statePath, concurrency, perHost, daemon, notify, log } = configuration
   return {
     accounts: Object.fromEntries(accounts.map((account) => [account.name, accountKeys(account, destinations)])),
     ...(oauth.size === 0
@@ -27,6 +28,7 @@ export function asWritten(configuration: Configuration): Written {
     concurrency,
     ...withoutNull({ perHost }),
     daemon: daemonKeys(daemon),
+    ...(notify.length === 0 ? {} : { notify: notify.map(shownNotifier) }),
     log: withoutNull(log),
   }
 }

@@ -1,31 +1,15 @@
 // Runs the program `onProblem` when an account has failed, or a message of it has waited, for long: once, and once more when
 // that is over. The ledger keeps that it was told, so that a process that is started anew does not tell it again.
-import { displayBytes } from '../display.ts'
 import type { AccountRecord, Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
 import { waitingSinceMs } from '../poll/account/waiting.ts'
-import { NO_INPUT, NO_OUTPUT, runProgram } from '../program.ts'
+import { inherited, runFailure } from './notify/run.ts'
 
 /** Since when the account fails, and when that was told: milliseconds, in AccountRecord.facts. */
 const TROUBLE = 'troubleSince'
 const TOLD = 'troubleTold'
 
-/** What the program inherits of the environment: enough to send mail or to open a window. */
-const INHERITED = [
-  'PATH',
-  'HOME',
-  'USER',
-  'LOGNAME',
-  'LANG',
-  'TZ',
-  'XDG_RUNTIME_DIR',
-  'DBUS_SESSION_BUS_ADDRESS',
-  'DISPLAY',
-  'WAYLAND_DISPLAY',
-] as const
-
 const LIMIT_MS = 60_000
-const COMPLAINT_BYTES = 1000
 
 export interface AlarmSettings {
   readonly onProblem: readonly string[] | null
@@ -118,7 +102,6 @@ export class Alarm {
       log.error('no success for a long time', { account, lastSuccess: isoOf(lastSuccessMs) })
     else log.info('success again', { account })
     if (onProblem === null) return
-    const surroundings = Object.fromEntries(INHERITED.map((key) => [key, env[key]]))
     const facts = {
       POPFETCH_EVENT: event,
       POPFETCH_ACCOUNT: account,
@@ -126,27 +109,8 @@ export class Alarm {
       POPFETCH_CODE: error?.code ?? '',
       POPFETCH_MESSAGE: error?.message ?? '',
     }
-    const failure = await failureOf(onProblem, { ...surroundings, ...facts }, signal)
+    const failure = await runFailure(onProblem, { env: { ...inherited(env), ...facts }, limitMs: LIMIT_MS, signal })
     if (failure !== null) log.warn('onProblem failed', { account, reason: failure })
-  }
-}
-
-/** Null: the program ended with 0. Else why not, in words. Never rejects. */
-async function failureOf(
-  command: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-  signal: AbortSignal,
-): Promise<string | null> {
-  const limits = { limitMs: LIMIT_MS, signal }
-  const outputs = { stdout: NO_OUTPUT, stderr: { keep: 'last', limitBytes: COMPLAINT_BYTES } } as const
-  try {
-    const ending = await runProgram({ command, env, cwd: null, stdin: NO_INPUT, ...outputs, ...limits })
-    if (ending.ended === 'abort') return 'interrupted'
-    if (ending.ended !== null) return `it did not end within ${LIMIT_MS / 1000} s`
-    if (ending.code === 0) return null
-    return `it ended with ${ending.signal ?? ending.code}: ${displayBytes(ending.stderr, COMPLAINT_BYTES, 'start')}`
-  } catch (error) {
-    return `it cannot be started: ${error instanceof Error ? error.message : String(error)}`
   }
 }
 

@@ -22,7 +22,8 @@ import { wantDaemon } from '../status/wanted-daemon.ts'
 import { Alarm } from './alarm.ts'
 import { type Clock, systemClock } from './schedule/clock.ts'
 import { Uncaught } from './uncaught.ts'
-import type { Watched } from './http/watched.ts'
+import { briefStatus, type Watched } from './http/watched.ts'
+import { Rounds } from './notify/rounds.ts'
 import { ControlServer } from './control/server.ts'
 import { CurrentConfiguration, type ReloadContext } from './reload.ts'
 import { Journal } from './journal.ts'
@@ -63,6 +64,7 @@ export class Daemon implements AsyncDisposable {
   readonly #scheduler: Scheduler
   readonly #uncaught: Uncaught
   readonly #alarm: Alarm
+  readonly #rounds: Rounds
   readonly #systemd: Systemd
   readonly #sinceMs = Date.now()
   /** Somebody wants it to end: it is no failure that it does not run then. */
@@ -92,6 +94,16 @@ export class Daemon implements AsyncDisposable {
     })
     this.#uncaught = new Uncaught(this.#scheduler, clock.nowMs)
     this.#alarm = new Alarm({ ledger, log, env, nowMs: clock.nowMs, signal })
+    const watched = this.#watched()
+    this.#rounds = new Rounds({
+      ledger,
+      log,
+      env,
+      nowMs: clock.nowMs,
+      signal,
+      configuration: () => this.#current?.configuration ?? configuration,
+      status: async () => await briefStatus(watched, await watched.signIns().catch(() => [])),
+    })
     // Without this a rejection that nobody waits for would end the process.
     this.#end.promise.catch(() => {})
   }
@@ -175,7 +187,9 @@ export class Daemon implements AsyncDisposable {
     const onAbort = (): void => this.stop()
     signal.addEventListener('abort', onAbort, { once: true })
     if (signal.aborted) onAbort()
+    this.#owned.use(this.#rounds)
     this.#every(LOOK_MS, () => void this.#look(current))
+    this.#every(LOOK_MS, () => void this.#rounds.look())
     this.#every(LOOK_MS, () => void this.#tellEndings(current))
     const { watchdogMs } = this.#systemd
     if (watchdogMs !== null) this.#every(watchdogMs, () => this.#feed())
@@ -225,6 +239,7 @@ export class Daemon implements AsyncDisposable {
     const { report } = ended
     this.#journal.ended(ended)
     this.#current?.metrics?.ended(ended)
+    this.#rounds.ended(report)
     this.#context.ended?.(ended)
     if (this.#current !== null) void this.#tellEndings(this.#current)
     // A ledger that is damaged, or that a newer popfetch has taken over (N040, replaced program), fails for all accounts.

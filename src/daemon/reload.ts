@@ -1,7 +1,7 @@
 // The configuration that the background process works by, and how a new one takes its place. One rule: a new one is taken over
 // whole or not at all, so all that may fail is tried before anything is changed.
 import { isDeepStrictEqual } from 'node:util'
-import type { Listen } from '../config/daemon.ts'
+import type { Listen } from '../config/daemon/daemon.ts'
 import type { Account, Configuration } from '../config/schema.ts'
 import { resolveSecret } from '../config/values/secret.ts'
 import { PopfetchError } from '../errors.ts'

@@ -143,6 +143,7 @@ function configurationOf(
     concurrency: 64,
     perHost: null,
     daemon: { http: null, onProblem: null, alertAfterMs: 21_600_000 },
+    notify: [],
     log: { file: null, level: 'info', format: null },
     warnings,
   }

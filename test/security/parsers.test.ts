@@ -52,7 +52,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/status/tolerance.ts': own('the command line'),
   'src/cli/output.ts': { ...own('our own answers'), growth: 'expressions' },
   'src/config/assemble.ts': own('a list of ours'),
-  'src/config/daemon.ts': config('8 KiB, values.ts'),
+  'src/config/daemon/daemon.ts': config('8 KiB, values.ts'),
   'src/config/destinations/imap.ts': { ...config('8 KiB'), growth: 'URLs of the command line' },
   'src/config/destinations/mail-server.ts': config('8 KiB, url.ts'),
   'src/config/destinations/url.ts': { ...config('8 KiB'), growth: 'URLs of the command line' },
@@ -79,6 +79,7 @@ const PLACES: Readonly<Record<string, Place>> = {
     deep: FLAT,
     growth: 'expressions',
   },
+  'src/daemon/notify/outbox.ts': own('our own memo in the ledger'),
   'src/daemon/http/token.ts': { whose: 'HTTP clients', most: '8 KiB', deep: FLAT, growth: 'expressions' },
   'src/deliver/address.ts': {
     whose: 'configuration and senders',

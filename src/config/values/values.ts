@@ -179,7 +179,15 @@ export const fileMode = parsed(
 const SECRET = 'text, { env: NAME }, { file: PATH }, { command: COMMAND }, { credential: NAME } or { keyring: NAME }'
 
 /** Keys that hold a secret or say where one comes from. Reports name their values by the type only. */
-export const SECRET_KEYS: ReadonlySet<string> = new Set(['password', 'token', 'httpToken', 'clientSecret'])
+export const SECRET_KEYS: ReadonlySet<string> = new Set([
+  'password',
+  'token',
+  'httpToken',
+  'clientSecret',
+  // Header fields in `notify`.
+  'Authorization',
+  'X-Gotify-Key',
+])
 
 /** Where a secret comes from. It is read later: see secret.ts. */
 function secretForms(resolve: ResolvePath) {

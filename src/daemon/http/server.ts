@@ -5,7 +5,7 @@
 import { chmod, rm } from 'node:fs/promises'
 import { createServer, request, type Server } from 'node:http'
 import type { ListenOptions, Socket } from 'node:net'
-import { isPrivate, type Place, placeText } from '../../config/daemon.ts'
+import { isPrivate, type Place, placeText } from '../../config/daemon/daemon.ts'
 import { errnoOf, PopfetchError } from '../../errors.ts'
 import { isOwnSocket, ourUid } from '../../own-file.ts'
 import { Metrics } from './metrics.ts'

@@ -32,8 +32,8 @@ export async function wholeStatus(watched: Watched, days: number): Promise<Statu
 }
 
 /** Enough to say whether all is well. */
-export async function briefStatus(watched: Watched): Promise<Status> {
-  return statusOf(await readBriefly(watched.ledger, { ...surroundings(watched), signIns: [] }))
+export async function briefStatus(watched: Watched, signIns: readonly Listed[] = []): Promise<Status> {
+  return statusOf(await readBriefly(watched.ledger, { ...surroundings(watched), signIns }))
 }
 
 function surroundings({ plan, configured, process: { pid, sinceMs }, ...watched }: Watched) {

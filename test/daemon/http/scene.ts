@@ -1,5 +1,5 @@
 // What is served over HTTP is asked for as anybody would, over HTTP; the plan and the ledger behind it are made up.
-import type { Place } from '../../../src/config/daemon.ts'
+import type { Place } from '../../../src/config/daemon/daemon.ts'
 import type { Names } from '../../../src/daemon/http/server.ts'
 import type { Watched } from '../../../src/daemon/http/watched.ts'
 

@@ -1,6 +1,6 @@
 // Who may look, and who may change something: a table over places, tokens, fields, cookies and forms.
 import { expect, test } from 'vitest'
-import type { Place } from '../../../src/config/daemon.ts'
+import type { Place } from '../../../src/config/daemon/daemon.ts'
 import { HttpServer } from '../../../src/daemon/http/server.ts'
 import { bearerOf, Token } from '../../../src/daemon/http/token.ts'
 import { anyPort, asked, noNames, watched } from './scene.ts'

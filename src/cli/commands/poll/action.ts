@@ -51,8 +51,9 @@ async function poll(
   const quietly = !person && !invocation.verbose && !invocation.dryRun && !answersGuard(invocation)
   const told = quietly ? await toldBefore(run.ledger) : null
   const eager = person || invocation.accounts.length > 0
+  const byDaemon = await pollByDaemon(invocation, run, eager, surroundings)
   const reports =
-    (await pollByDaemon(invocation, run, eager, surroundings)) ??
+    byDaemon ??
     (await withObserver(invocation, surroundings, run.log, (observer) =>
       pollAll({
         configuration: run.configuration,
@@ -83,6 +84,11 @@ async function poll(
     logReport(run.log, report, told === null ? null : wordsToTell(report, told, surroundings.nowMs()))
   }
   if (told !== null) await rememberTold(run, reports, told, surroundings.nowMs())
+  // The daemon tells of its own polls.
+  if (byDaemon === null && !invocation.dryRun && run.configuration.notify.length > 0) {
+    const { notifyOf } = await import('./notify.ts')
+    await notifyOf(reports, run, surroundings)
+  }
   return code
 }
 

@@ -2,10 +2,10 @@
 // What they lead to is in daemon/.
 import * as z from 'zod'
 import { isIP } from 'node:net'
-import { isLoopback, parseHost } from './values/host.ts'
-import type { SecretSource } from './values/secret.ts'
-import { formatDuration, parseDuration } from './values/quantity.ts'
-import * as value from './values/values.ts'
+import { isLoopback, parseHost } from '../values/host.ts'
+import type { SecretSource } from '../values/secret.ts'
+import { formatDuration, parseDuration } from '../values/quantity.ts'
+import * as value from '../values/values.ts'
 
 /** Equal when one duration was written. */
 export interface PollInterval {

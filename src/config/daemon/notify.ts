@@ -1,0 +1,108 @@
+// Who is told of what happens, and how (DESIGN 3, `notify`). What is told, and when, is daemon/notify/.
+// An address often is a secret (the topic of ntfy, the id of a check): it is shown nowhere.
+import * as z from 'zod'
+import { SecretText, type SecretSource, sourceKeys, commandName } from '../values/secret.ts'
+import * as value from '../values/values.ts'
+import type { Written } from '../values/written.ts'
+
+export const NOTICE_EVENTS = ['problem', 'recovery', 'refused', 'held', 'sign-in', 'process', 'success'] as const
+export type NoticeEvent = (typeof NOTICE_EVENTS)[number]
+
+const USUAL: readonly NoticeEvent[] = ['problem', 'recovery', 'refused', 'held', 'sign-in', 'process']
+
+/** One of the four ways to tell. */
+export type Way =
+  | { readonly kind: 'run'; readonly run: readonly string[] }
+  | {
+      readonly kind: 'url'
+      readonly url: SecretSource
+      readonly json: boolean
+      readonly headers: Readonly<Record<string, SecretSource>>
+    }
+  | { readonly kind: 'mail'; readonly destination: string }
+  /** Nothing is told there: it is asked after each round, and misses being asked. */
+  | { readonly kind: 'ping'; readonly url: SecretSource }
+
+export interface Notifier {
+  readonly on: readonly NoticeEvent[]
+  readonly way: Way
+}
+
+const URL_WORDS =
+  'an http:// or https:// address, or where it is to be had ({ env }, { file }, { command }, { credential })'
+
+/** What must hold of the address itself, wherever it comes from. */
+export function isHttpUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { protocol, username, password } = new URL(text)
+  // A password in it would reach logs of others: a header can hold it.
+  return (protocol === 'https:' || protocol === 'http:') && username === '' && password === ''
+}
+
+const address = value.once((resolve) =>
+  value
+    .secret(resolve)
+    .refine((source) => !(source instanceof SecretText) || isHttpUrl(source.reveal()), { error: URL_WORDS }),
+)
+
+const WAYS = ['run', 'url', 'mail', 'ping'] as const
+
+const ONE_WAY = 'one of run: [program, argument], url: ADDRESS, mail: DESTINATION and ping: ADDRESS'
+
+const HEADER = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/
+
+export function notify(resolve: value.ResolvePath) {
+  const entry = value
+    .mapping({
+      on: z
+        .array(z.enum(NOTICE_EVENTS, { error: `one of ${NOTICE_EVENTS.join(', ')}` }), { error: 'a list of events' })
+        .prefault([...USUAL])
+        .describe('Of what it is told'),
+      run: value
+        .orNull(value.program(resolve))
+        .describe('Program that is run, with POPFETCH_EVENT, POPFETCH_MESSAGE and others'),
+      url: value
+        .orNull(address(resolve))
+        .describe('Address to which a short text is posted, with the title in the field Title'),
+      json: value.flag.prefault(false).describe('With url: posts an object instead of a text'),
+      headers: z
+        .record(z.string().regex(HEADER, { error: 'names of header fields' }), value.secret(resolve), {
+          error: 'a mapping of header fields to texts or secrets',
+        })
+        .prefault({})
+        .describe('With url: header fields of the request; they may hold secrets'),
+      mail: value
+        .orNull(z.string({ error: 'the name of a destination' }).min(1, { error: 'the name of a destination' }))
+        .describe('Destination to which a short message is delivered'),
+      ping: value
+        .orNull(address(resolve))
+        .describe('Address that is asked after each round in which all is well, and with /fail otherwise'),
+    })
+    .refine((written) => WAYS.filter((way) => written[way] !== null).length === 1, { error: ONE_WAY })
+    .refine((written) => written.url !== null || (!written.json && Object.keys(written.headers).length === 0), {
+      error: 'json and headers only beside url',
+    })
+    .transform(({ on, run, url, json, headers, mail, ping }): Notifier => {
+      if (run !== null) return { on, way: { kind: 'run', run } }
+      if (url !== null) return { on, way: { kind: 'url', url, json, headers } }
+      if (ping !== null) return { on, way: { kind: 'ping', url: ping } }
+      return { on, way: { kind: 'mail', destination: mail ?? '' } }
+    })
+  return z.array(entry, { error: 'a list of who is told' }).prefault([])
+}
+
+/** As `config show` prints it. */
+export function shownNotifier({ on, way }: Notifier): Written {
+  switch (way.kind) {
+    case 'run':
+      return { on, run: [commandName(way.run)] }
+    case 'mail':
+      return { on, mail: way.destination }
+    case 'ping':
+      return { ping: sourceKeys(way.url) }
+    case 'url': {
+      const headers = Object.entries(way.headers).map(([name, source]) => [name, sourceKeys(source)])
+      return { on, url: sourceKeys(way.url), json: way.json, headers: Object.fromEntries(headers) }
+    }
+  }
+}

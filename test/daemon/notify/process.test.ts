@@ -1,0 +1,103 @@
+// A destination that refuses everything is told by all four ways, from cron and from the background process, with real
+// processes: once, and once when it takes mail again. Time goes in the ledger: the rest is made older.
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { until } from '../scene.ts'
+import { Told } from './scene.ts'
+
+const SLOW = 120_000
+const ALL = (event: string): readonly string[] => ['run', 'url', 'json', 'mail'].map((way) => `${way} ${event}`)
+
+/** Three messages for each of two accounts, none of which the destination takes. */
+async function refused(told: Told): Promise<void> {
+  told.sink.faults.mail = '451 4.3.2 not now'
+  told.scene.fill(3)
+  told.scene.fill(3, 4, 'home')
+}
+
+function works(told: Told): void {
+  told.sink.faults.mail = null
+}
+
+describe('a destination that refuses everything', () => {
+  test(
+    'is told from cron by run, url, mail and ping, once for both accounts, and once when it works again',
+    { timeout: SLOW },
+    async () => {
+      await using told = await Told.create()
+      await refused(told)
+      await told.scene.popfetch()
+      expect(told.words).toEqual([])
+      expect(told.pings).toEqual(['/ping/secret-uuid/fail'])
+      await told.age()
+      await told.scene.popfetch()
+      expect(told.words).toEqual(ALL('problem'))
+      await told.scene.popfetch()
+      expect(told.words).toEqual(ALL('problem'))
+      const [plain, json] = told.requests.filter(({ method }) => method === 'POST')
+      expect(plain?.title).toMatch(/^popfetch on .*: mail does not come: forward$/)
+      expect(plain?.body).toMatch(/^forward \((home, work|work, home)\): .*451 4\.3\.2 not now.*since 20/)
+      expect(json).toMatchObject({ path: '/json', key: 'Key-of-nobody-2' })
+      expect(JSON.parse(json?.body ?? '')).toMatchObject({
+        event: 'problem',
+        destination: 'forward',
+        code: 'ERR_DELIVERY',
+      })
+      expect(told.mails[0]).toContain('Auto-Submitted: auto-generated')
+
+      works(told)
+      await told.scene.popfetch('work', 'home')
+      expect(told.sink.messages).toHaveLength(6)
+      expect(told.words.toSorted()).toEqual([...ALL('problem'), ...ALL('recovery')].toSorted())
+      expect(told.pings.at(-1)).toBe('/ping/secret-uuid')
+      await told.scene.popfetch()
+      expect(told.words).toHaveLength(8)
+    },
+  )
+
+  test('is told from the background process in the same way, also after a restart', { timeout: SLOW }, async () => {
+    await using told = await Told.create()
+    await refused(told)
+    await told.scene.popfetch()
+    await told.age()
+    await told.scene.daemon()
+    await until(() => told.words.length >= 4)
+    expect(told.words.toSorted()).toEqual([...ALL('problem')].toSorted())
+    await told.scene.popfetch('stop')
+    await told.scene.daemon()
+    works(told)
+    await told.scene.wake()
+    await until(() => told.words.length >= 8)
+    await told.scene.popfetch('stop')
+    expect(told.words.toSorted()).toEqual([...ALL('problem'), ...ALL('recovery')].toSorted())
+    expect(told.pings[0]).toBe('/ping/secret-uuid/fail')
+  })
+
+  test(
+    'is told later where nobody could be told, mail goes on, and no secret is written',
+    { timeout: SLOW },
+    async () => {
+      await using told = await Told.create()
+      await refused(told)
+      await told.scene.popfetch()
+      await told.age()
+      told.status = 500
+      const { code, stderr } = await told.scene.popfetch('--log-file', 'cron.log')
+      expect(code).toBe(75)
+      expect(told.words.filter((word) => word.startsWith('run') || word.startsWith('mail'))).toEqual([
+        'run problem',
+        'mail problem',
+      ])
+      const log = readFileSync(told.scene.path('cron.log'), 'utf8')
+      expect(log).toContain('a notice could not be told, and is tried again')
+      const answered = told.requests.length
+      await told.scene.popfetch()
+      // Not before a minute has passed.
+      expect(told.requests.slice(answered).filter(({ method }) => method === 'POST')).toEqual([])
+      expect(log + stderr).not.toMatch(/secret-uuid|Key-of-nobody|\/plain|\/json/)
+      const shown = await told.scene.popfetch('config', 'show')
+      expect(shown.stdout + shown.stderr).not.toMatch(/secret-uuid|Key-of-nobody|\/plain/)
+      expect(shown.stdout).toContain('notify:')
+    },
+  )
+})
