@@ -53,6 +53,8 @@ export class ImapServer implements AsyncDisposable {
   refusal = 'not so'
   /** Of several with one command it keeps those in front of the one that it does not take, against RFC 3502. */
   takesHalf = false
+  /** Called when a part of a message came with APPEND. */
+  onLiteral: () => void = () => {}
   /** How many messages each APPEND had. */
   readonly commands: number[] = []
   /** Messages that came, taken or not. */
@@ -386,6 +388,8 @@ class Conversation {
         return false
       }
       if (plus === '') this.#send('+ go on')
+      if (this.#buffer.length === 0) await this.#wait()
+      this.#server.onLiteral()
       const bytes = await this.#bytes(Number(size))
       const flags = (/ ?\(([^)]*)\)/.exec(words)?.[1] ?? '').split(' ').filter((flag) => flag !== '')
       const date = /"([ \d]\d-\w{3}-\d{4} [^"]*)"/.exec(words)?.[1] ?? null
