@@ -92,6 +92,7 @@ const POLICY: Policy = {
   limit: null,
   maxSizeBytes: 1,
   sessionLimit: 100,
+  shows: () => false,
   all: false,
   skippedToo: false,
   markSeen: false,

@@ -4,7 +4,8 @@ import type { Account } from '../../config/schema.ts'
 import type { AccountHealth } from '../../ledger/ledger.ts'
 import type { DeliveryRecord, MessageRecord } from '../../ledger/records.ts'
 import { isPaused } from './backoff.ts'
-import { deletionDueMs, hasCome, MOST_ATTEMPTS, MOST_UNKNOWNS } from '../plan/plan.ts'
+import { isLostTooOften, MOST_UNKNOWNS, type Shows } from '../plan/lost-answers.ts'
+import { deletionDueMs, hasCome, MOST_ATTEMPTS } from '../plan/plan.ts'
 
 /** Is the account in the configuration? `departed`: not any more. `unclear`: the configuration cannot be read. */
 export type AccountPresence =
@@ -17,6 +18,7 @@ export interface ForecastView {
   readonly presence: AccountPresence
   readonly health: AccountHealth
   readonly nowMs: number
+  readonly shows: Shows
   /** A point in time as text. */
   readonly at: (ms: number) => string
 }
@@ -36,8 +38,8 @@ export function forecast(view: ForecastView): string {
       return deletion(message, presence, nowMs, at)
     case 'open':
       return isPaused(health, nowMs)
-        ? `${attempt(message, nowMs, at)}; the account is paused until ${at(health.pausedUntilMs)}`
-        : attempt(message, nowMs, at)
+        ? `${attempt(message, view)}; the account is paused until ${at(health.pausedUntilMs)}`
+        : attempt(message, view)
   }
 }
 
@@ -61,14 +63,14 @@ function deletion(message: MessageRecord, presence: AccountPresence, nowMs: numb
   }
 }
 
-function attempt({ retryAfterMs, attempts, deliveries }: MessageRecord, nowMs: number, at: ForecastView['at']): string {
+function attempt({ retryAfterMs, attempts, deliveries }: MessageRecord, { nowMs, shows, at }: ForecastView): string {
   const due = deliveries.filter((delivery) => delivery.state !== 'done')
   if (!hasCome(retryAfterMs, nowMs))
     return `fetched again at the first poll after ${at(retryAfterMs)}, for ${named(due)}`
   if (attempts >= MOST_ATTEMPTS) {
     return `held at the next poll: it was begun ${attempts} times without being finished`
   }
-  if (due.some(({ unknowns }) => unknowns >= MOST_UNKNOWNS)) {
+  if (isLostTooOften(due, shows)) {
     return `held at the next poll: the answer to its delivery was lost ${MOST_UNKNOWNS} times`
   }
   const cut = due.filter(({ state }) => state === 'started')

@@ -1,6 +1,7 @@
 // Signs in and says what is waiting: fetches, marks and deletes nothing (`popfetch check`). Never asks for a message, since
 // some servers take that for having read it (P129). findings.ts says what the server is like, diagnosis.ts why a check
 // failed.
+import { showsWhatItHas } from '../../config/destinations/destinations.ts'
 import type { Account } from '../../config/schema.ts'
 import { asPopfetchError, type PopfetchError } from '../../errors.ts'
 import { type AccountRecord, blankRecord } from '../../ledger/account.ts'
@@ -105,6 +106,7 @@ class Check {
       fetched: 0,
       sessionLimit: Infinity,
       skippedToo: false,
+      shows: (name) => showsWhatItHas(name, this.#run.configuration.destinations),
     })
     this.#counts.waiting = plan.listed
     this.#counts.waitingBytes = listing.totalBytes

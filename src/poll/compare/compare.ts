@@ -2,6 +2,7 @@
 // of the mailbox (P103). Most entries are known by their UIDL; the others are told apart in identify.ts.
 import { BitSet } from '../../bit-set.ts'
 import { setImmediate as turn } from 'node:timers/promises'
+import { showsWhatItHas } from '../../config/destinations/destinations.ts'
 import type { Account } from '../../config/schema.ts'
 import { PopfetchError } from '../../errors.ts'
 import type { AccountRecord, ComparedMessage, Comparison, EntryKey, KnownMessage } from '../../ledger/ledger.ts'
@@ -63,6 +64,7 @@ export interface ComparisonContext extends Pick<RunRequest, 'options'> {
   readonly fetched: number
   readonly sessionLimit: number
   readonly skippedToo: boolean
+  readonly shows: Policy['shows']
   /** What messages are aged by; see age-clock.ts. */
   readonly agedMs: number | null
   /** Did an earlier session of this poll count it as deferred? */
@@ -91,6 +93,7 @@ export async function compareListing(listing: Listing, comparison: Comparison, v
     isCounted: (key) => tally.isDeferred(key),
     fetched: tally.totalMessages,
     skippedToo: run.restrictions.skippedToo,
+    shows: (name) => showsWhatItHas(name, run.configuration.destinations),
   }
   const compared = await compare(listing, context)
   if (compared.sizesMove) history.sizesMove()
@@ -227,7 +230,7 @@ function* seenIn(listing: Listing, seen: Seen | null): Generator<readonly Entry[
 }
 
 function policyOf(
-  { account, record, options, fetched, sessionLimit, skippedToo }: ComparisonContext,
+  { account, record, options, fetched, sessionLimit, skippedToo, shows }: ComparisonContext,
   older = new BitSet(),
 ): Policy {
   const first = firstPolicy(account, record)
@@ -244,6 +247,7 @@ function policyOf(
     skippedToo,
     markSeen: options.markSeen,
     eager: options.eager,
+    shows,
   }
 }
 

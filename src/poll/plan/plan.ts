@@ -4,6 +4,7 @@
 import type { FirstPolicy } from '../../config/schema.ts'
 import type { Delivery, EntryKey, KnownMessage, Settled } from '../../ledger/ledger.ts'
 import { BitSet } from '../../bit-set.ts'
+import { isLostTooOften, LOST_ANSWERS, type Shows } from './lost-answers.ts'
 
 export interface Policy {
   readonly delete:
@@ -25,6 +26,7 @@ export interface Policy {
   readonly markSeen: boolean
   /** A person asks: what was deferred is due now. */
   readonly eager: boolean
+  readonly shows: Shows
 }
 
 export interface Entry {
@@ -96,9 +98,6 @@ export const MOST_ATTEMPTS = 5
  *  once a day (P134). */
 export const MOST_DELETIONS = 5
 const DAY_MS = 86_400_000
-
-/** After so many answers that got lost, another copy would be one too many (DESIGN 4.3, P2). */
-export const MOST_UNKNOWNS = 3
 
 /** By the announced size, or by what came (MessageTooLarge). */
 const HELD_FOR_SIZE = /^too large: \d+ bytes, maxSize is (\d+)$|^the message is larger than (\d+) bytes \(maxSize\)/
@@ -243,12 +242,8 @@ export class Planner {
       }
     } else if (known.attempts >= MOST_ATTEMPTS) {
       this.#holds.push({ ...entry, known, reason: `begun ${known.attempts} times without being finished` })
-    } else if (known.deliveries.some((delivery) => delivery.unknowns >= MOST_UNKNOWNS)) {
-      this.#holds.push({
-        ...entry,
-        known,
-        reason: `the answer to its delivery was lost ${MOST_UNKNOWNS} times; it may be there already`,
-      })
+    } else if (isLostTooOften(known.deliveries, this.#policy.shows)) {
+      this.#holds.push({ ...entry, known, reason: LOST_ANSWERS })
     } else this.#wanted(entry, known)
   }
 
@@ -274,7 +269,7 @@ export class Planner {
     const [, announced, received] = HELD_FOR_SIZE.exec(reason ?? '') ?? []
     const beforeBytes = Number(announced ?? received ?? Infinity)
     if (mostBytes <= beforeBytes || (sizeBytes ?? 0) > mostBytes) return false
-    return deliveries.every(({ unknowns }) => unknowns < MOST_UNKNOWNS)
+    return !isLostTooOften(deliveries, this.#policy.shows)
   }
 
   finish(): Plan {

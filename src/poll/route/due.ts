@@ -6,7 +6,8 @@ import type { Message } from '../../message.ts'
 import { newIntent, originOf } from '../attempt.ts'
 import { copiesOf, type Copy, isByName } from './proof.ts'
 import { hold } from '../hold.ts'
-import { isDeferred, isDue, isDueMessage, MOST_UNKNOWNS, type PlannedFetch } from '../plan/plan.ts'
+import { isDeferred, isDue, isDueMessage, type PlannedFetch } from '../plan/plan.ts'
+import { LOST_ANSWERS, MOST_UNKNOWNS } from '../plan/lost-answers.ts'
 import type { Closed, Target } from '../run/destinations.ts'
 import type { Visit } from '../visit.ts'
 import { awaited, keptByNext, passesBy } from './chain.ts'
@@ -55,8 +56,6 @@ export interface Jobs {
   /** Of one of them, once. */
   readonly job: (fetch: PlannedFetch) => Job
 }
-
-const LOST_ANSWERS = `the answer to its delivery was lost ${MOST_UNKNOWNS} times; it may be there already`
 
 const noJobs: Jobs = { fetches: [], job: (fetch) => ({ ...fetch, due: [], choice: null, copies: [], later: null }) }
 

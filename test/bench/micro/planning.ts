@@ -12,6 +12,7 @@ const policy: Policy = {
   limit: null,
   maxSizeBytes: null,
   sessionLimit: 5_000,
+  shows: () => false,
   all: false,
   skippedToo: false,
   markSeen: false,

@@ -59,7 +59,8 @@ function configured(policy: Account['delete']): AccountPresence {
 
 function told(facts: Partial<MessageRecord>, view: Partial<ForecastView> = {}): string {
   const presence = configured({ kind: 'never' })
-  return forecast({ message: { ...message, ...facts }, presence, health, nowMs: 5000, at: (ms) => `T${ms}`, ...view })
+  const usual = { presence, health, nowMs: 5000, at: (ms: number) => `T${ms}`, shows: () => false }
+  return forecast({ message: { ...message, ...facts }, ...usual, ...view })
 }
 
 describe('what happens next to a message that is', () => {
@@ -86,6 +87,11 @@ describe('what happens next to a message that is', () => {
     ['unknown too often', { deliveries: [{ ...delivery, unknowns: 3 }] }, 'held at the next poll: the answer'],
   ] as const)('%s', (_, facts, text) => {
     expect(told(facts)).toContain(text)
+  })
+
+  test('unknown however often is fetched where the destination shows what it has', () => {
+    const deliveries = [{ ...delivery, state: 'failed', unknowns: 9 }] as const
+    expect(told({ deliveries }, { shows: (name) => name === 'inbox' })).toBe('fetched at the next poll, for inbox')
   })
 
   test('delivered depends on delete', () => {

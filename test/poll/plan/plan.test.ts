@@ -13,6 +13,7 @@ const policy: Policy = {
   sessionLimit: Infinity,
   all: false,
   skippedToo: false,
+  shows: () => false,
   markSeen: false,
   eager: false,
 }
@@ -119,6 +120,38 @@ describe('a plan', () => {
     const open = known({ state: 'open', retryAfterMs: dueAfterMs, deliveries: [delivery] })
     expect(numbers(planned([[entry(1), open]]).fetch)).toEqual(fetched)
   })
+
+  test.each([
+    [false, 2, 'fetch'],
+    [false, 3, 'hold'],
+    [true, 3, 'fetch'],
+    [true, 30, 'fetch'],
+  ] as const)(
+    'the answer was lost (the destination shows what it has: %s, %i times): %s',
+    (shows, unknowns, expected) => {
+      const delivery: Delivery = {
+        destination: 'inbox',
+        recipient: '',
+        state: 'unknown',
+        intent: '1',
+        attempts: unknowns,
+        unknowns,
+        refusals: 0,
+        deferrals: 0,
+        dueAfterMs: 0,
+        handedOver: true,
+        conclusion: 'LOST',
+        error: 'lost',
+      }
+      const plan = planned([[entry(1), known({ state: 'open', deliveries: [delivery] })]], {
+        shows: (name) => shows && name === 'inbox',
+      })
+      expect({ fetch: plan.fetch.length, hold: plan.holds.length }).toEqual({
+        fetch: expected === 'fetch' ? 1 : 0,
+        hold: expected === 'hold' ? 1 : 0,
+      })
+    },
+  )
 
   test('never deletes what `first` skipped, nor what is open or held', () => {
     const rows = (['seen', 'open', 'held'] as const).map((state, at) => [entry(at + 1), known({ state })] as const)

@@ -164,6 +164,7 @@ const common = {
   sessionLimit: Infinity,
   isCounted: () => false,
   skippedToo: false,
+  shows: () => false,
 }
 
 function context(comparison: Comparison, more: object = {}): ComparisonContext {

@@ -7,6 +7,7 @@ import { Pop3Server } from '../../support/pop3-server.ts'
 import { Chance } from './chance.ts'
 import { shapeOf } from './letters.ts'
 import { MAILBOX_HABITS, MailboxWorld, POISONS } from './mailboxes.ts'
+import { IMAP_HABITS, ImapPlace } from './imap-place.ts'
 import { CommandPlace, HopPlace, MaildirPlace, MboxPlace, type Place } from './places.ts'
 import { SINK_HABITS } from './sinks.ts'
 import type { Time } from './time.ts'
@@ -172,15 +173,20 @@ async function placeOf(
   time: Time,
 ): Promise<Place> {
   const isOfHop = habit !== null && habit in SINK_HABITS && habit !== 'well'
+  const isOfFolder = habit !== null && habit in IMAP_HABITS && habit !== 'well'
   const kind =
     isOfHop && at === 0
       ? 'smtp'
-      : chance.pick(['smtp', 'smtp', 'smtp', 'lmtp', 'maildir', 'maildir', 'mbox', 'command'])
+      : isOfFolder && at === 0
+        ? 'imap'
+        : chance.pick(['smtp', 'smtp', 'smtp', 'lmtp', 'maildir', 'maildir', 'imap', 'imap', 'mbox', 'command'])
   switch (kind) {
     case 'maildir':
       return new MaildirPlace(`inbox${at}`, directory, time)
     case 'mbox':
       return new MboxPlace(`mbox${at}`, directory, time)
+    case 'imap':
+      return await ImapPlace.start(`folder${at}`, time, chance.next() < 0.7)
     case 'command':
       return new CommandPlace(`agent${at}`, directory, time)
     default:

@@ -3,6 +3,7 @@
 import type { AccountRecord } from '../../../ledger/ledger.ts'
 import type { MessageRecord, Selection } from '../../../ledger/records.ts'
 import { forecast, type AccountPresence } from '../../../poll/account/forecast.ts'
+import { showsWhatItHas } from '../../../config/destinations/destinations.ts'
 import type { Outline } from '../../../config/outline.ts'
 import { EXIT_OK } from '../../../status/exit.ts'
 import type { Operation, StateInvocation, StateRequests } from './options.ts'
@@ -121,9 +122,11 @@ async function explain(wanted: Wanted, { outline, ledger, json, surroundings }: 
   const health = (await ledger.accounts()).find(({ name }) => name === account)
   if (health === undefined) return
   const presence = presenceOf(health, outline)
+  const destinations = outline.configuration?.destinations ?? new Map()
+  const shows = (name: string): boolean => showsWhatItHas(name, destinations)
   const told = messages.map((message) => ({
     message,
-    next: forecast({ message, presence, health, nowMs: nowMs(), at: stamp }),
+    next: forecast({ message, presence, health, nowMs: nowMs(), shows, at: stamp }),
   }))
   if (json) {
     const objects = told.map(({ message, next }) => ({ ...messageObject(account, message), next }))
