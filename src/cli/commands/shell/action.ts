@@ -10,6 +10,7 @@ import { openRun } from '../../open/configured.ts'
 import type { Surroundings } from '../../surroundings.ts'
 import { typedLines } from '../../terminal/dialogue.ts'
 import { converse } from './conversation.ts'
+import { ReaderGone } from './shown-answer.ts'
 import type { ShellInvocation } from './options.ts'
 
 /** Where the height of the screen is not known. */
@@ -53,6 +54,8 @@ export async function run(invocation: ShellInvocation, surroundings: Surrounding
       most,
     })
   } catch (error) {
+    // As with any program before `head`: what was marked stays.
+    if (error instanceof ReaderGone) return EXIT_OK
     // Ctrl-C, or a signal: the session ends without QUIT, and nothing was deleted.
     if (!(error instanceof PopfetchError) || error.code !== 'ERR_ABORTED' || lease.lost.aborted) throw error
     return surroundings.interruption() ?? EXIT_SIGNAL + constants.signals.SIGINT

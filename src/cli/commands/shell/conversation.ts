@@ -9,7 +9,8 @@ import { ShownAnswer } from './shown-answer.ts'
 export interface Conversation {
   readonly lines: AsyncIterable<string>
   readonly print: (line: string) => void
-  readonly caughtUp: () => Promise<unknown>
+  /** False: the reader is gone. */
+  readonly caughtUp: () => Promise<boolean>
   readonly write: boolean
   /** Lines of a long answer that are shown. */
   readonly most: number
@@ -46,7 +47,8 @@ const REFUSED: Readonly<Record<string, string>> = {
   STLS: 'TLS is set in the configuration (tls)',
 }
 
-/** Resolves when the session has ended, by QUIT or without it. Rejects when the session breaks. */
+/** Resolves when the session has ended, by QUIT or without it. Rejects when the session breaks; with ReaderGone in a long answer that
+ *  nobody reads any more. */
 export async function converse(session: Session, conversation: Conversation): Promise<void> {
   const { lines, print, write } = conversation
   const state = { marked: 0, read: 0, warned: false }

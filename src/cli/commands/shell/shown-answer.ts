@@ -1,6 +1,7 @@
 // The lines of a long answer, shown while they come: escaped, and cut after a screen unless all of it is wanted. A line of any
 // length, and an answer of any length, cost bounded memory.
 import { displayBytes } from '../../../display.ts'
+import { PopfetchError } from '../../../errors.ts'
 import type { BodySink } from '../../../pop3/wire/exchange.ts'
 
 /** Of a line, what is shown; RFC 5322 has 998. */
@@ -8,16 +9,24 @@ const LINE_BYTES = 2000
 const NEWLINE = 0x0a
 const RETURN = 0x0d
 
+/** Whoever read the answers has gone: the rest of a long one is not waited for. */
+export class ReaderGone extends PopfetchError {
+  constructor() {
+    super('ERR_ABORTED', 'nobody reads the answer any more', { scope: 'account', retry: 'soon' })
+  }
+}
+
 export class ShownAnswer implements BodySink {
   readonly #most: number
   readonly #print: (line: string) => void
-  readonly #caughtUp: () => Promise<unknown>
+  readonly #caughtUp: () => Promise<boolean>
   #line: Buffer[] = []
   #lineBytes = 0
   #lines = 0
 
-  /** `most`: lines to show. `caughtUp` resolves when the reader has taken what was printed. */
-  constructor(most: number, print: (line: string) => void, caughtUp: () => Promise<unknown>) {
+  /** `most`: lines to show. `caughtUp` resolves when the reader has taken what was printed; to false when it is gone, which `write`
+   *  rejects with. */
+  constructor(most: number, print: (line: string) => void, caughtUp: () => Promise<boolean>) {
     this.#most = most
     this.#print = print
     this.#caughtUp = caughtUp
@@ -31,7 +40,11 @@ export class ShownAnswer implements BodySink {
       at = end + 1
     }
     this.#keep(chunk.subarray(at))
-    return this.#lines > this.#most ? undefined : this.#caughtUp().then(() => {})
+    return this.#lines > this.#most ? undefined : this.#taken()
+  }
+
+  async #taken(): Promise<void> {
+    if (!(await this.#caughtUp())) throw new ReaderGone()
   }
 
   /** How many lines were not shown. Call it after the answer. */

@@ -1,5 +1,6 @@
 // `popfetch shell`, as a child process that reads its commands from a pipe.
 import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { BIN, CACHE, ended, type Ended } from '../../child.ts'
@@ -38,6 +39,20 @@ describe('a shell', () => {
     expect(stdout).toContain('Subject: one')
     expect(heard().at(-1)).toBe('QUIT')
     expect(left()).toBe(2)
+  })
+
+  test('ends when nobody reads a long answer any more, and deletes nothing', async () => {
+    scene.fill('one')
+    scene.server.mailbox('alice').add(`Subject: long\r\n\r\n${'a line of it\r\n'.repeat(2_000_000)}`, { uidl: 'long' })
+    const child = start('--raw', '--write', 'work')
+    // The input stays open: only the reader has gone.
+    child.stdin?.write('DELE 1\nRETR 2\nQUIT\n')
+    await new Promise((resolve) => child.stdout?.once('data', resolve))
+    child.stdout?.destroy()
+    const [code] = (await once(child, 'close')) as [number | null]
+    expect(code).toBe(0)
+    expect(left()).toBe(2)
+    expect(heard()).not.toContain('QUIT')
   })
 
   test('deletes nothing without --write, whatever is typed', async () => {

@@ -6,7 +6,7 @@ async function shown(most: number, chunks: readonly (string | Buffer)[]): Promis
   const answer = new ShownAnswer(
     most,
     (line) => lines.push(line),
-    () => Promise.resolve(),
+    () => Promise.resolve(true),
   )
   for (const chunk of chunks) await answer.write(Buffer.from(chunk))
   return [lines, answer.end()]
