@@ -33,7 +33,7 @@ async function marks(scene: Scene): Promise<readonly string[]> {
 const STEP = Number(process.env['ANSWERS_STEP'] ?? 6)
 const chosen = CASES.filter((_, at) => STEP === 1 || (at + Math.floor(at / 6)) % STEP === 0)
 
-test.each(chosen)('$kind: $what, to $count, $shape', async ({ kind, what, means, exit, then, shape, count }) => {
+test.each(chosen)('$kind: $what, to $count, $shape', async ({ kind, what, means, exit, afterwards, shape, count }) => {
   await using scene = await Scene.create()
   await using other: Other = await KINDS[kind](scene)
   scene.destinations = [`next: { ${other.keys} }`, 'inbox: { type: maildir, path: inbox }']
@@ -81,9 +81,9 @@ test.each(chosen)('$kind: $what, to $count, $shape', async ({ kind, what, means,
     const second = await poll()
     if (isRefused) expect(second).toMatchObject({ outcome: 'ok', error: null, refused: 0 })
     else if (ofPlace && means !== 'lost') {
-      const outcome = then === 'paused' ? 'paused' : 'failed'
+      const outcome = afterwards === 'paused' ? 'paused' : 'failed'
       expect(second).toMatchObject({ outcome, deferred: count, error: { exit } })
-      expect(scene.count('RETR') - before).toBeLessThanOrEqual(then === 'tried' ? 1 : 0)
+      expect(scene.count('RETR') - before).toBeLessThanOrEqual(afterwards === 'tried' ? 1 : 0)
     } else if (means !== 'lost') expect(second).toMatchObject({ outcome: 'partial' })
   }
 

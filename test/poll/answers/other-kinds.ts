@@ -19,7 +19,7 @@ import type { Scene } from '../scene.ts'
 export type Meaning = 'place' | 'uncertain' | 'own' | 'refused' | 'form' | 'lost' | 'found'
 
 /** Half a minute later: `paused`, nothing is asked. `looked`: it is looked at again, and nothing is fetched. `tried`: once. */
-export type Then = 'paused' | 'looked' | 'tried'
+export type Afterwards = 'paused' | 'looked' | 'tried'
 
 export interface Other extends AsyncDisposable {
   /** What stands behind its name in the configuration. */
@@ -35,7 +35,7 @@ export interface OtherRow {
   readonly what: string
   readonly means: Meaning
   readonly exit: number
-  readonly then: Then
+  readonly afterwards: Afterwards
 }
 
 const numberOf = (text: string): number => Number(/^Subject: letter (\d+)\r?$/m.exec(text)?.[1])
@@ -145,12 +145,12 @@ export const KINDS = { imap, gmail, command, maildir, mbox } as const
 type Facts = Partial<Omit<OtherRow, 'kind' | 'what' | 'means'>>
 
 function row(kind: keyof typeof KINDS, what: string, means: Meaning, facts: Facts = {}): OtherRow {
-  return { kind, what, means, exit: 75, then: 'paused', ...facts }
+  return { kind, what, means, exit: 75, afterwards: 'paused', ...facts }
 }
 
-const SIGN: Facts = { exit: 77, then: 'tried' }
+const SIGN: Facts = { exit: 77, afterwards: 'tried' }
 const ACT: Facts = { exit: 73 }
-const LOOKED: Facts = { exit: 73, then: 'looked' }
+const LOOKED: Facts = { exit: 73, afterwards: 'looked' }
 
 export const OTHER_ROWS: readonly OtherRow[] = [
   row('imap', 'sign-in: NO [AUTHENTICATIONFAILED] no', 'place', SIGN),
