@@ -12,6 +12,7 @@ import { hostname } from 'node:os'
 import { setTimeout as wait } from 'node:timers/promises'
 import { signInsOf } from '../config/oauth/sign-ins.ts'
 import type { Configuration } from '../config/schema.ts'
+import { FIRST_OF } from '../config/values/written.ts'
 import { asPopfetchError, PopfetchError } from '../errors.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
@@ -214,6 +215,9 @@ export class Daemon implements AsyncDisposable {
       },
       get configured() {
         return configuration().accounts.map(({ name }) => name)
+      },
+      get destinations() {
+        return [...configuration().destinations.values()].flatMap(({ type, name }) => (type === FIRST_OF ? [] : [name]))
       },
       process: { pid: process.pid, sinceMs: this.#sinceMs, version, machine: hostname() },
       nowMs: clock.nowMs,

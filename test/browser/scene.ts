@@ -180,6 +180,7 @@ export function watch(world: World): Watched {
     get configured() {
       return world.records.map(({ name }) => name)
     },
+    destinations: [],
     process: { pid: 7, sinceMs: NOW - 12 * DAY, version: '1.2.3', machine: 'nas' },
     nowMs: () => world.nowMs,
     signIns: () => Promise.resolve(world.signIns),

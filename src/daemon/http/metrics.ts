@@ -2,6 +2,7 @@
 // to prom-client. No secret and no message is in them, but the names of accounts are.
 import type { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { withUnbegun } from '../../poll/account/unbegun.ts'
+import { waitingSinceMs } from '../../poll/account/waiting.ts'
 import type { Unsettled } from '../../ledger/records.ts'
 import type { PollEnded } from '../schedule/scheduler.ts'
 import type { Watched } from './watched.ts'
@@ -31,7 +32,10 @@ interface Instruments {
   readonly nextPoll: Gauge<'account'>
   readonly overdue: Gauge<'account'>
   readonly outstanding: Gauge<'account' | 'state'>
+  readonly oldestWaiting: Gauge<'account'>
   readonly resting: Gauge<'destination'>
+  readonly destinationUp: Gauge<'destination'>
+  readonly destinationFailures: Counter<'destination' | 'code'>
   readonly lateness: Histogram
 }
 
@@ -46,7 +50,7 @@ export class Metrics {
   }
 
   static async create(watched: Watched): Promise<Metrics> {
-    return new Metrics(watched, await makeInstruments())
+    return new Metrics(watched, await makeInstruments(watched.process.version))
   }
 
   get contentType(): string {
@@ -55,7 +59,7 @@ export class Metrics {
 
   /** Counts a poll. */
   ended({ report, lateMs }: Pick<PollEnded, 'report' | 'lateMs'>): void {
-    const { account, outcome, error, listed, skipped, delivered } = report
+    const { account, outcome, error, listed, skipped, delivered, troubles } = report
     const { polls, messages, bytes, failures, backlog, duration } = this.#instruments
     polls.inc({ account, outcome })
     this.#instruments.lateness.observe(lateMs / 1000)
@@ -63,6 +67,9 @@ export class Metrics {
       if (report[result] > 0) messages.inc({ account, result: snake(result) }, report[result])
     bytes.inc({ account }, report.bytes)
     if (error !== null && outcome === 'failed') failures.inc({ account, code: error.code })
+    // A destination with several recipients that are in trouble kept mail back once.
+    const kept = new Map(troubles.map((trouble) => [trouble.destination, trouble.error.code]))
+    for (const [destination, code] of kept) this.#instruments.destinationFailures.inc({ destination, code })
     if (outcome !== 'ok' && outcome !== 'partial') return
     backlog.set({ account }, Math.max(0, listed - skipped - delivered))
     duration.set({ account }, report.durationMs / 1000)
@@ -79,6 +86,8 @@ export class Metrics {
       failures,
       outstanding,
       resting: _resting,
+      destinationUp: _destinationUp,
+      destinationFailures: _destinationFailures,
       ...plain
     } = this.#instruments
     for (const outcome of ['ok', 'partial', 'failed', 'paused', 'busy']) polls.remove({ account, outcome })
@@ -102,7 +111,7 @@ export class Metrics {
   /** All of them as they are now. Rejects with ERR_LEDGER. */
   async text(): Promise<string> {
     const { plan, ledger } = this.#watched
-    const { registry, memory, nextPoll, overdue, lastPoll, lastSuccess, outstanding, resting } = this.#instruments
+    const { registry, memory, nextPoll, overdue, lastPoll, lastSuccess, outstanding, oldestWaiting } = this.#instruments
     for (const planned of plan) {
       const { account, nextPollMs } = planned
       if (nextPollMs !== null) nextPoll.set({ account }, nextPollMs / 1000)
@@ -110,8 +119,11 @@ export class Metrics {
     }
     const polled = new Set(plan.map(({ account }) => account))
     const records = new Map((await ledger.accounts()).map((record) => [record.name, record]))
-    for (const { name: account, lastPollMs, lastSuccessMs } of records.values()) {
+    oldestWaiting.reset()
+    for (const { name: account, lastPollMs, lastSuccessMs, facts } of records.values()) {
       if (!polled.has(account)) continue
+      const waitsMs = waitingSinceMs({ facts })
+      if (waitsMs !== null) oldestWaiting.set({ account }, waitsMs / 1000)
       if (lastPollMs !== null) lastPoll.set({ account }, lastPollMs / 1000)
       if (lastSuccessMs !== null) lastSuccess.set({ account }, lastSuccessMs / 1000)
     }
@@ -121,12 +133,26 @@ export class Metrics {
       const counts = withUnbegun(unsettled.get(account) ?? settled, records.get(account) ?? null)
       for (const state of UNSETTLED) outstanding.set({ account, state }, counts[state])
     }
-    resting.reset()
-    for (const { names, rest } of await ledger.destinations())
-      for (const destination of rest === null ? [] : names)
-        resting.set({ destination }, rest === null ? 0 : rest.untilMs / 1000)
+    await this.#lookAtDestinations()
     memory.set(process.memoryUsage.rss())
     return await registry.metrics()
+  }
+
+  /** Every destination of the configuration, and until when those are left alone that take no mail. */
+  async #lookAtDestinations(): Promise<void> {
+    const { ledger, destinations } = this.#watched
+    const { resting, destinationUp } = this.#instruments
+    resting.reset()
+    destinationUp.reset()
+    for (const destination of destinations) destinationUp.set({ destination }, 1)
+    for (const { names, recipient, rest } of await ledger.destinations()) {
+      if (rest === null) continue
+      for (const destination of names) {
+        resting.set({ destination }, rest.untilMs / 1000)
+        // A recipient alone does not stop the others.
+        if (recipient === '' && destinations.includes(destination)) destinationUp.set({ destination }, 0)
+      }
+    }
   }
 }
 
@@ -134,7 +160,7 @@ function snake(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
 
-async function makeInstruments(): Promise<Instruments> {
+async function makeInstruments(version: string): Promise<Instruments> {
   const { Counter, Gauge, Histogram, Registry } = await import('prom-client')
   const registry = new Registry()
   const registers = [registry]
@@ -142,6 +168,12 @@ async function makeInstruments(): Promise<Instruments> {
     new Counter({ name: `popfetch_${name}`, help, labelNames, registers })
   const gauge = (name: string, help: string) =>
     new Gauge({ name: `popfetch_${name}`, help, labelNames: ['account'], registers })
+  new Gauge({
+    name: 'popfetch_build_info',
+    help: 'Always 1: which version runs',
+    labelNames: ['version', 'node'],
+    registers,
+  }).set({ version, node: process.versions.node }, 1)
   return {
     registry,
     memory: new Gauge({ name: 'process_resident_memory_bytes', help: 'Memory of the process', registers }),
@@ -161,6 +193,18 @@ async function makeInstruments(): Promise<Instruments> {
       labelNames: ['account', 'state'],
       registers,
     }),
+    oldestWaiting: gauge('oldest_waiting_message_timestamp_seconds', 'Since when the first waiting message waits'),
+    destinationUp: new Gauge({
+      name: 'popfetch_destination_up',
+      help: '1: it takes mail, as far as is known; 0: it is left alone because it does not',
+      labelNames: ['destination'],
+      registers,
+    }),
+    destinationFailures: counter(
+      'destination_failures_total',
+      'Polls in which a destination kept mail back, by error code',
+      ['destination', 'code'],
+    ),
     resting: new Gauge({
       name: 'popfetch_destination_resting_until_timestamp_seconds',
       help: 'Until when a destination that accepts no mail is left alone',

@@ -10,6 +10,8 @@ export interface Watched {
   readonly ledger: ReadLedger & Pick<Ledger, 'memo'>
   /** Names of the accounts of the configuration in force. */
   readonly configured: readonly string[]
+  /** Names of the destinations of the configuration. */
+  readonly destinations: readonly string[]
   readonly process: {
     readonly pid: number
     readonly sinceMs: number

@@ -28,6 +28,7 @@ export const watched: Watched = {
   plan,
   ledger,
   configured: ['work', 'home'],
+  destinations: ['inbox', 'forward'],
   process: { pid: 7, sinceMs: 1_799_990_000_000, version: '1.2.3', machine: 'nas' },
   nowMs: () => 1_800_000_000_000,
   signIns: () => Promise.resolve([]),
