@@ -49,6 +49,15 @@ export function accountBusy(doing: string): PopfetchError {
   return new PopfetchError('ERR_BUSY', message, { scope: 'process', retry: 'soon' })
 }
 
+/** The person at the terminal left by Ctrl-C or Ctrl-D (ERR_ABORTED): the program ends as by SIGINT. */
+export class LeftByPerson extends PopfetchError {
+  override readonly name: string = 'LeftByPerson'
+
+  constructor(message: string) {
+    super('ERR_ABORTED', message, { scope: 'process', retry: 'never' })
+  }
+}
+
 /** The person at the terminal broke off (ERR_ABORTED). */
 export function abortedByPerson(message: string): PopfetchError {
   return new PopfetchError('ERR_ABORTED', message, { scope: 'process', retry: 'never' })

@@ -14,12 +14,15 @@ import { refuseUnsafeEnvironment } from '../environment.ts'
 import { asPopfetchError } from '../errors.ts'
 import { readArguments } from './arguments/read.ts'
 import { COMMANDS } from './commands/commands.ts'
-import { exitCodeOfError, EXIT_BUG, EXIT_IO, EXIT_OK } from '../status/exit.ts'
+import { exitCodeOfError, EXIT_BUG, EXIT_IO, EXIT_OK, EXIT_SIGNAL } from '../status/exit.ts'
+import { LeftByPerson } from './command-errors.ts'
 
 import { Output } from './output.ts'
 import { watchInterruptions } from './signals.ts'
 import { processHost, rooms, type Surroundings } from './surroundings.ts'
 import { version } from './version.ts'
+
+const SIGINT = 2
 
 /** Runs the command line and ends the process. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -78,7 +81,9 @@ export async function execute(argv: readonly string[], surroundings: Surrounding
     const error = asPopfetchError(thrown, 'process')
     surroundings.output.failure(error, { json: wantsJson(argv) })
     if (error.code === 'ERR_BUG' && argv.includes('--verbose')) surroundings.output.note(stackOf(error.cause ?? error))
-    return surroundings.interruption() ?? exitCodeOfError(error)
+    return (
+      surroundings.interruption() ?? (error instanceof LeftByPerson ? EXIT_SIGNAL + SIGINT : exitCodeOfError(error))
+    )
   }
 }
 

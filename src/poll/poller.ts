@@ -25,14 +25,21 @@ import { MEMORY_BUDGET_BYTES, MemoryBudget } from './run/window.ts'
 /** After a signal, what is complete may still be delivered for so long; the command line waits 10 s (N001). */
 const LAST_DELIVERIES_MS = 8000
 
-/** Polls each account once; reports in the order of `request.accounts`. Rejects only on a bug of ours. */
-export async function pollAll(request: RunRequest): Promise<readonly AccountReport[]> {
+/** Polls each account once; reports in the order of `request.accounts`, and `told` is called with each as it comes. Rejects only on a bug of ours. */
+export async function pollAll(
+  request: RunRequest,
+  told: (report: AccountReport) => void = () => {},
+): Promise<readonly AccountReport[]> {
   await using poller = new Poller(request.configuration, request, Date.now())
   await poller.sweep()
   const { accounts, ledger, options } = request
   // A ledger that fails is told by each poll.
   if (options.yes && !options.dryRun) await confirmDeletes(ledger, accounts).catch(() => {})
-  return await each(request.accounts, (account) => poller.poll(account, request.options))
+  return await each(request.accounts, async (account) => {
+    const report = await poller.poll(account, request.options)
+    told(report)
+    return report
+  })
 }
 
 /** Signs in to each account and says what waits there; reports in the order of `request.accounts`. `thorough`: after a

@@ -55,6 +55,8 @@ export interface AccountReport {
   /** Of those, never seen before. */
   readonly new: number
   readonly delivered: number
+  /** The destinations that took a message in this poll; absent: nobody counted them. */
+  readonly deliveredTo?: readonly string[]
   readonly deferred: number
   readonly refused: number
   readonly held: number

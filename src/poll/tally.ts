@@ -66,6 +66,7 @@ export class Tally {
   #deferred = 0
   #refused = 0
   #deliveredDue = 0
+  readonly #takenBy = new Set<string>()
   #waiting = 0
   #waitingSinceMs: number | null = null
   readonly #troubles = new Map<string, Trouble>()
@@ -138,6 +139,11 @@ export class Tally {
       ...(from === null ? {} : { from: display(from) }),
       ...(subject === null ? {} : { subject: display(subject) }),
     })
+  }
+
+  /** A destination took a message. */
+  takenBy(destination: string): void {
+    this.#takenBy.add(destination)
   }
 
   /** All its destinations have it. `isDue`: none of them had refused it before. */
@@ -315,6 +321,7 @@ export class Tally {
       listed: this.listed,
       new: this.new,
       delivered: this.delivered,
+      ...(this.#takenBy.size === 0 ? {} : { deliveredTo: [...this.#takenBy] }),
       deferred: this.deferred,
       refused: this.refused,
       held: this.held,

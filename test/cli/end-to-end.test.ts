@@ -71,7 +71,7 @@ describe('in a pipe', () => {
     // As they come.
     expect(stdout.trimEnd().split('\n').toSorted()).toEqual([
       expect.stringMatching(/^inbox: takes mail \(maildir .*Mail\)$/),
-      'work: 3 messages waiting, 3 new',
+      'work: 3 messages on the server, 3 to fetch',
     ])
     expect(server.journal.of('retr')).toEqual([])
     expect(await delivered()).toBe(0)

@@ -25,6 +25,8 @@ export class World implements AsyncDisposable {
   reports: AccountReport[] = [accountReport({ account: 'work' }), accountReport({ account: 'home' })]
   destinations: string[] = []
   trials: DestinationReport[] = []
+  /** In which order polls end. */
+  asTheyCome: (reports: readonly AccountReport[]) => readonly AccountReport[] = (reports) => reports
   checks: CheckReport[] = [checkReport({ account: 'work', waiting: 12, new: 3 })]
   person = false
   env: Readonly<Record<string, string>> = {}
@@ -85,7 +87,11 @@ export class World implements AsyncDisposable {
         ledger: () => Promise.resolve({ openLedger: (path) => this.#ledger(path) }),
         poll: () =>
           Promise.resolve({
-            pollAll: (request: RunRequest) => this.#ran(request, this.reports),
+            pollAll: async (request: RunRequest, told: (report: AccountReport) => void = () => {}) => {
+              const reports = await this.#ran(request, this.reports)
+              for (const report of this.asTheyCome(reports)) told(report)
+              return reports
+            },
             checkAll: async (
               request: RunRequest,
               { told = () => {} }: { told?: (report: CheckReport) => void } = {},

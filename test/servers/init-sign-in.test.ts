@@ -111,7 +111,7 @@ test('init explains, signs in, tries the mailbox and writes the file', async () 
       ['POP3 server', 'localhost'],
       ['User name', ''],
       ['Client id', '01234567-89ab-cdef-0123-456789abcdef'],
-      ['Where', ''],
+      ['Where mail goes', 'maildir:~/Mail'],
       ['Delete', ''],
       ['already', ''],
       ['Write', 'y'],
@@ -145,7 +145,7 @@ test('init explains, signs in, tries the mailbox and writes the file', async () 
       'https://microsoft.com/devicelogin',
       'code: ABCD-EFGH',
       `signed in: ${USER} by microsoft`,
-      'signed in: 1 message waiting',
+      'signed in: 1 message on the server',
       'Wrote ',
     ].map((text) => shown.indexOf(text))
     expect(order).toEqual(order.toSorted((a, b) => a - b))

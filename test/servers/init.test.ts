@@ -1,49 +1,17 @@
 // From nothing to the first message in an inbox elsewhere, as a person at a terminal does it: `popfetch init` on a terminal of
 // script(1), by the first way that it offers, and then one poll. From a real Dovecot over POP3 into a real one over IMAP.
-import { spawn } from 'node:child_process'
 import { mkdir, readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { startDovecot } from './dovecot.ts'
 import { makeMessage, messageId, readMaildir } from './mail.ts'
-import { findProgram, temporaryDirectory } from './program.ts'
+import { temporaryDirectory } from './program.ts'
+import { atTerminal, PATIENCE_MS, type Seat } from './terminal.ts'
 
 const startFile = resolve(process.env['POPFETCH'] ?? join(import.meta.dirname, '../../bin/popfetch.ts'))
-/** What a person has patience for. */
-const PATIENCE_MS = 180_000
 
-/** A program on a terminal. Each answer is typed when its question stands there. */
-async function atTerminal(
-  words: readonly string[],
-  home: string,
-  answers: readonly (readonly [question: string, answer: string])[],
-): Promise<{ readonly code: number | null; readonly seen: string }> {
-  const script = await findProgram('script', 'bsdutils')
-  const command = [process.execPath, startFile, ...words].map((word) => `'${word}'`).join(' ')
-  const child = spawn(script, ['-qec', command, '/dev/null'], {
-    cwd: home,
-    env: { PATH: process.env['PATH'], HOME: home, TERM: 'xterm' },
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
-  const left = [...answers]
-  let seen = ''
-  let from = 0
-  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-    seen += chunk
-    for (let next = left[0]; next !== undefined; next = left[0]) {
-      const at = seen.indexOf(next[0], from)
-      if (at < 0) return
-      from = at + next[0].length
-      left.shift()
-      child.stdin.write(`${next[1]}\r`)
-    }
-  })
-  const late = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS)
-  const code = await new Promise<number | null>((done) => child.once('close', done))
-  clearTimeout(late)
-  expect(left, seen).toEqual([])
-  return { code, seen }
-}
+const seatIn = (home: string): Seat => ({ home, env: { PATH: process.env['PATH'], HOME: home } })
+const popfetch = (...words: readonly string[]): readonly string[] => [process.execPath, startFile, ...words]
 
 test('a person at a terminal comes from nothing to the first message in an inbox elsewhere, by the first way', async () => {
   await using dovecot = await startDovecot({ imap: true })
@@ -56,8 +24,8 @@ test('a person at a terminal comes from nothing to the first message in an inbox
   const began = performance.now()
 
   const { code, seen } = await atTerminal(
-    ['init', '--host', '127.0.0.1', '--port', `${pop3Port}`, '--tls', 'none'],
-    home,
+    popfetch('init', '--host', '127.0.0.1', '--port', `${pop3Port}`, '--tls', 'none'),
+    seatIn(home),
     [
       ['Mail address:', 'old@source.test'],
       ['User name there', 'old'],
@@ -75,7 +43,7 @@ test('a person at a terminal comes from nothing to the first message in an inbox
   expect(code, seen).toBe(0)
   expect(seen).toContain('it takes mail')
   expect(seen).not.toContain(password)
-  const polled = await atTerminal([], home, [])
+  const polled = await atTerminal(popfetch(), seatIn(home), [])
   expect(polled.code, polled.seen).toBe(0)
   expect(performance.now() - began).toBeLessThan(PATIENCE_MS)
   const arrived = [...(await readMaildir((await dovecot.mailbox('new')).maildir)).values()]
@@ -89,7 +57,7 @@ test('for a Gmail address a person is shown the ways and what each costs before 
   await dovecot.seed('shown', 1, makeMessage)
   const { pop3Port, password } = dovecot
   const server = ['--host', '127.0.0.1', '--port', `${pop3Port}`, '--tls', 'none', '--untested']
-  const { code, seen } = await atTerminal(['init', ...server], directory.path, [
+  const { code, seen } = await atTerminal(popfetch('init', ...server), seatIn(directory.path), [
     ['Mail address:', 'old@source.test'],
     ['User name there', 'shown'],
     ['Where popfetch gets it', ''],

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline/promises'
 import { stdin } from 'node:process'
 import { Writable } from 'node:stream'
 import { display } from '../../display.ts'
-import { abortedByPerson } from '../command-errors.ts'
+import { abortedByPerson, LeftByPerson } from '../command-errors.ts'
 import type { Surroundings } from '../surroundings.ts'
 
 export interface Dialogue {
@@ -13,6 +13,8 @@ export interface Dialogue {
   /** The same for what must not be shown; here spaces count. */
   askSecret(question: string): Promise<string>
 }
+
+const CANCELLED = 'cancelled; nothing was written'
 
 /** Where a dialogue reads and shows. */
 export interface Prompt {
@@ -40,7 +42,7 @@ export function dialogueOn({ input, show }: Prompt, signal: AbortSignal): Dialog
     async ask(question) {
       const lines = createInterface({ input, output, terminal: true, historySize: 0 })
       const { promise: ended, reject } = Promise.withResolvers<never>()
-      const abort = (): void => reject(abortedByPerson('cancelled; nothing was written'))
+      const abort = (): void => reject(new LeftByPerson(CANCELLED))
       lines.once('SIGINT', abort)
       lines.once('close', abort)
       try {
@@ -48,14 +50,14 @@ export function dialogueOn({ input, show }: Prompt, signal: AbortSignal): Dialog
         return answer.trim()
       } catch (error) {
         show('\n')
-        throw signal.aborted ? abortedByPerson('cancelled; nothing was written') : error
+        throw signal.aborted ? new LeftByPerson(CANCELLED) : error
       } finally {
         lines.close()
         // Closing rejects `ended` at the latest, and nobody waits for it any more.
         ended.catch(() => {})
       }
     },
-    askSecret: (question) => askPassword(display(question, 500), { input, show }),
+    askSecret: (question) => askPassword(display(question, 500), { input, show }, CANCELLED),
   }
 }
 
@@ -100,14 +102,18 @@ export async function* linesOn(
 }
 
 /** Resolves to the line as it was typed. Rejects with ERR_ABORTED on Ctrl-C or Ctrl-D. */
-export async function askPassword(question: string, { input, show }: Prompt): Promise<string> {
+export async function askPassword(
+  question: string,
+  { input, show }: Prompt,
+  left = 'no password was given: nothing was done',
+): Promise<string> {
   const silence = new Writable({ write: (_chunk, _encoding, done) => done() })
   // With `terminal` the keys come one by one and the terminal shows none of them.
   const lines = createInterface({ input, output: silence, terminal: true, historySize: 0 })
   show(`${question}: `)
   try {
     return await new Promise<string>((resolve, reject) => {
-      const abort = (): void => reject(abortedByPerson('no password was given: nothing was done'))
+      const abort = (): void => reject(new LeftByPerson(left))
       lines.once('line', resolve)
       lines.once('SIGINT', abort)
       lines.once('close', abort)

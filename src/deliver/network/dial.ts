@@ -1,6 +1,5 @@
 // TCP and TLS to a mail server, for smtp/ and imap/: their libraries are given a connected socket. Their own resolvers and caches are
 // not used, so that /etc/hosts and changed addresses count (P002). The rule: a peer is verified before a secret or a message goes.
-import { createHash } from 'node:crypto'
 import * as net from 'node:net'
 import * as tls from 'node:tls'
 import { display } from '../../display.ts'
@@ -118,19 +117,20 @@ export function tlsOptions({ host, ca, pin, tlsName }: Peer): tls.ConnectionOpti
 /** Null when the peer is who it should be; else what is wrong. For a connection without a pin TLS itself has decided. */
 export function checkPin(socket: net.Socket, pin: string | null): NetworkFault | null {
   if (pin === null || !(socket instanceof tls.TLSSocket)) return null
-  const leaf = socket.getPeerX509Certificate()?.raw
-  const digest = leaf === undefined ? 'no certificate' : createHash('sha256').update(leaf).digest('hex')
+  const certificate = socket.getPeerX509Certificate()
+  if (certificate !== undefined) shown.set(socket, tlsFactsOf(socket, certificate))
+  const facts = shown.get(socket) ?? null
+  const digest = facts?.fingerprint ?? 'no certificate'
   if (digest === pin.toLowerCase()) return null
-  return {
-    kind: 'unfit',
-    text: `its certificate has the SHA-256 ${digest}, not the pinned ${pin}`,
-    facts: tlsFactsAt(socket),
-  }
+  return { kind: 'unfit', text: `its certificate has the SHA-256 ${digest}, not the pinned ${pin}`, facts }
 }
+
+/** What TLS showed where the pin was compared: Node gives the certificate of such a connection only once. */
+const shown = new WeakMap<tls.TLSSocket, TlsFacts>()
 
 /** What TLS showed; null: there is none. */
 export function tlsFactsAt(socket: net.Socket | null): TlsFacts | null {
-  return socket instanceof tls.TLSSocket ? tlsFactsOf(socket) : null
+  return socket instanceof tls.TLSSocket ? (shown.get(socket) ?? tlsFactsOf(socket)) : null
 }
 
 /** Nothing of what is said over it leaves this machine. */

@@ -290,10 +290,10 @@ export class AccountDestinations implements Disposable {
   /** A message was taken. `since`: what `closings` gave when it was offered. */
   async taken(target: Target, recipient: string, since: number): Promise<void> {
     this.#history.deliveredTo(target.name, target.key)
+    this.#tally.takenBy(target.name)
     this.#run.destinations.delivered(target.key)
-    for (const place of placesOf(target, knownAt(target, recipient))) {
+    for (const place of placesOf(target, knownAt(target, recipient)))
       await this.#run.doors.note(place, [target.name], { kind: 'taken' }, since)
-    }
     if (!target.probing || since !== this.closings(target)) return
     target.probing = false
     this.#release(target)

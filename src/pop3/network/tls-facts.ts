@@ -17,10 +17,10 @@ export interface TlsFacts {
   readonly fingerprint: string
 }
 
-/** Call after the handshake. */
-export function tlsFactsOf(secured: TLSSocket): TlsFacts {
-  const leaf = secured.getPeerCertificate().raw
-  const certificate = new X509Certificate(leaf)
+/** Call after the handshake. `known`: the certificate, if somebody has asked for it already: Node may give it only once. */
+export function tlsFactsOf(secured: TLSSocket, known?: X509Certificate): TlsFacts {
+  const certificate = known ?? new X509Certificate(secured.getPeerCertificate().raw)
+  const leaf = certificate.raw
   return {
     protocol: secured.getProtocol() ?? 'TLS',
     cipher: secured.getCipher().standardName,

@@ -55,5 +55,5 @@ function verdict(report: CheckReport): string {
   if (report.outcome === 'busy') return 'busy: another popfetch is polling it'
   if (report.error !== null || report.outcome === 'failed')
     return `failed: ${report.error?.message ?? 'no reason given'}`
-  return `${counted(report.waiting, 'message')} waiting, ${report.new} new`
+  return `${counted(report.waiting, 'message')} on the server, ${report.new} to fetch`
 }

@@ -46,7 +46,7 @@ export async function signedIn(
       if (!invocation.quiet) surroundings.output.note(`signing in to ${display(mailbox.host)}`)
       const waiting = await trySignIn(draft, surroundings)
       const bytes = waiting.bytes === 0 ? '' : ` (${size(waiting.bytes)})`
-      surroundings.output.note(`signed in: ${counted(waiting.messages, 'message')} waiting${bytes}`)
+      surroundings.output.note(`signed in: ${counted(waiting.messages, 'message')} on the server${bytes}`)
       return { mailbox, waiting }
     } catch (error) {
       if (await goesOnUntested(error, attempt)) return { mailbox, waiting: null }

@@ -15,7 +15,7 @@ import { unknownAccount } from '../../command-errors.ts'
 import { type Commands, DEFAULT_COMMAND } from '../../command.ts'
 import { openRun, type OpenedRun } from '../../open/configured.ts'
 import { pollByDaemon } from './by-daemon.ts'
-import { planLines, problemLines, summaryLine } from './text.ts'
+import { planLines, problemLines, summaryLine, totalLine } from './text.ts'
 import type { Surroundings } from '../../surroundings.ts'
 
 /** With `--daemon` it is the daemon's action. Else it rejects only before the first account was tried. */
@@ -52,30 +52,43 @@ async function poll(
   const told = quietly ? await toldBefore(run.ledger) : null
   const eager = person || invocation.accounts.length > 0
   const byDaemon = await pollByDaemon(invocation, run, eager, surroundings)
+  // A person reads results as they come; what is read by machines, or mailed, keeps the order of the configuration.
+  const early = new Set<string>()
+  const tellEarly = (report: AccountReport): void => {
+    if (surroundings.terminal === null || invocation.json) return
+    early.add(report.account)
+    tell(report, told, invocation, surroundings)
+  }
   const reports =
     byDaemon ??
     (await withObserver(invocation, surroundings, run.log, (observer) =>
-      pollAll({
-        configuration: run.configuration,
-        accounts: run.accounts,
-        ledger: run.ledger,
-        options: {
-          dryRun: invocation.dryRun,
-          limit: invocation.limit,
-          all: invocation.all,
-          acceptNewIds: invocation.acceptNewIds,
-          markSeen: invocation.markSeen,
-          yes: invocation.yes,
-          eager,
+      pollAll(
+        {
+          configuration: run.configuration,
+          accounts: run.accounts,
+          ledger: run.ledger,
+          options: {
+            dryRun: invocation.dryRun,
+            limit: invocation.limit,
+            all: invocation.all,
+            acceptNewIds: invocation.acceptNewIds,
+            markSeen: invocation.markSeen,
+            yes: invocation.yes,
+            eager,
+          },
+          observer,
+          log: run.log,
+          env,
+          signal,
         },
-        observer,
-        log: run.log,
-        env,
-        signal,
-      }),
+        tellEarly,
+      ),
     ))
   const code = surroundings.interruption() ?? exitCodeOfReports(reports)
-  for (const report of reports) tell(report, told, invocation, surroundings)
+  for (const report of reports) if (!early.has(report.account)) tell(report, told, invocation, surroundings)
+  const total = totalLine(reports)
+  if (total !== null && surroundings.terminal !== null && !invocation.quiet && !invocation.json && !invocation.dryRun)
+    output.say(total)
   if (!invocation.dryRun && !invocation.quiet) await tellEndings(run, surroundings)
   if (invocation.json) {
     output.object({ ok: code === EXIT_OK, accounts: reports.map((report) => jsonOf(report, invocation.dryRun)) })
@@ -164,6 +177,7 @@ function logReport(log: Log, report: AccountReport, words: readonly string[] | n
     deferredThemselves: _own,
     deferredByRates: _rates,
     plan: _plan,
+    deliveredTo: _places,
     ...counts
   } = report
   const { account } = counts

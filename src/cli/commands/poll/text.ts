@@ -30,7 +30,9 @@ export function summaryLine(report: AccountReport): string {
   if (outcome === 'busy') return `${account}: busy: another popfetch is polling it`
   if (outcome === 'paused') return `${account}: not tried: ${error?.message ?? 'paused'}`
   const counts = [
-    report.delivered > 0 ? `${counted(report.delivered, 'message')} delivered (${size(report.bytes)})` : '',
+    report.delivered > 0
+      ? `${counted(report.delivered, 'message')} delivered${whereTo(report)} (${size(report.bytes)})`
+      : '',
     report.deferred > 0 ? `${report.deferred} deferred${byRates(report)}` : '',
     report.refused > 0 ? `${report.refused} refused` : '',
     report.held > 0 ? `${report.held} held back` : '',
@@ -39,10 +41,66 @@ export function summaryLine(report: AccountReport): string {
     report.undeleted > 0 ? `${report.undeleted} not deleted although they should be` : '',
   ].filter((part) => part !== '')
   const took = `, ${duration(report.durationMs)}`
+  if (outcome === 'failed' && error?.code === 'ERR_ABORTED')
+    return `${account}: interrupted${counts.length === 0 ? '' : ` after ${counts.join(', ')}`}${took}`
   if (outcome === 'failed')
     return `${account}: failed${counts.length === 0 ? '' : ` after ${counts.join(', ')}`}${took}`
   if (counts.length === 0) return `${account}: nothing new, ${counted(report.listed, 'message')} on the server${took}`
   return `${account}: ${counts.join(', ')}${took}`
+}
+
+/** Names of destinations that a line has room for. */
+const MOST_PLACES = 3
+
+function whereTo({ deliveredTo = [] }: AccountReport): string {
+  if (deliveredTo.length === 0) return ''
+  const shown = deliveredTo.slice(0, MOST_PLACES).map((name) => display(name, 40))
+  const more = deliveredTo.length - shown.length
+  return ` to ${[...shown, ...(more > 0 ? [`${more} more`] : [])].join(', ')}`
+}
+
+/** One line for all accounts of a poll; null: there is only one, and its line says it. */
+export function totalLine(reports: readonly AccountReport[]): string | null {
+  if (reports.length < 2) return null
+  const sum = (of: (report: AccountReport) => number): number => reports.reduce((all, report) => all + of(report), 0)
+  const having = (of: (report: AccountReport) => boolean): number => reports.filter(of).length
+  const isAborted = ({ error }: AccountReport): boolean => error?.code === 'ERR_ABORTED'
+  const [delivered, deferred] = [sum((report) => report.delivered), sum((report) => report.deferred)]
+  const parts = [
+    delivered > 0
+      ? `${counted(delivered, 'message')} delivered (${size(sum((report) => report.bytes))})`
+      : 'nothing new',
+    deferred > 0 ? `${deferred} deferred` : '',
+    ...(['refused', 'held', 'deleted', 'undeleted'] as const).map((key) => {
+      const count = sum((report) => report[key])
+      return count > 0 ? `${count} ${TOTALS[key]}` : ''
+    }),
+    countOf(
+      having((report) => report.outcome === 'failed' && !isAborted(report)),
+      'failed',
+    ),
+    countOf(having(isAborted), 'interrupted'),
+    countOf(
+      having(({ outcome }) => outcome === 'paused'),
+      'not tried',
+    ),
+    countOf(
+      having(({ outcome }) => outcome === 'busy'),
+      'busy',
+    ),
+  ]
+  return `${counted(reports.length, 'account')}: ${parts.filter((part) => part !== '').join(', ')}`
+}
+
+const TOTALS = {
+  refused: 'refused',
+  held: 'held back',
+  deleted: 'deleted from the server',
+  undeleted: 'not deleted though they should be',
+} as const
+
+function countOf(accounts: number, what: string): string {
+  return accounts === 0 ? '' : `${counted(accounts, 'account')} ${what}`
 }
 
 function byRates({ deferred, deferredByRates }: AccountReport): string {
@@ -115,7 +173,7 @@ export function planLines(report: AccountReport): string[] {
   const { account, plan, error } = report
   if (error !== null) return [`${account}: ${error.message}`]
   if (report.outcome === 'busy') return [summaryLine(report)]
-  const heading = `${account}: ${counted(report.listed, 'message')} on the server, ${report.new} new`
+  const heading = `${account}: ${counted(report.listed, 'message')} on the server, ${report.new} to fetch`
   if (plan.length === 0) return [`${heading}: nothing to do`]
   return [heading, ...planRows(plan)]
 }

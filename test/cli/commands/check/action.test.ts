@@ -16,7 +16,7 @@ describe('check', () => {
     ]
     expect(await world.run('check')).toBe(75)
     expect(world.stdout.text).toBe(
-      'work: 12 messages waiting, 3 new\nhome: failed: connecting to pop.example.net: no route: try later\n',
+      'work: 12 messages on the server, 3 to fetch\nhome: failed: connecting to pop.example.net: no route: try later\n',
     )
     expect(world.stderr.text).toBe('')
   })

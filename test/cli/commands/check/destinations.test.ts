@@ -377,7 +377,7 @@ describe('check', () => {
     expect(await person.run('check')).toBe(0)
     expect(person.stdout.text.trimEnd().split('\n').toSorted()).toEqual([
       expect.stringMatching(/^to: takes mail/),
-      'work: 1 message waiting, 1 new',
+      'work: 1 message on the server, 1 to fetch',
     ])
     for (const folder of ['tmp', 'new', 'cur']) expect(await readdir(person.path('Mail', folder))).toEqual([])
     expect(mailbox.journal.of('retr')).toEqual([])

@@ -4,8 +4,8 @@ import { checkReport, WRONG_PASSWORD } from '../../reports.ts'
 
 describe('check', () => {
   test.each([
-    [{ waiting: 12, new: 3 }, 'work: 12 messages waiting, 3 new'],
-    [{ waiting: 1, new: 0 }, 'work: 1 message waiting, 0 new'],
+    [{ waiting: 12, new: 3 }, 'work: 12 messages on the server, 3 to fetch'],
+    [{ waiting: 1, new: 0 }, 'work: 1 message on the server, 0 to fetch'],
     [{ outcome: 'failed', error: WRONG_PASSWORD }, 'work: failed: signing in as alice: "no": check the password'],
     [{ outcome: 'busy' }, 'work: busy: another popfetch is polling it'],
   ] as const)('%j', (facts, line) => {
@@ -19,7 +19,7 @@ describe('check', () => {
     ]
     const advice = [{ cause: 'the certificate expires in 6 days', next: 'its owner must renew it' }]
     expect(checkLines(checkReport({ findings, advice, waiting: 3, waitingBytes: 48_213 }), true)).toEqual([
-      'work: 3 messages waiting, 0 new (48.2 kB)',
+      'work: 3 messages on the server, 0 to fetch (48.2 kB)',
       '  TLS       TLSv1.3',
       '  greeting',
       '  soon      the certificate expires in 6 days',

@@ -194,6 +194,28 @@ describe('where mail goes', () => {
     expect(sink.messages).toHaveLength(1)
   })
 
+  test.each(['starttls', 'implicit'] as const)(
+    'smtp over %s with a certificate that is not trusted: it is shown and pinned',
+    async (tls) => {
+      await using sink = await SmtpSink.start({ tls })
+      const { dialogue } = answering({
+        'Where mail goes (a number': 'smtp',
+        'Mail server that sends': 'localhost',
+        'Port and TLS': `${sink.port} ${tls}`,
+        'User name there, or none': 'none',
+        'Password of alice': PASSWORD,
+        'Forwarded to': 'bob@example.org',
+        'Trust it': 'pin',
+        'Write it': 'yes',
+      })
+      expect(await init(mailbox(), dialogue)).toBe(0)
+      expect(person.stderr.text).toContain(`SHA-256: ${certificates.good.pin}`)
+      expect(Object.values((await written()).destinations)).toMatchObject([{ tls, pin: certificates.good.pin }])
+      expect(await person.run()).toBe(0)
+      expect(sink.messages).toHaveLength(1)
+    },
+  )
+
   test('a trial leaves no folder when the person says no at the end', async () => {
     const { dialogue } = answering({ 'Password of': PASSWORD, 'Where mail goes': '~/a/b/Mail', 'Write it': 'no' })
     await expect(init(mailbox(), dialogue)).rejects.toMatchObject({ code: 'ERR_ABORTED' })

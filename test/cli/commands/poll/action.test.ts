@@ -75,11 +75,28 @@ describe('a poll at a terminal', () => {
         'work: 1 message delivered (10 B), 0 ms',
         'home: failed, 0 ms',
         'popfetch: home: connecting to pop.example.net: no route: try later',
+        '2 accounts: 1 message delivered (10 B), 1 account failed',
         '',
       ])
     }
     expect(world.stdout.text).toBe('')
     expect(world.asked[0]?.options.eager).toBe(true)
+  })
+
+  test('prints results as they come, and the total at the end', async () => {
+    world.person = true
+    world.reports = [accountReport({ account: 'work' }), accountReport({ account: 'home' })]
+    world.asTheyCome = (reports) => reports.toReversed()
+    await world.run('')
+    expect(world.stderr.text.split('\n').map((line) => line.split(':')[0])).toEqual(['home', 'work', '2 accounts', ''])
+    world.person = false
+    world.reports = world.reports.map((report) => ({ ...report, outcome: 'failed', error: UNREACHABLE }))
+    await world.run('')
+    expect(world.stderr.text.split('\n').map((line) => line.slice(0, 14))).toEqual([
+      'popfetch: work',
+      'popfetch: home',
+      '',
+    ])
   })
 
   test('prints errors only with --quiet', async () => {

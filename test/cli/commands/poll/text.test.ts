@@ -1,8 +1,29 @@
 import { describe, expect, test } from 'vitest'
 import { troublesOf } from '../../../../src/cli/commands/poll/quiet.ts'
-import { planLines, problemLines, summaryLine } from '../../../../src/cli/commands/poll/text.ts'
+import { planLines, problemLines, summaryLine, totalLine } from '../../../../src/cli/commands/poll/text.ts'
 import type { MessageProblem } from '../../../../src/poll/report.ts'
 import { accountReport, WRONG_PASSWORD } from '../../reports.ts'
+
+const INTERRUPTED = { code: 'ERR_ABORTED', message: 'stopped by SIGINT', retry: 'soon' } as const
+
+describe('the line for all accounts', () => {
+  test('is there for more than one, and counts what happened to them', () => {
+    expect(totalLine([accountReport({})])).toBeNull()
+    expect(totalLine([accountReport({}), accountReport({})])).toBe('2 accounts: nothing new')
+    expect(
+      totalLine([
+        accountReport({ delivered: 2, bytes: 1000, deferred: 1, held: 1, outcome: 'partial' }),
+        accountReport({ delivered: 1, bytes: 500, deleted: 4 }),
+        accountReport({ outcome: 'failed', error: WRONG_PASSWORD }),
+        accountReport({ outcome: 'failed', error: INTERRUPTED }),
+        accountReport({ outcome: 'paused' }),
+        accountReport({ outcome: 'busy' }),
+      ]),
+    ).toBe(
+      '6 accounts: 3 messages delivered (1.5 kB), 1 deferred, 1 held back, 4 deleted from the server, 1 account failed, 1 account interrupted, 1 account not tried, 1 account busy',
+    )
+  })
+})
 
 describe('the summary of an account', () => {
   test.each([
@@ -24,6 +45,19 @@ describe('the summary of an account', () => {
     ],
     [{ outcome: 'paused', error: WRONG_PASSWORD }, 'work: not tried: signing in as alice: "no": check the password'],
     [{ outcome: 'busy' }, 'work: busy: another popfetch is polling it'],
+    [
+      { delivered: 3, bytes: 48_213, deliveredTo: ['inbox'], durationMs: 412 },
+      'work: 3 messages delivered to inbox (48.2 kB), 412 ms',
+    ],
+    [
+      { delivered: 3, bytes: 5, deliveredTo: ['a', 'b', 'c', 'd\u001b[2J', 'e'] },
+      'work: 3 messages delivered to a, b, c, 2 more (5 B), 0 ms',
+    ],
+    [{ outcome: 'failed', error: INTERRUPTED }, 'work: interrupted, 0 ms'],
+    [
+      { outcome: 'failed', error: INTERRUPTED, delivered: 1, bytes: 5 },
+      'work: interrupted after 1 message delivered (5 B), 0 ms',
+    ],
   ] as const)('%j', (facts, line) => {
     expect(summaryLine(accountReport(facts))).toBe(line)
   })
@@ -113,14 +147,16 @@ describe('the plan of a dry run', () => {
       ],
     })
     expect(planLines(report)).toEqual([
-      'work: 12 messages on the server, 2 new',
+      'work: 12 messages on the server, 2 to fetch',
       '  fetch   48.2 kB  uid-1         to inbox, archive',
       '  delete        -  a-longer-uid',
     ])
   })
 
   test('says so when there is nothing to do, or why it cannot be told', () => {
-    expect(planLines(accountReport({ listed: 4 }))).toEqual(['work: 4 messages on the server, 0 new: nothing to do'])
+    expect(planLines(accountReport({ listed: 4 }))).toEqual([
+      'work: 4 messages on the server, 0 to fetch: nothing to do',
+    ])
     expect(planLines(accountReport({ outcome: 'failed', error: WRONG_PASSWORD }))).toEqual([
       'work: signing in as alice: "no": check the password',
     ])
