@@ -26,7 +26,11 @@ const AT_ONCE = 4
 type Moment = 'before' | 'middle' | 'stored' | 'answered'
 const MOMENTS: readonly Moment[] = ['before', 'middle', 'stored', 'answered']
 
-test(`${GMAIL_MESSAGES} messages reach Gmail over ${GMAIL_KILLS} kills: each once, but for answers that were lost`, async () => {
+/** A migration goes on where the one before was killed. */
+const COMMANDS = { poll: [ACCOUNT], migration: ['migrate', ACCOUNT, 'google', '--delete'] } as const
+
+const title = `${GMAIL_MESSAGES} messages reach Gmail over ${GMAIL_KILLS} kills: each once, but for answers that were lost (%s)`
+test.each(['poll', 'migration'] as const)(title, async (command) => {
   const directory = mkdtempSync(path.join(tmpdir(), 'popfetch-crash-gmail-'))
   await using pop3 = await Pop3Server.start()
   await using gmail = await GmailServer.start()
@@ -79,7 +83,7 @@ test(`${GMAIL_MESSAGES} messages reach Gmail over ${GMAIL_KILLS} kills: each onc
 
   /** One poll; killed at the `nth` import of it, if one is named. */
   const run = async (nth: number | null, moment: Moment): Promise<string> => {
-    const args = [inject('popfetch'), '--config', path.join(directory, 'config.yaml'), '--json', ACCOUNT]
+    const args = [inject('popfetch'), ...COMMANDS[command], '--config', path.join(directory, 'config.yaml'), '--json']
     const child = spawn(process.execPath, args, {
       cwd: directory,
       env: { PATH: process.env['PATH'], HOME: directory },
@@ -145,7 +149,7 @@ test(`${GMAIL_MESSAGES} messages reach Gmail over ${GMAIL_KILLS} kills: each onc
   expect(wrong, last).toEqual([])
   const extra = [...copies.values()].reduce((sum, each) => sum + each - 1, 0)
   const answers = [...lost.values()].reduce((sum, each) => sum + each, 0)
-  console.log(`killed ${kills} of ${GMAIL_KILLS} polls; ${answers} answers lost, ${extra} extra copies`)
+  console.log(`${command}: killed ${kills} of ${GMAIL_KILLS} polls; ${answers} answers lost, ${extra} extra copies`)
   expect(kills).toBeGreaterThan(GMAIL_KILLS / 2)
   expect(extra).toBeLessThanOrEqual(answers)
   rmSync(directory, { recursive: true, force: true })
