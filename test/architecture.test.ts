@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { MUTATIONS } from './crash/safeguards.ts'
+import { DECISIONS } from './poll/decisions.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 
@@ -259,8 +260,8 @@ test.each(['README.md', '.github/CONTRIBUTING.md'])('%s names files that are the
   expect(missing.filter((name) => !name.includes('KIND'))).toEqual([])
 })
 
-test('the safeguards that the crash suite is proved with are in the program, each once', () => {
-  const misfits = MUTATIONS.filter(({ file, from }) => texts.get(file)?.split(from).length !== 2)
+test('the safeguards and decisions that the tests are proved with are in the program, each once', () => {
+  const misfits = [...MUTATIONS, ...DECISIONS].filter(({ file, from }) => texts.get(file)?.split(from).length !== 2)
   expect(misfits.map(({ what, file, from }) => `${what}: ${file} does not have once: ${from}`)).toEqual([])
 })
 

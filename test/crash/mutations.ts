@@ -1,10 +1,11 @@
 // Proof that the suite bites (HAZARDS F3, method 14): takes one safeguard at a time out of a copy of the program and runs
-// the sample against it, which must fail. `node test/crash/mutations.ts [WORD …]`, by hand; minutes. The safeguards are in
-// safeguards.ts; one that does not fit the source any more is a failure as well.
+// the sample against it, which must fail; of a poll's decision, the test that is named. `node test/crash/mutations.ts [WORD …]`, by
+// hand; minutes. They are in safeguards.ts and ../poll/decisions.ts; one that does not fit the source any more is a failure.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { DECISIONS } from '../poll/decisions.ts'
 import { MUTATIONS, type Mutation } from './safeguards.ts'
 
 const ROOT = path.join(import.meta.dirname, '../..')
@@ -15,7 +16,9 @@ try {
   const archive = execFileSync('git', ['archive', 'HEAD'], { cwd: ROOT, maxBuffer: 1 << 28 })
   execFileSync('tar', ['x', '-C', tree], { input: archive })
   symlinkSync(path.join(ROOT, 'node_modules'), path.join(tree, 'node_modules'))
-  for (const mutation of MUTATIONS.filter(({ what }) => wanted.every((word) => what.includes(word)))) {
+  for (const mutation of [...MUTATIONS, ...DECISIONS].filter(({ what }) =>
+    wanted.every((word) => what.includes(word)),
+  )) {
     const verdict = judge(mutation)
     if (verdict.startsWith('SURVIVED')) process.exitCode = 1
     console.log(`${mutation.what}\n    ${verdict}`)
@@ -24,7 +27,7 @@ try {
   rmSync(tree, { recursive: true, force: true })
 }
 
-function judge({ file, from, to }: Mutation): string {
+function judge({ file, from, to, test, title }: Mutation): string {
   const source = path.join(tree, file)
   const text = readFileSync(source, 'utf8')
   if (text.split(from).length !== 2) return `SURVIVED: ${file} does not have this line once`
@@ -33,17 +36,23 @@ function judge({ file, from, to }: Mutation): string {
     text.replace(from, () => to),
   )
   try {
-    return firstFailure()
+    return firstFailure(test === undefined ? SAMPLE : namedTest(test, title))
   } finally {
     writeFileSync(source, text)
   }
 }
 
-function firstFailure(): string {
+const SAMPLE: readonly string[] = ['--config', 'test/crash/vitest.config.ts', '--mode', 'sample']
+
+function namedTest(test: string, title: string | undefined): readonly string[] {
+  return ['--config', 'test/vitest.config.ts', test, ...(title === undefined ? [] : ['-t', title])]
+}
+
+function firstFailure(which: readonly string[]): string {
   const result = path.join(tree, 'result.json')
   rmSync(result, { force: true })
   const reporters = ['--reporter=json', `--outputFile.json=${result}`]
-  const args = ['run', '--config', 'test/crash/vitest.config.ts', '--mode', 'sample', '--bail=1', ...reporters]
+  const args = ['run', ...which, '--bail=1', ...reporters]
   const { status } = spawnSync(path.join(tree, 'node_modules/.bin/vitest'), args, { cwd: tree, stdio: 'ignore' })
   if (status === 0) return 'SURVIVED'
   const report = JSON.parse(readFileSync(result, 'utf8')) as {

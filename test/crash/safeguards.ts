@@ -6,6 +6,9 @@ export interface Mutation {
   readonly file: string
   readonly from: string
   readonly to: string
+  /** The test that must fail, and a part of its title; absent: one of the crash suite. */
+  readonly test?: string
+  readonly title?: string
 }
 
 export const MUTATIONS: readonly Mutation[] = [
