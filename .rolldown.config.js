@@ -65,16 +65,16 @@ const facades = {
     const behind = new Map()
     for (const { fileName, code, isDynamicEntry } of Object.values(bundle)) {
       if (!isDynamicEntry) continue
-      const [, exported, chunk] = /^export\{([^}]+)\}from"\.\/([^"]+)";\s*$/.exec(code) ?? []
+      const [, exported, chunk] = /^export \{([^}]+)\} from "\.\/([^"]+)";\s*$/.exec(code) ?? []
       if (chunk === undefined) continue
-      const names = exported.split(',').map((each) => each.split(' as '))
-      const object = names.map(([name, wanted = name]) => `${wanted}:chunk.${name}`).join()
-      behind.set(basename(fileName), `${chunk}\`).then(chunk=>({${object}}))`)
+      const names = exported.split(',').map((each) => each.trim().split(' as '))
+      const object = names.map(([name, wanted = name]) => `${wanted}: chunk.${name}`).join(', ')
+      behind.set(basename(fileName), `${chunk}").then((chunk) => ({ ${object} }))`)
       delete bundle[fileName]
     }
     for (const chunk of Object.values(bundle)) {
       chunk.code = chunk.code?.replace(
-        /(?<=\bimport\(`\.\/(?:chunks\/)?)([\w.-]+)`\)/g,
+        /(?<=\bimport\("\.\/(?:chunks\/)?)([\w.-]+)"\)/g,
         (call, name) => behind.get(name) ?? call,
       )
     }
@@ -102,6 +102,7 @@ export default defineConfig({
     entryFileNames: '[name].js',
     chunkFileNames: 'chunks/[name]-[hash].js',
     codeSplitting: { groups },
-    minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
+    // With its line ends: Node prints the line of an error that nobody caught, and one line would be a whole chunk.
+    minify: { compress: true, mangle: false, codegen: { removeWhitespace: false } },
   },
 })

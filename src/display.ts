@@ -60,3 +60,8 @@ export function displayLastLine(words: Buffer, limit = LIMIT): string {
   const text = words.toString('utf8').trim()
   return display(text.slice(text.lastIndexOf('\n') + 1), limit, 'start')
 }
+
+/** `20000` → `20,000`. */
+export function grouped(count: number): string {
+  return String(count).replace(/\B(?=(?:\d{3})+$)/g, ',')
+}

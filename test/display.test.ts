@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { display, displayBytes } from '../src/display.ts'
+import { display, displayBytes, grouped } from '../src/display.ts'
 import { redactor } from '../src/redact.ts'
 
 describe('display', () => {
@@ -80,4 +80,14 @@ describe('displayBytes', () => {
       }),
     )
   })
+})
+
+it.each([
+  [0, '0'],
+  [999, '999'],
+  [1000, '1,000'],
+  [20_000, '20,000'],
+  [1_234_567, '1,234,567'],
+])('%i is read as %s', (count, text) => {
+  expect(grouped(count)).toBe(text)
 })

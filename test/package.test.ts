@@ -196,6 +196,22 @@ for (const { host, delete: policy } of configuration.accounts satisfies readonly
   expect(readFileSync(join(installed, 'dist/index.d.ts'), 'utf8')).not.toMatch(/from ["'](?!node:)/)
 })
 
+test('what an embedding program does not catch is printed with its line, not with a whole chunk', async () => {
+  const folder = join(scene, 'embedding')
+  const uncaught = async (call: string): Promise<string> => {
+    const program = `import * as popfetch from 'popfetch'\nawait popfetch.${call}\n`
+    writeFileSync(join(folder, 'uncaught.mjs'), program)
+    const ended = await run(process.execPath, [join(folder, 'uncaught.mjs')]).catch((error: unknown) => error)
+    return (ended as { readonly stderr: string }).stderr
+  }
+  const missing = await uncaught("loadConfiguration({ file: 'no.yaml', state: null, env: {}, cwd: '/', uid: 0 })")
+  expect(missing).toContain('it does not exist')
+  expect(missing.length).toBeLessThan(3000)
+  const without = await uncaught('openLedger(undefined)')
+  expect(without).toContain('openLedger needs the path of the ledger, such as configuration.statePath')
+  expect(without.length).toBeLessThan(3000)
+})
+
 test('who installs the package does not build it', async () => {
   const before = filesIn(installed)
   await asUser('npm', ['run', 'prepare', '--prefix', installed])

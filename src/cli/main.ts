@@ -33,7 +33,10 @@ export async function main(argv: readonly string[]): Promise<void> {
   }
   // Whatever is made on the way is private, also where a mode was forgotten (D009, N017).
   process.umask(0o077)
-  const exit = (code: number): never => process.exit(code)
+  const exit = (code: number): never => {
+    output.leave()
+    return process.exit(code)
+  }
   let contains: (thrown: unknown) => boolean = () => false
   const crash = (thrown: unknown): void => {
     if (contains(thrown)) return

@@ -141,6 +141,12 @@ export class Output {
     return lost === 0 ? '' : `popfetch: ${lost} lines were dropped: nobody read them\n`
   }
 
+  /** Before the process ends at once: the prompt of the shell is not to stand behind a progress line. */
+  leave(): void {
+    this.screen?.clear()
+    this.screen = null
+  }
+
   /** Resolves when all is written, or when the reader is gone or has taken nothing for ten minutes. */
   async drained(): Promise<void> {
     this.#stderr.write(this.#lostLines())

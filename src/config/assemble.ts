@@ -1,4 +1,4 @@
-// From what was written to what is in force: defaults merged, names looked up, everything checked together. Pure.
+// From the written file to the effective configuration: defaults merged, names looked up, everything checked together. Pure.
 // The file and its line numbers are load.ts; what each key may hold is schema.ts.
 // The one rule: every part is looked at even when another is wrong, so that one report names all problems.
 import * as z from 'zod'

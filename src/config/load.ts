@@ -1,4 +1,4 @@
-// From a configuration file to what is in force: this file tells the story of the room.
+// From a configuration file to the effective configuration: this file tells the story of the room.
 // 1. paths.ts finds the file; own-file.ts (ground) opens it and says who else could change it, permissions.ts who could read it.
 // 2. This file reads it, through cosmiconfig, whose only door it is.
 // 3. document.ts parses YAML and JSON into plain values and remembers the line of each.

@@ -139,7 +139,7 @@ export function issueProblems(issues: readonly z.core.$ZodIssue[], input: unknow
   })
 }
 
-/** Keys of `written`, which stands at `path`, that do not go together. */
+/** Keys of `written`, which stands at `path`, that cannot be combined. */
 export function conflictProblems(conflicts: readonly Conflict[], written: Written, path: Path): readonly Problem[] {
   return conflicts.map(({ key, expected }) => wrong([...path, key], written[key], expected))
 }

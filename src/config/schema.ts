@@ -186,7 +186,7 @@ export function account(resolve: ResolvePath) {
   }))
 }
 
-/** The keys that do not go together. Asked even if a key is wrong by itself, so that one report names everything. */
+/** The keys that cannot be combined. Asked even if a key is wrong by itself, so that one report names everything. */
 export function accountConflicts(written: Written): readonly Conflict[] {
   const conflicts: Conflict[] = []
   const { password, token, auth, clientCert, clientKey, tls, host } = written

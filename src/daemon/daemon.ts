@@ -45,7 +45,7 @@ export interface DaemonContext extends Pick<ReloadContext, 'only' | 'load' | 'pr
   readonly ledger: Ledger
   readonly log: Log
   readonly env: NodeJS.ProcessEnv
-  /** Aborted: stop in good order. */
+  /** Aborted: shut down cleanly. */
   readonly signal: AbortSignal
   readonly version: string
   readonly clock?: Clock
@@ -150,7 +150,7 @@ export class Daemon implements AsyncDisposable {
     return this.#uncaught.contain(thrown)
   }
 
-  /** Ends all that runs, in good order, within nine seconds. */
+  /** Shuts everything down cleanly, within nine seconds. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#systemd.stopping()
     this.#stop.abort(stopped())

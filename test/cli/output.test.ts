@@ -96,3 +96,13 @@ test('a long answer waits for its reader, and learns that it is gone', async () 
   stdout.emit('error', new Error('EPIPE'))
   expect(await output.caughtUp()).toBe(false)
 })
+
+test('a process that ends at once takes its progress lines away first, so that the prompt has a line of its own', () => {
+  const { stderr, output } = streams()
+  const cleared: number[] = []
+  output.screen = { persist: () => {}, clear: () => cleared.push(1) }
+  output.leave()
+  output.leave()
+  output.say('afterwards')
+  expect([cleared, stderr.text]).toEqual([[1], 'afterwards\n'])
+})

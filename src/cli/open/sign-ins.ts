@@ -3,7 +3,7 @@ import { signedInBy } from '../../config/oauth/sign-ins.ts'
 import type { Configuration } from '../../config/schema.ts'
 import { FIRST_OF } from '../../config/values/written.ts'
 
-/** The names that sign in by OAuth and are meant by `name`: itself, or else the destinations of the account that is called so.
+/** The names that sign in with OAuth and are meant by `name`: itself, or else the destinations of the account that is called so.
  *  Empty: none. */
 export function signingIn(name: string, configuration: Configuration): readonly string[] {
   const all = new Set(signedInBy(configuration).map((one) => one.name))

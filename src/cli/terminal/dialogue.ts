@@ -23,7 +23,7 @@ export interface Prompt {
   readonly show: (text: string) => void
 }
 
-/** Null: there is no terminal to ask on. */
+/** Null: there is no terminal. */
 export function terminalDialogue({ terminal, signal }: Pick<Surroundings, 'terminal' | 'signal'>): Dialogue | null {
   return terminal === null || !stdin.isTTY
     ? null

@@ -56,7 +56,7 @@ export function kindWritten({ type }: Written): Kind<DestinationKeys> | null {
   return typeof type === 'string' && Object.hasOwn(BY_TYPE, type) ? (BY_TYPE[type] ?? null) : null
 }
 
-/** The keys that do not go together. Asked even if a key is wrong by itself, so that one report names everything. */
+/** The keys that cannot be combined. Asked even if a key is wrong by itself, so that one report names everything. */
 export function destinationConflicts(written: Written): readonly Conflict[] {
   return kindWritten(written)?.conflicts(written) ?? []
 }

@@ -83,7 +83,7 @@ export function secretReader(config: SecretKeys, { env, signIns }: Opening): Sec
 
 /** `Keys`: what the schema makes of the written keys. None is absent, and nobody else knows a default. */
 export interface Kind<Keys> {
-  /** The keys that do not go together. Asked even if a key is wrong by itself, so that one report names everything. */
+  /** The keys that cannot be combined. Asked even if a key is wrong by itself, so that one report names everything. */
   conflicts(written: Written): readonly Conflict[]
 
   /** Its URLs; null: it has none. */

@@ -78,7 +78,7 @@ export function recipients<S extends z.ZodType<string, string>>(recipient: S) {
     .transform((to) => (typeof to === 'string' ? [to] : to))
 }
 
-/** The keys of a session and an envelope that do not go together. `local`: the server is this machine. `usualTls`: where none is
+/** The keys of a session and an envelope that cannot be combined. `local`: the server is this machine. `usualTls`: where none is
  *  written. */
 export function serverConflicts(
   written: Written,

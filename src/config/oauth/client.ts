@@ -91,7 +91,7 @@ const ENDPOINTS = ['authorizationEndpoint', 'tokenEndpoint', 'deviceEndpoint', '
 /** Tenants of Microsoft that are not one organisation's. */
 const SHARED_TENANTS: ReadonlySet<unknown> = new Set([undefined, 'common', 'consumers', 'organizations'])
 
-/** The keys that do not go together. */
+/** The keys that cannot be combined. */
 export function oauthConflicts(written: Written): readonly Conflict[] {
   const { provider, issuer: named, tokenEndpoint, clientCertificate, clientKey, clientSecret, flow, scopes } = written
   const conflicts: Conflict[] = []

@@ -1,4 +1,4 @@
-// A destination's secret that cannot be had: no server was asked, and the error itself says what it means for the mail. Of a sign-in
+// A destination's secret that is not available: no server was asked, and the error itself says what it means for the mail. Of a sign-in
 // at a provider it says whether that one refused, or cannot be reached.
 import type { Conclusion, ErrorCode, PopfetchError } from '../../errors.ts'
 import { concluded, type Concluded } from './conclusions.ts'

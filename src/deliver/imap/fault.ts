@@ -38,7 +38,7 @@ export function conclude(
   { step, fault, handed, cause }: ImapFailure,
   circumstances: Omit<ImapCircumstances, 'handed'>,
 ): Concluded {
-  // A secret that cannot be had: its own error says whether it may be there the next time.
+  // A secret that is not available: its own error says whether it may be there the next time.
   if (step === 'sign-in' && fault.kind === 'unfit' && cause instanceof PopfetchError) {
     return concludeSecret(cause, 'sign-in secret')
   }

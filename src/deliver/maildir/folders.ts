@@ -1,5 +1,5 @@
 // The folders of a Maildir: made, checked, made durable. Refuses folders that somebody else could turn against us (D008):
-// links, other people's folders, folders that everybody may write to. Touches no message.
+// links, other people's folders, world-writable folders. Touches no message.
 import { concluded } from '../answers/conclusions.ts'
 import { constants, type Stats } from 'node:fs'
 import path from 'node:path'

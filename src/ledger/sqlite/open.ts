@@ -43,6 +43,9 @@ export interface LedgerOptions {
 /** Opens the ledger at `path`, making it and its directory if there is none. Rejects with ERR_LEDGER when it is not one,
  *  is damaged, newer than this popfetch, on a network file system, or cannot be written; never starts afresh by itself. */
 export async function openLedger(path: string, options: LedgerOptions = {}): Promise<Ledger> {
+  // An embedding program may be plain JavaScript.
+  if (typeof path !== 'string' || path === '')
+    throw new TypeError('openLedger needs the path of the ledger, such as configuration.statePath')
   const { readOnly = false, fileSystemType: typeOf = fileSystemType } = options
   let database: DatabaseSync | null = null
   try {

@@ -1,5 +1,5 @@
 // Signs in and says what is waiting: fetches, marks and deletes nothing (`popfetch check`). Never asks for a message, since
-// some servers take that for having read it (P129). findings.ts says what the server is like, diagnosis.ts why a check
+// some servers take that for having read it (P129). findings.ts lists the facts about the server, diagnosis.ts says why a check
 // failed.
 import { showsWhatItHas } from '../../config/destinations/destinations.ts'
 import type { Account } from '../../config/schema.ts'

@@ -1,5 +1,6 @@
 // Stops before something that cannot be undone and was probably not meant (DESIGN 4.4). Pure: a plan and what the account
 // looked like after its last poll → an error, or nothing. Each error names the command that goes on.
+import { grouped } from '../../display.ts'
 import { PopfetchError } from '../../errors.ts'
 import type { Plan } from './plan.ts'
 
@@ -62,7 +63,7 @@ function recordFits({ account, plan, imported, acceptNewIds }: GuardView): void 
   if (acceptNewIds || imported === null || plan.new === 0 || plan.new < plan.listed) return
   throw guardError(
     'ERR_UIDS_CHANGED',
-    `the record that was imported for ${account} has ${imported} messages, and the server lists none of them: it may be of another mailbox, or out of date, and all ${plan.listed} messages would be fetched. To fetch them: popfetch --accept-new-ids --yes ${account}. To count them as seen: popfetch --accept-new-ids --mark-seen ${account}`,
+    `the record that was imported for ${account} has ${grouped(imported)} messages, and the server lists none of them: it may be of another mailbox, or out of date, and all ${grouped(plan.listed)} messages would be fetched. To fetch them: popfetch --accept-new-ids --yes ${account}. To count them as seen: popfetch --accept-new-ids --mark-seen ${account}`,
   )
 }
 
@@ -71,7 +72,7 @@ function uidsChanged({ account, plan, lastAlive, acceptNewIds }: GuardView): voi
   if (acceptNewIds || !haveUidsChanged({ plan, lastAlive })) return
   throw guardError(
     'ERR_UIDS_CHANGED',
-    `the server shows ${plan.listed} messages and almost none of the ${lastAlive} known messages: their UIDs seem to have changed, and fetching all again would fetch them twice. To go on and take over what is the same: popfetch --accept-new-ids ${account}`,
+    `the server shows ${grouped(plan.listed)} messages and almost none of the ${grouped(lastAlive ?? 0)} known messages: their UIDs seem to have changed, and fetching all again would fetch them twice. To go on and take over what is the same: popfetch --accept-new-ids ${account}`,
   )
 }
 
@@ -86,10 +87,10 @@ export function haveUidsChanged({ plan, lastAlive }: Pick<GuardView, 'plan' | 'l
 /** M010: what an older program fetched, or `first` skipped, is known by its UID alone: under a new one it looks like new mail. */
 function knownByUidAlone({ account, plan, newIds, yes, markSeen }: GuardView): void {
   if (newIds === null || newIds.bare === 0 || plan.new === 0 || yes || markSeen) return
-  const matched = newIds.matched === 0 ? '' : `${newIds.matched} messages were matched by their headers. `
+  const matched = newIds.matched === 0 ? '' : `${grouped(newIds.matched)} messages were matched by their headers. `
   throw guardError(
     'ERR_UIDS_CHANGED',
-    `${matched}${plan.new} messages on the server match nothing that is known; of ${newIds.bare} that are no longer listed only the UID is known (imported, or skipped by first), so these may be the same. To count what is there as seen: popfetch --accept-new-ids --mark-seen ${account}. To have it delivered: popfetch --accept-new-ids --yes ${account}`,
+    `${matched}${grouped(plan.new)} messages on the server match nothing that is known; for ${grouped(newIds.bare)} that are no longer listed only the UID is known (imported, or skipped by first), so these may be the same. To count what is there as seen: popfetch --accept-new-ids --mark-seen ${account}. To have it delivered: popfetch --accept-new-ids --yes ${account}`,
   )
 }
 
@@ -102,7 +103,7 @@ function deletions(view: GuardView): void {
   if (isMany)
     throw guardError(
       'ERR_DELETE_GUARD',
-      `delete was changed from ${lastDelete} to ${view.delete}, which would remove ${count} of ${plan.listed} messages from the server now. If that is what you want: popfetch --yes ${account}`,
+      `delete was changed from ${lastDelete} to ${view.delete}, which would remove ${grouped(count)} of ${grouped(plan.listed)} messages from the server now. If that is what you want: popfetch --yes ${account}`,
     )
   if (view.delete !== 'never' && isChangedForMany(changedDeletes))
     throw changedForMany(changedDeletes, 'popfetch --yes')
@@ -116,7 +117,7 @@ export function isChangedForMany(changedDeletes: number): boolean {
 export function changedForMany(changedDeletes: number, command: string): PopfetchError {
   return guardError(
     'ERR_DELETE_GUARD',
-    `delete was changed for ${changedDeletes} accounts at once, and would remove messages from their servers, now or when they are old enough. If that is what you want: ${command}`,
+    `delete was changed for ${grouped(changedDeletes)} accounts at once, and would remove messages from their servers, now or when they are old enough. If that is what you want: ${command}`,
   )
 }
 
@@ -127,7 +128,7 @@ function firstPoll(view: GuardView): void {
   if (view.showWhatTheyHave || unknown <= MOST_FIRST) return
   throw guardError(
     'ERR_FIRST_POLL',
-    `this first poll would send ${unknown} messages on. Write first: all, new, last:N or since:DATE for this account. Or, to count them as seen: popfetch --mark-seen ${account}; to send them all: popfetch --yes ${account}`,
+    `this first poll would forward ${grouped(unknown)} messages. Set first: all, new, last:N or since:DATE for this account. Or, to count them as seen: popfetch --mark-seen ${account}; to send them all: popfetch --yes ${account}`,
   )
 }
 
@@ -138,7 +139,7 @@ function restored(view: GuardView): void {
   if (yes || markSeen || !wasRestored || firstWritten || showWhatTheyHave || unknown === 0) return
   throw guardError(
     'ERR_FIRST_POLL',
-    `the ledger was restored from a copy, which does not know of ${unknown} of ${plan.listed} messages: they may have been sent on since the copy was made. Write first: all, new, last:N or since:DATE for this account. Or, to count them as seen: popfetch --mark-seen ${account}; to send them all: popfetch --yes ${account}`,
+    `the ledger was restored from a copy, which does not know of ${grouped(unknown)} of ${grouped(plan.listed)} messages: they may have been forwarded since the copy was made. Set first: all, new, last:N or since:DATE for this account. Or, to count them as seen: popfetch --mark-seen ${account}; to send them all: popfetch --yes ${account}`,
   )
 }
 

@@ -1,4 +1,5 @@
 // Counts, sizes and durations for people. Pure.
+import { grouped } from '../../display.ts'
 
 /** `48213` → `48.2 kB`. Decimal, as providers and the configuration count. */
 export function size(bytes: number): string {
@@ -25,5 +26,5 @@ export function duration(ms: number): string {
 }
 
 export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
+  return `${grouped(count)} ${noun}${count === 1 ? '' : 's'}`
 }

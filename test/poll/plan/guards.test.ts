@@ -107,7 +107,7 @@ describe('the guard of what is known by its UID alone, under new UIDs (M010)', (
   test('says how many cannot be matched, and both commands that go on', () => {
     const { code, message } = stopOf({ ...bare, newIds: { matched: 7, bare: 40 } }) ?? {}
     expect(code).toBe('ERR_UIDS_CHANGED')
-    for (const part of ['7 messages were matched', '45 messages', 'of 40']) expect(message).toContain(part)
+    for (const part of ['7 messages were matched', '45 messages', 'for 40']) expect(message).toContain(part)
     expect(message).toContain('popfetch --accept-new-ids --mark-seen old-isp')
     expect(message).toContain('popfetch --accept-new-ids --yes old-isp')
   })

@@ -9,13 +9,13 @@ const WAYS = {
   device: flag('Sign in by device code: open an address anywhere, and type a code'),
   browser: flag('Sign in by browser on this machine, or by pasting the address it was sent to'),
   'no-open': flag('Open no browser; only print the address'),
-  timeout: text('How long to wait for the person, such as 10m (the default)'),
+  timeout: text('How long to wait for the person, such as 10m (the default)', 'DURATION'),
 } as const
 
 const OTHERS = {
   list: flag('Show who is signed in, since when, until when'),
-  'sign-out': text('End the sign-in of this account or destination, and forget it'),
-  token: text('Print an access token of this account or destination, for another program'),
+  'sign-out': text('End the sign-in of this account or destination, and forget it', 'NAME'),
+  token: text('Print an access token of this account or destination, for another program', 'NAME'),
 } as const
 
 interface SignInRequest {
@@ -49,8 +49,8 @@ export const command: Command<AuthRequest> = {
   ],
   examples: [
     ['popfetch auth', 'Sign in for everything that needs it'],
-    ['popfetch auth gmail --browser', 'for one account'],
-    ['popfetch auth --list', 'who is signed in'],
+    ['popfetch auth gmail --browser', 'Sign in for one account, in a browser'],
+    ['popfetch auth --list', 'Show who is signed in'],
   ],
   exits: [0, 64, 74, 75, 76, 77, 78],
   notes: `Names are those of accounts and destinations with token: { oauth: CLIENT }. One

@@ -14,10 +14,10 @@ export const command: Command<CheckRequest> = {
   describe: 'Try accounts and destinations; fetch and delete nothing',
   options: [],
   examples: [
-    ['popfetch check', 'all accounts and all destinations'],
-    ['popfetch check inbox', 'one account with its destinations, or one destination'],
-    ['popfetch check pop.example.org:995', 'what a server is and offers; needs no configuration'],
-    ['popfetch check work --verbose', 'server details; on failure, likely causes and next steps'],
+    ['popfetch check', 'Try all accounts and all destinations'],
+    ['popfetch check inbox', 'Try one account with its destinations, or one destination'],
+    ['popfetch check pop.example.org:995', 'Show what a server is and offers; needs no configuration'],
+    ['popfetch check work --verbose', 'Show server details; on failure, likely causes and next steps'],
   ],
   exits: [0, 64, 73, 75, 76, 77, 78],
   notes: `Signs in to each account and counts what waits. Each destination is connected

@@ -17,8 +17,8 @@ export const command: Command<CompletionRequest> = {
   describe: `Print a shell completion script: ${SHELLS.join(', ')}`,
   options: [],
   examples: [
-    ['source <(popfetch completion bash)', 'in ~/.bashrc'],
-    ['popfetch completion fish > ~/.config/fish/completions/popfetch.fish', 'once'],
+    ['source <(popfetch completion bash)', 'Load it, in ~/.bashrc'],
+    ['popfetch completion fish > ~/.config/fish/completions/popfetch.fish', 'Install it'],
   ],
   exits: [0, 64],
   notes: '',

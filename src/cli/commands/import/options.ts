@@ -39,8 +39,8 @@ export const command: Command<ImportRequest> = {
   describe: 'Import configuration and download history from fetchmail, getmail, mpop or Thunderbird',
   options: [{ heading: 'Options for import:', options: IMPORT }],
   examples: [
-    ['popfetch import fetchmail', 'from the usual places'],
-    ['popfetch import getmail ~/work.rc --output -', 'prints the configuration only'],
+    ['popfetch import fetchmail', 'Import from the usual places'],
+    ['popfetch import getmail ~/work.rc --output -', 'Print the configuration only'],
   ],
   notes: `  fetchmail    ~/.fetchmailrc and ~/.fetchids
   getmail      getmailrc, or every file, in ~/.config/getmail or ~/.getmail

@@ -53,7 +53,7 @@ export async function setUp(invocation: InitInvocation, surroundings: Surroundin
   const { deliver, client, known } = await deliveredTo(mailbox, attempt)
   const deletion = await answers.to(question.deletion, invocation.deletePolicy)
   const choices: Choices = { deliver, client, deletion }
-  // The questions look at one answer each; the schema also finds answers that contradict each other.
+  // The questions look at one answer each; the schema also finds answers that cannot be combined.
   const { account, configuration } = draftOf(mailbox, choices, known, attempt)
   const shows = account.deliver.every((name) => showsWhatItHas(name, configuration.destinations))
   const first =

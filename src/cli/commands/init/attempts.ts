@@ -185,7 +185,7 @@ function draftOf(mailbox: Mailbox, choices: Choices | null, known: string | null
   return drafted(whole.text, whole.account, target.file, surroundings)
 }
 
-/** Where it signs in by OAuth: the person does that now, unless it was done before. */
+/** Where it signs in with OAuth: the person does that now, unless it was done before. */
 async function signInFirst(
   { client, name, user }: Pick<Mailbox, 'client' | 'name' | 'user'>,
   { configuration }: Drafted,

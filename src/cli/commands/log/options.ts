@@ -32,9 +32,9 @@ export const command: Command<LogRequest> = {
   describe: 'Show the log of the daemon',
   options: [{ heading: 'Options for log:', options: LOG }],
   examples: [
-    ['popfetch log --since 2h', 'what happened in the last two hours'],
-    ['popfetch log --follow work', 'what happens with the account work, as it happens'],
-    ['popfetch log --log-level warn --since 7d', 'what went wrong in a week'],
+    ['popfetch log --since 2h', 'Show the last two hours'],
+    ['popfetch log --follow work', 'Follow one account'],
+    ['popfetch log --log-level warn --since 7d', 'Show warnings and errors of a week'],
   ],
   notes: `With --log-level only lines of that level and more serious ones are shown, with
 --json the lines as they are in the file. --log-file names another log.`,

@@ -16,7 +16,7 @@ const HOW = {
 } as const
 
 const TO_PASSWORD = {
-  'to-password-env': text('The same for TO'),
+  'to-password-env': text('The same for TO', 'NAME'),
   'to-password-file': file('The same for TO'),
   'to-password-command': text('The same for TO'),
 } as const

@@ -1,5 +1,5 @@
 // The outcome of a migration, in words that a person can act on, and as the object of `--json` and `--report`. Pure.
-import { display } from '../../../display.ts'
+import { display, grouped } from '../../../display.ts'
 import type { MigrationReport, Unmoved } from '../../../migrate/report.ts'
 import { duration, size } from '../../../status/words/amounts.ts'
 import { planRows } from '../poll/text.ts'
@@ -29,8 +29,8 @@ export function verdictLines(report: MigrationReport, { home, again }: Wording):
   if (outcome === 'failed' && error !== null) lines.push(`${account}: stopped early: ${error.message}`)
   for (const message of unmoved.slice(0, LISTED)) lines.push(`  ${unmovedText(message)}`)
   const rest = unmovedCount - Math.min(LISTED, unmoved.length)
-  if (rest > 0) lines.push(`  and ${number(rest)} ${unmoved.length === 0 ? 'messages' : 'others'}`)
-  if (report.undeleted > 0) lines.push(`  the server still has ${number(report.undeleted)} that it was told to delete`)
+  if (rest > 0) lines.push(`  and ${grouped(rest)} ${unmoved.length === 0 ? 'messages' : 'others'}`)
+  if (report.undeleted > 0) lines.push(`  the server still has ${grouped(report.undeleted)} that it was told to delete`)
   if (outcome !== 'ok') lines.push(`${outcome === 'interrupted' ? 'To go on' : 'To try again'}: ${again}`)
   return lines
 }
@@ -39,7 +39,7 @@ function verdict(report: MigrationReport, home: string | null): string {
   const { messages, verified, bytes, durationMs, outcome, readAgain } = report
   if (messages === 0 && report.error !== null) return 'nothing moved yet'
   const places = report.destinations.map((place) => placeText(place, home)).join(' and ')
-  const amount = `${number(verified)} of ${messagesText(messages)}`
+  const amount = `${grouped(verified)} of ${messagesText(messages)}`
   const there = readAgain ? `are in ${places}` : `were accepted by ${places}`
   const proof = readAgain && outcome !== 'interrupted' ? proofText(report) : ''
   const stopped = outcome === 'interrupted' ? ' so far' : ''
@@ -56,11 +56,11 @@ function verdict(report: MigrationReport, home: string | null): string {
 }
 
 function proofText({ verified, read }: MigrationReport): string {
-  return read < verified ? `, verified by name and length, ${number(read)} of them read again` : ', verified'
+  return read < verified ? `, verified by name and length, ${grouped(read)} of them read again` : ', verified'
 }
 
 function counts(count: number, what: string): readonly string[] {
-  return count === 0 ? [] : [`${number(count)} ${what}`]
+  return count === 0 ? [] : [`${grouped(count)} ${what}`]
 }
 
 /** "maildir /home/ada/Mail" → "~/Mail". */
@@ -79,9 +79,9 @@ function unmovedText({ uidl, messageId, kind, reason }: Unmoved): string {
 export function verdictOfAll(reports: readonly MigrationReport[]): string {
   const sum = (of: (report: MigrationReport) => number): number => reports.reduce((all, report) => all + of(report), 0)
   const whole = reports.filter(({ outcome }) => outcome === 'ok').length
-  const messages = `${number(sum(({ verified }) => verified))} of ${messagesText(sum((report) => report.messages))}`
+  const messages = `${grouped(sum(({ verified }) => verified))} of ${messagesText(sum((report) => report.messages))}`
   const bytes = size(sum((report) => report.bytes))
-  return `all: ${number(whole)} of ${number(reports.length)} accounts are moved, ${messages} (${bytes})`
+  return `all: ${grouped(whole)} of ${grouped(reports.length)} accounts are moved, ${messages} (${bytes})`
 }
 
 /** The answer of `--dry-run` for one account. */
@@ -99,9 +99,5 @@ export function verdictJson(report: MigrationReport, dryRun: boolean): object {
 }
 
 function messagesText(count: number): string {
-  return `${number(count)} message${count === 1 ? '' : 's'}`
-}
-
-function number(count: number): string {
-  return count.toLocaleString('en-US')
+  return `${grouped(count)} message${count === 1 ? '' : 's'}`
 }

@@ -16,8 +16,8 @@ export const command: Command<ReloadRequest> = {
   describe: 'Tell the daemon to reload its configuration',
   options: [{ heading: 'Options for reload:', options: RELOAD }],
   examples: [
-    ['popfetch reload', 'an invalid file changes nothing'],
-    ['popfetch reload --yes', 'after delete was changed for many accounts'],
+    ['popfetch reload', 'Reload; an invalid file changes nothing'],
+    ['popfetch reload --yes', 'Reload after delete was changed for many accounts'],
   ],
   exits: [0, 64, 69, 78],
   notes: '',

@@ -22,8 +22,8 @@ export const command: Command<ShellRequest> = {
   describe: 'POP3 by hand, signed in; deletes nothing without --write',
   options: [{ heading: 'Options for shell:', options: SHELL }],
   examples: [
-    ['popfetch shell work', 'type STAT, LIST, TOP 1 0 … and read the answers'],
-    ['printf "uidl\\ntop 1 0\\n" | popfetch shell --raw work', 'the same from a script'],
+    ['popfetch shell work', 'Type STAT, LIST, TOP 1 0 … and read the answers'],
+    ['printf "uidl\\ntop 1 0\\n" | popfetch shell --raw work', 'Do the same from a script'],
   ],
   notes: `popfetch connects and signs in as the account is configured; "help" lists what can
 be typed. Nobody else polls the account meanwhile, and nothing is recorded in the

@@ -81,8 +81,8 @@ export async function forget(wanted: StateRequests['forget'], context: LedgerCon
   else {
     const rest = removed
       ? 'and the account, which is not configured'
-      : 'the next poll fetches them again if they are still there'
-    output.answer(`${account}: ${counted(forgotten, 'message')} forgotten, ${rest}`)
+      : `the next poll fetches ${forgotten === 1 ? 'it' : 'them'} again if still on the server`
+    output.answer(`${account}: ${counted(forgotten, 'message')} forgotten; ${rest}`)
   }
 }
 

@@ -19,7 +19,7 @@ const STATE = {
   yes: flag('forget: more than one message'),
   destination: flag('rename: a destination, not an account'),
   as: choice(OLD_TOOLS, 'export: as the record of this program, which then fetches none of these messages'),
-  output: file('export --as: write it to this file'),
+  output: file('export: write it to this file'),
 } as const
 
 type Given = Values<typeof STATE>
@@ -136,8 +136,8 @@ export const command: Command<StateRequest> = {
   describe: `Inspect and repair the ledger: ${NAMES.join(', ')}`,
   options: [{ heading: 'Options for state:', options: STATE }],
   examples: [
-    ['popfetch state find invoice', 'where is that message?'],
-    ['popfetch state explain work "<7@shop.example>"', 'its story, and what happens next'],
+    ['popfetch state find invoice', 'Find a message'],
+    ['popfetch state explain work "<7@shop.example>"', 'Show the story of a message, and what happens next'],
   ],
   exits: [0, 64, 74, 75, 78],
   notes: `  list ACCOUNT            the messages that are known, or those of one kind

@@ -29,9 +29,9 @@ export const command: Command<StatusRequest> = {
   describe: 'Show what needs attention, and last result, pending and held messages per account',
   options: [{ heading: 'Options for status:', options: STATUS }],
   examples: [
-    ['popfetch status', 'what needs attention, then all accounts'],
-    ['popfetch status work --json', 'one account, for a program'],
-    ['popfetch status --check --grace 30m', 'for a monitor: an exit code and one line'],
+    ['popfetch status', 'Show what needs attention, then all accounts'],
+    ['popfetch status work --json', 'Show one account, for a program'],
+    ['popfetch status --check --grace 30m', 'Give a monitor an exit code and one line'],
   ],
   exits: [0, 64, 69, 74, 75, 77, 78],
   notes: `--check exits with 0 when no account or destination fails and none is overdue, and

@@ -6,8 +6,8 @@ export const command: Command<object> = {
   describe: 'Stop the daemon',
   options: [],
   examples: [
-    ['popfetch stop', 'also exits with 0 when no daemon is running'],
-    ['popfetch stop --state ~/other.db', 'the daemon of another ledger'],
+    ['popfetch stop', 'Stop the daemon; exits with 0 also when none is running'],
+    ['popfetch stop --state ~/other.db', 'Stop the daemon of another ledger'],
   ],
   exits: [0, 64, 75, 78],
   notes: '',

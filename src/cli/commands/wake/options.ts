@@ -14,8 +14,8 @@ export const command: Command<WakeRequest> = {
   describe: 'Tell the daemon to poll now',
   options: [],
   examples: [
-    ['popfetch wake', 'all accounts'],
-    ['popfetch wake work', 'one account'],
+    ['popfetch wake', 'Poll all accounts'],
+    ['popfetch wake work', 'Poll one account'],
   ],
   exits: [0, 64, 69, 75, 78],
   notes: '',

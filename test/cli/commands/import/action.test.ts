@@ -108,7 +108,7 @@ describe('import', () => {
     expect(person.stderr.text).toContain('has 30 messages, and the server lists none of them')
     expect(server.journal.of('retr')).toEqual([])
     expect(await person.run('--accept-new-ids')).toBe(78)
-    expect(person.stderr.text).toContain('of 30 that are no longer listed only the UID is known')
+    expect(person.stderr.text).toContain('for 30 that are no longer listed only the UID is known')
     expect(await person.run('--accept-new-ids', '--yes')).toBe(0)
     expect(server.journal.of('retr')).toHaveLength(30)
   })
