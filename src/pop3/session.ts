@@ -14,6 +14,7 @@
 import { asPopfetchError, PopfetchError } from '../errors.ts'
 import { askLists } from './listing/ask.ts'
 import type { Listing } from './listing/listing.ts'
+import { withinListing } from './listing/parser.ts'
 import { HeldRoom, type ListingRoom } from './listing/room.ts'
 import { Connection, type ConnectionOptions } from './network/connection.ts'
 import { ungreeted } from './network/network-error.ts'
@@ -305,7 +306,8 @@ export class Session implements AsyncDisposable {
   byHand(verb: HandVerb, args: readonly string[], body: BodySink): Promise<Reply> {
     const typed = command(verb, ...args)
     const clock = verb === 'RETR' || verb === 'TOP' ? 'message' : typed.multiline ? 'listing' : 'step'
-    return this.#watched(this.#queue.run(typed, clock, typed.multiline ? body : null))
+    const sink = clock === 'listing' ? withinListing(body) : body
+    return this.#watched(this.#queue.run(typed, clock, typed.multiline ? sink : null))
   }
 
   async noop(): Promise<void> {

@@ -3,6 +3,7 @@
 // line costs only itself (P088). The result does not depend on how the answer was cut into chunks.
 import { PopfetchError } from '../../errors.ts'
 import { standInFor } from '../../redact/stand-in.ts'
+import type { BodySink } from '../wire/exchange.ts'
 import { type Column, inOrder, GrowingBytes } from './column.ts'
 
 /** A longer line is dropped, and its message treated as one without a UIDL: no server has such long ones (P092, P104). */
@@ -196,6 +197,19 @@ function isPrintable(byte: number): boolean {
 
 export function isBlank(byte: number | undefined): boolean {
   return byte === SPACE || byte === TAB
+}
+
+/** A sink that takes no more than a listing may have, for answers that are shown and not parsed. Its `write` throws
+ *  ERR_POP3_PROTOCOL past that. */
+export function withinListing(body: BodySink, limitBytes = LISTING_BYTES_LIMIT): BodySink {
+  let bytes = 0
+  return {
+    write(chunk) {
+      bytes += chunk.length
+      if (bytes > limitBytes) throw tooLong(`${limitBytes} bytes`)
+      return body.write(chunk)
+    },
+  }
 }
 
 function tooLong(limit: string): PopfetchError {

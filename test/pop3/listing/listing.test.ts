@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { LISTING_BYTES_LIMIT, LISTING_LIMIT, ListParser } from '../../../src/pop3/listing/parser.ts'
+import { LISTING_BYTES_LIMIT, LISTING_LIMIT, ListParser, withinListing } from '../../../src/pop3/listing/parser.ts'
 import { Listing, type ListingEntry } from '../../../src/pop3/listing/listing.ts'
 
 const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1')
@@ -299,3 +299,12 @@ function memoryBytes(): number {
   const { heapUsed, arrayBuffers } = process.memoryUsage()
   return heapUsed + arrayBuffers
 }
+
+it('an answer that is shown and not parsed ends where a listing does', () => {
+  let bytes = 0
+  const sink = withinListing({ write: (chunk) => void (bytes += chunk.length) }, 10)
+  sink.write(Buffer.alloc(6))
+  sink.write(Buffer.alloc(4))
+  expect(() => sink.write(Buffer.alloc(1))).toThrow(/10 bytes/)
+  expect(bytes).toBe(10)
+})
