@@ -1,6 +1,6 @@
 // The ways in which mail gets into a mailbox elsewhere, the simplest first, each with what it costs. `init` offers them. Pure.
-// Each sentence is what the provider says on the page whose address stands above it. Fastmail's was read there; those of Gmail,
-// Outlook and iCloud were read on other sites in November 2026.
+// Each sentence is what the provider says on the page whose address stands above it. Those of Fastmail and of Gmail's API were read
+// there; those of Gmail's IMAP, Outlook and iCloud were read on other sites, which repeat them, in November 2026.
 import { providerOf, type Server } from '../providers.ts'
 
 /** `imap`: put into a folder. `api`: Gmail's own. `smtp`: sent there. */
@@ -37,7 +37,7 @@ const BY_PROVIDER: Readonly<Record<string, readonly Pick<Way, 'kind' | 'wants' |
       kind: 'api',
       wants: 'client',
       oauth: 'google',
-      // https://developers.google.com/workspace/gmail/api/reference/rest/v1/users.messages/import
+      // https://developers.google.com/gmail/api/v1/reference/users/messages/import
       text: 'the Gmail API: a client of your own to register at Google, step by step; mail is scanned and classified like mail that arrives, without a check of SPF',
     },
   ],
