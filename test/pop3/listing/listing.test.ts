@@ -300,11 +300,11 @@ function memoryBytes(): number {
   return heapUsed + arrayBuffers
 }
 
-it('an answer that is shown and not parsed ends where a listing does', () => {
+it('an answer that is shown and not parsed ends where a listing does', async () => {
   let bytes = 0
   const sink = withinListing({ write: (chunk) => void (bytes += chunk.length) }, 10)
-  sink.write(Buffer.alloc(6))
-  sink.write(Buffer.alloc(4))
+  await sink.write(Buffer.alloc(6))
+  await sink.write(Buffer.alloc(4))
   expect(() => sink.write(Buffer.alloc(1))).toThrow(/10 bytes/)
   expect(bytes).toBe(10)
 })
