@@ -102,6 +102,8 @@ export default defineConfig({
     entryFileNames: '[name].js',
     chunkFileNames: 'chunks/[name]-[hash].js',
     codeSplitting: { groups },
+    // Licences are in a file of their own.
+    comments: false,
     // With its line ends: Node prints the line of an error that nobody caught, and one line would be a whole chunk.
     minify: { compress: true, mangle: false, codegen: { removeWhitespace: false } },
   },
