@@ -19,8 +19,13 @@ export interface Command<Request extends object> {
   readonly exits?: readonly number[]
   /** What its help ends with; empty: nothing. */
   readonly notes: string
-  /** What a shell may complete: one of `words` first, then accounts. */
-  readonly completes: { readonly words: readonly string[]; readonly accounts: boolean }
+  /** What a shell may complete: one of `words` first, then accounts. `destinations`: their names, together with the accounts or
+   *  behind the first word; absent: none. */
+  readonly completes: {
+    readonly words: readonly string[]
+    readonly accounts: boolean
+    readonly destinations?: 'too' | 'behind'
+  }
   /**
    * Checks the words and options of this command against each other. What it returns is right as far as a command line
    * alone can tell: the action checks only what needs the configuration or the ledger. Throws ERR_USAGE, one line.

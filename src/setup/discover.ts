@@ -83,8 +83,8 @@ export function usualPlaces(hosts: readonly string[]): readonly Place[] {
 
 /** The first at which a server greets, one with a trusted certificate before all others. They are asked side by side. */
 export async function firstGreeting(places: readonly Place[], lookups: Lookups): Promise<Place | null> {
-  if (lookups.greets === undefined) return null
-  const answers = await Promise.all(places.map((place) => lookups.greets?.(place)))
+  const greets = async (place: Place): Promise<'yes' | 'untrusted' | 'no'> => (await lookups.greets?.(place)) ?? 'no'
+  const answers = await Promise.all(places.map(greets))
   const first = (wanted: string): Place | undefined => places.find((_, at) => answers[at] === wanted)
   return first('yes') ?? first('untrusted') ?? null
 }

@@ -40,6 +40,11 @@ export function draft({ accounts, settings, remarks }: Imported, options: DraftO
   const named = namedAccounts(accounts)
   const destinations = new DestinationNames()
   const missing: string[] = []
+  const targetsOf = ({ deliver }: ImportedAccount): readonly Written[] =>
+    deliver.map((target) => withoutPassword(target, options.secrets))
+  // What only accounts in comments use is written there.
+  for (const { account } of named)
+    if (!account.off) for (const target of targetsOf(account)) destinations.nameOf(target)
   const blocks = named.map(({ name, account }) => {
     const notes = [...account.warnings, ...account.remarks]
     const place = `~/.config/popfetch/${name}.password`
@@ -52,7 +57,9 @@ export function draft({ accounts, settings, remarks }: Imported, options: DraftO
           : `the password is not written here: put it into ${place}, readable by you alone`,
       )
     }
-    const targets = account.deliver.map((target) => destinations.nameOf(withoutPassword(target, options.secrets)))
+    const targets = targetsOf(account).map((target) =>
+      account.off && !destinations.has(target) ? target : destinations.nameOf(target),
+    )
     const deliver = targets.length === 1 ? targets[0] : targets
     const isTried = options.trial === true && !account.off
     const after = { deliver, delete: account.keys['delete'] ?? 'never' }
@@ -128,6 +135,10 @@ class DestinationNames {
   readonly written = new Map<string, Written>()
   readonly #names = new Map<string, string>()
   readonly #free = new FreeNames()
+
+  has(target: Written): boolean {
+    return this.#names.has(JSON.stringify(target))
+  }
 
   /** The same destination has the same name again. */
   nameOf(target: Written, wish: string | null = null): string {

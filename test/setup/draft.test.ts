@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { draft } from '../../src/setup/draft.ts'
 import { asWritten, type ImportedAccount } from '../../src/setup/imported.ts'
 import { CONTEXT, written } from './scene.ts'
 import { importFetchmail } from '../../src/setup/fetchmail/fetchmail.ts'
@@ -59,4 +60,24 @@ test('with secrets elsewhere no password is in the text, nor that of a destinati
   )
   expect(written(imported).text).toContain('SECRET')
   expect(written(imported, 'elsewhere').text).not.toContain('SECRET')
+})
+
+test('what only an account in comments delivers to is no destination of the file, but stands in its comment', () => {
+  const off = account('off', { off: true, deliver: [{ type: 'smtp', host: 'localhost', to: 'x@example.net' }] })
+  const shared = account('shared', { off: true })
+  const { text } = draft(
+    { accounts: [off, account('on'), shared], settings: {}, remarks: [] },
+    { heading: [], settings: {}, secrets: 'written' },
+  )
+  const { destinations } = file(off, account('on'), shared)
+  expect(Object.keys(destinations)).toEqual(['inbox'])
+  expect(text).toMatch(/#\s+type: smtp/)
+  expect(text).toMatch(/# shared:[\s\S]*#\s+deliver: inbox/)
+})
+
+test('the log of fetchmail is not that of popfetch: it is named in a remark', () => {
+  const text = 'set logfile /var/log/fetchmail.log\npoll pop.example.net proto pop3 user alice password secret1 ssl\n'
+  const imported = importFetchmail(text, { ...CONTEXT, idfile: '.fetchids' })
+  expect(imported.settings).not.toHaveProperty('log')
+  expect(imported.remarks).toContainEqual(expect.stringMatching(/^set logfile: popfetch has a log of its own/))
 })

@@ -48,6 +48,11 @@ export function importFetchmail(text: string, context: ImportContext & { readonl
   const idfile = string(settings['idfile']) ?? context.idfile
   const remarks = strangeLines.map((line) => `line ${line} of the old file has a word that fetchmail does not know`)
   remarks.push(...missed(settings, settingWords))
+  // Its lines are another program's: two that write one file spoil it for whoever reads it.
+  if (settings['logfile'] !== undefined)
+    remarks.push(
+      'set logfile: popfetch has a log of its own (popfetch log); write log: { file: PATH } for another place',
+    )
   const file = {
     ...context,
     daemonSeconds,
@@ -64,7 +69,6 @@ export function importFetchmail(text: string, context: ImportContext & { readonl
     ),
     settings: present({
       defaults: daemonSeconds > 0 ? { poll: pollText(daemonSeconds) } : null,
-      log: settings['logfile'] === undefined ? null : { file: settings['logfile'] },
     }),
     remarks,
   }

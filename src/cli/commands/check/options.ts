@@ -24,6 +24,6 @@ export const command: Command<CheckRequest> = {
 to, signed in to, and asked for its recipients, without a message; a Maildir is
 created and written to, and what was written is removed. The exit code is that
 of the most serious failure.`,
-  completes: { words: [], accounts: true },
+  completes: { words: [], accounts: true, destinations: 'too' },
   request: ({ words }) => ({ names: [...new Set(words)] }),
 }

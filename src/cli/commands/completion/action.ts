@@ -1,8 +1,9 @@
 // `popfetch completion bash|zsh|fish`: a script for the shell, made from the table of commands. For the names of accounts
 // the script asks `popfetch completion accounts`.
-import { DEFAULT_COMMAND, type Commands } from '../../command.ts'
+import { DEFAULT_COMMAND, type Commands, type LoadedCommand } from '../../command.ts'
+import { COMMON } from '../../common-options.ts'
 import { EXIT_OK } from '../../../status/exit.ts'
-import type { Option } from '../../option.ts'
+import type { Option, OptionTable } from '../../option.ts'
 import type { Surroundings } from '../../surroundings.ts'
 import { usageError } from '../../command-errors.ts'
 import { loadVocabulary } from '../../vocabulary.ts'
@@ -19,7 +20,7 @@ export async function run(
 ): Promise<number> {
   const shell = invocation.shell ?? shellOf(surroundings.env['SHELL'])
   if (shell === null) throw usageError(`completion needs one of ${SHELLS.join(', ')}`)
-  if (shell === 'accounts') await printAccounts(invocation, surroundings)
+  if (shell === 'accounts' || shell === 'destinations') await printNames(shell, invocation, surroundings)
   else surroundings.output.answer(SCRIPTS[shell](await completions(commands)))
   return EXIT_OK
 }
@@ -34,16 +35,25 @@ async function completions(table: Commands): Promise<Completions> {
   const named = [...commands].filter(([name]) => name !== DEFAULT_COMMAND)
   return {
     commands: named.map(([name, { describe }]) => ({ name, describe })),
-    options: Object.entries(options).map(([name, option]) => ({
-      name,
-      describe: option.describe,
-      takes: takenBy(option),
-    })),
-    follows: named.flatMap(([command, { completes }]) => {
-      const { words, accounts } = completes
-      return words.length === 0 && accounts ? [] : [{ command, words, accounts }]
+    all: completed(options),
+    common: completed(COMMON),
+    // Without a command it is a poll.
+    poll: ownOptions(commands.get(DEFAULT_COMMAND)),
+    follows: named.map(([name, loaded]) => {
+      const { words, accounts, destinations = null } = loaded.completes
+      return { command: name, words, accounts, destinations, options: ownOptions(loaded) }
     }),
   }
+}
+
+function ownOptions(loaded: LoadedCommand | undefined): readonly CompletedOption[] {
+  return (loaded?.options ?? []).flatMap((group) => completed(group.options))
+}
+
+function completed(options: OptionTable): readonly CompletedOption[] {
+  return Object.entries(options).map(([name, option]) => {
+    return { name, describe: option.describe, takes: takenBy(option) }
+  })
 }
 
 function takenBy(option: Option): CompletedOption['takes'] {
@@ -61,10 +71,18 @@ function takenBy(option: Option): CompletedOption['takes'] {
 }
 
 /** An error would only disturb the person who presses the tabulator key: a wrong configuration has no names. */
-async function printAccounts(invocation: CompletionInvocation, surroundings: Surroundings): Promise<void> {
+async function printNames(
+  kind: 'accounts' | 'destinations',
+  invocation: CompletionInvocation,
+  surroundings: Surroundings,
+): Promise<void> {
   const { env, cwd, uid, output } = surroundings
   const { outlineConfiguration } = await import('../../../config/outline.ts')
   const options = { file: invocation.config, state: invocation.state, env, cwd, uid }
   const outline = await outlineConfiguration(options).catch(() => null)
-  for (const name of outline?.accounts ?? []) output.answer(name)
+  const destinations = [...(outline?.configuration?.destinations ?? [])].flatMap(([name, { type }]) =>
+    // One that was written in place is called by its URL, and nobody types that.
+    type === 'first-of' || name.includes(':') ? [] : [name],
+  )
+  for (const name of kind === 'accounts' ? (outline?.accounts ?? []) : destinations) output.answer(name)
 }

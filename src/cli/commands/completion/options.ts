@@ -5,9 +5,11 @@ import { oneOf } from '../../option.ts'
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const
 
+type Names = 'accounts' | 'destinations'
+
 interface CompletionRequest {
-  /** `accounts`: their names, which the scripts of the shells ask for. Null: the shell of the user. */
-  readonly shell: (typeof SHELLS)[number] | 'accounts' | null
+  /** `accounts`, `destinations`: their names, which the scripts of the shells ask for. Null: the shell of the user. */
+  readonly shell: (typeof SHELLS)[number] | Names | null
 }
 
 export type CompletionInvocation = CommonOptions & CompletionRequest
@@ -24,6 +26,7 @@ export const command: Command<CompletionRequest> = {
   notes: '',
   completes: { words: SHELLS, accounts: false },
   request({ words: [shell = null] }) {
-    return { shell: shell === null || shell === 'accounts' ? shell : oneOf(SHELLS, 'the shell', shell) }
+    const isKnown = shell === null || shell === 'accounts' || shell === 'destinations'
+    return { shell: isKnown ? shell : oneOf(SHELLS, 'the shell', shell) }
   },
 }

@@ -89,7 +89,7 @@ export const command: Command<MigrateRequest> = {
 Can be stopped with Ctrl-C and started again: it resumes where it stopped. A
 password is asked for on the terminal unless an option says where it is. Exit
 code 0 only when every message is there.`,
-  completes: { words: [], accounts: true },
+  completes: { words: [], accounts: true, destinations: 'behind' },
   request(given) {
     const how = given.options(HOW)
     const always = given.options(ALWAYS)

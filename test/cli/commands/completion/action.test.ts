@@ -13,9 +13,9 @@ const scripts: Record<string, string> = {}
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'popfetch-completion-'))
   const account = { host: 'h', user: 'u', password: 'p', deliver: 'maildir:Mail' }
-  writeFileSync(join(directory, 'config.json'), JSON.stringify({ accounts: { work: account, 'old-isp': account } }), {
-    mode: 0o600,
-  })
+  const destinations = { inbox: { type: 'maildir', path: 'M' }, relay: { type: 'mbox', path: 'm' } }
+  const configuration = { accounts: { work: account, 'old-isp': account }, destinations }
+  writeFileSync(join(directory, 'config.json'), JSON.stringify(configuration), { mode: 0o600 })
   writeFileSync(join(directory, 'other.json'), JSON.stringify({ accounts: { elsewhere: account } }), { mode: 0o600 })
   for (const shell of ['bash', 'zsh', 'fish']) {
     scripts[shell] = (await popfetch('completion', shell)).stdout
@@ -54,6 +54,28 @@ describe('in bash', () => {
     [['--log-level', 'd'], ['debug']],
     [['--limit', ''], []],
     [['--limit', '3', 'o'], ['old-isp']],
+    [['state', 'fo'], ['forget']],
+    [
+      ['state', 'list', ''],
+      ['work', 'old-isp'],
+    ],
+    [['state', 'w'], []],
+    [
+      ['migrate', ''],
+      ['work', 'old-isp'],
+    ],
+    [
+      ['migrate', 'work', ''],
+      ['inbox', 'relay'],
+    ],
+    [
+      ['check', ''],
+      ['work', 'old-isp', 'inbox', 'relay'],
+    ],
+    [['check', '--lim'], []],
+    [['check', '--y'], []],
+    [['--lim'], ['--limit']],
+    [['init', '--cr'], ['--cron']],
   ])('%j', (words, expected) => {
     expect(inBash(...words)).toEqual(expected)
   })
@@ -75,6 +97,16 @@ test('zsh and fish have every command and option, with what it does', () => {
       expect(scripts[shell]).toContain(word)
     }
   }
+})
+
+test('an option is told with what it does in that very command', () => {
+  const [yes = ''] = (scripts['fish'] ?? '')
+    .split('\n')
+    .filter((line) => line.includes('from init') && line.includes('-l yes '))
+  expect(yes).toContain('write the file without asking')
+  const check = (scripts['zsh'] ?? '').split('\n').find((line) => line.trim().startsWith('check) options='))
+  expect(check).toContain('--verbose')
+  expect(check).not.toMatch(/--(?:yes|limit|dry-run)/)
 })
 
 test('without a shell that is known one must be named', async () => {
