@@ -362,8 +362,11 @@ class Conversation {
         ok()
         this.#socket.end()
         return true
-      case 'NOOP':
       case 'ENABLE':
+        this.#send(`* ENABLED ${rest}`)
+        ok()
+        break
+      case 'NOOP':
         ok()
         break
       default:

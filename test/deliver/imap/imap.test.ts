@@ -30,6 +30,23 @@ test('a name beyond ASCII goes in modified UTF-7', async () => {
   expect([...server.folders.keys()]).toContain('Entw&APw-rfe')
 })
 
+test.each([
+  ['UTF8=ACCEPT', 'Entw&APw-rfe'],
+  // Nothing else is taken there (RFC 6855).
+  ['UTF8=ACCEPT UTF8=ONLY', 'Entwürfe'],
+])('with %s the same name is %s there', async (capability, name) => {
+  const { server, imap } = await scene(
+    { capabilities: `LITERAL+ UIDPLUS NAMESPACE AUTH=PLAIN ENABLE ${capability}` },
+    { folder: 'Entwürfe' },
+  )
+  await imap.ready(never)
+  await imap.deliver(attempt(), message(SMALL), never)
+  // The server of the tests reads bytes.
+  const written = Buffer.from(name).toString('latin1')
+  expect([...server.folders.keys()]).toEqual(['INBOX', written])
+  expect(server.folder(written).messages).toHaveLength(1)
+})
+
 test('a missing folder stays away with create: false, and somebody has to act (73)', async () => {
   const { server, imap } = await scene({}, { folder: 'Old', create: false })
   expect(await failure(imap.ready(never))).toMatchObject({ exit: 73, scope: 'destination' })
