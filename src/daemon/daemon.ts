@@ -24,6 +24,7 @@ import { Alarm } from './alarm.ts'
 import { type Clock, systemClock } from './schedule/clock.ts'
 import { Uncaught } from './uncaught.ts'
 import { briefStatus, type Watched } from './http/watched.ts'
+import { isOfProcess, tellProcess } from './notify/process.ts'
 import { Rounds } from './notify/rounds.ts'
 import { ControlServer } from './control/server.ts'
 import { CurrentConfiguration, type ReloadContext } from './reload.ts'
@@ -196,7 +197,15 @@ export class Daemon implements AsyncDisposable {
     if (watchdogMs !== null) this.#every(watchdogMs, () => this.#feed())
     await wantDaemon(ledger, true)
     this.#systemd.ready(current.names.length)
+    this.#tellProcess(null)
     log.info('started', { accounts: current.names.length, configuration: configuration.file, version })
+  }
+
+  /** Beside everything else: nobody waits for it. `error` null: it works. */
+  #tellProcess(error: PopfetchError | null): void {
+    const { log, env, clock = systemClock } = this.#context
+    const configuration = this.#current?.configuration ?? this.#context.configuration
+    void tellProcess(error, { configuration, log, env, nowMs: clock.nowMs(), signal: this.#stop.signal })
   }
 
   /** What the web server may see and do. */
@@ -314,10 +323,13 @@ export class Daemon implements AsyncDisposable {
     try {
       const changes = (await this.#current?.reload(yes)) ?? []
       log.info(changes.length === 0 ? 'reloaded: nothing changed' : `reloaded: ${changes.join(', ')}`)
+      this.#tellProcess(null)
       return changes
     } catch (thrown) {
       const error = asPopfetchError(thrown, 'process')
       log.error(`reload: the old configuration stays in effect: ${error.message}`, { error: error.code })
+      // By those whom the old one names.
+      if (isOfProcess(error)) this.#tellProcess(error)
       throw error
     }
   }

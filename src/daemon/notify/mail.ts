@@ -16,7 +16,7 @@ import { newIntent } from '../../poll/attempt.ts'
 import type { Words } from './words.ts'
 
 export interface MailContext {
-  readonly configuration: Configuration
+  readonly configuration: Pick<Configuration, 'destinations' | 'oauth' | 'statePath' | 'file'>
   readonly env: NodeJS.ProcessEnv
   readonly nowMs: number
   readonly signal: AbortSignal
@@ -46,7 +46,7 @@ async function deliver(name: string, id: string, words: Words, context: MailCont
   const { configuration, env, nowMs, signal } = context
   const config = configuration.destinations.get(name)
   if (config === undefined || config.type === FIRST_OF) throw new Error(`no destination is called ${name}`)
-  const signIns = signInsOf(configuration, env)
+  const signIns = signInsOf({ ...configuration, accounts: [] }, env)
   const settings = await kindOf(config).settings(config, { account: 'popfetch', mailbox: null, env, signIns })
   await using destination = await openDestination(settings, {
     hostName: hostname(),

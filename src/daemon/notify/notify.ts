@@ -21,7 +21,7 @@ import { faceText } from '../../status/words/face.ts'
 import { claimed, type Entry, type Notice, observed, settled, stateOf, textOf } from './outbox.ts'
 import { requestFailure } from './request.ts'
 import { inherited, runFailure } from './run.ts'
-import { mailFailure } from './mail.ts'
+import { type MailContext, mailFailure } from './mail.ts'
 import { type Item, troublesOf } from './troubles.ts'
 import { type Words, wordsOf } from './words.ts'
 
@@ -98,12 +98,37 @@ async function tellAll({ configuration, status, reports }: Round, context: Notif
   await ledger.changeMemo(MEMO, (text) => textOf(settled(stateOf(text), sent, failed, nowMs())))
 }
 
+type Opened = MailContext['configuration']
+
+/** Tells one thing now, without the ledger, to each entry that wants it. False: none that wants it could be told. Never rejects. */
+export async function directly(
+  event: NoticeEvent,
+  item: Item,
+  context: Omit<NotifyContext, 'ledger' | 'nowMs'> & {
+    readonly configuration: Opened & Pick<Configuration, 'notify'>
+    readonly nowMs: number
+  },
+): Promise<boolean> {
+  const { configuration, nowMs, log } = context
+  const wanting = configuration.notify.filter(({ on, way }) => way.kind !== 'ping' && on.includes(event))
+  const base = { event, items: [item], more: 0, madeMs: nowMs, tries: 0, dueMs: nowMs }
+  const failures = await Promise.all(
+    wanting.map(async (notifier) => {
+      const notice = { ...base, id: randomBytes(8).toString('hex'), entry: markOf(notifier) }
+      const failure = await failureOf(notice, notifier, configuration, { ...context, nowMs: () => nowMs })
+      if (failure !== null) log.warn('a notice could not be told', { way: notifier.way.kind, reason: failure })
+      return failure
+    }),
+  )
+  return failures.length === 0 || failures.includes(null)
+}
+
 /** Null: it was told. Never rejects, and ends in time. */
 async function failureOf(
   notice: Notice,
   { way }: Notifier,
-  configuration: Configuration,
-  context: NotifyContext,
+  configuration: Opened,
+  context: Omit<NotifyContext, 'ledger'>,
 ): Promise<string | null> {
   const { env, nowMs, limitMs = LIMIT_MS } = context
   const words = wordsOf(notice, hostname())

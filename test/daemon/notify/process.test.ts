@@ -1,6 +1,6 @@
 // A destination that refuses everything is told by all four ways, from cron and from the background process, with real
 // processes: once, and once when it takes mail again. Time goes in the ledger: the rest is made older.
-import { readFileSync } from 'node:fs'
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { until } from '../scene.ts'
 import { Told } from './scene.ts'
@@ -98,6 +98,50 @@ describe('a destination that refuses everything', () => {
       const shown = await told.scene.popfetch('config', 'show')
       expect(shown.stdout + shown.stderr).not.toMatch(/secret-uuid|Key-of-nobody|\/plain/)
       expect(shown.stdout).toContain('notify:')
+    },
+  )
+})
+
+describe('popfetch that cannot work itself', () => {
+  test(
+    'tells it once, also where the rest of its configuration is wrong, and that it works again',
+    { timeout: SLOW },
+    async () => {
+      await using told = await Told.create()
+      const { scene } = told
+      const right = readFileSync(scene.path('config.json'), 'utf8')
+      scene.write(right.replace('"host":', '"hots":'))
+      expect((await scene.popfetch()).code).toBe(78)
+      expect((await scene.popfetch()).code).toBe(78)
+      expect(told.words.map((word) => word.split(' ')[0])).toEqual(['run', 'url', 'json', 'mail'])
+      expect(told.words).toContain('run process')
+      const [json] = told.requests.filter(({ path }) => path === '/json')
+      expect(JSON.parse(json?.body ?? '')).toMatchObject({ event: 'process', code: 'ERR_CONFIG' })
+      scene.write(right)
+      expect((await scene.popfetch()).code).toBe(0)
+      expect(told.words.slice().toSorted()).toEqual(
+        expect.arrayContaining(['run process', 'run recovery', 'json recovery']),
+      )
+      expect(told.words).toHaveLength(8)
+      await scene.popfetch()
+      expect(told.words).toHaveLength(8)
+    },
+  )
+
+  test(
+    'tells of a ledger that is damaged; and a file that others may write names nobody',
+    { timeout: SLOW },
+    async () => {
+      await using told = await Told.create()
+      const { scene } = told
+      writeFileSync(scene.path('state.db'), 'x'.repeat(5000), { mode: 0o600 })
+      expect((await scene.popfetch()).code).toBe(74)
+      expect(told.words).toContain('run process')
+      const before = told.words.length
+      rmSync(scene.path('state.db.told'))
+      chmodSync(scene.path('config.json'), 0o666)
+      expect((await scene.popfetch()).code).toBe(78)
+      expect(told.words).toHaveLength(before)
     },
   )
 })

@@ -25,9 +25,25 @@ export async function run(
   commands: Commands,
 ): Promise<number> {
   const words = Object.keys(commands).filter((name) => name !== DEFAULT_COMMAND)
-  if (!invocation.daemon) return await poll(invocation, surroundings, words)
-  const daemon = await import('../daemon/action.ts')
-  return await daemon.run(invocation, surroundings)
+  try {
+    if (!invocation.daemon) return await poll(invocation, surroundings, words)
+    const daemon = await import('../daemon/action.ts')
+    return await daemon.run(invocation, surroundings)
+  } catch (error) {
+    if (invocation.daemon || !invocation.dryRun) await tellFailure(error, invocation, surroundings)
+    throw error
+  }
+}
+
+/** Somebody may want to be told that popfetch itself cannot work. */
+async function tellFailure(
+  error: unknown,
+  invocation: PollInvocation | DaemonInvocation,
+  surroundings: Surroundings,
+): Promise<void> {
+  if (!(error instanceof PopfetchError) || error.code === 'ERR_USAGE') return
+  const told = await import('./notify.ts')
+  await told.tellFailure(error, invocation, surroundings)
 }
 
 /** Without a configuration a word is more likely a command than an account. */

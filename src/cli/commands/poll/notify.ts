@@ -1,10 +1,16 @@
-// After a poll from cron: people are told of what is news (DESIGN 3, `notify`), when all mail is delivered and recorded.
+// After a poll from cron: people are told of what is news (DESIGN 3, `notify`), when all mail is delivered and recorded; also that
+// popfetch itself cannot work.
+import { whoIsTold } from '../../../config/outline.ts'
 import { notifyRound } from '../../../daemon/notify/notify.ts'
+import { isOfProcess, tellProcess } from '../../../daemon/notify/process.ts'
+import { asPopfetchError } from '../../../errors.ts'
+import { silentLog } from '../../../log.ts'
 import type { AccountReport } from '../../../poll/report.ts'
 import { readBriefly } from '../../../status/facts.ts'
 import { listedSignIns } from '../../../status/sign-ins.ts'
 import { NO_DAEMON, statusOf } from '../../../status/status.ts'
 import type { OpenedRun } from '../../open/configured.ts'
+import type { CommonOptions } from '../../common-options.ts'
 import type { Surroundings } from '../../surroundings.ts'
 
 /** Takes half a minute at most. Never rejects: that nobody could be told is logged. */
@@ -18,7 +24,22 @@ export async function notifyOf(
     const signIns = configuration.oauth.size === 0 ? [] : await listedSignIns(configuration, env)
     const status = statusOf(await readBriefly(ledger, { nowMs: nowMs(), configured, signIns, daemon: NO_DAEMON }))
     await notifyRound({ configuration, status, reports, pings: true }, { ledger, log, env, nowMs, signal })
+    const broken = reports.find(({ error }) => error?.code === 'ERR_LEDGER')?.error ?? null
+    await tellProcess(broken, { configuration, log, env, nowMs: nowMs(), signal })
   } catch (error) {
     log.warn('people could not be told', { error: String(error) })
   }
+}
+
+/** Nothing could be started: by whom the file names, as far as that part of it is right. Never rejects. */
+export async function tellFailure(
+  thrown: unknown,
+  options: CommonOptions,
+  { env, cwd, uid, nowMs, signal }: Surroundings,
+): Promise<void> {
+  const error = asPopfetchError(thrown, 'process')
+  if (!isOfProcess(error) || signal.aborted) return
+  const configuration = await whoIsTold({ file: options.config, state: options.state, env, cwd, uid })
+  if (configuration === null) return
+  await tellProcess(error, { configuration, log: silentLog, env, nowMs: nowMs(), signal })
 }
