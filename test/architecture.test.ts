@@ -168,6 +168,7 @@ const OPENERS: Readonly<Record<string, string>> = {
   'src/ledger/sqlite/restore.ts': 'makes a new file',
   'src/poll/rests/boot-clock.ts': 'reads what only the kernel can write: /proc',
   'src/oauth/store.ts': 'makes new files, and reads through own-file.ts',
+  'src/daemon/notify/process.ts': 'makes new files, and reads through own-file.ts',
   'src/ledger/sqlite/lock-file.ts': 'makes an empty file, and reads none',
   'src/cli/open/new-file.ts': 'makes new files',
   'src/cli/commands/log/read-log.ts': 'shows its reader what the system lets them read',

@@ -79,6 +79,7 @@ const PLACES: Readonly<Record<string, Place>> = {
     deep: FLAT,
     growth: 'expressions',
   },
+  'src/daemon/notify/process.ts': own('our own messages'),
   'src/daemon/notify/outbox.ts': own('our own memo in the ledger'),
   'src/daemon/http/token.ts': { whose: 'HTTP clients', most: '8 KiB', deep: FLAT, growth: 'expressions' },
   'src/deliver/address.ts': {

@@ -1,11 +1,12 @@
 // popfetch itself cannot work: its ledger, its configuration, a bug. What the ledger remembers is not to be had then, so what was
 // told stands in a file beside it (0600): at once, then once a day, and once when it works again. Nothing waits in it: what
 // could not be told is told by the next try.
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import type { Configuration } from '../../config/schema.ts'
 import { display } from '../../display.ts'
 import { asPopfetchError } from '../../errors.ts'
 import type { Log } from '../../log.ts'
+import { ourUid, readOwnFile } from '../../own-file.ts'
 import { directly } from './notify.ts'
 
 /** A little less than a day: cron may start some seconds earlier than it did the day before. */
@@ -55,7 +56,7 @@ export async function tellProcess(
     const isTold = await directly(error === null ? 'recovery' : 'process', item, context)
     if (!isTold) return
     if (error === null) await rm(file, { force: true })
-    else await writeFile(file, JSON.stringify({ code: error.code, atMs: nowMs } satisfies Told), { mode: 0o600 })
+    else await write(file, { code: error.code, atMs: nowMs })
   } catch (thrown) {
     log.warn('people could not be told', { error: asPopfetchError(thrown, 'process').message })
   }
@@ -64,9 +65,18 @@ export async function tellProcess(
 /** Null: nothing was told, or nobody knows. */
 async function read(file: string): Promise<Told | null> {
   try {
-    const { code, atMs } = JSON.parse(await readFile(file, 'utf8')) as Partial<Told>
+    const bytes = await readOwnFile(file, { uid: ourUid(), limitBytes: 1000 })
+    const { code, atMs } = JSON.parse(bytes?.toString('utf8') ?? '') as Partial<Told>
     return typeof code === 'string' && typeof atMs === 'number' ? { code, atMs } : null
   } catch {
     return null
   }
+}
+
+/** A new file in the place of the old one: nothing is written through another's link. */
+async function write(file: string, told: Told): Promise<void> {
+  const draft = `${file}.new`
+  await rm(draft, { force: true })
+  await writeFile(draft, JSON.stringify(told), { mode: 0o600, flag: 'wx' })
+  await rename(draft, file)
 }
