@@ -37,7 +37,7 @@ function stateOf({ report }: Polled): string | null {
 const NETWORK = new Set(['ERR_CONNECT', 'ERR_TIMEOUT', 'ERR_POP3_REPLY'])
 
 function nameOf({ exit, code }: { readonly exit?: number; readonly code: string }): string {
-  if (NETWORK.has(code)) return 'exit 75'
+  if (NETWORK.has(code)) return 'network'
   return exit === undefined ? code : `exit ${exit}`
 }
 
