@@ -3,7 +3,7 @@
 //
 // A trouble that is old enough is put into the outbox for each entry of `notify` that wants it; all of one look and one kind are
 // one notice. Whoever sends claims notices for a while first, so that two processes do not send the same one; what was claimed by a
-// process that died is sent by the next. A notice that fails is tried again, ever more seldom, for three days.
+// process that died is sent by the next. A notice that fails is tried again, less and less often, for three days.
 import type { NoticeEvent } from '../../config/daemon/notify.ts'
 import type { Item, Trouble } from './troubles.ts'
 
