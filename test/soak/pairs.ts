@@ -121,7 +121,7 @@ function tell({ said, polled }: Driver): void {
       bytes: _bytes,
       ...counts
     } = report
-    const some = Object.entries(counts).flatMap(([name, count]) => (count === 0 ? [] : [`${name} ${count}`]))
+    const some = Object.entries(counts).flatMap(([name, count]) => (count === 0 ? [] : [`${name} ${String(count)}`]))
     const told = problems.map(
       ({ uidl, kind, reason, again }) => `${uidl} ${kind}${again === true ? ' again' : ''}: ${reason}`,
     )
