@@ -82,7 +82,7 @@ describe('in a pipe', () => {
     const { code, stdout } = await popfetch('--dry-run')
     expect(code).toBe(0)
     expect(stdout).toMatch(
-      /^work: 2 messages on the server, 2 new\n {2}fetch +\d+ B +uid-1 +to inbox\n {2}fetch .*uid-2/,
+      /^work: 2 messages on the server, 2 to fetch\n {2}fetch +\d+ B +uid-1 +to inbox\n {2}fetch .*uid-2/,
     )
     expect(server.journal.of('retr')).toEqual([])
     expect(await delivered()).toBe(0)

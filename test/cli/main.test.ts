@@ -26,14 +26,14 @@ function program(poll: string, argv = '[]'): ChildProcess {
     '--eval',
     `import { execute, main } from ${JSON.stringify(join(ROOT, 'src/cli/main.ts'))}
      import { rooms } from ${JSON.stringify(join(ROOT, 'src/cli/surroundings.ts'))}
-     const configuration = { accounts: [{ name: 'work' }], oauth: new Map(), warnings: [], statePath: ${JSON.stringify(join(directory, 'state.db'))}, log: { file: null, level: 'info', format: null } }
+     const configuration = { accounts: [{ name: 'work' }], oauth: new Map(), warnings: [], notify: [], statePath: ${JSON.stringify(join(directory, 'state.db'))}, log: { file: null, level: 'info', format: null } }
      rooms.configuration = async () => ({ loadConfiguration: async () => configuration })
      rooms.poll = async () => ({ pollAll: async ({ signal, observer, accounts }) => { ${poll} } })
      await main(${argv})`,
   ])
 }
 
-const REPORT = `{ account: 'work', outcome: 'ok', error: null, problems: [], troubles: [], deferredThemselves: 0, plan: [] }`
+const REPORT = `{ account: 'work', outcome: 'ok', error: null, problems: [], troubles: [], deferredThemselves: 0, plan: [], deliveredTo: [], listed: 0 }`
 
 describe('popfetch', () => {
   test('--version says the version', async () => {
@@ -55,7 +55,7 @@ describe('popfetch', () => {
   test('--help is an answer: standard output and 0', async () => {
     const { code, stdout, stderr } = await popfetch('--help')
     expect([code, stderr]).toEqual([0, ''])
-    expect(stdout).toContain('check [account...]')
+    expect(stdout).toContain('check [name...]')
   })
 
   test('a wrong option is one line on standard error and 64', async () => {

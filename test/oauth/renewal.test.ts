@@ -115,7 +115,7 @@ describe('a sign-in', () => {
     await spoil(file)
     const error = await failure(scene.signIns().tokenFor(request()))
     expect(error).toMatchObject({ code: 'ERR_AUTH', retry: 'never' })
-    expect(error.message).toMatch(/not to be believed.*chmod/)
+    expect(error.message).toMatch(/cannot be trusted.*chmod/)
     expect(requests()).toBe(0)
   })
 

@@ -221,7 +221,7 @@ describe('new UIDs where only UIDs are known (M010)', () => {
     expect(await scene.poll()).toMatchObject(stopped('ERR_UIDS_CHANGED'))
     const { error } = await scene.poll({ acceptNewIds: true })
     expect(error?.code).toBe('ERR_UIDS_CHANGED')
-    for (const part of ['5 messages were matched', '26 messages on the server', 'of 25 '])
+    for (const part of ['5 messages were matched', '26 messages on the server', 'for 25 that'])
       expect(error?.message).toContain(part)
     expect(await scene.poll(), 'a plain poll').toMatchObject(stopped('ERR_UIDS_CHANGED'))
     expect(scene.count('RETR')).toBe(5)

@@ -39,7 +39,7 @@ describe('a greeting', () => {
     ['SSH-2.0-OpenSSH_9.9', /SSH server/],
     ['\r\n+OK hi', /not a POP3 answer: ""/],
     ['+OKAY', /not a POP3 answer: "\+OKAY"/],
-    ['+ ', /is no answer to the connection/],
+    ['+ ', /is not an answer to the greeting/],
   ])('of %j is not POP3, and what it is is said (P021, P024)', async (greeting, message) => {
     await using server = await Pop3Server.start()
     server.faults.greeting = greeting

@@ -99,7 +99,7 @@ describe('an idle poll of a server that is known', () => {
     faults.pipelining = 'close'
     const { said } = await commandsOf(scene)
     expect(said.slice(0, 2)).toEqual(short.slice(0, 2))
-    expect(scene.notes.some((note) => note.includes('one by one'))).toBe(true)
+    expect(scene.notes.some((note) => note.includes('one at a time'))).toBe(true)
   })
 })
 

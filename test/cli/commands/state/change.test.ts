@@ -15,7 +15,7 @@ describe('state forget', () => {
   test('makes the next poll fetch a message again', async () => {
     scene.fill('uid-1', 'uid-2')
     await scene.popfetch()
-    const said = 'work: 1 message forgotten, the next poll fetches them again if they are still there\n'
+    const said = 'work: 1 message forgotten; the next poll fetches it again if still on the server\n'
     expect(await scene.answered('state', 'forget', 'work', 'uid-2')).toBe(said)
     await scene.popfetch()
     expect(await scene.mail()).toBe(3)
@@ -153,7 +153,7 @@ describe('state rename', () => {
     scene.fill('uid-1')
     await scene.popfetch()
     for (const [args, text] of [
-      [['work', 'home'], 'messages of home are known already'],
+      [['work', 'home'], 'messages of home are already known'],
       [['work', 'status'], 'it is reserved for a popfetch command'],
       [['work', 'work'], 'both names are the same'],
       [['wrok', 'new'], 'did you mean "work"?'],
