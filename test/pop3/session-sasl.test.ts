@@ -126,7 +126,7 @@ describe('a continuation', () => {
     const session = await open(server)
     expect(await failure(session.signIn('user', alice))).toMatchObject({
       code: 'ERR_POP3_PROTOCOL',
-      message: '"+ more" is no answer to PASS: stopping here',
+      message: '"+ more" is not an answer to PASS: stopping here',
     })
   })
 })

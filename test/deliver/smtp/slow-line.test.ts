@@ -62,7 +62,7 @@ describe('on a slow line', () => {
     ])
     const error = await failure(destination(server.port).deliver(attempt(), message(MAIL), never))
     expect(outcome(error)).toBe('LOST unknown destination 76')
-    expect(error.message).toContain('which is no answer to it')
+    expect(error.message).toContain('which is not an answer to it')
   })
 
   test.each(['fin', 'rst'] as const)(

@@ -172,7 +172,7 @@ describe('what is remembered of a server', () => {
 
   test('counts from when it was found out', () => {
     const workarounds = new Workarounds({}, NOW_MS)
-    expect(workarounds.against(new UnansweredBurst('ERR_CONNECT', 'closed', facts))).toContain('one by one')
+    expect(workarounds.against(new UnansweredBurst('ERR_CONNECT', 'closed', facts))).toContain('one at a time')
     expect(workarounds.against(new UnansweredCapabilities('ERR_TIMEOUT', 'silence', facts))).toContain('CAPA')
     expect(workarounds.factsAfter(false)).toEqual({
       pipelining: 'off',
