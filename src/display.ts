@@ -63,5 +63,5 @@ export function displayLastLine(words: Buffer, limit = LIMIT): string {
 
 /** `20000` → `20,000`. */
 export function grouped(count: number): string {
-  return String(count).replace(/\B(?=(?:\d{3})+$)/g, ',')
+  return count < 1000 ? String(count) : count.toLocaleString('en-US')
 }

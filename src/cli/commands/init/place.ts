@@ -41,8 +41,9 @@ export const askPlace: Readonly<Record<question.PlaceKind, Ask>> = {
     const usual = textOf(before, 'socket') ?? textOf(before, 'host') ?? '/var/run/dovecot/lmtp'
     const where = await answers.to(question.line('deliver', 'Socket, or host and port', usual), null)
     const to = await answers.to(question.recipients(listOf(before, 'to'), true), null)
-    const [, host = where, port] = /^(.*?)(?:[\s:]+(\d{1,5}))?$/.exec(where) ?? []
-    const place = where.startsWith('/') ? { socket: where } : { host, port: Number(port ?? 24) }
+    const port = /[\s:](\d{1,5})$/.exec(where)
+    const host = (port === null ? where : where.slice(0, port.index)).trim().replace(/:$/, '')
+    const place = where.startsWith('/') ? { socket: where } : { host, port: Number(port?.[1] ?? 24) }
     return local({ type: 'lmtp', ...place, to: to.length === 1 ? to[0] : to })
   },
   imap: async (means) => {
