@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { createServer, type Server } from 'node:tls'
 import { promisify } from 'node:util'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { TlsFacts } from '../../src/pop3/network/tls-facts.ts'
 import { TlsSessions } from '../../src/pop3/network/tls-sessions.ts'
 import type { TlsOptions } from '../../src/pop3/network/trust.ts'
@@ -70,6 +70,8 @@ class Greeter implements AsyncDisposable {
     await promisify((done: () => void) => this.#server.close(done))()
   }
 }
+
+afterEach(() => void vi.useRealTimers())
 
 describe('a TLS session', () => {
   it.each(['TLSv1.2', 'TLSv1.3'] as const)(
@@ -157,6 +159,14 @@ describe('kept TLS sessions', () => {
     sessions.refuse('a')
     sessions.keep('a', { session, verifiedMs: 1000, facts: facts(10_000) })
     expect(sessions.take('a')).toBeNull()
+  })
+
+  it('go by the clock of the moment, not by the one that was there when they were made', () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: 1000 })
+    const sessions = new TlsSessions()
+    vi.useRealTimers()
+    sessions.keep('one', { session, verifiedMs: Date.now(), facts: facts(Date.now() + 10_000) })
+    expect(sessions.take('one')).not.toBeNull()
   })
 
   it('are few', () => {

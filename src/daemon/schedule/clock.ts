@@ -12,7 +12,7 @@ export interface Clock {
 }
 
 export const systemClock: Clock = {
-  nowMs: Date.now,
+  nowMs: () => Date.now(),
   elapsedMs: () => performance.now(),
   after(delayMs, act) {
     const timer = setTimeout(act, delayMs)

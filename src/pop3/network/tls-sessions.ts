@@ -21,7 +21,7 @@ export class TlsSessions {
   readonly #refused = new Set<string>()
   readonly #nowMs: () => number
 
-  constructor(nowMs: () => number = Date.now) {
+  constructor(nowMs: () => number = () => Date.now()) {
     this.#nowMs = nowMs
   }
 
