@@ -101,7 +101,7 @@ export class AccountDestinations implements Disposable {
 
   /** Where this account has only messages that had a part in a rest, and one of them was just tried in vain, mail of other
    *  accounts goes first for a while: such a destination stays closed. `openersOnly`: has it no others for that destination? */
-  yield(openersOnly: (key: string) => boolean): void {
+  letOthersFirst(openersOnly: (key: string) => boolean): void {
     if (this.#eagerSinceMs !== null || this.#run.configuration.accounts.length < 2) return
     for (const target of [...this.probing, ...this.probingNext]) {
       const late = this.#run.doors.openersWait(target.key)

@@ -69,7 +69,7 @@ export async function prepareJobs(fetches: readonly PlannedFetch[], visit: Visit
   for (const { known } of fetches)
     for (const { destination, recipient } of known?.deliveries ?? []) await destinations.open(destination, recipient)
   await destinations.ready()
-  destinations.yield((key) => {
+  destinations.letOthersFirst((key) => {
     const openers = new Set(visit.run.doors.openersOf(key))
     return fetches.every((fetch) => openers.has(nameOfMessage(account.name, fetch)))
   })

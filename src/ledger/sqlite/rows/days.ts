@@ -1,9 +1,10 @@
 // The rows of days: what an account's polls brought, for people to look at. A row is some 30 bytes, and an account has at most
 // DAYS_KEPT. Also memos, which belong to no account. Synchronous; see messages.ts.
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { type DayCounts, DAYS_KEPT } from '../../account.ts'
 import type { Day } from '../../records.ts'
 import { number, rowOf, rowsOf, text } from './row.ts'
+import { Statements } from './statements.ts'
 
 const DAY_MS = 86_400_000
 
@@ -12,29 +13,25 @@ export interface DayRow extends Day {
 }
 
 export class DayRows {
-  readonly #database: DatabaseSync
-  readonly #prepared = new Map<string, StatementSync>()
+  readonly #statements: Statements
 
   constructor(database: DatabaseSync) {
-    this.#database = database
-  }
-
-  /** Made at first use: most polls bring nothing. */
-  #statement(sql: string): StatementSync {
-    const prepared = this.#prepared.get(sql) ?? this.#database.prepare(sql)
-    this.#prepared.set(sql, prepared)
-    return prepared
+    this.#statements = new Statements(database)
   }
 
   /** Inside a transaction. Days that are too old go, and so do those to come: a clock was ahead when they were written (S040). */
   add(account: number, { delivered, bytes, failures, longestWaitMs }: DayCounts, nowMs: number): void {
     const day = dayOf(nowMs)
-    this.#statement('DELETE FROM day WHERE account = ? AND (day <= ? OR day > ?)').run(account, day - DAYS_KEPT, day)
-    this.#statement(
-      `INSERT INTO day (account, day, delivered, bytes, failures, longest_wait_ms) VALUES (?, ?, ?, ?, ?, ?)
+    this.#statements
+      .of('DELETE FROM day WHERE account = ? AND (day <= ? OR day > ?)')
+      .run(account, day - DAYS_KEPT, day)
+    this.#statements
+      .of(
+        `INSERT INTO day (account, day, delivered, bytes, failures, longest_wait_ms) VALUES (?, ?, ?, ?, ?, ?)
        ON CONFLICT (account, day) DO UPDATE SET delivered = delivered + excluded.delivered, bytes = bytes + excluded.bytes,
        failures = failures + excluded.failures, longest_wait_ms = max(longest_wait_ms, excluded.longest_wait_ms)`,
-    ).run(account, day, delivered, bytes, failures, longestWaitMs)
+      )
+      .run(account, day, delivered, bytes, failures, longestWaitMs)
   }
 
   /** Of the accounts after this one, `limit` at most; the accounts whole and in their order. */
@@ -43,7 +40,7 @@ export class DayRows {
     const accounts = 'SELECT DISTINCT account FROM day WHERE account > ?1 ORDER BY account LIMIT ?2'
     const sql = `SELECT account, day, delivered, bytes, failures, longest_wait_ms FROM day
       WHERE account IN (${accounts}) AND day > ?3 AND day <= ?4 ORDER BY account, day`
-    return rowsOf(this.#statement(sql), account, limit, day - Math.min(days, DAYS_KEPT), day).map((row) => ({
+    return rowsOf(this.#statements.of(sql), account, limit, day - Math.min(days, DAYS_KEPT), day).map((row) => ({
       account: number(row[0]),
       startMs: number(row[1]) * DAY_MS,
       delivered: number(row[2]),
@@ -56,26 +53,26 @@ export class DayRows {
   /** The last account that `after` gives with this limit; null: there is none. */
   lastOf(account: number, limit: number): number | null {
     const sql = `SELECT max(account) FROM (SELECT DISTINCT account FROM day WHERE account > ? ORDER BY account LIMIT ?)`
-    const last = rowOf(this.#statement(sql), account, limit)?.[0]
+    const last = rowOf(this.#statements.of(sql), account, limit)?.[0]
     return last === null || last === undefined ? null : number(last)
   }
 
   /** Numbers of accounts are used again. */
   forget(account: number): void {
-    this.#statement('DELETE FROM day WHERE account = ?').run(account)
+    this.#statements.of('DELETE FROM day WHERE account = ?').run(account)
   }
 
   memo(name: string): string | null {
-    const row = rowOf(this.#statement('SELECT text FROM memo WHERE name = ?'), name)
+    const row = rowOf(this.#statements.of('SELECT text FROM memo WHERE name = ?'), name)
     return row === null ? null : text(row[0])
   }
 
   setMemo(name: string, memo: string | null): void {
-    if (memo === null) this.#statement('DELETE FROM memo WHERE name = ?').run(name)
+    if (memo === null) this.#statements.of('DELETE FROM memo WHERE name = ?').run(name)
     else
-      this.#statement(
-        'INSERT INTO memo (name, text) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET text = excluded.text',
-      ).run(name, memo)
+      this.#statements
+        .of('INSERT INTO memo (name, text) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET text = excluded.text')
+        .run(name, memo)
   }
 }
 

@@ -1,6 +1,6 @@
 // The rows of destinations: their rests, and the answers in a row. A record is small and read as a whole: one column of JSON.
 // Synchronous; see messages.ts.
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import {
   blankDestination,
   isBlank,
@@ -23,49 +23,46 @@ import {
   text,
   type Row,
 } from './row.ts'
+import { Statements } from './statements.ts'
 
 /** Longer texts of strangers are cut: what they make us remember is bounded. */
 const TEXT_LIMIT = 1000
 
 export class DestinationRows {
-  readonly #database: DatabaseSync
-  readonly #prepared = new Map<string, StatementSync>()
+  readonly #statements: Statements
 
   constructor(database: DatabaseSync) {
-    this.#database = database
-  }
-
-  /** Made at first use: most polls need few of them. */
-  #statement(sql: string): StatementSync {
-    const prepared = this.#prepared.get(sql) ?? this.#database.prepare(sql)
-    this.#prepared.set(sql, prepared)
-    return prepared
+    this.#statements = new Statements(database)
   }
 
   all(): readonly DestinationRecord[] {
-    return rowsOf(this.#statement('SELECT key, recipient, record FROM destination ORDER BY key, recipient')).map(record)
+    return rowsOf(this.#statements.of('SELECT key, recipient, record FROM destination ORDER BY key, recipient')).map(
+      record,
+    )
   }
 
   read(key: string, recipient: string): DestinationRecord {
     const sql = 'SELECT key, recipient, record FROM destination WHERE key = ? AND recipient = ?'
-    const row = rowOf(this.#statement(sql), key, recipient)
+    const row = rowOf(this.#statements.of(sql), key, recipient)
     return row === null ? blankDestination(key, recipient) : record(row)
   }
 
   write(record: DestinationRecord): void {
     const { key, recipient, ...rest } = record
     if (isBlank(record)) {
-      this.#statement('DELETE FROM destination WHERE key = ? AND recipient = ?').run(key, recipient)
+      this.#statements.of('DELETE FROM destination WHERE key = ? AND recipient = ?').run(key, recipient)
       return
     }
     const kept = { ...rest, row: rest.row.slice(-LONGEST_ROW), former: rest.former.slice(-MOST_OPENERS) }
     const json = JSON.stringify(kept, (_, value: unknown) =>
       typeof value === 'string' ? value.slice(0, TEXT_LIMIT) : value,
     )
-    this.#statement(
-      `INSERT INTO destination (key, recipient, record) VALUES (?, ?, ?)
+    this.#statements
+      .of(
+        `INSERT INTO destination (key, recipient, record) VALUES (?, ?, ?)
        ON CONFLICT (key, recipient) DO UPDATE SET record = excluded.record`,
-    ).run(key, recipient, json)
+      )
+      .run(key, recipient, json)
   }
 
   /** See Ledger.absolve. */
@@ -73,10 +70,12 @@ export class DestinationRows {
     for (const name of messages) {
       for (const message of this.#refused(name)) {
         const changed = destinations.map((destination) =>
-          this.#statement(
-            `UPDATE delivery SET state = ${FAILED}, refusals = max(0, refusals - 1), retry_after_ms = 0
+          this.#statements
+            .of(
+              `UPDATE delivery SET state = ${FAILED}, refusals = max(0, refusals - 1), retry_after_ms = 0
              WHERE message = ?1 AND destination = ?2 AND state = ${REFUSED} AND (?3 IS NULL OR recipient = ?3)`,
-          ).run(message, destination, recipient),
+            )
+            .run(message, destination, recipient),
         )
         if (changed.some(({ changes }) => changes > 0)) this.#reopen(message)
       }
@@ -89,7 +88,7 @@ export class DestinationRows {
     // The first term lets SQLite use the partial index message_trouble.
     const sql = `SELECT m.id, m.uidl FROM message m JOIN account a ON a.id = m.account
       WHERE a.name = ? AND m.state IN (3, 4) AND m.state = ${OPEN_REFUSED} AND m.copy = ?`
-    return rowsOf(this.#statement(sql), account, copy)
+    return rowsOf(this.#statements.of(sql), account, copy)
       .filter((row) => {
         const uidl = bytes(row[1])
         // A very long UIDL is kept as its SHA-256, which is what its name has as well.
@@ -101,19 +100,20 @@ export class DestinationRows {
   }
 
   #reopen(message: number): void {
-    this.#statement(
-      `UPDATE message SET
+    this.#statements
+      .of(
+        `UPDATE message SET
          state = iif((SELECT count(*) FROM delivery WHERE message = ?1 AND state = ${REFUSED}) > 0, ${OPEN_REFUSED}, ${OPEN}),
          retry_after_ms = (SELECT coalesce(min(retry_after_ms), 0) FROM delivery WHERE message = ?1 AND state <> ${DONE})
        WHERE id = ?1`,
-    ).run(message)
+      )
+      .run(message)
   }
 
   rename(from: string, to: string): number {
-    const { changes } = this.#statement('UPDATE OR IGNORE delivery SET destination = ?2 WHERE destination = ?1').run(
-      from,
-      to,
-    )
+    const { changes } = this.#statements
+      .of('UPDATE OR IGNORE delivery SET destination = ?2 WHERE destination = ?1')
+      .run(from, to)
     return Number(changes)
   }
 }

@@ -1,6 +1,6 @@
 // Rows of messages and deliveries with all their columns, for people to look at. Synchronous; reads only, but for the removal
 // of whole messages. One rule: a statement looks at a bounded number of rows, however many the ledger has.
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import type { EntryKey } from '../../ledger.ts'
 import { DELIVERY_COLUMNS, deliveryOf } from './known.ts'
 import type { DeliveryRecord, MessageRecord, Selection, Waiting } from '../../records.ts'
@@ -27,6 +27,7 @@ import {
   type Row,
   uidlBytes,
 } from './row.ts'
+import { Statements } from './statements.ts'
 
 /** Messages looked at by one statement, and given in one slice: some milliseconds, with the printing of all of them. */
 export const ROWS_PER_STATEMENT = 200
@@ -62,18 +63,10 @@ export interface OutstandingRow {
 }
 
 export class RecordRows {
-  readonly #database: DatabaseSync
-  readonly #prepared = new Map<string, StatementSync>()
+  readonly #statements: Statements
 
   constructor(database: DatabaseSync) {
-    this.#database = database
-  }
-
-  /** Statements are made at first use: a poll needs none of them. */
-  #statement(sql: string): StatementSync {
-    const prepared = this.#prepared.get(sql) ?? this.#database.prepare(sql)
-    this.#prepared.set(sql, prepared)
-    return prepared
+    this.#statements = new Statements(database)
   }
 
   page(account: number, selection: Selection, after: number): Page {
@@ -81,31 +74,31 @@ export class RecordRows {
     if (selection === 'refused') return this.#troublePage(account, OPEN_REFUSED, after)
     const until = after + ROWS_PER_STATEMENT
     const sql = `${BY_NUMBER} ${CONDITIONS[selection]}`
-    const messages = rowsOf(this.#statement(sql), after, until, account).map((row) => this.#message(row))
+    const messages = rowsOf(this.#statements.of(sql), after, until, account).map((row) => this.#message(row))
     return { messages, next: until < this.lastNumber() ? until : null }
   }
 
   #troublePage(account: number, state: typeof HELD | typeof OPEN_REFUSED, after: number): Page {
     const sql = `${BY_TROUBLE} AND state = ? AND id > ? ORDER BY id LIMIT ${ROWS_PER_STATEMENT}`
-    const rows = rowsOf(this.#statement(sql), account, state, after)
+    const rows = rowsOf(this.#statements.of(sql), account, state, after)
     const last = rows.length < ROWS_PER_STATEMENT ? undefined : rows.at(-1)
     return { messages: rows.map((row) => this.#message(row)), next: last === undefined ? null : number(last[0]) }
   }
 
   find(account: number, uidl: string): readonly MessageRecord[] {
     const sql = `SELECT ${COLUMNS} FROM message WHERE account = ? AND uidl = ? ORDER BY copy`
-    return rowsOf(this.#statement(sql), account, uidlBytes(uidl)).map((row) => this.#message(row))
+    return rowsOf(this.#statements.of(sql), account, uidlBytes(uidl)).map((row) => this.#message(row))
   }
 
   lastNumber(): number {
-    return numberOrNull(rowOf(this.#statement('SELECT max(id) FROM message'))?.[0]) ?? 0
+    return numberOrNull(rowOf(this.#statements.of('SELECT max(id) FROM message'))?.[0]) ?? 0
   }
 
   /** Counts among the COUNTED_PER_STATEMENT rows after `after`. */
   unsettled(after: number): readonly UnsettledRow[] {
     const sql = `SELECT account, state, count(*) FROM message NOT INDEXED
       WHERE id > ? AND id <= ? AND state IN (${OPEN}, ${OPEN_REFUSED}, ${HELD}) GROUP BY account, state`
-    return rowsOf(this.#statement(sql), after, after + COUNTED_PER_STATEMENT).map((row) => {
+    return rowsOf(this.#statements.of(sql), after, after + COUNTED_PER_STATEMENT).map((row) => {
       const state = number(row[1])
       return {
         account: number(row[0]),
@@ -123,7 +116,7 @@ export class RecordRows {
       FROM message NOT INDEXED WHERE id > ? AND id <= ? AND state IN (${among})`
     const sql = `SELECT ${COLUMNS}, account FROM message
       WHERE id IN (SELECT id FROM (${numbered}) WHERE place <= ?) ORDER BY id`
-    return rowsOf(this.#statement(sql), after, after + COUNTED_PER_STATEMENT, ofAccount).map((row) => ({
+    return rowsOf(this.#statements.of(sql), after, after + COUNTED_PER_STATEMENT, ofAccount).map((row) => ({
       account: number(row.at(-1)),
       isOpen: states === 'open',
       message: this.#message(row),
@@ -134,12 +127,12 @@ export class RecordRows {
   undeleted(): readonly { readonly account: number; readonly messages: number }[] {
     const sql = `SELECT account, count(*) FROM message INDEXED BY message_undeleted
       WHERE deletion_wanted_ms IS NOT NULL GROUP BY account`
-    return rowsOf(this.#statement(sql)).map((row) => ({ account: number(row[0]), messages: number(row[1]) }))
+    return rowsOf(this.#statements.of(sql)).map((row) => ({ account: number(row[0]), messages: number(row[1]) }))
   }
 
   undeletedOf(account: number): number {
     const sql = `SELECT count(*) FROM message INDEXED BY message_undeleted WHERE deletion_wanted_ms IS NOT NULL AND account = ?`
-    return number(rowOf(this.#statement(sql), account)?.[0])
+    return number(rowOf(this.#statements.of(sql), account)?.[0])
   }
 
   /** Inside a transaction: makes those of the rows after `after` due that wait so; gives how many. */
@@ -149,13 +142,15 @@ export class RecordRows {
     let due = 0
     if (which.includes('held')) {
       const held = `SELECT id FROM message WHERE ${range} AND state = ${HELD}`
-      this.#statement(
-        `UPDATE delivery SET retry_after_ms = 0, unknowns = 0 WHERE state <> ${DONE} AND message IN (${held})`,
-      ).run(...at)
-      const reopened = this.#statement(
-        `UPDATE message SET attempts = 0, retry_after_ms = 0, state = iif(EXISTS (SELECT 1 FROM delivery
+      this.#statements
+        .of(`UPDATE delivery SET retry_after_ms = 0, unknowns = 0 WHERE state <> ${DONE} AND message IN (${held})`)
+        .run(...at)
+      const reopened = this.#statements
+        .of(
+          `UPDATE message SET attempts = 0, retry_after_ms = 0, state = iif(EXISTS (SELECT 1 FROM delivery
          WHERE message = message.id AND state = ${REFUSED}), ${OPEN_REFUSED}, ${OPEN}) WHERE ${range} AND state = ${HELD}`,
-      ).run(...at)
+        )
+        .run(...at)
       due += Number(reopened.changes)
     }
     const states = [
@@ -165,26 +160,28 @@ export class RecordRows {
     if (states.length === 0) return due
     const open = `SELECT id FROM message WHERE ${range} AND state IN (${OPEN}, ${OPEN_REFUSED})`
     const waiting = `state IN (${states.join(', ')}) AND message IN (${open})`
-    const rows = rowsOf(this.#statement(`SELECT DISTINCT message FROM delivery WHERE ${waiting}`), ...at)
-    this.#statement(`UPDATE delivery SET retry_after_ms = 0 WHERE ${waiting}`).run(...at)
-    for (const row of rows) this.#statement('UPDATE message SET retry_after_ms = 0 WHERE id = ?').run(number(row[0]))
+    const rows = rowsOf(this.#statements.of(`SELECT DISTINCT message FROM delivery WHERE ${waiting}`), ...at)
+    this.#statements.of(`UPDATE delivery SET retry_after_ms = 0 WHERE ${waiting}`).run(...at)
+    for (const row of rows)
+      this.#statements.of('UPDATE message SET retry_after_ms = 0 WHERE id = ?').run(number(row[0]))
     return due + rows.length
   }
 
   knows(account: number, uidl: string): boolean {
     return (
-      rowOf(this.#statement(`SELECT 1 FROM message WHERE account = ? AND uidl = ?`), account, uidlBytes(uidl)) !== null
+      rowOf(this.#statements.of(`SELECT 1 FROM message WHERE account = ? AND uidl = ?`), account, uidlBytes(uidl)) !==
+      null
     )
   }
 
   hasMessages(account: number): boolean {
-    return rowOf(this.#statement('SELECT 1 FROM message WHERE account = ?'), account) !== null
+    return rowOf(this.#statements.of('SELECT 1 FROM message WHERE account = ?'), account) !== null
   }
 
   /** Inside a transaction. 1 if there was such a message, else 0. */
   remove(account: number, { uidl, copy }: EntryKey): number {
     const sql = 'SELECT id FROM message WHERE account = ? AND uidl = ? AND copy = ?'
-    const row = rowOf(this.#statement(sql), account, uidlBytes(uidl), copy)
+    const row = rowOf(this.#statements.of(sql), account, uidlBytes(uidl), copy)
     if (row === null) return 0
     this.#removeRow(number(row[0]))
     return 1
@@ -192,14 +189,14 @@ export class RecordRows {
 
   /** Inside a transaction. Up to `limit` messages, whichever; gives how many. */
   removeSome(account: number, limit: number): number {
-    const rows = rowsOf(this.#statement('SELECT id FROM message WHERE account = ? LIMIT ?'), account, limit)
+    const rows = rowsOf(this.#statements.of('SELECT id FROM message WHERE account = ? LIMIT ?'), account, limit)
     for (const row of rows) this.#removeRow(number(row[0]))
     return rows.length
   }
 
   #removeRow(id: number): void {
-    this.#statement('DELETE FROM delivery WHERE message = ?').run(id)
-    this.#statement('DELETE FROM message WHERE id = ?').run(id)
+    this.#statements.of('DELETE FROM delivery WHERE message = ?').run(id)
+    this.#statements.of('DELETE FROM message WHERE id = ?').run(id)
   }
 
   #message(row: Row): MessageRecord {
@@ -230,7 +227,7 @@ export class RecordRows {
 
   #deliveries(message: number): readonly DeliveryRecord[] {
     const sql = `SELECT ${DELIVERY_COLUMNS}, settled_ms, receipt FROM delivery WHERE message = ? ORDER BY destination, recipient`
-    return rowsOf(this.#statement(sql), message).map((row) => ({
+    return rowsOf(this.#statements.of(sql), message).map((row) => ({
       ...deliveryOf(row),
       settledMs: numberOrNull(row[12]),
       receipt: textOrNull(row[13]),

@@ -1,0 +1,17 @@
+// Statements of one database, each made at its first use: most polls need few of them.
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+
+export class Statements {
+  readonly #database: DatabaseSync
+  readonly #prepared = new Map<string, StatementSync>()
+
+  constructor(database: DatabaseSync) {
+    this.#database = database
+  }
+
+  of(sql: string): StatementSync {
+    const prepared = this.#prepared.get(sql) ?? this.#database.prepare(sql)
+    this.#prepared.set(sql, prepared)
+    return prepared
+  }
+}
