@@ -74,6 +74,7 @@ function floorOf(file: string): number {
 const DOORS: Readonly<Record<string, readonly string[]>> = {
   yargs: ['src/cli/arguments/with-yargs.ts'],
   'log-update': ['src/cli/terminal/progress-screen.ts'],
+  '@inquirer/prompts': ['src/cli/terminal/prompts.ts'],
   zod: ['src/config/'],
   cosmiconfig: ['src/config/load.ts'],
   yaml: ['src/config/'],

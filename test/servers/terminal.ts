@@ -1,5 +1,6 @@
 // A program on a terminal of script(1), and somebody who types: each answer when its question stands there.
 import { spawn } from 'node:child_process'
+import { stripVTControlCharacters } from 'node:util'
 import { expect } from 'vitest'
 import { findProgram } from './program.ts'
 
@@ -14,11 +15,17 @@ export interface Seat {
   readonly gid?: number
 }
 
-/** Resolves when the program has ended and every question was asked. */
+/** `then`: what stands there afterwards; without it the answer is taken, and the next question may follow. */
+export type Answer = readonly [question: string, answer: string, then?: string]
+
+/** With this a prompt ends that was answered: the cursor is shown again. */
+const ANSWERED = '\u001b[?25h'
+
+/** Resolves when the program has ended and every question was asked. `seen`: without what moves the cursor. */
 export async function atTerminal(
   command: readonly string[],
   { home, env, uid, gid }: Seat,
-  answers: readonly (readonly [question: string, answer: string])[],
+  answers: readonly Answer[],
 ): Promise<{ readonly code: number | null; readonly seen: string }> {
   const script = await findProgram('script', 'bsdutils')
   const line = command.map((word) => `'${word}'`).join(' ')
@@ -29,22 +36,27 @@ export async function atTerminal(
     ...(uid === undefined ? {} : { uid }),
     ...(gid === undefined ? {} : { gid }),
   })
-  const left = [...answers]
+  // In turn: a question's words, and what shows that its answer was taken.
+  const left = answers.flatMap(([question, answer, then]) => [
+    { awaited: question, typed: `${answer}\r` },
+    { awaited: then ?? (env['TERM'] === 'dumb' ? '' : ANSWERED), typed: '' },
+  ])
   let seen = ''
   let from = 0
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     seen += chunk
     for (let next = left[0]; next !== undefined; next = left[0]) {
-      const at = seen.indexOf(next[0], from)
-      if (at < 0) return
-      from = at + next[0].length
+      const fresh = seen.slice(from)
+      if (!(next.awaited === ANSWERED ? fresh : stripVTControlCharacters(fresh)).includes(next.awaited)) return
+      from = next.awaited === ANSWERED ? from + fresh.indexOf(ANSWERED) + ANSWERED.length : seen.length
       left.shift()
-      child.stdin.write(`${next[1]}\r`)
+      if (next.typed !== '') child.stdin.write(next.typed)
     }
   })
   const late = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS)
   const code = await new Promise<number | null>((done) => child.once('close', done))
   clearTimeout(late)
-  expect(left, seen).toEqual([])
-  return { code, seen }
+  const unasked = left.filter(({ typed }) => typed !== '').map(({ awaited }) => awaited)
+  expect(unasked, stripVTControlCharacters(seen)).toEqual([])
+  return { code, seen: stripVTControlCharacters(seen) }
 }

@@ -13,8 +13,8 @@ export const USUAL_SIGN_IN_MS = 600_000
 /** Who pastes an address; null: nobody can. */
 export type Ask = (signal: AbortSignal) => Dialogue | null
 
-export function terminalAsk({ terminal }: Pick<Surroundings, 'terminal'>): Ask {
-  return (signal) => terminalDialogue({ terminal, signal })
+export function terminalAsk({ terminal, env }: Pick<Surroundings, 'terminal' | 'env'>): Ask {
+  return (signal) => terminalDialogue({ terminal, signal, env })
 }
 
 export interface SignInAtProvider {
@@ -70,7 +70,7 @@ export async function signInAtProvider(wanted: SignInAtProvider, surroundings: S
 async function pasted(dialogue: Dialogue | null, over: AbortSignal, ended: AbortController): Promise<string> {
   if (dialogue === null) throw abortedByPerson('no terminal')
   try {
-    return await dialogue.ask('address:')
+    return await dialogue.ask({ text: 'address', usual: null, problem: () => null })
   } catch (error) {
     if (!over.aborted) ended.abort(abortedByPerson('the sign-in was aborted'))
     throw error

@@ -46,8 +46,12 @@ export class Answers {
       throw usageError(`--${option} must be ${parsed.expected}`)
     }
     const dialogue = this.#required(option)
+    const problem = (typed: string): string | null => {
+      const parsed = parse(typed.trim() === '' && usual !== null ? usual : typed.trim())
+      return 'value' in parsed ? null : `expected ${parsed.expected}`
+    }
     for (;;) {
-      const typed = await dialogue.ask(usual === null ? `${text}:` : `${text} [${usual}]:`)
+      const typed = await dialogue.ask({ text, usual, problem })
       const parsed = parse(typed === '' && usual !== null ? usual : typed)
       if ('value' in parsed) return parsed.value
       this.#output.say(`expected ${parsed.expected}`)

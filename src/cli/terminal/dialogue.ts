@@ -1,15 +1,18 @@
-// Questions to a person at a terminal, one line each, and passwords, which the terminal does not show. The only place
-// that reads what a person types; readline does the reading.
-import { createInterface } from 'node:readline/promises'
+// Questions to a person at a terminal, one line each, and passwords, which the terminal does not show. The only room that reads
+// what a person types: prompts.ts on a terminal that can move its cursor, plain lines by readline on one that cannot (TERM=dumb).
+import { createInterface } from 'node:readline'
 import { stdin } from 'node:process'
 import { Writable } from 'node:stream'
 import { display } from '../../display.ts'
 import { abortedByPerson, LeftByPerson } from '../command-errors.ts'
 import type { Surroundings } from '../surroundings.ts'
+import type * as prompting from './prompts.ts'
+import type { Asked, Place } from './prompts.ts'
 
 export interface Dialogue {
-  /** What was typed, without spaces around it; '' for nothing. Rejects with ERR_ABORTED on Ctrl-C or Ctrl-D. */
-  ask(question: string): Promise<string>
+  /** What was typed, without spaces around it, or the usual answer; '' when there is none. It may yet be wrong. Rejects with
+   *  ERR_ABORTED on Ctrl-C or Ctrl-D. */
+  ask(question: Asked): Promise<string>
   /** The same for what must not be shown; here spaces count. */
   askSecret(question: string): Promise<string>
 }
@@ -24,13 +27,40 @@ export interface Prompt {
 }
 
 /** Null: there is no terminal. */
-export function terminalDialogue({ terminal, signal }: Pick<Surroundings, 'terminal' | 'signal'>): Dialogue | null {
-  return terminal === null || !stdin.isTTY
-    ? null
-    : dialogueOn({ input: stdin, show: (text) => void terminal.write(text) }, signal)
+export function terminalDialogue({
+  terminal,
+  signal,
+  env,
+}: Pick<Surroundings, 'terminal' | 'signal' | 'env'>): Dialogue | null {
+  if (terminal === null || !stdin.isTTY) return null
+  return env['TERM'] === 'dumb'
+    ? plainDialogue({ input: stdin, show: (text) => void terminal.write(text) }, signal)
+    : promptedDialogue({ input: stdin, output: terminal }, signal)
 }
 
-export function dialogueOn({ input, show }: Prompt, signal: AbortSignal): Dialogue {
+/** Of a terminal with a cursor that moves. */
+export function promptedDialogue(place: Place, signal: AbortSignal): Dialogue {
+  const by = async (ask: (prompts: typeof prompting) => Promise<string>): Promise<string> => {
+    const prompts = await import('./prompts.ts')
+    try {
+      return await ask(prompts)
+    } catch (error) {
+      throw error instanceof prompts.Unanswered ? new LeftByPerson(CANCELLED) : error
+    }
+  }
+  return {
+    ask: async (question) => (await by(({ promptLine }) => promptLine(question, place, signal))).trim(),
+    askSecret: (question) => by(({ promptHidden }) => promptHidden(question, place, signal)),
+  }
+}
+
+/** A question on one line. */
+export function questionText({ text, usual }: Pick<Asked, 'text' | 'usual'>): string {
+  return usual === null ? `${text}:` : `${text} [${usual}]:`
+}
+
+/** Lines alone: nothing that is shown is changed afterwards. */
+export function plainDialogue({ input, show }: Prompt, signal: AbortSignal): Dialogue {
   const output = new Writable({
     decodeStrings: false,
     write(chunk: string | Buffer, _encoding, done) {
@@ -41,20 +71,28 @@ export function dialogueOn({ input, show }: Prompt, signal: AbortSignal): Dialog
   return {
     async ask(question) {
       const lines = createInterface({ input, output, terminal: true, historySize: 0 })
-      const { promise: ended, reject } = Promise.withResolvers<never>()
-      const abort = (): void => reject(new LeftByPerson(CANCELLED))
-      lines.once('SIGINT', abort)
-      lines.once('close', abort)
+      lines.setPrompt(`${display(questionText(question), 500)} `)
+      const leave = (): void => lines.close()
+      signal.addEventListener('abort', leave, { once: true })
       try {
-        const answer = await Promise.race([lines.question(`${display(question, 500)} `, { signal }), ended])
-        return answer.trim()
+        const answer = await new Promise<string>((resolve, reject) => {
+          // Closed at once: what was pasted behind the line is not shown, for it may be a password.
+          lines.once('line', (line) => {
+            resolve(line)
+            lines.close()
+          })
+          lines.once('SIGINT', leave)
+          lines.once('close', () => reject(new LeftByPerson(CANCELLED)))
+          if (signal.aborted) leave()
+          else lines.prompt()
+        })
+        return answer.trim() === '' ? (question.usual ?? '') : answer.trim()
       } catch (error) {
         show('\n')
-        throw signal.aborted ? new LeftByPerson(CANCELLED) : error
+        throw error
       } finally {
+        signal.removeEventListener('abort', leave)
         lines.close()
-        // Closing rejects `ended` at the latest, and nobody waits for it any more.
-        ended.catch(() => {})
       }
     },
     askSecret: (question) => askPassword(display(question, 500), { input, show }, CANCELLED),

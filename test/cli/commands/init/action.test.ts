@@ -1,7 +1,7 @@
 // `popfetch init` against the fake server: with options alone, and with somebody who answers.
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { Dialogue } from '../../../../src/cli/terminal/dialogue.ts'
+import { type Dialogue, questionText } from '../../../../src/cli/terminal/dialogue.ts'
 import { setUp } from '../../../../src/cli/commands/init/action.ts'
 import type { InitInvocation } from '../../../../src/cli/commands/init/options.ts'
 import { EDITOR_LINE } from '../../../../src/config/reference/json-schema.ts'
@@ -56,7 +56,7 @@ function answers(...turns: readonly (readonly [question: string, answer: string 
     if (answer !== null) return Promise.resolve(answer)
     return Promise.reject(new PopfetchError('ERR_ABORTED', 'gone', { scope: 'process', retry: 'never' }))
   }
-  const dialogue: Dialogue = { ask: next, askSecret: next }
+  const dialogue: Dialogue = { ask: (question) => next(questionText(question)), askSecret: next }
   return { dialogue, asked, left }
 }
 

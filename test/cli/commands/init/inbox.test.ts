@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { setUp } from '../../../../src/cli/commands/init/action.ts'
 import type { InitInvocation } from '../../../../src/cli/commands/init/options.ts'
-import type { Dialogue } from '../../../../src/cli/terminal/dialogue.ts'
+import { type Dialogue, questionText } from '../../../../src/cli/terminal/dialogue.ts'
 import type { Lookups } from '../../../../src/setup/discover.ts'
 import { parseText } from '../../../../src/config/document.ts'
 import { ImapServer } from '../../../support/imap-server.ts'
@@ -47,7 +47,7 @@ function answering(known: Readonly<Record<string, string>>): { readonly dialogue
     if (part === undefined) return Promise.reject(new Error(`nobody answers "${question}"`))
     return Promise.resolve(known[part] ?? '')
   }
-  return { dialogue: { ask: next, askSecret: next }, asked }
+  return { dialogue: { ask: (question) => next(questionText(question)), askSecret: next }, asked }
 }
 
 async function init(argv: readonly string[], dialogue: Dialogue): Promise<number> {

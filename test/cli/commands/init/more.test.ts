@@ -4,7 +4,7 @@ import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promis
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { parseText } from '../../../../src/config/document.ts'
-import type { Dialogue } from '../../../../src/cli/terminal/dialogue.ts'
+import { type Dialogue, questionText } from '../../../../src/cli/terminal/dialogue.ts'
 import { setUp } from '../../../../src/cli/commands/init/action.ts'
 import { lookupsOf } from '../../../../src/cli/commands/init/server.ts'
 import type { InitInvocation } from '../../../../src/cli/commands/init/options.ts'
@@ -43,7 +43,7 @@ function answering(known: Readonly<Record<string, string | readonly string[]>>) 
     const left = [...turns].find(([part]) => question.includes(part))?.[1] ?? ['']
     return Promise.resolve((left.length > 1 ? left.shift() : left[0]) ?? '')
   }
-  return { asked, dialogue: { ask: next, askSecret: next } satisfies Dialogue }
+  return { asked, dialogue: { ask: (question) => next(questionText(question)), askSecret: next } satisfies Dialogue }
 }
 
 async function init(argv: readonly string[], dialogue: Dialogue | null, lookups: Lookups = offline): Promise<number> {
@@ -307,7 +307,7 @@ describe('a second run', () => {
     await person.write(CONFIG, FIRST)
     const changing: Dialogue = {
       ask: async (question) => {
-        if (!question.startsWith('Write it')) return ''
+        if (!question.text.startsWith('Write it')) return ''
         await writeFile(person.path(CONFIG), `${FIRST}# more\n`)
         return 'yes'
       },
@@ -406,7 +406,7 @@ describe('what to do next', () => {
   test('nothing typed is on the screen, and leaving in the middle writes nothing', async () => {
     const gone: Dialogue = {
       ask: (question) =>
-        question.startsWith('Delete')
+        question.text.startsWith('Delete')
           ? Promise.reject(new PopfetchError('ERR_ABORTED', 'gone', { scope: 'process', retry: 'never' }))
           : Promise.resolve(''),
       askSecret: () => Promise.resolve(PASSWORD),
