@@ -2,7 +2,7 @@
 // is set to the same time, for servers that live in its process.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { vi } from 'vitest'
@@ -44,8 +44,10 @@ export class World implements AsyncDisposable {
 
   async advance(ms: number): Promise<void> {
     this.#aheadMs += ms
+    // By a new name: a process that reads it meanwhile sees the old number or the new one, never an empty file.
+    await writeFile(`${this.#clock}.new`, String(this.#aheadMs))
+    await rename(`${this.#clock}.new`, this.#clock)
     vi.setSystemTime(this.#startMs + performance.now() + this.#aheadMs)
-    await writeFile(this.#clock, String(this.#aheadMs))
   }
 
   #spawn(words: readonly string[]): ChildProcess {

@@ -243,7 +243,7 @@ describe('so many answers of a next one in a row that they speak of it (D118)', 
   })
 })
 
-test('what opened the rest of a next one goes last and alone when it is tried again', async () => {
+test('what opened the rest of a next one is not tried first when the rest is over, and holds up no other message', async () => {
   await using chain = await Chained.make()
   const { first, second, scene } = chain
   first.faults.dot = () => '554 5.7.1 no'
@@ -256,8 +256,12 @@ test('what opened the rest of a next one goes last and alone when it is tried ag
   }
   await chain.poll(5)
   offered.splice(0)
-  await chain.poll(15, 30, 60)
-  expect([...new Set(offered)].at(-1)).toBe('0')
+  await chain.poll(15)
+  // It is planned as the last; over two connections it may still come to its answer before another one does.
+  expect(offered[0]).not.toBe('0')
   expect(numbers(second)).toEqual([1, 2, 3, 4, 5])
+  offered.splice(0)
+  await chain.poll(30, 60)
+  expect(offered).toEqual(['0', '0'])
   expect(scene.left()).toEqual(['uid-0'])
 })
