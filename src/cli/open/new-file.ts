@@ -1,6 +1,6 @@
 // Where `import` and `init` write a configuration, and how: a new file, readable by its owner alone. A file that exists is
 // never overwritten, and the new file never hides a configuration that is in force.
-import { link, lstat, mkdir, open, rename, rm } from 'node:fs/promises'
+import { chmod, chown, link, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { configurationPlaces, resolvePath } from '../../config/paths.ts'
 import { display } from '../../display.ts'
@@ -61,18 +61,35 @@ export async function writeNewFile(file: string, text: string, what = 'the confi
   }
 }
 
-/** Puts a new text in the place of a file, whole or not at all; what was there stays beside it, under a name of its own. Gives that
- *  name. `suffix`: how it ends. Rejects with ERR_CONFIG, and then nothing is changed. */
+/** Puts a new text in the place of a file, whole or not at all, with the owner and the mode of before: a daemon's user may have to
+ *  read it. What was there stays beside it, under a name of its own, which is given. `suffix`: how it ends. Rejects with ERR_CONFIG,
+ *  and then nothing is changed. */
 export async function replaceFile(file: string, text: string, suffix: string): Promise<string> {
-  const fresh = `${file}.new`
+  // A name of its own: what was left of one that was killed is in nobody's way.
+  const fresh = `${file}.new-${process.pid}`
   await writeNewFile(fresh, text)
   try {
+    await likeBefore(fresh, file)
     const kept = await keep(file, suffix)
     await rename(fresh, file)
     return kept
   } catch (error) {
     await rm(fresh, { force: true })
     throw error
+  }
+}
+
+async function likeBefore(fresh: string, file: string): Promise<void> {
+  const [is, was] = [await stat(fresh), await stat(file)]
+  try {
+    if (is.uid !== was.uid || is.gid !== was.gid) await chown(fresh, was.uid, was.gid)
+    await chmod(fresh, was.mode & 0o777)
+  } catch (error) {
+    const reason = errnoOf(error) ?? String(error)
+    throw configurationError(
+      `giving the new ${display(file, 4096)} the owner and mode of the old one: ${reason}: run it as the owner`,
+      error,
+    )
   }
 }
 

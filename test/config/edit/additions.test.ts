@@ -57,18 +57,55 @@ describe('an account and a destination more', () => {
     },
   )
 
-  test('JSON stays JSON', () => {
-    const before = '{"accounts":{"a":{"host":"h"}},"state":"s"}'
-    expect(JSON.parse(withAdditions(before, { ...NONE, accounts: { b: { host: 'i' } } }) ?? '')).toEqual({
-      accounts: { a: { host: 'h' }, b: { host: 'i' } },
-      state: 's',
+  const [ONE, TWO] = [{ b: { host: 'i', user: 'u, v', to: ['x@y', '{z}'] } }, { m: { type: 'mbox', path: '/m' } }]
+  test.each([
+    ['JSON on one line', '{"accounts":{"a":{"host":"h"}},"state":"s"}', null],
+    [
+      'JSON, four spaces deep',
+      '{\n    "accounts": {\n        "a": {\n            "host": "h"\n        }\n    },\n    "state": "s"\n}\n',
+      '{\n    "accounts": {\n        "a": {\n            "host": "h"\n        },\n        "b": {\n            "host": "i",',
+    ],
+    [
+      'JSON with tabs',
+      '{\n\t"accounts": {\n\t\t"a": {"host": "h"}\n\t}\n}\n',
+      '\n\t\t"a": {"host": "h"},\n\t\t"b": {\n\t\t\t"host": "i",',
+    ],
+    ['empty JSON mappings', '{ "accounts": {}, "destinations": {} }', null],
+    [
+      'a mapping in braces',
+      'accounts: { a: { host: h } } # all\nstate: s\n',
+      'accounts: { a: { host: h }, b: { host: i,',
+    ],
+    ['an empty mapping in braces', 'accounts: {}\ndestinations: {}\n# end\n', 'accounts: {b: { host: i,'],
+    ['YAML in braces', '{ accounts: { a: { host: h } } }', null],
+    [
+      'braces over lines, with comments',
+      'accounts: {\n  a: { host: h } # the first\n  # the last\n}\nstate: s # there\n',
+      'accounts: {\n  a: { host: h }, # the first\n  # the last\n  b: { host: i,',
+    ],
+    ['a comma at the end', 'accounts: {\n  a: { host: h },\n}\n', '  a: { host: h },\n  b: {'],
+    ['a comma at the end of one line', 'accounts: { a: { host: h }, }\n', null],
+    ['a comment behind the only account of one line', 'accounts: { a: { host: h } # , }\n  }\n', null],
+    ['Windows line ends', 'accounts: {\r\n  a: { host: h }\r\n}\r\n', '{ host: h },\r\n  b: { host: i'],
+    ['no line end', 'state: s\naccounts: { a: { host: h } }', null],
+  ])('%s: gets one more where the others are, all else stays', (_, before, part) => {
+    const after = withAdditions(before, { ...NONE, accounts: ONE, destinations: TWO }) ?? ''
+    if (part !== null) expect(after).toContain(part)
+    const { accounts = {}, destinations = {}, ...rest } = parseText(before).root as Record<string, object>
+    expect(parseText(after)).toMatchObject({
+      problems: [],
+      root: { ...rest, accounts: { ...accounts, ...ONE }, destinations: { ...destinations, ...TWO } },
     })
+    // Every sign of the text before is there, in its order.
+    let at = 0
+    for (const sign of after) if (sign === before[at]) at += 1
+    expect(at).toBe(before.length)
+    if (before.startsWith('{"')) expect(JSON.parse(after)).toEqual(parseText(after).root)
   })
 
   test.each([
-    ['a mapping in braces', 'accounts: { a: { host: h } }\n'],
-    ['YAML in braces', '{ accounts: { a: { host: h } } }'],
     ['a key without a value', 'accounts:\n'],
+    ['another mapping', 'x-all: &all { a: { host: h } }\naccounts: *all\n'],
     ['no mapping', '- a\n'],
     ['no YAML', 'accounts:\n\t- a: [\n'],
   ])('%s is not touched', (_, before) => {

@@ -2,7 +2,7 @@
 // changes, comments and order included; the text before is kept beside it.
 import { realpath } from 'node:fs/promises'
 import { formatText, parseText } from '../../../config/document.ts'
-import { type Additions, withAdditions } from '../../../config/edit/additions.ts'
+import { type Additions, takesAdditions, withAdditions } from '../../../config/edit/additions.ts'
 import { readText } from '../../../config/load.ts'
 import type { Configuration } from '../../../config/schema.ts'
 import { isWritten, type Written } from '../../../config/values/written.ts'
@@ -35,9 +35,16 @@ export async function targetOf(invocation: InitInvocation, surroundings: Surroun
   if (there === undefined) return { file: await newFilePath(invocation, surroundings), present: null }
   const configuration = await readConfiguration({ ...invocation, config: there }, surroundings)
   const { text } = await readText(there, ourUid(surroundings.env))
+  if (!takesAdditions(text)) {
+    throw configurationError(
+      `adding to ${display(there, 4096)}: its "accounts" or "destinations" stand for another mapping ("*"), where nothing can be added: run "popfetch init --output new.yaml", and copy the account from there`,
+    )
+  }
   const { root } = parseText(text)
   return { file: await realpath(there), present: { text, root: isWritten(root) ? root : {}, configuration } }
 }
+
+const UNADDED = 'the text with it would not mean what it should: write it by hand, see popfetch config reference'
 
 /** The whole file with what is new in it. */
 export interface Whole {
@@ -86,11 +93,7 @@ export function wholeFile(fresh: string, { file, present }: Target, known: strin
   const added = formatText(
     Object.fromEntries(Object.entries(additions).filter(([, part]) => Object.keys(part).length > 0)),
   )
-  if (text === null) {
-    throw configurationError(
-      `adding to ${display(file, 4096)}: its mappings are written in braces: write each key on a line of its own, then run popfetch init again`,
-    )
-  }
+  if (text === null) throw configurationError(`adding to ${display(file, 4096)}: ${UNADDED}`)
   return { text, added, account }
 }
 
@@ -103,7 +106,7 @@ export function withDestination(
   const free = freeName(name, Object.keys(part(present?.root ?? {}, 'destinations')))
   const additions: Additions = { accounts: {}, destinations: { [free]: keys }, oauth: {} }
   const text = present === null ? null : withAdditions(present.text, additions)
-  if (text === null) throw configurationError(`adding to ${display(file, 4096)}: it is written in braces`)
+  if (text === null) throw configurationError(`adding to ${display(file, 4096)}: ${UNADDED}`)
   return { text, added: formatText({ destinations: { [free]: keys } }), account: '', name: free }
 }
 

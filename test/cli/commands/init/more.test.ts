@@ -1,10 +1,10 @@
-// `popfetch init` with somebody who answers: the certificate, each kind of destination, a second run, and what it prints at the end.
+// `popfetch init` with somebody who answers: the certificate, each kind of destination, and what it prints at the end.
 import { spawn } from 'node:child_process'
-import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { parseText } from '../../../../src/config/document.ts'
-import { type Dialogue, questionText } from '../../../../src/cli/terminal/dialogue.ts'
+import type { Dialogue } from '../../../../src/cli/terminal/dialogue.ts'
 import { setUp } from '../../../../src/cli/commands/init/action.ts'
 import { lookupsOf } from '../../../../src/cli/commands/init/server.ts'
 import type { InitInvocation } from '../../../../src/cli/commands/init/options.ts'
@@ -14,6 +14,7 @@ import { caFile, certificates } from '../../../support/certificates.ts'
 import { Pop3Server } from '../../../support/pop3-server.ts'
 import { SmtpSink } from '../../../support/smtp-server.ts'
 import { Person } from '../../person.ts'
+import { answering } from './answering.ts'
 import { understood } from '../../understood.ts'
 
 const PASSWORD = 'correct horse battery'
@@ -32,19 +33,6 @@ afterEach(async () => {
 })
 
 const offline: Lookups = { srv: () => Promise.resolve(null), page: () => Promise.resolve(null) }
-
-/** Answers each question by the first key that is part of it; what no key is part of is answered with Enter. Several answers to a
- *  key are given in turn, the last one for ever. */
-function answering(known: Readonly<Record<string, string | readonly string[]>>) {
-  const asked: string[] = []
-  const turns = new Map(Object.entries(known).map(([part, answer]) => [part, [answer].flat()]))
-  const next = (question: string): Promise<string> => {
-    asked.push(question)
-    const left = [...turns].find(([part]) => question.includes(part))?.[1] ?? ['']
-    return Promise.resolve((left.length > 1 ? left.shift() : left[0]) ?? '')
-  }
-  return { asked, dialogue: { ask: (question) => next(questionText(question)), askSecret: next } satisfies Dialogue }
-}
 
 async function init(argv: readonly string[], dialogue: Dialogue | null, lookups: Lookups = offline): Promise<number> {
   const invocation = (await understood(['init', ...argv])) as unknown as InitInvocation
@@ -240,82 +228,6 @@ describe('where mail goes', () => {
     expect(await init(mailbox(), dialogue)).toBe(0)
     expect(asked.find((question) => question.includes('there already'))).toContain(`[${usual}]:`)
     expect(await config()).not.toContain('first')
-  })
-})
-
-describe('a second run', () => {
-  const FIRST =
-    '# mine\naccounts:\n  work: # the first\n    host: pop.example.org\n    user: w\n    password: { env: W }\n    deliver: inbox\n\n# where it goes\ndestinations:\n  inbox: { type: maildir, path: ~/Mail }\n'
-
-  test('adds an account that delivers where the first does, keeping every line', async () => {
-    await person.write(CONFIG, FIRST)
-    const { dialogue } = answering({ 'Password of': PASSWORD, 'Where mail goes': 'inbox', 'Write it': 'yes' })
-    expect(await init(mailbox(), dialogue)).toBe(0)
-    const after = await config()
-    const lines = after.split('\n')
-    expect(FIRST.split('\n').filter((line) => line !== '' && !lines.includes(line))).toEqual([])
-    expect(lines.indexOf('# mine')).toBe(0)
-    expect((await written()).accounts['alice-example.net']).toMatchObject({ deliver: 'inbox', user: 'alice' })
-    expect(await readFile(person.path(`${CONFIG}.before`), 'utf8')).toBe(FIRST)
-    person.env['W'] = 'x'
-    expect(await person.run('alice-example.net')).toBe(0)
-    expect(await readdir(person.path('Mail/new'))).toHaveLength(1)
-  })
-
-  test('adds a destination of its own for a new account, under a free name', async () => {
-    await person.write(CONFIG, FIRST)
-    const { dialogue } = answering({ 'Password of': PASSWORD, 'Where mail goes': '~/Other', 'Write it': 'yes' })
-    expect(await init(mailbox(), dialogue)).toBe(0)
-    const { accounts, destinations } = await written()
-    expect(accounts['alice-example.net']?.['deliver']).toBe('inbox-2')
-    expect(destinations['inbox-2']).toEqual({ type: 'maildir', path: '~/Other' })
-  })
-
-  test('adds a destination alone', async () => {
-    await person.write(CONFIG, FIRST)
-    const { dialogue } = answering({
-      'Add an account': 'destination',
-      'Where mail goes (a number': 'mbox',
-      'File [': '~/old',
-      'Its name': 'old',
-      'Write it': 'yes',
-    })
-    expect(await init([], dialogue)).toBe(0)
-    expect((await written()).destinations['old']).toEqual({
-      type: 'mbox',
-      path: person.path('old').replace(person.home, '~'),
-    })
-    expect(person.stderr.text).toContain('deliver: old')
-  })
-
-  test('without anybody to ask adds an account, too; a mailbox that is there already is refused', async () => {
-    await person.write(CONFIG, FIRST)
-    person.env['P'] = PASSWORD
-    const argv = [...mailbox(), '--password-env', 'P', '--yes']
-    expect(await person.run('init', ...argv)).toBe(0)
-    expect(Object.keys((await written()).accounts)).toEqual(['work', 'alice-example.net'])
-    const before = await config()
-    expect(await person.run('init', ...argv)).toBe(64)
-    expect(person.stderr.text).toMatch(/alice-example\.net fetches from alice at 127\.0\.0\.1 already/)
-    expect(await config()).toBe(before)
-  })
-
-  test('touches no file that is wrong, and none that was changed meanwhile', async () => {
-    await person.write(CONFIG, 'accounts: 5\n')
-    const { dialogue } = answering({ 'Password of': PASSWORD })
-    await expect(init(mailbox(), dialogue)).rejects.toMatchObject({ code: 'ERR_CONFIG' })
-    await person.write(CONFIG, FIRST)
-    const changing: Dialogue = {
-      ask: async (question) => {
-        if (!question.text.startsWith('Write it')) return ''
-        await writeFile(person.path(CONFIG), `${FIRST}# more\n`)
-        return 'yes'
-      },
-      askSecret: () => Promise.resolve(PASSWORD),
-    }
-    await expect(init(mailbox(), changing)).rejects.toThrow(/was changed meanwhile/)
-    expect(await config()).toBe(`${FIRST}# more\n`)
-    expect((await readdir(path.dirname(person.path(CONFIG)))).filter((name) => name.endsWith('.password'))).toEqual([])
   })
 })
 
