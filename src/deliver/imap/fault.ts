@@ -14,6 +14,8 @@ export type Fault =
   | { readonly kind: 'spool'; readonly text: string }
   | { readonly kind: 'stopped'; readonly text: string }
 
+export const NO_STARTTLS = 'the server has no TLS on this port'
+
 /** An IMAP session that cannot go on, or a command that was refused. */
 export class ImapFailure extends Error {
   readonly step: ImapStep

@@ -4,7 +4,7 @@ import { display } from '../../display.ts'
 import type { Concluded } from '../answers/conclusions.ts'
 import type { ImapStep } from '../answers/imap.ts'
 import { misfit, portQuestion, strangerAt } from '../network/place-words.ts'
-import type { Fault } from './fault.ts'
+import { type Fault, NO_STARTTLS } from './fault.ts'
 import type { ImapPeer } from './settings.ts'
 
 const DOING: Readonly<Record<ImapStep, string>> = {
@@ -54,7 +54,11 @@ function elsewhere({ step, fault, peer }: Tried): string | null {
   const place = { ...peer, protocol: 'imap', socketPath: null } as const
   const stranger = fault.kind === 'nonsense' ? strangerAt(fault.text, 'imap') : null
   if (stranger !== null) return `${stranger}: ${portQuestion(place)}`
-  return fault.kind === 'unfit' && !fault.text.includes('does not speak TLS') ? null : misfit(place)
+  if (step === 'STARTTLS' && fault.text === NO_STARTTLS) return misfit(place, 'no STARTTLS') ?? CHECK.TLS
+  if (fault.kind === 'unfit' && !fault.text.includes('does not speak TLS')) return null
+  const isSilent = fault.kind === 'silence'
+  const oddity = !isSilent ? 'other' : step === 'greeting' ? 'silent greeting' : 'silent handshake'
+  return misfit(place, oddity)
 }
 
 /** A server's words, safe to print and to keep. */
@@ -70,7 +74,7 @@ function whatCame({ step, fault }: Tried): string {
       return `${doing} was rejected: "${said(`${fault.status} ${code}${fault.text}`)}"`
     }
     case 'nonsense':
-      return `${doing} was answered with something that is not IMAP: ${said(fault.text)}`
+      return `${doing} was answered "${said(fault.text).trim()}", which is not IMAP`
     case 'cut':
       return `${step === 'connect' ? doing : `the connection at ${doing}`} failed: ${said(fault.text)}`
     case 'silence':

@@ -2,7 +2,7 @@
 import { NoAnswer } from '../disk/time-limit.ts'
 import type { ImapStep } from '../answers/imap.ts'
 import { connectionFault, dial, NetworkFailure, type Peer } from '../network/dial.ts'
-import { type Fault, ImapFailure } from './fault.ts'
+import { type Fault, ImapFailure, NO_STARTTLS } from './fault.ts'
 import { NotImap, Stalled } from './wire.ts'
 
 const TIMEOUTS: ReadonlySet<string> = new Set(['CONNECT_TIMEOUT', 'GREETING_TIMEOUT', 'UPGRADE_TIMEOUT', 'ETIMEOUT'])
@@ -42,6 +42,7 @@ export function faultOf(thrown: unknown, cause: Error | null, inTls: boolean): F
   const { code } = codeOf(thrown)
   if (TIMEOUTS.has(code)) return { kind: 'silence', text: error.message }
   if (NONSENSE.has(code)) return { kind: 'nonsense', text: error.message }
+  if (/does not support STARTTLS/i.test(error.message)) return { kind: 'unfit', text: NO_STARTTLS }
   if (UNFIT.test(error.message) || code === 'STARTTLS_INJECTION') return { kind: 'unfit', text: error.message }
   const fault = connectionFault(error, inTls)
   return { kind: fault.kind === 'unfit' ? 'unfit' : 'cut', text: fault.text }

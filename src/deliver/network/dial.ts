@@ -162,7 +162,8 @@ export function connectionFault(error: Error, inTls: boolean): NetworkFault {
   // nodemailer puts its own code in front of the system's.
   const code = codeIn(first) ?? codeIn(error)
   const known = typeof code === 'string' ? networkReason(code) : null
-  const text = known === null ? display(said) : `${known} (${String(code)})`
+  const text =
+    known !== null ? `${known} (${String(code)})` : CLOSED.test(said) ? 'the server closed it' : display(said)
   const unfit = inTls && typeof code === 'string' && !CUT.has(code) && code !== 'ECONNECTION' && code !== 'ETLS'
   if (code === 'EACCES' || code === 'EPERM') return { kind: 'permission', text }
   if (!unfit) return { kind: 'cut', text }
@@ -170,6 +171,9 @@ export function connectionFault(error: Error, inTls: boolean): NetworkFault {
   if (reason === null) return { kind: 'unfit', text: RAW.test(text) ? 'TLS could not be agreed on' : text }
   return { kind: 'unfit', text: code.startsWith('ERR_SSL_') ? reason : `${reason} (${code})` }
 }
+
+/** What nodemailer and imapflow say of it. */
+const CLOSED = /^(?:connection closed|unexpected(?:ly)? clos)/i
 
 /** OpenSSL's own words, with its numbers and files. */
 const RAW = /SSL routines:|error:[0-9A-F]{8}:/

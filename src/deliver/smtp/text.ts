@@ -4,7 +4,7 @@
 import { display } from '../../display.ts'
 import type { Concluded } from '../answers/conclusions.ts'
 import type { SmtpStep } from '../answers/smtp.ts'
-import { misfit, type Place, portQuestion, strangerAt } from '../network/place-words.ts'
+import { misfit, type Oddity, type Place, portQuestion, strangerAt } from '../network/place-words.ts'
 import type { Fault } from './fault.ts'
 
 const DOING: Readonly<Record<SmtpStep, string>> = {
@@ -59,15 +59,28 @@ export function failureText(tried: Tried): string {
 const BEGINNING: ReadonlySet<SmtpStep> = new Set(['connect', 'TLS', 'greeting', 'EHLO', 'STARTTLS'])
 
 /** The port or the server that was meant instead; null: nothing says that another one was. */
-function elsewhere({ step, fault, place }: Tried): string | null {
+function elsewhere(tried: Tried): string | null {
+  const { step, fault, place } = tried
   if (step === 'AUTH' && fault.kind === 'unfit' && fault.text.includes('does not offer to sign in'))
     return place.port === 587 || place.port === 465 || place.protocol === 'lmtp' ? null : portQuestion(place)
+  if (step === 'EHLO' && fault.kind === 'reply' && UNKNOWN_COMMAND.test(fault.text))
+    return `this looks like an ${place.protocol === 'lmtp' ? 'SMTP' : 'LMTP'} server: ${portQuestion(place)}`
+  if (step === 'STARTTLS' && fault.kind === 'reply')
+    return `the server has no TLS on this port: ${misfit(place, 'no STARTTLS') ?? CHECK.TLS}`
   if (!BEGINNING.has(step) || fault.kind === 'stopped' || fault.kind === 'reply') return null
   const stranger = fault.kind === 'nonsense' && step === 'greeting' ? strangerAt(fault.text, place.protocol) : null
   if (stranger !== null) return `${stranger}: ${portQuestion(place)}`
   // Nobody answers at all: that is no sign of another mode.
   if (step === 'connect') return null
-  return fault.kind === 'unfit' && !fault.text.includes('does not speak TLS') ? null : misfit(place)
+  return fault.kind === 'unfit' && !fault.text.includes('does not speak TLS') ? null : misfit(place, oddityOf(tried))
+}
+
+/** Of a command: LHLO at a server that knows EHLO alone, or the other way round. */
+const UNKNOWN_COMMAND = /^50[0-2][ -]/
+
+function oddityOf({ step, fault }: Tried): Oddity {
+  if (fault.kind !== 'timeout') return 'other'
+  return step === 'greeting' ? 'silent greeting' : step === 'TLS' ? 'silent handshake' : 'other'
 }
 
 const RELAY = /\brelay(?:ing)?\b/i
@@ -105,7 +118,8 @@ export function offersOf(offers: string): { readonly name: string; readonly valu
   ]
 }
 
-function doing({ step, sender, recipient }: Tried): string {
+function doing({ step, sender, recipient, place }: Tried): string {
+  if (step === 'EHLO' && place.protocol === 'lmtp') return 'LHLO'
   if (step === 'MAIL' && sender !== null) return `${DOING.MAIL} <${display(sender)}>`
   if (recipient === null || recipient === '') return DOING[step]
   if (step === 'RCPT') return `${DOING.RCPT} <${display(recipient)}>`

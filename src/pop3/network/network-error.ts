@@ -16,11 +16,16 @@ export function timedOut(doing: string, timeoutMs: number, hint: string): Popfet
 /** The error of a server that did not greet, which names the port's usual mode where another one is set. */
 export function ungreeted(
   error: unknown,
-  { host, port, tlsMode }: { host: string; port: number; tlsMode: string },
+  { host, port, tlsMode, timeoutMs }: { host: string; port: number; tlsMode: string; timeoutMs: number },
 ): unknown {
   const isSilent = error instanceof PopfetchError && (error.code === 'ERR_TIMEOUT' || error.code === 'ERR_CONNECT')
-  if (!isSilent || port !== 995 || tlsMode === 'implicit') return error
+  if (!isSilent || port === 110 || tlsMode === 'implicit') return error
   const { code, scope, retry } = error
+  if (port !== 995) {
+    if (code !== 'ERR_TIMEOUT') return error
+    const text = `${host}:${port} sent no complete greeting within ${timeoutMs / 1000} s: it is slow, hangs, or waits for TLS from the first byte: is tls: implicit meant?`
+    return new PopfetchError(code, text, { scope, retry, cause: error })
+  }
   const text = `${host}:${port} sent no greeting: port 995 wants tls: implicit`
   return new PopfetchError(code, text, { scope, retry, cause: error })
 }

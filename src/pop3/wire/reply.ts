@@ -22,10 +22,14 @@ export function parseReply(line: Buffer): Reply {
   if (/^\+OK(?:[ \t\r]|$)/.test(head)) return reply('ok', line, 3)
   if (/^-ERR(?:[ \t\r]|$)/.test(head)) return reply('err', line, 4)
   if (/^\+(?:[ \t]|$)/.test(head)) return reply('continue', line, 1)
-  throw new PopfetchError('ERR_POP3_PROTOCOL', `not a POP3 answer: "${displayBytes(line, 80)}"${hint(head)}`, {
-    scope: 'account',
-    retry: 'later',
-  })
+  throw new PopfetchError(
+    'ERR_POP3_PROTOCOL',
+    `not a POP3 answer: "${displayBytes(line, 80)}"${hint(head, line.toString('latin1', 0, 200))}`,
+    {
+      scope: 'account',
+      retry: 'later',
+    },
+  )
 }
 
 function reply(status: Status, line: Buffer, indicatorBytes: number): Reply {
@@ -63,8 +67,8 @@ function responseCode(rest: Buffer): string | null {
   return KNOWN_CODES.some((known) => codeIs(code, known)) ? code : null
 }
 
-function hint(head: string): string {
-  if (head.startsWith('220')) return ': this looks like an SMTP server'
+function hint(head: string, line: string): string {
+  if (head.startsWith('220')) return `: this looks like an ${/\bLMTP\b/i.test(line) ? 'LMTP' : 'SMTP'} server`
   if (head.startsWith('* OK') || head.startsWith('* BY') || head.startsWith('* PR'))
     return ': this looks like an IMAP server'
   if (head.startsWith('HTTP/')) return ': this looks like a web server or a captive portal'
