@@ -37,11 +37,13 @@ const VALUES = [
 
 const ENVIRONMENT = [
   ['POPFETCH_CONFIG', 'The configuration file, unless --config names one.'],
+  ['POPFETCH_CONFIG_YAML', 'The configuration itself, as text, where neither --config nor POPFETCH_CONFIG names a file. Paths in it are absolute.'],
   ['XDG_CONFIG_HOME', 'Where popfetch/config.yaml is looked for; ~/.config if not set.'],
   ['XDG_STATE_HOME', 'Where popfetch/state.db, the ledger, is kept; ~/.local/state if not set.'],
   ['STATE_DIRECTORY', 'Set by systemd: the folder of the ledger.'],
   ['CREDENTIALS_DIRECTORY', 'Set by systemd: the folder for passwords given as { credential: NAME }.'],
   ['POPFETCH_CONTAINER', 'Set to 1 in a container, or where every file shows mode 0777: owner and mode of files are not checked.'],
+  ['PUID, PGID, UMASK', 'In a container that starts as root: the user and group that popfetch becomes, and who else may read mail.'],
   ['HTTPS_PROXY, NO_PROXY', 'The proxy for requests to OAuth 2.0 providers.'],
   ['NO_COLOR', 'If set, the output has no colours.'],
 ]
@@ -138,7 +140,7 @@ function fileManual() {
     title('POPFETCH.YAML', 5),
     section('NAME', ['popfetch.yaml \\- configuration of popfetch']),
     section('DESCRIPTION', [
-      ...text('The configuration is YAML 1.2 or JSON. It is read from the file that --config names, else from the file that $POPFETCH_CONFIG names, else from the first of these that exists:'),
+      ...text('The configuration is YAML 1.2 or JSON. It is read from the file that --config names, else from the file that $POPFETCH_CONFIG names, else from the text in $POPFETCH_CONFIG_YAML, else from the first of these that exists:'),
       '.PP',
       '.nf',
       ...['$XDG_CONFIG_HOME/popfetch/config.{yaml,yml,json}', '/etc/popfetch/config.{yaml,yml,json}'].map(roff),

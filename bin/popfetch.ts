@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The start of the program. No static import: a Node that is too old must reach the version guard, and Node opens its
-// debugger on SIGUSR1 unless a handler stands before anything else is loaded.
+// debugger on SIGUSR1 unless a handler stands before anything else is loaded. No top-level await: the single executable is
+// one CommonJS file, which has none.
 process.on('SIGUSR1', () => {})
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
@@ -10,11 +11,20 @@ if (major < 24 || (major === 24 && minor < 15)) {
   )
   process.exit(78)
 }
-// What was compiled is kept for the next start: a sixth of an idle poll. Only for the built program, whose files do not
-// change under it, and only in a folder that nobody else can write to: what stands there is run.
-if (import.meta.url.endsWith('.js')) {
-  const { compileCache } = await import('../src/cli/compile-cache.ts')
-  compileCache(process.env)
+void start()
+
+async function start(): Promise<void> {
+  // In a container that runs as root: before anything is read.
+  if (process.env['POPFETCH_CONTAINER'] === '1') {
+    const { becomeUser } = await import('../src/cli/container.ts')
+    becomeUser(process)
+  }
+  // What was compiled is kept for the next start: a sixth of an idle poll. Only for the built program, whose files do not
+  // change under it, and only in a folder that nobody else can write to: what stands there is run.
+  if (import.meta.url.endsWith('.js')) {
+    const { compileCache } = await import('../src/cli/compile-cache.ts')
+    compileCache(process.env)
+  }
+  const { main } = await import('../src/cli/main.ts')
+  await main(process.argv.slice(2))
 }
-const { main } = await import('../src/cli/main.ts')
-await main(process.argv.slice(2))

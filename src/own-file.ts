@@ -7,6 +7,7 @@ import { closeSync, constants, fstatSync, ftruncateSync, openSync, type Stats } 
 import { type FileHandle, lstat, open, readlink } from 'node:fs/promises'
 import path from 'node:path'
 import { display } from './display.ts'
+import { isContainer } from './environment.ts'
 import { errnoOf } from './errors.ts'
 import { isPrivateGroup, isRoot } from './owners.ts'
 
@@ -17,11 +18,6 @@ export function ourUid(
   uid: number | null = process.getuid?.() ?? null,
 ): number | null {
   return isContainer(env) || uid === null || uid < 0 ? null : uid
-}
-
-/** Set by whoever runs us in a container, as our image does. */
-export function isContainer(env: Readonly<Record<string, string | undefined>>): boolean {
-  return env['POPFETCH_CONTAINER'] === '1'
 }
 
 export interface Rules {

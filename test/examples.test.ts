@@ -106,7 +106,7 @@ test('the container gets every secret that its configuration names, and is asked
   expect(secrets).toEqual(compose.services.popfetch.secrets)
   expect(Object.keys(compose.secrets)).toEqual(secrets)
   const mounted = compose.services.popfetch.volumes.map((volume) => volume.split(':')[1])
-  expect(mounted).toEqual(['/state', '/mail', '/etc/popfetch/config.yaml'])
+  expect(mounted).toEqual(['/state', '/mail', '/etc/popfetch'])
   const [run = ''] = /^docker run .*$/m.exec(read('containers.md')) ?? []
   for (const place of [...mounted, '/run/secrets']) expect(run).toContain(`:${place}`)
 })

@@ -10,7 +10,7 @@
 //
 // Static imports are small files of ours: what costs time is loaded by the command that needs it (test/cli/start.test.ts).
 import { isatty } from 'node:tty'
-import { refuseUnsafeEnvironment } from '../environment.ts'
+import { refuseUnsafeEnvironment, umaskOf } from '../environment.ts'
 import { asPopfetchError } from '../errors.ts'
 import { readArguments } from './arguments/read.ts'
 import { COMMANDS } from './commands/commands.ts'
@@ -31,8 +31,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     output.answer(`popfetch ${version}`)
     return
   }
-  // Whatever is made on the way is private, also where a mode was forgotten (D009, N017).
-  process.umask(0o077)
+  process.umask(umaskOf(process.env))
   const exit = (code: number): never => {
     output.leave()
     return process.exit(code)

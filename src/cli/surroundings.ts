@@ -65,8 +65,10 @@ export interface Host {
 /** The host that is this process. `main.ts` listens for uncaught errors, so it gives `contain`. */
 export function processHost(contain: Host['contain']): Host {
   const [program = process.execPath, script = ''] = process.argv
+  // The single executable is program and script in one.
+  const isAlone = process.getBuiltinModule('node:sea').isSea()
   return {
-    command: [program, ...process.execArgv, script],
+    command: isAlone ? [process.execPath] : [program, ...process.execArgv, script],
     pid: process.pid,
     attached: () => isatty(2),
     starter: async () => (await import('../daemon/detach.ts')).takeStarter(process),

@@ -10,7 +10,6 @@
 // After this room there are no optional keys, and nobody else knows a default.
 // The one rule: data, never code. Nothing is searched for, imported or run for a configuration file (N023, code in a
 // configuration).
-import path from 'node:path'
 // Before cosmiconfig, which needs it.
 import { takeBack } from './lent-home.ts'
 import { cosmiconfig, defaultLoaders } from 'cosmiconfig'
@@ -21,7 +20,14 @@ import { assembling, findWrittenSecret } from './assemble.ts'
 import { formatText, parsing, type TextDocument } from './document.ts'
 import { ForeignFile, ourUid, OwnFile } from '../own-file.ts'
 import { readableByOthers } from './permissions.ts'
-import { findConfiguration, resolvePath, usualStatePath } from './paths.ts'
+import {
+  findConfiguration,
+  IN_ENVIRONMENT,
+  resolvePath,
+  resolving,
+  textInEnvironment,
+  usualStatePath,
+} from './paths.ts'
 import { pathText, PROBLEMS_SHOWN, WrongConfiguration } from './problem.ts'
 import { asWritten } from './show.ts'
 import { inTurns } from './turns.ts'
@@ -61,19 +67,18 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
   refuseUnsafeEnvironment(env)
   const file = await findConfiguration(options.file, env, cwd)
   const ours = ourUid(env, uid)
-  const { stats, text, exposures } = await readText(file, ours)
+  const { stats, text, exposures } = await readText(file, ours, env)
   const document = await inTurns(parsing(text))
   if (document.readable && document.root === null)
     throw refusal(`${reading(file)}: it is empty: write accounts into it`)
 
-  const resolve = (written: string): string => resolvePath(written, path.dirname(file), env)
-  const { configuration, problems } = await inTurns(assembling(document.root, resolve))
+  const { configuration, problems } = await inTurns(assembling(document.root, resolving(file, env)))
   const lines: Line[] = [...exposures.map((exposure) => ({ line: null, path: [], ...exposure })), ...document.problems]
   if (document.readable) {
     await inTurns(withLines(problems, document, lines))
   }
   const secretAt = await inTurns(findWrittenSecret(document.root))
-  const readable = secretAt === null ? null : readableByOthers(file, stats, ours)
+  const readable = secretAt === null || stats === null ? null : readableByOthers(file, stats, ours)
   if (secretAt !== null && readable !== null) {
     lines.push({ line: document.lineOf(secretAt, 'key'), path: secretAt, ...readable })
   }
@@ -94,9 +99,14 @@ export function showConfiguration(configuration: Configuration): string {
   return `${head.join('\n')}\n${formatText(asWritten(configuration))}`
 }
 
-/** The text of a configuration file, what fstat says of it, and who else could change it. `uid`: as `ourUid` tells it. Rejects
- *  with ERR_CONFIG. */
-export async function readText(file: string, uid: number | null) {
+/** The text of a configuration file, what fstat says of it (null: it is IN_ENVIRONMENT), and who else could change it. `uid`: as
+ *  `ourUid` tells it. Rejects with ERR_CONFIG. */
+export async function readText(file: string, uid: number | null, env: Environment = {}) {
+  const held = file === IN_ENVIRONMENT ? textInEnvironment(env) : null
+  if (held !== null) {
+    if (held.trim() === '') throw refusal(`${reading(file)}: it is empty: write accounts into it`)
+    return { stats: null, text: held, exposures: [] }
+  }
   try {
     await using opened = await OwnFile.open(file, { uid })
     const { stats, faults } = opened

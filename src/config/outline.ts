@@ -1,12 +1,11 @@
 // What `status` and `state` need of a configuration: where the ledger is, which accounts there are. They work although the
 // rest of the file is broken, because that is when people ask for them. The configuration in force is load.ts.
-import path from 'node:path'
 import { PopfetchError } from '../errors.ts'
 import { ourUid } from '../own-file.ts'
 import { assembling } from './assemble.ts'
 import { parsing } from './document.ts'
 import { loadConfiguration, readText, type LoadOptions } from './load.ts'
-import { findConfiguration, resolvePath, usualStatePath } from './paths.ts'
+import { findConfiguration, resolvePath, resolving, usualStatePath, type Environment } from './paths.ts'
 import type { Configuration } from './schema.ts'
 import { inTurns } from './turns.ts'
 import { isWritten } from './values/written.ts'
@@ -54,13 +53,12 @@ export async function whoIsTold(options: LoadOptions): Promise<Configuration | n
   }
   try {
     const file = await findConfiguration(options.file, env, cwd)
-    const { text, exposures } = await readText(file, ourUid(env, uid))
+    const { text, exposures } = await readText(file, ourUid(env, uid), env)
     const { readable, root } = await inTurns(parsing(text))
     if (exposures.length > 0 || !readable || !isWritten(root)) return null
     const kept = ['destinations', 'oauth', 'notify', 'daemon', 'state'].filter((key) => root[key] !== undefined)
     const written = { ...Object.fromEntries(kept.map((key) => [key, root[key]])), accounts: STAND_IN }
-    const resolve = (path_: string): string => resolvePath(path_, path.dirname(file), env)
-    const { configuration } = await inTurns(assembling(written, resolve))
+    const { configuration } = await inTurns(assembling(written, resolving(file, env)))
     if (configuration === null) return null
     const statePath = options.state === null ? configuration.statePath : resolvePath(options.state, cwd, env)
     return { ...configuration, file, statePath: statePath ?? usualStatePath(env) }
@@ -78,12 +76,12 @@ async function readLegible({ file: named, env, cwd, uid }: LoadOptions): Promise
   const nothing = { statePath: null, accounts: null }
   try {
     const file = await findConfiguration(named, env, cwd)
-    const { text } = await readText(file, ourUid(env, uid))
+    const { text } = await readText(file, ourUid(env, uid), env)
     const { readable, root } = await inTurns(parsing(text))
     if (!readable || !isWritten(root)) return nothing
     const { state, accounts } = root
     return {
-      statePath: statePathOf(state, path.dirname(file), env),
+      statePath: statePathOf(state, file, env),
       accounts: isWritten(accounts) ? Object.keys(accounts) : null,
     }
   } catch {
@@ -92,7 +90,7 @@ async function readLegible({ file: named, env, cwd, uid }: LoadOptions): Promise
   }
 }
 
-function statePathOf(state: unknown, directory: string, env: LoadOptions['env']): string | null {
+function statePathOf(state: unknown, file: string, env: Environment): string | null {
   if (state === undefined) return usualStatePath(env)
-  return typeof state === 'string' && state !== '' ? resolvePath(state, directory, env) : null
+  return typeof state === 'string' && state !== '' ? resolving(file, env)(state) : null
 }

@@ -6,20 +6,36 @@ import { userInfo } from 'node:os'
 import path from 'node:path'
 import { display } from '../display.ts'
 import { errnoOf, PopfetchError } from '../errors.ts'
+import type { ResolvePath } from './values/values.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
+
+/** What the configuration is called that the environment itself holds; others are called by their file. */
+export const IN_ENVIRONMENT = '$POPFETCH_CONFIG_YAML'
+
+/** The text of a configuration without a file, as containers have it; null: there is none. */
+export function textInEnvironment(env: Environment): string | null {
+  return env['POPFETCH_CONFIG_YAML'] || null
+}
 
 const NAMES = ['config.yaml', 'config.yml', 'config.json']
 
 /** Where a configuration is looked for when nobody names one: the first file that exists counts. */
 export function configurationPlaces(env: Environment): readonly string[] {
   const own = absolute(env['XDG_CONFIG_HOME']) ?? path.join(home(env), '.config')
-  return [path.join(own, 'popfetch'), '/etc/popfetch'].flatMap((directory) =>
-    NAMES.map((name) => path.join(directory, name)),
-  )
+  return [...namesIn(path.join(own, 'popfetch')), ...machinePlaces()]
 }
 
-/** The configuration file: `--config`, else $POPFETCH_CONFIG, else the first of the places. Rejects when there is none. */
+function machinePlaces(): readonly string[] {
+  return namesIn('/etc/popfetch')
+}
+
+function namesIn(directory: string): readonly string[] {
+  return NAMES.map((name) => path.join(directory, name))
+}
+
+/** The configuration file: `--config`, else $POPFETCH_CONFIG, else IN_ENVIRONMENT, else the first of the places. Rejects when
+ *  there is none. */
 export async function findConfiguration(
   named: string | null,
   env: Environment,
@@ -27,12 +43,18 @@ export async function findConfiguration(
   usual: readonly string[] | null = null,
 ): Promise<string> {
   const chosen = named ?? (env['POPFETCH_CONFIG'] || null)
+  const isInEnvironment = textInEnvironment(env) !== null
+  // A daemon in the background is told its configuration by --config.
+  if (isInEnvironment && (chosen === null || chosen === IN_ENVIRONMENT)) return IN_ENVIRONMENT
   if (chosen !== null) return resolvePath(chosen, cwd, env)
-  const places = usual ?? configurationPlaces(env)
+  // A user without a home (N046) has those of the machine.
+  const isHomeless = homeOrNull(env) === null && absolute(env['XDG_CONFIG_HOME']) === null
+  const places = usual ?? (isHomeless ? machinePlaces() : configurationPlaces(env))
   for (const place of places) {
     // lstat, because a link that leads nowhere exists: no other configuration silently takes its place.
     if (await exists(place)) return place
   }
+  if (usual === null && isHomeless) home(env)
   const list = places.map((place) => `  ${display(place)}`).join('\n')
   const text = 'no configuration found. Run "popfetch init", create one of these files, or use --config'
   throw new PopfetchError('ERR_CONFIG', `${text}:\n${list}`, { scope: 'process', retry: 'never' })
@@ -72,6 +94,14 @@ export function usualLogFile(configuration: { readonly statePath: string }): str
   return path.join(stateFolder(configuration), 'popfetch.log')
 }
 
+/** Makes paths in a configuration absolute. */
+export function resolving(file: string, env: Environment): ResolvePath {
+  if (file !== IN_ENVIRONMENT) return (text) => resolvePath(text, path.dirname(file), env)
+  const resolve = (text: string): string | null =>
+    path.isAbsolute(text) || /^~(?:\/|$)/.test(text) ? resolvePath(text, '/', env) : null
+  return Object.assign(resolve, { form: `an absolute path, since ${IN_ENVIRONMENT} is in no directory` })
+}
+
 /** A path as written, made absolute; `~` is the home directory. */
 export function resolvePath(text: string, base: string, env: Environment): string {
   if (text === '~' || text.startsWith('~/')) return path.join(home(env), text.slice(1))
@@ -85,16 +115,21 @@ function absolute(text: string | undefined): string | null {
 
 /** A system service may have no HOME: the password file knows then. Throws ERR_CONFIG if it does not know the user. */
 function home(env: Environment): string {
+  const found = homeOrNull(env)
+  if (found !== null) return found
+  const text = 'HOME is not set, and this user is not in the password file: set HOME, or name the files'
+  throw new PopfetchError('ERR_CONFIG', `looking for the home directory: ${text} with --config and --state`, {
+    scope: 'process',
+    retry: 'never',
+  })
+}
+
+function homeOrNull(env: Environment): string | null {
   const named = absolute(env['HOME'])
   if (named !== null) return named
   try {
     return userInfo().homedir
-  } catch (cause) {
-    const text = 'HOME is not set, and this user is not in the password file: set HOME, or name the files'
-    throw new PopfetchError('ERR_CONFIG', `looking for the home directory: ${text} with --config and --state`, {
-      scope: 'process',
-      retry: 'never',
-      cause,
-    })
+  } catch {
+    return null
   }
 }

@@ -46,7 +46,7 @@ export class CurrentConfiguration implements AsyncDisposable {
 
   /** Schedules the accounts, serves HTTP. Rejects with ERR_CONFIG, ERR_LEDGER; then nothing is served. */
   static async begin(configuration: Configuration, context: ReloadContext): Promise<CurrentConfiguration> {
-    const mark = await configurationMark(configuration.file)
+    const mark = await configurationMark(configuration.file, context.env)
     const current = new CurrentConfiguration(configuration, mark, context)
     const { http } = configuration.daemon
     if (http !== null)
@@ -84,7 +84,7 @@ export class CurrentConfiguration implements AsyncDisposable {
     const { load, prepare, poller, scheduler, ledger } = this.#context
     const before = this.#configuration
     // Taken before the file is read, so that a change in between is noticed.
-    const mark = await configurationMark(before.file)
+    const mark = await configurationMark(before.file, this.#context.env)
     const after = await load()
     if (after.statePath !== before.statePath) throw unchangeable('another ledger (state)')
     const accounts = this.#accounts(after)

@@ -36,6 +36,53 @@ describe('the place of the configuration', () => {
     expect(file).toBe(scene.path('mine.yaml'))
   })
 
+  test('is in POPFETCH_CONFIG_YAML, after what is named and before the usual places', async () => {
+    await using scene = await Scene.create()
+    const named = await scene.write('accounts: {b: {}}', { name: 'named.yaml' })
+    await mkdir(scene.path('home/.config/popfetch'), { recursive: true })
+    await scene.write('accounts: {c: {}}', { name: 'home/.config/popfetch/config.yaml' })
+    const env = { POPFETCH_CONFIG_YAML: GOOD }
+    const { file, accounts } = await loadFrom(scene, { env })
+    expect([file, accounts.map(({ name }) => name)]).toEqual(['$POPFETCH_CONFIG_YAML', ['a']])
+    // As a daemon in the background is told.
+    expect((await loadFrom(scene, { file: '$POPFETCH_CONFIG_YAML', env })).accounts).toHaveLength(1)
+    await expect(loadFrom(scene, { file: named, env })).rejects.toThrow(/named\.yaml/)
+    await expect(loadFrom(scene, { env: { ...env, POPFETCH_CONFIG: named } })).rejects.toThrow(/named\.yaml/)
+    await expect(loadFrom(scene, { env: { POPFETCH_CONFIG_YAML: '' } })).rejects.toThrow(/config\.yaml/)
+  })
+
+  test.each([
+    ['deliver', 'maildir:Mail', 'accounts.a.deliver: found text, expected '],
+    ['password', { file: 'secret' }, 'accounts.a.password'],
+    ['ca', 'ca.pem', 'accounts.a.ca'],
+    ['via', ['./gate'], 'accounts.a.via'],
+  ])('in POPFETCH_CONFIG_YAML has no relative paths: %s', async (key, value, place) => {
+    await using scene = await Scene.create()
+    const account = { host: 'pop.example.net', user: 'alice', password: { env: 'PW' }, deliver: 'maildir:/mail' }
+    const text = JSON.stringify({ accounts: { a: { ...account, [key]: value } } })
+    const error = await refusal(loadFrom(scene, { env: { POPFETCH_CONFIG_YAML: text } }))
+    expect(error.message).toContain('reading the configuration $POPFETCH_CONFIG_YAML: 1 problem')
+    expect(error.message).toContain(`$POPFETCH_CONFIG_YAML:1: ${place.split(':')[0] ?? ''}`)
+    expect(error.message).toContain('an absolute path, since $POPFETCH_CONFIG_YAML is in no directory')
+  })
+
+  test('in POPFETCH_CONFIG_YAML may have a password, and paths in the home directory', async () => {
+    await using scene = await Scene.create()
+    const account = { host: 'pop.example.net', user: 'alice', password: 'secret', deliver: 'maildir:~/Mail' }
+    const env = { POPFETCH_CONFIG_YAML: JSON.stringify({ accounts: { a: account }, state: '/state/state.db' }) }
+    const { destinations, statePath } = await loadFrom(scene, { env })
+    expect([...destinations.values()]).toMatchObject([{ path: scene.path('home/Mail') }])
+    expect(statePath).toBe('/state/state.db')
+  })
+
+  test('that is empty in POPFETCH_CONFIG_YAML, or wrong, is told by that name', async () => {
+    await using scene = await Scene.create()
+    for (const text of [' ', '# nothing\n']) {
+      const error = await refusal(loadFrom(scene, { env: { POPFETCH_CONFIG_YAML: text } }))
+      expect(error.message).toBe('reading the configuration $POPFETCH_CONFIG_YAML: it is empty: write accounts into it')
+    }
+  })
+
   test('is what POPFETCH_CONFIG names, before the usual places', async () => {
     await using scene = await Scene.create()
     const file = await scene.write(GOOD, { name: 'mine.yaml' })

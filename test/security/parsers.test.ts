@@ -46,6 +46,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/cli/commands/migrate/text.ts': own('descriptions of destinations'),
   'src/cli/commands/poll/quiet.ts': own('the ledger, which is ours'),
   'src/cli/commands/shell/conversation.ts': own('what the person at the keyboard types'),
+  'src/cli/open/mounts.ts': own('what the kernel says of mounts'),
   'src/cli/open/read-ledger.ts': own('our own messages'),
   'src/cli/commands/status/text.ts': own('our own commands'),
   'src/status/attention.ts': own('names of our configuration'),

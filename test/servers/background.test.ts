@@ -1,14 +1,14 @@
-// The background process under systemd and in a container, as far as that goes without a running systemd and without an engine:
-// the units are checked by systemd's own tools, its notifications are received, the Dockerfile's steps are done by hand.
+// The background process under systemd, as far as that goes without a running systemd: the units are checked by systemd's own
+// tools, its notifications are received. The container has a file of its own.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, chown, cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, expect, test } from 'vitest'
 import { readArguments } from '../../src/cli/arguments/read.ts'
 import { Pop3Server } from '../support/pop3-server.ts'
-import { findProgram, isRoot, runProgram, startProgram, temporaryDirectory, type Running } from './program.ts'
+import { findProgram, runProgram, temporaryDirectory } from './program.ts'
 
 const repository = join(import.meta.dirname, '../..')
 const startFile = join(repository, 'bin/popfetch.ts')
@@ -130,81 +130,6 @@ test('in the foreground of a terminal it ends with the terminal', async () => {
   expect(await runProgram(python, ['-c', HANG_UP, up, ...command], directory.path)).toBe('0\n')
 })
 
-describe('the container', () => {
-  const folder = join(repository, 'examples/container')
-
-  test('is built from what its Dockerfile copies, and runs as its user with nothing but its volumes to write to', async () => {
-    const dockerfile = await readFile(join(folder, 'Dockerfile'), 'utf8')
-    const ignored = (await readFile(join(folder, 'Dockerfile.dockerignore'), 'utf8')).split('\n')
-    const [build = '', final = ''] = dockerfile.split(/^FROM .*$/m).slice(1)
-    await using directory = await temporaryDirectory()
-    const context = join(directory.path, 'build')
-    for (const [, words = ''] of build.matchAll(/^COPY (.*)$/gm)) {
-      for (const source of words.split(' ').slice(0, -1)) {
-        expect(ignored).toContain(`!${source}`)
-        await cp(join(repository, source), join(context, source), { recursive: true })
-      }
-    }
-    // Instead of npm ci: what is installed here.
-    expect(build.match(/^RUN .*$/gm)).toEqual(['RUN npm ci --ignore-scripts', 'RUN npm run build'])
-    await symlink(join(repository, 'node_modules'), join(context, 'node_modules'))
-    await runProgram('npm', ['run', 'build'], context)
-
-    const user = /^USER (\d+):(\d+)$/m.exec(final)
-    const entry = JSON.parse(/^ENTRYPOINT (.*)$/m.exec(final)?.[1] ?? 'null') as string[]
-    const command = JSON.parse(/^CMD (.*)$/m.exec(final)?.[1] ?? 'null') as string[]
-    expect(entry).toEqual(['popfetch'])
-    expect(final).toContain('ln -s /opt/popfetch/popfetch.js /usr/local/bin/popfetch')
-    expect(Number(user?.[1])).toBeGreaterThan(0)
-    expect(JSON.parse(/^VOLUME (.*)$/m.exec(final)?.[1] ?? 'null')).toEqual(['/state', '/mail'])
-
-    await using server = await Pop3Server.start()
-    const uid = isRoot ? Number(user?.[1]) : (process.getuid?.() ?? 0)
-    for (const volume of ['state', 'mail']) {
-      await mkdir(join(directory.path, volume))
-      if (isRoot) await chown(join(directory.path, volume), uid, uid)
-    }
-    const config = await configure(directory.path, server, join(directory.path, 'mail'))
-    if (isRoot) await chown(config, uid, uid)
-    server.mailbox('alice').add('Subject: one\n\nbody\n', { uidl: 'u1' })
-    const state = join(directory.path, 'state')
-    const prefix = isRoot ? [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--'] : ['--']
-    const env = [`HOME=${state}`, `STATE_DIRECTORY=${state}`, `POPFETCH_CONFIG=${config}`]
-    const setpriv = await findProgram('setpriv', 'util-linux')
-    // As the image has it: the program by its name in PATH, with the first line of the file naming node.
-    const bin = join(directory.path, 'bin')
-    await mkdir(bin)
-    await chmod(join(context, 'dist/popfetch.js'), 0o755)
-    await symlink(join(context, 'dist/popfetch.js'), join(bin, 'popfetch'))
-    await symlink(process.execPath, join(bin, 'node'))
-    const inside = [...prefix, 'env', '-i', ...env, `PATH=${bin}:/usr/bin:/bin`]
-    const popfetch = [...inside, ...entry]
-    const healthy = JSON.parse(/^HEALTHCHECK .*CMD (.*)$/m.exec(final)?.[1] ?? 'null') as string[]
-    expect(run(setpriv, [...inside, ...healthy]).status).not.toBe(0)
-    await using running = await startProgram(setpriv, [...popfetch, ...command, '--verbose'], '/')
-    // It is asked as HEALTHCHECK and a person with `docker exec` ask.
-    await eventually(running, () => run(setpriv, [...popfetch, 'wake']).status === 0)
-    await eventually(
-      running,
-      async () => (await readdir(join(directory.path, 'mail/new')).catch(() => [])).length === 1,
-    )
-    expect((await readdir(state)).toSorted()).toEqual(expect.arrayContaining(['state.db', 'state.db.socket']))
-    expect(run(setpriv, [...inside, ...healthy]).status).toBe(0)
-    expect(run(setpriv, [...popfetch, 'stop']).status).toBe(0)
-    expect(await running.exited).toBe(0)
-    expect(run(setpriv, [...inside, ...healthy]).status).not.toBe(0)
-  })
-
-  test('has the same end from a checkout and from the package', async () => {
-    const [checkout = '', npm = ''] = await Promise.all(
-      ['Dockerfile', 'Dockerfile.npm'].map(async (name) => await readFile(join(folder, name), 'utf8')),
-    )
-    const end = checkout.slice(checkout.indexOf('RUN install -d'))
-    expect(end).toContain('HEALTHCHECK')
-    expect(npm.endsWith(end)).toBe(true)
-  })
-})
-
 async function configure(directory: string, server: Pop3Server, maildir: string): Promise<string> {
   server.mailbox('alice', 'secret')
   const { host, port } = server
@@ -226,13 +151,4 @@ function run(
     const { status, stdout, stderr } = error as { status: number; stdout: string; stderr: string }
     return { status, stdout, stderr }
   }
-}
-
-/** Asks again and again; the limit is the test's own, or the end of the program. */
-async function eventually(running: Running, fact: () => boolean | Promise<boolean>): Promise<void> {
-  const end = running.exited.then((code) => {
-    throw new Error(`it ended with ${code}: ${running.output()}`)
-  })
-  end.catch(() => {})
-  while (!(await fact())) await Promise.race([end, new Promise((next) => setTimeout(next, 50))])
 }

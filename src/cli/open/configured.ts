@@ -2,13 +2,15 @@
 // and the ledger. Unknown accounts are refused here, before anything is opened.
 import { resolvePath } from '../../config/paths.ts'
 import type { Account, Configuration } from '../../config/schema.ts'
+import { isContainer } from '../../environment.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import { openLog, printedLog, silentLog, type Log, type LogForm } from '../../log.ts'
-import { isContainer, obstacleOf } from '../../own-file.ts'
+import { obstacleOf } from '../../own-file.ts'
 import { nodeTls } from '../../pop3/network/trust.ts'
 import { STANDARD_ERROR, type CommonOptions } from '../common-options.ts'
 import type { Surroundings } from '../surroundings.ts'
 import { unknownAccount } from '../command-errors.ts'
+import { refuseUnmounted } from './mounts.ts'
 
 /** The records of a run; disposing closes both. */
 interface Records extends AsyncDisposable {
@@ -43,6 +45,7 @@ export async function openRecords(
   options: CommonOptions,
   surroundings: Surroundings,
 ): Promise<Records> {
+  await refuseUnmounted(configuration, surroundings)
   await using opened = new AsyncDisposableStack()
   const log = opened.use(await openConfiguredLog(configuration, options, surroundings))
   const { openLedger } = await surroundings.rooms.ledger()
@@ -54,7 +57,9 @@ export async function openRecords(
 export async function readConfiguration(options: CommonOptions, surroundings: Surroundings): Promise<Configuration> {
   const { env, cwd, uid, rooms } = surroundings
   const { loadConfiguration } = await rooms.configuration()
-  return await loadConfiguration({ file: options.config, state: options.state, env, cwd, uid })
+  const configuration = await loadConfiguration({ file: options.config, state: options.state, env, cwd, uid })
+  await refuseUnmounted(configuration, surroundings)
+  return configuration
 }
 
 /** The accounts with these names, or all for none. Throws ERR_USAGE for a name that is not configured, which may have been meant

@@ -2,7 +2,7 @@
 // never overwritten, and the new file never hides a configuration that is in force.
 import { chmod, chown, link, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { configurationPlaces, resolvePath } from '../../config/paths.ts'
+import { configurationPlaces, resolvePath, textInEnvironment } from '../../config/paths.ts'
 import { display } from '../../display.ts'
 import { errnoOf, type PopfetchError } from '../../errors.ts'
 import { configurationError } from '../command-errors.ts'
@@ -18,6 +18,7 @@ export async function newFilePath(
   { env, cwd }: Pick<Surroundings, 'env' | 'cwd'>,
 ): Promise<string> {
   const named = output ?? config ?? (env['POPFETCH_CONFIG'] || null)
+  if (named === null) refuseInEnvironment(env)
   const own = configurationPlaces(env).slice(0, NAMES)
   const places = named === null ? own : [resolvePath(named, cwd, env)]
   for (const place of places) if (await isThere(place)) throw inTheWay(place)
@@ -32,10 +33,18 @@ export async function placesFor(
   { env, cwd }: Pick<Surroundings, 'env' | 'cwd'>,
 ): Promise<readonly string[]> {
   const named = output ?? config ?? (env['POPFETCH_CONFIG'] || null)
+  if (named === null) refuseInEnvironment(env)
   const places = named === null ? configurationPlaces(env).slice(0, NAMES) : [resolvePath(named, cwd, env)]
   const there: string[] = []
   for (const place of places) if (await isThere(place)) there.push(place)
   return there
+}
+
+/** A file would never be read while the environment holds the configuration. Throws ERR_CONFIG. */
+export function refuseInEnvironment(env: Surroundings['env']): void {
+  if (textInEnvironment(env) === null) return
+  const way = 'unset POPFETCH_CONFIG_YAML, or name a file with --config'
+  throw configurationError(`the configuration is in the environment, and popfetch cannot write there: ${way}`)
 }
 
 /** Writes the file (0600, its directories 0700) and makes it durable. Rejects with ERR_CONFIG, and then leaves no file. `what` it

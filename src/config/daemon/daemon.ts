@@ -58,9 +58,11 @@ const ADDRESS =
 
 /** An address, not a name: listening must not depend on a name server. */
 const place = value.once((resolve) =>
-  value.parsed(ADDRESS, (text): Place | null =>
-    text.includes('/') && !text.includes('\0') ? { kind: 'socket', path: resolve(text) } : portOf(text),
-  ),
+  value.parsed(ADDRESS, (text): Place | null => {
+    if (!text.includes('/') || text.includes('\0')) return portOf(text)
+    const path = resolve(text)
+    return path === null ? null : { kind: 'socket', path }
+  }),
 )
 
 function portOf(text: string): Place | null {

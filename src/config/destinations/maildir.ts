@@ -1,5 +1,6 @@
 // A Maildir: a directory of files, one a message. How it delivers is in deliver/maildir/.
 import * as z from 'zod'
+import { usualMailMode } from '../../environment.ts'
 import { filledName } from '../../deliver/placeholders.ts'
 import * as value from '../values/values.ts'
 import { common, kind, plain } from './kind.ts'
@@ -14,7 +15,10 @@ const schema = value.once((resolve) =>
       .enum(['lf', 'crlf'])
       .default('lf')
       .describe('Line ends: lf, as most programs expect in files, or crlf, as mail is sent'),
-    mode: value.fileMode.prefault('0600').describe('Permissions of message files, as four octal digits'),
+    mode: value.fileMode
+      // A container may have UMASK.
+      .prefault(() => octal(usualMailMode(process.env)))
+      .describe('Permissions of message files, as four octal digits; folders that are made match: 0640 makes 0750'),
     date: z
       .enum(['received', 'now'])
       .default('received')
@@ -31,10 +35,14 @@ export const maildir = kind({
   showsWhatItHas: () => true,
   provesDelivery: () => true,
   canonicalUrl: ({ path }) => `maildir:${path}`,
-  show: (keys) => ({ ...keys, mode: `0${keys.mode.toString(8)}` }),
+  show: (keys) => ({ ...keys, mode: octal(keys.mode) }),
   accountTexts: ({ path }) => [path],
   settings(config, opening) {
     const path = filledName(config.path, opening)
     return { ...config, path, description: `maildir ${path}` }
   },
 })
+
+function octal(mode: number): string {
+  return `0${mode.toString(8)}`
+}

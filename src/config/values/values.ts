@@ -12,7 +12,21 @@ import { SecretText } from './secret.ts'
 import type { SecretSource, TokenSource } from './secret.ts'
 
 /** Makes a path as written absolute: relative to the configuration file, `~` expanded. */
-export type ResolvePath = (text: string) => string
+export interface ResolvePath {
+  /** Null: it is relative, and there is no file to which it could be. */
+  (text: string): string | null
+  /** What a path is then called; "a path" unless said. */
+  readonly form?: string
+}
+
+function formOf({ form = 'a path' }: ResolvePath): string {
+  return form
+}
+
+/** What is expected, where a path may be a part of it. */
+function withPath(expected: string, { form }: ResolvePath): string {
+  return form === undefined ? expected : `${expected}; a path in it is ${form}`
+}
 
 /** Makes a schema once for each `resolve`, however many use it: making a schema takes longer than parsing with it. */
 export function once<S>(make: (resolve: ResolvePath) => S): (resolve: ResolvePath) => S {
@@ -80,21 +94,23 @@ const argument = z.string({ error: WORDS }).regex(/^[^\0]*$/, { error: 'words wi
 /** A program and its arguments, run without a shell. A bare name is looked up in PATH; anything else is a path, as everywhere in
  *  the file. */
 export const program = once((resolve) => {
-  const name = parsed(WORDS, (text) => {
+  const name = parsed(withPath(WORDS, resolve), (text) => {
     if (text === '' || text.includes('\0')) return null
     return text.includes('/') ? resolve(text) : text
   })
   return z.tuple([name], argument, { error: WORDS })
 })
 
-export const filePath = once((resolve) => parsed('a path', (text) => (isPath(text) ? resolve(text) : null)))
+export const filePath = once((resolve) => parsed(formOf(resolve), (text) => (isPath(text) ? resolve(text) : null)))
 
 /** What may stand in braces. */
 export const PLACEHOLDERS = 'in braces only {account}, {recipient}, {local} or {domain}'
 
 /** A path in which placeholders may stand. */
 export const accountPath = once((resolve) =>
-  parsed(`a path; ${PLACEHOLDERS}`, (text) => (isPath(text) && !hasUnknownPlaceholder(text) ? resolve(text) : null)),
+  parsed(`${formOf(resolve)}; ${PLACEHOLDERS}`, (text) =>
+    isPath(text) && !hasUnknownPlaceholder(text) ? resolve(text) : null,
+  ),
 )
 
 /** Text in which placeholders may stand. */
@@ -211,7 +227,7 @@ function secretForms(resolve: ResolvePath) {
   ] as const
 }
 
-export const secret = once((resolve) => z.union(secretForms(resolve), { error: SECRET }))
+export const secret = once((resolve) => z.union(secretForms(resolve), { error: withPath(SECRET, resolve) }))
 
 /** A token, which may also be that of a sign-in by a client of `oauth:`. */
 export const token = once((resolve) =>
@@ -222,6 +238,6 @@ export const token = once((resolve) =>
         .strictObject({ oauth: z.string().min(1).max(100) })
         .transform(({ oauth }): TokenSource => ({ kind: 'oauth', client: oauth })),
     ],
-    { error: SECRET.replace(' or {', ', { oauth: NAME } or {') },
+    { error: withPath(SECRET.replace(' or {', ', { oauth: NAME } or {'), resolve) },
   ),
 )

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import { realpath, stat } from 'node:fs/promises'
 import path from 'node:path'
+import { IN_ENVIRONMENT, textInEnvironment, type Environment } from '../../config/paths.ts'
 import { PopfetchError } from '../../errors.ts'
 import type { ReportedError } from '../../poll/report.ts'
 import type { AccountReport } from '../../poll/report.ts'
@@ -137,8 +138,10 @@ export async function socketPath(ledger: string, env: NodeJS.ProcessEnv): Promis
   )
 }
 
-/** Tells one version of a configuration file from another. */
-export async function configurationMark(file: string): Promise<string> {
+/** Tells one version of a configuration from another. */
+export async function configurationMark(file: string, env: Environment = {}): Promise<string> {
+  const held = file === IN_ENVIRONMENT ? textInEnvironment(env) : null
+  if (held !== null) return `${file}\0${createHash('sha256').update(held).digest('hex')}`
   const { ino, size, mtimeMs } = await stat(file)
   return `${file}\0${ino} ${size} ${mtimeMs}`
 }

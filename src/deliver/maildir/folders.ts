@@ -7,6 +7,9 @@ import { display } from '../../display.ts'
 import { DeliveryError, errnoOf } from '../../errors.ts'
 import { type FileSystem, lstatOrNull, syncDirectory } from '../disk/filesystem.ts'
 
+const PRIVATE = 0o700
+const SET_GROUP = 0o2000
+
 export interface Folders {
   readonly tmp: string
   readonly new: string
@@ -17,6 +20,8 @@ export interface FolderRules {
   readonly create: boolean
   /** Mail was delivered there before: what is gone is not made. */
   readonly wasThere?: boolean
+  /** Of message files: who may read those may open the folders that are made. */
+  readonly mode: number
   /** As `ourUid` tells it. */
   readonly uid: number | null
   /** "maildir ~/Mail", for texts. */
@@ -54,29 +59,47 @@ export async function openFolders(fileSystem: FileSystem, root: string, rules: F
   return folders
 }
 
-/** Makes `directory` and the missing ones above it (0700), each durable in the one above. */
+/** Makes `directory` and the missing ones above it, each durable in the one above. None that is there is changed. */
 async function makeDirectory(fileSystem: FileSystem, directory: string, rules: FolderRules): Promise<void> {
-  if (await isMade(fileSystem, directory)) return
+  if (await isMade(fileSystem, directory, rules)) return
   const above = path.dirname(directory)
   if (above === directory) throw refusal(rules, `${display(directory)} does not exist`)
   await makeDirectory(fileSystem, above, rules)
-  if (await isMade(fileSystem, directory)) return
+  if (await isMade(fileSystem, directory, rules)) return
   // The one above is there by name, and yet nothing can be made in it: asking again would never end (D124).
   const why = 'leads to a place that does not exist or takes no directories: mount it, or correct path'
   throw refusal(rules, `cannot make ${display(directory)}: ${display(above)} ${why}`)
 }
 
 /** True: it is there, durably if it was made now. False: the one above is missing. */
-async function isMade(fileSystem: FileSystem, directory: string): Promise<boolean> {
+async function isMade(fileSystem: FileSystem, directory: string, { mode }: FolderRules): Promise<boolean> {
   try {
-    await fileSystem.mkdir(directory, 0o700)
+    await fileSystem.mkdir(directory, PRIVATE)
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return true
     if (errnoOf(error) === 'ENOENT') return false
     throw error
   }
+  if (folderMode(mode) !== PRIVATE) await open(fileSystem, directory, folderMode(mode))
   await syncDirectory(fileSystem, path.dirname(directory))
   return true
+}
+
+/** Whoever may read or write the messages may do so in their folder: 0640 gives 0750, 0660 gives 0770. */
+function folderMode(mode: number): number {
+  return mode | ((mode & 0o444) >> 2)
+}
+
+/** Whatever the umask is (D009), as with files. A folder that took its group from the one above (2750) hands it on. */
+async function open(fileSystem: FileSystem, directory: string, mode: number): Promise<void> {
+  const fd = await fileSystem.open(directory, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)
+  try {
+    const { mode: made } = await fileSystem.fstat(fd)
+    await fileSystem.fchmod(fd, mode | (made & SET_GROUP))
+    await fileSystem.fsync(fd)
+  } finally {
+    await fileSystem.close(fd)
+  }
 }
 
 async function existing<T>(folder: string, rules: FolderRules, look: () => T | Promise<T>): Promise<T> {

@@ -222,10 +222,11 @@ class Maildir implements ReadableDestination {
   async #look(): Promise<Opened> {
     const { offLoop } = this.#fileSystems
     const { nowMs, reserve } = this.#context
-    const { create } = this.#config
+    const { create, mode } = this.#config
     const uid = this.#context.uid === undefined ? ourUid() : this.#context.uid
     const folders = await openFolders(offLoop, path.dirname(this.#folders.tmp), {
       create,
+      mode,
       wasThere: this.#wasThere,
       uid,
       description: this.description,

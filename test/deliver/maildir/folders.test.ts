@@ -18,6 +18,60 @@ describe('the folders', () => {
     }
   })
 
+  describe.each([0o000, 0o022, 0o077])('with the umask %o', (umask) => {
+    test.each([
+      [0o600, 0o700],
+      [0o640, 0o750],
+      [0o660, 0o770],
+      [0o644, 0o755],
+      [0o664, 0o775],
+      [0o604, 0o705],
+    ])('and messages of mode %o are made with mode %o, each of them', async (mode, wanted) => {
+      const base = directory()
+      const root = path.join(base, 'a', 'b', '.Junk')
+      const before = process.umask(umask)
+      try {
+        await open({ config: { path: root, mode } })
+      } finally {
+        process.umask(before)
+      }
+      const made = [path.dirname(path.dirname(root)), path.dirname(root), root, ...foldersIn(root)]
+      expect(made.map((folder) => [path.relative(base, folder), modeOf(folder)])).toEqual(
+        ['a', 'a/b', 'a/b/.Junk', 'a/b/.Junk/cur', 'a/b/.Junk/new', 'a/b/.Junk/tmp'].map((name) => [name, wanted]),
+      )
+    })
+  })
+
+  test('keep the mode that they have where they exist, whatever mode messages have', async () => {
+    const root = path.join(directory(), 'Mail')
+    fs.mkdirSync(root, { mode: 0o711 })
+    fs.mkdirSync(path.join(root, 'new'), { mode: 0o700 })
+    await open({ config: { path: root, mode: 0o640 } })
+    expect([root, ...foldersIn(root)].map(modeOf)).toEqual([0o711, 0o750, 0o700, 0o750])
+  })
+
+  test('take the group from the one above and hand it on, where that is so (2750)', async () => {
+    const base = directory()
+    fs.chmodSync(base, 0o2750)
+    const root = path.join(base, 'Mail')
+    await open({ config: { path: root, mode: 0o640 } })
+    expect([root, ...foldersIn(root)].map(modeOf)).toEqual([0o2750, 0o2750, 0o2750, 0o2750])
+  })
+
+  test('are durable with their mode', async () => {
+    const faults = new FaultyFileSystems(EXT4)
+    const calls: string[] = []
+    faults.before = (call) => {
+      if (['mkdir', 'fchmod', 'fsync'].includes(call)) calls.push(call)
+    }
+    const root = path.join(directory(), 'Mail')
+    await open({ config: { path: root, mode: 0o640 }, context: { fileSystems: faults } })
+    const one = ['mkdir', 'fchmod', 'fsync', 'fsync']
+    expect(calls.filter((call, at) => call !== 'mkdir' || calls[at + 1] === 'fchmod')).toEqual(
+      [one, one, one, one].flat(),
+    )
+  })
+
   test('are each made durable in the one above', async () => {
     const faults = new FaultyFileSystems(EXT4)
     const base = directory()
@@ -133,3 +187,11 @@ describe('the folders', () => {
     )
   }
 })
+
+function foldersIn(root: string): readonly string[] {
+  return ['cur', 'new', 'tmp'].map((name) => path.join(root, name))
+}
+
+function modeOf(folder: string): number {
+  return fs.statSync(folder).mode & 0o7777
+}

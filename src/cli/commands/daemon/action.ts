@@ -7,6 +7,7 @@ import { PopfetchError } from '../../../errors.ts'
 import { usageError } from '../../command-errors.ts'
 import { STANDARD_ERROR } from '../../common-options.ts'
 import { EXIT_OK } from '../../../status/exit.ts'
+import { isConfigured } from './first-configuration.ts'
 import type { DaemonInvocation } from './options.ts'
 import { logFileOf, readConfiguration, selected, tellWarnings } from '../../open/configured.ts'
 import { openLogs, type Logs } from './logs.ts'
@@ -17,6 +18,7 @@ import { version } from '../../version.ts'
 /** Resolves to 0 once the process runs in the background, or when the daemon in this one was told to end. */
 export async function run(invocation: DaemonInvocation, surroundings: Surroundings): Promise<number> {
   const starter = await surroundings.host.starter()
+  if (!(await isConfigured(invocation, surroundings))) return EXIT_OK
   if (starter === null) await refuseSecond(invocation, surroundings)
   if (starter === null && !invocation.foreground) return await toBackground(invocation, surroundings)
   try {

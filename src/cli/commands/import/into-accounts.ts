@@ -6,6 +6,7 @@ import { realpath } from 'node:fs/promises'
 import { assemble } from '../../../config/assemble.ts'
 import { parseText } from '../../../config/document.ts'
 import { readText } from '../../../config/load.ts'
+import { IN_ENVIRONMENT } from '../../../config/paths.ts'
 import type { Account } from '../../../config/schema.ts'
 import { display } from '../../../display.ts'
 import { PopfetchError } from '../../../errors.ts'
@@ -19,7 +20,7 @@ import { accountBusy, configurationError } from '../../command-errors.ts'
 import { EXIT_OK } from '../../../status/exit.ts'
 import { askRunning } from '../../open/ask-daemon.ts'
 import { readConfiguration } from '../../open/configured.ts'
-import { replaceFile } from '../../open/new-file.ts'
+import { refuseInEnvironment, replaceFile } from '../../open/new-file.ts'
 import { nameOf } from '../../open/read-ledger.ts'
 import type { Surroundings } from '../../surroundings.ts'
 import { counted } from '../../../status/words/amounts.ts'
@@ -66,6 +67,7 @@ export async function run(invocation: ImportInvocation, surroundings: Surroundin
     return EXIT_OK
   }
   await refuseDaemon(configuration.statePath, surroundings)
+  if (configuration.file === IN_ENVIRONMENT) refuseInEnvironment(surroundings.env)
   const file = await realpath(configuration.file)
   const after = await textAfterTrial(file, surroundings)
   const compared: Compared[] = []

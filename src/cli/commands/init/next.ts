@@ -1,6 +1,7 @@
 // The end of `init`: what was written, and what to do now. Also `--cron` and `--systemd` alone.
-import { findConfiguration, resolvePath } from '../../../config/paths.ts'
+import { findConfiguration, IN_ENVIRONMENT, resolvePath } from '../../../config/paths.ts'
 import { display } from '../../../display.ts'
+import { refuseInEnvironment } from '../../open/new-file.ts'
 import { cronLine, systemdUnit } from '../../open/schedule-lines.ts'
 import { EXIT_OK } from '../../../status/exit.ts'
 import type { Surroundings } from '../../surroundings.ts'
@@ -45,6 +46,7 @@ export async function printSchedule(invocation: InitInvocation, surroundings: Su
   const { env, cwd, output } = surroundings
   const named = invocation.config ?? invocation.output
   const configurationFile = await findConfiguration(named, env, cwd)
+  if (configurationFile === IN_ENVIRONMENT) refuseInEnvironment(env)
   const place = { configurationFile, state: stateOf(invocation, surroundings) }
   if (invocation.cron) output.answer(cronLine(place, surroundings))
   if (invocation.systemd) output.answer(systemdUnit(place, surroundings).trimEnd())

@@ -25,7 +25,7 @@ export async function pollByDaemon(
   if (dryRun || limit !== null || all || acceptNewIds || markSeen || yes) return null
   const { file, statePath } = configuration
   try {
-    const mark = await configurationMark(file)
+    const mark = await configurationMark(file, surroundings.env)
     const names = accounts.map(({ name }) => name)
     const request = { verb: 'wake', accounts: names, eager, wait: true, mark } as const
     const reports = (await askRunning(statePath, request, surroundings))?.reports ?? null

@@ -46,7 +46,8 @@ export const command: Command<PollRequest | DaemonRequest> = {
     ['$0 init', 'Set up the first account by question and answer'],
     ['$0 config check', 'Find mistakes in the configuration'],
   ],
-  notes: `Configuration: --config FILE, else $POPFETCH_CONFIG, else the first of
+  notes: `Configuration: --config FILE, else $POPFETCH_CONFIG, else the text in
+$POPFETCH_CONFIG_YAML, else the first of
   $XDG_CONFIG_HOME/popfetch/config.{yaml,yml,json}  (normally in ~/.config)
   /etc/popfetch/config.{yaml,yml,json}
 
