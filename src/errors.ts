@@ -34,6 +34,7 @@ export type ErrorCode =
   | 'ERR_FIRST_POLL'
   | 'ERR_NO_SPACE'
   | 'ERR_BUSY'
+  | 'ERR_PAUSED'
   | 'ERR_LEASE_LOST'
   | 'ERR_NO_DAEMON'
   | 'ERR_ABORTED'

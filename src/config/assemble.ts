@@ -34,7 +34,7 @@ export interface Assembled {
 
 /** Names of commands, of later versions too: `popfetch NAME` must always mean the account. */
 const COMMANDS = new Set(
-  'auth check migrate status state shell log stop reload wake import init config completion poll help version'.split(
+  'auth check migrate status verify state shell log stop reload wake pause resume import init config completion uninstall poll help version'.split(
     ' ',
   ),
 )

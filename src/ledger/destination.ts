@@ -82,8 +82,6 @@ export interface DestinationRecord {
   readonly lastSuccessMs: number | null
   /** What was last told of it without a terminal; null: told of nothing, or all is well again. */
   readonly told: Told | null
-  /** A person wants it left alone; null: nobody does. `untilMs` null: until it is resumed. */
-  readonly pausedBy: { readonly by: string; readonly untilMs: number | null } | null
   /** Null: nothing is counted there. Of the destination as a whole alone. */
   readonly sent: Sent | null
 }
@@ -99,16 +97,15 @@ export function blankDestination(key: string, recipient: string): DestinationRec
     refusals: 0,
     lastSuccessMs: null,
     told: null,
-    pausedBy: null,
     sent: null,
   }
 }
 
 /** Does it say nothing that decides anything? Such a record need not be kept: every destination that was ever in trouble would
  *  have one. */
-export function isBlank({ rest, row, former, refusals, told, pausedBy, sent }: DestinationRecord): boolean {
+export function isBlank({ rest, row, former, refusals, told, sent }: DestinationRecord): boolean {
   const isIdle = rest === null && row.length === 0 && former.length === 0 && refusals === 0
-  return isIdle && told === null && pausedBy === null && sent === null
+  return isIdle && told === null && sent === null
 }
 
 /** Longer UIDLs stand in a name as their SHA-256: what a server makes us remember is bounded. */

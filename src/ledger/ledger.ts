@@ -5,7 +5,7 @@
 // What fails otherwise rejects with ERR_LEDGER, for the whole process; a use that is forbidden here with ERR_BUG, and changes
 // nothing. Reads see what is committed and change nothing; an account or a message that is not known is no error to them.
 // Nothing holds up the event loop for long, however large the ledger. Nothing outside this room knows SQL, files or rows.
-// account.ts, entry.ts, lease.ts, comparison.ts and records.ts are parts of this contract; test/ledger/contract.ts tries it.
+// account.ts, entry.ts, lease.ts, pause.ts, comparison.ts and records.ts are parts of this contract; test/ledger/contract.ts tries it.
 import type { Heading, ReceivedFacts } from '../message.ts'
 import type {
   AccountHealth,
@@ -21,6 +21,7 @@ import type { Comparison } from './comparison.ts'
 import type { DestinationRecord } from './destination.ts'
 import type { EntryKey, Harm, KnownMessage, SeenEntry, ShownHeader } from './entry.ts'
 import type { Lease } from './lease.ts'
+import type { Pauses } from './pause.ts'
 import type { Records } from './records.ts'
 
 export type { ReceivedFacts } from '../message.ts'
@@ -36,6 +37,7 @@ export type {
 } from './account.ts'
 export type { DestinationRecord, Rest, RowEntry } from './destination.ts'
 export type { Lease } from './lease.ts'
+export type { Pause, Paused, Pauses } from './pause.ts'
 export type * from './comparison.ts'
 export type {
   Delivery,
@@ -139,6 +141,8 @@ export interface Ledger extends AsyncDisposable {
   readonly place: string
   /** What no poll needs: looking in and mending. */
   readonly records: Records
+  /** What a person wants left alone. */
+  readonly pauses: Pauses
 
   /** The right to work on `account`, known or not, for whoever disposes of it; null: somebody who is alive has it. */
   lease(account: string): Promise<Lease | null>
@@ -249,7 +253,7 @@ export interface Ledger extends AsyncDisposable {
     recipient: string,
     change: (record: DestinationRecord) => DestinationRecord,
   ): Promise<DestinationRecord>
-  /** A destination that is called otherwise in the configuration now: all deliveries follow it. Gives how many did; those of
+  /** A destination that is called otherwise in the configuration now: all deliveries follow it, and its pause. Gives how many did; those of
    *  messages that have one of the new name already stay. */
   renameDestination(from: string, to: string): Promise<number>
 

@@ -106,7 +106,7 @@ export interface Records {
    *  it has some. */
   remove(lease: Lease): Promise<void>
 
-  /** Gives all that is recorded of `from` to `to`, at once or not at all. False, and nothing is changed, when `to` has
+  /** Gives all that is recorded of `from` to `to`, its pause as well, at once or not at all. False, and nothing is changed, when `to` has
    *  messages of its own. `from` is known. */
   rename(from: Lease, to: Lease): Promise<boolean>
 

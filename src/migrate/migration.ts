@@ -2,13 +2,15 @@
 // what those may do. One rule: the lease is held from the first session to the last, also between them, so that a daemon
 // keeps out of the way.
 import type { Account } from '../config/schema.ts'
-import { asPopfetchError } from '../errors.ts'
+import { asPopfetchError, PopfetchError } from '../errors.ts'
 import { type Lease, waitForLease } from '../ledger/lease.ts'
 import type { Destinations } from '../poll/run/destinations.ts'
 import type { Poller } from '../poll/poller.ts'
 import type { Entry } from '../poll/plan/plan.ts'
 import { amountOf, type SpaceBook, type SpaceCheck } from '../poll/plan/space.ts'
 import { type AccountReport, type Progress, type ReportedError, reportError } from '../poll/report.ts'
+import { pauseAt, pausedNow, pauseText } from '../poll/rests/paused.ts'
+import { possibleNames } from '../poll/route/route.ts'
 import type { Restrictions } from '../poll/run/restrictions.ts'
 import { balanceOf, type Counts } from './balance.ts'
 import { MigrationProgress } from './progress.ts'
@@ -102,6 +104,7 @@ export class Migration {
       await using lease = await this.#takeLease()
       if (lease === null) return { ...this.#report(), outcome: 'busy' }
       this.#lease = lease
+      await this.#requireResumed()
       return this.#context.options.dryRun ? await this.#look() : await this.#move(lease)
     } catch (thrown) {
       return { ...this.#report(), outcome: 'failed', error: reportError(asPopfetchError(thrown)) }
@@ -122,6 +125,16 @@ export class Migration {
       if (signal.aborted) return null
       throw error
     }
+  }
+
+  /** Rejects with ERR_PAUSED: a person wants the account, or a destination of it, left alone. */
+  async #requireResumed(): Promise<void> {
+    const { account, destinations } = await pausedNow(this.#account.name, this.#context.ledger)
+    const names = possibleNames(this.#account)
+    const all = this.#context.configuration.destinations
+    const pause = account ?? names.flatMap((name) => pauseAt(name, destinations, all) ?? [])[0]
+    if (pause !== undefined)
+      throw new PopfetchError('ERR_PAUSED', pauseText(pause), { scope: 'account', retry: 'later' })
   }
 
   async #look(): Promise<MigrationReport> {
@@ -187,6 +200,7 @@ export class Migration {
       const report = await this.#session({ dryRun: false })
       this.#progress.add(report)
       this.#deletedLast = report.deleted
+      if (report.pausedBy !== undefined) return { code: 'ERR_PAUSED', message: report.pausedBy, retry: 'later' }
       if (signal.aborted || (report.error === null && this.#progress.isLimitReached)) return null
       const next = await this.#next(report)
       if (next.kind !== 'again') return next.kind === 'end' ? null : report.error

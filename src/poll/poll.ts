@@ -1,6 +1,6 @@
 // One account, polled once: the story of the program on one page.
 //
-// The account's lease keeps every other process out. One session follows, or several where one does not do (sessions.ts). A
+// An account that a person paused is left alone. The account's lease keeps every other process out. One session follows, or several where one does not do (sessions.ts). A
 // session signs in, lists what the server has, and compares the listing with the ledger: the result is a plan. Guards stop
 // a plan that was probably not meant. What the listing alone shows is recorded. Each message to be fetched gets its
 // destinations. The transfer retrieves each message, delivers it, and records the delivery. Only then DELE is sent, and
@@ -23,6 +23,7 @@ import { guard } from './plan/guards.ts'
 import { quit } from './quit.ts'
 import { remove } from './removal.ts'
 import type { AccountReport } from './report.ts'
+import { pausedNow, pauseText } from './rests/paused.ts'
 import { AccountDestinations } from './route/account-destinations.ts'
 import { prepareJobs } from './route/due.ts'
 import { requireSpace } from './route/require-space.ts'
@@ -42,6 +43,8 @@ import type { AccountPoll, Visit } from './visit.ts'
 export async function pollAccount(account: Account, run: Run): Promise<AccountReport> {
   const tally = new Tally(account.name, run.observer, run.nowMs)
   try {
+    const paused = await pausedNow(account.name, run.ledger)
+    if (paused.account !== null) return tally.pausedBy(pauseText(paused.account))
     await using own = run.restrictions.lease === null ? await run.ledger.lease(account.name) : null
     const lease = own ?? run.restrictions.lease
     if (lease === null) return tally.busy()
@@ -59,6 +62,7 @@ export async function pollAccount(account: Account, run: Run): Promise<AccountRe
       endedLooks: new EndedLooks({ run: leased.run, lease, history }),
       undone,
       found: new Map(),
+      paused: paused.destinations,
     }
     await takeOverMigration(poll)
     await surrounded(poll, async () => {

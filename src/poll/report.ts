@@ -70,6 +70,8 @@ export interface AccountReport {
   readonly bytes: number
   readonly durationMs: number
   readonly error: ReportedError | null
+  /** A person paused the account, or the destinations of all that was due: when, and the command that ends it. Safe to print. */
+  readonly pausedBy?: string
   /** Every destination that kept mail back; `error` is the most serious one, where none ended the poll. */
   readonly troubles: readonly DestinationTrouble[]
   /** Of `deferred`, those that no destination kept back: they wait for their own sake. */

@@ -34,6 +34,9 @@ interface Trouble extends Blamed {
   readonly exit: number
 }
 
+/** It waits for nothing that is wrong. */
+const isNoTrouble = ({ kept }: KeptMessage): boolean => kept === 'rate' || kept === 'pause'
+
 const ABSOLVED = { kept: 'tried', as: 'deferred' } as const
 
 export class Tally {
@@ -52,6 +55,8 @@ export class Tally {
   unbegun: number | null = null
   /** By destination: for which rate messages wait, and until when. */
   readonly #rates = new Map<string, string>()
+  /** Destinations that mail waits for and that a person paused. */
+  readonly #paused = new Map<string, string>()
   plan: readonly PlannedMessage[] = []
   totalMessages = 0
   totalBytes = 0
@@ -69,6 +74,7 @@ export class Tally {
   readonly #takenBy = new Set<string>()
   #waiting = 0
   #waitingSinceMs: number | null = null
+  #waitingPaused = 0
   readonly #troubles = new Map<string, Trouble>()
   #error: PopfetchError | null = null
   #seen = false
@@ -88,10 +94,12 @@ export class Tally {
     readonly skipped: number
     readonly deferred: number
     readonly deferredSinceMs: number | null
+    readonly paused: number
   }): void {
     // Each session leaves some for later: the last one counts.
     this.#waiting = plan.deferred
     this.#waitingSinceMs = plan.deferredSinceMs
+    this.#waitingPaused = plan.paused
     if (this.#seen) return
     this.#seen = true
     this.listed = plan.listed
@@ -207,6 +215,17 @@ export class Tally {
     this.#rates.set(destination, text)
   }
 
+  /** A message waits until a person resumes a destination. */
+  waitsForPaused(destination: string, text: string): void {
+    if (!this.#paused.has(destination)) this.note(text)
+    this.#paused.set(destination, text)
+  }
+
+  /** Destinations that a person paused, and that lack mail. */
+  get pausedDestinations(): readonly string[] {
+    return [...this.#paused.keys()]
+  }
+
   /** Why messages wait for a rate; null: none does. */
   get rateText(): string | null {
     return [...this.#rates.values()].at(-1) ?? null
@@ -237,7 +256,7 @@ export class Tally {
 
   /** Messages that a destination lacks, but for refused and held ones. */
   get deferred(): number {
-    return this.#deferred + this.#waiting
+    return this.#deferred + this.#waiting + this.#waitingPaused
   }
 
   /** Messages that became refused in this poll. */
@@ -245,9 +264,9 @@ export class Tally {
     return this.#refused
   }
 
-  /** Since when the first of them waits, but for those that wait for a rate; null: none does. */
+  /** Since when the first of them waits, but for those that wait for a rate or a person; null: none does. */
   get deferredSinceMs(): number | null {
-    const kept = [...this.#kept.values()].filter((each) => each.as === 'deferred' && each.kept !== 'rate')
+    const kept = [...this.#kept.values()].filter((each) => each.as === 'deferred' && !isNoTrouble(each))
     const sinceMs = kept.reduce((least, each) => Math.min(least, each.sinceMs), this.#waitingSinceMs ?? Infinity)
     return sinceMs === Infinity ? null : sinceMs
   }
@@ -261,13 +280,16 @@ export class Tally {
   get #counted(): Counted {
     const kept = { tried: 0, rest: 0, own: 0 }
     let waiting = this.#waiting
+    let paused = this.#waitingPaused
     for (const each of this.#kept.values()) {
-      if (each.isDue && each.kept !== 'rate') kept[each.kept]++
+      if (each.kept === 'pause') paused++
+      else if (each.isDue && each.kept !== 'rate') kept[each.kept]++
       else if (each.as === 'deferred') waiting++
     }
     return {
       delivered: this.#deliveredDue,
       kept,
+      paused,
       waiting,
       trouble: this.refused + this.held + this.failedDeletions > 0,
     }
@@ -284,7 +306,7 @@ export class Tally {
     return {
       success: wasSuccess(counted),
       delivered: this.#deliveredDue > 0,
-      isRest: outcomeOf(counted) === 'paused',
+      isRest: outcomeOf(counted) === 'paused' && counted.kept.rest > 0,
       error: this.#destinationError?.error ?? null,
     }
   }
@@ -314,6 +336,18 @@ export class Tally {
     return { ...this.report(), outcome: 'paused', error }
   }
 
+  /** The report of a poll that was not tried, since a person paused the account; `text` says so. */
+  pausedBy(text: string): AccountReport {
+    this.note(text)
+    return { ...this.report(), outcome: 'paused', pausedBy: text }
+  }
+
+  /** Why nothing came, where only a person keeps it back; null: that is not so. */
+  get #pauseText(): string | null {
+    const isPaused = this.#error === null && this.#troubles.size === 0 && outcomeOf(this.#counted) === 'paused'
+    return isPaused ? [...this.#paused.values()].join('; ') : null
+  }
+
   report(): AccountReport {
     return {
       account: this.#account,
@@ -332,10 +366,11 @@ export class Tally {
       bytes: this.bytes,
       durationMs: Math.max(0, Math.round(this.#nowMs() - this.#startMs)),
       error: this.#error === null ? this.#reportedDestination() : reportError(this.#error),
+      ...(this.#pauseText === null ? {} : { pausedBy: this.#pauseText }),
       troubles: [...this.#troubles.values()].map(({ destination, recipient, error }) => {
         return { destination, recipient, error: reportError(error) }
       }),
-      deferredThemselves: this.deferred - this.#keptByDestinations,
+      deferredThemselves: this.deferred - this.#waitingPaused - this.#keptByDestinations,
       deferredByRates: this.#waitingForRates,
       problems: this.#problems,
       plan: this.plan,

@@ -5,6 +5,7 @@ import type { PopfetchError } from '../errors.ts'
 import type { Lease } from '../ledger/ledger.ts'
 import type { Session } from '../pop3/session.ts'
 import type { History } from './account/history.ts'
+import type { PausedDestinations } from './rests/paused.ts'
 import type { AccountDestinations } from './route/account-destinations.ts'
 import type { Looks } from './compare/looks.ts'
 import type { Run } from './run/run.ts'
@@ -29,6 +30,8 @@ export interface AccountPoll {
   readonly undone: Undone
   /** Why destinations take no mail that were asked in this poll, by key and recipient. */
   readonly found: Map<string, PopfetchError>
+  /** Destinations that a person paused. */
+  readonly paused: PausedDestinations
 }
 
 /** One session of a poll, signed in. */

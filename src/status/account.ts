@@ -1,11 +1,11 @@
 // How one account stands: its outcome, since when, what stands in the way, and the command that helps. Also the destinations
 // that are left alone, for they may be what stands in the way. Pure.
 import { display } from '../display.ts'
-import type { AccountRecord, DestinationRecord } from '../ledger/ledger.ts'
+import type { AccountRecord, DestinationRecord, Pause, Paused } from '../ledger/ledger.ts'
 import type { Day, MessageRecord, Unsettled } from '../ledger/records.ts'
 import { isPaused } from '../poll/account/backoff.ts'
 import { recipientOf } from '../poll/account/forecast.ts'
-import { rateWaitedFor, withUnbegun } from '../poll/account/unbegun.ts'
+import { pausedWaitedFor, rateWaitedFor, withUnbegun } from '../poll/account/unbegun.ts'
 import { waitingSinceMs } from '../poll/account/waiting.ts'
 import { printedUidl } from './words/uidl.ts'
 
@@ -28,13 +28,15 @@ export interface Resting {
   /** The exit code of a poll that it stops. */
   readonly exit: number
   readonly error: { readonly code: string; readonly message: string }
+  /** A person paused it: it is nobody's trouble as long as that lasts. */
+  readonly isPaused: boolean
 }
 
 export type Outcome = 'ok' | 'partial' | 'failed' | 'paused'
 
 /** What stands in the way. */
 export interface Because {
-  readonly kind: 'account' | 'server' | 'destination' | 'ledger'
+  readonly kind: 'account' | 'server' | 'destination' | 'ledger' | 'person'
   readonly name: string | null
 }
 
@@ -63,7 +65,9 @@ export interface AccountStatus {
   readonly days: readonly Day[]
   /** Null: no background process polls it. */
   readonly planned: Planned | null
-  /** The account is left alone until then; null: it is not left alone. */
+  /** A person wants it left alone, or a destination that its mail waits for; null: nobody does. */
+  readonly pause: Pause | null
+  /** It is left alone until then; null: it is not left alone, or there is no end. */
   readonly pausedUntilMs: number | null
   /** Null: never polled. */
   readonly outcome: Outcome | null
@@ -82,6 +86,8 @@ export interface AccountFacts extends Pick<AccountStatus, 'account' | 'record' |
   readonly unsettled: Unsettled | null
   readonly messages: readonly MessageRecord[]
   readonly destinations: readonly Resting[]
+  /** What a person wants left alone, by kind and name (byName). */
+  readonly paused: ReadonlyMap<string, Pause>
   readonly nowMs: number
 }
 
@@ -90,7 +96,9 @@ const SETTLED: Unsettled = { waiting: 0, refused: 0, held: 0, undeleted: 0 }
 export function accountStatus(facts: AccountFacts): AccountStatus {
   const { account, record, configured, planned, destinations, nowMs } = facts
   const unsettled = withUnbegun(facts.unsettled ?? SETTLED, record)
-  const pausedUntilMs = record !== null && isPaused(record, nowMs) ? record.pausedUntilMs : null
+  const pause = pauseOf(account, record, facts.paused)
+  const backOffMs = record !== null && isPaused(record, nowMs) ? record.pausedUntilMs : null
+  const pausedUntilMs = pause === null ? backOffMs : pause.untilMs
   const error = record?.error ?? null
   const culprit = culpritOf(error, destinations)
   return {
@@ -101,18 +109,42 @@ export function accountStatus(facts: AccountFacts): AccountStatus {
     messages: facts.messages.map(troubled).toSorted((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state)),
     days: facts.days,
     planned,
+    pause,
     pausedUntilMs,
-    outcome: outcomeOf(record, unsettled, pausedUntilMs, culprit, nowMs),
-    sinceMs: Number(record?.facts['failingSince'] ?? 0) || null,
+    outcome: pause === null ? outcomeOf(record, unsettled, pausedUntilMs, culprit, nowMs) : 'paused',
+    sinceMs: pause?.sinceMs ?? (Number(record?.facts['failingSince'] ?? 0) || null),
     waitingSinceMs: record === null ? null : waitingSinceMs(record),
     rate: rateWaitedFor(record),
-    because: becauseOf(account, error, culprit ?? destinations[0] ?? null),
-    next: nextOf(account, unsettled, error),
+    because:
+      pause === null
+        ? becauseOf(account, error, culprit ?? destinations[0] ?? null)
+        : { kind: 'person', name: display(pause.by) },
+    next: pause === null ? nextOf(account, unsettled, error) : resumeOf(pause),
   }
 }
 
+/** Pauses, to be found by what they are of. */
+export function byName(pauses: readonly Pause[]): ReadonlyMap<string, Pause> {
+  return new Map(pauses.map((pause) => [keyOf(pause), pause]))
+}
+
+const keyOf = ({ kind, name }: Paused): string => `${kind} ${name}`
+
+/** The account's own, else that of a destination that its mail waited for at its last poll. */
+function pauseOf(account: string, record: AccountRecord | null, paused: AccountFacts['paused']): Pause | null {
+  const own = paused.get(keyOf({ kind: 'account', name: account }))
+  const others = pausedWaitedFor(record).flatMap((name) => paused.get(keyOf({ kind: 'destination', name })) ?? [])
+  return own ?? others[0] ?? null
+}
+
+/** The command that ends a pause. */
+export function resumeOf({ name }: Paused): string {
+  return `popfetch resume ${name}`
+}
+
 /** The destinations and recipients that are left alone. */
-export function restingOf(records: readonly DestinationRecord[]): readonly Resting[] {
+export function restingOf(records: readonly DestinationRecord[], pauses: readonly Pause[] = []): readonly Resting[] {
+  const paused = new Set(pauses.flatMap(({ kind, name }) => (kind === 'destination' ? [name] : [])))
   return records.flatMap(({ names, recipient, rest, key }) => {
     if (rest === null) return []
     const name = names.length === 0 ? key : names.join(', ')
@@ -124,6 +156,7 @@ export function restingOf(records: readonly DestinationRecord[]): readonly Resti
         sinceMs,
         exit,
         error,
+        isPaused: names.length > 0 && names.every((each) => paused.has(each)),
       },
     ]
   })

@@ -1,7 +1,8 @@
 // What needs a person, over all accounts, destinations and sign-ins: the worst first, what has one reason once, each with the
 // command that helps. Pure. An account that is not configured any more, or was never polled, needs nobody.
 import { display } from '../display.ts'
-import { type AccountStatus, culpritOf, type Resting, type TroubledMessage } from './account.ts'
+import type { Pause } from '../ledger/ledger.ts'
+import { type AccountStatus, culpritOf, type Resting, resumeOf, type TroubledMessage } from './account.ts'
 import { type Listed, signInName, stateText, troubled } from './sign-in-lines.ts'
 import { counted } from './words/amounts.ts'
 import { faceText } from './words/face.ts'
@@ -19,6 +20,7 @@ export type AttentionKind =
   | 'undeleted'
   | 'waiting'
   | 'silent'
+  | 'paused'
 
 export interface Attention {
   readonly kind: AttentionKind
@@ -51,6 +53,7 @@ const ORDER: readonly AttentionKind[] = [
   'undeleted',
   'waiting',
   'silent',
+  'paused',
 ]
 
 const NO_DAEMON: Attention = {
@@ -66,18 +69,21 @@ export interface AttentionFacts {
   readonly nowMs: number
   readonly accounts: readonly AccountStatus[]
   readonly destinations: readonly Resting[]
+  readonly pauses: readonly Pause[]
   readonly signIns: readonly Listed[]
   readonly daemon: { readonly wanted: boolean; readonly pid: number | null }
 }
 
-export function attentionOf({ nowMs, accounts, destinations, signIns, daemon }: AttentionFacts): readonly Attention[] {
+export function attentionOf(facts: AttentionFacts): readonly Attention[] {
+  const { nowMs, accounts, destinations, pauses, signIns, daemon } = facts
   const needing = accounts.filter(({ configured, record }) => configured && record !== null)
   const found = [
     ...(daemon.wanted && daemon.pid === null ? [NO_DAEMON] : []),
-    ...destinations.map((resting) => ofDestination(resting, needing, nowMs)),
+    ...destinations.filter(({ isPaused }) => !isPaused).map((resting) => ofDestination(resting, needing, nowMs)),
     ...troubled(signIns).map(ofSignIn),
     ...accounts.filter(({ planned }) => planned?.overdue === true).map(ofOverdue),
     ...needing.flatMap((status) => ofAccount(status, destinations, nowMs)),
+    ...pauses.map((pause) => ofPause(pause, nowMs)),
   ]
   const weights = ['bad', 'doubtful']
   return alike(found).toSorted(
@@ -97,7 +103,7 @@ export function namesText(names: readonly string[]): string {
 /** Accounts that have the same reason and the same remedy are one entry. */
 function alike(found: readonly Attention[]): readonly Attention[] {
   const groups = Map.groupBy(found, ({ kind, weight, reason, names: [name = ''] }) =>
-    kind === 'account' || kind === 'overdue'
+    kind === 'account' || kind === 'overdue' || kind === 'paused'
       ? JSON.stringify([kind, weight, reason])
       : JSON.stringify([kind, name, reason]),
   )
@@ -106,16 +112,25 @@ function alike(found: readonly Attention[]): readonly Attention[] {
     if (first === undefined) return []
     const since = group.map(({ sinceMs }) => sinceMs).filter((ms) => ms !== null)
     const names = [...new Set(group.flatMap((one) => one.names))]
-    const next = names.length > 1 && first.kind === 'account' ? 'popfetch check' : display(first.next)
+    const next = names.length === 1 ? first.next : nextOfAll(first, names)
     return [
       {
         ...first,
         names: names.map((name) => display(name)),
-        next,
+        next: display(next, 1000),
         sinceMs: since.length === 0 ? null : Math.min(...since),
       },
     ]
   })
+}
+
+/** A command line for so many names; more are all. */
+const NAMED_IN_NEXT = 4
+
+function nextOfAll({ kind, next }: Attention, names: readonly string[]): string {
+  if (kind === 'account') return 'popfetch check'
+  if (kind !== 'paused') return next
+  return names.length > NAMED_IN_NEXT ? 'popfetch resume' : `popfetch resume ${names.join(' ')}`
 }
 
 function ofDestination(resting: Resting, accounts: readonly AccountStatus[], nowMs: number): Attention {
@@ -143,6 +158,15 @@ function checkable(destination: string): string {
   return destination.replace(/ \(.*$/, '').split(', ', 1)[0] ?? ''
 }
 
+/** Told as long as it lasts: a pause that somebody forgot looks like mail that does not come. */
+function ofPause(pause: Pause, nowMs: number): Attention {
+  const { kind, name, by, sinceMs, untilMs } = pause
+  const until = untilMs === null ? '' : ` for another ${timeUntil(untilMs - nowMs)}`
+  const what = kind === 'account' ? 'not polled' : 'gets no mail'
+  const reason = `paused${until}, ${what}: by ${display(by)}, ${span(nowMs - sinceMs)} ago`
+  return { kind: 'paused', weight: 'doubtful', names: [name], reason, sinceMs, next: resumeOf(pause) }
+}
+
 function ofSignIn(signIn: Listed): Attention {
   const { accounts, destinations, state } = signIn
   const isEnding = !(state instanceof Error) && state.state === 'ends-soon'
@@ -163,8 +187,10 @@ function ofOverdue({ account }: AccountStatus): Attention {
 }
 
 function ofAccount(status: AccountStatus, destinations: readonly Resting[], nowMs: number): readonly Attention[] {
-  const { account, record, unsettled, waitingSinceMs, rate, sinceMs, pausedUntilMs } = status
+  const { account, record, unsettled, waitingSinceMs, rate, sinceMs, pausedUntilMs, pause } = status
   if (record === null) return []
+  // Its pause is told, and nothing else is to be done about it; what a person must look at anyway stays.
+  if (pause !== null) return ofMessages(status)
   const names = [account]
   const found: Attention[] = []
   const error = record.error

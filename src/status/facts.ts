@@ -11,6 +11,7 @@ const SHOWN = 200
 export interface ReadLedger {
   readonly accounts: Ledger['accounts']
   readonly destinations: Ledger['destinations']
+  readonly pauses: Pick<Ledger['pauses'], 'all'>
   readonly records: Pick<Records, 'unsettled' | 'outstanding' | 'days'>
 }
 
@@ -26,14 +27,16 @@ export async function readFacts(ledger: ReadLedger, known: Surroundings, days = 
     messages: await ledger.records.outstanding({ ofAccount: SHOWN_OF_ACCOUNT, inAll: SHOWN }),
     days: days === 0 ? new Map() : await ledger.records.days(days),
     destinations: await ledger.destinations(),
+    pauses: await ledger.pauses.all(),
   }
 }
 
 /** The same without messages, for whoever only asks whether all is well (health.ts): it looks at no message of the ledger. */
 export async function readBriefly(
-  ledger: Pick<ReadLedger, 'accounts' | 'destinations'>,
+  ledger: Pick<ReadLedger, 'accounts' | 'destinations' | 'pauses'>,
   known: Surroundings,
 ): Promise<Facts> {
   const nothing = { unsettled: new Map(), messages: new Map(), days: new Map() }
-  return { ...known, ...nothing, records: await ledger.accounts(), destinations: await ledger.destinations() }
+  const [records, destinations] = [await ledger.accounts(), await ledger.destinations()]
+  return { ...known, ...nothing, records, destinations, pauses: await ledger.pauses.all() }
 }

@@ -1,5 +1,6 @@
 // Whether all is well: one rule for `status --check` and `/healthz` (DESIGN 2 and 5), and a narrower one for `status --check
 // --self` and `/livez`: whether popfetch itself works, whatever servers and destinations do. Pure.
+import { culpritOf } from './account.ts'
 import { EXIT_NO_DAEMON, EXIT_OK, EXIT_TEMPORARY, exitCodeOfError, mostSerious } from './exit.ts'
 import type { Status } from './status.ts'
 import { NONE_TOLERATED, type Tolerance } from './tolerance.ts'
@@ -22,13 +23,18 @@ export function healthOf(status: Status, { graceMs, share }: Tolerance = NONE_TO
   // A daemon may have been started for some of the accounts.
   const polled = new Set(daemon.accounts.map(({ account }) => account))
   const watched = status.accounts.filter(
-    ({ account, configured }) => configured && (daemon.pid === null || polled.has(account)),
+    ({ account, configured, pause }) => configured && pause === null && (daemon.pid === null || polled.has(account)),
   )
   const overdue = watched.filter(({ planned }) => planned?.overdue === true)
-  const failing = watched.filter(({ record, sinceMs }) => (record?.failures ?? 0) > 0 && isOld(sinceMs))
+  // What a person paused fails nobody.
+  const paused = status.destinations.filter(({ isPaused }) => isPaused)
+  const failing = watched.filter(
+    ({ record, sinceMs }) =>
+      (record?.failures ?? 0) > 0 && isOld(sinceMs) && culpritOf(record?.error ?? null, paused) === null,
+  )
   const wrong = new Set([...overdue, ...failing].map(({ account }) => account))
   const isTolerated = share > 0 && wrong.size <= share * watched.length
-  const resting = status.destinations.filter(({ sinceMs }) => isOld(sinceMs))
+  const resting = status.destinations.filter(({ sinceMs, isPaused }) => !isPaused && isOld(sinceMs))
   const codes = [
     ...(daemon.wanted && daemon.pid === null ? [EXIT_NO_DAEMON] : []),
     ...(isTolerated

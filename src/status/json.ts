@@ -1,4 +1,6 @@
 // The answer of `status --json` and of `/status.json`. Names and order are those of DESIGN 2. Pure.
+import { display } from '../display.ts'
+import type { Pause } from '../ledger/ledger.ts'
 import { toldError } from '../poll/report.ts'
 import type { AccountStatus, Resting } from './account.ts'
 import { listedJson } from './sign-in-lines.ts'
@@ -6,12 +8,13 @@ import type { Status } from './status.ts'
 import { iso } from './words/moment.ts'
 
 export function statusJson(status: Status): object {
-  const { accounts, daemon, destinations, signIns } = status
+  const { accounts, daemon, destinations, pauses, signIns } = status
   return {
     ok: true,
     accounts: accounts.map(accountJson),
     daemon: { running: daemon.pid !== null, pid: daemon.pid, since: iso(daemon.sinceMs) },
     destinations: destinations.map(restingJson),
+    paused: pauses.map(pauseJson),
     signIns: signIns.map(listedJson),
   }
 }
@@ -38,6 +41,11 @@ function accountJson(status: AccountStatus): object {
     failures: record?.failures ?? 0,
     error: toldError(record?.error ?? null),
   }
+}
+
+/** `until` null: until it is resumed. */
+export function pauseJson({ kind, name, by, sinceMs, untilMs }: Pause): object {
+  return { kind, name, by: display(by), since: iso(sinceMs), until: iso(untilMs) }
 }
 
 function restingJson({ destination, untilMs, error }: Resting): object {

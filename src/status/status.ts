@@ -8,9 +8,9 @@
 // names of messages for people; exit.ts the exit code of each error.
 //
 // Texts in the model are safe to print: secrets masked, control and bidirectional characters escaped.
-import type { AccountRecord, DestinationRecord } from '../ledger/ledger.ts'
+import type { AccountRecord, DestinationRecord, Pause } from '../ledger/ledger.ts'
 import type { Day, MessageRecord, Unsettled } from '../ledger/records.ts'
-import { accountStatus, type AccountStatus, type Planned, type Resting, restingOf } from './account.ts'
+import { accountStatus, type AccountStatus, byName, type Planned, type Resting, restingOf } from './account.ts'
 import { attentionOf, type Attention } from './attention.ts'
 import type { Listed } from './sign-in-lines.ts'
 
@@ -42,6 +42,7 @@ export interface Facts {
   /** What the last days brought to each account. */
   readonly days: ReadonlyMap<string, readonly Day[]>
   readonly destinations: readonly DestinationRecord[]
+  readonly pauses: readonly Pause[]
   readonly signIns: readonly Listed[]
   readonly daemon: DaemonFacts
 }
@@ -53,6 +54,8 @@ export interface Status {
   /** First those of the configuration in its order, then those that only the ledger knows. */
   readonly accounts: readonly AccountStatus[]
   readonly destinations: readonly Resting[]
+  /** What a person wants left alone. */
+  readonly pauses: readonly Pause[]
   readonly signIns: readonly Listed[]
   readonly daemon: DaemonFacts
 }
@@ -63,7 +66,9 @@ export function statusOf(facts: Facts): Status {
   const names = [...new Set([...(configured ?? []), ...records.keys()])]
   const isConfigured = new Set(configured ?? names)
   const plans = new Map(daemon.accounts.map((planned) => [planned.account, planned]))
-  const destinations = restingOf(facts.destinations)
+  const { pauses } = facts
+  const destinations = restingOf(facts.destinations, pauses)
+  const paused = byName(pauses)
   const accounts = names.map((account) =>
     accountStatus({
       account,
@@ -74,14 +79,16 @@ export function statusOf(facts: Facts): Status {
       days: facts.days.get(account) ?? [],
       planned: plans.get(account) ?? null,
       destinations,
+      paused,
       nowMs,
     }),
   )
   return {
     nowMs,
-    attention: attentionOf({ nowMs, accounts, destinations, signIns, daemon }),
+    attention: attentionOf({ nowMs, accounts, destinations, pauses, signIns, daemon }),
     accounts,
     destinations,
+    pauses,
     signIns,
     daemon,
   }
@@ -92,9 +99,11 @@ export function only(status: Status, accounts: readonly string[]): Status {
   const wanted = new Set(accounts)
   const chosen = status.accounts.filter(({ account }) => wanted.has(account))
   const { nowMs, destinations, signIns, daemon } = status
+  const pauses = status.pauses.filter(({ kind, name }) => kind === 'destination' || wanted.has(name))
   return {
     ...status,
     accounts: chosen,
-    attention: attentionOf({ nowMs, accounts: chosen, destinations, signIns, daemon }),
+    pauses,
+    attention: attentionOf({ nowMs, accounts: chosen, destinations, pauses, signIns, daemon }),
   }
 }

@@ -170,6 +170,7 @@ export function watch(world: World): Watched {
     ledger: {
       accounts: () => Promise.resolve(world.records),
       destinations: () => Promise.resolve(world.destinations),
+      pauses: { all: () => Promise.resolve([]) },
       memo: () => Promise.resolve(null),
       records: {
         unsettled: () => Promise.resolve(world.unsettled),

@@ -12,6 +12,7 @@ import { mending } from './contract/mending.ts'
 import { messages } from './contract/messages.ts'
 import { model } from './contract/model.ts'
 import { outstanding } from './contract/outstanding.ts'
+import { pauses } from './contract/pauses.ts'
 import { records } from './contract/records.ts'
 import { scheduling } from './contract/scheduling.ts'
 import { settled } from './contract/settled.ts'
@@ -28,6 +29,7 @@ export function contract(kind: Kind): void {
   describe(`${kind.name}: mending`, () => mending(kind))
   describe(`${kind.name}: destinations`, () => destinations(kind))
   describe(`${kind.name}: what is outstanding`, () => outstanding(kind))
+  describe(`${kind.name}: pauses`, () => pauses(kind))
   describe(`${kind.name}: days and memos`, () => days(kind))
   describe(`${kind.name}: schedulers`, () => scheduling(kind))
   describe(`${kind.name}: any sequence of calls`, () => model(kind))

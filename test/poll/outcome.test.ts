@@ -4,7 +4,7 @@ import { type Counted, isMoreSerious, type Kept, outcomeOf, wasSuccess } from '.
 
 function counted(more: Partial<Omit<Counted, 'kept'>> & Partial<Record<Kept, number>>): Counted {
   const { tried = 0, rest = 0, own = 0, ...others } = more
-  return { delivered: 0, waiting: 0, trouble: false, kept: { tried, rest, own }, ...others }
+  return { delivered: 0, paused: 0, waiting: 0, trouble: false, kept: { tried, rest, own }, ...others }
 }
 
 test.each([
@@ -13,6 +13,17 @@ test.each([
   ['none delivered, a destination tried now kept back one', { tried: 1, own: 5 }, 'failed', false],
   ['none delivered, only rests kept them back', { rest: 2 }, 'paused', null],
   ['none delivered, only rests kept them back, others wait for their hour', { rest: 2, waiting: 3 }, 'paused', null],
+  ['none delivered, only a person keeps them back', { paused: 2 }, 'paused', null],
+  ['none delivered, a person and a rest keep them back', { paused: 1, rest: 1 }, 'paused', null],
+  [
+    'none delivered, a person keeps one back, a destination tried now the other',
+    { paused: 1, tried: 1 },
+    'failed',
+    false,
+  ],
+  ['none delivered, a person keeps one back, another waits for its hour', { paused: 1, waiting: 1 }, 'partial', true],
+  ['one delivered, one that a person keeps back', { delivered: 1, paused: 1 }, 'ok', true],
+  ['one delivered, one that a person keeps back, one deferred', { delivered: 1, paused: 1, own: 1 }, 'partial', true],
   ['none delivered, for the sake of one and for a rest', { rest: 1, own: 1 }, 'partial', false],
   ['none delivered, all for their own sake', { own: 2 }, 'partial', null],
   ['one delivered, one kept back by a destination (D126)', { delivered: 1, tried: 1 }, 'partial', false],

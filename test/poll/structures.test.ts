@@ -93,6 +93,7 @@ const POLICY: Policy = {
   maxSizeBytes: 1,
   sessionLimit: 100,
   shows: () => false,
+  isPaused: () => false,
   all: false,
   skippedToo: false,
   markSeen: false,

@@ -9,6 +9,7 @@ import {
   message,
   MINUTE,
   NOW,
+  pauseOf,
   record,
   REFUSED_SIGN_IN,
   refusedMessage,
@@ -161,6 +162,59 @@ const ROWS: readonly Row[] = [
     'mail that waits for a rate',
     { records: [record('work', { facts: { waitsForRate: 'forward takes 500/d' } })] },
     [{ kind: 'waiting', reason: 'mail waits: forward takes 500/d' }],
+  ],
+  [
+    'an account that a person paused, with all that is wrong with it but messages to be looked at',
+    {
+      records: [failing('work', UNREACHABLE, { lastSuccessMs: NOW - 50 * HOUR })],
+      unsettled: new Map([['work', { ...unsettled, undeleted: 2, held: 1 }]]),
+      pauses: [pauseOf('account', 'work', { untilMs: NOW + HOUR })],
+    },
+    [
+      { kind: 'held', names: ['work'] },
+      {
+        kind: 'paused',
+        weight: 'doubtful',
+        names: ['work'],
+        reason: 'paused for another 1 h, not polled: by ada@nas, 2 h ago',
+        sinceMs: NOW - 2 * HOUR,
+        next: 'popfetch resume work',
+      },
+    ],
+  ],
+  [
+    'a destination that a person paused, and the account that waits for it and for nothing else',
+    {
+      records: [
+        record('work', { lastSuccessMs: NOW - 50 * HOUR, facts: { waitsForPaused: '["forward"]' } }),
+        failing('home', behind),
+      ],
+      destinations: [resting('forward')],
+      pauses: [pauseOf('destination', 'forward')],
+    },
+    [{ kind: 'paused', names: ['forward'], reason: 'paused, gets no mail: by ada@nas, 2 h ago' }],
+  ],
+  [
+    'twenty accounts paused at once are one',
+    {
+      records: [],
+      pauses: Array.from({ length: 20 }, (_, at) => pauseOf('account', `a${at}`)),
+    },
+    [{ kind: 'paused', next: 'popfetch resume' }],
+  ],
+  [
+    'two accounts paused at once are one',
+    { records: [], pauses: ['a', 'b'].map((name) => pauseOf('account', name)) },
+    [{ kind: 'paused', names: ['a', 'b'], next: 'popfetch resume a b' }],
+  ],
+  [
+    'a destination of two names of which one is paused',
+    {
+      records: [],
+      destinations: [{ ...resting('forward'), names: ['forward', 'office'] }],
+      pauses: [pauseOf('destination', 'office')],
+    },
+    [{ kind: 'destination' }, { kind: 'paused', names: ['office'] }],
   ],
   [
     'an account that nobody polls any more',

@@ -2,7 +2,19 @@
 import { describe, expect, test } from 'vitest'
 import { healthOf, healthText, selfOf } from '../../src/status/health.ts'
 import { NONE_TOLERATED, parseShare } from '../../src/status/tolerance.ts'
-import { failing, HOUR, MINUTE, NOW, record, REFUSED_SIGN_IN, resting, status, UNREACHABLE } from './scene.ts'
+import {
+  failing,
+  FORWARD_ERROR,
+  HOUR,
+  MINUTE,
+  NOW,
+  pauseOf,
+  record,
+  REFUSED_SIGN_IN,
+  resting,
+  status,
+  UNREACHABLE,
+} from './scene.ts'
 
 const GONE = { wanted: true, pid: null, sinceMs: null, accounts: [] }
 const overdue = (account: string) => ({ account, polling: true, nextPollMs: null, overdue: true })
@@ -50,6 +62,22 @@ const ROWS: readonly Row[] = [
     { records: [record('a')], destinations: [resting('inbox', { exit: 73 })] },
     75,
     'left alone: inbox',
+  ],
+  [
+    'a failing account that a person paused',
+    { records: [failing('a', guard)], pauses: [pauseOf('account', 'a')] },
+    0,
+    'all is well',
+  ],
+  [
+    'a destination left alone that a person paused, and the account behind it',
+    {
+      records: [failing('a', { ...FORWARD_ERROR, retry: 'soon' })],
+      destinations: [resting('forward')],
+      pauses: [pauseOf('destination', 'forward')],
+    },
+    0,
+    'all is well',
   ],
   ['a daemon that is gone', { records: [record('a')], daemon: GONE }, 69, 'the daemon was started and does not run'],
   [

@@ -1,5 +1,5 @@
 // Facts from which a status is made, quiet ones but for what a test says.
-import type { AccountRecord, DestinationRecord, Rest } from '../../src/ledger/ledger.ts'
+import type { AccountRecord, DestinationRecord, Pause, Rest } from '../../src/ledger/ledger.ts'
 import { blankRecord } from '../../src/ledger/account.ts'
 import { blankDestination } from '../../src/ledger/destination.ts'
 import type { MessageRecord } from '../../src/ledger/records.ts'
@@ -45,6 +45,10 @@ export function resting(name: string, rest: Partial<Rest> = {}): DestinationReco
     secretMark: null,
   }
   return { ...blankDestination(`smtp ${name}`, ''), names: [name], rest: { ...usual, ...rest } }
+}
+
+export function pauseOf(kind: Pause['kind'], name: string, facts: Partial<Pause> = {}): Pause {
+  return { kind, name, by: 'ada@nas', sinceMs: NOW - 2 * HOUR, untilMs: null, ...facts }
 }
 
 export function message(uidl: string, facts: Partial<MessageRecord> = {}): MessageRecord {
@@ -102,6 +106,7 @@ export function factsOf(facts: Partial<Facts> & { readonly records: readonly Acc
     messages: new Map(),
     days: new Map(),
     destinations: [],
+    pauses: [],
     signIns: [],
     daemon: NO_DAEMON,
     ...facts,

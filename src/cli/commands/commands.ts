@@ -24,6 +24,8 @@ export const COMMANDS = {
   stop: command([() => import('./stop/options.ts'), () => import('./stop/action.ts')]),
   reload: command([() => import('./reload/options.ts'), () => import('./reload/action.ts')]),
   wake: command([() => import('./wake/options.ts'), () => import('./wake/action.ts')]),
+  pause: command([() => import('./pause/options.ts'), () => import('./pause/action.ts')]),
+  resume: command([() => import('./resume/options.ts'), () => import('./resume/action.ts')]),
   config: command([() => import('./config/options.ts'), () => import('./config/action.ts')]),
   completion: command([() => import('./completion/options.ts'), () => import('./completion/action.ts')]),
 } as const satisfies Commands

@@ -4,6 +4,8 @@ import { display } from '../../display.ts'
 import type { NoticeEvent } from '../../config/daemon/notify.ts'
 import { type AccountStatus, culpritOf, type Resting } from '../../status/account.ts'
 import type { Status } from '../../status/status.ts'
+import type { Pause } from '../../ledger/ledger.ts'
+import { pauseText } from '../../poll/rests/paused.ts'
 import { signInName, stateText, troubled } from '../../status/sign-in-lines.ts'
 
 /** One thing that is told. Texts are safe to print. */
@@ -36,7 +38,10 @@ const REFUSALS = 3
 export function troublesOf(status: Status, alertAfterMs: number): readonly Trouble[] {
   const accounts = status.accounts.filter(({ configured }) => configured)
   return [
-    ...status.destinations.map((resting) => ofDestination(resting, accounts, alertAfterMs)),
+    ...status.destinations.map((resting) =>
+      ofDestination(resting, accounts, resting.isPaused ? Infinity : alertAfterMs),
+    ),
+    ...status.pauses.map(ofPause),
     ...troubled(status.signIns).map((signIn): Trouble => {
       const item = { accounts: signIn.accounts, destination: signIn.destinations.join(', '), code: 'ERR_AUTH' }
       const message = display(`${signInName(signIn)}: ${stateText(signIn)}`, 1000)
@@ -54,6 +59,24 @@ export function troublesOf(status: Status, alertAfterMs: number): readonly Troub
   ]
 }
 
+/** A pause of more than a day may have been forgotten. */
+const PAUSED_LONG_MS = 24 * 3_600_000
+
+function ofPause(pause: Pause): Trouble {
+  const { kind, name, sinceMs } = pause
+  const isAccount = kind === 'account'
+  const message = `${pauseText(pause)} ends it`
+  const item = { accounts: isAccount ? [display(name)] : [], destination: isAccount ? '' : display(name) }
+  return {
+    key: JSON.stringify(['paused', kind, name]),
+    event: 'problem',
+    sinceMs,
+    afterMs: PAUSED_LONG_MS,
+    unless: null,
+    item: { ...item, code: 'ERR_PAUSED', message, sinceMs },
+  }
+}
+
 function ofDestination(resting: Resting, accounts: readonly AccountStatus[], afterMs: number): Trouble {
   const { destination, sinceMs, error } = resting
   const behind = accounts.filter(({ record }) => culpritOf(record?.error ?? null, [resting]) !== null)
@@ -68,7 +91,7 @@ function ofDestination(resting: Resting, accounts: readonly AccountStatus[], aft
 }
 
 function ofAccount(status: AccountStatus, { destinations, daemon }: Status, afterMs: number): readonly Trouble[] {
-  const { account, record, planned, sinceMs, waitingSinceMs } = status
+  const { account, record, planned, sinceMs, waitingSinceMs, pause } = status
   if (record === null) return []
   const found: Trouble[] = []
   const about = { accounts: [display(account)], destination: '' }
@@ -98,5 +121,6 @@ function ofAccount(status: AccountStatus, { destinations, daemon }: Status, afte
     const after = failures > 0 ? Infinity : afterMs
     found.push({ key: key('waiting'), event: 'problem', sinceMs: waitingSinceMs, afterMs: after, unless: null, item })
   }
-  return found
+  // A pause is told by itself. What was told before is not over because of it.
+  return pause === null ? found : found.map((trouble) => ({ ...trouble, afterMs: Infinity }))
 }

@@ -56,11 +56,11 @@ export function wordsOf({ event, items, more }: Pick<Notice, 'event' | 'items' |
   }
 }
 
-function lineOf(event: NoticeEvent, { accounts, destination, message, sinceMs }: Item): string {
+function lineOf(event: NoticeEvent, { accounts, destination, code, message, sinceMs }: Item): string {
   const whose = accounts.length === 0 ? '' : namesText(accounts)
   const name = destination === '' ? whose : whose === '' ? destination : `${destination} (${whose})`
   const head = name === '' ? '' : `${name}: `
-  if (event === 'recovery') return `${head}works again`
+  if (event === 'recovery') return `${head}${code === 'ERR_PAUSED' ? 'is no longer paused' : 'works again'}`
   const since = event === 'problem' && sinceMs !== null ? ` (since ${isoOf(sinceMs)})` : ''
   return `${head}${message}${since}`
 }

@@ -114,6 +114,14 @@ const FOURTH = `
   CREATE TABLE memo (name TEXT PRIMARY KEY, text TEXT NOT NULL) STRICT, WITHOUT ROWID;
 `
 
+// What a person wants left alone (pause.ts).
+const FIFTH = `
+  CREATE TABLE pause (
+    kind TEXT NOT NULL, name TEXT NOT NULL, by_whom TEXT NOT NULL, since_ms INTEGER NOT NULL, until_ms INTEGER,
+    PRIMARY KEY (kind, name)
+  ) STRICT, WITHOUT ROWID;
+`
+
 export interface Step {
   readonly sql: string
   /** The oldest version that can go on working on a file after this step. It can where the step only adds (tables, indexes,
@@ -130,6 +138,8 @@ export const MIGRATIONS: readonly Step[] = [
   { sql: THIRD, oldest: 3 },
   // The version before counts no days and tells as it did: nothing is misread.
   { sql: FOURTH, oldest: 3 },
+  // The version before polls what is paused: nothing is lost, and nothing is misread.
+  { sql: FIFTH, oldest: 3 },
 ]
 
 /** Brings an open ledger to the last of `steps`, or leaves it as it is when a newer popfetch wrote it and these can work on it;

@@ -38,10 +38,12 @@ import type {
   Worker,
 } from '../ledger.ts'
 import { MessageRows } from './rows/messages.ts'
+import { PauseRows } from './rows/pauses.ts'
 import { MIGRATIONS } from './migrations.ts'
 import { Presence } from './presence.ts'
 import { asLedgerError, movedLedger } from './rows/fault.ts'
 import { SettledRows } from './rows/settled.ts'
+import { SqlitePauses } from './sqlite-pauses.ts'
 import { SqliteRecords } from './sqlite-records.ts'
 
 /** Messages removed in one transaction, with one fsync. */
@@ -54,6 +56,7 @@ export type Reopen = () => Promise<DatabaseSync>
 class OpenFile {
   readonly presence: Presence | null
   readonly records: SqliteRecords
+  readonly pauses: SqlitePauses
   readonly access: Access
   readonly accounts: AccountRows
   readonly messages: MessageRows
@@ -62,6 +65,7 @@ class OpenFile {
   readonly leases: HeldLeases
   readonly destinations: DestinationRows
   readonly days: DayRows
+  readonly pauseRows: PauseRows
   readonly #database: DatabaseSync
   #closed = false
 
@@ -89,7 +93,10 @@ class OpenFile {
     this.access = new Access(path, surroundings, commit, this.accounts)
     const leases = new LeaseRows(database, `${path}.leases`, surroundings.random)
     this.leases = new HeldLeases(this.access, leases, this.accounts)
-    this.records = new SqliteRecords(database, { accounts: this.accounts, days: this.days }, this.access)
+    this.pauseRows = new PauseRows(database)
+    this.pauses = new SqlitePauses(this.pauseRows, this.access)
+    const rows = { accounts: this.accounts, days: this.days, pauses: this.pauseRows }
+    this.records = new SqliteRecords(database, rows, this.access)
   }
 
   /** The leases are lost. SQLite sees by itself whether the file is still there, and else leaves alone what has its name. */
@@ -117,6 +124,10 @@ export class SqliteLedger implements Ledger {
 
   get records(): SqliteRecords {
     return this.#open.records
+  }
+
+  get pauses(): SqlitePauses {
+    return this.#open.pauses
   }
 
   get #access(): Access {
@@ -285,7 +296,10 @@ export class SqliteLedger implements Ledger {
   }
 
   renameDestination(from: string, to: string): Promise<number> {
-    return this.#access.write(() => this.#destinations.rename(from, to))
+    return this.#access.write(() => {
+      this.#open.pauseRows.rename('destination', from, to)
+      return this.#destinations.rename(from, to)
+    })
   }
 
   returned(lease: Lease, keys: readonly EntryKey[]): Promise<void> {

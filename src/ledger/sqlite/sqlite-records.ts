@@ -5,6 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { Access } from './access.ts'
 import type { AccountRows } from './rows/accounts.ts'
 import type { DayRows } from './rows/days.ts'
+import type { PauseRows } from './rows/pauses.ts'
 import { backup } from './backup.ts'
 import { bug } from './rows/fault.ts'
 import type { FactChanges } from '../account.ts'
@@ -34,15 +35,17 @@ export class SqliteRecords implements Records {
   readonly #accounts: AccountRows
   readonly #rows: RecordRows
   readonly #days: DayRows
+  readonly #pauses: PauseRows
 
   constructor(
     database: DatabaseSync,
-    { accounts, days }: { readonly accounts: AccountRows; readonly days: DayRows },
+    { accounts, days, pauses }: { readonly accounts: AccountRows; readonly days: DayRows; readonly pauses: PauseRows },
     access: Access,
   ) {
     this.#access = access
     this.#accounts = accounts
     this.#days = days
+    this.#pauses = pauses
     this.#rows = new RecordRows(database)
   }
 
@@ -230,6 +233,7 @@ export class SqliteRecords implements Records {
         this.#accounts.remove(inTheWay)
       }
       this.#accounts.rename(id, to.account)
+      this.#pauses.rename('account', from.account, to.account)
       return true
     })
   }

@@ -62,16 +62,17 @@ export function forgetMessages(
   return keys === 'all' ? ledger.records.forgetAll(lease, facts) : ledger.records.forget(lease, keys, facts)
 }
 
-/** The next poll tries these destinations at once, if they are left alone (`names` null: all of them). One that a person paused
- *  stays paused. Gives the names of those that were left alone. */
+/** The next poll tries these destinations at once, if they are left alone (`names` null: all of them), but for one that a person
+ *  paused. Gives the names of those that were left alone. */
 export async function retryAtOnce(
-  ledger: Pick<Ledger, 'destinations' | 'changeDestination'>,
+  ledger: Pick<Ledger, 'destinations' | 'changeDestination' | 'pauses'>,
   names: ReadonlySet<string> | null,
   nowMs: number,
 ): Promise<readonly string[]> {
   const retried: string[] = []
+  const paused = new Set((await ledger.pauses.all('destination')).map(({ name }) => name))
   for (const { key, recipient, names: called, rest } of await ledger.destinations()) {
-    if (rest === null || rest.untilMs <= nowMs) continue
+    if (rest === null || rest.untilMs <= nowMs || called.some((name) => paused.has(name))) continue
     if (names !== null && !called.some((name) => names.has(name))) continue
     await ledger.changeDestination(key, recipient, (record) => nextRest(record, { kind: 'eager' }, nowMs).record)
     retried.push(...called.map((name) => (recipient === '' ? name : `${name} (${recipient})`)))

@@ -20,7 +20,7 @@ import { accountSecret } from '../sign-in/secret.ts'
 import { KnownMailboxes } from '../route/known-mailboxes.ts'
 import { SizeWatch } from './sizes.ts'
 import type { Tally } from '../tally.ts'
-import { unbegunFacts } from './unbegun.ts'
+import { pausedFact, unbegunFacts, WAITS_FOR_PAUSED } from './unbegun.ts'
 import { waitingFacts } from './waiting.ts'
 
 const HOUR_MS = 3_600_000
@@ -315,6 +315,7 @@ export class History {
       if (this.record.facts[MEANT_DELETE] !== undefined) this.#facts[MEANT_DELETE] = null
       for (const fact of ['imported', 'restored']) if (this.record.facts[fact] !== undefined) this.#facts[fact] = null
       this.#facts['sizes'] = this.sizes.exact ? 'exact' : 'hints'
+      this.remember(WAITS_FOR_PAUSED, pausedFact(tally.pausedDestinations))
     }
     Object.assign(this.#facts, unbegunFacts(tally, this.record.facts))
     if (this.#run.looked.has(this.#account.name)) this.#facts['looked'] = String(nowMs())

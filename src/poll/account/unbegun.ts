@@ -1,5 +1,6 @@
 // Messages that wait on the server and that no delivery was begun of: the ledger has no row for them. How many there were at the
-// last poll, and for which rate they wait, stands in the account's facts, so that `status` can tell. Pure.
+// last poll, and for which rate or which paused destination mail waits, stands in the account's facts, so that `status` can tell.
+// Pure.
 import type { AccountRecord, FactChanges } from '../../ledger/ledger.ts'
 import type { Unsettled } from '../../ledger/records.ts'
 
@@ -7,6 +8,9 @@ import type { Unsettled } from '../../ledger/records.ts'
 const UNBEGUN = 'unbegun'
 /** In AccountRecord.facts: for which rate messages wait, and until when. */
 const WAITS_FOR_RATE = 'waitsForRate'
+
+/** In AccountRecord.facts: the destinations that mail waits for and that a person paused. */
+export const WAITS_FOR_PAUSED = 'waitsForPaused'
 
 type Facts = AccountRecord['facts']
 
@@ -18,6 +22,17 @@ export function unbegunFacts(
   if (unbegun === null) return {}
   const now = { [UNBEGUN]: unbegun === 0 ? null : String(unbegun), [WAITS_FOR_RATE]: rateText }
   return Object.fromEntries(Object.entries(now).filter(([fact, value]) => (before[fact] ?? null) !== value))
+}
+
+/** Null: none. */
+export function pausedFact(destinations: readonly string[]): string | null {
+  return destinations.length === 0 ? null : JSON.stringify(destinations)
+}
+
+/** Destinations that were paused at the last poll, and that mail waits for. */
+export function pausedWaitedFor(record: { readonly facts: Facts } | null): readonly string[] {
+  const fact = record?.facts[WAITS_FOR_PAUSED]
+  return fact === undefined ? [] : (JSON.parse(fact) as readonly string[])
 }
 
 /** What is not settled, these messages among it. */

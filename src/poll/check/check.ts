@@ -105,6 +105,7 @@ class Check {
       agedMs: null,
       fetched: 0,
       sessionLimit: Infinity,
+      isPaused: () => false,
       skippedToo: false,
       shows: (name) => showsWhatItHas(name, this.#run.configuration.destinations),
     })

@@ -19,6 +19,7 @@ import { type Entry, type Plan, Planner, type Policy, type Seen, settledBy } fro
 import type { RunRequest } from '../run/run.ts'
 import { MOST_KNOWN } from '../plan/prune.ts'
 import { SettledEntries } from '../plan/settled.ts'
+import { pauseAt } from '../rests/paused.ts'
 import type { Visit } from '../visit.ts'
 
 const BATCH = 2000
@@ -65,6 +66,7 @@ export interface ComparisonContext extends Pick<RunRequest, 'options'> {
   readonly sessionLimit: number
   readonly skippedToo: boolean
   readonly shows: Policy['shows']
+  readonly isPaused: Policy['isPaused']
   /** What messages are aged by; see age-clock.ts. */
   readonly agedMs: number | null
   /** Did an earlier session of this poll count it as deferred? */
@@ -93,6 +95,7 @@ export async function compareListing(listing: Listing, comparison: Comparison, v
     isCounted: (key) => tally.isDeferred(key),
     fetched: tally.totalMessages,
     skippedToo: run.restrictions.skippedToo,
+    isPaused: (name) => pauseAt(name, visit.paused, run.configuration.destinations) !== null,
     shows: (name) => showsWhatItHas(name, run.configuration.destinations),
   }
   const compared = await compare(listing, context)
@@ -230,7 +233,7 @@ function* seenIn(listing: Listing, seen: Seen | null): Generator<readonly Entry[
 }
 
 function policyOf(
-  { account, record, options, fetched, sessionLimit, skippedToo, shows }: ComparisonContext,
+  { account, record, options, fetched, sessionLimit, skippedToo, shows, isPaused }: ComparisonContext,
   older = new BitSet(),
 ): Policy {
   const first = firstPolicy(account, record)
@@ -248,6 +251,7 @@ function policyOf(
     markSeen: options.markSeen,
     eager: options.eager,
     shows,
+    isPaused,
   }
 }
 

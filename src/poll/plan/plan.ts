@@ -27,6 +27,8 @@ export interface Policy {
   /** A person asks: what was deferred is due now. */
   readonly eager: boolean
   readonly shows: Shows
+  /** Did a person pause this destination? */
+  readonly isPaused: (destination: string) => boolean
 }
 
 export interface Entry {
@@ -65,6 +67,8 @@ export interface Plan {
   readonly deferred: number
   /** When the first of those was first seen; null: there are none. */
   readonly deferredSinceMs: number | null
+  /** Waiting ones, beside those, that only destinations lack that a person paused. */
+  readonly paused: number
   /** Messages without a UIDL: the ledger cannot know them (P086, P091). */
   readonly withoutUidl: number
   /** New ones in the order of the listing; those that failed before come last (P122). */
@@ -117,6 +121,7 @@ export class Planner {
   #waiting = 0
   #deferred = 0
   #deferredSinceMs: number | null = null
+  #paused = 0
   #withoutUidl = 0
   #left = 0
   readonly #fresh: PlannedFetch[] = []
@@ -236,7 +241,9 @@ export class Planner {
       this.#see(entry)
     } else if (!this.#policy.all && !this.#isDue(known)) {
       this.#waiting++
-      if (known.deliveries.some(isDeferred) && !this.#isCounted(entry)) {
+      const deferred = this.#isCounted(entry) ? [] : known.deliveries.filter(isDeferred)
+      if (deferred.length > 0 && deferred.every(({ destination }) => this.#policy.isPaused(destination))) this.#paused++
+      else if (deferred.length > 0) {
         this.#deferred++
         this.#deferredSinceMs = Math.min(this.#deferredSinceMs ?? Infinity, known.firstSeenMs)
       }
@@ -285,6 +292,7 @@ export class Planner {
       waiting: this.#waiting,
       deferred: this.#deferred,
       deferredSinceMs: this.#deferredSinceMs,
+      paused: this.#paused,
       withoutUidl: this.#withoutUidl,
       fetch: all.slice(0, Math.min(wanted, sessionLimit)),
       left: Math.max(0, wanted - sessionLimit),

@@ -66,9 +66,9 @@ export class Doors {
     const { nowMs, onceSinceMs } = this.#context
     const record = this.#recordOf(place)
     const closedMs = this.#closedMs.get(nameOf(place)) ?? -Infinity
-    if (record.rest === null && record.pausedBy === null) return { door: 'open', rest: null }
+    if (record.rest === null) return { door: 'open', rest: null }
     const wasTried = closedMs >= (onceSinceMs ?? eagerSinceMs ?? nowMs() - JUST_TRIED_MS)
-    if (record.rest !== null && wasTried) return { door: 'rest', rest: record.rest }
+    if (wasTried) return { door: 'rest', rest: record.rest }
     const asked = eagerSinceMs === null ? record : nextRest(record, { kind: 'eager' }, nowMs()).record
     return { door: doorOf(asked, nowMs(), onceSinceMs === null), rest: record.rest }
   }

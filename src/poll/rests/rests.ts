@@ -68,8 +68,7 @@ export interface Step {
 export type Door = 'open' | 'probe' | 'rest'
 
 /** `obeysShort`: cron looks at each poll whether a destination is back, the background process waits a little (DESIGN 5). */
-export function doorOf({ rest, pausedBy }: DestinationRecord, nowMs: number, obeysShort: boolean): Door {
-  if (pausedBy !== null && (pausedBy.untilMs === null || pausedBy.untilMs > nowMs)) return 'rest'
+export function doorOf({ rest }: Pick<DestinationRecord, 'rest'>, nowMs: number, obeysShort: boolean): Door {
   if (rest === null) return 'open'
   if (rest.untilSignIn === true) return 'rest'
   if (!obeysShort && rest.askedMs === 0 && (rest.conclusion === 'DOWN' || rest.conclusion === 'TLS')) return 'probe'

@@ -8,23 +8,14 @@ import type { Closed, Target } from '../run/destinations.ts'
 import type { Entered, Place } from '../rests/doors.ts'
 import type { Run } from '../run/run.ts'
 import type { Tally } from '../tally.ts'
-import { type Answer, answerOf } from '../rests/answer.ts'
+import { answerOf } from '../rests/answer.ts'
 import type { Permit } from '../rests/paces.ts'
+import { closePaused, type PausedDestinations } from '../rests/paused.ts'
 import { type Answered, isOfSecret, type Step } from '../rests/rests.ts'
 import { restError, spentBy } from './closed.ts'
-import { foundAt, knownAt, OF_RECIPIENT, placesOf, recipientsOf } from './places.ts'
+import { foundAt, isAtEnvelope, knownAt, MOST_REFUSED_AT_ENVELOPE, OF_RECIPIENT } from './places.ts'
+import { type Offered, placesOf, recipientsOf } from './places.ts'
 import { possibleNames } from './route.ts'
-
-/** A message that a destination did not take, or a look at it that failed. */
-export interface Offered {
-  readonly error: PopfetchError
-  /** By `nameOfMessage`; null: it was only asked. */
-  readonly message: string | null
-  readonly bytes: number
-  readonly refusedBefore: boolean
-  /** What `closings` gave when it was offered. */
-  readonly since: number
-}
 
 interface AccountsPoll {
   readonly account: Account
@@ -32,6 +23,7 @@ interface AccountsPoll {
   readonly tally: Tally
   /** Why destinations take no mail that this poll asked, by key and recipient; filled here. */
   readonly found: Map<string, PopfetchError>
+  readonly paused: PausedDestinations
   /** What earlier polls left, account/history.ts. */
   readonly history: {
     wasDeliveredTo(name: string, place: string): boolean
@@ -47,6 +39,7 @@ export class AccountDestinations implements Disposable {
   readonly #opened = new Map<string, Target>()
   readonly #asked = new Map<Target, Promise<void>>()
   readonly #found: Map<string, PopfetchError>
+  readonly #paused: PausedDestinations
   /** What this account finds out for all, by key. */
   readonly #claims = new Map<string, Disposable>()
   /** Room that was set aside, by delivery. */
@@ -58,8 +51,9 @@ export class AccountDestinations implements Disposable {
   /** How many messages of each size are to be delivered in this session. */
   readonly #waiting = new Map<number, number>()
 
-  constructor({ account, run, tally, history, found }: AccountsPoll) {
+  constructor({ account, run, tally, history, found, paused }: AccountsPoll) {
     this.#found = found
+    this.#paused = paused
     this.#account = account
     this.#history = history
     this.#run = run
@@ -156,7 +150,7 @@ export class AccountDestinations implements Disposable {
 
   /** Is it left alone? Then it is down; if it may be tried again, by this account alone. */
   async #enter(target: Target): Promise<void> {
-    if (target.down !== null) return
+    if (target.down !== null || closePaused(target, this.#paused)) return
     const place = { key: target.key, recipient: '' }
     await this.#look(target)
     let entered = await this.#at(place, target)
@@ -390,11 +384,4 @@ export class AccountDestinations implements Disposable {
     this.#claims.clear()
     for (const unwatch of this.#unwatch) unwatch()
   }
-}
-
-/** So many refusals before a message's content in one poll; servers count them (D127). What is left waits for the next poll. */
-export const MOST_REFUSED_AT_ENVELOPE = 100
-
-function isAtEnvelope({ step }: Answer): boolean {
-  return step === 'MAIL' || step === 'RCPT'
 }

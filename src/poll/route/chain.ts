@@ -5,8 +5,10 @@ import { concluded } from '../../deliver/answers/conclusions.ts'
 import { asPopfetchError, DeliveryError } from '../../errors.ts'
 import type { Delivery } from '../../ledger/ledger.ts'
 import type { Closed, Target } from '../run/destinations.ts'
-import type { AccountDestinations, Offered } from './account-destinations.ts'
+import { isPausedChain } from '../rests/paused.ts'
+import type { AccountDestinations } from './account-destinations.ts'
 import { closedAt, isClosed, spentAt } from './closed.ts'
+import type { Offered } from './places.ts'
 
 export interface FollowedChain extends Chain {
   /** What a destination keeps the message back for, though the first one was asked or passed over; null: none does. */
@@ -32,7 +34,7 @@ export function followed(
     return { member, recipient: at > 0 ? recipientOf(member) : '' }
   }
   return {
-    goesOn,
+    goesOn: goesOn && !isPausedChain(target),
     get keptBy() {
       return keptBy
     },
@@ -78,7 +80,7 @@ function beingTried(member: Target, target: Target): Closed | null {
 
 /** May the message pass this destination by, which is closed to it? */
 export function passesBy(target: Target, recipient: string, goesOn: boolean): boolean {
-  return goesOn && target.members.some((member, at) => at > 0 && !isClosed(member, recipient))
+  return goesOn && !isPausedChain(target) && target.members.some((member, at) => at > 0 && !isClosed(member, recipient))
 }
 
 const NEXT = 'NEXT '
@@ -100,7 +102,7 @@ export function keptByNext(target: Target, before: Delivery | null, goesOn: bool
   const member = awaited(target, before)
   if (member === null) return null
   const behind = target.members.slice(target.members.indexOf(member) + 1)
-  if (goesOn && behind.some((each) => !isClosed(each, recipientOf(each)))) return null
+  if (goesOn && !isPausedChain(target) && behind.some((each) => !isClosed(each, recipientOf(each)))) return null
   return closedAt(member, recipientOf(member)) ?? spentAt(member)[0] ?? null
 }
 

@@ -4,12 +4,20 @@ import { concluded } from '../../deliver/answers/conclusions.ts'
 import { type AnswerFacts, DeliveryError } from '../../errors.ts'
 import type { Rest } from '../../ledger/ledger.ts'
 import type { Pace } from '../rests/paces.ts'
+import type { Kept } from '../outcome.ts'
 import type { Closed, Target } from '../run/destinations.ts'
+import type { Tally } from '../tally.ts'
 
 /** Why nothing can be delivered there now; null: it takes mail, as far as we know. */
 export function closedAt(target: Target, recipient: string): Closed | null {
   if (target.down !== null)
-    return { destination: target.name, recipient: '', error: target.down, atRest: target.atRest }
+    return {
+      destination: target.name,
+      recipient: '',
+      error: target.down,
+      atRest: target.atRest,
+      ...(target.isPaused ? { isPaused: true } : {}),
+    }
   return target.recipients.get(recipient) ?? null
 }
 
@@ -26,6 +34,20 @@ export function spentBy(destination: string, { text }: Pace): Closed {
 /** May nothing be offered there now? */
 export function isClosed(target: Target, recipient: string): boolean {
   return closedAt(target, recipient) !== null || target.pace?.isSpent === true
+}
+
+/** Counts why a message is kept back by these: whose trouble it is, and what it waits for where that is no trouble. None of them: it
+ *  is for its own sake. */
+export function whyKept(closed: readonly Closed[], tally: Tally): Kept {
+  for (const each of closed) {
+    if (each.isSpent === true) tally.waitsForRate(each.destination, each.error.message)
+    else if (each.isPaused === true) tally.waitsForPaused(each.destination, each.error.message)
+    else tally.blame(each, each.error)
+  }
+  const troubles = closed.filter(({ isSpent, isPaused }) => isSpent !== true && isPaused !== true)
+  if (troubles.length > 0) return troubles.some(({ atRest }) => !atRest) ? 'tried' : 'rest'
+  if (closed.length === 0) return 'own'
+  return closed.some(({ isPaused }) => isPaused === true) ? 'pause' : 'rate'
 }
 
 interface Failing {

@@ -11,7 +11,7 @@ import { LOST_ANSWERS, MOST_UNKNOWNS } from '../plan/lost-answers.ts'
 import type { Closed, Target } from '../run/destinations.ts'
 import type { Visit } from '../visit.ts'
 import { awaited, keptByNext, passesBy } from './chain.ts'
-import { closedAt, hiddenAt, isClosed, shownBy, spentAt } from './closed.ts'
+import { closedAt, hiddenAt, isClosed, shownBy, spentAt, whyKept } from './closed.ts'
 import { MOST_MAILBOXES } from './known-mailboxes.ts'
 import { mailboxReader } from './mailbox.ts'
 import { possibleNames, router } from './route.ts'
@@ -194,14 +194,9 @@ export function keptBack(
   const kept = job.due.flatMap(
     ({ target, recipient, before }) => closedAt(target, recipient) ?? keptByNext(target, before, goesOn) ?? [],
   )
-  const closed = [...places, ...kept.filter(({ isSpent }) => isSpent !== true), ...more]
-  for (const each of closed) tally.blame(each, each.error)
   const targets = job.choice?.targets ?? job.due.map(({ target }) => target)
-  const spent = [...targets.flatMap(spentAt), ...kept.filter(({ isSpent }) => isSpent === true)]
-  for (const { destination, error } of spent) tally.waitsForRate(destination, error.message)
-  // No room for one of its size: another one may be taken.
-  const own = spent.length > 0 ? 'rate' : 'own'
-  const why = closed.length === 0 ? own : closed.some(({ atRest }) => !atRest) ? 'tried' : 'rest'
+  // None of these: there is no room for one of its size, and another one may be taken.
+  const why = whyKept([...places, ...kept, ...more, ...targets.flatMap(spentAt)], tally)
   tally.keep(job, { kept: why, as: 'deferred', isDue: isDueMessage(job) })
   return true
 }

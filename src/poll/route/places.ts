@@ -1,6 +1,19 @@
 // Where a destination's answers are remembered: under its key, and for some under one of its recipients.
+import type { PopfetchError } from '../../errors.ts'
+import type { Answer } from '../rests/answer.ts'
 import type { Place } from '../rests/doors.ts'
 import type { Target } from '../run/destinations.ts'
+
+/** A message that a destination did not take, or a look at it that failed. */
+export interface Offered {
+  readonly error: PopfetchError
+  /** By `nameOfMessage`; null: it was only asked. */
+  readonly message: string | null
+  readonly bytes: number
+  readonly refusedBefore: boolean
+  /** What `closings` gave when it was offered. */
+  readonly since: number
+}
 
 /** Conclusions that speak of the recipient, or are counted in a row for it. */
 export const OF_RECIPIENT: ReadonlySet<string> = new Set(['RCPT', 'ROOM', 'TEMP', 'BAD', 'LOST'])
@@ -19,6 +32,13 @@ export function knownAt(target: Target, recipient: string): string {
 export function placesOf({ key }: Target, recipient: string): readonly Place[] {
   const whole = { key, recipient: '' }
   return recipient === '' ? [whole] : [whole, { key, recipient }]
+}
+
+/** So many refusals before a message's content in one poll; servers count them (D127). What is left waits for the next poll. */
+export const MOST_REFUSED_AT_ENVELOPE = 100
+
+export function isAtEnvelope({ step }: Answer): boolean {
+  return step === 'MAIL' || step === 'RCPT'
 }
 
 export function foundAt({ key, recipient }: Place): string {

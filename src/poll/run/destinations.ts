@@ -52,6 +52,8 @@ export interface Target {
   down: PopfetchError | null
   /** It is down because it is left alone: it was not tried in this poll. */
   atRest: boolean
+  /** It is down because a person paused it. */
+  isPaused: boolean
   /** It was left alone, and takes one message alone. */
   probing: boolean
   /** The same for single recipients. */
@@ -73,6 +75,8 @@ export interface Closed {
   readonly atRest: boolean
   /** It has got as many as its `rate` allows: that is no trouble, and the message is not due. */
   readonly isSpent?: true
+  /** A person paused it: no trouble either. */
+  readonly isPaused?: true
 }
 
 interface Opened {
@@ -330,6 +334,7 @@ function fresh() {
   return {
     down: null,
     atRest: false,
+    isPaused: false,
     probing: false,
     pace: null,
     recipients: new Map<string, Closed>(),

@@ -10,13 +10,14 @@ import { compareCopy } from '../route/proof.ts'
 import { hold } from '../hold.ts'
 import type { Kept } from '../outcome.ts'
 import { followed, passesBy, waitingFor } from '../route/chain.ts'
-import { MOST_REFUSED_AT_ENVELOPE } from '../route/account-destinations.ts'
-import { closedAt } from '../route/closed.ts'
+import { MOST_REFUSED_AT_ENVELOPE } from '../route/places.ts'
+import { closedAt, whyKept } from '../route/closed.ts'
 import { type Answer, answerOf } from '../rests/answer.ts'
 import { isDueMessage } from '../plan/plan.ts'
 import { type Choice, type Due, isOverdue, type Job } from '../route/due.ts'
 import { dueAfterMs, holdReason } from '../rests/next-try.ts'
 import type { Closed } from '../run/destinations.ts'
+import type { Tally } from '../tally.ts'
 import type { Visit } from '../visit.ts'
 
 interface Result {
@@ -85,8 +86,8 @@ export async function handOver(job: Job, message: Message, visit: Visit, isProve
   const isDeferred = job.later === 'deferred' || failed.some(({ outcome }) => outcome.state !== 'refused')
   const holdReason = failed.find((result) => result.holdReason !== null)?.holdReason ?? null
   const keptBy = (kept: Kept): boolean => failed.some((result) => result.kept === kept)
-  const waits = keptBy('rest') ? 'rest' : keptBy('rate') ? 'rate' : 'own'
-  const kept = keptBy('tried') ? 'tried' : keptBy('own') ? 'own' : waits
+  const order = ['tried', 'own', 'rest', 'rate', 'pause'] as const
+  const kept = order.find(keptBy) ?? 'own'
   const as = isDeferred ? 'deferred' : holdReason !== null ? 'held' : 'refused'
   tally.keep(job, { kept, as, isDue })
   // A message that another destination may yet take is held only once that one has it.
@@ -171,13 +172,11 @@ async function attempt(
   const goesOn = isOverdue(job, history)
   const closed = closedAt(target, recipient)
   if (closed !== null && !passesBy(target, recipient, goesOn)) {
-    tally.blame(closed, closed.error)
-    return keptBy(closed)
+    return keptBy(closed, tally)
   }
   const spent = target.members.length > 0 ? null : await destinations.begin(target, due)
   if (spent !== null) {
-    tally.waitsForRate(spent.destination, spent.error.message)
-    return keptBy(spent)
+    return keptBy(spent, tally)
   }
   const since = destinations.closings(target)
   const about = {
@@ -204,9 +203,8 @@ async function attempt(
     const deferrals = (before?.deferrals ?? 0) + (before?.unknowns ?? 0)
     const tried = { refusals, deferrals, bytes: message.sizeBytes }
     const later = chain?.keptBy ?? null
-    if (later?.isSpent === true) {
-      tally.waitsForRate(later.destination, later.error.message)
-      const kept = keptBy(later)
+    if (later?.isSpent === true || later?.isPaused === true) {
+      const kept = keptBy(later, tally)
       return { ...kept, outcome: { ...kept.outcome, ...waits(answer, later) } }
     }
     if (later !== null) {
@@ -247,9 +245,9 @@ function waits({ isUnknown }: Answer, { destination }: Closed): { readonly concl
   return isUnknown ? {} : { conclusion: waitingFor(destination) }
 }
 
-function keptBy({ error, atRest, isSpent }: Closed): Result {
-  const outcome: Outcome = { state: 'failed', error: error.message, retryAfterMs: 0, counts: false }
-  return { outcome, holdReason: null, kept: isSpent === true ? 'rate' : atRest ? 'rest' : 'tried' }
+function keptBy(closed: Closed, tally: Tally): Result {
+  const outcome: Outcome = { state: 'failed', error: closed.error.message, retryAfterMs: 0, counts: false }
+  return { outcome, holdReason: null, kept: whyKept([closed], tally) }
 }
 
 function failedAs({ conclusion, isUnknown }: Answer, outcome: Exclude<Outcome, { state: 'done' }>): Result {

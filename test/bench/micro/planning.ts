@@ -13,6 +13,7 @@ const policy: Policy = {
   maxSizeBytes: null,
   sessionLimit: 5_000,
   shows: () => false,
+  isPaused: () => false,
   all: false,
   skippedToo: false,
   markSeen: false,

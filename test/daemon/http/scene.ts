@@ -13,6 +13,7 @@ const unsettled = { waiting: 4, refused: 3, held: 2, undeleted: 1 }
 export const ledger: Watched['ledger'] = {
   accounts: () => Promise.resolve([record] as never),
   destinations: () => Promise.resolve([] as never),
+  pauses: { all: () => Promise.resolve([]) },
   memo: () => Promise.resolve(null),
   records: {
     unsettled: () => Promise.resolve(new Map([['work', unsettled]])),

@@ -61,12 +61,12 @@ test('a destination that is left alone is tried at once where a person asks, but
     openers: [],
     secretMark: null,
   }
-  const pausedBy = { by: 'ada', untilMs: null }
   await ledger.changeDestination('a', '', (record) => ({ ...record, names: ['first'], rest }))
   await ledger.changeDestination('b', 'bob@example.net', (record) => ({ ...record, names: ['second'], rest }))
-  await ledger.changeDestination('c', '', (record) => ({ ...record, names: ['third'], rest, pausedBy }))
+  await ledger.changeDestination('c', '', (record) => ({ ...record, names: ['third'], rest }))
+  await ledger.pauses.begin([{ kind: 'destination', name: 'third' }], 'ada', null)
   const doors = async () => (await ledger.destinations()).map((record) => doorOf(record, nowMs, true))
-  expect(await retryAtOnce(ledger, new Set(['first', 'third']), nowMs)).toEqual(['first', 'third'])
+  expect(await retryAtOnce(ledger, new Set(['first', 'third']), nowMs)).toEqual(['first'])
   expect(await doors()).toEqual(['probe', 'rest', 'rest'])
   expect(await retryAtOnce(ledger, null, nowMs)).toEqual(['second (bob@example.net)'])
   expect(await doors()).toEqual(['probe', 'probe', 'rest'])

@@ -10,6 +10,7 @@ const plan: Plan = {
   waiting: 0,
   deferred: 0,
   deferredSinceMs: null,
+  paused: 0,
   withoutUidl: 0,
   fetch: [],
   left: 0,

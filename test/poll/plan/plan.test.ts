@@ -14,6 +14,7 @@ const policy: Policy = {
   all: false,
   skippedToo: false,
   shows: () => false,
+  isPaused: () => false,
   markSeen: false,
   eager: false,
 }

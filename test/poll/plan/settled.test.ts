@@ -162,6 +162,7 @@ const common = {
   agedMs: 100,
   fetched: 0,
   sessionLimit: Infinity,
+  isPaused: () => false,
   isCounted: () => false,
   skippedToo: false,
   shows: () => false,

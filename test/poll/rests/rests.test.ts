@@ -273,8 +273,3 @@ describe('after a rest', () => {
     expect(over.former).toHaveLength(50)
   })
 })
-
-test('a destination that a person paused is left alone until then, or until it is resumed', () => {
-  const paused = (untilMs: number | null): DestinationRecord => ({ ...BLANK, pausedBy: { by: 'alice', untilMs } })
-  expect([null, NOW + 1, NOW].map((untilMs) => doorOf(paused(untilMs), NOW, true))).toEqual(['rest', 'rest', 'open'])
-})

@@ -28,7 +28,7 @@ const NAMED_ALIKE = 2
 export function summaryLine(report: AccountReport): string {
   const { account, outcome, error } = report
   if (outcome === 'busy') return `${account}: busy: another popfetch is polling it`
-  if (outcome === 'paused') return `${account}: not tried: ${error?.message ?? 'paused'}`
+  if (outcome === 'paused') return `${account}: not tried: ${error?.message ?? report.pausedBy ?? 'paused'}`
   const counts = [
     report.delivered > 0
       ? `${counted(report.delivered, 'message')} delivered${whereTo(report)} (${size(report.bytes)})`
@@ -172,7 +172,8 @@ function named({ uidl, from = null, subject = null, destination, recipient = '' 
 export function planLines(report: AccountReport): string[] {
   const { account, plan, error } = report
   if (error !== null) return [`${account}: ${error.message}`]
-  if (report.outcome === 'busy') return [summaryLine(report)]
+  const isTried = report.listed > 0 || report.plan.length > 0
+  if (report.outcome === 'busy' || (report.outcome === 'paused' && !isTried)) return [summaryLine(report)]
   const heading = `${account}: ${counted(report.listed, 'message')} on the server, ${report.new} to fetch`
   if (plan.length === 0) return [`${heading}: nothing to do`]
   return [heading, ...planRows(plan)]

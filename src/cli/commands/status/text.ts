@@ -40,7 +40,8 @@ function attentionText({ names, reason, next }: Attention): string {
 
 /** A failure is bad, and so is a poll that hangs; a long time without success is doubtful. An account that is no longer
  *  configured is neither. */
-function toneOf({ record, configured, planned }: AccountStatus, nowMs: number): Tone {
+function toneOf({ record, configured, planned, pause }: AccountStatus, nowMs: number): Tone {
+  if (pause !== null) return 'doubtful'
   if (planned?.overdue === true) return 'bad'
   if (record === null || !configured) return 'plain'
   if (record.failures > 0) return 'bad'
@@ -67,7 +68,8 @@ function cells(status: AccountStatus, nowMs: number): readonly string[] {
   ]
 }
 
-function nextPoll({ configured, planned, pausedUntilMs }: AccountStatus, nowMs: number): string {
+function nextPoll({ configured, planned, pausedUntilMs, pause }: AccountStatus, nowMs: number): string {
+  if (pause !== null) return pause.untilMs === null ? 'paused' : `paused until ${stamp(pause.untilMs)}`
   if (planned?.overdue === true) return 'overdue'
   if (planned?.polling === true) return 'now'
   if (!configured) return 'not in the configuration'

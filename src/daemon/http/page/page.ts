@@ -230,9 +230,10 @@ function stateTag({ configured, outcome, planned, unsettled }: AccountStatus): H
   }
 }
 
-function nextPoll({ planned, pausedUntilMs, configured }: AccountStatus, nowMs: number): Html {
+function nextPoll({ planned, pausedUntilMs, pause, configured }: AccountStatus, nowMs: number): Html {
   if (!configured) return html`<span class="none">–</span>`
   if (planned?.polling === true) return html`now`
+  if (pause !== null && pause.untilMs === null) return html`when resumed`
   const nextMs = pausedUntilMs ?? planned?.nextPollMs ?? null
   return nextMs === null ? html`<span class="none">–</span>` : html`${when(nextMs, `in ${timeUntil(nextMs - nowMs)}`)}`
 }
