@@ -5,7 +5,7 @@ import type { NoticeEvent } from '../../config/daemon/notify.ts'
 import { type AccountStatus, culpritOf, type Resting } from '../../status/account.ts'
 import type { Status } from '../../status/status.ts'
 import type { Pause } from '../../ledger/ledger.ts'
-import { pauseText } from '../../poll/rests/paused.ts'
+import { pauseText } from '../../poll/route/paused.ts'
 import { signInName, stateText, troubled } from '../../status/sign-in-lines.ts'
 
 /** One thing that is told. Texts are safe to print. */

@@ -19,7 +19,7 @@ import { type Entry, type Plan, Planner, type Policy, type Seen, settledBy } fro
 import type { RunRequest } from '../run/run.ts'
 import { MOST_KNOWN } from '../plan/prune.ts'
 import { SettledEntries } from '../plan/settled.ts'
-import { pauseAt } from '../rests/paused.ts'
+import { pauseAt } from '../route/paused.ts'
 import type { Visit } from '../visit.ts'
 
 const BATCH = 2000

@@ -4,7 +4,7 @@ import type { ComparedListing } from './compare.ts'
 import type { Entry } from '../plan/plan.ts'
 import type { PlannedMessage } from '../report.ts'
 import { possibleNames } from '../route/route.ts'
-import { pauseAt } from '../rests/paused.ts'
+import { pauseAt } from '../route/paused.ts'
 import type { SessionEnd } from '../sessions.ts'
 import type { Visit } from '../visit.ts'
 
