@@ -153,6 +153,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/poll/compare/remembered-copies.ts': own('a fact of our own ledger'),
   'src/poll/check/server.ts': own('a word of the command line'),
   'src/poll/check/diagnosis.ts': config('320 characters'),
+  'src/poll/check/mail-server.ts': server('16 KiB an answer, meeting.ts', 'expressions'),
   'src/poll/transfer/ended-looks.ts': own('the ledger, which is ours'),
   'src/poll/route/known-mailboxes.ts': own('the ledger, which is ours'),
   'src/poll/route/mailbox.ts': {

@@ -127,10 +127,7 @@ function pairText(name: string, value: unknown, text: string, step: string): str
     { collectionStyle: 'flow', lineWidth: 0, flowCollectionPadding: true },
   )
   // Without the braces around it.
-  return inOne
-    .trim()
-    .replace(/^\{\s*/, '')
-    .replace(/\s*\}$/, '')
+  return inOne.trim().slice(1, -1).trim()
 }
 
 function isJson(text: string): boolean {

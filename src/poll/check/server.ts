@@ -1,13 +1,15 @@
 // What a server is and offers, without an account (`popfetch check SERVER[:PORT]`): who greets, under which TLS, with which certificate
-// and which ways to sign in. Sends no user, password or token.
+// and which ways to sign in. Sends no user, password or token. Here POP3; the others are in mail-server.ts.
 import type { Account } from '../../config/schema.ts'
 import { bracketed } from '../../config/values/host.ts'
+import { type Greeter, WITH_ARTICLE } from '../../deliver/network/place-words.ts'
 import { asPopfetchError, type PopfetchError } from '../../errors.ts'
 import type { Session } from '../../pop3/session.ts'
 import type { Advice, Finding, ReportedError } from '../report.ts'
 import { reportError } from '../report.ts'
 import { connect, type ConnectContext } from '../sign-in/connect.ts'
 import { offeredFindings, signInFinding, tlsFindings } from './findings.ts'
+import { type MailServer, mailServerAt } from './mail-server.ts'
 import { isAboutCertificate, shownCertificate } from './probe.ts'
 
 /** Each attempt; a person waits. */
@@ -16,6 +18,8 @@ const LONGEST_MS = 8000
 export interface ServerReport {
   /** As it was asked for. */
   readonly server: string
+  /** Null: it is none that popfetch knows. */
+  readonly protocol: 'POP3' | Greeter | null
   readonly outcome: 'ok' | 'failed'
   readonly error: ReportedError | null
   readonly findings: readonly Finding[]
@@ -39,6 +43,50 @@ export async function checkServer(
   { usual, context, nowMs }: { usual: Account; context: ConnectContext; nowMs: number },
 ): Promise<ServerReport> {
   const { host, port } = place
+  const limits = { mostMs: LONGEST_MS, signal: context.signal, nowMs }
+  // On a port of POP3 that is asked for first: whoever else is there has said so by then.
+  if (port !== null && !OF_POP3.includes(port)) {
+    const other = await mailServerAt({ host, port }, limits)
+    if (other !== null) return reported(server, other)
+  }
+  const report = await pop3At(server, place, { usual, context, nowMs })
+  if (port !== null && report.protocol === null && report.error?.code === 'ERR_POP3_PROTOCOL') {
+    const other = await mailServerAt({ host, port }, limits)
+    if (other !== null) return reported(server, other)
+  }
+  return port === null && report.protocol === null ? await withOthers(report, host, limits) : report
+}
+
+const OF_POP3: readonly number[] = [110, 995]
+/** Where a host without POP3 may be a mail server all the same. */
+const OTHERS: readonly number[] = [993, 143, 465, 587, 25]
+
+async function withOthers(
+  report: ServerReport,
+  host: string,
+  limits: Parameters<typeof mailServerAt>[1],
+): Promise<ServerReport> {
+  const found = await Promise.all(
+    OTHERS.map(async (port) => ({ port, other: await mailServerAt({ host, port }, limits) })),
+  )
+  const advice = found.flatMap(({ port, other }) =>
+    other === null || other.who === null || other.findings.length === 0
+      ? []
+      : [{ cause: `there is ${WITH_ARTICLE[other.who]} server`, next: `popfetch check ${bracketed(host)}:${port}` }],
+  )
+  return { ...report, advice: [...report.advice, ...advice] }
+}
+
+function reported(server: string, { who, error, findings, advice }: MailServer): ServerReport {
+  const outcome = error === null ? 'ok' : 'failed'
+  return { server, protocol: who, outcome, error: error === null ? null : reportError(error), findings, advice }
+}
+
+async function pop3At(
+  server: string,
+  { host, port }: { readonly host: string; readonly port: number | null },
+  { usual, context, nowMs }: { usual: Account; context: ConnectContext; nowMs: number },
+): Promise<ServerReport> {
   const places: readonly Place[] = [
     { host, port: port ?? 995, tls: 'implicit' },
     { host, port: port ?? 110, tls: 'starttls' },
@@ -51,7 +99,8 @@ export async function checkServer(
   const error = best.error === null ? null : reportError(best.error)
   const findings = greeting.flatMap((answer) => answer.findings)
   const advice = greeting.length === 0 ? [] : [adviceFor(greeting)]
-  return { server, outcome: error === null ? 'ok' : 'failed', error, findings, advice }
+  const protocol = greeting.length === 0 ? null : 'POP3'
+  return { server, protocol, outcome: error === null ? 'ok' : 'failed', error, findings, advice }
 }
 
 interface Answer {

@@ -166,6 +166,6 @@ function destinationJson(report: DestinationReport, verbose: boolean): object {
   }
 }
 
-function serverJson({ server, outcome, error, findings, advice }: ServerReport): object {
-  return { server, ok: outcome === 'ok', error: toldError(error), findings, advice }
+function serverJson({ server, protocol, outcome, error, findings, advice }: ServerReport): object {
+  return { server, protocol, ok: outcome === 'ok', error: toldError(error), findings, advice }
 }

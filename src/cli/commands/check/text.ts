@@ -2,6 +2,7 @@
 import type { DestinationReport } from '../../../poll/check/destinations.ts'
 import type { ServerReport } from '../../../poll/check/server.ts'
 import type { Advice, CheckReport, Finding } from '../../../poll/report.ts'
+import { WITH_ARTICLE } from '../../../deliver/network/place-words.ts'
 import { counted, size } from '../../../status/words/amounts.ts'
 
 /** The answer for one account; `verbose`: with all that was found out, and what to do. */
@@ -32,10 +33,12 @@ export function destinationLines(report: DestinationReport, verbose: boolean): s
 }
 
 /** The answer for a server without an account. */
-export function serverLines({ server, error, findings, advice }: ServerReport): string[] {
-  const isThere = findings.length > 0
-  const what = error === null ? 'a POP3 server' : isThere ? `a POP3 server, but ${error.message}` : error.message
-  const heading = isThere ? `${server}: ${what}` : `${server}: no POP3 server: ${what}`
+export function serverLines({ server, protocol, error, findings, advice }: ServerReport): string[] {
+  const what = protocol === null ? null : `${WITH_ARTICLE[protocol]} server`
+  const heading =
+    what === null || findings.length === 0
+      ? `${server}: no mail server: ${error?.message ?? 'nothing answers'}`
+      : `${server}: ${what}${error === null ? '' : `, but ${error.message}`}`
   return [heading, ...columns(findings, advice, error === null ? 'use' : 'likely')]
 }
 

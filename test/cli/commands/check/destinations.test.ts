@@ -506,18 +506,9 @@ describe('check SERVER[:PORT] without any configuration', () => {
     expect(person.stdout.text).toMatch(/sign-in offered/)
   })
 
-  test.each([
-    ['an IMAP server', { greeting: '* OK ready' }, 76, /IMAP/],
-    ['an SMTP server', { greeting: '220 mx ESMTP' }, 76, /SMTP/],
-  ] as const)('%s is said to be one', async (_, answers, code, words) => {
-    const port = await speaking(answers)
-    expect(await person.run('check', `127.0.0.1:${port}`)).toBe(code)
-    expect(person.stdout.text).toMatch(words)
-  })
-
   test('nobody there is 75, what is no server is 64', async () => {
     expect(await person.run('check', '127.0.0.1:1')).toBe(75)
-    expect(person.stdout.text).toMatch(/no POP3 server: cannot connect to 127\.0\.0\.1:1: connection refused/)
+    expect(person.stdout.text).toMatch(/no mail server: cannot connect to 127\.0\.0\.1:1: connection refused/)
     expect(await person.run('check', 'a.b:99999')).toBe(64)
   })
 })
