@@ -5,6 +5,7 @@
 // (test/architecture.test.ts). Behind the arrow: the file to read first.
 //
 //   cli/       the command line: arguments/, a folder for each command in commands/, open/, terminal/   → cli/main.ts
+//   embed/     popfetch inside another program                                                          → embed/embed.ts
 //   daemon/    one process for months: schedule/ (which account when), control/ (its socket), http/     → daemon/daemon.ts
 //   migrate/   a whole mailbox once: many polls, then proof                                             → migrate/migrate.ts
 //   status/    how everything stands, in one model for people and programs; what needs a person         → status/status.ts
@@ -46,15 +47,32 @@
 //   ledger        the record of all this
 //   report        what became of a poll
 
+export { createPoller, loadConfiguration, openLedger, poll } from './embed/embed.ts'
+export type { LoadCall } from './embed/embed.ts'
+export type * from './embed/options.ts'
+export type * from './embed/accounts.ts'
+export type * from './embed/destinations.ts'
+export type * from './embed/secrets.ts'
+export { defineDestination } from './deliver/own/definition.ts'
+export type { DefinedDestination, OwnAttempt, OwnDestination, OwnReceipt } from './deliver/own/definition.ts'
+export type { OwnMessage } from './deliver/own/message.ts'
+export { undelivered } from './deliver/own/undelivered.ts'
+export type { Undelivered } from './deliver/own/undelivered.ts'
 export { DeliveryError, PopfetchError } from './errors.ts'
 export type { ErrorCode, Retry, Scope, Verdict } from './errors.ts'
-export { loadConfiguration } from './config/load.ts'
 export type { Account, Configuration, DestinationConfig } from './config/schema.ts'
-export type { Attempt, Destination, Receipt } from './deliver/destination.ts'
-export { openLedger } from './ledger/sqlite/open.ts'
-export type { Ledger } from './ledger/ledger.ts'
-export { openLog, silentLog } from './log.ts'
-export type { Log } from './log.ts'
-export type { Body, Message, Origin } from './message.ts'
-export { checkAll, pollAll } from './poll/poller.ts'
-export type { AccountReport, CheckReport, Observer, PollOptions, Progress } from './poll/report.ts'
+export type * from './ledger/ledger.ts'
+export type { Records } from './ledger/records.ts'
+export type { LogFacts, Logger } from './log.ts'
+export type { Origin } from './message.ts'
+export type {
+  AccountReport,
+  CheckReport,
+  DestinationTrouble,
+  MessageProblem,
+  MessageSettled,
+  PlannedMessage,
+  PollOutcome,
+  Progress,
+  ReportedError,
+} from './poll/report.ts'

@@ -165,6 +165,28 @@ export async function printedLog(
   }
 }
 
+/** Where an embedding program wants lines: `console` is one. Texts and facts are safe to print when they come. */
+export interface Logger {
+  debug?(text: string, facts: LogFacts): unknown
+  info?(text: string, facts: LogFacts): unknown
+  warn?(text: string, facts: LogFacts): unknown
+  error?(text: string, facts: LogFacts): unknown
+}
+
+/** A log that hands each line on. What the logger throws, or rejects with, is lost: a log never changes what happens to mail. */
+export function handedLog(logger: Logger): Log {
+  const write: Write = (at, text, facts) => {
+    if (at === 'trace') return
+    try {
+      const given = logger[at]?.(safe(text), safeFacts(facts))
+      if (given instanceof Promise) given.catch(nothing)
+    } catch {
+      // Lost.
+    }
+  }
+  return { ...forwarding(write), wire: () => null, [Symbol.asyncDispose]: () => Promise.resolve() }
+}
+
 /** Everything to both of them. */
 export function bothLogs(one: Log, other: Log): Log {
   return {

@@ -47,7 +47,7 @@ function importsOf(from: string, text: string): Import[] {
 /** The floor a file is on: imports go down, or stay in the same room; the ground floor is one room. */
 const FLOORS: readonly (readonly string[])[] = [
   ['bin', 'index'],
-  ['cli'],
+  ['cli', 'embed'],
   ['daemon', 'migrate'],
   ['status'],
   ['poll', 'setup'],

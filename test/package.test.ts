@@ -169,7 +169,7 @@ test('an embedding program has types, without the types of other packages', asyn
   writeFileSync(
     join(folder, 'program.mts'),
     `import { loadConfiguration, type Account, type Configuration } from 'popfetch'
-const configuration: Configuration = await loadConfiguration({ file: null, state: null, env: {}, cwd: '/', uid: 0 })
+const configuration: Configuration = await loadConfiguration({ env: {}, base: '/' })
 for (const { host, delete: policy } of configuration.accounts satisfies readonly Account[]) {
   const name: string = host
   const kind: 'never' | 'after-delivery' | 'age' = policy.kind
@@ -206,7 +206,7 @@ test('what an embedding program does not catch is printed with its line, not wit
     const ended = await run(process.execPath, [join(folder, 'uncaught.mjs')]).catch((error: unknown) => error)
     return (ended as { readonly stderr: string }).stderr
   }
-  const missing = await uncaught("loadConfiguration({ file: 'no.yaml', state: null, env: {}, cwd: '/', uid: 0 })")
+  const missing = await uncaught("loadConfiguration({ file: 'no.yaml', env: {} })")
   expect(missing).toContain('it does not exist')
   expect(missing.length).toBeLessThan(3000)
   const without = await uncaught('openLedger(undefined)')

@@ -12,6 +12,7 @@
 import { isatty } from 'node:tty'
 import { refuseUnsafeEnvironment, umaskOf } from '../environment.ts'
 import { asPopfetchError } from '../errors.ts'
+import { takeProcess } from '../poll/run/own-process.ts'
 import { readArguments } from './arguments/read.ts'
 import { COMMANDS } from './commands/commands.ts'
 import { exitCodeOfError, EXIT_BUG, EXIT_IO, EXIT_OK, EXIT_SIGNAL } from '../status/exit.ts'
@@ -32,6 +33,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     return
   }
   process.umask(umaskOf(process.env))
+  takeProcess()
   const exit = (code: number): never => {
     output.leave()
     return process.exit(code)

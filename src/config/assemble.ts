@@ -3,6 +3,7 @@
 // The one rule: every part is looked at even when another is wrong, so that one report names all problems.
 import * as z from 'zod'
 import { display } from '../display.ts'
+import type { DefinedDestination } from '../deliver/own/definition.ts'
 import { SIGN_IN_PROVIDERS } from '../sign-in-providers.ts'
 import { mechanismNamed } from '../pop3/sign-in/mechanisms.ts'
 import { providerAt } from '../providers.ts'
@@ -44,8 +45,13 @@ export function assemble(root: unknown, resolve: ResolvePath): Assembled {
   return atOnce(assembling(root, resolve))
 }
 
-/** As assemble, with a pause after each account and destination. */
-export function* assembling(root: unknown, resolve: ResolvePath): Generator<void, Assembled> {
+/** As assemble, with a pause after each account and destination. `own`: destinations that no file can name;
+ *  whoever gives them may do without accounts, to begin with. */
+export function* assembling(
+  root: unknown,
+  resolve: ResolvePath,
+  own: ReadonlyMap<string, DefinedDestination> | null = null,
+): Generator<void, Assembled> {
   const problems: Problem[] = []
   const written = isWritten(root) ? withoutOwnKeys(root) : root
   const parsed = topKeys(resolve).safeParse(isWritten(written) ? withoutParts(written) : written, WITHOUT_COMPILING)
@@ -59,6 +65,7 @@ export function* assembling(root: unknown, resolve: ResolvePath): Generator<void
     destinations.configure(name, value, problems)
     yield
   }
+  for (const [name, defined] of own ?? []) destinations.add(name, defined, problems)
 
   const oauth = clients(isWritten(written) ? written['oauth'] : undefined, resolve, problems)
   if (isWritten(defaults)) {
@@ -77,7 +84,7 @@ export function* assembling(root: unknown, resolve: ResolvePath): Generator<void
     if (result !== null) accounts.push(result)
     yield
   }
-  if (isWritten(writtenAccounts) && Object.keys(writtenAccounts).length === 0) {
+  if (own === null && isWritten(writtenAccounts) && Object.keys(writtenAccounts).length === 0) {
     problems.push({ path: ['accounts'], at: 'value', found: 'no account', expected: 'at least one' })
   }
   yield

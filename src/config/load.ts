@@ -50,6 +50,9 @@ export interface LoadOptions {
   readonly env: Environment
   readonly cwd: string
   readonly uid: number
+  /** The process belongs to another program: its working directory is not left, not even for a moment. Where files are looked for is
+   *  fixed anyway, and the text is the same. */
+  readonly isGuest?: true
 }
 
 interface Line {
@@ -67,7 +70,8 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
   refuseUnsafeEnvironment(env)
   const file = await findConfiguration(options.file, env, cwd)
   const ours = ourUid(env, uid)
-  const { stats, text, exposures } = await readText(file, ours, env)
+  const through = options.isGuest === true ? null : loadText
+  const { stats, text, exposures } = await readText(file, ours, env, through)
   const document = await inTurns(parsing(text))
   if (document.readable && document.root === null)
     throw refusal(`${reading(file)}: it is empty: write accounts into it`)
@@ -100,8 +104,13 @@ export function showConfiguration(configuration: Configuration): string {
 }
 
 /** The text of a configuration file, what fstat says of it (null: it is IN_ENVIRONMENT), and who else could change it. `uid`: as
- *  `ourUid` tells it. Rejects with ERR_CONFIG. */
-export async function readText(file: string, uid: number | null, env: Environment = {}) {
+ *  `ourUid` tells it. `through`: reads it once more. Rejects with ERR_CONFIG. */
+export async function readText(
+  file: string,
+  uid: number | null,
+  env: Environment = {},
+  through: ((file: string) => Promise<string | null>) | null = loadText,
+) {
   const held = file === IN_ENVIRONMENT ? textInEnvironment(env) : null
   if (held !== null) {
     if (held.trim() === '') throw refusal(`${reading(file)}: it is empty: write accounts into it`)
@@ -115,7 +124,7 @@ export async function readText(file: string, uid: number | null, env: Environmen
     const read = bytes.toString('utf8')
     if (read.trim() === '') throw refusal(`${reading(file)}: it is empty: write accounts into it`)
     if (read.includes('\uFFFD')) throw refusal(`${reading(file)}: it is not UTF-8 text: convert it`)
-    const text = await loadText(file)
+    const text = through === null ? read : await through(file)
     // What was judged is what counts.
     if (text !== read) throw refusal(`${reading(file)}: it was changed while it was read: try again`)
     return { stats, text, exposures: faults.map(({ found, mend }) => ({ found, expected: mend })) }

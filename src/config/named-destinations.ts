@@ -6,6 +6,7 @@ import { destination, destinationConflicts, kindOf, parseDestinationUrl } from '
 import { nearest } from './values/nearest.ts'
 import { filledAddress, leavesDomainOut, namesMailbox } from '../deliver/placeholders.ts'
 import { conflictProblems, foundText, issueProblems, pathText, PROBLEMS_SHOWN, wrong } from './problem.ts'
+import type { DefinedDestination } from '../deliver/own/definition.ts'
 import { isUrl } from './destinations/url.ts'
 import { sameConfiguration } from './values/secret.ts'
 import { WITHOUT_COMPILING } from './values/values.ts'
@@ -42,15 +43,29 @@ export class NamedDestinations {
   /** One of `destinations`. */
   configure(name: string, written: unknown, problems: Problem[]): void {
     const path = ['destinations', name]
-    this.#names.add(name)
-    if (!/^[A-Za-z0-9._-]{1,100}$/.test(name)) {
-      const found = `the name ${foundText(name, [])}`
-      problems.push({ path, at: 'key', found, expected: 'a name of letters, digits, ".", "_" and "-"' })
-    }
+    this.#call(name, problems)
     const parsed = this.#schema.safeParse(written, WITHOUT_COMPILING)
     if (parsed.success) this.#byName.set(name, { ...parsed.data, name })
     else problems.push(...issueProblems(parsed.error.issues, written, path))
     if (isWritten(written)) problems.push(...conflictProblems(destinationConflicts(written), written, path))
+  }
+
+  /** One that an embedding program made. */
+  add(name: string, defined: DefinedDestination, problems: Problem[]): void {
+    this.#call(name, problems)
+    this.#byName.set(name, { type: 'own', name, defined, concurrency: defined.concurrency })
+  }
+
+  #call(name: string, problems: Problem[]): void {
+    this.#names.add(name)
+    if (/^[A-Za-z0-9._-]{1,100}$/.test(name)) return
+    const found = `the name ${foundText(name, [])}`
+    problems.push({
+      path: ['destinations', name],
+      at: 'key',
+      found,
+      expected: 'a name of letters, digits, ".", "_" and "-"',
+    })
   }
 
   /** The names of the destinations at `path` in a `deliver`, which are given as parsed and as written. `account`: whose they
@@ -102,7 +117,7 @@ export class NamedDestinations {
     if (typeof target !== 'string') {
       const conflicts = isWritten(written) ? conflictProblems(destinationConflicts(written), written, path) : []
       problems.push(...conflicts)
-      return conflicts.length === 0 ? this.#add(target, path, problems) : null
+      return conflicts.length === 0 ? this.#addInPlace(target, path, problems) : null
     }
     if (this.#names.has(target)) return target
     if (isUrl(target)) return this.#fromUrl(target, path, problems)
@@ -157,10 +172,10 @@ export class NamedDestinations {
       const elsewhere = inner[0] === 'user' ? ': write this destination under destinations, with a name' : ''
       problems.push(wrong(path, text, `as its ${pathText(inner)} ${expected}${elsewhere}`))
     }
-    return parsed.success && faults.length === 0 ? this.#add(parsed.data, path, problems) : null
+    return parsed.success && faults.length === 0 ? this.#addInPlace(parsed.data, path, problems) : null
   }
 
-  #add(keys: DestinationKeys, path: Path, problems: Problem[]): string | null {
+  #addInPlace(keys: DestinationKeys, path: Path, problems: Problem[]): string | null {
     const config: DestinationConfig = { ...keys, name: kindOf(keys).canonicalUrl(keys) }
     const same = this.#byName.get(config.name)
     if (same !== undefined && !sameConfiguration(same, config)) {

@@ -14,6 +14,8 @@ const OPENERS = {
   gmail: async () => (await import('./gmail/gmail.ts')).openGmail,
   lmtp: async () => (await import('./smtp/smtp.ts')).openSmtp,
   imap: async () => (await import('./imap/imap.ts')).openImap,
+  /** Of a program that embeds popfetch. */
+  own: async () => (await import('./own/own.ts')).openOwn,
 }
 
 type Openers = typeof OPENERS
@@ -62,6 +64,8 @@ export function placeOf(settings: DestinationSettings): string {
     case 'command':
       // The ledger keeps it, and arguments may hold a secret.
       return `command ${createHash('sha256').update(JSON.stringify(settings.run)).digest('hex').slice(0, 32)}`
+    case 'own':
+      return `own ${settings.name}`
     case 'imap':
       return `imap ${settings.host}:${settings.port} ${settings.user}`
     case 'gmail':

@@ -5,7 +5,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { display, displayBytes } from '../display.ts'
 import { errnoOf, PopfetchError, type ErrorCode, type Retry } from '../errors.ts'
 import { connectError, tlsError, timedOut } from '../pop3/network/network-error.ts'
-import { withTrust } from '../pop3/network/trust.ts'
+import { trustedBy, withTrust } from '../pop3/network/trust.ts'
 import { checkServerIdentity } from '../server-identity.ts'
 
 /** No answer of a provider is longer than a few KiB; metadata has some 10 KiB. */
@@ -134,6 +134,7 @@ export class Http {
           signal: signal === null ? timeout : AbortSignal.any([signal, timeout]),
           checkServerIdentity,
           minVersion: 'TLSv1.2',
+          ...trustedBy(null),
         })
         const onSent = (): void => void (sent = true)
         asked.on('socket', (socket) => socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', onSent))

@@ -132,9 +132,14 @@ export class Poller implements AsyncDisposable {
   }
 
   /** Polls `account` as soon as the limits allow, under the configuration of that moment. The caller never polls one
-   *  account twice at once. Rejects only on a bug of ours. */
-  poll(account: Account, options: PollOptions, urgency: Urgency = 'usual'): Promise<AccountReport> {
-    return this.#concurrency.run(account, () => this.#poll(account, options), urgency)
+   *  account twice at once. `stop` ends this poll alone, as the signal of all would. Rejects only on a bug of ours. */
+  poll(
+    account: Account,
+    options: PollOptions,
+    urgency: Urgency = 'usual',
+    stop: AbortSignal | null = null,
+  ): Promise<AccountReport> {
+    return this.#concurrency.run(account, () => this.#poll(account, options, stop), urgency)
   }
 
   /** Ends the sessions of polls that run (all, or that of one account), as a signal would: nothing is lost, the next poll
@@ -160,11 +165,12 @@ export class Poller implements AsyncDisposable {
     await Promise.all(this.#closing)
   }
 
-  async #poll(account: Account, options: PollOptions): Promise<AccountReport> {
+  async #poll(account: Account, options: PollOptions, stop: AbortSignal | null): Promise<AccountReport> {
     const opened = this.#current
     opened.polls++
     const controller = new AbortController()
     if (this.#context.signal.aborted) controller.abort(this.#context.signal.reason)
+    using stopping = stop === null ? null : following(stop, controller)
     const poll = atWork.run(account.name, () =>
       pollAccount(account, {
         ...this.#context,
@@ -181,7 +187,8 @@ export class Poller implements AsyncDisposable {
         budget: this.#budget,
         listings: this.#listings,
         signal: controller.signal,
-        deliverySignal: this.#deliveries.signal,
+        deliverySignal:
+          stopping === null ? this.#deliveries.signal : AbortSignal.any([this.#deliveries.signal, stopping.deliveries]),
         nowMs: Date.now,
         sessionLimit: this.#context.sessionLimit ?? SESSION_LIMIT,
         sessionGapSeconds: this.#context.sessionGapSeconds ?? SESSION_GAP_SECONDS,
@@ -209,6 +216,25 @@ export class Poller implements AsyncDisposable {
   #end({ destinations }: OpenConfiguration): void {
     const closing = destinations[Symbol.asyncDispose]().finally(() => this.#closing.delete(closing))
     this.#closing.add(closing)
+  }
+}
+
+/** Ends a poll when `stop` is aborted, and its deliveries some time later. */
+function following(stop: AbortSignal, controller: AbortController): Disposable & { readonly deliveries: AbortSignal } {
+  const deliveries = new AbortController()
+  let timer: NodeJS.Timeout | null = null
+  const onStop = (): void => {
+    controller.abort(interruption())
+    timer = setTimeout(() => deliveries.abort(), LAST_DELIVERIES_MS).unref()
+  }
+  if (stop.aborted) onStop()
+  else stop.addEventListener('abort', onStop, { once: true })
+  return {
+    deliveries: deliveries.signal,
+    [Symbol.dispose]() {
+      stop.removeEventListener('abort', onStop)
+      if (timer !== null) clearTimeout(timer)
+    },
   }
 }
 

@@ -121,11 +121,40 @@ export interface Progress {
   readonly totalBytes: number
 }
 
+/** What became of a message that was received and offered to its destinations. Its texts are safe to print. */
+export interface MessageSettled {
+  readonly uidl: string
+  /** 0 for the first message with this UIDL in the mailbox, 1 for the second … */
+  readonly copy: number
+  readonly sizeBytes: number
+  readonly messageId: string | null
+  readonly from: string | null
+  readonly subject: string | null
+  /** `delivered`: all its destinations have it. `deferred`: one does not, for the time being. `refused`: for good, as it is. `held`: it
+   *  is not tried again unless a person says so. */
+  readonly outcome: 'delivered' | 'deferred' | 'refused' | 'held'
+  /** One for each destination and recipient that was tried now. */
+  readonly deliveries: readonly {
+    readonly destination: string
+    /** '': the destination has none. */
+    readonly recipient: string
+    /** `unknown`: it may have arrived. */
+    readonly state: 'delivered' | 'deferred' | 'refused' | 'unknown'
+    /** What the destination said when it took the message. */
+    readonly receipt: string | null
+    readonly error: string | null
+    /** An earlier attempt may have arrived already: it may stand there twice. */
+    readonly possibleDuplicate: boolean
+  }[]
+}
+
 /** How a poll tells what it does while it does it. Called often: implementations are quick and never throw. */
 export interface Observer {
   progress(account: string, progress: Progress): void
   /** One sentence about what is being done, for `--verbose` and the log. Foreign text in it is already safe. */
   note(account: string, text: string): void
+  /** Called once what became of a message is durable in the ledger. Absent: nobody listens. */
+  settled?(account: string, message: MessageSettled): void
 }
 
 /** How a person or cron wants this run to go. */

@@ -7,6 +7,7 @@ import type { Reserve } from '../../src/deliver/disk/reserve.ts'
 import { openMaildir } from '../../src/deliver/maildir/maildir.ts'
 import { openMbox } from '../../src/deliver/mbox/mbox.ts'
 import { NOW_MS } from './letters.ts'
+import { openFolder } from './own/folder.ts'
 import { openSkeleton } from './skeleton.ts'
 
 export interface DiskPlaceOptions {
@@ -39,6 +40,8 @@ export const diskKinds = {
         ...(limitMs === null ? {} : { limitMs }),
       },
     ),
+  own: ({ root, fileSystems, limitMs }) =>
+    openFolder({ root, fileSystem: fileSystems.offLoop, limitMs, recalls: true }),
   skeleton: ({ root, fileSystems, reserve, limitMs }) =>
     openSkeleton(
       { path: root, description: 'skeleton place' },

@@ -10,10 +10,11 @@ import type { Kind, ParsedUrl } from './kind.ts'
 import { lmtp } from './lmtp.ts'
 import { maildir } from './maildir.ts'
 import { mbox } from './mbox.ts'
+import { own, type OwnKeys } from './own.ts'
 import { smtp } from './smtp.ts'
 import { cut, wrong } from './url.ts'
 
-/** By the value of `type`, in the order in which error texts and the JSON Schema name them. */
+/** Those that a file may name, by the value of `type`, in the order in which error texts and the JSON Schema name them. */
 const KINDS = {
   maildir,
   smtp,
@@ -25,7 +26,7 @@ const KINDS = {
 }
 
 /** The keys of a destination of any kind, as parsed: all of them, and no name yet. */
-export type DestinationKeys = Frozen<z.output<ReturnType<(typeof KINDS)[keyof typeof KINDS]['schema']>>>
+export type DestinationKeys = Frozen<z.output<ReturnType<(typeof KINDS)[keyof typeof KINDS]['schema']>>> | OwnKeys
 
 /** `{ first-of: […] }` of a `deliver`, with the names of its members. It is no kind: it has no keys. */
 export interface FirstOfConfig {
@@ -36,6 +37,7 @@ export interface FirstOfConfig {
 
 export type DestinationConfig = (DestinationKeys & { readonly name: string }) | FirstOfConfig
 
+const ALL_KINDS: { readonly [T in DestinationKeys['type']]: Kind<DestinationKeys> } = { ...KINDS, own }
 const BY_TYPE: Readonly<Record<string, Kind<DestinationKeys>>> = KINDS
 const ALL = Object.values(BY_TYPE)
 
@@ -48,7 +50,7 @@ export const destination = value.once((resolve) => {
 
 /** The kind of a destination, which answers for it. */
 export function kindOf({ type }: DestinationKeys): Kind<DestinationKeys> {
-  return KINDS[type]
+  return ALL_KINDS[type]
 }
 
 /** The kind of a destination as it was written; null: there is none of that `type`. */

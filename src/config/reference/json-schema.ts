@@ -5,6 +5,7 @@ import * as z from 'zod'
 import { destination } from '../destinations/destinations.ts'
 import { oauthClient } from '../oauth/client.ts'
 import { accountDefaults, top } from '../schema.ts'
+import { NOT_IN_FILES } from '../values/values.ts'
 import { isWritten, type Written } from '../values/written.ts'
 import type { ResolvePath } from '../values/values.ts'
 
@@ -36,7 +37,14 @@ export function jsonSchema(): object {
       defaults: accountDefaults(asWritten).optional(),
       oauth: oauthClient(asWritten),
     }),
-    { io: 'input', unrepresentable: 'any' },
+    {
+      io: 'input',
+      unrepresentable: 'any',
+      override: ({ jsonSchema: { anyOf } }) => {
+        const others = anyOf?.findIndex((one) => isWritten(one) && one[NOT_IN_FILES] === true) ?? -1
+        if (others >= 0) anyOf?.splice(others, 1)
+      },
+    },
   )
   let schema: unknown = whole
   const $defs: Record<string, unknown> = {}

@@ -41,8 +41,31 @@ export class SecretText {
   }
 }
 
+let lastId = 0
+
+/** What a function of an embedding program is given. */
+export interface SecretAsked {
+  /** Aborted when nobody waits any more: after 30 seconds, or because popfetch ends. */
+  readonly signal: AbortSignal
+}
+
+/** A secret that an embedding program has a function for: no file can hold one. Without private members, which no type of a
+ *  configuration has. */
+export class SecretFunction {
+  readonly kind = 'function'
+  /** Tells it from all others where functions are left out. */
+  readonly id = ++lastId
+  /** Gives whatever the function gives, or throws what it throws. */
+  readonly read: (asked: SecretAsked) => unknown
+
+  constructor(read: (asked: SecretAsked) => unknown) {
+    this.read = read
+  }
+}
+
 export type SecretSource =
   | SecretText
+  | SecretFunction
   | { readonly kind: 'env'; readonly name: string }
   | { readonly kind: 'file'; readonly path: string }
   | { readonly kind: 'command'; readonly run: string | readonly string[] }
@@ -95,6 +118,8 @@ async function read(source: SecretSource, context: SecretContext): Promise<strin
     }
     case 'keyring':
       return await fromKeyring(source.name, context)
+    case 'function':
+      return await fromFunction(source, context)
     case 'command': {
       const from = `the command ${commandName(source.run)}`
       const output = await runSecretCommand(source.run, { ...context, from, limitBytes: SECRET_LIMIT_BYTES })
@@ -109,6 +134,7 @@ export function sourceKeys(source: TokenSource | null): Written | string | null 
     case undefined:
       return null
     case 'text':
+    case 'function':
       return MASK
     case 'env':
       return { env: source.name }
@@ -153,6 +179,29 @@ export function commandName(run: string | readonly string[]): string {
   // `TOKEN=abc curl …`: an assignment is no command's name.
   if (first.includes('=')) return MASK
   return rest.length > 0 ? `"${display(first)} …"` : `"${display(first)}"`
+}
+
+async function fromFunction(source: Pick<SecretFunction, 'read'>, { what, signal }: SecretContext): Promise<string> {
+  const from = 'the function for it'
+  const limit = AbortSignal.timeout(LIMIT_MS)
+  const stop = AbortSignal.any([signal, limit])
+  const stopped = Promise.withResolvers<never>()
+  const onAbort = (): void => stopped.reject(stop.reason)
+  stop.addEventListener('abort', onAbort, { once: true })
+  try {
+    stop.throwIfAborted()
+    const given = await Promise.race([source.read({ signal: stop }), stopped.promise])
+    if (typeof given === 'string') return checked(given, what, from, 'soon')
+  } catch (cause) {
+    if (signal.aborted) throw aborted(what)
+    if (cause instanceof PopfetchError && cause.code === 'ERR_SECRET') throw cause
+    const text = cause instanceof Error ? cause.message : String(cause)
+    const how = limit.aborted ? `no answer within ${LIMIT_MS / 1000} s` : `it failed: ${display(withoutTokens(text))}`
+    throw refusal(what, from, how, 'soon', cause)
+  } finally {
+    stop.removeEventListener('abort', onAbort)
+  }
+  throw refusal(what, from, 'it gave no text: let it give the secret', 'soon')
 }
 
 /** Through the program that each desktop has for it: a native module would have to be installed with popfetch. */

@@ -8,7 +8,7 @@ import { parseAddress } from './address.ts'
 import { parseHost } from './host.ts'
 import { filledAddress, hasUnknownPlaceholder } from '../../deliver/placeholders.ts'
 import { formatDuration, formatSize, parseDuration, parseSize } from './quantity.ts'
-import { SecretText } from './secret.ts'
+import { SecretFunction, SecretText } from './secret.ts'
 import type { SecretSource, TokenSource } from './secret.ts'
 
 /** Makes a path as written absolute: relative to the configuration file, `~` expanded. */
@@ -205,6 +205,17 @@ export const SECRET_KEYS: ReadonlySet<string> = new Set([
   'X-Gotify-Key',
 ])
 
+/** Marks a schema of what only a program can give: the JSON Schema of a file leaves it out. */
+export const NOT_IN_FILES = 'notInFiles'
+
+/** Anything else is of another type, so that it is never what somebody meant. */
+const ofProgram = z
+  .custom<SecretFunction>()
+  .check(({ value, issues }) => {
+    if (!(value instanceof SecretFunction)) issues.push({ code: 'invalid_type', expected: 'custom', input: value })
+  })
+  .meta({ [NOT_IN_FILES]: true })
+
 /** Where a secret comes from. It is read later: see secret.ts. */
 function secretForms(resolve: ResolvePath) {
   const word = z.string().min(1)
@@ -224,6 +235,7 @@ function secretForms(resolve: ResolvePath) {
     z
       .strictObject({ keyring: z.string().regex(/^[\x20-\x7e]{1,200}$/) })
       .transform(({ keyring }): SecretSource => ({ kind: 'keyring', name: keyring })),
+    ofProgram,
   ] as const
 }
 

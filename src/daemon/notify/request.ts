@@ -4,6 +4,7 @@ import { request as overHttp } from 'node:http'
 import { request as overHttps } from 'node:https'
 import { display } from '../../display.ts'
 import { errnoOf } from '../../errors.ts'
+import { trustedBy } from '../../pop3/network/trust.ts'
 
 export interface Asked {
   readonly method: 'GET' | 'POST'
@@ -20,7 +21,8 @@ export function requestFailure({ method, url, headers, body, signal }: Asked): P
   try {
     const ask = url.protocol === 'https:' ? overHttps : overHttp
     const length = body === null ? {} : { 'Content-Length': String(Buffer.byteLength(body)) }
-    const asking = ask(url, { method, headers: { 'User-Agent': 'popfetch', ...headers, ...length }, signal })
+    const fields = { 'User-Agent': 'popfetch', ...headers, ...length }
+    const asking = ask(url, { method, headers: fields, signal, ...trustedBy(null) })
     asking.once('error', (error) =>
       resolve(`asking ${host}: ${errnoOf(error) ?? (signal.aborted ? 'no answer in time' : display(error.message))}`),
     )

@@ -5,7 +5,7 @@ import type { Agent as HttpAgent, ClientRequest as Request, IncomingMessage, Out
 import { display, displayBytes } from '../../display.ts'
 import { errnoOf, PopfetchError } from '../../errors.ts'
 import { tlsError } from '../../pop3/network/network-error.ts'
-import { withTrust } from '../../pop3/network/trust.ts'
+import { trustedBy, withTrust } from '../../pop3/network/trust.ts'
 import { checkServerIdentity } from '../../server-identity.ts'
 import { type GmailLimits, SLOWEST_BYTES_PER_S } from './settings.ts'
 
@@ -133,6 +133,7 @@ export class Exchange {
         headers: { ...asking.headers, 'content-length': length, 'accept-encoding': 'identity' },
         checkServerIdentity,
         minVersion: 'TLSv1.2',
+        ...trustedBy(null),
       }),
       signal,
     )

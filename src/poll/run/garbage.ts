@@ -1,9 +1,11 @@
 // Keeps unused buffers from piling up (P5). Buffers lie outside V8's heap, and V8 lets 64 MB of them gather before it
 // collects garbage: too much for a process that is to stay small. So V8 is asked to collect when there is clearly more than
 // messages under way account for. A collection of young objects takes a millisecond and is nearly always enough; a full one
-// follows if it is not. Nothing but speed and memory depends on this.
+// follows if it is not. Nothing but speed and memory depends on this. It sets flags of V8, which hold for the whole process: so it is
+// done only in a process of our own, never in one that embeds us.
 import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { isOurProcess } from './own-process.ts'
 
 /** So many bytes come between two looks. */
 const LOOK_BYTES = 1 << 20
@@ -27,6 +29,7 @@ let youngMayGrow = true
 
 /** Called when `bytes` came from a server. */
 export function collectGarbageAfter(bytes: number): void {
+  if (!isOurProcess()) return
   cameBytes += bytes
   if (cameBytes < LOOK_BYTES) return
   sinceMajorBytes += cameBytes
@@ -50,7 +53,7 @@ export function collectGarbageAfter(bytes: number): void {
  *  module is made of. From here on the space keeps its size. Called before the first message is asked for as well: the space for
  *  an imap destination had grown to 32 MB by then. */
 export function boundYoung(): void {
-  if (!youngMayGrow) return
+  if (!isOurProcess() || !youngMayGrow) return
   const young = getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space')
   if (young === undefined || young.space_size < MOST_YOUNG_BYTES) return
   youngMayGrow = false

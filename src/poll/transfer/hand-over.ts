@@ -1,5 +1,6 @@
 // A complete message goes to each destination that has not got it yet, and each outcome is recorded in the ledger. A
 // destination that fails as a whole is not asked again in this poll.
+import { display } from '../../display.ts'
 import { asPopfetchError, DeliveryError, type PopfetchError } from '../../errors.ts'
 import { headingOf, receivedFacts } from '../../heading.ts'
 import { nameOfMessage } from '../../ledger/destination.ts'
@@ -17,6 +18,7 @@ import { isDueMessage } from '../plan/plan.ts'
 import { type Choice, type Due, isOverdue, type Job } from '../route/due.ts'
 import { dueAfterMs, holdReason } from '../rests/next-try.ts'
 import type { Closed } from '../run/destinations.ts'
+import type { MessageSettled } from '../report.ts'
 import type { Tally } from '../tally.ts'
 import type { Visit } from '../visit.ts'
 
@@ -81,6 +83,7 @@ export async function handOver(job: Job, message: Message, visit: Visit, isProve
   const failed = results.filter(({ kept }) => kept !== null)
   if (failed.length === 0 && job.later === null) {
     tally.deliver(job, isDue)
+    tellSettled('delivered', job, message, results, visit)
     return true
   }
   const isDeferred = job.later === 'deferred' || failed.some(({ outcome }) => outcome.state !== 'refused')
@@ -92,7 +95,46 @@ export async function handOver(job: Job, message: Message, visit: Visit, isProve
   tally.keep(job, { kept, as, isDue })
   // A message that another destination may yet take is held only once that one has it.
   if (as === 'held' && holdReason !== null) await hold([{ ...job, reason: holdReason, heading }], visit)
+  tellSettled(as, job, message, results, visit)
   return false
+}
+
+/** `results` are of the job's deliveries, in their order. */
+function tellSettled(
+  outcome: MessageSettled['outcome'],
+  job: Job,
+  message: Message,
+  results: readonly Result[],
+  { account, run }: Visit,
+): void {
+  if (run.observer.settled === undefined) return
+  const { from, subject } = headingOf(message.header)
+  const shown = (text: string | null): string | null => (text === null ? null : display(text))
+  run.observer.settled(account.name, {
+    uidl: display(job.uidl),
+    copy: job.copy,
+    sizeBytes: message.sizeBytes,
+    messageId: shown(message.messageId),
+    from: shown(from),
+    subject: shown(subject),
+    outcome,
+    deliveries: job.due.flatMap(({ target, recipient, doubtful }, at) => {
+      const result = results[at]?.outcome
+      if (result === undefined) return []
+      const isDone = result.state === 'done'
+      const state = isDone ? 'delivered' : result.state === 'failed' ? 'deferred' : result.state
+      return [
+        {
+          destination: target.name,
+          recipient,
+          state,
+          receipt: isDone ? result.receipt : null,
+          error: isDone ? null : result.error,
+          possibleDuplicate: isDone && doubtful,
+        },
+      ]
+    }),
+  })
 }
 
 /** The ledger cannot record anything more: no further message is begun. */

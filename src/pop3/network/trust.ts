@@ -31,7 +31,7 @@ export function secureContext(options: TlsOptions): tls.SecureContext {
   try {
     const context = nodeTls().createSecureContext({
       minVersion: 'TLSv1.2',
-      ...(ca === null ? {} : { ca }),
+      ...trustedBy(ca),
       ...(clientCert === null || clientKey === null ? {} : { cert: clientCert, key: clientKey }),
     })
     contexts.set(key, context)
@@ -46,20 +46,28 @@ export function trustKey({ ca, pin, clientCert, clientKey }: TlsOptions): string
   return JSON.stringify([ca ?? (pin === null ? 'system' : 'pin'), clientCert, clientKey])
 }
 
-/** `node`: only the authorities that Node brings; `system`: those of the system as well. */
-let trusted: 'node' | 'system' = 'node'
+/** The authorities of Node and of the system; null: those that Node brings are enough so far. Kept here, and never made the default
+ *  of the process, which may belong to a program that embeds us. */
+let authorities: string[] | null = null
+
+/** What a connection that takes TLS options trusts: the authorities in `ca`; null: those of Node, and the system's once they were
+ *  needed. */
+export function trustedBy(ca: string | null): { readonly ca?: string | string[] } {
+  const trusted = ca ?? authorities
+  return trusted === null ? {} : { ca: trusted }
+}
 
 /** Runs `attempt`, and once more with the system's authorities when it failed over its certificate's chain or dates: a company's
  *  own authority is often known to the system only. Reading them takes 30 ms, a fifth of an idle poll, so it is done only when
  *  Node's own are not enough. */
 export async function withTrust<T>({ ca, pin }: TlsOptions, attempt: () => Promise<T>): Promise<T> {
-  const before = trusted
+  const before = authorities
   try {
     return await attempt()
   } catch (error) {
     // A wrong name has another code: no authority would change that.
     const isUntrusted = error instanceof PopfetchError && CHAIN_CODE.test(errnoOf(error.cause) ?? '')
-    if (!isUntrusted || ca !== null || pin !== null || before === 'system') throw error
+    if (!isUntrusted || ca !== null || pin !== null || before !== null) throw error
     trustSystem()
     return await attempt()
   }
@@ -68,10 +76,9 @@ export async function withTrust<T>({ ca, pin }: TlsOptions, attempt: () => Promi
 const CHAIN_CODE = /^(?:CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/
 
 function trustSystem(): void {
-  if (trusted === 'system') return
-  trusted = 'system'
-  const { getCACertificates, setDefaultCACertificates } = nodeTls()
-  setDefaultCACertificates([...new Set([...getCACertificates('default'), ...getCACertificates('system')])])
+  if (authorities !== null) return
+  const { getCACertificates } = nodeTls()
+  authorities = [...new Set([...getCACertificates('default'), ...getCACertificates('system')])]
   // A context has the authorities of the moment when it was made.
   contexts.clear()
 }

@@ -1,0 +1,124 @@
+// Destinations of popfetch's own kinds, as an embedding program writes them: the keys of the file (examples/reference.md). One of
+// the program's own is made with `defineDestination`.
+import type { SecretInput, TokenInput } from './secrets.ts'
+
+/** `{account}`, `{recipient}`, `{local}` and `{domain}` may stand in `path`, `to`, `folder` and `labels`. */
+export type DestinationInput = MaildirInput | MboxInput | SmtpInput | LmtpInput | ImapInput | GmailInput | CommandInput
+
+/** A name under `destinations`, a URL such as `maildir:/home/anna/Mail`, or a destination written in place. */
+export type MemberInput = string | DestinationInput
+
+/** The next one takes only what the one before it refuses. At least two. */
+export interface FirstOfInput {
+  readonly 'first-of': readonly MemberInput[]
+}
+
+/** A list delivers to all of it. */
+export type DeliverInput = MemberInput | FirstOfInput | readonly (MemberInput | FirstOfInput)[]
+
+interface CommonInput {
+  /** Puts a `Received` field on top. Default: true. */
+  readonly trace?: boolean
+  /** Puts `X-Popfetch-Account: NAME` on top. Default: false. */
+  readonly label?: boolean
+}
+
+export interface MaildirInput extends CommonInput {
+  readonly type: 'maildir'
+  readonly path: string
+  /** Makes missing folders. Default: true. */
+  readonly create?: boolean
+  readonly lineEndings?: 'lf' | 'crlf'
+  /** Permissions of message files. Default: '0600'. */
+  readonly mode?: string
+  readonly date?: 'received' | 'now'
+}
+
+export interface MboxInput extends CommonInput {
+  readonly type: 'mbox'
+  readonly path: string
+}
+
+interface ServerInput extends CommonInput {
+  /** `starttls`: required. `implicit`: TLS from the first byte. `none`: unencrypted, the default for this machine. */
+  readonly tls?: 'starttls' | 'implicit' | 'none'
+  readonly tlsName?: string
+  /** PEM file with the authorities to trust instead of the system's. */
+  readonly ca?: string
+  /** SHA-256 of the certificate; replaces the checks of chain, name and date. */
+  readonly pin?: string
+  readonly port?: number
+  /** Raises the usual time limits, never lowers them. */
+  readonly timeout?: string
+  /** So many messages at once. Only 1 keeps their order. */
+  readonly concurrency?: number
+  readonly password?: SecretInput
+  readonly token?: TokenInput
+}
+
+interface EnvelopeInput extends ServerInput {
+  readonly user?: string
+  readonly auth?: 'auto' | 'plain' | 'login' | 'cram-md5' | 'xoauth2' | 'oauthbearer'
+  /** The recipients. */
+  readonly to: string | readonly string[]
+  /** The envelope sender: an address, `original` (from Return-Path) or null. */
+  readonly from?: string | null
+  readonly bareNewlines?: 'fix' | 'refuse'
+  readonly wrap?: 'never' | 'when-refused'
+}
+
+export interface SmtpInput extends EnvelopeInput {
+  readonly type: 'smtp'
+  readonly host: string
+  readonly helo?: string
+  readonly deliveredTo?: 'rename' | 'keep' | 'hold'
+  /** Messages at most: `'30/m'`, `'200/h'`, `'500/d'`, or a list of these. */
+  readonly rate?: string | readonly string[]
+}
+
+export interface LmtpInput extends EnvelopeInput {
+  readonly type: 'lmtp'
+  readonly host?: string
+  /** A Unix socket instead of `host`. */
+  readonly socket?: string
+}
+
+export interface ImapInput extends ServerInput {
+  readonly type: 'imap'
+  readonly host: string
+  readonly user: string
+  readonly auth?: 'auto' | 'plain' | 'login'
+  /** A name, or a special use such as `\\Junk`. Default: INBOX. */
+  readonly folder?: string
+  /** Makes a missing folder. Default: true. */
+  readonly create?: boolean
+  readonly flags?: readonly string[]
+  readonly labels?: readonly string[]
+  readonly date?: 'received' | 'now'
+  /** Larger messages are refused. Default: '50MB'. */
+  readonly maxSize?: string
+}
+
+export interface GmailInput extends CommonInput {
+  readonly type: 'gmail'
+  readonly user: string
+  readonly token: TokenInput
+  /** Default: `['INBOX', 'UNREAD']`. */
+  readonly labels?: readonly string[]
+  readonly date?: 'header' | 'now'
+  readonly spam?: 'classify' | 'never'
+  readonly wrap?: 'never' | 'when-refused'
+  readonly concurrency?: number
+  /** An origin in place of Google's, for tests. */
+  readonly endpoint?: string
+}
+
+export interface CommandInput extends CommonInput {
+  readonly type: 'command'
+  /** A program and its arguments, run without a shell, with the message on its standard input. */
+  readonly run: readonly [program: string, ...argument: readonly string[]]
+  readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
+  readonly timeout?: string
+  readonly concurrency?: number
+}
