@@ -38,6 +38,8 @@ export interface Chain {
   /** It did not take the message. Resolves when that is recorded. Not called for the error that `deliver` rejects with, if that
    *  is the first one's. */
   answered(member: string, error: PopfetchError): Promise<void>
+  /** It is the first, and refused the message, which goes on to the next at once. */
+  refused(member: string, error: PopfetchError): void
   /** It took the message. Resolves when that is recorded. */
   taken(member: string): Promise<void>
   /** The message has waited for long enough: what only waits goes on to the next as well. */

@@ -113,6 +113,7 @@ async function offered(member: Member, offer: Offer): Promise<Receipt | Popfetch
     const goesOn = isRefused || (mayGoOn && error.verdict === 'temporary' && !signal.aborted)
     // The first one's refusals open no rest: another one takes what it refuses (D133).
     if (!isFirst || (goesOn && !isRefused)) await chain?.answered(member.name, error)
+    else if (goesOn) chain?.refused(member.name, error)
     if (goesOn) return error
     // If one of the others is down, only the mail that the first refuses has to wait.
     throw isFirst || error.scope === 'message' ? error : waiting(error)

@@ -26,6 +26,7 @@ import type { AccountReport } from './report.ts'
 import { pausedNow, pauseText } from './route/paused.ts'
 import { AccountDestinations } from './route/account-destinations.ts'
 import { prepareJobs } from './route/due.ts'
+import { EnvelopeRefusals } from './route/envelope-refusals.ts'
 import { requireSpace } from './route/require-space.ts'
 import { LeasedRun } from './run/leased-run.ts'
 import type { Run } from './run/run.ts'
@@ -63,6 +64,7 @@ export async function pollAccount(account: Account, run: Run): Promise<AccountRe
       undone,
       found: new Map(),
       paused: paused.destinations,
+      envelopeRefusals: new EnvelopeRefusals(),
     }
     await takeOverMigration(poll)
     await surrounded(poll, async () => {

@@ -7,6 +7,7 @@ import type { Session } from '../pop3/session.ts'
 import type { History } from './account/history.ts'
 import type { PausedDestinations } from './route/paused.ts'
 import type { AccountDestinations } from './route/account-destinations.ts'
+import type { EnvelopeRefusals } from './route/envelope-refusals.ts'
 import type { Looks } from './compare/looks.ts'
 import type { Run } from './run/run.ts'
 import type { Tally } from './tally.ts'
@@ -32,6 +33,7 @@ export interface AccountPoll {
   readonly found: Map<string, PopfetchError>
   /** Destinations that a person paused. */
   readonly paused: PausedDestinations
+  readonly envelopeRefusals: EnvelopeRefusals
 }
 
 /** One session of a poll, signed in. */

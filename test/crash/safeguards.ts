@@ -44,7 +44,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     what: 'an interrupted delivery is not looked for',
-    file: 'src/poll/route/due.ts',
+    file: 'src/poll/route/recall.ts',
     from: 'if (receipt === null) return false',
     to: 'if (receipt === null || delivery.attempts < 99) return false',
   },

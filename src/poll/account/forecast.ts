@@ -1,11 +1,13 @@
 // What the next polls will do with one message of the ledger, and why, in one sentence for a person. Pure. Tells what
-// plan.ts and due.ts do, with their limits; decides nothing.
+// plan.ts, due.ts, suspects.ts and the doors of destinations do, with their limits; decides nothing.
 import type { Account } from '../../config/schema.ts'
-import type { AccountHealth } from '../../ledger/ledger.ts'
+import type { AccountHealth, DestinationRecord, Pause } from '../../ledger/ledger.ts'
 import type { DeliveryRecord, MessageRecord } from '../../ledger/records.ts'
 import { isPaused } from './backoff.ts'
-import { isLostTooOften, MOST_UNKNOWNS, type Shows } from '../plan/lost-answers.ts'
-import { deletionDueMs, hasCome, MOST_ATTEMPTS } from '../plan/plan.ts'
+import { fitsNow } from '../plan/held-for-size.ts'
+import { isLost, isLostTooOften, MOST_UNKNOWNS, type Shows } from '../plan/lost-answers.ts'
+import { deletionDueMs, harmlessFromMs, hasCome, MOST_ATTEMPTS } from '../plan/plan.ts'
+import { compareSizes } from './sizes.ts'
 
 /** Is the account in the configuration? `departed`: not any more. `unclear`: the configuration cannot be read. */
 export type AccountPresence =
@@ -19,12 +21,19 @@ export interface ForecastView {
   readonly health: AccountHealth
   readonly nowMs: number
   readonly shows: Shows
+  /** What is known of destinations that did not take mail. */
+  readonly destinations: readonly Pick<DestinationRecord, 'names' | 'recipient' | 'rest'>[]
+  /** What a person paused. */
+  readonly accountPause: Pause | null
+  readonly pauseOf: (destination: string) => Pause | null
+  /** Have the sizes that the server announces been exact so far (sizes.ts)? */
+  readonly sizesAreExact: boolean
   /** A point in time as text. */
   readonly at: (ms: number) => string
 }
 
 export function forecast(view: ForecastView): string {
-  const { message, presence, health, nowMs, at } = view
+  const { message, presence, nowMs, at } = view
   if (presence.kind === 'departed') return 'nothing: the account is not in the configuration'
   if (message.goneSinceMs !== null) {
     return `nothing, unless the server lists it again: it has not since ${at(message.goneSinceMs)}`
@@ -33,49 +42,102 @@ export function forecast(view: ForecastView): string {
     case 'seen':
       return 'nothing: it counts as seen (skipped by first or --mark-seen, or fetched by another program); it is neither fetched nor deleted'
     case 'held':
-      return 'nothing: it is held and stays on the server until popfetch state retry makes it due again'
+      return held(view)
     case 'delivered':
-      return deletion(message, presence, nowMs, at)
+      return deletion(message, view)
     case 'open':
-      return isPaused(health, nowMs)
-        ? `${attempt(message, view)}; the account is paused until ${at(health.pausedUntilMs)}`
-        : attempt(message, view)
+      return `${attempt(view, nowMs, at)}${pause(view)}`
   }
 }
 
-function deletion(message: MessageRecord, presence: AccountPresence, nowMs: number, at: ForecastView['at']): string {
+function pause({ accountPause, health, nowMs, at }: ForecastView): string {
+  if (accountPause !== null) return `; the account is paused until ${endOf(accountPause, at)}`
+  return isPaused(health, nowMs) ? `; the account is paused until ${at(health.pausedUntilMs)}` : ''
+}
+
+function endOf({ name, untilMs }: Pause, at: ForecastView['at']): string {
+  return untilMs === null ? `popfetch resume ${name}` : at(untilMs)
+}
+
+function held({ message, presence, shows }: ForecastView): string {
+  const maxSizeBytes = presence.kind === 'configured' ? presence.account.maxSizeBytes : 0
+  const fits = fitsNow({ maxSizeBytes, sizeBytes: message.listedBytes, shows }, message)
+  return fits
+    ? 'fetched at the next poll: maxSize is larger now than it was when the message was held'
+    : 'nothing: it is held and stays on the server until popfetch state retry makes it due again'
+}
+
+function deletion(message: MessageRecord, view: ForecastView): string {
+  const { presence, nowMs, at, sizesAreExact } = view
   if (presence.kind !== 'configured') return 'it is not fetched again; delete in the configuration cannot be read'
   const policy = presence.account.delete
-  const again = message.deletions > 0 ? 'again ' : ''
-  const nextMs = deletionDueMs(message)
-  if (policy.kind !== 'never' && nextMs === Infinity)
+  if (policy.kind === 'never') return 'nothing: it stays on the server (delete: never)'
+  if (compareSizes(message.listedBytes, message.receivedBytes ?? message.listedBytes ?? 0, sizesAreExact) !== 'agrees')
+    return 'nothing: it came with another size than announced, and stays on the server'
+  const nextMs = Math.max(deletionDueMs(message), harmlessFromMs(message.harm))
+  if (nextMs === Infinity)
     return 'nothing, unless the server lists it again: it is then asked for its deletion once a day'
-  if (policy.kind !== 'never' && nextMs > nowMs)
+  if (nextMs > nowMs)
     return `deleted from the server again at the first poll after ${at(nextMs)}, and then once a day while it keeps it`
-  switch (policy.kind) {
-    case 'never':
-      return 'nothing: it stays on the server (delete: never)'
-    case 'after-delivery':
-      return `deleted from the server ${again}at the next poll that lists it, once its header was compared`
-    case 'age':
-      // Ages count by a clock that two polls saw (S030), so it is never sooner and may be one poll later.
-      return `deleted from the server ${again}at the first poll after ${at(message.firstSeenMs + policy.ageMs)}, once its header was compared`
-  }
+  const again = message.deletions > 0 ? 'again ' : ''
+  // Ages count by a clock that two polls saw (S030), so it is never sooner and may be one poll later.
+  const when =
+    policy.kind === 'age'
+      ? `at the first poll after ${at(message.firstSeenMs + policy.ageMs)}`
+      : 'at the next poll that lists it'
+  return `deleted from the server ${again}${when}, once its header was compared${pause(view)}`
 }
 
-function attempt({ retryAfterMs, attempts, deliveries }: MessageRecord, { nowMs, shows, at }: ForecastView): string {
-  const due = deliveries.filter((delivery) => delivery.state !== 'done')
-  if (!hasCome(retryAfterMs, nowMs))
-    return `fetched again at the first poll after ${at(retryAfterMs)}, for ${named(due)}`
-  if (attempts >= MOST_ATTEMPTS) {
+function attempt(view: ForecastView, nowMs: number, at: ForecastView['at']): string {
+  const { message, shows } = view
+  const { attempts, deliveries, harm } = message
+  const lacking = deliveries.filter((delivery) => delivery.state !== 'done')
+  const harmlessMs = harmlessFromMs(harm)
+  if (!hasCome(harmlessMs, nowMs))
+    return `fetched again at the first poll after ${at(harmlessMs)}: it ended its session ${harm?.times ?? 0} times`
+  const waits = new Map<string, DeliveryRecord[]>()
+  const isOver = isLostTooOften(lacking, shows)
+  const wanted = isOver ? lacking : lacking.filter((delivery) => !isLost(delivery, shows))
+  for (const delivery of wanted.toSorted((a, b) => a.dueAfterMs - b.dueAfterMs)) {
+    const when = hasCome(delivery.dueAfterMs, nowMs)
+      ? whenOpen(delivery, view)
+      : `again at the first poll after ${at(delivery.dueAfterMs)}`
+    waits.set(when, [...(waits.get(when) ?? []), delivery])
+  }
+  const isDue = waits.size === 0 || wanted.some(({ dueAfterMs }) => hasCome(dueAfterMs, nowMs))
+  if (isDue && attempts >= MOST_ATTEMPTS) {
     return `held at the next poll: it was begun ${attempts} times without being finished`
   }
-  if (isLostTooOften(due, shows)) {
-    return `held at the next poll: the answer to its delivery was lost ${MOST_UNKNOWNS} times`
-  }
-  const cut = due.filter(({ state }) => state === 'started')
+  if (isDue && isOver) return `held at the next poll: the answer to its delivery was lost ${MOST_UNKNOWNS} times`
+  const cut = wanted.filter(({ state }) => state === 'started')
   const first = cut.length === 0 ? '' : `, after a look whether it arrived at ${named(cut)} when it was cut off`
-  return due.length === 0 ? 'fetched again at the next poll' : `fetched at the next poll, for ${named(due)}${first}`
+  if (waits.size === 0) return 'fetched again at the next poll'
+  return `fetched ${[...waits].map(([when, of]) => `${when}, for ${named(of)}`).join('; ')}${first}`
+}
+
+/** When a delivery is tried whose own time has come. */
+function whenOpen(
+  { destination, recipient }: DeliveryRecord,
+  { destinations, pauseOf, nowMs, at }: ForecastView,
+): string {
+  const paused = pauseOf(destination)
+  if (paused !== null) return `when that is paused no longer (until ${endOf(paused, at)})`
+  const records = destinations.filter(
+    (record) => record.names.includes(destination) && (record.recipient === '' || record.recipient === recipient),
+  )
+  if (records.some(({ rest }) => rest?.untilSignIn === true))
+    return 'at the first poll after somebody has signed in there'
+  const untilMs = Math.max(0, ...records.map(({ rest }) => rest?.untilMs ?? 0))
+  // Whoever polls once looks at each poll whether one is back that was away (doorOf).
+  const isLooked = records.some(({ rest }) => rest !== null && rest.untilMs <= nowMs) || records.some(isAway)
+  if (isLooked) return 'at the next poll at which that takes mail again'
+  return untilMs > nowMs
+    ? `at the first poll after ${at(untilMs)}, when that is left alone no longer`
+    : 'at the next poll'
+}
+
+function isAway({ rest }: Pick<DestinationRecord, 'rest'>): boolean {
+  return rest !== null && rest.askedMs === 0 && (rest.conclusion === 'DOWN' || rest.conclusion === 'TLS')
 }
 
 function named(deliveries: readonly DeliveryRecord[]): string {

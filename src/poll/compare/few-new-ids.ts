@@ -7,7 +7,7 @@ import type { ComparedMessage, Comparison, EntryKey, FingerprintedKey, KnownMess
 import { haveUidsChanged } from '../plan/guards.ts'
 import { type Entry, NO_UIDL, type Plan, type PlannedFetch } from '../plan/plan.ts'
 import { isWhole } from '../plan/prune.ts'
-import { recallInterrupted } from '../route/due.ts'
+import { recallInterrupted } from '../route/recall.ts'
 import type { Visit } from '../visit.ts'
 import type { Look } from './looks.ts'
 

@@ -7,7 +7,7 @@ import type { Comparison, FingerprintedKey } from '../../ledger/ledger.ts'
 import type { MessageRecord } from '../../ledger/records.ts'
 import { originOf } from '../attempt.ts'
 import type { Entry } from '../plan/plan.ts'
-import { recallInterrupted } from '../route/due.ts'
+import { recallInterrupted } from '../route/recall.ts'
 import type { Run } from '../run/run.ts'
 import type { Visit } from '../visit.ts'
 

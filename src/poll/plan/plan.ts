@@ -4,7 +4,8 @@
 import type { FirstPolicy } from '../../config/schema.ts'
 import type { Delivery, EntryKey, KnownMessage, Settled } from '../../ledger/ledger.ts'
 import { BitSet } from '../../bit-set.ts'
-import { isLostTooOften, LOST_ANSWERS, type Shows } from './lost-answers.ts'
+import { fitsNow } from './held-for-size.ts'
+import { isLost, isLostTooOften, LOST_ANSWERS, type Shows } from './lost-answers.ts'
 
 export interface Policy {
   readonly delete:
@@ -102,9 +103,6 @@ export const MOST_ATTEMPTS = 5
  *  once a day (P134). */
 export const MOST_DELETIONS = 5
 const DAY_MS = 86_400_000
-
-/** By the announced size, or by what came (MessageTooLarge). */
-const HELD_FOR_SIZE = /^too large: \d+ bytes, maxSize is (\d+)$|^the message is larger than (\d+) bytes \(maxSize\)/
 
 export class Planner {
   readonly #policy: Policy
@@ -255,10 +253,11 @@ export class Planner {
   }
 
   #isDue({ retryAfterMs, deliveries }: KnownMessage): boolean {
-    return (
-      hasCome(retryAfterMs, this.#nowMs) ||
-      deliveries.some((delivery) => isDue(delivery, this.#nowMs, this.#policy.eager))
-    )
+    const { eager, shows } = this.#policy
+    // What was lost too often is not asked for again, and waits for nothing.
+    const left = isLostTooOften(deliveries, shows) ? deliveries : deliveries.filter((one) => !isLost(one, shows))
+    const isWaited = left.length === deliveries.length && hasCome(retryAfterMs, this.#nowMs)
+    return isWaited || left.some((delivery) => isDue(delivery, this.#nowMs, eager))
   }
 
   #wanted(entry: Entry, known: KnownMessage | null): void {
@@ -270,13 +269,8 @@ export class Planner {
     else this.#again.push({ ...entry, known })
   }
 
-  /** Was it held for its size, under a smaller `maxSize` than it is now (S051)? */
-  #fitsNow({ sizeBytes }: Entry, { reason, deliveries }: KnownMessage): boolean {
-    const mostBytes = this.#policy.maxSizeBytes ?? Infinity
-    const [, announced, received] = HELD_FOR_SIZE.exec(reason ?? '') ?? []
-    const beforeBytes = Number(announced ?? received ?? Infinity)
-    if (mostBytes <= beforeBytes || (sizeBytes ?? 0) > mostBytes) return false
-    return !isLostTooOften(deliveries, this.#policy.shows)
+  #fitsNow({ sizeBytes }: Entry, known: KnownMessage): boolean {
+    return fitsNow({ ...this.#policy, sizeBytes }, known)
   }
 
   finish(): Plan {
@@ -324,6 +318,14 @@ export function deletionDueMs({ deletions, deletion }: Deletable): number {
 export function isDueDeletion(message: Deletable, nowMs: number): boolean {
   const dueMs = deletionDueMs(message)
   return dueMs !== Infinity && hasCome(dueMs, nowMs)
+}
+
+/** What ended a session so often is asked for once a day. */
+const MOST_HARM = 5
+
+/** When is what ended sessions asked for again, unless a person asks? 0: at each poll. */
+export function harmlessFromMs(harm: KnownMessage['harm']): number {
+  return harm === null || harm.times < MOST_HARM ? 0 : harm.lastMs + DAY_MS
 }
 
 /** Is it that time? Nothing is put off for more than a day: a clock that was set back must not put it off for years (S030). */

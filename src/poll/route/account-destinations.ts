@@ -8,13 +8,13 @@ import type { Closed, Target } from '../run/destinations.ts'
 import type { Entered, Place } from '../rests/doors.ts'
 import type { Run } from '../run/run.ts'
 import type { Tally } from '../tally.ts'
-import { answerOf } from '../rests/answer.ts'
+import { type Answer, answerOf } from '../rests/answer.ts'
 import type { Permit } from '../rests/paces.ts'
 import { closePaused, type PausedDestinations } from './paused.ts'
 import { type Answered, isOfSecret, type Step } from '../rests/rests.ts'
 import { restError, spentBy } from './closed.ts'
-import { foundAt, isAtEnvelope, knownAt, MOST_REFUSED_AT_ENVELOPE, OF_RECIPIENT } from './places.ts'
-import { type Offered, placesOf, recipientsOf } from './places.ts'
+import type { EnvelopeRefusals } from './envelope-refusals.ts'
+import { foundAt, knownAt, OF_RECIPIENT, type Offered, placesOf, recipientsOf } from './places.ts'
 import { possibleNames } from './route.ts'
 
 interface AccountsPoll {
@@ -24,6 +24,7 @@ interface AccountsPoll {
   /** Why destinations take no mail that this poll asked, by key and recipient; filled here. */
   readonly found: Map<string, PopfetchError>
   readonly paused: PausedDestinations
+  readonly envelopeRefusals: EnvelopeRefusals
   /** What earlier polls left, account/history.ts. */
   readonly history: {
     wasDeliveredTo(name: string, place: string): boolean
@@ -40,6 +41,7 @@ export class AccountDestinations implements Disposable {
   readonly #asked = new Map<Target, Promise<void>>()
   readonly #found: Map<string, PopfetchError>
   readonly #paused: PausedDestinations
+  readonly envelopeRefusals: EnvelopeRefusals
   /** What this account finds out for all, by key. */
   readonly #claims = new Map<string, Disposable>()
   /** Room that was set aside, by delivery. */
@@ -47,13 +49,13 @@ export class AccountDestinations implements Disposable {
   #asking: Promise<void> = Promise.resolve()
   readonly #eagerSinceMs: number | null
   readonly #unwatch: (() => void)[] = []
-  #settled = Promise.withResolvers<void>()
   /** How many messages of each size are to be delivered in this session. */
   readonly #waiting = new Map<number, number>()
 
-  constructor({ account, run, tally, history, found, paused }: AccountsPoll) {
+  constructor({ account, run, tally, history, found, paused, envelopeRefusals }: AccountsPoll) {
     this.#found = found
     this.#paused = paused
+    this.envelopeRefusals = envelopeRefusals
     this.#account = account
     this.#history = history
     this.#run = run
@@ -68,6 +70,7 @@ export class AccountDestinations implements Disposable {
     // Another caller may have opened it meanwhile: what is found out about a destination is for all its users.
     const target = this.#opened.get(key) ?? opened
     this.#opened.set(key, target)
+    if (this.envelopeRefusals.isOver(target)) target.fullFromBytes = 0
     for (const each of [target, ...target.members])
       if (each.rates.length > 0) each.pace ??= this.#run.paces.at(each.key, each.name, each.rates)
     return target
@@ -238,24 +241,6 @@ export class AccountDestinations implements Disposable {
     this.#release(target)
   }
 
-  /** The right to offer one message there, until it is disposed of: when what was said is recorded. Null: too many were refused
-   *  before their content in this poll, servers count those. */
-  async admit(target: Target): Promise<Disposable | null> {
-    // Those under way may be refused as well.
-    while (target.refusedAtEnvelope > 0 && target.refusedAtEnvelope + target.offered >= MOST_REFUSED_AT_ENVELOPE) {
-      if (target.offered === 0) return null
-      await this.#settled.promise
-    }
-    target.offered++
-    return {
-      [Symbol.dispose]: () => {
-        target.offered--
-        this.#settled.resolve()
-        this.#settled = Promise.withResolvers()
-      },
-    }
-  }
-
   /** Sets room aside for each of these deliveries whose destination has a `rate`. What is not used is given back when the result
    *  is disposed of. */
   reserve(deliveries: readonly { readonly target: Target }[]): Disposable {
@@ -326,7 +311,7 @@ export class AccountDestinations implements Disposable {
     { error, message, refusedBefore, since, bytes }: Offered,
   ): Promise<Step> {
     const answer = answerOf(error)
-    if (isAtEnvelope(answer) && ++target.refusedAtEnvelope >= MOST_REFUSED_AT_ENVELOPE) target.fullFromBytes = 0
+    this.#countRefusal(target, answer)
     if (answer.conclusion === 'ROOM' && message !== null && this.#smallerWaits(bytes)) {
       // There may be room for it: then only the large ones wait.
       target.fullFromBytes = Math.min(target.fullFromBytes, bytes)
@@ -353,6 +338,16 @@ export class AccountDestinations implements Disposable {
       this.#release(target)
     }
     return step
+  }
+
+  /** It refused a message, which goes on to the next at once. */
+  refused(target: Target, error: PopfetchError): void {
+    this.#countRefusal(target, answerOf(error))
+  }
+
+  #countRefusal(target: Target, answer: Answer): void {
+    this.envelopeRefusals.count(target, answer)
+    if (this.envelopeRefusals.isOver(target)) target.fullFromBytes = 0
   }
 
   /** It is left alone, for what another account or poll found out, or this one with a message to another place there. */

@@ -9,6 +9,7 @@ import { isPausedChain } from './paused.ts'
 import type { AccountDestinations } from './account-destinations.ts'
 import { closedAt, isClosed, spentAt } from './closed.ts'
 import type { Offered } from './places.ts'
+import { tooManyRefused } from './envelope-refusals.ts'
 
 export interface FollowedChain extends Chain {
   /** What a destination keeps the message back for, though the first one was asked or passed over; null: none does. */
@@ -42,6 +43,7 @@ export function followed(
       const { member, recipient } = find(name)
       const isFirst = member === target
       let closed = closedAt(member, recipient) ?? beingTried(member, target)
+      if (closed === null && !isFirst && destinations.envelopeRefusals.isOver(member)) return tooManyRefused(member)
       if (closed === null && !isFirst) member.offered++
       if (closed === null) {
         closed = await destinations.begin(member, isFirst ? delivery : null)
@@ -49,6 +51,9 @@ export function followed(
       }
       keptBy ??= closed
       return closed?.error ?? null
+    },
+    refused(name, error) {
+      destinations.refused(find(name).member, asPopfetchError(error))
     },
     async answered(name, error) {
       const { member, recipient } = find(name)

@@ -1,17 +1,19 @@
 // Which deliveries of a message are due: fixed when it is first retrieved, later what the ledger says (DESIGN 4.1). An
 // attempt that a crash cut off is looked for at its destination first (DESIGN 4.3), so that it is not made twice.
+import { showsWhatItHas } from '../../config/destinations/destinations.ts'
 import { nameOfMessage } from '../../ledger/destination.ts'
-import type { Delivery, EntryKey } from '../../ledger/ledger.ts'
+import type { Delivery } from '../../ledger/ledger.ts'
 import type { Message } from '../../message.ts'
-import { newIntent, originOf } from '../attempt.ts'
+import { newIntent } from '../attempt.ts'
 import { copiesOf, type Copy, isByName } from './proof.ts'
 import { hold } from '../hold.ts'
 import { isDeferred, isDue, isDueMessage, type PlannedFetch } from '../plan/plan.ts'
-import { LOST_ANSWERS, MOST_UNKNOWNS } from '../plan/lost-answers.ts'
+import { isLost, LOST_ANSWERS, MOST_UNKNOWNS } from '../plan/lost-answers.ts'
 import type { Closed, Target } from '../run/destinations.ts'
 import type { Visit } from '../visit.ts'
 import { awaited, keptByNext, passesBy } from './chain.ts'
-import { closedAt, hiddenAt, isClosed, shownBy, spentAt, whyKept } from './closed.ts'
+import { closedAt, hiddenAt, isClosed, spentAt, whyKept } from './closed.ts'
+import { recalled, settleUnknown } from './recall.ts'
 import { MOST_MAILBOXES } from './known-mailboxes.ts'
 import { mailboxReader } from './mailbox.ts'
 import { possibleNames, router } from './route.ts'
@@ -39,8 +41,9 @@ export interface Job extends PlannedFetch {
   readonly later: Later
 }
 
-/** `deferred`: a destination lacks it for the time being. `refused`: all that lack it refused it. */
-type Later = 'deferred' | 'refused' | null
+/** `deferred`: a destination lacks it for the time being. `held`: one lost its answers too often, and none does. `refused`: all that
+ *  lack it refused it. */
+type Later = 'deferred' | 'held' | 'refused' | null
 
 export interface Choice {
   /** All that may be chosen. */
@@ -299,11 +302,20 @@ async function undone(fetch: PlannedFetch, visit: Visit): Promise<Undone | 'deli
   const closed: Closed[] = []
   let later: Later = null
   const { options, nowMs } = visit.run
-  for (const delivery of fetch.known?.deliveries ?? []) {
+  const shows = (name: string): boolean => showsWhatItHas(name, visit.run.configuration.destinations)
+  const wait = (as: Exclude<Later, null>): void => {
+    later = LATER.find((one) => one === as || one === later) ?? as
+  }
+  const { deliveries = [] } = fetch.known ?? {}
+  for (const delivery of deliveries) {
     const { state, recipient, unknowns } = delivery
     if (state === 'done') continue
+    if (!options.all && isLost(delivery, shows)) {
+      wait('held')
+      continue
+    }
     if (!options.all && !isDue(delivery, nowMs(), options.eager)) {
-      later = isDeferred(delivery) ? 'deferred' : (later ?? 'refused')
+      wait(isDeferred(delivery) ? 'deferred' : 'refused')
       continue
     }
     const target = await visit.destinations.open(delivery.destination, recipient)
@@ -314,7 +326,7 @@ async function undone(fetch: PlannedFetch, visit: Visit): Promise<Undone | 'deli
       if (found === null) {
         const hidden = hiddenAt(target)
         if (hidden !== null) closed.push(hidden)
-        later = 'deferred'
+        wait('deferred')
         continue
       }
       if (found) continue
@@ -323,67 +335,17 @@ async function undone(fetch: PlannedFetch, visit: Visit): Promise<Undone | 'deli
       doubtful = !target.destination.remembers && (handedOver || unknowns > 0)
       if (doubtful && state === 'started' && handedOver) await settleUnknown(fetch, delivery, visit)
       if (doubtful && unknowns + (state === 'started' && handedOver ? 1 : 0) >= MOST_UNKNOWNS) {
-        await hold([{ ...fetch, reason: LOST_ANSWERS }], visit)
-        return 'held'
+        wait('held')
+        continue
       }
     }
     due.push({ target, recipient, intent: newIntent(), before: delivery, doubtful })
   }
-  return due.length === 0 && later === null ? 'delivered' : { due, later, closed }
+  if (due.length > 0) return { due, later, closed }
+  if (later !== 'held') return later === null ? 'delivered' : { due, later, closed }
+  await hold([{ ...fetch, reason: LOST_ANSWERS }], visit)
+  return 'held'
 }
 
-/** Settles every attempt that a crash cut off and its destination has, listed or not. Called before messages are matched by
- *  their headers, which the ledger does not know of these yet. A destination that is down delays only its own messages. */
-export async function recallInterrupted(visit: Visit): Promise<void> {
-  const { account, run, destinations } = visit
-  for await (const slice of run.ledger.records.list(account.name, 'open')) {
-    for (const { key, deliveries } of slice) {
-      for (const delivery of deliveries.filter(({ state }) => state === 'started' || state === 'unknown')) {
-        const target = await destinations.open(delivery.destination, delivery.recipient)
-        await destinations.ask()
-        if (hiddenAt(target) === null) await recalled(key, delivery, target, visit)
-      }
-    }
-  }
-}
-
-/** Did the cut-off attempt arrive after all? Then it is settled. Null: its destination cannot tell now. */
-async function recalled(
-  { uidl, copy }: EntryKey,
-  delivery: Delivery,
-  target: Target,
-  visit: Visit,
-): Promise<boolean | null> {
-  const { account, lease, run } = visit
-  const { destination, recipient, intent } = delivery
-  const attempt = { intent, recipient, origin: originOf(account, { uidl, copy }) }
-  const answer = await shownBy(target, visit, async () => {
-    return { receipt: await target.destination.recall(attempt, run.signal) }
-  })
-  if (answer === null) return null
-  const { receipt } = answer
-  if (receipt === null) return false
-  const { received } = receipt
-  await run.ledger.settle(lease, {
-    key: { uidl, copy },
-    destination,
-    recipient,
-    outcome: { state: 'done', receipt: receipt.text },
-    received,
-  })
-  return true
-}
-
-async function settleUnknown(
-  { uidl, copy }: PlannedFetch,
-  { destination, recipient }: Delivery,
-  { lease, run }: Visit,
-): Promise<void> {
-  await run.ledger.settle(lease, {
-    key: { uidl, copy },
-    destination,
-    recipient,
-    outcome: { state: 'unknown', error: 'interrupted before its answer was recorded', retryAfterMs: 0 },
-    received: null,
-  })
-}
+/** The most important first. */
+const LATER = ['deferred', 'held', 'refused'] as const

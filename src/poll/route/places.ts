@@ -1,6 +1,5 @@
 // Where a destination's answers are remembered: under its key, and for some under one of its recipients.
 import type { PopfetchError } from '../../errors.ts'
-import type { Answer } from '../rests/answer.ts'
 import type { Place } from '../rests/doors.ts'
 import type { Target } from '../run/destinations.ts'
 
@@ -32,13 +31,6 @@ export function knownAt(target: Target, recipient: string): string {
 export function placesOf({ key }: Target, recipient: string): readonly Place[] {
   const whole = { key, recipient: '' }
   return recipient === '' ? [whole] : [whole, { key, recipient }]
-}
-
-/** So many refusals before a message's content in one poll; servers count them (D127). What is left waits for the next poll. */
-export const MOST_REFUSED_AT_ENVELOPE = 100
-
-export function isAtEnvelope({ step }: Answer): boolean {
-  return step === 'MAIL' || step === 'RCPT'
 }
 
 export function foundAt({ key, recipient }: Place): string {

@@ -60,8 +60,6 @@ export interface Target {
   readonly recipients: Map<string, Closed>
   /** Messages of this size and larger find no room there in this poll. */
   fullFromBytes: number
-  /** Refusals in this session before a message's content. */
-  refusedAtEnvelope: number
   /** Messages that are being offered there. */
   offered: number
 }
@@ -339,7 +337,6 @@ function fresh() {
     pace: null,
     recipients: new Map<string, Closed>(),
     fullFromBytes: Infinity,
-    refusedAtEnvelope: 0,
     offered: 0,
   }
 }

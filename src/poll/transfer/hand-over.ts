@@ -11,9 +11,10 @@ import { compareCopy } from '../route/proof.ts'
 import { hold } from '../hold.ts'
 import type { Kept } from '../outcome.ts'
 import { followed, passesBy, waitingFor } from '../route/chain.ts'
-import { MOST_REFUSED_AT_ENVELOPE } from '../route/places.ts'
 import { closedAt, whyKept } from '../route/closed.ts'
+import { tooManyRefused } from '../route/envelope-refusals.ts'
 import { type Answer, answerOf } from '../rests/answer.ts'
+import { LOST_ANSWERS } from '../plan/lost-answers.ts'
 import { isDueMessage } from '../plan/plan.ts'
 import { type Choice, type Due, isOverdue, type Job } from '../route/due.ts'
 import { dueAfterMs, holdReason } from '../rests/next-try.ts'
@@ -87,7 +88,8 @@ export async function handOver(job: Job, message: Message, visit: Visit, isProve
     return true
   }
   const isDeferred = job.later === 'deferred' || failed.some(({ outcome }) => outcome.state !== 'refused')
-  const holdReason = failed.find((result) => result.holdReason !== null)?.holdReason ?? null
+  const lost = job.later === 'held' ? LOST_ANSWERS : null
+  const holdReason = failed.find((result) => result.holdReason !== null)?.holdReason ?? lost
   const keptBy = (kept: Kept): boolean => failed.some((result) => result.kept === kept)
   const order = ['tried', 'own', 'rest', 'rate', 'pause'] as const
   const kept = order.find(keptBy) ?? 'own'
@@ -199,15 +201,15 @@ async function attempt(
   job: Job,
   due: Due,
   message: Message,
-  { account, run, destinations, tally, lease, history }: Visit,
+  { account, run, destinations, envelopeRefusals, tally, lease, history }: Visit,
 ): Promise<Result> {
   const { target, recipient, intent, before } = due
   const delivery = { key: { uidl: job.uidl, copy: job.copy }, destination: target.name, recipient }
   const handingOver = (): Promise<void> => run.ledger.handOver(lease, [delivery])
   using _ = await destinations.turn(target, recipient)
-  using admitted = await destinations.admit(target)
+  using admitted = await envelopeRefusals.admit(target)
   if (admitted === null) {
-    const text = `${target.name} refused ${MOST_REFUSED_AT_ENVELOPE} messages in this poll, the others wait for the next one`
+    const { message: text } = tooManyRefused(target)
     return { outcome: { state: 'failed', error: text, retryAfterMs: 0, counts: false }, holdReason: null, kept: 'own' }
   }
   // What another one was answered meanwhile may be the destination's.

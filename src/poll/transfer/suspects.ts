@@ -7,6 +7,8 @@ import type { PopfetchError } from '../../errors.ts'
 import type { Heading } from '../../message.ts'
 import type { Session } from '../../pop3/session.ts'
 import {
+  harmlessFromMs,
+  hasCome,
   isDueDeletion,
   isDueMessage,
   isFresh,
@@ -18,11 +20,6 @@ import type { Tally } from '../tally.ts'
 
 const ENDED = 'ended the session: '
 const SHORT = 'short: '
-
-const DAY_MS = 86_400_000
-
-/** So often it is tried at every poll, then once a day. */
-const OFTEN = 5
 
 /** So many may fail in one poll: each takes a session of its own, and perhaps the whole time limit. */
 const MOST_FAILED = 3
@@ -113,8 +110,7 @@ export class Suspects {
   }
 
   #isDue(fetch: EntryKey & Pick<Suspect, 'known'>, { nowMs, options }: Circumstances['run']): boolean {
-    const { times, lastMs } = fetch.known?.harm ?? { times: 0, lastMs: 0 }
-    const rests = !options.eager && times >= OFTEN && Math.abs(nowMs() - lastMs) < DAY_MS
+    const rests = !options.eager && !hasCome(harmlessFromMs(fetch.known?.harm ?? null), nowMs())
     return !rests && this.#failed < MOST_FAILED && !this.#tried.has(nameOf(fetch))
   }
 

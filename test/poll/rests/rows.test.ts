@@ -94,6 +94,36 @@ describe('a run of refused senders', () => {
     await poll(scene)
     expect(refusals).toBe(150 - first.refused)
   })
+
+  test.each([
+    ['alone', 'next', 60],
+    ['as the first of two', '{ first-of: [next, inbox] }', 1000],
+    ['as the second of two', '{ first-of: [shut, next] }', 60],
+  ] as const)('ends at a hundred over all sessions of a poll, %s', async (_, deliver, sessionLimit) => {
+    await using at = await relayed(deliver)
+    const { scene, sink } = at
+    await using shut = await SmtpSink.start()
+    scene.destinations = [
+      ...scene.destinations,
+      `shut: { type: smtp, host: 127.0.0.1, port: ${shut.port}, to: bob@example.net, concurrency: 1 }`,
+    ]
+    shut.faults.dot = () => Promise.resolve('554 5.7.1 no')
+    // One in ten is taken: so a session brings something, and another one follows.
+    for (const number of upTo(12)) {
+      fillFrom(scene, 'ann@good.example', 1, 10 * number)
+      fillFrom(scene, 'spammer@bad.example', 9, 10 * number + 1)
+    }
+    let refusals = 0
+    sink.faults.mail = (sender) => {
+      if (!sender.endsWith('bad.example')) return null
+      refusals++
+      return '554 5.7.1 sender blocked'
+    }
+    const never = new AbortController().signal
+    const { deferred } = await scene.poll({ eager: false, yes: true }, never, sessionLimit)
+    expect(refusals).toBe(100)
+    expect(deferred).toBeGreaterThan(0)
+  })
 })
 
 test.each(['550 5.4.5 daily limit', '552 5.2.2 full', '554 5.3.1 full', '550 5.7.28 too much'])(

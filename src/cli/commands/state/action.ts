@@ -2,6 +2,7 @@
 // that change it. Messages are printed while they are read, as fast as the reader takes them.
 import type { AccountRecord } from '../../../ledger/ledger.ts'
 import type { MessageRecord, Selection } from '../../../ledger/records.ts'
+import { pauseAt, pausedNow } from '../../../poll/route/paused.ts'
 import { forecast, type AccountPresence } from '../../../poll/account/forecast.ts'
 import { showsWhatItHas } from '../../../config/destinations/destinations.ts'
 import type { Outline } from '../../../config/outline.ts'
@@ -124,10 +125,19 @@ async function explain(wanted: Wanted, { outline, ledger, json, surroundings }: 
   const presence = presenceOf(health, outline)
   const destinations = outline.configuration?.destinations ?? new Map()
   const shows = (name: string): boolean => showsWhatItHas(name, destinations)
-  const told = messages.map((message) => ({
-    message,
-    next: forecast({ message, presence, health, nowMs: nowMs(), shows, at: stamp }),
-  }))
+  const paused = await pausedNow(account, ledger)
+  const view = {
+    presence,
+    health,
+    nowMs: nowMs(),
+    shows,
+    destinations: await ledger.destinations(),
+    accountPause: paused.account,
+    pauseOf: (name: string) => pauseAt(name, paused.destinations, destinations),
+    sizesAreExact: health.facts['sizes'] !== 'hints',
+    at: stamp,
+  }
+  const told = messages.map((message) => ({ message, next: forecast({ ...view, message }) }))
   if (json) {
     const objects = told.map(({ message, next }) => ({ ...messageObject(account, message), next }))
     output.object({ ok: true, account, messages: objects })
