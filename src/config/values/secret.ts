@@ -117,7 +117,7 @@ async function read(source: SecretSource, context: SecretContext): Promise<strin
       return fromFile(path.join(directory, source.name), what, env)
     }
     case 'keyring':
-      return await fromKeyring(source.name, context)
+      return await keyringSecret(source.name, context)
     case 'function':
       return await fromFunction(source, context)
     case 'command': {
@@ -204,42 +204,20 @@ async function fromFunction(source: Pick<SecretFunction, 'read'>, { what, signal
   throw refusal(what, from, 'it gave no text: let it give the secret', 'soon')
 }
 
-/** Through the program that each desktop has for it: a native module would have to be installed with popfetch. */
-async function fromKeyring(name: string, context: SecretContext): Promise<string> {
-  const { what } = context
+async function keyringSecret(name: string, { env, signal, what }: SecretContext): Promise<string> {
   const from = `the keyring item ${display(name)}`
-  const isMac = process.platform === 'darwin'
-  const run = isMac
-    ? ['security', 'find-generic-password', '-s', 'popfetch', '-a', name, '-w']
-    : ['secret-tool', 'lookup', 'service', 'popfetch', 'account', name]
-  const [program = ''] = run
-  const store = isMac
-    ? `security add-generic-password -s popfetch -a '${name}' -w`
-    : `secret-tool store --label=popfetch service popfetch account '${name}'`
-  const { NO_INPUT, runProgram } = await import('../../program.ts')
-  const ending = await runProgram({
-    command: run,
-    env: context.env,
-    cwd: null,
-    stdin: NO_INPUT,
-    stdout: { keep: 'all', limitBytes: SECRET_LIMIT_BYTES },
-    stderr: { keep: 'last', limitBytes: STDERR_BYTES },
-    limitMs: LIMIT_MS,
-    signal: context.signal,
-  }).catch((error: unknown) => {
-    const how = isMac ? 'security cannot be run' : 'secret-tool is not installed: install libsecret-tools'
-    throw missing(what, from, errnoOf(error) === 'ENOENT' ? how : `${program} cannot be run`, error)
-  })
-  if (ending.ended === 'abort') throw aborted(what)
-  if (ending.ended !== null) {
-    throw refusal(what, from, 'no answer: the keyring may be locked, and nobody is there to unlock it', 'soon')
+  const { fromKeyring } = await import('./keyring.ts')
+  const answer = await fromKeyring(name, { env, signal, limitBytes: SECRET_LIMIT_BYTES })
+  switch (answer.kind) {
+    case 'found':
+      return checked(withoutNewline(decoded(answer.bytes, what, from, 'soon')), what, from, 'soon')
+    case 'not had':
+      throw refusal(what, from, answer.how, answer.passes ? 'soon' : 'never', answer.cause)
+    case 'failed':
+      throw refusal(what, from, `${howItEnded(answer.ending)} (is the keyring unlocked?)`, 'soon')
+    case 'stopped':
+      throw aborted(what)
   }
-  // Both say nothing, or a few words, for an item that is not there; what else went wrong passes by itself (a locked keyring).
-  const said = ending.stderr.toString('latin1').trim()
-  const isMissing = isMac ? ending.code === 44 : ending.code === 1 && said === ''
-  if (isMissing) throw missing(what, from, `it does not exist: ${store}`)
-  if (ending.code !== 0) throw refusal(what, from, `${howItEnded(ending)} (is the keyring unlocked?)`, 'soon')
-  return checked(withoutNewline(decoded(ending.stdout, what, from, 'soon')), what, from, 'soon')
 }
 
 async function fromFile(file: string, what: string, env: SecretContext['env']): Promise<string> {
