@@ -65,3 +65,41 @@ export function displayLastLine(words: Buffer, limit = LIMIT): string {
 export function grouped(count: number): string {
   return count < 1000 ? String(count) : count.toLocaleString('en-US')
 }
+
+/** `2026-11-24 12:34:56`, where popfetch runs. */
+export function localTime(ms: number): string {
+  const date = dateOf(ms)
+  const two = (number: number): string => String(number).padStart(2, '0')
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
+}
+
+/** `2026-11-24 12:34 CET`, where popfetch runs: for a time that stands in a sentence, which may be read elsewhere. */
+export function localStamp(ms: number): string {
+  return `${localTime(ms).slice(0, -3)} ${zoneName(ms)}`
+}
+
+/** The same, and of today only the clock: `12:34 CET`. */
+export function localClock(ms: number, nowMs: number): string {
+  const [stamp, today] = [localStamp(ms), localTime(nowMs).slice(0, 11)]
+  return stamp.startsWith(today) ? stamp.slice(today.length) : stamp
+}
+
+/** `CET`, `EST`, `UTC`; where English has no letters for it, `UTC+5:30`. */
+function zoneName(ms: number): string {
+  const names = ['en-US', 'en-GB', 'en-AU'].map(
+    (locale) =>
+      new Intl.DateTimeFormat(locale, { timeZoneName: 'short' })
+        .formatToParts(dateOf(ms))
+        .find(({ type }) => type === 'timeZoneName')?.value ?? '',
+  )
+  const [usual = ''] = names
+  return names.find((name) => /^[A-Z]{2,5}$/.test(name)) ?? usual.replace('GMT', 'UTC')
+}
+
+// Beyond this a Date is invalid (ECMAScript 21.4.1.1). A ledger that was written under a broken clock is shown all the same.
+const LAST_DATE_MS = 8.64e15
+
+function dateOf(ms: number): Date {
+  return new Date(Math.max(-LAST_DATE_MS, Math.min(LAST_DATE_MS, ms)))
+}

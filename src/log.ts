@@ -6,7 +6,7 @@
 import { fstatSync } from 'node:fs'
 import { rename } from 'node:fs/promises'
 import type { LoggerOptions, pino as pinoDoor } from 'pino'
-import { display } from './display.ts'
+import { display, localTime } from './display.ts'
 import { errnoOf } from './errors.ts'
 import { openOutput, ourUid } from './own-file.ts'
 
@@ -293,14 +293,6 @@ export function textLine(at: LogLevel, text: string, facts: LogFacts, ms: number
   const behind = told.length === 0 ? '' : ` (${told.map(([name, value]) => `${name} ${value}`).join(', ')})`
   const of = account === undefined || account === null ? '' : `${safe(String(account))}: `
   return `${localTime(ms)} ${mark}${of}${safe(text)}${behind}`
-}
-
-/** `2026-11-24 12:34:56`, where popfetch runs. */
-function localTime(ms: number): string {
-  const date = new Date(ms)
-  const two = (number: number): string => String(number).padStart(2, '0')
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
-  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
 }
 
 function safe(text: string): string {

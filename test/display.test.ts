@@ -1,6 +1,6 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
-import { display, displayBytes, grouped } from '../src/display.ts'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { display, displayBytes, grouped, localClock, localStamp, localTime } from '../src/display.ts'
 import { redactor } from '../src/redact.ts'
 
 describe('display', () => {
@@ -90,4 +90,36 @@ it.each([
   [1_234_567, '1,234,567'],
 ])('%i is read as %s', (count, text) => {
   expect(grouped(count)).toBe(text)
+})
+
+describe('a point in time', () => {
+  afterEach(() => vi.unstubAllEnvs())
+  const AT = Date.parse('2026-11-29T18:05:09Z')
+
+  it.each([
+    ['Europe/Berlin', '2026-11-29 19:05', 'CET'],
+    ['America/New_York', '2026-11-29 13:05', 'EST'],
+    ['Australia/Sydney', '2026-11-30 05:05', 'AEDT'],
+    ['Asia/Kolkata', '2026-11-29 23:35', 'UTC+5:30'],
+    ['UTC', '2026-11-29 18:05', 'UTC'],
+  ])('is told as the clocks in %s show it, with the name of the zone', (zone, time, name) => {
+    vi.stubEnv('TZ', zone)
+    expect(localTime(AT)).toBe(`${time}:09`)
+    expect(localStamp(AT)).toBe(`${time} ${name}`)
+  })
+
+  it('in summer has the zone of the summer', () => {
+    vi.stubEnv('TZ', 'Europe/Berlin')
+    expect(localStamp(Date.parse('2026-07-01T18:05:00Z'))).toBe('2026-07-01 20:05 CEST')
+  })
+
+  it('of today has no date', () => {
+    vi.stubEnv('TZ', 'Europe/Berlin')
+    expect(localClock(AT, AT - 3_600_000)).toBe('19:05 CET')
+    expect(localClock(AT + 6 * 3_600_000, AT)).toBe('2026-11-30 01:05 CET')
+  })
+
+  it('that no date can hold does not stop the answer', () => {
+    expect(localStamp(1e300)).toMatch(/\d/)
+  })
 })

@@ -173,6 +173,8 @@ test('every command of the page does what it is there for, in the order of the p
   expect(said['popfetch state find invoice']?.stdout).toContain('invoice 9')
   expect(said['popfetch config reference delete']?.stdout).toContain('accounts.NAME.delete')
   expect(said['popfetch status']?.stdout).toContain('old-isp')
+  expect(said['popfetch init --cron']?.stdout).toMatch(/^\*\/5 \* \* \* \*  \/\S+ \/\S+popfetch\S* --config \/\S+$/m)
+  expect(said['popfetch init --systemd']?.stdout).toMatch(/^ExecStart=\/\S+ \/\S+popfetch\S* .*--daemon --foreground$/m)
   expect(existsSync(join(packed.home, 'ledger.bak'))).toBe(true)
   expect(readdirSync(join(packed.home, 'Mail/new'))).toHaveLength(9)
   // The last one has removed it, and left what is the user's.

@@ -3,9 +3,11 @@
 // Answers go to standard output; problems, notes and progress to standard error.
 import { setImmediate as turn } from 'node:timers/promises'
 import { display } from '../display.ts'
+import type { LogForm } from '../log.ts'
 import { redact } from '../redact.ts'
 import { errnoOf, type PopfetchError } from '../errors.ts'
 import { reportError } from '../poll/report.ts'
+import { wrappedLine } from './terminal/wrapped.ts'
 
 export interface TextStream {
   readonly isTTY?: boolean
@@ -71,14 +73,22 @@ export class Output {
     this.#colours = this.#stdout.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb'
   }
 
-  /** How wide an answer may be. */
+  /** How wide an answer may be; Infinity: nobody looks at it on a terminal, and a line is never broken. */
   get columns(): number {
-    return this.#stdout.columns ?? 80
+    return columnsOf(this.#stdout)
   }
 
-  /** Lines of the answer to a question, on standard output. */
+  /** Lines of the answer to a question, on standard output, as they are: whoever copies one from the terminal has it whole. */
   answer(text: string, tone: Tone = 'plain'): void {
-    const lines = printable(text)
+    this.#answer(printable(text), tone)
+  }
+
+  /** The same for sentences and tables: on a terminal, what is longer than a line is broken between words. */
+  prose(text: string, tone: Tone = 'plain'): void {
+    this.#answer(broken(printable(text), this.columns), tone)
+  }
+
+  #answer(lines: string, tone: Tone): void {
     // On one terminal the answer would stand in the middle of the progress lines.
     if (this.#stdout.isTTY === true) this.screen?.clear()
     this.#stdout.write(this.#colours && tone !== 'plain' ? `${TONES[tone]}${lines}\u001b[0m\n` : `${lines}\n`)
@@ -105,14 +115,29 @@ export class Output {
     this.#stdout.write(jsonLine(value))
   }
 
-  /** A line for people on standard error: a summary, a problem, a warning. */
+  /** A line for people on standard error: a summary, a problem, a warning. On a terminal it is broken between words. */
   say(text: string): void {
-    this.#line(text, LINE_QUEUE_BYTES)
+    this.#line(broken(printable(text), columnsOf(this.#stderr)), LINE_QUEUE_BYTES)
   }
 
-  /** Narration on standard error: dropped when nobody reads it. */
+  /** A line on standard error that somebody will copy: it is never broken. */
+  sayWhole(text: string): void {
+    this.#line(printable(text), LINE_QUEUE_BYTES)
+  }
+
+  /** Narration on standard error: dropped when nobody reads it. On a terminal it is broken between words. */
   note(text: string): void {
-    this.#line(text, NOTE_QUEUE_BYTES)
+    this.#line(broken(printable(text), columnsOf(this.#stderr)), NOTE_QUEUE_BYTES)
+  }
+
+  /** The same for a line that a program reads. */
+  noteWhole(text: string): void {
+    this.#line(printable(text), NOTE_QUEUE_BYTES)
+  }
+
+  /** Lines of a log, in a form. */
+  logged(form: LogForm): (line: string) => void {
+    return (line) => (form === 'json' ? this.noteWhole(line) : this.note(line))
   }
 
   problem(text: string): void {
@@ -130,7 +155,7 @@ export class Output {
       this.#dropped++
       return
     }
-    const lines = this.#lostLines() + printable(text)
+    const lines = this.#lostLines() + text
     if (this.screen === null) this.#stderr.write(`${lines}\n`)
     else this.screen.persist(lines)
   }
@@ -167,6 +192,20 @@ function printable(text: string): string {
   return text
     .split('\n')
     .map((line) => display(line, LINE_LIMIT))
+    .join('\n')
+}
+
+/** Some terminals report 0 columns. */
+function columnsOf({ isTTY, columns = 80 }: TextStream): number {
+  if (isTTY !== true) return Infinity
+  return columns > 0 ? columns : 80
+}
+
+function broken(lines: string, columns: number): string {
+  if (columns === Infinity) return lines
+  return lines
+    .split('\n')
+    .flatMap((line) => wrappedLine(line, columns))
     .join('\n')
 }
 

@@ -1,5 +1,6 @@
 // Runs the program `onProblem` when an account has failed, or a message of it has waited, for long: once, and once more when
 // that is over. The ledger keeps that it was told, so that a process that is started anew does not tell it again.
+import { localStamp } from '../display.ts'
 import type { AccountRecord, Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
 import { waitingSinceMs } from '../poll/account/waiting.ts'
@@ -95,7 +96,7 @@ export class Alarm {
     const { log, env, signal } = this.#context
     const { name: account, lastSuccessMs } = record
     const since = isoOf(waitsSinceMs)
-    const waits = `mail has waited since ${since}: popfetch state list ${account} shows it`
+    const waits = `mail has waited since ${waitsSinceMs === null ? '' : localStamp(waitsSinceMs)}: popfetch state list ${account} shows it`
     const error = waitsSinceMs === null ? record.error : { code: 'ERR_DELIVERY', message: waits }
     if (waitsSinceMs !== null) log.error('mail has been waiting for a long time', { account, since })
     else if (event === 'problem')

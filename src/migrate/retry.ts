@@ -95,6 +95,8 @@ export class Retries {
   }
 
   #isStubborn({ error, pausedUntilMs, nowMs }: SessionEnd): boolean {
+    // A name that no host has is mistyped, unless it was found before.
+    if (error?.code === 'ERR_CONNECT' && error.retry === 'later') return !this.#worked
     if (error === null || (error.code !== 'ERR_BUG' && (error.retry === 'soon' || pausedUntilMs > nowMs))) return false
     return !this.#worked || ++this.#stubborn >= MOST_STUBBORN
   }

@@ -1,7 +1,7 @@
 // Ends that are known beforehand: of a sign-in, as the provider announced it, and of a client's secret or certificate. When they are
 // told, and that they are told once. Pure, but for reading a certificate.
 import { X509Certificate } from 'node:crypto'
-import { display } from '../display.ts'
+import { display, localStamp } from '../display.ts'
 import type { Client } from './oauth.ts'
 import type { SignInRecord } from './record.ts'
 
@@ -34,7 +34,7 @@ export async function untoldEnds(record: SignInRecord, configured: Client, nowMs
   const { client, user, endsMs } = record
   const ends: End[] = []
   if (endsMs !== null && endsSoon(record, nowMs)) {
-    const line = `the sign-in of ${display(user)} by ${client} ends ${dateText(endsMs)}: popfetch auth`
+    const line = `the sign-in of ${display(user)} by ${client} ends on ${localStamp(endsMs)}: popfetch auth`
     ends.push({ endMs: endsMs, line })
   }
   const [what, endMs] =
@@ -42,7 +42,7 @@ export async function untoldEnds(record: SignInRecord, configured: Client, nowMs
       ? ['secret', configured.secretEndsMs]
       : ['certificate', await certificateEndMs(configured)]
   if (endMs !== null && endMs - nowMs <= SECRET_ENDS_SOON_MS) {
-    const line = `the client ${what} of ${client} ends ${dateText(endMs)}: make a new one at the provider`
+    const line = `the client ${what} of ${client} ends on ${localStamp(endMs)}: make a new one at the provider`
     ends.push({ endMs, line })
   }
   return ends.filter((end) => !isTold(record, end.endMs))
@@ -65,8 +65,4 @@ async function certificateEndMs({ certificate }: Client): Promise<number | null>
   } catch {
     return null
   }
-}
-
-function dateText(ms: number): string {
-  return `on ${new Date(ms).toISOString().slice(0, 16).replace('T', ' at ')} UTC`
 }

@@ -1,8 +1,8 @@
 // How sign-ins stand, in words and as JSON, for `auth --list` and `status`. Pure.
-import { display } from '../display.ts'
+import { display, localStamp } from '../display.ts'
 import { PopfetchError } from '../errors.ts'
 import type { SignInState } from '../oauth/oauth.ts'
-import { iso, stamp } from './words/moment.ts'
+import { iso } from './words/moment.ts'
 
 export interface Listed {
   readonly client: string
@@ -36,8 +36,8 @@ export function signInName({ user, client, accounts, destinations }: Listed): st
 export function stateText({ state, needsNobody }: Listed): string {
   if (state instanceof PopfetchError) return `not usable: ${state.message}`
   const { sinceMs, untilMs, error } = state
-  const since = sinceMs === null ? '' : ` since ${stamp(sinceMs)}`
-  const until = untilMs === null ? '' : `, until ${stamp(untilMs)}`
+  const since = sinceMs === null ? '' : ` since ${localStamp(sinceMs)}`
+  const until = untilMs === null ? '' : `, until ${localStamp(untilMs)}`
   switch (state.state) {
     case 'none':
       return needsNobody ? 'signs in by itself' : 'not signed in: popfetch auth'

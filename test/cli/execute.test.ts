@@ -36,7 +36,7 @@ describe('nothing runs', () => {
   })
 })
 
-describe('a word that is nearly a command', () => {
+describe('a word that is nearly a command (B14)', () => {
   test.each([
     ['stauts', 'status'],
     ['chekc', 'check'],

@@ -97,7 +97,7 @@ test('a long answer waits for its reader, and learns that it is gone', async () 
   expect(await output.caughtUp()).toBe(false)
 })
 
-test('a process that ends at once takes its progress lines away first, so that the prompt has a line of its own', () => {
+test('a process that ends at once takes its progress lines away first, so that the prompt has a line of its own (B18)', () => {
   const { stderr, output } = streams()
   const cleared: number[] = []
   output.screen = { persist: () => {}, clear: () => cleared.push(1) }

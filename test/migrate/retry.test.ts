@@ -51,6 +51,15 @@ describe('after a session', () => {
     ])
   })
 
+  test('whose host has no such name it is over, unless the name was found before or is to be waited for', () => {
+    const unknown: ReportedError = { code: 'ERR_CONNECT', message: 'no such host', retry: 'later' }
+    expect(new Retries().after(end({ error: unknown }))).toEqual({ kind: 'give-up' })
+    expect(new Retries(60_000).after(end({ error: unknown }))).toMatchObject({ kind: 'again' })
+    const known = new Retries()
+    known.after(end({ progress: true }))
+    expect(waits(known, { error: unknown })).toHaveLength(9)
+  })
+
   test('that was lost with something it begins anew', () => {
     const retries = new Retries()
     for (let lostOnes = 0; lostOnes < 8; lostOnes++) retries.after(end({ error: lost }))

@@ -69,7 +69,13 @@ export class Scene implements AsyncDisposable {
     ]
     writeFileSync(file, lines.join('\n'))
     chmodSync(file, 0o600)
-    return await loadConfiguration({ file, state: null, env: { HOME: this.directory }, cwd: this.directory, uid: 0 })
+    return await loadConfiguration({
+      file,
+      state: null,
+      env: { HOME: this.directory },
+      cwd: this.directory,
+      uid: process.getuid?.() ?? 0,
+    })
   }
 
   async migrate({ options = {}, signal, ownLedger = true }: Attempted = {}): Promise<MigrationReport> {

@@ -31,7 +31,7 @@ async function migrate(at: Scene, { user = 'alice', signal, ...options }: Moved 
     `accounts:\n  moved: ${account}\ndestinations:\n  archive: { type: maildir, path: archive }\nstate: ${OWN}\n`,
     { mode: 0o600 },
   )
-  const context = { file, state: null, env: { HOME: at.directory }, cwd: at.directory, uid: 0 }
+  const context = { file, state: null, env: { HOME: at.directory }, cwd: at.directory, uid: process.getuid?.() ?? 0 }
   const configuration = await loadConfiguration(context)
   await using ledger = await openLedger(configuration.statePath)
   const [report] = await migrateAll({

@@ -88,7 +88,8 @@ async function openConfiguredLog(
   const level = options.logLevel ?? configuration.log.level
   if (file === null) {
     if (options.logFile === null && options.logLevel === null) return silentLog
-    const printed = await printedLog((line) => output.note(line), level, printedForm(configuration, terminal), nowMs)
+    const form = printedForm(configuration, terminal)
+    const printed = await printedLog(output.logged(form), level, form, nowMs)
     return sayUnjudged(printed, surroundings)
   }
   try {

@@ -1,5 +1,5 @@
-// The line for cron and the unit for systemd, with the real paths of Node and popfetch, as `init` prints them. Cron's environment has
-// next to nothing: no PATH to speak of, none of the variables by which a configuration was found. Pure.
+// The line for cron and the unit for systemd, with the real paths of Node and popfetch, as `init` and `--daemon` print them. Cron's
+// environment has next to nothing: no PATH to speak of, none of the variables by which a configuration was found. Pure.
 import { userInfo } from 'node:os'
 import path from 'node:path'
 import { usualStatePath } from '../../config/paths.ts'
@@ -14,9 +14,24 @@ interface Place {
 
 /** Every five minutes. */
 export function cronLine(place: Place, surroundings: Pick<Surroundings, 'host' | 'env'>): string {
-  // `%` ends the command in a crontab.
-  const words = wordsOf(place, surroundings).map((word) => quoted(word).replaceAll('%', '\\%'))
-  return `*/5 * * * *  ${words.join(' ')}`
+  return `*/5 * * * *  ${inCrontab(wordsOf(place, surroundings))}`
+}
+
+/** The daemon, with the machine. */
+export function rebootLine(place: Place, surroundings: Pick<Surroundings, 'host' | 'env'>): string {
+  return `@reboot  ${inCrontab([...wordsOf(place, surroundings), '--daemon'])}`
+}
+
+/** `%` ends the command in a crontab. */
+function inCrontab(words: readonly string[]): string {
+  return words.map((word) => quoted(word).replaceAll('%', '\\%')).join(' ')
+}
+
+/** Where the unit belongs. */
+export function unitFile({ env, uid }: Pick<Surroundings, 'env' | 'uid'>): string {
+  if (uid === 0) return '/etc/systemd/system/popfetch.service'
+  const home = env['XDG_CONFIG_HOME'] ?? path.join(env['HOME'] ?? homeOf(), '.config')
+  return path.join(home, 'systemd', 'user', 'popfetch.service')
 }
 
 /** A unit of one's own systemd; root's is one of the system, under a user of its own. */

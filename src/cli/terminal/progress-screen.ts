@@ -1,18 +1,22 @@
 // Progress on a terminal: one line per account at work, redrawn in place. log-update's only door; it is loaded only
 // when a run lasts longer than a moment. Lines that are printed meanwhile stay above the progress lines.
 import type { createLogUpdate } from 'log-update'
-import { display } from '../../display.ts'
+import { display, grouped } from '../../display.ts'
 import type { Log } from '../../log.ts'
 import type { Observer, Progress } from '../../poll/report.ts'
 import type { Screen } from '../output.ts'
 import { counted, duration, size } from '../../status/words/amounts.ts'
 import type { Surroundings, Terminal } from '../surroundings.ts'
+import { cellsOf, padded, shortened, shortenedInside } from './width.ts'
 
 const REDRAW_MS = 100
 /** A poll that ends sooner draws nothing. */
 const PATIENCE_MS = 300
 /** A finishing account that has reported nothing for this long is taken off the screen. */
 const GONE_MS = 1500
+/** How much of an account's name is shown, as there is room. */
+const SHORTEST_NAME = 10
+const LONGEST_NAME = 40
 /** Before this much time a rate is a guess. */
 const RATE_AFTER_MS = 1000
 
@@ -151,10 +155,13 @@ export function progressLines(
   const most = Math.max(1, rows - 2)
   const shown = atWork.size > most ? most - 1 : atWork.size
   const entries = [...atWork].slice(0, Math.max(0, shown))
-  const width = Math.min(24, Math.max(0, ...entries.map(([account]) => account.length)))
-  const lines = entries.map(([account, work]) => `${account.slice(0, 24).padEnd(width)}  ${progressText(work, nowMs)}`)
-  if (shown < atWork.size) lines.push(`and ${atWork.size - shown} more at work`)
-  return lines.map((line) => line.slice(0, Math.max(1, columns - 1)))
+  const texts = entries.map(([, work]) => progressText(work, nowMs))
+  const room = columns - 1 - '  '.length - Math.max(0, ...texts.map(cellsOf))
+  const longest = Math.max(0, ...entries.map(([account]) => account.length))
+  const width = Math.min(longest, Math.max(SHORTEST_NAME, Math.min(LONGEST_NAME, room)))
+  const lines = entries.map(([account], at) => `${padded(shortenedInside(account, width), width)}  ${texts[at] ?? ''}`)
+  if (shown < atWork.size) lines.push(`and ${grouped(atWork.size - shown)} more at work`)
+  return lines.map((line) => shortened(line, Math.max(1, columns - 1)))
 }
 
 /** How far an account is, without its name. */
@@ -163,14 +170,14 @@ export function progressText({ progress, fetching, errors = 0, pause }: AtWork, 
   if (pause !== undefined) return display(pause)
   const { stage, messages, totalMessages, bytes, totalBytes } = progress
   if (stage !== 'fetching' || fetching === null) return `${stage}${failures}`
-  const counts = `${messages}/${totalMessages} messages  ${totalBytes > 0 ? `${size(bytes)} of ${size(totalBytes)}` : size(bytes)}`
+  const counts = `${grouped(messages)}/${grouped(totalMessages)} messages  ${totalBytes > 0 ? `${size(bytes)} of ${size(totalBytes)}` : size(bytes)}`
   const elapsedMs = nowMs - fetching.sinceMs
   const perMs = elapsedMs > 0 ? (bytes - fetching.bytes) / elapsedMs : 0
   if (elapsedMs < RATE_AFTER_MS || perMs <= 0) return `${counts}${failures}`
   // Announced sizes are hints (P101, wrong sizes): when more came than was announced, no time is foretold.
   const leftMs = (totalBytes - bytes) / perMs
   const left = leftMs > 0 ? `  ${duration(Math.max(1000, leftMs)).replace(/\.\d+ s$/, ' s')} left` : ''
-  return `${counts}  ${size(Math.round(perMs * 1000))}/s${left}${failures}`
+  return `${counts}  ${size(Math.ceil(perMs * 1000))}/s${left}${failures}`
 }
 
 /** Some terminals report 0 columns. */

@@ -1,6 +1,6 @@
 // What is wrong now, as far as somebody may be told of it: from the status to troubles that have names of their own, so that the
 // same trouble is known again at the next look. Pure. When each is told is outbox.ts.
-import { display } from '../../display.ts'
+import { display, localStamp } from '../../display.ts'
 import type { NoticeEvent } from '../../config/daemon/notify.ts'
 import { type AccountStatus, culpritOf, type Resting } from '../../status/account.ts'
 import type { Status } from '../../status/status.ts'
@@ -115,7 +115,7 @@ function ofAccount(status: AccountStatus, { destinations, daemon }: Status, afte
     })
   }
   if (waitingSinceMs !== null) {
-    const message = `mail has waited since ${new Date(waitingSinceMs).toISOString()}: popfetch state list ${display(account)} shows it`
+    const message = `mail has waited since ${localStamp(waitingSinceMs)}: popfetch state list ${display(account)} shows it`
     const item = { ...about, code: 'ERR_DELIVERY', message, sinceMs: waitingSinceMs }
     // An account that fails, or whose destination is left alone, is told as such.
     const after = failures > 0 ? Infinity : afterMs

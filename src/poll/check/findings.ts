@@ -2,6 +2,7 @@
 import type { Account } from '../../config/schema.ts'
 import { commandName } from '../../config/values/secret.ts'
 import { isLoopback } from '../../config/values/host.ts'
+import { localStamp } from '../../display.ts'
 import type { AccountRecord } from '../../ledger/ledger.ts'
 import { apopTimestamp } from '../../pop3/sign-in/md5.ts'
 import type { Capabilities } from '../../pop3/wire/capabilities.ts'
@@ -92,10 +93,9 @@ export function recordFindings(
   nowMs: number,
 ): readonly Finding[] {
   const off = ['pipelining', 'capa'].filter((name) => facts[name] === 'off')
-  const until = new Date(pausedUntilMs).toISOString().slice(0, 16).replace('T', ' ')
   const why = refusals > 1 ? `${refusals} refused sign-ins` : (error?.message ?? 'the server asked for it')
   return [
-    ...(pausedUntilMs > nowMs ? [{ name: 'paused', value: `until ${until} UTC: ${why}` }] : []),
+    ...(pausedUntilMs > nowMs ? [{ name: 'paused', value: `until ${localStamp(pausedUntilMs)}: ${why}` }] : []),
     ...(off.length > 0 ? [{ name: 'remembered', value: `this server is not asked for ${off.join(' and ')}` }] : []),
   ]
 }

@@ -108,7 +108,7 @@ export async function compareListing(listing: Listing, comparison: Comparison, v
   if (isBlind && !visit.endedLooks.areSome) throw noUidls(account)
   if (history.record.known + plan.new > MOST_KNOWN) throw tooManyKnown(account, history.record.known)
   tally.see(plan)
-  tally.note(`${plan.listed} messages listed, ${plan.new} new, ${plan.fetch.length} to fetch`)
+  tally.note(`on the server: ${plan.listed}, new: ${plan.new}, to fetch: ${plan.fetch.length}`)
   return { ...compared, plan, returned: [...compared.returned, ...returned], isSearched: isComplete }
 }
 

@@ -2,6 +2,7 @@
 // and processes. What was offered is counted in the ledger before it is offered, so that no end of a process frees anything. What
 // is about to be retrieved is set aside in memory: no message is downloaded for nothing.
 import { formatRate, type Rate } from '../../config/values/quantity.ts'
+import { localStamp } from '../../display.ts'
 import type { ClockReading, Sent } from '../../ledger/destination.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import { countsNow, freeOf, nextFreeMs, withOneMore } from './rate.ts'
@@ -123,7 +124,6 @@ export class Pace {
     const now = clock()
     const offered = [...countsNow(counted.sent, now), [now.nowMs, counted.aside] as const]
     const nextMs = nextFreeMs(rates, offered, now.nowMs)
-    const until = new Date(nextMs).toISOString().replace(/\.\d+/, '')
-    return `${name} has got as many messages as its rate of ${rates.map(formatRate).join(' and ')} allows, the next one may go at ${until}`
+    return `${name} has got as many messages as its rate of ${rates.map(formatRate).join(' and ')} allows, the next one may go at ${localStamp(nextMs)}`
   }
 }

@@ -1,6 +1,7 @@
 // May something be offered at a destination now, as far as this poll knows? It is down, it or a recipient is left alone, or it has got
 // as many messages as its rate allows.
 import { concluded } from '../../deliver/answers/conclusions.ts'
+import { localStamp } from '../../display.ts'
 import { type AnswerFacts, DeliveryError } from '../../errors.ts'
 import type { Rest } from '../../ledger/ledger.ts'
 import type { Pace } from '../rests/paces.ts'
@@ -79,8 +80,7 @@ export function hiddenAt(target: Target): Closed | null {
 
 /** Why a poll that finds it left alone sends nothing there. */
 export function restError(name: string, { untilMs, untilSignIn, error, exit }: Rest, nowMs: number): DeliveryError {
-  const until = new Date(untilMs).toISOString().replace(/\.\d+/, '')
-  const paused = untilMs > nowMs ? `is left alone until ${until}` : 'was tried a moment ago'
+  const paused = untilMs > nowMs ? `is left alone until ${localStamp(untilMs)}` : 'was tried a moment ago'
   const why = untilSignIn === true ? 'is left alone until somebody signs in' : paused
   return new DeliveryError(`${name} ${why}: ${error.message}`, {
     ...concluded('BUSY', 'left alone'),

@@ -41,18 +41,23 @@ const reasons: Readonly<Record<string, string>> = {
   EPIPE: 'the server closed the connection',
 }
 
+/** When several addresses were tried, each has its own error (P004). */
+function firstOf(cause: unknown): unknown {
+  return cause instanceof AggregateError ? cause.errors.at(-1) : cause
+}
+
 function reasonOf(cause: unknown): string {
-  // When several addresses were tried, each has its own error (P004).
-  const first = cause instanceof AggregateError ? cause.errors.at(-1) : cause
+  const first = firstOf(cause)
   const errno = errnoOf(first) ?? errnoOf(cause)
   const text = first instanceof Error ? display(first.message) : 'unknown reason'
   return errno === null ? text : `${reasons[errno] ?? text} (${errno})`
 }
 
+/** A name that no host has does not get one in a minute. */
 export function connectError(cause: unknown, peer: string): PopfetchError {
   return new PopfetchError('ERR_CONNECT', `cannot connect to ${peer}: ${reasonOf(cause)}`, {
     scope: 'account',
-    retry: 'soon',
+    retry: errnoOf(firstOf(cause)) === 'ENOTFOUND' ? 'later' : 'soon',
     cause,
   })
 }

@@ -3,7 +3,7 @@ import { grouped } from '../../display.ts'
 
 /** `48213` → `48.2 kB`. Decimal, as providers and the configuration count. */
 export function size(bytes: number): string {
-  if (bytes < 1000) return `${bytes} B`
+  if (bytes <= 999) return `${Math.ceil(bytes)} B`
   const units = ['kB', 'MB', 'GB', 'TB']
   let value = bytes / 1000
   let unit = 0
@@ -15,9 +15,9 @@ export function size(bytes: number): string {
   return `${value.toFixed(1)} ${units[unit] ?? ''}`
 }
 
-/** `412` → `412 ms`, `75000` → `1 min 15 s`. */
+/** `412` → `412 ms`, `75000` → `1 min 15 s`. Never none. */
 export function duration(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms)} ms`
+  if (ms < 999.5) return `${Math.max(1, Math.round(ms))} ms`
   const seconds = ms / 1000
   if (seconds < 59.95) return `${seconds.toFixed(1)} s`
   const whole = Math.round(seconds)

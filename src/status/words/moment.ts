@@ -9,7 +9,7 @@ export function iso(ms: number | null): string | null {
   return ms === null || ms === 0 ? null : exact(ms)
 }
 
-/** ISO 8601, UTC, to the second. */
+/** ISO 8601, UTC, to the second: for what is read in another place than popfetch runs. For people here: localStamp of display.ts. */
 export function stamp(ms: number): string {
   return exact(ms).replace(/\.\d+Z$/, 'Z')
 }
@@ -27,9 +27,10 @@ export function timeUntil(ms: number): string {
   return span(Math.ceil(ms / unit) * unit)
 }
 
-/** A span in its largest unit: `40 s`, `3 min`, `5 h`, `2 days`. A negative one (a clock was set back) is `0 s`. */
+/** A span in its largest unit: `40 s`, `3 min`, `5 h`, `2 days`. Never none: the shortest, and a negative one (a clock was set
+ *  back), is `1 s`. */
 export function span(ms: number): string {
-  if (ms < MINUTE_MS) return `${Math.max(0, Math.floor(ms / 1000))} s`
+  if (ms < MINUTE_MS) return `${Math.max(1, Math.floor(ms / 1000))} s`
   if (ms < HOUR_MS) return `${Math.floor(ms / MINUTE_MS)} min`
   // In hours up to two days: "1 day" would also stand for nearly two.
   if (ms < 2 * DAY_MS) return `${Math.floor(ms / HOUR_MS)} h`

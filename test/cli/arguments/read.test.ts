@@ -126,7 +126,6 @@ describe('wrong usage is refused', () => {
     ['--daemon --limit 3', 'it cannot be combined with --dry-run'],
     ['check --daemon', '--daemon is not an option of this command'],
     ['stop now', 'unknown argument: now'],
-    ['completion tcsh', 'the shell must be one of bash, zsh, fish'],
     ['-qx', 'unknown argument'],
     ['-c', '--config needs a value'],
     ['-n=1', 'unknown argument'],
@@ -136,6 +135,10 @@ describe('wrong usage is refused', () => {
   ])('%s', async (line, text) => {
     await expectRefusal(line.split(' '), text)
   })
+})
+
+test('a shell that has no completion is told which have, and not of an option that does not exist (B13)', async () => {
+  await expectRefusal(['completion', 'tcsh'], 'the shell must be one of bash, zsh, fish')
 })
 
 describe('help', () => {

@@ -75,7 +75,7 @@ test('a longer one is drawn, printed lines stay above it, and nothing of it is l
   expect(terminal.text).not.toContain('work')
 })
 
-test('an account whose poll is over, failed or not, leaves the screen at once', async () => {
+test('an account whose poll is over, failed or not, leaves the screen at once (B3)', async () => {
   const { terminal, clock, screen } = screenAt(0)
   const connecting: Progress = { stage: 'connecting', messages: 0, totalMessages: 0, bytes: 0, totalBytes: 0 }
   screen.progress('failed', connecting)

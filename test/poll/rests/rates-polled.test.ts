@@ -4,6 +4,7 @@ import type * as os from 'node:os'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { loadConfiguration } from '../../../src/config/load.ts'
 import type { Configuration } from '../../../src/config/schema.ts'
+import { localStamp } from '../../../src/display.ts'
 import { openLedger } from '../../../src/ledger/sqlite/open.ts'
 import { silentLog } from '../../../src/log.ts'
 import { Poller, pollAll } from '../../../src/poll/poller.ts'
@@ -70,7 +71,13 @@ async function loaded(
   const lines = ['accounts:', ...accounts, 'destinations:', ...destinations.map((line) => `  ${line}`)]
   const file = scene.path('config.yaml')
   writeFileSync(file, [...lines, 'state: state/state.db'].join('\n'), { mode: 0o600 })
-  return await loadConfiguration({ file, state: null, env: { HOME: scene.directory }, cwd: scene.directory, uid: 0 })
+  return await loadConfiguration({
+    file,
+    state: null,
+    env: { HOME: scene.directory },
+    cwd: scene.directory,
+    uid: process.getuid?.() ?? 0,
+  })
 }
 
 async function pollAccounts(configuration: Configuration): Promise<readonly AccountReport[]> {
@@ -94,7 +101,7 @@ describe('a rate', () => {
     })
     expect([scene.count('RETR'), sink.messages.length]).toEqual([5, 5])
     expect(scene.notes.filter((note) => note.includes('its rate of 5/d'))).toHaveLength(1)
-    expect(scene.notes.join('\n')).toContain('the next one may go at 2026-11-30T12:00:00Z')
+    expect(scene.notes.join('\n')).toContain(`the next one may go at ${localStamp(Date.parse('2026-11-30T12:00:00Z'))}`)
     const { connections } = sink
     later(DAY - 1000)
     expect(await scene.poll()).toMatchObject({ outcome: 'partial', delivered: 0, deferred: 7, error: null })

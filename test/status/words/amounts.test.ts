@@ -3,6 +3,7 @@ import { duration, size } from '../../../src/status/words/amounts.ts'
 
 test.each([
   [0, '0 B'],
+  [0.4, '1 B'],
   [999, '999 B'],
   [1000, '1.0 kB'],
   [48_213, '48.2 kB'],
@@ -15,7 +16,9 @@ test.each([
 })
 
 test.each([
+  [0.2, '1 ms'],
   [412, '412 ms'],
+  [999.6, '1.0 s'],
   [1000, '1.0 s'],
   [59_940, '59.9 s'],
   [59_960, '1 min 0 s'],

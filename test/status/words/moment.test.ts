@@ -13,7 +13,8 @@ test('a time that no date can hold does not stop the answer', () => {
 })
 
 test.each([
-  [-5000, '0 s'],
+  [-5000, '1 s'],
+  [0, '1 s'],
   [59_999, '59 s'],
   [60_000, '1 min'],
   [3_599_999, '59 min'],
@@ -25,14 +26,14 @@ test.each([
 })
 
 test.each([
-  [-5000, '0 s'],
-  [0, '0 s'],
+  [-5000, '1 s'],
+  [0, '1 s'],
   [59_001, '1 min'],
   [60_001, '2 min'],
   [3_540_001, '1 h'],
   [3_600_000, '1 h'],
   [7_140_000, '2 h'],
   [172_800_001, '3 days'],
-])('until a time that is %i ms away it is %s', (ms, text) => {
+])('until a time that is %i ms away it is %s: never less (B11)', (ms, text) => {
   expect(timeUntil(ms)).toBe(text)
 })

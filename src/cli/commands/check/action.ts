@@ -25,7 +25,7 @@ export async function run(invocation: CheckInvocation, surroundings: Surrounding
   let count = 0
   const tell = (lines: readonly string[]): void => {
     if (json) return
-    output.answer([...(verbose && count > 0 ? [''] : []), ...lines].join('\n'))
+    output.prose([...(verbose && count > 0 ? [''] : []), ...lines].join('\n'))
     count += 1
   }
   const servers = await checkedServers(asked.servers, surroundings, (report) => tell(serverLines(report)))

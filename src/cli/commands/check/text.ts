@@ -3,6 +3,7 @@ import type { DestinationReport } from '../../../poll/check/destinations.ts'
 import type { ServerReport } from '../../../poll/check/server.ts'
 import type { Advice, CheckReport, Finding } from '../../../poll/report.ts'
 import { WITH_ARTICLE } from '../../../deliver/network/place-words.ts'
+import { grouped } from '../../../display.ts'
 import { counted, size } from '../../../status/words/amounts.ts'
 
 /** The answer for one account; `verbose`: with all that was found out, and what to do. */
@@ -58,5 +59,5 @@ function verdict(report: CheckReport): string {
   if (report.outcome === 'busy') return 'busy: another popfetch is polling it'
   if (report.error !== null || report.outcome === 'failed')
     return `failed: ${report.error?.message ?? 'no reason given'}`
-  return `${counted(report.waiting, 'message')} on the server, ${report.new} to fetch`
+  return `${counted(report.waiting, 'message')} on the server, ${grouped(report.new)} to fetch`
 }

@@ -16,7 +16,7 @@ export async function printReference({ key, json }: ConfigInvocation, { output }
     const near = nearest(key, referenceWords())
     throw usageError(`no key is called ${display(key)}${near === null ? '' : `: did you mean ${near}?`}`)
   }
-  const width = Math.max(60, Math.min(output.columns, 100))
+  const width = output.columns === Infinity ? 80 : Math.max(60, Math.min(output.columns, 100))
   if (json) output.object({ ok: true, sections })
   else output.answer(sections.map((section) => sectionText(section, width)).join('\n\n'))
   return EXIT_OK

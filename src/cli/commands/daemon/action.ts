@@ -1,6 +1,8 @@
 // `popfetch --daemon`: starts the background process. With --foreground, and in that process, it runs the daemon itself
 // (daemon/daemon.ts). This file decides on signals and on what is printed; logs.ts opens the logs.
+import { existsSync } from 'node:fs'
 import { resolvePath, usualLogFile } from '../../../config/paths.ts'
+import type { Configuration } from '../../../config/schema.ts'
 import type { Starter } from '../../../daemon/detach.ts'
 import type { Daemon } from '../../../daemon/daemon.ts'
 import { PopfetchError } from '../../../errors.ts'
@@ -56,11 +58,25 @@ async function toBackground(invocation: DaemonInvocation, surroundings: Surround
     output.object({ ok: true, accounts: [], daemon: { running: true, pid, since: new Date(nowMs()).toISOString() } })
   } else if (person && !invocation.quiet) {
     output.say(`popfetch is running in the background (pid ${pid}); its log is ${logFile}`)
-    output.say(
-      'To start it with the machine: popfetch init --systemd prints a unit; by cron instead: popfetch init --cron',
-    )
+    await sayHowItStarts(configuration, invocation, surroundings)
   }
   return EXIT_OK
+}
+
+/** Whoever has the unit already need not be told again. */
+async function sayHowItStarts(
+  { file }: Configuration,
+  { state }: DaemonInvocation,
+  surroundings: Surroundings,
+): Promise<void> {
+  const { output, cwd, env } = surroundings
+  const { rebootLine, systemdUnit, unitFile } = await import('../../open/schedule-lines.ts')
+  if (existsSync(unitFile(surroundings))) return
+  const place = { configurationFile: file, state: state === null ? null : resolvePath(state, cwd, env) }
+  output.say('To start it with the machine, by cron (crontab -e):')
+  output.sayWhole(rebootLine(place, surroundings))
+  output.say('or by systemd:')
+  output.sayWhole(systemdUnit(place, surroundings).trimEnd())
 }
 
 /** The command line again, with absolute paths: the daemon runs in another directory. */

@@ -30,10 +30,11 @@ export async function openLogs(
   const named = (now: Configuration): string | null => logFileOf(now, invocation, surroundings)
   const place = (now: Configuration): string | null => named(now) ?? (starter === null ? null : usualLogFile(now))
   const level = (now: Configuration): LogLevel => invocation.logLevel ?? now.log.level
+  const printedAs = printedForm(configuration, terminal)
   const printed = await printedLog(
-    (line) => output.note(line),
+    output.logged(printedAs),
     invocation.verbose ? 'debug' : invocation.quiet ? 'error' : level(configuration),
-    printedForm(configuration, terminal),
+    printedAs,
     nowMs,
   )
   let current = configuration

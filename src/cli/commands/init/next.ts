@@ -32,10 +32,12 @@ export function sayNext(written: Written, invocation: InitInvocation, surroundin
   const own = invocation.config ?? invocation.output
   const place = { configurationFile: file, state: stateOf(invocation, surroundings) }
   output.say('')
-  output.say(`  popfetch ${own === null ? '' : `--config ${shown(file)} `}--dry-run    what the first poll would do`)
-  output.say(`  popfetch ${own === null ? '' : `--config ${shown(file)}`}`.trimEnd())
+  output.sayWhole(
+    `  popfetch ${own === null ? '' : `--config ${shown(file)} `}--dry-run    what the first poll would do`,
+  )
+  output.sayWhole(`  popfetch ${own === null ? '' : `--config ${shown(file)}`}`.trimEnd())
   output.say('Every five minutes by cron (crontab -e):')
-  output.say(`  ${cronLine(place, surroundings)}`)
+  output.sayWhole(`  ${cronLine(place, surroundings)}`)
   output.say('Or in the background: popfetch --daemon; under systemd: popfetch init --systemd')
   if (byEnvironment !== null)
     output.say(`Cron and systemd do not know ${byEnvironment}, which has the password: use a file for them.`)

@@ -29,7 +29,7 @@ export async function run(invocation: LogInvocation, surroundings: Surroundings)
   const path = placeOf(invocation, outline, surroundings)
   const print = (entry: LogEntry): void => {
     if (invocation.json) output.object(entry.object)
-    else output.answer(entry.text, toneOf(entry.level))
+    else output.prose(entry.text, toneOf(entry.level))
   }
   output.allowColours(surroundings.env)
   const file = await opened(path)

@@ -73,9 +73,9 @@ function answer(reports: readonly MigrationReport[], invocation: MigrateInvocati
   const again = commandOf(invocation)
   for (const report of reports) {
     const lines = invocation.dryRun ? plannedLines(report) : verdictLines(report, { home, again })
-    output.answer(lines.join('\n'))
+    output.prose(lines.join('\n'))
   }
-  if (invocation.pair === null && !invocation.dryRun) output.answer(verdictOfAll(reports))
+  if (invocation.pair === null && !invocation.dryRun) output.prose(verdictOfAll(reports))
 }
 
 /** When the report cannot be written, that is told; it does not change the outcome. */

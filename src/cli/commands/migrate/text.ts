@@ -21,23 +21,32 @@ export interface Wording {
   readonly again: string
 }
 
-/** The answer for one account: the verdict, and a line for each message that is not there. */
+/** The answer for one account: the verdict, and a line for each message that is not there. After an interruption there may be very many
+ *  of those: they are only counted. */
 export function verdictLines(report: MigrationReport, { home, again }: Wording): string[] {
   const { account, outcome, error, unmoved, unmovedCount } = report
   if (outcome === 'busy') return [`${account}: another popfetch is polling it: try again later, or popfetch stop`]
+  if (outcome === 'interrupted')
+    return [
+      `${account}: interrupted: ${verdict(report, home)}`,
+      unmovedCount === 0
+        ? '  the server was not asked for more'
+        : `  ${messagesText(unmovedCount)} to fetch or to verify`,
+      `To go on: ${again}`,
+    ]
   const lines = [`${account}: ${verdict(report, home)}`]
   if (outcome === 'failed' && error !== null) lines.push(`${account}: stopped early: ${error.message}`)
   for (const message of unmoved.slice(0, LISTED)) lines.push(`  ${unmovedText(message)}`)
   const rest = unmovedCount - Math.min(LISTED, unmoved.length)
   if (rest > 0) lines.push(`  and ${grouped(rest)} ${unmoved.length === 0 ? 'messages' : 'others'}`)
   if (report.undeleted > 0) lines.push(`  the server still has ${grouped(report.undeleted)} that it was told to delete`)
-  if (outcome !== 'ok') lines.push(`${outcome === 'interrupted' ? 'To go on' : 'To try again'}: ${again}`)
+  if (outcome !== 'ok') lines.push(`To try again: ${again}`)
   return lines
 }
 
 function verdict(report: MigrationReport, home: string | null): string {
   const { messages, verified, bytes, durationMs, outcome, readAgain } = report
-  if (messages === 0 && report.error !== null) return 'nothing moved yet'
+  if (messages === 0 && (report.error !== null || outcome === 'interrupted')) return 'nothing moved yet'
   const places = report.destinations.map((place) => placeText(place, home)).join(' and ')
   const amount = `${grouped(verified)} of ${messagesText(messages)}`
   const there = readAgain ? `are in ${places}` : `were accepted by ${places}`

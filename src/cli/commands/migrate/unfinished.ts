@@ -26,7 +26,7 @@ export async function listUnfinished(invocation: MigrateInvocation, surroundings
   const found = await unfinished(invocation, surroundings)
   if (invocation.json) output.object({ ok: true, migrations: found.map(jsonOf) })
   else if (found.length === 0) output.answer('there is no unfinished migration')
-  else for (const one of found) output.answer(linesOf(one, nowMs()).join('\n'))
+  else for (const one of found) output.prose(linesOf(one, nowMs()).join('\n'))
   return EXIT_OK
 }
 

@@ -150,7 +150,7 @@ function tell(
   { output, terminal, nowMs }: Surroundings,
 ): void {
   if (invocation.dryRun && !invocation.json) {
-    output.answer(planLines(report).join('\n'))
+    output.prose(planLines(report).join('\n'))
     return
   }
   if (terminal !== null && !invocation.quiet && !invocation.json) output.say(summaryLine(report))

@@ -1,5 +1,5 @@
 // What a poll says: its summary, its problems, and the plan of a dry run. Pure.
-import { display } from '../../../display.ts'
+import { display, grouped } from '../../../display.ts'
 import type { AccountReport, MessageProblem, PlannedMessage } from '../../../poll/report.ts'
 import { faceText } from '../../../status/words/face.ts'
 import { counted, duration, size } from '../../../status/words/amounts.ts'
@@ -13,7 +13,7 @@ const LISTED_PROBLEMS = 10
 const KEPT_PROBLEMS = 100
 
 const KINDS: Readonly<Record<MessageProblem['kind'], string>> = {
-  deferred: 'deferred',
+  deferred: 'waiting',
   refused: 'refused',
   held: 'held back',
   possibleDuplicate: 'possibly delivered twice',
@@ -33,11 +33,11 @@ export function summaryLine(report: AccountReport): string {
     report.delivered > 0
       ? `${counted(report.delivered, 'message')} delivered${whereTo(report)} (${size(report.bytes)})`
       : '',
-    report.deferred > 0 ? `${report.deferred} deferred${byRates(report)}` : '',
-    report.refused > 0 ? `${report.refused} refused` : '',
-    report.held > 0 ? `${report.held} held back` : '',
+    report.deferred > 0 ? `${grouped(report.deferred)} waiting${byRates(report)}` : '',
+    report.refused > 0 ? `${grouped(report.refused)} refused` : '',
+    report.held > 0 ? `${grouped(report.held)} held back` : '',
     report.possibleDuplicates > 0 ? `${report.possibleDuplicates} possibly delivered twice` : '',
-    report.deleted > 0 ? `${report.deleted} deleted from the server` : '',
+    report.deleted > 0 ? `${grouped(report.deleted)} deleted from the server` : '',
     report.undeleted > 0 ? `${report.undeleted} not deleted although they should be` : '',
   ].filter((part) => part !== '')
   const took = `, ${duration(report.durationMs)}`
@@ -70,10 +70,10 @@ export function totalLine(reports: readonly AccountReport[]): string | null {
     delivered > 0
       ? `${counted(delivered, 'message')} delivered (${size(sum((report) => report.bytes))})`
       : 'nothing new',
-    deferred > 0 ? `${deferred} deferred` : '',
+    deferred > 0 ? `${grouped(deferred)} waiting` : '',
     ...(['refused', 'held', 'deleted', 'undeleted'] as const).map((key) => {
       const count = sum((report) => report[key])
-      return count > 0 ? `${count} ${TOTALS[key]}` : ''
+      return count > 0 ? `${grouped(count)} ${TOTALS[key]}` : ''
     }),
     countOf(
       having((report) => report.outcome === 'failed' && !isAborted(report)),
@@ -157,7 +157,7 @@ function toldText({ problems }: Told): string {
   const [first] = problems
   if (first === undefined) return ''
   const what = `${KINDS[first.kind]}: ${first.reason}`
-  if (problems.length > 1) return `${problems.length} messages, the first ${named(first)}: ${what}`
+  if (problems.length > 1) return `${counted(problems.length, 'message')}, the first ${named(first)}: ${what}`
   return `message ${named(first)}: ${what}`
 }
 
@@ -174,7 +174,7 @@ export function planLines(report: AccountReport): string[] {
   if (error !== null) return [`${account}: ${error.message}`]
   const isTried = report.listed > 0 || report.plan.length > 0
   if (report.outcome === 'busy' || (report.outcome === 'paused' && !isTried)) return [summaryLine(report)]
-  const heading = `${account}: ${counted(report.listed, 'message')} on the server, ${report.new} to fetch`
+  const heading = `${account}: ${counted(report.listed, 'message')} on the server, ${grouped(report.new)} to fetch`
   if (plan.length === 0) return [`${heading}: nothing to do`]
   return [heading, ...planRows(plan)]
 }

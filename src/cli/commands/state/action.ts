@@ -6,6 +6,7 @@ import { pauseAt, pausedNow } from '../../../poll/route/paused.ts'
 import { forecast, type AccountPresence } from '../../../poll/account/forecast.ts'
 import { showsWhatItHas } from '../../../config/destinations/destinations.ts'
 import type { Outline } from '../../../config/outline.ts'
+import { localStamp } from '../../../display.ts'
 import { EXIT_OK } from '../../../status/exit.ts'
 import type { Operation, StateInvocation, StateRequests } from './options.ts'
 import {
@@ -19,7 +20,6 @@ import {
 import { exportAs } from './export-as.ts'
 import { backUp, forget, rename, restore, retry } from './change.ts'
 import { mentions } from '../../open/search.ts'
-import { stamp } from '../../../status/words/moment.ts'
 import { accountObject, messageObject } from './json.ts'
 import { listLine, storyLines } from './text.ts'
 import type { Surroundings } from '../../surroundings.ts'
@@ -65,7 +65,7 @@ async function list({ account, selection }: StateRequests['list'], context: Ledg
   await requireAccount(account, outline, ledger)
   const { output } = surroundings
   await eachMessage(account, selection, context, (message) =>
-    json ? output.object(messageObject(account, message)) : output.answer(listLine(message)),
+    json ? output.object(messageObject(account, message)) : output.prose(listLine(message)),
   )
 }
 
@@ -78,7 +78,7 @@ async function find({ text }: StateRequests['find'], context: LedgerContext): Pr
     const goesOn = await eachMessage(name, 'all', context, (message) => {
       if (!isMeant(message)) return
       if (json) output.object(messageObject(name, message))
-      else output.answer(`${name}: ${listLine(message)}`)
+      else output.prose(`${name}: ${listLine(message)}`)
     })
     if (!goesOn) return
   }
@@ -135,13 +135,13 @@ async function explain(wanted: Wanted, { outline, ledger, json, surroundings }: 
     accountPause: paused.account,
     pauseOf: (name: string) => pauseAt(name, paused.destinations, destinations),
     sizesAreExact: health.facts['sizes'] !== 'hints',
-    at: stamp,
+    at: localStamp,
   }
   const told = messages.map((message) => ({ message, next: forecast({ ...view, message }) }))
   if (json) {
     const objects = told.map(({ message, next }) => ({ ...messageObject(account, message), next }))
     output.object({ ok: true, account, messages: objects })
-  } else for (const { message, next } of told) output.answer(storyLines(account, message, next).join('\n'))
+  } else for (const { message, next } of told) output.prose(storyLines(account, message, next).join('\n'))
 }
 
 function presenceOf({ name }: AccountRecord, { accounts, configuration }: Outline): AccountPresence {

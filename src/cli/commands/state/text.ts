@@ -1,21 +1,23 @@
 // Messages of the ledger in words: a line each for `state list`, all that is known for `state explain`. Pure.
 import type { DeliveryRecord, MessageRecord } from '../../../ledger/records.ts'
 import { recipientOf } from '../../../poll/account/forecast.ts'
-import { display } from '../../../display.ts'
+import { display, localStamp, localTime } from '../../../display.ts'
 import { faceText } from '../../../status/words/face.ts'
 import { nameOf } from '../../open/read-ledger.ts'
-import { stamp } from '../../../status/words/moment.ts'
 import { counted, size } from '../../../status/words/amounts.ts'
 
 /** Enough to compare two by eye; --json has all digits. */
 const FINGERPRINT_DIGITS = 16
 
+const TO_THE_MINUTE = 16
+
 /** As much as the ledger keeps of a field. */
 const FACE_LENGTH = 200
 
-/** The state as people name it: an open message that a destination refused is called refused. */
+/** The state as people name it: what is not delivered yet is waiting, or refused where a destination refused it. */
 export function stateOf({ state, deliveries }: MessageRecord): string {
-  return state === 'open' && deliveries.some((delivery) => delivery.state === 'refused') ? 'refused' : state
+  if (state !== 'open') return state
+  return deliveries.some((delivery) => delivery.state === 'refused') ? 'refused' : 'waiting'
 }
 
 /** One line of a list. The list is printed while it is read, so columns of unknown width come last. */
@@ -23,7 +25,7 @@ export function listLine(message: MessageRecord): string {
   const bytes = message.receivedBytes ?? message.listedBytes
   const cells = [
     stateOf(message).padEnd(9),
-    stamp(message.firstSeenMs),
+    localTime(message.firstSeenMs).slice(0, TO_THE_MINUTE),
     (bytes === null ? '-' : size(bytes)).padStart(8),
     nameOf(message),
   ]
@@ -37,8 +39,8 @@ export function storyLines(account: string, message: MessageRecord, next: string
   const parts: readonly (readonly [string, string | null])[] = [
     ['from', message.from === null ? null : display(message.from, FACE_LENGTH)],
     ['subject', message.subject === null ? null : display(message.subject, FACE_LENGTH)],
-    ['date', message.dateMs === null ? null : stamp(message.dateMs)],
-    ['first seen', stamp(message.firstSeenMs)],
+    ['date', message.dateMs === null ? null : localStamp(message.dateMs)],
+    ['first seen', localStamp(message.firstSeenMs)],
     ['size', sizeText(message)],
     ['Message-ID', message.messageId],
     ['header', message.fingerprint?.toString('hex').slice(0, FINGERPRINT_DIGITS) ?? null],
@@ -46,7 +48,7 @@ export function storyLines(account: string, message: MessageRecord, next: string
     ['reason', message.reason],
     ['delivered', deliveredText(message)],
     ['deletion', deletionText(message)],
-    ['gone since', message.goneSinceMs === null ? null : stamp(message.goneSinceMs)],
+    ['gone since', message.goneSinceMs === null ? null : localStamp(message.goneSinceMs)],
     ['next', next],
   ]
   const story = parts.flatMap(([name, text]) => (text === null ? [] : [`  ${name.padEnd(10)}  ${text}`]))
@@ -60,7 +62,7 @@ export function storyLines(account: string, message: MessageRecord, next: string
 }
 
 function deliveredText({ state, deliveredMs, deliveries }: MessageRecord): string | null {
-  if (deliveredMs !== null) return stamp(deliveredMs)
+  if (deliveredMs !== null) return localStamp(deliveredMs)
   return state === 'delivered' && deliveries.length === 0 ? 'by another program, before popfetch (import)' : null
 }
 
@@ -73,9 +75,9 @@ function sizeText({ listedBytes, receivedBytes }: MessageRecord): string | null 
 }
 
 function deletionText({ deletions, deletedMs, deletion }: MessageRecord): string | null {
-  const asked = `asked for ${counted(deletions, 'time')}${deletedMs === null ? '' : `, last ${stamp(deletedMs)}`}`
+  const asked = `asked for ${counted(deletions, 'time')}${deletedMs === null ? '' : `, last ${localStamp(deletedMs)}`}`
   if (deletion === null) return deletions === 0 ? null : asked
-  const pending = `wanted since ${stamp(deletion.wantedSinceMs)}, has not happened: ${deletion.reason}`
+  const pending = `wanted since ${localStamp(deletion.wantedSinceMs)}, has not happened: ${deletion.reason}`
   return deletions === 0 ? pending : `${asked}; ${pending}`
 }
 
@@ -94,8 +96,8 @@ function deliveryLines(delivery: DeliveryRecord): string[] {
     STATES[state],
     ...(attempts === 0 ? [] : [counted(attempts, 'attempt')]),
     ...(unknowns === 0 ? [] : [`${counted(unknowns, 'answer')} lost`]),
-    ...(settledMs === null ? [] : [`last ${stamp(settledMs)}`]),
-    ...(dueAfterMs === 0 ? [] : [`not again before ${stamp(dueAfterMs)}`]),
+    ...(settledMs === null ? [] : [`last ${localStamp(settledMs)}`]),
+    ...(dueAfterMs === 0 ? [] : [`not again before ${localStamp(dueAfterMs)}`]),
     ...(intent === '' ? [] : [`intent ${intent}`]),
   ]
   const said = receipt ?? error

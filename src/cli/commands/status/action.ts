@@ -41,7 +41,7 @@ export async function run(invocation: StatusInvocation, surroundings: Surroundin
     return EXIT_OK
   }
   output.allowColours(env)
-  for (const { text, tone } of statusLines(status)) output.answer(text, tone)
+  for (const { text, tone } of statusLines(status, output.columns)) output.prose(text, tone)
   return EXIT_OK
 }
 

@@ -1,34 +1,50 @@
-// The answer of `status` in words: first what needs a person, then a table with a row for each account. Pure.
-import type { AccountStatus, Attention, Status } from '../../../status/status.ts'
-import { LONG_MS, namesText } from '../../../status/attention.ts'
-import { span, stamp, timeUntil } from '../../../status/words/moment.ts'
+// The answer of `status` in words: first what needs a person, then a table with a row for each account, those that need one first.
+// On a terminal the table fits it (table.ts); elsewhere it has all columns, and every name is whole. Pure.
+import { localStamp } from '../../../display.ts'
+import { namesText } from '../../../status/attention.ts'
+import type { Attention, Status } from '../../../status/status.ts'
+import { counted } from '../../../status/words/amounts.ts'
 import type { Tone } from '../../output.ts'
-import { tableLines } from '../../terminal/table.ts'
+import { accountRows, toneOf } from './table.ts'
 
 export interface StatusLine {
   readonly text: string
   readonly tone: Tone
 }
 
-const HEADINGS = [' ', 'account', 'last success', 'last poll', 'waiting', 'refused', 'held', 'failures', 'next poll']
-/** Columns of numbers. */
-const NUMBERS: ReadonlySet<number> = new Set([4, 5, 6, 7])
+/** With more accounts than fit on a screen, the first lines are gone when the last one is printed. */
+const MANY_ACCOUNTS = 20
 
-export function statusLines({ attention, accounts, daemon, nowMs }: Status): readonly StatusLine[] {
+/** `columns`: how wide the terminal is; Infinity: there is none. */
+export function statusLines(status: Status, columns: number): readonly StatusLine[] {
+  const { attention, daemon, nowMs } = status
   const plain = (text: string): StatusLine => ({ text, tone: 'plain' })
   const needs = attention.map((each): StatusLine => ({ text: attentionText(each), tone: each.weight }))
-  const runs =
-    daemon.pid === null ? [] : [plain(`daemon running since ${stamp(daemon.sinceMs ?? nowMs)} (pid ${daemon.pid})`)]
-  return [...needs, ...(needs.length === 0 ? [] : [plain('')]), ...table(accounts, nowMs), ...runs]
+  const since = localStamp(daemon.sinceMs ?? nowMs)
+  const runs = daemon.pid === null ? [] : [plain(`daemon running since ${since} (pid ${daemon.pid})`)]
+  return [...needs, ...(needs.length === 0 ? [] : [plain('')]), ...table(status, columns), ...runs]
 }
 
-function table(accounts: readonly AccountStatus[], nowMs: number): readonly StatusLine[] {
+function table(status: Status, columns: number): readonly StatusLine[] {
+  const { accounts } = status
   if (accounts.length === 0) return [{ text: 'no account was ever polled', tone: 'plain' }]
-  const [heading = '', ...rows] = tableLines([HEADINGS, ...accounts.map((status) => cells(status, nowMs))], NUMBERS)
-  return [
-    { text: heading, tone: 'plain' },
-    ...accounts.map((status, at) => ({ text: rows[at] ?? '', tone: toneOf(status, nowMs) })),
+  const rows = accountRows(status, columns)
+  return accounts.length > MANY_ACCOUNTS ? [...rows, { text: totalText(status), tone: 'plain' }] : rows
+}
+
+/** `200 accounts: 3 fail, 14 messages waiting, 1 held`. */
+function totalText({ accounts, nowMs }: Status): string {
+  const sum = (kind: 'waiting' | 'refused' | 'held'): number =>
+    accounts.reduce((all, { unsettled }) => all + unsettled[kind], 0)
+  const bad = accounts.filter((status) => toneOf(status, nowMs) === 'bad').length
+  const [waiting, refused, held] = [sum('waiting'), sum('refused'), sum('held')]
+  const parts = [
+    bad === 0 ? 'none fails' : `${bad} ${bad === 1 ? 'fails' : 'fail'}`,
+    ...(waiting === 0 ? [] : [`${counted(waiting, 'message')} waiting`]),
+    ...(refused === 0 ? [] : [`${refused} refused`]),
+    ...(held === 0 ? [] : [`${held} held`]),
   ]
+  return `${counted(accounts.length, 'account')}: ${parts.join(', ')}`
 }
 
 /** The reason often names the command itself. */
@@ -36,43 +52,4 @@ function attentionText({ names, reason, next }: Attention): string {
   const text = `${namesText(names)}: ${reason}`
   const [program = '', command = ''] = next.split(' ', 2)
   return text.includes(`${program} ${command}`) ? text : `${text}: see ${next}`
-}
-
-/** A failure is bad, and so is a poll that hangs; a long time without success is doubtful. An account that is no longer
- *  configured is neither. */
-function toneOf({ record, configured, planned, pause }: AccountStatus, nowMs: number): Tone {
-  if (pause !== null) return 'doubtful'
-  if (planned?.overdue === true) return 'bad'
-  if (record === null || !configured) return 'plain'
-  if (record.failures > 0) return 'bad'
-  return record.lastSuccessMs !== null && nowMs - record.lastSuccessMs > LONG_MS ? 'doubtful' : 'plain'
-}
-
-const MARKS: Readonly<Record<Tone, string>> = { plain: '', bad: '!', doubtful: '?' }
-
-function cells(status: AccountStatus, nowMs: number): readonly string[] {
-  const { account, record, unsettled } = status
-  const ago = (ms: number | null): string => (ms === null ? 'never' : `${span(nowMs - ms)} ago`)
-  return [
-    MARKS[toneOf(status, nowMs)],
-    account,
-    ago(record?.lastSuccessMs ?? null),
-    record === null || record.lastPollMs === null
-      ? 'never'
-      : `${record.failures > 0 ? 'failed' : 'ok'}, ${ago(record.lastPollMs)}`,
-    String(unsettled.waiting),
-    String(unsettled.refused),
-    String(unsettled.held),
-    String(record?.failures ?? 0),
-    nextPoll(status, nowMs),
-  ]
-}
-
-function nextPoll({ configured, planned, pausedUntilMs, pause }: AccountStatus, nowMs: number): string {
-  if (pause !== null) return pause.untilMs === null ? 'paused' : `paused until ${stamp(pause.untilMs)}`
-  if (planned?.overdue === true) return 'overdue'
-  if (planned?.polling === true) return 'now'
-  if (!configured) return 'not in the configuration'
-  if (pausedUntilMs === null && planned !== null) return `in ${timeUntil((planned.nextPollMs ?? nowMs) - nowMs)}`
-  return pausedUntilMs === null ? '-' : `paused for ${timeUntil(pausedUntilMs - nowMs)}, until ${stamp(pausedUntilMs)}`
 }

@@ -83,7 +83,7 @@ export function newerLedger(path: string, found: number, known: number): Popfetc
 export function movedLedger(path: string, cause?: PopfetchError): PopfetchError {
   const found = cause === undefined ? '' : ` (now: ${cause.message})`
   return ledgerError(
-    `cannot use the ledger ${display(path)}: it was deleted or replaced while popfetch had it open${found}: put it back, or a copy of it with popfetch state restore; popfetch then goes on by itself`,
+    `cannot use the ledger ${display(path)}: it was deleted or replaced while popfetch had it open${found}: put it back, or a copy of it with popfetch state restore FILE; popfetch then goes on by itself`,
     'later',
     cause,
   )

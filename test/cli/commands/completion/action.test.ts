@@ -99,7 +99,7 @@ test('zsh and fish have every command and option, with what it does', () => {
   }
 })
 
-test('an option is told with what it does in that very command', () => {
+test('an option is told with what it does in that very command (B16)', () => {
   const [yes = ''] = (scripts['fish'] ?? '')
     .split('\n')
     .filter((line) => line.includes('from init') && line.includes('-l yes '))

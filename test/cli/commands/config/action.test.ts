@@ -26,7 +26,7 @@ describe('config', () => {
     expect(world.json).toEqual({ type: 'object' })
   })
 
-  test('check --json has a list of the problems, each with its place', async () => {
+  test('check --json has a list of the problems, each with its place (B17)', async () => {
     const problem = { file: '/c.yaml', line: 3, path: 'accounts.a.port', found: '0', expected: 'a port' }
     world.configurationError = new WrongConfiguration('reading /c.yaml: 1 problem:\n/c.yaml:3: …', [problem])
     expect(await world.run('config check --json')).toBe(78)

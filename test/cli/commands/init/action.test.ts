@@ -81,7 +81,7 @@ describe('init with options alone', () => {
     expect(person.printed).toBe('')
   })
 
-  test('tells the name of the account that is in the file', async () => {
+  test('tells the name of the account that is in the file (B4)', async () => {
     expect(await person.run('init', ...scripted(), '--json')).toBe(0)
     const { account } = JSON.parse(person.stdout.text) as { account: string }
     expect(await config()).toContain(`\n  ${account}:\n`)

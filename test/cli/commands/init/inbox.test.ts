@@ -101,10 +101,25 @@ describe('into a mailbox elsewhere, with options alone', () => {
     else expect(clients).toMatchObject(oauth)
   })
 
+  test.each(['smtp', 'smtps', 'imap', 'imaps'])(
+    'given as %s:// with a user: the password that the URL lacks is in the file beside it (B5)',
+    async (scheme) => {
+      const path = scheme.startsWith('smtp') ? '?to=bob@gmail.com' : ''
+      const argv = ['--deliver', `${scheme}://bob@mx.home.example${path}`, '--to-password-env', 'INBOX_PASSWORD']
+      expect(await person.run('init', ...options(), ...argv, '--untested')).toBe(0)
+      const { destinations } = await written()
+      const place = { host: 'mx.home.example', user: 'bob', password: { env: 'INBOX_PASSWORD' } }
+      expect(Object.values(destinations ?? {})).toMatchObject([place])
+      person.env['INBOX_PASSWORD'] = 'x'
+      expect(await person.run('config', 'check')).toBe(0)
+    },
+  )
+
   test.each<[string[], string]>([
     [['--deliver', 'bob@proton.me', '--way', 'imap'], '--way must be smtp'],
     [['--deliver', 'bob@fastmail.com', '--way', 'api'], '--way must be imap or smtp'],
     [['--deliver', 'bob@gmail.com'], '--to-password-env'],
+    [['--deliver', 'smtp://bob@mx.home.example?to=b@gmail.com'], '--to-password-env'],
     [['--deliver', 'bob@gmail.com', '--way', 'api'], '--to-client-id'],
     [['--deliver', 'bob@gmail.com', '--to-password-env', 'A', '--to-password-file', 'b'], 'is enough'],
   ])('%j is wrong usage, and says what to give', async (argv, words) => {

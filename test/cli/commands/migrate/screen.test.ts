@@ -40,8 +40,8 @@ function minute(observer: MigrationObserver, clock: { nowMs: number }): void {
 
 test('without a terminal, --verbose brings a line now and then', async () => {
   expect((await seen(true, minute)).split('\n')).toEqual([
-    'old-isp: 750/4000 messages  750.0 kB of 4.0 MB  50.0 kB/s  1 min 5 s left',
-    'old-isp: 1500/4000 messages  1.5 MB of 4.0 MB  50.0 kB/s  50 s left  2 errors',
+    'old-isp: 750/4,000 messages  750.0 kB of 4.0 MB  50.0 kB/s  1 min 5 s left',
+    'old-isp: 1,500/4,000 messages  1.5 MB of 4.0 MB  50.0 kB/s  50 s left  2 errors',
     '',
   ])
 })

@@ -55,9 +55,14 @@ describe('a verdict', () => {
     expect(verdictLines(report({ outcome: 'failed', error }), wording)).toContain(
       'old-isp: stopped early: sign-in refused',
     )
-    const lines = verdictLines(report({ outcome: 'interrupted', verified: 12 }), wording)
-    expect(lines[0]).toContain('12 of 4,312 messages are in ~/Mail/old so far (')
-    expect(lines.at(-1)).toBe('To go on: popfetch migrate A B')
+    const left = { uidl: 'a', messageId: null, kind: 'left', reason: 'not fetched yet' } as const
+    const unmoved = Array.from({ length: 100 }, () => left)
+    const interrupted = report({ outcome: 'interrupted', verified: 12, unmoved, unmovedCount: 4300 })
+    expect(verdictLines(interrupted, wording)).toEqual([
+      'old-isp: interrupted: 12 of 4,312 messages are in ~/Mail/old so far (2.1 GB, 3 min 12 s)',
+      '  4,300 messages to fetch or to verify',
+      'To go on: popfetch migrate A B',
+    ])
   })
 
   test('for all accounts is one line', () => {

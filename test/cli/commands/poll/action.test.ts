@@ -72,8 +72,8 @@ describe('a poll at a terminal', () => {
       expect(await world.run('')).toBe(75)
       expect(world.stderr.text.split('\n')).toEqual([
         'popfetch: warning: running as root',
-        'work: 1 message delivered (10 B), 0 ms',
-        'home: failed, 0 ms',
+        'work: 1 message delivered (10 B), 1 ms',
+        'home: failed, 1 ms',
         'popfetch: home: connecting to pop.example.net: no route: try later',
         '2 accounts: 1 message delivered (10 B), 1 account failed',
         '',

@@ -20,7 +20,7 @@ describe('the line for all accounts', () => {
         accountReport({ outcome: 'busy' }),
       ]),
     ).toBe(
-      '6 accounts: 3 messages delivered (1.5 kB), 1 deferred, 1 held back, 4 deleted from the server, 1 account failed, 1 account interrupted, 1 account not tried, 1 account busy',
+      '6 accounts: 3 messages delivered (1.5 kB), 1 waiting, 1 held back, 4 deleted from the server, 1 account failed, 1 account interrupted, 1 account not tried, 1 account busy',
     )
   })
 })
@@ -36,12 +36,12 @@ describe('the summary of an account', () => {
     [{ listed: 1, durationMs: 90 }, 'work: nothing new, 1 message on the server, 90 ms'],
     [
       { outcome: 'partial', delivered: 1, bytes: 10, deferred: 2, refused: 3, held: 4, possibleDuplicates: 5 },
-      'work: 1 message delivered (10 B), 2 deferred, 3 refused, 4 held back, 5 possibly delivered twice, 0 ms',
+      'work: 1 message delivered (10 B), 2 waiting, 3 refused, 4 held back, 5 possibly delivered twice, 1 ms',
     ],
     [{ outcome: 'failed', error: WRONG_PASSWORD, durationMs: 20 }, 'work: failed, 20 ms'],
     [
       { outcome: 'failed', error: WRONG_PASSWORD, delivered: 1, bytes: 5 },
-      'work: failed after 1 message delivered (5 B), 0 ms',
+      'work: failed after 1 message delivered (5 B), 1 ms',
     ],
     [{ outcome: 'paused', error: WRONG_PASSWORD }, 'work: not tried: signing in as alice: "no": check the password'],
     [{ outcome: 'busy' }, 'work: busy: another popfetch is polling it'],
@@ -51,12 +51,12 @@ describe('the summary of an account', () => {
     ],
     [
       { delivered: 3, bytes: 5, deliveredTo: ['a', 'b', 'c', 'd\u001b[2J', 'e'] },
-      'work: 3 messages delivered to a, b, c, 2 more (5 B), 0 ms',
+      'work: 3 messages delivered to a, b, c, 2 more (5 B), 1 ms',
     ],
-    [{ outcome: 'failed', error: INTERRUPTED }, 'work: interrupted, 0 ms'],
+    [{ outcome: 'failed', error: INTERRUPTED }, 'work: interrupted, 1 ms'],
     [
       { outcome: 'failed', error: INTERRUPTED, delivered: 1, bytes: 5 },
-      'work: interrupted after 1 message delivered (5 B), 0 ms',
+      'work: interrupted after 1 message delivered (5 B), 1 ms',
     ],
   ] as const)('%j', (facts, line) => {
     expect(summaryLine(accountReport(facts))).toBe(line)

@@ -17,13 +17,24 @@ describe('state list and explain', () => {
     await scene.popfetch()
     const lines = (await scene.answered('state', 'list', 'work')).trimEnd().split('\n')
     expect(lines).toHaveLength(2)
-    expect(lines[0]).toMatch(/^delivered {2}\d{4}-\S+Z {3,}\d+ B {2}uid-1 {2}"uid-1"$/)
+    expect(lines[0]).toMatch(/^delivered {2}\d{4}-\d\d-\d\d \d\d:\d\d {3,}\d+ B {2}uid-1 {2}"uid-1"$/)
     const objects = (await scene.answered('state', 'list', 'work', '--delivered', '--json')).trimEnd().split('\n')
     expect(objects.map((line) => JSON.parse(line))).toMatchObject([
       { account: 'work', uidl: 'uid-1', state: 'delivered', deliveries: [{ destination: 'inbox', state: 'done' }] },
       { uidl: 'odd\\x20uid\\xe9', uidlBase64: Buffer.from('odd uid\u00e9', 'latin1').toString('base64') },
     ])
     expect(await scene.answered('state', 'list', 'work', '--held')).toBe('')
+  })
+
+  test('an account that does not exist is no command either, and the nearest is named (B13)', async () => {
+    for (const operation of [['list'], ['explain', 'uid-1'], ['forget', 'uid-1'], ['retry']]) {
+      const [verb = '', ...words] = operation
+      const { code, stderr } = await scene.popfetch('state', verb, 'wrok', ...words)
+      expect([code, stderr]).toEqual([
+        64,
+        'popfetch: no account is called "wrok" (did you mean "work"?); the accounts are work: see popfetch --help\n',
+      ])
+    }
   })
 
   test('explain tells the story of a message, by its UIDL as printed or as it is', async () => {
@@ -33,9 +44,13 @@ describe('state list and explain', () => {
     for (const uidl of ['odd\\xe9', 'odd\u00e9']) {
       const story = await scene.answered('state', 'explain', 'work', uidl)
       expect(story).toMatch(/^work: odd\\xe9: delivered$/m)
-      expect(story).toMatch(/^ {2}delivery {4}to inbox: done, 1 attempt, last \S+Z, intent [0-9a-f]{16}$/m)
+      expect(story).toMatch(
+        /^ {2}delivery {4}to inbox: done, 1 attempt, last \d{4}-\d\d-\d\d \d\d:\d\d \S+, intent [0-9a-f]{16}$/m,
+      )
       expect(story).toMatch(/^ +receipt: .*Mail\/new\//m)
-      expect(story).toMatch(/^ {2}next {8}deleted from the server at the first poll after \S+Z, /m)
+      expect(story).toMatch(
+        /^ {2}next {8}deleted from the server at the first poll after \d{4}-\d\d-\d\d \d\d:\d\d \S+, /m,
+      )
     }
   })
 

@@ -14,7 +14,7 @@ const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 const DAEMON = { running: false, pid: null, since: null }
 
 describe('status', () => {
-  test('of accounts that were never polled has them all, and makes no ledger', async () => {
+  test('of accounts that were never polled has them all, with what waits (B17), and makes no ledger', async () => {
     expect(await scene.json('status')).toEqual({
       ok: true,
       accounts: [

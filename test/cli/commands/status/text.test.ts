@@ -4,8 +4,9 @@ import type { AccountRecord } from '../../../../src/ledger/ledger.ts'
 import type { Facts, Planned } from '../../../../src/status/status.ts'
 import { failing, HOUR, MINUTE, NOW, record, REFUSED_SIGN_IN, resting, status } from '../../../status/scene.ts'
 
-function lines(facts: Parameters<typeof status>[0]) {
-  return statusLines(status(facts))
+/** Without `columns`: nobody looks at a terminal. */
+function lines(facts: Parameters<typeof status>[0], columns = Infinity) {
+  return statusLines(status(facts), columns)
 }
 
 /** The row of the one account. */
@@ -37,9 +38,7 @@ describe('an account', () => {
       { text, tone: 'bad' },
       { text: '', tone: 'plain' },
     ])
-    expect(third?.text).toMatch(
-      /^! {2}work +2 days ago +failed, 3 min ago +0 +0 +0 +7 {2}paused for 14 min, until 20\d\d-/,
-    )
+    expect(third?.text).toMatch(/^! {2}work +2 days ago +failed, 3 min ago +0 +0 +0 +7 {2}paused for 14 min, until /)
     expect(third?.tone).toBe('bad')
   })
 
