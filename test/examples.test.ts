@@ -19,7 +19,13 @@ async function load(write: (file: string) => void): Promise<number> {
   const directory = mkdtempSync(path.join(tmpdir(), 'popfetch-example-'))
   try {
     write(path.join(directory, 'config.yaml'))
-    const options = { file: 'config.yaml', state: null, env: { HOME: directory }, cwd: directory, uid: 0 }
+    const options = {
+      file: 'config.yaml',
+      state: null,
+      env: { HOME: directory },
+      cwd: directory,
+      uid: process.getuid?.() ?? 0,
+    }
     return (await loadConfiguration(options)).accounts.length
   } finally {
     rmSync(directory, { recursive: true })
@@ -97,7 +103,7 @@ describe.each(PAGES)('%s', (page) => {
   })
 })
 
-test('the container gets every secret that its configuration names, and is asked by the names of its volumes', () => {
+test('the container gets every secret that its configuration names, and is asked by the names of its volumes (B19)', () => {
   const compose = parseText(read('container/compose.yaml')).root as {
     readonly services: { readonly popfetch: { readonly volumes: string[]; readonly secrets: string[] } }
     readonly secrets: Readonly<Record<string, { readonly file: string }>>

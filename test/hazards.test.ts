@@ -10,12 +10,13 @@ const numbered = (letter: string, from: number, to: number, width: number, but: 
     .filter((number) => !but.includes(number))
     .map((number) => `${letter}${String(number).padStart(width, '0')}`)
 
-/** Fetching; delivering; daemon, telling, state; recovery. */
+/** Fetching; delivering; daemon, telling, state; recovery; what a person meets in the first minutes. */
 const HAZARDS = [
   ...numbered('P', 158, 174, 3),
   ...numbered('D', 115, 134, 3, [123, 125]),
   ...numbered('N', 41, 48, 3, [44, 46]),
   ...numbered('S', 34, 51, 3),
+  ...numbered('B', 1, 21, 1),
 ]
 
 const titles = globSync('**/*.ts', { cwd: import.meta.dirname })

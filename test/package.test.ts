@@ -198,7 +198,7 @@ for (const { host, delete: policy } of configuration.accounts satisfies readonly
   expect(readFileSync(join(installed, 'dist/index.d.ts'), 'utf8')).not.toMatch(/from ["'](?!node:)/)
 })
 
-test('what an embedding program does not catch is printed with its line, not with a whole chunk', async () => {
+test('what an embedding program does not catch is printed with its line, not with a whole chunk (B20)', async () => {
   const folder = join(scene, 'embedding')
   const uncaught = async (call: string): Promise<string> => {
     const program = `import * as popfetch from 'popfetch'\nawait popfetch.${call}\n`

@@ -72,7 +72,7 @@ describe('a secret is masked', () => {
   })
 })
 
-describe('a password that is a common word', () => {
+describe('a password that is a common word (B12)', () => {
   test.each([
     ['wrong', '535 5.7.8 wrong user name or password', '535 5.7.8 wrong user name or password'],
     ['wrong', '-ERR bad password "wrong"', '-ERR bad password "****"'],

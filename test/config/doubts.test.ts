@@ -13,7 +13,7 @@ async function warnings(account: string, destination = '{ type: maildir, path: m
   return (await scene.load(text)).warnings
 }
 
-describe('a secret that ends where " #" begins a comment', () => {
+describe('a secret that ends where " #" begins a comment (B21)', () => {
   const doubt = 'line 6: accounts.a.password ends where " #" begins a comment: if that belongs to it, put it in quotes'
 
   test.each(['password: secret #1', 'password: secret  #!x', 'password: a12 #34'])('is told: %s', async (line) => {
@@ -44,7 +44,7 @@ describe('a secret that ends where " #" begins a comment', () => {
   })
 })
 
-describe('a port that goes with another protocol, or another way of TLS', () => {
+describe('a port that goes with another protocol, or another way of TLS (B21)', () => {
   const secret = '    password: { env: P }\n'
   const smtp = (keys: string): string => `{ type: smtp, host: s.example.net, to: a@b.example, ${keys} }`
   const imap = (keys: string): string => `{ type: imap, host: i.example.net, user: u, password: { env: P }, ${keys} }`
@@ -80,7 +80,7 @@ describe('a port that goes with another protocol, or another way of TLS', () => 
   })
 })
 
-test('a duration’s examples are among those that may be written', async () => {
+test('a duration’s examples are among those that may be written (B15)', async () => {
   expect(await scene.problems('defaults: { timeout: 60, poll: 5 }\naccounts: {}')).toEqual(
     expect.arrayContaining(['1: defaults.timeout: found 60, expected a duration from 1s to 1d such as 90s, 5m, 12h']),
   )

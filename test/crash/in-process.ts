@@ -19,7 +19,13 @@ const CHANGES: readonly (keyof Ledger)[] = ['begin', 'settle', 'abandon', 'hold'
 
 export async function pollHere(scene: Scene, { death, acceptNewIds = false }: PollHere = {}): Promise<AccountReport> {
   const { configFile: file, directory } = scene
-  const configuration = await loadConfiguration({ file, state: null, env: { HOME: directory }, cwd: directory, uid: 0 })
+  const configuration = await loadConfiguration({
+    file,
+    state: null,
+    env: { HOME: directory },
+    cwd: directory,
+    uid: process.getuid?.() ?? 0,
+  })
   await using ledger = await openLedger(configuration.statePath)
   const reports = await pollAll({
     configuration,

@@ -304,7 +304,13 @@ describe('delete, changed for many accounts at once (S022)', () => {
         })
         const file = scene.path('many.json')
         writeFileSync(file, text, { mode: 0o600 })
-        const configuration = await loadConfiguration({ file, state: null, env: {}, cwd: scene.directory, uid: 0 })
+        const configuration = await loadConfiguration({
+          file,
+          state: null,
+          env: {},
+          cwd: scene.directory,
+          uid: process.getuid?.() ?? 0,
+        })
         await using ledger = await openLedger(configuration.statePath)
         return await pollAll({
           configuration,

@@ -200,7 +200,7 @@ export class Scene implements AsyncDisposable {
       state: null,
       env: { HOME: this.directory },
       cwd: this.directory,
-      uid: 0,
+      uid: process.getuid?.() ?? 0,
     })
     this.#loaded = { text, configuration }
     return configuration

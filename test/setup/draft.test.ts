@@ -62,7 +62,7 @@ test('with secrets elsewhere no password is in the text, nor that of a destinati
   expect(written(imported, 'elsewhere').text).not.toContain('SECRET')
 })
 
-test('what only an account in comments delivers to is no destination of the file, but stands in its comment', () => {
+test('what only an account in comments delivers to is no destination of the file, but stands in its comment (B10)', () => {
   const off = account('off', { off: true, deliver: [{ type: 'smtp', host: 'localhost', to: 'x@example.net' }] })
   const shared = account('shared', { off: true })
   const { text } = draft(
@@ -75,7 +75,7 @@ test('what only an account in comments delivers to is no destination of the file
   expect(text).toMatch(/# shared:[\s\S]*#\s+deliver: inbox/)
 })
 
-test('the log of fetchmail is not that of popfetch: it is named in a remark', () => {
+test('the log of fetchmail is not that of popfetch: it is named in a remark (B10)', () => {
   const text = 'set logfile /var/log/fetchmail.log\npoll pop.example.net proto pop3 user alice password secret1 ssl\n'
   const imported = importFetchmail(text, { ...CONTEXT, idfile: '.fetchids' })
   expect(imported.settings).not.toHaveProperty('log')

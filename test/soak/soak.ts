@@ -102,7 +102,7 @@ async function soak(): Promise<boolean> {
     await writeFile(file, JSON.stringify({ accounts, destinations, state: 'state.db' }), { mode: 0o600 })
   }
   await configure(1000)
-  const load = () => loadConfiguration({ file, state: null, env: {}, cwd: directory, uid: 1000 })
+  const load = () => loadConfiguration({ file, state: null, env: {}, cwd: directory, uid: process.getuid?.() ?? 0 })
   const configuration = await load()
   await using ledger = await openLedger(configuration.statePath)
 

@@ -38,7 +38,7 @@ describe('a refused password', () => {
     ])
   })
 
-  test('at which PLAIN was tried is not advised to try PLAIN', async () => {
+  test('at which PLAIN was tried is not advised to try PLAIN (B7)', async () => {
     expect(await advice(BOB, failure('ERR_AUTH', 'sign-in refused (plain): "no"'))).not.toContain('auth: plain')
     expect(await advice(BOB, failure('ERR_AUTH', 'sign-in refused (scram-sha-256): "no"'))).toContain('auth: plain')
   })
@@ -71,7 +71,7 @@ describe('a refused password', () => {
   })
 })
 
-describe('a server that cannot be reached', () => {
+describe('a server that cannot be reached is told by what went wrong (B6), and by how far it came (B8)', () => {
   test.each([
     [BOB, failure('ERR_CONNECT', 'no', 'ENOTFOUND'), {}, /no host has the name pop\.example\.net → .*pop\.DOMAIN/],
     [BOB, failure('ERR_CONNECT', 'no', 'ECONNREFUSED'), {}, /nothing listens on this port: POP3 is disabled/],
@@ -125,7 +125,7 @@ describe('a server that cannot be reached', () => {
     expect(await advice(keys, error, evidence as Partial<Evidence>)).toMatch(expected)
   })
 
-  test('in mid-session is no matter of ports', async () => {
+  test('in mid-session is no matter of ports, and the trace that is advised can be had (B9)', async () => {
     const session = { greeting: 'hi' }
     expect(await advice(BOB, failure('ERR_CONNECT'), { session })).toMatch(/in the middle of the session/)
     expect(await advice(BOB, failure('ERR_POP3_PROTOCOL'), { session })).toMatch(/--log-level trace/)

@@ -63,7 +63,13 @@ async function loadAccounts(
   const lines = ['accounts:', ...users.map(account), 'destinations:', ...destinations.map((line) => `  ${line}`)]
   const file = scene.path('config.yaml')
   writeFileSync(file, [...lines, 'state: state/state.db'].join('\n'), { mode: 0o600 })
-  return await loadConfiguration({ file, state: null, env: { HOME: scene.directory }, cwd: scene.directory, uid: 0 })
+  return await loadConfiguration({
+    file,
+    state: null,
+    env: { HOME: scene.directory },
+    cwd: scene.directory,
+    uid: process.getuid?.() ?? 0,
+  })
 }
 
 async function recordOf(scene: Scene): Promise<AccountRecord> {

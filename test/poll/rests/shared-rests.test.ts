@@ -43,7 +43,7 @@ async function configured(
   const file = scene.path('config.yaml')
   writeFileSync(file, lines.join('\n'), { mode: 0o600 })
   const env = { HOME: scene.directory }
-  return await loadConfiguration({ file, state: null, env, cwd: scene.directory, uid: 0 })
+  return await loadConfiguration({ file, state: null, env, cwd: scene.directory, uid: process.getuid?.() ?? 0 })
 }
 
 const OPTIONS = {

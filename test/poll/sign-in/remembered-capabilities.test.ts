@@ -250,7 +250,13 @@ async function accountOf(changes: Readonly<Record<string, string>>) {
   const lines = Object.entries(keys).map(([key, value]) => `    ${key}: ${value}`)
   const file = scene.path('other.yaml')
   writeFileSync(file, ['accounts:', '  a:', ...lines].join('\n'), { mode: 0o600 })
-  const configuration = await loadConfiguration({ file, state: null, env: { HOME: scene.directory }, cwd: '/', uid: 0 })
+  const configuration = await loadConfiguration({
+    file,
+    state: null,
+    env: { HOME: scene.directory },
+    cwd: '/',
+    uid: process.getuid?.() ?? 0,
+  })
   const [account] = configuration.accounts
   if (account === undefined) throw new Error('no account')
   return account

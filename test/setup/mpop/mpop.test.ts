@@ -130,6 +130,15 @@ account default : first
     })
   })
 
+  test.each(['mda "/usr/bin/wc -c"', 'mda /usr/bin/wc -c', 'mda, "/usr/bin/wc -c"'])(
+    'whose delivery is %s, as mpop’s own examples quote it, has that command (B1)',
+    (delivery) => {
+      const { destinations } = file(base.replace('maildir ~/Mail', delivery))
+      const [command] = Object.values(destinations)
+      expect(command).toMatchObject({ type: 'command', run: ['/usr/bin/wc', '-c'] })
+    },
+  )
+
   test('with an agent and without a trace field', () => {
     const { destinations } = file(
       base.replace('maildir ~/Mail', `mda /usr/bin/procmail -f '%F' -d $USER`) + 'received_header off\n',
