@@ -4,7 +4,7 @@
 import type { Configuration } from '../../config/schema.ts'
 import { FIRST_OF } from '../../config/values/written.ts'
 import { concluded } from '../../deliver/answers/conclusions.ts'
-import { display } from '../../display.ts'
+import { display, localStamp } from '../../display.ts'
 import { DeliveryError } from '../../errors.ts'
 import type { Ledger, Pause } from '../../ledger/ledger.ts'
 import type { Target } from '../run/destinations.ts'
@@ -39,15 +39,8 @@ export function pauseAt(
 
 /** For people; safe to print. */
 export function pauseText({ name, by, sinceMs, untilMs }: Pause): string {
-  const until = untilMs === null ? '' : ` until ${stamp(untilMs)}`
-  return `${display(name)} is paused${until} (by ${display(by)}, ${stamp(sinceMs)}): popfetch resume ${display(name)}`
-}
-
-// Beyond this a Date is invalid (ECMAScript 21.4.1.1).
-const LAST_DATE_MS = 8.64e15
-
-function stamp(ms: number): string {
-  return new Date(Math.min(ms, LAST_DATE_MS)).toISOString().replace(/\.\d+/, '')
+  const until = untilMs === null ? '' : ` until ${localStamp(untilMs)}`
+  return `${display(name)} is paused${until} (by ${display(by)}, ${localStamp(sinceMs)}): popfetch resume ${display(name)}`
 }
 
 /** Closes a destination that is paused. Of several as one: when they are paused, or the first of them is. False: it is not. */

@@ -173,7 +173,7 @@ test.each(WHO)('$what is paused: --dry-run says so and asks nothing else', async
   const { outcome, pausedBy = '', plan } = await scene.poll({ dryRun: true })
   if (who.paused === ACCOUNT) {
     expect([outcome, plan]).toEqual(['paused', []])
-    expect(pausedBy).toMatch(/^old-isp is paused until \S+ \(by ada@nas, \S+\): popfetch resume old-isp$/)
+    expect(pausedBy).toMatch(/^old-isp is paused until \S+ \S+ \S+ \(by ada@nas, [^)]+\): popfetch resume old-isp$/)
     expect(scene.server.journal.of('connect')).toEqual([])
   } else {
     expect(plan.map(({ action }) => action)).toEqual(

@@ -2,8 +2,7 @@
 import { hostname, userInfo } from 'node:os'
 import { pauseJson } from '../../../status/json.ts'
 import { EXIT_OK } from '../../../status/exit.ts'
-import { stamp } from '../../../status/words/moment.ts'
-import { display } from '../../../display.ts'
+import { display, localStamp } from '../../../display.ts'
 import { meantBy } from '../../open/pausable.ts'
 import { outlineOf } from '../../open/read-ledger.ts'
 import type { Surroundings } from '../../surroundings.ts'
@@ -21,7 +20,7 @@ export async function run(invocation: PauseInvocation, surroundings: Surrounding
   else
     for (const { kind, name, untilMs } of pauses) {
       const what = kind === 'account' ? 'not polled' : 'gets no mail'
-      const until = untilMs === null ? `popfetch resume ${display(name)}` : stamp(untilMs)
+      const until = untilMs === null ? `popfetch resume ${display(name)}` : localStamp(untilMs)
       output.answer(`${display(name)}: paused, ${what} until ${until}`)
     }
   return EXIT_OK

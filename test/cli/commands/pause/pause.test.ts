@@ -20,7 +20,7 @@ describe('with real processes', () => {
       0,
       { ok: true, accounts: [{ account: 'work', outcome: 'paused', error: null }] },
     ])
-    const paused = /work: not tried: work is paused \(by \S+, \S+\): popfetch resume work/
+    const paused = /work: not tried: work is paused \(by \S+, [^)]+\): popfetch resume work/
     expect(await scene.popfetch('work', '--dry-run')).toMatchObject({ code: 0, stdout: expect.stringMatching(paused) })
     expect(await scene.popfetch('migrate', 'work', 'maildir:Moved')).toMatchObject({
       code: 75,
