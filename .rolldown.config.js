@@ -29,14 +29,14 @@ const groups = Object.entries(roads).map(([name, files], at) => ({
 }))
 
 // An `import` of a built-in module evaluates all its getters (node:util alone loads colours, diffs and standard error), a
-// tenth of an idle poll: the built program takes such modules as the objects they are.
+// tenth of an idle poll: the built program takes such modules as the objects they are. A chunk may call one of them `process`.
 const builtins = {
   name: 'builtins',
   renderChunk: (code) =>
     code.replace(/^import (?:(?:\* as )?([\w$]+),? ?)?(\{.+\})? ?from "([a-z].*)";$/gm, (_, whole, names, id) =>
       [whole, names?.replaceAll(' as ', ': ')]
         .filter((left) => left !== undefined)
-        .map((left) => `const ${left} = process.getBuiltinModule("${id}");`)
+        .map((left) => `const ${left} = globalThis.process.getBuiltinModule("${id}");`)
         .join('\n'),
     ),
 }

@@ -39,6 +39,7 @@ describe('status', () => {
       ],
       daemon: DAEMON,
       destinations: [],
+      paused: [],
       signIns: [],
     })
     expect(await readdir(scene.directory)).toEqual(['config.json'])
