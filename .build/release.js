@@ -1,6 +1,6 @@
 // Makes the files of a release in a folder: the package, the list of what is in it (SBOM), and their SHA-256.
 //   npm run release -- FOLDER
-// From a clean checkout of the tag v<version>, with dependencies installed anew from the lock file, after all offline tests.
+// From a clean checkout of the tag v<version>, with dependencies installed again from the lock file, after all offline tests.
 // It publishes nothing: .github/CONTRIBUTING.md says how.
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'

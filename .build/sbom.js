@@ -1,5 +1,5 @@
 // Writes the list of what is in the package (CycloneDX): node .build/sbom.js DIST FILE. npm knows of all packages only that
-// they are needed to build; those whose code is in the bundle are in the file of licences, and only they are listed.
+// they are needed to build. Those whose code is in the bundle are in the file of licences, and only they are listed.
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // The start of the program. No static import: a Node that is too old must reach the version guard, and Node opens its
-// debugger on SIGUSR1 unless a handler stands before anything else is loaded. No top-level await: the single executable is
+// debugger on SIGUSR1 unless a handler is set before anything else is loaded. No top-level await: the single executable is
 // one CommonJS file, which has none.
 process.on('SIGUSR1', () => {})
 
@@ -20,7 +20,7 @@ async function start(): Promise<void> {
     becomeUser(process)
   }
   // What was compiled is kept for the next start: a sixth of an idle poll. Only for the built program, whose files do not
-  // change under it, and only in a folder that nobody else can write to: what stands there is run.
+  // change under it, and only in a folder that nobody else can write to. What is there is run.
   if (import.meta.url.endsWith('.js')) {
     const { compileCache } = await import('../src/cli/compile-cache.ts')
     compileCache(process.env)

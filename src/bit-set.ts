@@ -1,4 +1,4 @@
-// A set of whole numbers from 0 on, such as places in a listing: one bit for each up to the largest, since a mailbox may have a
+// A set of whole numbers from 0 on, such as places in a listing. One bit for each up to the largest, since a mailbox may have a
 // million messages (P103).
 
 export class BitSet {

@@ -1,6 +1,6 @@
 // The one way for foreign text (servers, senders, certificates, file names) to a person, a log or an error message.
-// Nothing that could move a cursor, change a colour, reorder text or forge a line comes through (N027–N029), and no secret:
-// it is masked here, before anything is cut off or escaped, and before anybody keeps the text.
+// Nothing that could move a cursor, change a colour, reorder text or forge a line comes through (N027–N029), and no secret.
+// It is masked here, before anything is cut off or escaped, and before anybody keeps the text.
 import { type Cut, redact } from './redact.ts'
 
 const LIMIT = 200
@@ -74,7 +74,7 @@ export function localTime(ms: number): string {
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`
 }
 
-/** `2026-11-24 12:34 CET`, where popfetch runs: for a time that stands in a sentence, which may be read elsewhere. */
+/** `2026-11-24 12:34 CET`, where popfetch runs: for a time that is in a sentence, which may be read elsewhere. */
 export function localStamp(ms: number): string {
   return `${localTime(ms).slice(0, -3)} ${zoneName(ms)}`
 }

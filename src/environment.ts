@@ -7,13 +7,13 @@ import { PopfetchError } from './errors.ts'
 type Environment = Readonly<Record<string, string | undefined>>
 
 const OPTIONS: readonly (readonly [option: RegExp, why: string])[] = [
-  [/^--tls-min-v1\.[01]$/, 'allows TLS versions that are not safe'],
+  [/^--tls-min-v1\.[01]$/, 'allows insecure TLS versions'],
   [/^--tls-cipher-list$/, 'changes how connections are encrypted'],
   [/^--tls-keylog$/, 'writes the keys of encrypted connections to a file'],
   [/^--trace-tls$/, 'prints what goes over encrypted connections'],
   [/^--security-revert$/, 'brings back a bug of Node that was fixed'],
-  [/^--insecure-http-parser$/, 'accepts answers over HTTP that are not safe'],
-  [/^--openssl-legacy-provider$/, 'enables ciphers that are not safe'],
+  [/^--insecure-http-parser$/, 'accepts insecure HTTP answers'],
+  [/^--openssl-legacy-provider$/, 'enables insecure ciphers'],
   [/^--inspect(?:-brk|-wait)?$/, 'opens a debugger, which shows every secret, to this machine'],
 ]
 

@@ -1,6 +1,6 @@
 // Every failure popfetch can name. One base class with a stable `code`; `scope` says how much to abandon and `retry`
 // whether trying again can help. Wrapped once, at the boundary that knows the words, with `cause`.
-// The text reads: what we tried, what they said, what to do. Foreign text in it has been through display(); what was not has
+// The text reads: what we tried, what they said, what to do. Foreign text in it has been through display(). What was not has
 // its secrets masked here, so that no error carries one to the ledger, the log or a person.
 import { constants } from 'node:os'
 import { display } from './display.ts'
@@ -89,9 +89,9 @@ export type Conclusion =
   | 'SENDER'
   /** This message not now. */
   | 'TEMP'
-  /** This message not at all, for what it says or who wrote it. */
+  /** This message never, for its content or its author. */
   | 'BAD'
-  /** This message not at all, for its form or size: that never says anything of the destination. */
+  /** This message never, for its form or size; that says nothing about the destination. */
   | 'FORM'
   /** The connection ended before the message was complete there. */
   | 'CUT'

@@ -55,8 +55,8 @@ export function splitHeader(bytes: Buffer): Buffer {
   return lastLineEnd < 0 ? head : head.subarray(0, lastLineEnd + 1)
 }
 
-/** 16 bytes that TOP n 0 and RETR agree on (P098, P128): SHA-256 of From, To, Cc, Subject, Date and Message-ID in their
- *  order, white space collapsed; of all that is not volatile when a message has none of them. */
+/** 16 bytes that TOP n 0 and RETR agree on (P098, P128). They come from the SHA-256 of From, To, Cc, Subject, Date and
+ *  Message-ID in their order, white space collapsed. Of all that is not volatile when a message has none of them. */
 export function fingerprint(header: Buffer): Buffer {
   return identity(header).fingerprint
 }
@@ -116,7 +116,7 @@ export function fields(header: Buffer, name: string): readonly string[] {
 }
 
 /** When the server took the message, by the topmost `Received` field (RFC 5321 section 4.4: the part after the last
- *  semicolon); null when that is missing or not a date of RFC 5322. The caller decides which dates are believable. */
+ *  semicolon). Null when that is missing or not a date of RFC 5322. The caller decides which dates are believable. */
 export function receivedDateMs(header: Buffer): number | null {
   let dateMs: number | null = null
   eachField(latin1(header), (name, value) => {
@@ -144,7 +144,7 @@ const DATE =
   /^[ \t]*(?:[a-z]{3}[ \t]*,)?[ \t]*(\d{1,2})[ \t]+([a-z]{3})[ \t]+(\d{4}|\d{2})[ \t]+(\d{2}):(\d{2})(?::(\d{2}))?[ \t]+(?:([+-])(\d{2})(\d{2})|([a-z]{1,5}))[ \t]*(?:\([^()]*\)[ \t]*)?$/i
 
 /** A date-time of RFC 5322 section 3.3, with the two-digit years and zone names of section 4.3 and one comment at the
- *  end; null for all else. Not Date.parse: that one believes nearly anything. */
+ *  end. Null for all else. Not Date.parse: that one believes nearly anything. */
 export function parseDateMs(text: string): number | null {
   if (text.length > 100) return null
   const match = DATE.exec(text)
@@ -178,8 +178,8 @@ export function parseDateMs(text: string): number | null {
   return dayMs + ((Number(hour) * 60 + Number(minute) - offsetMinutes) * 60 + Number(second)) * 1000
 }
 
-/** Calls `visit` with each field in order, its name in lower case, its value as it stands with folds and line end, until
- *  that answers false. A line that is no field (mbox `From `, text without a colon) has the name '' and is its own value. */
+/** Calls `visit` with each field in order, until that answers false. The name is in lower case, the value as it was, with folds
+ *  and line end. A line that is no field (mbox `From `, text without a colon) has the name '' and is its own value. */
 function eachField(text: string, visit: (name: string, value: string) => boolean | void): void {
   let colon = -1
   for (let start = 0, end = 0; start < text.length; start = end) {

@@ -8,7 +8,7 @@ import { redact } from './redact.ts'
 const LIMIT = 200
 /** A line of a header may be as long (RFC 5322, section 2.1.1). */
 const MESSAGE_ID_LIMIT = 998
-/** Longer fields are decoded up to here: so much may stand in encoded words for LIMIT characters. */
+/** Longer fields are decoded up to here: so much may be in encoded words for LIMIT characters. */
 const RAW_LIMIT = 4000
 
 export function headingOf(header: Buffer): Heading {

@@ -1,51 +1,59 @@
-// popfetch fetches mail from POP3 mailboxes and delivers each message exactly once. This file is the door for programs that
-// embed it, and the map of the house. It only re-exports.
+// popfetch fetches mail from POP3 mailboxes and delivers each message exactly once. This file is the entry for programs that
+// embed it, and the map of the code. It only re-exports.
 //
 // The rooms, from the top floor down. Imports run down only, and rooms of one floor do not see each other; a test checks it
 // (test/architecture.test.ts). Behind the arrow: the file to read first.
 //
 //   cli/       the command line: arguments/, a folder for each command in commands/, open/, terminal/   → cli/main.ts
 //   embed/     popfetch inside another program                                                          → embed/embed.ts
-//   daemon/    one process for months: schedule/ (which account when), control/ (its socket), http/     → daemon/daemon.ts
+//   daemon/    one process for months: schedule/ (which account when), control/ (its socket), http/,    → daemon/daemon.ts
+//              notify/ (notices to people)
 //   migrate/   a whole mailbox once: many polls, then proof                                             → migrate/migrate.ts
-//   status/    how everything stands, in one model for people and programs; what needs a person         → status/status.ts
-//   poll/      policy, in the order of a poll: sign-in/ compare/ plan/ route/ transfer/; beside them
-//              account/ (what one poll leaves for the next), run/ (what accounts share), rests/ (which  → poll/poll.ts
+//   status/    the state of everything, in one model for people and programs; what needs attention      → status/status.ts
+//   poll/      policy, in the order of a poll: sign-in/ compare/ plan/ route/ transfer/; beside them    → poll/poll.ts
+//              account/ (what one poll leaves for the next), run/ (what accounts share), rests/ (which
 //              destinations are left alone, and until when), check/
-//   setup/     how a configuration comes to be: finding a server, taking over an older program's files  → setup/draft.ts
+//   setup/     how a configuration is made: finding a server, importing an older program's files        → setup/draft.ts
 //   config/    a file → Configuration: destinations/ (a file for each kind), values/ (secrets, …)       → config/load.ts
 //   deliver/   a folder for each kind of destination, one contract; disk/ has every call to the disk,   → deliver/destination.ts
 //              network/ every connection of smtp/ and imap/
-//   oauth/     signing in at a provider, and access tokens for mail servers                               → oauth/oauth.ts
-//   pop3/      the protocol, without policy: a tower of network/ wire/ sign-in/ listing/ and a session  → pop3/session.ts
-//   ledger/    what was delivered, durably: the contract, and sqlite/, which keeps it                   → ledger/ledger.ts
-//   ground     what all rooms speak of: errors.ts message.ts header.ts display.ts redact.ts (and redact/) log.ts;
+//   oauth/     signing in at a provider, and access tokens for mail servers                             → oauth/oauth.ts
+//   pop3/      the protocol, without policy: network/ wire/ sign-in/ listing/ and a session on top      → pop3/session.ts
+//   ledger/    what was delivered, durably: the contract, and sqlite/, which implements it              → ledger/ledger.ts
+//   ground     what all rooms use: errors.ts message.ts header.ts display.ts redact.ts (and redact/) log.ts;
 //              program.ts runs other programs; providers.ts knows mail providers
 //
-// Five files tell where everything is: this one; poll/poll.ts, the story of the program in ten lines; pop3/wire/decoder.ts,
-// bytes → replies; deliver/destination.ts, what every destination promises; ledger/ledger.ts, what is remembered.
+// Five files explain the rest. This one. poll/poll.ts is the story of the program in ten lines. pop3/wire/decoder.ts turns bytes
+// into replies. deliver/destination.ts says what every destination promises, ledger/ledger.ts what popfetch remembers.
 //
-// One rule holds the house together: a message is deleted from a server only after every destination has it durably and
-// the ledger has recorded that durably. In doubt the mail stays.
+// One rule governs everything: a message is deleted from a server only after every destination has it durably and the ledger
+// has recorded that durably. If in doubt, the mail stays.
 //
 // Glossary
-//   account       a mailbox on a server, and what is to become of its mail
+//   account       a mailbox on a server, and where its mail goes
 //   run           what the polls of one command, or of one daemon, share
 //   poll          one account, once: from its lease to its report, in one session or several
 //   session       one POP3 conversation, from greeting to QUIT
-//   visit         one session of a poll, with all that a stage of the poll needs
+//   visit         one session of a poll, with everything that a stage of the poll needs
 //   lease         the right to poll an account and to change what is recorded of it
 //   history       what earlier polls left for this one, and what this one leaves for the next
-//   listing       what UIDL and LIST told; entry: one line of it; UIDL: the server's lasting name of a message
+//   listing       the answers to UIDL and LIST; entry: one line of it; UIDL: the server's lasting name of a message
 //   comparison    a listing beside the ledger; plan: what follows from it: fetch, hold, delete
+//   look          a header or a whole message that is read only to decide something, not to be delivered
+//   stand-in      the digest under which the ledger keeps a message whose UIDL contains a secret
 //   message       one that was received completely; spool: where it is kept until it is delivered
-//   destination   a Maildir, an mbox, a command, an SMTP or LMTP server; target: one of them as one account uses it
+//   destination   a Maildir, an mbox, an SMTP or LMTP server, an IMAP folder, a Gmail mailbox, a program
+//   target        a destination as one account uses it
 //   job           a message to be fetched, with the deliveries that are due
 //   delivery      one message to one destination for one recipient; attempt: one try of it
-//   intent        the random number of an attempt, by which what a crash left is recognised
-//   receipt       what a destination said when it took a message
+//   intent        the random number of an attempt, by which a later poll finds what a crash left behind
+//   receipt       what a destination said when it accepted a message
+//   conclusion    what the answer of a destination means for the mail (deliver/answers/)
+//   rest          the time for which a destination is left alone: nothing is offered to it (poll/rests/)
+//   opener        a message whose answer began a rest, or prolonged it
 //   ledger        the record of all this
-//   report        what became of a poll
+//   report        the result of a poll
+//   door          the only file that imports a third-party package
 
 export { createPoller, loadConfiguration, openLedger, poll } from './embed/embed.ts'
 export type { LoadCall } from './embed/embed.ts'

@@ -1,8 +1,8 @@
 // The log: lines to a file for those who look later, or handed to somebody who prints them; silent without either. Lines are
-// JSON, or text for people. pino's only door.
-// A log never changes what happens to mail: lines wait in a bounded queue, are dropped (and counted) when the disk or a
-// reader does not keep up, and a file that cannot be written is given up quietly (N003, N004). Secrets in every text are masked
-// here. By default it holds accounts, sizes and codes; headers and addresses only from `debug` on (N030).
+// JSON, or text for people. pino's only door. A log never affects mail. Lines wait in a bounded queue, and are dropped and
+// counted when the disk or a reader does not keep up. A file that cannot be written is given up quietly (N003, N004). Secrets
+// in every text are masked here. By default it holds accounts, sizes and codes; headers and addresses only from `debug` on
+// (N030).
 import { fstatSync } from 'node:fs'
 import { rename } from 'node:fs/promises'
 import type { LoggerOptions, pino as pinoDoor } from 'pino'
@@ -60,7 +60,7 @@ export type LogForm = 'json' | 'text'
 
 export interface LogFileOptions {
   readonly form: LogForm
-  /** When the file is longer, it is renamed to `.1`, in the place of an older one, and begun anew. Infinity: never. */
+  /** When the file is longer, it is renamed to `.1`, in the place of an older one, and begun again. Infinity: never. */
   readonly turnAtBytes: number
 }
 

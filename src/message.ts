@@ -1,6 +1,6 @@
 // A message as it goes from the POP3 session to destinations: plain readonly data, complete before anybody sees it.
 
-/** Where a message came from, and what tells it from all others there (DESIGN 4.1). */
+/** Where a message came from, and its identity there (DESIGN 4.1). */
 export interface Origin {
   readonly account: string
   readonly host: string

@@ -1,5 +1,5 @@
 // Whose file it is. Every file that decides something (configuration, secrets, certificates, the ledger, files of older
-// programs) is opened here, or judged here before SQLite opens it; every log and report is opened here too. A file is judged by
+// programs) is opened here, or judged here before SQLite opens it. Every log and report is opened here too. A file is judged by
 // its descriptor, so nobody can exchange it between the look and the read. The directories above it are walked once, link by
 // link. One rule: what another user could have written, or could exchange, is refused with the command that mends it, and
 // never changed. What a refusal means for mail (its code, its words) is for the caller.
@@ -48,7 +48,7 @@ export class ForeignFile extends Error implements Fault {
   }
 }
 
-export const NOT_REGULAR: Fault = { found: 'not a regular file', mend: 'name one' }
+export const NOT_REGULAR: Fault = { found: 'not a regular file', mend: 'give another path' }
 
 const OTHERS_WRITE = 0o002
 const GROUP_WRITE = 0o020
@@ -148,7 +148,7 @@ export async function openDirectory(directory: string, { uid }: Rules): Promise<
   const shown = shellWord(directory)
   return {
     found: `in the directory ${shown}, where ${who} can make files (mode ${octal(stats)})`,
-    mend: `chmod go-w ${shown}, or name a place in a directory of your own`,
+    mend: `chmod go-w ${shown}, or use a place in a directory of your own`,
   }
 }
 
@@ -226,8 +226,8 @@ async function walk(file: string, rules: Rules): Promise<Walked> {
       if (++links > LINKS) throw Object.assign(new Error(`too many links: ${file}`), { code: 'ELOOP' })
       if (isForeign(real, stats, rules)) {
         foreign = {
-          found: `a file behind ${shellWord(real)}, a link of the user ${stats.uid}`,
-          mend: `rm ${shellWord(real)}, or name the file itself`,
+          found: `a file behind ${shellWord(real)}, a link of user ${stats.uid}`,
+          mend: `rm ${shellWord(real)}, or use the file itself`,
         }
         faults.push(foreign)
       }
@@ -255,7 +255,7 @@ async function judgeDirectory(directory: string, stats: Stats, rules: Rules, fau
   const shown = shellWord(directory)
   if (isForeign(directory, stats, rules)) {
     const fault = {
-      found: `a file below the directory ${shown}, which belongs to the user ${stats.uid}`,
+      found: `a file below the directory ${shown}, which belongs to user ${stats.uid}`,
       mend: `chown ${uid} ${shown}, or move the file to a directory of your own`,
     }
     tell(faults, fault)
@@ -264,7 +264,7 @@ async function judgeDirectory(directory: string, stats: Stats, rules: Rules, fau
   if ((stats.mode & STICKY) !== 0) return null
   const who = await writers(stats, uid)
   if (who !== null) {
-    const found = `a file below the directory ${shown}, to which ${who} can write (mode ${octal(stats)})`
+    const found = `a file below the directory ${shown}, which ${who} can write to (mode ${octal(stats)})`
     tell(faults, { found, mend: `chmod go-w ${shown}` })
   }
   return null
@@ -286,14 +286,14 @@ async function faultsOfFile(file: string, stats: Stats, rules: Rules): Promise<r
       uid === 0
         ? `run popfetch as that user, or, if you trust the file, chown root ${shown}`
         : `let root chown ${uid} ${shown}, or use a copy of your own`
-    faults.push({ found: `a file of the user ${stats.uid}`, mend: trusted })
+    faults.push({ found: `a file of user ${stats.uid}`, mend: trusted })
   }
   const who = isGiven ? ((stats.mode & OTHERS_WRITE) === 0 ? null : 'anybody') : await writers(stats, uid)
   if (who !== null)
-    faults.push({ found: `a file to which ${who} can write (mode ${octal(stats)})`, mend: `chmod go-w ${shown}` })
+    faults.push({ found: `a file that ${who} can write to (mode ${octal(stats)})`, mend: `chmod go-w ${shown}` })
   if (stats.nlink > (rules.names ?? 1) && !isRoot(stats.uid) && !isGiven) {
     faults.push({
-      found: `a file with ${stats.nlink} names (hard links)`,
+      found: `a file with ${stats.nlink} hard links`,
       mend: `cp -p ${shown} ${shown}.new && mv ${shown}.new ${shown}`,
     })
   }
@@ -306,11 +306,11 @@ function faultOfOutput(file: string, stats: Stats, rules: Rules): Fault | null {
   const shown = shellWord(file)
   const mend = `rm ${shown}, or use another file`
   if (stats.isFile() || stats.isFIFO()) {
-    if (isForeign(file, stats, rules)) return { found: `a file of the user ${stats.uid}`, mend }
-    if (stats.isFile() && stats.nlink > 1) return { found: `a file with ${stats.nlink} names (hard links)`, mend }
+    if (isForeign(file, stats, rules)) return { found: `a file of user ${stats.uid}`, mend }
+    if (stats.isFile() && stats.nlink > 1) return { found: `a file with ${stats.nlink} hard links`, mend }
     return null
   }
-  return { found: 'neither a file nor a pipe nor a device to print on', mend: 'name another file' }
+  return { found: 'neither a file nor a pipe nor a device to print on', mend: 'give another file' }
 }
 
 function refuseForeignPath({ foreign }: Walked): void {

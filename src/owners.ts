@@ -1,5 +1,5 @@
 // Who is who among the owners of files: is a group the private one of a single user, is an owner root? Debian and others give
-// each user a group of the same name and a umask of 002: a person's own files may be writable by a group of one. Judged as
+// each user a group of the same name and a umask of 002. A person's own files may be writable by a group of one. Judged as
 // OpenSSH in Debian judges it, by /etc/passwd and /etc/group. Whom only a directory service knows is not seen there; then the
 // group is not private.
 import { readFileSync } from 'node:fs'

@@ -1,8 +1,7 @@
 // The one runner of other programs: delivery commands, commands that print a secret, `onProblem`, systemd-notify, programs
-// through which a server is reached. Each runs without a shell, in a process group of its own, within limits of time and output.
-// What its end means is for the caller.
-// One rule: nobody waits for what a program left behind, neither for a process that holds its output open nor for one that
-// does not die (D093, a grandchild keeps the output open).
+// through which a server is reached. Each runs without a shell, in a process group of its own, within limits of time and
+// output. What its end means is for the caller. One rule: nobody waits for what a program left behind. That may be a process
+// that holds its output open (D093, a grandchild), or one that does not die.
 import { spawn } from 'node:child_process'
 import fs from 'node:fs'
 import { userInfo } from 'node:os'
@@ -11,12 +10,12 @@ import { Duplex } from 'node:stream'
 export interface Program {
   /** A path, or a name that is looked for in the PATH of `env`; then the arguments. */
   readonly command: readonly string[]
-  /** All of its environment: it inherits nothing (D095, inherited secrets). */
+  /** Its whole environment: the program inherits nothing (D095, inherited secrets). */
   readonly env: Readonly<Record<string, string | undefined>>
   /** Null: popfetch's own. */
   readonly cwd: string | null
   /** A descriptor, which stays the caller's to close, or the bytes themselves. A program that reads a file sees its true end even
-   *  if popfetch is killed meanwhile (D091, a truncated message); one that reads bytes then sees a shorter input. */
+   *  if popfetch is killed meanwhile (D091, a truncated message). One that reads bytes then sees a shorter input. */
   readonly stdin: number | Uint8Array
   readonly stdout: Output
   readonly stderr: Output
@@ -56,7 +55,7 @@ const GRACE_MS = 5000
 /** A file of output is cut when it is longer, and how often that is looked at. */
 const OUTPUT_FILE_BYTES = 1024 * 1024
 const OUTPUT_FILE_MS = 1000
-/** For output that is still on its way when the program has ended; something may hold it open for ever. */
+/** For output that is still on its way when the program has ended; something may hold it open forever. */
 const LINGER_MS = 1000
 
 /** Resolves to how the program ended, at the latest `limitMs` and twice `graceMs` after the call.
@@ -248,7 +247,7 @@ export function openConversation({
   // What it left behind, such as a shell's other child, has lost its purpose.
   child.once('exit', (code) => {
     if (code !== 0 || isOurs) kill('SIGKILL')
-    // The last words may still be on their way; something may hold them open for ever.
+    // The last words may still be on their way; something may hold them open forever.
     child.once('close', letGo)
     timers.push(setTimeout(letGo, LINGER_MS))
   })

@@ -1,9 +1,9 @@
-// The one table of large mail providers: their servers, what a person has to do there before a program may sign in, what they
-// limit, and what they have ended. `init` and `check` both read it, and it decides nothing by itself. As of spring 2026.
+// The one table of large mail providers: their servers, what a person must enable there before a program may sign in, their
+// limits, and what they have ended. `init` and `check` both read it, and it decides nothing by itself. As of spring 2026.
 //
 // To add a provider, add one entry to TABLE: name, domains (each in one entry only), and the servers for POP3, IMAP and SMTP.
-// Then every field in which it differs from USUAL. Take servers and ports from the provider's own help page, and say in `wants`
-// and `enablePop` where to click, in the language of its pages. test/providers.test.ts checks the table as a whole.
+// Then every field in which it differs from USUAL. Take servers and ports from the provider's own help page. Say in `wants` and
+// `enablePop` where to click, in the language of its pages. test/providers.test.ts checks the table as a whole.
 
 export interface Server {
   readonly host: string
@@ -13,7 +13,7 @@ export interface Server {
 
 export interface Provider {
   readonly name: string
-  /** What stands behind the `@` in its addresses, in lower case. */
+  /** What is behind the `@` in its addresses, in lower case. */
   readonly domains: readonly string[]
   /** Domains of its servers, where those are others than `domains`. */
   readonly hosts: readonly string[]
@@ -23,7 +23,7 @@ export interface Provider {
   readonly pop: Server | null
   readonly imap: Server | null
   readonly smtp: Server | null
-  /** What is written as the user: the whole address, or what stands before the `@`. */
+  /** What is written as the user: the whole address, or what is before the `@`. */
   readonly user: 'address' | 'local'
   /** What a person is asked for. `app password`: not the usual one, but one made for programs. `token`: OAuth 2.0 only. */
   readonly secret: 'password' | 'app password' | 'token'
@@ -38,7 +38,7 @@ export interface Provider {
   readonly limits: {
     /** The shortest time between two polls; null: none is known. A LOGIN-DELAY that a server announces comes on top. */
     readonly intervalMs: number | null
-    /** All that is known of its limits, for people; null: nothing. */
+    /** What is known of its limits, for people; null: nothing. */
     readonly text: string | null
   }
   /** What worked once and does so no more, and since when. Null: still works, or never did. */
@@ -373,7 +373,7 @@ export function enablePopText({ enablePop, help }: Provider): string | null {
 
 /** What a person has to do before a program may sign in; null: nothing but to know the usual password. */
 export function firstSteps(provider: Provider): string | null {
-  const secret = provider.wants === USUAL.wants ? [] : [`it wants ${secretText(provider)}`]
+  const secret = provider.wants === USUAL.wants ? [] : [`it requires ${secretText(provider)}`]
   const steps = [enablePopText(provider), ...secret].filter((step) => step !== null)
   return steps.length === 0 ? null : steps.join('; ')
 }

@@ -12,7 +12,7 @@ export interface SignInProvider {
   readonly token: string
   readonly device: string | null
   readonly revocation: string | null
-  /** Empty: it gives no token for this use. */
+  /** Empty: it gives no tokens for this use. */
   readonly scopes: Readonly<Record<'pop' | 'imap' | 'smtp' | 'gmail', readonly string[]>>
   /** Asked for beside them: for a refresh token, and to know who signed in. */
   readonly beside: readonly string[]

@@ -1,4 +1,4 @@
-// What is known to go wrong has IDs. Of these, each stands in the title of a test that holds it: here the titles are looked
+// What is known to go wrong has IDs. Of these, each is in the title of a test that holds it: here the titles are looked
 // through, so that none loses its test unseen.
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -155,7 +155,7 @@ describe('dates', () => {
     expect(parseDateMs(text)).toBeNull()
   })
 
-  test('the date of receipt stands after the last semicolon of the topmost Received field', () => {
+  test('the date of receipt is after the last semicolon of the topmost Received field', () => {
     const header = bytes(
       'Subject: x\r\nReceived: from a (b; c) by d;\r\n\tTue, 24 Nov 2026 13:10:22 +0000\r\nReceived: x; 1 Jan 2000 00:00 Z\r\n',
     )

@@ -96,7 +96,7 @@ test('the silent log takes everything and writes nothing', async () => {
   expect(log.wire('work')).toBeNull()
 })
 
-test('a file that was moved away is made anew, at another level if wanted; nothing is lost between', async () => {
+test('a file that was moved away is made again, at another level if wanted; nothing is lost between', async () => {
   const file = join(directory, 'log')
   {
     await using log = await openLog(file, 'info')
@@ -152,7 +152,7 @@ test('a file for people has their lines', async () => {
   expect(await readFile(file, 'utf8')).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d warning: work: slow\\x0a \(held 2\)\n$/)
 })
 
-test('a file that is longer than its limit is renamed and begun anew; nothing is lost, and only one old file is kept', async () => {
+test('a file that is longer than its limit is renamed and begun again; nothing is lost, and only one old file is kept', async () => {
   const file = join(directory, 'log')
   {
     await using log = await openLog(file, 'info', { form: 'json', turnAtBytes: 1000 })

@@ -1,4 +1,4 @@
-// The one runner of programs, with real programs: what they are given, what is told of their end, and that nothing of them
+// The one runner of programs, with real programs. What they are given, what is told of their end, and that nothing of them
 // hangs or stays. Limits of time are reached by the test's own clock.
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -224,7 +224,7 @@ describe('it is ended', () => {
     await gone(pid)
   })
 
-  test('and what it left behind as well, when it ends in good order meanwhile', async () => {
+  test('and what it left behind as well, when it ends cleanly meanwhile', async () => {
     stopTheClock()
     const deaf = `trap "" TERM; echo $$ > "$0.child"; while :; do sleep 1; done`
     const ending = sh(`trap "exit 0" TERM; sh -c '${deaf}' "$0" & while :; do wait; done`)

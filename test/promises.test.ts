@@ -1,5 +1,5 @@
-// What is promised to people, sentence by sentence, and for each the tests that hold it: the lists in promises/. Here it is checked
-// that each sentence has a test, and that the tests are there: by a title, or by the name of a row of a table of tests.
+// What is promised to people, sentence by sentence, and for each the tests that hold it: the lists in promises/. Here it is
+// checked that each sentence has a test, and that the tests are there, by title or by the name of a row of a table.
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'

@@ -129,7 +129,7 @@ describe.each(domains)('of %s init and check say the same:', (domain) => {
   test('what has to be switched on, and what it wants for a password', async () => {
     const text = await advice('ERR_AUTH', provider.pop?.host ?? 'pop.example.net', address)
     const [enable, steps] = [enablePopText(provider), firstSteps(provider) ?? '']
-    expect(text).toContain(`${provider.name} wants ${secretText(provider)}`)
+    expect(text).toContain(`${provider.name} requires ${secretText(provider)}`)
     if (enable !== null)
       expect([text, steps]).toEqual([expect.stringContaining(enable), expect.stringContaining(enable)])
     if (secretText(provider) !== 'the usual password') expect(steps).toContain(secretText(provider))

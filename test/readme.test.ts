@@ -1,5 +1,6 @@
-// README as its reader meets it: every command is run as it is written, in the order of the page, by a user who is not root, with the
-// package as npm installs it. The servers that it names are on this machine: a hook of Node leads their names and ports there.
+// README as its reader meets it. Every command is run as it is written, in the order of the page. The user is not root, and the
+// package is as npm installs it. The servers that it names are on this machine: a hook of Node leads their names and ports
+// there.
 import { execFile, spawn } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'

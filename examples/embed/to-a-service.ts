@@ -3,8 +3,8 @@
 //   npm install popfetch
 //   POP_HOST=pop.example.net POP_USER=alice POP_PASSWORD=… SERVICE=https://mail.example.org/in node to-a-service.ts
 //
-// It polls every five minutes until it is told to end, and keeps its ledger in ./state. POP_TLS=none, POP_PORT and ONCE=1 are for trying
-// it out on this machine.
+// It polls every five minutes until it is stopped, and keeps its ledger in ./state. POP_TLS=none, POP_PORT and ONCE=1 are for trying it
+// out on this machine.
 import { createPoller, defineDestination, undelivered } from 'popfetch'
 
 const { POP_HOST = '', POP_PORT, POP_TLS, POP_USER = '', POP_PASSWORD = '', SERVICE = '', ONCE } = process.env
@@ -12,7 +12,7 @@ const service = new URL(SERVICE)
 
 const toService = defineDestination({
   description: `service ${service.host}`,
-  // The service takes a second request with the same key for a repetition. Then no message is there twice, whatever happens.
+  // The service recognises a second request with the same key, so no message is there twice, whatever happens.
   idempotent: true,
   concurrency: 8,
   timeoutMs: 60_000,
@@ -24,7 +24,7 @@ const toService = defineDestination({
       body: new Uint8Array(await message.bytes()),
       signal,
     }).catch((cause: unknown) => {
-      // Nobody is there: all messages wait on the server, and the service is left alone for a while.
+      // The service cannot be reached: all messages wait on the server, and the service is left alone for a while.
       throw undelivered({ verdict: 'temporary', scope: 'destination', text: `cannot reach ${service.host}`, cause })
     })
     const answer = `${response.status} ${(await response.text()).slice(0, 200)}`
@@ -55,7 +55,7 @@ await using poller = await createPoller({
   log: { warn: console.warn, error: console.error },
 })
 
-// Told once it is durable.
+// Called once the message is durable.
 poller.on('message', ({ account, from, subject, outcome, deliveries }) => {
   console.log(`${account}: ${outcome}: ${from ?? '(no sender)'}: ${subject ?? '(no subject)'}`)
   for (const { error } of deliveries) if (error !== null) console.log(`  ${error}`)

@@ -9,7 +9,7 @@ export function usageError(what: string): PopfetchError {
   return refusal(`${sentence}: see popfetch --help`)
 }
 
-/** A name that is none of `names`. `what`: which names these are, "the accounts are". `commands`: those that could have been
+/** A name that is none of `names`. `what` introduces the names: "the accounts are". `commands`: those that could have been
  *  meant as well. */
 export function unknownAccount(
   name: string,

@@ -1,6 +1,6 @@
-// The contract of a command, in two halves: `options.ts` of its folder exports a `Command`, which says what its command
-// line may hold and turns words into a request; `action.ts` exports an `Action`, which does what was requested.
-// `command` ties the two for the table of commands (commands/commands.ts, which also tells how to add one).
+// The contract of a command, in two halves: `options.ts` of its folder exports a `Command`, which says what its command line
+// may hold and turns words into a request. `action.ts` exports an `Action`, which does what was requested. `command` ties the
+// two for the table of commands (commands/commands.ts, which also tells how to add one).
 import { COMMON, commonOptions, type CommonOptions } from './common-options.ts'
 import type { OptionTable, Values } from './option.ts'
 import type { Surroundings } from './surroundings.ts'

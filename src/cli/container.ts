@@ -57,7 +57,7 @@ export function becomeUser(
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     refuse(
-      `it may not become the user of PUID=${uid} (${code ?? String(error)}): leave PUID and PGID out and run it as that user (--user ${uid}:${gid}), or add the capabilities SETUID and SETGID`,
+      `it is not allowed to become the user of PUID=${uid} (${code ?? String(error)}): leave PUID and PGID out and run it as that user (--user ${uid}:${gid}), or add the capabilities SETUID and SETGID`,
     )
   }
   // What is root's is none of ours.

@@ -1,12 +1,12 @@
 // From argv to an exit code; the only place that knows the process. `bin/popfetch.ts` loads it after the version guard.
 //
-// The story of this room: `main` makes the surroundings of a command out of the process (surroundings.ts): streams
-// (output.ts), signals (signals.ts), the way to the other rooms. `arguments/` reads argv once, against the one table of
-// commands (commands/commands.ts), and makes an invocation of it or explains the mistake (command-errors.ts). The invocation runs
-// the action of its command; a command is a folder of commands/ and keeps the contract of command.ts. What actions share:
+// The story of this room. `main` makes the surroundings of a command out of the process (surroundings.ts): streams
+// (output.ts), signals (signals.ts), and access to the other rooms. `arguments/` reads argv once, against the one table of
+// commands (commands/commands.ts), and makes an invocation of it or explains the mistake (command-errors.ts). The invocation
+// runs the action of its command; a command is a folder of commands/ and keeps the contract of command.ts. What actions share:
 // open/ (configuration, ledger, log, daemon) and terminal/ (progress, questions, tables). An action prints its answer and
-// resolves to an exit code. A thrown error is printed here, and exit.ts turns it into a code. Then the process ends, even
-// when something hangs.
+// resolves to an exit code. A thrown error is printed here, and exit.ts turns it into a code. Then the process ends, even when
+// something hangs.
 //
 // Static imports are small files of ours: what costs time is loaded by the command that needs it (test/cli/start.test.ts).
 import { isatty } from 'node:tty'
@@ -68,10 +68,10 @@ export async function main(argv: readonly string[]): Promise<void> {
   await output.drained()
   const { lost } = output
   if (lost !== null) {
-    output.problem(`the answer is not whole: standard output could not be written (${lost})`)
+    output.problem(`the answer is incomplete: standard output could not be written (${lost})`)
     await output.drained()
   }
-  // Not left to the event loop: a socket that somebody forgot must not keep cron's process for ever.
+  // Not left to the event loop: a socket that somebody forgot must not keep cron's process forever.
   exit(code === EXIT_OK && lost !== null ? EXIT_IO : code)
 }
 

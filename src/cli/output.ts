@@ -89,7 +89,7 @@ export class Output {
   }
 
   #answer(lines: string, tone: Tone): void {
-    // On one terminal the answer would stand in the middle of the progress lines.
+    // On one terminal the answer would be in the middle of the progress lines.
     if (this.#stdout.isTTY === true) this.screen?.clear()
     this.#stdout.write(this.#colours && tone !== 'plain' ? `${TONES[tone]}${lines}\u001b[0m\n` : `${lines}\n`)
   }
@@ -166,7 +166,7 @@ export class Output {
     return lost === 0 ? '' : `popfetch: ${lost} lines were dropped: nobody read them\n`
   }
 
-  /** Before the process ends at once: the prompt of the shell is not to stand behind a progress line. */
+  /** Before the process ends at once: the prompt of the shell is not to be behind a progress line. */
   leave(): void {
     this.screen?.clear()
     this.screen = null

@@ -54,7 +54,7 @@ export interface Host {
   readonly pid: number
   /** Is standard error a terminal that is still there? */
   attached(): boolean
-  /** The process that started this one in the background; null: this one was not started so. */
+  /** The process that started this one in the background; null: it was not started in the background. */
   starter(): Promise<Starter | null>
   /** Calls `act` at each such signal from now on. */
   on(signal: 'SIGHUP' | 'SIGUSR1', act: () => void): void

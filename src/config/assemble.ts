@@ -202,7 +202,7 @@ function unknownClients(
         path,
         at: 'value',
         found: `the client ${client}`,
-        expected: `another one: ${known.name} gives no token for ${use}`,
+        expected: `another one: ${known.name} gives no tokens for ${use}`,
       },
     ]
   })
@@ -252,7 +252,7 @@ function recipientOf(written: unknown): RecipientRule | null | undefined {
 /** What is wrong with the name of an account; null: nothing. */
 export function nameFault(name: string): { readonly found: string; readonly expected: string } | null {
   if (COMMANDS.has(name))
-    return { found: `the name ${name}`, expected: 'another one: it is reserved for a popfetch command' }
+    return { found: `the name ${name}`, expected: 'another one: this is the name of a popfetch command' }
   // In a path, {account} as `.` or `..` would be another directory. On a command line, `-x` would be an option.
   if (/^(?!\.\.?$)[A-Za-z0-9._][A-Za-z0-9._-]{0,99}$/.test(name)) return null
   const found = `the name ${foundText(name, [])}`
@@ -284,7 +284,7 @@ function* warningsOf(
   destinations: NamedDestinations,
 ): Generator<void, readonly string[]> {
   const open = (what: string, host: string): string =>
-    `${what}: everything is sent to ${host} unencrypted (tls: none): use starttls or implicit if the server can`
+    `${what}: everything is sent to ${host} unencrypted (tls: none): use starttls or implicit if the server supports it`
   const warnings: string[] = []
   for (const { name, tls, host, port, auth, via } of accounts) {
     if (via === null) warnings.push(...portDoubts(`account ${name}`, 'pop3', port, tls))
@@ -329,7 +329,7 @@ function portDoubts(what: string, protocol: string, port: number | null, tls: st
 /** The ports of POP3: both lead to one mailbox. */
 const USUAL_PORTS: ReadonlySet<number> = new Set([110, 995])
 
-/** Where a mailbox is, as far as names tell: a provider's servers are one place, and so are those of one domain, whatever their
+/** Where a mailbox is, as far as names tell. A provider's servers are one place, and so are those of one domain, whatever their
  *  host names (N047). */
 function siteOf({ host, port, user }: Account): string {
   const where = USUAL_PORTS.has(port) ? '' : ` port ${port}`
@@ -349,6 +349,11 @@ function mailboxText(accounts: readonly Account[]): string {
   return `${first?.user} at ${hosts}, port ${[...new Set(accounts.map(({ port }) => port))].join(' and ')}`
 }
 
+/** "a", "a and b", "a, b and c". */
+function enumerated(names: readonly string[]): string {
+  return names.join(', ').replace(/, ([^,]*)$/, ' and $1')
+}
+
 /** Each of these accounts delivers what comes; when one of them deletes, the others may miss it (P152, two sessions on one
  *  mailbox). */
 function* sharedMailboxes(accounts: readonly Account[]): Generator<void, readonly string[]> {
@@ -364,7 +369,7 @@ function* sharedMailboxes(accounts: readonly Account[]): Generator<void, readonl
     first === undefined || others.length === 0
       ? []
       : [
-          `accounts ${[first, ...others].map(({ name }) => name).join(' and ')}: one mailbox (${display(mailboxText([first, ...others]))}): each delivers its own copy, and mail deleted by one may be missed by another. Use one account with several destinations`,
+          `accounts ${enumerated([first, ...others].map(({ name }) => name))} poll the same mailbox (${display(mailboxText([first, ...others]))}): each delivers its own copy, and mail deleted by one may be missed by another. Use one account with several destinations`,
         ],
   )
 }

@@ -27,7 +27,7 @@ type Step = { readonly key: yaml.Node; readonly value: unknown; readonly name: s
 /** What the parser's codes mean, as "found … expected …". */
 const FAULTS: Readonly<Record<string, readonly [found: string, expected: string]>> = {
   DUPLICATE_KEY: ['the same key again', 'every key once'],
-  TAB_AS_INDENT: ['a tab in front', 'spaces'],
+  TAB_AS_INDENT: ['a tab as indentation', 'spaces'],
   TAG_RESOLVE_FAILED: ['a word with "!" in front', 'quotes around it'],
   BAD_ALIAS: ['a word with "*" in front', 'the name of an anchor set before, or quotes around it'],
   BAD_SCALAR_START: ['text that starts with a YAML special character', 'quotes around it'],
@@ -36,7 +36,7 @@ const FAULTS: Readonly<Record<string, readonly [found: string, expected: string]
   MULTIPLE_DOCS: ['a second document', 'one'],
   NON_STRING_KEY: ['a key that is not text', 'text'],
   TOO_DEEP: ['lists or mappings a hundred deep', 'a few'],
-  TOO_MANY: ['aliases ("*") that stand for a million values', 'fewer'],
+  TOO_MANY: ['aliases ("*") that expand to a million values', 'fewer'],
 }
 
 /** A configuration has six; each one more needs a place on the stack of whoever walks through it. */
@@ -188,7 +188,7 @@ function ends([, value, node]: yaml.Range): readonly [number, number] {
 }
 
 /** Leaves the first keys in each long mapping of the top (the accounts), and gives the others. yaml makes its nodes without a
- *  pause: a tenth of a second for ten thousand accounts. `at`: the place of the mapping in the top. */
+ *  pause. A tenth of a second for ten thousand accounts. `at`: the place of the mapping in the top. */
 function cutOff(
   tokens: readonly yaml.CST.Token[],
 ): readonly { readonly at: number; readonly map: yaml.CST.BlockMap }[] {
@@ -226,7 +226,7 @@ class Survey {
     return this.#targets.get(alias) ?? null
   }
 
-  /** As `visit`, with a pause after each value in so many levels. */
+  /** As `visit`, with a pause after each value in this many levels. */
   *visitInPieces(node: unknown, levels: number): Generator<void, void> {
     if (levels === 0 || !yaml.isMap(node) || node.anchor !== undefined) {
       this.visit(node)
@@ -297,7 +297,7 @@ class Survey {
   }
 }
 
-/** As Document.toJS, with a pause after each value in so many levels. The survey has counted the aliases; the default of 100 is for
+/** As Document.toJS, with a pause after each value in this many levels. The survey has counted the aliases; the default of 100 is for
  *  strangers' documents. */
 function* plain(document: yaml.Document, node: unknown, levels: number): Generator<void, unknown> {
   if (!yaml.isMap(node) || levels === 0 || !node.items.every(({ key }) => yaml.isScalar(key) && isOwnKey(key)))
@@ -350,7 +350,7 @@ function keyName(key: yaml.Scalar): string {
   return typeof key.value === 'symbol' ? (key.value.description ?? '') : String(key.value)
 }
 
-/** The path of what stands at an offset of the text; it ends at the key of a secret. */
+/** The path of what is at an offset of the text; it ends at the key of a secret. */
 function pathAt(node: unknown, offset: number): Path {
   if (yaml.isMap(node)) {
     for (const { key, value } of node.items) {

@@ -1,6 +1,6 @@
 // A configuration from two URLs of a command line instead of a file, for a migration: one account and one destination.
 // The schema of the file says what is right and what the defaults are.
-// The one rule: no password stands in a URL, where the list of processes and the history of the shell show it.
+// The one rule: no password is in a URL, where the list of processes and the history of the shell show it.
 import { createHash } from 'node:crypto'
 import path from 'node:path'
 import { PopfetchError } from '../errors.ts'
@@ -86,7 +86,7 @@ export function migrationConfiguration(
   }
 }
 
-/** The defaults of everything that stands beside accounts and destinations. */
+/** The defaults of everything that is beside accounts and destinations. */
 function blank() {
   const account = { host: 'localhost', user: 'nobody', password: { env: 'NONE' }, deliver: NOWHERE }
   return assembled('FROM', { accounts: { nobody: account } }, (text) => text)

@@ -28,7 +28,7 @@ import {
   textInEnvironment,
   usualStatePath,
 } from './paths.ts'
-import { pathText, PROBLEMS_SHOWN, WrongConfiguration } from './problem.ts'
+import { mismatchText, pathText, PROBLEMS_SHOWN, WrongConfiguration } from './problem.ts'
 import { asWritten } from './show.ts'
 import { inTurns } from './turns.ts'
 import type { Environment } from './paths.ts'
@@ -63,7 +63,7 @@ interface Line {
   readonly expected: string
 }
 
-/** The configuration in force. Runs no command and reads no secret. Rejects with ERR_CONFIG. When the contents are wrong, its
+/** The configuration in effect. Runs no command and reads no secret. Rejects with ERR_CONFIG. When the contents are wrong, its
  *  message is a summary and a line for each problem: `FILE:LINE: PATH: found X, expected Y`. */
 export async function loadConfiguration(options: LoadOptions): Promise<Configuration> {
   const { env, cwd, uid, state } = options
@@ -96,7 +96,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
   }
 }
 
-/** The configuration in force as YAML, with the keys of the file. All defaults are filled in, secrets are masked. */
+/** The configuration in effect as YAML, with the keys of the file. All defaults are filled in, secrets are masked. */
 export function showConfiguration(configuration: Configuration): string {
   const head = [`# ${shownPath(configuration.file)}`, '# What is not shown is not set.']
   if (configuration.perHost === null) head.push('# perHost: 8, without a limit for this machine itself')
@@ -202,7 +202,7 @@ function wrong(file: string, lines: readonly Line[]): WrongConfiguration {
 function report(file: string, ordered: readonly Line[]): string {
   const shown = ordered.slice(0, PROBLEMS_SHOWN).map(({ line, path, found, expected }) => {
     const place = line === null ? shownPath(file) : `${shownPath(file)}:${line}`
-    return `${place}: ${path.length === 0 ? '' : `${pathText(path)}: `}found ${found}, expected ${expected}`
+    return `${place}: ${path.length === 0 ? '' : `${pathText(path)}: `}${mismatchText({ found, expected })}`
   })
   const more = ordered.length - shown.length
   if (more > 0) shown.push(`and ${more} more`)

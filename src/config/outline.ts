@@ -1,5 +1,5 @@
 // What `status` and `state` need of a configuration: where the ledger is, which accounts there are. They work although the
-// rest of the file is broken, because that is when people ask for them. The configuration in force is load.ts.
+// rest of the file is broken, because that is when people ask for them. The configuration in effect is load.ts.
 import { PopfetchError } from '../errors.ts'
 import { ourUid } from '../own-file.ts'
 import { assembling } from './assemble.ts'
@@ -15,7 +15,7 @@ export interface Outline {
   readonly statePath: string
   /** Names of accounts, as written; null: they cannot be told. */
   readonly accounts: readonly string[] | null
-  /** The configuration in force; null: something in the file is wrong. */
+  /** The configuration in effect; null: something in the file is wrong. */
   readonly configuration: Configuration | null
   /** What is wrong; null: nothing. */
   readonly problem: PopfetchError | null

@@ -1,6 +1,6 @@
 // Where files are: the configuration itself, the ledger, and paths written in the configuration.
 // The one rule: the list of places is fixed. The working directory and the tree above it are never searched, because a
-// configuration names commands to run: a stranger's configuration is a stranger's program (N023, a file of a stranger).
+// configuration names commands to run. A stranger's configuration is a stranger's program (N023, a file of a stranger).
 import { lstat } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import path from 'node:path'
@@ -89,7 +89,7 @@ export function stateFolder({ statePath }: { readonly statePath: string }): stri
   return path.dirname(statePath)
 }
 
-/** The log of a background process for which no file was named: beside the ledger. */
+/** The log of a daemon for which no file was named: beside the ledger. */
 export function usualLogFile(configuration: { readonly statePath: string }): string {
   return path.join(stateFolder(configuration), 'popfetch.log')
 }

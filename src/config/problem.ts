@@ -1,6 +1,6 @@
-// What is wrong with a configuration, in words: "found X, expected Y". Turns zod's issues into problems.
-// The one rule: a value under a secret's key is named by its type only. What looks like such a key with its value in one word
-// (`password:hunter2`, one blank too few) is cut behind the key, and a URL never shows what may be a password in it.
+// What is wrong with a configuration, in words: "found X, expected Y". Turns zod's issues into problems. The one rule: a value
+// under a secret's key is named by its type only. A word that looks like such a key together with its value
+// (`password:hunter2`, one blank too few) is cut after the key. A URL is shown without what may be a password in it.
 import type * as z from 'zod'
 import { display } from '../display.ts'
 import { PopfetchError } from '../errors.ts'
@@ -56,12 +56,20 @@ export function pathText(path: Path): string {
   return text.replace(/^\./, '')
 }
 
-/** What stands there is a program with its words, of which all but the first may be secret. */
+/** What is not there. */
+const NOTHING = 'nothing'
+
+/** "found X, expected Y", or that it is missing. */
+export function mismatchText({ found, expected }: { readonly found: string; readonly expected: string }): string {
+  return found === NOTHING ? `missing (expected ${expected})` : `found ${found}, expected ${expected}`
+}
+
+/** What is there is a program with its words, of which all but the first may be secret. */
 const PROGRAM_KEYS: ReadonlySet<string> = new Set(['run', 'via', 'before', 'after', 'onProblem'])
 
 /** A value as a report may show it. */
 export function foundText(value: unknown, path: Path): string {
-  if (value === undefined) return 'nothing'
+  if (value === undefined) return NOTHING
   if (value === null) return 'nothing (null)'
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list'
   if (isWritten(value)) return 'a mapping'
@@ -121,7 +129,7 @@ function unknownKey(path: Path, key: string, keys: readonly string[]): Problem {
   return { path: [...path, key], at: 'key', found: 'an unknown key', expected }
 }
 
-/** The problems zod found in `input`, which stands at `base` in the configuration. */
+/** The problems zod found in `input`, which is at `base` in the configuration. */
 export function issueProblems(issues: readonly z.core.$ZodIssue[], input: unknown, base: Path): readonly Problem[] {
   return issues.flatMap((issue): readonly Problem[] => {
     const steps = issue.path.map((step) => (typeof step === 'number' ? step : String(step)))
@@ -139,7 +147,7 @@ export function issueProblems(issues: readonly z.core.$ZodIssue[], input: unknow
   })
 }
 
-/** Keys of `written`, which stands at `path`, that cannot be combined. */
+/** Keys of `written`, which is at `path`, that cannot be combined. */
 export function conflictProblems(conflicts: readonly Conflict[], written: Written, path: Path): readonly Problem[] {
   return conflicts.map(({ key, expected }) => wrong([...path, key], written[key], expected))
 }

@@ -1,4 +1,4 @@
-// Where the messages of an account go: `deliver` and `route`. A destination stands there as a name, as a URL or as a mapping.
+// Where the messages of an account go: `deliver` and `route`. A destination is there as a name, as a URL or as a mapping.
 // A group is tried in its order until one does not refuse. Names are looked up in named-destinations.ts.
 import * as z from 'zod'
 import { destination } from './destinations/destinations.ts'
@@ -16,7 +16,7 @@ export type Group = { readonly [FIRST_OF]: readonly Member[] }
 /** Literal text and `*`, which stands for any text; compared without regard to case. */
 export type Pattern = string
 
-/** What a message must be like, all of it; null: any. */
+/** Conditions, all of which a message must meet; null: any message. */
 export type When = Frozen<z.output<ReturnType<typeof conditions>>>
 
 /** A rule of an account, its destinations by name. */

@@ -96,7 +96,7 @@ export function sinceText(sinceMs: number): string {
   return Number.isNaN(sinceMs) ? '' : `since:${new Date(sinceMs).toISOString().slice(0, 10)}`
 }
 
-/** As `first` is written; null: it is none. */
+/** As `first` is written; null: it is not one. */
 export function parseFirst(text: string): FirstPolicy | null {
   return FIRST.test(text) ? firstOf(text) : null
 }
@@ -243,7 +243,7 @@ export function top<A extends z.ZodType, D extends z.ZodType, P extends z.ZodTyp
       .record(z.string(), parts.destination, { error: 'a mapping of names to destinations' })
       .default({})
       .describe('Where mail can go, by name'),
-    defaults: parts.defaults.describe('Keys that every account has unless it says otherwise'),
+    defaults: parts.defaults.describe('Defaults for all accounts'),
     oauth: z
       .record(z.string(), parts.oauth, { error: 'a mapping of names to clients' })
       .default({})
@@ -257,7 +257,7 @@ export function top<A extends z.ZodType, D extends z.ZodType, P extends z.ZodTyp
       .orNull(value.wholeNumber(1, 10_000))
       .describe('Maximum number of them at one server; by default 8, and no limit for this machine'),
     daemon: daemon(resolve).describe('Settings for the daemon'),
-    notify: notify(resolve).describe('Who is told of problems, and how; each entry by one of run, url, mail and ping'),
+    notify: notify(resolve).describe('Notices about problems; each entry sends them by one of run, url, mail and ping'),
     log: value
       .mapping({
         file: value

@@ -1,4 +1,4 @@
-// The configuration in force by the keys of the file, with all defaults: what `config show` prints.
+// The configuration in effect by the keys of the file, with all defaults: what `config show` prints.
 // The one rule: no secret. Text is masked; of a command only the first word is shown, because others may hold a secret.
 import { FIRST_OF } from './values/written.ts'
 import { formatDuration, formatSize } from './values/quantity.ts'

@@ -1,5 +1,5 @@
-// Work that may be long, in pieces: at once for who waits for it, or with pauses, in which the background process does all else
-// it has to do while it reads a new configuration.
+// Work that may be long, in pieces. A caller that waits gets it at once. The daemon, while it reads a new configuration, does
+// it with pauses for its other work.
 import { setImmediate as turn } from 'node:timers/promises'
 
 /** What is nothing beside the 20 ms that a connection may wait. */

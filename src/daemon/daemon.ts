@@ -1,13 +1,13 @@
-// The background process (`popfetch --daemon`): its parts, the verbs of its control socket, its end.
+// The daemon (`popfetch --daemon`): its parts, the verbs of its control socket, its end.
 //
-// It is started in the background (detach.ts) and takes the one right to be the background process of this ledger (lease.ts).
-// It reads a configuration, and keeps it until a new one can be taken over whole (reload.ts). The scheduler (schedule/) knows
-// when each account is due and has it polled; such a poll is no other than one from cron (poll/).
-// After each poll the journal writes the log, the metrics count (http/), and the alarm tells a person when an account has
-// failed for long. Commands reach the process through a socket (control/): `status`, `wake`, `reload`, `stop`. systemd hears that
-// it is up and well (systemd.ts). An error that no promise catches ends the poll of one account, not the process (uncaught.ts).
-// Told to stop, it begins no more polls, lets those that run record what they did, and ends within nine seconds.
-// Signals, streams and exit codes are for the command line.
+// It is started in the background (detach.ts) and takes the one right to be the daemon of this ledger (lease.ts). It reads a
+// configuration, and keeps it until a new one can be taken over whole (reload.ts). The scheduler (schedule/) knows when each
+// account is due and has it polled; such a poll is the same as one from cron (poll/). After each poll the journal writes the
+// log, the metrics count (http/), and the alarm tells a person when an account has failed for long. Commands reach the process
+// through a socket (control/): `status`, `wake`, `reload`, `stop`. systemd hears that it is up and well (systemd.ts). An error
+// that no promise catches ends the poll of one account, not the process (uncaught.ts). Told to stop, it begins no more polls,
+// lets those that run record what they did, and ends within nine seconds. Signals, streams and exit codes are for the command
+// line.
 import { hostname } from 'node:os'
 import { setTimeout as wait } from 'node:timers/promises'
 import { signInsOf } from '../config/oauth/sign-ins.ts'
@@ -110,8 +110,8 @@ export class Daemon implements AsyncDisposable {
     this.#end.promise.catch(() => {})
   }
 
-  /** Rejects, and leaves nothing behind, with ERR_BUSY when the ledger has its background process already, with ERR_CONFIG when
-   *  the socket or the metrics cannot be served, with ERR_LEDGER. */
+  /** Rejects and leaves nothing behind: with ERR_BUSY when the ledger has a daemon already, with ERR_CONFIG when the socket or
+   *  the metrics cannot be served, or with ERR_LEDGER. */
   static async start(context: DaemonContext): Promise<Daemon> {
     const daemon = new Daemon(context)
     try {
@@ -128,7 +128,7 @@ export class Daemon implements AsyncDisposable {
     return this.#end.promise
   }
 
-  /** Resolves `end`. Who started the process then disposes of it. */
+  /** Resolves `end`. The caller then disposes of the process. */
   stop(): void {
     this.#stopped = true
     this.#end.resolve()
@@ -140,7 +140,7 @@ export class Daemon implements AsyncDisposable {
   }
 
   /** Takes over the configuration as its file is now, whole or not at all. `yes`: what it changes of `delete` is meant. Resolves to
-   *  what changed, a sentence each. Rejects with the error that keeps the old one in force, and logs it. */
+   *  what changed, a sentence each. Rejects with the error that keeps the old one in effect, and logs it. */
   reload({ yes }: { readonly yes: boolean }): Promise<readonly string[]> {
     this.#reloading = this.#reloading.catch(() => []).then(() => this.#reload(yes))
     return this.#reloading

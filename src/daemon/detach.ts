@@ -1,5 +1,5 @@
-// Into the background: the program is started anew, in a session of its own and without a terminal. It tells the process that
-// started it whether it came up. Node cannot fork, and a new process has nothing open that the old one had.
+// Into the background: the program is started again, in a session of its own and without a terminal. It tells the process that
+// started it whether it runs. Node cannot fork, and a new process has nothing open that the old one had.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { asPopfetchError, PopfetchError, type ErrorCode, type Retry } from '../errors.ts'
 import { type ReportedError, reportError } from '../poll/report.ts'

@@ -1,5 +1,5 @@
-// What the background process logs about polls (N034, noise): one line for a poll that did something, one when an account
-// begins to fail, fails in another way or works again, and a reminder each day. All else is `debug`.
+// What the daemon logs about polls (N034, noise). One line for a poll that did something. One when an account
+// begins to fail, fails in another way or works again. A reminder each day. All else is `debug`.
 import type { Log } from '../log.ts'
 import type { AccountReport, MessageProblem } from '../poll/report.ts'
 import type { PollEnded } from './schedule/scheduler.ts'

@@ -1,4 +1,4 @@
-// One background process for each ledger: the right to be it is a lease like those of accounts, which the kernel frees at once
+// One daemon for each ledger. The right to be it is a lease like those of accounts, which the kernel frees at once
 // when the process dies. There is no PID file, which would lie after a crash (N014, stale PID file).
 import { PopfetchError } from '../errors.ts'
 import { type Lease, waitForLease } from '../ledger/lease.ts'
@@ -12,12 +12,12 @@ const WAIT = { tries: 20, everyMs: 250 } as const
 interface Surroundings {
   readonly ledger: Pick<Ledger, 'lease'>
   readonly signal: AbortSignal
-  /** Another background process has the right now. */
+  /** Another daemon has the right now. */
   readonly ended: (error: PopfetchError) => void
 }
 
 /** The right, until it is disposed of. A ledger that was deleted or replaced, and is there again, knows nothing of it (S043): it
- *  is taken anew then. */
+ *  is taken again then. */
 export class DaemonLease implements AsyncDisposable {
   readonly #surroundings: Surroundings
   #lease: Lease | null = null
@@ -35,7 +35,7 @@ export class DaemonLease implements AsyncDisposable {
     return taken
   }
 
-  /** Takes it anew where it was lost. Never rejects: a ledger that is not there yet is asked again at the next call. */
+  /** Takes it again where it was lost. Never rejects: a ledger that is not there yet is asked again at the next call. */
   renew(): Promise<void> {
     this.#renewal = this.#renewal.then(async () => {
       if (this.#disposed || this.#lease?.lost.aborted === false) return
@@ -59,7 +59,7 @@ export class DaemonLease implements AsyncDisposable {
     if (lease === null) {
       throw new PopfetchError(
         'ERR_BUSY',
-        'a daemon already uses this ledger: see popfetch status; popfetch reload makes it reload its configuration',
+        'a daemon already uses this ledger: see popfetch status; popfetch reload applies a changed configuration',
         { scope: 'process', retry: 'later' },
       )
     }

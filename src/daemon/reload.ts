@@ -1,4 +1,4 @@
-// The configuration that the background process works by, and how a new one takes its place. One rule: a new one is taken over
+// The configuration that the daemon works by, and how a new one takes its place. One rule: a new one is taken over
 // whole or not at all, so all that may fail is tried before anything is changed.
 import { isDeepStrictEqual } from 'node:util'
 import type { Listen } from '../config/daemon/daemon.ts'
@@ -79,7 +79,7 @@ export class CurrentConfiguration implements AsyncDisposable {
   }
 
   /** Takes over the configuration as its file is now. `yes`: what it changes of `delete` is meant. Resolves to what changed, in
-   *  sentences. Rejects with the error that keeps the old one in force. */
+   *  sentences. Rejects with the error that keeps the old one in effect. */
   async reload(yes: boolean): Promise<readonly string[]> {
     const { load, prepare, poller, scheduler, ledger } = this.#context
     const before = this.#configuration
@@ -124,7 +124,7 @@ export class CurrentConfiguration implements AsyncDisposable {
     return only.length === 0 ? accounts : accounts.filter(({ name }) => wanted.has(name))
   }
 
-  /** The one that serves already where its address stays the same. */
+  /** The running server, if its address stays the same. */
   async #otherServer(before: Configuration, after: Configuration): Promise<HttpServer | null> {
     const [old, wanted] = [before.daemon.http, after.daemon.http]
     if (wanted === null) return null

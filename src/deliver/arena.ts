@@ -1,7 +1,7 @@
 // Memory for small messages that is used again and again: blocks of 64 KiB, each holding several messages. Bytes from a
 // socket are copied here, so that the buffers of the socket are freed at once. If messages kept those buffers until they
 // were delivered, the buffers would pile up outside V8's heap, where only its slowest collections free them. One rule:
-// memory is used again only when its owner knows that nobody reads it; in doubt the garbage collector gets it, with its
+// memory is used again only when its owner knows that nobody reads it. In doubt the garbage collector gets it, with its
 // whole block.
 
 const BLOCK_BYTES = 64 << 10

@@ -1,15 +1,14 @@
 // The contract of every destination.
 //
 // A delivery, in the order of time: `ready` says whether the destination is there at all, while the poll signs in. `recall`
-// says what became of an earlier attempt that was interrupted. The poll receives the message through spool.ts: a small one
+// tells the outcome of an earlier attempt that was interrupted. The poll receives the message through spool.ts: a small one
 // stays in memory (arena.ts), a large one goes to a file, if possible right where the destination wants it (`SpoolPlace`).
 // Once the message is complete, `deliver` hands it to one recipient, and resolves only when the message is safe there. A
 // failure says what it means for the mail: its verdict, its scope, and when to try again.
 //
-// index.ts is the table of kinds, and each kind has a folder: maildir/, mbox/, smtp/ (LMTP too), command/. first-of.ts
-// makes one destination of several. The kinds share envelope.ts (the fields on top, the envelope sender, loops),
-// address.ts, answers/ (what an answer means), slots.ts (how many at once) and disk/ (every call to the disk, and what is
-// synced when).
+// index.ts is the table of kinds, and each kind has a folder: maildir/, mbox/, smtp/ (LMTP too), command/. first-of.ts makes
+// one destination of several. The kinds share envelope.ts (the fields on top, the envelope sender, loops), address.ts, answers/
+// (what an answer means) and slots.ts (how many at once). disk/ has every call to the disk, and says what is synced when.
 import { escaped } from '../display.ts'
 import type { PopfetchError } from '../errors.ts'
 import type { Message, Origin, ReceivedFacts } from '../message.ts'
@@ -99,7 +98,7 @@ export interface Space {
 export interface Probed {
   /** Null: it is not reached over TLS. */
   readonly tls: TlsFacts | null
-  /** What it is and what it offers, in the order in which it was learnt. */
+  /** What the destination is and offers, in the order in which that was learnt. */
   readonly findings: readonly { readonly name: string; readonly value: string }[]
   /** What will go wrong with some mail, though it takes mail: one sentence each. */
   readonly warnings: readonly string[]
@@ -118,17 +117,17 @@ export interface Destination extends AsyncDisposable {
   readonly spool: SpoolPlace | null
   /** True: an attempt that recall() knows nothing of did not arrive. False: it may have arrived (SMTP, a command). */
   readonly remembers: boolean
-  /** So many deliveries are of use to it at once, as it is now; more would only wait. Absent: as many as the configuration says. */
+  /** This many deliveries are of use to it at once, as it is now; more would only wait. Absent: as many as the configuration says. */
   readonly atOnce?: number
   /** True: it reads the memory of a message only until deliver() is settled, so that the memory can be used again at once. */
   readonly letsGo?: true
 
   /** Is the destination there at all? Runs beside sign-in when there is something to deliver; RETR waits for it. Rejects
    *  with DeliveryError of scope 'destination'. `wasThere`: mail was delivered there before, so a place that is gone is not
-   *  made anew: its disk may not be mounted (S045). */
+   *  made again: its disk may not be mounted (S045). */
   ready(signal: AbortSignal, wasThere?: boolean): Promise<void>
 
-  /** Would it take mail now? Tries, without a message, all that a delivery needs: the connection, TLS, the sign-in, our own
+  /** Would it take mail now? Tries, without a message, all that a delivery needs. The connection, TLS, the sign-in, our own
    *  sender and each recipient; the folders and the lock; the program. Nothing of the trial is left there. What `ready` makes
    *  (a Maildir, a folder, a label) is made here, too. Ends within the destination's `timeout`, or PROBE_MS. `wasThere` is as
    *  for `ready`. Rejects with the DeliveryError that a delivery would have; for one of several recipients, with that one's. */
@@ -161,8 +160,8 @@ export interface Settled extends Attempt {
   readonly receivedBytes?: number | null
 }
 
-/** `same`: it is there, and as long as it was received. `other`: it is there, and its length is another one or does not tell.
- *  `gone`: it is not there. */
+/** `same`: it is there, and as long as it was received. `other`: it is there, but its length differs or is unknown. `gone`: it
+ *  is not there. */
 export type Glance = 'same' | 'other' | 'gone'
 
 /** A destination that can show the messages again: a Maildir, an mbox and an IMAP folder can, an SMTP server cannot. */

@@ -1,6 +1,6 @@
-// The envelope sender, the fields that popfetch puts on top of a message, and the token by which it knows mail that goes in
-// a circle. Pure. One rule: no text from a server, a sender or a configuration can end a line, add a field or reach the
-// envelope unless it is plainly an address (D017, D045, D048). address.ts says which text that is.
+// The envelope sender, the fields that popfetch puts on top of a message, and the token by which it recognises a loop. Pure.
+// One rule: no text from a server, a sender or a configuration can end a line, add a field or reach the envelope unless it is
+// plainly an address (D017, D045, D048). address.ts says which text that is.
 import { hash } from 'node:crypto'
 import { isIPv6 } from 'node:net'
 import { field, fields } from '../header.ts'
@@ -105,7 +105,7 @@ export function carriesOurTrace(header: Buffer): boolean {
   return fields(header, 'Received').some((value) => value.includes('(popfetch; '))
 }
 
-/** Why the message may be going in a circle (D046): it has our own token, or more Received fields than an honest way
+/** Why the message may be going in a circle (D046). It has our own token, or more Received fields than an honest way
  *  leaves. null: it is not. */
 export function loopOf(header: Buffer, token: string): string | null {
   const received = fields(header, 'Received')

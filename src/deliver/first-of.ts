@@ -1,7 +1,7 @@
-// Several destinations as one: the first that does not refuse a message takes it, so that mail which a forward refuses
-// still lands somewhere. One rule: the next destination is asked only after a refusal, of the message or for good of the
-// recipient, or when the message has waited for a day. After an answer that was lost it never is: the first may have the
-// message already, and a second copy elsewhere would be one too many.
+// Several destinations as one: the first that does not refuse a message takes it, so that mail which a forward refuses still
+// lands somewhere. One rule: the next destination is asked only after a refusal of the message, a final refusal of the
+// recipient, or a day of waiting. After an answer that was lost it never is. The first may have the message already, and a
+// second copy elsewhere would be one too many.
 import { asPopfetchError, DeliveryError, factsOf, PopfetchError } from '../errors.ts'
 import type { Message } from '../message.ts'
 import { concluded } from './answers/conclusions.ts'

@@ -40,6 +40,6 @@ export function foreignFromWarning(host: string): string | null {
   const found = TABLE.find(({ hosts }) => hosts.some((one) => name === one || name.endsWith(`.${one}`)))
   if (found === undefined) return null
   return found.does === 'replaces'
-    ? `${host} replaces the From of forwarded mail by the address of the account: type: imap or gmail keeps it`
+    ? `${host} replaces the From of forwarded mail with the address of the account: type: imap or gmail keeps it`
     : `${host} refuses mail whose From is not an address of the account: use wrap: when-refused, first-of, or type: imap`
 }

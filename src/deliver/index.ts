@@ -32,7 +32,7 @@ type SettingsOf<T extends Type> = {
   readonly [K in T]: { readonly type: K } & Common & Parameters<Awaited<ReturnType<Openers[K]>>>[0]
 }[T]
 
-/** What one destination is opened with: its type, and what its kind wants. */
+/** What one destination is opened with: its type, and the settings of its kind. */
 export type DestinationSettings = SettingsOf<Type>
 
 export interface DestinationContext {
@@ -54,7 +54,7 @@ type Table = {
   readonly [K in Type]: () => Promise<(settings: SettingsOf<K>, context: OpenContext) => Destination>
 }
 
-/** Two destinations with the same place are one, whatever they are called: the same server and user, the same path, the same
+/** Two destinations with the same place are one, whatever they are called. The same server and user, the same path, the same
  *  program with the same words. */
 export function placeOf(settings: DestinationSettings): string {
   switch (settings.type) {

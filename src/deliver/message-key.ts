@@ -1,5 +1,5 @@
-// What says at a destination which message it is that stands there (DESIGN 4.3): in the name of a file in a Maildir, above a
-// message in an mbox. By it a ledger that was lost is rebuilt, and an older copy of it brought up to date.
+// The key that names a message at its destination (DESIGN 4.3): in the file name in a Maildir, above the message in an mbox. By
+// it a ledger that was lost is rebuilt, and an older copy of it brought up to date.
 import { hash } from 'node:crypto'
 import type { Origin } from '../message.ts'
 

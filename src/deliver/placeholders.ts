@@ -1,6 +1,6 @@
-// What stands in braces in a path, an address, a folder or a label of a destination: the account's name, and the address whose
-// mail it is, for a mailbox that collects the mail of a whole domain. Pure. One rule: what a sender can choose never leaves the
-// place it is put in, and two addresses share a name only if they differ by case or tag.
+// What is in braces in a path, an address, a folder or a label of a destination. The account's name, and the address whose
+// mail it is, for a mailbox that collects the mail of a whole domain. Pure. Two rules. Text that a sender can choose never
+// leaves its place. Two addresses share a name only if they differ by case or tag.
 import { sha256 } from '../header.ts'
 
 const ALL = /\{(account|recipient|local|domain)\}/g
@@ -27,7 +27,7 @@ export function leavesDomainOut(text: string): boolean {
   return text.includes('{local}') && !text.includes('{domain}') && !text.includes('{recipient}')
 }
 
-/** Whether anything else stands in braces: a slip of the pen. */
+/** Whether anything else is in braces: a slip of the pen. */
 export function hasUnknownPlaceholder(text: string): boolean {
   return /\{[^{}]*\}/.test(text.replaceAll(ALL, ''))
 }
@@ -61,11 +61,11 @@ function partsOf(mailbox: string): { readonly local: string; readonly domain: st
   }
 }
 
-/** Longer names do not fit into a file system beside what else stands in one. */
+/** Longer names do not fit into a file system beside what else is in one. */
 const LONGEST_NAME = 150
 const SHOWN_OF_ODD_NAME = 60
 
-/** An equals sign stands in no plain name: one with a hash cannot be chosen by a sender. */
+/** An equals sign is in no plain name: one with a hash cannot be chosen by a sender. */
 function plainName(text: string, plain: RegExp): string {
   const name = text.toLowerCase()
   if (plain.test(name) && !/^\.|\.$/.test(name) && name.length <= LONGEST_NAME) return name

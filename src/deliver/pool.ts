@@ -1,8 +1,8 @@
-// How many sessions a destination has at its server, and who uses them: up to `concurrency`, opened when needed, kept for the
-// next message, ended when idle. Knows no message and no protocol. The rule: whoever waits is woken by every change, so nobody
-// waits for ever.
+// The sessions of a destination at its server, up to `concurrency`. They are opened when needed, kept for the next message, and
+// ended when idle. Knows no message and no protocol. The rule: whoever waits is woken by every change, so nobody waits for
+// ever.
 
-/** A session is renewed after so many messages; servers count them too, and end it in the middle of one (D049). */
+/** A session is renewed after this many messages; servers count them too, and end it in the middle of one (D049). */
 const MESSAGES_PER_SESSION = 100
 /** Servers count refusals as errors, and slow down or end a session that has many. */
 const REFUSALS_PER_SESSION = 10

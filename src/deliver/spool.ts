@@ -1,5 +1,5 @@
-// Receives one message from the POP3 session and holds it until its destinations have it: up to 1 MiB in memory, beyond
-// that in a file. If its only destination is a Maildir, the file is in its tmp/ and in its form. Nothing is interpreted:
+// Receives one message from the POP3 session and holds it until its destinations have it. Up to 1 MiB it stays in memory,
+// beyond that in a file. If its only destination is a Maildir, the file is in its tmp/ and in its form. Nothing is interpreted:
 // the digest is of the bytes as received. One rule: an incomplete message is discarded (P110–P113, cut or stalled).
 import { concluded } from './answers/conclusions.ts'
 import { createHash, type Hash, randomBytes } from 'node:crypto'
@@ -17,7 +17,7 @@ import type { Reserve } from './disk/reserve.ts'
 
 /** Most mail is smaller. A few dozen such messages at once stay within the 150 MB of DESIGN 11. */
 export const MEMORY_LIMIT_BYTES = 1 << 20
-/** A message that is announced as larger goes to its file once its header is here: memory that is held for a while is
+/** A message announced as larger goes to its file once its header has arrived, because memory that is held for a while is
  *  expensive to free. */
 const HEAD_BYTES = 64 << 10
 

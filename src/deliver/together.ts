@@ -1,8 +1,8 @@
 // Deliveries that wait for the same place, and which of them go together. While a command is on its way the others gather, and
-// what has gathered goes with the next one (IMAP's MULTIAPPEND): the server opens its folder, and syncs it, once for all of them.
+// what has gathered goes with the next one (IMAP's MULTIAPPEND). The server opens its folder, and syncs it, once for all of them.
 // Knows no protocol. The rule: the number grows while all goes well, and after any failure messages go one by one.
 
-/** The poll has a hundred under way: two commands of so many, and those that gather for the next. */
+/** The poll has a hundred under way: two commands of this many, and those that gather for the next. */
 const MOST = 32
 /** A larger message goes by itself. */
 const SMALL_BYTES = 64 * 1024
@@ -36,7 +36,7 @@ export class Together<Item, Result> {
     this.#work = work
   }
 
-  /** So many items are of use at once: those under way, and those that gather meanwhile. */
+  /** This many items are of use at once: those under way, and those that gather meanwhile. */
   get atOnce(): number {
     return Math.max(2 * this.#commands, (this.#commands + 1) * this.#most)
   }

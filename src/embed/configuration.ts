@@ -24,7 +24,7 @@ export interface Places {
   readonly env: Environment
 }
 
-/** The configuration in force. Rejects with ERR_CONFIG: a summary and a line for each problem, `PATH: found X, expected Y`. */
+/** The configuration in effect. Rejects with ERR_CONFIG: a summary and a line for each problem, `PATH: found X, expected Y`. */
 export async function configurationOf(wanted: Wanted, { base, statePath, env }: Places): Promise<Configuration> {
   if ('configuration' in wanted) return { ...wanted.configuration, statePath }
   const { accounts, destinations = {}, defaults, oauth, concurrency, perHost } = wanted

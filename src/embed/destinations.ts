@@ -2,7 +2,7 @@
 // the program's own is made with `defineDestination`.
 import type { SecretInput, TokenInput } from './secrets.ts'
 
-/** `{account}`, `{recipient}`, `{local}` and `{domain}` may stand in `path`, `to`, `folder` and `labels`. */
+/** `{account}`, `{recipient}`, `{local}` and `{domain}` may be in `path`, `to`, `folder` and `labels`. */
 export type DestinationInput = MaildirInput | MboxInput | SmtpInput | LmtpInput | ImapInput | GmailInput | CommandInput
 
 /** A name under `destinations`, a URL such as `maildir:/home/anna/Mail`, or a destination written in place. */
@@ -50,7 +50,7 @@ interface ServerInput extends CommonInput {
   readonly port?: number
   /** Raises the usual time limits, never lowers them. */
   readonly timeout?: string
-  /** So many messages at once. Only 1 keeps their order. */
+  /** This many messages at once. Only 1 keeps their order. */
   readonly concurrency?: number
   readonly password?: SecretInput
   readonly token?: TokenInput

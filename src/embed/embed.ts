@@ -46,7 +46,7 @@ export async function loadConfiguration(call: LoadCall = {}): Promise<Configurat
   return await room.loadConfiguration({ file, state, env, cwd: base, uid: process.getuid?.() ?? -1, isGuest: true })
 }
 
-/** The ledger in a file, made if there is none. Rejects with ERR_LEDGER when it is none, is damaged, newer than this popfetch, on a
+/** The ledger in a file, made if there is none. Rejects with ERR_LEDGER when it is not one, is damaged, newer than this popfetch, on a
  *  network file system, or cannot be written. Dispose of it. */
 export async function openLedger(path: string): Promise<Ledger> {
   const room = await import('../ledger/sqlite/open.ts')

@@ -12,9 +12,9 @@ import type { DestinationInput } from './destinations.ts'
 export type Wanted = WrittenConfiguration | LoadedConfiguration
 
 export interface WrittenConfiguration {
-  /** By name: letters, digits, `.`, `_` and `-`. The name stands in the ledger: keep it, and each account keeps its history. */
+  /** By name: letters, digits, `.`, `_` and `-`. The name is in the ledger: keep it, and each account keeps its history. */
   readonly accounts: Readonly<Record<string, AccountInput>>
-  /** By name, of popfetch's own kinds or made with `defineDestination`. The name stands in the ledger likewise. */
+  /** By name, of popfetch's own kinds or made with `defineDestination`. The name is in the ledger likewise. */
   readonly destinations?: Readonly<Record<string, DestinationInput | DefinedDestination>>
   /** Keys that every account has unless it says otherwise. */
   readonly defaults?: Partial<AccountInput>
@@ -93,7 +93,7 @@ export interface PollerEvents {
 
 /** Polls accounts, once or for months. Disposing of it ends what runs, as an aborted signal does, and closes what it opened. */
 export interface Poller extends AsyncDisposable {
-  /** Polls each account once; reports in the order of the configuration. How a poll went stands in its report: it rejects
+  /** Polls each account once; reports in the order of the configuration. The result of a poll is in its report: it rejects
    *  only with ERR_USAGE (an unknown account, a poller that was disposed of) and on a bug of ours. */
   poll(call?: PollCall): Promise<readonly AccountReport[]>
 

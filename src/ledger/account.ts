@@ -29,8 +29,8 @@ export interface AccountHealth {
   } | null
 }
 
-/** The account's record is being brought in step with what stands at server and destinations (DESIGN 4.3), until a look at the
- *  whole listing finds nothing new. */
+/** The account's record is being brought in step with server and destinations (DESIGN 4.3), until a look at the whole listing
+ *  finds nothing new. */
 export interface TakingOver {
   /** `lost`: the ledger knew nothing. `older`: it is an older copy. `new-ids`: the server gave other UIDLs. */
   readonly why: 'lost' | 'older' | 'new-ids'
@@ -50,7 +50,7 @@ export interface DayCounts {
   readonly longestWaitMs: number
 }
 
-/** So many days are kept of each account, the present one among them. */
+/** This many days are kept of each account, the present one among them. */
 export const DAYS_KEPT = 90
 
 /** `state`: the kind of failure as the command line names it, at most 400 characters; the ledger only keeps it. */

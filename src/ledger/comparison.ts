@@ -1,5 +1,5 @@
 // One listing held against what the ledger knows of an account. Part of the contract of ledger.ts. The one rule: messages have
-// positions here, by which a poll says what the listing shows; how a ledger numbers its rows is its own affair.
+// positions here, by which a poll says what the listing shows. How a ledger numbers its rows is its own affair.
 import type { EntryKey, KnownMessage } from './entry.ts'
 import type { Lease } from './lease.ts'
 
@@ -11,7 +11,7 @@ export interface Settled {
   readonly deliveredUntilMs: number
 }
 
-/** Some messages, each column in the same order; their positions follow each other. */
+/** Some messages with consecutive positions, each column in the same order. */
 export interface SettledColumns {
   /** The position of the first. */
   readonly position: number
@@ -42,9 +42,9 @@ export interface FingerprintedKey {
  *  this comparison. Nothing but `gone` changes the ledger. Memory grows with what it gave, not with the ledger. It looks at
  *  the ledger as it is at each call; to a poll nothing changes meanwhile but what it changes itself. */
 export interface Comparison extends AsyncDisposable {
-  /** What makes a long listing quick to compare: the first copies that are settled, without a deletion asked for or outstanding,
-   *  not recorded as gone, in slices, mostly in the order in which they became known. Some may be left out; all of them where asking
-   *  `known` for so many `entries` costs less. */
+  /** What makes a long listing quick to compare. The first copies that are settled, not gone, and without a deletion asked for
+   *  or outstanding. They come in slices, mostly in the order in which they became known. Some may be left out; all of them
+   *  where asking `known` for this many `entries` costs less. */
   settled(which: Settled, entries: number): AsyncIterable<SettledColumns>
 
   /** What is known of these entries, in their order; null: never seen. Up to 5,000 keys a call. */
@@ -64,7 +64,7 @@ export interface Comparison extends AsyncDisposable {
   /** How many positions were seen. */
   readonly seen: number
 
-  /** How many messages are known and not recorded as gone, now, and how many of them may be: they were asked to be deleted,
+  /** How many messages are known and not recorded as gone, now, and how many of them may be. They were asked to be deleted,
    *  whatever was answered. */
   counts(): Promise<{ readonly present: number; readonly removed: number }>
   /** After a whole listing, once all that it shows was seen: the messages that it lacks are gone since now. `keep`: they are
@@ -78,9 +78,9 @@ export interface Comparison extends AsyncDisposable {
   unseenRemoved(): AsyncIterable<readonly EntryKey[]>
   /** Every message that is recorded as gone, was never asked to be deleted, and whose header is known, in slices. */
   goneFingerprints(): AsyncIterable<readonly FingerprintedKey[]>
-  /** How many messages that were skipped, or delivered by another program, were not seen, are not recorded as gone, and have
-   *  nothing known but their key (M010). */
+  /** How many skipped messages, or messages that another program delivered, were not seen. Only those that are not recorded as
+   *  gone, and of which only the key is known (M010). */
   unseenBare(): Promise<number>
-  /** Those of these messages that were not seen. */
+  /** Those of the given messages that were not seen. */
   unseen(keys: readonly EntryKey[]): Promise<readonly EntryKey[]>
 }

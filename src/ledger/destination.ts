@@ -1,6 +1,6 @@
-// What a ledger records of a destination that did not take mail: since when and until when it is left alone, and the answers in
-// a row that may lead to that. Shared by all accounts and processes. Part of the contract of ledger.ts; plain data. What
-// follows from it is decided in poll/route/; the words of `conclusion` are those of deliver/answers/conclusions.ts.
+// What a ledger records of a destination that did not take mail: since when and until when it is left alone, and the answers
+// that may lead there. Shared by all accounts and processes. Part of the contract of ledger.ts; plain data. What follows from
+// it is decided in poll/route/; the words of `conclusion` are those of deliver/answers/conclusions.ts.
 import { createHash } from 'node:crypto'
 import type { Told } from './account.ts'
 import type { EntryKey } from './entry.ts'
@@ -40,13 +40,13 @@ export interface RowEntry {
   readonly aboutUs: boolean
 }
 
-/** So many messages that opened rests are remembered. */
+/** This many messages that opened rests are remembered. */
 export const MOST_OPENERS = 50
 
 /** The longest row that is remembered: longer ones decide nothing. */
 export const LONGEST_ROW = 10
 
-/** The messages that were offered there of late, where only so many may be in a time (`rate`). */
+/** The messages that were offered there of late, where only this many may be in a time (`rate`). */
 export interface Sent {
   /** The oldest first. Neighbours are counted together, at the time of the last of them. */
   readonly counts: readonly (readonly [lastMs: number, messages: number])[]

@@ -14,8 +14,8 @@ export interface SeenEntry {
   readonly listedBytes: number | null
   /** When another program saw it first; a time to come counts as now. Null or absent: now. */
   readonly firstSeenMs?: number | null
-  /** Another program delivered it, and that is to count here: it becomes `delivered`, without a delivery of ours, and so does
-   *  one that is known as `seen`. */
+  /** Another program delivered it, and that counts as our own delivery. It becomes `delivered`, without a delivery of ours, and
+   *  so does one that is known as `seen`. */
   readonly delivered?: boolean
 }
 

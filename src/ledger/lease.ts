@@ -22,7 +22,7 @@ export interface Lease extends AsyncDisposable {
 }
 
 export function leaseLost(account: string): PopfetchError {
-  const message = `working on ${account}: the right to it was lost, another popfetch may have it: nothing more is recorded or deleted, the next poll goes on`
+  const message = `working on ${account}: its lease was lost, and another popfetch may be polling it: nothing more is recorded or deleted; the next poll continues`
   return new PopfetchError('ERR_LEASE_LOST', message, { scope: 'account', retry: 'soon' })
 }
 

@@ -1,5 +1,5 @@
 // What popfetch remembers, and the promises that go with it: the contract of a ledger, kept by sqlite/ and open to other kinds.
-// A change resolves once it would survive a power cut (a lease: a crash of the process); those that are asked for together share
+// A change resolves once it would survive a power cut (a lease: a crash of the process). Those that are asked for together share
 // a commit. It is made whole or not at all, in slices of a thousand messages where it is large: cut short, it is done again.
 // Changes of one account are made in the order of the calls, under its lease: without it they reject with ERR_LEASE_LOST.
 // What fails otherwise rejects with ERR_LEDGER, for the whole process; a use that is forbidden here with ERR_BUG, and changes
@@ -93,7 +93,7 @@ export interface Settlement {
   readonly received: ReceivedFacts | null
 }
 
-/** A message that stands at some of its destinations though the ledger does not know it (DESIGN 4.3). */
+/** A message that is at some of its destinations though the ledger does not know it (DESIGN 4.3). */
 export interface Adoption {
   readonly key: EntryKey
   readonly listedBytes: number | null
@@ -102,7 +102,7 @@ export interface Adoption {
   readonly complete: boolean
 }
 
-/** `done`: it stands there. `pending`: it does not. `unknown`: the destination does not show it, so it may be there. */
+/** `done`: it is there. `pending`: it is not. `unknown`: the destination does not show it, so it may be there. */
 export type AdoptedDelivery = { readonly destination: string; readonly recipient: string } & (
   | { readonly state: 'done'; readonly intent: string; readonly receipt: string }
   | { readonly state: 'pending' | 'unknown' }
@@ -132,7 +132,7 @@ export interface Worker {
   /** Tells it from all others. */
   readonly name: string
   readonly machine: string
-  /** What it has leases of, in their order. */
+  /** The accounts that it has leases of, in order. */
   readonly holds: readonly string[]
 }
 
@@ -178,13 +178,13 @@ export interface Ledger extends AsyncDisposable {
    *  when that is durable; not before then may it happen. `begin` takes the mark off. */
   handOver(lease: Lease, deliveries: readonly DeliveryKey[]): Promise<void>
 
-  /** Deliveries to these destinations that were refused for what was the destination's after all: they are only deferred, due at
+  /** Deliveries to these destinations that were refused for what was the destination's after all. They are only deferred, due at
    *  once, and that refusal is not counted. `messages` by `nameOfMessage`, of any account, without its lease: nothing but
    *  a refused delivery is changed. `recipient` null: all of them. */
   absolve(messages: readonly string[], destinations: readonly string[], recipient: string | null): Promise<void>
 
   /** A begun message whose deliveries were not tried after all (cut, refused RETR): `started` ones are `pending` again, but
-   *  those that were handed over: these may have arrived, and stay `started` until they are settled or begun again. `reason` is kept for people; null leaves it. The attempt is not counted, unless `counts`: the message made us fail. */
+   *  those that were handed over. These may have arrived, and stay `started` until they are settled or begun again. `reason` is kept for people; null leaves it. The attempt is not counted, unless `counts`: the message made us fail. */
   abandon(
     lease: Lease,
     keys: readonly { readonly key: EntryKey; readonly reason: string | null; readonly counts: boolean }[],
@@ -228,8 +228,8 @@ export interface Ledger extends AsyncDisposable {
   confirm(lease: Lease, key: EntryKey, received: ReceivedFacts | null): Promise<void>
   /** Messages that the server lists under new UIDLs; the new keys must not be known. */
   rekey(lease: Lease, changes: readonly { readonly from: EntryKey; readonly to: EntryKey }[]): Promise<void>
-  /** Forgets delivered and skipped messages that whole listings lack, this poll's among them: those that are gone since
-   *  `goneUntilMs` or longer and missing from at least so many `listings`, counted by `finish`. Gives how many they were, `most`
+  /** Forgets delivered and skipped messages that whole listings lack, this poll's among them. Those that are gone since
+   *  `goneUntilMs` or longer and missing from at least this many `listings`, counted by `finish`. Gives how many they were, `most`
    *  at most. What was gone before listings were counted, or is to be kept (Comparison.gone), stays. */
   forget(lease: Lease, absent: Absence, most: number): Promise<number>
 

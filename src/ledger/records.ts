@@ -75,14 +75,14 @@ export interface Records {
   /** Of every account that has unsettled messages. Looks at each message of the ledger: 0.1 s for a million. */
   unsettled(): Promise<ReadonlyMap<string, Unsettled>>
 
-  /** The first unsettled messages of every account that has some, those that wait last: `ofAccount` at most that wait, and as many
-   *  that are refused or held; `inAll` at most over all accounts. Looks at each message of the ledger, as `unsettled` does. */
+  /** The first unsettled messages of every account that has some; waiting ones come last. At most `ofAccount` that wait, as
+   *  many that are refused or held, and `inAll` over all accounts. Looks at each message of the ledger, as `unsettled` does. */
   outstanding(most: {
     readonly ofAccount: number
     readonly inAll: number
   }): Promise<ReadonlyMap<string, readonly MessageRecord[]>>
 
-  /** The counts of every account for the last `days` days, the oldest first; a day on which nothing was counted is left out, and
+  /** The counts of every account for the last `days` days, the oldest first. A day on which nothing was counted is left out, and
    *  so is an account that has none. At most DAYS_KEPT days are there. */
   days(days: number): Promise<ReadonlyMap<string, readonly Day[]>>
 
@@ -98,7 +98,7 @@ export interface Records {
   /** The same for all of them, in many short transactions: cut short, it is simply done again. */
   forgetAll(lease: Lease, facts: FactChanges): Promise<number>
 
-  /** Messages that wait in one of these ways are due now: their pauses are over; held ones are open again, their lost answers
+  /** Messages that wait in one of these ways are due now: their pauses are over. Held ones are open again, their lost answers
    *  and attempts no longer counted. Gives how many there were. */
   retry(lease: Lease, which: readonly Waiting[]): Promise<number>
 
@@ -113,7 +113,7 @@ export interface Records {
   /** Merges facts into those of an account. An unknown account: nothing happens. */
   note(account: string, facts: FactChanges): Promise<void>
 
-  /** A copy of the whole ledger as of now, in a new file that only its owner can read; resolves when it would survive a power
+  /** A copy of the whole ledger as of now, in a new file that only its owner can read. Resolves when it would survive a power
    *  cut. Rejects, and leaves nothing behind, when there is a file of this name. Polls may go on meanwhile. */
   backup(file: string): Promise<void>
 }

@@ -1,4 +1,4 @@
-// The balance of a migration: every message that the ledger or the last listing knows is counted once, as verified, or as not
+// The balance of a migration. Every message that the ledger or the last listing knows is counted once, as verified, or as not
 // moved and why. Changes nothing. What counts as verified is verify.ts.
 import type { Ledger } from '../ledger/ledger.ts'
 import type { MessageRecord } from '../ledger/records.ts'
@@ -6,7 +6,7 @@ import type { LastListing } from './progress.ts'
 import type { MigrationReport, Unmoved } from './report.ts'
 import { verify, type VerifyContext } from './verify.ts'
 
-/** One walk through the folder looks for so many files; their records take 10 MB. */
+/** One walk through the folder looks for this many files; their records take 10 MB. */
 const BATCH = 5000
 const KEYS = 5000
 const UNMOVED_KEPT = 1000

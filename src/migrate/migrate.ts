@@ -1,12 +1,12 @@
 // A whole mailbox, moved once (`popfetch migrate`). This file moves several side by side; migration.ts moves one.
 //
 // A migration takes the lease of the account and keeps it to the end. What an earlier run could not deliver is tried afresh
-// (resumption.ts). Then it runs sessions, each a poll (poll/poll.ts) under restrictions: which messages (since.ts), how many at
-// once and how far it is (progress.ts), how fast (rate.ts). After each one retry.ts says whether another comes, and when: it
-// ends when a session brings nothing more. Then every delivered message is read again at its destination (verify.ts). What
-// differs there is fetched once more and compared (second-look.ts). At last each message is counted once, as moved or as not,
-// with the reason (balance.ts): that is the report (report.ts).
-// One rule: with `--delete` a message leaves the server only after it was read again (S024, verified before deleted).
+// (resumption.ts). Then it runs sessions. Each is a poll (poll/poll.ts) with restrictions: which messages (since.ts), how many
+// at once (progress.ts), how fast (rate.ts). After each one retry.ts says whether another comes, and when: it ends when a
+// session brings nothing more. Then every delivered message is read again at its destination (verify.ts). What differs there is
+// fetched once more and compared (second-look.ts). At last each message is counted once, as moved or as not, with the reason
+// (balance.ts): that is the report (report.ts). One rule: with `--delete` a message leaves the server only after it was read
+// again (S024, verified before deleted).
 import { setTimeout as pause } from 'node:timers/promises'
 import { asPopfetchError } from '../errors.ts'
 import { Destinations } from '../poll/run/destinations.ts'

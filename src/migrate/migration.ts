@@ -35,7 +35,7 @@ export interface MigrationContext extends MigrationRequest {
 const LEASE_WAIT = { tries: 30, everyMs: 2000 } as const
 /** A server may need a moment to release the mailbox (P137, lock not released). */
 const PAUSE_MS = 2000
-/** After so many failures in a row, messages are asked for one by one: a bad line may lose all that was asked for ahead. */
+/** After this many failures in a row, messages are asked for one by one: a bad line may lose all that was asked for ahead. */
 const FAILURES_BEFORE_ONE_BY_ONE = 3
 
 export class Migration {
@@ -116,7 +116,7 @@ export class Migration {
     const { ledger, observer, signal, wait } = this.#context
     const { name } = this.#account
     const waiting = (tries: number): void => {
-      if (tries === 1) observer.note(name, 'another popfetch is polling it: waiting for its end')
+      if (tries === 1) observer.note(name, 'another popfetch is polling it: waiting until it is done')
       observer.pause(name, 'waiting for another popfetch')
     }
     try {

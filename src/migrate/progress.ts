@@ -1,5 +1,5 @@
-// How far the migration of one account has come: which messages and how many the next session may fetch, what the last listing
-// showed, and the counts of all sessions together. When the next session begins is retry.ts.
+// The progress of one account's migration: which messages the next session may fetch, how many, what the last listing showed,
+// and the counts of all sessions. When the next session begins is retry.ts.
 import type { Plan, PlannedFetch } from '../poll/plan/plan.ts'
 import type { AccountReport, Progress } from '../poll/report.ts'
 import type { MessageLooks } from '../poll/run/restrictions.ts'
@@ -8,7 +8,7 @@ import type { MigrationObserver, MigrationOptions } from './report.ts'
 import type { SecondLook } from './second-look.ts'
 import type { Since } from './since.ts'
 
-/** With `--delete`, at most so many messages or bytes in a session: a connection that is cut undoes no more deletions than that
+/** With `--delete`, at most this many messages or bytes in a session. A connection that is cut undoes no more deletions than that
  *  (P154, session length caps). */
 const BATCH = 2000
 const BATCH_BYTES = 1e9

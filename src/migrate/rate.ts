@@ -1,4 +1,4 @@
-// How fast a migration may read, all its sessions together: so many bytes a second, on average over a second. A session that
+// How fast a migration may read, all its sessions together: this many bytes a second, on average over a second. A session that
 // waits for it does not read, and so the server has to wait.
 import { setTimeout as pause } from 'node:timers/promises'
 

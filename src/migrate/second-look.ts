@@ -1,7 +1,7 @@
-// A second look at messages whose file does not match the digest in the ledger. The file may be damaged, or the message had
-// lone LFs on the wire, which a file with LF line ends cannot tell from line ends (P115, lone LF). Also at messages of which
-// only the file name tells, because the ledger was lost. They are fetched once more, and compared as they would stand in the
-// file. Deletes nothing.
+// A second look at messages whose file does not match the digest in the ledger. The file may be damaged. Or the message had
+// lone LFs on the wire, which a file with LF line ends cannot tell from line ends (P115). Also at messages of which only the
+// file name tells, because the ledger was lost. They are fetched once more, and compared as they would be in the file.
+// Deletes nothing.
 import { createHash } from 'node:crypto'
 import type { EntryKey } from '../ledger/ledger.ts'
 import type { Plan, PlannedDeletion } from '../poll/plan/plan.ts'

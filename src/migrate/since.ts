@@ -4,7 +4,7 @@ import { field, parseDateMs, receivedDateMs, splitHeader } from '../header.ts'
 import type { PlannedFetch } from '../poll/plan/plan.ts'
 import type { MessageLooks } from '../poll/run/restrictions.ts'
 
-/** So many are judged before a look that ends its session makes the next one begin again. */
+/** This many are judged before a look that ends its session makes the next one begin again. */
 const AT_ONCE = 64
 
 export class Since {

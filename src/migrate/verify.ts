@@ -1,8 +1,8 @@
 // Does a destination have what the server sent? Where it can be read again, as a Maildir, the digest of what was received is
-// compared with what is there. Where that brings every message over a line again, as from an IMAP folder, each is looked for by
-// its name and length, and one in fifty is read, unless messages are to be deleted: then all are. Of another mail server the
-// accepted answer counts, which the ledger has. Changes nothing.
-// One rule: what was not seen to be the same is not verified (S024, verified before deleted).
+// compared with what is there. From an IMAP folder that would bring every message over the network again. So each is looked for
+// by name and length, and one in fifty is read. With --delete all are read. Of another mail server the accepted answer counts,
+// which the ledger has. Changes nothing. One rule: what was not seen to be the same is not verified (S024, verified before
+// deleted).
 import type { Account } from '../config/schema.ts'
 import { isReadable, type ReadableDestination, type Settled } from '../deliver/destination.ts'
 import { asPopfetchError } from '../errors.ts'
@@ -13,7 +13,7 @@ import { originOf } from '../poll/attempt.ts'
 import type { Entry } from '../poll/plan/plan.ts'
 import type { SecondLook } from './second-look.ts'
 
-/** Of messages that are as long as they were received, one of so many is read. */
+/** Of messages that are as long as they were received, one of this many is read. */
 const READ_ONE_OF = 50
 
 export interface VerifyContext {

@@ -1,6 +1,6 @@
-// What a provider's answer means, in words for a person: which of its refusals end a sign-in, which are the client's fault, and which
-// pass by themselves. Pure. The one rule: nothing here ends a sign-in but an answer that says so in the words of RFC 6749. Microsoft's
-// numbers are in aadsts.ts.
+// What a provider's answer means, in words for a person. Some refusals end a sign-in, some are the client's fault, and some
+// pass by themselves. Pure. The one rule: nothing here ends a sign-in but an answer that says so in the words of RFC 6749.
+// Microsoft's numbers are in aadsts.ts.
 import { display } from '../display.ts'
 import { PopfetchError } from '../errors.ts'
 import { SIGN_IN_PROVIDERS } from '../sign-in-providers.ts'
@@ -75,7 +75,7 @@ export function refusalError(
 ): PopfetchError {
   const said = saidText(refusal)
   const number = aadstsOf(refusal.description)
-  // Microsoft's number says what it is: then nothing is guessed.
+  // Microsoft's number says what is wrong, so nothing is guessed.
   const isKnown = number !== null && aadstsText(number) !== null
   const guessed = (guess: string): string => (isKnown ? '' : guess)
   const auth = (text: string): PopfetchError =>
@@ -94,7 +94,9 @@ export function refusalError(
     }
     case 'client': {
       const mend = guessed(': check clientId and clientSecret')
-      return auth(`the provider refuses the client (${said})${mend}; if it is mended at the provider: popfetch auth`)
+      return auth(
+        `the provider refuses the client (${said})${mend}; once that is corrected at the provider: popfetch auth`,
+      )
     }
     case 'person':
       return auth(`it was refused (${said})`)
@@ -103,9 +105,13 @@ export function refusalError(
         `the provider refuses it (${said})${guessed(': check scopes, clientId and the permissions of the client')}`,
       )
     case 'later':
-      return new PopfetchError('ERR_CONNECT', `${doing}: the provider cannot now (${said}): trying again later`, {
-        scope: 'account',
-        retry: 'soon',
-      })
+      return new PopfetchError(
+        'ERR_CONNECT',
+        `${doing}: the provider cannot answer now (${said}): trying again later`,
+        {
+          scope: 'account',
+          retry: 'soon',
+        },
+      )
   }
 }

@@ -53,5 +53,5 @@ function algorithmOf({ asymmetricKeyType: type, asymmetricKeyDetails }: KeyObjec
   const namedCurve = CURVES.get(asymmetricKeyDetails?.namedCurve)
   if (type === 'rsa') return { name: rsa === 'PS256' ? 'RSA-PSS' : 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }
   if (type === 'ec' && namedCurve !== undefined) return { name: 'ECDSA', namedCurve }
-  throw new Error(`a key of the kind ${type ?? 'unknown'} signs no proof: take RSA`)
+  throw new Error(`a key of the kind ${type ?? 'unknown'} cannot sign: use RSA`)
 }

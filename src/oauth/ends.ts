@@ -34,7 +34,7 @@ export async function untoldEnds(record: SignInRecord, configured: Client, nowMs
   const { client, user, endsMs } = record
   const ends: End[] = []
   if (endsMs !== null && endsSoon(record, nowMs)) {
-    const line = `the sign-in of ${display(user)} by ${client} ends on ${localStamp(endsMs)}: popfetch auth`
+    const line = `the sign-in of ${display(user)} via ${client} ends on ${localStamp(endsMs)}: popfetch auth`
     ends.push({ endMs: endsMs, line })
   }
   const [what, endMs] =

@@ -1,5 +1,5 @@
-// What a provider gave, looked at before anything is done with it: tokens that no mail server would take are none, and who signed in
-// is read from the ID token, which is good for nothing else here.
+// What a provider gave, checked before anything is done with it. Tokens that no mail server would accept do not count. The ID
+// token tells who signed in, and serves nothing else here.
 import type { TokenEndpointResponse } from 'oauth4webapi'
 import { display } from '../display.ts'
 import { redactor } from '../redact.ts'
@@ -28,9 +28,9 @@ export function grantedOf(answer: TokenEndpointResponse, client: string, person:
   const { access_token: accessToken, refresh_token: refreshToken, expires_in: seconds, token_type: type } = answer
   redactor.add(accessToken, `an access token of ${client}`)
   if (refreshToken !== undefined) redactor.add(refreshToken, `a refresh token of ${client}`)
-  if (type !== 'bearer') throw unusable(`a token of the type ${display(type, 40)}, which mail servers do not take`)
+  if (type !== 'bearer') throw unusable(`a token of the type ${display(type, 40)}, which mail servers do not accept`)
   if (accessToken.length > LONGEST_TOKEN) {
-    throw unusable(`an access token of ${accessToken.length} octets, which no mail server takes`)
+    throw unusable(`an access token of ${accessToken.length} octets, which no mail server accepts`)
   }
   if (!TOKEN.test(accessToken)) throw unusable('an access token with characters that no token has')
   if (refreshToken !== undefined && refreshToken.length > LONGEST_TOKEN)
@@ -48,7 +48,7 @@ export function grantedOf(answer: TokenEndpointResponse, client: string, person:
 }
 
 /** The answer without its ID token, which is only looked at to tell who signed in. It came over TLS from the provider itself, so
- *  its signature says nothing more (OpenID Connect Core 3.1.3.7); and Microsoft's names an issuer of its own for each tenant. */
+ *  its signature says nothing more (OpenID Connect Core 3.1.3.7). And Microsoft's names an issuer of its own for each tenant. */
 export async function takeIdToken(answer: Response): Promise<readonly [Response, string | null]> {
   if (answer.status !== 200) return [answer, null]
   const given: unknown = await answer

@@ -63,7 +63,7 @@ export class Http {
     const ahead = this.#aheadMs
     if (ahead === null || Math.abs(ahead) < 5 * MINUTE_MS) return ''
     const minutes = Math.round(Math.abs(ahead) / MINUTE_MS)
-    return `; the clock of this machine is ${minutes} minutes ${ahead > 0 ? 'slow' : 'fast'} by the provider's: set it first`
+    return `; the clock of this machine is ${minutes} minutes ${ahead > 0 ? 'slow' : 'fast'} compared with the provider's: set it first`
   }
 
   /** The `fetch` of the library. Resolves with JSON of at most 1 MB, and with what the provider says in JSON of a failure. `empty`: an
@@ -205,7 +205,7 @@ function aborted(peer: string): PopfetchError {
 export function checkedUrl(text: string, what: string): URL {
   const url = URL.canParse(text) ? new URL(text) : null
   if (url === null || url.username !== '' || url.password !== '') {
-    throw noAnswer(`${what} ${display(text)} is none that can be used`, true)
+    throw noAnswer(`${what} ${display(text)} is not one that can be used`, true)
   }
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(url.hostname))) {
     throw noAnswer(`${what} ${display(text)} is not https: nothing is sent there`, true)

@@ -1,13 +1,13 @@
-// Signing in at a provider by OAuth 2.0, and access tokens for mail servers. This room knows nothing of mail: POP3, IMAP, SMTP
+// Signing in at a provider by OAuth 2.0, and access tokens for mail servers. This room knows nothing of mail. POP3, IMAP, SMTP
 // and the Gmail API only ask it for a token for a client, a user and a use.
 //
-// This file is the contract. client.ts: what follows from a client's configuration. http.ts: every request to a provider.
-// provider.ts: the requests of OAuth 2.0, with discovery.ts (endpoints), granted.ts (tokens), certificate.ts. answers.ts: refusals, in
-// words. record.ts, store.ts: what is kept, and where. ends.ts: ends that are known beforehand. sign-ins.ts: the token that serves, or
-// a new one. flows/: how a person signs in, by device code or by browser.
+// This file is the contract. client.ts derives the rest from a client's configuration. provider.ts makes the requests of OAuth
+// 2.0, with discovery.ts (endpoints), granted.ts (tokens) and certificate.ts. http.ts sends them. answers.ts puts refusals in
+// words. record.ts and store.ts keep sign-ins, and ends.ts knows when they end. sign-ins.ts gives a token, kept or new. In
+// flows/ a person signs in, by device code or browser.
 //
 // The one rule: what a provider gives is durable before it is used. Whenever popfetch is killed, the next poll works without a
-// person, except where an answer was lost at a provider that ends a sign-in when an old refresh token comes again.
+// person. The one exception: an answer was lost, and the provider ends a sign-in when an old refresh token comes again.
 
 /** What a token is wanted for. */
 export type Use = 'pop' | 'imap' | 'smtp' | 'gmail'

@@ -1,4 +1,4 @@
-// A provider, as a client speaks to it: each request of OAuth 2.0 that popfetch makes, by oauth4webapi, which knows the protocol and
+// A provider, as a client speaks to it. Each request of OAuth 2.0 that popfetch makes, by oauth4webapi, which knows the protocol and
 // checks the answers. Nothing is kept here, and nothing decided but whether an answer is one.
 import * as oauth from 'oauth4webapi'
 import { display } from '../display.ts'

@@ -1,5 +1,5 @@
 // The token that serves, or a new one. A renewal is noted durably before the provider is asked, and what it gives is durable before
-// it is used; so a kill in between is seen by the next poll, which asks once more with the token it has.
+// it is used. So a kill in between is seen by the next poll, which asks once more with the token it has.
 import { createHash, randomBytes } from 'node:crypto'
 import { display } from '../display.ts'
 import { PopfetchError } from '../errors.ts'
@@ -33,7 +33,7 @@ export interface SignInsContext extends StoreContext {
 export class KeptSignIns implements SignIns {
   readonly #context: SignInsContext
   readonly #store: Store
-  /** What could not be written: it is written before anything else. `notedMs`: of the renewal whose answer it is. */
+  /** A record that could not be written: it is written before anything else. `notedMs`: of the renewal whose answer it is. */
   readonly #unwritten = new Map<string, { readonly fresh: SignInRecord; readonly notedMs: number | null }>()
   /** How the last renewal failed: whoever waited for it meanwhile does not ask again. */
   readonly #failed = new Map<string, { readonly atMs: number; readonly error: unknown }>()
@@ -59,7 +59,7 @@ export class KeptSignIns implements SignIns {
     const askedMs = performance.now()
     const kept = this.#serving(await this.#store.read(client.name, request.user), client, request)
     if (kept !== null) return kept
-    const doing = `getting a token for ${display(request.user)} by ${client.name}`
+    const doing = `getting a token for ${display(request.user)} via ${client.name}`
     using _lock = await this.#lock(client.name, request.user, doing, request.signal)
     await this.#writeLeftOver(client.name, request.user)
     const record = await this.#store.read(client.name, request.user)
@@ -98,7 +98,7 @@ export class KeptSignIns implements SignIns {
     return record === null || record.ended !== null ? null : record.id
   }
 
-  /** All that are kept, those of clients that are not configured any more among them. */
+  /** All kept sign-ins, also those of clients that are no longer configured. */
   async kept(): Promise<readonly { readonly client: string; readonly user: string }[]> {
     return (await this.#store.all()).map(({ client, user }) => ({ client, user }))
   }
@@ -129,14 +129,14 @@ export class KeptSignIns implements SignIns {
   /** Before a person is asked: could a sign-in be kept? Rejects as `keep` would. */
   async prepare(clientName: string, user: string): Promise<void> {
     const { name } = this.#client(clientName)
-    using _lock = await this.#lock(name, user, `keeping the sign-in of ${display(user)} by ${name}`)
+    using _lock = await this.#lock(name, user, `keeping the sign-in of ${display(user)} via ${name}`)
     await using _room = await this.#store.reserve(name, user)
   }
 
   /** What a person has just signed in to. Durable when it resolves; an older sign-in is replaced. */
   async keep(clientName: string, user: string, provider: Provider, granted: Granted): Promise<void> {
     const client = this.#client(clientName)
-    using _lock = await this.#lock(clientName, user, `keeping the sign-in of ${display(user)} by ${clientName}`)
+    using _lock = await this.#lock(clientName, user, `keeping the sign-in of ${display(user)} via ${clientName}`)
     this.#unwritten.delete(keyOf(clientName, user))
     await this.#store.write(
       this.#recordOf(blank(client, user, this.#context.nowMs()), provider, granted, this.#context.nowMs()),
@@ -148,7 +148,7 @@ export class KeptSignIns implements SignIns {
   async again(request: TokenRequest): Promise<void> {
     const { client, user, signal } = request
     {
-      using _lock = await this.#lock(client, user, `asking for ${display(user)} by ${client} once more`, signal)
+      using _lock = await this.#lock(client, user, `asking for ${display(user)} via ${client} once more`, signal)
       const record = await this.#store.read(client, user).catch(() => undefined)
       if (record === undefined) await this.#store.remove(client, user)
       else if (record !== null) await this.#store.write({ ...record, accessToken: null, ended: null })
@@ -159,7 +159,7 @@ export class KeptSignIns implements SignIns {
   /** Forgets a sign-in. Gives its tokens, to be revoked, with `record` null where its file was not to be believed; null: there was
    *  none. Durable when it resolves. */
   async forget(client: string, user: string): Promise<{ readonly record: SignInRecord | null } | null> {
-    using _lock = await this.#lock(client, user, `forgetting the sign-in of ${display(user)} by ${client}`)
+    using _lock = await this.#lock(client, user, `forgetting the sign-in of ${display(user)} via ${client}`)
     const record = await this.#store.read(client, user).catch(() => null)
     this.#unwritten.delete(keyOf(client, user))
     return (await this.#store.remove(client, user)) ? { record } : null
@@ -188,7 +188,7 @@ export class KeptSignIns implements SignIns {
   ): Promise<Disposable> {
     const lock = await this.#store.lock(client, user, this.#context.lockLimitMs ?? LOCK_LIMIT_MS, signal)
     if (lock !== null) return lock
-    const text = `${doing}: another popfetch has been at it all the time: trying again later`
+    const text = `${doing}: another popfetch has kept it locked: trying again later`
     throw new PopfetchError('ERR_TIMEOUT', text, { scope: 'account', retry: 'soon' })
   }
 
@@ -215,7 +215,7 @@ export class KeptSignIns implements SignIns {
   async #admitted(record: SignInRecord | null, client: Client, request: TokenRequest): Promise<SignInRecord> {
     const { user, use } = request
     const isOwn = client.flow === 'client-credentials'
-    const who = `${display(user)} by ${client.name}`
+    const who = `${display(user)} via ${client.name}`
     if (record === null || record.identity !== identityOf(client)) {
       if (isOwn) return blank(client, user, this.#context.nowMs())
       const why =
@@ -232,7 +232,7 @@ export class KeptSignIns implements SignIns {
     }
     if (record.refreshToken === null && !isOwn)
       throw needsPerson(
-        `getting a token for ${who}: the provider gave no refresh token, and the access token has ended: popfetch auth`,
+        `getting a token for ${who}: the provider gave no refresh token, and the access token has expired: popfetch auth`,
       )
     return record
   }
@@ -267,7 +267,7 @@ export class KeptSignIns implements SignIns {
   }
 
   async #failure(error: unknown, { client, provider, user, noted, wasInterrupted }: Failed): Promise<unknown> {
-    const doing = `renewing the sign-in of ${display(user)} by ${client.name}`
+    const doing = `renewing the sign-in of ${display(user)} via ${client.name}`
     if (error instanceof Refused) {
       // A proof by certificate has a time in it: with a wrong clock the refusal says nothing of the client.
       const isClock = client.certificate !== null && provider.http.clockText !== ''
@@ -374,7 +374,7 @@ function notFor(missing: readonly string[]): string {
 
 /** The reason of a signal that no error of ours gave. */
 function stopped({ client, user }: TokenRequest): PopfetchError {
-  const text = `getting a token for ${display(user)} by ${client} was interrupted`
+  const text = `getting a token for ${display(user)} via ${client} was interrupted`
   return new PopfetchError('ERR_ABORTED', text, { scope: 'account', retry: 'soon' })
 }
 

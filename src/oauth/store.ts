@@ -1,7 +1,7 @@
-// Where sign-ins are kept: a file each in `oauth/` beside the ledger, 0600 in a directory 0700, with a lock beside it. A file is
-// written under another name, made durable, and then gets its name: whoever reads it sees the old one or the new one, whole.
-// A renewal that was written whole, but has no name yet because of a kill, gets it from the next who has the lock.
-// The one rule: a file that somebody else could have read or written is not believed, and never mended by us.
+// Where sign-ins are kept: a file each in `oauth/` beside the ledger, 0600 in a directory 0700, with a lock beside it. A file
+// is written under another name, made durable, and then gets its real name. A reader sees the old one or the new one, whole. A
+// renewal that was written whole, but has no name yet because of a kill, gets it from the next who has the lock. The one rule:
+// a file that somebody else could have read or written is not believed, and never mended by us.
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
@@ -15,7 +15,7 @@ import { isAnswerTo, isNewer, parseRecord, recordText, type SignInRecord } from 
 const LIMIT_BYTES = 262_144
 const NAME = /^([0-9a-f]{32})\.json$/
 
-/** Two tokens as long as any may be, and what stands beside them. */
+/** Two tokens as long as any may be, and what is beside them. */
 const ROOM_BYTES = 65_536
 
 /** Of an answer that is on the disk, and has no name yet. */
@@ -46,7 +46,7 @@ export class Store {
 
   /** Null: there is none. From now on its secrets are masked. Rejects with ERR_AUTH for a file that is not to be believed. */
   async read(client: string, user: string): Promise<SignInRecord | null> {
-    const what = `the sign-in of ${display(user)} by ${client}`
+    const what = `the sign-in of ${display(user)} via ${client}`
     const file = this.#fileOf(client, user)
     const record = await this.#read(file, what)
     if (record !== null && (record.client !== client || record.user !== user))
@@ -60,7 +60,7 @@ export class Store {
   /** All that are kept, whatever the configuration says now, but those whose file is not to be believed. */
   async all(): Promise<readonly SignInRecord[]> {
     const names = await readdir(this.#directory).catch((error: unknown) => {
-      // Who asks for one of them is told what is wrong.
+      // A request for one of them is told what is wrong.
       if (['ENOENT', 'ENOTDIR', 'EACCES'].includes(errnoOf(error) ?? '')) return []
       throw error
     })
@@ -305,7 +305,7 @@ function unkept(place: string, cause: unknown, what = 'nothing of it is used'): 
 const WORDS: Readonly<Record<string, readonly [string, string]>> = {
   ENOSPC: ['no space left', 'make room there'],
   EDQUOT: ['the quota is used up', 'make room there'],
-  EROFS: ['it is read-only', 'make it writable, or name another place (state)'],
+  EROFS: ['it is read-only', 'make it writable, or choose another place (state)'],
   EACCES: ['permission denied', 'give this user permission to write there'],
   EPERM: ['permission denied', 'give this user permission to write there'],
   EEXIST: ['a file of this name is in the way', 'remove it'],

@@ -1,6 +1,6 @@
-// The programs `before` and `after` of an account: something that must be there before the server is spoken to, such as a tunnel,
-// and something to be done once the poll is over. The one rule: where `before` fails, the server is not asked, and `after` is
-// not run, because there is nothing to end.
+// The programs `before` and `after` of an account. The first provides what the connection needs, such as a tunnel. The second
+// runs once the poll is over. The one rule: where `before` fails, the server is not asked, and `after` is not run, because
+// there is nothing to end.
 import { commandName } from '../config/values/secret.ts'
 import type { Account } from '../config/schema.ts'
 import { displayLastLine } from '../display.ts'

@@ -1,4 +1,4 @@
-// How an account's record tells at which places mail of it was delivered, so that one that is gone is not made anew (S045).
+// How an account's record tells at which places mail of it was delivered, so that one that is gone is not made again (S045).
 import type { AccountRecord } from '../ledger/ledger.ts'
 
 const DELIVERED_TO = 'delivered to '

@@ -142,7 +142,7 @@ export class Poller implements AsyncDisposable {
     return this.#concurrency.run(account, () => this.#poll(account, options, stop), urgency)
   }
 
-  /** Ends the sessions of polls that run (all, or that of one account), as a signal would: nothing is lost, the next poll
+  /** Ends the sessions of polls that run (all, or that of one account), as a signal would. Nothing is lost, the next poll
    *  begins where they stopped. */
   interrupt(only: string | null = null): void {
     for (const [controller, { account }] of this.#running) {

@@ -1,6 +1,6 @@
-// DELE, after everything is delivered and recorded, and never on doubt. A message of an earlier session is looked at once
-// more first: its number must still bring the header that was delivered (P098, P130). A message that is known only by the
-// name of a file in a Maildir is compared with that file (DESIGN 4.3), one that another program delivered is looked at.
+// DELE, after everything is delivered and recorded, and never on doubt. A message of an earlier session is looked at once more
+// first: its number must still bring the header that was delivered (P098, P130). A message that is known only by the name of a
+// file in a Maildir is compared with that file (DESIGN 4.3). One that another program delivered is looked at.
 import { Spool } from '../deliver/spool.ts'
 import type { Delivery, EntryKey, KnownMessage } from '../ledger/ledger.ts'
 import type { PopfetchError } from '../errors.ts'
@@ -26,10 +26,10 @@ import { compareSizes } from './account/sizes.ts'
 import type { Cut } from './sessions.ts'
 import type { Visit } from './visit.ts'
 
-/** So many are retrieved at once to be compared; each takes up to 1 MiB of memory. */
+/** This many are retrieved at once to be compared; each takes up to 1 MiB of memory. */
 const COMPARED_AT_ONCE = 16
 
-/** So many one by one in one session: each takes two exchanges. */
+/** At most this many are deleted one by one in a session: each takes two exchanges. */
 const MOST_CAREFUL = 200
 
 export interface Removable extends EntryKey {
@@ -188,7 +188,7 @@ async function matching(deletions: readonly PlannedDeletion[], visit: Visit): Pr
   const isWhole = ({ known }: PlannedDeletion): boolean =>
     compareSizes(known.listedBytes, known.receivedBytes ?? 0, history.sizes.exact) === 'agrees'
   const short = deletions.filter((deletion) => !isWhole(deletion))
-  await visit.undone.note(short, 'it came with another size than announced: kept on the server', false, visit)
+  await visit.undone.note(short, 'its size differs from the announced one: kept on the server', false, visit)
   const whole = deletions.filter(isWhole)
   const headers = await looks.headers(whole)
   const same: PlannedDeletion[] = []
@@ -259,7 +259,7 @@ async function isThere(deletion: PlannedDeletion, copies: readonly Copy[], visit
   return isSame
 }
 
-/** Another message stands there under its name: the next poll delivers it (P130, S039). */
+/** Another message is there under its name: the next poll delivers it (P130, S039). */
 async function reopen(
   { uidl, copy, sizeBytes }: PlannedDeletion,
   others: readonly { readonly copy: Copy }[],

@@ -20,12 +20,12 @@ export interface MessageProblem {
   /** Null: not known, or it has none. */
   readonly from?: string | null
   readonly subject?: string | null
-  /** Which destination did not take it, for which recipient ('': it has none); absent: it is about none. */
+  /** Which destination did not take it, and for which recipient ('': it has none). Absent: no destination is involved. */
   readonly destination?: string
   readonly recipient?: string
   /** In the words of deliver/answers/conclusions.ts; absent: there was no answer. */
   readonly conclusion?: string
-  /** It was so before: told when it began. */
+  /** True: it was so before, and was told when it began. */
   readonly again?: boolean
   readonly kind: 'deferred' | 'refused' | 'held' | 'possibleDuplicate' | 'short' | 'undeletable'
   readonly reason: string
@@ -143,7 +143,7 @@ export interface MessageSettled {
     /** What the destination said when it took the message. */
     readonly receipt: string | null
     readonly error: string | null
-    /** An earlier attempt may have arrived already: it may stand there twice. */
+    /** An earlier attempt may have arrived already: it may be there twice. */
     readonly possibleDuplicate: boolean
   }[]
 }
@@ -160,7 +160,7 @@ export interface Observer {
 /** How a person or cron wants this run to go. */
 export interface PollOptions {
   readonly dryRun: boolean
-  /** At most so many messages per account; null: no limit of the run's own. */
+  /** At most this many messages per account; null: no limit of the run's own. */
   readonly limit: number | null
   /** Deliver again what was delivered (new intents). */
   readonly all: boolean

@@ -1,6 +1,6 @@
-// How many sessions a poll takes. Another one follows where the last one could not do all: because a fresh token is needed,
-// because the server cannot bear what was asked of it, because one message ended the session, or because a session has
-// fetched as much as one should (P154, deletions committed in between). None follows where it would bring nothing.
+// How many sessions a poll takes. Another session follows where the last one could not do everything: a fresh token is needed,
+// the server cannot cope with a command, or one message ended the session. Or a session has fetched as much as one should
+// (P154, deletions committed in between). None follows where it would bring nothing.
 import { setTimeout as pause } from 'node:timers/promises'
 import { asPopfetchError, PopfetchError } from '../errors.ts'
 import type { Session } from '../pop3/session.ts'
@@ -28,7 +28,7 @@ export interface Cut {
   readonly wasExpected: boolean
 }
 
-/** So many sessions in a row may bring nothing: more are not worth it in one poll. */
+/** This many sessions in a row may bring nothing: more are not worth it in one poll. */
 const MOST_BARREN = 12
 
 /** Does `session` with the account's secret until there is no more to do. Never rejects: what ended it is in the tally. */
@@ -79,7 +79,7 @@ async function secretOfNext(
   }
 }
 
-/** Is another session due? Throws what cut this one, where another would end the same. */
+/** Is another session due? Throws the error that cut this one, if another would end in the same way. */
 function goesOn({ left, cut, othersWait }: SessionEnd, broughtSome: boolean, poll: AccountPoll): boolean {
   const { run, tally, history, suspects, endedLooks } = poll
   const mayGoOn = !run.restrictions.stop.aborted && !history.hasLongLoginDelay

@@ -19,7 +19,7 @@ const PROBLEMS_KEPT = 100
 export interface KeptMessage {
   readonly kept: Kept
   readonly as: 'deferred' | 'refused' | 'held'
-  /** None of them had refused it before this poll. */
+  /** No destination had refused it before this poll. */
   readonly isDue: boolean
 }
 
@@ -154,7 +154,7 @@ export class Tally {
     this.#takenBy.add(destination)
   }
 
-  /** All its destinations have it. `isDue`: none of them had refused it before. */
+  /** All its destinations have it. `isDue`: no destination had refused it before. */
   deliver(key: EntryKey, isDue: boolean): void {
     this.delivered++
     if (isDue) this.#deliveredDue++

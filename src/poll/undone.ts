@@ -1,5 +1,5 @@
-// Deletions that were wanted and did not happen in this poll: remembered with the reason, told when they begin, counted where
-// people look (P131, P132, P134, P159). The next listing decides what became of those whose answer was lost.
+// Deletions that should have happened in this poll and did not. They are remembered with the reason, told when they begin, and
+// counted where people look (P131, P132, P134, P159). The next listing decides what became of those whose answer was lost.
 import { nameOfMessage } from '../ledger/destination.ts'
 import type { EntryKey, KnownMessage, Lease } from '../ledger/ledger.ts'
 import type { Run } from './run/run.ts'

@@ -2,7 +2,7 @@
 // and learns the server's capabilities. Then come signIn(), list(), retrieve() and header(), remove(), and quit().
 // It knows the protocol and its order, but no account, no ledger and no policy.
 //
-// The room is a tower; each folder uses only those below it:
+// In this room each folder uses only those below it:
 //   listing/   LIST and UIDL, joined into columns that hold a million entries
 //   sign-in/   the mechanisms and the choice between them: mechanisms.ts is their table
 //   wire/      bytes ↔ commands and replies: decoder, clocks, and the queue that keeps them in step
@@ -123,7 +123,7 @@ export class Session implements AsyncDisposable {
     this.#tlsFacts = await this.#connection.secureNow(signal)
   }
 
-  /** Without UTF8 (RFC 6856 §2), Courier wraps a message with 8-bit text in its header into one of its own (P040): we want the
+  /** Without UTF8 (RFC 6856 §2), Courier wraps a message with 8-bit text in its header into one of its own (P040). We want the
    *  message as it was sent. A refusal changes nothing. */
   async #takeUtf8(): Promise<void> {
     if (this.#capabilities.names.has('UTF8')) await this.#queue.run(command('UTF8'), 'step')

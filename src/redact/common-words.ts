@@ -1,5 +1,5 @@
 // Words that stand in the answers of servers and in our own texts. As a password such a word is hidden only where a server
-// repeats an argument: `535 **** user name or password` would tell that it is "wrong".
+// repeats an argument. `535 **** user name or password` would reveal that it is "wrong".
 
 const WORDS = `
   a able abort aborted about accept accepted access account accounts address after again against alias all allowed already
@@ -33,8 +33,8 @@ const WORDS = `
 
 const KNOWN: ReadonlySet<string> = new Set(WORDS)
 
-/** Whether `text`, in small letters, is made of common words alone as they stand in a sentence, or is a number such as that of
- *  a reply or a port. */
+/** Whether `text`, in small letters, consists only of common words as in a sentence, or is a number such as a reply code or a
+ *  port. */
 export function isCommon(text: string): boolean {
   return text
     .split(' ')

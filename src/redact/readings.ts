@@ -1,6 +1,6 @@
-// The ways in which one text can be read: as it stands, without characters that nobody sees, with escapes undone (URL,
-// quoted-printable, JSON, HTML, and our own `\xNN`), and with runs of base64 or hexadecimal digits decoded. redact.ts looks
-// for secrets in each of them. Every reading knows where in the text its units come from. Pure.
+// The ways in which one text can be read: as it is, without invisible characters, with escapes undone (URL, quoted-printable,
+// JSON, HTML, our own `\xNN`), or with base64 or hexadecimal digits decoded. redact.ts looks for secrets in each of them. Every
+// reading knows where in the text its units come from. Pure.
 
 /** UTF-16 units, and for each of them the piece of the text that it stands for. */
 export interface Reading {
@@ -129,7 +129,7 @@ interface Digits {
   /** By the unit's code; 255: it is no digit. */
   readonly values: Uint8Array
   readonly bits: number
-  /** A run has so many units at most before its decoded form begins: other digits may be glued to it. */
+  /** A run has this many units at most before its decoded form begins: other digits may be glued to it. */
   readonly phases: number
   readonly encoding: 'base64' | 'hex'
 }

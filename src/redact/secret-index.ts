@@ -1,4 +1,4 @@
-// Finds secrets in a text in one pass, however many there are: an index of pieces of four characters, taken from each secret
+// Finds secrets in a text in one pass, however many there are. An index of pieces of four characters, taken from each secret
 // at every eighth place. Where a piece occurs, the match is followed in both directions.
 // One rule: the work is linear in the text, and the memory in the secrets that are held. `steps` counts the work.
 
@@ -9,16 +9,16 @@ export const PIECE = 4
 const STRIDE = 8
 /** So much of a secret in one place is hidden, although the rest of it is not there. */
 export const FRAGMENT = 16
-/** Tokens of one provider begin alike: a piece that so many have is looked for in other places of the next ones. */
+/** Tokens of one provider begin alike: a piece that this many have is looked for in other places of the next ones. */
 const SHARED = 8
-/** Beginnings and ends are always kept; of those with one piece so many are followed. */
+/** Beginnings and ends are always kept; of those with one piece this many are followed. */
 const FOLLOWED = 32
 const FILTER_BITS = 14
 
 /** What is looked for, in small letters. */
 export interface Pattern {
   readonly text: string
-  /** A word that stands in innocent texts: hidden only where an argument stands. */
+  /** A word that is in innocent texts: hidden only where an argument stands. */
   readonly isWeak: boolean
 }
 
@@ -88,7 +88,7 @@ export class SecretIndex {
     }
   }
 
-  /** What of the secrets stands in `text`: whole ones, long fragments, and where the text was cut, its ends. Not overlapping. */
+  /** What of the secrets is in `text`: whole ones, long fragments, and where the text was cut, its ends. Not overlapping. */
   *find(text: string, cut: { readonly start: boolean; readonly end: boolean }): Generator<Found> {
     let free = 0
     let key = 0
@@ -177,7 +177,7 @@ function* placesIn(text: string): Generator<number> {
   if (last >= 0) yield last
 }
 
-/** The low bytes of four units: made anew with one more unit by a shift. */
+/** The low bytes of four units: made again with one more unit by a shift. */
 function keyAt(text: string, at: number): number {
   let key = 0
   for (let index = at; index < at + PIECE; index++) key = (key << 8) | (small(text.charCodeAt(index)) & 255)

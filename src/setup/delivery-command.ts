@@ -1,5 +1,5 @@
 // From the command line by which an old tool handed mail to a delivery agent to a destination that runs it. The old tool ran it
-// with all of its own environment, in its own folder; popfetch runs it with few variables, in a folder that is said.
+// with all of its own environment, in its own folder. popfetch runs it with few variables, in a folder that is said.
 // What the line takes from that world is given to it, or named: no argument becomes empty in silence (M003, M004, M007).
 // One rule: nothing of a message becomes part of a command; the sender stays in $SENDER, where it does no harm. Pure.
 import type { Written } from '../config/values/written.ts'
@@ -157,7 +157,7 @@ function namesIn(line: string): readonly Named[] {
     .map(([name, isNeeded]) => ({ name, isNeeded }))
 }
 
-/** `~`, `~/x`, `$NAME` and `${NAME}` as Python expands them in a word that no shell reads; a name without a value stays as it is,
+/** `~`, `~/x`, `$NAME` and `${NAME}` as Python expands them in a word that no shell reads. A name without a value stays as it is,
  *  and so does `~name`. Each is told. */
 export function expanded(word: string, home: string | null, env: OldEnvironment, remarks: string[]): string {
   const filled = word.replace(
@@ -166,7 +166,7 @@ export function expanded(word: string, home: string | null, env: OldEnvironment,
       const name = braced ?? bare ?? ''
       const value = name === 'HOME' ? (env['HOME'] ?? home ?? undefined) : env[name]
       if (value !== undefined && !LOOKS_SECRET.test(name) && !value.includes('\0')) return value
-      remarks.push(`${display(whole, 60)}: it has no value here: write what it stands for`)
+      remarks.push(`${display(whole, 60)}: it has no value here: write its value`)
       return whole
     },
   )

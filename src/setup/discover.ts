@@ -1,7 +1,7 @@
-// From a mail address to its POP3 server: by the table of providers, else by SRV records (RFC 6186), else by the page with
-// which its domain configures mail programs, else by the provider that its MX records lead to, else by trying the usual names.
-// What asks the network is passed in (lookups.ts).
-// Two rules: a server without TLS is never found, and no record of the DNS leads a known provider's password elsewhere.
+// From a mail address to its POP3 server. The sources, in this order: the table of providers, SRV records (RFC 6186), the
+// autoconfig page of the domain, the provider to which its MX records lead. Last, the usual names are tried. What asks the
+// network is passed in (lookups.ts). Two rules: a server without TLS is never found, and no record of the DNS leads a known
+// provider's password elsewhere.
 import { parseHost } from '../config/values/host.ts'
 import { providerByMx, providerOf, type Provider } from '../providers.ts'
 
@@ -146,7 +146,7 @@ function described(page: string, { address, local, domain }: AddressParts): Foun
   return null
 }
 
-/** What stands in each `<incomingServer type="pop3">`. The search goes on where it stopped, so each byte is looked at once. */
+/** What is in each `<incomingServer type="pop3">`. The search goes on where it stopped, so each byte is looked at once. */
 function* serversOf(page: string): Generator<string> {
   for (let count = 0, at = 0; count < MOST_SERVERS; count += 1) {
     const server = between(page, '<incomingServer', '</incomingServer>', at)

@@ -1,13 +1,12 @@
-// How a configuration comes to be. This room holds what `popfetch init` and `popfetch import` know; the questions to a person and
-// the writing of files are in cli/commands.
+// How a configuration is made. This room holds what `popfetch init` and `popfetch import` know. Questions to a person and the
+// writing of files are in cli/commands.
 //
 // `init` begins with a mail address and asks which server it has (discover.ts, by way of lookups.ts and the table of
-// providers). `import` begins with the files of an old tool: each tool is a folder (fetchmail/, getmail/, mpop/) with the
-// grammar of its file, what its settings mean, and where it put mail. netrc.ts, ini.ts, doubts.ts and delivery-command.ts are what
-// they share. All of them give the same plain data: accounts in popfetch's terms, with remarks for what has no counterpart, and the
-// UIDLs that the old tool had seen (imported.ts).
-// This file writes that down as the text of a configuration file: every account under a name that is allowed, a destination
-// that several share written once, remarks as comments. Pure.
+// providers). `import` begins with the files of an old tool. Each tool is a folder (fetchmail/, getmail/, mpop/) with the
+// grammar of its file, what its settings mean, and where it put mail. netrc.ts, ini.ts, doubts.ts and delivery-command.ts are
+// what they share. All of them give the same plain data (imported.ts): accounts in popfetch's terms, remarks on settings
+// without an equivalent, and the UIDLs that the old tool had seen. This file writes that down as the text of a configuration
+// file. Every account under a name that is allowed, a destination that several share written once, remarks as comments. Pure.
 // One rule: with `secrets: 'elsewhere'` no password is in the text.
 import { nameFault } from '../config/assemble.ts'
 import { kindWritten } from '../config/destinations/destinations.ts'
@@ -53,8 +52,8 @@ export function draft({ accounts, settings, remarks }: Imported, options: DraftO
       missing.push(place)
       notes.push(
         account.secret.kind === 'missing'
-          ? `no password was found: write it into ${place}, readable by you alone`
-          : `the password is not written here: put it into ${place}, readable by you alone`,
+          ? `no password was found: write it into ${place}, readable only by you`
+          : `the password is not written here: put it into ${place}, readable only by you`,
       )
     }
     const targets = targetsOf(account).map((target) =>

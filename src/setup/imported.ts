@@ -62,7 +62,7 @@ export interface ImportedAccount {
   readonly port: number
   readonly user: string
   readonly secret: ImportedSecret
-  /** The key that the secret stands under. */
+  /** The key that the secret is under. */
   readonly secretKey: 'password' | 'token'
   /** The other keys of the account, but for `deliver`. */
   readonly keys: Written

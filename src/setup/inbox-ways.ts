@@ -1,6 +1,6 @@
 // The ways in which mail gets into a mailbox elsewhere, the simplest first, each with what it costs. `init` offers them. Pure.
-// Each sentence is what the provider says on the page whose address stands above it. Those of Fastmail and of Gmail's API were read
-// there; those of Gmail's IMAP, Outlook and iCloud were read on other sites, which repeat them, in November 2026.
+// Each sentence is what the provider says on the page whose address is above it. Those of Fastmail and of Gmail's API were read
+// there. Those of Gmail's IMAP, Outlook and iCloud were read on other sites, which repeat them, in November 2026.
 import { providerOf, type Server } from '../providers.ts'
 
 /** `imap`: put into a folder. `api`: Gmail's own. `smtp`: sent there. */

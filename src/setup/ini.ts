@@ -1,5 +1,5 @@
-// The files of Python's configparser, as far as getmail reads them: sections, `key = value`, lines that go on because they are
-// indented more than their key; and the tuples of strings that stand in its values. Pure; nothing is evaluated.
+// The files of Python's configparser, as far as getmail reads them: sections, `key = value`, and continuation lines, which are
+// indented more than their key. And the tuples of strings that stand in its values. Pure; nothing is evaluated.
 import { filledLines, named, quotationEnd } from './text.ts'
 
 export type Section = Readonly<Record<string, string>>
@@ -26,7 +26,7 @@ export function parseIni(text: string): Readonly<Record<string, Section>> {
       section = sections[heading] ??= named<string>()
       key = null
     } else if (section !== null) {
-      // A line without a sign is no line of such a file: it counts as a key without a value, so that somebody is told of it.
+      // A line without a sign is no line of such a file. It counts as a key without a value, so that somebody is told of it.
       const end = sign > 0 ? sign : line.length
       key = line.slice(0, end).trimEnd().toLowerCase()
       section[key] = line.slice(end + 1).trim()

@@ -10,7 +10,7 @@ const PAGE_LIMIT_BYTES = 65_536
 /** From the bare domain to its www, and on to the place of the page. */
 const REDIRECTIONS = 3
 
-/** By these errors DNS says that there is no such record. */
+/** With these errors DNS says that there is no such record. */
 const NO_RECORD: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA'])
 
 export function networkLookups(signal: AbortSignal): Lookups {
@@ -50,7 +50,7 @@ async function records<T>(
   }
 }
 
-/** HTTPS all the way: a redirection to anything else is none. */
+/** HTTPS all the way: any other redirection is not followed. */
 async function pageOf(first: string, signal: AbortSignal): Promise<string | null> {
   let url = new URL(first)
   for (let count = 0; count <= REDIRECTIONS; count++) {

@@ -13,7 +13,7 @@ export interface Multidrop {
   readonly domains: readonly string[]
   /** The name at the mail server: its domain helps where the file names none. */
   readonly user: string
-  /** Whose the mail is that names nobody: an address, or what stands before the sign @. */
+  /** Whose the mail is that names nobody: an address, or what is before the sign @. */
   readonly otherwise: string
   /** The recipient at a mail server where the old file fixes none. */
   readonly usual: string
@@ -73,7 +73,7 @@ function recipientOf({ header, domains: named, user, otherwise }: Multidrop): Re
     recipient: { header, domains, otherwise: parseAddress(address) ?? `postmaster@${domains[0]}` },
     remarks: [
       ...guessed,
-      'multi-drop: only this field says whom a message is for, To and Cc never do; what it does not tell goes to otherwise',
+      'multi-drop: only this field names the recipient, never To or Cc; if it names none, mail goes to otherwise',
     ],
   }
 }
@@ -86,7 +86,7 @@ function isField(name: string): boolean {
 function obstacle(header: string | null, domains: readonly string[]): string | null {
   if (header === null)
     return 'the old file does not say which field names the recipient, and popfetch does not guess it'
-  if (!isField(header)) return `${display(header, 60)}: popfetch reads the first field of a name, as it stands`
+  if (!isField(header)) return `${display(header, 60)}: popfetch reads the first field of that name, unchanged`
   if (/^received$/i.test(header)) return 'Received fields are not looked through for recipients'
   return domains.length === 0 ? 'the old file does not say which domains are yours' : null
 }

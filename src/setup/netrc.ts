@@ -56,7 +56,7 @@ function keyOf(machine: string | null, login: string | null): string {
   return JSON.stringify([machine?.toLowerCase() ?? null, login])
 }
 
-/** Words, and what stands in double quotes; without comments and macros. A macro goes on to the next empty line. */
+/** Words, and what is in double quotes; without comments and macros. A macro goes on to the next empty line. */
 function wordsOf(text: string): readonly string[] {
   const words: string[] = []
   const token = /\S/g

@@ -1,5 +1,5 @@
-// A path of an old file as the new one has it. What an old tool expanded is expanded or written as `~`; what it did not expand, or
-// what popfetch cannot know, is told: a folder whose name begins with a quote, `$` or `~name` is what nobody meant. Pure.
+// A path of an old file as the new one has it. What an old tool expanded is expanded or written as `~`. What it did not expand, or
+// what popfetch cannot know, is told. A folder whose name begins with a quote, `$` or `~name` is what nobody meant. Pure.
 import { display } from '../display.ts'
 import type { Doubts } from './doubts.ts'
 

@@ -1,6 +1,6 @@
-// The records of old tools as they write them themselves: the way back (`state export --as`). What reads them is in each tool's
-// folder. Pure.
-// One rule: a UIDL that the old tool would read as another one is left out, so that it fetches a message twice and loses none.
+// The records of old tools as they write them themselves: the way back (`state export --as`). The readers are in each tool's
+// folder. Pure. One rule: a UIDL that the old tool would read as a different one is left out. It then fetches that message
+// twice, and loses none.
 
 export const OLD_TOOLS = ['fetchmail', 'getmail', 'mpop'] as const
 export type OldTool = (typeof OLD_TOOLS)[number]
@@ -17,7 +17,7 @@ export interface OldEntry {
   readonly firstSeenMs: number
 }
 
-/** RFC 1939: characters from 0x21 to 0x7e. Only such a UIDL stands in a record as it is. */
+/** RFC 1939: characters from 0x21 to 0x7e. Only such a UIDL is in a record as it is. */
 const PLAIN = /^[!-~]{1,1024}$/
 
 /** Can the old tool's record have this UIDL? */

@@ -1,5 +1,5 @@
 // A trial beside an old tool: each account keeps its mail on the server and delivers into a Maildir of the trial's own. What it
-// will do afterwards stands in the file as comments, and ends the trial by taking their place. Pure.
+// will do afterwards is in the file as comments, and ends the trial by taking their place. Pure.
 // One rule: a line that a person has changed meanwhile is left alone, and named.
 import type { Written } from '../config/values/written.ts'
 
@@ -12,7 +12,7 @@ export const TRIAL_DESTINATION: Written = { type: 'maildir', path: `${TRIAL_MAIL
 /** What an account has while the trial lasts. */
 export const TRIAL_WRITTEN = { deliver: TRIAL_NAME, delete: 'never' } as const
 
-/** What stands at the top of the file while the trial lasts. */
+/** What is at the top of the file while the trial lasts. */
 export function trialHeading(tool: string): readonly string[] {
   return [
     `A trial beside ${tool}: nothing is deleted, and mail goes into a Maildir of its own.`,

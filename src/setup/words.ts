@@ -1,4 +1,4 @@
-// Every word of an old file is accounted for: it is translated, or it is harmless, or a remark gives the reason why it has no
+// Every word of an old file is accounted for. It is translated, or it is harmless, or a remark gives the reason why it has no
 // counterpart (M009, words that vanish). A word that is in no list has a remark, too. Pure.
 import { display } from '../display.ts'
 

@@ -1,5 +1,5 @@
-// How one account stands: its outcome, since when, what stands in the way, and the command that helps. Also the destinations
-// that are left alone, for they may be what stands in the way. Pure.
+// How one account stands: its outcome, since when, what is in the way, and the command that helps. Also the destinations
+// that are left alone, for they may be what is in the way. Pure.
 import { display } from '../display.ts'
 import type { AccountRecord, DestinationRecord, Pause, Paused } from '../ledger/ledger.ts'
 import type { Day, MessageRecord, Unsettled } from '../ledger/records.ts'
@@ -9,7 +9,7 @@ import { pausedWaitedFor, rateWaitedFor, withUnbegun } from '../poll/account/unb
 import { waitingSinceMs } from '../poll/account/waiting.ts'
 import { printedUidl } from './words/uidl.ts'
 
-/** How an account stands in the plan of the background process. */
+/** An account in the plan of the daemon. */
 export interface Planned {
   readonly account: string
   readonly polling: boolean
@@ -34,7 +34,7 @@ export interface Resting {
 
 export type Outcome = 'ok' | 'partial' | 'failed' | 'paused'
 
-/** What stands in the way. */
+/** What is in the way. */
 export interface Because {
   readonly kind: 'account' | 'server' | 'destination' | 'ledger' | 'person'
   readonly name: string | null
@@ -63,7 +63,7 @@ export interface AccountStatus {
   readonly messages: readonly TroubledMessage[]
   /** What the last days brought, the oldest first; none where nobody asked for them. */
   readonly days: readonly Day[]
-  /** Null: no background process polls it. */
+  /** Null: no daemon polls it. */
   readonly planned: Planned | null
   /** A person wants it left alone, or a destination that its mail waits for; null: nobody does. */
   readonly pause: Pause | null

@@ -60,7 +60,7 @@ const NO_DAEMON: Attention = {
   kind: 'daemon',
   weight: 'bad',
   names: ['popfetch'],
-  reason: 'the daemon was started on this ledger and does not run, though nobody stopped it',
+  reason: 'the daemon was started on this ledger and does not run, although nobody stopped it',
   sinceMs: null,
   next: 'popfetch --daemon',
 }
@@ -124,7 +124,7 @@ function alike(found: readonly Attention[]): readonly Attention[] {
   })
 }
 
-/** A command line for so many names; more are all. */
+/** A command line for this many names; more are all. */
 const NAMED_IN_NEXT = 4
 
 function nextOfAll({ kind, next }: Attention, names: readonly string[]): string {
@@ -147,7 +147,7 @@ function ofDestination(resting: Resting, accounts: readonly AccountStatus[], now
     kind: 'destination',
     weight: 'bad',
     names: [destination],
-    reason: `left alone, ${again}${whose}: ${display(error.message, 1000)}`,
+    reason: `paused, ${again}${whose}: ${display(error.message, 1000)}`,
     sinceMs,
     next: untilMs === null ? 'popfetch auth' : `popfetch check ${checkable(destination)}`,
   }
@@ -194,7 +194,7 @@ function ofAccount(status: AccountStatus, destinations: readonly Resting[], nowM
   const names = [account]
   const found: Attention[] = []
   const error = record.error
-  // What a destination that is left alone keeps back stands there.
+  // What a destination that is left alone keeps back is there.
   if (error !== null && record.failures > 0 && culpritOf(error, destinations) === null) {
     const paused = pausedUntilMs === null ? '' : `paused for ${timeUntil(pausedUntilMs - nowMs)}: `
     const next = `popfetch check ${account}`
@@ -202,7 +202,7 @@ function ofAccount(status: AccountStatus, destinations: readonly Resting[], nowM
   }
   found.push(...ofMessages(status))
   if (unsettled.undeleted > 0) {
-    const reason = `${counted(unsettled.undeleted, 'message')} should have left the server and did not`
+    const reason = `${counted(unsettled.undeleted, 'message')} should have been deleted from the server but were not`
     found.push({ kind: 'undeleted', weight: 'doubtful', names, reason, sinceMs: null, next: `popfetch ${account}` })
   }
   const next = `popfetch state list ${account}`
@@ -214,7 +214,7 @@ function ofAccount(status: AccountStatus, destinations: readonly Resting[], nowM
   }
   const { lastSuccessMs } = record
   if (found.length === 0 && record.failures === 0 && lastSuccessMs !== null && nowMs - lastSuccessMs > LONG_MS) {
-    const reason = `no poll has gone well for ${span(nowMs - lastSuccessMs)}, and none failed: do cron or the daemon still run?`
+    const reason = `no poll has gone well for ${span(nowMs - lastSuccessMs)}, and none failed: is cron or the daemon still running?`
     found.push({
       kind: 'silent',
       weight: 'doubtful',

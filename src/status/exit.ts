@@ -37,7 +37,7 @@ const BY_CODE: Readonly<Record<string, number>> = {
   ERR_BUG: EXIT_BUG,
 }
 
-// The most serious first. The first two never meet another one, because then nothing ran.
+// The most serious first. The first two never meet another code, because then nothing ran.
 const SERIOUSNESS: readonly number[] = [EXIT_USAGE, EXIT_NO_DAEMON, 78, 77, 76, 74, 73, EXIT_BUG, EXIT_TEMPORARY]
 
 /** A code that is not in the table is a bug of ours. */

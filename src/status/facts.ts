@@ -3,9 +3,9 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { Records } from '../ledger/records.ts'
 import type { Facts } from './status.ts'
 
-/** So many messages of an account are shown in each state; `state list` has all. */
+/** This many messages of an account are shown in each state; `state list` has all. */
 const SHOWN_OF_ACCOUNT = 5
-/** And so many over all accounts. */
+/** And this many over all accounts. */
 const SHOWN = 200
 
 export interface ReadLedger {
@@ -15,10 +15,10 @@ export interface ReadLedger {
   readonly records: Pick<Records, 'unsettled' | 'outstanding' | 'days'>
 }
 
-/** What does not stand in the ledger. */
+/** What is not in the ledger. */
 export type Surroundings = Pick<Facts, 'nowMs' | 'configured' | 'signIns' | 'daemon'>
 
-/** `days`: so many of the last days are wanted; 0: none. Rejects with ERR_LEDGER. */
+/** `days`: this many of the last days are wanted; 0: none. Rejects with ERR_LEDGER. */
 export async function readFacts(ledger: ReadLedger, known: Surroundings, days = 0): Promise<Facts> {
   return {
     ...known,

@@ -1,5 +1,5 @@
-// Whether all is well: one rule for `status --check` and `/healthz` (DESIGN 2 and 5), and a narrower one for `status --check
-// --self` and `/livez`: whether popfetch itself works, whatever servers and destinations do. Pure.
+// Whether all is well. One rule for `status --check` and `/healthz` (DESIGN 2 and 5). A narrower one for `status --check
+// --self` and `/livez` asks only whether popfetch itself works. Pure.
 import { culpritOf } from './account.ts'
 import { EXIT_NO_DAEMON, EXIT_OK, EXIT_TEMPORARY, exitCodeOfError, mostSerious } from './exit.ts'
 import type { Status } from './status.ts'
@@ -45,7 +45,7 @@ export function healthOf(status: Status, { graceMs, share }: Tolerance = NONE_TO
     ['the daemon was started and does not run', codes.includes(EXIT_NO_DAEMON) ? [''] : []],
     ['overdue', isTolerated ? [] : overdue.map(({ account }) => account)],
     ['failing', isTolerated ? [] : failing.map(({ account }) => account)],
-    ['left alone', isTolerated ? [] : resting.map(({ destination }) => destination)],
+    ['paused', isTolerated ? [] : resting.map(({ destination }) => destination)],
   ] as const
   return { code: codeOf(codes), troubles: troublesOf(parts) }
 }

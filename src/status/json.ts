@@ -19,8 +19,8 @@ export function statusJson(status: Status): object {
   }
 }
 
-/** `nextPoll` comes from the daemon, or is the end of a pause: while an account is paused, its next poll in the daemon only
- *  looks whether the password was changed. */
+/** `nextPoll` comes from the daemon, or is the end of a pause. While an account is paused, its next poll in the daemon only
+ *  checks whether the password was changed. */
 function accountJson(status: AccountStatus): object {
   const { account, record, configured, unsettled, planned, pausedUntilMs, sinceMs, outcome, because, next } = status
   return {

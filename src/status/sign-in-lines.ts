@@ -29,8 +29,8 @@ export function listLines(listed: readonly Listed[]): readonly string[] {
 /** Who signs in where, for what. */
 export function signInName({ user, client, accounts, destinations }: Listed): string {
   const shared = [...accounts, ...destinations]
-  const whose = shared.length === 0 ? 'used by nothing any more' : shared.join(', ')
-  return `${display(user)} by ${client} (${whose})`
+  const whose = shared.length === 0 ? 'no longer used' : shared.join(', ')
+  return `${display(user)} via ${client} (${whose})`
 }
 
 export function stateText({ state, needsNobody }: Listed): string {

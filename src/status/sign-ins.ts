@@ -22,7 +22,7 @@ export function wantedBy(configuration: Configuration): readonly Wanted[] {
   })
 }
 
-/** Those of the configuration, then those that are kept and nothing uses any more. */
+/** The sign-ins of the configuration, then kept ones that nothing uses any longer. */
 export async function listedSignIns(
   configuration: Configuration,
   env: Readonly<Record<string, string | undefined>>,

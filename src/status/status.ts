@@ -1,7 +1,7 @@
-// How everything stands: the one view model behind `popfetch status`, its JSON, the page of the background process and its
-// `/status.json`, so that none of them can say what another does not. facts.ts reads the ledger; all else here is pure.
+// The state of everything. One model behind `popfetch status`, its JSON, the daemon's page and its `/status.json`, so that they
+// always agree. facts.ts reads the ledger. All else here is pure.
 //
-// An account has an outcome (account.ts): what its next poll would say if nothing new came, since when, what stands in the way,
+// An account has an outcome (account.ts). What its next poll would say if nothing new came, since when, what is in the way,
 // and the command that helps. What needs a person is one list over all accounts (attention.ts), the worst first: each entry has
 // its reason and the command. Twenty accounts behind one dead destination are one entry. Whether all is well is one rule
 // (health.ts), for `status --check` and `/healthz` alike. json.ts has the names of DESIGN 2. words/ has times, amounts and
@@ -17,7 +17,7 @@ import type { Listed } from './sign-in-lines.ts'
 export type { AccountStatus, Because, Outcome, Planned, Resting, TroubledMessage } from './account.ts'
 export type { Attention } from './attention.ts'
 
-/** The background process of the ledger. */
+/** The daemon of the ledger. */
 export interface DaemonFacts {
   /** Was one started on this ledger, and not stopped? */
   readonly wanted: boolean

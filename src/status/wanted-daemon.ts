@@ -1,4 +1,4 @@
-// Whether a background process should run on a ledger: one was started and nobody stopped it. So `status --check` knows a daemon
+// Whether a daemon should run on a ledger: one was started and nobody stopped it. So `status --check` knows a daemon
 // that died from one that was never wanted. Remembered in the ledger, for a crash leaves it there.
 import type { Ledger } from '../ledger/ledger.ts'
 

@@ -1,6 +1,6 @@
-// The work that is measured, with the targets for it: what waits on the server, how far away it is, where it goes, who takes
-// part unless --peers says otherwise (a client that needs minutes for a case does not by default), what the figures must
-// come to. Targets hold for medians of five runs on a machine of two processors. The names are for --only.
+// The work that is measured, with the targets for it. What waits on the server, how far away it is, where it goes, and the
+// target for the figures. Also who takes part unless --peers says otherwise; a client that needs minutes for a case does not.
+// Targets hold for medians of five runs on a machine of two processors. The names are for --only.
 import type { Target } from './target.ts'
 
 export interface Waiting {

@@ -1,4 +1,4 @@
-// One client at one case, as something that can be run again and again: every run has a fresh Maildir and a fresh record of
+// One client at one case, as something that can be run again and again. Every run has a fresh Maildir and a fresh record of
 // seen messages, and counts only when everything arrived. On disk nothing is removed before the case is over (disk.ts
 // says why); in memory each run makes room for the next.
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'

@@ -1,4 +1,4 @@
-// The background process under load: 500 accounts on a ten second interval for two minutes, against the fake server, in one
+// The daemon under load: 500 accounts on a ten second interval for two minutes, against the fake server, in one
 // process of the built program. What counts: its memory, how late polls begin against their plan, and that mail arrives.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -20,7 +20,7 @@ const LATENESS_LIMIT_S = 1
 
 export const daemonCase = {
   name: 'daemon',
-  title: `the background process: ${ACCOUNTS} accounts every 10 s for ${SECONDS / 60} minutes`,
+  title: `the daemon: ${ACCOUNTS} accounts every 10 s for ${SECONDS / 60} minutes`,
 }
 
 type Judged = Omit<CaseResult, 'others'>

@@ -1,6 +1,6 @@
-// A place on disk where every run finds the same. ext4 keeps freed inodes for a minute or more and steps over them one by one:
-// where five thousand files were removed, making a new one takes 0.2 to 2 ms instead of 0.02 (seen with Linux 6.18), no matter
-// who removed them. So each run is put where nobody was, and nothing is removed before the case is over.
+// A place on disk where every run finds the same. ext4 keeps freed inodes for a minute or more and steps over them one by one.
+// Where five thousand files were removed, no matter by whom, making a new one takes 0.2 to 2 ms instead of 0.02 (seen with
+// Linux 6.18). So each run is put where nobody was, and nothing is removed before the case is over.
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { installed, runProgram } from '../servers/program.ts'

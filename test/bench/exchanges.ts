@@ -1,5 +1,5 @@
-// How often popfetch waits for the server at a poll that finds nothing: counted by a proxy between it and Dovecot, whose
-// delay is long enough that what is sent together is seen together. Over TLS, as accounts are: only then are the server's
+// How often popfetch waits for the server at a poll that finds nothing. A proxy between it and Dovecot counts that; its delay
+// is long enough that it sees together what is sent together. Over TLS, as accounts are: only then are the server's
 // capabilities taken from memory.
 import { mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
-// Loaded before the program (`node --import`): when it ends, the longest time its event loop did not turn is in the file
-// that LOOP_DELAY_FILE names, in milliseconds.
+// Loaded before the program (`node --import`). At its end it writes the longest pause of the event loop, in milliseconds, to
+// the file that LOOP_DELAY_FILE names.
 import { writeFileSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 

@@ -1,5 +1,5 @@
-// The mail that waits in the bench's Dovecot, put there once per case and read once before the clock starts, so that no
-// client pays for Dovecot's first look at a mailbox.
+// The mail in the bench's Dovecot, put there once per case. It is read once before the clock starts, so that no client pays for
+// Dovecot's first look at a mailbox.
 import { connect } from 'node:net'
 import type { Dovecot } from '../servers/dovecot.ts'
 import { makeMessage } from '../servers/mail.ts'

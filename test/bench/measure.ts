@@ -1,5 +1,5 @@
-// One run of one program: wall time by this process's clock; CPU time and peak memory from the kernel's own account of the
-// child (wait4), through GNU time, because Node does not tell them of a child.
+// One run of one program. This process's clock gives the wall time. CPU time and peak memory come from the kernel (wait4)
+// through GNU time, because Node does not tell them of a child.
 import { spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'

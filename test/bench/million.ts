@@ -1,5 +1,5 @@
-// A mailbox of a million messages, listed once and then known (P103): how long the next poll takes, how much memory, and how
-// long its event loop stands still at most. No peer takes part. The server is this process: nothing else is to be done here.
+// A mailbox of a million messages, listed once and then known (P103). How long does the next poll take, how much memory, and
+// how long does its event loop pause? No peer takes part. The server is this process: nothing else is to be done here.
 import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { once } from 'node:events'

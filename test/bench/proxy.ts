@@ -1,4 +1,4 @@
-// A TCP proxy that makes a server far away: every chunk waits half a round trip in each direction, none waits for another,
+// A TCP proxy that makes a server far away. Every chunk waits half a round trip in each direction, none waits for another,
 // so throughput is not limited. It runs as a process of its own (`node proxy.ts TARGET_PORT ROUND_TRIP_MS`), or its work
 // would be counted in the bench's event loop. The TCP handshake itself is not delayed. Of each connection it counts the
 // exchanges: how often the client, having been told something, said something. What is sent within one round trip is one.

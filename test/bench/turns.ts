@@ -1,5 +1,5 @@
 // Contenders take turns: the first run of each, then the second of each …, so that a slow moment of the machine meets all of
-// them; and each round begins with another, so that none always runs after the same one.
+// them. And each round begins with another, so that none always runs after the same one.
 import type { Contender } from './contender.ts'
 import type { Usage } from './measure.ts'
 import type { Row } from './table.ts'

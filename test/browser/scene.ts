@@ -1,4 +1,4 @@
-// A web server as the background process has it, a ledger made up behind it, and Chromium in front.
+// A web server as the daemon has it, a ledger made up behind it, and Chromium in front.
 import { existsSync } from 'node:fs'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import type { Watched } from '../../src/daemon/http/watched.ts'

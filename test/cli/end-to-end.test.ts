@@ -1,4 +1,4 @@
-// The whole program against the fake server: what a person, cron and a script get to see, and that the mail does not
+// The whole program against the fake server. What a person, cron and a script get to see, and that the mail does not
 // depend on who listens.
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { once } from 'node:events'
@@ -70,7 +70,7 @@ describe('in a pipe', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     // As they come.
     expect(stdout.trimEnd().split('\n').toSorted()).toEqual([
-      expect.stringMatching(/^inbox: takes mail \(maildir .*Mail\)$/),
+      expect.stringMatching(/^inbox: accepts mail \(maildir .*Mail\)$/),
       'work: 3 messages on the server, 3 to fetch',
     ])
     expect(server.journal.of('retr')).toEqual([])

@@ -34,7 +34,7 @@ test.each([['config', 'show'], ['config', 'schema'], ['status'], ['state', 'expo
     const whole = await run(words, person.path('answer'))
     expect(whole.said).not.toContain('not whole')
     const { code, said } = await run(words, '/dev/full')
-    expect(said).toMatch(/popfetch: the answer is not whole: standard output could not be written \(ENOSPC\)\n/)
+    expect(said).toMatch(/popfetch: the answer is incomplete: standard output could not be written \(ENOSPC\)\n/)
     // What went wrong otherwise counts for more.
     expect(code).toBe(whole.code === 0 ? 74 : whole.code)
   },

@@ -123,7 +123,7 @@ describe('a poll', () => {
   test.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
-  ] as const)('%s stops it in good order: %i', async (signal, code) => {
+  ] as const)('%s stops it cleanly: %i', async (signal, code) => {
     const child = program(HANGS_UNTIL_ABORTED)
     const end = ended(child)
     await once(child.stdout!, 'data')

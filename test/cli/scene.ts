@@ -29,7 +29,7 @@ export class Scene implements AsyncDisposable {
     return join(this.directory, ...names)
   }
 
-  /** Writes the configuration anew: these accounts, each with keys of its own beside the usual ones. */
+  /** Writes the configuration again: these accounts, each with keys of its own beside the usual ones. */
   async configure(accounts: Readonly<Record<string, object>>, rest: object = {}): Promise<void> {
     const { host, port } = this.server
     const usual = { host, port, tls: 'none', user: 'alice', password: 'secret', deliver: 'inbox' }

@@ -1,4 +1,4 @@
-// The keys of the background process: `poll` of an account, `daemon` of the top level.
+// The keys of the daemon: `poll` of an account, `daemon` of the top level.
 import { describe, expect, test } from 'vitest'
 import { showConfiguration } from '../../src/config/load.ts'
 import { Scene } from './scene.ts'
@@ -47,12 +47,12 @@ describe('daemon', () => {
     ['http: "127.0.0.1:99999"', 'expected an address and a port'],
     ['http: "::1:9464"', 'expected an address and a port'],
     ['httpHosts: ["a b"]', 'daemon.httpHosts[0]: found "a b", expected a host name'],
-    ['http: "127.0.0.1:1", metrics: "127.0.0.1:1"', 'daemon.metrics: found "127.0.0.1:1", expected http alone'],
+    ['http: "127.0.0.1:1", metrics: "127.0.0.1:1"', 'daemon.metrics: found "127.0.0.1:1", expected only http'],
     ['onProblem: "notify --account"', 'expected a list of words: the program, then its arguments'],
     ['onProblem: []', 'expected a list of words: the program, then its arguments'],
     ['alertAfter: 6', 'daemon.alertAfter: found 6, expected a duration from 1m to 365d'],
     ['metric: "127.0.0.1:1"', 'did you mean metrics?'],
-    ['http: "0.0.0.0:9464"', 'daemon.httpToken: found nothing, expected a token: it is served to other machines'],
+    ['http: "0.0.0.0:9464"', 'daemon.httpToken: missing (expected a token: it is served to other machines'],
     ['metrics: "[::]:9464"', 'expected a token'],
     ['http: "192.0.2.7:9464"', 'expected a token'],
   ])('with %s is refused', async (key, expected) => {
@@ -68,7 +68,7 @@ describe('poll', () => {
     ['poll: 0s', 'expected a duration 1s to 20d'],
     ['poll: 30d', 'expected a duration 1s to 20d'],
     ['poll: {min: 30m, max: 1m}', 'accounts.a.poll: found a mapping, expected a min that is not longer than max'],
-    ['poll: {min: 30m}', 'accounts.a.poll.max: found nothing, expected a duration'],
+    ['poll: {min: 30m}', 'accounts.a.poll.max: missing (expected a duration'],
   ])('with %s is refused', async (key, expected) => {
     await using scene = await Scene.create()
     const problems = await scene.problems(

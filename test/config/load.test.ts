@@ -248,9 +248,9 @@ describe('permissions', () => {
     const file = await scene.write(GOOD)
     await chown(file, 1001, 1001)
     await expect(loadFrom(scene, { file, uid: 1000 })).rejects.toThrow(
-      /found a file of the user 1001, expected let root chown 1000 /,
+      /found a file of user 1001, expected let root chown 1000 /,
     )
-    await expect(loadFrom(scene, { file, uid: 0 })).rejects.toThrow(/a file of the user 1001.*chown root/)
+    await expect(loadFrom(scene, { file, uid: 0 })).rejects.toThrow(/a file of user 1001.*chown root/)
     const env = { POPFETCH_CONTAINER: '1' }
     expect((await loadFrom(scene, { file, uid: 0, env })).accounts).toHaveLength(1)
   })
@@ -261,7 +261,7 @@ describe('permissions', () => {
     const file = await scene.write(GOOD, { name: 'open/inner/config.yaml' })
     await chmod(scene.path('open'), 0o777)
     await expect(loadFrom(scene, { file })).rejects.toThrow(
-      /below the directory .*open, to which anybody can write \(mode 0777\), expected chmod go-w/,
+      /below the directory .*open, which anybody can write to \(mode 0777\), expected chmod go-w/,
     )
     await chmod(scene.path('open'), 0o1777)
     expect((await loadFrom(scene, { file })).accounts).toHaveLength(1)

@@ -36,11 +36,11 @@ test('nobody is told of anything where it is not written', async () => {
 })
 
 test.each([
-  ['{ mail: inbox }', 'notify: found a mapping, expected a list of who is told'],
+  ['{ mail: inbox }', 'notify: found a mapping, expected a list of notices'],
   ['[{ mail: inbix }]', 'notify[0].mail: found "inbix", expected a known destination: did you mean inbox?'],
   ['[{ on: [problem] }]', 'notify[0]: found a mapping, expected one of run: [program, argument], url: ADDRESS'],
   ['[{ mail: inbox, run: [x] }]', 'expected one of run: [program, argument]'],
-  ['[{ mail: inbox, json: true }]', 'expected json and headers only beside url'],
+  ['[{ mail: inbox, json: true }]', 'expected json and headers only with url'],
   ['[{ mail: inbox, on: [trouble] }]', 'notify[0].on[0]: found "trouble", expected one of problem, recovery, refused'],
   ['[{ url: "ftp://example.org/" }]', 'an http:// or https:// address'],
   ['[{ ping: "https://user:word@example.org/" }]', 'an http:// or https:// address'],

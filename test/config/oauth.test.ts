@@ -128,7 +128,7 @@ describe('a token of a sign-in', () => {
   test.each(['yandex', 'mailru'])('of %s is not for POP, as far as is known', async (provider) => {
     await using scene = await Scene.create()
     const client = `provider: ${provider}, clientId: p`
-    await expect(scene.load(file(client))).rejects.toThrow(/gives no token for pop/)
+    await expect(scene.load(file(client))).rejects.toThrow(/gives no tokens for pop/)
     // Who names scopes knows more.
     await expect(scene.load(file(`${client}, scopes: [mail]`))).resolves.toBeDefined()
   })

@@ -22,7 +22,7 @@ async function outlineOf(text: string | null, state: string | null = null) {
 
 const WHOLE = 'accounts:\n  work: { host: h, user: u, password: p, deliver: "maildir:Mail" }\nstate: here/state.db\n'
 
-test('of a whole one is what is in force', async () => {
+test('of a whole one is what is in effect', async () => {
   const outline = await outlineOf(WHOLE)
   expect(outline).toMatchObject({ statePath: join(directory, 'here/state.db'), accounts: ['work'], problem: null })
   expect(outline.configuration?.accounts).toHaveLength(1)

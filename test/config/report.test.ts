@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { ACCOUNT, refusal, Scene } from './scene.ts'
 
-test('all problems of a file stand in one report, in the order of its lines', async () => {
+test('all problems of a file are in one report, in the order of its lines', async () => {
   await using scene = await Scene.create()
   const error = await refusal(
     scene.load(`
@@ -29,17 +29,17 @@ destinations:
     `reading the configuration ${file}: 15 problems; nothing was done:`,
     `${file}:2: concurency: found an unknown key, expected a known key: did you mean concurrency?`,
     `${file}:4: defaults.timeout: found 60, expected a duration from 1s to 1d such as 90s, 5m, 12h`,
-    `${file}:6: accounts.old-isp.password: found nothing, expected a password, or a token`,
+    `${file}:6: accounts.old-isp.password: missing (expected a password, or a token)`,
     `${file}:7: accounts.old-isp.host: found "pop example net", expected a host name or an IP address`,
     `${file}:8: accounts.old-isp.user: found 12345, expected a user name, as text in quotes`,
     `${file}:9: accounts.old-isp.pasword: found an unknown key, expected a known key: did you mean password?`,
     `${file}:10: accounts.old-isp.deliver[0]: found "inbos", expected the name of a destination or a URL: did you mean inbox?`,
     `${file}:10: accounts.old-isp.deliver[2]: found "inbox" again, expected every destination once`,
-    `${file}:11: accounts.check: found the name check, expected another one: it is reserved for a popfetch command`,
+    `${file}:11: accounts.check: found the name check, expected another one: this is the name of a popfetch command`,
     `${file}:14: accounts.check.password: found a list, expected text, { env: NAME }, { file: PATH }, { command: COMMAND }, { credential: NAME } or { keyring: NAME }`,
     `${file}:16: accounts.check.limit: found "many", expected a whole number from 1 to 1000000000`,
     `${file}:18: destinations.inbox.mode: found "0777", expected a file mode of four octal digits such as 0600, 0640 or 0660`,
-    `${file}:19: destinations.relay.to: found nothing, expected a mail address or a list of them`,
+    `${file}:19: destinations.relay.to: missing (expected a mail address or a list of them)`,
     `${file}:19: destinations.relay.tls: found "none", expected starttls or implicit: a password goes without TLS only to this machine itself`,
     expect.stringContaining(`${file}:20: destinations.odd.type: found "pigeon", expected one of maildir, smtp, `),
   ])
@@ -213,7 +213,7 @@ accounts:
   })
 
   test.each([
-    ['accounts:\n\ta: {}', '2: found a tab in front, expected spaces'],
+    ['accounts:\n\ta: {}', '2: found a tab as indentation, expected spaces'],
     ['accounts: !js x', '1: accounts: found a word with "!" in front, expected quotes around it'],
     ['accounts:\n  a: {host: *h}', /^2: accounts.a.host: found a word with "\*" in front, expected /],
     [`accounts: {}\n---\naccounts: {}`, /^2: found a second document, expected one/],
@@ -318,7 +318,7 @@ accounts:
   mine: { host: ${one}, user: ${user}, password: { env: P }, deliver: maildir:a }
   alias: { host: ${other}, user: ${user}, password: { env: P }, deliver: maildir:b }
 `)
-  const text = `accounts mine and alias: one mailbox (${user} at ${one} and ${other}, port 995): `
+  const text = `accounts mine and alias poll the same mailbox (${user} at ${one} and ${other}, port 995): `
   expect(warnings.filter((warning) => warning.startsWith(text))).toHaveLength(isOne ? 1 : 0)
 })
 
@@ -344,6 +344,6 @@ accounts:
   hers: { host: pop.example.net, user: bob, password: { env: P }, deliver: maildir:b }
 `)
   expect(warnings).toEqual([
-    expect.stringMatching(/^accounts mine and alias: one mailbox \(alice at pop\.example\.net, port 995\): /),
+    expect.stringMatching(/^accounts mine and alias poll the same mailbox \(alice at pop\.example\.net, port 995\): /),
   ])
 })

@@ -76,17 +76,17 @@ test.each([
     'expected as its user a password with it, or a token: write this destination under destinations',
   ],
   ['"smtp://h?to=a@b.c&to=a@b.c"', 'expected as its to every address once'],
-  ['{ type: maildir }', 'found nothing, expected a path'],
+  ['{ type: maildir }', 'missing (expected a path'],
   ['{ type: smtp, host: h, to: a@b.c, user: u }', 'found "u", expected a password with it'],
-  ['{ path: m }', 'found nothing, expected one of maildir, smtp, '],
+  ['{ path: m }', 'missing (expected one of maildir, smtp, '],
   ['{ type: command, run: maildrop }', 'found "maildrop", expected a list of words: the program, then its arguments'],
-  ['{ type: command, run: [] }', 'run[0]: found nothing, expected a list of words'],
-  ['{ type: mbox }', 'found nothing, expected a path'],
+  ['{ type: command, run: [] }', 'run[0]: missing (expected a list of words'],
+  ['{ type: mbox }', 'missing (expected a path'],
   ['{ first-of: [inbox] }', 'found a list, expected a list of two or more destinations'],
   ['{ first-of: inbox }', 'found "inbox", expected a list of two or more destinations'],
   ['{ first-of: [inbox, inbox] }', 'first-of[1]: found "inbox" again, expected every destination once'],
   ['{ first-of: [inbox, inbos] }', 'first-of[1]: found "inbos", expected the name of a destination or a URL'],
-  ['{ first-of: [inbox, { type: mbox }] }', 'first-of[1].path: found nothing, expected a path'],
+  ['{ first-of: [inbox, { type: mbox }] }', 'first-of[1].path: missing (expected a path'],
   ['{ first-of: [inbox, { first-of: [inbox, "mbox:m"] }] }', 'first-of[1]'],
   ['{ first-of: [inbox, "mbox:m"], or: x }', 'or: found an unknown key'],
   ['{ first-of: [inbox, "smtp://h?to=a@b.c,d@e.f"] }', 'expected a destination with one recipient'],
@@ -102,7 +102,7 @@ test.each([
 test('a destination that is wrong itself is one problem, not one more for each account that names it', async () => {
   await using scene = await Scene.create()
   expect(await scene.problems(text('inbox', '{ inbox: { type: maildir } }'))).toEqual([
-    '3: destinations.inbox.path: found nothing, expected a path; in braces only {account}, {recipient}, {local} or {domain}',
+    '3: destinations.inbox.path: missing (expected a path; in braces only {account}, {recipient}, {local} or {domain})',
   ])
 })
 
@@ -171,8 +171,8 @@ describe('route', () => {
   test.each([
     ['{}', 'route: found a mapping, expected a list of rules { when, deliver }'],
     ['[{ when: {}, deliver: inbox }]', 'route[0].when: found a mapping, expected at least one of from, to, subject'],
-    ['[{ deliver: inbox }]', 'route[0].when: found nothing, expected a mapping'],
-    ['[{ when: { from: a } }]', 'route[0].deliver: found nothing, expected the name of a destination'],
+    ['[{ deliver: inbox }]', 'route[0].when: missing (expected a mapping'],
+    ['[{ when: { from: a } }]', 'route[0].deliver: missing (expected the name of a destination'],
     ['[{ when: { from: a }, deliver: inbos }]', 'route[0].deliver: found "inbos", expected the name of a destination'],
     ['[{ when: { form: a }, deliver: inbox }]', 'route[0].when.form: found an unknown key, expected a known key'],
     ['[{ when: { from: "" }, deliver: inbox }]', 'route[0].when.from: found "", expected text to look for'],

@@ -153,10 +153,10 @@ describe('an account', () => {
   test('needs a host, a user, a password and a destination', async () => {
     await using scene = await Scene.create()
     expect(await scene.problems('accounts: {a: {}}')).toEqual([
-      '1: accounts.a.host: found nothing, expected a host name or an IP address',
-      '1: accounts.a.user: found nothing, expected a user name',
-      expect.stringContaining('1: accounts.a.deliver: found nothing, expected the name of a destination'),
-      '1: accounts.a.password: found nothing, expected a password, or a token',
+      '1: accounts.a.host: missing (expected a host name or an IP address)',
+      '1: accounts.a.user: missing (expected a user name)',
+      expect.stringContaining('1: accounts.a.deliver: missing (expected the name of a destination'),
+      '1: accounts.a.password: missing (expected a password, or a token)',
     ])
   })
 

@@ -28,7 +28,7 @@ describe('auth', () => {
     ['password: {env: P}, auth: xoauth2', 'auth: found "xoauth2", expected a token with it'],
     ['token: {env: T}, auth: plain', 'auth: found "plain", expected xoauth2 or oauthbearer with a token'],
     ['token: {env: T}, password: {env: P}', 'token: found a mapping, expected no password beside it'],
-    ['auth: xoauth2', 'password: found nothing, expected a password, or a token'],
+    ['auth: xoauth2', 'password: missing (expected a password, or a token)'],
   ])('and secret must go together: %s', async (keys, problem) => {
     await using scene = await Scene.create()
     expect(await scene.problems(one(keys))).toContain(`2: accounts.a.${problem}`)

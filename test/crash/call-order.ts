@@ -1,4 +1,4 @@
-// The order of DESIGN 4.2, read off the log of a run's system calls: attempt recorded → RETR → file synced → linked →
+// The order of DESIGN 4.2, read from the log of a run's system calls. It is: attempt recorded → RETR → file synced → linked →
 // new/ synced → recorded → DELE → QUIT, "recorded" meaning that the ledger's log was synced after it was written. Pure.
 import path from 'node:path'
 import type { Call } from './strace.ts'

@@ -1,5 +1,5 @@
-// The n-th system call fails, once or from then on: a full disk, a quota, a bad disk, at the Maildir and at the ledger.
-// popfetch stops with a line that says so and the exit code of DESIGN 2; nothing is lost, and the next healthy run ends it.
+// The n-th system call fails, once or from then on: a full disk, a quota or a bad disk under Maildir or ledger. Then popfetch
+// stops with a line that says so and the exit code of DESIGN 2. Nothing is lost, and the next healthy run ends it.
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'

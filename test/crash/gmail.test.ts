@@ -1,6 +1,6 @@
-// kill -9 of polls into Gmail, at imports that are chosen by a seed: before Gmail has the message, in the middle of it, when it is
-// stored and the answer is on its way, and when the answer is there. Connections are cut besides. Gmail shows popfetch nothing of
-// what it has, so each answer that was lost may cost one more copy; real Gmail merges those by their Message-ID.
+// kill -9 of polls into Gmail, at imports that are chosen by a seed. The kill comes before Gmail has the message, in its
+// middle, before the answer arrives, or after it. Connections are cut besides. Gmail shows popfetch nothing of what it has, so
+// each answer that was lost may cost one more copy. Real Gmail merges those by their Message-ID.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -15,7 +15,7 @@ import { tokenOf } from './oracle.ts'
 import { dice, GMAIL_KILLS, GMAIL_MESSAGES, SEED } from './sizes.ts'
 
 const ACCOUNT = 'old-isp'
-/** One import in so many loses its connection, before or behind the message. */
+/** One import in this many loses its connection, before or behind the message. */
 const CUT_EVERY = 50
 /** Larger ones go up in a session of their own. */
 const LARGE_EVERY = 97

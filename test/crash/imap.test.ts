@@ -1,6 +1,6 @@
-// kill -9 of polls into an IMAP folder, at commands that are chosen by a seed: before the server has the messages, in the middle of
-// them, when they are stored and the answer is on its way, and when the answer is there. Connections are cut besides, and some
-// commands have many messages. The folder shows what it has, so each message is there exactly once.
+// kill -9 of polls into an IMAP folder, at commands that are chosen by a seed. The kill comes before the server has the
+// messages, in their middle, before the answer arrives, or after it. Connections are cut besides, and some commands have many
+// messages. The folder shows what it has, so each message is there exactly once.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -14,7 +14,7 @@ import { tokenOf } from './oracle.ts'
 import { dice, IMAP_KILLS, IMAP_MESSAGES, SEED } from './sizes.ts'
 
 const ACCOUNT = 'old-isp'
-/** One command in so many loses its connection, before or behind its messages. */
+/** One command in this many loses its connection, before or behind its messages. */
 const CUT_EVERY = 17
 const LARGE_EVERY = 97
 

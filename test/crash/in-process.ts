@@ -1,4 +1,4 @@
-// Polls of a scene in this process, through the real rooms, for the thousands of polls of the model: a poll whose ledger
+// Polls of a scene in this process, through the real rooms, for the thousands of polls of the model. A poll whose ledger
 // dies at a chosen call is what a kill leaves behind, as far as the ledger is asked. Real kills are in the other suites.
 import { loadConfiguration } from '../../src/config/load.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'

@@ -1,5 +1,5 @@
-// Killed at the n-th system call (HAZARDS C2, K1–K15), in the order in which the program makes them, then started again
-// until nothing is left to do. In every other round the restart is killed too, and a reader moves the mail meanwhile.
+// popfetch is killed at the n-th system call (HAZARDS C2, K1–K15), for each n in turn. Then it is started again until nothing
+// is left to do. In every other round the restart is killed too, and a reader moves the mail meanwhile.
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'

@@ -1,4 +1,4 @@
-// kill -9 at every call on an mbox and its lock: each message is there exactly once in the end, as in a Maildir, and mail that
+// kill -9 at every call on an mbox and its lock. Each message is there exactly once in the end, as in a Maildir, and mail that
 // another program put there is untouched.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,6 +1,6 @@
-// Any sequence of what can happen to a mailbox, its poller and its destinations (HAZARDS F3, method 6): after it, with all
-// healthy again, everything that was sent is where it belongs. The model is the oracle; fast-check finds the shortest
-// sequence that breaks it. A failure names its seed and path: CRASH_SEED repeats it.
+// Any sequence of what can happen to a mailbox, its poller and its destinations (HAZARDS F3, method 6). Afterwards, with all
+// healthy again, everything that was sent is where it belongs. The model is the oracle; fast-check finds the shortest sequence
+// that breaks it. A failure names its seed and path: CRASH_SEED repeats it.
 import { rmSync } from 'node:fs'
 import {
   assert,
@@ -166,7 +166,7 @@ function deleteElsewhere({ mailbox, oracle }: Scene, at: number): void {
 /** Only where the account is told to take them over; what happens without is for the guards' own tests. */
 async function newUids(scene: Scene, model: Model): Promise<void> {
   model.renamed = true
-  // What a kill cut off is found by its old UID only: that it comes twice when the UIDs change just then is a known limit.
+  // What a kill cut off is found by its old UID only. That it comes twice when the UIDs change just then is a known limit.
   await poll(scene)
   for (const message of scene.mailbox.messages) message.uidl = `new-${message.uidl}`
   scene.oracle.renamed()

@@ -1,6 +1,7 @@
-// Proof that the suite bites (HAZARDS F3, method 14): takes one safeguard at a time out of a copy of the program and runs
-// the sample against it, which must fail; of a poll's decision, the test that is named. `node test/crash/mutations.ts [WORD …]`, by
-// hand; minutes. They are in safeguards.ts and ../poll/decisions.ts; one that does not fit the source any more is a failure.
+// Proof that the suite notices bugs (HAZARDS F3, method 14). It removes one safeguard at a time from a copy of the program and
+// runs the sample against it, which must fail. Of a poll's decision, the test that is named. `node test/crash/mutations.ts
+// [WORD …]`, by hand; minutes. They are in safeguards.ts and ../poll/decisions.ts; one that does not fit the source any more is
+// a failure.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

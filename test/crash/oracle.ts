@@ -1,5 +1,5 @@
 // The judge of every crash test (HAZARDS F2). It remembers what was sent, watches each QUIT, and in the end compares the
-// mailbox, the Maildir and the sink. It takes nobody's word but theirs; the ledger is asked for one thing only, which
+// mailbox, the Maildir and the sink. It takes nobody's word but theirs. The ledger is asked for one thing only, which
 // answers of the sink it had recorded when the program was killed. One rule: it states violations, it repairs nothing.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
@@ -29,7 +29,7 @@ export interface Settled {
   readonly held: ReadonlySet<string>
 }
 
-/** So many lost answers and a message may be held; so many kills, each of which may have begun it (DESIGN 1, P122). */
+/** This many lost answers and a message may be held; this many kills, each of which may have begun it (DESIGN 1, P122). */
 const ANSWERS_UNTIL_HELD = 3
 const KILLS_UNTIL_HELD = 5
 

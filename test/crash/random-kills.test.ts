@@ -1,5 +1,5 @@
-// kill -9 at any time, from outside: at a random moment of a run, or when the server or the sink has just been asked for
-// something. Needs no ptrace. The hand that kills does not wait for a system call, so that the middle of one is met too.
+// kill -9 from outside, at a random moment of a run, or when the server or the sink has just been asked for something. Needs no
+// ptrace. The hand that kills does not wait for a system call, so that the middle of one is met too.
 import { describe, expect, test } from 'vitest'
 import { DELETIONS, Scene, SET_UPS, type RunOptions } from './scene.ts'
 import { dice, each, RANDOM_KILLS, SEED } from './sizes.ts'
@@ -7,7 +7,7 @@ import { dice, each, RANDOM_KILLS, SEED } from './sizes.ts'
 const MESSAGES = 12
 /** As long as a run takes here, nearly all of it start-up. */
 const LONGEST_MS = 450
-/** Commands of a poll of so many messages, roughly: sign-in, lists, RETR and DELE for each, QUIT. */
+/** Commands of a poll of this many messages, roughly: sign-in, lists, RETR and DELE for each, QUIT. */
 const MOST_COMMANDS = 8 + 2 * MESSAGES
 
 describe('killed at a random time', () => {

@@ -1,6 +1,6 @@
 // A mailbox with a history, and what is lost of it: the ledger, its newer half, or the UIDs. It is polled, killed and polled
-// again, while something else happens. One judge: at every destination that can show it each message stands exactly once;
-// at the others at least once, and once more for each record that was lost; nothing leaves the server that is not
+// again, while something else happens. One judge: at every destination that can show it each message stands exactly once.
+// At the others at least once, and once more for each record that was lost. Nothing leaves the server that is not
 // everywhere, or that is too young.
 import { chmodSync, cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -35,8 +35,8 @@ export interface Meanwhile {
   readonly after: (world: RecoveryWorld) => void
   /** Once it is lost, before the first poll: how many letters are new. */
   readonly arrive: (world: RecoveryWorld) => void
-  /** What the clock is wrong by, in years: while the older half of the history was made, the newer half, and while what
-   *  was lost is mended for the first time. Then it is right. */
+  /** By how many years the clock is wrong: in the older half of the history, in the newer half, and at the first recovery. Then
+   *  it is right. */
   readonly clock: readonly [number, number, number]
 }
 
@@ -131,12 +131,12 @@ export class RecoveryWorld implements AsyncDisposable {
     return this.scene.server.mailbox('alice')
   }
 
-  /** So many letters come. */
+  /** This many letters come. */
   mail(count: number): void {
     for (let more = 0; more < count; more++) this.#add(`uid-${this.#next}`, '')
   }
 
-  /** Two that were delivered are deleted by somebody, and the server gives their UIDLs to two new ones: one of the same size,
+  /** Two that were delivered are deleted by somebody, and the server gives their UIDLs to two new ones. One of the same size,
    *  one of another. */
   mailUnderUsedUids(): void {
     for (const [at, more] of [
@@ -310,7 +310,7 @@ export class RecoveryWorld implements AsyncDisposable {
         const copies = found.filter((one) => one === number).length
         const what = `copies of letter ${number} at ${name}`
         expect(copies, what).toBeGreaterThanOrEqual(1)
-        // What stands under another one's UID may be new: a copy too many beats a message lost.
+        // What is under another one's UID may be new: a copy too many beats a message lost.
         const doubts = lost === 'UIDs moved on' ? 1 : 0
         expect(copies, what).toBeLessThanOrEqual((place?.shows === true ? 1 : 1 + records) + doubts)
       }

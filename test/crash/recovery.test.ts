@@ -1,4 +1,4 @@
-// What was lost × where mail goes × what limits a poll × where it is killed × what happens meanwhile (HAZARDS G5): a second kill, a
+// What was lost × where mail goes × what limits a poll × where it is killed × what happens meanwhile (HAZARDS G5). A second kill, a
 // mail program that renames, a UID that is used again (S039), a clock that was wrong and is right (S040). The world and its
 // judge are in recovery-world.ts.
 import { describe, test } from 'vitest'

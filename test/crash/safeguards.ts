@@ -1,4 +1,4 @@
-// The safeguards that the crash suite must miss when they are gone: a line of the program for each, and what stands there
+// The safeguards that the crash suite must miss when they are gone. A line of the program for each, and what is there
 // without it. architecture.test.ts checks that each line is there, mutations.ts takes them out one at a time.
 
 export interface Mutation {

@@ -1,5 +1,5 @@
-// A mailbox, a Maildir, a sink and a popfetch that can be killed: everything in one temporary directory, the servers in
-// this process, popfetch as a child. What is right is for the oracle to say; here is only what happens.
+// A mailbox, a Maildir, a sink and a popfetch that can be killed, all in one temporary directory. The servers run in this
+// process, popfetch as a child. What is right is for the oracle to say; here is only what happens.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'

@@ -19,7 +19,7 @@ export const GMAIL_MESSAGES = size('CRASH_GMAIL_MESSAGES', 1000, 60)
 export const GMAIL_KILLS = size('CRASH_GMAIL_KILLS', 200, 10)
 export const IMAP_MESSAGES = size('CRASH_IMAP_MESSAGES', 1000, 60)
 export const IMAP_KILLS = size('CRASH_IMAP_KILLS', 200, 8)
-/** Of the 1,443 cases of a lost ledger, one in so many. */
+/** Of the 1,443 cases of a lost ledger, one in this many. */
 export const RECOVERY_STEP = size('CRASH_RECOVERY_STEP', 1, 37)
 export const SEED = size('CRASH_SEED', 1, 1)
 

@@ -1,5 +1,5 @@
 // strace as the hand that kills and fails: its arguments, and its log read back as calls with a beginning and an end.
-// https://strace.io; injected faults count the calls of each thread by itself.
+// https://strace.io. Injected faults count the calls of each thread by itself.
 import { spawnSync } from 'node:child_process'
 
 /** Calls by which something outside the process changes. */
@@ -36,7 +36,7 @@ export function straceMissing(): string | null {
   return status === 0 ? null : `strace may not trace here: ${stderr.trim()}`
 }
 
-/** `strings`: so many bytes of what is written are in the log. `reads`: what is read, too. */
+/** `strings`: this many bytes of what is written are in the log. `reads`: what is read, too. */
 export function recording(log: string, { strings = 64, reads = false } = {}): readonly string[] {
   const trace = `trace=${[...CALLS, 'mkdir', ...(reads ? ['read'] : [])].join(',')}`
   return ['strace', '-f', '--seccomp-bpf', '-qq', '-y', '-s', String(strings), '-o', log, '-e', trace]

@@ -37,7 +37,7 @@ class Scene implements AsyncDisposable {
     return join(this.directory, name)
   }
 
-  /** The process begins anew: only the ledger is what it was. */
+  /** The process begins again: only the ledger is what it was. */
   async restart(): Promise<void> {
     await this.ledger?.[Symbol.asyncDispose]()
     const ledger = await openLedger(this.path('state.db'))
@@ -71,7 +71,7 @@ class Scene implements AsyncDisposable {
   }
 }
 
-test('an account that fails for long is told of once, also by a process that is started again, and when it works again', async () => {
+test('an account that fails for long is reported once, also by a process that is started again, and when it works again', async () => {
   await using scene = await Scene.create()
   const failed = failing(3, { lastSuccessMs: 1.79e12 })
   expect(await scene.look(failed)).toEqual([])
@@ -114,7 +114,7 @@ test('a poll that hangs is trouble too', async () => {
   expect(await scene.look(null, new Set(['work']))).toHaveLength(1)
 })
 
-test('an account that is not polled any more is left alone', async () => {
+test('an account that is no longer polled is left alone', async () => {
   await using scene = await Scene.create()
   const lease = await leaseOf(scene.ledger!, 'old')
   await scene.ledger!.finish(lease, pollEnd({ identity: IDENTITY, health: failing(9), facts: {} }))

@@ -1,4 +1,4 @@
-// Real background processes against the fake server: started, spoken to, killed, started again, stopped.
+// Real daemons against the fake server: started, spoken to, killed, started again, stopped.
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, readlinkSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -8,7 +8,7 @@ import { isAlive, PASSWORD, Scene, until } from './scene.ts'
 const SLOW = 60_000
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, at) => at + 1)
 
-describe('a background process', { timeout: SLOW }, () => {
+describe('a daemon', { timeout: SLOW }, () => {
   test('starts, is seen, wakes, reloads, survives being killed, and stops', async () => {
     await using scene = await Scene.create()
     const pid = await scene.daemon()
@@ -159,13 +159,13 @@ describe('a background process', { timeout: SLOW }, () => {
   })
 })
 
-describe('the log of a background process', { timeout: SLOW }, () => {
+describe('the log of a daemon', { timeout: SLOW }, () => {
   const fill = (file: string): void => {
     writeFileSync(file, '', { mode: 0o600 })
     truncateSync(file, 10_000_001)
   }
 
-  test('is begun anew at 10 MB, and popfetch log shows it', async () => {
+  test('is begun again at 10 MB, and popfetch log shows it', async () => {
     await using scene = await Scene.create()
     fill(scene.path('popfetch.log'))
     await scene.daemon()

@@ -1,4 +1,4 @@
-// A fake server, a configuration and real background processes in a directory of their own. What a test leaves running is
+// A fake server, a configuration and real daemons in a directory of their own. What a test leaves running is
 // ended with it.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -12,7 +12,7 @@ import type { Answers, Requests, Verb } from '../../src/daemon/control/protocol.
 import type { AccountReport } from '../../src/poll/report.ts'
 import { BIN, CACHE, ended, type Ended } from '../cli/child.ts'
 
-/** Of every account: no word that could stand in a path. */
+/** Of every account: no word that could be in a path. */
 export const PASSWORD = 'Nobody-has-this-1'
 
 /** Lets everything else have its turn until `fact` holds; the limit is the test's own. */
@@ -41,7 +41,7 @@ export class Scene implements AsyncDisposable {
     return join(this.directory, ...names)
   }
 
-  /** Writes the configuration anew: these accounts, each with a mailbox of its own; keys beside the usual ones, and of the top. */
+  /** Writes the configuration again: these accounts, each with a mailbox of its own; keys beside the usual ones, and of the top. */
   configure(accounts: Readonly<Record<string, object>>, top: object = {}): void {
     for (const name of Object.keys(accounts)) this.server.mailbox(name, PASSWORD)
     const usual = (name: string) => ({

@@ -1,4 +1,4 @@
-// Real background processes that get signals, are killed, have nobody who listens.
+// Real daemons that get signals, are killed, have nobody who listens.
 import { once } from 'node:events'
 import { readdirSync, readFileSync, readlinkSync, renameSync, rmSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
@@ -40,7 +40,7 @@ describe('signals', { timeout: SLOW }, () => {
     expect(scene.letters()).toEqual(upTo(200))
   })
 
-  test('SIGHUP makes the log anew and reads the configuration; SIGUSR1 polls, and opens no debugger', async () => {
+  test('SIGHUP reopens the log and reads the configuration; SIGUSR1 polls, and opens no debugger', async () => {
     await using scene = await Scene.create()
     const pid = await scene.daemon()
     scene.fill(1)

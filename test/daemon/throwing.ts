@@ -1,4 +1,4 @@
-// A background process in which the work of one account throws where nothing catches it. Run by uncaught.test.ts; what becomes
+// A daemon in which the work of one account throws where nothing catches it. Run by uncaught.test.ts; what becomes
 // of it is on standard output.
 import { join } from 'node:path'
 import { writeFileSync } from 'node:fs'

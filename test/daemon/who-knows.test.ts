@@ -1,5 +1,5 @@
-// One world, and all who tell of it: `status --json`, /healthz, /metrics and the alarm say the same of what waits, is refused, held
-// back or should have left the server, and of a destination that is left alone (P7, N041, D126).
+// One world, and all who tell of it. `status --json`, /healthz, /metrics and the alarm agree on what waits, is refused, held or
+// undeleted, and on a destination that is left alone (P7, N041, D126).
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { execute } from '../../src/cli/main.ts'

@@ -8,7 +8,7 @@ import type { Body, Message } from '../../src/message.ts'
 import type { Kind, Place, Seen } from './place.ts'
 import { asLf, attempt, directory, message, never, SMALL } from './scene.ts'
 
-/** Calls `one` for step 1, 2, 3 … until it says that the step was not reached; at least so many must be. */
+/** Calls `one` for step 1, 2, 3 … until it says that the step was not reached; at least this many must be. */
 export async function eachStep(one: (step: number) => Promise<boolean>, least = 1): Promise<void> {
   let step = 1
   while (await one(step)) step++

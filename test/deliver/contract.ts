@@ -1,5 +1,5 @@
 // The contract of src/deliver/destination.ts in tests, for every kind of destination. A new kind describes its place (place.ts)
-// and calls `destinationContract`; skeleton.ts is a destination to copy from, and says what else a new kind needs.
+// and calls `destinationContract`. skeleton.ts is a destination to copy from, and says what else a new kind needs.
 // skeleton.test.ts shows that each test here notices destinations that break it.
 import fs from 'node:fs'
 import path from 'node:path'
@@ -239,7 +239,7 @@ export const checks = {
   },
 
   time: {
-    title: 'a step that never ends does not keep a delivery waiting for ever',
+    title: 'a step that never ends does not keep a delivery waiting forever',
     async run(kind) {
       let limitMs = SHORT_LIMIT_MS
       await eachStep(async (step) => {

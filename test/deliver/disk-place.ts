@@ -1,5 +1,5 @@
-// A place on disk for the contract suite: the file system calls of its destination are counted and disturbed, what fsync has
-// made durable is remembered, and a child process can be killed at each of its calls.
+// A place on disk for the contract suite. The file system calls of its destination are counted and disturbed. What fsync has
+// made durable is remembered, and a child process can be killed at each call.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'

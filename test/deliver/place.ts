@@ -1,4 +1,4 @@
-// What a kind of destination brings to the contract suite (contract.ts): a factory of places, where its destination delivers to
+// What a kind of destination brings to the contract suite (contract.ts). A factory of places, where its destination delivers to
 // and can be watched and disturbed. On disk most of it is done by disk-place.ts.
 import type { Attempt, Destination } from '../../src/deliver/destination.ts'
 

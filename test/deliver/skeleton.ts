@@ -1,5 +1,5 @@
-// A destination to copy from: complete, small, and it passes the contract suite. It puts each message into a file of its own in
-// one directory, named for the message and the attempt, so that an interrupted attempt is found again.
+// A destination to copy from: complete, small, and it passes the contract suite. It puts each message into its own file. The
+// name says which message and which attempt it is, so that an interrupted attempt is found again.
 //
 // A new kind of destination needs:
 // 1. src/deliver/KIND/KIND.ts with `openKIND(settings, context)`, as here. What it promises is written in

@@ -93,7 +93,7 @@ describe('a large message', () => {
   })
 
   test.each([1, 63, 4096, 65_521, 524_288, 3_000_000])(
-    'stands in the form of its place, whether it came in pieces of %i bytes or others',
+    'is in the form of its place, whether it came in pieces of %i bytes or others',
     async (chunkBytes) => {
       const at = directory()
       const short = chunkBytes === 1 ? bytes.subarray(0, 1_200_000) : bytes

@@ -1,5 +1,5 @@
-// Files of old tools, pages of autoconfig. What comes of a file is written down as a configuration: our own parser must be able
-// to read that, whatever stood in the file, and it must say the same again.
+// Files of old tools, pages of autoconfig. The result is written down as a configuration. Our own parser must be able to read
+// that, whatever was in the file, and must find the same in it.
 import { parseText } from '../../src/config/document.ts'
 import { assemble } from '../../src/config/assemble.ts'
 import { discover } from '../../src/setup/discover.ts'

@@ -1,4 +1,4 @@
-// What Gmail, or whoever stands in its place, may answer: any bytes as JSON, any status, any header.
+// What Gmail, or whoever is in its place, may answer: any bytes as JSON, any status, any header.
 import { concludeGmail } from '../../src/deliver/answers/gmail.ts'
 import type { Reply } from '../../src/deliver/gmail/exchange.ts'
 import { labelOf, labelsOf, refusalOf, storedOf } from '../../src/deliver/gmail/reply.ts'

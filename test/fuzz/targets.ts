@@ -1,5 +1,5 @@
-// What is fed to what, and what must hold for any input: no error but PopfetchError, the same outcome however the bytes
-// are cut into pieces, nothing unsafe in what is meant to be printed.
+// What is fed to what, and what must hold for any input. There is no error but PopfetchError, the outcome is the same however
+// the bytes are cut, and nothing unsafe is printed.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { assemble } from '../../src/config/assemble.ts'

@@ -1,4 +1,4 @@
-// SQLite keeps the ledger's contract. What is its own (the file, its modes, migrations, lock files) stands in sqlite/.
+// SQLite keeps the ledger's contract. What is its own (the file, its modes, migrations, lock files) is in sqlite/.
 import { contract } from './contract.ts'
 import { sqlite } from './sqlite/kind.ts'
 

@@ -100,7 +100,7 @@ describe('with --keep-trying', () => {
     expect(found.slice(0, -1).reduce((sum, ms) => sum + ms, 0)).toBeLessThan(day)
   })
 
-  test('what comes in between begins it anew, and the clock does not count: a laptop that slept has not tried', () => {
+  test('what comes in between begins it again, and the clock does not count: a laptop that slept has not tried', () => {
     const retries = new Retries(20_000)
     const failed = (nowMs: number) => retries.after(end({ error: lost, nowMs }))
     expect(failed(NOW).kind).toBe('again')

@@ -110,7 +110,7 @@ test('a dry run takes nothing over', async () => {
   at.fill(2)
   await migrate(at)
   await at.poll({ dryRun: true })
-  expect(at.notes).toContain('a finished migration knows this mailbox: a poll takes its record over')
+  expect(at.notes).toContain('a finished migration knows this mailbox: the next poll takes over its record')
   expect(await at.poll()).toMatchObject({ new: 0, delivered: 0 })
 })
 

@@ -1,4 +1,4 @@
-// Microsoft's numbers, each as it comes in an answer: one clear line with what it means and what to do, nothing guessed beside it, and
+// Microsoft's numbers, each as it comes in an answer. One clear line with what it means and what to do, nothing guessed beside it, and
 // a sign-in that ends only where the error says so.
 import { describe, expect, test } from 'vitest'
 import { AADSTS } from '../../src/oauth/aadsts.ts'
@@ -54,7 +54,7 @@ describe.each(['invalid_grant', 'invalid_client', 'invalid_request'])('with %s',
   test.each([...AADSTS.transient])('AADSTS%s passes by itself', async (number) => {
     await using provider = await microsoft(refusal(error, description(number)))
     const failure = await thrown(provider.signIns.tokenFor(request()))
-    expectClear(failure, 'ERR_CONNECT', /the provider cannot now .*: trying again later/)
+    expectClear(failure, 'ERR_CONNECT', /the provider cannot answer now .*: trying again later/)
     expect(await provider.signIns.state('company', USER)).toMatchObject({ state: 'ok' })
   })
 })

@@ -65,7 +65,7 @@ export const TABLE: Readonly<Record<string, readonly [Answer, string, RegExp]>> 
   'a wrong client': [refusal('invalid_client'), 'ERR_AUTH', /refuses the client/],
   'a scope that is refused': [refusal('invalid_scope'), 'ERR_AUTH', /check scopes/],
   'an error nobody knows': [refusal('teapot'), 'ERR_AUTH', /teapot/],
-  'a provider that cannot now': [refusal('temporarily_unavailable'), 'ERR_CONNECT', /cannot now/],
+  'a provider that cannot now': [refusal('temporarily_unavailable'), 'ERR_CONNECT', /cannot answer now/],
   "Microsoft's numbers": [
     refusal('invalid_grant', 'AADSTS700082: The refresh token has expired. Trace ID: 1\r\nTimestamp: 2'),
     'ERR_AUTH',

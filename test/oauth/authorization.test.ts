@@ -72,7 +72,7 @@ async function provider(answers: Parameters<typeof answering>[0]) {
 }
 
 test.each([
-  ['expired_token', 'ERR_TIMEOUT', /nobody typed the code before it ended: start again/],
+  ['expired_token', 'ERR_TIMEOUT', /nobody typed the code before it expired: start again/],
   ['access_denied', 'ERR_AUTH', /it was refused \(access_denied\)/],
   ['invalid_grant', 'ERR_AUTH', /the provider refuses it \(invalid_grant\): start again/],
   ['invalid_client', 'ERR_AUTH', /the provider refuses the client \(invalid_client\): check clientId and clientSecret/],
@@ -101,8 +101,8 @@ test.each([
     'ERR_AUTH',
     /invalid_scope: no\\x1b\[2J such/,
   ],
-  [{ error: 'server_error' }, 'ERR_CONNECT', /cannot now \(server_error\)/],
-  [{ error: 'temporarily_unavailable' }, 'ERR_CONNECT', /cannot now/],
+  [{ error: 'server_error' }, 'ERR_CONNECT', /cannot answer now \(server_error\)/],
+  [{ error: 'temporarily_unavailable' }, 'ERR_CONNECT', /cannot answer now/],
   [{ error: 'x'.repeat(5000) }, 'ERR_AUTH', /x{20,60}…/],
   [{ error: 'e', error_description: 'y'.repeat(9000) }, 'ERR_AUTH', /e: y{100,200}…/],
 ] as const)('the browser that comes back with %j', async (answer, code, text) => {

@@ -112,7 +112,7 @@ describe('an issuer', () => {
       expectClear(
         await thrown(scene.signIns().provider('company', null)),
         'ERR_PROVIDER',
-        /none that can be used|not https/,
+        /not one that can be used|not https/,
       )
     },
   )

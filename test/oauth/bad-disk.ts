@@ -1,5 +1,5 @@
-// A disk below which calls fail, as a full, read-only or broken one does: the calls of node:fs/promises on files below a folder, from
-// the moment that `armed` says so. Other files are as ever.
+// A disk that fails as a full, read-only or broken one does. The calls of node:fs/promises on files below a folder fail once
+// `armed` says so. Other files are as ever.
 import promises, { type FileHandle } from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 

@@ -76,7 +76,7 @@ describe('the revocation endpoint answers with', () => {
     const provider = await scene.signIns().provider('company', null)
     const { signal } = new AbortController()
     const outcome = await provider.revoke('a-refresh-token-7719', signal).catch((error: unknown) => error)
-    // A 200 is yes, whatever stands in it (RFC 7009 section 2.2).
+    // A 200 is yes, whatever is in it (RFC 7009 section 2.2).
     if (outcome !== true) expect(outcome).toBeInstanceOf(Error)
     expect(String(outcome)).not.toContain('a-refresh-token-7719')
   })

@@ -30,7 +30,7 @@ describe('an end that is known', () => {
     expect(await scene.signIns().state('company', USER)).toMatchObject({ state: 'ends-soon' })
     const [line] = await scene.signIns().endings()
     expect(line).toMatch(
-      /^the sign-in of alice@example.org by company ends on \d{4}-\d\d-\d\d \d\d:\d\d \S+: popfetch auth$/,
+      /^the sign-in of alice@example.org via company ends on \d{4}-\d\d-\d\d \d\d:\d\d \S+: popfetch auth$/,
     )
     expect(await scene.signIns().endings()).toEqual([])
   })
@@ -96,7 +96,7 @@ describe('an end that is known', () => {
     expect(server.faults).toEqual([])
   })
 
-  test('of a client certificate is told 14 days ahead, by what stands in it', async () => {
+  test('of a client certificate is told 14 days ahead, by what is in it', async () => {
     const { certificate, key } = certificates.expired
     const pair = () => Promise.resolve({ certificate, key })
     await using server = await AuthorizationServer.start({ certificate })

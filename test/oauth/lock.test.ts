@@ -93,7 +93,7 @@ describe('while another process has the lock and does not give it', () => {
         code: 'ERR_TIMEOUT',
         retry: 'soon',
         message: expect.stringMatching(
-          new RegExp(`^${doing}.*: another popfetch has been at it all the time: trying again later$`),
+          new RegExp(`^${doing}.*: another popfetch has kept it locked: trying again later$`),
         ),
       })
     }

@@ -135,7 +135,7 @@ describe('a sign-in', () => {
     await using scene = await Scene.make(clientOf(server.issuer))
     const error = await failure(scene.signIns().tokenFor(request()))
     expect(error).toMatchObject({ code: 'ERR_AUTH', retry: 'never' })
-    expect(error.message).toBe(`getting a token for ${USER} by company: nobody has signed in yet: popfetch auth`)
+    expect(error.message).toBe(`getting a token for ${USER} via company: nobody has signed in yet: popfetch auth`)
     expect(server.journal).toEqual([])
   })
 
@@ -256,7 +256,7 @@ describe('a sign-in', () => {
     expect(await kept(scene.folder)).toContain(token)
   })
 
-  test('that is not to be believed can be forgotten all the same', async () => {
+  test('that is not to be believed can be forgotten anyway', async () => {
     await using all = await signedIn()
     const { scene } = all
     const [file = ''] = (await files(scene.folder)).filter((name) => name.endsWith('.json'))

@@ -1,5 +1,5 @@
-// Whatever is wrong with the place where sign-ins are kept: one clear line and the right exit code for each command that comes to it,
-// nothing is lost, no refresh token is spent for nothing, and nobody is asked to sign in for what could not be kept.
+// Whatever is wrong with the place where sign-ins are kept. Each command prints one clear line and has the right exit code.
+// Nothing is lost, no refresh token is wasted, and nobody is asked to sign in for what could not be kept.
 import { execFileSync } from 'node:child_process'
 import {
   chmod,
@@ -249,7 +249,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   ),
   'a file that others can read': unbelieved(({ file }) => chmod(file, 0o644), /open to others \(mode 644\): chmod 600/),
   'a file of another user': {
-    ...unbelieved(({ file }) => chown(file, 4711, 4711), /of the user 4711: .*chown/),
+    ...unbelieved(({ file }) => chown(file, 4711, 4711), /of user 4711: .*chown/),
     root: true,
   },
   'a named pipe': unbelieved(instead(fifo), /not a regular file: remove .*, and sign in again: popfetch auth/),
@@ -294,7 +294,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     74,
     /it is not a lock of popfetch .*: remove it/,
   ),
-  'a lock of another user': blocked(({ lock }) => chown(lock, 4711, 4711), 77, /of the user 4711: .*\.lock/, {
+  'a lock of another user': blocked(({ lock }) => chown(lock, 4711, 4711), 77, /of user 4711: .*\.lock/, {
     root: true,
   }),
   'a file where the folder is to be': blocked(
@@ -314,8 +314,8 @@ const FAULTS: Readonly<Record<string, Fault>> = {
       list: /anybody can write/,
     },
   ),
-  'a folder of another user': blocked(({ folder }) => chown(folder, 4711, 4711), 77, /belongs to the user 4711/, {
-    list: /belongs to the user 4711/,
+  'a folder of another user': blocked(({ folder }) => chown(folder, 4711, 4711), 77, /belongs to user 4711/, {
+    list: /belongs to user 4711/,
     root: true,
   }),
 }
@@ -326,7 +326,7 @@ test.runIf(process.getuid?.() === 0)('nothing is made in a folder of another use
   await rm(folder, { recursive: true })
   await chown(dirname(folder), 4711, 4711)
   expect(await home.signIn()).toBe(77)
-  expect(home.line).toMatch(/belongs to the user 4711/)
+  expect(home.line).toMatch(/belongs to user 4711/)
   expect(person.stderr.text).not.toContain('http')
   expect(await readdir(dirname(folder))).not.toContain('oauth')
 })

@@ -1,4 +1,4 @@
-// Decisions of a poll that other ones hide from most tests: a line of the program for each, what stands there without it, and the
+// Decisions of a poll that other ones hide from most tests. A line of the program for each, what is there without it, and the
 // test that must fail then. architecture.test.ts checks that each line is there; `node test/crash/mutations.ts decision` breaks
 // them one after another.
 import type { Mutation } from '../crash/safeguards.ts'

@@ -269,7 +269,7 @@ describe('delete, changed for many accounts at once (S022)', () => {
     eager: true,
   }
 
-  /** So many accounts, each with one message, and polls of all or some of them. */
+  /** This many accounts, each with one message, and polls of all or some of them. */
   async function many(count: number) {
     const scene = await Scene.create()
     const names = upTo(count).map((at) => `a${at}`)

@@ -1,4 +1,4 @@
-// Habits of servers, each harmless by itself, and the mailbox that has one of each kind: what TOP shows, what becomes of a deletion,
+// Habits of servers, each harmless by itself, and the mailbox that has one of each kind. What TOP shows, what becomes of a deletion,
 // how much is listed, whether QUIT drops what was retrieved, how long a header is (HAZARDS G0, server habits in pairs).
 import type { Action } from '../support/faults.ts'
 import type { ServedSession } from '../support/pop3-server.ts'
@@ -28,7 +28,7 @@ export function* allHabits(): Generator<Habits> {
 }
 
 const WINDOW = 3
-/** A message that was deleted late is listed in so many sessions more. */
+/** A message that was deleted late is listed in this many sessions more. */
 const LATE_SESSIONS = 2
 
 export class HabitualServer {

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { Scene, upTo } from './scene.ts'
 
 describe('what is not fetched', () => {
-  test('first: last:2 leaves the older ones unseen for ever and never deletes them', async () => {
+  test('first: last:2 leaves the older ones unseen forever and never deletes them', async () => {
     await using scene = await Scene.create()
     scene.account = ['first: last:2', 'delete: after-delivery']
     scene.fill(5)

@@ -1,5 +1,5 @@
-// Polls of servers that hang: time passes only while one does and the disk has nothing to do, so that no test waits and nothing
-// else comes too late.
+// Polls of servers that hang. Time passes only while one does and the disk is idle, so that no test waits and nothing else
+// comes too late.
 import { setImmediate as turn } from 'node:timers/promises'
 import { vi } from 'vitest'
 import type { Action } from '../support/faults.ts'

@@ -80,7 +80,7 @@ test('no DELE goes out before the message is delivered, whatever else is on the 
   expect(deliveredAt).toEqual(upTo(20).map(() => 20))
 })
 
-test('a DELE that is refused is told of once, by From and Subject, and counted; the message goes when it may (P131)', async () => {
+test('a DELE that is refused is reported once, by From and Subject, and counted; the message goes when it may (P131)', async () => {
   await using scene = await Scene.create()
   scene.account = ['delete: after-delivery']
   scene.fill(3)

@@ -45,7 +45,7 @@ export class Scene implements AsyncDisposable {
   password = 'secret'
   /** As the configuration has it; null: as the server does. */
   tls: 'implicit' | 'starttls' | null = null
-  /** Instead of a password: what stands behind `token:`. */
+  /** Instead of a password: what is behind `token:`. */
   token: string | null = null
   readonly notes: string[] = []
   /** What polls are given instead of the ledger itself. */
@@ -93,7 +93,7 @@ export class Scene implements AsyncDisposable {
     return only(reports)
   }
 
-  /** As the background process polls: one poller and one open ledger for all polls. */
+  /** As the daemon polls: one poller and one open ledger for all polls. */
   async background(): Promise<Background> {
     const configuration = await this.#configuration()
     const [account] = configuration.accounts

@@ -1,5 +1,5 @@
-// Everything that a server fills: four times as much of it makes at most five times as many steps, counted and not timed (steps.ts),
-// and each has a bound that is reached and kept (P165, P166, S044).
+// Everything that a server fills. Four times as much of it makes at most five times as many steps, counted and not timed
+// (steps.ts). Each has a bound that is reached and kept (P165, P166, S044).
 import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { toldAfter } from '../../src/cli/commands/poll/quiet.ts'
@@ -269,7 +269,7 @@ const STRUCTURES: readonly Structure[] = [
     },
   },
   {
-    name: 'deferred messages in the log of a background process',
+    name: 'deferred messages in the log of a daemon',
     n: 500,
     prepare(n) {
       const reports = upTo(n).map((at) => accountReport({ outcome: 'partial', problems: [deferred(`uid-${at}`)] }))

@@ -69,7 +69,7 @@ describe('a greeting', () => {
     })
   })
 
-  it('that drips must be complete in time all the same (P025)', async () => {
+  it('that drips must be complete in time anyway (P025)', async () => {
     await using server = await Pop3Server.start()
     server.faults.greeting = `+OK ${'x'.repeat(4000)}`
     server.faults.pace = { chunkBytes: 1, pauseMs: 2 }

@@ -1,6 +1,6 @@
-// Every regular expression of the program, tried on the texts that hurt regular expressions: long runs of each sign that it
-// knows, with an end that does not fit. The expressions are read from the sources, so a new one is tried by being there.
-// One that takes the square of the length has to be given short texts only: it stands below, with what keeps them short.
+// Every regular expression of the program, tried on hostile texts: long runs of each character that it knows, with an end that
+// does not match. The expressions are read from the sources, so a new one is tried by being there. One that takes the square of
+// the length has to be given short texts only: it stands below, with what keeps them short.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'

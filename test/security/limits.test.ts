@@ -46,7 +46,7 @@ describe('a configuration', () => {
   ])('whose aliases stand for very much is refused: %s', (_, text) => {
     const { readable, problems } = parseText(`a0: &a0 1\n${text}`)
     expect(readable).toBe(false)
-    expect(problems.map(({ found }) => found)).toContain('aliases ("*") that stand for a million values')
+    expect(problems.map(({ found }) => found)).toContain('aliases ("*") that expand to a million values')
   })
 
   test('of ten thousand accounts with one base is read', () => {
@@ -85,7 +85,7 @@ describe('a configuration', () => {
     expect(parseText(text(keys, '  - a\n')).readable).toBe(false)
   })
 
-  /** Each mistake stands alone in a text that is too short to be cut. */
+  /** Each mistake is alone in a text that is too short to be cut. */
   function parsedWhole(lines: readonly string[]): readonly unknown[] {
     const shown = [0, 7, 500, 600, 900].map((at) => lines[at] ?? '')
     const { problems } = parseText(`accounts:\n${shown.join('\n')}\n`)

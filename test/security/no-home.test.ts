@@ -1,5 +1,5 @@
-// A user without HOME and without an entry in the password file, as in a container or a unit of systemd with a number for a
-// user: all works whose files are named (N046), and the rest says what is missing.
+// A user without HOME and without an entry in the password file, as in a container or a systemd unit with a numeric user. All
+// works whose files are named (N046), and the rest says what is missing.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,5 +1,5 @@
-// What the release notes say of files that are refused: for each refusal of other-people.test.ts the row that announces it, and
-// the command that both the row and the refusal itself name. Nobody is to be refused what worked before without a word.
+// What the release notes say of files that are refused. For each refusal of other-people.test.ts there is a row that announces
+// it; row and refusal name the same command. Nobody is to be refused what worked before without a word.
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Kind } from './readers.ts'
@@ -38,7 +38,7 @@ const NOTES: readonly Note[] = [
   { row: 'with a second name (a hard link)', kinds: DECIDING, wrong: ['it has a second name'], command: 'cp -p FILE' },
   { row: 'behind a symbolic link', kinds: DECIDING, wrong: ['it is a link of another'], command: 'rm LINK' },
   {
-    row: 'the same when it is no regular file',
+    row: 'the same when it is not a regular file',
     kinds: DECIDING,
     wrong: ['it is a named', 'it is a device'],
     command: null,
@@ -87,7 +87,7 @@ const NOTES: readonly Note[] = [
   },
   { row: 'or behind another user’s link', kinds: LEDGERS, wrong: ['it is a link of another'], command: 'rm LINK' },
   { row: 'a ledger with a second name', kinds: LEDGERS, wrong: ['it has a second name'], command: 'cp -p FILE' },
-  { row: 'or that is no regular file', kinds: LEDGERS, wrong: ['it is a named', 'it is a device'], command: null },
+  { row: 'or that is not a regular file', kinds: LEDGERS, wrong: ['it is a named', 'it is a device'], command: null },
   {
     row: 'a log or a report of another user',
     kinds: ['log'],

@@ -1,4 +1,4 @@
-// What another local user may do to a file that popfetch reads or writes: a table of what is wrong with it, for every kind of
+// What another local user may do to a file that popfetch reads or writes. A table of what is wrong with it, for every kind of
 // file, asked as root and as another user. What is refused is refused with its exit code and what mends it, and stays as it is.
 import { execFileSync, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
@@ -67,7 +67,7 @@ const TABLE: readonly Wrong[] = [
   {
     name: 'it belongs to another user',
     refused: KINDS,
-    says: /a file of the user 41235[:,] .*(?:run popfetch as|let root chown|rm )|EACCES/,
+    says: /a file of user 41235[:,] .*(?:run popfetch as|let root chown|rm )|EACCES/,
     needsRoot: true,
     make: (file) => (fs.chmodSync(file, 0o644), nobody(file)),
     without: ['secret'],
@@ -84,14 +84,14 @@ const TABLE: readonly Wrong[] = [
   {
     name: 'anybody can write it',
     refused: READ,
-    says: /to which anybody can write \(mode 0602\).*chmod go-w \S*subject/,
+    says: /that anybody can write to \(mode 0602\).*chmod go-w \S*subject/,
     needsRoot: false,
     make: (file) => fs.chmodSync(file, 0o602),
   },
   {
     name: 'a group of others can write it, or somebody by an ACL, whose mask stands there',
     refused: READ,
-    says: /to which the group 41235 can write \(mode 0660\).*chmod go-w \S*subject/,
+    says: /that the group 41235 can write to \(mode 0660\).*chmod go-w \S*subject/,
     needsRoot: true,
     make: (file) => (fs.chownSync(file, fs.statSync(file).uid, ANOTHER), fs.chmodSync(file, 0o660)),
   },
@@ -105,7 +105,7 @@ const TABLE: readonly Wrong[] = [
   {
     name: 'its directory belongs to another user',
     refused: KINDS,
-    says: /below the directory \S*folder, which belongs to the user 41235.*chown/,
+    says: /below the directory \S*folder, which belongs to user 41235.*chown/,
     needsRoot: true,
     make: (_, folder) => (fs.chmodSync(folder, 0o755), nobody(folder)),
   },
@@ -133,7 +133,7 @@ const TABLE: readonly Wrong[] = [
   {
     name: 'a directory above that is anybody’s',
     refused: READ,
-    says: /below the directory \S*case\d+, to which anybody can write \(mode 0777\).*chmod go-w/,
+    says: /below the directory \S*case\d+, which anybody can write to \(mode 0777\).*chmod go-w/,
     needsRoot: false,
     make: (_, folder) => fs.chmodSync(path.dirname(folder), 0o777),
   },
@@ -151,7 +151,7 @@ const TABLE: readonly Wrong[] = [
   {
     name: 'it is a link of another user in a sticky directory',
     refused: KINDS,
-    says: /behind \S*link, a link of the user 41235.*rm \S*link/,
+    says: /behind \S*link, a link of user 41235.*rm \S*link/,
     needsRoot: true,
     make(file, folder) {
       const shared = `${path.dirname(folder)}/shared`
@@ -165,7 +165,7 @@ const TABLE: readonly Wrong[] = [
   {
     name: 'it has a second name, by which another directory has it',
     refused: KINDS,
-    says: /2 names \(hard links\)/,
+    says: /2 hard links/,
     needsRoot: false,
     make: (file, folder) => fs.linkSync(file, `${folder}/second`),
   },

@@ -1,5 +1,5 @@
-// Every place where text of others is taken apart: whose it is, how much of it there may be, how deep it may be nested, and what
-// shows that the time for it grows with it and no faster. A file that takes text apart and is not here fails the test.
+// Every place where foreign text is parsed: whose it is, how much of it there may be, how deep it may be nested. And what shows
+// that the time grows with it and no faster. A file that takes text apart and is not here fails the test.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'

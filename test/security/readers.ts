@@ -1,5 +1,5 @@
 // Every kind of file that decides something, or is written, opened as popfetch opens it. Run by itself it reads a list of cases
-// from standard input and prints what became of each, so that a test can ask as another user.
+// from standard input and prints the outcome of each, so that a test can ask as another user.
 import { text } from 'node:stream/consumers'
 import { readOldFiles } from '../../src/cli/commands/import/old-files.ts'
 import { exitCodeOfError } from '../../src/status/exit.ts'

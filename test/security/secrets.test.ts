@@ -1,5 +1,5 @@
-// No secret in any output (P6): a marked secret stands in every place where a secret can stand, a server or program repeats it
-// in every place and form it can, and then everything that popfetch wrote anywhere is read.
+// No secret in any output (P6). A marked secret is in every place where a secret can be. A server or program repeats it in
+// every place and form it can. Then everything that popfetch wrote anywhere is read.
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -29,7 +29,7 @@ const accounts: Record<string, object> = {}
 const destinations: Record<string, object> = { inbox: { type: 'maildir', path: 'Mail' } }
 /** What every command printed, by its words. */
 const printed = new Map<string, string>()
-/** Mail is delivered as it came, whatever stands in it. */
+/** Mail is delivered as it came, whatever is in it. */
 destinations['elsewhere'] = { type: 'maildir', path: join(secretsDirectory, 'Mail') }
 let httpPort = 0
 
@@ -199,7 +199,7 @@ beforeAll(async () => {
   await tellProblems()
 }, 300_000)
 
-/** As the background process does it after a while: the program that is told writes down what it was told. */
+/** As the daemon does it after a while: the program that is told writes down what it was told. */
 async function tellProblems(): Promise<void> {
   await using ledger = await openLedger(join(directory, 'state.db'))
   const { signal } = new AbortController()

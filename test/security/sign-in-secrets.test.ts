@@ -1,5 +1,5 @@
-// A provider that says back what it was told, in each form, at each endpoint: no secret of a sign-in is printed, logged (trace), or kept
-// anywhere but in the file of the sign-in.
+// A provider that repeats what it was told, in each form, at each endpoint. No secret of a sign-in is printed, logged (trace),
+// or kept anywhere but in the file of the sign-in.
 import { createServer, get } from 'node:http'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'

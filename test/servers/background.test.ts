@@ -1,4 +1,4 @@
-// The background process under systemd, as far as that goes without a running systemd: the units are checked by systemd's own
+// The daemon under systemd, as far as that goes without a running systemd. The units are checked by systemd's own
 // tools, its notifications are received. The container has a file of its own.
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,4 +1,4 @@
-// A certificate authority and one server certificate for the name `localhost`, made anew for each server. The address
+// A certificate authority and one server certificate for the name `localhost`, made again for each server. The address
 // 127.0.0.1 is deliberately not in it: connecting to that is the test of a name mismatch.
 import { join } from 'node:path'
 import { findProgram, runProgram } from './program.ts'

@@ -1,4 +1,4 @@
-// Loaded before a program (`node --import clock.ts popfetch.js`): its clock is ahead of the true one by so many milliseconds as stand
+// Loaded before a program (`node --import clock.ts popfetch.js`). Its clock is ahead of the true one by as many milliseconds as stand
 // in the file that CLOCK_AHEAD names, read again each time. Timers are as ever.
 import { readFileSync } from 'node:fs'
 

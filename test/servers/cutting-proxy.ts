@@ -1,6 +1,6 @@
-// A line that breaks: a TCP proxy in front of a POP3 server that ends every connection after so many multi-line answers, with
-// all that came up to there passed on. Where it breaks has nothing to do with what the client has understood so far. The same in front
-// of an IMAP server, which may end in the middle of a message.
+// A line that breaks. A TCP proxy in front of a POP3 server. It passes on a number of multi-line answers, then ends the
+// connection. Where it breaks has nothing to do with what the client has understood so far. The same in front of an IMAP
+// server, which may end in the middle of a message.
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 
 export interface CuttingProxy extends AsyncDisposable {
@@ -31,7 +31,7 @@ function appended(text: string): number {
 interface Cutting {
   /** What ends an answer that counts. */
   readonly end?: string
-  /** How much it counts, by what stands behind it. */
+  /** How much it counts, by what is behind it. */
   readonly weigh?: (text: string) => number
   /** Absent: the connection always ends behind an answer. */
   readonly inTheMiddle?: () => Promise<void> | void

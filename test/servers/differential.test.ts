@@ -1,4 +1,4 @@
-// The same mailbox through popfetch, Python's poplib and mpop: mail that every client must read alike, and mail that the
+// The same mailbox through popfetch, Python's poplib and mpop. Mail that every client must read alike, and mail that the
 // others are known to damage, where the fake server's own bytes are the judge. The server is ours, so that it serves exactly
 // what the corpus says.
 import { spawn } from 'node:child_process'

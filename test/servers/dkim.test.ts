@@ -1,5 +1,5 @@
-// Signatures of another implementation, over headers and bodies that are easily damaged, still verify wherever popfetch has
-// delivered (P3): in a Maildir, in an mbox, behind SMTP, behind LMTP, behind a command.
+// Signatures of another implementation, over headers and bodies that are easily damaged, still verify after a delivery (P3): in
+// a Maildir, in an mbox, behind SMTP, LMTP or a command.
 import { generateKeyPairSync } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'

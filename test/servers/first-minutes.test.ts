@@ -1,6 +1,6 @@
-// The first minutes of a new user, from the packed package on: `npm install -g` by somebody who is not root, then `popfetch init` alone
-// at a terminal, then one poll. From a real Dovecot, over STARTTLS on a port of its own and under a private authority: into a Maildir,
-// and by way of a submission server that wants a sign-in to a real Postfix.
+// The first minutes of a new user, from the packed package on. Somebody who is not root runs `npm install -g`, then only
+// `popfetch init` at a terminal, then one poll. Mail comes from a real Dovecot, over STARTTLS on an unusual port with a private
+// authority. It goes into a Maildir, and through a submission server with a sign-in to a real Postfix.
 import { copyFile, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
@@ -63,7 +63,7 @@ const mailbox = (trust: string): Answers => [
 
 const end: Answers = [
   ['Delete from the server', ''],
-  ['there already', ''],
+  ['already on the server', ''],
   ['Write it to', 'yes'],
 ]
 
@@ -77,7 +77,7 @@ test('from the tarball to mail in a Maildir, under a private authority that was 
   const arrived = [...(await readMaildir(join(packed.home, 'Mail'))).values()].map(messageId)
   expect(arrived.toSorted()).toEqual([0, 1, 2].map((at) => messageId(makeMessage(at))).toSorted())
   const checked = await packed.asUser('popfetch', ['check'])
-  expect(checked.stdout).toMatch(/^inbox: takes mail \(maildir .*Mail\)$/m)
+  expect(checked.stdout).toMatch(/^inbox: accepts mail \(maildir .*Mail\)$/m)
 }, 400_000)
 
 test('from the tarball to mail forwarded by a server that wants a sign-in, its certificate pinned', async () => {
@@ -96,7 +96,7 @@ test('from the tarball to mail forwarded by a server that wants a sign-in, its c
     ['Trust it', 'pin'],
     ...end,
   ])
-  expect(seen).toContain('it takes mail')
+  expect(seen).toContain('it accepts mail')
   await expect.poll(async () => (await postfix.delivered()).length, { timeout: 30_000 }).toBe(before + waiting)
   const listed = await packed.asUser('popfetch', ['check', '--json'])
   expect(JSON.parse(listed.stdout)).toMatchObject({

@@ -53,7 +53,7 @@ test('through a real Postfix into a mailbox, content and envelope sender are the
     expect(text).toMatch(
       /^Return-Path: <sender@source\.test>\nX-Original-To: inbox@.+\nDelivered-To: inbox@.+\nReceived: from /,
     )
-    // Postfix's four fields go; then popfetch's Received field must stand above the original.
+    // Postfix's four fields go; then popfetch's Received field must be above the original.
     arrived.set(messageId(message), afterField(afterField(afterField(afterField(message)))))
   }
   // Postfix drops a Return-Path field that a message brings with it (message_drop_headers): the first line of ours.

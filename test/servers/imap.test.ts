@@ -41,7 +41,7 @@ async function arrivedIn(user: string, folder = ''): Promise<Map<string, Buffer>
   return arrived
 }
 
-/** Kills popfetch with `kill -9` when so many more messages are there. */
+/** Kills popfetch with `kill -9` when this many more messages are there. */
 async function killAfter(desk: Desk, user: string, messages: number): Promise<boolean> {
   const args = ['--config', join(desk.directory, 'config.json'), '--state', join(desk.directory, 'state.db')]
   const before = await dovecot.remaining(user)

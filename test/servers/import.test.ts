@@ -22,7 +22,7 @@ function ids(count: number): readonly string[] {
 /** From the import on: popfetch takes what is left and what comes meanwhile, and nothing else. */
 async function takesOver(home: Home, tool: string, user: string): Promise<void> {
   const told = await home.popfetch('import', tool)
-  expect(told).toContain(`10 messages that ${tool} fetched are known`)
+  expect(told).toContain(`10 messages already fetched by ${tool}`)
   expect(told).not.toContain(dovecot.password)
   const config = join(home.path, '.config/popfetch/config.yaml')
   expect((await stat(config)).mode & 0o777).toBe(0o600)

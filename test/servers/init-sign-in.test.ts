@@ -1,4 +1,4 @@
-// `popfetch init` on a real terminal for an address whose provider takes nothing but tokens: it explains how to get a client, asks for
+// `popfetch init` on a real terminal for an address whose provider takes nothing but tokens. It explains how to get a client, asks for
 // it, signs in, tries the mailbox and writes the file. The provider is Microsoft by its own addresses, which a proxy leads here.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -144,7 +144,7 @@ test('init explains, signs in, tries the mailbox and writes the file', async () 
       'open this address in any browser, and type the code:',
       'https://microsoft.com/devicelogin',
       'code: ABCD-EFGH',
-      `signed in: ${USER} by microsoft`,
+      `signed in: ${USER} via microsoft`,
       'signed in: 1 message on the server',
       'Wrote ',
     ].map((text) => shown.indexOf(text))

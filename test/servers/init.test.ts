@@ -1,5 +1,6 @@
-// From nothing to the first message in an inbox elsewhere, as a person at a terminal does it: `popfetch init` on a terminal of
-// script(1), by the first way that it offers, and then one poll. From a real Dovecot over POP3 into a real one over IMAP.
+// From nothing to the first message in an inbox elsewhere, as a person at a terminal does it. `popfetch init` runs on a
+// terminal of script(1), by the first way that it offers. Then comes one poll. From a real Dovecot over POP3 into a real one
+// over IMAP.
 import { mkdir, readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
@@ -35,13 +36,13 @@ test('a person at a terminal comes from nothing to the first message in an inbox
       ['Where popfetch gets it', ''],
       ['Password of new', password],
       ['Delete from the server', ''],
-      ['there already', ''],
+      ['already on the server', ''],
       ['Write it to', 'yes'],
     ],
   )
 
   expect(code, seen).toBe(0)
-  expect(seen).toContain('it takes mail')
+  expect(seen).toContain('it accepts mail')
   expect(seen).not.toContain(password)
   const polled = await atTerminal(popfetch(), seatIn(home), [])
   expect(polled.code, polled.seen).toBe(0)
@@ -63,11 +64,11 @@ test('for a Gmail address a person is shown the ways and what each costs before 
     ['Where popfetch gets it', ''],
     ['Password of shown', password],
     ['Where mail goes', 'bob@gmail.com'],
-    ['By which way', ''],
+    ['Which way', ''],
     ['Where popfetch gets it', ''],
     ['App password of bob@gmail.com at imap.gmail.com', 'abcdefghijklmnop'],
     ['Delete from the server', ''],
-    ['there already', ''],
+    ['already on the server', ''],
     ['Write it to', 'yes'],
   ])
   expect(code, seen).toBe(0)

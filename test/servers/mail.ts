@@ -1,5 +1,5 @@
-// Messages that are easily damaged on the way, made from a number so that what arrives can be compared byte for byte with
-// what must have been sent; and reading Maildirs back. Line ends are LF here, as in the files of both ends.
+// Messages that are easily damaged on the way. Each is made from a number, so that what arrives can be compared with what was
+// sent. And reading Maildirs back. Line ends are LF here, as in the files of both ends.
 import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 

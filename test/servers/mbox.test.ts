@@ -1,5 +1,5 @@
-// An mbox that popfetch wrote, read by a program that has read such files for decades, formail, and shared with one that
-// writes to it at the same time, procmail.
+// An mbox that popfetch wrote. formail, which has read such files for decades, reads it; procmail writes to it at the same
+// time.
 import { spawn } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

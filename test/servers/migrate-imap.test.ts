@@ -1,5 +1,5 @@
-// A whole mailbox moved from a real Dovecot over POP3 into a real Dovecot over IMAP, by URLs: over lines that break on both sides, by
-// a program that is killed, into a mailbox that has too little room, and polled afterwards.
+// A whole mailbox moved from a real Dovecot over POP3 into a real Dovecot over IMAP, by URLs. Lines break on both sides, the
+// program is killed, the mailbox has too little room, and it is polled afterwards.
 import { spawn } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
@@ -45,7 +45,7 @@ class Desk {
     return { code, stdout, stderr }
   }
 
-  /** Kills it with `kill -9` when so many messages have arrived. */
+  /** Kills it with `kill -9` when this many messages have arrived. */
   async killAt(messages: number, arrived: () => Promise<number>, ...args: string[]): Promise<void> {
     const child = this.start(...args)
     const closed = new Promise((done) => child.once('close', done))

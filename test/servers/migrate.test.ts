@@ -52,7 +52,7 @@ class Desk {
     return { code, verdict: JSON.parse(stdout) as Verdict }
   }
 
-  /** Kills a migration with `kill -9` when so many messages are in the Maildir. */
+  /** Kills a migration with `kill -9` when this many messages are in the Maildir. */
   async killAt(messages: number, ...args: string[]): Promise<void> {
     const child = this.start(...args)
     const closed = new Promise((done) => child.once('close', done))

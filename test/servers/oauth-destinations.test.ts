@@ -1,4 +1,4 @@
-// Destinations that sign in with tokens of popfetch's own: a real Dovecot over IMAP and as a submission server, by each mechanism, with
+// Destinations that sign in with tokens of popfetch's own. A real Dovecot over IMAP and as a submission server, by each mechanism, with
 // the same sign-in as the mailbox that is fetched. The server asks a real authorization server about every token.
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -109,7 +109,7 @@ describe.each(['xoauth2', 'oauthbearer'] as const)('with tokens by %s', (mechani
 
     // The account is meant, whose destination alone signs in.
     const { exitCode, said } = await signIn(desk, USER, ['here'])
-    expect(said).toContain(`signed in: ${USER} by company (shelf, starttls, implicit)`)
+    expect(said).toContain(`signed in: ${USER} via company (shelf, starttls, implicit)`)
     expect(exitCode).toBe(0)
     expect(only(await desk.run())).toMatchObject({ outcome: 'ok' })
     expect(sink.messages).toHaveLength(2)

@@ -1,4 +1,4 @@
-// An end that is known beforehand, with real processes: a sign-in that lasts seven days (as Google's for a client in "Testing"), and a
+// An end that is known beforehand, with real processes. A sign-in that lasts seven days (as Google's for a client in "Testing"), and a
 // client secret. Cron and a daemon poll side by side for days; a person hears of it once, in time, and nothing fails because of it.
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
@@ -16,14 +16,14 @@ beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now: Date.now() }))
 afterEach(() => void vi.useRealTimers())
 
 /** A provider whose sign-ins last seven days from the device code on, which it tells at each renewal. */
-async function sevenDays(nowMs: () => number) {
+async function sevenDays() {
   let endMs = 0
   const requests: string[] = []
   const server = createServer((asked, response) => {
     asked.resume()
     asked.on('end', () => {
       requests.push(asked.url ?? '')
-      if (asked.url === '/device') endMs = nowMs() + 7 * DAY_MS
+      if (asked.url === '/device') endMs = Date.now() + 7 * DAY_MS
       const begun = {
         device_code: 'd',
         user_code: 'u',
@@ -36,10 +36,10 @@ async function sevenDays(nowMs: () => number) {
         refresh_token: 'r',
         token_type: 'Bearer',
         expires_in: 3600,
-        refresh_token_expires_in: Math.floor((endMs - nowMs()) / 1000),
+        refresh_token_expires_in: Math.floor((endMs - Date.now()) / 1000),
       }
       response.setHeader('content-type', 'application/json')
-      response.setHeader('date', new Date(nowMs()).toUTCString())
+      response.setHeader('date', new Date().toUTCString())
       response.end(JSON.stringify(asked.url === '/device' ? begun : given))
     })
   })
@@ -57,8 +57,7 @@ async function sevenDays(nowMs: () => number) {
 }
 
 async function scene(more: object, { daemon }: { readonly daemon: boolean }) {
-  let clock: World | null = null
-  const provider = await sevenDays(() => clock?.nowMs() ?? Date.now())
+  const provider = await sevenDays()
   const mailbox = await Pop3Server.start()
   mailbox.mailbox(USER, TOKEN)
   mailbox.capabilities!.before = ['SASL XOAUTH2']
@@ -69,13 +68,12 @@ async function scene(more: object, { daemon }: { readonly daemon: boolean }) {
     log: { file: join(folder, 'log') },
     accounts: { here: { ...account, deliver: { type: 'maildir', path: join(folder, 'Mail') } } },
   }))
-  clock = world
   expect(await world.run(['auth', '--device'])).toMatchObject({ exitCode: 0 })
   if (daemon) await world.daemon()
   return {
     world,
     provider,
-    /** Polls after so many days each; gives the lines about an end, those of cron with the number of the poll. */
+    /** Polls after this many days each; gives the lines about an end, those of cron with the number of the poll. */
     async polls(...days: readonly number[]): Promise<readonly string[]> {
       const heard: string[] = []
       const before = (await world.log()).length
@@ -112,7 +110,7 @@ describe.each([
     const told = await all.polls(0.75, 0.5, 0.5)
     expect(told, told.join('\n')).toHaveLength(1)
     expect(told[0]).toMatch(
-      /the sign-in of dora@example\.org by company ends on \d{4}-\d\d-\d\d \d\d:\d\d \S+: popfetch auth$/,
+      /the sign-in of dora@example\.org via company ends on \d{4}-\d\d-\d\d \d\d:\d\d \S+: popfetch auth$/,
     )
     if (!daemon) expect(told[0]).toMatch(/^1: popfetch: warning: /)
     expect((await world.run(['status'])).printed).toMatch(/it ends soon: popfetch auth/)

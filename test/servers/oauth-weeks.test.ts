@@ -1,6 +1,7 @@
-// Two people sign in once, one by each flow; then simulated weeks pass. Tokens rotate, and an old one that comes again ends the sign-in.
-// Cron and a daemon poll at once, `auth --token` asks beside them, processes are killed at seeded moments, and now and then as they
-// ask the provider. Nobody is needed again, except where an answer of the provider was lost; then the text says so.
+// Two people sign in once, one by each flow; then simulated weeks pass. Tokens rotate, and an old one that comes again ends the
+// sign-in. Cron and a daemon poll at once, and `auth --token` asks beside them. Processes are killed at seeded moments, and now
+// and then as they ask the provider. Nobody is needed again, except where an answer of the provider was lost; then the text
+// says so.
 //
 // The built program, a real Dovecot, a real authorization server. A sample of steps of a day or two: three weeks in half a minute.
 // `WEEKS=whole npm run test:servers -- oauth-weeks`: each hour of three weeks; STEPS=n: fewer of them. SEED=n: other moments.
@@ -98,7 +99,7 @@ test(
     for (const person of PEOPLE) {
       const [account = ''] = person.split('@')
       const { exitCode, said } = await signIn(world.desk, person, [account, FLOWS[person]], world.program)
-      expect(said).toContain(`signed in: ${person} by company (${account}, ${account}2`)
+      expect(said).toContain(`signed in: ${person} via company (${account}, ${account}2`)
       expect(exitCode).toBe(0)
     }
     await world.daemon()
@@ -221,8 +222,8 @@ test(
     expect(log.filter(({ account, outcome }) => account === 'bruno' && outcome === 'failed')).toEqual([])
 
     const listed = await world.run(['auth', '--list'])
-    expect(listed.printed).toMatch(/dora@example\.org by company \(dora, dora2, shelf\): ended: .*popfetch auth/)
-    expect(listed.printed).toMatch(/bruno@example\.org by company \(bruno, bruno2\): signed in since/)
+    expect(listed.printed).toMatch(/dora@example\.org via company \(dora, dora2, shelf\): ended: .*popfetch auth/)
+    expect(listed.printed).toMatch(/bruno@example\.org via company \(bruno, bruno2\): signed in since/)
     expect(await signIn(world.desk, dora, [], world.program)).toMatchObject({ exitCode: 0 })
     expect(await world.run([])).toMatchObject({ exitCode: 0 })
     expect(await world.run(['auth', '--sign-out', 'bruno'])).toMatchObject({ exitCode: 0 })

@@ -55,7 +55,7 @@ test.each([
 
     const signedIn = await signIn(desk, user, [way])
     expect(signedIn).toMatchObject({ exitCode: 0 })
-    expect(signedIn.said).toContain(`signed in: ${user} by company (here)`)
+    expect(signedIn.said).toContain(`signed in: ${user} via company (here)`)
     expect(signedIn.said).not.toContain('warning')
 
     const first = await desk.run()

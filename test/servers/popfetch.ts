@@ -1,4 +1,4 @@
-// popfetch as its users run it: a child process with a configuration file and a ledger of its own, judged by its exit code,
+// popfetch as its users run it. A child process with a configuration file and a ledger of its own, judged by its exit code,
 // its one JSON object and what it leaves behind. POPFETCH names another start file, such as dist/popfetch.js.
 import { spawn } from 'node:child_process'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'

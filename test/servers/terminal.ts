@@ -1,4 +1,4 @@
-// A program on a terminal of script(1), and somebody who types: each answer when its question stands there.
+// A program on a terminal of script(1), and somebody who types: each answer when its question is there.
 import { spawn } from 'node:child_process'
 import { stripVTControlCharacters } from 'node:util'
 import { expect } from 'vitest'
@@ -15,7 +15,7 @@ export interface Seat {
   readonly gid?: number
 }
 
-/** `then`: what stands there afterwards; without it the answer is taken, and the next question may follow. */
+/** `then`: what is there afterwards; without it the answer is taken, and the next question may follow. */
 export type Answer = readonly [question: string, answer: string, then?: string]
 
 /** With this a prompt ends that was answered: the cursor is shown again. */

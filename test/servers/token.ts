@@ -34,7 +34,7 @@ export async function layDownIntrospection(directory: string, address: string): 
   return keys
 }
 
-/** A token of that user, good for so many seconds from now. */
+/** A token of that user, good for this many seconds from now. */
 export function accessToken(user: string, seconds: number): string {
   const now = Math.floor(Date.now() / 1000)
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url')

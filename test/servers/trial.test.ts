@@ -1,4 +1,4 @@
-// Twelve mailboxes of a real Dovecot, the real fetchmail with procmail, and popfetch beside it for a week: then the comparison, the
+// Twelve mailboxes of a real Dovecot, the real fetchmail with procmail, and popfetch beside it for a week. Then the comparison, the
 // switch, a while with popfetch alone, and the way back. In the mailbox of procmail each message is exactly once, throughout.
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -70,7 +70,7 @@ test('a week beside fetchmail, the switch, and back: nothing twice, nothing miss
   expect(await home.mail()).toEqual(post.ids)
 
   const told = await home.popfetch('import', 'fetchmail', '--trial')
-  expect(told).toContain('isp-11: 3 messages that fetchmail fetched are known')
+  expect(told).toContain('isp-11: 3 messages already fetched by fetchmail')
   for (let day = 0; day < 7; day++) {
     await post.comes(1 + (day % 2))
     if (day % 3 === 0) await Promise.all([fetchmail(), popfetch()])

@@ -1,6 +1,6 @@
-// POP3 servers whose Debian packages exclude one another, each unpacked with all it needs into a root directory of its own
-// and run from there by chroot: nothing is installed, no configuration of this machine is read or written. The packages
-// come through apt-get and stay in a cache. The one rule: a cached root is never written to; a server gets a copy.
+// POP3 servers whose Debian packages exclude one another. Each is unpacked into its own root directory and run from there by
+// chroot. Nothing is installed, no configuration of this machine is read or written. The packages come through apt-get and stay
+// in a cache. The one rule: a cached root is never written to; a server gets a copy.
 import { execFile } from 'node:child_process'
 import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'

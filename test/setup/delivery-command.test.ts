@@ -125,7 +125,7 @@ arguments = ("$HOME/x", "\${BOX}", "~/y", "a ~/z", "$(id)", "$NOTHING", "~bob/x"
     '~bob/x',
   ])
   expect(account?.remarks.filter((remark) => /\$NOTHING|~bob/.test(remark))).toEqual([
-    '$NOTHING: it has no value here: write what it stands for',
+    '$NOTHING: it has no value here: write its value',
     "~bob/x: popfetch looks up nobody's home directory: write the whole path",
   ])
 })

@@ -1,5 +1,5 @@
-// What stands at the edge of what an old file may say: a value that popfetch cannot have becomes one that it can, or a doubt, after
-// which nothing is deleted; a command that is none is refused, because it would take every message for delivered.
+// The edges of what an old file may say. A value that popfetch cannot have becomes one that it can, or a doubt, after which
+// nothing is deleted. A command that is none is refused, because it would take every message for delivered.
 import { expect, test } from 'vitest'
 import { assemble } from '../../src/config/assemble.ts'
 import { parseText } from '../../src/config/document.ts'

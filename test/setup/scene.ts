@@ -15,7 +15,7 @@ export interface NewFile {
 
 export const CONTEXT = { localUser: 'me', netrc: { password: () => null, login: () => null }, env: {} }
 
-/** As it stands in the file; fails when popfetch would not take that. */
+/** As it is in the file; fails when popfetch would not take that. */
 export function written(imported: Imported, secrets: 'written' | 'elsewhere' = 'written'): NewFile {
   const { text } = draft(imported, { heading: ['heading'], settings: {}, secrets })
   const document = parseText(text)

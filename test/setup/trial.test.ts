@@ -1,4 +1,4 @@
-// What stands in a configuration for the time after a trial, and how it takes its place.
+// What is in a configuration for the time after a trial, and how it takes its place.
 import { expect, test } from 'vitest'
 import { endTrial, trialMarks, TRIAL_WRITTEN } from '../../src/setup/trial.ts'
 
@@ -12,7 +12,7 @@ test('the keys of after the trial are comments that YAML reads once they are non
   expect(trialMarks({ deliver: ['a', 'b'] })).toBe('# after the trial: deliver: ["a","b"]\n')
 })
 
-test('the end of a trial puts them in force, and changes nothing else', () => {
+test('the end of a trial puts them into effect, and changes nothing else', () => {
   const text = `# a word of mine: deliver: trial\naccounts:\n${account('a')}    # mine\n\n${account('b')}destinations: {}\n`
   const { text: after, changed, left } = endTrial(text, TRIAL_WRITTEN)
   expect([changed, left]).toEqual([4, []])

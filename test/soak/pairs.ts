@@ -1,8 +1,9 @@
-// `npm run test:soak:pairs [-- POLLS]`: two thousand polls in which mailboxes and their destinations misbehave in random pairs, for
-// some hours and then no more. The clock is the soak's own, so weeks take minutes. Judged at the end of each world (judge.ts,
-// manners.ts, telling.ts): every good message is delivered once and gone, every bad one is kept and named, no destination was asked
-// more often than DESIGN 5 allows, every trouble was told once and daily, and its end once. Ends with 0 or 1.
-// SEED=N repeats a run, WORLD=N one world of it; the seed is printed. MODE, MAILBOX, PLACE and ROUTE choose what else is left to chance.
+// `npm run test:soak:pairs [-- POLLS]`: two thousand polls in which mailboxes and their destinations misbehave in random pairs,
+// for some hours and then no more. The clock is the soak's own, so weeks take minutes. Judged at the end of each world
+// (judge.ts, manners.ts, telling.ts). Every good message is delivered once and gone, every bad one is kept and named. No
+// destination was asked more often than DESIGN 5 allows. Every trouble was told once and daily, and its end once. Ends with 0
+// or 1. SEED=N repeats a run, WORLD=N one world of it; the seed is printed. MODE, MAILBOX, PLACE and ROUTE choose what else is
+// left to chance.
 import { Background, Cron, type Driver } from './pairs/drivers.ts'
 import { isSettled, judgeMail } from './pairs/judge.ts'
 import { judgeManners } from './pairs/manners.ts'

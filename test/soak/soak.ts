@@ -1,4 +1,4 @@
-// `npm run test:soak [-- POLLS]`: the background process in this process, ten thousand polls of it, against a server that
+// `npm run test:soak [-- POLLS]`: the daemon in this process, ten thousand polls of it, against a server that
 // misbehaves at random. Heap, descriptors and handles must stay flat (N011, N012), and every message must arrive exactly once.
 // Ends with 0 or 1 and a table. Bounded: the clock of the scheduler runs six hundred times faster.
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
@@ -20,7 +20,7 @@ const POLLS = Number(process.argv[2] ?? 10_000)
 const ACCOUNTS = 20
 const SAMPLES = 10
 const SPEED = 600
-/** So many sessions meet a fault, at one of their first commands: not more, or a full mailbox would never be emptied. */
+/** This many sessions meet a fault, at one of their first commands: not more, or a full mailbox would never be emptied. */
 const FAULTY_SHARE = 0.3
 const FAULTY_COMMANDS = 15
 /** What a heap of a few dozen megabytes may gain: buffers that a generation keeps, compiled code. */

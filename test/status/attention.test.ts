@@ -72,7 +72,7 @@ const ROWS: readonly Row[] = [
         kind: 'destination',
         weight: 'bad',
         names: ['forward'],
-        reason: `left alone, tried again in 1 h (a0, a1, a2 and 17 others): ${FORWARD_ERROR.message}`,
+        reason: `paused, tried again in 1 h (a0, a1, a2 and 17 others): ${FORWARD_ERROR.message}`,
         next: 'popfetch check forward',
       },
     ],
@@ -85,12 +85,12 @@ const ROWS: readonly Row[] = [
   [
     'a destination that waits for a sign-in',
     { records: [record('work')], destinations: [resting('gmail', { untilSignIn: true })] },
-    [{ reason: expect.stringMatching(/^left alone, not tried until somebody signs in: /), next: 'popfetch auth' }],
+    [{ reason: expect.stringMatching(/^paused, not tried until somebody signs in: /), next: 'popfetch auth' }],
   ],
   [
     'a sign-in that ended',
     { records: [record('gmail')], signIns: [ended] },
-    [{ kind: 'sign-in', weight: 'bad', names: ['alice@gmail.com by google (gmail)'], next: 'popfetch auth gmail' }],
+    [{ kind: 'sign-in', weight: 'bad', names: ['alice@gmail.com via google (gmail)'], next: 'popfetch auth gmail' }],
   ],
   [
     'one that ends soon',
@@ -146,7 +146,13 @@ const ROWS: readonly Row[] = [
   [
     'messages that should have left the server (P131, P134)',
     { records: [record('work')], unsettled: new Map([['work', { ...unsettled, undeleted: 2 }]]) },
-    [{ kind: 'undeleted', reason: '2 messages should have left the server and did not', next: 'popfetch work' }],
+    [
+      {
+        kind: 'undeleted',
+        reason: '2 messages should have been deleted from the server but were not',
+        next: 'popfetch work',
+      },
+    ],
   ],
   [
     'mail that waits for long though the account works (N041)',
@@ -229,7 +235,7 @@ test.each(ROWS)('%s', (_, facts, told) => {
   expect(attention).toMatchObject(told)
 })
 
-test('all together stand in the order of their weight, what is bad first', () => {
+test('all together are in the order of their weight, what is bad first', () => {
   const facts: Partial<Facts> = {
     signIns: [ending],
     destinations: [resting('forward')],

@@ -45,23 +45,18 @@ const ROWS: readonly Row[] = [
   ['anything else is 75', { records: [failing('a', tls)] }, 75, 'failing: a'],
   ['a failure without an error', { records: [failing('a', null)] }, 75, 'failing: a'],
   ['one that is not configured', { records: [failing('a', guard)], configured: [] }, 0, 'all is well'],
-  [
-    'a destination left alone',
-    { records: [record('a')], destinations: [resting('forward')] },
-    75,
-    'left alone: forward',
-  ],
+  ['a destination left alone', { records: [record('a')], destinations: [resting('forward')] }, 75, 'paused: forward'],
   [
     'a destination that refuses the sign-in',
     { records: [record('a')], destinations: [resting('forward', { exit: 77 })] },
     77,
-    'left alone: forward',
+    'paused: forward',
   ],
   [
     'a destination that lacks a folder',
     { records: [record('a')], destinations: [resting('inbox', { exit: 73 })] },
     75,
-    'left alone: inbox',
+    'paused: inbox',
   ],
   [
     'a failing account that a person paused',

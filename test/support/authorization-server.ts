@@ -191,8 +191,8 @@ export class Visitor {
     this.#login = login
   }
 
-  /** Opens an address, fills in every form that comes, and follows until the browser is sent to `until`, which is not asked, or
-   *  until there is no form any more. Gives where it ended. */
+  /** Opens an address and fills in every form, until the browser is sent to `until`, which is not opened, or until there are no
+   *  more forms. Gives where it ended. */
   async open(address: string, { code = '', until = 'nowhere:', refuse = false } = {}): Promise<URL> {
     let next: { url: URL; body: URLSearchParams | null } = { url: new URL(address), body: null }
     for (let step = 0; step < 20; step++) {

@@ -1,4 +1,4 @@
-// Bundles the program into a directory of its own before the suite: it starts in a third of the time, and what somebody
+// Bundles the program into a directory of its own before the suite. It starts in a third of the time, and what somebody
 // does to the checkout meanwhile does not reach a run. POPFETCH names another start file, such as dist/popfetch.js.
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'

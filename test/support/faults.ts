@@ -65,7 +65,7 @@ export class Faults {
 
   /** What becomes of a command that came in one packet with another before it (P143). */
   pipelining: 'ok' | 'drop-after-first' | 'close' = 'ok'
-  /** Only so many messages are listed (P100), from that end of the mailbox. */
+  /** Only this many messages are listed (P100), from that end of the mailbox. */
   window: number | null = null
   windowEnd: 'oldest' | 'newest' = 'oldest'
   /** A message retrieved in a session that ended with QUIT is not listed any more (Gmail, P129). */
@@ -75,7 +75,7 @@ export class Faults {
   exclusive = false
   /** A sign-in sooner than that after a QUIT is refused with [LOGIN-DELAY] (P056, P155), by the server's `now`. */
   loginDelayMs: number | null = null
-  /** So many unknown commands and the connection is closed (P150). */
+  /** This many unknown commands and the connection is closed (P150). */
   badCommandLimit: number | null = null
   /** The line that asks for a SASL response (P063, P064). */
   continuation = '+ '

@@ -1,4 +1,4 @@
-// The file systems of deliver/, with faults set by assignment: the n-th call fails, a call performs and reports an error
+// The file systems of deliver/, with faults set by assignment. The n-th call fails, a call performs and reports an error
 // all the same, writes are short, calls hang, somebody looks after each call.
 import fs from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -23,7 +23,7 @@ export class FaultyFileSystems implements FileSystems {
   readonly errors = new Map<Call, { readonly errno: string; readonly performs: boolean }>()
   /** Calls with these names never come back. */
   readonly hanging = new Set<Call>()
-  /** At most so many bytes a write. */
+  /** At most this many bytes a write. */
   writeBytes = Infinity
   /** After each call, with its name and first argument. */
   after: (call: Call, subject: string | number) => void = () => {}

@@ -1,5 +1,5 @@
 // With POPFETCH_KEEP_SCENE=1 the temporary folders of a test that fails are kept, and named in the output. Tests make and
-// remove such folders in their own ways; so what is caught here is their removal, which is put off until the test is over.
+// remove such folders in their own ways. So what is caught here is their removal, which is put off until the test is over.
 import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'

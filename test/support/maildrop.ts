@@ -14,7 +14,7 @@ export class Maildrop {
   readonly mailbox: Mailbox
   readonly #faults: Faults
   readonly #record: Record
-  /** Message n stands at n - 1. */
+  /** Message n is at n - 1. */
   readonly #messages: readonly StoredMessage[]
   readonly #marked = new Set<StoredMessage>()
   readonly #retrieved = new Set<StoredMessage>()

@@ -1,5 +1,5 @@
-// The way from a fake server to its client: gathers small pieces into large writes, cuts the stream where the faults say
-// so, and tells when the client does not keep up. Knows bytes, no commands.
+// The way from a fake server to its client. It gathers small pieces into large writes, cuts the stream where the faults say so,
+// and tells when the client does not keep up. Knows bytes, no commands.
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import type { Socket } from 'node:net'
 import type { Faults } from './faults.ts'

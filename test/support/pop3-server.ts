@@ -1,5 +1,5 @@
-// A real POP3 server on 127.0.0.1 for tests, benches and the demo: mailboxes in memory, deletions committed at QUIT only, a
-// journal of all it saw, and faults set by assignment. It is the oracle's witness (HAZARDS F2), so it is plain.
+// A real POP3 server on 127.0.0.1 for tests, benches and the demo. It has mailboxes in memory, commits deletions only at QUIT,
+// keeps a journal of all it saw, and has faults set by assignment. It is the oracle's witness (HAZARDS F2), so it is plain.
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import type { TlsOptions } from 'node:tls'
 import type { CertificateKind } from './certificates.ts'

@@ -1,4 +1,4 @@
-// The fake server in the manner of others (HAZARDS A10): what they say they can do, how they number and count, what becomes
+// The fake server in the manner of others (HAZARDS A10). What they say they can do, how they number and count, what becomes
 // of a message that was fetched or deleted. What a real one of them does is tested where it can be had (test/servers).
 import { createHash } from 'node:crypto'
 import type { StoredMessage } from './mailbox.ts'
@@ -6,7 +6,7 @@ import type { Pop3Server } from './pop3-server.ts'
 
 export interface Profile {
   readonly name: string
-  /** The listing shows only so many messages; null: all. */
+  /** The listing shows only this many messages; null: all. */
   readonly window: number | null
   /** The UIDL of message `at`, whose bytes are these. */
   uidl(at: number, message: string): string

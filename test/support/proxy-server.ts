@@ -1,5 +1,5 @@
-// A SOCKS5 and HTTP proxy on 127.0.0.1 for tests: knows the names of hosts that no one else knows, keeps what it was asked,
-// and misbehaves as told by assignment.
+// A SOCKS5 and HTTP proxy on 127.0.0.1 for tests. It knows hosts that nobody else knows, keeps what it was asked, and
+// misbehaves as told by assignment.
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 
 export class ProxyServer implements AsyncDisposable {

@@ -1,5 +1,6 @@
-// Counts what a piece of work does, in steps and not in time: each call of a function of the language costs what it goes through, a
-// look into a map 1, a search in an array or a text its length, a copy of bytes their number. The same on every machine.
+// Counts what a piece of work does, in steps and not in time. Each call of a function of the language costs what it goes
+// through. A look into a map costs 1, a search in an array or text its length, a copy of bytes their number. The same on every
+// machine.
 
 /** The steps of one call: `self` is what it was called on. */
 type Cost = (self: Sized, args: readonly unknown[], result: unknown) => number

@@ -57,7 +57,7 @@ export function parseTranscript(text: string, name = 'transcript'): Step[][] {
 }
 
 /** A server that plays the transcript. `done` rejects at the first line that is not as written. `split` sends everything in
- *  pieces of so many bytes, so that any transcript also shows that packets do not matter. */
+ *  pieces of this many bytes, so that any transcript also shows that packets do not matter. */
 export function playTranscript(
   text: string,
   options: { readonly name?: string; readonly split?: number } = {},

@@ -70,7 +70,7 @@ export function written(name: string, option: Option): string {
   return `${short === null ? '' : `-${short}, `}--${name}${value === null ? '' : ` ${value}`}`
 }
 
-/** What stands in help for the value of an option; null: it has none. */
+/** What is in help for the value of an option; null: it has none. */
 export function valueOf(name: string, option: Option): string | null {
   switch (option.kind) {
     case 'flag':

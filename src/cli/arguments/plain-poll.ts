@@ -1,6 +1,6 @@
-// The quick reader: the command line of a plain poll, as crontabs have it, without yargs, which takes a tenth of an idle
-// poll. It refuses nothing: what is not plainly right (another command, an unknown option, a value that may be wrong) is
-// left to yargs, which explains it. The one rule: whatever is understood here, yargs understands alike.
+// The quick reader: the command line of a plain poll, as crontabs have it, without yargs, which takes a tenth of an idle poll.
+// It refuses nothing. What is not plainly right (another command, an unknown option, a doubtful value) is left to yargs, which
+// explains it. The one rule: whatever is understood here, yargs understands alike.
 import { parseArgs } from 'node:util'
 import { PopfetchError } from '../../errors.ts'
 import { DEFAULT_COMMAND, type Invocation } from '../command.ts'

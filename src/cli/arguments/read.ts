@@ -1,4 +1,4 @@
-// argv → an invocation, or a usage error; nothing runs here. Two readers share the table of commands: the quick one for
+// argv → an invocation, or a usage error; nothing runs here. Two readers share the table of commands. The quick one for
 // the poll of a crontab, and yargs for everything else, which also explains mistakes and prints help.
 import type { Invocation } from '../command.ts'
 import { inFull } from './short.ts'

@@ -1,6 +1,6 @@
-// The reader of every command line: yargs' only door. It knows the commands from their table and explains mistakes; help.ts
-// has the help. yargs is trusted with splitting alone: by itself it turns `--dry-run=maybe` into false and a repeated option into
-// a list, and goes on after a `fail` that does not throw. What the words may say is decided by option.ts and commands.
+// The reader of every command line: yargs' only door. It knows the commands from their table and explains mistakes. help.ts has
+// the help. yargs is trusted only with splitting. By itself it turns `--dry-run=maybe` into false and a repeated option into a
+// list, and goes on after a `fail` that does not throw. What the words may say is decided by option.ts and commands.
 import type { Argv, Options } from 'yargs'
 import { nearest } from '../../config/values/nearest.ts'
 import { DEFAULT_COMMAND, type Invocation, type LoadedCommand } from '../command.ts'

@@ -5,7 +5,7 @@
 //                    (out of `given.words` and `given.options(TABLE)`, into the request of the action)
 //   NAME/action.ts   exports `run`, an Action: does what was requested, and resolves to the exit code
 // options.ts also has the type of the request. It imports no room but the ground and `config/values`: help loads it for
-// every command. action.ts imports what it needs; what several actions need is in cli/open/ and cli/terminal/.
+// every command. action.ts imports what it needs. What several actions need is in cli/open/ and cli/terminal/.
 // Two words are no commands: `--help` (and a later `help`) and `--version` are answered by arguments/with-yargs.ts.
 // An account cannot have the name of a command: a new one is also reserved in config/assemble.ts (a test compares).
 import { command, DEFAULT_COMMAND, type Commands } from '../command.ts'

@@ -1,4 +1,4 @@
-// Speaks to the background process of a ledger. The configuration only has to tell the path of the ledger; the rest of it
+// Speaks to the daemon of a ledger. The configuration only has to tell the path of the ledger; the rest of it
 // may be broken (DESIGN 5).
 import { askDaemon } from '../../daemon/control/client.ts'
 import { socketPath, type Answers, type Requests, type Verb } from '../../daemon/control/protocol.ts'
@@ -6,7 +6,7 @@ import { PopfetchError } from '../../errors.ts'
 import type { CommonOptions } from '../common-options.ts'
 import type { Surroundings } from '../surroundings.ts'
 
-/** The answer of the background process of this ledger; null: none runs. */
+/** The answer of the daemon of this ledger; null: none runs. */
 export async function askRunning<V extends Verb>(
   statePath: string,
   request: Requests[V] & { readonly verb: V },

@@ -98,7 +98,7 @@ async function openConfiguredLog(
       surroundings,
     )
   } catch (error) {
-    output.problem(`cannot open the log ${file} (${obstacleOf(error)}): going on without it`)
+    output.problem(`cannot open the log ${file} (${obstacleOf(error)}): continuing without it`)
     return silentLog
   }
 }
@@ -110,7 +110,7 @@ export function printedForm({ log }: Configuration, terminal: Surroundings['term
 
 /** Says in a log that opens that files are not judged here. Gives the log. */
 export function sayUnjudged<T extends Log>(log: T, { env }: Pick<Surroundings, 'env'>): T {
-  if (isContainer(env)) log.info('POPFETCH_CONTAINER=1: neither owner nor mode of files is judged')
+  if (isContainer(env)) log.info('POPFETCH_CONTAINER=1: owner and mode of files are not checked')
   return log
 }
 

@@ -1,4 +1,4 @@
-// In a container, what is in no mount is gone with the container: the ledger, and then everything comes twice, or mail that was
+// In a container, what is in no mount is gone with the container. The ledger, and then everything comes twice, or mail that was
 // deleted from its server. The image sets two folders aside for mounts, and popfetch refuses to write to one that has none.
 import { readFile } from 'node:fs/promises'
 import type { Configuration } from '../../config/schema.ts'
@@ -22,11 +22,11 @@ export async function refuseUnmounted(
   const mounts = await mountPoints()
   if (isBelow(statePath, STATE) && !isMounted(statePath, mounts))
     throw configurationError(
-      `the ledger ${statePath} would be gone with this container, and all mail would come twice: ${STATE} is no mount: mount a volume or a folder there, such as -v popfetch-state:${STATE}`,
+      `the ledger ${statePath} would be gone with this container, and all mail would come twice: ${STATE} is not a mount: mount a volume or a folder there, such as -v popfetch-state:${STATE}`,
     )
   if (mail !== undefined && !isMounted(mail, mounts))
     throw configurationError(
-      `mail in ${mail} would be gone with this container: ${MAIL} is no mount: mount a folder there, such as -v "$PWD/mail:${MAIL}"`,
+      `mail in ${mail} would be gone with this container: ${MAIL} is not a mount: mount a folder there, such as -v "$PWD/mail:${MAIL}"`,
     )
 }
 

@@ -1,5 +1,5 @@
 // Where `import` and `init` write a configuration, and how: a new file, readable by its owner alone. A file that exists is
-// never overwritten, and the new file never hides a configuration that is in force.
+// never overwritten, and the new file never hides a configuration that is in effect.
 import { chmod, chown, link, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { configurationPlaces, resolvePath, textInEnvironment } from '../../config/paths.ts'
@@ -70,7 +70,7 @@ export async function writeNewFile(file: string, text: string, what = 'the confi
   }
 }
 
-/** Puts a new text in the place of a file, whole or not at all, with the owner and the mode of before: a daemon's user may have to
+/** Puts a new text in the place of a file, whole or not at all, with the owner and the mode of before. A daemon's user may have to
  *  read it. What was there stays beside it, under a name of its own, which is given. `suffix`: how it ends. Rejects with ERR_CONFIG,
  *  and then nothing is changed. */
 export async function replaceFile(file: string, text: string, suffix: string): Promise<string> {

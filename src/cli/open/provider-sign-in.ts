@@ -1,4 +1,4 @@
-// A person signs in at a provider, at a terminal: the lines to follow, the browser, the address that may be pasted, the time that it may
+// A person signs in at a provider, at a terminal. The lines to follow, the browser, the address that may be pasted, the time that it may
 // take. Resolves when the sign-in is kept. The flows themselves are in oauth/.
 import { display } from '../../display.ts'
 import { PopfetchError } from '../../errors.ts'
@@ -54,7 +54,7 @@ export async function signInAtProvider(wanted: SignInAtProvider, surroundings: S
     const granted = await (flow === 'device' ? signInByDevice : signInByBrowser)({ provider, user, person })
     await signIns.keep(client, user, provider, granted)
     const shared = serves.join(', ')
-    if (!wanted.quiet) output.say(`signed in: ${display(user)} by ${client} (${shared})`)
+    if (!wanted.quiet) output.say(`signed in: ${display(user)} via ${client} (${shared})`)
     if (granted.person !== null && granted.person.toLowerCase() !== user.toLowerCase()) {
       output.problem(
         `warning: ${display(granted.person)} has signed in, and ${shared} signs in to the mail server as ${display(user)}: right for a shared mailbox, else popfetch auth --sign-out ${serves[0] ?? ''} and sign in again`,

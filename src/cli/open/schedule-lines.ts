@@ -67,7 +67,7 @@ WantedBy=${isSystem ? 'multi-user.target' : 'default.target'}
 
 const USER_HEAD = `# ~/.config/systemd/user/popfetch.service
 #   systemctl --user enable --now popfetch
-#   loginctl enable-linger            # to go on without being logged in`
+#   loginctl enable-linger            # to keep running when you are not logged in`
 
 const SYSTEM_HEAD = `# /etc/systemd/system/popfetch.service
 #   systemctl enable --now popfetch

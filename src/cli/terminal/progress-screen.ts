@@ -1,4 +1,4 @@
-// Progress on a terminal: one line per account at work, redrawn in place. log-update's only door; it is loaded only
+// Progress on a terminal: one line per account at work, redrawn in place. log-update's only door. It is loaded only
 // when a run lasts longer than a moment. Lines that are printed meanwhile stay above the progress lines.
 import type { createLogUpdate } from 'log-update'
 import { display, grouped } from '../../display.ts'

@@ -1,5 +1,5 @@
 // Prompts as a terminal with a cursor shows them: @inquirer/prompts' only door, loaded at the first question (40 kB). Three things it
-// does not do are done here (8.8, 2026): it waits for ever when its input ends or on Ctrl-D, it reads nothing more after Ctrl-Z, and
+// does not do are done here (8.8, 2026). It waits forever when its input ends or on Ctrl-D, it reads nothing more after Ctrl-Z, and
 // it shows suggestions of servers as they are. @clack/prompts (1.9) puts pasted lines into the question before, in plain sight.
 import { Writable } from 'node:stream'
 import { input, password } from '@inquirer/prompts'

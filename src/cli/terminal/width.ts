@@ -1,4 +1,4 @@
-// How wide text stands on a terminal, in cells: Chinese and emoji take two, an accent that stands on another letter none. Pure.
+// How wide text is on a terminal, in cells: Chinese and emoji take two, an accent that is on another letter none. Pure.
 // Terminals differ for rare characters; where they do, a line is rather short than too long.
 
 /** Most text is, and needs no look at its characters. */
@@ -21,13 +21,13 @@ function cellsOfOne(character: string): number {
   return WIDE.test(character) ? 2 : 1
 }
 
-/** The text with blanks behind it, or in front of it, in so many cells. A longer one stays as it is. */
+/** The text with blanks behind it, or in front of it, in this many cells. A longer one stays as it is. */
 export function padded(text: string, cells: number, side: 'left' | 'right' = 'left'): string {
   const blanks = ' '.repeat(Math.max(0, cells - cellsOf(text)))
   return side === 'left' ? text + blanks : blanks + text
 }
 
-/** The text in at most so many cells; what is cut off at its end is told by `…`. */
+/** The text in at most this many cells; what is cut off at its end is told by `…`. */
 export function shortened(text: string, most: number): string {
   if (cellsOf(text) <= most) return text
   return most < 1 ? '' : `${beginning(text, most - 1)}…`

@@ -10,7 +10,7 @@ export function wrapped(text: string, width: number): readonly string[] {
 const LEAST_WIDTH = 20
 
 /**
- * A line of ours for a terminal. What stands in a column of its own is broken within that column. A command that it tells to run
+ * A line of ours for a terminal. What is in a column of its own is broken within that column. A command that it tells to run
  * stays on one line where it fits into one, so that it can be copied whole.
  */
 export function wrappedLine(line: string, width: number): readonly string[] {
@@ -24,7 +24,7 @@ export function wrappedLine(line: string, width: number): readonly string[] {
   return joined(fitting, { width, head: before, indent })
 }
 
-/** `head` stands before the first word, `indent` before that of each other line. */
+/** `head` is before the first word, `indent` before that of each other line. */
 function joined(
   words: readonly string[],
   { width, head, indent }: { readonly width: number; readonly head: string; readonly indent: string },

@@ -1,4 +1,4 @@
-// The keys of the background process: how often an account is polled, where HTTP is served, who is told of trouble.
+// The keys of the daemon: how often an account is polled, where HTTP is served, who is told of trouble.
 // What they lead to is in daemon/.
 import * as z from 'zod'
 import { isIP } from 'node:net'
@@ -86,7 +86,7 @@ export function daemon(resolve: value.ResolvePath) {
       httpToken: value
         .orNull(value.secret(resolve))
         .describe(
-          'What a browser is asked for where http is no loopback address; POST /wake and /retry always need it',
+          'Token that the page asks for when http is not a loopback address; POST /wake and /retry always need it',
         ),
       httpHosts: z
         .array(value.parsed('a host name', parseHost), { error: 'a list of host names' })
@@ -102,10 +102,10 @@ export function daemon(resolve: value.ResolvePath) {
       alertAfter: value
         .duration(60_000, 365 * 86_400_000)
         .prefault('6h')
-        .describe('How long an account or destination may fail, or a message may wait, before somebody is told'),
+        .describe('How long an account or destination may fail, or a message may wait, before a notice is sent'),
     })
     .refine(({ http, metrics }) => http === null || metrics === null, {
-      error: 'http alone, as metrics is its old name',
+      error: 'only http: metrics is its old name',
       path: ['metrics'],
     })
     .refine(({ http, metrics, httpToken }) => httpToken !== null || isPrivate(http ?? metrics), {

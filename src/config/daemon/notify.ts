@@ -28,8 +28,7 @@ export interface Notifier {
   readonly way: Way
 }
 
-const URL_WORDS =
-  'an http:// or https:// address, or where it is to be had ({ env }, { file }, { command }, { credential })'
+const URL_WORDS = 'an http:// or https:// address, or where to read it ({ env }, { file }, { command }, { credential })'
 
 /** What must hold of the address itself, wherever it comes from. */
 export function isHttpUrl(text: string): boolean {
@@ -57,10 +56,10 @@ export function notify(resolve: value.ResolvePath) {
       on: z
         .array(z.enum(NOTICE_EVENTS, { error: `one of ${NOTICE_EVENTS.join(', ')}` }), { error: 'a list of events' })
         .prefault([...USUAL])
-        .describe('Of what it is told'),
+        .describe('Events that it reports'),
       run: value
         .orNull(value.program(resolve))
-        .describe('Program that is run, with POPFETCH_EVENT, POPFETCH_MESSAGE and others'),
+        .describe('Program to run; its environment has POPFETCH_EVENT, POPFETCH_MESSAGE and more'),
       url: value
         .orNull(address(resolve))
         .describe('Address to which a short text is posted, with the title in the field Title'),
@@ -76,11 +75,11 @@ export function notify(resolve: value.ResolvePath) {
         .describe('Destination to which a short message is delivered'),
       ping: value
         .orNull(address(resolve))
-        .describe('Address that is asked after each round in which all is well, and with /fail otherwise'),
+        .describe('Address to request after each round of polls if all is well; with /fail added if not'),
     })
     .refine((written) => WAYS.filter((way) => written[way] !== null).length === 1, { error: ONE_WAY })
     .refine((written) => written.url !== null || (!written.json && Object.keys(written.headers).length === 0), {
-      error: 'json and headers only beside url',
+      error: 'json and headers only with url',
     })
     .transform(({ on, run, url, json, headers, mail, ping }): Notifier => {
       if (run !== null) return { on, way: { kind: 'run', run } }
@@ -88,7 +87,7 @@ export function notify(resolve: value.ResolvePath) {
       if (ping !== null) return { on, way: { kind: 'ping', url: ping } }
       return { on, way: { kind: 'mail', destination: mail ?? '' } }
     })
-  return z.array(entry, { error: 'a list of who is told' }).prefault([])
+  return z.array(entry, { error: 'a list of notices, each with run, url, mail or ping' }).prefault([])
 }
 
 /** As `config show` prints it. */

@@ -63,7 +63,7 @@ export function destinationConflicts(written: Written): readonly Conflict[] {
   return kindWritten(written)?.conflicts(written) ?? []
 }
 
-/** Whether the destination of this name tells what stands there. A group does where all of it do; one that is not configured
+/** Whether the destination of this name tells what is there. A group does where all of it do; one that is not configured
  *  does not. */
 export function showsWhatItHas(name: string, destinations: ReadonlyMap<string, DestinationConfig>): boolean {
   const config = destinations.get(name)

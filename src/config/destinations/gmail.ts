@@ -36,7 +36,7 @@ const schema = value.once((resolve) =>
       type: z.literal('gmail'),
       user: value
         .parsed('the address of the mailbox such as anna@gmail.com', parseAddress)
-        .describe('The mailbox; mail never goes to another one, whoever signed in'),
+        .describe('The mailbox; mail never goes to another one, even if somebody else signed in'),
       token: value
         .token(resolve)
         .describe('Access token with the scopes gmail.insert and gmail.labels, or { oauth: NAME }'),

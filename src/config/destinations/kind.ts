@@ -55,7 +55,7 @@ export interface Opening {
  *  a token for which another process is asking. */
 const SECRET_LIMIT_MS = 120_000
 
-/** The secret of a destination as `settings` hands it on: read anew each time it is called. `refused`: the one that the server has
+/** The secret of a destination as `settings` hands it on: read again each time it is called. `refused`: the one that the server has
  *  just refused; of a sign-in another one is asked for then. Rejects with ERR_SECRET, and with the errors of oauth/oauth.ts. */
 export type SecretReader = (refused?: string) => Promise<string>
 
@@ -110,21 +110,21 @@ export interface Kind<Keys> {
   /** The host to which mail goes unencrypted over a network, for a warning; null: none. */
   unencryptedTo(keys: Keys): string | null
 
-  /** Whether its `census` (deliver/destination.ts) tells what stands there. Then a first poll brings nothing twice, and the
+  /** Whether its `census` (deliver/destination.ts) tells what is there. Then a first poll brings nothing twice, and the
    *  guard ERR_FIRST_POLL lets it start. */
   showsWhatItHas(keys: Keys): boolean
 
   /** Whether `migrate --delete` may go there: a message is read again there, or was taken with an id that it keeps. */
   provesDelivery(keys: Keys): boolean
 
-  /** At most so many messages go to its place (deliver/index.ts, placeOf); null: as many as there are. Whatever leads to that
+  /** At most this many messages go to its place (deliver/index.ts, placeOf); null: as many as there are. Whatever leads to that
    *  place keeps to all rates that are written for it. */
   pace(keys: Keys): { readonly place: string; readonly rates: readonly Rate[] } | null
 
   /** What `init` and `import` call the first destination of this kind. */
   readonly usualName: string
 
-  /** What deliver/ gets to open it for one account: what stands in braces filled in, certificates read, a secret as a function that is
+  /** What deliver/ gets to open it for one account. What is in braces filled in, certificates read, a secret as a function that is
    *  called just before each sign-in. Rejects with ERR_CONFIG when a certificate cannot be read. */
   settings(
     config: Keys & { readonly name: string },

@@ -1,4 +1,4 @@
-// What smtp and lmtp have in common: the keys of a session and of an envelope, how they are shown, and what deliver/smtp/
+// What smtp and lmtp have in common. The keys of a session and of an envelope, how they are shown, and what deliver/smtp/
 // gets of them.
 // The one rule: nothing here lets a secret leave this machine unencrypted.
 import * as z from 'zod'

@@ -18,7 +18,7 @@ const schema = value.once((resolve) =>
     mode: value.fileMode
       // A container may have UMASK.
       .prefault(() => octal(usualMailMode(process.env)))
-      .describe('Permissions of message files, as four octal digits; folders that are made match: 0640 makes 0750'),
+      .describe('Permissions of message files, as four octal digits; new folders match: 0640 gives 0750'),
     date: z
       .enum(['received', 'now'])
       .default('received')

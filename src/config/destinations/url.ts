@@ -1,7 +1,7 @@
 // Mailboxes as URLs, and what the URLs of all destinations have in common. The forms of a kind are in its own file. Pure.
 // A URL becomes the keys that would have been written instead: the schema alone knows what is right and what defaults are.
 // The command line loads this file to tell a URL from a name: it imports next to nothing.
-// The one rule: no password stands in a URL, and no error text repeats one.
+// The one rule: no password is in a URL, and no error text repeats one.
 import { bracketed } from '../values/host.ts'
 import type { ParsedUrl, UrlForms } from './kind.ts'
 
@@ -62,7 +62,7 @@ export function parseServer(text: string, names: readonly string[], forms: strin
   return parameters(written, query, names)
 }
 
-/** The keys, with what stands after the `?` added to them. */
+/** The keys, with what is after the `?` added to them. */
 export function parameters(written: Record<string, unknown>, query: string, names: readonly string[]): ParsedUrl {
   for (const parameter of query === '' ? [] : query.split('&')) {
     const [name, encoded] = cut(parameter, '=')

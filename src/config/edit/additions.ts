@@ -38,7 +38,7 @@ export function withAdditions(text: string, additions: Additions): string | null
   }
   if (missing.length > 0) insertions.push(...atTheTop(contents, missing, text))
   const ends = text.includes('\r\n') ? '\r\n' : '\n'
-  // From the end; of two at one place the later one first, so that it comes to stand behind.
+  // From the end; of two at one place the later one first, so that it comes to be behind.
   const whole = insertions
     .toReversed()
     .toSorted((a, b) => b.at - a.at)
@@ -105,7 +105,7 @@ function inBraces(map: yaml.YAMLMap, added: Written, text: string): readonly Ins
   const written = Object.entries(added).map(([name, value]) => pairText(name, value, text, isOfLines ? step : ''))
   if (last === undefined) return [{ at: close, text: written.join(', ') }]
   const end = valueEnd(last)
-  // A comma may stand there already; a comment may follow it.
+  // A comma may be there already; a comment may follow it.
   const hasComma = hasCommaBehind(text.slice(end, close))
   const comma: readonly Insertion[] = hasComma ? [] : [{ at: end, text: ',' }]
   if (!isOfLines) {

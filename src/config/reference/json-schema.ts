@@ -1,5 +1,5 @@
 // The JSON Schema of a configuration file, for editors. It is made from the zod schemas that check the file, so that both say
-// the same. A part that stands in many places, such as a destination, is written once under `$defs`.
+// the same. A part that is in many places, such as a destination, is written once under `$defs`.
 // The one rule: whatever popfetch takes, this schema takes too. It may take more: which keys go together only popfetch knows.
 import * as z from 'zod'
 import { destination } from '../destinations/destinations.ts'
@@ -17,7 +17,7 @@ export const EDITOR_LINE = `# yaml-language-server: $schema=${SCHEMA_ID}`
 
 const ACCOUNT = ['properties', 'accounts', 'additionalProperties']
 
-/** The parts that get a name, and where each stands. A part comes before those that hold it. */
+/** The parts that get a name, and where each stands. A part comes before the parts that contain it. */
 const PARTS: readonly (readonly [name: string, place: readonly string[]])[] = [
   ['secret', [...ACCOUNT, 'properties', 'password']],
   ['token', [...ACCOUNT, 'properties', 'token']],

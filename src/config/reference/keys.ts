@@ -113,7 +113,7 @@ function isDescribed(schema: z.core.$ZodType): boolean {
   return z.globalRegistry.get(schema)?.description !== undefined
 }
 
-/** The one value that it takes; null: another kind of schema. */
+/** The only value that it accepts; null: another kind of schema. */
 function literalsOf(schema: z.core.$ZodType | undefined): readonly unknown[] | null {
   return schema instanceof z.core.$ZodLiteral ? schema._zod.def.values : null
 }

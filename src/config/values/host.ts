@@ -24,7 +24,7 @@ export function isLoopback(host: string): boolean {
   return isIPv6(host) && !host.includes('%') && new URL(`http://[${host}]`).hostname === '[::1]'
 }
 
-/** As it stands in a URL: an IPv6 address in brackets. */
+/** As it is in a URL: an IPv6 address in brackets. */
 export function bracketed(host: string): string {
   return isIPv6(host) ? `[${host}]` : host
 }

@@ -1,5 +1,5 @@
 // `proxy: socks5://host:port` or `http://host:port`, a user and password in it percent-encoded. Pure.
-// The one rule: its password is a secret like any other. Where the URL is shown, a mask stands in its place.
+// The one rule: its password is a secret like any other. Where the URL is shown, a mask is in its place.
 import { bracketed, parseHost } from './host.ts'
 import { MASK, SecretText } from './secret.ts'
 import { parsed } from './values.ts'

@@ -51,7 +51,7 @@ export function formatSize(sizeBytes: number): string {
   return format(sizeBytes, SIZE_UNITS)
 }
 
-/** So many messages at most in any stretch of time of this length. */
+/** This many messages at most in any stretch of time of this length. */
 export interface Rate {
   readonly messages: number
   readonly perMs: number

@@ -12,7 +12,7 @@ import type { Ending } from '../../program.ts'
 import { redactor } from '../../redact.ts'
 import type { Written } from './written.ts'
 
-/** What stands in place of a secret wherever configuration is shown. */
+/** What is in place of a secret wherever configuration is shown. */
 export const MASK = '********'
 
 /** A secret written in the configuration. Printing, inspecting or serialising it gives the mask; only reveal() gives it. */
@@ -128,7 +128,7 @@ async function read(source: SecretSource, context: SecretContext): Promise<strin
   }
 }
 
-/** A source as `config show` prints it, by the keys of the file. Nothing that may be secret is in it. */
+/** A source as `config show` prints it, by the keys of the file. It contains nothing that may be secret. */
 export function sourceKeys(source: TokenSource | null): Written | string | null {
   switch (source?.kind) {
     case undefined:

@@ -1,4 +1,4 @@
-// Single values of the configuration as zod schemas: a host, a port, a path, a duration, a secret …
+// Single values of the configuration as zod schemas. A host, a port, a path, a duration, a secret …
 // The keys that hold them are in schema.ts and destinations/.
 // The one rule: the `error` of a schema is no sentence, but the words that follow "expected" in a report (problem.ts). It
 // never repeats the value that was found.
@@ -103,7 +103,7 @@ export const program = once((resolve) => {
 
 export const filePath = once((resolve) => parsed(formOf(resolve), (text) => (isPath(text) ? resolve(text) : null)))
 
-/** What may stand in braces. */
+/** What may be in braces. */
 export const PLACEHOLDERS = 'in braces only {account}, {recipient}, {local} or {domain}'
 
 /** A path in which placeholders may stand. */
@@ -121,14 +121,14 @@ export function placeText(expected: string, pattern: RegExp) {
 }
 
 /** `~` and `~/…` mean the home directory; of another user's (`~bob`) nothing is known here. Nor is what `$NAME` or a quote in front
- *  was meant to say: a folder of that name is what nobody wants, and `./$NAME` is one. */
+ *  was meant to say. A folder of that name is what nobody wants, and `./$NAME` is one. */
 function isPath(text: string): boolean {
   return text !== '' && !text.includes('\0') && !/^(?:~[^/]|[$"'`])/.test(text)
 }
 
 const SAMPLE = { account: 'a', mailbox: 'a@a.example' }
 
-/** Placeholders may stand in it. */
+/** Placeholders may be in it. */
 export const recipient = parsed(`a plain mail address such as alice@example.net; ${PLACEHOLDERS}`, recipientOf)
 
 /** LMTP servers know their own users without a domain. */
@@ -208,7 +208,7 @@ export const SECRET_KEYS: ReadonlySet<string> = new Set([
 /** Marks a schema of what only a program can give: the JSON Schema of a file leaves it out. */
 export const NOT_IN_FILES = 'notInFiles'
 
-/** Anything else is of another type, so that it is never what somebody meant. */
+/** Only a function passes, so no value of a file is mistaken for one. */
 const ofProgram = z
   .custom<SecretFunction>()
   .check(({ value, issues }) => {

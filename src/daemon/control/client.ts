@@ -1,11 +1,11 @@
-// The control socket, on the side of a command that asks the background process for something.
+// The control socket, on the side of a command that asks the daemon for something.
 import { createConnection, type Socket } from 'node:net'
 import { display } from '../../display.ts'
 import { errnoOf, PopfetchError } from '../../errors.ts'
 import { isOwnSocket, ourUid } from '../../own-file.ts'
 import { ANSWER_LIMIT_BYTES, type Answers, Lines, parseLine, type Requests, SILENCE_MS, type Verb } from './protocol.ts'
 
-/** Resolves to the answer; to null when no background process of ours listens there. The answer to `stop` comes when the process has
+/** Resolves to the answer; to null when no daemon of ours listens there. The answer to `stop` comes when the process has
  *  ended. Rejects with the error that the process answered, with ERR_TIMEOUT after a minute of silence, or with the signal's
  *  reason. */
 export async function askDaemon<V extends Verb>(

@@ -1,4 +1,4 @@
-// The language of the control socket: one line of JSON from the client, then lines of JSON from the background process, of
+// The language of the control socket. One line of JSON from the client, then lines of JSON from the daemon, of
 // which the last is the answer. Also the path of the socket. Nothing is opened here.
 import { createHash } from 'node:crypto'
 import { realpath, stat } from 'node:fs/promises'
@@ -15,7 +15,7 @@ export interface Requests {
   readonly reload: { readonly verb: 'reload'; readonly yes: boolean }
   readonly stop: { readonly verb: 'stop' }
   /** `accounts`: none named means all. `wait`: the answer comes when they were polled, not at once. `mark`: poll only if this is
-   *  the mark of the configuration in force; null: whichever it is. */
+   *  the mark of the configuration in effect; null: whichever it is. */
   readonly wake: {
     readonly verb: 'wake'
     readonly accounts: readonly string[]
@@ -39,7 +39,7 @@ export interface StatusAnswer {
 
 export interface Answers {
   readonly status: StatusAnswer
-  /** `reports`: null when nobody waits for them, or when another configuration is in force and so nothing was done. */
+  /** `reports`: null when nobody waits for them, or when another configuration is in effect and so nothing was done. */
   readonly wake: { readonly accounts: readonly string[]; readonly reports: readonly AccountReport[] | null }
   readonly reload: { readonly changes: readonly string[] }
   readonly stop: { readonly pid: number }

@@ -1,4 +1,4 @@
-// The control socket, on the side of the background process: takes a request, hands it on, writes the answer. What the verbs
+// The control socket, on the side of the daemon: takes a request, hands it on, writes the answer. What the verbs
 // do is in daemon.ts. One rule: a client that is silent, talks nonsense or goes away costs a descriptor for ten seconds, and
 // nothing else.
 import { chmod, mkdir, rm } from 'node:fs/promises'

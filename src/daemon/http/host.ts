@@ -1,4 +1,4 @@
-// Whether a request is meant for us: a page that somebody made must not read what is served here by giving our address a name
+// Whether a request is meant for us. A page that somebody made must not read what is served here by giving our address a name
 // of its own (DNS rebinding). A browser tells the name in the Host field. Pure.
 import { isIP } from 'node:net'
 import { isLoopback, parseHost } from '../../config/values/host.ts'

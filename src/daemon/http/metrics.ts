@@ -7,7 +7,7 @@ import type { Unsettled } from '../../ledger/records.ts'
 import type { PollEnded } from '../schedule/scheduler.ts'
 import type { Watched } from './watched.ts'
 
-/** A turn of the event loop, a slow moment, too few places (`concurrency`, `perHost`) for so many accounts. */
+/** A turn of the event loop, a slow moment, too few places (`concurrency`, `perHost`) for this many accounts. */
 const LATENESS_S = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
 
 /** Counting looks at every message of the ledger. */
@@ -193,10 +193,13 @@ async function makeInstruments(version: string): Promise<Instruments> {
       labelNames: ['account', 'state'],
       registers,
     }),
-    oldestWaiting: gauge('oldest_waiting_message_timestamp_seconds', 'Since when the first waiting message waits'),
+    oldestWaiting: gauge(
+      'oldest_waiting_message_timestamp_seconds',
+      'Since when the oldest waiting message has waited',
+    ),
     destinationUp: new Gauge({
       name: 'popfetch_destination_up',
-      help: '1: it takes mail, as far as is known; 0: it is left alone because it does not',
+      help: '1: it accepts mail, as far as is known; 0: it is paused because it does not',
       labelNames: ['destination'],
       registers,
     }),
@@ -207,7 +210,7 @@ async function makeInstruments(version: string): Promise<Instruments> {
     ),
     resting: new Gauge({
       name: 'popfetch_destination_resting_until_timestamp_seconds',
-      help: 'Until when a destination that accepts no mail is left alone',
+      help: 'Until when a destination that does not accept mail is paused',
       labelNames: ['destination'],
       registers,
     }),

@@ -1,6 +1,6 @@
-// Which request gets which answer (DESIGN 5). Who may ask what: /healthz and /livez anybody, under any name; all else under our
-// names only; the page and what it reads, from other machines, whoever has the token; /metrics anybody; what changes
-// something, whoever shows the token in a field, which no page of somebody else can make a browser do.
+// Which request gets which answer (DESIGN 5). Who may ask what? Anybody may ask /healthz and /livez, under any host name.
+// Everything else needs one of our names. From other machines, the page and what it reads need the token, /metrics does not. A
+// request that changes something needs the token in a header field, which no foreign page can make a browser send.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { display } from '../../display.ts'
 import { healthOf, type Health, selfOf } from '../../status/health.ts'
@@ -67,7 +67,7 @@ export class Routes {
       'Content-Security-Policy',
       "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     )
-    // What may stand in the body of another method is not waited for.
+    // What may be in the body of another method is not waited for.
     if (request.method !== 'GET') response.shouldKeepAlive = false
     const [path = '', search = ''] = (request.url ?? '').split('?', 2)
     const asked: Asked = { request, response, query: new URLSearchParams(search), rules }
@@ -75,11 +75,11 @@ export class Routes {
     if (!isHealth && !isMeant(request.headers.host, rules))
       return plain(response, 403, 'this name is not served here: add it to daemon.httpHosts in the configuration')
     const allowed = Object.hasOwn(ALLOWED, path) ? ALLOWED[path] : undefined
-    if (allowed === undefined) return plain(response, 404, '/, /metrics, /healthz, /livez and /status.json are here')
+    if (allowed === undefined) return plain(response, 404, 'try /, /metrics, /healthz, /livez or /status.json')
     const method = request.method === 'HEAD' ? 'GET' : request.method
     if (method !== allowed) {
       response.setHeader('Allow', allowed)
-      return plain(response, 405, `${path} takes ${allowed} alone`)
+      return plain(response, 405, `${path} accepts only ${allowed}`)
     }
     await this.#answer(path, asked)
   }

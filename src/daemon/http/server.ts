@@ -1,6 +1,6 @@
-// The web server of the background process: a page for people, /status.json, /metrics for Prometheus, /healthz and /livez for
-// whatever asks whether all is well. routes.ts says who gets which answer; page/ makes the page; host.ts and token.ts keep
-// strangers out; metrics.ts counts; watched.ts is all that is known of the rest of the process.
+// The web server of the daemon. A page for people, /status.json, /metrics for Prometheus, /healthz and /livez for
+// whatever asks whether all is well. routes.ts says who gets which answer. page/ makes the page. host.ts and token.ts keep
+// strangers out. metrics.ts counts. watched.ts is all that is known of the rest of the process.
 // One rule here: no client costs more than a connection and one answer, whatever it sends and whether or not it reads.
 import { chmod, rm } from 'node:fs/promises'
 import { createServer, request, type Server } from 'node:http'

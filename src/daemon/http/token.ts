@@ -1,8 +1,8 @@
-// The token of `daemon.httpToken`: who shows it, in a field or by the cookie that the form gave for it, may look. The cookie is no
-// token: it is made of it, so that one who reads it cannot change anything by it, and a new token ends it.
+// The token of `daemon.httpToken`: who shows it, in a field or by the cookie that the form gave for it, may look. The cookie is
+// derived from the token, so that somebody who reads it cannot change anything, and a new token ends it.
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 
-/** So many wrong tokens in a minute are looked at, over all who ask: nobody finds a token by trying. */
+/** This many wrong tokens in a minute are looked at, over all who ask: nobody finds a token by trying. */
 const WRONG_TRIES = 20
 const WITHIN_MS = 60_000
 const COOKIE_DAYS = 30
@@ -48,7 +48,7 @@ export class Token {
   }
 }
 
-/** What stands behind `Bearer`; null: nothing does. */
+/** What is behind `Bearer`; null: nothing does. */
 export function bearerOf(field: string | undefined): string | null {
   return /^Bearer +(\S+) *$/i.exec(field ?? '')?.[1] ?? null
 }

@@ -1,4 +1,4 @@
-// What the background process lets its web server see and do, and the statuses that are made of it.
+// What the daemon lets its web server see and do, and the statuses that are made of it.
 import type { Ledger } from '../../ledger/ledger.ts'
 import { type ReadLedger, readBriefly, readFacts } from '../../status/facts.ts'
 import type { Listed } from '../../status/sign-in-lines.ts'
@@ -8,7 +8,7 @@ import { type Planned, type Status, statusOf } from '../../status/status.ts'
 export interface Watched {
   readonly plan: readonly Planned[]
   readonly ledger: ReadLedger & Pick<Ledger, 'memo'>
-  /** Names of the accounts of the configuration in force. */
+  /** Names of the accounts of the configuration in effect. */
   readonly configured: readonly string[]
   /** Names of the destinations of the configuration. */
   readonly destinations: readonly string[]
@@ -27,7 +27,7 @@ export interface Watched {
   retry(account: string | null): void
 }
 
-/** Rejects with ERR_LEDGER. `days`: so many of the last days are wanted. */
+/** Rejects with ERR_LEDGER. `days`: this many of the last days are wanted. */
 export async function wholeStatus(watched: Watched, days: number): Promise<Status> {
   const signIns = await watched.signIns().catch(() => [])
   return statusOf(await readFacts(watched.ledger, { ...surroundings(watched), signIns }, days))

@@ -1,8 +1,8 @@
-// Tells people (DESIGN 3, `notify`), from cron and daemon alike. A round looks at the status (troubles.ts), puts what is news into
-// the outbox of the ledger (outbox.ts), and sends what is due by the four ways: run.ts, request.ts for `url` and `ping`, mail.ts;
-// words.ts has the words.
-// One rule: a broken notifier costs nobody anything. Rounds run beside polls, never within one; each notice has thirty seconds, all
-// at once; a failure is logged and tried again, and is itself never told. No address and no secret is in any text.
+// Tells people (DESIGN 3, `notify`), from cron and daemon alike. A round looks at the status (troubles.ts) and puts news into
+// the outbox of the ledger (outbox.ts). Then it sends what is due: run.ts for programs, request.ts for `url` and `ping`,
+// mail.ts. words.ts has the words. One rule: a broken notifier costs nobody anything. Rounds run beside polls, never within
+// one. Each notice has thirty seconds, all at once. A failure is logged and tried again, and is itself never told. No address
+// and no secret is in any text.
 import { createHash, randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Notifier, NoticeEvent, Way } from '../../config/daemon/notify.ts'
@@ -58,7 +58,7 @@ export async function notifyRound(round: Round, context: NotifyContext): Promise
     const pinging = round.pings ? pingAll(round, context) : Promise.resolve()
     await Promise.all([tellAll(round, context), pinging])
   } catch (error) {
-    context.log.warn('people could not be told', { error: asPopfetchError(error, 'process').message })
+    context.log.warn('notices could not be sent', { error: asPopfetchError(error, 'process').message })
   }
 }
 
@@ -91,7 +91,7 @@ async function tellAll({ configuration, status, reports }: Round, context: Notif
     const failure = await failureOf(notice, entry.notifier, configuration, context)
     if (failure === null) return
     failed.add(notice.id)
-    log.warn('a notice could not be told, and is tried again', { way: entry.notifier.way.kind, reason: failure })
+    log.warn('a notice could not be sent, and is retried', { way: entry.notifier.way.kind, reason: failure })
   }
   await Promise.all(due.map(tell))
   const sent = due
@@ -100,7 +100,8 @@ async function tellAll({ configuration, status, reports }: Round, context: Notif
 
 type Opened = MailContext['configuration']
 
-/** Tells one thing now, without the ledger, to each entry that wants it. False: none that wants it could be told. Never rejects. */
+/** Tells one thing now, without the ledger, to each entry that wants it. False: no entry of `notify` that wants it could be
+ *  reached. Never rejects. */
 export async function directly(
   event: NoticeEvent,
   item: Item,
@@ -116,7 +117,7 @@ export async function directly(
     wanting.map(async (notifier) => {
       const notice = { ...base, id: randomBytes(8).toString('hex'), entry: markOf(notifier) }
       const failure = await failureOf(notice, notifier, configuration, { ...context, nowMs: () => nowMs })
-      if (failure !== null) log.warn('a notice could not be told', { way: notifier.way.kind, reason: failure })
+      if (failure !== null) log.warn('a notice could not be sent', { way: notifier.way.kind, reason: failure })
       return failure
     }),
   )
@@ -200,7 +201,7 @@ async function pingAll({ configuration, status }: Round, context: NotifyContext)
 /** From now on the address is masked in all that popfetch writes. Rejects with ERR_SECRET. */
 async function addressOf(source: SecretSource, limits: Limits): Promise<URL> {
   const text = await resolveSecret(source, { ...limits, what: 'an address of notify' })
-  if (!isHttpUrl(text)) throw new Error('an address of notify is no http:// or https:// address')
+  if (!isHttpUrl(text)) throw new Error('an address of notify is not an http:// or https:// address')
   return new URL(text)
 }
 

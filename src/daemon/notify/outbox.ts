@@ -1,9 +1,11 @@
-// What was told, and what is still to be told: kept in the ledger as one memo, for cron and daemon alike, so that each trouble is
-// told once, and once when it is over, whichever process sees it. Pure: a state and what is seen now give the next state.
+// Notices that were sent, and those still to be sent. They are kept in the ledger as one memo for cron and daemon. So each
+// trouble is told once, and once when it is over, whichever process sees it. Pure: a state and what is seen now give the next
+// state.
 //
-// A trouble that is old enough is put into the outbox for each entry of `notify` that wants it; all of one look and one kind are
-// one notice. Whoever sends claims notices for a while first, so that two processes do not send the same one; what was claimed by a
-// process that died is sent by the next. A notice that fails is tried again, less and less often, for three days.
+// A trouble that is old enough is put into the outbox for each entry of `notify` that wants it. Troubles of one kind that one
+// look finds make one notice. Whoever sends claims notices for a while first, so that two processes do not send the same one.
+// What was claimed by a process that died is sent by the next. A notice that fails is tried again, less and less often, for
+// three days.
 import type { NoticeEvent } from '../../config/daemon/notify.ts'
 import type { Item, Trouble } from './troubles.ts'
 
@@ -85,7 +87,7 @@ export function observed(state: State, seen: Seen): State {
   const told: { readonly event: NoticeEvent; readonly unless: NoticeEvent | null; readonly item: Item }[] = []
   for (const trouble of (troubles ?? []).slice(0, MOST_KNOWN)) {
     const before = state.known[trouble.key]
-    // A clock that was ahead then says nothing.
+    // If the clock was ahead then, that says nothing.
     const firstMs = before === undefined || before.sinceMs > nowMs ? nowMs : before.sinceMs
     const sinceMs = Math.min(trouble.sinceMs ?? firstMs, nowMs)
     const isTold = before?.told === true

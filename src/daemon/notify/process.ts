@@ -1,6 +1,6 @@
-// popfetch itself cannot work: its ledger, its configuration, a bug. What the ledger remembers is not to be had then, so what was
-// told stands in a file beside it (0600): at once, then once a day, and once when it works again. Nothing waits in it: what
-// could not be told is told by the next try.
+// popfetch itself cannot work: its ledger, its configuration, a bug. The ledger may be out of reach then, so a file beside it
+// (0600) remembers what was told. Such a trouble is told at once, then once a day, and once when popfetch works again. Nothing
+// waits in it: what could not be told is told by the next try.
 import { rename, rm, writeFile } from 'node:fs/promises'
 import type { Configuration } from '../../config/schema.ts'
 import { display } from '../../display.ts'
@@ -58,7 +58,7 @@ export async function tellProcess(
     if (error === null) await rm(file, { force: true })
     else await write(file, { code: error.code, atMs: nowMs })
   } catch (thrown) {
-    log.warn('people could not be told', { error: asPopfetchError(thrown, 'process').message })
+    log.warn('notices could not be sent', { error: asPopfetchError(thrown, 'process').message })
   }
 }
 

@@ -1,4 +1,4 @@
-// A request to an address that somebody configured to be told: one try, within a limit, without following it elsewhere: a header
+// A request to an address that somebody configured to be told. One try, within a limit, without following it elsewhere: a header
 // may hold a secret. The address itself may be one: no text has more of it than its host.
 import { request as overHttp } from 'node:http'
 import { request as overHttps } from 'node:https'

@@ -1,4 +1,4 @@
-// When the background process looks whether somebody is to be told: soon after polls, and each minute; `ping` every five minutes.
+// When the daemon looks whether somebody is to be told: soon after polls, and each minute; `ping` every five minutes.
 // One round at a time: what happens meanwhile is for the next one.
 import type { Configuration } from '../../config/schema.ts'
 import type { AccountReport } from '../../poll/report.ts'
@@ -57,7 +57,7 @@ export class Rounds implements AsyncDisposable {
     const configuration = this.#context.configuration()
     if (configuration.notify.length === 0) return
     const status = await this.#context.status().catch((error: unknown) => {
-      log.warn('cannot look whether somebody is to be told', { error: String(error) })
+      log.warn('cannot check which notices are due', { error: String(error) })
       return null
     })
     if (status === null) return

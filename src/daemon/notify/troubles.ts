@@ -25,7 +25,7 @@ export interface Trouble {
   readonly event: Extract<NoticeEvent, 'problem' | 'sign-in'>
   /** Null: since it was first seen. */
   readonly sinceMs: number | null
-  /** So old it is told; Infinity: another trouble says the same. */
+  /** It is told once it is this old; Infinity: another trouble says the same. */
   readonly afterMs: number
   /** Whoever is told of that kind is told of it there. */
   readonly unless: NoticeEvent | null

@@ -1,4 +1,4 @@
-// A notice in words: a title, a short text, and the same as an object and as variables of an environment. Pure. What stands in it
+// A notice in words: a title, a short text, and the same as an object and as variables of an environment. Pure. What is in it
 // is safe to print already (troubles.ts).
 import type { NoticeEvent } from '../../config/daemon/notify.ts'
 import { namesText } from '../../status/attention.ts'
@@ -15,11 +15,11 @@ export interface Words {
 }
 
 const TITLES: Readonly<Record<NoticeEvent, string>> = {
-  problem: 'mail does not come',
+  problem: 'mail is not arriving',
   recovery: 'works again',
   refused: 'messages refused',
   held: 'messages held back',
-  'sign-in': 'sign-in needs you',
+  'sign-in': 'you need to sign in',
   process: 'cannot work',
   success: 'new mail',
 }

@@ -13,7 +13,7 @@ const SLOWER = 1.5
 const BUSY_WAIT_MS = 60_000
 /** First polls, and polls after one that was cut short (a signal, a machine that slept), begin within that. */
 export const SPREAD_MS = 10_000
-/** An account that is due or polled hangs when it is silent for longer than this and for longer than so many timeouts: a slow
+/** An account that is due or polled hangs when it is silent for longer than this and for longer than this many timeouts. A slow
  *  server may use up ten of them. */
 const SILENCE_MS = 15 * 60_000
 const SILENT_TIMEOUTS = 12
@@ -49,7 +49,7 @@ export class Appointment {
     this.#intervalMs = account.poll.minMs
   }
 
-  /** The account as it now stands in the configuration. */
+  /** The account as it now is in the configuration. */
   change(account: Account): void {
     this.account = account
     this.#intervalMs = account.poll.minMs

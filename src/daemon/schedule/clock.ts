@@ -1,4 +1,4 @@
-// Time as the background process sees it: a clock that people set, one that never jumps, and what it means when they differ.
+// Time as the daemon sees it: a clock that people set, one that never jumps, and what it means when they differ.
 import { performance } from 'node:perf_hooks'
 
 /** Passed in, so that a test can be the time. */
@@ -20,8 +20,8 @@ export const systemClock: Clock = {
   },
 }
 
-/** A timer that is later than this, or clocks that drift apart by more, mean that the machine slept, the process was stopped or
- *  the clock was set. Then sockets are dead and plans are out of date (N006, suspend and resume). */
+/** A timer that is later than this, or clocks that drift apart by more. The machine slept, the process was stopped, or somebody
+ *  set the clock. Then sockets are dead and plans are out of date (N006, suspend and resume). */
 const GAP_MS = 30_000
 
 /** Notices that time went on while the process did not. */

@@ -1,6 +1,6 @@
-// When each account is polled: at its own interval, counted from the end of a poll, never twice at once, spread and jittered,
-// and later where the ledger remembers failures. How a poll is done, and how many run at once, is poll/poller.ts.
-// One rule: nothing that one account does or throws delays another.
+// When each account is polled: at its own interval, counted from the end of a poll, spread and jittered. Never twice at once,
+// and later where the ledger remembers failures. How a poll is done, and how many run at once, is poll/poller.ts. One rule:
+// nothing that one account does or throws delays another.
 import { sameConfiguration } from '../../config/values/secret.ts'
 import type { Account } from '../../config/schema.ts'
 import { asPopfetchError, PopfetchError } from '../../errors.ts'

@@ -1,7 +1,7 @@
-// What a destination's answer means for the mail: the conclusions, as data. Each kind of destination has a table beside
-// this file that leads from an answer to one of them; poll/route/ decides from the conclusion what is left alone, and how long.
-// A kind's own code only says at which step it was, and what came back. Two rules: an answer that no row knows speaks of the
-// message and passes by itself (TEMP), and only an acceptance may lead to a deletion.
+// What a destination's answer means for the mail: the conclusions, as data. Each kind of destination has a table beside this
+// file that leads from an answer to one of them. poll/route/ decides from the conclusion what is left alone, and how long. A
+// kind's own code only says at which step it was, and what came back. Two rules. An answer that no row knows concerns the
+// message and passes by itself (TEMP). Only an acceptance may lead to a deletion.
 import type { AnswerFacts, Conclusion, Verdict } from '../../errors.ts'
 
 export interface Meaning {

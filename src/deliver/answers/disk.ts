@@ -2,8 +2,8 @@
 // destination's, never the message's, but for a file that is too large.
 import { concluded, type Concluded } from './conclusions.ts'
 
-/** Errno names, and three words of ours: `RESERVE` for a message that would leave too little free, `GONE` for a Maildir that was
- *  delivered to and is not there (S045), `SILENCE` for a disk that does not answer. */
+/** Errno names, and three words of ours. `RESERVE`: the message would leave too little free. `GONE`: a Maildir that was
+ *  delivered to has disappeared (S045). `SILENCE`: the disk does not answer. */
 const ROOM = new Set(['ENOSPC', 'EDQUOT', 'RESERVE'])
 const ACT = new Set([
   'EACCES',

@@ -19,7 +19,7 @@ export interface GmailAnswer {
   readonly handed: boolean
 }
 
-/** What to do at once: try again after a pause, or with the labels looked up anew. */
+/** What to do at once: try again after a pause, or with the labels looked up again. */
 export type GmailAgain = 'pause' | 'labels' | null
 
 export interface GmailConcluded extends Concluded {

@@ -45,7 +45,7 @@ export function pauseIn(words: string): number {
   return Number(backoff[1]) * (backoff[2] === undefined ? 1 : 1_000)
 }
 
-/** The key by which two replies are equal: code and enhanced code; without one the words, but for addresses and what has digits:
+/** The key by which two replies are equal: code and enhanced code. Without one the words, but for addresses and what has digits:
  *  numbers, names of queues, times. */
 export function sameReply({ code, enhanced, words }: Reply): string {
   if (enhanced !== '') return `${code} ${enhanced}`

@@ -1,5 +1,5 @@
-// A program as a destination: the message is its standard input (stdin-file.ts), its exit code says what became of the
-// message (sysexits.ts). It is run without a shell, without a word of the message in its arguments (D094), with a few
+// A program as a destination: the message is its standard input (stdin-file.ts), its exit code tells the outcome
+// (sysexits.ts). It is run without a shell, without a word of the message in its arguments (D094), with a few
 // environment variables (program.ts runs it). One rule: only exit code 0 is a delivery.
 import { constants } from 'node:fs'
 import path from 'node:path'
@@ -73,7 +73,7 @@ class Command implements Destination {
     this.#program = await this.#find()
   }
 
-  /** It is there, and so is the folder where it runs. It is not run: it would want a message. */
+  /** The program is there, and so is the folder in which it runs. It is not run: it would want a message. */
   async probe(): Promise<Probed> {
     const program = await this.#find()
     const { cwd } = this.#config
@@ -127,7 +127,7 @@ class Command implements Destination {
       return await runProgram({
         command: [program, ...run.slice(1)],
         env: environment(this.#context.env, env, message),
-        // So that it works the same wherever popfetch is started.
+        // So that the program behaves the same wherever popfetch is started.
         cwd: cwd ?? '/',
         stdin,
         stdout: { keep: 'file', file: stdout, limitBytes: WORDS_BYTES },

@@ -1,6 +1,6 @@
-// A complete message as a file for the standard input of a program: our fields on top, LF line ends as programs on Unix
-// expect, no other byte changed. One rule: the file has lost its name when the program sees it. So nothing of it is left
-// behind, and it is complete even if popfetch dies (D091).
+// A complete message as a file for the standard input of a program. It has our fields on top and LF line ends, as programs on
+// Unix expect. No other byte is changed. One rule: the file has lost its name when the program sees it. So nothing of it is
+// left behind, and it is complete even if popfetch dies (D091).
 import { constants } from 'node:fs'
 import type { Message } from '../../message.ts'
 import { BodyFile, fill } from '../disk/body-file.ts'

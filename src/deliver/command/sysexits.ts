@@ -26,7 +26,7 @@ const WORDS: ReadonlyMap<number, Words> = new Map([
   [75, { says: 'temporary failure', advice: 'it will be tried again' }],
   [76, { says: 'a protocol error', advice: STAYS }],
   [77, { says: 'permission denied', advice: STAYS }],
-  [78, { says: 'its configuration is wrong', advice: 'mend it' }],
+  [78, { says: 'its configuration is wrong', advice: 'correct it' }],
   // The exit codes of a shell that cannot run a program.
   [126, { says: 'it cannot be executed', advice: 'check its permissions' }],
   [127, { says: 'a program was not found', advice: 'check PATH and what it calls' }],

@@ -1,6 +1,6 @@
-// Writes one message body to a new file in one form, while the next part arrives: two buffers take turns, one is filled,
-// the other is being written to disk. Memory does not grow with the message. Nothing here is durable; the Maildir sees to
-// that. One rule: bytes are only ever added, and a CRLF cut in two by the end of a part is still one (P116, D015).
+// Writes one message body to a new file while the next part arrives. Two buffers take turns: one is filled while the other is
+// written to disk. Memory does not grow with the message. Nothing here is durable; the Maildir sees to that. One rule: bytes
+// are only ever added, and a CRLF cut in two by the end of a part is still one (P116, D015).
 import { constants } from 'node:fs'
 import type { FileForm, Message } from '../../message.ts'
 import { bodyChunks } from './body.ts'

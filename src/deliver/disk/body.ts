@@ -44,7 +44,7 @@ export async function* bodyChunks(
   }
 }
 
-/** A small message as it stands in a file: our fields on top, nothing else touched (D016, D017). */
+/** A small message as it is in a file: our fields on top, nothing else touched (D016, D017). */
 export interface Pieces {
   /** With the line ends of the file. */
   readonly prefix: Buffer

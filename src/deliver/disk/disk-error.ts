@@ -22,9 +22,9 @@ const WORDS: Readonly<Record<string, Words>> = {
   EISDIR: { says: 'a directory', advice: 'check the path' },
   ELOOP: { says: 'a symbolic link is in the way', advice: 'check the path' },
   EXDEV: { says: 'tmp/ and new/ are on different file systems', advice: 'put them on one' },
-  ENAMETOOLONG: { says: 'the file system takes no names that long', advice: 'use another file system' },
+  ENAMETOOLONG: { says: 'the file system does not allow names that long', advice: 'use another file system' },
   EFBIG: { says: 'the file is too large for the file system or a limit', advice: 'check ulimit -f' },
-  EEXIST: { says: 'a file with that name is there already', advice: 'try again' },
+  EEXIST: { says: 'a file with that name already exists', advice: 'try again' },
   EMFILE: { says: 'too many open files', advice: 'lower concurrency or raise ulimit -n' },
   ENFILE: { says: 'too many open files on this machine', advice: 'try again' },
   ESTALE: { says: 'the file server lost the file', advice: 'try again' },
@@ -49,7 +49,7 @@ export function diskError(
   const known = concludeDisk(errno)
   // An error that no row knows (the wait was aborted, a limit) speaks of the disk, unless the caller was at work on a message.
   const answer = known.row === 'unknown' && facts.scope === undefined ? unreachable : known
-  // The disk failed, and besides nobody knows what stands there.
+  // The disk failed, and besides nobody knows what is there.
   const conclusion = facts.verdict === 'unknown' ? 'LOST' : answer.conclusion
   return new DeliveryError(`${tried}: ${said}`, { ...answer, conclusion, ...facts, step: 'disk', cause: thrown })
 }

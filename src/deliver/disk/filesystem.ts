@@ -5,7 +5,7 @@
 // What is synced, and when (fsync takes milliseconds, so it is always off the loop, except in memory):
 // - A Maildir file before it gets its name in new/; then new/, once for a batch, before a delivery counts (D001, D003).
 // - A new folder of a Maildir, and a new mbox, in the folder above. A file that is found after a crash, before it counts.
-// - An mbox once for a batch; before that its lock file says how to undo the batch, and after that that it is done (D101).
+// - An mbox once for a batch. Before that its lock file says how to undo the batch, and afterwards that it is done (D101).
 // - Never a spool file or the input of a command: the server still has the message. `close` is checked everywhere (D002).
 import fs from 'node:fs'
 import { promisify } from 'node:util'

@@ -2,10 +2,10 @@
 const CR = 13
 const LF = 10
 
-/** Writes `source` with LF for CRLF into `target`, and returns how many bytes that was. `target` is at least as long, and
- *  may be the same memory. A CR at the very end stays; a caller that has more to come keeps it back. Takes four bytes at a
- *  time while none of them is a CR: 3 GB/s measured, twice as fast as a plain loop, and without the garbage that strings
- *  would make. */
+/** Writes `source` with LF for CRLF into `target`, and returns how many bytes that was. `target` is at least as long, and may
+ *  be the same memory. A CR at the very end stays; a caller that has more to come keeps it back. Takes four bytes at a time
+ *  while none of them is a CR. That was measured at 3 GB/s, twice as fast as a plain loop, and makes no garbage as strings
+ *  would. */
 export function crlfToLf(source: Uint8Array, target: Uint8Array): number {
   const from = new DataView(source.buffer, source.byteOffset, source.length)
   const to = new DataView(target.buffer, target.byteOffset, target.length)

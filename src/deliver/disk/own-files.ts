@@ -1,6 +1,6 @@
 // Files that belong to popfetch alone: the directory they are kept in, and the removal of those that a killed popfetch left
-// behind. One rule: a file is removed only if its name is one of ours, it is a regular file, and it is dead beyond doubt
-// (D013); a file that cannot be examined or removed is left.
+// behind. One rule: a file is removed only if it is a regular file, has one of our names, and is dead beyond doubt (D013). A
+// file that cannot be examined or removed is left.
 import { createHash } from 'node:crypto'
 import fs from 'node:fs'
 import { hostname } from 'node:os'
@@ -48,8 +48,8 @@ export function ownerName(): string {
   return `${machineName()}-${process.pid}`
 }
 
-/** Is the process of this name certainly gone? One of another machine or container is not: its numbers say nothing here. A number
- *  that another process has by now says nothing either. */
+/** Is the process of this name certainly gone? A process of another machine or container is not: its numbers mean nothing here.
+ *  A number that another process has by now says nothing either. */
 export function isGone(owner: string): boolean {
   const [, where, number] = OWNER.exec(owner) ?? []
   if (where !== machineName()) return false
@@ -61,7 +61,7 @@ export function isGone(owner: string): boolean {
   }
 }
 
-/** Processes of one machine, and of one container on it, know each other by their numbers. */
+/** Processes of one machine, or of one container, recognise each other by their process numbers. */
 function machineName(): string {
   machine ??= createHash('sha256').update(`${hostname()} ${processNamespace()}`).digest('hex').slice(0, 16)
   return machine

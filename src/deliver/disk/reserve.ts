@@ -8,7 +8,7 @@ const FREE_SHARE = 0.02
 const MOST_FREE_BYTES = 1_000_000_000
 /** A Maildir without inodes takes no message, however many bytes are free. */
 const FREE_FILES = 1000
-/** Other programs write too: after so many bytes of our own it looks again. */
+/** Other programs write too: after this many bytes of our own it looks again. */
 const LOOK_AGAIN_BYTES = 64 * 1024 * 1024
 const BLOCK_BYTES = 4096
 
@@ -18,11 +18,11 @@ export class NoRoom extends Error {
 }
 
 interface Room {
-  /** So many bytes may still be written. */
+  /** This many bytes may still be written. */
   spareBytes: number
-  /** So many files may still be made. */
+  /** This many files may still be made. */
   spareFiles: number
-  /** So many bytes may be written before the next look at the file system. */
+  /** This many bytes may be written before the next look at the file system. */
   trustedBytes: number
   readonly text: string
 }
@@ -58,7 +58,7 @@ export class Reserve {
     return { key: `disk ${dev}`, bytes: Math.max(0, spareBytes), messages: Math.max(0, spareFiles) }
   }
 
-  /** Looks anew at the next call. For the beginning of a poll. */
+  /** Looks again at the next call. For the beginning of a poll. */
   refresh(directory: string): void {
     this.#rooms.delete(directory)
     this.#looks.delete(directory)

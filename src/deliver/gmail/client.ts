@@ -160,7 +160,7 @@ export class GmailClient {
     )
     if (opened.status !== 200) return opened
     const url = this.#exchange.own(opened.headers.location ?? '')
-    if (url === null) throw new GmailFailure('nonsense', 'it gives no address to upload to', false)
+    if (url === null) throw new GmailFailure('nonsense', 'it gave no upload address', false)
     return await new Upload(url, content, (asking, stop) => this.#signed(asking, stop), this.#limits).run(signal)
   }
 

@@ -1,4 +1,4 @@
-// One HTTPS request and its answer, complete or not at all. Knows no token and no mailbox. node:https instead of fetch: only here
+// One HTTPS request and its answer, complete or not at all. Knows no token and no mailbox. node:https instead of fetch. Only here
 // can the end of a message be held back until it may be sent, and told whether it was. Proxies are those of the environment.
 // One rule: an answer is foreign. It is bounded, its JSON is looked at by known keys alone, and no redirect is followed.
 import type { Agent as HttpAgent, ClientRequest as Request, IncomingMessage, OutgoingHttpHeaders } from 'node:http'

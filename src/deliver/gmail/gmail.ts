@@ -1,8 +1,8 @@
-// The gmail destination: puts each message into a mailbox at Gmail by its API, with its date, its bytes and its labels, classified
-// like mail that arrives. Only an answer with the id of the stored message is a delivery.
+// The gmail destination. It puts each message unchanged into a Gmail mailbox through the API, with its date and labels. Gmail
+// classifies it like arriving mail. Only an answer with the id of the stored message is a delivery.
 //
 // client.ts knows the API, exchange.ts carries one request, reply.ts reads answers. labels.ts keeps the ids of labels, pace.ts the
-// speed that Google allows; both are one for a user, whatever the destinations are called. answers/gmail.ts says what an answer
+// speed that Google allows. Both are one for a user, whatever the destinations are called. answers/gmail.ts says what an answer
 // means for the mail. This file offers a message until it is taken or refused, and says so in words.
 // One rule: what may have been stored is said to be so. Gmail merges two copies only by their Message-ID.
 import { display } from '../../display.ts'
@@ -309,7 +309,7 @@ const NO_ANSWER = { status: 0, reasons: [], words: '', pauseMs: 0 } as const
 
 function tooLarge(sizeBytes: number): Untaken {
   const answer = { ...concluded('FORM', 'too large'), again: null }
-  return { answer, text: `the message has ${sizeBytes} bytes, Gmail takes ${MOST_BYTES}`, cause: null }
+  return { answer, text: `the message has ${sizeBytes} bytes, and Gmail accepts at most ${MOST_BYTES}`, cause: null }
 }
 
 function whatToDo({ conclusion, verdict, row }: GmailConcluded): string {
@@ -326,5 +326,7 @@ function whatToDo({ conclusion, verdict, row }: GmailConcluded): string {
       : 'follow its advice; popfetch then goes on by itself'
   }
   if (conclusion === 'TLS') return 'check endpoint, the proxy and who answers there'
-  return verdict === 'refused' ? 'it stays on the server; first-of can send it elsewhere' : 'it will be tried again'
+  return verdict === 'refused'
+    ? 'it stays on the server and is retried, less and less often; first-of can send it elsewhere'
+    : 'it will be tried again'
 }

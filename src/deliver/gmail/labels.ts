@@ -1,5 +1,5 @@
-// The ids of labels by name: looked up once, made when missing, kept for all destinations of a user, and looked up anew when Gmail
-// does not know one any more (it was renamed or deleted).
+// The ids of labels by name, looked up once for all destinations of a user. A missing label is created. When Gmail no longer
+// knows one (it was renamed or deleted), it is looked up again.
 import type { Label } from './reply.ts'
 
 /** Labels that Gmail itself has, by their names, which are their ids. */
@@ -15,10 +15,10 @@ export function labelName(written: string): string {
   return SYSTEM.has(upper) ? upper : written
 }
 
-/** How labels are had. */
+/** Where labels come from. */
 export interface LabelSource {
   list(): Promise<readonly Label[]>
-  /** Null: there is one of this name already. */
+  /** Null: a label of this name already exists. */
   make(name: string): Promise<Label | null>
 }
 
@@ -29,7 +29,7 @@ export class Labels {
 
   /** In the order of the names. Missing ones are made. Rejects as `source` does. */
   async idsOf(names: readonly string[], source: LabelSource): Promise<readonly string[]> {
-    // One after the other: two that lack the same label would both make it.
+    // One after the other: otherwise two that lack the same label would both create it.
     const found = this.#busy.then(() => this.#find(names, source))
     this.#busy = found.catch(() => undefined)
     return await found

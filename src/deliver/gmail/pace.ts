@@ -18,7 +18,7 @@ export class Pace {
     this.#pausedUntilMs = Math.max(this.#pausedUntilMs, performance.now() + ms)
   }
 
-  /** Waits until so many units may be used. Rejects when the signal is given. */
+  /** Waits until this many units may be used. Rejects when the signal is given. */
   async take(units: number, signal: AbortSignal): Promise<void> {
     for (;;) {
       signal.throwIfAborted()

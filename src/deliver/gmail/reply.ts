@@ -1,5 +1,5 @@
-// What stands in an answer of Gmail's: an id, labels, or why not. Pure. One rule: JSON of others is read by known keys, each of the
-// kind that is expected, and what is shown of it is escaped and cut.
+// What is in an answer of Gmail's: an id, labels, or why not. Pure. One rule: foreign JSON is read only by known keys of
+// the expected type, and what is shown of it is escaped and cut.
 import { display } from '../../display.ts'
 import type { Reply } from './exchange.ts'
 

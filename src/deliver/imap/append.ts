@@ -1,5 +1,5 @@
 // The command APPEND of a message or of several (MULTIAPPEND, RFC 3502), as bytes, and the answer to it. imapflow makes one of its
-// own, which waits for the server's leave before a literal of more than 4 kB even where LITERAL+ spares that; this one goes at once,
+// own, which waits for the server's leave before a literal of more than 4 kB even where LITERAL+ spares that. This one goes at once,
 // so that several may be on their way (RFC 7888). Pure.
 import type { Content } from './content.ts'
 import type { Refusal } from './imapflow.ts'
@@ -7,7 +7,7 @@ import type { Refusal } from './imapflow.ts'
 /** In front of the numbers of our commands; those of imapflow have digits alone. */
 const TAG = 'popfetch'
 const CRLF = Buffer.from('\r\n')
-/** Small messages are copied into memory that is used again: one write costs less than three, and what is thrown away piles up
+/** Small messages are copied into memory that is used again. One write costs less than three, and what is thrown away piles up
  *  outside V8's heap. */
 const COPIED_BYTES = 320 * 1024
 
@@ -19,7 +19,7 @@ export class CommandMemory {
     return this.#free.pop() ?? Buffer.allocUnsafeSlow(COPIED_BYTES)
   }
 
-  /** Nobody reads it any more: what was in it is answered. */
+  /** Nobody reads it any longer, because its content has been answered. */
   give(memory: Buffer): void {
     this.#free.push(memory)
   }
@@ -84,8 +84,8 @@ export interface LiteralFacts {
 /** The answer to the probe was not that of a server that has what it says. */
 export class LiteralLie extends Error {}
 
-/** A question that only a server with LITERAL+ answers with OK: one that only says so takes what follows for commands, and then it
- *  is no message. */
+/** A question that only a server with LITERAL+ answers with OK. A server that wrongly claims it takes what follows for
+ *  commands, and then no message arrives. */
 export function literalProbe(tag: string): Buffer {
   return Buffer.from(`${tag} STATUS {5+}\r\nINBOX (UIDNEXT)\r\n`)
 }
@@ -93,12 +93,12 @@ export function literalProbe(tag: string): Buffer {
 export interface Answer {
   readonly status: 'OK' | 'NO' | 'BAD'
   readonly code: string
-  /** What stands in the code behind its name. */
+  /** What is in the code behind its name. */
   readonly values: string
   readonly text: string
 }
 
-/** The answer behind a tag; null: it is none. */
+/** The answer behind a tag; null: it is not one. */
 export function answerIn(line: string): Answer | null {
   const [, status = '', , code = '', values = '', text = ''] =
     /^(OK|NO|BAD)(?: (\[([^\] ]{1,64})(?: ([^\]]{0,512}))?\])?(.*))?$/is.exec(line) ?? []
@@ -107,8 +107,8 @@ export function answerIn(line: string): Answer | null {
   return { status: word, code: code.toUpperCase(), values, text: text.trim() }
 }
 
-/** UIDPLUS (RFC 4315): the UIDs in `[APPENDUID validity uids]` of so many messages, in their order; null for each: there are none
- *  that can be theirs. */
+/** UIDPLUS (RFC 4315): the UIDs in `[APPENDUID validity uids]` of this many messages, in their order. Null for each if no UIDs
+ *  in the answer can be theirs. */
 export function uidsIn({ code, values }: Answer, count: number): readonly (number | null)[] {
   const [, set = ''] = code === 'APPENDUID' ? (/^\d{1,10} ([\d:,]+)$/.exec(values) ?? []) : []
   const uids: number[] = []

@@ -1,6 +1,6 @@
-// The bytes of a message for APPEND, and its INTERNALDATE. A message is in memory as a whole: imapflow sends a Buffer. Bytes that
-// are in memory already are not copied here. On top stands the field `X-Popfetch-Delivery: KEY INTENT`, which says which message it
-// is, and which attempt put it there (DESIGN 3, `trace`): by it an attempt that was interrupted is found again.
+// The bytes of a message for APPEND, and its INTERNALDATE. A message is in memory as a whole: imapflow sends a Buffer. Bytes
+// that are in memory already are not copied here. The field on top, `X-Popfetch-Delivery: KEY INTENT`, says which message it is
+// and which attempt put it there (DESIGN 3, `trace`). By it an interrupted attempt is found again.
 import { field, receivedDateMs } from '../../header.ts'
 import type { Message } from '../../message.ts'
 import type { Attempt } from '../destination.ts'
@@ -55,7 +55,7 @@ export async function contentOf(message: Message, prefix: Buffer): Promise<Conte
 const EARLIEST_MS = Date.UTC(1990, 0, 1)
 const DAY_MS = 86_400_000
 
-/** When it was received, by its topmost Received field; null: that says nothing that can be believed, so the server takes the
+/** When it was received, by its topmost Received field. Null: that says nothing that can be believed, so the server takes the
  *  time of the APPEND (D113). */
 export function dateOf(message: Message, nowMs: number): Date | null {
   const receivedMs = receivedDateMs(message.header)

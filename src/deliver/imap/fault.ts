@@ -1,5 +1,5 @@
 // What can go wrong in an IMAP session, and the conclusion from it by the table answers/imap.ts. Pure; knows nothing of imapflow.
-// The rule for what is no answer of the server: it never counts against the destination, and once the whole message was handed
+// The rule for what is no answer of the server. It never counts against the destination, and once the whole message was handed
 // over nobody knows (D110, a lost answer).
 import { PopfetchError } from '../../errors.ts'
 import { concludeSecret } from '../answers/secret.ts'
@@ -32,7 +32,7 @@ export class ImapFailure extends Error {
 }
 
 export function tooLarge(bytes: number, most: number, whose: string): ImapFailure {
-  return new ImapFailure('APPEND', { kind: 'size', text: `the message has ${bytes} bytes, ${whose} ${most}` })
+  return new ImapFailure('APPEND', { kind: 'size', text: `the message has ${bytes} bytes, and ${whose} ${most}` })
 }
 
 /** What `failure` means for the mail. */

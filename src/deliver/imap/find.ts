@@ -1,6 +1,6 @@
 // Finds our messages in an IMAP folder by X-Popfetch-Delivery: interrupted attempts, messages from before this ledger, settled
 // ones by their UIDs (reread.ts reads them again). The rule: where SEARCH finds nothing, headers are looked at, since servers answer SEARCH HEADER
-// from an index that is late, or not at all; and nothing is changed: the folder is opened with EXAMINE.
+// from an index that is late, or not at all. And nothing is changed: the folder is opened with EXAMINE.
 import type { Fetched } from './imapflow.ts'
 import { MARK, type Mark, markOf } from './content.ts'
 import type { ImapSession } from './session.ts'
@@ -72,7 +72,7 @@ export class Finder {
     this.#recent = null
   }
 
-  /** The folder was made anew, and its UIDs begin anew. */
+  /** The folder was made again, and its UIDs begin again. */
   forget(): void {
     this.#begun.clear()
     this.#recent = null
@@ -118,7 +118,7 @@ export class Finder {
   }
 }
 
-/** What stands in a folder, for many questions. */
+/** What is in a folder, for many questions. */
 interface Look {
   readonly uidValidity: bigint | null
   /** What has come since has this UID or a higher one. */

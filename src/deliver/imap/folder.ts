@@ -9,7 +9,7 @@ export interface Folder {
   readonly uidNext: number | null
   /** UIDVALIDITY then: with another one UIDs mean nothing. */
   readonly uidValidity: bigint | null
-  /** The flags that it keeps, of those that are wanted. */
+  /** Those of the wanted flags that the folder keeps. */
   readonly flags: readonly string[]
 }
 

@@ -1,11 +1,10 @@
 // The imap destination: puts each message into a folder of an IMAP server, once, with the time at which it was received.
-//
 // sessions.ts opens up to `concurrency` sessions and keeps them between messages and accounts. session.ts signs in and runs one
-// command at a time through imapflow (imapflow.ts) over a stream that counts what was handed over (wire.ts); messages go past
-// imapflow where the server has LITERAL+ (append.ts), and where it has MULTIAPPEND those that wait go together (../together.ts).
-// folder.ts finds the folder, or makes it. content.ts says which bytes, and which field on top says whose attempt it was. server.ts
-// asks the table answers/imap.ts (fault.ts) what a failure means for the mail, text.ts puts it in words. One rule: after an answer
-// that was lost, and after a kill, find.ts looks for the message before anything is appended again.
+// command at a time through imapflow (imapflow.ts). wire.ts, the stream below, counts what was handed over. If the server has
+// LITERAL+, messages bypass imapflow (append.ts). If it has MULTIAPPEND, waiting messages go together (../together.ts).
+// folder.ts finds the folder, or makes it. content.ts says which bytes, and which field on top says whose attempt it was.
+// server.ts asks the table answers/imap.ts (fault.ts) what a failure means for the mail, text.ts puts it in words. One rule:
+// after an answer that was lost, and after a kill, find.ts looks for the message before anything is appended again.
 import { DeliveryError, PopfetchError } from '../../errors.ts'
 import type { Message, Origin } from '../../message.ts'
 import { concluded } from '../answers/conclusions.ts'
@@ -191,7 +190,8 @@ class Imap implements ReadableDestination {
         const errors = letters.map(({ message }) => this.#server.failure(thrown, messageKey(message.origin)))
         return await settled(letters, (letter, at) => this.#foundOr(letter, errors[at], signal))
       }
-      // It may speak of one of them. None is there, says RFC 3502; whoever does not keep to it is not to make two of one.
+      // It may speak of one of them. By RFC 3502 none is there. A server that breaks this rule must not make two messages of
+      // one.
       if (!isMissing(reply)) {
         return await settled(letters, async (letter) => {
           return (await this.recall(letter.attempt, signal)) ?? (await this.#deliver(letter, signal))
@@ -267,7 +267,7 @@ class Imap implements ReadableDestination {
     const folder = await this.#opened(session, signal)
     const { appendLimit } = session
     if (appendLimit !== null && dated.content.bytes > appendLimit)
-      throw tooLarge(dated.content.bytes, appendLimit, 'the server takes')
+      throw tooLarge(dated.content.bytes, appendLimit, 'the server accepts at most')
     this.#finder.begin(attempt.intent, folder)
     if (!this.remembers) await attempt.handingOver?.()
     const { path, flags } = folder

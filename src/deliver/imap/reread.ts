@@ -12,7 +12,7 @@ import type { ImapSession } from './session.ts'
 const TOP_BYTES = 64 * 1024
 /** A larger message comes by itself, in pieces. */
 const SMALL_BYTES = 1 << 20
-/** What one FETCH brings: it is in memory. */
+/** At most this much in one FETCH, which is held in memory. */
 const AT_ONCE = 100
 const AT_ONCE_BYTES = 8 << 20
 
@@ -22,7 +22,7 @@ interface Wanted {
   readonly prefix: Buffer
 }
 
-/** What was received, by UID, read back without the fields on top; null, or none: it cannot be read, or does not begin with these
+/** What was received, by UID, read back without the fields on top. Null, or none: it cannot be read, or does not begin with these
  *  fields. The folder is open (find.ts). */
 export async function readAllBack(
   session: ImapSession,

@@ -1,6 +1,6 @@
-// One IMAP session: greeting to LOGOUT over one imapflow client, one command at a time, beside which messages go on their own where
-// the server has LITERAL+. Knows no pool and no verdict. imapflow gets a connected stream and our limits. One rule: a session that
-// is too slow or no longer wanted destroys its connection at once, after noting whether the whole message had been handed over.
+// One IMAP session, from greeting to LOGOUT, over one imapflow client: one command at a time. Where the server has LITERAL+,
+// messages go beside it. Knows no pool and no verdict. imapflow gets a connected stream and our limits. One rule: a session
+// that is too slow or no longer wanted notes whether the whole message was handed over, and destroys its connection at once.
 import type { TlsFacts } from '../../pop3/network/tls-facts.ts'
 import { redactor } from '../../redact.ts'
 import type { ImapStep } from '../answers/imap.ts'

@@ -1,6 +1,6 @@
-// The sessions at one server for one user: a pool of them (../pool.ts), which all destinations there share, because servers count
+// The sessions at one server for one user. A pool of them (../pool.ts), which all destinations there share, because servers count
 // connections (a folder for each address of a domain is a destination). One of them takes several small messages together. On this machine no
-// answer is long on its way, and a server that is asked over two connections waits for its own locks: one is twice as fast.
+// answer is long on its way, and a server that is asked over two connections waits for its own locks. One is twice as fast.
 import { Pool } from '../pool.ts'
 import { ImapSession } from './session.ts'
 import type { ImapConfig, ImapLimits } from './settings.ts'
@@ -21,7 +21,7 @@ interface Shared {
 
 export interface Taken {
   readonly session: ImapSession
-  /** It was opened for somebody else, so it may be over. */
+  /** It was opened for another caller, so it may be over. */
   readonly kept: boolean
 }
 

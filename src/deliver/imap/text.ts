@@ -1,4 +1,4 @@
-// The words for an IMAP delivery that failed: what was tried, what came back, what to do. display() sees to it that a server that
+// The words for an IMAP delivery that failed. What was tried, what came back, what to do. display() sees to it that a server that
 // repeats a password does not get it printed (P6).
 import { display } from '../../display.ts'
 import type { Concluded } from '../answers/conclusions.ts'
@@ -24,7 +24,7 @@ const CHECK: Readonly<Record<ImapStep, string>> = {
   connect: 'check host and port',
   TLS: 'check tls, ca and pin',
   STARTTLS: 'check tls, ca and pin',
-  greeting: 'check that the server takes connections from this machine',
+  greeting: 'check that the server accepts connections from this machine',
   'sign-in': 'check user, password or token, and auth',
   folder: 'check folder and create',
   create: 'check folder and what the server allows',
@@ -92,7 +92,7 @@ function whatToDo({ step, answer, fault }: Tried): string {
   const { conclusion, verdict } = answer
   if (conclusion === 'ACT') return CHECK[step]
   if (verdict === 'unknown') return 'it may have been delivered, and is looked for before it is sent again'
-  if (verdict === 'refused') return 'it stays on the server'
+  if (verdict === 'refused') return 'the message stays on the server and is retried, less and less often'
   if (conclusion === 'DOWN')
     return fault.text.includes('?') ? 'it will be tried again' : `${CHECK[step]}, it will be tried again`
   if (conclusion === 'ROOM') return 'make room there, it will be tried again'

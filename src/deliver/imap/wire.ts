@@ -1,4 +1,4 @@
-// The bytes between imapflow and its server: a stream over a connected socket that knows how much the kernel has, and ends a
+// The bytes between imapflow and its server. A stream over a connected socket that knows how much the kernel has, and ends a
 // connection that takes nothing for too long. Commands of our own (append.ts) go over it too: their answers are taken out of what
 // imapflow reads. The rule: what does not begin like an IMAP server is not listened to (P021, another service), nor one that signs
 // us in unasked.
@@ -10,7 +10,7 @@ const PIECE_BYTES = 64 * 1024
 const LONGEST_GREETING = 8192
 /** Of a line in which an answer to us is looked for. */
 const LONGEST_LINE = 16 << 20
-/** At the end of a line: so many bytes follow that are no line. */
+/** At the end of a line: this many bytes follow that are no line. */
 const LITERAL = /\{(\d{1,10})\+?\}\r?\n$/
 const LITERAL_LENGTH = 24
 const BYE = /^\* ?BYE\b/i
@@ -55,7 +55,7 @@ export class Wire extends Duplex {
   #held = Buffer.alloc(0)
   /** The end of what imapflow has of a line that is not complete; null: a line begins. */
   #begun: string | null = null
-  /** So many bytes of a literal for imapflow follow. */
+  /** This many bytes of a literal for imapflow follow. */
   #literalBytes = 0
 
   constructor(socket: Socket, { blockMs, greeted }: { blockMs: number; greeted: boolean }) {

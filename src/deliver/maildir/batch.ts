@@ -1,13 +1,13 @@
-// Deliveries to one Maildir, in batches: messages that arrive during one batch make up the next. The small calls of a batch
-// run on the event loop, the fsyncs of its files all at once off it, and one fsync of new/ is shared (D003). Here too: the
-// time limit of each file, with one timer and one listener for all of them. One rule: the event loop is given back every 64
-// files or 1 MiB, so that mail keeps arriving meanwhile.
+// Deliveries to one Maildir, in batches: messages that arrive during one batch make up the next. The small calls of a batch run
+// on the event loop. The fsyncs of its files run off it, all at once. One fsync of new/ is shared (D003). Here too: the time
+// limit of each file, with one timer and one listener for all of them. One rule: the event loop is given back every 64 files or
+// 1 MiB, so that mail keeps arriving meanwhile.
 import { setImmediate as turn } from 'node:timers/promises'
 import { syncDirectory } from '../disk/filesystem.ts'
 import { NoAnswer } from '../disk/time-limit.ts'
 import type { MaildirFile, OpenMaildir } from './file.ts'
 
-/** So many descriptors are open at once. They take the event loop about 2 ms. */
+/** This many descriptors are open at once. They take the event loop about 2 ms. */
 const BATCH_FILES = 64
 const TURN_BYTES = 1 << 20
 

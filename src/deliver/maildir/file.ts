@@ -13,7 +13,7 @@ import { publish } from './link.ts'
 import { sizedName } from './name.ts'
 import type { Parcel } from './parcel.ts'
 
-/** A Maildir that was opened: what all its files share. */
+/** An opened Maildir: what all its files share. */
 export interface OpenMaildir {
   readonly description: string
   readonly folders: Folders
@@ -33,7 +33,7 @@ const PRIVATE = 0o600
 export class MaildirFile {
   readonly receipt: Promise<Receipt>
   readonly parcel: Parcel
-  /** So many bytes are written on the event loop. */
+  /** This many bytes are written on the event loop. */
   readonly loopBytes: number
   readonly #maildir: OpenMaildir
   /** Its path before it is visible. */

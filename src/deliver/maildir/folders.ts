@@ -67,7 +67,7 @@ async function makeDirectory(fileSystem: FileSystem, directory: string, rules: F
   await makeDirectory(fileSystem, above, rules)
   if (await isMade(fileSystem, directory, rules)) return
   // The one above is there by name, and yet nothing can be made in it: asking again would never end (D124).
-  const why = 'leads to a place that does not exist or takes no directories: mount it, or correct path'
+  const why = 'leads to a place that does not exist, or where no directory can be made: mount it, or correct path'
   throw refusal(rules, `cannot make ${display(directory)}: ${display(above)} ${why}`)
 }
 
@@ -113,7 +113,7 @@ async function existing<T>(folder: string, rules: FolderRules, look: () => T | P
 
 function check(folder: string, stats: Stats, rules: FolderRules): void {
   const shown = display(folder)
-  if (stats.isSymbolicLink()) throw refusal(rules, `${shown} is a symbolic link: replace it by a directory`)
+  if (stats.isSymbolicLink()) throw refusal(rules, `${shown} is a symbolic link: replace it with a directory`)
   if (!stats.isDirectory()) throw refusal(rules, `${shown} is not a directory: give a Maildir`)
   if (rules.uid === null) return
   if ((stats.mode & 0o002) !== 0) throw refusal(rules, `${shown} is world-writable: chmod o-w it`)

@@ -1,10 +1,10 @@
 // A Maildir as a destination: every message is a file that appears complete, durably and once.
 //
-// `deliver` makes a MaildirFile (file.ts) from a message, and parcel.ts and name.ts say what goes into it under which name.
-// A large message that is elsewhere is copied into tmp/ first. batch.ts takes many files at a time through their steps:
-// written in tmp/, synced, linked into new/ (link.ts), and one fsync of new/ for all. folders.ts opens the Maildir and
-// checks that nobody can turn it against us. After a crash, find.ts looks for interrupted deliveries by the names of files;
-// read-back.ts reads messages again. One rule: every wait ends, even when a file server hangs.
+// `deliver` makes a MaildirFile (file.ts) from a message, and parcel.ts and name.ts say what goes into it under which name. A
+// large message that is elsewhere is copied into tmp/ first. batch.ts takes many files through their steps together: written in
+// tmp/, synced, linked into new/ (link.ts), with one fsync of new/ for all. folders.ts opens the Maildir and checks that nobody
+// can turn it against us. After a crash, find.ts looks for interrupted deliveries by the names of files; read-back.ts reads
+// messages again. One rule: every wait ends, even when a file server hangs.
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import path from 'node:path'

@@ -1,5 +1,5 @@
-// Reads delivered messages again from their files in a Maildir, as they were received: without the fields that popfetch put
-// on top, with the line ends of the wire. If a message had a lone LF, its digest does not match, so it stays on the server.
+// Reads delivered messages again from their files in a Maildir, as they were received. The fields on top are left out, and the
+// line ends are those of the wire. If a message had a lone LF, its digest does not match, so it stays on the server.
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { identity, splitHeader } from '../../header.ts'

@@ -1,5 +1,5 @@
-// Several messages at the end of an mbox, in one go: under the lock that the caller holds, durable before anybody is told,
-// taken back where it failed (D101). One rule: the file ends after a whole message, whatever happens in between.
+// Appends several messages to an mbox at once, under the lock that the caller holds. They are durable before anybody is told,
+// and taken back after a failure (D101). One rule: the file ends after a whole message, whatever happens in between.
 import path from 'node:path'
 import type { DeliveryError } from '../../errors.ts'
 import type { Message } from '../../message.ts'
@@ -14,7 +14,7 @@ import { fromLine, MboxrdBody } from './mboxrd.ts'
 
 export interface Letter {
   readonly message: Message
-  /** The fields on top, with LF line ends, for a message of so many bytes. */
+  /** The fields on top, with LF line ends, for a message of this many bytes. */
   prefix(messageBytes: number): string
 }
 
@@ -28,7 +28,7 @@ export interface AppendOptions {
 
 const CHUNK_BYTES = 256 * 1024
 
-/** For each letter null, it stands there durably, or why not. Closes `fd`. Rejects with DeliveryError when nothing was
+/** For each letter null, it is there durably, or why not. Closes `fd`. Rejects with DeliveryError when nothing was
  *  written, with anything else when it is not known what was. */
 export async function append(
   letters: readonly Letter[],

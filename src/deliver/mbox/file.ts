@@ -83,8 +83,8 @@ export async function recover(
   await fileSystem.fsync(fd)
 }
 
-/** What must be written before a From_ line so that it is one: a file that somebody left without an empty line at its end
- *  gets what is missing. */
+/** What must be written before a From_ line, so that it is recognised as one. A file that somebody left without an empty line
+ *  at its end gets what is missing. */
 export async function separator(fileSystem: FileSystem, fd: number, sizeBytes: number): Promise<string> {
   if (sizeBytes === 0) return ''
   const end = Buffer.alloc(2)
@@ -127,10 +127,7 @@ async function check(stats: Stats, rules: MboxRules): Promise<void> {
   if (rules.uid === null) return
   // In a spool anybody can give a second name to a file of ours that is no mbox.
   if (stats.nlink > 1 && (await isOpenToAll(rules))) {
-    throw refusal(
-      rules,
-      `has ${stats.nlink} names (hard links) in a directory where anybody can make one: name another`,
-    )
+    throw refusal(rules, `has ${stats.nlink} hard links in a directory where anybody can make one: give another path`)
   }
   if ((stats.mode & 0o002) !== 0) throw refusal(rules, 'is world-writable: chmod o-w it')
   if (stats.uid === rules.uid) return

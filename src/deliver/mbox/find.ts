@@ -1,4 +1,4 @@
-// Which attempts arrived in an mbox: the field that popfetch put right above each message says the intent of the attempt,
+// Which attempts arrived in an mbox. The field that popfetch put right above each message says the intent of the attempt,
 // how long the message is and which one it is. One walk through the file answers for all. One rule: what is there by half did not arrive.
 import { createHash } from 'node:crypto'
 import { identity, splitHeader } from '../../header.ts'
@@ -82,7 +82,7 @@ export async function places(
   }
 }
 
-/** Is the message still where it was? Mail programs write the file anew. */
+/** Is the message still where it was? Mail programs rewrite the file. */
 export async function stands(fileSystem: FileSystem, fd: number, place: Place): Promise<boolean> {
   const marker = Buffer.from(markerField(place.intent, place.messageBytes, place.key))
   const before = Buffer.alloc(marker.length)

@@ -1,7 +1,7 @@
 // The dot lock of an mbox, as mail programs have agreed on it: FILE.lock, made by a link, so that it works on NFS too
 // (D100). That agreement has a second lock, fcntl, which Node does not offer. Our lock also says what is being appended:
 // whoever finds the lock of a dead process knows how long the file was (D101). Two rules: a lock is taken over only when its
-// owner is gone; nothing written in a lock of another user is believed, for in a spool anybody can make one.
+// owner is gone. Nothing written in a lock of another user is believed, for in a spool anybody can make one.
 import { randomBytes } from 'node:crypto'
 import { constants, type Stats } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -299,8 +299,8 @@ async function mayRemove(fileSystem: FileSystem, path: string, { owner }: Found,
   return (directory.mode & 0o1000) === 0 || directory.uid === uid
 }
 
-/** False: it was not that one any more. Between looking and renaming somebody may have taken over the dead one and be at
- *  work: then it is put back. `keep`: notes what stands in it, before it is gone. */
+/** False: it was a different lock by then. Between looking and renaming, somebody may have taken over the dead lock; then it is
+ *  put back. `keep`: notes what is in it, before it is gone. */
 async function setAside(
   { fileSystem, path, uid }: Pick<LockOptions, 'fileSystem' | 'path' | 'uid'>,
   own: Pick<Own, 'path'>,

@@ -1,6 +1,6 @@
-// An mbox as a destination (D100–D103): one file, each message appended whole, durably and once. How a message looks in it
-// is mboxrd.ts, the lock mbox-lock.ts, appending mbox-queue.ts and mbox-append.ts, finding it again mbox-recall.ts; here is
-// what holds them together. One rule: every wait ends.
+// An mbox as a destination (D100–D103). One file, each message appended whole, durably and once. mboxrd.ts has the form of a
+// message, lock.ts the lock, queue.ts and append.ts the appending, and find.ts finds messages again. This file holds them
+// together. One rule: every wait ends.
 import path from 'node:path'
 import { display } from '../../display.ts'
 import type { Message, Origin } from '../../message.ts'
@@ -48,7 +48,7 @@ export interface MboxContext {
   readonly limitMs?: number
 }
 
-/** A mail program holds it for as long as it writes the file anew. */
+/** A mail program holds it for as long as it rewrites the file. */
 const LOCK_LIMIT_MS = 30_000
 const LOCK_RETRY_MS = 100
 /** No working disk or server needs as long. */
@@ -60,7 +60,7 @@ export function openMbox(config: MboxConfig, context: MboxContext): ReadableDest
   return new Mbox(config, context)
 }
 
-/** A larger folder may be that of all users' mail: it is looked through at the first poll, and then at each so many-th. */
+/** A larger folder may be that of all users' mail. It is looked through at the first poll, and then only at every tenth or so. */
 const FEW_NAMES = 1000
 const SWEPT_EACH = 12
 
@@ -146,7 +146,7 @@ class Mbox implements ReadableDestination {
     const look = (intent: string) => async (fd: number) => {
       const place = known?.get(intent)
       if (known !== null && (place === undefined || (await stands(fileSystem, fd, place)))) return place
-      // Mail programs write the file anew.
+      // Mail programs rewrite the file.
       known = await places(fileSystem, fd, (marker) => wanted.has(marker.intent))
       return known.get(intent)
     }

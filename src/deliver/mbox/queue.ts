@@ -6,7 +6,7 @@ import { append, type Letter } from './append.ts'
 import type { MboxRoom } from './context.ts'
 import { openMboxFile } from './file.ts'
 
-/** Messages under one lock: others want it too. */
+/** At most this many messages under one lock: other programs want it too. */
 const BATCH = 100
 /** Slower than this no working disk or server is. */
 const LEAST_BYTES_PER_MS = 1000
@@ -30,7 +30,7 @@ export class MboxQueue implements AsyncDisposable {
     this.#room = room
   }
 
-  /** Resolves when the message stands in the mbox durably. Rejects with DeliveryError. */
+  /** Resolves when the message is in the mbox durably. Rejects with DeliveryError. */
   async add(message: Message, prefix: Letter['prefix'], signal: AbortSignal): Promise<void> {
     const letter: Waiting = { message, prefix, settle: Promise.withResolvers<void>(), state: 'waiting' }
     const onAbort = (): void => {

@@ -25,7 +25,7 @@ export interface NetworkFault {
   /** `unfit`: its certificate is not the one, or it speaks no TLS. `permission`: the system does not let us. */
   readonly kind: 'cut' | 'timeout' | 'unfit' | 'permission' | 'stopped'
   readonly text: string
-  /** Whose certificate it is, where it is not the pinned one. */
+  /** The names in the certificate, if it is not the pinned one. */
   readonly facts?: TlsFacts | null
 }
 
@@ -133,7 +133,7 @@ export function tlsFactsAt(socket: net.Socket | null): TlsFacts | null {
   return socket instanceof tls.TLSSocket ? (shown.get(socket) ?? tlsFactsOf(socket)) : null
 }
 
-/** Nothing of what is said over it leaves this machine. */
+/** The conversation does not leave this machine. */
 export function isLocal(socket: net.Socket | null, { socketPath }: Pick<Peer, 'socketPath'>): boolean {
   return socketPath !== null || /^(?:127\.|::1$|::ffff:127\.)/.test(socket?.remoteAddress ?? '')
 }
@@ -168,7 +168,7 @@ export function connectionFault(error: Error, inTls: boolean): NetworkFault {
   if (code === 'EACCES' || code === 'EPERM') return { kind: 'permission', text }
   if (!unfit) return { kind: 'cut', text }
   const reason = certificateReason(code)
-  if (reason === null) return { kind: 'unfit', text: RAW.test(text) ? 'TLS could not be agreed on' : text }
+  if (reason === null) return { kind: 'unfit', text: RAW.test(text) ? 'TLS could not be negotiated' : text }
   return { kind: 'unfit', text: code.startsWith('ERR_SSL_') ? reason : `${reason} (${code})` }
 }
 

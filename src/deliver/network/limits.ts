@@ -1,5 +1,5 @@
-// How the time limits of mail servers follow from the configuration: `timeout` raises them and never lowers them, since a client that
-// gives up before the server has answered sends the same message for ever (D035, RFC 1047).
+// How the time limits for mail servers follow from the configuration: `timeout` raises them and never lowers them. A client
+// that gives up before the server has answered sends the same message again and again (D035, RFC 1047).
 
 /** For a trial, which a person waits for: no step takes longer than `mostMs`. */
 export function lowered<Limits extends object>(limits: Limits, mostMs: number): Limits {

@@ -25,7 +25,7 @@ const SHY_MS = 2000
 interface Look {
   readonly host: string
   readonly port: number
-  /** Of each wait; all of them together have twice that. */
+  /** The limit of each wait; all together have twice that. */
   readonly mostMs: number
   readonly signal: AbortSignal
   /** False: whoever has the certificate. */
@@ -58,7 +58,7 @@ export async function meet(how: 'implicit' | 'none', look: Look): Promise<Met> {
   const who = whoGreets(greeting)
   const common = { who, greeting, tookMs }
   const conversation = who === null ? undefined : CONVERSATIONS[who]
-  // Who says that it takes nothing now is asked nothing.
+  // A server that says that it accepts nothing now is asked nothing.
   if (conversation === undefined || !conversation.opens.test(greeting))
     return { ...common, tls: how, facts: tlsFactsAt(socket), offers: '' }
   const { offers, isLmtp } = await conversation.ask(talk, look)

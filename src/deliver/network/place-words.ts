@@ -57,7 +57,7 @@ export function misfit({ protocol, port, tls, socketPath }: Place, oddity: Oddit
   return usual === tls || (tls === 'none' && usual === 'starttls') ? null : `port ${port} wants tls: ${usual}`
 }
 
-/** Who greets like that, where it is none of ours; null: nobody known. */
+/** Who greets like that, where it is not one of ours; null: nobody known. */
 export function strangerAt(greeting: string, protocol: Protocol): string | null {
   const who = whoGreets(greeting)
   if (who === null || who === 'IMAP' ? protocol === 'imap' : isSmtp(who) && protocol !== 'imap') return null

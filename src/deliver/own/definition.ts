@@ -45,7 +45,7 @@ export interface OwnDestination {
    *  none is held because answers were lost. Default: false. */
   readonly idempotent?: boolean
 
-  /** One delivery for each of these; `{account}`, `{recipient}`, `{local}` and `{domain}` may stand in them. Default: none, which is
+  /** One delivery for each of these; `{account}`, `{recipient}`, `{local}` and `{domain}` may be in them. Default: none, which is
    *  one delivery for the recipient ''. */
   readonly recipients?: readonly string[]
 
@@ -56,7 +56,7 @@ export interface OwnDestination {
    *  it is there; without it and without `idempotent` such an attempt may have arrived. */
   recall?(attempt: OwnAttempt, signal: AbortSignal): Promise<OwnReceipt | null>
 
-  /** So many deliveries at once, 1 to 1,000. Default: 4. */
+  /** This many deliveries at once, 1 to 1,000. Default: 4. */
   readonly concurrency?: number
 
   /** How long one call may take, in milliseconds: 1,000 to 86,400,000. Default: 300,000 (5 minutes). */

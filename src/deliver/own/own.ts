@@ -78,7 +78,7 @@ class Own implements Destination {
     })
     if (found === null) return null
     const text = receiptText(found)
-    // Nothing is sure then, least of all that it did not arrive.
+    // Then nothing is certain, least of all that the message did not arrive.
     if (text === null) throw this.#failed('DOWN', 'recall: it gave neither a receipt nor null')
     return { ...receiptOf(text), received: null }
   }
@@ -209,7 +209,7 @@ async function handedOver({ handingOver }: Attempt, free: () => void): Promise<v
   }
 }
 
-/** Null: it is none. */
+/** Null: it is not one. */
 function receiptText(given: unknown): string | null {
   if (typeof given !== 'object' || given === null || !('text' in given)) return null
   const { text } = given

@@ -13,7 +13,7 @@ export interface Undelivered {
   readonly scope?: 'message' | 'recipient' | 'destination'
   /** What was tried and what came back. At most 1,000 characters are told; secrets that popfetch knows are masked. */
   readonly text: string
-  /** Not to be tried again within so many milliseconds, at most a day. Default: popfetch decides. */
+  /** Not to be tried again within this many milliseconds, at most a day. Default: popfetch decides. */
   readonly pauseMs?: number
   /** What was caught. */
   readonly cause?: unknown

@@ -59,8 +59,8 @@ export function greetingName(hostName: string, address: string | undefined): str
 /** Our name for a question that is no sign-in: nodemailer lets only a mechanism say commands of its own. */
 export const PROBE = 'POPFETCH-PROBE'
 
-/** MAIL and RCPT, and no message. `user` is the sender, `pass` the recipient, each in its brackets: nodemailer takes an empty user
- *  for one that is missing, and the null sender is empty. */
+/** MAIL and RCPT, and no message. `user` is the sender, `pass` the recipient, each in brackets. For nodemailer an empty user is
+ *  a missing one, and the null sender is empty. */
 export async function probe(exchange: AuthExchange): Promise<void> {
   const { user, pass } = exchange.auth.credentials
   for (const command of [`MAIL FROM:${user}`, `RCPT TO:${pass}`]) {

@@ -1,7 +1,7 @@
-// What goes over the wire for one message: the fields on top and the body, complete and counted before SMTP sees it. Every
-// CR and LF becomes part of a CRLF, so that no server down the line sees the end of a message where there is none (D038).
-// Never a live stream: nodemailer ends a stream that stops early with a dot, and the server takes the half for the whole
-// (D060). A file is counted first (D064) and must give exactly that when it is read again, else it fails without a dot.
+// What goes over the wire for one message: the fields on top and the body, complete and counted before SMTP sees it. Every CR
+// and LF becomes part of a CRLF, so that no later server sees the end of a message too early (D038). Never a live stream:
+// nodemailer ends a stream that stops early with a dot, and the server takes the half for the whole (D060). A file is counted
+// first (D064) and must give exactly that when it is read again, else it fails without a dot.
 import { isAscii } from 'node:buffer'
 import { Readable } from 'node:stream'
 import type { Message } from '../../message.ts'
@@ -45,7 +45,7 @@ export async function contentOf(message: Message, prefix: string, change: Header
   return { sizeBytes: whole.length, wireBytes, eightBit, repaired: whole !== came, open: () => whole }
 }
 
-/** Content that is made anew at every reading, the same each time. */
+/** Content that is made again at every reading, the same each time. */
 export async function streamedContent(prefix: string, source: () => AsyncIterable<Buffer>): Promise<Content> {
   const top = Buffer.from(prefix, 'latin1')
   const count = new WireCount()
@@ -98,8 +98,8 @@ function otherSize(wanted: number, got: number): string {
 /** A message whose last piece waits for `handingOver`: without it no server has the whole. */
 export class HeldEnd {
   readonly stream: Readable
-  /** What `handingOver` rejected with; null: it did not. The stream ends with an error then, without the last piece: never
-   *  with this one, because nodemailer puts a code of its own on the errors of streams. */
+  /** What `handingOver` rejected with; null: it did not. The stream then ends with an error, without the last piece. It is
+   *  never this error, because nodemailer puts its own code on the errors of streams. */
   refused: unknown = null
 
   constructor(whole: Buffer | Readable, handingOver: () => Promise<void>) {

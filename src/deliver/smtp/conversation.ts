@@ -1,5 +1,5 @@
 // Watches the whole conversation of one SMTP session through nodemailer's log, which reports every reply just before
-// nodemailer acts on it: the step that is waited for and its limit, whether the server is in step, whether the content is
+// nodemailer acts on it. The step that is waited for and its limit, whether the server is in step, whether the content is
 // through. Needed because nodemailer takes any 2xx for an answer to DATA, and a surplus reply for the answer to the next
 // command (D049). Decides only when to give up. One rule: a reply that nodemailer would take for a success must be one here
 // first.
@@ -52,8 +52,8 @@ export class Conversation {
     this.#corked = null
   }
 
-  /** An acceptance that came before the content had gone, so that it is no answer to it; null: none. To be asked a turn of the event
-   *  loop after the answer: under TLS Node learns only then that what it wrote has gone, and a server may be faster. */
+  /** An acceptance that came before the content had gone, so that it is no answer to it; null: none. To be asked one turn of
+   *  the event loop after the answer. Under TLS Node learns only then that its data has gone, and a server may be faster. */
   get early(): string | null {
     return this.#handed() ? null : this.#early
   }
@@ -121,8 +121,8 @@ export class Conversation {
     }
   }
 
-  /** Sends a small content and its dot in one packet: nodemailer writes them one after the other, and the second write would cost
-   *  as much as the first. What is larger than the socket holds goes out as it comes. */
+  /** Sends a small content and its dot in one packet. nodemailer writes them separately, and the second write would cost as
+   *  much as the first. What is larger than the socket holds goes out as it comes. */
   #corkSmall(socket: Socket): void {
     if (this.#wireBytes >= socket.writableHighWaterMark) return
     socket.cork()
@@ -133,7 +133,7 @@ export class Conversation {
     this.#watched.giveUp(this.failure(fault, step))
   }
 
-  /** Was the whole content handed to the kernel, its dot included? Then the server may have it. What still stands in our own
+  /** Was the whole content handed to the kernel, its dot included? Then the server may have it. What is still in our own
    *  buffers it cannot have (D128). */
   #handed(): boolean {
     const socket = this.#watched.socket()

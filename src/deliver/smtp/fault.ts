@@ -1,5 +1,5 @@
 // What can go wrong in an SMTP session, and the conclusion from it by the table answers/smtp.ts. Pure; knows nothing of
-// nodemailer, sockets or texts. The rule for what is no answer of the server: it never counts against the destination, and once
+// nodemailer, sockets or texts. The rule for what is no answer of the server. It never counts against the destination, and once
 // the whole message was handed over nobody knows (D035, D036).
 import { PopfetchError } from '../../errors.ts'
 import { concluded, type Concluded } from '../answers/conclusions.ts'

@@ -69,7 +69,7 @@ export function envelopeFor({ sender, ownSender, recipient }: Letter, utf8: bool
   if (!utf8 && !isAscii(recipient)) {
     throw notBegun('RCPT', {
       kind: 'unfit',
-      text: 'the server takes no address beyond ASCII (it does not offer SMTPUTF8)',
+      text: 'the server accepts only ASCII addresses (it does not offer SMTPUTF8)',
     })
   }
   const from = utf8 || isAscii(sender.address) ? sender.address : ownSender

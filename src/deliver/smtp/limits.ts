@@ -1,5 +1,5 @@
-// How long SMTP may take, each step and a whole message. A configuration raises these and never lowers them: a client
-// that gives up before the server has answered the dot sends the same message for ever (D035, RFC 1047).
+// How long SMTP may take, each step and a whole message. A configuration raises these and never lowers them. A client
+// that gives up before the server has answered the dot sends the same message forever (D035, RFC 1047).
 import { raised } from '../network/limits.ts'
 
 export interface SmtpLimits {

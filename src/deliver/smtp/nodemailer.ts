@@ -1,7 +1,7 @@
-// The only door to nodemailer, which is loaded at first use: what popfetch uses of its SMTPConnection and MailComposer and
-// nothing more, so that a newer version that changes any of it does not compile. nodemailer is not trusted: it gets a
-// connected socket (D074, its own DNS), no path or URL to open (D076, its advisories), and conversation.ts checks its word
-// against the wire (D049, D062, D071).
+// The only door to nodemailer, which is loaded at first use. It declares only what popfetch uses of SMTPConnection and
+// MailComposer. So a newer version that changes any of it does not compile. nodemailer is not trusted. It gets a connected
+// socket (D074, its own DNS), and no path or URL to open (D076, its advisories). conversation.ts checks its word against the
+// wire (D049, D062, D071).
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import type { ConnectionOptions } from 'node:tls'

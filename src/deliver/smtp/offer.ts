@@ -1,6 +1,6 @@
-// One message offered to the server, and what the table of answers says is to be done with it at once: on another connection,
-// from our own sender, after a pause, as an attachment. Each of these once. One rule: whatever may have been taken is never
-// offered again here.
+// Offers one message to the server, and does at once what the table of answers says: on another connection, from our own
+// sender, after a pause, or as an attachment. Each of these once. One rule: whatever may have been taken is never offered again
+// here.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DeliveryError } from '../../errors.ts'
 import { type Concluded, concluded } from '../answers/conclusions.ts'
@@ -30,8 +30,8 @@ export class Untaken extends Error {
   }
 }
 
-/** How many sessions may turn out to be dead or too many before the server hears of the message: as many as are kept, and two
- *  more. */
+/** How many sessions may turn out to be dead, or too many, before the server hears of the message. That is as many as are kept,
+ *  and two more. */
 const MOST_SESSIONS = 6
 /** A pause that is waited out; a longer one is for the poll to obey. */
 const SHORT_PAUSE_MS = 60_000

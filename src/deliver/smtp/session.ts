@@ -1,7 +1,7 @@
 // One SMTP session: greeting to QUIT over one nodemailer connection, one message at a time. Knows no pool and no verdict.
-// nodemailer gets a connected socket, our limits, and no freedom to go on without what the configuration demands (D050,
-// D072). One rule: a session that is out of step, too slow or no longer wanted destroys its connection at once, without a
-// word and without a dot (D037), after noting whether the whole content had been handed to the socket by then (D064).
+// nodemailer gets a connected socket, our limits, and no freedom to go on without what the configuration demands (D050, D072).
+// One rule: a session that is out of step, too slow or no longer wanted destroys its connection at once, without a word and
+// without a dot (D037). Before that it notes whether the whole content was handed to the socket (D064).
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -101,7 +101,7 @@ export class SmtpSession {
     this.#conversation.begin(content.wireBytes)
     const sizeLimit = sizeLimitOf(this.#conversation.replies.offers)
     if (sizeLimit !== null && content.sizeBytes > sizeLimit) {
-      const text = `the message has ${content.sizeBytes} bytes, the server takes ${sizeLimit}`
+      const text = `the message has ${content.sizeBytes} bytes, and the server accepts at most ${sizeLimit}`
       throw this.#failure({ kind: 'size', text }, 'MAIL')
     }
     const whole = content.open()

@@ -1,12 +1,12 @@
 // The smtp and lmtp destinations: hand each message to a mail server, and count only its final answer as a delivery.
 //
-// letter.ts says who sends what to whom, content.ts which bytes; what the server refuses for its bytes goes once more as an
-// attachment (wrap.ts). pool.ts opens up to `concurrency` connections (socket.ts) and keeps them between messages.
-// session.ts signs in (capabilities.ts) and sends one message after another through nodemailer (nodemailer.ts).
-// conversation.ts watches every reply within the limits of limits.ts. fault.ts asks the table answers/smtp.ts what a failure
-// means for the mail, text.ts puts it in words. offer.ts carries one message through what the table says is to be done at once.
-// This file decides when the destination as a whole has failed. One rule: a failed destination refuses everything at once until
-// `ready` has succeeded again, so nothing is fetched in vain.
+// letter.ts says who sends what to whom, content.ts which bytes. What the server refuses for its bytes goes once more as an
+// attachment (wrap.ts). ../pool.ts opens up to `concurrency` connections and keeps them between messages. session.ts signs in
+// (capabilities.ts) and sends one message after another through nodemailer (nodemailer.ts). conversation.ts watches every reply
+// within the limits of limits.ts. fault.ts asks the table answers/smtp.ts what a failure means for the mail, text.ts puts it in
+// words. offer.ts carries one message through what the table says is to be done at once. This file decides when the destination
+// as a whole has failed. One rule: a failed destination refuses everything at once until `ready` has succeeded again, so
+// nothing is fetched in vain.
 import { display } from '../../display.ts'
 import { DeliveryError, errnoOf, PopfetchError } from '../../errors.ts'
 import type { Message } from '../../message.ts'
@@ -52,7 +52,7 @@ class SmtpDestination implements Destination {
 
   constructor(config: SmtpConfig, context: SmtpContext, limits: SmtpLimits) {
     this.description = config.description
-    // Those that each message has for itself are not known here.
+    // Recipients that each message has for itself are not known here.
     this.recipients = config.to.filter((address) => !namesMailbox(address))
     this.#config = config
     this.#context = context
@@ -127,7 +127,7 @@ class SmtpDestination implements Destination {
     }
   }
 
-  /** SMTP cannot say what became of a message, nor which messages the server took. */
+  /** SMTP cannot tell the outcome of a message, nor which messages the server took. */
   census(): Promise<null> {
     return Promise.resolve(null)
   }

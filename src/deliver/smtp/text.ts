@@ -1,4 +1,4 @@
-// The words for an SMTP delivery that failed: what was tried, what came back, what to do. display() sees to it that a
+// The words for an SMTP delivery that failed. What was tried, what came back, what to do. display() sees to it that a
 // server that repeats a password does not get it printed (P6). The rule: a refusal names the recipient, and the key that
 // would mend it (D132).
 import { display } from '../../display.ts'
@@ -25,16 +25,16 @@ const DOING: Readonly<Record<SmtpStep, string>> = {
 const CHECK: Readonly<Record<SmtpStep, string>> = {
   connect: 'check host and port',
   TLS: 'check tls, ca and pin',
-  greeting: 'check that the server takes mail from this machine',
-  EHLO: 'check that the server takes mail from this machine',
+  greeting: 'check that the server accepts mail from this machine',
+  EHLO: 'check that the server accepts mail from this machine',
   STARTTLS: 'check tls, ca and pin',
   AUTH: 'check user, password or token, and auth',
   MAIL: 'check from, user and what the server allows',
   RCPT: 'check to, user and what the server allows',
   DATA: 'check to, user and what the server allows',
   dot: 'check to, user and what the server allows',
-  RSET: 'check that the server takes mail from this machine',
-  QUIT: 'check that the server takes mail from this machine',
+  RSET: 'check that the server accepts mail from this machine',
+  QUIT: 'check that the server accepts mail from this machine',
 }
 
 export interface Tried {
@@ -93,7 +93,7 @@ function refusalAtRcpt({ step, fault, answer, signsIn }: Tried): string | null {
   if (UNKNOWN.test(fault.text)) return 'the recipient is unknown there: check to'
   if (!RELAY.test(fault.text)) return null
   return signsIn
-    ? 'relaying is denied: the server takes no mail for this address from this user'
+    ? 'relaying is denied: the server does not accept mail for this address from this user'
     : 'relaying is denied: set user and password, and use the submission port (587 or 465)'
 }
 
@@ -152,7 +152,7 @@ function whatCame(tried: Tried): string {
 function whatToDo({ step, fault, answer }: Tried): string {
   const { conclusion, verdict, scope } = answer
   if (verdict === 'unknown') return 'it may have been delivered, and may come twice when it is sent again'
-  if (verdict === 'refused') return 'it stays on the server'
+  if (verdict === 'refused') return 'the message stays on the server and is retried, less and less often'
   if (fault.kind === 'nonsense') return 'the connection was closed, nothing was delivered'
   if (fault.kind === 'permission') return 'check who may use the socket'
   if (conclusion === 'DOWN')

@@ -3,7 +3,7 @@
 // `From …`, which is no field and behind our own fields ends the header for the next server (D131), becomes `X-From-Line`. Pure.
 // One rule: no other byte is changed.
 
-/** A header that goes on behind so many bytes is not looked at any further. */
+/** A header that goes on behind this many bytes is not looked at any further. */
 const HEADER_BYTES = 1024 * 1024
 
 /** A message knows no more of its header. */

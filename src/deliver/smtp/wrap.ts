@@ -1,6 +1,6 @@
-// `wrap: when-refused`: a message that a server refuses for its form or its author goes as an attachment of a new message instead,
-// which nothing can find fault with. Whether a refusal is of that kind says the table of answers. What the new message is, is said
-// here; nodemailer composes it. The rule: only after a refusal, and for its form only where the message has the fault that the
+// `wrap: when-refused`: a message that a server refuses for its form or its author goes as an attachment of a new message that
+// has no such fault. Whether a refusal is of that kind says the table of answers. What the new message is, is said here;
+// nodemailer composes it. The rule: only after a refusal, and for its form only where the message has the fault that the
 // refusal is about.
 import { isAscii, isUtf8 } from 'node:buffer'
 import { Readable } from 'node:stream'
@@ -77,7 +77,7 @@ export async function oddities(chunks: AsyncIterable<Buffer>): Promise<readonly 
   return [...found]
 }
 
-/** The message as an attachment, with the same fields on top; null where that cannot help: a server that says something of its
+/** The message as an attachment, with the same fields on top. Null where that cannot help: a server that says something of its
  *  form had no reason. For an author's sake it always may. */
 export async function wrapped(
   letter: Letter,
@@ -98,7 +98,7 @@ export async function wrapped(
     // The same for the same message, so that whoever gets it twice can tell (D051).
     messageId: `<popfetch.${id}@${hostToken(by.hostName)}>`,
     text:
-      `A message to the account ${display(attempt.origin.account)}${has} was not taken as it is:\n\n` +
+      `A message to the account ${display(attempt.origin.account)}${has} was not accepted as it is:\n\n` +
       `${by.description}: ${said(fault.text)}\n\nIt is attached, byte for byte as it was received.\n`,
     baseBoundary: id,
   }

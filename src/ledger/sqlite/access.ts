@@ -53,8 +53,8 @@ export class Access {
     return whenFree(this.path, attempt, this.surroundings.busyLimitMs)
   }
 
-  /** Reads all of an account's rows up to the last one, in slices of so many of the file's rows, which leave the event loop
-   *  its turns. */
+  /** Reads all of an account's rows up to the last one. Each slice covers a limited number of the file's rows, so the event
+   *  loop gets its turns. */
   async *readAll<T>(
     account: string,
     last: () => number,

@@ -21,7 +21,7 @@ const COPY = `
 /** Copies the ledger at `path` to `file`; see Records.backup. */
 export async function backup(path: string, file: string): Promise<void> {
   if ((await statOrNull(path)) === null) {
-    throw refused(path, 'there is none', 'poll once, or choose the right one with state: or --state')
+    throw refused(path, 'it does not exist', 'poll once, or choose the right one with state: or --state')
   }
   if ((await statOrNull(file)) !== null) throw exists(file)
   const draft = `${file}.new-${randomBytes(8).toString('hex')}`

@@ -1,5 +1,5 @@
-// A listing held against the rows of one account. What was given is kept as row numbers by position, what was seen as a bit for
-// each position: memory grows with the account, not with the file, which may hold fifty million rows of others (P5).
+// A listing held against the rows of one account. It keeps what was given as row numbers by position, and what was seen as a
+// bit for each position. So memory grows with the account, not with the file, which may hold fifty million other rows (P5).
 import { setImmediate as turn } from 'node:timers/promises'
 import { BitSet } from '../../bit-set.ts'
 import type {

@@ -58,7 +58,7 @@ export async function preparePlace(path: string, typeOf: FileSystemType, readOnl
   if (network !== undefined) {
     throw refused(
       path,
-      `it lies on a network file system (${network})`,
+      `it is on a network file system (${network})`,
       'choose a place on a local disk with state: or --state',
     )
   }
@@ -158,8 +158,8 @@ function refuseOther(path: string): void {
   if (header.readUInt32BE(APPLICATION_ID_AT) !== APPLICATION_ID) throw ofAnotherProgram(path)
 }
 
-/** Makes a new ledger under a name of its own and gives it its real name when it is whole and durable: whoever is killed
- *  in between leaves nothing at `path`. Another process that is faster wins. */
+/** Makes a new ledger under a temporary name, and gives it its real name when it is whole and durable. A kill in between leaves
+ *  nothing at `path`. Another process that is faster wins. */
 export async function create(path: string): Promise<void> {
   const draft = `${path}.new-${randomBytes(8).toString('hex')}`
   try {

@@ -51,7 +51,7 @@ export class GroupCommit {
   }
 
   /** Resolves with what `apply` returned once that is durable. `apply` is synchronous, runs in the order of the calls and
-   *  may be run again; when it throws an error of its own, it alone is
+   *  may be run again. When it throws an error of its own, it alone is
    *  undone and rejects. */
   submit<T>(apply: () => T, durability: Durability = 'disk'): Promise<T> {
     return new Promise<T>((resolve, reject) => {
@@ -138,7 +138,7 @@ export class GroupCommit {
     this.#synchronous = wanted
   }
 
-  /** Throws when the file is not where it was (S043), or is not ours to use any more: the program may have been updated, and the
+  /** Throws when the file is not where it was (S043), or is not ours to use any more. The program may have been updated, and the
    *  schema migrated, while this process ran (N040). */
   requireUsable(): void {
     this.#settings.requirePresent()

@@ -17,7 +17,7 @@ function lasts(ms: number, ended: AbortSignal): Promise<boolean> {
   return wait(ms, true, { signal: ended, ref: false }).catch(() => false)
 }
 
-/** Of the whole process: a ledger that was opened anew gives no token again. */
+/** Of the whole process: a ledger that was opened again gives no token again. */
 let tokens = 1
 
 export class HeldLeases {

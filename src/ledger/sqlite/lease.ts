@@ -1,5 +1,5 @@
-// One popfetch at a time for an account (DESIGN 4.5). A lease is a row that names the lock file of the process that has it;
-// the kernel frees the lock when the process dies, and not when it is only suspended. Pid, boot and host do not enter (S002).
+// One popfetch at a time for an account (DESIGN 4.5). A lease is a row that names the lock file of the process that has it.
+// The kernel frees the lock when the process dies, and not when it is only suspended. Pid, boot and host do not enter (S002).
 // One rule: lock files are made and removed only inside a write transaction of the ledger, so nobody sees one half-made.
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'

@@ -17,7 +17,8 @@ export interface LockWait {
 }
 
 /** The lock that this file is, for whoever disposes of it; null: somebody still had it when the time was over. Makes the file
- *  where there is none, which nobody else may read; who calls this must not open it. Rejects with the signal's reason, with the system's or SQLite's error. */
+ *  if it is missing, readable only by its owner. The caller must not open it. Rejects with the signal's reason, with the
+ *  system's or SQLite's error. */
 export async function lockFile(path: string, { limitMs, signal }: LockWait): Promise<Disposable | null> {
   const before = queues.get(path) ?? Promise.resolve()
   const { promise: released, resolve: leave } = Promise.withResolvers<void>()
@@ -49,7 +50,7 @@ export async function lockFile(path: string, { limitMs, signal }: LockWait): Pro
 }
 
 async function taken(path: string, endMs: number, signal: AbortSignal): Promise<DatabaseSync | null> {
-  // Before SQLite has it: that would make it readable by others. A named pipe does not make it wait; a link is none of ours.
+  // Before SQLite opens it, which would make it readable by others. A named pipe does not make it wait; a link is none of ours.
   const { O_WRONLY, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants
   await (await open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0o600)).close()
   for (;;) {

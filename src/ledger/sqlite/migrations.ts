@@ -103,7 +103,7 @@ const THIRD = `
   ) STRICT, WITHOUT ROWID;
 `
 
-// For people: what each day brought. And what is remembered of no account: what was told, that a background process is wanted.
+// For people: what each day brought. And what is remembered of no account: what was told, that a daemon is wanted.
 const FOURTH = `
   CREATE TABLE day (
     account INTEGER NOT NULL, day INTEGER NOT NULL,
@@ -124,9 +124,9 @@ const FIFTH = `
 
 export interface Step {
   readonly sql: string
-  /** The oldest version that can go on working on a file after this step. It can where the step only adds (tables, indexes,
-   *  columns that may be left out), and where nothing is misread because that version left them out. A step's own number
-   *  where it cannot; else the number before it, mostly. */
+  /** The oldest version that can go on working on a file after this step. It can if the step only adds (tables, indexes,
+   *  columns that may be left out), and nothing is misread because that version left them out. A step's own number where it
+   *  cannot; else the number before it, mostly. */
   readonly oldest: number
 }
 

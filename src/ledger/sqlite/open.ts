@@ -41,7 +41,7 @@ export interface LedgerOptions {
 }
 
 /** Opens the ledger at `path`, making it and its directory if there is none. Rejects with ERR_LEDGER when it is not one,
- *  is damaged, newer than this popfetch, on a network file system, or cannot be written; never starts afresh by itself. */
+ *  is damaged, newer than this popfetch, on a network file system, or cannot be written. Never starts afresh by itself. */
 export async function openLedger(path: string, options: LedgerOptions = {}): Promise<Ledger> {
   // An embedding program may be plain JavaScript.
   if (typeof path !== 'string' || path === '')
@@ -63,14 +63,14 @@ export async function openLedger(path: string, options: LedgerOptions = {}): Pro
 async function reopen(path: string, typeOf: FileSystemType, readOnly: boolean): Promise<DatabaseSync> {
   try {
     const place = await preparePlace(path, typeOf, readOnly)
-    if (!(await inspect(place, readOnly))) throw refused(path, 'there is none', 'put it back')
+    if (!(await inspect(place, readOnly))) throw refused(path, 'it does not exist', 'put it back')
     return await connect(place, readOnly)
   } catch (thrown) {
     throw asLedgerError(path, damaged(path, thrown))
   }
 }
 
-/** A ledger whose last user was killed is checked when it is opened if it is at most this large (20 ms); a
+/** A ledger whose last user was killed is checked when it is opened if it is at most this large (20 ms). A
  *  larger one tells of damage when the damaged page is read. */
 const CHECK_LIMIT_BYTES = 8 * 1024 * 1024
 

@@ -1,5 +1,5 @@
 // Is the file that was opened still the one of its name? Whoever deletes or replaces it, or the files that SQLite keeps beside it,
-// leaves us writing into nowhere: all that is recorded then is gone with the process (S043). Looked at before each commit.
+// leaves us writing into nowhere. All that is recorded then is gone with the process (S043). Looked at before each commit.
 import { identityOf } from './file.ts'
 import { movedLedger } from './rows/fault.ts'
 
@@ -18,7 +18,7 @@ export class Presence {
     this.#files = [[path, opened], ...beside]
   }
 
-  /** Was it noticed? Then it is so until the file is opened anew. */
+  /** Was it noticed? Then it is so until the file is opened again. */
   get moved(): boolean {
     return this.#moved
   }

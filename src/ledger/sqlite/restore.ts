@@ -52,7 +52,7 @@ const COPY = `
 
 /** Makes the ledger at `path` what the copy in `file` is. Each account remembers it, so that its next poll asks before it sends
  *  again what the copy does not know. Rejects with ERR_LEDGER when `file` is no sound ledger or cannot be copied, with ERR_BUSY
- *  when a popfetch has the ledger open; nothing is changed then. */
+ *  when a popfetch has the ledger open. Nothing is changed then. */
 export async function restoreLedger(path: string, file: string, options: RestoreOptions = {}): Promise<Restored> {
   const { nowMs = Date.now, fileSystemType: typeOf = fileSystemType, busyLimitMs = 2000 } = options
   try {
@@ -185,7 +185,7 @@ function unlessMissing(thrown: unknown): void {
 }
 
 function atWork(place: string): PopfetchError {
-  const message = `restoring the ledger ${display(place, 4096)}: a popfetch has it open: end it (popfetch stop), or wait until it is done`
+  const message = `restoring the ledger ${display(place, 4096)}: a popfetch has it open: stop it (popfetch stop), or wait until it is done`
   return new PopfetchError('ERR_BUSY', message, { scope: 'process', retry: 'soon' })
 }
 

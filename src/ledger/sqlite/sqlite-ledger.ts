@@ -49,7 +49,7 @@ import { SqliteRecords } from './sqlite-records.ts'
 /** Messages removed in one transaction, with one fsync. */
 const FORGOTTEN_AT_ONCE = 1000
 
-/** Opens the file anew, which must be there. */
+/** Opens the file again, which must be there. */
 export type Reopen = () => Promise<DatabaseSync>
 
 /** What belongs to the open file. */
@@ -158,7 +158,7 @@ export class SqliteLedger implements Ledger {
     return this.#open.destinations
   }
 
-  /** Where the file was deleted or replaced (S043): opened anew, as soon as a right one is there. Called where polls begin, so that
+  /** Where the file was deleted or replaced (S043): opened again, as soon as a right one is there. Called where polls begin, so that
    *  nothing changes below one that is at work, but by its leases, which are lost. */
   async #present(): Promise<void> {
     if (this.#open.presence?.moved !== true || this.#access.closed) return

@@ -24,7 +24,7 @@ import { HELD, OPEN, OPEN_REFUSED } from './rows/row.ts'
 /** Messages removed in one transaction, with one fsync. */
 const REMOVED_AT_ONCE = 1000
 
-/** So many accounts' days are read before the event loop gets its turn: some milliseconds. */
+/** This many accounts' days are read before the event loop gets its turn: some milliseconds. */
 const DAYS_OF_ACCOUNTS = 50
 
 /** Keys asked of one account before the event loop gets its turn. */

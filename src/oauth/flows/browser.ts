@@ -9,7 +9,7 @@ import { type Authorization, WrongAnswer } from '../provider.ts'
 import { lasting, signInError, type SigningIn } from './flow.ts'
 import { type Came, listen } from './loopback.ts'
 
-/** So many answers that belong to no sign-in are looked at. */
+/** This many answers that belong to no sign-in are looked at. */
 const MOST_WRONG = 20
 
 /** Resolves when the browser, or the pasted address, brought the answer. Rejects as signInByDevice does. */
@@ -58,8 +58,7 @@ async function byBrowser({ provider, user, person }: SigningIn): Promise<Granted
               false,
               'This answer does not belong to the sign-in that popfetch waits for. Start it again from its address.',
             ),
-      () =>
-        answer(false, 'The provider did not give what popfetch needs. Its own window, where you started it, says why.'),
+      () => answer(false, 'The provider did not sign you in. The window where you started popfetch says why.'),
     )
   }
   await using loopback = await listen(client.redirectPort, '/', came)

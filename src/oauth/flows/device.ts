@@ -51,7 +51,7 @@ async function byDevice({ provider, user, person, pause = waited }: SigningIn): 
       else if (said !== 'authorization_pending') throw error
     }
   }
-  throw new PopfetchError('ERR_TIMEOUT', 'nobody typed the code before it ended: start again', {
+  throw new PopfetchError('ERR_TIMEOUT', 'nobody typed the code before it expired: start again', {
     scope: 'account',
     retry: 'soon',
   })

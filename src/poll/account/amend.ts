@@ -1,4 +1,4 @@
-// What is changed in the ledger between polls, because a person or an import asks for it: messages counted as seen,
+// What is changed in the ledger between polls, because a person or an import asks for it. Messages counted as seen,
 // messages forgotten, destinations tried at once. What a poll would have recorded beside the messages is changed with them, so that the guards judge
 // rightly.
 import type { AccountIdentity, EntryKey, Ledger, Lease } from '../../ledger/ledger.ts'
@@ -22,7 +22,7 @@ export interface SeenElsewhere {
  *  stays as it is, but for what was seen and is delivered now. */
 export async function rememberSeen(ledger: Ledger, lease: Lease, seen: SeenElsewhere): Promise<void> {
   const record = await ledger.admit(lease, seen.identity)
-  // A secret may stand in one: the next poll looks.
+  // A secret may be in one: the next poll looks.
   await ledger.records.note(lease.account, { maskedUidls: null })
   await ledger.start(
     lease,
@@ -36,7 +36,7 @@ export async function rememberSeen(ledger: Ledger, lease: Lease, seen: SeenElsew
   // Their headers are to be learnt, from the first on.
   await ledger.records.note(lease.account, { [HEADERS_FROM]: '0' })
   if (record.started) return
-  // `alive`: a listing with nearly none of them means other UIDLs, or another mailbox, and everything would come twice
+  // `alive`: a listing with almost none of them means other UIDLs, or another mailbox, and everything would come twice
   // (S020). `uidls`: so would a listing without any (P084). `imported`: the first listing must have at least one of them.
   const facts = { alive: String(seen.count), uidls: 'given', imported: String(seen.count) }
   await ledger.finish(lease, {

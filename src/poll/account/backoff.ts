@@ -84,8 +84,8 @@ function pausedUntil({ error, signedInMs, loginDelaySeconds }: PollEnd, refusals
   return Math.max(asked, delayed)
 }
 
-/** How long the background process waits with the next poll, at `nowMs`. After a failure of network or server it
- *  is 1 minute, doubling to an hour; after a failure that only a person can mend, never less than usual. */
+/** How long the daemon waits with the next poll, at `nowMs`. After a failure of network or server it
+ *  is 1 minute, doubling to an hour. After a failure that only a person can mend, never less than usual. */
 export function waitMs(health: AccountHealth, intervalMs: number, nowMs: number): number {
   const { failures, refusals, error, pausedUntilMs } = health
   const backOffMs = failures === 0 ? 0 : Math.min(MINUTE_MS * 2 ** Math.min(failures - 1, 10), HOUR_MS)
@@ -101,7 +101,7 @@ export function waitMs(health: AccountHealth, intervalMs: number, nowMs: number)
   return Math.max(usualMs, pausedMs)
 }
 
-/** Must the account be left alone? A clock that was set back must not leave it alone for ever (S030). */
+/** Must the account be left alone? A clock that was set back must not leave it alone forever (S030). */
 export function isPaused(health: AccountHealth, nowMs: number): boolean {
   return health.pausedUntilMs > nowMs && health.pausedUntilMs - nowMs <= LONGEST_PAUSE_MS
 }

@@ -78,7 +78,7 @@ function deletion(message: MessageRecord, view: ForecastView): string {
   if (nextMs === Infinity)
     return 'nothing, unless the server lists it again: it is then asked for its deletion once a day'
   if (nextMs > nowMs)
-    return `deleted from the server again at the first poll after ${at(nextMs)}, and then once a day while it keeps it`
+    return `deleted from the server again at the first poll after ${at(nextMs)}, and then once a day while the server keeps it`
   const again = message.deletions > 0 ? 'again ' : ''
   // Ages count by a clock that two polls saw (S030), so it is never sooner and may be one poll later.
   const when =
@@ -110,7 +110,7 @@ function attempt(view: ForecastView, nowMs: number, at: ForecastView['at']): str
   }
   if (isDue && isOver) return `held at the next poll: the answer to its delivery was lost ${MOST_UNKNOWNS} times`
   const cut = wanted.filter(({ state }) => state === 'started')
-  const first = cut.length === 0 ? '' : `, after a look whether it arrived at ${named(cut)} when it was cut off`
+  const first = cut.length === 0 ? '' : `, after checking whether it arrived at ${named(cut)} before it was cut off`
   if (waits.size === 0) return 'fetched again at the next poll'
   return `fetched ${[...waits].map(([when, of]) => `${when}, for ${named(of)}`).join('; ')}${first}`
 }

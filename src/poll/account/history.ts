@@ -1,5 +1,5 @@
-// What earlier polls of an account left for this one, and what this one leaves for the next: facts about the server, the
-// clock by which messages age, how the poll went. Written once, at the end.
+// What earlier polls of an account left for this one, and this one leaves for the next: facts about the server, the clock by
+// which messages age, the outcome. Written once, at the end.
 import { signInsOf } from '../../config/oauth/sign-ins.ts'
 import type { Account } from '../../config/schema.ts'
 import { asPopfetchError, PopfetchError } from '../../errors.ts'
@@ -118,7 +118,7 @@ export class History {
     return signIn !== null && (salt === undefined || secretMark(salt, signIn) !== this.record.secretMark)
   }
 
-  /** What tells one sign-in at the provider from another; null: there is none. */
+  /** The id of the sign-in at the provider; null: there is none. */
   async #signIn(): Promise<string | null> {
     const { token, user } = this.#account
     if (token?.kind !== 'oauth') return null
@@ -137,7 +137,7 @@ export class History {
     return isNews
   }
 
-  /** The account's secret, read anew each time; `refused`: another token than this one. Rejects with ERR_SECRET, ERR_AUTH. */
+  /** The account's secret, read again each time; `refused`: another token than this one. Rejects with ERR_SECRET, ERR_AUTH. */
   async secret(refused: string | null = null): Promise<string> {
     const secret = this.#unused ?? (await this.#readSecret(refused))
     this.#unused = null
@@ -166,7 +166,7 @@ export class History {
     return this.record.known === 0
   }
 
-  /** Is the record being brought in step with what stands at the destinations, or with new UIDLs? */
+  /** Is the record being brought in step with what is at the destinations, or with new UIDLs? */
   get takingOver(): TakingOver | null {
     return this.record.takingOver
   }
@@ -200,14 +200,14 @@ export class History {
   }
 
   /** Is this the message of that name in the listing, which the ledger does not know as delivered? Not if a person had it
-   *  forgotten (amend.ts). `maybe`: it is older than the record, which was complete then: its UIDL was used again, or the clock
+   *  forgotten (amend.ts). `maybe`: it is older than the record, which was complete then. Its UIDL was used again, or the clock
    *  was behind when it was put there. */
   counts({ atMs }: Standing): 'yes' | 'maybe' | 'no' {
     const { forgotten } = this.record.facts
     if (forgotten !== undefined && (atMs === null || !(atMs > Number(forgotten)))) return 'no'
     if (this.mayBeLost || this.takingOver?.why === 'lost' || atMs === null) return 'yes'
     const afterMs = this.takingOver?.counts['after'] ?? this.#afterMs
-    // A clock that was ahead then says nothing.
+    // If the clock was ahead then, that says nothing.
     return afterMs > this.#run.nowMs() || atMs >= afterMs - (afterMs % 1000) ? 'yes' : 'maybe'
   }
 
@@ -290,7 +290,7 @@ export class History {
     return numberOf(this.#facts['listed'] ?? this.record.facts['listed'])
   }
 
-  /** A listing of so many messages, and whether it showed the whole mailbox. */
+  /** A listing of this many messages, and whether it showed the whole mailbox. */
   listed(messages: number, isWhole: boolean): void {
     this.#facts['listed'] = String(messages)
     this.#wholeListing ||= isWhole

@@ -1,5 +1,5 @@
-// Do the announced and the received size of a message agree? Announced sizes are hints (P101). Yet a body clearly shorter
-// than announced is the only sign of a server that lost the rest (P108), and a clearly longer one of answers out of step
+// Do the announced and the received size of a message agree? Announced sizes are hints (P101). Yet a body clearly shorter than
+// announced is the only sign that a server lost the rest (P108). A clearly longer one is the only sign of answers out of step
 // (P148). Pure.
 
 export type SizeVerdict = 'agrees' | 'short' | 'long'
@@ -16,7 +16,7 @@ export function compareSizes(announced: number | null, received: number, exact: 
   return received > announced * 2 + SLACK_BYTES ? 'long' : 'agrees'
 }
 
-/** Watches whether a server's sizes are exact. After a small difference, none of them proves anything any more. */
+/** Watches whether a server's sizes are exact. After a small difference, sizes no longer prove anything. */
 export class SizeWatch {
   #exact: boolean
 

@@ -1,5 +1,5 @@
 // Messages that wait on the server and that no delivery was begun of: the ledger has no row for them. How many there were at the
-// last poll, and for which rate or which paused destination mail waits, stands in the account's facts, so that `status` can tell.
+// last poll, and for which rate or which paused destination mail waits, is in the account's facts, so that `status` can tell.
 // Pure.
 import type { AccountRecord, FactChanges } from '../../ledger/ledger.ts'
 import type { Unsettled } from '../../ledger/records.ts'
@@ -35,7 +35,7 @@ export function pausedWaitedFor(record: { readonly facts: Facts } | null): reado
   return fact === undefined ? [] : (JSON.parse(fact) as readonly string[])
 }
 
-/** What is not settled, these messages among it. */
+/** All that is not settled, including these messages. */
 export function withUnbegun(unsettled: Unsettled, record: { readonly facts: Facts } | null): Unsettled {
   return { ...unsettled, waiting: unsettled.waiting + Number(record?.facts[UNBEGUN] ?? 0) }
 }

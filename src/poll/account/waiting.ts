@@ -1,4 +1,4 @@
-// Since when the first of the messages waits that a destination lacks for the time being: a fact of the account, by which a person
+// Since when the first of the messages waits that a destination lacks for the time being. A fact of the account, by which a person
 // is told of mail that waits for long though the account works (N041). Pure.
 import type { AccountRecord, FactChanges } from '../../ledger/ledger.ts'
 import type { Checkpoints } from '../plan/age-clock.ts'

@@ -13,7 +13,7 @@ import type { RunRequest } from '../run/run.ts'
 import { applicationAdvice } from './application.ts'
 import { tlsFindings } from './findings.ts'
 
-/** So many are tried at once: each may be a server. */
+/** This many are tried at once: each may be a server. */
 const AT_ONCE = 16
 
 export interface DestinationReport {

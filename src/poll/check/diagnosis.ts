@@ -51,7 +51,7 @@ function secretMissing({ password, token, name }: Account): Advice {
   if (source?.kind === 'command') {
     return { cause, next: 'run the command by itself, as the user and in the environment that popfetch runs in' }
   }
-  return { cause, next: `put the ${kind} where the configuration says, or say where it is` }
+  return { cause, next: `put the ${kind} where the configuration expects it, or correct the configuration` }
 }
 
 /** Host, port and TLS mode do not fit together, or no server is there. */
@@ -75,13 +75,13 @@ function wrongEndpoint(error: PopfetchError, account: Account, { endpoints }: Ev
     ]
   }
   if (provider?.pop === null && endpoints.length === 0) {
-    return [{ cause: `${provider.name} is known to popfetch`, next: `it wants ${secretText(provider)}` }]
+    return [{ cause: `${provider.name} is known to popfetch`, next: `it requires ${secretText(provider)}` }]
   }
   if (provider !== null && provider.pop !== null && provider.pop.host !== host && endpoints.length === 0) {
     const { pop } = provider
     return [
       {
-        cause: `the POP3 server of ${provider.name} is another one`,
+        cause: `${provider.name} has a different POP3 server`,
         next: `set host: ${pop.host} (port ${pop.port}, tls: ${pop.tls})`,
       },
     ]
@@ -213,7 +213,7 @@ function untrusted(
   if (errnoOf(error.cause) === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     const names = certificate === null || certificate.names === '' ? '' : ` (${certificate.names})`
     return {
-      cause: `the certificate is for another name than ${tlsName ?? host}`,
+      cause: `the certificate is for a different name than ${tlsName ?? host}`,
       next: `set host, or tlsName, to a name that it is for${names}`,
     }
   }
@@ -301,7 +301,7 @@ function refusedPassword(provider: Provider | null): readonly Advice[] {
     return [wrong, { cause: 'the provider requires an app password, or POP is disabled', next }]
   }
   const another = {
-    cause: `${provider.name} wants ${secretText(provider)}`,
+    cause: `${provider.name} requires ${secretText(provider)}`,
     next: 'give that as password, or as token',
   }
   return provider.secret === 'password' ? [wrong, another] : [another]
@@ -312,12 +312,12 @@ function refusedPassword(provider: Provider | null): readonly Advice[] {
 function otherUser({ user, host }: Account, provider: Provider | null): Advice | null {
   if (provider?.user === 'local') {
     const [local = ''] = user.split('@')
-    const cause = `${provider.name} wants the part before the @ as user`
+    const cause = `${provider.name} expects the part before the @ as user`
     return local === user ? null : { cause, next: `try user: ${local}` }
   }
   const domain = /(?:^|\.)([^.]+\.[a-z][^.]*)$/.exec(host)?.[1]
   if (user.includes('@') || domain === undefined) return null
-  return { cause: 'many providers want the whole address as user', next: `try user: ${user}@${domain}` }
+  return { cause: 'many providers expect the whole address as user', next: `try user: ${user}@${domain}` }
 }
 
 function noMechanism({ auth, token }: Account): Advice {

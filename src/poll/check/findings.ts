@@ -107,7 +107,7 @@ export function earlyWarnings(account: Account, seen: Seen, facts: TlsFacts | nu
   const advice: Advice[] = []
   const days = facts === null ? Infinity : Math.floor((facts.validToMs - nowMs) / DAY_MS)
   if (days < SOON_DAYS) {
-    const next = 'its owner must renew it; a pin has to be changed with it'
+    const next = 'its owner must renew it; then change the pin, too'
     advice.push({ cause: `the certificate expires in ${days} days`, next })
   }
   if (tls === 'none' && !isLoopback(host)) {

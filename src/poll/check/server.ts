@@ -1,5 +1,5 @@
-// What a server is and offers, without an account (`popfetch check SERVER[:PORT]`): who greets, under which TLS, with which certificate
-// and which ways to sign in. Sends no user, password or token. Here POP3; the others are in mail-server.ts.
+// What a server is and offers, without an account (`popfetch check SERVER[:PORT]`): its greeting, TLS, certificate and ways to
+// sign in. Sends no user, password or token. Here POP3; the others are in mail-server.ts.
 import type { Account } from '../../config/schema.ts'
 import { bracketed } from '../../config/values/host.ts'
 import { type Greeter, WITH_ARTICLE } from '../../deliver/network/place-words.ts'
@@ -18,7 +18,7 @@ const LONGEST_MS = 8000
 export interface ServerReport {
   /** As it was asked for. */
   readonly server: string
-  /** Null: it is none that popfetch knows. */
+  /** Null: it is not one that popfetch knows. */
   readonly protocol: 'POP3' | Greeter | null
   readonly outcome: 'ok' | 'failed'
   readonly error: ReportedError | null
@@ -28,7 +28,7 @@ export interface ServerReport {
 
 type Place = Pick<Account, 'host' | 'port' | 'tls'>
 
-/** Null: this is no server. An IPv6 address with a port stands in brackets. */
+/** Null: this is no server. An IPv6 address with a port is in brackets. */
 export function parsePlace(text: string): { readonly host: string; readonly port: number | null } | null {
   const [, inBrackets, bare, digits] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(text) ?? []
   const host = inBrackets ?? bare ?? (text.split(':').length > 2 ? text : '')

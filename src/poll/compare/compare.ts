@@ -27,7 +27,7 @@ const BATCH = 2000
 /** Entries from which on it pays to ask the ledger for all that is settled. */
 const LONG = 500
 
-/** Of entries with another size than before, where sizes are hints: so many are looked at first. */
+/** Of entries with another size than before, where sizes are hints: this many are looked at first. */
 const SAMPLE = 64
 const MANY_RESIZED = 10
 
@@ -258,7 +258,7 @@ function policyOf(
 function tooManyKnown({ name }: Account, known: number): PopfetchError {
   return new PopfetchError(
     'ERR_POP3_PROTOCOL',
-    `the server shows other messages again and again: popfetch knows ${known} of ${name} already, and records ${MOST_KNOWN} at most. If they are gone for good: popfetch state forget ${name} --all-messages --yes`,
+    `the server keeps showing new messages: popfetch knows ${known} of ${name} already, and records ${MOST_KNOWN} at most. If they are gone for good: popfetch state forget ${name} --all-messages --yes`,
     { scope: 'account', retry: 'later' },
   )
 }

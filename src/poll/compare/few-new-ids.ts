@@ -1,8 +1,8 @@
-// A few messages that the ledger knows stand under new UIDLs (N048): too few for the guard of S020 to ask a person. Where messages
-// are gone from a whole listing, what is unknown in it is looked at with TOP before it is asked for; where TOP does not tell, the
-// whole message is. What is the same takes over its record: where it was delivered it is not delivered again, and what only one
-// destination lacks goes to that one alone.
-// The one rule: doubt keeps the mail. A header that two messages have tells nothing, their digest does.
+// A few messages that the ledger knows stand under new UIDLs (N048): too few for the guard of S020 to ask a person. Where
+// messages are gone from a whole listing, what is unknown in it is looked at with TOP before it is asked for. Where TOP does
+// not tell, the whole message is. A message that is the same takes over its record. It is not delivered again where it was
+// delivered, and goes only to a destination that lacks it. The one rule: doubt keeps the mail. A header that two messages have
+// tells nothing, their digest does.
 import type { ComparedMessage, Comparison, EntryKey, FingerprintedKey, KnownMessage } from '../../ledger/ledger.ts'
 import { haveUidsChanged } from '../plan/guards.ts'
 import { type Entry, NO_UIDL, type Plan, type PlannedFetch } from '../plan/plan.ts'
@@ -79,13 +79,13 @@ export async function takeOverFew(
 
 function toldOf(found: readonly Found[]): string {
   const areDelivered = found.every(({ gone: { known } }) => known.state === 'delivered')
-  const [which, what] = areDelivered ? ['delivered', 'not delivered again'] : ['known', 'with what became of them']
+  const [which, what] = areDelivered ? ['delivered', 'not delivered again'] : ['known', 'with their records']
   return found.length === 1
-    ? `1 ${which} message has a new UID: taken over, ${what.replace('them', 'it')}`
+    ? `1 ${which} message has a new UID: taken over, ${what.replace('their records', 'its record')}`
     : `${found.length} ${which} messages have new UIDs: taken over, ${what}`
 }
 
-/** The plan with these as what they are. What is due to be deleted waits for the next poll, which finds it by its UIDL. */
+/** The plan with these recognised. What is due to be deleted waits for the next poll, which finds it by its UIDL. */
 function merged(plan: Plan, found: readonly Found[], replan: Replan): Plan {
   const taken = new Set(found.map(({ entry }) => entry))
   const more = replan(found.map(({ entry, gone: { known } }) => ({ entry, known })))
@@ -137,8 +137,8 @@ async function sizedLikeGone(
   return isSizeless ? unknown : unknown.filter(({ sizeBytes }) => sizeBytes === null || sizes.has(sizeBytes))
 }
 
-/** Messages that are gone, without our doing, and have the header or the listed size of one of these, whatever became of them:
- *  what was skipped, or fetched by another program, would come again as well. */
+/** Messages that are gone, without our doing, and have the header or the listed size of one of these. Their state does not
+ *  matter: skipped messages, or those of another program, would come again as well. */
 async function goneLike(
   headers: ReadonlyMap<PlannedFetch, Look | null>,
   slices: AsyncIterable<readonly FingerprintedKey[]>,
@@ -186,7 +186,8 @@ function isSameSize({ sizeBytes }: PlannedFetch, { receivedBytes }: ComparedMess
   return sizeBytes === null || receivedBytes === null || Math.abs(sizeBytes - receivedBytes) <= notes
 }
 
-/** What TOP did not tell (P158), of the size of a gone message, is looked at whole. Those of one digest are paired one by one. */
+/** What TOP did not tell (P158), of the size of a gone message, is looked at whole. Messages with the same digest are paired
+ *  one by one. */
 async function byDigest(
   headers: ReadonlyMap<PlannedFetch, Look | null>,
   gone: readonly Gone[],

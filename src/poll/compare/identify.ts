@@ -1,6 +1,6 @@
-// Which known message is this entry? Its UIDL tells, except where it cannot: none was given, several messages share it, it
-// was gone and is back, its size changed (P086, P091, P095–P098). Then the header does, asked for with TOP n 0.
-// The one rule: what cannot be told apart from something new is new. A copy too many beats a message lost.
+// Which known message is this entry? Its UIDL tells, with exceptions: none was given, several messages share it, it was gone
+// and is back, or its size changed (P086, P091, P095–P098). Then the header does, asked for with TOP n 0. The one rule: what
+// cannot be told apart from something new is new. A copy too many beats a message lost.
 import type { Comparison, EntryKey, KnownMessage } from '../../ledger/ledger.ts'
 import type { Looks } from './looks.ts'
 import { type Identified, Match } from './match.ts'
@@ -23,8 +23,9 @@ export function isResized({ sizeBytes }: Entry, known: KnownMessage, exactSizes:
   return exactSizes || known.fingerprint !== null
 }
 
-/** Entries without a UIDL, keyed by their header, or by the digest of all that RETR gives where `byDigest` and the header is not
- *  shown (DESIGN 4.1). Those of which the server shows neither are left out, and so are those that ended a session (P167). */
+/** Entries without a UIDL, keyed by their header. With `byDigest`, where the header is not shown, the key is the digest of all
+ *  that RETR gives (DESIGN 4.1). Those of which the server shows neither are left out, and so are those that ended a session
+ *  (P167). */
 export async function keyNameless(
   entries: readonly Entry[],
   looks: Looks,
@@ -44,7 +45,7 @@ export async function keyNameless(
   return keyed
 }
 
-/** Those of `keyed` whose place among messages with the same header does not tell which of the known ones they are: one may have
+/** Those of `keyed` whose place among messages with the same header does not tell which of the known ones they are. One may have
  *  left the server, or another have come. Copies for several people differ in one field that no header of ours counts. */
 export async function unclearNameless(keyed: readonly Entry[], comparison: Comparison): Promise<ReadonlySet<Entry>> {
   const groups = Map.groupBy(keyed, ({ uidl }) => uidl)

@@ -1,5 +1,5 @@
 // Messages that were skipped, or fetched by another program, are known by their UIDLs alone. Should the server change all UIDLs,
-// only their headers tell them (M010): so quiet polls ask for those, a few at a time, until all are remembered.
+// only their headers tell them (M010). So quiet polls ask for those, a few at a time, until all are remembered.
 // The one rule: nothing depends on it. A server that does not show a header costs one poll one look.
 import { splitHeader } from '../../header.ts'
 import { shownFacts } from '../../heading.ts'

@@ -1,7 +1,7 @@
-// A closer look at a message that the server lists: at its header by TOP, or at all of it by RETR. TOP is a hint that a server
-// can lose: where it is missing, ends a session or says something else than RETR, RETR and the digest decide from then on
-// (P158). Whoever asks for a message without delivering it asks here: an end of the session is noted, by its place in the queue.
-// The one rule: a look may say "the same", and only a look at the whole message may say "another".
+// A closer look at a message that the server lists: at its header by TOP, or at all of it by RETR. TOP is only a hint. If it is
+// missing, ends a session or disagrees with RETR, then RETR and the digest decide from then on (P158). Whoever asks for a
+// message without delivering it asks here: an end of the session is noted, by its place in the queue. The one rule: a look may
+// say "the same", and only a look at the whole message may say "another".
 import { createHash } from 'node:crypto'
 import { asPopfetchError, PopfetchError } from '../../errors.ts'
 import { fingerprint, receivedDateMs, splitHeader, stateBytes } from '../../header.ts'

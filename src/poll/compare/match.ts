@@ -82,7 +82,7 @@ export class Match {
     const next = this.#nextCopy
     for (const entry of this.#unmatched) {
       if (left === 0) return
-      // Should that end the session: as what it is, if it is none of them.
+      // If that ends the session, it counts as a new message.
       const look = await looks.whole({ ...entry, copy: next })
       if (look === null) continue
       const candidates = [

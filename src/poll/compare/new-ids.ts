@@ -1,4 +1,4 @@
-// The server shows the messages that it had under other UIDLs (S020): what the ledger knows is matched by its header, asked
+// The server shows the messages that it had under other UIDLs (S020). What the ledger knows is matched by its header, asked
 // for with TOP n 0 (DESIGN 4.4), and given its new UIDL. Only when a person said `--accept-new-ids`; a kill or a limit in
 // between changes nothing, the next poll goes on (S035, S036).
 import type { Account } from '../../config/schema.ts'
@@ -50,8 +50,8 @@ export function areNewIdsAccepted({ run, history }: Visit): boolean {
   return run.options.acceptNewIds || history.takingOver?.why === 'new-ids'
 }
 
-/** The headers, as they stand in the Maildir, of unseen messages that were taken over by their names alone: under a new UIDL
- *  nothing else tells them. What cannot be read is left out. */
+/** The headers, as in the Maildir, of unseen messages that were taken over by their names alone. Under a new UIDL nothing else
+ *  identifies them. What cannot be read is left out. */
 async function* adoptedPrints(
   comparison: Comparison,
   { account, run }: Visit,

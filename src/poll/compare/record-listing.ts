@@ -1,4 +1,4 @@
-// What the ledger learns from a listing without a single RETR: what was skipped by `first`, what is kept back, what is gone
+// What the ledger learns from a listing without a single RETR. What was skipped by `first`, what is kept back, what is gone
 // from the server.
 import type { EntryKey } from '../../ledger/ledger.ts'
 import type { ComparedListing } from './compare.ts'
@@ -52,7 +52,7 @@ async function noteAbsent(
   // What a person counts as seen may be what is gone, under a new UID.
   if (isSearched && !run.options.markSeen && comparison.seen < view.present) {
     const forgotten = await comparison.gone(lease, { keep: drops || mayBeWindow(view) })
-    if (forgotten > 0) tally.note(`${forgotten} messages that never came are no longer listed: forgotten`)
+    if (forgotten > 0) tally.note(`${forgotten} messages that were never fetched are no longer listed: forgotten`)
   }
   const absence = forgettable(history.ages.agedMs)
   // Under new UIDs what is gone may be there again.

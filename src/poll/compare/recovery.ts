@@ -1,10 +1,10 @@
-// A ledger that was lost, or is an older copy, learns again what stands at the destinations (DESIGN 4.3, S034–S038). What
+// A ledger that was lost, or is an older copy, learns again what is at the destinations (DESIGN 4.3, S034–S038). What
 // the ledger does not know, or knows as open, is looked for by its name before anything is decided about it.
 //
-// When is looked? At the first poll of each process; and as long as the account's record is being taken over, which is a
-// state in the ledger. It begins with the first message that is found, covers the whole listing whatever limits say, goes
-// on after a kill, and ends once every destination that can show its messages was looked through. One rule: a message
-// counts as delivered only where it stands. Every other destination still gets it.
+// When is looked? At the first poll of each process; and as long as the account's record is being taken over, which is a state
+// in the ledger. It begins with the first message that is found, covers the whole listing whatever limits say, and goes on
+// after a kill. It ends once every destination that can show its messages was looked through. One rule: a message counts as
+// delivered only where it stands. Every other destination still gets it.
 import type { PopfetchError } from '../../errors.ts'
 import type { Recollection } from '../../deliver/destination.ts'
 import type { Comparison, EntryKey, KnownMessage } from '../../ledger/ledger.ts'
@@ -16,7 +16,7 @@ import type { NewIds } from '../plan/guards.ts'
 import { areNewIdsAccepted, takeOverNewIds } from './new-ids.ts'
 import { adoptionOf, lookAt, type Look, routesOf } from './standing.ts'
 
-/** One walk through a Maildir for so many; their hashed keys are 10 MB. */
+/** One walk through a Maildir for this many; their hashed keys are 10 MB. */
 const BATCH = 100_000
 const KEYS_AT_ONCE = 5000
 
@@ -105,7 +105,7 @@ export class Recovery {
     if (this.#others.length > 0) yield { candidates: this.#others, arePlain: false }
   }
 
-  /** Those that the ledger has learnt something about. */
+  /** The messages about which the ledger has learnt something. */
   async #look(candidates: readonly Candidate[], comparison: Comparison): Promise<ReadonlySet<Candidate>> {
     const looks = await lookAt(
       candidates.map(({ entry }) => entry),
@@ -175,7 +175,7 @@ export class Recovery {
 }
 
 const WHY = {
-  lost: (count: number) => `nothing was recorded of this account: ${messages(count)} found at the destinations`,
+  lost: (count: number) => `nothing was recorded for this account: ${messages(count)} found at the destinations`,
   older: (count: number) => `the ledger is an older copy: ${messages(count)} found at the destinations that it lacks`,
   'new-ids': () => 'the messages that were known are taken over under their new UIDs',
 }
@@ -184,7 +184,7 @@ function messages(count: number): string {
   return count === 1 ? '1 message was' : `${count} messages were`
 }
 
-/** Another message stands there under its name. */
+/** Another message is there under its name. */
 function isOther({ fingerprint }: KnownMessage, { received }: Recollection): boolean {
   return fingerprint !== null && received !== null && !received.fingerprint.equals(fingerprint)
 }

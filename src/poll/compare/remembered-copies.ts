@@ -1,6 +1,6 @@
-// Very many entries of one UIDL cost a TOP each at every poll, only to find that nothing changed (P166). So what was told apart
-// once is remembered for a day: as long as the listing shows the same sizes in the same order, and nothing is to be done about any of
-// the messages, whichever entry each of them is. The one rule: this may say "known", and never "new".
+// Very many entries of one UIDL cost a TOP each at every poll, only to find that nothing changed (P166). So copies that were
+// told apart once are remembered for a day. That holds while the listing shows the same sizes in the same order, and there is
+// nothing to do about any of the messages. The one rule: this may say "known", and never "new".
 import { createHash } from 'node:crypto'
 import type { ComparedMessage, Comparison } from '../../ledger/ledger.ts'
 import type { Entry, Planner } from '../plan/plan.ts'

@@ -1,4 +1,4 @@
-// A UIDL in which a secret stands is never recorded: the ledger knows its message under a stand-in, a digest that stays the
+// A UIDL in which a secret stands is never recorded. The ledger knows its message under a stand-in, a digest that stays the
 // same when the password changes. So a UIDL that the ledger does not know is looked up by its stand-in as well, if the ledger
 // has any. What is known under the UIDL itself stays so, and costs nothing, until `maskRecorded` gives it a stand-in.
 import { setImmediate as turn } from 'node:timers/promises'
@@ -79,8 +79,8 @@ function underStandIn({ uidl, copy }: EntryKey): EntryKey {
   return { uidl: standInFor(uidl), copy }
 }
 
-/** Gives a stand-in to what was recorded as the server gave it, by an earlier version, from another program's record or under
- *  another password, and has a secret in it. Gives how many messages that were. Cut short, it is done again. */
+/** Gives a stand-in to a recorded UIDL that has a secret in it. An earlier version recorded it, another program did, or the
+ *  password was another one then. Gives how many messages that were. Cut short, it is done again. */
 export async function maskRecorded(comparison: Comparison, ledger: Ledger, lease: Lease): Promise<number> {
   let masked = 0
   for await (const keys of comparison.keys()) {
@@ -103,7 +103,7 @@ async function secretsIn(uidls: readonly string[]): Promise<ReadonlySet<string>>
   let some: string[] = []
   let characters = 0
   const look = (): void => {
-    // Nearly always none has one, and then one look is enough.
+    // Nearly always no UIDL has a secret, and then one look is enough.
     const text = some.join(' ')
     if (redact(text) !== text) for (const uidl of some) if (redact(uidl) !== uidl) found.add(uidl)
     some = []

@@ -1,5 +1,5 @@
-// Which messages stand at which destinations of an account, as far as those can show it, and what follows for a message
-// that the ledger does not know. The one rule: only what a destination shows counts, and for that destination alone (S034).
+// Which messages are at which destinations of an account, as far as those can show it. And what follows for a message that the
+// ledger does not know. The one rule: only what a destination shows counts, and for that destination alone (S034).
 import type { Account } from '../../config/schema.ts'
 import { isReadable, type Standing } from '../../deliver/destination.ts'
 import type { AdoptedDelivery, Adoption } from '../../ledger/ledger.ts'
@@ -111,7 +111,7 @@ function deliveriesOf({ name, target, list }: Look, standing: Standing | null): 
     const { intent, text } = standing
     return [{ destination: name, recipient: '', state: 'done', intent, receipt: text }]
   }
-  // What shows all that it has, and not this message, lacks it.
+  // A destination that shows all it has, and not this message, lacks it.
   const state = list !== null && target.destination.remembers ? 'pending' : 'unknown'
   return target.destination.recipients.map((recipient) => ({ destination: name, recipient, state }))
 }

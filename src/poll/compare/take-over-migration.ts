@@ -1,4 +1,4 @@
-// What `popfetch migrate` moved, for an account that polls the same mailbox afterwards (DESIGN 4.1): the record of a migration
+// What `popfetch migrate` moved, for an account that polls the same mailbox afterwards (DESIGN 4.1). The record of a migration
 // that came to its end is taken over at the account's first poll. So nothing comes twice, and what came since is fetched.
 // One rule: only what was delivered counts; all else of that ledger is new to the account.
 import type { Account } from '../../config/schema.ts'
@@ -20,7 +20,8 @@ export async function takeOverMigration({ account, run, lease, history, tally }:
   if (!run.restrictions.takesOver || (known > 0 && begun === null)) return
   const files = begun ?? (await run.migrated.of(account))
   if (files.length === 0) return
-  if (run.options.dryRun) return tally.note('a finished migration knows this mailbox: a poll takes its record over')
+  if (run.options.dryRun)
+    return tally.note('a finished migration knows this mailbox: the next poll takes over its record')
   // Durable before anything is taken: a kill in between does not end it (S035).
   await run.ledger.records.note(account.name, { [TAKING]: files.join('\n') })
   let alive = 0

@@ -1,7 +1,7 @@
-// By which clock a message is old enough to be deleted. A wall clock may jump by years for one poll (a flat battery, a
-// restored machine): so the age is taken from a time that an earlier poll, at least an hour ago, saw too (S030, P142). A
-// clock that was behind and is set right has jumped as well: of the time between two polls that lie far apart only a part
-// counts, whatever the clock says (S040). Pure.
+// By which clock a message is old enough to be deleted. A wall clock may jump by years for one poll (a flat battery, a restored
+// machine). So the age is taken from a time that an earlier poll, at least an hour ago, saw too (S030, P142). A clock that was
+// behind and is set right has jumped as well. So only part of a long time between two polls counts, whatever the clock says
+// (S040). Pure.
 
 const HOUR_MS = 3_600_000
 
@@ -48,8 +48,8 @@ export function ageClock({ lastMs, beforeMs, jumps = [] }: Checkpoints, nowMs: n
   return { agedMs: beforeMs, checkpoints: { lastMs, beforeMs, jumps }, isNew: false }
 }
 
-/** What was first seen until then is `ageMs` old; null: nothing is. Each jump counts a quarter of that age, a week
- *  at most: so one that was none costs little, and one that was years costs nothing that is kept. */
+/** What was first seen until then is `ageMs` old; null: nothing is. Each jump counts a quarter of that age, a week at most. So
+ *  a jump that was none costs little, and a jump of years deletes nothing too early. */
 export function oldUpTo({ agedMs, checkpoints: { jumps = [] } }: AgeClock, ageMs: number): number | null {
   if (agedMs === null) return null
   const countedMs = Math.min(JUMP_MS, ageMs / 4)

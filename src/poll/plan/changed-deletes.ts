@@ -8,7 +8,7 @@ export const DELETE = 'delete'
 /** In AccountRecord.facts: a change to this `delete` is meant, until a poll went well. */
 export const MEANT_DELETE = 'meantDelete'
 
-/** Ten thousand accounts ask at once, and a background process asks for months. */
+/** Ten thousand accounts ask at once, and a daemon asks for months. */
 const FRESH_MS = 10_000
 
 export class ChangedDeletes {

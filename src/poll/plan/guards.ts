@@ -20,13 +20,13 @@ export interface GuardView {
   /** `delete` as it was at the last poll; null: not recorded yet. */
   readonly lastDelete: string | null
   readonly delete: string
-  /** For so many accounts `delete` was changed since their last poll, so that more is removed; this one may be among them. */
+  /** For this many accounts `delete` was changed since their last poll, so that more is removed; this one may be among them. */
   readonly changedDeletes: number
   /** `first` is written in the configuration. */
   readonly firstWritten: boolean
   /** It was answered to `init`, which only this ledger knows. */
   readonly firstAnswered: boolean
-  /** Every destination of the account tells what stands there, and so notices a message that it already has. */
+  /** Every destination of the account tells what is there, and so notices a message that it already has. */
   readonly showWhatTheyHave: boolean
   /** What was taken over under new UIDs; null: nobody asked for that. */
   readonly newIds: NewIds | null
@@ -72,7 +72,7 @@ function uidsChanged({ account, plan, lastAlive, acceptNewIds }: GuardView): voi
   if (acceptNewIds || !haveUidsChanged({ plan, lastAlive })) return
   throw guardError(
     'ERR_UIDS_CHANGED',
-    `the server shows ${grouped(plan.listed)} messages and almost none of the ${grouped(lastAlive ?? 0)} known messages: their UIDs seem to have changed, and fetching all again would fetch them twice. To go on and take over what is the same: popfetch --accept-new-ids ${account}`,
+    `the server shows ${grouped(plan.listed)} messages and almost none of the ${grouped(lastAlive ?? 0)} known messages: their UIDs seem to have changed, and fetching all again would fetch them twice. To continue and match them by their headers: popfetch --accept-new-ids ${account}`,
   )
 }
 
@@ -109,7 +109,7 @@ function deletions(view: GuardView): void {
     throw changedForMany(changedDeletes, 'popfetch --yes')
 }
 
-/** For so many accounts at once that it was perhaps not meant. */
+/** For this many accounts at once that it was perhaps not meant. */
 export function isChangedForMany(changedDeletes: number): boolean {
   return changedDeletes > MOST_CHANGED
 }

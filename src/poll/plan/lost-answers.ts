@@ -2,7 +2,7 @@
 // be the answer lost for the tenth time.
 import type { DeliveryState } from '../../ledger/entry.ts'
 
-/** After so many, another copy would be one too many. */
+/** After this many, another copy would be one too many. */
 export const MOST_UNKNOWNS = 3
 export const LOST_ANSWERS = `the answer to its delivery was lost ${MOST_UNKNOWNS} times; it may be there already`
 

@@ -10,8 +10,7 @@ import { openLedger } from '../../ledger/sqlite/open.ts'
 
 /** In AccountRecord.facts of a migration's own ledger: when it last came to its end. */
 export const MIGRATED = 'migrated'
-/** The ledgers that belong to one migration each, of which there is one for each mailbox and destination. `statePaths`: the
- *  ledgers that they lie beside. */
+/** The ledgers of migrations: one for each mailbox and destination. `statePaths`: the ledgers that they lie beside. */
 export async function migrationLedgers(statePaths: readonly string[]): Promise<readonly string[]> {
   const folders = new Set(statePaths.map((statePath) => path.join(stateFolder({ statePath }), 'migrations')))
   const found: string[] = []

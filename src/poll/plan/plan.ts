@@ -17,7 +17,7 @@ export interface Policy {
   /** The smaller of the account's limit and the run's; null: none. */
   readonly limit: number | null
   readonly maxSizeBytes: number | null
-  /** A session that fetched so many ends, so that its deletions are committed, and another one goes on (P154). */
+  /** A session that fetched this many ends, so that its deletions are committed, and another one goes on (P154). */
   readonly sessionLimit: number
   /** Deliver again what was delivered. */
   readonly all: boolean
@@ -84,7 +84,8 @@ export interface Plan {
   readonly holds: readonly PlannedHold[]
   /** To be remembered as seen, and the account as started; null: it was started before. */
   readonly seen: Seen | null
-  /** Those of them that the ledger took over from a destination that shows them, and that others may lack: it forgets that. */
+  /** Skipped messages that the ledger took over from a destination that shows them, and that others may lack. The ledger
+   *  forgets that. */
   readonly unadopted: readonly EntryKey[]
 }
 
@@ -99,8 +100,7 @@ export interface Seen {
 /** A message that was begun so often without being finished is kept back: it may be what brings us down (P122). */
 export const MOST_ATTEMPTS = 5
 
-/** A server that keeps what it was told so often to delete will not do it the next time either: from then on it is asked
- *  once a day (P134). */
+/** A server that was told so often to delete a message, and still has it, is asked only once a day from then on (P134). */
 export const MOST_DELETIONS = 5
 const DAY_MS = 86_400_000
 
@@ -164,12 +164,12 @@ export class Planner {
     return this.#skipFirst > 0 || (this.#older?.size ?? 0) > 0
   }
 
-  /** So many entries cannot be told from each other and are left alone: no UIDL, and the server shows no header. */
+  /** This many entries cannot be told from each other and are left alone: no UIDL, and the server shows no header. */
   leave(entries: number): void {
     this.#withoutUidl += entries
   }
 
-  /** So many entries are known and settled (settledBy). */
+  /** This many entries are known and settled (settledBy). */
   skip(entries: number): void {
     this.#skipped += entries
   }
@@ -308,7 +308,7 @@ function isAdopted({ receivedBytes, deliveries }: KnownMessage): boolean {
 
 type Deletable = Pick<KnownMessage, 'deletions' | 'deletion'>
 
-/** From when on is the server to be asked for the deletion of this message? 0: now; Infinity: it must show first that it kept it. */
+/** From when on is the server asked to delete this message? 0: now. Infinity: it must first show that it kept the message. */
 export function deletionDueMs({ deletions, deletion }: Deletable): number {
   if (deletions < MOST_DELETIONS) return 0
   return deletion === null ? Infinity : deletion.wantedSinceMs + DAY_MS

@@ -1,4 +1,4 @@
-// When may the ledger forget a message (HAZARDS C6)? Only what the server has lost for good: a listing may lack messages that
+// When may the ledger forget a message (HAZARDS C6)? Only what the server has lost for good. A listing may lack messages that
 // are still there, and a message that comes back after it was forgotten is delivered twice. Pure.
 // The one rule: in doubt it is kept. A row is some 200 bytes; a second copy is a fault.
 import type { Absence } from '../../ledger/ledger.ts'
@@ -8,14 +8,14 @@ const DAY_MS = 86_400_000
 /** The first listing that lacked a message and the last one lie so far apart at least. */
 const ABSENT_MS = 30 * DAY_MS
 
-/** So many whole listings lacked it at least. */
+/** This many whole listings lacked it at least. */
 const ABSENT_LISTINGS = 3
 
 /** Forgotten in one poll: a second of work while a session waits. The next poll goes on. */
 export const MOST_FORGOTTEN = 10_000
 
-/** So many messages are known of one account at most, twice as many as a listing may have: no server makes the ledger grow without
- *  an end (S044). */
+/** At most this many messages of one account are known, twice as many as a listing may have. So no server makes the ledger grow
+ *  without end (S044). */
 export const MOST_KNOWN = 10_000_000
 
 export interface ListingView {
@@ -29,14 +29,14 @@ export interface ListingView {
   readonly removed: number
 }
 
-/** Does the listing show the whole mailbox? Not where it lacks more than half of what should be there, or all of it: a server
+/** Does the listing show the whole mailbox? Not where it lacks more than half of what should be there, or all of it. A server
  *  under maintenance (P083, empty though the box is full) or short of disk (P099) shows less than it has. */
 export function isWhole({ listed, present, removed }: ListingView): boolean {
   const expected = Math.max(0, present - removed)
   return listed === 0 ? expected === 0 : listed >= expected / 2
 }
 
-/** May what the listing lacks be there nevertheless? Some servers show the newest so many (P100, windowed listing): what new
+/** May what the listing lacks be there nevertheless? Some servers show only the newest ones (P100, windowed listing): what new
  *  mail pushes out comes back when there is room. Then exactly as much came as went. */
 export function mayBeWindow({ listed, listedBefore }: ListingView): boolean {
   return listedBefore === null || listed === listedBefore

@@ -1,5 +1,5 @@
-// Guards an account against having been renamed in the configuration (S017, DESIGN 4.1): under a new name it has no history, and
-// everything would be fetched again. Looks for its mailbox among the accounts that the ledger has and the configuration has not.
+// Stops an account that was renamed in the configuration (S017, DESIGN 4.1). Under a new name it has no history, and everything
+// would be fetched again. Looks for its mailbox among the accounts that the ledger has and the configuration has not.
 import type { Account, Configuration } from '../../config/schema.ts'
 import { PopfetchError } from '../../errors.ts'
 import type { AccountRecord, Ledger } from '../../ledger/ledger.ts'
@@ -7,7 +7,7 @@ import type { Listing } from '../../pop3/listing/listing.ts'
 import { standInFor } from '../../redact/stand-in.ts'
 import type { PollOptions } from '../report.ts'
 
-/** So many UIDLs, spread over the listing, tell whose mailbox it is. */
+/** This many UIDLs, spread over the listing, tell whose mailbox it is. */
 const SAMPLE = 200
 /** Fewer common UIDLs mean nothing: some servers number their messages from 1 (P094). */
 const FEWEST = 3

@@ -1,5 +1,5 @@
-// Which entries of a long listing need nothing? Most of a mailbox is known and settled, and stands in the listing as it stands
-// in the ledger: so the two are compared by thousands, as bytes (P103). The one rule: whatever does not agree in every way is
+// Which entries of a long listing need nothing? Most of a mailbox is known and settled, and is in the listing as it stands
+// in the ledger. So the two are compared by thousands, as bytes (P103). The one rule: whatever does not agree in every way is
 // left to compare.ts, which looks at each entry.
 import type { Comparison, SettledColumns } from '../../ledger/ledger.ts'
 import type { Listing } from '../../pop3/listing/listing.ts'

@@ -1,4 +1,4 @@
-// Compares what is to be fetched with the space at its destinations, before a migration or a first poll begins (DESIGN 2): a
+// Compares what is to be fetched with the space at its destinations, before a migration or a first poll begins (DESIGN 2). A
 // mailbox of 40 GB is not brought over a line for a disk or a quota of 15. Pure; route/require-space.ts asks the destinations.
 import type { Space } from '../../deliver/destination.ts'
 import { PopfetchError } from '../../errors.ts'

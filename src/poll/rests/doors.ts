@@ -1,4 +1,4 @@
-// The doors of destinations, as the accounts of a process share them: what the ledger knows of rests, who may try a destination
+// The doors of destinations, as the accounts of a process share them. What the ledger knows of rests, who may try a destination
 // that was left alone, and what was found out. What follows from an answer is decided in route/rests.ts. Two rules: one try for
 // all accounts, and one message alone after a rest.
 import { setTimeout as delay } from 'node:timers/promises'
@@ -8,10 +8,10 @@ import type { Log } from '../../log.ts'
 import { answersLeft, type Door, doorOf, nextRest, type RestEvent, type Step } from './rests.ts'
 import { Turns } from './turns.ts'
 
-/** The background process asks a destination that was just tried not again for another account. */
+/** The daemon asks a destination that was just tried not again for another account. */
 const JUST_TRIED_MS = 60_000
 const LONGEST_REST_MS = 24 * 3_600_000
-/** So long an account waits for what another one finds out. */
+/** How long an account waits for the result of another one. */
 const LONGEST_WAIT_MS = 30_000
 
 /** A destination, or one of its recipients. */
@@ -73,7 +73,8 @@ export class Doors {
     return { door: doorOf(asked, nowMs(), onceSinceMs === null), rest: record.rest }
   }
 
-  /** Tells one that finds out from those that wait for it. Resolves with null after a while where another one does not end. */
+  /** The first account finds out; others wait here for its result. Resolves to null after a while if the other one does not
+   *  end. */
   async claim({ key }: Place, signal: AbortSignal): Promise<Disposable | null> {
     for (let claim = this.#claims.get(key); claim !== undefined; claim = this.#claims.get(key)) {
       const waited = new AbortController()
@@ -103,7 +104,7 @@ export class Doors {
   openersWait(key: string): { readonly recipient: string; readonly rest: Rest } | null {
     for (const { key: at, recipient, rest } of this.#records.values()) {
       const leftMs = (rest?.openersUntilMs ?? 0) - this.#context.nowMs()
-      // A clock that was set back must not keep it closed for ever (S030).
+      // A clock that was set back must not keep it closed forever (S030).
       if (at === key && rest !== null && leftMs > 0 && leftMs <= 2 * LONGEST_REST_MS) return { recipient, rest }
     }
     return null
@@ -181,7 +182,7 @@ export class Doors {
     if (isOver) this.#context.log.info('the destination accepts mail again', { destination, recipient })
     if (news === null) return
     const until = news.untilSignIn === true ? {} : { until: new Date(news.untilMs).toISOString() }
-    this.#context.log.warn(`a destination is left alone: ${news.error.message}`, { destination, recipient, ...until })
+    this.#context.log.warn(`a destination is paused: ${news.error.message}`, { destination, recipient, ...until })
   }
 
   #countClosing(place: Place): void {

@@ -64,7 +64,7 @@ export class Pace {
   async look(): Promise<void> {
     const { ledger, clock, key, counted } = this.#place
     counted.sent = (await ledger.destination(key, '')).sent
-    // A clock that was set is recorded once: it would be noticed for ever, and keep the place closed.
+    // A clock that was set is recorded once: it would be noticed forever, and keep the place closed.
     if (counted.sent !== null && countsNow(counted.sent, clock()) !== counted.sent.counts) await this.#change(0)
   }
 
@@ -124,6 +124,6 @@ export class Pace {
     const now = clock()
     const offered = [...countsNow(counted.sent, now), [now.nowMs, counted.aside] as const]
     const nextMs = nextFreeMs(rates, offered, now.nowMs)
-    return `${name} has got as many messages as its rate of ${rates.map(formatRate).join(' and ')} allows, the next one may go at ${localStamp(nextMs)}`
+    return `${name} has received as many messages as its rate of ${rates.map(formatRate).join(' and ')} allows; the next may be sent at ${localStamp(nextMs)}`
   }
 }

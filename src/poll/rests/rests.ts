@@ -1,11 +1,12 @@
-// When is a destination left alone, and for how long? Pure: a destination's record × what happened there × now → its next record,
-// and whose the answer is: the message's, or the destination's. The conclusions are those of deliver/answers/; ANSWERS.md, table 1,
-// is the source of every number here.
+// When is a destination left alone, and for how long? Pure: a destination's record × what happened there × now → its next
+// record. Also whose the answer is: the message's, or the destination's. The conclusions are those of deliver/answers/;
+// ANSWERS.md, table 1, is the source of every number here.
 //
-// A record without a rest is open. A rest that lasts lets nothing through. One whose time has come lets one message through
-// alone; taken, it ends the rest; answered as before, it is the next step. What opened a rest that is over opens none again, or
-// one bad message would hold up everything for ever. Where nothing else waits, what opened the rest is offered alone: answered as
-// before it is the next step as well, and mail of other accounts goes before it then.
+// A record without a rest is open. A rest that lasts lets nothing through. One whose time is over lets a single message
+// through. If that is taken, the rest ends. If the answer is as before, the next, longer rest begins. An opener of a rest that
+// is over opens no other, or one bad message would hold up everything forever. Where nothing else waits, a message that opened
+// the rest is offered alone. If the answer is the same, that is the next step as well, and mail of other accounts goes first
+// from then on.
 import type { DestinationRecord, Rest, RowEntry } from '../../ledger/ledger.ts'
 import { NO_SIGN_IN } from '../../deliver/answers/secret.ts'
 import { LONGEST_ROW, MOST_OPENERS } from '../../ledger/destination.ts'
@@ -18,7 +19,7 @@ const DAY_MS = 24 * HOUR_MS
 
 /** Two refused sign-ins may be the server's mistake, as with an account (P052). */
 const REFUSALS_FORGIVEN = 2
-/** So many equal answers in a row speak of the destination (D118); so many refusals of any words. */
+/** This many equal answers in a row speak of the destination (D118); this many refusals of any words. */
 const EQUAL_IN_A_ROW = 3
 const REFUSED_IN_A_ROW = 10
 /** Lost answers, and connections that end in mid-message. */
@@ -45,7 +46,7 @@ export interface Answered {
   readonly hasNext: boolean
   /** Of the secret with which we signed in; null: none. */
   readonly secretMark: number | null
-  /** It may be another one each time: refused ones are counted together (N009). */
+  /** The secret may be a new one each time: then all refused ones are counted together (N009). */
   readonly mintsTokens: boolean
 }
 
@@ -67,12 +68,12 @@ export interface Step {
 /** `open`: as usual. `probe`: one message alone. `rest`: nothing. */
 export type Door = 'open' | 'probe' | 'rest'
 
-/** `obeysShort`: cron looks at each poll whether a destination is back, the background process waits a little (DESIGN 5). */
+/** `obeysShort`: cron looks at each poll whether a destination is back, the daemon waits a little (DESIGN 5). */
 export function doorOf({ rest }: Pick<DestinationRecord, 'rest'>, nowMs: number, obeysShort: boolean): Door {
   if (rest === null) return 'open'
   if (rest.untilSignIn === true) return 'rest'
   if (!obeysShort && rest.askedMs === 0 && (rest.conclusion === 'DOWN' || rest.conclusion === 'TLS')) return 'probe'
-  // A clock that was set back must not keep it closed for ever (S030).
+  // A clock that was set back must not keep it closed forever (S030).
   return rest.untilMs > nowMs && rest.untilMs - nowMs <= DAY_MS ? 'rest' : 'probe'
 }
 
@@ -156,7 +157,7 @@ function afterAnswer(record: DestinationRecord, event: Answered, nowMs: number):
   }
 }
 
-/** Did it open this rest, or one before it? */
+/** Did this message open this rest, or an earlier one? */
 function isFormer({ rest, former }: DestinationRecord, message: string): boolean {
   return former.includes(message) || rest?.openers.includes(message) === true
 }
@@ -187,7 +188,7 @@ function counted(record: DestinationRecord, event: Answered, nowMs: number): Ste
   }
 }
 
-/** What opened the rest was offered alone, since nothing else waits: the same answer is its next step. Null: it is none. */
+/** What opened the rest was offered alone, since nothing else waits: the same answer is its next step. Null: it is not one. */
 function onceMore(record: DestinationRecord, event: Answered, nowMs: number): Step | null {
   const { rest, row } = record
   const last = row.at(-1)

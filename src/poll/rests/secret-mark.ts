@@ -14,7 +14,7 @@ export interface RefusedSecret {
   readonly tried: number
   /** Of the one that was read last. */
   readonly seen: number
-  /** It was read twice: what gives it does not give another one each time. */
+  /** It was read twice alike: its source does not give a new secret each time. */
   readonly steady: boolean
 }
 
@@ -22,8 +22,8 @@ export function afterRefusal(before: RefusedSecret | null, mark: number): Refuse
   return { tried: mark, seen: mark, steady: before?.seen === mark }
 }
 
-/** The secret was read while it was left alone. `isNews`: it is worth a try. `mints`: what gives it may give another one each
- *  time; then only a change from one that was read twice says something, or a new one that is read twice. */
+/** The secret was read while the account or destination was left alone. `isNews`: a try is worthwhile. `mints`: the source may
+ *  give a new secret each time. Then only a secret that was read twice alike proves a change, before or after it. */
 export function afterLook(
   before: RefusedSecret,
   mark: number,

@@ -1,5 +1,5 @@
-// How many messages are offered to one destination at once, by all accounts of a process. Whoever waits decides with what was
-// answered meanwhile: else a hundred would be under way before the third refusal in a row closes the door (D116).
+// How many messages are offered to one destination at once, by all accounts of a process. A message that waits is judged by the
+// answers that came meanwhile. Otherwise a hundred would be under way before the third refusal in a row ends it (D116).
 
 interface Waiter {
   readonly room: () => number

@@ -1,5 +1,5 @@
 // The destinations that one account uses in one session. Each is opened at its first use and asked once whether it can take
-// mail, unless it is left alone; the answer is for all who use it. A destination that is down costs only itself (P4).
+// mail, unless it is left alone. The answer is for all who use it. A destination that is down costs only itself (P4).
 import type { Account } from '../../config/schema.ts'
 import { asPopfetchError, type PopfetchError } from '../../errors.ts'
 import { blankDestination } from '../../ledger/destination.ts'
@@ -90,14 +90,14 @@ export class AccountDestinations implements Disposable {
     return [...this.#opened.values()].filter(({ probing, down }) => probing && down === null)
   }
 
-  /** The same of those that are only asked after another one. */
+  /** The same for destinations that are only asked after another one (first-of). */
   get probingNext(): readonly Target[] {
     const next = [...this.#opened.values()].flatMap(({ members }) => members.slice(1))
     return next.filter(({ probing, down }) => probing && down === null)
   }
 
-  /** Where this account has only messages that had a part in a rest, and one of them was just tried in vain, mail of other
-   *  accounts goes first for a while: such a destination stays closed. `openersOnly`: has it no others for that destination? */
+  /** If this account has only messages that had a part in a rest, and one was just tried in vain, mail of other accounts goes
+   *  first for a while. Such a destination stays closed. `openersOnly`: has it no others for that destination? */
   letOthersFirst(openersOnly: (key: string) => boolean): void {
     if (this.#eagerSinceMs !== null || this.#run.configuration.accounts.length < 2) return
     for (const target of [...this.probing, ...this.probingNext]) {
@@ -132,7 +132,7 @@ export class AccountDestinations implements Disposable {
   }
 
   async #ask(isMeant: (target: Target) => boolean): Promise<void> {
-    // One after the other where it waits for what another account finds out: in one order for all, or two would wait for each
+    // One after the other, because an account may wait for another's result. All use one order, or two would wait for each
     // other.
     const opened = [...this.#opened.values()].filter(isMeant)
     // The first of several is asked as all of them together.
@@ -207,7 +207,7 @@ export class AccountDestinations implements Disposable {
   }
 
   async #askOne(target: Target): Promise<void> {
-    // Nothing goes there: it need not be asked.
+    // No message goes there, so it need not be asked.
     if (target.pace?.isSpent === true) return this.#release(target)
     if (target.down !== null) return
     const since = this.#run.doors.closings({ key: target.key, recipient: '' })
@@ -221,7 +221,7 @@ export class AccountDestinations implements Disposable {
     }
   }
 
-  /** A look at it found nothing missing. Of several as one it may be another one that is ready. */
+  /** A look found the destination complete. In a first-of, another member may be the one that is ready. */
   async #isReady(target: Target, since: number): Promise<void> {
     if (!target.probing || target.members.length > 0) return
     const { doors } = this.#run

@@ -102,7 +102,7 @@ export function awaited({ members }: Target, before: Delivery | null): Target | 
   return members.find(({ name }, at) => at > 0 && waitingFor(name) === conclusion) ?? null
 }
 
-/** Why nothing is to be retrieved for it: the one that it waits for is closed. With `goesOn` one behind that may take it. */
+/** Why nothing is to be retrieved for it: the one that it waits for is closed. With `goesOn`, a later member may take it. */
 export function keptByNext(target: Target, before: Delivery | null, goesOn: boolean): Closed | null {
   const member = awaited(target, before)
   if (member === null) return null

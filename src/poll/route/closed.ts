@@ -37,8 +37,8 @@ export function isClosed(target: Target, recipient: string): boolean {
   return closedAt(target, recipient) !== null || target.pace?.isSpent === true
 }
 
-/** Counts why a message is kept back by these: whose trouble it is, and what it waits for where that is no trouble. None of them: it
- *  is for its own sake. */
+/** Counts why a message is kept back by these: whose trouble it is, and what it waits for where that is no trouble. If there is
+ *  no such destination, it is the message's own fault. */
 export function whyKept(closed: readonly Closed[], tally: Tally): Kept {
   for (const each of closed) {
     if (each.isSpent === true) tally.waitsForRate(each.destination, each.error.message)
@@ -80,8 +80,8 @@ export function hiddenAt(target: Target): Closed | null {
 
 /** Why a poll that finds it left alone sends nothing there. */
 export function restError(name: string, { untilMs, untilSignIn, error, exit }: Rest, nowMs: number): DeliveryError {
-  const paused = untilMs > nowMs ? `is left alone until ${localStamp(untilMs)}` : 'was tried a moment ago'
-  const why = untilSignIn === true ? 'is left alone until somebody signs in' : paused
+  const paused = untilMs > nowMs ? `is paused until ${localStamp(untilMs)}` : 'was tried a moment ago'
+  const why = untilSignIn === true ? 'is paused until somebody signs in' : paused
   return new DeliveryError(`${name} ${why}: ${error.message}`, {
     ...concluded('BUSY', 'left alone'),
     exit: isExit(exit) ? exit : 75,

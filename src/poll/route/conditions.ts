@@ -29,7 +29,7 @@ export function matches(pattern: Pattern, text: string): boolean {
   if (last === undefined) return subject === first
   if (!subject.startsWith(first)) return false
   let at = first.length
-  // Each piece where it stands first leaves the most for those that follow.
+  // Each piece where it is first leaves the most for those that follow.
   for (const piece of pieces) {
     const found = subject.indexOf(piece, at)
     if (found < 0) return false
@@ -46,7 +46,7 @@ function any(pattern: Pattern, texts: readonly string[]): boolean {
   return texts.some((text) => matches(pattern, text))
 }
 
-/** One of the addresses in these fields, or all that stands in one of them. */
+/** One of the addresses in these fields, or the whole of one field. */
 function anyAddress(pattern: Pattern, names: readonly string[], message: Message): boolean {
   const found = names.flatMap((name) => values(message, name))
   return any(pattern, found.flatMap(addresses)) || any(pattern, found.map(decoded))

@@ -119,7 +119,7 @@ function hasNext({ due, choice }: Pick<Job, 'due' | 'choice'>): boolean {
   return (choice?.targets ?? due.map(({ target }) => target)).some((target) => target.hasNext)
 }
 
-/** A message that waits for the first of several goes on once it is a day old: it is known from now on, though it is not asked
+/** A message that waits for the first of several goes on once it is a day old. It is known from now on, though it is not asked
  *  for (D133). */
 async function rememberSeen(fetches: readonly PlannedFetch[], { lease, run }: Visit): Promise<void> {
   if (fetches.length === 0) return
@@ -135,7 +135,7 @@ async function rememberSeen(fetches: readonly PlannedFetch[], { lease, run }: Vi
   )
 }
 
-/** Those that were found by their names alone. */
+/** Deliveries that were found by their file names alone. */
 async function copiesOfFound(
   fetches: readonly PlannedFetch[],
   visit: Visit,
@@ -262,13 +262,13 @@ async function choiceOf(visit: Visit): Promise<Choice | null> {
   return { targets, others, due }
 }
 
-/** Whose place it goes to at one destination: of one address too many it is that of all the others. */
+/** Whose place the message goes to at a destination. Addresses beyond the limit share the place of `otherwise`. */
 function mailboxAt(name: string, mailbox: string | null, { account, run, history, tally }: Visit): string | null {
   const { recipient } = account
   if (mailbox === null || recipient?.kind !== 'header' || mailbox === recipient.otherwise) return mailbox
   if (run.destinations.placeFor(name, account, mailbox) === null || history.mailboxes.admit(mailbox)) return mailbox
   tally.note(
-    `${MOST_MAILBOXES} addresses have a place of their own at ${name}: mail for others goes to ${recipient.otherwise}`,
+    `${MOST_MAILBOXES} addresses have their own place at ${name}: mail for others goes to ${recipient.otherwise}`,
   )
   return recipient.otherwise
 }

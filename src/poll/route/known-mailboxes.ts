@@ -1,5 +1,5 @@
 // The addresses of a collected mailbox that have a folder or file of their own. Whoever writes to a domain makes up addresses, and
-// each would be a folder that nobody removes: so many get one, those of more go where it says `otherwise`. Pure.
+// each would be a folder that nobody removes. This many get one, those of more go where it says `otherwise`. Pure.
 import { hash } from 'node:crypto'
 
 /** More people than share one mailbox, and few enough for every mail program to show. */

@@ -1,5 +1,5 @@
-// A message that was found at a destination by its name alone is compared with what stands there, before anything is
-// deleted on its word (DESIGN 4.3, S034, P130). One walk through a Maildir serves many messages (S049).
+// A message that was found at a destination by its name alone is compared with the copy there before anything is deleted
+// (DESIGN 4.3, S034, P130). One walk through a Maildir serves many messages (S049).
 import { type Attempt, isReadable, type Recollection } from '../../deliver/destination.ts'
 import type { Delivery, EntryKey } from '../../ledger/ledger.ts'
 import type { Message, ReceivedFacts } from '../../message.ts'
@@ -80,7 +80,7 @@ async function reread<T extends ByName>(
   return found
 }
 
-/** `same`: byte for byte. `other`: another message stands there. `unclear`: neither is certain, and it is not to be deleted. */
+/** `same`: byte for byte. `other`: another message is there. `unclear`: neither is certain, and it is not to be deleted. */
 export function compareCopy({ received }: Copy, { digest, fingerprint }: Message): 'same' | 'other' | 'unclear' {
   if (received === null) return 'unclear'
   if (received.digest.equals(digest)) return 'same'

@@ -16,7 +16,7 @@ export async function requireSpace(plan: Plan, visit: Visit): Promise<void> {
   const telling = targets.filter(({ destination }) => destination.space !== undefined)
   if (telling.length > 0) await destinations.ask((target) => telling.includes(target))
   for (const { destination, down } of telling) {
-    // One that is down tells nothing; that is told elsewhere.
+    // A destination that is down does not tell; its failure is reported elsewhere.
     const space = down === null ? await destination.space?.(run.signal).catch(() => null) : null
     if (space && !check.book.take(space, check.amount)) throw noSpace(destination.description, space, check)
   }

@@ -37,16 +37,16 @@ export interface Target {
   readonly key: string
   /** One delivery for each of these; see `Destinations.target` for `mailbox`. */
   readonly recipientsFor: (mailbox: string | null) => readonly string[]
-  /** So many messages are offered at once at most, as it is now: what waits for its turn there cannot hear what the others are
-   *  answered. */
+  /** This many messages are offered at once at most, as it is now. A message that waits there for its turn cannot profit from
+   *  the answers to others. */
   readonly atOnce: () => number
   /** Another one takes what it refuses (D133). */
   readonly hasNext: boolean
-  /** Of several as one: each of them, in their order. The first one's trouble stands here, not there. */
+  /** The members of a first-of, in their order. The first one's trouble stands here, not there. */
   readonly members: readonly Target[]
   /** 16 bits of its secret, as it is now; null: it has none. Rejects when it cannot be had. */
   readonly secretMark: () => Promise<number | null>
-  /** It is a token that a command prints: perhaps another one each time (N009). */
+  /** It is a token that a command prints, perhaps a new one each time (N009). */
   readonly mintsTokens: boolean
   /** Why it cannot take mail now; null: it can, as far as we know. Set by whoever finds out. */
   down: PopfetchError | null
@@ -162,7 +162,7 @@ export class Destinations implements AsyncDisposable {
     return mailbox === null || mailbox === '' ? recipient.otherwise : mailbox
   }
 
-  /** The names of several as one of which one has one of these names. */
+  /** The names of each first-of that has a member of one of these names. */
   groupsWith(names: readonly string[]): readonly string[] {
     return [...this.#configuration.destinations].flatMap(([group, config]) =>
       config.type === FIRST_OF && config.of.some((name) => names.includes(name)) ? [group] : [],
@@ -301,7 +301,7 @@ async function knownPlaces(ledger: Pick<Ledger, 'accounts'>): Promise<ReadonlySe
 
 function goneError(name: string): DeliveryError {
   return new DeliveryError(
-    `the destination ${name}, for which messages wait since they were first retrieved, is no longer configured: put it back, or popfetch state rename --destination ${name} NEW`,
+    `messages are waiting for the destination ${name}, which is no longer configured: put it back, or popfetch state rename --destination ${name} NEW`,
     { ...concluded('ACT', 'not configured'), retry: 'never' },
   )
 }

@@ -1,5 +1,5 @@
 // Keeps unused buffers from piling up (P5). Buffers lie outside V8's heap, and V8 lets 64 MB of them gather before it
-// collects garbage: too much for a process that is to stay small. So V8 is asked to collect when there is clearly more than
+// collects garbage. Too much for a process that is to stay small. So V8 is asked to collect when there is clearly more than
 // messages under way account for. A collection of young objects takes a millisecond and is nearly always enough; a full one
 // follows if it is not. Nothing but speed and memory depends on this. It sets flags of V8, which hold for the whole process: so it is
 // done only in a process of our own, never in one that embeds us.
@@ -7,12 +7,12 @@ import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'n
 import { runInNewContext } from 'node:vm'
 import { isOurProcess } from './own-process.ts'
 
-/** So many bytes come between two looks. */
+/** This many bytes come between two looks. */
 const LOOK_BYTES = 1 << 20
 /** More than a busy poll holds altogether. Measured: a lower limit costs time, 6 MB a tenth of it. */
 const MANY_BYTES = 10 << 20
 /** So much that old buffers must be among them: then a full collection follows, which takes some 10 ms. It does not come
- *  again before so many bytes have come that it costs a hundredth of the time. */
+ *  again before this many bytes have come that it costs a hundredth of the time. */
 const FAR_TOO_MANY_BYTES = 12 << 20
 const MAJOR_EVERY_BYTES = 4 << 20
 
@@ -49,8 +49,8 @@ export function collectGarbageAfter(bytes: number): void {
   }
 }
 
-/** V8 doubles the space for young objects again and again when many of them live for a while, as messages under way do, or what a
- *  module is made of. From here on the space keeps its size. Called before the first message is asked for as well: the space for
+/** V8 doubles the space for young objects again and again when many of them live for a while. Messages under way do, and so do
+ *  loading modules. From here on the space keeps its size. Called before the first message is asked for as well: the space for
  *  an imap destination had grown to 32 MB by then. */
 export function boundYoung(): void {
   if (!isOurProcess() || !youngMayGrow) return

@@ -21,7 +21,7 @@ export class LeasedRun implements Disposable {
 }
 
 /** Two signals as one, until it is disposed of. AbortSignal.any would keep its listeners for as long as the older signal
- *  lives, and a background process lives for months (seen with Node 24: 1.2 KB a poll). */
+ *  lives, and a daemon lives for months (seen with Node 24: 1.2 KB a poll). */
 class JoinedSignal implements Disposable {
   readonly #controller = new AbortController()
   readonly #signals: readonly AbortSignal[]

@@ -1,6 +1,5 @@
-// How much may be under way: messages of one account, and bytes of all accounts together. The limits do not grow with the
-// size of a message or a mailbox, with the number of accounts, or with what a server says (P5). Counts only; knows no
-// messages.
+// How much may be under way: messages of one account, and bytes of all accounts together. The limits do not grow with a
+// message, a mailbox, the number of accounts, or anything that a server says (P5). Counts only; knows no messages.
 
 /** Bytes of messages in memory, over all accounts of the process. A message holds its share from before its RETR until it
  *  is delivered. A large one goes to a file, and counts as the memory it may take (spool.ts). The announced size is only a

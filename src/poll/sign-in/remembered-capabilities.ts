@@ -8,7 +8,7 @@ import { type Capabilities, noCapabilities } from '../../pop3/wire/capabilities.
 import { StaleCapabilities } from '../../pop3/recoverable.ts'
 import { mechanismNamed } from '../../pop3/sign-in/mechanisms.ts'
 
-/** A server that offers something better is asked anew after a day. */
+/** A server that offers something better is asked again after a day. */
 const REMEMBERED_MS = 86_400_000
 
 /** The capabilities that matter here; the others are not kept. */
@@ -40,7 +40,7 @@ export class RememberedCapabilities {
     this.#nowMs = nowMs
     this.#isOpen = tls !== 'none' && mechanismNamed(auth)?.rank !== null
     const kept = this.#isOpen && fact !== undefined ? parsed(fact) : null
-    // A clock that was set back must not make it last for ever (S030).
+    // A clock that was set back must not make it last forever (S030).
     const isFresh = kept !== null && kept.of === this.#of && Math.abs(nowMs - kept.sinceMs) < REMEMBERED_MS
     this.#kept = isFresh ? kept : null
     if (isFresh) this.#capabilities = capabilitiesOf(kept)

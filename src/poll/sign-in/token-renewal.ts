@@ -5,7 +5,7 @@ import { PopfetchError } from '../../errors.ts'
 import { ExpiredToken } from '../../pop3/wire/reply-error.ts'
 
 export interface TokenRenewalContext {
-  /** Reads the token anew: a command runs again, a provider is asked for another one than was refused. Rejects with ERR_SECRET,
+  /** Reads the token again: a command runs again, a provider is asked for another one than was refused. Rejects with ERR_SECRET,
    *  ERR_AUTH. */
   readonly read: (refused: string) => Promise<string>
   readonly note: (text: string) => void
@@ -22,15 +22,15 @@ export class TokenRenewal {
     this.#context = context
   }
 
-  /** A fresh token instead of `token`, after a session that ended with `error`. Rejects with `error` where that is not
-   *  about the token, where the fresh token is the same, or where the last fresh one brought no message. */
+  /** A fresh token instead of `token`, after a session that ended with `error`. Rejects with `error` if that is not about the
+   *  token, if the fresh token is the same, or if the last fresh one brought no message. */
   async renew(token: string, error: unknown, delivered: number): Promise<string> {
     if (this.#account.token === null || !isAboutToken(error) || delivered <= this.#deliveredThen) throw error
     this.#deliveredThen = delivered
     const fresh = await this.#context.read(token)
     if (fresh === token) throw error
-    const why = error instanceof ExpiredToken ? 'has run out' : 'was refused'
-    this.#context.note(`the token ${why}: going on with a fresh one`)
+    const why = error instanceof ExpiredToken ? 'has expired' : 'was refused'
+    this.#context.note(`the token ${why}: continuing with a new one`)
     return fresh
   }
 }

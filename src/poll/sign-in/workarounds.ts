@@ -1,4 +1,4 @@
-// Ways to work with servers that cannot do what others can: they answer commands sent together only in part (P143), CAPA
+// Ways to work with servers that cannot do what others can. They answer commands sent together only in part (P143), CAPA
 // makes them hang or close (P032), or their answers got out of step (P113). Each workaround is tried at most once in a run,
 // costs one more connection, and is remembered with its date. The one rule: a workaround costs speed, never security; TLS
 // is as configured.
@@ -13,7 +13,7 @@ const REMEMBERED_MS = { pipelining: 30 * DAY_MS, capa: DAY_MS, top: 30 * DAY_MS 
 
 const WORDS = { pipelining: 'off', capa: 'off', top: 'unusable' } as const
 
-/** So many looks may end a session of one poll. */
+/** This many looks may end a session of one poll. */
 const MOST_BROKEN = 5
 
 type Workaround = keyof typeof REMEMBERED_MS
@@ -31,7 +31,7 @@ export class Workarounds {
   constructor(facts: Facts, nowMs: number) {
     this.#nowMs = nowMs
     const isOff = (workaround: Workaround): boolean => {
-      // A clock that was set back must not make it last for ever (S030).
+      // A clock that was set back must not make it last forever (S030).
       const ageMs = Math.abs(nowMs - Number(facts[`${workaround}Ms`]))
       return facts[workaround] === WORDS[workaround] && ageMs < REMEMBERED_MS[workaround]
     }
@@ -69,7 +69,7 @@ export class Workarounds {
     this.#taken.add(workaround)
     return workaround === 'pipelining'
       ? 'the server did not answer commands that were sent together: sending them one at a time'
-      : 'the server did not answer CAPA: trying without'
+      : 'the server did not answer CAPA: continuing without it'
   }
 
   /** The same message is not looked at again and again: transfer/ended-looks.ts remembers it. */
@@ -77,7 +77,7 @@ export class Workarounds {
     if (++this.#brokenLooks > MOST_BROKEN) return null
     if (verb === 'RETR' || this.#off.has('top')) return message
     this.loseTop()
-    return `TOP ended the session (${message}): going on without`
+    return `TOP ended the session (${message}): continuing without it`
   }
 
   /** For the rest of this run: one command at a time, so that no answer follows a message whose end may be forged

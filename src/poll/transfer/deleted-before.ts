@@ -1,5 +1,5 @@
 // Messages that the server was told to delete, and whose UIDLs it lists no more. One that comes now with the digest of such a
-// message is that message: the server ignored the deletion and gave it a new UID (P134, N048). It takes over its record, is not
+// message is that message. The server ignored the deletion and gave it a new UID (P134, N048). It takes over its record, is not
 // delivered again, and its deletion is asked for once more.
 // The one rule: only the digest of all of it says "the same", and it is paired once.
 import type { Comparison, EntryKey, KnownMessage } from '../../ledger/ledger.ts'
@@ -7,7 +7,7 @@ import type { Message } from '../../message.ts'
 import type { Plan, PlannedFetch } from '../plan/plan.ts'
 import type { Visit } from '../visit.ts'
 
-/** So many are looked for; where one poll deleted more, the others would come again once. */
+/** This many are looked for; where one poll deleted more, the others would come again once. */
 const MOST_LOOKED_FOR = 10_000
 
 interface Deleted {
@@ -37,8 +37,8 @@ export class DeletedBefore {
     return new DeletedBefore(deleted)
   }
 
-  /** Is it one of them? Then the ledger says so, and it gives what it is; null: it is none. Rejects when the ledger cannot be
-   *  written. */
+  /** Is it one of the deleted messages? Then it is recorded as that message, which is returned; null: it is not. Rejects when
+   *  the ledger cannot be written. */
   async recognise(fetch: PlannedFetch, { digest }: Message, visit: Visit): Promise<PlannedFetch | null> {
     if (this.#byDigest.size === 0 || fetch.known !== null) return null
     const same = this.#byDigest.get(digest.toString('hex'))?.shift()

@@ -1,7 +1,7 @@
-// Looks that ended their sessions (compare/looks.ts): which messages are not looked at again in the same place, in this poll and
-// in later ones (P110, P160, P167). What has a UIDL is remembered in the ledger, and is fetched alone from then on. What has none
-// is remembered by its size alone: it is looked at when the others are safe, and once a day in the end.
-// The one rule: no message that ends sessions keeps the others from coming, however many polls it does so.
+// Looks that ended their sessions (compare/looks.ts). Those messages are not looked at again in the same place, in this poll
+// and later ones (P110, P160, P167). What has a UIDL is remembered in the ledger, and is fetched alone from then on. What has
+// none is remembered by its size alone: it is looked at when the others are safe, and once a day in the end. The one rule: no
+// message that ends sessions keeps the others from coming, however many polls it does so.
 import type { PopfetchError } from '../../errors.ts'
 import type { Ledger, Lease } from '../../ledger/ledger.ts'
 import type { Looked, LookMemory, LookVerb } from '../compare/looks.ts'
@@ -13,14 +13,14 @@ const DAY_MS = 86_400_000
 /** In AccountRecord.facts: the sizes of messages without a UIDL that ended sessions, each with how often and when last. */
 export const NAMELESS_ENDS = 'namelessEnds'
 
-/** So many sizes are remembered. */
+/** This many sizes are remembered. */
 const MOST_SIZES = 100
 
-/** So many are tried in one poll, and so often at every poll, then once a day: as of messages that have a UIDL. */
+/** This many are tried in one poll, and so often at every poll, then once a day: as of messages that have a UIDL. */
 const MOST_TRIED = 3
 const OFTEN = 5
 
-/** The network may be to blame for one end: what was delivered and stands under a new UID would come again. */
+/** The network may be to blame for one end: what was delivered and is under a new UID would come again. */
 const ENDS_THAT_TELL = 2
 
 interface End {

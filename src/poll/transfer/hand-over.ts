@@ -17,7 +17,7 @@ import { type Answer, answerOf } from '../rests/answer.ts'
 import { LOST_ANSWERS } from '../plan/lost-answers.ts'
 import { isDueMessage } from '../plan/plan.ts'
 import { type Choice, type Due, isOverdue, type Job } from '../route/due.ts'
-import { dueAfterMs, holdReason, nextTryText } from '../rests/next-try.ts'
+import { dueAfterMs, holdReason } from '../rests/next-try.ts'
 import type { Closed } from '../run/destinations.ts'
 import type { MessageSettled } from '../report.ts'
 import type { Tally } from '../tally.ts'
@@ -27,10 +27,8 @@ interface Result {
   readonly outcome: Outcome
   /** Why the message is to be held; null: it is not. */
   readonly holdReason: string | null
-  /** Why it is not there; null: it is. */
+  /** Why it was not delivered; null: it was. */
   readonly kept: Kept | null
-  /** What becomes of it, for people; absent: it is not refused. */
-  readonly next?: string
 }
 
 /** The job with its destinations fixed, in the ledger too (DESIGN 4.1). Rejects when the ledger cannot be written. */
@@ -54,7 +52,7 @@ export function beginning({ target, recipient, intent }: Due): Beginning['delive
   return { destination: target.name, recipient, intent }
 }
 
-/** The job, with a delivery to each destination where another message stands under the name of this one (P130). `isProven`:
+/** The job, with a delivery to each destination where another message is under the name of this one (P130). `isProven`:
  *  wherever the message was found by its name, it stands as it came now. Rejects when the ledger cannot be written. */
 export async function compareCopies(
   job: Job,
@@ -194,8 +192,7 @@ async function handOne(
     const again = before !== null && (kind === 'refused' ? before.refusals : before.deferrals + before.unknowns) > 0
     // A repeated refusal is only counted.
     if (again && kind === 'refused') return result
-    const reason = result.next === undefined ? outcome.error : `${outcome.error}; ${result.next}`
-    tally.problem({ ...about, ...conclusion, kind, reason, ...(again ? { again } : {}) })
+    tally.problem({ ...about, ...conclusion, kind, reason: outcome.error, ...(again ? { again } : {}) })
   }
   return result
 }
@@ -256,7 +253,7 @@ async function attempt(
     }
     if (later !== null) {
       tally.blame(later, later.error)
-      // As where it stands alone: nothing of it is the message's, which waits for it and for no hour of its own.
+      // As with a single destination: nothing of it is the message's fault. The message waits only for the destination.
       const outcome = { state: 'failed', error: error.message, retryAfterMs: 0, counts: false } as const
       const failed = failedAs(answer, outcome)
       return {
@@ -283,8 +280,7 @@ async function attempt(
       tally.blame({ destination: target.name, recipient: '' }, error)
       return { ...failed, kept: 'tried' }
     }
-    const next = state === 'refused' ? { next: nextTryText(answer) } : {}
-    return { ...failed, ...next, holdReason: holdReason(answer, tried) }
+    return { ...failed, holdReason: holdReason(answer, tried) }
   }
 }
 

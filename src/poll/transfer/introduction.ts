@@ -1,11 +1,11 @@
-// Whose message is it that does not come? A person knows it by From and Subject, which TOP may tell though RETR does not. Asked
+// Which message is it that does not come? A person knows it by From and Subject, which TOP may tell though RETR does not. Asked
 // once for each message, where nothing is lost when that ends the session, too.
 import { splitHeader } from '../../header.ts'
 import { headingOf } from '../../heading.ts'
 import type { PlannedFetch } from '../plan/plan.ts'
 import type { Visit } from '../visit.ts'
 
-/** So many in one session. */
+/** This many in one session. */
 export const MOST_INTRODUCED = 3
 
 /** Is it known by its UIDL alone, and may TOP tell more? */

@@ -1,7 +1,6 @@
-// Messages that may harm others: by bringing us down (P122), by an end that came too early and may be forged (P113), by
-// ending their session (P110, P124, P160). The ledger remembers them, by their harm or by the reason that was recorded.
-// The one rule: nothing is asked for behind a suspect, and one that ended a session is asked for only when the others are
-// safe, alone, in a session of its own.
+// Messages that may harm others: by bringing us down (P122), by an end that came too early and may be forged (P113), by ending
+// their session (P110, P124, P160). The ledger remembers them, by their harm or by the reason that was recorded. The one rule:
+// nothing is asked for behind a suspect. One that ended a session is asked for last, alone, in its own session.
 import type { EntryKey } from '../../ledger/ledger.ts'
 import type { PopfetchError } from '../../errors.ts'
 import type { Heading } from '../../message.ts'
@@ -21,10 +20,10 @@ import type { Tally } from '../tally.ts'
 const ENDED = 'ended the session: '
 const SHORT = 'short: '
 
-/** So many may fail in one poll: each takes a session of its own, and perhaps the whole time limit. */
+/** This many may fail in one poll: each takes a session of its own, and perhaps the whole time limit. */
 const MOST_FAILED = 3
 
-/** So many sessions of a poll may end for the sake of a message. */
+/** This many sessions of a poll may end for the sake of a message. */
 const MOST_CUT = 5
 
 type Suspect = Pick<PlannedFetch, 'known' | 'sizeBytes'>
@@ -72,7 +71,7 @@ export class Suspects {
     return this.#areWaiting
   }
 
-  /** What of `fetches` this session takes. What a destination did not take in this poll waits for the next one. A message that ended a session before waits for one of its own; where QUIT drops
+  /** What of `fetches` this session takes. What a destination did not take in this poll waits for the next one. A message that ended a session before waits for one of its own. Where QUIT drops
    *  what was retrieved, so does every message that failed: one that fails again must not cost the others their QUIT. */
   admit(planned: readonly PlannedFetch[], plan: Plan, circumstances: Circumstances): readonly PlannedFetch[] {
     const admitted = this.#admitted(planned, plan, circumstances)
@@ -159,7 +158,7 @@ export class Suspects {
     return this.#alone === nameOf(deletion)
   }
 
-  /** It ended its session. `isCertain`: nothing else was under way, so that another try tells nothing more today. */
+  /** It ended its session. `isCertain`: nothing else was under way, so another try today would teach nothing. */
   ended(fetch: EntryKey, isCertain: boolean): void {
     if (isCertain) this.#tried.add(nameOf(fetch))
   }
@@ -195,7 +194,7 @@ export class Suspects {
   }
 
   /** A session ended for a message that was asked for alone: is that the message's fault alone? Not where no session of this
-   *  poll did better, unless it was to be expected; and not where a second one fails likewise and nothing came. */
+   *  poll did better, unless it was to be expected. And not where a second one fails likewise and nothing came. */
   isContained(wasExpected: boolean, broughtSome: boolean): boolean {
     if (this.#missing.size === 0 && this.#alone === null) return false
     return this.#hasEndedWell || (wasExpected && (broughtSome || this.#failed < 2))

@@ -1,6 +1,6 @@
 // RETR → deliver → record, for the messages of a plan, many under way at once. Every attempt that was begun is ended here:
-// settled, or abandoned. The one rule is the order of DESIGN 4.2: the attempt is recorded before the message is asked
-// for, and a message counts as delivered only when the ledger says so durably; DELE comes later, in removal.ts.
+// settled, or abandoned. The one rule is the order of DESIGN 4.2. The attempt is recorded before the message is asked for. A
+// message counts as delivered only when the ledger says so durably. DELE comes later, in removal.ts.
 import { MessageTooLarge, type Spool } from '../../deliver/spool.ts'
 import { asPopfetchError, type PopfetchError } from '../../errors.ts'
 import type { Message } from '../../message.ts'
@@ -31,7 +31,7 @@ export interface Transferred {
 }
 
 /** Resolves when nothing is under way any more. Rejects when the session may not go on to deletions, and another one would
- *  not do better than this one; the reason is in the tally, if it is not the signal. */
+ *  not do better than this one. The reason is in the tally, if it is not the signal. */
 export async function transfer(jobs: Jobs, deletedBefore: DeletedBefore, visit: Visit): Promise<Transferred> {
   const { run, session, tally } = visit
   tally.begin(jobs.fetches)
@@ -54,7 +54,7 @@ export async function transfer(jobs: Jobs, deletedBefore: DeletedBefore, visit: 
 /** Ends of a session that are about its answers. */
 const CUTS: ReadonlySet<string> = new Set(['ERR_CONNECT', 'ERR_TIMEOUT', 'ERR_POP3_PROTOCOL', 'ERR_POP3_REPLY'])
 
-/** So many refusals in a row that say "not now" are the server's, and no message's: it is asked for no more (P172). */
+/** This many refusals in a row that say "not now" are the server's, and no message's: it is asked for no more (P172). */
 const LIMIT_REFUSALS = 3
 
 interface Judgement {
@@ -82,7 +82,7 @@ class Transfer {
   /** Asked for, and not yet answered to the end. */
   #asked = 0
   #shortCame = false
-  /** A message came that is not exactly as long as announced: what stands behind it may be another's (P113, P148). */
+  /** A message came that is not exactly as long as announced: what is behind it may be another's (P113, P148). */
   #inexactCame = false
   /** A message came that is exactly as long as announced: the server's sizes are worth something (P164). */
   #exactCame = false
@@ -172,7 +172,7 @@ class Transfer {
     return botched?.code === 'ERR_POP3_PROTOCOL' && !brokenAt.alone ? null : brokenAt.number
   }
 
-  /** Remembers it, so that it is never asked for in the same place again. */
+  /** Remembers the message, so that it is never asked for in the same place again. */
   async #blame(): Promise<void> {
     const { lease, run, session, suspects } = this.#visit
     const culprit = this.#jobs.fetches.find(({ number }) => number === this.#culprit)
@@ -232,7 +232,7 @@ class Transfer {
     this.#visit.tally.progress()
   }
 
-  /** Judges the message in the same turn in which its answer is there: what the same packet answered further on still
+  /** Judges the message in the same turn in which its answer is there. What the same packet answered further on still
    *  counts as asked for, and is not believed where this message is doubtful (P113). `judgement` null: the server
    *  refused. */
   async #retrieve(
@@ -262,7 +262,7 @@ class Transfer {
     this.#exactCame ||= reply.status === 'ok' && exact
     if (together && !exact && job.sizeBytes !== null && history.sizes.exact && this.#exactCame) {
       // Two answers may be mixed in it (P164). Alone it will show whether the server's sizes are ever exact.
-      session.abandon(new DoubtfulAnswers(`${spool.receivedBytes} bytes long, announced with ${job.sizeBytes}`))
+      session.abandon(new DoubtfulAnswers(`${spool.receivedBytes} bytes long, but announced as ${job.sizeBytes}`))
       return { reply, judgement: { verdict: 'short', behindShort: true, doubtful: true, exact } }
     }
     const verdict = history.sizes.judge(job.sizeBytes, spool.receivedBytes)
@@ -352,7 +352,7 @@ class Transfer {
       return
     }
     if (this.#offered.has(job)) {
-      // Only its record failed. It may stand at a destination: it stays begun, and the next poll looks for it there first (P2).
+      // Only its record failed. It may be at a destination: it stays begun, and the next poll looks for it there first (P2).
       this.#undelivered = true
       this.#visit.suspects.miss(job, error.message)
       return

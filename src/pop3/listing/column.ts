@@ -1,5 +1,5 @@
-// A column of a listing: number → text in a few arrays, whatever its length (P103, a million messages), and the growing memory
-// that it is built in. Pure.
+// A column of a listing: number → text in a few arrays, whatever its length (P103, a million messages). And the growing memory
+// in which it is built. Pure.
 
 /** Rows in ascending order of number. A number that was listed twice is left out (P088, odd lines). */
 export interface Column {

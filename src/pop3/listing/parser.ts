@@ -1,5 +1,5 @@
-// One answer to LIST or UIDL, parsed as it streams in: number → the bytes after it, in columns, so that a million lines are
-// a few arrays and not a million objects (P103). Pure. The lines are hostile: numbers never index or size memory, and a bad
+// One answer to LIST or UIDL, parsed as it streams in: number → the bytes after it. It fills columns, so that a million lines
+// are a few arrays and not a million objects (P103). Pure. The lines are hostile: numbers never index or size memory, and a bad
 // line costs only itself (P088). The result does not depend on how the answer was cut into chunks.
 import { PopfetchError } from '../../errors.ts'
 import { standInFor } from '../../redact/stand-in.ts'
@@ -182,7 +182,7 @@ export class ListParser {
   }
 }
 
-/** Some texts mean something in a ledger: a NUL begins the key of a message without a UIDL, and 32 bytes that are no text may be
+/** Some texts mean something in a ledger. A NUL begins the key of a message without a UIDL, and 32 bytes that are no text may be
  *  the digest of a longer UIDL. A server that gives such a text must not make a message pass for another. */
 function isReserved(bytes: Buffer, start: number, end: number): boolean {
   if (bytes[start] === 0) return start < end

@@ -31,7 +31,7 @@ export class HeldRoom {
     this.#room = room
   }
 
-  /** So many bytes more came. A promise: read on only when it resolves; it rejects after some minutes. */
+  /** This many bytes more came. A promise: read on only when it resolves; it rejects after some minutes. */
   fed(bytes: number): Promise<void> | undefined {
     this.#fedBytes += bytes
     const lacks = this.#fedBytes - FREE_BYTES - this.#askedBytes
@@ -62,7 +62,7 @@ async function inTime(room: Promise<void>): Promise<void> {
 function noRoom(): PopfetchError {
   return new PopfetchError(
     'ERR_POP3_PROTOCOL',
-    `no memory for a list this long: those of other mailboxes take the ${LISTINGS_BYTES} bytes that popfetch gives to lists: trying again later`,
+    `no memory for a list this long: the lists of other mailboxes use the ${LISTINGS_BYTES} bytes that are set aside: trying again later`,
     { scope: 'account', retry: 'soon' },
   )
 }

@@ -67,8 +67,8 @@ function enter(row: number, uidls: Column, slots: Uint32Array, seed: number): nu
   return row
 }
 
-/** FNV-1a with an extra shift. In plain FNV-1a the lowest byte of the state depends on no other byte, so that guessing one byte
- *  of the seed would be enough to make a million UIDLs collide (P096). */
+/** FNV-1a with an extra shift. In plain FNV-1a the lowest byte of the state depends on no other byte. Whoever guesses one byte
+ *  of the seed could make a million UIDLs collide (P096). */
 export function hashOf(bytes: Uint8Array, start: number, end: number, seed: number): number {
   let hash = seed
   for (let at = start; at < end; at++) {

@@ -125,7 +125,7 @@ export function certificateReason(code: string): string | null {
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
     return 'its certificate is for another name: use a host that it names, or set tlsName to one'
   if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG')
-    return 'it does not speak TLS on this port: one of tls: starttls and tls: implicit is right, or another port'
+    return 'it does not speak TLS on this port: try tls: starttls, tls: implicit, or another port'
   return certificateReasons[code]?.replace(' for this account', '') ?? null
 }
 

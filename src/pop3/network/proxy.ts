@@ -121,7 +121,7 @@ interface Reason {
 }
 
 const credentialsWanted: Reason = {
-  said: 'it wants a user and password, or other ones: write them into the URL of proxy',
+  said: 'it requires a user and password, or different ones: write them into the URL of proxy',
   retry: 'later',
 }
 

@@ -51,7 +51,7 @@ export class TlsSessions {
   }
 }
 
-/** A handshake with a resumed session failed, and the resumption may be the cause: OpenSSL servers that ask for client
+/** A handshake with a resumed session failed, and the resumption may be the cause. OpenSSL servers that ask for client
  *  certificates but set no session id context fail like this each time. */
 export class FailedResumption extends PopfetchError {
   override readonly name: string = 'FailedResumption'

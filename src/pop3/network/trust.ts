@@ -57,7 +57,7 @@ export function trustedBy(ca: string | null): { readonly ca?: string | string[] 
   return trusted === null ? {} : { ca: trusted }
 }
 
-/** Runs `attempt`, and once more with the system's authorities when it failed over its certificate's chain or dates: a company's
+/** Runs `attempt`, and once more with the system's authorities when it failed over its certificate's chain or dates. A company's
  *  own authority is often known to the system only. Reading them takes 30 ms, a fifth of an idle poll, so it is done only when
  *  Node's own are not enough. */
 export async function withTrust<T>({ ca, pin }: TlsOptions, attempt: () => Promise<T>): Promise<T> {

@@ -1,5 +1,6 @@
-// A connection through a program, such as `ssh gate -W pop.example.org:110`: its standard input and output are the connection, and
-// TLS comes on top as configured. The one rule: when the program fails, that is told, with what it said, and not the mailbox (P020).
+// A connection through a program, such as `ssh gate -W pop.example.org:110`. Its standard input and output are the connection,
+// and TLS runs on top as configured. The one rule: when the program fails, that is told, with what it said, and not the mailbox
+// (P020).
 import type { Duplex } from 'node:stream'
 import { display, displayLastLine } from '../../display.ts'
 import { errnoOf, PopfetchError } from '../../errors.ts'

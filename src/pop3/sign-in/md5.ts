@@ -45,7 +45,7 @@ export const apop = {
     if (timestamp === null) {
       throw new PopfetchError(
         'ERR_MECHANISM',
-        'the server greets without one plain timestamp, which APOP needs: change auth',
+        "the server's greeting has no plain timestamp, which APOP needs: change auth",
         { scope: 'account', retry: 'never' },
       )
     }

@@ -1,7 +1,7 @@
 // The table of mechanisms by which a session may sign in, and the choice between them. Pure.
 //
-// To add a mechanism: write it in the file of its family or in a new one (mechanism.ts is the contract), add it to the table
-// below, and test its exchange in test/pop3/sign-in/ (test/support/sasl-server.ts has the server's side). Nothing else: the
+// To add a mechanism, write it in the file of its family or in a new one (mechanism.ts is the contract), and add it to the
+// table below. Test its exchange in test/pop3/sign-in/; test/support/sasl-server.ts has the server's side. Nothing else: the
 // configuration takes the words of `auth` from here; `auto`, refusals and imports of other programs' settings follow.
 import { display } from '../../display.ts'
 import { PopfetchError } from '../../errors.ts'

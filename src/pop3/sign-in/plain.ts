@@ -5,7 +5,7 @@ import { type CommandMechanism, misplaced, opaqueString, type SaslMechanism, sec
 /** Some servers take no longer argument (RFC 1939 §3; P076, popa3d). */
 const ARGUMENT_LIMIT = 40
 
-const advice = () => 'check user and password; some providers want an app password, or POP switched on first'
+const advice = () => 'check user and password; some providers require an app password, or POP to be enabled first'
 
 /** Nothing is trimmed or quoted (P074, odd characters). */
 export const plain = {

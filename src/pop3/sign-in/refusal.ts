@@ -59,7 +59,7 @@ export function refusedMechanism(mechanism: string, reply: Reply): PopfetchError
   if (isBusy(reply)) return notNow(`"${reply.text}"`, reply)
   return new UnknownMechanism(
     'ERR_MECHANISM',
-    `the server does not take the sign-in mechanism ${mechanism}: "${reply.text}": change auth`,
+    `the server does not accept the sign-in mechanism ${mechanism}: "${reply.text}": change auth`,
     { scope: 'account', retry: 'later' },
   )
 }
@@ -79,7 +79,7 @@ export function brokenOff(mechanism: string, reply: Reply, why: string): Popfetc
   if (isBusy(reply)) return notNow(`"${reply.text}"`, reply)
   return new PopfetchError(
     'ERR_POP3_PROTOCOL',
-    `sign-in aborted (${mechanism}): ${why}: stopping here; another auth may do`,
+    `sign-in aborted (${mechanism}): ${why}: stopping here; another auth may work`,
     { scope: 'account', retry: 'later' },
   )
 }

@@ -103,7 +103,7 @@ class Scram implements SaslExchange {
     }
     const iterations = Number(count)
     if (iterations < LEAST_ITERATIONS || iterations > MOST_ITERATIONS) {
-      return { cancel: `it wants ${count} iterations, not ${LEAST_ITERATIONS} to ${MOST_ITERATIONS}` }
+      return { cancel: `it asks for ${count} iterations, not ${LEAST_ITERATIONS} to ${MOST_ITERATIONS}` }
     }
     const hash = this.#hash
     const salted = await derive(this.#password, Buffer.from(salt, 'base64'), iterations, OCTETS[hash], hash)

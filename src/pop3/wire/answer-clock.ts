@@ -1,5 +1,5 @@
-// How long the next answer may take. It limits silence, and total time or, for long transfers, the rate: a server that sends a
-// byte now and then must not hold a session for ever (P123, drips). Knows no command and no socket.
+// How long the next answer may take. It limits silence, and total time or, for long transfers, the rate. A server that sends a
+// byte now and then must not hold a session forever (P123, drips). Knows no command and no socket.
 
 /** `step` and `sasl`: complete within the limit. `listing`: the first byte within ten times the limit (P103, long lists), then no
  *  silence longer than the limit. `message`: no silence longer than the limit. Both also have a minimum rate (P123, drips).

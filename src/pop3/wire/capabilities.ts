@@ -1,7 +1,7 @@
 // The answer to CAPA → what the server says it can do (RFC 2449 §5–6). Pure.
 import { displayBytes } from '../../display.ts'
 
-/** What the server said that it can do. Empty for a server without CAPA (P031). */
+/** What the server says it can do. Empty for a server without CAPA (P031). */
 export interface Capabilities {
   /** In upper case, compared as whole tokens: `XNOSTLS` is not `STLS` (P034, odd lines). */
   readonly names: ReadonlySet<string>
@@ -9,7 +9,7 @@ export interface Capabilities {
   readonly sasl: ReadonlySet<string>
   /** Seconds that a client must wait between sign-ins. Null: not given, or absurd (P039). */
   readonly loginDelaySeconds: number | null
-  /** Days that the server keeps a message after RETR. 0: it may delete it at once (P129). Null: not given, or for ever. */
+  /** Days that the server keeps a message after RETR. 0: it may delete it at once (P129). Null: not given, or forever. */
   readonly expireDays: number | null
   /** The lines of the answer, safe to print. */
   readonly lines: readonly string[]

@@ -3,7 +3,7 @@ import { PopfetchError } from '../../errors.ts'
 import { HEADER_LIMIT_BYTES } from '../../header.ts'
 import type { BodySink } from './exchange.ts'
 
-/** One byte more than header.ts looks at: a header that goes on behind its limit is seen to be cut, and cut at the same line
+/** One byte more than header.ts looks at. A header that goes on behind its limit is seen to be cut, and cut at the same line
  *  as in RETR (P163, long headers). */
 const HEADER_KEPT_BYTES = HEADER_LIMIT_BYTES + 1
 /** A sender's huge header does not end the session: the rest of it is dropped. Anything longer than this is no header. */

@@ -51,7 +51,7 @@ const shapes: Readonly<Record<Verb, Shape>> = {
 
 export interface Command {
   readonly verb: Verb
-  /** The message that it is about; null: none. */
+  /** The number of the message that the command is about; null: none. */
   readonly number: number | null
   /** Ends with CRLF. */
   readonly bytes: Buffer

@@ -1,7 +1,7 @@
-// The queue that keeps commands and answers in step: which answer belongs to which command, how many commands may be outstanding,
-// and how long each answer may take. It does not know what a command means. The one rule: out of step means dead. A line that
-// answers no command, a time limit or a lost connection botches the queue: every waiting command is rejected once, and nothing is
-// sent any more.
+// The queue that keeps commands and answers in step. It knows which answer belongs to which command, how many may be
+// outstanding, and how long each may take. It does not know what a command means. The one rule: out of step means dead. A line
+// that answers no command, a time limit or a lost connection botches the queue. Every waiting command is rejected once, and
+// nothing is sent any more.
 import { displayBytes } from '../../display.ts'
 import { asPopfetchError, PopfetchError } from '../../errors.ts'
 import { AnswerClock, type ClockKind } from './answer-clock.ts'

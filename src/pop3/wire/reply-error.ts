@@ -30,7 +30,7 @@ function retryOf(reply: Reply): Retry {
   return codeIs(reply.code, 'SYS/PERM') ? 'later' : 'soon'
 }
 
-/** Is the refusal temporary, rather than an answer to the request? By its code, or else by its words. */
+/** Is the refusal temporary, rather than an answer to the request? Judged by the code, otherwise by the words. */
 export function isBusy(reply: Reply): boolean {
   if (reply.code === null) return BUSY.test(reply.text)
   return BUSY_CODES.some((code) => codeIs(reply.code, code))

@@ -1,4 +1,4 @@
-// Where fetchmail put mail, as destinations: it forwarded to an SMTP server, by default that of its own machine, unless an `mda`
+// Where fetchmail put mail, as destinations. It forwarded to an SMTP server, by default that of its own machine, unless an `mda`
 // or a file was named. Pure.
 import { isLoopback } from '../../config/values/host.ts'
 import type { Written } from '../../config/values/written.ts'

@@ -48,7 +48,7 @@ export function importFetchmail(text: string, context: ImportContext & { readonl
   const idfile = string(settings['idfile']) ?? context.idfile
   const remarks = strangeLines.map((line) => `line ${line} of the old file has a word that fetchmail does not know`)
   remarks.push(...missed(settings, settingWords))
-  // Its lines are another program's: two that write one file spoil it for whoever reads it.
+  // Its lines are another program's. Two programs that write one file spoil it for readers.
   if (settings['logfile'] !== undefined)
     remarks.push(
       'set logfile: popfetch has a log of its own (popfetch log); write log: { file: PATH } for another place',
@@ -187,7 +187,7 @@ function pinOf(fingerprint: string | null, remarks: string[]): string | null {
   const digits = /^\{SHA256\}\s*((?:[0-9A-Fa-f]{2}:?){32})$/i.exec(fingerprint.trim())?.[1]
   if (digits !== undefined) return digits.replaceAll(':', '').toLowerCase()
   remarks.push(
-    'sslfingerprint: popfetch pins SHA-256, this is none: `popfetch check --verbose` shows what to write as pin',
+    'sslfingerprint: popfetch pins SHA-256, and this is not one: `popfetch check --verbose` shows what to write as pin',
   )
   return null
 }

@@ -90,7 +90,7 @@ function fromSection(name: string, context: Context, depth: number): readonly Wr
     case 'MultiSorter':
     case 'MultiGuesser':
       remarks.push(
-        `${type}: all mail goes to the default; route sorts by what the header says, such as { when: { header: { X-Envelope-To: '*bob@*' } }, deliver: bob }`,
+        `${type}: all mail goes to the default; route sorts by header, such as { when: { header: { X-Envelope-To: '*bob@*' } }, deliver: bob }`,
       )
       return fromText(section['default'] ?? '', context, depth + 1)
     default:

@@ -63,7 +63,7 @@ function knows(section: string, key: string): boolean {
   return words.translated.has(key) || words.harmless.has(key) || Object.hasOwn(words.reasons, key)
 }
 
-/** What stands in neither of the two, nor in a destination. */
+/** What is in neither of the two, nor in a destination. */
 function otherSections(sections: Readonly<Record<string, Section>>): readonly string[] {
   const used = new Set(['DEFAULT', 'retriever', 'options', 'destination', ...destinationSections(sections)])
   const names = Object.keys(sections).filter((name) => !used.has(name))

@@ -1,4 +1,4 @@
-// Each key of getmail 6.20, by the section it stands in: translated, harmless, or with the reason why it has no counterpart.
+// Each key of getmail 6.20, by the section it is in: translated, harmless, or with the reason why it has no counterpart.
 // Data.
 import { wordList } from '../words.ts'
 
@@ -47,7 +47,7 @@ export const destinationWords = wordList(
     unixfrom: 'the command gets the message without a From_ line',
     locktype: 'an mbox is locked by a file beside it (NAME.lock), and by nothing else',
     fallback: 'there is no second address: a refused message stays on the server and is reported',
-    locals: 'popfetch does not sort by recipients; route sorts by what the header says',
+    locals: 'popfetch does not sort by recipients; route sorts by header',
     qmaillocal: 'popfetch has no such destination',
     homedir: 'popfetch has no such destination',
     localdomain: 'popfetch has no such destination',

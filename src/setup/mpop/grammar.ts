@@ -1,4 +1,5 @@
-// The grammar of an .mpoprc: its accounts, each with all that it inherits. What the settings mean to popfetch is mpop.ts. Pure.
+// The grammar of an .mpoprc: its accounts, each with the settings that it inherits. What the settings mean to popfetch is
+// mpop.ts. Pure.
 import { named } from '../text.ts'
 import { mpopWords } from './words.ts'
 
@@ -8,7 +9,7 @@ export type Settings = Readonly<Record<string, string | undefined>>
 export interface MpopAccount {
   readonly name: string
   readonly settings: Settings
-  /** An `eval` stands in it, or in what it inherits from. */
+  /** An `eval` is in it, or in what it inherits from. */
   readonly evals: boolean
 }
 

@@ -46,7 +46,7 @@ export function importMpop(text: string, context: ImportContext): Imported {
     accounts: imported.filter((account) => !isTwin(account)),
     settings: {},
     remarks: [
-      ...evalLines.map((line) => `line ${line} of the old file is an eval: it was not run, write what it gives`),
+      ...evalLines.map((line) => `line ${line} of the old file is an eval: it was not run, write its result`),
       ...strangeLines.map((line) => `line ${line} of the old file is not one of mpop's`),
     ],
   }
@@ -234,7 +234,7 @@ function sizeOf(name: string, settings: Settings, doubts: Doubts): number {
   return Number(digits) * (unit === 'k' ? 1024 : unit === 'm' ? 1024 * 1024 : 1)
 }
 
-/** ` COUNT HOST USER` begins a list, then a line for each message: its UIDL, and from 1.4.23 on the seconds since 1970 when mpop
+/** ` COUNT HOST USER` begins a list, then a line for each message. Its UIDL, and from 1.4.23 on the seconds since 1970 when mpop
  *  saw it first. Comments stand before the first list only: a UIDL may begin with `#`. */
 function uidls(text: string): SeenLists {
   const lists = new Map<string, SeenUidl[]>()

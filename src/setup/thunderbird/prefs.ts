@@ -1,5 +1,5 @@
 // Thunderbird's prefs.js and profiles.ini as far as popfetch reads them: `user_pref("name", value);`, one a line. Nothing of it is run.
-// Only what differs from Thunderbird's default stands there. Pure.
+// Only what differs from Thunderbird's default is there. Pure.
 import { parseIni } from '../ini.ts'
 import { filledLines, named, quotationEnd } from '../text.ts'
 

@@ -22,7 +22,7 @@ type Server = Readonly<Record<string, Preference>>
 
 const SERVER = /^mail\.server\.(server\d{1,9})\.([\w.-]{1,100})$/
 
-/** `profile`: the folder that prefs.js stands in. */
+/** `profile`: the folder that prefs.js is in. */
 export function importThunderbird(text: string, { profile }: { readonly profile: string }): Imported {
   const servers = new Map<string, Record<string, Preference>>()
   for (const [name, value] of Object.entries(parsePreferences(text))) {

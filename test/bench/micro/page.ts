@@ -1,4 +1,4 @@
-// The page of the background process for 500 accounts with a month of days each, from the ledger to its last byte; a page is to
+// The page of the daemon for 500 accounts with a month of days each, from the ledger to its last byte. A page is to
 // take less than 100 ms, so more than ten a second.
 import { join } from 'node:path'
 import { hostname } from 'node:os'

@@ -1,5 +1,5 @@
-// How much of something gets done in a second: rounds of a piece of work until a second is over, after as many as the
-// compiler needs; the median round counts.
+// How much of something gets done in a second. It runs rounds until a second is over, after as many as the compiler needs. The
+// median round counts.
 import { median, noise } from '../statistics.ts'
 
 export interface Work {

@@ -1,4 +1,4 @@
-// Messages tell people what to run. Each command that stands in a text of the sources is one that popfetch understands, with its words
+// Messages tell people what to run. Each command that is in a text of the sources is one that popfetch understands, with its words
 // and options: what is named in an advice is there.
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -25,7 +25,7 @@ const COMMAND = /\bpopfetch (?=[-a-z])[^'"`\\\n,;:()|…<>[\]{}]+/g
 
 /** No commands of ours, but for other programs; the beginning of one whose end is put to it elsewhere; what is tested with help. */
 const OTHERS: ReadonlySet<string> = new Set([
-  'config/values/secret.ts: popfetch -a',
+  'config/values/keyring.ts: popfetch -a',
   'cli/commands/completion/scripts.ts: popfetch -f',
   'setup/trial.ts: popfetch import',
   'cli/commands/state/options.ts: popfetch state explain work',
@@ -53,7 +53,12 @@ async function isUnderstood(words: readonly string[]): Promise<boolean> {
 }
 
 /** What a word that stands for something may have to be. */
-const WANTED: readonly Readonly<Record<string, string>>[] = [{}, { N: '5' }, { NAME: 'fetchmail' }]
+const WANTED: readonly Readonly<Record<string, string>>[] = [
+  {},
+  { N: '5' },
+  { NAME: 'fetchmail' },
+  { TOOL: 'fetchmail' },
+]
 
 /** The words behind the longest beginning that is understood: a sentence may go on there. Null: none is. */
 async function goesOn(text: string): Promise<readonly string[] | null> {

@@ -17,7 +17,7 @@ describe('the table of commands', () => {
   })
 
   test('has words that no account can have for its name', () => {
-    for (const word of COMMAND_WORDS) expect(nameFault(word)?.expected).toMatch(/reserved for a popfetch command/)
+    for (const word of COMMAND_WORDS) expect(nameFault(word)?.expected).toMatch(/the name of a popfetch command/)
   })
 
   test.each(Object.entries(COMMANDS))('has %s with a line that tells what it does', async (_name, listed) => {

@@ -37,14 +37,14 @@ test.each([
   [
     ['/', '/mail'],
     {},
-    /^the ledger \/state\/state\.db would be gone .*\/state is no mount: .*-v popfetch-state:\/state/,
+    /^the ledger \/state\/state\.db would be gone .*\/state is not a mount: .*-v popfetch-state:\/state/,
   ],
-  [[], {}, /\/state is no mount/],
-  [['/', '/statement', '/mail'], {}, /\/state is no mount/],
-  [['/', '/state/other', '/mail'], {}, /\/state is no mount/],
-  [['/', '/state'], {}, /^mail in \/mail would be gone .*\/mail is no mount/],
-  [['/', '/state'], { mail: '/mail/{account}/Mail' }, /\/mail is no mount/],
-  [['/', '/state', '/mail/other'], { mail: '/mail/alice' }, /\/mail is no mount/],
+  [[], {}, /\/state is not a mount/],
+  [['/', '/statement', '/mail'], {}, /\/state is not a mount/],
+  [['/', '/state/other', '/mail'], {}, /\/state is not a mount/],
+  [['/', '/state'], {}, /^mail in \/mail would be gone .*\/mail is not a mount/],
+  [['/', '/state'], { mail: '/mail/{account}/Mail' }, /\/mail is not a mount/],
+  [['/', '/state', '/mail/other'], { mail: '/mail/alice' }, /\/mail is not a mount/],
 ])('with mounts at %j it is refused: %j', async (mounts, changes, text) => {
   expect(await refusalOf(mounts, changes)).toMatch(text)
 })

@@ -57,7 +57,7 @@ describe.each(KINDS)('a dialogue %s', (kind) => {
         : promptedDialogue({ input, output }, signal)
     return { input, abort, dialogue, seen: () => stripVTControlCharacters(shown.join('')), raw: () => shown.join('') }
   }
-  /** Resolves when it stands there, so that keys are read. */
+  /** Resolves when it is there, so that keys are read. */
   const stands = async (seen: () => string, text: string): Promise<void> => {
     await expect.poll(seen, { interval: 1 }).toContain(text)
   }

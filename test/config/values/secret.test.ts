@@ -85,9 +85,7 @@ describe('a secret in a file', () => {
     await using scene = await Scene.create()
     const path = await scene.write('hunter2', { name: 'secret' })
     await chmod(path, 0o602)
-    await expect(resolve({ kind: 'file', path })).rejects.toThrow(
-      /to which anybody can write \(mode 0602\): chmod go-w/,
-    )
+    await expect(resolve({ kind: 'file', path })).rejects.toThrow(/that anybody can write to \(mode 0602\): chmod go-w/)
     await chmod(path, 0o644)
     await expect(resolve({ kind: 'file', path })).rejects.toThrow(/that anybody can read \(mode 0644\): chmod 600/)
     await chmod(path, 0o640)
@@ -193,7 +191,7 @@ describe.runIf(process.platform !== 'darwin')('an item of the keyring', () => {
     expect(error.message).toMatch(words)
   })
 
-  test('cannot be had where its program is not installed', async () => {
+  test('cannot be read where its program is not installed', async () => {
     const error = await refusal(resolve({ kind: 'keyring', name: 'mail' }, { PATH: '/nowhere' }))
     expect(error).toMatchObject({ code: 'ERR_SECRET', retry: 'never' })
     expect(error.message).toMatch(/secret-tool is not installed: install libsecret-tools/)
@@ -297,7 +295,7 @@ describe('a secret printed by a command', () => {
   })
 })
 
-test('what is in force is shown without a secret', async () => {
+test('what is in effect is shown without a secret', async () => {
   await using scene = await Scene.create()
   const configuration = await scene.load(
     `

@@ -31,7 +31,7 @@ test('an account that fails, and a destination that is left alone, are not well,
     destinations: () => Promise.resolve([rest, { ...rest, names: ['inbox'], rest: null }]),
   }
   await using server = await HttpServer.listen(anyPort, noNames, { ...watched, plan, ledger: troubled })
-  expect(await get(server.port, '/healthz')).toEqual({ status: 503, text: 'failing: home\nleft alone: next\n' })
+  expect(await get(server.port, '/healthz')).toEqual({ status: 503, text: 'failing: home\npaused: next\n' })
 })
 
 test('an address that is taken is told', async () => {

@@ -139,7 +139,7 @@ test('a password that is refused is told at once to whoever wants that, and afte
 })
 
 describe('a notice that fails', () => {
-  test('is tried again ever more seldom, and is told once when it can be', () => {
+  test('is tried again less and less often, and is told once when it can be', () => {
     const line = new Line()
     line.after(7 * HOUR)
     expect(line.look([trouble('a')], { fails: true })).toEqual(['one problem a'])

@@ -1,5 +1,5 @@
-// A destination that refuses everything is told by all four ways, from cron and from the background process, with real
-// processes: once, and once when it takes mail again. Time goes in the ledger: the rest is made older.
+// A destination that refuses everything is told by all four ways, from cron and from the daemon, with real processes. It is
+// told once, and once when it takes mail again. Time goes in the ledger: the rest is made older.
 import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { until } from '../scene.ts'
@@ -35,7 +35,7 @@ describe('a destination that refuses everything', () => {
       await told.scene.popfetch()
       expect(told.words).toEqual(ALL('problem'))
       const [plain, json] = told.requests.filter(({ method }) => method === 'POST')
-      expect(plain?.title).toMatch(/^popfetch on .*: mail does not come: forward$/)
+      expect(plain?.title).toMatch(/^popfetch on .*: mail is not arriving: forward$/)
       expect(plain?.body).toMatch(/^forward \((home, work|work, home)\): .*451 4\.3\.2 not now.*since 20/)
       expect(json).toMatchObject({ path: '/json', key: 'Key-of-nobody-2' })
       expect(JSON.parse(json?.body ?? '')).toMatchObject({
@@ -55,7 +55,7 @@ describe('a destination that refuses everything', () => {
     },
   )
 
-  test('is told from the background process in the same way, also after a restart', { timeout: SLOW }, async () => {
+  test('is told from the daemon in the same way, also after a restart', { timeout: SLOW }, async () => {
     await using told = await Told.create()
     await refused(told)
     await told.scene.popfetch()
@@ -89,7 +89,7 @@ describe('a destination that refuses everything', () => {
         'mail problem',
       ])
       const log = readFileSync(told.scene.path('cron.log'), 'utf8')
-      expect(log).toContain('a notice could not be told, and is tried again')
+      expect(log).toContain('a notice could not be sent, and is retried')
       const answered = told.requests.length
       await told.scene.popfetch()
       // Not before a minute has passed.

@@ -11,7 +11,7 @@ const item = {
 
 test('a problem has a title, a line for each thing, and the same as an object and for programs', () => {
   const { title, text, json, env } = wordsOf({ event: 'problem', items: [item], more: 2 }, 'nas')
-  expect(title).toBe('popfetch on nas: mail does not come: forward')
+  expect(title).toBe('popfetch on nas: mail is not arriving: forward')
   expect(text).toBe(
     'forward (work, home): 451 later (since 2027-01-15T08:00:00.000Z)\nand 2 others\npopfetch status shows all.',
   )

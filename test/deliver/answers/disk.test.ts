@@ -1,4 +1,4 @@
-// Every row of the table of disks, and its neighbours: each errno that the system knows leads somewhere, and only one of them
+// Every row of the table of disks, and its neighbours. Each errno that the system knows leads somewhere, and only one of them
 // blames a message.
 import { constants } from 'node:os'
 import { describe, expect, it } from 'vitest'

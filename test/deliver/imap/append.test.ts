@@ -75,7 +75,7 @@ describe('the answer', () => {
   })
 
   test.each(['0', '4294967296', '99999999999999999999', '-1', '1e5', '1:3', '1,2', ''])(
-    'APPENDUID %s is no UID, and the message is taken all the same',
+    'APPENDUID %s is no UID, and the message is taken anyway',
     (uid) => {
       const found = answerIn(`OK [APPENDUID 7 ${uid}] done`)
       expect(found?.status).toBe('OK')

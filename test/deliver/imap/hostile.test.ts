@@ -23,7 +23,7 @@ test('new UIDs between a lost answer and the search for it hide nothing, even wh
   server.inbox.uidNext = 5_000
   server.answer = ({ command }) => {
     if (command === 'APPEND') {
-      // The folder is built anew just then.
+      // The folder is built again just then.
       server.inbox.uidNext = 1
       server.inbox.uidValidity = 8
       server.answer = ({ command: next }) => {

@@ -22,7 +22,7 @@ import {
 } from './scene.ts'
 
 describe('a delivered message', () => {
-  test('stands in new/ under a name that says which message, which attempt and how large', async () => {
+  test('is in new/ under a name that says which message, which attempt and how large', async () => {
     const { maildir, files, root } = await open()
     const tried = attempt()
     const receipt = await maildir.deliver(tried, message(SMALL), never)
@@ -140,7 +140,7 @@ describe('a large message', () => {
     },
   )
 
-  test('that stands in the tmp/ of another Maildir goes on without its fields', async () => {
+  test('that is in the tmp/ of another Maildir goes on without its fields', async () => {
     const first = await open({ context: { prefix: () => ON_TOP } })
     const second = await open()
     const tried = attempt()

@@ -65,7 +65,7 @@ describe('after a crash (D101)', () => {
     expect(read(file).startsWith(before + part)).toBe(true)
   })
 
-  test('nothing is cut off from a file that another program has written anew', async () => {
+  test('nothing is cut off from a file that another program has rewritten', async () => {
     const file = path.join(directory(), 'in')
     abandoned(file, before, whole, ours)
     fs.writeFileSync(`${file}.new`, before + whole)

@@ -100,7 +100,7 @@ describe('the lock (D100)', () => {
     expect(fs.readdirSync(path.dirname(file))).toEqual(['in.lock'])
   })
 
-  test('is only for its owner to read: senders stand in it', async () => {
+  test('is only for its owner to read: senders are in it', async () => {
     const file = path.join(directory(), 'in')
     const faulty = new FaultyFileSystems(EXT4)
     let mode = 0
@@ -132,7 +132,7 @@ describe('the lock (D100)', () => {
     expect(read(file)).not.toContain('Subject: kept')
   })
 
-  test('of ours that died is gone only once its journal stands in the next one', async () => {
+  test('of ours that died is gone only once its journal is in the next one', async () => {
     const file = path.join(directory(), 'in')
     placed(file)
     const faulty = new FaultyFileSystems(EXT4)
@@ -264,7 +264,7 @@ describe('what a killed popfetch left beside the mbox (S050)', () => {
     fs.writeFileSync(path.join(at, ASIDE), `${owner(GONE)}${JSON.stringify(journal)}\n`, { mode: 0o600 })
     await mbox.ready(never)
     expect(read(file)).toBe(isFound ? LETTER : LETTER + HALF)
-    // Not for ever.
+    // Not forever.
     for (let polls = 0; polls < 12; polls++) await mbox.ready(never)
     expect(read(file)).toBe(LETTER)
   })

@@ -25,7 +25,7 @@ import {
 } from './scene.ts'
 
 describe('a delivery', () => {
-  test('stands in the file with a From_ line, the fields of popfetch, the message, an empty line', async () => {
+  test('is in the file with a From_ line, the fields of popfetch, the message, an empty line', async () => {
     const file = path.join(directory(), 'in')
     await using mbox = open(file)
     const tried = attempt()

@@ -1,5 +1,5 @@
-// What is done with a message at once, before anything is deferred: from our own sender (D121), a question with our own sender
-// (D127), on another connection, after a short pause, and when a connection is renewed.
+// What is tried at once, before a message is deferred: our own sender (D121), a question with our own sender (D127), another
+// connection, a short pause. Also what happens when a connection is renewed.
 import type timers from 'node:timers/promises'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import {

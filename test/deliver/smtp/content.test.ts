@@ -76,7 +76,7 @@ describe('what is sent', () => {
     const smtp = destination(server.port)
     const error = await failure(smtp.deliver(attempt(), message(`Subject: x\r\n\r\n${'x'.repeat(10_000)}`), never))
     expect(outcome(error)).toBe('FORM refused message 75')
-    expect(error.message).toMatch(/10014 bytes, the server takes 10000/)
+    expect(error.message).toMatch(/10014 bytes, and the server accepts at most 10000/)
     await smtp[Symbol.asyncDispose]()
     await server.done
   })

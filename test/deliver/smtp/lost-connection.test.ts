@@ -23,7 +23,7 @@ import {
   stalling,
 } from './scene.ts'
 
-/** Answers each of `asks` with one of `says`, and closes once it has said so many bytes. */
+/** Answers each of `asks` with one of `says`, and closes once it has said this many bytes. */
 async function cutting(
   says: readonly string[],
   asks: readonly RegExp[],

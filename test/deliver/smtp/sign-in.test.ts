@@ -55,7 +55,7 @@ describe('signing in', () => {
     expect(server.messages).toEqual([])
   })
 
-  test('a password that cannot be had is said as it is, and retried as it says', async () => {
+  test('a password that cannot be read is said as it is, and retried as it says', async () => {
     const server = await sink({ users: { me: 'x' } })
     const cause = new PopfetchError('ERR_SECRET', 'pass show failed', { scope: 'destination', retry: 'soon' })
     const error = await failure(

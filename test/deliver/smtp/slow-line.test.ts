@@ -1,4 +1,4 @@
-// Sent is what the kernel has taken whole: what still stands in our own buffers no server can have (D128). The line is slow:
+// Sent is what the kernel has taken whole: what is still in our own buffers no server can have (D128). The line is slow:
 // Node has the content and the kernel takes none of it.
 import { Socket } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'

@@ -70,7 +70,7 @@ describe('TLS', () => {
     const server = await sink({ tls: 'starttls' })
     const error = await failure(destination(server.port, { tls: 'implicit', ca, host: 'localhost' }).ready(never))
     expect(error.message).toContain(
-      'it does not speak TLS on this port: one of tls: starttls and tls: implicit is right',
+      'it does not speak TLS on this port: try tls: starttls, tls: implicit, or another port',
     )
   })
 

@@ -30,7 +30,7 @@ test('a sender beyond ASCII is declared where the server takes it', async () => 
   await destination(server.port).deliver(attempt(), FROM_BEYOND, never)
 })
 
-test('where the server does not, the usual sender stands in', async () => {
+test('where the server does not, the usual sender is used', async () => {
   const server = await scripted([...hello(), { expect: /^MAIL FROM:<me@example.com> SIZE=\d+$/ }, ...afterMail])
   await destination(server.port).deliver(attempt(), FROM_BEYOND, never)
 })

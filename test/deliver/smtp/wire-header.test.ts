@@ -8,7 +8,7 @@ import { attempt, destination, directory, failure, message, never, outcome, sink
 
 const REST = 'Subject: hello\r\n\r\nDelivered-To: me@example.com\r\n\r\nFrom here on\r\n'
 
-/** What may stand in a field that names me@example.com. */
+/** What may be in a field that names me@example.com. */
 const OURS = [
   'Delivered-To: me@example.com',
   'delivered-to: me@example.com',

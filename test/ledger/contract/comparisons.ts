@@ -160,7 +160,7 @@ export function comparisons(kind: Kind): void {
     expect((await ledger.known('a', [key('uid-1')]))[0]?.goneSinceMs).toBeNull()
   })
 
-  test('what was first seen by a clock that was ahead is first seen anew (S040)', async () => {
+  test('what was first seen by a clock that was ahead is first seen again (S040)', async () => {
     let nowMs = 9000
     const ledger = await freshLedger(kind, { nowMs: () => nowMs })
     const lease = await skipped(ledger, 'a', keys(2))

@@ -76,7 +76,7 @@ export function forgetting(kind: Kind): void {
     expect(await mailbox.poll(9000, [])).toBe(0)
   })
 
-  test('not when it came back: the count begins anew', async () => {
+  test('not when it came back: the count begins again', async () => {
     const mailbox = await Mailbox.create(kind)
     await mailbox.delivered('goes')
     await mailbox.poll(1000, [])

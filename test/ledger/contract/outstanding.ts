@@ -191,7 +191,7 @@ export function outstanding(kind: Kind): void {
     expect(await ledger.records.retry(lease, ['held'])).toBe(0)
   })
 
-  test('a held message whose answers were lost starts anew when a person says so', async () => {
+  test('a held message whose answers were lost starts again when a person says so', async () => {
     const ledger = await freshLedger(kind)
     const lease = await leaseOf(ledger, 'a')
     await ledger.begin(lease, [beginning(key('m'), ['inbox', 'office'])])

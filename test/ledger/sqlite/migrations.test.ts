@@ -103,8 +103,8 @@ test.each(MIGRATIONS.map((step, at) => [at + 1, step] as const))(
   },
 )
 
-/** Decided anew for each step, by whoever adds it: may the version before go on writing to a file after this step, without losing or
- *  misreading what the step is for? */
+/** Whoever adds a step decides: may the version before it still write to the file, without losing or misreading what the step
+ *  is for? */
 const OLDEST: readonly (readonly [oldest: number, why: string])[] = [
   [1, 'the first'],
   [2, 'versions before it refuse everything newer'],

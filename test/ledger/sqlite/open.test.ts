@@ -130,7 +130,7 @@ describe('a ledger that somebody else could have written is refused, and left as
     const path = await ledgerWithMessages(1)
     await chmod(path, bits)
     expect((await refusal(path)).message).toContain(
-      `to which anybody can write (mode 0${bits.toString(8)}): chmod go-w ${path}`,
+      `that anybody can write to (mode 0${bits.toString(8)}): chmod go-w ${path}`,
     )
     expect(mode((await stat(path)).mode)).toBe(bits.toString(8))
   })
@@ -149,7 +149,7 @@ describe('a ledger that somebody else could have written is refused, and left as
   test.skipIf(process.getuid?.() === 0)('with a second name [root may have them]', async () => {
     const path = await ledgerWithMessages(1)
     await link(path, `${path}.other`)
-    expect((await refusal(path)).message).toContain('2 names (hard links)')
+    expect((await refusal(path)).message).toContain('2 hard links')
   })
 
   test('but the name of a draft, left by whoever was killed while making it, is only removed', async () => {

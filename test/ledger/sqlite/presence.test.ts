@@ -1,5 +1,5 @@
-// The ledger's file is deleted or replaced while it is in use (S043): noticed at the next commit and the next read, and used again
-// once a right file is there.
+// The ledger's file is deleted or replaced while it is in use (S043). The next commit and the next read notice that, and it is
+// used again once a right file is there.
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -9,7 +9,7 @@ import { beginning, DONE, key, leaseOf, settlement, temporaryDirectory } from '.
 
 const MOVED = {
   code: 'ERR_LEDGER',
-  // Not `never`: the background process lives on.
+  // Not `never`: the daemon lives on.
   retry: 'later',
   scope: 'process',
   message: expect.stringContaining('it was deleted or replaced while popfetch had it open') as string,

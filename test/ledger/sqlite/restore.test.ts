@@ -53,7 +53,7 @@ test('is the ledger then, says so to the next poll, and what was there before is
   expect(readFileSync(copy).length).toBeGreaterThan(0)
 })
 
-/** What stands in the ledger's place. */
+/** What is in the ledger's place. */
 const BEFORE: Readonly<Record<string, (path: string) => void>> = {
   'that is gone': (path) => rmSync(path),
   'that is gone, though its log is there': (path) => {
@@ -186,7 +186,7 @@ describe('while another popfetch is at work', () => {
       expect(ledgers.length).toBe(3)
       const expected = restored.status === 'fulfilled' ? 1 : 2
       for (const ledger of ledgers) {
-        // At the first look at the latest it is noticed, and opened anew.
+        // At the first look at the latest it is noticed, and opened again.
         await ledger.account('work').catch(() => null)
         expect((await ledger.account('work'))?.known).toBe(expected)
         await ledger[Symbol.asyncDispose]()

@@ -39,7 +39,7 @@ describe('back-off', () => {
     expect(pauses).toEqual([0, 0, 15, 30, 60, 1440, 1440])
   })
 
-  test('counts anew after another secret was tried, and forgets after a success', () => {
+  test('counts again after another secret was tried, and forgets after a success', () => {
     expect(nextHealth(afterRefusals(5), end({ error: refused, secretMark: 8 }), NOW).refusals).toBe(1)
     expect(nextHealth(afterRefusals(5), end({}), NOW)).toMatchObject({ refusals: 0, failures: 0, pausedUntilMs: 0 })
   })
@@ -101,7 +101,7 @@ describe('back-off', () => {
   })
 })
 
-describe('the background process waits', () => {
+describe('the daemon waits', () => {
   const failed = (failures: number, retry: 'soon' | 'later'): AccountHealth => ({
     ...fresh,
     failures,

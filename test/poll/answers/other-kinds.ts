@@ -1,4 +1,4 @@
-// What a destination that is no SMTP server does, and what follows from it: the table of answers as people read it, by hand (the
+// What a destination that is no SMTP server does, and what follows from it. The table of answers as people read it, by hand (the
 // other kinds: IMAP, Gmail, disk, command). And the destinations that do so.
 import {
   chmodSync,
@@ -22,7 +22,7 @@ export type Meaning = 'place' | 'uncertain' | 'own' | 'refused' | 'form' | 'lost
 export type Afterwards = 'paused' | 'looked' | 'tried'
 
 export interface Other extends AsyncDisposable {
-  /** What stands behind its name in the configuration. */
+  /** What is behind its name in the configuration. */
   readonly keys: string
   /** Does `what` from now on; null: it is well. */
   fail(what: string | null): void

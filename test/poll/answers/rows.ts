@@ -1,4 +1,4 @@
-// What a next hop does at each step of the conversation, and what follows from it: the table of answers as people read it,
+// What a next hop does at each step of the conversation, and what follows from it. The table of answers as people read it,
 // by hand. Not taken from the program.
 import type { Failure, Step } from './step-server.ts'
 

@@ -85,7 +85,7 @@ export class StepServer implements AsyncDisposable {
     socket.on('close', () => this.#sockets.delete(socket))
   }
 
-  /** Does what the failure says, if this is its step. False: the conversation ends here, or waits for ever. */
+  /** Does what the failure says, if this is its step. False: the conversation ends here, or waits forever. */
   #fails(step: Step, socket: Socket, usual: string, onTaken: () => void = () => {}): 'usual' | 'refused' | 'over' {
     this.#told.heard()
     const isMeant = this.failure?.step === step && this.#times++ % (this.failure.every ?? 1) === 0

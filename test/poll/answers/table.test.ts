@@ -1,7 +1,7 @@
-// The table of answers as polls meet it: what a next hop does at each step × how many messages × alone, in a list, as the first of
-// two × a fixed recipient, or one of each message × cron, which begins anew each time, or the background × SMTP or LMTP.
-// Judged by what is reported and marked, by the connections, downloads and contents that it takes, by when it is tried
-// again, and by what arrives in the end. Time stands still while nobody is silent, so that no limit is waited for.
+// The table of answers as polls meet it. What a next hop does at each step × how many messages × alone, in a list, as the first
+// of two × a fixed recipient, or one of each message × cron, which begins again each time, or the background × SMTP or LMTP.
+// Judged by what is reported and marked, by the connections and downloads it takes, by when it is tried again, and by what
+// arrives in the end. Time stands still while nobody is silent, so that no limit is waited for.
 //
 // A sample by default, another one with ANSWERS_SEED; all of it, some minutes, with ANSWERS_STEP=1.
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -143,7 +143,7 @@ class Trial implements AsyncDisposable {
   }
 }
 
-/** What it means for so many, and whether it speaks of the destination then. */
+/** What it means for this many, and whether it speaks of the destination then. */
 function meaningOf({ means, filled, to, count, shape, aboutUs }: Case) {
   const meaning = to === 'fixed' ? means : filled
   const hasNext = shape === 'first of two'

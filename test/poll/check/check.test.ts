@@ -101,7 +101,7 @@ describe('of a server that does not let us in', () => {
     ['expired', /^the certificate expired \d+ days ago/, 'its owner must renew it'],
     ['future', /^the certificate is not valid yet/, 'set the clock'],
     ['self-signed', /^the certificate is not from the authority in ca/, /SHA-256 and compare/],
-    ['wrong-host', /^the certificate is for another name than 127\.0\.0\.1/, /elsewhere\.example\.org/],
+    ['wrong-host', /^the certificate is for a different name than 127\.0\.0\.1/, /elsewhere\.example\.org/],
   ] as const)('a certificate that is %s is shown, and no secret sent', async (certificate, cause, next) => {
     await using scene = await Scene.create({ tls: 'implicit', certificate })
     scene.account = [`ca: ${CA}`]
@@ -147,7 +147,7 @@ describe('of a server that does not let us in', () => {
     expect(scene.server.journal.of('connect')).toHaveLength(1)
   })
 
-  test('a secret that cannot be had is told, and the server left alone', async () => {
+  test('a secret that cannot be read is told, and the server left alone', async () => {
     await using scene = await Scene.create()
     scene.password = '{ command: "exit 3" }'
     const report = await scene.check({ thorough: true })

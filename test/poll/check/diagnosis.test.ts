@@ -136,7 +136,7 @@ describe('with a sign-in at a provider', () => {
   const OUTLOOK = 'host: outlook.office365.com, user: b@x.org, token: {oauth: ms}'
   const session = { greeting: 'hi' }
   test.each([
-    ['renewing the sign-in of b@x.org by ms: ended', null, false, /the mail server was not asked.* → popfetch auth a/],
+    ['renewing the sign-in of b@x.org via ms: ended', null, false, /the mail server was not asked.* → popfetch auth a/],
     [
       'sign-in refused (xoauth2): "User is authenticated but not connected."',
       session,

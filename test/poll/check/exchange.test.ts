@@ -1,5 +1,6 @@
-// What Exchange Online answers to a token, and what `check --verbose` makes of it: for somebody who signed in, and for an application
-// that an administrator let in (client credentials). The answers are from Microsoft's page (application.ts) and from people's reports.
+// What Exchange Online answers to a token, and what `check --verbose` makes of it. One case is a person who signed in, the
+// other an application that an administrator let in (client credentials). The answers are from Microsoft's page
+// (application.ts) and from people's reports.
 import { describe, expect, test } from 'vitest'
 import type { Advice } from '../../../src/poll/report.ts'
 import { answering, json } from '../../oauth/answers.ts'

@@ -1,4 +1,4 @@
-// Messages that another program fetched: taken over as delivered they are deleted after one look at their header, and quiet polls
+// Messages that another program fetched. Taken over as delivered, they are deleted after one look at their header. Quiet polls
 // learn the headers of all that popfetch did not fetch.
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { openLedger } from '../../../src/ledger/sqlite/open.ts'

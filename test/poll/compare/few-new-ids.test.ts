@@ -159,7 +159,7 @@ describe('where TOP does not tell, the digest does (N048, P158)', () => {
     expect(scene.subjects()).toEqual(upTo(15))
   })
 
-  test('two messages of one header that came and stand under new UIDs', async () => {
+  test('two messages of one header that came and are under new UIDs', async () => {
     await using scene = await Scene.create()
     const mailbox = scene.server.mailbox('alice')
     mailbox.add(letter(1).replace('the end of 1', 'the end of A'), { uidl: 'a' })

@@ -83,7 +83,7 @@ test('two listings are too few, however far apart', async () => {
   expect(await known(scene)).not.toContain('uid-3')
 })
 
-test('one that comes back within the month is the message that it was, and the month begins anew', async () => {
+test('one that comes back within the month is the message that it was, and the month begins again', async () => {
   await using scene = await polled()
   const whole = messages(scene)
   remove(scene, 'uid-3')
@@ -224,5 +224,5 @@ test('a server that lists other messages with large UIDLs at each poll, and give
     expect(await scene.poll()).toMatchObject({ new: MESSAGES, delivered: 0 })
     expect(await known(scene)).toHaveLength(MESSAGES)
   }
-  expect(scene.notes.filter((note) => note.includes('never came'))).toHaveLength(5)
+  expect(scene.notes.filter((note) => note.includes('never fetched'))).toHaveLength(5)
 })

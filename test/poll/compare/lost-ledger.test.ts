@@ -250,7 +250,7 @@ describe('taking over', () => {
     await scene.poll()
     await scene.poll()
     expect(scene.notes.filter((note) => note.startsWith('nothing was recorded'))).toEqual([
-      'nothing was recorded of this account: 3 messages were found at the destinations; 3 of them still go to destinations that may lack them',
+      'nothing was recorded for this account: 3 messages were found at the destinations; 3 of them still go to destinations that may lack them',
     ])
   })
 })
@@ -368,7 +368,7 @@ describe('an older copy of the ledger (S037)', () => {
 })
 
 describe('a Maildir that mail was delivered to, and that is gone (S045)', () => {
-  test('is not made anew: its disk may not be mounted, and the mail stays', async () => {
+  test('is not made again: its disk may not be mounted, and the mail stays', async () => {
     await using scene = await Scene.create()
     scene.account = ['delete: after-delivery']
     scene.fill(2)
@@ -387,7 +387,7 @@ describe('a Maildir that mail was delivered to, and that is gone (S045)', () => 
     expect(scene.subjects()).toEqual(upTo(4))
   })
 
-  test('is not made anew for another account either', async () => {
+  test('is not made again for another account either', async () => {
     await using scene = await Scene.create()
     scene.account = ['delete: after-delivery']
     scene.fill(1)

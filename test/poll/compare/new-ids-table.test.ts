@@ -1,6 +1,6 @@
-// The server gives messages new UIDs: how many × what became of one of them before × where it goes × when it is deleted × was it gone
-// for a listing in between (N048, S020). One oracle: every destination has every message once, what only one lacks comes to that
-// one alone, what was refused or held is what it was, and what all have is gone where it is to be.
+// The server gives messages new UIDs: how many × what became of one of them before × where it goes × when it is deleted × was
+// it gone for a listing in between (N048, S020). One oracle. Every destination has every message once, and gets only what it
+// lacks. What was refused or held stays so. What all have is gone from the server where `delete` says so.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { openLedger } from '../../../src/ledger/sqlite/open.ts'

@@ -1,5 +1,5 @@
-// A server, or a sender who chooses UIDLs, may give one UIDL to a hundred thousand messages (P096, P166): whatever is done about
-// them grows with their number, and no faster.
+// A server, or a sender who chooses UIDLs, may give one UIDL to a hundred thousand messages (P096, P166). The work for them
+// grows with their number, and no faster.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { ComparedMessage, KnownCopy } from '../../../src/ledger/ledger.ts'
 import type { Look, Looks } from '../../../src/poll/compare/looks.ts'
@@ -86,7 +86,7 @@ describe('very many messages of one UIDL (P166)', () => {
     return scene
   }
 
-  /** So many headers are looked at in the next poll. */
+  /** This many headers are looked at in the next poll. */
   async function looked(scene: Scene, options = {}): Promise<number> {
     const before = scene.count('TOP')
     expect(await scene.poll(options)).toMatchObject({ error: null })

@@ -79,7 +79,7 @@ describe('a UIDL in which the password stands', () => {
   })
 
   test.each([false, true])(
-    'that stands in a ledger as it came loses it at the next poll (ledger lost: %s)',
+    'that is in a ledger as it came loses it at the next poll (ledger lost: %s)',
     async (isLost) => {
       await using made = await scene(SECOND)
       fill(made, 30, FIRST)

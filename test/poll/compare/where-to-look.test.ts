@@ -1,4 +1,4 @@
-// Where delivered messages are looked for under new UIDs, and where not (N048): one test for each decision of few-new-ids.ts that
+// Where delivered messages are looked for under new UIDs, and where not (N048). One test for each decision of few-new-ids.ts that
 // another one hides from the tables.
 import { describe, expect, test } from 'vitest'
 import { openLedger } from '../../../src/ledger/sqlite/open.ts'
@@ -146,8 +146,8 @@ test('what the server notes in the header of a message itself does not make it a
 
 describe('it is told what became of them', () => {
   test.each([
-    [1, '1 known message has a new UID: taken over, with what became of it'],
-    [3, '3 known messages have new UIDs: taken over, with what became of them'],
+    [1, '1 known message has a new UID: taken over, with its record'],
+    [3, '3 known messages have new UIDs: taken over, with their records'],
   ])('where not all are delivered: %d', async (count, line) => {
     await using scene = await Scene.create()
     await using sink = await SmtpSink.start()

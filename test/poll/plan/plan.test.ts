@@ -85,7 +85,7 @@ describe('a plan', () => {
   })
 
   test.each(['delivered', 'open'] as const)(
-    'begins the age of what is %s and was seen by a clock that was ahead anew (S040)',
+    'begins again the age of what is %s and was seen by a clock that was ahead (S040)',
     (state) => {
       const rows = [
         [entry(1), known({ state, firstSeenMs: NOW + 1 })],

@@ -30,7 +30,7 @@ interface Listed {
   readonly sizeBytes: number | null
 }
 
-/** So many are asked for at once, and given at once. */
+/** This many are asked for at once, and given at once. */
 const SLICE = 64
 
 /** The contract of a comparison, as short as it can be said. */

@@ -1,4 +1,4 @@
-// What a destination answers, at the poll's level: each step × code × how many messages in a row × alone, in a list, as the first
+// What a destination answers, at the poll's level. Each step × code × how many messages in a row × alone, in a list, as the first
 // of two. Judged by what is marked, by the connections, downloads and contents that it took, and by when it is tried again.
 // What an answer is concluded to stands here by hand, as the table of answers has it.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -137,7 +137,7 @@ function later(ms: number): void {
 const SHAPES = { alone: 'next', 'in a list': '[inbox, next]', 'first of two': '{ first-of: [next, inbox] }' } as const
 type Shape = keyof typeof SHAPES
 
-/** Whose is it after so many in a row? */
+/** Whose is it after this many in a row? */
 function isOfPlace({ meaning }: Row, count: number, shape: Shape): boolean {
   if (meaning === 'place') return true
   if (shape === 'first of two') return false

@@ -75,7 +75,7 @@ test('a run tries a destination once, for all accounts, also where a person asks
   expect((await scene.doors(true)).at(NEXT, null).door).toBe('probe')
 })
 
-test('the background process waits until its time has come, unless a person asks later', async () => {
+test('the daemon waits until its time has come, unless a person asks later', async () => {
   const scene = await Scene.create()
   const doors = await scene.doors(false)
   await doors.note(NEXT, ['next'], says('BUSY'), 0)
@@ -127,10 +127,10 @@ test('a destination that takes no mail is told when that begins, once a day, and
     scene.nowMs += 3_600_000
     doors = await scene.doors(false)
   }
-  expect(scene.told.splice(0)).toEqual(['a destination is left alone: says BUSY'])
+  expect(scene.told.splice(0)).toEqual(['a destination is paused: says BUSY'])
   scene.nowMs += DAY
   await doors.note(NEXT, ['next'], says('BUSY', 'later'), doors.closings(NEXT))
-  expect(scene.told.splice(0)).toEqual(['a destination is left alone: says BUSY'])
+  expect(scene.told.splice(0)).toEqual(['a destination is paused: says BUSY'])
   await doors.note(NEXT, ['next'], { kind: 'taken' }, doors.closings(NEXT))
   await doors.note(NEXT, ['next'], { kind: 'taken' }, doors.closings(NEXT))
   expect(scene.told).toEqual(['the destination accepts mail again'])

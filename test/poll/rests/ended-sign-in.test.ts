@@ -1,5 +1,5 @@
-// A sign-in at a provider that has ended (invalid_grant): no further request is made, to the provider or to the mail server, however
-// a poll comes about, until somebody signs in again; then it is used at once.
+// A sign-in at a provider that has ended (invalid_grant). No poll makes a further request, to the provider or to the mail
+// server, until somebody signs in again. Then it is used at once.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Scene as SignInScene, clientOf, USER } from '../../oauth/scene.ts'
 import { AuthorizationServer } from '../../support/authorization-server.ts'
@@ -72,7 +72,7 @@ describe('a destination whose sign-in has ended', () => {
       later(minutes * MINUTE)
       const report = await scene.poll({ eager })
       expect(report).toMatchObject({ outcome: 'paused', delivered: 0, deferred: 3, error: { exit: 77 } })
-      expect(report.error?.message).toContain(' is left alone until somebody signs in')
+      expect(report.error?.message).toContain(' is paused until somebody signs in')
     }
     expect([provider.journal.length, sink.connections]).toEqual([asked, connections])
     expect(scene.count('RETR')).toBe(fetched)

@@ -1,6 +1,6 @@
-// The rests of destinations that are only asked after another one (first-of): each way in which a later one keeps mail back × what
-// makes the first pass it on. One judgement: it is asked as one that stands alone, nothing is downloaded for it meanwhile, it is
-// named at each poll, and all of it comes when it is well again.
+// The rests of destinations that are only asked after another one (first-of). Each way in which a later one keeps mail back ×
+// what makes the first pass it on. One judgement: it is treated like a single destination. Nothing is downloaded for it
+// meanwhile, each poll names it, and all of its mail comes when it is well again.
 import { renameSync, rmSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { AccountReport } from '../../../src/poll/report.ts'
@@ -60,7 +60,7 @@ class Chained implements AsyncDisposable {
     if (this.asked.at(-1) !== this.minute) this.asked.push(this.minute)
   }
 
-  /** As cron polls, so many minutes from now. */
+  /** As cron polls, this many minutes from now. */
   async poll(...minutes: readonly number[]): Promise<Polled[]> {
     const fromMs = Date.now()
     const polls: Polled[] = []
@@ -144,7 +144,7 @@ describe.each(Object.entries(REFUSES))('where the first refuses %s', (_what, ref
   })
 
   test.each(['whole', 'its folder of new mail'])(
-    'a Maildir behind it that is gone, %s, is not made anew, and costs no download (S045)',
+    'a Maildir behind it that is gone, %s, is not made again, and costs no download (S045)',
     async (what) => {
       await using chain = await Chained.make('next, inbox')
       const { scene } = chain
@@ -173,7 +173,7 @@ describe.each(Object.entries(REFUSES))('where the first refuses %s', (_what, ref
 })
 
 describe('a Maildir that is the first of several and is gone (S045)', () => {
-  test('is not made anew; nothing is fetched; mail goes on to the next once it has waited for a day', async () => {
+  test('is not made again; nothing is fetched; mail goes on to the next once it has waited for a day', async () => {
     await using chain = await Chained.make('inbox, spare')
     const { scene } = chain
     await chain.poll(5)

@@ -10,7 +10,7 @@ const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 const START = Date.parse('2026-11-29T12:00:00Z')
 
-/** A machine whose time goes on, whose clock can be set, and which can be started anew. */
+/** A machine whose time goes on, whose clock can be set, and which can be started again. */
 class Machine {
   nowMs = START
   upMs = HOUR

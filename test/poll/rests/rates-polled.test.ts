@@ -101,7 +101,9 @@ describe('a rate', () => {
     })
     expect([scene.count('RETR'), sink.messages.length]).toEqual([5, 5])
     expect(scene.notes.filter((note) => note.includes('its rate of 5/d'))).toHaveLength(1)
-    expect(scene.notes.join('\n')).toContain(`the next one may go at ${localStamp(Date.parse('2026-11-30T12:00:00Z'))}`)
+    expect(scene.notes.join('\n')).toContain(
+      `the next may be sent at ${localStamp(Date.parse('2026-11-30T12:00:00Z'))}`,
+    )
     const { connections } = sink
     later(DAY - 1000)
     expect(await scene.poll()).toMatchObject({ outcome: 'partial', delivered: 0, deferred: 7, error: null })
@@ -125,7 +127,7 @@ describe('a rate', () => {
     await scene.poll()
     const { facts, failures, waiting } = await recorded()
     expect({ failures, all: waiting + Number(facts['unbegun'] ?? 0) }).toEqual({ failures: 0, all: 4 })
-    expect(facts['waitsForRate']).toContain('next has got as many messages as its rate of 3/d allows')
+    expect(facts['waitsForRate']).toContain('next has received as many messages as its rate of 3/d allows')
     later(DAY)
     await scene.poll()
     later(DAY)

@@ -1,5 +1,5 @@
 // The state machine of rests: every conclusion, one after another on different messages, where it is alone, in a list, or has a
-// next one; what is taken, asked for by a person, or comes again after a rest.
+// next one. What is taken, asked for by a person, or comes again after a rest.
 import { describe, expect, test } from 'vitest'
 import { blankDestination, nameOfMessage } from '../../../src/ledger/destination.ts'
 import type { DestinationRecord } from '../../../src/ledger/ledger.ts'
@@ -45,7 +45,7 @@ function answered(
   }
 }
 
-/** The same answer to so many different messages, one after another. */
+/** The same answer to this many different messages, one after another. */
 function row(event: (at: number) => Answered, times: number, from: DestinationRecord = BLANK): Step {
   let step: Step = { record: from, speaksOf: 'message', absolved: [] }
   for (let at = 0; at < times; at++) step = nextRest(step.record, event(at), NOW)
@@ -129,7 +129,7 @@ describe.each(TABLE)('$conclusion', ({ conclusion, rests, withNext }) => {
   })
 })
 
-test('equal answers are those with the same codes: others in between begin the row anew (D118)', () => {
+test('equal answers are those with the same codes: others in between begin the row again (D118)', () => {
   const mixed = (at: number): Answered =>
     answered('TEMP', at, { facts: { same: at % 2 === 0 ? '451 7.60' : '450 4.2' } })
   expect(row(mixed, 10).record.rest).toBeNull()
@@ -185,7 +185,7 @@ describe('a rest grows', () => {
     expect(pauses((at) => answered('BUSY', at, { facts: { pauseMs: 90 * HOUR } }), 1)).toEqual([24 * HOUR])
   })
 
-  test('anew for another secret', () => {
+  test('again for another secret', () => {
     const event = (at: number): Answered => answered('SIGN', null, { secretMark: at < 4 ? 1 : 2 })
     expect(pauses(event, 7)).toEqual(minutes(0, 0, 15, 30, 0, 0, 15))
   })

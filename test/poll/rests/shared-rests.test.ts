@@ -20,7 +20,7 @@ function later(ms: number): void {
   vi.setSystemTime(Date.now() + ms)
 }
 
-/** Accounts on the scene's server, each with three messages, by what stands behind their `deliver`. */
+/** Accounts on the scene's server, each with three messages, by what is behind their `deliver`. */
 async function configured(
   scene: Scene,
   sink: SmtpSink,
@@ -152,7 +152,7 @@ describe('accounts that lead to one server', () => {
     expect(offers - before).toBe(1)
   })
 
-  test('do not wait for ever behind a message that it never takes, whoever is polled first', async () => {
+  test('do not wait forever behind a message that it never takes, whoever is polled first', async () => {
     await using scene = await Scene.create()
     await using sink = await SmtpSink.start()
     const delivers = { ann: 'next', eve: 'next' }

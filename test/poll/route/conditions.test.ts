@@ -102,7 +102,7 @@ test('size is compared with what was received', () => {
   expect(fits({ ...any, size: { than: 'smaller', bytes: sizeBytes + 1 } }, letter)).toBe(true)
 })
 
-test('whatever stands in a header, comparing it ends and does not fail', () => {
+test('whatever is in a header, comparing it ends and does not fail', () => {
   const nasty = ['=?', '=?utf-8?B?', '"', '(', '<', ',', ':', ';', '\\', '@', 'a@b,', '\xff', ' ']
   for (const piece of nasty) {
     const letter = header(`From: ${piece.repeat(60_000 / piece.length)}`, `Subject: ${piece.repeat(10_000)}`)

@@ -219,7 +219,7 @@ test('addresses that somebody makes up get no folder without end: those of more 
   expect(anna).toHaveLength(2)
   expect(post).toHaveLength(21)
   expect(Object.keys(others)).toHaveLength(MOST_MAILBOXES - 1)
-  expect(opened.notes.join()).toContain(`${MOST_MAILBOXES} addresses have a place of their own at inbox`)
+  expect(opened.notes.join()).toContain(`${MOST_MAILBOXES} addresses have their own place at inbox`)
 }, 120_000)
 
 test('folders of one IMAP server share its connections, however many addresses there are', async () => {

@@ -1,4 +1,4 @@
-// {account}, {recipient}, {local} and {domain} in the names of folders and labels: what stands there in the end, and what it costs.
+// {account}, {recipient}, {local} and {domain} in the names of folders and labels: what is there in the end, and what it costs.
 import { expect, onTestFinished, test } from 'vitest'
 import { GmailServer } from '../../support/gmail-server.ts'
 import { ImapServer } from '../../support/imap-server.ts'

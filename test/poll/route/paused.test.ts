@@ -18,11 +18,11 @@ interface Who {
   readonly what: string
   readonly paused: Paused
   readonly deliver: string
-  /** While it lasts: the outcome, and what stands in `inbox` and `other`. */
+  /** While it lasts: the outcome, and what is in `inbox` and `other`. */
   readonly outcome: AccountReport['outcome']
   readonly inbox: readonly number[]
   readonly other: readonly number[]
-  /** At the end, all mail stands in inbox; and in other, if it is one of a list. */
+  /** At the end, all mail is in inbox; and in other, if it is one of a list. */
   readonly both: boolean
   readonly connects: boolean
 }

@@ -18,7 +18,7 @@ function deliveries(
     .all() as never
 }
 
-/** Of the messages, as it stands in the ledger. */
+/** Of the messages, as it is in the ledger. */
 function attempts(ledger: string): unknown[] {
   using database = new DatabaseSync(ledger)
   return database

@@ -91,7 +91,7 @@ test('a lost ledger is learnt again from the destination that can be looked thro
   expect([scene.subjects(), scene.subjects('copy')]).toEqual([upTo(6), upTo(6)])
 })
 
-test('what cannot be read again at one destination is compared with what stands at the other; new mail comes', async () => {
+test('what cannot be read again at one destination is compared with what is at the other; new mail comes', async () => {
   await using scene = await twofold()
   rmSync(scene.path('state'), { recursive: true })
   await scene.poll()

@@ -100,7 +100,7 @@ describe('a message that is larger than announced', () => {
       const shares = await Promise.all(Array.from({ length: 20 }, () => window.enter(100)))
       for (const share of shares) {
         let bytes = 0
-        // What stands in the buffers of the socket is not counted: it is bounded by itself.
+        // What is in the buffers of the socket is not counted: it is bounded by itself.
         for (let chunk = 0; chunk < 15; chunk++) {
           await share.received(bytes + 65_536)
           bytes += 65_536

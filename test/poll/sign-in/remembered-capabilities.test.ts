@@ -60,7 +60,7 @@ describe('an idle poll of a server that is known', () => {
     expect(await commandsOf(scene)).toMatchObject({ said: ['UTF8', ...short] })
   })
 
-  test('asks anew once the server says something else after sign-in (P036)', async () => {
+  test('asks again once the server says something else after sign-in (P036)', async () => {
     await using scene = await sceneOf('implicit')
     await scene.poll()
     scene.server.capabilities?.afterLogin.push('SASL PLAIN SCRAM-SHA-256')
@@ -79,7 +79,7 @@ describe('an idle poll of a server that is known', () => {
     expect(scene.count('CAPA')).toBe(4)
   })
 
-  test('is begun anew where CAPA is refused after sign-in from today on (P129)', async () => {
+  test('is begun again where CAPA is refused after sign-in from today on (P129)', async () => {
     await using scene = await sceneOf('implicit')
     scene.server.capabilities?.afterTls.push('EXPIRE 0')
     scene.server.capabilities?.afterLogin.push('EXPIRE 0')
@@ -104,7 +104,7 @@ describe('an idle poll of a server that is known', () => {
 })
 
 describe('a sign-in by memory that is refused', () => {
-  test('because the server has other mechanisms now is made anew in another session, and no refused password (P052)', async () => {
+  test('because the server has other mechanisms now is made again in another session, and no refused password (P052)', async () => {
     await using scene = await sceneOf('implicit')
     await scene.poll()
     scene.server.mechanisms.delete('PLAIN')
@@ -139,7 +139,7 @@ describe('a sign-in by memory that is refused', () => {
     expect(await commandsOf(scene)).toEqual({ said: [`AUTH PLAIN ${blob}`], error: 'ERR_POP3_REPLY' })
   })
 
-  test('before a word of it was said, since another mechanism is configured now, is made anew', async () => {
+  test('before a word of it was said, since another mechanism is configured now, is made again', async () => {
     await using scene = await sceneOf('implicit')
     const { capabilities } = scene.server
     if (capabilities !== null) capabilities.afterTls = ['UIDL', 'PIPELINING', 'SASL PLAIN']

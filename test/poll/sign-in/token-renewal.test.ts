@@ -31,7 +31,7 @@ describe('a token that is refused', () => {
     scene.fill(2)
     expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 2, error: null })
     expect(signIns(scene)).toEqual(['refused XOAUTH2', 'accepted XOAUTH2'])
-    expect(scene.notes).toContain('the token was refused: going on with a fresh one')
+    expect(scene.notes).toContain('the token was refused: continuing with a new one')
   })
 
   test('twice is refused', async () => {
@@ -41,7 +41,7 @@ describe('a token that is refused', () => {
     expect(tokensRead(scene)).toBe(2)
   })
 
-  test('is not tried again when no other is to be had', async () => {
+  test('is not tried again when there is no other', async () => {
     await using scene = await tokenScene(['old'], 'new')
     expect(await scene.poll()).toMatchObject({ outcome: 'failed', error: { code: 'ERR_AUTH' } })
     expect(signIns(scene)).toEqual(['refused XOAUTH2'])
@@ -75,7 +75,7 @@ describe('a token that is refused', () => {
     expect(signIns(scene)).toHaveLength(4)
   })
 
-  test('and stands in a file that is written anew is noticed at once (N042)', async () => {
+  test('and is in a file that is rewritten is noticed at once (N042)', async () => {
     await using scene = await tokenScene([], 'token-8')
     writeFileSync(scene.path('token'), 'token-7', { mode: 0o600 })
     scene.token = `{ file: ${scene.path('token')} }`
@@ -93,7 +93,7 @@ describe('a token that is refused', () => {
     expect(outcomes).toEqual(['failed', 'failed', 'failed', 'paused', 'paused', 'ok'])
   })
 
-  test('and cannot be had anew is told as that: the provider took the grant back (P078)', async () => {
+  test('and cannot be read again is told as that: the provider took the grant back (P078)', async () => {
     await using scene = await tokenScene(['old'], 'new')
     const tool = scene.path('get-token')
     writeFileSync(tool, '#!/bin/sh\nmkdir "$0.once" 2>/dev/null && echo old && exit\necho invalid_grant >&2; exit 1\n')
@@ -127,7 +127,7 @@ describe('a token that runs out in mid-session', () => {
     expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 6, deleted: 6, deferred: 0, error: null })
     expect(scene.subjects()).toEqual(upTo(6))
     expect(scene.left()).toEqual([])
-    expect(scene.notes).toContain('the token has run out: going on with a fresh one')
+    expect(scene.notes).toContain('the token has expired: continuing with a new one')
     expect(scene.server.journal.commands().filter((line) => line === 'QUIT')).toHaveLength(1)
   })
 

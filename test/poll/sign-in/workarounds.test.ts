@@ -53,7 +53,7 @@ describe('a server that says it pipelines and does not (P037, P143)', () => {
     })
   }
 
-  test('is not remembered for that when it hangs all the same', async () => {
+  test('is not remembered for that when it hangs anyway', async () => {
     await using scene = await Scene.create()
     scene.server.faults.onCommand = (verb) => (verb === 'UIDL' ? { answer: '+OK', next: 'stall' } : 'serve')
     scene.fill(1)
@@ -183,7 +183,7 @@ describe('what is remembered of a server', () => {
     expect(workarounds.factsAfter(true)).toEqual({})
   })
 
-  test('is no reason to try for ever: each way around is taken once', () => {
+  test('is no reason to try forever: each way around is taken once', () => {
     const workarounds = new Workarounds({}, NOW_MS)
     const closed = new UnansweredBurst('ERR_CONNECT', 'closed', facts)
     expect(workarounds.against(closed)).not.toBeNull()

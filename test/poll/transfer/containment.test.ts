@@ -1,6 +1,6 @@
-// One message, one fault: each way in which a command about one message can fail × which message × pipelined or not × once or
-// always (HAZARDS G0, containment). One judgement: after a few polls all others are delivered and gone from the server, and
-// the bad one is named, and asked for alone once it has ended a session.
+// One message, one fault. Each way in which a command about one message can fail × which message × pipelined or not × once or
+// always (HAZARDS G0, containment). One judgement: after a few polls all others are delivered and gone from the server. The bad
+// one is named, and asked for alone once it has ended a session.
 import { describe, expect, test } from 'vitest'
 import type { AccountReport } from '../../../src/poll/report.ts'
 import type { Action } from '../../support/faults.ts'

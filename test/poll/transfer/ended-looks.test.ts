@@ -1,5 +1,5 @@
 // Every place that looks at a message without delivering it × whether the look always ends its session × which message. One
-// judgement, over several polls with new mail before each: all others come and go, nothing comes twice, the bad one stays and is
+// judgement, over several polls with new mail before each. All others come and go, nothing comes twice, the bad one stays and is
 // named (G0, containment: P110, P160, P167). Also by structure: nobody else asks a session for a message.
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import path from 'node:path'

@@ -1,5 +1,5 @@
-// Polls into a mailbox at Gmail, through the real rooms: beside other destinations, what each answer leads to, what is downloaded
-// and what is asked of Gmail meanwhile. Pauses that Gmail names are long here, so that none is waited out.
+// Polls into a Gmail mailbox, through the real rooms, also beside other destinations. What does each answer lead to, what is
+// downloaded, and what is asked of Gmail? Pauses that Gmail names are long here, so that none is waited out.
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { openLedger } from '../../../src/ledger/sqlite/open.ts'
 import { type GmailAnswer, GmailServer, refusal } from '../../support/gmail-server.ts'

@@ -28,7 +28,7 @@ class CountedRoom implements ListingRoom {
   }
 }
 
-/** Feeds a list of so many megabytes as far as there is room; how many were taken. */
+/** Feeds a list of this many megabytes as far as there is room; how many were taken. */
 function feed(held: HeldRoom, megabytes: number): { taken: number; wait: Promise<void> | undefined } {
   for (let taken = 1; taken <= megabytes; taken++) {
     const wait = held.fed(MB)

@@ -246,7 +246,7 @@ describe('a listing', () => {
     }
   })
 
-  it('finds the first entry with a UIDL, and tells whether some stand there one after the other', () => {
+  it('finds the first entry with a UIDL, and tells whether some are there one after the other', () => {
     const listing = Listing.ofFew(parsed(), parsed(latin1('1 a\r\n2 bc\r\n3 a\r\n4\r\n5 \xe4\r\n')))
     expect(['a', 'bc', '\xe4', 'b', ''].map((uidl) => listing.find(latin1(uidl)))).toEqual([0, 1, 4, -1, -1])
     expect([...listing.sharing()]).toEqual([0, 2])

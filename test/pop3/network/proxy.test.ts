@@ -93,7 +93,7 @@ describe.each(KINDS)('through a proxy of kind %s', (kind) => {
       expect(error).toMatchObject({
         code: 'ERR_CONNECT',
         retry: 'later',
-        message: `the proxy ${kind}://127.0.0.1:${proxy.port} did not connect us to pop.test.invalid:${server.port}: it wants a user and password, or other ones: write them into the URL of proxy`,
+        message: `the proxy ${kind}://127.0.0.1:${proxy.port} did not connect us to pop.test.invalid:${server.port}: it requires a user and password, or different ones: write them into the URL of proxy`,
       })
       expect(JSON.stringify(error.cause ?? '')).not.toContain('wrong')
     },

@@ -165,7 +165,7 @@ describe('a .fetchmailrc', () => {
         user u pass p ssl is one two=three here fetchall keep no sslcertck SECRET`)
     for (const word of [
       'multi-drop',
-      'popfetch reads the first field of a name',
+      'popfetch reads the first field of that name',
       'aka: not needed',
       'plugout',
       'fetchall with keep',
@@ -207,7 +207,7 @@ describe('a .fetchmailrc', () => {
     const { accounts, destinations, text } = file(`poll a.example proto pop3 ${words}`)
     expect(accounts['a.example']).toMatchObject({ recipient })
     expect(Object.values(destinations)).toMatchObject([{ to }])
-    expect(text).toContain('To and Cc never do')
+    expect(text).toContain('never To or Cc')
   })
 
   test('of the mailbox of a whole domain sends to postmaster what names nobody', () => {
@@ -220,7 +220,7 @@ describe('a .fetchmailrc', () => {
     ['localdomains example.org', 'the old file does not say which field names the recipient'],
     ['no envelope localdomains example.org', 'the old file does not say which field names the recipient'],
     ['envelope Received localdomains example.org', 'Received fields are not looked through'],
-    ['envelope 2 X-Original-To localdomains example.org', 'popfetch reads the first field of a name'],
+    ['envelope 2 X-Original-To localdomains example.org', 'popfetch reads the first field of that name'],
     ['envelope X-Original-To', 'the old file does not say which domains are yours'],
     ['envelope Delivered-To qvirtual "box-" localdomains example.org', 'a prefix of the address is not cut off'],
   ])('of the mailbox of a whole domain guesses nothing, and says what to write: %s', (words, reason) => {

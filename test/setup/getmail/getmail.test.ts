@@ -153,7 +153,10 @@ delete_bigger_than = 1000
   })
 
   test.each([
-    [`${MANY}envelope_recipient = delivered-to:2\n${LMTP}`, 'delivered-to:2: popfetch reads the first field of a name'],
+    [
+      `${MANY}envelope_recipient = delivered-to:2\n${LMTP}`,
+      'delivered-to:2: popfetch reads the first field of that name',
+    ],
     [`${MANY}${LMTP}`, 'does not say which field names the recipient'],
     [`${MANY.replace('all@example.org', 'all')}envelope_recipient = x:1\n${LMTP}`, 'which domains are yours'],
     [`${MANY}envelope_recipient = x:1\n${LMTP}override = bob\n`, 'all mail goes to one place'],

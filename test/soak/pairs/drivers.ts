@@ -1,4 +1,4 @@
-// How the polls of a world come about: by cron, each the whole command line in this process, or by the background process's own
+// How the polls of a world come about: by cron, each the whole command line in this process, or by the daemon's own
 // scheduler. Both tell what was reported and what was said.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -39,7 +39,7 @@ export function letter(number: number, shape: Shape): Buffer {
   return Buffer.from([...head, '', ...body, `the end of ${number}`, ''].join('\r\n'), 'latin1')
 }
 
-/** -1: it is none of ours. */
+/** -1: it is not one of ours. */
 export function subjectOf(bytes: Buffer | string): number {
   const text = typeof bytes === 'string' ? bytes : bytes.toString('latin1', 0, 200_000)
   return Number(/^Subject: letter (\d+)\r?$/m.exec(text)?.[1] ?? -1)

@@ -37,7 +37,7 @@ function judgeSink(name: string, sink: SinkWorld, world: World, accounts: number
   return [...wrong, ...judgeRests(name, rounds), ...judgeLooks(name, rounds, world.mode === 'daemon')]
 }
 
-/** In a first-of that has a next one, a recipient that is refused for good goes on to it and opens no rest (D133); to the other
+/** In a first-of that has a next one, a recipient that is refused for good goes on to it and opens no rest (D133). To the other
  *  accounts of the same server it does. Then it is not to be told which of the two it was. */
 function isToBeJudged(name: string, world: World): (asked: Asked) => boolean {
   const isFirst = world.accounts.some(({ route: { kind, places } }) => kind === 'first-of' && places[0]?.name === name)
@@ -76,7 +76,7 @@ function judgeRests(name: string, rounds: readonly Round[]): readonly string[] {
   return wrong
 }
 
-/** What is away or refuses the sign-in: once a poll for all accounts; by the background process ever more rarely. */
+/** What is away or refuses the sign-in: once a poll for all accounts; by the daemon ever more rarely. */
 function judgeLooks(name: string, rounds: readonly Round[], isDaemon: boolean): readonly string[] {
   const wrong: string[] = []
   let row = 0
@@ -127,7 +127,8 @@ function judgeRetrievals(world: World): readonly string[] {
   return wrong
 }
 
-/** Due at the next poll, then after 5 min doubling to 4 h: at most so often in a day, be it one that is tried alone after each rest. */
+/** Due at the next poll, then after 5 min doubling to 4 h. At most this often in a day, even if it is tried alone after each
+ *  rest. */
 const MOST_DOWNLOADS = 14
 
 function judgeDownloads(name: string, { retrieved, poisonous }: MailboxWorld): readonly string[] {

@@ -11,7 +11,7 @@ import type { Time } from './time.ts'
 export interface Place {
   readonly name: string
   readonly kind: 'maildir' | 'mbox' | 'command' | 'imap' | 'smtp' | 'lmtp'
-  /** What stands behind its name in the configuration. */
+  /** What is behind its name in the configuration. */
   readonly configuration: object
   readonly habits: readonly string[]
   readonly sink: SinkWorld | null

@@ -1,4 +1,4 @@
-// A next hop of the soak, SMTP or LMTP: its habits on bad days, and a diary of all that was asked of it, by which politeness is
+// A next hop of the soak, SMTP or LMTP. Its habits on bad days, and a diary of all that was asked of it, by which politeness is
 // judged. A habit says to which class of DESIGN 5 it belongs; what follows from that, manners.ts knows.
 import { SmtpSink, type SmtpAnswer, type SunkMessage } from '../../support/smtp-server.ts'
 import type { Chance } from './chance.ts'

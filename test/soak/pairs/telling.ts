@@ -143,7 +143,7 @@ function judgeRests(world: World, said: readonly Said[]): readonly string[] {
     const destination = String(facts['destination'] ?? '').split(', ')[0] ?? ''
     const name = JSON.stringify([destination, facts['recipient']])
     if (!asked.has(destination)) continue
-    if (text.startsWith('a destination is left alone')) open.set(name, each)
+    if (text.startsWith('a destination is paused')) open.set(name, each)
     else if (text === 'the destination accepts mail again' && !open.delete(name))
       wrong.push(`round ${round}: the end of a trouble that was not told: ${name}`)
   }
@@ -152,7 +152,7 @@ function judgeRests(world: World, said: readonly Said[]): readonly string[] {
   return wrong
 }
 
-/** The background process: an account that fails is told, and when it works again. */
+/** The daemon: an account that fails is told, and when it works again. */
 function judgeJournal(world: World, said: readonly Said[], polled: readonly Polled[]): readonly string[] {
   const wrong: string[] = []
   for (const { name } of world.accounts) {
@@ -209,7 +209,7 @@ function judgeMessages(said: readonly Said[], polled: readonly Polled[]): readon
       if (kind !== 'refused' && kind !== 'held') continue
       const name = JSON.stringify([report.account, uidl, kind, destination, recipient])
       const before = told.get(name)
-      // A destination that was left alone takes back what it refused: that is then refused anew.
+      // A destination that was left alone takes back what it refused: that is then refused again.
       const isAnew = wasLeftAlone(said, before ?? 0, round)
       if (before !== undefined && !isAnew) wrong.push(`round ${round}: ${name} was reported in round ${before} already`)
       told.set(name, round)
@@ -223,7 +223,5 @@ function judgeMessages(said: readonly Said[], polled: readonly Polled[]): readon
 }
 
 function wasLeftAlone(said: readonly Said[], after: number, until: number): boolean {
-  return said.some(
-    ({ text, round }) => text.startsWith('a destination is left alone') && round >= after && round <= until,
-  )
+  return said.some(({ text, round }) => text.startsWith('a destination is paused') && round >= after && round <= until)
 }

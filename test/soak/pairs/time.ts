@@ -1,5 +1,5 @@
-// The time of the soak: a clock that stands still while a poll is at work, jumps from poll to poll, and goes on in steps
-// where a peer has fallen silent. So a soak of weeks takes minutes, and a limit of ten minutes a moment.
+// The time of the soak. A clock that stands still during a poll, jumps from poll to poll, and goes on in steps where a peer has
+// fallen silent. So a soak of weeks takes minutes, and a limit of ten minutes a moment.
 import { createRequire, syncBuiltinESMExports } from 'node:module'
 import type { setTimeout as sleepOfNode } from 'node:timers/promises'
 import type { Clock } from '../../../src/daemon/schedule/clock.ts'

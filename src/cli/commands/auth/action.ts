@@ -87,7 +87,7 @@ async function signOut(name: string, { configuration, signIns, surroundings, inv
   let code = EXIT_OK
   for (const { client, user, accounts, destinations } of named(name, configuration)) {
     const shared = [...accounts, ...destinations]
-    const who = `${display(user)} by ${client}`
+    const who = `${display(user)} via ${client}`
     const forgotten = await signIns.forget(client, user)
     if (forgotten === null) {
       if (!invocation.json) output.say(`nobody was signed in for ${who}`)

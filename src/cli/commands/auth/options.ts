@@ -6,10 +6,10 @@ import { usageError } from '../../command-errors.ts'
 import { flag, text } from '../../option.ts'
 
 const WAYS = {
-  device: flag('Sign in by device code: open an address anywhere, and type a code'),
-  browser: flag('Sign in by browser on this machine, or by pasting the address it was sent to'),
-  'no-open': flag('Open no browser; only print the address'),
-  timeout: text('How long to wait for the person, such as 10m (the default)', 'DURATION'),
+  device: flag('Sign in with a device code: open an address on any device and type a code'),
+  browser: flag('Sign in with a browser on this machine, or paste the address it was redirected to'),
+  'no-open': flag('Do not open a browser; only print the address'),
+  timeout: text('How long to wait for the sign-in (default: 10m)', 'DURATION'),
 } as const
 
 const OTHERS = {
@@ -53,9 +53,9 @@ export const command: Command<AuthRequest> = {
     ['popfetch auth --list', 'Show who is signed in'],
   ],
   exits: [0, 64, 74, 75, 76, 77, 78],
-  notes: `Names are those of accounts and destinations with token: { oauth: CLIENT }. One
-sign-in serves all that have the same client and user. What to do is printed on
-standard error, so it also works over ssh and in a container.`,
+  notes: `NAME is an account or destination with token: { oauth: CLIENT }. One sign-in
+serves all accounts and destinations with the same client and user. Instructions
+are printed on standard error, so it also works over ssh and in a container.`,
   completes: { words: [], accounts: true },
   request(given) {
     const { words } = given
@@ -64,7 +64,7 @@ standard error, so it also works over ssh and in a container.`,
     const instead = [list, signOut !== null, token !== null].filter(Boolean).length
     if (instead > 1) throw usageError('use only one of --list, --sign-out and --token')
     if (instead === 1) {
-      if (words.length > 0) throw usageError(`--list, --sign-out and --token take no other name: ${words[0]}`)
+      if (words.length > 0) throw usageError(`--list, --sign-out and --token take no further names: ${words[0]}`)
       if (ways.device || ways.browser || ways['no-open'] || ways.timeout !== null) {
         throw usageError('--device, --browser, --no-open and --timeout are for signing in')
       }

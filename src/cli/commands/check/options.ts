@@ -20,11 +20,11 @@ export const command: Command<CheckRequest> = {
     ['popfetch check work --verbose', 'Show server details; on failure, likely causes and next steps'],
   ],
   exits: [0, 64, 73, 75, 76, 77, 78],
-  notes: `Signs in to each account and counts what waits. Each destination is connected
-to, signed in to, and asked for its recipients, without a message; a Maildir is
-created and written to, and what was written is removed. SERVER:PORT may be a
-POP3, SMTP, LMTP or IMAP server on any port: neither a name nor a password is
-sent to it. The exit code is that of the most serious failure.`,
+  notes: `Signs in to each account and counts the waiting messages. Connects and signs in to
+each destination and asks whether it accepts the recipients, without sending a
+message. Creates a Maildir, writes to it and removes what it wrote. SERVER:PORT may
+be a POP3, SMTP, LMTP or IMAP server on any port; no name or password is sent to it.
+The exit code is that of the most serious failure.`,
   completes: { words: [], accounts: true, destinations: 'too' },
   request: ({ words }) => ({ names: [...new Set(words)] }),
 }

@@ -24,7 +24,7 @@ export function destinationLines(report: DestinationReport, verbose: boolean): s
   const many = places > 1 ? `, ${places} places` : ''
   const heading =
     outcome === 'ok'
-      ? `${destination}: takes mail${where}${many}`
+      ? `${destination}: accepts mail${where}${many}`
       : `${destination}: failed: ${error?.message ?? 'no reason given'}`
   return [
     heading,
@@ -38,7 +38,7 @@ export function serverLines({ server, protocol, error, findings, advice }: Serve
   const what = protocol === null ? null : `${WITH_ARTICLE[protocol]} server`
   const heading =
     what === null || findings.length === 0
-      ? `${server}: no mail server: ${error?.message ?? 'nothing answers'}`
+      ? `${server}: not a mail server: ${error?.message ?? 'nothing answers'}`
       : `${server}: ${what}${error === null ? '' : `, but ${error.message}`}`
   return [heading, ...columns(findings, advice, error === null ? 'use' : 'likely')]
 }

@@ -28,7 +28,7 @@ interface Follow {
 export interface CompletedOption {
   readonly name: string
   readonly describe: string
-  /** What must follow it: a file, one of these words, any word; null: nothing. */
+  /** Its argument: a file, one of these words, any word; null: none. */
   readonly takes: 'file' | 'word' | readonly string[] | null
 }
 

@@ -1,4 +1,4 @@
-// `popfetch config reference [KEY]`: what may stand in a configuration, for people.
+// `popfetch config reference [KEY]`: what may be in a configuration, for people.
 import { nearest } from '../../../config/values/nearest.ts'
 import type { ReferenceKey, ReferenceSection } from '../../../config/reference/keys.ts'
 import { display } from '../../../display.ts'

@@ -1,4 +1,4 @@
-// `popfetch --daemon`: starts the background process. With --foreground, and in that process, it runs the daemon itself
+// `popfetch --daemon`: starts the daemon. With --foreground, and in that process, it runs the daemon itself
 // (daemon/daemon.ts). This file decides on signals and on what is printed; logs.ts opens the logs.
 import { existsSync } from 'node:fs'
 import { resolvePath, usualLogFile } from '../../../config/paths.ts'
@@ -38,7 +38,7 @@ async function refuseSecond(invocation: DaemonInvocation, surroundings: Surround
   if (running === null) return
   throw new PopfetchError(
     'ERR_BUSY',
-    `a daemon (pid ${running.pid}) already uses this ledger: see popfetch status; popfetch reload makes it reload its configuration`,
+    `a daemon (pid ${running.pid}) already uses this ledger: see popfetch status; popfetch reload applies a changed configuration`,
     { scope: 'process', retry: 'later' },
   )
 }

@@ -1,4 +1,4 @@
-// A container that runs before anybody gave it a configuration, as one that was made on the page of a NAS: it stays up, says what
+// A container that runs before anybody gave it a configuration, as one that was made on the page of a NAS. It stays up, says what
 // to mount, and begins when a configuration is there. Outside of a container a missing one is an error.
 import { lstat, stat } from 'node:fs/promises'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -37,7 +37,7 @@ export async function isConfigured(
   }
 }
 
-/** Why there is none; null: there is one. */
+/** Why there is no configuration yet; null: there is one. */
 async function look(places: readonly string[]): Promise<string | null> {
   for (const place of places) {
     try {
@@ -45,11 +45,11 @@ async function look(places: readonly string[]): Promise<string | null> {
       const stats = await stat(place)
       const shown = display(place, 4096)
       if (stats.isDirectory())
-        return `${shown} is a directory: an engine makes one where a file to mount was missing; make the container anew when it is there`
+        return `${shown} is a directory: an engine makes one where a file to mount was missing; create the container again when it is there`
       return stats.isFile() && stats.size === 0 ? `${shown} is empty` : null
     } catch (error) {
       const errno = errnoOf(error)
-      // Everything else is told by whoever reads it.
+      // Other errors are reported when the file is read.
       if (errno !== 'ENOENT' && errno !== 'ENOTDIR') return null
     }
   }

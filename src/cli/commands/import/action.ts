@@ -1,5 +1,5 @@
 // `popfetch import fetchmail|getmail|mpop|thunderbird [FILE]`: takes over an old tool's configuration and its record of seen messages.
-// old-files.ts reads the old files; the room setup/ knows what they mean; seen.ts takes over the record.
+// old-files.ts reads the old files. The room setup/ knows what they mean. seen.ts takes over the record.
 // The one rule: the record is in the ledger before there is a configuration with which popfetch could poll.
 import { dirname } from 'node:path'
 import { assemble } from '../../../config/assemble.ts'
@@ -85,7 +85,7 @@ async function completed(found: Imported, invocation: ImportInvocation, surround
   return await withPasswords(found, place, isKept ? terminalDialogue(surroundings) : null)
 }
 
-/** `--state`; else the ledger of the configuration in force, since the new accounts may be meant for it; else the usual one. */
+/** `--state`; else the ledger of the configuration in effect, since the new accounts may be meant for it; else the usual one. */
 async function ledgerPlace({ state }: ImportInvocation, { env, cwd, uid }: Surroundings): Promise<string> {
   if (state !== null) return resolvePath(state, cwd, env)
   const { outlineConfiguration } = await import('../../../config/outline.ts')

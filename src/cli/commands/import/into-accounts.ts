@@ -1,4 +1,4 @@
-// `popfetch import TOOL --record-only` and `--finish-trial`: an old tool's record, read anew into accounts that are there.
+// `popfetch import TOOL --record-only` and `--finish-trial`: an old tool's record, read again into accounts that are there.
 // At the end of a trial both sides are compared by UIDL. What the old tool had counts as seen. What only popfetch had, in the
 // Maildir of the trial, is due once more, at the destinations of after the trial. Then the configuration is changed (trial.ts).
 // One rule: the ledger is changed first, under the leases of all accounts, so that no poll takes mail of the trial for delivered.
@@ -46,11 +46,11 @@ export async function run(invocation: ImportInvocation, surroundings: Surroundin
   const { output } = surroundings
   for (const { host, user } of strangers)
     output.problem(
-      `${display(user)} at ${display(host)}: no account of ${display(configuration.file, 4096)} is this mailbox`,
+      `${display(user)} at ${display(host)}: no account in ${display(configuration.file, 4096)} is for this mailbox`,
     )
   if (pairs.length === 0)
     throw configurationError(
-      `no account of ${display(configuration.file, 4096)} is a mailbox of ${invocation.tool}: write them with popfetch import ${invocation.tool} first`,
+      `no account in ${display(configuration.file, 4096)} is for a mailbox of ${invocation.tool}: run popfetch import ${invocation.tool} first`,
     )
   const { openLedger } = await surroundings.rooms.ledger()
   await using ledger = await openLedger(configuration.statePath)
@@ -164,7 +164,7 @@ async function textAfterTrial(file: string, { env, uid }: Surroundings): Promise
   const { root, problems } = parseText(text)
   if (problems.length > 0 || assemble(root, (written) => written).problems.length > 0)
     throw configurationError(
-      `ending the trial: ${shown} would be wrong without the trial: write it by hand, and remove the comments`,
+      `ending the trial: ${shown} would not be valid without the trial: edit it by hand, and remove the comments`,
     )
   return text
 }
@@ -199,7 +199,7 @@ async function compare(
     }
   if (seen === null && old.keys['delete'] === 'never' && due.length > 0)
     throw configurationError(
-      `ending the trial: ${account.name}: ${tool} has no record of this mailbox, so ${counted(due.length, 'message')} would be delivered again: name the record with --record`,
+      `ending the trial: ${account.name}: ${tool} has no record of this mailbox, so ${counted(due.length, 'message')} would be delivered again: give the record with --record`,
     )
   const names = new Set((seen ?? []).map(({ uidl }) => uidl))
   const spelling = old.seen?.spellings ?? ((uidl: string) => [uidl])
@@ -235,7 +235,7 @@ async function settle(
       fingerprint === null ? [] : [{ key, listedBytes, fingerprint, messageId, heading: { from, subject, dateMs } }],
     ),
   )
-  // A listing with nearly none of them means other UIDLs, and all would come twice (S020).
+  // A listing with almost none of them means other UIDLs, and all would come twice (S020).
   if (both.length > 0) await ledger.records.note(lease.account, { alive: String(both.length) })
 }
 
@@ -269,7 +269,7 @@ function tellTrial(
   if (quiet) return
   for (const { account, both, onlyOld, due, gone } of compared) {
     const shared = both.length === 0 ? 'no message' : counted(both.length, 'message')
-    output.answer(`${account}: both had ${shared} of the trial${both.length === 0 ? '' : ', seen from now on'}`)
+    output.answer(`${account}: both had ${shared} of the trial${both.length === 0 ? '' : ', which now count as seen'}`)
     const list = (what: string, lines: readonly string[]): void => {
       if (lines.length === 0) return
       output.answer(`${account}: ${what}:`)
@@ -287,6 +287,6 @@ function tellTrial(
     )
   }
   if (kept !== null)
-    output.answer(`${display(file, 4096)}: without the trial now; what it was is ${display(kept, 4096)}`)
+    output.answer(`${display(file, 4096)}: the trial is removed; the previous version is ${display(kept, 4096)}`)
   output.answer(`next: popfetch --dry-run, then popfetch; to go back: popfetch state export --as ${tool}`)
 }

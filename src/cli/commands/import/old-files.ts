@@ -18,7 +18,7 @@ import { configurationError } from '../../command-errors.ts'
 import type { ImportRequest } from './options.ts'
 import type { Surroundings } from '../../surroundings.ts'
 
-/** Writing down each costs a tenth of a millisecond; nobody has so many. */
+/** Writing down each costs a tenth of a millisecond; nobody has that many. */
 const MOST_ACCOUNTS = 10_000
 
 type Place = Pick<Surroundings, 'env' | 'cwd'>
@@ -114,7 +114,7 @@ async function usualFiles({ tool }: ImportRequest, place: Place): Promise<readon
     if ((await stat(each).catch(() => null)) !== null) return tool === 'getmail' ? await getmailFiles(each) : [each]
   }
   throw configurationError(
-    `looking for the configuration of ${tool}: there is neither ${directories.join(' nor ')}: name the file`,
+    `looking for the configuration of ${tool}: there is neither ${directories.join(' nor ')}: give the file`,
   )
 }
 
@@ -134,7 +134,7 @@ async function thunderbirdFile(place: Place): Promise<string> {
     if (profile !== null) return path.join(path.resolve(home, profile), 'prefs.js')
   }
   throw configurationError(
-    `looking for the profile of thunderbird: there is neither ${homes.join(' nor ')} with a profiles.ini: name the profile's folder`,
+    `looking for the profile of thunderbird: there is neither ${homes.join(' nor ')} with a profiles.ini: give the profile's folder`,
   )
 }
 
@@ -152,7 +152,7 @@ async function getmailFiles(directory: string): Promise<readonly string[]> {
     ? ['getmailrc']
     : names.filter((name) => !/^oldmail-|^\.|\.json$/.test(name))
   if (files.length === 0)
-    throw configurationError(`looking for the configuration of getmail: ${directory} has none: name the file`)
+    throw configurationError(`looking for the configuration of getmail: ${directory} has none: give the file`)
   return files.map((name) => path.join(directory, name))
 }
 

@@ -1,5 +1,5 @@
-// What an old tool calls the servers of its mailboxes in its record: fetchmail by the name behind `poll`, which need not be the
-// host, mpop by the host as it was written. Read from its own files, where they still are.
+// What an old tool calls the servers of its mailboxes in its record. fetchmail uses the name after `poll`, which need not be
+// the host. mpop uses the host as it was written. Read from its own files, where they still are.
 import type { AccountIdentity } from '../../../ledger/ledger.ts'
 import type { OldTool } from '../../../setup/old-record.ts'
 import type { Surroundings } from '../../surroundings.ts'

@@ -45,20 +45,20 @@ export const command: Command<ImportRequest> = {
   notes: `  fetchmail    ~/.fetchmailrc and ~/.fetchids
   getmail      getmailrc, or every file, in ~/.config/getmail or ~/.getmail
   mpop         ~/.mpoprc or ~/.config/mpop/config, and ~/.mpop_uidls
-  thunderbird  the POP3 accounts of the usual profile, or of the folder that is named
+  thunderbird  the POP3 accounts of the default profile, or of the given folder
 
 Messages that the old tool has fetched are remembered: popfetch neither fetches
-nor deletes them. With --take-over they count as delivered: delete covers them, from
-when the old tool saw them, or from now, after one look at their header.
+nor deletes them. With --take-over they count as delivered, and delete applies to
+them, from when the old tool first saw them or from now.
 
-A trial: --trial, popfetch and the old tool side by side for a while, then the old
-tool stopped and --finish-trial. It says what each side had that the other had not,
-counts what the old tool had as seen, and delivers the rest. The way back: popfetch
-state export --as TOOL.
+To try popfetch first, use --trial and run both side by side for a while. Then
+stop the old tool and use --finish-trial: it shows what each side had that the
+other had not, counts what the old tool had as seen, and delivers the rest. To go
+back: popfetch state export --as TOOL.
 
-Settings without an equivalent become comments in the new file.
-Thunderbird keeps its passwords encrypted: they are asked for on a terminal, or are
-where --password-… says. A file that is there is never overwritten.`,
+Settings without an equivalent become comments in the new file. Thunderbird's
+passwords are encrypted: popfetch asks for them on a terminal, or reads them with
+--password-…. An existing file is never overwritten.`,
   completes: { words: TOOLS, accounts: false },
   request(given) {
     const [named, ...files] = given.words

@@ -1,5 +1,5 @@
-// The passwords that no old file has, such as Thunderbird's, which keeps them encrypted: where an option says they are, or what a
-// person types. Whoever types nothing writes them down later.
+// The passwords that no old file has, such as Thunderbird's, which keeps them encrypted: where an option says they are, or what
+// a person types. A person who types nothing adds them later.
 import { display } from '../../../display.ts'
 import { type Imported, type ImportedAccount, type ImportedSecret, writtenSecret } from '../../../setup/imported.ts'
 import type { PasswordPlace } from '../../common-options.ts'
@@ -22,7 +22,7 @@ export async function withPasswords(
     else if (place !== null) accounts.push({ ...account, secret: secretAt(place) })
     else if (dialogue === null || ++asked > MOST_ASKED) accounts.push(account)
     else {
-      const question = `Password of ${display(user)} at ${display(host)} (Enter alone: write it down later)`
+      const question = `Password of ${display(user)} at ${display(host)} (press Enter to add it later)`
       accounts.push({ ...account, secret: writtenSecret(await dialogue.askSecret(question)) })
     }
   }

@@ -1,5 +1,5 @@
-// Takes an old tool's record of seen messages over into the ledger. popfetch neither fetches nor deletes a message that
-// is remembered as seen: the old tool delivered it, and the record does not tell where to.
+// Takes an old tool's record of seen messages over into the ledger. popfetch neither fetches nor deletes a message that is
+// remembered as seen. The old tool delivered it, and the record does not tell where to.
 import type { Account } from '../../../config/schema.ts'
 import type { AccountIdentity, Ledger, Lease } from '../../../ledger/ledger.ts'
 import type { SeenElsewhere } from '../../../poll/account/amend.ts'

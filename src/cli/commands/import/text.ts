@@ -26,7 +26,7 @@ export function importLines({ tool, isTrial, file, seen, missing, problem }: Imp
     `${file}: ${counted(polled, 'account')}${rest}; see its comments for differences`,
     ...seen.map((each) => `${each.name}: ${seenText(each, tool)}`),
     ...(isTrial ? [`mail of the trial goes into ${TRIAL_MAILDIR}/ACCOUNT, and nothing is deleted`] : []),
-    ...missing.map((place) => `password missing: write it into ${place}, readable by you alone`),
+    ...missing.map((place) => `password missing: write it into ${place}, readable only by you`),
     ...(problem === null && isTrial
       ? [
           `next: popfetch check, then popfetch beside ${tool}; when you have seen enough: stop ${tool}, then popfetch import ${tool} --finish-trial`,
@@ -41,7 +41,7 @@ export function importLines({ tool, isTrial, file, seen, missing, problem }: Imp
 /** Of accounts like one another nobody reads a hundred. */
 const MOST_WARNINGS = 20
 
-/** What must not be overlooked; all of it stands in the new file, too. */
+/** What must not be overlooked; all of it is in the new file, too. */
 export function warningLines(seen: readonly TakenOver[]): readonly string[] {
   const all = seen.flatMap(({ name, warnings }) => warnings.map((warning) => `${name}: ${warning}`))
   const more = all.length - MOST_WARNINGS
@@ -55,20 +55,20 @@ export function trialWarnings(seen: readonly TakenOver[], tool: Tool): readonly 
   const names =
     deleting.length > 5 ? `${deleting.slice(0, 5).join(', ')} and ${deleting.length - 5} more` : deleting.join(', ')
   return [
-    `warning: ${tool} itself deletes what it has fetched (${names}), and what it takes first the trial does not see: let it keep mail for that time`,
+    `warning: ${tool} itself deletes what it has fetched (${names}), so the trial misses messages that it takes first: let it keep mail during the trial`,
   ]
 }
 
 function seenText({ name, count, delete: policy, takenOver, off }: TakenOver, tool: Tool): string {
   if (count !== null) {
-    const known = `${counted(count, 'message')} that ${tool} fetched ${count === 1 ? 'is' : 'are'} known`
+    const known = `${counted(count, 'message')} already fetched by ${tool}`
     return takenOver && policy !== 'never'
-      ? `${known}: not fetched again, and deleted as those that popfetch delivers (delete: ${policy})`
+      ? `${known}: not fetched again, and deleted like messages that popfetch delivers (delete: ${policy})`
       : `${known}: neither fetched again nor deleted`
   }
   if (off) return 'not polled'
   // Without a record, what is left on the server comes again.
   return policy !== 'after-delivery'
-    ? `${tool} has no record of what it fetched: everything on the server is new; to skip what is there now, let the first poll be popfetch --mark-seen ${name}`
+    ? `${tool} has no record of what it fetched: everything on the server is new; to skip what is there now, make the first poll popfetch --mark-seen ${name}`
     : `${tool} has no record of what it fetched: everything on the server is new`
 }

@@ -1,6 +1,6 @@
 // `popfetch init`: sets up an account, or one more, by question and answer. Only at the end something is written. Where an answer
 // comes from is decided in terminal/answers.ts. server.ts finds the server, mailbox.ts asks who signs in, place.ts and inbox.ts where
-// mail goes, try-sign-in.ts tries both; new-account.ts makes a configuration of the answers, and file.ts puts it where it belongs.
+// mail goes, try-sign-in.ts tries both. new-account.ts makes a configuration of the answers, and file.ts puts it where it belongs.
 import { showsWhatItHas } from '../../../config/destinations/destinations.ts'
 import type { Account } from '../../../config/schema.ts'
 import { display } from '../../../display.ts'
@@ -42,7 +42,7 @@ export async function setUp(invocation: InitInvocation, surroundings: Surroundin
   signal.throwIfAborted()
   if (answers.person && target.present !== null) {
     const names = target.present.configuration.accounts.map(({ name }) => name).join(', ')
-    output.say(`${display(target.file, 4096)} has the accounts ${display(names, 400)}. What is there stays as it is.`)
+    output.say(`${display(target.file, 4096)} has the accounts ${display(names, 400)}. They stay as they are.`)
     const what = await answers.to(question.addition, null)
     if (what === 'destination') return await addDestination(target, { answers, invocation, surroundings })
   }

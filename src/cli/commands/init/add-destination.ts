@@ -3,7 +3,7 @@ import { assemble } from '../../../config/assemble.ts'
 import { kindWritten } from '../../../config/destinations/destinations.ts'
 import { parseText } from '../../../config/document.ts'
 import { resolvePath, usualStatePath } from '../../../config/paths.ts'
-import { pathText } from '../../../config/problem.ts'
+import { mismatchText, pathText } from '../../../config/problem.ts'
 import type { Written } from '../../../config/values/written.ts'
 import { display } from '../../../display.ts'
 import path from 'node:path'
@@ -43,10 +43,9 @@ export async function addDestination(target: Target, means: Means): Promise<numb
   if (!(await answers.to(question.write(target.file), null))) throw abortedByPerson('nothing was written')
   const before = await writeWhole(target, whole.text, secrets)
   output.say(
-    `Wrote ${display(target.file, 4096)}${before === null ? '' : `, and kept what it was as ${display(before, 4096)}`}.`,
+    `Wrote ${display(target.file, 4096)}${before === null ? '' : `, and kept the previous version as ${display(before, 4096)}`}.`,
   )
-  for (const file of secrets.keys())
-    output.say(`The password is kept in ${display(file, 4096)}, readable by you alone.`)
+  for (const file of secrets.keys()) output.say(`The password is kept in ${display(file, 4096)}, readable only by you.`)
   output.say(`Accounts use it by its name: deliver: ${whole.name}`)
   return EXIT_OK
 }
@@ -56,14 +55,14 @@ async function triedPlace(target: Target, means: Means): Promise<{ readonly name
   const { cwd, env } = surroundings
   const typed = (file: string): string => (file.startsWith('~') ? file : resolvePath(file, cwd, env))
   const byApi = (): Promise<never> =>
-    Promise.reject(usageError('Gmail needs a sign-in of its own: add an account that delivers there'))
+    Promise.reject(usageError('Gmail needs its own sign-in: add an account that delivers there'))
   for (let before: Written | null = null; ;) {
     for (const [at, kind] of question.PLACE_KINDS.entries())
       answers.tell(`  ${at + 1}. ${kind.padEnd(8)} ${question.PLACES[kind]}`)
     const usual = typeof before?.['type'] === 'string' ? before['type'] : 'maildir'
     const where = await answers.to(question.deliver([], usual), null)
     if (where.kind !== 'kind' && where.kind !== 'place') {
-      answers.tell('expected a number or a word of the list, a path or a URL')
+      answers.tell('expected a number or word from the list, a path or a URL')
       continue
     }
     const same = where.kind === 'kind' && before?.['type'] === where.type ? before : null
@@ -74,7 +73,7 @@ async function triedPlace(target: Target, means: Means): Promise<{ readonly name
     const name = await answers.to(question.line('name', 'Its name', wish, 'a name'), null)
     try {
       await tried(name, keys, target, surroundings)
-      surroundings.output.note('it takes mail')
+      surroundings.output.note('it accepts mail')
       return { name, keys }
     } catch (error) {
       if (await goesOnUntested(error, means)) return { name, keys }
@@ -92,7 +91,7 @@ async function tried(name: string, keys: Written, target: Target, surroundings: 
   if (configuration === null || account === undefined) {
     const [problem] = problems
     throw usageError(
-      `${pathText(problem?.path ?? [])}: found ${problem?.found ?? 'nothing'}, expected ${problem?.expected ?? 'a destination'}`,
+      `${pathText(problem?.path ?? [])}: ${mismatchText({ found: problem?.found ?? 'nothing', expected: problem?.expected ?? 'a destination' })}`,
     )
   }
   const statePath = configuration.statePath ?? usualStatePath(env)

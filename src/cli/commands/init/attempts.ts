@@ -97,7 +97,7 @@ function offer(known: readonly string[], answers: Answers): void {
   answers.tell('Where mail can go:')
   for (const [at, kind] of question.PLACE_KINDS.entries())
     answers.tell(`  ${at + 1}. ${kind.padEnd(8)} ${question.PLACES[kind]}`)
-  if (known.length > 0) answers.tell(`  or one that is there already: ${display(known.join(', '), 400)}`)
+  if (known.length > 0) answers.tell(`  or one that already exists: ${display(known.join(', '), 400)}`)
 }
 
 async function destinationFor(
@@ -140,7 +140,7 @@ async function triedAt(
     if (!invocation.quiet) output.note('trying where mail goes')
     for (const warning of await tryDestination(draft.account.deliver, draft, surroundings))
       output.say(`warning: ${warning}`)
-    output.note('it takes mail')
+    output.note('it accepts mail')
     return 'good'
   } catch (error) {
     const host = typeof deliver['host'] === 'string' ? deliver['host'] : ''

@@ -25,7 +25,7 @@ export interface Present {
 export interface Target {
   /** Absolute. */
   readonly file: string
-  /** Null: it is written anew. */
+  /** Null: it is written again. */
   readonly present: Present | null
 }
 
@@ -150,7 +150,7 @@ export async function writeWhole(
     }
     if ((await readText(file, ourUid())).text !== present.text)
       throw configurationError(
-        `${display(file, 4096)} was changed meanwhile: nothing was written, run popfetch init again`,
+        `${display(file, 4096)} has changed in the meantime: nothing was written; run popfetch init again`,
       )
     return await replaceFile(file, text, 'before')
   } catch (error) {

@@ -48,7 +48,7 @@ export async function inboxOf(address: string, means: Means): Promise<Inbox> {
   const ways = waysInto(address)
   const { answers, given } = means
   if (answers.person && given.way === null) {
-    answers.tell(`Ways into ${display(address)}, the simplest first:`)
+    answers.tell(`Ways to deliver to ${display(address)}, simplest first:`)
     for (const [at, { kind, text }] of ways.entries()) answers.tell(`  ${at + 1}. ${kind}: ${text}`)
   }
   const way = await answers.to(question.way(ways), given.way)

@@ -33,7 +33,9 @@ async function clientFor(provider: Provider | null, { given, answers }: MailboxM
   const name = provider?.oauth ?? null
   const known = name === null ? undefined : SIGN_IN_PROVIDERS[name]
   if (clientId !== null && known?.scopes.pop.length === 0)
-    throw usageError(`--client-id: ${known.name} gives no token for POP3: it wants ${provider?.wants ?? 'a password'}`)
+    throw usageError(
+      `--client-id: ${known.name} gives no tokens for POP3: it requires ${provider?.wants ?? 'a password'}`,
+    )
   if (clientId !== null && known === undefined) {
     throw usageError(
       '--client-id is for a provider that popfetch knows: write oauth: with an issuer, and popfetch auth',
@@ -56,7 +58,7 @@ export async function clientOf(
 ): Promise<NonNullable<Mailbox['client']>> {
   const keys = { provider: name, clientId: id }
   if (file !== null) return { name, keys: { ...keys, clientSecret: { file } } }
-  // A client of Google has a secret, which is none: it comes with every program. Others are public.
+  // A client of Google has a secret that is not really secret, since it comes with every program. Others are public.
   if (name !== 'google' || !answers.person) return { name, keys }
   const secret = await answers.secret(option, question.clientSecret)
   redactor.add(secret)

@@ -4,7 +4,7 @@ import { assemble } from '../../../config/assemble.ts'
 import { parseText } from '../../../config/document.ts'
 import type { OfClients } from '../../../config/oauth/sign-ins.ts'
 import { resolvePath, usualStatePath } from '../../../config/paths.ts'
-import { pathText } from '../../../config/problem.ts'
+import { mismatchText, pathText } from '../../../config/problem.ts'
 import type { Account, Configuration } from '../../../config/schema.ts'
 import { isWritten, type Written } from '../../../config/values/written.ts'
 import { draft } from '../../../setup/draft.ts'
@@ -103,5 +103,7 @@ export function drafted(text: string, name: string | null, file: string, { env }
   }
   const [problem] = problems
   const key = pathText(problem?.path.slice(2) ?? [])
-  throw usageError(`${key}: found ${problem?.found ?? 'nothing'}, expected ${problem?.expected ?? 'an account'}`)
+  throw usageError(
+    `${key}: ${mismatchText({ found: problem?.found ?? 'nothing', expected: problem?.expected ?? 'an account' })}`,
+  )
 }

@@ -24,10 +24,10 @@ export function sayNext(written: Written, invocation: InitInvocation, surroundin
   const { output, env } = surroundings
   const { file, account, secrets, first, before, byEnvironment } = written
   const shown = (path: string): string => display(homely(path, env), 4096)
-  const remembered = first === null ? '' : `remembered: the first poll takes ${first}; `
-  const kept = before === null ? '' : `, and kept what it was as ${shown(before)}`
+  const remembered = first === null ? '' : `The first poll will fetch ${first}. `
+  const kept = before === null ? '' : `, and kept the previous version as ${shown(before)}`
   output.say(`${remembered}Wrote ${shown(file)}${kept}. Run "popfetch" to fetch, or "popfetch --dry-run" to preview.`)
-  for (const secret of secrets) output.say(`The password is kept in ${shown(secret)}, readable by you alone.`)
+  for (const secret of secrets) output.say(`The password is kept in ${shown(secret)}, readable only by you.`)
   if (account === '') return
   const own = invocation.config ?? invocation.output
   const place = { configurationFile: file, state: stateOf(invocation, surroundings) }

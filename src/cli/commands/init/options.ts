@@ -17,14 +17,14 @@ const ANSWERS = {
   tls: choice(TLS, 'implicit, starttls or none'),
   user: text('User name to sign in with'),
   ca: file('Trust this authority (PEM) for the server'),
-  pin: text('Trust the certificate with this SHA-256 alone', 'SHA-256'),
+  pin: text('Trust only the certificate with this SHA-256', 'SHA-256'),
   'client-id': text('Sign in with OAuth 2.0 under this client, instead of a password'),
   'client-secret-file': file('Read the secret of the client from this file; many clients have none'),
   'token-command': text('Read an OAuth 2.0 access token from the output of this command'),
   deliver: text(
     'Where mail goes: the address of another mailbox, maildir:PATH, mbox:PATH, imaps://user@host, smtp://host?to=ADDRESS, lmtp:SOCKET?to=NAME',
   ),
-  way: choice(WAYS, 'Into another mailbox by imap, api (Gmail) or smtp'),
+  way: choice(WAYS, 'How to reach that mailbox: imap, api (Gmail) or smtp'),
   'to-host': text('The IMAP server of that mailbox, or the server that sends for you'),
   'to-client-id': text('Sign in to it with OAuth 2.0 under this client'),
   'to-client-secret-file': file('Read the secret of that client from this file'),
@@ -38,8 +38,8 @@ const ANSWERS = {
   ...PASSWORD,
   output: file('Write the configuration to this file; - prints it, without passwords'),
   yes: flag('Accept the defaults, and write the file without asking'),
-  cron: flag('Print the line for crontab, and do nothing else'),
-  systemd: flag('Print a systemd unit, and do nothing else'),
+  cron: flag('Only print a line for crontab'),
+  systemd: flag('Only print a systemd unit'),
 } as const
 
 /** Null: not answered yet. */
@@ -80,24 +80,27 @@ export const command: Command<InitRequest> = {
   describe: 'Set up an account by question and answer',
   options: [{ heading: 'Options for init:', options: ANSWERS }],
   examples: [
-    ['popfetch init', 'Ask for everything; later, add an account or a destination'],
-    ['popfetch init --address bob@example.org --password-file pw --deliver maildir:~/Mail --yes', 'Ask for nothing'],
-    ['popfetch init --address bob@example.org --deliver bob@gmail.com', 'Deliver into Gmail; shows the ways'],
-    ['popfetch init --cron', 'Print the line for crontab'],
+    ['popfetch init', 'Set up with questions; later, add an account or a destination'],
+    [
+      'popfetch init --address bob@example.org --password-file pw --deliver maildir:~/Mail --yes',
+      'Set up without questions',
+    ],
+    ['popfetch init --address bob@example.org --deliver bob@gmail.com', 'Deliver to Gmail; shows the ways to do it'],
+    ['popfetch init --cron', 'Print a line for crontab'],
   ],
   exits: [0, 64, 73, 75, 76, 77, 78],
   notes: `Asks for anything not given as an option. Signs in to the mailbox and tries the
 destination, shows the file and writes it. The server is looked up in the DNS,
 at the autoconfig pages of the domain, in a table of providers and by its MX
-records; else the usual names are tried. A password that is typed is kept in a
-file of its own. Where a configuration exists, init adds to it, and keeps
-everything that is there. --yes writes without asking.`,
+records; failing that, the usual names are tried. A typed password is kept in its
+own file. init adds to an existing configuration and keeps everything in it.
+--yes writes without asking.`,
   completes: { words: [], accounts: false },
   request(given) {
     const answers = given.options(ANSWERS)
     const { 'client-id': clientId, 'client-secret-file': clientSecretFile } = answers
     const { 'token-command': tokenCommand, 'delete-policy': deletePolicy, address, host, tls, user, output } = answers
-    if (output === '-') throw usageError('init writes a file: name it with --output FILE')
+    if (output === '-') throw usageError('init writes a file: give it with --output FILE')
     const port = portOf(answers.port)
     const password = passwordPlace(answers)
     if (password !== null && tokenCommand !== null) throw usageError('--token-command takes the place of a password')

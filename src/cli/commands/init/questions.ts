@@ -8,6 +8,7 @@ import { isUrl } from '../../../config/destinations/url.ts'
 import type { Written } from '../../../config/values/written.ts'
 import type { PasswordPlace } from '../../common-options.ts'
 import type { Way } from '../../../setup/inbox-ways.ts'
+import { counted } from '../../../status/words/amounts.ts'
 import type { Question } from '../../terminal/answers.ts'
 
 export const address: Question<string> = {
@@ -58,7 +59,7 @@ function parseEndpoint(text: string): { readonly value: Endpoint } | { readonly 
 
 const ENDPOINT = 'a port, and implicit, starttls or none, such as "995 implicit"'
 
-/** `found`: what greets there; null: nothing was found. */
+/** `found`: the server that answered there; null: none did. */
 export function endpoint(found: Endpoint | null, usual = '995 implicit'): Question<Endpoint> {
   const offered = found === null ? usual : `${found.port} ${found.tls ?? 'implicit'}`
   return { option: 'port', text: 'Port and TLS (implicit, starttls or none)', usual: offered, parse: parseEndpoint }
@@ -84,7 +85,7 @@ export type SecretPlace = PasswordPlace | { readonly credential: string } | { re
 export function secretSource(option: string): Question<SecretPlace | null> {
   return {
     option,
-    text: 'Where popfetch gets it: type (now; it is kept in a file of its own), or command CMD, file PATH, env NAME, credential NAME, keyring NAME',
+    text: 'Where popfetch gets it: type (now; kept in its own file), or command CMD, file PATH, env NAME, credential NAME, keyring NAME',
     usual: 'type',
     parse(text) {
       if (/^t(?:ype)?$/i.test(text)) return { value: null }
@@ -145,7 +146,7 @@ export const PLACES: Readonly<Record<PlaceKind, string>> = {
   smtp: 'forwarded by a mail server',
   lmtp: 'handed to the mail server of this machine',
   imap: 'into a folder of another mailbox',
-  gmail: 'into a mailbox at Gmail, by its API',
+  gmail: 'into a Gmail mailbox, through its API',
   command: 'given to a program',
 }
 
@@ -153,7 +154,7 @@ export const PLACES: Readonly<Record<PlaceKind, string>> = {
 export function deliver(known: readonly string[], usual: string | null): Question<Where> {
   return {
     option: 'deliver',
-    text: 'Where mail goes (a number or a word of the list, a path, a URL, or the address of another mailbox)',
+    text: 'Where mail goes (a number or word from the list, a path, a URL, or the address of another mailbox)',
     usual: usual ?? 'maildir:~/Mail',
     parse: (text) => parseWhere(text, known),
   }
@@ -222,7 +223,7 @@ export function way(ways: readonly Way[]): Question<Way> {
   const words = ways.map(({ kind }) => kind)
   return {
     option: 'way',
-    text: `By which way (${words.map((word, at) => `${at + 1} ${word}`).join(', ')})`,
+    text: `Which way (${words.map((word, at) => `${at + 1} ${word}`).join(', ')})`,
     usual: words[0] ?? null,
     parse(text) {
       const found = ways.find(({ kind }, at) => text.toLowerCase() === kind || text === String(at + 1))
@@ -256,16 +257,15 @@ export const deletion: Question<string> = {
       : { expected: 'never, after-delivery or an age such as 30d' },
 }
 
-/** More than so many are not sent on at a first poll unless somebody says so. */
+/** More than this many are not sent on at a first poll unless somebody says so. */
 const FEW = 200
 
 /** `shows`: the destination shows what it has. `waiting`: messages on the server; null: they were not counted. */
 export function first(waiting: number | null, shows: boolean): Question<string> {
-  const what =
-    waiting === null ? 'What is there already' : `The ${waiting} that ${waiting === 1 ? 'is' : 'are'} there already`
+  const what = waiting === null ? 'Mail already on the server' : `${counted(waiting, 'message')} already on the server`
   return {
     option: 'first',
-    text: `${what}: fetch all, none (new), the last N (last:N), or from a day on (since:2026-11-01)`,
+    text: `${what}: fetch all, none (new), the last N (last:N), or since a day (since:2026-11-01)`,
     // What cannot show what it has would get all of it, perhaps once more (ERR_FIRST_POLL).
     usual: !shows && (waiting ?? 0) > FEW ? 'new' : 'all',
     parse: (text) => (parseFirst(text) !== null ? { value: text } : { expected: FIRST_WORDS }),

@@ -66,8 +66,10 @@ export async function serverOf(
   } else if (provider !== null && steps !== null && !quiet) output.say(`${provider.name}: ${steps}`)
   if (server === null && !quiet) output.say(`no POP3 server was found for ${display(address)}`)
   if (server !== null && !trusted && !answers.person) {
-    const why = `only the DNS names it, and a password is not sent where anybody on the way may have pointed`
-    throw usageError(`the server of ${display(address)} seems to be ${server.host}: ${why}: say it with --host`)
+    const why = 'only the DNS names it, and the DNS can be forged'
+    throw usageError(
+      `the server of ${display(address)} seems to be ${server.host}: ${why}. If it is right, give it with --host`,
+    )
   }
   if (server === null) return { host: null, port, tls: tls ?? 'implicit', user: address, provider, trusted }
   if (!trusted) {

@@ -16,7 +16,7 @@ export interface Trust {
 
 export const USUAL_TRUST: Trust = { ca: null, pin: null }
 
-/** Fits no certificate: whoever connects with it is shown the certificate, and goes no further. */
+/** Matches no certificate: a connection with it shows the certificate, and goes no further. */
 export const NO_PIN = '0'.repeat(64)
 
 const CERTIFICATE_CODE = /^(?:CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT_)/

@@ -49,7 +49,7 @@ export async function tryDestination(
       const { destination } = await destinations.target(name, account)
       warnings.push(...(await destination.probe(signal)).warnings)
     } finally {
-      // Only empty ones go, and only those that were not there.
+      // Only empty folders are removed, and only those that were not there before.
       for (const made of missing) await rmdir(made).catch(() => {})
     }
   }

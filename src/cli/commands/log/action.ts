@@ -1,4 +1,4 @@
-// `popfetch log`: what the background process has logged, in lines for people. It needs of the configuration only where the
+// `popfetch log`: what the daemon has logged, in lines for people. It needs of the configuration only where the
 // log is, speaks to no process, and works while one writes.
 import { setTimeout as wait } from 'node:timers/promises'
 import { resolvePath, usualLogFile } from '../../../config/paths.ts'
@@ -121,7 +121,7 @@ async function opened(path: string) {
     throw configurationError(`cannot read the log ${shown} (${obstacleOf(error)})`, error)
   })
   if (file !== null) return file
-  const text = `there is no log ${shown}: popfetch --daemon writes one; polls by themselves only with log.file or --log-file`
+  const text = `there is no log ${shown}: popfetch --daemon writes one; other polls write one only with log.file or --log-file`
   throw new PopfetchError('ERR_NO_DAEMON', text, { scope: 'process', retry: 'never' })
 }
 

@@ -1,5 +1,5 @@
-// One line of a log, read back. The file is ours, but what stands in it came over the network, and another program may have
-// written to it: a line that is none of ours is shown as it is, escaped.
+// One line of a log, read back. The file is ours, but what is in it came over the network, and another program may have
+// written to it. A line that is none of ours is shown as it is, escaped.
 import { textLine, type LogFacts, type LogLevel } from '../../../log.ts'
 import { display } from '../../../display.ts'
 import { LEVELS } from '../../common-options.ts'

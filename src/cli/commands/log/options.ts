@@ -36,8 +36,8 @@ export const command: Command<LogRequest> = {
     ['popfetch log --follow work', 'Follow one account'],
     ['popfetch log --log-level warn --since 7d', 'Show warnings and errors of a week'],
   ],
-  notes: `With --log-level only lines of that level and more serious ones are shown, with
---json the lines as they are in the file. --log-file names another log.`,
+  notes: `--log-level shows only lines of that level and more serious ones. --json prints the
+lines as they are in the file. --log-file reads another log.`,
   completes: { words: [], accounts: true },
   request(given) {
     const { follow, since, lines } = given.options(LOG)

@@ -1,5 +1,5 @@
 // The lines of a log, oldest first, and those that come. The file is read in pieces from its end, so that a large one costs no
-// more than what is shown of it; what was renamed to `.1` belongs to it. A line of any length costs bounded memory.
+// more than what is shown of it. What was renamed to `.1` belongs to it. A line of any length costs bounded memory.
 import { open, stat, type FileHandle } from 'node:fs/promises'
 import { constants } from 'node:fs'
 import { errnoOf } from '../../../errors.ts'
@@ -30,7 +30,7 @@ export async function* linesBackwards(file: FileHandle, endBytes: number): Async
   if (tail.length > 0) yield textOf(tail)
 }
 
-/** A log that grows, is renamed and begun anew, or cut. */
+/** A log that grows, is renamed and begun again, or cut. */
 export class FollowedLog implements AsyncDisposable {
   readonly #path: string
   #file: FileHandle
@@ -89,7 +89,7 @@ export class FollowedLog implements AsyncDisposable {
   }
 }
 
-/** Null: there is none, or it is no file. A named pipe does not hold us up. */
+/** Null: there is none, or it is not a file. A named pipe does not hold us up. */
 export async function openRegular(path: string): Promise<FileHandle | null> {
   try {
     if (!(await stat(path)).isFile()) return null

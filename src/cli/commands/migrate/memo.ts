@@ -1,4 +1,4 @@
-// A migration as it was asked for: the command line for a person, and what is kept in the ledger so that `--resume` goes on
+// A migration as it was asked for. The command line for a person, and what is kept in the ledger so that `--resume` goes on
 // with it. Neither holds a password, only where one is. Pure.
 import { resolvePath } from '../../../config/paths.ts'
 import { shellQuoted } from '../../../program.ts'
@@ -56,7 +56,7 @@ export function remembered(text: string): Remembered | null {
   }
 }
 
-/** The migration that was begun, with what is said anew beside `--resume`. */
+/** The migration that was begun, with what is said again beside `--resume`. */
 export function resumed(
   before: Remembered,
   { invocation, surroundings }: { invocation: MigrateInvocation; surroundings: Pick<Surroundings, 'cwd' | 'env'> },
@@ -84,7 +84,9 @@ export function resumed(
   }
   // What a URL may have, an account or a destination by name may not.
   if (remembered(memoOf(merged, before.cwd)) === null)
-    throw refusal(`migrate --resume: it was begun with ${commandOf(old)}, which cannot be combined with these options`)
+    throw refusal(
+      `migrate --resume: it was started with ${commandOf(old)}, which cannot be combined with these options`,
+    )
   return merged
 }
 

@@ -44,7 +44,7 @@ export interface UrlSecrets {
 }
 
 export interface MigrateRequest {
-  /** `list`: nothing is moved. `resume`: the rest of the request is what is said anew of a migration that was begun. */
+  /** `list`: nothing is moved. `resume`: the rest of the request is what is said again of a migration that was begun. */
   readonly act: 'move' | 'list' | 'resume'
   /** Of `resume`: from where; null: there is only one. */
   readonly resumed: string | null
@@ -86,9 +86,9 @@ export const command: Command<MigrateRequest> = {
         smtp://host?to=ADDRESS, lmtp:SOCKET, or a destination of the
         configuration, such as one of the type gmail
 
-Can be stopped with Ctrl-C and started again: it resumes where it stopped. A
-password is asked for on the terminal unless an option says where it is. Exit
-code 0 only when every message is there.`,
+You can stop it with Ctrl-C and start it again: it resumes where it stopped. It asks
+for a password on the terminal unless an option says where to read it. The exit code
+is 0 only when every message has arrived.`,
   completes: { words: [], accounts: true, destinations: 'behind' },
   request(given) {
     const how = given.options(HOW)
@@ -174,7 +174,7 @@ const LOWEST_RATE = 1000
 export function maxRateOf(written: string): NonNullable<MigrateRequest['maxRate']> {
   const bytes = /^\d{1,15}$/.test(written) ? Number(written) : parseSize(written)
   if (bytes === null || bytes < LOWEST_RATE) {
-    throw usageError('--max-rate must be bytes a second, 1KB or more, such as 500KB')
+    throw usageError('--max-rate must be a size per second of at least 1KB, such as 500KB')
   }
   return { text: written, bytesPerSecond: bytes }
 }

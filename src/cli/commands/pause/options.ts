@@ -6,7 +6,7 @@ import type { CommonOptions } from '../../common-options.ts'
 import { text } from '../../option.ts'
 
 const PAUSE = {
-  for: text('End it after this time (90m, 2h, 3d); without, it lasts until popfetch resume', 'TIME'),
+  for: text('End it after this time (90m, 2h, 3d); by default it lasts until popfetch resume', 'TIME'),
 } as const
 
 /** What is to rest for longer is not paused but taken out of the configuration. */
@@ -31,12 +31,12 @@ export const command: Command<PauseRequest> = {
     ['popfetch pause', 'Pause all accounts'],
   ],
   exits: [0, 64, 74, 78],
-  notes: `Every popfetch that works on this ledger obeys: cron, the daemon, named accounts,
-migrate, --dry-run. Naming the account, a terminal, wake or a new password do not end
-it; only its time and popfetch resume do. A poll that is under way ends as usual.
-While it lasts the account is "paused", which is no failure (0); popfetch status shows
-it, and notify tells of a pause that lasts more than a day. Mail for a paused
-destination stays on the server. popfetch check still asks.`,
+  notes: `Every popfetch with this ledger obeys: cron, the daemon, named accounts, migrate,
+--dry-run. Naming the account, a terminal, wake or a new password do not end the
+pause; only its time and popfetch resume do. A running poll ends as usual. While it
+lasts the account is "paused", which is not a failure (0); popfetch status shows it,
+and notify reports a pause that lasts more than a day. Mail for a paused destination
+stays on the server. popfetch check still asks.`,
   completes: { words: [], accounts: true, destinations: 'too' },
   request(given) {
     const { for: typed } = given.options(PAUSE)

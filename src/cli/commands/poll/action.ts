@@ -1,5 +1,5 @@
-// `popfetch [account...]`: polls once and tells the outcome. How much it tells depends on who watches (DESIGN 2, Output):
-// a terminal gets progress and a summary, cron only what is worth a mail, `--json` one object.
+// `popfetch [account...]`: polls once and tells the outcome. How much it tells depends on who watches (DESIGN 2, Output).
+// A terminal gets progress and a summary, cron only what is worth a mail, `--json` one object.
 import { signInsOf } from '../../../config/oauth/sign-ins.ts'
 import { nearest } from '../../../config/values/nearest.ts'
 import { PopfetchError } from '../../../errors.ts'
@@ -133,7 +133,7 @@ async function tellEndings({ configuration, log }: OpenedRun, { output, env }: S
     for (const line of await signInsOf(configuration, env).endings()) output.problem(`warning: ${line}`)
   } catch (error) {
     // The accounts themselves tell what is wrong with their sign-ins.
-    log.warn('which sign-ins end soon could not be told', { error: String(error) })
+    log.warn('cannot check which sign-ins end soon', { error: String(error) })
   }
 }
 

@@ -1,4 +1,4 @@
-// A plain `popfetch` while a background process runs: that process polls, and this one waits for the outcome.
+// A plain `popfetch` while a daemon runs: that process polls, and this one waits for the outcome.
 import { configurationMark } from '../../../daemon/control/protocol.ts'
 import type { AccountReport } from '../../../poll/report.ts'
 import { askRunning } from '../../open/ask-daemon.ts'
@@ -13,7 +13,7 @@ const BEFORE: Pick<AccountReport, 'troubles' | 'deferredThemselves' | 'deferredB
 }
 
 /**
- * Asks the background process to poll these accounts, if one runs under the same configuration. Null: the poll is to be
+ * Asks the daemon to poll these accounts, if one runs under the same configuration. Null: the poll is to be
  * done here, under the leases. No process runs, it does not answer, it ended, or it cannot do what the options ask for.
  */
 export async function pollByDaemon(

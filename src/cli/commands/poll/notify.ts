@@ -1,4 +1,4 @@
-// After a poll from cron: people are told of what is news (DESIGN 3, `notify`), when all mail is delivered and recorded; also that
+// After a poll from cron: people are told of what is news (DESIGN 3, `notify`), when all mail is delivered and recorded. Also that
 // popfetch itself cannot work.
 import { whoIsTold } from '../../../config/outline.ts'
 import { notifyRound } from '../../../daemon/notify/notify.ts'
@@ -27,7 +27,7 @@ export async function notifyOf(
     const broken = reports.find(({ error }) => error?.code === 'ERR_LEDGER')?.error ?? null
     await tellProcess(broken, { configuration, log, env, nowMs: nowMs(), signal })
   } catch (error) {
-    log.warn('people could not be told', { error: String(error) })
+    log.warn('notices could not be sent', { error: String(error) })
   }
 }
 

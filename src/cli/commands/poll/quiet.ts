@@ -1,5 +1,5 @@
-// Which failures are told when nobody watches. cron turns every line into a mail, so each trouble is told when it begins, and
-// all that last once a day (N034, noise). Pure. On a terminal and with --verbose all are told.
+// Which failures are told when nobody watches. cron turns every line into a mail. So each trouble is told when it begins, and
+// lasting ones once a day (N034, noise). Pure. On a terminal and with --verbose all are told.
 import { createHash } from 'node:crypto'
 import type { Told } from '../../../ledger/ledger.ts'
 import type { AccountReport, DestinationTrouble } from '../../../poll/report.ts'
@@ -66,8 +66,8 @@ export function toldAfter(previous: Told | null, report: AccountReport, nowMs: n
   return previous !== null && previous.state === state && previous.atMs === atMs ? previous : { state, atMs }
 }
 
-/** Does it stay so, though this poll does not see it? Else it would be told again behind what hides it: the poll was not made, the
- *  mailbox failed, or a destination at rest keeps the mail from all others. */
+/** Does the trouble last, though this poll does not see it? Otherwise it would be told again once nothing hides it. The poll
+ *  was not made, the mailbox failed, or a destination at rest keeps the mail from all others. */
 function isHidden(word: string, report: AccountReport): boolean {
   const { outcome, deferred, delivered } = report
   const sawNothing = outcome === 'paused' || ownError(report) !== null

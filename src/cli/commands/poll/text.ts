@@ -38,7 +38,7 @@ export function summaryLine(report: AccountReport): string {
     report.held > 0 ? `${grouped(report.held)} held back` : '',
     report.possibleDuplicates > 0 ? `${report.possibleDuplicates} possibly delivered twice` : '',
     report.deleted > 0 ? `${grouped(report.deleted)} deleted from the server` : '',
-    report.undeleted > 0 ? `${report.undeleted} not deleted although they should be` : '',
+    report.undeleted > 0 ? `${report.undeleted} that should have been deleted but were not` : '',
   ].filter((part) => part !== '')
   const took = `, ${duration(report.durationMs)}`
   if (outcome === 'failed' && error?.code === 'ERR_ABORTED')
@@ -96,7 +96,7 @@ const TOTALS = {
   refused: 'refused',
   held: 'held back',
   deleted: 'deleted from the server',
-  undeleted: 'not deleted though they should be',
+  undeleted: 'with messages that should have been deleted but were not',
 } as const
 
 function countOf(accounts: number, what: string): string {
@@ -105,7 +105,7 @@ function countOf(accounts: number, what: string): string {
 
 function byRates({ deferred, deferredByRates }: AccountReport): string {
   if (deferredByRates === 0) return ''
-  return deferredByRates === deferred ? ' until a rate lets more through' : `, ${deferredByRates} of them for a rate`
+  return deferredByRates === deferred ? ' because of a rate' : `, ${deferredByRates} of them because of a rate`
 }
 
 /**
@@ -128,7 +128,7 @@ export function problemLines(report: AccountReport, words: readonly string[] | n
       `${account}: ${counted(undeleted, 'message')} should have been deleted from the server but were not: see popfetch status`,
     )
   const problems = report.problems.filter((problem) => isTold(DEFERRED) || problem.kind !== 'deferred')
-  // Deferred messages come last: a hundred of them must not hide the one that was refused.
+  // Deferred messages come last: a hundred of them must not hide one that was refused.
   const ordered = [
     ...problems.filter((problem) => problem.kind !== 'deferred'),
     ...problems.filter((problem) => problem.kind === 'deferred'),

@@ -1,4 +1,4 @@
-// `popfetch reload`: the background process reads its configuration again. A wrong one changes nothing.
+// `popfetch reload`: the daemon reads its configuration again. An invalid one changes nothing.
 import type { ReloadInvocation } from './options.ts'
 import { EXIT_OK } from '../../../status/exit.ts'
 import { acknowledge, askRequired } from '../../open/ask-daemon.ts'

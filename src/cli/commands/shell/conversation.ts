@@ -28,7 +28,7 @@ const COMMANDS: Readonly<Record<HandVerb, HandCommand>> = {
   STAT: { usage: 'STAT', does: 'number of messages and their total size', least: 0, most: 0 },
   LIST: { usage: 'LIST [n]', does: 'the sizes of the messages', least: 0, most: 1 },
   UIDL: { usage: 'UIDL [n]', does: 'their UIDs', least: 0, most: 1 },
-  TOP: { usage: 'TOP n lines', does: 'the header of a message, and so many lines of its body', least: 2, most: 2 },
+  TOP: { usage: 'TOP n lines', does: 'the header of a message, and that many lines of its body', least: 2, most: 2 },
   RETR: { usage: 'RETR n', does: 'a message; some servers mark it as read', least: 1, most: 1 },
   DELE: { usage: 'DELE n', does: 'mark a message for deletion (with --write)', least: 1, most: 1 },
   RSET: { usage: 'RSET', does: 'remove all marks', least: 0, most: 0 },
@@ -105,7 +105,7 @@ async function quit(session: Session, state: State, print: (line: string) => voi
     }
     state.warned = true
     print(
-      'this server deletes at QUIT what was read as well (EXPIRE 0): QUIT once more does it, the end of input does not',
+      'at QUIT this server also deletes what was read (EXPIRE 0): type QUIT again to do that; the end of input does not',
     )
     return false
   }

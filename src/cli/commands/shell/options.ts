@@ -25,9 +25,9 @@ export const command: Command<ShellRequest> = {
     ['popfetch shell work', 'Type STAT, LIST, TOP 1 0 … and read the answers'],
     ['printf "uidl\\ntop 1 0\\n" | popfetch shell --raw work', 'Do the same from a script'],
   ],
-  notes: `popfetch connects and signs in as the account is configured; "help" lists what can
-be typed. Nobody else polls the account meanwhile, and nothing is recorded in the
-ledger. Without QUIT nothing is deleted. Exit code 75: a poll is at work on it.`,
+  notes: `popfetch connects and signs in as the account is configured; "help" lists the
+commands. Nobody else polls the account meanwhile, and nothing is recorded in the
+ledger. Without QUIT nothing is deleted. Exit code 75: a poll of it is running.`,
   completes: { words: [], accounts: true },
   request(given) {
     const { write, raw } = given.options(SHELL)

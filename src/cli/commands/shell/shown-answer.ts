@@ -12,7 +12,7 @@ const RETURN = 0x0d
 /** Whoever read the answers has gone: the rest of a long one is not waited for. */
 export class ReaderGone extends PopfetchError {
   constructor() {
-    super('ERR_ABORTED', 'nobody reads the answer any more', { scope: 'account', retry: 'soon' })
+    super('ERR_ABORTED', 'nobody is reading the answer', { scope: 'account', retry: 'soon' })
   }
 }
 

@@ -35,7 +35,7 @@ export async function retry({ accounts: named, only }: StateRequests['retry'], c
   if (json) return output.object({ ok: true, accounts: due, destinations })
   for (const { account, due: count } of due)
     if (count > 0) output.answer(`${account}: ${counted(count, 'message')} due at the next poll`)
-  for (const name of destinations) output.answer(`${name}: no longer left alone, tried at the next poll`)
+  for (const name of destinations) output.answer(`${name}: will be tried at the next poll`)
   if (destinations.length === 0 && due.every(({ due: count }) => count === 0)) output.answer('nothing is waiting')
 }
 
@@ -103,7 +103,9 @@ export async function rename(wanted: StateRequests['rename'], context: LedgerCon
   await using after = await leaseOf(to, writable)
   if (!(await writable.records.rename(before, after))) {
     const way = `if its messages may be forgotten: popfetch state forget ${to} --all-messages`
-    throw refusal(`renaming ${from} to ${to}: messages of ${to} are already known, and the two are not mixed: ${way}`)
+    throw refusal(
+      `renaming ${from} to ${to}: messages of ${to} are already known, and the two cannot be merged: ${way}`,
+    )
   }
   const { output } = surroundings
   if (json) output.object({ ok: true, from, to, messages: recorded.known })
@@ -158,5 +160,5 @@ async function openToChange({ outline, surroundings }: LedgerContext): Promise<L
 async function leaseOf(account: string, ledger: Ledger): Promise<Lease> {
   const lease = await ledger.lease(account)
   if (lease !== null) return lease
-  throw accountBusy(`mending the ledger for ${account}`)
+  throw accountBusy(`repairing the ledger for ${account}`)
 }

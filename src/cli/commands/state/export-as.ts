@@ -1,5 +1,6 @@
-// `popfetch state export --as fetchmail|getmail|mpop`: the way back to an old tool. Its record gets what popfetch knows as delivered
-// or seen, so that it fetches none of that again. What is not delivered everywhere is left to the old tool: twice beats never.
+// `popfetch state export --as fetchmail|getmail|mpop`: the way back to an old tool. Its record gets all that popfetch knows as
+// delivered or seen, so that the old tool does not fetch it again. What is not delivered everywhere is left to the old tool:
+// twice beats never.
 import { resolvePath } from '../../../config/paths.ts'
 import type { AccountRecord } from '../../../ledger/ledger.ts'
 import { isWritable, type OldEntry, oldRecord, type OldTool } from '../../../setup/old-record.ts'
@@ -23,7 +24,7 @@ export async function exportAs(wanted: ExportAs, context: LedgerContext): Promis
   if (only !== null) await requireAccount(only, outline, ledger)
   const records = (await ledger.accounts()).filter(({ name }) => only === null || name === only)
   if (tool === 'getmail' && records.length > 1)
-    throw usageError('getmail has a record for each mailbox: name one account')
+    throw usageError('getmail has a record for each mailbox: give one account')
   const namesOf = await oldNamesOf(tool, surroundings)
   const texts: string[] = []
   const told: { account: string; messages: number; left: number }[] = []

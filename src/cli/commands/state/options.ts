@@ -140,26 +140,26 @@ export const command: Command<StateRequest> = {
     ['popfetch state explain work "<7@shop.example>"', 'Show the story of a message, and what happens next'],
   ],
   exits: [0, 64, 74, 75, 78],
-  notes: `  list ACCOUNT            the messages that are known, or those of one kind
-  find TEXT               messages of any account with this in From, Subject,
+  notes: `  list ACCOUNT            print its known messages, or those of one kind
+  find TEXT               find messages of any account by From, Subject,
                           Message-ID or UIDL
-  explain ACCOUNT UIDL    the story of one message, and what happens next
-  retry [ACCOUNT...]      deferred, refused and held messages are due at the next
-                          poll (--refused, --held: only those); destinations
-                          that are left alone are tried again, too
-  forget ACCOUNT UIDL...  treat messages as new: the next poll fetches
-                          them, also those that were delivered
-  rename OLD NEW          an account was given another name: keep what is known;
-                          with --destination: a destination was
-  export [ACCOUNT]        all that is known, as JSON lines; --as TOOL: as the
-                          record of fetchmail, getmail or mpop, the way back
-  backup FILE             a copy of the ledger, also while a poll runs
-  restore FILE            put such a copy in the ledger's place; what was there
-                          is kept beside it. End a running popfetch first
+  explain ACCOUNT UIDL    print the story of one message, and what happens next
+  retry [ACCOUNT...]      make waiting, refused and held messages due at the next
+                          poll (--refused, --held: only those), and try paused
+                          destinations again
+  forget ACCOUNT UIDL...  treat messages as new: the next poll fetches them, even
+                          if they were delivered
+  rename OLD NEW          keep what is known of an account that you renamed; with
+                          --destination: of a destination
+  export [ACCOUNT]        print everything as JSON lines; --as TOOL: as the record
+                          of fetchmail, getmail or mpop, to go back
+  backup FILE             copy the ledger, even while a poll runs
+  restore FILE            replace the ledger with such a copy, and keep the old one
+                          beside it. Stop a running popfetch first
 
-A UIDL is written as it was printed, or as it is; -- before one that begins with
-a hyphen. A Message-ID will do in its place. With --json, list and find print one
-object a line.`,
+Write a UIDL as it was printed or as the server has it, after -- if it begins with
+a hyphen. A Message-ID works as well. With --json, list and find print one object
+per line.`,
   completes: { words: NAMES, accounts: true },
   request(given) {
     const [named, ...words] = given.words

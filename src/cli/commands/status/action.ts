@@ -73,7 +73,7 @@ async function signInsOf({ configuration }: Outline, { env }: Surroundings): Pro
   return await listedSignIns(configuration, env)
 }
 
-/** The answer of the background process; null: none runs, or it does not answer, which is told as a warning. */
+/** The answer of the daemon; null: none runs, or it does not answer, which is told as a warning. */
 async function runningAt({ statePath }: Outline, surroundings: Surroundings): Promise<StatusAnswer | null> {
   try {
     return await askRunning(statePath, { verb: 'status' }, surroundings)

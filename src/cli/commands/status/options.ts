@@ -7,9 +7,9 @@ import type { CommonOptions } from '../../common-options.ts'
 import { flag, text } from '../../option.ts'
 
 const STATUS = {
-  check: flag('Print one line and exit with 0 only when all is well'),
+  check: flag('Print one line, and exit with 0 only when all is well'),
   self: flag('With --check: ask only whether popfetch itself works'),
-  grace: text('With --check: overlook what is younger (30m, 2h)', 'TIME'),
+  grace: text('With --check: ignore problems newer than this (30m, 2h)', 'TIME'),
   tolerate: text('With --check: let this share of the accounts fail (2%)', 'SHARE'),
 } as const
 
@@ -34,9 +34,9 @@ export const command: Command<StatusRequest> = {
     ['popfetch status --check --grace 30m', 'Give a monitor an exit code and one line'],
   ],
   exits: [0, 64, 69, 74, 75, 77, 78],
-  notes: `--check exits with 0 when no account or destination fails and none is overdue, and
-the daemon runs if one was started; else with 75, or with 77 or 78 where that is
-why, and with 69 when the daemon is missing. /healthz follows the same rule.`,
+  notes: `--check exits with 0 if no account or destination fails or is overdue, and the
+daemon runs if one was started; otherwise with 75, with 77 or 78 if that is the
+reason, or with 69 if the daemon is missing. /healthz follows the same rule.`,
   completes: { words: [], accounts: true },
   request(given) {
     const { check, self, grace, tolerate } = given.options(STATUS)

@@ -1,4 +1,4 @@
-// `popfetch stop`: ends the background process, and waits until it has ended. That none runs is no failure.
+// `popfetch stop`: ends the daemon, and waits until it has ended. That none runs is no failure.
 import type { CommonOptions } from '../../common-options.ts'
 import { EXIT_OK } from '../../../status/exit.ts'
 import { acknowledge, askRunning } from '../../open/ask-daemon.ts'

@@ -1,4 +1,4 @@
-// `popfetch wake [account...]`: the background process polls now. The outcome is not waited for.
+// `popfetch wake [account...]`: the daemon polls now. The outcome is not waited for.
 import { EXIT_OK } from '../../../status/exit.ts'
 import { acknowledge, askRequired } from '../../open/ask-daemon.ts'
 import { outlineOf } from '../../open/read-ledger.ts'

@@ -1,5 +1,5 @@
-// The last days of an account as a small picture: a bar for each day's messages, a mark below for a day with failed polls.
-// What it shows stands beside it in words, for those who cannot see it. Pure.
+// The last days of an account as a small picture: a bar for each day's messages, a mark below for a day with failed polls. The
+// same is there in words, for those who cannot see it. Pure.
 import type { Day } from '../../../ledger/records.ts'
 import { counted, size } from '../../../status/words/amounts.ts'
 import { span } from '../../../status/words/moment.ts'

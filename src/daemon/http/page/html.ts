@@ -1,4 +1,4 @@
-// A template that escapes: html`<b>${name}</b>` puts every value in as text, whatever stands in it, but for what html`…` itself
+// A template that escapes: html`<b>${name}</b>` puts every value in as text, whatever is in it, but for what html`…` itself
 // made. Values may stand between tags and in quoted attributes, nowhere else.
 
 /** Text that is markup already. Only `html` makes it. */

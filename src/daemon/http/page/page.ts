@@ -1,7 +1,7 @@
-// The page of the background process: is all well? Then what needs a person, each with the reason and the command; then every
-// account with its last days; then what did not come, what is left alone, and who signs in. Made from status/status.ts alone.
-// One rule: nothing that a stranger wrote is markup, or moves text that is not his (html.ts escapes; display() takes out what
-// reorders text or has no shape).
+// The page of the daemon: is all well? Then what needs a person, each with the reason and the command. Then every
+// account with its last days. Then what did not come, what is left alone, and who signs in. Made from status/status.ts alone.
+// One rule: nothing that a stranger wrote becomes markup, or moves other text. html.ts escapes it; display() removes invisible
+// characters and those that reorder text.
 import { createHash } from 'node:crypto'
 import { display } from '../../../display.ts'
 import { namesText } from '../../../status/attention.ts'
@@ -36,16 +36,16 @@ export function page(status: Status, about: About): string {
         ><a id="metrics" href="metrics">metrics</a>
       </footer>
     </main>
-    <p id="stale" role="status" hidden>No answer from popfetch: what stands here may be old.</p>
+    <p id="stale" role="status" hidden>popfetch does not answer: this page may be out of date.</p>
     ${trusted('script', SCRIPT)}`
   return document(`${headline(status, tone)} · popfetch`, tone, about, main)
 }
 
-/** Asks for the token. `wrong`: one was given, and it was another. */
+/** Asks for the token. `wrong`: a token was given, and it was wrong. */
 export function signInPage(about: About, wrong: boolean): string {
   const main = html`<main id="main">
     <h1>Sign in</h1>
-    <p class="quiet">With the token that <code>daemon.httpToken</code> in the configuration has.</p>
+    <p class="quiet">With the token in <code>daemon.httpToken</code> of the configuration.</p>
     <form method="post" action="sign-in">
       ${wrong ? html`<p class="tag bad" id="wrong" role="alert">That is not the token.</p>` : null}
       <label
@@ -73,7 +73,7 @@ export function pagePolicy(of: 'page' | 'sign-in'): string {
   ].join('; ')
 }
 
-/** Our own text, whose hash the policy has: it must stand there as it is. */
+/** Our own text, whose hash the policy has: it must be there as it is. */
 function trusted(tag: 'style' | 'script', text: string): Html {
   return new Html(`<${tag}>${text}</${tag}>`)
 }
@@ -251,9 +251,7 @@ function messages({ accounts: all, nowMs }: Status): Html | null {
   const stand = all.reduce((sum, { unsettled: { waiting, refused, held } }) => sum + waiting + refused + held, 0)
   const more = stand - shown.length
   return html`<h2 id="messages-title">
-      Messages that have not come<small
-        >refused and held ones wait for a person: <code>popfetch state retry</code></small
-      >
+      Messages that have not come<small>to retry refused and held ones: <code>popfetch state retry</code></small>
     </h2>
     <div class="scroll" id="messages" tabindex="0" role="region" aria-labelledby="messages-title">
       <table>
@@ -292,7 +290,7 @@ function destinations({ destinations: resting, nowMs }: Status): Html | null {
     untilMs === null
       ? html`when somebody signs in`
       : when(untilMs, untilMs <= nowMs ? 'now' : `in ${timeUntil(untilMs - nowMs)}`)
-  return html`<h2 id="destinations-title">Destinations left alone</h2>
+  return html`<h2 id="destinations-title">Paused destinations</h2>
     <div class="scroll" id="destinations" tabindex="0" role="region" aria-labelledby="destinations-title">
       <table>
         <thead>

@@ -1,4 +1,4 @@
-// The script of the page, which keeps it fresh: it asks for /status.json every ten seconds, and fetches the page anew where
+// The script of the page, which keeps it fresh. It asks for /status.json every ten seconds, and fetches the page again where
 // something changed, at least each minute. Without it the page is renewed each minute (see page.ts).
 // What a person does meanwhile is left alone: the focus and the place stay, and while text is marked nothing is replaced.
 

@@ -93,7 +93,7 @@ export class AccountRows {
     return new Map(rowsOf(this.#names).map((row) => [number(row[0]), text(row[1])]))
   }
 
-  /** So many of its messages were new; fewer than none: were removed. */
+  /** This many of its messages were new; fewer than none: were removed. */
   grow(id: number, messages: number): void {
     if (messages !== 0) this.#grow.run(messages, id)
   }

@@ -102,7 +102,7 @@ export function asLedgerError(path: string, thrown: unknown): PopfetchError {
     case BUSY:
     case LOCKED:
       return ledgerError(
-        `cannot write the ledger ${display(path)}: another program has kept it locked: find it (lsof) and end it`,
+        `cannot write the ledger ${display(path)}: another program has kept it locked: find it (lsof) and stop it`,
         'soon',
         thrown,
       )

@@ -1,5 +1,5 @@
-// Answers "about which messages is nothing to be done?" for a whole account, thousands a statement: SQLite puts the columns
-// together itself, as a row that becomes a JavaScript object costs ten times as much. Reads only.
+// Answers "for which messages is there nothing to do?" for a whole account, thousands per statement. SQLite joins the columns
+// itself, because a row that becomes a JavaScript object costs ten times as much. Reads only.
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Settled, SettledColumns } from '../../comparison.ts'
 import { DELIVERED, SEEN, bytesOrNull, rowOf, text } from './row.ts'
@@ -10,7 +10,7 @@ export const ROWS_PER_STATEMENT = 4096
 /** Rows of other accounts are passed over in a sixteenth of the time that it takes to look a key up. */
 const ROWS_PER_KEY = 16
 
-/** Does going through the whole file up to this row cost less than looking up so many keys? */
+/** Does going through the whole file up to this row cost less than looking up this many keys? */
 export function isWorthwhile(lastRow: number, keys: number): boolean {
   return lastRow <= keys * ROWS_PER_KEY
 }
@@ -34,7 +34,7 @@ export class SettledRows {
 
   /** Prepared when it is wanted: most mailboxes are small. */
   get #settled(): StatementSync {
-    // Without LF, so that it can stand between them. In the order of the rows: that of the listings that brought them.
+    // UIDLs have no LF, so LF separates them. In the order of the rows: that of the listings that brought them.
     this.#statement ??= this.#database.prepare(
       `SELECT CAST(group_concat(uidl, x'0a') || x'0a' AS BLOB), json_group_array(id), json_group_array(coalesce(listed_bytes, -1))
        FROM message NOT INDEXED

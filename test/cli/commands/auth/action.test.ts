@@ -57,7 +57,7 @@ test('one sign-in serves all with the same client and user; it is listed, used a
     signIns: [{ ...shared, since: null, until: null, state: 'none', error: null }],
   })
   expect(await signIn(['out'], willing(USER))).toBe(0)
-  expect(person.stderr.text).toContain(`signed in: ${USER} by company (here, out)\n`)
+  expect(person.stderr.text).toContain(`signed in: ${USER} via company (here, out)\n`)
   expect(person.stderr.text).not.toContain('warning')
   expect(person.stdout.text).toBe('')
   expect(await listed()).toMatchObject({ signIns: [{ ...shared, state: 'ok', since: expect.any(String) as string }] })
@@ -83,7 +83,7 @@ test('one sign-in serves all with the same client and user; it is listed, used a
 
 test('an account whose destination alone signs in means that destination', async () => {
   expect(await signIn(['onward'], willing(USER))).toBe(0)
-  expect(person.stderr.text).toContain(`signed in: ${USER} by company (here, out)\n`)
+  expect(person.stderr.text).toContain(`signed in: ${USER} via company (here, out)\n`)
   expect(await person.run('auth', '--token', 'onward')).toBe(0)
   expect(person.stdout.text).toMatch(/^[\w.~+/-]+\n$/)
   expect(await person.run('auth', '--sign-out', 'onward')).toBe(0)
@@ -116,7 +116,7 @@ test('status tells of sign-ins that ended or end soon, and has all of them in JS
     await change(more)
     expect(await person.run('status')).toBe(0)
     expect(person.stdout.text).toMatch(line)
-    expect(person.stdout.text).toContain(`${USER} by company (here, out): `)
+    expect(person.stdout.text).toContain(`${USER} via company (here, out): `)
     expect(await person.run('status', '--json')).toBe(0)
     expect(JSON.parse(person.stdout.text)).toMatchObject({ signIns: [{ ...shared, state }] })
   }
@@ -217,7 +217,7 @@ describe('client credentials', () => {
     for (let times = 0; times < 3; times++) {
       expect(await person.run('auth', '--token', 'here')).toBe(77)
       expect(person.stderr.text).toMatch(
-        /refuses the client \(invalid_client, AADSTS7000112: the client is disabled: .*\); if it is mended at the provider: popfetch auth\n/,
+        /refuses the client \(invalid_client, AADSTS7000112: the client is disabled: .*\); once that is corrected at the provider: popfetch auth\n/,
       )
     }
     expect(secret.tokenRequests).toBe(1)
@@ -230,7 +230,7 @@ describe('client credentials', () => {
     expect(await person.run('auth', '--token', 'here')).toBe(0)
   })
 
-  test('whose file is not to be believed are asked for anew when somebody asks', async () => {
+  test('whose file is not to be believed are asked for again when somebody asks', async () => {
     expect(await person.run('auth', 'here')).toBe(0)
     const folder = person.path('.local/state/popfetch/oauth')
     const [name = ''] = (await readdir(folder)).filter((file) => file.endsWith('.json'))

@@ -18,7 +18,7 @@ describe('the words of auth', () => {
   test.each([
     ['auth --device --browser', '--device and --browser cannot be combined'],
     ['auth --list --token a', 'use only one of --list, --sign-out and --token'],
-    ['auth --list a', 'take no other name: a'],
+    ['auth --list a', 'take no further names: a'],
     ['auth --token a --timeout 5m', 'are for signing in'],
     ['auth --sign-out a --no-open', 'are for signing in'],
     ['auth --timeout 5', '--timeout must be a duration'],

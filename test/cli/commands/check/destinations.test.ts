@@ -80,7 +80,7 @@ interface Row {
 }
 
 const TABLE: readonly Row[] = [
-  { kind: 'maildir', wrong: 'nothing', keys: { path: 'Mail' }, code: 0, line: /^to: takes mail \(maildir .*Mail\)$/ },
+  { kind: 'maildir', wrong: 'nothing', keys: { path: 'Mail' }, code: 0, line: /^to: accepts mail \(maildir .*Mail\)$/ },
   {
     kind: 'maildir',
     wrong: 'a file is in the way',
@@ -107,7 +107,7 @@ const TABLE: readonly Row[] = [
     code: 73,
     line: /^to: failed: .*does not exist/,
   },
-  { kind: 'mbox', wrong: 'nothing', keys: { path: 'inbox' }, code: 0, line: /^to: takes mail \(mbox .*inbox\)$/ },
+  { kind: 'mbox', wrong: 'nothing', keys: { path: 'inbox' }, code: 0, line: /^to: accepts mail \(mbox .*inbox\)$/ },
   {
     kind: 'mbox',
     wrong: 'it is a link',
@@ -123,7 +123,7 @@ const TABLE: readonly Row[] = [
     code: 73,
     line: /^to: failed: mbox .*no such file or directory/,
   },
-  { kind: 'command', wrong: 'nothing', keys: { run: ['/bin/cat'] }, code: 0, line: /^to: takes mail \(command/ },
+  { kind: 'command', wrong: 'nothing', keys: { run: ['/bin/cat'] }, code: 0, line: /^to: accepts mail \(command/ },
   {
     kind: 'command',
     wrong: 'there is no such program',
@@ -144,7 +144,7 @@ const TABLE: readonly Row[] = [
     keys: TO,
     server: SMTP,
     code: 0,
-    line: /^to: takes mail \(smtp 127\.0\.0\.1:\d+\)$/,
+    line: /^to: accepts mail \(smtp 127\.0\.0\.1:\d+\)$/,
   },
   {
     kind: 'smtp',
@@ -323,7 +323,7 @@ const TABLE: readonly Row[] = [
     code: 75,
     line: /^to: failed: .*the connection at RCPT TO <bob@example\.org> failed/,
   },
-  { kind: 'lmtp', wrong: 'nothing', keys: { to: 'bob' }, server: SMTP, code: 0, line: /^to: takes mail \(lmtp/ },
+  { kind: 'lmtp', wrong: 'nothing', keys: { to: 'bob' }, server: SMTP, code: 0, line: /^to: accepts mail \(lmtp/ },
   {
     kind: 'lmtp',
     wrong: 'there is no socket',
@@ -424,7 +424,7 @@ describe('check', () => {
     await configured({ type: 'maildir', path: person.path('Mail') })
     expect(await person.run('check')).toBe(0)
     expect(person.stdout.text.trimEnd().split('\n').toSorted()).toEqual([
-      expect.stringMatching(/^to: takes mail/),
+      expect.stringMatching(/^to: accepts mail/),
       'work: 1 message on the server, 1 to fetch',
     ])
     for (const folder of ['tmp', 'new', 'cur']) expect(await readdir(person.path('Mail', folder))).toEqual([])
@@ -468,7 +468,7 @@ describe('check', () => {
     expect(await person.run('check', 'to', '--verbose')).toBe(0)
     const lines = person.stdout.text.split('\n').map((line) => line.trim().replaceAll(/ {2,}/g, ': '))
     expect(lines).toEqual([
-      `to: takes mail (smtp 127.0.0.1:${port})`,
+      `to: accepts mail (smtp 127.0.0.1:${port})`,
       `server: 127.0.0.1:${port}, tls: none`,
       'greeting: 220 mx.example ESMTP',
       'sign-in offered: PLAIN',
@@ -508,7 +508,7 @@ describe('check SERVER[:PORT] without any configuration', () => {
 
   test('nobody there is 75, what is no server is 64', async () => {
     expect(await person.run('check', '127.0.0.1:1')).toBe(75)
-    expect(person.stdout.text).toMatch(/no mail server: cannot connect to 127\.0\.0\.1:1: connection refused/)
+    expect(person.stdout.text).toMatch(/not a mail server: cannot connect to 127\.0\.0\.1:1: connection refused/)
     expect(await person.run('check', 'a.b:99999')).toBe(64)
   })
 })

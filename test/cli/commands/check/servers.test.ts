@@ -128,7 +128,7 @@ describe('who is no mail server is named', () => {
     ['rubbish', Buffer.from('\u0000\u001b[2J\u00ff'.repeat(9000), 'latin1'), /greets with "\\x00\\x1b\[2J/, 76],
   ] as const)('%s', async (_, greeting, what, exit) => {
     const { code, lines } = await checked(await speaking(greeting))
-    expect([code, lines]).toEqual([exit, [expect.stringMatching(/^localhost:\d+: no mail server: /)]])
+    expect([code, lines]).toEqual([exit, [expect.stringMatching(/^localhost:\d+: not a mail server: /)]])
     expect(lines[0]).toMatch(what)
     expect(person.printed).not.toContain('\u001b')
   })
@@ -147,7 +147,7 @@ describe('who is no mail server is named', () => {
     const { code, lines } = await checked(port)
     expect([code, lines]).toEqual([
       75,
-      [expect.stringMatching(/no mail server: cannot connect to .*connection refused/)],
+      [expect.stringMatching(/not a mail server: cannot connect to .*connection refused/)],
     ])
   })
 })

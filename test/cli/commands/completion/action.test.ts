@@ -1,4 +1,4 @@
-// Completion: the script for bash in a real bash; those for zsh and fish by their words, and in their shells where they are
+// Completion: the script for bash in a real bash. Those for zsh and fish by their words, and in their shells where they are
 // installed (test/servers has them).
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'

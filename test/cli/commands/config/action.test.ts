@@ -18,7 +18,7 @@ describe('config', () => {
     )
   })
 
-  test('show prints what is in force, schema a JSON Schema', async () => {
+  test('show prints what is in effect, schema a JSON Schema', async () => {
     await world.run('config show')
     expect(world.stdout.text).toBe('accounts:\n  work:\n    password: "****"\n')
     world.configurationError = new PopfetchError('ERR_CONFIG', 'none', { scope: 'process', retry: 'never' })

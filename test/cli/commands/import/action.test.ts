@@ -36,7 +36,7 @@ describe('import', () => {
     expect(await readFile(person.path(CONFIG), 'utf8')).toContain('s3cret-word')
     expect(await seenOf('pop.example.net')).toEqual(['u1', 'u2'])
     expect(person.printed).not.toMatch(/s3cret|other-word/)
-    expect(person.stdout.text).toContain('pop.example.net: 2 messages that fetchmail fetched are known')
+    expect(person.stdout.text).toContain('pop.example.net: 2 messages already fetched by fetchmail')
     expect(person.stdout.text).toContain('empty.example.net: fetchmail has no record of what it fetched')
     expect(await person.run('config', 'check')).toBe(0)
   })
@@ -146,7 +146,7 @@ describe('import', () => {
     await person.write(`.mpop_uidls/alice_at_${server.host}`, ` 2 ${server.host} alice\nu1\nu2\n`)
     expect(await person.run('import', 'mpop', '--take-over')).toBe(0)
     expect(person.stdout.text).toContain(
-      'a: 2 messages that mpop fetched are known: not fetched again, and deleted as those that popfetch delivers',
+      'a: 2 messages already fetched by mpop: not fetched again, and deleted like messages that popfetch delivers',
     )
     expect(await person.run()).toBe(0)
     expect(server.mailbox('alice').messages).toEqual([])
@@ -187,7 +187,7 @@ describe('import', () => {
     await expect(stat(person.path('b.yaml'))).rejects.toThrow('ENOENT')
   })
 
-  test('says what popfetch cannot use in the new file, which is there all the same: 78', async () => {
+  test('says what popfetch cannot use in the new file, which is there anyway: 78', async () => {
     await person.write('.mpoprc', 'account a\nhost bad host\nuser u\npassword "s3cret-word"\ndelivery exchange x\n')
     expect(await person.run('import', 'mpop')).toBe(78)
     expect(person.stderr.text).toMatch(/config\.yaml:\d+: accounts\.a\.host/)
@@ -258,5 +258,5 @@ test('import thunderbird finds the usual profile, takes a folder as well, and as
   expect(await readFile(person.path('deep/fourth.yaml'), 'utf8')).toContain(`file: ${person.path('pw')}`)
   await using other = await Person.arrive()
   expect(await other.run('import', 'thunderbird')).toBe(78)
-  expect(other.stderr.text).toContain("name the profile's folder")
+  expect(other.stderr.text).toContain("give the profile's folder")
 })

@@ -48,8 +48,8 @@ test('are asked for, one after the other, where one is missing; who types nothin
     { kind: 'missing' },
   ])
   expect(questions).toEqual([
-    'Password of first at pop.example.net (Enter alone: write it down later)',
-    'Password of second at pop.example.net (Enter alone: write it down later)',
+    'Password of first at pop.example.net (press Enter to add it later)',
+    'Password of second at pop.example.net (press Enter to add it later)',
   ])
 })
 

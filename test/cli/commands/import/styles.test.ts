@@ -1,5 +1,5 @@
-// Configurations of old tools in the styles that people keep: each is imported with its record, and polled. What the old tool had
-// fetched is neither fetched nor deleted, what is new comes once, and nothing leaves the server that the old file did not say.
+// Configurations of old tools in the styles that people keep: each is imported with its record, and polled. What the old tool
+// had fetched is neither fetched nor deleted. New mail comes once. Nothing leaves the server that the old file did not say.
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { Pop3Server } from '../../../support/pop3-server.ts'

@@ -150,7 +150,7 @@ test('a trial that is polled at this moment is not ended: 75', async () => {
   expect(await person.run('import', 'mpop', '--finish-trial')).toBe(75)
 })
 
-test('--record-only reads the record anew into the accounts that are there, also under another name', async () => {
+test('--record-only reads the record again into the accounts that are there, also under another name', async () => {
   await rc()
   await fetched('one')
   comes('one', 'two')
@@ -162,7 +162,7 @@ test('--record-only reads the record anew into the accounts that are there, also
   const text = await readFile(person.path(CONFIG), 'utf8')
   await person.write(CONFIG, text.replace('  a:\n', '  renamed:\n'))
   expect(await person.run('import', 'mpop', '--record-only')).toBe(0)
-  expect(person.stdout.text).toContain('renamed: 2 messages that mpop fetched')
+  expect(person.stdout.text).toContain('renamed: 2 messages already fetched by mpop')
   await person.write(CONFIG, text.replace('user: alice', 'user: bob'))
   expect(await person.run('import', 'mpop', '--record-only')).toBe(78)
   expect(person.stderr.text).toContain(`alice at ${server.host}: no account`)

@@ -163,7 +163,7 @@ destinations:
         Promise.resolve(name.startsWith('_pop3s') ? [{ name: 'pop.mallory.example', port: 995, priority: 0 }] : []),
     }
     const argv = ['--address', 'alice@example.net', '--password-env', 'MAIL_PASSWORD', '--yes']
-    await expect(init(argv, null, lookups)).rejects.toThrow(/pop\.mallory\.example.*say it with --host/)
+    await expect(init(argv, null, lookups)).rejects.toThrow(/pop\.mallory\.example.*give it with --host/)
     await nothingIsLeft()
   })
 })
@@ -178,7 +178,7 @@ describe('init with somebody who answers', () => {
       ['Password of alice@example.net', PASSWORD],
       ['Where mail goes', '~/Post'],
       ['Delete from the server', ''],
-      ['The 3 that are there already', ''],
+      ['3 messages already on the server', ''],
       ['Write it to', 'y'],
     )
     const lookups: Lookups = {
@@ -230,7 +230,7 @@ describe('init with somebody who answers', () => {
       ['Password', PASSWORD],
       ['Where', ''],
       ['Delete', 'after-delivery'],
-      ['The 3', 'all'],
+      ['3 messages already', 'all'],
       ['Write it', 'yes'],
     )
     expect(await init(['--address', 'a@example.net', ...local()], dialogue)).toBe(0)
@@ -246,7 +246,7 @@ describe('init with somebody who answers', () => {
       ['Try again', 'write'],
       ['Where', ''],
       ['Delete', ''],
-      ['What is there already', 'new'],
+      ['already on the server', 'new'],
       ['Write it', ''],
     )
     expect(await init(['--address', 'alice@example.net', ...local()], dialogue)).toBe(0)
@@ -311,7 +311,7 @@ describe('init with somebody who answers', () => {
   test.each(['x@yandex.com', 'x@mail.ru'])('offers no sign-in where it does not serve POP3: %s', async (address) => {
     const { dialogue } = answers(['POP3 server', ''], ['User name', ''])
     await expect(init(['--address', address, '--untested', '--client-id', 'c'], dialogue)).rejects.toThrow(
-      /gives no token for POP3: it wants an? (?:app password|password for external)/,
+      /gives no tokens for POP3: it requires an? (?:app password|password for external)/,
     )
     await nothingIsLeft()
   })

@@ -2,7 +2,7 @@
 import { type Dialogue, questionText } from '../../../../src/cli/terminal/dialogue.ts'
 
 /** Answers each question by the first key that is part of it; what no key is part of is answered with Enter. Several answers to a
- *  key are given in turn, the last one for ever. */
+ *  key are given in turn, the last one forever. */
 export function answering(known: Readonly<Record<string, string | readonly string[]>>) {
   const asked: string[] = []
   const turns = new Map(Object.entries(known).map(([part, answer]) => [part, [answer].flat()]))

@@ -132,10 +132,10 @@ describe('into a mailbox elsewhere, with somebody who answers', () => {
   test('lists the ways with what they cost, the simplest first, and takes that on Enter', async () => {
     const { dialogue } = answering({
       'Where mail goes': 'bob@gmail.com',
-      'By which way (1 imap, 2 api, 3 smtp) [imap]': '',
+      'Which way (1 imap, 2 api, 3 smtp) [imap]': '',
       'App password of bob@gmail.com at imap.gmail.com': 'abcd efgh ijkl mnop',
       Delete: '',
-      'What is there already': '',
+      'already on the server': '',
       'Write it': 'yes',
     })
     expect(await init([...mailbox(), '--untested'], dialogue)).toBe(0)
@@ -154,11 +154,11 @@ describe('into a mailbox elsewhere, with somebody who answers', () => {
   test('tells step by step how to get a client, and does not ask for one twice', async () => {
     const { dialogue, asked } = answering({
       'Where mail goes': 'bob@gmail.com',
-      'By which way': '2',
+      'Which way': '2',
       'Client id': '123.apps',
       'Client secret': 'hush',
       Delete: '',
-      'What is there already': '',
+      'already on the server': '',
       'Write it': 'yes',
     })
     expect(await init([...mailbox(), '--untested'], dialogue)).toBe(0)
@@ -176,13 +176,13 @@ describe('into a mailbox elsewhere, with somebody who answers', () => {
       'Where mail goes': url,
       'Try again': 'again',
       Delete: '',
-      'there already': '',
+      'already on the server': '',
       'Write it': 'yes',
     })
     const ask: Dialogue = { ...dialogue, askSecret: () => Promise.resolve(passwords.shift() ?? '') }
     expect(await init(mailbox(), ask)).toBe(0)
     expect(passwords).toEqual([])
-    expect(person.stderr.text + person.stdout.text).toContain('it takes mail')
+    expect(person.stderr.text + person.stdout.text).toContain('it accepts mail')
     expect(await person.run()).toBe(0)
     expect(
       imap.folders.get('INBOX')?.messages.map(({ bytes }) => /^Subject: (.*)\r$/m.exec(bytes.toString())?.[1]),

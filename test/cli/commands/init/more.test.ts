@@ -142,7 +142,7 @@ describe('where mail goes', () => {
     const { dialogue } = answering({ 'Where mail goes': kind, ...more, 'Password of': PASSWORD, 'Write it': 'yes' })
     expect(await init(mailbox(), dialogue)).toBe(0)
     expect(Object.values((await written()).destinations)).toEqual([keys])
-    expect(person.stderr.text).toContain('it takes mail')
+    expect(person.stderr.text).toContain('it accepts mail')
   })
 
   test('smtp with a sign-in: what was typed stays after a wrong password, which is asked for again', async () => {
@@ -226,7 +226,7 @@ describe('where mail goes', () => {
       'Write it': 'yes',
     })
     expect(await init(mailbox(), dialogue)).toBe(0)
-    expect(asked.find((question) => question.includes('there already'))).toContain(`[${usual}]:`)
+    expect(asked.find((question) => question.includes('already on the server'))).toContain(`[${usual}]:`)
     expect(await config()).not.toContain('first')
   })
 })

@@ -58,7 +58,7 @@ describe('a log that is followed', () => {
     expect(await log.more()).toEqual(['two'])
   })
 
-  test('loses nothing where the file is renamed and begun anew', async () => {
+  test('loses nothing where the file is renamed and begun again', async () => {
     await using log = await followed()
     await appendFile(file, 'before\n')
     await rename(file, `${file}.1`)

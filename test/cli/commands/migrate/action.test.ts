@@ -92,7 +92,7 @@ describe('from a URL', () => {
     expect(stdout).toContain(`To try again: popfetch migrate '${from()}' maildir:old --password-file secret`)
   })
 
-  test('Ctrl-C lets it end in good order and say how to go on; started again it goes on', async () => {
+  test('Ctrl-C lets it end cleanly and say how to go on; started again it goes on', async () => {
     fill(400)
     let retrieved = 0
     server.faults.onCommand = (verb) => {

@@ -159,7 +159,7 @@ describe('the log', () => {
   test('that cannot be opened does not keep mail waiting', async () => {
     expect(await world.run('--log-file /nowhere/run.log')).toBe(0)
     expect(world.asked).toHaveLength(1)
-    expect(world.stderr.text).toBe('popfetch: cannot open the log /nowhere/run.log (ENOENT): going on without it\n')
+    expect(world.stderr.text).toBe('popfetch: cannot open the log /nowhere/run.log (ENOENT): continuing without it\n')
   })
 
   test.each(['--log-file -', '--log-level debug', '--log-file - --log-level info'])(

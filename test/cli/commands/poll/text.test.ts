@@ -31,7 +31,7 @@ describe('the summary of an account', () => {
       { delivered: 3, bytes: 48_213, deleted: 2, durationMs: 412 },
       'work: 3 messages delivered (48.2 kB), 2 deleted from the server, 412 ms',
     ],
-    [{ undeleted: 2, durationMs: 90 }, 'work: 2 not deleted although they should be, 90 ms'],
+    [{ undeleted: 2, durationMs: 90 }, 'work: 2 that should have been deleted but were not, 90 ms'],
     [{ listed: 12, durationMs: 90 }, 'work: nothing new, 12 messages on the server, 90 ms'],
     [{ listed: 1, durationMs: 90 }, 'work: nothing new, 1 message on the server, 90 ms'],
     [

@@ -62,7 +62,7 @@ describe('state forget', () => {
     expect((await scene.popfetch('state', 'forget', 'work', 'uid-1')).code).toBe(0)
   })
 
-  test('of all messages of an account that is not configured any more removes the account', async () => {
+  test('of all messages of an account that is no longer configured removes the account', async () => {
     scene.fill('uid-1')
     await scene.popfetch()
     await scene.configure({ other: { user: 'bob' } })
@@ -104,7 +104,7 @@ describe('state retry', () => {
     sink.faults.dot = null
     expect((await scene.popfetch()).code).toBe(75)
     expect(sink.connections).toBe(offered)
-    const said = 'work: 2 messages due at the next poll\nnext: no longer left alone, tried at the next poll\n'
+    const said = 'work: 2 messages due at the next poll\nnext: will be tried at the next poll\n'
     expect(await scene.answered('state', 'retry', 'work')).toBe(said)
     expect((await scene.popfetch()).code).toBe(0)
     expect(sink.messages).toHaveLength(2)
@@ -154,7 +154,7 @@ describe('state rename', () => {
     await scene.popfetch()
     for (const [args, text] of [
       [['work', 'home'], 'messages of home are already known'],
-      [['work', 'status'], 'it is reserved for a popfetch command'],
+      [['work', 'status'], 'this is the name of a popfetch command'],
       [['work', 'work'], 'both names are the same'],
       [['wrok', 'new'], 'did you mean "work"?'],
     ] as const) {

@@ -45,7 +45,7 @@ describe('status', () => {
     expect(await readdir(scene.directory)).toEqual(['config.json'])
   })
 
-  test('tells how polls went, what is held, and which accounts are not configured any more', async () => {
+  test('tells how polls went, what is held, and which accounts are no longer configured', async () => {
     await scene.configure({ work: { maxSize: '1KB' } })
     scene.fill('uid-1')
     scene.server.mailbox('alice').add(`Subject: large\r\n\r\n${'x'.repeat(2000)}\r\n`, { uidl: 'large' })

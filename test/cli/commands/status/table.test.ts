@@ -1,4 +1,4 @@
-// The table of `status` on a terminal: whatever stands in it, it fits.
+// The table of `status` on a terminal: whatever is in it, it fits.
 import { describe, expect, test } from 'vitest'
 import { assert, constantFrom, integer, property, record as fields } from 'fast-check'
 import { accountRows } from '../../../../src/cli/commands/status/table.ts'

@@ -30,7 +30,7 @@ describe('an account', () => {
     ])
   })
 
-  test('that fails stands first with its reason and the command, and stands out, with and without colours', () => {
+  test('that fails is first with its reason and the command, and stands out, with and without colours', () => {
     const facts = { failures: 7, lastSuccessMs: NOW - 50 * HOUR, pausedUntilMs: NOW + 14 * MINUTE }
     const [first, second, , third] = lines({ records: [failing('work', REFUSED_SIGN_IN, facts)] })
     const text = 'work: paused for 14 min: signing in: -ERR no: change the password: see popfetch check work'
@@ -52,7 +52,7 @@ describe('an account', () => {
     expect(row(old)).toMatchObject({ text: expect.stringMatching(/^\?/), tone: 'doubtful' })
   })
 
-  test('that the background process polls has its next time', () => {
+  test('that the daemon polls has its next time', () => {
     const at = (planned: Partial<Planned>, facts: Partial<AccountRecord> = {}) =>
       row(record('work', facts), { daemon: running(planned) })
     expect(at({})?.text).toMatch(/ {2}in 2 min$/)
@@ -77,11 +77,11 @@ describe('an account', () => {
   })
 })
 
-test('a destination that is left alone stands first, with the accounts behind it', () => {
+test('a destination that is left alone is first, with the accounts behind it', () => {
   const { message } = resting('forward').rest?.error ?? { message: '' }
   const behind = failing('work', { code: 'ERR_DELIVERY', message: `forward: ${message}`, retry: 'soon' })
   expect(lines({ records: [behind], destinations: [resting('forward')] })[0]?.text).toBe(
-    `forward: left alone, tried again in 1 h (work): ${message}: see popfetch check forward`,
+    `forward: paused, tried again in 1 h (work): ${message}: see popfetch check forward`,
   )
 })
 
