@@ -27,7 +27,7 @@ const SIGINT = 2
 
 /** Runs the command line and ends the process. */
 export async function main(argv: readonly string[]): Promise<void> {
-  const output = new Output(process.stdout, process.stderr)
+  const output = new Output(process.stdout, process.stderr, columnsIn(process.env))
   if (argv.length === 1 && argv[0] === '--version') {
     output.answer(`popfetch ${version}`)
     return
@@ -89,6 +89,10 @@ export async function execute(argv: readonly string[], surroundings: Surrounding
       surroundings.interruption() ?? (error instanceof LeftByPerson ? EXIT_SIGNAL + SIGINT : exitCodeOfError(error))
     )
   }
+}
+
+function columnsIn({ COLUMNS = '' }: NodeJS.ProcessEnv): number | null {
+  return /^[1-9]\d{0,3}$/.test(COLUMNS) ? Number(COLUMNS) : null
 }
 
 /** Also true for a command line that could not be understood: whoever asked for JSON reads JSON. */

@@ -42,6 +42,7 @@ const TONES = { bad: '\u001b[31m', doubtful: '\u001b[33m' } as const
 export class Output {
   readonly #stdout: TextStream
   readonly #stderr: TextStream
+  readonly #told: number | null
   #dropped = 0
   #readerGone = false
   /** Why the answer is not whole; null: it is, or nobody wanted more of it. */
@@ -49,9 +50,11 @@ export class Output {
   #colours = false
   screen: Screen | null = null
 
-  constructor(stdout: TextStream, stderr: TextStream) {
+  /** `columns`: what a person said of the terminal, by COLUMNS; null: nothing, and the terminal itself is asked. */
+  constructor(stdout: TextStream, stderr: TextStream, columns: number | null = null) {
     this.#stdout = stdout
     this.#stderr = stderr
+    this.#told = columns
     // Without a listener an EPIPE would be an uncaught exception.
     stdout.on('error', (error) => {
       this.#readerGone = true
@@ -75,7 +78,7 @@ export class Output {
 
   /** How wide an answer may be; Infinity: nobody looks at it on a terminal, and a line is never broken. */
   get columns(): number {
-    return columnsOf(this.#stdout)
+    return this.#columnsOf(this.#stdout)
   }
 
   /** Lines of the answer to a question, on standard output, as they are: whoever copies one from the terminal has it whole. */
@@ -117,7 +120,7 @@ export class Output {
 
   /** A line for people on standard error: a summary, a problem, a warning. On a terminal it is broken between words. */
   say(text: string): void {
-    this.#line(broken(printable(text), columnsOf(this.#stderr)), LINE_QUEUE_BYTES)
+    this.#line(broken(printable(text), this.#columnsOf(this.#stderr)), LINE_QUEUE_BYTES)
   }
 
   /** A line on standard error that somebody will copy: it is never broken. */
@@ -127,7 +130,7 @@ export class Output {
 
   /** Narration on standard error: dropped when nobody reads it. On a terminal it is broken between words. */
   note(text: string): void {
-    this.#line(broken(printable(text), columnsOf(this.#stderr)), NOTE_QUEUE_BYTES)
+    this.#line(broken(printable(text), this.#columnsOf(this.#stderr)), NOTE_QUEUE_BYTES)
   }
 
   /** The same for a line that a program reads. */
@@ -148,6 +151,12 @@ export class Output {
   failure(error: PopfetchError, options: { readonly json: boolean }): void {
     this.problem(error.message)
     if (options.json) this.object({ ok: false, accounts: [], error: reportError(error) })
+  }
+
+  /** Some terminals report 0 columns. */
+  #columnsOf({ isTTY, columns = 80 }: TextStream): number {
+    if (isTTY !== true) return Infinity
+    return this.#told ?? (columns > 0 ? columns : 80)
   }
 
   #line(text: string, limitBytes: number): void {
@@ -193,12 +202,6 @@ function printable(text: string): string {
     .split('\n')
     .map((line) => display(line, LINE_LIMIT))
     .join('\n')
-}
-
-/** Some terminals report 0 columns. */
-function columnsOf({ isTTY, columns = 80 }: TextStream): number {
-  if (isTTY !== true) return Infinity
-  return columns > 0 ? columns : 80
 }
 
 function broken(lines: string, columns: number): string {

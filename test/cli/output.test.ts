@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Output } from '../../src/cli/output.ts'
 import { PopfetchError } from '../../src/errors.ts'
 import { redactor } from '../../src/redact.ts'
@@ -88,6 +88,32 @@ test('an answer is coloured on a terminal only, and not where NO_COLOR says so',
   ] as const) {
     expect(shown(isTTY, env)).toBe('work\\x1b[2J\nhome\n')
   }
+})
+
+describe('a sentence on a terminal', () => {
+  const shown = (isTTY: boolean, columns: number | undefined, told: number | null): string => {
+    const [stdout, stderr] = [new MemoryStream(), new MemoryStream()]
+    Object.assign(stdout, { isTTY, columns })
+    Object.assign(stderr, { isTTY, columns })
+    const output = new Output(stdout, stderr, told)
+    output.prose('one two three four five six seven eight nine ten')
+    output.say('one two three four five six seven eight nine ten')
+    output.answer('a line that somebody copies, however long it may be')
+    return stdout.text + stderr.text
+  }
+
+  test('is broken between words, as wide as the terminal is, or as COLUMNS says; what is copied stays whole', () => {
+    const narrow = 'one two three four five\n  six seven eight nine\n  ten\n'
+    const whole = 'a line that somebody copies, however long it may be\n'
+    expect(shown(true, 24, null)).toBe(narrow + whole + narrow)
+    expect(shown(true, 80, 24)).toBe(narrow + whole + narrow)
+    expect(shown(true, 0, null).split('\n')).toHaveLength(4)
+    expect(shown(true, undefined, null).split('\n')).toHaveLength(4)
+  })
+
+  test('is one line where nobody looks at a terminal', () => {
+    expect(shown(false, 24, 24).split('\n')).toHaveLength(4)
+  })
 })
 
 test('a long answer waits for its reader, and learns that it is gone', async () => {
