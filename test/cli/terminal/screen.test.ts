@@ -96,6 +96,17 @@ test('check tells each result as it comes', async () => {
   expect(lineOf(seat, 'slow: ')).toBe('slow: 0 messages on the server, 0 to fetch')
 })
 
+test('check that is interrupted says of what was not answered that it was interrupted, and ends with 130', async () => {
+  await scene.configure({ slow: { user: 'bob' }, work: {} })
+  hold('UIDL')
+  await using seat = sit('check', '--verbose')
+  await seat.until(({ text }) => text.includes('work: 0 messages on the server'))
+  seat.type(CTRL_C)
+  expect(await seat.ended()).toBe(130)
+  expect(lineOf(seat, 'slow: ')).toBe('slow: interrupted')
+  expect(seat.screen.text).not.toContain('SIGINT')
+})
+
 describe('status', () => {
   test('with long names, hosts and errors breaks no line', async () => {
     await scene.configure({

@@ -4,6 +4,7 @@
 import type { Account, Configuration } from '../../../config/schema.ts'
 import { FIRST_OF } from '../../../config/values/written.ts'
 import type { PopfetchError } from '../../../errors.ts'
+import { display } from '../../../display.ts'
 import { asPopfetchError } from '../../../errors.ts'
 import type { DestinationReport } from '../../../poll/check/destinations.ts'
 import type { ServerReport } from '../../../poll/check/server.ts'
@@ -19,7 +20,7 @@ import { checkLines, destinationLines, serverLines } from './text.ts'
 
 /** Resolves to 0 whether or not mail waits. Rejects only before the first account was tried. */
 export async function run(invocation: CheckInvocation, surroundings: Surroundings): Promise<number> {
-  const { output } = surroundings
+  const { output, signal } = surroundings
   const asked = await askedFor(invocation, surroundings)
   const { verbose, json } = invocation
   let count = 0
@@ -28,13 +29,18 @@ export async function run(invocation: CheckInvocation, surroundings: Surrounding
     output.prose([...(verbose && count > 0 ? [''] : []), ...lines].join('\n'))
     count += 1
   }
-  const servers = await checkedServers(asked.servers, surroundings, (report) => tell(serverLines(report)))
+  /** Whoever pressed Ctrl-C knows why the others failed. */
+  const tellOf = (name: string, { error }: Pick<CheckReport, 'error'>, lines: readonly string[]): void =>
+    tell(signal.aborted && error !== null ? [`${display(name)}: interrupted`] : lines)
+  const servers = await checkedServers(asked.servers, surroundings, (report) =>
+    tellOf(report.server, report, serverLines(report)),
+  )
   const { accounts, destinations } =
     asked.configured === null
       ? { accounts: [], destinations: [] }
       : await checked(asked.configured, invocation, surroundings, {
-          account: (report) => tell(checkLines(report, verbose)),
-          destination: (report) => tell(destinationLines(report, verbose)),
+          account: (report) => tellOf(report.account, report, checkLines(report, verbose)),
+          destination: (report) => tellOf(report.destination, report, destinationLines(report, verbose)),
         })
   const code = surroundings.interruption() ?? exitCodeOfReports([...accounts, ...destinations, ...servers])
   if (json) {
