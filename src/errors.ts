@@ -13,6 +13,7 @@ export type Scope = 'message' | 'sender' | 'recipient' | 'account' | 'destinatio
 /** `soon`: at the next poll. `later`: after a longer pause. `never`: only after somebody changed something. */
 export type Retry = 'soon' | 'later' | 'never'
 
+/** What failed, for programs: stable names. `ERR_BUG` is a fault of popfetch, which passes by itself as far as anybody knows. */
 export type ErrorCode =
   | 'ERR_USAGE'
   | 'ERR_CONFIG'
@@ -48,6 +49,7 @@ export interface ErrorFacts {
   readonly cause?: unknown
 }
 
+/** Every failure that popfetch names: what was tried, what came back, what to do. No secret is in its text, which is safe to print. */
 export class PopfetchError extends Error {
   override readonly name: string = 'PopfetchError'
   readonly code: ErrorCode
@@ -119,6 +121,7 @@ export interface AnswerFacts {
   readonly exit: 73 | 75 | 76 | 77 | 78
 }
 
+/** A destination did not take a message, or cannot take any. One of your own throws what `undelivered` makes. */
 export class DeliveryError extends PopfetchError {
   override readonly name: string = 'DeliveryError'
   readonly conclusion: Conclusion

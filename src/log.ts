@@ -12,6 +12,7 @@ import { openOutput, ourUid } from './own-file.ts'
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error'
 
+/** What belongs to a line of the log, by name. */
 export type LogFacts = Readonly<Record<string, string | number | boolean | null>>
 
 /** Takes one line of a session: C what we sent, S what the server sent, with secret arguments hidden already. */

@@ -68,6 +68,7 @@ export interface AccountInput {
   readonly after?: readonly [program: string, ...argument: readonly string[]]
 }
 
+/** A rule of an account: where messages go that are like this. */
 export interface RouteInput {
   /** All of it must match; `*` stands for any text. At least one. */
   readonly when: {
@@ -81,6 +82,7 @@ export interface RouteInput {
   readonly deliver: DeliverInput
 }
 
+/** Whose mail a message is, in a mailbox that collects the mail of a whole domain. Fills `{recipient}`, `{local}` and `{domain}`. */
 export interface RecipientInput {
   /** The header field in which the provider writes the recipient. */
   readonly header: string

@@ -23,6 +23,7 @@ interface CommonInput {
   readonly label?: boolean
 }
 
+/** A Maildir: a directory of files, one a message. Each message is there once, whatever happens. */
 export interface MaildirInput extends CommonInput {
   readonly type: 'maildir'
   readonly path: string
@@ -34,6 +35,7 @@ export interface MaildirInput extends CommonInput {
   readonly date?: 'received' | 'now'
 }
 
+/** An mbox: one file that holds all messages (mboxrd). Each message is there once, whatever happens. */
 export interface MboxInput extends CommonInput {
   readonly type: 'mbox'
   readonly path: string
@@ -67,6 +69,7 @@ interface EnvelopeInput extends ServerInput {
   readonly wrap?: 'never' | 'when-refused'
 }
 
+/** An SMTP server, to which messages are forwarded. After an answer that was lost a message may come twice, and is reported. */
 export interface SmtpInput extends EnvelopeInput {
   readonly type: 'smtp'
   readonly host: string
@@ -76,6 +79,7 @@ export interface SmtpInput extends EnvelopeInput {
   readonly rate?: string | readonly string[]
 }
 
+/** A mail server that takes messages by LMTP, on this machine, in a private network, or over TLS. */
 export interface LmtpInput extends EnvelopeInput {
   readonly type: 'lmtp'
   readonly host?: string
@@ -83,6 +87,7 @@ export interface LmtpInput extends EnvelopeInput {
   readonly socket?: string
 }
 
+/** A folder of an IMAP server. Each message is there once, whatever happens, unless `trace` is false. */
 export interface ImapInput extends ServerInput {
   readonly type: 'imap'
   readonly host: string
@@ -99,6 +104,7 @@ export interface ImapInput extends ServerInput {
   readonly maxSize?: string
 }
 
+/** A mailbox at Gmail, reached by its API. */
 export interface GmailInput extends CommonInput {
   readonly type: 'gmail'
   readonly user: string
@@ -113,6 +119,7 @@ export interface GmailInput extends CommonInput {
   readonly endpoint?: string
 }
 
+/** A program that takes each message on its standard input; its exit code (sysexits) decides what becomes of the message. */
 export interface CommandInput extends CommonInput {
   readonly type: 'command'
   /** A program and its arguments, run without a shell, with the message on its standard input. */

@@ -11,6 +11,7 @@ import type { DestinationInput } from './destinations.ts'
 /** What is polled, and where it goes: written as in the file, or loaded from one. */
 export type Wanted = WrittenConfiguration | LoadedConfiguration
 
+/** Accounts and destinations as plain values, with the keys of the configuration file. */
 export interface WrittenConfiguration {
   /** By name: letters, digits, `.`, `_` and `-`. The name is in the ledger: keep it, and each account keeps its history. */
   readonly accounts: Readonly<Record<string, AccountInput>>
@@ -25,11 +26,13 @@ export interface WrittenConfiguration {
   readonly perHost?: number
 }
 
+/** A configuration from a file. */
 export interface LoadedConfiguration {
   /** What `loadConfiguration` gave. Its `notify`, `daemon` and `log` are for the command line, and not used here. */
   readonly configuration: Configuration
 }
 
+/** What a poller works with besides accounts and destinations. */
 export interface Surroundings {
   /** Where popfetch remembers what it has delivered: the path of a file, made if there is none, or a ledger of your own, which stays
    *  yours to close. Several processes may share a file; an account is polled by one of them at a time. */
@@ -47,6 +50,7 @@ export interface Surroundings {
   readonly signal?: AbortSignal
 }
 
+/** All that `createPoller` needs: what is polled, and what it works with. */
 export type PollerOptions = Wanted & Surroundings
 
 /** How one call polls. */
@@ -70,6 +74,7 @@ export interface PollCall {
   readonly yes?: boolean
 }
 
+/** How one call checks. */
 export interface CheckCall {
   /** Names of accounts. Default: all. */
   readonly accounts?: readonly string[]

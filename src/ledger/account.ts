@@ -2,6 +2,7 @@
 // server. Part of the contract of ledger.ts; plain data.
 import type { Retry } from '../errors.ts'
 
+/** Where a mailbox is, and whose. */
 export interface AccountIdentity {
   readonly host: string
   readonly port: number
@@ -67,6 +68,7 @@ export interface ListingMark {
   readonly dueMs: number | null
 }
 
+/** All that is remembered of an account as a whole. */
 export interface AccountRecord extends AccountHealth {
   readonly name: string
   /** As last seen; the caller compares it with the configuration. */

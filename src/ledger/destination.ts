@@ -64,6 +64,7 @@ export interface ClockReading {
   readonly boot: string
 }
 
+/** What is remembered of a destination, or of one of its recipients, that was in trouble. */
 export interface DestinationRecord {
   /** Made by its kind of server and user, or path: two names for the same place are one. */
   readonly key: string

@@ -36,6 +36,7 @@ export type MessageState = 'open' | 'delivered' | 'seen' | 'held'
  *  `unknown`: may have been delivered. `failed`: the last try failed for the time being. */
 export type DeliveryState = 'pending' | 'started' | 'done' | 'refused' | 'unknown' | 'failed'
 
+/** One message, to one destination, for one recipient: how far that is. */
 export interface Delivery {
   readonly destination: string
   readonly recipient: string

@@ -59,6 +59,7 @@ export interface Beginning {
   readonly deliveries: readonly { readonly destination: string; readonly recipient: string; readonly intent: string }[]
 }
 
+/** How an attempt ended. */
 export type Outcome =
   | { readonly state: 'done'; readonly receipt: string }
   | {
@@ -85,6 +86,7 @@ export interface DeletionNote {
   readonly pending: { readonly reason: string; readonly tried: boolean } | null
 }
 
+/** The end of an attempt, to be recorded. */
 export interface Settlement {
   readonly key: EntryKey
   readonly destination: string
@@ -114,6 +116,7 @@ export interface Absence {
   readonly listings: number
 }
 
+/** The end of a poll, to be recorded. */
 export interface PollEnd {
   /** As the poll used it. */
   readonly identity: AccountIdentity
@@ -136,6 +139,8 @@ export interface Worker {
   readonly holds: readonly string[]
 }
 
+/** Where popfetch remembers what it has delivered. A ledger of your own keeps all that is promised here and above (durable when it
+ *  resolves, ERR_LEDGER for what fails, changes of an account in the order of the calls), or mail is lost or comes twice. */
 export interface Ledger extends AsyncDisposable {
   /** What messages to people call it: a path, or a URL without its password. Nothing is derived from it. */
   readonly place: string

@@ -1,12 +1,14 @@
 // What a person wants left alone, and until when: accounts and destinations by their names, for every process and machine. It is no
 // back-off: nothing but its time and a person ends it. Part of the contract of ledger.ts; plain data.
 
+/** Somebody wants an account or a destination to be left alone. */
 export interface Paused {
   readonly kind: 'account' | 'destination'
   /** As in the configuration. It need not be known otherwise. */
   readonly name: string
 }
 
+/** A pause, and whose. */
 export interface Pause extends Paused {
   /** Who wanted it, for people. */
   readonly by: string

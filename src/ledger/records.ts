@@ -64,6 +64,7 @@ export interface Day extends DayCounts {
 /** Messages that wait for their next try: for the time being, for good, until a person says so. */
 export type Waiting = 'deferred' | 'refused' | 'held'
 
+/** What people look up and mend in a ledger. No poll needs it. */
 export interface Records {
   /** The account's messages in the order in which they were first seen, in slices that are short enough for a turn of the
    *  loop. What changes meanwhile is given as it was or as it is. An unknown account has none. */

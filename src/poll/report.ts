@@ -5,6 +5,7 @@ import { DeliveryError, type PopfetchError, type Retry } from '../errors.ts'
  *  is at work on this account, not a failure. */
 export type PollOutcome = 'ok' | 'partial' | 'failed' | 'paused' | 'busy'
 
+/** A failure as it is told: its code, its text, and whether trying again can help. Safe to print. */
 export interface ReportedError {
   readonly code: string
   readonly message: string
@@ -47,6 +48,7 @@ export interface DestinationTrouble {
   readonly error: ReportedError
 }
 
+/** What became of one poll of one account. Counts are of messages. */
 export interface AccountReport {
   readonly account: string
   readonly outcome: PollOutcome
@@ -96,6 +98,7 @@ export interface Advice {
   readonly next: string
 }
 
+/** What a check of one account has found. */
 export interface CheckReport {
   readonly account: string
   readonly outcome: 'ok' | 'failed' | 'busy'
@@ -111,6 +114,7 @@ export interface CheckReport {
   readonly advice: readonly Advice[]
 }
 
+/** How far a poll is: counts of messages, and bytes as the server sent them. */
 export interface Progress {
   /** `done`: the poll is over, however it went. */
   readonly stage: 'connecting' | 'listing' | 'fetching' | 'finishing' | 'done'

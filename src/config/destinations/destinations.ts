@@ -35,6 +35,7 @@ export interface FirstOfConfig {
   readonly of: readonly string[]
 }
 
+/** A destination of a configuration: its keys with all defaults, or a group of which the first that does not refuse takes a message. */
 export type DestinationConfig = (DestinationKeys & { readonly name: string }) | FirstOfConfig
 
 const ALL_KINDS: { readonly [T in DestinationKeys['type']]: Kind<DestinationKeys> } = { ...KINDS, own }

@@ -2,6 +2,7 @@
 import { DeliveryError, type Conclusion } from '../../errors.ts'
 import { concluded } from '../answers/conclusions.ts'
 
+/** Why a destination of your own did not take a message, and what is to become of it. */
 export interface Undelivered {
   /** `temporary`: nothing of it is visible there; it is offered again. `refused`: nothing is visible there, and it is not taken as it
    *  is; it is offered again rarely, and held after 30 days. `unknown`: it may or may not have arrived. `held`: not to be offered
