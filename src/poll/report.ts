@@ -3,7 +3,9 @@ import { DeliveryError, type PopfetchError, type Retry } from '../errors.ts'
 
 /** `partial`: some messages were deferred, refused or held now. `paused`: back-off, not tried. `busy`: another popfetch
  *  is at work on this account, not a failure. */
-export type PollOutcome = 'ok' | 'partial' | 'failed' | 'paused' | 'busy'
+export type PollOutcome = (typeof OUTCOMES)[number]
+
+export const OUTCOMES = ['ok', 'partial', 'failed', 'paused', 'busy'] as const
 
 /** A failure as it is told: its code, its text, and whether trying again can help. Safe to print. */
 export interface ReportedError {

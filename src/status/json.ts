@@ -2,18 +2,24 @@
 import { display } from '../display.ts'
 import type { Pause } from '../ledger/ledger.ts'
 import { toldError } from '../poll/report.ts'
+import { type PastPoll, pastPolls } from '../poll/account/polls.ts'
 import type { AccountStatus, Resting } from './account.ts'
 import { listedJson } from './sign-in-lines.ts'
-import type { Status } from './status.ts'
+import type { MachineAtWork, Status } from './status.ts'
 import { iso } from './words/moment.ts'
 
-export function statusJson(status: Status): object {
-  const { accounts, daemon, destinations, pauses, signIns } = status
+/** `polls`: each account with its last polls. */
+export function statusJson(status: Status, { polls = false }: { readonly polls?: boolean } = {}): object {
+  const { accounts, daemon, destinations, machines, pauses, signIns } = status
   return {
     ok: true,
-    accounts: accounts.map(accountJson),
+    accounts: accounts.map((each) => ({
+      ...accountJson(each),
+      ...(polls ? { polls: each.record === null ? [] : pastPolls(each.record).map(pollJson) } : {}),
+    })),
     daemon: { running: daemon.pid !== null, pid: daemon.pid, since: iso(daemon.sinceMs) },
     destinations: destinations.map(restingJson),
+    machines: machines.map(machineJson),
     paused: pauses.map(pauseJson),
     signIns: signIns.map(listedJson),
   }
@@ -41,6 +47,14 @@ function accountJson(status: AccountStatus): object {
     failures: record?.failures ?? 0,
     error: toldError(record?.error ?? null),
   }
+}
+
+function pollJson({ atMs, outcome, delivered, error }: PastPoll): object {
+  return { time: iso(atMs), outcome, delivered, error }
+}
+
+function machineJson({ machine, sinceMs, lastSeenMs, accounts }: MachineAtWork): object {
+  return { machine, since: iso(sinceMs), lastSeen: iso(lastSeenMs), accounts }
 }
 
 /** `until` null: until it is resumed. */

@@ -8,6 +8,8 @@
 // names of messages for people; exit.ts the exit code of each error.
 //
 // Texts in the model are safe to print: secrets masked, control and bidirectional characters escaped.
+import { hostname } from 'node:os'
+import { display } from '../display.ts'
 import type { AccountRecord, DestinationRecord, Pause } from '../ledger/ledger.ts'
 import type { Day, MessageRecord, Unsettled } from '../ledger/records.ts'
 import { accountStatus, type AccountStatus, byName, type Planned, type Resting, restingOf } from './account.ts'
@@ -26,9 +28,21 @@ export interface DaemonFacts {
   readonly sinceMs: number | null
   /** What it plans; none: nothing runs. */
   readonly accounts: readonly Planned[]
+  /** Where it runs; absent: on this machine, or nowhere. */
+  readonly machine?: string
 }
 
 export const NO_DAEMON: DaemonFacts = { wanted: false, pid: null, sinceMs: null, accounts: [] }
+
+/** A machine whose background process works on the ledger. */
+export interface MachineAtWork {
+  /** Its name. Safe to print. */
+  readonly machine: string
+  readonly sinceMs: number | null
+  readonly lastSeenMs: number
+  /** How many accounts it has. */
+  readonly accounts: number
+}
 
 /** What was read, before anything is concluded. */
 export interface Facts {
@@ -58,6 +72,7 @@ export interface Status {
   readonly pauses: readonly Pause[]
   readonly signIns: readonly Listed[]
   readonly daemon: DaemonFacts
+  readonly machines: readonly MachineAtWork[]
 }
 
 export function statusOf(facts: Facts): Status {
@@ -91,7 +106,14 @@ export function statusOf(facts: Facts): Status {
     pauses,
     signIns,
     daemon,
+    machines: machinesOf(daemon, nowMs),
   }
+}
+
+/** A ledger that is a file serves one machine: that of its background process, which has just been asked. */
+function machinesOf({ pid, sinceMs, accounts, machine = hostname() }: DaemonFacts, nowMs: number): Status['machines'] {
+  if (pid === null) return []
+  return [{ machine: display(machine, 100), sinceMs, lastSeenMs: nowMs, accounts: accounts.length }]
 }
 
 /** The same for these accounts alone; what needs a person, too. */

@@ -6,6 +6,7 @@ import { HttpServer, type Names } from '../../src/daemon/http/server.ts'
 import type { Place } from '../../src/config/daemon/daemon.ts'
 import type { AccountRecord, DestinationRecord } from '../../src/ledger/ledger.ts'
 import type { Day, MessageRecord, Unsettled } from '../../src/ledger/records.ts'
+import { pollsFact } from '../../src/poll/account/polls.ts'
 import type { Listed } from '../../src/status/sign-in-lines.ts'
 import {
   failing,
@@ -40,7 +41,7 @@ export interface World {
 
 export function quiet(): World {
   return {
-    records: [record('work'), record('home')],
+    records: [record('work', { facts: polls(false, 1) }), record('home', { facts: polls(false, 2) })],
     unsettled: new Map(),
     messages: new Map(),
     days: new Map(['work', 'home'].map((name, at) => [name, lastDays(at + 3)])),
@@ -60,6 +61,22 @@ export function lastDays(seed: number): readonly Day[] {
   }).filter(({ delivered, failures }) => delivered + failures > 0)
 }
 
+/** Ten polls that went well, or the last three of them did not. */
+function polls(fails: boolean, seed: number): Record<string, string> {
+  const error = { code: 'ERR_CONNECT', message: 'no answer', retry: 'soon' } as const
+  let facts: Record<string, string> = {}
+  for (let at = 9; at >= 0; at--) {
+    const isBad = fails && at < 3
+    const report = {
+      outcome: isBad ? 'failed' : at === 5 ? 'partial' : 'ok',
+      delivered: seed,
+      error: isBad ? error : null,
+    } as const
+    facts = { polls: pollsFact({ facts }, report, NOW - at * 5 * MINUTE)['polls'] ?? '' }
+  }
+  return facts
+}
+
 /** A bit of everything that may need a person. */
 export function troubled(): World {
   const unsettled = { waiting: 0, refused: 0, held: 0, undeleted: 0 }
@@ -73,8 +90,9 @@ export function troubled(): World {
   const records = names.map((name) =>
     name === 'university' ? locked : name === 'shop' || name === 'club' ? behind(name) : record(name),
   )
+  const polled = records.map((each, at) => ({ ...each, facts: { ...each.facts, ...polls(each.failures > 0, at) } }))
   return {
-    records,
+    records: polled,
     unsettled: new Map([
       ['shop', { ...unsettled, waiting: 14 }],
       ['club', { ...unsettled, waiting: 2 }],
@@ -183,6 +201,7 @@ export function watch(world: World): Watched {
     },
     destinations: [],
     process: { pid: 7, sinceMs: NOW - 12 * DAY, version: '1.2.3', machine: 'nas' },
+    freshMs: 0,
     nowMs: () => world.nowMs,
     signIns: () => Promise.resolve(world.signIns),
     wake: () => {},

@@ -30,6 +30,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'bin/popfetch.ts': own("Node's version"),
   'src/cli/terminal/wrapped.ts': own('our own descriptions of commands, options and keys'),
   'src/poll/account/unbegun.ts': own('the ledger, which is ours'),
+  'src/poll/account/polls.ts': own('a fact of our own ledger'),
   'src/config/reference/keys.ts': own('paths of keys, and a word of a command line'),
   'src/cli/arguments/help.ts': own('our own descriptions of commands and options'),
   'src/cli/arguments/with-yargs.ts': own('the command line, and what yargs says of it'),

@@ -4,15 +4,17 @@ const FRESH_MS = 1000
 
 export class Fresh<T> {
   readonly #make: () => Promise<T>
+  readonly #freshMs: number
   #made: { readonly value: Promise<T>; readonly atMs: number } | null = null
 
-  constructor(make: () => Promise<T>) {
+  constructor(make: () => Promise<T>, freshMs: number = FRESH_MS) {
     this.#make = make
+    this.#freshMs = freshMs
   }
 
   value(): Promise<T> {
     const nowMs = performance.now()
-    if (this.#made === null || nowMs - this.#made.atMs > FRESH_MS) {
+    if (this.#made === null || nowMs - this.#made.atMs >= this.#freshMs) {
       const made = { value: this.#make(), atMs: nowMs }
       this.#made = made
       // A failure is of its own moment only.

@@ -50,11 +50,14 @@ export class Routes {
   constructor(watched: Watched, metrics: Metrics) {
     this.#watched = watched
     this.#metrics = metrics
-    const status = new Fresh(() => wholeStatus(watched, DAYS_SHOWN))
+    const status = new Fresh(() => wholeStatus(watched, DAYS_SHOWN), watched.freshMs)
     this.#texts = {
-      '/': new Fresh(async () => Buffer.from(page(await status.value(), watched.process))),
-      '/status.json': new Fresh(async () => Buffer.from(`${JSON.stringify(statusJson(await status.value()))}\n`)),
-      '/metrics': new Fresh(async () => Buffer.from(await metrics.text())),
+      '/': new Fresh(async () => Buffer.from(page(await status.value(), watched.process)), watched.freshMs),
+      '/status.json': new Fresh(
+        async () => Buffer.from(`${JSON.stringify(statusJson(await status.value()))}\n`),
+        watched.freshMs,
+      ),
+      '/metrics': new Fresh(async () => Buffer.from(await metrics.text()), watched.freshMs),
     }
   }
 

@@ -18,6 +18,8 @@ export interface Watched {
     readonly version: string
     readonly machine: string
   }
+  /** For tests: how old an answer may be that others have had, instead of a second. */
+  readonly freshMs?: number
   nowMs(): number
   /** How the sign-ins stand. Makes no request. */
   signIns(): Promise<readonly Listed[]>
@@ -38,6 +40,6 @@ export async function briefStatus(watched: Watched, signIns: readonly Listed[] =
   return statusOf(await readBriefly(watched.ledger, { ...surroundings(watched), signIns }))
 }
 
-function surroundings({ plan, configured, process: { pid, sinceMs }, ...watched }: Watched) {
-  return { nowMs: watched.nowMs(), configured, daemon: { wanted: true, pid, sinceMs, accounts: plan } }
+function surroundings({ plan, configured, process: { pid, sinceMs, machine }, ...watched }: Watched) {
+  return { nowMs: watched.nowMs(), configured, daemon: { wanted: true, pid, sinceMs, accounts: plan, machine } }
 }

@@ -21,6 +21,7 @@ import { KnownMailboxes } from '../route/known-mailboxes.ts'
 import { SizeWatch } from './sizes.ts'
 import type { Tally } from '../tally.ts'
 import { pausedFact, unbegunFacts, WAITS_FOR_PAUSED } from './unbegun.ts'
+import { pollsFact } from './polls.ts'
 import { waitingFacts } from './waiting.ts'
 
 const HOUR_MS = 3_600_000
@@ -333,6 +334,7 @@ export class History {
     const end = { error, secretMark: this.#secretMark, signedInMs, loginDelaySeconds, deliveries }
     try {
       tally.undeleted = await ledger.records.undeleted(this.#account.name)
+      Object.assign(this.#facts, pollsFact(this.record, tally.report(), nowMs()))
       const health = nextHealth(this.record, end, nowMs())
       if (health.failures === 0) this.#facts['failingSince'] = null
       else if (this.record.failures === 0) this.#facts['failingSince'] = String(nowMs())

@@ -15,7 +15,7 @@ import { askRunning } from '../../open/ask-daemon.ts'
 import { openToRead, outlineOf } from '../../open/read-ledger.ts'
 import type { Surroundings } from '../../surroundings.ts'
 import type { Check, StatusInvocation } from './options.ts'
-import { statusLines } from './text.ts'
+import { pollLines, statusLines } from './text.ts'
 
 /** Resolves to 0 even when accounts fail: the question was answered. With `--check` the code is the answer. */
 export async function run(invocation: StatusInvocation, surroundings: Surroundings): Promise<number> {
@@ -37,11 +37,12 @@ export async function run(invocation: StatusInvocation, surroundings: Surroundin
   const status = chosen(statusOf(facts), facts, invocation)
   if (invocation.check !== null) return tellHealth(status, invocation.check, invocation, surroundings)
   if (invocation.json) {
-    output.object(statusJson(status))
+    output.object(statusJson(status, { polls: invocation.accounts.length > 0 }))
     return EXIT_OK
   }
   output.allowColours(env)
-  for (const { text, tone } of statusLines(status, output.columns)) output.prose(text, tone)
+  const named = invocation.accounts.length > 0 ? pollLines(status) : []
+  for (const { text, tone } of [...statusLines(status, output.columns), ...named]) output.prose(text, tone)
   return EXIT_OK
 }
 

@@ -1,6 +1,7 @@
 // The answer of `status` in words: first what needs a person, then a table with a row for each account, those that need one first.
 // On a terminal the table fits it (table.ts); elsewhere it has all columns, and every name is whole. Pure.
 import { localStamp } from '../../../display.ts'
+import { pastPolls } from '../../../poll/account/polls.ts'
 import { namesText } from '../../../status/attention.ts'
 import type { Attention, Status } from '../../../status/status.ts'
 import { counted } from '../../../status/words/amounts.ts'
@@ -45,6 +46,23 @@ function totalText({ accounts, nowMs }: Status): string {
     ...(held === 0 ? [] : [`${held} held`]),
   ]
   return `${counted(accounts.length, 'account')}: ${parts.join(', ')}`
+}
+
+/** The last polls of each account, the newest first. */
+export function pollLines({ accounts }: Status): readonly StatusLine[] {
+  return accounts.flatMap(({ account, record }): readonly StatusLine[] => {
+    const polls = record === null ? [] : pastPolls(record)
+    if (polls.length === 0) return []
+    return [
+      { text: '', tone: 'plain' },
+      { text: `last polls of ${account}:`, tone: 'plain' },
+      ...polls.map(({ atMs, outcome, delivered, error }): StatusLine => {
+        const what = [outcome, ...(delivered === 0 ? [] : [`${counted(delivered, 'message')} delivered`])].join(', ')
+        const text = `  ${localStamp(atMs)}  ${what}${error === null ? '' : `: ${error.message}`}`
+        return { text, tone: outcome === 'failed' ? 'bad' : outcome === 'partial' ? 'doubtful' : 'plain' }
+      }),
+    ]
+  })
 }
 
 /** The reason often names the command itself. */

@@ -1,6 +1,8 @@
 // The last days of an account as a small picture: a bar for each day's messages, a mark below for a day with failed polls. The
 // same is there in words, for those who cannot see it. Pure.
 import type { Day } from '../../../ledger/records.ts'
+import type { PastPoll } from '../../../poll/account/polls.ts'
+import type { PollOutcome } from '../../../poll/report.ts'
 import { counted, size } from '../../../status/words/amounts.ts'
 import { span } from '../../../status/words/moment.ts'
 import { html, type Html } from './html.ts'
@@ -37,6 +39,41 @@ export function graph(days: readonly Day[], nowMs: number): Html {
     <path class="base" d="M0 ${HEIGHT + 0.5}h${total}" stroke-width="1"></path>
     <path class="bar" d="${bars}"></path>
     <path class="fail" d="${fails}"></path>
+  </svg>`
+}
+
+const TONES: Readonly<Record<PollOutcome, string>> = {
+  ok: 'good',
+  partial: 'doubtful',
+  failed: 'bad',
+  paused: 'base',
+  busy: 'base',
+}
+const [SQUARE, BESIDE, POLLS_SHOWN] = [6, 3, 10]
+
+/** The last polls, the newest at the right: a square each. */
+export function pollMarks(polls: readonly PastPoll[]): Html | null {
+  if (polls.length === 0) return null
+  const text = `last polls, the newest first: ${polls.map(({ outcome }) => outcome).join(', ')}`
+  const place = (at: number): number => (POLLS_SHOWN - 1 - at) * (SQUARE + BESIDE)
+  return html`<svg
+    class="polls"
+    viewBox="0 0 ${POLLS_SHOWN * (SQUARE + BESIDE) - BESIDE} ${SQUARE}"
+    role="img"
+    aria-label="${text}"
+  >
+    <title>${text}</title>
+    ${polls.map(
+      ({ outcome }, at) =>
+        html`<rect
+          class="${TONES[outcome]}"
+          x="${place(at)}"
+          y="0"
+          width="${SQUARE}"
+          height="${SQUARE}"
+          rx="1"
+        ></rect>`,
+    )}
   </svg>`
 }
 

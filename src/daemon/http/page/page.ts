@@ -9,7 +9,8 @@ import type { AccountStatus, Attention, Resting, Status } from '../../../status/
 import { type Listed, signInName, stateText } from '../../../status/sign-in-lines.ts'
 import { counted } from '../../../status/words/amounts.ts'
 import { iso, span, stamp, timeUntil } from '../../../status/words/moment.ts'
-import { DAYS_SHOWN, graph } from './graphs.ts'
+import { pastPolls } from '../../../poll/account/polls.ts'
+import { DAYS_SHOWN, graph, pollMarks } from './graphs.ts'
 import { Html, html } from './html.ts'
 import { SCRIPT } from './script.ts'
 import { STYLE } from './style.ts'
@@ -30,7 +31,7 @@ export function page(status: Status, about: About): string {
   const tone = toneOf(status)
   const main = html`<main id="main">
       ${glance(status, tone)} ${needs(status)} ${accounts(status)} ${messages(status)} ${destinations(status)}
-      ${signIns(status)}
+      ${machines(status)} ${signIns(status)}
       <footer>
         <span>as of ${when(status.nowMs, stamp(status.nowMs))}</span><a id="json" href="status.json">status.json</a
         ><a id="metrics" href="metrics">metrics</a>
@@ -172,7 +173,9 @@ function need({ weight, names, reason, sinceMs, next }: Attention, nowMs: number
 function accounts({ accounts: all, nowMs }: Status): Html | null {
   if (all.length === 0) return null
   return html`<h2 id="accounts-title">
-      Accounts<small>graphs: messages of the last ${DAYS_SHOWN} days, red: failed polls</small>
+      Accounts<small
+        >squares: the last ten polls; graphs: messages of the last ${DAYS_SHOWN} days, red: failed polls</small
+      >
     </h2>
     <div class="scroll" id="accounts" tabindex="0" role="region" aria-labelledby="accounts-title">
       <table>
@@ -204,7 +207,7 @@ function row(status: AccountStatus, nowMs: number): Html {
       : html`<td class="number" data-label="${label}"><strong>${value}</strong></td>`
   return html`<tr>
     <th scope="row"><bdi>${display(account, 100)}</bdi></th>
-    <td>${stateTag(status)}</td>
+    <td>${stateTag(status)}${record === null ? null : pollMarks(pastPolls(record))}</td>
     <td class="wide">${graph(days, nowMs)}</td>
     <td data-label="Last success">${agoOrNever(record?.lastSuccessMs ?? null, nowMs)}</td>
     <td data-label="Last poll">${agoOrNever(record?.lastPollMs ?? null, nowMs)}</td>
@@ -316,6 +319,35 @@ function destinations({ destinations: resting, nowMs }: Status): Html | null {
     </div>`
 }
 
+/** One machine stands at the top of the page. */
+function machines({ machines: all, nowMs }: Status): Html | null {
+  if (all.length < 2) return null
+  return html`<h2 id="machines-title">Machines</h2>
+    <div class="scroll" id="machines" tabindex="0" role="region" aria-labelledby="machines-title">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Machine</th>
+            <th scope="col">Since</th>
+            <th scope="col">Last seen</th>
+            <th scope="col" class="number">Accounts</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${all.map(
+            ({ machine, sinceMs, lastSeenMs, accounts: count }) =>
+              html`<tr>
+                <th scope="row"><bdi>${machine}</bdi></th>
+                <td data-label="Since">${agoOrNever(sinceMs, nowMs)}</td>
+                <td data-label="Last seen">${ago(lastSeenMs, nowMs)}</td>
+                <td class="number" data-label="Accounts">${count}</td>
+              </tr> `,
+          )}
+        </tbody>
+      </table>
+    </div>`
+}
+
 function signIns({ signIns: listed }: Status): Html | null {
   if (listed.length === 0) return null
   const tone = ({ state }: Listed): Tone =>
@@ -325,8 +357,10 @@ function signIns({ signIns: listed }: Status): Html | null {
       ${listed.map(
         (each) =>
           html`<li class="need ${tone(each)}">
-            <h3><bdi>${display(signInName(each), 300)}</bdi></h3>
-            <p><bdi>${display(stateText(each), 600)}</bdi></p>
+            <div>
+              <h3><bdi>${display(signInName(each), 300)}</bdi></h3>
+              <p><bdi>${display(stateText(each), 600)}</bdi></p>
+            </div>
           </li>`,
       )}
     </ul>`

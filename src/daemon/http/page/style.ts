@@ -49,6 +49,7 @@ h2 small { color: var(--soft); font-weight: 400; font-size: .87rem; margin-left:
 }
 .need.bad { border-left-color: var(--bad-edge); }
 .need.good { border-left-color: var(--good-edge); }
+.need:not(:has(> .next)) { grid-template-columns: 1fr; }
 .need h3 { margin: 0; font-size: .95rem; font-weight: 650; display: flex; flex-wrap: wrap; gap: .15rem .6rem; align-items: baseline; }
 .need p { margin: 0; }
 .since { color: var(--soft); font-size: .87rem; font-weight: 400; }
@@ -75,6 +76,9 @@ tbody th { font-weight: 600; min-width: 7rem; max-width: 20rem; }
 .quiet { color: var(--soft); }
 time { white-space: nowrap; }
 .graph { display: block; width: 150px; height: 26px; }
+.polls { display: block; width: 87px; height: 6px; margin-top: .35rem; }
+.polls .good { fill: var(--good-edge); } .polls .doubtful { fill: var(--doubt-edge); } .polls .bad { fill: var(--bad-edge); }
+.polls .base { fill: var(--edge); }
 .graph .bar { fill: var(--bar); } .graph .fail { fill: var(--bad-edge); } .graph .base { stroke: var(--edge); }
 footer { margin-top: 2rem; color: var(--soft); font-size: .87rem; display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; }
 a { color: var(--link); }
@@ -107,7 +111,8 @@ button { background: var(--link); border-color: var(--link); color: var(--card);
   }
   tbody th, tbody td { display: block; border: 0; padding: 0; min-width: 0; max-width: none; }
   tbody th { grid-column: 1 / 3; }
-  tbody th + td { justify-self: end; }
+  tbody th + td { justify-self: end; text-align: right; }
+  .polls { margin-left: auto; }
   tbody td[data-label] { text-align: left; margin-top: .15rem; }
   tbody td[data-label]::before { content: attr(data-label); display: block; color: var(--soft); font-size: .8rem; }
   tbody td.wide { grid-column: 1 / -1; text-align: left; }
