@@ -39,6 +39,7 @@ describe('status', () => {
       ],
       daemon: DAEMON,
       destinations: [],
+      machines: [],
       paused: [],
       signIns: [],
     })
@@ -66,6 +67,30 @@ describe('status', () => {
     expect(table).toMatch(/^! {2}other .*failed, /m)
     expect(table).toMatch(/^ {3}work .* {2}not in the configuration$/m)
     expect(table).not.toContain('\u001b')
+  })
+
+  test('of an account tells its last ten polls, the newest first, in words and as JSON; of all it does not', async () => {
+    await scene.configure({ work: {} })
+    scene.fill('uid-1')
+    await scene.popfetch()
+    scene.server.mailbox('alice').password = 'another'
+    await scene.popfetch()
+    const { accounts } = (await scene.json('status', 'work')) as { accounts: readonly [{ polls: readonly object[] }] }
+    expect(accounts[0].polls).toEqual([
+      {
+        time: expect.stringMatching(ISO),
+        outcome: 'failed',
+        delivered: 0,
+        error: { code: 'ERR_AUTH', message: expect.any(String) },
+      },
+      { time: expect.stringMatching(ISO), outcome: 'ok', delivered: 1, error: null },
+    ])
+    const text = await scene.answered('status', 'work')
+    expect(text).toMatch(
+      /^last polls of work:\n {2}\d{4}-.* {2}failed: sign-in refused .*\n {2}\d{4}-.* {2}ok, 1 message delivered$/m,
+    )
+    expect(await scene.answered('status')).not.toContain('last polls')
+    expect(JSON.stringify(await scene.json('status'))).not.toContain('"polls"')
   })
 
   test('of one account leaves out the others; an unknown one is wrong usage', async () => {
