@@ -10,6 +10,7 @@ import { DECISIONS } from '../poll/decisions.ts'
 import { MUTATIONS, type Mutation } from './safeguards.ts'
 
 const ROOT = path.join(import.meta.dirname, '../..')
+const SAMPLE: readonly string[] = ['--config', 'test/crash/vitest.config.ts', '--mode', 'sample']
 
 const wanted = process.argv.slice(2)
 const tree = mkdtempSync(path.join(tmpdir(), 'popfetch-mutations-'))
@@ -42,8 +43,6 @@ function judge({ file, from, to, test, title }: Mutation): string {
     writeFileSync(source, text)
   }
 }
-
-const SAMPLE: readonly string[] = ['--config', 'test/crash/vitest.config.ts', '--mode', 'sample']
 
 function namedTest(test: string, title: string | undefined): readonly string[] {
   return ['--config', 'test/vitest.config.ts', test, ...(title === undefined ? [] : ['-t', title])]
