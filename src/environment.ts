@@ -1,7 +1,7 @@
 // What the environment may not do to popfetch (N024, hostile environment): Node obeys variables that switch off the check of
-// certificates, weaken TLS, or show what goes over a connection, and no configuration can see them.
-// One rule: such a variable stops everything that would speak to a server, with the words that mend it.
-// At the end: a container that says so, and the modes of what is made there.
+// certificates, weaken TLS, or show what goes over a connection, and no configuration can see them. One rule: such a variable
+// stops every command that would contact a server, and the message says how to correct it. At the end: a container that says
+// so, and the modes of what is made there.
 import { PopfetchError } from './errors.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>

@@ -71,7 +71,7 @@ export class PopfetchError extends Error {
  *  `unknown`: it may or may not have been taken (D035). `held`: it is not to be tried again unless a person says so (D046). */
 export type Verdict = 'temporary' | 'refused' | 'unknown' | 'held'
 
-/** What a destination's answer means. deliver/answers/ says what leads to which, and what follows from each. */
+/** What a destination's answer means. deliver/answers/ says which answer leads to which conclusion, and what follows. */
 export type Conclusion =
   /** It cannot be reached. */
   | 'DOWN'

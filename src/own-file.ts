@@ -90,7 +90,7 @@ export class OwnFile implements AsyncDisposable {
     }
   }
 
-  /** Its whole content; null: it is longer than that. */
+  /** Its whole content; null: it is too long. */
   async bytes(limitBytes: number): Promise<Buffer | null> {
     const parts: Buffer[] = []
     let length = 0

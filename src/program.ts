@@ -244,7 +244,7 @@ export function openConversation({
     letGo()
     reject(error)
   })
-  // What it left behind, such as a shell's other child, has lost its purpose.
+  // Processes that it left behind, such as a shell's other child, are of no more use.
   child.once('exit', (code) => {
     if (code !== 0 || isOurs) kill('SIGKILL')
     // The last words may still be on their way; something may hold them open forever.

@@ -354,8 +354,8 @@ function enumerated(names: readonly string[]): string {
   return names.join(', ').replace(/, ([^,]*)$/, ' and $1')
 }
 
-/** Each of these accounts delivers what comes; when one of them deletes, the others may miss it (P152, two sessions on one
- *  mailbox). */
+/** Each of these accounts delivers new mail; when one of them deletes a message, the others may miss it (P152, two sessions on
+ *  one mailbox). */
 function* sharedMailboxes(accounts: readonly Account[]): Generator<void, readonly string[]> {
   const groups = new Map<string, Account[]>()
   for (const account of accounts) {

@@ -270,7 +270,7 @@ class Survey {
 
   #alias(alias: yaml.Alias): number {
     const anchor = this.#anchors.get(alias.source)
-    // One that stands for what it is in would have no end.
+    // An alias that stands for a value around it would never end.
     if (anchor === undefined || anchor.count === null) {
       this.#fault('BAD_ALIAS', alias)
       return 0

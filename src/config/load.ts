@@ -1,6 +1,6 @@
 // From a configuration file to the effective configuration: this file tells the story of the room.
 // 1. paths.ts finds the file; own-file.ts (ground) opens it and says who else could change it, permissions.ts who could read it.
-// 2. This file reads it, through cosmiconfig, whose only door it is.
+// 2. This file reads it through cosmiconfig, and is the only one that imports cosmiconfig.
 // 3. document.ts parses YAML and JSON into plain values and remembers the line of each.
 // 4. assemble.ts merges `defaults` into each account and looks up names. schema.ts has the keys and their defaults. A kind
 //    of destination has its own file in destinations/, a single value (a duration, a secret) has its schema in values/.

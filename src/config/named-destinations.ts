@@ -68,8 +68,8 @@ export class NamedDestinations {
     })
   }
 
-  /** The names of the destinations at `path` in a `deliver`, which are given as parsed and as written. `account`: whose they
-   *  are; null: its name or its recipient is wrong. */
+  /** The names of the destinations at `path` in a `deliver`, which are given as parsed and as written. `account`: the account
+   *  that uses them; null: its name or its recipient is invalid. */
   findAll(
     destinations: readonly (Member | Group)[],
     written: unknown,

@@ -8,7 +8,7 @@ import * as value from './values/values.ts'
 export type RecipientRule =
   /** All mail of the account is for this address. */
   | { readonly kind: 'address'; readonly address: string }
-  /** The first field of this name says it, if it holds one address in one of the domains; else it is `otherwise`. */
+  /** The first field of this name decides, if it holds exactly one address in one of the domains. Otherwise it is `otherwise`. */
   | {
       readonly kind: 'header'
       readonly header: string

@@ -86,7 +86,7 @@ function firstOf(text: string): FirstPolicy | null {
   if (text === 'all' || text === 'new') return { kind: text }
   if (text.startsWith('since:')) {
     const sinceMs = Date.parse(`${text.slice('since:'.length)}T00:00:00Z`)
-    // A day that its month does not have would be another one.
+    // A day that its month does not have would become another day.
     return sinceText(sinceMs) === text ? { kind: 'since', sinceMs } : null
   }
   return { kind: 'last', count: Number(text.slice('last:'.length)) }

@@ -69,7 +69,7 @@ export class Daemon implements AsyncDisposable {
   readonly #rounds: Rounds
   readonly #systemd: Systemd
   readonly #sinceMs = Date.now()
-  /** Somebody wants it to end: it is no failure that it does not run then. */
+  /** Somebody wants it to end, so it is not a failure when it does not run then. */
   #stopped = false
   #current: CurrentConfiguration | null = null
   /** When ends of sign-ins were looked for last. */

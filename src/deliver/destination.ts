@@ -100,7 +100,7 @@ export interface Probed {
   readonly tls: TlsFacts | null
   /** What the destination is and offers, in the order in which that was learnt. */
   readonly findings: readonly { readonly name: string; readonly value: string }[]
-  /** What will go wrong with some mail, though it takes mail: one sentence each. */
+  /** Problems that some mail will have, though the destination takes mail: one sentence each. */
   readonly warnings: readonly string[]
 }
 

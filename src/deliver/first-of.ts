@@ -136,7 +136,7 @@ const isRefusal = ({ verdict }: DeliveryError): boolean => verdict === 'refused'
 const isRecipientRefused = ({ conclusion, answer }: DeliveryError): boolean =>
   conclusion === 'RCPT' && answer.same.startsWith('5')
 
-/** What the last one said decides, with the words of all; held, if any of them held it. */
+/** The answer of the last one decides, with the words of all. The message is held if any of them held it. */
 function refusedByAll(refusals: readonly DeliveryError[]): DeliveryError {
   const text = refusals.map(({ message }) => message).join('; ')
   const decides = refusals.find(({ verdict }) => verdict === 'held') ?? refusals.at(-1)

@@ -70,7 +70,7 @@ export interface AccountInput {
 
 /** A rule of an account: where messages go that are like this. */
 export interface RouteInput {
-  /** All of it must match; `*` stands for any text. At least one. */
+  /** The whole text must match; `*` stands for any text. At least one. */
   readonly when: {
     readonly from?: string
     readonly to?: string

@@ -29,7 +29,7 @@ export class Told {
     const all = this.#listeners[event]
     if (all.size === 0) return
     frozen(told)
-    // One that is added meanwhile hears the next one.
+    // A listener that is added meanwhile hears the next event.
     for (const listener of Array.from(all)) {
       try {
         const given = listener(told)

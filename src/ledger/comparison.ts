@@ -3,8 +3,8 @@
 import type { EntryKey, KnownMessage } from './entry.ts'
 import type { Lease } from './lease.ts'
 
-/** Which messages need nothing: those first seen after a time, by their state (Infinity: none of them), and delivered ones not
- *  later than another. */
+/** Which messages need nothing: those first seen after a time that depends on their state (Infinity: none), and delivered ones
+ *  up to another time. */
 export interface Settled {
   readonly seenAfterMs: number
   readonly deliveredAfterMs: number

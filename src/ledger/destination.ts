@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import type { Told } from './account.ts'
 import type { EntryKey } from './entry.ts'
 
-/** While it lasts nothing is sent there, and nothing is retrieved that only this destination would get. */
+/** Meanwhile nothing is sent there, and no message is retrieved that only this destination would get. */
 export interface Rest {
   readonly conclusion: string
   readonly sinceMs: number
@@ -26,11 +26,11 @@ export interface Rest {
   readonly openers: readonly string[]
   /** Of the secret that was refused, as in AccountHealth; null: it was not about a secret. */
   readonly secretMark: number | null
-  /** What was seen of the secret since, where it may be another one each time; absent: nothing. */
+  /** The mark of the secret that was read since, if each may be a new one; absent: none was read. */
   readonly secretSeen?: { readonly mark: number; readonly steady: boolean }
 }
 
-/** One answer about a message that was never refused before. Nothing was taken between it and the next one. */
+/** One answer about a message that was never refused before. No message was taken between this answer and the next one. */
 export interface RowEntry {
   /** By `nameOfMessage`. */
   readonly message: string

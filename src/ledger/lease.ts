@@ -1,4 +1,4 @@
-// The right to poll one account (DESIGN 4.5). At any time one process at most has it, over all that share the ledger. Part of
+// The right to poll one account (DESIGN 4.5). At any time at most one of the processes that share the ledger has it. Part of
 // the contract of ledger.ts: every change of an account shows the lease that allows it.
 import { setTimeout as delay } from 'node:timers/promises'
 import { PopfetchError } from '../errors.ts'

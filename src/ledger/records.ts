@@ -10,7 +10,7 @@ export type Selection = 'all' | 'open' | 'refused' | 'delivered' | 'seen' | 'hel
 export interface DeliveryRecord extends Delivery {
   /** When the last attempt came to an end; null: none did. */
   readonly settledMs: number | null
-  /** What the destination said when it took it; null: it has not. */
+  /** What the destination said when it took the message; null: it has not taken it. */
   readonly receipt: string | null
 }
 
@@ -93,7 +93,7 @@ export interface Records {
   /** How many of `uidls` each of `accounts` knows; an account that knows none is left out. */
   owners(accounts: readonly string[], uidls: readonly string[]): Promise<ReadonlyMap<string, number>>
 
-  /** Removes these messages, so that the next poll that lists them takes them for new; gives how many there were. */
+  /** Removes these messages, so that the next poll that lists them treats them as new. Gives their number. */
   forget(lease: Lease, keys: readonly EntryKey[], facts: FactChanges): Promise<number>
 
   /** The same for all of them, in many short transactions: cut short, it is simply done again. */

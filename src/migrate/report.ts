@@ -1,5 +1,5 @@
-// What is asked of a migration, what it tells while it runs, and what it reports of each account. Plain data: the command line
-// words the report, and prints it as JSON.
+// The options of a migration, its progress, and its report for each account. Plain data: the command line words the report, and
+// prints it as JSON.
 import type { Account, Configuration } from '../config/schema.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
@@ -122,7 +122,7 @@ export function emptyReport(account: string): MigrationReport {
   }
 }
 
-/** How a migration tells what it does while it does it. Called often: implementations are quick and never throw. */
+/** How a migration reports its progress. Called often: implementations are quick and never throw. */
 export interface MigrationObserver {
   /** Over all sessions; `errors`: messages that failed and sessions that were lost so far. */
   progress(account: string, progress: Progress, errors: number): void

@@ -67,8 +67,8 @@ function identityOf({ host, port, user }: Account): AccountIdentity {
   return { host, port, user }
 }
 
-/** Makes the ledger forget what was refused or held back, so that this run takes it for new; gives how many. What may
- *  be at one of its destinations already stays as it is: nothing comes twice. */
+/** Makes the ledger forget what was refused or held back, so that this run takes it for new; gives how many. A message that may
+ *  be at one of its destinations already stays as it is, so that nothing comes twice. */
 export async function tryAfresh(ledger: Ledger, lease: Lease): Promise<number> {
   const keys: EntryKey[] = []
   for (const selection of ['refused', 'held'] as const) {

@@ -18,7 +18,7 @@ export interface Client {
   readonly name: string
   /** A name of the table of providers; null: the endpoints are told below. */
   readonly provider: string | null
-  /** Its metadata says where its endpoints are; null: they are told here. */
+  /** The provider's metadata names its endpoints; null: they are given here. */
   readonly issuer: string | null
   readonly endpoints: Endpoints
   readonly clientId: string
@@ -58,7 +58,7 @@ export interface SignInState {
   readonly user: string
   /** Null: nobody is signed in. */
   readonly sinceMs: number | null
-  /** When it ends, as the provider announced it; null: it announced nothing. */
+  /** When it ends, as the provider announced; null: it announced nothing. */
   readonly untilMs: number | null
   /** `none`: never, or signed out. `ended`: somebody has to sign in again. */
   readonly state: 'ok' | 'ends-soon' | 'ended' | 'none'
@@ -66,13 +66,13 @@ export interface SignInState {
   readonly error: string | null
 }
 
-/** The sign-ins of a ledger. Nothing is held open between two calls, so there is nothing to close. */
+/** The sign-ins of a ledger. Nothing stays open between two calls, so there is nothing to close. */
 export interface SignIns {
   /** An access token of `user`'s sign-in by `client`, a name of the configuration, that serves for `use`.
    *
-   *  One that was kept is given without any request. Otherwise it is renewed, by one process and one caller at a time, and kept
-   *  durably before this resolves. `refused`: a token that a server refused although it should serve; where it is still the kept
-   *  one, another is asked for.
+   * A kept token is returned without a request. Otherwise it is renewed, by one process and one caller at a time, and kept
+   *  durably before this resolves. `refused`: a token that a server refused although it should serve; where it is still the
+   *  kept one, another is asked for.
    *
    *  Rejects with
    *  - ERR_AUTH, `never`: nobody signed in, or the sign-in has ended. Then no request is made, whoever asks, until somebody signs

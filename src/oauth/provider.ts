@@ -1,5 +1,5 @@
-// A provider, as a client speaks to it. Each request of OAuth 2.0 that popfetch makes, by oauth4webapi, which knows the protocol and
-// checks the answers. Nothing is kept here, and nothing decided but whether an answer is one.
+// A provider, as a client speaks to it. Each request of OAuth 2.0 that popfetch makes, by oauth4webapi, which knows the
+// protocol and checks the answers. Nothing is kept here, and nothing is decided except whether an answer is valid.
 import * as oauth from 'oauth4webapi'
 import { display } from '../display.ts'
 import { PopfetchError } from '../errors.ts'

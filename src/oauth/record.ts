@@ -13,7 +13,7 @@ export interface SignInRecord {
   readonly user: string
   /** Of the provider and client that it belongs to. */
   readonly identity: string
-  /** Random; another one for each time somebody signed in. */
+  /** Random, and new for each sign-in of a person. */
   readonly id: string
   readonly sinceMs: number
   /** Null: client credentials, which need none. */

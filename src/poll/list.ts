@@ -1,5 +1,5 @@
-// The whole listing of a mailbox, and what the server shows of itself with it. A listing that cannot be this account's as
-// it was is refused here, before anything is concluded from it.
+// The whole listing of a mailbox, and what the server shows of itself with it. A listing that cannot be this account's is
+// refused here, before anything is concluded from it.
 import type { Listing } from '../pop3/listing/listing.ts'
 import type { Visit } from './visit.ts'
 

@@ -137,7 +137,7 @@ async function together(removable: readonly Removable[], session: Session): Prom
   return { answers: answers.map((answer) => (answer.status === 'fulfilled' ? answer.value : null)), last: null }
 }
 
-/** One by one, with a question behind each: so an end of the session belongs to one of them. */
+/** One by one, with a question after each, so that an end of the session belongs to one of them. */
 async function carefully(removable: readonly Removable[], session: Session): Promise<Answers> {
   const answers: (Reply | null)[] = []
   for (const message of removable) {
@@ -182,7 +182,7 @@ async function giveUp(deletions: readonly PlannedDeletion[], visit: Visit): Prom
   await visit.undone.note(again, reason, false, visit)
 }
 
-/** Looks at each by TOP and, where that does not say that it is the same, at all of it (P158). */
+/** Looks at each with TOP. If that does not show that it is the same message, RETR reads all of it (P158). */
 async function matching(deletions: readonly PlannedDeletion[], visit: Visit): Promise<readonly PlannedDeletion[]> {
   const { looks, history } = visit
   const isWhole = ({ known }: PlannedDeletion): boolean =>

@@ -154,7 +154,7 @@ export interface MessageSettled {
   }[]
 }
 
-/** How a poll tells what it does while it does it. Called often: implementations are quick and never throw. */
+/** How a poll reports its progress. Called often: implementations are quick and never throw. */
 export interface Observer {
   progress(account: string, progress: Progress): void
   /** One sentence about what is being done, for `--verbose` and the log. Foreign text in it is already safe. */

@@ -15,7 +15,7 @@ export interface SessionEnd {
   /** Messages that are to be fetched by another session. */
   readonly left: number
   readonly cut: Cut | null
-  /** Would another session have something to do, but for the message that ended this one? */
+  /** Would another session have something to do besides the message that ended this one? */
   readonly othersWait: boolean
 }
 
@@ -93,7 +93,7 @@ function goesOn({ left, cut, othersWait }: SessionEnd, broughtSome: boolean, pol
   }
   suspects.endedWell()
   if (tally.error !== null || !mayGoOn) return false
-  // A session that brought nothing will not be followed by one that does.
+  // After a session that brought nothing, another one will bring nothing either.
   return suspects.areWaiting || (left > 0 && broughtSome) || endedLooks.mayTryOne()
 }
 

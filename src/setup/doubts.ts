@@ -26,7 +26,7 @@ export class Doubts {
     return off.includes(value) ? false : otherwise
   }
 
-  /** Digits and nothing else; 0 for what is not there, or is a doubt. */
+  /** Only digits; 0 for a value that is missing or doubtful. */
   count(name: string, value: string | undefined): number {
     if (value === undefined) return 0
     if (/^\d{1,12}$/.test(value)) return Number(value)

@@ -116,7 +116,7 @@ export function timeoutText(seconds: number): string | null {
   return seconds > 0 ? `${Math.min(seconds, 86_400)}s` : null
 }
 
-/** Messages in one session; null: 0, or so many that it is no limit. */
+/** Messages in one session; null: 0, or so many that it does not limit anything. */
 export function limitOf(count: number): number | null {
   return count > 0 && count <= 1_000_000_000 ? count : null
 }

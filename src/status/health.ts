@@ -9,11 +9,11 @@ import { namesText } from './attention.ts'
 export interface Health {
   /** 0: all is well. 69: the daemon that was started does not run. 77, 78: that is why. Else 75. */
   readonly code: number
-  /** What is wrong, a phrase for each kind; none: all is well. */
+  /** A phrase for each kind of trouble; none: all is well. */
   readonly troubles: readonly string[]
 }
 
-/** 75 says that something is wrong; these say what a person has to mend. */
+/** 75 says that something is wrong; these codes say what a person has to correct. */
 const TELLING: ReadonlySet<number> = new Set([77, 78])
 
 /** Does no account or destination fail, is none overdue, and does the daemon run where one is wanted? */

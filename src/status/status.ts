@@ -65,7 +65,7 @@ export interface Status {
   readonly nowMs: number
   /** What needs a person, the worst first. */
   readonly attention: readonly Attention[]
-  /** First those of the configuration in its order, then those that only the ledger knows. */
+  /** First the accounts of the configuration in its order, then those that only the ledger knows. */
   readonly accounts: readonly AccountStatus[]
   readonly destinations: readonly Resting[]
   /** What a person wants left alone. */

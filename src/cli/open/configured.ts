@@ -62,8 +62,8 @@ export async function readConfiguration(options: CommonOptions, surroundings: Su
   return configuration
 }
 
-/** The accounts with these names, or all for none. Throws ERR_USAGE for a name that is not configured, which may have been meant
- *  for one of `commands`. */
+/** The accounts with these names; without names, all. Throws ERR_USAGE for a name that is not configured, which may have been
+ *  meant for one of `commands`. */
 export function selected(
   configured: readonly Account[],
   named: readonly string[],

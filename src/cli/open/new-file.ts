@@ -70,9 +70,9 @@ export async function writeNewFile(file: string, text: string, what = 'the confi
   }
 }
 
-/** Puts a new text in the place of a file, whole or not at all, with the owner and the mode of before. A daemon's user may have to
- *  read it. What was there stays beside it, under a name of its own, which is given. `suffix`: how it ends. Rejects with ERR_CONFIG,
- *  and then nothing is changed. */
+/** Puts a new text in the place of a file, whole or not at all, with the owner and the mode of before. A daemon's user may have
+ *  to read it. The earlier file stays beside it; its new name is returned. `suffix`: how it ends. Rejects with ERR_CONFIG, and
+ *  then nothing is changed. */
 export async function replaceFile(file: string, text: string, suffix: string): Promise<string> {
   // A name of its own: what was left of one that was killed is in nobody's way.
   const fresh = `${file}.new-${process.pid}`

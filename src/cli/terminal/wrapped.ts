@@ -10,8 +10,8 @@ export function wrapped(text: string, width: number): readonly string[] {
 const LEAST_WIDTH = 20
 
 /**
- * A line of ours for a terminal. What is in a column of its own is broken within that column. A command that it tells to run
- * stays on one line where it fits into one, so that it can be copied whole.
+ * A line of ours for a terminal. What is in a column of its own is broken within that column. A command in the text stays on
+ * one line if it fits, so that it can be copied whole.
  */
 export function wrappedLine(line: string, width: number): readonly string[] {
   if (cellsOf(line) <= width || width < LEAST_WIDTH) return [line]

@@ -43,8 +43,8 @@ export interface UrlForms {
 export interface Opening {
   /** The account whose mail goes there. */
   readonly account: string
-  /** The address that `{recipient}` stands for; null: each message has its own, or there is none. A kind that has no `to` is
-   *  opened for each address, one that has fills it for each message. */
+  /** The address that `{recipient}` stands for; null: each message has its own, or there is none. A kind without `to` is opened
+   *  for each address; one with `to` fills it in for each message. */
   readonly mailbox: string | null
   readonly env: Readonly<Record<string, string | undefined>>
   /** Where the token of a sign-in is to be had. */
@@ -124,8 +124,8 @@ export interface Kind<Keys> {
   /** What `init` and `import` call the first destination of this kind. */
   readonly usualName: string
 
-  /** What deliver/ gets to open it for one account. What is in braces filled in, certificates read, a secret as a function that is
-   *  called just before each sign-in. Rejects with ERR_CONFIG when a certificate cannot be read. */
+  /** The settings with which deliver/ opens the destination for one account. What is in braces filled in, certificates read, a
+   *  secret as a function that is called just before each sign-in. Rejects with ERR_CONFIG when a certificate cannot be read. */
   settings(
     config: Keys & { readonly name: string },
     opening: Opening,

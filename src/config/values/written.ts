@@ -10,7 +10,7 @@ export function isWritten(value: unknown): value is Written {
 /** The key of a group of destinations, and the type and beginning of its name: its members are tried in their order. */
 export const FIRST_OF = 'first-of'
 
-/** A key that does not go with another one. */
+/** A key that cannot be combined with another one. */
 export interface Conflict {
   readonly key: string
   /** The words after "expected". */

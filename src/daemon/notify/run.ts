@@ -1,5 +1,5 @@
-// Runs a program that tells somebody. It gets what it needs of the environment, and what happened; its end says whether that went
-// well.
+// Runs a program that tells somebody. It gets the necessary environment and the event as variables. Its exit code says whether
+// it succeeded.
 import { displayBytes } from '../../display.ts'
 import { NO_INPUT, NO_OUTPUT, runProgram } from '../../program.ts'
 

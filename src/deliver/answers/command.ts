@@ -1,7 +1,7 @@
 // What the end of a delivery program means for the mail (D090; the codes of sysexits.h, and those of a shell): the table.
 import { concluded, type Concluded } from './conclusions.ts'
 
-/** The program says of this message that it will not take it. */
+/** The program says that it will not take this message. */
 const REFUSES = new Set([65, 67, 68, 69, 76, 77])
 /** Every other message would fare the same until somebody mends something. */
 const BROKEN = new Set([64, 66, 71, 72, 73, 74, 78, 126, 127])

@@ -5,7 +5,7 @@
 import type { AnswerFacts, Conclusion, Verdict } from '../../errors.ts'
 
 export interface Meaning {
-  /** Whom it speaks of: this message, its sender, its recipient, or the destination for every message. */
+  /** What it is about: this message, its sender, its recipient, or the destination for every message. */
   readonly about: AnswerFacts['scope']
   readonly verdict: Verdict
   /** The exit code of a poll that ends with it (DESIGN 2). */

@@ -106,7 +106,7 @@ class Command implements Destination {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Nothing to do: each delivery ends the program that it started.
+    // Nothing to close: each delivery ends its own program.
   }
 
   async #run(program: string, attempt: Attempt, message: Message, signal: AbortSignal): Promise<Ending> {

@@ -9,7 +9,7 @@ import { crlfToLf } from './line-endings.ts'
 import type { Reserve } from './reserve.ts'
 import { within } from './time-limit.ts'
 
-/** Large enough for the full speed of a disk. Measured: smaller ones cost time, larger ones save none. */
+/** Large enough for the full speed of a disk. Measured: smaller buffers cost time, larger ones save none. */
 const BUFFER_BYTES = 512 * 1024
 /** For writing one buffer: far more than any working disk or server needs. */
 const WRITE_LIMIT_MS = 120_000

@@ -275,7 +275,7 @@ class Upload {
     throw new GmailFailure('cut', text, this.#handed, last)
   }
 
-  /** How many bytes it has, or its answer when it has all or knows nothing of it. */
+  /** How many bytes Gmail has, or its answer if it has all of them or does not know the upload. */
   async #arrived(signal: AbortSignal): Promise<number | Reply> {
     const { sizeBytes } = this.#content
     const reply = await this.#ask(

@@ -65,7 +65,7 @@ export class Finder {
     this.#limitMs = limitMs
   }
 
-  /** What was seen before is worth nothing any more. */
+  /** What was seen before is no longer valid. */
   restore(): void {
     this.#searches = 0
     this.#look = null
@@ -186,7 +186,7 @@ export async function findSettled(
   return new Map([...all.map((one) => [one.intent, one] as const), ...found])
 }
 
-/** Does SEARCH find what is seen to be there? Without any of ours in sight nothing says that it does not. */
+/** Does SEARCH find what is seen to be there? If none of our messages is there, nothing proves that the message is missing. */
 async function tells(
   session: ImapSession,
   seen: readonly Found[],

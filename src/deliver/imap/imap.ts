@@ -230,7 +230,7 @@ class Imap implements ReadableDestination {
     this.#finder.end(attempt.intent)
   }
 
-  /** After an answer that was lost: the message where it is there all the same. Else rejects with `error`. */
+  /** After a lost answer: the message, if it arrived nevertheless. Else rejects with `error`. */
   async #foundOr({ attempt }: Letter, error: unknown, signal: AbortSignal): Promise<Receipt> {
     if (!(error instanceof DeliveryError) || error.conclusion !== 'LOST' || !this.remembers || signal.aborted)
       throw error

@@ -1,7 +1,7 @@
-// The only door to imapflow, which is loaded at first use. What popfetch uses of its client and nothing more, so that a newer
-// version that changes any of it does not compile. It is not trusted: it gets a connected stream (wire.ts), our limits, no proxy
-// and no file. What it says of a failure is read field by field, and what it keeps to itself, from its log.
-// It sends a Buffer, so a message is in memory as a whole (`maxSize`): a client that sends a stream would take its place here.
+// The only door to imapflow, which is loaded at first use. It declares only what popfetch uses of the client, so that a newer
+// version that changes any of it does not compile. It is not trusted: it gets a connected stream (wire.ts), our limits, no
+// proxy and no file. What it says of a failure is read field by field, and what it keeps to itself, from its log. It sends a
+// Buffer, so a message is in memory as a whole (`maxSize`): a client that sends a stream would take its place here.
 import type { Duplex } from 'node:stream'
 import type { FetchMessageObject, ImapFlow } from 'imapflow'
 

@@ -5,7 +5,7 @@ import { Pool } from '../pool.ts'
 import { ImapSession } from './session.ts'
 import type { ImapConfig, ImapLimits } from './settings.ts'
 
-/** Servers count nothing for a session that lasts; a new one now and then gives them back what they keep. */
+/** Servers keep memory for a session that lasts, and a new session now and then frees it. */
 const MESSAGES_PER_SESSION = 5_000
 /** A larger message would keep the others waiting. */
 const SMALL_BYTES = 256 * 1024

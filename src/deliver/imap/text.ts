@@ -48,7 +48,7 @@ export function failureText(tried: Tried): string {
 /** The steps at which a wrong host or port shows. */
 const BEGINNING: ReadonlySet<ImapStep> = new Set(['TLS', 'greeting', 'STARTTLS'])
 
-/** The port or the server that was meant instead; null: nothing says that another one was. */
+/** The port or the server that was probably meant; null: nothing points to another one. */
 function elsewhere({ step, fault, peer }: Tried): string | null {
   if (!BEGINNING.has(step) || fault.kind === 'stopped' || fault.kind === 'reply') return null
   const place = { ...peer, protocol: 'imap', socketPath: null } as const

@@ -15,7 +15,7 @@ export interface Parcel {
   readonly dateMs: number | null
 }
 
-/** What all files of one Maildir have in common. */
+/** The settings that all files of one Maildir share. */
 export interface ParcelRules {
   readonly host: string
   readonly date: 'received' | 'now'

@@ -44,7 +44,7 @@ const CONTENT_BYTES = 128 * 1024
 
 /** Held until disposed of. */
 export class MboxLock implements AsyncDisposable {
-  /** Of the owner that died; null: there was none, or it had nothing under way. */
+  /** The journal of the owner that died; null: there was none, or it had nothing under way. */
   readonly leftover: Journal | null
   readonly #fileSystem: FileSystem
   readonly #file: string

@@ -23,7 +23,7 @@ export class MboxQueue implements AsyncDisposable {
   readonly #end = new AbortController()
   #waiting: Waiting[] = []
   #work: Promise<void> | null = null
-  /** Given up because it hangs; while it does nothing else is begun. */
+  /** Given up because it hangs. Until it ends, nothing else is begun. */
   #hung: Promise<unknown> | null = null
 
   constructor(room: MboxRoom) {

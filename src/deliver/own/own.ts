@@ -107,7 +107,7 @@ class Own implements Destination {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // What hangs was given up by its caller. What it has opened is its author's to close.
+    // What hangs was given up by its caller. Its author closes whatever it has opened.
     const limitMs = Math.min(this.#timeoutMs, DISPOSE_LIMIT_MS)
     await within(Promise.allSettled(this.#calls), limitMs).catch(() => {})
   }
@@ -173,7 +173,7 @@ class Own implements Destination {
     }
   }
 
-  /** What a call of `deliver` that gave nothing means. */
+  /** What it means that a call of `deliver` gave no receipt. */
   #undelivered(thrown: unknown, signal: AbortSignal): DeliveryError {
     if (!(thrown instanceof DeliveryError)) {
       const stopped = signal.aborted ? 'stopped before it had answered' : wordsOf(thrown)

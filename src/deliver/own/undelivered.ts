@@ -4,9 +4,9 @@ import { concluded } from '../answers/conclusions.ts'
 
 /** Why a destination of your own did not take a message, and what is to become of it. */
 export interface Undelivered {
-  /** `temporary`: nothing of it is visible there; it is offered again. `refused`: nothing is visible there, and it is not taken as it
-   *  is; it is offered again rarely, and held after 30 days. `unknown`: it may or may not have arrived. `held`: not to be offered
-   *  again unless a person says so. */
+  /** `temporary`: nothing of the message is visible there, and it is offered again. `refused`: nothing is visible there, and it
+   *  is not taken as it is; it is offered again rarely, and held after 30 days. `unknown`: it may or may not have arrived.
+   *  `held`: not to be offered again unless a person says so. */
   readonly verdict: 'temporary' | 'refused' | 'unknown' | 'held'
   /** What the answer speaks of. `message` (default): of this message alone. `recipient`: of every message for this recipient.
    *  `destination`: of every message; it is left alone for a while, and messages stay on the server. Where the verdict is

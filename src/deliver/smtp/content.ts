@@ -171,7 +171,7 @@ function repaired(bytes: Buffer): Buffer {
 export class WireCount {
   sizeBytes = 0
   eightBit = false
-  /** Lines that begin with a dot; each gets another one (RFC 5321 4.5.2). */
+  /** Lines that begin with a dot; each gets a second dot (RFC 5321 4.5.2). */
   #dots = 0
   #last = LF
 

@@ -52,8 +52,9 @@ export class Conversation {
     this.#corked = null
   }
 
-  /** An acceptance that came before the content had gone, so that it is no answer to it; null: none. To be asked one turn of
-   *  the event loop after the answer. Under TLS Node learns only then that its data has gone, and a server may be faster. */
+  /** An acceptance that came before the content was sent, so that it cannot be an answer to it; null: none. To be asked one
+   *  turn of the event loop after the answer. Under TLS Node learns only then that its data has gone, and a server may be
+   *  faster. */
   get early(): string | null {
     return this.#handed() ? null : this.#early
   }

@@ -58,7 +58,7 @@ export function failureText(tried: Tried): string {
 /** The steps at which a wrong host or port shows. */
 const BEGINNING: ReadonlySet<SmtpStep> = new Set(['connect', 'TLS', 'greeting', 'EHLO', 'STARTTLS'])
 
-/** The port or the server that was meant instead; null: nothing says that another one was. */
+/** The port or the server that was probably meant; null: nothing points to another one. */
 function elsewhere(tried: Tried): string | null {
   const { step, fault, place } = tried
   if (step === 'AUTH' && fault.kind === 'unfit' && fault.text.includes('does not offer to sign in'))

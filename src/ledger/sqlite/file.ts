@@ -1,6 +1,6 @@
 // Where the ledger lies: whose it is, its modes, the file system under it, and how a new one comes to be. A file is opened here
-// only before SQLite has it: a POSIX lock is lost when its process closes any descriptor of the file. One rule: what is no
-// ledger, or one that somebody else could write, is never touched.
+// only before SQLite has it: a POSIX lock is lost when its process closes any descriptor of the file. One rule: a file that is
+// not a ledger, or that somebody else could write, is never touched.
 import { randomBytes } from 'node:crypto'
 import { closeSync, constants, lstatSync, openSync, readSync, statSync, type Stats } from 'node:fs'
 import { chmod, link, lstat, mkdir, open, readdir, realpath, rename, rm, stat, statfs } from 'node:fs/promises'
@@ -79,8 +79,8 @@ async function draftsOf({ real, stats: found }: Place): Promise<readonly string[
   return drafts.filter((_, at) => stats[at]?.ino === found.ino && stats[at].dev === found.dev)
 }
 
-/** Whether there is a ledger; refuses what is none, and what was one and is not any more. One of ours that is readable by others
- *  is made private (S019). `path` is what `preparePlace` gave. */
+/** Whether there is a ledger. Refuses a file that is not one, or is no longer one. One of ours that is readable by others is
+ *  made private (S019). `path` is what `preparePlace` gave. */
 export async function inspect(path: string, readOnly: boolean): Promise<boolean> {
   const found = await statOrNull(path)
   if (found === null) {

@@ -79,7 +79,7 @@ export class HeldLeases {
     const leases: Lease[] = []
     for (const account of due) {
       if (leases.length >= limit) break
-      // Another process may have polled it meanwhile: then it is not due any more.
+      // Another process may have polled it meanwhile, so that it is no longer due.
       const lease = await this.lease(account)
       if (lease === null) continue
       if (await this.#access.read(() => this.#accounts.isDue(account, nowMs()))) leases.push(lease)

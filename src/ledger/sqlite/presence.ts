@@ -8,7 +8,7 @@ export class Presence {
   readonly #files: readonly (readonly [name: string, identity: string])[]
   #moved = false
 
-  /** `opened`: which file it was. It is open, and SQLite has made what it keeps beside it. */
+  /** `opened`: which file it was. The file is open, and SQLite has made its own files beside it. */
   constructor(path: string, opened: string) {
     this.#path = path
     const beside = [`${path}-wal`, `${path}-shm`].flatMap((name) => {

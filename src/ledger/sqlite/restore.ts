@@ -50,9 +50,9 @@ const COPY = `
   database.close()
 `
 
-/** Makes the ledger at `path` what the copy in `file` is. Each account remembers it, so that its next poll asks before it sends
- *  again what the copy does not know. Rejects with ERR_LEDGER when `file` is no sound ledger or cannot be copied, with ERR_BUSY
- *  when a popfetch has the ledger open. Nothing is changed then. */
+/** Makes the ledger at `path` what the copy in `file` is. Each account remembers the restore, so that its next poll asks before
+ *  it sends messages again that the copy does not know. Rejects with ERR_LEDGER when `file` is no sound ledger or cannot be
+ *  copied, with ERR_BUSY when a popfetch has the ledger open. Nothing is changed then. */
 export async function restoreLedger(path: string, file: string, options: RestoreOptions = {}): Promise<Restored> {
   const { nowMs = Date.now, fileSystemType: typeOf = fileSystemType, busyLimitMs = 2000 } = options
   try {

@@ -158,8 +158,8 @@ export class SqliteLedger implements Ledger {
     return this.#open.destinations
   }
 
-  /** Where the file was deleted or replaced (S043): opened again, as soon as a right one is there. Called where polls begin, so that
-   *  nothing changes below one that is at work, but by its leases, which are lost. */
+  /** Where the file was deleted or replaced (S043): opened again, as soon as a right one is there. Called where polls begin, so
+   *  that nothing changes under a running poll except that its lease is lost. */
   async #present(): Promise<void> {
     if (this.#open.presence?.moved !== true || this.#access.closed) return
     this.#reopening ??= this.#openAnew().finally(() => (this.#reopening = null))

@@ -1,5 +1,5 @@
-// Where the browser comes back to: a server on 127.0.0.1 that lives for one sign-in and answers one path. Whether what came is the
-// answer is decided by who listens. The one rule: it is on loopback alone, and its page has nothing of what came in it.
+// Where the browser comes back to: a server on 127.0.0.1 that lives for one sign-in and answers one path. Whether what came is
+// the answer is decided by who listens. The one rule: it listens only on loopback, and its page repeats nothing of a request.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { errnoOf, PopfetchError } from '../../errors.ts'

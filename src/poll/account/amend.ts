@@ -11,7 +11,7 @@ export interface SeenElsewhere {
   readonly identity: AccountIdentity
   /** How many messages it was. */
   readonly count: number
-  /** Do they count as delivered, so that an age deletes them? Else they are never deleted. */
+  /** Do they count as delivered, so that `delete` applies to them? Else they are never deleted. */
   readonly delivered: boolean
   /** The UIDLs they may have, and when the other program saw each first (null: unknown): as many, or more where a spelling is
    *  in doubt. */

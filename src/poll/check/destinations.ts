@@ -116,7 +116,7 @@ class Trial {
     return isRefused && isApplication && use !== 'gmail' ? applicationAdvice(use) : []
   }
 
-  /** The accounts that deliver there. One that none delivers to is tried as the first of all would use it. */
+  /** The accounts that deliver there. A destination that no account delivers to is tried as the first account would use it. */
   #users(): readonly Account[] {
     const { configuration, accounts } = this.#request
     const uses = (account: Account): boolean => namesFor(account, configuration).includes(this.#name)

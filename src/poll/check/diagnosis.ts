@@ -24,7 +24,7 @@ type Diagnosis = (error: PopfetchError, account: Account, evidence: Evidence) =>
 const unreachable: Diagnosis = (error, account, evidence) =>
   evidence.session === null ? wrongEndpoint(error, account, evidence) : [lostSession(error)]
 
-/** An error that is not in it says all in its own text. */
+/** The text of any other error says everything. */
 const diagnoses: Partial<Record<ErrorCode, Diagnosis>> = {
   ERR_SECRET: (_, account) => [secretMissing(account)],
   ERR_TLS: (error, account, evidence) =>

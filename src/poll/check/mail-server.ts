@@ -102,7 +102,7 @@ function described(
   return { who, error, findings, advice: [adviceFor(met, type, error, { host, port })] }
 }
 
-/** It greets, and does not say what it offers. */
+/** The server greets, but does not say what it offers. */
 function unready({ greeting }: Met): PopfetchError {
   const text = `it says "${display(greeting)}", and not what it offers: try again later`
   return new PopfetchError('ERR_TIMEOUT', text, { scope: 'account', retry: 'soon' })

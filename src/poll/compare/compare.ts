@@ -244,7 +244,7 @@ function policyOf(
     first: first.kind === 'since' ? { kind: 'since', older } : first,
     limit: limits.length === 0 ? null : Math.min(...limits),
     maxSizeBytes: account.maxSizeBytes,
-    // What is delivered again cannot be told from what was: all of it in one session.
+    // With --all, messages that came again look like those still to come, so all come in one session.
     sessionLimit: options.all ? Infinity : sessionLimit,
     all: options.all,
     skippedToo,

@@ -1,6 +1,6 @@
-// Deletion of messages that another program delivered, as `import --take-over` says. Nothing is known of them but their UIDL,
-// when that program saw them, and perhaps their header. So each is looked at once before it goes.
-// The one rule: what the server took after the other program saw that UIDL is another message, and stays.
+// Deletion of messages that another program delivered, as `import --take-over` says. Only their UIDL is known, the time when
+// that program saw them, and perhaps their header. So each is looked at once before it goes. The one rule: what the server took
+// after the other program saw that UIDL is another message, and stays.
 import type { KnownMessage } from '../../ledger/ledger.ts'
 import type { PlannedDeletion } from '../plan/plan.ts'
 import { lookBeforeDeletion } from '../look-before-deletion.ts'

@@ -101,8 +101,8 @@ function merged(plan: Plan, found: readonly Found[], replan: Replan): Plan {
   }
 }
 
-/** `now`: something is gone that nobody asked to delete, from a listing that shows it all. `gone before`: nothing is, but it may
- *  have been gone in an earlier listing. Null: nothing is looked for; of many new ones the guard asks a person first. */
+/** `now`: a complete listing lacks a message that nobody asked to delete. `gone before`: nothing is, but it may have been gone
+ *  in an earlier listing. Null: nothing is looked for; of many new ones the guard asks a person first. */
 async function whereToLook(plan: Plan, comparison: Comparison, visit: Visit): Promise<'now' | 'gone before' | null> {
   const { history, session } = visit
   // A person said so, and new-ids.ts has looked: that is over once the plan is recorded.

@@ -17,7 +17,7 @@ const BATCH = 1000
 
 type Wanted = ListingEntry & { readonly known: KnownMessage }
 
-/** Does nothing in a poll that has anything else to do. Rejects with BrokenLook. */
+/** Works only in a poll that has nothing else to do. Rejects with BrokenLook. */
 export async function learnHeaders(listing: Listing, { plan }: ComparedListing, visit: Visit): Promise<void> {
   const { account, run, lease, history, looks, session } = visit
   const from = history.headersFrom

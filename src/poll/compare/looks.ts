@@ -40,7 +40,7 @@ export function isSame(known: Delivered, { fingerprint: print, stateBytes: notes
 export interface Looked extends EntryKey {
   readonly number: number
   readonly sizeBytes: number | null
-  /** Null or absent: the ledger does not know it, or not that it is this one. */
+  /** Null or absent: the ledger does not know the message, or not that it is this one. */
   readonly known?: KnownMessage | null
 }
 
@@ -65,7 +65,7 @@ export class BrokenLook extends PopfetchError {
   readonly verb: LookVerb
   readonly #culprit: Looked | null
 
-  /** `culprit` null: nobody can tell which one it was. */
+  /** `culprit` null: unknown which message it was. */
   constructor(verb: LookVerb, culprit: Looked | null, cause: unknown) {
     const { code, message, scope, retry, pauseMs } = asPopfetchError(cause)
     super(code, message, { scope, retry, pauseMs, cause })
@@ -130,7 +130,7 @@ export class Looks {
     return found
   }
 
-  /** At all of it; null: the server does not give it, or it is not asked for it here. Rejects with BrokenLook. */
+  /** Looks at the whole message; null: the server does not give it, or is not asked for it here. Rejects with BrokenLook. */
   async whole(entry: Looked): Promise<Look | null> {
     const body = new DigestedBody()
     return (await this.retrieve(entry, body)) ? body.look() : null
@@ -194,7 +194,7 @@ function lookAt(header: Buffer, whole: Look['whole']): Look {
   return { fingerprint: fingerprint(head), stateBytes: stateBytes(head), receivedMs: receivedDateMs(head), whole }
 }
 
-/** Keeps nothing of a message but its header, its length and its digest. */
+/** Keeps only the header, the length and the digest of a message. */
 class DigestedBody implements BodySink {
   readonly #header = headerBody()
   readonly #digest = createHash('sha256')

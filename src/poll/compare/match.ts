@@ -64,7 +64,7 @@ export class Match {
     )
   }
 
-  /** Those that ended sessions when they were looked at, and never came (P110): by their size, which is all that is known. */
+  /** Messages that ended sessions when they were looked at, and never came (P110). Only their size is known. */
   byHarm(): void {
     this.#pair(
       ({ sizeBytes }) => String(sizeBytes),

@@ -30,7 +30,7 @@ export class StandIns {
     this.#isNew = isNew
   }
 
-  /** Entries that share their UIDL with nobody, and what is known of them, in their order. */
+  /** Entries with a unique UIDL, and what is known of them, in their order. */
   async keyed(entries: readonly Entry[]): Promise<readonly Keyed[]> {
     const known = this.#isNew ? [] : await this.#comparison.known(entries)
     const unknown = entries.filter((_, at) => (known[at] ?? null) === null)

@@ -23,7 +23,7 @@ export interface Look {
   readonly list: readonly (Standing | null)[] | null
 }
 
-/** All destinations that the account may deliver to. One that is down delays only its own part. */
+/** All destinations that the account may deliver to. A destination that is down delays only its own part. */
 export async function lookAt(entries: readonly Entry[], visit: Visit): Promise<readonly Look[]> {
   const { account, run, destinations } = visit
   const origins = entries.map((entry) => originOf(account, entry))

@@ -38,7 +38,7 @@ export class ChangedDeletes {
   }
 }
 
-/** Those of the accounts whose `delete` is another than at their last poll and removes something. */
+/** The accounts whose `delete` has changed since their last poll and removes something. */
 export async function changedDeletes(
   ledger: Pick<Ledger, 'accounts'>,
   accounts: readonly Account[],

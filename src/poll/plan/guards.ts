@@ -38,7 +38,7 @@ export interface GuardView {
 export interface NewIds {
   /** Matched by their headers in this session. */
   readonly matched: number
-  /** Not listed any more and known by their UID alone, so that nothing can match them (M010). */
+  /** No longer listed, and known only by their UID, so that nothing can match them (M010). */
   readonly bare: number
 }
 

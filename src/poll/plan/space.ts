@@ -33,7 +33,7 @@ export function amountOf(fetches: readonly { readonly sizeBytes: number | null }
 export interface SpaceCheck {
   readonly amount: Amount
   readonly book: SpaceBook
-  /** What a person does who wants to go on all the same. */
+  /** The command for a person who wants to continue anyway. */
   readonly goesOn: string
 }
 

@@ -28,7 +28,7 @@ export function answerOf(error: PopfetchError): Answer {
   const { pauseMs, code, message: text } = error
   const exit = exitOf(error)
   if (!(error instanceof DeliveryError)) {
-    // What went wrong here, not there, says nothing of the destination, but for one that cannot even be asked.
+    // A failure on our side says nothing about the destination, unless it could not even be asked.
     const conclusion = error.scope === 'destination' ? 'ACT' : 'TEMP'
     return { ...NOTHING, conclusion, same: code, pauseMs, exit, code, text }
   }

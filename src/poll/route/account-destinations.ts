@@ -230,8 +230,8 @@ export class AccountDestinations implements Disposable {
     target.probing = places.some((place) => doors.at(place, this.#eagerSinceMs).door === 'probe')
   }
 
-  /** A look at it failed, of which `since` is what `closings` gave before: nothing goes there in this session. Null: of several as
-   *  one it is not known which of them failed, and nothing is recorded. Rejects where it is the poll that ends. */
+  /** A look at it failed: nothing goes there in this session. `since` is what `closings` gave before the look. Null: of several
+   *  as one it is not known which of them failed, and nothing is recorded. Rejects where it is the poll that ends. */
   async failed(target: Target, thrown: unknown, since: number | null): Promise<void> {
     if (this.#run.signal.aborted) throw asPopfetchError(this.#run.signal.reason)
     const error = asPopfetchError(thrown, 'destination')
@@ -313,7 +313,7 @@ export class AccountDestinations implements Disposable {
     const answer = answerOf(error)
     this.#countRefusal(target, answer)
     if (answer.conclusion === 'ROOM' && message !== null && this.#smallerWaits(bytes)) {
-      // There may be room for it: then only the large ones wait.
+      // There may be room for a small message: then only the large ones wait.
       target.fullFromBytes = Math.min(target.fullFromBytes, bytes)
       return { record: blankDestination(target.key, knownAt(target, recipient)), speaksOf: 'message', absolved: [] }
     }
@@ -325,7 +325,7 @@ export class AccountDestinations implements Disposable {
     const step = await this.#run.doors.note(place, [target.name], event, since)
     if (step.absolved.length > 0) {
       this.#tally.absolve(step.absolved)
-      // What it refused as one of several is recorded under the name of them all.
+      // What it refused as a member of a first-of is recorded under the name of the first-of.
       const groups = this.#run.destinations.groupsWith(step.record.names)
       if (groups.length > 0) await this.#run.ledger.absolve(step.absolved, groups, null)
     }
@@ -350,7 +350,7 @@ export class AccountDestinations implements Disposable {
     if (this.envelopeRefusals.isOver(target)) target.fullFromBytes = 0
   }
 
-  /** It is left alone, for what another account or poll found out, or this one with a message to another place there. */
+  /** It is left alone because of what another account or poll found out, or this one with a message to another place there. */
   #closeKnown(target: Target, recipient: string, rest: Rest): void {
     const found = this.#found.get(foundAt({ key: target.key, recipient }))
     this.#close(target, recipient, found === undefined, found ?? restError(target.name, rest, this.#run.nowMs()))

@@ -90,7 +90,7 @@ export function passesBy(target: Target, recipient: string, goesOn: boolean): bo
 
 const NEXT = 'NEXT '
 
-/** What is recorded of a message that those before `name` refused, and that waits for it. */
+/** The record of a message that the members before `name` refused, and that waits for `name`. */
 export function waitingFor(name: string): string {
   return `${NEXT}${name}`
 }
@@ -102,7 +102,7 @@ export function awaited({ members }: Target, before: Delivery | null): Target | 
   return members.find(({ name }, at) => at > 0 && waitingFor(name) === conclusion) ?? null
 }
 
-/** Why nothing is to be retrieved for it: the one that it waits for is closed. With `goesOn`, a later member may take it. */
+/** Why nothing is retrieved for it: the member that it waits for is closed. With `goesOn`, a later member may take it. */
 export function keptByNext(target: Target, before: Delivery | null, goesOn: boolean): Closed | null {
   const member = awaited(target, before)
   if (member === null) return null

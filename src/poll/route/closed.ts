@@ -78,7 +78,7 @@ export function hiddenAt(target: Target): Closed | null {
   return closedAt(target, '') ?? others.map((member) => closedAt(member, '')).find((closed) => closed !== null) ?? null
 }
 
-/** Why a poll that finds it left alone sends nothing there. */
+/** Why a poll sends nothing to a destination that is left alone. */
 export function restError(name: string, { untilMs, untilSignIn, error, exit }: Rest, nowMs: number): DeliveryError {
   const paused = untilMs > nowMs ? `is paused until ${localStamp(untilMs)}` : 'was tried a moment ago'
   const why = untilSignIn === true ? 'is paused until somebody signs in' : paused

@@ -23,7 +23,7 @@ export interface Due {
   readonly target: Target
   readonly recipient: string
   readonly intent: string
-  /** What became of earlier tries; null: there were none. */
+  /** The outcome of earlier attempts; null: there were none. */
   readonly before: Delivery | null
   /** An earlier attempt may have arrived. */
   readonly doubtful: boolean
@@ -198,7 +198,7 @@ export function keptBack(
     ({ target, recipient, before }) => closedAt(target, recipient) ?? keptByNext(target, before, goesOn) ?? [],
   )
   const targets = job.choice?.targets ?? job.due.map(({ target }) => target)
-  // None of these: there is no room for one of its size, and another one may be taken.
+  // Without any of these there is no room for a message of its size; a smaller one may still be taken.
   const why = whyKept([...places, ...kept, ...more, ...targets.flatMap(spentAt)], tally)
   tally.keep(job, { kept: why, as: 'deferred', isDue: isDueMessage(job) })
   return true
@@ -214,7 +214,7 @@ function probesFirst(
   if (probing.length === 0 && probingNext.length === 0) return fetches
   const openers = new Set([...probing, ...probingNext].flatMap(({ key }) => run.doors.openersOf(key)))
   const [others, last] = split(fetches, (fetch) => !openers.has(nameOfMessage(account.name, fetch)))
-  // Only one that waits for it is known to get to it.
+  // Only a message that waits for a later member is known to reach it.
   const mayProbe = (fetch: PlannedFetch): boolean => probing.length > 0 || isProbe(fixed.get(fetch)?.due ?? [])
   const sizeOf = ({ sizeBytes }: PlannedFetch): number => sizeBytes ?? Infinity
   const bySize = (of: readonly PlannedFetch[]): readonly PlannedFetch[] =>

@@ -221,7 +221,7 @@ export class Destinations implements AsyncDisposable {
     const key = placeOf(settings)
     const mark = async (): Promise<number | null> => (secret === null ? null : secretMark(key, await secret()))
     const rates = this.#ratesOf(key)
-    // One is made ready while another one is sent.
+    // One message is prepared while another one is sent.
     const usual = 'concurrency' in config ? 2 * config.concurrency : Infinity
     const atOnce = (): number => destination.atOnce ?? usual
     return {

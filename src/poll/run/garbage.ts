@@ -11,8 +11,8 @@ import { isOurProcess } from './own-process.ts'
 const LOOK_BYTES = 1 << 20
 /** More than a busy poll holds altogether. Measured: a lower limit costs time, 6 MB a tenth of it. */
 const MANY_BYTES = 10 << 20
-/** So much that old buffers must be among them: then a full collection follows, which takes some 10 ms. It does not come
- *  again before this many bytes have come that it costs a hundredth of the time. */
+/** At this size old buffers must be among them. A full collection follows, which takes some 10 ms. It does not come again
+ *  before this many bytes have come that it costs a hundredth of the time. */
 const FAR_TOO_MANY_BYTES = 12 << 20
 const MAJOR_EVERY_BYTES = 4 << 20
 

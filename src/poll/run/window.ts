@@ -9,7 +9,7 @@ export class MemoryBudget {
   readonly #waiting: { readonly bytes: number; readonly resolve: () => void }[] = []
   /** Messages that are larger than announced and wait for room, in the order of asking. */
   readonly #growing = new Map<object, { bytes: number; readonly room: PromiseWithResolvers<void> }>()
-  /** The one message that may take more than there is, so that some message always comes to an end. */
+  /** The one message that may exceed the limits, so that some message always gets finished. */
   #overdrawn: object | null = null
 
   constructor(totalBytes: number) {

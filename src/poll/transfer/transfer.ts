@@ -164,7 +164,7 @@ class Transfer {
     )
   }
 
-  /** Whose place was it at which the session ended? Not to be told of several whose answers got out of step. */
+  /** At which message's place did the session end? Not to be told of several whose answers got out of step. */
   get #culprit(): number | null {
     const { brokenAt, botched } = this.#visit.session
     if (this.cut === null || botched instanceof MessageTooLarge) return null
@@ -232,9 +232,8 @@ class Transfer {
     this.#visit.tally.progress()
   }
 
-  /** Judges the message in the same turn in which its answer is there. What the same packet answered further on still
-   *  counts as asked for, and is not believed where this message is doubtful (P113). `judgement` null: the server
-   *  refused. */
+  /** Judges the message in the same turn in which its answer arrives. What the same packet answered further on still counts as
+   *  asked for, and is not believed where this message is doubtful (P113). `judgement` null: the server refused. */
   async #retrieve(
     job: Job,
     spool: Spool,

@@ -172,7 +172,7 @@ function word(server: Server, key: string): string {
   return typeof value === 'string' ? value : ''
 }
 
-/** Null: not there, or no number that counts something. */
+/** Null: missing, or not a positive number. */
 function count(server: Server, key: string): number | null {
   const value = server[key]
   return typeof value === 'number' && value >= 0 ? value : null

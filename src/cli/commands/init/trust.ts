@@ -1,4 +1,4 @@
-// A certificate that this machine does not trust: whose it is, and what a person decides. Nothing secret was sent yet.
+// A certificate that this machine does not trust: its owner, and what a person decides. Nothing secret was sent yet.
 import { resolvePath } from '../../../config/paths.ts'
 import { pem } from '../../../config/values/secret.ts'
 import { display } from '../../../display.ts'

@@ -31,8 +31,8 @@ export async function trySignIn(
 
 type Tried = OfClients & Pick<Configuration, 'destinations'>
 
-/** Gives what a person should know all the same. Rejects with the error that a poll would have. A folder or label of a server that
- *  is missing is made. */
+/** Gives what a person should know nevertheless. Rejects with the error that a poll would have. A folder or label of a server
+ *  that is missing is made. */
 export async function tryDestination(
   names: readonly string[],
   { account, configuration }: { readonly account: Account; readonly configuration: Tried },

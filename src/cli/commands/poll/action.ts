@@ -1,4 +1,4 @@
-// `popfetch [account...]`: polls once and tells the outcome. How much it tells depends on who watches (DESIGN 2, Output).
+// `popfetch [account...]`: polls once and tells the outcome. How much it prints depends on where it prints (DESIGN 2, Output).
 // A terminal gets progress and a summary, cron only what is worth a mail, `--json` one object.
 import { signInsOf } from '../../../config/oauth/sign-ins.ts'
 import { nearest } from '../../../config/values/nearest.ts'

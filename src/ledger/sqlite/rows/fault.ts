@@ -79,7 +79,7 @@ export function newerLedger(path: string, found: number, known: number): Popfetc
   )
 }
 
-/** Whoever put the wrong file there, or none, may put the right one there: then it is used again. */
+/** Somebody removed the file or put a wrong one there. Once the right one is back, it is used again. */
 export function movedLedger(path: string, cause?: PopfetchError): PopfetchError {
   const found = cause === undefined ? '' : ` (now: ${cause.message})`
   return ledgerError(

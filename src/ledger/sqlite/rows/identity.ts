@@ -228,7 +228,7 @@ export class IdentityRows {
     return number(rowOf(this.#removedCount, account)?.[0])
   }
 
-  /** The next of them after the row `after`; none: that was all. */
+  /** The next ones after the row `after`; none: that was all. */
   removed(account: number, after: number): readonly { readonly row: number; readonly key: EntryKey }[] {
     return rowsOf(this.#removed, account, after).map((row) => {
       return { row: number(row[0]), key: { uidl: bytes(row[1]).toString('latin1'), copy: number(row[2]) } }
