@@ -121,7 +121,7 @@ function whenOpen(
   { destinations, pauseOf, nowMs, at }: ForecastView,
 ): string {
   const paused = pauseOf(destination)
-  if (paused !== null) return `when that is paused no longer (until ${endOf(paused, at)})`
+  if (paused !== null) return `when the destination is no longer paused (until ${endOf(paused, at)})`
   const records = destinations.filter(
     (record) => record.names.includes(destination) && (record.recipient === '' || record.recipient === recipient),
   )
@@ -130,9 +130,9 @@ function whenOpen(
   const untilMs = Math.max(0, ...records.map(({ rest }) => rest?.untilMs ?? 0))
   // Whoever polls once looks at each poll whether one is back that was away (doorOf).
   const isLooked = records.some(({ rest }) => rest !== null && rest.untilMs <= nowMs) || records.some(isAway)
-  if (isLooked) return 'at the next poll at which that takes mail again'
+  if (isLooked) return 'at the next poll at which the destination accepts mail again'
   return untilMs > nowMs
-    ? `at the first poll after ${at(untilMs)}, when that is left alone no longer`
+    ? `at the first poll after ${at(untilMs)}, when the destination is no longer paused`
     : 'at the next poll'
 }
 

@@ -149,14 +149,14 @@ describe('what happens next to a message that is', () => {
       destinations: [{ names: ['next'], recipient, rest: { ...rest, ...facts } }],
     })
     const one = { deliveries: [next] }
-    const alone = 'fetched at the first poll after T7000, when that is left alone no longer, for next (b@c)'
+    const alone = 'fetched at the first poll after T7000, when the destination is no longer paused, for next (b@c)'
     expect(told(one, at({}))).toBe(alone)
     expect(told(one, at({}, 'b@c'))).toBe(alone)
     expect(told(one, at({}, 'else@c'))).toBe('fetched at the next poll, for next (b@c)')
     expect(told({ deliveries: [next, delivery] }, at({}))).toBe(
-      'fetched at the first poll after T7000, when that is left alone no longer, for next (b@c); at the next poll, for inbox',
+      'fetched at the first poll after T7000, when the destination is no longer paused, for next (b@c); at the next poll, for inbox',
     )
-    const looked = 'fetched at the next poll at which that takes mail again, for next (b@c)'
+    const looked = 'fetched at the next poll at which the destination accepts mail again, for next (b@c)'
     expect(told(one, at({ conclusion: 'DOWN' }))).toBe(looked)
     expect(told(one, at({ conclusion: 'DOWN', askedMs: 2000 }))).toBe(alone)
     expect(told(one, at({ conclusion: 'ACT', untilMs: 4000 }))).toBe(looked)
@@ -167,7 +167,7 @@ describe('what happens next to a message that is', () => {
     const pause = { kind: 'destination', name: 'inbox', by: 'x', sinceMs: 4000, untilMs: 7000 } as Pause
     const pauseOf = (name: string): Pause | null => (name === 'inbox' ? pause : null)
     expect(told({ deliveries: [delivery] }, { pauseOf })).toBe(
-      'fetched when that is paused no longer (until T7000), for inbox',
+      'fetched when the destination is no longer paused (until T7000), for inbox',
     )
     const endless = { ...pause, untilMs: null }
     expect(told({ deliveries: [delivery] }, { pauseOf: () => endless })).toContain('until popfetch resume inbox')
