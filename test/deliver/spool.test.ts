@@ -224,7 +224,7 @@ describe('a large message', () => {
     fs.writeFileSync(secret, 'precious')
     fs.symlinkSync(secret, path.join(at, 'taken'))
     await using spool = new Spool(options(at, { place: place(at, { fileName: () => 'taken' }), attempt: attempt() }))
-    await expect(receive(spool, bytes).then(() => spool.complete(NOW_MS))).rejects.toThrow('is there already')
+    await expect(receive(spool, bytes).then(() => spool.complete(NOW_MS))).rejects.toThrow('already exists')
     expect(fs.readFileSync(secret, 'latin1')).toBe('precious')
   })
 
