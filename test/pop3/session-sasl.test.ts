@@ -133,8 +133,8 @@ describe('a continuation', () => {
 
 describe('a server that cannot prove that it knows the password', () => {
   it.each([
-    ['asks for fewer iterations', { iterations: 1000 }, 'it wants 1000 iterations'],
-    ['asks for more iterations than we spend', { iterations: 1_000_001 }, 'it wants 1000001 iterations'],
+    ['asks for fewer iterations', { iterations: 1000 }, 'it asks for 1000 iterations'],
+    ['asks for more iterations than we spend', { iterations: 1_000_001 }, 'it asks for 1000001 iterations'],
     ['does not take up our number', { nonce: () => 'another' }, 'not made from ours'],
     ['adds nothing to our number', { nonce: (ours: string) => ours }, 'not made from ours'],
     ['shows a proof of something else', { final: () => 'v=AAAA' }, 'did not prove'],

@@ -44,16 +44,19 @@ describe('a refused password', () => {
   })
 
   test.each([
-    [GMAIL, /Gmail wants an app password .*popfetch auth.*\n.*Settings, Forwarding and POP\/IMAP: enable POP/s],
+    [GMAIL, /Gmail requires an app password .*popfetch auth.*\n.*Settings, Forwarding and POP\/IMAP: enable POP/s],
     [
       'host: outlook.office365.com, user: bob@example.com, password: {env: P}',
       /passwords are no longer accepted over POP3/,
     ],
     ['host: pop.gmx.net, user: bob@gmx.de, password: {env: P}', /POP3 und IMAP Zugriff erlauben/],
     ['host: pop3.web.de, user: bob, password: {env: P}', /WEB\.DE[^]*POP3 und IMAP Zugriff erlauben/],
-    ['host: pop.mail.yahoo.com, user: b@yahoo.com, password: {env: P}', /Yahoo wants an app password/],
+    ['host: pop.mail.yahoo.com, user: b@yahoo.com, password: {env: P}', /Yahoo requires an app password/],
     ['host: mail.btinternet.com, user: b@btinternet.com, password: {env: P}', /^the password is wrong/],
-    ['host: pop.laposte.net, user: bob@laposte.net, password: {env: P}', /La Poste wants .*before the @ .*user: bob$/],
+    [
+      'host: pop.laposte.net, user: bob@laposte.net, password: {env: P}',
+      /La Poste expects .*before the @ .*user: bob$/,
+    ],
     // A server of one's own that fetches for an address at Gmail is Gmail's by its address alone.
     ['host: relay.example.net, user: bob@gmail.com, password: {env: P}', /Gmail/],
   ])('is what the provider says it is: %s', async (keys, expected) => {

@@ -52,8 +52,8 @@ describe('SCRAM', () => {
   it.each([
     ['a number that is not ours', FIRST.replace(NONCE, 'x'), 'not made from ours'],
     ['our number and nothing added', `r=${NONCE},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096`, 'not made from ours'],
-    ['too few iterations', FIRST.replace('i=4096', 'i=4095'), 'it wants 4095 iterations'],
-    ['too many iterations', FIRST.replace('i=4096', 'i=1000001'), 'it wants 1000001 iterations'],
+    ['too few iterations', FIRST.replace('i=4096', 'i=4095'), 'it asks for 4095 iterations'],
+    ['too many iterations', FIRST.replace('i=4096', 'i=1000001'), 'it asks for 1000001 iterations'],
     ['no iterations', FIRST.replace('i=4096', 'i=0'), 'does not belong'],
     ['no salt', FIRST.replace('W22ZaJ0SNY7soEsUEjb6gQ==', ''), 'does not belong'],
     ['a salt that is no base64', FIRST.replace('W22Z', 'W2!Z'), 'does not belong'],
