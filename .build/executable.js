@@ -22,6 +22,13 @@ import configuration from '../.rolldown.config.js'
 /** What Node looks for in itself to see that it has a program. */
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2'
 
+/** With a code cache there is no `import()`. */
+const builtins = {
+  name: 'builtins at first use',
+  renderChunk: (code) =>
+    code.replace(/\bimport\((["'])(node:[\w/]+)\1\)/g, 'Promise.resolve(process.getBuiltinModule("$2"))'),
+}
+
 const root = join(import.meta.dirname, '..')
 const file = resolve(process.argv[2] ?? join(root, `release/popfetch-${process.platform}-${process.arch}`))
 // Not a copy of the name: under node_modules/.bin it is a link.
@@ -45,7 +52,7 @@ try {
   copyFileSync(node, made)
   chmodSync(made, 0o755)
   strip(made)
-  await inject(made, 'NODE_SEA_BLOB', readFileSync(join(work, 'popfetch.blob')), { sentinelFuse: FUSE })
+  await put(made, readFileSync(join(work, 'popfetch.blob')))
   execFileSync(made, ['--version'], { stdio: ['ignore', 'ignore', 'inherit'] })
   mkdirSync(dirname(file), { recursive: true })
   // Whole or not at all, also where the temporary folder is on another disk.
@@ -69,13 +76,27 @@ async function bundle(to) {
   } finally {
     await build.close()
   }
+  writeFileSync(to, plain(readFileSync(to, 'utf8')))
 }
 
-/** With a code cache there is no `import()`. */
-const builtins = {
-  name: 'builtins at first use',
-  renderChunk: (code) =>
-    code.replace(/\bimport\((["'])(node:[\w/]+)\1\)/g, 'Promise.resolve(process.getBuiltinModule("$2"))'),
+/** In ASCII: one character beyond Latin-1 would double the memory of the whole text, and the time to read it. */
+function plain(text) {
+  const ascii = text.replace(/(\\*)([^\0-\x7f])/g, (_, before, character) => {
+    if (before.length % 2 === 1) throw new Error(`cannot write \\${character} in ASCII`)
+    return `${before}\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  })
+  return ascii
+}
+
+async function put(program, blob) {
+  const { warn } = console
+  // It warns of the names of sections that strip has taken away.
+  console.warn = () => {}
+  try {
+    await inject(program, 'NODE_SEA_BLOB', blob, { sentinelFuse: FUSE })
+  } finally {
+    console.warn = warn
+  }
 }
 
 /** Of what only a debugger needs, a tenth of Node. Before the program is put in: afterwards it would be gone. */

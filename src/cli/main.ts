@@ -51,7 +51,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   const interruptions = watchInterruptions(exit)
   const code = await execute(argv, {
     env: process.env,
-    cwd: process.cwd(),
+    cwd: workingDirectory(),
     uid: process.getuid?.() ?? -1,
     output,
     terminal: process.stderr.isTTY ? process.stderr : null,
@@ -93,6 +93,17 @@ export async function execute(argv: readonly string[], surroundings: Surrounding
 
 function columnsIn({ COLUMNS = '' }: NodeJS.ProcessEnv): number | null {
   return /^[1-9]\d{0,3}$/.test(COLUMNS) ? Number(COLUMNS) : null
+}
+
+/** Somebody may have removed it under a shell that is still in it. Absolute paths are right all the same, and yargs could not be
+ *  loaded there. */
+function workingDirectory(): string {
+  try {
+    return process.cwd()
+  } catch {
+    process.chdir('/')
+    return '/'
+  }
 }
 
 /** Also true for a command line that could not be understood: whoever asked for JSON reads JSON. */

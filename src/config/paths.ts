@@ -26,6 +26,12 @@ export function configurationPlaces(env: Environment): readonly string[] {
   return [...namesIn(path.join(own, 'popfetch')), ...machinePlaces()]
 }
 
+/** Those of configurationPlaces; a user without a home (N046, a container's user) has those of the machine. */
+export function placesToRead(env: Environment): readonly string[] {
+  const isHomeless = homeOrNull(env) === null && absolute(env['XDG_CONFIG_HOME']) === null
+  return isHomeless ? machinePlaces() : configurationPlaces(env)
+}
+
 function machinePlaces(): readonly string[] {
   return namesIn('/etc/popfetch')
 }
@@ -47,14 +53,13 @@ export async function findConfiguration(
   // A daemon in the background is told its configuration by --config.
   if (isInEnvironment && (chosen === null || chosen === IN_ENVIRONMENT)) return IN_ENVIRONMENT
   if (chosen !== null) return resolvePath(chosen, cwd, env)
-  // A user without a home (N046) has those of the machine.
-  const isHomeless = homeOrNull(env) === null && absolute(env['XDG_CONFIG_HOME']) === null
-  const places = usual ?? (isHomeless ? machinePlaces() : configurationPlaces(env))
+  const places = usual ?? placesToRead(env)
   for (const place of places) {
     // lstat, because a link that leads nowhere exists: no other configuration silently takes its place.
     if (await exists(place)) return place
   }
-  if (usual === null && isHomeless) home(env)
+  // The first thing to mend, where there is none.
+  if (usual === null) configurationPlaces(env)
   const list = places.map((place) => `  ${display(place)}`).join('\n')
   const text = 'no configuration found. Run "popfetch init", create one of these files, or use --config'
   throw new PopfetchError('ERR_CONFIG', `${text}:\n${list}`, { scope: 'process', retry: 'never' })

@@ -1,5 +1,5 @@
 // The process itself: exit codes, streams that go away, signals, crashes. `node bin/popfetch.ts` as a child.
-import type { ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -75,6 +75,16 @@ describe('popfetch', () => {
        console.log(process.listenerCount('SIGUSR1'))`,
     ])
     expect((await ended(child)).stdout.split('\n').toSorted()).toEqual(['', '1', 'popfetch 0.1.0'])
+  })
+
+  test('works in a directory that is gone', async () => {
+    const script = 'cd "$(mktemp -d)" && rmdir "$PWD" && exec "$0" "$@"'
+    const words = ['-c', script, process.execPath, BIN, 'status', '--state', '/nonexistent/state.db']
+    expect(await ended(spawn('sh', words, { stdio: ['ignore', 'pipe', 'pipe'] }))).toEqual({
+      code: 0,
+      stdout: 'no account was ever polled\n',
+      stderr: '',
+    })
   })
 
   test('a reader that goes away is no crash', async () => {

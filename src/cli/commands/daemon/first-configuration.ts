@@ -2,7 +2,7 @@
 // to mount, and begins when a configuration is there. Outside of a container a missing one is an error.
 import { lstat, stat } from 'node:fs/promises'
 import { setTimeout as wait } from 'node:timers/promises'
-import { configurationPlaces, resolvePath, textInEnvironment } from '../../../config/paths.ts'
+import { placesToRead, resolvePath, textInEnvironment } from '../../../config/paths.ts'
 import { display } from '../../../display.ts'
 import { isContainer } from '../../../environment.ts'
 import { errnoOf } from '../../../errors.ts'
@@ -21,7 +21,7 @@ export async function isConfigured(
   if (!foreground || !isContainer(env)) return true
   const named = config ?? (env['POPFETCH_CONFIG'] || null)
   if (named === null && textInEnvironment(env) !== null) return true
-  const places = named === null ? configurationPlaces(env) : [resolvePath(named, cwd, env)]
+  const places = named === null ? placesToRead(env) : [resolvePath(named, cwd, env)]
   let told = ''
   for (;;) {
     const found = await look(places)
