@@ -14,6 +14,8 @@ const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), '
 /** What our image and our package have beside the base. */
 const PACKAGES = ['ca-certificates', 'tini', 'systemd-standalone-sysusers']
 
+export const CHROOT = '/usr/sbin/chroot'
+
 /** Why the tests cannot run; null: they can. */
 export const cannotRun: string | null = isRoot ? null : 'only root can make a root directory and run in it'
 
@@ -64,7 +66,7 @@ export async function inTree(
   words: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Ended> {
-  return await run('chroot', [tree, ...words], { PATH: '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', ...env })
+  return await run(CHROOT, [tree, ...words], { PATH: '/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', ...env })
 }
 
 /** Runs a program to its end, whatever that is. */

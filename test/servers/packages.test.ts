@@ -1,14 +1,13 @@
-// What people install: the Debian package in a small Debian, the single executable where there is nothing but the C and C++ libraries,
-// and that two builds in two places give the same bytes.
+// The packages of npm and of Debian: two builds in two places give the same bytes, and the one of Debian in a small Debian.
 import { createHash } from 'node:crypto'
-import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Pop3Server } from '../support/pop3-server.ts'
 import { checkout, npmRun, setVersion } from './checkout.ts'
-import { cannotRun, debianTree, type Ended, inTree, run } from './debian-tree.ts'
-import { findProgram, isRoot, runProgram, type TemporaryDirectory } from './program.ts'
+import { cannotRun, CHROOT, debianTree, type Ended, inTree, run } from './debian-tree.ts'
+import { findProgram, runProgram, type TemporaryDirectory } from './program.ts'
 
 let folder = ''
 const owned = new AsyncDisposableStack()
@@ -63,7 +62,7 @@ describe.skipIf(cannotRun !== null)(`the package of Debian${cannotRun === null ?
   }
   /** As the service runs it. */
   const popfetch = async (...words: string[]): Promise<Ended> =>
-    await run('chroot', ['--userspec=popfetch:popfetch', tree.path, '/usr/bin/popfetch', ...words], {
+    await run(CHROOT, ['--userspec=popfetch:popfetch', tree.path, '/usr/bin/popfetch', ...words], {
       HOME: '/var/lib/popfetch',
       STATE_DIRECTORY: '/var/lib/popfetch',
       PATH: '/usr/bin:/bin',
@@ -150,56 +149,6 @@ describe.skipIf(cannotRun !== null)(`the package of Debian${cannotRun === null ?
       expect([place, await stat(at(place)).catch(() => null)]).toEqual([place, null])
   })
 })
-
-describe.skipIf(!isRoot)(
-  `the single executable${isRoot ? '' : ' [only root can run in a root directory of its own]'}`,
-  () => {
-    test('fetches mail, runs in the background and copies its ledger where there is nothing but the C and C++ libraries', async () => {
-      await using copy = await checkout([
-        '.build',
-        '.rolldown.config.js',
-        'bin',
-        'package.json',
-        'src',
-        'tsconfig.json',
-      ])
-      const root = join(copy.path, 'root')
-      await npmRun(copy, 'package:sea', join(root, 'popfetch'))
-      const { stdout } = await run('ldd', [join(root, 'popfetch')])
-      const libraries = [...stdout.matchAll(/(\/\S+) \(0x/g)].map(([, file = '']) => file)
-      expect(new Set(libraries.map((file) => /^[a-z_+]+/.exec(basename(file))?.[0]))).toEqual(
-        new Set(['ld', 'libc', 'libdl', 'libgcc_s', 'libm', 'libpthread', 'libstdc++']),
-      )
-      for (const file of libraries) {
-        await mkdir(join(root, dirname(file)), { recursive: true })
-        await copyFile(await realpath(file), join(root, file))
-      }
-      await mkdir(join(root, 'dev'))
-      await mkdir(join(root, 'home'))
-      await runProgram('mknod', ['-m', '666', join(root, 'dev/null'), 'c', '1', '3'], root)
-      await runProgram('chown', ['4711:4711', join(root, 'home')], root)
-
-      await using server = await Pop3Server.start()
-      server.mailbox('alice', 'secret').add('Subject: one\n\nbody\n', { uidl: 'u1' })
-      const { host, port } = server
-      const account = { host, port, tls: 'none', user: 'alice', password: 'secret', deliver: 'maildir:/home/Mail' }
-      const env = { HOME: '/home', POPFETCH_CONFIG_YAML: JSON.stringify({ accounts: { work: account } }) }
-      const popfetch = async (...words: string[]): Promise<Ended> =>
-        await run('chroot', ['--userspec=4711:4711', '--groups=', root, '/popfetch', ...words], env)
-      expect(await popfetch()).toEqual({ status: 0, stdout: '', stderr: '' })
-      expect(await readdir(join(root, 'home/Mail/new'))).toHaveLength(1)
-      expect(await popfetch('--daemon')).toEqual({ status: 0, stdout: '', stderr: '' })
-      expect((await popfetch('wake')).status).toBe(0)
-      expect(await popfetch('status', '--check')).toMatchObject({ status: 0, stdout: 'all is well\n' })
-      expect(await popfetch('stop')).toMatchObject({ status: 0 })
-      expect(await popfetch('state', 'backup', '/home/copy')).toMatchObject({ status: 0, stderr: '' })
-      expect((await popfetch('state', 'list', '--state', '/home/copy', '--json')).stdout).toContain('"u1"')
-      // What is loaded at first use is there.
-      for (const words of [['--help'], ['config', 'schema'], ['config', 'show'], ['completion', 'bash']])
-        expect([words, await popfetch(...words)]).toEqual([words, expect.objectContaining({ status: 0, stderr: '' })])
-    })
-  },
-)
 
 async function sha256(file: string): Promise<string> {
   return createHash('sha256')
