@@ -65,7 +65,7 @@ async function list({ configuration, surroundings, invocation }: Work): Promise<
   const listed = await listedSignIns(configuration, surroundings.env)
   if (invocation.json) surroundings.output.object({ ok: true, signIns: listed.map(listedJson) })
   else if (listed.length === 0)
-    surroundings.output.answer('nothing signs in with OAuth: no account has token: { oauth: CLIENT }')
+    surroundings.output.prose('nothing signs in with OAuth: no account has token: { oauth: CLIENT }')
   else for (const line of listLines(listed)) surroundings.output.prose(line)
   return EXIT_OK
 }

@@ -35,7 +35,7 @@ export async function run(invocation: ConfigInvocation, surroundings: Surroundin
     return EXIT_OK
   }
   if (invocation.json) output.object(checkObject(configuration))
-  else output.answer(checkLines(configuration).join('\n'))
+  else output.prose(checkLines(configuration).join('\n'))
   return EXIT_OK
 }
 

@@ -68,7 +68,7 @@ export async function run(invocation: ImportInvocation, surroundings: Surroundin
   const problem = await faultOf(file, surroundings)
   const report: ImportedReport = { tool: invocation.tool, isTrial, files, file, statePath, seen, missing, problem }
   if (invocation.json) output.object(objectOf(report))
-  else if (!invocation.quiet) output.answer(importLines(report).join('\n'))
+  else if (!invocation.quiet) output.prose(importLines(report).join('\n'))
   for (const line of warningLines(seen)) output.problem(line)
   if (isTrial) for (const line of trialWarnings(seen, invocation.tool)) output.problem(line)
   if (problem !== null) output.problem(problem.message)

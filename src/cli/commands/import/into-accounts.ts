@@ -136,7 +136,7 @@ function tellRecords(pairs: readonly Pair[], { tool, json, quiet }: ImportInvoca
   if (json) output.object({ ok: true, accounts })
   else if (!quiet)
     for (const { account, seen } of accounts)
-      output.answer(
+      output.prose(
         `${account}: ${seen === null ? `${tool} has no record of it` : `${counted(seen, 'message')} that ${tool} fetched`}`,
       )
 }
@@ -269,12 +269,12 @@ function tellTrial(
   if (quiet) return
   for (const { account, both, onlyOld, due, gone } of compared) {
     const shared = both.length === 0 ? 'no message' : counted(both.length, 'message')
-    output.answer(`${account}: both had ${shared} of the trial${both.length === 0 ? '' : ', which now count as seen'}`)
+    output.prose(`${account}: both had ${shared} of the trial${both.length === 0 ? '' : ', which now count as seen'}`)
     const list = (what: string, lines: readonly string[]): void => {
       if (lines.length === 0) return
-      output.answer(`${account}: ${what}:`)
-      for (const line of lines.slice(0, MOST_SHOWN)) output.answer(`  ${line}`)
-      if (lines.length > MOST_SHOWN) output.answer(`  and ${lines.length - MOST_SHOWN} more`)
+      output.prose(`${account}: ${what}:`)
+      for (const line of lines.slice(0, MOST_SHOWN)) output.prose(`  ${line}`)
+      if (lines.length > MOST_SHOWN) output.prose(`  and ${lines.length - MOST_SHOWN} more`)
     }
     list(
       `only ${tool} had ${onlyOld.length}`,
@@ -287,6 +287,6 @@ function tellTrial(
     )
   }
   if (kept !== null)
-    output.answer(`${display(file, 4096)}: the trial is removed; the previous version is ${display(kept, 4096)}`)
-  output.answer(`next: popfetch --dry-run, then popfetch; to go back: popfetch state export --as ${tool}`)
+    output.prose(`${display(file, 4096)}: the trial is removed; the previous version is ${display(kept, 4096)}`)
+  output.prose(`next: popfetch --dry-run, then popfetch; to go back: popfetch state export --as ${tool}`)
 }

@@ -21,7 +21,7 @@ export async function run(invocation: PauseInvocation, surroundings: Surrounding
     for (const { kind, name, untilMs } of pauses) {
       const what = kind === 'account' ? 'not polled' : 'gets no mail'
       const until = untilMs === null ? `popfetch resume ${display(name)}` : localStamp(untilMs)
-      output.answer(`${display(name)}: paused, ${what} until ${until}`)
+      output.prose(`${display(name)}: paused, ${what} until ${until}`)
     }
   return EXIT_OK
 }

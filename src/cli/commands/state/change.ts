@@ -34,9 +34,9 @@ export async function retry({ accounts: named, only }: StateRequests['retry'], c
   const { output } = surroundings
   if (json) return output.object({ ok: true, accounts: due, destinations })
   for (const { account, due: count } of due)
-    if (count > 0) output.answer(`${account}: ${counted(count, 'message')} due at the next poll`)
-  for (const name of destinations) output.answer(`${name}: will be tried at the next poll`)
-  if (destinations.length === 0 && due.every(({ due: count }) => count === 0)) output.answer('nothing is waiting')
+    if (count > 0) output.prose(`${account}: ${counted(count, 'message')} due at the next poll`)
+  for (const name of destinations) output.prose(`${name}: will be tried at the next poll`)
+  if (destinations.length === 0 && due.every(({ due: count }) => count === 0)) output.prose('nothing is waiting')
 }
 
 /** Names of the destinations that these accounts deliver to, or that messages of theirs wait for. */
@@ -82,7 +82,7 @@ export async function forget(wanted: StateRequests['forget'], context: LedgerCon
     const rest = removed
       ? 'and the account, which is not configured'
       : `the next poll fetches ${forgotten === 1 ? 'it' : 'them'} again if still on the server`
-    output.answer(`${account}: ${counted(forgotten, 'message')} forgotten; ${rest}`)
+    output.prose(`${account}: ${counted(forgotten, 'message')} forgotten; ${rest}`)
   }
 }
 
@@ -109,7 +109,7 @@ export async function rename(wanted: StateRequests['rename'], context: LedgerCon
   }
   const { output } = surroundings
   if (json) output.object({ ok: true, from, to, messages: recorded.known })
-  else output.answer(`${from} is ${to} now, with ${counted(recorded.known, 'message')}`)
+  else output.prose(`${from} is ${to} now, with ${counted(recorded.known, 'message')}`)
   if (outline.accounts !== null && !outline.accounts.includes(to)) {
     output.problem(`warning: ${to} is not in the configuration yet`)
   }
@@ -124,7 +124,7 @@ async function renameDestination({ from, to }: StateRequests['rename'], context:
   const deliveries = await writable.renameDestination(from, to)
   if (deliveries === 0) throw refusal(`renaming the destination ${from}: nothing is recorded for it`)
   if (json) surroundings.output.object({ ok: true, from, to, deliveries })
-  else surroundings.output.answer(`the destination ${from} is ${to} now, with ${counted(deliveries, 'record')}`)
+  else surroundings.output.prose(`the destination ${from} is ${to} now, with ${counted(deliveries, 'record')}`)
 }
 
 export async function backUp(
@@ -135,7 +135,7 @@ export async function backUp(
   const file = resolvePath(typed, cwd, env)
   await ledger.records.backup(file)
   if (json) output.object({ ok: true, file })
-  else output.answer(`the ledger ${ledger.place} was copied to ${file}`)
+  else output.prose(`the ledger ${ledger.place} was copied to ${file}`)
 }
 
 /** The ledger itself is not opened: it may be damaged, or gone. */
@@ -150,7 +150,7 @@ export async function restore(
   if (json) return output.object({ ok: true, ledger: place, file, kept, accounts, messages })
   const what = `${counted(messages, 'message')} of ${counted(accounts, 'account')}`
   const before = kept === null ? '' : `; the one before is ${kept}`
-  output.answer(`the ledger ${place} was restored from ${file}: ${what}${before}`)
+  output.prose(`the ledger ${place} was restored from ${file}: ${what}${before}`)
 }
 
 async function openToChange({ outline, surroundings }: LedgerContext): Promise<Ledger> {
