@@ -17,12 +17,12 @@ const OTHERS = /^(?:servers|crash|soak|fuzz|browser|bench)\/|^(?:package|pages|r
 
 const files = globSync('**/*.test.ts', { cwd: join(ROOT, 'test') })
   .filter((file) => !OTHERS.test(file))
-  .filter((file) => /getuid|skipIf|runIf|loadConfiguration/.test(readFileSync(join(ROOT, 'test', file), 'utf8')))
+  .filter((file) => /getuid|skipIf|runIf/.test(readFileSync(join(ROOT, 'test', file), 'utf8')))
 
 test.runIf(process.getuid?.() === 0)(
   'the tests that look at who runs them pass for a user who is not root (B2)',
   async () => {
-    expect(files.length).toBeGreaterThan(8)
+    expect(files).toContain('daemon/who-knows.test.ts')
     const home = mkdtempSync(join(tmpdir(), 'popfetch-somebody-'))
     chownSync(home, SOMEBODY, SOMEBODY)
     const config = join(home, 'vitest.config.mjs')
