@@ -1,7 +1,9 @@
 // What `first`, `maxSize`, `limit` and the options of the command line leave out or bring again.
 import { existsSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { Scene, upTo } from './scene.ts'
+import { openLedger } from '../../src/ledger/sqlite/open.ts'
+import type { AccountReport } from '../../src/poll/report.ts'
+import { letter, Scene, upTo } from './scene.ts'
 
 describe('what is not fetched', () => {
   test('first: last:2 leaves the older ones unseen forever and never deletes them', async () => {
@@ -22,6 +24,54 @@ describe('what is not fetched', () => {
     expect(await scene.poll()).toMatchObject({ outcome: 'partial', delivered: 1, held: 1 })
     expect(await scene.poll()).toMatchObject({ outcome: 'ok', held: 0, delivered: 0 })
     expect(scene.left()).toEqual(['big'])
+  })
+
+  describe('a message over maxSize is named by From and Subject when it is held', () => {
+    const large = (number: number): string => `${letter(number)}${'x'.repeat(70)}\r\n`.padEnd(3000, 'x\r\n')
+    const held = ({ problems }: AccountReport) => problems.filter(({ kind }) => kind === 'held')
+
+    test('which its header tells, once, also later in the ledger', async () => {
+      await using scene = await Scene.create()
+      scene.account = ['maxSize: 1KB']
+      scene.server.mailbox('alice').add(large(7), { uidl: 'big' })
+      scene.fill(1)
+      expect(held(await scene.poll())).toMatchObject([{ from: 'Ada <ada@example.org>', subject: 'letter 7' }])
+      await scene.poll()
+      expect([scene.count('TOP'), scene.count('RETR')]).toEqual([1, 1])
+      await using ledger = await openLedger(scene.path('state/state.db'))
+      const [message] = await ledger.records.find(scene.name, 'big')
+      expect(message).toMatchObject({ state: 'held', from: 'Ada <ada@example.org>', subject: 'letter 7' })
+    })
+
+    test('twenty of them at most are asked for', async () => {
+      await using scene = await Scene.create()
+      scene.account = ['maxSize: 1KB']
+      for (const number of upTo(25)) scene.server.mailbox('alice').add(large(number), { uidl: `big-${number}` })
+      const report = await scene.poll()
+      expect(report).toMatchObject({ held: 25 })
+      expect(held(report).filter(({ subject }) => subject !== null)).toHaveLength(20)
+      expect(scene.count('TOP')).toBe(20)
+    })
+
+    test.each(['TOP ends the session', 'TOP is refused', 'QUIT may drop what was shown'])(
+      'but where %s it is held all the same, and all else comes',
+      async (what) => {
+        await using scene = await Scene.create()
+        scene.account = ['maxSize: 1KB', 'delete: after-delivery']
+        scene.server.mailbox('alice').add(large(7), { uidl: 'big' })
+        scene.fill(2)
+        if (what.startsWith('QUIT')) scene.server.capabilities?.afterLogin.push('EXPIRE 0')
+        else
+          scene.server.faults.onCommand = (verb) =>
+            verb !== 'TOP' ? 'serve' : what.includes('refused') ? '-ERR no' : 'drop'
+        const report = await scene.poll()
+        expect(report).toMatchObject({ held: 1, delivered: 2, error: null })
+        expect(held(report)).toMatchObject([{ uidl: 'big', from: null, subject: null }])
+        expect(scene.left()).toEqual(['big'])
+        await scene.poll()
+        expect(scene.count('TOP')).toBeLessThanOrEqual(1)
+      },
+    )
   })
 
   test.each(['maxSize: 300KB', ''])(

@@ -5,6 +5,7 @@
 // folder.ts finds the folder, or makes it. content.ts says which bytes, and which field on top says whose attempt it was.
 // server.ts asks the table answers/imap.ts (fault.ts) what a failure means for the mail, text.ts puts it in words. One rule:
 // after an answer that was lost, and after a kill, find.ts looks for the message before anything is appended again.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { DeliveryError, PopfetchError } from '../../errors.ts'
 import type { Message, Origin } from '../../message.ts'
 import { concluded } from '../answers/conclusions.ts'
@@ -35,6 +36,9 @@ import { IMAP_LIMITS, type ImapConfig, type ImapContext, type ImapLimits, raised
 
 export type { ImapConfig, ImapContext } from './settings.ts'
 
+/** A pause that is waited out; a longer one is for the poll to obey. */
+const SHORT_PAUSE_MS = 60_000
+
 export function openImap(
   config: ImapConfig,
   context: ImapContext,
@@ -62,6 +66,7 @@ class Imap implements ReadableDestination {
   readonly #together: Together<Letter, Receipt>
   readonly #finder: Finder
   #folder: Promise<Folder> | null = null
+  readonly #closing = new AbortController()
 
   constructor(config: ImapConfig, context: ImapContext, limits: ImapLimits) {
     this.description = config.description
@@ -159,6 +164,20 @@ class Imap implements ReadableDestination {
   }
 
   async deliver(attempt: Attempt, message: Message, signal: AbortSignal): Promise<Receipt> {
+    try {
+      return await this.#offer(attempt, message, signal)
+    } catch (error) {
+      const pauseMs = error instanceof DeliveryError && error.conclusion === 'BUSY' ? error.pauseMs : 0
+      if (pauseMs === 0 || pauseMs > SHORT_PAUSE_MS) throw error
+      const isOver = AbortSignal.any([signal, this.#closing.signal])
+      await sleep(pauseMs, undefined, { signal: isOver }).catch(() => {})
+      if (isOver.aborted) throw error
+      this.#server.restore()
+      return await this.#offer(attempt, message, signal)
+    }
+  }
+
+  async #offer(attempt: Attempt, message: Message, signal: AbortSignal): Promise<Receipt> {
     if (this.#server.broken !== null) throw this.#server.broken
     return await this.#together.add({ attempt, message }, message.sizeBytes, signal).catch((cause: unknown) => {
       if (cause instanceof PopfetchError) throw cause
@@ -168,6 +187,7 @@ class Imap implements ReadableDestination {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort()
     await this.#server[Symbol.asyncDispose]()
   }
 

@@ -1,10 +1,16 @@
 // What the ledger learns from a listing without a single RETR. What was skipped by `first`, what is kept back, what is gone
 // from the server.
 import type { EntryKey } from '../../ledger/ledger.ts'
+import { asPopfetchError } from '../../errors.ts'
+import { headingOf } from '../../heading.ts'
+import { splitHeader } from '../../header.ts'
+import type { Heading } from '../../message.ts'
 import type { ComparedListing } from './compare.ts'
 import { hold } from '../hold.ts'
-import type { Entry, PlannedFetch } from '../plan/plan.ts'
+import { isForSize } from '../plan/held-for-size.ts'
+import type { Entry, PlannedFetch, PlannedHold } from '../plan/plan.ts'
 import { forgettable, isWhole, mayBeWindow, MOST_FORGOTTEN } from '../plan/prune.ts'
+import { quitDrops } from '../transfer/suspects.ts'
 import type { Visit } from '../visit.ts'
 
 /** Records it all, and returns the fetches that are left. */
@@ -26,9 +32,43 @@ export async function recordListing(compared: ComparedListing, visit: Visit): Pr
       plan.reprieved.map((key) => ({ key, pending: null })),
     )
   if (plan.fromFuture.length > 0) await run.ledger.restartAges(lease, plan.fromFuture)
-  await hold(plan.holds, visit)
+  await holdNamed(plan.holds, visit)
   if (plan.withoutUidl > 0) tally.note(`${plan.withoutUidl} messages have no UIDL and show no header: left alone`)
   return plan.fetch
+}
+
+/** So many in one session. */
+const MOST_NAMED = 20
+
+/** A person knows a message that is too large by its From and Subject, which its header tells (DESIGN 2). They are asked for before it
+ *  is held, once; a look that ends the session costs the names alone. */
+async function holdNamed(holds: readonly PlannedHold[], visit: Visit): Promise<void> {
+  const { looks, session, lease, run } = visit
+  // What was shown may count as retrieved there, and is not listed again (P161).
+  const mayLook = looks.top && !quitDrops(session)
+  const strangers = holds.filter(({ reason, known }) => isForSize(reason) && (known?.from ?? null) === null)
+  const asked = mayLook ? strangers.slice(0, MOST_NAMED) : []
+  const { headings, broken } = await looks
+    .read(asked, (header) => headingOf(splitHeader(header)))
+    .then(
+      (found) => ({ headings: found, broken: null }),
+      (error: unknown) => ({ headings: [], broken: asPopfetchError(error) }),
+    )
+  const named = asked.flatMap((message, at) => {
+    const heading = headings[at] ?? null
+    return heading === null ? [] : [{ message, heading }]
+  })
+  const headingOfHeld = new Map(named.map(({ message, heading }) => [message, heading]))
+  await hold(
+    holds.map((message) => ({ ...message, ...optional(headingOfHeld.get(message)) })),
+    visit,
+  )
+  await Promise.all(named.map(({ message, heading }) => run.ledger.noteHeading(lease, message, heading)))
+  if (broken !== null) throw broken
+}
+
+function optional(heading: Heading | undefined): { readonly heading?: Heading } {
+  return heading === undefined ? {} : { heading }
 }
 
 function keyed({ uidl, copy, sizeBytes }: Entry): { readonly key: EntryKey; readonly listedBytes: number | null } {

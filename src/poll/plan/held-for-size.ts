@@ -5,6 +5,11 @@ import { isLostTooOften, type Shows } from './lost-answers.ts'
 /** By the announced size, or by what came (MessageTooLarge). */
 const HELD_FOR_SIZE = /^too large: \d+ bytes, maxSize is (\d+)$|^the message is larger than (\d+) bytes \(maxSize\)/
 
+/** Is this why a message is held? */
+export function isForSize(reason: string): boolean {
+  return HELD_FOR_SIZE.test(reason)
+}
+
 interface Fitting {
   /** As it is configured now; null: there is no limit. */
   readonly maxSizeBytes: number | null

@@ -112,12 +112,46 @@ test('labels are set where the server has them, and are a mistake elsewhere', as
   expect(await failure(other.imap.ready(never))).toMatchObject({ exit: 73 })
 })
 
-test('a throttled answer is a rest as long as it says, and is not waited for', async () => {
+test('a throttled answer that names more than a minute is a rest as long as it says, and is not waited for', async () => {
   const { server, imap } = await scene()
   server.answer = ({ command }) =>
     command === 'APPEND' ? 'BAD Request is throttled. Suggested Backoff Time: 92415 milliseconds' : null
   const error = await failure(imap.deliver(attempt(), message(SMALL), never))
   expect(error).toMatchObject({ conclusion: 'BUSY', pauseMs: 92_415, verdict: 'temporary' })
+})
+
+test('a pause of up to a minute is waited out by all that were told to wait, and each is offered again, once', async () => {
+  const { server, imap } = await scene()
+  let throttled = 0
+  const throttle = 'BAD Request is throttled. Suggested Backoff Time: 20 milliseconds'
+  server.answer = ({ command }) => (command === 'APPEND' && throttled++ === 0 ? throttle : null)
+  await Promise.all(['a', 'b', 'c', 'd'].map((uidl) => imap.deliver(attempt(uidl), message(SMALL), never)))
+  expect(server.folder('INBOX').messages).toHaveLength(4)
+  server.answer = ({ command }) => (command === 'APPEND' ? throttle : null)
+  const before = throttled
+  const error = await failure(imap.deliver(attempt('e'), message(SMALL), never))
+  expect(error).toMatchObject({ conclusion: 'BUSY', pauseMs: 20 })
+  expect(before).toBeGreaterThan(0)
+})
+
+test('a pause ends with the signal, and with the destination', async () => {
+  const throttle = 'BAD Request is throttled. Suggested Backoff Time: 59999 milliseconds'
+  for (const end of ['signal', 'destination'] as const) {
+    const { server, imap } = await scene()
+    const stop = new AbortController()
+    const asked = Promise.withResolvers<void>()
+    server.answer = ({ command }) => {
+      if (command !== 'APPEND') return null
+      asked.resolve()
+      return throttle
+    }
+    const error = failure(imap.deliver(attempt(), message(SMALL), stop.signal))
+    await asked.promise
+    if (end === 'signal') stop.abort()
+    else await imap[Symbol.asyncDispose]()
+    // Its answer may have been cut off by that, too.
+    expect(['temporary', 'unknown']).toContain((await error).verdict)
+  }
 })
 
 test('a wrong password is a refused sign-in (77), and is not printed', async () => {
