@@ -326,7 +326,5 @@ function whatToDo({ conclusion, verdict, row }: GmailConcluded): string {
       : 'follow its advice; popfetch then goes on by itself'
   }
   if (conclusion === 'TLS') return 'check endpoint, the proxy and who answers there'
-  return verdict === 'refused'
-    ? 'it stays on the server and is retried, less and less often; first-of can send it elsewhere'
-    : 'it will be tried again'
+  return verdict === 'refused' ? 'it stays on the server; first-of can send it elsewhere' : 'it will be tried again'
 }

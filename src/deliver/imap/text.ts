@@ -92,7 +92,7 @@ function whatToDo({ step, answer, fault }: Tried): string {
   const { conclusion, verdict } = answer
   if (conclusion === 'ACT') return CHECK[step]
   if (verdict === 'unknown') return 'it may have been delivered, and is looked for before it is sent again'
-  if (verdict === 'refused') return 'the message stays on the server and is retried, less and less often'
+  if (verdict === 'refused') return 'it stays on the server'
   if (conclusion === 'DOWN')
     return fault.text.includes('?') ? 'it will be tried again' : `${CHECK[step]}, it will be tried again`
   if (conclusion === 'ROOM') return 'make room there, it will be tried again'

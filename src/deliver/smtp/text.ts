@@ -152,7 +152,7 @@ function whatCame(tried: Tried): string {
 function whatToDo({ step, fault, answer }: Tried): string {
   const { conclusion, verdict, scope } = answer
   if (verdict === 'unknown') return 'it may have been delivered, and may come twice when it is sent again'
-  if (verdict === 'refused') return 'the message stays on the server and is retried, less and less often'
+  if (verdict === 'refused') return 'it stays on the server'
   if (fault.kind === 'nonsense') return 'the connection was closed, nothing was delivered'
   if (fault.kind === 'permission') return 'check who may use the socket'
   if (conclusion === 'DOWN')

@@ -38,6 +38,11 @@ export function dueAfterMs({ conclusion, pauseMs, spam }: Answer, tried: Tried, 
 export function holdReason({ conclusion, spam, text }: Answer, { refusals }: Tried): string | null {
   if (conclusion === 'HELD') return text
   if (conclusion !== 'BAD' && conclusion !== 'FORM') return null
-  if (spam && refusals >= MOST_REFUSALS_AS_SPAM) return `refused twice as unwanted: ${text}`
-  return refusals >= MOST_REFUSALS ? `refused for 30 days: ${text}` : null
+  if (spam && refusals >= MOST_REFUSALS_AS_SPAM) return `refused again, as unwanted: ${text}`
+  return refusals >= MOST_REFUSALS ? `refused ${refusals + 1} times: ${text}` : null
+}
+
+/** What becomes of a message that was refused for the first time; for people. */
+export function nextTryText({ spam }: Pick<Answer, 'spam'>): string {
+  return spam ? 'it is tried once more, after a day' : 'it is tried again after an hour, then less and less often'
 }

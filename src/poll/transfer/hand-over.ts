@@ -17,7 +17,7 @@ import { type Answer, answerOf } from '../rests/answer.ts'
 import { LOST_ANSWERS } from '../plan/lost-answers.ts'
 import { isDueMessage } from '../plan/plan.ts'
 import { type Choice, type Due, isOverdue, type Job } from '../route/due.ts'
-import { dueAfterMs, holdReason } from '../rests/next-try.ts'
+import { dueAfterMs, holdReason, nextTryText } from '../rests/next-try.ts'
 import type { Closed } from '../run/destinations.ts'
 import type { MessageSettled } from '../report.ts'
 import type { Tally } from '../tally.ts'
@@ -29,6 +29,8 @@ interface Result {
   readonly holdReason: string | null
   /** Why it was not delivered; null: it was. */
   readonly kept: Kept | null
+  /** What becomes of it, for people; absent: it is not refused. */
+  readonly next?: string
 }
 
 /** The job with its destinations fixed, in the ledger too (DESIGN 4.1). Rejects when the ledger cannot be written. */
@@ -192,7 +194,8 @@ async function handOne(
     const again = before !== null && (kind === 'refused' ? before.refusals : before.deferrals + before.unknowns) > 0
     // A repeated refusal is only counted.
     if (again && kind === 'refused') return result
-    tally.problem({ ...about, ...conclusion, kind, reason: outcome.error, ...(again ? { again } : {}) })
+    const reason = result.next === undefined ? outcome.error : `${outcome.error}; ${result.next}`
+    tally.problem({ ...about, ...conclusion, kind, reason, ...(again ? { again } : {}) })
   }
   return result
 }
@@ -280,7 +283,8 @@ async function attempt(
       tally.blame({ destination: target.name, recipient: '' }, error)
       return { ...failed, kept: 'tried' }
     }
-    return { ...failed, holdReason: holdReason(answer, tried) }
+    const next = state === 'refused' ? { next: nextTryText(answer) } : {}
+    return { ...failed, ...next, holdReason: holdReason(answer, tried) }
   }
 }
 
