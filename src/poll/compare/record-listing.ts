@@ -10,7 +10,6 @@ import { hold } from '../hold.ts'
 import { isForSize } from '../plan/held-for-size.ts'
 import type { Entry, PlannedFetch, PlannedHold } from '../plan/plan.ts'
 import { forgettable, isWhole, mayBeWindow, MOST_FORGOTTEN } from '../plan/prune.ts'
-import { quitDrops } from '../transfer/suspects.ts'
 import type { Visit } from '../visit.ts'
 
 /** Records it all, and returns the fetches that are left. */
@@ -45,7 +44,7 @@ const MOST_NAMED = 20
 async function holdNamed(holds: readonly PlannedHold[], visit: Visit): Promise<void> {
   const { looks, session, lease, run } = visit
   // What was shown may count as retrieved there, and is not listed again (P161).
-  const mayLook = looks.top && !quitDrops(session)
+  const mayLook = looks.top && session.capabilities.expireDays !== 0
   const strangers = holds.filter(({ reason, known }) => isForSize(reason) && (known?.from ?? null) === null)
   const asked = mayLook ? strangers.slice(0, MOST_NAMED) : []
   const { headings, broken } = await looks
