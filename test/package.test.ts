@@ -110,6 +110,14 @@ test('the built program imports nothing that Node.js does not have', () => {
   expect(imports).toEqual([])
 })
 
+test('each part of the built program can be loaded by itself', async () => {
+  const chunks = filesIn(join(installed, 'dist/chunks')).filter((file) => file.endsWith('.js'))
+  expect(chunks.length).toBeGreaterThan(20)
+  const places = JSON.stringify(chunks.map((file) => join(installed, 'dist/chunks', file)))
+  const loading = `for (const file of ${places}) await import(file).catch((error) => console.log(file, error.message))`
+  expect(await asUser(process.execPath, ['--input-type=module', '-e', loading])).toBe('')
+})
+
 test('the list of what is in the package names every package that is bundled, with its digest', async () => {
   const file = join(scene, 'sbom.json')
   await run(process.execPath, ['.build/sbom.js', dist, file], { cwd: ROOT })

@@ -71,12 +71,17 @@ export function initText(
 
 /** Paths of a command line are relative to the working directory. */
 export function withTypedPaths(deliver: Written, typed: (file: string) => string): Written {
-  const { path: place, password, ca } = deliver
+  const { path: place, password, ca, socket, run } = deliver
+  const words: readonly unknown[] = Array.isArray(run) ? run : []
+  const [program, ...rest] = words
   const isFile = isWritten(password) && typeof password['file'] === 'string'
   return {
     ...deliver,
     ...(typeof place === 'string' ? { path: typed(place) } : {}),
     ...(typeof ca === 'string' ? { ca: typed(ca) } : {}),
+    ...(typeof socket === 'string' ? { socket: typed(socket) } : {}),
+    // A bare name is looked up in PATH.
+    ...(typeof program === 'string' && program.includes('/') ? { run: [typed(program), ...rest] } : {}),
     ...(isFile ? { password: { file: typed(String(password['file'])) } } : {}),
   }
 }

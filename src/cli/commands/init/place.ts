@@ -18,7 +18,7 @@ const local = (deliver: Written): Inbox => ({ deliver, client: null })
 
 export const askPlace: Readonly<Record<question.PlaceKind, Ask>> = {
   maildir: async (means) => local({ type: 'maildir', path: await pathOf(means, 'Folder', '~/Mail') }),
-  mbox: async (means) => local({ type: 'mbox', path: await pathOf(means, 'File', '~/mail/inbox') }),
+  mbox: async (means) => local({ type: 'mbox', path: await pathOf(means, 'File', '~/mbox') }),
   smtp: async (means) => {
     const { answers, before } = means
     const host = await answers.to(question.relay(textOf(before, 'host') ?? 'localhost'), means.given.toHost)
@@ -43,7 +43,7 @@ export const askPlace: Readonly<Record<question.PlaceKind, Ask>> = {
     const to = await answers.to(question.recipients(listOf(before, 'to'), true), null)
     const port = /[\s:](\d{1,5})$/.exec(where)
     const host = (port === null ? where : where.slice(0, port.index)).trim().replace(/:$/, '')
-    const place = where.startsWith('/') ? { socket: where } : { host, port: Number(port?.[1] ?? 24) }
+    const place = /^(?:~|\.{0,2})\//.test(where) ? { socket: where } : { host, port: Number(port?.[1] ?? 24) }
     return local({ type: 'lmtp', ...place, to: to.length === 1 ? to[0] : to })
   },
   imap: async (means) => {
@@ -65,7 +65,7 @@ export const askPlace: Readonly<Record<question.PlaceKind, Ask>> = {
   },
   command: async ({ answers, before }) => {
     const run = before?.['run']
-    const usual = Array.isArray(run) ? run.join(' ') : null
+    const usual = Array.isArray(run) ? lineOf(run.map(String)) : null
     const line = await answers.to(question.line('deliver', 'Program and its arguments', usual, 'a program'), null)
     return local({ type: 'command', run: wordsOf(line) })
   },
@@ -109,8 +109,18 @@ function listOf(before: Written | null, key: string): string | null {
 
 /** The words of a command line; quotes hold one together. No shell is meant. */
 export function wordsOf(line: string): readonly string[] {
-  const words = line.match(/"[^"]*"|'[^']*'|[^\s"']+/g) ?? []
-  return words.map((word) => (/^(["']).*\1$/.test(word) ? word.slice(1, -1) : word))
+  const words = line.match(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g) ?? []
+  return words.map((word) => word.replaceAll(/"([^"]*)"|'([^']*)'/g, '$1$2'))
+}
+
+/** The other way round. */
+export function lineOf(words: readonly string[]): string {
+  return words
+    .map((word) => {
+      if (word !== '' && !/[\s"']/.test(word)) return word
+      return word.includes('"') ? `'${word}'` : `"${word}"`
+    })
+    .join(' ')
 }
 
 /** Is a secret written out in it? */

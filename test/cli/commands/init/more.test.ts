@@ -8,6 +8,7 @@ import type { Dialogue } from '../../../../src/cli/terminal/dialogue.ts'
 import { setUp } from '../../../../src/cli/commands/init/action.ts'
 import { lookupsOf } from '../../../../src/cli/commands/init/server.ts'
 import type { InitInvocation } from '../../../../src/cli/commands/init/options.ts'
+import { lineOf, wordsOf } from '../../../../src/cli/commands/init/place.ts'
 import { PopfetchError } from '../../../../src/errors.ts'
 import type { Lookups } from '../../../../src/setup/discover.ts'
 import { caFile, certificates } from '../../../support/certificates.ts'
@@ -327,4 +328,14 @@ describe('what to do next', () => {
     expect(await readdir(person.home)).toEqual([])
     expect(person.printed).not.toContain(PASSWORD)
   })
+})
+
+test.each([
+  ['procmail -d bob', ['procmail', '-d', 'bob']],
+  ['./take.sh "in box" \'a "b"\'', ['./take.sh', 'in box', 'a "b"']],
+  ['filter --subject="two words" x', ['filter', '--subject=two words', 'x']],
+  ['odd "', ['odd']],
+])('a command line is cut at blanks, and quotes hold a word together: %s', (line, words) => {
+  expect(wordsOf(line)).toEqual(words)
+  expect(wordsOf(lineOf(words))).toEqual(words)
 })
