@@ -4,25 +4,19 @@ import { localStamp } from '../display.ts'
 import type { AccountRecord, Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
 import { waitingSinceMs } from '../poll/account/waiting.ts'
-import { inherited, runFailure } from './notify/run.ts'
 
 /** Since when the account fails, and when that was told: milliseconds, in AccountRecord.facts. */
 const TROUBLE = 'troubleSince'
 const TOLD = 'troubleTold'
 
-const LIMIT_MS = 60_000
-
 export interface AlarmSettings {
-  readonly onProblem: readonly string[] | null
   readonly alertAfterMs: number
 }
 
 interface AlarmContext {
   readonly ledger: Pick<Ledger, 'accounts' | 'records'>
   readonly log: Log
-  readonly env: NodeJS.ProcessEnv
   readonly nowMs: () => number
-  readonly signal: AbortSignal
 }
 
 export class Alarm {
@@ -50,8 +44,8 @@ export class Alarm {
     for (const record of await this.#context.ledger.accounts()) {
       if (!polled.has(record.name)) continue
       if (record.failures > 0 || hangs.has(record.name)) await this.#inTrouble(record, settings)
-      else if (this.#waitsLong(record, settings)) await this.#tellOnce(record, settings, waitingSinceMs(record))
-      else if (record.facts[TROUBLE] !== undefined) await this.#recovered(record, settings)
+      else if (this.#waitsLong(record, settings)) await this.#tellOnce(record, waitingSinceMs(record))
+      else if (record.facts[TROUBLE] !== undefined) await this.#recovered(record)
     }
   }
 
@@ -64,7 +58,7 @@ export class Alarm {
     const isKnown = written !== undefined && Number(written) <= now
     const sinceMs = isKnown ? Number(written) : now
     if (!isKnown) await ledger.records.note(record.name, { [TROUBLE]: String(now) })
-    if (now - sinceMs >= settings.alertAfterMs) await this.#tellOnce(record, settings, null)
+    if (now - sinceMs >= settings.alertAfterMs) await this.#tellOnce(record, null)
   }
 
   /** Has a message waited for long, though the account works (N041)? */
@@ -74,44 +68,29 @@ export class Alarm {
   }
 
   /** `waitsSinceMs`: a message has waited since then; null: the account fails. */
-  async #tellOnce(record: AccountRecord, settings: AlarmSettings, waitsSinceMs: number | null): Promise<void> {
+  async #tellOnce(record: AccountRecord, waitsSinceMs: number | null): Promise<void> {
     if (record.facts[TOLD] !== undefined) return
-    await this.#tell('problem', record, settings, waitsSinceMs)
+    this.#tell('problem', record, waitsSinceMs)
     const now = String(this.#context.nowMs())
     await this.#context.ledger.records.note(record.name, { [TROUBLE]: record.facts[TROUBLE] ?? now, [TOLD]: now })
   }
 
-  async #recovered(record: AccountRecord, settings: AlarmSettings): Promise<void> {
-    if (record.facts[TOLD] !== undefined) await this.#tell('recovery', record, settings)
+  async #recovered(record: AccountRecord): Promise<void> {
+    if (record.facts[TOLD] !== undefined) this.#tell('recovery', record)
     await this.#context.ledger.records.note(record.name, { [TROUBLE]: null, [TOLD]: null })
   }
 
-  /** A program that fails is logged, and is not run again for the same event. */
-  async #tell(
+  #tell(
     event: 'problem' | 'recovery',
-    record: AccountRecord,
-    { onProblem }: AlarmSettings,
+    { name: account, lastSuccessMs }: AccountRecord,
     waitsSinceMs: number | null = null,
-  ): Promise<void> {
-    const { log, env, signal } = this.#context
-    const { name: account, lastSuccessMs } = record
-    const since = isoOf(waitsSinceMs)
-    const waits = `mail has waited since ${waitsSinceMs === null ? '' : localStamp(waitsSinceMs)}: popfetch state list ${account} shows it`
-    const error = waitsSinceMs === null ? record.error : { code: 'ERR_DELIVERY', message: waits }
+  ): void {
+    const { log } = this.#context
+    const since = waitsSinceMs === null ? '' : localStamp(waitsSinceMs)
     if (waitsSinceMs !== null) log.error('mail has been waiting for a long time', { account, since })
     else if (event === 'problem')
       log.error('no success for a long time', { account, lastSuccess: isoOf(lastSuccessMs) })
     else log.info('success again', { account })
-    if (onProblem === null) return
-    const facts = {
-      POPFETCH_EVENT: event,
-      POPFETCH_ACCOUNT: account,
-      POPFETCH_LAST_SUCCESS: isoOf(lastSuccessMs),
-      POPFETCH_CODE: error?.code ?? '',
-      POPFETCH_MESSAGE: error?.message ?? '',
-    }
-    const failure = await runFailure(onProblem, { env: { ...inherited(env), ...facts }, limitMs: LIMIT_MS, signal })
-    if (failure !== null) log.warn('onProblem failed', { account, reason: failure })
   }
 }
 

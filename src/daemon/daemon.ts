@@ -95,7 +95,7 @@ export class Daemon implements AsyncDisposable {
       ended: (ended) => this.#ended(ended),
     })
     this.#uncaught = new Uncaught(this.#scheduler, clock.nowMs)
-    this.#alarm = new Alarm({ ledger, log, env, nowMs: clock.nowMs, signal })
+    this.#alarm = new Alarm({ ledger, log, nowMs: clock.nowMs })
     const watched = this.#watched()
     this.#rounds = new Rounds({
       ledger,

@@ -5,7 +5,10 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { execute } from '../../src/cli/main.ts'
 import { Output } from '../../src/cli/output.ts'
 import { rooms } from '../../src/cli/surroundings.ts'
-import { Alarm } from '../../src/daemon/alarm.ts'
+import { loadConfiguration } from '../../src/config/load.ts'
+import { notifyRound } from '../../src/daemon/notify/notify.ts'
+import { readBriefly } from '../../src/status/facts.ts'
+import { NO_DAEMON, statusOf } from '../../src/status/status.ts'
 import { HttpServer } from '../../src/daemon/http/server.ts'
 import { localStamp } from '../../src/display.ts'
 import { openLedger } from '../../src/ledger/sqlite/open.ts'
@@ -28,7 +31,7 @@ beforeEach(async () => {
   const tell = scene.path('tell')
   writeFileSync(
     tell,
-    '#!/bin/sh\necho "$POPFETCH_EVENT $POPFETCH_ACCOUNT $POPFETCH_CODE $POPFETCH_MESSAGE" >> "$0.told"\n',
+    '#!/bin/sh\necho "$POPFETCH_EVENT $POPFETCH_ACCOUNT $POPFETCH_CODE $(echo "$POPFETCH_MESSAGE" | head -n 1)" >> "$0.told"\n',
   )
   chmodSync(tell, 0o700)
   scene.destinations = [
@@ -120,10 +123,13 @@ async function whatIsTold(): Promise<Told> {
 }
 
 async function alarm(ledger: Awaited<ReturnType<typeof openLedger>>): Promise<void> {
-  const env = { PATH: process.env['PATH'] }
-  // A new one each time, as after a restart.
-  const watch = new Alarm({ ledger, log: silentLog, env, nowMs: Date.now, signal: new AbortController().signal })
-  await watch.look({ onProblem: [scene.path('tell')], alertAfterMs: 6 * HOUR }, new Set([scene.name]), new Set())
+  const loaded = await loadConfiguration({ file: scene.path('config.yaml'), state: null, env: {}, cwd: '/', uid: 0 })
+  const daemon = { ...loaded.daemon, onProblem: [scene.path('tell')], alertAfterMs: 6 * HOUR }
+  const known = { nowMs: Date.now(), configured: [scene.name], signIns: [], daemon: NO_DAEMON }
+  const round = { status: statusOf(await readBriefly(ledger, known)), reports: [], pings: false }
+  const { signal } = new AbortController()
+  const context = { ledger, log: silentLog, env: { PATH: process.env['PATH'] }, nowMs: Date.now, signal }
+  await notifyRound({ ...round, configuration: { ...loaded, daemon } }, context)
 }
 
 function told(): readonly string[] {
@@ -159,7 +165,7 @@ test('a mailbox of which one message waits, one is refused, one held back, and o
   await poll()
   const [problem = '', ...more] = (await whatIsTold()).told
   const since = localStamp(Date.parse('2026-11-29T12:00:00Z'))
-  expect(problem).toContain(`problem old-isp ERR_DELIVERY mail has waited since ${since}: `)
+  expect(problem).toContain(`problem old-isp ERR_DELIVERY old-isp: mail has waited since ${since}: `)
   expect(more).toEqual([])
   later(3 * HOUR)
   await poll()
@@ -207,7 +213,7 @@ test('a destination that is left alone: failed, then paused, and told when it ha
   expect(left.destinations).toMatchObject([{ destination: 'next', until: '2026-11-29T12:15:00.000Z' }])
   expect(left.health.status).toBe(503)
   expect(left.health.text).toContain('failing: old-isp')
-  expect(left.health.text).toContain('left alone: next')
+  expect(left.health.text).toContain('paused: next')
   expect(left.metrics).toEqual({ waiting: 2, next: Date.parse('2026-11-29T12:15:00Z') / 1000 })
   for (let hours = 0; hours < 9; hours++) {
     later(HOUR)

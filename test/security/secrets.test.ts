@@ -7,7 +7,10 @@ import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Alarm } from '../../src/daemon/alarm.ts'
+import { loadConfiguration } from '../../src/config/load.ts'
+import { notifyRound } from '../../src/daemon/notify/notify.ts'
+import { readBriefly } from '../../src/status/facts.ts'
+import { NO_DAEMON, statusOf } from '../../src/status/status.ts'
 import { openLedger } from '../../src/ledger/sqlite/open.ts'
 import { silentLog } from '../../src/log.ts'
 import { BIN, CACHE, ended } from '../cli/child.ts'
@@ -203,9 +206,13 @@ beforeAll(async () => {
 async function tellProblems(): Promise<void> {
   await using ledger = await openLedger(join(directory, 'state.db'))
   const { signal } = new AbortController()
-  const alarm = new Alarm({ ledger, log: silentLog, env: { PATH: '/usr/bin:/bin' }, nowMs: Date.now, signal })
-  const onProblem = ['/bin/sh', '-c', `env > '${directory}/problem.'"$POPFETCH_ACCOUNT"`]
-  await alarm.look({ onProblem, alertAfterMs: 0 }, new Set(Object.keys(accounts)), new Set())
+  const run = ['/bin/sh', '-c', `env > '${directory}/problem.'"$POPFETCH_EVENT"`]
+  const configuration = await loadConfiguration({ file: 'config.json', state: null, env: {}, cwd: directory, uid: 0 })
+  const told = { ...configuration, daemon: { ...configuration.daemon, onProblem: run, alertAfterMs: 0 } }
+  const known = { nowMs: Date.now(), configured: Object.keys(accounts), signIns: [], daemon: NO_DAEMON }
+  const status = statusOf(await readBriefly(ledger, known))
+  const context = { ledger, log: silentLog, env: { PATH: '/usr/bin:/bin' }, nowMs: Date.now, signal }
+  await notifyRound({ configuration: told, status, reports: [], pings: false }, context)
 }
 
 afterAll(async () => {
@@ -235,7 +242,7 @@ describe('of a secret that servers and programs repeat', () => {
   test('the ledger, its journal and its backup, the logs and the mail hold no trace', () => {
     const files = written()
     expect(files.map(([name]) => name)).toEqual(
-      expect.arrayContaining(['state.db', 'first.log', 'popfetch.log', 'backup.db', 'problem.pop3.PASS.plain']),
+      expect.arrayContaining(['state.db', 'first.log', 'popfetch.log', 'backup.db', 'problem.problem']),
     )
     expect(found(files)).toEqual([])
   })

@@ -72,8 +72,6 @@ function portOf(text: string): Place | null {
   return isIP(host) !== (six === undefined ? 4 : 6) || port === null ? null : { kind: 'port', host, port }
 }
 
-const word = z.string({ error: value.WORDS }).regex(/^[^\0]+$/, { error: 'words that are not empty' })
-
 export function daemon(resolve: value.ResolvePath) {
   return value
     .mapping({
@@ -95,7 +93,7 @@ export function daemon(resolve: value.ResolvePath) {
           'Host names under which http may be reached, besides its address; requests for other names are refused',
         ),
       onProblem: value
-        .orNull(z.tuple([word], word, { error: value.WORDS }))
+        .orNull(value.program(resolve))
         .describe(
           'Program to run when an account has failed, or a message has waited, for alertAfter, and again on recovery',
         ),

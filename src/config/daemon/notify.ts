@@ -1,5 +1,6 @@
 // Who is told of what happens, and how (DESIGN 3, `notify`). What is told, and when, is daemon/notify/.
 // An address often is a secret (the topic of ntfy, the id of a check): it is shown nowhere.
+import { isDeepStrictEqual } from 'node:util'
 import * as z from 'zod'
 import { SecretText, type SecretSource, sourceKeys, commandName } from '../values/secret.ts'
 import * as value from '../values/values.ts'
@@ -29,6 +30,22 @@ export interface Notifier {
 }
 
 const URL_WORDS = 'an http:// or https:// address, or where to read it ({ env }, { file }, { command }, { credential })'
+
+/** All who are told: those of `notify`, and the program of `daemon.onProblem`, which is one of them, told of problems and recoveries. A
+ *  program that `notify` names for problems as well is told once. */
+export function notifiersOf({ notify: entries, daemon }: Told): readonly Notifier[] {
+  const { onProblem } = daemon
+  const isNamed = entries.some(
+    ({ on, way }) => way.kind === 'run' && on.includes('problem') && isDeepStrictEqual(way.run, onProblem),
+  )
+  if (onProblem === null || isNamed) return entries
+  return [...entries, { on: ['problem', 'recovery'], way: { kind: 'run', run: onProblem } }]
+}
+
+interface Told {
+  readonly notify: readonly Notifier[]
+  readonly daemon: { readonly onProblem: readonly string[] | null }
+}
 
 /** What must hold of the address itself, wherever it comes from. */
 export function isHttpUrl(text: string): boolean {

@@ -6,7 +6,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Notifier, NoticeEvent, Way } from '../../config/daemon/notify.ts'
-import { isHttpUrl, shownNotifier } from '../../config/daemon/notify.ts'
+import { isHttpUrl, notifiersOf, shownNotifier } from '../../config/daemon/notify.ts'
 import type { Configuration } from '../../config/schema.ts'
 import { resolveSecret, SecretText, type SecretSource } from '../../config/values/secret.ts'
 import { display } from '../../display.ts'
@@ -52,8 +52,7 @@ export interface Round {
 
 /** Looks, tells, and resolves when all that was due is told or has failed. Never rejects. */
 export async function notifyRound(round: Round, context: NotifyContext): Promise<void> {
-  const { notify } = round.configuration
-  if (notify.length === 0) return
+  if (notifiersOf(round.configuration).length === 0) return
   try {
     const pinging = round.pings ? pingAll(round, context) : Promise.resolve()
     await Promise.all([tellAll(round, context), pinging])
@@ -64,7 +63,7 @@ export async function notifyRound(round: Round, context: NotifyContext): Promise
 
 async function tellAll({ configuration, status, reports }: Round, context: NotifyContext): Promise<void> {
   const { ledger, log, nowMs } = context
-  const telling = configuration.notify.filter(({ way }) => way.kind !== 'ping')
+  const telling = notifiersOf(configuration).filter(({ way }) => way.kind !== 'ping')
   if (telling.length === 0) return
   const entries = telling.map((notifier) => ({ mark: markOf(notifier), on: notifier.on, notifier }))
   const configured = new Set(status.accounts.flatMap(({ account, configured: is }) => (is ? [account] : [])))
@@ -111,7 +110,10 @@ export async function directly(
   },
 ): Promise<boolean> {
   const { configuration, nowMs, log } = context
-  const wanting = configuration.notify.filter(({ on, way }) => way.kind !== 'ping' && on.includes(event))
+  // Who was not told of the trouble is not told that it is over.
+  const wanting = configuration.notify.filter(
+    ({ on, way }) => way.kind !== 'ping' && on.includes(event) && on.includes('process'),
+  )
   const base = { event, items: [item], more: 0, madeMs: nowMs, tries: 0, dueMs: nowMs }
   const failures = await Promise.all(
     wanting.map(async (notifier) => {

@@ -1,5 +1,6 @@
 // When the daemon looks whether somebody is to be told: soon after polls, and each minute; `ping` every five minutes.
 // One round at a time: what happens meanwhile is for the next one.
+import { notifiersOf } from '../../config/daemon/notify.ts'
 import type { Configuration } from '../../config/schema.ts'
 import type { AccountReport } from '../../poll/report.ts'
 import type { Status } from '../../status/status.ts'
@@ -31,7 +32,7 @@ export class Rounds implements AsyncDisposable {
 
   /** A poll ended. */
   ended(report: AccountReport): void {
-    if (this.#context.configuration().notify.length === 0) return
+    if (notifiersOf(this.#context.configuration()).length === 0) return
     if (this.#reports.length < MOST_REPORTS) this.#reports.push(report)
     this.#soon ??= setTimeout(() => void this.look(), SOON_MS).unref()
   }
@@ -55,7 +56,7 @@ export class Rounds implements AsyncDisposable {
   async #round(): Promise<void> {
     const { log } = this.#context
     const configuration = this.#context.configuration()
-    if (configuration.notify.length === 0) return
+    if (notifiersOf(configuration).length === 0) return
     const status = await this.#context.status().catch((error: unknown) => {
       log.warn('cannot check which notices are due', { error: String(error) })
       return null

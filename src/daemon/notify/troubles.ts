@@ -17,6 +17,8 @@ export interface Item {
   readonly code: string
   readonly message: string
   readonly sinceMs: number | null
+  /** Of its one account; absent: it is about none, about several, or nobody knows. */
+  readonly lastSuccessMs?: number
 }
 
 export interface Trouble {
@@ -94,7 +96,8 @@ function ofAccount(status: AccountStatus, { destinations, daemon }: Status, afte
   const { account, record, planned, sinceMs, waitingSinceMs, pause } = status
   if (record === null) return []
   const found: Trouble[] = []
-  const about = { accounts: [display(account)], destination: '' }
+  const { lastSuccessMs } = record
+  const about = { accounts: [display(account)], destination: '', ...(lastSuccessMs === null ? {} : { lastSuccessMs }) }
   const key = (kind: string): string => JSON.stringify([kind, account])
   const { error, failures, refusals } = record
   const hangs = daemon.pid !== null && planned?.overdue === true

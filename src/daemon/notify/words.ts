@@ -51,6 +51,7 @@ export function wordsOf({ event, items, more }: Pick<Notice, 'event' | 'items' |
       POPFETCH_CODE: code,
       POPFETCH_MESSAGE: text,
       POPFETCH_SINCE: since,
+      POPFETCH_LAST_SUCCESS: accounts.length === 1 ? isoOf(first?.lastSuccessMs ?? Number.NaN) : '',
       POPFETCH_TITLE: title,
     },
   }

@@ -74,6 +74,64 @@ describe('a destination that refuses everything', () => {
   })
 
   test(
+    'is told by all four ways and by onProblem once over cron and daemon, whichever sees it first, and so is its end',
+    { timeout: SLOW },
+    async () => {
+      await using told = await Told.create({ daemon: { onProblem: ['./other'] } })
+      told.script('other', 'old.ran')
+      await refused(told)
+      await told.scene.popfetch()
+      await told.age()
+      await told.scene.popfetch()
+      expect(told.words).toEqual(ALL('problem'))
+      expect(told.ran('old.ran')).toEqual(['problem|forward|work, home'])
+      // What cron has told, the background process does not tell again.
+      await told.scene.daemon()
+      await told.scene.wake()
+      expect(told.words).toEqual(ALL('problem'))
+      works(told)
+      await told.scene.wake()
+      await until(() => told.words.length >= 8 && told.ran('old.ran').length >= 2)
+      await told.scene.popfetch('stop')
+      // And what the background process has told, cron does not.
+      await told.scene.popfetch('work', 'home')
+      await told.scene.popfetch()
+      expect(told.words.toSorted()).toEqual([...ALL('problem'), ...ALL('recovery')].toSorted())
+      expect(told.ran('old.ran')).toEqual(['problem|forward|work, home', 'recovery|forward|work, home'])
+      expect(told.pings[0]).toBe('/ping/secret-uuid/fail')
+      expect(told.pings.at(-1)).toBe('/ping/secret-uuid')
+    },
+  )
+
+  test('is told once by a program that notify and onProblem both name', { timeout: SLOW }, async () => {
+    await using told = await Told.create({ notify: [{ run: ['./tell'] }], daemon: { onProblem: ['./tell'] } })
+    await refused(told)
+    await told.scene.popfetch()
+    await told.age()
+    await told.scene.popfetch()
+    expect(told.words).toEqual(['run problem'])
+  })
+
+  test('is told by those whom a reload names, and no more by one that it takes out', { timeout: SLOW }, async () => {
+    await using told = await Told.create({ notify: [{ run: ['./tell'] }] })
+    told.script('other', 'old.ran')
+    await refused(told)
+    await told.scene.popfetch()
+    await told.age()
+    await told.scene.daemon()
+    await until(() => told.words.length === 1)
+    expect(told.words).toEqual(['run problem'])
+    told.configure({ notify: [{ run: ['./other'] }] })
+    await told.scene.popfetch('reload')
+    works(told)
+    await told.scene.wake()
+    await until(() => told.ran('old.ran').length === 1)
+    await told.scene.popfetch('stop')
+    expect(told.ran('old.ran')).toEqual(['recovery|forward|work, home'])
+    expect(told.words).toEqual(['run problem'])
+  })
+
+  test(
     'is told later where nobody could be told, mail goes on, and no secret is written',
     { timeout: SLOW },
     async () => {

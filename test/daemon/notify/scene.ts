@@ -41,10 +41,21 @@ export class Told implements AsyncDisposable {
     const server = createServer()
     await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
     const told = new Told(scene, sink, server)
-    const line = 'printf "%s|%s|%s\\n" "$POPFETCH_EVENT" "$POPFETCH_DESTINATION" "$POPFETCH_ACCOUNT" >> ran'
-    writeFileSync(scene.path('tell'), `#!/bin/sh\ncd ${scene.directory}\n${line}\n`, { mode: 0o700 })
+    told.script('tell', 'ran')
     told.configure(top)
     return told
+  }
+
+  /** A program that writes what it was told to `file`. */
+  script(name: string, file: string): void {
+    const line = `printf "%s|%s|%s\\n" "$POPFETCH_EVENT" "$POPFETCH_DESTINATION" "$POPFETCH_ACCOUNT" >> ${file}`
+    writeFileSync(this.scene.path(name), `#!/bin/sh\ncd ${this.scene.directory}\n${line}\n`, { mode: 0o700 })
+  }
+
+  /** The lines that such a program wrote. */
+  ran(file: string): readonly string[] {
+    const place = this.scene.path(file)
+    return existsSync(place) ? readFileSync(place, 'utf8').split('\n').filter(Boolean) : []
   }
 
   configure(top: object = {}): void {
@@ -87,9 +98,7 @@ export class Told implements AsyncDisposable {
 
   /** Everything that was told until now, a word for each way and event. */
   get words(): readonly string[] {
-    const ran = existsSync(this.scene.path('ran'))
-      ? readFileSync(this.scene.path('ran'), 'utf8').trim().split('\n')
-      : []
+    const ran = this.ran('ran')
     const mails = this.mails.map((mail) => (/^Subject: .*works again/m.test(mail) ? 'recovery' : 'problem'))
     const posts = this.requests.filter(({ method }) => method === 'POST')
     return [

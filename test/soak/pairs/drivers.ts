@@ -169,7 +169,7 @@ export class Background implements Driver {
       new Poller(configuration, { ledger, observer, log, env, signal, sessionGapSeconds: 0 }),
     )
     const journal = new Journal(log, time.nowMs)
-    this.#alarm = new Alarm({ ledger, log, env, nowMs: time.nowMs, signal })
+    this.#alarm = new Alarm({ ledger, log, nowMs: time.nowMs })
     this.#names = new Set(configuration.accounts.map(({ name }) => name))
     this.#scheduler = this.#owned.use(
       new Scheduler({
@@ -203,7 +203,7 @@ export class Background implements Driver {
       await new Promise<void>((next) => setImmediate(next))
     }
     await time.during(this.#allEnded())
-    await this.#alarm?.look({ onProblem: null, alertAfterMs: 6 * HOUR_MS }, this.#names, new Set())
+    await this.#alarm?.look({ alertAfterMs: 6 * HOUR_MS }, this.#names, new Set())
   }
 
   async #allEnded(): Promise<void> {

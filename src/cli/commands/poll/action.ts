@@ -114,7 +114,11 @@ async function poll(
   }
   if (told !== null) await rememberTold(run, reports, told, surroundings.nowMs())
   // The daemon tells of its own polls.
-  if (byDaemon === null && !invocation.dryRun && run.configuration.notify.length > 0) {
+  if (
+    byDaemon === null &&
+    !invocation.dryRun &&
+    run.configuration.notify.length + (run.configuration.daemon.onProblem?.length ?? 0) > 0
+  ) {
     const { notifyOf } = await import('./notify.ts')
     await notifyOf(reports, run, surroundings)
   }
