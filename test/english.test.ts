@@ -71,7 +71,6 @@ const PHRASES: readonly Phrase[] = [
   ['only when requested explicitly', '`cram-md5` and `apop` only by name', /only by name\b/i],
   ['expires during a poll', 'runs out while mail comes'],
   ['TLS is still end-to-end', 'TLS stays with the server'],
-  ['effective, in effect', 'what is in force', /\bin force\b(?! again)/i],
   ['otherwise nothing, unless something goes wrong', 'Elsewhere: nothing'],
   ['a safety guard needs your confirmation', 'wants a person to look first'],
   ['so that cron does not get it locked', 'so that cron does not lock it'],
@@ -85,7 +84,6 @@ const PHRASES: readonly Phrase[] = [
   ['polls often after mail arrives', 'goes fast after mail came'],
   ['is honoured, also after a restart', 'is kept to, also by the next'],
   ['reports the result', 'and says what became of it', /\bsays? what became of/i],
-  ['only one daemon can use a ledger', 'One process works on a ledger', /\bworks on (?:a|the|this) ledger\b/i],
   ['reports unhealthy when', 'which is not well when', /\bis not well when\b/i],
   ['without a long-running process', 'without a process that stays', /\bprocess that stays\b/i],
   ['prints a completion script', 'what the shell needs to complete'],
@@ -160,7 +158,6 @@ const PHRASES: readonly Phrase[] = [
   ['a daemon already uses this ledger', 'works on this ledger already'],
   ['daemon running since', 'polled in the background by process'],
   ['the daemon failed to start', 'the background process did not come up', /\bdid not come up\b/i],
-  ['the daemon', 'the background process', /\bbackground process/i],
   ['the next poll fetches them again', 'new to the next poll'],
   ['already fetched by fetchmail', '2 messages that fetchmail fetched are known', /fetched (?:is|are) known\b/i],
   ['see its comments for differences', 'comments say what is different'],
@@ -184,6 +181,9 @@ const PHRASES: readonly Phrase[] = [
 ]
 
 const HABITS: readonly Phrase[] = [
+  ['effective, in effect', 'what is in force', /\bin force\b(?! again)/i],
+  ['only one daemon can use a ledger', 'One process works on a ledger', /\bworks on (?:a|the|this) ledger\b/i],
+  ['the daemon', 'the background process', /\bbackground process/i],
   ['again', 'asking for it anew', /\banew\b/i],
   ['forever, without end', 'waits for ever', /\bfor ever(?! longer)\b/i],
   ['is polling it', 'is at work on it', /\bat work on\b/i],

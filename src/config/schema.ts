@@ -48,7 +48,7 @@ export type Account = AccountKeys & {
   readonly route: readonly RouteRule[]
 }
 
-/** A configuration in force: every key has its value, durations are milliseconds and sizes bytes. `loadConfiguration` makes it. */
+/** A configuration in effect: every key has its value, durations are milliseconds and sizes bytes. `loadConfiguration` makes it. */
 export interface Configuration extends TopKeys {
   /** The file it came from; absolute. */
   readonly file: string

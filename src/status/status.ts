@@ -34,7 +34,7 @@ export interface DaemonFacts {
 
 export const NO_DAEMON: DaemonFacts = { wanted: false, pid: null, sinceMs: null, accounts: [] }
 
-/** A machine whose background process works on the ledger. */
+/** A machine whose daemon uses the ledger. */
 export interface MachineAtWork {
   /** Its name. Safe to print. */
   readonly machine: string

@@ -137,7 +137,7 @@ function tellRecords(pairs: readonly Pair[], { tool, json, quiet }: ImportInvoca
   else if (!quiet)
     for (const { account, seen } of accounts)
       output.prose(
-        `${account}: ${seen === null ? `${tool} has no record of it` : `${counted(seen, 'message')} that ${tool} fetched`}`,
+        `${account}: ${seen === null ? `${tool} has no record of it` : `${counted(seen, 'message')} already fetched by ${tool}`}`,
       )
 }
 
