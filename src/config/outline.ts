@@ -92,5 +92,6 @@ async function readLegible({ file: named, env, cwd, uid }: LoadOptions): Promise
 
 function statePathOf(state: unknown, file: string, env: Environment): string | null {
   if (state === undefined) return usualStatePath(env)
+  if (isWritten(state)) return statePathOf(state['path'], file, env)
   return typeof state === 'string' && state !== '' ? resolving(file, env)(state) : null
 }

@@ -60,6 +60,8 @@ export interface Configuration extends TopKeys {
   readonly oauth: ReadonlyMap<string, OAuthClient>
   /** The ledger's file; absolute. */
   readonly statePath: string
+  /** Are two copies of it kept beside it? */
+  readonly backup: 'daily' | 'off'
   /** Sentences for a person at a terminal and `config check`; nothing that stops a poll. */
   readonly warnings: readonly string[]
 }
@@ -226,6 +228,22 @@ function isOneOf(written: unknown, names: readonly string[]): boolean {
   return typeof written === 'string' && names.includes(written)
 }
 
+const BACKUP = z.enum(['daily', 'off'])
+
+/** Where the ledger is and how it is kept: its path, or a mapping. */
+function state(resolve: ResolvePath) {
+  const keys = value.mapping({
+    path: value.orNull(value.filePath(resolve)).describe('File of the ledger'),
+    backup: BACKUP.default('daily').describe('Keep two copies of the ledger from the last days beside it'),
+  })
+  return z
+    .union([value.filePath(resolve), keys], { error: 'a path, or a mapping with path and backup' })
+    .optional()
+    .transform((written) =>
+      typeof written === 'object' ? written : { path: written ?? null, backup: 'daily' as const },
+    )
+}
+
 /** Any account key, as `defaults` may hold them. */
 export function accountDefaults(resolve: ResolvePath) {
   return accountKeys(resolve).partial()
@@ -249,7 +267,7 @@ export function top<A extends z.ZodType, D extends z.ZodType, P extends z.ZodTyp
       .record(z.string(), parts.oauth, { error: 'a mapping of names to clients' })
       .default({})
       .describe('OAuth 2.0 clients by name, for popfetch auth'),
-    state: value.orNull(value.filePath(resolve)).describe('File of the ledger, which records what was delivered'),
+    state: state(resolve).describe('The ledger, which records what was delivered: its file, or a mapping'),
     concurrency: value
       .wholeNumber(1, 10_000)
       .default(64)

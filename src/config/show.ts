@@ -13,7 +13,7 @@ import { type Account, type Configuration, type FirstPolicy, sinceText, type Whe
 import type { Written } from './values/written.ts'
 
 export function asWritten(configuration: Configuration): Written {
-  const { accounts, destinations, oauth, statePath, concurrency, perHost, daemon, notify, log } = configuration
+  const { accounts, destinations, oauth, statePath, backup, concurrency, perHost, daemon, notify, log } = configuration
   return {
     accounts: Object.fromEntries(accounts.map((account) => [account.name, accountKeys(account, destinations)])),
     ...(oauth.size === 0
@@ -24,7 +24,7 @@ export function asWritten(configuration: Configuration): Written {
         target.type === FIRST_OF ? [] : [[target.name, withoutNull({ ...kindOf(target).show(target), name: null })]],
       ),
     ),
-    state: statePath,
+    state: backup === 'daily' ? statePath : { path: statePath, backup },
     concurrency,
     ...withoutNull({ perHost }),
     daemon: daemonKeys(daemon),

@@ -26,6 +26,7 @@ import { Uncaught } from './uncaught.ts'
 import { briefStatus, type Watched } from './http/watched.ts'
 import { isOfProcess, tellProcess } from './notify/process.ts'
 import { Rounds } from './notify/rounds.ts'
+import { copyLedger } from '../poll/run/daily-copy.ts'
 import { ControlServer } from './control/server.ts'
 import { CurrentConfiguration, type ReloadContext } from './reload.ts'
 import { Journal } from './journal.ts'
@@ -193,6 +194,7 @@ export class Daemon implements AsyncDisposable {
     this.#every(LOOK_MS, () => void this.#look(current))
     this.#every(LOOK_MS, () => void this.#rounds.look())
     this.#every(LOOK_MS, () => void this.#tellEndings(current))
+    this.#every(LOOK_MS, () => void copyLedger(current.configuration, { ledger, log }))
     const { watchdogMs } = this.#systemd
     if (watchdogMs !== null) this.#every(watchdogMs, () => this.#feed())
     await wantDaemon(ledger, true)

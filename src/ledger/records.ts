@@ -117,4 +117,9 @@ export interface Records {
   /** A copy of the whole ledger as of now, in a new file that only its owner can read. Resolves when it would survive a power
    *  cut. Rejects, and leaves nothing behind, when there is a file of this name. Polls may go on meanwhile. */
   backup(file: string): Promise<void>
+
+  /** Keeps two copies of the whole ledger from the last days, for accidents (`state.backup`): makes one where the last is a day old, once
+   *  for all processes. `short`: that would leave less than `keepFree` says of the disk's bytes. `elsewhere`: this kind of ledger has a
+   *  way of its own. Rejects where the ledger is damaged or a copy cannot be written; older copies stay. Polls may go on. */
+  copyDaily(keepFree: (diskBytes: number) => number): Promise<'taken' | 'not due' | 'short' | 'elsewhere'>
 }

@@ -146,6 +146,7 @@ function configurationOf(
     destinations: new Map(destinations.map((name) => [name, { type: 'maildir', name } as DestinationConfig])),
     oauth: new Map(),
     statePath: join(directory, 'state.db'),
+    backup: 'daily',
     concurrency: 64,
     perHost: null,
     daemon: { http: null, onProblem: null, alertAfterMs: 21_600_000 },

@@ -198,6 +198,19 @@ describe('a ledger that was put back (S047)', () => {
     expect(scene.left()).toHaveLength(4)
   })
 
+  test('asks before it sends what the copy has as open and may have been sent since; --mark-seen sends none of it', async () => {
+    await using scene = await piped(2)
+    scene.destinations = ["pipe: { type: command, run: [/bin/sh, -c, 'exit 75'] }"]
+    await scene.poll()
+    await note(scene, { restored: '1' })
+    scene.destinations = ["pipe: { type: command, run: [/bin/sh, -c, 'cat >> piped'], cwd: . }"]
+    const retrieved = scene.count('RETR')
+    for (const _ of [1, 2]) expect(await scene.poll()).toMatchObject(stopped('ERR_FIRST_POLL'))
+    expect(await scene.poll({ markSeen: true })).toMatchObject({ outcome: 'ok', delivered: 0 })
+    expect(await scene.poll()).toMatchObject({ outcome: 'ok', delivered: 0, deferred: 0 })
+    expect(scene.count('RETR')).toBe(retrieved)
+  })
+
   test('with --yes sends them, and tells that they may come twice', async () => {
     await using scene = await restored()
     expect(await scene.poll({ yes: true })).toMatchObject({ outcome: 'ok', delivered: 4, possibleDuplicates: 3 })

@@ -97,6 +97,7 @@ const POLICY: Policy = {
   all: false,
   skippedToo: false,
   markSeen: false,
+  restored: false,
   eager: true,
 }
 

@@ -29,6 +29,7 @@ const server = (most: string, growth = 'replies of servers'): Place => ({ whose:
 const PLACES: Readonly<Record<string, Place>> = {
   'bin/popfetch.ts': own("Node's version"),
   'src/cli/terminal/wrapped.ts': own('our own descriptions of commands, options and keys'),
+  'src/ledger/sqlite/mend/check.ts': own('what SQLite says of our file'),
   'src/poll/account/unbegun.ts': own('the ledger, which is ours'),
   'src/poll/account/polls.ts': own('a fact of our own ledger'),
   'src/config/reference/keys.ts': own('paths of keys, and a word of a command line'),

@@ -12,6 +12,11 @@ const FREE_FILES = 1000
 const LOOK_AGAIN_BYTES = 64 * 1024 * 1024
 const BLOCK_BYTES = 4096
 
+/** How many bytes are to stay free of a file system of so many. */
+export function keptFree(diskBytes: number): number {
+  return Math.max(FREE_BYTES, Math.min(diskBytes * FREE_SHARE, MOST_FREE_BYTES))
+}
+
 /** Has the code of a full disk, and is treated like one. */
 export class NoRoom extends Error {
   readonly code = 'ENOSPC'
@@ -78,7 +83,7 @@ export class Reserve {
     const { bavail, blocks, bsize, files, ffree } = await fileSystem.statfs(directory)
     // Some FUSE file systems say zero for "unknown".
     const freeBytes = blocks === 0 ? Infinity : bavail * bsize
-    const keepBytes = Math.max(FREE_BYTES, Math.min(blocks * bsize * FREE_SHARE, MOST_FREE_BYTES))
+    const keepBytes = keptFree(blocks * bsize)
     const spareBytes = freeBytes - keepBytes
     const trustedBytes = Math.min(LOOK_AGAIN_BYTES, spareBytes)
     // btrfs and others count no inodes.

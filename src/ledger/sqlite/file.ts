@@ -67,11 +67,13 @@ export async function preparePlace(path: string, typeOf: FileSystemType, readOnl
 
 /** Stands in the name of what a copy took the place of (restore.ts). */
 export const BEFORE_RESTORE = '.before-restore-'
+/** In that of a damaged one (mend/repair.ts). */
+export const BEFORE_REPAIR = '.before-repair-'
 
 /** Further names of the ledger: whoever makes one, or puts a copy in its place, and is killed in between leaves two. */
 async function draftsOf({ real, stats: found }: Place): Promise<readonly string[]> {
   if (found === null || found.nlink === 1 || !found.isFile()) return []
-  const suffixes = ['.new-', BEFORE_RESTORE]
+  const suffixes = ['.new-', BEFORE_RESTORE, BEFORE_REPAIR]
   const isDraft = (name: string): boolean => suffixes.some((suffix) => name.startsWith(basename(real) + suffix))
   const names = (await readdir(dirname(real))).filter(isDraft)
   const drafts = names.map((name) => join(dirname(real), name))

@@ -9,6 +9,7 @@ import { Worker } from 'node:worker_threads'
 import { display } from '../../display.ts'
 import { errnoOf, PopfetchError } from '../../errors.ts'
 import {
+  type BEFORE_REPAIR,
   BEFORE_RESTORE,
   closeFile,
   fileSystemType,
@@ -62,7 +63,8 @@ export async function restoreLedger(path: string, file: string, options: Restore
     const draft = `${place}.new-${randomBytes(8).toString('hex')}`
     try {
       await copyTo(draft, file, nowMs())
-      const kept = await replace(place, draft, nowMs(), busyLimitMs)
+      const alone = await takeAlone(place, busyLimitMs, 'restoring')
+      const kept = await replace(place, draft, BEFORE_RESTORE, nowMs(), alone)
       return { place, kept, ...counts }
     } finally {
       for (const suffix of ['', '-journal']) await rm(draft + suffix, { force: true })
@@ -135,11 +137,17 @@ async function copyTo(draft: string, file: string, nowMs: number): Promise<void>
   }
 }
 
-/** Gives what was there before. */
-async function replace(place: string, draft: string, nowMs: number, busyLimitMs: number): Promise<string | null> {
+/** Gives `draft` the ledger's name, and closes `alone`, what takeAlone gave. Gives the name of what was there before, which
+ *  `before` is in; null: nothing was. */
+export async function replace(
+  place: string,
+  draft: string,
+  before: typeof BEFORE_RESTORE | typeof BEFORE_REPAIR,
+  nowMs: number,
+  alone: DatabaseSync | null,
+): Promise<string | null> {
   const found = await stat(place).catch(() => null)
-  const alone = found === null ? null : await takeAlone(place, busyLimitMs)
-  const kept = `${place}${BEFORE_RESTORE}${new Date(nowMs).toISOString().replaceAll(/[-:.]/g, '')}-${randomBytes(2).toString('hex')}`
+  const kept = `${place}${before}${new Date(nowMs).toISOString().replaceAll(/[-:.]/g, '')}-${randomBytes(2).toString('hex')}`
   try {
     if (found !== null) await linkOrRename(place, kept)
     // What belongs to a file that is gone or damaged. A log that stays would be replayed into the new one.
@@ -153,8 +161,10 @@ async function replace(place: string, draft: string, nowMs: number, busyLimitMs:
   return found === null ? null : kept
 }
 
-/** Until it is closed nobody else can open the ledger. Null: it is damaged, and no living process has it. */
-async function takeAlone(place: string, busyLimitMs: number): Promise<DatabaseSync | null> {
+/** Until it is closed nobody else can open the ledger. Null: it is damaged or not there, and no living process has it. Rejects with
+ *  ERR_BUSY. `doing`: for the text. */
+export async function takeAlone(place: string, busyLimitMs: number, doing: string): Promise<DatabaseSync | null> {
+  if ((await stat(place).catch(() => null)) === null) return null
   let database: DatabaseSync | null = null
   try {
     const opened = openFile(place, { timeout: LOCK_TIMEOUT_MS, readOnly: false })
@@ -164,7 +174,7 @@ async function takeAlone(place: string, busyLimitMs: number): Promise<DatabaseSy
   } catch (thrown) {
     if (database !== null) closeFile(database)
     const cause = thrown instanceof PopfetchError ? thrown.cause : thrown
-    if (isBusy(cause) || isAnyAtWork(`${place}.leases`)) throw atWork(place)
+    if (isBusy(cause) || isAnyAtWork(`${place}.leases`)) throw atWork(place, doing)
     return null
   }
 }
@@ -184,8 +194,8 @@ function unlessMissing(thrown: unknown): void {
   if (errnoOf(thrown) !== 'ENOENT') throw thrown
 }
 
-function atWork(place: string): PopfetchError {
-  const message = `restoring the ledger ${display(place, 4096)}: a popfetch has it open: stop it (popfetch stop), or wait until it is done`
+function atWork(place: string, doing: string): PopfetchError {
+  const message = `${doing} the ledger ${display(place, 4096)}: a popfetch has it open: stop it (popfetch stop), or wait until it is done`
   return new PopfetchError('ERR_BUSY', message, { scope: 'process', retry: 'soon' })
 }
 

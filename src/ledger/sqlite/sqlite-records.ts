@@ -7,6 +7,7 @@ import type { AccountRows } from './rows/accounts.ts'
 import type { DayRows } from './rows/days.ts'
 import type { PauseRows } from './rows/pauses.ts'
 import { backup } from './backup.ts'
+import { copyDueMs, copyNow } from './mend/daily.ts'
 import { bug } from './rows/fault.ts'
 import type { FactChanges } from '../account.ts'
 import type { EntryKey } from '../entry.ts'
@@ -26,6 +27,9 @@ const REMOVED_AT_ONCE = 1000
 
 /** This many accounts' days are read before the event loop gets its turn: some milliseconds. */
 const DAYS_OF_ACCOUNTS = 50
+
+/** In memos: when a daily copy was last begun. */
+const COPIED = 'copied'
 
 /** Keys asked of one account before the event loop gets its turn. */
 const KEYS_PER_TURN = 500
@@ -242,6 +246,23 @@ export class SqliteRecords implements Records {
     return this.#access.write(() => {
       if (this.#accounts.find(account) !== null) this.#accounts.merge(account, facts)
     })
+  }
+
+  async copyDaily(keepFree: (diskBytes: number) => number): Promise<'taken' | 'not due' | 'short'> {
+    const { path, surroundings } = this.#access
+    const nowMs = surroundings.nowMs()
+    const tried = await this.#access.read(() => this.#days.memo(COPIED))
+    const isDue = (await copyDueMs(path, tried === null ? null : Number(tried), nowMs)) <= nowMs
+    if (tried !== null && !isDue) return 'not due'
+    const isMine = await this.#access.write(() => {
+      // Another process may have begun one meanwhile.
+      if (this.#days.memo(COPIED) !== tried) return false
+      this.#days.setMemo(COPIED, String(nowMs))
+      return true
+    })
+    // The first one is for tomorrow.
+    if (!isMine || !isDue) return 'not due'
+    return (await copyNow(path, nowMs, keepFree)) ? 'taken' : 'short'
   }
 
   async backup(file: string): Promise<void> {

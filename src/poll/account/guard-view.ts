@@ -22,6 +22,7 @@ export async function guardView(
     plan,
     hasHistory: record.started && takingOver?.why !== 'lost',
     wasRestored: restored !== undefined,
+    openKnown: plan.fetch.filter(({ known }) => known?.state === 'open').length + plan.deferred + plan.paused,
     openElsewhere: takingOver?.counts['open'] ?? 0,
     lastAlive,
     imported: imported === undefined ? null : Number(imported),

@@ -249,6 +249,7 @@ function policyOf(
     all: options.all,
     skippedToo,
     markSeen: options.markSeen,
+    restored: record.facts['restored'] !== undefined,
     eager: options.eager,
     shows,
     isPaused,

@@ -11,6 +11,8 @@ export interface GuardView {
   readonly hasHistory: boolean
   /** The ledger is a copy that was put back, and no poll since went well (S047). */
   readonly wasRestored: boolean
+  /** Messages that are open, by the ledger. */
+  readonly openKnown: number
   /** Messages that were found at a destination and that others may have or lack, as far as the ledger knows. */
   readonly openElsewhere: number
   /** Delivered messages that were still listed after the last poll and not deleted by it; null: not recorded yet. */
@@ -132,14 +134,14 @@ function firstPoll(view: GuardView): void {
   )
 }
 
-/** S047: what the copy does not know, such a destination may have. What `init` was answered speaks of the first poll alone. */
+/** S047: what the copy does not know, or has as open, such a destination may have. What `init` was answered speaks of the first poll alone. */
 function restored(view: GuardView): void {
-  const { account, plan, wasRestored, openElsewhere, firstWritten, showWhatTheyHave, yes, markSeen } = view
-  const unknown = plan.new + openElsewhere
+  const { account, plan, wasRestored, openElsewhere, openKnown, firstWritten, showWhatTheyHave, yes, markSeen } = view
+  const unknown = plan.new + Math.max(openElsewhere, openKnown)
   if (yes || markSeen || !wasRestored || firstWritten || showWhatTheyHave || unknown === 0) return
   throw guardError(
     'ERR_FIRST_POLL',
-    `the ledger was restored from a copy, which does not know of ${grouped(unknown)} of ${grouped(plan.listed)} messages: they may have been forwarded since the copy was made. Set first: all, new, last:N or since:DATE for this account. Or, to count them as seen: popfetch --mark-seen ${account}; to send them all: popfetch --yes ${account}`,
+    `the ledger was restored from a copy, or repaired, and does not know of ${grouped(unknown)} of ${grouped(plan.listed)} messages that they came: they may have been forwarded. Set first: all, new, last:N or since:DATE for this account. Or, to count them as seen: popfetch --mark-seen ${account}; to send them all: popfetch --yes ${account}`,
   )
 }
 

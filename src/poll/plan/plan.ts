@@ -25,6 +25,8 @@ export interface Policy {
   readonly skippedToo: boolean
   /** A person says that what is not known counts as seen. */
   readonly markSeen: boolean
+  /** The ledger is a copy, or was repaired: what it has as open may have come since (S047). */
+  readonly restored: boolean
   /** A person asks: what was deferred is due now. */
   readonly eager: boolean
   readonly shows: Shows
@@ -207,7 +209,7 @@ export class Planner {
   /** Is nothing to be done about the message, whichever entry of its UIDL it is? */
   isIdle(entry: Entry, known: KnownMessage): boolean {
     const { all, skippedToo, markSeen, delete: policy } = this.#policy
-    if (all || skippedToo || (markSeen && isAdopted(known))) return false
+    if (all || skippedToo || (markSeen && mayBeSeen(known, this.#policy))) return false
     switch (known.state) {
       case 'seen':
         return true
@@ -234,7 +236,7 @@ export class Planner {
   }
 
   #open(entry: Entry, known: KnownMessage): void {
-    if (this.#policy.markSeen && isAdopted(known)) {
+    if (this.#policy.markSeen && mayBeSeen(known, this.#policy)) {
       this.#unadopted.push({ uidl: entry.uidl, copy: entry.copy })
       this.#see(entry)
     } else if (!this.#policy.all && !this.#isDue(known)) {
@@ -300,8 +302,9 @@ export class Planner {
   }
 }
 
-/** Found at a destination, and never tried at those that may lack it? */
-function isAdopted({ receivedBytes, deliveries }: KnownMessage): boolean {
+/** Found at a destination, and never tried at those that may lack it? Or open, by a ledger that may not know that it came? */
+function mayBeSeen({ state, receivedBytes, deliveries }: KnownMessage, { restored }: Policy): boolean {
+  if (restored && state === 'open') return true
   const isUntried = ({ state, attempts }: Delivery): boolean => state === 'done' || attempts === 0
   return receivedBytes === null && deliveries.some(({ state }) => state === 'done') && deliveries.every(isUntried)
 }

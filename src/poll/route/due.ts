@@ -76,7 +76,7 @@ export async function prepareJobs(fetches: readonly PlannedFetch[], visit: Visit
     const openers = new Set(visit.run.doors.openersOf(key))
     return fetches.every((fetch) => openers.has(nameOfMessage(account.name, fetch)))
   })
-  const choice = await choiceOf(visit)
+  const choice = await choiceOf(visit, fetches.some(isUndecided))
   const left: PlannedFetch[] = []
   const fixed = new Map<PlannedFetch, Undone>()
   const fresh = choice === null ? allRecipients(account.deliver, () => null, visit) : []
@@ -149,16 +149,17 @@ async function copiesOfFound(
   return found
 }
 
-/** It was found somewhere, and where else it goes is not known (Adoption.complete). */
+/** It was found somewhere, and where else it goes is not known (Adoption.complete, or lost: ledger/sqlite/mend/). */
 function isUndecided({ known }: PlannedFetch): boolean {
   return known?.state === 'open' && known.deliveries.every(({ state }) => state === 'done')
 }
 
-/** The same choice without the destinations that have the message. */
+/** The same choice without the places that have the message. */
 function butFor(choice: Choice, { known }: PlannedFetch): Choice {
-  const has = new Set(known?.deliveries.map(({ destination }) => destination))
+  const nameOf = (destination: string, recipient: string): string => JSON.stringify([destination, recipient])
+  const has = new Set(known?.deliveries.map(({ destination, recipient }) => nameOf(destination, recipient)))
   const due = async (message: Message): Promise<readonly Due[]> =>
-    (await choice.due(message)).filter(({ target }) => !has.has(target.name))
+    (await choice.due(message)).filter(({ target, recipient }) => !has.has(nameOf(target.name, recipient)))
   return { ...choice, due }
 }
 
@@ -239,14 +240,14 @@ function isUntouched({ known }: PlannedFetch): boolean {
   return known === null || known.deliveries.length === 0
 }
 
-/** null: every message goes to the same destinations. */
-async function choiceOf(visit: Visit): Promise<Choice | null> {
+/** null: every message goes to the same destinations, and none of them `isWanted` for one of which some are known. */
+async function choiceOf(visit: Visit, isWanted: boolean): Promise<Choice | null> {
   const { account, destinations, run } = visit
   const route = await router(account)
   const names = possibleNames(account)
   const dependent = names.filter((name) => run.destinations.dependsOnMailbox(name, account))
   const mailboxOf = dependent.length === 0 ? null : mailboxReader(account)
-  if (route === null && mailboxOf === null) return null
+  if (route === null && mailboxOf === null && !isWanted) return null
   const targets = names.flatMap((name) => destinations.opened(name) ?? [])
   const others = dependent.some((name) => run.destinations.placeFor(name, account, null) !== null)
   const due = async (message: Message): Promise<readonly Due[]> => {

@@ -17,6 +17,7 @@ const policy: Policy = {
   all: false,
   skippedToo: false,
   markSeen: false,
+  restored: false,
   eager: false,
 }
 

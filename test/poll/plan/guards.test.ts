@@ -28,6 +28,7 @@ const view: GuardView = {
   hasHistory: true,
   wasRestored: false,
   openElsewhere: 0,
+  openKnown: 0,
   lastAlive: null,
   imported: null,
   lastDelete: 'never',
@@ -228,6 +229,7 @@ describe('the guard of a ledger that was restored (S047)', () => {
     ['one is unknown', planOf({ listed: 9, new: 1 }), true],
     ['none is', planOf({ listed: 9 }), false],
     ['one stands at a destination, and others may lack it', { openElsewhere: 1, ...planOf({ listed: 9 }) }, true],
+    ['one is open, as far as it knows', { openKnown: 1, ...planOf({ listed: 9 }) }, true],
   ])('when %s', (_, facts, stops) => {
     for (const wasRestored of [false, true])
       for (const firstWritten of [false, true])

@@ -16,6 +16,7 @@ const policy: Policy = {
   shows: () => false,
   isPaused: () => false,
   markSeen: false,
+  restored: false,
   eager: false,
 }
 

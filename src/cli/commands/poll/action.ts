@@ -122,6 +122,10 @@ async function poll(
     const { notifyOf } = await import('./notify.ts')
     await notifyOf(reports, run, surroundings)
   }
+  if (byDaemon === null && !invocation.dryRun && !signal.aborted) {
+    const { copyLedger } = await import('../../../poll/run/daily-copy.ts')
+    await copyLedger(run.configuration, run)
+  }
   return code
 }
 

@@ -19,6 +19,7 @@ import {
 } from '../../open/read-ledger.ts'
 import { exportAs } from './export-as.ts'
 import { backUp, forget, rename, restore, retry } from './change.ts'
+import { check, repair } from './mend.ts'
 import { mentions } from '../../open/search.ts'
 import { accountObject, messageObject } from './json.ts'
 import { listLine, storyLines } from './text.ts'
@@ -27,17 +28,20 @@ import type { Surroundings } from '../../surroundings.ts'
 /** Rejects with ERR_USAGE, ERR_CONFIG, ERR_LEDGER or ERR_BUSY. */
 export async function run(invocation: StateInvocation, surroundings: Surroundings): Promise<number> {
   const outline = await outlineOf(invocation, surroundings)
+  // The ledger itself is not opened for these: it may be damaged, or gone.
   if (invocation.operation === 'restore') {
     await restore(invocation, outline, surroundings)
     return EXIT_OK
   }
+  if (invocation.operation === 'check') return await check(invocation, outline, surroundings)
+  if (invocation.operation === 'repair') return await repair(invocation, outline, surroundings)
   await using ledger = await openToRead(outline, surroundings)
   await carryOut(invocation.operation, invocation, { outline, ledger, json: invocation.json, surroundings })
   return EXIT_OK
 }
 
 /** Those on a ledger that can be opened. */
-type Opened = Exclude<Operation, 'restore'>
+type Opened = Exclude<Operation, 'restore' | 'check' | 'repair'>
 
 const ACTIONS: {
   readonly [Name in Opened]: (wanted: StateRequests[Name], context: LedgerContext) => Promise<void>

@@ -138,7 +138,6 @@ export async function backUp(
   else output.prose(`the ledger ${ledger.place} was copied to ${file}`)
 }
 
-/** The ledger itself is not opened: it may be damaged, or gone. */
 export async function restore(
   { file: typed, json }: StateRequests['restore'] & Pick<CommonOptions, 'json'>,
   { statePath }: Outline,

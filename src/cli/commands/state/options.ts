@@ -48,6 +48,8 @@ export interface StateRequests {
   readonly export: { readonly account: string | null; readonly as: OldTool | null; readonly output: string | null }
   readonly backup: { readonly file: string }
   readonly restore: { readonly file: string }
+  readonly check: object
+  readonly repair: object
 }
 
 export type Operation = keyof StateRequests
@@ -127,6 +129,22 @@ const OPERATIONS: { readonly [Name in Operation]: Grammar<Name> } = {
     options: [],
     request: (words) => ({ operation: 'restore', file: words.only(1)[0] }),
   },
+  check: {
+    usage: '',
+    options: [],
+    request(words) {
+      words.nothing()
+      return { operation: 'check' }
+    },
+  },
+  repair: {
+    usage: '',
+    options: [],
+    request(words) {
+      words.nothing()
+      return { operation: 'repair' }
+    },
+  },
 }
 
 const NAMES = Object.keys(OPERATIONS) as readonly Operation[]
@@ -156,6 +174,10 @@ export const command: Command<StateRequest> = {
   backup FILE             copy the ledger, even while a poll runs
   restore FILE            replace the ledger with such a copy, and keep the old one
                           beside it. Stop a running popfetch first
+  check                   check the ledger for damage (74)
+  repair                  save what can be read of a damaged ledger into a new one,
+                          print what is missing, and keep the damaged one beside
+                          it. Stop a running popfetch first
 
 Write a UIDL as it was printed or as the server has it, after -- if it begins with
 a hyphen. A Message-ID works as well. With --json, list and find print one object
@@ -186,6 +208,10 @@ class Words {
 
   get none(): boolean {
     return this.#words.length === 0
+  }
+
+  nothing(): void {
+    if (!this.none) throw usageError(this.#expected)
   }
 
   /** As many as there are, each once. */
