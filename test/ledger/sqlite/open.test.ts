@@ -182,7 +182,9 @@ describe('never a silent fresh start: refused, and left as it is, is', () => {
   test('an empty file', async () => {
     const path = join(await temporaryDirectory(), 'state.db')
     await writeFile(path, '')
-    expect((await refusal(path)).message).toMatch(/it is empty: restore it from a backup/)
+    expect((await refusal(path)).message).toMatch(
+      /it is empty: popfetch state repair saves what can be read, popfetch state restore goes back to a copy/,
+    )
     expect((await stat(path)).size).toBe(0)
   })
 

@@ -17,7 +17,7 @@ import { openPages, type Pages } from './pages.ts'
 import { salvage, type Salvaged } from './salvage.ts'
 
 export { checkLedger, type Soundness } from './check.ts'
-export { copiesBeside } from './daily.ts'
+export { copiesBeside } from '../backup.ts'
 export type { Loss } from './salvage.ts'
 
 export interface Repaired extends Salvaged {

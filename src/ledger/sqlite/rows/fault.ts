@@ -44,7 +44,7 @@ function ledgerError(message: string, retry: Retry, cause?: unknown): PopfetchEr
 }
 
 const RESTORE =
-  'restore it from a backup, or move it away to start over (mail still on the servers is then fetched again)'
+  'popfetch state repair saves what can be read, popfetch state restore goes back to a copy; or move it away to start over (mail still on the servers is then fetched again)'
 
 export function refused(path: string, why: string, advice: string, cause?: unknown): PopfetchError {
   return ledgerError(`cannot use the ledger ${display(path)}: ${why}: ${advice}`, 'never', cause)
@@ -62,7 +62,7 @@ export function noLedger(path: string, cause?: unknown): PopfetchError {
   return refused(
     path,
     'it is not a popfetch ledger, or its beginning is damaged',
-    'choose another file with state: or --state, or restore it from a backup',
+    'choose another file with state: or --state; if it was the ledger, popfetch state repair saves what can be read, and popfetch state restore goes back to a copy',
     cause,
   )
 }
