@@ -23,14 +23,12 @@ export interface Policy {
   readonly all: boolean
   /** Fetch what `first` skipped, too. */
   readonly skippedToo: boolean
-  /** A person says that what is not known counts as seen. */
+  /** A person says that what is not known counts as seen; of a ledger that was `restored`, what is open as well (S047). */
   readonly markSeen: boolean
-  /** The ledger is a copy, or was repaired: what it has as open may have come since (S047). */
   readonly restored: boolean
   /** A person asks: what was deferred is due now. */
   readonly eager: boolean
   readonly shows: Shows
-  /** Did a person pause this destination? */
   readonly isPaused: (destination: string) => boolean
 }
 
