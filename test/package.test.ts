@@ -316,11 +316,9 @@ test('the example of an embedding program is right, and delivers to its own dest
   for (const { key, recipient } of await ledger.destinations())
     await ledger.changeDestination(key, recipient, () => ({ ...blankDestination(key, recipient) }))
   expect(await fetchOnce()).toContain('work: delivered: (no sender): letter 0')
-  expect(requests.map(({ body }) => /Subject: .*/.exec(body)?.[0]).toSorted()).toEqual([
-    'Subject: letter 0',
-    'Subject: letter 1',
-    'Subject: letter 2',
-  ])
+  expect(
+    requests.map(({ body }) => /Subject: .*/.exec(body)?.[0]).toSorted((a = '', b = '') => (a < b ? -1 : 1)),
+  ).toEqual(['Subject: letter 0', 'Subject: letter 1', 'Subject: letter 2'])
   expect(new Set(requests.map(({ key }) => key)).size).toBe(3)
   await fetchOnce()
   expect(requests).toHaveLength(3)
