@@ -44,11 +44,11 @@ import type { AccountPoll, Visit } from './visit.ts'
 export async function pollAccount(account: Account, run: Run): Promise<AccountReport> {
   const tally = new Tally(account.name, run.observer, run.nowMs)
   try {
-    const paused = await pausedNow(account.name, run.ledger)
-    if (paused.account !== null) return tally.pausedBy(pauseText(paused.account))
     await using own = run.restrictions.lease === null ? await run.ledger.lease(account.name) : null
     const lease = own ?? run.restrictions.lease
     if (lease === null) return tally.busy()
+    const paused = await pausedNow(account.name, run.ledger)
+    if (paused.account !== null) return tally.pausedBy(pauseText(paused.account))
     using leased = new LeasedRun(run, lease)
     const history = await History.open(account, lease, leased.run)
     if (await history.isPaused()) return tally.paused(history.record.error)

@@ -26,7 +26,9 @@ describe('a daemon', { timeout: SLOW }, () => {
     expect([broken.code, broken.stderr]).toEqual([78, expect.stringContaining('did you mean host?')])
     scene.fill(1, 4)
     expect(await scene.wake('work')).toMatchObject([{ outcome: 'ok', delivered: 1 }])
-    expect((await scene.popfetch('status')).stdout).toMatch(new RegExp(`daemon running since 20\\S+ \\(pid ${pid}\\)`))
+    expect((await scene.popfetch('status')).stdout).toMatch(
+      new RegExp(`daemon running since 20\\S+ \\S+ \\S+ \\(pid ${pid}\\)`),
+    )
 
     scene.configure({ work: { limit: 100 }, home: {} })
     const reloaded = await scene.popfetch('reload', '--json')

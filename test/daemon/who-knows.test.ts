@@ -123,7 +123,13 @@ async function whatIsTold(): Promise<Told> {
 }
 
 async function alarm(ledger: Awaited<ReturnType<typeof openLedger>>): Promise<void> {
-  const loaded = await loadConfiguration({ file: scene.path('config.yaml'), state: null, env: {}, cwd: '/', uid: 0 })
+  const loaded = await loadConfiguration({
+    file: scene.path('config.yaml'),
+    state: null,
+    env: {},
+    cwd: '/',
+    uid: process.getuid?.() ?? 0,
+  })
   const daemon = { ...loaded.daemon, onProblem: [scene.path('tell')], alertAfterMs: 6 * HOUR }
   const known = { nowMs: Date.now(), configured: [scene.name], signIns: [], daemon: NO_DAEMON }
   const round = { status: statusOf(await readBriefly(ledger, known)), reports: [], pings: false }

@@ -207,7 +207,13 @@ async function tellProblems(): Promise<void> {
   await using ledger = await openLedger(join(directory, 'state.db'))
   const { signal } = new AbortController()
   const run = ['/bin/sh', '-c', `env > '${directory}/problem.'"$POPFETCH_EVENT"`]
-  const configuration = await loadConfiguration({ file: 'config.json', state: null, env: {}, cwd: directory, uid: 0 })
+  const configuration = await loadConfiguration({
+    file: 'config.json',
+    state: null,
+    env: {},
+    cwd: directory,
+    uid: process.getuid?.() ?? 0,
+  })
   const told = { ...configuration, daemon: { ...configuration.daemon, onProblem: run, alertAfterMs: 0 } }
   const known = { nowMs: Date.now(), configured: Object.keys(accounts), signIns: [], daemon: NO_DAEMON }
   const status = statusOf(await readBriefly(ledger, known))

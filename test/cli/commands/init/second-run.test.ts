@@ -121,7 +121,7 @@ test('touches no file that is wrong, and none that was changed meanwhile', async
     },
     askSecret: () => Promise.resolve(PASSWORD),
   }
-  await expect(init(mailbox(), changing)).rejects.toThrow(/was changed meanwhile/)
+  await expect(init(mailbox(), changing)).rejects.toThrow(/has changed in the meantime/)
   expect(await config()).toBe(`${FIRST}# more\n`)
   expect((await readdir(path.dirname(person.path(CONFIG)))).filter((name) => name.endsWith('.password'))).toEqual([])
 })

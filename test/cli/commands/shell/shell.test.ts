@@ -90,7 +90,7 @@ describe('a shell', () => {
     scene.server.capabilities = { before: ['USER'], afterTls: [], afterLogin: ['USER', 'UIDL', 'TOP', 'EXPIRE 0'] }
     scene.fill('one', 'two')
     const lines = ['retr 1', 'dele 2', 'quit']
-    expect((await typed(lines, '--write')).stdout).toContain('QUIT once more')
+    expect((await typed(lines, '--write')).stdout).toContain('type QUIT again')
     expect(left()).toBe(2)
     await typed([...lines, 'quit'], '--write')
     expect(heard().at(-1)).toBe('QUIT')
