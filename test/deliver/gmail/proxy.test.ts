@@ -24,16 +24,17 @@ async function overTls(certificate: CertificateKind = 'good') {
   return { server, proxy, env: { HTTPS_PROXY: `http://127.0.0.1:${proxy.port}` } }
 }
 
+// Before the first connection: what Node trusts is read once.
+beforeAll(() => setDefaultCACertificates([...getCACertificates('default'), ca]))
+
 test('a certificate that nobody vouches for ends it before a token is sent', async () => {
-  const { server } = await overTls()
+  const { server } = await overTls('unknown-ca')
   const error = await failureOf(opened(server).ready(never))
   expect([error.conclusion, error.exit]).toEqual(['TLS', 76])
   expect(server.asked).toEqual([])
 })
 
 describe('where the authority is known', () => {
-  beforeAll(() => setDefaultCACertificates([...getCACertificates('default'), ca]))
-
   test('messages go straight to Gmail', async () => {
     const { server, proxy } = await overTls()
     await opened(server).deliver(attempt(), letter(), never)

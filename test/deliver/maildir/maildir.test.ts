@@ -55,14 +55,17 @@ describe('a delivered message', () => {
     expect(files()[0]).toMatch(/,S=0$/)
   })
 
-  test.each([0o600, 0o640])('has mode %o whatever the umask', async (mode) => {
+  test.each([
+    [0o600, 0o700],
+    [0o640, 0o750],
+  ])('has mode %o, its folders %o, whatever the umask', async (mode, folders) => {
     const umask = process.umask(0)
     onTestFinished(() => void process.umask(umask))
     const { maildir, root, files } = await open({ config: { mode } })
     await maildir.deliver(attempt(), message(SMALL), never)
     expect(fs.statSync(path.join(root, 'new', files()[0]!)).mode & 0o777).toBe(mode)
     for (const folder of ['', 'tmp', 'new', 'cur'])
-      expect(fs.statSync(path.join(root, folder)).mode & 0o777).toBe(0o700)
+      expect(fs.statSync(path.join(root, folder)).mode & 0o777).toBe(folders)
   })
 
   test.each([

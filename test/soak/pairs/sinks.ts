@@ -38,6 +38,9 @@ interface SinkHabit {
 
 const MINUTE_MS = 60_000
 
+/** The answer to a message that it never takes, whatever its habit. */
+export const UNWANTED = '554 5.7.1 message identified as spam'
+
 export const SINK_HABITS: Readonly<Record<string, SinkHabit>> = {
   well: { class: 'well' },
   'not now': { class: 'rests', connect: () => '421 4.3.2 too busy' },
@@ -143,9 +146,7 @@ export class SinkWorld {
   }
 
   #judged(subject: number): SmtpAnswer {
-    return this.unwanted.has(subject)
-      ? '554 5.7.1 message identified as spam'
-      : (this.#habit.dot?.(subject, this) ?? null)
+    return this.unwanted.has(subject) ? UNWANTED : (this.#habit.dot?.(subject, this) ?? null)
   }
 
   #answered(step: SinkStep, subject: number, answer: SmtpAnswer): SmtpAnswer {
