@@ -39,8 +39,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     what: 'what is found after a crash is not synced',
     file: 'src/deliver/maildir/find.ts',
-    from: '    await durable\n',
-    to: '',
+    from: 'durable = syncDirectory(this.#fileSystem, file.folder)',
+    to: 'durable = Promise.resolve()',
   },
   {
     what: 'an interrupted delivery is not looked for',
@@ -135,8 +135,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     what: 'an unanswered delivery to a mail server counts as made',
     file: 'src/poll/route/due.ts',
-    from: 'doubtful = !target.destination.remembers',
-    to: 'doubtful = !target.destination.remembers\n        if (doubtful) continue',
+    from: 'doubtful = !target.destination.remembers && (handedOver || unknowns > 0)',
+    to: 'doubtful = !target.destination.remembers && (handedOver || unknowns > 0)\n      if (doubtful) continue',
   },
   {
     what: 'a possible duplicate is not reported',
