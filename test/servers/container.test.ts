@@ -171,7 +171,7 @@ describe.skipIf(cannotRun !== null)(`the container${cannotRun === null ? '' : ` 
     await using container = await start({ env: { PUID: '4711', PGID: '4712' }, mounts: left })
     expect(await container.exited).toBe(78)
     expect(container.output).toContain(text)
-    expect(container.output).toContain(`${place} is no mount`)
+    expect(container.output).toContain(`${place} is not a mount`)
     expect(server.journal).toHaveLength(0)
   })
 
