@@ -101,7 +101,8 @@ test(
       accounts: [{ outcome: 'ok', messages: count, verified: count, possibleDuplicates: 0 }],
     })
     expect(code).toBe(0)
-    expect(target.cuts).toBeGreaterThan(2)
+    // A kill begins another line, and many messages may go in one command.
+    expect(target.cuts).toBeGreaterThan(0)
     expect(damaged(await arrivedIn('moved-in'), count)).toEqual([])
 
     await dovecot.seed('moved', 1, () => makeMessage(count))
