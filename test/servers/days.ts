@@ -31,6 +31,11 @@ export class World implements AsyncDisposable {
     this.desk = desk
   }
 
+  /** What processes of this world take for now. */
+  nowMs(): number {
+    return this.#startMs + performance.now() + this.#aheadMs
+  }
+
   get #clock(): string {
     return join(this.desk.directory, 'ahead')
   }
@@ -47,7 +52,7 @@ export class World implements AsyncDisposable {
     // By a new name: a process that reads it meanwhile sees the old number or the new one, never an empty file.
     await writeFile(`${this.#clock}.new`, String(this.#aheadMs))
     await rename(`${this.#clock}.new`, this.#clock)
-    vi.setSystemTime(this.#startMs + performance.now() + this.#aheadMs)
+    vi.setSystemTime(this.nowMs())
   }
 
   #spawn(words: readonly string[]): ChildProcess {
@@ -106,7 +111,7 @@ export class World implements AsyncDisposable {
     const { signal } = new AbortController()
     while (this.#daemon !== null && this.#running.has(this.#daemon)) {
       const status = await askDaemon<'status'>(socket, { verb: 'status' }, signal).catch(() => null)
-      const nowMs = this.#startMs + performance.now() + this.#aheadMs
+      const nowMs = this.nowMs()
       const isIdle = status?.accounts.every(
         ({ polling, nextPollMs }) => !polling && (nextPollMs === null || nextPollMs > nowMs + 1000),
       )

@@ -16,14 +16,14 @@ beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now: Date.now() }))
 afterEach(() => void vi.useRealTimers())
 
 /** A provider whose sign-ins last seven days from the device code on, which it tells at each renewal. */
-async function sevenDays() {
+async function sevenDays(nowMs: () => number) {
   let endMs = 0
   const requests: string[] = []
   const server = createServer((asked, response) => {
     asked.resume()
     asked.on('end', () => {
       requests.push(asked.url ?? '')
-      if (asked.url === '/device') endMs = Date.now() + 7 * DAY_MS
+      if (asked.url === '/device') endMs = nowMs() + 7 * DAY_MS
       const begun = {
         device_code: 'd',
         user_code: 'u',
@@ -36,10 +36,10 @@ async function sevenDays() {
         refresh_token: 'r',
         token_type: 'Bearer',
         expires_in: 3600,
-        refresh_token_expires_in: Math.floor((endMs - Date.now()) / 1000),
+        refresh_token_expires_in: Math.floor((endMs - nowMs()) / 1000),
       }
       response.setHeader('content-type', 'application/json')
-      response.setHeader('date', new Date().toUTCString())
+      response.setHeader('date', new Date(nowMs()).toUTCString())
       response.end(JSON.stringify(asked.url === '/device' ? begun : given))
     })
   })
@@ -57,7 +57,8 @@ async function sevenDays() {
 }
 
 async function scene(more: object, { daemon }: { readonly daemon: boolean }) {
-  const provider = await sevenDays()
+  let clock: World | null = null
+  const provider = await sevenDays(() => clock?.nowMs() ?? Date.now())
   const mailbox = await Pop3Server.start()
   mailbox.mailbox(USER, TOKEN)
   mailbox.capabilities!.before = ['SASL XOAUTH2']
@@ -68,6 +69,7 @@ async function scene(more: object, { daemon }: { readonly daemon: boolean }) {
     log: { file: join(folder, 'log') },
     accounts: { here: { ...account, deliver: { type: 'maildir', path: join(folder, 'Mail') } } },
   }))
+  clock = world
   expect(await world.run(['auth', '--device'])).toMatchObject({ exitCode: 0 })
   if (daemon) await world.daemon()
   return {
