@@ -151,7 +151,7 @@ const NAMES = Object.keys(OPERATIONS) as readonly Operation[]
 
 export const command: Command<StateRequest> = {
   usage: '[operation] [argument...]',
-  describe: 'Inspect, copy and repair the ledger: what came, what waits, what was refused, and why',
+  describe: 'Inspect, copy and repair the ledger: what came, what is waiting, what was refused, and why',
   options: [{ heading: 'Options for state:', options: STATE }],
   examples: [
     ['popfetch state find invoice', 'Find a message'],
