@@ -5,21 +5,12 @@ import { randomBytes } from 'node:crypto'
 import { link, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { Worker } from 'node:worker_threads'
 import { display } from '../../display.ts'
 import { errnoOf, PopfetchError } from '../../errors.ts'
-import { BUSY_LIMIT_MS, refused } from './rows/fault.ts'
+import { copyWhole } from './rows/whole-copy.ts'
+import { refused } from './rows/fault.ts'
 import { number, rowOf } from './rows/row.ts'
 import { syncUpwards } from './file.ts'
-
-// As text, because a bundle has no file of its own for it. Whoever reads is in nobody's way: writers go on beside it.
-const COPY = `
-  const { workerData } = process.getBuiltinModule('node:worker_threads')
-  const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
-  const database = new DatabaseSync(workerData.from, { readOnly: true, timeout: workerData.timeoutMs })
-  database.prepare('VACUUM INTO ?').run(workerData.to)
-  database.close()
-`
 
 /** Copies the ledger at `path` to `file`; see Records.backup. */
 export async function backup(path: string, file: string): Promise<void> {
@@ -31,7 +22,7 @@ export async function backup(path: string, file: string): Promise<void> {
   try {
     const copy = await open(draft, 'wx', 0o600)
     try {
-      await vacuumInto(path, draft)
+      await copyWhole(path, draft, { sound: false })
       await copy.sync()
     } finally {
       await copy.close()
@@ -42,14 +33,6 @@ export async function backup(path: string, file: string): Promise<void> {
   } finally {
     await rm(draft, { force: true })
   }
-}
-
-function vacuumInto(from: string, to: string): Promise<void> {
-  const worker = new Worker(COPY, { eval: true, workerData: { from, to, timeoutMs: BUSY_LIMIT_MS } })
-  return new Promise((resolve, reject) => {
-    worker.once('error', reject)
-    worker.once('exit', () => resolve())
-  })
 }
 
 async function appear(draft: string, file: string): Promise<void> {
@@ -96,17 +79,6 @@ const MONTH_MS = 30 * 24 * HOUR_MS
 /** A ledger that has fewer than half of the messages, and these, is no longer the same. */
 const FAR_FEWER = 20
 
-// As text, because a bundle has no file of its own for it.
-const SOUND_COPY = `
-  const { workerData } = process.getBuiltinModule('node:worker_threads')
-  const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
-  const database = new DatabaseSync(workerData.from, { readOnly: true, timeout: workerData.timeoutMs })
-  const [verdict] = database.prepare('PRAGMA quick_check(1)').all().map((row) => Object.values(row)[0])
-  if (verdict !== 'ok') throw new Error('it is damaged: ' + verdict)
-  database.prepare('VACUUM INTO ?').run(workerData.to)
-  database.close()
-`
-
 /** The copies of the ledger at `path` that are there, the newest first. */
 export async function copiesBeside(path: string): Promise<readonly string[]> {
   const found = await Promise.all([1, 2].map((at) => stat(nameOf(path, at)).catch(() => null)))
@@ -141,7 +113,7 @@ export async function copyNow(path: string, nowMs: number, keepFree: (bytes: num
   try {
     const copy = await open(draft, 'wx', 0o600)
     try {
-      await copyInto(draft, path)
+      await copyWhole(path, draft, { sound: true })
       await copy.sync()
     } finally {
       await copy.close()
@@ -168,14 +140,6 @@ async function sweep(path: string, nowMs: number): Promise<void> {
 
 async function sizeOf(file: string): Promise<number> {
   return (await stat(file).catch(() => null))?.size ?? 0
-}
-
-function copyInto(to: string, from: string): Promise<void> {
-  const worker = new Worker(SOUND_COPY, { eval: true, workerData: { from, to, timeoutMs: BUSY_LIMIT_MS } })
-  return new Promise((resolve, reject) => {
-    worker.once('error', reject)
-    worker.once('exit', () => resolve())
-  })
 }
 
 /** May the first copy take the place of the second? */

@@ -5,7 +5,6 @@ import { randomBytes } from 'node:crypto'
 import { link, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { Worker } from 'node:worker_threads'
 import { display } from '../../display.ts'
 import { errnoOf, PopfetchError } from '../../errors.ts'
 import {
@@ -18,9 +17,10 @@ import {
   syncUpwards,
   type FileSystemType,
 } from './file.ts'
+import { copyWhole } from './rows/whole-copy.ts'
 import { isAnyAtWork } from './lease.ts'
 import { APPLICATION_ID, MIGRATIONS } from './migrations.ts'
-import { asLedgerError, BUSY_LIMIT_MS, isBusy, LOCK_TIMEOUT_MS, whenFree } from './rows/fault.ts'
+import { asLedgerError, isBusy, LOCK_TIMEOUT_MS, whenFree } from './rows/fault.ts'
 import { number, rowOf } from './rows/row.ts'
 import { readVersion } from './version.ts'
 
@@ -39,17 +39,6 @@ export interface RestoreOptions {
   /** How long to wait for a popfetch that is just ending. */
   readonly busyLimitMs?: number
 }
-
-// As text, because a bundle has no file of its own for it.
-const COPY = `
-  const { workerData } = process.getBuiltinModule('node:worker_threads')
-  const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
-  const database = new DatabaseSync(workerData.from, { readOnly: true, timeout: workerData.timeoutMs })
-  const [verdict] = database.prepare('PRAGMA quick_check(1)').all().map((row) => Object.values(row)[0])
-  if (verdict !== 'ok') throw new Error('it is damaged: ' + verdict)
-  database.prepare('VACUUM INTO ?').run(workerData.to)
-  database.close()
-`
 
 /** Makes the ledger at `path` what the copy in `file` is. Each account remembers the restore, so that its next poll asks before
  *  it sends messages again that the copy does not know. Rejects with ERR_LEDGER when `file` is no sound ledger or cannot be
@@ -107,14 +96,7 @@ function lookInto(file: string): { readonly accounts: number; readonly messages:
 async function copyTo(draft: string, file: string, nowMs: number): Promise<void> {
   const copy = await open(draft, 'wx', 0o600)
   try {
-    const worker = new Worker(COPY, {
-      eval: true,
-      workerData: { from: file, to: draft, timeoutMs: BUSY_LIMIT_MS },
-    })
-    await new Promise<void>((resolve, reject) => {
-      worker.once('error', reject)
-      worker.once('exit', () => resolve())
-    })
+    await copyWhole(file, draft, { sound: true })
   } catch (thrown) {
     throw problem(file, wordsOf(thrown), thrown)
   } finally {
