@@ -121,8 +121,10 @@ function accountKeys(resolve: ResolvePath) {
       .orNull(value.filePath(resolve))
       .describe('PEM file with the certificate authorities to trust instead of the system’s'),
     pin: value
-      .orNull(value.pin)
-      .describe('SHA-256 fingerprint of the certificate; replaces the checks of chain, name and date'),
+      .orNull(value.pins)
+      .describe(
+        'SHA-256 fingerprint of the certificate, or a list of them; replaces the checks of chain, name and date',
+      ),
     clientCert: value.orNull(value.filePath(resolve)).describe('PEM file with a client certificate'),
     clientKey: value.orNull(value.filePath(resolve)).describe('PEM file with the key of that certificate'),
     user: value.wireText('a user name').describe('User name to sign in with'),

@@ -9,6 +9,7 @@ import { placeText, pollText } from './daemon/daemon.ts'
 import { shownNotifier } from './daemon/notify.ts'
 import { shownClient } from './oauth/client.ts'
 import { commandName, sourceKeys } from './values/secret.ts'
+import { pinKeys } from './values/values.ts'
 import { type Account, type Configuration, type FirstPolicy, sinceText, type When } from './schema.ts'
 import type { Written } from './values/written.ts'
 
@@ -34,7 +35,7 @@ export function asWritten(configuration: Configuration): Written {
 }
 
 function accountKeys(account: Account, destinations: Configuration['destinations']): Written {
-  const { password, token, proxy, via, before, after, first, maxSizeBytes, timeoutMs } = account
+  const { pin, password, token, proxy, via, before, after, first, maxSizeBytes, timeoutMs } = account
   const targets = (names: readonly string[]) =>
     names.map((name) => {
       const target = destinations.get(name)
@@ -43,6 +44,7 @@ function accountKeys(account: Account, destinations: Configuration['destinations
   return withoutNull({
     ...account,
     name: null,
+    pin: pinKeys(pin),
     password: sourceKeys(password),
     token: sourceKeys(token),
     recipient: recipientKeys(account.recipient),

@@ -16,8 +16,8 @@ export interface AccountInput {
   readonly tlsName?: string
   /** PEM file with the authorities to trust instead of the system's. */
   readonly ca?: string
-  /** SHA-256 of the certificate, 64 hexadecimal digits; replaces the checks of chain, name and date. */
-  readonly pin?: string
+  /** SHA-256 of the certificate, 64 hexadecimal digits, or a list of them; replaces the checks of chain, name and date. */
+  readonly pin?: string | readonly string[]
   /** PEM files with a client certificate and its key. */
   readonly clientCert?: string
   readonly clientKey?: string

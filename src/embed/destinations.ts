@@ -47,8 +47,8 @@ interface ServerInput extends CommonInput {
   readonly tlsName?: string
   /** PEM file with the authorities to trust instead of the system's. */
   readonly ca?: string
-  /** SHA-256 of the certificate; replaces the checks of chain, name and date. */
-  readonly pin?: string
+  /** SHA-256 of the certificate, or a list of them; replaces the checks of chain, name and date. */
+  readonly pin?: string | readonly string[]
   readonly port?: number
   /** Raises the usual time limits, never lowers them. */
   readonly timeout?: string

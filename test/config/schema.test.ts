@@ -1,9 +1,12 @@
 // The keys of accounts and of the top level: defaults, forms, what is refused.
 // The keys of destinations are in destinations/, the JSON Schema is in reference/.
 import { describe, expect, test } from 'vitest'
+import { parseText } from '../../src/config/document.ts'
+import { showConfiguration } from '../../src/config/load.ts'
 import { Scene } from './scene.ts'
 
 const PIN = 'AB'.repeat(32)
+const OTHER_PIN = 'CD'.repeat(32)
 
 describe('an account', () => {
   test('has every key filled in when only the required ones are written', async () => {
@@ -64,8 +67,13 @@ describe('an account', () => {
     ['pipelining: off', { pipelining: 'off' }],
     ['auth: user', { auth: 'user' }],
     ['ca: ca.pem', { ca: '/ca.pem' }],
-    [`pin: "${PIN.match(/../g)?.join(':')}"`, { pin: PIN.toLowerCase() }],
-    [`pin: ${PIN}`, { pin: PIN.toLowerCase() }],
+    [`pin: "${PIN.match(/../g)?.join(':')}"`, { pin: [PIN.toLowerCase()] }],
+    [`pin: ${PIN}`, { pin: [PIN.toLowerCase()] }],
+    [`pin: [${PIN}]`, { pin: [PIN.toLowerCase()] }],
+    [
+      `pin: ["${OTHER_PIN.match(/../g)?.join(':')}", ${PIN}, ${PIN.toLowerCase()}]`,
+      { pin: [OTHER_PIN.toLowerCase(), PIN.toLowerCase()] },
+    ],
     ['clientCert: c.pem, clientKey: ~/k.pem', { clientCert: '/c.pem', clientKey: '/home/k.pem' }],
   ])('takes %s', async (keys, expected) => {
     await using scene = await Scene.create()
@@ -82,6 +90,12 @@ describe('an account', () => {
     'tls: false',
     'pin: abcd',
     `pin: ${PIN}00`,
+    'pin: []',
+    'pin: [[]]',
+    `pin: [${PIN}, abcd]`,
+    `pin: [${PIN}, ${PIN}00]`,
+    `pin: { old: ${PIN} }`,
+    `tls: none, pin: [${PIN}]`,
     'delete: 30',
     'delete: 0d',
     'delete: yes',
@@ -186,5 +200,22 @@ test('the top level has its defaults', async () => {
     daemon: { http: null, onProblem: null, alertAfterMs: 21_600_000 },
     log: { file: null, level: 'info', format: null },
     warnings: [],
+  })
+})
+
+test('a single pin is shown as it is written, and several as a list', async () => {
+  await using scene = await Scene.create()
+  const pins = `pin: [${PIN}, ${OTHER_PIN}]`
+  const server = 'host: h, user: u, password: {env: P}'
+  const configuration = await scene.load(`
+accounts: {a: {${server}, pin: ${PIN}, deliver: [s, i]}}
+destinations:
+  s: {type: smtp, to: [a@b.example], ${server}, ${pins}}
+  i: {type: imap, ${server}, pin: [${PIN}]}
+`)
+  const shown: unknown = parseText(showConfiguration(configuration)).root
+  expect(shown).toMatchObject({
+    accounts: { a: { pin: PIN.toLowerCase() } },
+    destinations: { s: { pin: [PIN.toLowerCase(), OTHER_PIN.toLowerCase()] }, i: { pin: PIN.toLowerCase() } },
   })
 })

@@ -14,7 +14,7 @@ import { failure, open } from './sessions.ts'
 
 const none = { clientCert: null, clientKey: null, name: null }
 const trusting = { ca, pin: null, ...none }
-const pinning = (pin: string) => ({ ca: null, pin, ...none })
+const pinning = (...pin: readonly string[]) => ({ ca: null, pin, ...none })
 
 /** Greets, knows no CAPA, and says which connections resumed a TLS session. */
 class Greeter implements AsyncDisposable {
@@ -112,6 +112,16 @@ describe('a TLS session', () => {
     expect(server.resumed.includes(true)).toBe(false)
   })
 
+  it('is not resumed once its certificate was taken from the list of pins', async () => {
+    await using server = await Greeter.start('wrong-host')
+    const { pin } = certificates['wrong-host']
+    await server.visit(pinning(certificates.good.pin, pin))
+    await server.visit(pinning(certificates.good.pin, pin))
+    expect(server.resumed).toEqual([false, true])
+    const error = await failure(server.visit(pinning(certificates.good.pin)))
+    expect(error).toMatchObject({ code: 'ERR_TLS', message: expect.stringContaining('not the pinned') })
+  })
+
   it.each(['expired', 'wrong-host', 'unknown-ca'] as const)('of a certificate that is %s is not kept', async (kind) => {
     await using server = await Greeter.start(kind, 'TLSv1.2')
     // Its session is known under the pin, and must not serve where the certificate is to be checked.
@@ -134,6 +144,7 @@ describe('kept TLS sessions', () => {
     validFromMs: 0,
     validToMs,
     fingerprint: '',
+    keyFingerprint: '',
   })
 
   it('are given once', () => {

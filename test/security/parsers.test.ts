@@ -68,6 +68,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/config/values/quantity.ts': config('8 KiB, values.ts'),
   'src/config/values/secret.ts': config('as the file'),
   'src/config/edit/additions.ts': config('as the file'),
+  'src/cli/commands/init/options.ts': own('the command line'),
   'src/cli/commands/init/place.ts': own('a line that a person typed'),
   'src/cli/commands/init/questions.ts': own('a line that a person typed'),
   'src/daemon/control/protocol.ts': {

@@ -121,6 +121,7 @@ export const imap = kind({
   show({ timeoutMs, maxSize, ...keys }) {
     return {
       ...keys,
+      pin: value.pinKeys(keys.pin),
       password: sourceKeys(keys.password),
       token: sourceKeys(keys.token),
       timeout: timeoutMs === null ? null : formatDuration(timeoutMs),

@@ -25,8 +25,8 @@ export const session = value.once((resolve) => ({
     .orNull(value.filePath(resolve))
     .describe('PEM file with the certificate authorities to trust instead of the system’s'),
   pin: value
-    .orNull(value.pin)
-    .describe('SHA-256 fingerprint of the certificate; replaces the checks of chain, name and date'),
+    .orNull(value.pins)
+    .describe('SHA-256 fingerprint of the certificate, or a list of them; replaces the checks of chain, name and date'),
   user: value.orNull(value.wireText('a user name')).describe('User name to sign in with'),
   password: value.orNull(value.secret(resolve)).describe('The password, or where to read it'),
   token: value
@@ -142,6 +142,7 @@ export function recipientsText(to: readonly string[]): string {
 
 /** What the schemas of both make of their keys. */
 interface ServerKeys {
+  readonly pin: readonly string[] | null
   readonly password: SecretSource | null
   readonly token: TokenSource | null
   readonly auth: 'auto' | 'plain' | 'login' | 'cram-md5' | 'xoauth2' | 'oauthbearer'
@@ -152,9 +153,10 @@ interface ServerKeys {
 }
 
 export function shownServer<Keys extends ServerKeys>({ timeoutMs, ...keys }: Keys) {
-  const { password, token, from } = keys
+  const { pin, password, token, from } = keys
   return {
     ...keys,
+    pin: value.pinKeys(pin),
     password: sourceKeys(password),
     token: sourceKeys(token),
     from: from.kind === 'address' ? from.address : from.kind,

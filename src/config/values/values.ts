@@ -174,12 +174,23 @@ export function within(value: number | null, minimum: number, maximum: number): 
   return value !== null && value >= minimum && value <= maximum ? value : null
 }
 
+const PIN = 'a SHA-256 fingerprint of 64 hexadecimal digits, colons optional'
+
 /** SHA-256 of a certificate, as openssl prints it or without colons; lower case afterwards. */
-export const pin = parsed(
-  'a SHA-256 fingerprint of 64 hexadecimal digits, colons optional',
-  (text) => text.replaceAll(':', '').toLowerCase(),
-  /^[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}$/,
-)
+const pin = parsed(PIN, (text) => text.replaceAll(':', '').toLowerCase(), /^[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){31}$/)
+
+/** One, or a list: while a certificate is being renewed the old and the new one are right. */
+export const pins = z
+  .union([pin, z.array(pin).min(1, { error: 'at least one SHA-256 fingerprint' })], {
+    error: `${PIN}, or a list of them`,
+  })
+  .transform((written): readonly string[] => [...new Set(typeof written === 'string' ? [written] : written)])
+
+/** As it is written: one is no list. */
+export function pinKeys(pin: readonly string[] | null): string | readonly string[] | null {
+  const [only = null, ...others] = pin ?? []
+  return others.length === 0 ? only : pin
+}
 
 /** Permissions of a file: its owner reads and writes it, nobody executes it, others may not write it. document.ts keeps
  *  numbers with a leading zero as text, because YAML 1.2 reads 0600 as six hundred. */

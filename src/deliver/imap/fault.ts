@@ -9,7 +9,9 @@ import { concludeImap, type ImapAnswer, type ImapCircumstances, type ImapStep } 
 export type Fault =
   /** NO, BAD or BYE. */
   | { readonly kind: 'reply'; readonly status: string; readonly code: string; readonly text: string }
-  | { readonly kind: 'nonsense' | 'cut' | 'silence' | 'unfit' | 'size'; readonly text: string }
+  | { readonly kind: 'nonsense' | 'cut' | 'silence' | 'size'; readonly text: string }
+  /** `next`: what to do, where that is known. */
+  | { readonly kind: 'unfit'; readonly text: string; readonly next?: string }
   /** The spool file is not what was received. */
   | { readonly kind: 'spool'; readonly text: string }
   | { readonly kind: 'stopped'; readonly text: string }

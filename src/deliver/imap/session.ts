@@ -280,8 +280,7 @@ export class ImapSession {
   async #start(peer: Peer, refused: string | null, signal: AbortSignal): Promise<void> {
     const { tls, pin, user, byToken, auth, host, port } = this.#config
     const wrong = checkPin(this.#wire.socket, pin)
-    if (wrong !== null)
-      throw new ImapFailure('TLS', { kind: 'unfit', text: wrong.text }, { cause: new OtherLeaf(wrong) })
+    if (wrong !== null) throw new ImapFailure('TLS', wrong, { cause: new OtherLeaf(wrong) })
     if (tls === 'none' && !isLocal(this.#wire.socket, peer)) {
       const text = 'a password goes without TLS only to this machine itself'
       throw new ImapFailure('sign-in', { kind: 'unfit', text })

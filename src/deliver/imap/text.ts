@@ -42,7 +42,14 @@ export interface Tried {
 }
 
 export function failureText(tried: Tried): string {
-  return `${tried.description}: ${whatCame(tried)}: ${elsewhere(tried) ?? whatToDo(tried)}`
+  return `${tried.description}: ${whatCame(tried)}: ${known(tried.fault) ?? elsewhere(tried) ?? whatToDo(tried)}`
+}
+
+/** Text of ours, with digests of certificates in it. */
+const LONGEST_OURS = 1000
+
+function known(fault: Fault): string | null {
+  return fault.kind === 'unfit' ? (fault.next ?? null) : null
 }
 
 /** The steps at which a wrong host or port shows. */
@@ -80,6 +87,7 @@ function whatCame({ step, fault }: Tried): string {
     case 'silence':
       return `${doing} was not answered in time`
     case 'unfit':
+      return `${doing}: ${display(fault.text, LONGEST_OURS)}`
     case 'stopped':
       return `${doing}: ${said(fault.text)}`
     case 'size':

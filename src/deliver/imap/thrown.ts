@@ -1,7 +1,7 @@
 // What imapflow and the network throw, in the words of fault.ts. It reads codes, and words only where imapflow has no code.
 import { NoAnswer } from '../disk/time-limit.ts'
 import type { ImapStep } from '../answers/imap.ts'
-import { connectionFault, dial, NetworkFailure, type Peer } from '../network/dial.ts'
+import { connectionFault, dial, NetworkFailure, OtherLeaf, type Peer } from '../network/dial.ts'
 import { type Fault, ImapFailure, NO_STARTTLS } from './fault.ts'
 import { NotImap, Stalled } from './wire.ts'
 
@@ -37,6 +37,7 @@ export function stepOf(thrown: unknown, handed: number, step: ImapStep): ImapSte
 export function faultOf(thrown: unknown, cause: Error | null, inTls: boolean): Fault {
   if (thrown instanceof NoAnswer) return { kind: 'silence', text: thrown.message }
   if (cause instanceof NotImap) return { kind: 'nonsense', text: cause.message }
+  if (cause instanceof OtherLeaf) return cause.fault
   if (cause instanceof Stalled) return { kind: 'silence', text: cause.message }
   const error = cause ?? (thrown instanceof Error ? thrown : new Error(String(thrown)))
   const { code } = codeOf(thrown)

@@ -4,6 +4,7 @@ import * as net from 'node:net'
 import * as tls from 'node:tls'
 import { display } from '../../display.ts'
 import { certificateReason, networkReason } from '../../pop3/network/network-error.ts'
+import { isPinned, notPinned } from '../../pop3/network/pin.ts'
 import { type TlsFacts, tlsFactsOf } from '../../pop3/network/tls-facts.ts'
 import { checkServerIdentity } from '../../server-identity.ts'
 
@@ -15,8 +16,8 @@ export interface Peer {
   readonly tls: 'starttls' | 'implicit' | 'none'
   /** PEM of the only authorities to trust; null: the system's and Node's own. */
   readonly ca: Buffer | string | null
-  /** SHA-256 of the leaf certificate, 64 hexadecimal digits; replaces chain, name and date checks. */
-  readonly pin: string | null
+  /** SHA-256 of leaf certificates, 64 hexadecimal digits: any of them is right. Replaces chain, name and date checks. */
+  readonly pin: readonly string[] | null
   /** The name that the certificate must bear, and SNI; null: `host`. */
   readonly tlsName: string | null
 }
@@ -25,17 +26,26 @@ export interface NetworkFault {
   /** `unfit`: its certificate is not the one, or it speaks no TLS. `permission`: the system does not let us. */
   readonly kind: 'cut' | 'timeout' | 'unfit' | 'permission' | 'stopped'
   readonly text: string
-  /** The names in the certificate, if it is not the pinned one. */
+  /** What to do, if its certificate is not the pinned one. */
+  readonly next?: string
+  /** That certificate. */
   readonly facts?: TlsFacts | null
 }
 
-/** A certificate that is not the pinned one, as a cause. */
+/** We do not go on with it. */
+export interface UnfitFault extends NetworkFault {
+  readonly kind: 'unfit'
+}
+
+/** A certificate that is not a pinned one, as a cause. */
 export class OtherLeaf extends Error {
   readonly facts: TlsFacts | null
+  readonly fault: UnfitFault
 
-  constructor({ text, facts }: NetworkFault) {
-    super(text)
-    this.facts = facts ?? null
+  constructor(fault: UnfitFault) {
+    super(fault.text)
+    this.facts = fault.facts ?? null
+    this.fault = fault
   }
 }
 
@@ -106,7 +116,8 @@ export async function dial(
 export function tlsOptions({ host, ca, pin, tlsName }: Peer): tls.ConnectionOptions {
   const name = tlsName ?? host
   return {
-    secureContext: contextOf(pin === null ? ca : ''),
+    // With a pin the authorities only tell whether another certificate was probably renewed.
+    secureContext: contextOf(ca),
     // With a pin the certificate is compared in `checkPin`, before a secret or a message goes.
     rejectUnauthorized: pin === null,
     checkServerIdentity: (_, certificate) => checkServerIdentity(name, certificate),
@@ -115,14 +126,15 @@ export function tlsOptions({ host, ca, pin, tlsName }: Peer): tls.ConnectionOpti
 }
 
 /** Null when the peer is who it should be; else what is wrong. For a connection without a pin TLS itself has decided. */
-export function checkPin(socket: net.Socket, pin: string | null): NetworkFault | null {
+export function checkPin(socket: net.Socket, pin: readonly string[] | null): UnfitFault | null {
   if (pin === null || !(socket instanceof tls.TLSSocket)) return null
   const certificate = socket.getPeerX509Certificate()
   if (certificate !== undefined) shown.set(socket, tlsFactsOf(socket, certificate))
   const facts = shown.get(socket) ?? null
-  const digest = facts?.fingerprint ?? 'no certificate'
-  if (digest === pin.toLowerCase()) return null
-  return { kind: 'unfit', text: `its certificate has the SHA-256 ${digest}, not the pinned ${pin}`, facts }
+  if (facts === null) return { kind: 'unfit', text: 'it shows no certificate, and one is pinned', facts }
+  if (isPinned(pin, facts)) return null
+  const { came, next } = notPinned(pin, facts, { isTrusted: socket.authorized, nowMs: Date.now() })
+  return { kind: 'unfit', text: came, next, facts }
 }
 
 /** What TLS showed where the pin was compared: Node gives the certificate of such a connection only once. */
@@ -140,13 +152,13 @@ export function isLocal(socket: net.Socket | null, { socketPath }: Pick<Peer, 's
 
 const contexts = new Map<string, tls.SecureContext>()
 
-/** One context per set of authorities: making one costs 10 ms, reading the system's 30. '' trusts nobody in advance. */
+/** One context per set of authorities: making one costs 10 ms, reading the system's 30. */
 function contextOf(ca: Buffer | string | null): tls.SecureContext {
   const key = ca === null ? 'system' : `ca ${ca.toString('latin1')}`
   const known = contexts.get(key)
   if (known !== undefined) return known
   const trusted = ca ?? [...new Set([...tls.getCACertificates('default'), ...tls.getCACertificates('system')])]
-  const context = tls.createSecureContext({ minVersion: 'TLSv1.2', ...(trusted === '' ? {} : { ca: trusted }) })
+  const context = tls.createSecureContext({ minVersion: 'TLSv1.2', ca: trusted })
   contexts.set(key, context)
   return context
 }

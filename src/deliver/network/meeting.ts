@@ -35,7 +35,7 @@ interface Look {
 }
 
 /** Fits no certificate; nobody compares it here. With a pin TLS itself decides nothing. */
-const NOBODY = '0'.repeat(64)
+const NOBODY = ['0'.repeat(64)]
 
 /** Rejects with NetworkFailure: there is no connection, no TLS, or the certificate is not trusted. */
 export async function meet(how: 'implicit' | 'none', look: Look): Promise<Met> {

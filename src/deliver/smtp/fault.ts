@@ -14,7 +14,7 @@ export type Fault =
   | { readonly kind: 'cut'; readonly text: string }
   | { readonly kind: 'timeout'; readonly text: string }
   /** We will not go on: what the server offers, or its certificate, is not what the configuration demands. */
-  | { readonly kind: 'unfit'; readonly text: string }
+  | { readonly kind: 'unfit'; readonly text: string; readonly next?: string }
   /** Without TLS nothing may go there: it is on a public network (D123). */
   | { readonly kind: 'public'; readonly text: string }
   /** Larger than the server says it takes. */

@@ -180,7 +180,7 @@ export class SmtpSession {
       this.#transport.connect((error) => (error === undefined ? resolve() : this.#failed(error))),
     )
     const wrong = this.#socket === null ? null : checkPin(this.#socket, peer.pin)
-    if (wrong !== null) throw this.#failure({ kind: 'unfit', text: wrong.text }, 'TLS', new OtherLeaf(wrong))
+    if (wrong !== null) throw this.#failure(wrong, 'TLS', new OtherLeaf(wrong))
     if (signIn !== null) await this.#signIn(signIn, signal)
   }
 

@@ -52,7 +52,14 @@ export interface Tried {
 }
 
 export function failureText(tried: Tried): string {
-  return `${tried.description}: ${whatCame(tried)}: ${elsewhere(tried) ?? refusalAtRcpt(tried) ?? whatToDo(tried)}`
+  return `${tried.description}: ${whatCame(tried)}: ${known(tried.fault) ?? elsewhere(tried) ?? refusalAtRcpt(tried) ?? whatToDo(tried)}`
+}
+
+/** Text of ours, with digests of certificates in it. */
+const LONGEST_OURS = 1000
+
+function known(fault: Fault): string | null {
+  return fault.kind === 'unfit' ? (fault.next ?? null) : null
 }
 
 /** The steps at which a wrong host or port shows. */
@@ -138,6 +145,7 @@ function whatCame(tried: Tried): string {
     case 'timeout':
       return `${doing(tried)} was not answered in time`
     case 'unfit':
+      return `${doing(tried)}: ${display(fault.text, LONGEST_OURS)}`
     case 'stopped':
     case 'permission':
       return `${doing(tried)}: ${said(fault.text)}`

@@ -2,7 +2,7 @@
 // evidence. The one rule: it names causes that fit the evidence, the likeliest first, and never advises to do without TLS.
 import type { Account } from '../../config/schema.ts'
 import { errnoOf, type ErrorCode, type PopfetchError } from '../../errors.ts'
-import type { TlsFacts } from '../../pop3/network/tls-facts.ts'
+import { AnotherCertificate, type TlsFacts } from '../../pop3/network/tls-facts.ts'
 import { enablePopText, type Provider, providerAt, secretText } from '../../providers.ts'
 import { applicationAdvice } from './application.ts'
 import { type Endpoint, isAboutCertificate } from './probe.ts'
@@ -195,10 +195,9 @@ function untrusted(
   { certificate, nowMs }: Evidence,
 ): Advice {
   if (pin !== null) {
-    return {
-      cause: 'the certificate is not the pinned one',
-      next: 'ask its owner whether it was renewed; only then change pin',
-    }
+    const next =
+      error instanceof AnotherCertificate ? error.next : 'ask its owner whether it was renewed; only then change pin'
+    return { cause: 'the certificate is not the pinned one', next }
   }
   if (certificate !== null && certificate.validToMs < nowMs) {
     const days = Math.ceil((nowMs - certificate.validToMs) / DAY_MS)

@@ -102,13 +102,14 @@ export function recordFindings(
 
 /** Nothing is wrong yet; what may go wrong later. */
 export function earlyWarnings(account: Account, seen: Seen, facts: TlsFacts | null, nowMs: number): readonly Advice[] {
-  const { tls, host, poll } = account
+  const { tls, host, poll, pin } = account
   const { names, loginDelaySeconds } = seen.capabilities
   const advice: Advice[] = []
   const days = facts === null ? Infinity : Math.floor((facts.validToMs - nowMs) / DAY_MS)
   if (days < SOON_DAYS) {
-    const next = 'its owner must renew it; then change the pin, too'
-    advice.push({ cause: `the certificate expires in ${days} days`, next })
+    const cause = days < 0 ? `the certificate expired ${-days} days ago` : `the certificate expires in ${days} days`
+    const next = 'its owner must renew it'
+    advice.push({ cause, next: pin === null ? next : `${next}; then add the new SHA-256 to pin, beside the old one` })
   }
   if (tls === 'none' && !isLoopback(host)) {
     const next = names.has('STLS') ? 'set tls: starttls, which the server offers' : 'try tls: implicit (port 995)'

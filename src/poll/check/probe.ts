@@ -8,7 +8,7 @@ import { connect, type ConnectContext } from '../sign-in/connect.ts'
 const LONGEST_MS = 5000
 
 /** Fits no certificate: a session with this pin ends when the certificate comes, before anything is sent. */
-const NO_PIN = '0'.repeat(64)
+const NO_PIN = ['0'.repeat(64)]
 
 export interface Endpoint {
   readonly port: number

@@ -122,7 +122,7 @@ async function asked(account: Account, context: ConnectContext, nowMs: number): 
     if (!isAboutCertificate(error)) return { place, greets: false, error, findings: [] }
     const shown = await shownCertificate(account, context)
     // Nothing secret is sent, so it is safe to continue.
-    const pinned = shown === null ? null : { ...account, ca: null, pin: shown.fingerprint }
+    const pinned = shown === null ? null : { ...account, ca: null, pin: [shown.fingerprint] }
     const behind = pinned === null ? [] : await seen(pinned, context, nowMs).catch(() => tlsFindings(shown, nowMs))
     return {
       place,

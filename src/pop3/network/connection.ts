@@ -7,6 +7,7 @@ import { checkServerIdentity } from '../../server-identity.ts'
 import { arrival } from './arrival.ts'
 import { abortedError, connectError, lostError, tlsError, tlsFailure } from './network-error.ts'
 import { goThrough, lostProxy, proxyName, type ProxyOptions } from './proxy.ts'
+import { isPinned } from './pin.ts'
 import { AnotherCertificate, type TlsFacts, tlsFactsOf } from './tls-facts.ts'
 import { FailedResumption, TlsSessions } from './tls-sessions.ts'
 import type { Via, ViaOptions } from './via.ts'
@@ -158,9 +159,10 @@ export class Connection {
     // A resumed session was checked when it began. Node has no certificate now and would not check the name.
     const before = resumed !== null && secured.isSessionReused() ? resumed : null
     const facts = before?.facts ?? tlsFactsOf(secured)
-    if (pin !== null && facts.fingerprint !== pin) {
+    if (pin !== null && !isPinned(pin, facts)) {
+      const isTrusted = secured.authorized
       this.destroy()
-      throw new AnotherCertificate(facts, { host, port, pin })
+      throw new AnotherCertificate(facts, { host, port, pin, isTrusted, nowMs: Date.now() })
     }
     this.#secure = pin !== null || secured.authorized
     const verifiedMs = before?.verifiedMs ?? Date.now()

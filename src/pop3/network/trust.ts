@@ -3,12 +3,13 @@
 import type * as tls from 'node:tls'
 import { errnoOf, PopfetchError } from '../../errors.ts'
 import { unusableCertificate } from './network-error.ts'
+import { AnotherCertificate } from './tls-facts.ts'
 
 export interface TlsOptions {
   /** PEM of the only authorities to trust; null: the system's and Node's own. */
   readonly ca: string | null
-  /** SHA-256 of the leaf certificate, 64 hexadecimal digits; replaces chain, name and date checks. */
-  readonly pin: string | null
+  /** SHA-256 of leaf certificates, 64 hexadecimal digits: any of them is right. Replaces chain, name and date checks. */
+  readonly pin: readonly string[] | null
   readonly clientCert: string | null
   readonly clientKey: string | null
   /** The name that the certificate must bear, and SNI; null: the host's. */
@@ -57,7 +58,7 @@ export function trustedBy(ca: string | null): { readonly ca?: string | string[] 
   return trusted === null ? {} : { ca: trusted }
 }
 
-/** Runs `attempt`, and once more with the system's authorities when it failed over its certificate's chain or dates. A company's
+/** Runs `attempt`, and once more with the system's authorities when it failed over its certificate's chain or dates, or over a pin. A company's
  *  own authority is often known to the system only. Reading them takes 30 ms, a fifth of an idle poll, so it is done only when
  *  Node's own are not enough. */
 export async function withTrust<T>({ ca, pin }: TlsOptions, attempt: () => Promise<T>): Promise<T> {
@@ -67,7 +68,9 @@ export async function withTrust<T>({ ca, pin }: TlsOptions, attempt: () => Promi
   } catch (error) {
     // A wrong name has another code: no authority would change that.
     const isUntrusted = error instanceof PopfetchError && CHAIN_CODE.test(errnoOf(error.cause) ?? '')
-    if (!isUntrusted || ca !== null || pin !== null || before !== null) throw error
+    // Whether a certificate that is not pinned has been renewed: the system may know its authority.
+    const isUnknown = error instanceof AnotherCertificate && !error.seen.isTrusted
+    if (!(pin === null ? isUntrusted : isUnknown) || ca !== null || before !== null) throw error
     trustSystem()
     return await attempt()
   }

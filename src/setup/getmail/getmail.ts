@@ -1,6 +1,7 @@
 // What a getmailrc means in popfetch's configuration, and which UIDLs the oldmail file of its mailbox has. Its destinations are
 // delivery.ts, the format of the file is ini.ts. Pure.
 import { isLoopback } from '../../config/values/host.ts'
+import { pinKeys } from '../../config/values/values.ts'
 import { display } from '../../display.ts'
 import { Doubts } from '../doubts.ts'
 import { destinationSections, getmailDelivery } from './delivery.ts'
@@ -199,11 +200,10 @@ function deleteOf(options: Section, isDelete: boolean, doubts: Doubts, remarks: 
   return `${days}d`
 }
 
-function pinOf(fingerprints: string | undefined, remarks: string[]): string | null {
-  const [first, ...others] = parseStrings(fingerprints ?? '').map((text) => text.replaceAll(':', ''))
-  if (first === undefined) return null
-  if (others.length === 0 && /^[0-9A-Fa-f]{64}$/.test(first)) return first.toLowerCase()
-  remarks.push('ssl_fingerprints: pin takes one SHA-256 fingerprint: `popfetch check --verbose` shows it')
+function pinOf(fingerprints: string | undefined, remarks: string[]): string | readonly string[] | null {
+  const all = parseStrings(fingerprints ?? '').map((text) => text.replaceAll(':', '').toLowerCase())
+  if (all.every((digits) => /^[0-9a-f]{64}$/.test(digits))) return pinKeys(all)
+  remarks.push('ssl_fingerprints: pin takes SHA-256 fingerprints: `popfetch check --verbose` shows it')
   return null
 }
 

@@ -83,7 +83,7 @@ describe('TLS', () => {
   test.each(['implicit', 'starttls'] as const)('a pin replaces all other checks with %s', async (tls) => {
     const server = await sink({ tls, certificate: 'self-signed' })
     const { pin } = certificates['self-signed']
-    await destination(server.port, { tls, pin }).deliver(attempt(), message(MAIL), never)
+    await destination(server.port, { tls, pin: [pin] }).deliver(attempt(), message(MAIL), never)
     expect(server.messages).toHaveLength(1)
   })
 
@@ -91,7 +91,7 @@ describe('TLS', () => {
     'another certificate than the pinned one gets no password and no mail with %s',
     async (tls) => {
       const server = await sink({ tls, users: { me: 'secret' } })
-      const more = { tls, ca, pin: '0'.repeat(64), user: 'me', secret: () => Promise.resolve('secret') }
+      const more = { tls, ca, pin: ['0'.repeat(64)], user: 'me', secret: () => Promise.resolve('secret') }
       let asked = 0
       server.faults.auth = () => `${535 + asked++} no`
       const error = await failure(destination(server.port, more).deliver(attempt(), message(MAIL), never))

@@ -1,6 +1,7 @@
 // The two things that `init` tries before it writes anything: the sign-in to the mailbox, and the way where its mail goes. After a
 // failure the questions come again, with what was answered as the default.
 import { signInsOf } from '../../../config/oauth/sign-ins.ts'
+import { pinKeys } from '../../../config/values/values.ts'
 import type { Written } from '../../../config/values/written.ts'
 import { display } from '../../../display.ts'
 import { PopfetchError } from '../../../errors.ts'
@@ -148,7 +149,7 @@ async function triedAt(
       const facts = await certificateOf(choices, mailbox, attempt)
       const why = error instanceof PopfetchError ? error.message : ''
       const trust = facts === null ? 'another' : await decide({ facts, why, host }, answers, surroundings)
-      if (trust !== 'another') return trust.ca === null ? { pin: trust.pin } : { ca: trust.ca }
+      if (trust !== 'another') return trust.ca === null ? { pin: pinKeys(trust.pin) } : { ca: trust.ca }
       if (facts !== null) return 'again'
     }
     return (await goesOnUntested(error, attempt)) ? 'good' : 'again'

@@ -6,6 +6,7 @@ import type { OfClients } from '../../../config/oauth/sign-ins.ts'
 import { resolvePath, usualStatePath } from '../../../config/paths.ts'
 import { mismatchText, pathText } from '../../../config/problem.ts'
 import type { Account, Configuration } from '../../../config/schema.ts'
+import { pinKeys } from '../../../config/values/values.ts'
 import { isWritten, type Written } from '../../../config/values/written.ts'
 import { draft } from '../../../setup/draft.ts'
 import { present, asWritten, type ImportedAccount } from '../../../setup/imported.ts'
@@ -20,7 +21,7 @@ export interface Mailbox extends Pick<ImportedAccount, 'name' | 'host' | 'user' 
   readonly port: number | null
   readonly tls: 'implicit' | 'starttls' | 'none'
   readonly ca: string | null
-  readonly pin: string | null
+  readonly pin: readonly string[] | null
 }
 
 export interface Choices {
@@ -50,7 +51,7 @@ export function initText(
     keys: present({
       tls: tls === 'implicit' ? null : tls,
       ca: ca === null ? null : typed(ca),
-      pin,
+      pin: pinKeys(pin),
       delete: choices?.deletion ?? null,
     }),
     deliver: [withTypedPaths(deliver, typed)],

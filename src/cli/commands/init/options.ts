@@ -17,7 +17,7 @@ const ANSWERS = {
   tls: choice(TLS, 'implicit, starttls or none'),
   user: text('User name to sign in with'),
   ca: file('Trust this authority (PEM) for the server'),
-  pin: text('Trust only the certificate with this SHA-256', 'SHA-256'),
+  pin: text('Trust only the certificate with this SHA-256; several with commas between', 'SHA-256'),
   'client-id': text('Sign in with OAuth 2.0 under this client, instead of a password'),
   'client-secret-file': file('Read the secret of the client from this file; many clients have none'),
   'token-command': text('Read an OAuth 2.0 access token from the output of this command'),
@@ -50,7 +50,7 @@ export interface InitRequest {
   readonly tls: (typeof TLS)[number] | null
   readonly user: string | null
   readonly ca: string | null
-  readonly pin: string | null
+  readonly pin: readonly string[] | null
   readonly password: PasswordPlace | null
   readonly tokenCommand: string | null
   /** The client by which to sign in at the provider. */
@@ -124,7 +124,7 @@ own file. init adds to an existing configuration and keeps everything in it.
       tls,
       user,
       ca,
-      pin: pin === null ? null : pin.replaceAll(':', '').toLowerCase(),
+      pin: pin?.split(',').map((one) => one.trim().replaceAll(':', '').toLowerCase()) ?? null,
       cron,
       systemd,
       password,

@@ -11,13 +11,13 @@ import * as question from './questions.ts'
 /** What the configuration says of a certificate; both null: the system's authorities decide. */
 export interface Trust {
   readonly ca: string | null
-  readonly pin: string | null
+  readonly pin: readonly string[] | null
 }
 
 export const USUAL_TRUST: Trust = { ca: null, pin: null }
 
 /** Matches no certificate: a connection with it shows the certificate, and goes no further. */
-export const NO_PIN = '0'.repeat(64)
+export const NO_PIN: readonly string[] = ['0'.repeat(64)]
 
 const CERTIFICATE_CODE = /^(?:CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT_)/
 
@@ -66,7 +66,7 @@ export async function decide(
   for (;;) {
     const answer = await answers.to(question.trust, null)
     if (answer === 'another') return 'another'
-    if (answer === 'pin') return { ca: null, pin: facts.fingerprint }
+    if (answer === 'pin') return { ca: null, pin: [facts.fingerprint] }
     const ca = resolvePath(answer.ca, cwd, env)
     try {
       await pem(ca)
