@@ -176,6 +176,7 @@ const OPENERS: Readonly<Record<string, string>> = {
   'src/cli/open/mounts.ts': 'reads what only the kernel can write: /proc',
   'src/cli/open/new-file.ts': 'makes new files',
   'src/cli/commands/log/read-log.ts': 'shows its reader what the system lets them read',
+  'src/cli/commands/uninstall/read-start.ts': 'shows its reader what the system lets them read',
   'src/cli/commands/migrate/action.ts': 'writes to what own-file.ts has opened',
 }
 const OPENS = /^(?:open|read|write|append|copy)(?:File)?(?:Sync)?$|^create(?:Read|Write)Stream$/

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Pop3Server } from '../support/pop3-server.ts'
 import { checkout, npmRun, setVersion } from './checkout.ts'
@@ -130,10 +130,35 @@ describe.skipIf(cannotRun !== null)(`the package of Debian${cannotRun === null ?
     expect(await readdir(at('var/lib/popfetch'))).toContain('state.db')
     // Others may lie where popfetch writes.
     await mkdir(at('var/lib/popfetch/spool/Archive/cur'), { recursive: true })
-    await writeFile(at('var/lib/popfetch/old.mbox'), 'From - …\n')
+    await mkdir(at('var/lib/popfetch/oauth/new'), { recursive: true })
+    for (const file of [
+      'old.mbox',
+      'state.db.mbox',
+      'migrations.mbox',
+      'spool/Archive/cur/1',
+      'spool/in.mbox',
+      'oauth/new/1',
+    ])
+      await writeFile(at('var/lib/popfetch', file), 'From - …\n')
+    // And what popfetch itself leaves there.
+    const name = 'a'.repeat(32)
+    for (const file of [`oauth/${name}.json`, `spool/spool-${name}`, 'state.db.daily.1', `state.db.leases/${name}`]) {
+      await mkdir(dirname(at('var/lib/popfetch', file)), { recursive: true })
+      await writeFile(at('var/lib/popfetch', file), 'x')
+    }
     const { status, stderr } = await inTree(tree.path, ['dpkg', '--purge', 'popfetch'])
     expect([status, stderr]).toEqual([0, expect.stringContaining('/var/lib/popfetch is kept')])
-    expect((await readdir(at('var/lib/popfetch'))).toSorted()).toEqual(['Mail', 'old.mbox', 'spool'])
+    const left = await readdir(at('var/lib/popfetch'), { recursive: true, withFileTypes: true })
+    const files = left.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+    expect(files.map((file) => relative(at('var/lib/popfetch'), file)).toSorted()).toEqual([
+      expect.stringMatching(/^Mail\/new\//),
+      'migrations.mbox',
+      'oauth/new/1',
+      'old.mbox',
+      'spool/Archive/cur/1',
+      'spool/in.mbox',
+      'state.db.mbox',
+    ])
     expect(await readdir(at('var/lib/popfetch/Mail/new'))).toHaveLength(1)
     expect(await stat(at('etc/popfetch')).catch(() => null)).toBeNull()
   })

@@ -28,6 +28,7 @@ export const COMMANDS = {
   resume: command([() => import('./resume/options.ts'), () => import('./resume/action.ts')]),
   config: command([() => import('./config/options.ts'), () => import('./config/action.ts')]),
   completion: command([() => import('./completion/options.ts'), () => import('./completion/action.ts')]),
+  uninstall: command([() => import('./uninstall/options.ts'), () => import('./uninstall/action.ts')]),
 } as const satisfies Commands
 
 /** The names that are words of a command line. */
