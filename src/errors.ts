@@ -117,6 +117,8 @@ export interface AnswerFacts {
   readonly aboutUs: boolean
   /** Refused as spam or for a virus: tried once more after a day, then held. */
   readonly spam: boolean
+  /** It speaks of the folder or the labels there, not of the server: mail for another folder of it goes on. */
+  readonly ofFolder: boolean
   /** The exit code of a poll that ends with it (DESIGN 2). */
   readonly exit: 73 | 75 | 76 | 77 | 78
 }
@@ -131,6 +133,7 @@ export class DeliveryError extends PopfetchError {
   readonly counts: boolean
   readonly aboutUs: boolean
   readonly spam: boolean
+  readonly ofFolder: boolean
   readonly exit: AnswerFacts['exit']
 
   /** Without `retry`: what ends with exit code 75 passes by itself. */
@@ -144,6 +147,7 @@ export class DeliveryError extends PopfetchError {
     this.counts = facts.counts
     this.aboutUs = facts.aboutUs
     this.spam = facts.spam
+    this.ofFolder = facts.ofFolder
     this.exit = facts.exit
   }
 }
@@ -155,9 +159,9 @@ export function exitOf(error: PopfetchError): number {
 
 /** What an error says of an answer, to be told again with other words. */
 export function factsOf(error: DeliveryError): AnswerFacts & { readonly step: string; readonly retry: Retry } {
-  const { conclusion, verdict, answer, pauseMs, counts, aboutUs, spam, exit, retry } = error
+  const { conclusion, verdict, answer, pauseMs, counts, aboutUs, spam, ofFolder, exit, retry } = error
   const scope = error.scope === 'account' || error.scope === 'process' ? 'destination' : error.scope
-  return { conclusion, verdict, scope, ...answer, pauseMs, counts, aboutUs, spam, exit, retry }
+  return { conclusion, verdict, scope, ...answer, pauseMs, counts, aboutUs, spam, ofFolder, exit, retry }
 }
 
 /** Any thrown thing as a PopfetchError. An unknown error is temporary (doubt keeps the mail) and named a bug of ours. */

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import type { Attempt, Destination } from './destination.ts'
 import type { Reserve } from './disk/reserve.ts'
 import { labelField, traceField } from './envelope.ts'
+import { filledName } from './placeholders.ts'
 
 /** By `type`: loads the kind and gives the function that opens a destination of it. */
 const OPENERS = {
@@ -74,6 +75,15 @@ export function placeOf(settings: DestinationSettings): string {
     case 'lmtp':
       return serverPlace(settings)
   }
+}
+
+/** Of such a place, what has troubles of its own: a folder, or labels. A folder that nobody can make holds up its own mail alone. */
+export function partOf(settings: DestinationSettings): string {
+  const place = placeOf(settings)
+  if (settings.type !== 'imap' && settings.type !== 'gmail') return place
+  const folder = settings.type === 'imap' ? [filledName(settings.folder, settings.filling)] : []
+  const names = [...folder, ...settings.labels]
+  return `${place} ${createHash('sha256').update(JSON.stringify(names)).digest('hex').slice(0, 16)}`
 }
 
 /** The place of a mail server. */

@@ -42,13 +42,29 @@ export function filledAddress(text: string, { account, mailbox }: Filling): stri
 }
 
 /** For a path, a folder or a label: each as one plain name. */
-export function filledName(text: string, { account, mailbox }: Filling): string {
-  return text.replaceAll(ALL, (placeholder, name: string) => {
-    if (name === 'account') return account
-    if (mailbox === null) return placeholder
-    if (name === 'recipient') return plainName(mailbox, /^[a-z0-9._@+-]+$/)
-    return plainName(partsOf(mailbox)[name === 'local' ? 'local' : 'domain'], /^[a-z0-9._-]+$/)
+export function filledName(text: string, filling: Filling): string {
+  return text.replaceAll(ALL, (placeholder, name: string) => filledWith(placeholder, name, filling))
+}
+
+/** No plain name has it. */
+const IN_PLACE_OF_DELIMITER = '~'
+
+/** For a folder of a server that puts `delimiter` between levels ('': it has none). A slash that was written means the delimiter,
+ *  if no delimiter was written. What is filled in is one level: otherwise `a.b` below `c` and `a` below `b.c` would be one. */
+export function filledFolder(text: string, filling: Filling, delimiter: string): string {
+  const isServers = delimiter === '' || delimiter === '/' || text.replaceAll(ALL, '').includes(delimiter)
+  const slashed = isServers ? text : text.replaceAll('/', delimiter)
+  return slashed.replaceAll(ALL, (placeholder, name: string) => {
+    const filled = filledWith(placeholder, name, filling)
+    return delimiter === '' ? filled : filled.replaceAll(delimiter, IN_PLACE_OF_DELIMITER)
   })
+}
+
+function filledWith(placeholder: string, name: string, { account, mailbox }: Filling): string {
+  if (name === 'account') return account
+  if (mailbox === null) return placeholder
+  if (name === 'recipient') return plainName(mailbox, /^[a-z0-9._@+-]+$/)
+  return plainName(partsOf(mailbox)[name === 'local' ? 'local' : 'domain'], /^[a-z0-9._-]+$/)
 }
 
 function partsOf(mailbox: string): { readonly local: string; readonly domain: string } {
@@ -69,6 +85,11 @@ const SHOWN_OF_ODD_NAME = 60
 function plainName(text: string, plain: RegExp): string {
   const name = text.toLowerCase()
   if (plain.test(name) && !/^\.|\.$/.test(name) && name.length <= LONGEST_NAME) return name
+  return oddName(name)
+}
+
+/** A name that stands for `name`, and that no address gives by itself. */
+export function oddName(name: string): string {
   const shown = name.replaceAll(/[^a-z0-9_-]/g, '_').slice(0, SHOWN_OF_ODD_NAME)
   return `${shown}=${sha256(Buffer.from(name)).toString('hex').slice(0, 16)}`
 }

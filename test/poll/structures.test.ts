@@ -362,6 +362,7 @@ describe('there is an end to', () => {
         step: 'dot',
         pauseMs: 0,
         aboutUs: false,
+        ofFolder: false,
       } as const
       record = nextRest(
         record,

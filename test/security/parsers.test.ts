@@ -101,6 +101,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/deliver/command/command.ts': own('PATH'),
   'src/deliver/imap/append.ts': { whose: 'servers', most: '16 MiB, wire.ts', deep: FLAT, growth: 'expressions' },
   'src/deliver/imap/content.ts': { whose: 'servers', most: '64 KiB of header', deep: FLAT, growth: 'headers' },
+  'src/deliver/imap/folder.ts': own('the name of a folder, as the configuration has it'),
   'src/deliver/imap/reread.ts': { whose: 'servers', most: '64 KiB of header', deep: FLAT, growth: 'expressions' },
   'src/deliver/imap/wire.ts': server('200 characters', 'bounded'),
   'src/deliver/disk/own-files.ts': { whose: 'other users', most: '255 bytes: a name', deep: FLAT, growth: 'bounded' },

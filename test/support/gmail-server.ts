@@ -20,7 +20,7 @@ export type GmailAnswer =
   | {
       readonly status: number
       readonly json?: unknown
-      readonly body?: string
+      readonly body?: string | Buffer
       readonly headers?: Readonly<Record<string, string>>
     }
   | 'drop'

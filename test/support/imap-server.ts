@@ -26,7 +26,8 @@ export class ImapFolder {
   uidValidity = 7
   subscribed = false
   specialUse = ''
-  permanentFlags = '\\Seen \\Flagged \\*'
+  /** Null: it does not say. */
+  permanentFlags: string | null = '\\Seen \\Flagged \\*'
 }
 
 export interface ImapServerOptions {
@@ -35,7 +36,10 @@ export interface ImapServerOptions {
   readonly users?: Readonly<Record<string, string>>
   readonly capabilities?: string
   readonly prefix?: string
+  /** '': it has no levels (NIL). */
   readonly delimiter?: string
+  /** Those of other people, and those that are shared, as NAMESPACE tells them. */
+  readonly otherNamespaces?: string
   readonly greeting?: string
 }
 
@@ -73,6 +77,7 @@ export class ImapServer implements AsyncDisposable {
       capabilities: 'LITERAL+ UIDPLUS NAMESPACE AUTH=PLAIN AUTH=XOAUTH2 SASL-IR',
       prefix: '',
       delimiter: '/',
+      otherNamespaces: 'NIL NIL',
       greeting: '* OK ready',
       ...options,
     }
@@ -240,7 +245,8 @@ class Conversation {
       this.#send(`${tag} ${fault}`)
       return false
     }
-    const { capabilities, prefix, delimiter, users } = this.#server.options
+    const { capabilities, prefix, delimiter, otherNamespaces, users } = this.#server.options
+    const between = delimiter === '' ? 'NIL' : quoted(delimiter)
     const ok = (text = 'done'): void => this.#send(`${tag} OK ${text}`)
     const no = (text: string): void => this.#send(`${tag} NO ${text}`)
     const name = nameIn(rest)
@@ -281,13 +287,13 @@ class Conversation {
         break
       }
       case 'NAMESPACE':
-        this.#send(`* NAMESPACE (("${prefix}" "${delimiter}")) NIL NIL`)
+        this.#send(`* NAMESPACE (("${prefix}" ${between})) ${otherNamespaces}`)
         ok()
         break
       case 'LIST': {
         const wanted = nameIn(rest.replace(/^(?:\(\S*\) )?"[^"]*" /, ''))
         for (const [folder, { specialUse }] of this.#server.folders) {
-          if (wanted === '*' || wanted === folder) this.#send(`* LIST (${specialUse}) "${delimiter}" "${folder}"`)
+          if (wanted === '*' || wanted === folder) this.#send(`* LIST (${specialUse}) ${between} ${quoted(folder)}`)
         }
         ok()
         break
@@ -299,7 +305,7 @@ class Conversation {
         const folder = this.#server.folders.get(name)
         if (folder === undefined) no('[NONEXISTENT] no such folder')
         else {
-          this.#send(`* STATUS "${name}" (UIDNEXT ${folder.uidNext} UIDVALIDITY ${folder.uidValidity})`)
+          this.#send(`* STATUS ${quoted(name)} (UIDNEXT ${folder.uidNext} UIDVALIDITY ${folder.uidValidity})`)
           ok()
         }
         break
@@ -321,7 +327,8 @@ class Conversation {
           this.#send(`* ${folder.messages.length} EXISTS`)
           this.#send(`* OK [UIDVALIDITY ${folder.uidValidity}] ok`)
           this.#send(`* OK [UIDNEXT ${folder.uidNext}] ok`)
-          this.#send(`* OK [PERMANENTFLAGS (${command === 'SELECT' ? folder.permanentFlags : ''})] ok`)
+          if (folder.permanentFlags !== null)
+            this.#send(`* OK [PERMANENTFLAGS (${command === 'SELECT' ? folder.permanentFlags : ''})] ok`)
           ok(command === 'SELECT' ? '[READ-WRITE] done' : '[READ-ONLY] done')
         }
         break
@@ -352,7 +359,7 @@ class Conversation {
       }
       case 'GETQUOTAROOT': {
         const { quota } = this.#server
-        this.#send(`* QUOTAROOT "${name}" "all"`)
+        this.#send(`* QUOTAROOT ${quoted(name)} "all"`)
         if (quota !== null) this.#send(`* QUOTA "all" (${quota.resource} ${quota.usage} ${quota.limit})`)
         ok()
         break
@@ -455,6 +462,10 @@ class Conversation {
       this.#send(`* ${all.indexOf(message) + 1} FETCH (${items.join(' ')})`)
     }
   }
+}
+
+function quoted(text: string): string {
+  return `"${text.replace(/["\\]/g, '\\$&')}"`
 }
 
 /** The first word, in quotes or not. */

@@ -1,8 +1,8 @@
 // A mailbox at Gmail, reached by its API. How it delivers is in deliver/gmail/.
 // The one rule: a token goes to Google, or to the server that a test names, and only encrypted or to this machine itself.
 import * as z from 'zod'
-import { labelName } from '../../deliver/gmail/labels.ts'
-import { filledName, hasUnknownPlaceholder } from '../../deliver/placeholders.ts'
+import { filledLabel, labelName } from '../../deliver/gmail/labels.ts'
+import { hasUnknownPlaceholder } from '../../deliver/placeholders.ts'
 import { parseAddress } from '../values/address.ts'
 import { isLoopback } from '../values/host.ts'
 import { sourceKeys } from '../values/secret.ts'
@@ -79,7 +79,7 @@ export const gmail = kind({
   settings(config, opening) {
     return {
       ...config,
-      labels: config.labels.map((name) => filledName(name, opening)),
+      labels: [...new Set(config.labels.map((name) => filledLabel(name, opening)))],
       secret: secretReader({ ...config, password: null }, opening),
       description: `gmail ${config.user}`,
     }

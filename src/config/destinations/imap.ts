@@ -1,6 +1,7 @@
 // A folder of an IMAP server. How it delivers is in deliver/imap/.
 // The one rule: nothing here lets a secret leave this machine unencrypted.
 import * as z from 'zod'
+import { filledLabel } from '../../deliver/gmail/labels.ts'
 import { filledName } from '../../deliver/placeholders.ts'
 import { isLoopback } from '../values/host.ts'
 import { formatDuration, formatSize } from '../values/quantity.ts'
@@ -14,9 +15,11 @@ import { cut, decode, parseServer, serverText, wrong } from './url.ts'
 const PORTS = { implicit: 993, starttls: 143, none: 143 } as const
 
 /** RFC 3501 has no length; servers have file names. */
-const folder = value.placeText('the name of a folder, or a special use such as \\Junk', /^[^\r\n\0]{1,500}$/)
+const folder = value.placeText('the name of a folder, or a special use such as \\Junk', /^(?!\/*$)[^\r\n\0]{1,500}$/)
 const label = value.placeText('the name of a label', /^[^\r\n\0]{1,225}$/)
-const flagName = value.parsed('a flag such as \\Seen or $Junk', (text) => text, /^\\?[A-Za-z$][A-Za-z0-9$_.-]{0,60}$/)
+/** RFC 9051 2.3.2: \Recent is the server's own, and there are no others with a backslash. */
+const FLAG = /^(?:\\(?:seen|answered|flagged|deleted|draft)|[a-z$][a-z0-9$_.-]{0,60})$/i
+const flagName = value.parsed('a flag such as \\Seen or $Junk', (text) => text, FLAG)
 
 const schema = value.once((resolve) => {
   const { tls, auth: _, user: _user, ...keys } = session(resolve)
@@ -132,13 +135,14 @@ export const imap = kind({
   unencryptedTo: ({ host, tls }) => (tls === 'none' && !isLoopback(host) ? host : null),
   async settings(config, opening) {
     const { host, port, ca, token, labels } = config
+    const { account, mailbox } = opening
     const name = filledName(config.folder, opening)
     const { tls, tlsName, pin, user, password, auth, concurrency, timeoutMs } = config
     const session = [host, port, tls, tlsName, ca, pin, user, password, token, auth, concurrency, timeoutMs]
     return {
       ...config,
-      folder: name,
-      labels: labels.map((text) => filledName(text, opening)),
+      filling: { account, mailbox },
+      labels: labels.map((text) => filledLabel(text, opening)),
       ca: ca === null ? null : await pem(ca),
       secret: secretReader(config, opening),
       byToken: token !== null,

@@ -57,6 +57,7 @@ export function concluded(
     counts: conclusion === 'TEMP' || conclusion === 'BAD',
     aboutUs: false,
     spam: false,
+    ofFolder: false,
     wrap: null,
     atOnce: conclusion === 'SENDER' ? 'own-sender' : null,
     exit: MEANINGS[conclusion].exit,

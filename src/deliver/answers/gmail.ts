@@ -102,6 +102,7 @@ export const GMAIL_TABLE: readonly Row[] = [
     fits: (answer) => isStatus(answer, 400, 404, 409) && (answer.step === 'labels' || LABEL_WORDS.test(answer.words)),
     leads: 'ACT',
     again: 'labels',
+    more: () => ({ ofFolder: true }),
   },
   { name: 'not allowed', fits: (answer) => isStatus(answer, 403, 404), leads: 'ACT' },
   {

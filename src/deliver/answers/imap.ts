@@ -185,7 +185,8 @@ export function concludeImap(answer: ImapAnswer, circumstances: ImapCircumstance
   const facts = { same: sameAnswer(answer, words), pauseMs }
   for (const row of IMAP_TABLE) {
     if (row.steps.includes(answer.step) && row.fits(asked)) {
-      return concluded(row.leads, row.name, { ...facts, ...row.more?.(asked) })
+      // Where somebody must act, it is about the folder, or its labels.
+      return concluded(row.leads, row.name, { ...facts, ofFolder: row.leads === 'ACT', ...row.more?.(asked) })
     }
   }
   return concluded('TEMP', 'unknown', facts)

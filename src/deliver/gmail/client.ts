@@ -46,6 +46,12 @@ export interface Storing {
   /** Also as an event in the calendar, where it is an invitation. */
   readonly calendar: boolean
   readonly content: Outgoing
+  /** Set while an answer is missing to what may be all of it. */
+  readonly doubt: Doubt
+}
+
+export interface Doubt {
+  mayBeThere: boolean
 }
 
 export class GmailClient {
@@ -83,7 +89,7 @@ export class GmailClient {
         const body = { name, labelListVisibility: 'labelShow', messageListVisibility: 'show' }
         const asking = this.#labelsAsking('POST', Buffer.from(JSON.stringify(body)))
         const reply = await this.#ask('labels', UNITS.makeLabel, asking, stop)
-        if (reply.status === 409) return null
+        if (reply.status === 409) return new Unwanted('labels', reply, false)
         const label = reply.status === 200 ? labelOf(reply.json) : null
         if (label === null) throw new Unwanted('labels', reply, false)
         return label
@@ -161,7 +167,8 @@ export class GmailClient {
     if (opened.status !== 200) return opened
     const url = this.#exchange.own(opened.headers.location ?? '')
     if (url === null) throw new GmailFailure('nonsense', 'it gave no upload address', false)
-    return await new Upload(url, content, (asking, stop) => this.#signed(asking, stop), this.#limits).run(signal)
+    const ask: Ask = (asking, stop) => this.#signed(asking, stop)
+    return await new Upload(url, storing, ask, this.#limits).run(signal)
   }
 
   async #ask(step: Unwanted['step'], units: number, asking: Asking, signal: AbortSignal): Promise<Reply> {
@@ -237,13 +244,18 @@ class Upload {
   readonly #content: Outgoing
   readonly #ask: Ask
   readonly #limits: GmailLimits
-  #handed = false
+  readonly #doubt: Doubt
 
-  constructor(url: URL, content: Outgoing, ask: Ask, limits: GmailLimits) {
+  constructor(url: URL, { content, doubt }: Storing, ask: Ask, limits: GmailLimits) {
     this.#url = url
     this.#content = content
+    this.#doubt = doubt
     this.#ask = ask
     this.#limits = limits
+  }
+
+  get #handed(): boolean {
+    return this.#doubt.mayBeThere
   }
 
   async run(signal: AbortSignal): Promise<Reply> {
@@ -266,7 +278,7 @@ class Upload {
           (error.kind !== 'cut' && error.kind !== 'silence' && error.kind !== 'connect')
         )
           throw error
-        this.#handed ||= error.handed
+        this.#doubt.mayBeThere ||= error.handed
         last = error
       }
     }
@@ -290,6 +302,8 @@ class Upload {
     const upTo = /^bytes=0-(\d{1,12})$/.exec(typeof range === 'string' ? range : '')?.[1]
     const has = upTo === undefined ? 0 : Number(upTo) + 1
     if (has > sizeBytes) throw new GmailFailure('nonsense', 'it has more bytes than there are', this.#handed)
+    // It still waits for some of it.
+    this.#doubt.mayBeThere = false
     return has
   }
 

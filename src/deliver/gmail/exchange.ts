@@ -2,6 +2,7 @@
 // can the end of a message be held back until it may be sent, and told whether it was. Proxies are those of the environment.
 // One rule: an answer is foreign. It is bounded, its JSON is looked at by known keys alone, and no redirect is followed.
 import type { Agent as HttpAgent, ClientRequest as Request, IncomingMessage, OutgoingHttpHeaders } from 'node:http'
+import { unzipSync } from 'node:zlib'
 import { display, displayBytes } from '../../display.ts'
 import { errnoOf, PopfetchError } from '../../errors.ts'
 import { tlsError } from '../../pop3/network/network-error.ts'
@@ -250,7 +251,7 @@ class Attempted {
     } catch (error) {
       return this.#fail('cut', textOf(error))
     }
-    const body = Buffer.concat(chunks, length)
+    const body = decoded(response, Buffer.concat(chunks, length))
     const status = response.statusCode ?? 0
     this.#resolve({ status, headers: response.headers, json: jsonOf(response, body), begins: displayBytes(body, 80) })
     // It answered before it had all: what is left of the request belongs to nobody.
@@ -292,6 +293,16 @@ async function drained(request: Request): Promise<void> {
     request.on('drain', go)
     request.on('close', go)
   })
+}
+
+/** We ask for no compression; a proxy may compress nevertheless. What cannot be read stays as it came, and is no JSON. */
+function decoded({ headers }: IncomingMessage, body: Buffer): Buffer {
+  if (!/^(?:x-)?gzip$|^deflate$/i.test(headers['content-encoding'] ?? '')) return body
+  try {
+    return unzipSync(body, { maxOutputLength: ANSWER_BYTES })
+  } catch {
+    return body
+  }
 }
 
 function jsonOf({ headers }: IncomingMessage, body: Buffer): unknown {

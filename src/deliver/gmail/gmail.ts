@@ -16,7 +16,7 @@ import { type Attempt, type Destination, PROBE_MS, type Probed, type Receipt, re
 import { NewlineRepair, receivedChunks } from '../smtp/content.ts'
 import { wrapped } from '../smtp/wrap.ts'
 import { Slots } from '../slots.ts'
-import { GmailClient, NoToken, Unwanted } from './client.ts'
+import { type Doubt, GmailClient, NoToken, Unwanted } from './client.ts'
 import { GmailFailure, type Outgoing } from './exchange.ts'
 import { Labels } from './labels.ts'
 import { Pace } from './pace.ts'
@@ -87,8 +87,14 @@ class GmailDestination implements Destination {
     this.#user.labels.forget()
     const look = this.#until(signal, async () => {
       const source = this.#client.labels(signal)
-      const labels = await source.list()
-      await this.#user.labels.idsOf(this.#config.labels, { ...source, list: () => Promise.resolve(labels) })
+      let labels: ReturnType<typeof source.list> | null = source.list()
+      await labels
+      const list = (): ReturnType<typeof source.list> => {
+        const listed = labels ?? source.list()
+        labels = null
+        return listed
+      }
+      await this.#user.labels.idsOf(this.#config.labels, { ...source, list })
       return null
     })
     const untaken = await look.catch((error: unknown) => {
@@ -198,17 +204,18 @@ class GmailDestination implements Destination {
     // Without one, two copies stay two.
     const mayRepeat = message.messageId !== null
     let stored = ''
+    const doubt = { mayBeThere: false }
     const untaken = await this.#until(
       signal,
       async () => {
         const labelIds = await this.#user.labels.idsOf(this.#config.labels, this.#client.labels(signal))
-        const reply = await this.#client.store({ labelIds, calendar, content }, signal)
+        const reply = await this.#client.store({ labelIds, calendar, content, doubt }, signal)
         const is = storedOf(reply)
         if (is === null) return new Unwanted('message', reply, true)
         stored = `${this.description}: message ${is.id}${is.threadId === '' ? '' : `, thread ${is.threadId}`}`
         return null
       },
-      mayRepeat,
+      { mayRepeat, doubt },
     )
     return untaken ?? { text: stored }
   }
@@ -217,7 +224,7 @@ class GmailDestination implements Destination {
   async #until(
     signal: AbortSignal,
     attempt: () => Promise<Unwanted | null>,
-    mayRepeat = true,
+    { mayRepeat, doubt }: { readonly mayRepeat: boolean; readonly doubt: Doubt } = NO_MESSAGE(),
   ): Promise<Untaken | null> {
     let lookedUp = false
     for (let pauses = 0; ;) {
@@ -228,7 +235,7 @@ class GmailDestination implements Destination {
         thrown = error
       }
       if (thrown === null) return null
-      const untaken = this.#untaken(thrown)
+      const untaken = this.#untaken(thrown, doubt)
       const { again, pauseMs, verdict } = untaken.answer
       if (again === 'labels' && !lookedUp) {
         lookedUp = true
@@ -245,7 +252,16 @@ class GmailDestination implements Destination {
     }
   }
 
-  #untaken(thrown: unknown): Untaken {
+  /** What an earlier try may have put there stays in doubt, whatever is answered to a later one. */
+  #untaken(thrown: unknown, doubt: Doubt): Untaken {
+    const untaken = this.#answerTo(thrown, doubt.mayBeThere)
+    const { answer } = untaken
+    doubt.mayBeThere ||= answer.verdict === 'unknown'
+    if (!doubt.mayBeThere || answer.verdict !== 'temporary') return untaken
+    return { ...untaken, answer: { ...answer, verdict: 'unknown' } }
+  }
+
+  #answerTo(thrown: unknown, mayBeThere: boolean): Untaken {
     if (thrown instanceof NoToken) {
       return {
         answer: { ...concludeSecret(thrown.cause, 'token secret'), again: null },
@@ -259,7 +275,7 @@ class GmailDestination implements Destination {
       return { answer, text: thrown.message, cause: thrown }
     }
     if (thrown instanceof PopfetchError) throw thrown
-    throw this.#stopped(thrown instanceof GmailFailure && thrown.handed, thrown)
+    throw this.#stopped(mayBeThere || (thrown instanceof GmailFailure && thrown.handed), thrown)
   }
 
   #answered({ step, reply, handed }: Unwanted): Untaken {
@@ -304,6 +320,8 @@ async function* asReceived(message: Message): AsyncGenerator<Buffer, void, void>
   for await (const chunk of receivedChunks(message)) yield repair.repair(chunk)
   yield repair.end()
 }
+
+const NO_MESSAGE = () => ({ mayRepeat: true, doubt: { mayBeThere: false } })
 
 const NO_ANSWER = { status: 0, reasons: [], words: '', pauseMs: 0 } as const
 

@@ -1,5 +1,6 @@
 // The ids of labels by name, looked up once for all destinations of a user. A missing label is created. When Gmail no longer
 // knows one (it was renamed or deleted), it is looked up again.
+import { type Filling, filledName, oddName } from '../placeholders.ts'
 import type { Label } from './reply.ts'
 
 /** Labels that Gmail itself has, by their names, which are their ids. */
@@ -9,17 +10,26 @@ const SYSTEM: ReadonlySet<string> = new Set(
   ),
 )
 
+/** Names that Gmail gives to nobody's label, in any case. */
+const RESERVED: ReadonlySet<string> = new Set([...SYSTEM, ...'BIN CHATS DRAFTS MUTED SCHEDULED SNOOZED'.split(' ')])
+
 /** The label as Gmail has it: those of its own in capitals. */
 export function labelName(written: string): string {
   const upper = written.toUpperCase()
   return SYSTEM.has(upper) ? upper : written
 }
 
+/** A label with what is in braces filled in: whoever writes to trash@ has a label as all others have, not Gmail's own. */
+export function filledLabel(written: string, filling: Filling): string {
+  const name = filledName(written, filling)
+  return name !== written && RESERVED.has(name.toUpperCase()) ? oddName(name.toLowerCase()) : name
+}
+
 /** Where labels come from. */
 export interface LabelSource {
   list(): Promise<readonly Label[]>
-  /** Null: a label of this name already exists. */
-  make(name: string): Promise<Label | null>
+  /** An error: a label of this name exists already, as Gmail says. */
+  make(name: string): Promise<Label | Error>
 }
 
 export class Labels {
@@ -42,15 +52,25 @@ export class Labels {
   }
 
   async #find(names: readonly string[], source: LabelSource): Promise<readonly string[]> {
-    const own = names.filter((name) => !SYSTEM.has(name))
-    if (!this.#looked && own.length > 0) await this.#look(source)
-    for (const name of own) {
-      if (this.#idOf(name) !== undefined) continue
-      const made = await source.make(name)
-      if (made === null) await this.#look(source)
-      else this.#ids.set(name, made.id)
+    const ids: string[] = []
+    for (const name of names) ids.push(SYSTEM.has(name) ? name : await this.#idFor(name, source))
+    return ids
+  }
+
+  async #idFor(name: string, source: LabelSource): Promise<string> {
+    if (!this.#looked) await this.#look(source)
+    const known = this.#idOf(name)
+    if (known !== undefined) return known
+    const made = await source.make(name)
+    if (!(made instanceof Error)) {
+      this.#ids.set(name, made.id)
+      return made.id
     }
-    return names.map((name) => (SYSTEM.has(name) ? name : (this.#idOf(name) ?? '')))
+    // Another process was quicker.
+    await this.#look(source)
+    const found = this.#idOf(name)
+    if (found === undefined) throw made
+    return found
   }
 
   async #look(source: LabelSource): Promise<void> {

@@ -89,11 +89,16 @@ function isGoogles(url: string): boolean {
   return protocol === 'https:' && /(?:^|\.)google\.com$/.test(hostname)
 }
 
+/** RFC 9110 5.6.7. What else Date.parse() takes for a date, is none. */
+const HTTP_DATE = /^[A-Z][a-z]{2,8}, \d\d[ -][A-Z][a-z]{2}[ -]\d{2,4} \d\d:\d\d:\d\d GMT$/
+
 /** "Retry after 2026-11-29T08:00:00.000Z" is what Gmail writes into its text. */
 function pauseOf(header: string | undefined, message: string, nowMs: number): number {
-  const seconds = /^\d{1,7}$/.test(header ?? '') ? Number(header) : Number.NaN
+  const seconds = /^\d{1,10}$/.test(header ?? '') ? Number(header) : Number.NaN
   if (seconds > 0) return seconds * 1000
-  const date = /retry after (\d{4}-\d\d-\d\dT[\d:.]{5,15}Z)/i.exec(message.slice(0, 1000))?.[1] ?? header
-  const untilMs = date === undefined ? Number.NaN : Date.parse(date.slice(0, 40))
+  const date =
+    /retry after (\d{4}-\d\d-\d\dT[\d:.]{5,15}Z)/i.exec(message.slice(0, 1000))?.[1] ??
+    HTTP_DATE.exec(header ?? '')?.[0]
+  const untilMs = date === undefined ? Number.NaN : Date.parse(date)
   return Number.isNaN(untilMs) ? 0 : Math.max(0, untilMs - nowMs)
 }

@@ -1,5 +1,6 @@
 // The folder of an imap destination: its name as the server has it, whether it is there, made where it is not. The rule: a name is
-// the server's own where it begins with the namespace, and a slash otherwise means the server's delimiter.
+// the server's own where it begins with a namespace, and a slash otherwise means the server's delimiter.
+import { type Filling, filledFolder, oddName } from '../placeholders.ts'
 import { ImapFailure } from './fault.ts'
 import type { ImapSession } from './session.ts'
 
@@ -14,14 +15,16 @@ export interface Folder {
 }
 
 export interface Wanted {
+  /** As it was written, with what is in braces. */
   readonly folder: string
+  readonly filling: Filling
   readonly create: boolean
   readonly flags: readonly string[]
 }
 
 /** The folder, made if it may be and is not there. Rejects with ImapFailure. */
 export async function openFolder(session: ImapSession, wanted: Wanted, signal: AbortSignal): Promise<Folder> {
-  const path = await pathOf(session, wanted.folder, signal)
+  const path = await pathOf(session, wanted, signal)
   if (!(await isThere(session, path, signal))) {
     if (!wanted.create) throw session.refusal('folder', `there is no folder ${path}, and create is false`)
     await makeFolder(session, path, signal)
@@ -40,7 +43,7 @@ export async function makeFolder(session: ImapSession, path: string, signal: Abo
   await session.run('create', (client) => client.mailboxSubscribe(path), signal)
 }
 
-async function pathOf(session: ImapSession, folder: string, signal: AbortSignal): Promise<string> {
+async function pathOf(session: ImapSession, { folder, filling }: Wanted, signal: AbortSignal): Promise<string> {
   if (folder.startsWith('\\')) {
     const wanted = folder.toLowerCase()
     const folders = await session.run('folder', (client) => client.list(), signal)
@@ -50,11 +53,28 @@ async function pathOf(session: ImapSession, folder: string, signal: AbortSignal)
     if (found === undefined) throw session.refusal('folder', `the server has no folder with the special use ${folder}`)
     return found.path
   }
-  if (folder.toUpperCase() === 'INBOX') return 'INBOX'
-  const { prefix, delimiter } = session.namespace
-  const name = delimiter !== '/' && !folder.includes(delimiter) ? folder.replaceAll('/', delimiter) : folder
-  const below = name.replace(/^inbox(?=[./])/i, 'INBOX')
-  return prefix === '' || below.startsWith(prefix) ? below : `${prefix}${below}`
+  if (isInbox(folder)) return 'INBOX'
+  const { prefix, delimiter, others } = session.namespace
+  const filled = filledFolder(folder, filling, delimiter)
+  const name = delimiter === '' ? filled : withoutEmptyLevels(filled, delimiter)
+  if (name === '') throw new ImapFailure('folder', { kind: 'unfit', text: 'the name of the folder is empty' })
+  // Nobody who writes to inbox@ gets there.
+  if (isInbox(name)) return folder.includes('{') ? `${prefix}${oddName(name.toLowerCase())}` : 'INBOX'
+  const isBelow = delimiter !== '' && name.toUpperCase().startsWith(`INBOX${delimiter}`)
+  const own = isBelow ? `INBOX${name.slice('INBOX'.length)}` : name
+  return [prefix, ...others].some((each) => own.startsWith(each)) ? own : `${prefix}${own}`
+}
+
+function isInbox(name: string): boolean {
+  return name.toUpperCase() === 'INBOX'
+}
+
+/** Some servers refuse `Old//2026` and `Old/`, and some make `Old` of it, which is not found again under that name. */
+function withoutEmptyLevels(name: string, delimiter: string): string {
+  return name
+    .split(delimiter)
+    .filter((level) => level !== '')
+    .join(delimiter)
 }
 
 async function isThere(session: ImapSession, path: string, signal: AbortSignal): Promise<boolean> {
@@ -85,7 +105,11 @@ async function permanent(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const { permanentFlags } = await session.run('folder', (client) => client.mailboxOpen(path), signal)
-  if (permanentFlags === undefined || permanentFlags.has('\\*')) return flags
-  const kept = new Set([...permanentFlags].map((flag) => flag.toLowerCase()))
-  return flags.filter((flag) => kept.has(flag.toLowerCase()))
+  if (permanentFlags === undefined) return flags
+  const kept = new Map([...permanentFlags].map((flag) => [flag.toLowerCase(), flag]))
+  return flags.flatMap((flag) => {
+    // `\*` means that keywords may be added, and says nothing of the server's own flags.
+    const isNew = kept.has('\\*') && !flag.startsWith('\\')
+    return kept.get(flag.toLowerCase()) ?? (isNew ? flag : [])
+  })
 }

@@ -192,7 +192,8 @@ class Imap implements ReadableDestination {
   }
 
   async #deliverAll(letters: readonly Letter[], signal: AbortSignal): Promise<readonly Outcome<Receipt>[]> {
-    if (letters.length === 1) return await this.#oneByOne(letters, signal)
+    const isAlone = letters.length === 1 || letters.some(({ message }) => message.sizeBytes > this.#config.maxSize)
+    if (isAlone) return await this.#oneByOne(letters, signal)
     const { broken } = this.#server
     if (broken !== null) return letters.map(() => ({ error: broken }))
     const bytes = letters.reduce((sum, { message }) => sum + message.sizeBytes, 0)
@@ -269,6 +270,8 @@ class Imap implements ReadableDestination {
     if (!session.appendsTogether) return null
     const folder = await this.#opened(session, signal)
     const messages = await Promise.all(letters.map((letter) => this.#dated(letter)))
+    const most = session.appendLimit ?? Infinity
+    if (messages.some(({ content }) => content.bytes > most)) return null
     for (const { attempt } of letters) this.#finder.begin(attempt.intent, folder)
     return await session.appendAll(folder.path, messages, folder.flags, signal)
   }
@@ -303,7 +306,8 @@ class Imap implements ReadableDestination {
         return await once(dated.date)
       }
       // D113: a date that the server does not like.
-      if (dated.date !== null && code === '' && /\bdate\b/i.test(text)) return await once(null)
+      if (dated.date !== null && (code === '' || code === 'CLIENTBUG') && /\bdate\b/i.test(text))
+        return await once(null)
       throw error
     })
     if (session.appendsTogether && this.remembers && this.#config.labels.length === 0) this.#together.went(1)

@@ -24,6 +24,7 @@ export type Client = Pick<
   | 'mailboxSubscribe'
   | 'messageFlagsAdd'
   | 'namespace'
+  | 'namespaces'
   | 'noop'
   | 'on'
   | 'search'
@@ -124,6 +125,28 @@ export async function openClient(options: ClientOptions): Promise<Client> {
   // Without a listener it would end the process. Whoever waits for a command is told by that.
   client.on('error', () => {})
   return client
+}
+
+/** What its names begin with, what stands between their levels ('': nothing does), and what those of other people and those that
+ *  are shared begin with. */
+export interface Namespace {
+  readonly prefix: string
+  readonly delimiter: string
+  readonly others: readonly string[]
+}
+
+/** Of a client that has signed in. From then on imapflow takes names as they are: it would put the prefix in front of those that are
+ *  shared, too. */
+export function namespaceOf(client: Client): Namespace {
+  // 0 is also what imapflow makes of a limit that it cannot read: the server itself says whether it takes a message.
+  if (client.capabilities.get('APPENDLIMIT') === 0) client.capabilities.delete('APPENDLIMIT')
+  const { prefix = '', delimiter } = client.namespace ?? {}
+  const { personal = [], other, shared } = client.namespaces ?? {}
+  const all = [...personal, ...(other || []), ...(shared || [])].map((each) => each.prefix)
+  client.namespace = { prefix: '', delimiter }
+  // `null`: the server has no levels.
+  const between = delimiter === null ? '' : (delimiter ?? '/')
+  return { prefix, delimiter: between, others: all.filter((each) => each !== '' && each !== prefix) }
 }
 
 function errorIn(entry: unknown): unknown {

@@ -20,7 +20,7 @@ import {
   tagOf,
   uidsIn,
 } from './append.ts'
-import { type Client, openClient, type Refusal, refusalOf } from './imapflow.ts'
+import { type Client, type Namespace, namespaceOf, openClient, type Refusal, refusalOf } from './imapflow.ts'
 import type { ImapConfig, ImapLimits } from './settings.ts'
 import { codeOf, dialled, faultOf, stepOf } from './thrown.ts'
 import { Wire } from './wire.ts'
@@ -32,6 +32,7 @@ export class ImapSession {
   served = 0
   refusals = 0
   kept = false
+  namespace: Namespace = { prefix: '', delimiter: '/', others: [] }
   readonly #config: ImapConfig
   readonly #limits: ImapLimits
   #client: Client | null = null
@@ -100,7 +101,7 @@ export class ImapSession {
   /** RFC 7889; null: the server has no limit, or does not say. */
   get appendLimit(): number | null {
     const limit = this.#client?.capabilities.get('APPENDLIMIT')
-    return typeof limit === 'number' && limit > 0 ? limit : null
+    return typeof limit === 'number' ? limit : null
   }
 
   /** What the server said of itself. */
@@ -111,11 +112,6 @@ export class ImapSession {
 
   offers(capability: string): boolean {
     return this.#client?.capabilities.has(capability) === true
-  }
-
-  get namespace(): { readonly prefix: string; readonly delimiter: string } {
-    const { prefix, delimiter } = this.#client?.namespace ?? {}
-    return { prefix: prefix ?? '', delimiter: delimiter ?? '/' }
   }
 
   /** Does it take a message while another one is not answered yet? */
@@ -308,6 +304,7 @@ export class ImapSession {
     this.#step = 'greeting'
     try {
       await within(client.connect(), limitMs, signal)
+      this.namespace = namespaceOf(client)
     } catch (error) {
       const step = stepOf(error, this.#wire.handed, this.#step)
       throw this.#failure(step, error, signal)

@@ -2,6 +2,7 @@
 import type { Attempt } from '../destination.ts'
 import type { Peer } from '../network/dial.ts'
 import { raised } from '../network/limits.ts'
+import type { Filling } from '../placeholders.ts'
 
 export type ImapPeer = Omit<Peer, 'socketPath'>
 
@@ -14,8 +15,10 @@ export interface ImapConfig extends ImapPeer {
   /** Destinations that have this in common share their sessions, whatever their folders are. */
   readonly sharing: string
   readonly auth: 'auto' | 'plain' | 'login'
-  /** A name, or a special use: `\Junk`. */
+  /** A name as it was written, or a special use: `\Junk`. */
   readonly folder: string
+  /** What stands for what is in braces in it. */
+  readonly filling: Filling
   readonly create: boolean
   readonly flags: readonly string[]
   /** Gmail's labels; [] for none. */

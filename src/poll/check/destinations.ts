@@ -132,7 +132,7 @@ class Trial {
       // Recipients that have the account's name in them are others at the same server.
       const { description, recipients } = target.destination
       this.#description = description
-      return { key: [target.key, ...recipients].join('\0'), target, error: null }
+      return { key: [target.part, ...recipients].join('\0'), target, error: null }
     } catch (error) {
       return { key: `failed ${account.name}`, target: null, error: asPopfetchError(error, 'destination') }
     }

@@ -16,6 +16,8 @@ export interface Answer {
   /** It speaks of us, though it refuses a message. */
   readonly aboutUs: boolean
   readonly spam: boolean
+  /** It speaks of a folder there. */
+  readonly ofFolder: boolean
   readonly exit: number
   readonly code: string
   readonly text: string
@@ -32,11 +34,29 @@ export function answerOf(error: PopfetchError): Answer {
     const conclusion = error.scope === 'destination' ? 'ACT' : 'TEMP'
     return { ...NOTHING, conclusion, same: code, pauseMs, exit, code, text }
   }
-  const { conclusion, verdict, answer, counts, aboutUs, spam, scope } = error
-  const facts = { isUnknown: verdict === 'unknown', ...answer, pauseMs, counts, aboutUs, spam, exit, code, text }
+  const { conclusion, verdict, answer, counts, aboutUs, spam, ofFolder, scope } = error
+  const facts = {
+    isUnknown: verdict === 'unknown',
+    ...answer,
+    pauseMs,
+    counts,
+    aboutUs,
+    spam,
+    ofFolder,
+    exit,
+    code,
+    text,
+  }
   // A destination behind the first of several: the others go on, and only this message waits.
   if (scope === 'message' && OF_DESTINATION.has(conclusion)) return { ...facts, conclusion: 'TEMP', counts: false }
   return { ...facts, conclusion: verdict === 'held' ? 'HELD' : conclusion }
 }
 
-const NOTHING = { isUnknown: false, step: '', counts: false, aboutUs: false, spam: false } as const
+const NOTHING = {
+  isUnknown: false,
+  step: '',
+  counts: false,
+  aboutUs: false,
+  spam: false,
+  ofFolder: false,
+} as const

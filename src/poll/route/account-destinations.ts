@@ -11,10 +11,10 @@ import type { Tally } from '../tally.ts'
 import { type Answer, answerOf } from '../rests/answer.ts'
 import type { Permit } from '../rests/paces.ts'
 import { closePaused, type PausedDestinations } from './paused.ts'
-import { type Answered, isOfSecret, type Step } from '../rests/rests.ts'
+import { type Answered, isOfSecret, type RestEvent, type Step } from '../rests/rests.ts'
 import { restError, spentBy } from './closed.ts'
 import type { EnvelopeRefusals } from './envelope-refusals.ts'
-import { foundAt, knownAt, OF_RECIPIENT, type Offered, placesOf, recipientsOf } from './places.ts'
+import { foundAt, knownAt, type Offered, placeOf, placesOf, recipientsOf } from './places.ts'
 import { possibleNames } from './route.ts'
 
 interface AccountsPoll {
@@ -103,7 +103,7 @@ export class AccountDestinations implements Disposable {
     for (const target of [...this.probing, ...this.probingNext]) {
       const late = this.#run.doors.openersWait(target.key)
       if (late === null || !openersOnly(target.key)) continue
-      this.#closeKnown(target, late.recipient, late.rest)
+      this.#closeKnown(target, { key: target.key, recipient: late.recipient }, late.rest)
       this.#release(target)
     }
   }
@@ -159,10 +159,11 @@ export class AccountDestinations implements Disposable {
     let entered = await this.#at(place, target)
     const { doors, signal } = this.#run
     // Another account may find out that it takes no mail.
-    this.#unwatch.push(doors.whenClosed(target.key, ({ recipient }, rest) => this.#closeKnown(target, recipient, rest)))
-    const recipients = recipientsOf(target).filter((recipient) => recipient !== '')
-    const doorOf = async (recipient: string): Promise<Entered> => await this.#at({ key: target.key, recipient }, target)
-    const probes = [entered, ...(await Promise.all(recipients.map(doorOf)))].some(({ door }) => door === 'probe')
+    for (const key of new Set([target.key, target.part]))
+      this.#unwatch.push(doors.whenClosed(key, (closed, rest) => this.#closeKnown(target, closed, rest)))
+    const [, ...others] = placesOf(target, recipientsOf(target))
+    const doorOf = async (other: Place): Promise<Entered> => await this.#at(other, target)
+    const probes = [entered, ...(await Promise.all(others.map(doorOf)))].some(({ door }) => door === 'probe')
     const finds = probes || (entered.door === 'open' && !doors.isKnown(place))
     let mayProbe = true
     if (finds && !this.#claims.has(target.key)) {
@@ -171,22 +172,19 @@ export class AccountDestinations implements Disposable {
       mayProbe = claim !== null
       entered = !mayProbe && entered.door === 'probe' ? { ...entered, door: 'rest' } : await this.#at(place, target)
     }
-    for (const recipient of recipients) {
-      const { door, rest } = await doorOf(recipient)
-      if (rest !== null && (door === 'rest' || (door === 'probe' && !mayProbe)))
-        this.#closeKnown(target, recipient, rest)
+    for (const other of others) {
+      const { door, rest } = await doorOf(other)
+      if (rest !== null && (door === 'rest' || (door === 'probe' && !mayProbe))) this.#closeKnown(target, other, rest)
       else target.probing ||= door === 'probe'
     }
-    if (entered.door === 'rest' && entered.rest !== null) this.#closeKnown(target, '', entered.rest)
+    if (entered.door === 'rest' && entered.rest !== null) this.#closeKnown(target, place, entered.rest)
     else target.probing ||= entered.door === 'probe'
     if (target.down !== null) this.#release(target)
   }
 
   async #look(target: Target): Promise<void> {
-    const { key, pace } = target
-    const recipients = new Set(['', ...recipientsOf(target)])
-    await pace?.look()
-    return this.#run.doors.look([...recipients].map((recipient) => ({ key, recipient })))
+    await target.pace?.look()
+    return this.#run.doors.look(placesOf(target, recipientsOf(target)))
   }
 
   async #at(place: Place, target: Target): Promise<Entered> {
@@ -196,7 +194,7 @@ export class AccountDestinations implements Disposable {
     const mark = await target.secretMark().catch(() => null)
     if (mark === null) return entered
     const looked = { kind: 'looked', secretMark: mark, mintsTokens: target.mintsTokens } as const
-    await this.#run.doors.note(place, [target.name], looked, this.closings(target))
+    await this.#note(target, place, looked, this.closings(target))
     return this.#run.doors.at(place, this.#eagerSinceMs)
   }
 
@@ -210,7 +208,7 @@ export class AccountDestinations implements Disposable {
     // No message goes there, so it need not be asked.
     if (target.pace?.isSpent === true) return this.#release(target)
     if (target.down !== null) return
-    const since = this.#run.doors.closings({ key: target.key, recipient: '' })
+    const since = this.closings(target)
     try {
       await target.destination.ready(this.#run.signal, await this.#hasMail(target))
       this.#run.doors.good({ key: target.key, recipient: '' })
@@ -225,8 +223,8 @@ export class AccountDestinations implements Disposable {
   async #isReady(target: Target, since: number): Promise<void> {
     if (!target.probing || target.members.length > 0) return
     const { doors } = this.#run
-    const places = ['', ...recipientsOf(target)].map((recipient) => ({ key: target.key, recipient }))
-    await doors.note({ key: target.key, recipient: '' }, [target.name], { kind: 'ready' }, since)
+    const places = placesOf(target, recipientsOf(target))
+    for (const place of placesOf(target, [])) await this.#note(target, place, { kind: 'ready' }, since)
     target.probing = places.some((place) => doors.at(place, this.#eagerSinceMs).door === 'probe')
   }
 
@@ -271,8 +269,8 @@ export class AccountDestinations implements Disposable {
     this.#history.deliveredTo(target.name, target.key)
     this.#tally.takenBy(target.name)
     this.#run.destinations.delivered(target.key)
-    for (const place of placesOf(target, knownAt(target, recipient)))
-      await this.#run.doors.note(place, [target.name], { kind: 'taken' }, since)
+    for (const place of placesOf(target, [knownAt(target, recipient)]))
+      await this.#note(target, place, { kind: 'taken' }, since)
     if (!target.probing || since !== this.closings(target)) return
     target.probing = false
     this.#release(target)
@@ -283,8 +281,16 @@ export class AccountDestinations implements Disposable {
     return this.#run.doors.turn({ key: target.key, recipient: knownAt(target, recipient) }, target.atOnce)
   }
 
-  closings({ key }: Target): number {
-    return this.#run.doors.closings({ key, recipient: '' })
+  /** How often it was closed so far, or its folder there. */
+  closings(target: Target): number {
+    return placesOf(target, []).reduce((sum, place) => sum + this.#run.doors.closings(place), 0)
+  }
+
+  /** `since`: what `closings` gave when that began of which the event tells. */
+  #note(target: Target, place: Place, event: RestEvent, since: number) {
+    const { doors } = this.#run
+    const isLate = since !== this.closings(target)
+    return doors.note(place, [target.name], event, isLate ? -1 : doors.closings(place))
   }
 
   /** These are to be delivered in this session, by the sizes that are announced. */
@@ -317,12 +323,11 @@ export class AccountDestinations implements Disposable {
       target.fullFromBytes = Math.min(target.fullFromBytes, bytes)
       return { record: blankDestination(target.key, knownAt(target, recipient)), speaksOf: 'message', absolved: [] }
     }
-    const isOfRecipient = OF_RECIPIENT.has(answer.conclusion)
-    const place = { key: target.key, recipient: isOfRecipient ? knownAt(target, recipient) : '' }
+    const place = placeOf(target, recipient, answer)
     const { hasNext, mintsTokens } = target
     const secretMark = isOfSecret(answer.conclusion, answer) ? await target.secretMark().catch(() => null) : null
     const event: Answered = { kind: 'answered', answer, message, refusedBefore, hasNext, secretMark, mintsTokens }
-    const step = await this.#run.doors.note(place, [target.name], event, since)
+    const step = await this.#note(target, place, event, since)
     if (step.absolved.length > 0) {
       this.#tally.absolve(step.absolved)
       // What it refused as a member of a first-of is recorded under the name of the first-of.
@@ -351,9 +356,9 @@ export class AccountDestinations implements Disposable {
   }
 
   /** It is left alone because of what another account or poll found out, or this one with a message to another place there. */
-  #closeKnown(target: Target, recipient: string, rest: Rest): void {
-    const found = this.#found.get(foundAt({ key: target.key, recipient }))
-    this.#close(target, recipient, found === undefined, found ?? restError(target.name, rest, this.#run.nowMs()))
+  #closeKnown(target: Target, place: Place, rest: Rest): void {
+    const found = this.#found.get(foundAt(place))
+    this.#close(target, place.recipient, found === undefined, found ?? restError(target.name, rest, this.#run.nowMs()))
   }
 
   #close(target: Target, recipient: string, atRest: boolean, error: PopfetchError): void {

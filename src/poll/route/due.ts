@@ -213,7 +213,8 @@ function probesFirst(
 ): readonly PlannedFetch[] {
   const { probing, probingNext } = destinations
   if (probing.length === 0 && probingNext.length === 0) return fetches
-  const openers = new Set([...probing, ...probingNext].flatMap(({ key }) => run.doors.openersOf(key)))
+  const keys = new Set([...probing, ...probingNext].flatMap(({ key, part }) => [key, part]))
+  const openers = new Set([...keys].flatMap((key) => run.doors.openersOf(key)))
   const [others, last] = split(fetches, (fetch) => !openers.has(nameOfMessage(account.name, fetch)))
   // Only a message that waits for a later member is known to reach it.
   const mayProbe = (fetch: PlannedFetch): boolean => probing.length > 0 || isProbe(fixed.get(fetch)?.due ?? [])

@@ -1,5 +1,6 @@
-// Where a destination's answers are remembered: under its key, and for some under one of its recipients.
+// Where a destination's answers are remembered: under its key, and for some under one of its recipients, or its folder there.
 import type { PopfetchError } from '../../errors.ts'
+import type { Answer } from '../rests/answer.ts'
 import type { Place } from '../rests/doors.ts'
 import type { Target } from '../run/destinations.ts'
 
@@ -15,7 +16,7 @@ export interface Offered {
 }
 
 /** Conclusions that speak of the recipient, or are counted in a row for it. */
-export const OF_RECIPIENT: ReadonlySet<string> = new Set(['RCPT', 'ROOM', 'TEMP', 'BAD', 'LOST'])
+const OF_RECIPIENT: ReadonlySet<string> = new Set(['RCPT', 'ROOM', 'TEMP', 'BAD', 'LOST'])
 
 /** Those that are remembered. Of several as one: the first one's, as its key is. */
 export function recipientsOf({ destination, members: [first] }: Target): readonly string[] {
@@ -28,9 +29,19 @@ export function knownAt(target: Target, recipient: string): string {
   return recipientsOf(target).includes(asked) ? asked : ''
 }
 
-export function placesOf({ key }: Target, recipient: string): readonly Place[] {
-  const whole = { key, recipient: '' }
-  return recipient === '' ? [whole] : [whole, { key, recipient }]
+/** The destination as a whole, its folder there, and one of its recipients. */
+export function placesOf(target: Pick<Target, 'key' | 'part'>, recipients: readonly string[]): readonly Place[] {
+  const { key, part } = target
+  const folder = part === key ? [] : [{ key: part, recipient: '' }]
+  const named = recipients.filter((recipient) => recipient !== '').map((recipient) => ({ key, recipient }))
+  return [{ key, recipient: '' }, ...folder, ...named]
+}
+
+/** What an answer speaks of. */
+export function placeOf(target: Target, recipient: string, { conclusion, ofFolder }: Answer): Place {
+  const { key, part } = target
+  if (ofFolder && conclusion === 'ACT') return { key: part, recipient: '' }
+  return { key, recipient: OF_RECIPIENT.has(conclusion) ? knownAt(target, recipient) : '' }
 }
 
 export function foundAt({ key, recipient }: Place): string {

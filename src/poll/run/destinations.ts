@@ -14,7 +14,7 @@ import { Arena } from '../../deliver/arena.ts'
 import type { Destination } from '../../deliver/destination.ts'
 import { firstOf } from '../../deliver/first-of.ts'
 import { filledAddress, namesAccount, namesMailbox } from '../../deliver/placeholders.ts'
-import { openDestination, placeOf } from '../../deliver/index.ts'
+import { openDestination, partOf, placeOf } from '../../deliver/index.ts'
 import { Reserve } from '../../deliver/disk/reserve.ts'
 import { sweepSpool } from '../../deliver/spool.ts'
 import type { SignIns } from '../../oauth/oauth.ts'
@@ -35,6 +35,8 @@ export interface Target {
   pace: Pace | null
   /** Where it is, by which accounts and processes share what they find out (Doors). Of several as one: of the first. */
   readonly key: string
+  /** The same for its folder, or its labels, there; `key` where it has none. */
+  readonly part: string
   /** One delivery for each of these; see `Destinations.target` for `mailbox`. */
   readonly recipientsFor: (mailbox: string | null) => readonly string[]
   /** This many messages are offered at once at most, as it is now. A message that waits there for its turn cannot profit from
@@ -82,6 +84,7 @@ interface Opened {
   readonly rates: readonly Rate[]
   readonly recipientsFor: Target['recipientsFor']
   readonly key: string
+  readonly part: string
   readonly atOnce: () => number
   readonly hasNext: boolean
   readonly members: readonly Target[]
@@ -184,6 +187,7 @@ export class Destinations implements AsyncDisposable {
       const destination = firstOf(config.name, members)
       const recipientsFor = sameRecipients(mailbox, account, destination)
       const key = targets[0]?.key ?? `first-of ${config.name}`
+      const part = targets[0]?.part ?? key
       // Its secret is the first one's, as its key is.
       const { secretMark: mark, mintsTokens } = targets[0] ?? NO_SECRET
       const hasNext = members.length > 1
@@ -193,6 +197,7 @@ export class Destinations implements AsyncDisposable {
         recipientsFor,
         rates,
         key,
+        part,
         atOnce,
         hasNext,
         members: targets,
@@ -229,6 +234,7 @@ export class Destinations implements AsyncDisposable {
       recipientsFor,
       rates,
       key,
+      part: partOf(settings),
       atOnce,
       hasNext: false,
       members: [],
@@ -307,13 +313,25 @@ function goneError(name: string): DeliveryError {
 }
 
 function targetOf(name: string, opened: Opened): Target {
-  const { destination, recipientsFor, rates, key, atOnce, hasNext, members, secretMark: mark, mintsTokens } = opened
+  const {
+    destination,
+    recipientsFor,
+    rates,
+    key,
+    part,
+    atOnce,
+    hasNext,
+    members,
+    secretMark: mark,
+    mintsTokens,
+  } = opened
   return {
     name,
     destination,
     recipientsFor,
     rates,
     key,
+    part,
     atOnce,
     hasNext,
     members: members.map((member, at) => ({
@@ -347,6 +365,7 @@ function goneOf(name: string): Opened {
     recipientsFor: () => [],
     rates: [],
     key: `gone ${name}`,
+    part: `gone ${name}`,
     atOnce: endless,
     hasNext: false,
     members: [],

@@ -20,6 +20,7 @@ export function imapAt(port: number, keys: Partial<ImapConfig> = {}, limitMs?: n
       sharing: randomUUID(),
       auth: 'auto',
       folder: 'INBOX',
+      filling: { account: 'old-isp', mailbox: null },
       create: true,
       flags: [],
       labels: [],

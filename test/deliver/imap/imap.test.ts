@@ -2,7 +2,7 @@
 import { expect, onTestFinished, test } from 'vitest'
 import type { ImapConfig } from '../../../src/deliver/imap/settings.ts'
 import { ImapServer, type ImapServerOptions } from '../../support/imap-server.ts'
-import { attempt, failure, message, never, SMALL } from '../scene.ts'
+import { attempt, failure, message, never, NOW_MS, SMALL } from '../scene.ts'
 import { imapAt } from './imap-settings.ts'
 
 async function scene(options: ImapServerOptions = {}, keys: Partial<ImapConfig> = {}) {
@@ -78,11 +78,99 @@ test('flags are set where the folder keeps them, and the date is that of the top
   expect(server.inbox.messages[0]).toMatchObject({ flags: ['\\Seen'], date: '23-Nov-2026 10:00:00 +0000' })
 })
 
-test('a date that nobody can believe is left out (D113)', async () => {
-  const { server, imap } = await scene()
-  const odd = Buffer.from('Received: from a by b; Mon, 23 Nov 1950 10:00:00 +0000\r\n\r\nx\r\n')
-  await imap.deliver(attempt(), message(odd), never)
-  expect(server.inbox.messages[0]?.date).toBeNull()
+test.each<[string, string, readonly string[]]>([
+  ['\\Seen', 'only what is there', ['\\Seen']],
+  ['\\Deleted \\*', 'any keyword, but not the flags of the server', ['$Old']],
+  ['\\Seen \\*', 'any keyword', ['\\Seen', '$Old']],
+  ['$old', 'this keyword, as it is written there', ['$old']],
+  ['', 'nothing', []],
+])('of the flags a folder with PERMANENTFLAGS (%s) gets %s', async (permanentFlags, _, flags) => {
+  for (const capabilities of ['LITERAL+ UIDPLUS NAMESPACE AUTH=PLAIN', 'UIDPLUS NAMESPACE AUTH=PLAIN']) {
+    const { server, imap } = await scene({ capabilities }, { flags: ['\\Seen', '\\Flagged', '$Old'] })
+    server.inbox.permanentFlags = permanentFlags
+    await imap.deliver(attempt(), message(SMALL), never)
+    expect(server.inbox.messages[0]?.flags).toEqual(flags)
+  }
+})
+
+test('without PERMANENTFLAGS a folder keeps all of them (RFC 3501 7.1)', async () => {
+  const { server, imap } = await scene({}, { flags: ['\\Seen', '$Old'] })
+  server.inbox.permanentFlags = null
+  await imap.deliver(attempt(), message(SMALL), never)
+  expect(server.inbox.messages[0]?.flags).toEqual(['\\Seen', '$Old'])
+})
+
+const DAY_MS = 86_400_000
+const at = (ms: number): string => new Date(ms).toUTCString().replace('GMT', '+0000')
+
+test.each<[string, string, boolean]>([
+  ['of 1950', 'Mon, 23 Nov 1950 10:00:00 +0000', false],
+  ['of the last second of 1989', at(Date.UTC(1990, 0, 1) - 1_000), false],
+  ['of the first second of 1990', at(Date.UTC(1990, 0, 1)), true],
+  ['of today', at(NOW_MS), true],
+  ['of tomorrow at this time', at(NOW_MS + DAY_MS), true],
+  ['a second later', at(NOW_MS + DAY_MS + 1_000), false],
+  ['of the year 0', 'Mon, 23 Nov 0000 10:00:00 +0000', false],
+  ['of the year 9999', 'Mon, 23 Nov 9999 10:00:00 +0000', false],
+  ['that is none', 'yesterday', false],
+  ['of a day that no month has', 'Mon, 31 Feb 2026 10:00:00 +0000', false],
+  ['in another zone', 'Mon, 23 Nov 2026 10:00:00 -0500', true],
+])('a date %s is believed or left out (D113)', async (_, date, isBelieved) => {
+  for (const capabilities of ['LITERAL+ UIDPLUS NAMESPACE AUTH=PLAIN', 'UIDPLUS NAMESPACE AUTH=PLAIN']) {
+    const { server, imap } = await scene({ capabilities })
+    await imap.deliver(attempt(), message(Buffer.from(`Received: from a by b; ${date}\r\n\r\nx\r\n`)), never)
+    const stored = server.inbox.messages[0]?.date ?? null
+    expect(stored === null ? null : Date.parse(stored.replaceAll('-', ' ').replace(/ (\d{4})$/, ' -$1'))).toBe(
+      isBelieved ? Date.parse(date) : null,
+    )
+  }
+})
+
+test.each([
+  'NO Invalid internal date',
+  'BAD Error in IMAP command APPEND: Invalid internal date',
+  'BAD [CLIENTBUG] bad date',
+])('a date that the server does not like ("%s") is left out the second time (D113)', async (answer) => {
+  for (const capabilities of ['LITERAL+ UIDPLUS NAMESPACE AUTH=PLAIN', 'UIDPLUS NAMESPACE AUTH=PLAIN']) {
+    const { server, imap } = await scene({ capabilities })
+    server.answer = ({ command, rest }) => (command === 'APPEND' && rest.includes('-2026') ? answer : null)
+    await imap.deliver(attempt(), message(SMALL), never)
+    expect(server.inbox.messages.map(({ date }) => date)).toEqual([null])
+  }
+})
+
+test('what is over maxSize or APPENDLIMIT is refused among others, too, which go on', async () => {
+  const capabilities = 'LITERAL+ MULTIAPPEND UIDPLUS NAMESPACE AUTH=PLAIN'
+  for (const [more, keys] of [
+    ['', { maxSize: 2_000 }],
+    [' APPENDLIMIT=2200', {}],
+  ] as const) {
+    const { server, imap } = await scene({ capabilities: `${capabilities}${more}` }, { concurrency: 1, ...keys })
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 60 }, (_, number) => {
+        const bytes = Buffer.from(`Subject: ${number}\r\n\r\n${'x'.repeat(number % 7 === 3 ? 2_300 : 10)}\r\n`)
+        return imap.deliver(attempt(`u${number}`), message(bytes), never)
+      }),
+    )
+    const refused = outcomes.flatMap((outcome, number) => (outcome.status === 'rejected' ? [number] : []))
+    expect(refused).toEqual(Array.from({ length: 60 }, (_, number) => number).filter((number) => number % 7 === 3))
+    expect(server.inbox.messages).toHaveLength(60 - refused.length)
+    expect(server.inbox.messages.every(({ bytes }) => bytes.length < 1_000)).toBe(true)
+    for (const outcome of outcomes)
+      if (outcome.status === 'rejected')
+        expect(outcome.reason).toMatchObject({ conclusion: 'FORM', verdict: 'refused' })
+  }
+})
+
+test.each(['LITERAL+ ', ''])('a limit of 0 is asked of the server itself (%s)', async (literals) => {
+  const { server, imap } = await scene({ capabilities: `${literals}UIDPLUS NAMESPACE AUTH=PLAIN APPENDLIMIT=0` })
+  await imap.deliver(attempt('u1'), message(SMALL), never)
+  expect(server.inbox.messages).toHaveLength(1)
+  server.answer = ({ command }) => (command.startsWith('APPEND') ? 'NO [CANNOT] nothing is taken here' : null)
+  expect(await failure(imap.deliver(attempt('u2'), message(SMALL), never))).toMatchObject({
+    conclusion: 'ACT',
+    exit: 73,
+  })
 })
 
 test('a message over APPENDLIMIT is refused without being sent', async () => {

@@ -37,7 +37,16 @@ class Scene {
 }
 
 function says(conclusion: 'BUSY' | 'DOWN' | 'TEMP', message: string | null = 'm'): Answered {
-  const facts = { isUnknown: false, step: '', pauseMs: 0, counts: true, aboutUs: false, spam: false, exit: 75 }
+  const facts = {
+    isUnknown: false,
+    step: '',
+    pauseMs: 0,
+    counts: true,
+    aboutUs: false,
+    spam: false,
+    ofFolder: false,
+    exit: 75,
+  }
   const answer = { conclusion, same: conclusion, code: 'ERR_DELIVERY', text: `says ${conclusion}`, ...facts }
   return {
     kind: 'answered',

@@ -14,6 +14,7 @@ function answer(conclusion: Answer['conclusion'], more: Partial<Answer> = {}): A
     pauseMs: 0,
     counts: true,
     aboutUs: false,
+    ofFolder: false,
     spam: false,
     exit: 75,
     code: 'ERR_DELIVERY',

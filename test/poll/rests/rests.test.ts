@@ -18,6 +18,7 @@ function answer(conclusion: Answer['conclusion'], more: Partial<Answer> = {}): A
     step: '',
     pauseMs: 0,
     aboutUs: false,
+    ofFolder: false,
     spam: false,
     exit: 75,
     code: 'ERR_DELIVERY',

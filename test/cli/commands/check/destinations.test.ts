@@ -3,6 +3,7 @@ import { chmod, mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
 import net from 'node:net'
 import tls from 'node:tls'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { ImapServer } from '../../../support/imap-server.ts'
 import { certificates } from '../../../support/certificates.ts'
 import { Pop3Server } from '../../../support/pop3-server.ts'
 import { Person } from '../../person.ts'
@@ -439,6 +440,21 @@ describe('check', () => {
       accounts: [{ account: 'work', outcome: 'ok', waiting: 1, new: 1, error: null }],
       destinations: [{ destination: 'to', ok: false, error: { code: 'ERR_DELIVERY' } }],
     })
+  })
+
+  test('tries the folder of each account where a folder has its name, though the server and the user are one', async () => {
+    await using imap = await ImapServer.start()
+    const { host, port } = mailbox
+    const account = { host, port, tls: 'none', user: 'alice', password: 'secret', deliver: 'to' }
+    const user = { user: 'me', password: 'secret' }
+    const to = { type: 'imap', host: '127.0.0.1', port: imap.port, ...user, folder: 'Old/{account}', create: false }
+    const configuration = { accounts: { work: account, home: account }, destinations: { to } }
+    await person.write('.config/popfetch/config.json', JSON.stringify(configuration))
+    imap.folder('Old/work')
+    expect(await person.run('check', 'to')).toBe(73)
+    expect(person.stdout.text).toContain('there is no folder Old/home, and create is false')
+    imap.folder('Old/home')
+    expect(await person.run('check', 'to')).toBe(0)
   })
 
   test('tries each of several as one, and a destination that no account uses', async () => {
