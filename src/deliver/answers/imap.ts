@@ -118,7 +118,6 @@ export const IMAP_TABLE: readonly Row[] = [
     steps: ['labels'],
     fits: (asked) => isReply(asked) && !isBye(asked) && !isCode(asked, ...NOT_NOW),
     leads: 'ACT',
-    more: () => ({ verdict: 'unknown' }),
   },
   { name: 'labels unanswered', steps: ['labels'], fits: () => true, leads: 'LOST' },
   { name: 'folder room', steps: FOLDER, fits: (asked) => isCode(asked, 'OVERQUOTA'), leads: 'ROOM' },
@@ -186,7 +185,9 @@ export function concludeImap(answer: ImapAnswer, circumstances: ImapCircumstance
   for (const row of IMAP_TABLE) {
     if (row.steps.includes(answer.step) && row.fits(asked)) {
       // Where somebody must act, it is about the folder, or its labels.
-      return concluded(row.leads, row.name, { ...facts, ofFolder: row.leads === 'ACT', ...row.more?.(asked) })
+      const ofFolder = row.leads === 'ACT'
+      const isThere = answer.step === 'labels' ? ({ verdict: 'unknown' } as const) : {}
+      return concluded(row.leads, row.name, { ...facts, ofFolder, ...row.more?.(asked), ...isThere })
     }
   }
   return concluded('TEMP', 'unknown', facts)

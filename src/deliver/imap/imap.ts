@@ -311,12 +311,16 @@ class Imap implements ReadableDestination {
       throw error
     })
     if (session.appendsTogether && this.remembers && this.#config.labels.length === 0) this.#together.went(1)
-    if (uid !== null) await this.#label(session, uid, signal)
-    else if (this.#config.labels.length > 0) {
-      const found = await this.#find(session, attempt, signal)
-      if (found !== null) await this.#label(session, found.uid, signal)
+    if (this.#config.labels.length === 0) return this.#receipt(uid)
+    try {
+      const found = uid ?? (await this.#find(session, attempt, signal))?.uid ?? null
+      if (found !== null) await this.#label(session, found, signal)
+      return this.#receipt(found)
+    } catch (error) {
+      // Whatever went wrong, the message is there.
+      if (!(error instanceof ImapFailure)) throw error
+      throw new ImapFailure('labels', error.fault, { handed: true, cause: error.cause })
     }
-    return this.#receipt(uid)
   }
 
   /** On Gmail, where a folder is a label among others. */
