@@ -171,7 +171,7 @@ const OPENERS: Readonly<Record<string, string>> = {
   'src/ledger/sqlite/mend/pages.ts': 'reads from descriptors that it is given',
   'src/poll/rests/boot-clock.ts': 'reads what only the kernel can write: /proc',
   'src/oauth/store.ts': 'makes new files, and reads through own-file.ts',
-  'src/daemon/notify/process.ts': 'makes new files, and reads through own-file.ts',
+  'src/config/daemon/told.ts': 'makes new files, and reads through own-file.ts',
   'src/ledger/sqlite/lock-file.ts': 'makes an empty file, and reads none',
   'src/cli/open/mounts.ts': 'reads what only the kernel can write: /proc',
   'src/cli/open/new-file.ts': 'makes new files',

@@ -20,6 +20,7 @@ import { signedInBy } from './oauth/sign-ins.ts'
 import { atOnce } from './turns.ts'
 import { nearest } from './values/nearest.ts'
 import { SECRET_KEYS, WITHOUT_COMPILING } from './values/values.ts'
+import { tellingIn } from './daemon/telling.ts'
 import { unreplaced } from './values/unreplaced.ts'
 import { FIRST_OF, isWritten } from './values/written.ts'
 import type { Path, Problem } from './problem.ts'
@@ -107,6 +108,7 @@ export function* assembling(
       daemon,
       notify,
       log,
+      telling: tellingIn(written),
       warnings,
     },
     problems,

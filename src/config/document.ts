@@ -15,6 +15,8 @@ export interface TextDocument {
   readonly doubts: readonly { readonly line: number; readonly path: Path }[]
   /** The line of `path`, from 1; of its nearest parent if it is not there. */
   lineOf(path: Path, at: 'key' | 'value'): number
+  /** The text at `path`, also in a document that is not readable, where it is a guess. Null: there is none. */
+  textAt(path: Path): string | null
 }
 
 interface Fault {
@@ -120,10 +122,16 @@ export function* parsing(text: string): Generator<void, TextDocument> {
     return lines.linePos(offset).line
   }
 
+  function textAt(path: Path): string | null {
+    let node: unknown = document.contents
+    for (const name of path) node = stepsFrom(node, survey).find((step) => step.name === name)?.value
+    return yaml.isScalar(node) && typeof node.value === 'string' ? node.value : null
+  }
+
   const doubts = survey.cut.map((offset) => {
     return { line: lines.linePos(offset).line, path: pathAt(document.contents, offset) }
   })
-  return { root, readable, problems, doubts, lineOf }
+  return { root, readable, problems, doubts, lineOf, textAt }
 }
 
 /** Plain values as YAML. */

@@ -2,7 +2,6 @@
 // rest of the file is broken, because that is when people ask for them. The configuration in effect is load.ts.
 import { PopfetchError } from '../errors.ts'
 import { ourUid } from '../own-file.ts'
-import { assembling } from './assemble.ts'
 import { parsing } from './document.ts'
 import { loadConfiguration, readText, type LoadOptions } from './load.ts'
 import { findConfiguration, resolvePath, resolving, usualStatePath, type Environment } from './paths.ts'
@@ -34,36 +33,6 @@ export async function outlineConfiguration(options: LoadOptions): Promise<Outlin
     const statePath = state === null ? legible.statePath : resolvePath(state, cwd, env)
     if (statePath === null) throw error
     return { statePath, accounts: legible.accounts, configuration: null, problem: error }
-  }
-}
-
-/** An account that is right, for a file in which perhaps none is. */
-const STAND_IN = {
-  popfetch: { host: 'localhost', user: 'popfetch', password: { env: 'X' }, deliver: 'maildir:/dev/null' },
-}
-
-/** Who is to be told that popfetch cannot work: of a file in which something is wrong that part alone, with its destinations. Null:
- *  that part is wrong, too, or others could have written it. Runs no command and reads no secret. */
-export async function whoIsTold(options: LoadOptions): Promise<Configuration | null> {
-  const { env, cwd, uid } = options
-  try {
-    return await loadConfiguration(options)
-  } catch (error) {
-    if (!(error instanceof PopfetchError) || error.code !== 'ERR_CONFIG') return null
-  }
-  try {
-    const file = await findConfiguration(options.file, env, cwd)
-    const { text, exposures } = await readText(file, ourUid(env, uid), env)
-    const { readable, root } = await inTurns(parsing(text))
-    if (exposures.length > 0 || !readable || !isWritten(root)) return null
-    const kept = ['destinations', 'oauth', 'notify', 'daemon', 'state'].filter((key) => root[key] !== undefined)
-    const written = { ...Object.fromEntries(kept.map((key) => [key, root[key]])), accounts: STAND_IN }
-    const { configuration } = await inTurns(assembling(written, resolving(file, env)))
-    if (configuration === null) return null
-    const statePath = options.state === null ? configuration.statePath : resolvePath(options.state, cwd, env)
-    return { ...configuration, file, statePath: statePath ?? usualStatePath(env) }
-  } catch {
-    return null
   }
 }
 

@@ -94,6 +94,11 @@ export function stateFolder({ statePath }: { readonly statePath: string }): stri
   return path.dirname(statePath)
 }
 
+/** Who was told by the last good configuration (daemon/told.ts): beside the ledger. */
+export function keptTelling(configuration: { readonly statePath: string }): string {
+  return `${configuration.statePath}.notify`
+}
+
 /** The log of a daemon for which no file was named: beside the ledger. */
 export function usualLogFile(configuration: { readonly statePath: string }): string {
   return path.join(stateFolder(configuration), 'popfetch.log')

@@ -6,6 +6,7 @@ import { PASSWORD_MECHANISMS, TOKEN_MECHANISMS } from '../pop3/sign-in/mechanism
 import { isThisMachine } from './destinations/mail-server.ts'
 import { deliver, route } from './route.ts'
 import { parseDuration } from './values/quantity.ts'
+import type { SecretText } from './values/secret.ts'
 import { recipient } from './recipient.ts'
 import { proxy } from './values/proxy.ts'
 import { daemon, poll } from './daemon/daemon.ts'
@@ -62,6 +63,8 @@ export interface Configuration extends TopKeys {
   readonly statePath: string
   /** Are two copies of it kept beside it? */
   readonly backup: 'daily' | 'off'
+  /** Who is told, as it is written (daemon/telling.ts); null: nobody. */
+  readonly telling: SecretText | null
   /** Sentences for a person at a terminal and `config check`; nothing that stops a poll. */
   readonly warnings: readonly string[]
 }

@@ -10,6 +10,7 @@
 // line.
 import { hostname } from 'node:os'
 import { setTimeout as wait } from 'node:timers/promises'
+import { keepWhoIsTold } from '../config/daemon/told.ts'
 import { signInsOf } from '../config/oauth/sign-ins.ts'
 import type { Configuration } from '../config/schema.ts'
 import { FIRST_OF } from '../config/values/written.ts'
@@ -199,8 +200,17 @@ export class Daemon implements AsyncDisposable {
     if (watchdogMs !== null) this.#every(watchdogMs, () => this.#feed())
     await wantDaemon(ledger, true)
     this.#systemd.ready(current.names.length)
-    this.#tellProcess(null)
+    this.#works(current)
     log.info('started', { accounts: current.names.length, configuration: configuration.file, version })
+  }
+
+  /** It works by this configuration: who is told by it hears of one that cannot be read. */
+  #works({ configuration }: CurrentConfiguration): void {
+    const { log, env } = this.#context
+    this.#tellProcess(null)
+    keepWhoIsTold(configuration, env).catch((error: unknown) =>
+      log.warn('who is to be told could not be kept', { error: String(error) }),
+    )
   }
 
   /** Beside everything else: nobody waits for it. `error` null: it works. */
@@ -325,7 +335,7 @@ export class Daemon implements AsyncDisposable {
     try {
       const changes = (await this.#current?.reload(yes)) ?? []
       log.info(changes.length === 0 ? 'reloaded: nothing changed' : `reloaded: ${changes.join(', ')}`)
-      this.#tellProcess(null)
+      if (this.#current !== null) this.#works(this.#current)
       return changes
     } catch (thrown) {
       const error = asPopfetchError(thrown, 'process')

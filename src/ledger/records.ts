@@ -56,6 +56,16 @@ export interface Unsettled {
   readonly undeleted: number
 }
 
+/** How many messages a destination lacks: of those that are open, and for one of its recipients at least. */
+export interface Lacking {
+  /** Not delivered, and not refused for good. */
+  readonly waiting: number
+  /** A message of which one recipient waits and another was refused is counted in both. */
+  readonly refused: number
+  /** When the oldest of the waiting ones was first seen; null: none waits. */
+  readonly oldestMs: number | null
+}
+
 export interface Day extends DayCounts {
   /** Its first moment, UTC. */
   readonly startMs: number
@@ -75,6 +85,10 @@ export interface Records {
 
   /** Of every account that has unsettled messages. Looks at each message of the ledger: 0.1 s for a million. */
   unsettled(): Promise<ReadonlyMap<string, Unsettled>>
+
+  /** Of every destination that lacks messages, by the name under which their delivery was begun: one of the configuration, or of an
+   *  earlier one. What is held counts for none. Looks at each message of the ledger, as `unsettled` does. */
+  lacking(): Promise<ReadonlyMap<string, Lacking>>
 
   /** The first unsettled messages of every account that has some; waiting ones come last. At most `ofAccount` that wait, as
    *  many that are refused or held, and `inAll` over all accounts. Looks at each message of the ledger, as `unsettled` does. */

@@ -192,6 +192,7 @@ export function watch(world: World): Watched {
       memo: () => Promise.resolve(null),
       records: {
         unsettled: () => Promise.resolve(world.unsettled),
+        lacking: () => Promise.resolve(new Map()),
         outstanding: () => Promise.resolve(world.messages),
         days: () => Promise.resolve(world.days),
       },

@@ -147,6 +147,7 @@ function configurationOf(
     oauth: new Map(),
     statePath: join(directory, 'state.db'),
     backup: 'daily',
+    telling: null,
     concurrency: 64,
     perHost: null,
     daemon: { http: null, onProblem: null, alertAfterMs: 21_600_000 },

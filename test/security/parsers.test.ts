@@ -60,6 +60,8 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/config/destinations/imap.ts': { ...config('8 KiB'), growth: 'URLs of the command line' },
   'src/config/destinations/mail-server.ts': config('8 KiB, url.ts'),
   'src/config/destinations/url.ts': { ...config('8 KiB'), growth: 'URLs of the command line' },
+  'src/config/daemon/telling.ts': config('as the file'),
+  'src/config/daemon/told.ts': config('16 MiB, load.ts; of a broken file 21 lines; what is kept of it, 1 MiB'),
   'src/config/document.ts': config('16 MiB, load.ts; a million values'),
   'src/config/paths.ts': own('a variable of systemd'),
   'src/config/problem.ts': config('as the file'),

@@ -1,11 +1,13 @@
 // The metrics of Prometheus: what is counted at the end of each poll, and what is looked up when somebody asks. The one door
-// to prom-client. No secret and no message is in them, but the names of accounts are.
+// to prom-client. No secret and no message is in them, but the names of accounts and destinations are. Only names of the
+// configuration are labels, so that there are never more series than it has names, whatever the ledger remembers.
 import type { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { withUnbegun } from '../../poll/account/unbegun.ts'
-import { waitingSinceMs } from '../../poll/account/waiting.ts'
-import type { Unsettled } from '../../ledger/records.ts'
+import type { DestinationRecord } from '../../ledger/ledger.ts'
+import type { Lacking, Unsettled } from '../../ledger/records.ts'
+import type { Status } from '../../status/status.ts'
 import type { PollEnded } from '../schedule/scheduler.ts'
-import type { Watched } from './watched.ts'
+import { briefStatus, type Watched } from './watched.ts'
 
 /** A turn of the event loop, a slow moment, too few places (`concurrency`, `perHost`) for this many accounts. */
 const LATENESS_S = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
@@ -15,6 +17,7 @@ const COUNTED_EVERY_MS = 60_000
 
 /** What was to happen to a message and has not. */
 const UNSETTLED = ['waiting', 'refused', 'held', 'undeleted'] as const
+const LACKED = ['waiting', 'refused'] as const
 
 const RESULTS = ['delivered', 'deferred', 'refused', 'held', 'possibleDuplicates', 'deleted'] as const
 
@@ -33,16 +36,27 @@ interface Instruments {
   readonly overdue: Gauge<'account'>
   readonly outstanding: Gauge<'account' | 'state'>
   readonly oldestWaiting: Gauge<'account'>
+  readonly accountPaused: Gauge<'account'>
   readonly resting: Gauge<'destination'>
+  readonly destinationPaused: Gauge<'destination'>
+  readonly lacked: Gauge<'destination' | 'state'>
+  readonly oldestLacked: Gauge<'destination'>
   readonly destinationUp: Gauge<'destination'>
   readonly destinationFailures: Counter<'destination' | 'code'>
   readonly lateness: Histogram
 }
 
+interface Counts {
+  /** By account. */
+  readonly unsettled: ReadonlyMap<string, Unsettled>
+  /** By destination. */
+  readonly lacking: ReadonlyMap<string, Lacking>
+}
+
 export class Metrics {
   readonly #watched: Watched
   readonly #instruments: Instruments
-  #counted: { readonly atMs: number; readonly counts: Promise<ReadonlyMap<string, Unsettled>> } | null = null
+  #counted: { readonly atMs: number; readonly counts: Promise<Counts> } | null = null
 
   private constructor(watched: Watched, instruments: Instruments) {
     this.#watched = watched
@@ -77,32 +91,27 @@ export class Metrics {
 
   /** An account that is polled no more. */
   forget(account: string): void {
-    const {
-      registry: _registry,
-      memory: _memory,
-      lateness: _lateness,
-      polls,
-      messages,
-      failures,
-      outstanding,
-      resting: _resting,
-      destinationUp: _destinationUp,
-      destinationFailures: _destinationFailures,
-      ...plain
-    } = this.#instruments
+    const { polls, messages, failures, outstanding } = this.#instruments
+    const { bytes, backlog, duration, lastPoll, lastSuccess, nextPoll, overdue, accountPaused } = this.#instruments
     for (const outcome of ['ok', 'partial', 'failed', 'paused', 'busy']) polls.remove({ account, outcome })
     for (const result of RESULTS) messages.remove({ account, result: snake(result) })
     for (const state of UNSETTLED) outstanding.remove({ account, state })
-    for (const instrument of Object.values(plain)) instrument.remove({ account })
+    for (const each of [bytes, backlog, duration, lastPoll, lastSuccess, nextPoll, overdue, accountPaused])
+      each.remove({ account })
     void failures.get().then(({ values }) => {
       for (const { labels } of values) if (labels.account === account) failures.remove(labels)
     })
   }
 
-  #unsettled(): Promise<ReadonlyMap<string, Unsettled>> {
+  #counts(): Promise<Counts> {
     const nowMs = performance.now()
     if (this.#counted === null || nowMs - this.#counted.atMs > COUNTED_EVERY_MS) {
-      this.#counted = { atMs: nowMs, counts: this.#watched.ledger.records.unsettled() }
+      const { records } = this.#watched.ledger
+      const both = async (): Promise<Counts> => ({
+        unsettled: await records.unsettled(),
+        lacking: await records.lacking(),
+      })
+      this.#counted = { atMs: nowMs, counts: both() }
       this.#counted.counts.catch(() => (this.#counted = null))
     }
     return this.#counted.counts
@@ -110,49 +119,74 @@ export class Metrics {
 
   /** All of them as they are now. Rejects with ERR_LEDGER. */
   async text(): Promise<string> {
-    const { plan, ledger } = this.#watched
-    const { registry, memory, nextPoll, overdue, lastPoll, lastSuccess, outstanding, oldestWaiting } = this.#instruments
+    const { ledger } = this.#watched
+    const { registry, memory, nextPoll, overdue, lastPoll, lastSuccess, outstanding, oldestWaiting, accountPaused } =
+      this.#instruments
+    const status = await briefStatus(this.#watched)
+    const { unsettled, lacking } = await this.#counts()
+    const destinations = await ledger.destinations()
+    // From here on nothing is waited for: two who ask at once get whole answers, and nothing of what is forgotten comes back.
+    const { plan } = this.#watched
+    const polled = new Set(plan.map(({ account }) => account))
     for (const planned of plan) {
       const { account, nextPollMs } = planned
       if (nextPollMs !== null) nextPoll.set({ account }, nextPollMs / 1000)
       overdue.set({ account }, planned.overdue ? 1 : 0)
     }
-    const polled = new Set(plan.map(({ account }) => account))
-    const records = new Map((await ledger.accounts()).map((record) => [record.name, record]))
     oldestWaiting.reset()
-    for (const { name: account, lastPollMs, lastSuccessMs, facts } of records.values()) {
+    for (const { account, record, waitingSinceMs, pause } of status.accounts) {
       if (!polled.has(account)) continue
-      const waitsMs = waitingSinceMs({ facts })
-      if (waitsMs !== null) oldestWaiting.set({ account }, waitsMs / 1000)
+      const { lastPollMs = null, lastSuccessMs = null } = record ?? {}
+      if (waitingSinceMs !== null) oldestWaiting.set({ account }, waitingSinceMs / 1000)
       if (lastPollMs !== null) lastPoll.set({ account }, lastPollMs / 1000)
       if (lastSuccessMs !== null) lastSuccess.set({ account }, lastSuccessMs / 1000)
-    }
-    const unsettled = await this.#unsettled()
-    for (const account of polled) {
+      accountPaused.set({ account }, pause === null ? 0 : 1)
       const settled = { waiting: 0, refused: 0, held: 0, undeleted: 0 }
-      const counts = withUnbegun(unsettled.get(account) ?? settled, records.get(account) ?? null)
+      const counts = withUnbegun(unsettled.get(account) ?? settled, record)
       for (const state of UNSETTLED) outstanding.set({ account, state }, counts[state])
     }
-    await this.#lookAtDestinations()
+    this.#lookAtDestinations(lacking, destinations, status)
+    this.#forgetDestinations()
     memory.set(process.memoryUsage.rss())
     return await registry.metrics()
   }
 
-  /** Every destination of the configuration, and until when those are left alone that take no mail. */
-  async #lookAtDestinations(): Promise<void> {
-    const { ledger, destinations } = this.#watched
-    const { resting, destinationUp } = this.#instruments
-    resting.reset()
-    destinationUp.reset()
-    for (const destination of destinations) destinationUp.set({ destination }, 1)
-    for (const { names, recipient, rest } of await ledger.destinations()) {
+  /** Every destination of the configuration: what it lacks, and until when those are left alone that take no mail. */
+  #lookAtDestinations(
+    lacking: Counts['lacking'],
+    records: readonly DestinationRecord[],
+    { pauses }: Pick<Status, 'pauses'>,
+  ): void {
+    const { destinations } = this.#watched
+    const { resting, destinationUp, destinationPaused, lacked, oldestLacked } = this.#instruments
+    for (const each of [resting, destinationUp, destinationPaused, lacked, oldestLacked]) each.reset()
+    const paused = new Set(pauses.flatMap(({ kind, name }) => (kind === 'account' ? [] : [name])))
+    for (const destination of destinations) {
+      destinationUp.set({ destination }, 1)
+      destinationPaused.set({ destination }, paused.has(destination) ? 1 : 0)
+      const counts = lacking.get(destination)
+      for (const state of LACKED) lacked.set({ destination, state }, counts?.[state] ?? 0)
+      const oldestMs = counts?.oldestMs ?? null
+      if (oldestMs !== null) oldestLacked.set({ destination }, oldestMs / 1000)
+    }
+    const configured = new Set(destinations)
+    for (const { names, recipient, rest } of records) {
       if (rest === null) continue
-      for (const destination of names) {
+      for (const destination of names.filter((name) => configured.has(name))) {
         resting.set({ destination }, rest.untilMs / 1000)
         // A recipient alone does not stop the others.
-        if (recipient === '' && destinations.includes(destination)) destinationUp.set({ destination }, 0)
+        if (recipient === '') destinationUp.set({ destination }, 0)
       }
     }
+  }
+
+  /** Whatever is counted of destinations that are no longer configured. */
+  #forgetDestinations(): void {
+    const { destinationFailures } = this.#instruments
+    const configured = new Set<unknown>(this.#watched.destinations)
+    void destinationFailures.get().then(({ values }) => {
+      for (const { labels } of values) if (!configured.has(labels.destination)) destinationFailures.remove(labels)
+    })
   }
 }
 
@@ -166,8 +200,9 @@ async function makeInstruments(version: string): Promise<Instruments> {
   const registers = [registry]
   const counter = <L extends string>(name: string, help: string, labelNames: L[]) =>
     new Counter({ name: `popfetch_${name}`, help, labelNames, registers })
-  const gauge = (name: string, help: string) =>
-    new Gauge({ name: `popfetch_${name}`, help, labelNames: ['account'], registers })
+  const gaugeOf = <L extends string>(name: string, help: string, labelNames: L[]) =>
+    new Gauge({ name: `popfetch_${name}`, help, labelNames, registers })
+  const gauge = (name: string, help: string) => gaugeOf(name, help, ['account'])
   new Gauge({
     name: 'popfetch_build_info',
     help: 'Always 1: which version runs',
@@ -187,33 +222,41 @@ async function makeInstruments(version: string): Promise<Instruments> {
     lastSuccess: gauge('last_success_timestamp_seconds', 'End of the last successful poll'),
     nextPoll: gauge('next_poll_timestamp_seconds', 'When the next poll is planned'),
     overdue: gauge('account_overdue', '1: the account is overdue, or its poll hangs'),
-    outstanding: new Gauge({
-      name: 'popfetch_outstanding_messages',
-      help: 'Messages that are not delivered, or should have left the server and did not',
-      labelNames: ['account', 'state'],
-      registers,
-    }),
+    outstanding: gaugeOf(
+      'outstanding_messages',
+      'Messages that are not delivered, or should have left the server and did not',
+      ['account', 'state'],
+    ),
     oldestWaiting: gauge(
       'oldest_waiting_message_timestamp_seconds',
       'Since when the oldest waiting message has waited',
     ),
-    destinationUp: new Gauge({
-      name: 'popfetch_destination_up',
-      help: '1: it accepts mail, as far as is known; 0: it is paused because it does not',
-      labelNames: ['destination'],
-      registers,
-    }),
+    accountPaused: gauge('account_paused', '1: a person paused the account, or a destination that its mail waits for'),
+    destinationUp: gaugeOf(
+      'destination_up',
+      '1: it accepts mail, as far as is known; 0: it is paused because it does not',
+      ['destination'],
+    ),
+    destinationPaused: gaugeOf('destination_paused', '1: a person paused the destination', ['destination']),
+    lacked: gaugeOf('destination_outstanding_messages', 'Messages that the destination does not have yet', [
+      'destination',
+      'state',
+    ]),
+    oldestLacked: gaugeOf(
+      'destination_oldest_waiting_message_timestamp_seconds',
+      'When the oldest message that waits for the destination was first seen',
+      ['destination'],
+    ),
     destinationFailures: counter(
       'destination_failures_total',
       'Polls in which a destination kept mail back, by error code',
       ['destination', 'code'],
     ),
-    resting: new Gauge({
-      name: 'popfetch_destination_resting_until_timestamp_seconds',
-      help: 'Until when a destination that does not accept mail is paused',
-      labelNames: ['destination'],
-      registers,
-    }),
+    resting: gaugeOf(
+      'destination_resting_until_timestamp_seconds',
+      'Until when a destination that does not accept mail is paused',
+      ['destination'],
+    ),
     lateness: new Histogram({
       name: 'popfetch_poll_lateness_seconds',
       help: 'Delay of polls, compared with the plan',

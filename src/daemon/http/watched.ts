@@ -7,7 +7,7 @@ import { type Planned, type Status, statusOf } from '../../status/status.ts'
 /** Looked at whenever somebody asks. */
 export interface Watched {
   readonly plan: readonly Planned[]
-  readonly ledger: ReadLedger & Pick<Ledger, 'memo'>
+  readonly ledger: ReadLedger & Pick<Ledger, 'memo'> & { readonly records: Pick<Ledger['records'], 'lacking'> }
   /** Names of the accounts of the configuration in effect. */
   readonly configured: readonly string[]
   /** Names of the destinations of the configuration. */

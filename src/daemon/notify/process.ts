@@ -1,8 +1,8 @@
 // popfetch itself cannot work: its ledger, its configuration, a bug. The ledger may be out of reach then, so a file beside it
 // (0600) remembers what was told. Such a trouble is told at once, then once a day, and once when popfetch works again. Nothing
 // waits in it: what could not be told is told by the next try.
-import { rename, rm, writeFile } from 'node:fs/promises'
-import type { Configuration } from '../../config/schema.ts'
+import { rm } from 'node:fs/promises'
+import { replaceFile, type Told } from '../../config/daemon/told.ts'
 import { display } from '../../display.ts'
 import { asPopfetchError } from '../../errors.ts'
 import type { Log } from '../../log.ts'
@@ -15,14 +15,14 @@ const REMINDER_MS = 23 * 3_600_000
 const FAILURES: ReadonlySet<string> = new Set(['ERR_LEDGER', 'ERR_CONFIG', 'ERR_BUG'])
 
 export interface ProcessContext {
-  readonly configuration: Pick<Configuration, 'notify' | 'destinations' | 'oauth' | 'statePath' | 'file'>
+  readonly configuration: Told
   readonly log: Log
   readonly env: NodeJS.ProcessEnv
   readonly nowMs: number
   readonly signal: AbortSignal
 }
 
-interface Told {
+interface Memory {
   readonly code: string
   readonly atMs: number
 }
@@ -56,27 +56,19 @@ export async function tellProcess(
     const isTold = await directly(error === null ? 'recovery' : 'process', item, context)
     if (!isTold) return
     if (error === null) await rm(file, { force: true })
-    else await write(file, { code: error.code, atMs: nowMs })
+    else await replaceFile(file, JSON.stringify({ code: error.code, atMs: nowMs } satisfies Memory))
   } catch (thrown) {
     log.warn('notices could not be sent', { error: asPopfetchError(thrown, 'process').message })
   }
 }
 
 /** Null: nothing was told, or nobody knows. */
-async function read(file: string): Promise<Told | null> {
+async function read(file: string): Promise<Memory | null> {
   try {
     const bytes = await readOwnFile(file, { uid: ourUid(), limitBytes: 1000 })
-    const { code, atMs } = JSON.parse(bytes?.toString('utf8') ?? '') as Partial<Told>
+    const { code, atMs } = JSON.parse(bytes?.toString('utf8') ?? '') as Partial<Memory>
     return typeof code === 'string' && typeof atMs === 'number' ? { code, atMs } : null
   } catch {
     return null
   }
-}
-
-/** A new file in the place of the old one: nothing is written through another's link. */
-async function write(file: string, told: Told): Promise<void> {
-  const draft = `${file}.new`
-  await rm(draft, { force: true })
-  await writeFile(draft, JSON.stringify(told), { mode: 0o600, flag: 'wx' })
-  await rename(draft, file)
 }

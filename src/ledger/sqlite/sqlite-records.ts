@@ -13,12 +13,13 @@ import type { EntryKey } from '../entry.ts'
 import type { Lease } from '../lease.ts'
 import {
   COUNTED_PER_STATEMENT,
+  JOINED_PER_STATEMENT,
   type OutstandingRow,
   RecordRows,
   ROWS_PER_STATEMENT,
   type UnsettledRow,
 } from './rows/records.ts'
-import type { Day, MessageRecord, Records, Selection, Unsettled, Waiting } from '../records.ts'
+import type { Day, Lacking, MessageRecord, Records, Selection, Unsettled, Waiting } from '../records.ts'
 import { HELD, OPEN, OPEN_REFUSED } from './rows/row.ts'
 
 /** Messages removed in one transaction, with one fsync. */
@@ -88,6 +89,24 @@ export class SqliteRecords implements Records {
     for (const { account, messages } of await this.#access.read(() => this.#rows.undeleted())) {
       const name = names.get(account)
       if (name !== undefined) found.set(name, { ...(found.get(name) ?? NONE), undeleted: messages })
+    }
+    return found
+  }
+
+  async lacking(): Promise<ReadonlyMap<string, Lacking>> {
+    const found = new Map<string, Lacking>()
+    const last = await this.#access.read(() => this.#rows.lastNumber())
+    for (let after = 0; after < last; after += JOINED_PER_STATEMENT) {
+      for (const row of await this.#access.read(() => this.#rows.lacking(after))) {
+        const { waiting, refused, oldestMs } = found.get(row.destination) ?? { waiting: 0, refused: 0, oldestMs: null }
+        found.set(
+          row.destination,
+          row.isRefused
+            ? { waiting, refused: refused + row.messages, oldestMs }
+            : { waiting: waiting + row.messages, refused, oldestMs: Math.min(oldestMs ?? Infinity, row.oldestMs) },
+        )
+      }
+      await turn()
     }
     return found
   }

@@ -1,11 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
+import type { Watched } from '../../../src/daemon/http/watched.ts'
+import type { AccountRecord, DestinationRecord } from '../../../src/ledger/ledger.ts'
+import type { Lacking } from '../../../src/ledger/records.ts'
 import { HttpServer } from '../../../src/daemon/http/server.ts'
 import { accountReport } from '../../cli/reports.ts'
 import { until } from '../scene.ts'
 import { record, resting } from '../../status/scene.ts'
+import { firing, seriesOf } from './promql.ts'
 import { anyPort, get, ledger, noNames, watched } from './scene.ts'
 
 test('the metrics of Prometheus tell of each account what its polls did, and nothing more of one that is polled no more', async () => {
@@ -43,6 +47,17 @@ test('the metrics of Prometheus tell of each account what its polls did, and not
   expect((await get(port, '/metrics')).text).not.toContain('_total{account="work"')
 })
 
+test('what a reload takes out of the configuration has no series any more', async () => {
+  const world = { ...watched, destinations: ['inbox', 'forward'] }
+  await using server = await HttpServer.listen(anyPort, noNames, world)
+  const error = { code: 'ERR_DELIVERY', message: '', retry: 'soon' } as const
+  const troubles = [{ destination: 'forward', recipient: '', error }]
+  server.metrics.ended({ report: accountReport({ troubles }), lateMs: 0 })
+  expect((await get(server.port, '/metrics')).text).toContain('destination_failures_total{destination="forward"')
+  world.destinations.pop()
+  await until(async () => !(await get(server.port, '/metrics')).text.includes('"forward"'))
+})
+
 test('destinations have their own: which take mail, which kept some back, and until when one is left alone', async () => {
   const records = [
     resting('forward'),
@@ -51,7 +66,21 @@ test('destinations have their own: which take mail, which kept some back, and un
   ]
   const since = { deferredSince: String(1_799_990_000_000) }
   const waiting = record('work', { facts: since })
-  const world = { ...ledger, destinations: () => Promise.resolve(records), accounts: () => Promise.resolve([waiting]) }
+  const lacking = new Map([
+    ['forward', { waiting: 3, refused: 1, oldestMs: 1_799_980_000_000 }],
+    ['gone', { waiting: 9, refused: 9, oldestMs: 0 }],
+  ])
+  const pauses = {
+    all: () => Promise.resolve([{ kind: 'destination', name: 'inbox', by: 'ann', sinceMs: 0, untilMs: null } as const]),
+  }
+  const counts = { ...ledger.records, lacking: () => Promise.resolve(lacking) }
+  const world = {
+    ...ledger,
+    pauses,
+    records: counts,
+    destinations: () => Promise.resolve(records),
+    accounts: () => Promise.resolve([waiting]),
+  }
   await using server = await HttpServer.listen(anyPort, noNames, { ...watched, ledger: world })
   const error = { code: 'ERR_DELIVERY', message: '', retry: 'soon' } as const
   const troubles = ['a', 'b'].map((recipient) => ({ destination: 'forward', recipient, error }))
@@ -63,17 +92,112 @@ test('destinations have their own: which take mail, which kept some back, and un
     'popfetch_destination_failures_total{destination="forward",code="ERR_DELIVERY"} 1',
     'popfetch_destination_resting_until_timestamp_seconds{destination="forward"} 1800003600',
     'popfetch_oldest_waiting_message_timestamp_seconds{account="work"} 1799990000',
+    'popfetch_destination_outstanding_messages{destination="forward",state="waiting"} 3',
+    'popfetch_destination_outstanding_messages{destination="forward",state="refused"} 1',
+    'popfetch_destination_outstanding_messages{destination="inbox",state="waiting"} 0',
+    'popfetch_destination_oldest_waiting_message_timestamp_seconds{destination="forward"} 1799980000',
+    'popfetch_destination_paused{destination="inbox"} 1',
+    'popfetch_destination_paused{destination="forward"} 0',
   ])
     expect(lines).toContain(line)
+  // Only names of the configuration are labels, whatever the ledger remembers.
+  expect(lines.filter((line) => /"(?:gone|other|place of [^"]*)"/.test(line))).toEqual([])
 })
 
-test('the example of alert rules names metrics that there are', async () => {
-  const text = readFileSync(join(import.meta.dirname, '../../../examples/monitoring/alerts.yml'), 'utf8')
-  const rules = parse(text) as { groups: { rules: { alert: string; expr: string }[] }[] }
-  const all = rules.groups.flatMap((group) => group.rules)
-  expect(all.map(({ alert }) => alert)).toEqual(['PopfetchMailDoesNotCome', 'PopfetchMailWaits'])
-  await using server = await HttpServer.listen(anyPort, noNames, watched)
-  const metrics = (await get(server.port, '/metrics')).text
-  for (const [name] of all.flatMap(({ expr }) => [...expr.matchAll(/popfetch_\w+/g)]))
-    expect(metrics).toContain(`# TYPE ${name} `)
+const ALERTS = join(import.meta.dirname, '../../../examples/monitoring/alerts.yml')
+
+describe('the example of alert rules', () => {
+  const HOUR_S = 3600
+  const NOW_S = 1_800_000_000
+  const ago = (hours: number): number => (NOW_S - hours * HOUR_S) * 1000
+
+  function rules(): readonly { readonly alert: string; readonly expr: string; readonly annotations: object }[] {
+    const { groups } = parse(readFileSync(ALERTS, 'utf8')) as { groups: { rules: ReturnType<typeof rules> }[] }
+    return groups.flatMap((group) => group.rules)
+  }
+
+  /** What fires, by the name of the rule, for a ledger with these accounts, destinations, pauses and messages that wait. */
+  async function firingIn(world: Partial<Watched['ledger']>, lacking: ReadonlyMap<string, Lacking> = new Map()) {
+    const records = { ...ledger.records, lacking: () => Promise.resolve(lacking) }
+    await using server = await HttpServer.listen(anyPort, noNames, {
+      ...watched,
+      ledger: { ...ledger, accounts: () => Promise.resolve([]), ...world, records },
+    })
+    const series = seriesOf((await get(server.port, '/metrics')).text)
+    return Object.fromEntries(
+      rules().map(({ alert, expr }) => [
+        alert.replace('PopfetchMail', ''),
+        firing(expr, series, NOW_S * 1000).map(({ labels }) => Object.values(labels).join(' ')),
+      ]),
+    )
+  }
+
+  const account = (name: string, hours: number, facts: object = {}) =>
+    record(name, { lastSuccessMs: ago(hours), facts: { ...facts } })
+  const accounts = (...all: AccountRecord[]): Partial<Watched['ledger']> => ({ accounts: () => Promise.resolve(all) })
+  const pauses = (...all: [kind: 'account' | 'destination', name: string][]): Partial<Watched['ledger']> => ({
+    pauses: {
+      all: () =>
+        Promise.resolve(all.map(([kind, name]) => ({ kind, name, by: 'ann', sinceMs: ago(1), untilMs: null }))),
+    },
+  })
+  const destinations = (...all: DestinationRecord[]) => ({ destinations: () => Promise.resolve(all) })
+  const waits = (hours: number) => ({ deferredSince: String(ago(hours)) })
+  const QUIET = { DoesNotCome: [], Waits: [] }
+
+  test('names metrics and labels that there are', async () => {
+    const forward = {
+      ...resting('forward'),
+      rest: { ...resting('forward').rest, sinceMs: ago(1) },
+    } as DestinationRecord
+    await using server = await HttpServer.listen(anyPort, noNames, {
+      ...watched,
+      ledger: { ...ledger, ...accounts(account('work', 1, waits(1))), ...destinations(forward) },
+    })
+    const text = (await get(server.port, '/metrics')).text
+    const series = seriesOf(text)
+    expect(rules().map(({ alert }) => alert)).toEqual(['PopfetchMailDoesNotCome', 'PopfetchMailWaits'])
+    for (const { expr, annotations } of rules()) {
+      const names = [...expr.matchAll(/popfetch_\w+/g)].map(([name]) => name)
+      for (const name of names) expect(text).toContain(`# TYPE ${name} gauge`)
+      const labels = new Set(
+        names.flatMap((name) => (series.get(name) ?? []).flatMap((one) => Object.keys(one.labels))),
+      )
+      for (const [, label = ''] of JSON.stringify(annotations).matchAll(/\$labels\.(\w+)/g))
+        expect(labels).toContain(label)
+      for (const [, label = ''] of expr.matchAll(/\bon \((\w+)\)/g)) expect(labels).toContain(label)
+    }
+  })
+
+  test('is quiet while all is well', async () => {
+    expect(await firingIn(accounts(account('work', 1, waits(1)), account('home', 5)))).toEqual(QUIET)
+  })
+
+  test('fires for an account without success, and not for one that a person paused', async () => {
+    const world = accounts(account('work', 7), account('home', 8))
+    expect(await firingIn(world)).toEqual({ ...QUIET, DoesNotCome: ['work', 'home'] })
+    expect(await firingIn({ ...world, ...pauses(['account', 'home']) })).toEqual({ ...QUIET, DoesNotCome: ['work'] })
+  })
+
+  test('fires for mail that waits for long, by its account and by its destination, and not for what a person paused', async () => {
+    const world = accounts(account('work', 1, waits(7)), account('home', 1, waits(8)))
+    const lacking = new Map([
+      ['inbox', { waiting: 1, refused: 0, oldestMs: ago(7) }],
+      ['forward', { waiting: 2, refused: 0, oldestMs: ago(8) }],
+    ])
+    expect(await firingIn(world, lacking)).toEqual({ ...QUIET, Waits: ['inbox', 'forward', 'work', 'home'] })
+    const paused = { ...world, ...pauses(['account', 'home'], ['destination', 'forward']) }
+    expect(await firingIn(paused, lacking)).toEqual({ ...QUIET, Waits: ['inbox', 'work'] })
+  })
+
+  test('fires for a destination that takes no mail, once, and not for one that a person paused', async () => {
+    const world = destinations(resting('forward'))
+    const lacking = new Map([['forward', { waiting: 2, refused: 0, oldestMs: ago(8) }]])
+    expect(await firingIn(world, lacking)).toEqual({ ...QUIET, Waits: ['forward'] })
+    expect(await firingIn({ ...world, ...pauses(['destination', 'forward']) }, lacking)).toEqual(QUIET)
+  })
+
+  test('fires where nothing answers any more', () => {
+    expect(rules().map(({ expr }) => firing(expr, new Map(), NOW_S * 1000).length)).toEqual([1, 0])
+  })
 })

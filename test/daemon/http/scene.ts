@@ -17,6 +17,7 @@ export const ledger: Watched['ledger'] = {
   memo: () => Promise.resolve(null),
   records: {
     unsettled: () => Promise.resolve(new Map([['work', unsettled]])),
+    lacking: () => Promise.resolve(new Map()),
     outstanding: () => Promise.resolve(new Map()),
     days: () => Promise.resolve(new Map()),
   },

@@ -1,6 +1,6 @@
 // A destination that refuses everything is told by all four ways, from cron and from the daemon, with real processes. It is
 // told once, and once when it takes mail again. Time goes in the ledger: the rest is made older.
-import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { until } from '../scene.ts'
 import { Told } from './scene.ts'
@@ -14,6 +14,9 @@ async function refused(told: Told): Promise<void> {
   told.scene.fill(3)
   told.scene.fill(3, 4, 'home')
 }
+
+/** No YAML and no JSON any more. */
+const cut = (text: string): string => `${text.slice(0, -1)},`
 
 function works(told: Told): void {
   told.sink.faults.mail = null
@@ -185,6 +188,71 @@ describe('popfetch that cannot work itself', () => {
       expect(told.words).toHaveLength(8)
     },
   )
+
+  const PROCESS = ['run process', 'url problem', 'json process', 'mail problem'].toSorted()
+  const RECOVERY = ALL('recovery').toSorted()
+
+  test(
+    'tells from cron once by those of the last good configuration where its file cannot be read, and once that it can again',
+    { timeout: SLOW },
+    async () => {
+      await using told = await Told.create()
+      const { scene } = told
+      const right = readFileSync(scene.path('config.json'), 'utf8')
+      expect((await scene.popfetch()).code).toBe(0)
+      const kept = readFileSync(scene.path('state.db.notify'), 'utf8')
+      expect(kept).not.toMatch(/Key-of-nobody-2|Nobody-has-this-1/)
+      scene.write(cut(right))
+      expect((await scene.popfetch()).code).toBe(78)
+      expect((await scene.popfetch()).code).toBe(78)
+      expect(told.words.toSorted()).toEqual(PROCESS)
+      const [json] = told.requests.filter(({ path }) => path === '/json')
+      expect(JSON.parse(json?.body ?? '')).toMatchObject({ event: 'process', code: 'ERR_CONFIG' })
+      expect(json?.key).toBe('Key-of-nobody-2')
+      scene.write(right)
+      expect((await scene.popfetch()).code).toBe(0)
+      expect((await scene.popfetch()).code).toBe(0)
+      expect(told.words.toSorted()).toEqual([...PROCESS, ...RECOVERY].toSorted())
+    },
+  )
+
+  test(
+    'tells likewise from the background process: at a reload, at its start, and by cron beside it, once over all of them',
+    { timeout: SLOW },
+    async () => {
+      await using told = await Told.create()
+      const { scene } = told
+      const right = readFileSync(scene.path('config.json'), 'utf8')
+      const pid = await scene.daemon()
+      await until(() => existsSync(scene.path('state.db.notify')))
+      scene.write(cut(right))
+      process.kill(pid, 'SIGHUP')
+      await until(() => existsSync(scene.path('state.db.told')))
+      expect((await scene.popfetch()).code).toBe(78)
+      process.kill(pid, 'SIGHUP')
+      await until(() => scene.log().filter(({ error }) => error === 'ERR_CONFIG').length === 2)
+      await scene.popfetch('stop', '--state', 'state.db')
+      expect((await scene.popfetch('--daemon')).code).toBe(78)
+      expect(told.words.toSorted()).toEqual(PROCESS)
+      scene.write(right)
+      await scene.daemon()
+      await until(() => !existsSync(scene.path('state.db.told')))
+      expect((await scene.popfetch('reload')).code).toBe(0)
+      await scene.popfetch('stop')
+      expect(told.words.toSorted()).toEqual([...PROCESS, ...RECOVERY].toSorted())
+    },
+  )
+
+  test('tells nobody any more whom a good configuration has left out', { timeout: SLOW }, async () => {
+    await using told = await Told.create()
+    const { scene } = told
+    await scene.popfetch()
+    told.configure({ notify: [] })
+    expect((await scene.popfetch()).code).toBe(0)
+    scene.write(cut(readFileSync(scene.path('config.json'), 'utf8')))
+    expect((await scene.popfetch()).code).toBe(78)
+    expect(told.words).toEqual([])
+  })
 
   test(
     'tells of a ledger that is damaged; and a file that others may write names nobody',

@@ -84,6 +84,34 @@ export function outstanding(kind: Kind): void {
     expect((await ledger.records.unsettled()).get('a')?.undeleted).toBe(0)
   })
 
+  test('what a destination lacks is counted by messages, over all accounts, since the oldest of them was first seen', async () => {
+    let nowMs = 1000
+    const ledger = await freshLedger(kind, { nowMs: () => nowMs })
+    const lease = await oneOfEach(ledger)
+    expect(await ledger.records.lacking()).toEqual(new Map([['inbox', { waiting: 1, refused: 1, oldestMs: 1000 }]]))
+    nowMs = 2000
+    const other = await leaseOf(ledger, 'b')
+    await ledger.begin(other, [beginning(key('both'), ['inbox', 'office ann', 'office bob'])])
+    await ledger.settle(other, settlement(key('both'), refused, 'office ann'))
+    expect(await ledger.records.lacking()).toEqual(
+      new Map([
+        ['inbox', { waiting: 2, refused: 1, oldestMs: 1000 }],
+        ['office', { waiting: 1, refused: 1, oldestMs: 2000 }],
+      ]),
+    )
+    await ledger.settle(other, settlement(key('both'), DONE, 'office bob'))
+    await ledger.settle(lease, settlement(key('cut'), DONE))
+    expect(await ledger.records.lacking()).toEqual(
+      new Map([
+        ['inbox', { waiting: 1, refused: 1, oldestMs: 2000 }],
+        ['office', { waiting: 0, refused: 1, oldestMs: null }],
+      ]),
+    )
+    await ledger.settle(other, settlement(key('both'), DONE))
+    await ledger.hold(other, [{ key: key('both'), listedBytes: null, reason: 'enough' }])
+    expect(await ledger.records.lacking()).toEqual(new Map([['inbox', { waiting: 0, refused: 1, oldestMs: null }]]))
+  })
+
   test('a deletion that is outstanding ends with the message', async () => {
     const ledger = await freshLedger(kind)
     const lease = await oneOfEach(ledger)

@@ -1,6 +1,8 @@
 // `popfetch [account...]`: polls once and tells the outcome. How much it prints depends on where it prints (DESIGN 2, Output).
 // A terminal gets progress and a summary, cron only what is worth a mail, `--json` one object.
+import { rm } from 'node:fs/promises'
 import { signInsOf } from '../../../config/oauth/sign-ins.ts'
+import { keptTelling } from '../../../config/paths.ts'
 import { nearest } from '../../../config/values/nearest.ts'
 import { PopfetchError } from '../../../errors.ts'
 import type { Ledger, Told } from '../../../ledger/ledger.ts'
@@ -121,6 +123,9 @@ async function poll(
   ) {
     const { notifyOf } = await import('./notify.ts')
     await notifyOf(reports, run, surroundings)
+  } else if (byDaemon === null && !invocation.dryRun) {
+    // Whoever an earlier configuration named.
+    await rm(keptTelling(run.configuration), { force: true }).catch(() => {})
   }
   if (byDaemon === null && !invocation.dryRun && !signal.aborted) {
     const { copyLedger } = await import('../../../poll/run/daily-copy.ts')

@@ -1,6 +1,6 @@
 // After a poll from cron: people are told of what is news (DESIGN 3, `notify`), when all mail is delivered and recorded. Also that
 // popfetch itself cannot work.
-import { whoIsTold } from '../../../config/outline.ts'
+import { keepWhoIsTold, whoIsTold } from '../../../config/daemon/told.ts'
 import { notifyRound } from '../../../daemon/notify/notify.ts'
 import { isOfProcess, tellProcess } from '../../../daemon/notify/process.ts'
 import { asPopfetchError } from '../../../errors.ts'
@@ -20,6 +20,9 @@ export async function notifyOf(
   { env, nowMs, signal }: Pick<Surroundings, 'env' | 'nowMs' | 'signal'>,
 ): Promise<void> {
   try {
+    await keepWhoIsTold(configuration, env).catch((error: unknown) =>
+      log.warn('who is to be told could not be kept', { error: String(error) }),
+    )
     const configured = configuration.accounts.map(({ name }) => name)
     const signIns = configuration.oauth.size === 0 ? [] : await listedSignIns(configuration, env)
     const status = statusOf(await readBriefly(ledger, { nowMs: nowMs(), configured, signIns, daemon: NO_DAEMON }))
