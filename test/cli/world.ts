@@ -8,6 +8,7 @@ import type { Surroundings } from '../../src/cli/surroundings.ts'
 import type { Account, Configuration, DestinationConfig } from '../../src/config/schema.ts'
 import type { PopfetchError } from '../../src/errors.ts'
 import { openLedger } from '../../src/ledger/sqlite/open.ts'
+import type { Ledger } from '../../src/ledger/ledger.ts'
 import type { DestinationReport } from '../../src/poll/check/destinations.ts'
 import type { RunRequest } from '../../src/poll/run/run.ts'
 import type { AccountReport, CheckReport } from '../../src/poll/report.ts'
@@ -34,6 +35,8 @@ export class World implements AsyncDisposable {
   warnings: string[] = []
   configurationError: PopfetchError | null = null
   ledgerError: PopfetchError | null = null
+  /** Null: a real one. */
+  ledger: Ledger | null = null
   during: (request: RunRequest) => void = () => {}
   interruption: number | null = null
 
@@ -117,7 +120,8 @@ export class World implements AsyncDisposable {
   }
 
   #ledger(path: string) {
-    return this.ledgerError === null ? openLedger(path) : Promise.reject(this.ledgerError)
+    if (this.ledgerError !== null) return Promise.reject(this.ledgerError)
+    return this.ledger === null ? openLedger(path) : Promise.resolve(this.ledger)
   }
 
   async #ran<T>(request: RunRequest, reports: readonly T[]): Promise<readonly T[]> {

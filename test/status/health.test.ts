@@ -121,6 +121,12 @@ describe('what is overlooked', () => {
     expect(code({ records: many }, { share })).toBe(expected)
   })
 
+  test('a share is of whole accounts: 29 % of a hundred are 29', () => {
+    const records = Array.from({ length: 100 }, (_, at) => (at < 29 ? failing(`a${at}`, guard) : record(`a${at}`)))
+    expect(code({ records }, { share: parseShare('29%') ?? 0 })).toBe(0)
+    expect(code({ records }, { share: parseShare('28.999%') ?? 0 })).toBe(78)
+  })
+
   test('nothing overlooks a daemon that is gone', () => {
     expect(code({ records: many, daemon: GONE }, { share: 1, graceMs: 100 * HOUR })).toBe(69)
   })

@@ -3,6 +3,7 @@
 // request that changes something needs the token in a header field, which no foreign page can make a browser send.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { display } from '../../display.ts'
+import { PopfetchError } from '../../errors.ts'
 import { healthOf, type Health, selfOf } from '../../status/health.ts'
 import { statusJson } from '../../status/json.ts'
 import { NONE_TOLERATED, parseShare } from '../../status/tolerance.ts'
@@ -13,6 +14,8 @@ import { page, pagePolicy, signInPage } from './page/page.ts'
 import { Fresh } from './fresh.ts'
 import { bearerOf, type Token } from './token.ts'
 import { briefStatus, wholeStatus, type Watched } from './watched.ts'
+
+const UNREADABLE = 'the ledger cannot be read: run popfetch status'
 
 /** A form with a token of a thousand characters fits. */
 const FORM_BYTES = 4096
@@ -61,7 +64,7 @@ export class Routes {
     }
   }
 
-  /** Rejects when there is no answer; then the connection is to be ended. */
+  /** Rejects when there is no answer and cannot be one any more; then the connection is to be ended. */
   async answer(request: IncomingMessage, response: ServerResponse, rules: Rules): Promise<void> {
     response.setHeader('X-Content-Type-Options', 'nosniff')
     response.setHeader('Cache-Control', 'no-store')
@@ -84,7 +87,13 @@ export class Routes {
       response.setHeader('Allow', allowed)
       return plain(response, 405, `${path} accepts only ${allowed}`)
     }
-    await this.#answer(path, asked)
+    try {
+      await this.#answer(path, asked)
+    } catch (error) {
+      // The page and its neighbours are made of the ledger, and so is health.
+      if (!(error instanceof PopfetchError) || error.code !== 'ERR_LEDGER' || response.headersSent) throw error
+      plain(response, 503, UNREADABLE)
+    }
   }
 
   async #answer(path: string, asked: Asked): Promise<void> {
@@ -123,7 +132,7 @@ export class Routes {
     try {
       await ledger.memo('alive')
     } catch {
-      return plain(response, 503, 'the ledger cannot be read')
+      return plain(response, 503, UNREADABLE)
     }
     tellHealth(response, selfOf({ daemon }))
   }
