@@ -1,18 +1,19 @@
 // The page as a person sees it, in Chromium.
 import { mkdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { failing, record, UNREACHABLE } from '../status/scene.ts'
-import { browser, complaintsOf, hostile, quiet, serve, troubled, type World } from './scene.ts'
+import { browser, complaintsOf, hostile, ofMachines, paused, quiet, serve, troubled, type World } from './scene.ts'
 
 /** Not kept in the repository: to look at. */
 const SCREENSHOTS = join(import.meta.dirname, '../../.bench/screenshots')
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const WIDTHS = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 900 } } as const
 const SCHEMES = ['light', 'dark'] as const
-const WORLDS: Readonly<Record<string, () => World>> = { quiet, troubled, hostile }
+const WORLDS: Readonly<Record<string, () => World>> = { quiet, troubled, hostile, paused }
 
 let chromium: Browser
 beforeAll(async () => {
@@ -62,6 +63,52 @@ describe.each(cases)('the %s page on a %s, %s', (name, width, scheme) => {
       expect(overflow).toBeLessThanOrEqual(0)
       expect(complaints).toEqual([])
     })
+  })
+})
+
+describe.each((['phone', 'desktop'] as const).flatMap((width) => SCHEMES.map((scheme) => [width, scheme] as const)))(
+  'the page of two machines on a %s, %s',
+  (width, scheme) => {
+    test('names both, with their accounts and when each was seen, and has no violation that axe-core knows', async () => {
+      const server = await ofMachines()
+      const context = await chromium.newContext({ viewport: WIDTHS[width], colorScheme: scheme })
+      try {
+        const page = await context.newPage()
+        const complaints = complaintsOf(page)
+        await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+        await page.screenshot({ path: join(SCREENSHOTS, `machines-${width}-${scheme}.png`), fullPage: true })
+        const rows = await page.locator('#machines tbody tr').allInnerTexts()
+        expect(rows.map((row) => row.replace(/\s+/g, ' '))).toEqual([
+          expect.stringMatching(/^nas .*12 days ago .*ago .*5$/),
+          expect.stringMatching(/^vps-frankfurt-2 .*3 h ago .*4 min ago .*3$/),
+        ])
+        expect(await violations(page)).toEqual([])
+        const overflow = Number(await page.evaluate('document.documentElement.scrollWidth - innerWidth'))
+        expect(overflow).toBeLessThanOrEqual(0)
+        expect(complaints).toEqual([])
+      } finally {
+        await context.close()
+        server.closeAllConnections()
+        server.close()
+      }
+    })
+  },
+)
+
+test('what a person paused is shown as such, needs nobody, and says how it goes on', async () => {
+  await opened(paused(), {}, async (page) => {
+    expect(await page.locator('h1').innerText()).toBe('All is well, 3 paused')
+    const cells = async (table: string): Promise<readonly string[]> =>
+      (await page.locator(`#${table} tbody tr`).allInnerTexts()).map((row) => row.replace(/\s+/g, ' '))
+    const accounts = await cells('accounts')
+    expect(accounts.find((row) => row.startsWith('home'))).toMatch(/paused.*when resumed/)
+    expect(accounts.find((row) => row.startsWith('old-isp'))).toMatch(/paused.*in 3 h/)
+    expect(accounts.find((row) => row.startsWith('shop'))).toMatch(/paused.*when resumed.*12/)
+    expect(await cells('destinations')).toEqual([
+      expect.stringMatching(/^forward when resumed 2 days ago paused by ada@nas$/),
+    ])
+    const commands = await page.locator('.next code').allInnerTexts()
+    expect(commands.toSorted()).toEqual(['popfetch resume forward', 'popfetch resume home', 'popfetch resume old-isp'])
   })
 })
 

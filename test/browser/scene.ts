@@ -1,12 +1,18 @@
 // A web server as the daemon has it, a ledger made up behind it, and Chromium in front.
 import { existsSync } from 'node:fs'
 import { type Browser, chromium, type Page } from 'playwright-core'
-import type { Watched } from '../../src/daemon/http/watched.ts'
+import { createServer, type Server } from 'node:http'
+import { DAYS_SHOWN } from '../../src/daemon/http/page/graphs.ts'
+import { page, pagePolicy } from '../../src/daemon/http/page/page.ts'
+import { type Watched, wholeStatus } from '../../src/daemon/http/watched.ts'
 import { HttpServer, type Names } from '../../src/daemon/http/server.ts'
 import type { Place } from '../../src/config/daemon/daemon.ts'
-import type { AccountRecord, DestinationRecord } from '../../src/ledger/ledger.ts'
+import type { AccountRecord, DestinationRecord, Pause } from '../../src/ledger/ledger.ts'
 import type { Day, MessageRecord, Unsettled } from '../../src/ledger/records.ts'
+import { WAITS_FOR_PAUSED } from '../../src/poll/account/unbegun.ts'
 import { pollsFact } from '../../src/poll/account/polls.ts'
+import { statusJson } from '../../src/status/json.ts'
+import type { Status } from '../../src/status/status.ts'
 import type { Listed } from '../../src/status/sign-in-lines.ts'
 import {
   failing,
@@ -14,6 +20,7 @@ import {
   message,
   MINUTE,
   NOW,
+  pauseOf,
   record,
   refusedMessage,
   REFUSED_SIGN_IN,
@@ -35,6 +42,7 @@ export interface World {
   messages: Map<string, readonly MessageRecord[]>
   days: Map<string, readonly Day[]>
   destinations: readonly DestinationRecord[]
+  pauses: readonly Pause[]
   signIns: readonly Listed[]
   nowMs: number
 }
@@ -46,8 +54,23 @@ export function quiet(): World {
     messages: new Map(),
     days: new Map(['work', 'home'].map((name, at) => [name, lastDays(at + 3)])),
     destinations: [],
+    pauses: [],
     signIns: [],
     nowMs: NOW,
+  }
+}
+
+/** Nothing fails, and a person wants two accounts and a destination left alone. */
+export function paused(): World {
+  const waiting = record('shop', { facts: { ...polls(false, 4), [WAITS_FOR_PAUSED]: '["forward"]', unbegun: '12' } })
+  return {
+    ...quiet(),
+    records: [...quiet().records, waiting, record('old-isp', { facts: polls(false, 5) })],
+    pauses: [
+      pauseOf('account', 'home'),
+      pauseOf('account', 'old-isp', { untilMs: NOW + 3 * HOUR, sinceMs: NOW - HOUR }),
+      pauseOf('destination', 'forward', { sinceMs: NOW - 2 * DAY }),
+    ],
   }
 }
 
@@ -129,6 +152,7 @@ export function troubled(): World {
     ]),
     days: new Map(names.map((name, at) => [name, lastDays(at + 2)])),
     destinations: [resting('forward')],
+    pauses: [pauseOf('account', 'backup', { untilMs: NOW + 5 * HOUR })],
     signIns: [
       {
         client: 'google',
@@ -171,6 +195,7 @@ export function hostile(): World {
     ]),
     days: new Map(),
     destinations: [resting(evil, { error: { code: 'ERR_DELIVERY', message: evil } })],
+    pauses: [pauseOf('destination', `notes ${evil}`, { by: evil })],
     signIns: [],
   }
 }
@@ -188,7 +213,7 @@ export function watch(world: World): Watched {
     ledger: {
       accounts: () => Promise.resolve(world.records),
       destinations: () => Promise.resolve(world.destinations),
-      pauses: { all: () => Promise.resolve([]) },
+      pauses: { all: () => Promise.resolve(world.pauses) },
       memo: () => Promise.resolve(null),
       records: {
         unsettled: () => Promise.resolve(world.unsettled),
@@ -208,6 +233,24 @@ export function watch(world: World): Watched {
     wake: () => {},
     retry: () => {},
   }
+}
+
+/** A page as two machines on one ledger have it, one of which was seen last some minutes ago. */
+export async function ofMachines(): Promise<Server> {
+  const world = troubled()
+  const machines = [
+    { machine: 'nas', sinceMs: NOW - 12 * DAY, lastSeenMs: NOW - 2000, accounts: 5 },
+    { machine: 'vps-frankfurt-2', sinceMs: NOW - 3 * HOUR, lastSeenMs: NOW - 4 * MINUTE, accounts: 3 },
+  ]
+  const status: Status = { ...(await wholeStatus(watch(world), DAYS_SHOWN)), machines }
+  const server = createServer((request, response) => {
+    const isPage = request.url === '/'
+    response.setHeader('Content-Security-Policy', pagePolicy('page'))
+    response.setHeader('Content-Type', isPage ? 'text/html; charset=utf-8' : 'application/json')
+    response.end(isPage ? page(status, { version: '1.2.3', machine: 'nas' }) : JSON.stringify(statusJson(status)))
+  })
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  return server
 }
 
 const LOOPBACK: Place = { kind: 'port', host: '127.0.0.1', port: 0 }

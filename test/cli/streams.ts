@@ -8,6 +8,12 @@ export class MemoryStream extends EventEmitter {
   columns = 80
   rows = 24
 
+  constructor() {
+    super()
+    // Each command line of a world listens to it.
+    this.setMaxListeners(0)
+  }
+
   write(text: string, done?: (error?: Error | null) => void): boolean {
     this.text += text
     done?.()

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { display } from '../../../display.ts'
 import { namesText } from '../../../status/attention.ts'
-import type { AccountStatus, Attention, Resting, Status } from '../../../status/status.ts'
+import type { AccountStatus, Attention, Status } from '../../../status/status.ts'
 import { type Listed, signInName, stateText } from '../../../status/sign-in-lines.ts'
 import { counted } from '../../../status/words/amounts.ts'
 import { iso, span, stamp, timeUntil } from '../../../status/words/moment.ts'
@@ -111,7 +111,13 @@ function toneOf({ attention }: Status): Tone {
 
 function headline({ attention, accounts: all }: Status, tone: Tone): string {
   if (tone === 'good') return all.length === 0 ? 'No account yet' : 'All is well'
+  if (isOnlyPaused(attention)) return `All is well, ${attention.flatMap(({ names }) => names).length} paused`
   return attention.length === 1 ? '1 thing needs attention' : `${attention.length} things need attention`
+}
+
+/** What a person paused needs nobody, and is not to be forgotten. */
+function isOnlyPaused(attention: readonly Attention[]): boolean {
+  return attention.every(({ kind }) => kind === 'paused')
 }
 
 const SIGNS: Readonly<Record<Tone, string>> = {
@@ -153,7 +159,7 @@ function glance(status: Status, tone: Tone): Html {
 
 function needs({ attention, nowMs }: Status): Html | null {
   if (attention.length === 0) return null
-  return html`<h2>Needs attention</h2>
+  return html`<h2>${isOnlyPaused(attention) ? 'Paused' : 'Needs attention'}</h2>
     <ul class="list">
       ${attention.map((each) => need(each, nowMs))}
     </ul>`
@@ -287,12 +293,36 @@ function messages({ accounts: all, nowMs }: Status): Html | null {
     ${more > 0 ? html`<p class="quiet">and ${counted(more, 'other')}: <code>popfetch state list ACCOUNT</code></p>` : null}`
 }
 
-function destinations({ destinations: resting, nowMs }: Status): Html | null {
-  if (resting.length === 0) return null
-  const again = ({ untilMs }: Resting): Html =>
-    untilMs === null
-      ? html`when somebody signs in`
-      : when(untilMs, untilMs <= nowMs ? 'now' : `in ${timeUntil(untilMs - nowMs)}`)
+interface Left {
+  readonly name: string
+  readonly again: Html
+  readonly sinceMs: number
+  readonly why: string
+}
+
+/** Left alone because they take no mail, or because a person wants it. */
+function destinations({ destinations: resting, pauses, nowMs }: Status): Html | null {
+  const until = (untilMs: number | null, otherwise: string): Html =>
+    untilMs === null ? html`${otherwise}` : when(untilMs, untilMs <= nowMs ? 'now' : `in ${timeUntil(untilMs - nowMs)}`)
+  const left: readonly Left[] = [
+    ...resting
+      .filter(({ isPaused }) => !isPaused)
+      .map(({ destination, untilMs, sinceMs, error }) => ({
+        name: destination,
+        again: until(untilMs, 'when somebody signs in'),
+        sinceMs,
+        why: error.message,
+      })),
+    ...pauses
+      .filter(({ kind }) => kind === 'destination')
+      .map(({ name, by, sinceMs, untilMs }) => ({
+        name,
+        again: until(untilMs, 'when resumed'),
+        sinceMs,
+        why: `paused by ${by}`,
+      })),
+  ]
+  if (left.length === 0) return null
   return html`<h2 id="destinations-title">Paused destinations</h2>
     <div class="scroll" id="destinations" tabindex="0" role="region" aria-labelledby="destinations-title">
       <table>
@@ -305,13 +335,13 @@ function destinations({ destinations: resting, nowMs }: Status): Html | null {
           </tr>
         </thead>
         <tbody>
-          ${resting.map(
-            (each) =>
+          ${left.map(
+            ({ name, again, sinceMs, why }) =>
               html`<tr>
-                <th scope="row"><bdi>${display(each.destination, 200)}</bdi></th>
-                <td>${again(each)}</td>
-                <td data-label="Since">${ago(each.sinceMs, nowMs)}</td>
-                <td class="wide"><bdi>${display(each.error.message, 1000)}</bdi></td>
+                <th scope="row"><bdi>${display(name, 200)}</bdi></th>
+                <td>${again}</td>
+                <td data-label="Since">${ago(sinceMs, nowMs)}</td>
+                <td class="wide"><bdi>${display(why, 1000)}</bdi></td>
               </tr> `,
           )}
         </tbody>
