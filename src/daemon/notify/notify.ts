@@ -180,7 +180,7 @@ async function postFailure(way: Extract<Way, { kind: 'url' }>, words: Words, lim
     url,
     headers: { ...usual, ...Object.fromEntries(own) },
     body,
-    signal: limits.signal,
+    ...limits,
   })
 }
 
@@ -193,7 +193,7 @@ async function pingAll({ configuration, status }: Round, context: NotifyContext)
     const failure = await (async () => {
       const url = await addressOf(way.url, { env, signal })
       if (!isWell) url.pathname = `${url.pathname.replace(/\/$/, '')}/fail`
-      return await requestFailure({ method: 'GET', url, headers: {}, body: null, signal })
+      return await requestFailure({ method: 'GET', url, headers: {}, body: null, env, signal })
     })().catch((error: unknown) => asPopfetchError(error, 'process').message)
     if (failure !== null) log.warn('a ping had no answer', { reason: failure })
   }

@@ -2,6 +2,9 @@
 // 4.5 to what is behind it, in both schemes; colour never says anything alone. Numbers have one width, so that nothing moves
 // when they change.
 
+/** How something stands: a class of the style. */
+export type Tone = 'good' | 'doubtful' | 'bad'
+
 export const STYLE = `
 :root {
   color-scheme: light dark;
