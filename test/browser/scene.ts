@@ -203,12 +203,16 @@ export function hostile(): World {
 export function watch(world: World): Watched {
   return {
     get plan() {
-      return world.records.map(({ name }, at) => ({
-        account: name,
-        polling: at === 3,
-        nextPollMs: at === 3 ? null : world.nowMs + (at + 1) * 41_000,
-        overdue: false,
-      }))
+      const paused = new Set(world.pauses.map((pause) => pause.name))
+      return world.records.map(({ name }, at) => {
+        const polling = at === 3 && !paused.has(name)
+        return {
+          account: name,
+          polling,
+          nextPollMs: polling ? null : world.nowMs + (at + 1) * 41_000,
+          overdue: false,
+        }
+      })
     },
     ledger: {
       accounts: () => Promise.resolve(world.records),

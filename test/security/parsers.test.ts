@@ -84,6 +84,7 @@ const PLACES: Readonly<Record<string, Place>> = {
     growth: 'control protocol',
   },
   'src/daemon/http/host.ts': { whose: 'HTTP clients', most: '8 KiB', deep: FLAT, growth: 'expressions' },
+  'src/daemon/http/page/page.ts': own('our own commands'),
   'src/daemon/http/routes.ts': {
     whose: 'HTTP clients',
     most: '8 KiB; a form of 4 KiB',

@@ -10,7 +10,7 @@ import { counted } from '../../../status/words/amounts.ts'
 import { span, stamp, timeUntil } from '../../../status/words/moment.ts'
 import { pastPolls } from '../../../poll/account/polls.ts'
 import { DAYS_SHOWN, graph, pollMarks } from './graphs.ts'
-import { Html, html } from './html.ts'
+import { Html, html, type Part } from './html.ts'
 import { SCRIPT } from './script.ts'
 import { STYLE, type Tone } from './style.ts'
 import { destinations, machines, signIns } from './surroundings.ts'
@@ -124,6 +124,7 @@ const SIGNS: Readonly<Record<Tone, string>> = {
   doubtful: 'M16 9v8M16 21.5v.5',
   bad: 'M11 11l10 10M21 11L11 21',
 }
+const PAUSE_SIGN = 'M12.5 11v10M19.5 11v10'
 
 function glance(status: Status, tone: Tone): Html {
   const { accounts: all, daemon, nowMs } = status
@@ -147,7 +148,7 @@ function glance(status: Status, tone: Tone): Html {
       stroke-linejoin="round"
     >
       <circle cx="16" cy="16" r="13.5"></circle>
-      <path d="${SIGNS[tone]}"></path>
+      <path d="${tone !== 'good' && isOnlyPaused(status.attention) ? PAUSE_SIGN : SIGNS[tone]}"></path>
     </svg>
     <div>
       <h1>${headline(status, tone)}</h1>
@@ -171,8 +172,15 @@ function need({ weight, names, reason, sinceMs, next }: Attention, nowMs: number
       <h3><bdi>${display(namesText(names), 300)}</bdi> ${since}</h3>
       <p><bdi>${display(reason, 1200)}</bdi></p>
     </div>
-    <p class="next">Next: <code>${next}</code></p>
+    <p class="next">Next: <code>${command(next)}</code></p>
   </li>`
+}
+
+/** A line may end before an option, not within its hyphens. */
+function command(line: string): readonly Part[] {
+  return line
+    .split(' ')
+    .flatMap((word, at) => [at === 0 ? '' : ' ', word.startsWith('--') ? html`<span>${word}</span>` : word])
 }
 
 function accounts({ accounts: all, nowMs }: Status): Html | null {
@@ -221,8 +229,10 @@ function row(status: AccountStatus, nowMs: number): Html {
   </tr> `
 }
 
-function stateTag({ configured, outcome, planned, unsettled }: AccountStatus): Html {
+function stateTag({ configured, outcome, planned, unsettled, pause }: AccountStatus): Html {
   if (!configured) return html`<span class="tag">not configured</span>`
+  // By a person, who knows of it: no colour.
+  if (pause !== null) return html`<span class="tag">paused</span>`
   if (planned?.overdue === true) return html`<span class="tag bad">overdue</span>`
   switch (outcome) {
     case null:

@@ -60,6 +60,7 @@ code {
   font: .87rem/1.45 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace;
   background: var(--faint); border: 1px solid var(--edge); border-radius: 5px; padding: .12rem .42rem; user-select: all;
 }
+.next code span { white-space: nowrap; }
 .next { color: var(--soft); font-size: .87rem; }
 .need > div { min-width: 0; } .need .next { justify-self: end; }
 .tag {
@@ -114,7 +115,8 @@ button { background: var(--link); border-color: var(--link); color: var(--card);
   }
   tbody th, tbody td { display: block; border: 0; padding: 0; min-width: 0; max-width: none; }
   tbody th { grid-column: 1 / 3; }
-  tbody th + td { justify-self: end; text-align: right; }
+  tbody th:has(+ td[data-label]) { grid-column: 1 / -1; }
+  tbody th + td:not([data-label]) { justify-self: end; text-align: right; }
   .polls { margin-left: auto; }
   tbody td[data-label] { text-align: left; margin-top: .15rem; }
   tbody td[data-label]::before { content: attr(data-label); display: block; color: var(--soft); font-size: .8rem; }

@@ -53,7 +53,7 @@ export function destinations({ destinations: resting, pauses, nowMs }: Status): 
             ({ name, again, sinceMs, why }) =>
               html`<tr>
                 <th scope="row"><bdi>${display(name, 200)}</bdi></th>
-                <td>${again}</td>
+                <td data-label="Tried again">${again}</td>
                 <td data-label="Since">${ago(sinceMs, nowMs)}</td>
                 <td class="wide"><bdi>${display(why, 1000)}</bdi></td>
               </tr> `,
