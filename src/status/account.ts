@@ -7,6 +7,7 @@ import { isPaused } from '../poll/account/backoff.ts'
 import { recipientOf } from '../poll/account/forecast.ts'
 import { pausedWaitedFor, rateWaitedFor, withUnbegun } from '../poll/account/unbegun.ts'
 import { waitingSinceMs } from '../poll/account/waiting.ts'
+import { nextOfError, nextOfMessages, nextOfRest } from './next.ts'
 import { printedUidl } from './words/uidl.ts'
 
 /** An account in the plan of the daemon. */
@@ -28,6 +29,8 @@ export interface Resting {
   /** The exit code of a poll that it stops. */
   readonly exit: number
   readonly error: { readonly code: string; readonly message: string }
+  /** In the words of deliver/answers/conclusions.ts. */
+  readonly conclusion: string
   /** A person paused it: it is nobody's trouble as long as that lasts. */
   readonly isPaused: boolean
 }
@@ -117,9 +120,10 @@ export function accountStatus(facts: AccountFacts): AccountStatus {
     rate: rateWaitedFor(record),
     because:
       pause === null
-        ? becauseOf(account, error, culprit ?? destinations[0] ?? null)
+        ? (becauseOf(account, error, culprit ?? destinations[0] ?? null) ??
+          (pausedUntilMs === null ? null : { kind: 'server', name: account }))
         : { kind: 'person', name: display(pause.by) },
-    next: pause === null ? nextOf(account, unsettled, error) : resumeOf(pause),
+    next: pause === null ? nextOf(account, unsettled, error, culprit) : resumeOf(pause),
   }
 }
 
@@ -148,7 +152,7 @@ export function restingOf(records: readonly DestinationRecord[], pauses: readonl
   return records.flatMap(({ names, recipient, rest, key }) => {
     if (rest === null) return []
     const name = names.length === 0 ? key : names.join(', ')
-    const { sinceMs, untilMs, untilSignIn, exit, error } = rest
+    const { sinceMs, untilMs, untilSignIn, exit, error, conclusion } = rest
     return [
       {
         destination: recipientOf(name, recipient),
@@ -156,6 +160,7 @@ export function restingOf(records: readonly DestinationRecord[], pauses: readonl
         sinceMs,
         exit,
         error,
+        conclusion,
         isPaused: names.length > 0 && names.every((each) => paused.has(each)),
       },
     ]
@@ -206,8 +211,24 @@ function becauseOf(account: string, error: AccountRecord['error'], culprit: Rest
 
 const OF_ACCOUNT: ReadonlySet<string> = new Set(['ERR_AUTH', 'ERR_SECRET', 'ERR_CONFIG', 'ERR_MECHANISM'])
 
-function nextOf(account: string, { refused, held }: Unsettled, error: AccountRecord['error']): string | null {
-  if (error !== null) return `popfetch check ${account}`
-  if (refused > 0) return `popfetch state list ${account} --refused`
-  return held > 0 ? `popfetch state list ${account} --held` : null
+function nextOf(
+  account: string,
+  unsettled: Unsettled,
+  error: AccountRecord['error'],
+  culprit: Resting | null,
+): string | null {
+  if (culprit !== null) return nextAt(culprit, [account])
+  if (error !== null) return nextOfError(error)([account])
+  const kind = (['refused', 'held', 'waiting', 'undeleted'] as const).find((each) => unsettled[each] > 0)
+  return kind === undefined ? null : nextOfMessages[kind](account)
+}
+
+/** What helps where a destination is left alone, and keeps back the mail of these accounts. */
+export function nextAt({ destination, conclusion, untilMs }: Resting, accounts: readonly string[]): string {
+  return nextOfRest(conclusion, { destination: checkable(destination), accounts }, untilMs === null)
+}
+
+/** Names of a destination as `check` takes them: without the recipient, and where several mean one place, the first. */
+function checkable(destination: string): string {
+  return destination.replace(/ \(.*$/, '').split(', ', 1)[0] ?? ''
 }

@@ -2,8 +2,9 @@
 // command that helps. Pure. An account that is not configured any more, or was never polled, needs nobody.
 import { display } from '../display.ts'
 import type { Pause } from '../ledger/ledger.ts'
-import { type AccountStatus, culpritOf, type Resting, resumeOf, type TroubledMessage } from './account.ts'
+import { type AccountStatus, culpritOf, nextAt, type Resting, resumeOf, type TroubledMessage } from './account.ts'
 import { type Listed, signInName, stateText, troubled } from './sign-in-lines.ts'
+import { type Command, nextOfError, nextOfMessages, over } from './next.ts'
 import { counted } from './words/amounts.ts'
 import { faceText } from './words/face.ts'
 import { span, timeUntil } from './words/moment.ts'
@@ -33,6 +34,12 @@ export interface Attention {
   /** Null: nobody knows. */
   readonly sinceMs: number | null
   readonly next: string
+}
+
+/** One entry before those with one reason are joined. */
+interface Noted extends Attention {
+  /** The command for all of them; absent: that of the first will do. */
+  readonly nextOfAll?: Command
 }
 
 /** After this long without success an account stands out, even when no failure is known: cron may have stopped. */
@@ -101,7 +108,7 @@ export function namesText(names: readonly string[]): string {
 }
 
 /** Accounts that have the same reason and the same remedy are one entry. */
-function alike(found: readonly Attention[]): readonly Attention[] {
+function alike(found: readonly Noted[]): readonly Attention[] {
   const groups = Map.groupBy(found, ({ kind, weight, reason, names: [name = ''] }) =>
     kind === 'account' || kind === 'overdue' || kind === 'paused'
       ? JSON.stringify([kind, weight, reason])
@@ -112,25 +119,17 @@ function alike(found: readonly Attention[]): readonly Attention[] {
     if (first === undefined) return []
     const since = group.map(({ sinceMs }) => sinceMs).filter((ms) => ms !== null)
     const names = [...new Set(group.flatMap((one) => one.names))]
-    const next = names.length === 1 ? first.next : nextOfAll(first, names)
+    const { nextOfAll, ...told } = first
+    const next = names.length === 1 || nextOfAll === undefined ? told.next : nextOfAll(names)
     return [
       {
-        ...first,
+        ...told,
         names: names.map((name) => display(name)),
         next: display(next, 1000),
         sinceMs: since.length === 0 ? null : Math.min(...since),
       },
     ]
   })
-}
-
-/** A command line for this many names; more are all. */
-const NAMED_IN_NEXT = 4
-
-function nextOfAll({ kind, next }: Attention, names: readonly string[]): string {
-  if (kind === 'account') return 'popfetch check'
-  if (kind !== 'paused') return next
-  return names.length > NAMED_IN_NEXT ? 'popfetch resume' : `popfetch resume ${names.join(' ')}`
 }
 
 function ofDestination(resting: Resting, accounts: readonly AccountStatus[], nowMs: number): Attention {
@@ -149,22 +148,21 @@ function ofDestination(resting: Resting, accounts: readonly AccountStatus[], now
     names: [destination],
     reason: `paused, ${again}${whose}: ${display(error.message, 1000)}`,
     sinceMs,
-    next: untilMs === null ? 'popfetch auth' : `popfetch check ${checkable(destination)}`,
+    next: nextAt(
+      resting,
+      behind.map(({ account }) => account),
+    ),
   }
 }
 
-/** Names of a destination as `check` takes them: without the recipient, and where several mean one place, the first. */
-function checkable(destination: string): string {
-  return destination.replace(/ \(.*$/, '').split(', ', 1)[0] ?? ''
-}
-
 /** Told as long as it lasts: a pause that somebody forgot looks like mail that does not come. */
-function ofPause(pause: Pause, nowMs: number): Attention {
+function ofPause(pause: Pause, nowMs: number): Noted {
   const { kind, name, by, sinceMs, untilMs } = pause
   const until = untilMs === null ? '' : ` for another ${timeUntil(untilMs - nowMs)}`
   const what = kind === 'account' ? 'not polled' : 'gets no mail'
   const reason = `paused${until}, ${what}: by ${display(by)}, ${span(nowMs - sinceMs)} ago`
-  return { kind: 'paused', weight: 'doubtful', names: [name], reason, sinceMs, next: resumeOf(pause) }
+  const nextOfAll = over('resume')
+  return { kind: 'paused', weight: 'doubtful', names: [name], reason, sinceMs, next: resumeOf(pause), nextOfAll }
 }
 
 function ofSignIn(signIn: Listed): Attention {
@@ -181,31 +179,41 @@ function ofSignIn(signIn: Listed): Attention {
   }
 }
 
-function ofOverdue({ account }: AccountStatus): Attention {
+function ofOverdue({ account }: AccountStatus): Noted {
   const reason = 'overdue: its poll has given no sign of life for long'
-  return { kind: 'overdue', weight: 'bad', names: [account], reason, sinceMs: null, next: `popfetch log ${account}` }
+  const nextOfAll = over('log')
+  const names = [account]
+  return { kind: 'overdue', weight: 'bad', names, reason, sinceMs: null, next: nextOfAll(names), nextOfAll }
 }
 
-function ofAccount(status: AccountStatus, destinations: readonly Resting[], nowMs: number): readonly Attention[] {
+function ofAccount(status: AccountStatus, destinations: readonly Resting[], nowMs: number): readonly Noted[] {
   const { account, record, unsettled, waitingSinceMs, rate, sinceMs, pausedUntilMs, pause } = status
   if (record === null) return []
   // Its pause is told, and nothing else is to be done about it; what a person must look at anyway stays.
   if (pause !== null) return ofMessages(status)
   const names = [account]
-  const found: Attention[] = []
+  const found: Noted[] = []
   const error = record.error
   // What a destination that is left alone keeps back is there.
   if (error !== null && record.failures > 0 && culpritOf(error, destinations) === null) {
     const paused = pausedUntilMs === null ? '' : `paused for ${timeUntil(pausedUntilMs - nowMs)}: `
-    const next = `popfetch check ${account}`
-    found.push({ kind: 'account', weight: 'bad', names, reason: `${paused}${error.message}`, sinceMs, next })
+    const nextOfAll = nextOfError(error)
+    const reason = `${paused}${error.message}`
+    found.push({ kind: 'account', weight: 'bad', names, reason, sinceMs, next: nextOfAll(names), nextOfAll })
   }
   found.push(...ofMessages(status))
   if (unsettled.undeleted > 0) {
     const reason = `${counted(unsettled.undeleted, 'message')} should have been deleted from the server but were not`
-    found.push({ kind: 'undeleted', weight: 'doubtful', names, reason, sinceMs: null, next: `popfetch ${account}` })
+    found.push({
+      kind: 'undeleted',
+      weight: 'doubtful',
+      names,
+      reason,
+      sinceMs: null,
+      next: nextOfMessages.undeleted(account),
+    })
   }
-  const next = `popfetch state list ${account}`
+  const next = nextOfMessages.waiting(account)
   if (rate !== null)
     found.push({ kind: 'waiting', weight: 'doubtful', names, reason: `mail waits: ${rate}`, sinceMs: null, next })
   else if (waitingSinceMs !== null && nowMs - waitingSinceMs >= WAITS_LONG_MS) {
@@ -232,7 +240,7 @@ const STATES = { refused: 'refused', held: 'held back' } as const
 function ofMessages({ account, unsettled, messages }: AccountStatus): readonly Attention[] {
   return (['refused', 'held'] as const).flatMap((kind) => {
     const known = messages.filter(({ state }) => state === kind)
-    const next = `popfetch state list ${account} --${kind}`
+    const next = nextOfMessages[kind](account)
     const told = [...Map.groupBy(known, ({ reason }) => reason).values()].flatMap((group) =>
       group.length > NAMED_ALIKE ? [group] : group.map((message) => [message]),
     )

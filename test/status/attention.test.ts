@@ -52,14 +52,21 @@ const ROWS: readonly Row[] = [
         names: ['work'],
         reason: 'paused for 14 min: signing in: -ERR no: change the password',
         sinceMs: NOW - HOUR,
-        next: 'popfetch check work',
+        next: 'popfetch check work --verbose',
       },
     ],
   ],
   [
     'several that cannot reach their server are one',
     { records: ['a', 'b', 'c'].map((name) => failing(name, UNREACHABLE)) },
-    [{ kind: 'account', names: ['a', 'b', 'c'], reason: 'connecting: no route', next: 'popfetch check' }],
+    [
+      {
+        kind: 'account',
+        names: ['a', 'b', 'c'],
+        reason: 'connecting: no route',
+        next: 'popfetch check a b c --verbose',
+      },
+    ],
   ],
   [
     'twenty behind one destination are one',
@@ -73,19 +80,19 @@ const ROWS: readonly Row[] = [
         weight: 'bad',
         names: ['forward'],
         reason: `paused, tried again in 1 h (a0, a1, a2 and 17 others): ${FORWARD_ERROR.message}`,
-        next: 'popfetch check forward',
+        next: 'popfetch',
       },
     ],
   ],
   [
     'a recipient of a destination',
     { records: [record('work')], destinations: [{ ...resting('forward'), recipient: 'bob@example.org' }] },
-    [{ names: ['forward (bob@example.org)'], next: 'popfetch check forward' }],
+    [{ names: ['forward (bob@example.org)'], next: 'popfetch check forward --verbose' }],
   ],
   [
     'a destination that waits for a sign-in',
     { records: [record('work')], destinations: [resting('gmail', { untilSignIn: true })] },
-    [{ reason: expect.stringMatching(/^paused, not tried until somebody signs in: /), next: 'popfetch auth' }],
+    [{ reason: expect.stringMatching(/^paused, not tried until somebody signs in: /), next: 'popfetch auth gmail' }],
   ],
   [
     'a sign-in that ended',

@@ -125,7 +125,7 @@ describe('status', () => {
       expect.stringMatching(/^! {2}/),
       '   w',
     ])
-    expect(seat.screen.text).toMatch(/popfetch check wrong$/m)
+    expect(seat.screen.text).toMatch(/^ {2}next: popfetch check wrong --verbose$/m)
   })
 
   test('of 200 accounts has those that fail first, and one line for all at the end', async () => {

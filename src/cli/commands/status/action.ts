@@ -15,7 +15,7 @@ import { askRunning } from '../../open/ask-daemon.ts'
 import { openToRead, outlineOf } from '../../open/read-ledger.ts'
 import type { Surroundings } from '../../surroundings.ts'
 import type { Check, StatusInvocation } from './options.ts'
-import { pollLines, statusLines } from './text.ts'
+import { pollLines, statusLines, whyLines } from './text.ts'
 
 /** Resolves to 0 even when accounts fail: the question was answered. With `--check` the code is the answer. */
 export async function run(invocation: StatusInvocation, surroundings: Surroundings): Promise<number> {
@@ -41,7 +41,7 @@ export async function run(invocation: StatusInvocation, surroundings: Surroundin
     return EXIT_OK
   }
   output.allowColours(env)
-  const named = invocation.accounts.length > 0 ? pollLines(status) : []
+  const named = invocation.accounts.length > 0 ? [...whyLines(status), ...pollLines(status)] : []
   for (const { text, tone } of [...statusLines(status, output.columns), ...named]) output.prose(text, tone)
   return EXIT_OK
 }

@@ -3,7 +3,7 @@
 import { localStamp } from '../../../display.ts'
 import { pastPolls } from '../../../poll/account/polls.ts'
 import { namesText } from '../../../status/attention.ts'
-import type { Attention, Status } from '../../../status/status.ts'
+import type { Because, Status } from '../../../status/status.ts'
 import { counted } from '../../../status/words/amounts.ts'
 import type { Tone } from '../../output.ts'
 import { accountRows, toneOf } from './table.ts'
@@ -20,7 +20,10 @@ const MANY_ACCOUNTS = 20
 export function statusLines(status: Status, columns: number): readonly StatusLine[] {
   const { attention, daemon, nowMs } = status
   const plain = (text: string): StatusLine => ({ text, tone: 'plain' })
-  const needs = attention.map((each): StatusLine => ({ text: attentionText(each), tone: each.weight }))
+  const needs = attention.flatMap((each): readonly StatusLine[] => [
+    { text: `${namesText(each.names)}: ${each.reason}`, tone: each.weight },
+    plain(nextText(each.next)),
+  ])
   const since = localStamp(daemon.sinceMs ?? nowMs)
   const runs = daemon.pid === null ? [] : [plain(`daemon running since ${since} (pid ${daemon.pid})`)]
   return [...needs, ...(needs.length === 0 ? [] : [plain('')]), ...table(status, columns), ...runs]
@@ -48,6 +51,38 @@ function totalText({ accounts, nowMs }: Status): string {
   return `${counted(accounts.length, 'account')}: ${parts.join(', ')}`
 }
 
+/** Why each account stands as it does: its outcome, since when, until when it is left alone, what is in the way, and what goes on,
+ *  unless that was told already. */
+export function whyLines({ accounts, attention }: Status): readonly StatusLine[] {
+  const told = new Set(attention.map(({ next }) => next))
+  return accounts.flatMap((status): readonly StatusLine[] => {
+    const { account, outcome, sinceMs, pausedUntilMs, because, next } = status
+    const parts = [
+      outcome ?? 'never polled',
+      ...(sinceMs === null ? [] : [`since ${localStamp(sinceMs)}`]),
+      ...(pausedUntilMs === null ? [] : [`left alone until ${localStamp(pausedUntilMs)}`]),
+      ...(because === null ? [] : [becauseText(because)]),
+    ]
+    const lines = ['', `${account}: ${parts.join(', ')}`, ...(next === null || told.has(next) ? [] : [nextText(next)])]
+    return lines.map((text): StatusLine => ({ text, tone: 'plain' }))
+  })
+}
+
+function becauseText({ kind, name }: Because): string {
+  switch (kind) {
+    case 'person':
+      return `because ${name ?? 'somebody'} paused it`
+    case 'destination':
+      return `because of ${name === null ? 'a destination' : `the destination ${name}`}`
+    case 'server':
+      return 'because of its server'
+    case 'account':
+      return 'because of its own settings'
+    case 'ledger':
+      return 'because of the ledger'
+  }
+}
+
 /** The last polls of each account, the newest first. */
 export function pollLines({ accounts }: Status): readonly StatusLine[] {
   return accounts.flatMap(({ account, record }): readonly StatusLine[] => {
@@ -65,9 +100,7 @@ export function pollLines({ accounts }: Status): readonly StatusLine[] {
   })
 }
 
-/** The reason often names the command itself. */
-function attentionText({ names, reason, next }: Attention): string {
-  const text = `${namesText(names)}: ${reason}`
-  const [program = '', command = ''] = next.split(' ', 2)
-  return text.includes(`${program} ${command}`) ? text : `${text}: see ${next}`
+/** On a line of its own, to be copied. */
+function nextText(next: string): string {
+  return `  next: ${next}`
 }

@@ -52,9 +52,11 @@ describe('with real processes', () => {
     await scene.popfetch()
     await scene.answered('pause', 'work', 'inbox', '--for', '2h')
     const text = await scene.answered('status')
-    expect(text).toMatch(/^work: paused for another 2 h, not polled: by \S+@\S+, \d+ s ago: see popfetch resume work$/m)
     expect(text).toMatch(
-      /^inbox: paused for another 2 h, gets no mail: by \S+@\S+, \d+ s ago: see popfetch resume inbox$/m,
+      /^work: paused for another 2 h, not polled: by \S+@\S+, \d+ s ago\n {2}next: popfetch resume work$/m,
+    )
+    expect(text).toMatch(
+      /^inbox: paused for another 2 h, gets no mail: by \S+@\S+, \d+ s ago\n {2}next: popfetch resume inbox$/m,
     )
     const { accounts, paused } = JSON.parse(await scene.answered('status', '--json')) as {
       accounts: readonly { pausedUntil: string }[]

@@ -52,7 +52,7 @@ describe('status', () => {
     scene.server.mailbox('alice').add(`Subject: large\r\n\r\n${'x'.repeat(2000)}\r\n`, { uidl: 'large' })
     await scene.popfetch()
     expect(await scene.answered('status')).toMatch(
-      /^work: message large \("large"\): held back: too large: \d+ bytes, maxSize is 1000: see popfetch state list work --held$/m,
+      /^work: message large \("large"\): held back: too large: \d+ bytes, maxSize is 1000\n {2}next: popfetch state list work --held$/m,
     )
     await scene.configure({ other: { user: 'bob' } })
     await scene.popfetch()
