@@ -175,6 +175,13 @@ export function asPopfetchError(thrown: unknown, scope: Scope = 'account'): Popf
   })
 }
 
+/** The text of an error where nothing tries again by itself: `check`, a trial, a migration that has ended. Polls do. */
+export function onceText(message: string): string {
+  return message
+    .replace(/, it will be tried again$/, ', and try again')
+    .replace(/: (?:it will be tried again|trying again later|tried again)$/, ': try again later')
+}
+
 /** The errno name of a system error (`ENOSPC`), or null. */
 export function errnoOf(thrown: unknown): string | null {
   if (!(thrown instanceof Error) || !('code' in thrown) || typeof thrown.code !== 'string') return null

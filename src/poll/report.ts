@@ -1,5 +1,5 @@
 // What became of a poll: counts and outcomes as DESIGN 2 names them. Plain data; the command line prints it.
-import { DeliveryError, type PopfetchError, type Retry } from '../errors.ts'
+import { DeliveryError, onceText, type PopfetchError, type Retry } from '../errors.ts'
 
 /** `partial`: some messages were deferred, refused or held now. `paused`: back-off, not tried. `busy`: another popfetch
  *  is at work on this account, not a failure. */
@@ -183,6 +183,12 @@ export interface PollOptions {
 /** As people and programs are told of it (DESIGN 2). */
 export function toldError(error: ReportedError | null): Omit<ReportedError, 'exit'> | null {
   return error === null ? null : { code: error.code, message: error.message, retry: error.retry }
+}
+
+/** The same of what nothing tries again by itself. */
+export function reportOnce(error: PopfetchError): ReportedError {
+  const report = reportError(error)
+  return { ...report, message: onceText(report.message) }
 }
 
 export function reportError(error: PopfetchError): ReportedError {

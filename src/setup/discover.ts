@@ -20,6 +20,8 @@ export interface Discovery {
   /** False: only DNS says so, and anybody on the way may have written that, for the server is outside the address's own domain.
    *  A person has to agree before a password goes there (RFC 6186 section 6). */
   readonly trusted: boolean
+  /** Why there is no server. `offline`: the DNS does not answer. A place: one greets there, but without TLS. */
+  readonly missing?: 'offline' | Place
 }
 
 export interface SrvRecord {
@@ -35,11 +37,14 @@ export interface Lookups {
   srv(name: string): Promise<readonly SrvRecord[] | null>
   /** The hosts of its MX records; null: nobody answers. Absent: it is not asked. */
   mx?(domain: string): Promise<readonly string[] | null>
-  /** Does a POP3 server greet there under TLS? `untrusted`: with a certificate that is not trusted. Absent: nothing is tried. */
-  greets?(place: Place): Promise<'yes' | 'untrusted' | 'no'>
+  /** Does a POP3 server greet there under TLS? `untrusted`: with a certificate that is not trusted; `plain`: it has no TLS. Absent:
+   *  nothing is tried. `enough`: nobody waits for the answer any more. */
+  greets?(place: Place, enough: AbortSignal): Promise<Greets>
   /** The text of an HTTPS page; null: there is none. */
   page(url: string): Promise<string | null>
 }
+
+export type Greets = 'yes' | 'untrusted' | 'plain' | 'no'
 
 /** `address` is one that parseAddress takes. Rejects only with the reason of the signal of `lookups`. */
 export async function discover(address: string, lookups: Lookups): Promise<Discovery> {
@@ -51,26 +56,35 @@ export async function discover(address: string, lookups: Lookups): Promise<Disco
   // A provider without POP3 has none, whatever an old record says.
   if (provider?.pop === null) return { server: null, provider, trusted: true }
   if (provider !== null) return { server: { ...provider.pop, user, from: 'table' }, provider, trusted: true }
+  const exchangers = lookups.mx?.(domain) ?? Promise.resolve(null)
   const records = await Promise.all([lookups.srv(`_pop3s._tcp.${domain}`), lookups.srv(`_pop3._tcp.${domain}`)])
+  const mx = await exchangers
   const announced = best(records[0] ?? [], 'implicit') ?? best(records[1] ?? [], 'starttls')
   if (announced !== null) {
     const { host } = announced
     const trusted = host === domain || host.endsWith(`.${domain}`)
     return { server: { ...announced, user, from: 'DNS' }, provider, trusted }
   }
-  const isOffline = records.every((found) => found === null)
-  if (isOffline) return { server: null, provider, trusted: true }
+  // Some routers answer no question for SRV records: one for MX records is answered by all.
+  const isOffline = mx === null && records.every((found) => found === null)
+  if (isOffline) return { server: null, provider, trusted: true, missing: 'offline' }
   const described = await autoconfig({ address, local, domain }, lookups)
   if (described !== null) return { server: described, provider, trusted: true }
-  const hosting = providerByMx((await lookups.mx?.(domain)) ?? [])
+  const hosting = providerByMx(mx ?? [])
   // Its servers are those of the table, whoever wrote the MX records.
   if (hosting !== null && hosting.pop !== null) {
     const name = hosting.user === 'local' ? local : address
     return { server: { ...hosting.pop, user: name, from: 'MX' }, provider: hosting, trusted: true }
   }
   if (hosting !== null) return { server: null, provider: hosting, trusted: true }
-  const greeting = await firstGreeting(usualPlaces([`pop.${domain}`, `mail.${domain}`, domain]), lookups)
-  return { server: greeting === null ? null : { ...greeting, user, from: 'trying' }, provider, trusted: true }
+  const { place, plain } = await firstGreeting(usualPlaces(usualNames(domain)), lookups)
+  if (place !== null) return { server: { ...place, user, from: 'trying' }, provider, trusted: true }
+  return { server: null, provider, trusted: true, ...(plain === null ? {} : { missing: plain }) }
+}
+
+/** What the server of a domain is often called. */
+export function usualNames(domain: string): readonly string[] {
+  return [`pop.${domain}`, `mail.${domain}`, domain]
 }
 
 /** The places of POP3 at a host, the better first. */
@@ -81,12 +95,27 @@ export function usualPlaces(hosts: readonly string[]): readonly Place[] {
   ])
 }
 
-/** The first at which a server greets, one with a trusted certificate before all others. They are asked side by side. */
-export async function firstGreeting(places: readonly Place[], lookups: Lookups): Promise<Place | null> {
-  const greets = async (place: Place): Promise<'yes' | 'untrusted' | 'no'> => (await lookups.greets?.(place)) ?? 'no'
-  const answers = await Promise.all(places.map(greets))
-  const first = (wanted: string): Place | undefined => places.find((_, at) => answers[at] === wanted)
-  return first('yes') ?? first('untrusted') ?? null
+/** The first at which a server greets, one with a trusted certificate before all others. `plain`: one greets there without TLS.
+ *  They are asked side by side, and nobody waits for those behind the first that is trusted. */
+export async function firstGreeting(
+  places: readonly Place[],
+  lookups: Lookups,
+): Promise<{ readonly place: Place | null; readonly plain: Place | null }> {
+  const enough = new AbortController()
+  const asked = places.map((place) => lookups.greets?.(place, enough.signal) ?? Promise.resolve<Greets>('no'))
+  // Those that nobody waits for may fail.
+  for (const each of asked) each.catch(() => {})
+  const found = new Map<Greets, Place>()
+  try {
+    for (const [at, place] of places.entries()) {
+      const greeting = (await asked[at]) ?? 'no'
+      if (greeting === 'yes') return { place, plain: null }
+      if (!found.has(greeting)) found.set(greeting, place)
+    }
+  } finally {
+    enough.abort()
+  }
+  return { place: found.get('untrusted') ?? null, plain: found.get('plain') ?? null }
 }
 
 function best(

@@ -138,15 +138,15 @@ function ofDestination(resting: Resting, accounts: readonly AccountStatus[], now
   const whose = behind.length === 0 ? '' : ` (${namesText(behind.map(({ account }) => account))})`
   const again =
     untilMs === null
-      ? 'not tried until somebody signs in'
+      ? 'until somebody signs in'
       : untilMs <= nowMs
-        ? 'due'
-        : `tried again in ${timeUntil(untilMs - nowMs)}`
+        ? 'until the next poll'
+        : `for another ${timeUntil(untilMs - nowMs)}`
   return {
     kind: 'destination',
     weight: 'bad',
     names: [destination],
-    reason: `paused, ${again}${whose}: ${display(error.message, 1000)}`,
+    reason: `paused ${again}${whose}: ${display(error.message, 1000)}`,
     sinceMs,
     next: nextAt(
       resting,

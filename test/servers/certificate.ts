@@ -1,5 +1,5 @@
-// A certificate authority and one server certificate for the name `localhost`, made again for each server. The address
-// 127.0.0.1 is deliberately not in it: connecting to that is the test of a name mismatch.
+// A certificate authority and one server certificate, for the name `localhost` or for others, made again for each server. The
+// address 127.0.0.1 is deliberately not in it: connecting to that is the test of a name mismatch.
 import { join } from 'node:path'
 import { findProgram, runProgram } from './program.ts'
 
@@ -11,7 +11,10 @@ export interface Certificate {
   readonly fingerprint: string
 }
 
-export async function makeCertificate(directory: string): Promise<Certificate> {
+export async function makeCertificate(
+  directory: string,
+  names: readonly string[] = ['localhost'],
+): Promise<Certificate> {
   const openssl = await findProgram('openssl', 'openssl')
   const at = (name: string): string => join(directory, name)
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
@@ -45,13 +48,13 @@ export async function makeCertificate(directory: string): Promise<Certificate> {
       '-days',
       '2',
       '-subj',
-      '/CN=localhost',
+      `/CN=${names[0] ?? ''}`,
       '-CA',
       at('ca.pem'),
       '-CAkey',
       at('ca.key'),
       '-addext',
-      'subjectAltName=DNS:localhost',
+      `subjectAltName=${names.map((name) => `DNS:${name}`).join(',')}`,
       '-addext',
       'basicConstraints=critical,CA:FALSE',
     ],

@@ -156,6 +156,42 @@ describe('where neither table, SRV nor a page knows', () => {
     expect(trusted).toBe(true)
   })
 
+  test('one that hangs holds up nobody behind the first that is trusted, and is let go', async () => {
+    const left: string[] = []
+    const greets: Lookups['greets'] = async ({ host }, enough) => {
+      if (host === 'pop.firm.example') return 'yes'
+      enough.addEventListener('abort', () => left.push(host))
+      return await new Promise(() => {})
+    }
+    expect((await discover('a@firm.example', { ...asked([]), greets })).server?.host).toBe('pop.firm.example')
+    expect(left.toSorted()).toEqual(['firm.example', 'firm.example', 'mail.firm.example', 'mail.firm.example'])
+  })
+
+  test('one that fails behind the first that is trusted is nobody’s error', async () => {
+    const greets: Lookups['greets'] = ({ host }) =>
+      host === 'pop.firm.example' ? Promise.resolve('yes') : Promise.reject(new Error('too late'))
+    expect((await discover('a@firm.example', { ...asked([]), greets })).server?.host).toBe('pop.firm.example')
+  })
+
+  test('one without TLS is not taken, but told', async () => {
+    const greets: Lookups['greets'] = ({ host, port }) =>
+      Promise.resolve(host === 'mail.firm.example' && port === 110 ? 'plain' : 'no')
+    expect(await discover('a@firm.example', { ...asked([]), greets })).toMatchObject({
+      server: null,
+      missing: { host: 'mail.firm.example', port: 110 },
+    })
+  })
+
+  test('a DNS that answers nothing about SRV records is still asked for the rest; one that answers nothing is offline', async () => {
+    const silent: Lookups = {
+      ...asked([], { 'pop.firm.example:995 implicit': 'yes' }),
+      srv: () => Promise.resolve(null),
+    }
+    expect((await discover('a@firm.example', silent)).server?.host).toBe('pop.firm.example')
+    const offline = await discover('a@firm.example', { ...silent, mx: () => Promise.resolve(null) })
+    expect(offline).toMatchObject({ server: null, missing: 'offline' })
+  })
+
   test('all of them are asked at once', async () => {
     let open = 0
     let most = 0

@@ -79,7 +79,7 @@ const ROWS: readonly Row[] = [
         kind: 'destination',
         weight: 'bad',
         names: ['forward'],
-        reason: `paused, tried again in 1 h (a0, a1, a2 and 17 others): ${FORWARD_ERROR.message}`,
+        reason: `paused for another 1 h (a0, a1, a2 and 17 others): ${FORWARD_ERROR.message}`,
         next: 'popfetch',
       },
     ],
@@ -92,7 +92,7 @@ const ROWS: readonly Row[] = [
   [
     'a destination that waits for a sign-in',
     { records: [record('work')], destinations: [resting('gmail', { untilSignIn: true })] },
-    [{ reason: expect.stringMatching(/^paused, not tried until somebody signs in: /), next: 'popfetch auth gmail' }],
+    [{ reason: expect.stringMatching(/^paused until somebody signs in: /), next: 'popfetch auth gmail' }],
   ],
   [
     'a sign-in that ended',

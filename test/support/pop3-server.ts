@@ -22,10 +22,12 @@ export interface Pop3ServerOptions {
   readonly tlsOptions?: TlsOptions
   /** To come back on the port of a server that is gone; 0: any. */
   readonly port?: number
+  /** Another address of loopback. */
+  readonly host?: string
 }
 
 export class Pop3Server implements Premises, AsyncDisposable {
-  readonly host = '127.0.0.1'
+  readonly host: string
   readonly journal = new Journal()
   readonly faults = new Faults()
   readonly mailboxes = new Map<string, Mailbox>()
@@ -45,6 +47,7 @@ export class Pop3Server implements Premises, AsyncDisposable {
   #sessions = 0
 
   private constructor(options: Pop3ServerOptions) {
+    this.host = options.host ?? '127.0.0.1'
     this.tls = options.tls ?? 'none'
     const common = ['TOP', 'UIDL', 'RESP-CODES', 'PIPELINING', 'USER', 'SASL PLAIN LOGIN']
     this.capabilities = {

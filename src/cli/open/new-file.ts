@@ -3,6 +3,7 @@
 import { chmod, chown, link, lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { configurationPlaces, resolvePath, textInEnvironment } from '../../config/paths.ts'
+import { wordsOfErrno } from '../../deliver/disk/disk-error.ts'
 import { display } from '../../display.ts'
 import { errnoOf, type PopfetchError } from '../../errors.ts'
 import { configurationError } from '../command-errors.ts'
@@ -64,7 +65,7 @@ export async function writeNewFile(file: string, text: string, what = 'the confi
     const errno = errnoOf(error)
     if (errno === 'EEXIST') throw inTheWay(file, what)
     throw configurationError(
-      `writing ${what} ${display(file, 4096)}: ${errno ?? String(error)}: choose another with --output`,
+      `writing ${what} ${display(file, 4096)}: ${reasonOf(error)}, or write another file (--output)`,
       error,
     )
   }
@@ -80,7 +81,12 @@ export async function replaceFile(file: string, text: string, suffix: string): P
   try {
     await likeBefore(fresh, file)
     const kept = await keep(file, suffix)
-    await rename(fresh, file)
+    try {
+      await rename(fresh, file)
+    } catch (error) {
+      await rm(kept, { force: true })
+      throw configurationError(`replacing ${display(file, 4096)}: ${reasonOf(error)}`, error)
+    }
     return kept
   } catch (error) {
     await rm(fresh, { force: true })
@@ -96,7 +102,7 @@ async function likeBefore(fresh: string, file: string): Promise<void> {
   } catch (error) {
     const reason = errnoOf(error) ?? String(error)
     throw configurationError(
-      `giving the new ${display(file, 4096)} the owner and mode of the old one: ${reason}: run it as the owner`,
+      `giving the new ${display(file, 4096)} the owner and mode of the old one: ${reason}: run popfetch as the owner of the file`,
       error,
     )
   }
@@ -111,10 +117,16 @@ async function keep(file: string, suffix: string): Promise<string> {
     } catch (error) {
       const errno = errnoOf(error)
       if (errno === 'EEXIST' && count < 100) continue
-      const reason = errno ?? String(error)
-      throw configurationError(`keeping ${display(file, 4096)} as ${display(name, 4096)}: ${reason}`, error)
+      throw configurationError(`keeping ${display(file, 4096)} as ${display(name, 4096)}: ${reasonOf(error)}`, error)
     }
   }
+}
+
+/** In words, with what to do. */
+function reasonOf(error: unknown): string {
+  const errno = errnoOf(error)
+  const words = wordsOfErrno(errno)
+  return words === null ? (errno ?? String(error)) : `${words.says}: ${words.advice}`
 }
 
 async function isThere(place: string): Promise<boolean> {

@@ -14,6 +14,9 @@ export interface Question<T> {
   readonly parse: (text: string) => { readonly value: T } | { readonly expected: string }
 }
 
+/** Nobody means one: it was pasted, or comes from a key that does nothing here. */
+const CONTROL = /[\p{Cc}\p{Zl}\p{Zp}]/u
+
 export class Answers {
   readonly #dialogue: Dialogue | null
   readonly #output: Output
@@ -46,23 +49,30 @@ export class Answers {
       throw usageError(`--${option} must be ${parsed.expected}`)
     }
     const dialogue = this.#required(option)
+    const parsedLine = (typed: string) =>
+      CONTROL.test(typed)
+        ? { expected: 'no tabs and no control characters' }
+        : parse(typed === '' && usual !== null ? usual : typed)
     const problem = (typed: string): string | null => {
-      const parsed = parse(typed.trim() === '' && usual !== null ? usual : typed.trim())
+      const parsed = parsedLine(typed.trim())
       return 'value' in parsed ? null : `expected ${parsed.expected}`
     }
     for (;;) {
       const typed = await dialogue.ask({ text, usual, problem })
-      const parsed = parse(typed === '' && usual !== null ? usual : typed)
+      const parsed = parsedLine(typed)
       if ('value' in parsed) return parsed.value
       this.#output.say(`expected ${parsed.expected}`)
     }
   }
 
-  async secret(option: string, text: string): Promise<string> {
+  /** `before`: what was typed the last time, which Enter alone keeps; null: it is the first time. */
+  async secret(option: string, text: string, before: string | null = null): Promise<string> {
     const dialogue = this.#required(option)
+    const question = before === null ? text : `${text} (Enter: the same as before)`
     for (;;) {
-      const typed = await dialogue.askSecret(text)
+      const typed = await dialogue.askSecret(question)
       if (typed !== '') return typed
+      if (before !== null) return before
     }
   }
 

@@ -6,6 +6,7 @@ import { Writable } from 'node:stream'
 import { display } from '../../display.ts'
 import { abortedByPerson, LeftByPerson } from '../command-errors.ts'
 import type { Surroundings } from '../surroundings.ts'
+import { Keys, type KeyStream, LONGEST_LINE, LONGEST_SECRET } from './keys.ts'
 import type * as prompting from './prompts.ts'
 import type { Asked, Place } from './prompts.ts'
 
@@ -21,7 +22,7 @@ const CANCELLED = 'cancelled; nothing was written'
 
 /** Where a dialogue reads and shows. */
 export interface Prompt {
-  readonly input: NodeJS.ReadableStream
+  readonly input: KeyStream
   /** Shows the question, and the end of the line afterwards. */
   readonly show: (text: string) => void
 }
@@ -70,7 +71,8 @@ export function plainDialogue({ input, show }: Prompt, signal: AbortSignal): Dia
   })
   return {
     async ask(question) {
-      const lines = createInterface({ input, output, terminal: true, historySize: 0 })
+      const keys = new Keys(input, LONGEST_LINE)
+      const lines = createInterface({ input: keys, output, terminal: true, historySize: 0 })
       lines.setPrompt(`${display(questionText(question), 500)} `)
       const leave = (): void => lines.close()
       signal.addEventListener('abort', leave, { once: true })
@@ -86,14 +88,18 @@ export function plainDialogue({ input, show }: Prompt, signal: AbortSignal): Dia
           if (signal.aborted) leave()
           else lines.prompt()
         })
-        return answer.trim() === '' ? (question.usual ?? '') : answer.trim()
+        const fault = keys.takeFault()
+        if (fault === null) return answer.trim() === '' ? (question.usual ?? '') : answer.trim()
+        show(`${fault}\n`)
       } catch (error) {
         show('\n')
         throw error
       } finally {
         signal.removeEventListener('abort', leave)
         lines.close()
+        keys.release()
       }
+      return await this.ask(question)
     },
     askSecret: (question) => askPassword(display(question, 500), { input, show }, CANCELLED),
   }
@@ -146,19 +152,27 @@ export async function askPassword(
   left = 'no password was given: nothing was done',
 ): Promise<string> {
   const silence = new Writable({ write: (_chunk, _encoding, done) => done() })
-  // With `terminal` the keys come one by one and the terminal shows none of them.
-  const lines = createInterface({ input, output: silence, terminal: true, historySize: 0 })
-  show(`${question}: `)
-  try {
-    return await new Promise<string>((resolve, reject) => {
-      const abort = (): void => reject(new LeftByPerson(left))
-      lines.once('line', resolve)
-      lines.once('SIGINT', abort)
-      lines.once('close', abort)
-    })
-  } finally {
-    lines.close()
-    // The terminal did not show the end of the line either.
-    show('\n')
+  for (;;) {
+    const keys = new Keys(input, LONGEST_SECRET)
+    // With `terminal` the keys come one by one and the terminal shows none of them.
+    const lines = createInterface({ input: keys, output: silence, terminal: true, historySize: 0 })
+    show(`${question}: `)
+    let fault: string | null
+    try {
+      const typed = await new Promise<string>((resolve, reject) => {
+        const abort = (): void => reject(new LeftByPerson(left))
+        lines.once('line', resolve)
+        lines.once('SIGINT', abort)
+        lines.once('close', abort)
+      })
+      fault = keys.takeFault()
+      if (fault === null) return typed
+    } finally {
+      lines.close()
+      keys.release()
+      // The terminal did not show the end of the line either.
+      show('\n')
+    }
+    show(`${fault}: once more\n`)
   }
 }

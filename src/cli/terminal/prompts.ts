@@ -5,6 +5,7 @@ import { Writable } from 'node:stream'
 import { input, password } from '@inquirer/prompts'
 import { display } from '../../display.ts'
 import type { Terminal } from '../surroundings.ts'
+import { Keys, type KeyStream, LONGEST_LINE, LONGEST_SECRET, MARK_NO_PASTES, MARK_PASTES } from './keys.ts'
 
 /** A question for a line. */
 export interface Asked {
@@ -16,7 +17,7 @@ export interface Asked {
 }
 
 export interface Place {
-  readonly input: NodeJS.ReadableStream
+  readonly input: KeyStream
   readonly output: Terminal
 }
 
@@ -34,13 +35,12 @@ const line = (typed: string, { isFinal }: { readonly isFinal: boolean }): string
 
 /** Rejects with Unanswered. */
 export async function promptLine({ text, usual, problem }: Asked, place: Place, signal: AbortSignal): Promise<string> {
-  const wrong = (typed: string): string | true => problem(typed) ?? true
-  return await answered(place, signal, (context) =>
+  return await answered(place, signal, LONGEST_LINE, (context) =>
     input(
       {
         message: `${shown(text)}:`,
         ...(usual === null ? {} : { default: usual }),
-        validate: wrong,
+        validate: (typed) => context.input.takeFault() ?? problem(typed) ?? true,
         transformer: line,
         theme: { style: { defaultAnswer: (answer: string) => `[${shown(answer)}]`, error: shown } },
       },
@@ -52,13 +52,21 @@ export async function promptLine({ text, usual, problem }: Asked, place: Place, 
 /** The same for what must not be shown, not even its length. */
 export async function promptHidden(text: string, place: Place, signal: AbortSignal): Promise<string> {
   const theme = { style: { maskedText: '(not shown)' } }
-  return await answered(place, signal, (context) =>
-    password({ message: `${shown(text)}:`, toggleMask: false, theme }, context),
-  )
+  for (;;) {
+    let fault: string | null = null
+    const typed = await answered(place, signal, LONGEST_SECRET, async (context) => {
+      const answer = await password({ message: `${shown(text)}:`, toggleMask: false, theme }, context)
+      fault = context.input.takeFault()
+      return answer
+    })
+    if (fault === null) return typed
+    // Nobody sees what is left of it.
+    place.output.write(`${String(fault)}: once more\n`)
+  }
 }
 
 interface Context {
-  readonly input: NodeJS.ReadableStream
+  readonly input: Keys
   readonly output: NodeJS.WritableStream
   readonly signal: AbortSignal
 }
@@ -82,9 +90,10 @@ class Screen extends Writable {
 async function answered(
   place: Place,
   signal: AbortSignal,
+  longest: number,
   ask: (context: Context) => Promise<string>,
 ): Promise<string> {
-  const { input: keys } = place
+  const keys = new Keys(place.input, longest)
   const ended = new AbortController()
   const isThere = (): void => {
     // Readline stops its input when it is closed, also by the last line of this very question.
@@ -99,6 +108,7 @@ async function answered(
   keys.once('end', gone)
   process.on('SIGCONT', again)
   try {
+    place.output.write(MARK_PASTES)
     return await ask({
       input: keys,
       output: new Screen(place.output),
@@ -112,5 +122,7 @@ async function answered(
     keys.off('pause', isThere)
     keys.off('end', gone)
     process.off('SIGCONT', again)
+    keys.release()
+    place.output.write(MARK_NO_PASTES)
   }
 }

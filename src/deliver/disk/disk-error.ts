@@ -31,6 +31,11 @@ const WORDS: Readonly<Record<string, Words>> = {
   ETIMEDOUT: { says: 'the file system does not answer', advice: 'check the file server' },
 }
 
+/** What an error of the file system says, and what to do about it; null: it has no words here. */
+export function wordsOfErrno(errno: string | null): Words | null {
+  return (errno === null ? undefined : WORDS[errno]) ?? null
+}
+
 const unreachable = concluded('DOWN', 'unknown')
 
 /** `tried` reads like "maildir ~/Mail: cannot write a message". */
@@ -41,11 +46,11 @@ export function diskError(
 ): DeliveryError {
   if (thrown instanceof DeliveryError) return thrown
   const errno = errnoOf(thrown)
-  const words = errno === null ? undefined : WORDS[errno]
+  const words = wordsOfErrno(errno)
   const text = thrown instanceof Error ? thrown.message : String(thrown)
   // Node's own text repeats the path. Our own text (NoRoom) says how much is free, so it is quoted.
   const own = errno !== null && /^(E[A-Z0-9]+|Unknown system error -\d+): /.test(text) ? '' : ` (${display(text)})`
-  const said = words === undefined ? display(text) : `${words.says}${own}: ${words.advice}`
+  const said = words === null ? display(text) : `${words.says}${own}: ${words.advice}`
   const known = concludeDisk(errno)
   // An error that no row knows (the wait was aborted, a limit) speaks of the disk, unless the caller was at work on a message.
   const answer = known.row === 'unknown' && facts.scope === undefined ? unreachable : known

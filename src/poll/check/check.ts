@@ -13,7 +13,7 @@ import * as words from './findings.ts'
 import { Looks } from '../compare/looks.ts'
 import { compare } from '../compare/compare.ts'
 import { isAboutCertificate, otherEndpoints, shownCertificate } from './probe.ts'
-import { type Advice, type CheckReport, type Finding, reportError } from '../report.ts'
+import { type Advice, type CheckReport, type Finding, reportOnce } from '../report.ts'
 import type { RunRequest } from '../run/run.ts'
 import type { ConnectContext } from '../sign-in/connect.ts'
 import { signInWithoutPoll } from '../sign-in/without-poll.ts'
@@ -173,7 +173,7 @@ class Check {
       account: this.#account.name,
       outcome: error === null ? 'ok' : 'failed',
       ...this.#counts,
-      error: error === null ? null : reportError(error),
+      error: error === null ? null : reportOnce(error),
       durationMs: Math.max(0, Math.round(this.#nowMs() - this.#startMs)),
       findings: this.#findings,
       advice: this.#advice,

@@ -7,7 +7,7 @@ import { FIRST_OF } from '../../config/values/written.ts'
 import { Slots } from '../../deliver/slots.ts'
 import { asPopfetchError, type PopfetchError } from '../../errors.ts'
 import type { Advice, Finding, ReportedError } from '../report.ts'
-import { reportError } from '../report.ts'
+import { reportError, reportOnce } from '../report.ts'
 import { Destinations, type Target } from '../run/destinations.ts'
 import type { RunRequest } from '../run/run.ts'
 import { applicationAdvice } from './application.ts'
@@ -95,7 +95,7 @@ class Trial {
       destination: this.#name,
       description: this.#description,
       outcome: failed === undefined ? 'ok' : 'failed',
-      error: failed === undefined || failed.error === null ? null : reportError(failed.error),
+      error: failed === undefined || failed.error === null ? null : reportOnce(failed.error),
       places: places.size,
       durationMs: Math.round(performance.now() - startMs),
       findings: first.findings,

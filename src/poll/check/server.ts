@@ -6,7 +6,7 @@ import { type Greeter, WITH_ARTICLE } from '../../deliver/network/place-words.ts
 import { asPopfetchError, type PopfetchError } from '../../errors.ts'
 import type { Session } from '../../pop3/session.ts'
 import type { Advice, Finding, ReportedError } from '../report.ts'
-import { reportError } from '../report.ts'
+import { reportOnce } from '../report.ts'
 import { connect, type ConnectContext } from '../sign-in/connect.ts'
 import { offeredFindings, signInFinding, tlsFindings } from './findings.ts'
 import { type MailServer, mailServerAt } from './mail-server.ts'
@@ -79,7 +79,7 @@ async function withOthers(
 
 function reported(server: string, { who, error, findings, advice }: MailServer): ServerReport {
   const outcome = error === null ? 'ok' : 'failed'
-  return { server, protocol: who, outcome, error: error === null ? null : reportError(error), findings, advice }
+  return { server, protocol: who, outcome, error: error === null ? null : reportOnce(error), findings, advice }
 }
 
 async function pop3At(
@@ -96,7 +96,7 @@ async function pop3At(
   if (!answers.some(({ greets }) => greets)) answers = [...answers, await at({ host, port: port ?? 110, tls: 'none' })]
   const greeting = answers.filter(({ greets }) => greets)
   const best = greeting.find(({ error }) => error === null) ?? greeting[0] ?? telling(answers)
-  const error = best.error === null ? null : reportError(best.error)
+  const error = best.error === null ? null : reportOnce(best.error)
   const findings = greeting.flatMap((answer) => answer.findings)
   const advice = greeting.length === 0 ? [] : [adviceFor(greeting)]
   const protocol = greeting.length === 0 ? null : 'POP3'

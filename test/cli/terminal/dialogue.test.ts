@@ -134,6 +134,29 @@ describe.each(KINDS)('a dialogue %s', (kind) => {
     await expect(answer).rejects.toBeInstanceOf(LeftByPerson)
   })
 
+  test.each([1001, 10_000, 1_000_000])('takes a line of %d characters for none, and asks again', async (count) => {
+    const { input, seen, dialogue } = open()
+    const answer = dialogue.ask(line('Where'))
+    await stands(seen, 'Where:')
+    input.write('x'.repeat(count))
+    input.write('\r')
+    await stands(seen, 'expected at most 1000 characters: the rest was left out')
+    input.write('\u0015there\r')
+    expect(await answer).toBe('there')
+  })
+
+  test('a password that is too long is asked for again, and nothing of it is shown', async () => {
+    const { input, seen, dialogue } = open()
+    const answer = dialogue.askSecret('Password')
+    await stands(seen, 'Password:')
+    input.write(`${'s3'.repeat(5000)}\r`)
+    await stands(seen, 'expected at most 8000 characters: the rest was left out: once more')
+    await expect.poll(() => seen().match(/Password:/g)?.length ?? 0, { interval: 1 }).toBeGreaterThanOrEqual(2)
+    input.write('good\r')
+    expect(await answer).toBe('good')
+    expect(seen()).not.toContain('s3')
+  })
+
   test('escapes what a server suggested', async () => {
     const { input, raw, dialogue } = open()
     const answer = dialogue.ask(line('User', 'al\u001b[2Jice\u202e'))
@@ -157,6 +180,84 @@ test('on a terminal a wrong answer stays in its line, with what is expected, to 
   await expect.poll(() => seen, { interval: 1 }).toContain('expected a port')
   input.write('\u007f\r')
   expect(await answer).toBe('995')
+})
+
+describe('what is pasted, where the terminal marks it', () => {
+  const pasted = (text: string): string => `\u001b[200~${text}\u001b[201~`
+  const open = () => {
+    const input = new PassThrough()
+    const output = new PassThrough()
+    let raw = ''
+    output.setEncoding('utf8').on('data', (text: string) => (raw += text))
+    const dialogue = promptedDialogue({ input, output }, abortable().signal)
+    const stands = async (text: string): Promise<void> => {
+      await expect.poll(() => stripVTControlCharacters(raw), { interval: 1 }).toContain(text)
+    }
+    return { input, dialogue, stands, raw: () => raw }
+  }
+
+  test('the terminal is asked to, for as long as a question stands', async () => {
+    const { input, dialogue, stands, raw } = open()
+    const answer = dialogue.ask(line('Where'))
+    await stands('Where:')
+    expect(raw()).toContain('\u001b[?2004h')
+    expect(raw()).not.toContain('\u001b[?2004l')
+    input.write('x\r')
+    await answer
+    await expect.poll(() => raw().endsWith('\u001b[?2004l'), { interval: 1 }).toBe(true)
+  })
+
+  test.each([
+    ['a line and its end', 'pop.example.net\r\n', 'pop.example.net', null],
+    ['a unicode word', 'Pöst ✉ "a#b": \'c\'', 'Pöst ✉ "a#b": \'c\'', null],
+    ['two lines', 'first\rsecond\r', 'first', 'expected one line: the lines behind it were left out'],
+    ['ten thousand lines', 'first\n'.repeat(10_000), 'first', 'expected one line'],
+    ['control bytes', 'a\u0003\u001b[2J\u0000\u0004b', 'a[2Jb', 'expected no control characters: they were left out'],
+    ['a megabyte', 'x'.repeat(1_000_000), 'x'.repeat(1000), 'expected at most 1000 characters'],
+  ])('%s', async (_, text, answered, told) => {
+    const { input, dialogue, stands } = open()
+    const answer = dialogue.ask(line('Where'))
+    await stands('Where:')
+    const bytes = Buffer.from(pasted(text))
+    // As terminals send it: in parts, which end anywhere.
+    for (let at = 0; at < bytes.length; at += 4095) input.write(bytes.subarray(at, at + 4095))
+    input.write('\r')
+    if (told !== null) {
+      await stands(told)
+      input.write('\r')
+    }
+    expect(await answer).toBe(answered)
+  })
+
+  test('is so at each place where it comes in two parts', async () => {
+    const bytes = Buffer.from(`a${pasted('ö\rb')}c`)
+    for (let cut = 1; cut < bytes.length; cut++) {
+      const { input, dialogue, stands } = open()
+      const answer = dialogue.ask(line('Where'))
+      await stands('Where:')
+      // A marker that is cut behind its first byte is the key Escape, unless a paste goes on.
+      if (bytes[cut - 1] === 0x1b && cut < 4) continue
+      input.write(bytes.subarray(0, cut))
+      input.write(bytes.subarray(cut))
+      input.write('\r')
+      await stands('one line')
+      input.write('\r')
+      expect(await answer, String(cut)).toBe('aöc')
+    }
+  })
+
+  test('answers no question behind the one that stands', async () => {
+    const { input, dialogue, stands } = open()
+    const first = dialogue.ask(line('User'))
+    await stands('User:')
+    input.write(pasted('alice\r\n'))
+    input.write('\r')
+    expect(await first).toBe('alice')
+    const second = dialogue.ask(line('Folder'))
+    await stands('Folder:')
+    input.write('INBOX\r')
+    expect(await second).toBe('INBOX')
+  })
 })
 
 describe('lines that are typed', () => {

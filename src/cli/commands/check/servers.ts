@@ -1,10 +1,9 @@
 // The servers that `popfetch check` was asked for by name: no account, no ledger, no secret.
-import { assemble } from '../../../config/assemble.ts'
-import type { Account } from '../../../config/schema.ts'
 import { parseHost } from '../../../config/values/host.ts'
 import { silentLog } from '../../../log.ts'
 import { checkServer, parsePlace, type ServerReport } from '../../../poll/check/server.ts'
 import { usageError } from '../../command-errors.ts'
+import { usualAccount } from '../../open/usual-account.ts'
 import type { Surroundings } from '../../surroundings.ts'
 
 /** Rejects with ERR_USAGE for what is no server, before any is asked. */
@@ -28,12 +27,4 @@ export async function serverReports(
       return report
     }),
   )
-}
-
-/** An account with the defaults of all keys; its user and password are never sent. */
-function usualAccount(): Account {
-  const written = { host: 'localhost', user: 'nobody', password: 'none', deliver: 'maildir:/nowhere' }
-  const [account] = assemble({ accounts: { server: written } }, (path) => path).configuration?.accounts ?? []
-  if (account === undefined) throw new TypeError('the usual account is not one')
-  return account
 }

@@ -4,17 +4,18 @@
 import { showsWhatItHas } from '../../../config/destinations/destinations.ts'
 import type { Account } from '../../../config/schema.ts'
 import { display } from '../../../display.ts'
+import { PopfetchError } from '../../../errors.ts'
 import type { Lookups } from '../../../setup/discover.ts'
 import { Answers } from '../../terminal/answers.ts'
 import { terminalDialogue, type Dialogue } from '../../terminal/dialogue.ts'
 import { abortedByPerson } from '../../command-errors.ts'
 import { EXIT_OK } from '../../../status/exit.ts'
 import { addDestination } from './add-destination.ts'
-import { type Attempt, deliveredTo, signedIn } from './attempts.ts'
-import { targetOf, type Whole, wholeFile, writeWhole } from './file.ts'
+import { type Attempt, type Delivered, deliveredTo, signedIn } from './attempts.ts'
+import { nextTarget, type Target, targetOf, type Whole, wholeFile, writeWhole } from './file.ts'
 import { shownInbox } from './inbox.ts'
-import { type Choices, drafted, initText, type Mailbox } from './new-account.ts'
-import { printSchedule, sayNext } from './next.ts'
+import { type Choices, type Drafted, drafted, initText, type Mailbox } from './new-account.ts'
+import { printSchedule, sayNext, type Written } from './next.ts'
 import type { InitInvocation } from './options.ts'
 import { hasTypedSecret } from './place.ts'
 import * as question from './questions.ts'
@@ -51,15 +52,73 @@ export async function setUp(invocation: InitInvocation, surroundings: Surroundin
   const attempt: Attempt = { address, target, answers, invocation, surroundings, lookups }
   const { mailbox, waiting } = await signedIn(suggested, attempt)
   const { deliver, client, known } = await deliveredTo(mailbox, attempt)
-  const deletion = await answers.to(question.deletion, invocation.deletePolicy)
-  const choices: Choices = { deliver, client, deletion }
-  // The questions look at one answer each; the schema also finds answers that cannot be combined.
-  const { account, configuration } = draftOf(mailbox, choices, known, attempt)
+  const { choices, account, configuration } = await chosen({ mailbox, deliver, client, known }, attempt)
   const shows = account.deliver.every((name) => showsWhatItHas(name, configuration.destinations))
   const first =
     invocation.first === null && waiting?.messages === 0
       ? null
       : await answers.to(question.first(waiting?.messages ?? null, shows), invocation.first)
+  const done = await writtenSomewhere({ mailbox, choices, known, first }, attempt)
+  if (invocation.json) output.object({ ok: true, file: done.file, account: done.account })
+  else if (!invocation.quiet) {
+    const byEnvironment = mailbox.secret.kind === 'env' ? mailbox.secret.name : null
+    const named = done.file === target.file ? invocation : { ...invocation, output: done.file }
+    sayNext({ ...done, first, byEnvironment }, named, surroundings)
+  }
+  return EXIT_OK
+}
+
+/** The questions look at one answer each; the schema also finds answers that cannot be combined. */
+async function chosen(
+  { mailbox, deliver, client, known }: Delivered & { readonly mailbox: Mailbox },
+  attempt: Attempt,
+): Promise<{ readonly choices: Choices } & Drafted> {
+  const { answers, invocation, surroundings } = attempt
+  for (let given: string | null = invocation.deletePolicy; ; given = null) {
+    const choices = { deliver, client, deletion: await answers.to(question.deletion, given) }
+    try {
+      return { choices, ...draftOf(mailbox, choices, known, attempt) }
+    } catch (error) {
+      if (!(error instanceof PopfetchError) || !answers.person) throw error
+      surroundings.output.problem(error.message)
+    }
+  }
+}
+
+type Done = Omit<Written, 'first' | 'byEnvironment'>
+
+interface Answered {
+  readonly mailbox: Mailbox
+  readonly choices: Choices
+  readonly known: string | null
+  /** What the first poll takes; null: it was not asked. */
+  readonly first: string | null
+}
+
+/** Shows the file and writes it. What was answered is kept when that fails: then once more, or elsewhere. */
+async function writtenSomewhere(answered: Answered, first: Attempt): Promise<Done> {
+  const { answers, surroundings } = first
+  for (let attempt = first; ;) {
+    try {
+      return await written(answered, attempt)
+    } catch (error) {
+      if (!(error instanceof PopfetchError) || error.code === 'ERR_ABORTED' || !answers.person) throw error
+      surroundings.output.problem(error.message)
+      attempt = { ...attempt, target: await nextTarget(error, attempt, (target) => faultOf(target, answered)) }
+    }
+  }
+}
+
+/** What is in the way of writing there. */
+function faultOf({ file, present }: Target, { mailbox, known }: Answered): string | null {
+  if (known === null || present?.configuration.destinations.has(known) === true) return null
+  return `there is no destination ${display(known)} in ${display(file, 4096)}, where ${display(mailbox.name)} is to deliver`
+}
+
+async function written({ mailbox, choices, known, first }: Answered, attempt: Attempt): Promise<Done> {
+  const { target, answers, invocation, surroundings } = attempt
+  const { output, signal } = surroundings
+  const { account, configuration } = draftOf(mailbox, choices, known, attempt)
   const kept = await keptApart(mailbox, choices, account, attempt)
   const whole = wholeOf(kept.mailbox, kept.choices, known, attempt)
   if (!invocation.json && (answers.person || !invocation.quiet)) {
@@ -73,17 +132,7 @@ export async function setUp(invocation: InitInvocation, surroundings: Surroundin
   signal.throwIfAborted()
   if (first !== null) await remember(first, account, configuration.statePath, surroundings)
   const before = await writeWhole(target, whole.text, kept.secrets)
-  if (invocation.json) output.object({ ok: true, file: target.file, account: account.name })
-  else if (!invocation.quiet) {
-    const byEnvironment = mailbox.secret.kind === 'env' ? mailbox.secret.name : null
-    const secrets = [...kept.secrets.keys()]
-    sayNext(
-      { file: target.file, account: account.name, secrets, first, before, byEnvironment },
-      invocation,
-      surroundings,
-    )
-  }
-  return EXIT_OK
+  return { file: target.file, account: account.name, secrets: [...kept.secrets.keys()], before }
 }
 
 function wholeOf(mailbox: Mailbox, choices: Choices, known: string | null, attempt: Attempt): Whole {
@@ -91,7 +140,7 @@ function wholeOf(mailbox: Mailbox, choices: Choices, known: string | null, attem
   return wholeFile(initText(mailbox, choices, invocation, surroundings), target, known)
 }
 
-function draftOf(mailbox: Mailbox, choices: Choices, known: string | null, attempt: Attempt) {
+function draftOf(mailbox: Mailbox, choices: Choices, known: string | null, attempt: Attempt): Drafted {
   const whole = wholeOf(mailbox, choices, known, attempt)
   return drafted(whole.text, whole.account, attempt.target.file, attempt.surroundings)
 }

@@ -6,14 +6,15 @@ import { resolvePath, usualStatePath } from '../../../config/paths.ts'
 import { mismatchText, pathText } from '../../../config/problem.ts'
 import type { Written } from '../../../config/values/written.ts'
 import { display } from '../../../display.ts'
+import { PopfetchError } from '../../../errors.ts'
 import path from 'node:path'
 import { abortedByPerson, usageError } from '../../command-errors.ts'
 import { EXIT_OK } from '../../../status/exit.ts'
 import type { Surroundings } from '../../surroundings.ts'
 import type { Answers } from '../../terminal/answers.ts'
-import { goesOnUntested } from './attempts.ts'
-import { type Target, withDestination, writeWhole } from './file.ts'
-import { shownInbox } from './inbox.ts'
+import { goesOnUntested, trustedSo } from './attempts.ts'
+import { nextTarget, type Target, withDestination, writeWhole } from './file.ts'
+import { placeOf, shownInbox } from './inbox.ts'
 import { withTypedPaths } from './new-account.ts'
 import type { InitInvocation } from './options.ts'
 import { askPlace, hasTypedSecret } from './place.ts'
@@ -27,10 +28,29 @@ interface Means {
   readonly surroundings: Surroundings
 }
 
-export async function addDestination(target: Target, means: Means): Promise<number> {
-  const { answers, surroundings } = means
+export async function addDestination(first: Target, means: Means): Promise<number> {
+  const { name, keys } = await triedPlace(first, means)
+  for (let target = first; ;) {
+    try {
+      return await writtenTo(target, name, keys, means)
+    } catch (error) {
+      const { answers, surroundings } = means
+      if (!(error instanceof PopfetchError) || error.code === 'ERR_ABORTED' || !answers.person) throw error
+      surroundings.output.problem(error.message)
+      target = await nextTarget(error, { ...means, target }, ({ file, present }) =>
+        present === null ? `there is no configuration in ${display(file, 4096)} yet: add an account first` : null,
+      )
+    }
+  }
+}
+
+async function writtenTo(
+  target: Target,
+  name: string,
+  keys: Written,
+  { answers, surroundings }: Means,
+): Promise<number> {
   const { output } = surroundings
-  const { name, keys } = await triedPlace(target, means)
   const secrets = new Map<string, string>()
   let kept = keys
   if (hasTypedSecret(keys)) {
@@ -54,8 +74,8 @@ async function triedPlace(target: Target, means: Means): Promise<{ readonly name
   const { answers, invocation, surroundings } = means
   const { cwd, env } = surroundings
   const typed = (file: string): string => (file.startsWith('~') ? file : resolvePath(file, cwd, env))
-  const byApi = (): Promise<never> =>
-    Promise.reject(usageError('Gmail needs its own sign-in: add an account that delivers there'))
+  const byApi = (): Promise<never> => Promise.reject(new TypeError('the Gmail API is not offered here'))
+  let last: string | null = null
   for (let before: Written | null = null; ;) {
     for (const [at, kind] of question.PLACE_KINDS.entries())
       answers.tell(`  ${at + 1}. ${kind.padEnd(8)} ${question.PLACES[kind]}`)
@@ -65,19 +85,33 @@ async function triedPlace(target: Target, means: Means): Promise<{ readonly name
       answers.tell('expected a number or word from the list, a path or a URL')
       continue
     }
-    const same = where.kind === 'kind' && before?.['type'] === where.type ? before : null
+    if (where.kind === 'kind' && where.type === 'gmail') {
+      answers.tell('Gmail needs its own sign-in: add an account that delivers there')
+      continue
+    }
+    const same = where.kind === 'place' || before?.['type'] === where.type ? before : null
     const asked = { given: invocation, answers, known: null, byApi, before: same }
-    const written = where.kind === 'place' ? where.written : (await askPlace[where.type](asked)).deliver
-    const keys = withTypedPaths(written, typed)
-    const wish = kindWritten(keys)?.usualName ?? String(keys['type'])
+    const { deliver } = where.kind === 'place' ? await placeOf(where.written, asked) : await askPlace[where.type](asked)
+    let keys = withTypedPaths(deliver, typed)
+    const wish: string = last ?? kindWritten(keys)?.usualName ?? String(keys['type'])
     const name = await answers.to(question.line('name', 'Its name', wish, 'a name'), null)
-    try {
-      await tried(name, keys, target, surroundings)
-      surroundings.output.note('it accepts mail')
-      return { name, keys }
-    } catch (error) {
-      if (await goesOnUntested(error, means)) return { name, keys }
-      before = keys
+    for (;;) {
+      try {
+        await tried(name, keys, target, surroundings)
+        surroundings.output.note('it accepts mail')
+        return { name, keys }
+      } catch (error) {
+        const tryAs = (pinned: Written): Promise<void> => tried(name, pinned, target, surroundings)
+        const trust = await trustedSo(error, keys, tryAs, means)
+        if (typeof trust === 'object' && trust !== null) {
+          keys = withTypedPaths({ ...keys, ...trust }, typed)
+          continue
+        }
+        if (trust === null && (await goesOnUntested(error, means))) return { name, keys }
+        before = keys
+        last = name
+        break
+      }
     }
   }
 }

@@ -4,8 +4,9 @@ import { signInsOf } from '../../../config/oauth/sign-ins.ts'
 import { pinKeys } from '../../../config/values/values.ts'
 import type { Written } from '../../../config/values/written.ts'
 import { display } from '../../../display.ts'
-import { PopfetchError } from '../../../errors.ts'
+import { onceText, PopfetchError } from '../../../errors.ts'
 import type { Lookups } from '../../../setup/discover.ts'
+import type { TlsFacts } from '../../../pop3/network/tls-facts.ts'
 import type { Surroundings } from '../../surroundings.ts'
 import { counted, size } from '../../../status/words/amounts.ts'
 import type { Answers } from '../../terminal/answers.ts'
@@ -36,12 +37,13 @@ export async function signedIn(
 ): Promise<{ readonly mailbox: Mailbox; readonly waiting: Waiting | null }> {
   const { address, answers, invocation, surroundings } = attempt
   let suggested = first
+  let before: Mailbox | null = null
   for (let given: InitInvocation = invocation; ;) {
     const server = await chosenServer(suggested, given, attempt)
-    const mailbox = await mailboxOf(address, server, suggested, { given, answers })
-    const draft = draftOf(mailbox, null, null, attempt)
-    if (invocation.untested) return { mailbox, waiting: null }
+    const mailbox: Mailbox = await mailboxOf(address, server, suggested, { given, answers, before })
     try {
+      const draft = draftOf(mailbox, null, null, attempt)
+      if (invocation.untested) return { mailbox, waiting: null }
       refuseTwice(mailbox, attempt.target)
       await signInFirst(mailbox, draft, attempt)
       if (!invocation.quiet) surroundings.output.note(`signing in to ${display(mailbox.host)}`)
@@ -51,8 +53,9 @@ export async function signedIn(
       return { mailbox, waiting }
     } catch (error) {
       if (await goesOnUntested(error, attempt)) return { mailbox, waiting: null }
-      const { host, port, tls, user } = mailbox
-      suggested = { ...suggested, host, trusted: true, port, tls, user }
+      const { host, port, tls, user, ca, pin } = mailbox
+      suggested = { ...suggested, host, trusted: true, port, tls, user, trust: { ca, pin } }
+      before = mailbox
       const again = { host: null, port: null, tls: null, user: null, password: null, tokenCommand: null }
       given = { ...invocation, ...again, clientId: null, clientSecretFile: null }
     }
@@ -78,7 +81,7 @@ export async function deliveredTo(mailbox: Mailbox, attempt: Attempt): Promise<D
     if (invocation.untested) return delivered
     const trust = await triedAt(delivered, mailbox, attempt)
     if (trust === 'good') return delivered
-    const typed = where.kind === 'kind' ? where.type : kindOf(delivered.deliver)
+    const typed = where.kind === 'kind' ? where.type : where.kind === 'known' ? where.name : kindOf(delivered.deliver)
     before = { typed, deliver: typeof trust === 'object' ? { ...delivered.deliver, ...trust } : delivered.deliver }
     // What was decided of the certificate is all that was missing.
     if (typeof trust === 'object') {
@@ -108,7 +111,7 @@ async function destinationFor(
   mailbox: Mailbox,
   { answers }: Attempt,
 ): Promise<Delivered> {
-  const means = { given, answers, known: mailbox.client }
+  const means = { given, answers, known: mailbox.client, before }
   switch (where.kind) {
     case 'known':
       return { deliver: { type: 'maildir', path: '~/Mail' }, client: null, known: where.name }
@@ -130,7 +133,7 @@ async function triedAt(
   mailbox: Mailbox,
   attempt: Attempt,
 ): Promise<'good' | 'again' | Written> {
-  const { answers, invocation, surroundings } = attempt
+  const { invocation, surroundings } = attempt
   const { output } = surroundings
   const choices = { deliver, client, deletion: 'never' }
   try {
@@ -144,28 +147,36 @@ async function triedAt(
     output.note('it accepts mail')
     return 'good'
   } catch (error) {
-    const host = typeof deliver['host'] === 'string' ? deliver['host'] : ''
-    if (answers.person && isUntrusted(error) && deliver['pin'] === undefined && deliver['ca'] === undefined) {
-      const facts = await certificateOf(choices, mailbox, attempt)
-      const why = error instanceof PopfetchError ? error.message : ''
-      const trust = facts === null ? 'another' : await decide({ facts, why, host }, answers, surroundings)
-      if (trust !== 'another') return trust.ca === null ? { pin: pinKeys(trust.pin) } : { ca: trust.ca }
-      if (facts !== null) return 'again'
+    const pinned = async (withPin: Written): Promise<void> => {
+      const draft = draftOf(mailbox, { ...choices, deliver: withPin }, null, attempt)
+      await tryDestination(draft.account.deliver, draft, surroundings)
     }
-    return (await goesOnUntested(error, attempt)) ? 'good' : 'again'
+    const trust = known === null ? await trustedSo(error, deliver, pinned, attempt) : null
+    return trust ?? ((await goesOnUntested(error, attempt)) ? 'good' : 'again')
   }
 }
 
-/** The certificate that the server of a destination shows. */
-async function certificateOf(choices: Choices, mailbox: Mailbox, attempt: Attempt) {
-  const pinned = { ...choices, deliver: { ...choices.deliver, pin: NO_PIN } }
+/** Was it a certificate, and what is decided of it: its keys, or the questions come again. Null: it was none. `tryAs`: a trial with
+ *  these keys, which shows the certificate. */
+export async function trustedSo(
+  error: unknown,
+  deliver: Written,
+  tryAs: (pinned: Written) => Promise<void>,
+  { answers, surroundings }: Pick<Attempt, 'answers' | 'surroundings'>,
+): Promise<Written | 'again' | null> {
+  if (!answers.person || !isUntrusted(error) || deliver['pin'] !== undefined || deliver['ca'] !== undefined) return null
+  let facts: TlsFacts | null = null
   try {
-    const draft = draftOf(mailbox, pinned, null, attempt)
-    await tryDestination(draft.account.deliver, draft, attempt.surroundings)
-    return null
-  } catch (error) {
-    return certificateIn(error)
+    await tryAs({ ...deliver, pin: NO_PIN })
+  } catch (met) {
+    facts = certificateIn(met)
   }
+  if (facts === null) return null
+  const host = typeof deliver['host'] === 'string' ? deliver['host'] : ''
+  const why = error instanceof PopfetchError ? error.message : ''
+  const trust = await decide({ facts, why, host }, answers, surroundings)
+  if (trust === 'another') return 'again'
+  return trust.ca === null ? { pin: pinKeys(trust.pin) } : { ca: trust.ca }
 }
 
 /** Says what failed, and asks what now. Throws it where nobody can be asked, or the person stops. */
@@ -174,8 +185,9 @@ export async function goesOnUntested(
   { answers, surroundings }: Pick<Attempt, 'answers' | 'surroundings'>,
 ): Promise<boolean> {
   if (!(error instanceof PopfetchError) || error.code === 'ERR_ABORTED' || !answers.person) throw error
-  surroundings.output.problem(error.message)
-  const next = await answers.to(question.afterFailure, null)
+  surroundings.output.problem(onceText(error.message))
+  // Answers that are no configuration cannot be written either.
+  const next = await answers.to(error.code === 'ERR_USAGE' ? question.afterWrongAnswer : question.afterFailure, null)
   if (next === 'stop') throw error
   return next === 'write'
 }

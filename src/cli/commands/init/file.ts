@@ -4,15 +4,19 @@ import { realpath } from 'node:fs/promises'
 import { formatText, parseText } from '../../../config/document.ts'
 import { type Additions, takesAdditions, withAdditions } from '../../../config/edit/additions.ts'
 import { readText } from '../../../config/load.ts'
+import { resolvePath } from '../../../config/paths.ts'
 import type { Configuration } from '../../../config/schema.ts'
 import { isWritten, type Written } from '../../../config/values/written.ts'
 import { display } from '../../../display.ts'
+import { PopfetchError } from '../../../errors.ts'
 import { ourUid } from '../../../own-file.ts'
 import { configurationError, usageError } from '../../command-errors.ts'
 import { readConfiguration } from '../../open/configured.ts'
 import { newFilePath, placesFor, replaceFile, writeNewFile } from '../../open/new-file.ts'
 import type { Surroundings } from '../../surroundings.ts'
+import type { Answers } from '../../terminal/answers.ts'
 import type { InitInvocation } from './options.ts'
+import * as question from './questions.ts'
 import { removeSecrets, writeSecrets } from './secrets.ts'
 
 /** A configuration that is there already. */
@@ -42,6 +46,36 @@ export async function targetOf(invocation: InitInvocation, surroundings: Surroun
   }
   const { root } = parseText(text)
   return { file: await realpath(there), present: { text, root: isWritten(root) ? root : {}, configuration } }
+}
+
+interface Means {
+  readonly target: Target
+  readonly answers: Answers
+  readonly invocation: InitInvocation
+  readonly surroundings: Surroundings
+}
+
+/** After a failure to write: the place for the next attempt, as it is then. `faultOf`: what is in the way there; null: nothing.
+ *  Rejects with `failure` when the person stops. */
+export async function nextTarget(
+  failure: PopfetchError,
+  { target, answers, invocation, surroundings }: Means,
+  faultOf: (target: Target) => string | null,
+): Promise<Target> {
+  for (;;) {
+    const next = await answers.to(question.afterFailedWrite, null)
+    if (next === 'stop') throw failure
+    const output = typeof next === 'object' ? resolvePath(next.file, surroundings.cwd, surroundings.env) : target.file
+    try {
+      const found = await targetOf({ ...invocation, output }, surroundings)
+      const fault = faultOf(found)
+      if (fault === null) return found
+      surroundings.output.problem(fault)
+    } catch (error) {
+      if (!(error instanceof PopfetchError)) throw error
+      surroundings.output.problem(error.message)
+    }
+  }
 }
 
 const UNADDED = 'the text with it would not mean what it should: write it by hand, see popfetch config reference'
@@ -149,9 +183,7 @@ export async function writeWhole(
       return null
     }
     if ((await readText(file, ourUid())).text !== present.text)
-      throw configurationError(
-        `${display(file, 4096)} has changed in the meantime: nothing was written; run popfetch init again`,
-      )
+      throw configurationError(`${display(file, 4096)} has changed in the meantime: nothing was written; try again`)
     return await replaceFile(file, text, 'before')
   } catch (error) {
     await removeSecrets(secrets.keys())

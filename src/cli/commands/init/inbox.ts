@@ -1,6 +1,6 @@
 // Where mail goes, when that is a mailbox elsewhere: by which way, and with which secret. A URL has its way already, and may lack
 // its password. What the ways cost is in setup/inbox-ways.ts.
-import type { Written } from '../../../config/values/written.ts'
+import { isWritten, type Written } from '../../../config/values/written.ts'
 import { display } from '../../../display.ts'
 import { waysInto, type Way } from '../../../setup/inbox-ways.ts'
 import { SIGN_IN_PROVIDERS } from '../../../sign-in-providers.ts'
@@ -9,7 +9,7 @@ import { clientOf } from './mailbox.ts'
 import type { Mailbox } from './new-account.ts'
 import type { InitRequest } from './options.ts'
 import * as question from './questions.ts'
-import { askedSecret } from './secrets.ts'
+import { askedSecret, type Typed } from './secrets.ts'
 
 export interface Inbox {
   /** As it is written. */
@@ -23,6 +23,8 @@ export interface InboxMeans {
   readonly answers: Answers
   /** The client under which the mailbox signs in that is fetched from; null: none. */
   readonly known: Mailbox['client']
+  /** A destination as it was answered before; null: it is the first time. */
+  readonly before: Written | null
   /** Into Gmail by its API. */
   readonly byApi: (address: string) => Promise<Inbox>
 }
@@ -79,16 +81,34 @@ async function byImap(address: string, way: Way, means: Means): Promise<Inbox> {
 }
 
 /** Adds what a server with a user lacks. */
-async function withPassword(written: Written, { answers, given }: Means, kind = 'Password'): Promise<Written> {
+async function withPassword(written: Written, means: Means, kind = 'Password'): Promise<Written> {
   const { user, host, password, token } = written
   if (typeof user !== 'string' || typeof host !== 'string' || password !== undefined || token !== undefined)
     return written
+  return { ...written, password: await passwordAt(user, host, means, kind) }
+}
+
+/** The password of a user at the server of a destination, as it is written. */
+export async function passwordAt(user: string, host: string, means: Means, kind = 'Password'): Promise<unknown> {
+  const { answers, given, before } = means
   const asked = await askedSecret(`${kind} of ${user} at ${host}`, {
     given: given.toPassword,
     option: 'to-password-env',
     answers,
+    before: before?.['user'] === user && before['host'] === host ? typedPassword(before['password']) : null,
   })
-  return { ...written, password: asked.kind === 'text' ? asked.text : asked.place }
+  return asked.kind === 'text' ? asked.text : asked.place
+}
+
+function typedPassword(written: unknown): Typed | null {
+  if (typeof written === 'string') return { kind: 'text', text: written }
+  if (!isWritten(written)) return null
+  const { env, file, command, credential, keyring } = written
+  if (typeof env === 'string') return { kind: 'place', place: { env } }
+  if (typeof file === 'string') return { kind: 'place', place: { file } }
+  if (typeof command === 'string') return { kind: 'place', place: { command } }
+  if (typeof credential === 'string') return { kind: 'place', place: { credential } }
+  return typeof keyring === 'string' ? { kind: 'place', place: { keyring } } : null
 }
 
 async function clientFor({ oauth }: Way, { given, answers, known }: Means): Promise<NonNullable<Mailbox['client']>> {
@@ -96,8 +116,9 @@ async function clientFor({ oauth }: Way, { given, answers, known }: Means): Prom
   if (known?.name === name && given.toClientId === null) return known
   const steps = SIGN_IN_PROVIDERS[name]?.client ?? []
   if (answers.person && given.toClientId === null) for (const line of steps) answers.tell(line)
-  const id = await answers.to(question.toClientId, given.toClientId)
-  return await clientOf(name, id, { file: given.toClientSecretFile, option: 'to-client-secret-file', answers })
+  const id = await answers.to(question.toClientId(null), given.toClientId)
+  const file = given.toClientSecretFile
+  return await clientOf(name, id, { file, option: 'to-client-secret-file', answers, before: null })
 }
 
 /** The same for the screen: a password is masked, the place of one is shown. */

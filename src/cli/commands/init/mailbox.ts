@@ -7,12 +7,14 @@ import type { Mailbox } from './new-account.ts'
 import type { InitRequest } from './options.ts'
 import * as question from './questions.ts'
 import { usageError } from '../../command-errors.ts'
-import { askedSecret } from './secrets.ts'
+import { askedSecret, type Typed } from './secrets.ts'
 import { providerFor, type Server, type Suggested } from './server.ts'
 
 export interface MailboxMeans {
   readonly given: InitRequest
   readonly answers: Answers
+  /** As it was answered before; null: it is the first time. */
+  readonly before: Mailbox | null
 }
 
 /** The user and the secret at a server. */
@@ -20,15 +22,19 @@ export async function mailboxOf(
   address: string,
   server: Server,
   suggested: Suggested,
-  { given, answers }: MailboxMeans,
+  means: MailboxMeans,
 ): Promise<Mailbox> {
+  const { given, answers } = means
   const user = await answers.to(question.user(suggested.user), given.user)
-  const secret = await secretFor(user, providerFor(server, suggested), { given, answers })
+  const secret = await secretFor(user, providerFor(server, suggested), means)
   return { name: given.name ?? address, ...server, user, ...secret }
 }
 
 /** Null: no client is named. Where the provider takes nothing but tokens, a person is told how to get one, and asked. */
-async function clientFor(provider: Provider | null, { given, answers }: MailboxMeans): Promise<Mailbox['client']> {
+async function clientFor(
+  provider: Provider | null,
+  { given, answers, before }: MailboxMeans,
+): Promise<Mailbox['client']> {
   const { password, tokenCommand, clientId, clientSecretFile } = given
   const name = provider?.oauth ?? null
   const known = name === null ? undefined : SIGN_IN_PROVIDERS[name]
@@ -45,22 +51,32 @@ async function clientFor(provider: Provider | null, { given, answers }: MailboxM
   if (name === null || known === undefined || (!isAsked && clientId === null)) return null
   if (isAsked && !answers.person) return null
   if (isAsked) for (const line of known.client) answers.tell(line)
-  const id = await answers.to(question.clientId, clientId)
-  if (id === '') return null
-  return await clientOf(name, id, { file: clientSecretFile, option: 'client-secret-file', answers })
+  const { clientId: usual, clientSecret: secret } = before?.client?.keys ?? {}
+  const id = await answers.to(question.clientId(typeof usual === 'string' ? usual : null), clientId)
+  if (id === '' || id === 'none') return null
+  const typed = id === usual && typeof secret === 'string' ? secret : null
+  return await clientOf(name, id, { file: clientSecretFile, option: 'client-secret-file', answers, before: typed })
+}
+
+interface ClientMeans {
+  readonly file: string | null
+  readonly option: string
+  readonly answers: Answers
+  /** Its secret as it was typed before; null: it is the first time. */
+  readonly before: string | null
 }
 
 /** A client of the provider with this name, and its secret. */
 export async function clientOf(
   name: string,
   id: string,
-  { file, option, answers }: { readonly file: string | null; readonly option: string; readonly answers: Answers },
+  { file, option, answers, before }: ClientMeans,
 ): Promise<NonNullable<Mailbox['client']>> {
   const keys = { provider: name, clientId: id }
   if (file !== null) return { name, keys: { ...keys, clientSecret: { file } } }
   // A client of Google has a secret that is not really secret, since it comes with every program. Others are public.
   if (name !== 'google' || !answers.person) return { name, keys }
-  const secret = await answers.secret(option, question.clientSecret)
+  const secret = await answers.secret(option, question.clientSecret, before)
   redactor.add(secret)
   return { name, keys: { ...keys, clientSecret: secret } }
 }
@@ -68,20 +84,49 @@ export async function clientOf(
 async function secretFor(
   user: string,
   provider: Provider | null,
-  { given, answers }: MailboxMeans,
+  means: MailboxMeans,
 ): Promise<Pick<Mailbox, 'secret' | 'secretKey' | 'client'>> {
+  const { given, answers, before } = means
   const { password, tokenCommand } = given
-  const client = await clientFor(provider, { given, answers })
+  const client = await clientFor(provider, means)
   if (client !== null) return { secretKey: 'token', secret: { kind: 'oauth', client: client.name }, client }
   if (tokenCommand !== null || (provider?.secret === 'token' && password === null)) {
-    const run = await answers.to(question.tokenCommand, tokenCommand)
+    const known = before?.secretKey === 'token' && before.secret.kind === 'command' ? before.secret.run : null
+    const run = await answers.to(question.tokenCommand(typeof known === 'string' ? known : null), tokenCommand)
     return { secretKey: 'token', secret: { kind: 'command', run }, client: null }
   }
   const secretKey = 'password'
   const kind = provider?.secret === 'app password' ? 'App password' : 'Password'
-  const asked = await askedSecret(`${kind} of ${user}`, { given: password, option: 'password-env', answers })
+  const typed = before?.secretKey === secretKey ? typedSecret(before.secret) : null
+  const asked = await askedSecret(`${kind} of ${user}`, {
+    given: password,
+    option: 'password-env',
+    answers,
+    before: typed,
+  })
   const secret = asked.kind === 'text' ? asked : placeAsSecret(asked.place)
   return { secretKey, secret, client: null }
+}
+
+/** The other way round. */
+function typedSecret(secret: Mailbox['secret']): Typed | null {
+  switch (secret.kind) {
+    case 'text':
+      return secret
+    case 'env':
+      return { kind: 'place', place: { env: secret.name } }
+    case 'file':
+      return { kind: 'place', place: { file: secret.path } }
+    case 'credential':
+      return { kind: 'place', place: { credential: secret.name } }
+    case 'keyring':
+      return { kind: 'place', place: { keyring: secret.name } }
+    case 'command':
+      return typeof secret.run === 'string' ? { kind: 'place', place: { command: secret.run } } : null
+    case 'oauth':
+    case 'missing':
+      return null
+  }
 }
 
 function placeAsSecret(place: question.SecretPlace): Mailbox['secret'] {

@@ -3,16 +3,11 @@
 import { isLoopback } from '../../../config/values/host.ts'
 import { isWritten, type Written } from '../../../config/values/written.ts'
 import type { Answers } from '../../terminal/answers.ts'
-import type { Inbox, InboxMeans } from './inbox.ts'
+import { type Inbox, type InboxMeans, passwordAt } from './inbox.ts'
+import type { Question } from '../../terminal/answers.ts'
 import * as question from './questions.ts'
-import { askedSecret } from './secrets.ts'
 
-export interface PlaceMeans extends InboxMeans {
-  /** As it was answered before; null: it is the first time. */
-  readonly before: Written | null
-}
-
-type Ask = (means: PlaceMeans) => Promise<Inbox>
+type Ask = (means: InboxMeans) => Promise<Inbox>
 
 const local = (deliver: Written): Inbox => ({ deliver, client: null })
 
@@ -25,7 +20,7 @@ export const askPlace: Readonly<Record<question.PlaceKind, Ask>> = {
     const isHere = isLoopback(host)
     const endpoint = await endpointOf(answers, before, isHere ? '25 none' : '587 starttls')
     const user = await answers.to(question.userThere(textOf(before, 'user') ?? (isHere ? 'none' : null)), null)
-    const secret = user === null ? {} : { user, ...(await passwordAt(user, host, means)) }
+    const secret = user === null ? {} : { user, password: await passwordAt(user, host, means) }
     const to = await answers.to(question.recipients(listOf(before, 'to'), false), null)
     return local({
       type: 'smtp',
@@ -51,9 +46,9 @@ export const askPlace: Readonly<Record<question.PlaceKind, Ask>> = {
     const host = await answers.to(question.imapHost(textOf(before, 'host')), means.given.toHost)
     const endpoint = await endpointOf(answers, before, isLoopback(host) ? '143 none' : '993 implicit')
     const user = await answers.to(question.line('deliver', 'User name there', textOf(before, 'user')), null)
-    const secret = await passwordAt(user, host, means)
+    const password = await passwordAt(user, host, means)
     const folder = await answers.to(question.line('deliver', 'Folder', textOf(before, 'folder') ?? 'INBOX'), null)
-    return local({ type: 'imap', host, ...endpoint, user, ...secret, folder, ...trustOf(before, host) })
+    return local({ type: 'imap', host, ...endpoint, user, password, folder, ...trustOf(before, host) })
   },
   gmail: async (means) => {
     const usual = textOf(means.before, 'user')
@@ -64,14 +59,14 @@ export const askPlace: Readonly<Record<question.PlaceKind, Ask>> = {
     return await means.byApi(address)
   },
   command: async ({ answers, before }) => {
-    const run = before?.['run']
-    const usual = Array.isArray(run) ? lineOf(run.map(String)) : null
-    const line = await answers.to(question.line('deliver', 'Program and its arguments', usual, 'a program'), null)
-    return local({ type: 'command', run: wordsOf(line) })
+    const words = before?.['run']
+    const usual = Array.isArray(words) ? lineOf(words.map(String)) : null
+    const run = await answers.to(programLine(usual), null)
+    return local({ type: 'command', run })
   },
 }
 
-async function pathOf({ answers, before }: PlaceMeans, what: string, usual: string): Promise<string> {
+async function pathOf({ answers, before }: InboxMeans, what: string, usual: string): Promise<string> {
   return await answers.to(question.line('deliver', what, textOf(before, 'path') ?? usual, 'a path'), null)
 }
 
@@ -90,12 +85,6 @@ function trustOf(before: Written | null, host: string): Written {
   return { ...(ca === undefined ? {} : { ca }), ...(pin === undefined ? {} : { pin }) }
 }
 
-async function passwordAt(user: string, host: string, { answers, given }: PlaceMeans): Promise<Written> {
-  const what = `Password of ${user} at ${host}`
-  const asked = await askedSecret(what, { given: given.toPassword, option: 'to-password-env', answers })
-  return { password: asked.kind === 'text' ? asked.text : asked.place }
-}
-
 function textOf(before: Written | null, key: string): string | null {
   const value = before?.[key]
   return typeof value === 'string' ? value : null
@@ -107,9 +96,23 @@ function listOf(before: Written | null, key: string): string | null {
   return Array.isArray(value) ? value.join(', ') : null
 }
 
-/** The words of a command line; quotes hold one together. No shell is meant. */
-export function wordsOf(line: string): readonly string[] {
-  const words = line.match(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g) ?? []
+function programLine(usual: string | null): Question<readonly string[]> {
+  return {
+    option: 'deliver',
+    text: 'Program and its arguments',
+    usual,
+    parse(text) {
+      const value = wordsOf(text)
+      if (value === null) return { expected: 'a second quote: one holds words together only with another' }
+      return value.length === 0 ? { expected: 'a program' } : { value }
+    },
+  }
+}
+
+/** The words of a command line; quotes hold one together. No shell is meant. Null: a quote is left open. */
+export function wordsOf(line: string): readonly string[] | null {
+  const words = line.match(/(?:"[^"]*"|'[^']*'|[^\s"'])+|["']/g) ?? []
+  if (words.some((word) => word === '"' || word === "'")) return null
   return words.map((word) => word.replaceAll(/"([^"]*)"|'([^']*)'/g, '$1$2'))
 }
 

@@ -81,12 +81,18 @@ export const trust: Question<'pin' | 'another' | { readonly ca: string }> = {
 /** Where a secret is had from each time. */
 export type SecretPlace = PasswordPlace | { readonly credential: string } | { readonly keyring: string }
 
+/** As it is typed. */
+export function placeText(place: SecretPlace): string {
+  const [[word, name] = ['', '']] = Object.entries(place)
+  return `${word} ${name}`
+}
+
 /** Null: it is typed now. */
-export function secretSource(option: string): Question<SecretPlace | null> {
+export function secretSource(option: string, usual: string): Question<SecretPlace | null> {
   return {
     option,
     text: 'Where popfetch gets it: type (now; kept in its own file), or command CMD, file PATH, env NAME, credential NAME, keyring NAME',
-    usual: 'type',
+    usual,
     parse(text) {
       if (/^t(?:ype)?$/i.test(text)) return { value: null }
       const [, word = '', value = ''] = /^(command|file|env|credential|keyring)[\s:]+(\S.*)$/i.exec(text) ?? []
@@ -109,19 +115,24 @@ export function user(usual: string): Question<string> {
   return { option: 'user', text: 'User name there', usual, parse: (text) => ({ value: text }) }
 }
 
-export const tokenCommand: Question<string> = {
-  option: 'token-command',
-  text: 'Command that prints an access token',
-  usual: null,
-  parse: (text) => (text === '' ? { expected: 'a command' } : { value: text }),
+export function tokenCommand(usual: string | null): Question<string> {
+  return {
+    option: 'token-command',
+    text: 'Command that prints an access token',
+    usual,
+    parse: (text) => (text === '' ? { expected: 'a command' } : { value: text }),
+  }
 }
 
-/** An empty answer: no client, but a command. */
-export const clientId: Question<string> = {
-  option: 'client-id',
-  text: 'Client id (Enter alone: a command prints tokens)',
-  usual: null,
-  parse: (text) => (/^[\x21-\x7e]{0,500}$/.test(text) ? { value: text } : { expected: 'a client id, without spaces' }),
+/** An empty answer, or `none`: no client, but a command. */
+export function clientId(usual: string | null): Question<string> {
+  return {
+    option: 'client-id',
+    text: `Client id (${usual === null ? 'Enter alone' : 'none'}: a command prints tokens)`,
+    usual,
+    parse: (text) =>
+      /^[\x21-\x7e]{0,500}$/.test(text) ? { value: text } : { expected: 'a client id, without spaces' },
+  }
 }
 
 export const clientSecret = 'Client secret'
@@ -240,11 +251,14 @@ export function relay(usual: string): Question<string> {
   return { ...host(usual), option: 'to-host', text: 'Mail server that sends for you' }
 }
 
-export const toClientId: Question<string> = {
-  option: 'to-client-id',
-  text: 'Client id',
-  usual: null,
-  parse: (text) => (/^[\x21-\x7e]{1,500}$/.test(text) ? { value: text } : { expected: 'a client id, without spaces' }),
+export function toClientId(usual: string | null): Question<string> {
+  return {
+    option: 'to-client-id',
+    text: 'Client id',
+    usual,
+    parse: (text) =>
+      /^[\x21-\x7e]{1,500}$/.test(text) ? { value: text } : { expected: 'a client id, without spaces' },
+  }
 }
 
 export const deletion: Question<string> = {
@@ -284,14 +298,41 @@ export function write(file: string): Question<boolean> {
   }
 }
 
-export const afterFailure: Question<'again' | 'write' | 'stop'> = {
+type Next = 'again' | 'write' | 'stop'
+
+function nextOf<T extends Next>(words: readonly T[], text: string): T | null {
+  const typed = text.toLowerCase()
+  return words.find((each) => typed !== '' && (each.startsWith(typed) || typed === `try ${each}`)) ?? null
+}
+
+export const afterFailure: Question<Next> = {
   option: 'untested',
   text: 'Try again, write the file anyway, or stop',
   usual: 'again',
   parse(text) {
-    const word = (['again', 'write', 'stop'] as const).find(
-      (each) => text !== '' && (each.startsWith(text.toLowerCase()) || text.toLowerCase() === `try ${each}`),
-    )
-    return word === undefined ? { expected: 'again, write or stop' } : { value: word }
+    const word = nextOf(['again', 'write', 'stop'], text)
+    return word === null ? { expected: 'again, write or stop' } : { value: word }
+  },
+}
+
+export const afterWrongAnswer: Question<Next> = {
+  option: 'untested',
+  text: 'Answer again, or stop',
+  usual: 'again',
+  parse(text) {
+    const word = nextOf(['again', 'stop'], text.replace(/^answer /i, ''))
+    return word === null ? { expected: 'again or stop' } : { value: word }
+  },
+}
+
+/** After the file could not be written: once more, elsewhere, or not at all. */
+export const afterFailedWrite: Question<'again' | 'stop' | { readonly file: string }> = {
+  option: 'output',
+  text: 'Try again, stop, or write another file (its path)',
+  usual: 'again',
+  parse(text) {
+    const word = nextOf(['again', 'stop'], text)
+    if (word !== null) return { value: word }
+    return text.includes('/') || text.includes('.') ? { value: { file: text } } : { expected: 'again, stop or a path' }
   },
 }

@@ -13,16 +13,23 @@ export type Typed =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'place'; readonly place: question.SecretPlace }
 
-/** `what`: "Password of alice". `option`: the one that answers instead. */
-export async function askedSecret(
-  what: string,
-  { given, option, answers }: { given: PasswordPlace | null; option: string; answers: Answers },
-): Promise<Typed> {
+interface Asked {
+  readonly given: PasswordPlace | null
+  /** The one that answers instead. */
+  readonly option: string
+  readonly answers: Answers
+  /** As it was answered before; null: it is the first time. */
+  readonly before: Typed | null
+}
+
+/** `what`: "Password of alice". */
+export async function askedSecret(what: string, { given, option, answers, before }: Asked): Promise<Typed> {
   if (given !== null) return { kind: 'place', place: given }
+  const usual = before?.kind === 'place' ? question.placeText(before.place) : 'type'
   // Without a person the error names the option.
-  const source = answers.person ? await answers.to(question.secretSource(option), null) : null
+  const source = answers.person ? await answers.to(question.secretSource(option, usual), null) : null
   if (source !== null) return { kind: 'place', place: source }
-  const text = await answers.secret(option, what)
+  const text = await answers.secret(option, what, before?.kind === 'text' ? before.text : null)
   redactor.add(text)
   return { kind: 'text', text }
 }

@@ -4,7 +4,16 @@ import { display } from '../../../display.ts'
 import { asPopfetchError, type PopfetchError } from '../../../errors.ts'
 import { silentLog } from '../../../log.ts'
 import { firstSteps, type Provider, providerAt } from '../../../providers.ts'
-import { discover, firstGreeting, type Lookups, type Place, usualPlaces } from '../../../setup/discover.ts'
+import {
+  discover,
+  type Discovery,
+  firstGreeting,
+  type Greets,
+  type Lookups,
+  type Place,
+  usualNames,
+  usualPlaces,
+} from '../../../setup/discover.ts'
 import type { Answers } from '../../terminal/answers.ts'
 import { usageError } from '../../command-errors.ts'
 import type { Surroundings } from '../../surroundings.ts'
@@ -21,6 +30,8 @@ export interface Suggested {
   readonly tls: 'implicit' | 'starttls' | 'none'
   readonly user: string
   readonly provider: Provider | null
+  /** What was decided of its certificate; absent: nothing yet. */
+  readonly trust?: Trust
 }
 
 export interface Server extends Trust {
@@ -42,10 +53,13 @@ const LONGEST_MS = 5000
 /** How `discover` asks the network, and tries servers. */
 export async function lookupsOf({ env, signal }: Pick<Surroundings, 'env' | 'signal'>): Promise<Lookups> {
   const { networkLookups } = await import('../../../setup/lookups.ts')
-  const greets = async (place: Place): Promise<'yes' | 'untrusted' | 'no'> => {
-    const error = await met({ ...place, ...USUAL_TRUST }, { env, signal })
+  const greets = async (place: Place, enough: AbortSignal): Promise<Greets> => {
+    const means = { env, signal: AbortSignal.any([signal, enough]) }
+    const error = await met({ ...place, ...USUAL_TRUST }, means)
     if (error === null) return 'yes'
-    return isUntrusted(error) ? 'untrusted' : 'no'
+    if (isUntrusted(error)) return 'untrusted'
+    const isPlain = error.code === 'ERR_TLS' && place.tls === 'starttls'
+    return isPlain && (await met({ ...place, ...USUAL_TRUST, tls: 'none' }, means)) === null ? 'plain' : 'no'
   }
   return { ...networkLookups(signal), greets }
 }
@@ -59,12 +73,12 @@ export async function serverOf(
   const { output } = surroundings
   if (host !== null) return { host, port, tls: tls ?? 'implicit', user: address, provider: null, trusted: true }
   if (!quiet && answers.person) output.say(`Looking for the POP3 server of ${display(address)} …`)
-  const { server, provider, trusted } = await discover(address, lookups)
+  const { server, provider, trusted, missing } = await discover(address, lookups)
   const steps = provider === null ? null : firstSteps(provider)
   if (provider !== null && provider.pop === null) {
     output.say(`${provider.name} offers no POP3; popfetch can only use it through a POP3 bridge`)
   } else if (provider !== null && steps !== null && !quiet) output.say(`${provider.name}: ${steps}`)
-  if (server === null && !quiet) output.say(`no POP3 server was found for ${display(address)}`)
+  if (server === null && !quiet) output.say(notFoundText(address, provider, missing))
   if (server !== null && !trusted && !answers.person) {
     const why = 'only the DNS names it, and the DNS can be forged'
     throw usageError(
@@ -80,6 +94,23 @@ export async function serverOf(
   return { host: server.host, port: port ?? server.port, tls: tls ?? server.tls, user: server.user, provider, trusted }
 }
 
+/** What was looked for in vain, so that a person need not try it again. */
+function notFoundText(address: string, provider: Provider | null, missing: Discovery['missing']): string {
+  if (missing === 'offline')
+    return `no server could be looked up for ${display(address)}: the DNS does not answer; is this machine online?`
+  if (missing !== undefined) return plainText(missing)
+  const none = `no POP3 server was found for ${display(address)}`
+  if (provider !== null) return none
+  const [first, second, third] = usualNames(address.slice(address.lastIndexOf('@') + 1).toLowerCase()).map((name) =>
+    display(name),
+  )
+  return `${none}: the DNS and the domain name none, and ${first}, ${second} and ${third} do not answer on ports 995 and 110`
+}
+
+function plainText({ host, port }: Place): string {
+  return `${display(host)} answers on port ${port}, but without TLS: a password sent there can be read on the way`
+}
+
 /** Asks for the server until its certificate is trusted, or the person says how it is. */
 export async function chosenServer(suggested: Suggested, given: InitRequest, means: Means): Promise<Server> {
   const { answers, surroundings } = means
@@ -87,6 +118,9 @@ export async function chosenServer(suggested: Suggested, given: InitRequest, mea
   for (let asked = given, known = suggested; ;) {
     const host = await answers.to(question.host(known.trusted ? known.host : null), asked.host)
     const place = await placeAt(host, known, asked, means)
+    const isSame = host === known.host && place.port === known.port
+    const before = isSame && known.trust !== undefined ? known.trust : USUAL_TRUST
+    if (before.ca !== null || before.pin !== null) return { ...place, ...before }
     const server = { ...place, ca, pin }
     if (!answers.person || given.untested || place.tls === 'none' || ca !== null || pin !== null) return server
     const trust = await trusted(server, answers, surroundings)
@@ -111,13 +145,17 @@ async function placeAt(
   const isLooked = !isFound || port === null
   if (isLooked && lookups.greets !== undefined) surroundings.output.say(`Looking for POP3 at ${display(host)} …`)
   const greeting = isLooked ? await firstGreeting(usualPlaces([host]), lookups) : null
-  const usual = greeting ?? (isFound && port !== null ? { port, tls } : null)
+  if (greeting !== null && greeting.place === null && lookups.greets !== undefined) {
+    const none = `no POP3 server answers at ${display(host)} on ports 995 and 110`
+    surroundings.output.say(greeting.plain === null ? none : plainText(greeting.plain))
+  }
+  const usual = greeting?.place ?? (isFound && port !== null ? { port, tls } : null)
   const typed = await answers.to(question.endpoint(usual), null)
   if (typed.tls !== null) return { host, port: typed.port, tls: typed.tls }
   // A port of its own: how a server greets there.
   const [first, second] = usualPlaces([host]).map((place) => ({ ...place, port: typed.port }))
   const places = [first, second].filter((place) => place !== undefined)
-  return { host, port: typed.port, tls: (await firstGreeting(places, lookups))?.tls ?? 'implicit' }
+  return { host, port: typed.port, tls: (await firstGreeting(places, lookups)).place?.tls ?? 'implicit' }
 }
 
 /** Connects, and asks what to do about a certificate that is not trusted. What else is wrong, the sign-in will tell. */

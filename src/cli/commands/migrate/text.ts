@@ -1,5 +1,6 @@
 // The outcome of a migration, in words that a person can act on, and as the object of `--json` and `--report`. Pure.
 import { display, grouped } from '../../../display.ts'
+import { onceText } from '../../../errors.ts'
 import type { MigrationReport, Unmoved } from '../../../migrate/report.ts'
 import { duration, size } from '../../../status/words/amounts.ts'
 import { planRows } from '../poll/text.ts'
@@ -35,7 +36,7 @@ export function verdictLines(report: MigrationReport, { home, again }: Wording):
       `To go on: ${again}`,
     ]
   const lines = [`${account}: ${verdict(report, home)}`]
-  if (outcome === 'failed' && error !== null) lines.push(`${account}: stopped early: ${error.message}`)
+  if (outcome === 'failed' && error !== null) lines.push(`${account}: stopped early: ${onceText(error.message)}`)
   for (const message of unmoved.slice(0, LISTED)) lines.push(`  ${unmovedText(message)}`)
   const rest = unmovedCount - Math.min(LISTED, unmoved.length)
   if (rest > 0) lines.push(`  and ${grouped(rest)} ${unmoved.length === 0 ? 'messages' : 'others'}`)
@@ -81,7 +82,7 @@ function placeText(description: string, home: string | null): string {
 
 function unmovedText({ uidl, messageId, kind, reason }: Unmoved): string {
   const id = messageId === null ? '' : ` ${display(messageId, 100)}`
-  return `message ${display(uidl, 70)}${id}: ${KINDS[kind]}: ${reason}`
+  return `message ${display(uidl, 70)}${id}: ${KINDS[kind]}: ${onceText(reason)}`
 }
 
 /** One line for all accounts of `--every`. */
@@ -96,7 +97,7 @@ export function verdictOfAll(reports: readonly MigrationReport[]): string {
 /** The answer of `--dry-run` for one account. */
 export function plannedLines(report: MigrationReport): string[] {
   const { account, error, messages, bytes, earlier, older, plan } = report
-  if (error !== null) return [`${account}: ${error.message}`]
+  if (error !== null) return [`${account}: ${onceText(error.message)}`]
   const rest = [...counts(earlier, 'were moved before'), ...counts(older, 'are older')]
   const others = rest.length === 0 ? '' : `; ${rest.join(', ')}`
   return [`${account}: ${messagesText(messages)} would be moved (${size(bytes)})${others}`, ...planRows(plan)]
@@ -104,7 +105,13 @@ export function plannedLines(report: MigrationReport): string[] {
 
 export function verdictJson(report: MigrationReport, dryRun: boolean): object {
   const { plan, ...verdictOf } = report
-  return dryRun ? { ...verdictOf, plan } : verdictOf
+  const { error, unmoved } = report
+  const once = {
+    ...verdictOf,
+    error: error === null ? null : { ...error, message: onceText(error.message) },
+    unmoved: unmoved.map((message) => ({ ...message, reason: onceText(message.reason) })),
+  }
+  return dryRun ? { ...once, plan } : once
 }
 
 function messagesText(count: number): string {

@@ -334,8 +334,11 @@ test.each([
   ['procmail -d bob', ['procmail', '-d', 'bob']],
   ['./take.sh "in box" \'a "b"\'', ['./take.sh', 'in box', 'a "b"']],
   ['filter --subject="two words" x', ['filter', '--subject=two words', 'x']],
-  ['odd "', ['odd']],
 ])('a command line is cut at blanks, and quotes hold a word together: %s', (line, words) => {
   expect(wordsOf(line)).toEqual(words)
   expect(wordsOf(lineOf(words))).toEqual(words)
+})
+
+test.each(['odd "', "it's", "a 'b' 'c", '"'])('a command line with a quote left open is none: %s', (line) => {
+  expect(wordsOf(line)).toBeNull()
 })

@@ -115,6 +115,7 @@ test('touches no file that is wrong, and none that was changed meanwhile', async
   await person.write(CONFIG, FIRST)
   const changing: Dialogue = {
     ask: async (question) => {
+      if (question.text.startsWith('Try again, stop')) return 'stop'
       if (!question.text.startsWith('Write it')) return ''
       await writeFile(person.path(CONFIG), `${FIRST}# more\n`)
       return 'yes'

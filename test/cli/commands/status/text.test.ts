@@ -76,7 +76,7 @@ test('a destination that is left alone is first, with the accounts behind it', (
   const { message } = resting('forward').rest?.error ?? { message: '' }
   const behind = failing('work', { code: 'ERR_DELIVERY', message: `forward: ${message}`, retry: 'soon' })
   expect(lines({ records: [behind], destinations: [resting('forward')] }).slice(0, 2)).toMatchObject([
-    { text: `forward: paused, tried again in 1 h (work): ${message}` },
+    { text: `forward: paused for another 1 h (work): ${message}` },
     { text: '  next: popfetch work' },
   ])
 })
