@@ -142,7 +142,7 @@ describe('the first that knows is taken on Enter alone', () => {
     await using stack = new AsyncDisposableStack()
     dns.zone = zone
     await servers(stack, ...places)
-    const { code, seen, said } = await init([['POP3 server', ''], ['Port and TLS', ''], ...END])
+    const { code, seen, said } = await init([['? POP3 server', ''], ['Port and TLS', ''], ...END])
     expect(code, seen).toBe(0)
     expect(said).toContain(found)
     expect(await account()).toMatchObject(keys)
@@ -160,7 +160,7 @@ describe('the first that knows is taken on Enter alone', () => {
       web.closeAllConnections()
       web.close()
     })
-    const { code, seen, said } = await init([['POP3 server', ''], ['Port and TLS', ''], ...END])
+    const { code, seen, said } = await init([['? POP3 server', ''], ['Port and TLS', ''], ...END])
     expect(code, seen).toBe(0)
     expect(said).toContain(`Found mail.${DOMAIN}:1995, tls: implicit (by autoconfig)`)
   })
@@ -180,7 +180,7 @@ describe('the first that knows is taken on Enter alone', () => {
     ],
   ] as const)('%s', async (_, address, zone, found) => {
     dns.zone = zone
-    const { code, said } = await init([['POP3 server', LEAVE]], address)
+    const { code, said } = await init([['? POP3 server', LEAVE]], address)
     expect(code).toBe(130)
     expect(said).toContain(found)
     if (address.endsWith('@gmail.com')) expect(dns.asked).toEqual([])
@@ -194,7 +194,7 @@ describe('what is in the way is told', () => {
     await silent(stack, POP, 995)
     await silent(stack, POP, 110)
     await servers(stack, [MAIL, 995, 'implicit'])
-    const { code, seen, said, tookMs } = await init([['POP3 server', LEAVE]])
+    const { code, seen, said, tookMs } = await init([['? POP3 server', LEAVE]])
     expect(code, seen).toBe(130)
     expect(said).toContain(`Found mail.${DOMAIN}:995`)
     expect(tookMs).toBeLessThan(20_000)
@@ -209,10 +209,10 @@ describe('what is in the way is told', () => {
     stack.use(await Pop3Server.start({ host: OTHER, port: 995, tls: 'implicit', tlsOptions }))
     await servers(stack, [MAIL, 1995, 'implicit'])
     const { code, seen, said } = await init([
-      ['POP3 server', ''],
+      ['? POP3 server', ''],
       ['Port and TLS', ''],
       ['Trust it', 'another'],
-      ['POP3 server', `mail.${DOMAIN}`],
+      ['? POP3 server', `mail.${DOMAIN}`],
       ['Port and TLS', '1995 implicit'],
       ...END,
     ])
@@ -227,7 +227,7 @@ describe('what is in the way is told', () => {
     await using stack = new AsyncDisposableStack()
     dns.zone = { a: isServer(`mail.${DOMAIN}`) }
     await servers(stack, [MAIL, 110, 'none'])
-    const { code, seen, said } = await init([['POP3 server', `mail.${DOMAIN}`], ['Port and TLS', '110 none'], ...END])
+    const { code, seen, said } = await init([['? POP3 server', `mail.${DOMAIN}`], ['Port and TLS', '110 none'], ...END])
     expect(code, seen).toBe(0)
     expect(said).toContain(`mail.${DOMAIN} answers on port 110, but without TLS`)
     expect(await account()).toMatchObject({ host: `mail.${DOMAIN}`, tls: 'none' })
@@ -237,7 +237,7 @@ describe('what is in the way is told', () => {
     await using stack = new AsyncDisposableStack()
     dns.zone = { a: { [`in.${DOMAIN}`]: OTHER } }
     await servers(stack, [OTHER, 2110, 'none'])
-    const { code, seen, said } = await init([['POP3 server', `in.${DOMAIN}`], ['Port and TLS', '2110 none'], ...END])
+    const { code, seen, said } = await init([['? POP3 server', `in.${DOMAIN}`], ['Port and TLS', '2110 none'], ...END])
     expect(code, seen).toBe(0)
     expect(said).toContain(`no POP3 server was found for alice@${DOMAIN}`)
     expect(said).toContain(`pop.${DOMAIN}, mail.${DOMAIN} and ${DOMAIN} do not answer on ports 995 and 110`)
@@ -246,14 +246,14 @@ describe('what is in the way is told', () => {
 
   test('only the DNS leads out of the domain: that name is not taken on Enter alone', async () => {
     dns.zone = { srv: { [`_pop3s._tcp.${DOMAIN}`]: { host: 'pop.mallory.example', port: 995 } } }
-    const { code, said } = await init([['POP3 server:', LEAVE]])
+    const { code, said } = await init([['? POP3 server:', LEAVE]])
     expect(code).toBe(130)
     expect(said).toContain('pop.mallory.example, which is outside its domain')
   })
 
   test('the DNS does not answer', async () => {
     dns.zone = { silent: ['a', 'srv', 'mx', 'other'] }
-    const { code, said } = await init([['POP3 server:', LEAVE]])
+    const { code, said } = await init([['? POP3 server:', LEAVE]])
     expect(code).toBe(130)
     expect(said).toContain('the DNS does not answer; is this machine online?')
   })

@@ -18,7 +18,8 @@ export interface Dialogue {
   askSecret(question: string): Promise<string>
 }
 
-const CANCELLED = 'cancelled; nothing was written'
+/** What `init` says when a person leaves. */
+export const CANCELLED = 'cancelled; nothing was written'
 
 /** Where a dialogue reads and shows. */
 export interface Prompt {

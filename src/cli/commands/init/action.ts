@@ -7,8 +7,8 @@ import { display } from '../../../display.ts'
 import { PopfetchError } from '../../../errors.ts'
 import type { Lookups } from '../../../setup/discover.ts'
 import { Answers } from '../../terminal/answers.ts'
-import { terminalDialogue, type Dialogue } from '../../terminal/dialogue.ts'
-import { abortedByPerson } from '../../command-errors.ts'
+import { CANCELLED, terminalDialogue, type Dialogue } from '../../terminal/dialogue.ts'
+import { abortedByPerson, LeftByPerson } from '../../command-errors.ts'
 import { EXIT_OK } from '../../../status/exit.ts'
 import { addDestination } from './add-destination.ts'
 import { type Attempt, type Delivered, deliveredTo, signedIn } from './attempts.ts'
@@ -25,7 +25,12 @@ import type { Surroundings } from '../../surroundings.ts'
 
 export async function run(invocation: InitInvocation, surroundings: Surroundings): Promise<number> {
   if (invocation.cron || invocation.systemd) return await printSchedule(invocation, surroundings)
-  return await setUp(invocation, surroundings, { dialogue: terminalDialogue(surroundings), lookups: null })
+  try {
+    return await setUp(invocation, surroundings, { dialogue: terminalDialogue(surroundings), lookups: null })
+  } catch (error) {
+    // Ctrl-C between two questions, while servers are looked for or tried.
+    throw surroundings.signal.aborted ? new LeftByPerson(CANCELLED) : error
+  }
 }
 
 /** The person who answers, and what the network says; null: nobody, and the network itself. */
