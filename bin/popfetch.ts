@@ -4,6 +4,10 @@
 // one CommonJS file, which has none.
 process.on('SIGUSR1', () => {})
 
+// libuv reads it when the first of its threads begins. With its default of four, four syncs at most join one commit of a file
+// system's journal; 32 make a delivery to a disk about twice as fast.
+process.env['UV_THREADPOOL_SIZE'] ??= '32'
+
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 if (major < 24 || (major === 24 && minor < 15)) {
   process.stderr.write(

@@ -40,12 +40,15 @@ export async function inSessions(poll: AccountPoll, session: (secret: string) =>
   })
   try {
     let barren = 0
-    for (let secret: string | null = await history.secret(); ;) {
+    let mayBeHeld = false
+    for (let secret = await history.secret(); ;) {
       const before = tally.delivered
-      secret = await secretOfNext(secret, session, renewal, poll)
+      const next = await nextAfter({ secret, mayBeHeld }, session, renewal, poll)
       barren = tally.delivered > before ? 0 : barren + 1
-      if (secret === null || barren === MOST_BARREN) return
-      await pauseBetween(poll)
+      if (next === null || barren === MOST_BARREN) return
+      secret = next.secret
+      mayBeHeld = next.atOnce && (history.loginDelaySeconds ?? 0) === 0
+      if (!mayBeHeld) await pauseBetween(poll)
     }
   } catch (error) {
     tally.fail(asPopfetchError(error))
@@ -55,28 +58,47 @@ export async function inSessions(poll: AccountPoll, session: (secret: string) =>
   }
 }
 
-/** Does one session. Resolves with the secret of the next one; null: none is due. */
-async function secretOfNext(
-  secret: string,
+interface Next {
+  readonly secret: string
+  /** The last session did all that one may and ended with an answered QUIT: the next one need not wait. */
+  readonly atOnce: boolean
+}
+
+/** Does one session. Resolves with the next one; null: none is due. `mayBeHeld`: it follows another one at once, so that the
+ *  server may not have let go of the mailbox yet. */
+async function nextAfter(
+  { secret, mayBeHeld }: { readonly secret: string; readonly mayBeHeld: boolean },
   session: (secret: string) => Promise<SessionEnd>,
   renewal: TokenRenewal,
   poll: AccountPoll,
-): Promise<string | null> {
+): Promise<Next | null> {
   const { tally, history } = poll
   const deliveredBefore = tally.delivered
+  const later = (next: string | null): Next | null => (next === null ? null : { secret: next, atOnce: false })
   try {
     const end = await session(secret)
-    return goesOn(end, tally.delivered > deliveredBefore, poll) ? secret : null
+    const broughtSome = tally.delivered > deliveredBefore
+    if (!goesOn(end, broughtSome, poll)) return null
+    return { secret, atOnce: end.cut === null && end.left > 0 && broughtSome }
   } catch (error) {
+    if (mayBeHeld && isNotNow(error) && tally.delivered === deliveredBefore) {
+      tally.note(error.message)
+      return later(secret)
+    }
     const { workarounds, rememberedCapabilities } = history
     const workaround = rememberedCapabilities.doubtAfter(error) ?? workarounds.against(error)
     if (workaround !== null) {
       tally.note(workaround)
-      return secret
+      return later(secret)
     }
     if (history.hasLongLoginDelay) throw error
-    return await renewal.renew(secret, error, tally.delivered)
+    return later(await renewal.renew(secret, error, tally.delivered))
   }
+}
+
+/** Busy, locked, not reachable: what a moment may mend. */
+function isNotNow(error: unknown): error is PopfetchError {
+  return error instanceof PopfetchError && error.scope === 'account' && error.retry === 'soon'
 }
 
 /** Is another session due? Throws the error that cut this one, if another would end in the same way. */

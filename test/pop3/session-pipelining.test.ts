@@ -5,8 +5,8 @@ import { ScriptedServer, type Step } from '../support/scripted-server.ts'
 import { Kept, signedIn, withMessages } from './sessions.ts'
 
 describe('commands under way', () => {
-  it('are a hundred in the first burst, and the next only after an answer', async () => {
-    const first: readonly Step[] = Array.from({ length: 100 }, (_, at) => ({ expect: `RETR ${at + 1}` }))
+  it('are 4096 bytes at most in the first burst, and the next only after an answer (P144)', async () => {
+    const first: readonly Step[] = Array.from({ length: 420 }, (_, at) => ({ expect: `RETR ${at + 1}` }))
     const head: readonly Step[] = [
       { send: '+OK hi' },
       { expect: 'CAPA' },
@@ -21,16 +21,16 @@ describe('commands under way', () => {
       { send: '+OK\r\nPIPELINING\r\n.\r\n+OK\r\n.\r\n+OK\r\n.' },
     ]
     await using server = await ScriptedServer.start([
-      [...head, ...first, { send: '+OK\r\n.' }, { expect: 'RETR 101' }, { cut: 'fin' }],
+      [...head, ...first, { send: '+OK\r\n.' }, { expect: 'RETR 421' }, { cut: 'fin' }],
     ])
     const session = await signedIn(server)
     await session.list()
     const outcomes = await Promise.allSettled(
-      Array.from({ length: 150 }, (_, at) => session.retrieve(at + 1, new Kept())),
+      Array.from({ length: 500 }, (_, at) => session.retrieve(at + 1, new Kept())),
     )
     await server.done
     const heard = Buffer.concat(server.heard[0]!).toString('latin1')
-    expect(heard.match(/RETR/g)?.length).toBe(101)
+    expect(heard.match(/RETR/g)?.length).toBe(421)
     expect(outcomes.filter(({ status }) => status === 'fulfilled').length).toBe(1)
   })
 })

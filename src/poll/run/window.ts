@@ -81,9 +81,10 @@ export class MemoryBudget {
 /** Enough to keep a line of 1 Gbit/s and 50 ms busy for all accounts together; small beside the 150 MB of DESIGN 11. */
 export const MEMORY_BUDGET_BYTES = 32 << 20
 
-/** As many as commands may be on the wire. A destination that lags behind then stops further RETRs. Bounds open files too;
- *  with more messages under way, forwarding takes more than 150 MB. */
-const MESSAGES_UNDER_WAY = 100
+/** How many messages of one account may be under way, by where they go. A destination that lags behind then stops further
+ *  RETRs. To a Maildir: a little more than commands may be on the wire, which over a long line is worth half the time; the
+ *  budget holds their bytes, and a Maildir opens 64 files at once. Elsewhere: with more, forwarding takes more than 150 MB. */
+export const UNDER_WAY = { toMaildir: 400, elsewhere: 100 } as const
 
 /** The most memory that one message takes: beyond it the spool goes to a file. */
 const MOST_BYTES = 1 << 20
@@ -99,9 +100,9 @@ export class Window {
     this.#budget = budget
   }
 
-  /** Resolves when one more message may be asked for. */
-  async enter(announcedBytes: number | null): Promise<Share> {
-    while (this.#messages >= MESSAGES_UNDER_WAY) await new Promise<void>((resolve) => (this.#room = resolve))
+  /** Resolves when one more message may be asked for: when fewer than `most` are under way. */
+  async enter(announcedBytes: number | null, most: number = UNDER_WAY.elsewhere): Promise<Share> {
+    while (this.#messages >= most) await new Promise<void>((resolve) => (this.#room = resolve))
     this.#messages++
     const bytes = Math.min(announcedBytes ?? GUESS_BYTES, MOST_BYTES)
     await this.#budget.take(bytes)

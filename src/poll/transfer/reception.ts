@@ -4,8 +4,14 @@ import type { BodySink } from '../../pop3/wire/exchange.ts'
 import { originOf } from '../attempt.ts'
 import type { Job } from '../route/due.ts'
 import { collectGarbageAfter } from '../run/garbage.ts'
-import type { Share } from '../run/window.ts'
+import { type Share, UNDER_WAY } from '../run/window.ts'
 import type { Visit } from '../visit.ts'
+
+/** How many messages of its account may be under way when this one is asked for. */
+export function mostUnderWay({ due }: Job): number {
+  const isToMaildir = due.length === 1 && (due[0]?.target.destination.spool ?? null) !== null
+  return isToMaildir ? UNDER_WAY.toMaildir : UNDER_WAY.elsewhere
+}
 
 /** Where a message is kept from its retrieval until it was handed over or given up. */
 export function spoolFor(job: Job, { account, run }: Visit): Spool {

@@ -18,7 +18,7 @@ import { Attempts, inBatches } from './attempts.ts'
 import { introduce, isStranger, MOST_INTRODUCED } from './introduction.ts'
 import { compareCopies, endsTransfer, fixDestinations, handOver } from './hand-over.ts'
 import type { DeletedBefore } from './deleted-before.ts'
-import { receiver, spoolFor } from './reception.ts'
+import { mostUnderWay, receiver, spoolFor } from './reception.ts'
 import { endedSession, endReason, isSuspect, shortReason, wasShort } from './suspects.ts'
 
 export interface Transferred {
@@ -208,7 +208,7 @@ class Transfer {
       return
     }
     const room = this.#visit.destinations.reserve(job.due)
-    const share = await this.#window.enter(job.sizeBytes)
+    const share = await this.#window.enter(job.sizeBytes, mostUnderWay(job))
     const work = this.#one(job, share).finally(() => {
       share.leave()
       room[Symbol.dispose]()

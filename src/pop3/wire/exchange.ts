@@ -17,8 +17,8 @@ export interface BodySink {
   write(chunk: Buffer): Promise<void> | undefined
 }
 
-/** RFC 2449 §6.6 leaves this to the client. Our waiting commands must always fit into a TCP window (P144, deadlock). */
-const OUTSTANDING_LIMIT = 100
+/** RFC 2449 §6.6 leaves this to the client. Our waiting commands must always fit into a TCP window (P144, deadlock): some 340
+ *  RETR. How many messages may be under way, the poll says (window.ts). */
 const OUTSTANDING_BYTES_LIMIT = 4096
 
 /** Where in the queue a session ended: the command whose answer was due, or what was refused just before the end. */
@@ -169,11 +169,7 @@ export class ExchangeQueue implements DecoderSink, ConnectionSink {
 
   #mayWrite(bytes: number): boolean {
     if (this.#outstanding.length === 0) return true
-    return (
-      this.pipelining &&
-      this.#outstanding.length < OUTSTANDING_LIMIT &&
-      this.#outstandingBytes + bytes <= OUTSTANDING_BYTES_LIMIT
-    )
+    return this.pipelining && this.#outstandingBytes + bytes <= OUTSTANDING_BYTES_LIMIT
   }
 
   // DecoderSink

@@ -136,6 +136,19 @@ describe('the window of an account', () => {
     await next
   })
 
+  test('lets a message in where more may be under way to its place than to others', async () => {
+    const window = new Window(new MemoryBudget(1 << 30))
+    const shares = await Promise.all(Array.from({ length: 100 }, () => window.enter(100)))
+    const more = await Promise.all(Array.from({ length: 300 }, () => window.enter(100, 400)))
+    let entered = false
+    const next = Promise.resolve(window.enter(100)).then(() => (entered = true))
+    for (const share of more) share.leave()
+    await turn()
+    expect(entered).toBe(false)
+    shares[0]?.leave()
+    await next
+  })
+
   test('counts a large message as what it may hold in memory, so that one of 2 GB still comes in', async () => {
     const budget = new MemoryBudget(1 << 20)
     const share = await new Window(budget).enter(2 ** 31)
