@@ -1,8 +1,9 @@
 // An end that is known beforehand, with real processes. A sign-in that lasts seven days (as Google's for a client in "Testing"), and a
 // client secret. Cron and a daemon poll side by side for days; a person hears of it once, in time, and nothing fails because of it.
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Pop3Server } from '../support/pop3-server.ts'
 import { World } from './days.ts'
@@ -56,6 +57,13 @@ async function sevenDays(nowMs: () => number) {
   }
 }
 
+/** How many ends somebody was told of, as the folder of sign-ins has it. */
+async function toldIn(folder: string): Promise<number> {
+  const files = (await readdir(folder)).filter((name) => name.endsWith('.json'))
+  const records = await Promise.all(files.map((name) => readFile(join(folder, name), 'utf8')))
+  return records.reduce((sum, record) => sum + (JSON.parse(record) as { told: unknown[] }).told.length, 0)
+}
+
 async function scene(more: object, { daemon }: { readonly daemon: boolean }) {
   let clock: World | null = null
   const provider = await sevenDays(() => clock?.nowMs() ?? Date.now())
@@ -79,6 +87,8 @@ async function scene(more: object, { daemon }: { readonly daemon: boolean }) {
     async polls(...days: readonly number[]): Promise<readonly string[]> {
       const heard: string[] = []
       const before = (await world.log()).length
+      const signIns = join(world.desk.directory, 'oauth')
+      const toldBefore = await toldIn(signIns)
       for (const [at, ahead] of days.entries()) {
         await world.advance(ahead * DAY_MS)
         // Handed to the daemon, or by itself beside it.
@@ -88,9 +98,13 @@ async function scene(more: object, { daemon }: { readonly daemon: boolean }) {
         await world.idle()
         for (const line of cron.said.split('\n')) if (line !== '') heard.push(`${at + 1}: ${line}`)
       }
-      const log = (await world.log()).slice(before)
-      const logged = log.filter(({ msg }) => String(msg).includes(' ends on '))
-      return [...heard, ...logged.map(({ msg }) => String(msg))]
+      // The daemon writes its log once a second: what counts as told is there by then.
+      for (;;) {
+        const log = (await world.log()).slice(before)
+        const logged = log.map(({ msg }) => String(msg)).filter((msg) => msg.includes(' ends on '))
+        if (heard.length + logged.length >= (await toldIn(signIns)) - toldBefore) return [...heard, ...logged]
+        await wait(20)
+      }
     },
     async [Symbol.asyncDispose]() {
       await world[Symbol.asyncDispose]()
