@@ -4,7 +4,7 @@
 import { display } from '../display.ts'
 import { destination, destinationConflicts, kindOf, parseDestinationUrl } from './destinations/destinations.ts'
 import { nearest } from './values/nearest.ts'
-import { filledAddress, leavesDomainOut, namesMailbox } from '../deliver/placeholders.ts'
+import { blurs, filledAddress, leavesDomainOut, namesMailbox } from '../deliver/placeholders.ts'
 import { conflictProblems, foundText, issueProblems, pathText, PROBLEMS_SHOWN, wrong } from './problem.ts'
 import type { DefinedDestination } from '../deliver/own/definition.ts'
 import { isUrl } from './destinations/url.ts'
@@ -209,6 +209,12 @@ function faultOf(
     return {
       found: `${shown} in a destination, and several domains`,
       expected: '{domain} or {recipient} in it as well',
+    }
+  }
+  if (recipient?.kind === 'header' && blurs(text, recipient.domains)) {
+    return {
+      found: `${shown}, which may be the same for addresses in different domains`,
+      expected: 'a sign between {local} and {domain} that neither of them has, such as / or =',
     }
   }
   const filled = filledAddress(text, { account: name, mailbox: recipient === null ? null : sampleOf(recipient) })

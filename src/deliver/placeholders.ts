@@ -27,6 +27,20 @@ export function leavesDomainOut(text: string): boolean {
   return text.includes('{local}') && !text.includes('{domain}') && !text.includes('{recipient}')
 }
 
+/** May it be the same for two addresses in these domains? `{local}.{domain}` is, for anna.x in example.org and anna in
+ *  x.example.org. */
+export function blurs(text: string, domains: readonly string[]): boolean {
+  for (const [, first = '', between = '', last = ''] of text.matchAll(
+    /\{(local|domain)\}(?=([^{}]*)\{(local|domain)\})/g,
+  )) {
+    if (first === last) continue
+    const isSame = (one: string, other: string): boolean =>
+      first === 'local' ? one.endsWith(`${between}${other}`) : one.startsWith(`${other}${between}`)
+    if (domains.some((one) => domains.some((other) => one.length > other.length && isSame(one, other)))) return true
+  }
+  return false
+}
+
 /** Whether anything else is in braces: a slip of the pen. */
 export function hasUnknownPlaceholder(text: string): boolean {
   return /\{[^{}]*\}/.test(text.replaceAll(ALL, ''))
@@ -46,8 +60,8 @@ export function filledName(text: string, filling: Filling): string {
   return text.replaceAll(ALL, (placeholder, name: string) => filledWith(placeholder, name, filling))
 }
 
-/** No plain name has it. */
-const IN_PLACE_OF_DELIMITER = '~'
+/** No plain name has it, and all servers take it; Courier (2026) takes no tilde. */
+const IN_PLACE_OF_DELIMITER = ','
 
 /** For a folder of a server that puts `delimiter` between levels ('': it has none). A slash that was written means the delimiter,
  *  if no delimiter was written. What is filled in is one level: otherwise `a.b` below `c` and `a` below `b.c` would be one. */

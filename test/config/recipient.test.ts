@@ -68,6 +68,26 @@ describe('a destination with {recipient}, {local} or {domain}', () => {
     else await expect(load).rejects.toThrow(/several domains, expected \{domain\} or \{recipient\}/)
   })
 
+  test.each<[string, readonly string[], boolean]>([
+    ['/m/{local}.{domain}', ['example.org', 'x.example.org'], false],
+    ['/m/{local}-{domain}', ['example.org', 'x.example.org'], true],
+    ['/m/{local}-{domain}', ['example.org', 'my-example.org'], false],
+    ['/m/{local}{domain}', ['example.org', 'myexample.org'], false],
+    ['/m/{domain}.{local}', ['example.org', 'example.org.uk'], false],
+    ['/m/{domain}/{local}', ['example.org', 'example.org.uk'], true],
+    ['/m/{local}@{domain}', ['example.org', 'x.example.org'], true],
+    ['/m/{local}.{domain}', ['example.org', 'example.net'], true],
+    ['/m/{local}.{domain}', ['example.org'], true],
+    ['/m/{domain}/{local}.{domain}', ['example.org', 'x.example.org'], false],
+    ['/m/{local}.{account}.{domain}', ['example.org', 'x.example.org'], true],
+  ])('in %s of the domains %j tells all addresses apart: %s', async (path, domains, right) => {
+    await using scene = await Scene.create()
+    const rule = `{ header: X-Original-To, domains: [${domains.join(', ')}], otherwise: post@example.org }`
+    const load = scene.load(text(rule, `{ type: maildir, path: "${path}" }`))
+    if (right) expect((await load).accounts).toHaveLength(1)
+    else await expect(load).rejects.toThrow(/different domains, expected a sign between \{local\} and \{domain\}/)
+  })
+
   test.each([
     '{ type: maildir, path: "/m/{lokal}" }',
     '{ type: smtp, host: h, to: "{recipient}@x.example" }',

@@ -127,6 +127,7 @@ const PLACES: Readonly<Record<string, Place>> = {
   'src/deliver/gmail/exchange.ts': server('4 MB an answer', 'test/deliver/gmail/gmail.test.ts'),
   'src/deliver/gmail/labels.ts': own('a list of ours'),
   'src/deliver/gmail/reply.ts': server('4 MB an answer, of which 1,000 characters', 'expressions'),
+  'src/deliver/placeholders.ts': own('names and addresses, as the configuration has them'),
   'src/deliver/smtp/capabilities.ts': server('64 KiB an answer, session.ts'),
   'src/deliver/smtp/content.ts': { whose: 'senders', most: 'a piece of a message', deep: FLAT, growth: 'expressions' },
   'src/deliver/smtp/conversation.ts': server('64 KiB an answer, session.ts', 'test/deliver/smtp/conversation.test.ts'),

@@ -5,8 +5,9 @@ import { join, resolve } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startAppendCuttingProxy } from './cutting-proxy.ts'
+import { folderOf, letterFor, localParts, recipient } from './domain.ts'
 import { startDovecot, type Dovecot } from './dovecot.ts'
-import { afterField, damaged, makeMessage, messageId, readMaildir } from './mail.ts'
+import { afterField, damaged, makeMessage, messageId, readMaildir, withoutTrace } from './mail.ts'
 import { type Desk, only, openDesk } from './popfetch.ts'
 
 const startFile = resolve(process.env['POPFETCH'] ?? join(import.meta.dirname, '../../bin/popfetch.ts'))
@@ -21,12 +22,14 @@ beforeAll(async () => {
 })
 afterAll(() => servers.disposeAsync())
 
-function config(user: string, keys: object = {}): object {
+function config(user: string, keys: object = {}, account: object = {}): object {
   const { pop3Port, imapPort, password } = dovecot
   const deliver = { type: 'imap', host: '127.0.0.1', port: imapPort, user: `${user}-in`, password, ...keys }
   return {
     destinations: { archive: deliver },
-    accounts: { [user]: { host: '127.0.0.1', port: pop3Port, tls: 'none', user, password, deliver: 'archive' } },
+    accounts: {
+      [user]: { host: '127.0.0.1', port: pop3Port, tls: 'none', user, password, deliver: 'archive', ...account },
+    },
   }
 }
 
@@ -112,6 +115,30 @@ describe('mail into an IMAP folder', () => {
     await rm(join((await dovecot.mailbox('crashed-in')).maildir, 'tmp'), { recursive: true })
     await dovecot.mailbox('crashed-in')
     expect(damaged(await arrivedIn('crashed-in'), 200)).toEqual([])
+  })
+
+  test('of a whole domain lands in the right forty folders, over polls that are cut short', async () => {
+    await using desk = await openDesk()
+    const locals = localParts(40)
+    await dovecot.seed('domain', 500, (at) => letterFor(locals, at))
+    await desk.configure(config('domain', { folder: 'People/{local}' }, { recipient, first: 'all' }))
+    for (let polls = 0; polls < 4; polls++) await desk.run('--limit', '110')
+    expect(only(await desk.run())).toMatchObject({ outcome: 'ok', delivered: 60, possibleDuplicates: 0 })
+    expect(only(await desk.run())).toMatchObject({ outcome: 'ok', new: 0, delivered: 0 })
+    for (const [at, local] of locals.entries()) {
+      // Dovecot's own sign between levels is a dot here.
+      const folder = `.People.${folderOf(local, '.')}`
+      const numbers = Array.from({ length: 13 }, (_, round) => at + 40 * round).filter((number) => number < 500)
+      const arrived = await arrivedIn('domain-in', folder)
+      expect([folder, [...arrived.keys()].toSorted()]).toEqual([
+        folder,
+        numbers.map((number) => `${number}.4711@source.test`).toSorted(),
+      ])
+      for (const number of numbers)
+        expect(withoutTrace(arrived.get(`${number}.4711@source.test`) ?? Buffer.from('none'))).toEqual(
+          letterFor(locals, number),
+        )
+    }
   })
 
   test('comes again to nobody when the ledger is lost', async () => {

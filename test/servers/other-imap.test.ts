@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startAppendCuttingProxy } from './cutting-proxy.ts'
 import { startDovecot, type Dovecot } from './dovecot.ts'
+import { folderOf, letterFor, localParts, recipient } from './domain.ts'
 import { imaplibFolder } from './imaplib.ts'
 import { afterField, damaged, makeMessage, messageId } from './mail.ts'
 import { otherImaps, type OtherImap } from './other-imap.ts'
@@ -24,12 +25,12 @@ describe.each(otherImaps)('$name', ({ name, prefix, delimiter, start }) => {
   }, 300_000)
   afterAll(() => ofThis.disposeAsync())
 
-  const config = (user: string, keys: object = {}): object => ({
+  const config = (user: string, keys: object = {}, account: object = {}): object => ({
     destinations: {
       archive: { type: 'imap', host: '127.0.0.1', port: server.port, user: 'alice', password, ...keys },
     },
     accounts: {
-      [user]: { host: '127.0.0.1', port: source.pop3Port, tls: 'none', user, password, deliver: 'archive' },
+      [user]: { host: '127.0.0.1', port: source.pop3Port, tls: 'none', user, password, deliver: 'archive', ...account },
     },
   })
   /** As popfetch delivered it: each message by its Message-ID, none twice. */
@@ -88,6 +89,38 @@ describe.each(otherImaps)('$name', ({ name, prefix, delimiter, start }) => {
     await other.configure(config(box, { folder: 'Lost' }))
     expect(only(await other.run())).toMatchObject({ outcome: 'ok', delivered: 0 })
     expect(damaged(await arrivedIn(`${prefix}Lost`), 80)).toEqual([])
+  })
+
+  test('mail of a whole domain lands in the folders of its addresses, whatever is in their names', async () => {
+    await using desk = await openDesk()
+    const locals = localParts(20)
+    const box = `${name}-domain`.toLowerCase()
+    await source.seed(box, 100, (at) => letterFor(locals, at))
+    await desk.configure(config(box, { folder: 'People/{local}' }, { recipient, first: 'all' }))
+    const polled = await desk.run()
+    expect(only(polled), polled.stdout + polled.stderr).toMatchObject({ outcome: 'ok', delivered: 100 })
+    for (const [at, local] of locals.entries()) {
+      const folder = `${prefix}People${delimiter}${folderOf(local, delimiter)}`
+      const ids = [...(await arrivedIn(folder)).keys()]
+      expect([folder, ids.toSorted()]).toEqual([
+        folder,
+        Array.from({ length: 5 }, (_, round) => `${at + 20 * round}.4711@source.test`).toSorted(),
+      ])
+    }
+  })
+
+  test('empty levels in the name of a folder are left out, and a folder below the inbox is one', async () => {
+    await using desk = await openDesk()
+    const box = await seed('levels', 3)
+    for (const [folder, place] of [
+      ['Levels//2026/', `${prefix}Levels${delimiter}2026`],
+      ['inbox/Levels', `INBOX${delimiter}Levels`],
+    ] as const) {
+      await desk.configure(config(box, { folder }))
+      const polled = await desk.run('--all')
+      expect(only(polled), polled.stdout + polled.stderr).toMatchObject({ outcome: 'ok', delivered: 3 })
+      expect((await arrivedIn(place)).size).toBe(3)
+    }
   })
 
   test('labels are a mistake there (73), and no mail is fetched for them', async () => {

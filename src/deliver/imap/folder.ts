@@ -1,7 +1,7 @@
 // The folder of an imap destination: its name as the server has it, whether it is there, made where it is not. The rule: a name is
 // the server's own where it begins with a namespace, and a slash otherwise means the server's delimiter.
 import { type Filling, filledFolder, oddName } from '../placeholders.ts'
-import { ImapFailure } from './fault.ts'
+import { type Fault, ImapFailure } from './fault.ts'
 import type { ImapSession } from './session.ts'
 
 export interface Folder {
@@ -25,9 +25,16 @@ export interface Wanted {
 /** The folder, made if it may be and is not there. Rejects with ImapFailure. */
 export async function openFolder(session: ImapSession, wanted: Wanted, signal: AbortSignal): Promise<Folder> {
   const path = await pathOf(session, wanted, signal)
-  if (!(await isThere(session, path, signal))) {
-    if (!wanted.create) throw session.refusal('folder', `there is no folder ${path}, and create is false`)
-    await makeFolder(session, path, signal)
+  const refusal = await refusalOf(session, path, signal)
+  if (refusal !== null) {
+    const isSure = refusal.fault.kind === 'reply' && isMissing(refusal.fault)
+    if (!isSure && !saysNothing(refusal.fault)) throw refusal
+    if (!wanted.create)
+      throw isSure ? session.refusal('folder', `there is no folder ${path}, and create is false`) : refusal
+    await makeFolder(session, path, signal).catch((error: unknown) => {
+      // It is there, and cannot be used.
+      throw isSure || !isRefusal(error) ? error : refusal
+    })
   }
   const query = { uidNext: true, uidValidity: true }
   const status = await session.run('folder', (client) => client.status(path, query), signal)
@@ -77,19 +84,25 @@ function withoutEmptyLevels(name: string, delimiter: string): string {
     .join(delimiter)
 }
 
-async function isThere(session: ImapSession, path: string, signal: AbortSignal): Promise<boolean> {
-  if (path === 'INBOX') return true
+/** Null: it is there. Otherwise why it cannot be used: it is not there, or only as the parent of others, which some servers tell
+ *  without a code. */
+async function refusalOf(session: ImapSession, path: string, signal: AbortSignal): Promise<ImapFailure | null> {
+  if (path === 'INBOX') return null
   try {
     const status = await session.run('folder', (client) => client.status(path, { uidNext: true }), signal)
-    if (status !== false) return true
+    return status === false ? session.refusal('folder', `the folder ${path} cannot be opened`) : null
   } catch (error) {
-    if (!(error instanceof ImapFailure) || error.fault.kind !== 'reply' || !isMissing(error.fault)) throw error
-    return false
+    if (!isRefusal(error) || !isMissing(error.fault)) throw error
+    return error
   }
-  // It is there, or LIST does not tell: the next command says why it cannot be used.
-  const refusal = session.refusal('folder', `the folder ${path} cannot be opened`)
-  if (refusal.fault.kind === 'reply' && isMissing(refusal.fault)) return false
-  throw refusal
+}
+
+function saysNothing(fault: Fault): boolean {
+  return fault.kind === 'reply' && fault.status === 'NO' && fault.code === ''
+}
+
+function isRefusal(error: unknown): error is ImapFailure & { readonly fault: { readonly kind: 'reply' } } {
+  return error instanceof ImapFailure && error.fault.kind === 'reply' && error.fault.status !== 'BYE'
 }
 
 /** Does an answer say that the folder is not there? */

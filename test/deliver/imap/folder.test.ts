@@ -94,15 +94,55 @@ test('a special use is found outside of the namespace, too, and what the server 
   expect(server.folder('shared.unwanted').messages).toHaveLength(1)
 })
 
+describe('a folder that is there only as the parent of others', () => {
+  /** Courier says no more than that it cannot be opened, and lists it. */
+  async function parent(created: 'OK' | 'NO it exists', keys: Partial<ImapConfig> = {}) {
+    const server = await ImapServer.start(DOT)
+    const imap = imapAt(server.port, { folder: 'Old', ...keys })
+    onTestFinished(async () => {
+      await imap[Symbol.asyncDispose]()
+      await server[Symbol.asyncDispose]()
+    })
+    server.folder('INBOX.Old')
+    let isFolder = false
+    server.answer = ({ command, rest }) => {
+      if (command === 'CREATE' && created !== 'OK') return created
+      isFolder ||= command === 'CREATE'
+      return command === 'STATUS' && rest.includes('Old') && !isFolder ? 'NO Mailbox does not exist.' : null
+    }
+    return { server, imap }
+  }
+
+  test('is made a folder', async () => {
+    const { server, imap } = await parent('OK')
+    await imap.ready(never)
+    await imap.deliver(attempt(), message(SMALL), never)
+    expect(server.folder('INBOX.Old')).toMatchObject({ subscribed: true, messages: { length: 1 } })
+  })
+
+  test('and cannot be made one, is told in the words that came first (73)', async () => {
+    const { imap } = await parent('NO it exists')
+    const error = await failure(imap.ready(never))
+    expect(error).toMatchObject({ exit: 73, ofFolder: true })
+    expect(error.message).toContain('Mailbox does not exist.')
+  })
+
+  test('is left alone with create: false', async () => {
+    const { server, imap } = await parent('OK', { create: false })
+    expect(await failure(imap.ready(never))).toMatchObject({ exit: 73 })
+    expect(server.said.filter((line) => line.includes('CREATE'))).toEqual([])
+  })
+})
+
 describe('what is filled in is one level', () => {
   const at = (mailbox: string, account = 'gmx.de') => ({ filling: { account, mailbox } })
 
   test.each<[string, ImapServerOptions, string, string]>([
-    ['People/{local}', DOT, 'anna.berg@example.org', 'INBOX.People.anna~berg'],
+    ['People/{local}', DOT, 'anna.berg@example.org', 'INBOX.People.anna,berg'],
     ['People/{local}', SLASH, 'anna.berg@example.org', 'People/anna.berg'],
-    ['{domain}/{local}', DOT, 'anna.berg@x.example.org', 'INBOX.x~example~org.anna~berg'],
-    ['People.{recipient}', DOT, 'anna@example.org', 'INBOX.People.anna@example~org'],
-    ['Old/{account}', DOT, 'anna@example.org', 'INBOX.Old.gmx~de'],
+    ['{domain}/{local}', DOT, 'anna.berg@x.example.org', 'INBOX.x,example,org.anna,berg'],
+    ['People.{recipient}', DOT, 'anna@example.org', 'INBOX.People.anna@example,org'],
+    ['Old/{account}', DOT, 'anna@example.org', 'INBOX.Old.gmx,de'],
     ['Old/{account}', SLASH, 'anna@example.org', 'Old/gmx.de'],
     ['{local}', FLAT, 'anna.berg@example.org', 'anna.berg'],
   ])('%s', async (folder, options, mailbox, place) => {
@@ -111,7 +151,7 @@ describe('what is filled in is one level', () => {
 
   test.each(['.', '-', '_'])('so two addresses share no folder where levels are parted by %s', async (sign) => {
     const options = { prefix: '', delimiter: sign }
-    const addresses = [`anna@x${sign}example.org`, `anna${sign}x@example.org`, 'anna~x@example.org']
+    const addresses = [`anna@x${sign}example.org`, `anna${sign}x@example.org`, 'anna,x@example.org']
     const places = await Promise.all(
       addresses.map((each) => placeOf(options, { folder: '{local}/{domain}', ...at(each) })),
     )
