@@ -164,7 +164,7 @@ const OPENERS: Readonly<Record<string, string>> = {
   'src/deliver/disk/own-files.ts': 'opens nothing: makes and looks at the directory of the spool',
   'src/program.ts': 'reads from a descriptor that it is given',
   'src/ledger/sqlite/file.ts': 'looks at what own-file.ts has judged',
-  'src/ledger/sqlite/migrations.ts': 'makes new files',
+  'src/ledger/sqlite/schema/migrations.ts': 'makes new files',
   'src/ledger/sqlite/backup.ts': 'makes new files',
   'src/ledger/sqlite/restore.ts': 'makes a new file',
   'src/ledger/sqlite/mend/repair.ts': 'makes a new file, and looks at what own-file.ts has judged',

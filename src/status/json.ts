@@ -17,7 +17,12 @@ export function statusJson(status: Status, { polls = false }: { readonly polls?:
       ...accountJson(each),
       ...(polls ? { polls: each.record === null ? [] : pastPolls(each.record).map(pollJson) } : {}),
     })),
-    daemon: { running: daemon.pid !== null, pid: daemon.pid, since: iso(daemon.sinceMs) },
+    daemon: {
+      running: daemon.pid !== null,
+      pid: daemon.pid,
+      since: iso(daemon.sinceMs),
+      version: daemon.version ?? null,
+    },
     destinations: destinations.map(restingJson),
     machines: machines.map(machineJson),
     paused: pauses.map(pauseJson),

@@ -26,6 +26,8 @@ export interface DaemonFacts {
   /** Null: none runs. */
   readonly pid: number | null
   readonly sinceMs: number | null
+  /** The version of its program, which may have been replaced since it started; null or absent: not known. */
+  readonly version?: string | null
   /** What it plans; none: nothing runs. */
   readonly accounts: readonly Planned[]
   /** Where it runs; absent: on this machine, or nowhere. */

@@ -128,7 +128,8 @@ export class Routes {
   /** A ledger that cannot be read is a process that cannot work. */
   async #livez(response: ServerResponse): Promise<void> {
     const { plan, process, ledger } = this.#watched
-    const daemon = { wanted: true, pid: process.pid, sinceMs: process.sinceMs, accounts: plan }
+    const { pid, sinceMs, version } = process
+    const daemon = { wanted: true, pid, sinceMs, version, accounts: plan }
     try {
       await ledger.memo('alive')
     } catch {

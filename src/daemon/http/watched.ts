@@ -40,6 +40,7 @@ export async function briefStatus(watched: Watched, signIns: readonly Listed[] =
   return statusOf(await readBriefly(watched.ledger, { ...surroundings(watched), signIns }))
 }
 
-function surroundings({ plan, configured, process: { pid, sinceMs, machine }, ...watched }: Watched) {
-  return { nowMs: watched.nowMs(), configured, daemon: { wanted: true, pid, sinceMs, accounts: plan, machine } }
+function surroundings({ plan, configured, process, ...watched }: Watched) {
+  const { pid, sinceMs, version, machine } = process
+  return { nowMs: watched.nowMs(), configured, daemon: { wanted: true, pid, sinceMs, version, accounts: plan, machine } }
 }

@@ -9,7 +9,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { errnoOf } from '../../errors.ts'
 import { judgePlace, openDirectory, ourUid, type Place } from '../../own-file.ts'
 import { corrupt, noLedger, ofAnotherProgram, refused } from './rows/fault.ts'
-import { APPLICATION_ID, migrate } from './migrations.ts'
+import { APPLICATION_ID, migrate } from './schema/migrations.ts'
 
 // statfs(2) and linux/magic.h; file systems that other machines may write to at the same time. WAL keeps its index in memory
 // shared by one machine's processes (S012). FUSE is not among them: most of it is local, and SQLite refuses what cannot map.
@@ -105,9 +105,10 @@ const fileOf = new WeakMap<DatabaseSync, string>()
 export function openFile(
   path: string,
   options: { readonly timeout: number; readonly readOnly: boolean },
+  Kind = DatabaseSync,
 ): DatabaseSync {
   const file = identity(path)
-  const database = new DatabaseSync(path, options)
+  const database = new Kind(path, options)
   fileOf.set(database, file)
   atWork.set(file, (atWork.get(file) ?? 0) + 1)
   return database

@@ -3,7 +3,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { asLedgerError, isOfOneChange, isBusy, pauseMs } from './rows/fault.ts'
 import { number, rowOf } from './rows/row.ts'
-import { refuseNewer, versionOf } from './version.ts'
+import { refuseNewer, versionOf } from './schema/version.ts'
 
 /** A transaction takes in no further change after this long, so that timers and sockets get their turn (S007). */
 const SLICE_MS = 10

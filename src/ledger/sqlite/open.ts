@@ -15,7 +15,7 @@ import {
   whenFree,
 } from './rows/fault.ts'
 import type { Ledger } from '../ledger.ts'
-import { APPLICATION_ID, MIGRATIONS, migrate } from './migrations.ts'
+import { APPLICATION_ID, MIGRATIONS, migrate } from './schema/migrations.ts'
 import {
   closeFile,
   create,
@@ -29,7 +29,8 @@ import {
 } from './file.ts'
 import { number, rowOf, text } from './rows/row.ts'
 import { SqliteLedger } from './sqlite-ledger.ts'
-import { readVersion } from './version.ts'
+import { fillIn, OlderFile } from './schema/older.ts'
+import { readVersion } from './schema/version.ts'
 
 export interface LedgerOptions {
   readonly nowMs?: () => number
@@ -84,9 +85,9 @@ async function connectNew(path: string, readOnly: boolean): Promise<DatabaseSync
   return database
 }
 
-async function connect(path: string, readOnly: boolean): Promise<DatabaseSync> {
+async function connect(path: string, readOnly: boolean, Kind = DatabaseSync): Promise<DatabaseSync> {
   const log = await stat(`${path}-wal`).catch(() => null)
-  const database = openFile(path, { timeout: LOCK_TIMEOUT_MS, readOnly })
+  const database = openFile(path, { timeout: LOCK_TIMEOUT_MS, readOnly }, Kind)
   try {
     const id = await whenFree(path, () => number(rowOf(database.prepare('PRAGMA application_id'))?.[0]))
     if (id !== APPLICATION_ID) {
@@ -98,13 +99,19 @@ async function connect(path: string, readOnly: boolean): Promise<DatabaseSync> {
       if (!(await inspect(path, readOnly))) throw refused(path, 'it was deleted just now', 'put it back')
       return await connect(path, readOnly)
     }
-    if (readOnly) refuseOlder(path, readVersion(database).steps)
-    else await makeDurable(database, path)
+    const isOlder = readOnly && (await whenFree(path, () => readVersion(database).steps)) < MIGRATIONS.length
+    if (isOlder && !(database instanceof OlderFile)) {
+      closeFile(database)
+      return await connect(path, true, OlderFile)
+    }
+    if (!readOnly) await makeDurable(database, path)
     // Corrupt cells are then noticed when a page is read, and 8 MiB of cache hold the index of 100,000 messages.
     // What is removed or replaced is overwritten: a UIDL in which a secret stood is not to be read in the file (stand-in.ts).
     const safety = 'PRAGMA cell_size_check = ON; PRAGMA secure_delete = ON'
     database.exec(`${safety}; PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY`)
-    await migrate(database, path)
+    // After temp_store, which empties the temporary schema.
+    if (isOlder) await whenFree(path, () => fillIn(database))
+    else await migrate(database, path)
     if (log !== null && log.size > 0 && (await stat(path)).size <= CHECK_LIMIT_BYTES) {
       const verdict = await whenFree(path, () => text(rowOf(database.prepare('PRAGMA quick_check(1)'))?.[0]))
       if (verdict !== 'ok') throw corrupt(path, `it is damaged (${display(verdict.split('\n').at(-1) ?? '')})`)
@@ -123,9 +130,4 @@ async function makeDurable(database: DatabaseSync, path: string): Promise<void> 
     throw refused(path, 'its file system cannot share memory', 'choose a place on a local disk with state: or --state')
   }
   database.exec('PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216')
-}
-
-function refuseOlder(path: string, version: number): void {
-  if (version < MIGRATIONS.length)
-    throw refused(path, 'an older popfetch has written it', 'run a poll once to bring it up to date')
 }

@@ -19,10 +19,10 @@ import {
 } from './file.ts'
 import { copyWhole } from './rows/whole-copy.ts'
 import { isAnyAtWork } from './lease.ts'
-import { APPLICATION_ID, MIGRATIONS } from './migrations.ts'
+import { APPLICATION_ID, MIGRATIONS } from './schema/migrations.ts'
 import { asLedgerError, isBusy, LOCK_TIMEOUT_MS, whenFree } from './rows/fault.ts'
 import { number, rowOf } from './rows/row.ts'
-import { readVersion } from './version.ts'
+import { readVersion } from './schema/version.ts'
 
 export interface Restored {
   /** The ledger's file. */

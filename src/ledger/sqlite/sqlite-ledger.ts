@@ -39,7 +39,7 @@ import type {
 } from '../ledger.ts'
 import { MessageRows } from './rows/messages.ts'
 import { PauseRows } from './rows/pauses.ts'
-import { MIGRATIONS } from './migrations.ts'
+import { MIGRATIONS } from './schema/migrations.ts'
 import { Presence } from './presence.ts'
 import { asLedgerError, movedLedger } from './rows/fault.ts'
 import { SettledRows } from './rows/settled.ts'

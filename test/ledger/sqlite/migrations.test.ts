@@ -2,8 +2,8 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
-import { MIGRATIONS, migrate, type Step } from '../../../src/ledger/sqlite/migrations.ts'
-import { readVersion, userVersionOf, versionOf } from '../../../src/ledger/sqlite/version.ts'
+import { MIGRATIONS, migrate, type Step } from '../../../src/ledger/sqlite/schema/migrations.ts'
+import { readVersion, userVersionOf, versionOf } from '../../../src/ledger/sqlite/schema/version.ts'
 import { temporaryDirectory } from '../scene.ts'
 
 const ONE: Step = { sql: 'CREATE TABLE a (x INTEGER)', oldest: 1 }

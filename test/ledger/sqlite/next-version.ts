@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import type { Ledger } from '../../../src/ledger/ledger.ts'
-import { MIGRATIONS, migrate, type Step } from '../../../src/ledger/sqlite/migrations.ts'
+import { MIGRATIONS, migrate, type Step } from '../../../src/ledger/sqlite/schema/migrations.ts'
 import { openLedger, type LedgerOptions } from '../../../src/ledger/sqlite/open.ts'
 
 const TABLES = ['account', 'message', 'delivery', 'lease', 'destination', 'day', 'memo']

@@ -9,6 +9,7 @@ import { PopfetchError } from '../../../errors.ts'
 import { usageError } from '../../command-errors.ts'
 import { STANDARD_ERROR } from '../../common-options.ts'
 import { EXIT_OK } from '../../../status/exit.ts'
+import { holdProgram } from '../../held-program.ts'
 import { isConfigured } from './first-configuration.ts'
 import type { DaemonInvocation } from './options.ts'
 import { logFileOf, readConfiguration, selected, tellWarnings } from '../../open/configured.ts'
@@ -99,6 +100,7 @@ async function work(
   starter: Starter | null,
 ): Promise<number> {
   const { env, host, signal, rooms } = surroundings
+  holdProgram()
   const { Daemon } = await import('../../../daemon/daemon.ts')
   const configuration = await readConfiguration(invocation, surroundings)
   selected(configuration.accounts, invocation.accounts)

@@ -10,6 +10,7 @@ import { commandOf, memoOf } from './memo.ts'
 import type { MigrateInvocation } from './options.ts'
 import { MigrationScreen } from './screen.ts'
 import { openMigration } from './resolve.ts'
+import { holdProgram } from '../../held-program.ts'
 import { jsonLine } from '../../output.ts'
 import type { Surroundings } from '../../surroundings.ts'
 import { plannedLines, verdictJson, verdictLines, verdictOfAll } from './text.ts'
@@ -24,6 +25,7 @@ export async function run(invocation: MigrateInvocation, surroundings: Surroundi
 }
 
 async function move(invocation: MigrateInvocation, surroundings: Surroundings, chosen: Chosen | null): Promise<number> {
+  holdProgram()
   const { output, env, signal, nowMs, cwd } = surroundings
   await using moving = await openMigration(invocation, surroundings, chosen)
   const { migrateAll } = await import('../../../migrate/migrate.ts')

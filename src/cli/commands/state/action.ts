@@ -19,7 +19,7 @@ import {
 } from '../../open/read-ledger.ts'
 import { exportAs } from './export-as.ts'
 import { backUp, forget, rename, restore, retry } from './change.ts'
-import { check, repair } from './mend.ts'
+import { check, repair, upgrade } from './mend.ts'
 import { mentions } from '../../open/search.ts'
 import { accountObject, messageObject } from './json.ts'
 import { listLine, storyLines } from './text.ts'
@@ -35,13 +35,14 @@ export async function run(invocation: StateInvocation, surroundings: Surrounding
   }
   if (invocation.operation === 'check') return await check(invocation, outline, surroundings)
   if (invocation.operation === 'repair') return await repair(invocation, outline, surroundings)
+  if (invocation.operation === 'upgrade') return await upgrade(invocation, outline, surroundings)
   await using ledger = await openToRead(outline, surroundings)
   await carryOut(invocation.operation, invocation, { outline, ledger, json: invocation.json, surroundings })
   return EXIT_OK
 }
 
 /** Those on a ledger that can be opened. */
-type Opened = Exclude<Operation, 'restore' | 'check' | 'repair'>
+type Opened = Exclude<Operation, 'restore' | 'check' | 'repair' | 'upgrade'>
 
 const ACTIONS: {
   readonly [Name in Opened]: (wanted: StateRequests[Name], context: LedgerContext) => Promise<void>

@@ -1,4 +1,5 @@
-// `popfetch state check|repair`: looks a ledger through for damage, and saves what can be read of a damaged one.
+// `popfetch state check|repair|upgrade`: looks a ledger through for damage, saves what can be read of a damaged one, and takes away
+// what no version needs any more.
 import type { Outline } from '../../../config/outline.ts'
 import { display } from '../../../display.ts'
 import type { Loss, Repaired } from '../../../ledger/sqlite/mend/repair.ts'
@@ -44,6 +45,23 @@ export async function repair(
   }
   if (json) output.object({ ok: true, repaired: true, ...jsonOf(repaired) })
   else for (const line of repairedLines(repaired, await copiesBeside(repaired.place))) output.answer(line)
+  return EXIT_OK
+}
+
+/** Rejects with ERR_BUSY while a popfetch is at work and something is to be taken away. */
+export async function upgrade(
+  { json }: Pick<CommonOptions, 'json'>,
+  { statePath }: Outline,
+  { output }: Surroundings,
+): Promise<number> {
+  const { upgradeLedger } = await import('../../../ledger/sqlite/mend/upgrade.ts')
+  const { place, kept, steps, oldest } = await upgradeLedger(statePath)
+  if (json) output.object({ ok: true, ledger: place, schema: steps, upgraded: kept !== null, kept })
+  else if (kept === null)
+    output.answer(
+      `the ledger ${place} needs no upgrade: it has schema ${steps}${oldest < steps ? `, and versions that know schema ${oldest} can use it` : ''}`,
+    )
+  else output.answer(`the ledger ${place} was upgraded; older versions can only use the copy from before, ${kept}`)
   return EXIT_OK
 }
 

@@ -50,6 +50,7 @@ export interface StateRequests {
   readonly restore: { readonly file: string }
   readonly check: object
   readonly repair: object
+  readonly upgrade: object
 }
 
 export type Operation = keyof StateRequests
@@ -145,6 +146,14 @@ const OPERATIONS: { readonly [Name in Operation]: Grammar<Name> } = {
       return { operation: 'repair' }
     },
   },
+  upgrade: {
+    usage: '',
+    options: [],
+    request(words) {
+      words.nothing()
+      return { operation: 'upgrade' }
+    },
+  },
 }
 
 const NAMES = Object.keys(OPERATIONS) as readonly Operation[]
@@ -178,6 +187,9 @@ export const command: Command<StateRequest> = {
   repair                  save what can be read of a damaged ledger into a new one,
                           print what is missing, and keep the damaged one beside
                           it. Stop a running popfetch first
+  upgrade                 remove from the ledger what this version no longer needs
+                          and older versions do; a copy for going back stays
+                          beside it. Stop a running popfetch first
 
 Write a UIDL as it was printed or as the server has it, after -- if it begins with
 a hyphen. A Message-ID works as well. With --json, list and find print one object

@@ -31,6 +31,7 @@ export async function run(invocation: StatusInvocation, surroundings: Surroundin
       wanted: await isDaemonWanted(ledger),
       pid: running?.pid ?? null,
       sinceMs: running?.sinceMs ?? null,
+      version: running?.version ?? null,
       accounts: running?.accounts ?? [],
     },
   })

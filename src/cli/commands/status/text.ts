@@ -1,11 +1,12 @@
 // The answer of `status` in words: first what needs a person, then a table with a row for each account, those that need one first.
 // On a terminal the table fits it (table.ts); elsewhere it has all columns, and every name is whole. Pure.
-import { localStamp } from '../../../display.ts'
+import { display, localStamp } from '../../../display.ts'
 import { pastPolls } from '../../../poll/account/polls.ts'
 import { namesText } from '../../../status/attention.ts'
 import type { Because, Status } from '../../../status/status.ts'
 import { counted } from '../../../status/words/amounts.ts'
 import type { Tone } from '../../output.ts'
+import { version } from '../../version.ts'
 import { accountRows, toneOf } from './table.ts'
 
 export interface StatusLine {
@@ -16,8 +17,8 @@ export interface StatusLine {
 /** With more accounts than fit on a screen, the first lines are gone when the last one is printed. */
 const MANY_ACCOUNTS = 20
 
-/** `columns`: how wide the terminal is; Infinity: there is none. */
-export function statusLines(status: Status, columns: number): readonly StatusLine[] {
+/** `columns`: how wide the terminal is; Infinity: there is none. `installed`: the version of this program. */
+export function statusLines(status: Status, columns: number, installed = version): readonly StatusLine[] {
   const { attention, daemon, nowMs } = status
   const plain = (text: string): StatusLine => ({ text, tone: 'plain' })
   const needs = attention.flatMap((each): readonly StatusLine[] => [
@@ -25,8 +26,15 @@ export function statusLines(status: Status, columns: number): readonly StatusLin
     plain(nextText(each.next)),
   ])
   const since = localStamp(daemon.sinceMs ?? nowMs)
-  const runs = daemon.pid === null ? [] : [plain(`daemon running since ${since} (pid ${daemon.pid})`)]
+  const runs =
+    daemon.pid === null ? [] : [plain(`daemon running since ${since} (pid ${daemon.pid})${other(daemon, installed)}`)]
   return [...needs, ...(needs.length === 0 ? [] : [plain('')]), ...table(status, columns), ...runs]
+}
+
+/** It goes on with the version that it was started with (N040, replaced program). */
+function other({ version: running = null }: Status['daemon'], installed: string): string {
+  if (running === null || running === installed) return ''
+  return `, version ${display(running, 40)}; version ${installed} is installed: to use it, popfetch stop, then popfetch --daemon`
 }
 
 function table(status: Status, columns: number): readonly StatusLine[] {

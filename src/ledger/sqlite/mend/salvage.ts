@@ -9,7 +9,7 @@
 //     its own, by which the account is found again (ERR_ACCOUNT_RENAMED).
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { setImmediate as turn } from 'node:timers/promises'
-import { APPLICATION_ID, migrate } from '../migrations.ts'
+import { APPLICATION_ID, migrate } from '../schema/migrations.ts'
 import { DELIVERED, DONE, HELD, number, OPEN, rowOf, rowsOf, SEEN, text } from '../rows/row.ts'
 import { type Cell, cellsOn, type Value } from './cells.ts'
 import type { Pages } from './pages.ts'

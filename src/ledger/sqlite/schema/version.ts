@@ -1,8 +1,8 @@
 // Which popfetch can work on a ledger's file. The lower 16 bits of `user_version` say how many steps the file has been through.
 // The upper ones name the oldest version whose program can work on it. Then a person can go back to that one (N040).
 import type { DatabaseSync } from 'node:sqlite'
-import { newerLedger } from './rows/fault.ts'
-import { number, rowOf } from './rows/row.ts'
+import { newerLedger } from '../rows/fault.ts'
+import { number, rowOf } from '../rows/row.ts'
 
 const BITS = 16
 const LOW = 0xffff

@@ -1,9 +1,11 @@
 // The ledger's tables, as the steps that led to them. `user_version` counts the steps a file has been through (version.ts); each
-// runs in one transaction (K14). A step that was released is never edited: add another one below it. Steps only add.
+// runs in one transaction (K14). A step that was released is never edited: add another one below it. Steps only add; what takes away
+// waits for `popfetch state upgrade` (REMOVALS, mend/upgrade.ts).
 import { randomBytes } from 'node:crypto'
-import { open, rename, rm } from 'node:fs/promises'
+import { open, readdir, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
-import { damaged, whenFree } from './rows/fault.ts'
+import { damaged, whenFree } from '../rows/fault.ts'
 import { readVersion, refuseNewer, userVersionOf, type Version } from './version.ts'
 
 /** Marks a SQLite file as a popfetch ledger: "popf" in ASCII. Any other file is refused, not converted. */
@@ -142,6 +144,16 @@ export const MIGRATIONS: readonly Step[] = [
   { sql: FIFTH, oldest: 3 },
 ]
 
+/** What takes away what no version needs that can still work on the file. */
+export interface Removal {
+  readonly sql: string
+  /** The oldest version that does without. It stands in the file afterwards, so a file that names it, or a later one, is through. */
+  readonly oldest: number
+}
+
+/** In the order of `oldest`. None so far. */
+export const REMOVALS: readonly Removal[] = []
+
 /** Brings an open ledger to the last of `steps`, or leaves it as it is when a newer popfetch wrote it and these can work on it;
  *  rejects when they cannot. A ledger with history is first copied to `<path>.v<version>`. Two processes may do this at once:
  *  each step is looked at again under the write lock. */
@@ -161,8 +173,14 @@ export async function migrate(
   }
 }
 
-/** Two processes may do this at once: each writes a draft of its own. */
-async function keepCopy(database: DatabaseSync, path: string, name: string): Promise<void> {
+/** The name of the copy that is kept of a file of this version. */
+export function copyBefore(path: string, { steps }: Version): string {
+  return `${path}.v${steps}`
+}
+
+/** Under `name`, as the only one of its kind: what an earlier version kept is no way back any more. Two processes may do this at
+ *  once: each writes a draft of its own. */
+export async function keepCopy(database: DatabaseSync, path: string, name: string): Promise<void> {
   const draft = `${name}.new-${randomBytes(8).toString('hex')}`
   const copy = await open(draft, 'wx', 0o600)
   try {
@@ -173,6 +191,9 @@ async function keepCopy(database: DatabaseSync, path: string, name: string): Pro
     await copy.close()
     await rm(draft, { force: true })
   }
+  const isEarlier = (file: string): boolean =>
+    file !== basename(name) && file.startsWith(`${basename(path)}.v`) && /\.v\d+$/.test(file)
+  for (const file of (await readdir(dirname(path))).filter(isEarlier)) await rm(join(dirname(path), file))
 }
 
 function take(database: DatabaseSync, path: string, sql: string, after: Version): void {
