@@ -9,6 +9,7 @@
 //   daemon/    one process for months: schedule/ (which account when), control/ (its socket), http/,    → daemon/daemon.ts
 //              notify/ (notices to people)
 //   migrate/   a whole mailbox once: many polls, then proof                                             → migrate/migrate.ts
+//   verify/    server, ledger and destinations compared, message by message                             → verify/verify.ts
 //   status/    the state of everything, in one model for people and programs; what needs attention      → status/status.ts
 //   poll/      policy, in the order of a poll: sign-in/ compare/ plan/ route/ transfer/; beside them    → poll/poll.ts
 //              account/ (what one poll leaves for the next), run/ (what accounts share), rests/ (which

@@ -48,7 +48,7 @@ function importsOf(from: string, text: string): Import[] {
 const FLOORS: readonly (readonly string[])[] = [
   ['bin', 'index'],
   ['cli', 'embed'],
-  ['daemon', 'migrate'],
+  ['daemon', 'migrate', 'verify'],
   ['status'],
   ['poll', 'setup'],
   ['config'],

@@ -177,3 +177,24 @@ export interface ReadableDestination extends Destination {
 export function isReadable(destination: Destination): destination is ReadableDestination {
   return 'reread' in destination && destination.remembers
 }
+
+/** One of our messages, where it stands. */
+export interface Item {
+  /** `messageKey` of the message; '': an older popfetch did not write it. */
+  readonly key: string
+  readonly intent: string
+  /** Its file, or its folder and UID. Safe to print. */
+  readonly text: string
+}
+
+/** A destination that shows all that it has of ours. */
+export interface ShowingDestination extends ReadableDestination {
+  /** All of our messages there, in slices. `elsewhere`: instead those in the folders beside it, into which a person or a mail program
+   *  may have moved them. Makes, repairs and locks nothing. What is moved meanwhile is met twice, or not at all. Rejects with
+   *  DeliveryError of scope 'destination'. */
+  items(where: 'here' | 'elsewhere', signal: AbortSignal): AsyncIterable<readonly Item[]>
+}
+
+export function isShowing(destination: Destination): destination is ShowingDestination {
+  return 'items' in destination && isReadable(destination)
+}

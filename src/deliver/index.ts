@@ -43,6 +43,8 @@ export interface DestinationContext {
   /** popfetch's own directory for messages under way. */
   readonly spoolDirectory: string
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Only `items` and `reread` are called; they make, repair and lock nothing then. */
+  readonly readOnly?: true
 }
 
 /** What every kind may use of its surroundings. */

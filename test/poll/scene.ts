@@ -12,6 +12,8 @@ import { forgetMessages } from '../../src/poll/account/amend.ts'
 import { checkDestinations, type DestinationReport } from '../../src/poll/check/destinations.ts'
 import { checkAll, pollAll, Poller } from '../../src/poll/poller.ts'
 import type { AccountReport, CheckReport, PollOptions } from '../../src/poll/report.ts'
+import type { Verdict } from '../../src/verify/report.ts'
+import { verifyAll } from '../../src/verify/verify.ts'
 import { Pop3Server, type Pop3ServerOptions } from '../support/pop3-server.ts'
 
 const usual: PollOptions = {
@@ -135,6 +137,28 @@ export class Scene implements AsyncDisposable {
         { thorough },
       ),
     )
+  }
+
+  async verify({ digest = false } = {}): Promise<readonly Verdict[]> {
+    const configuration = await this.#configuration()
+    await using ledger = await openLedger(configuration.statePath, { readOnly: true })
+    const { accounts } = configuration
+    const signal = new AbortController().signal
+    return await verifyAll({
+      configuration,
+      accounts,
+      ledger,
+      digest,
+      log: silentLog,
+      env: {},
+      signal,
+      nowMs: Date.now,
+    })
+  }
+
+  /** The ledger, to be changed. */
+  async ledger(): Promise<Ledger> {
+    return await openLedger((await this.#configuration()).statePath)
   }
 
   /** As `check` tries destinations. */

@@ -19,6 +19,7 @@ export const COMMANDS = {
   init: command([() => import('./init/options.ts'), () => import('./init/action.ts')]),
   status: command([() => import('./status/options.ts'), () => import('./status/action.ts')]),
   state: command([() => import('./state/options.ts'), () => import('./state/action.ts')]),
+  verify: command([() => import('./verify/options.ts'), () => import('./verify/action.ts')]),
   shell: command([() => import('./shell/options.ts'), () => import('./shell/action.ts')]),
   log: command([() => import('./log/options.ts'), () => import('./log/action.ts')]),
   stop: command([() => import('./stop/options.ts'), () => import('./stop/action.ts')]),

@@ -78,7 +78,7 @@ export function selected(
 }
 
 /** When the log cannot be opened, that is told and the run goes on: mail is fetched without a log, too. */
-async function openConfiguredLog(
+export async function openConfiguredLog(
   configuration: Configuration,
   options: CommonOptions,
   surroundings: Surroundings,

@@ -1,8 +1,10 @@
 // Finds our messages in an IMAP folder by X-Popfetch-Delivery: interrupted attempts, messages from before this ledger, settled
 // ones by their UIDs (reread.ts reads them again). The rule: where SEARCH finds nothing, headers are looked at, since servers answer SEARCH HEADER
 // from an index that is late, or not at all. And nothing is changed: the folder is opened with EXAMINE.
+import { type Item, receiptOf } from '../destination.ts'
 import type { Fetched } from './imapflow.ts'
 import { MARK, type Mark, markOf } from './content.ts'
+import { foldersBeside } from './folder.ts'
 import type { ImapSession } from './session.ts'
 
 export interface Found extends Mark {
@@ -15,6 +17,8 @@ export interface Found extends Mark {
 const NEWEST = 500
 /** UIDs in one FETCH: a line stays below 8 kB. */
 const AT_ONCE = 500
+/** In one FETCH of a range. */
+const ITEMS_AT_ONCE = 2000
 
 /** UIDNEXT of a folder, and the UIDVALIDITY under which it means something; null: the server does not say. */
 interface Since {
@@ -184,6 +188,42 @@ export async function findSettled(
   if (found.size === intents.size) return found
   const all = (await findAll(session, path, limitMs, signal)).filter(isMeant)
   return new Map([...all.map((one) => [one.intent, one] as const), ...found])
+}
+
+/** Runs a look on one of the server's sessions. */
+export type Work = <T>(look: (session: ImapSession) => Promise<T>) => Promise<T>
+
+/** All of our messages in this folder, or in all others, in slices. */
+export async function* itemsOf(
+  path: string,
+  where: 'here' | 'elsewhere',
+  { work, limitMs, signal }: { readonly work: Work; readonly limitMs: number; readonly signal: AbortSignal },
+): AsyncGenerator<readonly Item[], void, void> {
+  const paths = where === 'here' ? [path] : await work((session) => foldersBeside(session, path, signal))
+  for (const folder of paths)
+    for (const range of await work((session) => rangesOf(session, folder, limitMs, signal)))
+      yield await work(async (session) => {
+        await examine(session, folder, limitMs, signal)
+        const found = await fetchMarks(session, { uid: range }, limitMs, signal)
+        return found.map(({ key, intent, uid }) => ({ key, intent, ...receiptOf(`${folder}, UID ${uid}`) }))
+      })
+}
+
+/** Its UIDs, as ranges. */
+async function rangesOf(
+  session: ImapSession,
+  path: string,
+  limitMs: number,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const { exists } = await examine(session, path, limitMs, signal)
+  if (exists === 0) return []
+  const found = await session.run('look', (client) => client.search({ all: true }, { uid: true }), signal, { limitMs })
+  // A server that does not answer SEARCH is asked for all at once.
+  if (!Array.isArray(found)) return ['1:*']
+  const uids = found.toSorted((a, b) => a - b)
+  const firsts = uids.filter((_, at) => at % ITEMS_AT_ONCE === 0)
+  return firsts.map((first, at) => `${first}:${uids[(at + 1) * ITEMS_AT_ONCE - 1] ?? uids.at(-1) ?? first}`)
 }
 
 /** Does SEARCH find what is seen to be there? If none of our messages is there, nothing proves that the message is missing. */

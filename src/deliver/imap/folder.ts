@@ -43,6 +43,18 @@ export async function openFolder(session: ImapSession, wanted: Wanted, signal: A
   return { path, uidNext: status.uidNext ?? null, uidValidity: status.uidValidity ?? null, flags }
 }
 
+/** All folders that hold messages, but for this one. */
+export async function foldersBeside(
+  session: ImapSession,
+  own: string,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const folders = await session.run('folder', (client) => client.list(), signal)
+  const isFolder = ({ path, flags }: (typeof folders)[number]): boolean =>
+    path !== own && !flags.has('\\Noselect') && !flags.has('\\NonExistent')
+  return folders.filter(isFolder).map(({ path }) => path)
+}
+
 /** CREATE and SUBSCRIBE. That it is there already is good. */
 export async function makeFolder(session: ImapSession, path: string, signal: AbortSignal): Promise<void> {
   await session.run('create', (client) => client.mailboxCreate(path), signal)

@@ -12,12 +12,13 @@ import { concluded } from '../answers/conclusions.ts'
 import {
   type Attempt,
   type Glance,
+  type Item,
   type Probed,
-  type ReadableDestination,
   type Receipt,
   receiptOf,
   type Recollection,
   type Settled,
+  type ShowingDestination,
   type Space,
   type Standing,
 } from '../destination.ts'
@@ -26,7 +27,7 @@ import { type Outcome, Together } from '../together.ts'
 import type { Dated } from './append.ts'
 import { contentOf, dateOf, markField } from './content.ts'
 import { ImapFailure, tooLarge } from './fault.ts'
-import { findAll, Finder, findSettled, type Found } from './find.ts'
+import { findAll, Finder, findSettled, type Found, itemsOf, type Work } from './find.ts'
 import { type Folder, isMissing, makeFolder, openFolder } from './folder.ts'
 import { checkLabels, probeImap } from './probe.ts'
 import { readAllBack, readBack, uidOf } from './reread.ts'
@@ -43,7 +44,7 @@ export function openImap(
   config: ImapConfig,
   context: ImapContext,
   limits: ImapLimits = IMAP_LIMITS,
-): ReadableDestination {
+): ShowingDestination {
   return new Imap(config, context, raisedImap(limits, config.timeoutMs))
 }
 
@@ -53,7 +54,7 @@ interface Letter {
   readonly message: Message
 }
 
-class Imap implements ReadableDestination {
+class Imap implements ShowingDestination {
   readonly description: string
   readonly recipients = ['']
   readonly spool = null
@@ -71,7 +72,7 @@ class Imap implements ReadableDestination {
   constructor(config: ImapConfig, context: ImapContext, limits: ImapLimits) {
     this.description = config.description
     this.remembers = config.trace
-    this.#config = config
+    this.#config = context.readOnly === true ? { ...config, create: false, flags: [], labels: [] } : config
     this.#context = context
     this.#limits = limits
     this.#together = new Together(config.concurrency, (letters, signal) => this.#deliverAll(letters, signal))
@@ -146,6 +147,12 @@ class Imap implements ReadableDestination {
       const { receivedBytes = null } = attempt
       return receivedBytes !== null && found.bytes === this.#prefix(attempt).length + receivedBytes ? 'same' : 'other'
     })
+  }
+
+  async *items(where: 'here' | 'elsewhere', signal: AbortSignal): AsyncGenerator<readonly Item[]> {
+    const work: Work = (look) => this.#server.with(signal, null, look)
+    const { path } = await work((session) => this.#opened(session, signal))
+    yield* itemsOf(path, where, { work, limitMs: this.#limits.lookMs, signal })
   }
 
   async space(signal: AbortSignal): Promise<Space | null> {

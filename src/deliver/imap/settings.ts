@@ -38,6 +38,7 @@ export interface ImapContext {
   readonly nowMs: () => number
   /** The fields to put on top, with CRLF line ends; '' for none. */
   readonly prefix: (attempt: Attempt) => string
+  readonly readOnly?: true
 }
 
 export interface ImapLimits {

@@ -13,12 +13,13 @@ import type { Message, Origin } from '../../message.ts'
 import { ourUid } from '../../own-file.ts'
 import {
   type Attempt,
+  type Item,
   PROBE_MS,
   type Probed,
-  type ReadableDestination,
   type Receipt,
   receiptOf,
   type Recollection,
+  type ShowingDestination,
   type Space,
   type SpoolPlace,
   type Standing,
@@ -33,6 +34,7 @@ import { MaildirBatches, MaildirLimits } from './batch.ts'
 import { MaildirFile, type OpenMaildir } from './file.ts'
 import { census, InterruptedDeliveries } from './find.ts'
 import { type Folders, foldersOf, openFolders } from './folders.ts'
+import { items } from './items.ts'
 import { fileName, hostPart, intentOf } from './name.ts'
 import { parcelOf, type ParcelRules } from './parcel.ts'
 import { readBack, reread } from './read-back.ts'
@@ -56,6 +58,7 @@ export interface MaildirContext {
   readonly reserve: Reserve
   /** For tests. */
   readonly uid?: number | null
+  readonly readOnly?: true
   readonly fileSystems?: FileSystems
   readonly limitMs?: number
 }
@@ -66,7 +69,7 @@ const DISPOSE_LIMIT_MS = 5000
 /** A large message gets more time to be copied and synced, but not below this rate. */
 const LEAST_BYTES_PER_MS = 1000
 
-export function openMaildir(config: MaildirConfig, context: MaildirContext): ReadableDestination {
+export function openMaildir(config: MaildirConfig, context: MaildirContext): ShowingDestination {
   return new Maildir(config, context)
 }
 
@@ -76,7 +79,7 @@ interface Opened {
   readonly batches: MaildirBatches
 }
 
-class Maildir implements ReadableDestination {
+class Maildir implements ShowingDestination {
   readonly description: string
   readonly recipients = ['']
   readonly remembers = true
@@ -183,6 +186,13 @@ class Maildir implements ReadableDestination {
     })
   }
 
+  async *items(where: 'here' | 'elsewhere', signal: AbortSignal): AsyncGenerator<readonly Item[]> {
+    const { maildir } = this.#opened ?? (await this.#within(this.#open(), signal, 'cannot be used'))
+    const slices = items(this.#fileSystems.offLoop, maildir.folders, where)
+    const next = () => this.#within(slices.next(), signal, 'cannot be looked through')
+    for (let slice = await next(); slice.done !== true; slice = await next()) yield slice.value
+  }
+
   async space(signal: AbortSignal): Promise<Space> {
     const { maildir } = this.#opened ?? (await this.#within(this.#open(), signal, 'cannot be used'))
     const looking = this.#context.reserve.space(this.#fileSystems.offLoop, maildir.folders.tmp)
@@ -223,18 +233,21 @@ class Maildir implements ReadableDestination {
     const { offLoop } = this.#fileSystems
     const { nowMs, reserve } = this.#context
     const { create, mode } = this.#config
+    const isChanged = this.#context.readOnly !== true
     const uid = this.#context.uid === undefined ? ourUid() : this.#context.uid
     const folders = await openFolders(offLoop, path.dirname(this.#folders.tmp), {
-      create,
+      create: create && isChanged,
       mode,
       wasThere: this.#wasThere,
       uid,
       description: this.description,
     })
     const fileSystem = this.#fileSystems.of((await offLoop.statfs(folders.new)).type)
-    reserve.refresh(folders.tmp)
-    await reserve.take(offLoop, folders.tmp, 1)
-    await sweep(offLoop, folders.tmp, (name) => intentOf(name) !== null, nowMs())
+    if (isChanged) {
+      reserve.refresh(folders.tmp)
+      await reserve.take(offLoop, folders.tmp, 1)
+      await sweep(offLoop, folders.tmp, (name) => intentOf(name) !== null, nowMs())
+    }
     if (this.#opened?.maildir.fileSystem !== fileSystem) {
       const { description, mode, lineEndings } = this.#config
       const maildir: OpenMaildir = { description, mode, lineEndings, folders, fileSystem, reserve }

@@ -68,6 +68,23 @@ export async function openMboxFile(rules: MboxRules): Promise<number> {
   return fd
 }
 
+/** A descriptor for reading alone; null: there is no file. It makes nothing, and asks for no lock. */
+export async function openToRead(rules: MboxRules): Promise<number | null> {
+  const { fileSystem, path: file } = rules
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants
+  try {
+    await check(await fileSystem.lstat(file), rules)
+    return await fileSystem.open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return null
+    throw error
+  }
+}
+
+export function gone(rules: MboxRules): DeliveryError {
+  return refusal(rules, 'does not exist: if mail was delivered there, mount its disk or put it back')
+}
+
 /** Takes back what an owner of the lock that died has appended, all of it: none of it was counted. Does nothing when the
  *  file is another one by now, was written to after `leftMs`, or has messages of others there. */
 export async function recover(

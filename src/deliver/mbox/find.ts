@@ -44,12 +44,25 @@ export async function places(
   wanted: ((marker: Marker) => boolean) | null = null,
 ): Promise<ReadonlyMap<string, Place>> {
   const found = new Map<string, Place>()
+  for await (const slice of eachPlace(fileSystem, fd, wanted ?? (() => true)))
+    for (const place of slice) {
+      found.set(place.intent, place)
+      const [oldest] = wanted === null ? found.keys() : []
+      if (found.size > MOST_PLACES && oldest !== undefined) found.delete(oldest)
+    }
+  return found
+}
+
+/** Those `wanted`, in their order, in slices. */
+export async function* eachPlace(
+  fileSystem: FileSystem,
+  fd: number,
+  wanted: (marker: Marker) => boolean,
+): AsyncGenerator<readonly Place[], void, void> {
+  let slice: Place[] = []
   let open: Omit<Place, 'to'> | null = null
   const close = (to: number): void => {
-    if (open === null) return
-    found.set(open.intent, { ...open, to: Math.max(open.from, to) })
-    const [oldest] = wanted === null ? found.keys() : []
-    if (found.size > MOST_PLACES && oldest !== undefined) found.delete(oldest)
+    if (open !== null) slice.push({ ...open, to: Math.max(open.from, to) })
     open = null
   }
   const chunk = Buffer.alloc(CHUNK_BYTES)
@@ -67,14 +80,18 @@ export async function places(
       const marker = MARKER.exec(top)
       if (marker === null) continue
       const [all, intent = '', bytes, key = ''] = marker
-      if (wanted !== null && !wanted({ intent, key })) continue
+      if (!wanted({ intent, key })) continue
       const atMs = Date.parse(`${FROM_DATE.exec(top)?.[1] ?? ''} UTC`)
       const from = base + at + 1 + marker.index + all.length
       open = { intent, key, from, messageBytes: Number(bytes), atMs: Number.isNaN(atMs) ? null : atMs }
     }
     if (length === 0) {
       close(base + text.length - (text.endsWith('\n\n') ? 1 : 0))
-      return found
+      return yield slice
+    }
+    if (slice.length > 0) {
+      yield slice
+      slice = []
     }
     const cut = Math.max(0, limit)
     base += cut

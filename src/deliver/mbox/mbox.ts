@@ -7,12 +7,13 @@ import type { Message, Origin } from '../../message.ts'
 import { ourUid } from '../../own-file.ts'
 import {
   type Attempt,
+  type Item,
   PROBE_MS,
   type Probed,
-  type ReadableDestination,
   type Receipt,
   receiptOf,
   type Recollection,
+  type ShowingDestination,
   type Space,
   type Standing,
 } from '../destination.ts'
@@ -20,9 +21,9 @@ import { type FileSystem, offLoop } from '../disk/filesystem.ts'
 import type { Reserve } from '../disk/reserve.ts'
 import { messageKey } from '../message-key.ts'
 import { MboxRoom } from './context.ts'
-import { checkMbox, openMboxFile, recover } from './file.ts'
+import { checkMbox, gone, openMboxFile, openToRead, recover } from './file.ts'
 import { sweepLocks } from './lock.ts'
-import { markerField, type Place, places, readPlace, stands } from './find.ts'
+import { eachPlace, markerField, type Place, places, readPlace, stands } from './find.ts'
 import { MboxQueue } from './queue.ts'
 
 export interface MboxConfig {
@@ -42,6 +43,7 @@ export interface MboxContext {
   readonly reserve: Reserve
   /** For tests. */
   readonly uid?: number | null
+  readonly readOnly?: true
   readonly fileSystem?: FileSystem
   readonly lockLimitMs?: number
   readonly lockRetryMs?: number
@@ -56,7 +58,7 @@ const LIMIT_MS = 120_000
 /** Messages read again under one lock: nobody else is kept waiting for long. */
 const READ_AT_ONCE = 64
 
-export function openMbox(config: MboxConfig, context: MboxContext): ReadableDestination {
+export function openMbox(config: MboxConfig, context: MboxContext): ShowingDestination {
   return new Mbox(config, context)
 }
 
@@ -64,7 +66,7 @@ export function openMbox(config: MboxConfig, context: MboxContext): ReadableDest
 const FEW_NAMES = 1000
 const SWEPT_EACH = 12
 
-class Mbox implements ReadableDestination {
+class Mbox implements ShowingDestination {
   readonly description: string
   readonly recipients = ['']
   readonly spool = null
@@ -180,6 +182,23 @@ class Mbox implements ReadableDestination {
     })
   }
 
+  /** None is told of beside it: which files are mboxes, nobody knows. */
+  async *items(where: 'here' | 'elsewhere', signal: AbortSignal): AsyncGenerator<readonly Item[]> {
+    const { fileSystem, options } = this.#room
+    const fd = where === 'here' ? await this.#room.within(openToRead(options), signal) : null
+    if (fd === null) return
+    try {
+      const slices = eachPlace(fileSystem, fd, () => true)
+      const next = () => this.#room.within(slices.next(), signal)
+      for (let slice = await next(); slice.done !== true; slice = await next())
+        yield slice.value.flatMap(({ key, intent, from, to, messageBytes }) =>
+          to - from < messageBytes ? [] : [{ key, intent, ...receiptOf(`${options.path}, byte ${from}`) }],
+        )
+    } finally {
+      await fileSystem.close(fd)
+    }
+  }
+
   async deliver(attempt: Attempt, message: Message, signal: AbortSignal): Promise<Receipt> {
     const fields = this.#context.prefix(attempt).replaceAll('\r\n', '\n')
     const prefix = (bytes: number): string =>
@@ -225,7 +244,7 @@ class Mbox implements ReadableDestination {
         found.push(read === null ? null : { ...this.#receipt(), received: read.received })
       }
       // Whoever wrote it may have died before this.
-      if (found.some((one) => one !== null)) await fileSystem.fsync(fd)
+      if (found.some((one) => one !== null) && this.#context.readOnly !== true) await fileSystem.fsync(fd)
       return found
     }, signal)
   }
@@ -233,6 +252,11 @@ class Mbox implements ReadableDestination {
   /** Does `work` with the file, under its lock, once what a dead popfetch left by half is taken back. */
   async #locked<T>(work: (fd: number) => Promise<T>, signal: AbortSignal): Promise<T> {
     const { fileSystem, options } = this.#room
+    if (this.#context.readOnly === true) {
+      const read = await openToRead(options)
+      if (read === null) throw gone(options)
+      return await work(read).finally(() => fileSystem.close(read))
+    }
     await using lock = await this.#room.lock(signal)
     const fd = await openMboxFile(options)
     try {

@@ -99,6 +99,7 @@ export class Destinations implements AsyncDisposable {
   readonly #configuration: OpenedBy
   readonly #env: NodeJS.ProcessEnv
   readonly #nowMs: () => number
+  readonly #readOnly: boolean
   readonly #opened = new Map<string, Promise<Opened>>()
   /** Places that mail of any account was delivered to, as the ledger knew them when they were first asked for. */
   #known: Promise<ReadonlySet<string>> | null = null
@@ -109,8 +110,15 @@ export class Destinations implements AsyncDisposable {
   /** Where spool files go: beside the ledger, never in /tmp (N031, world-writable spool). */
   readonly spoolDirectory: string
 
-  constructor(configuration: OpenedBy, env: NodeJS.ProcessEnv, nowMs: () => number) {
+  /** `readOnly`: they are only looked at (DestinationContext). */
+  constructor(
+    configuration: OpenedBy,
+    env: NodeJS.ProcessEnv,
+    nowMs: () => number,
+    { readOnly = false }: { readonly readOnly?: boolean } = {},
+  ) {
     this.#configuration = configuration
+    this.#readOnly = readOnly
     this.spoolDirectory = path.join(stateFolder(configuration), 'spool')
     this.#env = env
     this.#nowMs = nowMs
@@ -211,6 +219,7 @@ export class Destinations implements AsyncDisposable {
       reserve: this.reserve,
       spoolDirectory: this.spoolDirectory,
       env: this.#env,
+      ...(this.#readOnly ? { readOnly: true as const } : {}),
     }
     const signIns = signInsOf(this.#configuration, this.#env)
     const opening = { account: account.name, mailbox, env: this.#env, signIns }
