@@ -173,6 +173,7 @@ const OPENERS: Readonly<Record<string, string>> = {
   'src/oauth/store.ts': 'makes new files, and reads through own-file.ts',
   'src/config/daemon/told.ts': 'makes new files, and reads through own-file.ts',
   'src/ledger/sqlite/lock-file.ts': 'makes an empty file, and reads none',
+  'src/cli/held-program.ts': 'reads the files of the program itself',
   'src/cli/open/mounts.ts': 'reads what only the kernel can write: /proc',
   'src/cli/open/new-file.ts': 'makes new files',
   'src/cli/commands/log/read-log.ts': 'shows its reader what the system lets them read',

@@ -105,3 +105,20 @@ export class Together<Item, Result> {
     this.#start()
   }
 }
+
+/** One after the other. */
+export async function settled<Item, Result>(
+  items: readonly Item[],
+  work: (item: Item, at: number) => Promise<Result>,
+): Promise<readonly Outcome<Result>[]> {
+  const outcomes: Outcome<Result>[] = []
+  for (const [at, item] of items.entries()) {
+    outcomes.push(
+      await work(item, at).then(
+        (result) => ({ result }),
+        (error: unknown) => ({ error }),
+      ),
+    )
+  }
+  return outcomes
+}

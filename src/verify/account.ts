@@ -9,9 +9,8 @@ import { originOf } from '../poll/attempt.ts'
 import { reportError } from '../poll/report.ts'
 import type { Claims } from './claims.ts'
 import type { Places } from './places.ts'
-import { type Amiss, MOST_LISTED, type Verdict } from './report.ts'
+import { type Amiss, MOST_LISTED, type Verdict, type VerifyRequest } from './report.ts'
 import { listServer, type OnServer } from './server.ts'
-import type { VerifyRequest } from './verify.ts'
 
 export interface AccountContext extends VerifyRequest {
   readonly places: Places
@@ -144,7 +143,9 @@ class Counting {
     for (const { destination, recipient, state, intent } of deliveries) {
       if (state !== 'done') continue
       const shown = await places.shownAt(destination, recipient, this.#account)
-      if (shown.length === 0 || intent === '' || shown.some(({ error }) => error !== null)) {
+      // The verdict's error says that it could not be looked through.
+      if (shown.some(({ error }) => error !== null)) continue
+      if (shown.length === 0 || intent === '') {
         this.#unshown.add(display(destination))
         continue
       }

@@ -5,8 +5,14 @@ import type { Account } from '../config/schema.ts'
 import { messageKey } from '../deliver/message-key.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { originOf } from '../poll/attempt.ts'
-import type { Places } from './places.ts'
 import { type Marks, MarkList } from './marks.ts'
+
+/** Which destinations can show what they have. */
+interface Showing {
+  expect(account: Account): Promise<void>
+  /** None: it cannot be shown. */
+  shownAt(destination: string, recipient: string, account: Account): Promise<readonly object[]>
+}
 
 export class Claims {
   /** Intents of deliveries that a destination can show. */
@@ -33,7 +39,7 @@ export class Claims {
       accounts,
       signal,
     }: { readonly ledger: Ledger; readonly accounts: readonly Account[]; readonly signal: AbortSignal },
-    places: Places,
+    places: Showing,
   ): Promise<Claims> {
     const [intents, others] = [new MarkList(), new MarkList()]
     for (const [number, account] of accounts.entries()) {

@@ -1,5 +1,21 @@
-// What comes of comparing an account with its server and its destinations. Plain data.
+// What is asked for, and what comes of comparing an account with its server and its destinations. Plain data.
+import type { Account, Configuration } from '../config/schema.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Log } from '../log.ts'
 import type { ReportedError } from '../poll/report.ts'
+
+export interface VerifyRequest {
+  readonly configuration: Configuration
+  readonly accounts: readonly Account[]
+  readonly ledger: Ledger
+  /** Messages are read again at their destinations, and their digests compared. */
+  readonly digest: boolean
+  readonly log: Log
+  readonly env: NodeJS.ProcessEnv
+  /** Aborted: accounts that are not done say so. */
+  readonly signal: AbortSignal
+  readonly nowMs: () => number
+}
 
 /** Names in a list; the counts are whole. */
 export const MOST_LISTED = 10_000

@@ -8,7 +8,7 @@ import { signInWithoutPoll } from '../poll/sign-in/without-poll.ts'
 import { Workarounds } from '../poll/sign-in/workarounds.ts'
 import type { Listing } from '../pop3/listing/listing.ts'
 import { STAND_IN, standInFor } from '../redact/stand-in.ts'
-import type { VerifyRequest } from './verify.ts'
+import type { VerifyRequest } from './report.ts'
 
 /** Entries in one question to the ledger. */
 const AT_ONCE = 5000

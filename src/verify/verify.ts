@@ -6,29 +6,15 @@
 // stands there strikes off its claim. A second walk finds what a mail program moved meanwhile, and what no account of the ledger
 // knows. What is still missing is looked for in the folders beside. Then each account's list is asked for (server.ts) and its
 // messages are counted (account.ts), with their digests where that is wished. report.ts says what comes of it.
-import type { Account, Configuration } from '../config/schema.ts'
 import { asPopfetchError } from '../errors.ts'
-import type { Ledger } from '../ledger/ledger.ts'
-import type { Log } from '../log.ts'
 import { Concurrency } from '../poll/run/concurrency.ts'
 import { Destinations } from '../poll/run/destinations.ts'
 import { verifyAccount } from './account.ts'
 import { Claims } from './claims.ts'
 import { Places } from './places.ts'
-import type { Verdict } from './report.ts'
+import type { Verdict, VerifyRequest } from './report.ts'
 
-export interface VerifyRequest {
-  readonly configuration: Configuration
-  readonly accounts: readonly Account[]
-  readonly ledger: Ledger
-  /** Messages are read again at their destinations, and their digests compared. */
-  readonly digest: boolean
-  readonly log: Log
-  readonly env: NodeJS.ProcessEnv
-  /** Aborted: accounts that are not done say so. */
-  readonly signal: AbortSignal
-  readonly nowMs: () => number
-}
+export type { VerifyRequest } from './report.ts'
 
 /** One verdict for each account, in their order; `told` is called with each as it comes. Rejects only with ERR_LEDGER, and on a bug
  *  of ours. */
@@ -37,7 +23,7 @@ export async function verifyAll(
   told: (verdict: Verdict) => void = () => {},
 ): Promise<readonly Verdict[]> {
   const { configuration, accounts, env, nowMs } = request
-  await using destinations = new Destinations(configuration, env, nowMs, { readOnly: true })
+  await using destinations = new Destinations(configuration, env, nowMs, true)
   const places = new Places(request, destinations)
   const claims = await Claims.of(request, places)
   await places.lookThrough(claims)

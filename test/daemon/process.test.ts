@@ -41,7 +41,7 @@ describe('a daemon', { timeout: SLOW }, () => {
     await until(() => !isAlive(pid))
     expect(existsSync(scene.path('state.db.socket'))).toBe(true)
     const dead = JSON.parse((await scene.popfetch('status', '--json')).stdout)
-    expect(dead.daemon).toEqual({ running: false, pid: null, since: null })
+    expect(dead.daemon).toEqual({ running: false, pid: null, since: null, version: null })
     const again = await scene.daemon()
     expect(again).not.toBe(pid)
     expect(await scene.wake()).toMatchObject([

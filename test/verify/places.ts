@@ -63,7 +63,7 @@ function maildir(): PlaceKind {
     },
     state: (scene) =>
       files(scene.path('inbox'))
-        .map((file) => [path.relative(scene.directory, file), readFileSync(file, 'latin1')])
+        .map((file) => `${path.relative(scene.directory, file)}\n${readFileSync(file, 'latin1')}`)
         .toSorted(),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   }

@@ -129,7 +129,7 @@ describe.each(Object.entries(PLACES))('at %s', (_, open) => {
       .commands()
       .slice(said)
       .map((line) => line.split(' ')[0])
-    expect([...new Set(commands)].toSorted()).toEqual(expect.not.arrayContaining(['RETR', 'TOP', 'DELE']))
+    expect(commands.filter((word) => ['RETR', 'TOP', 'DELE'].includes(word ?? ''))).toEqual([])
   })
 })
 

@@ -23,7 +23,7 @@ import {
   type Standing,
 } from '../destination.ts'
 import { messageKey } from '../message-key.ts'
-import { type Outcome, Together } from '../together.ts'
+import { type Outcome, settled, Together } from '../together.ts'
 import type { Dated } from './append.ts'
 import { contentOf, dateOf, markField } from './content.ts'
 import { ImapFailure, tooLarge } from './fault.ts'
@@ -91,11 +91,9 @@ class Imap implements ShowingDestination {
   }
 
   async probe(signal: AbortSignal): Promise<Probed> {
-    try {
-      return await probeImap(this.#config, this.#limits, signal)
-    } catch (error) {
+    return await probeImap(this.#config, this.#limits, signal).catch((error: unknown) => {
       throw this.#server.failure(error, null)
-    }
+    })
   }
 
   async recall(attempt: Attempt, signal: AbortSignal): Promise<Recollection | null> {
@@ -112,10 +110,9 @@ class Imap implements ShowingDestination {
   async census(origins: readonly Origin[], signal: AbortSignal): Promise<readonly (Standing | null)[] | null> {
     if (!this.remembers) return null
     const wanted = new Map(origins.map((origin) => [messageKey(origin), origin]))
-    const all = await this.#server.with(signal, null, async (session) => {
-      const { path } = await this.#opened(session, signal)
-      return await findAll(session, path, this.#limits.lookMs, signal)
-    })
+    const all = await this.#server.with(signal, null, async (session) =>
+      findAll(session, (await this.#opened(session, signal)).path, this.#limits.lookMs, signal),
+    )
     const byKey = new Map(all.filter(({ key }) => wanted.has(key)).map((found) => [found.key, found]))
     return origins.map((origin) => {
       const found = byKey.get(messageKey(origin))
@@ -381,23 +378,6 @@ class Imap implements ShowingDestination {
   #receipt(uid: number | null): Receipt {
     return receiptOf(uid === null ? this.description : `${this.description}, UID ${uid}`)
   }
-}
-
-/** One after the other. */
-async function settled(
-  letters: readonly Letter[],
-  work: (letter: Letter, at: number) => Promise<Receipt>,
-): Promise<readonly Outcome<Receipt>[]> {
-  const outcomes: Outcome<Receipt>[] = []
-  for (const [at, letter] of letters.entries()) {
-    outcomes.push(
-      await work(letter, at).then(
-        (result) => ({ result }),
-        (error: unknown) => ({ error }),
-      ),
-    )
-  }
-  return outcomes
 }
 
 /** What may be added; a resource that is not limited, or not told of, is endless. */

@@ -111,12 +111,7 @@ export class Destinations implements AsyncDisposable {
   readonly spoolDirectory: string
 
   /** `readOnly`: they are only looked at (DestinationContext). */
-  constructor(
-    configuration: OpenedBy,
-    env: NodeJS.ProcessEnv,
-    nowMs: () => number,
-    { readOnly = false }: { readonly readOnly?: boolean } = {},
-  ) {
+  constructor(configuration: OpenedBy, env: NodeJS.ProcessEnv, nowMs: () => number, readOnly = false) {
     this.#configuration = configuration
     this.#readOnly = readOnly
     this.spoolDirectory = path.join(stateFolder(configuration), 'spool')

@@ -69,7 +69,7 @@ test('an account that cannot be asked ends with its own code, and the rest is to
   await scene.configure({ work: {} })
   rmSync(scene.path('Mail'), { recursive: true })
   const gone = await scene.popfetch('verify')
-  expect([gone.code, gone.stdout]).toEqual([73, expect.stringContaining('Mail/new') as string])
+  expect([gone.code, gone.stdout]).toEqual([73, expect.stringContaining('/Mail does not exist') as string])
   expect(readdirSync(scene.directory)).not.toContain('Mail')
 })
 
@@ -93,9 +93,10 @@ test('it makes nothing: no ledger, no folder, no lock, nothing on the server', a
   scene.fill('a')
   mkdirSync(scene.path('Mail'))
   for (const folder of ['new', 'cur', 'tmp']) mkdirSync(scene.path('Mail', folder))
-  const before = readdirSync(scene.directory, { recursive: true }).toSorted()
+  const all = (): readonly string[] => readdirSync(scene.directory, { recursive: true, encoding: 'utf8' }).toSorted()
+  const before = all()
   expect(await scene.answered('verify')).toBe('work: 0 agree, 1 waiting\n')
-  expect(readdirSync(scene.directory, { recursive: true }).toSorted()).toEqual(before)
+  expect(all()).toEqual(before)
 })
 
 test('an unknown account is wrong usage, and names the nearest', async () => {

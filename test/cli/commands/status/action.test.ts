@@ -11,7 +11,7 @@ beforeEach(async () => {
 afterEach(() => scene[Symbol.asyncDispose]())
 
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
-const DAEMON = { running: false, pid: null, since: null }
+const DAEMON = { running: false, pid: null, since: null, version: null }
 
 describe('status', () => {
   test('of accounts that were never polled has them all, with what waits (B17), and makes no ledger', async () => {
