@@ -170,7 +170,8 @@ export function asPopfetchError(thrown: unknown, scope: Scope = 'account'): Popf
   const text = thrown instanceof Error ? thrown.message : String(thrown)
   // Only a part of the program itself is loaded by name while it runs (N040, replaced program).
   if (errnoOf(thrown) === 'ERR_MODULE_NOT_FOUND') {
-    const replaced = 'popfetch was updated or removed while this run was at work: the next run uses what is installed now'
+    const replaced =
+      'popfetch was updated or removed while this run was at work: the next run uses what is installed now'
     return new PopfetchError('ERR_ABORTED', replaced, { scope: 'process', retry: 'soon', cause: thrown })
   }
   return new PopfetchError('ERR_BUG', `unexpected error: ${display(text, 1000)}: please report this`, {

@@ -42,5 +42,9 @@ export async function briefStatus(watched: Watched, signIns: readonly Listed[] =
 
 function surroundings({ plan, configured, process, ...watched }: Watched) {
   const { pid, sinceMs, version, machine } = process
-  return { nowMs: watched.nowMs(), configured, daemon: { wanted: true, pid, sinceMs, version, accounts: plan, machine } }
+  return {
+    nowMs: watched.nowMs(),
+    configured,
+    daemon: { wanted: true, pid, sinceMs, version, accounts: plan, machine },
+  }
 }
