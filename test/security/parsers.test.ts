@@ -30,6 +30,8 @@ const PLACES: Readonly<Record<string, Place>> = {
   'bin/popfetch.ts': own("Node's version"),
   'src/cli/terminal/wrapped.ts': own('our own descriptions of commands, options and keys'),
   'src/ledger/sqlite/mend/check.ts': own('what SQLite says of our file'),
+  'src/ledger/sqlite/mend/upgrade.ts': own('runs our own SQL'),
+  'src/ledger/sqlite/schema/older.ts': own('our own SQL'),
   'src/poll/account/unbegun.ts': own('the ledger, which is ours'),
   'src/poll/account/polls.ts': own('a fact of our own ledger'),
   'src/config/reference/keys.ts': own('paths of keys, and a word of a command line'),
