@@ -27,6 +27,8 @@ export class ImapFolder {
   subscribed = false
   specialUse = ''
   /** Null: it does not say. */
+  /** APPENDLIMIT in STATUS; null: NIL. */
+  limit: number | null = null
   permanentFlags: string | null = '\\Seen \\Flagged \\*'
 }
 
@@ -112,6 +114,13 @@ export class ImapServer implements AsyncDisposable {
   /** Cuts every connection. */
   crash(): void {
     for (const socket of this.#sockets) socket.destroy()
+  }
+
+  /** Ends every connection, with these words. */
+  async end(words: string): Promise<void> {
+    const closed = [...this.#sockets].map((socket) => once(socket, 'close'))
+    for (const socket of this.#sockets) socket.end(words)
+    await Promise.all(closed)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -279,9 +288,10 @@ class Conversation {
         const [, given] = rest.split(' ')
         if (given === undefined) this.#send('+ ')
         const sent = Buffer.from(given ?? (await this.#line()), 'base64').toString()
-        const [user = '', password = ''] = sent.startsWith('user=')
-          ? sent.split('\u0001', 2).map((part) => part.replace(/^(?:user=|auth=Bearer )/, ''))
-          : sent.split('\0').slice(1)
+        const fields = sent.split('\u0001')
+        const [, bearer = ''] = /^(?:user=|n,a=)([^,]*)/.exec(fields[0] ?? '') ?? []
+        const token = fields.find((each) => each.startsWith('auth=Bearer '))?.slice('auth=Bearer '.length) ?? ''
+        const [user = '', password = ''] = bearer === '' ? sent.split('\0').slice(1) : [bearer, token]
         if (users[user] === password) ok()
         else no('[AUTHENTICATIONFAILED] wrong user name or password')
         break
@@ -304,7 +314,10 @@ class Conversation {
       case 'STATUS': {
         const folder = this.#server.folders.get(name)
         if (folder === undefined) no('[NONEXISTENT] no such folder')
-        else {
+        else if (rest.endsWith('(APPENDLIMIT)')) {
+          this.#send(`* STATUS ${quoted(name)} (APPENDLIMIT ${folder.limit ?? 'NIL'})`)
+          ok()
+        } else {
           this.#send(`* STATUS ${quoted(name)} (UIDNEXT ${folder.uidNext} UIDVALIDITY ${folder.uidValidity})`)
           ok()
         }

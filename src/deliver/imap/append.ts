@@ -2,7 +2,7 @@
 // own, which waits for the server's leave before a literal of more than 4 kB even where LITERAL+ spares that. This one goes at once,
 // so that several may be on their way (RFC 7888). Pure.
 import type { Content } from './content.ts'
-import type { Refusal } from './imapflow.ts'
+import type { Fault } from './fault.ts'
 
 /** In front of the numbers of our commands; those of imapflow have digits alone. */
 const TAG = 'popfetch'
@@ -90,6 +90,13 @@ export function literalProbe(tag: string): Buffer {
   return Buffer.from(`${tag} STATUS {5+}\r\nINBOX (UIDNEXT)\r\n`)
 }
 
+/** RFC 7889, 3.2: the limit of one folder. */
+export const FOLDER_LIMIT = /\bAPPENDLIMIT (\d{1,15})\b/i
+
+export function limitQuestion(tag: string, folder: string): Buffer {
+  return Buffer.from(`${tag} STATUS ${quoted(modifiedUtf7(folder))} (APPENDLIMIT)\r\n`, 'latin1')
+}
+
 export interface Answer {
   readonly status: 'OK' | 'NO' | 'BAD'
   readonly code: string
@@ -121,8 +128,11 @@ export function uidsIn({ code, values }: Answer, count: number): readonly (numbe
   return uids.length === count ? uids : Array<null>(count).fill(null)
 }
 
-export function refusalIn({ status, code, text }: Answer): Refusal {
-  return { status, code, text }
+/** Why an answer is no OK. */
+export function faultIn(answer: Answer | null, line: string): Fault {
+  if (answer === null) return { kind: 'nonsense', text: line }
+  const { status, code, text } = answer
+  return { kind: 'reply', status, code, text }
 }
 
 /** RFC 3501 5.1.3. */

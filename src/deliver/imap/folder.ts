@@ -10,6 +10,8 @@ export interface Folder {
   readonly uidNext: number | null
   /** UIDVALIDITY then: with another one UIDs mean nothing. */
   readonly uidValidity: bigint | null
+  /** The largest message that it takes; null: nothing is said of it. */
+  readonly limit: number | null
   /** Those of the wanted flags that the folder keeps. */
   readonly flags: readonly string[]
 }
@@ -39,8 +41,10 @@ export async function openFolder(session: ImapSession, wanted: Wanted, signal: A
   const query = { uidNext: true, uidValidity: true }
   const status = await session.run('folder', (client) => client.status(path, query), signal)
   if (status === false) throw session.refusal('folder', `the folder ${path} cannot be opened`)
+  const limit = await session.limitOf(path, signal)
+  if (limit === 0) throw new ImapFailure('folder', { kind: 'unfit', text: `the folder ${path} takes no messages` })
   const flags = wanted.flags.length === 0 ? [] : await permanent(session, path, wanted.flags, signal)
-  return { path, uidNext: status.uidNext ?? null, uidValidity: status.uidValidity ?? null, flags }
+  return { path, uidNext: status.uidNext ?? null, uidValidity: status.uidValidity ?? null, limit, flags }
 }
 
 /** All folders that hold messages, but for this one. */

@@ -274,7 +274,7 @@ class Imap implements ShowingDestination {
     if (!session.appendsTogether) return null
     const folder = await this.#opened(session, signal)
     const messages = await Promise.all(letters.map((letter) => this.#dated(letter)))
-    const most = session.appendLimit ?? Infinity
+    const most = folder.limit ?? Infinity
     if (messages.some(({ content }) => content.bytes > most)) return null
     for (const { attempt } of letters) this.#finder.begin(attempt.intent, folder)
     return await session.appendAll(folder.path, messages, folder.flags, signal)
@@ -292,9 +292,8 @@ class Imap implements ShowingDestination {
     const { attempt } = letter
     const dated = await this.#dated(letter)
     const folder = await this.#opened(session, signal)
-    const { appendLimit } = session
-    if (appendLimit !== null && dated.content.bytes > appendLimit)
-      throw tooLarge(dated.content.bytes, appendLimit, 'the server accepts at most')
+    if (folder.limit !== null && dated.content.bytes > folder.limit)
+      throw tooLarge(dated.content.bytes, folder.limit, 'the server accepts at most')
     this.#finder.begin(attempt.intent, folder)
     if (!this.remembers) await attempt.handingOver?.()
     const { path, flags } = folder

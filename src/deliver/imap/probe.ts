@@ -23,7 +23,7 @@ async function tried(config: ImapConfig, limits: ImapLimits, signal: AbortSignal
   const session = await ImapSession.open(config, limits, signal)
   try {
     checkLabels(session, config)
-    const { path, flags } = await openFolder(session, config, signal)
+    const { path, flags, limit } = await openFolder(session, config, signal)
     const { tls, capabilities } = session.said
     return {
       tls,
@@ -34,7 +34,7 @@ async function tried(config: ImapConfig, limits: ImapLimits, signal: AbortSignal
         ...(config.flags.length === 0 ? [] : [{ name: 'flags', value: display(flags.join(', ')) || 'none are kept' }]),
         {
           name: 'largest message',
-          value: session.appendLimit === null ? 'not announced' : `${session.appendLimit} bytes`,
+          value: limit === null ? 'not announced' : `${limit} bytes`,
         },
       ],
       warnings: [],

@@ -12,10 +12,12 @@ import {
   appendCommand,
   CommandMemory,
   type Dated,
+  FOLDER_LIMIT,
+  limitQuestion,
   type LiteralFacts,
   LiteralLie,
   literalProbe,
-  refusalIn,
+  faultIn,
   mostAtOnce,
   tagOf,
   uidsIn,
@@ -98,10 +100,12 @@ export class ImapSession {
     return !this.#closed && this.#client?.usable === true
   }
 
-  /** RFC 7889; null: the server has no limit, or does not say. */
-  get appendLimit(): number | null {
+  /** RFC 7889: what a folder takes at most; null: it has no limit, or does not say. */
+  async limitOf(path: string, signal: AbortSignal): Promise<number | null> {
     const limit = this.#client?.capabilities.get('APPENDLIMIT')
-    return typeof limit === 'number' ? limit : null
+    if (limit !== true || this.offers('UTF8=ONLY')) return typeof limit === 'number' ? limit : null
+    const { heard } = await this.#ask((tag) => limitQuestion(tag, path), signal, FOLDER_LIMIT)
+    return heard === null ? null : Number(heard)
   }
 
   /** What the server said of itself. */
@@ -176,9 +180,7 @@ export class ImapSession {
     if (answered?.status === 'OK') return uidsIn(answered, messages.length)
     if (answered === null) this.destroy()
     else this.refusals++
-    const fault: Fault =
-      answered === null ? { kind: 'nonsense', text: line } : { kind: 'reply', ...refusalIn(answered) }
-    throw new ImapFailure('APPEND', fault, { handed: answered === null && handed() })
+    throw new ImapFailure('APPEND', faultIn(answered, line), { handed: answered === null && handed() })
   }
 
   /** Closes a folder that was only looked at: Courier (2026) takes no message while one is open read-only. */
@@ -201,14 +203,20 @@ export class ImapSession {
     }
     const most = mostAtOnce((capability) => this.offers(capability))
     if (most === 0) return
-    const tag = tagOf(++this.#tags)
-    const { answer } = this.#wire.exchange(tag, [literalProbe(tag)])
-    const line = await within(answer, this.#limits.commandMs, signal).catch((error: unknown) => {
-      throw this.#failure('folder', error, signal)
-    })
+    const { line } = await this.#ask(literalProbe, signal)
     // NO may be said of a folder called `{5+}`.
     if (answerIn(line)?.status !== 'OK') throw new LiteralLie(line)
     this.#atOnceBytes = most
+  }
+
+  /** A command of our own, and what came besides that fits. */
+  async #ask(command: (tag: string) => Buffer, signal: AbortSignal, hears: RegExp | null = null) {
+    const tag = tagOf(++this.#tags)
+    const { answer, heard } = this.#wire.exchange(tag, [command(tag)], hears)
+    const line = await within(answer, this.#limits.commandMs, signal).catch((error: unknown) => {
+      throw this.#failure('folder', error, signal)
+    })
+    return { line, heard: heard() }
   }
 
   /** One command, or a few. Rejects with ImapFailure: of an answer, or of no answer; then the session is over. `false` and
@@ -377,20 +385,16 @@ export class ImapSession {
       const missing = { kind: 'reply', status: 'NO', code: 'NONEXISTENT', text: 'there is no such folder' } as const
       return new ImapFailure(step, missing, { cause: thrown })
     }
-    const fault = signal.aborted ? ({ kind: 'stopped', text: 'stopped' } as const) : this.#faultOf(thrown)
+    const fault = signal.aborted
+      ? ({ kind: 'stopped', text: 'stopped' } as const)
+      : this.#gone(faultOf(thrown, this.#cause, this.#step === 'TLS'))
     this.destroy()
     return new ImapFailure(step, fault, { handed, cause: this.#cause instanceof OtherLeaf ? this.#cause : thrown })
   }
 
-  #faultOf(thrown: unknown): Fault {
+  /** Why it is over: what the server said when it went away, if it did. */
+  #gone(otherwise: Fault = { kind: 'cut', text: this.#cause?.message ?? 'the connection was closed' }): Fault {
     const { bye } = this.#wire
-    if (bye !== null) return { kind: 'reply', status: 'BYE', code: '', text: bye }
-    return faultOf(thrown, this.#cause, this.#step === 'TLS')
-  }
-
-  #gone(): Fault {
-    const bye = this.#wire.bye
-    if (bye !== null) return { kind: 'reply', status: 'BYE', code: '', text: bye }
-    return { kind: 'cut', text: this.#cause?.message ?? 'the connection was closed' }
+    return bye === null ? otherwise : { kind: 'reply', status: 'BYE', code: '', text: bye }
   }
 }

@@ -30,9 +30,13 @@ export interface Exchange {
   readonly sent: () => boolean
   /** Was any of it? */
   readonly begun: () => boolean
+  /** The first group of `hears` in what else came until then; null: nothing fitted. */
+  readonly heard: () => string | null
 }
 
 interface Waiting {
+  readonly hears: RegExp | null
+  heard: string | null
   readonly resolve: (line: string) => void
   readonly reject: (error: Error) => void
 }
@@ -76,18 +80,24 @@ export class Wire extends Duplex {
   }
 
   /** Sends a command of ours, which begins with this tag. */
-  exchange(tag: string, parts: readonly Buffer[]): Exchange {
+  exchange(tag: string, parts: readonly Buffer[], hears: RegExp | null = null): Exchange {
     const { promise, resolve, reject } = Promise.withResolvers<string>()
     promise.catch(() => {})
     const bytes = parts.reduce((sum, { length }) => sum + length, 0)
     const start = this.handed - this.#handedOfChunk + this.writableLength
     const end = start + bytes
+    const waiting: Waiting = { resolve, reject, hears, heard: null }
     if (this.destroyed) reject(new Error('the connection was closed'))
     else {
-      this.#waiting.set(tag, { resolve, reject })
+      this.#waiting.set(tag, waiting)
       for (const part of parts) this.write(part)
     }
-    return { answer: promise, sent: () => this.handed >= end, begun: () => this.handed > start }
+    return {
+      answer: promise,
+      sent: () => this.handed >= end,
+      begun: () => this.handed > start,
+      heard: () => waiting.heard,
+    }
   }
 
   override _read(): void {
@@ -169,6 +179,7 @@ export class Wire extends Duplex {
         this.#take(line)
       } else {
         if (this.#begun === null && BYE.test(lastOf(line.subarray(0, LITERAL_LENGTH)))) this.#bye(line)
+        this.#hear(line)
         const [, bytes = '0'] = LITERAL.exec((this.#begun ?? '') + lastOf(line)) ?? []
         this.#literalBytes = Number(bytes)
         this.#begun = null
@@ -180,6 +191,11 @@ export class Wire extends Duplex {
 
   #bye(line: Buffer): void {
     this.bye = line.toString('latin1', 0, 1000).replace(BYE, '').trim()
+  }
+
+  #hear(line: Buffer): void {
+    for (const waiting of this.#waiting.values())
+      if (waiting.hears !== null) waiting.heard ??= waiting.hears.exec(line.toString('latin1', 0, 4096))?.[1] ?? null
   }
 
   #isOurs(line: Buffer): boolean {

@@ -173,6 +173,40 @@ test.each(['LITERAL+ ', ''])('a limit of 0 is asked of the server itself (%s)', 
   })
 })
 
+test.each(['LITERAL+ MULTIAPPEND ', 'LITERAL+ ', ''])(
+  'a limit of each folder is asked for, and kept to before anything is sent (%s)',
+  async (literals) => {
+    const capabilities = `${literals}UIDPLUS NAMESPACE AUTH=PLAIN APPENDLIMIT`
+    const folder = 'Entw\u00fcrfe "2026"'
+    const { server, imap } = await scene({ capabilities }, { folder })
+    const there = server.folder('Entw&APw-rfe "2026"')
+    there.limit = 2_000
+    const large = message(Buffer.from(`Subject: x\r\n\r\n${'x'.repeat(2_000)}\r\n`))
+    const outcomes = await Promise.allSettled([
+      imap.deliver(attempt('u1'), message(SMALL), never),
+      imap.deliver(attempt('u2'), large, never),
+      imap.deliver(attempt('u3'), message(SMALL), never),
+    ])
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect(outcomes[1]).toMatchObject({ reason: { conclusion: 'FORM', verdict: 'refused' } })
+    expect(server.received).toBe(2)
+    // NIL: this one has none.
+    there.limit = null
+    await imap.ready(never)
+    await imap.deliver(attempt('u2'), large, never)
+    // It takes nothing at all: that is not the fault of a message.
+    there.limit = 0
+    expect(await failure(imap.ready(never))).toMatchObject({ conclusion: 'ACT', exit: 73, ofFolder: true })
+  },
+)
+
+test('a server that says APPENDLIMIT and does not know the question takes mail', async () => {
+  const { server, imap } = await scene({ capabilities: 'LITERAL+ UIDPLUS NAMESPACE AUTH=PLAIN APPENDLIMIT' })
+  server.answer = ({ rest }) => (rest.includes('(APPENDLIMIT)') ? 'BAD what is that' : null)
+  await imap.deliver(attempt(), message(SMALL), never)
+  expect(server.inbox.messages).toHaveLength(1)
+})
+
 test('a message over APPENDLIMIT is refused without being sent', async () => {
   const { server, imap } = await scene({ capabilities: 'LITERAL+ UIDPLUS NAMESPACE AUTH=PLAIN APPENDLIMIT=100' })
   expect(await failure(imap.deliver(attempt(), message(SMALL), never))).toMatchObject({
