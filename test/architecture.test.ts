@@ -172,6 +172,7 @@ const OPENERS: Readonly<Record<string, string>> = {
   'src/poll/rests/boot-clock.ts': 'reads what only the kernel can write: /proc',
   'src/oauth/store.ts': 'makes new files, and reads through own-file.ts',
   'src/config/daemon/told.ts': 'makes new files, and reads through own-file.ts',
+  'src/daemon/notify/process.ts': 'makes a new file, by which one process tells at a time',
   'src/ledger/sqlite/lock-file.ts': 'makes an empty file, and reads none',
   'src/cli/held-program.ts': 'reads the files of the program itself',
   'src/cli/open/mounts.ts': 'reads what only the kernel can write: /proc',

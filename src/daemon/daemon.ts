@@ -19,6 +19,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
 import { retryAll } from '../poll/account/amend.ts'
 import { Poller } from '../poll/poller.ts'
+import type { AccountReport } from '../poll/report.ts'
 import { listedSignIns } from '../status/sign-ins.ts'
 import { wantDaemon } from '../status/wanted-daemon.ts'
 import { Alarm } from './alarm.ts'
@@ -77,6 +78,10 @@ export class Daemon implements AsyncDisposable {
   /** When ends of sign-ins were looked for last. */
   #endingsMs = Number.NEGATIVE_INFINITY
   #reloading: Promise<readonly string[]> = Promise.resolve([])
+  /** One after the other: what is over was told before. */
+  #telling: Promise<void> = Promise.resolve()
+  /** A poll could not use the ledger, and none could since. */
+  #toldOfLedger = false
 
   private constructor(context: DaemonContext) {
     const { configuration, ledger, log, env, clock = systemClock, random = Math.random } = context
@@ -204,6 +209,17 @@ export class Daemon implements AsyncDisposable {
     log.info('started', { accounts: current.names.length, configuration: configuration.file, version })
   }
 
+  /** Beside the mail: one poll that cannot use the ledger may be one of a full disk. */
+  #tellOfLedger({ error, outcome }: AccountReport): void {
+    if (error?.code === 'ERR_LEDGER') {
+      this.#toldOfLedger = true
+      this.#tellProcess(new PopfetchError('ERR_LEDGER', error.message, { scope: 'process', retry: error.retry }))
+    } else if (this.#toldOfLedger && (outcome === 'ok' || outcome === 'partial')) {
+      this.#toldOfLedger = false
+      this.#tellProcess(null)
+    }
+  }
+
   /** It works by this configuration: who is told by it hears of one that cannot be read. */
   #works({ configuration }: CurrentConfiguration): void {
     const { log, env } = this.#context
@@ -217,7 +233,8 @@ export class Daemon implements AsyncDisposable {
   #tellProcess(error: PopfetchError | null): void {
     const { log, env, clock = systemClock } = this.#context
     const configuration = this.#current?.configuration ?? this.#context.configuration
-    void tellProcess(error, { configuration, log, env, nowMs: clock.nowMs(), signal: this.#stop.signal })
+    const context = { configuration, log, env, nowMs: clock.nowMs(), signal: this.#stop.signal }
+    this.#telling = this.#telling.then(() => tellProcess(error, context))
   }
 
   /** What the web server may see and do. */
@@ -265,6 +282,7 @@ export class Daemon implements AsyncDisposable {
     this.#journal.ended(ended)
     this.#current?.metrics?.ended(ended)
     this.#rounds.ended(report)
+    this.#tellOfLedger(report)
     this.#context.ended?.(ended)
     if (this.#current !== null) void this.#tellEndings(this.#current)
     // A ledger that is damaged, or that a newer popfetch has taken over (N040, replaced program), fails for all accounts.

@@ -23,6 +23,8 @@ export interface Planned {
 export interface Resting {
   /** By its names in the configuration. */
   readonly destination: string
+  /** These alone; none where only a recipient is left alone. */
+  readonly names: readonly string[]
   /** Null: until somebody signs in. */
   readonly untilMs: number | null
   readonly sinceMs: number
@@ -156,6 +158,7 @@ export function restingOf(records: readonly DestinationRecord[], pauses: readonl
     return [
       {
         destination: recipientOf(name, recipient),
+        names: recipient === '' ? names : [],
         untilMs: untilSignIn === true ? null : untilMs,
         sinceMs,
         exit,

@@ -9,6 +9,7 @@ import type { Configuration } from '../../config/schema.ts'
 import { FIRST_OF } from '../../config/values/written.ts'
 import { openDestination } from '../../deliver/index.ts'
 import { Reserve } from '../../deliver/disk/reserve.ts'
+import { display } from '../../display.ts'
 import { asPopfetchError } from '../../errors.ts'
 import { identity, sha256, splitHeader } from '../../header.ts'
 import type { Message, Origin } from '../../message.ts'
@@ -20,6 +21,8 @@ export interface MailContext {
   readonly env: NodeJS.ProcessEnv
   readonly nowMs: number
   readonly signal: AbortSignal
+  /** Is the destination of this name left alone, since it takes no mail, or a person wants it? It gets no notice either. */
+  readonly isLeftAlone: (name: string) => boolean
 }
 
 /** Null: every recipient has it; of several destinations as one, those of the first that takes it. Else why not. Never rejects. */
@@ -33,6 +36,10 @@ export async function mailFailure(
   const members = config?.type === FIRST_OF ? config.of : [name]
   let failure: string | null = `no destination is called ${name}`
   for (const member of members) {
+    if (context.isLeftAlone(member)) {
+      failure = `${display(member, 100)} is paused`
+      continue
+    }
     failure = await deliver(member, id, words, context).then(
       () => null,
       (error: unknown) => asPopfetchError(error, 'destination').message,

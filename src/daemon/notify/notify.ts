@@ -84,10 +84,15 @@ async function tellAll({ configuration, status, reports }: Round, context: Notif
   })
   if (due.length === 0) return
   const failed = new Set<string>()
+  const leftAlone = new Set([
+    ...status.pauses.flatMap(({ kind, name }) => (kind === 'destination' ? [name] : [])),
+    ...status.destinations.flatMap(({ names, untilMs }) => (untilMs === null || untilMs > seen.nowMs ? names : [])),
+  ])
+  const isLeftAlone = (name: string): boolean => leftAlone.has(name)
   const tell = async (notice: Notice): Promise<void> => {
     const entry = entries.find(({ mark }) => mark === notice.entry)
     if (entry === undefined) return
-    const failure = await failureOf(notice, entry.notifier, configuration, context)
+    const failure = await failureOf(notice, entry.notifier, configuration, { ...context, isLeftAlone })
     if (failure === null) return
     failed.add(notice.id)
     log.warn('a notice could not be sent, and is retried', { way: entry.notifier.way.kind, reason: failure })
@@ -118,7 +123,12 @@ export async function directly(
   const failures = await Promise.all(
     wanting.map(async (notifier) => {
       const notice = { ...base, id: randomBytes(8).toString('hex'), entry: markOf(notifier) }
-      const failure = await failureOf(notice, notifier, configuration, { ...context, nowMs: () => nowMs })
+      const failure = await failureOf(notice, notifier, configuration, {
+        ...context,
+        nowMs: () => nowMs,
+        // The ledger, which knows of pauses, may be what is broken.
+        isLeftAlone: () => false,
+      })
       if (failure !== null) log.warn('a notice could not be sent', { way: notifier.way.kind, reason: failure })
       return failure
     }),
@@ -131,9 +141,9 @@ async function failureOf(
   notice: Notice,
   { way }: Notifier,
   configuration: Opened,
-  context: Omit<NotifyContext, 'ledger'>,
+  context: Omit<NotifyContext, 'ledger'> & Pick<MailContext, 'isLeftAlone'>,
 ): Promise<string | null> {
-  const { env, nowMs, limitMs = LIMIT_MS } = context
+  const { env, nowMs, isLeftAlone, limitMs = LIMIT_MS } = context
   const words = wordsOf(notice, hostname())
   const signal = AbortSignal.any([context.signal, AbortSignal.timeout(limitMs)])
   // Whatever does not obey the signal is left behind.
@@ -149,7 +159,13 @@ async function failureOf(
       case 'run':
         return await runFailure(way.run, { env: { ...inherited(env), ...words.env }, limitMs, signal })
       case 'mail':
-        return await mailFailure(way.destination, notice.id, words, { configuration, env, nowMs: nowMs(), signal })
+        return await mailFailure(way.destination, notice.id, words, {
+          configuration,
+          env,
+          nowMs: nowMs(),
+          signal,
+          isLeftAlone,
+        })
       case 'url':
         return await postFailure(way, words, { env, signal })
       case 'ping':
@@ -246,5 +262,5 @@ function itemOf(account: string, problem: MessageProblem | null): Item {
   const { uidl, from = null, subject = null, destination = '', reason } = problem
   const face = faceText({ from, subject })
   const message = display(`message ${face === '' ? uidl : face}: ${reason}`, 1000)
-  return { ...about, destination, code: 'ERR_DELIVERY', message }
+  return { ...about, destination: display(destination, 300), code: 'ERR_DELIVERY', message }
 }

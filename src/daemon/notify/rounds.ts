@@ -64,9 +64,7 @@ export class Rounds implements AsyncDisposable {
     if (status === null) return
     const reports = this.#reports.splice(0)
     const nowMs = performance.now()
-    // Before the first polls nobody knows whether all is well.
-    const isPolled = status.accounts.every(({ record, configured }) => !configured || record !== null)
-    const pings = isPolled && nowMs - this.#pingedMs >= PING_EVERY_MS
+    const pings = isPolled(status) && nowMs - this.#pingedMs >= PING_EVERY_MS
     if (pings) this.#pingedMs = nowMs
     await notifyRound({ configuration, status, reports, pings }, this.#context)
   }
@@ -76,4 +74,11 @@ export class Rounds implements AsyncDisposable {
     if (this.#soon !== null) clearTimeout(this.#soon)
     await this.#running
   }
+}
+
+/** Before the first polls nobody knows whether all is well. What a person paused, and what this process does not poll, is not waited
+ *  for: a watchdog would bark for as long as that lasts. */
+function isPolled({ accounts, daemon }: Status): boolean {
+  const polled = new Set(daemon.accounts.map(({ account }) => account))
+  return accounts.every(({ account, record, pause }) => record !== null || pause !== null || !polled.has(account))
 }

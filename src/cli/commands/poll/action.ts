@@ -43,7 +43,7 @@ async function tellFailure(
   invocation: PollInvocation | DaemonInvocation,
   surroundings: Surroundings,
 ): Promise<void> {
-  if (!(error instanceof PopfetchError) || error.code === 'ERR_USAGE') return
+  if (error instanceof PopfetchError && error.code === 'ERR_USAGE') return
   const told = await import('./notify.ts')
   await told.tellFailure(error, invocation, surroundings)
 }
