@@ -234,7 +234,11 @@ export class Daemon implements AsyncDisposable {
     const { log, env, clock = systemClock } = this.#context
     const configuration = this.#current?.configuration ?? this.#context.configuration
     const context = { configuration, log, env, nowMs: clock.nowMs(), signal: this.#stop.signal }
-    this.#telling = this.#telling.then(() => tellProcess(error, context))
+    const before = this.#telling
+    this.#telling = (async () => {
+      await before
+      await tellProcess(error, context)
+    })()
   }
 
   /** What the web server may see and do. */

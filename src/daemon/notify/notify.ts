@@ -89,15 +89,28 @@ async function tellAll({ configuration, status, reports }: Round, context: Notif
     ...status.destinations.flatMap(({ names, untilMs }) => (untilMs === null || untilMs > seen.nowMs ? names : [])),
   ])
   const isLeftAlone = (name: string): boolean => leftAlone.has(name)
-  const tell = async (notice: Notice): Promise<void> => {
+  const tell = async (notice: Notice): Promise<boolean> => {
     const entry = entries.find(({ mark }) => mark === notice.entry)
-    if (entry === undefined) return
+    if (entry === undefined) return true
     const failure = await failureOf(notice, entry.notifier, configuration, { ...context, isLeftAlone })
-    if (failure === null) return
+    if (failure === null) return true
     failed.add(notice.id)
     log.warn('a notice could not be sent, and is retried', { way: entry.notifier.way.kind, reason: failure })
+    return false
   }
-  await Promise.all(due.map(tell))
+  // To a destination one after the other, as mail goes there; after one that it did not take it gets no more.
+  const queues = Map.groupBy(due, ({ entry, id }) => {
+    const way = entries.find(({ mark }) => mark === entry)?.notifier.way
+    return way?.kind === 'mail' ? `mail ${way.destination}` : id
+  })
+  const tellAfterAnother = async (queue: readonly Notice[]): Promise<void> => {
+    let takes = true
+    for (const notice of queue) {
+      if (takes) takes = await tell(notice)
+      else failed.add(notice.id)
+    }
+  }
+  await Promise.all([...queues.values()].map(tellAfterAnother))
   const sent = due
   await ledger.changeMemo(MEMO, (text) => textOf(settled(stateOf(text), sent, failed, nowMs())))
 }

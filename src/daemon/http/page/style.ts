@@ -59,6 +59,7 @@ h2 small { color: var(--soft); font-weight: 400; font-size: .87rem; margin-left:
 code {
   font: .87rem/1.45 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace;
   background: var(--faint); border: 1px solid var(--edge); border-radius: 5px; padding: .12rem .42rem; user-select: all;
+  -webkit-box-decoration-break: clone; box-decoration-break: clone;
 }
 .next code span { white-space: nowrap; }
 .next { color: var(--soft); font-size: .87rem; }
