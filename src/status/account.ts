@@ -5,6 +5,7 @@ import type { AccountRecord, DestinationRecord, Pause, Paused } from '../ledger/
 import type { Day, MessageRecord, Unsettled } from '../ledger/records.ts'
 import { isPaused } from '../poll/account/backoff.ts'
 import { recipientOf } from '../poll/account/forecast.ts'
+import { isStale } from '../poll/rests/rests.ts'
 import { pausedWaitedFor, rateWaitedFor, withUnbegun } from '../poll/account/unbegun.ts'
 import { waitingSinceMs } from '../poll/account/waiting.ts'
 import { nextOfError, nextOfMessages, nextOfRest } from './next.ts'
@@ -149,10 +150,14 @@ export function resumeOf({ name }: Paused): string {
 }
 
 /** The destinations and recipients that are left alone. */
-export function restingOf(records: readonly DestinationRecord[], pauses: readonly Pause[] = []): readonly Resting[] {
+export function restingOf(
+  records: readonly DestinationRecord[],
+  pauses: readonly Pause[],
+  nowMs: number,
+): readonly Resting[] {
   const paused = new Set(pauses.flatMap(({ kind, name }) => (kind === 'destination' ? [name] : [])))
   return records.flatMap(({ names, recipient, rest, key }) => {
-    if (rest === null) return []
+    if (rest === null || isStale(rest, nowMs)) return []
     const name = names.length === 0 ? key : names.join(', ')
     const { sinceMs, untilMs, untilSignIn, exit, error, conclusion } = rest
     return [

@@ -84,7 +84,7 @@ export function statusOf(facts: Facts): Status {
   const isConfigured = new Set(configured ?? names)
   const plans = new Map(daemon.accounts.map((planned) => [planned.account, planned]))
   const { pauses } = facts
-  const destinations = restingOf(facts.destinations, pauses)
+  const destinations = restingOf(facts.destinations, pauses, nowMs)
   const paused = byName(pauses)
   const accounts = names.map((account) =>
     accountStatus({

@@ -52,6 +52,19 @@ const ROWS: readonly Row[] = [
     77,
     'paused: forward',
   ],
+  ...(
+    [
+      ['a folder that mail waited for two days ago', { conclusion: 'ACT', untilMs: NOW - 48 * HOUR }, 75],
+      ['a folder that no mail has waited for since', { conclusion: 'ACT', untilMs: NOW - 73 * HOUR }, 0],
+      ['a folder that refused a message', { conclusion: 'ACT', untilMs: NOW - 73 * HOUR, openers: ['x'] }, 75],
+      ['a server that was busy', { conclusion: 'BUSY', untilMs: NOW - 73 * HOUR }, 75],
+    ] as const
+  ).map(([what, rest, code]): Row => [
+    what,
+    { records: [record('a')], destinations: [resting('inbox', { ...rest, sinceMs: NOW - 200 * HOUR })] },
+    code,
+    code === 0 ? 'all is well' : 'paused: inbox',
+  ]),
   [
     'a destination that lacks a folder',
     { records: [record('a')], destinations: [resting('inbox', { exit: 73 })] },

@@ -3,6 +3,7 @@
 // configuration are labels, so that there are never more series than it has names, whatever the ledger remembers.
 import type { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { withUnbegun } from '../../poll/account/unbegun.ts'
+import { isStale } from '../../poll/rests/rests.ts'
 import type { DestinationRecord } from '../../ledger/ledger.ts'
 import type { Lacking, Unsettled } from '../../ledger/records.ts'
 import type { Status } from '../../status/status.ts'
@@ -171,7 +172,7 @@ export class Metrics {
     }
     const configured = new Set(destinations)
     for (const { names, recipient, rest } of records) {
-      if (rest === null) continue
+      if (rest === null || isStale(rest, Date.now())) continue
       for (const destination of names.filter((name) => configured.has(name))) {
         resting.set({ destination }, rest.untilMs / 1000)
         // A recipient alone does not stop the others.

@@ -41,6 +41,9 @@ export async function openFolder(session: ImapSession, wanted: Wanted, signal: A
   const query = { uidNext: true, uidValidity: true }
   const status = await session.run('folder', (client) => client.status(path, query), signal)
   if (status === false) throw session.refusal('folder', `the folder ${path} cannot be opened`)
+  // Nothing was ever put there: perhaps we made it, and were cut off before the second command.
+  const isUnused = status.uidNext === 1 && path !== 'INBOX'
+  if (wanted.create && refusal === null && isUnused) await subscribe(session, path, signal)
   const limit = await session.limitOf(path, signal)
   if (limit === 0) throw new ImapFailure('folder', { kind: 'unfit', text: `the folder ${path} takes no messages` })
   const flags = wanted.flags.length === 0 ? [] : await permanent(session, path, wanted.flags, signal)
@@ -62,7 +65,11 @@ export async function foldersBeside(
 /** CREATE and SUBSCRIBE. That it is there already is good. */
 export async function makeFolder(session: ImapSession, path: string, signal: AbortSignal): Promise<void> {
   await session.run('create', (client) => client.mailboxCreate(path), signal)
-  // A folder that nobody is subscribed to is hidden by some programs; mail gets there all the same.
+  await subscribe(session, path, signal)
+}
+
+/** A folder that nobody is subscribed to is hidden by some programs; mail gets there all the same. */
+async function subscribe(session: ImapSession, path: string, signal: AbortSignal): Promise<void> {
   await session.run('create', (client) => client.mailboxSubscribe(path), signal)
 }
 

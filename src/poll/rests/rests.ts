@@ -99,6 +99,12 @@ export function nextRest(record: DestinationRecord, event: RestEvent, nowMs: num
   }
 }
 
+/** A look that failed is repeated at each poll that has something for that place, such as a folder of one address. Then nothing has
+ *  waited for it for days: the message was removed, or its address is no longer collected. */
+export function isStale({ conclusion, openers, untilMs }: Rest, nowMs: number): boolean {
+  return conclusion === 'ACT' && openers.length === 0 && nowMs - untilMs > 3 * DAY_MS
+}
+
 /** What a look found missing is there again: no message had a part in it, and none need show it. */
 function afterReady(record: DestinationRecord): DestinationRecord {
   const { rest } = record

@@ -134,6 +134,29 @@ describe('a folder that is there only as the parent of others', () => {
   })
 })
 
+test.each(['drop', 'lost', '* BYE going down'])(
+  'a folder that was made, and not subscribed (%s), is subscribed the next time, and not again when it has had mail',
+  async (how) => {
+    const server = await ImapServer.start(DOT)
+    const imap = imapAt(server.port, { folder: 'Old' })
+    onTestFinished(async () => {
+      await imap[Symbol.asyncDispose]()
+      await server[Symbol.asyncDispose]()
+    })
+    let cuts = 0
+    // imapflow says it after CREATE, and we do.
+    server.answer = ({ command }) => (command === 'SUBSCRIBE' && cuts++ < 1 ? how : null)
+    const subscribed = (): number => server.said.filter((line) => line.includes('SUBSCRIBE')).length
+    await failure(imap.ready(never))
+    await imap.ready(never)
+    expect(server.folder('INBOX.Old').subscribed).toBe(true)
+    await imap.deliver(attempt(), message(SMALL), never)
+    const before = subscribed()
+    await imap.ready(never)
+    expect(subscribed()).toBe(before)
+  },
+)
+
 describe('what is filled in is one level', () => {
   const at = (mailbox: string, account = 'gmx.de') => ({ filling: { account, mailbox } })
 
