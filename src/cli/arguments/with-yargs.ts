@@ -53,10 +53,25 @@ export async function readWithYargs(argv: readonly string[], columns: number): P
     )
   }
   await grammar.parseAsync([...argv])
+  refuseOthers(argv, chosen, options)
 
   if (found['help'] === true) return printing('help', helpOf(nameOf(chosen), { commands, options }, columns))
   if (found['version'] === true) return printing('version', `popfetch ${version}`)
   return understood(chosen, found)
+}
+
+/** yargs takes `--account work` for the word that usage calls `[account...]`. */
+function refuseOthers(
+  argv: readonly string[],
+  chosen: readonly [name: string, command: LoadedCommand] | null,
+  all: OptionTable,
+): void {
+  const own = new Set([COMMON, ...(chosen?.[1].options ?? []).map(({ options }) => options)].flatMap(Object.keys))
+  const end = argv.indexOf('--')
+  for (const word of end === -1 ? argv : argv.slice(0, end)) {
+    const name = /^--([^=]+)/.exec(word)?.[1]
+    if (name !== undefined && !own.has(name)) throw usageError(inOurWords(`Unknown argument: ${name}`, all))
+  }
 }
 
 function understood(

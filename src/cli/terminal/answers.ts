@@ -7,7 +7,10 @@ import { usageError } from '../command-errors.ts'
 export interface Question<T> {
   /** The option that answers this question. */
   readonly option: string
+  /** It fits a line of a terminal, with its usual answer. */
   readonly text: string
+  /** What may be answered, told above the question. */
+  readonly hint?: string
   /** The answer when nothing is typed; null: there is no usual answer. */
   readonly usual: string | null
   /** The value that the text means, or what should have been typed: the words after "expected". */
@@ -49,6 +52,7 @@ export class Answers {
       throw usageError(`--${option} must be ${parsed.expected}`)
     }
     const dialogue = this.#required(option)
+    if (question.hint !== undefined) this.tell(question.hint)
     const parsedLine = (typed: string) =>
       CONTROL.test(typed)
         ? { expected: 'no tabs and no control characters' }

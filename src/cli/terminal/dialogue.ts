@@ -58,7 +58,8 @@ export function promptedDialogue(place: Place, signal: AbortSignal): Dialogue {
 
 /** A question on one line. */
 export function questionText({ text, usual }: Pick<Asked, 'text' | 'usual'>): string {
-  return usual === null ? `${text}:` : `${text} [${usual}]:`
+  if (usual === null) return `${text}:`
+  return text.endsWith('?') ? `${text} [${usual}]` : `${text} [${usual}]:`
 }
 
 /** Lines alone: nothing that is shown is changed afterwards. */

@@ -28,6 +28,7 @@ export class Unanswered extends Error {
 
 const LONGEST = 500
 const USUAL_COLUMNS = 80
+const headOf = (text: string): string => (text.endsWith('?') ? shown(text) : `${shown(text)}:`)
 const shown = (text: string): string => display(text, LONGEST)
 /** While it is typed no character more and none less: the cursor stands where readline counts it. */
 const line = (typed: string, { isFinal }: { readonly isFinal: boolean }): string =>
@@ -38,7 +39,7 @@ export async function promptLine({ text, usual, problem }: Asked, place: Place, 
   return await answered(place, signal, LONGEST_LINE, (context) =>
     input(
       {
-        message: `${shown(text)}:`,
+        message: headOf(text),
         ...(usual === null ? {} : { default: usual }),
         validate: (typed) => context.input.takeFault() ?? problem(typed) ?? true,
         transformer: line,

@@ -20,6 +20,8 @@ export function serverFindings({ host, port, tls, proxy, via }: Account): readon
   return [{ name: 'server', value: `${host}:${port}, tls: ${tls}${through}${by}` }]
 }
 
+const daysText = (days: number): string => `${days} day${days === 1 ? '' : 's'}`
+
 export function tlsFindings(facts: TlsFacts | null, nowMs: number): readonly Finding[] {
   if (facts === null) return [{ name: 'TLS', value: 'none' }]
   return [{ name: 'TLS', value: `${facts.protocol}, ${facts.cipher}` }, ...certificateFindings(facts, nowMs)]
@@ -28,7 +30,7 @@ export function tlsFindings(facts: TlsFacts | null, nowMs: number): readonly Fin
 export function certificateFindings(facts: TlsFacts, nowMs: number): readonly Finding[] {
   const { subject, names, issuer, validToMs, fingerprint } = facts
   const days = Math.floor((validToMs - nowMs) / DAY_MS)
-  const left = days < 0 ? `${-days} days ago` : `in ${days} days`
+  const left = days < 0 ? `${daysText(-days)} ago` : `in ${daysText(days)}`
   return [
     { name: 'certificate', value: [subject, names].filter((text) => text !== '').join('; ') },
     { name: 'issued by', value: issuer },
@@ -84,7 +86,7 @@ function listed({ lines }: Capabilities): string {
 function expiry({ names }: Capabilities, days: number | null): string {
   if (!names.has('EXPIRE')) return 'not announced'
   if (days === null) return 'never'
-  return days === 0 ? '0: what was retrieved may be deleted when the session ends' : `${days} days after retrieval`
+  return days === 0 ? '0: what was retrieved may be deleted when the session ends' : `${daysText(days)} after retrieval`
 }
 
 /** What earlier polls left: a pause that this check did not wait for, and what they remember of the server. */
@@ -107,7 +109,8 @@ export function earlyWarnings(account: Account, seen: Seen, facts: TlsFacts | nu
   const advice: Advice[] = []
   const days = facts === null ? Infinity : Math.floor((facts.validToMs - nowMs) / DAY_MS)
   if (days < SOON_DAYS) {
-    const cause = days < 0 ? `the certificate expired ${-days} days ago` : `the certificate expires in ${days} days`
+    const cause =
+      days < 0 ? `the certificate expired ${daysText(-days)} ago` : `the certificate expires in ${daysText(days)}`
     const next = 'its owner must renew it'
     advice.push({ cause, next: pin === null ? next : `${next}; then add the new SHA-256 to pin, beside the old one` })
   }

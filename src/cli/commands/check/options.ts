@@ -19,7 +19,7 @@ export const command: Command<CheckRequest> = {
     ['popfetch check pop.example.org:995', 'Show what a server is and offers; needs no configuration'],
     ['popfetch check work --verbose', 'Show server details; on failure, likely causes and next steps'],
   ],
-  exits: [0, 64, 73, 75, 76, 77, 78],
+  exits: [0, 64, 73, 74, 75, 76, 77, 78],
   notes: `Signs in to each account and counts the waiting messages. Connects and signs in to
 each destination and asks whether it accepts the recipients, without sending a
 message. Creates a Maildir, writes to it and removes what it wrote. SERVER:PORT may

@@ -18,6 +18,7 @@ export async function run(
   surroundings: Surroundings,
   commands: Commands,
 ): Promise<number> {
+  if (invocation.json) throw usageError('completion prints a script: it has no --json')
   const shell = invocation.shell ?? shellOf(surroundings.env['SHELL'])
   if (shell === null) throw usageError(`completion needs one of ${SHELLS.join(', ')}`)
   if (shell === 'accounts' || shell === 'destinations') await printNames(shell, invocation, surroundings)

@@ -38,6 +38,7 @@ export const command: Command<ImportRequest> = {
   usage: '[tool] [file...]',
   describe: 'Import configuration and download history from fetchmail, getmail, mpop or Thunderbird',
   options: [{ heading: 'Options for import:', options: IMPORT }],
+  exits: [0, 64, 74, 75, 78],
   examples: [
     ['popfetch import fetchmail', 'Import from the usual places'],
     ['popfetch import getmail ~/work.rc --output -', 'Print the configuration only'],

@@ -15,7 +15,7 @@ import { type Attempt, type Delivered, deliveredTo, signedIn } from './attempts.
 import { nextTarget, type Target, targetOf, type Whole, wholeFile, writeWhole } from './file.ts'
 import { shownInbox } from './inbox.ts'
 import { type Choices, type Drafted, drafted, initText, type Mailbox } from './new-account.ts'
-import { printSchedule, sayNext, type Written } from './next.ts'
+import { homely, printSchedule, sayNext, type Written } from './next.ts'
 import type { InitInvocation } from './options.ts'
 import { hasTypedSecret } from './place.ts'
 import * as question from './questions.ts'
@@ -132,7 +132,7 @@ async function written({ mailbox, choices, known, first }: Answered, attempt: At
     const masked = { ...kept.mailbox, secret: shownSecret(kept.mailbox), client: shownClient(kept.mailbox) }
     output.answer(wholeOf(masked, shown, known, attempt).added.trimEnd())
   }
-  const isWanted = invocation.yes || (await answers.to(question.write(target.file), null))
+  const isWanted = invocation.yes || (await answers.to(question.write(homely(target.file, surroundings.env)), null))
   if (!isWanted) throw abortedByPerson('nothing was written')
   signal.throwIfAborted()
   if (first !== null) await remember(first, account, configuration.statePath, surroundings)

@@ -16,6 +16,7 @@ import { goesOnUntested, trustedSo } from './attempts.ts'
 import { nextTarget, type Target, withDestination, writeWhole } from './file.ts'
 import { placeOf, shownInbox } from './inbox.ts'
 import { withTypedPaths } from './new-account.ts'
+import { homely } from './next.ts'
 import type { InitInvocation } from './options.ts'
 import { askPlace, hasTypedSecret } from './place.ts'
 import * as question from './questions.ts'
@@ -60,7 +61,8 @@ async function writtenTo(
   }
   const whole = withDestination(name, kept, target)
   output.answer(withDestination(name, shownInbox(kept), target).added.trimEnd())
-  if (!(await answers.to(question.write(target.file), null))) throw abortedByPerson('nothing was written')
+  if (!(await answers.to(question.write(homely(target.file, surroundings.env)), null)))
+    throw abortedByPerson('nothing was written')
   const before = await writeWhole(target, whole.text, secrets)
   output.say(
     `Wrote ${display(target.file, 4096)}${before === null ? '' : `, and kept the previous version as ${display(before, 4096)}`}.`,
@@ -77,8 +79,7 @@ async function triedPlace(target: Target, means: Means): Promise<{ readonly name
   const byApi = (): Promise<never> => Promise.reject(new TypeError('the Gmail API is not offered here'))
   let last: string | null = null
   for (let before: Written | null = null; ;) {
-    for (const [at, kind] of question.PLACE_KINDS.entries())
-      answers.tell(`  ${at + 1}. ${kind.padEnd(8)} ${question.PLACES[kind]}`)
+    question.tellPlaces(answers, 'a path or a URL')
     const usual = typeof before?.['type'] === 'string' ? before['type'] : 'maildir'
     const where = await answers.to(question.deliver([], usual), null)
     if (where.kind !== 'kind' && where.kind !== 'place') {

@@ -98,10 +98,8 @@ function kindOf({ type }: Written): string | null {
 }
 
 function offer(known: readonly string[], answers: Answers): void {
-  answers.tell('Where mail can go:')
-  for (const [at, kind] of question.PLACE_KINDS.entries())
-    answers.tell(`  ${at + 1}. ${kind.padEnd(8)} ${question.PLACES[kind]}`)
-  if (known.length > 0) answers.tell(`  or one that already exists: ${display(known.join(', '), 400)}`)
+  question.tellPlaces(answers)
+  if (known.length > 0) answers.tell(`or one that already exists: ${display(known.join(', '), 400)}`)
 }
 
 async function destinationFor(

@@ -32,10 +32,9 @@ export function sayNext(written: Written, invocation: InitInvocation, surroundin
   const own = invocation.config ?? invocation.output
   const place = { configurationFile: file, state: stateOf(invocation, surroundings) }
   output.say('')
-  output.sayWhole(
-    `  popfetch ${own === null ? '' : `--config ${shown(file)} `}--dry-run    what the first poll would do`,
-  )
-  output.sayWhole(`  popfetch ${own === null ? '' : `--config ${shown(file)}`}`.trimEnd())
+  const line = `popfetch${own === null ? '' : ` --config ${shown(file)}`}`
+  output.sayWhole(`  ${line} --dry-run    what the first poll would do`)
+  output.sayWhole(`  ${line}              fetch now`)
   output.say('Every five minutes by cron (crontab -e):')
   output.sayWhole(`  ${cronLine(place, surroundings)}`)
   output.say('Or in the background: popfetch --daemon; under systemd: popfetch init --systemd')
@@ -50,8 +49,10 @@ export async function printSchedule(invocation: InitInvocation, surroundings: Su
   const configurationFile = await findConfiguration(named, env, cwd)
   if (configurationFile === IN_ENVIRONMENT) refuseInEnvironment(env)
   const place = { configurationFile, state: stateOf(invocation, surroundings) }
-  if (invocation.cron) output.answer(cronLine(place, surroundings))
-  if (invocation.systemd) output.answer(systemdUnit(place, surroundings).trimEnd())
+  const cron = invocation.cron ? cronLine(place, surroundings) : null
+  const systemd = invocation.systemd ? systemdUnit(place, surroundings).trimEnd() : null
+  if (invocation.json) output.object({ ok: true, cron, systemd })
+  else for (const text of [cron, systemd]) if (text !== null) output.answer(text)
   return EXIT_OK
 }
 
@@ -59,7 +60,8 @@ function stateOf({ state }: InitInvocation, { cwd, env }: Surroundings): string 
   return state === null ? null : resolvePath(state, cwd, env)
 }
 
-function homely(path: string, env: NodeJS.ProcessEnv): string {
+/** As a person writes it. */
+export function homely(path: string, env: NodeJS.ProcessEnv): string {
   const home = env['HOME']
   return home !== undefined && home !== '' && path.startsWith(`${home}/`) ? `~${path.slice(home.length)}` : path
 }

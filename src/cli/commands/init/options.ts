@@ -88,7 +88,7 @@ export const command: Command<InitRequest> = {
     ['popfetch init --address bob@example.org --deliver bob@gmail.com', 'Deliver to Gmail; shows the ways to do it'],
     ['popfetch init --cron', 'Print a line for crontab'],
   ],
-  exits: [0, 64, 73, 75, 76, 77, 78],
+  exits: [0, 64, 73, 74, 75, 76, 77, 78],
   notes: `Asks for anything not given as an option. Signs in to the mailbox and tries the
 destination, shows the file and writes it. The server is looked up in the DNS,
 at the autoconfig pages of the domain, in a table of providers and by its MX

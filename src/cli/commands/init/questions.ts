@@ -9,7 +9,7 @@ import type { Written } from '../../../config/values/written.ts'
 import type { PasswordPlace } from '../../common-options.ts'
 import type { Way } from '../../../setup/inbox-ways.ts'
 import { counted } from '../../../status/words/amounts.ts'
-import type { Question } from '../../terminal/answers.ts'
+import type { Answers, Question } from '../../terminal/answers.ts'
 
 export const address: Question<string> = {
   option: 'address',
@@ -68,7 +68,8 @@ export function endpoint(found: Endpoint | null, usual = '995 implicit'): Questi
 /** What to do about a certificate that is not trusted. */
 export const trust: Question<'pin' | 'another' | { readonly ca: string }> = {
   option: 'pin',
-  text: 'Trust it: pin (this certificate alone), ca FILE (its authority), or another server',
+  hint: 'pin trusts this certificate alone, ca FILE its authority; another: name another server.',
+  text: 'Trust it (pin, ca FILE or another)',
   usual: 'another',
   parse(text) {
     const [, file] = /^ca\s+(\S.*)$/i.exec(text) ?? []
@@ -88,10 +89,11 @@ export function placeText(place: SecretPlace): string {
 }
 
 /** Null: it is typed now. */
-export function secretSource(option: string, usual: string): Question<SecretPlace | null> {
+export function secretSource(option: string, what: string, usual: string): Question<SecretPlace | null> {
   return {
     option,
-    text: 'Where popfetch gets it: type (now; kept in its own file), or command CMD, file PATH, env NAME, credential NAME, keyring NAME',
+    hint: `${what}: type it now (it is kept in its own file), or name where it is each time: command CMD, file PATH, env NAME, credential NAME or keyring NAME.`,
+    text: 'Where popfetch gets it',
     usual,
     parse(text) {
       if (/^t(?:ype)?$/i.test(text)) return { value: null }
@@ -161,11 +163,18 @@ export const PLACES: Readonly<Record<PlaceKind, string>> = {
   command: 'given to a program',
 }
 
+/** The list above the question. */
+export function tellPlaces(answers: Answers, more = 'a path, a URL, or the address of another mailbox'): void {
+  answers.tell('Where mail can go (a number or a word):')
+  for (const [at, kind] of PLACE_KINDS.entries()) answers.tell(`  ${at + 1}. ${kind.padEnd(8)} ${PLACES[kind]}`)
+  answers.tell(`or ${more}`)
+}
+
 /** A path without a kind is that of a Maildir. `known`: the destinations that are there already. */
 export function deliver(known: readonly string[], usual: string | null): Question<Where> {
   return {
     option: 'deliver',
-    text: 'Where mail goes (a number or word from the list, a path, a URL, or the address of another mailbox)',
+    text: 'Where mail goes',
     usual: usual ?? 'maildir:~/Mail',
     parse: (text) => parseWhere(text, known),
   }
@@ -263,7 +272,8 @@ export function toClientId(usual: string | null): Question<string> {
 
 export const deletion: Question<string> = {
   option: 'delete-policy',
-  text: 'Delete from the server (never, after-delivery, or an age such as 30d)',
+  hint: 'What was delivered may stay on the server (never), or be deleted after-delivery or at an age such as 30d.',
+  text: 'Delete from the server',
   usual: 'never',
   parse: (text) =>
     text === 'never' || text === 'after-delivery' || parseDuration(text) !== null
@@ -279,7 +289,8 @@ export function first(waiting: number | null, shows: boolean): Question<string> 
   const what = waiting === null ? 'Mail already on the server' : `${counted(waiting, 'message')} already on the server`
   return {
     option: 'first',
-    text: `${what}: fetch all, none (new), the last N (last:N), or since a day (since:2026-11-01)`,
+    hint: 'The first poll fetches all of it, none (new), the last N (last:N), or what came since a day (since:2026-11-01).',
+    text: `${what}: fetch`,
     // What cannot show what it has would get all of it, perhaps once more (ERR_FIRST_POLL).
     usual: !shows && (waiting ?? 0) > FEW ? 'new' : 'all',
     parse: (text) => (parseFirst(text) !== null ? { value: text } : { expected: FIRST_WORDS }),

@@ -3,6 +3,7 @@
 import { access, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { errnoOf } from '../../../errors.ts'
+import { display } from '../../../display.ts'
 import { redactor } from '../../../redact.ts'
 import type { PasswordPlace } from '../../common-options.ts'
 import { writeNewFile } from '../../open/new-file.ts'
@@ -27,7 +28,9 @@ export async function askedSecret(what: string, { given, option, answers, before
   if (given !== null) return { kind: 'place', place: given }
   const usual = before?.kind === 'place' ? question.placeText(before.place) : 'type'
   // Without a person the error names the option.
-  const source = answers.person ? await answers.to(question.secretSource(option, usual), null) : null
+  const source = answers.person
+    ? await answers.to(question.secretSource(option, display(what, 200), usual), null)
+    : null
   if (source !== null) return { kind: 'place', place: source }
   const text = await answers.secret(option, what, before?.kind === 'text' ? before.text : null)
   redactor.add(text)

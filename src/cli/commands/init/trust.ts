@@ -59,7 +59,9 @@ export async function decide(
   surroundings: Pick<Surroundings, 'cwd' | 'env' | 'output' | 'nowMs'>,
 ): Promise<Trust | 'another'> {
   const { cwd, env, output } = surroundings
-  output.say(`The certificate of ${display(host)} is not trusted here: ${why}`)
+  // The question says what to do about it.
+  const reason = why.replace(/: (?:check it, then )?(?:set (?:ca|pin)|use a host).*$/s, '')
+  output.say(`The certificate of ${display(host)} is not trusted here: ${reason}`)
   const { certificateFindings } = await import('../../../poll/check/findings.ts')
   for (const { name, value } of certificateFindings(facts, surroundings.nowMs())) output.say(`  ${name}: ${value}`)
   output.say('Compare the SHA-256 with what the owner of the server says.')

@@ -31,6 +31,7 @@ export const command: Command<LogRequest> = {
   usage: '[account...]',
   describe: 'Show the log of the daemon',
   options: [{ heading: 'Options for log:', options: LOG }],
+  exits: [0, 64, 69, 78],
   examples: [
     ['popfetch log --since 2h', 'Show the last two hours'],
     ['popfetch log --follow work', 'Follow one account'],

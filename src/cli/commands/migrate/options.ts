@@ -80,7 +80,7 @@ export const command: Command<MigrateRequest> = {
     ],
     ['$0 migrate --resume --keep-trying 7d', 'Resume, and keep retrying over a bad connection for a week'],
   ],
-  exits: [0, 64, 73, 75, 76, 77, 78],
+  exits: [0, 64, 73, 74, 75, 76, 77, 78],
   notes: `  FROM  pop3s://user@host[:port], pop3://user@host, or an account
   TO    maildir:PATH, mbox:PATH, imaps://user@host[/FOLDER],
         smtp://host?to=ADDRESS, lmtp:SOCKET, or a destination of the

@@ -21,6 +21,7 @@ export const command: Command<ShellRequest> = {
   usage: '[account]',
   describe: 'POP3 by hand, signed in; deletes nothing without --write',
   options: [{ heading: 'Options for shell:', options: SHELL }],
+  exits: [0, 64, 74, 75, 76, 77, 78],
   examples: [
     ['popfetch shell work', 'Type STAT, LIST, TOP 1 0 … and read the answers'],
     ['printf "uidl\\ntop 1 0\\n" | popfetch shell --raw work', 'Do the same from a script'],

@@ -176,7 +176,7 @@ describe('after a destination that did not take it', () => {
     const { dialogue, asked } = answering({
       ...typed(server.port),
       'Port and TLS': [`${server.port} none`, ''],
-      'Where mail goes (a number': [`smtp://relay@127.0.0.1:${sink.port}?to=bob@example.org&tls=none`, ''],
+      'Where mail goes': [`smtp://relay@127.0.0.1:${sink.port}?to=bob@example.org&tls=none`, ''],
       'Where popfetch gets it': ['', "command printf 'wrong wrong'", "command printf 'relay secret'"],
       'Password of alice': PASSWORD,
     })
@@ -204,7 +204,7 @@ describe('after a destination that did not take it', () => {
     const { dialogue, asked } = answering({
       ...typed(server.port),
       'Password of': PASSWORD,
-      'Where mail goes (a number': ['away', ''],
+      'Where mail goes': ['away', ''],
       'Try again': ['again', 'write'],
     })
     expect(await init(MAILBOX, dialogue)).toBe(0)
@@ -216,7 +216,7 @@ describe('after a destination that did not take it', () => {
     const { dialogue, asked } = answering({
       ...typed(server.port),
       'Password of': PASSWORD,
-      'Where mail goes (a number': 'command',
+      'Where mail goes': 'command',
       'Program and': ['cat "a b', '/bin/cat "a b"'],
     })
     expect(await init(MAILBOX, dialogue)).toBe(0)
@@ -234,7 +234,7 @@ describe('a destination alone, in a second run', () => {
     await using sink = await SmtpSink.start({ users: { relay: 'relay secret' } })
     const { dialogue } = answering({
       'Add an account': 'destination',
-      'Where mail goes (a number': `smtp://relay@127.0.0.1:${sink.port}?to=bob@example.org&tls=none`,
+      'Where mail goes': `smtp://relay@127.0.0.1:${sink.port}?to=bob@example.org&tls=none`,
       'Password of relay': 'relay secret',
       'Write it': 'yes',
     })
@@ -249,7 +249,7 @@ describe('a destination alone, in a second run', () => {
     await using sink = await SmtpSink.start({ tls: 'implicit' })
     const { dialogue } = answering({
       'Add an account': 'destination',
-      'Where mail goes (a number': 'smtp',
+      'Where mail goes': 'smtp',
       'Mail server that sends': 'localhost',
       'Port and TLS': `${sink.port} implicit`,
       'User name there, or none': 'none',
@@ -264,7 +264,7 @@ describe('a destination alone, in a second run', () => {
   test('Gmail is offered with an account alone, and the question comes again', async () => {
     const { dialogue } = answering({
       'Add an account': 'destination',
-      'Where mail goes (a number': ['gmail', 'mbox'],
+      'Where mail goes': ['gmail', 'mbox'],
       'File [': '~/old',
       'Write it': 'yes',
     })

@@ -149,7 +149,7 @@ describe('where mail goes', () => {
   test('smtp with a sign-in: what was typed stays after a wrong password, which is asked for again', async () => {
     await using sink = await SmtpSink.start({ users: { relay: 'relay secret' } })
     const { dialogue, asked } = answering({
-      'Where mail goes (a number': ['smtp', ''],
+      'Where mail goes': ['smtp', ''],
       'Mail server that sends': ['127.0.0.1', ''],
       'Port and TLS': [`${sink.port} none`, ''],
       'User name there, or none': ['relay', ''],
@@ -188,7 +188,7 @@ describe('where mail goes', () => {
     async (tls) => {
       await using sink = await SmtpSink.start({ tls })
       const { dialogue } = answering({
-        'Where mail goes (a number': 'smtp',
+        'Where mail goes': 'smtp',
         'Mail server that sends': 'localhost',
         'Port and TLS': `${sink.port} ${tls}`,
         'User name there, or none': 'none',
@@ -220,7 +220,7 @@ describe('where mail goes', () => {
     await using sink = await SmtpSink.start()
     const { dialogue, asked } = answering({
       'Password of': PASSWORD,
-      'Where mail goes (a number': kind,
+      'Where mail goes': kind,
       'Mail server': '127.0.0.1',
       'Port and TLS': `${sink.port} none`,
       'Forwarded to': 'bob@example.org',

@@ -83,7 +83,7 @@ test('adds a destination alone', async () => {
   await person.write(CONFIG, FIRST)
   const { dialogue } = answering({
     'Add an account': 'destination',
-    'Where mail goes (a number': 'mbox',
+    'Where mail goes': 'mbox',
     'File [': '~/old',
     'Its name': 'old',
     'Write it': 'yes',

@@ -111,7 +111,7 @@ const TYPED: Said = {
   'Port and TLS': () => `${server.port} none`,
   'User name': 'alice',
   'Password of': PASSWORD,
-  'Where mail goes (a number': '~/Post',
+  'Where mail goes': '~/Post',
   'Delete from the server': '30d',
   'already on the server': 'all',
 }
@@ -227,7 +227,7 @@ describe('another file', () => {
     const places = ['new.yaml', 'again']
     const answers = answering({
       ...TYPED,
-      'Where mail goes (a number': 'inbox',
+      'Where mail goes': 'inbox',
       'Write it to': 'yes',
       'Try again, stop, or': () => places.shift() ?? '',
     })
@@ -330,7 +330,7 @@ test('a destination alone is not lost either', async () => {
   Object.assign(disk, { folder: person.path('.config'), failing: 3 })
   const answers = answering({
     'Add an account': 'destination',
-    'Where mail goes (a number': 'mbox',
+    'Where mail goes': 'mbox',
     'File [': '~/old',
     'Its name': 'old',
     'Write it to': 'yes',
