@@ -74,7 +74,7 @@ type Trusted = (typeof TRUST)[number]
 /** Over STARTTLS on a port that is nobody's usual one. */
 const mailbox = (trust: Trusted): Answers => [
   ['Mail address:', 'old@localhost'],
-  ['POP3 server', 'localhost'],
+  ['? POP3 server', 'localhost'],
   ['Port and TLS', `${dovecot.pop3Port} starttls`],
   ['Trust it', trust],
   ['User name there', 'old'],
