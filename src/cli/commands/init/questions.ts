@@ -68,7 +68,7 @@ export function endpoint(found: Endpoint | null, usual = '995 implicit'): Questi
 /** What to do about a certificate that is not trusted. */
 export const trust: Question<'pin' | 'another' | { readonly ca: string }> = {
   option: 'pin',
-  hint: 'pin trusts this certificate alone, ca FILE its authority; another: name another server.',
+  hint: 'pin trusts this certificate alone, ca FILE its authority; another asks for a different server.',
   text: 'Trust it (pin, ca FILE or another)',
   usual: 'another',
   parse(text) {
