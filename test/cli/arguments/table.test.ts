@@ -31,6 +31,7 @@ const WORDS: Readonly<Record<keyof typeof COMMANDS, readonly string[]>> = {
   config: ['check'],
   completion: ['bash'],
   uninstall: [],
+  verify: [],
 }
 
 const commands = Object.keys(COMMANDS) as (keyof typeof COMMANDS)[]
