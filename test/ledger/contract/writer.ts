@@ -1,5 +1,6 @@
 // Begins and settles one message after the other until it is killed; prints the number of each once that is resolved.
 // Arguments: a module that opens ledgers, the place of this one, the account, a prefix for UIDLs.
+import { writeSync } from 'node:fs'
 import { opened } from './opened.ts'
 
 const [account = '', prefix = ''] = process.argv.slice(4)
@@ -13,5 +14,6 @@ for (let number = 0; ; number++) {
   await ledger.begin(lease, [{ key, listedBytes: number, deliveries }])
   const outcome = { state: 'done', receipt: 'x'.repeat(60) } as const
   await ledger.settle(lease, { key, destination: 'inbox', recipient: '', outcome, received: null })
-  process.stdout.write(`${number}\n`)
+  // Blocks where the reader lags behind: what waited in this process would die with it.
+  writeSync(1, `${number}\n`)
 }
