@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// The start of the program. No static import: a Node that is too old must reach the version guard, and Node opens its
-// debugger on SIGUSR1 unless a handler is set before anything else is loaded. No top-level await: the single executable is
-// one CommonJS file, which has none.
+// The start of the program. No static import: a Node that is too old must reach the version guard. And Node opens its debugger on
+// SIGUSR1, unless a handler is set before anything else is loaded. No top-level await: the single executable is one CommonJS file,
+// which has none.
 process.on('SIGUSR1', () => {})
 
 // libuv reads it when the first of its threads begins. With its default of four, four syncs at most join one commit of a file

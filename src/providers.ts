@@ -1,5 +1,5 @@
-// The one table of large mail providers: their servers, what a person must enable there before a program may sign in, their
-// limits, and what they have ended. `init` and `check` read it; the table itself decides nothing. As of spring 2026.
+// The one table of large mail providers. Their servers, what a person must enable there before a program may sign in, their limits,
+// and what they have ended. `init` and `check` read it; the table itself decides nothing. As of spring 2026.
 //
 // To add a provider, add one entry to TABLE: name, domains (each in one entry only), and the servers for POP3, IMAP and SMTP.
 // Then add every field that differs from USUAL. Take servers and ports from the provider's own help page. Say in `wants` and

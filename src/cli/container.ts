@@ -1,7 +1,7 @@
 // popfetch in a container that was started as root, as those of a NAS are, whose page for containers has no field for a user.
-// bin/popfetch.ts calls this before anything is read: from then on popfetch is the user of PUID and PGID, and nothing that a
-// server, a configuration or a sender writes reaches root. What root has to do first is done here: giving that user the
-// folders of the image. Loaded in containers alone.
+// bin/popfetch.ts calls this before anything is read: from then on popfetch is the user of PUID and PGID. Nothing that a server, a
+// configuration or a sender writes reaches root. What root has to do first is done here: giving that user the folders of the image.
+// Loaded in containers alone.
 import { lchownSync, lstatSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { isUmask } from '../environment.ts'

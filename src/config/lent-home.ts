@@ -1,5 +1,5 @@
-// cosmiconfig asks for the home directory when it is loaded, and cannot be loaded without one (N046, a user without a home:
-// neither HOME nor an entry in the password file). Imported before it, this file lends it one. Not for our own paths: paths.ts.
+// cosmiconfig asks for the home directory when it is loaded, and cannot be loaded without one. N046, a user without a home: neither
+// HOME nor an entry in the password file. Imported before it, this file lends it one. Not for our own paths: paths.ts.
 import { homedir } from 'node:os'
 
 const before = process.env['HOME']

@@ -98,8 +98,8 @@ const SECRET_NAME = /pass(?:word|wd|wort|phrase|code)?|pwd|token|secret|credenti
 /** Below these stand names that a person chose. */
 const NAMING: ReadonlySet<string> = new Set(['accounts', 'destinations', 'oauth'])
 
-/** A key, cut where a value may begin: at a colon or `=`, which no key of ours and no name has, and behind the name of a
- *  secret (`passwordhunter2`), unless it is the name of an account (`secretary`). */
+/** A key, cut where a value may begin: at a colon or `=`, which no key of ours and no name has. Also behind the name of a secret
+ *  (`passwordhunter2`), unless it is the name of an account (`secretary`). */
 function withoutValue(key: string, isName: boolean): string {
   const [first = ''] = key.split(/[:=]/, 1)
   const secret = isName || KNOWN_NAMES.has(key) ? null : SECRET_NAME.exec(key)

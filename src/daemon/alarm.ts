@@ -1,5 +1,5 @@
-// Runs the program `onProblem` when an account has failed, or a message of it has waited, for long: once, and once more when
-// that is over. The ledger keeps that it was told, so that a process that is started again does not tell it again.
+// Runs the program `onProblem` when an account has failed, or a message of it has waited, for long. Once, and once more when that
+// is over. The ledger keeps that it was told, so that a process that is started again does not tell it again.
 import { localStamp } from '../display.ts'
 import type { AccountRecord, Ledger } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'

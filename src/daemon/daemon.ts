@@ -117,7 +117,7 @@ export class Daemon implements AsyncDisposable {
     this.#end.promise.catch(() => {})
   }
 
-  /** Rejects and leaves nothing behind: with ERR_BUSY when the ledger has a daemon already, with ERR_CONFIG when the socket or
+  /** Rejects and leaves nothing behind. With ERR_BUSY when the ledger has a daemon already, with ERR_CONFIG when the socket or
    *  the metrics cannot be served, or with ERR_LEDGER. */
   static async start(context: DaemonContext): Promise<Daemon> {
     const daemon = new Daemon(context)

@@ -1,6 +1,6 @@
-// Which text counts as a mail address. Pure. Stricter than RFC 5321 4.1.2 on purpose: no quoted strings, no source routes,
-// so that a doubtful address never reaches an envelope (D045, garbage in Return-Path). One rule: no text that passes can
-// end a line or the argument of a command.
+// Which text counts as a mail address. Pure. Stricter than RFC 5321 4.1.2 on purpose: no quoted strings, no source routes. So a
+// doubtful address never reaches an envelope (D045, garbage in Return-Path). One rule: no text that passes can end a line or the
+// argument of a command.
 import { isIPv4, isIPv6 } from 'node:net'
 
 const LOCAL_PART = /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/

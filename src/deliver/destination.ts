@@ -21,9 +21,10 @@ export interface Attempt {
   readonly origin: Origin
   /** The recipient's address; '' for a destination without recipients (maildir, command, mbox). */
   readonly recipient: string
-  /** Called, and waited for, before the other side can have the whole message: before the end of it goes to a server, before a
-   *  program gets its input. Until it resolves, the message was certainly not delivered (S042). It may be called again; when it
-   *  rejects, nothing is handed over, and `deliver` rejects with the same error. Not called by a destination that remembers. */
+  /** Called, and waited for, before the other side can have the whole message. That is before the end of it goes to a server,
+   *  before a program gets its input. Until it resolves, the message was certainly not delivered (S042). It may be called again;
+   *  when it rejects, nothing is handed over, and `deliver` rejects with the same error. Not called by a destination that
+   *  remembers. */
   readonly handingOver?: () => Promise<void>
   /** For several destinations as one: which of them may be asked, and what they said. */
   readonly chain?: Chain

@@ -17,8 +17,8 @@ import type { Reserve } from './disk/reserve.ts'
 
 /** Most mail is smaller. A few dozen such messages at once stay within the 150 MB of DESIGN 11. */
 export const MEMORY_LIMIT_BYTES = 1 << 20
-/** A message announced as larger goes to its file once its header has arrived, because memory that is held for a while is
- *  expensive to free. */
+/** A message announced as larger goes to its file once its header has arrived. Memory that is held for a while is expensive to
+ *  free. */
 const HEAD_BYTES = 64 << 10
 
 /** With its owner, or as older versions named it. */

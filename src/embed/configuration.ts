@@ -1,4 +1,4 @@
-// From what an embedding program writes to the effective configuration: by the schema of the file, so that the same is right, with the
+// From what an embedding program writes to the effective configuration, by the schema of the file. So the same is right, with the
 // same defaults and the same words for what is wrong. What no file can hold (functions, destinations of its own) is put in here.
 import path from 'node:path'
 import { assembling } from '../config/assemble.ts'

@@ -1,6 +1,6 @@
-// What a ledger records of a destination that did not take mail: since when and until when it is left alone, and the answers
-// that may lead there. Shared by all accounts and processes. Part of the contract of ledger.ts; plain data. What follows from
-// it is decided in poll/route/; the words of `conclusion` are those of deliver/answers/conclusions.ts.
+// What a ledger records of a destination that did not take mail. Since when and until when it is left alone, and the answers that
+// may lead there. Shared by all accounts and processes. Part of the contract of ledger.ts; plain data. What follows from it is
+// decided in poll/route/; the words of `conclusion` are those of deliver/answers/conclusions.ts.
 import { createHash } from 'node:crypto'
 import type { Told } from './account.ts'
 import type { EntryKey } from './entry.ts'

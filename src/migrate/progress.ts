@@ -1,5 +1,5 @@
-// The progress of one account's migration: which messages the next session may fetch, how many, what the last listing showed,
-// and the counts of all sessions. When the next session begins is retry.ts.
+// The progress of one account's migration. Which messages the next session may fetch, how many, what the last listing showed, and
+// the counts of all sessions. When the next session begins is retry.ts.
 import type { Plan, PlannedFetch } from '../poll/plan/plan.ts'
 import type { AccountReport, Progress } from '../poll/report.ts'
 import type { MessageLooks } from '../poll/run/restrictions.ts'

@@ -1,6 +1,6 @@
-// How many sessions a poll takes. Another session follows where the last one could not do everything: a fresh token is needed,
-// the server cannot cope with a command, or one message ended the session. Or a session has fetched as much as one should
-// (P154, deletions committed in between). None follows where it would bring nothing.
+// How many sessions a poll takes. Another session follows where the last one could not do everything. A fresh token is needed, the
+// server cannot cope with a command, or one message ended the session. Or a session has fetched as much as one should (P154,
+// deletions committed in between). None follows where it would bring nothing.
 import { setTimeout as pause } from 'node:timers/promises'
 import { asPopfetchError, PopfetchError } from '../errors.ts'
 import type { Session } from '../pop3/session.ts'

@@ -33,8 +33,8 @@ const WORDS = `
 
 const KNOWN: ReadonlySet<string> = new Set(WORDS)
 
-/** Whether `text`, in small letters, consists only of common words as in a sentence, or is a number such as a reply code or a
- *  port. */
+/** Does `text`, in small letters, consist only of common words as in a sentence? Or is it a number such as a reply code or a
+ *  port? */
 export function isCommon(text: string): boolean {
   return text
     .split(' ')

@@ -1,6 +1,6 @@
-// The ways in which one text can be read: as it is, without invisible characters, with escapes undone (URL, quoted-printable,
-// JSON, HTML, our own `\xNN`), or with base64 or hexadecimal digits decoded. redact.ts looks for secrets in each of them. Every
-// reading knows where in the text its units come from. Pure.
+// The ways in which one text can be read. As it is, without invisible characters, with escapes undone (URL, quoted-printable, JSON,
+// HTML, our own `\xNN`), or with base64 or hexadecimal digits decoded. redact.ts looks for secrets in each of them. Every reading
+// knows where in the text its units come from. Pure.
 
 /** UTF-16 units, and for each of them the piece of the text that it stands for. */
 export interface Reading {

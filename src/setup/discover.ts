@@ -1,7 +1,7 @@
 // From a mail address to its POP3 server. The sources, in this order: the table of providers, SRV records (RFC 6186), the
-// autoconfig page of the domain, the provider to which its MX records lead. Last, the usual names are tried. What asks the
-// network is passed in (lookups.ts). Two rules: a server without TLS is never found, and no record of the DNS leads a known
-// provider's password elsewhere.
+// autoconfig page of the domain, the provider of its MX records. Last, the usual names are tried. What asks the network is passed
+// in (lookups.ts). Two rules: a server without TLS is never found, and no record of the DNS leads a known provider's password
+// elsewhere.
 import { parseHost } from '../config/values/host.ts'
 import { providerByMx, providerOf, type Provider } from '../providers.ts'
 

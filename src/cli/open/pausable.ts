@@ -1,5 +1,5 @@
-// What the names of `pause` and `resume` mean: accounts and destinations of the configuration, and what is paused already, also
-// where it is not configured any more.
+// What the names of `pause` and `resume` mean: accounts and destinations of the configuration. Also what is paused already, where
+// it is no longer configured.
 import type { Outline } from '../../config/outline.ts'
 import type { Ledger, Paused } from '../../ledger/ledger.ts'
 import { unknownAccount, usageError } from '../command-errors.ts'

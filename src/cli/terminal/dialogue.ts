@@ -1,5 +1,5 @@
 // Questions to a person at a terminal, one line each, and passwords, which the terminal does not show. The only room that reads
-// what a person types: prompts.ts on a terminal that can move its cursor, plain lines by readline on one that cannot (TERM=dumb).
+// what a person types: prompts.ts on a terminal that can move its cursor. Plain lines by readline on one that cannot (TERM=dumb).
 import { createInterface } from 'node:readline'
 import { stdin } from 'node:process'
 import { Writable } from 'node:stream'

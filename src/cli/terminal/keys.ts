@@ -1,5 +1,5 @@
 // The keys of one answer, on their way from the terminal to the editor of the line. An editor looks at the whole line at each key,
-// so a text of 1 MB that somebody pasted would hold it for hours, and pasted line ends would answer the questions behind this one.
+// so a text of 1 MB that somebody pasted would hold it for hours. And pasted line ends would answer the questions behind this one.
 // Here a line has an end, and what is pasted (terminals mark it when asked to) is one line without control characters.
 import { Transform, type TransformCallback } from 'node:stream'
 

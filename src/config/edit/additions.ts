@@ -1,5 +1,5 @@
-// More accounts, destinations and sign-in clients in the text of a configuration file. All that is there stays as it is, comments and
-// order included: new lines are put behind the last one of their mapping, and within braces, as in JSON, behind its last key.
+// More accounts, destinations and sign-in clients in the text of a configuration file. All that is there stays as it is, comments
+// and order included. New lines are put behind the last one of their mapping; within braces, as in JSON, behind its last key.
 import { isDeepStrictEqual } from 'node:util'
 import * as yaml from 'yaml'
 import { formatText, parseText } from '../document.ts'

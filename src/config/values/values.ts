@@ -192,8 +192,8 @@ export function pinKeys(pin: readonly string[] | null): string | readonly string
   return others.length === 0 ? only : pin
 }
 
-/** Permissions of a file: its owner reads and writes it, nobody executes it, others may not write it. document.ts keeps
- *  numbers with a leading zero as text, because YAML 1.2 reads 0600 as six hundred. */
+/** Permissions of a file: its owner reads and writes it, nobody executes it, others may not write it. The reader of documents
+ *  keeps numbers with a leading zero as text, because YAML 1.2 reads 0600 as six hundred. */
 export const fileMode = parsed(
   'a file mode of four octal digits such as 0600, 0640 or 0660',
   (text) => {

@@ -1,5 +1,5 @@
-// What is wrong now, as far as somebody may be told of it: from the status to troubles that have names of their own, so that the
-// same trouble is known again at the next look. Pure. When each is told is outbox.ts.
+// What is wrong now, as far as somebody may be told of it. It leads from the status to troubles with names of their own, so that
+// the same trouble is known again at the next look. Pure. When each is told is outbox.ts.
 import { display, localStamp } from '../../display.ts'
 import type { NoticeEvent } from '../../config/daemon/notify.ts'
 import { type AccountStatus, culpritOf, type Resting } from '../../status/account.ts'

@@ -1,6 +1,6 @@
-// The form of a message in an mbox (RFC 4155, the variant called mboxrd). A From_ line, the message with LF line ends in
-// which every line that looks like a From_ line, quoted or not, gets one more `>`, and an empty line. Pure. One rule:
-// taking one `>` away gives back the message, to the byte (D102).
+// The form of a message in an mbox (RFC 4155, the variant called mboxrd). A From_ line, the message with LF line ends, and an empty
+// line. Every line of the message that looks like a From_ line, quoted or not, gets one more `>`. Pure. One rule: taking one `>`
+// away gives back the message, to the byte (D102).
 import { crlfToLf } from '../disk/line-endings.ts'
 
 const CR = 13

@@ -1,7 +1,7 @@
-// A destination of an embedding program (definition.ts) as one that keeps the contract (destination.ts), whatever that program does:
-// throws, never ends, answers nonsense, changes what it was given, or goes on after nobody waits for it.
-// One rule: only a receipt is a delivery. Whatever else comes back leaves in doubt whether the message arrived, unless its author says
-// otherwise (undelivered.ts); where a second attempt does no harm, doubt is a failure like any other.
+// A destination of an embedding program (definition.ts) as one that keeps the contract (destination.ts), whatever that program
+// does. It may throw, never end, answer nonsense, change what it was given, or go on after nobody waits for it. One rule: only a
+// receipt is a delivery. Whatever else comes back leaves in doubt whether the message arrived, unless its author says otherwise
+// (undelivered.ts); where a second attempt does no harm, doubt is a failure like any other.
 import { hash } from 'node:crypto'
 import { display } from '../../display.ts'
 import { asPopfetchError, type Conclusion, DeliveryError, factsOf } from '../../errors.ts'

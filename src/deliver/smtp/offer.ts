@@ -1,4 +1,4 @@
-// Offers one message to the server, and does at once what the table of answers says: on another connection, from our own
+// Offers one message to the server, and does at once what the table of answers says. That is on another connection, from our own
 // sender, after a pause, or as an attachment. Each of these once. One rule: whatever may have been taken is never offered again
 // here.
 import { setTimeout as sleep } from 'node:timers/promises'

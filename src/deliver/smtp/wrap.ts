@@ -1,7 +1,6 @@
-// `wrap: when-refused`: a message that a server refuses for its form or its author goes as an attachment of a new message that
-// has no such fault. Whether a refusal is of that kind says the table of answers. What the new message is, is said here;
-// nodemailer composes it. The rule: only after a refusal, and for its form only where the message has the fault that the
-// refusal is about.
+// `wrap: when-refused`: a message that a server refuses for its form or its author. It goes as an attachment of a new message that
+// has no such fault. Whether a refusal is of that kind says the table of answers. What the new message is, is said here; nodemailer
+// composes it. The rule: only after a refusal, and for its form only where the message has the fault that the refusal is about.
 import { isAscii, isUtf8 } from 'node:buffer'
 import { Readable } from 'node:stream'
 import { display } from '../../display.ts'

@@ -1,6 +1,6 @@
-// Copies of the ledger while it is in use (S015): one that a person asks for, and two from the last days beside it, of which `.daily.1`
-// is the newer. VACUUM INTO is one statement that takes seconds for a large ledger, so it runs on a thread of its own. One rule: a copy
-// gets its name when it is whole and durable; that of a person never takes the name of another file.
+// Copies of the ledger while it is in use (S015). One that a person asks for, and two from the last days beside it, of which
+// `.daily.1` is the newer. VACUUM INTO is one statement that takes seconds for a large ledger, so it runs on a thread of its own.
+// One rule: a copy gets its name when it is whole and durable; that of a person never takes the name of another file.
 import { randomBytes } from 'node:crypto'
 import { link, open, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'

@@ -1,5 +1,5 @@
-// What earlier polls of an account left for this one, and this one leaves for the next: facts about the server, the clock by
-// which messages age, the outcome. Written once, at the end.
+// What earlier polls of an account left for this one, and this one leaves for the next. Facts about the server, the clock by which
+// messages age, the outcome. Written once, at the end.
 import { signInsOf } from '../../config/oauth/sign-ins.ts'
 import type { Account } from '../../config/schema.ts'
 import { asPopfetchError, PopfetchError } from '../../errors.ts'

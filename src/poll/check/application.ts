@@ -1,5 +1,5 @@
-// What an administrator does at Microsoft so that an application may use a mailbox without anybody signing in (client credentials), in its
-// order: four things, of which the mail server says only that it refuses.
+// What an administrator does at Microsoft so that an application may use a mailbox without anybody signing in (client credentials).
+// It is four things, in their order, of which the mail server says only that it refuses.
 // https://learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth
 import type { Advice } from '../report.ts'
 

@@ -1,5 +1,5 @@
-// How many messages each destination refused before their content in one poll, over all its sessions: servers count those, and
-// one that has refused too many is offered no more in this poll (D127). What is left waits for the next one.
+// How many messages each destination refused before their content in one poll, over all its sessions: Servers count those. One that
+// has refused too many is offered no more in this poll (D127). What is left waits for the next one.
 import { concluded } from '../../deliver/answers/conclusions.ts'
 import { DeliveryError } from '../../errors.ts'
 import type { Answer } from '../rests/answer.ts'

@@ -1,6 +1,6 @@
-// The recipient of a message in a mailbox that collects the mail of a whole domain, read from the field in which the provider
-// writes it. Pure. One rule: nothing is guessed. A field that does not hold exactly one address in one of the domains is as
-// good as none.
+// The recipient of a message in a mailbox that collects the mail of a whole domain. It is read from the field in which the provider
+// writes it. Pure. One rule: nothing is guessed. A field that does not hold exactly one address in one of the domains is as good as
+// none.
 import { parseAddress } from '../../config/values/address.ts'
 import type { Account } from '../../config/schema.ts'
 import { field } from '../../header.ts'

@@ -1,8 +1,8 @@
 // Keeps unused buffers from piling up (P5). Buffers lie outside V8's heap, and V8 lets 64 MB of them gather before it
 // collects garbage. Too much for a process that is to stay small. So V8 is asked to collect when there is clearly more than
 // messages under way account for. A collection of young objects takes a millisecond and is nearly always enough; a full one
-// follows if it is not. Nothing but speed and memory depends on this. It sets flags of V8, which hold for the whole process: so it is
-// done only in a process of our own, never in one that embeds us.
+// follows if it is not. Nothing but speed and memory depends on this. It sets flags of V8, which hold for the whole process. So it
+// is done only in a process of our own, never in one that embeds us.
 import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { isOurProcess } from './own-process.ts'

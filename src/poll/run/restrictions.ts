@@ -1,5 +1,5 @@
-// How the polls of a run may differ from plain ones: which of the planned messages, how fast, what proof a deletion needs, when
-// to stop. A migration speaks to its polls by this; a poll knows nothing of migrations. The one rule: once there is a plan,
+// How the polls of a run may differ from plain ones. Which of the planned messages, how fast, what proof a deletion needs, when to
+// stop. A migration speaks to its polls by this; a poll knows nothing of migrations. The one rule: once there is a plan,
 // restrictions only take away or delay. They add no fetch and no deletion to it.
 import type { Lease } from '../../ledger/ledger.ts'
 import type { Session } from '../../pop3/session.ts'

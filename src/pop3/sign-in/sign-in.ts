@@ -24,8 +24,8 @@ const STEP_LIMIT = 10
 const EMPTY = Buffer.alloc(0)
 
 /** Resolves when the server has accepted the sign-in. Rejects with ERR_AUTH when it clearly refuses, ERR_POP3_REPLY when it is
- *  busy, ERR_MECHANISM when it does not know the mechanism, ERR_POP3_PROTOCOL when it cannot be trusted, ERR_CONFIG when the
- *  credentials cannot be sent. */
+ *  busy, ERR_MECHANISM when it does not know the mechanism. With ERR_POP3_PROTOCOL when it cannot be trusted, ERR_CONFIG when
+ *  the credentials cannot be sent. */
 export async function signInWith(
   queue: ExchangeQueue,
   mechanism: Mechanism,

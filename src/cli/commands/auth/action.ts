@@ -21,7 +21,7 @@ export async function run(invocation: AuthInvocation, surroundings: Surroundings
   return await authorize(invocation, surroundings, terminalAsk(surroundings))
 }
 
-/** Resolves to 0 when all that was asked for is done, to 77 when the provider or the person refused, to 75 when time ran out. */
+/** Resolves to 0 when all that was asked for is done. To 77 when the provider or the person refused, to 75 when time ran out. */
 export async function authorize(invocation: AuthInvocation, surroundings: Surroundings, ask: Ask): Promise<number> {
   const configuration = await readConfiguration(invocation, surroundings)
   const signIns = signInsOf(configuration, surroundings.env)

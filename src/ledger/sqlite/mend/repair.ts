@@ -1,6 +1,6 @@
 // Puts what can be read of a damaged ledger in its place (DESIGN 2, `state repair`): salvage.ts makes the new file, and this swaps
-// the two. One rule: nobody else has the ledger open meanwhile, nothing is changed before the new file is whole and durable, and the
-// damaged one is kept beside it.
+// the two. One rule: nobody else has the ledger open meanwhile, and nothing is changed before the new file is whole and durable.
+// The damaged one is kept beside it.
 import { randomBytes } from 'node:crypto'
 import { closeSync, constants, openSync } from 'node:fs'
 import { open, rm, stat } from 'node:fs/promises'

@@ -1,4 +1,4 @@
-// Which table of a ledger a row belongs to that was found in a damaged file: by its values, for the tree that would say so may be
+// Which table of a ledger a row belongs to that was found in a damaged file. Its values tell, for the tree that would say so may be
 // damaged, or lead elsewhere. What fits no table is none of ours, or of an index that nothing is learnt from.
 import type { Cell, Value } from './cells.ts'
 

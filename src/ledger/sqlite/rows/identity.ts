@@ -1,5 +1,5 @@
-// Which of several messages is this one? Rows looked up and changed when a UIDL alone does not tell: copies, reused UIDLs,
-// messages that went and came back, a lost ledger, new UIDLs. Synchronous and without transactions of its own.
+// Which of several messages is this one? Rows looked up and changed when a UIDL alone does not tell. Copies, reused UIDLs, messages
+// that went and came back, a lost ledger, new UIDLs. Synchronous and without transactions of its own.
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { bug } from './fault.ts'
 import { AFTER_COLUMNS, COLUMNS, KEYS_PER_STATEMENT, type KnownRow, type KnownRows } from './known.ts'

@@ -1,4 +1,4 @@
-// A whole copy of a ledger's file, made by SQLite in a thread of its own: it blocks, and takes seconds where the ledger is large.
+// A whole copy of a ledger's file, made by SQLite in a thread of its own. It blocks, and takes seconds where the ledger is large.
 import { Worker } from 'node:worker_threads'
 import { BUSY_LIMIT_MS } from './fault.ts'
 
