@@ -4,7 +4,7 @@ import { display } from '../display.ts'
 import type { Pause } from '../ledger/ledger.ts'
 import { type AccountStatus, culpritOf, nextAt, type Resting, resumeOf, type TroubledMessage } from './account.ts'
 import { type Listed, signInName, stateText, troubled } from './sign-in-lines.ts'
-import { type Command, nextOfError, nextOfMessages, over } from './next.ts'
+import { type Command, isSignedOut, nextOfError, nextOfMessages, over } from './next.ts'
 import { counted } from './words/amounts.ts'
 import { faceText } from './words/face.ts'
 import { span, timeUntil } from './words/moment.ts'
@@ -84,12 +84,13 @@ export interface AttentionFacts {
 export function attentionOf(facts: AttentionFacts): readonly Attention[] {
   const { nowMs, accounts, destinations, pauses, signIns, daemon } = facts
   const needing = accounts.filter(({ configured, record }) => configured && record !== null)
+  const signedOut = new Set(troubled(signIns).flatMap((each) => each.accounts))
   const found = [
     ...(daemon.wanted && daemon.pid === null ? [NO_DAEMON] : []),
     ...destinations.filter(({ isPaused }) => !isPaused).map((resting) => ofDestination(resting, needing, nowMs)),
     ...troubled(signIns).map(ofSignIn),
     ...accounts.filter(({ planned }) => planned?.overdue === true).map(ofOverdue),
-    ...needing.flatMap((status) => ofAccount(status, destinations, nowMs)),
+    ...needing.flatMap((status) => ofAccount(status, { destinations, signedOut, nowMs })),
     ...pauses.map((pause) => ofPause(pause, nowMs)),
   ]
   const weights = ['bad', 'doubtful']
@@ -186,7 +187,14 @@ function ofOverdue({ account }: AccountStatus): Noted {
   return { kind: 'overdue', weight: 'bad', names, reason, sinceMs: null, next: nextOfAll(names), nextOfAll }
 }
 
-function ofAccount(status: AccountStatus, destinations: readonly Resting[], nowMs: number): readonly Noted[] {
+interface Around {
+  readonly destinations: readonly Resting[]
+  /** Accounts whose sign-in at a provider is told itself. */
+  readonly signedOut: ReadonlySet<string>
+  readonly nowMs: number
+}
+
+function ofAccount(status: AccountStatus, { destinations, signedOut, nowMs }: Around): readonly Noted[] {
   const { account, record, unsettled, waitingSinceMs, rate, sinceMs, pausedUntilMs, pause } = status
   if (record === null) return []
   // Its pause is told, and nothing else is to be done about it; what a person must look at anyway stays.
@@ -194,8 +202,10 @@ function ofAccount(status: AccountStatus, destinations: readonly Resting[], nowM
   const names = [account]
   const found: Noted[] = []
   const error = record.error
-  // What a destination that is left alone keeps back is there.
-  if (error !== null && record.failures > 0 && culpritOf(error, destinations) === null) {
+  // What a destination that is left alone keeps back is there, and so is a sign-in that has ended.
+  const isTold =
+    error !== null && (culpritOf(error, destinations) !== null || (signedOut.has(account) && isSignedOut(error)))
+  if (error !== null && record.failures > 0 && !isTold) {
     const paused = pausedUntilMs === null ? '' : `paused for ${timeUntil(pausedUntilMs - nowMs)}: `
     const nextOfAll = nextOfError(error)
     const reason = `${paused}${error.message}`

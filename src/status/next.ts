@@ -55,7 +55,7 @@ export const NEXT_OF_ERROR: Readonly<Record<ErrorCode, Help>> = {
   ERR_SECRET: always(check),
   ERR_CONNECT: always(check),
   ERR_TLS: always(check),
-  ERR_AUTH: (message) => (/\bpopfetch auth\b/.test(message) ? signIn : check),
+  ERR_AUTH: (message) => (isSignedOut({ code: 'ERR_AUTH', message }) ? signIn : check),
   ERR_MECHANISM: always(check),
   ERR_PROVIDER: always(check),
   ERR_POP3_REPLY: always(check),
@@ -105,6 +105,11 @@ export const NEXT_OF_REST: Readonly<Record<Conclusion, (at: AtDestination) => st
   HELD: again,
 }
 
+/** Is it a sign-in at a provider that has ended, or never was? */
+export function isSignedOut({ code, message }: { readonly code: string; readonly message: string }): boolean {
+  return code === 'ERR_AUTH' && /\bpopfetch auth\b/.test(message)
+}
+
 /** What helps against this error of these accounts. An error that this version does not know is looked into. */
 export function nextOfError({ code, message }: { readonly code: string; readonly message: string }): Command {
   const help = isCode(code) ? NEXT_OF_ERROR[code] : always(check)
@@ -113,6 +118,11 @@ export function nextOfError({ code, message }: { readonly code: string; readonly
 
 function isCode(code: string): code is ErrorCode {
   return Object.hasOwn(NEXT_OF_ERROR, code)
+}
+
+/** What helps where the ledger itself cannot be read; null: the text says what to do, and no command would do more. */
+export function nextOfLedger({ code, message }: { readonly code: string; readonly message: string }): string | null {
+  return code === 'ERR_LEDGER' && message.includes('popfetch state repair') ? 'popfetch state check' : null
 }
 
 /** What helps where this destination is left alone. */

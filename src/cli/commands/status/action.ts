@@ -2,23 +2,36 @@
 // poll runs, and when only the path of the ledger can be read from the configuration. What it says is status/status.ts.
 import type { Outline } from '../../../config/outline.ts'
 import type { StatusAnswer } from '../../../daemon/control/protocol.ts'
-import { asPopfetchError } from '../../../errors.ts'
-import { EXIT_OK } from '../../../status/exit.ts'
+import { asPopfetchError, PopfetchError } from '../../../errors.ts'
+import { EXIT_OK, exitCodeOfError } from '../../../status/exit.ts'
 import { readFacts } from '../../../status/facts.ts'
 import { healthOf, healthText, selfOf } from '../../../status/health.ts'
 import { statusJson } from '../../../status/json.ts'
 import type { Listed } from '../../../status/sign-in-lines.ts'
+import { nextOfLedger } from '../../../status/next.ts'
 import { type Facts, only, type Status, statusOf } from '../../../status/status.ts'
 import { isDaemonWanted } from '../../../status/wanted-daemon.ts'
 import { unknownAccount } from '../../command-errors.ts'
-import { askRunning } from '../../open/ask-daemon.ts'
+import { askRunning, strangerInPlace } from '../../open/ask-daemon.ts'
 import { openToRead, outlineOf } from '../../open/read-ledger.ts'
 import type { Surroundings } from '../../surroundings.ts'
 import type { Check, StatusInvocation } from './options.ts'
-import { pollLines, statusLines, whyLines } from './text.ts'
+import { nextText, pollLines, statusLines, whyLines } from './text.ts'
 
 /** Resolves to 0 even when accounts fail: the question was answered. With `--check` the code is the answer. */
 export async function run(invocation: StatusInvocation, surroundings: Surroundings): Promise<number> {
+  try {
+    return await tellStatus(invocation, surroundings)
+  } catch (error) {
+    const next = error instanceof PopfetchError ? nextOfLedger(error) : null
+    if (!(error instanceof PopfetchError) || next === null) throw error
+    surroundings.output.failure(error, invocation)
+    surroundings.output.sayWhole(nextText(next))
+    return exitCodeOfError(error)
+  }
+}
+
+async function tellStatus(invocation: StatusInvocation, surroundings: Surroundings): Promise<number> {
   const { output, env, nowMs } = surroundings
   const outline = await outlineOf(invocation, surroundings)
   const running = await runningAt(outline, surroundings)
@@ -78,7 +91,10 @@ async function signInsOf({ configuration }: Outline, { env }: Surroundings): Pro
 /** The answer of the daemon; null: none runs, or it does not answer, which is told as a warning. */
 async function runningAt({ statePath }: Outline, surroundings: Surroundings): Promise<StatusAnswer | null> {
   try {
-    return await askRunning(statePath, { verb: 'status' }, surroundings)
+    const answer = await askRunning(statePath, { verb: 'status' }, surroundings)
+    const stranger = answer === null ? await strangerInPlace(statePath, surroundings) : null
+    if (stranger !== null) surroundings.output.problem(`warning: ${stranger}`)
+    return answer
   } catch (error) {
     if (surroundings.signal.aborted) throw error
     surroundings.output.problem(`warning: ${asPopfetchError(error, 'process').message}`)

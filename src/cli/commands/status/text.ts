@@ -2,7 +2,8 @@
 // On a terminal the table fits it (table.ts); elsewhere it has all columns, and every name is whole. Pure.
 import { display, localStamp } from '../../../display.ts'
 import { pastPolls } from '../../../poll/account/polls.ts'
-import { namesText } from '../../../status/attention.ts'
+import { type AttentionKind, namesText } from '../../../status/attention.ts'
+import { nextOfMessages } from '../../../status/next.ts'
 import type { Because, Status } from '../../../status/status.ts'
 import { counted } from '../../../status/words/amounts.ts'
 import type { Tone } from '../../output.ts'
@@ -28,7 +29,13 @@ export function statusLines(status: Status, columns: number, installed = version
   const since = localStamp(daemon.sinceMs ?? nowMs)
   const runs =
     daemon.pid === null ? [] : [plain(`daemon running since ${since} (pid ${daemon.pid})${other(daemon, installed)}`)]
-  return [...needs, ...(needs.length === 0 ? [] : [plain('')]), ...table(status, columns), ...runs]
+  return [
+    ...needs,
+    ...(needs.length === 0 ? [] : [plain('')]),
+    ...table(status, columns),
+    ...waitingLines(status),
+    ...runs,
+  ]
 }
 
 /** It goes on with the version that it was started with (N040, replaced program). */
@@ -36,6 +43,27 @@ function other({ version: running = null }: Status['daemon'], installed: string)
   if (running === null || running === installed) return ''
   return `, version ${display(running, 40)}; version ${installed} is installed: to use it, popfetch stop, then popfetch --daemon`
 }
+
+/** More accounts whose mail waits are only in the table. */
+const MOST_WAITING = 5
+
+/** Mail that waits, where nothing above says why: it passes by itself, perhaps, and a person may ask. */
+function waitingLines({ accounts, attention }: Status): readonly StatusLine[] {
+  const told = new Set(attention.flatMap(({ kind, names }) => (SAY_WHY.has(kind) ? names : [])))
+  const waiting = accounts.filter(
+    ({ account, configured, outcome, unsettled }) =>
+      configured && outcome === 'partial' && unsettled.waiting > 0 && !told.has(account),
+  )
+  return waiting.slice(0, MOST_WAITING).flatMap(({ account, unsettled }) => {
+    const lines = [
+      `${account}: ${counted(unsettled.waiting, 'message')} waiting`,
+      nextText(nextOfMessages.waiting(account)),
+    ]
+    return lines.map((text): StatusLine => ({ text, tone: 'plain' }))
+  })
+}
+
+const SAY_WHY: ReadonlySet<string> = new Set<AttentionKind>(['account', 'overdue', 'waiting', 'paused'])
 
 function table(status: Status, columns: number): readonly StatusLine[] {
   const { accounts } = status
@@ -109,6 +137,6 @@ export function pollLines({ accounts }: Status): readonly StatusLine[] {
 }
 
 /** On a line of its own, to be copied. */
-function nextText(next: string): string {
+export function nextText(next: string): string {
   return `  next: ${next}`
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { statusLines } from '../../../../src/cli/commands/status/text.ts'
+import { statusLines, whyLines } from '../../../../src/cli/commands/status/text.ts'
 import type { AccountRecord } from '../../../../src/ledger/ledger.ts'
 import type { Facts, Planned } from '../../../../src/status/status.ts'
 import { failing, HOUR, MINUTE, NOW, record, REFUSED_SIGN_IN, resting, status } from '../../../status/scene.ts'
@@ -78,6 +78,32 @@ test('a destination that is left alone is first, with the accounts behind it', (
   expect(lines({ records: [behind], destinations: [resting('forward')] }).slice(0, 2)).toMatchObject([
     { text: `forward: paused for another 1 h (work): ${message}` },
     { text: '  next: popfetch work' },
+  ])
+})
+
+test('mail that waits without a word above is told below the table, with the command that shows why', () => {
+  const waits = { waiting: 2, refused: 0, held: 0, undeleted: 1 }
+  const all = lines({ records: [record('work'), record('home')], unsettled: new Map([['work', waits]]) })
+  expect(all.slice(-2).map(({ text }) => text)).toEqual([
+    'work: 2 messages waiting',
+    '  next: popfetch state list work',
+  ])
+})
+
+test('an account that is named says why it stands as it does, and what goes on if that was not said above', () => {
+  const why = (facts: Parameters<typeof status>[0]) => whyLines(status(facts)).map(({ text }) => text)
+  const paused = failing('work', REFUSED_SIGN_IN, { pausedUntilMs: NOW + 14 * MINUTE })
+  expect(why({ records: [paused] })).toEqual([
+    '',
+    expect.stringMatching(/^work: paused, since \d{4}-.*, left alone until \d{4}-.*, because of its own settings$/),
+  ])
+  expect(why({ records: [record('work')] })).toEqual(['', 'work: ok'])
+  expect(why({ records: [], configured: ['work'] })).toEqual(['', 'work: never polled'])
+  const waits = { waiting: 2, refused: 0, held: 0, undeleted: 0 }
+  expect(why({ records: [record('work')], unsettled: new Map([['work', waits]]) })).toEqual([
+    '',
+    'work: partial',
+    '  next: popfetch state list work',
   ])
 })
 
