@@ -1,7 +1,7 @@
 // Keeps compiled code between two starts, in $XDG_CACHE_HOME/popfetch (~/.cache/popfetch). Node runs what it finds there,
 // so only we and root may be able to write to the folder and its parents. Otherwise, or when it cannot be made, there is
 // no cache. Imports no other file: whatever is loaded before the cache is compiled at every start.
-import { existsSync, lstatSync, mkdirSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
 import { dirname, isAbsolute, join } from 'node:path'
 
@@ -10,16 +10,41 @@ export function compileCache(
   env: Readonly<Record<string, string | undefined>>,
   enable: (folder: string) => unknown = enableCompileCache,
 ): void {
-  const home = env['HOME']
-  const base = env['XDG_CACHE_HOME'] ?? (home === undefined ? undefined : join(home, '.cache'))
-  if (base === undefined || !isAbsolute(base) || env['NODE_COMPILE_CACHE'] !== undefined) return
-  const folder = join(base, 'popfetch')
+  const folder = folderOf(env)
+  if (folder === null) return
+  const base = dirname(folder)
   try {
     make(base)
     make(folder)
     if ([dirname(base), base, folder].every(isOurs)) enable(folder)
   } catch {
     // A start without a cache is only a little slower.
+  }
+}
+
+function folderOf(env: Readonly<Record<string, string | undefined>>): string | null {
+  const home = env['HOME']
+  const base = env['XDG_CACHE_HOME'] ?? (home === undefined ? undefined : join(home, '.cache'))
+  if (base === undefined || !isAbsolute(base) || env['NODE_COMPILE_CACHE'] !== undefined) return null
+  return join(base, 'popfetch')
+}
+
+/** Each version leaves files that no other one reads, some 5 MB: what is older goes where there is more than this. */
+const MOST_BYTES = 32 * 1024 * 1024
+
+/** Nothing happens where there is no cache of ours. */
+export function boundCompileCache(env: Readonly<Record<string, string | undefined>>, mostBytes = MOST_BYTES): void {
+  const folder = folderOf(env)
+  if (folder === null) return
+  try {
+    if (!isOurs(folder)) return
+    const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    const all = names.map((name) => ({ file: join(folder, name), stats: lstatSync(join(folder, name)) }))
+    const newestFirst = all.filter(({ stats }) => stats.isFile()).toSorted((a, b) => b.stats.mtimeMs - a.stats.mtimeMs)
+    let bytes = 0
+    for (const { file, stats } of newestFirst) if ((bytes += stats.size) > mostBytes) rmSync(file, { force: true })
+  } catch {
+    // There is none, or another process is at it.
   }
 }
 

@@ -103,6 +103,8 @@ export function* assembling(
       oauth,
       statePath: state.path,
       backup: state.backup,
+      headers: state.headers,
+      keepDeparted: state.keepDeparted.ms,
       concurrency,
       perHost,
       daemon,

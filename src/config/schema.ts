@@ -65,6 +65,10 @@ export interface Configuration extends TopKeys {
   readonly backup: 'daily' | 'off'
   /** Who is told, as it is written (daemon/telling.ts); null: nobody. */
   readonly telling: SecretText | null
+  /** Of which messages the ledger keeps From, Subject and Date. */
+  readonly headers: 'all' | 'open' | 'none'
+  /** In milliseconds; null: what belongs to accounts that are no longer configured stays. */
+  readonly keepDeparted: number | null
   /** Sentences for a person at a terminal and `config check`; nothing that stops a poll. */
   readonly warnings: readonly string[]
 }
@@ -233,20 +237,39 @@ function isOneOf(written: unknown, names: readonly string[]): boolean {
   return typeof written === 'string' && names.includes(written)
 }
 
+const DAY_MS = 86_400_000
 const BACKUP = z.enum(['daily', 'off'])
+const HEADERS = z.enum(['all', 'open', 'none'])
+/** `ms` null: never. */
+const departure = value.parsed(
+  'never, or a duration of at least a day such as 90d',
+  (text): { readonly ms: number | null } | null => {
+    if (text === 'never') return { ms: null }
+    const ms = value.within(parseDuration(text), DAY_MS, AGE_LIMIT_MS)
+    return ms === null ? null : { ms }
+  },
+  /^(?:never|\d+[smhd])$/,
+)
+export const USUAL_STATE = { headers: 'all', backup: 'daily', keepDeparted: { ms: 90 * DAY_MS } } as const
 
 /** Where the ledger is and how it is kept: its path, or a mapping. */
 function state(resolve: ResolvePath) {
   const keys = value.mapping({
     path: value.orNull(value.filePath(resolve)).describe('File of the ledger'),
+    headers: HEADERS.default('all').describe(
+      'Of which messages the ledger keeps From, Subject and Date: all, those not delivered yet (open), or none',
+    ),
     backup: BACKUP.default('daily').describe('Keep two copies of the ledger from the last days beside it'),
+    keepDeparted: departure
+      .prefault('90d')
+      .describe('Forget an account that has not been configured for so long; never: keep what is known of it'),
   })
   return z
-    .union([value.filePath(resolve), keys], { error: 'a path, or a mapping with path and backup' })
+    .union([value.filePath(resolve), keys], {
+      error: 'a path, or a mapping with path, headers, backup and keepDeparted',
+    })
     .optional()
-    .transform((written) =>
-      typeof written === 'object' ? written : { path: written ?? null, backup: 'daily' as const },
-    )
+    .transform((written) => (typeof written === 'object' ? written : { ...USUAL_STATE, path: written ?? null }))
 }
 
 /** Any account key, as `defaults` may hold them. */

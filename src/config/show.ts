@@ -10,11 +10,11 @@ import { shownNotifier } from './daemon/notify.ts'
 import { shownClient } from './oauth/client.ts'
 import { commandName, sourceKeys } from './values/secret.ts'
 import { pinKeys } from './values/values.ts'
-import { type Account, type Configuration, type FirstPolicy, sinceText, type When } from './schema.ts'
+import { type Account, type Configuration, type FirstPolicy, sinceText, USUAL_STATE, type When } from './schema.ts'
 import type { Written } from './values/written.ts'
 
 export function asWritten(configuration: Configuration): Written {
-  const { accounts, destinations, oauth, statePath, backup, concurrency, perHost, daemon, notify, log } = configuration
+  const { accounts, destinations, oauth, concurrency, perHost, daemon, notify, log } = configuration
   return {
     accounts: Object.fromEntries(accounts.map((account) => [account.name, accountKeys(account, destinations)])),
     ...(oauth.size === 0
@@ -25,13 +25,21 @@ export function asWritten(configuration: Configuration): Written {
         target.type === FIRST_OF ? [] : [[target.name, withoutNull({ ...kindOf(target).show(target), name: null })]],
       ),
     ),
-    state: backup === 'daily' ? statePath : { path: statePath, backup },
+    state: stateKeys(configuration),
     concurrency,
     ...withoutNull({ perHost }),
     daemon: daemonKeys(daemon),
     ...(notify.length === 0 ? {} : { notify: notify.map(shownNotifier) }),
     log: withoutNull(log),
   }
+}
+
+/** Its path alone, where nothing else was said. */
+function stateKeys({ statePath, headers, backup, keepDeparted }: Configuration): Written[string] {
+  const kept = keepDeparted === null ? 'never' : formatDuration(keepDeparted)
+  const isUsual =
+    headers === USUAL_STATE.headers && backup === USUAL_STATE.backup && keepDeparted === USUAL_STATE.keepDeparted.ms
+  return isUsual ? statePath : { path: statePath, headers, backup, keepDeparted: kept }
 }
 
 function accountKeys(account: Account, destinations: Configuration['destinations']): Written {

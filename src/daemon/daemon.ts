@@ -29,6 +29,7 @@ import { briefStatus, type Watched } from './http/watched.ts'
 import { isOfProcess, tellProcess } from './notify/process.ts'
 import { Rounds } from './notify/rounds.ts'
 import { copyLedger } from '../poll/run/daily-copy.ts'
+import { tidyLedger } from '../poll/account/tidy.ts'
 import { ControlServer } from './control/server.ts'
 import { CurrentConfiguration, type ReloadContext } from './reload.ts'
 import { Journal } from './journal.ts'
@@ -201,6 +202,9 @@ export class Daemon implements AsyncDisposable {
     this.#every(LOOK_MS, () => void this.#rounds.look())
     this.#every(LOOK_MS, () => void this.#tellEndings(current))
     this.#every(LOOK_MS, () => void copyLedger(current.configuration, { ledger, log }))
+    const { clock = systemClock } = this.#context
+    const tidy = { ledger, log, signal: this.#stop.signal }
+    this.#every(LOOK_MS, () => void tidyLedger(current.configuration, { ...tidy, nowMs: clock.nowMs() }))
     const { watchdogMs } = this.#systemd
     if (watchdogMs !== null) this.#every(watchdogMs, () => this.#feed())
     await wantDaemon(ledger, true)

@@ -125,6 +125,9 @@ export interface Records {
    *  messages of its own. `from` is known. */
   rename(from: Lease, to: Lease): Promise<boolean>
 
+  /** Forgets From, Subject and Date of every message that is delivered or skipped, or of all. In slices; cut short, it is done again. */
+  dropHeadings(keep: 'open' | 'none'): Promise<void>
+
   /** Merges facts into those of an account. An unknown account: nothing happens. */
   note(account: string, facts: FactChanges): Promise<void>
 

@@ -1,8 +1,8 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { compileCache } from '../../src/cli/compile-cache.ts'
+import { boundCompileCache, compileCache } from '../../src/cli/compile-cache.ts'
 
 describe('the cache of compiled code', () => {
   let home = ''
@@ -44,5 +44,27 @@ describe('the cache of compiled code', () => {
     compileCache({ HOME: 'relative' }, enable)
     compileCache({ HOME: '/proc' }, enable)
     expect(enable).not.toHaveBeenCalled()
+  })
+
+  test('keeps what is newest where versions have left too much, and nothing that a link leads to', () => {
+    const folder = path.join(home, '.cache/popfetch/v24')
+    mkdirSync(folder, { recursive: true })
+    chmodSync(path.join(home, '.cache/popfetch'), 0o700)
+    for (const [at, name] of ['old', 'middle', 'new'].entries()) {
+      writeFileSync(path.join(folder, name), Buffer.alloc(1000))
+      utimesSync(path.join(folder, name), at, at)
+    }
+    writeFileSync(path.join(home, 'mine'), Buffer.alloc(5000))
+    symlinkSync(path.join(home, 'mine'), path.join(folder, 'link'))
+    boundCompileCache({ HOME: home }, 3000)
+    expect(readdirSync(folder).toSorted()).toEqual(['link', 'middle', 'new', 'old'])
+    boundCompileCache({ HOME: home }, 2500)
+    expect(readdirSync(folder).toSorted()).toEqual(['link', 'middle', 'new'])
+    chmodSync(path.join(home, '.cache/popfetch'), 0o777)
+    boundCompileCache({ HOME: home }, 0)
+    boundCompileCache({}, 0)
+    boundCompileCache({ HOME: path.join(home, 'nowhere') }, 0)
+    expect(readdirSync(folder).toSorted()).toEqual(['link', 'middle', 'new'])
+    expect(readdirSync(home)).toContain('mine')
   })
 })

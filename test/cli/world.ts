@@ -152,6 +152,8 @@ function configurationOf(
     statePath: join(directory, 'state.db'),
     backup: 'daily',
     telling: null,
+    headers: 'all',
+    keepDeparted: null,
     concurrency: 64,
     perHost: null,
     daemon: { http: null, onProblem: null, alertAfterMs: 21_600_000 },

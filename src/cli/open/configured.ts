@@ -49,7 +49,7 @@ export async function openRecords(
   await using opened = new AsyncDisposableStack()
   const log = opened.use(await openConfiguredLog(configuration, options, surroundings))
   const { openLedger } = await surroundings.rooms.ledger()
-  const ledger = opened.use(await openLedger(configuration.statePath))
+  const ledger = opened.use(await openLedger(configuration.statePath, { headers: configuration.headers }))
   const owned = opened.move()
   return { ledger, log, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }

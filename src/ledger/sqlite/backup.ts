@@ -7,6 +7,7 @@ import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { display } from '../../display.ts'
 import { errnoOf, PopfetchError } from '../../errors.ts'
+import { boundCopies } from './copies.ts'
 import { copyWhole } from './rows/whole-copy.ts'
 import { refused } from './rows/fault.ts'
 import { number, rowOf } from './rows/row.ts'
@@ -127,8 +128,9 @@ export async function copyNow(path: string, nowMs: number, keepFree: (bytes: num
   }
 }
 
-/** Drafts that killed processes left. */
+/** Drafts that killed processes left, and old files from before a restore or a repair. */
 async function sweep(path: string, nowMs: number): Promise<void> {
+  await boundCopies(path, nowMs)
   const directory = dirname(path)
   const drafts = (await readdir(directory)).filter((name) => name.startsWith(`${basename(path)}.new-`))
   for (const draft of drafts) {

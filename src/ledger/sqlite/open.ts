@@ -28,6 +28,7 @@ import {
   type FileSystemType,
 } from './file.ts'
 import { number, rowOf, text } from './rows/row.ts'
+import { type Headers, keepHeaders } from './rows/headers.ts'
 import { SqliteLedger } from './sqlite-ledger.ts'
 import { fillIn, OlderFile } from './schema/older.ts'
 import { readVersion } from './schema/version.ts'
@@ -38,6 +39,8 @@ export interface LedgerOptions {
   /** Nothing is made or changed; a ledger that is not there is an empty one. What would change something rejects. */
   readonly readOnly?: boolean
   readonly busyLimitMs?: number
+  /** Of which messages From, Subject and Date are kept (`state.headers`); absent: of all. */
+  readonly headers?: Headers
   readonly fileSystemType?: FileSystemType
 }
 
@@ -47,13 +50,18 @@ export async function openLedger(path: string, options: LedgerOptions = {}): Pro
   // An embedding program may be plain JavaScript.
   if (typeof path !== 'string' || path === '')
     throw new TypeError('openLedger needs the path of the ledger, such as configuration.statePath')
-  const { readOnly = false, fileSystemType: typeOf = fileSystemType } = options
+  const { readOnly = false, fileSystemType: typeOf = fileSystemType, headers = 'all' } = options
   let database: DatabaseSync | null = null
   try {
     const place = await preparePlace(path, typeOf, readOnly)
     database = (await inspect(place, readOnly)) ? await connect(place, readOnly) : await connectNew(place, readOnly)
     const surroundings = { nowMs: Date.now, random: randomBytes, busyLimitMs: BUSY_LIMIT_MS, ...options, readOnly }
-    return new SqliteLedger(database, place, surroundings, () => reopen(path, typeOf, readOnly))
+    keepHeaders(database, readOnly ? 'all' : headers)
+    return new SqliteLedger(database, place, surroundings, async () => {
+      const reopened = await reopen(path, typeOf, readOnly)
+      keepHeaders(reopened, readOnly ? 'all' : headers)
+      return reopened
+    })
   } catch (thrown) {
     if (database !== null) closeFile(database)
     throw asLedgerError(path, damaged(path, thrown))

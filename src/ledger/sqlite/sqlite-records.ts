@@ -12,6 +12,7 @@ import type { FactChanges } from '../account.ts'
 import type { EntryKey } from '../entry.ts'
 import type { Lease } from '../lease.ts'
 import {
+  CHANGED_PER_STATEMENT,
   COUNTED_PER_STATEMENT,
   JOINED_PER_STATEMENT,
   type OutstandingRow,
@@ -258,6 +259,17 @@ export class SqliteRecords implements Records {
       this.#pauses.rename('account', from.account, to.account)
       return true
     })
+  }
+
+  async dropHeadings(keep: 'open' | 'none'): Promise<void> {
+    const last = await this.#access.read(() => this.#rows.lastNumber())
+    for (let after = 0; after < last; after += CHANGED_PER_STATEMENT) {
+      const from = after
+      // Nearly always there are none, and then nothing is to be written.
+      if (!(await this.#access.read(() => this.#rows.hasHeadings(keep, from)))) continue
+      await this.#access.write(() => this.#rows.dropHeadings(keep, from))
+      await turn()
+    }
   }
 
   note(account: string, facts: FactChanges): Promise<void> {

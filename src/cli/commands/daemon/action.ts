@@ -9,6 +9,7 @@ import { PopfetchError } from '../../../errors.ts'
 import { usageError } from '../../command-errors.ts'
 import { STANDARD_ERROR } from '../../common-options.ts'
 import { EXIT_OK } from '../../../status/exit.ts'
+import { boundCompileCache } from '../../compile-cache.ts'
 import { holdProgram } from '../../held-program.ts'
 import { isConfigured } from './first-configuration.ts'
 import type { DaemonInvocation } from './options.ts'
@@ -101,13 +102,14 @@ async function work(
 ): Promise<number> {
   const { env, host, signal, rooms } = surroundings
   holdProgram()
+  boundCompileCache(env)
   const { Daemon } = await import('../../../daemon/daemon.ts')
   const configuration = await readConfiguration(invocation, surroundings)
   selected(configuration.accounts, invocation.accounts)
   await using opened = new AsyncDisposableStack()
   const { openLedger } = await rooms.ledger()
   // Before the log: it makes the directory in which both are by default.
-  const ledger = opened.use(await openLedger(configuration.statePath))
+  const ledger = opened.use(await openLedger(configuration.statePath, { headers: configuration.headers }))
   const logs = await openLogs(configuration, invocation, surroundings, starter)
   opened.use(logs.log)
   const signals = listen(logs, surroundings)

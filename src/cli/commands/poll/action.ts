@@ -13,6 +13,7 @@ import type { DaemonInvocation } from '../daemon/options.ts'
 import type { PollInvocation } from './options.ts'
 import { withObserver } from '../../terminal/progress-screen.ts'
 import { DEFERRED, saysNothing, toldAfter, troubleOf, troublesOf, worthTelling } from './quiet.ts'
+import { boundCompileCache } from '../../compile-cache.ts'
 import { unknownAccount } from '../../command-errors.ts'
 import { type Commands, DEFAULT_COMMAND } from '../../command.ts'
 import { openRun, type OpenedRun } from '../../open/configured.ts'
@@ -130,6 +131,9 @@ async function poll(
   if (byDaemon === null && !invocation.dryRun && !signal.aborted) {
     const { copyLedger } = await import('../../../poll/run/daily-copy.ts')
     await copyLedger(run.configuration, run)
+    const { tidyLedger } = await import('../../../poll/account/tidy.ts')
+    const tidied = await tidyLedger(run.configuration, { ...run, nowMs: surroundings.nowMs(), signal })
+    if (tidied) boundCompileCache(surroundings.env)
   }
   return code
 }

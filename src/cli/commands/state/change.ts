@@ -8,6 +8,8 @@ import type { EntryKey, Ledger, Lease } from '../../../ledger/ledger.ts'
 import type { Waiting } from '../../../ledger/records.ts'
 import { forgetMessages, retryAtOnce } from '../../../poll/account/amend.ts'
 import { resolvePath } from '../../../config/paths.ts'
+import { forgetDeparted } from './departed.ts'
+import { openToChange } from './opened.ts'
 import type { StateRequests } from './options.ts'
 import { possibleNames } from '../../../poll/route/route.ts'
 import { requireAccount, requireMessages, type LedgerContext } from '../../open/read-ledger.ts'
@@ -54,7 +56,8 @@ async function destinationsOf(
 
 export async function forget(wanted: StateRequests['forget'], context: LedgerContext): Promise<void> {
   const { outline, ledger, json, surroundings } = context
-  const { account, uidls, copy, yes } = wanted
+  const { account, uidls, copy, yes, departedMs } = wanted
+  if (departedMs !== null) return await forgetDeparted(departedMs, context)
   await requireAccount(account, outline, ledger)
   const record = (await ledger.accounts()).find(({ name }) => name === account)
   if (record === undefined) throw refusal(`forgetting messages of ${account}: it was never polled`)
@@ -150,10 +153,6 @@ export async function restore(
   const what = `${counted(messages, 'message')} of ${counted(accounts, 'account')}`
   const before = kept === null ? '' : `; the one before is ${kept}`
   output.prose(`the ledger ${place} was restored from ${file}: ${what}${before}`)
-}
-
-async function openToChange({ outline, surroundings }: LedgerContext): Promise<Ledger> {
-  return (await surroundings.rooms.ledger()).openLedger(outline.statePath)
 }
 
 async function leaseOf(account: string, ledger: Ledger): Promise<Lease> {

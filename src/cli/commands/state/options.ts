@@ -2,7 +2,8 @@
 import type { Selection, Waiting } from '../../../ledger/records.ts'
 import type { Command } from '../../command.ts'
 import type { CommonOptions } from '../../common-options.ts'
-import { choice, file, flag, oneOf, wholeNumber, type Values } from '../../option.ts'
+import { choice, file, flag, oneOf, text, wholeNumber, type Values } from '../../option.ts'
+import { parseDuration } from '../../../config/values/quantity.ts'
 import { OLD_TOOLS, type OldTool } from '../../../setup/old-record.ts'
 import { usageError } from '../../command-errors.ts'
 
@@ -16,6 +17,8 @@ const STATE = {
   seen: flag('list: messages that count as seen: skipped, or another program fetched them'),
   copy: wholeNumber(0, 'explain, forget: which of the messages that share a UIDL'),
   'all-messages': flag('forget: all messages of the account'),
+  departed: flag('forget: everything of accounts that are no longer configured'),
+  older: text('forget: with --departed, only those not configured for so long (30d)', 'TIME'),
   yes: flag('forget: more than one message'),
   destination: flag('rename: a destination, not an account'),
   as: choice(OLD_TOOLS, 'export: as the record of this program, which then fetches none of these messages'),
@@ -37,6 +40,8 @@ export interface StateRequests {
     readonly only: readonly Waiting[]
   }
   readonly forget: {
+    /** Instead of messages: all of the accounts that have not been configured for so long; null: messages are meant. */
+    readonly departedMs: number | null
     readonly account: string
     /** Empty: all messages. */
     readonly uidls: readonly string[]
@@ -96,12 +101,21 @@ const OPERATIONS: { readonly [Name in Operation]: Grammar<Name> } = {
     }),
   },
   forget: {
-    usage: 'ACCOUNT UIDL...',
-    options: ['copy', 'all-messages', 'yes'],
-    request(words, { 'all-messages': all, copy, yes }) {
+    usage: 'ACCOUNT UIDL..., or --departed',
+    options: ['copy', 'all-messages', 'yes', 'departed', 'older'],
+    request(words, { 'all-messages': all, copy, yes, departed, older }) {
+      if (departed) {
+        words.nothing()
+        const other = all ? 'all-messages' : copy === null ? null : 'copy'
+        if (other !== null) throw usageError(`--departed and --${other} cannot be combined`)
+        const departedMs = older === null ? 0 : parseDuration(older)
+        if (departedMs === null) throw usageError('--older must be a duration such as 12h or 30d')
+        return { operation: 'forget', departedMs, account: '', uidls: [], copy, yes }
+      }
+      if (older !== null) throw usageError('--older requires --departed')
       if (all && copy !== null) throw usageError('--copy and --all-messages cannot be combined')
       const [account, ...uidls] = all ? [words.only(1)[0]] : words.atLeast(2)
-      return { operation: 'forget', account, uidls: [...new Set(uidls)], copy, yes }
+      return { operation: 'forget', departedMs: null, account, uidls: [...new Set(uidls)], copy, yes }
     },
   },
   rename: {
@@ -176,6 +190,8 @@ export const command: Command<StateRequest> = {
                           destinations again
   forget ACCOUNT UIDL...  treat messages as new: the next poll fetches them, even
                           if they were delivered
+  forget --departed       forget everything of accounts that are no longer in the
+                          configuration (--older 30d: for so long)
   rename OLD NEW          keep what is known of an account that you renamed; with
                           --destination: of a destination
   export [ACCOUNT]        print everything as JSON lines; --as TOOL: as the record

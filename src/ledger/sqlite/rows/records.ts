@@ -36,6 +36,8 @@ export const ROWS_PER_STATEMENT = 200
 export const COUNTED_PER_STATEMENT = 20_000
 /** As many with the deliveries of each, should all of them be open: 10 ms. */
 export const JOINED_PER_STATEMENT = 5000
+/** Rows of which perhaps each is changed. */
+export const CHANGED_PER_STATEMENT = 2000
 
 const COLUMNS = `id, uidl, copy, state, first_seen_ms, listed_bytes, received_bytes, message_id, fingerprint, digest, attempts,
   retry_after_ms, reason, delivered_ms, deletions, deleted_ms, gone_since_ms, sender, subject, date_ms, deletion_wanted_ms,
@@ -159,6 +161,17 @@ export class RecordRows {
     return number(rowOf(this.#statements.of(sql), account)?.[0])
   }
 
+  hasHeadings(keep: 'open' | 'none', after: number): boolean {
+    const sql = `SELECT 1 FROM message NOT INDEXED WHERE ${unwanted(keep)} LIMIT 1`
+    return rowOf(this.#statements.of(sql), after, after + CHANGED_PER_STATEMENT) !== null
+  }
+
+  /** Inside a transaction. */
+  dropHeadings(keep: 'open' | 'none', after: number): void {
+    const sql = `UPDATE message SET sender = NULL, subject = NULL, date_ms = NULL WHERE ${unwanted(keep)}`
+    this.#statements.of(sql).run(after, after + CHANGED_PER_STATEMENT)
+  }
+
   /** Inside a transaction: makes those of the rows after `after` due that wait so; gives how many. */
   retry(account: number, which: readonly Waiting[], after: number): number {
     const range = `message.account = ?1 AND message.id > ?2 AND message.id <= ?3`
@@ -265,3 +278,9 @@ const CONDITIONS = {
   delivered: `AND state = ${DELIVERED}`,
   seen: `AND state = ${SEEN}`,
 } as const
+
+/** Rows with headings that are not to be kept. */
+function unwanted(keep: 'open' | 'none'): string {
+  const settled = keep === 'none' ? '' : ` AND state IN (${DELIVERED}, ${SEEN})`
+  return `id > ? AND id <= ? AND (sender IS NOT NULL OR subject IS NOT NULL OR date_ms IS NOT NULL)${settled}`
+}

@@ -1,0 +1,54 @@
+// `popfetch state forget --departed`: what belongs to accounts that the configuration no longer names.
+import { signedInBy, signInsOf } from '../../../config/oauth/sign-ins.ts'
+import type { Configuration } from '../../../config/schema.ts'
+import { display } from '../../../display.ts'
+import { everyCopy } from '../../../ledger/sqlite/copies.ts'
+import { departedAccounts, forgetAccount } from '../../../poll/account/tidy.ts'
+import { counted } from '../../../status/words/amounts.ts'
+import { accountBusy, refusal } from '../../command-errors.ts'
+import type { LedgerContext } from '../../open/read-ledger.ts'
+import { openToChange } from './opened.ts'
+
+/** Everything of accounts that the configuration does not name. What stays, copies of the ledger, is named. */
+export async function forgetDeparted(olderMs: number, context: LedgerContext): Promise<void> {
+  const { outline, json, surroundings } = context
+  const { output, env, nowMs, signal } = surroundings
+  const { configuration } = outline
+  // Names that cannot be read would count as departed.
+  if (configuration === null)
+    throw outline.problem ?? refusal('forgetting departed accounts: there is no configuration')
+  await using writable = await openToChange(context)
+  const users = new Map((await writable.accounts()).map(({ name, identity }) => [name, identity.user]))
+  const departed = await departedAccounts(configuration, { ledger: writable, nowMs: nowMs() })
+  const forgotten: { account: string; messages: number }[] = []
+  for (const { account, sinceMs } of departed) {
+    if (nowMs() - sinceMs < olderMs) continue
+    const messages = await forgetAccount(account, writable, signal)
+    if (messages === null) throw accountBusy(`forgetting ${account}`)
+    forgotten.push({ account, messages })
+  }
+  const gone = new Set(forgotten.map(({ account }) => users.get(account) ?? ''))
+  const signIns = forgotten.length === 0 ? [] : await forgetSignIns(configuration, gone, env)
+  const copies = forgotten.length === 0 ? [] : await everyCopy(writable.place)
+  if (json) return output.object({ ok: true, forgotten, signIns, copies })
+  for (const { account, messages } of forgotten)
+    output.prose(`${account}: forgotten, with ${counted(messages, 'message')}`)
+  for (const { client, user } of signIns) output.prose(`the sign-in of ${display(user)} at ${client} was forgotten`)
+  if (forgotten.length === 0) output.prose('no account to forget')
+  if (copies.length > 0) output.prose(`copies of the ledger still have them: ${copies.join(', ')}`)
+}
+
+/** The kept sign-ins of these users that nobody else uses. */
+async function forgetSignIns(
+  configuration: Configuration,
+  users: ReadonlySet<string>,
+  env: NodeJS.ProcessEnv,
+): Promise<readonly { readonly client: string; readonly user: string }[]> {
+  const signIns = signInsOf(configuration, env)
+  const wanted = signedInBy(configuration)
+  const isWanted = (one: { client: string; user: string }): boolean =>
+    wanted.some(({ client, user }) => client === one.client && user === one.user)
+  const left = (await signIns.kept()).filter((one) => users.has(one.user) && !isWanted(one))
+  for (const { client, user } of left) await signIns.forget(client, user)
+  return left
+}

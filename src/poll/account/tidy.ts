@@ -1,0 +1,106 @@
+// What a ledger need not keep (DESIGN 4, `state.headers`, `state.keepDeparted`), once a day, from cron and daemon alike. Accounts that
+// the configuration has not named for long are forgotten, with all that was remembered of them. From, Subject and Date go where
+// they are not wanted. What goes wrong is logged and costs nothing else.
+//
+// Since when a name is missing, the ledger remembers, in a memo. A run whose configuration has the name takes it off. An age counts only
+// days on which somebody looked, at most some for each look: a clock that jumps ages nothing (S040).
+import type { Configuration } from '../../config/schema.ts'
+import { asPopfetchError } from '../../errors.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
+import { waitForLease } from '../../ledger/lease.ts'
+import type { Log } from '../../log.ts'
+import { forgetMessages } from './amend.ts'
+
+const MEMO = 'departed'
+const DAY_MS = 86_400_000
+/** A weekly look counts in full. */
+const MOST_BETWEEN_MS = 8 * DAY_MS
+
+/** An account that the ledger knows and the configuration does not name. */
+export interface DepartedAccount {
+  readonly account: string
+  /** The first run without it. */
+  readonly sinceMs: number
+  /** How long that is, as far as somebody looked. */
+  readonly agedMs: number
+}
+
+interface Noted {
+  readonly lookedMs: number
+  readonly departed: Readonly<Record<string, { readonly sinceMs: number; readonly agedMs: number }>>
+}
+
+const NOTHING: Noted = { lookedMs: 0, departed: {} }
+
+export interface TidyContext {
+  readonly ledger: Ledger
+  readonly log: Pick<Log, 'info' | 'warn'>
+  readonly nowMs: number
+  readonly signal: AbortSignal
+}
+
+type Kept = Pick<Configuration, 'accounts' | 'headers' | 'keepDeparted'>
+
+/** Never rejects. True: a day has passed, and it was done. */
+export async function tidyLedger(configuration: Kept, context: TidyContext): Promise<boolean> {
+  const { ledger, log, nowMs, signal } = context
+  try {
+    const { lookedMs } = notedIn(await ledger.memo(MEMO))
+    if (lookedMs > nowMs - DAY_MS && lookedMs <= nowMs) return false
+    const departed = await departedAccounts(configuration, context)
+    const { keepDeparted } = configuration
+    for (const { account, agedMs } of departed) {
+      if (keepDeparted === null || agedMs < keepDeparted || signal.aborted) continue
+      const messages = await forgetAccount(account, ledger, signal)
+      if (messages !== null) log.info('forgot an account that is no longer configured', { account, messages })
+    }
+    if (configuration.headers !== 'all') await ledger.records.dropHeadings(configuration.headers)
+    return true
+  } catch (error) {
+    log.warn(`the ledger could not be tidied: ${asPopfetchError(error, 'process').message}`)
+    return false
+  }
+}
+
+/** The accounts that the ledger knows and the configuration does not name, since when. Remembers it. Rejects with ERR_LEDGER. */
+export async function departedAccounts(
+  { accounts }: Pick<Configuration, 'accounts'>,
+  { ledger, nowMs }: Pick<TidyContext, 'ledger' | 'nowMs'>,
+): Promise<readonly DepartedAccount[]> {
+  const configured = new Set(accounts.map(({ name }) => name))
+  const names = (await ledger.accounts()).map(({ name }) => name).filter((name) => !configured.has(name))
+  const text = await ledger.changeMemo(MEMO, (before) => {
+    const noted = notedIn(before)
+    const since = Math.min(Math.max(0, nowMs - noted.lookedMs), MOST_BETWEEN_MS)
+    const departed = Object.fromEntries(
+      names.map((name) => {
+        const known = noted.departed[name]
+        return [name, known === undefined ? { sinceMs: nowMs, agedMs: 0 } : { ...known, agedMs: known.agedMs + since }]
+      }),
+    )
+    return JSON.stringify({ lookedMs: nowMs, departed } satisfies Noted)
+  })
+  return Object.entries(notedIn(text).departed).map(([account, known]) => ({ account, ...known }))
+}
+
+/** Its messages, what was remembered of its polls and told of it, its pause. Gives how many messages it had; null: it is at work.
+ *  Rejects with ERR_LEDGER, and with the signal's reason. */
+export async function forgetAccount(account: string, ledger: Ledger, signal: AbortSignal): Promise<number | null> {
+  await using lease = await waitForLease(ledger, account, { tries: 8, everyMs: 250, signal })
+  if (lease === null) return null
+  const messages = await forgetMessages(ledger, lease, 'all')
+  await ledger.records.remove(lease)
+  await ledger.pauses.end([{ kind: 'account', name: account }])
+  return messages
+}
+
+function notedIn(text: string | null): Noted {
+  if (text === null) return NOTHING
+  try {
+    const value = JSON.parse(text) as Partial<Noted> | null
+    const { lookedMs, departed } = value ?? {}
+    return typeof lookedMs === 'number' && typeof departed === 'object' ? { lookedMs, departed } : NOTHING
+  } catch {
+    return NOTHING
+  }
+}
