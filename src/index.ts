@@ -71,7 +71,7 @@ export { DeliveryError, PopfetchError } from './errors.ts'
 export type { ErrorCode, Retry, Scope, Verdict } from './errors.ts'
 export type { Account, Configuration, DestinationConfig } from './config/schema.ts'
 export type * from './ledger/ledger.ts'
-export type { Records } from './ledger/records.ts'
+export type * from './ledger/records.ts'
 export type { LogFacts, Logger } from './log.ts'
 export type { Origin } from './message.ts'
 export type {

@@ -7,6 +7,7 @@ import type { Lease } from './lease.ts'
 /** `open` includes what a destination refused; `refused`: those of them alone. */
 export type Selection = 'all' | 'open' | 'refused' | 'delivered' | 'seen' | 'held'
 
+/** A delivery, and how it came to an end. */
 export interface DeliveryRecord extends Delivery {
   /** When the last attempt came to an end; null: none did. */
   readonly settledMs: number | null
@@ -66,6 +67,7 @@ export interface Lacking {
   readonly oldestMs: number | null
 }
 
+/** What one day brought to an account. */
 export interface Day extends DayCounts {
   /** Its first moment, UTC. */
   readonly startMs: number

@@ -84,7 +84,7 @@ log: { file: "~/log/mail.log" }
   await put('.ntfy token')
   await put('log/mail.log')
   await put('log/mail.log.1')
-  for (const suffix of ['', '-wal', '-shm', '.daily.1', '.daily.2', '.before-restore-1', '.told', '.socket'])
+  for (const suffix of ['', '-wal', '-shm', '.daily.1', '.daily.2', '.before-restore-1', '.notify', '.told', '.socket'])
     await put(`${STATE}/state.db${suffix}`)
   await put(`${STATE}/state.db.leases/${UIDS}`)
   await put(`${STATE}/oauth/${UIDS}.json`)
