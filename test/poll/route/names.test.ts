@@ -94,3 +94,37 @@ test('a thousand addresses behind one server get their mail each, over no more c
   expect(sink.messages.flatMap(({ to }) => to).toSorted()).toEqual(addresses.toSorted())
   expect(peak).toBeLessThanOrEqual(3)
 }, 120_000)
+
+test('whoever writes to trash@ or inbox@ has a label and a folder as all others have, and none of the system', async () => {
+  const gmail = await GmailServer.start()
+  const imap = await ImapServer.start({ capabilities: GMAIL_CAPABILITIES })
+  onTestFinished(async () => {
+    await gmail[Symbol.asyncDispose]()
+    await imap[Symbol.asyncDispose]()
+  })
+  for (const name of ['TRASH', 'SPAM', 'SENT']) gmail.labels.set(name, name)
+  const names = ['trash', 'INBOX', 'Spam+x', 'sent', 'drafts']
+  const opened = await scene(names.map((name) => `${name}@example.org`))
+  opened.destinations = [
+    `google: { type: gmail, user: ${gmail.user}, token: good, endpoint: "${gmail.endpoint}", labels: ["{local}"] }`,
+    `folder: { type: imap, host: 127.0.0.1, port: ${imap.port}, user: me, password: secret, folder: "{local}", labels: ["{local}"] }`,
+  ]
+  opened.deliver = '[google, folder]'
+  expect(await opened.poll()).toMatchObject({ outcome: 'ok', delivered: 5 })
+  const labels = gmail.messages.map(
+    ({ labelIds: [id = ''] }) => [...gmail.labels].find(([, known]) => known === id)?.[0] ?? '',
+  )
+  expect(labels.toSorted()).toEqual(
+    ['drafts', 'inbox', 'sent', 'spam', 'trash'].map((name) => expect.stringMatching(`^${name}=[0-9a-f]{16}$`)),
+  )
+  expect(imap.inbox.messages).toEqual([])
+  const places = [...imap.folders].filter(([, { messages }]) => messages.length === 1)
+  // A folder of that name is one among others; the inbox is not.
+  expect(places.map(([name]) => name).toSorted()).toEqual(
+    ['drafts', /^inbox=/, 'sent', 'spam', 'trash'].map((name) =>
+      typeof name === 'string' ? name : expect.stringMatching(name),
+    ),
+  )
+  for (const [, { messages }] of places)
+    expect(messages[0]?.labels).toMatch(/^"?(?:drafts|inbox|sent|spam|trash)=[0-9a-f]{16}"?$/)
+})
