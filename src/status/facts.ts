@@ -16,17 +16,24 @@ export interface ReadLedger {
 }
 
 /** What is not in the ledger. */
-export type Surroundings = Pick<Facts, 'nowMs' | 'configured' | 'signIns' | 'daemon'>
+export interface Surroundings extends Pick<Facts, 'nowMs' | 'configured' | 'signIns' | 'daemon'> {
+  /** Names of the destinations of the configuration: a rest of any other concerns nobody. Absent: they cannot be told. */
+  readonly destinationNames?: readonly string[]
+}
 
 /** `days`: this many of the last days are wanted; 0: none. Rejects with ERR_LEDGER. */
-export async function readFacts(ledger: ReadLedger, known: Surroundings, days = 0): Promise<Facts> {
+export async function readFacts(
+  ledger: ReadLedger,
+  { destinationNames, ...known }: Surroundings,
+  days = 0,
+): Promise<Facts> {
   return {
     ...known,
     records: await ledger.accounts(),
     unsettled: await ledger.records.unsettled(),
     messages: await ledger.records.outstanding({ ofAccount: SHOWN_OF_ACCOUNT, inAll: SHOWN }),
     days: days === 0 ? new Map() : await ledger.records.days(days),
-    destinations: await ledger.destinations(),
+    destinations: namedSo(await ledger.destinations(), destinationNames),
     pauses: await ledger.pauses.all(),
   }
 }
@@ -34,9 +41,16 @@ export async function readFacts(ledger: ReadLedger, known: Surroundings, days = 
 /** The same without messages, for whoever only asks whether all is well (health.ts): it looks at no message of the ledger. */
 export async function readBriefly(
   ledger: Pick<ReadLedger, 'accounts' | 'destinations' | 'pauses'>,
-  known: Surroundings,
+  { destinationNames, ...known }: Surroundings,
 ): Promise<Facts> {
   const nothing = { unsettled: new Map(), messages: new Map(), days: new Map() }
-  const [records, destinations] = [await ledger.accounts(), await ledger.destinations()]
+  const [records, all] = [await ledger.accounts(), await ledger.destinations()]
+  const destinations = namedSo(all, destinationNames)
   return { ...known, ...nothing, records, destinations, pauses: await ledger.pauses.all() }
+}
+
+function namedSo(all: Facts['destinations'], configured: readonly string[] | undefined): Facts['destinations'] {
+  if (configured === undefined) return all
+  const known = new Set(configured)
+  return all.filter(({ names }) => names.length === 0 || names.some((name) => known.has(name)))
 }

@@ -32,6 +32,8 @@ const poll = over('')
 /** What a poll would do, message by message. */
 const plan = over('', '--dry-run')
 const signIn = over('auth')
+/** Each message of one account that waits, with its reason. */
+const lists: Command = ([name = '']) => nextOfMessages.waiting(name)
 
 const always =
   (command: Command): Help =>
@@ -61,7 +63,8 @@ export const NEXT_OF_ERROR: Readonly<Record<ErrorCode, Help>> = {
   ERR_POP3_REPLY: always(check),
   ERR_POP3_PROTOCOL: always(check),
   ERR_TIMEOUT: always(check),
-  ERR_DELIVERY: always(check),
+  // Where the destination is gone from the configuration, `check` would only try the others.
+  ERR_DELIVERY: (message) => (message.includes('no longer configured') ? lists : check),
   ERR_LEDGER: always(() => 'popfetch state check'),
   ERR_NO_UIDL: always(check),
   ERR_ACCOUNT_RENAMED: asked,

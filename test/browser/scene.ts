@@ -229,7 +229,9 @@ export function watch(world: World): Watched {
     get configured() {
       return world.records.map(({ name }) => name)
     },
-    destinations: [],
+    get destinations() {
+      return world.destinations.flatMap(({ names }) => names)
+    },
     process: { pid: 7, sinceMs: NOW - 12 * DAY, version: '1.2.3', machine: 'nas' },
     freshMs: 0,
     nowMs: () => world.nowMs,

@@ -194,6 +194,22 @@ const WORLDS: readonly Row[] = [
     next: /^popfetch work$/,
   },
   {
+    name: 'a destination was taken out of the configuration while mail waits for it',
+    async broken(world) {
+      const sink = world.rest.use(await SmtpSink.start())
+      sink.faults.mail = () => '421 4.7.0 too much mail from your network today'
+      const out = { type: 'smtp', host: '127.0.0.1', port: sink.port, tls: 'none', to: ['b@c.example'] }
+      await world.configure({ deliver: 'out' }, { destinations: { out } })
+      world.fill('u1')
+      await world.polled(75)
+      await world.configure()
+      await world.polled(73)
+    },
+    cause:
+      /^work: messages are waiting for the destination out, which is no longer configured: put it back, or .* waiting .* u1 /,
+    next: /^popfetch state list work$/,
+  },
+  {
     name: 'one message destroys each session that fetches it',
     async broken(world) {
       world.fill('good', 'poison')

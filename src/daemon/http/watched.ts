@@ -40,11 +40,12 @@ export async function briefStatus(watched: Watched, signIns: readonly Listed[] =
   return statusOf(await readBriefly(watched.ledger, { ...surroundings(watched), signIns }))
 }
 
-function surroundings({ plan, configured, process, ...watched }: Watched) {
+function surroundings({ plan, configured, destinations, process, ...watched }: Watched) {
   const { pid, sinceMs, version, machine } = process
   return {
     nowMs: watched.nowMs(),
     configured,
+    destinationNames: destinations,
     daemon: { wanted: true, pid, sinceMs, version, accounts: plan, machine },
   }
 }

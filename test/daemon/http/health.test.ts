@@ -121,6 +121,7 @@ const DESTINATIONS: Readonly<Record<string, DestinationState>> = {
     records: [resting('forward')],
     pauses: [pauseOf('destination', 'forward')],
   },
+  'left alone and no longer configured': { code: 0, records: [resting('departed')] },
   'no rest': { code: 0, records: [{ ...resting('forward'), rest: null }] },
 }
 
@@ -186,9 +187,8 @@ class Asked implements AsyncDisposable {
     const accounts = this.#configured.map(
       (name) => `  ${name}: { host: h, user: u, password: { env: X }, deliver: "maildir:/m" }\n`,
     )
-    writeFileSync(join(this.world.directory, 'config.yaml'), `accounts:\n${accounts.join('')}state: state.db\n`, {
-      mode: 0o600,
-    })
+    const rest = 'destinations: { forward: { type: mbox, path: /m.mbox } }\nstate: state.db\n'
+    writeFileSync(join(this.world.directory, 'config.yaml'), `accounts:\n${accounts.join('')}${rest}`, { mode: 0o600 })
   }
 
   #ledger(): Ledger {
@@ -240,7 +240,7 @@ class Asked implements AsyncDisposable {
 
 /** What DESIGN says of it, in other words than the program. */
 function expected(account: AccountState, destinations: DestinationState, share: string): number {
-  const isPaused = destinations.code === 0 && destinations.records.some(({ rest }) => rest !== null)
+  const isPaused = (destinations.pauses ?? []).length > 0 && destinations.records.some(({ rest }) => rest !== null)
   const own = account.behind === true && isPaused ? 0 : account.code
   const watchedAccounts =
     account.configured === false || account.planned === null || account.pauses !== undefined ? 2 : 3

@@ -24,14 +24,14 @@ test('all is well unless an account is overdue; nothing else is served, and noth
 test('an account that fails, and a destination that is left alone, are not well, and named (N041, D126)', async () => {
   const failing = record('home', { failures: 2 })
   const departed = record('old', { failures: 9 })
-  const rest = resting('next')
+  const rest = resting('forward')
   const troubled = {
     ...ledger,
     accounts: () => Promise.resolve([failing, departed]),
     destinations: () => Promise.resolve([rest, { ...rest, names: ['inbox'], rest: null }]),
   }
   await using server = await HttpServer.listen(anyPort, noNames, { ...watched, plan, ledger: troubled })
-  expect(await get(server.port, '/healthz')).toEqual({ status: 503, text: 'failing: home\npaused: next\n' })
+  expect(await get(server.port, '/healthz')).toEqual({ status: 503, text: 'failing: home\npaused: forward\n' })
 })
 
 test('an address that is taken is told', async () => {

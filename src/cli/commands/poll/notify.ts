@@ -25,7 +25,8 @@ export async function notifyOf(
     )
     const configured = configuration.accounts.map(({ name }) => name)
     const signIns = configuration.oauth.size === 0 ? [] : await listedSignIns(configuration, env)
-    const status = statusOf(await readBriefly(ledger, { nowMs: nowMs(), configured, signIns, daemon: NO_DAEMON }))
+    const known = { nowMs: nowMs(), configured, destinationNames: [...configuration.destinations.keys()] }
+    const status = statusOf(await readBriefly(ledger, { ...known, signIns, daemon: NO_DAEMON }))
     await notifyRound({ configuration, status, reports, pings: true }, { ledger, log, env, nowMs, signal })
     const broken = reports.find(({ error }) => error?.code === 'ERR_LEDGER')?.error ?? null
     await tellProcess(broken, { configuration, log, env, nowMs: nowMs(), signal })
