@@ -203,3 +203,18 @@ describe('a migration that is interrupted', () => {
     expect(seat.screen.text).not.toContain('slow  ')
   })
 })
+
+test('an answer that is empty is said to a person, and to nobody else', async () => {
+  await scene.configure({ work: {} })
+  await scene.popfetch()
+  for (const [words, said] of [
+    [['find', 'nothing'], 'no message has that in From, Subject, Message-ID or UIDL'],
+    [['list', 'work'], 'no messages of work are known'],
+    [['list', 'work', '--held'], 'no messages of work that are held are known'],
+  ] as const) {
+    await using seat = sit('state', ...words)
+    expect(await seat.ended()).toBe(0)
+    expect(seat.screen.text).toBe(said)
+    expect(await scene.popfetch('state', ...words)).toEqual({ code: 0, stdout: '', stderr: '' })
+  }
+})

@@ -6,7 +6,7 @@ import { pauseAt, pausedNow } from '../../../poll/route/paused.ts'
 import { forecast, type AccountPresence } from '../../../poll/account/forecast.ts'
 import { showsWhatItHas } from '../../../config/destinations/destinations.ts'
 import type { Outline } from '../../../config/outline.ts'
-import { localStamp } from '../../../display.ts'
+import { display, localStamp } from '../../../display.ts'
 import { EXIT_OK } from '../../../status/exit.ts'
 import type { Operation, StateInvocation, StateRequests } from './options.ts'
 import {
@@ -69,9 +69,19 @@ async function list({ account, selection }: StateRequests['list'], context: Ledg
   const { outline, ledger, json, surroundings } = context
   await requireAccount(account, outline, ledger)
   const { output } = surroundings
-  await eachMessage(account, selection, context, (message) =>
-    json ? output.object(messageObject(account, message)) : output.prose(listLine(message)),
-  )
+  let count = 0
+  await eachMessage(account, selection, context, (message) => {
+    count += 1
+    if (json) output.object(messageObject(account, message))
+    else output.prose(listLine(message))
+  })
+  const kind = selection === 'all' ? '' : ` that are ${selection}`
+  if (count === 0) sayNone(`no messages of ${display(account)}${kind} are known`, context)
+}
+
+/** An empty answer, said to a person: programs have the answer itself. */
+function sayNone(text: string, { json, surroundings }: LedgerContext): void {
+  if (surroundings.person && !json) surroundings.output.note(text)
 }
 
 /** Every account's messages are looked at: a million take some seconds. */
@@ -79,14 +89,17 @@ async function find({ text }: StateRequests['find'], context: LedgerContext): Pr
   const { ledger, json, surroundings } = context
   const { output } = surroundings
   const isMeant = mentions(text)
+  let count = 0
   for (const { name } of await ledger.accounts()) {
     const goesOn = await eachMessage(name, 'all', context, (message) => {
       if (!isMeant(message)) return
+      count += 1
       if (json) output.object(messageObject(name, message))
       else output.prose(`${name}: ${listLine(message)}`)
     })
     if (!goesOn) return
   }
+  if (count === 0) sayNone('no message has that in From, Subject, Message-ID or UIDL', context)
 }
 
 /** False: the reader is gone (`| head`). Rejects when the run is interrupted. */
