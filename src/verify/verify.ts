@@ -9,6 +9,7 @@
 import { asPopfetchError } from '../errors.ts'
 import { Concurrency } from '../poll/run/concurrency.ts'
 import { Destinations } from '../poll/run/destinations.ts'
+import { boundYoung } from '../poll/run/garbage.ts'
 import { verifyAccount } from './account.ts'
 import { Claims } from './claims.ts'
 import { Places } from './places.ts'
@@ -22,6 +23,7 @@ export async function verifyAll(
   request: VerifyRequest,
   told: (verdict: Verdict) => void = () => {},
 ): Promise<readonly Verdict[]> {
+  boundYoung()
   const { configuration, accounts, env, nowMs } = request
   await using destinations = new Destinations(configuration, env, nowMs, true)
   const places = new Places(request, destinations)
