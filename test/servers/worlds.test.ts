@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
 import { AuthorizationServer, CLIENT_ID } from '../support/authorization-server.ts'
-import { caFile } from '../support/certificates.ts'
+import { caFile, certificates } from '../support/certificates.ts'
 import { ImapServer } from '../support/imap-server.ts'
 import type { Pop3ServerOptions } from '../support/pop3-server.ts'
 import { SmtpSink } from '../support/smtp-server.ts'
@@ -50,6 +50,19 @@ const WORLDS: readonly Row[] = [
       await world.polled(76)
     },
     cause: /its certificate has expired: its owner must renew it.*valid to +\d{4}-\d\d-\d\d, \d+ days ago/,
+    next: /^popfetch check work --verbose$/,
+  },
+  {
+    name: 'a pinned certificate was renewed',
+    server: { tls: 'implicit' },
+    async broken(world) {
+      await world.configure({ tls: 'implicit', ca: caFile, pin: certificates.client.pin })
+      await world.polled(76)
+    },
+    cause: new RegExp(
+      `expected SHA-256 ${certificates.client.pin}, but it has ${certificates.good.pin}, valid until \\d{4}-.*` +
+        `so it was probably renewed.*pin: \\[${certificates.client.pin}, ${certificates.good.pin}\\]`,
+    ),
     next: /^popfetch check work --verbose$/,
   },
   {
