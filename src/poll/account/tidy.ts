@@ -6,7 +6,7 @@
 // days on which somebody looked, at most some for each look: a clock that jumps ages nothing (S040).
 import type { Configuration } from '../../config/schema.ts'
 import { asPopfetchError } from '../../errors.ts'
-import type { Ledger } from '../../ledger/ledger.ts'
+import type { AccountRecord, Ledger } from '../../ledger/ledger.ts'
 import { waitForLease } from '../../ledger/lease.ts'
 import type { Log } from '../../log.ts'
 import { forgetMessages } from './amend.ts'
@@ -49,8 +49,10 @@ export async function tidyLedger(configuration: Kept, context: TidyContext): Pro
     if (lookedMs > nowMs - DAY_MS && lookedMs <= nowMs) return false
     const departed = await departedAccounts(configuration, context)
     const { keepDeparted } = configuration
+    const records = new Map((await ledger.accounts()).map((record) => [record.name, record]))
     for (const { account, agedMs } of departed) {
       if (keepDeparted === null || agedMs < keepDeparted || signal.aborted) continue
+      if (isWaitedFor(account, configuration, records)) continue
       const messages = await forgetAccount(account, ledger, signal)
       if (messages !== null) log.info('forgot an account that is no longer configured', { account, messages })
     }
@@ -92,6 +94,20 @@ export async function forgetAccount(account: string, ledger: Ledger, signal: Abo
   await ledger.records.remove(lease)
   await ledger.pauses.end([{ kind: 'account', name: account }])
   return messages
+}
+
+/** Its mailbox is that of a configured account without history: this was renamed, and a person is asked about it
+ *  (ERR_ACCOUNT_RENAMED). Forgotten, it would let everything come twice. */
+function isWaitedFor(
+  departed: string,
+  { accounts }: Pick<Configuration, 'accounts'>,
+  records: ReadonlyMap<string, AccountRecord>,
+): boolean {
+  const identity = records.get(departed)?.identity
+  return accounts.some(({ name, host, port, user }) => {
+    const isSame = host === identity?.host && port === identity.port && user === identity.user
+    return isSame && (records.get(name)?.known ?? 0) === 0
+  })
 }
 
 function notedIn(text: string | null): Noted {

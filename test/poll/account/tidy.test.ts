@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { Ledger } from '../../../src/ledger/ledger.ts'
 import { silentLog } from '../../../src/log.ts'
 import { departedAccounts, tidyLedger } from '../../../src/poll/account/tidy.ts'
-import { beginning, DONE, freshLedger, key, leaseOf, settlement } from '../../ledger/scene.ts'
+import { beginning, DONE, freshLedger, IDENTITY, key, leaseOf, settlement } from '../../ledger/scene.ts'
 
 const DAY = 86_400_000
 const START = Date.UTC(2026, 0, 1)
@@ -63,6 +63,16 @@ test('never means never, and it looks once a day', async () => {
   for (let day = 0; day < 400; day += 8) expect(await look(ledger, [], START + day * DAY, null)).toBe(true)
   expect(await names(ledger)).toEqual(['gone'])
   expect(await look(ledger, [], START + 392 * DAY + 1000, null)).toBe(false)
+})
+
+test('one whose mailbox a new name has, about which a person is asked, stays', async () => {
+  const ledger = await ledgerOf('gone')
+  const accounts = [{ name: 'new', ...IDENTITY }] as unknown as Parameters<typeof tidyLedger>[0]['accounts']
+  const signal = new AbortController().signal
+  const kept = { accounts, headers: 'all', keepDeparted: 90 * DAY } as const
+  for (let day = 0; day < 200; day += 8)
+    await tidyLedger(kept, { ledger, log: silentLog, nowMs: START + day * DAY, signal })
+  expect(await names(ledger)).toEqual(['gone'])
 })
 
 test('one that is being polled stays until the next day', async () => {
