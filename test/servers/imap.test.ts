@@ -14,6 +14,7 @@ const startFile = resolve(process.env['POPFETCH'] ?? join(import.meta.dirname, '
 /** Two hundred at night, on a thousand messages. */
 const KILLS = Number(process.env['POPFETCH_KILLS'] ?? 8)
 const MESSAGES = KILLS * 5
+const LIMIT_MS = Math.max(120_000, KILLS * 20_000)
 
 const servers = new AsyncDisposableStack()
 let dovecot: Dovecot
@@ -77,7 +78,7 @@ describe('mail into an IMAP folder', () => {
     expect(damaged(await arrivedIn('plain-in', '.Old.plain'), 200)).toEqual([])
   })
 
-  test('is there once although popfetch is killed again and again', async () => {
+  test('is there once although popfetch is killed again and again', { timeout: LIMIT_MS }, async () => {
     await using desk = await openDesk()
     await dovecot.seed('killed', MESSAGES, makeMessage)
     await dovecot.mailbox('killed-in')
@@ -92,17 +93,21 @@ describe('mail into an IMAP folder', () => {
     expect(killed).toBeGreaterThan(KILLS / 3)
   })
 
-  test('is there once although the connection ends every fifty messages, at the answer or in the middle of a message', async () => {
-    await using desk = await openDesk()
-    const count = Math.max(300, MESSAGES)
-    await dovecot.seed('cut', count, makeMessage)
-    await using proxy = await startAppendCuttingProxy(dovecot.imapPort, 50)
-    await desk.configure(config('cut', { port: proxy.port, concurrency: 1 }))
-    expect(await polled(desk, 'cut', count)).toMatchObject({ possibleDuplicates: 0 })
-    console.log(`cut ${proxy.cuts} times on ${count} messages`)
-    expect(proxy.cuts).toBeGreaterThan(count / 100)
-    expect(damaged(await arrivedIn('cut-in'), count)).toEqual([])
-  })
+  test(
+    'is there once although the connection ends every fifty messages, at the answer or in the middle of a message',
+    { timeout: LIMIT_MS },
+    async () => {
+      await using desk = await openDesk()
+      const count = Math.max(300, MESSAGES)
+      await dovecot.seed('cut', count, makeMessage)
+      await using proxy = await startAppendCuttingProxy(dovecot.imapPort, 50)
+      await desk.configure(config('cut', { port: proxy.port, concurrency: 1 }))
+      expect(await polled(desk, 'cut', count)).toMatchObject({ possibleDuplicates: 0 })
+      console.log(`cut ${proxy.cuts} times on ${count} messages`)
+      expect(proxy.cuts).toBeGreaterThan(count / 100)
+      expect(damaged(await arrivedIn('cut-in'), count)).toEqual([])
+    },
+  )
 
   test('is there once although the server is killed in the middle of messages', async () => {
     await using desk = await openDesk()
