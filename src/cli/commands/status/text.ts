@@ -29,13 +29,8 @@ export function statusLines(status: Status, columns: number, installed = version
   const since = localStamp(daemon.sinceMs ?? nowMs)
   const runs =
     daemon.pid === null ? [] : [plain(`daemon running since ${since} (pid ${daemon.pid})${other(daemon, installed)}`)]
-  return [
-    ...needs,
-    ...(needs.length === 0 ? [] : [plain('')]),
-    ...table(status, columns),
-    ...waitingLines(status),
-    ...runs,
-  ]
+  const above = [...needs, ...waitingLines(status)]
+  return [...above, ...(above.length === 0 ? [] : [plain('')]), ...table(status, columns), ...runs]
 }
 
 /** It goes on with the version that it was started with (N040, replaced program). */

@@ -93,5 +93,5 @@ test('with many accounts the last line has their number, and what is wrong', () 
   const facts = { records: [...many, failing('x', REFUSED_SIGN_IN), failing('y', REFUSED_SIGN_IN)] }
   const lines = statusLines(status({ ...facts, ...unsettled('account-7', { waiting: 14, held: 1 }) }), 80)
   expect(lines.at(-1)?.text).toBe('200 accounts: 2 fail, 14 messages waiting, 1 held')
-  expect(lines.slice(5, 8).map(({ text }) => text.slice(0, 4))).toEqual(['   a', '!  x', '!  y'])
+  expect(lines.slice(7, 10).map(({ text }) => text.slice(0, 4))).toEqual(['   a', '!  x', '!  y'])
 })

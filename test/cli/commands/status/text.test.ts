@@ -81,10 +81,10 @@ test('a destination that is left alone is first, with the accounts behind it', (
   ])
 })
 
-test('mail that waits without a word above is told below the table, with the command that shows why', () => {
+test('mail that waits without a word above is told above the table, with the command that shows why', () => {
   const waits = { waiting: 2, refused: 0, held: 0, undeleted: 1 }
   const all = lines({ records: [record('work'), record('home')], unsettled: new Map([['work', waits]]) })
-  expect(all.slice(-2).map(({ text }) => text)).toEqual([
+  expect(all.slice(-6, -4).map(({ text }) => text)).toEqual([
     'work: 2 messages waiting',
     '  next: popfetch state list work',
   ])
