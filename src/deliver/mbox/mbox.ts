@@ -255,7 +255,11 @@ class Mbox implements ShowingDestination {
     if (this.#context.readOnly === true) {
       const read = await openToRead(options)
       if (read === null) throw gone(options)
-      return await work(read).finally(() => fileSystem.close(read))
+      try {
+        return await work(read)
+      } finally {
+        await fileSystem.close(read)
+      }
     }
     await using lock = await this.#room.lock(signal)
     const fd = await openMboxFile(options)
