@@ -100,7 +100,13 @@ async function whatIsTold(): Promise<Told> {
   const answer = JSON.parse(stdout.text) as { accounts: readonly [Told['status']]; destinations: readonly unknown[] }
   await using ledger = await openLedger(scene.path('state/state.db'))
   const plan = [{ account: scene.name, polling: false, nextPollMs: null, overdue: false }]
-  await using server = await HttpServer.listen(anyPort, noNames, { ...watched, plan, ledger, configured: [scene.name] })
+  await using server = await HttpServer.listen(anyPort, noNames, {
+    ...watched,
+    plan,
+    ledger,
+    configured: [scene.name],
+    destinations: ['next'],
+  })
   const metrics = (await get(server.port, '/metrics')).text
   const numbers = [
     ...metrics.matchAll(
