@@ -49,6 +49,7 @@ export async function inSessions(poll: AccountPoll, session: (secret: string) =>
       secret = next.secret
       mayBeHeld = next.atOnce && (history.loginDelaySeconds ?? 0) === 0
       if (!mayBeHeld) await pauseBetween(poll)
+      await history.reread()
     }
   } catch (error) {
     tally.fail(asPopfetchError(error))
@@ -123,7 +124,6 @@ function goesOn({ left, cut, othersWait }: SessionEnd, broughtSome: boolean, pol
 async function pauseBetween({ run, tally, history }: AccountPoll): Promise<void> {
   const seconds = Math.max(run.sessionGapSeconds, history.loginDelaySeconds ?? 0)
   tally.note(`reconnecting in ${seconds} s`)
-  await history.reread()
   await pause(seconds * 1000, undefined, { signal: run.signal }).catch(() => {
     throw interrupted(run.signal)
   })
