@@ -19,7 +19,11 @@ const folder = value.placeText('the name of a folder, or a special use such as \
 const label = value.placeText('the name of a label', /^[^\r\n\0]{1,225}$/)
 /** RFC 9051 2.3.2: \Recent is the server's own, and there are no others with a backslash. */
 const FLAG = /^(?:\\(?:seen|answered|flagged|deleted|draft)|[a-z$][a-z0-9$_.-]{0,60})$/i
-const flagName = value.parsed('a flag such as \\Seen or $Junk', (text) => text, FLAG)
+const flagName = value.parsed(
+  'a flag such as \\Seen or $Junk',
+  (text) => (FLAG.test(text) ? text : null),
+  /^\\?[A-Za-z$][A-Za-z0-9$_.-]{0,60}$/,
+)
 
 const schema = value.once((resolve) => {
   const { tls, auth: _, user: _user, ...keys } = session(resolve)
