@@ -48,7 +48,14 @@ const asked: Help = (message) => (names) => {
 
 /** In a text of ours: each up to where a sentence goes on. */
 function commandsIn(message: string): readonly string[] {
-  return (message.match(/\bpopfetch (?:[\w.@+=-]+ ?)+/g) ?? []).map((text) => text.replace(/[. ]+$/, ''))
+  return (message.match(/\bpopfetch (?:[\w.@+=-]+ ?)+/g) ?? []).map(withoutEnd)
+}
+
+/** Without the full stop and spaces behind it. No expression: it would take the square of what it is given. */
+function withoutEnd(text: string): string {
+  let end = text.length
+  while (text[end - 1] === '.' || text[end - 1] === ' ') end--
+  return text.slice(0, end)
 }
 
 export const NEXT_OF_ERROR: Readonly<Record<ErrorCode, Help>> = {
