@@ -103,7 +103,7 @@ log: { file: "~/log/mail.log" }
     person.path('table'),
     `# popfetch\nMAILTO=popfetch\n*/5 * * * *  /usr/bin/popfetch --config '/a b/c'\n@daily other\n`,
   )
-  await put('Mail/work/cur/1', 'mail')
+  await put('Mail/office/cur/1', 'mail')
   await put('old mail', 'From - …\n')
 }
 
@@ -115,7 +115,7 @@ describe('popfetch uninstall', () => {
     expect(await left()).toEqual(before)
     const commands = found.flatMap(({ command }) => (command === null ? [] : [command]))
     for (const command of commands) inShell(command)
-    expect(await left()).toEqual(['.config/systemd/user/other.service', 'Mail/work/cur/1', 'old mail'])
+    expect(await left()).toEqual(['.config/systemd/user/other.service', 'Mail/office/cur/1', 'old mail'])
     for (const folder of [CONFIG, STATE, '.cache/popfetch'])
       expect([folder, await readdir(path.join(home, folder)).catch(() => 'gone')]).toEqual([folder, 'gone'])
     expect(await readFile(person.path('table'), 'utf8')).toBe('# popfetch\nMAILTO=popfetch\n@daily other\n')
