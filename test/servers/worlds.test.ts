@@ -29,6 +29,16 @@ interface Row {
 
 const twenty = Array.from({ length: 20 }, (_, at) => `u${at}`)
 
+/** The destination takes no mail for now, and one message waits for it. */
+async function notNow(world: World): Promise<void> {
+  const sink = world.rest.use(await SmtpSink.start())
+  sink.faults.mail = () => '421 4.7.0 too much mail from your network today'
+  const out = { type: 'smtp', host: '127.0.0.1', port: sink.port, tls: 'none', to: ['b@c.example'] }
+  await world.configure({ deliver: 'out' }, { destinations: { out } })
+  world.fill('u1')
+  await world.polled(75)
+}
+
 const WORLDS: readonly Row[] = [
   {
     name: 'the disk is full',
@@ -195,26 +205,14 @@ const WORLDS: readonly Row[] = [
   },
   {
     name: 'a destination says not now',
-    async broken(world) {
-      const sink = world.rest.use(await SmtpSink.start())
-      sink.faults.mail = () => '421 4.7.0 too much mail from your network today'
-      const out = { type: 'smtp', host: '127.0.0.1', port: sink.port, tls: 'none', to: ['b@c.example'] }
-      await world.configure({ deliver: 'out' }, { destinations: { out } })
-      world.fill('u1')
-      await world.polled(75)
-    },
+    broken: notNow,
     cause: /421 4\.7\.0 too much mail from your network today/,
     next: /^popfetch work$/,
   },
   {
     name: 'a destination was taken out of the configuration while mail waits for it',
     async broken(world) {
-      const sink = world.rest.use(await SmtpSink.start())
-      sink.faults.mail = () => '421 4.7.0 too much mail from your network today'
-      const out = { type: 'smtp', host: '127.0.0.1', port: sink.port, tls: 'none', to: ['b@c.example'] }
-      await world.configure({ deliver: 'out' }, { destinations: { out } })
-      world.fill('u1')
-      await world.polled(75)
+      await notNow(world)
       await world.configure()
       await world.polled(73)
     },

@@ -1,39 +1,29 @@
 // `popfetch init` asks again after a failure: what was answered before is the default of each question, passwords included.
 import { readFile } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { setUp } from '../../../../src/cli/commands/init/action.ts'
 import { lookupsOf } from '../../../../src/cli/commands/init/server.ts'
-import type { InitInvocation } from '../../../../src/cli/commands/init/options.ts'
 import type { Dialogue } from '../../../../src/cli/terminal/dialogue.ts'
 import { parseText } from '../../../../src/config/document.ts'
 import type { Lookups } from '../../../../src/setup/discover.ts'
 import { certificates } from '../../../support/certificates.ts'
 import { Pop3Server } from '../../../support/pop3-server.ts'
 import { SmtpSink } from '../../../support/smtp-server.ts'
-import { Person } from '../../person.ts'
-import { understood } from '../../understood.ts'
+import type { Person } from '../../person.ts'
 import { answering } from './answering.ts'
-
-const PASSWORD = 'correct horse battery'
+import { arrive, initAs, offline, PASSWORD } from './scene.ts'
 
 let person: Person
 let server: Pop3Server
 beforeEach(async () => {
-  person = await Person.arrive()
-  server = await Pop3Server.start()
-  server.mailbox('alice', PASSWORD).add('Subject: 1\n\nbody\n', { uidl: 'u1' })
+  ;({ person, server } = await arrive())
 })
 afterEach(async () => {
   await server[Symbol.asyncDispose]()
   await person[Symbol.asyncDispose]()
 })
 
-const offline: Lookups = { srv: () => Promise.resolve(null), page: () => Promise.resolve(null) }
-
-async function init(argv: readonly string[], dialogue: Dialogue, lookups: Lookups = offline): Promise<number> {
-  const invocation = (await understood(['init', ...argv])) as unknown as InitInvocation
-  return await setUp(invocation, person.surroundings(), { dialogue, lookups })
-}
+const init = (argv: readonly string[], dialogue: Dialogue | null, lookups?: Lookups): Promise<number> =>
+  initAs(person, argv, dialogue, lookups)
 
 const MAILBOX = ['--address', 'alice@example.net']
 const TYPED = {

@@ -5,7 +5,6 @@ import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { parseText } from '../../../../src/config/document.ts'
 import type { Dialogue } from '../../../../src/cli/terminal/dialogue.ts'
-import { setUp } from '../../../../src/cli/commands/init/action.ts'
 import { lookupsOf } from '../../../../src/cli/commands/init/server.ts'
 import type { InitInvocation } from '../../../../src/cli/commands/init/options.ts'
 import { lineOf, wordsOf } from '../../../../src/cli/commands/init/place.ts'
@@ -14,31 +13,25 @@ import type { Lookups } from '../../../../src/setup/discover.ts'
 import { caFile, certificates } from '../../../support/certificates.ts'
 import { Pop3Server } from '../../../support/pop3-server.ts'
 import { SmtpSink } from '../../../support/smtp-server.ts'
-import { Person } from '../../person.ts'
+import type { Person } from '../../person.ts'
 import { answering } from './answering.ts'
+import { arrive, initAs, offline, PASSWORD } from './scene.ts'
 import { understood } from '../../understood.ts'
 
-const PASSWORD = 'correct horse battery'
 const CONFIG = '.config/popfetch/config.yaml'
 
 let person: Person
 let server: Pop3Server
 beforeEach(async () => {
-  person = await Person.arrive()
-  server = await Pop3Server.start()
-  server.mailbox('alice', PASSWORD).add('Subject: 1\n\nbody\n', { uidl: 'u1' })
+  ;({ person, server } = await arrive())
 })
 afterEach(async () => {
   await server[Symbol.asyncDispose]()
   await person[Symbol.asyncDispose]()
 })
 
-const offline: Lookups = { srv: () => Promise.resolve(null), page: () => Promise.resolve(null) }
-
-async function init(argv: readonly string[], dialogue: Dialogue | null, lookups: Lookups = offline): Promise<number> {
-  const invocation = (await understood(['init', ...argv])) as unknown as InitInvocation
-  return await setUp(invocation, person.surroundings(), { dialogue, lookups })
-}
+const init = (argv: readonly string[], dialogue: Dialogue | null, lookups?: Lookups): Promise<number> =>
+  initAs(person, argv, dialogue, lookups)
 
 const mailbox = (): string[] => [
   '--address',
