@@ -2,7 +2,7 @@
 // the configuration has not named for long are forgotten, with all that was remembered of them. From, Subject and Date go where
 // they are not wanted. What goes wrong is logged and costs nothing else.
 //
-// Since when a name is missing, the ledger remembers, in a memo. A run whose configuration has the name takes it off. An age counts only
+// Since when a name is missing, the ledger remembers, in a memo. Every run whose configuration has the name takes it off. An age counts only
 // days on which somebody looked, at most some for each look: a clock that jumps ages nothing (S040).
 import type { Configuration } from '../../config/schema.ts'
 import { asPopfetchError } from '../../errors.ts'
@@ -45,8 +45,9 @@ type Kept = Pick<Configuration, 'accounts' | 'headers' | 'keepDeparted'>
 export async function tidyLedger(configuration: Kept, context: TidyContext): Promise<boolean> {
   const { ledger, log, nowMs, signal } = context
   try {
-    const { lookedMs } = notedIn(await ledger.memo(MEMO))
-    if (lookedMs > nowMs - DAY_MS && lookedMs <= nowMs) return false
+    const noted = notedIn(await ledger.memo(MEMO))
+    await takeOff(configuration, noted, ledger)
+    if (noted.lookedMs > nowMs - DAY_MS && noted.lookedMs <= nowMs) return false
     const departed = await departedAccounts(configuration, context)
     const { keepDeparted } = configuration
     const records = new Map((await ledger.accounts()).map((record) => [record.name, record]))
@@ -62,6 +63,17 @@ export async function tidyLedger(configuration: Kept, context: TidyContext): Pro
     log.warn(`the ledger could not be tidied: ${asPopfetchError(error, 'process').message}`)
     return false
   }
+}
+
+/** Several configurations may use one ledger, and one of them always be the first of a day: what any of them names has not departed. */
+async function takeOff({ accounts }: Pick<Configuration, 'accounts'>, noted: Noted, ledger: Ledger): Promise<void> {
+  if (accounts.every(({ name }) => noted.departed[name] === undefined)) return
+  const configured = new Set(accounts.map(({ name }) => name))
+  await ledger.changeMemo(MEMO, (text) => {
+    const { lookedMs, departed } = notedIn(text)
+    const left = Object.entries(departed).filter(([name]) => !configured.has(name))
+    return JSON.stringify({ lookedMs, departed: Object.fromEntries(left) } satisfies Noted)
+  })
 }
 
 /** The accounts that the ledger knows and the configuration does not name, since when. Remembers it. Rejects with ERR_LEDGER. */

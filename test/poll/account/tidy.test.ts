@@ -87,6 +87,15 @@ test('one that is being polled stays until the next day', async () => {
   expect(await names(ledger)).toEqual([])
 })
 
+test('of two configurations that are polled one after the other, neither departs, whichever looks for both', async () => {
+  const ledger = await ledgerOf('a', 'b')
+  for (let day = 0; day < 400; day++) {
+    await look(ledger, ['a'], START + day * DAY)
+    await look(ledger, ['b'], START + day * DAY + 1000)
+  }
+  expect(await names(ledger)).toEqual(['a', 'b'])
+})
+
 test('two configurations with one ledger do not make one another depart', async () => {
   const ledger = await ledgerOf('a', 'b')
   for (let day = 0; day < 400; day += 2) {
