@@ -115,7 +115,7 @@ test('each part of the built program can be loaded by itself', async () => {
   expect(chunks.length).toBeGreaterThan(20)
   const places = JSON.stringify(chunks.map((file) => join(installed, 'dist/chunks', file)))
   const loading = `for (const file of ${places}) await import(file).catch((error) => console.log(file, error.message))`
-  expect(await asUser(process.execPath, ['--input-type=module', '-e', loading])).toBe('')
+  expect(await asUser('node', ['--input-type=module', '-e', loading])).toBe('')
 })
 
 test('the list of what is in the package names every package that is bundled, with its digest', async () => {
