@@ -5,7 +5,7 @@
 // What fails otherwise rejects with ERR_LEDGER, for the whole process; a use that is forbidden here with ERR_BUG, and changes
 // nothing. Reads see what is committed and change nothing; an account or a message that is not known is no error to them.
 // Nothing holds up the event loop for long, however large the ledger. Nothing outside this room knows SQL, files or rows.
-// account.ts, entry.ts, lease.ts, pause.ts, comparison.ts and records.ts are parts of this contract; test/ledger/contract.ts tries it.
+// account.ts, entry.ts, lease.ts, schedule.ts, pause.ts, comparison.ts and records.ts are parts of this contract; test/ledger/contract.ts tries it.
 import type { Heading, ReceivedFacts } from '../message.ts'
 import type {
   AccountHealth,
@@ -23,6 +23,7 @@ import type { EntryKey, Harm, KnownMessage, SeenEntry, ShownHeader } from './ent
 import type { Lease } from './lease.ts'
 import type { Pauses } from './pause.ts'
 import type { Records } from './records.ts'
+import type { Claim, Claimed, Worker, WorkerCard } from './schedule.ts'
 
 export type { ReceivedFacts } from '../message.ts'
 export type {
@@ -38,6 +39,7 @@ export type {
 export type { DestinationRecord, Rest, RowEntry } from './destination.ts'
 export type { Lease } from './lease.ts'
 export type { Pause, Paused, Pauses } from './pause.ts'
+export type { Claim, Claimed, Use, Worker, WorkerCard } from './schedule.ts'
 export type * from './comparison.ts'
 export type {
   Delivery,
@@ -130,20 +132,13 @@ export interface PollEnd {
   readonly day: DayCounts | null
 }
 
-/** A process at work on the ledger. */
-export interface Worker {
-  /** Tells it from all others. */
-  readonly name: string
-  readonly machine: string
-  /** The accounts that it has leases of, in order. */
-  readonly holds: readonly string[]
-}
-
 /** Where popfetch remembers what it has delivered. A ledger of your own keeps all that is promised here and above (durable when it
  *  resolves, ERR_LEDGER for what fails, changes of an account in the order of the calls), or mail is lost or comes twice. */
 export interface Ledger extends AsyncDisposable {
   /** What messages to people call it: a path, or a URL without its password. Nothing is derived from it. */
   readonly place: string
+  /** Where the processes are that may share it: on one machine, or on many. */
+  readonly spans: 'machine' | 'machines'
   /** What no poll needs: looking in and mending. */
   readonly records: Records
   /** What a person wants left alone. */
@@ -268,13 +263,18 @@ export interface Ledger extends AsyncDisposable {
    *  may run twice; where it gives its argument back, nothing is written. */
   changeMemo(name: string, change: (text: string | null) => string | null): Promise<string | null>
 
-  /** The account is due again so long from now, by the ledger's clock; null: nobody plans its polls. */
+  /** The same right for whoever plans polls: see Claim. Waits for nobody. */
+  claim(account: string, claim: Claim): Promise<Claimed>
+  /** The account is due again so long from now, by the ledger's clock; null: nobody plans its polls. A wake that came since it was
+   *  claimed stays: then it is due at once. Survives a crash of the process. An unknown account: nothing happens. */
   schedule(lease: Lease, delayMs: number | null): Promise<void>
-  /** Leases of accounts that are due and that nobody has, the longest due first, `limit` at most: the next poll of each is the
-   *  caller's. One that is given back without `schedule` is due again at once. */
-  claimDue(limit: number): Promise<readonly Lease[]>
-  /** These accounts are due now, for whoever claims them. An unknown one: nothing happens. */
+  /** These accounts are due now, and whoever claims them first learns that they were woken. An unknown one: nothing happens. */
   wake(accounts: readonly string[]): Promise<void>
-  /** The living processes that have leases. */
+  /** Tells `listener` of accounts that any process has woken and nobody has claimed yet: within 5 s, and again while that is so. Never
+   *  throws: what cannot be read is told later. Until it is disposed of, or the ledger is closed. */
+  heed(listener: (woken: readonly string[]) => void): Disposable
+  /** From now on this process is one of `workers`, until the ledger is closed; called again, with this card. */
+  join(card: WorkerCard): Promise<void>
+  /** The living processes that joined or have leases, in the order in which they joined. */
   workers(): Promise<readonly Worker[]>
 }

@@ -147,7 +147,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     what: 'two pollers do not see each other',
     file: 'src/ledger/sqlite/lease.ts',
-    from: 'if (file !== own && !this.#removeIfDead(file)) return false',
-    to: 'if (file !== own) this.#removeIfDead(file)',
+    from: "if (file !== own && isAlive(file)) return 'held'",
+    to: 'if (file !== own) isAlive(file)',
   },
 ]

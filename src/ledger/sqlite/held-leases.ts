@@ -1,13 +1,12 @@
-// The leases that this process has, and what a scheduler asks for: the accounts that are due and that nobody has. Rows and lock
-// files, which tell one process from another, are in lease.ts.
-import { hostname } from 'node:os'
+// The leases that this process has, and those that it claims because an account is due. Rows and lock files, which tell one process
+// from another, are in lease.ts.
 import { setTimeout as wait } from 'node:timers/promises'
 import type { AccountRecord } from '../account.ts'
 import { type Lease, leaseLost } from '../lease.ts'
-import type { Worker } from '../ledger.ts'
+import type { Claim, Claimed } from '../ledger.ts'
 import type { Access } from './access.ts'
 import type { LeaseRows } from './lease.ts'
-import type { AccountRows } from './rows/accounts.ts'
+import { type AccountRows, WOKEN } from './rows/accounts.ts'
 
 /** A process in the way for this long may have been stopped. */
 const BLOCKED_MS = 1000
@@ -16,6 +15,10 @@ const BLOCKED_MS = 1000
 function lasts(ms: number, ended: AbortSignal): Promise<boolean> {
   return wait(ms, true, { signal: ended, ref: false }).catch(() => false)
 }
+
+const HELD = { lease: null, why: 'held' } as const
+type Early = Extract<Claimed, { why: 'early' }>
+type Taken = Exclude<Claimed, { lease: Lease }> | { readonly lease: HeldLease; readonly woken: boolean }
 
 /** Of the whole process: a ledger that was opened again gives no token again. */
 let tokens = 1
@@ -34,13 +37,28 @@ export class HeldLeases {
   }
 
   async lease(account: string): Promise<Lease | null> {
-    if (this.#held.has(account)) return null
+    return (await this.#claim(account, null)).lease
+  }
+
+  claim(account: string, claim: Claim): Promise<Claimed> {
+    return this.#claim(account, claim)
+  }
+
+  /** `claim` null: whoever only holds an account needs no share, and answers no wake. */
+  async #claim(account: string, claim: Claim | null): Promise<Claimed> {
+    if (this.#held.has(account)) return { lease: null, why: 'held' }
     this.#held.set(account, null)
     const ended = new AbortController()
     try {
-      const taking = this.#access.write(() => (ended.signal.aborted ? null : this.#take(account)), 'process')
+      const early = await this.#early(account, claim)
+      if (early !== null) {
+        this.#held.delete(account)
+        return early
+      }
+      const taking = this.#access.write(() => (ended.signal.aborted ? HELD : this.#take(account, claim)), 'process')
       const taken = await Promise.race([taking, this.#whereBlocked(account, ended.signal)])
-      this.#keep(account, taken)
+      if (taken.lease === null) this.#held.delete(account)
+      else this.#held.set(account, taken.lease)
       return taken
     } catch (thrown) {
       this.#held.delete(account)
@@ -50,62 +68,61 @@ export class HeldLeases {
     }
   }
 
+  /** Without writing: most claims of many processes come too early, for another one was quicker. */
+  async #early(account: string, claim: Claim | null): Promise<Early | null> {
+    const dueWithinMs = claim?.dueWithinMs ?? null
+    if (dueWithinMs === null) return null
+    return await this.#access.read(() => this.#isEarly(this.#accounts.nextPollMs(account), dueWithinMs))
+  }
+
+  #isEarly(nextPollMs: number | null, dueWithinMs: number): Early | null {
+    const dueInMs = (nextPollMs ?? 0) - this.#access.surroundings.nowMs()
+    return dueInMs <= 0 || dueInMs > dueWithinMs ? null : { lease: null, why: 'early', dueInMs }
+  }
+
   /** Resolves once nothing can be written and another process has the account: that one may have been stopped in the middle of a
    *  commit (S048). Else never, and not before so long: a lock that is tried looks taken to those who try it meanwhile. */
-  async #whereBlocked(account: string, ended: AbortSignal): Promise<null> {
-    const { promise: never } = Promise.withResolvers<null>()
+  async #whereBlocked(account: string, ended: AbortSignal): Promise<typeof HELD> {
+    const { promise: never } = Promise.withResolvers<typeof HELD>()
     while (await lasts(BLOCKED_MS, ended)) {
       if (!this.#access.isBlocked) continue
       const isHeld = await this.#access.read(() => this.#rows.isHeldByOther(account)).catch(() => false)
-      if (isHeld) return null
+      if (isHeld) return HELD
     }
     return await never
   }
 
   /** Inside a transaction, which may be run again. */
-  #take(account: string): HeldLease | null {
-    if (!this.#rows.take(account, this.#access.surroundings.nowMs())) return null
-    return new HeldLease(account, tokens++, this.#accounts.read(account), () => this.#release(account))
+  #take(account: string, claim: Claim | null): Taken {
+    const { uses, dueWithinMs } = claim ?? { uses: [], dueWithinMs: null }
+    const nowMs = this.#access.surroundings.nowMs()
+    const nextPollMs = this.#accounts.nextPollMs(account)
+    const early = dueWithinMs === null ? null : this.#isEarly(nextPollMs, dueWithinMs)
+    if (early !== null) return early
+    const rows = this.#rows.take(account, uses, nowMs)
+    if (typeof rows === 'string') return { lease: null, why: rows }
+    const woken = claim !== null && nextPollMs === WOKEN
+    if (woken) this.#accounts.schedule(account, nowMs)
+    const record = this.#accounts.read(account)
+    return { lease: new HeldLease(account, tokens++, record, () => this.#release(account, rows)), woken }
   }
 
-  #keep(account: string, taken: HeldLease | null): void {
-    if (taken === null) this.#held.delete(account)
-    else this.#held.set(account, taken)
-  }
-
-  async claimDue(limit: number): Promise<readonly Lease[]> {
-    const { nowMs } = this.#access.surroundings
-    const due = await this.#access.read(() => this.#accounts.due(nowMs()))
-    const leases: Lease[] = []
-    for (const account of due) {
-      if (leases.length >= limit) break
-      // Another process may have polled it meanwhile, so that it is no longer due.
-      const lease = await this.lease(account)
-      if (lease === null) continue
-      if (await this.#access.read(() => this.#accounts.isDue(account, nowMs()))) leases.push(lease)
-      else await lease[Symbol.asyncDispose]()
-    }
-    return leases
-  }
-
-  async workers(): Promise<readonly Worker[]> {
-    const holders = await this.#access.write(() => this.#rows.holders(), 'process')
-    const machine = hostname()
-    return [...holders].map(([name, holds]) => ({ name, machine, holds }))
-  }
-
-  async #release(account: string): Promise<void> {
+  async #release(account: string, rows: readonly string[]): Promise<void> {
     if (this.#access.closed) return
     // A row that stays behind names our own lock file: this process may take it again, the others when it ends.
-    await this.#access.write(() => this.#rows.release(account), 'process').catch(() => undefined)
+    await this.#access.write(() => this.#rows.release(rows), 'process').catch(() => undefined)
     this.#held.delete(account)
   }
 
   /** Before the ledger is closed. What fails here is harmless: the rows name a lock file that goes away. */
-  async releaseAll(): Promise<void> {
+  async releaseAll(leave: () => void): Promise<void> {
     // Nor is it worth a wait where nobody can write: the kernel gives the lock back.
-    if (this.#held.size === 0 || this.#access.isBlocked) return
-    await this.#access.write(() => this.#rows.releaseAll(), 'process').catch(() => undefined)
+    if (!this.#rows.hasOwn || this.#access.isBlocked) return
+    const release = (): void => {
+      this.#rows.releaseAll()
+      leave()
+    }
+    await this.#access.write(release, 'process').catch(() => undefined)
   }
 
   /** The ledger is closed: what was not given back is lost. */

@@ -20,6 +20,8 @@ import type {
   AccountRecord,
   Adoption,
   Beginning,
+  Claim,
+  Claimed,
   Comparison,
   DeletionNote,
   DeliveryKey,
@@ -36,6 +38,7 @@ import type {
   TakingOver,
   Told,
   Worker,
+  WorkerCard,
 } from '../ledger.ts'
 import { MessageRows } from './rows/messages.ts'
 import { PauseRows } from './rows/pauses.ts'
@@ -45,6 +48,7 @@ import { asLedgerError, movedLedger } from './rows/fault.ts'
 import { SettledRows } from './rows/settled.ts'
 import { SqlitePauses } from './sqlite-pauses.ts'
 import { SqliteRecords } from './sqlite-records.ts'
+import { changesOf, heed, SqliteSchedule } from './sqlite-schedule.ts'
 
 /** Messages removed in one transaction, with one fsync. */
 const FORGOTTEN_AT_ONCE = 1000
@@ -63,6 +67,7 @@ class OpenFile {
   readonly identity: IdentityRows
   readonly compared: ComparedRows
   readonly leases: HeldLeases
+  readonly schedule: SqliteSchedule
   readonly destinations: DestinationRows
   readonly days: DayRows
   readonly pauseRows: PauseRows
@@ -93,6 +98,8 @@ class OpenFile {
     this.access = new Access(path, surroundings, commit, this.accounts)
     const leases = new LeaseRows(database, `${path}.leases`, surroundings.random)
     this.leases = new HeldLeases(this.access, leases, this.accounts)
+    const scheduled = { accounts: this.accounts, leases, memos: this.days }
+    this.schedule = new SqliteSchedule(this.access, scheduled, changesOf(database))
     this.pauseRows = new PauseRows(database)
     this.pauses = new SqlitePauses(this.pauseRows, this.access)
     const rows = { accounts: this.accounts, days: this.days, pauses: this.pauseRows }
@@ -110,10 +117,13 @@ class OpenFile {
 
 export class SqliteLedger implements Ledger {
   readonly place: string
+  readonly spans = 'machine'
   readonly #surroundings: Surroundings
   readonly #reopen: Reopen
   #open: OpenFile
   #reopening: Promise<void> | null = null
+  readonly #heeding = new DisposableStack()
+  #joined: { readonly card: WorkerCard; readonly sinceMs: number } | null = null
 
   constructor(database: DatabaseSync, path: string, surroundings: Surroundings, reopen: Reopen) {
     this.place = path
@@ -142,22 +152,6 @@ export class SqliteLedger implements Ledger {
     return this.#open.messages
   }
 
-  get #identity(): IdentityRows {
-    return this.#open.identity
-  }
-
-  get #compared(): ComparedRows {
-    return this.#open.compared
-  }
-
-  get #leases(): HeldLeases {
-    return this.#open.leases
-  }
-
-  get #destinations(): DestinationRows {
-    return this.#open.destinations
-  }
-
   /** Where the file was deleted or replaced (S043): opened again, as soon as a right one is there. Called where polls begin, so
    *  that nothing changes under a running poll except that its lease is lost. */
   async #present(): Promise<void> {
@@ -177,11 +171,12 @@ export class SqliteLedger implements Ledger {
     }
     if (this.#access.closed) return closeFile(database)
     this.#open = new OpenFile(database, this.place, this.#surroundings)
+    if (this.#joined !== null) await this.#open.schedule.join(this.#joined.card, this.#joined.sinceMs)
   }
 
   async lease(account: string): Promise<Lease | null> {
     await this.#present()
-    return await this.#leases.lease(account)
+    return await this.#open.leases.lease(account)
   }
 
   async admit(lease: Lease, identity: AccountIdentity): Promise<AccountRecord> {
@@ -204,11 +199,11 @@ export class SqliteLedger implements Ledger {
   }
 
   known(account: string, keys: readonly EntryKey[]): Promise<readonly (KnownMessage | null)[]> {
-    return findKnown(account, keys, this.#access, this.#compared.accounts, this.#compared.known)
+    return findKnown(account, keys, this.#access, this.#open.compared.accounts, this.#open.compared.known)
   }
 
   compare(account: string): Comparison {
-    return new SqliteComparison(account, this.#access, this.#compared)
+    return new SqliteComparison(account, this.#access, this.#open.compared)
   }
 
   see(lease: Lease, seen: Parameters<Ledger['see']>[1]): Promise<void> {
@@ -271,15 +266,15 @@ export class SqliteLedger implements Ledger {
   }
 
   absolve(messages: readonly string[], destinations: readonly string[], recipient: string | null): Promise<void> {
-    return this.#access.write(() => this.#destinations.absolve(messages, destinations, recipient))
+    return this.#access.write(() => this.#open.destinations.absolve(messages, destinations, recipient))
   }
 
   destinations(): Promise<readonly DestinationRecord[]> {
-    return this.#access.read(() => this.#destinations.all())
+    return this.#access.read(() => this.#open.destinations.all())
   }
 
   destination(key: string, recipient: string): Promise<DestinationRecord> {
-    return this.#access.read(() => this.#destinations.read(key, recipient))
+    return this.#access.read(() => this.#open.destinations.read(key, recipient))
   }
 
   changeDestination(
@@ -288,9 +283,9 @@ export class SqliteLedger implements Ledger {
     change: (record: DestinationRecord) => DestinationRecord,
   ): Promise<DestinationRecord> {
     return this.#access.write(() => {
-      const before = this.#destinations.read(key, recipient)
+      const before = this.#open.destinations.read(key, recipient)
       const after = change(before)
-      if (after !== before) this.#destinations.write({ ...after, key, recipient })
+      if (after !== before) this.#open.destinations.write({ ...after, key, recipient })
       return after
     })
   }
@@ -298,28 +293,30 @@ export class SqliteLedger implements Ledger {
   renameDestination(from: string, to: string): Promise<number> {
     return this.#access.write(() => {
       this.#open.pauseRows.rename('destination', from, to)
-      return this.#destinations.rename(from, to)
+      return this.#open.destinations.rename(from, to)
     })
   }
 
   returned(lease: Lease, keys: readonly EntryKey[]): Promise<void> {
-    return this.#access.changeAll(lease, keys, (key, id) => this.#identity.return(id, key))
+    return this.#access.changeAll(lease, keys, (key, id) => this.#open.identity.return(id, key))
   }
 
   restartAges(lease: Lease, keys: readonly EntryKey[]): Promise<void> {
-    return this.#access.changeAll(lease, keys, (key, id, nowMs) => this.#identity.restartAge(id, key, nowMs))
+    return this.#access.changeAll(lease, keys, (key, id, nowMs) => this.#open.identity.restartAge(id, key, nowMs))
   }
 
   adopt(lease: Lease, adoptions: readonly Adoption[]): Promise<void> {
-    return this.#access.changeAll(lease, adoptions, (adoption, id, nowMs) => this.#identity.adopt(id, adoption, nowMs))
+    return this.#access.changeAll(lease, adoptions, (adoption, id, nowMs) =>
+      this.#open.identity.adopt(id, adoption, nowMs),
+    )
   }
 
   confirm(lease: Lease, key: EntryKey, received: ReceivedFacts | null): Promise<void> {
-    return this.#access.change(lease, (id, nowMs) => this.#identity.confirm(id, key, received, nowMs))
+    return this.#access.change(lease, (id, nowMs) => this.#open.identity.confirm(id, key, received, nowMs))
   }
 
   rekey(lease: Lease, changes: Parameters<Ledger['rekey']>[1]): Promise<void> {
-    return this.#access.changeAll(lease, changes, ({ from, to }, id) => this.#identity.rekey(id, from, to))
+    return this.#access.changeAll(lease, changes, ({ from, to }, id) => this.#open.identity.rekey(id, from, to))
   }
 
   async forget(lease: Lease, absent: Absence, most: number): Promise<number> {
@@ -330,7 +327,7 @@ export class SqliteLedger implements Ledger {
       // Nearly always, and then nothing is to be written.
       if (rows.length === 0) break
       await this.#access.changeAll(lease, rows, (row) => {
-        this.#identity.forget(row)
+        this.#open.identity.forget(row)
         return -1
       })
       forgotten += rows.length
@@ -340,7 +337,7 @@ export class SqliteLedger implements Ledger {
 
   #forgettable(account: string, absent: Absence, most: number): readonly number[] {
     const id = this.#accounts.find(account)
-    return id === null ? [] : this.#identity.forgettable(id, absent, most)
+    return id === null ? [] : this.#open.identity.forgettable(id, absent, most)
   }
 
   finish(lease: Lease, end: PollEnd): Promise<void> {
@@ -367,31 +364,36 @@ export class SqliteLedger implements Ledger {
     return this.#access.write(() => this.#accounts.tell(account, told))
   }
 
-  schedule(lease: Lease, delayMs: number | null): Promise<void> {
-    return this.#access.change(lease, (_, nowMs) =>
-      this.#accounts.schedule(lease.account, delayMs === null ? null : nowMs + delayMs),
-    )
+  async claim(account: string, claim: Claim): Promise<Claimed> {
+    await this.#present()
+    return await this.#open.leases.claim(account, claim)
   }
 
-  async claimDue(limit: number): Promise<readonly Lease[]> {
-    await this.#present()
-    return await this.#leases.claimDue(limit)
+  schedule(lease: Lease, delayMs: number | null): Promise<void> {
+    return this.#open.schedule.schedule(lease, delayMs)
   }
 
   wake(accounts: readonly string[]): Promise<void> {
-    return this.#access.write(() => {
-      const nowMs = this.#access.surroundings.nowMs()
-      for (const account of accounts) this.#accounts.schedule(account, nowMs)
-    })
+    return this.#open.schedule.wake(accounts)
+  }
+
+  heed(listener: (woken: readonly string[]) => void): Disposable {
+    return this.#heeding.use(heed(() => this.#open.schedule, listener))
+  }
+
+  async join(card: WorkerCard): Promise<void> {
+    const sinceMs = await this.#open.schedule.join(card, this.#joined?.sinceMs ?? null)
+    this.#joined = { card, sinceMs }
   }
 
   workers(): Promise<readonly Worker[]> {
-    return this.#leases.workers()
+    return this.#open.schedule.workers()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#access.closed) return
-    await this.#leases.releaseAll()
+    this.#heeding.dispose()
+    await this.#open.leases.releaseAll(() => this.#open.schedule.leave())
     await this.#access.close()
     this.#open.close()
   }

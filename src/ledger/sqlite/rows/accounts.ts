@@ -9,6 +9,9 @@ import { bytes, number, numberOrNull, parsed, rowOf, rowsOf, text, textOrNull, t
 const COLUMNS = `name, host, port, user, started, known, last_poll_ms, last_success_ms, failures, refusals, secret_mark,
   paused_until_ms, error, facts, told_state, told_ms, mark_digest, mark_due_ms, taking_over`
 
+/** In `next_poll_ms`: a wake came, and whoever claims the account answers it. */
+export const WOKEN = 0
+
 export class AccountRows {
   readonly #id: StatementSync
   readonly #insert: StatementSync
@@ -23,8 +26,8 @@ export class AccountRows {
   readonly #remove: StatementSync
   readonly #rename: StatementSync
   readonly #unmark: StatementSync
-  readonly #due: StatementSync
-  readonly #isDue: StatementSync
+  readonly #nextPoll: StatementSync
+  readonly #woken: StatementSync
   readonly #takeOver: StatementSync
   readonly #schedule: StatementSync
   /** Valid within one transaction. */
@@ -49,8 +52,8 @@ export class AccountRows {
     this.#merge = database.prepare('UPDATE account SET facts = ? WHERE id = ?')
     this.#remove = database.prepare('DELETE FROM account WHERE id = ?')
     this.#unmark = database.prepare('UPDATE account SET mark_digest = NULL, mark_due_ms = NULL WHERE id = ?')
-    this.#due = database.prepare('SELECT name FROM account WHERE next_poll_ms <= ? ORDER BY next_poll_ms, id')
-    this.#isDue = database.prepare('SELECT 1 FROM account WHERE name = ? AND next_poll_ms <= ?')
+    this.#nextPoll = database.prepare('SELECT next_poll_ms FROM account WHERE name = ?')
+    this.#woken = database.prepare(`SELECT name FROM account WHERE next_poll_ms = ${WOKEN}`)
     this.#schedule = database.prepare('UPDATE account SET next_poll_ms = ? WHERE name = ?')
     this.#takeOver = database.prepare('UPDATE account SET taking_over = ? WHERE id = ?')
     this.#rename = database.prepare('UPDATE account SET name = ? WHERE id = ?')
@@ -108,13 +111,15 @@ export class AccountRows {
     this.forgetIds()
   }
 
-  /** Those whose next poll is due, the longest due first. */
-  due(nowMs: number): readonly string[] {
-    return rowsOf(this.#due, nowMs).map((row) => text(row[0]))
+  /** When its next poll is due; null: nobody plans it. */
+  nextPollMs(name: string): number | null {
+    const row = rowOf(this.#nextPoll, name)
+    return row === null ? null : numberOrNull(row[0])
   }
 
-  isDue(name: string, nowMs: number): boolean {
-    return rowOf(this.#isDue, name, nowMs) !== null
+  /** Those that were woken and not claimed since. */
+  woken(): readonly string[] {
+    return rowsOf(this.#woken).map((row) => text(row[0]))
   }
 
   /** Null: nobody plans its polls. An unknown account: nothing happens. */

@@ -67,6 +67,16 @@ export class DayRows {
     return row === null ? null : text(row[0])
   }
 
+  /** Those whose names begin so, with their texts. */
+  memos(prefix: string): readonly (readonly [name: string, text: string])[] {
+    const rows = rowsOf(
+      this.#statements.of('SELECT name, text FROM memo WHERE name >= ? AND name < ? ORDER BY name'),
+      prefix,
+      `${prefix}\u{10ffff}`,
+    )
+    return rows.map((row) => [text(row[0]), text(row[1])] as const)
+  }
+
   setMemo(name: string, memo: string | null): void {
     if (memo === null) this.#statements.of('DELETE FROM memo WHERE name = ?').run(name)
     else
