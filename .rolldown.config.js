@@ -9,7 +9,7 @@ import { licences } from './.build/licences.js'
 // the others share; `words`: reading any command line, and help, beside yargs; `poll`: what a poll without mail needs.
 const roads = {
   // Loaded before anything is kept compiled, so in no chunk that ought to be.
-  cache: ['src/cli/compile-cache.ts'],
+  cache: ['src/cli/compile-cache.ts', 'src/cli/kept-code.ts', 'src/cli/script-form.ts'],
   start: [
     'src/cli/main.ts',
     'src/cli/command-errors.ts',
@@ -29,6 +29,22 @@ const groups = Object.entries(roads).map(([name, files], at) => ({
   test: (id) => files.includes(relative(import.meta.dirname, id)),
   priority: 10 - at,
 }))
+
+/** In ASCII: one character beyond Latin-1 would double the memory of the whole text, and the time to read it. */
+export function plain(text) {
+  return text.replace(/(\\*)([^\0-\x7f])/g, (_, before, character) => {
+    if (before.length % 2 === 1) throw new Error(`cannot write \\${character} in ASCII`)
+    return `${before}\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+  })
+}
+
+// What each poll loads.
+const ascii = {
+  name: 'ascii',
+  generateBundle(_options, bundle) {
+    for (const chunk of Object.values(bundle)) if (chunk.name in roads) chunk.code = plain(chunk.code)
+  },
+}
 
 // An `import` of a built-in module evaluates all its getters (node:util alone loads colours, diffs and standard error), a
 // tenth of an idle poll: the built program takes such modules as the objects they are. A chunk may call one of them `process`.
@@ -96,7 +112,7 @@ export default defineConfig({
   logLevel: 'warn',
   input: { popfetch: 'bin/popfetch.ts', index: 'src/index.ts' },
   platform: 'node',
-  plugins: [builtins, widths, unused, facades, licences],
+  plugins: [builtins, ascii, widths, unused, facades, licences],
   output: {
     dir: 'dist',
     format: 'esm',

@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { inject } from 'postject'
 import { rolldown } from 'rolldown'
-import configuration from '../.rolldown.config.js'
+import configuration, { plain } from '../.rolldown.config.js'
 
 /** What Node looks for in itself to see that it has a program. */
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2'
@@ -66,7 +66,7 @@ try {
 /** One file without modules: what is loaded at first use elsewhere is evaluated at first use here. */
 async function bundle(to) {
   const { platform, logLevel } = configuration
-  const plugins = [...configuration.plugins.filter(({ name }) => !['facades', 'licences'].includes(name)), builtins]
+  const plugins = [...configuration.plugins.filter(({ name }) => !['facades', 'licences', 'ascii'].includes(name)), builtins]
   // yargs asks for its own place where a configuration extends another, which ours never does.
   const onLog = (level, log, print) => log.code === 'EMPTY_IMPORT_META' || print(level, log)
   const build = await rolldown({ input: join(root, 'bin/popfetch.ts'), cwd: root, platform, logLevel, plugins, onLog })
@@ -77,15 +77,6 @@ async function bundle(to) {
     await build.close()
   }
   writeFileSync(to, plain(readFileSync(to, 'utf8')))
-}
-
-/** In ASCII: one character beyond Latin-1 would double the memory of the whole text, and the time to read it. */
-function plain(text) {
-  const ascii = text.replace(/(\\*)([^\0-\x7f])/g, (_, before, character) => {
-    if (before.length % 2 === 1) throw new Error(`cannot write \\${character} in ASCII`)
-    return `${before}\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
-  })
-  return ascii
 }
 
 async function put(program, blob) {

@@ -23,12 +23,14 @@ async function start(): Promise<void> {
     const { becomeUser } = await import('../src/cli/container.ts')
     becomeUser(process)
   }
-  // What was compiled is kept for the next start: a sixth of an idle poll. Only for the built program, whose files do not
+  // What was compiled is kept for the next start: a third of an idle poll. Only for the built program, whose files do not
   // change under it, and only in a folder that nobody else can write to. What is there is run.
+  let keep = (): void => {}
   if (import.meta.url.endsWith('.js')) {
-    const { compileCache } = await import('../src/cli/compile-cache.ts')
-    compileCache(process.env)
+    const { keepCode, useKeptCode } = await import('../src/cli/kept-code.ts')
+    useKeptCode(process.env, process.argv.slice(2))
+    keep = keepCode
   }
   const { main } = await import('../src/cli/main.ts')
-  await main(process.argv.slice(2))
+  await main(process.argv.slice(2), keep)
 }

@@ -1,7 +1,7 @@
 // Keeps compiled code between two starts, in $XDG_CACHE_HOME/popfetch (~/.cache/popfetch). Node runs what it finds there,
 // so only we and root may be able to write to the folder and its parents. Otherwise, or when it cannot be made, there is
 // no cache. Imports no other file: whatever is loaded before the cache is compiled at every start.
-import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { type Stats, existsSync, lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
 import { dirname, isAbsolute, join } from 'node:path'
 
@@ -10,15 +10,21 @@ export function compileCache(
   env: Readonly<Record<string, string | undefined>>,
   enable: (folder: string) => unknown = enableCompileCache,
 ): void {
+  const folder = cacheFolder(env)
+  if (folder !== null) enable(folder)
+}
+
+/** The private folder, which is made where it is not there; null: there is none. A start without it is only slower. */
+export function cacheFolder(env: Readonly<Record<string, string | undefined>>): string | null {
   const folder = folderOf(env)
-  if (folder === null) return
+  if (folder === null) return null
   const base = dirname(folder)
   try {
     make(base)
     make(folder)
-    if ([dirname(base), base, folder].every(isOurs)) enable(folder)
+    return [dirname(base), base, folder].every((each) => isOurs(lstatSync(each))) ? folder : null
   } catch {
-    // A start without a cache is only a little slower.
+    return null
   }
 }
 
@@ -37,7 +43,7 @@ export function boundCompileCache(env: Readonly<Record<string, string | undefine
   const folder = folderOf(env)
   if (folder === null) return
   try {
-    if (!isOurs(folder)) return
+    if (!isOurs(lstatSync(folder))) return
     const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     const all = names.map((name) => ({ file: join(folder, name), stats: lstatSync(join(folder, name)) }))
     const newestFirst = all.filter(({ stats }) => stats.isFile()).toSorted((a, b) => b.stats.mtimeMs - a.stats.mtimeMs)
@@ -54,7 +60,6 @@ function make(folder: string): void {
 }
 
 /** Can only we and root write there? Under sudo the home may still be that of another user. */
-function isOurs(folder: string): boolean {
-  const { uid, mode } = lstatSync(folder)
+export function isOurs({ uid, mode }: Pick<Stats, 'uid' | 'mode'>): boolean {
   return (uid === process.getuid?.() || uid === 0) && (mode & 0o022) === 0
 }

@@ -5,6 +5,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import { basename } from 'node:path'
+import { isKept } from './kept-code.ts'
 
 /** Where the built program keeps what is loaded at first use. */
 const FOLDER = 'chunks'
@@ -25,7 +26,7 @@ export function holdProgram(own: string = import.meta.url): void {
         : next(specifier, context)
     },
     load(url, context, next) {
-      const source = texts.get(url)
+      const source = isKept(url) ? undefined : texts.get(url)
       return source === undefined ? next(url, context) : { source, format: 'module', shortCircuit: true }
     },
   })

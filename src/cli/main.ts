@@ -25,8 +25,8 @@ import { version } from './version.ts'
 
 const SIGINT = 2
 
-/** Runs the command line and ends the process. */
-export async function main(argv: readonly string[]): Promise<void> {
+/** Runs the command line and ends the process. `keepCode`: what a poll that went well calls at its end. */
+export async function main(argv: readonly string[], keepCode: () => void = () => {}): Promise<void> {
   const output = new Output(process.stdout, process.stderr, columnsIn(process.env))
   if (argv.length === 1 && argv[0] === '--version') {
     output.answer(`popfetch ${version}`)
@@ -63,7 +63,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     rooms,
     host: processHost((attempt) => {
       contains = attempt
-    }),
+    }, keepCode),
   })
   await output.drained()
   const { lost } = output

@@ -60,10 +60,12 @@ export interface Host {
   on(signal: 'SIGHUP' | 'SIGUSR1', act: () => void): void
   /** From now on an uncaught error is given to `attempt`, and ends the process unless that returns true. */
   contain(attempt: (thrown: unknown) => boolean): void
+  /** A poll went well: what it compiled may be kept for the next one. */
+  keepCode(): void
 }
 
 /** The host that is this process. `main.ts` listens for uncaught errors, so it gives `contain`. */
-export function processHost(contain: Host['contain']): Host {
+export function processHost(contain: Host['contain'], keepCode: Host['keepCode'] = () => {}): Host {
   const [program = process.execPath, script = ''] = process.argv
   // The single executable is program and script in one.
   const isAlone = process.getBuiltinModule('node:sea').isSea()
@@ -74,5 +76,6 @@ export function processHost(contain: Host['contain']): Host {
     starter: async () => (await import('../daemon/detach.ts')).takeStarter(process),
     on: (signal, act) => void process.on(signal, act),
     contain,
+    keepCode,
   }
 }

@@ -8,6 +8,8 @@ import { inject } from 'vitest'
 export const ROOT = join(import.meta.dirname, '..', '..')
 /** The bundled program: it starts in a third of the time. main.test.ts starts the checkout's. */
 export const BIN = inject('popfetch')
+/** What it loads at first use. */
+export const CHUNKS = join(dirname(BIN), 'chunks')
 /** Node's own cache of compiled code, beside the bundle: popfetch then makes none in the home. */
 export const CACHE = join(dirname(BIN), 'cache')
 

@@ -62,6 +62,7 @@ export class Person implements AsyncDisposable {
         starter: () => Promise.resolve(null),
         on: () => {},
         contain: () => {},
+        keepCode: () => {},
       },
     }
   }

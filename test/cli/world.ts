@@ -76,6 +76,7 @@ export class World implements AsyncDisposable {
         starter: () => Promise.resolve(null),
         on: () => {},
         contain: () => {},
+        keepCode: () => {},
       },
       rooms: {
         configuration: () =>

@@ -94,6 +94,7 @@ async function whatIsTold(): Promise<Told> {
       starter: () => Promise.resolve(null),
       on: () => {},
       contain: () => {},
+      keepCode: () => {},
     },
   })
   expect(code).toBe(0)

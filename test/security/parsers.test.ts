@@ -28,6 +28,8 @@ const server = (most: string, growth = 'replies of servers'): Place => ({ whose:
 
 const PLACES: Readonly<Record<string, Place>> = {
   'bin/popfetch.ts': own("Node's version"),
+  'src/cli/script-form.ts': own('the text of the program itself'),
+  'src/cli/kept-code.ts': own('places of the program itself'),
   'src/cli/terminal/wrapped.ts': own('our own descriptions of commands, options and keys'),
   'src/ledger/sqlite/mend/check.ts': own('what SQLite says of our file'),
   'src/ledger/sqlite/copies.ts': own('names of our own files'),

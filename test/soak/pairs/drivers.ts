@@ -107,6 +107,7 @@ export class Cron implements Driver {
         starter: () => Promise.resolve(null),
         on: () => {},
         contain: () => {},
+        keepCode: () => {},
       },
     }
     const code = await execute(['--config', configuration, ...args], surroundings)

@@ -13,7 +13,6 @@ import type { DaemonInvocation } from '../daemon/options.ts'
 import type { PollInvocation } from './options.ts'
 import { withObserver } from '../../terminal/progress-screen.ts'
 import { DEFERRED, saysNothing, toldAfter, troubleOf, troublesOf, worthTelling } from './quiet.ts'
-import { boundCompileCache } from '../../compile-cache.ts'
 import { unknownAccount } from '../../command-errors.ts'
 import { type Commands, DEFAULT_COMMAND } from '../../command.ts'
 import { openRun, type OpenedRun } from '../../open/configured.ts'
@@ -133,8 +132,9 @@ async function poll(
     await copyLedger(run.configuration, run)
     const { tidyLedger } = await import('../../../poll/account/tidy.ts')
     const tidied = await tidyLedger(run.configuration, { ...run, nowMs: surroundings.nowMs(), signal })
-    if (tidied) boundCompileCache(surroundings.env)
+    if (tidied) (await import('../../compile-cache.ts')).boundCompileCache(surroundings.env)
   }
+  if (code === EXIT_OK && byDaemon === null && !invocation.dryRun) surroundings.host.keepCode()
   return code
 }
 

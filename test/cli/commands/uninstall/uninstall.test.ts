@@ -93,6 +93,8 @@ log: { file: "~/log/mail.log" }
   await put(`${STATE}/migrations/${'b'.repeat(24)}.db`)
   await put(`${STATE}/migrations/${'b'.repeat(24)}.db.leases/${UIDS}`)
   await put('.cache/popfetch/v24.21.0-x64-abc-0/1f2e3d4c')
+  await put('.cache/popfetch/code-0123456789abcdef')
+  await put('.cache/popfetch/code-0123456789abcdef.4711')
   await put('.local/share/bash-completion/completions/popfetch')
   await put('.config/fish/completions/popfetch.fish')
   await put('.config/systemd/user/popfetch.service', '[Service]\nExecStart=/usr/bin/popfetch --daemon --foreground\n')

@@ -1,0 +1,205 @@
+// The built program, as cron starts it again and again: what a poll that went well keeps of its compiled code, and what the next
+// start believes.
+import { spawn } from 'node:child_process'
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { temporaryDirectory } from '../ledger/scene.ts'
+import { Pop3Server } from '../support/pop3-server.ts'
+import { BIN, ended, type Ended } from './child.ts'
+
+/** Tells which scripts are made, and whether V8 took the code that was kept of each. */
+const WITNESS = `data:text/javascript,${encodeURIComponent(`
+  import vm from 'node:vm'
+  const names = []
+  const Script = vm.Script
+  vm.Script = class extends Script {
+    constructor(text, options) {
+      super(text, options)
+      const name = /([\\w-]+)-[\\w-]{8}\\.js$/.exec(options.filename)?.[1]
+      if (name) names.push(name + ' ' + (options.cachedData === undefined ? 'compiled' : this.cachedDataRejected ? 'refused' : 'kept'))
+    }
+  }
+  process.on('exit', () => process.getBuiltinModule('node:fs').writeFileSync(process.env.WITNESS, names.sort().join('\\n')))
+`)}`
+
+let home: string
+let server: Pop3Server
+beforeEach(async () => {
+  home = await temporaryDirectory()
+  server = await Pop3Server.start()
+  server.mailbox('alice', 'secret')
+  const { host, port } = server
+  const account = { host, port, tls: 'none', user: 'alice', password: 'secret', deliver: 'maildir:Mail' }
+  writeFileSync(join(home, 'config.json'), JSON.stringify({ accounts: { work: account } }), { mode: 0o600 })
+})
+afterEach(async () => {
+  await server[Symbol.asyncDispose]()
+})
+
+interface Run extends Ended {
+  /** The chunks that were run as scripts, and how each was compiled. */
+  readonly scripts: readonly string[]
+}
+
+async function popfetch(
+  words: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  flags: readonly string[] = [],
+): Promise<Run> {
+  const witness = join(home, 'witness')
+  rmSync(witness, { force: true })
+  const child = spawn(process.execPath, [...flags, '--import', WITNESS, BIN, ...words], {
+    cwd: home,
+    env: { PATH: process.env['PATH'], HOME: home, WITNESS: witness, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const result = await ended(child)
+  const names = readFileSync(witness, 'utf8')
+  return { ...result, scripts: names === '' ? [] : names.split('\n') }
+}
+
+const poll = (env: NodeJS.ProcessEnv = {}, flags: readonly string[] = []): Promise<Run> =>
+  popfetch(['--config', 'config.json'], env, flags)
+
+const folder = (): string => join(home, '.cache/popfetch')
+function files(): string[] {
+  return readdirSync(folder())
+    .filter((name) => name.startsWith('code-'))
+    .map((name) => join(folder(), name))
+}
+function only(): string {
+  const [file = '', ...others] = files()
+  expect(others).toEqual([])
+  return file
+}
+
+const COMPILED = ['poll compiled', 'rolldown-runtime compiled', 'start compiled']
+const KEPT = ['poll kept', 'rolldown-runtime kept', 'start kept']
+
+describe('the code of a poll', () => {
+  test('is kept once, for its user alone, and used from then on', async () => {
+    expect(await poll()).toMatchObject({ code: 0, stderr: '', scripts: COMPILED })
+    const { mode, ino, mtimeMs } = statSync(only())
+    expect(mode & 0o777).toBe(0o600)
+    expect(await poll()).toMatchObject({ code: 0, stderr: '', scripts: KEPT })
+    expect(await popfetch(['status', '--config', 'config.json'])).toMatchObject({ scripts: KEPT })
+    expect(statSync(only())).toMatchObject({ ino, mtimeMs })
+  })
+
+  test('is kept by a poll that brought mail, too', async () => {
+    server.mailbox('alice').add(`Subject: large\r\n\r\n${'a line of text\r\n'.repeat(700_000)}`)
+    expect(await poll()).toMatchObject({ code: 0, stderr: '' })
+    expect((await poll()).scripts).toEqual(KEPT)
+  })
+
+  test.each([
+    [
+      'a poll that failed',
+      async () => {
+        await server[Symbol.asyncDispose]()
+        expect((await poll()).code).toBe(75)
+      },
+    ],
+    ['--version', async () => void (await popfetch(['--version']))],
+    ['status', async () => void (await popfetch(['status', '--config', 'config.json']))],
+    ['config check', async () => void (await popfetch(['config', 'check', '--config', 'config.json']))],
+    ['a dry run', async () => void (await popfetch(['--dry-run', '--config', 'config.json']))],
+  ])('is not kept after %s, which does not run all of it', async (_, act) => {
+    await act()
+    expect(files()).toEqual([])
+  })
+
+  test.each([
+    ['it was cut', (file: string) => truncateSync(file, 100_000)],
+    ['it is empty', (file: string) => truncateSync(file, 0)],
+    ['it is shorter than its digest', (file: string) => truncateSync(file, 10)],
+    [
+      'a bit of it changed',
+      (file: string) => {
+        const bytes = readFileSync(file)
+        bytes[bytes.length >> 1]! ^= 1
+        writeFileSync(file, bytes)
+      },
+    ],
+    ['others can write to it', (file: string) => chmodSync(file, 0o666)],
+    [
+      'it is that of another text',
+      (file: string) => {
+        const chunks = readFileSync(file, 'latin1').replace(/"digest":"[\da-f]{4}/, '"digest":"0000')
+        const { hash } = process.getBuiltinModule('node:crypto')
+        const content = Buffer.from(chunks.slice(64), 'latin1')
+        writeFileSync(file, Buffer.concat([Buffer.from(hash('sha256', content)), content]))
+      },
+    ],
+  ])('is compiled and kept again where %s', async (_, spoil) => {
+    await poll()
+    const file = only()
+    const before = readFileSync(file)
+    spoil(file)
+    const { code, stderr, scripts } = await poll()
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(scripts.filter((one) => one.endsWith('compiled')).length).toBeGreaterThan(0)
+    expect(only()).toBe(file)
+    expect(statSync(file).size).toBeGreaterThan(before.length / 2)
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    expect((await poll()).scripts).toEqual(KEPT)
+  })
+
+  test.each([
+    [
+      'a link',
+      (file: string) => {
+        writeFileSync(join(home, 'mine'), readFileSync(file))
+        rmSync(file)
+        symlinkSync(join(home, 'mine'), file)
+      },
+    ],
+    [
+      'a folder',
+      (file: string) => {
+        rmSync(file)
+        mkdirSync(file)
+      },
+    ],
+  ])('is not read through %s, and the poll goes on', async (_, put) => {
+    await poll()
+    put(only())
+    expect(await poll()).toMatchObject({ code: 0, stderr: '', scripts: COMPILED })
+  })
+
+  test('is kept for each set of flags of V8 by itself', async () => {
+    await poll()
+    const flags = ['--no-sparkplug']
+    expect((await poll({}, flags)).scripts).toEqual(COMPILED)
+    expect(files()).toHaveLength(2)
+    expect((await poll({}, flags)).scripts).toEqual(KEPT)
+    expect((await poll()).scripts).toEqual(KEPT)
+  })
+
+  test.each([
+    [
+      'the folder is not private',
+      () => {
+        mkdirSync(folder(), { recursive: true })
+        chmodSync(folder(), 0o777)
+        return {}
+      },
+    ],
+    ['there is no home', () => ({ HOME: undefined, XDG_STATE_HOME: home })],
+    ['Node is told where to keep code', () => ({ NODE_COMPILE_CACHE: join(home, 'elsewhere') })],
+  ])('stays as Node loads it where %s', async (_, prepare) => {
+    const { code, stderr, scripts } = await poll({ ...prepare(), XDG_STATE_HOME: home })
+    expect({ code, stderr, scripts }).toEqual({ code: 0, stderr: '', scripts: [] })
+  })
+})
