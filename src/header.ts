@@ -66,22 +66,54 @@ export function sha256(bytes: Buffer | string): Buffer {
   return Buffer.from(hash('sha256', bytes, 'binary'), 'latin1')
 }
 
-/** The fingerprint, and what `field` says of Message-ID, in one go: every message is asked for both. */
-export function identity(header: Buffer): { readonly fingerprint: Buffer; readonly messageId: string | null } {
+/** What one look at a header tells; texts as `field` gives them. */
+export interface HeaderFacts {
+  readonly fingerprint: Buffer
+  readonly messageId: string | null
+  readonly from: string | null
+  readonly subject: string | null
+  readonly date: string | null
+  /** As `receivedDateMs`. */
+  readonly receivedMs: number | null
+}
+
+/** All that is asked of the header of every message, in one go. */
+export function headerFacts(header: Buffer): HeaderFacts {
   const text = latin1(header)
   let stable = ''
   let messageId: string | null = null
+  let from: string | null = null
+  let subject: string | null = null
+  let date: string | null = null
+  let received: string | null = null
   eachField(text, (name, value) => {
+    if (name === 'received') received ??= value
     if (!STABLE.has(name)) return
     stable += `${name}:${collapse(value)}\n`
-    if (name === 'message-id') messageId ??= unfold(value)
+    if (name === 'from') from ??= unfold(value)
+    else if (name === 'subject') subject ??= unfold(value)
+    else if (name === 'date') date ??= unfold(value)
+    else if (name === 'message-id') messageId ??= unfold(value)
   })
+  const receivedMs = received === null ? null : stampMs(received)
+  return { fingerprint: fingerprintOf(stable, text), messageId, from, subject, date, receivedMs }
+}
+
+/** The fingerprint and the Message-ID alone. */
+export function identity(header: Buffer): Pick<HeaderFacts, 'fingerprint' | 'messageId'> {
+  const { fingerprint: digest, messageId } = headerFacts(header)
+  return { fingerprint: digest, messageId }
+}
+
+/** `stable`: what identifies the message; '': nothing does, and all that is not volatile counts. */
+function fingerprintOf(stable: string, text: string): Buffer {
+  let all = stable
   if (stable === '') {
     eachField(text, (name, value) => {
-      if (!VOLATILE.has(name)) stable += `${name}:${collapse(value)}\n`
+      if (!VOLATILE.has(name)) all += `${name}:${collapse(value)}\n`
     })
   }
-  return { fingerprint: sha256(stable).subarray(0, 16), messageId }
+  return sha256(all).subarray(0, 16)
 }
 
 /** How many bytes of the header are a server's own notes, line ends included; no more than such notes have. */
@@ -105,6 +137,16 @@ export function field(header: Buffer, name: string): string | null {
   return found
 }
 
+/** The same for several fields, in their order and in one go; names in lower case. */
+export function firstFields(header: Buffer, names: readonly string[]): readonly (string | null)[] {
+  const found: (string | null)[] = names.map(() => null)
+  eachField(latin1(header), (name, value) => {
+    const at = names.indexOf(name)
+    if (at >= 0) found[at] ??= unfold(value)
+  })
+  return found
+}
+
 /** All such fields' values, unfolded, from the top. */
 export function fields(header: Buffer, name: string): readonly string[] {
   const wanted = name.toLowerCase()
@@ -121,11 +163,16 @@ export function receivedDateMs(header: Buffer): number | null {
   let dateMs: number | null = null
   eachField(latin1(header), (name, value) => {
     if (name !== 'received') return true
-    const semicolon = value.lastIndexOf(';')
-    if (semicolon >= 0) dateMs = parseDateMs(unfold(value.slice(semicolon + 1)))
+    dateMs = stampMs(value)
     return false
   })
   return dateMs
+}
+
+/** The date of a Received field. */
+function stampMs(received: string): number | null {
+  const semicolon = received.lastIndexOf(';')
+  return semicolon < 0 ? null : parseDateMs(unfold(received.slice(semicolon + 1)))
 }
 
 const MONTHS: readonly string[] = 'jan feb mar apr may jun jul aug sep oct nov dec'.split(' ')

@@ -1,7 +1,7 @@
 // What a person recognises a message by: From, Subject and Date of its header, decoded (RFC 2047). The header is not trusted, and
 // nothing decoded here is ever delivered. Secrets are masked here: the ledger keeps it, and a server could repeat one in a field.
 // What is given is not safe to print: display() makes it so.
-import { field, identity, parseDateMs } from './header.ts'
+import { firstFields, headerFacts, type HeaderFacts, parseDateMs } from './header.ts'
 import type { Heading, Message, ReceivedFacts } from './message.ts'
 import { redact } from './redact.ts'
 
@@ -12,10 +12,15 @@ const MESSAGE_ID_LIMIT = 998
 const RAW_LIMIT = 4000
 
 export function headingOf(header: Buffer): Heading {
-  const date = field(header, 'date')
+  const [from = null, subject = null, date = null] = firstFields(header, ['from', 'subject', 'date'])
+  return headingFrom({ from, subject, date })
+}
+
+/** The same, where these fields were read already. */
+export function headingFrom({ from, subject, date }: Pick<HeaderFacts, 'from' | 'subject' | 'date'>): Heading {
   return {
-    from: shown(field(header, 'from')),
-    subject: shown(field(header, 'subject')),
+    from: shown(from),
+    subject: shown(subject),
     dateMs: date === null ? null : parseDateMs(date),
   }
 }
@@ -29,8 +34,8 @@ export function receivedFacts({ sizeBytes, digest, fingerprint, messageId }: Mes
 export function shownFacts(
   header: Buffer,
 ): Pick<ReceivedFacts, 'fingerprint' | 'messageId'> & { readonly heading: Heading } {
-  const { fingerprint, messageId } = identity(header)
-  return { fingerprint, messageId: masked(messageId), heading: headingOf(header) }
+  const facts = headerFacts(header)
+  return { fingerprint: facts.fingerprint, messageId: masked(facts.messageId), heading: headingFrom(facts) }
 }
 
 function masked(messageId: string | null): string | null {

@@ -1,7 +1,16 @@
 // What header.ts sees in well-formed, odd and hostile headers.
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { field, fields, fingerprint, parseDateMs, receivedDateMs, splitHeader, stateBytes } from '../src/header.ts'
+import {
+  field,
+  fields,
+  fingerprint,
+  headerFacts,
+  parseDateMs,
+  receivedDateMs,
+  splitHeader,
+  stateBytes,
+} from '../src/header.ts'
 
 const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
 const headerOf = (text: string): string => splitHeader(bytes(text)).toString('latin1')
@@ -166,6 +175,28 @@ describe('dates', () => {
     expect(receivedDateMs(bytes('Date: Tue, 24 Nov 2026 13:10:22 +0000\r\n'))).toBeNull()
     expect(receivedDateMs(bytes('Received: from a by b\r\n'))).toBeNull()
     expect(receivedDateMs(bytes('Received: from a by b; soon\r\n'))).toBeNull()
+  })
+})
+
+describe('headerFacts', () => {
+  const names = ['From', 'subject', 'DATE', 'Message-ID', 'Received', 'To', 'from ', 'X-From', '', 'f:rom']
+  const value = fc.stringMatching(/^[ \t]?(?:a|; 1 Jan 2026 10:00:00 \+0000|<a@b>|:|)[ \t]*$/)
+  const line = fc.tuple(fc.constantFrom(...names), value, fc.constantFrom('\r\n', '\n', '\r\n ', '\r\n\t x\r\n'))
+
+  test('says what each look by itself says, whatever the header', () => {
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 12 }), (lines) => {
+        const header = bytes(lines.map(([name, text, end]) => `${name}:${text}${end}`).join(''))
+        expect(headerFacts(header)).toEqual({
+          fingerprint: fingerprint(header),
+          messageId: field(header, 'message-id'),
+          from: field(header, 'from'),
+          subject: field(header, 'subject'),
+          date: field(header, 'date'),
+          receivedMs: receivedDateMs(header),
+        })
+      }),
+    )
   })
 })
 

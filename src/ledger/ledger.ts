@@ -174,6 +174,11 @@ export interface Ledger extends AsyncDisposable {
    *  `received` is recorded with it; null leaves what is there. */
   settle(lease: Lease, settlement: Settlement): Promise<void>
 
+  /** `settle` of each of these and then `begin` of the batch, in one commit: all of it is made, or nothing. For many small messages
+   *  on their way to one place. At most a thousand of each; rejects with ERR_BUG where one of the messages to be settled was never
+   *  begun. */
+  settleAndBegin(lease: Lease, settlements: readonly Settlement[], batch: readonly Beginning[]): Promise<void>
+
   /** The attempts of these deliveries leave our hands now: the last byte goes to the server, the command gets its input. Resolves
    *  when that is durable; not before then may it happen. `begin` takes the mark off. */
   handOver(lease: Lease, deliveries: readonly DeliveryKey[]): Promise<void>

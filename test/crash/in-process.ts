@@ -15,7 +15,7 @@ export interface PollHere {
 }
 
 /** What changes the ledger, and so tells how far a poll has come. */
-const CHANGES: readonly (keyof Ledger)[] = ['begin', 'settle', 'abandon', 'hold', 'deleted', 'finish']
+const CHANGES: readonly (keyof Ledger)[] = ['begin', 'settle', 'settleAndBegin', 'abandon', 'hold', 'deleted', 'finish']
 
 export async function pollHere(scene: Scene, { death, acceptNewIds = false }: PollHere = {}): Promise<AccountReport> {
   const { configFile: file, directory } = scene

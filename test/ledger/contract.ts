@@ -16,12 +16,14 @@ import { pauses } from './contract/pauses.ts'
 import { records } from './contract/records.ts'
 import { scheduling } from './contract/scheduling.ts'
 import { settled } from './contract/settled.ts'
+import { together } from './contract/together.ts'
 import type { Kind } from './kind.ts'
 
 export function contract(kind: Kind): void {
   describe(`${kind.name}: accounts`, () => accounts(kind))
   describe(`${kind.name}: leases`, () => leases(kind))
   describe(`${kind.name}: messages`, () => messages(kind))
+  describe(`${kind.name}: settled and begun together`, () => together(kind))
   describe(`${kind.name}: comparisons`, () => comparisons(kind))
   describe(`${kind.name}: settled messages`, () => settled(kind))
   describe(`${kind.name}: forgetting what is gone`, () => forgetting(kind))

@@ -34,9 +34,6 @@ import type {
   PollEnd,
   ReceivedFacts,
   Settlement,
-  ShownHeader,
-  TakingOver,
-  Told,
   Worker,
   WorkerCard,
 } from '../ledger.ts'
@@ -144,14 +141,6 @@ export class SqliteLedger implements Ledger {
     return this.#open.access
   }
 
-  get #accounts(): AccountRows {
-    return this.#open.accounts
-  }
-
-  get #messages(): MessageRows {
-    return this.#open.messages
-  }
-
   /** Where the file was deleted or replaced (S043): opened again, as soon as a right one is there. Called where polls begin, so
    *  that nothing changes under a running poll except that its lease is lost. */
   async #present(): Promise<void> {
@@ -184,18 +173,18 @@ export class SqliteLedger implements Ledger {
     this.#access.requireHeld(lease)
     const recorded = await this.account(account)
     if (recorded !== null) return recorded
-    await this.#access.write(() => this.#accounts.add(account, identity))
+    await this.#access.write(() => this.#open.accounts.add(account, identity))
     return (await this.account(account)) ?? blankRecord(account, identity)
   }
 
   async account(name: string): Promise<AccountRecord | null> {
     await this.#present()
-    return await this.#access.read(() => this.#accounts.read(name))
+    return await this.#access.read(() => this.#open.accounts.read(name))
   }
 
   async accounts(): Promise<readonly AccountRecord[]> {
     await this.#present()
-    return await this.#access.read(() => this.#accounts.all())
+    return await this.#access.read(() => this.#open.accounts.all())
   }
 
   known(account: string, keys: readonly EntryKey[]): Promise<readonly (KnownMessage | null)[]> {
@@ -208,61 +197,71 @@ export class SqliteLedger implements Ledger {
 
   see(lease: Lease, seen: Parameters<Ledger['see']>[1]): Promise<void> {
     return this.#access.changeAll(lease, seen, (entry, id, nowMs) =>
-      this.#messages.see(id, entry, Math.min(entry.firstSeenMs ?? nowMs, nowMs)),
+      this.#open.messages.see(id, entry, Math.min(entry.firstSeenMs ?? nowMs, nowMs)),
     )
   }
 
   async start(lease: Lease, seen: Parameters<Ledger['start']>[1]): Promise<void> {
     await this.see(lease, seen)
-    await this.#access.change(lease, (id) => this.#accounts.start(id))
+    await this.#access.change(lease, (id) => this.#open.accounts.start(id))
   }
 
   begin(lease: Lease, batch: readonly Beginning[]): Promise<void> {
-    return this.#access.changeAll(lease, batch, (beginning, id, nowMs) => this.#messages.begin(id, beginning, nowMs))
+    return this.#access.changeAll(lease, batch, (beginning, id, nowMs) =>
+      this.#open.messages.begin(id, beginning, nowMs),
+    )
   }
 
   settle(lease: Lease, settlement: Settlement): Promise<void> {
-    return this.#access.change(lease, (id, nowMs) => this.#messages.settle(id, settlement, nowMs))
+    return this.#access.change(lease, (id, nowMs) => this.#open.messages.settle(id, settlement, nowMs))
+  }
+
+  settleAndBegin(lease: Lease, settlements: readonly Settlement[], batch: readonly Beginning[]): Promise<void> {
+    return this.#access.change(lease, (id, nowMs) =>
+      this.#open.accounts.grow(id, this.#open.messages.settleAndBegin(id, settlements, batch, nowMs)),
+    )
   }
 
   abandon(lease: Lease, keys: Parameters<Ledger['abandon']>[1]): Promise<void> {
     return this.#access.changeAll(lease, keys, ({ key, reason, counts }, id) =>
-      this.#messages.abandon(id, key, reason, counts),
+      this.#open.messages.abandon(id, key, reason, counts),
     )
   }
 
   hold(lease: Lease, held: Parameters<Ledger['hold']>[1]): Promise<void> {
     return this.#access.changeAll(lease, held, ({ key, listedBytes, reason }, id, nowMs) =>
-      this.#messages.hold(id, key, listedBytes, reason, nowMs),
+      this.#open.messages.hold(id, key, listedBytes, reason, nowMs),
     )
   }
 
   deleted(lease: Lease, keys: readonly EntryKey[]): Promise<void> {
-    return this.#access.changeAll(lease, keys, (key, id, nowMs) => this.#messages.deleted(id, key, nowMs))
+    return this.#access.changeAll(lease, keys, (key, id, nowMs) => this.#open.messages.deleted(id, key, nowMs))
   }
 
   handOver(lease: Lease, deliveries: readonly DeliveryKey[]): Promise<void> {
-    return this.#access.changeAll(lease, deliveries, (delivery, id) => this.#messages.handOver(id, delivery))
+    return this.#access.changeAll(lease, deliveries, (delivery, id) => this.#open.messages.handOver(id, delivery))
   }
 
   noteDeletions(lease: Lease, notes: readonly DeletionNote[]): Promise<void> {
-    return this.#access.changeAll(lease, notes, (note, id, nowMs) => this.#messages.noteDeletion(id, note, nowMs))
+    return this.#access.changeAll(lease, notes, (note, id, nowMs) => this.#open.messages.noteDeletion(id, note, nowMs))
   }
 
   noteHarm(lease: Lease, keys: readonly EntryKey[], command: Harm['command'] | null): Promise<void> {
-    return this.#access.changeAll(lease, keys, (key, id, nowMs) => this.#messages.noteHarm(id, key, command, nowMs))
+    return this.#access.changeAll(lease, keys, (key, id, nowMs) =>
+      this.#open.messages.noteHarm(id, key, command, nowMs),
+    )
   }
 
   noteHeading(lease: Lease, key: EntryKey, heading: Heading): Promise<void> {
-    return this.#access.change(lease, (id) => this.#messages.noteHeading(id, key, heading))
+    return this.#access.change(lease, (id) => this.#open.messages.noteHeading(id, key, heading))
   }
 
-  noteHeaders(lease: Lease, headers: readonly ShownHeader[]): Promise<void> {
-    return this.#access.changeAll(lease, headers, (header, id) => this.#messages.noteHeader(id, header))
+  noteHeaders(lease: Lease, headers: Parameters<Ledger['noteHeaders']>[1]): Promise<void> {
+    return this.#access.changeAll(lease, headers, (header, id) => this.#open.messages.noteHeader(id, header))
   }
 
-  takeOver(lease: Lease, state: TakingOver | null): Promise<void> {
-    return this.#access.change(lease, (id) => this.#accounts.takeOver(id, state))
+  takeOver(lease: Lease, state: Parameters<Ledger['takeOver']>[1]): Promise<void> {
+    return this.#access.change(lease, (id) => this.#open.accounts.takeOver(id, state))
   }
 
   absolve(messages: readonly string[], destinations: readonly string[], recipient: string | null): Promise<void> {
@@ -336,13 +335,13 @@ export class SqliteLedger implements Ledger {
   }
 
   #forgettable(account: string, absent: Absence, most: number): readonly number[] {
-    const id = this.#accounts.find(account)
+    const id = this.#open.accounts.find(account)
     return id === null ? [] : this.#open.identity.forgettable(id, absent, most)
   }
 
   finish(lease: Lease, end: PollEnd): Promise<void> {
     return this.#access.change(lease, (id, nowMs) => {
-      this.#accounts.finish(lease.account, end)
+      this.#open.accounts.finish(lease.account, end)
       if (end.day !== null) this.#open.days.add(id, end.day, nowMs)
     })
   }
@@ -360,8 +359,8 @@ export class SqliteLedger implements Ledger {
     })
   }
 
-  told(account: string, told: Told | null): Promise<void> {
-    return this.#access.write(() => this.#accounts.tell(account, told))
+  told(account: string, told: Parameters<Ledger['told']>[1]): Promise<void> {
+    return this.#access.write(() => this.#open.accounts.tell(account, told))
   }
 
   async claim(account: string, claim: Claim): Promise<Claimed> {

@@ -218,6 +218,19 @@ export class MessageRows {
     if (received !== null) this.#receive(id, received)
   }
 
+  /** Gives how many messages were new. */
+  settleAndBegin(
+    account: number,
+    settlements: readonly Settlement[],
+    batch: readonly Beginning[],
+    nowMs: number,
+  ): number {
+    for (const settlement of settlements) this.settle(account, settlement, nowMs)
+    let added = 0
+    for (const beginning of batch) added += this.begin(account, beginning, nowMs)
+    return added
+  }
+
   /** False: it was not as simple as that, and nothing was changed. */
   #settleSingle(id: number, settlement: Settlement, received: ReceivedFacts, nowMs: number): boolean {
     const { destination, recipient, outcome } = settlement
