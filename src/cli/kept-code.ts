@@ -4,7 +4,17 @@
 // a flag of V8 changes. The file lies in the private folder of the cache. What is cut, of another user or of another program is
 // not believed; then the chunks are compiled, as ever. Loaded before anything is kept: imports only what lies in its own chunk.
 import { isAscii } from 'node:buffer'
-import { closeSync, constants, fstatSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { registerHooks } from 'node:module'
 import { join } from 'node:path'
 import { Script } from 'node:vm'
@@ -12,7 +22,7 @@ import { cacheFolder, compileCache, isOurs } from './compile-cache.ts'
 import { type Evaluate, type Exports, moduleOf, scriptOf } from './script-form.ts'
 
 /** The chunks of a poll, as .rolldown.config.js names them. */
-const CHUNK = /\/((?:rolldown-runtime|start|poll)-[\w-]{8}\.js)$/
+const CHUNK = /\/((?:rolldown-runtime|start|poll|config)-[\w-]{8}\.js)$/
 
 /** What the modules that stand for these chunks find them by. */
 const LOAD = Symbol.for('popfetch.chunk')
@@ -138,12 +148,17 @@ class Chunks {
   keep(): void {
     const all = [...this.#loaded].flatMap(([name, loaded]) => (loaded === null ? [] : [{ name, ...loaded }]))
     if (all.every(({ wasKept }) => wasKept)) return
+    const made = all.map(({ name, digest, script }) => ({ name, digest, code: () => script.createCachedData() }))
+    // What this poll did not need, if it is of this version.
+    const others = [...this.#kept].flatMap(([name, { digest, code }]) =>
+      !this.#loaded.has(name) && existsSync(new URL(name, this.#place)) ? [{ name, digest, code: () => code }] : [],
+    )
     try {
       // What garbage.ts may have set: code that was kept under other flags would be refused at each start.
       const { setFlagsFromString } = process.getBuiltinModule('node:v8')
       setFlagsFromString('--semi-space-growth-factor=2')
       setFlagsFromString('--no-expose-gc')
-      if (tagOf() === this.#tag) writeKept(this.#file, all)
+      if (tagOf() === this.#tag) writeKept(this.#file, [...made, ...others])
     } catch {
       // The next poll compiles again what it needs.
     }
@@ -183,13 +198,11 @@ function readOwn(file: string): Buffer | null {
 /** Whole or not at all. */
 function writeKept(
   file: string,
-  loaded: readonly { readonly name: string; readonly digest: string; readonly script: Script }[],
+  all: readonly { readonly name: string; readonly digest: string; readonly code: () => Buffer }[],
 ): void {
-  const codes = loaded.map(({ script }) => script.createCachedData())
-  const head: Head = {
-    chunks: loaded.map(({ name, digest }, at) => ({ name, digest, bytes: codes[at]?.length ?? 0 })),
-  }
-  const content = Buffer.concat([Buffer.from(`${JSON.stringify(head)}\0`), ...codes])
+  const codes = all.map(({ code }) => code())
+  const chunks = all.map(({ name, digest }, at) => ({ name, digest, bytes: codes[at]?.length ?? 0 }))
+  const content = Buffer.concat([Buffer.from(`${JSON.stringify({ chunks } satisfies Head)}\0`), ...codes])
   const made = `${file}.${process.pid}`
   try {
     writeFileSync(made, Buffer.concat([Buffer.from(digestOf(content)), content]), { flag: 'wx', mode: 0o600 })

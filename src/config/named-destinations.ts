@@ -2,7 +2,8 @@
 // mapping or a URL. The latter are named by their canonical URL. Which keys they have is destinations/.
 // The one rule: every method adds what is wrong to the list it is given, and goes on.
 import { display } from '../display.ts'
-import { destination, destinationConflicts, kindOf, parseDestinationUrl } from './destinations/destinations.ts'
+import { destinationConflicts, kindOf, parseDestinationUrl } from './destinations/destinations.ts'
+import { destination } from './destinations/schemas/destination.ts'
 import { nearest } from './values/nearest.ts'
 import { blurs, filledAddress, leavesDomainOut, namesMailbox } from '../deliver/placeholders.ts'
 import { conflictProblems, foundText, issueProblems, pathText, PROBLEMS_SHOWN, wrong } from './problem.ts'

@@ -1,7 +1,7 @@
 // Where the messages of an account go: `deliver` and `route`. A destination is there as a name, as a URL or as a mapping.
 // A group is tried in its order until one does not refuse. Names are looked up in named-destinations.ts.
 import * as z from 'zod'
-import { destination } from './destinations/destinations.ts'
+import { destination } from './destinations/schemas/destination.ts'
 import { FIRST_OF } from './values/written.ts'
 import { parseSize } from './values/quantity.ts'
 import * as value from './values/values.ts'

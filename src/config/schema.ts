@@ -5,6 +5,7 @@ import * as z from 'zod'
 import { PASSWORD_MECHANISMS, TOKEN_MECHANISMS } from '../pop3/sign-in/mechanisms.ts'
 import { isThisMachine } from './destinations/mail-server.ts'
 import { deliver, route } from './route.ts'
+import { FIRST, FIRST_WORDS, firstOf } from './values/first.ts'
 import { parseDuration } from './values/quantity.ts'
 import type { SecretText } from './values/secret.ts'
 import { recipient } from './recipient.ts'
@@ -19,6 +20,8 @@ import type { ResolvePath } from './values/values.ts'
 import type { Conflict, Frozen, Written } from './values/written.ts'
 
 export type { Pattern, When } from './route.ts'
+export { FIRST_WORDS, parseFirst, sinceText } from './values/first.ts'
+export type { FirstPolicy } from './values/first.ts'
 export type { DestinationConfig } from './destinations/destinations.ts'
 
 /** When a delivered message is deleted from the server. Its age counts from the poll that saw it first. */
@@ -26,14 +29,6 @@ export type DeletePolicy =
   | { readonly kind: 'never' }
   | { readonly kind: 'after-delivery' }
   | { readonly kind: 'age'; readonly ageMs: number }
-
-/** What the very first poll of an account takes. `default`: nothing was written, which means all (and ERR_FIRST_POLL). */
-export type FirstPolicy =
-  | { readonly kind: 'default' }
-  | { readonly kind: 'all' }
-  | { readonly kind: 'new' }
-  | { readonly kind: 'last'; readonly count: number }
-  | { readonly kind: 'since'; readonly sinceMs: number }
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error'
 
@@ -87,29 +82,6 @@ const deletion = value.parsed(
   },
   /^(?:never|after-delivery|\d+[smhd])$/,
 )
-
-const FIRST = /^(?:all|new|last:[1-9]\d{0,8}|since:\d{4}-\d\d-\d\d)$/
-export const FIRST_WORDS = 'all, new, last:N such as last:100, or since:DATE such as since:2026-11-01'
-
-function firstOf(text: string): FirstPolicy | null {
-  if (text === 'all' || text === 'new') return { kind: text }
-  if (text.startsWith('since:')) {
-    const sinceMs = Date.parse(`${text.slice('since:'.length)}T00:00:00Z`)
-    // A day that its month does not have would become another day.
-    return sinceText(sinceMs) === text ? { kind: 'since', sinceMs } : null
-  }
-  return { kind: 'last', count: Number(text.slice('last:'.length)) }
-}
-
-/** As it is written. */
-export function sinceText(sinceMs: number): string {
-  return Number.isNaN(sinceMs) ? '' : `since:${new Date(sinceMs).toISOString().slice(0, 10)}`
-}
-
-/** As `first` is written; null: it is not one. */
-export function parseFirst(text: string): FirstPolicy | null {
-  return FIRST.test(text) ? firstOf(text) : null
-}
 
 const first = value.parsed(FIRST_WORDS, firstOf, FIRST)
 

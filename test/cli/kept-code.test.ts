@@ -84,8 +84,8 @@ function only(): string {
   return file
 }
 
-const COMPILED = ['poll compiled', 'rolldown-runtime compiled', 'start compiled']
-const KEPT = ['poll kept', 'rolldown-runtime kept', 'start kept']
+const COMPILED = ['config compiled', 'poll compiled', 'rolldown-runtime compiled', 'start compiled']
+const KEPT = ['config kept', 'poll kept', 'rolldown-runtime kept', 'start kept']
 
 describe('the code of a poll', () => {
   test('is kept once, for its user alone, and used from then on', async () => {

@@ -64,16 +64,19 @@ test('a module that stands for a script has its exports', () => {
   )
 })
 
-test.each(['rolldown-runtime', 'start', 'poll'])('the chunk %s has the form, and no export that changes', (name) => {
-  const file = readdirSync(CHUNKS).find((each) => each.startsWith(`${name}-`)) ?? ''
-  const text = readFileSync(join(CHUNKS, file), 'utf8')
-  expect(scriptOf(text)).not.toBeNull()
-  // Its text is kept at a byte a character.
-  if (name !== 'rolldown-runtime') expect(text).not.toMatch(/[^\0-\x7f]/)
-  const { exported, assigned } = bindingsOf(parseAst(text))
-  expect(exported.length).toBeGreaterThan(0)
-  expect(exported.filter((local) => assigned.has(local))).toEqual([])
-})
+test.each(['rolldown-runtime', 'start', 'poll', 'config'])(
+  'the chunk %s has the form, and no export that changes',
+  (name) => {
+    const file = readdirSync(CHUNKS).find((each) => each.startsWith(`${name}-`)) ?? ''
+    const text = readFileSync(join(CHUNKS, file), 'utf8')
+    expect(scriptOf(text)).not.toBeNull()
+    // Its text is kept at a byte a character.
+    if (name !== 'rolldown-runtime') expect(text).not.toMatch(/[^\0-\x7f]/)
+    const { exported, assigned } = bindingsOf(parseAst(text))
+    expect(exported.length).toBeGreaterThan(0)
+    expect(exported.filter((local) => assigned.has(local))).toEqual([])
+  },
+)
 
 interface Node {
   readonly type: string

@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import type * as z from 'zod'
 import type { account } from '../../src/config/schema.ts'
-import type { destination } from '../../src/config/destinations/destinations.ts'
+import type { destination } from '../../src/config/destinations/schemas/destination.ts'
 import type { oauthClient } from '../../src/config/oauth/client.ts'
 import type { AccountInput, OAuthInput, RecipientInput, RouteInput } from '../../src/embed/accounts.ts'
 import type { SecretInput, TokenInput } from '../../src/embed/secrets.ts'

@@ -185,7 +185,7 @@ const PLACES: Readonly<Record<string, Place>> = {
     deep: FLAT,
     growth: 'headers',
   },
-  'src/poll/account/tidy.ts': own('a memo in our ledger'),
+  'src/poll/account/tidy-due.ts': own('a memo in our ledger'),
   'src/poll/plan/age-clock.ts': own('the ledger, which is ours'),
   'src/poll/plan/held-for-size.ts': own('the ledger, which is ours'),
   'src/poll/sign-in/remembered-capabilities.ts': own('the ledger, which is ours'),

@@ -1,8 +1,6 @@
 // The table of the kinds of destination, and the questions that do not depend on a kind. What a kind has to answer, and how
 // a new one is made, is kind.ts; how each delivers is in deliver/.
-import * as z from 'zod'
-import * as value from '../values/values.ts'
-import { type Conflict, FIRST_OF, type Frozen, type Written } from '../values/written.ts'
+import { type Conflict, FIRST_OF, type Written } from '../values/written.ts'
 import { command } from './command.ts'
 import { gmail } from './gmail.ts'
 import { imap } from './imap.ts'
@@ -11,6 +9,7 @@ import { lmtp } from './lmtp.ts'
 import { maildir } from './maildir.ts'
 import { mbox } from './mbox.ts'
 import { own, type OwnKeys } from './own.ts'
+import type { FileKeys } from './schemas/destination.ts'
 import { smtp } from './smtp.ts'
 import { cut, wrong } from './url.ts'
 
@@ -26,7 +25,7 @@ const KINDS = {
 }
 
 /** The keys of a destination of any kind, as parsed: all of them, and no name yet. */
-export type DestinationKeys = Frozen<z.output<ReturnType<(typeof KINDS)[keyof typeof KINDS]['schema']>>> | OwnKeys
+export type DestinationKeys = FileKeys | OwnKeys
 
 /** `{ first-of: […] }` of a `deliver`, with the names of its members. It is no kind: it has no keys. */
 export interface FirstOfConfig {
@@ -41,13 +40,6 @@ export type DestinationConfig = (DestinationKeys & { readonly name: string }) | 
 const ALL_KINDS: { readonly [T in DestinationKeys['type']]: Kind<DestinationKeys> } = { ...KINDS, own }
 const BY_TYPE: Readonly<Record<string, Kind<DestinationKeys>>> = KINDS
 const ALL = Object.values(BY_TYPE)
-
-/** One schema for all kinds; `type` tells them apart. */
-export const destination = value.once((resolve) => {
-  const { maildir: one, ...others } = KINDS
-  const schemas = Object.values(others).map(({ schema }) => schema(resolve))
-  return z.discriminatedUnion('type', [one.schema(resolve), ...schemas], { error: 'a mapping with a type' })
-})
 
 /** The kind of a destination, which answers for it. */
 export function kindOf({ type }: DestinationKeys): Kind<DestinationKeys> {

@@ -1,84 +1,16 @@
 // A folder of an IMAP server. How it delivers is in deliver/imap/.
 // The one rule: nothing here lets a secret leave this machine unencrypted.
-import * as z from 'zod'
 import { filledLabel } from '../../deliver/gmail/labels.ts'
 import { filledName } from '../../deliver/placeholders.ts'
 import { isLoopback } from '../values/host.ts'
 import { formatDuration, formatSize } from '../values/quantity.ts'
 import { keyOfConfiguration, pem, sourceKeys } from '../values/secret.ts'
-import * as value from '../values/values.ts'
+import { pinKeys } from '../values/pins.ts'
 import type { Conflict, Written } from '../values/written.ts'
-import { common, kind, plain, secretReader } from './kind.ts'
-import { isThisMachine, serverConflicts, session } from './mail-server.ts'
+import { type Kind, plain, secretReader } from './kind.ts'
+import { isThisMachine, serverConflicts } from './mail-server.ts'
+import type { ImapKeys } from './schemas/imap.ts'
 import { cut, decode, parseServer, serverText, wrong } from './url.ts'
-
-const PORTS = { implicit: 993, starttls: 143, none: 143 } as const
-
-/** RFC 3501 has no length; servers have file names. */
-const folder = value.placeText('the name of a folder, or a special use such as \\Junk', /^(?!\/*$)[^\r\n\0]{1,500}$/)
-const label = value.placeText('the name of a label', /^[^\r\n\0]{1,225}$/)
-/** RFC 9051 2.3.2: \Recent is the server's own, and there are no others with a backslash. */
-const FLAG = /^(?:\\(?:seen|answered|flagged|deleted|draft)|[a-z$][a-z0-9$_.-]{0,60})$/i
-const flagName = value.parsed(
-  'a flag such as \\Seen or $Junk',
-  (text) => (FLAG.test(text) ? text : null),
-  /^\\?[A-Za-z$][A-Za-z0-9$_.-]{0,60}$/,
-)
-
-const schema = value.once((resolve) => {
-  const { tls, auth: _, user: _user, ...keys } = session(resolve)
-  return value
-    .mapping({
-      type: z.literal('imap'),
-      host: value.host.describe('Name or address of the IMAP server'),
-      port: value.orNull(value.port).describe('Port; by default 993 with tls: implicit, otherwise 143'),
-      tls,
-      ...keys,
-      user: value.wireText('a user name').describe('User name to sign in with'),
-      auth: z
-        .enum(['auto', 'plain', 'login'])
-        .default('auto')
-        .describe('How to sign in with a password; a token uses OAUTHBEARER or XOAUTH2, as offered'),
-      folder: folder
-        .prefault('INBOX')
-        .describe(
-          'Folder name, or a special use such as \\Junk; may contain {account}, {recipient}, {local} and {domain}',
-        ),
-      create: value.flag.default(true).describe('Create and subscribe a missing folder'),
-      flags: z
-        .array(flagName, { error: 'a list of flags' })
-        .default([])
-        .describe('Flags to set, such as \\Seen, if the folder keeps them'),
-      labels: z
-        .array(label, { error: 'a list of labels' })
-        .default([])
-        .describe(
-          'Labels to set, if the server has them (Gmail); may contain {account}, {recipient}, {local} and {domain}',
-        ),
-      date: z
-        .enum(['received', 'now'])
-        .default('received')
-        .describe('Date of the message: when it was received, or the time of delivery'),
-      concurrency: value
-        .wholeNumber(1, 10)
-        .default(2)
-        .describe('Maximum number of messages handed over at the same time; only 1 keeps their order'),
-      timeout: value.orNull(value.timeout).describe('Raises the usual time limits; never lowers them'),
-      maxSize: value
-        .size(1000)
-        .prefault('50MB')
-        .describe('Larger messages are refused; each is held in memory as a whole'),
-      ...common,
-    })
-    .transform(({ timeout, ...written }) => {
-      const actual = written.tls ?? usualTls(written.host)
-      return { ...written, tls: actual, port: written.port ?? PORTS[actual], timeoutMs: timeout }
-    })
-})
-
-function usualTls(host: string): 'none' | 'implicit' {
-  return isLoopback(host) ? 'none' : 'implicit'
-}
 
 function conflicts(written: Written): readonly Conflict[] {
   const { tls, host } = written
@@ -91,9 +23,8 @@ function conflicts(written: Written): readonly Conflict[] {
   return found
 }
 
-export const imap = kind({
+export const imap: Kind<ImapKeys> = {
   ...plain,
-  schema,
   url: {
     schemes: ['imap', 'imaps'],
     forms: ['imaps://user@host[:port][/FOLDER]', 'imap://…'],
@@ -128,7 +59,7 @@ export const imap = kind({
   show({ timeoutMs, maxSize, ...keys }) {
     return {
       ...keys,
-      pin: value.pinKeys(keys.pin),
+      pin: pinKeys(keys.pin),
       password: sourceKeys(keys.password),
       token: sourceKeys(keys.token),
       timeout: timeoutMs === null ? null : formatDuration(timeoutMs),
@@ -154,4 +85,4 @@ export const imap = kind({
       description: `imap ${host}:${port} ${name}`,
     }
   },
-})
+}

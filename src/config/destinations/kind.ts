@@ -2,26 +2,20 @@
 // A new kind is four things:
 // 1. a folder deliver/KIND/, whose `openKind(config, context)` gives what deliver/destination.ts wants;
 // 2. a line in the table of deliver/index.ts, which loads that folder;
-// 3. a file beside this one, `export const KIND = kind({ ...plain, schema, … })`: maildir.ts is a short one to copy;
-// 4. a line in the table of destinations.ts.
+// 3. its keys in schemas/KIND.ts: a schema of a mapping of `type` (a literal), the keys of the kind and those of `common`, which may
+//    be transformed. Each key has a `describe`, which the JSON Schema shows. A line in the table of schemas/destination.ts;
+// 4. a file beside this one, `export const KIND: Kind<KindKeys> = { ...plain, … }`: maildir.ts is a short one to copy. A line in the
+//    table of destinations.ts.
+// The two are apart because a poll of a configuration that was checked before needs no schema, and does not load zod.
 // Its tests: a line of examples in test/config/destinations/contract.test.ts, and the suite of every destination.
 // Nobody else asks for a `type`: what a kind alone knows is a property here.
-import type * as z from 'zod'
 import type { DestinationSettings } from '../../deliver/index.ts'
 import type { SignIns } from '../../oauth/oauth.ts'
-import { useOf } from '../oauth/client.ts'
+import { useOf } from '../oauth/use.ts'
 import type { Rate } from '../values/quantity.ts'
 import { resolveSecret } from '../values/secret.ts'
-import * as value from '../values/values.ts'
 import type { SecretSource, TokenSource } from '../values/secret.ts'
-import type { ResolvePath } from '../values/values.ts'
-import type { Conflict, Frozen, Written } from '../values/written.ts'
-
-/** Keys that every kind has: its schema ends with them. */
-export const common = {
-  trace: value.flag.default(true).describe('Adds a Received field on top of each message'),
-  label: value.flag.default(false).describe('Adds the field X-Popfetch-Account: NAME'),
-}
+import type { Conflict, Written } from '../values/written.ts'
 
 /** A URL as the keys that could have been written instead. The schema says whether they are right. */
 export type ParsedUrl =
@@ -130,15 +124,6 @@ export interface Kind<Keys> {
     config: Keys & { readonly name: string },
     opening: Opening,
   ): DestinationSettings | Promise<DestinationSettings>
-}
-
-/** A kind as its file defines it: the contract, and the schema from which `Keys` follow. `schema` is a mapping of `type` (a
- *  literal), the keys of the kind and those of `common`, and may be transformed. Each key has a `describe`, which the JSON
- *  Schema shows. */
-export function kind<Schema extends z.core.$ZodTypeDiscriminable>(
-  definition: { readonly schema: (resolve: ResolvePath) => Schema } & Kind<Frozen<z.output<Schema>>>,
-) {
-  return definition
 }
 
 /** What holds for a kind without URLs, recipients, a server and keys that conflict: where a kind begins. */

@@ -1,56 +1,22 @@
 // A mail server that takes messages by LMTP (RFC 2033). How it delivers is in deliver/smtp/.
 // The one rule: without TLS, LMTP does not leave this machine and its private networks (D081, D123).
-import * as z from 'zod'
 import { isLocalPart, isUtf8Address } from '../../deliver/address.ts'
-import type { Sender } from '../../deliver/envelope.ts'
-import * as value from '../values/values.ts'
 import type { Conflict, Written } from '../values/written.ts'
-import { common, kind, plain, type ParsedUrl } from './kind.ts'
+import { type Kind, type ParsedUrl, plain } from './kind.ts'
 import {
   addresses,
-  envelope,
   isThisMachine,
-  recipients,
   recipientsText,
   serverConflicts,
   serverSettings,
-  session,
   shownServer,
   withRecipients,
 } from './mail-server.ts'
 import { isPrivate } from '../../deliver/network/private-network.ts'
 import { parseHost } from '../values/host.ts'
 import { isIP } from 'node:net'
+import type { LmtpKeys } from './schemas/lmtp.ts'
 import { cut, decode, parameters, parseServer, serverText, wrong } from './url.ts'
-
-/** RFC 2033 leaves it open and forbids 25; 24 is what IANA has for private mail systems. */
-const PORT = 24
-
-const schema = value.once((resolve) =>
-  value
-    .mapping({
-      type: z.literal('lmtp'),
-      host: value
-        .orNull(value.host)
-        .describe('This machine, a host in a private network or, with tls, any host; or use socket'),
-      port: value.orNull(value.port).describe(`Port; by default ${PORT} with host`),
-      socket: value.orNull(value.filePath(resolve)).describe('Unix socket of the LMTP server'),
-      ...session(resolve),
-      to: recipients(value.localRecipient).describe(
-        'Recipients, with or without a domain; may contain {account}, {recipient}, {local} and {domain}',
-      ),
-      ...envelope,
-      ...common,
-    })
-    .transform(({ timeout, socket, ...written }) => ({
-      ...written,
-      socketPath: socket,
-      tls: written.tls ?? ('none' as const),
-      port: written.host === null ? null : (written.port ?? PORT),
-      from: written.from ?? ({ kind: 'original' } satisfies Sender),
-      timeoutMs: timeout,
-    })),
-)
 
 /** RFC 2033 5 and 6: not over a public network, and never at port 25. A name is looked up when it is connected to. */
 function placeConflicts({ host, socket, port, ...written }: Written): readonly Conflict[] {
@@ -89,9 +55,8 @@ function parseSocket(text: string): ParsedUrl {
   return parameters({ socket }, query, ['to'])
 }
 
-export const lmtp = kind({
+export const lmtp: Kind<LmtpKeys> = {
   ...plain,
-  schema,
   url: {
     schemes: ['lmtp'],
     forms: ['lmtp:SOCKET?to=ADDRESS', 'lmtp://…'],
@@ -127,4 +92,4 @@ export const lmtp = kind({
     // The mailbox is there: nobody sends it back for a loop.
     return { ...(await serverSettings(config, opening)), ...place, protocol: 'lmtp', deliveredTo: 'keep', helo: null }
   },
-})
+}

@@ -1,25 +1,11 @@
 // An mbox: one file that holds all messages. How it delivers is in deliver/mbox/.
-import * as z from 'zod'
 import { filledName } from '../../deliver/placeholders.ts'
-import * as value from '../values/values.ts'
-import { common, kind, plain } from './kind.ts'
+import { type Kind, plain } from './kind.ts'
+import type { MboxKeys } from './schemas/mbox.ts'
 import { pathUrl } from './url.ts'
 
-const schema = value.once((resolve) =>
-  value.mapping({
-    type: z.literal('mbox'),
-    path: value
-      .accountPath(resolve)
-      .describe(
-        'File; may contain {account}, {recipient}, {local} and {domain}. Created if missing, but its directory is not',
-      ),
-    ...common,
-  }),
-)
-
-export const mbox = kind({
+export const mbox: Kind<MboxKeys> = {
   ...plain,
-  schema,
   url: pathUrl('mbox'),
   usualName: 'mbox',
   canonicalUrl: ({ path }) => `mbox:${path}`,
@@ -32,4 +18,4 @@ export const mbox = kind({
     const path = filledName(config.path, opening)
     return { ...config, path, description: `mbox ${path}` }
   },
-})
+}

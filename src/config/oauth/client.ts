@@ -2,7 +2,6 @@
 // they lead to are in sign-ins.ts.
 import * as z from 'zod'
 import { checkedUrl } from '../../oauth/http.ts'
-import type { Use } from '../../oauth/oauth.ts'
 import { SIGN_IN_PROVIDERS } from '../../sign-in-providers.ts'
 import { sourceKeys } from '../values/secret.ts'
 import * as value from '../values/values.ts'
@@ -146,9 +145,4 @@ export function shownClient(client: OAuthClient): Written {
     clientSecret: sourceKeys(clientSecret),
     clientSecretExpires: ends === null ? null : new Date(ends).toISOString().slice(0, 10),
   }
-}
-
-/** For what a kind of destination wants its token. */
-export function useOf(type: string): Use {
-  return type === 'imap' || type === 'gmail' ? type : 'smtp'
 }

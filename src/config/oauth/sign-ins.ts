@@ -5,7 +5,8 @@ import { stateFolder } from '../paths.ts'
 import type { Account, Configuration, DestinationConfig } from '../schema.ts'
 import { pem, resolveSecret } from '../values/secret.ts'
 import { FIRST_OF } from '../values/written.ts'
-import { type OAuthClient, useOf } from './client.ts'
+import type { OAuthClient } from './client.ts'
+import { useOf } from './use.ts'
 
 /** An account or a destination that signs in with a client's token. */
 export interface SignedIn {

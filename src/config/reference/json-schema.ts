@@ -2,7 +2,7 @@
 // the same. A part that is in many places, such as a destination, is written once under `$defs`.
 // The one rule: whatever popfetch takes, this schema takes too. It may take more: which keys go together only popfetch knows.
 import * as z from 'zod'
-import { destination } from '../destinations/destinations.ts'
+import { destination } from '../destinations/schemas/destination.ts'
 import { oauthClient } from '../oauth/client.ts'
 import { accountDefaults, top } from '../schema.ts'
 import { NOT_IN_FILES } from '../values/values.ts'

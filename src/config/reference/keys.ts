@@ -2,7 +2,7 @@
 // does. All of it is read from the zod schemas that check the file: `values` are the very words that follow "expected" in
 // an error. The terminal, the manual page and the page in examples/ show this list.
 import * as z from 'zod'
-import { destination } from '../destinations/destinations.ts'
+import { destination } from '../destinations/schemas/destination.ts'
 import { oauthClient } from '../oauth/client.ts'
 import { issueProblems } from '../problem.ts'
 import { account, top } from '../schema.ts'

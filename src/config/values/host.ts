@@ -28,3 +28,8 @@ export function isLoopback(host: string): boolean {
 export function bracketed(host: string): string {
   return isIPv6(host) ? `[${host}]` : host
 }
+
+/** The TLS of a mail server for which none is written: this machine itself needs none. */
+export function usualTls<Elsewhere extends string>(host: string, elsewhere: Elsewhere): 'none' | Elsewhere {
+  return isLoopback(host) ? 'none' : elsewhere
+}

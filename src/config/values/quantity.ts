@@ -67,3 +67,8 @@ export function parseRate(text: string): Rate | null {
 export function formatRate({ messages, perMs }: Rate): string {
   return `${messages}/${DURATION_UNITS.find(([, factor]) => factor === perMs)?.[0] ?? ''}`
 }
+
+/** Permissions as they are written. */
+export function formatMode(mode: number): string {
+  return `0${mode.toString(8)}`
+}

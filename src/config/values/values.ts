@@ -11,6 +11,8 @@ import { formatDuration, formatSize, parseDuration, parseSize } from './quantity
 import { SecretFunction, SecretText } from './secret.ts'
 import type { SecretSource, TokenSource } from './secret.ts'
 
+export { pinKeys } from './pins.ts'
+
 /** Makes a path as written absolute: relative to the configuration file, `~` expanded. */
 export interface ResolvePath {
   /** Null: it is relative, and there is no file to which it could be. */
@@ -185,12 +187,6 @@ export const pins = z
     error: `${PIN}, or a list of them`,
   })
   .transform((written): readonly string[] => [...new Set(typeof written === 'string' ? [written] : written)])
-
-/** As it is written: one is no list. */
-export function pinKeys(pin: readonly string[] | null): string | readonly string[] | null {
-  const [only = null, ...others] = pin ?? []
-  return others.length === 0 ? only : pin
-}
 
 /** Permissions of a file: its owner reads and writes it, nobody executes it, others may not write it. The reader of documents
  *  keeps numbers with a leading zero as text, because YAML 1.2 reads 0600 as six hundred. */

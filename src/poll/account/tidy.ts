@@ -10,11 +10,10 @@ import type { AccountRecord, Ledger } from '../../ledger/ledger.ts'
 import { waitForLease } from '../../ledger/lease.ts'
 import type { Log } from '../../log.ts'
 import { forgetMessages } from './amend.ts'
+import { hasDayPassed, MEMO, notedIn, type Noted } from './tidy-due.ts'
 
-const MEMO = 'departed'
-const DAY_MS = 86_400_000
 /** A weekly look counts in full. */
-const MOST_BETWEEN_MS = 8 * DAY_MS
+const MOST_BETWEEN_MS = 8 * 86_400_000
 
 /** An account that the ledger knows and the configuration does not name. */
 export interface DepartedAccount {
@@ -24,13 +23,6 @@ export interface DepartedAccount {
   /** How long that is, as far as somebody looked. */
   readonly agedMs: number
 }
-
-interface Noted {
-  readonly lookedMs: number
-  readonly departed: Readonly<Record<string, { readonly sinceMs: number; readonly agedMs: number }>>
-}
-
-const NOTHING: Noted = { lookedMs: 0, departed: {} }
 
 export interface TidyContext {
   readonly ledger: Ledger
@@ -47,7 +39,7 @@ export async function tidyLedger(configuration: Kept, context: TidyContext): Pro
   try {
     const noted = notedIn(await ledger.memo(MEMO))
     await takeOff(configuration, noted, ledger)
-    if (noted.lookedMs > nowMs - DAY_MS && noted.lookedMs <= nowMs) return false
+    if (!hasDayPassed(noted, nowMs)) return false
     const departed = await departedAccounts(configuration, context)
     const { keepDeparted } = configuration
     const records = new Map((await ledger.accounts()).map((record) => [record.name, record]))
@@ -120,15 +112,4 @@ function isWaitedFor(
     const isSame = host === identity?.host && port === identity.port && user === identity.user
     return isSame && (records.get(name)?.known ?? 0) === 0
   })
-}
-
-function notedIn(text: string | null): Noted {
-  if (text === null) return NOTHING
-  try {
-    const value = JSON.parse(text) as Partial<Noted> | null
-    const { lookedMs, departed } = value ?? {}
-    return typeof lookedMs === 'number' && typeof departed === 'object' ? { lookedMs, departed } : NOTHING
-  } catch {
-    return NOTHING
-  }
 }

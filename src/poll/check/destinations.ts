@@ -1,7 +1,7 @@
 // Tries destinations without a message (`popfetch check`): each place once, whatever it is called, for all accounts that deliver
 // there. How a kind is tried, its `probe` says (deliver/destination.ts).
 import { kindOf } from '../../config/destinations/destinations.ts'
-import { useOf } from '../../config/oauth/client.ts'
+import { useOf } from '../../config/oauth/use.ts'
 import type { Account, Configuration } from '../../config/schema.ts'
 import { FIRST_OF } from '../../config/values/written.ts'
 import { Slots } from '../../deliver/slots.ts'

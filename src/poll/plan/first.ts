@@ -1,6 +1,7 @@
 // What the first poll of an account takes: as the configuration has it, else as somebody answered `init`. The answer lies in the
 // ledger, not in the configuration: once the ledger is lost, the guards are to ask again (DESIGN 4.4).
-import { type Account, type FirstPolicy, parseFirst } from '../../config/schema.ts'
+import type { Account } from '../../config/schema.ts'
+import { type FirstPolicy, parseFirst } from '../../config/values/first.ts'
 import type { AccountIdentity, AccountRecord, Ledger } from '../../ledger/ledger.ts'
 
 /** In AccountRecord.facts: the answer, in the words of `first`. */

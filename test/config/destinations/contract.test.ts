@@ -2,13 +2,13 @@
 import { KeptSignIns } from '../../../src/oauth/sign-ins.ts'
 import { describe, expect, test } from 'vitest'
 import {
-  destination,
   destinationConflicts,
   type DestinationKeys,
   kindOf,
   kindWritten,
   parseDestinationUrl,
 } from '../../../src/config/destinations/destinations.ts'
+import { destination } from '../../../src/config/destinations/schemas/destination.ts'
 import { jsonSchema } from '../../../src/config/reference/json-schema.ts'
 import { Reserve } from '../../../src/deliver/disk/reserve.ts'
 import { openDestination } from '../../../src/deliver/index.ts'

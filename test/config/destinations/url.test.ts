@@ -1,11 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import {
-  destination,
-  type DestinationKeys,
-  kindOf,
-  parseDestinationUrl,
-} from '../../../src/config/destinations/destinations.ts'
+import { type DestinationKeys, kindOf, parseDestinationUrl } from '../../../src/config/destinations/destinations.ts'
+import { destination } from '../../../src/config/destinations/schemas/destination.ts'
 import { isUrl, parseSourceUrl } from '../../../src/config/destinations/url.ts'
 
 const schema = destination((path) => path)

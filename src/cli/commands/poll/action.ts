@@ -7,6 +7,8 @@ import { nearest } from '../../../config/values/nearest.ts'
 import { PopfetchError } from '../../../errors.ts'
 import type { Ledger, Told } from '../../../ledger/ledger.ts'
 import type { Log } from '../../../log.ts'
+import { isTidyDue } from '../../../poll/account/tidy-due.ts'
+import { copyLedger } from '../../../poll/run/daily-copy.ts'
 import { type AccountReport, toldError } from '../../../poll/report.ts'
 import { exitCodeOfReport, exitCodeOfReports, EXIT_OK } from '../../../status/exit.ts'
 import type { DaemonInvocation } from '../daemon/options.ts'
@@ -128,11 +130,13 @@ async function poll(
     await rm(keptTelling(run.configuration), { force: true }).catch(() => {})
   }
   if (byDaemon === null && !invocation.dryRun && !signal.aborted) {
-    const { copyLedger } = await import('../../../poll/run/daily-copy.ts')
     await copyLedger(run.configuration, run)
-    const { tidyLedger } = await import('../../../poll/account/tidy.ts')
-    const tidied = await tidyLedger(run.configuration, { ...run, nowMs: surroundings.nowMs(), signal })
-    if (tidied) (await import('../../compile-cache.ts')).boundCompileCache(surroundings.env)
+    const nowMs = surroundings.nowMs()
+    if (await isTidyDue(run.configuration, run.ledger, nowMs)) {
+      const { tidyLedger } = await import('../../../poll/account/tidy.ts')
+      const tidied = await tidyLedger(run.configuration, { ...run, nowMs, signal })
+      if (tidied) (await import('../../compile-cache.ts')).boundCompileCache(surroundings.env)
+    }
   }
   if (code === EXIT_OK && byDaemon === null && !invocation.dryRun) surroundings.host.keepCode()
   return code

@@ -1,0 +1,7 @@
+// Keys that every kind of destination has: its schema ends with them.
+import * as value from '../../values/values.ts'
+
+export const common = {
+  trace: value.flag.default(true).describe('Adds a Received field on top of each message'),
+  label: value.flag.default(false).describe('Adds the field X-Popfetch-Account: NAME'),
+}
