@@ -82,6 +82,7 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   nodemailer: ['src/deliver/smtp/nodemailer.ts'],
   'postal-mime': ['src/poll/route/conditions.ts'],
   'p-queue': ['src/poll/run/concurrency.ts'],
+  pg: ['src/ledger/postgres/connection/connection.ts'],
   oauth4webapi: ['src/oauth/'],
   pino: ['src/log.ts'],
   socks: ['src/pop3/network/proxy.ts'],
@@ -99,11 +100,13 @@ const DOORS: Readonly<Record<string, readonly string[]>> = {
   'node:net': [
     'src/pop3/network/connection.ts',
     'src/deliver/network/dial.ts',
+    'src/ledger/postgres/connection/connection.ts',
     'src/daemon/control/server.ts',
     'src/daemon/control/client.ts',
   ],
   'node:tls': [
     'src/server-identity.ts',
+    'src/ledger/postgres/connection/connection.ts',
     'src/pop3/network/connection.ts',
     'src/pop3/network/trust.ts',
     'src/deliver/network/dial.ts',

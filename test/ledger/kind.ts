@@ -21,6 +21,8 @@ export interface Kind {
   place(): Promise<Place>
   /** A module that exports `open`: (name of a place) → its ledger, for the processes that the suite starts and kills. */
   readonly opener: string
+  /** How many sequences of calls are tried; absent: the usual number. Where a place costs something, fewer. */
+  readonly sequences?: number
 }
 
 export async function freshLedger(kind: Kind, options: OpenOptions = {}): Promise<Ledger> {

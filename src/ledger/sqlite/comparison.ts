@@ -12,6 +12,7 @@ import type {
 } from '../comparison.ts'
 import type { EntryKey } from '../entry.ts'
 import type { Lease } from '../lease.ts'
+import { SortedNumbers } from '../sorted-numbers.ts'
 import type { Access } from './access.ts'
 import type { AccountRows } from './rows/accounts.ts'
 import { FIRST_KEY, type IdentityRows } from './rows/identity.ts'
@@ -293,36 +294,4 @@ export async function findKnown(
     for (const message of some) found.push(message)
   }
   return found
-}
-
-/** A set that is asked for its members mostly in their order, and then answers at once. */
-class SortedNumbers {
-  readonly #numbers: Float64Array
-  /** Behind the last answer. */
-  #next = 0
-
-  constructor(numbers: Float64Array) {
-    this.#numbers = isAscending(numbers) ? numbers : numbers.sort()
-  }
-
-  has(wanted: number): boolean {
-    if (this.#numbers[this.#next] !== wanted) this.#next = this.#lowerBound(wanted)
-    if (this.#numbers[this.#next] !== wanted) return false
-    this.#next++
-    return true
-  }
-
-  #lowerBound(wanted: number): number {
-    let [low, high] = [0, this.#numbers.length]
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((this.#numbers[middle] ?? 0) < wanted) low = middle + 1
-      else high = middle
-    }
-    return low
-  }
-}
-
-function isAscending(numbers: Float64Array): boolean {
-  return numbers.every((number, at) => at === 0 || (numbers[at - 1] ?? 0) <= number)
 }

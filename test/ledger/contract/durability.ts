@@ -1,6 +1,6 @@
 // What was resolved is there after kill -9, and two processes that write at once lose nothing.
 import { once } from 'node:events'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { type Kind, processAt } from '../kind.ts'
 import { key, leaseOf } from '../scene.ts'
 
@@ -25,6 +25,8 @@ export function durability(kind: Kind): void {
         key(`${round}-${resolved.length + 1}`),
       ])
       expect(beyond[1]).toBeNull()
+      // That the writer has died may be noticed a little later.
+      await vi.waitFor(async () => expect(await ledger.workers()).toEqual([]), 60_000)
     }
   })
 

@@ -1,6 +1,6 @@
 // The right to an account: had once, given back, lost, and what follows for changes.
 import { once } from 'node:events'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { Ledger, Lease } from '../../../src/ledger/ledger.ts'
 import { freshLedger, type Kind, type Place, processAt } from '../kind.ts'
 import { beginning, type Child, DONE, IDENTITY, key, leaseOf, pollEnd, settlement } from '../scene.ts'
@@ -111,6 +111,9 @@ export function leases(kind: Kind): void {
     const others = await Promise.all([holder(kind, place), holder(kind, place), holder(kind, place)])
     dead.process.kill('SIGKILL')
     await once(dead.process, 'exit')
+    // That it has died may be noticed a little later.
+    const ledger = await place.open()
+    await vi.waitFor(async () => expect(await ledger.workers()).toEqual([]), 60_000)
     const answers = await Promise.all(others.map((other) => say(other, 'take a')))
     expect(answers.toSorted()).toEqual(['a no', 'a no', 'a yes'])
   })

@@ -275,7 +275,7 @@ export function model(kind: Kind): void {
           await ledger[Symbol.asyncDispose]()
         }
       }),
-      { numRuns: 60 },
+      { numRuns: kind.sequences ?? 60 },
     )
   })
 }

@@ -1,8 +1,24 @@
 // From SQLite's rows to values and back: the only place in this room with casts. Statements return arrays (a third cheaper
 // than objects), in the order of the columns of their SELECT. Nothing here knows a table.
-import { createHash } from 'node:crypto'
 import type { SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite'
 import type { DeliveryState, EntryKey, Harm, MessageState, PendingDeletion } from '../../entry.ts'
+import { DELIVERY_STATES, MESSAGE_STATES } from '../../stored.ts'
+
+export {
+  DELIVERED,
+  deliveryStateNumber,
+  DONE,
+  FAILED,
+  HELD,
+  OPEN,
+  OPEN_REFUSED,
+  PENDING,
+  REFUSED,
+  SEEN,
+  STARTED,
+  uidlBytes,
+  UNKNOWN,
+} from '../../stored.ts'
 
 /** The file holds something that popfetch never writes there. */
 export class Misread extends Error {}
@@ -48,28 +64,11 @@ export function bytesOrNull(value: SQLOutputValue | undefined): Buffer | null {
   return value === null ? null : bytes(value)
 }
 
-// The numbers are on people's disks: never renumber, only add.
-export const OPEN = 0
-export const DELIVERED = 1
-export const SEEN = 2
-export const HELD = 3
-/** An open message with a refused delivery. */
-export const OPEN_REFUSED = 4
-const MESSAGE_STATES: readonly MessageState[] = ['open', 'delivered', 'seen', 'held', 'open']
-
 export function messageState(value: number): MessageState {
   const state = MESSAGE_STATES[value]
   if (state === undefined) throw new Misread(`the ledger holds message state ${value}`)
   return state
 }
-
-const DELIVERY_STATES: readonly DeliveryState[] = ['pending', 'started', 'done', 'refused', 'unknown', 'failed']
-export const PENDING = 0
-export const STARTED = 1
-export const DONE = 2
-export const REFUSED = 3
-export const UNKNOWN = 4
-export const FAILED = 5
 
 export function deliveryState(value: number): DeliveryState {
   const state = DELIVERY_STATES[value]
@@ -77,24 +76,12 @@ export function deliveryState(value: number): DeliveryState {
   return state
 }
 
-export function deliveryStateNumber(state: DeliveryState): number {
-  return DELIVERY_STATES.indexOf(state)
-}
-
-/** A longer UIDL is kept as its SHA-256, so that a row stays small (P092, very long UIDLs). RFC 1939 allows 70 bytes. */
-const UIDL_LIMIT_BYTES = 1024
-
 /** RFC 1939 section 7: one to 70 characters from 0x21 to 0x7e. Such a UIDL may travel as text; copies and anything else
  *  go as bytes. */
 const ORDINARY = /^[\u0020-\u007e]{1,1024}$/
 
 export function isOrdinary(key: EntryKey): boolean {
   return key.copy === 0 && ORDINARY.test(key.uidl)
-}
-
-export function uidlBytes(uidl: string): Buffer {
-  const bytes = Buffer.from(uidl, 'latin1')
-  return bytes.byteLength > UIDL_LIMIT_BYTES ? createHash('sha256').update(bytes).digest() : bytes
 }
 
 /** Of the columns deletion_wanted_ms, deletion_tried, deletion_reason. */
