@@ -25,12 +25,10 @@ async function start(): Promise<void> {
   }
   // What was compiled is kept for the next start: a third of an idle poll. Only for the built program, whose files do not
   // change under it, and only in a folder that nobody else can write to. What is there is run.
-  let keep = (): void => {}
-  if (import.meta.url.endsWith('.js')) {
-    const { keepCode, useKeptCode } = await import('../src/cli/kept-code.ts')
-    useKeptCode(process.env, process.argv.slice(2))
-    keep = keepCode
-  }
+  const argv = process.argv.slice(2)
+  const cache = import.meta.url.endsWith('.js')
+    ? (await import('../src/cli/kept-code.ts')).useKeptCode(process.env, argv)
+    : undefined
   const { main } = await import('../src/cli/main.ts')
-  await main(process.argv.slice(2), keep)
+  await main(argv, cache)
 }

@@ -27,14 +27,22 @@ const CHUNK = /\/((?:rolldown-runtime|start|poll|config)-[\w-]{8}\.js)$/
 /** What the modules that stand for these chunks find them by. */
 const LOAD = Symbol.for('popfetch.chunk')
 
-/** In hexadecimal. */
-const DIGEST_LENGTH = 64
 const MOST_BYTES = 16 * 1024 * 1024
+
+interface Digests {
+  readonly text: string
+  /** V8 runs whatever it is given. */
+  readonly code: string
+}
 
 /** What is in the file, in front of the codes. */
 interface Head {
-  /** Names tell the text too: each has a mark of it. */
-  readonly chunks: readonly { readonly name: string; readonly digest: string; readonly bytes: number }[]
+  readonly chunks: readonly (Digests & { readonly name: string; readonly bytes: number })[]
+}
+
+interface KeptChunk {
+  readonly digests: Digests
+  readonly code: Buffer
 }
 
 // At first use: --version and a file that is not there need neither.
@@ -51,14 +59,27 @@ interface Loaded {
   readonly wasKept: boolean
 }
 
+/** See Host of surroundings.ts. */
+interface Kept {
+  /** Keeps the code of the chunks, unless it was kept before: a poll went well, and all that one needs is compiled. Never throws. */
+  readonly keepCode: () => void
+  readonly cacheFolder: string | null
+}
+
+const NOTHING: Kept = { keepCode: () => {}, cacheFolder: null }
+
 let chunks: Chunks | null = null
 
-/** From now on the chunks of a poll are run as scripts. Nothing happens where the cache has no place. `own`: a file beside them. */
-export function useKeptCode(env: Environment, argv: readonly string[], own: string = import.meta.url): void {
+/** From now on the chunks of a poll are run as scripts, unless the cache has no place. `own`: a file beside them. Gives what keeps their
+ *  code, and the folder. */
+export function useKeptCode(env: Environment, argv: readonly string[], own: string = import.meta.url): Kept {
   // What checks a code costs more than that of --version.
-  if (argv[0] === '--version') return compileCache(env)
+  if (argv[0] === '--version') {
+    compileCache(env)
+    return NOTHING
+  }
   const folder = chunks !== null || env['NODE_V8_COVERAGE'] !== undefined ? null : cacheFolder(env)
-  if (folder === null) return
+  if (folder === null) return NOTHING
   const used = new Chunks(new URL('.', own), folder)
   chunks = used
   Object.assign(globalThis, { [LOAD]: (name: string) => used.load(name) })
@@ -75,16 +96,12 @@ export function useKeptCode(env: Environment, argv: readonly string[], own: stri
       return { format: 'module', source, shortCircuit: true }
     },
   })
+  return { keepCode: () => used.keep(), cacheFolder: folder }
 }
 
 /** Is this chunk run as a script, so that its text must not be loaded a second time? */
 export function isKept(url: string): boolean {
   return chunks !== null && CHUNK.test(url)
-}
-
-/** Keeps the code of the chunks, unless it was kept before: a poll went well, and all that one needs is compiled. Never throws. */
-export function keepCode(): void {
-  chunks?.keep()
 }
 
 function nameOf(url: string): string | null {
@@ -96,7 +113,7 @@ class Chunks {
   readonly #file: string
   readonly #tag = tagOf()
   readonly #loaded = new Map<string, Loaded | null>()
-  readonly #kept: ReadonlyMap<string, { readonly digest: string; readonly code: Buffer }>
+  readonly #kept: ReadonlyMap<string, KeptChunk>
 
   constructor(place: URL, folder: string) {
     this.#place = place
@@ -120,7 +137,8 @@ class Chunks {
     }
     const digest = digestOf(bytes)
     const kept = this.#kept.get(name)
-    const cachedData = kept?.digest === digest ? kept.code : undefined
+    const isOurs = kept?.digests.text === digest && kept.digests.code === digestOf(kept.code)
+    const cachedData = isOurs ? kept.code : undefined
     const script = new Script(text, { filename: url.href, ...(cachedData === undefined ? {} : { cachedData }) })
     const evaluate = script.runInThisContext() as Evaluate
     const exports = evaluate(
@@ -148,35 +166,39 @@ class Chunks {
   keep(): void {
     const all = [...this.#loaded].flatMap(([name, loaded]) => (loaded === null ? [] : [{ name, ...loaded }]))
     if (all.every(({ wasKept }) => wasKept)) return
-    const made = all.map(({ name, digest, script }) => ({ name, digest, code: () => script.createCachedData() }))
     // What this poll did not need, if it is of this version.
-    const others = [...this.#kept].flatMap(([name, { digest, code }]) =>
-      !this.#loaded.has(name) && existsSync(new URL(name, this.#place)) ? [{ name, digest, code: () => code }] : [],
-    )
+    const others = [...this.#kept].filter(([name]) => !this.#loaded.has(name) && existsSync(new URL(name, this.#place)))
     try {
       // What garbage.ts may have set: code that was kept under other flags would be refused at each start.
       const { setFlagsFromString } = process.getBuiltinModule('node:v8')
       setFlagsFromString('--semi-space-growth-factor=2')
       setFlagsFromString('--no-expose-gc')
-      if (tagOf() === this.#tag) writeKept(this.#file, [...made, ...others])
+      if (tagOf() !== this.#tag) return
+      const made = all.map(({ name, digest, script }): readonly [string, KeptChunk] => {
+        const code = script.createCachedData()
+        return [name, { digests: { text: digest, code: digestOf(code) }, code }]
+      })
+      writeKept(this.#file, new Map([...others, ...made]))
     } catch {
       // The next poll compiles again what it needs.
     }
   }
 }
 
-function readKept(file: string): ReadonlyMap<string, { readonly digest: string; readonly code: Buffer }> {
-  const kept = new Map<string, { readonly digest: string; readonly code: Buffer }>()
+function readKept(file: string): ReadonlyMap<string, KeptChunk> {
+  const kept = new Map<string, KeptChunk>()
   const bytes = readOwn(file)
   if (bytes === null) return kept
-  const content = bytes.subarray(DIGEST_LENGTH)
-  if (digestOf(content) !== bytes.toString('latin1', 0, DIGEST_LENGTH)) return kept
-  const end = content.indexOf(0)
-  const { chunks: listed } = JSON.parse(content.toString('latin1', 0, end)) as Head
-  let at = end + 1
-  for (const { name, digest, bytes: length } of listed) {
-    kept.set(name, { digest, code: content.subarray(at, at + length) })
-    at += length
+  try {
+    const end = bytes.indexOf(0)
+    const { chunks: listed } = JSON.parse(bytes.toString('latin1', 0, end)) as Head
+    let at = end + 1
+    for (const { name, text, code, bytes: length } of listed) {
+      kept.set(name, { digests: { text, code }, code: bytes.subarray(at, at + length) })
+      at += length
+    }
+  } catch {
+    // It was spoilt.
   }
   return kept
 }
@@ -196,16 +218,13 @@ function readOwn(file: string): Buffer | null {
 }
 
 /** Whole or not at all. */
-function writeKept(
-  file: string,
-  all: readonly { readonly name: string; readonly digest: string; readonly code: () => Buffer }[],
-): void {
-  const codes = all.map(({ code }) => code())
-  const chunks = all.map(({ name, digest }, at) => ({ name, digest, bytes: codes[at]?.length ?? 0 }))
-  const content = Buffer.concat([Buffer.from(`${JSON.stringify({ chunks } satisfies Head)}\0`), ...codes])
+function writeKept(file: string, kept: ReadonlyMap<string, KeptChunk>): void {
+  const chunks = [...kept].map(([name, { digests, code }]) => ({ name, ...digests, bytes: code.length }))
+  const head = Buffer.from(`${JSON.stringify({ chunks } satisfies Head)}\0`)
   const made = `${file}.${process.pid}`
   try {
-    writeFileSync(made, Buffer.concat([Buffer.from(digestOf(content)), content]), { flag: 'wx', mode: 0o600 })
+    const content = Buffer.concat([head, ...[...kept.values()].map(({ code }) => code)])
+    writeFileSync(made, content, { flag: 'wx', mode: 0o600 })
     renameSync(made, file)
   } catch (error) {
     rmSync(made, { force: true })

@@ -20,13 +20,13 @@ import { LeftByPerson } from './command-errors.ts'
 
 import { Output } from './output.ts'
 import { watchInterruptions } from './signals.ts'
-import { processHost, rooms, type Surroundings } from './surroundings.ts'
+import { type Cache, NO_CACHE, processHost, rooms, type Surroundings } from './surroundings.ts'
 import { version } from './version.ts'
 
 const SIGINT = 2
 
-/** Runs the command line and ends the process. `keepCode`: what a poll that went well calls at its end. */
-export async function main(argv: readonly string[], keepCode: () => void = () => {}): Promise<void> {
+/** Runs the command line and ends the process. */
+export async function main(argv: readonly string[], cache: Cache = NO_CACHE): Promise<void> {
   const output = new Output(process.stdout, process.stderr, columnsIn(process.env))
   if (argv.length === 1 && argv[0] === '--version') {
     output.answer(`popfetch ${version}`)
@@ -63,7 +63,7 @@ export async function main(argv: readonly string[], keepCode: () => void = () =>
     rooms,
     host: processHost((attempt) => {
       contains = attempt
-    }, keepCode),
+    }, cache),
   })
   await output.drained()
   const { lost } = output

@@ -12,6 +12,11 @@ export type Evaluate = (
 
 export type Exports = Readonly<Record<string, unknown>>
 
+/** Names that no text of ours has: a chunk may have a function `load` of its own. */
+const LOAD = 'given$load'
+const REACH = 'given$reach'
+const URL = 'given$url'
+
 const FIRST_LINE = /^import (?:\{ (.+) \} from )?"\.\/([\w.-]+)";$/
 const LAST_STATEMENT = /\nexport \{ (.+) \};\s*$/
 
@@ -23,7 +28,7 @@ export function scriptOf(text: string): string | null {
     const end = text.indexOf('\n', at)
     const [, names, chunk] = FIRST_LINE.exec(text.slice(at, end)) ?? []
     if (chunk === undefined) return null
-    const loaded = `load(${JSON.stringify(chunk)});\n`
+    const loaded = `${LOAD}(${JSON.stringify(chunk)});\n`
     head += names === undefined ? loaded : `const { ${names.replaceAll(' as ', ': ')} } = ${loaded}`
     at = end + 1
   }
@@ -37,9 +42,9 @@ export function scriptOf(text: string): string | null {
   })
   const body = text
     .slice(at, text.length - tail.length)
-    .replaceAll('import("', 'reach("')
-    .replaceAll('import.meta.url', 'url')
-  return `(function (load, reach, url) { "use strict"; ${head}${body}\nreturn { ${exported.join(', ')} };\n})`
+    .replaceAll('import("', () => `${REACH}("`)
+    .replaceAll('import.meta.url', () => URL)
+  return `(function (${LOAD}, ${REACH}, ${URL}) { "use strict"; ${head}${body}\nreturn { ${exported.join(', ')} };\n})`
 }
 
 /** The text of a module with these exports, which `from` gives. */

@@ -62,10 +62,16 @@ export interface Host {
   contain(attempt: (thrown: unknown) => boolean): void
   /** A poll went well: what it compiled may be kept for the next one. */
   keepCode(): void
+  /** Private, and not to be relied on; null: there is none. */
+  readonly cacheFolder: string | null
 }
 
+/** What is kept from one start for the next. */
+export type Cache = Pick<Host, 'keepCode' | 'cacheFolder'>
+export const NO_CACHE: Cache = { keepCode: () => {}, cacheFolder: null }
+
 /** The host that is this process. `main.ts` listens for uncaught errors, so it gives `contain`. */
-export function processHost(contain: Host['contain'], keepCode: Host['keepCode'] = () => {}): Host {
+export function processHost(contain: Host['contain'], { keepCode, cacheFolder }: Cache = NO_CACHE): Host {
   const [program = process.execPath, script = ''] = process.argv
   // The single executable is program and script in one.
   const isAlone = process.getBuiltinModule('node:sea').isSea()
@@ -77,5 +83,6 @@ export function processHost(contain: Host['contain'], keepCode: Host['keepCode']
     on: (signal, act) => void process.on(signal, act),
     contain,
     keepCode,
+    cacheFolder,
   }
 }

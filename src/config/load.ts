@@ -34,6 +34,7 @@ import { inTurns } from './turns.ts'
 import type { Environment } from './paths.ts'
 import type { Path, Problem } from './problem.ts'
 import type { Configuration } from './schema.ts'
+import type { Witness } from './kept/witness.ts'
 
 export { jsonSchema } from './reference/json-schema.ts'
 
@@ -53,6 +54,8 @@ export interface LoadOptions {
   /** The process belongs to another program: its working directory is not left, not even for a moment. Where files are looked for is
    *  fixed anyway, and the text is the same. */
   readonly isGuest?: true
+  /** Is told all that the configuration is made of; its `env` is used then. */
+  readonly witness?: Witness
 }
 
 interface Line {
@@ -66,7 +69,8 @@ interface Line {
 /** The configuration in effect. Runs no command and reads no secret. Rejects with ERR_CONFIG. When the contents are wrong, its
  *  message is a summary and a line for each problem: `FILE:LINE: PATH: found X, expected Y`. */
 export async function loadConfiguration(options: LoadOptions): Promise<Configuration> {
-  const { env, cwd, uid, state } = options
+  const { cwd, uid, state, witness } = options
+  const env = witness?.env ?? options.env
   refuseUnsafeEnvironment(env)
   const file = await findConfiguration(options.file, env, cwd)
   const ours = ourUid(env, uid)
@@ -87,6 +91,7 @@ export async function loadConfiguration(options: LoadOptions): Promise<Configura
     lines.push({ line: document.lineOf(secretAt, 'key'), path: secretAt, ...readable })
   }
   if (configuration === null || lines.length > 0) throw wrong(file, lines)
+  witness?.read({ file, text, holdsSecret: secretAt !== null })
 
   return {
     ...configuration,

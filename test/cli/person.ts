@@ -63,6 +63,7 @@ export class Person implements AsyncDisposable {
         on: () => {},
         contain: () => {},
         keepCode: () => {},
+        cacheFolder: null,
       },
     }
   }

@@ -23,6 +23,11 @@ test.each([
   ['an import', 'import { a as b, c } from "./x-1.js";\nconst d = b + c;\nexport { d };', { d: 3 }],
   ['an import for its effect', 'import "./x-1.js";\nconst d = 1;\nexport { d };', { d: 1 }],
   ['its own place', 'const u = import.meta.url;\nexport { u };', { u: 'file:///x/chunks/me.js' }],
+  [
+    'names like those of the loader',
+    'const load = 1, reach = 2, url = 3;\nexport { load, reach, url };',
+    { load: 1, reach: 2, url: 3 },
+  ],
   ['strict code, as a module has', 'const t = (function () { return this; })();\nexport { t };', { t: undefined }],
 ])('a chunk with %s is a script with the same exports', (_, text, expected) => {
   expect(evaluated(text, { 'x-1.js': { a: 1, c: 2 } })).toEqual(expected)

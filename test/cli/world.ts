@@ -77,6 +77,7 @@ export class World implements AsyncDisposable {
         on: () => {},
         contain: () => {},
         keepCode: () => {},
+        cacheFolder: null,
       },
       rooms: {
         configuration: () =>

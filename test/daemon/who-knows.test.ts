@@ -95,6 +95,7 @@ async function whatIsTold(): Promise<Told> {
       on: () => {},
       contain: () => {},
       keepCode: () => {},
+      cacheFolder: null,
     },
   })
   expect(code).toBe(0)

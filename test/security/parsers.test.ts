@@ -28,6 +28,8 @@ const server = (most: string, growth = 'replies of servers'): Place => ({ whose:
 
 const PLACES: Readonly<Record<string, Place>> = {
   'bin/popfetch.ts': own("Node's version"),
+  'src/config/kept/kept.ts': own('a file of our own, which nobody else can have sealed'),
+  'src/config/kept/without-secrets.ts': own('who is told, as our own configuration has it'),
   'src/cli/script-form.ts': own('the text of the program itself'),
   'src/cli/kept-code.ts': own('places of the program itself'),
   'src/cli/terminal/wrapped.ts': own('our own descriptions of commands, options and keys'),

@@ -1,5 +1,7 @@
 // What a command needs that works with the configured accounts: the configuration, the accounts that were named, the log
 // and the ledger. Unknown accounts are refused here, before anything is opened.
+import { type Call, keepConfiguration, keptConfiguration } from '../../config/kept/kept.ts'
+import { Witness } from '../../config/kept/witness.ts'
 import { resolvePath } from '../../config/paths.ts'
 import type { Account, Configuration } from '../../config/schema.ts'
 import { isContainer } from '../../environment.ts'
@@ -54,11 +56,27 @@ export async function openRecords(
   return { ledger, log, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
-export async function readConfiguration(options: CommonOptions, surroundings: Surroundings): Promise<Configuration> {
-  const { env, cwd, uid, rooms } = surroundings
-  const { loadConfiguration } = await rooms.configuration()
-  const configuration = await loadConfiguration({ file: options.config, state: options.state, env, cwd, uid })
+/** `isFresh`: the file is checked, whether it was before or not. Rejects with ERR_CONFIG. */
+export async function readConfiguration(
+  options: CommonOptions,
+  surroundings: Surroundings,
+  isFresh = false,
+): Promise<Configuration> {
+  const { env, cwd, uid, host } = surroundings
+  const call = { file: options.config, state: options.state, env, cwd, uid }
+  const folder = isFresh ? null : host.cacheFolder
+  const kept = folder === null ? null : await keptConfiguration(call, folder)
+  const configuration = kept ?? (await load(call, folder, surroundings))
   await refuseUnmounted(configuration, surroundings)
+  return configuration
+}
+
+async function load(call: Call, folder: string | null, { rooms }: Surroundings): Promise<Configuration> {
+  const { loadConfiguration } = await rooms.configuration()
+  if (folder === null) return await loadConfiguration(call)
+  const witness = new Witness(call.env)
+  const configuration = await loadConfiguration({ ...call, witness })
+  keepConfiguration(configuration, witness, call, folder)
   return configuration
 }
 

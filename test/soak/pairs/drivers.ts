@@ -108,6 +108,7 @@ export class Cron implements Driver {
         on: () => {},
         contain: () => {},
         keepCode: () => {},
+        cacheFolder: null,
       },
     }
     const code = await execute(['--config', configuration, ...args], surroundings)

@@ -20,7 +20,7 @@ export async function run(invocation: ConfigInvocation, surroundings: Surroundin
     else output.answer(JSON.stringify(schema, null, 2))
     return EXIT_OK
   }
-  const configuration = await readConfiguration(invocation, surroundings).catch((error: unknown) => {
+  const configuration = await readConfiguration(invocation, surroundings, true).catch((error: unknown) => {
     if (!invocation.json || !(error instanceof WrongConfiguration)) throw error
     const { code, retry, problems } = error
     const [message = ''] = error.message.split('\n', 1)

@@ -10,8 +10,9 @@ import { isThere } from './state.ts'
 
 type Place = Pick<Surroundings, 'env' | 'host'>
 
-/** What Node keeps of compiled code, a folder for each version of Node with a file for each module; and what kept-code.ts does. */
-const COMPILED = /^(?:v\d[\w.-]*\/(?:[\w.-]+)?|code-[\da-f]{16}(?:\.\d+)?)$/
+/** What Node keeps of compiled code, a folder for each version of Node with a file for each module; and what popfetch keeps:
+ *  code (kept-code.ts), a configuration (config/kept/). */
+const COMPILED = /^(?:v\d[\w.-]*\/(?:[\w.-]+)?|(?:code|configuration)-[\da-f]{16}(?:\.\d+)?)$/
 
 export async function programFindings({ env, host }: Place): Promise<Findings> {
   const caches = baseFolder(env, 'XDG_CACHE_HOME', '.cache')

@@ -95,6 +95,7 @@ log: { file: "~/log/mail.log" }
   await put('.cache/popfetch/v24.21.0-x64-abc-0/1f2e3d4c')
   await put('.cache/popfetch/code-0123456789abcdef')
   await put('.cache/popfetch/code-0123456789abcdef.4711')
+  await put('.cache/popfetch/configuration-0123456789abcdef')
   await put('.local/share/bash-completion/completions/popfetch')
   await put('.config/fish/completions/popfetch.fish')
   await put('.config/systemd/user/popfetch.service', '[Service]\nExecStart=/usr/bin/popfetch --daemon --foreground\n')
