@@ -36,7 +36,7 @@ import { Journal } from './journal.ts'
 import { DaemonLease } from './lease.ts'
 import { Systemd } from './systemd.ts'
 import { type Answers, type Request, type Requests, socketPath } from './control/protocol.ts'
-import { type PollEnded, Scheduler } from './schedule/scheduler.ts'
+import { isAlone, type PollEnded, Scheduler } from './schedule/scheduler.ts'
 
 /** From the order to stop to the end, whatever hangs. The command line would end the process after ten seconds. */
 const LAST_WORK_MS = 9000
@@ -98,6 +98,7 @@ export class Daemon implements AsyncDisposable {
     this.#scheduler = new Scheduler({
       poller: this.#poller,
       ledger,
+      isAlone: () => isAlone(ledger, 1),
       clock,
       random,
       ended: (ended) => this.#ended(ended),
@@ -180,6 +181,7 @@ export class Daemon implements AsyncDisposable {
     const { ledger, env, log, signal, configuration, version } = this.#context
     const lease = this.#owned.use(await DaemonLease.take({ ledger, signal, ended: (error) => this.#end.reject(error) }))
     this.#every(LOOK_MS, () => void lease.renew())
+    await ledger.join({ machine: hostname(), version })
     await this.#poller.sweep()
     this.#current = this.#owned.use(
       await CurrentConfiguration.begin(configuration, {

@@ -3,7 +3,7 @@
 import path from 'node:path'
 import type { Account, Configuration } from '../config/schema.ts'
 import { resolvePath, stateFolder } from '../config/paths.ts'
-import { Scheduler, type PollEnded } from '../daemon/schedule/scheduler.ts'
+import { isAlone, Scheduler, type PollEnded } from '../daemon/schedule/scheduler.ts'
 import { systemClock } from '../daemon/schedule/clock.ts'
 import { refuseUnsafeEnvironment } from '../environment.ts'
 import { PopfetchError } from '../errors.ts'
@@ -11,7 +11,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import { openLedger } from '../ledger/sqlite/open.ts'
 import { handedLog, type Log, silentLog } from '../log.ts'
 import { confirmDeletes } from '../poll/plan/changed-deletes.ts'
-import { checkAll, Poller as CorePoller } from '../poll/poller.ts'
+import { checkAll, type Planning, Poller as CorePoller } from '../poll/poller.ts'
 import type { AccountReport, CheckReport, Observer, PollOptions } from '../poll/report.ts'
 import type { Urgency } from '../poll/run/concurrency.ts'
 import { configurationOf, type Places } from './configuration.ts'
@@ -176,13 +176,14 @@ class Embedded implements Poller {
       over.reject(new PopfetchError('ERR_LEDGER', error.message, { scope: 'process', retry: 'never' }))
     }
     const poller = {
-      poll: (account: Account, options: PollOptions, urgency?: Urgency) =>
-        this.#polls.poll(account, options, urgency, signal),
+      pollAsPlanned: (account: Account, options: PollOptions, urgency: Urgency, planning: Planning) =>
+        this.#polls.pollAsPlanned(account, options, urgency, planning, signal),
       interrupt: (only?: string | null) => this.#polls.interrupt(only),
     }
     const scheduler = new Scheduler({
       poller,
       ledger: this.ledger,
+      isAlone: () => isAlone(this.ledger, 0),
       clock: systemClock,
       random: () => Math.random(),
       ended,

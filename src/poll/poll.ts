@@ -9,6 +9,7 @@
 // The one rule: nothing is deleted on doubt. Whatever goes wrong, the session ends without QUIT, and the mail stays.
 import type { Account } from '../config/schema.ts'
 import { asPopfetchError } from '../errors.ts'
+import type { Lease } from '../ledger/ledger.ts'
 import { surrounded } from './before-after.ts'
 import { History } from './account/history.ts'
 import { Looks } from './compare/looks.ts'
@@ -41,12 +42,9 @@ import { Undone } from './undone.ts'
 import type { AccountPoll, Visit } from './visit.ts'
 
 /** Never rejects: what went wrong is in the report. */
-export async function pollAccount(account: Account, run: Run): Promise<AccountReport> {
+export async function pollAccount(account: Account, lease: Lease, run: Run): Promise<AccountReport> {
   const tally = new Tally(account.name, run.observer, run.nowMs)
   try {
-    await using own = run.restrictions.lease === null ? await run.ledger.lease(account.name) : null
-    const lease = own ?? run.restrictions.lease
-    if (lease === null) return tally.busy()
     const paused = await pausedNow(account.name, run.ledger)
     if (paused.account !== null) return tally.pausedBy(pauseText(paused.account))
     using leased = new LeasedRun(run, lease)

@@ -3,7 +3,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Account, Configuration } from '../config/schema.ts'
 import { asPopfetchError, PopfetchError } from '../errors.ts'
-import type { Ledger } from '../ledger/ledger.ts'
+import type { AccountRecord, Claimed, Ledger, Lease } from '../ledger/ledger.ts'
 import type { Log } from '../log.ts'
 import { checkAccount } from './check/check.ts'
 import { Migrated } from './plan/migrated.ts'
@@ -19,6 +19,7 @@ import { type RunRequest, SESSION_GAP_SECONDS, SESSION_LIMIT } from './run/run.t
 import { type Restrictions, noRestrictions } from './run/restrictions.ts'
 import { Concurrency, type Urgency } from './run/concurrency.ts'
 import { boundYoung } from './run/garbage.ts'
+import { Tally } from './tally.ts'
 import { LISTINGS_BYTES } from '../pop3/listing/room.ts'
 import { MEMORY_BUDGET_BYTES, MemoryBudget } from './run/window.ts'
 
@@ -78,6 +79,29 @@ export interface PollerContext {
   readonly restrictions?: (account: Account) => Restrictions
 }
 
+/** An account that was not given. */
+export type Unclaimed = Exclude<Claimed, { readonly lease: Lease }>
+
+/** What whoever plans polls says of one (daemon/schedule/). Must not throw. */
+export interface Planning {
+  /** See Claim.dueWithinMs. Asked each time that the account is asked for. */
+  dueWithinMs(): number | null
+  /** The account was given, and its poll begins; `record`: what is recorded of it. True: a person asks for it, no back-off holds. */
+  begins(woken: boolean, record: AccountRecord | null): boolean
+  /** Asked before the account is given back: how long until it is due again; null: that stays as it is. */
+  dueAgainMs(report: AccountReport): Promise<number | null>
+}
+
+/** A poll that nobody planned: but for it, the account would not be due for its interval. */
+function unplanned({ poll }: Account, { dryRun }: PollOptions): Planning {
+  return {
+    dueWithinMs: () => null,
+    begins: () => false,
+    dueAgainMs: ({ outcome }) =>
+      Promise.resolve(!dryRun && (outcome === 'ok' || outcome === 'partial') ? poll.minMs : null),
+  }
+}
+
 const atWork = new AsyncLocalStorage<string>()
 
 /** The account on whose behalf the running code was started; null: none. Also right for an error that no promise caught. */
@@ -133,13 +157,32 @@ export class Poller implements AsyncDisposable {
 
   /** Polls `account` as soon as the limits allow, under the configuration of that moment. The caller never polls one
    *  account twice at once. `stop` ends this poll alone, as the signal of all would. Rejects only on a bug of ours. */
-  poll(
+  async poll(
     account: Account,
     options: PollOptions,
     urgency: Urgency = 'usual',
     stop: AbortSignal | null = null,
   ): Promise<AccountReport> {
-    return this.#concurrency.run(account, () => this.#poll(account, options, stop), urgency)
+    const told = await this.pollAsPlanned(account, options, urgency, unplanned(account, options), stop)
+    return 'why' in told ? new Tally(account.name, this.#context.observer, Date.now).busy() : told
+  }
+
+  /** The same for whoever plans polls: `planning` is asked as said there. Nothing is polled where the account is not given. */
+  async pollAsPlanned(
+    account: Account,
+    options: PollOptions,
+    urgency: Urgency,
+    planning: Planning,
+    stop: AbortSignal | null = null,
+  ): Promise<AccountReport | Unclaimed> {
+    const isCrowded = (told: AccountReport | Unclaimed): boolean =>
+      'why' in told && told.why === 'crowded' && !this.#context.signal.aborted && stop?.aborted !== true
+    return await this.#concurrency.run(
+      account,
+      () => this.#claimed(account, options, stop, planning),
+      urgency,
+      isCrowded,
+    )
   }
 
   /** Ends the sessions of polls that run (all, or that of one account), as a signal would. Nothing is lost, the next poll
@@ -165,14 +208,53 @@ export class Poller implements AsyncDisposable {
     await Promise.all(this.#closing)
   }
 
-  async #poll(account: Account, options: PollOptions, stop: AbortSignal | null): Promise<AccountReport> {
+  async #claimed(
+    account: Account,
+    options: PollOptions,
+    stop: AbortSignal | null,
+    planning: Planning,
+  ): Promise<AccountReport | Unclaimed> {
+    const { ledger, observer } = this.#context
+    const restrictions = this.#context.restrictions?.(account) ?? noRestrictions
+    // Whoever holds it for longer gives it back.
+    if (restrictions.lease !== null) return await this.#poll(account, restrictions.lease, restrictions, options, stop)
+    let claimed: Claimed
+    try {
+      const uses = this.#concurrency.sharesOf(account)
+      claimed = await ledger.claim(account.name, { uses, dueWithinMs: planning.dueWithinMs() })
+    } catch (error) {
+      const tally = new Tally(account.name, observer, Date.now)
+      tally.fail(asPopfetchError(error))
+      return tally.report()
+    }
+    const { lease } = claimed
+    if (lease === null) return claimed
+    try {
+      const eager = planning.begins(claimed.woken, lease.record) || options.eager
+      const report = await this.#poll(account, lease, restrictions, { ...options, eager }, stop)
+      const dueAgainMs = await planning.dueAgainMs(report)
+      // In one transaction with the end of the lease. Where it fails, the account is due as before.
+      if (dueAgainMs !== null) ledger.schedule(lease, dueAgainMs).catch(() => {})
+      return report
+    } finally {
+      await lease[Symbol.asyncDispose]()
+    }
+  }
+
+  async #poll(
+    account: Account,
+    lease: Lease,
+    restrictions: Restrictions,
+    options: PollOptions,
+    stop: AbortSignal | null,
+  ): Promise<AccountReport> {
     const opened = this.#current
     opened.polls++
     const controller = new AbortController()
     if (this.#context.signal.aborted) controller.abort(this.#context.signal.reason)
     using stopping = stop === null ? null : following(stop, controller)
     const poll = atWork.run(account.name, () =>
-      pollAccount(account, {
+      pollAccount(account, lease, {
         ...this.#context,
         configuration: opened.configuration,
         accounts: opened.configuration.accounts,
@@ -192,7 +274,7 @@ export class Poller implements AsyncDisposable {
         nowMs: Date.now,
         sessionLimit: this.#context.sessionLimit ?? SESSION_LIMIT,
         sessionGapSeconds: this.#context.sessionGapSeconds ?? SESSION_GAP_SECONDS,
-        restrictions: this.#context.restrictions?.(account) ?? noRestrictions,
+        restrictions,
       }),
     )
     this.#running.set(controller, { account: account.name, poll })

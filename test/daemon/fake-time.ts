@@ -3,6 +3,7 @@ import type { Account } from '../../src/config/schema.ts'
 import type { Clock } from '../../src/daemon/schedule/clock.ts'
 import { Scheduler, type PollEnded } from '../../src/daemon/schedule/scheduler.ts'
 import type { AccountHealth, AccountRecord } from '../../src/ledger/ledger.ts'
+import type { Unclaimed } from '../../src/poll/poller.ts'
 import type { AccountReport } from '../../src/poll/report.ts'
 import { accountReport } from '../cli/reports.ts'
 
@@ -79,26 +80,45 @@ export interface Begun {
 
 /** A scheduler in a world where polls take no time, or as long as a test says. */
 export class World implements AsyncDisposable {
-  readonly clock = new FakeClock()
+  readonly clock: FakeClock
   readonly begun: Begun[] = []
   readonly ended: PollEnded[] = []
   readonly health = new Map<string, AccountHealth>()
   /** What a poll gives; may be changed at any time. */
   poll: (name: string) => Promise<AccountReport> | AccountReport = (name) => accountReport({ account: name })
+  /** Why an account is not given; null: it is. */
+  claim: (name: string, dueWithinMs: number | null) => Unclaimed | null = () => null
+  /** Resolves when there is room for the account. */
+  place: (name: string) => Promise<void> = () => Promise.resolve()
+  told: (name: string, dueAgainMs: number) => void = () => {}
+  /** What the ledger was told of the next poll. */
+  readonly scheduled = new Map<string, number | null>()
+  readonly woken = new Set<string>()
+  isAlone = true
   interrupted: (string | null)[] = []
-  random = 0.5
+  random: number | (() => number) = 0.5
   broken = false
   readonly scheduler: Scheduler
 
-  constructor() {
+  constructor(clock = new FakeClock()) {
+    this.clock = clock
     this.scheduler = new Scheduler({
       clock: this.clock,
-      random: () => this.random,
+      random: () => (typeof this.random === 'number' ? this.random : this.random()),
+      isAlone: () => Promise.resolve(this.isAlone),
       ended: (ended) => void this.ended.push(ended),
       poller: {
-        poll: async ({ name }, { eager }, urgency) => {
-          this.begun.push({ account: name, atMs: this.clock.elapsedMs() - 1000, eager, urgency: String(urgency) })
-          return await this.poll(name)
+        pollAsPlanned: async ({ name }, _, urgency, planning) => {
+          await this.place(name)
+          const unclaimed = this.claim(name, planning.dueWithinMs())
+          if (unclaimed !== null) return unclaimed
+          const eager = planning.begins(this.woken.delete(name), record(name, this.health.get(name) ?? healthy))
+          this.begun.push({ account: name, atMs: this.clock.elapsedMs() - 1000, eager, urgency })
+          const report = await this.poll(name)
+          const dueAgainMs = await planning.dueAgainMs(report)
+          this.scheduled.set(name, dueAgainMs)
+          if (dueAgainMs !== null) this.told(name, dueAgainMs)
+          return report
         },
         interrupt: (only) => void this.interrupted.push(only ?? null),
       },

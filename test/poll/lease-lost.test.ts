@@ -1,7 +1,7 @@
 // The right to an account is lost in the middle of a poll, and another popfetch has it at once (DESIGN 4.5). The poll fails with
 // ERR_LEASE_LOST; it records and deletes nothing more, and what follows loses nothing and delivers nothing twice unsaid.
 import { expect, test } from 'vitest'
-import { type Ledger, type Lease } from '../../src/ledger/ledger.ts'
+import type { Claim, Ledger, Lease } from '../../src/ledger/ledger.ts'
 import { leaseLost } from '../../src/ledger/lease.ts'
 import { SmtpSink } from '../support/smtp-server.ts'
 import { Scene, upTo } from './scene.ts'
@@ -31,10 +31,10 @@ function robbed(ledger: Ledger, change: keyof Ledger, made: boolean, lost: () =>
   return new Proxy(ledger, {
     get(target, name) {
       const found: unknown = Reflect.get(target, name, target)
-      if (name === 'lease')
-        return async (account: string) => {
-          const lease = await target.lease(account)
-          return lease === null ? null : give(lease)
+      if (name === 'claim')
+        return async (account: string, claim: Claim) => {
+          const claimed = await target.claim(account, claim)
+          return claimed.lease === null ? claimed : { ...claimed, lease: give(claimed.lease) }
         }
       if (typeof found !== 'function') return found
       const act = (args: readonly unknown[]): unknown => Reflect.apply(found, target, args)

@@ -1,7 +1,7 @@
 // One account's place in the plan: when it is due, how often, and who waits for its poll. Knows no other account and no timer.
 import type { Account } from '../../config/schema.ts'
 import type { PopfetchError } from '../../errors.ts'
-import type { AccountHealth } from '../../ledger/ledger.ts'
+import type { AccountHealth, AccountRecord } from '../../ledger/ledger.ts'
 import { waitMs } from '../../poll/account/backoff.ts'
 import type { AccountReport } from '../../poll/report.ts'
 
@@ -13,10 +13,15 @@ const SLOWER = 1.5
 const BUSY_WAIT_MS = 60_000
 /** First polls, and polls after one that was cut short (a signal, a machine that slept), begin within that. */
 export const SPREAD_MS = 10_000
+/** Where there are many accounts, they begin within so long for each. */
+const SPREAD_EACH_MS = 20
 /** An account that is due or polled hangs when it is silent for longer than this and for longer than this many timeouts. A slow
  *  server may use up ten of them. */
 const SILENCE_MS = 15 * 60_000
 const SILENT_TIMEOUTS = 12
+/** No back-off is longer than a day; some jitter is added to it. */
+const LONGEST_BACKOFF_MS = 24 * 3_600_000
+const ROOM = 1.5
 
 export interface Moment {
   readonly nowMs: number
@@ -30,18 +35,32 @@ export interface Asker {
   reject(error: PopfetchError): void
 }
 
+/** How long first polls are spread over, of so many accounts of which one has this interval. */
+export function spreadMs(accounts: number, intervalMs: number): number {
+  return Math.max(SPREAD_MS, Math.min(intervalMs, accounts * SPREAD_EACH_MS))
+}
+
 export class Appointment {
   account: Account
   /** By the clock that never jumps. Null: it is being polled, or waits for a free place. */
   dueMs: number | null = null
+  /** It waits for a free place since then, by the same clock; null: it does not. An account that waits its turn is late, and hangs
+   *  for that no more than it is silent. */
+  waitsSinceMs: number | null = null
   /** The last sign of life, by the same clock. */
   heardMs: number
   /** Those who wait for the next poll, which has not begun yet. */
   askers: Asker[] = []
+  /** Is it to be polled whether the ledger says that it is due or not? */
+  anyway = false
+  /** How often another process was found to have it while somebody asked. */
+  heldInARow = 0
   /** An error that no promise caught, in the poll that runs; null: none. */
   bug: unknown = null
   #intervalMs: number
   #bugs = 0
+  /** When the last poll of which this process knows ended, as recorded. */
+  #lastPollMs: number | null = null
 
   constructor(account: Account, elapsedMs: number) {
     this.account = account
@@ -56,9 +75,8 @@ export class Appointment {
   }
 
   /** The first poll: soon, unless the ledger says that the account failed and must rest for longer (N009, restart loop). */
-  plan(health: AccountHealth | null, { nowMs, elapsedMs }: Moment, random: number): void {
-    const spreadMs = random * SPREAD_MS
-    this.dueMs = elapsedMs + Math.max(spreadMs, health === null ? 0 : this.#leftMs(health, nowMs))
+  plan(health: AccountHealth | null, { nowMs, elapsedMs }: Moment, afterMs: number): void {
+    this.dueMs = elapsedMs + Math.max(afterMs, health === null ? 0 : this.#leftMs(health, nowMs))
     this.heardMs = this.dueMs
   }
 
@@ -73,13 +91,26 @@ export class Appointment {
     return Math.min(wait, Math.max(0, lastPollMs + wait - nowMs))
   }
 
-  /** The next poll. It counts from the end of this one, so that polls never overlap (N007, overlapping polls). */
-  again(report: AccountReport, health: AccountHealth | null, at: Moment, random: number): void {
-    this.heardMs = at.elapsedMs
-    this.dueMs = at.elapsedMs + this.#waitMs(report, health, at.nowMs, random)
+  /** Later than this from now nobody plans it. */
+  get longestMs(): number {
+    return ROOM * Math.max(LONGEST_BACKOFF_MS, this.account.poll.maxMs)
   }
 
-  #waitMs(report: AccountReport, health: AccountHealth | null, nowMs: number, random: number): number {
+  /** Its poll begins; `record`: as it was then. Another process may have polled it since, at an interval that this one must follow. */
+  begin(record: AccountRecord | null, { nowMs, elapsedMs }: Moment): void {
+    this.waitsSinceMs = null
+    this.heardMs = elapsedMs
+    this.anyway = false
+    this.heldInARow = 0
+    const lastPollMs = record?.lastPollMs ?? null
+    if (lastPollMs === null || lastPollMs === this.#lastPollMs || record?.failures !== 0) return
+    const { minMs, maxMs } = this.account.poll
+    this.#intervalMs = Math.min(maxMs, Math.max(minMs, nowMs - lastPollMs))
+  }
+
+  /** How long until the next poll. It counts from the end of this one, so that polls never overlap (N007, overlapping polls). */
+  waitMs(report: AccountReport, health: AccountHealth | null, nowMs: number, random: number): number {
+    this.#lastPollMs = health?.lastPollMs ?? null
     // Cut short, so soon again. After a bug nothing is recorded (`health` is null), and the longer wait below holds.
     if (report.error?.code === 'ERR_ABORTED' && health !== null) return random * SPREAD_MS
     const active = report.new > 0 || report.delivered > 0
@@ -100,9 +131,21 @@ export class Appointment {
     return Math.max(jittered(wait), health.pausedUntilMs > nowMs ? wait : 0)
   }
 
-  /** Due or being polled, and silent for longer than anything takes (N035, alive but stuck). */
+  /** It is planned again, so long after this moment. */
+  again(elapsedMs: number, afterMs: number): void {
+    this.waitsSinceMs = null
+    this.heardMs = elapsedMs
+    this.dueMs = elapsedMs + afterMs
+  }
+
+  /** How long it may be silent (N035, alive but stuck). */
+  get silenceMs(): number {
+    return Math.max(SILENCE_MS, SILENT_TIMEOUTS * this.account.timeoutMs)
+  }
+
+  /** Due or being polled, and silent for longer than anything takes. */
   isOverdue(elapsedMs: number): boolean {
-    const silenceMs = Math.max(SILENCE_MS, SILENT_TIMEOUTS * this.account.timeoutMs)
-    return elapsedMs - Math.max(this.heardMs, this.dueMs ?? 0) > silenceMs
+    if (this.waitsSinceMs !== null) return false
+    return elapsedMs - Math.max(this.heardMs, this.dueMs ?? 0) > this.silenceMs
   }
 }

@@ -1,25 +1,38 @@
 // When each account is polled: at its own interval, counted from the end of a poll, spread and jittered. Never twice at once,
-// and later where the ledger remembers failures. How a poll is done, and how many run at once, is poll/poller.ts. One rule:
-// nothing that one account does or throws delays another.
+// and later where the ledger remembers failures. How a poll is done, and how many run at once, is poll/poller.ts. Other processes
+// may plan the same accounts by the same ledger: it says who may poll one that is due, and each hears from it when that was done.
+// One rule: nothing that one account does or throws delays another.
 import { sameConfiguration } from '../../config/values/secret.ts'
 import type { Account } from '../../config/schema.ts'
 import { asPopfetchError, PopfetchError } from '../../errors.ts'
 import type { AccountHealth, AccountRecord, Ledger } from '../../ledger/ledger.ts'
-import type { Poller } from '../../poll/poller.ts'
+import type { Poller, Unclaimed } from '../../poll/poller.ts'
 import type { AccountReport } from '../../poll/report.ts'
 import { Tally } from '../../poll/tally.ts'
 import type { Planned } from '../../status/status.ts'
-import { Appointment, type Asker, type Moment } from './appointment.ts'
+import { Appointment, type Moment, spreadMs } from './appointment.ts'
 import { type Clock, GapWatch } from './clock.ts'
+import { PlannedPoll } from './planned-poll.ts'
+import { DueQueue } from './queue.ts'
 
 /** No timer runs for longer: so a machine that slept is noticed, and no timer overflows (S033). */
 const SEGMENT_MS = 15_000
 /** Accounts that are due within this of each other begin together. */
 const GRAIN_MS = 10
+/** So soon an account is asked for again that another process has; sooner where somebody waits for it, but only so often. */
+const HELD_MS = 5000
+const HELD_ASKED_MS = 1000
+const HELD_ASKED = 10
+/** Accounts that wait for a free place ask for it more often than that. */
+const STUCK_MS = 15 * 60_000
+/** When one account is due, the processes that plan it ask within so long of each other, so that each gets its part. */
+const EARLY_SCATTER_MS = 250
 
 export interface SchedulerContext {
-  readonly poller: Pick<Poller, 'poll' | 'interrupt'>
+  readonly poller: Pick<Poller, 'pollAsPlanned' | 'interrupt'>
   readonly ledger: Pick<Ledger, 'accounts' | 'account'>
+  /** Is no other process planning by this ledger? Then all is polled soon after the start, as people expect. */
+  readonly isAlone: () => Promise<boolean>
   readonly clock: Clock
   /** From 0 to 1. */
   readonly random: () => number
@@ -38,12 +51,32 @@ export interface PollEnded {
   readonly thrown: unknown
 }
 
-const OPTIONS = { dryRun: false, limit: null, all: false, acceptNewIds: false, markSeen: false, yes: false } as const
+const OPTIONS = {
+  dryRun: false,
+  limit: null,
+  all: false,
+  acceptNewIds: false,
+  markSeen: false,
+  yes: false,
+  eager: false,
+} as const
+
+/** Are there no more processes that plan polls by this ledger than `known` ones? */
+export async function isAlone(ledger: Pick<Ledger, 'workers'>, known: number): Promise<boolean> {
+  const workers = await ledger.workers()
+  return workers.filter(({ sinceMs }) => sinceMs !== null).length <= known
+}
 
 /** Disposing of it begins no more polls and waits for those that run. */
 export class Scheduler implements AsyncDisposable {
   readonly #context: SchedulerContext
   readonly #appointments = new Map<string, Appointment>()
+  readonly #queue = new DueQueue<Appointment>(() => this.#appointments.size)
+  #isAlone = true
+  /** Those that are under way. */
+  readonly #polling = new Set<PlannedPoll>()
+  /** When an account last asked for a place, by the clock that never jumps. */
+  #lifeMs = 0
   readonly #running = new Set<Promise<void>>()
   readonly #gaps: GapWatch
   #callOff: () => void = () => {}
@@ -58,20 +91,24 @@ export class Scheduler implements AsyncDisposable {
    *  poll that runs is the last. Rejects with ERR_LEDGER, and then has changed nothing. */
   async schedule(accounts: readonly Account[]): Promise<void> {
     const records = await this.#records()
+    this.#isAlone = await this.#context.isAlone()
     const wanted = new Set(accounts.map(({ name }) => name))
     for (const [name, gone] of this.#appointments) {
       if (wanted.has(name)) continue
       this.#appointments.delete(name)
+      if (gone.dueMs !== null) gone.dueMs = null
       for (const asker of gone.askers.splice(0)) asker.reject(unknownAccount(name))
     }
+    const toBePlanned: Appointment[] = []
     for (const account of accounts) {
       const before = this.#appointments.get(account.name)
       const appointment = before ?? new Appointment(account, this.#elapsedMs)
       const changed = before === undefined || !sameConfiguration(before.account, account)
       this.#appointments.set(account.name, appointment)
       appointment.change(account)
-      if (changed && (before === undefined || before.dueMs !== null)) this.#plan(appointment, records)
+      if (changed && (before === undefined || before.dueMs !== null)) toBePlanned.push(appointment)
     }
+    for (const appointment of toBePlanned) this.#plan(appointment, records)
     this.#arm()
   }
 
@@ -85,7 +122,7 @@ export class Scheduler implements AsyncDisposable {
       else if (appointment === undefined) reject(unknownAccount(name))
       else {
         appointment.askers.push({ eager, resolve, reject })
-        if (appointment.dueMs !== null) appointment.dueMs = this.#elapsedMs
+        if (appointment.dueMs !== null) this.#due(appointment, this.#elapsedMs)
       }
       return promise
     })
@@ -93,16 +130,35 @@ export class Scheduler implements AsyncDisposable {
     return polls
   }
 
+  /** Another process has woken these: whoever claims one first polls it. */
+  woken(names: readonly string[]): void {
+    for (const name of names) {
+      const appointment = this.#appointments.get(name)
+      if (appointment !== undefined && appointment.dueMs !== null) this.#due(appointment, this.#elapsedMs)
+    }
+    this.#arm()
+  }
+
   /** All accounts, in the order of the configuration. */
   get plan(): readonly Planned[] {
     const nowMs = this.#context.clock.nowMs()
     const elapsedMs = this.#elapsedMs
-    return [...this.#appointments.values()].map((appointment) => ({
-      account: appointment.account.name,
-      polling: appointment.dueMs === null,
-      nextPollMs: appointment.dueMs === null ? null : Math.round(nowMs + Math.max(0, appointment.dueMs - elapsedMs)),
-      overdue: appointment.isOverdue(elapsedMs),
-    }))
+    const isStuck = this.#isStuck(elapsedMs)
+    return [...this.#appointments.values()].map((appointment) => {
+      const { dueMs, waitsSinceMs } = appointment
+      const isPolled = dueMs === null && waitsSinceMs === null
+      return {
+        account: appointment.account.name,
+        polling: isPolled,
+        nextPollMs: isPolled ? null : Math.round(nowMs + Math.max(0, (dueMs ?? elapsedMs) - elapsedMs)),
+        overdue: appointment.isOverdue(elapsedMs) || (isStuck && waitsSinceMs !== null),
+      }
+    })
+  }
+
+  /** Accounts wait for a free place, and nothing that could give one is at work, for longer than anything takes. */
+  #isStuck(elapsedMs: number): boolean {
+    return this.#polling.size === 0 && elapsedMs - this.#lifeMs > STUCK_MS
   }
 
   /** A sign of life of an account's poll. */
@@ -140,32 +196,46 @@ export class Scheduler implements AsyncDisposable {
   }
 
   #plan(appointment: Appointment, records: ReadonlyMap<string, AccountRecord>): void {
-    appointment.plan(records.get(appointment.account.name) ?? null, this.#moment, this.#context.random())
+    const { account } = appointment
+    const afterMs = this.#context.random() * spreadMs(this.#appointments.size, account.poll.minMs)
+    appointment.plan(records.get(account.name) ?? null, this.#moment, afterMs)
+    appointment.anyway = this.#isAlone
+    this.#queue.add(appointment)
+  }
+
+  #again(appointment: Appointment, waitMs: number): void {
+    appointment.again(this.#elapsedMs, waitMs)
+    // Of an account that was left out meanwhile this was the last poll.
+    if (this.#appointments.get(appointment.account.name) === appointment) this.#queue.add(appointment)
+  }
+
+  #due(appointment: Appointment, dueMs: number): void {
+    appointment.dueMs = dueMs
+    this.#queue.add(appointment)
   }
 
   /** Sleeps until the next account is due. */
   #arm(): void {
     this.#callOff()
     if (this.#stopped) return
-    let nextMs = this.#elapsedMs + SEGMENT_MS
-    for (const { dueMs } of this.#appointments.values()) if (dueMs !== null && dueMs < nextMs) nextMs = dueMs
-    const sleepMs = Math.max(GRAIN_MS, nextMs - this.#elapsedMs)
-    this.#callOff = this.#context.clock.after(sleepMs, () => this.#tick())
+    const elapsedMs = this.#elapsedMs
+    const nextMs = Math.min(elapsedMs + SEGMENT_MS, this.#queue.nextMs ?? Infinity)
+    this.#callOff = this.#context.clock.after(Math.max(GRAIN_MS, nextMs - elapsedMs), () => this.#tick())
   }
 
   #tick(): void {
     if (this.#gaps.passed()) this.#afterGap()
     const now = this.#elapsedMs
-    for (const appointment of this.#appointments.values()) {
-      if (appointment.dueMs !== null && appointment.dueMs <= now) this.#begin(appointment, appointment.dueMs)
-    }
+    for (let next = this.#queue.take(now); next !== null; next = this.#queue.take(now))
+      this.#begin(next, next.dueMs ?? now)
     this.#arm()
   }
 
   /** Sessions are dead or will be, and plans were made for another time of day. */
   #afterGap(): void {
     this.#context.poller.interrupt()
-    const renewed = this.#records().then((records) => {
+    const renewed = Promise.all([this.#records(), this.#context.isAlone()]).then(([records, isAlone]) => {
+      this.#isAlone = isAlone
       for (const appointment of this.#appointments.values()) {
         if (appointment.dueMs !== null) this.#plan(appointment, records)
       }
@@ -177,8 +247,9 @@ export class Scheduler implements AsyncDisposable {
 
   #begin(appointment: Appointment, dueMs: number): void {
     appointment.dueMs = null
-    appointment.heardMs = this.#elapsedMs
-    const poll = this.#poll(appointment, appointment.askers.splice(0), dueMs).finally(() => {
+    appointment.waitsSinceMs = appointment.heardMs = this.#elapsedMs
+    this.#lifeMs = this.#elapsedMs
+    const poll = this.#poll(appointment, dueMs).finally(() => {
       this.#running.delete(poll)
       this.#arm()
     })
@@ -186,26 +257,51 @@ export class Scheduler implements AsyncDisposable {
   }
 
   /** Never rejects: an error of one account's poll ends here. */
-  async #poll(appointment: Appointment, askers: readonly Asker[], dueMs: number): Promise<void> {
-    const { poller, random, ended } = this.#context
+  async #poll(appointment: Appointment, dueMs: number): Promise<void> {
+    const { poller, ended, random } = this.#context
     const { account } = appointment
-    const eager = askers.some((asker) => asker.eager)
+    const planned = new PlannedPoll(appointment, {
+      moment: () => this.#moment,
+      random,
+      health: () => this.#health(account),
+      asks: () => (this.#lifeMs = this.#elapsedMs),
+      begins: () => this.#polling.add(planned),
+    })
+    const urgency = appointment.askers.length > 0 ? 'now' : 'usual'
     let report: AccountReport
     try {
-      report = await poller.poll(account, { ...OPTIONS, eager }, askers.length > 0 ? 'now' : 'usual')
+      const told = await poller.pollAsPlanned(account, OPTIONS, urgency, planned)
+      if ('why' in told && (await this.#isLeft(appointment, told))) return
+      report = 'why' in told ? busy(account) : told
     } catch (error) {
       appointment.bug ??= error
       report = failed(account, asPopfetchError(error))
     }
+    this.#polling.delete(planned)
+    // Another popfetch has it, or the poll came to no end.
+    if (planned.end === null) await planned.dueAgainMs(report)
+    const { health = null, waitMs = 0 } = planned.end ?? {}
     const thrown = appointment.bug
     appointment.bug = null
-    // A poll that threw has recorded nothing.
-    const health = thrown === null ? await this.#health(account) : null
-    appointment.again(report, health, this.#moment, random())
-    if (appointment.askers.length > 0) appointment.dueMs = this.#elapsedMs
+    // Whoever asked before there was a poll is told why there was none.
+    const askers = planned.askers ?? appointment.askers.splice(0)
+    this.#again(appointment, appointment.askers.length > 0 ? 0 : waitMs)
     const lateMs = Math.max(0, this.#elapsedMs - report.durationMs - dueMs)
     ended({ account, report, health, lateMs, thrown })
     for (const asker of askers) asker.resolve(report)
+  }
+
+  /** The account was not given. True: it is somebody else's turn, and nothing is to be told. False: another popfetch is in the way. */
+  async #isLeft(appointment: Appointment, told: Unclaimed): Promise<boolean> {
+    if (told.why === 'held' && this.#isAlone) this.#isAlone = await this.#context.isAlone().catch(() => true)
+    const isAsked = appointment.askers.length > 0
+    if (told.why === 'held' && this.#isAlone) return false
+    if (isAsked && ++appointment.heldInARow > HELD_ASKED) return false
+    const waitMs = told.why === 'early' ? told.dueInMs : isAsked ? HELD_ASKED_MS : HELD_MS
+    // Whoever is a little later than the others meets none of them.
+    const scatterMs = this.#context.random() * (told.why === 'early' ? EARLY_SCATTER_MS : waitMs / 2)
+    this.#again(appointment, waitMs + scatterMs)
+    return true
   }
 
   async #health({ name }: Account): Promise<AccountHealth | null> {
@@ -219,9 +315,17 @@ export class Scheduler implements AsyncDisposable {
 }
 
 function failed({ name }: Account, error: PopfetchError): AccountReport {
-  const tally = new Tally(name, { progress: () => {}, note: () => {} }, () => 0)
+  const tally = tallyOf(name)
   tally.fail(error)
   return tally.report()
+}
+
+function busy({ name }: Account): AccountReport {
+  return tallyOf(name).busy()
+}
+
+function tallyOf(name: string): Tally {
+  return new Tally(name, { progress: () => {}, note: () => {} }, () => 0)
 }
 
 function stopping(): PopfetchError {

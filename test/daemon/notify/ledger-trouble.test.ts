@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { Daemon } from '../../../src/daemon/daemon.ts'
 import { PopfetchError } from '../../../src/errors.ts'
-import type { Ledger } from '../../../src/ledger/ledger.ts'
+import type { Claim, Ledger } from '../../../src/ledger/ledger.ts'
 import { openLedger } from '../../../src/ledger/sqlite/open.ts'
 import { silentLog } from '../../../src/log.ts'
 import { Scene, until } from '../scene.ts'
@@ -20,11 +20,11 @@ test('a ledger that polls cannot use is told at once and once, and so is its end
   let isBroken = false
   const ledger: Ledger = new Proxy(real, {
     get(target, name) {
-      if (name === 'lease' && isBroken)
-        return (account: string) =>
+      if (name === 'claim' && isBroken)
+        return (account: string, claim: Claim) =>
           account === 'work' || account === 'home'
             ? Promise.reject(new PopfetchError('ERR_LEDGER', 'disk I/O error', { scope: 'process', retry: 'soon' }))
-            : target.lease(account)
+            : target.claim(account, claim)
       const value: unknown = Reflect.get(target, name)
       return typeof value === 'function' ? value.bind(target) : value
     },

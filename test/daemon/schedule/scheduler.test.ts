@@ -1,6 +1,6 @@
 // What the scheduler does beside waiting: it wakes, takes over accounts, bears bugs, and ends. The clock is the test's own.
 import { describe, expect, test } from 'vitest'
-import type { PopfetchError } from '../../../src/errors.ts'
+import { PopfetchError } from '../../../src/errors.ts'
 import { accountReport } from '../../cli/reports.ts'
 import { account, held, MINUTE, tick, World } from '../fake-time.ts'
 
@@ -33,6 +33,22 @@ describe('wake', () => {
     expect((await too)?.listed).toBe(2)
     expect(world.begun).toHaveLength(2)
     expect(world.begun[1]).toMatchObject({ eager: false })
+  })
+
+  test('is answered once where the account cannot even be asked for: the ledger is gone', async () => {
+    await using world = new World()
+    await world.scheduler.schedule([account('work')])
+    await world.clock.pass(MINUTE)
+    world.begun.length = 0
+    let claims = 0
+    world.claim = () => {
+      claims++
+      throw new PopfetchError('ERR_LEDGER', 'it is gone', { scope: 'process', retry: 'later' })
+    }
+    const [poll] = world.scheduler.wake(['work'], true)
+    await world.clock.pass(1000)
+    expect((await poll)?.outcome).toBe('failed')
+    expect([claims, world.begun.length]).toEqual([1, 0])
   })
 
   test('of an account that is not polled is refused', async () => {
@@ -71,6 +87,18 @@ describe('another configuration', () => {
     await tick()
     await world.clock.pass(MINUTE)
     expect(world.begun).toHaveLength(2)
+  })
+
+  test('lets a poll that runs be the last of an account that is left out', async () => {
+    await using world = new World()
+    const slow = held()
+    world.poll = () => slow.poll
+    await world.scheduler.schedule([account('work', MINUTE)])
+    await world.clock.pass(MINUTE)
+    await world.scheduler.schedule([])
+    slow.end()
+    await world.clock.pass(10 * MINUTE)
+    expect(world.begun).toHaveLength(1)
   })
 
   test('tells whoever waits for an account that is gone', async () => {

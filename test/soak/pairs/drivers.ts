@@ -176,13 +176,17 @@ export class Background implements Driver {
     this.#scheduler = this.#owned.use(
       new Scheduler({
         poller: {
-          poll: (account, options, urgency) => {
+          pollAsPlanned: async (account, options, urgency, planning) => {
             this.#begun++
-            return poller.poll(account, options, urgency)
+            const told = await poller.pollAsPlanned(account, options, urgency, planning)
+            // Nobody is told of a poll that came too early.
+            if ('why' in told && told.why === 'early') this.#begun--
+            return told
           },
           interrupt: (only) => poller.interrupt(only),
         },
         ledger,
+        isAlone: () => Promise.resolve(true),
         clock: time,
         random: chance.next,
         ended: (ended) => {
